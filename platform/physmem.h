@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The memory of one sandbox as its platform sees it: memory files, which give pages by offset.
+ *
+ *   one reserved range of host addresses per sandbox (struct physmem)
+ *   base                                   base+arena_size                    base+arena_size+window_size
+ *   | arena: one sparse memfd, mapped whole | window: pieces of mapped host files, placed on demand |
+ *
+ * - The arena is the memory file behind all anonymous memory and all in-memory file systems. Its offsets cost nothing
+ * until touched. Who owns which offsets is mm/arena.h's business.
+ * - A host memory file wraps a host descriptor. Its pieces are mapped into the window when memfile_ptr first needs
+ * them, and stay until the memory file dies. The monitor reaches guest memory by memfile_ptr. A platform maps memory
+ * files into guests by descriptor and offset (process) or by their host address (kvm: guest-physical address = constant
+ * + (host address - base)). Both mappings are MAP_SHARED, so MADV_DONTNEED on any part of the range loses nothing: it
+ * only drops translations.
+ */
+#ifndef HL_PLATFORM_PHYSMEM_H
+#define HL_PLATFORM_PHYSMEM_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "util/why.h"
+
+struct physmem;
+
+struct memfile {
+	_Atomic uint32_t refs;
+	bool writable; /* may be mapped for writing */
+	int fd;        /* owned */
+	struct physmem *pm;
+	struct memfile_pieces *pieces; /* host files: what is mapped where; NULL for the arena */
+};
+
+/* Sizes in bytes, multiples of 1 GiB. Fails with -ENOMEM when the address space is limited (RLIMIT_AS): try smaller. */
+int physmem_create(uint64_t arena_size, uint64_t window_size, struct physmem **out, struct why *why);
+/* Every memory file but the arena must be gone. */
+void physmem_destroy(struct physmem *pm);
+
+struct memfile *physmem_arena(struct physmem *pm);
+uint64_t physmem_arena_size(const struct physmem *pm);
+/* The whole reserved range. */
+void *physmem_base(const struct physmem *pm);
+uint64_t physmem_size(const struct physmem *pm);
+
+/* Wraps a host regular file (or any mappable descriptor); takes `fd` over, also on failure. */
+int memfile_open(struct physmem *pm, int fd, bool writable, struct memfile **out);
+struct memfile *memfile_get(struct memfile *mf);
+void memfile_put(struct memfile *mf);
+
+/* Host address of [off, off+len) of `mf`, contiguous, page-aligned offsets not required. NULL: no memory or window
+ * space. Access may fault where the file ends: use host/fixup.h. Thread-safe. */
+void *memfile_ptr(struct memfile *mf, uint64_t off, uint64_t len);
+
+#endif

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What runs guest code. Everything above this interface is the same for every platform; nothing above asks which one it
+ * is.
+ *
+ *   machine   one per sandbox
+ *   space     one guest address space of a machine
+ *   context   the CPU state of one guest thread of a machine
+ *
+ * A guest thread is a host thread in a loop:  run(context, space) -> event -> handle -> run ...
+ *
+ * Thread safety: a context belongs to one host thread at a time (`interrupt` alone may come from any). The mapping
+ * calls of one space are serialised by the caller, and may run while contexts run in that space; when space_unmap,
+ * space_protect (less rights) or a replacing space_map returns, no CPU can use the old mapping any more. Errors are
+ * -errno. -EIO means the machine is broken and the sandbox must end.
+ */
+#ifndef HL_PLATFORM_PLATFORM_H
+#define HL_PLATFORM_PLATFORM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "arch/x86_64/regs.h"
+#include "host/kick.h"
+#include "platform/physmem.h"
+#include "util/gva.h"
+#include "util/why.h"
+
+struct machine;
+struct space;
+struct context;
+
+/* Guest page rights; PROT_READ is implied by the others, as on x86. */
+enum { GUEST_READ = 1, GUEST_WRITE = 2, GUEST_EXEC = 4 };
+
+enum event_kind {
+	EVENT_SYSCALL,     /* the guest executed `syscall`; the context is stopped behind it */
+	EVENT_FAULT,       /* a memory access the space does not allow; the instruction has not executed */
+	EVENT_EXCEPTION,   /* any other CPU exception of user code */
+	EVENT_INTERRUPTED, /* interrupt() */
+	EVENT_LOST_PAGE,   /* a mapped page has no memory behind it any more (host file truncated); address unknown */
+	EVENT_DEAD,        /* this space can not run on: its platform side was destroyed. The process has been killed */
+};
+
+struct event {
+	enum event_kind kind;
+	union {
+		struct {
+			uint64_t nr;      /* as in rax, unchecked */
+			uint64_t args[6]; /* rdi rsi rdx r10 r8 r9 */
+			uint64_t ip;      /* of the instruction after `syscall` */
+		} syscall;
+		struct {
+			uint64_t addr;   /* faulting linear address, as reported by the CPU; may be anything */
+			unsigned access; /* one of GUEST_READ, GUEST_WRITE, GUEST_EXEC */
+		} fault;
+		struct {
+			unsigned vector; /* x86 vector: 0 #DE, 1 #DB, 3 #BP, 6 #UD, 13 #GP, 17 #AC, 19 #XM ... */
+			uint64_t error;  /* error code, 0 where the vector has none */
+		} exception;
+		const char *dead; /* a sentence */
+	};
+};
+
+/* What a probe found. */
+struct platform_report {
+	bool usable;
+	char text[256];         /* why not, or what was found */
+	uint64_t round_trip_ns; /* measured cost of one exit and re-entry; 0: not measured */
+};
+
+/* What differs between platforms in numbers, never in meaning. */
+struct machine_props {
+	uint64_t arena_max;     /* largest arena this machine can address, bytes */
+	uint64_t window_max;    /* the same for the window of host files */
+	uint64_t eager_map_max; /* anonymous memory up to this size is best mapped when it is created */
+	uint64_t
+	    fault_map_unit; /* larger memory is best mapped in aligned units of this size when touched; power of two */
+	unsigned cow_copy_pages; /* pages worth copying around one copy-on-write fault; power of two */
+};
+
+struct platform {
+	const char *name;
+	/* Works before anything else; leaves nothing behind. `measure`: also find round_trip_ns. */
+	void (*probe)(struct platform_report *out, bool measure);
+
+	int (*machine_create)(struct machine **out, struct why *why);
+	void (*machine_props)(const struct machine *m, struct machine_props *out);
+	/* Once, before the first space: the memory all mappings will come from. */
+	int (*machine_attach)(struct machine *m, struct physmem *pm, struct why *why);
+	/* All spaces and contexts must be gone. */
+	void (*machine_destroy)(struct machine *m);
+
+	int (*space_create)(struct machine *m, struct space **out);
+	void (*space_destroy)(struct space *s);
+	/* Maps [addr, addr+len) to mf at `off`; replaces whatever was there. All page-aligned, inside the user half.
+	 * prot 0 is the same as space_unmap. -ENOMEM leaves the range unmapped. */
+	int (*space_map)(struct space *s, gva_t addr, uint64_t len, unsigned prot, struct memfile *mf, uint64_t off);
+	int (*space_unmap)(struct space *s, gva_t addr, uint64_t len);
+	/* Changes the rights of what is mapped in the range; holes stay holes. prot 0: unmap. */
+	int (*space_protect)(struct space *s, gva_t addr, uint64_t len, unsigned prot);
+
+	/* New contexts have zero registers, RFLAGS_FIXED, the FP state of a fresh Linux process. */
+	int (*context_create)(struct machine *m, struct context **out);
+	void (*context_destroy)(struct context *c);
+	/* Runs until there is an event. `k` is the kick of the calling thread: kick_send(k) ends the run with
+	 * EVENT_INTERRUPTED and leaves the kick pending. The space may differ from the last run's (execve). */
+	int (*run)(struct context *c, struct space *s, struct kick *k, struct event *ev);
+
+	/* After EVENT_SYSCALL: what rax will hold. The cheap way back; regs_set after it overrides it. */
+	void (*syscall_result)(struct context *c, uint64_t rax);
+	/* The whole integer state. After EVENT_SYSCALL rip is behind the instruction, rcx = rip, r11 = rflags, rax = nr
+	 * until syscall_result. regs_set forces rflags to RFLAGS_USER|RFLAGS_FIXED; a non-canonical rip or base is
+	 * -EINVAL. */
+	int (*regs_get)(struct context *c, struct cpu_regs *out);
+	int (*regs_set)(struct context *c, const struct cpu_regs *in);
+
+	/* Extended state in the standard (non-compacted) XSAVE format of the SDM, fp_size() bytes, with the XCR0 that
+	 * guests of this machine see in *xcr0. fp_set checks the header (reserved bits, XSTATE_BV within xcr0, MXCSR)
+	 * and gives -EINVAL. */
+	size_t (*fp_size)(const struct machine *m, uint64_t *xcr0);
+	int (*fp_get)(struct context *c, void *buf, size_t size);
+	int (*fp_set)(struct context *c, const void *buf, size_t size);
+
+	/* Counters for --stats: number of entries into the guest since creation. */
+	uint64_t (*runs)(const struct context *c);
+};
+
+extern const struct platform platform_kvm;
+
+#endif

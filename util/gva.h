@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Guest virtual addresses: a type of their own, so that the compiler catches a mix-up with a host pointer or an offset.
+ */
+#ifndef HL_UTIL_GVA_H
+#define HL_UTIL_GVA_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef struct gva {
+	uint64_t v;
+} gva_t;
+
+#define GVA(x)   ((gva_t){ (uint64_t)(x) })
+#define GVA_NULL GVA(0)
+
+#define PAGE_SHIFT   12
+#define PAGE_SIZE    4096UL
+#define PAGE_MASK    (~(PAGE_SIZE - 1))
+#define PAGE_DOWN(x) ((uint64_t)(x)&PAGE_MASK)
+#define PAGE_UP(x)   (((uint64_t)(x) + PAGE_SIZE - 1) & PAGE_MASK)
+
+/* First address past what a guest may map: Linux's TASK_SIZE on x86_64 with four-level paging. */
+#define GUEST_TASK_SIZE 0x7ffffffff000UL
+/* Linux's default vm.mmap_min_addr. */
+#define GUEST_MMAP_MIN 0x10000UL
+
+/* Does [addr, addr+len) lie inside the user half, without wrapping? */
+static inline bool gva_range_ok(gva_t addr, uint64_t len)
+{
+	return len <= GUEST_TASK_SIZE && addr.v <= GUEST_TASK_SIZE - len;
+}
+
+#endif

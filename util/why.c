@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "util/why.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+int why_set(struct why *w, int err, const char *fmt, ...)
+{
+	if (w && w->text[0] == '\0') {
+		va_list ap;
+		va_start(ap, fmt);
+		vsnprintf(w->text, sizeof w->text, fmt, ap);
+		va_end(ap);
+	}
+	return -err;
+}
