@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Credentials of a guest thread (credentials(7)). Immutable once shared: a change makes a new one. */
+#ifndef HL_FS_CRED_H
+#define HL_FS_CRED_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct cred {
+	_Atomic uint32_t refs;
+	uid_t uid, euid, suid, fsuid;
+	gid_t gid, egid, sgid, fsgid;
+	uint64_t cap_effective, cap_permitted, cap_inheritable, cap_bounding, cap_ambient;
+	unsigned securebits;
+	bool no_new_privs;
+	int nr_groups;
+	gid_t groups[];
+};
+
+/* The credentials of the monitor itself: what a plain `hl prog` runs with. NULL: no memory. */
+struct cred *cred_of_monitor(void);
+/* A copy with one reference and room for `nr_groups` groups (-1: the same groups). NULL: no memory. */
+struct cred *cred_copy(const struct cred *c, int nr_groups);
+struct cred *cred_get(struct cred *c);
+void cred_put(struct cred *c);
+bool cred_in_group(const struct cred *c, gid_t gid);
+bool cred_capable(const struct cred *c, int cap);
+
+#endif

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* An open file description (open(2)): what descriptors, dup'd and inherited, point at. */
+#ifndef HL_FS_FILE_H
+#define HL_FS_FILE_H
+
+#include "fs/vfs.h"
+#include "mm/uio.h"
+
+struct file;
+
+/* Where a poll collects whom to listen to. A file calls poll_wait for each of its queues, or poll_host for a host
+ * descriptor whose readiness is the file's own. */
+struct poll_table {
+	void (*wait)(struct poll_table *pt, struct waitqueue *q);
+	void (*host)(struct poll_table *pt, int host_fd);
+	unsigned events; /* of interest: POLL* */
+};
+static inline void poll_wait(struct poll_table *pt, struct waitqueue *q)
+{
+	if (pt)
+		pt->wait(pt, q);
+}
+static inline void poll_host(struct poll_table *pt, int host_fd)
+{
+	if (pt)
+		pt->host(pt, host_fd);
+}
+
+/* One directory entry. True: go on; false: the buffer is full, this entry was not taken. `next` is the position behind
+ * it (d_off). */
+struct dir_emit {
+	bool (*emit)(struct dir_emit *e, const char *name, size_t len, uint64_t ino, int64_t next, unsigned char type);
+};
+
+struct file_ops {
+	/* `pos` NULL: at the file position, and move it (or a stream). Bytes moved, 0 at the end, or -errno; -EAGAIN
+	 * under O_NONBLOCK; -EINTR when interrupted before anything moved. A write that ends early because of a bad
+	 * guest address returns what was moved, or -EFAULT if nothing was. -EPIPE: the system call layer raises
+	 * SIGPIPE. */
+	ssize_t (*read)(struct file *f, struct caller *c, struct uio *u, int64_t *pos);
+	ssize_t (*write)(struct file *f, struct caller *c, struct uio *u, int64_t *pos);
+	int64_t (*lseek)(struct file *f, struct caller *c, int64_t off, int whence); /* NULL: -ESPIPE */
+	/* Ready events now, whatever was asked; registers with pt unless NULL. NULL op: always readable and writable.
+	 */
+	unsigned (*poll)(struct file *f, struct poll_table *pt);
+	/* -ENOTTY when the command is not known. arg is as the guest gave it; guest memory through `mm`. */
+	int64_t (*ioctl)(struct file *f, struct caller *c, struct mm *mm, unsigned cmd, uint64_t arg);
+	/* The source of the file's pages, a reference for the caller. `shared_write`: MAP_SHARED with the right to
+	 * write. NULL op: -ENODEV. */
+	int (*pagesource)(struct file *f, bool shared_write, struct pagesource **out);
+	int (*readdir)(struct file *f, struct caller *c,
+		       struct dir_emit *e); /* from the file position, moves it; NULL: -ENOTDIR */
+	int (*fsync)(struct file *f, bool data_only);
+	int (*fallocate)(struct file *f, struct caller *c, int mode, int64_t off, int64_t len);
+	int (*truncate)(struct file *f, struct caller *c, uint64_t size);
+	int (*setfl)(struct file *f,
+		     unsigned flags); /* O_APPEND, O_NONBLOCK, O_ASYNC, O_DIRECT changed; NULL: nothing to do */
+	int (*flush)(struct file *f, struct caller *c); /* each close of a descriptor; its error is close(2)'s */
+	void (*release)(struct file *f);                /* last reference gone; frees the object around it */
+};
+
+struct file {
+	_Atomic uint32_t refs;
+	const struct file_ops *ops;
+	struct path path;       /* where it was opened; dentry NULL for pipes, sockets, anonymous inodes */
+	_Atomic unsigned flags; /* O_ACCMODE, O_APPEND, O_NONBLOCK... as F_GETFL gives them */
+	pthread_mutex_t pos_lock;
+	int64_t pos;               /* guarded by pos_lock; not used by files whose position the host keeps */
+	struct waitqueue *changed; /* what poll waits on, for SIGIO; may be NULL */
+	struct list epoll_items;   /* of epoll instances watching it: kernel/epoll.c, under its lock */
+	unsigned seals;            /* memfd */
+	const char *anon_name; /* "anon_inode:[eventfd]", "pipe:[%lu]" style name for /proc/PID/fd; NULL: has a path */
+	uint64_t anon_ino;
+};
+
+/* Initialises the generic part: one reference, no path. */
+void file_init(struct file *f, const struct file_ops *ops, unsigned flags);
+struct file *file_get(struct file *f);
+void file_put(struct file *f);
+struct inode *file_inode(struct file *f); /* NULL when it has none */
+static inline bool file_readable(const struct file *f)
+{
+	return (f->flags & 3) != 1 && !(f->flags & 010000000); /* O_WRONLY, O_PATH */
+}
+static inline bool file_writable(const struct file *f)
+{
+	return (f->flags & 3) != 0 && !(f->flags & 010000000);
+}
+
+/* fs/file_io.c: the checked entry points the system call layer and the loader use: access mode, RLIMIT_FSIZE, EISDIR,
+ * pos. */
+ssize_t file_read(struct file *f, struct caller *c, struct uio *u, int64_t *pos);
+ssize_t file_write(struct file *f, struct caller *c, struct uio *u, int64_t *pos);
+/* Reads exactly up to `n` bytes into monitor memory (loops over short reads); bytes read or -errno. */
+ssize_t file_read_kernel(struct file *f, struct caller *c, void *buf, size_t n, int64_t pos);
+unsigned file_poll(struct file *f, struct poll_table *pt);
+int file_getattr(struct file *f, struct caller *c, unsigned mask, struct statx *out);
+
+#endif

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The virtual file system: what every file system provides, and the path walk over all of them.
+ *
+ *   filesystem  one instance of a file system type, with a root inode
+ *   inode       a file, directory, symlink, device... of a file system
+ *   dentry      where an inode was found: its directory and name (made by a walk; there is no cache of them)
+ *   mount       a filesystem placed in the tree; struct path = mount + dentry
+ *   file        an open file description (fs/file.h)
+ *
+ * Path walk (fs/namei.c): root, cwd, mounts, "..", symlinks and RESOLVE_* flags are the vfs's. A file system is asked
+ * for a run of plain names at once (ops->walk) and takes as many as it can in one host call; it stops at a symlink.
+ * Runs never cross a mount point: the mount table knows the mount points of a file system by their path.
+ *
+ * Errors are -errno as the system call returns it. Object first, then the caller.
+ */
+#ifndef HL_FS_VFS_H
+#define HL_FS_VFS_H
+
+#include <linux/stat.h>
+#include <linux/types.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/statfs.h>
+#include <sys/types.h>
+#include <time.h>
+
+#include "fs/cred.h"
+#include "host/wait.h"
+#include "mm/pagesource.h"
+#include "util/list.h"
+
+struct file;
+struct inode;
+struct dentry;
+struct mount;
+struct task;
+struct fs_struct;
+
+/* On whose behalf: filled by the system call layer, valid for the call. */
+struct caller {
+	const struct cred *cred;
+	struct sleeper *sleeper;
+	struct fs_struct *fs; /* root, cwd, umask */
+	struct mm_host *mem;  /* where in-memory file systems get their pages */
+	struct task *task; /* opaque here: procfs and terminals, which stand above or get it through ops, look inside */
+};
+
+struct path {
+	struct mount *mnt;
+	struct dentry *dentry;
+};
+
+struct iattr {
+	unsigned valid; /* ATTR_* */
+	mode_t mode;
+	uid_t uid;
+	gid_t gid;
+	uint64_t size;
+	struct timespec atime, mtime; /* tv_nsec may be UTIME_NOW or UTIME_OMIT */
+};
+enum { ATTR_MODE = 1, ATTR_UID = 2, ATTR_GID = 4, ATTR_SIZE = 8, ATTR_TIMES = 16 };
+
+/* What a walk found. */
+struct walk_step {
+	struct dentry *dentry; /* reference for the caller */
+	size_t consumed;       /* bytes of `names` used up, without the slash behind */
+};
+
+struct inode_ops {
+	/* Directories: looks up `names` (len bytes: plain names separated by single slashes; no "", ".", ".."), stops
+	 * behind the first symlink. -ENOENT/-ENOTDIR/-EACCES... as Linux orders them. */
+	int (*walk)(struct inode *dir, struct caller *c, const char *names, size_t len, struct walk_step *out);
+	/* The directory above; never asked of a file system's root. */
+	int (*parent)(struct inode *dir, struct caller *c, struct dentry **out);
+	int (*getattr)(struct inode *i, struct caller *c, unsigned mask, struct statx *out);
+	int (*setattr)(struct inode *i, struct caller *c, const struct iattr *a);
+	/* access(2) with the caller's fs ids: mask of R_OK, W_OK, X_OK */
+	int (*permission)(struct inode *i, struct caller *c, int mask);
+	/* Length of the target, cut to `size`, no NUL. */
+	ssize_t (*readlink)(struct inode *i, struct caller *c, char *buf, size_t size);
+	/* Magic links (/proc/PID/fd/N, exe, cwd, root): jump to *out instead of the text. NULL: a plain symlink. -ELOOP
+	 * style errors as Linux. */
+	int (*jump)(struct inode *i, struct caller *c, struct path *out);
+	/* Opens what was found. `flags` are open(2)'s without creation flags but with O_TRUNC; O_PATH is the vfs's own.
+	 */
+	int (*open)(struct inode *i, struct caller *c, struct dentry *d, int flags, struct file **out);
+	/* O_CREAT: opens or creates `name` in one step. `excl` as O_EXCL. *created tells. -ELOOP when it is a symlink
+	 * (the vfs follows it and comes back). `mode` has the umask taken off already. */
+	int (*create)(struct inode *dir, struct caller *c, const char *name, int flags, mode_t mode, struct file **out,
+		      bool *created);
+	int (*tmpfile)(struct inode *dir, struct caller *c, int flags, mode_t mode, struct file **out);
+	int (*mknod)(struct inode *dir, struct caller *c, const char *name, mode_t mode, dev_t dev);
+	int (*mkdir)(struct inode *dir, struct caller *c, const char *name, mode_t mode);
+	int (*symlink)(struct inode *dir, struct caller *c, const char *name, const char *target);
+	int (*link)(struct inode *dir, struct caller *c, const char *name, struct inode *target);
+	int (*unlink)(struct inode *dir, struct caller *c, const char *name);
+	int (*rmdir)(struct inode *dir, struct caller *c, const char *name);
+	/* Both directories are of this file system. `flags`: RENAME_*. */
+	int (*rename)(struct inode *dir, struct caller *c, const char *name, struct inode *newdir, const char *newname,
+		      unsigned flags);
+	ssize_t (*getxattr)(struct inode *i, struct caller *c, const char *name, void *buf, size_t size);
+	int (*setxattr)(struct inode *i, struct caller *c, const char *name, const void *buf, size_t size, int flags);
+	ssize_t (*listxattr)(struct inode *i, struct caller *c, char *buf, size_t size);
+	int (*removexattr)(struct inode *i, struct caller *c, const char *name);
+	int (*statfs)(struct inode *i, struct caller *c, struct statfs *out);
+	/* Path from the file system's root, starting with '/', into buf (NUL-terminated); " (deleted)" appended where
+	 * the file is gone. Length or -errno (-ENAMETOOLONG). */
+	int (*path)(struct inode *i, struct dentry *d, char *buf, size_t size);
+	/* Last reference gone. */
+	void (*release)(struct inode *i);
+};
+
+struct inode {
+	_Atomic uint32_t refs;
+	mode_t type; /* S_IFMT part, never changes */
+	const struct inode_ops *ops;
+	struct filesystem *fs;
+};
+
+struct dentry {
+	_Atomic uint32_t refs;
+	struct inode *inode;
+	struct inode *dir; /* the directory it was found in; NULL: a root, or not known */
+	char name[];       /* in dir */
+};
+
+struct filesystem {
+	_Atomic uint32_t refs;
+	const struct filesystem_ops *ops;
+	struct inode *root;
+	const char *type; /* as in /proc/mounts */
+};
+
+struct filesystem_ops {
+	void (*destroy)(struct filesystem *fs);
+};
+
+enum { MOUNT_RDONLY = 1, MOUNT_NOSUID = 2, MOUNT_NODEV = 4, MOUNT_NOEXEC = 8, MOUNT_NOATIME = 16 };
+
+struct mount {
+	_Atomic uint32_t refs;
+	struct list node; /* in mount_table.mounts */
+	struct filesystem *fs;
+	struct dentry *root;
+	struct mount *parent; /* NULL: the root mount */
+	char *mountpoint; /* path of the mount point from the root of parent's file system, "/dev/shm"; "/" for the root
+			   */
+	struct dentry *over; /* the directory covered */
+	unsigned flags;
+	unsigned id;
+	const char *source; /* as in /proc/mounts; owned */
+};
+
+/* All mounts of a sandbox. */
+struct mount_table {
+	pthread_rwlock_t lock;
+	struct list mounts; /* oldest first */
+	struct mount *root;
+	unsigned next_id;
+};
+
+/* Root, cwd and umask; shared by CLONE_FS. */
+struct fs_struct {
+	_Atomic uint32_t refs;
+	struct mount_table *mounts;
+	pthread_mutex_t lock;
+	struct path root, cwd;
+	_Atomic unsigned umask;
+};
+
+/* fs/vfs.c: references and life-cycle */
+struct inode *inode_get(struct inode *i);
+void inode_put(struct inode *i);
+struct dentry *dentry_new(struct inode *inode, struct inode *dir, const char *name,
+			  size_t len); /* takes over `inode`, gets dir */
+struct dentry *dentry_get(struct dentry *d);
+void dentry_put(struct dentry *d);
+void filesystem_put(struct filesystem *fs);
+struct path path_get(const struct path *p);
+void path_put(struct path *p);
+
+/* fs/mount.c */
+int mount_table_create(struct mount_table **out);
+void mount_table_destroy(struct mount_table *t);
+/* Places `fs` (reference taken over, also on failure) at the absolute guest path; "/" first. Not a guest system call.
+ */
+int mount_table_add(struct mount_table *t, const char *where, struct filesystem *fs, unsigned flags,
+		    const char *source);
+
+/* fs/fs_struct.c */
+struct fs_struct *fs_struct_new(struct mount_table *t); /* root and cwd at "/", umask 022; NULL: no memory */
+struct fs_struct *fs_struct_copy(struct fs_struct *fs);
+void fs_struct_put(struct fs_struct *fs);
+
+/* fs/namei.c: path walk */
+enum {
+	WALK_NOFOLLOW = 1 << 0,  /* a symlink at the end is the result */
+	WALK_DIRECTORY = 1 << 1, /* the result must be a directory */
+	WALK_EMPTY_OK = 1 << 2,  /* "" is the start itself (AT_EMPTY_PATH) */
+	/* openat2's RESOLVE_*, in their own bits */
+	WALK_NO_XDEV = 1 << 8,
+	WALK_NO_MAGICLINKS = 1 << 9,
+	WALK_NO_SYMLINKS = 1 << 10,
+	WALK_BENEATH = 1 << 11,
+	WALK_IN_ROOT = 1 << 12,
+};
+/* Resolves `name` from `start` (NULL: the caller's cwd; ignored for absolute names, unless WALK_IN_ROOT/BENEATH). */
+int path_walk(struct caller *c, const struct path *start, const char *name, unsigned flags, struct path *out);
+/* Resolves all but the last name. `last` (NAME_MAX + 1 bytes) gets it: "" for "/" itself; "." and ".." stay as they are
+ * with *last_type telling; *trailing_slash: the name ended in one. */
+enum last_type { LAST_NORM, LAST_ROOT, LAST_DOT, LAST_DOTDOT };
+int path_walk_parent(struct caller *c, const struct path *start, const char *name, unsigned flags, struct path *dir,
+		     char *last, enum last_type *type, bool *trailing_slash);
+/* open(2) in full: creation, O_EXCL, O_NOFOLLOW, O_DIRECTORY, O_TRUNC, O_PATH, O_TMPFILE, mounts that are read-only...
+ */
+int vfs_open(struct caller *c, const struct path *start, const char *name, int flags, mode_t mode, unsigned walk_flags,
+	     struct file **out);
+/* The absolute guest path of `p` as seen from `root`; "(unreachable)" prefix as getcwd(2) has it. Length or -errno. */
+int path_string(const struct path *p, const struct path *root, char *buf, size_t size);
+
+/* The rules of inode_permission(9) for in-memory file systems, from mode and owner and capabilities. */
+int generic_permission(const struct statx *st, const struct cred *cred, int mask);
+
+#endif

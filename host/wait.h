@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Sleeping and waking inside the monitor.
+ *
+ * A sleeper is a host thread that may block on behalf of a guest thread; the task embeds one. A waitqueue is a list of
+ * waiters that want to know of an event. The pattern, everywhere:
+ *
+ *	struct waiter w;
+ *	waiter_init(&w, sleeper);
+ *	waitqueue_add(q, &w);
+ *	while (!condition) {
+ *		err = sleeper_wait(sleeper, deadline);     // 0: look again; -EINTR; -ETIMEDOUT
+ *		if (err)
+ *			break;
+ *	}
+ *	waitqueue_remove(&w);
+ *
+ * No wake-up is lost: a wake between the test and the wait stays pending in the sleeper's kick and ends the wait at
+ *once. -EINTR means `interrupted` is set: a signal, a stop or the end of the task. Callers that can restart turn it
+ *into -ERESTARTSYS & co. (kernel/restart.h).
+ */
+#ifndef HL_HOST_WAIT_H
+#define HL_HOST_WAIT_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "host/kick.h"
+#include "util/list.h"
+
+#define DEADLINE_NONE UINT64_MAX
+
+struct sleeper {
+	struct kick kick;
+	_Atomic bool interrupted; /* set by others (with a kick), cleared by the owner alone */
+};
+
+struct waitqueue {
+	pthread_mutex_t lock;
+	struct list waiters;
+};
+
+struct waiter {
+	struct list node;
+	struct waitqueue *queue; /* NULL: on none */
+	struct sleeper *sleeper; /* kicked by the default wake function */
+	/* Called under the queue's lock; must not block or touch the queue. Returns true when the event was used up by
+	 * this waiter (counts for waitqueue_wake's `nr`). NULL: kick the sleeper and return true. */
+	bool (*wake)(struct waiter *w, unsigned events);
+	unsigned events; /* poll events of interest; 0: all */
+	bool exclusive;  /* placed last, and counted */
+};
+
+void waitqueue_init(struct waitqueue *q);
+void waitqueue_destroy(struct waitqueue *q);
+void waiter_init(struct waiter *w, struct sleeper *s);
+void waitqueue_add(struct waitqueue *q, struct waiter *w);
+/* No effect when it is on no queue. After it returns the wake function does not run any more. */
+void waitqueue_remove(struct waiter *w);
+/* Wakes every non-exclusive waiter whose events meet `events` (poll bits; 0: all), and up to `nr` exclusive ones. */
+void waitqueue_wake(struct waitqueue *q, unsigned events, int nr);
+#define waitqueue_wake_all(q, events) waitqueue_wake(q, events, INT32_MAX)
+
+/* 0: something woke us, look again. -EINTR: interrupted. -ETIMEDOUT: the CLOCK_MONOTONIC deadline (ns) is over. */
+int sleeper_wait(struct sleeper *s, uint64_t deadline_ns);
+/* Makes `s` look again; also ends a host call made with sleeper_call. */
+void sleeper_wake(struct sleeper *s);
+void sleeper_interrupt(struct sleeper *s);
+/* A host system call that may block: result, -errno, or -EINTR when interrupted (only then: mere wakes are retried). */
+long sleeper_call(struct sleeper *s, long nr, long a, long b, long c, long d, long e, long f);
+
+/* CLOCK_MONOTONIC in ns. */
+uint64_t monotonic_ns(void);
+
+#endif

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From an executable file to an address space ready to run: ELF (ET_EXEC, static-PIE, PIE, dynamic), #! scripts, the
+ * initial stack with argv, envp and the auxiliary vector, the vDSO. Builds aside: nothing of the calling process is
+ * touched, so a failed execve returns an error; the kernel commits the image afterwards (kernel/exec.c).
+ */
+#ifndef HL_LOADER_LOADER_H
+#define HL_LOADER_LOADER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "fs/file.h"
+#include "mm/mm.h"
+#include "util/why.h"
+
+#define EXEC_MAX_ARG_STRLEN   (32 * 4096) /* Linux's MAX_ARG_STRLEN */
+#define EXEC_MAX_SCRIPT_DEPTH 5           /* Linux's limit of nested interpreters */
+
+struct exec_request {
+	struct caller *caller;
+	struct mm_host *mem;
+	struct file *file;    /* opened for execution (regular, x bit checked); borrowed */
+	const char *filename; /* as given to execve: AT_EXECFN and argv of scripts ("/dev/fd/N/..." for execveat) */
+	char *const *argv;    /* NULL-terminated, may be empty (Linux then supplies one "") */
+	char *const *envp;
+	bool fd_path_inaccessible; /* execveat of a close-on-exec descriptor: a script can not work (-ENOENT) */
+	uint64_t stack_limit;      /* RLIMIT_STACK; bounds argv+envp to a quarter, at least 128 KiB: -E2BIG */
+	bool no_randomize;         /* personality ADDR_NO_RANDOMIZE */
+	bool secure;               /* AT_SECURE */
+};
+
+struct exec_image {
+	struct mm *mm;
+	struct file *exe;   /* the ELF file that runs: for /proc/PID/exe; a reference */
+	uint64_t entry, sp; /* first rip (the interpreter's when there is one) and rsp */
+	char comm[16];
+	unsigned personality_clear;
+	bool exec_stack;
+};
+
+/* 0, or -errno as execve(2) gives it (-ENOENT also for a missing interpreter), with a sentence naming the file and the
+ * fault in `why` (may be NULL). */
+int exec_load(const struct exec_request *rq, struct exec_image *out, struct why *why);
+void exec_image_destroy(struct exec_image *img);
+
+#endif

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Who owns which pages of the arena. Every page has a reference count: one for each backing of an address space, or one
+ * for the in-memory file, that holds it. A page shared by two is copied before it is written (mm/fault.c). Pages whose
+ * count drops to 0 go back to the host (hole punched) and their offsets are reused, lowest first, so that the
+ * platform's part of the arena stays compact. Thread-safe.
+ */
+#ifndef HL_MM_ARENA_H
+#define HL_MM_ARENA_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "platform/physmem.h"
+
+struct arena;
+
+int arena_create(struct physmem *pm, struct arena **out);
+void arena_destroy(struct arena *a);
+/* `len` bytes (page multiple) of contiguous offsets, reading as zero, each page with count 1. -ENOMEM. */
+int arena_alloc(struct arena *a, uint64_t len, uint64_t *off);
+void arena_ref(struct arena *a, uint64_t off, uint64_t len);
+void arena_unref(struct arena *a, uint64_t off, uint64_t len);
+/* Is the page at `off` held once only? (Then the holder may write it in place.) */
+bool arena_page_exclusive(struct arena *a, uint64_t off);
+/* Monitor's pointer to [off, off+len). */
+void *arena_ptr(struct arena *a, uint64_t off);
+struct memfile *arena_memfile(struct arena *a);
+/* Bytes of pages with a count above 0 (address space, not residency). */
+uint64_t arena_used(struct arena *a);
+/* Drops the contents: the pages read as zero again. */
+void arena_discard(struct arena *a, uint64_t off, uint64_t len);
+
+#endif

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A guest address space.
+ *
+ *   vmas       what the guest asked for: [start, end), rights, flags, where the pages come from
+ *   backings   what stands there now: [start, end) -> memory file range, and whether it must be copied before it is
+ * written space      the platform's mapping; always equal to what vmas and backings together say, for any platform
+ *
+ * Pages without a backing are mapped when touched (mm_fault), in units the platform likes. Anonymous memory up to
+ * machine_props.eager_map_max is backed and mapped at once. A reservation (PROT_NONE, or larger) costs its vma alone.
+ *
+ * fork: the child gets the same vmas and backings; private ones are marked copy-on-write on both sides.
+ *
+ * Locking: mm->lock, a read-write lock: read for copies and look-ups, write for every change of vmas or backings.
+ * Order: mm->lock, then pagesource.lock, then arena. Two mm locks are taken only by fork (parent first).
+ */
+#ifndef HL_MM_MM_H
+#define HL_MM_MM_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+#include "mm/arena.h"
+#include "mm/pagesource.h"
+#include "platform/platform.h"
+#include "util/gva.h"
+#include "util/list.h"
+#include "util/rbtree.h"
+
+/* What all address spaces of a sandbox share. */
+struct mm_host {
+	const struct platform *platform;
+	struct machine *machine;
+	struct machine_props props;
+	struct arena *arena;
+	_Atomic uint64_t committed; /* bytes of writable private memory, for a memory limit */
+	uint64_t memory_limit;      /* 0: none */
+};
+
+struct vma {
+	struct rb_node node;
+	uint64_t start, end;
+	unsigned prot;             /* PROT_* */
+	unsigned flags;            /* VMA_* */
+	struct pagesource *source; /* NULL: anonymous private */
+	uint64_t offset;           /* in source, of `start` */
+	struct list source_node;   /* on source->vmas */
+	struct mm *mm;
+	char *name; /* for /proc/PID/maps: path of the file, "[heap]"...; owned; may be NULL */
+};
+
+enum {
+	VMA_SHARED = 1 << 0,
+	VMA_GROWSDOWN = 1 << 1,
+	VMA_LOCKED = 1 << 2,
+	VMA_DONTFORK = 1 << 3,
+	VMA_WIPEONFORK = 1 << 4,
+	VMA_DONTDUMP = 1 << 5,
+	VMA_NORESERVE = 1 << 6,
+	VMA_DENYWRITE = 1 << 7, /* program text: source is not to be opened for writing */
+	VMA_MAYWRITE = 1 << 8,  /* mprotect may add PROT_WRITE (not for MAP_SHARED of a read-only descriptor) */
+	VMA_MAYEXEC = 1 << 9,   /* likewise PROT_EXEC (noexec mounts) */
+	VMA_SPECIAL = 1 << 10,  /* vDSO and its data: not in core files, no mremap of parts */
+};
+
+struct mm {
+	_Atomic uint32_t refs;
+	struct mm_host *host;
+	struct space *space;
+
+	pthread_rwlock_t lock;
+	/* guarded by lock */
+	struct rb_tree vmas;
+	struct rb_tree backings;
+	uint64_t brk_start, brk;
+	uint64_t mmap_base;   /* top-down search starts below */
+	uint64_t total_bytes; /* of vmas: VmSize */
+	uint64_t locked_bytes, data_bytes, stack_bytes;
+	uint64_t start_code, end_code, start_data, end_data, start_stack;
+	uint64_t arg_start, arg_end, env_start, env_end;
+	uint64_t vdso_base;
+	unsigned nr_vmas;
+	unsigned lock_future; /* mlockall(MCL_FUTURE) */
+	uint64_t auxv[64];
+	unsigned auxv_len; /* in words */
+
+	/* limits of the owner, copied in by the kernel: RLIMIT_AS, DATA, STACK, MEMLOCK; bytes */
+	_Atomic uint64_t limit_as, limit_data, limit_stack, limit_memlock;
+	_Atomic uint64_t faults_minor, faults_cow;
+};
+
+int mm_create(struct mm_host *h, struct mm **out);
+/* The child's copy of `parent` at this moment. */
+int mm_fork(struct mm *parent, struct mm **out);
+struct mm *mm_get(struct mm *mm);
+void mm_put(struct mm *mm);
+
+/* mm/map.c: the system calls' work; addresses and lengths as the guest gave them, checked here. Return an address or
+ * -errno as the system call does. */
+struct mmap_args {
+	uint64_t addr, len;
+	unsigned prot, flags;      /* PROT_*, MAP_* */
+	struct pagesource *source; /* NULL: anonymous. A reference is taken */
+	uint64_t offset;
+	unsigned vma_flags; /* VMA_MAYWRITE, VMA_MAYEXEC, VMA_DENYWRITE... of the file */
+	const char *name;   /* copied; may be NULL */
+};
+int64_t mm_mmap(struct mm *mm, const struct mmap_args *a);
+int mm_munmap(struct mm *mm, uint64_t addr, uint64_t len);
+int mm_mprotect(struct mm *mm, uint64_t addr, uint64_t len, unsigned prot);
+int64_t mm_mremap(struct mm *mm, uint64_t old, uint64_t old_len, uint64_t new_len, unsigned flags, uint64_t new_addr);
+int mm_madvise(struct mm *mm, uint64_t addr, uint64_t len, int advice);
+int mm_mincore(struct mm *mm, uint64_t addr, uint64_t len, gva_t vec);
+int mm_msync(struct mm *mm, uint64_t addr, uint64_t len, int flags);
+int mm_mlock(struct mm *mm, uint64_t addr, uint64_t len, bool lock);
+int mm_mlockall(struct mm *mm, int flags); /* MCL_*; 0: munlockall */
+uint64_t mm_brk(struct mm *mm, uint64_t addr);
+
+/* mm/fault.c: the guest touched `addr`. 0: run on. Else -SIGSEGV or -SIGBUS with *si_code (SEGV_MAPERR, SEGV_ACCERR,
+ * BUS_ADRERR), or -SIGKILL when memory is exhausted. `sp` (0: unknown) does not matter: a GROWSDOWN vma grows for any
+ * access between its guard gap and its limit, as Linux's does. */
+int mm_fault(struct mm *mm, uint64_t addr, unsigned access, int *si_code);
+/* After EVENT_LOST_PAGE: unmaps every page of a file that is behind the file's end by now. True: some were, run on. */
+bool mm_drop_lost_pages(struct mm *mm);
+
+/* mm/access.c: the one door. Number of bytes NOT copied (0: all), as in Linux; what could be copied has been, up to the
+ * exact byte. Pages are faulted in as if the guest had touched them (copy-on-write included). */
+size_t copy_from_guest(struct mm *mm, void *dst, gva_t src, size_t n);
+size_t copy_to_guest(struct mm *mm, gva_t dst, const void *src, size_t n);
+size_t zero_guest(struct mm *mm, gva_t dst, size_t n);
+/* As copy_to_guest, but PROT_WRITE is not asked for (the loader, ptrace). */
+size_t poke_guest(struct mm *mm, gva_t dst, const void *src, size_t n);
+/* Copies a NUL-terminated string; its length without the NUL, -EFAULT, or -ENAMETOOLONG if `max` bytes hold no NUL. */
+long copy_string_from_guest(struct mm *mm, char *dst, gva_t src, size_t max);
+/* As above; allocates (free with free()). */
+long dup_string_from_guest(struct mm *mm, char **out, gva_t src, size_t max);
+/* The host memory behind [addr, addr+n) for direct host input/output, faulted in: up to `max` pieces; returns how many,
+ * with the bytes covered in *covered (less than n: the rest is bad). Only between mm_access_begin and _end, which hold
+ * mm->lock for reading: do not block meanwhile. */
+void mm_access_begin(struct mm *mm);
+void mm_access_end(struct mm *mm);
+int mm_access_iov(struct mm *mm, gva_t addr, size_t n, bool write, struct iovec *iov, int max, size_t *covered);
+/* Futex words: where a 4-byte-aligned word lives. The key is the same for every mapping of the same shared page. */
+struct futex_key {
+	uint64_t a, b; /* private: mm, address; shared: memory file, offset */
+};
+int mm_futex_key(struct mm *mm, gva_t addr, bool shared, struct futex_key *out);
+/* 32-bit atomics on aligned guest words: 0 or -EFAULT. Ops as in host/fixup.h. */
+int guest_load32(struct mm *mm, gva_t addr, uint32_t *val);
+int guest_cmpxchg32(struct mm *mm, gva_t addr, uint32_t expect, uint32_t val, uint32_t *old);
+enum guest_atomic { GUEST_XCHG, GUEST_ADD, GUEST_OR, GUEST_AND, GUEST_XOR };
+int guest_atomic32(struct mm *mm, gva_t addr, enum guest_atomic op, uint32_t val, uint32_t *old);
+
+/* mm/maps.c: walks the vmas under the read lock (for /proc/PID/maps, core files). Stops when fn returns non-zero. */
+int mm_for_each_vma(struct mm *mm, int (*fn)(const struct vma *v, void *arg), void *arg);
+/* Bytes backed by arena pages that this mm holds: an estimate of VmRSS. */
+uint64_t mm_resident(struct mm *mm);
+
+#endif

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Where the pages of a mapped file come from. A file system's inode embeds a page source; address spaces that map the
+ * inode hang on its list, so that a truncation reaches them (the reverse map).
+ */
+#ifndef HL_MM_PAGESOURCE_H
+#define HL_MM_PAGESOURCE_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "platform/physmem.h"
+#include "util/list.h"
+
+struct pagesource;
+
+/* A run of memory-file pages that stands behind a run of file pages. */
+struct page_run {
+	struct memfile *mf; /* borrowed from the source for as long as the source is referenced */
+	uint64_t off;       /* in mf, page-aligned */
+	uint64_t len;       /* bytes, page multiple, >= one page */
+};
+
+struct pagesource_ops {
+	/* Memory for file bytes from `off` (page-aligned), at most `len`: fills *out with the longest run at hand.
+	 * `write`: the pages will be written through (shared writable mapping). -EFAULT: behind the end of the file
+	 * (SIGBUS), -ENOMEM/-ENOSPC, -EACCES: not open for writing. Called with the mm lock held: must not touch any
+	 * mm. */
+	int (*get)(struct pagesource *ps, uint64_t off, uint64_t len, bool write, struct page_run *out);
+	/* References to whatever embeds the source. */
+	void (*ref)(struct pagesource *ps);
+	void (*unref)(struct pagesource *ps);
+	/* File size now, bytes. */
+	uint64_t (*size)(struct pagesource *ps);
+	/* msync(MS_SYNC) of a range; NULL: nothing to do (memory). */
+	int (*sync)(struct pagesource *ps, uint64_t off, uint64_t len);
+};
+
+struct pagesource {
+	const struct pagesource_ops *ops;
+	pthread_mutex_t lock;     /* guards `vmas`; taken inside the mm lock */
+	struct list vmas;         /* struct vma.source_node */
+	uint32_t writable_shared; /* shared mappings that may write (F_SEAL_WRITE, ETXTBSY); guarded by lock */
+};
+
+void pagesource_init(struct pagesource *ps, const struct pagesource_ops *ops);
+void pagesource_destroy(struct pagesource *ps);
+/* The file now ends at `size`: every mapped page wholly behind it is unmapped everywhere, the tail of the last page of
+ * private copies is left alone as Linux leaves it. Call without any mm lock and before the memory is given away. */
+void pagesource_truncated(struct pagesource *ps, uint64_t size);
+/* The pages of [off, off+len) were replaced (hole punched): drop every mapping of them, copies excepted. */
+void pagesource_invalidate(struct pagesource *ps, uint64_t off, uint64_t len);
+
+#endif
