@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The pid namespace of a sandbox: numbers, and what they name as thread, process, process group and session. */
+#ifndef HL_KERNEL_PID_H
+#define HL_KERNEL_PID_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "host/wait.h"
+#include "util/list.h"
+
+struct task;
+struct process;
+
+/* A number stays in use while it names anything (a process group outlives its leader) or is referenced (pidfd). All
+ * fields but refs are guarded by sandbox->lock. */
+struct pid {
+	_Atomic uint32_t refs;
+	pid_t nr;
+	struct list hash_node;
+	struct task *task;       /* the thread with this tid; NULL when it is gone */
+	struct process *process; /* the process with this tgid, zombies too; NULL when reaped */
+	struct list pgrp;        /* members: process.pgrp_node */
+	struct list session;     /* members: process.session_node */
+	struct waitqueue exited; /* pidfd poll */
+	bool hashed;
+};
+
+struct pid_table;
+
+int pid_table_create(struct pid_table **out, unsigned max);
+void pid_table_destroy(struct pid_table *t);
+/* The calls below: sandbox->lock held. */
+/* A fresh number (rising, wrapping at pid_max, as Linux), one reference. -EAGAIN: all taken, -ENOMEM. */
+int pid_alloc(struct pid_table *t, struct pid **out);
+struct pid *pid_find(struct pid_table *t, pid_t nr);
+/* Frees the number once nothing carries it any more. Call after detaching a task, process, group or session. */
+void pid_detach(struct pid_table *t, struct pid *p);
+struct pid *pid_get(struct pid *p);
+void pid_put(struct pid *p); /* any lock state */
+pid_t pid_last(const struct pid_table *t);
+
+#endif

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A guest process (thread group): the process tree, groups and sessions, what its threads always share. */
+#ifndef HL_KERNEL_PROCESS_H
+#define HL_KERNEL_PROCESS_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/resource.h>
+
+#include "host/wait.h"
+#include "kernel/pid.h"
+#include "kernel/signal.h"
+#include "util/list.h"
+
+struct file;
+struct sandbox;
+struct task;
+struct tty;
+
+struct rusage_sum {
+	uint64_t utime_ns, stime_ns;
+	uint64_t minflt, majflt, nvcsw, nivcsw, inblock, oublock;
+	uint64_t maxrss_kb;
+};
+
+/* All fields are guarded by sandbox->lock unless said otherwise. */
+struct process {
+	_Atomic uint32_t refs; /* any */
+	struct sandbox *sb;
+	struct pid *pid;      /* tgid; reference */
+	struct task *leader;  /* the thread with tid == tgid, NULL when it is gone */
+	struct list all_node; /* sandbox->processes */
+	struct list tasks;
+	int nr_tasks; /* alive */
+
+	struct process *parent; /* NULL: init itself */
+	struct list children, sibling;
+	struct pid *pgrp, *session; /* references */
+	struct list pgrp_node, session_node;
+	struct tty *tty; /* controlling terminal of the session; reference */
+	bool session_leader;
+	bool did_exec;
+	bool subreaper;
+	int exit_signal; /* to the parent; SIGCHLD; 0: none */
+
+	struct sigpending pending;    /* for the whole process */
+	struct waitqueue child_event; /* wait4 of this process sleeps here */
+
+	/* group stop */
+	bool stopped, continued; /* state to report */
+	int stop_sig;
+	bool stop_requested; /* tasks park themselves until SIGCONT or SIGKILL */
+	int nr_stopped;
+	struct waitqueue stop_wait;
+
+	/* exit */
+	bool group_exiting;
+	bool zombie;            /* all tasks gone, waiting to be reaped */
+	int exit_code;          /* wait status */
+	struct task *exec_task; /* a sibling is in execve's de-threading */
+
+	struct rlimit rlimits[RLIM_NLIMITS];
+	struct rusage_sum dead_threads; /* of threads that ended */
+	struct rusage_sum children_sum; /* of reaped children */
+	struct file *exe;
+	uint64_t start_time_ns;      /* CLOCK_BOOTTIME */
+	struct posix_timers *timers; /* kernel/timer.c; created on demand */
+	struct itimers *itimers;
+	unsigned personality;
+	int oom_score_adj;
+	unsigned dumpable;
+	uint32_t membarrier_registered;
+	bool has_child_subreaper_ancestor;
+	bool keep_caps;
+	int thp_disable;
+};
+
+struct process *process_get(struct process *p);
+void process_put(struct process *p);
+uint64_t process_rlimit(struct process *p, int which); /* soft limit; no lock needed */
+
+/* kernel/process.c: sandbox->lock held */
+int process_new(struct sandbox *sb, struct process *parent, struct process **out);
+struct process *process_find(struct sandbox *sb, pid_t tgid);
+void process_set_pgrp(struct process *p, struct pid *pgrp);
+void process_set_session(struct process *p, struct pid *session);
+bool process_group_orphaned(struct pid *pgrp);
+/* SIGHUP+SIGCONT to groups with stopped members that became orphaned when `p` left or ended. */
+void process_check_orphans(struct process *p);
+/* Tells the parent's wait queue and sends it `exit_signal`/SIGCHLD with the given si_code and status. */
+void process_notify_parent(struct process *p, int sig, int code, int status);
+/* The last task ended: zombie or gone. */
+void process_exited(struct process *p);
+/* Takes it out of the tree and drops the tree's reference. */
+void process_reap(struct process *p);
+void process_rusage(struct process *p, struct rusage_sum *out);
+
+#endif

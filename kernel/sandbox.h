@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Everything of one sandbox hangs here; there is no global state.
+ *
+ * Lock order (outermost first): mm->lock is never held when sandbox->lock is taken, nor the reverse.
+ *   1 fdtable.lock   2 sandbox.lock   3 file and pipe locks   4 waitqueue.lock   5 sleeper (lock-free)
+ *   mm.lock   pagesource.lock   arena   platform
+ */
+#ifndef HL_KERNEL_SANDBOX_H
+#define HL_KERNEL_SANDBOX_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "fs/vfs.h"
+#include "kernel/pid.h"
+#include "mm/mm.h"
+#include "platform/platform.h"
+#include "util/list.h"
+#include "util/why.h"
+
+struct process;
+struct task;
+struct tracer;
+struct tty;
+struct futex_table;
+struct vdso_clock;
+
+struct sandbox {
+	const struct platform *platform;
+	struct machine *machine;
+	struct physmem *physmem;
+	struct arena *arena;
+	struct mm_host mem;
+	struct mount_table *mounts;
+	struct futex_table *futexes;
+	struct tracer *tracer; /* --strace; NULL: off */
+	bool stats;            /* --stats */
+	int verbose;
+	void (*log)(void *arg, const char *line); /* diagnostics; NULL: none */
+	void *log_arg;
+	const char *hostname; /* owned */
+
+	pthread_mutex_t lock; /* the process tree, signals, job control: see kernel/process.h */
+	struct pid_table *pids;
+	struct list processes;
+	struct process *init; /* pid 1: no task; adopts and reaps orphans */
+	struct process *main; /* the program; its end is the sandbox's */
+	unsigned nr_tasks;    /* host threads that still run */
+	unsigned max_tasks;
+	pthread_cond_t changed; /* nr_tasks fell, or main ended */
+	bool ending;            /* no new task may start */
+	int exit_status;        /* wait status of main, valid once main_ended */
+	bool main_ended;
+	struct tty *console; /* the host's terminal behind fd 0-2, NULL: none */
+	uint64_t boot_ns;    /* CLOCK_BOOTTIME of the start */
+	struct sandbox_stats *totals;
+	char dead_reason[256]; /* set when a platform failed under the guest */
+};
+
+struct sandbox_config {
+	const struct platform *platform;
+	/* more to come with the options of SPEC.md */
+};
+
+/* Builds machine, memory, pid table and init; no mounts, no program yet. */
+int sandbox_create(const struct sandbox_config *cfg, struct sandbox **out, struct why *why);
+/* Ends every process, waits for their host threads, frees all. */
+void sandbox_destroy(struct sandbox *sb);
+/* Kills every process. Any thread. */
+void sandbox_kill(struct sandbox *sb);
+
+static inline void sandbox_lock(struct sandbox *sb)
+{
+	pthread_mutex_lock(&sb->lock);
+}
+static inline void sandbox_unlock(struct sandbox *sb)
+{
+	pthread_mutex_unlock(&sb->lock);
+}
+
+#endif

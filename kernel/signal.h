@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Signals (signal(7)): generation, queues, dispositions, delivery.
+ *
+ *   generation   signal_send_*: any thread, sandbox->lock held. Decides what is ignored, queues, picks a task to wake.
+ *   wake         the chosen task's sleeper is interrupted: whatever it does, it comes to task_work()
+ *   delivery     signal_deliver(): the task itself, between two entries into the guest. Stops, kills, or pushes a
+ * frame.
+ *
+ * All fields below are guarded by sandbox->lock; task->blocked is written by its owner only.
+ */
+#ifndef HL_KERNEL_SIGNAL_H
+#define HL_KERNEL_SIGNAL_H
+
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "util/gva.h"
+#include "util/list.h"
+
+struct task;
+struct process;
+struct pid;
+
+#define NSIGNALS 64
+typedef uint64_t ksigset_t; /* bit n-1 is signal n, as the kernel's sigset_t */
+#define SIGBIT(sig)        (1UL << ((sig)-1))
+#define SIGSET_UNBLOCKABLE (SIGBIT(SIGKILL) | SIGBIT(SIGSTOP))
+
+/* The kernel's struct sigaction on x86_64. */
+struct ksigaction {
+	uint64_t handler; /* guest address, or SIG_DFL / SIG_IGN */
+	uint64_t flags;   /* SA_* */
+	uint64_t restorer;
+	ksigset_t mask;
+};
+
+struct sighand {
+	_Atomic uint32_t refs;
+	struct ksigaction action[NSIGNALS]; /* [sig - 1] */
+};
+
+struct sigpending {
+	ksigset_t set;
+	struct list queue; /* struct sigqueue, in order of arrival */
+};
+
+struct sigaltstack_state {
+	uint64_t sp, size;
+	int flags; /* SS_DISABLE, SS_AUTODISARM */
+};
+
+/* The siginfo_t the guest will see; its layout is the host's, both being x86_64 Linux. */
+void siginfo_kernel(siginfo_t *si, int sig, int code); /* zeroed but for these */
+
+/* kernel/signal.c. sandbox->lock held. 0 or -EAGAIN (RLIMIT_SIGPENDING). sig 1..64. */
+int signal_send_task(struct task *t, int sig, const siginfo_t *si);
+int signal_send_process(struct process *p, int sig, const siginfo_t *si);
+int signal_send_pgrp(struct pid *pgrp, int sig, const siginfo_t *si); /* -ESRCH: no member */
+/* A fault of the running task itself: forced, even if blocked or ignored (then the action becomes the default). No lock
+ * held. */
+void signal_force(struct task *t, int sig, const siginfo_t *si);
+void signal_force_fault(struct task *t, int sig, int code, uint64_t addr, unsigned trapno, uint64_t error);
+/* Recomputes task->sleeper.interrupted. Lock held. */
+void signal_recalc(struct task *t);
+/* Owner, no lock: sets the mask (unblockable bits dropped), wakes others for signals this unblocked or left to them. */
+void signal_set_mask(struct task *t, ksigset_t mask);
+/* For the duration of one system call (ppoll, sigsuspend...): the old mask comes back after the handler's frame was
+ * pushed with it, or when the call ends without a signal. */
+void signal_set_temporary_mask(struct task *t, ksigset_t mask);
+/* Is there a signal that signal_deliver would act on? */
+bool signal_pending(struct task *t);
+/* Owner, from task_work: takes signals until one pushes a frame, or none is left. Handles stops and death.
+ * `in_syscall`: `result` is the pending system call result that restart rules apply to. */
+void signal_deliver(struct task *t, bool in_syscall, int64_t result);
+/* Dequeues the first signal in `set` (for sigtimedwait, signalfd): number, or 0. Lock held. */
+int signal_dequeue(struct task *t, ksigset_t set, siginfo_t *si);
+void sigpending_init(struct sigpending *p);
+void sigpending_flush(struct sigpending *p, ksigset_t set);
+struct sighand *sighand_new(void);
+struct sighand *sighand_copy(struct sighand *h);
+void sighand_put(struct sighand *h);
+/* execve: handlers back to default, ignored stay ignored; altstack off. Lock held. */
+void signal_exec(struct task *t);
+/* Stops and continues as job control asks; called by generation and by ptrace-like users. */
+bool signal_is_fatal_pending(struct task *t); /* SIGKILL on its way: nothing else matters */
+
+#endif

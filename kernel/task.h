@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A guest thread: one host thread in the loop of kernel/task.c.
+ *
+ * Life-cycle: task_new (not yet visible) -> task_start (linked, host thread runs) -> task_exit_self (owner: from here
+ * on it only cleans up) -> unlinked and freed by its own host thread, or kept as zombie inside its process for the
+ * parent.
+ */
+#ifndef HL_KERNEL_TASK_H
+#define HL_KERNEL_TASK_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "fs/vfs.h"
+#include "host/wait.h"
+#include "kernel/restart.h"
+#include "kernel/signal.h"
+#include "mm/mm.h"
+#include "platform/platform.h"
+
+struct fdtable;
+struct process;
+struct sandbox;
+
+#define TASK_COMM_LEN 16
+
+enum task_state { TASK_RUNNING, TASK_SLEEPING, TASK_STOPPED, TASK_ZOMBIE }; /* for /proc */
+
+struct task {
+	struct sandbox *sb;
+	struct process *process;
+	pid_t tid;
+	struct pid *pid;          /* reference */
+	struct list process_node; /* process->tasks; sandbox->lock */
+	struct sleeper sleeper;
+	struct context *context;
+	pthread_t thread;
+
+	/* Shared or own, as clone's flags said. Replaced by the owner only, under sandbox->lock; others read under it.
+	 */
+	struct mm *mm;
+	struct fdtable *files;
+	struct fs_struct *fs;
+	struct sighand *sighand;
+	struct cred *cred;
+
+	/* sandbox->lock */
+	ksigset_t blocked;
+	struct sigpending pending;
+	char comm[TASK_COMM_LEN];
+	bool group_exiting; /* told to die by exit_group, execve of a sibling, or SIGKILL */
+	bool stop_reported;
+	int pdeathsig;
+
+	/* owner only */
+	struct event event; /* the last one */
+	bool in_syscall;    /* handling event.syscall */
+	bool regs_replaced; /* the handler set all registers: no syscall result */
+	bool restore_mask;  /* saved_mask holds the mask to return to */
+	ksigset_t saved_mask;
+	struct sigaltstack_state altstack;
+	struct restart restart;
+	uint64_t clear_child_tid; /* guest address; 0: none */
+	uint64_t set_child_tid;
+	uint64_t robust_list; /* guest address of struct robust_list_head */
+	uint64_t rseq;        /* guest address; 0: none */
+	uint32_t rseq_len, rseq_sig;
+	struct task *vfork_parent_waits; /* kernel/fork.c */
+	struct vfork_done *vfork;
+	bool exiting;  /* past task_exit_self */
+	int exit_code; /* wait status form */
+	uint64_t timer_slack_ns;
+	void *futex_pi; /* kernel/futex.c: PI state held */
+
+	/* counters, owner writes, others may read */
+	_Atomic uint64_t syscalls, faults, nvcsw, nivcsw;
+	_Atomic int state;        /* enum task_state */
+	_Atomic int host_tid;     /* for CPU times */
+	struct task_stats *stats; /* --stats, NULL: off */
+};
+
+/* kernel/task.c */
+/* A new task of `p` with nothing shared yet but the sandbox: pid, context, sleeper. */
+int task_new(struct sandbox *sb, struct process *p, struct task **out);
+/* Undoes task_new for a task that was never started. */
+void task_free(struct task *t);
+/* Makes it visible and lets it run. -EAGAIN: the host gives no thread (the task is not started, caller frees). */
+int task_start(struct task *t);
+/* Ends the calling task: never blocks on the guest. `code`: wait status. The loop then leaves. */
+void task_exit_self(struct task *t, int code);
+/* Ends all tasks of the caller's process. */
+void process_exit_group(struct task *t, int code);
+/* Same for a process seen from outside. sandbox->lock held. */
+void process_kill_locked(struct process *p, int code);
+
+struct mm_host *task_mem(struct task *t);
+
+/* The caller for file system calls. */
+static inline struct caller task_caller(struct task *t)
+{
+	return (struct caller){
+		.cred = t->cred,
+		.sleeper = &t->sleeper,
+		.fs = t->fs,
+		.mem = task_mem(t),
+		.task = t,
+	};
+}
+
+#endif

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * System call handlers: fetch and check arguments, copy in and out, call down. One file a family. A handler returns the
+ * result or -errno (or -ERESTART*, kernel/restart.h). The table is generated from sys/syscalls.def.
+ */
+#ifndef HL_SYS_SYS_H
+#define HL_SYS_SYS_H
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "kernel/fdtable.h"
+#include "kernel/process.h"
+#include "kernel/restart.h"
+#include "kernel/sandbox.h"
+#include "kernel/task.h"
+
+typedef int64_t syscall_fn(struct task *t, const uint64_t *a);
+
+/* Defines the handler of `name`; its six raw arguments are a[0]..a[5]. */
+#define SYSCALL_DEFINE(name)                                                                                           \
+	int64_t sys_##name(struct task *t, const uint64_t *a);                                                         \
+	int64_t sys_##name(struct task *t __attribute__((unused)), const uint64_t *a __attribute__((unused)))
+
+/* sys/dispatch.c: runs the system call in t->event. */
+int64_t sys_dispatch(struct task *t);
+const char *sys_name(uint64_t nr); /* NULL: no such number */
+
+/* Copies of whole objects: 0 or -EFAULT. */
+#define get_user(t, dst, addr) (copy_from_guest((t)->mm, (dst), GVA(addr), sizeof *(dst)) ? -EFAULT : 0)
+#define put_user(t, addr, src) (copy_to_guest((t)->mm, GVA(addr), (src), sizeof *(src)) ? -EFAULT : 0)
+
+/* A path argument, as getname(9): NUL-terminated copy to be freed with free(). -EFAULT, -ENAMETOOLONG (PATH_MAX),
+ * -ENOENT when empty and not allowed, -ENOMEM. */
+int get_path(struct task *t, uint64_t addr, bool empty_ok, char **out);
+/* The start of an *at walk: AT_FDCWD gives *start = NULL (cwd); else the path of the open file (reference kept in *f,
+ * to be put; NULL for cwd). -EBADF, -ENOTDIR as Linux. */
+int get_dirfd(struct task *t, int dfd, const char *name, struct file **f, const struct path **start);
+/* An iovec array: *out is `fast` (at least 8) or malloc'd (free when != fast). Sum of lengths checked and clamped to
+ * MAX_RW_COUNT. */
+#define MAX_RW_COUNT (0x7ffff000UL)
+int get_iovec(struct task *t, uint64_t addr, uint64_t n, struct iovec *fast, struct iovec **out);
+/* A timespec argument: -EFAULT, -EINVAL when not normalised or negative. */
+int get_timespec(struct task *t, uint64_t addr, struct timespec *ts);
+/* A sigset argument of system calls that also pass its size: -EINVAL unless size == 8, -EFAULT. */
+int get_sigset(struct task *t, uint64_t addr, uint64_t size, ksigset_t *out);
+/* Deadline (CLOCK_MONOTONIC ns) of a relative time; saturates to DEADLINE_NONE. */
+uint64_t deadline_after(const struct timespec *rel);
+
+#endif
