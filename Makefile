@@ -48,6 +48,9 @@ $(BUILD)/libhl.a: $(LIB_OBJS)
 $(BUILD)/hl: $(CLI_OBJS) $(BUILD)/libhl.a
 	$(CC) $(LDFLAGS_HL) -o $@ $^ $(LDLIBS)
 
+# Each test suite has its targets beside it.
+-include tests/*/rules.mk
+
 clean:
 	rm -rf build build-*
 

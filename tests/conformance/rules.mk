@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: Apache-2.0
+# Conformance: each case natively and under hl, compared byte for byte.
+#
+#   make check-conformance [ONLY=futex] [PLATFORM=kvm]   ONLY names an area, a family, a case, or AREA/FAMILY/CASE
+#   make check-conformance-native                        runs each case twice natively: are the cases deterministic?
+#   make check-badargs                                   every system call number with hostile arguments
+
+CONF       := $(BUILD)/tests/conformance
+CONF_SRCS  := $(wildcard tests/conformance/*/*.c)
+CONF_PROGS := $(CONF_SRCS:%.c=$(BUILD)/%)
+CONF_COMPARED := $(filter-out $(CONF)/survive/%,$(CONF_PROGS))
+CONF_SURVIVE  := $(filter $(CONF)/survive/%,$(CONF_PROGS))
+CONF_CFLAGS := -std=gnu17 -O1 -g -D_GNU_SOURCE -fno-strict-aliasing -pthread $(WARNINGS) -Itests/lib
+CONF_RUN    = $(CONF)/runner --work $(CONF)/work $(if $(ONLY),--only '$(ONLY)') $(CONF_FLAGS)
+PLATFORM   ?= kvm
+
+$(CONF)/runner: tests/conformance/runner.c
+	@mkdir -p $(@D) $(CONF)/work
+	$(CC) -std=gnu17 -O1 -g -D_GNU_SOURCE $(WARNINGS) $< -o $@
+
+$(CONF_PROGS): $(BUILD)/%: %.c $(wildcard tests/lib/*.h tests/conformance/*/*.h)
+	@mkdir -p $(@D)
+	$(CC) $(CONF_CFLAGS) -static -o $@ $< $(CONF_LDFLAGS)
+
+.PHONY: check-conformance check-conformance-native check-badargs
+check-conformance: $(BUILD)/hl $(CONF)/runner $(CONF_COMPARED)
+	$(CONF_RUN) --hl $(BUILD)/hl --platform $(PLATFORM) --expected tests/conformance/expected-differences $(CONF_COMPARED)
+
+check-conformance-native: $(CONF)/runner $(CONF_COMPARED)
+	$(CONF_RUN) --native-only $(CONF_COMPARED)
+
+check-badargs: $(BUILD)/hl $(CONF)/runner $(CONF_SURVIVE)
+	$(CONF_RUN) --survive --timeout 600 --hl $(BUILD)/hl --platform $(PLATFORM) $(CONF_SURVIVE)
