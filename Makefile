@@ -49,7 +49,7 @@ $(BUILD)/hl: $(CLI_OBJS) $(BUILD)/libhl.a
 	$(CC) $(LDFLAGS_HL) -o $@ $^ $(LDLIBS)
 
 # Each test suite has its targets beside it.
--include tests/*/rules.mk
+-include $(wildcard tests/*/rules.mk bench/rules.mk)
 
 clean:
 	rm -rf build build-*

@@ -1,0 +1,14 @@
+# SPDX-License-Identifier: Apache-2.0
+.PHONY: check-programs check-programs-self
+
+# The suite must be able to fail (selftest) before its passing says anything.
+check-programs: $(BUILD)/hl
+	tests/programs/selftest
+	tests/programs/run --hl $(BUILD)/hl
+
+# Native against native: every difference is an undetermined case.
+check-programs-self:
+	tests/programs/selftest
+	tests/programs/run --self
+
+check: check-programs
