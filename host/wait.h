@@ -16,8 +16,8 @@
  *	waitqueue_remove(&w);
  *
  * No wake-up is lost: a wake between the test and the wait stays pending in the sleeper's kick and ends the wait at
- *once. -EINTR means `interrupted` is set: a signal, a stop or the end of the task. Callers that can restart turn it
- *into -ERESTARTSYS & co. (kernel/restart.h).
+ * once. -EINTR means `interrupted` is set: a signal, a stop or the end of the task. Callers that can restart turn it
+ * into -ERESTARTSYS & co. (kernel/restart.h).
  */
 #ifndef HL_HOST_WAIT_H
 #define HL_HOST_WAIT_H
@@ -31,6 +31,8 @@
 #include "util/list.h"
 
 #define DEADLINE_NONE UINT64_MAX
+
+struct pollfd;
 
 struct sleeper {
 	struct kick kick;
@@ -68,7 +70,11 @@ int sleeper_wait(struct sleeper *s, uint64_t deadline_ns);
 /* Makes `s` look again; also ends a host call made with sleeper_call. */
 void sleeper_wake(struct sleeper *s);
 void sleeper_interrupt(struct sleeper *s);
-/* A host system call that may block: result, -errno, or -EINTR when interrupted (only then: mere wakes are retried). */
+/* ppoll(2) on host descriptors. >= 0: some are ready (the number), or a mere wake (0): look again. -EINTR: interrupted.
+ * -ETIMEDOUT: the deadline is over. Other -errno: ppoll's. */
+int sleeper_poll(struct sleeper *s, struct pollfd *fds, unsigned n, uint64_t deadline_ns);
+/* A host system call that may block: result, -errno, or -EINTR when interrupted (only then: mere wakes are retried).
+ * It uses up wakes: not between the test and the wait of another condition. */
 long sleeper_call(struct sleeper *s, long nr, long a, long b, long c, long d, long e, long f);
 
 /* CLOCK_MONOTONIC in ns. */

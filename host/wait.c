@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "host/wait.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <sys/syscall.h>
+#include <time.h>
+
+#define NSEC_PER_SEC 1000000000UL
+
+void waitqueue_init(struct waitqueue *q)
+{
+	pthread_mutex_init(&q->lock, NULL);
+	list_init(&q->waiters);
+}
+
+void waitqueue_destroy(struct waitqueue *q)
+{
+	pthread_mutex_destroy(&q->lock);
+}
+
+void waiter_init(struct waiter *w, struct sleeper *s)
+{
+	*w = (struct waiter){ .sleeper = s };
+	list_init(&w->node);
+}
+
+void waitqueue_add(struct waitqueue *q, struct waiter *w)
+{
+	pthread_mutex_lock(&q->lock);
+	w->queue = q;
+	if (w->exclusive)
+		list_add_tail(&q->waiters, &w->node);
+	else
+		list_add(&q->waiters, &w->node);
+	pthread_mutex_unlock(&q->lock);
+}
+
+void waitqueue_remove(struct waiter *w)
+{
+	struct waitqueue *q = w->queue;
+
+	if (!q)
+		return;
+	pthread_mutex_lock(&q->lock);
+	list_del(&w->node);
+	w->queue = NULL;
+	pthread_mutex_unlock(&q->lock);
+}
+
+static bool waiter_wake(struct waiter *w, unsigned events)
+{
+	if (w->wake)
+		return w->wake(w, events);
+	sleeper_wake(w->sleeper);
+	return true;
+}
+
+void waitqueue_wake(struct waitqueue *q, unsigned events, int nr)
+{
+	struct waiter *w;
+
+	pthread_mutex_lock(&q->lock);
+	list_for_each (w, &q->waiters, node) {
+		if (events && w->events && !(events & w->events))
+			continue;
+		if (w->exclusive && nr <= 0)
+			break;
+		if (waiter_wake(w, events) && w->exclusive)
+			nr--;
+	}
+	pthread_mutex_unlock(&q->lock);
+}
+
+/* The kick is taken before `interrupted` is read: a sender sets the flag first, so whoever took its kick sees it. */
+static bool sleeper_woken(struct sleeper *s)
+{
+	return kick_take(&s->kick) || atomic_load(&s->interrupted);
+}
+
+static int sleeper_verdict(struct sleeper *s)
+{
+	return atomic_load(&s->interrupted) ? -EINTR : 0;
+}
+
+int sleeper_wait(struct sleeper *s, uint64_t deadline_ns)
+{
+	if (sleeper_woken(s))
+		return sleeper_verdict(s);
+	if (!kick_wait(&s->kick, deadline_ns))
+		return -ETIMEDOUT;
+	kick_take(&s->kick);
+	return sleeper_verdict(s);
+}
+
+static struct timespec time_left(uint64_t deadline_ns)
+{
+	uint64_t now = monotonic_ns();
+	uint64_t left = deadline_ns > now ? deadline_ns - now : 0;
+
+	return (struct timespec){ .tv_sec = left / NSEC_PER_SEC, .tv_nsec = left % NSEC_PER_SEC };
+}
+
+int sleeper_poll(struct sleeper *s, struct pollfd *fds, unsigned n, uint64_t deadline_ns)
+{
+	struct timespec left, *timeout = NULL;
+
+	if (sleeper_woken(s))
+		return sleeper_verdict(s);
+	if (deadline_ns != DEADLINE_NONE) {
+		left = time_left(deadline_ns);
+		timeout = &left;
+	}
+	long r = host_call_intr(&s->kick, SYS_ppoll, (long)fds, n, (long)timeout, 0, 0, 0);
+	if (r == -EINTR) {
+		kick_take(&s->kick);
+		return sleeper_verdict(s);
+	}
+	return r == 0 ? -ETIMEDOUT : (int)r;
+}
+
+void sleeper_wake(struct sleeper *s)
+{
+	kick_send(&s->kick);
+}
+
+void sleeper_interrupt(struct sleeper *s)
+{
+	atomic_store(&s->interrupted, true);
+	kick_send(&s->kick);
+}
+
+long sleeper_call(struct sleeper *s, long nr, long a, long b, long c, long d, long e, long f)
+{
+	for (;;) {
+		long r = host_call_intr(&s->kick, nr, a, b, c, d, e, f);
+		if (r != -EINTR)
+			return r;
+		kick_take(&s->kick);
+		if (atomic_load(&s->interrupted))
+			return -EINTR;
+	}
+}
+
+uint64_t monotonic_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * NSEC_PER_SEC + ts.tv_nsec;
+}
