@@ -67,6 +67,8 @@ void waitqueue_wake(struct waitqueue *q, unsigned events, int nr);
 
 /* 0: something woke us, look again. -EINTR: interrupted. -ETIMEDOUT: the CLOCK_MONOTONIC deadline (ns) is over. */
 int sleeper_wait(struct sleeper *s, uint64_t deadline_ns);
+/* Sleeps until the next wake or interrupt, whatever is pending already: for waits that only some interrupts may end. */
+void sleeper_pause(struct sleeper *s);
 /* Makes `s` look again; also ends a host call made with sleeper_call. */
 void sleeper_wake(struct sleeper *s);
 void sleeper_interrupt(struct sleeper *s);

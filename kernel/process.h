@@ -71,7 +71,6 @@ struct process {
 	int oom_score_adj;
 	unsigned dumpable;
 	uint32_t membarrier_registered;
-	bool has_child_subreaper_ancestor;
 	bool keep_caps;
 	int thp_disable;
 };
@@ -95,5 +94,8 @@ void process_exited(struct process *p);
 /* Takes it out of the tree and drops the tree's reference. */
 void process_reap(struct process *p);
 void process_rusage(struct process *p, struct rusage_sum *out);
+/* The parent does not want zombies: SIGCHLD ignored, SA_NOCLDWAIT, or the parent is init. */
+bool process_parent_ignores_exit(struct process *p);
+void rusage_add(struct rusage_sum *to, const struct rusage_sum *from);
 
 #endif

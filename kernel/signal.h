@@ -84,7 +84,9 @@ struct sighand *sighand_copy(struct sighand *h);
 void sighand_put(struct sighand *h);
 /* execve: handlers back to default, ignored stay ignored; altstack off. Lock held. */
 void signal_exec(struct task *t);
-/* Stops and continues as job control asks; called by generation and by ptrace-like users. */
+/* `t` ended while siblings live on: hands process signals it was chosen for to another, and completes a group stop that
+ * only waited for it. Lock held. */
+void signal_task_left(struct task *t);
 bool signal_is_fatal_pending(struct task *t); /* SIGKILL on its way: nothing else matters */
 
 #endif

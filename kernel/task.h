@@ -24,6 +24,7 @@
 struct fdtable;
 struct process;
 struct sandbox;
+struct rusage_sum;
 
 #define TASK_COMM_LEN 16
 
@@ -68,10 +69,9 @@ struct task {
 	uint64_t robust_list; /* guest address of struct robust_list_head */
 	uint64_t rseq;        /* guest address; 0: none */
 	uint32_t rseq_len, rseq_sig;
-	struct task *vfork_parent_waits; /* kernel/fork.c */
-	struct vfork_done *vfork;
-	bool exiting;  /* past task_exit_self */
-	int exit_code; /* wait status form */
+	struct vfork_done *vfork; /* whom to tell when the address space is left: kernel/fork.c */
+	bool exiting;             /* past task_exit_self */
+	int exit_code;            /* wait status form */
 	uint64_t timer_slack_ns;
 	void *futex_pi; /* kernel/futex.c: PI state held */
 
@@ -91,12 +91,19 @@ void task_free(struct task *t);
 int task_start(struct task *t);
 /* Ends the calling task: never blocks on the guest. `code`: wait status. The loop then leaves. */
 void task_exit_self(struct task *t, int code);
+/* Owner, when interrupted: dies if told to, else delivers signals. As signal_deliver. */
+void task_work(struct task *t, bool in_syscall, int64_t result);
 /* Ends all tasks of the caller's process. */
 void process_exit_group(struct task *t, int code);
 /* Same for a process seen from outside. sandbox->lock held. */
 void process_kill_locked(struct process *p, int code);
 
 struct mm_host *task_mem(struct task *t);
+/* CPU time and faults of one thread so far. */
+void task_rusage(struct task *t, struct rusage_sum *out);
+
+/* The system call in t->event: set up by the layer above (sys/dispatch.c). */
+int64_t sys_dispatch(struct task *t);
 
 /* The caller for file system calls. */
 static inline struct caller task_caller(struct task *t)

@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "kernel/fdtable.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FDTABLE_FIRST 64 /* slots of a new table; a multiple of the bitmap's word */
+
+static bool bit_get(const uint64_t *map, int i)
+{
+	return map[i / 64] >> (i % 64) & 1;
+}
+
+static void bit_set(uint64_t *map, int i, bool on)
+{
+	if (on)
+		map[i / 64] |= 1UL << (i % 64);
+	else
+		map[i / 64] &= ~(1UL << (i % 64));
+}
+
+/* Room for `fd`; the sizes double. */
+static int grow_locked(struct fdtable *ft, int fd)
+{
+	int size = ft->size ? ft->size : FDTABLE_FIRST;
+	while (size <= fd)
+		size *= 2;
+	if (size == ft->size)
+		return 0;
+	struct file **files = calloc((size_t)size, sizeof *files);
+	uint64_t *cloexec = calloc((size_t)size / 64, sizeof *cloexec);
+	if (!files || !cloexec) {
+		free(files);
+		free(cloexec);
+		return -ENOMEM;
+	}
+	if (ft->size) {
+		memcpy(files, ft->files, (size_t)ft->size * sizeof *files);
+		memcpy(cloexec, ft->cloexec, (size_t)ft->size / 8);
+	}
+	free(ft->files);
+	free(ft->cloexec);
+	ft->files = files;
+	ft->cloexec = cloexec;
+	ft->size = size;
+	return 0;
+}
+
+struct fdtable *fdtable_new(void)
+{
+	struct fdtable *ft = calloc(1, sizeof *ft);
+	if (!ft)
+		return NULL;
+	ft->refs = 1;
+	pthread_mutex_init(&ft->lock, NULL);
+	if (grow_locked(ft, 0) < 0) {
+		free(ft);
+		return NULL;
+	}
+	return ft;
+}
+
+static int highest_open(const struct fdtable *ft)
+{
+	int fd = ft->size - 1;
+	while (fd >= 0 && !ft->files[fd])
+		fd--;
+	return fd;
+}
+
+struct fdtable *fdtable_copy(struct fdtable *ft)
+{
+	struct fdtable *n = fdtable_new();
+	if (!n)
+		return NULL;
+	pthread_mutex_lock(&ft->lock);
+	int last = highest_open(ft);
+	bool ok = grow_locked(n, last < 0 ? 0 : last) == 0;
+	for (int fd = 0; ok && fd <= last; fd++) {
+		if (ft->files[fd])
+			n->files[fd] = file_get(ft->files[fd]);
+		bit_set(n->cloexec, fd, bit_get(ft->cloexec, fd));
+	}
+	n->next_free = ft->next_free;
+	pthread_mutex_unlock(&ft->lock);
+	if (!ok) {
+		fdtable_put(n, NULL);
+		return NULL;
+	}
+	return n;
+}
+
+struct fdtable *fdtable_get(struct fdtable *ft)
+{
+	ft->refs++;
+	return ft;
+}
+
+/* What close(2) does with the description behind a descriptor that is no longer in the table. */
+static int release(struct file *f, struct caller *c)
+{
+	int err = 0;
+	if (c && f->ops->flush && !(f->flags & O_PATH))
+		err = f->ops->flush(f, c);
+	file_put(f);
+	return err;
+}
+
+void fdtable_put(struct fdtable *ft, struct caller *c)
+{
+	if (!ft || --ft->refs)
+		return;
+	for (int fd = 0; fd < ft->size; fd++) {
+		if (ft->files[fd])
+			release(ft->files[fd], c);
+	}
+	pthread_mutex_destroy(&ft->lock);
+	free(ft->files);
+	free(ft->cloexec);
+	free(ft);
+}
+
+struct file *fd_get_path(struct fdtable *ft, int fd)
+{
+	pthread_mutex_lock(&ft->lock);
+	struct file *f = fd >= 0 && fd < ft->size ? ft->files[fd] : NULL;
+	if (f)
+		file_get(f);
+	pthread_mutex_unlock(&ft->lock);
+	return f;
+}
+
+struct file *fd_get(struct fdtable *ft, int fd)
+{
+	struct file *f = fd_get_path(ft, fd);
+	if (f && (f->flags & O_PATH)) {
+		file_put(f);
+		return NULL;
+	}
+	return f;
+}
+
+static void place_locked(struct fdtable *ft, int fd, struct file *f, bool cloexec)
+{
+	ft->files[fd] = f;
+	bit_set(ft->cloexec, fd, cloexec);
+	if (fd == ft->next_free)
+		ft->next_free = fd + 1;
+}
+
+/* Takes the descriptor out; NULL when it was not open. */
+static struct file *remove_locked(struct fdtable *ft, int fd)
+{
+	if (fd < 0 || fd >= ft->size || !ft->files[fd])
+		return NULL;
+	struct file *f = ft->files[fd];
+	ft->files[fd] = NULL;
+	bit_set(ft->cloexec, fd, false);
+	if (fd < ft->next_free)
+		ft->next_free = fd;
+	return f;
+}
+
+static int install_locked(struct fdtable *ft, struct file *f, int min, bool cloexec, uint64_t limit)
+{
+	int fd = min > ft->next_free ? min : ft->next_free;
+	while (fd < ft->size && ft->files[fd])
+		fd++;
+	if ((uint64_t)fd >= limit)
+		return -EMFILE;
+	if (grow_locked(ft, fd) < 0)
+		return -ENOMEM;
+	if (min <= ft->next_free)
+		ft->next_free = fd;
+	place_locked(ft, fd, f, cloexec);
+	return fd;
+}
+
+int fd_install(struct fdtable *ft, struct file *f, int min, bool cloexec, uint64_t limit)
+{
+	pthread_mutex_lock(&ft->lock);
+	int fd = install_locked(ft, f, min, cloexec, limit);
+	pthread_mutex_unlock(&ft->lock);
+	if (fd < 0)
+		file_put(f);
+	return fd;
+}
+
+int fd_replace(struct fdtable *ft, struct caller *c, int fd, struct file *f, bool cloexec, uint64_t limit)
+{
+	if (fd < 0 || (uint64_t)fd >= limit) {
+		file_put(f);
+		return -EBADF;
+	}
+	pthread_mutex_lock(&ft->lock);
+	int err = grow_locked(ft, fd);
+	struct file *old = NULL;
+	if (!err) {
+		old = remove_locked(ft, fd);
+		place_locked(ft, fd, f, cloexec);
+	}
+	pthread_mutex_unlock(&ft->lock);
+	if (err)
+		file_put(f);
+	if (old)
+		release(old, c);
+	return err ? err : fd;
+}
+
+int fd_close(struct fdtable *ft, struct caller *c, int fd)
+{
+	pthread_mutex_lock(&ft->lock);
+	struct file *f = remove_locked(ft, fd);
+	pthread_mutex_unlock(&ft->lock);
+	return f ? release(f, c) : -EBADF;
+}
+
+int fd_get_cloexec(struct fdtable *ft, int fd)
+{
+	pthread_mutex_lock(&ft->lock);
+	int r = fd >= 0 && fd < ft->size && ft->files[fd] ? bit_get(ft->cloexec, fd) : -EBADF;
+	pthread_mutex_unlock(&ft->lock);
+	return r;
+}
+
+int fd_set_cloexec(struct fdtable *ft, int fd, bool on)
+{
+	pthread_mutex_lock(&ft->lock);
+	int r = fd >= 0 && fd < ft->size && ft->files[fd] ? 0 : -EBADF;
+	if (r == 0)
+		bit_set(ft->cloexec, fd, on);
+	pthread_mutex_unlock(&ft->lock);
+	return r;
+}
+
+void fd_close_range(struct fdtable *ft, struct caller *c, unsigned first, unsigned last, bool only_mark_cloexec)
+{
+	for (int64_t fd = first; fd <= (int64_t)last; fd++) {
+		int next = fd > INT32_MAX ? -1 : fd_next(ft, (int)fd);
+		if (next < 0 || (unsigned)next > last)
+			return;
+		fd = next;
+		if (only_mark_cloexec)
+			fd_set_cloexec(ft, next, true);
+		else
+			fd_close(ft, c, next);
+	}
+}
+
+void fd_close_on_exec(struct fdtable *ft, struct caller *c)
+{
+	for (int fd = 0; fd < ft->size; fd++) {
+		if (ft->cloexec[fd / 64] == 0) {
+			fd |= 63;
+			continue;
+		}
+		if (bit_get(ft->cloexec, fd))
+			fd_close(ft, c, fd);
+	}
+}
+
+int fd_next(struct fdtable *ft, int fd)
+{
+	pthread_mutex_lock(&ft->lock);
+	while (fd < ft->size && !ft->files[fd])
+		fd++;
+	int r = fd < ft->size ? fd : -1;
+	pthread_mutex_unlock(&ft->lock);
+	return r;
+}

@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "kernel/fork.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kernel/fdtable.h"
+#include "kernel/pidfd.h"
+#include "kernel/process.h"
+#include "kernel/sandbox.h"
+#include "kernel/task.h"
+
+#define CLONE_NAMESPACES                                                                                               \
+	(CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWCGROUP)
+#ifndef CLONE_CLEAR_SIGHAND
+#define CLONE_CLEAR_SIGHAND 0x100000000UL
+#endif
+#ifndef CLONE_INTO_CGROUP
+#define CLONE_INTO_CGROUP 0x200000000UL
+#endif
+
+/* Shared by a vfork parent and its child; the last one frees it. */
+struct vfork_done {
+	_Atomic int refs;
+	_Atomic bool done;
+	struct sleeper *parent; /* valid while refs == 2 or the parent waits; guarded by sandbox->lock */
+};
+
+static void vfork_put(struct vfork_done *v)
+{
+	if (--v->refs == 0)
+		free(v);
+}
+
+void vfork_release(struct task *t)
+{
+	struct vfork_done *v = t->vfork;
+	if (!v)
+		return;
+	t->vfork = NULL;
+	sandbox_lock(t->sb);
+	v->done = true;
+	if (v->parent)
+		sleeper_wake(v->parent);
+	sandbox_unlock(t->sb);
+	vfork_put(v);
+}
+
+/* The parent sleeps through anything but its own death. */
+static void vfork_wait(struct task *t, struct vfork_done *v)
+{
+	while (!v->done && !signal_is_fatal_pending(t))
+		sleeper_pause(&t->sleeper);
+	sandbox_lock(t->sb);
+	v->parent = NULL;
+	sandbox_unlock(t->sb);
+	vfork_put(v);
+}
+
+/* clone(2), ERRORS. Namespaces are not offered: the answer is that of a kernel built without them. */
+static int check_flags(const struct clone_request *rq)
+{
+	uint64_t f = rq->flags;
+	if (f & (CLONE_NAMESPACES | CLONE_INTO_CGROUP))
+		return -EINVAL;
+	if ((f & CLONE_THREAD && !(f & CLONE_SIGHAND)) || (f & CLONE_SIGHAND && !(f & CLONE_VM)))
+		return -EINVAL;
+	if (f & CLONE_SIGHAND && f & CLONE_CLEAR_SIGHAND)
+		return -EINVAL;
+	if (f & CLONE_PIDFD && f & CLONE_DETACHED)
+		return -EINVAL;
+	if (rq->exit_signal > NSIGNALS)
+		return -EINVAL;
+	return 0;
+}
+
+static int share_mm(struct task *t, struct task *child, uint64_t flags)
+{
+	if (!(flags & CLONE_VM))
+		return mm_fork(t->mm, &child->mm);
+	child->mm = mm_get(t->mm);
+	return 0;
+}
+
+static int share_sighand(struct task *t, struct task *child, uint64_t flags)
+{
+	if (flags & CLONE_SIGHAND) {
+		t->sighand->refs++;
+		child->sighand = t->sighand;
+		return 0;
+	}
+	sandbox_lock(t->sb);
+	child->sighand = sighand_copy(t->sighand);
+	sandbox_unlock(t->sb);
+	if (!child->sighand)
+		return -ENOMEM;
+	for (int i = 0; flags & CLONE_CLEAR_SIGHAND && i < NSIGNALS; i++) {
+		if (child->sighand->action[i].handler != (uint64_t)(uintptr_t)SIG_IGN)
+			memset(&child->sighand->action[i], 0, sizeof child->sighand->action[i]);
+	}
+	return 0;
+}
+
+static struct fs_struct *fs_struct_share(struct fs_struct *fs)
+{
+	fs->refs++;
+	return fs;
+}
+
+/* Gives the child what the flags say: the same object, or a copy. What was taken is freed by task_free. */
+static int share(struct task *t, struct task *child, uint64_t flags)
+{
+	child->cred = cred_get(t->cred);
+	child->files = flags & CLONE_FILES ? fdtable_get(t->files) : fdtable_copy(t->files);
+	child->fs = flags & CLONE_FS ? fs_struct_share(t->fs) : fs_struct_copy(t->fs);
+	if (!child->files || !child->fs)
+		return -ENOMEM;
+	int err = share_sighand(t, child, flags);
+	return err ? err : share_mm(t, child, flags);
+}
+
+static int copy_fp(struct task *t, struct task *child)
+{
+	const struct platform *pf = t->sb->platform;
+	uint64_t xcr0;
+	size_t size = pf->fp_size(t->sb->machine, &xcr0);
+	void *buf = aligned_alloc(64, (size + 63) & ~(size_t)63);
+	if (!buf)
+		return -ENOMEM;
+	int err = pf->fp_get(t->context, buf, size);
+	if (!err)
+		err = pf->fp_set(child->context, buf, size);
+	free(buf);
+	return err;
+}
+
+static int copy_cpu(struct task *t, struct task *child, const struct clone_request *rq)
+{
+	const struct platform *pf = t->sb->platform;
+	struct cpu_regs regs;
+	int err = pf->regs_get(t->context, &regs);
+	if (err)
+		return err;
+	regs.rax = 0;
+	if (rq->stack)
+		regs.rsp = rq->stack;
+	if (rq->flags & CLONE_SETTLS)
+		regs.fs_base = rq->tls;
+	err = pf->regs_set(child->context, &regs);
+	if (err)
+		return err == -EINVAL ? -EPERM : err; /* a TLS address outside the user half, as do_arch_prctl_64 */
+	return copy_fp(t, child);
+}
+
+static void copy_owner_state(struct task *t, struct task *child, const struct clone_request *rq)
+{
+	uint64_t flags = rq->flags;
+	child->blocked = t->restore_mask ? t->saved_mask : t->blocked;
+	child->timer_slack_ns = t->timer_slack_ns;
+	memcpy(child->comm, t->comm, sizeof child->comm);
+	if (!(flags & CLONE_VM) || flags & CLONE_VFORK)
+		child->altstack = t->altstack;
+	if (flags & CLONE_CHILD_SETTID)
+		child->set_child_tid = rq->child_tid;
+	if (flags & CLONE_CHILD_CLEARTID)
+		child->clear_child_tid = rq->child_tid;
+	if (!(flags & CLONE_VM)) { /* rseq(2): inherited by fork, not by threads */
+		child->rseq = t->rseq;
+		child->rseq_len = t->rseq_len;
+		child->rseq_sig = t->rseq_sig;
+	}
+}
+
+/* RLIMIT_NPROC does not bind root (getrlimit(2)). */
+static int new_process(struct task *t, uint64_t exit_signal, struct process **out)
+{
+	struct sandbox *sb = t->sb;
+	sandbox_lock(sb);
+	bool privileged = cred_capable(t->cred, 24) || cred_capable(t->cred, 21); /* CAP_SYS_RESOURCE, CAP_SYS_ADMIN */
+	int err = !privileged && sb->nr_tasks >= process_rlimit(t->process, RLIMIT_NPROC) ? -EAGAIN : 0;
+	if (!err)
+		err = process_new(sb, t->process, out);
+	if (!err)
+		(*out)->exit_signal = (int)exit_signal;
+	sandbox_unlock(sb);
+	return err;
+}
+
+/* CLONE_PARENT and CLONE_THREAD siblings hang below the caller's own parent. */
+static void reparent_locked(struct task *t, struct process *p)
+{
+	struct process *parent = t->process->parent ? t->process->parent : t->sb->init;
+	list_del(&p->sibling);
+	p->parent = parent;
+	p->exit_signal = t->process->exit_signal;
+	list_add_tail(&parent->children, &p->sibling);
+}
+
+static void drop_process(struct sandbox *sb, struct process *p)
+{
+	sandbox_lock(sb);
+	process_reap(p);
+	sandbox_unlock(sb);
+}
+
+/* The writes to the caller's memory that clone(2) promises before the child runs. */
+static int report_child(struct task *t, struct task *child, const struct clone_request *rq)
+{
+	int32_t tid = child->tid;
+	if (rq->flags & CLONE_PIDFD) {
+		int32_t fd = pidfd_install(t, child->pid, 0);
+		if (fd < 0)
+			return fd;
+		if (copy_to_guest(t->mm, GVA(rq->pidfd), &fd, sizeof fd)) {
+			struct caller c = task_caller(t);
+			fd_close(t->files, &c, fd);
+			return -EFAULT;
+		}
+	}
+	if (rq->flags & CLONE_PARENT_SETTID)
+		(void)copy_to_guest(t->mm, GVA(rq->parent_tid), &tid, sizeof tid); /* as Linux: not checked */
+	return 0;
+}
+
+static int start_child(struct task *t, struct task *child, const struct clone_request *rq, struct vfork_done **vfork)
+{
+	int err = share(t, child, rq->flags);
+	if (!err)
+		err = copy_cpu(t, child, rq);
+	if (err)
+		return err;
+	copy_owner_state(t, child, rq);
+	if (rq->flags & CLONE_VFORK) {
+		*vfork = calloc(1, sizeof **vfork);
+		if (!*vfork)
+			return -ENOMEM;
+		(*vfork)->refs = 2;
+		(*vfork)->parent = &t->sleeper;
+		child->vfork = *vfork;
+	}
+	err = report_child(t, child, rq);
+	if (!err)
+		err = task_start(child);
+	if (err && *vfork) {
+		free(*vfork);
+		*vfork = NULL;
+		child->vfork = NULL;
+	}
+	return err;
+}
+
+int64_t task_clone(struct task *t, const struct clone_request *rq)
+{
+	struct process *p = t->process;
+	struct task *child;
+	struct vfork_done *vfork = NULL;
+	bool thread = rq->flags & CLONE_THREAD;
+
+	int err = check_flags(rq);
+	if (!err && !thread)
+		err = new_process(t, rq->exit_signal, &p);
+	if (err)
+		return err;
+	if (rq->flags & CLONE_PARENT && !thread) {
+		sandbox_lock(t->sb);
+		reparent_locked(t, p);
+		sandbox_unlock(t->sb);
+	}
+	err = task_new(t->sb, p, &child);
+	if (!err) {
+		pid_t tid = child->tid; /* the child may be gone before we return */
+		err = start_child(t, child, rq, &vfork);
+		if (!err) {
+			if (vfork)
+				vfork_wait(t, vfork);
+			return tid;
+		}
+		task_free(child);
+	}
+	if (!thread)
+		drop_process(t->sb, p);
+	return err == -EAGAIN && signal_pending(t) ? -ERESTARTNOINTR : err;
+}

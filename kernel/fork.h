@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* New tasks and processes: clone(2), clone3(2), fork(2), vfork(2). */
+#ifndef HL_KERNEL_FORK_H
+#define HL_KERNEL_FORK_H
+
+#include <stdint.h>
+
+struct task;
+
+/* As struct clone_args of clone3, checked by task_clone. Addresses are the guest's. */
+struct clone_request {
+	uint64_t flags; /* CLONE_*, without the exit signal */
+	uint64_t pidfd, child_tid, parent_tid;
+	uint64_t exit_signal;
+	uint64_t stack; /* the new rsp; 0: the caller's */
+	uint64_t tls;
+	const int32_t *set_tid; /* wished pids, innermost namespace first */
+	unsigned set_tid_size;
+};
+
+/* The new tid, or -errno. With CLONE_VFORK returns when the child gave the address space back. */
+int64_t task_clone(struct task *t, const struct clone_request *rq);
+
+/* The task leaves the address space it borrowed (execve, exit): lets a waiting vfork parent go on. */
+void vfork_release(struct task *t);
+
+#endif

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Descriptors that name a process (pidfd_open(2)). */
+#ifndef HL_KERNEL_PIDFD_H
+#define HL_KERNEL_PIDFD_H
+
+struct file;
+struct pid;
+struct task;
+
+/* A new close-on-exec descriptor of `t` for `pid`; `flags`: O_NONBLOCK, PIDFD_THREAD. The number or -errno. */
+int pidfd_install(struct task *t, struct pid *pid, unsigned flags);
+/* The pid behind a pidfd, borrowed from the file; NULL: some other file. */
+struct pid *pidfd_pid(struct file *f);
+
+#endif

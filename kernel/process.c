@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "kernel/process.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fs/file.h"
+#include "kernel/sandbox.h"
+#include "kernel/task.h"
+#include "kernel/timer.h"
+#include "kernel/tty.h"
+
+static void inherit(struct process *p, struct process *parent)
+{
+	memcpy(p->rlimits, parent->rlimits, sizeof p->rlimits);
+	p->exe = parent->exe ? file_get(parent->exe) : NULL;
+	p->tty = parent->tty ? tty_get(parent->tty) : NULL;
+	p->personality = parent->personality;
+	p->oom_score_adj = parent->oom_score_adj;
+	p->dumpable = parent->dumpable;
+	p->thp_disable = parent->thp_disable;
+	p->parent = parent;
+	list_add_tail(&parent->children, &p->sibling);
+	process_set_pgrp(p, parent->pgrp);
+	process_set_session(p, parent->session);
+}
+
+int process_new(struct sandbox *sb, struct process *parent, struct process **out)
+{
+	struct process *p = calloc(1, sizeof *p);
+	if (!p)
+		return -ENOMEM;
+	int err = pid_alloc(sb->pids, &p->pid);
+	if (err) {
+		free(p);
+		return err;
+	}
+	p->refs = 1;
+	p->sb = sb;
+	p->pid->process = p;
+	p->exit_signal = SIGCHLD;
+	p->dumpable = 1;
+	p->start_time_ns = monotonic_ns();
+	list_init(&p->tasks);
+	list_init(&p->children);
+	list_init(&p->sibling);
+	list_init(&p->pgrp_node);
+	list_init(&p->session_node);
+	sigpending_init(&p->pending);
+	waitqueue_init(&p->child_event);
+	waitqueue_init(&p->stop_wait);
+	list_add_tail(&sb->processes, &p->all_node);
+	if (parent)
+		inherit(p, parent);
+	*out = p;
+	return 0;
+}
+
+struct process *process_get(struct process *p)
+{
+	p->refs++;
+	return p;
+}
+
+void process_put(struct process *p)
+{
+	if (!p || --p->refs)
+		return;
+	sigpending_flush(&p->pending, ~0UL);
+	waitqueue_destroy(&p->child_event);
+	waitqueue_destroy(&p->stop_wait);
+	pid_put(p->pid);
+	pid_put(p->pgrp);
+	pid_put(p->session);
+	free(p);
+}
+
+uint64_t process_rlimit(struct process *p, int which)
+{
+	return __atomic_load_n(&p->rlimits[which].rlim_cur, __ATOMIC_RELAXED);
+}
+
+struct process *process_find(struct sandbox *sb, pid_t tgid)
+{
+	struct pid *pid = pid_find(sb->pids, tgid);
+	return pid ? pid->process : NULL;
+}
+
+static void leave_pid(struct sandbox *sb, struct list *node, struct pid **slot)
+{
+	list_del(node);
+	if (*slot)
+		pid_detach(sb->pids, *slot);
+	pid_put(*slot);
+	*slot = NULL;
+}
+
+void process_set_pgrp(struct process *p, struct pid *pgrp)
+{
+	if (pgrp)
+		pid_get(pgrp);
+	leave_pid(p->sb, &p->pgrp_node, &p->pgrp);
+	p->pgrp = pgrp;
+	if (pgrp)
+		list_add_tail(&pgrp->pgrp, &p->pgrp_node);
+}
+
+void process_set_session(struct process *p, struct pid *session)
+{
+	if (session)
+		pid_get(session);
+	leave_pid(p->sb, &p->session_node, &p->session);
+	p->session = session;
+	if (session)
+		list_add_tail(&session->session, &p->session_node);
+}
+
+/* A group is orphaned when no member has a parent in the same session but another group (credits to POSIX 3.264). */
+static bool group_orphaned_without(struct pid *pgrp, struct process *ignored)
+{
+	struct process *p;
+	list_for_each (p, &pgrp->pgrp, pgrp_node) {
+		if (p == ignored || p->zombie || !p->parent || p->parent == p->sb->init)
+			continue;
+		if (p->parent->pgrp != pgrp && p->parent->session == p->session)
+			return false;
+	}
+	return true;
+}
+
+bool process_group_orphaned(struct pid *pgrp)
+{
+	return group_orphaned_without(pgrp, NULL);
+}
+
+static bool group_has_stopped(struct pid *pgrp)
+{
+	struct process *p;
+	list_for_each (p, &pgrp->pgrp, pgrp_node) {
+		if (p->stopped)
+			return true;
+	}
+	return false;
+}
+
+/* `p` ends: was it what kept `pgrp` from being orphaned? Then its stopped members get SIGHUP and SIGCONT (POSIX _exit).
+ */
+static void check_orphaned_group(struct process *p, struct pid *pgrp, struct process *parent)
+{
+	bool kept = parent && parent->pgrp != pgrp && parent->session == p->session;
+	if (!kept || !group_orphaned_without(pgrp, p) || !group_has_stopped(pgrp))
+		return;
+	siginfo_t si;
+	siginfo_kernel(&si, SIGHUP, SI_KERNEL);
+	signal_send_pgrp(pgrp, SIGHUP, &si);
+	siginfo_kernel(&si, SIGCONT, SI_KERNEL);
+	signal_send_pgrp(pgrp, SIGCONT, &si);
+}
+
+void process_check_orphans(struct process *p)
+{
+	check_orphaned_group(p, p->pgrp, p->parent);
+	struct process *child;
+	list_for_each (child, &p->children, sibling) {
+		if (child->pgrp != p->pgrp && child->pgrp)
+			check_orphaned_group(child, child->pgrp, p);
+	}
+}
+
+static uint64_t clock_ticks(uint64_t ns)
+{
+	return ns / 10000000; /* USER_HZ is 100 */
+}
+
+static void fill_sigchld(struct process *p, siginfo_t *si, int sig, int code, int status)
+{
+	struct rusage_sum ru;
+	process_rusage(p, &ru);
+	siginfo_kernel(si, sig, code);
+	si->si_pid = p->pid->nr;
+	si->si_uid = p->leader ? p->leader->cred->uid : p->exit_uid;
+	si->si_status = status;
+	si->si_utime = (clock_t)clock_ticks(ru.utime_ns);
+	si->si_stime = (clock_t)clock_ticks(ru.stime_ns);
+}
+
+/* The parent's SIGCHLD action decides whether stops are reported and whether zombies are kept (sigaction(2)). */
+static const struct ksigaction *parent_action(struct process *parent, int sig)
+{
+	struct task *t = list_empty(&parent->tasks) ? NULL : list_first(&parent->tasks, struct task, process_node);
+	return t && sig ? &t->sighand->action[sig - 1] : NULL;
+}
+
+bool process_parent_ignores_exit(struct process *p)
+{
+	if (p->parent == p->sb->init)
+		return true;
+	const struct ksigaction *a = parent_action(p->parent, SIGCHLD);
+	return p->exit_signal == SIGCHLD && a &&
+	       (a->handler == (uint64_t)(uintptr_t)SIG_IGN || a->flags & SA_NOCLDWAIT);
+}
+
+void process_notify_parent(struct process *p, int sig, int code, int status)
+{
+	struct process *parent = p->parent;
+	if (!parent)
+		return;
+	bool stop_event = code == CLD_STOPPED || code == CLD_CONTINUED || code == CLD_TRAPPED;
+	const struct ksigaction *a = parent_action(parent, sig);
+	bool quiet = sig == 0 || !a || (stop_event && a->flags & SA_NOCLDSTOP) ||
+		     (sig == SIGCHLD && a->handler == (uint64_t)(uintptr_t)SIG_IGN);
+	if (!quiet) {
+		siginfo_t si;
+		fill_sigchld(p, &si, sig, code, status);
+		signal_send_process(parent, sig, &si);
+	}
+	waitqueue_wake_all(&parent->child_event, 0);
+}
+
+/* Who adopts the children of `p`: another ancestor that asked for it (PR_SET_CHILD_SUBREAPER), or init. */
+static struct process *reaper_of(struct process *p)
+{
+	for (struct process *a = p->parent; a; a = a->parent) {
+		if (a->subreaper && !a->zombie && !a->group_exiting)
+			return a;
+	}
+	return p->sb->init;
+}
+
+static void adopt_children(struct process *p)
+{
+	struct process *reaper = reaper_of(p), *child, *tmp;
+	list_for_each_safe (child, tmp, &p->children, sibling) {
+		struct task *t = child->leader;
+		list_del(&child->sibling);
+		child->parent = reaper;
+		child->exit_signal = SIGCHLD;
+		list_add_tail(&reaper->children, &child->sibling);
+		if (t && t->pdeathsig) {
+			siginfo_t si;
+			siginfo_kernel(&si, t->pdeathsig, SI_USER);
+			signal_send_process(child, t->pdeathsig, &si);
+		}
+		if (!child->zombie)
+			continue;
+		if (reaper == p->sb->init)
+			process_reap(child);
+		else
+			process_notify_parent(child, SIGCHLD, CLD_EXITED, child->exit_code >> 8 & 0xff);
+	}
+}
+
+static void wait_status_to_sigchld(int code, int *si_code, int *status)
+{
+	int sig = code & 0x7f;
+	*si_code = sig == 0 ? CLD_EXITED : code & 0x80 ? CLD_DUMPED : CLD_KILLED;
+	*status = sig == 0 ? code >> 8 & 0xff : sig;
+}
+
+static void leave_session(struct process *p)
+{
+	if (p->session_leader && p->tty)
+		tty_session_ended(p->tty, p);
+	if (p->tty) {
+		tty_put(p->tty);
+		p->tty = NULL;
+	}
+}
+
+void process_exited(struct process *p)
+{
+	struct sandbox *sb = p->sb;
+	leave_session(p);
+	process_check_orphans(p);
+	adopt_children(p);
+	if (p->exe) {
+		file_put(p->exe);
+		p->exe = NULL;
+	}
+	p->zombie = true;
+	waitqueue_wake_all(&p->pid->exited, 0);
+	if (p == sb->main) {
+		sb->exit_status = p->exit_code;
+		sb->main_ended = true;
+		pthread_cond_broadcast(&sb->changed);
+	}
+	int code, status;
+	wait_status_to_sigchld(p->exit_code, &code, &status);
+	bool gone = process_parent_ignores_exit(p);
+	process_notify_parent(p, p->exit_signal, code, status);
+	if (gone)
+		process_reap(p);
+}
+
+void process_reap(struct process *p)
+{
+	struct sandbox *sb = p->sb;
+	if (p->parent) {
+		struct rusage_sum ru;
+		process_rusage(p, &ru);
+		rusage_add(&p->parent->children_sum, &ru);
+		rusage_add(&p->parent->children_sum, &p->children_sum);
+	}
+	list_del(&p->sibling);
+	list_del(&p->all_node);
+	process_set_pgrp(p, NULL);
+	process_set_session(p, NULL);
+	p->pid->process = NULL;
+	p->parent = NULL;
+	pid_detach(sb->pids, p->pid);
+	process_put(p);
+}
+
+void rusage_add(struct rusage_sum *to, const struct rusage_sum *from)
+{
+	to->utime_ns += from->utime_ns;
+	to->stime_ns += from->stime_ns;
+	to->minflt += from->minflt;
+	to->majflt += from->majflt;
+	to->nvcsw += from->nvcsw;
+	to->nivcsw += from->nivcsw;
+	to->inblock += from->inblock;
+	to->oublock += from->oublock;
+	if (from->maxrss_kb > to->maxrss_kb)
+		to->maxrss_kb = from->maxrss_kb;
+}
+
+void process_rusage(struct process *p, struct rusage_sum *out)
+{
+	*out = p->dead_threads;
+	struct task *t;
+	list_for_each (t, &p->tasks, process_node) {
+		struct rusage_sum ru;
+		task_rusage(t, &ru);
+		rusage_add(out, &ru);
+	}
+}

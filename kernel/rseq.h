@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Restartable sequences (rseq(2)). */
+#ifndef HL_KERNEL_RSEQ_H
+#define HL_KERNEL_RSEQ_H
+
+struct task;
+
+/* Before each entry into the guest: brings the registered area's CPU numbers up to date when the host thread moved. */
+void rseq_resume(struct task *t);
+
+#endif

@@ -1,0 +1,422 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The loop of a guest thread, from its start to its end.
+ *
+ *	run the guest -> event -> handle it -> deliver signals -> run ...
+ *
+ * Whoever wants something of the task (a signal, a stop, its end) says so under sandbox->lock and interrupts its
+ *sleeper: the task leaves the guest, a wait or a host call at once and comes to task_work().
+ */
+#include "kernel/task.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "kernel/event.h"
+#include "kernel/fdtable.h"
+#include "kernel/fork.h"
+#include "kernel/futex.h"
+#include "kernel/process.h"
+#include "kernel/rseq.h"
+#include "kernel/sandbox.h"
+#include "kernel/timer.h"
+
+#define TASK_HOST_STACK (256 << 10)
+
+struct mm_host *task_mem(struct task *t)
+{
+	return &t->sb->mem;
+}
+
+static void sleeper_init(struct sleeper *s)
+{
+	memset(s, 0, sizeof *s);
+}
+
+int task_new(struct sandbox *sb, struct process *p, struct task **out)
+{
+	struct task *t = calloc(1, sizeof *t);
+	if (!t)
+		return -ENOMEM;
+	int err = sb->platform->context_create(sb->machine, &t->context);
+	if (err) {
+		free(t);
+		return err;
+	}
+	sandbox_lock(sb);
+	if (p->pid->task || p->nr_tasks)
+		err = pid_alloc(sb->pids, &t->pid);
+	else
+		t->pid = pid_get(p->pid);
+	if (!err)
+		t->pid->task = t;
+	sandbox_unlock(sb);
+	if (err) {
+		sb->platform->context_destroy(t->context);
+		free(t);
+		return err;
+	}
+	t->sb = sb;
+	t->process = process_get(p);
+	t->tid = t->pid->nr;
+	t->altstack.flags = SS_DISABLE;
+	t->timer_slack_ns = 50000;
+	sleeper_init(&t->sleeper);
+	list_init(&t->process_node);
+	sigpending_init(&t->pending);
+	*out = t;
+	return 0;
+}
+
+static void put_shared(struct task *t)
+{
+	if (t->files) {
+		struct caller c = task_caller(t);
+		fdtable_put(t->files, &c);
+	}
+	if (t->fs)
+		fs_struct_put(t->fs);
+	if (t->sighand)
+		sighand_put(t->sighand);
+	if (t->cred)
+		cred_put(t->cred);
+	if (t->mm)
+		mm_put(t->mm);
+}
+
+void task_free(struct task *t)
+{
+	struct sandbox *sb = t->sb;
+	put_shared(t);
+	sb->platform->context_destroy(t->context);
+	sandbox_lock(sb);
+	sigpending_flush(&t->pending, ~0UL);
+	if (t->pid->task == t)
+		t->pid->task = NULL;
+	pid_detach(sb->pids, t->pid);
+	sandbox_unlock(sb);
+	pid_put(t->pid);
+	process_put(t->process);
+	free(t);
+}
+
+static uint64_t timeval_ns(const struct timeval *tv)
+{
+	return (uint64_t)tv->tv_sec * 1000000000 + (uint64_t)tv->tv_usec * 1000;
+}
+
+/* The host can tell user from system time only for the calling thread; for another one the sum is given as user time.
+ */
+void task_rusage(struct task *t, struct rusage_sum *out)
+{
+	struct rusage ru;
+	struct timespec ts;
+	clockid_t clock;
+
+	memset(out, 0, sizeof *out);
+	out->minflt = t->faults;
+	if (t->host_tid == gettid()) {
+		getrusage(RUSAGE_THREAD, &ru);
+		out->utime_ns = timeval_ns(&ru.ru_utime);
+		out->stime_ns = timeval_ns(&ru.ru_stime);
+		out->nvcsw = (uint64_t)ru.ru_nvcsw;
+		out->nivcsw = (uint64_t)ru.ru_nivcsw;
+		out->inblock = (uint64_t)ru.ru_inblock;
+		out->oublock = (uint64_t)ru.ru_oublock;
+	} else if (t->host_tid && pthread_getcpuclockid(t->thread, &clock) == 0 && clock_gettime(clock, &ts) == 0) {
+		out->utime_ns = (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+	}
+	if (t->mm)
+		out->maxrss_kb = mm_resident(t->mm) / 1024;
+}
+
+/* ---- events ---- */
+
+static bool is_restart(int64_t r)
+{
+	return r <= -ERESTARTSYS && r >= -ERESTART_RESTARTBLOCK;
+}
+
+static void on_syscall(struct task *t)
+{
+	t->in_syscall = true;
+	t->regs_replaced = false;
+	t->syscalls++;
+	int64_t r = sys_dispatch(t);
+	if (!t->exiting && !t->regs_replaced) {
+		t->sb->platform->syscall_result(t->context, (uint64_t)r);
+		if (t->sleeper.interrupted || is_restart(r) || t->restore_mask)
+			task_work(t, true, r);
+	}
+	t->in_syscall = false;
+}
+
+/* Page fault error code bits (Intel SDM vol. 3, 4.7), for the signal frame. */
+static uint64_t fault_error(const struct event *ev)
+{
+	return 4 | (ev->fault.access == GUEST_WRITE ? 2 : 0) | (ev->fault.access == GUEST_EXEC ? 16 : 0);
+}
+
+static void on_fault(struct task *t)
+{
+	int code = 0;
+	t->faults++;
+	int err = mm_fault(t->mm, t->event.fault.addr, t->event.fault.access, &code);
+	if (err == 0)
+		return;
+	if (err == -SIGKILL) {
+		process_exit_group(t, SIGKILL);
+		return;
+	}
+	uint64_t present = code == SEGV_ACCERR ? 1 : 0;
+	signal_force_fault(t, -err, code, t->event.fault.addr, 14, fault_error(&t->event) | present);
+}
+
+static void on_lost_page(struct task *t)
+{
+	struct cpu_regs regs;
+	if (mm_drop_lost_pages(t->mm))
+		return;
+	t->sb->platform->regs_get(t->context, &regs);
+	signal_force_fault(t, SIGBUS, BUS_ADRERR, regs.rip, 14, 4);
+}
+
+static void on_dead(struct task *t)
+{
+	struct sandbox *sb = t->sb;
+	sandbox_lock(sb);
+	if (!sb->dead_reason[0] && t->event.dead)
+		strncpy(sb->dead_reason, t->event.dead, sizeof sb->dead_reason - 1);
+	sandbox_unlock(sb);
+	process_exit_group(t, SIGKILL);
+}
+
+static void on_exception(struct task *t)
+{
+	event_exception(t, t->event.exception.vector, t->event.exception.error);
+}
+
+static void handle_event(struct task *t)
+{
+	switch (t->event.kind) {
+	case EVENT_SYSCALL: on_syscall(t); break;
+	case EVENT_FAULT: on_fault(t); break;
+	case EVENT_EXCEPTION: on_exception(t); break;
+	case EVENT_INTERRUPTED: kick_take(&t->sleeper.kick); break;
+	case EVENT_LOST_PAGE: on_lost_page(t); break;
+	case EVENT_DEAD: on_dead(t); break;
+	}
+}
+
+void task_work(struct task *t, bool in_syscall, int64_t result)
+{
+	struct sandbox *sb = t->sb;
+	sandbox_lock(sb);
+	bool die = t->group_exiting;
+	int code = t->process->exit_code;
+	sandbox_unlock(sb);
+	if (die)
+		task_exit_self(t, code);
+	else
+		signal_deliver(t, in_syscall, result);
+}
+
+/* ---- the end ---- */
+
+void task_exit_self(struct task *t, int code)
+{
+	t->exit_code = code;
+	t->exiting = true;
+}
+
+static void kill_siblings_locked(struct process *p, struct task *but)
+{
+	struct task *o;
+	list_for_each (o, &p->tasks, process_node) {
+		if (o == but)
+			continue;
+		o->group_exiting = true;
+		sleeper_interrupt(&o->sleeper);
+	}
+}
+
+void process_kill_locked(struct process *p, int code)
+{
+	if (!p->group_exiting) {
+		p->group_exiting = true;
+		p->exit_code = code;
+	}
+	kill_siblings_locked(p, NULL);
+}
+
+void process_exit_group(struct task *t, int code)
+{
+	struct process *p = t->process;
+	sandbox_lock(t->sb);
+	if (!p->group_exiting && !t->group_exiting) {
+		p->group_exiting = true;
+		p->exit_code = code;
+		kill_siblings_locked(p, t);
+	}
+	code = p->exit_code;
+	sandbox_unlock(t->sb);
+	task_exit_self(t, code);
+}
+
+/* Takes the task out of its process; the last one turns the process into a zombie. sandbox->lock held. */
+static void unlink_locked(struct task *t)
+{
+	struct process *p = t->process;
+	struct rusage_sum ru;
+
+	task_rusage(t, &ru);
+	rusage_add(&p->dead_threads, &ru);
+	p->exit_uid = t->cred->uid;
+	list_del(&t->process_node);
+	sigpending_flush(&t->pending, ~0UL);
+	t->pid->task = NULL;
+	if (p->leader == t)
+		p->leader = NULL;
+	waitqueue_wake_all(&t->pid->exited, 0);
+	pid_detach(t->sb->pids, t->pid);
+	if (--p->nr_tasks == 0) {
+		if (!p->group_exiting)
+			p->exit_code = t->exit_code;
+		process_exited(p);
+		return;
+	}
+	signal_task_left(t);
+	if (p->exec_task)
+		sleeper_wake(&p->exec_task->sleeper);
+}
+
+static bool is_last(struct task *t)
+{
+	sandbox_lock(t->sb);
+	bool last = t->process->nr_tasks == 1;
+	sandbox_unlock(t->sb);
+	return last;
+}
+
+/* Everything that may block or touch the guest happens before the task leaves the process tree. */
+static void task_end(struct task *t)
+{
+	struct sandbox *sb = t->sb;
+	struct process *p = t->process;
+	struct pid *pid = t->pid;
+
+	futex_task_exit(t);
+	vfork_release(t);
+	if (is_last(t))
+		timers_exit(p);
+	struct caller c = task_caller(t);
+	fdtable_put(t->files, &c);
+	t->files = NULL;
+
+	sandbox_lock(sb);
+	unlink_locked(t);
+	sandbox_unlock(sb);
+
+	put_shared(t);
+	sb->platform->context_destroy(t->context);
+	kick_detach(&t->sleeper.kick);
+	pid_put(pid);
+	process_put(p);
+	free(t);
+
+	sandbox_lock(sb);
+	if (--sb->nr_tasks == 0)
+		pthread_cond_broadcast(&sb->changed);
+	sandbox_unlock(sb);
+}
+
+static void *task_main(void *arg)
+{
+	struct task *t = arg;
+	struct sandbox *sb = t->sb;
+
+	kick_attach(&t->sleeper.kick);
+	t->host_tid = gettid();
+	if (t->set_child_tid) {
+		uint32_t tid = (uint32_t)t->tid;
+		(void)copy_to_guest(t->mm, GVA(t->set_child_tid), &tid,
+				    sizeof tid); /* as Linux: a bad address is ignored */
+	}
+	while (!t->exiting) {
+		if (t->sleeper.interrupted) {
+			task_work(t, false, 0);
+			continue;
+		}
+		rseq_resume(t);
+		int err = sb->platform->run(t->context, t->mm->space, &t->sleeper.kick, &t->event);
+		if (err) {
+			t->event.kind = EVENT_DEAD;
+			t->event.dead = strerrordesc_np(-err);
+		}
+		handle_event(t);
+	}
+	task_end(t);
+	return NULL;
+}
+
+/* The host thread gets no signal but kicks and its own faults: everything else is the embedding program's. */
+static int create_host_thread(struct task *t)
+{
+	pthread_attr_t attr;
+	sigset_t all, old;
+
+	pthread_attr_init(&attr);
+	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+	pthread_attr_setstacksize(&attr, TASK_HOST_STACK);
+	sigfillset(&all);
+	sigdelset(&all, HL_KICK_SIGNAL);
+	sigdelset(&all, SIGSEGV);
+	sigdelset(&all, SIGBUS);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	int err = pthread_create(&t->thread, &attr, task_main, t);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	pthread_attr_destroy(&attr);
+	return err ? -EAGAIN : 0;
+}
+
+/* Linked before the host thread exists, so that no signal, exit_group or kill can miss it. */
+static int link_locked(struct task *t)
+{
+	struct process *p = t->process;
+	if (t->sb->ending || p->group_exiting || p->exec_task)
+		return -EAGAIN;
+	list_add_tail(&p->tasks, &t->process_node);
+	p->nr_tasks++;
+	t->sb->nr_tasks++;
+	if (t->pid == p->pid)
+		p->leader = t;
+	return 0;
+}
+
+static void unlink_unstarted_locked(struct task *t)
+{
+	struct process *p = t->process;
+	list_del(&t->process_node);
+	p->nr_tasks--;
+	t->sb->nr_tasks--;
+	if (p->leader == t)
+		p->leader = NULL;
+}
+
+int task_start(struct task *t)
+{
+	struct sandbox *sb = t->sb;
+	sandbox_lock(sb);
+	int err = link_locked(t);
+	if (!err) {
+		err = create_host_thread(t);
+		if (err)
+			unlink_unstarted_locked(t);
+	}
+	sandbox_unlock(sb);
+	return err;
+}
