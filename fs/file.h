@@ -56,7 +56,11 @@ struct file_ops {
 	int (*setfl)(struct file *f,
 		     unsigned flags); /* O_APPEND, O_NONBLOCK, O_ASYNC, O_DIRECT changed; NULL: nothing to do */
 	int (*flush)(struct file *f, struct caller *c); /* each close of a descriptor; its error is close(2)'s */
-	void (*release)(struct file *f);                /* last reference gone; frees the object around it */
+	/* Files without a path only. fstat(2); NULL: an anonymous inode's (fs/anon.h). */
+	int (*getattr)(struct file *f, struct caller *c, unsigned mask, struct statx *out);
+	/* Files without a path only: an open(2) of /proc/PID/fd/N; NULL: -ENXIO. */
+	int (*reopen)(struct file *f, struct caller *c, int flags, struct file **out);
+	void (*release)(struct file *f); /* last reference gone; frees the object around it */
 };
 
 struct file {
@@ -67,17 +71,26 @@ struct file {
 	pthread_mutex_t pos_lock;
 	int64_t pos;               /* guarded by pos_lock; not used by files whose position the host keeps */
 	struct waitqueue *changed; /* what poll waits on, for SIGIO; may be NULL */
-	struct list epoll_items;   /* of epoll instances watching it: kernel/epoll.c, under its lock */
-	unsigned seals;            /* memfd */
-	const char *anon_name; /* "anon_inode:[eventfd]", "pipe:[%lu]" style name for /proc/PID/fd; NULL: has a path */
+	/* epoll instances that watch it (kernel/epoll.c). `gone` is set with the first of them and is called when the
+	 * last reference is dropped, before release. */
+	pthread_mutex_t watch_lock;
+	struct list epoll_items; /* guarded by watch_lock */
+	void (*gone)(struct file *f);
+	unsigned seals; /* memfd */
+	/* Files without a path: "anon_inode:[eventfd]" as it is, or "pipe", "socket": shown as "pipe:[ino]" in
+	 * /proc/PID/fd. NULL: has a path. */
+	const char *anon_name;
 	uint64_t anon_ino;
 };
 
-/* Initialises the generic part: one reference, no path. */
+/* fs/file.c. Initialises the generic part: one reference, no path. */
 void file_init(struct file *f, const struct file_ops *ops, unsigned flags);
 struct file *file_get(struct file *f);
 void file_put(struct file *f);
 struct inode *file_inode(struct file *f); /* NULL when it has none */
+unsigned file_poll(struct file *f, struct poll_table *pt);
+/* A name and an inode number for a file without a path. `name` is static: "pipe", "anon_inode:[eventfd]". */
+void file_set_anon(struct file *f, struct caller *c, const char *name);
 static inline bool file_readable(const struct file *f)
 {
 	return (f->flags & 3) != 1 && !(f->flags & 010000000); /* O_WRONLY, O_PATH */
@@ -93,7 +106,6 @@ ssize_t file_read(struct file *f, struct caller *c, struct uio *u, int64_t *pos)
 ssize_t file_write(struct file *f, struct caller *c, struct uio *u, int64_t *pos);
 /* Reads exactly up to `n` bytes into monitor memory (loops over short reads); bytes read or -errno. */
 ssize_t file_read_kernel(struct file *f, struct caller *c, void *buf, size_t n, int64_t pos);
-unsigned file_poll(struct file *f, struct poll_table *pt);
 int file_getattr(struct file *f, struct caller *c, unsigned mask, struct statx *out);
 
 #endif

@@ -160,6 +160,7 @@ struct mount_table {
 	struct list mounts; /* oldest first */
 	struct mount *root;
 	unsigned next_id;
+	_Atomic uint64_t next_anon_ino; /* of files without a path; starts at 1 */
 };
 
 /* Root, cwd and umask; shared by CLONE_FS. */

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fs/file.h"
+
+#include <fcntl.h>
+#include <poll.h>
+
+void file_init(struct file *f, const struct file_ops *ops, unsigned flags)
+{
+	*f = (struct file){ .refs = 1, .ops = ops, .flags = flags };
+	pthread_mutex_init(&f->pos_lock, NULL);
+	pthread_mutex_init(&f->watch_lock, NULL);
+	list_init(&f->epoll_items);
+}
+
+struct file *file_get(struct file *f)
+{
+	atomic_fetch_add_explicit(&f->refs, 1, memory_order_relaxed);
+	return f;
+}
+
+void file_put(struct file *f)
+{
+	if (!f || atomic_fetch_sub(&f->refs, 1) != 1)
+		return;
+	if (f->gone)
+		f->gone(f);
+	struct path path = f->path;
+	pthread_mutex_destroy(&f->pos_lock);
+	pthread_mutex_destroy(&f->watch_lock);
+	f->ops->release(f);
+	if (path.dentry)
+		path_put(&path);
+}
+
+struct inode *file_inode(struct file *f)
+{
+	return f->path.dentry ? f->path.dentry->inode : NULL;
+}
+
+unsigned file_poll(struct file *f, struct poll_table *pt)
+{
+	if (f->ops->poll)
+		return f->ops->poll(f, pt);
+	return POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM;
+}
