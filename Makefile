@@ -30,7 +30,7 @@ CLI_SRCS := $(wildcard cli/*.c)
 LIB_OBJS := $(LIB_SRCS:%=$(BUILD)/%.o)
 CLI_OBJS := $(CLI_SRCS:%=$(BUILD)/%.o)
 
-.PHONY: all clean
+.PHONY: all clean docs
 all: $(BUILD)/hl
 
 $(BUILD)/%.c.o: %.c
@@ -47,6 +47,9 @@ $(BUILD)/libhl.a: $(LIB_OBJS)
 
 $(BUILD)/hl: $(CLI_OBJS) $(BUILD)/libhl.a
 	$(CC) $(LDFLAGS_HL) -o $@ $^ $(LDLIBS)
+
+docs:
+	scripts/syscalls-doc > docs/syscalls.md
 
 # Each test suite has its targets beside it.
 -include $(wildcard tests/*/rules.mk bench/rules.mk)
