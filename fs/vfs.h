@@ -63,18 +63,41 @@ struct iattr {
 };
 enum { ATTR_MODE = 1, ATTR_UID = 2, ATTR_GID = 4, ATTR_SIZE = 8, ATTR_TIMES = 16 };
 
-/* What a walk found. */
+/* What a walk found: a dentry, or a plain symlink it stopped behind. */
 struct walk_step {
-	struct dentry *dentry; /* reference for the caller */
+	struct dentry *dentry; /* reference for the caller; NULL only with `link` */
+	char *link;            /* the symlink's text when it came at no cost: malloc'ed, for the caller. NULL: see dentry */
 	size_t consumed;       /* bytes of `names` used up, without the slash behind */
 };
 
+/* How a run of names is to end. */
+enum {
+	STEP_DIRECTORY = 1, /* at a directory, else -ENOTDIR */
+	STEP_NOFOLLOW = 2,  /* a symlink at the end is wanted itself: the dentry must be given */
+};
+
+/* What tells one inode from another while both are referenced, and from run to run of a walk. */
+struct inode_id {
+	uint64_t dev, ino;
+};
+
 struct inode_ops {
-	/* Directories: looks up `names` (len bytes: plain names separated by single slashes; no "", ".", ".."), stops
-	 * behind the first symlink. -ENOENT/-ENOTDIR/-EACCES... as Linux orders them. */
-	int (*walk)(struct inode *dir, struct caller *c, const char *names, size_t len, struct walk_step *out);
+	/* Directories: looks up `names` (len bytes: names separated by slashes; no "." and ".." unless FS_WALKS_DOTS),
+	 * stops behind the first symlink. `flags`: STEP_*. -ENOENT/-ENOTDIR/-EACCES... as Linux orders them.
+	 * walk_by_lookup() serves file systems that find one name at a time. */
+	int (*walk)(struct inode *dir, struct caller *c, const char *names, size_t len, unsigned flags,
+		    struct walk_step *out);
+	/* Optional short cuts for the last run of a path: walk, and on success do the work as well. When a symlink (or
+	 * for walk_open something it does not open itself, a device node) is in the way, the result is as walk's, and
+	 * the work is not done: *done false. `oflags` and `mode` as for create, O_CREAT and O_EXCL included. */
+	int (*walk_getattr)(struct inode *dir, struct caller *c, const char *names, size_t len, unsigned flags,
+			    unsigned mask, struct statx *st, bool *done, struct walk_step *out);
+	int (*walk_open)(struct inode *dir, struct caller *c, const char *names, size_t len, int oflags, mode_t mode,
+			 struct file **file, struct walk_step *out);
 	/* The directory above; never asked of a file system's root. */
 	int (*parent)(struct inode *dir, struct caller *c, struct dentry **out);
+	/* NULL: every inode is one object, its address tells it apart. */
+	int (*identify)(struct inode *i, struct inode_id *out);
 	int (*getattr)(struct inode *i, struct caller *c, unsigned mask, struct statx *out);
 	int (*setattr)(struct inode *i, struct caller *c, const struct iattr *a);
 	/* access(2) with the caller's fs ids: mask of R_OK, W_OK, X_OK */
@@ -132,6 +155,13 @@ struct filesystem {
 	const struct filesystem_ops *ops;
 	struct inode *root;
 	const char *type; /* as in /proc/mounts */
+	unsigned flags;   /* FS_* */
+	dev_t dev;        /* st_dev of file systems in memory; 0: the inodes tell */
+};
+
+enum {
+	FS_WALKS_DOTS = 1,    /* runs may hold "." and any ".." that does not rise above the run's directory */
+	FS_CHECKS_ACCESS = 2, /* open and the like check permissions themselves (the host kernel does) */
 };
 
 struct filesystem_ops {
@@ -146,21 +176,23 @@ struct mount {
 	struct filesystem *fs;
 	struct dentry *root;
 	struct mount *parent; /* NULL: the root mount */
-	char *mountpoint; /* path of the mount point from the root of parent's file system, "/dev/shm"; "/" for the root
-			   */
-	struct dentry *over; /* the directory covered */
+	char *mountpoint;     /* guest path it was mounted at, "/dev/shm" */
+	struct dentry *over;  /* the name covered, in its directory of the parent's file system; its inode may be NULL:
+				 nothing lies below. NULL for the root mount */
 	unsigned flags;
 	unsigned id;
 	const char *source; /* as in /proc/mounts; owned */
 };
 
-/* All mounts of a sandbox. */
+/* All mounts of a sandbox, and what else its file systems share. */
 struct mount_table {
 	pthread_rwlock_t lock;
 	struct list mounts; /* oldest first */
 	struct mount *root;
 	unsigned next_id;
 	_Atomic uint64_t next_anon_ino; /* of files without a path; starts at 1 */
+	struct device_table *devices; /* fs/device.h: what device numbers mean */
+	struct lock_table *locks;     /* fs/locks.h */
 };
 
 /* Root, cwd and umask; shared by CLONE_FS. */
