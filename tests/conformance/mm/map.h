@@ -68,6 +68,7 @@ static UNUSED int make_file(const char *path, size_t pages, size_t extra)
 		memset(page, 'a' + (int)i, PAGE);
 		NEED(write(fd, page, i < pages ? PAGE : extra));
 	}
+	NEED(lseek(fd, 0, SEEK_SET));
 	return fd;
 }
 
