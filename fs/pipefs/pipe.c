@@ -1,0 +1,778 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A pipe is a ring of pages. Slots, not bytes, make its capacity, as on Linux: a write that fits behind the last data
+ * on its page goes there, any other takes a new page. So a write of at most PIPE_BUF (a page) needs one slot and is
+ * atomic. Guest memory is copied under the pipe's lock; nobody sleeps with it.
+ */
+#include "fs/pipefs/pipe.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/capability.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+
+#include "fs/anon.h"
+
+#define PIPE_DEFAULT_SLOTS 16U
+#define PIPE_MAX_SIZE      (1U << 20) /* /proc/sys/fs/pipe-max-size */
+
+#define POLL_READ  (POLLIN | POLLRDNORM)
+#define POLL_WRITE (POLLOUT | POLLWRNORM)
+
+struct pipe {
+	_Atomic uint32_t refs; /* open files */
+	pthread_mutex_t lock;
+	/* guarded by lock */
+	struct pipe_buf *bufs; /* `slots` of them, a power of two */
+	unsigned slots, head, tail;
+	unsigned lent; /* slots out for splice */
+	unsigned readers, writers;
+	unsigned readers_ever, writers_ever; /* opens so far: who waits in open(2) sees that somebody came */
+	unsigned char *spare;                /* a free page */
+
+	struct waitqueue readable, writable;
+	struct fifo *fifo;       /* NULL: no name */
+	struct anon_owner owner; /* constant */
+};
+
+struct pipe_file {
+	struct file file;
+	struct pipe *pipe;
+	unsigned writers_seen; /* writers_ever at a non-blocking open: no hang-up before another came */
+	/* as of the open: is there somebody on the other side; the other side's count of opens */
+	bool partner;
+	unsigned partner_ever;
+};
+
+static const struct file_ops pipe_ops;
+
+static struct pipe_file *pipe_file(struct file *f)
+{
+	return container_of(f, struct pipe_file, file);
+}
+
+struct pipe *file_pipe(struct file *f)
+{
+	return f->ops == &pipe_ops ? pipe_file(f)->pipe : NULL;
+}
+
+static bool pipe_empty(const struct pipe *p)
+{
+	return p->head == p->tail;
+}
+
+static bool pipe_full(const struct pipe *p)
+{
+	return p->head - p->tail + p->lent >= p->slots;
+}
+
+static struct pipe_buf *pipe_slot(struct pipe *p, unsigned i)
+{
+	return &p->bufs[i & (p->slots - 1)];
+}
+
+static unsigned char *pipe_page_get(struct pipe *p)
+{
+	unsigned char *page = p->spare;
+
+	p->spare = NULL;
+	return page ?: malloc(PAGE_SIZE);
+}
+
+static void pipe_page_put(struct pipe *p, unsigned char *page)
+{
+	if (p->spare)
+		free(page);
+	else
+		p->spare = page;
+}
+
+static struct pipe *pipe_new(struct caller *c)
+{
+	struct pipe *p = calloc(1, sizeof(*p));
+
+	if (!p)
+		return NULL;
+	p->bufs = calloc(PIPE_DEFAULT_SLOTS, sizeof(*p->bufs));
+	if (!p->bufs) {
+		free(p);
+		return NULL;
+	}
+	p->slots = PIPE_DEFAULT_SLOTS;
+	pthread_mutex_init(&p->lock, NULL);
+	waitqueue_init(&p->readable);
+	waitqueue_init(&p->writable);
+	anon_owner_init(&p->owner, c);
+	return p;
+}
+
+static void pipe_free(struct pipe *p)
+{
+	for (; !pipe_empty(p); p->tail++)
+		free(pipe_slot(p, p->tail)->page);
+	free(p->spare);
+	free(p->bufs);
+	waitqueue_destroy(&p->readable);
+	waitqueue_destroy(&p->writable);
+	pthread_mutex_destroy(&p->lock);
+	free(p);
+}
+
+static void pipe_put(struct pipe *p)
+{
+	struct fifo *ff = p->fifo;
+
+	if (ff)
+		pthread_mutex_lock(&ff->lock);
+	bool last = atomic_fetch_sub(&p->refs, 1) == 1;
+	if (ff) {
+		if (last)
+			ff->pipe = NULL;
+		pthread_mutex_unlock(&ff->lock);
+	}
+	if (last)
+		pipe_free(p);
+}
+
+/* Sleeping, with the lock held on entry and exit. A waiter is put on its queue at the first sleep, under the lock that
+ * guards the condition: a change between the test and the sleep wakes it. Readers and writers wait exclusively. */
+static int pipe_sleep(struct pipe *p, struct waitqueue *q, struct waiter *w)
+{
+	if (!w->queue) {
+		w->exclusive = true;
+		waitqueue_add(q, w);
+	}
+	pthread_mutex_unlock(&p->lock);
+	int err = sleeper_wait(w->sleeper, DEADLINE_NONE);
+	pthread_mutex_lock(&p->lock);
+	return err;
+}
+
+/* Ends the waiting of an exclusive waiter, lock held: a wake-up it leaves unused goes to the next. */
+static void pipe_wait_done(struct pipe *p, struct waiter *w)
+{
+	struct waitqueue *q = w->queue;
+
+	if (!q)
+		return;
+	waitqueue_remove(w);
+	if (q == &p->readable && !pipe_empty(p))
+		waitqueue_wake(q, POLL_READ, 1);
+	if (q == &p->writable && !pipe_full(p))
+		waitqueue_wake(q, POLL_WRITE, 1);
+}
+
+/* Waits, lock held, until there is data: 1; 0: no writer is left. `moved`: something was read, do not wait. */
+static int pipe_wait_data(struct pipe *p, struct waiter *w, bool nonblock)
+{
+	while (pipe_empty(p)) {
+		if (!p->writers && !p->lent)
+			return 0;
+		if (nonblock)
+			return -EAGAIN;
+		int err = pipe_sleep(p, &p->readable, w);
+		if (err)
+			return err;
+	}
+	return 1;
+}
+
+static int pipe_wait_space(struct pipe *p, struct waiter *w, bool nonblock)
+{
+	for (;;) {
+		if (!p->readers)
+			return -EPIPE;
+		if (!pipe_full(p))
+			return 0;
+		if (nonblock)
+			return -EAGAIN;
+		int err = pipe_sleep(p, &p->writable, w);
+		if (err)
+			return err;
+	}
+}
+
+/* Reads from the oldest slot: bytes, or -EFAULT and nothing is taken. *done: a packet ended. */
+static ssize_t pipe_read_slot(struct pipe *p, struct uio *u, bool *done)
+{
+	struct pipe_buf *b = pipe_slot(p, p->tail);
+	size_t n = b->len < u->resid ? b->len : u->resid;
+
+	if (uio_put(u, b->page + b->off, n) < n)
+		return -EFAULT;
+	b->off += n;
+	b->len -= n;
+	if (b->packet) {
+		b->len = 0;
+		*done = true;
+	}
+	if (!b->len) {
+		pipe_page_put(p, b->page);
+		p->tail++;
+	}
+	return n;
+}
+
+/* *space: a full pipe has room again. */
+static ssize_t pipe_read_locked(struct pipe *p, struct uio *u, struct waiter *w, bool nonblock, bool *space)
+{
+	ssize_t total = 0, n = pipe_wait_data(p, w, nonblock);
+	bool done = false, was_full = pipe_full(p);
+
+	while (n > 0 && u->resid && !done && !pipe_empty(p)) {
+		n = pipe_read_slot(p, u, &done);
+		if (n > 0)
+			total += n;
+	}
+	*space = was_full && !pipe_full(p);
+	return total ?: n;
+}
+
+static ssize_t pipe_read(struct file *f, struct caller *c, struct uio *u, int64_t *pos)
+{
+	struct pipe *p = pipe_file(f)->pipe;
+	struct waiter w;
+	bool space;
+
+	if (pos)
+		return -ESPIPE;
+	if (!u->resid)
+		return 0;
+	waiter_init(&w, c->sleeper);
+	pthread_mutex_lock(&p->lock);
+	ssize_t n = pipe_read_locked(p, u, &w, f->flags & O_NONBLOCK, &space);
+	pipe_wait_done(p, &w);
+	pthread_mutex_unlock(&p->lock);
+	if (space)
+		waitqueue_wake(&p->writable, POLL_WRITE, 1);
+	return n;
+}
+
+static void pipe_push(struct pipe *p, const struct pipe_buf *b)
+{
+	*pipe_slot(p, p->head++) = *b;
+}
+
+/* The part of a write beyond whole pages may fit behind the last data. Bytes, 0: it does not. */
+static ssize_t pipe_write_merge(struct pipe *p, struct uio *u)
+{
+	size_t n = u->resid & (PAGE_SIZE - 1);
+	struct pipe_buf *b = pipe_slot(p, p->head - 1);
+
+	if (!n || pipe_empty(p) || b->packet || b->no_merge || b->off + b->len + n > PAGE_SIZE)
+		return 0;
+	if (uio_take(u, b->page + b->off + b->len, n) < n)
+		return -EFAULT;
+	b->len += n;
+	return n;
+}
+
+/* Fills a new slot with the next page of data: bytes or -errno. A page that cannot be read in full is not written. */
+static ssize_t pipe_write_slot(struct pipe *p, struct uio *u, bool packet)
+{
+	size_t n = u->resid < PAGE_SIZE ? u->resid : PAGE_SIZE;
+	struct pipe_buf b = { .page = pipe_page_get(p), .len = n, .packet = packet };
+
+	if (!b.page)
+		return -ENOMEM;
+	if (uio_take(u, b.page, n) < n) {
+		pipe_page_put(p, b.page);
+		return -EFAULT;
+	}
+	pipe_push(p, &b);
+	return n;
+}
+
+static ssize_t pipe_write_locked(struct pipe *p, struct uio *u, struct waiter *w, unsigned flags)
+{
+	ssize_t total = 0, n = p->readers ? pipe_write_merge(p, u) : -EPIPE;
+
+	while (n >= 0) {
+		total += n;
+		if (!u->resid)
+			break;
+		if (pipe_full(p) && total)
+			waitqueue_wake(&p->readable, POLL_READ, 1);
+		n = pipe_wait_space(p, w, flags & O_NONBLOCK);
+		if (n == 0)
+			n = pipe_write_slot(p, u, flags & O_DIRECT);
+	}
+	return total ?: n;
+}
+
+static ssize_t pipe_write(struct file *f, struct caller *c, struct uio *u, int64_t *pos)
+{
+	struct pipe *p = pipe_file(f)->pipe;
+	struct waiter w;
+
+	if (pos)
+		return -ESPIPE;
+	if (!u->resid)
+		return 0;
+	waiter_init(&w, c->sleeper);
+	pthread_mutex_lock(&p->lock);
+	ssize_t n = pipe_write_locked(p, u, &w, f->flags);
+	pipe_wait_done(p, &w);
+	pthread_mutex_unlock(&p->lock);
+	if (n > 0)
+		waitqueue_wake(&p->readable, POLL_READ, 1);
+	return n;
+}
+
+static unsigned pipe_poll_locked(struct pipe_file *pf)
+{
+	struct pipe *p = pf->pipe;
+	unsigned events = 0;
+
+	if (file_readable(&pf->file)) {
+		if (!pipe_empty(p))
+			events |= POLL_READ;
+		if (!p->writers && pf->writers_seen != p->writers_ever)
+			events |= POLLHUP;
+	}
+	if (file_writable(&pf->file)) {
+		if (!pipe_full(p))
+			events |= POLL_WRITE;
+		if (!p->readers)
+			events |= POLLERR;
+	}
+	return events;
+}
+
+static unsigned pipe_poll(struct file *f, struct poll_table *pt)
+{
+	struct pipe *p = pipe_file(f)->pipe;
+
+	if (file_readable(f))
+		poll_wait(pt, &p->readable);
+	if (file_writable(f))
+		poll_wait(pt, &p->writable);
+	pthread_mutex_lock(&p->lock);
+	unsigned events = pipe_poll_locked(pipe_file(f));
+	pthread_mutex_unlock(&p->lock);
+	return events;
+}
+
+static int64_t pipe_ioctl(struct file *f, struct caller *c, struct mm *mm, unsigned cmd, uint64_t arg)
+{
+	struct pipe *p = pipe_file(f)->pipe;
+	int bytes = 0;
+
+	if (cmd != FIONREAD)
+		return -ENOTTY;
+	pthread_mutex_lock(&p->lock);
+	for (unsigned i = p->tail; i != p->head; i++)
+		bytes += pipe_slot(p, i)->len;
+	pthread_mutex_unlock(&p->lock);
+	return copy_to_guest(mm, GVA(arg), &bytes, sizeof(bytes)) ? -EFAULT : 0;
+}
+
+static int pipe_getattr(struct file *f, struct caller *c, unsigned mask, struct statx *out)
+{
+	anon_getattr(f, S_IFIFO | 0600, &pipe_file(f)->pipe->owner, out);
+	return 0;
+}
+
+static void pipe_release(struct file *f)
+{
+	struct pipe_file *pf = pipe_file(f);
+	struct pipe *p = pf->pipe;
+
+	pthread_mutex_lock(&p->lock);
+	p->readers -= file_readable(f);
+	p->writers -= file_writable(f);
+	if (!p->readers || !p->writers) {
+		waitqueue_wake_all(&p->readable, POLL_READ | POLLHUP);
+		waitqueue_wake_all(&p->writable, POLL_WRITE | POLLERR);
+	}
+	pthread_mutex_unlock(&p->lock);
+	pipe_put(p);
+	free(pf);
+}
+
+/* Opening */
+
+/* A file of `p`, which counts as reader and writer as its flags say. Takes a reference to the pipe. */
+static struct pipe_file *pipe_file_new(struct pipe *p, unsigned flags)
+{
+	struct pipe_file *pf = calloc(1, sizeof(*pf));
+
+	if (!pf)
+		return NULL;
+	file_init(&pf->file, &pipe_ops, flags & (O_ACCMODE | O_NONBLOCK | O_DIRECT | O_ASYNC | O_APPEND));
+	pf->pipe = p;
+	atomic_fetch_add(&p->refs, 1);
+	pthread_mutex_lock(&p->lock);
+	if (file_readable(&pf->file)) {
+		p->readers++;
+		p->readers_ever++;
+		pf->file.changed = &p->readable;
+	}
+	if (file_writable(&pf->file)) {
+		p->writers++;
+		p->writers_ever++;
+		pf->file.changed = pf->file.changed ?: &p->writable;
+	}
+	pf->partner = file_readable(&pf->file) ? p->writers : p->readers;
+	pf->partner_ever = file_readable(&pf->file) ? p->writers_ever : p->readers_ever;
+	waitqueue_wake_all(&p->readable, 0);
+	waitqueue_wake_all(&p->writable, 0);
+	pthread_mutex_unlock(&p->lock);
+	return pf;
+}
+
+int pipe_create(struct caller *c, unsigned flags, struct file *out[2])
+{
+	struct pipe *p = pipe_new(c);
+	if (!p)
+		return -ENOMEM;
+
+	struct pipe_file *r = pipe_file_new(p, O_RDONLY | (flags & O_NONBLOCK));
+	if (!r) {
+		pipe_free(p);
+		return -ENOMEM;
+	}
+	struct pipe_file *w = pipe_file_new(p, O_WRONLY | (flags & (O_NONBLOCK | O_DIRECT)));
+	if (!w) {
+		file_put(&r->file);
+		return -ENOMEM;
+	}
+	file_set_anon(&r->file, c, "pipe");
+	w->file.anon_name = r->file.anon_name;
+	w->file.anon_ino = r->file.anon_ino;
+	out[0] = &r->file;
+	out[1] = &w->file;
+	return 0;
+}
+
+/* open(2) of /proc/PID/fd/N: another file of the same pipe; never waits for the other side. */
+static int pipe_reopen(struct file *f, struct caller *c, int flags, struct file **out)
+{
+	struct pipe_file *pf = pipe_file_new(pipe_file(f)->pipe, flags);
+
+	if (!pf)
+		return -ENOMEM;
+	pf->file.anon_name = f->anon_name;
+	pf->file.anon_ino = f->anon_ino;
+	*out = &pf->file;
+	return 0;
+}
+
+void fifo_init(struct fifo *ff)
+{
+	pthread_mutex_init(&ff->lock, NULL);
+	ff->pipe = NULL;
+}
+
+void fifo_destroy(struct fifo *ff)
+{
+	pthread_mutex_destroy(&ff->lock);
+}
+
+/* Waits until the count of opens of the other side moves on: it may have come and gone. */
+static int fifo_wait_partner(struct pipe_file *pf, struct caller *c, struct waitqueue *q, const unsigned *ever)
+{
+	struct waiter w;
+	int err = 0;
+
+	waiter_init(&w, c->sleeper);
+	pthread_mutex_lock(&pf->pipe->lock);
+	waitqueue_add(q, &w);
+	while (*ever == pf->partner_ever && !err) {
+		pthread_mutex_unlock(&pf->pipe->lock);
+		err = sleeper_wait(c->sleeper, DEADLINE_NONE);
+		pthread_mutex_lock(&pf->pipe->lock);
+	}
+	waitqueue_remove(&w);
+	pthread_mutex_unlock(&pf->pipe->lock);
+	return err;
+}
+
+/* The part of a FIFO's open that depends on who else has it open. */
+static int fifo_meet(struct pipe_file *pf, struct caller *c)
+{
+	struct pipe *p = pf->pipe;
+
+	if (pf->partner)
+		return 0;
+	if (!file_readable(&pf->file))
+		return fifo_wait_partner(pf, c, &p->writable, &p->readers_ever);
+	if (!(pf->file.flags & O_NONBLOCK))
+		return fifo_wait_partner(pf, c, &p->readable, &p->writers_ever);
+	pf->writers_seen = pf->partner_ever;
+	return 0;
+}
+
+/* A new file of the FIFO's pipe, which is made if it is not there. */
+static int fifo_attach(struct fifo *ff, struct caller *c, int flags, struct pipe_file **out)
+{
+	int err = -ENOMEM;
+
+	pthread_mutex_lock(&ff->lock);
+	struct pipe *p = ff->pipe ?: pipe_new(c);
+	if (p) {
+		p->fifo = ff;
+		*out = pipe_file_new(p, flags);
+		if (*out) {
+			ff->pipe = p;
+			err = 0;
+		} else if (p != ff->pipe) {
+			pipe_free(p);
+		}
+	}
+	pthread_mutex_unlock(&ff->lock);
+	return err;
+}
+
+/* A non-blocking open for writing must not be seen by waiting readers before it is known to succeed. */
+static bool fifo_has_reader(struct fifo *ff)
+{
+	bool has = false;
+
+	pthread_mutex_lock(&ff->lock);
+	if (ff->pipe) {
+		pthread_mutex_lock(&ff->pipe->lock);
+		has = ff->pipe->readers > 0;
+		pthread_mutex_unlock(&ff->pipe->lock);
+	}
+	pthread_mutex_unlock(&ff->lock);
+	return has;
+}
+
+int fifo_open(struct fifo *ff, struct caller *c, int flags, struct file **out)
+{
+	struct pipe_file *pf;
+
+	if ((flags & O_ACCMODE) == O_WRONLY && (flags & O_NONBLOCK) && !fifo_has_reader(ff))
+		return -ENXIO;
+	int err = fifo_attach(ff, c, flags, &pf);
+	if (err)
+		return err;
+	err = fifo_meet(pf, c);
+	if (err) {
+		file_put(&pf->file);
+		return err;
+	}
+	*out = &pf->file;
+	return 0;
+}
+
+/* Size */
+
+static unsigned size_to_slots(uint64_t size)
+{
+	unsigned slots = 1;
+
+	while ((uint64_t)slots * PAGE_SIZE < size)
+		slots *= 2;
+	return slots;
+}
+
+static int pipe_resize(struct pipe *p, unsigned slots)
+{
+	/* lock held */
+	unsigned used = p->head - p->tail;
+
+	if (used + p->lent > slots)
+		return -EBUSY;
+	struct pipe_buf *bufs = calloc(slots, sizeof(*bufs));
+	if (!bufs)
+		return -ENOMEM;
+	for (unsigned i = 0; i < used; i++)
+		bufs[i] = *pipe_slot(p, p->tail + i);
+	free(p->bufs);
+	p->bufs = bufs;
+	p->tail = 0;
+	p->head = used;
+	if (slots > p->slots)
+		waitqueue_wake_all(&p->writable, POLL_WRITE);
+	p->slots = slots;
+	return 0;
+}
+
+static int64_t pipe_set_size(struct pipe *p, struct caller *c, unsigned size)
+{
+	if (!size || size > 1U << 31)
+		return -EINVAL;
+	unsigned slots = size_to_slots(size);
+
+	pthread_mutex_lock(&p->lock);
+	int err = 0;
+	if (slots > p->slots && slots > PIPE_MAX_SIZE / PAGE_SIZE && !cred_capable(c->cred, CAP_SYS_RESOURCE))
+		err = -EPERM;
+	if (!err)
+		err = pipe_resize(p, slots);
+	pthread_mutex_unlock(&p->lock);
+	return err ?: (int64_t)(slots * PAGE_SIZE);
+}
+
+int64_t pipe_fcntl(struct file *f, struct caller *c, int cmd, uint64_t arg)
+{
+	struct pipe *p = file_pipe(f);
+
+	if (!p)
+		return -EBADF;
+	if (cmd == F_SETPIPE_SZ)
+		return pipe_set_size(p, c, arg);
+	pthread_mutex_lock(&p->lock);
+	int64_t size = p->slots * PAGE_SIZE;
+	pthread_mutex_unlock(&p->lock);
+	return size;
+}
+
+/* Splice */
+
+int pipe_borrow(struct pipe *p, struct caller *c, bool nonblock, struct pipe_buf *out)
+{
+	struct waiter w;
+
+	waiter_init(&w, c->sleeper);
+	pthread_mutex_lock(&p->lock);
+	int r = pipe_wait_data(p, &w, nonblock);
+	if (r > 0) {
+		*out = *pipe_slot(p, p->tail++);
+		p->lent++;
+	}
+	pipe_wait_done(p, &w);
+	pthread_mutex_unlock(&p->lock);
+	return r;
+}
+
+void pipe_unborrow(struct pipe *p, struct pipe_buf *b)
+{
+	pthread_mutex_lock(&p->lock);
+	p->lent--;
+	if (b->len)
+		*pipe_slot(p, --p->tail) = *b;
+	else
+		pipe_page_put(p, b->page);
+	pthread_mutex_unlock(&p->lock);
+	/* Readers that wait while data is out want to know of the end, too. */
+	waitqueue_wake_all(&p->readable, POLL_READ);
+	waitqueue_wake(&p->writable, POLL_WRITE, 1);
+}
+
+int pipe_promise(struct pipe *p, struct caller *c, bool nonblock, struct pipe_buf *out)
+{
+	struct waiter w;
+
+	waiter_init(&w, c->sleeper);
+	*out = (struct pipe_buf){ .no_merge = true };
+	pthread_mutex_lock(&p->lock);
+	int err = pipe_wait_space(p, &w, nonblock);
+	if (!err)
+		out->page = pipe_page_get(p);
+	if (!err && !out->page)
+		err = -ENOMEM;
+	if (!err)
+		p->lent++;
+	pipe_wait_done(p, &w);
+	pthread_mutex_unlock(&p->lock);
+	return err;
+}
+
+void pipe_fulfil(struct pipe *p, struct pipe_buf *b)
+{
+	pthread_mutex_lock(&p->lock);
+	p->lent--;
+	if (b->len)
+		pipe_push(p, b);
+	else
+		pipe_page_put(p, b->page);
+	pthread_mutex_unlock(&p->lock);
+	waitqueue_wake_all(&p->readable, POLL_READ);
+	if (!b->len)
+		waitqueue_wake(&p->writable, POLL_WRITE, 1);
+}
+
+/* Two pipes are locked in the order of their addresses. */
+static void pipe_lock_two(struct pipe *a, struct pipe *b)
+{
+	pthread_mutex_lock(a < b ? &a->lock : &b->lock);
+	pthread_mutex_lock(a < b ? &b->lock : &a->lock);
+}
+
+/* Copies one slot: bytes, 0 when `to` is full, -ENOMEM. Both locks held. */
+static ssize_t pipe_tee_slot(struct pipe *to, const struct pipe_buf *b, size_t len)
+{
+	size_t n = b->len < len ? b->len : len;
+	struct pipe_buf copy = { .len = n, .packet = b->packet, .no_merge = true };
+
+	if (pipe_full(to))
+		return 0;
+	copy.page = pipe_page_get(to);
+	if (!copy.page)
+		return -ENOMEM;
+	memcpy(copy.page, b->page + b->off, n);
+	pipe_push(to, &copy);
+	return n;
+}
+
+static ssize_t pipe_tee_now(struct pipe *from, struct pipe *to, size_t len)
+{
+	ssize_t total = 0, n = to->readers ? 0 : -EPIPE;
+
+	for (unsigned i = from->tail; n >= 0 && i != from->head && (size_t)total < len; i++) {
+		n = pipe_tee_slot(to, pipe_slot(from, i), len - total);
+		if (n <= 0)
+			break;
+		total += n;
+	}
+	return total ?: n;
+}
+
+/* Waits for data in `from` and then for space in `to`: 1, 0 at the end of the data, -errno. */
+static int pipe_tee_wait(struct pipe *from, struct pipe *to, struct caller *c, bool nonblock)
+{
+	struct waiter w;
+
+	waiter_init(&w, c->sleeper);
+	pthread_mutex_lock(&from->lock);
+	int r = pipe_wait_data(from, &w, nonblock);
+	pipe_wait_done(from, &w);
+	pthread_mutex_unlock(&from->lock);
+	if (r <= 0)
+		return r;
+
+	waiter_init(&w, c->sleeper);
+	pthread_mutex_lock(&to->lock);
+	r = pipe_wait_space(to, &w, nonblock);
+	pipe_wait_done(to, &w);
+	pthread_mutex_unlock(&to->lock);
+	return r ?: 1;
+}
+
+ssize_t pipe_tee(struct pipe *from, struct pipe *to, struct caller *c, bool nonblock, size_t len)
+{
+	if (from == to)
+		return -EINVAL;
+	for (;;) {
+		int r = pipe_tee_wait(from, to, c, nonblock);
+		if (r <= 0)
+			return r;
+		pipe_lock_two(from, to);
+		ssize_t n = pipe_tee_now(from, to, len);
+		pthread_mutex_unlock(&from->lock);
+		pthread_mutex_unlock(&to->lock);
+		if (n > 0)
+			waitqueue_wake(&to->readable, POLL_READ, 1);
+		if (n)
+			return n;
+		/* Somebody was faster: wait again. */
+	}
+}
+
+static const struct file_ops pipe_ops = {
+	.read = pipe_read,
+	.write = pipe_write,
+	.poll = pipe_poll,
+	.ioctl = pipe_ioctl,
+	.getattr = pipe_getattr,
+	.reopen = pipe_reopen,
+	.release = pipe_release,
+};
