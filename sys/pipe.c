@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* pipe(2) */
 #include <fcntl.h>
-#include <sys/resource.h>
 
 #include "fs/pipefs/pipe.h"
 #include "sys/sys.h"
@@ -9,16 +8,15 @@
 /* Linux's order: both descriptors exist before the numbers are written; when that fails they are closed again. */
 static int64_t pipe_install(struct task *t, struct file *files[2], bool cloexec, uint64_t addr)
 {
-	uint64_t limit = process_rlimit(t->process, RLIMIT_NOFILE);
 	struct caller c = task_caller(t);
 	int fds[2];
 
-	fds[0] = fd_install(t->files, files[0], 0, cloexec, limit);
+	fds[0] = fd_return(t, files[0], cloexec);
 	if (fds[0] < 0) {
 		file_put(files[1]);
 		return fds[0];
 	}
-	fds[1] = fd_install(t->files, files[1], 0, cloexec, limit);
+	fds[1] = fd_return(t, files[1], cloexec);
 	int err = fds[1] < 0 ? fds[1] : put_user(t, addr, &fds);
 	if (!err)
 		return 0;

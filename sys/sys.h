@@ -32,6 +32,12 @@ const char *sys_name(uint64_t nr); /* NULL: no such number */
 #define get_user(t, dst, addr) (copy_from_guest((t)->mm, (dst), GVA(addr), sizeof *(dst)) ? -EFAULT : 0)
 #define put_user(t, addr, src) (copy_to_guest((t)->mm, GVA(addr), (src), sizeof *(src)) ? -EFAULT : 0)
 
+/* A new descriptor for `f` (reference taken over, also on failure): the lowest free number, or -EMFILE. */
+static inline int64_t fd_return(struct task *t, struct file *f, bool cloexec)
+{
+	return fd_install(t->files, f, 0, cloexec, process_rlimit(t->process, RLIMIT_NOFILE));
+}
+
 /* A path argument, as getname(9): NUL-terminated copy to be freed with free(). -EFAULT, -ENAMETOOLONG (PATH_MAX),
  * -ENOENT when empty and not allowed, -ENOMEM. */
 int get_path(struct task *t, uint64_t addr, bool empty_ok, char **out);

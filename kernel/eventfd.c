@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "kernel/eventfd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+
+struct eventfd {
+	struct file file;
+	bool semaphore;
+	pthread_mutex_t lock;
+	uint64_t count; /* guarded by lock; UINT64_MAX is never reached */
+	struct waitqueue wait;
+};
+
+static struct eventfd *eventfd_of(struct file *f)
+{
+	return container_of(f, struct eventfd, file);
+}
+
+/* Takes what one read takes; 0: nothing is there. */
+static uint64_t eventfd_take(struct eventfd *e)
+{
+	pthread_mutex_lock(&e->lock);
+	uint64_t n = e->semaphore && e->count ? 1 : e->count;
+	e->count -= n;
+	pthread_mutex_unlock(&e->lock);
+	return n;
+}
+
+static bool eventfd_add(struct eventfd *e, uint64_t n)
+{
+	pthread_mutex_lock(&e->lock);
+	bool fits = n < UINT64_MAX - e->count;
+	if (fits)
+		e->count += n;
+	pthread_mutex_unlock(&e->lock);
+	return fits;
+}
+
+static int eventfd_wait_take(struct eventfd *e, struct sleeper *s, uint64_t *n)
+{
+	struct waiter w;
+	int err = 0;
+
+	waiter_init(&w, s);
+	w.events = POLLIN;
+	waitqueue_add(&e->wait, &w);
+	while (!(*n = eventfd_take(e)) && !err)
+		err = sleeper_wait(s, DEADLINE_NONE);
+	waitqueue_remove(&w);
+	return *n ? 0 : err;
+}
+
+static int eventfd_wait_add(struct eventfd *e, struct sleeper *s, uint64_t n)
+{
+	struct waiter w;
+	bool added;
+	int err = 0;
+
+	waiter_init(&w, s);
+	w.events = POLLOUT;
+	waitqueue_add(&e->wait, &w);
+	while (!(added = eventfd_add(e, n)) && !err)
+		err = sleeper_wait(s, DEADLINE_NONE);
+	waitqueue_remove(&w);
+	return added ? 0 : err;
+}
+
+static ssize_t eventfd_file_read(struct file *f, struct caller *c, struct uio *u, int64_t *pos)
+{
+	struct eventfd *e = eventfd_of(f);
+
+	if (pos)
+		return -ESPIPE;
+	if (u->resid < sizeof(uint64_t))
+		return -EINVAL;
+	uint64_t n = eventfd_take(e);
+	if (!n) {
+		int err = f->flags & O_NONBLOCK ? -EAGAIN : eventfd_wait_take(e, c->sleeper, &n);
+		if (err)
+			return err;
+	}
+	waitqueue_wake_all(&e->wait, POLLOUT);
+	return uio_put(u, &n, sizeof(n)) == sizeof(n) ? (ssize_t)sizeof(n) : -EFAULT;
+}
+
+static ssize_t eventfd_file_write(struct file *f, struct caller *c, struct uio *u, int64_t *pos)
+{
+	struct eventfd *e = eventfd_of(f);
+	uint64_t n;
+
+	if (pos)
+		return -ESPIPE;
+	if (u->resid < sizeof(n))
+		return -EINVAL;
+	if (uio_take(u, &n, sizeof(n)) < sizeof(n))
+		return -EFAULT;
+	if (n == UINT64_MAX)
+		return -EINVAL;
+	if (!eventfd_add(e, n)) {
+		int err = f->flags & O_NONBLOCK ? -EAGAIN : eventfd_wait_add(e, c->sleeper, n);
+		if (err)
+			return err;
+	}
+	waitqueue_wake_all(&e->wait, POLLIN);
+	return sizeof(n);
+}
+
+static unsigned eventfd_poll(struct file *f, struct poll_table *pt)
+{
+	struct eventfd *e = eventfd_of(f);
+
+	poll_wait(pt, &e->wait);
+	pthread_mutex_lock(&e->lock);
+	uint64_t count = e->count;
+	pthread_mutex_unlock(&e->lock);
+	return (count ? POLLIN : 0) | (count < UINT64_MAX - 1 ? POLLOUT : 0);
+}
+
+static void eventfd_release(struct file *f)
+{
+	struct eventfd *e = eventfd_of(f);
+
+	waitqueue_destroy(&e->wait);
+	pthread_mutex_destroy(&e->lock);
+	free(e);
+}
+
+static const struct file_ops eventfd_ops = {
+	.read = eventfd_file_read,
+	.write = eventfd_file_write,
+	.poll = eventfd_poll,
+	.release = eventfd_release,
+};
+
+int eventfd_create(struct caller *c, uint64_t count, int flags, struct file **out)
+{
+	struct eventfd *e = calloc(1, sizeof(*e));
+
+	if (!e)
+		return -ENOMEM;
+	file_init(&e->file, &eventfd_ops, O_RDWR | (flags & EFD_NONBLOCK));
+	file_set_anon(&e->file, c, "anon_inode:[eventfd]");
+	pthread_mutex_init(&e->lock, NULL);
+	waitqueue_init(&e->wait);
+	e->file.changed = &e->wait;
+	e->semaphore = flags & EFD_SEMAPHORE;
+	e->count = count;
+	*out = &e->file;
+	return 0;
+}
