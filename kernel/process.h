@@ -49,6 +49,7 @@ struct process {
 
 	/* group stop */
 	bool stopped, continued; /* state to report */
+	bool stop_taken;         /* the stop was reported by a wait already */
 	int stop_sig;
 	bool stop_requested; /* tasks park themselves until SIGCONT or SIGKILL */
 	int nr_stopped;
@@ -58,6 +59,7 @@ struct process {
 	bool group_exiting;
 	bool zombie;            /* all tasks gone, waiting to be reaped */
 	int exit_code;          /* wait status */
+	uid_t exit_uid; /* of the last task, for SIGCHLD */
 	struct task *exec_task; /* a sibling is in execve's de-threading */
 
 	struct rlimit rlimits[RLIM_NLIMITS];

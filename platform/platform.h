@@ -118,7 +118,8 @@ struct platform {
 
 	/* Extended state in the standard (non-compacted) XSAVE format of the SDM, fp_size() bytes, with the XCR0 that
 	 * guests of this machine see in *xcr0. fp_set checks the header (reserved bits, XSTATE_BV within xcr0, MXCSR)
-	 * and gives -EINVAL. */
+	 * and gives -EINVAL;
+	 * buf NULL: the state of a fresh process. */
 	size_t (*fp_size)(const struct machine *m, uint64_t *xcr0);
 	int (*fp_get)(struct context *c, void *buf, size_t size);
 	int (*fp_set)(struct context *c, const void *buf, size_t size);

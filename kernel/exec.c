@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "kernel/exec.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/personality.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "kernel/fdtable.h"
+#include "kernel/fork.h"
+#include "kernel/futex.h"
+#include "kernel/process.h"
+#include "kernel/sandbox.h"
+#include "kernel/task.h"
+#include "kernel/timer.h"
+#include "loader/loader.h"
+
+/* Everything an image's commit needs, taken before the point of no return. */
+struct exec_parts {
+	struct exec_image image;
+	struct fdtable *files;   /* own copy when the table was shared */
+	struct sighand *sighand; /* likewise */
+};
+
+static void parts_free(struct exec_parts *parts)
+{
+	exec_image_destroy(&parts->image);
+	if (parts->files)
+		fdtable_put(parts->files, NULL);
+	if (parts->sighand)
+		sighand_put(parts->sighand);
+}
+
+static int unshare(struct task *t, struct exec_parts *parts)
+{
+	if (t->files->refs > 1) {
+		parts->files = fdtable_copy(t->files);
+		if (!parts->files)
+			return -ENOMEM;
+	}
+	if (t->sighand->refs > 1) {
+		sandbox_lock(t->sb);
+		parts->sighand = sighand_copy(t->sighand);
+		sandbox_unlock(t->sb);
+		if (!parts->sighand)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+/* All other threads end; the caller then is the leader and has its tid (execve(2), "Effect on threads"). -EAGAIN: the whole
+ * process is ending, or another thread got here first, and so does the caller. */
+static int dethread(struct task *t)
+{
+	struct process *p = t->process;
+	struct sandbox *sb = t->sb;
+
+	sandbox_lock(sb);
+	if (p->group_exiting || t->group_exiting || p->exec_task) {
+		sandbox_unlock(sb);
+		return -EAGAIN;
+	}
+	p->exec_task = t;
+	struct task *o;
+	list_for_each(o, &p->tasks, process_node) {
+		if (o == t)
+			continue;
+		o->group_exiting = true;
+		sleeper_interrupt(&o->sleeper);
+	}
+	while (p->nr_tasks > 1 && !t->group_exiting) {
+		sandbox_unlock(sb);
+		sleeper_pause(&t->sleeper);
+		sandbox_lock(sb);
+	}
+	p->exec_task = NULL;
+	int err = t->group_exiting ? -EAGAIN : 0;
+	if (!err && t->pid != p->pid) {
+		struct pid *old = t->pid;
+		old->task = NULL;
+		pid_detach(sb->pids, old);
+		pid_put(old);
+		t->pid = pid_get(p->pid);
+		t->pid->task = t;
+		t->tid = t->pid->nr;
+		p->leader = t;
+	}
+	sandbox_unlock(sb);
+	return err;
+}
+
+static void reset_cpu(struct task *t, const struct exec_image *image)
+{
+	const struct platform *pf = t->sb->platform;
+	struct cpu_regs regs = { .rip = image->entry, .rsp = image->sp, .rflags = RFLAGS_FIXED };
+	pf->regs_set(t->context, &regs);
+	pf->fp_set(t->context, NULL, 0);
+	t->regs_replaced = true;
+}
+
+/* Leaves the old address space with all that a thread keeps in it. */
+static void switch_mm(struct task *t, struct exec_image *image)
+{
+	struct mm *old = t->mm;
+	futex_task_exit(t);
+	sandbox_lock(t->sb);
+	t->mm = image->mm;
+	image->mm = NULL;
+	sandbox_unlock(t->sb);
+	vfork_release(t);
+	mm_put(old);
+	t->clear_child_tid = t->set_child_tid = 0;
+	t->robust_list = 0;
+	t->rseq = 0;
+	t->rseq_len = t->rseq_sig = 0;
+	t->altstack = (struct sigaltstack_state){ .flags = SS_DISABLE };
+}
+
+static void switch_tables(struct task *t, struct exec_parts *parts)
+{
+	struct caller c = task_caller(t);
+	struct fdtable *files = t->files;
+	struct sighand *sighand = t->sighand;
+	sandbox_lock(t->sb);
+	if (parts->files)
+		t->files = parts->files;
+	if (parts->sighand)
+		t->sighand = parts->sighand;
+	signal_exec(t);
+	sandbox_unlock(t->sb);
+	if (parts->files)
+		fdtable_put(files, &c);
+	if (parts->sighand)
+		sighand_put(sighand);
+	fd_close_on_exec(t->files, &c);
+}
+
+static void switch_identity(struct task *t, struct exec_image *image)
+{
+	struct process *p = t->process;
+	sandbox_lock(t->sb);
+	struct file *old = p->exe;
+	p->exe = image->exe;
+	image->exe = NULL;
+	p->did_exec = true;
+	p->dumpable = 1;
+	p->personality &= ~image->personality_clear;
+	p->membarrier_registered = 0;
+	memcpy(t->comm, image->comm, sizeof t->comm);
+	sandbox_unlock(t->sb);
+	if (old)
+		file_put(old);
+}
+
+/* The limits mm/ has to know of; prlimit(2) keeps them up to date. */
+void exec_limits(struct mm *mm, struct process *p)
+{
+	mm->limit_as = process_rlimit(p, RLIMIT_AS);
+	mm->limit_data = process_rlimit(p, RLIMIT_DATA);
+	mm->limit_stack = process_rlimit(p, RLIMIT_STACK);
+	mm->limit_memlock = process_rlimit(p, RLIMIT_MEMLOCK);
+}
+
+static void commit(struct task *t, struct exec_parts *parts)
+{
+	/* ---- from here on nothing fails ---- */
+	timers_exec(t->process);
+	switch_mm(t, &parts->image);
+	switch_tables(t, parts);
+	switch_identity(t, &parts->image);
+	reset_cpu(t, &parts->image);
+	exec_limits(t->mm, t->process);
+}
+
+int task_exec(struct task *t, struct file *exe, const char *filename, char *const *argv, char *const *envp,
+              bool fd_path_inaccessible, struct why *why)
+{
+	struct caller c = task_caller(t);
+	struct exec_parts parts = { 0 };
+	struct exec_request rq = {
+		.caller = &c,
+		.mem = &t->sb->mem,
+		.file = exe,
+		.filename = filename,
+		.argv = argv,
+		.envp = envp,
+		.fd_path_inaccessible = fd_path_inaccessible,
+		.stack_limit = process_rlimit(t->process, RLIMIT_STACK),
+		.no_randomize = t->process->personality & ADDR_NO_RANDOMIZE,
+	};
+	int err = exec_load(&rq, &parts.image, why);
+	if (err)
+		return err;
+	err = unshare(t, &parts);
+	if (!err)
+		err = dethread(t);
+	if (err) {
+		parts_free(&parts);
+		return err == -EAGAIN ? -ERESTARTNOINTR : err;
+	}
+	commit(t, &parts);
+	return 0;
+}
+
+int exec_open(struct caller *c, const struct path *start, const char *name, unsigned walk_flags, struct file **out)
+{
+	int flags = O_RDONLY | (walk_flags & WALK_NOFOLLOW ? O_NOFOLLOW : 0);
+	int err = vfs_open(c, start, name, flags | O_NONBLOCK, 0, walk_flags, out);
+	if (err)
+		return err;
+	struct inode *inode = file_inode(*out);
+	if (!inode || inode->type != S_IFREG || (*out)->path.mnt->flags & MOUNT_NOEXEC)
+		err = -EACCES;
+	else if (inode->ops->permission)
+		err = inode->ops->permission(inode, c, X_OK);
+	if (err)
+		file_put(*out);
+	return err;
+}

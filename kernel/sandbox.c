@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "kernel/sandbox.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+
+#include "kernel/exec.h"
+#include "kernel/fdtable.h"
+#include "kernel/futex.h"
+#include "kernel/process.h"
+#include "kernel/spawn.h"
+#include "kernel/task.h"
+#include "kernel/tty.h"
+#include "loader/vdso.h"
+
+#define GUEST_PID_MAX 4194304 /* /proc/sys/kernel/pid_max of 64-bit Linux */
+
+/* Limits of the caller, as inherited by any program it starts. The host's descriptor limit bounds the monitor, not the guest's
+ * numbers: the guest sees the soft limit the caller had (the library raises only its own). */
+static void init_rlimits(struct process *p)
+{
+	for (int i = 0; i < RLIM_NLIMITS; i++)
+		getrlimit((__rlimit_resource_t)i, &p->rlimits[i]);
+}
+
+/* pid 1: adopts orphans and reaps them at once; it has no thread and takes no signals. */
+static int create_init(struct sandbox *sb)
+{
+	sandbox_lock(sb);
+	int err = process_new(sb, NULL, &sb->init);
+	if (!err) {
+		init_rlimits(sb->init);
+		process_set_pgrp(sb->init, sb->init->pid);
+		process_set_session(sb->init, sb->init->pid);
+	}
+	sandbox_unlock(sb);
+	return err;
+}
+
+/* The largest sizes the machine can address, halved until the host's address space limit allows them. */
+static int create_physmem(struct sandbox *sb, struct why *why)
+{
+	const struct machine_props *props = &sb->mem.props;
+	uint64_t arena = props->arena_max, window = props->window_max;
+	int err;
+	do {
+		struct why inner = { "" };
+		err = physmem_create(arena, window, &sb->physmem, &inner);
+		if (err != -ENOMEM || arena <= 1UL << 30)
+			return err ? why_set(why, -err, "%s", inner.text) : 0;
+		arena /= 2;
+		window = window > 1UL << 30 ? window / 2 : window;
+	} while (1);
+}
+
+static int create_machine(struct sandbox *sb, struct why *why)
+{
+	const struct platform *pf = sb->platform;
+	int err = pf->machine_create(&sb->machine, why);
+	if (err)
+		return err;
+	pf->machine_props(sb->machine, &sb->mem.props);
+	err = create_physmem(sb, why);
+	if (!err)
+		err = pf->machine_attach(sb->machine, sb->physmem, why);
+	if (!err)
+		err = arena_create(sb->physmem, &sb->arena);
+	if (err)
+		return err;
+	sb->mem.platform = pf;
+	sb->mem.machine = sb->machine;
+	sb->mem.arena = sb->arena;
+	return vdso_clock_create(&sb->mem);
+}
+
+int sandbox_create(const struct sandbox_config *cfg, struct sandbox **out, struct why *why)
+{
+	struct sandbox *sb = calloc(1, sizeof *sb);
+	if (!sb)
+		return why_set(why, ENOMEM, "out of memory");
+	sb->platform = cfg->platform;
+	pthread_mutex_init(&sb->lock, NULL);
+	pthread_cond_init(&sb->changed, NULL);
+	list_init(&sb->processes);
+	int err = kick_init();
+	if (!err)
+		err = create_machine(sb, why);
+	if (!err)
+		err = pid_table_create(&sb->pids, GUEST_PID_MAX);
+	if (!err)
+		err = futex_table_create(&sb->futexes);
+	if (!err)
+		err = mount_table_create(&sb->mounts);
+	if (!err)
+		err = create_init(sb);
+	if (err) {
+		sandbox_destroy(sb);
+		return why_set(why, -err, "cannot create a sandbox: %s", strerror(-err));
+	}
+	*out = sb;
+	return 0;
+}
+
+void sandbox_kill(struct sandbox *sb)
+{
+	struct process *p;
+	sandbox_lock(sb);
+	sb->ending = true;
+	list_for_each(p, &sb->processes, all_node) {
+		if (!list_empty(&p->tasks))
+			process_kill_locked(p, SIGKILL);
+	}
+	sandbox_unlock(sb);
+}
+
+void sandbox_wait_tasks(struct sandbox *sb)
+{
+	sandbox_lock(sb);
+	while (sb->nr_tasks)
+		pthread_cond_wait(&sb->changed, &sb->lock);
+	sandbox_unlock(sb);
+}
+
+/* Zombies whose parents ended without waiting, and init. No task is left. */
+static void reap_all(struct sandbox *sb)
+{
+	sandbox_lock(sb);
+	while (!list_empty(&sb->processes)) {
+		struct process *p = list_first(&sb->processes, struct process, all_node);
+		if (p == sb->init && p->all_node.next != &sb->processes) {
+			p = container_of(p->all_node.next, struct process, all_node);
+		}
+		process_reap(p);
+	}
+	sandbox_unlock(sb);
+}
+
+void sandbox_destroy(struct sandbox *sb)
+{
+	if (!sb)
+		return;
+	sandbox_kill(sb);
+	sandbox_wait_tasks(sb);
+	if (sb->pids)
+		reap_all(sb);
+	process_put(sb->main);
+	if (sb->console)
+		tty_put(sb->console);
+	if (sb->mounts)
+		mount_table_destroy(sb->mounts);
+	if (sb->futexes)
+		futex_table_destroy(sb->futexes);
+	if (sb->mem.vdso)
+		vdso_clock_destroy(sb->mem.vdso);
+	if (sb->arena)
+		arena_destroy(sb->arena);
+	if (sb->machine)
+		sb->platform->machine_destroy(sb->machine);
+	if (sb->physmem)
+		physmem_destroy(sb->physmem);
+	if (sb->pids)
+		pid_table_destroy(sb->pids);
+	pthread_cond_destroy(&sb->changed);
+	pthread_mutex_destroy(&sb->lock);
+	free((char *)sb->hostname);
+	free(sb);
+}

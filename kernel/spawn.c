@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "kernel/spawn.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "kernel/exec.h"
+#include "kernel/fdtable.h"
+#include "kernel/process.h"
+#include "kernel/sandbox.h"
+#include "kernel/task.h"
+#include "kernel/tty.h"
+
+static int set_workdir(struct task *t, const char *dir, struct why *why)
+{
+	struct caller c = task_caller(t);
+	struct path p;
+	int err = path_walk(&c, NULL, dir, WALK_DIRECTORY, &p);
+	if (err)
+		return why_set(why, -err, "working directory '%s': %s", dir, strerror(-err));
+	struct path old = t->fs->cwd;
+	t->fs->cwd = p;
+	path_put(&old);
+	return 0;
+}
+
+static int install_stdio(struct task *t, const struct spawn_request *rq)
+{
+	for (int fd = 0; fd < 3; fd++) {
+		if (!rq->stdio[fd])
+			continue;
+		struct caller c = task_caller(t);
+		int err = fd_replace(t->files, &c, fd, file_get(rq->stdio[fd]), false, 3);
+		if (err < 0)
+			return err;
+	}
+	return 0;
+}
+
+static int furnish(struct task *t, const struct spawn_request *rq)
+{
+	struct sandbox *sb = t->sb;
+	t->cred = cred_of_monitor();
+	t->files = fdtable_new();
+	t->fs = fs_struct_new(sb->mounts);
+	t->sighand = sighand_new();
+	if (!t->cred || !t->files || !t->fs || !t->sighand)
+		return -ENOMEM;
+	mode_t mask = umask(0); /* the caller's; umask(2) has no other way to read it */
+	umask(mask);
+	t->fs->umask = mask;
+	return install_stdio(t, rq);
+}
+
+/* Starts from an empty address space, which execve then replaces like any other. */
+static int load(struct task *t, const struct spawn_request *rq, struct why *why)
+{
+	struct caller c = task_caller(t);
+	struct file *exe;
+	int err = mm_create(&t->sb->mem, &t->mm);
+	if (err)
+		return err;
+	err = exec_open(&c, NULL, rq->path, 0, &exe);
+	if (err)
+		return why_set(why, -err, "%s: %s", rq->path, strerror(-err));
+	err = task_exec(t, exe, rq->path, rq->argv, rq->envp, false, why);
+	file_put(exe);
+	return err ? why_set(why, -err, "%s: %s", rq->path, strerror(-err)) : 0;
+}
+
+static int new_main(struct sandbox *sb, struct process **out)
+{
+	sandbox_lock(sb);
+	int err = process_new(sb, sb->init, out);
+	if (!err)
+		sb->main = process_get(*out);
+	sandbox_unlock(sb);
+	return err;
+}
+
+static int start(struct sandbox *sb, struct process *p, const struct spawn_request *rq, struct why *why)
+{
+	struct task *t;
+	int err = task_new(sb, p, &t);
+	if (err)
+		return err;
+	err = furnish(t, rq);
+	if (!err && rq->workdir)
+		err = set_workdir(t, rq->workdir, why);
+	if (!err)
+		err = load(t, rq, why);
+	if (!err) {
+		p->tty = rq->console ? tty_get(rq->console) : NULL;
+		err = task_start(t);
+	}
+	if (err)
+		task_free(t);
+	return err;
+}
+
+int sandbox_spawn(struct sandbox *sb, const struct spawn_request *rq, struct why *why)
+{
+	struct process *p;
+	int err = new_main(sb, &p);
+	if (!err) {
+		err = start(sb, p, rq, why);
+		if (err) {
+			sandbox_lock(sb);
+			sb->main = NULL;
+			process_put(p);
+			process_reap(p);
+			sandbox_unlock(sb);
+		}
+	}
+	for (int fd = 0; fd < 3; fd++) {
+		if (rq->stdio[fd])
+			file_put(rq->stdio[fd]);
+	}
+	if (rq->console)
+		tty_put(rq->console);
+	return err ? why_set(why, -err, "cannot start '%s': %s", rq->path, strerror(-err)) : 0;
+}
+
+int sandbox_wait_main(struct sandbox *sb)
+{
+	sandbox_lock(sb);
+	while (!sb->main_ended)
+		pthread_cond_wait(&sb->changed, &sb->lock);
+	int status = sb->exit_status;
+	sandbox_unlock(sb);
+	return status;
+}

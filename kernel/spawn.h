@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The first program of a sandbox. */
+#ifndef HL_KERNEL_SPAWN_H
+#define HL_KERNEL_SPAWN_H
+
+#include "util/why.h"
+
+struct file;
+struct sandbox;
+
+struct spawn_request {
+	const char *path;       /* looked up in the guest's tree; relative to workdir */
+	char *const *argv;
+	char *const *envp;
+	const char *workdir;    /* NULL: "/" */
+	struct file *stdio[3];  /* references taken over, also on failure; NULL: closed */
+	struct tty *console;    /* controlling terminal of the program; a reference taken over; NULL: none */
+};
+
+/* Loads the program as the sandbox's main process and lets it run. Errors as execve(2), with a sentence. */
+int sandbox_spawn(struct sandbox *sb, const struct spawn_request *rq, struct why *why);
+/* Until the main process ended: its wait status. Everything else of the sandbox may still run. */
+int sandbox_wait_main(struct sandbox *sb);
+/* Until no guest thread is left. */
+void sandbox_wait_tasks(struct sandbox *sb);
+
+#endif

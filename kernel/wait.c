@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "kernel/wait.h"
+
+#include <errno.h>
+#include <sys/wait.h>
+
+#include "kernel/sandbox.h"
+#include "kernel/task.h"
+
+/* __WCLONE asks for children that report their end by another signal than SIGCHLD, __WALL for both kinds (wait(2)). */
+static bool eligible(const struct process *child, const struct wait_request *rq)
+{
+	if (rq->type == WAIT_PID && child->pid != rq->pid)
+		return false;
+	if (rq->type == WAIT_PGRP && child->pgrp != rq->pid)
+		return false;
+	if (rq->options & __WALL)
+		return true;
+	return (child->exit_signal != SIGCHLD) == !!(rq->options & __WCLONE);
+}
+
+static void fill(struct process *child, struct wait_result *out, int code, int status, int wait_status)
+{
+	out->pid = child->pid->nr;
+	out->uid = child->leader ? child->leader->cred->uid : child->exit_uid;
+	out->code = code;
+	out->status = status;
+	out->wait_status = wait_status;
+	process_rusage(child, &out->usage);
+	rusage_add(&out->usage, &child->children_sum);
+}
+
+static bool take_exited(struct process *child, const struct wait_request *rq, struct wait_result *out)
+{
+	if (!child->zombie || !(rq->options & WEXITED))
+		return false;
+	int ws = child->exit_code, sig = ws & 0x7f;
+	fill(child, out, sig == 0 ? CLD_EXITED : ws & 0x80 ? CLD_DUMPED : CLD_KILLED, sig ? sig : ws >> 8 & 0xff, ws);
+	if (!(rq->options & WNOWAIT))
+		process_reap(child);
+	return true;
+}
+
+static bool take_stopped(struct process *child, const struct wait_request *rq, struct wait_result *out)
+{
+	if (!(rq->options & WSTOPPED) || !child->stopped || child->stop_taken || child->zombie)
+		return false;
+	fill(child, out, CLD_STOPPED, child->stop_sig, child->stop_sig << 8 | 0x7f);
+	if (!(rq->options & WNOWAIT))
+		child->stop_taken = true;
+	return true;
+}
+
+static bool take_continued(struct process *child, const struct wait_request *rq, struct wait_result *out)
+{
+	if (!(rq->options & WCONTINUED) || !child->continued || child->zombie)
+		return false;
+	fill(child, out, CLD_CONTINUED, SIGCONT, 0xffff);
+	if (!(rq->options & WNOWAIT))
+		child->continued = false;
+	return true;
+}
+
+/* 1: *out is filled; 0: nothing yet; -ECHILD. Lock held. */
+static int scan(struct process *p, const struct wait_request *rq, struct wait_result *out)
+{
+	struct process *child, *tmp;
+	bool any = false;
+	list_for_each_safe(child, tmp, &p->children, sibling) {
+		if (!eligible(child, rq))
+			continue;
+		any = true;
+		if (take_exited(child, rq, out) || take_stopped(child, rq, out) || take_continued(child, rq, out))
+			return 1;
+	}
+	return any ? 0 : -ECHILD;
+}
+
+int task_wait(struct task *t, const struct wait_request *rq, struct wait_result *out)
+{
+	struct process *p = t->process;
+	struct waiter w;
+	int r, err = 0;
+
+	*out = (struct wait_result){ 0 };
+	waiter_init(&w, &t->sleeper);
+	waitqueue_add(&p->child_event, &w);
+	do {
+		sandbox_lock(t->sb);
+		r = scan(p, rq, out);
+		sandbox_unlock(t->sb);
+		if (r != 0 || rq->options & WNOHANG)
+			break;
+		err = sleeper_wait(&t->sleeper, DEADLINE_NONE);
+	} while (!err);
+	waitqueue_remove(&w);
+	if (r < 0)
+		return r;
+	return err ? -ERESTARTSYS : 0;
+}
