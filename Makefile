@@ -16,7 +16,7 @@ WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wol
 
 CFLAGS  ?= $(OPT) -g
 HL_CFLAGS := -std=gnu17 -fPIE -fvisibility=hidden -fno-strict-aliasing -fno-common -pthread $(WARNINGS) \
-             -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DHL_VERSION='"$(VERSION)"' -I. -Iinclude -I$(BUILD)/gen
+             -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DHL_VERSION='"$(VERSION)"' -iquote . -iquote include -iquote $(BUILD)/gen
 LDFLAGS_HL := -static-pie -pthread -Wl,-z,relro,-z,now,--gc-sections
 ifneq ($(SAN),)
 HL_CFLAGS += -fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all

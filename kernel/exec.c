@@ -34,7 +34,7 @@ static void parts_free(struct exec_parts *parts)
 		sighand_put(parts->sighand);
 }
 
-static int unshare(struct task *t, struct exec_parts *parts)
+static int take_own_copies(struct task *t, struct exec_parts *parts)
 {
 	if (t->files->refs > 1) {
 		parts->files = fdtable_copy(t->files);
@@ -51,8 +51,8 @@ static int unshare(struct task *t, struct exec_parts *parts)
 	return 0;
 }
 
-/* All other threads end; the caller then is the leader and has its tid (execve(2), "Effect on threads"). -EAGAIN: the whole
- * process is ending, or another thread got here first, and so does the caller. */
+/* All other threads end; the caller then is the leader and has its tid (execve(2), "Effect on threads"). -EAGAIN: the
+ * whole process is ending, or another thread got here first, and so does the caller. */
 static int dethread(struct task *t)
 {
 	struct process *p = t->process;
@@ -65,7 +65,7 @@ static int dethread(struct task *t)
 	}
 	p->exec_task = t;
 	struct task *o;
-	list_for_each(o, &p->tasks, process_node) {
+	list_for_each (o, &p->tasks, process_node) {
 		if (o == t)
 			continue;
 		o->group_exiting = true;
@@ -176,7 +176,7 @@ static void commit(struct task *t, struct exec_parts *parts)
 }
 
 int task_exec(struct task *t, struct file *exe, const char *filename, char *const *argv, char *const *envp,
-              bool fd_path_inaccessible, struct why *why)
+	      bool fd_path_inaccessible, struct why *why)
 {
 	struct caller c = task_caller(t);
 	struct exec_parts parts = { 0 };
@@ -194,7 +194,7 @@ int task_exec(struct task *t, struct file *exe, const char *filename, char *cons
 	int err = exec_load(&rq, &parts.image, why);
 	if (err)
 		return err;
-	err = unshare(t, &parts);
+	err = take_own_copies(t, &parts);
 	if (!err)
 		err = dethread(t);
 	if (err) {

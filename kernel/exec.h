@@ -22,6 +22,6 @@ void exec_limits(struct mm *mm, struct process *p);
 
 /* Replaces the program of `t` (the caller) by `exe`. `filename`: what AT_EXECFN and scripts get. 0 or -errno. */
 int task_exec(struct task *t, struct file *exe, const char *filename, char *const *argv, char *const *envp,
-              bool fd_path_inaccessible, struct why *why);
+	      bool fd_path_inaccessible, struct why *why);
 
 #endif

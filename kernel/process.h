@@ -59,7 +59,7 @@ struct process {
 	bool group_exiting;
 	bool zombie;            /* all tasks gone, waiting to be reaped */
 	int exit_code;          /* wait status */
-	uid_t exit_uid; /* of the last task, for SIGCHLD */
+	uid_t exit_uid;         /* of the last task, for SIGCHLD */
 	struct task *exec_task; /* a sibling is in execve's de-threading */
 
 	struct rlimit rlimits[RLIM_NLIMITS];

@@ -18,8 +18,8 @@
 
 #define GUEST_PID_MAX 4194304 /* /proc/sys/kernel/pid_max of 64-bit Linux */
 
-/* Limits of the caller, as inherited by any program it starts. The host's descriptor limit bounds the monitor, not the guest's
- * numbers: the guest sees the soft limit the caller had (the library raises only its own). */
+/* Limits of the caller, as inherited by any program it starts. The host's descriptor limit bounds the monitor, not the
+ * guest's numbers: the guest sees the soft limit the caller had (the library raises only its own). */
 static void init_rlimits(struct process *p)
 {
 	for (int i = 0; i < RLIM_NLIMITS; i++)
@@ -109,7 +109,7 @@ void sandbox_kill(struct sandbox *sb)
 	struct process *p;
 	sandbox_lock(sb);
 	sb->ending = true;
-	list_for_each(p, &sb->processes, all_node) {
+	list_for_each (p, &sb->processes, all_node) {
 		if (!list_empty(&p->tasks))
 			process_kill_locked(p, SIGKILL);
 	}

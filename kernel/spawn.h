@@ -9,12 +9,12 @@ struct file;
 struct sandbox;
 
 struct spawn_request {
-	const char *path;       /* looked up in the guest's tree; relative to workdir */
+	const char *path; /* looked up in the guest's tree; relative to workdir */
 	char *const *argv;
 	char *const *envp;
-	const char *workdir;    /* NULL: "/" */
-	struct file *stdio[3];  /* references taken over, also on failure; NULL: closed */
-	struct tty *console;    /* controlling terminal of the program; a reference taken over; NULL: none */
+	const char *workdir;   /* NULL: "/" */
+	struct file *stdio[3]; /* references taken over, also on failure; NULL: closed */
+	struct tty *console;   /* controlling terminal of the program; a reference taken over; NULL: none */
 };
 
 /* Loads the program as the sandbox's main process and lets it run. Errors as execve(2), with a sentence. */

@@ -145,7 +145,6 @@ static void on_syscall(struct task *t)
 {
 	t->in_syscall = true;
 	t->regs_replaced = false;
-	t->syscalls++;
 	int64_t r = sys_dispatch(t);
 	if (!t->exiting && !t->regs_replaced) {
 		t->sb->platform->syscall_result(t->context, (uint64_t)r);

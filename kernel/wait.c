@@ -66,7 +66,7 @@ static int scan(struct process *p, const struct wait_request *rq, struct wait_re
 {
 	struct process *child, *tmp;
 	bool any = false;
-	list_for_each_safe(child, tmp, &p->children, sibling) {
+	list_for_each_safe (child, tmp, &p->children, sibling) {
 		if (!eligible(child, rq))
 			continue;
 		any = true;

@@ -38,6 +38,7 @@ struct mm_host {
 	struct arena *arena;
 	_Atomic uint64_t committed; /* bytes of writable private memory, for a memory limit */
 	uint64_t memory_limit;      /* 0: none */
+	struct vdso_clock *vdso;    /* loader/vdso.h */
 };
 
 struct vma {

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The vDSO (vdso(7)): our own image, and the page of clock data it reads, shared by all processes of a sandbox. */
+#ifndef HL_LOADER_VDSO_H
+#define HL_LOADER_VDSO_H
+
+#include <stdint.h>
+
+struct mm;
+struct mm_host;
+struct vdso_clock;
+
+/* Makes the clock of a sandbox and puts it into h->vdso. */
+int vdso_clock_create(struct mm_host *h);
+void vdso_clock_destroy(struct vdso_clock *vc);
+/* Maps image and data into `mm` and sets mm->vdso_base; AT_SYSINFO_EHDR is that address. */
+int vdso_map(struct mm *mm, uint64_t hint);
+
+#endif

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* fork(2), vfork(2), clone(2), clone3(2), exit(2). */
+#include <linux/sched.h>
+
+#include "kernel/fork.h"
+#include "sys/sys.h"
+
+SYSCALL_DEFINE(fork)
+{
+	return task_clone(t, &(struct clone_request){ .exit_signal = SIGCHLD });
+}
+
+SYSCALL_DEFINE(vfork)
+{
+	return task_clone(t, &(struct clone_request){ .flags = CLONE_VFORK | CLONE_VM, .exit_signal = SIGCHLD });
+}
+
+SYSCALL_DEFINE(clone)
+{
+	/* clone(2): the parent_tid argument serves CLONE_PIDFD too, so both can not be asked for. */
+	uint64_t flags = a[0] & 0xffffffffUL & ~(uint64_t)CSIGNAL;
+	if (flags & CLONE_PIDFD && flags & CLONE_PARENT_SETTID)
+		return -EINVAL;
+	return task_clone(t, &(struct clone_request){
+				 .flags = flags,
+				 .exit_signal = a[0] & CSIGNAL,
+				 .stack = a[1],
+				 .parent_tid = a[2],
+				 .pidfd = a[2],
+				 .child_tid = a[3],
+				 .tls = a[4],
+			     });
+}
+
+/* An extensible struct (clone3(2)): what lies behind the part we know must be zero, else -E2BIG. */
+static int get_clone_args(struct task *t, uint64_t addr, uint64_t size, struct clone_args *out)
+{
+	if (size > PAGE_SIZE)
+		return -E2BIG;
+	if (size < CLONE_ARGS_SIZE_VER0)
+		return -EINVAL;
+	memset(out, 0, sizeof *out);
+	if (copy_from_guest(t->mm, out, GVA(addr), size < sizeof *out ? size : sizeof *out))
+		return -EFAULT;
+	for (uint64_t i = sizeof *out; i < size; i++) {
+		char c;
+		if (get_user(t, &c, addr + i))
+			return -EFAULT;
+		if (c)
+			return -E2BIG;
+	}
+	return 0;
+}
+
+static int check_clone_args(const struct clone_args *ca)
+{
+	if (ca->flags & (CSIGNAL | CLONE_DETACHED) || ca->exit_signal > NSIGNALS)
+		return -EINVAL;
+	if (ca->flags & (CLONE_THREAD | CLONE_PARENT) && ca->exit_signal)
+		return -EINVAL;
+	if (!!ca->stack != !!ca->stack_size || !gva_range_ok(GVA(ca->stack), ca->stack_size))
+		return -EINVAL;
+	if (ca->set_tid_size || ca->set_tid)
+		return ca->set_tid && ca->set_tid_size ? -EPERM : -EINVAL; /* wished pids need CAP_CHECKPOINT_RESTORE */
+	return 0;
+}
+
+SYSCALL_DEFINE(clone3)
+{
+	struct clone_args ca;
+	int err = get_clone_args(t, a[0], a[1], &ca);
+	if (!err)
+		err = check_clone_args(&ca);
+	if (err)
+		return err;
+	return task_clone(t, &(struct clone_request){
+				 .flags = ca.flags,
+				 .exit_signal = ca.exit_signal,
+				 .stack = ca.stack ? ca.stack + ca.stack_size : 0,
+				 .parent_tid = ca.parent_tid,
+				 .pidfd = ca.pidfd,
+				 .child_tid = ca.child_tid,
+				 .tls = ca.tls,
+			     });
+}
+
+SYSCALL_DEFINE(exit)
+{
+	task_exit_self(t, (int)(a[0] & 0xff) << 8);
+	return 0;
+}
+
+SYSCALL_DEFINE(exit_group)
+{
+	process_exit_group(t, (int)(a[0] & 0xff) << 8);
+	return 0;
+}
+
+SYSCALL_DEFINE(set_tid_address)
+{
+	t->clear_child_tid = a[0];
+	return t->tid;
+}

@@ -1,0 +1,362 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* User and group ids (credentials(7), capabilities(7)). Credentials are immutable: each change installs a copy. */
+#include "fs/cred.h"
+
+#include <limits.h>
+#include <linux/capability.h>
+#include <linux/securebits.h>
+#include <stdlib.h>
+
+#include "sys/sys.h"
+
+static void install(struct task *t, struct cred *new)
+{
+	sandbox_lock(t->sb);
+	struct cred *old = t->cred;
+	t->cred = new;
+	sandbox_unlock(t->sb);
+	cred_put(old);
+}
+
+SYSCALL_DEFINE(getuid)
+{
+	return t->cred->uid;
+}
+
+SYSCALL_DEFINE(geteuid)
+{
+	return t->cred->euid;
+}
+
+SYSCALL_DEFINE(getgid)
+{
+	return t->cred->gid;
+}
+
+SYSCALL_DEFINE(getegid)
+{
+	return t->cred->egid;
+}
+
+static int put_three(struct task *t, const uint64_t *a, uint32_t r, uint32_t e, uint32_t s)
+{
+	return put_user(t, a[0], &r) || put_user(t, a[1], &e) || put_user(t, a[2], &s) ? -EFAULT : 0;
+}
+
+SYSCALL_DEFINE(getresuid)
+{
+	return put_three(t, a, t->cred->uid, t->cred->euid, t->cred->suid);
+}
+
+SYSCALL_DEFINE(getresgid)
+{
+	return put_three(t, a, t->cred->gid, t->cred->egid, t->cred->sgid);
+}
+
+/* capabilities(7), "Effect of user ID changes on capabilities". */
+static void fix_caps(const struct cred *old, struct cred *new, bool keep_caps)
+{
+	bool had_root = old->uid == 0 || old->euid == 0 || old->suid == 0;
+	bool has_root = new->uid == 0 || new->euid == 0 || new->suid == 0;
+
+	if (new->securebits & SECBIT_NO_SETUID_FIXUP)
+		return;
+	if (had_root && !has_root) {
+		if (!keep_caps)
+			new->cap_permitted = new->cap_effective = 0;
+		new->cap_ambient = 0;
+	}
+	if (old->euid == 0 && new->euid != 0)
+		new->cap_effective = 0;
+	if (old->euid != 0 && new->euid == 0)
+		new->cap_effective = new->cap_permitted;
+}
+
+static int commit_uids(struct task *t, struct cred *new)
+{
+	new->fsuid = new->euid;
+	fix_caps(t->cred, new, t->process->keep_caps);
+	if (new->uid != t->cred->uid || new->euid != t->cred->euid)
+		t->pdeathsig = 0;
+	install(t, new);
+	return 0;
+}
+
+static int commit_gids(struct task *t, struct cred *new)
+{
+	new->fsgid = new->egid;
+	install(t, new);
+	return 0;
+}
+
+static bool is_own_uid(const struct cred *c, uint32_t id)
+{
+	return id == c->uid || id == c->euid || id == c->suid;
+}
+
+static bool is_own_gid(const struct cred *c, uint32_t id)
+{
+	return id == c->gid || id == c->egid || id == c->sgid;
+}
+
+/* setresuid(2): -1 leaves an id; without CAP_SETUID only ids already held. */
+SYSCALL_DEFINE(setresuid)
+{
+	const struct cred *c = t->cred;
+	uint32_t r = (uint32_t)a[0], e = (uint32_t)a[1], s = (uint32_t)a[2];
+	bool any = cred_capable(c, CAP_SETUID);
+
+	if (!any &&
+	    ((r != -1U && !is_own_uid(c, r)) || (e != -1U && !is_own_uid(c, e)) || (s != -1U && !is_own_uid(c, s))))
+		return -EPERM;
+	struct cred *new = cred_copy(c, -1);
+	if (!new)
+		return -ENOMEM;
+	new->uid = r != -1U ? r : c->uid;
+	new->euid = e != -1U ? e : c->euid;
+	new->suid = s != -1U ? s : c->suid;
+	return commit_uids(t, new);
+}
+
+SYSCALL_DEFINE(setresgid)
+{
+	const struct cred *c = t->cred;
+	uint32_t r = (uint32_t)a[0], e = (uint32_t)a[1], s = (uint32_t)a[2];
+	bool any = cred_capable(c, CAP_SETGID);
+
+	if (!any &&
+	    ((r != -1U && !is_own_gid(c, r)) || (e != -1U && !is_own_gid(c, e)) || (s != -1U && !is_own_gid(c, s))))
+		return -EPERM;
+	struct cred *new = cred_copy(c, -1);
+	if (!new)
+		return -ENOMEM;
+	new->gid = r != -1U ? r : c->gid;
+	new->egid = e != -1U ? e : c->egid;
+	new->sgid = s != -1U ? s : c->sgid;
+	return commit_gids(t, new);
+}
+
+/* setreuid(2): the saved id follows when the real id is set, or the effective one to something but the real id. */
+SYSCALL_DEFINE(setreuid)
+{
+	const struct cred *c = t->cred;
+	uint32_t r = (uint32_t)a[0], e = (uint32_t)a[1];
+	bool any = cred_capable(c, CAP_SETUID);
+
+	if (!any && ((r != -1U && r != c->uid && r != c->euid) || (e != -1U && !is_own_uid(c, e))))
+		return -EPERM;
+	struct cred *new = cred_copy(c, -1);
+	if (!new)
+		return -ENOMEM;
+	new->uid = r != -1U ? r : c->uid;
+	new->euid = e != -1U ? e : c->euid;
+	if (r != -1U || (e != -1U && e != c->uid))
+		new->suid = new->euid;
+	return commit_uids(t, new);
+}
+
+SYSCALL_DEFINE(setregid)
+{
+	const struct cred *c = t->cred;
+	uint32_t r = (uint32_t)a[0], e = (uint32_t)a[1];
+	bool any = cred_capable(c, CAP_SETGID);
+
+	if (!any && ((r != -1U && r != c->gid && r != c->egid) || (e != -1U && !is_own_gid(c, e))))
+		return -EPERM;
+	struct cred *new = cred_copy(c, -1);
+	if (!new)
+		return -ENOMEM;
+	new->gid = r != -1U ? r : c->gid;
+	new->egid = e != -1U ? e : c->egid;
+	if (r != -1U || (e != -1U && e != c->gid))
+		new->sgid = new->egid;
+	return commit_gids(t, new);
+}
+
+SYSCALL_DEFINE(setuid)
+{
+	const struct cred *c = t->cred;
+	uint32_t id = (uint32_t)a[0];
+	bool any = cred_capable(c, CAP_SETUID);
+
+	if (id == -1U)
+		return -EINVAL;
+	if (!any && id != c->uid && id != c->suid)
+		return -EPERM;
+	struct cred *new = cred_copy(c, -1);
+	if (!new)
+		return -ENOMEM;
+	new->euid = id;
+	if (any)
+		new->uid = new->suid = id;
+	return commit_uids(t, new);
+}
+
+SYSCALL_DEFINE(setgid)
+{
+	const struct cred *c = t->cred;
+	uint32_t id = (uint32_t)a[0];
+	bool any = cred_capable(c, CAP_SETGID);
+
+	if (id == -1U)
+		return -EINVAL;
+	if (!any && id != c->gid && id != c->sgid)
+		return -EPERM;
+	struct cred *new = cred_copy(c, -1);
+	if (!new)
+		return -ENOMEM;
+	new->egid = id;
+	if (any)
+		new->gid = new->sgid = id;
+	return commit_gids(t, new);
+}
+
+/* setfsuid(2): returns the old id whatever happens. */
+SYSCALL_DEFINE(setfsuid)
+{
+	const struct cred *c = t->cred;
+	uint32_t id = (uint32_t)a[0], old = c->fsuid;
+	if (id == -1U || (!is_own_uid(c, id) && id != old && !cred_capable(c, CAP_SETUID)))
+		return old;
+	struct cred *new = cred_copy(c, -1);
+	if (new) {
+		new->fsuid = id;
+		install(t, new);
+	}
+	return old;
+}
+
+SYSCALL_DEFINE(setfsgid)
+{
+	const struct cred *c = t->cred;
+	uint32_t id = (uint32_t)a[0], old = c->fsgid;
+	if (id == -1U || (!is_own_gid(c, id) && id != old && !cred_capable(c, CAP_SETGID)))
+		return old;
+	struct cred *new = cred_copy(c, -1);
+	if (new) {
+		new->fsgid = id;
+		install(t, new);
+	}
+	return old;
+}
+
+SYSCALL_DEFINE(getgroups)
+{
+	const struct cred *c = t->cred;
+	int size = (int)a[0];
+	if (size < 0 || (size && size < c->nr_groups))
+		return -EINVAL;
+	if (size && copy_to_guest(t->mm, GVA(a[1]), c->groups, (size_t)c->nr_groups * sizeof(gid_t)))
+		return -EFAULT;
+	return c->nr_groups;
+}
+
+static int compare_gids(const void *x, const void *y)
+{
+	gid_t g = *(const gid_t *)x, h = *(const gid_t *)y;
+	return g < h ? -1 : g > h;
+}
+
+SYSCALL_DEFINE(setgroups)
+{
+	unsigned n = (unsigned)a[0];
+	if (!cred_capable(t->cred, CAP_SETGID))
+		return -EPERM;
+	if (n > NGROUPS_MAX)
+		return -EINVAL;
+	struct cred *new = cred_copy(t->cred, (int)n);
+	if (!new)
+		return -ENOMEM;
+	if (copy_from_guest(t->mm, new->groups, GVA(a[1]), n * sizeof(gid_t))) {
+		cred_put(new);
+		return -EFAULT;
+	}
+	qsort(new->groups, n, sizeof(gid_t), compare_gids); /* as Linux keeps and reports them */
+	install(t, new);
+	return 0;
+}
+
+/* capget(2): how many 32-bit sets a version has; the preferred version is written back for an unknown one. */
+static int cap_words(struct task *t, uint64_t header, struct __user_cap_header_struct *h)
+{
+	if (get_user(t, h, header))
+		return -EFAULT;
+	if (h->version == _LINUX_CAPABILITY_VERSION_1)
+		return _LINUX_CAPABILITY_U32S_1;
+	if (h->version == _LINUX_CAPABILITY_VERSION_2 || h->version == _LINUX_CAPABILITY_VERSION_3)
+		return _LINUX_CAPABILITY_U32S_3;
+	h->version = _LINUX_CAPABILITY_VERSION_3;
+	return copy_to_guest(t->mm, GVA(header), &h->version, sizeof h->version) ? -EFAULT : -EINVAL;
+}
+
+/* A reference to the credentials of thread `pid`; NULL: ESRCH. */
+static struct cred *cred_of(struct task *t, pid_t pid)
+{
+	if (pid == 0)
+		return cred_get(t->cred);
+	sandbox_lock(t->sb);
+	struct pid *p = pid_find(t->sb->pids, pid);
+	struct cred *c = p && p->task ? cred_get(p->task->cred) : NULL;
+	sandbox_unlock(t->sb);
+	return c;
+}
+
+SYSCALL_DEFINE(capget)
+{
+	struct __user_cap_header_struct h;
+	struct __user_cap_data_struct d[2];
+	int n = cap_words(t, a[0], &h);
+	if (n < 0)
+		return n == -EINVAL && !a[1] ? 0 : n;
+	if (h.pid < 0)
+		return -EINVAL;
+	struct cred *c = cred_of(t, h.pid);
+	if (!c)
+		return -ESRCH;
+	for (int i = 0; i < 2; i++) {
+		d[i].effective = (uint32_t)(c->cap_effective >> (32 * i));
+		d[i].permitted = (uint32_t)(c->cap_permitted >> (32 * i));
+		d[i].inheritable = (uint32_t)(c->cap_inheritable >> (32 * i));
+	}
+	cred_put(c);
+	return copy_to_guest(t->mm, GVA(a[1]), d, (size_t)n * sizeof d[0]) ? -EFAULT : 0;
+}
+
+static int check_capset(const struct cred *old, const struct cred *new)
+{
+	uint64_t bound = old->cap_inheritable | old->cap_permitted;
+	if (!cred_capable(old, CAP_SETPCAP) && new->cap_inheritable & ~bound)
+		return -EPERM;
+	if (new->cap_inheritable & ~(old->cap_inheritable | old->cap_bounding))
+		return -EPERM;
+	if (new->cap_permitted & ~old->cap_permitted || new->cap_effective & ~new->cap_permitted)
+		return -EPERM;
+	return 0;
+}
+
+SYSCALL_DEFINE(capset)
+{
+	struct __user_cap_header_struct h;
+	struct __user_cap_data_struct d[2] = { { 0 }, { 0 } };
+	int n = cap_words(t, a[0], &h);
+	if (n < 0)
+		return n;
+	if (h.pid != 0 && h.pid != t->tid)
+		return -EPERM;
+	if (copy_from_guest(t->mm, d, GVA(a[1]), (size_t)n * sizeof d[0]))
+		return -EFAULT;
+	struct cred *new = cred_copy(t->cred, -1);
+	if (!new)
+		return -ENOMEM;
+	uint64_t known = t->cred->cap_bounding | ((1UL << (CAP_LAST_CAP + 1)) - 1);
+	new->cap_effective = (d[0].effective | (uint64_t)d[1].effective << 32) & known;
+	new->cap_permitted = (d[0].permitted | (uint64_t)d[1].permitted << 32) & known;
+	new->cap_inheritable = (d[0].inheritable | (uint64_t)d[1].inheritable << 32) & known;
+	new->cap_ambient &= new->cap_permitted &new->cap_inheritable;
+	int err = check_capset(t->cred, new);
+	if (err)
+		cred_put(new);
+	else
+		install(t, new);
+	return err;
+}

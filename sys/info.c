@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the system says of itself: uname(2), sysinfo(2), getrandom(2), getcpu(2). */
+#include <sched.h>
+#include <stdlib.h>
+#include <sys/random.h>
+#include <sys/sysinfo.h>
+#include <sys/utsname.h>
+
+#include "sys/sys.h"
+
+/* The guest sees the host's kernel release: programs choose features by it, and ours are tested against that kernel. */
+SYSCALL_DEFINE(uname)
+{
+	struct utsname u;
+	if (uname(&u) < 0)
+		return -errno;
+	sandbox_lock(t->sb);
+	if (t->sb->hostname) {
+		memset(u.nodename, 0, sizeof u.nodename);
+		strncpy(u.nodename, t->sb->hostname, sizeof u.nodename - 1);
+	}
+	sandbox_unlock(t->sb);
+	return put_user(t, a[0], &u);
+}
+
+SYSCALL_DEFINE(sethostname)
+{
+	char name[65] = { 0 };
+	if (!cred_capable(t->cred, 21)) /* CAP_SYS_ADMIN */
+		return -EPERM;
+	if ((int64_t)a[1] < 0 || a[1] > 64)
+		return -EINVAL;
+	if (copy_from_guest(t->mm, name, GVA(a[0]), a[1]))
+		return -EFAULT;
+	char *copy = strdup(name);
+	if (!copy)
+		return -ENOMEM;
+	sandbox_lock(t->sb);
+	free((char *)t->sb->hostname);
+	t->sb->hostname = copy;
+	sandbox_unlock(t->sb);
+	return 0;
+}
+
+SYSCALL_DEFINE(sysinfo)
+{
+	struct sysinfo si;
+	if (sysinfo(&si) < 0)
+		return -errno;
+	sandbox_lock(t->sb);
+	si.procs = (unsigned short)t->sb->nr_tasks;
+	sandbox_unlock(t->sb);
+	return put_user(t, a[0], &si);
+}
+
+/* Bounded pieces: the monitor's memory for one call does not depend on the guest's length. */
+SYSCALL_DEFINE(getrandom)
+{
+	uint8_t buf[4096];
+	uint64_t len = a[1] > MAX_RW_COUNT ? MAX_RW_COUNT : a[1], done = 0;
+	unsigned flags = (unsigned)a[2];
+
+	if (flags & ~(unsigned)(GRND_NONBLOCK | GRND_RANDOM | GRND_INSECURE) ||
+	    (flags & (GRND_RANDOM | GRND_INSECURE)) == (GRND_RANDOM | GRND_INSECURE))
+		return -EINVAL;
+	while (done < len) {
+		size_t n = len - done < sizeof buf ? len - done : sizeof buf;
+		ssize_t got = getrandom(buf, n, flags);
+		if (got < 0)
+			return done ? (int64_t)done : -errno;
+		size_t left = copy_to_guest(t->mm, GVA(a[0] + done), buf, (size_t)got);
+		done += (size_t)got - left;
+		if (left)
+			return done ? (int64_t)done : -EFAULT;
+		if (t->sleeper.interrupted)
+			return (int64_t)done;
+	}
+	return (int64_t)done;
+}
+
+SYSCALL_DEFINE(getcpu)
+{
+	unsigned cpu, node;
+	if (getcpu(&cpu, &node) < 0)
+		return -errno;
+	if (a[0] && put_user(t, a[0], &cpu))
+		return -EFAULT;
+	return a[1] ? put_user(t, a[1], &node) : 0;
+}

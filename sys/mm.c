@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Memory mapping: mmap(2), brk(2), madvise(2)... The work is mm/'s. */
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include "sys/sys.h"
+
+#ifndef MAP_FIXED_NOREPLACE
+#define MAP_FIXED_NOREPLACE 0x100000
+#endif
+
+/* The absolute guest path of a mapped file, for /proc/PID/maps; NULL when there is none. */
+static char *mapping_name(struct file *f)
+{
+	struct path none = { NULL, NULL };
+	if (f->anon_name)
+		return strdup(f->anon_name);
+	if (!f->path.dentry)
+		return NULL;
+	char *buf = malloc(4096);
+	if (buf && path_string(&f->path, &none, buf, 4096) < 0) {
+		free(buf);
+		return NULL;
+	}
+	return buf;
+}
+
+/* mmap(2), ERRORS: EACCES. Fills in what the open file allows. */
+static int check_file(struct file *f, struct mmap_args *m)
+{
+	bool shared = (m->flags & MAP_TYPE) == MAP_SHARED || (m->flags & MAP_TYPE) == MAP_SHARED_VALIDATE;
+	bool noexec = f->path.mnt && f->path.mnt->flags & MOUNT_NOEXEC;
+	struct inode *inode = file_inode(f);
+
+	if (!file_readable(f) || (shared && m->prot & PROT_WRITE && !file_writable(f)))
+		return -EACCES;
+	if (noexec && m->prot & PROT_EXEC)
+		return -EPERM;
+	if ((inode && inode->type == S_IFDIR) || !f->ops->pagesource)
+		return -ENODEV;
+	if (!shared || file_writable(f))
+		m->vma_flags |= VMA_MAYWRITE;
+	if (!noexec)
+		m->vma_flags |= VMA_MAYEXEC;
+	return f->ops->pagesource(f, shared && file_writable(f), &m->source);
+}
+
+static int64_t map_file(struct task *t, struct mmap_args *m, int fd)
+{
+	struct file *f = fd_get(t->files, fd);
+	if (!f)
+		return -EBADF;
+	int64_t r = check_file(f, m);
+	if (r == 0) {
+		char *name = mapping_name(f);
+		m->name = name;
+		r = mm_mmap(t->mm, m);
+		free(name);
+		if (m->source)
+			m->source->ops->unref(m->source);
+	}
+	file_put(f);
+	return r;
+}
+
+SYSCALL_DEFINE(mmap)
+{
+	struct mmap_args m = {
+		.addr = a[0],
+		.len = a[1],
+		.prot = (unsigned)a[2],
+		.flags = (unsigned)a[3],
+		.offset = a[5],
+	};
+	if (a[5] & ~PAGE_MASK)
+		return -EINVAL;
+	if (!(m.flags & MAP_ANONYMOUS))
+		return map_file(t, &m, (int)a[4]);
+	m.offset = 0;
+	m.vma_flags = VMA_MAYWRITE | VMA_MAYEXEC;
+	return mm_mmap(t->mm, &m);
+}
+
+SYSCALL_DEFINE(munmap)
+{
+	return mm_munmap(t->mm, a[0], a[1]);
+}
+
+SYSCALL_DEFINE(mprotect)
+{
+	return mm_mprotect(t->mm, a[0], a[1], (unsigned)a[2]);
+}
+
+SYSCALL_DEFINE(mremap)
+{
+	return mm_mremap(t->mm, a[0], a[1], a[2], (unsigned)a[3], a[4]);
+}
+
+SYSCALL_DEFINE(brk)
+{
+	return (int64_t)mm_brk(t->mm, a[0]);
+}
+
+SYSCALL_DEFINE(madvise)
+{
+	return mm_madvise(t->mm, a[0], a[1], (int)a[2]);
+}
+
+SYSCALL_DEFINE(mincore)
+{
+	return mm_mincore(t->mm, a[0], a[1], GVA(a[2]));
+}
+
+SYSCALL_DEFINE(msync)
+{
+	return mm_msync(t->mm, a[0], a[1], (int)a[2]);
+}
+
+SYSCALL_DEFINE(mlock)
+{
+	return mm_mlock(t->mm, a[0], a[1], true);
+}
+
+SYSCALL_DEFINE(mlock2)
+{
+	if (a[2] & ~1UL) /* MLOCK_ONFAULT */
+		return -EINVAL;
+	return mm_mlock(t->mm, a[0], a[1], true);
+}
+
+SYSCALL_DEFINE(munlock)
+{
+	return mm_mlock(t->mm, a[0], a[1], false);
+}
+
+SYSCALL_DEFINE(mlockall)
+{
+	unsigned flags = (unsigned)a[0];
+	if (flags == 0 || flags & ~(unsigned)(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) || flags == MCL_ONFAULT)
+		return -EINVAL;
+	return mm_mlockall(t->mm, (int)flags);
+}
+
+SYSCALL_DEFINE(munlockall)
+{
+	return mm_mlockall(t->mm, 0);
+}

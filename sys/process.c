@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Identity of processes: pids, process groups, sessions (credentials(7)). */
+#include "kernel/process.h"
+
+#include "kernel/tty.h"
+#include "sys/sys.h"
+
+SYSCALL_DEFINE(getpid)
+{
+	return t->process->pid->nr;
+}
+
+SYSCALL_DEFINE(gettid)
+{
+	return t->tid;
+}
+
+SYSCALL_DEFINE(getppid)
+{
+	sandbox_lock(t->sb);
+	pid_t nr = t->process->parent ? t->process->parent->pid->nr : 0;
+	sandbox_unlock(t->sb);
+	return nr;
+}
+
+/* The process of `pid`, or the caller's for 0; NULL: ESRCH. sandbox->lock held. */
+static struct process *target(struct task *t, pid_t pid)
+{
+	return pid ? process_find(t->sb, pid) : t->process;
+}
+
+SYSCALL_DEFINE(getpgid)
+{
+	sandbox_lock(t->sb);
+	struct process *p = target(t, (pid_t)a[0]);
+	pid_t nr = p && p->pgrp ? p->pgrp->nr : -ESRCH;
+	sandbox_unlock(t->sb);
+	return nr;
+}
+
+SYSCALL_DEFINE(getpgrp)
+{
+	return sys_getpgid(t, (const uint64_t[6]){ 0 });
+}
+
+SYSCALL_DEFINE(getsid)
+{
+	sandbox_lock(t->sb);
+	struct process *p = target(t, (pid_t)a[0]);
+	pid_t nr = p && p->session ? p->session->nr : -ESRCH;
+	sandbox_unlock(t->sb);
+	return nr;
+}
+
+/* setpgid(2), ERRORS, in the order of Linux's. */
+static int check_setpgid(struct task *t, struct process *p)
+{
+	if (!p)
+		return -ESRCH;
+	if (p != t->process) {
+		if (p->parent != t->process)
+			return -ESRCH;
+		if (p->session != t->process->session)
+			return -EPERM;
+		if (p->did_exec)
+			return -EACCES;
+	}
+	return p->session_leader ? -EPERM : 0;
+}
+
+static int setpgid_locked(struct task *t, pid_t pid, pid_t pgid)
+{
+	struct process *p = target(t, pid);
+	int err = check_setpgid(t, p);
+	if (err)
+		return err;
+	if (!pgid)
+		pgid = p->pid->nr;
+	struct pid *group = p->pid;
+	if (pgid != p->pid->nr) {
+		group = pid_find(t->sb->pids, pgid);
+		if (!group || list_empty(&group->pgrp) ||
+		    list_first(&group->pgrp, struct process, pgrp_node)->session != p->session)
+			return -EPERM;
+	}
+	if (p->pgrp != group)
+		process_set_pgrp(p, group);
+	return 0;
+}
+
+SYSCALL_DEFINE(setpgid)
+{
+	pid_t pid = (pid_t)a[0], pgid = (pid_t)a[1];
+	if (pgid < 0)
+		return -EINVAL;
+	sandbox_lock(t->sb);
+	int err = setpgid_locked(t, pid, pgid);
+	sandbox_unlock(t->sb);
+	return err;
+}
+
+/* setsid(2): not for a process group leader, nor when a group of that number exists. */
+static int setsid_locked(struct process *p)
+{
+	if (p->session_leader || !list_empty(&p->pid->pgrp))
+		return -EPERM;
+	process_set_pgrp(p, p->pid);
+	process_set_session(p, p->pid);
+	p->session_leader = true;
+	if (p->tty)
+		tty_put(p->tty);
+	p->tty = NULL;
+	return p->pid->nr;
+}
+
+SYSCALL_DEFINE(setsid)
+{
+	sandbox_lock(t->sb);
+	int r = setsid_locked(t->process);
+	sandbox_unlock(t->sb);
+	return r;
+}

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* getrusage(2), getrlimit(2), prlimit(2), times are sys/time.c's. */
+#include "sys/resource.h"
+
+#include <sys/resource.h>
+
+#include "kernel/exec.h"
+#include "sys/sys.h"
+
+static struct timeval ns_to_timeval(uint64_t ns)
+{
+	return (struct timeval){ .tv_sec = (time_t)(ns / 1000000000),
+				 .tv_usec = (suseconds_t)(ns % 1000000000 / 1000) };
+}
+
+int put_rusage(struct task *t, uint64_t addr, const struct rusage_sum *ru)
+{
+	struct rusage out;
+	memset(&out, 0, sizeof out);
+	out.ru_utime = ns_to_timeval(ru->utime_ns);
+	out.ru_stime = ns_to_timeval(ru->stime_ns);
+	out.ru_maxrss = (long)ru->maxrss_kb;
+	out.ru_minflt = (long)ru->minflt;
+	out.ru_majflt = (long)ru->majflt;
+	out.ru_nvcsw = (long)ru->nvcsw;
+	out.ru_nivcsw = (long)ru->nivcsw;
+	out.ru_inblock = (long)ru->inblock;
+	out.ru_oublock = (long)ru->oublock;
+	return put_user(t, addr, &out);
+}
+
+SYSCALL_DEFINE(getrusage)
+{
+	struct rusage_sum ru = { 0 };
+	sandbox_lock(t->sb);
+	switch ((int)a[0]) {
+	case RUSAGE_SELF: process_rusage(t->process, &ru); break;
+	case RUSAGE_CHILDREN: ru = t->process->children_sum; break;
+	case RUSAGE_THREAD: task_rusage(t, &ru); break;
+	default: sandbox_unlock(t->sb); return -EINVAL;
+	}
+	sandbox_unlock(t->sb);
+	return put_rusage(t, a[1], &ru);
+}
+
+/* prlimit(2): another process's limits need the same ids, or CAP_SYS_RESOURCE. */
+static bool may_touch(struct task *t, struct process *p)
+{
+	if (p == t->process || cred_capable(t->cred, 24))
+		return true;
+	const struct cred *o = p->leader ? p->leader->cred : NULL;
+	return o && t->cred->uid == o->euid && t->cred->uid == o->suid && t->cred->uid == o->uid &&
+	       t->cred->gid == o->egid && t->cred->gid == o->sgid && t->cred->gid == o->gid;
+}
+
+static int set_limit_locked(struct task *t, struct process *p, unsigned which, const struct rlimit *new)
+{
+	struct rlimit *cur = &p->rlimits[which];
+	if (new->rlim_max > cur->rlim_max && !cred_capable(t->cred, 24))
+		return -EPERM;
+	if (which == RLIMIT_NOFILE && new->rlim_max > 1048576) /* fs.nr_open */
+		return -EPERM;
+	__atomic_store_n(&cur->rlim_max, new->rlim_max, __ATOMIC_RELAXED);
+	__atomic_store_n(&cur->rlim_cur, new->rlim_cur, __ATOMIC_RELAXED);
+	struct task *o = list_empty(&p->tasks) ? NULL : list_first(&p->tasks, struct task, process_node);
+	if (o && o->mm)
+		exec_limits(o->mm, p);
+	return 0;
+}
+
+/* Either of new and old may be NULL. */
+static int do_prlimit(struct task *t, pid_t pid, unsigned which, const struct rlimit *new, struct rlimit *old)
+{
+	if (which >= RLIM_NLIMITS || (new &&new->rlim_cur > new->rlim_max))
+		return -EINVAL;
+	sandbox_lock(t->sb);
+	struct process *p = pid ? process_find(t->sb, pid) : t->process;
+	if (!p && pid) {
+		struct pid *id = pid_find(t->sb->pids, pid);
+		p = id && id->task ? id->task->process : NULL;
+	}
+	int err = !p ? -ESRCH : may_touch(t, p) ? 0 : -EPERM;
+	if (!err && old)
+		*old = p->rlimits[which];
+	if (!err && new)
+		err = set_limit_locked(t, p, which, new);
+	sandbox_unlock(t->sb);
+	return err;
+}
+
+SYSCALL_DEFINE(prlimit64)
+{
+	struct rlimit new, old;
+	if (a[2] && get_user(t, &new, a[2]))
+		return -EFAULT;
+	int err = do_prlimit(t, (pid_t)a[0], (unsigned)a[1], a[2] ? &new : NULL, a[3] ? &old : NULL);
+	return err ? err : a[3] ? put_user(t, a[3], &old) : 0;
+}
+
+SYSCALL_DEFINE(getrlimit)
+{
+	struct rlimit old;
+	int err = do_prlimit(t, 0, (unsigned)a[0], NULL, &old);
+	return err ? err : put_user(t, a[1], &old);
+}
+
+SYSCALL_DEFINE(setrlimit)
+{
+	struct rlimit new;
+	if (get_user(t, &new, a[1]))
+		return -EFAULT;
+	return do_prlimit(t, 0, (unsigned)a[0], &new, NULL);
+}

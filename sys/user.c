@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Fetching and checking the arguments many system calls share. */
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "sys/sys.h"
+
+int get_path(struct task *t, uint64_t addr, bool empty_ok, char **out)
+{
+	char *buf = malloc(PATH_MAX);
+	if (!buf)
+		return -ENOMEM;
+	long n = copy_string_from_guest(t->mm, buf, GVA(addr), PATH_MAX);
+	if (n == 0 && !empty_ok)
+		n = -ENOENT;
+	if (n < 0) {
+		free(buf);
+		return (int)n;
+	}
+	*out = buf;
+	return 0;
+}
+
+int get_dirfd(struct task *t, int dfd, const char *name, struct file **f, const struct path **start)
+{
+	*f = NULL;
+	*start = NULL;
+	if (dfd == AT_FDCWD || name[0] == '/')
+		return 0;
+	*f = fd_get_path(t->files, dfd);
+	if (!*f)
+		return -EBADF;
+	*start = &(*f)->path;
+	if ((*f)->path.dentry || name[0] == '\0')
+		return 0;
+	file_put(*f);
+	*f = NULL;
+	return -ENOTDIR;
+}
+
+/* readv(2): each length must fit ssize_t, the sum is cut to MAX_RW_COUNT as Linux does. */
+static int check_iovec(struct iovec *iov, int n)
+{
+	uint64_t sum = 0;
+	for (int i = 0; i < n; i++) {
+		if (iov[i].iov_len > SSIZE_MAX)
+			return -EINVAL;
+		if (iov[i].iov_len && !gva_range_ok(GVA(iov[i].iov_base), iov[i].iov_len))
+			return -EFAULT;
+		if (iov[i].iov_len > MAX_RW_COUNT - sum)
+			iov[i].iov_len = MAX_RW_COUNT - sum;
+		sum += iov[i].iov_len;
+	}
+	return n;
+}
+
+int get_iovec(struct task *t, uint64_t addr, uint64_t n, struct iovec *fast, struct iovec **out)
+{
+	struct iovec *iov = fast;
+	if (n > IOV_MAX)
+		return -EINVAL;
+	if (n > 8) {
+		iov = malloc(n * sizeof *iov);
+		if (!iov)
+			return -ENOMEM;
+	}
+	int err = copy_from_guest(t->mm, iov, GVA(addr), n * sizeof *iov) ? -EFAULT : check_iovec(iov, (int)n);
+	if (err < 0 && iov != fast)
+		free(iov);
+	else
+		*out = iov;
+	return err;
+}
+
+int get_timespec(struct task *t, uint64_t addr, struct timespec *ts)
+{
+	if (get_user(t, ts, addr))
+		return -EFAULT;
+	return ts->tv_sec < 0 || ts->tv_nsec < 0 || ts->tv_nsec > 999999999 ? -EINVAL : 0;
+}
+
+int get_sigset(struct task *t, uint64_t addr, uint64_t size, ksigset_t *out)
+{
+	if (size != sizeof *out)
+		return -EINVAL;
+	return get_user(t, out, addr);
+}
+
+uint64_t deadline_after(const struct timespec *rel)
+{
+	uint64_t now = monotonic_ns();
+	if ((uint64_t)rel->tv_sec > (DEADLINE_NONE - now) / 1000000000 - 1)
+		return DEADLINE_NONE;
+	return now + (uint64_t)rel->tv_sec * 1000000000 + (uint64_t)rel->tv_nsec;
+}

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* wait4(2), waitid(2). */
+#include "kernel/wait.h"
+
+#include <fcntl.h>
+#include <sys/wait.h>
+
+#include "kernel/pidfd.h"
+#include "sys/resource.h"
+#include "sys/sys.h"
+
+/* A reference to the pid, NULL when no such number is in use. */
+static struct pid *find_pid(struct task *t, pid_t nr)
+{
+	sandbox_lock(t->sb);
+	struct pid *p = pid_find(t->sb->pids, nr);
+	if (p)
+		pid_get(p);
+	sandbox_unlock(t->sb);
+	return p;
+}
+
+static struct pid *own_pgrp(struct task *t)
+{
+	sandbox_lock(t->sb);
+	struct pid *p = pid_get(t->process->pgrp);
+	sandbox_unlock(t->sb);
+	return p;
+}
+
+SYSCALL_DEFINE(wait4)
+{
+	pid_t which = (pid_t)a[0];
+	unsigned options = (unsigned)a[2];
+	struct wait_request rq = { .options = options | WEXITED };
+	struct wait_result r;
+
+	if (options & ~(unsigned)(WNOHANG | WUNTRACED | WCONTINUED | __WNOTHREAD | __WCLONE | __WALL))
+		return -EINVAL;
+	if (which == INT32_MIN)
+		return -ESRCH;
+	if (which > 0 || which < -1) {
+		rq.type = which > 0 ? WAIT_PID : WAIT_PGRP;
+		rq.pid = find_pid(t, which > 0 ? which : -which);
+	} else if (which == 0) {
+		rq.type = WAIT_PGRP;
+		rq.pid = own_pgrp(t);
+	}
+	int err = task_wait(t, &rq, &r);
+	pid_put(rq.pid);
+	if (err)
+		return err;
+	if (r.pid && a[1] && put_user(t, a[1], &r.wait_status))
+		return -EFAULT;
+	if (r.pid && a[3] && put_rusage(t, a[3], &r.usage))
+		return -EFAULT;
+	return r.pid;
+}
+
+/* The target of waitid: 0 with a reference in rq->pid (NULL when nothing can match), or -errno. */
+static int waitid_target(struct task *t, int type, pid_t id, struct wait_request *rq, bool *nonblock)
+{
+	switch (type) {
+	case P_ALL: return 0;
+	case P_PID:
+		rq->type = WAIT_PID;
+		rq->pid = id > 0 ? find_pid(t, id) : NULL;
+		return id > 0 ? 0 : -EINVAL;
+	case P_PGID:
+		rq->type = WAIT_PGRP;
+		rq->pid = id ? find_pid(t, id) : own_pgrp(t);
+		return id >= 0 ? 0 : -EINVAL;
+	case P_PIDFD: {
+		struct file *f = id >= 0 ? fd_get(t->files, id) : NULL;
+		if (!f)
+			return id >= 0 ? -EBADF : -EINVAL;
+		rq->type = WAIT_PID;
+		rq->pid = pidfd_pid(f);
+		if (rq->pid)
+			pid_get(rq->pid);
+		*nonblock = f->flags & O_NONBLOCK;
+		file_put(f);
+		return rq->pid ? 0 : -EBADF;
+	}
+	}
+	return -EINVAL;
+}
+
+static int put_wait_info(struct task *t, uint64_t addr, const struct wait_result *r)
+{
+	siginfo_t si;
+	memset(&si, 0, sizeof si);
+	if (r->pid) {
+		siginfo_kernel(&si, SIGCHLD, r->code);
+		si.si_pid = r->pid;
+		si.si_uid = r->uid;
+		si.si_status = r->status;
+	}
+	/* As Linux: the fields alone, not the rest of the structure. */
+	size_t n = offsetof(siginfo_t, si_status) + sizeof si.si_status;
+	return copy_to_guest(t->mm, GVA(addr), &si, n) ? -EFAULT : 0;
+}
+
+SYSCALL_DEFINE(waitid)
+{
+	unsigned options = (unsigned)a[3];
+	struct wait_request rq = { .options = options };
+	struct wait_result r;
+	bool nonblock = false;
+
+	if (options &
+	    ~(unsigned)(WNOHANG | WNOWAIT | WEXITED | WSTOPPED | WCONTINUED | __WNOTHREAD | __WCLONE | __WALL))
+		return -EINVAL;
+	if (!(options & (WEXITED | WSTOPPED | WCONTINUED)))
+		return -EINVAL;
+	int err = waitid_target(t, (int)a[0], (pid_t)a[1], &rq, &nonblock);
+	if (!err) {
+		bool report_again = nonblock && !(options & WNOHANG);
+		rq.options |= nonblock ? WNOHANG : 0;
+		err = task_wait(t, &rq, &r);
+		if (!err && report_again && !r.pid)
+			err = -EAGAIN;
+	}
+	pid_put(rq.pid);
+	if (err)
+		return err;
+	if (a[4] && r.pid && put_rusage(t, a[4], &r.usage))
+		return -EFAULT;
+	return a[2] ? put_wait_info(t, a[2], &r) : 0;
+}
