@@ -15,11 +15,16 @@ struct rb_node {
 
 struct rb_tree {
 	struct rb_node *root;
+	/* Recomputes what a node knows about its subtree from itself and its children; NULL: nothing is known. Called
+	 * bottom-up for every node whose subtree changed. */
+	void (*augment)(struct rb_node *n);
 };
 
 /* Links `n` at *link below `parent` (where the caller's search ended), then rebalances. */
 void rb_insert(struct rb_tree *t, struct rb_node *n, struct rb_node *parent, struct rb_node **link);
 void rb_erase(struct rb_tree *t, struct rb_node *n);
+/* What `n` itself says has changed: brings it and everything above it up to date. */
+void rb_update(struct rb_tree *t, struct rb_node *n);
 struct rb_node *rb_first(const struct rb_tree *t);
 struct rb_node *rb_last(const struct rb_tree *t);
 struct rb_node *rb_next(const struct rb_node *n);
