@@ -4,7 +4,9 @@
  *
  *   vmas       what the guest asked for: [start, end), rights, flags, where the pages come from
  *   backings   what stands there now: [start, end) -> memory file range, and whether it must be copied before it is
- * written space      the platform's mapping; always equal to what vmas and backings together say, for any platform
+ *              written (mm/backing.h)
+ *   space      the platform's mapping; always equal to what vmas and backings together say, for any platform:
+ *              rights = the vma's, without WRITE where the backing is copy-on-write
  *
  * Pages without a backing are mapped when touched (mm_fault), in units the platform likes. Anonymous memory up to
  * machine_props.eager_map_max is backed and mapped at once. A reservation (PROT_NONE, or larger) costs its vma alone.
@@ -49,6 +51,8 @@ struct vma {
 	struct pagesource *source; /* NULL: anonymous private */
 	uint64_t offset;           /* in source, of `start` */
 	struct list source_node;   /* on source->vmas */
+	uint64_t source_sweep;     /* see pagesource.c; guarded by source->lock */
+	uint64_t gap, max_gap;     /* free bytes below `start`; the largest gap of this subtree */
 	struct mm *mm;
 	char *name; /* for /proc/PID/maps: path of the file, "[heap]"...; owned; may be NULL */
 };
@@ -76,6 +80,7 @@ struct mm {
 	/* guarded by lock */
 	struct rb_tree vmas;
 	struct rb_tree backings;
+	uint64_t resident; /* bytes of arena pages held */
 	uint64_t brk_start, brk;
 	uint64_t mmap_base;   /* top-down search starts below */
 	uint64_t total_bytes; /* of vmas: VmSize */
@@ -97,6 +102,8 @@ int mm_create(struct mm_host *h, struct mm **out);
 /* The child's copy of `parent` at this moment. */
 int mm_fork(struct mm *parent, struct mm **out);
 struct mm *mm_get(struct mm *mm);
+/* False when the last reference is gone already. */
+bool mm_tryget(struct mm *mm);
 void mm_put(struct mm *mm);
 
 /* mm/map.c: the system calls' work; addresses and lengths as the guest gave them, checked here. Return an address or
@@ -138,12 +145,16 @@ size_t poke_guest(struct mm *mm, gva_t dst, const void *src, size_t n);
 long copy_string_from_guest(struct mm *mm, char *dst, gva_t src, size_t max);
 /* As above; allocates (free with free()). */
 long dup_string_from_guest(struct mm *mm, char **out, gva_t src, size_t max);
-/* The host memory behind [addr, addr+n) for direct host input/output, faulted in: up to `max` pieces; returns how many,
- * with the bytes covered in *covered (less than n: the rest is bad). Only between mm_access_begin and _end, which hold
- * mm->lock for reading: do not block meanwhile. */
+/* The host memory behind guest segments for direct host input/output, faulted in: up to `max` pieces; returns how many,
+ * with the bytes covered in *covered (less than asked for: the rest is bad, or `max` is reached). Only between
+ * mm_access_begin and _end, which hold mm->lock for reading: do not block meanwhile, and use none of the functions
+ * above. To fault, the lock is let go for a moment: one gather a section, earlier pieces would be void. */
 void mm_access_begin(struct mm *mm);
 void mm_access_end(struct mm *mm);
 int mm_access_iov(struct mm *mm, gva_t addr, size_t n, bool write, struct iovec *iov, int max, size_t *covered);
+/* The same for `n` bytes from `skip` bytes into `segs` (iov_base: guest addresses). */
+int mm_access_segs(struct mm *mm, const struct iovec *segs, size_t skip, size_t n, bool write, struct iovec *iov,
+		   int max, size_t *covered);
 /* Futex words: where a 4-byte-aligned word lives. The key is the same for every mapping of the same shared page. */
 struct futex_key {
 	uint64_t a, b; /* private: mm, address; shared: memory file, offset */

@@ -24,9 +24,9 @@ struct page_run {
 
 struct pagesource_ops {
 	/* Memory for file bytes from `off` (page-aligned), at most `len`: fills *out with the longest run at hand.
-	 * `write`: the pages will be written through (shared writable mapping). -EFAULT: behind the end of the file
-	 * (SIGBUS), -ENOMEM/-ENOSPC, -EACCES: not open for writing. Called with the mm lock held: must not touch any
-	 * mm. */
+	 * `write`: the pages may be written through (shared mapping of a writable descriptor). -EFAULT: behind the end
+	 * of the file (SIGBUS), -ENOMEM/-ENOSPC, -EACCES: not open for writing. Called with the mm lock held: must not
+	 * touch any mm. */
 	int (*get)(struct pagesource *ps, uint64_t off, uint64_t len, bool write, struct page_run *out);
 	/* References to whatever embeds the source. */
 	void (*ref)(struct pagesource *ps);
@@ -39,17 +39,20 @@ struct pagesource_ops {
 
 struct pagesource {
 	const struct pagesource_ops *ops;
-	pthread_mutex_t lock;     /* guards `vmas`; taken inside the mm lock */
-	struct list vmas;         /* struct vma.source_node */
-	uint32_t writable_shared; /* shared mappings that may write (F_SEAL_WRITE, ETXTBSY); guarded by lock */
+	pthread_mutex_t lock; /* taken inside the mm lock; guards all below */
+	struct list vmas;     /* struct vma.source_node */
+	uint64_t sweeps;      /* truncations and invalidations so far; vma.source_sweep tells which have reached it */
+	uint32_t writable_shared; /* shared mappings that may write (F_SEAL_WRITE) */
+	uint32_t denied_writers;  /* VMA_DENYWRITE mappings (ETXTBSY) */
 };
 
 void pagesource_init(struct pagesource *ps, const struct pagesource_ops *ops);
 void pagesource_destroy(struct pagesource *ps);
-/* The file now ends at `size`: every mapped page wholly behind it is unmapped everywhere, the tail of the last page of
- * private copies is left alone as Linux leaves it. Call without any mm lock and before the memory is given away. */
+/* The file now ends at `size`: every mapped page wholly behind it is unmapped everywhere, private copies included; the
+ * tail of the last page of private copies is left alone, as Linux leaves it. Call without any mm lock, after ops->get
+ * stopped giving the pages and before their memory is given away. */
 void pagesource_truncated(struct pagesource *ps, uint64_t size);
-/* The pages of [off, off+len) were replaced (hole punched): drop every mapping of them, copies excepted. */
+/* The pages of [off, off+len) were replaced (hole punched): drop every mapping of them, copies excepted. Same rules. */
 void pagesource_invalidate(struct pagesource *ps, uint64_t off, uint64_t len);
 
 #endif

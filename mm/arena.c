@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A count per page in one flat, sparse array, and a tree of the free extents. The tree is ordered by offset and every
+ * node knows the largest extent below it, so that the lowest extent that is large enough is found in one descent.
+ *
+ * Free extents read as zero: their pages are given back to the host before they enter the tree.
+ */
+#include "mm/arena.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "util/gva.h"
+#include "util/rbtree.h"
+
+struct extent {
+	struct rb_node node;
+	uint64_t start, end; /* page numbers */
+	uint64_t max;        /* pages of the largest extent of this subtree */
+};
+
+struct arena {
+	struct memfile *mf;
+	char *base;
+	uint64_t nr_pages;
+	_Atomic uint32_t *refs; /* by page; written under lock */
+
+	pthread_mutex_t lock;
+	struct rb_tree free;
+	uint64_t used; /* pages */
+};
+
+static struct extent *extent_of(struct rb_node *n)
+{
+	return rb_entry(n, struct extent, node);
+}
+
+static void extent_augment(struct rb_node *n)
+{
+	struct extent *e = extent_of(n);
+
+	e->max = e->end - e->start;
+	if (n->left && extent_of(n->left)->max > e->max)
+		e->max = extent_of(n->left)->max;
+	if (n->right && extent_of(n->right)->max > e->max)
+		e->max = extent_of(n->right)->max;
+}
+
+/* The lowest extent of at least `n` pages. */
+static struct extent *extent_lowest(struct arena *a, uint64_t n)
+{
+	struct rb_node *p = a->free.root;
+
+	if (!p || extent_of(p)->max < n)
+		return NULL;
+	for (;;) {
+		if (p->left && extent_of(p->left)->max >= n)
+			p = p->left;
+		else if (extent_of(p)->end - extent_of(p)->start >= n)
+			return extent_of(p);
+		else
+			p = p->right;
+	}
+}
+
+/* Links a new extent; it must not touch another. Without memory for the node the offsets are lost: they cost nothing.
+ */
+static void extent_insert(struct arena *a, uint64_t start, uint64_t end)
+{
+	struct rb_node **link = &a->free.root, *parent = NULL;
+	struct extent *e = malloc(sizeof *e);
+
+	if (!e)
+		return;
+	*e = (struct extent){ .start = start, .end = end };
+	while (*link) {
+		parent = *link;
+		link = start < extent_of(parent)->start ? &parent->left : &parent->right;
+	}
+	rb_insert(&a->free, &e->node, parent, link);
+}
+
+static void extent_delete(struct arena *a, struct extent *e)
+{
+	rb_erase(&a->free, &e->node);
+	free(e);
+}
+
+/* The neighbours of the used range that starts at `start`. */
+static void extent_neighbours(struct arena *a, uint64_t start, struct extent **below, struct extent **above)
+{
+	struct rb_node *p = a->free.root;
+
+	*below = *above = NULL;
+	while (p) {
+		struct extent *e = extent_of(p);
+		if (e->start < start) {
+			*below = e;
+			p = p->right;
+		} else {
+			*above = e;
+			p = p->left;
+		}
+	}
+}
+
+static void extent_free(struct arena *a, uint64_t start, uint64_t end)
+{
+	struct extent *below, *above;
+
+	extent_neighbours(a, start, &below, &above);
+	if (above && above->start == end) {
+		end = above->end;
+		extent_delete(a, above);
+	}
+	if (below && below->end == start) {
+		below->end = end;
+		rb_update(&a->free, &below->node);
+		return;
+	}
+	extent_insert(a, start, end);
+}
+
+int arena_create(struct physmem *pm, struct arena **out)
+{
+	struct arena *a = calloc(1, sizeof *a);
+	void *refs;
+
+	if (!a)
+		return -ENOMEM;
+	a->mf = physmem_arena(pm);
+	a->nr_pages = physmem_arena_size(pm) >> PAGE_SHIFT;
+	a->base = memfile_ptr(a->mf, 0, physmem_arena_size(pm));
+	a->free.augment = extent_augment;
+	refs = mmap(NULL, a->nr_pages * sizeof *a->refs, PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (refs == MAP_FAILED || !a->base) {
+		free(a);
+		return -ENOMEM;
+	}
+	a->refs = refs;
+	pthread_mutex_init(&a->lock, NULL);
+	extent_insert(a, 0, a->nr_pages);
+	*out = a;
+	return 0;
+}
+
+void arena_destroy(struct arena *a)
+{
+	if (!a)
+		return;
+	while (a->free.root)
+		extent_delete(a, extent_of(a->free.root));
+	munmap(a->refs, a->nr_pages * sizeof *a->refs);
+	pthread_mutex_destroy(&a->lock);
+	free(a);
+}
+
+static uint32_t page_refs(struct arena *a, uint64_t page)
+{
+	return atomic_load_explicit(&a->refs[page], memory_order_acquire);
+}
+
+static void page_set_refs(struct arena *a, uint64_t page, uint32_t n)
+{
+	atomic_store_explicit(&a->refs[page], n, memory_order_release);
+}
+
+int arena_alloc(struct arena *a, uint64_t len, uint64_t *off)
+{
+	uint64_t n = len >> PAGE_SHIFT, start, i;
+	struct extent *e;
+
+	if (n == 0)
+		return -EINVAL;
+	pthread_mutex_lock(&a->lock);
+	e = extent_lowest(a, n);
+	if (!e) {
+		pthread_mutex_unlock(&a->lock);
+		return -ENOMEM;
+	}
+	start = e->start;
+	e->start += n;
+	if (e->start == e->end)
+		extent_delete(a, e);
+	else
+		rb_update(&a->free, &e->node);
+	for (i = 0; i < n; i++)
+		page_set_refs(a, start + i, 1);
+	a->used += n;
+	pthread_mutex_unlock(&a->lock);
+	*off = start << PAGE_SHIFT;
+	return 0;
+}
+
+void arena_ref(struct arena *a, uint64_t off, uint64_t len)
+{
+	uint64_t page = off >> PAGE_SHIFT, end = (off + len) >> PAGE_SHIFT;
+
+	pthread_mutex_lock(&a->lock);
+	for (; page < end; page++)
+		page_set_refs(a, page, page_refs(a, page) + 1);
+	pthread_mutex_unlock(&a->lock);
+}
+
+/* Caller holds lock. Drops one count each from *page on; returns the length of the first run of pages that nobody holds
+ * any more, with *page at its start. */
+static uint64_t unref_run(struct arena *a, uint64_t *page, uint64_t end)
+{
+	uint64_t n = 0;
+
+	while (*page + n < end) {
+		uint32_t refs = page_refs(a, *page + n);
+		if (refs > 1 && n > 0)
+			break;
+		page_set_refs(a, *page + n, refs - 1);
+		if (refs > 1)
+			++*page;
+		else
+			n++;
+	}
+	return n;
+}
+
+/* While a run's pages are given back to the host they belong to nobody: the lock need not be held. */
+void arena_unref(struct arena *a, uint64_t off, uint64_t len)
+{
+	uint64_t page = off >> PAGE_SHIFT, end = (off + len) >> PAGE_SHIFT, n;
+
+	pthread_mutex_lock(&a->lock);
+	while ((n = unref_run(a, &page, end)) > 0) {
+		pthread_mutex_unlock(&a->lock);
+		arena_discard(a, page << PAGE_SHIFT, n << PAGE_SHIFT);
+		pthread_mutex_lock(&a->lock);
+		extent_free(a, page, page + n);
+		a->used -= n;
+		page += n;
+	}
+	pthread_mutex_unlock(&a->lock);
+}
+
+bool arena_page_exclusive(struct arena *a, uint64_t off)
+{
+	return page_refs(a, off >> PAGE_SHIFT) == 1;
+}
+
+void *arena_ptr(struct arena *a, uint64_t off)
+{
+	return a->base + off;
+}
+
+struct memfile *arena_memfile(struct arena *a)
+{
+	return a->mf;
+}
+
+uint64_t arena_used(struct arena *a)
+{
+	uint64_t n;
+
+	pthread_mutex_lock(&a->lock);
+	n = a->used;
+	pthread_mutex_unlock(&a->lock);
+	return n << PAGE_SHIFT;
+}
+
+void arena_discard(struct arena *a, uint64_t off, uint64_t len)
+{
+	if (fallocate(a->mf->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)off, (off_t)len) != 0)
+		memset(a->base + off, 0, len);
+}

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "mm/backing.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+static struct backing *backing_of(const struct rb_node *n)
+{
+	return n ? container_of((struct rb_node *)(uintptr_t)n, struct backing, node) : NULL;
+}
+
+struct backing *backing_find(struct mm *mm, uint64_t addr)
+{
+	struct rb_node *n = mm->backings.root;
+	struct backing *found = NULL;
+
+	while (n) {
+		struct backing *b = backing_of(n);
+		if (b->end > addr) {
+			found = b;
+			n = b->start <= addr ? NULL : n->left;
+		} else {
+			n = n->right;
+		}
+	}
+	return found;
+}
+
+struct backing *backing_at(struct mm *mm, uint64_t addr)
+{
+	struct backing *b = backing_find(mm, addr);
+
+	return b && b->start <= addr ? b : NULL;
+}
+
+struct backing *backing_next(const struct backing *b)
+{
+	return backing_of(rb_next(&b->node));
+}
+
+struct backing *backing_prev(struct mm *mm, const struct backing *b)
+{
+	return backing_of(b ? rb_prev(&b->node) : rb_last(&mm->backings));
+}
+
+static void backing_link(struct mm *mm, struct backing *b)
+{
+	struct rb_node **link = &mm->backings.root, *parent = NULL;
+
+	while (*link) {
+		parent = *link;
+		link = b->start < backing_of(parent)->start ? &parent->left : &parent->right;
+	}
+	rb_insert(&mm->backings, &b->node, parent, link);
+}
+
+static void backing_delete(struct mm *mm, struct backing *b)
+{
+	rb_erase(&mm->backings, &b->node);
+	free(b);
+}
+
+int backing_add(struct mm *mm, const struct backing *like)
+{
+	struct backing *b = malloc(sizeof *b);
+
+	if (!b) {
+		if (like->owned)
+			arena_unref(mm->host->arena, like->off, like->end - like->start);
+		return -ENOMEM;
+	}
+	*b = *like;
+	backing_link(mm, b);
+	if (b->owned)
+		mm->resident += b->end - b->start;
+	backing_merge(mm, b->start, b->end);
+	return 0;
+}
+
+static int backing_split(struct mm *mm, uint64_t addr)
+{
+	struct backing *b = backing_at(mm, addr), *high;
+
+	if (!b || b->start == addr)
+		return 0;
+	high = malloc(sizeof *high);
+	if (!high)
+		return -ENOMEM;
+	*high = *b;
+	high->off = backing_off(b, addr);
+	high->start = addr;
+	b->end = addr;
+	backing_link(mm, high);
+	return 0;
+}
+
+int backing_isolate(struct mm *mm, uint64_t start, uint64_t end)
+{
+	if (backing_split(mm, start) < 0)
+		return -ENOMEM;
+	if (backing_split(mm, end) == 0)
+		return 0;
+	backing_merge(mm, start, start);
+	return -ENOMEM;
+}
+
+void backing_drop(struct mm *mm, uint64_t start, uint64_t end)
+{
+	struct backing *b = backing_find(mm, start), *next;
+
+	for (; b && b->start < end; b = next) {
+		next = backing_next(b);
+		if (b->owned) {
+			mm->resident -= b->end - b->start;
+			arena_unref(mm->host->arena, b->off, b->end - b->start);
+		}
+		backing_delete(mm, b);
+	}
+}
+
+static bool backing_continues(const struct backing *a, const struct backing *b)
+{
+	return a->end == b->start && a->mf == b->mf && a->owned == b->owned && a->cow == b->cow &&
+	       backing_off(a, a->end) == b->off;
+}
+
+void backing_merge(struct mm *mm, uint64_t start, uint64_t end)
+{
+	struct backing *b = backing_find(mm, start ? start - 1 : 0), *next;
+
+	for (; b && b->start <= end; b = next) {
+		next = backing_next(b);
+		if (!next || !backing_continues(b, next))
+			continue;
+		b->end = next->end;
+		backing_delete(mm, next);
+		next = b;
+	}
+}

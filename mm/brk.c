@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* brk(2): the heap is anonymous memory between brk_start and brk. Answers the break that stands afterwards. */
+#include "mm/map.h"
+#include "mm/populate.h"
+
+static int brk_grow(struct mm *mm, uint64_t from, uint64_t to)
+{
+	const struct vma like = {
+		.start = from,
+		.end = to,
+		.prot = GUEST_READ | GUEST_WRITE,
+		.flags = VMA_MAYWRITE | VMA_MAYEXEC | (mm->lock_future ? VMA_LOCKED : 0),
+		.name = (char *)(uintptr_t) "[heap]",
+	};
+	struct vma *v;
+
+	/* Room for one page more, as Linux leaves it. */
+	if (to + PAGE_SIZE > GUEST_TASK_SIZE || !vma_range_free(mm, from, to + PAGE_SIZE))
+		return -1;
+	if (mm_may_expand(mm, to - from, like.prot, like.flags) < 0)
+		return -1;
+	if (mm->lock_future && mm_may_lock(mm, to - from) < 0)
+		return -1;
+	v = mm->nr_vmas < VMA_MAX_COUNT ? vma_new(mm, &like) : NULL;
+	if (!v)
+		return -1;
+	vma_insert(mm, v);
+	mm_populate_eagerly(mm, v, from, to);
+	vma_merge(mm, from, to);
+	return 0;
+}
+
+static bool brk_allowed(const struct mm *mm, uint64_t addr)
+{
+	uint64_t data = mm->end_data - mm->start_data;
+
+	if (addr < mm->brk_start || addr > GUEST_TASK_SIZE)
+		return false;
+	return mm->limit_data == UINT64_MAX || addr - mm->brk_start + data <= mm->limit_data;
+}
+
+uint64_t mm_brk(struct mm *mm, uint64_t addr)
+{
+	uint64_t from, to, brk;
+	int err = 0;
+
+	pthread_rwlock_wrlock(&mm->lock);
+	from = PAGE_UP(mm->brk);
+	to = PAGE_UP(addr);
+	if (!brk_allowed(mm, addr))
+		err = -1;
+	else if (to < from)
+		err = mm_clear_range(mm, to, from);
+	else if (to > from)
+		err = brk_grow(mm, from, to);
+	if (!err)
+		mm->brk = addr;
+	brk = mm->brk;
+	pthread_rwlock_unlock(&mm->lock);
+	return brk;
+}

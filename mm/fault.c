@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A touched page is missing (no backing yet), or there and copy-on-write, or there with the rights asked for: then
+ * another thread was faster.
+ *
+ * Copy-on-write: a page nobody else holds any more is simply made writable, with its neighbours in the same position.
+ * Otherwise a few pages around it are copied together, because a fault costs more than a copy.
+ */
+#include "mm/fault.h"
+
+#include <errno.h>
+#include <signal.h>
+
+#include "mm/populate.h"
+
+/* A growing stack takes this much more than was touched, its limit permitting. */
+#define STACK_STEP (16 * PAGE_SIZE)
+/* Pages held once only are made writable around a fault, in aligned units of this size. */
+#define REUSE_UNIT (512 * PAGE_SIZE)
+
+static uint64_t min64(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+static uint64_t max64(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
+/* May the stack `v` begin at `start`? The rules of Linux's expand_downwards and acct_stack_growth. */
+static bool stack_may_start(struct mm *mm, struct vma *v, uint64_t start)
+{
+	const struct vma *prev = vma_prev(v);
+	uint64_t more = v->start - start;
+
+	if (start < GUEST_MMAP_MIN)
+		return false;
+	if (prev && prev->end > start)
+		return false;
+	if (prev && prev->prot && !(prev->flags & VMA_GROWSDOWN) && start - prev->end < STACK_GUARD_GAP)
+		return false;
+	if (v->end - start > mm->limit_stack || mm->total_bytes + more > mm->limit_as)
+		return false;
+	return !(v->flags & VMA_LOCKED) || mm->locked_bytes + more <= mm->limit_memlock;
+}
+
+/* The vma for an access to `addr`: a stack above it grows to meet it. NULL: none. */
+static struct vma *vma_for_access(struct mm *mm, uint64_t addr)
+{
+	struct vma *v = vma_find(mm, addr);
+	uint64_t start = PAGE_DOWN(addr), step = start & ~(STACK_STEP - 1);
+
+	if (!v || v->start <= addr)
+		return v;
+	if (!(v->flags & VMA_GROWSDOWN) || addr >= GUEST_TASK_SIZE)
+		return NULL;
+	if (stack_may_start(mm, v, step))
+		start = step;
+	else if (!stack_may_start(mm, v, start))
+		return NULL;
+	vma_resize(mm, v, start, v->end);
+	return v;
+}
+
+static int fault_missing(struct mm *mm, struct vma *v, uint64_t page, bool write)
+{
+	bool copy = write && v->source && !(v->flags & VMA_SHARED);
+	uint64_t unit = copy ? mm->host->props.cow_copy_pages * PAGE_SIZE : mm->host->props.fault_map_unit;
+	uint64_t start, end;
+	int err;
+
+	mm_populate_window(mm, v, page, unit, &start, &end);
+	err = copy ? mm_populate_copies(mm, v, start, end) : mm_populate(mm, v, start, end);
+	if (backing_at(mm, page))
+		return 0;
+	/* A neighbour may be what failed. */
+	if (err && end - start > PAGE_SIZE)
+		err = mm_populate(mm, v, page, page + PAGE_SIZE);
+	if (backing_at(mm, page))
+		return 0;
+	return err ? err : -EFAULT;
+}
+
+static void cow_window(const struct vma *v, const struct backing *b, uint64_t page, uint64_t unit, uint64_t *start,
+		       uint64_t *end)
+{
+	*start = max64(max64(page & ~(unit - 1), v->start), b->start);
+	*end = min64(min64((page | (unit - 1)) + 1, v->end), b->end);
+}
+
+/* The page at `page` is ours alone: so are, perhaps, those around it. */
+static int cow_reuse(struct mm *mm, struct vma *v, struct backing *b, uint64_t page)
+{
+	struct arena *arena = mm->host->arena;
+	uint64_t low, high, start = page, end = page + PAGE_SIZE;
+
+	cow_window(v, b, page, REUSE_UNIT, &low, &high);
+	while (start > low && arena_page_exclusive(arena, backing_off(b, start - PAGE_SIZE)))
+		start -= PAGE_SIZE;
+	while (end < high && arena_page_exclusive(arena, backing_off(b, end)))
+		end += PAGE_SIZE;
+	if (backing_isolate(mm, start, end) < 0)
+		return -ENOMEM;
+	backing_at(mm, start)->cow = false;
+	backing_merge(mm, start, end);
+	return mm_protect_range(mm, start, end);
+}
+
+/* Replaces exactly [start, end) of the backing there by copies. -EFAULT: the file ends before. */
+static int cow_copy_range(struct mm *mm, uint64_t start, uint64_t end)
+{
+	struct arena *arena = mm->host->arena;
+	uint64_t len = end - start, off;
+	struct backing *b, old;
+	int err = backing_isolate(mm, start, end);
+
+	if (!err)
+		err = arena_alloc(arena, len, &off);
+	if (err)
+		return err;
+	b = backing_at(mm, start);
+	if (memfile_read(b->mf, b->off, arena_ptr(arena, off), len) > 0) {
+		arena_unref(arena, off, len);
+		return -EFAULT;
+	}
+	old = *b;
+	*b = (struct backing){ b->node, start, end, arena_memfile(arena), off, .owned = true };
+	err = mm_map_range(mm, start, end);
+	if (old.owned)
+		arena_unref(arena, old.off, len);
+	else
+		mm->resident += len;
+	backing_merge(mm, start, end);
+	return err;
+}
+
+static int cow_break(struct mm *mm, struct vma *v, uint64_t page)
+{
+	struct backing *b = backing_at(mm, page);
+	uint64_t start, end;
+	int err;
+
+	mm->faults_cow++;
+	if (b->owned && arena_page_exclusive(mm->host->arena, backing_off(b, page)))
+		return cow_reuse(mm, v, b, page);
+	cow_window(v, b, page, mm->host->props.cow_copy_pages * PAGE_SIZE, &start, &end);
+	err = cow_copy_range(mm, start, end);
+	if (err == -EFAULT && end - start > PAGE_SIZE)
+		err = cow_copy_range(mm, page, page + PAGE_SIZE);
+	return err;
+}
+
+/* The signal for a fault that could not be served. */
+static int fault_signal(int err, int *si_code)
+{
+	*si_code = BUS_ADRERR;
+	return err == -ENOMEM ? -SIGKILL : -SIGBUS;
+}
+
+static int fault_segv(int code, int *si_code)
+{
+	*si_code = code;
+	return -SIGSEGV;
+}
+
+int mm_fault_locked(struct mm *mm, uint64_t addr, unsigned access, bool force, int *si_code)
+{
+	struct vma *v = vma_for_access(mm, addr);
+	uint64_t page = PAGE_DOWN(addr);
+	bool write = access == GUEST_WRITE;
+	struct backing *b;
+	int err;
+
+	if (!v)
+		return fault_segv(SEGV_MAPERR, si_code);
+	if (!vma_allows(v, access) && !(force && !(write && (v->flags & VMA_SHARED))))
+		return fault_segv(SEGV_ACCERR, si_code);
+	b = backing_at(mm, page);
+	if (!b) {
+		err = fault_missing(mm, v, page, write);
+		b = backing_at(mm, page);
+	} else if (!write || !b->cow) {
+		/* Nothing to do, except where the platform had no memory to map it with before. */
+		err = mm_map_range(mm, page, page + PAGE_SIZE);
+	} else {
+		err = 0;
+	}
+	if (!err && write && b->cow)
+		err = cow_break(mm, v, page);
+	return err ? fault_signal(err, si_code) : 0;
+}
+
+int mm_fault(struct mm *mm, uint64_t addr, unsigned access, int *si_code)
+{
+	int r;
+
+	pthread_rwlock_wrlock(&mm->lock);
+	mm->faults_minor++;
+	r = mm_fault_locked(mm, addr, access, false, si_code);
+	pthread_rwlock_unlock(&mm->lock);
+	return r;
+}

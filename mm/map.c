@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* mmap(2) and munmap(2): checks and errors in the order of Linux's ksys_mmap_pgoff, do_mmap and mmap_region. */
+#include "mm/map.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "mm/populate.h"
+#include "mm/shmem.h"
+
+#ifndef MAP_UNINITIALIZED
+#define MAP_UNINITIALIZED 0x4000000
+#endif
+
+/* What MAP_SHARED_VALIDATE knows (LEGACY_MAP_MASK); MAP_SYNC needs a DAX file, which we never have. */
+#define MAP_KNOWN                                                                                                      \
+	(MAP_SHARED | MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS | MAP_DENYWRITE | MAP_EXECUTABLE | MAP_UNINITIALIZED |   \
+	 MAP_GROWSDOWN | MAP_LOCKED | MAP_NORESERVE | MAP_POPULATE | MAP_NONBLOCK | MAP_STACK | MAP_HUGETLB |          \
+	 MAP_32BIT | (0x3fu << 26))
+
+/* The range MAP_32BIT looks in. */
+#define LOW_BASE 0x40000000UL
+#define LOW_END  0x80000000UL
+
+#define PROT_RIGHTS (unsigned)(PROT_READ | PROT_WRITE | PROT_EXEC)
+
+static bool is_shared(const struct mmap_args *a)
+{
+	return (a->flags & MAP_TYPE) != MAP_PRIVATE;
+}
+
+static int check_file(const struct mmap_args *a)
+{
+	if (a->offset & ~PAGE_MASK)
+		return -EINVAL;
+	if ((a->flags & MAP_TYPE) == MAP_SHARED_VALIDATE && (a->flags & ~(unsigned)MAP_KNOWN))
+		return -EOPNOTSUPP;
+	if (is_shared(a) && (a->prot & PROT_WRITE) && !(a->vma_flags & VMA_MAYWRITE))
+		return -EACCES;
+	if ((a->prot & PROT_EXEC) && !(a->vma_flags & VMA_MAYEXEC))
+		return -EPERM;
+	return a->flags & MAP_GROWSDOWN ? -EINVAL : 0;
+}
+
+static int check_anonymous(const struct mmap_args *a)
+{
+	if ((a->flags & MAP_TYPE) == MAP_SHARED_VALIDATE)
+		return -EINVAL;
+	return is_shared(a) && (a->flags & MAP_GROWSDOWN) ? -EINVAL : 0;
+}
+
+static int check_type(const struct mmap_args *a)
+{
+	switch (a->flags & MAP_TYPE) {
+	case MAP_SHARED:
+	case MAP_PRIVATE:
+	case MAP_SHARED_VALIDATE: return a->source ? check_file(a) : check_anonymous(a);
+	default: return -EINVAL;
+	}
+}
+
+static unsigned new_vma_flags(const struct mm *mm, const struct mmap_args *a)
+{
+	unsigned flags = a->vma_flags;
+
+	if (!a->source)
+		flags |= VMA_MAYWRITE | VMA_MAYEXEC;
+	if (is_shared(a))
+		flags |= VMA_SHARED;
+	else
+		flags |= VMA_MAYWRITE;
+	if (a->flags & MAP_GROWSDOWN)
+		flags |= VMA_GROWSDOWN;
+	if (a->flags & MAP_NORESERVE)
+		flags |= VMA_NORESERVE;
+	if ((a->flags & MAP_LOCKED) || mm->lock_future)
+		flags |= VMA_LOCKED;
+	return flags;
+}
+
+/* Where Linux's get_unmapped_area looks without MAP_FIXED: the hint, if it is free; top-down; bottom-up. */
+static uint64_t find_place(struct mm *mm, uint64_t hint, uint64_t len, bool low)
+{
+	uint64_t found;
+
+	if (low)
+		return vma_gap_lowest(mm, len, LOW_BASE, LOW_END);
+	hint = PAGE_UP(hint);
+	if (hint >= GUEST_MMAP_MIN && gva_range_ok(GVA(hint), len) && vma_range_free(mm, hint, hint + len))
+		return hint;
+	found = vma_gap_highest(mm, len, GUEST_MMAP_MIN, mm->mmap_base);
+	return found ? found : vma_gap_lowest(mm, len, mm->mmap_base, GUEST_TASK_SIZE);
+}
+
+int64_t mm_place(struct mm *mm, uint64_t addr, uint64_t len, unsigned flags)
+{
+	uint64_t found;
+
+	if (len > GUEST_TASK_SIZE)
+		return -ENOMEM;
+	if (!(flags & (MAP_FIXED | MAP_FIXED_NOREPLACE))) {
+		found = find_place(mm, addr, len, flags & MAP_32BIT);
+		return found ? (int64_t)found : -ENOMEM;
+	}
+	if (addr > GUEST_TASK_SIZE - len)
+		return -ENOMEM;
+	if (addr & ~PAGE_MASK)
+		return -EINVAL;
+	if (addr < GUEST_MMAP_MIN)
+		return -EPERM;
+	if ((flags & MAP_FIXED_NOREPLACE) && vma_bytes(mm, addr, addr + len) > 0)
+		return -EEXIST;
+	return (int64_t)addr;
+}
+
+int mm_may_expand(struct mm *mm, uint64_t len, unsigned prot, unsigned flags)
+{
+	struct mm_host *h = mm->host;
+
+	if (mm->total_bytes + len > mm->limit_as)
+		return -ENOMEM;
+	if (vma_is_data(prot, flags) && mm->data_bytes + len > mm->limit_data)
+		return -ENOMEM;
+	if (h->memory_limit && vma_is_accountable(prot, flags) && h->committed + len > h->memory_limit)
+		return -ENOMEM;
+	return 0;
+}
+
+int mm_may_lock(struct mm *mm, uint64_t len)
+{
+	if (mm->limit_memlock == 0)
+		return -EPERM;
+	return mm->locked_bytes + len > mm->limit_memlock ? -EAGAIN : 0;
+}
+
+int mm_clear_range(struct mm *mm, uint64_t start, uint64_t end)
+{
+	struct vma *v = vma_find(mm, start), *next;
+	struct backing *b;
+
+	if (!v || v->start >= end)
+		return 0;
+	if (vma_isolate(mm, start, end) < 0 || backing_isolate(mm, start, end) < 0)
+		return -ENOMEM;
+	b = backing_find(mm, start);
+	if (b && b->start < end) {
+		int err = mm_unmap_range(mm, start, end);
+		if (err)
+			return err;
+		backing_drop(mm, start, end);
+	}
+	for (v = vma_find(mm, start); v && v->start < end; v = next) {
+		next = vma_next(v);
+		vma_delete(mm, v);
+	}
+	return 0;
+}
+
+/* Makes the vma and puts it where nothing is any more; past the clearing only memory for the vma could fail, so it is
+ * made before. */
+static int64_t insert_mapping(struct mm *mm, const struct mmap_args *a, uint64_t addr, uint64_t len, unsigned flags)
+{
+	const struct vma like = { .start = addr,
+				  .end = addr + len,
+				  .prot = a->prot & PROT_RIGHTS,
+				  .flags = flags,
+				  .source = a->source,
+				  .offset = a->source ? a->offset : 0,
+				  .name = (char *)(uintptr_t)a->name };
+	struct vma *v;
+	int err = mm_may_expand(mm, len - vma_bytes(mm, addr, addr + len), like.prot, flags);
+
+	if (err)
+		return err;
+	v = vma_new(mm, &like);
+	if (!v)
+		return -ENOMEM;
+	err = mm_clear_range(mm, addr, addr + len);
+	if (err) {
+		vma_free(v);
+		return err;
+	}
+	vma_insert(mm, v);
+	if ((flags & VMA_LOCKED) || ((a->flags & MAP_POPULATE) && !(a->flags & MAP_NONBLOCK)))
+		mm_populate(mm, v, addr, addr + len);
+	else
+		mm_populate_eagerly(mm, v, addr, addr + len);
+	vma_merge(mm, addr, addr + len);
+	return (int64_t)addr;
+}
+
+static int64_t mmap_locked(struct mm *mm, const struct mmap_args *a, uint64_t len)
+{
+	unsigned flags = new_vma_flags(mm, a);
+	int64_t addr;
+	int err = 0;
+
+	if (mm->nr_vmas >= VMA_MAX_COUNT)
+		return -ENOMEM;
+	addr = mm_place(mm, a->addr, len, a->flags);
+	if (addr < 0)
+		return addr;
+	if (flags & VMA_LOCKED)
+		err = mm_may_lock(mm, len);
+	if (!err)
+		err = check_type(a);
+	return err ? err : insert_mapping(mm, a, (uint64_t)addr, len, flags);
+}
+
+/* Shared anonymous memory is a file of memory that has no name. */
+static int64_t mmap_shared_anonymous(struct mm *mm, const struct mmap_args *a, uint64_t len)
+{
+	struct mmap_args with = *a;
+	int64_t r = shmem_create(mm->host->arena, len, &with.source);
+
+	if (r < 0)
+		return r;
+	with.offset = 0;
+	with.name = "/dev/zero (deleted)";
+	with.vma_flags |= VMA_MAYWRITE | VMA_MAYEXEC;
+	r = mmap_locked(mm, &with, len);
+	with.source->ops->unref(with.source);
+	return r;
+}
+
+int64_t mm_mmap(struct mm *mm, const struct mmap_args *a)
+{
+	uint64_t len = PAGE_UP(a->len);
+	int64_t r;
+
+	if (a->source && (a->offset & ~PAGE_MASK))
+		return -EINVAL;
+	if (a->flags & MAP_HUGETLB)
+		return a->source ? -EINVAL : -ENOMEM; /* as a Linux without reserved huge pages */
+	if (a->len == 0)
+		return -EINVAL;
+	if (len == 0)
+		return -ENOMEM;
+	if (a->source && a->offset + len < a->offset)
+		return -EOVERFLOW;
+	pthread_rwlock_wrlock(&mm->lock);
+	if (!a->source && (a->flags & MAP_TYPE) == MAP_SHARED && !(a->flags & MAP_GROWSDOWN))
+		r = mmap_shared_anonymous(mm, a, len);
+	else
+		r = mmap_locked(mm, a, len);
+	pthread_rwlock_unlock(&mm->lock);
+	return r;
+}
+
+int mm_munmap(struct mm *mm, uint64_t addr, uint64_t len)
+{
+	int err;
+
+	if ((addr & ~PAGE_MASK) || addr > GUEST_TASK_SIZE || len > GUEST_TASK_SIZE - addr || len == 0)
+		return -EINVAL;
+	pthread_rwlock_wrlock(&mm->lock);
+	err = mm_clear_range(mm, addr, addr + PAGE_UP(len));
+	pthread_rwlock_unlock(&mm->lock);
+	return err;
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the mapping calls share. Callers hold mm->lock for writing. */
+#ifndef HL_MM_MAP_H
+#define HL_MM_MAP_H
+
+#include "mm/mm.h"
+
+/* An address for `len` bytes as mmap's flags want it: address or -errno. */
+int64_t mm_place(struct mm *mm, uint64_t addr, uint64_t len, unsigned flags);
+/* Would `len` more bytes of such memory go past a limit? 0 or -ENOMEM. */
+int mm_may_expand(struct mm *mm, uint64_t len, unsigned prot, unsigned flags);
+/* The same for locked memory: 0, -EPERM or -EAGAIN. */
+int mm_may_lock(struct mm *mm, uint64_t len);
+/* Unmaps everything in the range. -ENOMEM: nothing visible changed. */
+int mm_clear_range(struct mm *mm, uint64_t start, uint64_t end);
+
+#endif

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "mm/mm.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "mm/backing.h"
+#include "mm/vma.h"
+
+/* Where mappings go when nobody says: below room for a stack. The loader sets it from the stack limit and at random. */
+#define MMAP_BASE_DEFAULT (GUEST_TASK_SIZE - (1UL << 30))
+
+/* Writers first: a guest whose threads copy all the time must not keep an mmap out for ever. */
+static void lock_init(pthread_rwlock_t *lock)
+{
+	pthread_rwlockattr_t attr;
+
+	pthread_rwlockattr_init(&attr);
+	pthread_rwlockattr_setkind_np(&attr, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+	pthread_rwlock_init(lock, &attr);
+	pthread_rwlockattr_destroy(&attr);
+}
+
+int mm_create(struct mm_host *h, struct mm **out)
+{
+	struct mm *mm = calloc(1, sizeof *mm);
+	int err;
+
+	if (!mm)
+		return -ENOMEM;
+	err = h->platform->space_create(h->machine, &mm->space);
+	if (err) {
+		free(mm);
+		return err;
+	}
+	mm->refs = 1;
+	mm->host = h;
+	lock_init(&mm->lock);
+	vma_tree_init(mm);
+	mm->mmap_base = MMAP_BASE_DEFAULT;
+	mm->limit_as = mm->limit_data = mm->limit_stack = mm->limit_memlock = UINT64_MAX;
+	*out = mm;
+	return 0;
+}
+
+struct mm *mm_get(struct mm *mm)
+{
+	atomic_fetch_add(&mm->refs, 1);
+	return mm;
+}
+
+bool mm_tryget(struct mm *mm)
+{
+	uint32_t n = mm->refs;
+
+	while (n > 0) {
+		if (atomic_compare_exchange_weak(&mm->refs, &n, n + 1))
+			return true;
+	}
+	return false;
+}
+
+/* The space goes first: no page may be given away while it can be reached. */
+static void mm_destroy(struct mm *mm)
+{
+	struct vma *v;
+
+	mm->host->platform->space_destroy(mm->space);
+	backing_drop(mm, 0, UINT64_MAX);
+	while ((v = vma_first(mm)))
+		vma_delete(mm, v);
+	pthread_rwlock_destroy(&mm->lock);
+	free(mm);
+}
+
+void mm_put(struct mm *mm)
+{
+	if (mm && atomic_fetch_sub(&mm->refs, 1) == 1)
+		mm_destroy(mm);
+}

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Sweeps: a truncation must reach every address space that maps the source, but mm->lock comes before the source's
+ * lock, and vmas come and go meanwhile. Each sweep has a number. Under the source's lock it looks for a vma that it has
+ * not reached, holds on to its mm, lets go, takes the locks in order, and deals with all vmas of that mm; then it looks
+ * again. A fork in between copies the vma with its number, so the copy is found too. Vmas made later find the new size.
+ */
+#include "mm/pagesource.h"
+
+#include "mm/backing.h"
+#include "mm/populate.h"
+#include "mm/vma.h"
+
+void pagesource_init(struct pagesource *ps, const struct pagesource_ops *ops)
+{
+	*ps = (struct pagesource){ .ops = ops };
+	pthread_mutex_init(&ps->lock, NULL);
+	list_init(&ps->vmas);
+}
+
+void pagesource_destroy(struct pagesource *ps)
+{
+	pthread_mutex_destroy(&ps->lock);
+}
+
+struct sweep {
+	struct pagesource *ps;
+	uint64_t number;
+	uint64_t start, end; /* in the file */
+	bool copies;         /* private copies go too */
+};
+
+static uint64_t clamp(uint64_t x, uint64_t low, uint64_t high)
+{
+	return x < low ? low : x > high ? high : x;
+}
+
+/* Unmaps and drops the backings of [start, end) that are not owned. */
+static void drop_uncopied(struct mm *mm, uint64_t start, uint64_t end)
+{
+	struct backing *b, *next;
+
+	for (b = backing_find(mm, start); b && b->start < end; b = next) {
+		uint64_t from = b->start, to = b->end;
+
+		next = backing_next(b);
+		if (b->owned)
+			continue;
+		mm_unmap_range(mm, from, to);
+		backing_drop(mm, from, to);
+	}
+}
+
+/* Without memory to split a backing it goes whole, unless it is a copy: what is gone comes back with a fault. */
+static void sweep_vma(const struct sweep *s, struct vma *v)
+{
+	uint64_t len = v->end - v->start;
+	uint64_t start = v->start + (clamp(s->start, v->offset, v->offset + len) - v->offset);
+	uint64_t end = v->start + (clamp(s->end, v->offset, v->offset + len) - v->offset);
+	struct backing *b = backing_find(v->mm, start);
+
+	if (start == end || !b || b->start >= end)
+		return;
+	if (backing_isolate(v->mm, start, end) == 0 && s->copies) {
+		mm_unmap_range(v->mm, start, end);
+		backing_drop(v->mm, start, end);
+	} else {
+		drop_uncopied(v->mm, start, end);
+	}
+}
+
+/* Caller holds mm->lock for writing. */
+static void sweep_mm(const struct sweep *s, struct mm *mm)
+{
+	struct vma *v;
+
+	pthread_mutex_lock(&s->ps->lock);
+	list_for_each (v, &s->ps->vmas, source_node) {
+		if (v->mm != mm || v->source_sweep >= s->number)
+			continue;
+		sweep_vma(s, v);
+		v->source_sweep = s->number;
+	}
+	pthread_mutex_unlock(&s->ps->lock);
+}
+
+/* The mm of a vma not reached yet, with a reference; NULL: none is left. A dying mm runs no guest any more. */
+static struct mm *sweep_next(const struct sweep *s)
+{
+	struct mm *found = NULL;
+	struct vma *v;
+
+	pthread_mutex_lock(&s->ps->lock);
+	list_for_each (v, &s->ps->vmas, source_node) {
+		if (v->source_sweep < s->number && mm_tryget(v->mm)) {
+			found = v->mm;
+			break;
+		}
+	}
+	pthread_mutex_unlock(&s->ps->lock);
+	return found;
+}
+
+static void sweep_run(struct sweep *s)
+{
+	struct mm *mm;
+
+	pthread_mutex_lock(&s->ps->lock);
+	s->number = ++s->ps->sweeps;
+	pthread_mutex_unlock(&s->ps->lock);
+	while ((mm = sweep_next(s))) {
+		pthread_rwlock_wrlock(&mm->lock);
+		sweep_mm(s, mm);
+		pthread_rwlock_unlock(&mm->lock);
+		mm_put(mm);
+	}
+}
+
+void pagesource_truncated(struct pagesource *ps, uint64_t size)
+{
+	struct sweep s = { .ps = ps, .start = PAGE_UP(size), .end = UINT64_MAX, .copies = true };
+
+	sweep_run(&s);
+}
+
+void pagesource_invalidate(struct pagesource *ps, uint64_t off, uint64_t len)
+{
+	struct sweep s = { .ps = ps, .start = PAGE_DOWN(off), .end = PAGE_UP(off + len) };
+
+	sweep_run(&s);
+}

@@ -1,0 +1,444 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Guest memory is copied without the store's lock, because the copy takes mm->lock and a fault takes the two the other
+ * way round. The pages are held by a count of the arena meanwhile: a truncation may take them out of the file, but they
+ * can not become somebody else's.
+ */
+#include "mm/pagestore.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "util/gva.h"
+
+/* Appending takes memory ahead of need, as much again as the file has, up to this much. */
+#define AHEAD_MAX (256 * 1024UL)
+
+struct store_extent {
+	struct rb_node node;
+	uint64_t start, end; /* in the file */
+	uint64_t off;        /* in the arena, of `start` */
+};
+
+static uint64_t min64(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+static struct store_extent *extent_of(const struct rb_node *n)
+{
+	return n ? container_of((struct rb_node *)(uintptr_t)n, struct store_extent, node) : NULL;
+}
+
+/* The first extent that ends above `off`. */
+static struct store_extent *extent_find(const struct pagestore *s, uint64_t off)
+{
+	struct rb_node *n = s->extents.root;
+	struct store_extent *found = NULL;
+
+	while (n) {
+		struct store_extent *e = extent_of(n);
+		if (e->end > off) {
+			found = e;
+			n = n->left;
+		} else {
+			n = n->right;
+		}
+	}
+	return found;
+}
+
+static struct store_extent *extent_next(const struct store_extent *e)
+{
+	return extent_of(rb_next(&e->node));
+}
+
+static void extent_link(struct pagestore *s, struct store_extent *e)
+{
+	struct rb_node **link = &s->extents.root, *parent = NULL;
+
+	while (*link) {
+		parent = *link;
+		link = e->start < extent_of(parent)->start ? &parent->left : &parent->right;
+	}
+	rb_insert(&s->extents, &e->node, parent, link);
+}
+
+void pagestore_init(struct pagestore *s, struct arena *a, struct page_quota *quota)
+{
+	*s = (struct pagestore){ .arena = a, .quota = quota };
+	pthread_rwlock_init(&s->lock, NULL);
+}
+
+static bool quota_take(struct page_quota *q, uint64_t n)
+{
+	if (!q || atomic_fetch_add(&q->used, n) + n <= q->max)
+		return true;
+	atomic_fetch_sub(&q->used, n);
+	return false;
+}
+
+static void quota_return(struct page_quota *q, uint64_t n)
+{
+	if (q)
+		atomic_fetch_sub(&q->used, n);
+}
+
+/* Caller holds lock for writing; [start, end) is a hole. */
+static int hole_fill(struct pagestore *s, uint64_t start, uint64_t end)
+{
+	struct store_extent *e, *below;
+	uint64_t off;
+	int err;
+
+	if (!quota_take(s->quota, end - start))
+		return -ENOSPC;
+	err = arena_alloc(s->arena, end - start, &off);
+	if (err)
+		goto fail;
+	s->held += end - start;
+	below = start ? extent_find(s, start - 1) : NULL;
+	if (below && below->end == start && below->off + (start - below->start) == off) {
+		below->end = end;
+		return 0;
+	}
+	e = malloc(sizeof *e);
+	if (e) {
+		*e = (struct store_extent){ .start = start, .end = end, .off = off };
+		extent_link(s, e);
+		return 0;
+	}
+	s->held -= end - start;
+	arena_unref(s->arena, off, end - start);
+	err = -ENOMEM;
+fail:
+	quota_return(s->quota, end - start);
+	return err;
+}
+
+/* A stretch of the file in one extent, or in a hole (memory false). */
+struct piece {
+	bool memory;
+	uint64_t off, len;
+};
+
+static struct piece piece_at(const struct pagestore *s, uint64_t pos, uint64_t len)
+{
+	struct store_extent *e = extent_find(s, pos);
+
+	if (!e || e->start >= pos + len)
+		return (struct piece){ .len = len };
+	if (e->start > pos)
+		return (struct piece){ .len = e->start - pos };
+	return (struct piece){ true, e->off + (pos - e->start), min64(e->end - pos, len) };
+}
+
+/* Whole pages around a piece, held while it is copied without the lock. */
+static void piece_hold(struct pagestore *s, const struct piece *p)
+{
+	uint64_t start = PAGE_DOWN(p->off);
+
+	arena_ref(s->arena, start, PAGE_UP(p->off + p->len) - start);
+}
+
+static void piece_drop(struct pagestore *s, const struct piece *p)
+{
+	uint64_t start = PAGE_DOWN(p->off);
+
+	arena_unref(s->arena, start, PAGE_UP(p->off + p->len) - start);
+}
+
+uint64_t pagestore_size(struct pagestore *s)
+{
+	uint64_t n;
+
+	pthread_rwlock_rdlock(&s->lock);
+	n = s->size;
+	pthread_rwlock_unlock(&s->lock);
+	return n;
+}
+
+/* What was taken ahead of need is not the file's yet. */
+uint64_t pagestore_blocks(struct pagestore *s)
+{
+	uint64_t n;
+
+	pthread_rwlock_rdlock(&s->lock);
+	n = s->held;
+	for (struct store_extent *e = extent_of(rb_last(&s->extents)); e; e = extent_of(rb_prev(&e->node))) {
+		uint64_t end = PAGE_UP(s->size);
+		if (e->end <= end)
+			break;
+		n -= e->end - (e->start > end ? e->start : end);
+	}
+	pthread_rwlock_unlock(&s->lock);
+	return n / 512;
+}
+
+static struct piece piece_to_read(struct pagestore *s, uint64_t pos, uint64_t len)
+{
+	struct piece p = { 0 };
+
+	pthread_rwlock_rdlock(&s->lock);
+	if (pos < s->size) {
+		p = piece_at(s, pos, min64(len, s->size - pos));
+		if (p.memory)
+			piece_hold(s, &p);
+	}
+	pthread_rwlock_unlock(&s->lock);
+	return p;
+}
+
+ssize_t pagestore_read(struct pagestore *s, struct uio *u, uint64_t pos)
+{
+	size_t done = 0;
+
+	while (u->resid > 0) {
+		struct piece p = piece_to_read(s, pos + done, u->resid);
+		size_t n;
+
+		if (p.len == 0)
+			break;
+		n = p.memory ? uio_put(u, arena_ptr(s->arena, p.off), p.len) : uio_zero(u, p.len);
+		if (p.memory)
+			piece_drop(s, &p);
+		done += n;
+		if (n < p.len)
+			return done ? (ssize_t)done : -EFAULT;
+	}
+	return (ssize_t)done;
+}
+
+/* Fills the hole at `pos`: what is needed for `len` bytes, and more when the file grows. */
+static int hole_fill_for_write(struct pagestore *s, uint64_t pos, uint64_t len)
+{
+	uint64_t start = PAGE_DOWN(pos), end = PAGE_UP(pos + len), ahead = end;
+	struct store_extent *above = extent_find(s, pos);
+
+	if (end >= PAGE_UP(s->size))
+		ahead = end + PAGE_DOWN(min64(s->size, AHEAD_MAX));
+	if (above) {
+		end = min64(end, above->start);
+		ahead = min64(ahead, above->start);
+	}
+	if (ahead > end && hole_fill(s, start, ahead) == 0)
+		return 0;
+	return hole_fill(s, start, end);
+}
+
+static int piece_to_write(struct pagestore *s, uint64_t pos, uint64_t len, struct piece *p)
+{
+	int err = 0;
+
+	pthread_rwlock_wrlock(&s->lock);
+	*p = piece_at(s, pos, len);
+	if (!p->memory) {
+		err = hole_fill_for_write(s, pos, p->len);
+		*p = piece_at(s, pos, len);
+	}
+	if (!err)
+		piece_hold(s, p);
+	pthread_rwlock_unlock(&s->lock);
+	return err;
+}
+
+static void grow_to(struct pagestore *s, uint64_t size)
+{
+	pthread_rwlock_wrlock(&s->lock);
+	if (size > s->size)
+		s->size = size;
+	pthread_rwlock_unlock(&s->lock);
+}
+
+ssize_t pagestore_write(struct pagestore *s, struct uio *u, uint64_t pos)
+{
+	size_t done = 0;
+
+	while (u->resid > 0) {
+		struct piece p;
+		size_t n;
+		int err = piece_to_write(s, pos + done, u->resid, &p);
+
+		if (err)
+			return done ? (ssize_t)done : err;
+		n = uio_take(u, arena_ptr(s->arena, p.off), p.len);
+		if (n > 0)
+			grow_to(s, pos + done + n);
+		piece_drop(s, &p);
+		done += n;
+		if (n < p.len)
+			return done ? (ssize_t)done : -EFAULT;
+	}
+	return (ssize_t)done;
+}
+
+int pagestore_get_run(struct pagestore *s, uint64_t off, uint64_t len, struct page_run *out)
+{
+	struct piece p;
+	int err = 0;
+
+	pthread_rwlock_wrlock(&s->lock);
+	if (off >= PAGE_UP(s->size)) {
+		pthread_rwlock_unlock(&s->lock);
+		return -EFAULT;
+	}
+	len = min64(len, PAGE_UP(s->size) - off);
+	p = piece_at(s, off, len);
+	if (!p.memory) {
+		err = hole_fill(s, off, off + p.len);
+		p = piece_at(s, off, len);
+	}
+	pthread_rwlock_unlock(&s->lock);
+	*out = (struct page_run){ arena_memfile(s->arena), p.off, p.len };
+	return err;
+}
+
+/* Makes `at` a border of extents. Caller holds lock for writing. */
+static int extent_split(struct pagestore *s, uint64_t at)
+{
+	struct store_extent *e = extent_find(s, at), *high;
+
+	if (!e || e->start >= at)
+		return 0;
+	high = malloc(sizeof *high);
+	if (!high)
+		return -ENOMEM;
+	*high = (struct store_extent){ .start = at, .end = e->end, .off = e->off + (at - e->start) };
+	e->end = at;
+	extent_link(s, high);
+	return 0;
+}
+
+/* Moves the whole pages of [start, end) out of the file, into `gone`. */
+static int detach(struct pagestore *s, uint64_t start, uint64_t end, struct pagestore *gone)
+{
+	struct store_extent *e, *next;
+
+	if (extent_split(s, start) < 0 || extent_split(s, end) < 0)
+		return -ENOMEM;
+	for (e = extent_find(s, start); e && e->start < end; e = next) {
+		next = extent_next(e);
+		rb_erase(&s->extents, &e->node);
+		extent_link(gone, e);
+		s->held -= e->end - e->start;
+	}
+	return 0;
+}
+
+static void extents_free(struct pagestore *s)
+{
+	struct rb_node *n;
+
+	while ((n = s->extents.root)) {
+		struct store_extent *e = extent_of(n);
+
+		rb_erase(&s->extents, n);
+		arena_unref(s->arena, e->off, e->end - e->start);
+		quota_return(s->quota, e->end - e->start);
+		free(e);
+	}
+}
+
+void pagestore_destroy(struct pagestore *s)
+{
+	extents_free(s);
+	pthread_rwlock_destroy(&s->lock);
+}
+
+/* Zeroes bytes in place. Caller holds lock. */
+static void zero_in_place(struct pagestore *s, uint64_t start, uint64_t end)
+{
+	while (start < end) {
+		struct piece p = piece_at(s, start, end - start);
+
+		if (p.memory)
+			memset(arena_ptr(s->arena, p.off), 0, p.len);
+		start += p.len;
+	}
+}
+
+void pagestore_truncate(struct pagestore *s, struct pagesource *ps, uint64_t size)
+{
+	struct pagestore gone = { .arena = s->arena, .quota = s->quota };
+	bool shrinks;
+
+	pthread_rwlock_wrlock(&s->lock);
+	shrinks = size < s->size;
+	s->size = size;
+	if (shrinks)
+		zero_in_place(s, size, PAGE_UP(size));
+	pthread_rwlock_unlock(&s->lock);
+	if (!shrinks)
+		return;
+	if (ps)
+		pagesource_truncated(ps, size);
+	pthread_rwlock_wrlock(&s->lock);
+	if (detach(s, PAGE_UP(size), UINT64_MAX & PAGE_MASK, &gone) < 0)
+		zero_in_place(s, PAGE_UP(size), UINT64_MAX & PAGE_MASK);
+	pthread_rwlock_unlock(&s->lock);
+	extents_free(&gone);
+}
+
+void pagestore_punch(struct pagestore *s, struct pagesource *ps, uint64_t off, uint64_t len)
+{
+	struct pagestore gone = { .arena = s->arena, .quota = s->quota };
+	uint64_t end = off + len, first = PAGE_UP(off), last = PAGE_DOWN(end);
+
+	pthread_rwlock_wrlock(&s->lock);
+	if (first >= last) {
+		zero_in_place(s, off, end);
+	} else {
+		zero_in_place(s, off, first);
+		zero_in_place(s, last, end);
+		if (detach(s, first, last, &gone) < 0)
+			zero_in_place(s, first, last);
+	}
+	pthread_rwlock_unlock(&s->lock);
+	if (ps && gone.extents.root)
+		pagesource_invalidate(ps, first, last - first);
+	extents_free(&gone);
+}
+
+int pagestore_allocate(struct pagestore *s, uint64_t off, uint64_t len)
+{
+	uint64_t end = PAGE_UP(off + len);
+	int err = 0;
+
+	off = PAGE_DOWN(off);
+	pthread_rwlock_wrlock(&s->lock);
+	while (!err && off < end) {
+		struct piece p = piece_at(s, off, end - off);
+
+		if (!p.memory)
+			err = hole_fill(s, off, off + p.len);
+		off += p.len;
+	}
+	pthread_rwlock_unlock(&s->lock);
+	return err;
+}
+
+static int64_t seek_locked(const struct pagestore *s, uint64_t off, bool hole)
+{
+	struct store_extent *e = extent_find(s, off);
+
+	if (off >= s->size)
+		return -ENXIO;
+	if (!hole) {
+		uint64_t at = e && e->start > off ? e->start : off;
+		return e && at < s->size ? (int64_t)at : -ENXIO;
+	}
+	for (; e && e->start <= off; e = extent_next(e))
+		off = e->end;
+	return (int64_t)min64(off, s->size);
+}
+
+int64_t pagestore_seek(struct pagestore *s, uint64_t off, bool hole)
+{
+	int64_t r;
+
+	pthread_rwlock_rdlock(&s->lock);
+	r = seek_locked(s, off, hole);
+	pthread_rwlock_unlock(&s->lock);
+	return r;
+}

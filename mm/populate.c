@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "mm/populate.h"
+
+#include <errno.h>
+
+#include "host/fixup.h"
+
+static uint64_t min64(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+static uint64_t max64(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
+unsigned mm_rights(const struct vma *v, const struct backing *b)
+{
+	unsigned rights = v->prot;
+
+	if (rights)
+		rights |= GUEST_READ;
+	return b->cow ? rights & ~(unsigned)GUEST_WRITE : rights;
+}
+
+int mm_unmap_range(struct mm *mm, uint64_t start, uint64_t end)
+{
+	return mm->host->platform->space_unmap(mm->space, GVA(start), end - start);
+}
+
+int mm_map_range(struct mm *mm, uint64_t start, uint64_t end)
+{
+	vma_for_range(v, mm, start, end)
+	{
+		uint64_t low = max64(v->start, start), high = min64(v->end, end);
+		backing_for_range(b, mm, low, high)
+		{
+			uint64_t from = max64(b->start, low), to = min64(b->end, high);
+			int err;
+
+			if (!v->prot)
+				break;
+			err = mm->host->platform->space_map(mm->space, GVA(from), to - from, mm_rights(v, b), b->mf,
+							    backing_off(b, from));
+			if (err)
+				return err;
+		}
+	}
+	return 0;
+}
+
+static int protect(struct mm *mm, uint64_t start, uint64_t end, unsigned rights)
+{
+	if (start >= end)
+		return 0;
+	return mm->host->platform->space_protect(mm->space, GVA(start), end - start, rights);
+}
+
+/* One call for each run of equal rights; holes in between do not end a run. */
+static int protect_vma(struct mm *mm, const struct vma *v, uint64_t low, uint64_t high)
+{
+	uint64_t from = high, to = high;
+	unsigned rights = 0;
+
+	backing_for_range(b, mm, low, high)
+	{
+		if (from != high && mm_rights(v, b) != rights) {
+			int err = protect(mm, from, to, rights);
+			if (err)
+				return err;
+			from = high;
+		}
+		if (from == high)
+			from = max64(b->start, low);
+		rights = mm_rights(v, b);
+		to = min64(b->end, high);
+	}
+	return protect(mm, from, to, rights);
+}
+
+int mm_protect_range(struct mm *mm, uint64_t start, uint64_t end)
+{
+	vma_for_range(v, mm, start, end)
+	{
+		int err = protect_vma(mm, v, max64(v->start, start), min64(v->end, end));
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+/* End of the part of `v` that its file reaches into. */
+static uint64_t file_end(const struct vma *v)
+{
+	uint64_t size;
+
+	if (!v->source)
+		return v->end;
+	size = PAGE_UP(v->source->ops->size(v->source));
+	if (size <= v->offset)
+		return v->start;
+	return min64(v->end, v->start + min64(size - v->offset, v->end - v->start));
+}
+
+static int back_anonymous(struct mm *mm, uint64_t start, uint64_t end)
+{
+	struct backing b = { .start = start, .end = end, .mf = arena_memfile(mm->host->arena), .owned = true };
+	int err = arena_alloc(mm->host->arena, end - start, &b.off);
+
+	return err ? err : backing_add(mm, &b);
+}
+
+static int source_get(const struct vma *v, uint64_t start, uint64_t end, struct page_run *run)
+{
+	bool write = (v->flags & VMA_SHARED) && (v->flags & VMA_MAYWRITE);
+
+	return v->source->ops->get(v->source, v->offset + (start - v->start), end - start, write, run);
+}
+
+static int back_file(struct mm *mm, const struct vma *v, uint64_t start, uint64_t end)
+{
+	while (start < end) {
+		struct backing b = { .start = start, .cow = !(v->flags & VMA_SHARED) };
+		struct page_run run;
+		int err = source_get(v, start, end, &run);
+
+		if (err)
+			return err;
+		b.end = start + min64(run.len, end - start);
+		b.mf = run.mf;
+		b.off = run.off;
+		err = backing_add(mm, &b);
+		if (err)
+			return err;
+		start = b.end;
+	}
+	return 0;
+}
+
+uint64_t memfile_read(struct memfile *mf, uint64_t off, void *dst, uint64_t len)
+{
+	const void *src = memfile_ptr(mf, off, len);
+
+	return src ? fixup_copy(dst, src, len) : len;
+}
+
+/* The destination is zeroed, so a file that ends early leaves zeroes. */
+static int copy_file(struct mm *mm, const struct vma *v, uint64_t start, uint64_t end, uint64_t dst)
+{
+	while (start < end) {
+		struct page_run run;
+		int err = source_get(v, start, end, &run);
+
+		if (err)
+			return err;
+		run.len = min64(run.len, end - start);
+		memfile_read(run.mf, run.off, arena_ptr(mm->host->arena, dst), run.len);
+		start += run.len;
+		dst += run.len;
+	}
+	return 0;
+}
+
+static int back_copies(struct mm *mm, const struct vma *v, uint64_t start, uint64_t end)
+{
+	struct arena *arena = mm->host->arena;
+	struct backing b = { .start = start, .end = end, .mf = arena_memfile(arena), .owned = true };
+	int err = arena_alloc(arena, end - start, &b.off);
+
+	if (err)
+		return err;
+	err = copy_file(mm, v, start, end, b.off);
+	if (!err)
+		return backing_add(mm, &b);
+	arena_unref(arena, b.off, end - start);
+	return err;
+}
+
+/* The first hole in [*start, end): its bounds in *start, *hole_end. False: none. */
+static bool next_hole(struct mm *mm, uint64_t *start, uint64_t end, uint64_t *hole_end)
+{
+	struct backing *b = backing_find(mm, *start);
+
+	while (b && b->start <= *start) {
+		*start = b->end;
+		b = backing_next(b);
+	}
+	*hole_end = b ? min64(b->start, end) : end;
+	return *start < end;
+}
+
+enum fill { FILL_PLAIN, FILL_COPIES };
+
+static int fill_hole(struct mm *mm, struct vma *v, uint64_t start, uint64_t end, enum fill how)
+{
+	int err;
+
+	if (!v->source)
+		err = back_anonymous(mm, start, end);
+	else if (how == FILL_COPIES)
+		err = back_copies(mm, v, start, end);
+	else
+		err = back_file(mm, v, start, end);
+	if (mm_map_range(mm, start, end) < 0) {
+		mm_unmap_range(mm, start, end);
+		backing_isolate(mm, start, end);
+		backing_drop(mm, start, end);
+		return -ENOMEM;
+	}
+	return err;
+}
+
+static int populate(struct mm *mm, struct vma *v, uint64_t start, uint64_t end, enum fill how)
+{
+	uint64_t hole_end;
+
+	end = min64(end, file_end(v));
+	for (; next_hole(mm, &start, end, &hole_end); start = hole_end) {
+		int err = fill_hole(mm, v, start, hole_end, how);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+int mm_populate(struct mm *mm, struct vma *v, uint64_t start, uint64_t end)
+{
+	return populate(mm, v, start, end, FILL_PLAIN);
+}
+
+int mm_populate_copies(struct mm *mm, struct vma *v, uint64_t start, uint64_t end)
+{
+	return populate(mm, v, start, end, FILL_COPIES);
+}
+
+void mm_populate_eagerly(struct mm *mm, struct vma *v, uint64_t start, uint64_t end)
+{
+	bool private_file = v->source && !(v->flags & VMA_SHARED);
+
+	if (!v->prot || end - start > mm->host->props.eager_map_max)
+		return;
+	if (private_file && (v->prot & GUEST_WRITE) && end - start <= COPY_AT_ONCE_MAX)
+		mm_populate_copies(mm, v, start, end);
+	else
+		mm_populate(mm, v, start, end);
+}
+
+void mm_populate_window(struct mm *mm, const struct vma *v, uint64_t addr, uint64_t unit, uint64_t *start,
+			uint64_t *end)
+{
+	uint64_t low = max64(addr & ~(unit - 1), v->start), high = min64((addr | (unit - 1)) + 1, v->end);
+
+	struct backing *above = backing_find(mm, addr), *below = backing_prev(mm, above);
+
+	*start = below ? max64(below->end, low) : low;
+	*end = above ? min64(above->start, high) : high;
+}

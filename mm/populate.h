@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Puts memory behind vmas and keeps the platform's space equal to what vmas and backings say. Callers hold mm->lock for
+ * writing. Ranges are page-aligned. Errors: -ENOMEM, -EFAULT (behind the end of the file), what a source gave. */
+#ifndef HL_MM_POPULATE_H
+#define HL_MM_POPULATE_H
+
+#include "mm/backing.h"
+#include "mm/vma.h"
+
+/* Private writable file mappings up to this size are copied when they are made: a copy costs less than the
+ * copy-on-write faults it saves. */
+#define COPY_AT_ONCE_MAX (256 * 1024UL)
+
+/* What the platform is to allow on pages of `b` in `v`. */
+unsigned mm_rights(const struct vma *v, const struct backing *b);
+
+/* Backs every hole of `v` in [start, end), as far as its file goes, and maps what was added. The first error stops it.
+ */
+int mm_populate(struct mm *mm, struct vma *v, uint64_t start, uint64_t end);
+/* The same for a private file mapping, with copies of the file's pages. */
+int mm_populate_copies(struct mm *mm, struct vma *v, uint64_t start, uint64_t end);
+/* What is best done at once for memory that has just become accessible. Never fails: a fault will find what is wrong.
+ */
+void mm_populate_eagerly(struct mm *mm, struct vma *v, uint64_t start, uint64_t end);
+/* The part of the hole around `addr` that is worth filling at once: aligned `unit`, inside `v` and its file. */
+void mm_populate_window(struct mm *mm, const struct vma *v, uint64_t addr, uint64_t unit, uint64_t *start,
+			uint64_t *end);
+
+/* Maps what stands in the range: for pages that may not have been mapped. */
+int mm_map_range(struct mm *mm, uint64_t start, uint64_t end);
+/* Sets the rights of what stands in the range: for pages that are mapped. */
+int mm_protect_range(struct mm *mm, uint64_t start, uint64_t end);
+int mm_unmap_range(struct mm *mm, uint64_t start, uint64_t end);
+
+/* Copies [off, off+len) of `mf` to `dst`; returns bytes not copied (the file ended). */
+uint64_t memfile_read(struct memfile *mf, uint64_t off, void *dst, uint64_t len);
+
+#endif

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* mprotect(2), after Linux's do_mprotect_pkey: what comes before the first vma that refuses has been changed. */
+#include <errno.h>
+#include <sys/mman.h>
+
+#include "mm/map.h"
+#include "mm/populate.h"
+
+#define PROT_RIGHTS (unsigned)(PROT_READ | PROT_WRITE | PROT_EXEC)
+#define PROT_SEM    0x8u
+
+static int check_rights(struct mm *mm, const struct vma *v, uint64_t len, unsigned prot)
+{
+	if ((prot & PROT_WRITE) && !(v->flags & VMA_MAYWRITE))
+		return -EACCES;
+	if ((prot & PROT_EXEC) && !(v->flags & VMA_MAYEXEC))
+		return -EACCES;
+	if ((prot & PROT_WRITE) && !(v->prot & PROT_WRITE) && !(v->flags & VMA_SHARED)) {
+		if (vma_is_data(prot, v->flags) && mm->data_bytes + len > mm->limit_data)
+			return -ENOMEM;
+		if (mm->host->memory_limit && vma_is_accountable(prot, v->flags) &&
+		    mm->host->committed + len > mm->host->memory_limit)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+/* `v` has been cut to measure. */
+static int change_rights(struct mm *mm, struct vma *v, unsigned prot)
+{
+	unsigned old = v->prot;
+
+	if (old == prot)
+		return 0;
+	vma_change(mm, v, prot, v->flags);
+	if (prot && old)
+		return mm_protect_range(mm, v->start, v->end);
+	if (old)
+		return backing_find(mm, v->start) ? mm_unmap_range(mm, v->start, v->end) : 0;
+	mm_populate_eagerly(mm, v, v->start, v->end);
+	return mm_map_range(mm, v->start, v->end);
+}
+
+static int protect_locked(struct mm *mm, uint64_t start, uint64_t end, unsigned prot)
+{
+	uint64_t at = start;
+	int err = 0;
+
+	while (!err && at < end) {
+		struct vma *v = vma_at(mm, at);
+		uint64_t high;
+
+		if (!v) {
+			err = -ENOMEM;
+			break;
+		}
+		high = v->end < end ? v->end : end;
+		err = check_rights(mm, v, high - at, prot);
+		if (!err && v->prot != prot)
+			err = vma_isolate(mm, at, high);
+		if (!err)
+			err = change_rights(mm, vma_at(mm, at), prot);
+		at = high;
+	}
+	vma_merge(mm, start, at < end ? at : end);
+	return err;
+}
+
+static int protect_from(struct mm *mm, uint64_t start, uint64_t end, unsigned prot)
+{
+	struct vma *v = vma_find(mm, start);
+
+	if (!v)
+		return -ENOMEM;
+	if (prot & PROT_GROWSDOWN) {
+		if (v->start >= end)
+			return -ENOMEM;
+		if (!(v->flags & VMA_GROWSDOWN))
+			return -EINVAL;
+		start = v->start;
+	}
+	return protect_locked(mm, start, end, prot & PROT_RIGHTS);
+}
+
+int mm_mprotect(struct mm *mm, uint64_t addr, uint64_t len, unsigned prot)
+{
+	const unsigned grows = PROT_GROWSDOWN | PROT_GROWSUP;
+	uint64_t end = addr + PAGE_UP(len);
+	int err;
+
+	if ((prot & grows) == grows || (addr & ~PAGE_MASK))
+		return -EINVAL;
+	if (len == 0)
+		return 0;
+	if (end <= addr)
+		return -ENOMEM;
+	if (prot & ~(PROT_RIGHTS | PROT_SEM | grows))
+		return -EINVAL;
+	if (prot & PROT_GROWSUP)
+		return -EINVAL;
+	pthread_rwlock_wrlock(&mm->lock);
+	err = protect_from(mm, addr, end, prot);
+	pthread_rwlock_unlock(&mm->lock);
+	return err;
+}

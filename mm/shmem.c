@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "mm/shmem.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "mm/pagestore.h"
+
+struct shmem {
+	struct pagesource ps;
+	_Atomic uint32_t refs;
+	struct pagestore store;
+};
+
+static struct shmem *shmem_of(struct pagesource *ps)
+{
+	return container_of(ps, struct shmem, ps);
+}
+
+static int shmem_get(struct pagesource *ps, uint64_t off, uint64_t len, bool write, struct page_run *out)
+{
+	return pagestore_get_run(&shmem_of(ps)->store, off, len, out);
+}
+
+static void shmem_ref(struct pagesource *ps)
+{
+	atomic_fetch_add(&shmem_of(ps)->refs, 1);
+}
+
+static void shmem_unref(struct pagesource *ps)
+{
+	struct shmem *s = shmem_of(ps);
+
+	if (atomic_fetch_sub(&s->refs, 1) != 1)
+		return;
+	pagestore_destroy(&s->store);
+	pagesource_destroy(&s->ps);
+	free(s);
+}
+
+static uint64_t shmem_size(struct pagesource *ps)
+{
+	return pagestore_size(&shmem_of(ps)->store);
+}
+
+static const struct pagesource_ops shmem_ops = {
+	.get = shmem_get,
+	.ref = shmem_ref,
+	.unref = shmem_unref,
+	.size = shmem_size,
+};
+
+int shmem_create(struct arena *a, uint64_t size, struct pagesource **out)
+{
+	struct shmem *s = calloc(1, sizeof *s);
+
+	if (!s)
+		return -ENOMEM;
+	pagesource_init(&s->ps, &shmem_ops);
+	pagestore_init(&s->store, a, NULL);
+	pagestore_truncate(&s->store, NULL, size);
+	s->refs = 1;
+	*out = &s->ps;
+	return 0;
+}

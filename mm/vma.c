@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "mm/vma.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct vma *vma_of(const struct rb_node *n)
+{
+	return n ? container_of((struct rb_node *)(uintptr_t)n, struct vma, node) : NULL;
+}
+
+struct vma *vma_find(struct mm *mm, uint64_t addr)
+{
+	struct rb_node *n = mm->vmas.root;
+	struct vma *found = NULL;
+
+	while (n) {
+		struct vma *v = vma_of(n);
+		if (v->end > addr) {
+			found = v;
+			n = v->start <= addr ? NULL : n->left;
+		} else {
+			n = n->right;
+		}
+	}
+	return found;
+}
+
+struct vma *vma_at(struct mm *mm, uint64_t addr)
+{
+	struct vma *v = vma_find(mm, addr);
+
+	return v && v->start <= addr ? v : NULL;
+}
+
+struct vma *vma_first(struct mm *mm)
+{
+	return vma_of(rb_first(&mm->vmas));
+}
+
+struct vma *vma_next(const struct vma *v)
+{
+	return vma_of(rb_next(&v->node));
+}
+
+struct vma *vma_prev(const struct vma *v)
+{
+	return vma_of(rb_prev(&v->node));
+}
+
+uint64_t vma_low(const struct vma *v)
+{
+	if (!(v->flags & VMA_GROWSDOWN))
+		return v->start;
+	return v->start > STACK_GUARD_GAP ? v->start - STACK_GUARD_GAP : 0;
+}
+
+static void vma_augment(struct rb_node *n)
+{
+	struct vma *v = vma_of(n), *l = vma_of(n->left), *r = vma_of(n->right);
+
+	v->max_gap = v->gap;
+	if (l && l->max_gap > v->max_gap)
+		v->max_gap = l->max_gap;
+	if (r && r->max_gap > v->max_gap)
+		v->max_gap = r->max_gap;
+}
+
+void vma_tree_init(struct mm *mm)
+{
+	mm->vmas = (struct rb_tree){ .augment = vma_augment };
+}
+
+/* What lies below `v` has changed. */
+static void gap_update(struct mm *mm, struct vma *v)
+{
+	struct vma *prev;
+	uint64_t floor;
+
+	if (!v)
+		return;
+	prev = vma_prev(v);
+	floor = prev ? prev->end : 0;
+	v->gap = vma_low(v) > floor ? vma_low(v) - floor : 0;
+	rb_update(&mm->vmas, &v->node);
+}
+
+/* Adds (sign 1) or takes away (-1) what `v` stands for in the counters. */
+static void account(struct mm *mm, const struct vma *v, int sign)
+{
+	uint64_t n = (v->end - v->start) * (uint64_t)(int64_t)sign;
+
+	mm->total_bytes += n;
+	if (v->flags & VMA_LOCKED)
+		mm->locked_bytes += n;
+	if (v->flags & VMA_GROWSDOWN)
+		mm->stack_bytes += n;
+	if (vma_is_data(v->prot, v->flags))
+		mm->data_bytes += n;
+	if (vma_is_accountable(v->prot, v->flags))
+		atomic_fetch_add(&mm->host->committed, n);
+}
+
+static void source_link(struct vma *v, int sign)
+{
+	struct pagesource *ps = v->source;
+
+	if (!ps)
+		return;
+	pthread_mutex_lock(&ps->lock);
+	if (sign > 0)
+		list_add_tail(&ps->vmas, &v->source_node);
+	else
+		list_del(&v->source_node);
+	if ((v->flags & VMA_SHARED) && (v->flags & VMA_MAYWRITE))
+		ps->writable_shared += (uint32_t)sign;
+	if (v->flags & VMA_DENYWRITE)
+		ps->denied_writers += (uint32_t)sign;
+	pthread_mutex_unlock(&ps->lock);
+}
+
+struct vma *vma_new(struct mm *mm, const struct vma *like)
+{
+	struct vma *v = calloc(1, sizeof *v);
+
+	if (!v)
+		return NULL;
+	if (like) {
+		*v = *like;
+		v->name = like->name ? strdup(like->name) : NULL;
+		if (like->name && !v->name) {
+			free(v);
+			return NULL;
+		}
+	}
+	list_init(&v->source_node);
+	v->mm = mm;
+	if (v->source)
+		v->source->ops->ref(v->source);
+	return v;
+}
+
+void vma_free(struct vma *v)
+{
+	if (v->source)
+		v->source->ops->unref(v->source);
+	free(v->name);
+	free(v);
+}
+
+void vma_insert(struct mm *mm, struct vma *v)
+{
+	struct rb_node **link = &mm->vmas.root, *parent = NULL;
+
+	while (*link) {
+		parent = *link;
+		link = v->start < vma_of(parent)->start ? &parent->left : &parent->right;
+	}
+	v->gap = v->max_gap = 0;
+	rb_insert(&mm->vmas, &v->node, parent, link);
+	gap_update(mm, v);
+	gap_update(mm, vma_next(v));
+	mm->nr_vmas++;
+	account(mm, v, 1);
+	source_link(v, 1);
+}
+
+void vma_delete(struct mm *mm, struct vma *v)
+{
+	struct vma *next = vma_next(v);
+
+	source_link(v, -1);
+	account(mm, v, -1);
+	mm->nr_vmas--;
+	rb_erase(&mm->vmas, &v->node);
+	gap_update(mm, next);
+	vma_free(v);
+}
+
+void vma_resize(struct mm *mm, struct vma *v, uint64_t start, uint64_t end)
+{
+	account(mm, v, -1);
+	v->offset += start - v->start;
+	v->start = start;
+	v->end = end;
+	account(mm, v, 1);
+	gap_update(mm, v);
+	gap_update(mm, vma_next(v));
+}
+
+void vma_change(struct mm *mm, struct vma *v, unsigned prot, unsigned flags)
+{
+	account(mm, v, -1);
+	v->prot = prot;
+	v->flags = flags;
+	account(mm, v, 1);
+}
+
+int vma_split(struct mm *mm, uint64_t addr)
+{
+	struct vma *v = vma_at(mm, addr), *high;
+
+	if (!v || v->start == addr)
+		return 0;
+	if (mm->nr_vmas >= VMA_MAX_COUNT)
+		return -ENOMEM;
+	high = vma_new(mm, v);
+	if (!high)
+		return -ENOMEM;
+	high->offset += addr - v->start;
+	high->start = addr;
+	vma_resize(mm, v, v->start, addr);
+	vma_insert(mm, high);
+	return 0;
+}
+
+int vma_isolate(struct mm *mm, uint64_t start, uint64_t end)
+{
+	if (vma_split(mm, start) < 0)
+		return -ENOMEM;
+	if (vma_split(mm, end) == 0)
+		return 0;
+	vma_merge(mm, start, start);
+	return -ENOMEM;
+}
+
+static bool same_name(const char *a, const char *b)
+{
+	return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+static bool vma_continues(const struct vma *a, const struct vma *b)
+{
+	return a->end == b->start && a->prot == b->prot && a->flags == b->flags && !(a->flags & VMA_SPECIAL) &&
+	       a->source == b->source && (!a->source || a->offset + (a->end - a->start) == b->offset) &&
+	       same_name(a->name, b->name);
+}
+
+void vma_merge(struct mm *mm, uint64_t start, uint64_t end)
+{
+	struct vma *v = vma_find(mm, start ? start - 1 : 0), *next;
+	uint64_t joined;
+
+	for (; v && v->start <= end; v = next) {
+		next = vma_next(v);
+		if (!next || !vma_continues(v, next))
+			continue;
+		if (next->source_sweep < v->source_sweep)
+			v->source_sweep = next->source_sweep;
+		joined = next->end;
+		vma_delete(mm, next);
+		vma_resize(mm, v, v->start, joined);
+		next = v;
+	}
+}
+
+bool vma_range_free(struct mm *mm, uint64_t start, uint64_t end)
+{
+	struct vma *v = vma_find(mm, start);
+
+	return !v || end <= vma_low(v);
+}
+
+static uint64_t min64(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+static uint64_t max64(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
+/* The part of the gap below `v` that lies in [*low, *high): does it hold `len` bytes? */
+static bool gap_fits(const struct vma *v, uint64_t len, uint64_t *low, uint64_t *high)
+{
+	*high = min64(*high, vma_low(v));
+	*low = max64(*low, vma_low(v) - v->gap);
+	return *high > *low && *high - *low >= len;
+}
+
+/* The subtree's highest gap that fits; 0: none. */
+static uint64_t subtree_highest(const struct rb_node *n, uint64_t len, uint64_t low, uint64_t high)
+{
+	const struct vma *v = vma_of(n);
+	uint64_t found = 0, gap_low = low, gap_high = high;
+
+	if (!v || v->max_gap < len)
+		return 0;
+	if (v->end < high)
+		found = subtree_highest(n->right, len, low, high);
+	if (found)
+		return found;
+	if (gap_fits(v, len, &gap_low, &gap_high))
+		return gap_high - len;
+	return v->start > low ? subtree_highest(n->left, len, low, high) : 0;
+}
+
+static uint64_t subtree_lowest(const struct rb_node *n, uint64_t len, uint64_t low, uint64_t high)
+{
+	const struct vma *v = vma_of(n);
+	uint64_t found = 0, gap_low = low, gap_high = high;
+
+	if (!v || v->max_gap < len)
+		return 0;
+	if (v->start > low)
+		found = subtree_lowest(n->left, len, low, high);
+	if (found)
+		return found;
+	if (gap_fits(v, len, &gap_low, &gap_high))
+		return gap_low;
+	return v->end < high ? subtree_lowest(n->right, len, low, high) : 0;
+}
+
+/* Where free space without an end begins. */
+static uint64_t last_end(struct mm *mm)
+{
+	struct vma *v = vma_of(rb_last(&mm->vmas));
+
+	return v ? v->end : 0;
+}
+
+uint64_t vma_gap_highest(struct mm *mm, uint64_t len, uint64_t low, uint64_t high)
+{
+	uint64_t top = max64(last_end(mm), low);
+
+	if (top < high && high - top >= len)
+		return high - len;
+	return subtree_highest(mm->vmas.root, len, low, high);
+}
+
+uint64_t vma_gap_lowest(struct mm *mm, uint64_t len, uint64_t low, uint64_t high)
+{
+	uint64_t found = subtree_lowest(mm->vmas.root, len, low, high), top = max64(last_end(mm), low);
+
+	if (found)
+		return found;
+	return top < high && high - top >= len ? top : 0;
+}
+
+uint64_t vma_bytes(struct mm *mm, uint64_t start, uint64_t end)
+{
+	uint64_t n = 0;
+
+	vma_for_range(v, mm, start, end) n += min64(v->end, end) - max64(v->start, start);
+	return n;
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The tree of vmas of an address space. Callers hold mm->lock: for writing where anything changes. */
+#ifndef HL_MM_VMA_H
+#define HL_MM_VMA_H
+
+#include "mm/mm.h"
+
+/* Linux's defaults of vm.max_map_count and stack_guard_gap. */
+#define VMA_MAX_COUNT   65530u
+#define STACK_GUARD_GAP (256 * PAGE_SIZE)
+
+void vma_tree_init(struct mm *mm);
+/* The first vma that ends above `addr`; NULL: none. */
+struct vma *vma_find(struct mm *mm, uint64_t addr);
+/* The vma that holds `addr`; NULL: none. */
+struct vma *vma_at(struct mm *mm, uint64_t addr);
+struct vma *vma_first(struct mm *mm);
+struct vma *vma_next(const struct vma *v);
+struct vma *vma_prev(const struct vma *v);
+
+/* A vma not yet in the tree, like `like` (NULL: empty) with its own reference to the source. NULL: no memory. */
+struct vma *vma_new(struct mm *mm, const struct vma *like);
+void vma_free(struct vma *v);
+/* Links `v`, whose range must be free, and counts it. */
+void vma_insert(struct mm *mm, struct vma *v);
+/* Takes `v` out and frees it. */
+void vma_delete(struct mm *mm, struct vma *v);
+/* Moves the borders of a linked vma (its offset follows `start`). */
+void vma_resize(struct mm *mm, struct vma *v, uint64_t start, uint64_t end);
+/* Changes rights and flags of a linked vma. */
+void vma_change(struct mm *mm, struct vma *v, unsigned prot, unsigned flags);
+/* Makes `addr`, if it is inside a vma, a border. -ENOMEM. */
+int vma_split(struct mm *mm, uint64_t addr);
+/* Makes both ends of the range borders. -ENOMEM: nothing visible changed. */
+int vma_isolate(struct mm *mm, uint64_t start, uint64_t end);
+/* Joins neighbours that fit together in and at the ends of the range. */
+void vma_merge(struct mm *mm, uint64_t start, uint64_t end);
+
+/* Lowest address the vma keeps others away from: a growing stack has a guard gap. */
+uint64_t vma_low(const struct vma *v);
+/* Is [start, end) free of vmas and of guard gaps? */
+bool vma_range_free(struct mm *mm, uint64_t start, uint64_t end);
+/* Highest, or lowest, free place for `len` bytes in [low, high). 0: none. */
+uint64_t vma_gap_highest(struct mm *mm, uint64_t len, uint64_t low, uint64_t high);
+uint64_t vma_gap_lowest(struct mm *mm, uint64_t len, uint64_t low, uint64_t high);
+/* Bytes of vmas in the range. */
+uint64_t vma_bytes(struct mm *mm, uint64_t start, uint64_t end);
+
+/* Private, writable, not a stack: what RLIMIT_DATA counts. */
+static inline bool vma_is_data(unsigned prot, unsigned flags)
+{
+	return (prot & 2) && !(flags & (VMA_SHARED | VMA_GROWSDOWN));
+}
+/* Counts towards the memory limit: private and writable, and not excused. */
+static inline bool vma_is_accountable(unsigned prot, unsigned flags)
+{
+	return (prot & 2) && !(flags & (VMA_SHARED | VMA_NORESERVE));
+}
+/* May a user access of this kind (GUEST_*) be made at all? On x86, any right implies reading. */
+static inline bool vma_allows(const struct vma *v, unsigned access)
+{
+	return access == GUEST_READ ? v->prot != 0 : (v->prot & access) == access;
+}
+
+#define vma_for_range(v, mm, from, to) for (struct vma *v = vma_find(mm, from); v && v->start < (to); v = vma_next(v))
+
+#endif
