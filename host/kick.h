@@ -8,12 +8,15 @@
  *
  *   owner                                         sender
  *   host_call_intr(k, nr, ...)                    kick_send(k)
- *     asm: test k->pending; jnz -> -EINTR           k->pending = 1
- *     asm: syscall                                  tgkill(owner, HL_KICK_SIGNAL)
+ *     state = HOST                                  pending = 1
+ *     asm: test k->pending; jnz -> -EINTR           if state HOST -> SENDING: tgkill(owner, HL_KICK_SIGNAL)
+ *     asm: syscall                                                            state = SENT
+ *     state HOST -> AWAY, else wait for SENT
  *
  * The window between the test and the `syscall` instruction is closed by the signal handler, which moves an instruction
  * pointer inside it to the -EINTR exit (the technique of musl's cancellation points). A call that finished is never
- * undone. KVM_RUN is ended by the byte `*exit_flag` (kvm_run.immediate_exit), which the handler sets.
+ * undone. An owner that finds a sender at work waits until the signal has been delivered, so no late signal ever hits
+ * what the thread does next. The handler restarts calls (SA_RESTART): code of the embedding program does not notice.
  *
  * Process-wide effect: a handler for HL_KICK_SIGNAL, and one for SIGBUS and SIGSEGV (host/fixup.h) that passes on what
  * is not ours; nothing else about the host's signals is touched.
@@ -29,13 +32,12 @@
 #define HL_KICK_SIGNAL (SIGRTMAX - 3)
 
 struct kick {
-	_Atomic uint32_t pending; /* also the futex word of kick_wait */
+	_Atomic uint32_t pending; /* also the futex word of kick_wait; the assembly knows it is first */
 	_Atomic uint32_t state;   /* KICK_* : where the owner is */
 	pid_t tid;                /* of the owner; set by kick_attach */
-	uint8_t *exit_flag;       /* owner only; see above; may be NULL */
 };
 
-enum { KICK_AWAY, KICK_HOST, KICK_FUTEX };
+enum { KICK_AWAY, KICK_HOST, KICK_FUTEX, KICK_SENDING, KICK_SENT };
 
 /* Installs the handler once per process. 0 or -errno. */
 int kick_init(void);
@@ -44,6 +46,9 @@ void kick_attach(struct kick *k);
 void kick_detach(struct kick *k);
 /* Any thread, any time between attach and detach of the owner (the caller's locks see to that). Async-signal-safe. */
 void kick_send(struct kick *k);
+/* As kick_send, but leaves nothing pending: ends a host call the owner is blocked in, and may be too early for one that
+ * is about to begin. For callers with a flag of their own that the call itself looks at. */
+void kick_nudge(struct kick *k);
 /* Owner: takes the pending kick; true if there was one. */
 bool kick_take(struct kick *k);
 /* Owner: sleeps until a kick is pending or the CLOCK_MONOTONIC deadline (ns; UINT64_MAX: none) passes. True: kicked.

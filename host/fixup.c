@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "host/fixup.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <ucontext.h>
+
+/* arch/x86_64/fixup.S */
+struct fixup_row {
+	uintptr_t begin, end, target;
+};
+extern const struct fixup_row fixup_table[], fixup_table_end[];
+
+static int init_error;
+static struct sigaction bus_before, segv_before;
+
+static bool ip_fix(greg_t *ip)
+{
+	for (const struct fixup_row *row = fixup_table; row < fixup_table_end; row++) {
+		if ((uintptr_t)*ip >= row->begin && (uintptr_t)*ip < row->end) {
+			*ip = (greg_t)row->target;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Does what would have happened without us. Default and ignore: the faulting instruction runs again without a handler
+ * (the kernel does not let a fault be ignored). */
+static void fault_pass_on(int sig, siginfo_t *info, void *uc)
+{
+	const struct sigaction *before = sig == SIGBUS ? &bus_before : &segv_before;
+
+	if (before->sa_flags & SA_SIGINFO)
+		before->sa_sigaction(sig, info, uc);
+	else if (before->sa_handler == SIG_DFL || before->sa_handler == SIG_IGN)
+		sigaction(sig, &(struct sigaction){ .sa_handler = SIG_DFL }, NULL);
+	else
+		before->sa_handler(sig);
+}
+
+static void fault_handler(int sig, siginfo_t *info, void *uc)
+{
+	int saved = errno;
+
+	if (!ip_fix(&((ucontext_t *)uc)->uc_mcontext.gregs[REG_RIP]))
+		fault_pass_on(sig, info, uc);
+	errno = saved;
+}
+
+static void handlers_install(void)
+{
+	struct sigaction sa = { .sa_sigaction = fault_handler, .sa_flags = SA_SIGINFO | SA_ONSTACK };
+
+	sigemptyset(&sa.sa_mask);
+	if (sigaction(SIGBUS, &sa, &bus_before) < 0 || sigaction(SIGSEGV, &sa, &segv_before) < 0)
+		init_error = -errno;
+}
+
+int fixup_init(void)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	pthread_once(&once, handlers_install);
+	return init_error;
+}

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "host/kick.h"
+
+#include <errno.h>
+#include <linux/futex.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stddef.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+_Static_assert(offsetof(struct kick, pending) == 0, "arch/x86_64/hostcall.S");
+
+/* arch/x86_64/hostcall.S */
+extern const char host_call_begin[], host_call_end[], host_call_cancel[];
+long host_call_raw(struct kick *k, long nr, long a, long b, long c, long d, long e, long f);
+
+static void kick_handler(int sig, siginfo_t *info, void *uc)
+{
+	greg_t *ip = &((ucontext_t *)uc)->uc_mcontext.gregs[REG_RIP];
+
+	if (*ip >= (greg_t)host_call_begin && *ip < (greg_t)host_call_end)
+		*ip = (greg_t)host_call_cancel;
+}
+
+static int init_error;
+
+static void handler_install(void)
+{
+	struct sigaction sa = { .sa_sigaction = kick_handler, .sa_flags = SA_SIGINFO | SA_RESTART | SA_ONSTACK };
+
+	sigemptyset(&sa.sa_mask);
+	if (sigaction(HL_KICK_SIGNAL, &sa, NULL) < 0)
+		init_error = -errno;
+}
+
+int kick_init(void)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	pthread_once(&once, handler_install);
+	return init_error;
+}
+
+void kick_attach(struct kick *k)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, HL_KICK_SIGNAL);
+	pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+	k->tid = (pid_t)syscall(SYS_gettid);
+	atomic_store(&k->state, KICK_AWAY);
+}
+
+void kick_detach(struct kick *k)
+{
+	k->tid = 0;
+}
+
+/* Sender: ends the host call the owner is in, if it is in one. A second sender leaves it to the first. */
+static void call_end(struct kick *k)
+{
+	uint32_t host = KICK_HOST;
+
+	if (!atomic_compare_exchange_strong(&k->state, &host, KICK_SENDING))
+		return;
+	syscall(SYS_tgkill, getpid(), k->tid, HL_KICK_SIGNAL);
+	atomic_store(&k->state, KICK_SENT);
+}
+
+void kick_send(struct kick *k)
+{
+	int saved = errno;
+
+	/* Sequentially consistent on both sides: either we see the owner's state, or it sees `pending`. */
+	atomic_store(&k->pending, 1);
+	if (atomic_load(&k->state) == KICK_FUTEX)
+		syscall(SYS_futex, &k->pending, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+	else
+		call_end(k);
+	errno = saved;
+}
+
+void kick_nudge(struct kick *k)
+{
+	int saved = errno;
+
+	call_end(k);
+	errno = saved;
+}
+
+bool kick_take(struct kick *k)
+{
+	return atomic_load_explicit(&k->pending, memory_order_relaxed) && atomic_exchange(&k->pending, 0);
+}
+
+bool kick_wait(struct kick *k, uint64_t deadline_ns)
+{
+	struct timespec ts = { .tv_sec = (time_t)(deadline_ns / 1000000000),
+			       .tv_nsec = (long)(deadline_ns % 1000000000) };
+	const struct timespec *timeout = deadline_ns == UINT64_MAX ? NULL : &ts;
+
+	atomic_store(&k->state, KICK_FUTEX);
+	while (!atomic_load(&k->pending)) {
+		/* FUTEX_WAIT_BITSET takes an absolute CLOCK_MONOTONIC time, futex(2). */
+		long r = syscall(SYS_futex, &k->pending, FUTEX_WAIT_BITSET_PRIVATE, 0, timeout, NULL,
+				 FUTEX_BITSET_MATCH_ANY);
+		if (r < 0 && errno == ETIMEDOUT)
+			break;
+	}
+	atomic_store(&k->state, KICK_AWAY);
+	return atomic_load(&k->pending);
+}
+
+/* Owner, found a sender at work: once tgkill has returned, the signal is delivered at the latest on the way back from
+ * our next system call. */
+static void signal_drain(struct kick *k)
+{
+	while (atomic_load(&k->state) != KICK_SENT)
+		sched_yield();
+	syscall(SYS_getppid);
+	atomic_store(&k->state, KICK_AWAY);
+}
+
+long host_call_intr(struct kick *k, long nr, long a, long b, long c, long d, long e, long f)
+{
+	uint32_t host = KICK_HOST;
+	long r;
+
+	atomic_store(&k->state, KICK_HOST);
+	r = host_call_raw(k, nr, a, b, c, d, e, f);
+	if (!atomic_compare_exchange_strong(&k->state, &host, KICK_AWAY))
+		signal_drain(k);
+	return r;
+}

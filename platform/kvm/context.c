@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "platform/kvm/kvm.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+
+/* Offsets in the XSAVE format, SDM vol. 1 13.4. */
+#define XSAVE_MXCSR    24
+#define XSAVE_BV       512
+#define XSAVE_RESERVED 520
+#define XSAVE_MIN      576
+
+int context_create(struct machine *m, struct context **out)
+{
+	struct context *c = calloc(1, sizeof *c);
+
+	if (!c)
+		return -ENOMEM;
+	c->m = m;
+	c->regs.rflags = RFLAGS_FIXED;
+	c->segs_known = true;
+	segments_init(&c->segs);
+	*out = c;
+	return 0;
+}
+
+/* From here to context_release nobody takes the vCPU away. */
+static void context_hold(struct context *c)
+{
+	uint32_t none = HOLD_NONE;
+
+	while (!atomic_compare_exchange_strong(&c->hold, &none, HOLD_OWNER)) {
+		pthread_mutex_lock(&c->m->pool_lock); /* the taker has it */
+		pthread_mutex_unlock(&c->m->pool_lock);
+		none = HOLD_NONE;
+	}
+}
+
+static void context_release(struct context *c)
+{
+	atomic_store(&c->hold, HOLD_NONE);
+}
+
+void context_destroy(struct context *c)
+{
+	context_hold(c);
+	vcpu_forget(c);
+	free(c->fp);
+	free(c);
+}
+
+/* Leaves a vCPU that others wait for, or that is of no use any more. Whoever set `preempt` may still be using our kick:
+ * it does so under pool_lock. */
+static int run_end(struct context *c)
+{
+	struct machine *m = c->m;
+
+	atomic_store(&c->kick, NULL);
+	if (!c->vcpu)
+		return 0;
+	if (atomic_load(&c->vcpu->preempt)) {
+		pthread_mutex_lock(&m->pool_lock);
+		atomic_store(&c->vcpu->preempt, false);
+		c->vcpu->run->immediate_exit = 0;
+		pthread_mutex_unlock(&m->pool_lock);
+	}
+	if (atomic_load(&m->queued) || c->vcpu->dead)
+		return vcpu_unbind(c);
+	return 0;
+}
+
+/* One entry into the guest. > 0: there is an event; 0: none. */
+static int run_once(struct context *c, struct space *s, struct kick *k, struct event *ev)
+{
+	struct vcpu *v = c->vcpu;
+	long r;
+
+	if (state_load(c, s->root) < 0)
+		return -EIO;
+	r = host_call_intr(k, SYS_ioctl, v->fd, KVM_RUN, 0, 0, 0, 0);
+	if (v->run->kvm_dirty_regs) {
+		/* KVM has not even looked. */
+		v->root = 0;
+		return r == -EINTR ? 0 : -EIO;
+	}
+	v->used = true;
+	c->segs_known = c->segs_dirty = false;
+	c->runs++;
+	return event_decode(c, s, r, ev);
+}
+
+int context_run(struct context *c, struct space *s, struct kick *k, struct event *ev)
+{
+	int r = 0, err;
+
+	while (r == 0) {
+		if (atomic_load(&k->pending)) {
+			ev->kind = EVENT_INTERRUPTED;
+			return 0;
+		}
+		context_hold(c);
+		atomic_store(&c->kick, k);
+		err = c->vcpu ? 0 : vcpu_bind(c, k);
+		r = err ? (err == -EINTR ? 0 : err) : run_once(c, s, k, ev);
+		err = run_end(c);
+		context_release(c);
+		if (err)
+			return err;
+		/* Stopped for another context, not by the caller's kick. */
+		if (r > 0 && ev->kind == EVENT_INTERRUPTED && !atomic_load(&k->pending))
+			r = 0;
+	}
+	return r < 0 ? r : 0;
+}
+
+void context_syscall_result(struct context *c, uint64_t rax)
+{
+	c->regs.rax = rax;
+}
+
+int context_regs_get(struct context *c, struct cpu_regs *out)
+{
+	int err;
+
+	context_hold(c);
+	err = segments_fetch(c);
+	context_release(c);
+	*out = c->regs;
+	out->fs_base = c->segs.fs.base;
+	out->gs_base = c->segs.gs.base;
+	return err;
+}
+
+static bool canonical(uint64_t addr)
+{
+	return (uint64_t)((int64_t)(addr << 16) >> 16) == addr;
+}
+
+int context_regs_set(struct context *c, const struct cpu_regs *in)
+{
+	int err;
+
+	if (!canonical(in->rip) || !canonical(in->fs_base) || !canonical(in->gs_base))
+		return -EINVAL;
+	context_hold(c);
+	err = segments_fetch(c);
+	context_release(c);
+	if (err)
+		return err;
+	if (in->fs_base != c->segs.fs.base || in->gs_base != c->segs.gs.base)
+		c->segs_dirty = true;
+	c->segs.fs.base = in->fs_base;
+	c->segs.gs.base = in->gs_base;
+	c->regs = *in;
+	c->regs.rflags = (in->rflags & RFLAGS_USER) | RFLAGS_FIXED;
+	return 0;
+}
+
+int context_fp_get(struct context *c, void *buf, size_t size)
+{
+	char tmp[XSAVE_BUFFER];
+	int err = 0;
+
+	if (size < c->m->host->xsave_size)
+		return -EINVAL;
+	context_hold(c);
+	if (c->vcpu && c->vcpu->used)
+		err = fp_fetch(c, tmp);
+	else if (c->fp)
+		memcpy(tmp, c->fp, sizeof tmp);
+	else
+		fp_init(tmp);
+	context_release(c);
+	memcpy(buf, tmp, c->m->host->xsave_size);
+	return err;
+}
+
+static bool fp_valid(const struct kvm_host *h, const char *buf)
+{
+	uint64_t bv, reserved[7];
+	uint32_t mxcsr;
+
+	memcpy(&mxcsr, buf + XSAVE_MXCSR, sizeof mxcsr);
+	memcpy(&bv, buf + XSAVE_BV, sizeof bv);
+	memcpy(reserved, buf + XSAVE_RESERVED, sizeof reserved);
+	for (unsigned i = 0; i < 7; i++)
+		if (reserved[i])
+			return false;
+	return !(bv & ~h->xcr0) && !(mxcsr & ~0xffffU);
+}
+
+int context_fp_set(struct context *c, const void *buf, size_t size)
+{
+	const struct kvm_host *h = c->m->host;
+	int err = 0;
+
+	if (size < h->xsave_size || !fp_valid(h, buf))
+		return -EINVAL;
+	if (!c->fp)
+		c->fp = malloc(XSAVE_BUFFER);
+	if (!c->fp)
+		return -ENOMEM;
+	memset(c->fp, 0, XSAVE_BUFFER);
+	memcpy(c->fp, buf, h->xsave_size);
+	context_hold(c);
+	if (c->vcpu)
+		err = fp_load(c, c->fp);
+	context_release(c);
+	return err;
+}
+
+uint64_t context_runs(const struct context *c)
+{
+	return c->runs;
+}

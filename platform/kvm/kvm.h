@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The kvm platform's own structures.
+ *
+ *   machine   a VM. Guest-physical addresses:
+ *               0             control memory: the shim, a block per vCPU, page tables. The monitor's own; no guest
+ *                             mapping leads there but the supervisor-only one of the shim.
+ *               PHYSMEM_GPA   the sandbox's struct physmem, linearly: memory slots are added where first needed.
+ *   space     a page table root
+ *   context   what a thread's CPU holds while no vCPU does
+ *   vcpu      runs contexts; stays with the last one until another needs it
+ *
+ * Locks, in this order: machine.pool_lock, machine.mem_lock.
+ */
+#ifndef HL_PLATFORM_KVM_KVM_H
+#define HL_PLATFORM_KVM_KVM_H
+
+#include <linux/kvm.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "arch/x86_64/shim.h"
+#include "platform/platform.h"
+#include "util/list.h"
+
+#define CONTROL_SIZE (3UL << 30) /* below the holes that KVM keeps for itself near 4 GiB */
+#define PHYSMEM_GPA  (4UL << 30)
+#define VCPU_MAX     4096
+
+/* Offsets in control memory. */
+#define CONTROL_BLOCKS (SHIM_CODE_PAGES * PAGE_SIZE)
+#define CONTROL_TABLES (CONTROL_BLOCKS + VCPU_MAX * sizeof(struct shim_block))
+
+/* How `syscall` arrives at LSTAR. */
+enum entry { ENTRY_UNKNOWN, ENTRY_SUPERVISOR, ENTRY_USER };
+
+/* What this host's KVM offers; found once per process (host.c). */
+struct kvm_host {
+	struct kvm_cpuid2 *cpuid; /* for guests */
+	uint64_t xcr0;
+	size_t xsave_size;
+	size_t run_size; /* of a vCPU's mapping */
+	unsigned phys_bits;
+	unsigned slots;
+	unsigned vcpus;
+	bool smep, fsgsbase, tsc_aux;
+	_Atomic int entry; /* enum entry */
+};
+
+struct table_list {
+	uint64_t first, last; /* guest-physical; linked through their first entry, which reads as not present */
+	uint64_t count;
+};
+
+struct machine {
+	int fd;
+	struct kvm_host *host;
+	struct physmem *pm;
+	char *control; /* host address of guest-physical 0 */
+
+	pthread_mutex_t mem_lock;
+	uint64_t control_end;    /* what has a memory slot */
+	uint64_t table_next;     /* never used from here on */
+	struct table_list free;  /* may be used again */
+	struct table_list stale; /* KVM may still hold shadows of them */
+	uint64_t shim_root;      /* page table root with nothing but the shim */
+	_Atomic uint64_t *slots; /* bitmap: slots of physmem that exist; set under mem_lock */
+
+	pthread_mutex_t pool_lock;
+	struct list vcpus;       /* all, least recently bound first */
+	struct list waiters;     /* first come, first served */
+	_Atomic unsigned queued; /* length of waiters; read without the lock */
+	unsigned vcpu_count;
+	unsigned vcpu_soft; /* above this many, an idle context gives up its vCPU rather than one is added */
+	unsigned vcpu_hard;
+};
+
+struct space {
+	struct machine *m;
+	uint64_t root;
+};
+
+/* Where a stopped vCPU stands. */
+enum stop {
+	STOP_USER,    /* in user mode */
+	STOP_SYSCALL, /* in supervisor mode, in the shim's system call entry */
+	STOP_FRAME,   /* in supervisor mode, in an exception stub */
+};
+
+struct vcpu {
+	struct machine *m;
+	int fd;
+	struct kvm_run *run;
+	struct shim_block *block;
+	uint64_t tss; /* guest address of block */
+	struct list link;
+	struct context *owner;
+	_Atomic bool preempt; /* somebody waits for a vCPU: the owner is to give this one up */
+
+	/* Used by the owner while it runs. */
+	bool used;  /* extended state is not that of a new vCPU */
+	bool stray; /* KVM may hold an exception for an instruction that will not be resumed */
+	bool dead;
+	enum stop stop;
+	uint64_t root; /* CR3; 0: everything must be loaded */
+};
+
+/* Everything of user segments that a program can change. */
+struct segments {
+	struct kvm_segment ds, es, fs, gs;
+};
+
+/* Who may touch a context's vCPU: nobody now; its thread; one who takes the vCPU away (under pool_lock). */
+enum hold { HOLD_NONE, HOLD_OWNER, HOLD_TAKER };
+
+struct context {
+	struct machine *m;
+	_Atomic uint32_t hold;
+	struct vcpu *vcpu;           /* may be NULL */
+	_Atomic(struct kick *) kick; /* of the thread that is in `run` */
+
+	struct cpu_regs regs;        /* the truth while not running, but for the bases, which are in segs */
+	struct segments segs;        /* the truth if segs_known, which is always so without a vCPU */
+	bool segs_known, segs_dirty; /* dirty: the vCPU has not got them */
+	void *fp;                    /* extended state while no vCPU holds it; NULL: that of a new process */
+	uint64_t runs;
+};
+
+/* host.c */
+int host_probe(struct kvm_host *h, struct why *why);
+struct kvm_host *host_get(struct why *why);
+int host_open(struct why *why);
+
+/* memory.c: guest-physical memory of a machine */
+int control_create(struct machine *m, struct why *why);
+void control_destroy(struct machine *m);
+void *control_ptr(const struct machine *m, uint64_t gpa);
+/* A zeroed page table; 0: no memory. */
+uint64_t table_alloc(struct machine *m);
+/* Gives back tables that no live root leads to any more. */
+void tables_free(struct machine *m, struct table_list *list);
+void table_list_add(const struct machine *m, struct table_list *list, uint64_t gpa);
+/* The guest-physical address of physmem memory, with a memory slot behind [hva, hva+len). */
+int physmem_gpa(struct machine *m, const void *hva, uint64_t len, uint64_t *gpa);
+/* Drops every translation of every vCPU that leads to [gpa, gpa+len). */
+int translations_drop(struct machine *m, uint64_t gpa, uint64_t len);
+/* Drops all translations of all vCPUs, and all KVM knows about page tables. */
+int translations_drop_all(struct machine *m);
+
+/* space.c */
+int space_create(struct machine *m, struct space **out);
+void space_destroy(struct space *s);
+int space_map(struct space *s, gva_t addr, uint64_t len, unsigned prot, struct memfile *mf, uint64_t off);
+int space_unmap(struct space *s, gva_t addr, uint64_t len);
+int space_protect(struct space *s, gva_t addr, uint64_t len, unsigned prot);
+/* Does the page table allow this access? */
+bool space_allows(const struct space *s, uint64_t addr, unsigned access);
+/* Host address of the byte at `addr`, NULL if not mapped. */
+const uint8_t *space_peek(const struct space *s, uint64_t addr);
+int shim_map(struct machine *m);
+
+/* vcpu.c: the pool */
+int vcpu_add(struct machine *m, struct vcpu **out);
+void vcpus_destroy(struct machine *m);
+int vcpu_entry_set(struct vcpu *v);
+/* Gives a context that is about to run and has no vCPU one. `k` as in run; -EINTR: kicked while waiting. */
+int vcpu_bind(struct context *c, struct kick *k);
+/* Takes it away again; the state stays in the context. */
+int vcpu_unbind(struct context *c);
+/* For a context that ends: no state is kept. */
+void vcpu_forget(struct context *c);
+
+/* state.c: user state into and out of a vCPU. All under the context's hold. */
+void segments_init(struct segments *segs);
+int segments_fetch(struct context *c);
+int state_load(struct context *c, uint64_t root);
+void state_store(struct context *c);
+int fp_fetch(struct context *c, void *buf);
+int fp_load(struct context *c, const void *buf);
+void fp_init(void *buf);
+
+/* context.c */
+int context_create(struct machine *m, struct context **out);
+void context_destroy(struct context *c);
+int context_run(struct context *c, struct space *s, struct kick *k, struct event *ev);
+void context_syscall_result(struct context *c, uint64_t rax);
+int context_regs_get(struct context *c, struct cpu_regs *out);
+int context_regs_set(struct context *c, const struct cpu_regs *in);
+int context_fp_get(struct context *c, void *buf, size_t size);
+int context_fp_set(struct context *c, const void *buf, size_t size);
+uint64_t context_runs(const struct context *c);
+
+/* event.c: why a vCPU stopped. False: nothing the caller has to know, run on. */
+bool event_decode(struct context *c, struct space *s, long result, struct event *ev);
+
+#define XSAVE_BUFFER 4096 /* of KVM_GET_XSAVE; larger than all state we offer */
+
+#endif

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "platform/kvm/kvm.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <time.h>
+#include <unistd.h>
+
+#define GIB (1UL << 30)
+
+/* Above this many vCPUs, idle contexts give theirs up: one costs the host kernel some hundred KiB. */
+#define VCPU_SOFT 64
+
+/* Host address space has 47 bits, and we are not its only user. */
+#define PHYS_BITS_MAX 46
+
+static int vm_create(struct machine *m, struct why *why)
+{
+	int kvm = host_open(why);
+	int err;
+
+	if (kvm < 0)
+		return kvm;
+	do {
+		m->fd = ioctl(kvm, KVM_CREATE_VM, 0);
+		err = m->fd < 0 ? errno : 0;
+	} while (err == EINTR);
+	close(kvm);
+	if (m->fd < 0)
+		return why_set(why, err, "KVM cannot create a virtual machine: %s", strerror(err));
+	return 0;
+}
+
+/* Runs the shim's own `syscall`, in a context that nobody else knows. */
+static int probe_run(struct context *c)
+{
+	struct vcpu *v = c->vcpu;
+
+	c->regs.rip = SHIM_BASE + SHIM_PROBE;
+	v->root = 0;
+	if (state_load(c, v->m->shim_root) < 0)
+		return -EIO;
+	while (ioctl(v->fd, KVM_RUN, 0) < 0)
+		if (errno != EINTR && errno != EAGAIN)
+			return -errno;
+	return v->run->exit_reason == KVM_EXIT_IO ? v->run->io.port : -EIO;
+}
+
+/* Finds out, once per process, whether `syscall` arrives in supervisor mode, as on hardware. Where it arrives in user
+ * mode, the entry for the one faults and the entry for the other must be used. */
+static int entry_find(struct machine *m, struct why *why)
+{
+	struct context c = { .m = m, .regs.rflags = RFLAGS_FIXED, .segs_known = true };
+	int port, err;
+
+	if (atomic_load(&m->host->entry) != ENTRY_UNKNOWN)
+		return 0;
+	segments_init(&c.segs);
+	err = vcpu_add(m, &c.vcpu);
+	if (err)
+		return why_set(why, -err, "KVM cannot create a virtual CPU: %s", strerror(-err));
+	port = probe_run(&c);
+	if (port == SHIM_PORT_SYSCALL)
+		atomic_store(&m->host->entry, ENTRY_SUPERVISOR);
+	else if (port == SHIM_PORT_VECTOR + 14)
+		atomic_store(&m->host->entry, ENTRY_USER);
+	else
+		return why_set(why, ENOTSUP, "this host's KVM does not run a system call (%d)", port);
+	c.vcpu->root = 0;
+	return vcpu_entry_set(c.vcpu);
+}
+
+static void machine_destroy(struct machine *m)
+{
+	vcpus_destroy(m);
+	if (m->fd >= 0)
+		close(m->fd);
+	control_destroy(m);
+	pthread_mutex_destroy(&m->mem_lock);
+	pthread_mutex_destroy(&m->pool_lock);
+	free(m);
+}
+
+static struct machine *machine_alloc(struct kvm_host *h)
+{
+	struct machine *m = calloc(1, sizeof *m);
+
+	if (!m)
+		return NULL;
+	m->fd = -1;
+	m->host = h;
+	m->vcpu_hard = h->vcpus;
+	m->vcpu_soft = VCPU_SOFT < m->vcpu_hard ? VCPU_SOFT : m->vcpu_hard;
+	pthread_mutex_init(&m->mem_lock, NULL);
+	pthread_mutex_init(&m->pool_lock, NULL);
+	list_init(&m->vcpus);
+	list_init(&m->waiters);
+	return m;
+}
+
+static int machine_create(struct machine **out, struct why *why)
+{
+	struct kvm_host *h = host_get(why);
+	struct machine *m = h ? machine_alloc(h) : NULL;
+	int err;
+
+	if (!m)
+		return why_set(why, h ? ENOMEM : ENODEV, "out of memory");
+	err = kick_init();
+	if (!err)
+		err = vm_create(m, why);
+	if (!err)
+		err = control_create(m, why);
+	if (!err)
+		err = shim_map(m);
+	if (!err)
+		err = entry_find(m, why);
+	if (err) {
+		machine_destroy(m);
+		return why_set(why, -err, "cannot set up a virtual machine: %s", strerror(-err));
+	}
+	*out = m;
+	return 0;
+}
+
+/* A quarter of what is left of guest-physical addresses to the window, but no more than memory slots allow. */
+static void machine_props(const struct machine *m, struct machine_props *out)
+{
+	unsigned bits = m->host->phys_bits < PHYS_BITS_MAX ? m->host->phys_bits : PHYS_BITS_MAX;
+	uint64_t total = (1UL << bits) - PHYSMEM_GPA;
+	uint64_t slots = m->host->slots > 64 ? m->host->slots - 64UL : 0;
+
+	if (total > slots * GIB)
+		total = slots * GIB;
+	*out = (struct machine_props){
+		.window_max = total / 4 & ~(GIB - 1),
+		.arena_max = (total - total / 4) & ~(GIB - 1),
+		.eager_map_max = 16UL << 20,
+		.fault_map_unit = 2UL << 20,
+		.cow_copy_pages = 16,
+	};
+}
+
+static int machine_attach(struct machine *m, struct physmem *pm, struct why *why)
+{
+	struct machine_props props;
+	uint64_t arena = physmem_arena_size(pm);
+	uint64_t words = physmem_size(pm) / GIB / 64 + 2;
+
+	machine_props(m, &props);
+	if (arena > props.arena_max || physmem_size(pm) - arena > props.window_max)
+		return why_set(why, E2BIG, "this host's KVM can address %lu GiB of guest memory, not %lu",
+			       (unsigned long)((props.arena_max + props.window_max) / GIB),
+			       (unsigned long)(physmem_size(pm) / GIB));
+	m->slots = calloc(words, sizeof *m->slots);
+	if (!m->slots)
+		return why_set(why, ENOMEM, "out of memory");
+	m->pm = pm;
+	return 0;
+}
+
+static size_t fp_size(const struct machine *m, uint64_t *xcr0)
+{
+	if (xcr0)
+		*xcr0 = m->host->xcr0;
+	return m->host->xsave_size;
+}
+
+static uint64_t now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+}
+
+static void probe(struct platform_report *out, bool measure)
+{
+	*out = (struct platform_report){ .usable = true, .text = "works" };
+	(void)measure;
+	(void)now_ns;
+}
+
+const struct platform platform_kvm = {
+	.name = "kvm",
+	.probe = probe,
+	.machine_create = machine_create,
+	.machine_props = machine_props,
+	.machine_attach = machine_attach,
+	.machine_destroy = machine_destroy,
+	.space_create = space_create,
+	.space_destroy = space_destroy,
+	.space_map = space_map,
+	.space_unmap = space_unmap,
+	.space_protect = space_protect,
+	.context_create = context_create,
+	.context_destroy = context_destroy,
+	.run = context_run,
+	.syscall_result = context_syscall_result,
+	.regs_get = context_regs_get,
+	.regs_set = context_regs_set,
+	.fp_size = fp_size,
+	.fp_get = context_fp_get,
+	.fp_set = context_fp_set,
+	.runs = context_runs,
+};

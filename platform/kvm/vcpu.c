@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The pool of vCPUs. A context keeps the vCPU it ran on last, with its state in it, so that a thread that runs alone
+ * pays nothing. Threads blocked in the monitor need none: beyond vcpu_soft, the vCPU of an idle context is taken before
+ * another is made. When all that KVM allows are running, a newcomer waits in line and the one that ran longest is
+ * stopped for it.
+ */
+#include "platform/kvm/kvm.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+#include <x86intrin.h>
+
+#define MSR_TSC    0x10
+#define MSR_STAR   0xc0000081
+#define MSR_LSTAR  0xc0000082
+#define MSR_SFMASK 0xc0000084
+
+/* What `syscall` clears: as Linux has it. */
+#define SFMASK_LINUX 0x257fd5
+
+#define WAIT_NS 2000000 /* how long a vCPU may go on when others wait */
+
+struct waiter {
+	struct list link;
+	pthread_cond_t cond;
+	struct context *context;
+};
+
+/* Guest time is host time: the vDSO computes with it. Kernels before 5.16 cannot set an offset, only a value; close,
+ * but for the time the call takes. */
+static int tsc_set(int fd)
+{
+	uint64_t zero = 0;
+	struct kvm_device_attr attr = { .group = KVM_VCPU_TSC_CTRL,
+					.attr = KVM_VCPU_TSC_OFFSET,
+					.addr = (uintptr_t)&zero };
+	struct {
+		struct kvm_msrs head;
+		struct kvm_msr_entry e;
+	} msrs = { .head.nmsrs = 1, .e = { .index = MSR_TSC } };
+
+	if (ioctl(fd, KVM_SET_DEVICE_ATTR, &attr) == 0)
+		return 0;
+	msrs.e.data = __rdtsc();
+	return ioctl(fd, KVM_SET_MSRS, &msrs) == 1 ? 0 : -EIO;
+}
+
+static void block_init(struct vcpu *v)
+{
+	struct shim_block *b = v->block;
+
+	memset(b, 0, sizeof *b);
+	b->ist[0] = v->tss + sizeof *b;
+	b->iomap = offsetof(struct shim_block, ports);
+	memset(b->ports, 0xff, sizeof b->ports);
+	if (atomic_load(&v->m->host->entry) != ENTRY_SUPERVISOR)
+		b->ports[SHIM_PORT_SYSCALL / 8] &= (uint8_t) ~(1U << SHIM_PORT_SYSCALL % 8);
+}
+
+/* Also called when `entry` has become known. */
+int vcpu_entry_set(struct vcpu *v)
+{
+	bool user = atomic_load(&v->m->host->entry) == ENTRY_USER;
+	struct {
+		struct kvm_msrs head;
+		struct kvm_msr_entry e[3];
+	} msrs = {
+		.head.nmsrs = 3,
+		.e = {
+			{ .index = MSR_STAR, .data = (uint64_t)(USER_CS - 16) << 48 | (uint64_t)SHIM_CS << 32 },
+			{ .index = MSR_LSTAR, .data = SHIM_BASE + (user ? SHIM_USER_SYSCALL : 0) },
+			{ .index = MSR_SFMASK, .data = SFMASK_LINUX },
+		},
+	};
+
+	block_init(v);
+	return ioctl(v->fd, KVM_SET_MSRS, &msrs) == 3 ? 0 : -EIO;
+}
+
+static int vcpu_setup(struct vcpu *v)
+{
+	struct kvm_host *h = v->m->host;
+	struct kvm_xcrs xcrs = { .nr_xcrs = 1, .xcrs[0].value = h->xcr0 };
+
+	if (ioctl(v->fd, KVM_SET_CPUID2, h->cpuid) < 0 || ioctl(v->fd, KVM_SET_XCRS, &xcrs) < 0)
+		return -EIO;
+	return vcpu_entry_set(v) < 0 ? -EIO : tsc_set(v->fd);
+}
+
+static void vcpu_free(struct vcpu *v)
+{
+	if (v->run)
+		munmap(v->run, v->m->host->run_size);
+	if (v->fd >= 0)
+		close(v->fd);
+	free(v);
+}
+
+static int vcpu_create(struct machine *m, struct vcpu **out)
+{
+	struct vcpu *v = calloc(1, sizeof *v);
+	uint64_t gpa = CONTROL_BLOCKS + m->vcpu_count * sizeof(struct shim_block);
+	void *run = MAP_FAILED;
+
+	if (!v)
+		return -ENOMEM;
+	v->m = m;
+	v->block = control_ptr(m, gpa);
+	v->tss = SHIM_BASE + gpa;
+	list_init(&v->link);
+	v->fd = ioctl(m->fd, KVM_CREATE_VCPU, m->vcpu_count);
+	if (v->fd >= 0) {
+		m->vcpu_count++; /* an id is gone for good, also when what comes fails */
+		run = mmap(NULL, m->host->run_size, PROT_READ | PROT_WRITE, MAP_SHARED, v->fd, 0);
+	}
+	if (run == MAP_FAILED) {
+		vcpu_free(v);
+		return -ENOMEM;
+	}
+	v->run = run;
+	v->run->kvm_valid_regs = KVM_SYNC_X86_REGS;
+	if (vcpu_setup(v) < 0) {
+		vcpu_free(v);
+		return -EIO;
+	}
+	*out = v;
+	return 0;
+}
+
+/* Called with pool_lock held, or before the machine is shared. */
+int vcpu_add(struct machine *m, struct vcpu **out)
+{
+	int err = vcpu_create(m, out);
+
+	if (!err)
+		list_add_tail(&m->vcpus, &(*out)->link);
+	return err;
+}
+
+void vcpus_destroy(struct machine *m)
+{
+	struct vcpu *v, *tmp;
+
+	list_for_each_safe (v, tmp, &m->vcpus, link)
+		vcpu_free(v);
+	list_init(&m->vcpus);
+}
+
+/* Saves what only the vCPU knows. Afterwards the context can do without it. */
+static int state_save(struct context *c)
+{
+	void *fp = c->fp ? c->fp : malloc(XSAVE_BUFFER);
+
+	if (!fp)
+		return -ENOMEM;
+	c->fp = fp;
+	return segments_fetch(c) < 0 ? -EIO : fp_fetch(c, fp);
+}
+
+/* Called with pool_lock held, and the hold on `c` if it is not NULL. */
+static void owner_set(struct vcpu *v, struct context *c)
+{
+	if (v->owner)
+		v->owner->vcpu = NULL;
+	v->owner = c;
+	v->root = 0;
+	atomic_store(&v->preempt, false);
+	if (c)
+		c->vcpu = v;
+	list_del(&v->link);
+	list_add_tail(&v->m->vcpus, &v->link);
+}
+
+/* Called with pool_lock held. */
+static struct vcpu *vcpu_find_free(struct machine *m)
+{
+	struct vcpu *v;
+
+	list_for_each (v, &m->vcpus, link)
+		if (!v->owner)
+			return v;
+	return NULL;
+}
+
+/* Called with pool_lock held. Takes the vCPU of a context whose thread is elsewhere. */
+static struct vcpu *vcpu_steal(struct machine *m)
+{
+	struct vcpu *v;
+
+	list_for_each (v, &m->vcpus, link) {
+		uint32_t none = HOLD_NONE;
+		struct context *o = v->owner;
+		if (!atomic_compare_exchange_strong(&o->hold, &none, HOLD_TAKER))
+			continue;
+		if (state_save(o) == 0) {
+			owner_set(v, NULL);
+			atomic_store(&o->hold, HOLD_NONE);
+			return v;
+		}
+		atomic_store(&o->hold, HOLD_NONE);
+	}
+	return NULL;
+}
+
+/* Called with pool_lock held. */
+static struct vcpu *vcpu_get(struct machine *m)
+{
+	struct vcpu *v = vcpu_find_free(m);
+
+	if (!v && m->vcpu_count < m->vcpu_soft && vcpu_add(m, &v) < 0)
+		v = NULL;
+	if (!v)
+		v = vcpu_steal(m);
+	if (!v && m->vcpu_count < m->vcpu_hard && vcpu_add(m, &v) < 0)
+		v = NULL;
+	return v;
+}
+
+/* Called with pool_lock held. Stops the running vCPU that was bound first and is not yet told. The owner waits for our
+ * lock before it goes away when it finds `preempt` set. */
+static void vcpu_preempt(struct machine *m)
+{
+	struct vcpu *v;
+
+	list_for_each (v, &m->vcpus, link) {
+		struct kick *k;
+		if (!v->owner || atomic_exchange(&v->preempt, true))
+			continue;
+		v->run->immediate_exit = 1;
+		k = atomic_load(&v->owner->kick);
+		if (k)
+			kick_nudge(k);
+		return;
+	}
+}
+
+/* Called with pool_lock held: waits for one turn's time. */
+static void waiter_sleep(struct machine *m, struct waiter *w)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	ts.tv_nsec += WAIT_NS;
+	if (ts.tv_nsec >= 1000000000) {
+		ts.tv_nsec -= 1000000000;
+		ts.tv_sec++;
+	}
+	pthread_cond_timedwait(&w->cond, &m->pool_lock, &ts);
+}
+
+/* Called with pool_lock held. A kick is noticed at the end of a turn: only machines with hundreds of busy threads ever
+ * get here. */
+static void vcpu_wait(struct context *c, struct kick *k)
+{
+	struct machine *m = c->m;
+	struct waiter w = { .context = c };
+	pthread_condattr_t attr;
+
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&w.cond, &attr);
+	pthread_condattr_destroy(&attr);
+	list_add_tail(&m->waiters, &w.link);
+	atomic_fetch_add(&m->queued, 1);
+	while (!c->vcpu && !atomic_load(&k->pending)) {
+		vcpu_preempt(m);
+		waiter_sleep(m, &w);
+	}
+	if (!c->vcpu) {
+		list_del(&w.link);
+		atomic_fetch_sub(&m->queued, 1);
+	}
+	pthread_cond_destroy(&w.cond);
+}
+
+/* Called with pool_lock held: `v` has no owner. */
+static void vcpu_hand_over(struct machine *m, struct vcpu *v)
+{
+	struct waiter *w;
+
+	if (list_empty(&m->waiters))
+		return;
+	w = list_first(&m->waiters, struct waiter, link);
+	list_del(&w->link);
+	atomic_fetch_sub(&m->queued, 1);
+	owner_set(v, w->context);
+	pthread_cond_signal(&w->cond);
+}
+
+static int state_restore(struct context *c)
+{
+	char fresh[XSAVE_BUFFER];
+
+	c->segs_dirty = true;
+	if (c->fp)
+		return fp_load(c, c->fp);
+	if (!c->vcpu->used)
+		return 0;
+	fp_init(fresh);
+	return fp_load(c, fresh);
+}
+
+int vcpu_bind(struct context *c, struct kick *k)
+{
+	struct machine *m = c->m;
+	struct vcpu *v;
+
+	pthread_mutex_lock(&m->pool_lock);
+	v = list_empty(&m->waiters) ? vcpu_get(m) : NULL;
+	if (v)
+		owner_set(v, c);
+	else
+		vcpu_wait(c, k);
+	pthread_mutex_unlock(&m->pool_lock);
+	return c->vcpu ? state_restore(c) : -EINTR;
+}
+
+static void vcpu_release(struct context *c)
+{
+	struct machine *m = c->m;
+	struct vcpu *v = c->vcpu;
+
+	pthread_mutex_lock(&m->pool_lock);
+	owner_set(v, NULL);
+	if (v->dead)
+		list_del(&v->link);
+	else
+		vcpu_hand_over(m, v);
+	pthread_mutex_unlock(&m->pool_lock);
+	if (v->dead)
+		vcpu_free(v);
+}
+
+int vcpu_unbind(struct context *c)
+{
+	int err = c->vcpu->dead ? 0 : state_save(c);
+
+	if (!err)
+		vcpu_release(c);
+	return err;
+}
+
+void vcpu_forget(struct context *c)
+{
+	if (c->vcpu)
+		vcpu_release(c);
+}

@@ -1,0 +1,15 @@
+# SPDX-License-Identifier: Apache-2.0
+# The conformance suite of the platforms: make check-platform
+
+PLATFORM_TESTS := state
+PLATFORM_BINS  := $(PLATFORM_TESTS:%=$(BUILD)/tests/platform/%)
+PLATFORM_COMMON := $(BUILD)/tests/platform/world.c.o $(BUILD)/tests/platform/guest.S.o
+
+$(PLATFORM_BINS): $(BUILD)/tests/platform/%: $(BUILD)/tests/platform/%.c.o $(PLATFORM_COMMON) $(BUILD)/libhl.a
+	$(CC) $(LDFLAGS_HL) -o $@ $^ $(LDLIBS)
+
+.PHONY: check-platform
+check-platform: $(PLATFORM_BINS)
+	@set -e; for t in $(PLATFORM_BINS); do timeout 600 $$t; done
+
+-include $(PLATFORM_COMMON:.o=.d) $(PLATFORM_BINS:=.c.d)

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/platform/world.h"
+
+#include <signal.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define GIB        (1UL << 30)
+#define TIME_LIMIT 60
+
+static const struct platform *platform = &platform_kvm;
+
+void world_start(struct world *w)
+{
+	struct why why = { "" };
+
+	memset(w, 0, sizeof *w);
+	w->p = platform;
+	if (w->p->machine_create(&w->m, &why) < 0 || physmem_create(4 * GIB, 4 * GIB, &w->pm, &why) < 0 ||
+	    w->p->machine_attach(w->m, w->pm, &why) < 0) {
+		printf("%s\n", why.text);
+		exit(1);
+	}
+	w->s = world_space(w);
+}
+
+void world_end(struct world *w)
+{
+	w->p->space_destroy(w->s);
+	w->p->machine_destroy(w->m);
+	physmem_destroy(w->pm);
+}
+
+uint64_t world_pages(struct world *w, unsigned pages)
+{
+	uint64_t off = w->next;
+
+	w->next += pages * PAGE_SIZE;
+	return off;
+}
+
+void *world_ptr(struct world *w, uint64_t off)
+{
+	return memfile_ptr(physmem_arena(w->pm), off, PAGE_SIZE);
+}
+
+void world_map(struct world *w, struct space *s, uint64_t addr, unsigned pages, unsigned prot, uint64_t off)
+{
+	CHECK_EQ(w->p->space_map(s, GVA(addr), pages * PAGE_SIZE, prot, physmem_arena(w->pm), off), 0);
+}
+
+struct space *world_space(struct world *w)
+{
+	struct space *s;
+	size_t size = (size_t)(guest_code_end - guest_code);
+	unsigned pages = (unsigned)(size / PAGE_SIZE);
+	uint64_t code = world_pages(w, pages);
+
+	CHECK_EQ(w->p->space_create(w->m, &s), 0);
+	memcpy(world_ptr(w, code), guest_code, size);
+	world_map(w, s, AT_CODE, pages, RX, code);
+	world_map(w, s, AT_STACK - PAGE_SIZE, 1, RW, world_pages(w, 1));
+	return s;
+}
+
+void thread_start(struct world *w, struct thread *t, const char *entry)
+{
+	struct cpu_regs r;
+
+	memset(t, 0, sizeof *t);
+	t->w = w;
+	t->s = w->s;
+	CHECK_EQ(kick_init(), 0);
+	kick_attach(&t->k);
+	CHECK_EQ(w->p->context_create(w->m, &t->c), 0);
+	CHECK_EQ(w->p->regs_get(t->c, &r), 0);
+	r.rip = AT_CODE + (uint64_t)(entry - guest_code);
+	r.rsp = AT_STACK;
+	CHECK_EQ(w->p->regs_set(t->c, &r), 0);
+}
+
+void thread_end(struct thread *t)
+{
+	t->w->p->context_destroy(t->c);
+	kick_detach(&t->k);
+}
+
+void thread_run(struct thread *t, enum event_kind kind)
+{
+	CHECK_EQ(t->w->p->run(t->c, t->s, &t->k, &t->ev), 0);
+	if (t->ev.kind == EVENT_DEAD)
+		printf("dead: %s\n", t->ev.dead);
+	if (t->ev.kind == EVENT_FAULT && kind != EVENT_FAULT)
+		printf("fault at %#lx, access %u\n", (unsigned long)t->ev.fault.addr, t->ev.fault.access);
+	if (t->ev.kind == EVENT_EXCEPTION && kind != EVENT_EXCEPTION)
+		printf("exception %u\n", t->ev.exception.vector);
+	CHECK_EQ(t->ev.kind, kind);
+}
+
+/* Each test is a process of its own, so that a crash or a hang is one failure. */
+static bool test_passes(const struct test *t)
+{
+	int status;
+	pid_t pid;
+
+	fflush(stdout);
+	pid = fork();
+	if (pid == 0) {
+		alarm(TIME_LIMIT);
+		t->run();
+		fflush(stdout);
+		_exit(0);
+	}
+	if (pid < 0 || waitpid(pid, &status, 0) != pid)
+		return false;
+	if (WIFSIGNALED(status))
+		printf("%s: signal %d\n", t->name, WTERMSIG(status));
+	return status == 0;
+}
+
+/* Arguments: names of tests to run; none: all. */
+static bool test_wanted(const struct test *t, char **argv)
+{
+	if (!argv[1])
+		return true;
+	for (argv++; *argv; argv++)
+		if (strcmp(*argv, t->name) == 0)
+			return true;
+	return false;
+}
+
+int main(int argc, char **argv)
+{
+	struct platform_report report;
+	unsigned failed = 0;
+
+	platform->probe(&report, false);
+	if (!report.usable) {
+		printf("%s: %s\n", getenv("HL_REQUIRE_KVM") ? "not ok - platform" : "skip - platform", report.text);
+		return getenv("HL_REQUIRE_KVM") ? 1 : 0;
+	}
+	for (const struct test *t = tests; t->name; t++) {
+		bool ok;
+		if (!test_wanted(t, argv))
+			continue;
+		ok = test_passes(t);
+		printf("%s - %s %s\n", ok ? "ok" : "not ok", platform->name, t->name);
+		failed += !ok;
+	}
+	return failed > 0;
+}
