@@ -49,7 +49,6 @@ int process_new(struct sandbox *sb, struct process *parent, struct process **out
 	list_init(&p->session_node);
 	sigpending_init(&p->pending);
 	waitqueue_init(&p->child_event);
-	waitqueue_init(&p->stop_wait);
 	list_add_tail(&sb->processes, &p->all_node);
 	if (parent)
 		inherit(p, parent);
@@ -69,7 +68,6 @@ void process_put(struct process *p)
 		return;
 	sigpending_flush(&p->pending, ~0UL);
 	waitqueue_destroy(&p->child_event);
-	waitqueue_destroy(&p->stop_wait);
 	pid_put(p->pid);
 	pid_put(p->pgrp);
 	pid_put(p->session);

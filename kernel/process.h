@@ -47,13 +47,13 @@ struct process {
 	struct sigpending pending;    /* for the whole process */
 	struct waitqueue child_event; /* wait4 of this process sleeps here */
 
-	/* group stop */
-	bool stopped, continued; /* state to report */
-	bool stop_taken;         /* the stop was reported by a wait already */
-	int stop_sig;
+	/* group stop (kernel/sigdeliver.c) */
 	bool stop_requested; /* tasks park themselves until SIGCONT or SIGKILL */
-	int nr_stopped;
-	struct waitqueue stop_wait;
+	int nr_stopped;      /* parked tasks */
+	bool stopped;        /* all are: from then until SIGCONT */
+	int stop_sig;        /* which stopped it */
+	bool stop_taken;     /* wait(2) has reported the stop already */
+	bool continued;      /* wait(2) has to report a SIGCONT */
 
 	/* exit */
 	bool group_exiting;

@@ -26,6 +26,7 @@ struct task;
 struct tracer;
 struct tty;
 struct futex_table;
+struct siguser;
 struct vdso_clock;
 
 struct sandbox {
@@ -45,6 +46,7 @@ struct sandbox {
 
 	pthread_mutex_t lock; /* the process tree, signals, job control: see kernel/process.h */
 	struct pid_table *pids;
+	struct siguser *sigusers; /* kernel/sigqueue.c */
 	struct list processes;
 	struct process *init; /* pid 1: no task; adopts and reaps orphans */
 	struct process *main; /* the program; its end is the sandbox's */

@@ -17,6 +17,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "host/wait.h"
 #include "util/gva.h"
 #include "util/list.h"
 
@@ -40,6 +41,7 @@ struct ksigaction {
 struct sighand {
 	_Atomic uint32_t refs;
 	struct ksigaction action[NSIGNALS]; /* [sig - 1] */
+	struct waitqueue arrived;           /* signalfds poll it: some signal was queued for a sharer */
 };
 
 struct sigpending {
@@ -48,8 +50,13 @@ struct sigpending {
 };
 
 struct sigaltstack_state {
-	uint64_t sp, size;
-	int flags; /* SS_DISABLE, SS_AUTODISARM */
+	uint64_t sp, size; /* size 0: none */
+	int flags;         /* as the guest gave them: SS_ONSTACK or 0, SS_DISABLE; SS_AUTODISARM */
+};
+
+/* What the CPU said of an exception: trap number, error code, faulting address. */
+struct fault_info {
+	uint64_t trapno, error, cr2;
 };
 
 /* The siginfo_t the guest will see; its layout is the host's, both being x86_64 Linux. */
@@ -63,6 +70,12 @@ int signal_send_pgrp(struct pid *pgrp, int sig, const siginfo_t *si); /* -ESRCH:
  * held. */
 void signal_force(struct task *t, int sig, const siginfo_t *si);
 void signal_force_fault(struct task *t, int sig, int code, uint64_t addr, unsigned trapno, uint64_t error);
+/* The same with the action set to default first: the process ends. */
+void signal_force_default(struct task *t, int sig);
+/* Queues a timer's entry (kernel/sigqueue.h) for `only`, or for the process when NULL. -EEXIST: it is still queued.
+ * -ESRCH: nobody to send it to, or ignored. Lock held. */
+struct sigqueue;
+int signal_send_entry(struct process *p, struct task *only, struct sigqueue *q);
 /* Recomputes task->sleeper.interrupted. Lock held. */
 void signal_recalc(struct task *t);
 /* Owner, no lock: sets the mask (unblockable bits dropped), wakes others for signals this unblocked or left to them. */
@@ -88,5 +101,20 @@ void signal_exec(struct task *t);
  * only waited for it. Lock held. */
 void signal_task_left(struct task *t);
 bool signal_is_fatal_pending(struct task *t); /* SIGKILL on its way: nothing else matters */
+
+/* May `t` send `sig` (0: only ask) to `p` (kill(2))? 0 or -EPERM. Lock held. */
+int signal_may_send(struct task *t, struct process *p, int sig);
+/* rt_sigaction(2): `act` NULL asks only; `old` may be NULL. */
+int signal_set_action(struct task *t, int sig, const struct ksigaction *act, struct ksigaction *old);
+/* rt_sigtimedwait(2): the number, -EAGAIN at the CLOCK_MONOTONIC deadline (ns, 0: do not wait), -EINTR. */
+int signal_wait(struct task *t, ksigset_t set, uint64_t deadline, siginfo_t *si);
+/* sigaltstack(2) with the stack pointer at `sp`; `ss` NULL asks only. */
+int signal_set_altstack(struct task *t, const struct sigaltstack_state *ss, uint64_t sp);
+/* What sigaltstack(2) reports in ss_flags. */
+int signal_altstack_flags(const struct task *t, uint64_t sp);
+/* rt_sigreturn(2): takes the frame off the guest's stack; a bad one forces SIGSEGV. */
+void signal_return(struct task *t);
+/* If every task of a process that stops has parked itself now: tells the parent. Lock held. */
+void signal_stop_completed(struct process *p);
 
 #endif

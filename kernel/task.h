@@ -50,10 +50,11 @@ struct task {
 
 	/* sandbox->lock */
 	ksigset_t blocked;
+	ksigset_t real_blocked; /* rt_sigtimedwait: what `blocked` goes back to; such signals are not ignored */
 	struct sigpending pending;
 	char comm[TASK_COMM_LEN];
 	bool group_exiting; /* told to die by exit_group, execve of a sibling, or SIGKILL */
-	bool stop_reported;
+	bool parked;        /* by a group stop */
 	int pdeathsig;
 
 	/* owner only */
@@ -63,6 +64,7 @@ struct task {
 	bool restore_mask;  /* saved_mask holds the mask to return to */
 	ksigset_t saved_mask;
 	struct sigaltstack_state altstack;
+	struct fault_info fault; /* of the last CPU exception: signal frames show it */
 	struct restart restart;
 	uint64_t clear_child_tid; /* guest address; 0: none */
 	uint64_t set_child_tid;

@@ -9,5 +9,7 @@ struct process;
 void timers_exec(struct process *p);
 /* The process ends: all its timers go. No lock held. */
 void timers_exit(struct process *p);
+/* A SIGALRM of the process was dequeued: a periodic ITIMER_REAL goes on only then. sandbox->lock held. */
+void itimer_signal_taken(struct process *p);
 
 #endif

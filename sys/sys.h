@@ -52,6 +52,8 @@ int get_iovec(struct task *t, uint64_t addr, uint64_t n, struct iovec *fast, str
 int get_timespec(struct task *t, uint64_t addr, struct timespec *ts);
 /* A sigset argument of system calls that also pass its size: -EINVAL unless size == 8, -EFAULT. */
 int get_sigset(struct task *t, uint64_t addr, uint64_t size, ksigset_t *out);
+/* A siginfo argument for signal `sig` (sys/signal.c): -EFAULT, -E2BIG. */
+int get_siginfo(struct task *t, uint64_t addr, int sig, siginfo_t *si);
 /* Deadline (CLOCK_MONOTONIC ns) of a relative time; saturates to DEADLINE_NONE. */
 uint64_t deadline_after(const struct timespec *rel);
 

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "arch/x86_64/sigframe.h"
+
+#include <string.h>
+
+_Static_assert(sizeof(struct sigframe_context) == 256, "struct sigcontext");
+_Static_assert(offsetof(struct sigframe_context, fpstate) == 184, "struct sigcontext");
+_Static_assert(offsetof(struct sigframe, uc_mcontext) == 48, "struct ucontext");
+_Static_assert(offsetof(struct sigframe, info) == 312 && sizeof(struct sigframe) == 440, "struct rt_sigframe");
+
+enum { UC_FP_XSTATE = 1, UC_SIGCONTEXT_SS = 2, UC_STRICT_RESTORE_SS = 4 };
+
+/* CF PF AF ZF SF TF DF OF RF AC: what sigreturn may set. */
+#define RFLAGS_SIGRETURN 0x50dd5UL
+#define RFLAGS_TF        0x100UL
+#define RFLAGS_DF        0x400UL
+#define RFLAGS_RF        0x10000UL
+
+#define XSTATE_FP    1UL
+#define XSTATE_SSE   2UL
+#define XSTATE_PKRU  (1UL << 9)
+#define XSAVE_HEADER 64 /* bytes behind the legacy part; its first word is XSTATE_BV */
+#define FP_MAGIC1    0x46505853U
+
+#define PKRU_INIT  0x55555554U /* Linux's init_pkru: key 0 alone is open */
+#define FCW_INIT   0x37f
+#define MXCSR_INIT 0x1f80U
+
+/* Linux's words in the last 48 bytes of the legacy part (struct _fpx_sw_bytes). */
+struct sw_bytes {
+	uint32_t magic1, extended_size;
+	uint64_t xfeatures;
+	uint32_t xstate_size, padding[7];
+};
+#define SW_OFFSET 464
+_Static_assert(sizeof(struct sw_bytes) == 48, "struct _fpx_sw_bytes");
+
+struct sigframe_place sigframe_place(uint64_t top, size_t fp_size)
+{
+	struct sigframe_place p;
+
+	p.fp = (top - (fp_size + SIGFRAME_FP_TAIL)) & ~63UL;
+	p.sp = ((p.fp - sizeof(struct sigframe)) & ~15UL) - 8;
+	p.size = p.fp + fp_size + SIGFRAME_FP_TAIL - p.sp;
+	return p;
+}
+
+void sigframe_save(struct sigframe *f, const struct cpu_regs *r, uint64_t fp)
+{
+	f->uc_flags = UC_FP_XSTATE | UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS;
+	f->uc_mcontext = (struct sigframe_context){
+		.r8 = r->r8,
+		.r9 = r->r9,
+		.r10 = r->r10,
+		.r11 = r->r11,
+		.r12 = r->r12,
+		.r13 = r->r13,
+		.r14 = r->r14,
+		.r15 = r->r15,
+		.rdi = r->rdi,
+		.rsi = r->rsi,
+		.rbp = r->rbp,
+		.rbx = r->rbx,
+		.rdx = r->rdx,
+		.rax = r->rax,
+		.rcx = r->rcx,
+		.rsp = r->rsp,
+		.rip = r->rip,
+		.rflags = r->rflags,
+		.cs = USER_CS,
+		.ss = USER_SS,
+		.fpstate = fp,
+	};
+}
+
+void sigframe_enter(struct cpu_regs *r, uint64_t sp, int sig, uint64_t handler)
+{
+	r->rdi = (uint64_t)sig;
+	r->rsi = sp + offsetof(struct sigframe, info);
+	r->rdx = sp + offsetof(struct sigframe, uc_flags);
+	r->rax = 0;
+	r->rsp = sp;
+	r->rip = handler;
+	r->rflags &= ~(RFLAGS_TF | RFLAGS_DF | RFLAGS_RF);
+}
+
+/* Privilege bits are forced, as Linux does; a 32-bit code segment is not offered. */
+static bool selectors_ok(const struct sigframe *f)
+{
+	bool strict = f->uc_flags & UC_STRICT_RESTORE_SS;
+
+	return (f->uc_mcontext.cs | 3) == USER_CS && (!strict || (f->uc_mcontext.ss | 3) == USER_SS);
+}
+
+bool sigframe_restore(const struct sigframe *f, struct cpu_regs *r)
+{
+	const struct sigframe_context *c = &f->uc_mcontext;
+
+	if (!selectors_ok(f))
+		return false;
+	r->r8 = c->r8;
+	r->r9 = c->r9;
+	r->r10 = c->r10;
+	r->r11 = c->r11;
+	r->r12 = c->r12;
+	r->r13 = c->r13;
+	r->r14 = c->r14;
+	r->r15 = c->r15;
+	r->rdi = c->rdi;
+	r->rsi = c->rsi;
+	r->rbp = c->rbp;
+	r->rbx = c->rbx;
+	r->rdx = c->rdx;
+	r->rax = c->rax;
+	r->rcx = c->rcx;
+	r->rsp = c->rsp;
+	r->rip = c->rip;
+	r->rflags = (r->rflags & ~RFLAGS_SIGRETURN) | (c->rflags & RFLAGS_SIGRETURN);
+	return true;
+}
+
+static uint64_t header_get(const void *fp)
+{
+	uint64_t xstate_bv;
+
+	memcpy(&xstate_bv, (const char *)fp + SIGFRAME_FP_HEAD, sizeof xstate_bv);
+	return xstate_bv;
+}
+
+static void header_set(void *fp, uint64_t xstate_bv)
+{
+	memcpy((char *)fp + SIGFRAME_FP_HEAD, &xstate_bv, sizeof xstate_bv);
+}
+
+void sigframe_fp_save(void *fp, size_t fp_size, uint64_t xcr0)
+{
+	const uint32_t magic2 = SIGFRAME_FP_MAGIC2;
+	struct sw_bytes sw = {
+		.magic1 = FP_MAGIC1,
+		.extended_size = (uint32_t)fp_size + SIGFRAME_FP_TAIL,
+		.xfeatures = xcr0,
+		.xstate_size = (uint32_t)fp_size,
+	};
+
+	memcpy((char *)fp + SW_OFFSET, &sw, sizeof sw);
+	memcpy((char *)fp + fp_size, &magic2, sizeof magic2);
+	/* Old programs change the legacy part and know no header: it always counts as valid. */
+	header_set(fp, header_get(fp) | XSTATE_FP | XSTATE_SSE);
+}
+
+size_t sigframe_fp_claim(const void *head, size_t fp_size)
+{
+	struct sw_bytes sw;
+
+	memcpy(&sw, (const char *)head + SW_OFFSET, sizeof sw);
+	if (sw.magic1 != FP_MAGIC1 || sw.xstate_size < SIGFRAME_FP_HEAD + XSAVE_HEADER || sw.xstate_size > fp_size ||
+	    sw.xstate_size > sw.extended_size)
+		return SIGFRAME_FP_HEAD;
+	return sw.xstate_size;
+}
+
+bool sigframe_fp_restore(void *fp, size_t claim, size_t fp_size, uint64_t xcr0)
+{
+	struct sw_bytes sw;
+
+	memcpy(&sw, (char *)fp + SW_OFFSET, sizeof sw);
+	memset((char *)fp + SW_OFFSET, 0, sizeof sw);
+	memset((char *)fp + claim, 0, fp_size - claim);
+	if (claim == SIGFRAME_FP_HEAD) {
+		header_set(fp, XSTATE_FP | XSTATE_SSE);
+		return true;
+	}
+	uint64_t present = header_get(fp);
+	if (present & ~xcr0)
+		return false;
+	header_set(fp, present & sw.xfeatures);
+	return true;
+}
+
+/* Offset of a state component in the standard format (Intel SDM vol. 1, 13.4.3). */
+static size_t component_offset(unsigned i)
+{
+	uint32_t a = 13, b, c = i, d;
+
+	__asm__("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
+	return b;
+}
+
+static void pkru_init(void *fp, size_t fp_size)
+{
+	const uint32_t pkru = PKRU_INIT;
+	size_t off = component_offset(9);
+
+	if (off < SIGFRAME_FP_HEAD + XSAVE_HEADER || off > fp_size - sizeof pkru)
+		return;
+	memcpy((char *)fp + off, &pkru, sizeof pkru);
+	header_set(fp, header_get(fp) | XSTATE_PKRU);
+}
+
+void sigframe_fp_init(void *fp, size_t fp_size, uint64_t xcr0)
+{
+	const uint16_t fcw = FCW_INIT;
+	const uint32_t mxcsr = MXCSR_INIT;
+
+	memset(fp, 0, fp_size);
+	memcpy(fp, &fcw, sizeof fcw);
+	memcpy((char *)fp + 24, &mxcsr, sizeof mxcsr);
+	if (xcr0 & XSTATE_PKRU)
+		pkru_init(fp, fp_size);
+}

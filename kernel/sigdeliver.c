@@ -1,0 +1,466 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Delivery of signals to the running task: which comes next, what it does, the frame on the guest's stack and the way
+ * back; restart of the system call it interrupted; group stops.
+ *
+ *	signal_deliver
+ *	  next_signal           under the lock: parks for a stop, takes a signal, default actions
+ *	  deliver_to_handler    no lock: restart rules, rseq, frame, mask
+ *	  ... until none is left
+ *	  end_without_handler   restart rules, the temporary mask ends
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "arch/x86_64/sigframe.h"
+#include "kernel/process.h"
+#include "kernel/restart.h"
+#include "kernel/rseq.h"
+#include "kernel/sandbox.h"
+#include "kernel/signal.h"
+#include "kernel/sigqueue.h"
+#include "kernel/task.h"
+
+#define HANDLER_DFL ((uint64_t)(uintptr_t)SIG_DFL)
+#define HANDLER_IGN ((uint64_t)(uintptr_t)SIG_IGN)
+#define SA_RESTORER 0x04000000
+#ifndef SS_AUTODISARM
+#define SS_AUTODISARM (1U << 31)
+#endif
+#define MIN_ALTSTACK       2048 /* the kernel's MINSIGSTKSZ */
+#define NR_RESTART_SYSCALL 219
+#define SYSCALL_INSN_LEN   2
+
+/* One visit to signal_deliver. */
+struct delivery {
+	struct task *t;
+	bool in_syscall; /* `result` is a system call's, no handler was entered yet */
+	int64_t result;
+	bool have_regs; /* regs hold the guest's registers, maybe changed */
+	bool fp_fresh;  /* a handler was entered: its FP state is the initial one */
+	struct cpu_regs regs;
+};
+
+/* What to run a handler for. */
+struct taken {
+	int sig;
+	siginfo_t info;
+	struct ksigaction action;
+};
+
+/* ---- group stop: lock held ---- */
+
+void signal_stop_completed(struct process *p)
+{
+	if (!p->stop_requested || p->stopped || p->nr_stopped < p->nr_tasks)
+		return;
+	p->stopped = true;
+	p->stop_taken = false;
+	p->continued = false;
+	process_notify_parent(p, SIGCHLD, CLD_STOPPED, p->stop_sig);
+}
+
+static void park(struct task *t)
+{
+	struct process *p = t->process;
+
+	t->parked = true;
+	t->state = TASK_STOPPED;
+	p->nr_stopped++;
+	signal_stop_completed(p);
+	signal_recalc(t);
+	while (p->stop_requested && !t->group_exiting) {
+		sandbox_unlock(t->sb);
+		sleeper_wait(&t->sleeper, DEADLINE_NONE);
+		sandbox_lock(t->sb);
+	}
+	p->nr_stopped--;
+	t->state = TASK_RUNNING;
+	t->parked = false;
+}
+
+static void request_stop(struct task *t, int sig)
+{
+	struct process *p = t->process;
+	struct task *o;
+
+	/* POSIX: the keyboard does not stop a group that nobody could continue. */
+	if (p->group_exiting || (sig != SIGSTOP && process_group_orphaned(p->pgrp)))
+		return;
+	p->stop_requested = true;
+	p->stop_sig = sig;
+	list_for_each (o, &p->tasks, process_node) {
+		if (o != t)
+			sleeper_interrupt(&o->sleeper);
+	}
+}
+
+/* ---- which signal ---- */
+
+static int take(struct task *t, siginfo_t *si)
+{
+	int sig = sigpending_take_synchronous(&t->pending, ~t->blocked, si);
+
+	return sig ? sig : signal_dequeue(t, ~t->blocked, si);
+}
+
+enum verdict { NOTHING, HANDLER, DIES };
+
+/* Lock held. Stops happen in here. */
+static enum verdict next_signal_locked(struct task *t, struct taken *out)
+{
+	for (;;) {
+		if (t->group_exiting)
+			return DIES;
+		if (t->process->stop_requested) {
+			park(t);
+			continue;
+		}
+		out->sig = take(t, &out->info);
+		if (!out->sig)
+			return NOTHING;
+		struct ksigaction *a = &t->sighand->action[out->sig - 1];
+		ksigset_t bit = SIGBIT(out->sig);
+		if (a->handler == HANDLER_IGN || (a->handler == HANDLER_DFL && bit & SIGSET_IGNORE))
+			continue;
+		if (a->handler == HANDLER_DFL && bit & SIGSET_STOP) {
+			request_stop(t, out->sig);
+			continue;
+		}
+		if (a->handler == HANDLER_DFL)
+			return DIES;
+		out->action = *a;
+		if (a->flags & SA_RESETHAND)
+			a->handler = HANDLER_DFL;
+		return HANDLER;
+	}
+}
+
+static enum verdict next_signal(struct task *t, struct taken *out)
+{
+	sandbox_lock(t->sb);
+	enum verdict v = next_signal_locked(t, out);
+	bool told = t->group_exiting;
+	int code = told ? t->process->exit_code : out->sig;
+	signal_recalc(t);
+	sandbox_unlock(t->sb);
+	if (v == DIES && told)
+		task_exit_self(t, code);
+	else if (v == DIES)
+		process_exit_group(t, code);
+	return v;
+}
+
+/* ---- restart rules ---- */
+
+static void load_regs(struct delivery *d)
+{
+	if (d->have_regs)
+		return;
+	d->t->sb->platform->regs_get(d->t->context, &d->regs);
+	d->have_regs = true;
+}
+
+static void rewind_to(struct delivery *d, uint64_t nr)
+{
+	load_regs(d);
+	d->regs.rip -= SYSCALL_INSN_LEN;
+	d->regs.rax = nr;
+}
+
+/* A handler is about to run: again afterwards, or -EINTR? */
+static void restart_for_handler(struct delivery *d, const struct ksigaction *a)
+{
+	if (!d->in_syscall)
+		return;
+	d->in_syscall = false;
+	bool again = d->result == -ERESTARTNOINTR || (d->result == -ERESTARTSYS && a->flags & SA_RESTART);
+	if (again)
+		rewind_to(d, d->t->event.syscall.nr);
+	else if (d->result <= -ERESTARTSYS && d->result >= -ERESTART_RESTARTBLOCK)
+		d->regs.rax = (uint64_t)-EINTR;
+}
+
+static void restart_without_handler(struct delivery *d)
+{
+	switch (d->in_syscall ? d->result : 0) {
+	case -ERESTARTSYS:
+	case -ERESTARTNOHAND:
+	case -ERESTARTNOINTR: rewind_to(d, d->t->event.syscall.nr); break;
+	case -ERESTART_RESTARTBLOCK: rewind_to(d, NR_RESTART_SYSCALL); break;
+	default: break;
+	}
+}
+
+/* ---- the alternate stack ---- */
+
+static bool inside_altstack(const struct sigaltstack_state *s, uint64_t sp)
+{
+	return sp > s->sp && sp - s->sp <= s->size;
+}
+
+static bool on_altstack(const struct sigaltstack_state *s, uint64_t sp)
+{
+	return !((unsigned)s->flags & SS_AUTODISARM) && inside_altstack(s, sp);
+}
+
+int signal_altstack_flags(const struct task *t, uint64_t sp)
+{
+	int mode = SS_DISABLE;
+
+	if (t->altstack.size)
+		mode = on_altstack(&t->altstack, sp) ? SS_ONSTACK : 0;
+	return mode | (t->altstack.flags & (int)SS_AUTODISARM);
+}
+
+int signal_set_altstack(struct task *t, const struct sigaltstack_state *ss, uint64_t sp)
+{
+	int mode = ss->flags & ~(int)SS_AUTODISARM;
+
+	if (on_altstack(&t->altstack, sp))
+		return -EPERM;
+	if (mode != SS_DISABLE && mode != SS_ONSTACK && mode != 0)
+		return -EINVAL;
+	if (mode != SS_DISABLE && ss->size < MIN_ALTSTACK)
+		return -ENOMEM;
+	t->altstack = *ss;
+	if (mode == SS_DISABLE)
+		t->altstack.sp = t->altstack.size = 0;
+	return 0;
+}
+
+/* ---- pushing a frame ---- */
+
+static int frame_place(struct task *t, const struct ksigaction *a, uint64_t sp, size_t fp_size,
+		       struct sigframe_place *out)
+{
+	const struct sigaltstack_state *alt = &t->altstack;
+	bool nested = on_altstack(alt, sp), entering = false;
+	uint64_t top = sp - SIGFRAME_RED_ZONE;
+
+	if (a->flags & SA_ONSTACK && alt->size && !on_altstack(alt, top)) {
+		top = alt->sp + alt->size;
+		entering = true;
+	}
+	*out = sigframe_place(top, fp_size);
+	/* A frame that would run over the end of the alternate stack is not written at all. */
+	return (nested || entering) && !inside_altstack(alt, out->sp) ? -EFAULT : 0;
+}
+
+static void frame_fill(struct delivery *d, const struct taken *s, struct sigframe *f, uint64_t fp)
+{
+	struct task *t = d->t;
+
+	sigframe_save(f, &d->regs, fp);
+	f->restorer = s->action.restorer;
+	f->uc_stack = (struct sigframe_stack){ t->altstack.sp, t->altstack.flags, 0, t->altstack.size };
+	f->uc_sigmask = t->restore_mask ? t->saved_mask : t->blocked;
+	f->uc_mcontext.oldmask = f->uc_sigmask;
+	f->uc_mcontext.trapno = t->fault.trapno;
+	f->uc_mcontext.err = t->fault.error;
+	f->uc_mcontext.cr2 = t->fault.cr2;
+	f->info = s->info;
+}
+
+/* `image`: a copy of the frame from place.sp on. */
+static int frame_write(struct delivery *d, const struct taken *s, const struct sigframe_place *pl, char *image)
+{
+	struct task *t = d->t;
+	const struct platform *pf = t->sb->platform;
+	uint64_t xcr0;
+	size_t fp_size = pf->fp_size(t->sb->machine, &xcr0);
+	char *fp = image + (pl->fp - pl->sp);
+
+	frame_fill(d, s, (struct sigframe *)(void *)image, pl->fp);
+	if (d->fp_fresh)
+		sigframe_fp_init(fp, fp_size, xcr0);
+	else if (pf->fp_get(t->context, fp, fp_size))
+		return -EFAULT;
+	sigframe_fp_save(fp, fp_size, xcr0);
+	return copy_to_guest(t->mm, GVA(pl->sp), image, pl->size) ? -EFAULT : 0;
+}
+
+static int push_frame(struct delivery *d, const struct taken *s)
+{
+	struct task *t = d->t;
+	struct sigframe_place pl;
+	uint64_t xcr0;
+	size_t fp_size = t->sb->platform->fp_size(t->sb->machine, &xcr0);
+
+	if (!(s->action.flags & SA_RESTORER) || frame_place(t, &s->action, d->regs.rsp, fp_size, &pl))
+		return -EFAULT;
+	char *image = calloc(1, pl.size);
+	int err = image ? frame_write(d, s, &pl, image) : -ENOMEM;
+	free(image);
+	if (err)
+		return err;
+	sigframe_enter(&d->regs, pl.sp, s->sig, s->action.handler);
+	d->fp_fresh = true;
+	return 0;
+}
+
+static void handler_entered(struct task *t, const struct taken *s)
+{
+	ksigset_t mask = t->blocked | s->action.mask;
+
+	t->restore_mask = false;
+	if (!(s->action.flags & SA_NODEFER))
+		mask |= SIGBIT(s->sig);
+	signal_set_mask(t, mask);
+	if ((unsigned)t->altstack.flags & SS_AUTODISARM)
+		t->altstack = (struct sigaltstack_state){ .flags = SS_DISABLE };
+}
+
+static void force_sigsegv(struct task *t, int sig)
+{
+	siginfo_t si;
+
+	siginfo_kernel(&si, SIGSEGV, SI_KERNEL);
+	if (sig == SIGSEGV)
+		signal_force_default(t, SIGSEGV);
+	else
+		signal_force(t, SIGSEGV, &si);
+}
+
+static void deliver_to_handler(struct delivery *d, const struct taken *s)
+{
+	load_regs(d);
+	restart_for_handler(d, &s->action);
+	rseq_signal(d->t, &d->regs);
+	if (push_frame(d, s))
+		force_sigsegv(d->t, s->sig);
+	else
+		handler_entered(d->t, s);
+}
+
+/* ---- the visit ---- */
+
+/* A system call that ended by itself has no more use for its mask; an interrupted one keeps it for the handler. */
+static void end_mask_of_finished_call(struct delivery *d)
+{
+	struct task *t = d->t;
+
+	if (!t->restore_mask || !d->in_syscall || d->result == -EINTR || d->result == -ERESTARTNOHAND)
+		return;
+	t->restore_mask = false;
+	signal_set_mask(t, t->saved_mask);
+}
+
+static void end_without_handler(struct delivery *d)
+{
+	struct task *t = d->t;
+
+	restart_without_handler(d);
+	if (t->restore_mask) {
+		t->restore_mask = false;
+		signal_set_mask(t, t->saved_mask);
+	}
+}
+
+static int load_fresh_fp(struct task *t)
+{
+	const struct platform *pf = t->sb->platform;
+	uint64_t xcr0;
+	size_t size = pf->fp_size(t->sb->machine, &xcr0);
+	void *fp = malloc(size);
+
+	if (!fp)
+		return -ENOMEM;
+	sigframe_fp_init(fp, size, xcr0);
+	int err = pf->fp_set(t->context, fp, size);
+	free(fp);
+	return err;
+}
+
+/* False: the CPU would not take them, as a handler's address that is none. The signal that makes of it is pending. */
+static bool store_regs(struct delivery *d)
+{
+	struct task *t = d->t;
+	siginfo_t si;
+
+	if (!d->have_regs)
+		return true;
+	if (t->sb->platform->regs_set(t->context, &d->regs) == 0 && (!d->fp_fresh || load_fresh_fp(t) == 0))
+		return true;
+	siginfo_kernel(&si, SIGSEGV, SI_KERNEL);
+	signal_force(t, SIGSEGV, &si);
+	return false;
+}
+
+void signal_deliver(struct task *t, bool in_syscall, int64_t result)
+{
+	struct delivery d = { .t = t, .in_syscall = in_syscall, .result = result };
+	struct taken s;
+	enum verdict v;
+
+	kick_take(&t->sleeper.kick);
+	end_mask_of_finished_call(&d);
+	do {
+		while ((v = next_signal(t, &s)) == HANDLER)
+			deliver_to_handler(&d, &s);
+		if (v == DIES)
+			return;
+		if (d.in_syscall || !d.have_regs)
+			end_without_handler(&d);
+	} while (!store_regs(&d));
+}
+
+/* ---- the way back: rt_sigreturn(2) ---- */
+
+static int return_fp(struct task *t, uint64_t addr)
+{
+	const struct platform *pf = t->sb->platform;
+	uint64_t xcr0;
+	size_t size = pf->fp_size(t->sb->machine, &xcr0), claim = SIGFRAME_FP_HEAD;
+	char *fp = calloc(1, size + SIGFRAME_FP_TAIL);
+	uint32_t magic2 = SIGFRAME_FP_MAGIC2;
+	int err = -ENOMEM;
+
+	if (!fp)
+		return err;
+	if (addr == 0) {
+		sigframe_fp_init(fp, size, xcr0);
+		err = pf->fp_set(t->context, fp, size);
+		goto out;
+	}
+	err = -EFAULT;
+	if (addr & 63 || copy_from_guest(t->mm, fp, GVA(addr), SIGFRAME_FP_HEAD))
+		goto out;
+	claim = sigframe_fp_claim(fp, size);
+	if (claim > SIGFRAME_FP_HEAD && copy_from_guest(t->mm, &magic2, GVA(addr + claim), sizeof magic2))
+		goto out;
+	if (magic2 != SIGFRAME_FP_MAGIC2)
+		claim = SIGFRAME_FP_HEAD;
+	if (copy_from_guest(t->mm, fp + SIGFRAME_FP_HEAD, GVA(addr + SIGFRAME_FP_HEAD), claim - SIGFRAME_FP_HEAD))
+		goto out;
+	err = sigframe_fp_restore(fp, claim, size, xcr0) ? pf->fp_set(t->context, fp, size) : -EINVAL;
+out:
+	free(fp);
+	return err;
+}
+
+static int return_frame(struct task *t, struct cpu_regs *regs)
+{
+	struct sigframe f;
+
+	if (copy_from_guest(t->mm, &f, GVA(regs->rsp - sizeof f.restorer), offsetof(struct sigframe, info)))
+		return -EFAULT;
+	signal_set_mask(t, f.uc_sigmask);
+	struct sigaltstack_state alt = { f.uc_stack.sp, f.uc_stack.size, f.uc_stack.flags };
+	(void)signal_set_altstack(t, &alt, regs->rsp); /* as Linux: a bad one is not taken, and that is all */
+	if (!sigframe_restore(&f, regs))
+		return -EINVAL;
+	int err = return_fp(t, f.uc_mcontext.fpstate);
+	return err ? err : t->sb->platform->regs_set(t->context, regs);
+}
+
+void signal_return(struct task *t)
+{
+	struct cpu_regs regs;
+
+	t->restart.fn = NULL;
+	t->regs_replaced = true;
+	if (t->sb->platform->regs_get(t->context, &regs) || return_frame(t, &regs))
+		force_sigsegv(t, 0);
+}

@@ -1,0 +1,484 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Generation of signals, masks and dispositions. Queues: sigqueue.c. Delivery: sigdeliver.c. */
+#include "kernel/signal.h"
+
+#include <errno.h>
+#include <linux/capability.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fs/cred.h"
+#include "kernel/process.h"
+#include "kernel/sandbox.h"
+#include "kernel/sigqueue.h"
+#include "kernel/task.h"
+#include "kernel/timer.h"
+
+#define HANDLER_DFL ((uint64_t)(uintptr_t)SIG_DFL)
+#define HANDLER_IGN ((uint64_t)(uintptr_t)SIG_IGN)
+
+#ifndef SA_EXPOSE_TAGBITS
+#define SA_EXPOSE_TAGBITS 0x800
+#endif
+#define SA_RESTORER 0x04000000
+/* Bits of sa_flags the kernel knows; the others read back as zero (sigaction(2), SA_UNSUPPORTED). */
+#define SA_KNOWN                                                                                                       \
+	((uint64_t)(SA_NOCLDSTOP | SA_NOCLDWAIT | SA_SIGINFO | SA_ONSTACK | SA_RESTART | SA_NODEFER | SA_RESETHAND |   \
+		    SA_EXPOSE_TAGBITS | SA_RESTORER) &                                                                 \
+	 0xffffffff)
+
+void siginfo_kernel(siginfo_t *si, int sig, int code)
+{
+	memset(si, 0, sizeof *si);
+	si->si_signo = sig;
+	si->si_code = code;
+}
+
+/* ---- struct sighand ---- */
+
+struct sighand *sighand_new(void)
+{
+	struct sighand *h = calloc(1, sizeof *h);
+
+	if (!h)
+		return NULL;
+	h->refs = 1;
+	waitqueue_init(&h->arrived);
+	return h;
+}
+
+struct sighand *sighand_copy(struct sighand *h)
+{
+	struct sighand *copy = sighand_new();
+
+	if (copy)
+		memcpy(copy->action, h->action, sizeof copy->action);
+	return copy;
+}
+
+void sighand_put(struct sighand *h)
+{
+	if (--h->refs)
+		return;
+	waitqueue_destroy(&h->arrived);
+	free(h);
+}
+
+/* ---- who looks at what ---- */
+
+/* Does the task have to come to signal_deliver? Lock held. */
+static bool has_work(struct task *t)
+{
+	struct process *p = t->process;
+
+	if (t->group_exiting)
+		return true;
+	if (t->parked)
+		return !p->stop_requested;
+	return p->stop_requested || ((t->pending.set | p->pending.set) & ~t->blocked);
+}
+
+void signal_recalc(struct task *t)
+{
+	atomic_store(&t->sleeper.interrupted, has_work(t));
+}
+
+bool signal_pending(struct task *t)
+{
+	sandbox_lock(t->sb);
+	bool work = has_work(t);
+	sandbox_unlock(t->sb);
+	return work;
+}
+
+bool signal_is_fatal_pending(struct task *t)
+{
+	sandbox_lock(t->sb);
+	bool fatal = t->group_exiting;
+	sandbox_unlock(t->sb);
+	return fatal;
+}
+
+/* The thread that stands for the process where any would do: the leader while it lives. NULL: none left. */
+static struct task *first_task(struct process *p)
+{
+	if (p->leader)
+		return p->leader;
+	return list_empty(&p->tasks) ? NULL : list_first(&p->tasks, struct task, process_node);
+}
+
+/* ---- which thread takes it ---- */
+
+static bool can_take(struct task *t, int sig)
+{
+	return !t->group_exiting && !t->parked && !(t->blocked & SIGBIT(sig));
+}
+
+/* The leader if it can, else a thread that is not busy with another signal, else any: as Linux's complete_signal. */
+static struct task *choose_task(struct process *p, int sig)
+{
+	struct task *t, *busy = NULL;
+
+	if (p->leader && can_take(p->leader, sig) && !p->leader->sleeper.interrupted)
+		return p->leader;
+	list_for_each (t, &p->tasks, process_node) {
+		if (!can_take(t, sig))
+			continue;
+		if (!t->sleeper.interrupted)
+			return t;
+		busy = t;
+	}
+	return busy;
+}
+
+static bool is_default_fatal(const struct sighand *h, int sig)
+{
+	return h->action[sig - 1].handler == HANDLER_DFL && !(SIGBIT(sig) & (SIGSET_IGNORE | SIGSET_STOP));
+}
+
+/* The signal is queued: somebody must come and take it. A deadly one ends the process right here. */
+static void wake_for(struct process *p, struct task *only, int sig)
+{
+	if (sig == SIGKILL) {
+		process_kill_locked(p, sig);
+		return;
+	}
+	struct task *t = only;
+	if (only ? !can_take(only, sig) : !(t = choose_task(p, sig)))
+		return;
+	if (is_default_fatal(t->sighand, sig) && !(SIGBIT(sig) & SIGSET_CORE) && !(t->real_blocked & SIGBIT(sig)))
+		process_kill_locked(p, sig);
+	else
+		sleeper_interrupt(&t->sleeper);
+}
+
+/* Process-wide signals of `set` are not for `t` any more: others must look. */
+static void retarget(struct task *t, ksigset_t set)
+{
+	struct process *p = t->process;
+	struct task *o;
+
+	set &= p->pending.set;
+	list_for_each (o, &p->tasks, process_node) {
+		if (!set)
+			return;
+		if (o == t || o->group_exiting || o->parked || !(set & ~o->blocked))
+			continue;
+		set &= o->blocked;
+		sleeper_interrupt(&o->sleeper);
+	}
+}
+
+/* ---- generation ---- */
+
+/* SIGCONT: stop signals that wait are forgotten, parked tasks go on, and the parent hears of it. */
+static void continue_process(struct process *p)
+{
+	struct task *t;
+
+	sigpending_flush(&p->pending, SIGSET_STOP);
+	list_for_each (t, &p->tasks, process_node)
+		sigpending_flush(&t->pending, SIGSET_STOP);
+	if (!p->stop_requested)
+		return;
+	bool was_stopped = p->stopped;
+	int sig = p->stop_sig;
+	p->stop_requested = false;
+	p->stopped = false;
+	list_for_each (t, &p->tasks, process_node) {
+		signal_recalc(t);
+		sleeper_wake(&t->sleeper);
+	}
+	p->continued = true;
+	/* A stop in the middle counts as finished; like any two SIGCHLDs the two reports merge, and the first stays. */
+	if (was_stopped)
+		process_notify_parent(p, SIGCHLD, CLD_CONTINUED, SIGCONT);
+	else
+		process_notify_parent(p, SIGCHLD, CLD_STOPPED, sig);
+}
+
+static void forget_continue(struct process *p)
+{
+	struct task *t;
+
+	sigpending_flush(&p->pending, SIGBIT(SIGCONT));
+	list_for_each (t, &p->tasks, process_node)
+		sigpending_flush(&t->pending, SIGBIT(SIGCONT));
+}
+
+/* A blocked signal is never ignored: its handler may be another one when it is unblocked. */
+static bool is_ignored(const struct task *t, int sig)
+{
+	uint64_t handler = t->sighand->action[sig - 1].handler;
+
+	if ((t->blocked | t->real_blocked) & SIGBIT(sig))
+		return false;
+	return handler == HANDLER_IGN || (handler == HANDLER_DFL && SIGBIT(sig) & SIGSET_IGNORE);
+}
+
+/* Everything up to the queue. True: there is something to queue. */
+static bool prepare(struct process *p, struct task *t, int sig)
+{
+	if (p->group_exiting)
+		return sig == SIGKILL;
+	if (SIGBIT(sig) & SIGSET_STOP)
+		forget_continue(p);
+	else if (sig == SIGCONT)
+		continue_process(p);
+	return !is_ignored(t, sig);
+}
+
+/* Kernel-made and standard signals get through without an entry when there are too many; RT signals sent by programs
+ * fail (setrlimit(2), RLIMIT_SIGPENDING). */
+static int queue(struct process *p, struct task *t, struct sigpending *to, int sig, const siginfo_t *si)
+{
+	bool override = sig < SIGRT_FIRST && si->si_code >= 0;
+	uint64_t limit = override ? UINT64_MAX : process_rlimit(p, RLIMIT_SIGPENDING);
+	struct sigqueue *q = sig == SIGKILL ? NULL : sigqueue_alloc(p->sb, t->cred->uid, limit);
+
+	if (q) {
+		q->info = *si;
+		q->info.si_signo = sig;
+		list_add_tail(&to->queue, &q->node);
+	} else if (sig >= SIGRT_FIRST && si->si_code != SI_USER) {
+		return -EAGAIN;
+	}
+	return 0;
+}
+
+static void announce(struct process *p, struct task *only, struct task *t, struct sigpending *to, int sig)
+{
+	to->set |= SIGBIT(sig);
+	waitqueue_wake_all(&t->sighand->arrived, 0);
+	wake_for(p, only, sig);
+}
+
+static int send(struct process *p, struct task *only, int sig, const siginfo_t *si)
+{
+	struct task *t = only ? only : first_task(p);
+	struct sigpending *to = only ? &only->pending : &p->pending;
+
+	if (!t || p->zombie || !prepare(p, t, sig))
+		return 0;
+	if (sig < SIGRT_FIRST && to->set & SIGBIT(sig))
+		return 0;
+	int err = queue(p, t, to, sig, si);
+	if (!err)
+		announce(p, only, t, to, sig);
+	return err;
+}
+
+int signal_send_task(struct task *t, int sig, const siginfo_t *si)
+{
+	return send(t->process, t, sig, si);
+}
+
+int signal_send_process(struct process *p, int sig, const siginfo_t *si)
+{
+	return send(p, NULL, sig, si);
+}
+
+int signal_send_pgrp(struct pid *pgrp, int sig, const siginfo_t *si)
+{
+	struct process *p, *next;
+	int ret = -ESRCH;
+
+	list_for_each_safe (p, next, &pgrp->pgrp, pgrp_node) {
+		int err = signal_send_process(p, sig, si);
+		if (ret)
+			ret = err;
+	}
+	return ret;
+}
+
+int signal_send_entry(struct process *p, struct task *only, struct sigqueue *q)
+{
+	struct task *t = only ? only : first_task(p);
+	struct sigpending *to = only ? &only->pending : &p->pending;
+	int sig = q->info.si_signo;
+
+	if (!t || p->zombie || !prepare(p, t, sig))
+		return -ESRCH;
+	if (!list_empty(&q->node))
+		return -EEXIST;
+	list_add_tail(&to->queue, &q->node);
+	announce(p, only, t, to, sig);
+	return 0;
+}
+
+static void force_locked(struct task *t, int sig, const siginfo_t *si, bool to_default)
+{
+	struct ksigaction *a = &t->sighand->action[sig - 1];
+
+	if (t->blocked & SIGBIT(sig) || a->handler == HANDLER_IGN || to_default) {
+		a->handler = HANDLER_DFL;
+		t->blocked &= ~SIGBIT(sig);
+	}
+	send(t->process, t, sig, si);
+	signal_recalc(t);
+}
+
+void signal_force(struct task *t, int sig, const siginfo_t *si)
+{
+	sandbox_lock(t->sb);
+	force_locked(t, sig, si, false);
+	sandbox_unlock(t->sb);
+}
+
+void signal_force_default(struct task *t, int sig)
+{
+	siginfo_t si;
+
+	siginfo_kernel(&si, sig, SI_KERNEL);
+	sandbox_lock(t->sb);
+	force_locked(t, sig, &si, true);
+	sandbox_unlock(t->sb);
+}
+
+#define TRAP_PAGE_FAULT 14
+
+void signal_force_fault(struct task *t, int sig, int code, uint64_t addr, unsigned trapno, uint64_t error)
+{
+	siginfo_t si;
+
+	t->fault.trapno = trapno;
+	t->fault.error = error;
+	if (trapno == TRAP_PAGE_FAULT)
+		t->fault.cr2 = addr;
+	siginfo_kernel(&si, sig, code);
+	si.si_addr = (void *)(uintptr_t)addr;
+	signal_force(t, sig, &si);
+}
+
+/* ---- taking ---- */
+
+int signal_dequeue(struct task *t, ksigset_t set, siginfo_t *si)
+{
+	int sig = sigpending_take(&t->pending, set, si);
+
+	if (sig)
+		return sig;
+	sig = sigpending_take(&t->process->pending, set, si);
+	if (sig == SIGALRM)
+		itimer_signal_taken(t->process);
+	return sig;
+}
+
+int signal_wait(struct task *t, ksigset_t set, uint64_t deadline, siginfo_t *si)
+{
+	int err = -ETIMEDOUT;
+
+	set &= ~SIGSET_UNBLOCKABLE;
+	sandbox_lock(t->sb);
+	int sig = signal_dequeue(t, set, si);
+	if (!sig && deadline) {
+		t->real_blocked = t->blocked;
+		t->blocked &= ~set;
+		signal_recalc(t);
+		sandbox_unlock(t->sb);
+		do
+			err = sleeper_wait(&t->sleeper, deadline);
+		while (err == 0);
+		sandbox_lock(t->sb);
+		retarget(t, t->real_blocked & ~t->blocked);
+		t->blocked = t->real_blocked;
+		t->real_blocked = 0;
+		sig = signal_dequeue(t, set, si);
+	}
+	signal_recalc(t);
+	sandbox_unlock(t->sb);
+	if (sig)
+		return sig;
+	return err == -EINTR ? -EINTR : -EAGAIN;
+}
+
+/* ---- masks and dispositions ---- */
+
+void signal_set_mask(struct task *t, ksigset_t mask)
+{
+	mask &= ~SIGSET_UNBLOCKABLE;
+	if (mask == t->blocked)
+		return;
+	sandbox_lock(t->sb);
+	retarget(t, mask & ~t->blocked);
+	t->blocked = mask;
+	signal_recalc(t);
+	sandbox_unlock(t->sb);
+}
+
+void signal_set_temporary_mask(struct task *t, ksigset_t mask)
+{
+	t->saved_mask = t->blocked;
+	t->restore_mask = true;
+	signal_set_mask(t, mask);
+}
+
+/* POSIX: setting SIG_IGN discards what is pending, blocked or not; the same for a default that ignores. */
+static void flush_ignored(struct task *t, int sig)
+{
+	uint64_t handler = t->sighand->action[sig - 1].handler;
+	struct task *o;
+
+	if (handler != HANDLER_IGN && !(handler == HANDLER_DFL && SIGBIT(sig) & SIGSET_IGNORE))
+		return;
+	sigpending_flush(&t->process->pending, SIGBIT(sig));
+	list_for_each (o, &t->process->tasks, process_node)
+		sigpending_flush(&o->pending, SIGBIT(sig));
+	signal_recalc(t);
+}
+
+int signal_set_action(struct task *t, int sig, const struct ksigaction *act, struct ksigaction *old)
+{
+	if (sig < 1 || sig > NSIGNALS || (act && SIGBIT(sig) & SIGSET_UNBLOCKABLE))
+		return -EINVAL;
+	struct ksigaction *a = &t->sighand->action[sig - 1];
+	sandbox_lock(t->sb);
+	if (old)
+		*old = *a;
+	if (act) {
+		*a = *act;
+		a->flags &= SA_KNOWN;
+		a->mask &= ~SIGSET_UNBLOCKABLE;
+		flush_ignored(t, sig);
+	}
+	sandbox_unlock(t->sb);
+	return 0;
+}
+
+void signal_exec(struct task *t)
+{
+	for (int i = 0; i < NSIGNALS; i++) {
+		struct ksigaction *a = &t->sighand->action[i];
+		uint64_t handler = a->handler == HANDLER_IGN ? HANDLER_IGN : HANDLER_DFL;
+		*a = (struct ksigaction){ .handler = handler };
+	}
+	t->altstack = (struct sigaltstack_state){ 0 };
+}
+
+void signal_task_left(struct task *t)
+{
+	retarget(t, ~t->blocked);
+	signal_stop_completed(t->process);
+}
+
+/* ---- who may ---- */
+
+static const struct cred *cred_of(struct process *p)
+{
+	struct task *t = first_task(p);
+
+	return t ? t->cred : NULL;
+}
+
+int signal_may_send(struct task *t, struct process *p, int sig)
+{
+	const struct cred *c = t->cred, *target = cred_of(p);
+
+	if (p == t->process || !target)
+		return 0;
+	if (c->euid == target->suid || c->euid == target->uid || c->uid == target->suid || c->uid == target->uid)
+		return 0;
+	if (cred_capable(c, CAP_KILL) || (sig == SIGCONT && p->session == t->process->session))
+		return 0;
+	return -EPERM;
+}
