@@ -93,12 +93,27 @@ int sleeper_wait(struct sleeper *s, uint64_t deadline_ns)
 	return sleeper_verdict(s);
 }
 
+void sleeper_pause(struct sleeper *s)
+{
+	kick_wait(&s->kick, DEADLINE_NONE);
+	kick_take(&s->kick);
+}
+
 static struct timespec time_left(uint64_t deadline_ns)
 {
 	uint64_t now = monotonic_ns();
 	uint64_t left = deadline_ns > now ? deadline_ns - now : 0;
 
 	return (struct timespec){ .tv_sec = left / NSEC_PER_SEC, .tv_nsec = left % NSEC_PER_SEC };
+}
+
+/* What a host call for a waiting thread came to: a kick means look again, unless it was an interrupt. */
+static int sleeper_called(struct sleeper *s, long r)
+{
+	if (r != -EINTR)
+		return r == 0 ? -ETIMEDOUT : (int)r;
+	kick_take(&s->kick);
+	return sleeper_verdict(s);
 }
 
 int sleeper_poll(struct sleeper *s, struct pollfd *fds, unsigned n, uint64_t deadline_ns)
@@ -111,12 +126,21 @@ int sleeper_poll(struct sleeper *s, struct pollfd *fds, unsigned n, uint64_t dea
 		left = time_left(deadline_ns);
 		timeout = &left;
 	}
-	long r = host_call_intr(&s->kick, SYS_ppoll, (long)fds, n, (long)timeout, 0, 0, 0);
-	if (r == -EINTR) {
-		kick_take(&s->kick);
+	return sleeper_called(s, host_call_intr(&s->kick, SYS_ppoll, (long)fds, n, (long)timeout, 0, 0, 0));
+}
+
+int sleeper_epoll(struct sleeper *s, int epfd, struct epoll_event *events, int max, uint64_t deadline_ns)
+{
+	struct timespec left, *timeout = NULL;
+
+	if (sleeper_woken(s))
 		return sleeper_verdict(s);
+	if (deadline_ns != DEADLINE_NONE) {
+		left = time_left(deadline_ns);
+		timeout = &left;
 	}
-	return r == 0 ? -ETIMEDOUT : (int)r;
+	return sleeper_called(s,
+			      host_call_intr(&s->kick, SYS_epoll_pwait2, epfd, (long)events, max, (long)timeout, 0, 0));
 }
 
 void sleeper_wake(struct sleeper *s)

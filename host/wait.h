@@ -32,6 +32,7 @@
 
 #define DEADLINE_NONE UINT64_MAX
 
+struct epoll_event;
 struct pollfd;
 
 struct sleeper {
@@ -67,7 +68,7 @@ void waitqueue_wake(struct waitqueue *q, unsigned events, int nr);
 
 /* 0: something woke us, look again. -EINTR: interrupted. -ETIMEDOUT: the CLOCK_MONOTONIC deadline (ns) is over. */
 int sleeper_wait(struct sleeper *s, uint64_t deadline_ns);
-/* Sleeps until the next wake or interrupt, whatever is pending already: for waits that only some interrupts may end. */
+/* As sleeper_wait without a deadline, but an interrupt is a wake like any other: for waits that only some may end. */
 void sleeper_pause(struct sleeper *s);
 /* Makes `s` look again; also ends a host call made with sleeper_call. */
 void sleeper_wake(struct sleeper *s);
@@ -75,6 +76,8 @@ void sleeper_interrupt(struct sleeper *s);
 /* ppoll(2) on host descriptors. >= 0: some are ready (the number), or a mere wake (0): look again. -EINTR: interrupted.
  * -ETIMEDOUT: the deadline is over. Other -errno: ppoll's. */
 int sleeper_poll(struct sleeper *s, struct pollfd *fds, unsigned n, uint64_t deadline_ns);
+/* The same with epoll_pwait2(2): >= 0 is the number of events taken. */
+int sleeper_epoll(struct sleeper *s, int epfd, struct epoll_event *events, int max, uint64_t deadline_ns);
 /* A host system call that may block: result, -errno, or -EINTR when interrupted (only then: mere wakes are retried).
  * It uses up wakes: not between the test and the wait of another condition. */
 long sleeper_call(struct sleeper *s, long nr, long a, long b, long c, long d, long e, long f);
