@@ -22,6 +22,9 @@ $(CONF_PROGS): $(BUILD)/%: %.c $(wildcard tests/lib/*.h tests/conformance/*/*.h)
 	@mkdir -p $(@D)
 	$(CC) $(CONF_CFLAGS) -static -o $@ $< $(CONF_LDFLAGS)
 
+# The loader's family notes its registers before libc does.
+$(CONF)/proc/loader: CONF_LDFLAGS := -Wl,-e,entry_point
+
 .PHONY: check-conformance check-conformance-native check-badargs
 check-conformance: $(BUILD)/hl $(CONF)/runner $(CONF_COMPARED)
 	$(CONF_RUN) --hl $(BUILD)/hl --platform $(PLATFORM) --expected tests/conformance/expected-differences $(CONF_COMPARED)

@@ -75,6 +75,16 @@ __attribute__((format(printf, 1, 2))) static void say(const char *fmt, ...)
 		need_;                                                                                                 \
 	})
 
+/* The same for what returns its error (pthreads). */
+#define MUST(call)                                                                                                     \
+	do {                                                                                                           \
+		int err_ = (call);                                                                                     \
+		if (err_) {                                                                                            \
+			say("%s:%d: %s: %s\n", __func__, __LINE__, #call, strerrorname_np(err_));                      \
+			_exit(99);                                                                                     \
+		}                                                                                                      \
+	} while (0)
+
 static UNUSED void say_result(const char *what, long ret, int err)
 {
 	if (ret == -1)
@@ -287,6 +297,13 @@ static int case_list(void)
 	return 0;
 }
 
+static bool case_is(const struct case_entry *e, const char *arg)
+{
+	size_t n = strlen(e->name);
+
+	return strncmp(e->name, arg, n) == 0 && (!arg[n] || arg[n] == ':');
+}
+
 int main(int argc, char **argv)
 {
 	case_self = argv[0];
@@ -295,12 +312,15 @@ int main(int argc, char **argv)
 	if (argc >= 2 && strcmp(argv[1], "--list") == 0)
 		return case_list();
 	for (const struct case_entry *e = __start_cases; argc >= 2 && e < __stop_cases; e++) {
-		if (strcmp(e->name, argv[1]) == 0) {
+		if (case_is(e, argv[1])) {
 			e->run();
 			return 0;
 		}
 	}
-	say("usage: %s --list | CASE\n", argc ? argv[0] : "PROG");
+	say("no such case, %d arguments:", argc);
+	for (int i = 0; i < argc; i++)
+		say(" \"%.300s\"", argv[i]);
+	say("\n");
 	return 2;
 }
 

@@ -161,7 +161,7 @@ static void seen_by_other_thread(int (*revoke)(void *))
 	pthread_t t;
 
 	p[0] = 1;
-	Z(pthread_create(&t, NULL, reader, p));
+	MUST(pthread_create(&t, NULL, reader, p));
 	while (!go)
 		;
 	V(revoke(p));

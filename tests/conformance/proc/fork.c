@@ -444,7 +444,7 @@ CASE(fork_from_thread)
 {
 	pthread_t t;
 
-	Z(pthread_create(&t, NULL, forker, NULL));
+	MUST(pthread_create(&t, NULL, forker, NULL));
 	Z(pthread_join(t, NULL));
 }
 

@@ -215,7 +215,7 @@ static int session_leader(void *arg)
 		waitpid(stopped, NULL, WUNTRACED);
 		_exit(0);
 	}
-	reap("middle", middle);
+	waitpid(middle, NULL, 0);
 	take(&b[0]);
 	return 0;
 }

@@ -394,7 +394,7 @@ CASE(child_of_another_thread)
 	pthread_t t;
 	pid_t pid = 0;
 
-	Z(pthread_create(&t, NULL, forks_in_thread, &pid));
+	MUST(pthread_create(&t, NULL, forks_in_thread, &pid));
 	Z(pthread_join(t, NULL));
 	reap("waited by the main thread", pid);
 }
@@ -410,7 +410,7 @@ CASE(wnothread)
 	pthread_t t;
 	pid_t pid = exits(2);
 
-	Z(pthread_create(&t, NULL, waits_not_its_own, &pid));
+	MUST(pthread_create(&t, NULL, waits_not_its_own, &pid));
 	Z(pthread_join(t, NULL));
 	reap("its thread", pid);
 }
