@@ -204,19 +204,3 @@ int task_exec(struct task *t, struct file *exe, const char *filename, char *cons
 	commit(t, &parts);
 	return 0;
 }
-
-int exec_open(struct caller *c, const struct path *start, const char *name, unsigned walk_flags, struct file **out)
-{
-	int flags = O_RDONLY | (walk_flags & WALK_NOFOLLOW ? O_NOFOLLOW : 0);
-	int err = vfs_open(c, start, name, flags | O_NONBLOCK, 0, walk_flags, out);
-	if (err)
-		return err;
-	struct inode *inode = file_inode(*out);
-	if (!inode || inode->type != S_IFREG || (*out)->path.mnt->flags & MOUNT_NOEXEC)
-		err = -EACCES;
-	else if (inode->ops->permission)
-		err = inode->ops->permission(inode, c, X_OK);
-	if (err)
-		file_put(*out);
-	return err;
-}

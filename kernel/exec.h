@@ -8,15 +8,11 @@
 
 #include "util/why.h"
 
-struct caller;
 struct file;
 struct mm;
-struct path;
 struct process;
 struct task;
 
-/* Opens a file to be executed: regular, x permission, not on a noexec mount (-EACCES). */
-int exec_open(struct caller *c, const struct path *start, const char *name, unsigned walk_flags, struct file **out);
 /* Copies the resource limits of `p` that bound an address space into `mm`. */
 void exec_limits(struct mm *mm, struct process *p);
 

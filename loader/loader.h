@@ -39,6 +39,9 @@ struct exec_image {
 	bool exec_stack;
 };
 
+/* Opens a file to be executed: regular, x permission, not on a noexec mount (-EACCES). */
+int exec_open(struct caller *c, const struct path *start, const char *name, unsigned walk_flags, struct file **out);
+
 /* 0, or -errno as execve(2) gives it (-ENOENT also for a missing interpreter), with a sentence naming the file and the
  * fault in `why` (may be NULL). */
 int exec_load(const struct exec_request *rq, struct exec_image *out, struct why *why);

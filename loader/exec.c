@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "loader/elf.h"
+#include "loader/loader.h"
+#include "loader/script.h"
+#include "loader/stack.h"
+#include "loader/vdso.h"
+
+/* Where Linux puts position independent programs: two thirds up, and bits of a page number at random. */
+#define PIE_BASE        (GUEST_TASK_SIZE / 3 * 2)
+#define PIE_RANDOM_BITS 28
+#define BRK_RANDOM_BITS 18 /* 1 GiB */
+
+/* What the request becomes while scripts are followed. */
+struct exec {
+	const struct exec_request *rq;
+	struct why *why;
+	struct file *file; /* a reference */
+	char *filename;    /* what the next interpreter will be told to run */
+	char **argv;       /* strings owned */
+	size_t argc;
+	struct elf program, interp;
+	struct file *interp_file;
+	struct mm *mm;
+};
+
+char *exec_file_path(struct file *f)
+{
+	const struct path none = { NULL, NULL };
+	char *buf, *fit;
+
+	if (f->anon_name)
+		return strdup(f->anon_name);
+	buf = f->path.dentry ? malloc(PATH_MAX) : NULL;
+	if (!buf)
+		return NULL;
+	if (path_string(&f->path, &none, buf, PATH_MAX) < 0) {
+		free(buf);
+		return NULL;
+	}
+	fit = strdup(buf);
+	free(buf);
+	return fit;
+}
+
+static int argv_copy(struct exec *x)
+{
+	char *const *v = x->rq->argv;
+	size_t n = 0;
+
+	while (v && v[n])
+		n++;
+	/* Room for what scripts add, and for the one empty string Linux supplies. */
+	x->argv = calloc(n + 2 + 2 * EXEC_MAX_SCRIPT_DEPTH, sizeof *x->argv);
+	if (!x->argv)
+		return -ENOMEM;
+	for (; x->argc < n; x->argc++) {
+		x->argv[x->argc] = strdup(v[x->argc]);
+		if (!x->argv[x->argc])
+			return -ENOMEM;
+	}
+	if (n > 0)
+		return 0;
+	x->argv[0] = strdup("");
+	x->argc = 1;
+	return x->argv[0] ? 0 : -ENOMEM;
+}
+
+/* Takes over `s`. */
+static int argv_push_front(struct exec *x, char *s)
+{
+	if (!s)
+		return -ENOMEM;
+	memmove(x->argv + 1, x->argv, x->argc * sizeof *x->argv);
+	x->argv[0] = s;
+	x->argc++;
+	return 0;
+}
+
+/* argv[0] gives way to: interpreter, its argument, the script (execve(2)). */
+static int argv_for_script(struct exec *x, const struct script *s)
+{
+	int err;
+
+	free(x->argv[0]);
+	x->argc--;
+	memmove(x->argv, x->argv + 1, x->argc * sizeof *x->argv);
+	x->argv[x->argc] = NULL;
+	err = argv_push_front(x, strdup(x->filename));
+	if (!err && s->arg)
+		err = argv_push_front(x, strdup(s->arg));
+	if (!err)
+		err = argv_push_front(x, strdup(s->interp));
+	return err;
+}
+
+static int follow_script(struct exec *x, const char *head, size_t n)
+{
+	struct caller *c = x->rq->caller;
+	struct script s;
+	struct file *f;
+	char *name;
+	int err;
+
+	if (x->rq->fd_path_inaccessible)
+		return why_set(x->why, ENOENT, "%s: a script that its interpreter could not open", x->filename);
+	if (script_parse(&s, head, n) < 0)
+		return why_set(x->why, ENOEXEC, "%s: the script names no interpreter", x->filename);
+	name = strdup(s.interp);
+	if (!name)
+		return -ENOMEM;
+	err = argv_for_script(x, &s);
+	if (!err)
+		err = exec_open(c, NULL, name, 0, &f);
+	if (err) {
+		why_set(x->why, -err, "%s: its interpreter %s: %s", x->filename, name, strerror(-err));
+		free(name);
+		return err;
+	}
+	file_put(x->file);
+	x->file = f;
+	free(x->filename);
+	x->filename = name;
+	return 0;
+}
+
+/* Follows "#!" lines to the file that really runs. */
+static int resolve(struct exec *x)
+{
+	for (int depth = 0;; depth++) {
+		char head[SCRIPT_LINE_MAX];
+		ssize_t n = file_read_kernel(x->file, x->rq->caller, head, sizeof head, 0);
+		int err;
+
+		if (n < 0)
+			return why_set(x->why, (int)-n, "%s: can not be read: %s", x->filename, strerror((int)-n));
+		if (!script_is(head, (size_t)n))
+			return 0;
+		if (depth >= EXEC_MAX_SCRIPT_DEPTH)
+			return why_set(x->why, ELOOP, "%s: too many scripts run scripts", x->rq->filename);
+		err = follow_script(x, head, (size_t)n);
+		if (err)
+			return err;
+	}
+}
+
+static int read_interp(struct exec *x)
+{
+	const char *name = x->program.interp;
+	int err;
+
+	if (!name)
+		return 0;
+	err = exec_open(x->rq->caller, NULL, name, 0, &x->interp_file);
+	if (err)
+		return why_set(x->why, -err, "%s: its ELF interpreter %s: %s", x->filename, name, strerror(-err));
+	return elf_read(&x->interp, x->rq->caller, x->interp_file, name, ELIBBAD, x->why);
+}
+
+static int map_program(struct exec *x, struct elf_place *program, struct elf_place *interp)
+{
+	uint64_t rnd;
+	int err = random_pages(x->rq->no_randomize, PIE_RANDOM_BITS, &rnd);
+
+	if (!err)
+		err = elf_map(&x->program, x->mm, PAGE_DOWN(PIE_BASE) + rnd, VMA_DENYWRITE, program, x->why);
+	if (!err && x->interp_file)
+		err = elf_map(&x->interp, x->mm, 0, 0, interp, x->why);
+	return err;
+}
+
+static int set_brk(struct exec *x, const struct elf_place *p)
+{
+	struct mm *mm = x->mm;
+	uint64_t rnd;
+	int err = random_pages(x->rq->no_randomize, BRK_RANDOM_BITS, &rnd);
+
+	mm->start_code = p->start_code;
+	mm->end_code = p->end_code;
+	mm->start_data = p->start_data;
+	mm->end_data = p->end_data;
+	mm->brk = mm->brk_start = PAGE_UP(p->brk) + rnd;
+	return err;
+}
+
+static int build_mm(struct exec *x, struct exec_image *out)
+{
+	const struct exec_request *rq = x->rq;
+	struct elf_place program, interp = { 0 };
+	int err = stack_layout(x->mm, rq->stack_limit, rq->no_randomize);
+
+	if (!err)
+		err = map_program(x, &program, &interp);
+	if (!err)
+		err = set_brk(x, &program);
+	if (!err && rq->mem->vdso)
+		err = vdso_map(x->mm, 0);
+	if (err)
+		return err;
+	const struct stack_args args = {
+		.filename = rq->filename,
+		.argv = x->argv,
+		.envp = rq->envp,
+		.elf = &x->program,
+		.program = &program,
+		.interp_base = x->interp_file ? interp.bias : 0,
+		.cred = rq->caller->cred,
+		.secure = rq->secure,
+		.no_randomize = rq->no_randomize,
+		.exec_stack = x->program.exec_stack,
+		.stack_limit = rq->stack_limit,
+	};
+	out->entry = x->interp_file ? interp.entry : program.entry;
+	return stack_build(x->mm, &args, &out->sp);
+}
+
+static int load(struct exec *x, struct exec_image *out)
+{
+	int err = argv_copy(x);
+
+	if (!err)
+		err = resolve(x);
+	if (!err && stack_check_args(x->rq->filename, x->argv, x->rq->envp, x->rq->stack_limit) < 0)
+		err = why_set(x->why, E2BIG, "%s: arguments and environment are too long", x->rq->filename);
+	if (!err)
+		err = elf_read(&x->program, x->rq->caller, x->file, x->filename, ENOEXEC, x->why);
+	if (!err)
+		err = read_interp(x);
+	if (!err)
+		err = mm_create(x->rq->mem, &x->mm);
+	if (!err)
+		err = build_mm(x, out);
+	if (err)
+		return why_set(x->why, -err, "%s: %s", x->rq->filename, strerror(-err));
+	return 0;
+}
+
+static void image_fill(struct exec *x, struct exec_image *out)
+{
+	const char *slash = strrchr(x->rq->filename, '/'), *base = slash ? slash + 1 : x->rq->filename;
+
+	out->mm = x->mm;
+	out->exe = x->file;
+	out->exec_stack = x->program.exec_stack;
+	memset(out->comm, 0, sizeof out->comm);
+	strncpy(out->comm, base, sizeof out->comm - 1);
+	x->mm = NULL;
+	x->file = NULL;
+}
+
+static void exec_free(struct exec *x)
+{
+	elf_free(&x->program);
+	elf_free(&x->interp);
+	file_put(x->file);
+	file_put(x->interp_file);
+	mm_put(x->mm);
+	for (size_t i = 0; i < x->argc; i++)
+		free(x->argv[i]);
+	free(x->argv);
+	free(x->filename);
+}
+
+int exec_load(const struct exec_request *rq, struct exec_image *out, struct why *why)
+{
+	struct exec x = { .rq = rq, .why = why, .file = file_get(rq->file), .filename = strdup(rq->filename) };
+	int err;
+
+	*out = (struct exec_image){ 0 };
+	err = x.filename ? load(&x, out) : -ENOMEM;
+	if (!err)
+		image_fill(&x, out);
+	exec_free(&x);
+	return err;
+}
+
+void exec_image_destroy(struct exec_image *img)
+{
+	mm_put(img->mm);
+	file_put(img->exe);
+	img->mm = NULL;
+	img->exe = NULL;
+}
+
+int exec_open(struct caller *c, const struct path *start, const char *name, unsigned walk_flags, struct file **out)
+{
+	int flags = O_RDONLY | O_NONBLOCK | (walk_flags & WALK_NOFOLLOW ? O_NOFOLLOW : 0);
+	struct inode *inode;
+	int err = vfs_open(c, start, name, flags, 0, walk_flags, out);
+
+	if (err)
+		return err;
+	inode = file_inode(*out);
+	if (!inode || inode->type != S_IFREG || ((*out)->path.mnt->flags & MOUNT_NOEXEC))
+		err = -EACCES;
+	else if (inode->ops->permission)
+		err = inode->ops->permission(inode, c, X_OK);
+	if (err)
+		file_put(*out);
+	return err;
+}

@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ *   top     8 zero bytes
+ *           file name (AT_EXECFN)
+ *           environment strings
+ *           argument strings
+ *           "x86_64" (AT_PLATFORM), 16 random bytes (AT_RANDOM)
+ *           auxiliary vector
+ *           envp[], NULL
+ *           argv[], NULL
+ *   sp      argc
+ *
+ * Built in one piece in monitor memory, then copied. The order is Linux's, for programs that look.
+ */
+#include "loader/stack.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+
+#ifndef AT_RSEQ_FEATURE_SIZE
+#define AT_RSEQ_FEATURE_SIZE 27
+#define AT_RSEQ_ALIGN        28
+#endif
+#ifndef AT_MINSIGSTKSZ
+#define AT_MINSIGSTKSZ 51
+#endif
+
+#define PLATFORM_NAME "x86_64"
+#define RANDOM_BYTES  16
+
+/* What a stack has below its contents from the start (setup_arg_pages). */
+#define STACK_EXPAND (128 * 1024UL)
+/* Where Linux puts the stack and the mappings below it at random: bits of a page number. */
+#define STACK_RANDOM_BITS 22
+#define MMAP_RANDOM_BITS  28
+/* Least and greatest room mmap_base leaves for a stack. */
+#define STACK_ROOM_MIN (128UL << 20)
+#define STACK_ROOM_MAX (GUEST_TASK_SIZE / 6 * 5)
+/* Least argument space, and its part of Linux's default stack limit. */
+#define ARGS_MIN (128 * 1024UL)
+#define ARGS_MAX (6UL << 20)
+
+int random_pages(bool no_randomize, unsigned bits, uint64_t *out)
+{
+	uint64_t r = 0;
+
+	if (!no_randomize && getrandom(&r, sizeof r, 0) != sizeof r)
+		return -EIO;
+	*out = (r & ((1UL << bits) - 1)) << PAGE_SHIFT;
+	return 0;
+}
+
+int stack_layout(struct mm *mm, uint64_t limit, bool no_randomize)
+{
+	uint64_t room = limit < STACK_ROOM_MIN ? STACK_ROOM_MIN : limit > STACK_ROOM_MAX ? STACK_ROOM_MAX : limit;
+	uint64_t stack_random, mmap_random, gap;
+	int err = random_pages(no_randomize, STACK_RANDOM_BITS, &stack_random);
+
+	if (!err)
+		err = random_pages(no_randomize, MMAP_RANDOM_BITS, &mmap_random);
+	if (err)
+		return err;
+	/* The most that the stack can be moved down, and its guard gap. */
+	gap = room + (no_randomize ? 0 : PAGE_SIZE << STACK_RANDOM_BITS) + (1UL << 20);
+	gap = gap > STACK_ROOM_MAX ? STACK_ROOM_MAX : gap;
+	mm->start_stack = GUEST_TASK_SIZE - stack_random;
+	mm->mmap_base = PAGE_DOWN(GUEST_TASK_SIZE - gap - mmap_random);
+	return 0;
+}
+
+/* Bytes of all strings, with their NULs; *n: how many. -E2BIG: one is longer than Linux takes. */
+static int64_t strings_size(char *const *v, uint64_t *n)
+{
+	int64_t sum = 0;
+
+	for (*n = 0; v && v[*n]; ++*n) {
+		size_t len = strlen(v[*n]) + 1;
+
+		if (len > EXEC_MAX_ARG_STRLEN)
+			return -E2BIG;
+		sum += (int64_t)len;
+	}
+	return sum;
+}
+
+int stack_check_args(const char *filename, char *const *argv, char *const *envp, uint64_t limit)
+{
+	uint64_t argc, envc, room = limit / 4 < ARGS_MAX ? limit / 4 : ARGS_MAX, pointers;
+	int64_t args = strings_size(argv, &argc), env = strings_size(envp, &envc);
+
+	if (args < 0 || env < 0)
+		return -E2BIG;
+	if (room < ARGS_MIN)
+		room = ARGS_MIN;
+	pointers = ((argc ? argc : 1) + envc) * sizeof(uint64_t);
+	return pointers + (uint64_t)(args + env) + strlen(filename) + 1 > room ? -E2BIG : 0;
+}
+
+/* The block being built: [base, top) in the guest is buf[0, size). Strings are placed from the top down. */
+struct block {
+	char *buf;
+	uint64_t base, at; /* `at`: guest address of the lowest byte placed */
+};
+
+static uint64_t place_bytes(struct block *b, const void *src, size_t n)
+{
+	b->at -= n;
+	memcpy(b->buf + (b->at - b->base), src, n);
+	return b->at;
+}
+
+/* The strings of `v`, the first one lowest. */
+static void place_strings(struct block *b, char *const *v, uint64_t n)
+{
+	while (n > 0) {
+		n--;
+		place_bytes(b, v[n], strlen(v[n]) + 1);
+	}
+}
+
+static void place_word(struct block *b, uint64_t *pos, uint64_t word)
+{
+	memcpy(b->buf + (*pos - b->base), &word, sizeof word);
+	*pos += sizeof word;
+}
+
+/* Pointers to consecutive strings from guest address `str` on, and a NULL. */
+static void place_pointers(struct block *b, uint64_t *pos, uint64_t str, uint64_t n)
+{
+	for (; n > 0; n--) {
+		place_word(b, pos, str);
+		str += strlen(b->buf + (str - b->base)) + 1;
+	}
+	place_word(b, pos, 0);
+}
+
+static void aux(struct mm *mm, uint64_t type, uint64_t value)
+{
+	mm->auxv[mm->auxv_len++] = type;
+	mm->auxv[mm->auxv_len++] = value;
+}
+
+/* Order and set of Linux's create_elf_tables on x86_64. The CPU's words are the host's: guest code runs on it. */
+static void make_auxv(struct mm *mm, const struct stack_args *a, uint64_t platform, uint64_t random, uint64_t execfn)
+{
+	mm->auxv_len = 0;
+	if (mm->vdso_base)
+		aux(mm, AT_SYSINFO_EHDR, mm->vdso_base);
+	aux(mm, AT_MINSIGSTKSZ, getauxval(AT_MINSIGSTKSZ));
+	aux(mm, AT_HWCAP, getauxval(AT_HWCAP));
+	aux(mm, AT_PAGESZ, PAGE_SIZE);
+	aux(mm, AT_CLKTCK, 100);
+	aux(mm, AT_PHDR, a->program->phdr);
+	aux(mm, AT_PHENT, sizeof(Elf64_Phdr));
+	aux(mm, AT_PHNUM, a->elf->header.e_phnum);
+	aux(mm, AT_BASE, a->interp_base);
+	aux(mm, AT_FLAGS, 0);
+	aux(mm, AT_ENTRY, a->program->entry);
+	aux(mm, AT_UID, a->cred->uid);
+	aux(mm, AT_EUID, a->cred->euid);
+	aux(mm, AT_GID, a->cred->gid);
+	aux(mm, AT_EGID, a->cred->egid);
+	aux(mm, AT_SECURE, a->secure);
+	aux(mm, AT_RANDOM, random);
+	aux(mm, AT_HWCAP2, getauxval(AT_HWCAP2));
+	aux(mm, AT_EXECFN, execfn);
+	aux(mm, AT_PLATFORM, platform);
+	if (getauxval(AT_RSEQ_FEATURE_SIZE)) {
+		aux(mm, AT_RSEQ_FEATURE_SIZE, getauxval(AT_RSEQ_FEATURE_SIZE));
+		aux(mm, AT_RSEQ_ALIGN, getauxval(AT_RSEQ_ALIGN));
+	}
+	aux(mm, AT_NULL, 0);
+}
+
+static int map_stack(struct mm *mm, uint64_t low, uint64_t top, const struct stack_args *a)
+{
+	uint64_t expand = a->stack_limit < STACK_EXPAND ? PAGE_DOWN(a->stack_limit) : STACK_EXPAND;
+	uint64_t start = PAGE_DOWN(low) - expand;
+	const struct mmap_args args = {
+		.addr = start,
+		.len = top - start,
+		.prot = PROT_READ | PROT_WRITE | (a->exec_stack ? PROT_EXEC : 0),
+		.flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_GROWSDOWN,
+		.name = "[stack]",
+	};
+	int64_t r = mm_mmap(mm, &args);
+
+	return r < 0 ? (int)r : 0;
+}
+
+/* What comes below the strings; the stack pointer it ends at. */
+static int place_tables(struct block *b, struct mm *mm, const struct stack_args *a, uint64_t argc, uint64_t envc,
+			uint64_t execfn, uint64_t *sp)
+{
+	char random[RANDOM_BYTES];
+	uint64_t platform, random_at, pos, jitter;
+	int err = random_pages(a->no_randomize, 13, &jitter);
+
+	if (err || getrandom(random, sizeof random, 0) != sizeof random)
+		return -EIO;
+	b->at = (b->at - (jitter >> PAGE_SHIFT)) & ~15UL;
+	platform = place_bytes(b, PLATFORM_NAME, sizeof PLATFORM_NAME);
+	random_at = place_bytes(b, random, sizeof random);
+	make_auxv(mm, a, platform, random_at, execfn);
+	pos = (b->at & ~15UL) - (1 + argc + 1 + envc + 1 + mm->auxv_len) * sizeof(uint64_t);
+	pos &= ~15UL;
+	*sp = b->at = pos;
+	place_word(b, &pos, argc);
+	place_pointers(b, &pos, mm->arg_start, argc);
+	place_pointers(b, &pos, mm->env_start, envc);
+	for (unsigned i = 0; i < mm->auxv_len; i++)
+		place_word(b, &pos, mm->auxv[i]);
+	return 0;
+}
+
+static int fill_block(struct block *b, struct mm *mm, const struct stack_args *a, uint64_t argc, uint64_t envc,
+		      uint64_t *sp)
+{
+	uint64_t execfn;
+
+	b->at -= sizeof(uint64_t);
+	execfn = place_bytes(b, a->filename, strlen(a->filename) + 1);
+	mm->env_end = b->at;
+	place_strings(b, a->envp, envc);
+	mm->env_start = mm->arg_end = b->at;
+	place_strings(b, a->argv, argc);
+	mm->arg_start = b->at;
+	return place_tables(b, mm, a, argc, envc, execfn, sp);
+}
+
+int stack_build(struct mm *mm, const struct stack_args *a, uint64_t *sp)
+{
+	uint64_t argc, envc, top = mm->start_stack, size;
+	struct block b;
+	int err;
+
+	size = (uint64_t)strings_size(a->argv, &argc) + (uint64_t)strings_size(a->envp, &envc);
+	/* Tables, random bytes, alignment: less than three pages beyond the pointers. */
+	size = PAGE_UP(size + strlen(a->filename) + (argc + envc) * sizeof(uint64_t)) + 4 * PAGE_SIZE;
+	b = (struct block){ calloc(1, size), top - size, top };
+	if (!b.buf)
+		return -ENOMEM;
+	err = fill_block(&b, mm, a, argc, envc, sp);
+	if (!err)
+		err = map_stack(mm, *sp, top, a);
+	if (!err && copy_to_guest(mm, GVA(b.at), b.buf + (b.at - b.base), top - b.at) > 0)
+		err = -EFAULT;
+	mm->start_stack = *sp;
+	free(b.buf);
+	return err;
+}
