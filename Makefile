@@ -52,7 +52,7 @@ docs:
 	scripts/syscalls-doc > docs/syscalls.md
 
 # Each test suite has its targets beside it.
--include $(wildcard tests/*/rules.mk bench/rules.mk)
+-include $(wildcard tests/*/rules.mk bench/rules.mk scripts/rules.mk)
 
 clean:
 	rm -rf build build-*

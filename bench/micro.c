@@ -1,0 +1,578 @@
+// SPDX-License-Identifier: Apache-2.0
+// What an operation costs, in the place where this program runs: natively, or as a guest. It knows nothing of hl.
+//
+//	micro NAME                one benchmark of the table: nanoseconds an operation, the median of several rounds
+//	micro --list              the names and what one operation is
+//	micro --wall N CMD...     wall time of CMD, in nanoseconds, the median of N runs; all must exit with 0
+//	micro --peak CMD...       peak resident memory of CMD, in KiB; it must exit with 0
+//	micro --footprint CMD...  memory of CMD and its children once it has printed a line, in KiB; its stdin then
+//closes 	micro --idle N            N threads that wait; prints a line when all are there, ends with its stdin
+//
+// A benchmark that fails ends with a message and status 1: no number comes from something that did not work.
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/futex.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+	ROUNDS = 7,
+	ROUND_NS = 30 * 1000 * 1000, // 7 rounds and their calibration stay near 0.3 s
+	PAGE = 4096,
+	BATCH_PAGES = 4096, // a batch of page faults: 16 MiB at a time
+};
+
+static const char *self;
+
+static void fail(const char *what)
+{
+	fprintf(stderr, "micro: %s: %s\n", what, strerror(errno));
+	exit(1);
+}
+
+#define CHECK(expr)                                                                                                    \
+	do {                                                                                                           \
+		if (!(expr))                                                                                           \
+			fail(#expr);                                                                                   \
+	} while (0)
+
+static uint64_t now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+}
+
+// ---- the benchmarks: each does n operations and returns the nanoseconds they took ----
+
+#define LOOP(statement)                                                                                                \
+	uint64_t start = now();                                                                                        \
+	for (long i = 0; i < n; i++)                                                                                   \
+		statement;                                                                                             \
+	return now() - start
+
+static uint64_t bench_cpu(long n)
+{
+	volatile uint64_t sink;
+	uint64_t x = 88172645463325252u, start = now();
+
+	for (long i = 0; i < n * 1000; i++) {
+		x ^= x << 13;
+		x ^= x >> 7;
+		x ^= x << 17;
+	}
+	sink = x;
+	(void)sink;
+	return now() - start;
+}
+
+static uint64_t bench_getppid(long n)
+{
+	LOOP(CHECK(syscall(SYS_getppid) >= 0));
+}
+
+static uint64_t bench_clock(long n)
+{
+	struct timespec ts;
+
+	LOOP(CHECK(clock_gettime(CLOCK_MONOTONIC, &ts) == 0));
+}
+
+static int file_make(void)
+{
+	static const char buf[PAGE] = "x";
+	char path[] = "/tmp/micro.XXXXXX";
+	int fd = mkstemp(path);
+
+	CHECK(fd >= 0);
+	CHECK(unlink(path) == 0);
+	CHECK(write(fd, buf, sizeof(buf)) == PAGE);
+	return fd;
+}
+
+static uint64_t bench_read(long n)
+{
+	static char buf[PAGE];
+	static int fd = -1;
+
+	if (fd < 0)
+		fd = file_make();
+	LOOP(CHECK(pread(fd, buf, PAGE, 0) == PAGE));
+}
+
+static uint64_t bench_write(long n)
+{
+	static char buf[PAGE];
+	static int fd = -1;
+
+	if (fd < 0)
+		fd = file_make();
+	LOOP(CHECK(pwrite(fd, buf, PAGE, 0) == PAGE));
+}
+
+static uint64_t bench_stat(long n)
+{
+	struct stat st;
+
+	LOOP(CHECK(stat("/etc/passwd", &st) == 0));
+}
+
+static uint64_t bench_open(long n)
+{
+	int fd;
+
+	LOOP({
+		fd = open("/etc/passwd", O_RDONLY);
+		CHECK(fd >= 0 && close(fd) == 0);
+	});
+}
+
+// The other side of the pipes: sends back each byte it gets, ends with the pipe.
+static void echo_process(int in, int out)
+{
+	char c;
+
+	while (read(in, &c, 1) == 1)
+		CHECK(write(out, &c, 1) == 1);
+	_exit(0);
+}
+
+static uint64_t bench_pipe(long n)
+{
+	int there[2], back[2], status;
+	uint64_t start;
+	pid_t pid;
+	char c = 0;
+
+	CHECK(pipe(there) == 0 && pipe(back) == 0);
+	pid = fork();
+	CHECK(pid >= 0);
+	if (pid == 0) {
+		close(there[1]);
+		echo_process(there[0], back[1]);
+	}
+	start = now();
+	for (long i = 0; i < n; i++)
+		CHECK(write(there[1], &c, 1) == 1 && read(back[0], &c, 1) == 1);
+	start = now() - start;
+	for (int i = 0; i < 2; i++) {
+		close(there[1 - i]);
+		close(back[i]);
+	}
+	CHECK(waitpid(pid, &status, 0) == pid && status == 0);
+	return start;
+}
+
+static uint64_t touch_batch(long pages)
+{
+	size_t size = (size_t)pages * PAGE;
+	char *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	uint64_t start;
+
+	CHECK(p != MAP_FAILED);
+	madvise(p, size, MADV_NOHUGEPAGE); // one fault a page, where the kernel has huge pages at all
+	start = now();
+	for (size_t i = 0; i < size; i += PAGE)
+		((volatile char *)p)[i] = 1;
+	start = now() - start;
+	CHECK(munmap(p, size) == 0);
+	return start;
+}
+
+static uint64_t bench_fault(long n)
+{
+	uint64_t total = 0;
+
+	for (; n > 0; n -= BATCH_PAGES)
+		total += touch_batch(n < BATCH_PAGES ? n : BATCH_PAGES);
+	return total;
+}
+
+static uint64_t bench_mmap(long n)
+{
+	char *p;
+
+	LOOP({
+		p = mmap(NULL, 16 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		CHECK(p != MAP_FAILED && munmap(p, 16 * PAGE) == 0);
+	});
+}
+
+static void child_end(pid_t pid)
+{
+	int status;
+
+	CHECK(pid > 0 && waitpid(pid, &status, 0) == pid && status == 0);
+}
+
+static uint64_t bench_fork(long n)
+{
+	pid_t pid;
+
+	LOOP({
+		pid = fork();
+		if (pid == 0)
+			_exit(0);
+		child_end(pid);
+	});
+}
+
+static uint64_t bench_exec(long n)
+{
+	pid_t pid;
+
+	LOOP({
+		pid = fork();
+		if (pid == 0) {
+			execl(self, self, "--exit", (char *)NULL);
+			_exit(1);
+		}
+		child_end(pid);
+	});
+}
+
+static void *thread_nothing(void *arg)
+{
+	return arg;
+}
+
+static uint64_t bench_thread(long n)
+{
+	pthread_t t;
+
+	LOOP({
+		CHECK(pthread_create(&t, NULL, thread_nothing, NULL) == 0);
+		CHECK(pthread_join(t, NULL) == 0);
+	});
+}
+
+static uint32_t ball; // 0: the main thread's turn; 1: the other's; 2: the end
+
+static void futex_hand(uint32_t to)
+{
+	__atomic_store_n(&ball, to, __ATOMIC_RELEASE);
+	CHECK(syscall(SYS_futex, &ball, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0) >= 0);
+}
+
+static void futex_await(uint32_t while_it_is)
+{
+	while (__atomic_load_n(&ball, __ATOMIC_ACQUIRE) == while_it_is)
+		syscall(SYS_futex, &ball, FUTEX_WAIT_PRIVATE, while_it_is, NULL, NULL, 0);
+}
+
+static void *futex_partner(void *arg)
+{
+	for (;;) {
+		futex_await(0);
+		if (__atomic_load_n(&ball, __ATOMIC_ACQUIRE) == 2)
+			return arg;
+		futex_hand(0);
+	}
+}
+
+static uint64_t bench_futex(long n)
+{
+	pthread_t t;
+	uint64_t start;
+
+	ball = 0;
+	CHECK(pthread_create(&t, NULL, futex_partner, NULL) == 0);
+	start = now();
+	for (long i = 0; i < n; i++) {
+		futex_hand(1);
+		futex_await(1);
+	}
+	start = now() - start;
+	futex_hand(2);
+	CHECK(pthread_join(t, NULL) == 0);
+	return start;
+}
+
+static uint64_t signal_arrived;
+static sem_t signal_seen;
+
+static void signal_handler(int sig)
+{
+	signal_arrived = now();
+	sem_post(&signal_seen);
+}
+
+static void *signal_target(void *arg)
+{
+	int *pipe_end = arg;
+	char c;
+
+	while (read(*pipe_end, &c, 1) < 0 && errno == EINTR)
+		;
+	return NULL;
+}
+
+// From pthread_kill to the first instruction of the handler, in a thread that sits in read.
+static uint64_t bench_signal(long n)
+{
+	struct sigaction sa = { .sa_handler = signal_handler };
+	const struct timespec settle = { .tv_nsec = 200000 };
+	uint64_t total = 0, start;
+	pthread_t t;
+	int p[2];
+
+	CHECK(sem_init(&signal_seen, 0, 0) == 0 && sigaction(SIGUSR1, &sa, NULL) == 0 && pipe(p) == 0);
+	CHECK(pthread_create(&t, NULL, signal_target, &p[0]) == 0);
+	for (long i = 0; i < n; i++) {
+		nanosleep(&settle, NULL);
+		start = now();
+		CHECK(pthread_kill(t, SIGUSR1) == 0);
+		while (sem_wait(&signal_seen) < 0)
+			CHECK(errno == EINTR);
+		total += signal_arrived - start;
+	}
+	close(p[1]);
+	CHECK(pthread_join(t, NULL) == 0);
+	close(p[0]);
+	return total;
+}
+
+static const struct bench {
+	const char *name, *what;
+	uint64_t (*run)(long n);
+	long limit; // operations in a round at most, 0: as many as fit
+} benches[] = {
+	{ "cpu", "1,000 steps of integer arithmetic", bench_cpu, 0 },
+	{ "getppid", "a system call that does nothing", bench_getppid, 0 },
+	{ "clock_gettime", "the monotonic clock", bench_clock, 0 },
+	{ "read-4k", "pread of 4 KiB of a cached file", bench_read, 0 },
+	{ "write-4k", "pwrite of 4 KiB to a file", bench_write, 0 },
+	{ "stat", "stat of a file", bench_stat, 0 },
+	{ "open-close", "open and close of a file", bench_open, 0 },
+	{ "pipe", "a byte to another process and back", bench_pipe, 0 },
+	{ "page-fault", "first touch of a page of anonymous memory", bench_fault, 0 },
+	{ "mmap-munmap", "map and unmap 64 KiB, untouched", bench_mmap, 0 },
+	{ "fork-wait", "fork, exit, wait", bench_fork, 0 },
+	{ "fork-exec", "fork, execve of a static program, exit, wait", bench_exec, 0 },
+	{ "thread", "create and join a thread", bench_thread, 0 },
+	{ "futex", "futex hand-over to another thread and back", bench_futex, 0 },
+	{ "signal", "from pthread_kill to the handler of a thread in read", bench_signal, 100 },
+};
+
+// ---- measuring ----
+
+static int compare(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static double median(double *v, int n)
+{
+	qsort(v, (size_t)n, sizeof(*v), compare);
+	return v[n / 2];
+}
+
+// How many operations fill a round: doubles until a tenth of a round is reached, then scales.
+static long calibrate(const struct bench *b)
+{
+	uint64_t took;
+	long n = 1;
+
+	while ((took = b->run(n)) < ROUND_NS / 10 && (b->limit == 0 || n < b->limit))
+		n *= 2;
+	n = (long)((double)n * ROUND_NS / (double)(took ? took : 1));
+	if (b->limit && n > b->limit)
+		n = b->limit;
+	return n > 0 ? n : 1;
+}
+
+static int bench_run(const struct bench *b)
+{
+	long n = calibrate(b);
+	double ns[ROUNDS];
+
+	for (int i = 0; i < ROUNDS; i++)
+		ns[i] = (double)b->run(n) / (double)n;
+	printf("%.1f\n", median(ns, ROUNDS));
+	return 0;
+}
+
+// Starts argv with stdout on /dev/null, or with both ends of it on pipes.
+static pid_t spawn(char **argv, int *to, int *from)
+{
+	posix_spawn_file_actions_t fa;
+	int in[2], out[2], r;
+	pid_t pid;
+
+	CHECK(posix_spawn_file_actions_init(&fa) == 0);
+	if (to) {
+		CHECK(pipe2(in, O_CLOEXEC) == 0 && pipe2(out, O_CLOEXEC) == 0);
+		posix_spawn_file_actions_adddup2(&fa, in[0], 0);
+		posix_spawn_file_actions_adddup2(&fa, out[1], 1);
+	} else {
+		posix_spawn_file_actions_addopen(&fa, 1, "/dev/null", O_WRONLY, 0);
+	}
+	r = posix_spawnp(&pid, argv[0], &fa, NULL, argv, environ);
+	if (r != 0) {
+		errno = r;
+		fail(argv[0]);
+	}
+	posix_spawn_file_actions_destroy(&fa);
+	if (to) {
+		close(in[0]);
+		close(out[1]);
+		*to = in[1];
+		*from = out[0];
+	}
+	return pid;
+}
+
+static struct rusage await(pid_t pid, char **argv)
+{
+	struct rusage ru;
+	int status;
+
+	CHECK(wait4(pid, &status, 0, &ru) == pid);
+	if (status != 0) {
+		fprintf(stderr, "micro: %s ended with wait status %#x\n", argv[0], (unsigned)status);
+		exit(1);
+	}
+	return ru;
+}
+
+static int wall(int count, char **argv)
+{
+	double ns[101];
+	uint64_t start;
+
+	if (count < 1 || count > 101)
+		count = 1;
+	for (int i = 0; i < count; i++) {
+		start = now();
+		await(spawn(argv, NULL, NULL), argv);
+		ns[i] = (double)(now() - start);
+	}
+	printf("%.0f\n", median(ns, count));
+	return 0;
+}
+
+static int peak(char **argv)
+{
+	struct rusage ru = await(spawn(argv, NULL, NULL), argv);
+
+	printf("%ld\n", ru.ru_maxrss);
+	return 0;
+}
+
+static long pss_kib(long pid)
+{
+	char path[64], line[256];
+	long kib = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%ld/smaps_rollup", pid);
+	f = fopen(path, "re");
+	if (!f)
+		return 0; // it ended meanwhile
+	while (fgets(line, sizeof(line), f) && sscanf(line, "Pss: %ld", &kib) != 1)
+		;
+	fclose(f);
+	return kib;
+}
+
+static long tree_kib(long pid)
+{
+	long kib = pss_kib(pid), child;
+	char path[64];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%ld/task/%ld/children", pid, pid);
+	f = fopen(path, "re");
+	if (!f)
+		return kib;
+	while (fscanf(f, "%ld", &child) == 1)
+		kib += tree_kib(child);
+	fclose(f);
+	return kib;
+}
+
+static int footprint(char **argv)
+{
+	int to, from;
+	pid_t pid = spawn(argv, &to, &from);
+	char c = 0;
+
+	while (c != '\n')
+		CHECK(read(from, &c, 1) == 1);
+	printf("%ld\n", tree_kib(pid));
+	close(to);
+	await(pid, argv);
+	return 0;
+}
+
+static void *thread_idle(void *arg)
+{
+	pthread_barrier_wait(arg);
+	pause();
+	return NULL;
+}
+
+static int idle(unsigned count)
+{
+	pthread_barrier_t all;
+	pthread_attr_t attr;
+	pthread_t t;
+	char c;
+
+	CHECK(pthread_barrier_init(&all, NULL, count + 1) == 0);
+	CHECK(pthread_attr_init(&attr) == 0 && pthread_attr_setstacksize(&attr, 64 << 10) == 0);
+	for (unsigned i = 0; i < count; i++)
+		CHECK(pthread_create(&t, &attr, thread_idle, &all) == 0);
+	pthread_barrier_wait(&all);
+	CHECK(write(1, "idle\n", 5) == 5);
+	while (read(0, &c, 1) > 0)
+		;
+	_exit(0);
+}
+
+static int list(void)
+{
+	for (size_t i = 0; i < sizeof(benches) / sizeof(*benches); i++)
+		printf("%s\t%s\n", benches[i].name, benches[i].what);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	const char *verb = argc > 1 ? argv[1] : "";
+
+	self = argv[0];
+	if (strcmp(verb, "--exit") == 0)
+		return 0;
+	if (strcmp(verb, "--list") == 0)
+		return list();
+	if (strcmp(verb, "--wall") == 0 && argc > 3)
+		return wall(atoi(argv[2]), argv + 3);
+	if (strcmp(verb, "--peak") == 0 && argc > 2)
+		return peak(argv + 2);
+	if (strcmp(verb, "--footprint") == 0 && argc > 2)
+		return footprint(argv + 2);
+	if (strcmp(verb, "--idle") == 0 && argc > 2)
+		return idle((unsigned)atoi(argv[2]));
+	for (size_t i = 0; i < sizeof(benches) / sizeof(*benches); i++)
+		if (strcmp(verb, benches[i].name) == 0)
+			return bench_run(&benches[i]);
+	fprintf(stderr, "usage: micro NAME | --list | --wall N CMD | --peak CMD | --footprint CMD | --idle N\n");
+	return 2;
+}
