@@ -25,8 +25,7 @@ void file_put(struct file *f)
 	if (f->gone)
 		f->gone(f);
 	struct path path = f->path;
-	pthread_mutex_destroy(&f->pos_lock);
-	pthread_mutex_destroy(&f->watch_lock);
+	pthread_mutex_destroy(&f->pos_lock); /* watch_lock is not: a nesting check may pass by until release */
 	f->ops->release(f);
 	if (path.dentry)
 		path_put(&path);

@@ -7,6 +7,7 @@
 #include <sys/resource.h>
 #include <time.h>
 
+#include "kernel/epoll.h"
 #include "kernel/exec.h"
 #include "kernel/fdtable.h"
 #include "kernel/futex.h"
@@ -153,6 +154,7 @@ void sandbox_destroy(struct sandbox *sb)
 		mount_table_destroy(sb->mounts);
 	if (sb->futexes)
 		futex_table_destroy(sb->futexes);
+	epoll_domain_free(sb->epolls);
 	if (sb->mem.vdso)
 		vdso_clock_destroy(sb->mem.vdso);
 	if (sb->arena)

@@ -25,6 +25,7 @@ struct process;
 struct task;
 struct tracer;
 struct tty;
+struct epoll_domain;
 struct futex_table;
 struct siguser;
 struct vdso_clock;
@@ -37,8 +38,9 @@ struct sandbox {
 	struct mm_host mem;
 	struct mount_table *mounts;
 	struct futex_table *futexes;
-	struct tracer *tracer; /* --strace; NULL: off */
-	bool stats;            /* --stats */
+	struct epoll_domain *epolls; /* lock; NULL before the first epoll instance */
+	struct tracer *tracer;       /* --strace; NULL: off */
+	bool stats;                  /* --stats */
 	int verbose;
 	void (*log)(void *arg, const char *line); /* diagnostics; NULL: none */
 	void *log_arg;

@@ -1,0 +1,807 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * An epoll instance is a set of items (a file under a descriptor number, and what is wanted of it) and a list of those
+ * that may be ready. An item gets on the list when its file wakes its waiters; whether it is ready is asked of the file
+ * when epoll_wait takes it off. Level-triggered items go back on the list after they were reported, until the file says
+ * no; edge-triggered ones wait for the next wake. (So does Linux: fs/eventpoll.c.)
+ *
+ * Files answered by the host: their descriptors are in a host epoll instance of our own, made with the first of them,
+ * always edge-triggered: a host event takes the place of the wake. A sleeper then sleeps in that instance.
+ *
+ * The end of a file: items hold no reference to it. Its last put calls epoll_file_gone, which removes its items.
+ *
+ *   thread A (file_put)                     thread B (close of the epoll instance)
+ *   watch_lock: item -> ep, ep_get          ep->lock
+ *   ep->lock (waits for B)                  removes the item: off the queues, then off the file under watch_lock
+ *   no item left; ep_put                    ep_put
+ *   watch_lock: list empty: file is freed
+ *
+ * Locks: nest (adding an epoll file to another), ep->lock (outer before inner), then file locks, waitqueue.lock,
+ * ready_lock, waitqueue.lock of ep->wait (again outwards). Nothing is called with ready_lock held.
+ */
+#include "kernel/epoll.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "kernel/sandbox.h"
+#include "util/rbtree.h"
+
+#define EPOLL_MAX_NESTS   4
+#define EPOLL_MAX_WATCHES (1U << 18) /* of all instances of a sandbox; Linux: fs.epoll.max_user_watches */
+#define EPOLL_HOST_BATCH  64
+#define EPOLL_PASS_ON     (1U << 20) /* a wake meant for epoll_wait sleepers alone: no event of poll(2) */
+
+#define EPOLL_PRIVATE      (EPOLLWAKEUP | EPOLLONESHOT | EPOLLET | EPOLLEXCLUSIVE)
+#define EPOLL_EXCLUSIVE_OK (EPOLLIN | EPOLLOUT | EPOLLERR | EPOLLHUP | EPOLLWAKEUP | EPOLLET | EPOLLEXCLUSIVE)
+
+struct epoll_domain {
+	pthread_mutex_t nest; /* one nesting check at a time */
+	uint64_t check;       /* guarded by nest: number of the current one */
+	_Atomic unsigned watches;
+};
+
+struct epoll {
+	struct file file;
+	_Atomic uint32_t refs; /* of this memory: the file's, and those who remove items of a file that goes */
+	struct epoll_domain *domain;
+	pthread_mutex_t lock;
+	/* guarded by lock */
+	struct rb_tree items;      /* by file and number */
+	struct rb_tree host_items; /* by host_id */
+	uint64_t next_host_id;
+	_Atomic int host_epfd; /* -1: none yet; changes once */
+
+	pthread_mutex_t ready_lock;
+	struct list ready; /* guarded by ready_lock */
+
+	struct waitqueue wait; /* epoll_wait sleepers, and who polls this instance */
+
+	uint64_t checked; /* domain->nest: number of the check that was here last, and the depth it found */
+	int depth;
+};
+
+struct epitem_waiter {
+	struct waiter w;
+	struct epitem *item;
+	struct epitem_waiter *next;
+};
+
+struct epitem {
+	struct rb_node node, host_node;
+	struct epoll *ep;
+	struct file *file;
+	int fd;
+	_Atomic uint32_t events; /* EPOLLONESHOT clears all but the private bits */
+	uint64_t data;
+	struct list ready_node; /* ep->ready_lock */
+	bool ready;             /* ep->ready_lock: is on a list */
+	struct list file_node;  /* file->watch_lock */
+	struct epitem_waiter first, *waiters;
+	uint64_t host_id;
+	int host_fd; /* in host_epfd; -1: none */
+	bool own_fd; /* host_fd is a duplicate of ours */
+};
+
+/* Registration of one item with its file. */
+struct epoll_table {
+	struct poll_table pt;
+	struct epitem *item;
+	int error;
+};
+
+static const struct file_ops epoll_ops;
+
+static struct epoll *epoll_of(struct file *f)
+{
+	return container_of(f, struct epoll, file);
+}
+
+bool file_is_epoll(const struct file *f)
+{
+	return f->ops == &epoll_ops;
+}
+
+static void ep_put(struct epoll *ep)
+{
+	if (atomic_fetch_sub(&ep->refs, 1) != 1)
+		return;
+	int epfd = ep->host_epfd;
+	if (epfd >= 0)
+		close(epfd);
+	waitqueue_destroy(&ep->wait);
+	pthread_mutex_destroy(&ep->ready_lock);
+	pthread_mutex_destroy(&ep->lock);
+	free(ep);
+}
+
+/* Ready list */
+
+static bool ep_has_ready(struct epoll *ep)
+{
+	pthread_mutex_lock(&ep->ready_lock);
+	bool has = !list_empty(&ep->ready);
+	pthread_mutex_unlock(&ep->ready_lock);
+	return has;
+}
+
+static void ep_make_ready(struct epitem *item)
+{
+	struct epoll *ep = item->ep;
+
+	pthread_mutex_lock(&ep->ready_lock);
+	if (!item->ready)
+		list_add_tail(&ep->ready, &item->ready_node);
+	item->ready = true;
+	pthread_mutex_unlock(&ep->ready_lock);
+}
+
+static void ep_unready(struct epitem *item)
+{
+	pthread_mutex_lock(&item->ep->ready_lock);
+	list_del(&item->ready_node);
+	item->ready = false;
+	pthread_mutex_unlock(&item->ep->ready_lock);
+}
+
+static void ep_wake(struct epoll *ep)
+{
+	waitqueue_wake(&ep->wait, POLLIN | POLLRDNORM, 1);
+}
+
+/* Did this instance take the event, so that no other exclusive one need be woken? (Linux: ep_poll_callback) */
+static bool epitem_uses_up(uint32_t wanted, unsigned events)
+{
+	if (!(wanted & EPOLLEXCLUSIVE))
+		return true;
+	switch (events & (EPOLLIN | EPOLLOUT)) {
+	case EPOLLIN: return wanted & EPOLLIN;
+	case EPOLLOUT: return wanted & EPOLLOUT;
+	case 0: return true;
+	default: return false;
+	}
+}
+
+/* The file woke its waiters. Runs under the lock of the file's queue. */
+static bool epitem_woken(struct waiter *w, unsigned events)
+{
+	struct epitem *item = container_of(w, struct epitem_waiter, w)->item;
+	uint32_t wanted = item->events;
+
+	if (!(wanted & ~EPOLL_PRIVATE) || (events && !(events & wanted)))
+		return false;
+	ep_make_ready(item);
+	ep_wake(item->ep);
+	return epitem_uses_up(wanted, events);
+}
+
+/* Host descriptors */
+
+static int ep_host_epfd(struct epoll *ep)
+{
+	/* ep->lock held */
+	if (ep->host_epfd < 0) {
+		int epfd = epoll_create1(EPOLL_CLOEXEC);
+		if (epfd < 0)
+			return -errno;
+		ep->host_epfd = epfd;
+		/* Those who sleep now do not sleep in it. */
+		waitqueue_wake_all(&ep->wait, 0);
+	}
+	return ep->host_epfd;
+}
+
+static int epitem_host_ctl(struct epitem *item, int op)
+{
+	struct epoll_event ev = {
+		.events = (item->events & ~(EPOLL_PRIVATE & ~EPOLLEXCLUSIVE)) | EPOLLET,
+		.data.u64 = item->host_id,
+	};
+
+	return epoll_ctl(item->ep->host_epfd, op, item->host_fd, &ev) ? -errno : 0;
+}
+
+static struct epitem *ep_find_host(struct epoll *ep, uint64_t id)
+{
+	struct rb_node *n = ep->host_items.root;
+
+	while (n) {
+		struct epitem *item = rb_entry(n, struct epitem, host_node);
+		if (item->host_id == id)
+			return item;
+		n = id < item->host_id ? n->left : n->right;
+	}
+	return NULL;
+}
+
+/* Ids only rise: the new one is the rightmost. */
+static void ep_link_host(struct epoll *ep, struct epitem *item)
+{
+	struct rb_node **link = &ep->host_items.root, *parent = NULL;
+
+	while (*link) {
+		parent = *link;
+		link = &parent->right;
+	}
+	item->host_id = ++ep->next_host_id;
+	rb_insert(&ep->host_items, &item->host_node, parent, link);
+}
+
+/* One host descriptor can be in an instance once; a second item of it (dup(2)) gets a duplicate. */
+static int epitem_add_host(struct epitem *item, int host_fd)
+{
+	int epfd = ep_host_epfd(item->ep);
+	if (epfd < 0)
+		return epfd;
+	ep_link_host(item->ep, item);
+	item->host_fd = host_fd;
+	int err = epitem_host_ctl(item, EPOLL_CTL_ADD);
+	if (err == -EEXIST) {
+		item->host_fd = fcntl(host_fd, F_DUPFD_CLOEXEC, 0);
+		item->own_fd = true;
+		err = item->host_fd < 0 ? -errno : epitem_host_ctl(item, EPOLL_CTL_ADD);
+	}
+	return err;
+}
+
+static void epitem_remove_host(struct epitem *item)
+{
+	if (!item->host_id)
+		return;
+	rb_erase(&item->ep->host_items, &item->host_node);
+	if (item->host_fd >= 0)
+		epoll_ctl(item->ep->host_epfd, EPOLL_CTL_DEL, item->host_fd, NULL);
+	if (item->own_fd && item->host_fd >= 0)
+		close(item->host_fd);
+}
+
+/* Host events take the place of wakes. True: somebody may have something to report. */
+static bool ep_take_host_events(struct epoll *ep, const struct epoll_event *events, int n)
+{
+	bool any = false;
+
+	pthread_mutex_lock(&ep->lock);
+	for (int i = 0; i < n; i++) {
+		struct epitem *item = ep_find_host(ep, events[i].data.u64);
+		if (!item || !(item->events & ~EPOLL_PRIVATE))
+			continue;
+		ep_make_ready(item);
+		any = true;
+	}
+	pthread_mutex_unlock(&ep->lock);
+	return any;
+}
+
+/* Takes what the host has to report by now, without waiting. */
+static void ep_drain_host(struct epoll *ep)
+{
+	struct epoll_event events[EPOLL_HOST_BATCH];
+	int epfd = ep->host_epfd, n = EPOLL_HOST_BATCH;
+
+	while (epfd >= 0 && n == EPOLL_HOST_BATCH) {
+		n = epoll_wait(epfd, events, EPOLL_HOST_BATCH, 0);
+		if (n > 0)
+			ep_take_host_events(ep, events, n);
+	}
+}
+
+/* Items */
+
+static int epitem_compare(const struct epitem *item, const struct file *f, int fd)
+{
+	if (item->file != f)
+		return (uintptr_t)f < (uintptr_t)item->file ? -1 : 1;
+	return (fd > item->fd) - (fd < item->fd);
+}
+
+/* Where (f, fd) is or would be. */
+static struct rb_node **ep_search(struct epoll *ep, const struct file *f, int fd, struct rb_node **parent)
+{
+	struct rb_node **link = &ep->items.root;
+
+	*parent = NULL;
+	while (*link) {
+		int cmp = epitem_compare(rb_entry(*link, struct epitem, node), f, fd);
+		if (!cmp)
+			break;
+		*parent = *link;
+		link = cmp < 0 ? &(*link)->left : &(*link)->right;
+	}
+	return link;
+}
+
+static struct epitem *ep_find(struct epoll *ep, const struct file *f, int fd)
+{
+	struct rb_node *parent, **link = ep_search(ep, f, fd, &parent);
+
+	return *link ? rb_entry(*link, struct epitem, node) : NULL;
+}
+
+static void epoll_table_wait(struct poll_table *pt, struct waitqueue *q)
+{
+	struct epoll_table *et = container_of(pt, struct epoll_table, pt);
+	struct epitem *item = et->item;
+	struct epitem_waiter *ew = item->waiters ? malloc(sizeof(*ew)) : &item->first;
+
+	if (!ew) {
+		et->error = -ENOMEM;
+		return;
+	}
+	waiter_init(&ew->w, NULL);
+	ew->w.wake = epitem_woken;
+	ew->w.exclusive = item->events & EPOLLEXCLUSIVE;
+	ew->item = item;
+	ew->next = item->waiters;
+	item->waiters = ew;
+	waitqueue_add(q, &ew->w);
+}
+
+static void epoll_table_host(struct poll_table *pt, int host_fd)
+{
+	struct epoll_table *et = container_of(pt, struct epoll_table, pt);
+
+	/* A file has one host descriptor. */
+	if (!et->item->host_id)
+		et->error = epitem_add_host(et->item, host_fd);
+}
+
+/* What is true of the item's file now, of what is wanted. ep->lock held. */
+static unsigned epitem_poll(struct epitem *item, struct poll_table *pt)
+{
+	return file_poll(item->file, pt) & item->events & ~EPOLL_PRIVATE;
+}
+
+/* Takes the item out of everything and frees it. ep->lock held. The file may be freed once it is off file_node. */
+static void epitem_remove(struct epitem *item)
+{
+	struct epitem_waiter *ew, *next;
+	struct file *f = item->file;
+
+	for (ew = item->waiters; ew; ew = next) {
+		next = ew->next;
+		waitqueue_remove(&ew->w);
+		if (ew != &item->first)
+			free(ew);
+	}
+	epitem_remove_host(item);
+	ep_unready(item);
+	rb_erase(&item->ep->items, &item->node);
+	atomic_fetch_sub(&item->ep->domain->watches, 1);
+	pthread_mutex_lock(&f->watch_lock);
+	list_del(&item->file_node);
+	pthread_mutex_unlock(&f->watch_lock);
+	free(item);
+}
+
+/* The first instance that watches `f`, with a reference to its memory. */
+static struct epoll *ep_get_watching(struct file *f)
+{
+	struct epoll *ep = NULL;
+
+	pthread_mutex_lock(&f->watch_lock);
+	if (!list_empty(&f->epoll_items)) {
+		ep = list_first(&f->epoll_items, struct epitem, file_node)->ep;
+		atomic_fetch_add(&ep->refs, 1);
+	}
+	pthread_mutex_unlock(&f->watch_lock);
+	return ep;
+}
+
+/* The first item of `f` under any number. */
+static struct epitem *ep_find_file(struct epoll *ep, const struct file *f)
+{
+	struct epitem *found = NULL;
+	struct rb_node *n = ep->items.root;
+
+	while (n) {
+		struct epitem *item = rb_entry(n, struct epitem, node);
+		if (item->file == f)
+			found = item;
+		n = (uintptr_t)item->file < (uintptr_t)f ? n->right : n->left;
+	}
+	return found;
+}
+
+static void epoll_file_gone(struct file *f)
+{
+	struct epitem *item;
+	struct epoll *ep;
+
+	while ((ep = ep_get_watching(f))) {
+		pthread_mutex_lock(&ep->lock);
+		while ((item = ep_find_file(ep, f)))
+			epitem_remove(item);
+		pthread_mutex_unlock(&ep->lock);
+		ep_put(ep);
+	}
+}
+
+static void epitem_link(struct epitem *item, struct rb_node *parent, struct rb_node **link)
+{
+	struct file *f = item->file;
+
+	rb_insert(&item->ep->items, &item->node, parent, link);
+	pthread_mutex_lock(&f->watch_lock);
+	f->gone = epoll_file_gone;
+	list_add_tail(&f->epoll_items, &item->file_node);
+	pthread_mutex_unlock(&f->watch_lock);
+}
+
+/* A new item, counted against the limit. */
+static struct epitem *epitem_new(struct epoll *ep, struct file *f, int fd, const struct epoll_event *event)
+{
+	struct epitem *item = calloc(1, sizeof(*item));
+
+	if (!item)
+		return NULL;
+	*item = (struct epitem){ .ep = ep, .file = f, .fd = fd, .data = event->data.u64, .host_fd = -1 };
+	item->events = event->events | EPOLLERR | EPOLLHUP;
+	list_init(&item->ready_node);
+	list_init(&item->file_node);
+	return item;
+}
+
+static int ep_insert(struct epoll *ep, struct file *f, int fd, const struct epoll_event *event)
+{
+	struct rb_node *parent, **link = ep_search(ep, f, fd, &parent);
+	struct epitem *item;
+
+	if (*link)
+		return -EEXIST;
+	if (atomic_fetch_add(&ep->domain->watches, 1) >= EPOLL_MAX_WATCHES) {
+		atomic_fetch_sub(&ep->domain->watches, 1);
+		return -ENOSPC;
+	}
+	item = epitem_new(ep, f, fd, event);
+	if (!item) {
+		atomic_fetch_sub(&ep->domain->watches, 1);
+		return -ENOMEM;
+	}
+	epitem_link(item, parent, link);
+	struct epoll_table et = {
+		.pt = { .wait = epoll_table_wait, .host = epoll_table_host, .events = item->events & ~EPOLL_PRIVATE },
+		.item = item,
+	};
+	unsigned ready = epitem_poll(item, &et.pt);
+	if (et.error) {
+		epitem_remove(item);
+		return et.error;
+	}
+	if (ready) {
+		ep_make_ready(item);
+		ep_wake(ep);
+	}
+	return 0;
+}
+
+static int ep_modify(struct epoll *ep, struct epitem *item, const struct epoll_event *event)
+{
+	if (item->events & EPOLLEXCLUSIVE)
+		return -EINVAL;
+	item->events = event->events | EPOLLERR | EPOLLHUP;
+	item->data = event->data.u64;
+	if (item->host_id)
+		epitem_host_ctl(item, EPOLL_CTL_MOD);
+	/* A wake before the new events were set was judged by the old ones: look now. */
+	if (epitem_poll(item, NULL)) {
+		ep_make_ready(item);
+		ep_wake(ep);
+	}
+	return 0;
+}
+
+static int ep_control_locked(struct epoll *ep, int op, struct file *f, int fd, const struct epoll_event *event)
+{
+	struct epitem *item;
+
+	if (op == EPOLL_CTL_ADD)
+		return ep_insert(ep, f, fd, event);
+	item = ep_find(ep, f, fd);
+	if (!item)
+		return -ENOENT;
+	if (op == EPOLL_CTL_MOD)
+		return ep_modify(ep, item, event);
+	epitem_remove(item);
+	return 0;
+}
+
+/* Nesting */
+
+/* How many levels of instances are below `ep`; more than EPOLL_MAX_NESTS also if `target` is among them. */
+static int ep_depth_down(struct epoll *ep, const struct epoll *target, int level)
+{
+	int depth = 0;
+
+	if (ep == target || level > EPOLL_MAX_NESTS)
+		return EPOLL_MAX_NESTS + 1;
+	if (ep->checked == ep->domain->check)
+		return ep->depth;
+	pthread_mutex_lock(&ep->lock);
+	for (struct rb_node *n = rb_first(&ep->items); n && depth <= EPOLL_MAX_NESTS; n = rb_next(n)) {
+		struct epitem *item = rb_entry(n, struct epitem, node);
+		if (!file_is_epoll(item->file))
+			continue;
+		int below = ep_depth_down(epoll_of(item->file), target, level + 1) + 1;
+		depth = below > depth ? below : depth;
+	}
+	pthread_mutex_unlock(&ep->lock);
+	ep->checked = ep->domain->check;
+	ep->depth = depth;
+	return depth;
+}
+
+/* How many levels of instances are above `ep`. Instances are linked below others only under domain->nest, but may be
+ * unlinked at any time: under watch_lock the item, and so its instance, stays. */
+static int ep_depth_up(struct epoll *ep, int level)
+{
+	struct epitem *item;
+	int depth = 0;
+
+	if (level > EPOLL_MAX_NESTS)
+		return 0;
+	pthread_mutex_lock(&ep->file.watch_lock);
+	list_for_each (item, &ep->file.epoll_items, file_node) {
+		int above = ep_depth_up(item->ep, level + 1) + 1;
+		depth = above > depth ? above : depth;
+		if (depth > EPOLL_MAX_NESTS)
+			break;
+	}
+	pthread_mutex_unlock(&ep->file.watch_lock);
+	return depth;
+}
+
+static int ep_check_nesting(struct epoll *ep, struct epoll *inner)
+{
+	ep->domain->check++;
+	int depth = ep_depth_down(inner, ep, 0) + 1 + ep_depth_up(ep, 0);
+
+	return depth > EPOLL_MAX_NESTS ? -ELOOP : 0;
+}
+
+/* epoll_ctl(2), the rules of EPOLLEXCLUSIVE */
+static int check_exclusive(int op, struct file *f, const struct epoll_event *event)
+{
+	if (op == EPOLL_CTL_DEL || !(event->events & EPOLLEXCLUSIVE))
+		return 0;
+	if (op == EPOLL_CTL_MOD || file_is_epoll(f) || event->events & ~EPOLL_EXCLUSIVE_OK)
+		return -EINVAL;
+	return 0;
+}
+
+int epoll_control(struct file *epf, int op, struct file *f, int fd, const struct epoll_event *event)
+{
+	struct epoll *ep = epoll_of(epf);
+	bool nesting = op == EPOLL_CTL_ADD && file_is_epoll(f);
+
+	if (!f->ops->poll)
+		return -EPERM;
+	if (f == epf || !file_is_epoll(epf))
+		return -EINVAL;
+	int err = check_exclusive(op, f, event);
+	if (err)
+		return err;
+	if (op != EPOLL_CTL_ADD && op != EPOLL_CTL_MOD && op != EPOLL_CTL_DEL)
+		return -EINVAL;
+	if (nesting) {
+		pthread_mutex_lock(&ep->domain->nest);
+		err = ep_check_nesting(ep, epoll_of(f));
+	}
+	if (!err) {
+		pthread_mutex_lock(&ep->lock);
+		err = ep_control_locked(ep, op, f, fd, event);
+		pthread_mutex_unlock(&ep->lock);
+	}
+	if (nesting)
+		pthread_mutex_unlock(&ep->domain->nest);
+	return err;
+}
+
+/* Waiting */
+
+/* The items that are on the ready list at this moment, as a list of their own. */
+static void ep_take_ready(struct epoll *ep, struct list *out)
+{
+	list_init(out);
+	pthread_mutex_lock(&ep->ready_lock);
+	list_splice_tail(out, &ep->ready);
+	pthread_mutex_unlock(&ep->ready_lock);
+}
+
+/* Puts what was not looked at back in front. */
+static void ep_return_ready(struct epoll *ep, struct list *left)
+{
+	pthread_mutex_lock(&ep->ready_lock);
+	list_splice_tail(left, &ep->ready);
+	list_splice_tail(&ep->ready, left);
+	pthread_mutex_unlock(&ep->ready_lock);
+}
+
+/* Reports the item if its file is ready: 1, 0, or -EFAULT (it stays on the ready list). ep->lock held. */
+static int ep_report(struct epitem *item, struct uio *out)
+{
+	ep_unready(item);
+	unsigned events = epitem_poll(item, NULL);
+	if (!events)
+		return 0;
+
+	struct epoll_event ev = { .events = events, .data.u64 = item->data };
+	if (uio_put(out, &ev, sizeof(ev)) < sizeof(ev)) {
+		ep_make_ready(item);
+		return -EFAULT;
+	}
+	if (item->events & EPOLLONESHOT)
+		item->events &= EPOLL_PRIVATE;
+	else if (!(item->events & EPOLLET))
+		ep_make_ready(item);
+	return 1;
+}
+
+static int ep_send_events(struct epoll *ep, struct uio *out, int max)
+{
+	struct list batch;
+	int n = 0, r = 0;
+
+	if (!ep_has_ready(ep))
+		return 0;
+	pthread_mutex_lock(&ep->lock);
+	ep_take_ready(ep, &batch);
+	while (!list_empty(&batch) && n < max && r >= 0) {
+		r = ep_report(list_first(&batch, struct epitem, ready_node), out);
+		n += r > 0;
+	}
+	ep_return_ready(ep, &batch);
+	pthread_mutex_unlock(&ep->lock);
+	return n ?: r;
+}
+
+/* Sleeps on the queue, or in the host instance if there is one. 0: look again. */
+static int ep_sleep(struct epoll *ep, struct sleeper *s, uint64_t deadline)
+{
+	struct epoll_event events[EPOLL_HOST_BATCH];
+
+	if (ep->host_epfd < 0)
+		return sleeper_wait(s, deadline);
+	int n = sleeper_epoll(s, ep->host_epfd, events, EPOLL_HOST_BATCH, deadline);
+	if (n <= 0)
+		return n;
+	if (ep_take_host_events(ep, events, n))
+		ep_wake(ep);
+	return 0;
+}
+
+static int ep_wait(struct epoll *ep, struct sleeper *s, struct uio *out, int max, uint64_t deadline)
+{
+	struct waiter w;
+	int n, err = 0;
+
+	waiter_init(&w, s);
+	w.exclusive = true;
+	waitqueue_add(&ep->wait, &w);
+	for (;;) {
+		n = ep_send_events(ep, out, max);
+		if (n || err)
+			break;
+		err = ep_sleep(ep, s, deadline);
+	}
+	waitqueue_remove(&w);
+	if (n)
+		return n;
+	return err == -ETIMEDOUT ? 0 : err;
+}
+
+int epoll_collect(struct file *epf, struct sleeper *s, struct uio *out, int max, uint64_t deadline)
+{
+	struct epoll *ep = epoll_of(epf);
+
+	ep_drain_host(ep);
+	int n = ep_send_events(ep, out, max);
+	if (!n && deadline)
+		n = ep_wait(ep, s, out, max, deadline);
+	/* What is left, and a wake that found us awake already, is another's. */
+	if (ep_has_ready(ep))
+		waitqueue_wake(&ep->wait, EPOLL_PASS_ON, 1);
+	return n;
+}
+
+/* The instance as a file */
+
+/* Is any item on the list really ready? Those that are not leave it. */
+static bool ep_any_ready(struct epoll *ep)
+{
+	struct list batch;
+	bool any = false;
+
+	pthread_mutex_lock(&ep->lock);
+	ep_take_ready(ep, &batch);
+	while (!list_empty(&batch) && !any) {
+		struct epitem *item = list_first(&batch, struct epitem, ready_node);
+		any = epitem_poll(item, NULL);
+		if (!any)
+			ep_unready(item);
+	}
+	ep_return_ready(ep, &batch);
+	pthread_mutex_unlock(&ep->lock);
+	return any;
+}
+
+static unsigned epoll_poll(struct file *f, struct poll_table *pt)
+{
+	struct epoll *ep = epoll_of(f);
+
+	if (pt) {
+		/* Host files may be added while the caller sleeps: it listens to the host instance from the start. */
+		pthread_mutex_lock(&ep->lock);
+		int epfd = ep_host_epfd(ep);
+		pthread_mutex_unlock(&ep->lock);
+		poll_wait(pt, &ep->wait);
+		if (epfd >= 0)
+			poll_host(pt, epfd);
+	}
+	ep_drain_host(ep);
+	return ep_has_ready(ep) && ep_any_ready(ep) ? POLLIN | POLLRDNORM : 0;
+}
+
+static void epoll_release(struct file *f)
+{
+	struct epoll *ep = epoll_of(f);
+
+	pthread_mutex_lock(&ep->lock);
+	while (ep->items.root)
+		epitem_remove(rb_entry(ep->items.root, struct epitem, node));
+	pthread_mutex_unlock(&ep->lock);
+	ep_put(ep);
+}
+
+static const struct file_ops epoll_ops = {
+	.poll = epoll_poll,
+	.release = epoll_release,
+};
+
+static struct epoll_domain *epoll_domain_get(struct sandbox *sb)
+{
+	struct epoll_domain *d;
+
+	sandbox_lock(sb);
+	d = sb->epolls;
+	if (!d) {
+		d = calloc(1, sizeof(*d));
+		if (d)
+			pthread_mutex_init(&d->nest, NULL);
+		sb->epolls = d;
+	}
+	sandbox_unlock(sb);
+	return d;
+}
+
+void epoll_domain_free(struct epoll_domain *d)
+{
+	if (!d)
+		return;
+	pthread_mutex_destroy(&d->nest);
+	free(d);
+}
+
+int epoll_create_file(struct caller *c, struct sandbox *sb, struct file **out)
+{
+	struct epoll_domain *d = epoll_domain_get(sb);
+	struct epoll *ep = calloc(1, sizeof(*ep));
+
+	if (!d || !ep) {
+		free(ep);
+		return -ENOMEM;
+	}
+	file_init(&ep->file, &epoll_ops, O_RDWR);
+	file_set_anon(&ep->file, c, "anon_inode:[eventpoll]");
+	ep->refs = 1;
+	ep->domain = d;
+	ep->host_epfd = -1;
+	pthread_mutex_init(&ep->lock, NULL);
+	pthread_mutex_init(&ep->ready_lock, NULL);
+	list_init(&ep->ready);
+	waitqueue_init(&ep->wait);
+	*out = &ep->file;
+	return 0;
+}

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* epoll_create(2), epoll_ctl(2), epoll_wait(2) and their variants */
+#include "kernel/epoll.h"
+#include "sys/sys.h"
+
+#define NSEC_PER_MSEC    1000000UL
+#define EPOLL_MAX_EVENTS (INT32_MAX / (int)sizeof(struct epoll_event))
+
+static int64_t do_epoll_create(struct task *t, int flags)
+{
+	struct caller c = task_caller(t);
+	struct file *f;
+
+	if (flags & ~EPOLL_CLOEXEC)
+		return -EINVAL;
+	int err = epoll_create_file(&c, t->sb, &f);
+	return err ?: fd_return(t, f, flags & EPOLL_CLOEXEC);
+}
+
+SYSCALL_DEFINE(epoll_create)
+{
+	return (int)a[0] <= 0 ? -EINVAL : do_epoll_create(t, 0);
+}
+
+SYSCALL_DEFINE(epoll_create1)
+{
+	return do_epoll_create(t, a[0]);
+}
+
+SYSCALL_DEFINE(epoll_ctl)
+{
+	struct epoll_event event = { 0 };
+	int op = a[1], fd = a[2], err = -EBADF;
+
+	if (op != EPOLL_CTL_DEL && get_user(t, &event, a[3]))
+		return -EFAULT;
+	struct file *ep = fd_get(t->files, a[0]);
+	struct file *f = fd_get(t->files, fd);
+	if (ep && f)
+		err = epoll_control(ep, op, f, fd, &event);
+	file_put(f);
+	file_put(ep);
+	return err;
+}
+
+static int64_t do_epoll_wait(struct task *t, const uint64_t *a, uint64_t deadline)
+{
+	int max = a[2];
+	struct uio out;
+
+	if (max <= 0 || max > EPOLL_MAX_EVENTS)
+		return -EINVAL;
+	if (!gva_range_ok(GVA(a[1]), max * sizeof(struct epoll_event)))
+		return -EFAULT;
+	struct file *ep = fd_get(t->files, a[0]);
+	if (!ep)
+		return -EBADF;
+	uio_init_guest(&out, t->mm, GVA(a[1]), max * sizeof(struct epoll_event));
+	int64_t r = file_is_epoll(ep) ? epoll_collect(ep, &t->sleeper, &out, max, deadline) : -EINVAL;
+	file_put(ep);
+	return r;
+}
+
+static uint64_t deadline_msec(int timeout)
+{
+	if (timeout <= 0)
+		return timeout < 0 ? DEADLINE_NONE : 0;
+	return monotonic_ns() + timeout * NSEC_PER_MSEC;
+}
+
+SYSCALL_DEFINE(epoll_wait)
+{
+	return do_epoll_wait(t, a, deadline_msec(a[3]));
+}
+
+static int64_t do_epoll_pwait(struct task *t, const uint64_t *a, uint64_t deadline)
+{
+	ksigset_t mask;
+
+	if (a[4]) {
+		int err = get_sigset(t, a[4], a[5], &mask);
+		if (err)
+			return err;
+		signal_set_temporary_mask(t, mask);
+	}
+	return do_epoll_wait(t, a, deadline);
+}
+
+SYSCALL_DEFINE(epoll_pwait)
+{
+	return do_epoll_pwait(t, a, deadline_msec(a[3]));
+}
+
+SYSCALL_DEFINE(epoll_pwait2)
+{
+	uint64_t deadline = DEADLINE_NONE;
+	struct timespec ts;
+
+	if (a[3]) {
+		int err = get_timespec(t, a[3], &ts);
+		if (err)
+			return err;
+		deadline = ts.tv_sec || ts.tv_nsec ? deadline_after(&ts) : 0;
+	}
+	return do_epoll_pwait(t, a, deadline);
+}
