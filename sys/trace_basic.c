@@ -1,0 +1,416 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Numbers, pointers, strings, buffers. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#include "sys/trace_print.h"
+
+void put_nothing(struct print *p, int i, const struct names *names)
+{
+}
+
+void put_int(struct print *p, int i, const struct names *names)
+{
+	text_printf(p->out, "%d", (int)p->a[i]);
+}
+
+void put_uint(struct print *p, int i, const struct names *names)
+{
+	text_printf(p->out, "%u", (unsigned)p->a[i]);
+}
+
+void put_ulong(struct print *p, int i, const struct names *names)
+{
+	text_printf(p->out, "%lu", p->a[i]);
+}
+
+void put_long(struct print *p, int i, const struct names *names)
+{
+	text_printf(p->out, "%ld", (long)p->a[i]);
+}
+
+void put_hex(struct print *p, int i, const struct names *names)
+{
+	text_printf(p->out, "%#lx", p->a[i]);
+}
+
+void put_hex32(struct print *p, int i, const struct names *names)
+{
+	text_printf(p->out, "%#x", (unsigned)p->a[i]);
+}
+
+void put_id(struct print *p, int i, const struct names *names)
+{
+	if ((uint32_t)p->a[i] == UINT32_MAX)
+		text_puts(p->out, "-1");
+	else
+		put_uint(p, i, names);
+}
+
+void put_flags(struct print *p, int i, const struct names *names)
+{
+	names_put_flags(p->out, names, (uint32_t)p->a[i]);
+}
+
+void put_enum(struct print *p, int i, const struct names *names)
+{
+	names_put_value(p->out, names, (uint32_t)p->a[i]);
+}
+
+void put_dirfd(struct print *p, int i, const struct names *names)
+{
+	if ((int)p->a[i] == AT_FDCWD)
+		text_puts(p->out, "AT_FDCWD");
+	else
+		put_int(p, i, names);
+}
+
+void put_address(struct print *p, uint64_t addr)
+{
+	if (addr)
+		text_printf(p->out, "%#lx", addr);
+	else
+		text_puts(p->out, "NULL");
+}
+
+void put_pointer(struct print *p, int i, const struct names *names)
+{
+	put_address(p, p->a[i]);
+}
+
+void put_mincore(struct print *p, int i, const struct names *names)
+{
+	put_address(p, p->a[i]);
+}
+
+void put_mremap_addr(struct print *p, int i, const struct names *names)
+{
+	if (p->a[3] & 2) /* MREMAP_FIXED */
+		put_address(p, p->a[i]);
+}
+
+void put_mode_bits(struct text *out, unsigned mode)
+{
+	text_printf(out, mode ? "%#03o" : "000", mode);
+}
+
+void put_mode(struct print *p, int i, const struct names *names)
+{
+	put_mode_bits(p->out, (unsigned)p->a[i]);
+}
+
+void put_file_mode(struct print *p, int i, const struct names *names)
+{
+	static const struct name types[] = { { S_IFREG, "S_IFREG" },   { S_IFDIR, "S_IFDIR" },
+					     { S_IFCHR, "S_IFCHR" },   { S_IFBLK, "S_IFBLK" },
+					     { S_IFIFO, "S_IFIFO" },   { S_IFLNK, "S_IFLNK" },
+					     { S_IFSOCK, "S_IFSOCK" }, { 0, NULL } };
+	const struct names table = { NULL, types };
+	unsigned mode = (unsigned)p->a[i];
+
+	if (mode & S_IFMT) {
+		names_put_value(p->out, &table, mode & S_IFMT);
+		text_putc(p->out, '|');
+	}
+	for (const struct name *n =
+		 (const struct name[]){
+		     { S_ISUID, "S_ISUID|" }, { S_ISGID, "S_ISGID|" }, { S_ISVTX, "S_ISVTX|" }, { 0, NULL } };
+	     n->text; n++) {
+		if (mode & n->value)
+			text_puts(p->out, n->text);
+	}
+	put_mode_bits(p->out, mode & 0777);
+}
+
+void put_dev(struct print *p, int i, const struct names *names)
+{
+	unsigned type = (unsigned)p->a[i - 1] & S_IFMT;
+
+	if (type == S_IFCHR || type == S_IFBLK)
+		text_printf(p->out, "makedev(%#x, %#x)", major(p->a[i]), minor(p->a[i]));
+}
+
+/* ---- guest memory ---- */
+
+bool fetch(struct print *p, uint64_t addr, void *dst, size_t size)
+{
+	if (addr && copy_from_guest(p->t->mm, dst, GVA(addr), size) == 0)
+		return true;
+	put_address(p, addr);
+	return false;
+}
+
+bool fetch_result(struct print *p, uint64_t addr, void *dst, size_t size)
+{
+	if (p->result >= 0)
+		return fetch(p, addr, dst, size);
+	put_address(p, addr);
+	return false;
+}
+
+bool fetch_for(struct print *p, int i, void *dst, size_t size)
+{
+	return p->done ? fetch_result(p, p->a[i], dst, size) : fetch(p, p->a[i], dst, size);
+}
+
+void put_int_pointer(struct print *p, int i, const struct names *names)
+{
+	int v;
+
+	if (FETCH(p, i, &v))
+		text_printf(p->out, "[%d]", v);
+}
+
+void put_long_pointer(struct print *p, int i, const struct names *names)
+{
+	long v;
+
+	if (FETCH(p, i, &v))
+		text_printf(p->out, "[%ld]", v);
+}
+
+void put_hex_pointer(struct print *p, int i, const struct names *names)
+{
+	uint64_t v;
+
+	if (FETCH(p, i, &v))
+		text_printf(p->out, "[%#lx]", v);
+}
+
+void put_fd_pair(struct print *p, int i, const struct names *names)
+{
+	int fd[2];
+
+	if (FETCH(p, i, &fd))
+		text_printf(p->out, "[%d, %d]", fd[0], fd[1]);
+}
+
+void put_groups(struct print *p, int i, const struct names *names)
+{
+	uint64_t n = p->done ? (uint64_t)p->result : p->a[0];
+	uint32_t id[TRACE_ARRAY_MAX];
+	unsigned shown = n < TRACE_ARRAY_MAX ? (unsigned)n : TRACE_ARRAY_MAX;
+
+	if ((p->done && p->a[0] == 0) || !fetch_for(p, i, id, shown * sizeof *id)) {
+		if (p->done && p->a[0] == 0)
+			put_address(p, p->a[i]);
+		return;
+	}
+	text_putc(p->out, '[');
+	for (unsigned k = 0; k < shown; k++)
+		text_printf(p->out, "%s%u", k ? ", " : "", id[k]);
+	text_puts(p->out, n > shown ? ", ...]" : "]");
+}
+
+/* ---- strings ---- */
+
+static const char *short_escape(char c)
+{
+	switch (c) {
+	case '"': return "\\\"";
+	case '\\': return "\\\\";
+	case '\n': return "\\n";
+	case '\t': return "\\t";
+	case '\r': return "\\r";
+	case '\f': return "\\f";
+	case '\v': return "\\v";
+	default: return NULL;
+	}
+}
+
+/* Octal of as few digits as the next character allows. */
+static void put_octal(struct text *out, unsigned char c, bool digit_follows)
+{
+	text_printf(out, digit_follows ? "\\%03o" : "\\%o", c);
+}
+
+void put_quoted(struct text *out, const char *s, size_t len, bool truncated)
+{
+	text_putc(out, '"');
+	for (size_t i = 0; i < len; i++) {
+		const char *esc = short_escape(s[i]);
+		if (esc)
+			text_puts(out, esc);
+		else if (s[i] >= ' ' && s[i] <= '~')
+			text_putc(out, s[i]);
+		else
+			put_octal(out, (unsigned char)s[i], i + 1 < len && s[i + 1] >= '0' && s[i + 1] <= '7');
+	}
+	text_puts(out, truncated ? "\"..." : "\"");
+}
+
+void put_hex_quoted(struct text *out, const char *s, size_t len)
+{
+	size_t shown = len < TRACE_STRING_MAX ? len : TRACE_STRING_MAX;
+
+	text_putc(out, '"');
+	for (size_t i = 0; i < shown; i++)
+		text_printf(out, "\\x%02x", (unsigned char)s[i]);
+	text_puts(out, len > shown ? "\"..." : "\"");
+}
+
+void put_guest_string(struct print *p, uint64_t addr, size_t max)
+{
+	char *s = addr ? malloc(max + 1) : NULL;
+	long n = s ? copy_string_from_guest(p->t->mm, s, GVA(addr), max + 1) : -EFAULT;
+
+	if (n >= 0)
+		put_quoted(p->out, s, (size_t)n, false);
+	else if (n == -ENAMETOOLONG)
+		put_quoted(p->out, s, max, true);
+	else
+		put_address(p, addr);
+	free(s);
+}
+
+void put_path(struct print *p, int i, const struct names *names)
+{
+	put_guest_string(p, p->a[i], 4095);
+}
+
+void put_string(struct print *p, int i, const struct names *names)
+{
+	put_guest_string(p, p->a[i], TRACE_STRING_MAX);
+}
+
+void put_path_result(struct print *p, int i, const struct names *names)
+{
+	if (p->result < 0)
+		put_address(p, p->a[i]);
+	else
+		put_path(p, i, names);
+}
+
+void put_guest_buffer(struct print *p, uint64_t addr, uint64_t len)
+{
+	char buf[TRACE_STRING_MAX];
+	size_t shown = len < sizeof buf ? len : sizeof buf;
+
+	if (shown == 0 && addr)
+		text_puts(p->out, "\"\"");
+	else if (fetch(p, addr, buf, shown))
+		put_quoted(p->out, buf, shown, len > shown);
+}
+
+void put_buffer(struct print *p, int i, const struct names *names)
+{
+	put_guest_buffer(p, p->a[i], p->a[i + 1]);
+}
+
+void put_buffer_result(struct print *p, int i, const struct names *names)
+{
+	/* A length of 0 asks getxattr and the like for the size alone. */
+	if (p->result < 0 || (p->result > 0 && p->a[i + 1] == 0))
+		put_address(p, p->a[i]);
+	else
+		put_guest_buffer(p, p->a[i], (uint64_t)p->result);
+}
+
+void put_bytes_result(struct print *p, int i, const struct names *names)
+{
+	char buf[TRACE_STRING_MAX];
+	size_t shown = p->result > (int64_t)sizeof buf ? sizeof buf : (size_t)(p->result < 0 ? 0 : p->result);
+
+	if (fetch_result(p, p->a[i], buf, shown)) {
+		put_hex_quoted(p->out, buf, shown);
+		if (p->result > (int64_t)shown)
+			text_puts(p->out, "...");
+	}
+}
+
+/* `bytes`: how many the buffers hold, counted from the first. */
+void put_iovec_at(struct print *p, uint64_t addr, uint64_t count, uint64_t bytes)
+{
+	struct {
+		uint64_t base, len;
+	} v[TRACE_ARRAY_MAX];
+	unsigned shown = count < TRACE_ARRAY_MAX ? (unsigned)count : TRACE_ARRAY_MAX;
+
+	if (!fetch(p, addr, v, shown * sizeof *v))
+		return;
+	text_putc(p->out, '[');
+	for (unsigned k = 0; k < shown; k++) {
+		uint64_t n = v[k].len < bytes ? v[k].len : bytes;
+		text_puts(p->out, k ? ", {iov_base=" : "{iov_base=");
+		put_guest_buffer(p, v[k].base, n);
+		text_printf(p->out, ", iov_len=%lu}", v[k].len);
+		bytes -= n;
+	}
+	text_puts(p->out, count > shown ? ", ...]" : "]");
+}
+
+void put_iovec(struct print *p, int i, const struct names *names)
+{
+	put_iovec_at(p, p->a[i], p->a[i + 1], UINT64_MAX);
+}
+
+void put_iovec_result(struct print *p, int i, const struct names *names)
+{
+	put_iovec_at(p, p->a[i], p->a[i + 1], p->result < 0 ? 0 : (uint64_t)p->result);
+}
+
+/* ---- argv and envp ---- */
+
+void put_strings(struct print *p, int i, const struct names *names)
+{
+	uint64_t addr = p->a[i], str;
+
+	if (!addr) {
+		text_puts(p->out, "NULL");
+		return;
+	}
+	text_putc(p->out, '[');
+	for (unsigned n = 0;; n++, addr += 8) {
+		if (copy_from_guest(p->t->mm, &str, GVA(addr), sizeof str)) {
+			text_printf(p->out, "%s... /* %#lx */", n ? ", " : "", addr);
+			break;
+		}
+		if (!str)
+			break;
+		if (n)
+			text_puts(p->out, ", ");
+		if (n == TRACE_ARRAY_MAX) {
+			text_puts(p->out, "...");
+			break;
+		}
+		put_guest_string(p, str, TRACE_STRING_MAX);
+	}
+	text_putc(p->out, ']');
+}
+
+void put_strings_count(struct print *p, int i, const struct names *names)
+{
+	uint64_t addr = p->a[i], str = 1;
+	unsigned n = 0;
+
+	put_address(p, addr);
+	for (; addr && str && n < 100000; addr += 8) {
+		if (copy_from_guest(p->t->mm, &str, GVA(addr), sizeof str))
+			return;
+		n += str != 0;
+	}
+	if (p->a[i])
+		text_printf(p->out, " /* %u var%s */", n, n == 1 ? "" : "s");
+}
+
+/* ---- directory entries ---- */
+
+void put_dirents(struct print *p, int i, const struct names *names)
+{
+	unsigned n = 0;
+	uint16_t reclen;
+
+	put_address(p, p->a[i]);
+	if (p->result < 0)
+		return;
+	for (int64_t at = 0; at + 18 <= p->result; at += reclen, n++) {
+		if (copy_from_guest(p->t->mm, &reclen, GVA(p->a[i] + (uint64_t)at + 16), sizeof reclen) || !reclen)
+			break;
+	}
+	text_printf(p->out, " /* %u entr%s */", n, n == 1 ? "y" : "ies");
+}

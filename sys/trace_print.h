@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Printing the arguments of one system call as strace does. Guest memory is only looked at: what cannot be read is
+ * printed as its address.
+ */
+#ifndef HL_SYS_TRACE_PRINT_H
+#define HL_SYS_TRACE_PRINT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "kernel/task.h"
+#include "sys/syscall_args.h"
+#include "sys/trace_names.h"
+#include "util/text.h"
+
+/* strace's -s and the number of elements it shows of an array. */
+#define TRACE_STRING_MAX 32
+#define TRACE_ARRAY_MAX  32
+
+struct print {
+	struct text *out;
+	struct task *t;
+	const uint64_t *a; /* the six raw arguments */
+	int64_t result;    /* valid when done */
+	bool done;
+};
+
+typedef void print_fn(struct print *p, int i, const struct names *names);
+
+#define TYPE(name, when, fn, table) ARG_##name,
+enum arg_type {
+	ARG_END,
+#include "sys/trace_types.def"
+};
+#undef TYPE
+
+#define TYPE(name, when, fn, table) void fn(struct print *, int, const struct names *);
+#include "sys/trace_types.def"
+#undef TYPE
+
+/* Copies an object of the guest's; prints NULL or the address and gives false where that cannot be (or, for what the
+ * call fills in, where it failed). */
+bool fetch(struct print *p, uint64_t addr, void *dst, size_t size);
+bool fetch_result(struct print *p, uint64_t addr, void *dst, size_t size);
+#define FETCH(p, i, dst) (fetch_for((p), (i), (dst), sizeof *(dst)))
+/* fetch before the call, fetch_result after it. */
+bool fetch_for(struct print *p, int i, void *dst, size_t size);
+
+void put_address(struct print *p, uint64_t addr);
+void put_quoted(struct text *out, const char *s, size_t len, bool truncated);
+void put_hex_quoted(struct text *out, const char *s, size_t len);
+void put_guest_string(struct print *p, uint64_t addr, size_t max);
+void put_guest_buffer(struct print *p, uint64_t addr, uint64_t len);
+void put_mode_bits(struct text *out, unsigned mode);
+void put_sigset_value(struct text *out, uint64_t set);
+void put_siginfo_value(struct text *out, const siginfo_t *si);
+void put_iovec_at(struct print *p, uint64_t addr, uint64_t count, uint64_t bytes);
+const char *trace_signal_name(int sig); /* "SIGINT"; a buffer of the calling thread */
+
+#endif
