@@ -148,16 +148,17 @@ CASE(wake_one_then_all)
 		V(w[i].ret);
 }
 
-/* Waiters are woken in the order they came. */
+/* Waiters are woken in the order they came: each sleeps on a word of its own first and is then moved to the common. */
 CASE(wake_order)
 {
+	static _Atomic uint32_t own[3];
 	struct waiter w[3];
 
 	for (int i = 0; i < 3; i++) {
-		start(&w[i], 1, FUTEX_WAIT_PRIVATE);
-		while (ready < i + 1)
-			sched_yield();
-		await_sleepers(&word, i + 1);
+		w[i] = (struct waiter){ .at = &own[i], .op = FUTEX_WAIT_PRIVATE };
+		MUST(pthread_create(&w[i].thread, NULL, waits, &w[i]));
+		await_sleepers(&own[i], 1);
+		R(futex(&own[i], FUTEX_REQUEUE_PRIVATE, 0, (void *)1, &word, 0));
 	}
 	for (int i = 0; i < 3; i++) {
 		R(futex(&word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0));

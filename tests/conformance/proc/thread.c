@@ -460,7 +460,7 @@ CASE(stack_attributes)
 	void *addr;
 	Z(pthread_attr_getstack(&attr, &addr, &size));
 	V((char *)&size > (char *)addr && (char *)&size < (char *)addr + size);
-	V(size);
+	V(size > (8 << 20) - 65536 && size <= 8 << 20);
 }
 
 CASE(affinity)
