@@ -281,7 +281,7 @@ void process_exited(struct process *p)
 	if (p == sb->main) {
 		sb->exit_status = p->exit_code;
 		sb->main_ended = true;
-		pthread_cond_broadcast(&sb->changed);
+		sandbox_changed_locked(sb);
 	}
 	int code, status;
 	wait_status_to_sigchld(p->exit_code, &code, &status);

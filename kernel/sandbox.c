@@ -83,6 +83,9 @@ int sandbox_create(const struct sandbox_config *cfg, struct sandbox **out, struc
 	if (!sb)
 		return why_set(why, ENOMEM, "out of memory");
 	sb->platform = cfg->platform;
+	sb->observer = cfg->observer;
+	sb->notify = cfg->notify;
+	sb->notify_arg = cfg->notify_arg;
 	pthread_mutex_init(&sb->lock, NULL);
 	pthread_cond_init(&sb->changed, NULL);
 	list_init(&sb->processes);
@@ -113,6 +116,26 @@ void sandbox_kill(struct sandbox *sb)
 	list_for_each (p, &sb->processes, all_node) {
 		if (!list_empty(&p->tasks))
 			process_kill_locked(p, SIGKILL);
+	}
+	sandbox_unlock(sb);
+}
+
+void sandbox_changed_locked(struct sandbox *sb)
+{
+	pthread_cond_broadcast(&sb->changed);
+	if (sb->notify)
+		sb->notify(sb->notify_arg);
+}
+
+void sandbox_totals(struct sandbox *sb, struct sandbox_totals *out)
+{
+	struct process *p;
+	struct task *t;
+	sandbox_lock(sb);
+	*out = sb->totals;
+	list_for_each (p, &sb->processes, all_node) {
+		list_for_each (t, &p->tasks, process_node)
+			totals_add(out, t);
 	}
 	sandbox_unlock(sb);
 }

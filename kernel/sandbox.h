@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "fs/vfs.h"
+#include "kernel/observer.h"
 #include "kernel/pid.h"
 #include "mm/mm.h"
 #include "platform/platform.h"
@@ -23,7 +24,6 @@
 
 struct process;
 struct task;
-struct tracer;
 struct tty;
 struct epoll_domain;
 struct futex_table;
@@ -39,11 +39,9 @@ struct sandbox {
 	struct mount_table *mounts;
 	struct futex_table *futexes;
 	struct epoll_domain *epolls; /* lock; NULL before the first epoll instance */
-	struct tracer *tracer;       /* --strace; NULL: off */
-	bool stats;                  /* --stats */
-	int verbose;
-	void (*log)(void *arg, const char *line); /* diagnostics; NULL: none */
-	void *log_arg;
+	struct observer *observer;   /* NULL: none; not owned */
+	void (*notify)(void *arg);   /* main ended, stopped or continued; lock held; NULL: nobody asks */
+	void *notify_arg;
 	const char *hostname; /* owned */
 
 	pthread_mutex_t lock; /* the process tree, signals, job control: see kernel/process.h */
@@ -54,19 +52,21 @@ struct sandbox {
 	struct process *main; /* the program; its end is the sandbox's */
 	unsigned nr_tasks;    /* host threads that still run */
 	unsigned max_tasks;
-	pthread_cond_t changed; /* nr_tasks fell, or main ended */
+	pthread_cond_t changed; /* nr_tasks fell, or main ended, stopped, continued */
 	bool ending;            /* no new task may start */
 	int exit_status;        /* wait status of main, valid once main_ended */
 	bool main_ended;
-	struct tty *console; /* the host's terminal behind fd 0-2, NULL: none */
-	uint64_t boot_ns;    /* CLOCK_BOOTTIME of the start */
-	struct sandbox_stats *totals;
-	char dead_reason[256]; /* set when a platform failed under the guest */
+	struct tty *console;          /* the host's terminal behind fd 0-2, NULL: none */
+	uint64_t boot_ns;             /* CLOCK_BOOTTIME of the start */
+	struct sandbox_totals totals; /* of threads that ended */
+	char dead_reason[256];        /* set when a platform failed under the guest */
 };
 
 struct sandbox_config {
 	const struct platform *platform;
-	/* more to come with the options of SPEC.md */
+	struct observer *observer;
+	void (*notify)(void *arg);
+	void *notify_arg;
 };
 
 /* Builds machine, memory, pid table and init; no mounts, no program yet. */
@@ -75,6 +75,10 @@ int sandbox_create(const struct sandbox_config *cfg, struct sandbox **out, struc
 void sandbox_destroy(struct sandbox *sb);
 /* Kills every process. Any thread. */
 void sandbox_kill(struct sandbox *sb);
+/* Something that a waiter outside may look for has changed. Lock held. */
+void sandbox_changed_locked(struct sandbox *sb);
+/* Totals of the threads that ended and of those that run, so far. */
+void sandbox_totals(struct sandbox *sb, struct sandbox_totals *out);
 
 static inline void sandbox_lock(struct sandbox *sb)
 {

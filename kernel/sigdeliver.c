@@ -59,12 +59,16 @@ void signal_stop_completed(struct process *p)
 	p->stop_taken = false;
 	p->continued = false;
 	process_notify_parent(p, SIGCHLD, CLD_STOPPED, p->stop_sig);
+	if (p == p->sb->main)
+		sandbox_changed_locked(p->sb);
 }
 
 static void park(struct task *t)
 {
 	struct process *p = t->process;
 
+	if (t->sb->observer && p->nr_stopped + 1 == p->nr_tasks)
+		t->sb->observer->ops->stopped(t->sb->observer, t, p->stop_sig);
 	t->parked = true;
 	t->state = TASK_STOPPED;
 	p->nr_stopped++;
@@ -137,6 +141,17 @@ static enum verdict next_signal_locked(struct task *t, struct taken *out)
 	}
 }
 
+static void observe(struct task *t, enum verdict v, const siginfo_t *si)
+{
+	struct observer *o = t->sb->observer;
+
+	if (!o)
+		return;
+	o->ops->signal(o, t, si);
+	if (v == DIES && SIGBIT(si->si_signo) & SIGSET_CORE)
+		o->ops->crashed(o, t, si);
+}
+
 static enum verdict next_signal(struct task *t, struct taken *out)
 {
 	sandbox_lock(t->sb);
@@ -145,10 +160,14 @@ static enum verdict next_signal(struct task *t, struct taken *out)
 	int code = told ? t->process->exit_code : out->sig;
 	signal_recalc(t);
 	sandbox_unlock(t->sb);
-	if (v == DIES && told)
+	if (v != NOTHING && !told)
+		observe(t, v, &out->info);
+	if (v == DIES && told) {
+		observer_killed(t, code);
 		task_exit_self(t, code);
-	else if (v == DIES)
+	} else if (v == DIES) {
 		process_exit_group(t, code);
+	}
 	return v;
 }
 

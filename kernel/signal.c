@@ -190,6 +190,8 @@ static void continue_process(struct process *p)
 		sleeper_wake(&t->sleeper);
 	}
 	p->continued = true;
+	if (p == p->sb->main)
+		sandbox_changed_locked(p->sb);
 	/* A stop in the middle counts as finished; like any two SIGCHLDs the two reports merge, and the first stays. */
 	if (was_stopped)
 		process_notify_parent(p, SIGCHLD, CLD_CONTINUED, SIGCONT);

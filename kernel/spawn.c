@@ -13,6 +13,7 @@
 #include "kernel/sandbox.h"
 #include "kernel/task.h"
 #include "kernel/tty.h"
+#include "loader/loader.h"
 
 static int set_workdir(struct task *t, const char *dir, struct why *why)
 {

@@ -196,7 +196,14 @@ static void on_dead(struct task *t)
 
 static void on_exception(struct task *t)
 {
+	t->exceptions++;
 	event_exception(t, t->event.exception.vector, t->event.exception.error);
+}
+
+static void on_interrupted(struct task *t)
+{
+	t->interrupts++;
+	kick_take(&t->sleeper.kick);
 }
 
 static void handle_event(struct task *t)
@@ -205,7 +212,7 @@ static void handle_event(struct task *t)
 	case EVENT_SYSCALL: on_syscall(t); break;
 	case EVENT_FAULT: on_fault(t); break;
 	case EVENT_EXCEPTION: on_exception(t); break;
-	case EVENT_INTERRUPTED: kick_take(&t->sleeper.kick); break;
+	case EVENT_INTERRUPTED: on_interrupted(t); break;
 	case EVENT_LOST_PAGE: on_lost_page(t); break;
 	case EVENT_DEAD: on_dead(t); break;
 	}
@@ -218,10 +225,12 @@ void task_work(struct task *t, bool in_syscall, int64_t result)
 	bool die = t->group_exiting;
 	int code = t->process->exit_code;
 	sandbox_unlock(sb);
-	if (die)
-		task_exit_self(t, code);
-	else
+	if (!die) {
 		signal_deliver(t, in_syscall, result);
+		return;
+	}
+	observer_killed(t, code);
+	task_exit_self(t, code);
 }
 
 /* ---- the end ---- */
@@ -272,6 +281,7 @@ static void unlink_locked(struct task *t)
 	struct process *p = t->process;
 	struct rusage_sum ru;
 
+	totals_add(&t->sb->totals, t);
 	task_rusage(t, &ru);
 	rusage_add(&p->dead_threads, &ru);
 	p->exit_uid = t->cred->uid;
@@ -308,6 +318,8 @@ static void task_end(struct task *t)
 	struct process *p = t->process;
 	struct pid *pid = t->pid;
 
+	if (sb->observer)
+		sb->observer->ops->ended(sb->observer, t);
 	futex_task_exit(t);
 	vfork_release(t);
 	if (is_last(t))
@@ -329,7 +341,7 @@ static void task_end(struct task *t)
 
 	sandbox_lock(sb);
 	if (--sb->nr_tasks == 0)
-		pthread_cond_broadcast(&sb->changed);
+		sandbox_changed_locked(sb);
 	sandbox_unlock(sb);
 }
 

@@ -78,10 +78,10 @@ struct task {
 	void *futex_pi; /* kernel/futex.c: PI state held */
 
 	/* counters, owner writes, others may read */
-	_Atomic uint64_t syscalls, faults, nvcsw, nivcsw;
+	_Atomic uint64_t syscalls, faults, exceptions, interrupts, nvcsw, nivcsw;
 	_Atomic int state;        /* enum task_state */
 	_Atomic int host_tid;     /* for CPU times */
-	struct task_stats *stats; /* --stats, NULL: off */
+	struct observed *observed; /* the observer's own, NULL: none */
 };
 
 /* kernel/task.c */

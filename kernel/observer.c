@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "kernel/observer.h"
+
+#include "kernel/process.h"
+#include "kernel/sandbox.h"
+#include "kernel/sigqueue.h"
+#include "kernel/task.h"
+
+void totals_add(struct sandbox_totals *to, struct task *t)
+{
+	to->syscalls += t->syscalls;
+	to->entries += t->sb->platform->runs(t->context);
+	to->faults += t->faults;
+	to->exceptions += t->exceptions;
+	to->interrupts += t->interrupts;
+	to->threads++;
+}
+
+void observer_killed(struct task *t, int wait_status)
+{
+	struct observer *o = t->sb->observer;
+	int sig = wait_status & 0x7f;
+	siginfo_t si;
+
+	if (!o || !sig)
+		return;
+	/* One thread of the process finds it; the others find nothing. */
+	sandbox_lock(t->sb);
+	int taken = sigpending_take(&t->pending, SIGBIT(sig), &si);
+	if (!taken)
+		taken = sigpending_take(&t->process->pending, SIGBIT(sig), &si);
+	sandbox_unlock(t->sb);
+	if (taken && sig != SIGKILL) /* as strace: SIGKILL shows only in the last line */
+		o->ops->signal(o, t, &si);
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Who watches a sandbox from above: the tracer, the statistics, the crash report (sys/observe.c). Set before the first
+ * task starts. Called by the task it is about, with no lock held, except where it says so.
+ */
+#ifndef HL_KERNEL_OBSERVER_H
+#define HL_KERNEL_OBSERVER_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct process;
+struct sandbox;
+struct task;
+struct observer;
+
+struct observer_ops {
+	/* A signal was taken off the queue: its handler is about to run, or it stops or kills the process. */
+	void (*signal)(struct observer *o, struct task *t, const siginfo_t *si);
+	/* The process has stopped; `t` was the last thread to do so. sandbox->lock held. */
+	void (*stopped)(struct observer *o, struct task *t, int sig);
+	/* The program dies of `sig`, whose default action is a core dump; registers and memory are still there. */
+	void (*crashed)(struct observer *o, struct task *t, const siginfo_t *si);
+	/* The thread ends with t->exit_code; its memory is still there. */
+	void (*ended)(struct observer *o, struct task *t);
+};
+
+struct observer {
+	const struct observer_ops *ops;
+};
+
+/* Counters of a sandbox, of all threads that ended so far. Guarded by sandbox->lock. */
+struct sandbox_totals {
+	uint64_t syscalls, entries, faults, exceptions, interrupts, threads;
+};
+
+/* Adds what `t` counted. sandbox->lock held. */
+void totals_add(struct sandbox_totals *to, struct task *t);
+
+/* The task was told to die by a signal that was never taken off a queue: tells the observer of it. */
+void observer_killed(struct task *t, int wait_status);
+
+#endif
