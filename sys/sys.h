@@ -38,6 +38,10 @@ static inline int64_t fd_return(struct task *t, struct file *f, bool cloexec)
 	return fd_install(t->files, f, 0, cloexec, process_rlimit(t->process, RLIMIT_NOFILE));
 }
 
+/* sys/io_result.c: the result of reading or writing a file, as the system call's: raises SIGPIPE and SIGXFSZ, makes an
+ * interrupted call restartable. */
+int64_t io_result(struct task *t, int64_t r);
+
 /* A path argument, as getname(9): NUL-terminated copy to be freed with free(). -EFAULT, -ENAMETOOLONG (PATH_MAX),
  * -ENOENT when empty and not allowed, -ENOMEM. */
 int get_path(struct task *t, uint64_t addr, bool empty_ok, char **out);
