@@ -118,6 +118,14 @@ void backing_drop(struct mm *mm, uint64_t start, uint64_t end)
 	}
 }
 
+void backing_move(struct mm *mm, struct backing *b, uint64_t start)
+{
+	rb_erase(&mm->backings, &b->node);
+	b->end = start + (b->end - b->start);
+	b->start = start;
+	backing_link(mm, b);
+}
+
 static bool backing_continues(const struct backing *a, const struct backing *b)
 {
 	return a->end == b->start && a->mf == b->mf && a->owned == b->owned && a->cow == b->cow &&

@@ -37,6 +37,8 @@ int backing_add(struct mm *mm, const struct backing *like);
 int backing_isolate(struct mm *mm, uint64_t start, uint64_t end);
 /* Drops what lies in the range, whose ends must be borders or holes; arena pages are released. */
 void backing_drop(struct mm *mm, uint64_t start, uint64_t end);
+/* Gives `b` another address, which must be free. */
+void backing_move(struct mm *mm, struct backing *b, uint64_t start);
 /* Joins neighbours that continue each other in and at the ends of the range. */
 void backing_merge(struct mm *mm, uint64_t start, uint64_t end);
 

@@ -35,10 +35,11 @@ static uint64_t clamp(uint64_t x, uint64_t low, uint64_t high)
 	return x < low ? low : x > high ? high : x;
 }
 
-/* Unmaps and drops the backings of [start, end) that are not owned. */
-static void drop_uncopied(struct mm *mm, uint64_t start, uint64_t end)
+/* Unmaps and drops the backings that touch [start, end) and are not owned: what is gone comes back with a fault. */
+static bool drop_uncopied(struct mm *mm, uint64_t start, uint64_t end)
 {
 	struct backing *b, *next;
+	bool any = false;
 
 	for (b = backing_find(mm, start); b && b->start < end; b = next) {
 		uint64_t from = b->start, to = b->end;
@@ -48,10 +49,11 @@ static void drop_uncopied(struct mm *mm, uint64_t start, uint64_t end)
 			continue;
 		mm_unmap_range(mm, from, to);
 		backing_drop(mm, from, to);
+		any = true;
 	}
+	return any;
 }
 
-/* Without memory to split a backing it goes whole, unless it is a copy: what is gone comes back with a fault. */
 static void sweep_vma(const struct sweep *s, struct vma *v)
 {
 	uint64_t len = v->end - v->start;
@@ -128,4 +130,20 @@ void pagesource_invalidate(struct pagesource *ps, uint64_t off, uint64_t len)
 	struct sweep s = { .ps = ps, .start = PAGE_DOWN(off), .end = PAGE_UP(off + len) };
 
 	sweep_run(&s);
+}
+
+bool mm_drop_lost_pages(struct mm *mm)
+{
+	bool any = false;
+
+	pthread_rwlock_wrlock(&mm->lock);
+	for (struct vma *v = vma_first(mm); v; v = vma_next(v)) {
+		uint64_t size = v->source ? PAGE_UP(v->source->ops->size(v->source)) : UINT64_MAX;
+		uint64_t end = clamp(size, v->offset, v->offset + (v->end - v->start));
+
+		if (v->source && end < v->offset + (v->end - v->start))
+			any |= drop_uncopied(mm, v->start + (end - v->offset), v->end);
+	}
+	pthread_rwlock_unlock(&mm->lock);
+	return any;
 }

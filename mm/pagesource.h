@@ -35,6 +35,8 @@ struct pagesource_ops {
 	uint64_t (*size)(struct pagesource *ps);
 	/* msync(MS_SYNC) of a range; NULL: nothing to do (memory). */
 	int (*sync)(struct pagesource *ps, uint64_t off, uint64_t len);
+	/* Makes a hole (MADV_REMOVE), as fallocate does. Called without any mm lock. NULL: -EOPNOTSUPP. */
+	int (*punch)(struct pagesource *ps, uint64_t off, uint64_t len);
 };
 
 struct pagesource {

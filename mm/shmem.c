@@ -43,11 +43,18 @@ static uint64_t shmem_size(struct pagesource *ps)
 	return pagestore_size(&shmem_of(ps)->store);
 }
 
+static int shmem_punch(struct pagesource *ps, uint64_t off, uint64_t len)
+{
+	pagestore_punch(&shmem_of(ps)->store, ps, off, len);
+	return 0;
+}
+
 static const struct pagesource_ops shmem_ops = {
 	.get = shmem_get,
 	.ref = shmem_ref,
 	.unref = shmem_unref,
 	.size = shmem_size,
+	.punch = shmem_punch,
 };
 
 int shmem_create(struct arena *a, uint64_t size, struct pagesource **out)

@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* madvise(2). Advice that changes nothing a program could see, and that there is nothing to do for here, is taken and
+ * done with, as Linux may do. */
+#include <errno.h>
+#include <signal.h>
+#include <sys/mman.h>
+
+#include "mm/fault.h"
+#include "mm/populate.h"
+#include "mm/sync.h"
+
+#ifndef MADV_COLLAPSE
+#define MADV_COLLAPSE 25
+#endif
+#ifndef MADV_DONTNEED_LOCKED
+#define MADV_DONTNEED_LOCKED 24
+#endif
+
+/* Applied to the part of a vma in the range. */
+typedef int advise_fn(struct mm *mm, struct vma *v, uint64_t start, uint64_t end);
+
+static int advise_nothing(struct mm *mm, struct vma *v, uint64_t start, uint64_t end)
+{
+	return 0;
+}
+
+static int advise_unlocked(struct mm *mm, struct vma *v, uint64_t start, uint64_t end)
+{
+	return v->flags & VMA_LOCKED ? -EINVAL : 0;
+}
+
+/* Lazy freeing may come as late as one likes; only what it applies to is checked. */
+static int advise_free(struct mm *mm, struct vma *v, uint64_t start, uint64_t end)
+{
+	return v->source ? -EINVAL : advise_unlocked(mm, v, start, end);
+}
+
+static int advise_willneed(struct mm *mm, struct vma *v, uint64_t start, uint64_t end)
+{
+	if (v->source && v->prot)
+		mm_populate(mm, v, start, end);
+	return 0;
+}
+
+/* Are all pages of [from, to) of `b` ours alone? Then they can be emptied where they are, and stay mapped. */
+static bool all_exclusive(struct mm *mm, const struct backing *b, uint64_t from, uint64_t to)
+{
+	if (!b->owned)
+		return false;
+	for (uint64_t at = from; at < to; at += PAGE_SIZE) {
+		if (!arena_page_exclusive(mm->host->arena, backing_off(b, at)))
+			return false;
+	}
+	return true;
+}
+
+/* Private copies go, what is behind them comes back: zeroes, or the file. The range is cut to measure. */
+static int drop_private(struct mm *mm, struct vma *v, uint64_t start, uint64_t end)
+{
+	struct backing *b, *next;
+
+	if (backing_isolate(mm, start, end) < 0)
+		return -EAGAIN;
+	for (b = backing_find(mm, start); b && b->start < end; b = next) {
+		uint64_t from = b->start, to = b->end;
+
+		next = backing_next(b);
+		if (!v->source && all_exclusive(mm, b, from, to)) {
+			arena_discard(mm->host->arena, b->off, to - from);
+			continue;
+		}
+		mm_unmap_range(mm, from, to);
+		backing_drop(mm, from, to);
+	}
+	backing_merge(mm, start, end);
+	return 0;
+}
+
+static int advise_dontneed_locked(struct mm *mm, struct vma *v, uint64_t start, uint64_t end)
+{
+	if ((v->flags & VMA_SHARED) || (v->flags & VMA_SPECIAL))
+		return 0;
+	return drop_private(mm, v, start, end);
+}
+
+static int advise_dontneed(struct mm *mm, struct vma *v, uint64_t start, uint64_t end)
+{
+	return v->flags & VMA_LOCKED ? -EINVAL : advise_dontneed_locked(mm, v, start, end);
+}
+
+static int change_flags(struct mm *mm, struct vma *v, uint64_t start, uint64_t end, unsigned flags)
+{
+	int err;
+
+	if (flags == v->flags)
+		return 0;
+	err = vma_isolate(mm, start, end);
+	if (err)
+		return err == -ENOMEM ? -EAGAIN : err;
+	v = vma_at(mm, start);
+	vma_change(mm, v, v->prot, flags);
+	return 0;
+}
+
+static int advise_dontfork(struct mm *mm, struct vma *v, uint64_t start, uint64_t end)
+{
+	return change_flags(mm, v, start, end, v->flags | VMA_DONTFORK);
+}
+
+static int advise_dofork(struct mm *mm, struct vma *v, uint64_t start, uint64_t end)
+{
+	return change_flags(mm, v, start, end, v->flags & ~(unsigned)VMA_DONTFORK);
+}
+
+static int advise_wipeonfork(struct mm *mm, struct vma *v, uint64_t start, uint64_t end)
+{
+	return v->source ? -EINVAL : change_flags(mm, v, start, end, v->flags | VMA_WIPEONFORK);
+}
+
+static int advise_keeponfork(struct mm *mm, struct vma *v, uint64_t start, uint64_t end)
+{
+	return change_flags(mm, v, start, end, v->flags & ~(unsigned)VMA_WIPEONFORK);
+}
+
+static int advise_dontdump(struct mm *mm, struct vma *v, uint64_t start, uint64_t end)
+{
+	return change_flags(mm, v, start, end, v->flags | VMA_DONTDUMP);
+}
+
+static int advise_dodump(struct mm *mm, struct vma *v, uint64_t start, uint64_t end)
+{
+	if (v->flags & VMA_SPECIAL)
+		return -EINVAL;
+	return change_flags(mm, v, start, end, v->flags & ~(unsigned)VMA_DONTDUMP);
+}
+
+static int populate_access(struct mm *mm, struct vma *v, uint64_t start, uint64_t end, unsigned access)
+{
+	if (!vma_allows(v, access) || (v->flags & VMA_SPECIAL))
+		return -EINVAL;
+	for (uint64_t at = start; at < end; at += PAGE_SIZE) {
+		struct backing *b = backing_at(mm, at);
+		int code, sig;
+
+		if (b && (access == GUEST_READ || !b->cow)) {
+			at = b->end - PAGE_SIZE;
+			continue;
+		}
+		sig = mm_fault_locked(mm, at, access, false, &code);
+		if (sig)
+			return sig == -SIGKILL ? -ENOMEM : -EFAULT;
+	}
+	return 0;
+}
+
+static int advise_populate_read(struct mm *mm, struct vma *v, uint64_t start, uint64_t end)
+{
+	return populate_access(mm, v, start, end, GUEST_READ);
+}
+
+static int advise_populate_write(struct mm *mm, struct vma *v, uint64_t start, uint64_t end)
+{
+	return populate_access(mm, v, start, end, GUEST_WRITE);
+}
+
+static const struct {
+	advise_fn *fn;
+	bool stops_at_hole; /* others go on behind it and report it in the end */
+} advice_table[] = {
+	[MADV_NORMAL] = { advise_nothing },
+	[MADV_RANDOM] = { advise_nothing },
+	[MADV_SEQUENTIAL] = { advise_nothing },
+	[MADV_WILLNEED] = { advise_willneed },
+	[MADV_DONTNEED] = { advise_dontneed },
+	[MADV_FREE] = { advise_free },
+	[MADV_DONTFORK] = { advise_dontfork },
+	[MADV_DOFORK] = { advise_dofork },
+	[MADV_MERGEABLE] = { advise_nothing },
+	[MADV_UNMERGEABLE] = { advise_nothing },
+	[MADV_HUGEPAGE] = { advise_nothing },
+	[MADV_NOHUGEPAGE] = { advise_nothing },
+	[MADV_DONTDUMP] = { advise_dontdump },
+	[MADV_DODUMP] = { advise_dodump },
+	[MADV_WIPEONFORK] = { advise_wipeonfork },
+	[MADV_KEEPONFORK] = { advise_keeponfork },
+	[MADV_COLD] = { advise_unlocked },
+	[MADV_PAGEOUT] = { advise_unlocked },
+	[MADV_POPULATE_READ] = { advise_populate_read, true },
+	[MADV_POPULATE_WRITE] = { advise_populate_write, true },
+	[MADV_DONTNEED_LOCKED] = { advise_dontneed_locked },
+	[MADV_COLLAPSE] = { advise_nothing },
+};
+
+static int advise_locked(struct mm *mm, uint64_t start, uint64_t end, unsigned advice)
+{
+	uint64_t at = start;
+	int unmapped = 0, err = 0;
+
+	while (!err && at < end) {
+		struct vma *v = vma_find(mm, at);
+		uint64_t high;
+
+		if (!v || v->start > at) {
+			unmapped = -ENOMEM;
+			if (!v || v->start >= end || advice_table[advice].stops_at_hole)
+				break;
+			at = v->start;
+		}
+		high = v->end < end ? v->end : end;
+		err = advice_table[advice].fn(mm, v, at, high);
+		at = high;
+	}
+	vma_merge(mm, start, at);
+	return err ? err : unmapped;
+}
+
+static bool advice_known(unsigned advice)
+{
+	if (advice == MADV_REMOVE)
+		return true;
+	return advice < sizeof advice_table / sizeof *advice_table && advice_table[advice].fn;
+}
+
+int mm_madvise(struct mm *mm, uint64_t addr, uint64_t len, int advice)
+{
+	uint64_t end = addr + PAGE_UP(len);
+	int err;
+
+	if (!advice_known((unsigned)advice) || (addr & ~PAGE_MASK))
+		return -EINVAL;
+	if ((len && !PAGE_UP(len)) || end < addr)
+		return -EINVAL;
+	if (end == addr)
+		return 0;
+	if (advice == MADV_REMOVE)
+		return mm_remove(mm, addr, end);
+	pthread_rwlock_wrlock(&mm->lock);
+	err = advise_locked(mm, addr, end, (unsigned)advice);
+	pthread_rwlock_unlock(&mm->lock);
+	return err;
+}

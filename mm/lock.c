@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* mlock(2) and its family: the guest's view is kept (VmLck, limits, errors, pages present); the host is not asked to
+ * lock anything, as the sandbox has no such right over it. */
+#include <errno.h>
+#include <sys/mman.h>
+
+#include "mm/map.h"
+#include "mm/populate.h"
+
+static uint64_t min64(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* Locked bytes in the range already: they do not count twice. */
+static uint64_t locked_in(struct mm *mm, uint64_t start, uint64_t end)
+{
+	uint64_t n = 0;
+
+	vma_for_range(v, mm, start, end)
+	{
+		if (v->flags & VMA_LOCKED)
+			n += min64(v->end, end) - (v->start > start ? v->start : start);
+	}
+	return n;
+}
+
+/* Sets or clears VMA_LOCKED up to the first hole: -ENOMEM there. */
+static int set_locked(struct mm *mm, uint64_t start, uint64_t end, bool lock)
+{
+	uint64_t at = start;
+	int err = 0;
+
+	while (!err && at < end) {
+		struct vma *v = vma_at(mm, at);
+		uint64_t high;
+
+		if (!v) {
+			err = -ENOMEM;
+			break;
+		}
+		high = min64(v->end, end);
+		if (!(v->flags & VMA_LOCKED) == lock) {
+			err = vma_isolate(mm, at, high);
+			v = vma_at(mm, at);
+			if (!err)
+				vma_change(mm, v, v->prot, v->flags ^ VMA_LOCKED);
+		}
+		at = high;
+	}
+	vma_merge(mm, start, at);
+	return err;
+}
+
+/* Brings all pages in; what cannot be touched at all is an error (Linux's __mlock_posix_error_return). */
+static int populate_locked(struct mm *mm, uint64_t start, uint64_t end)
+{
+	vma_for_range(v, mm, start, end)
+	{
+		uint64_t low = v->start > start ? v->start : start;
+		int err = v->prot ? mm_populate(mm, v, low, min64(v->end, end)) : -EFAULT;
+
+		if (err)
+			return err == -ENOMEM ? -EAGAIN : -ENOMEM;
+	}
+	return 0;
+}
+
+static int mlock_locked(struct mm *mm, uint64_t start, uint64_t end, bool lock)
+{
+	int err;
+
+	if (lock && mm->limit_memlock == 0)
+		return -EPERM;
+	if (lock && mm->locked_bytes + (end - start) - locked_in(mm, start, end) > mm->limit_memlock)
+		return -ENOMEM;
+	if (end < start)
+		return -EINVAL;
+	err = set_locked(mm, start, end, lock);
+	return err || !lock ? err : populate_locked(mm, start, end);
+}
+
+int mm_mlock(struct mm *mm, uint64_t addr, uint64_t len, bool lock)
+{
+	uint64_t start = PAGE_DOWN(addr), end = start + PAGE_UP(len + (addr & ~PAGE_MASK));
+	int err;
+
+	pthread_rwlock_wrlock(&mm->lock);
+	err = mlock_locked(mm, start, end, lock);
+	pthread_rwlock_unlock(&mm->lock);
+	return err;
+}
+
+static int mlockall_locked(struct mm *mm, int flags)
+{
+	if (flags && mm->limit_memlock == 0)
+		return -EPERM;
+	if ((flags & MCL_CURRENT) && mm->total_bytes > mm->limit_memlock)
+		return -ENOMEM;
+	mm->lock_future = flags & MCL_FUTURE;
+	if (flags && !(flags & MCL_CURRENT))
+		return 0;
+	for (struct vma *v = vma_first(mm); v; v = vma_next(v)) {
+		unsigned changed = flags ? v->flags | VMA_LOCKED : v->flags & ~(unsigned)VMA_LOCKED;
+
+		if (v->flags & VMA_SPECIAL)
+			continue;
+		vma_change(mm, v, v->prot, changed);
+		if (flags && !(flags & MCL_ONFAULT) && v->prot)
+			mm_populate(mm, v, v->start, v->end);
+	}
+	vma_merge(mm, 0, UINT64_MAX);
+	return 0;
+}
+
+int mm_mlockall(struct mm *mm, int flags)
+{
+	int err;
+
+	pthread_rwlock_wrlock(&mm->lock);
+	err = mlockall_locked(mm, flags);
+	pthread_rwlock_unlock(&mm->lock);
+	return err;
+}

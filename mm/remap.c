@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* mremap(2): checks and errors in the order of Linux's. Pages are not copied: their backings move. */
+#include <errno.h>
+#include <sys/mman.h>
+
+#include "mm/map.h"
+#include "mm/populate.h"
+
+#ifndef MREMAP_DONTUNMAP
+#define MREMAP_DONTUNMAP 4
+#endif
+
+struct remap {
+	uint64_t old, old_len, new_len, new_addr;
+	unsigned flags;
+};
+
+static int check_args(const struct remap *r)
+{
+	bool to = r->flags & (MREMAP_FIXED | MREMAP_DONTUNMAP);
+
+	if (r->flags & ~(unsigned)(MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP))
+		return -EINVAL;
+	if (to && !(r->flags & MREMAP_MAYMOVE))
+		return -EINVAL;
+	if ((r->flags & MREMAP_DONTUNMAP) && r->old_len != r->new_len)
+		return -EINVAL;
+	if ((r->old & ~PAGE_MASK) || r->new_len == 0 || r->new_len > GUEST_TASK_SIZE)
+		return -EINVAL;
+	if (!to)
+		return 0;
+	if ((r->new_addr & ~PAGE_MASK) || r->new_addr > GUEST_TASK_SIZE - r->new_len)
+		return -EINVAL;
+	if (r->old + r->old_len > r->new_addr && r->new_addr + r->new_len > r->old)
+		return -EINVAL;
+	return 0;
+}
+
+/* May the part of `v` from r->old on become r->new_len long? (Linux's check_prep_vma) */
+static int check_resize(struct mm *mm, const struct remap *r, const struct vma *v)
+{
+	uint64_t more = r->new_len - r->old_len;
+	int err;
+
+	if (r->old_len == 0 && !(v->flags & VMA_SHARED))
+		return -EINVAL;
+	if (r->old_len > v->end - r->old)
+		return -EFAULT;
+	if ((v->flags & VMA_SPECIAL) && (r->old != v->start || r->new_len != v->end - v->start))
+		return -EFAULT;
+	if (r->new_len == r->old_len)
+		return 0;
+	if (v->source && v->offset + (r->old - v->start) + r->new_len < v->offset)
+		return -EINVAL;
+	if (v->flags & VMA_LOCKED) {
+		err = mm_may_lock(mm, more);
+		if (err)
+			return -EAGAIN;
+	}
+	return mm_may_expand(mm, more, v->prot, v->flags);
+}
+
+/* Backings of the old range get their new addresses; both trees hold whole backings only. */
+static void move_backings(struct mm *mm, uint64_t old, uint64_t len, uint64_t new)
+{
+	struct backing *b = backing_find(mm, old), *next;
+
+	for (; b && b->start < old + len; b = next) {
+		next = backing_next(b);
+		backing_move(mm, b, b->start - old + new);
+	}
+}
+
+/* Moves the cut-out vma at r->old to the free range at `new`. */
+static int64_t move_vma(struct mm *mm, const struct remap *r, uint64_t new)
+{
+	struct vma *v = vma_at(mm, r->old), *n = vma_new(mm, v);
+	bool keep = r->old_len == 0 || (r->flags & MREMAP_DONTUNMAP);
+	uint64_t len = r->old_len < r->new_len ? r->old_len : r->new_len;
+
+	if (!n)
+		return -ENOMEM;
+	n->offset += r->old - v->start;
+	n->start = new;
+	n->end = new + r->new_len;
+	if (backing_find(mm, r->old) && len)
+		mm_unmap_range(mm, r->old, r->old + len);
+	move_backings(mm, r->old, len, new);
+	if (!keep)
+		vma_delete(mm, v);
+	else if (r->old_len)
+		vma_change(mm, v, v->prot, v->flags & ~(unsigned)VMA_LOCKED);
+	vma_insert(mm, n);
+	backing_merge(mm, new, new + len);
+	if (mm_map_range(mm, new, new + len) < 0)
+		return -ENOMEM;
+	if (n->flags & VMA_LOCKED)
+		mm_populate(mm, n, n->start, n->end);
+	else if (r->new_len > len)
+		mm_populate_eagerly(mm, n, new + len, n->end);
+	vma_merge(mm, new, new + r->new_len);
+	vma_merge(mm, r->old, r->old + r->old_len);
+	return (int64_t) new;
+}
+
+static int64_t isolate_and_move(struct mm *mm, const struct remap *r, uint64_t new)
+{
+	if (mm->nr_vmas + 2 >= VMA_MAX_COUNT - 3)
+		return -ENOMEM;
+	if (r->old_len &&
+	    (vma_isolate(mm, r->old, r->old + r->old_len) < 0 || backing_isolate(mm, r->old, r->old + r->old_len) < 0))
+		return -ENOMEM;
+	return move_vma(mm, r, new);
+}
+
+/* MREMAP_FIXED and MREMAP_DONTUNMAP. */
+static int64_t remap_to(struct mm *mm, struct remap *r)
+{
+	unsigned how = r->flags & MREMAP_FIXED ? MAP_FIXED : 0;
+	int64_t new;
+	int err = 0;
+
+	if (how)
+		err = mm_clear_range(mm, r->new_addr, r->new_addr + r->new_len);
+	if (!err && r->old_len > r->new_len) {
+		err = mm_clear_range(mm, r->old + r->new_len, r->old + r->old_len);
+		r->old_len = r->new_len;
+	}
+	if (!err)
+		err = check_resize(mm, r, vma_at(mm, r->old));
+	if (err)
+		return err;
+	if ((r->flags & MREMAP_DONTUNMAP) && mm_may_expand(mm, r->new_len, 0, 0) < 0)
+		return -ENOMEM;
+	new = mm_place(mm, r->new_addr, r->new_len, how);
+	return new < 0 ? new : isolate_and_move(mm, r, (uint64_t) new);
+}
+
+static bool can_grow_in_place(struct mm *mm, const struct remap *r, const struct vma *v)
+{
+	uint64_t end = r->old + r->new_len;
+
+	return r->old_len && r->old + r->old_len == v->end && end <= GUEST_TASK_SIZE && vma_range_free(mm, v->end, end);
+}
+
+static int64_t grow_in_place(struct mm *mm, const struct remap *r, struct vma *v)
+{
+	uint64_t from = v->end, to = r->old + r->new_len;
+
+	vma_resize(mm, v, v->start, to);
+	if (v->flags & VMA_LOCKED)
+		mm_populate(mm, v, from, to);
+	else
+		mm_populate_eagerly(mm, v, from, to);
+	vma_merge(mm, from, to);
+	return (int64_t)r->old;
+}
+
+static int64_t remap_locked(struct mm *mm, struct remap *r)
+{
+	struct vma *v = vma_at(mm, r->old);
+	int64_t new;
+	int err;
+
+	if (!v)
+		return -EFAULT;
+	if (r->flags & (MREMAP_FIXED | MREMAP_DONTUNMAP))
+		return remap_to(mm, r);
+	if (r->old_len >= r->new_len) {
+		err = r->old_len > r->new_len ? mm_clear_range(mm, r->old + r->new_len, r->old + r->old_len) : 0;
+		return err ? err : (int64_t)r->old;
+	}
+	err = check_resize(mm, r, v);
+	if (err)
+		return err;
+	if (can_grow_in_place(mm, r, v))
+		return grow_in_place(mm, r, v);
+	if (!(r->flags & MREMAP_MAYMOVE))
+		return -ENOMEM;
+	new = mm_place(mm, 0, r->new_len, 0);
+	return new < 0 ? new : isolate_and_move(mm, r, (uint64_t) new);
+}
+
+int64_t mm_mremap(struct mm *mm, uint64_t old, uint64_t old_len, uint64_t new_len, unsigned flags, uint64_t new_addr)
+{
+	struct remap r = { old, PAGE_UP(old_len), PAGE_UP(new_len), new_addr, flags };
+	int64_t ret = check_args(&r);
+
+	if (ret)
+		return ret;
+	if (!gva_range_ok(GVA(old), r.old_len))
+		return -EINVAL;
+	pthread_rwlock_wrlock(&mm->lock);
+	ret = remap_locked(mm, &r);
+	pthread_rwlock_unlock(&mm->lock);
+	return ret;
+}

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What reaches through a mapping to its file: msync(2), MADV_REMOVE. The file is called without mm->lock, as it may
+ * block or come back to us. */
+#include <errno.h>
+#include <sys/mman.h>
+
+#include "mm/sync.h"
+
+#include "mm/vma.h"
+
+/* The part of a shared file mapping at or above *at. */
+struct file_part {
+	struct pagesource *source; /* a reference */
+	uint64_t off, len;
+};
+
+static void part_of(const struct vma *v, uint64_t start, uint64_t end, struct file_part *out)
+{
+	uint64_t low = v->start > start ? v->start : start;
+
+	out->source = v->source;
+	out->off = v->offset + (low - v->start);
+	out->len = (v->end < end ? v->end : end) - low;
+	out->source->ops->ref(out->source);
+}
+
+/* Looks at the vma at or above *at, moves *at behind it. -ENOMEM: there was a hole before it, or nothing. */
+static int next_to_sync(struct mm *mm, uint64_t *at, uint64_t end, int flags, struct file_part *out)
+{
+	struct vma *v = vma_find(mm, *at);
+	int err = v && v->start <= *at ? 0 : -ENOMEM;
+
+	out->source = NULL;
+	if (!v || v->start >= end) {
+		*at = end;
+		return -ENOMEM;
+	}
+	if ((flags & MS_INVALIDATE) && (v->flags & VMA_LOCKED))
+		return -EBUSY;
+	if ((flags & MS_SYNC) && (v->flags & VMA_SHARED) && v->source && v->source->ops->sync)
+		part_of(v, *at, end, out);
+	*at = v->end;
+	return err;
+}
+
+static int sync_range(struct mm *mm, uint64_t at, uint64_t end, int flags)
+{
+	int unmapped = 0;
+
+	while (at < end) {
+		struct file_part part;
+		int err;
+
+		pthread_rwlock_rdlock(&mm->lock);
+		err = next_to_sync(mm, &at, end, flags, &part);
+		pthread_rwlock_unlock(&mm->lock);
+		if (err == -EBUSY)
+			return err;
+		unmapped = err ? err : unmapped;
+		if (!part.source)
+			continue;
+		err = part.source->ops->sync(part.source, part.off, part.len);
+		part.source->ops->unref(part.source);
+		if (err)
+			return err;
+	}
+	return unmapped;
+}
+
+int mm_msync(struct mm *mm, uint64_t addr, uint64_t len, int flags)
+{
+	uint64_t end = addr + PAGE_UP(len);
+
+	if ((flags & ~(MS_ASYNC | MS_INVALIDATE | MS_SYNC)) || (addr & ~PAGE_MASK))
+		return -EINVAL;
+	if ((flags & MS_ASYNC) && (flags & MS_SYNC))
+		return -EINVAL;
+	if (end < addr)
+		return -ENOMEM;
+	return sync_range(mm, addr, end, flags);
+}
+
+static int part_to_remove(struct mm *mm, uint64_t at, uint64_t end, struct file_part *out, uint64_t *next)
+{
+	struct vma *v = vma_at(mm, at);
+
+	if (!v)
+		return -ENOMEM;
+	if ((v->flags & VMA_LOCKED) || !v->source)
+		return -EINVAL;
+	if (!(v->flags & VMA_SHARED) || !(v->flags & VMA_MAYWRITE))
+		return -EACCES;
+	if (!v->source->ops->punch)
+		return -EOPNOTSUPP;
+	*next = v->end;
+	part_of(v, at, end, out);
+	return 0;
+}
+
+int mm_remove(struct mm *mm, uint64_t start, uint64_t end)
+{
+	while (start < end) {
+		struct file_part part;
+		int err;
+
+		pthread_rwlock_rdlock(&mm->lock);
+		err = part_to_remove(mm, start, end, &part, &start);
+		pthread_rwlock_unlock(&mm->lock);
+		if (err)
+			return err;
+		err = part.source->ops->punch(part.source, part.off, part.len);
+		part.source->ops->unref(part.source);
+		if (err)
+			return err;
+	}
+	return 0;
+}

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef HL_MM_SYNC_H
+#define HL_MM_SYNC_H
+
+#include "mm/mm.h"
+
+/* MADV_REMOVE: makes holes in the files mapped shared in the range. Without mm->lock. */
+int mm_remove(struct mm *mm, uint64_t start, uint64_t end);
+
+#endif
