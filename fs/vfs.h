@@ -83,7 +83,8 @@ struct inode_id {
 
 struct inode_ops {
 	/* Directories: looks up `names` (len bytes: names separated by slashes; no "." and ".." unless FS_WALKS_DOTS),
-	 * stops behind the first symlink. `flags`: STEP_*. -ENOENT/-ENOTDIR/-EACCES... as Linux orders them.
+	 * stops behind the first symlink, or earlier, at any directory on the way. `flags`: STEP_*.
+	 * -ENOENT/-ENOTDIR/-EACCES... as Linux orders them.
 	 * walk_by_lookup() serves file systems that find one name at a time. */
 	int (*walk)(struct inode *dir, struct caller *c, const char *names, size_t len, unsigned flags,
 		    struct walk_step *out);
@@ -179,6 +180,7 @@ struct mount {
 	char *mountpoint;     /* guest path it was mounted at, "/dev/shm" */
 	struct dentry *over;  /* the name covered, in its directory of the parent's file system; its inode may be NULL:
 				 nothing lies below. NULL for the root mount */
+	bool at_root;         /* that directory is the root of the parent's file system */
 	unsigned flags;
 	unsigned id;
 	const char *source; /* as in /proc/mounts; owned */
@@ -189,7 +191,7 @@ struct mount_table {
 	pthread_rwlock_t lock;
 	struct list mounts; /* oldest first */
 	struct mount *root;
-	unsigned next_id;
+	unsigned next_id, next_dev;
 	_Atomic uint64_t next_anon_ino; /* of files without a path; starts at 1 */
 	struct device_table *devices; /* fs/device.h: what device numbers mean */
 	struct lock_table *locks;     /* fs/locks.h */
@@ -211,9 +213,21 @@ struct dentry *dentry_new(struct inode *inode, struct inode *dir, const char *na
 			  size_t len); /* takes over `inode`, gets dir */
 struct dentry *dentry_get(struct dentry *d);
 void dentry_put(struct dentry *d);
+void filesystem_init(struct filesystem *fs, const struct filesystem_ops *ops, const char *type, unsigned flags);
+struct filesystem *filesystem_get(struct filesystem *fs);
 void filesystem_put(struct filesystem *fs);
 struct path path_get(const struct path *p);
 void path_put(struct path *p);
+void inode_init(struct inode *i, struct filesystem *fs, const struct inode_ops *ops, mode_t type);
+/* Are both references to one file? False also when it can not be told. */
+bool inode_same(struct inode *a, struct inode *b);
+int inode_identify(struct inode *i, struct inode_id *out);
+int inode_getattr(struct inode *i, struct caller *c, unsigned mask, struct statx *out);
+/* For inode_ops.walk of file systems that find one name at a time: checks for a directory, the right to search it and
+ * the length of names. `lookup` gives a reference, or -ENOENT. */
+typedef int lookup_fn(struct inode *dir, struct caller *c, const char *name, size_t len, struct inode **out);
+int walk_by_lookup(struct inode *dir, struct caller *c, const char *names, size_t len, unsigned flags, lookup_fn *lookup,
+		   struct walk_step *out);
 
 /* fs/mount.c */
 int mount_table_create(struct mount_table **out);
@@ -223,8 +237,16 @@ void mount_table_destroy(struct mount_table *t);
 int mount_table_add(struct mount_table *t, const char *where, struct filesystem *fs, unsigned flags,
 		    const char *source);
 
+/* The mount at `name` in `dir`; NULL: none. Mounts live as long as the table. */
+struct mount *mount_at(struct mount_table *t, const struct path *dir, const char *name, size_t len);
+/* May one be at `name` in a directory `depth` levels below `dir`? Names are all it looks at. */
+bool mount_may_be_at(struct mount_table *t, const struct path *dir, unsigned depth, const char *name, size_t len);
+/* A device number for a file system in memory. */
+dev_t mount_table_new_dev(struct mount_table *t);
+
 /* fs/fs_struct.c */
 struct fs_struct *fs_struct_new(struct mount_table *t); /* root and cwd at "/", umask 022; NULL: no memory */
+struct fs_struct *fs_struct_get(struct fs_struct *fs);
 struct fs_struct *fs_struct_copy(struct fs_struct *fs);
 void fs_struct_put(struct fs_struct *fs);
 

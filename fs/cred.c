@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fs/cred.h"
+
+#include <linux/capability.h>
+#include <linux/prctl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+static struct cred *cred_alloc(int nr_groups)
+{
+	struct cred *c = calloc(1, sizeof *c + (size_t)nr_groups * sizeof(gid_t));
+
+	if (c) {
+		c->refs = 1;
+		c->nr_groups = nr_groups;
+	}
+	return c;
+}
+
+static uint64_t caps_join(const struct __user_cap_data_struct *d, size_t offset)
+{
+	uint32_t low, high;
+
+	memcpy(&low, (const char *)&d[0] + offset, sizeof low);
+	memcpy(&high, (const char *)&d[1] + offset, sizeof high);
+	return low | (uint64_t)high << 32;
+}
+
+static uint64_t caps_from_prctl(int op, unsigned long sub)
+{
+	uint64_t set = 0;
+
+	for (int cap = 0; cap < 64; cap++)
+		if (op == PR_CAP_AMBIENT ? prctl(op, sub, cap, 0, 0) == 1 : prctl(op, cap, 0, 0, 0) == 1)
+			set |= 1ULL << cap;
+	return set;
+}
+
+static void caps_of_monitor(struct cred *c)
+{
+	struct __user_cap_header_struct h = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct d[2];
+
+	if (syscall(SYS_capget, &h, d) == 0) {
+		c->cap_effective = caps_join(d, offsetof(struct __user_cap_data_struct, effective));
+		c->cap_permitted = caps_join(d, offsetof(struct __user_cap_data_struct, permitted));
+		c->cap_inheritable = caps_join(d, offsetof(struct __user_cap_data_struct, inheritable));
+	}
+	c->cap_bounding = caps_from_prctl(PR_CAPBSET_READ, 0);
+	c->cap_ambient = caps_from_prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET);
+	int bits = prctl(PR_GET_SECUREBITS, 0, 0, 0, 0);
+	c->securebits = bits > 0 ? (unsigned)bits : 0;
+	c->no_new_privs = prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1;
+}
+
+struct cred *cred_of_monitor(void)
+{
+	int n = getgroups(0, NULL);
+	struct cred *c = cred_alloc(n > 0 ? n : 0);
+
+	if (!c)
+		return NULL;
+	if (n > 0 && getgroups(n, c->groups) != n)
+		c->nr_groups = 0;
+	getresuid(&c->uid, &c->euid, &c->suid);
+	getresgid(&c->gid, &c->egid, &c->sgid);
+	c->fsuid = c->euid;
+	c->fsgid = c->egid;
+	caps_of_monitor(c);
+	return c;
+}
+
+struct cred *cred_copy(const struct cred *c, int nr_groups)
+{
+	int n = nr_groups < 0 ? c->nr_groups : nr_groups;
+	struct cred *copy = cred_alloc(n);
+
+	if (!copy)
+		return NULL;
+	memcpy(copy, c, sizeof *c);
+	copy->refs = 1;
+	copy->nr_groups = n;
+	if (nr_groups < 0)
+		memcpy(copy->groups, c->groups, (size_t)n * sizeof(gid_t));
+	return copy;
+}
+
+struct cred *cred_get(struct cred *c)
+{
+	atomic_fetch_add_explicit(&c->refs, 1, memory_order_relaxed);
+	return c;
+}
+
+void cred_put(struct cred *c)
+{
+	if (c && atomic_fetch_sub(&c->refs, 1) == 1)
+		free(c);
+}
+
+bool cred_in_group(const struct cred *c, gid_t gid)
+{
+	if (c->fsgid == gid)
+		return true;
+	for (int i = 0; i < c->nr_groups; i++)
+		if (c->groups[i] == gid)
+			return true;
+	return false;
+}
+
+bool cred_capable(const struct cred *c, int cap)
+{
+	return c->cap_effective >> cap & 1;
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdlib.h>
+
+#include "fs/vfs.h"
+
+static struct fs_struct *alloc(struct mount_table *t, const struct path *root, const struct path *cwd, unsigned umask)
+{
+	struct fs_struct *fs = malloc(sizeof *fs);
+
+	if (!fs)
+		return NULL;
+	*fs = (struct fs_struct){
+		.refs = 1, .mounts = t, .root = path_get(root), .cwd = path_get(cwd), .umask = umask
+	};
+	pthread_mutex_init(&fs->lock, NULL);
+	return fs;
+}
+
+struct fs_struct *fs_struct_new(struct mount_table *t)
+{
+	struct path root = { .mnt = t->root, .dentry = t->root->root };
+
+	return alloc(t, &root, &root, 022);
+}
+
+struct fs_struct *fs_struct_get(struct fs_struct *fs)
+{
+	atomic_fetch_add_explicit(&fs->refs, 1, memory_order_relaxed);
+	return fs;
+}
+
+struct fs_struct *fs_struct_copy(struct fs_struct *fs)
+{
+	pthread_mutex_lock(&fs->lock);
+	struct fs_struct *copy = alloc(fs->mounts, &fs->root, &fs->cwd, fs->umask);
+	pthread_mutex_unlock(&fs->lock);
+	return copy;
+}
+
+void fs_struct_put(struct fs_struct *fs)
+{
+	if (!fs || atomic_fetch_sub(&fs->refs, 1) != 1)
+		return;
+	path_put(&fs->root);
+	path_put(&fs->cwd);
+	pthread_mutex_destroy(&fs->lock);
+	free(fs);
+}

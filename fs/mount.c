@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The mount table. A mount covers a name in a directory of its parent's file system, as on Linux; the directory is told
+ * by its identity, so that renaming what lies above does not uncover anything. The name itself can not be renamed or
+ * removed by the guest (-EBUSY).
+ */
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/sysmacros.h>
+
+#include "fs/device.h"
+#include "fs/locks.h"
+#include "fs/vfs.h"
+
+/* Unnamed devices of ours, far from the host's, which count up from 1. */
+#define FIRST_DEV_MINOR 0x80000
+
+int mount_table_create(struct mount_table **out)
+{
+	struct mount_table *t = calloc(1, sizeof *t);
+
+	if (!t)
+		return -ENOMEM;
+	pthread_rwlock_init(&t->lock, NULL);
+	list_init(&t->mounts);
+	t->next_id = 1;
+	t->next_dev = FIRST_DEV_MINOR;
+	t->next_anon_ino = 1;
+	t->devices = device_table_new();
+	t->locks = lock_table_new();
+	if (!t->devices || !t->locks) {
+		mount_table_destroy(t);
+		return -ENOMEM;
+	}
+	*out = t;
+	return 0;
+}
+
+static void mount_free(struct mount *m)
+{
+	dentry_put(m->root);
+	dentry_put(m->over);
+	filesystem_put(m->fs);
+	free(m->mountpoint);
+	free((char *)(uintptr_t)m->source);
+	free(m);
+}
+
+void mount_table_destroy(struct mount_table *t)
+{
+	while (!list_empty(&t->mounts)) {
+		/* Youngest first: nothing is left on top of what goes. */
+		struct mount *m = container_of(t->mounts.prev, struct mount, node);
+		list_del(&m->node);
+		mount_free(m);
+	}
+	device_table_free(t->devices);
+	lock_table_free(t->locks);
+	pthread_rwlock_destroy(&t->lock);
+	free(t);
+}
+
+dev_t mount_table_new_dev(struct mount_table *t)
+{
+	pthread_rwlock_wrlock(&t->lock);
+	unsigned minor = t->next_dev++;
+	pthread_rwlock_unlock(&t->lock);
+	return makedev(0, minor);
+}
+
+static bool name_equal(const struct dentry *over, const char *name, size_t len)
+{
+	return strncmp(over->name, name, len) == 0 && over->name[len] == '\0';
+}
+
+struct mount *mount_at(struct mount_table *t, const struct path *dir, const char *name, size_t len)
+{
+	struct mount *m, *found = NULL;
+
+	pthread_rwlock_rdlock(&t->lock);
+	list_for_each (m, &t->mounts, node)
+		if (m->parent == dir->mnt && name_equal(m->over, name, len) &&
+		    inode_same(m->over->dir, dir->dentry->inode))
+			found = m;
+	pthread_rwlock_unlock(&t->lock);
+	return found;
+}
+
+bool mount_may_be_at(struct mount_table *t, const struct path *dir, unsigned depth, const char *name, size_t len)
+{
+	struct mount *m;
+	bool may = false;
+
+	pthread_rwlock_rdlock(&t->lock);
+	list_for_each (m, &t->mounts, node)
+		may |= m->parent == dir->mnt && (depth == 0 || !m->at_root) && name_equal(m->over, name, len);
+	pthread_rwlock_unlock(&t->lock);
+	return may;
+}
+
+static struct mount *mount_new(const char *where, struct filesystem *fs, unsigned flags, const char *source)
+{
+	struct mount *m = calloc(1, sizeof *m);
+
+	if (!m) {
+		filesystem_put(fs);
+		return NULL;
+	}
+	m->refs = 1;
+	m->fs = fs;
+	m->flags = flags;
+	m->mountpoint = strdup(where);
+	m->source = strdup(source);
+	m->root = dentry_new(inode_get(fs->root), NULL, "", 0);
+	if (m->mountpoint && m->source && m->root)
+		return m;
+	mount_free(m);
+	return NULL;
+}
+
+static void mount_link(struct mount_table *t, struct mount *m)
+{
+	pthread_rwlock_wrlock(&t->lock);
+	m->id = t->next_id++;
+	list_add_tail(&t->mounts, &m->node);
+	if (!t->root)
+		t->root = m;
+	pthread_rwlock_unlock(&t->lock);
+}
+
+/* Finds the name to cover; that nothing has it below is fine. */
+static int find_over(struct caller *c, const char *where, struct mount *m)
+{
+	char last[NAME_MAX + 1];
+	enum last_type type;
+	bool slash;
+	struct path dir;
+	struct walk_step step;
+
+	int err = path_walk_parent(c, NULL, where, 0, &dir, last, &type, &slash);
+	if (err)
+		return err;
+	struct inode *in = dir.dentry->inode;
+	if (type != LAST_NORM)
+		err = -EBUSY;
+	else if (in->ops->walk(in, c, last, strlen(last), STEP_DIRECTORY | STEP_NOFOLLOW, &step) == 0)
+		m->over = step.dentry;
+	else if (!(m->over = dentry_new(NULL, in, last, strlen(last))))
+		err = -ENOMEM;
+	if (!err && m->over->dir != in) {
+		inode_put(m->over->dir);
+		m->over->dir = inode_get(in);
+	}
+	m->parent = dir.mnt;
+	m->at_root = !err && inode_same(in, dir.mnt->root->inode);
+	path_put(&dir);
+	return err;
+}
+
+int mount_table_add(struct mount_table *t, const char *where, struct filesystem *fs, unsigned flags, const char *source)
+{
+	struct mount *m = mount_new(where, fs, flags, source);
+	int err = 0;
+
+	if (!m)
+		return -ENOMEM;
+	if (t->root) {
+		struct caller c = { .cred = cred_of_monitor(), .fs = fs_struct_new(t) };
+		err = c.cred && c.fs ? find_over(&c, where, m) : -ENOMEM;
+		fs_struct_put(c.fs);
+		cred_put((struct cred *)(uintptr_t)c.cred);
+	}
+	if (err)
+		mount_free(m);
+	else
+		mount_link(t, m);
+	return err;
+}

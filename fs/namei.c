@@ -1,0 +1,469 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Path walk (path_resolution(7)). The name is taken in runs: as many plain names as lie on one mount go to the file
+ * system at once, which stops at a symlink. "..", mount points and symlinks are handled here.
+ *
+ *	"/proc/../usr/lib/x"     proc     a mount point: step onto its root
+ *	                         ..       from there: back to the directory it is mounted in
+ *	                         usr/lib  a run; stops behind the symlink lib -> lib64
+ *	                         the rest becomes "lib64/x", and on
+ *
+ * A file system of the host is also given the "." and ".." inside a run (FS_WALKS_DOTS): a/../b is one host call.
+ */
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "fs/walk.h"
+
+#define MAX_LINKS 40         /* Linux's MAXSYMLINKS */
+#define MAX_RUN   (PATH_MAX - 1) /* bytes one host call takes */
+
+static bool is_dot(const char *s, size_t len)
+{
+	return len == 1 && s[0] == '.';
+}
+
+static bool is_dotdot(const char *s, size_t len)
+{
+	return len == 2 && s[0] == '.' && s[1] == '.';
+}
+
+static size_t name_len(const char *s)
+{
+	return strcspn(s, "/");
+}
+
+static const char *skip_slashes(const char *s)
+{
+	return s + strspn(s, "/");
+}
+
+static struct inode *here(const struct walk *w)
+{
+	return w->path.dentry->inode;
+}
+
+static void step_to(struct walk *w, struct mount *mnt, struct dentry *d)
+{
+	struct path to = { .mnt = mnt, .dentry = d };
+	struct path ref = path_get(&to);
+
+	path_put(&w->path);
+	w->path = ref;
+}
+
+/* As step_to, in the mount the walk is in; takes `d` over. */
+static void step_within(struct walk *w, struct dentry *d)
+{
+	dentry_put(w->path.dentry);
+	w->path.dentry = d;
+}
+
+static int cross_mount(struct walk *w, struct mount *m)
+{
+	if (w->flags & WALK_NO_XDEV)
+		return -EXDEV;
+	step_to(w, m, m->root);
+	return 0;
+}
+
+static bool at_walk_root(struct walk *w)
+{
+	return w->path.mnt == w->root.mnt && inode_same(here(w), w->root.dentry->inode);
+}
+
+static int step_up_in_fs(struct walk *w)
+{
+	struct dentry *up;
+	int err = here(w)->ops->parent(here(w), w->c, &up);
+
+	if (!err)
+		step_within(w, up);
+	return err;
+}
+
+/* From a mount's root: the directory that holds the mount point. */
+static int step_off_mount(struct walk *w)
+{
+	struct mount *m = w->path.mnt;
+
+	if (!m->parent)
+		return 0;
+	if (w->flags & WALK_NO_XDEV)
+		return -EXDEV;
+	if (m->at_root) {
+		step_to(w, m->parent, m->parent->root);
+		return 0;
+	}
+	struct dentry *d = dentry_new(inode_get(m->over->dir), NULL, "", 0);
+	if (!d)
+		return -ENOMEM;
+	step_to(w, m->parent, d);
+	dentry_put(d);
+	return 0;
+}
+
+static int step_up(struct walk *w)
+{
+	if (!S_ISDIR(here(w)->type))
+		return -ENOTDIR;
+	if (at_walk_root(w))
+		return w->flags & WALK_BENEATH ? -EXDEV : 0;
+	if (inode_same(here(w), w->path.mnt->root->inode))
+		return step_off_mount(w);
+	return step_up_in_fs(w);
+}
+
+static int step_dot(struct walk *w)
+{
+	if (!S_ISDIR(here(w)->type))
+		return -ENOTDIR;
+	return here(w)->ops->permission(here(w), w->c, X_OK);
+}
+
+static int jump_to_root(struct walk *w)
+{
+	if (w->flags & WALK_BENEATH)
+		return -EXDEV;
+	if (w->flags & WALK_NO_XDEV && w->path.mnt != w->root.mnt)
+		return -EXDEV;
+	step_to(w, w->root.mnt, w->root.dentry);
+	return 0;
+}
+
+/* The rest of the walk becomes `text` and then what is behind `rest`. */
+static int splice_link(struct walk *w, const char *text, size_t len)
+{
+	size_t rest = strlen(w->rest);
+	char *joined = malloc(len + rest + 1);
+
+	if (!joined)
+		return -ENOMEM;
+	memcpy(joined, text, len);
+	memcpy(joined + len, w->rest, rest + 1);
+	free(w->owned);
+	w->owned = joined;
+	w->rest = joined;
+	return len && text[0] == '/' ? jump_to_root(w) : 0;
+}
+
+static int follow_magic(struct walk *w, struct inode *link)
+{
+	struct path to;
+
+	if (w->flags & WALK_NO_MAGICLINKS)
+		return -ELOOP;
+	int err = link->ops->jump(link, w->c, &to);
+	if (err)
+		return err;
+	if (w->flags & (WALK_BENEATH | WALK_IN_ROOT) || (w->flags & WALK_NO_XDEV && to.mnt != w->path.mnt)) {
+		path_put(&to);
+		return -EXDEV;
+	}
+	path_put(&w->path);
+	w->path = to;
+	return 0;
+}
+
+static int follow_text(struct walk *w, struct inode *link)
+{
+	char *text = malloc(PATH_MAX);
+	ssize_t n = text ? link->ops->readlink(link, w->c, text, PATH_MAX) : -ENOMEM;
+
+	if (n == 0)
+		n = -ENOENT;
+	int err = n < 0 ? (int)n : splice_link(w, text, (size_t)n);
+	free(text);
+	return err;
+}
+
+static int follow_link(struct walk *w, struct walk_step *step)
+{
+	if (w->flags & WALK_NO_SYMLINKS || ++w->links > MAX_LINKS)
+		return -ELOOP;
+	if (step->link)
+		return splice_link(w, step->link, strlen(step->link));
+	struct inode *link = step->dentry->inode;
+	return link->ops->jump ? follow_magic(w, link) : follow_text(w, link);
+}
+
+/* Length of the run at w->rest that may go to the file system at once; 0: not even the first name. */
+static size_t run_length(struct walk *w)
+{
+	bool dots = here(w)->fs->flags & FS_WALKS_DOTS;
+	struct mount_table *t = w->c->fs->mounts;
+	const char *s = w->rest;
+	size_t run = 0;
+	unsigned depth = 0;
+
+	for (size_t len; (len = name_len(s)); s = skip_slashes(s + len)) {
+		bool dot = is_dot(s, len), dotdot = is_dotdot(s, len);
+		if ((dot || dotdot) && (!dots || (dotdot && depth == 0)))
+			break;
+		if (s != w->rest && !dot && !dotdot && mount_may_be_at(t, &w->path, depth, s, len))
+			break;
+		if (w->parent_only && !*skip_slashes(s + len))
+			break;
+		if (run && (size_t)(s + len - w->rest) > MAX_RUN)
+			break;
+		run = (size_t)(s + len - w->rest);
+		depth = dot ? depth : dotdot ? depth - 1 : depth + 1;
+	}
+	return run;
+}
+
+static int take_step(struct walk *w, size_t len, struct walk_step *step)
+{
+	const char *behind = w->rest + len;
+	bool last = !*skip_slashes(behind);
+	unsigned flags = 0;
+
+	if (*behind || w->flags & WALK_DIRECTORY)
+		flags |= STEP_DIRECTORY;
+	if (!*behind && w->flags & WALK_NOFOLLOW)
+		flags |= STEP_NOFOLLOW;
+	if (!S_ISDIR(here(w)->type))
+		return -ENOTDIR;
+	if (last && w->finish)
+		return w->finish(w, w->rest, len, flags, step);
+	return here(w)->ops->walk(here(w), w->c, w->rest, len, flags, step);
+}
+
+/* Where a run has led. Takes step->dentry over. */
+static int land_step(struct walk *w, struct walk_step *step)
+{
+	bool link = step->link || S_ISLNK(step->dentry->inode->type);
+	const char *behind = w->rest + step->consumed;
+
+	w->rest = behind;
+	if (!link || (!*behind && w->flags & WALK_NOFOLLOW)) {
+		if (!step->dentry)
+			return -ELOOP;
+		step_within(w, dentry_get(step->dentry));
+		return *behind && !S_ISDIR(here(w)->type) ? -ENOTDIR : 0;
+	}
+	return follow_link(w, step);
+}
+
+static int walk_names(struct walk *w, size_t len)
+{
+	struct walk_step step = { .consumed = len };
+	int err = take_step(w, len, &step);
+
+	if (err)
+		return err;
+	if (w->done)
+		w->rest += len;
+	else
+		err = land_step(w, &step);
+	dentry_put(step.dentry);
+	free(step.link);
+	return err;
+}
+
+/* Is there a mount on the first name? 1: stepped onto it. */
+static int walk_mount(struct walk *w, size_t len)
+{
+	struct mount_table *t = w->c->fs->mounts;
+
+	if (!mount_may_be_at(t, &w->path, 0, w->rest, len))
+		return 0;
+	struct mount *m = mount_at(t, &w->path, w->rest, len);
+	if (!m)
+		return 0;
+	int err = w->path.dentry == w->path.mnt->root ? 0 : here(w)->ops->permission(here(w), w->c, X_OK);
+	if (!err)
+		err = cross_mount(w, m);
+	w->rest += len;
+	return err ? err : 1;
+}
+
+static int set_last(struct walk *w, size_t len)
+{
+	w->last = w->rest;
+	w->last_len = len;
+	w->last_type = is_dot(w->rest, len) ? LAST_DOT : is_dotdot(w->rest, len) ? LAST_DOTDOT : LAST_NORM;
+	w->slash = w->rest[len] == '/';
+	w->rest += len;
+	w->done = true;
+	if (!S_ISDIR(here(w)->type))
+		return -ENOTDIR;
+	return len > NAME_MAX ? -ENAMETOOLONG : 0;
+}
+
+/* One step: a "..", a mount point, or a run. */
+static int walk_next(struct walk *w)
+{
+	size_t len = name_len(w->rest);
+	bool dot = is_dot(w->rest, len), dotdot = is_dotdot(w->rest, len);
+
+	if (w->parent_only && !*skip_slashes(w->rest + len))
+		return set_last(w, len);
+	if (dotdot) {
+		w->rest += len;
+		return step_up(w);
+	}
+	if (dot && !(here(w)->fs->flags & FS_WALKS_DOTS)) {
+		w->rest += len;
+		return step_dot(w);
+	}
+	int mounted = dot ? 0 : walk_mount(w, len);
+	if (mounted)
+		return mounted < 0 ? mounted : 0;
+	return walk_names(w, run_length(w));
+}
+
+int walk_run(struct walk *w)
+{
+	while (!w->done) {
+		const char *name = skip_slashes(w->rest);
+		if (name != w->rest && !*name)
+			w->slash = true;
+		w->rest = name;
+		if (!*name)
+			break;
+		int err = walk_next(w);
+		if (err)
+			return err;
+	}
+	if (!w->done && (w->slash || w->flags & WALK_DIRECTORY) && !S_ISDIR(here(w)->type))
+		return -ENOTDIR;
+	return 0;
+}
+
+static int begin_absolute(struct walk *w)
+{
+	if (w->flags & WALK_BENEATH)
+		return -EXDEV;
+	path_put(&w->path);
+	w->path = path_get(&w->root);
+	return 0;
+}
+
+int walk_begin(struct walk *w, struct caller *c, const struct path *start, const char *name, unsigned flags)
+{
+	struct fs_struct *fs = c->fs;
+	int err = 0;
+
+	*w = (struct walk){ .c = c, .flags = flags, .rest = name, .last_type = LAST_ROOT };
+	if (!*name && !(flags & WALK_EMPTY_OK))
+		return -ENOENT;
+	pthread_mutex_lock(&fs->lock);
+	w->path = path_get(start ? start : &fs->cwd);
+	w->root = path_get(flags & (WALK_BENEATH | WALK_IN_ROOT) ? &w->path : &fs->root);
+	pthread_mutex_unlock(&fs->lock);
+	if (*name == '/')
+		err = begin_absolute(w);
+	if (err)
+		walk_end(w);
+	return err;
+}
+
+void walk_end(struct walk *w)
+{
+	if (w->path.dentry)
+		path_put(&w->path);
+	path_put(&w->root);
+	free(w->owned);
+}
+
+void walk_take_path(struct walk *w, struct path *out)
+{
+	*out = w->path;
+	w->path = (struct path){ NULL, NULL };
+}
+
+int path_walk(struct caller *c, const struct path *start, const char *name, unsigned flags, struct path *out)
+{
+	struct walk w;
+	int err = walk_begin(&w, c, start, name, flags);
+
+	if (err)
+		return err;
+	err = walk_run(&w);
+	if (!err)
+		walk_take_path(&w, out);
+	walk_end(&w);
+	return err;
+}
+
+int path_walk_parent(struct caller *c, const struct path *start, const char *name, unsigned flags, struct path *dir,
+		     char *last, enum last_type *type, bool *trailing_slash)
+{
+	struct walk w;
+	int err = walk_begin(&w, c, start, name, flags);
+
+	if (err)
+		return err;
+	w.parent_only = true;
+	err = walk_run(&w);
+	if (!err) {
+		memcpy(last, w.last_len ? w.last : "", w.last_len);
+		last[w.last_len] = '\0';
+		*type = w.last_type;
+		*trailing_slash = w.slash;
+		walk_take_path(&w, dir);
+	}
+	walk_end(&w);
+	return err;
+}
+
+struct getattr_arg {
+	unsigned mask;
+	struct statx *st;
+};
+
+static int getattr_finish(struct walk *w, const char *names, size_t len, unsigned flags, struct walk_step *step)
+{
+	struct getattr_arg *a = w->arg;
+	const struct inode_ops *ops = here(w)->ops;
+
+	return ops->walk_getattr(here(w), w->c, names, len, flags, a->mask, a->st, &w->done, step);
+}
+
+static int walk_plain(struct walk *w, const char *names, size_t len, unsigned flags, struct walk_step *step)
+{
+	return here(w)->ops->walk(here(w), w->c, names, len, flags, step);
+}
+
+static int getattr_or_walk(struct walk *w, const char *names, size_t len, unsigned flags, struct walk_step *step)
+{
+	return here(w)->ops->walk_getattr ? getattr_finish(w, names, len, flags, step) :
+					    walk_plain(w, names, len, flags, step);
+}
+
+int path_getattr(const struct path *p, struct caller *c, unsigned mask, struct statx *out)
+{
+	int err = inode_getattr(p->dentry->inode, c, mask, out);
+
+	if (!err && p->mnt) {
+		out->stx_mnt_id = p->mnt->id;
+		out->stx_mask |= STATX_MNT_ID;
+	}
+	return err;
+}
+
+int vfs_getattr(struct caller *c, const struct path *start, const char *name, unsigned flags, unsigned mask,
+		struct statx *out)
+{
+	struct getattr_arg arg = { .mask = mask, .st = out };
+	struct walk w;
+	int err = walk_begin(&w, c, start, name, flags);
+
+	if (err)
+		return err;
+	memset(out, 0, sizeof *out);
+	w.finish = getattr_or_walk;
+	w.arg = &arg;
+	err = walk_run(&w);
+	if (!err && !w.done)
+		err = path_getattr(&w.path, c, mask, out);
+	else if (!err)
+		out->stx_mnt_id = w.path.mnt->id;
+	walk_end(&w);
+	return err;
+}

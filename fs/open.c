@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* open(2): what is common to all file systems. */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/capability.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "fs/device.h"
+#include "fs/file.h"
+#include "fs/walk.h"
+
+struct open_arg {
+	int flags;
+	mode_t mode; /* without the umask's bits */
+	struct file *file;
+};
+
+static bool opens_for_writing(int flags)
+{
+	return (flags & O_ACCMODE) != O_RDONLY || flags & O_TRUNC;
+}
+
+/* What permission an open asks for; access mode 3 asks for both, as Linux's ACC_MODE. */
+static int open_mask(int flags)
+{
+	static const int mask[] = { R_OK, W_OK, R_OK | W_OK, R_OK | W_OK };
+
+	return mask[flags & O_ACCMODE] | (flags & O_TRUNC ? W_OK : 0);
+}
+
+static int check_type(struct inode *i, int flags)
+{
+	bool write = opens_for_writing(flags);
+
+	if (flags & O_DIRECTORY && !S_ISDIR(i->type))
+		return -ENOTDIR;
+	if (S_ISLNK(i->type))
+		return -ELOOP;
+	if (S_ISDIR(i->type) && (write || flags & O_CREAT))
+		return -EISDIR;
+	return S_ISSOCK(i->type) ? -ENXIO : 0;
+}
+
+static int check_mount(const struct mount *m, struct inode *i, int flags)
+{
+	bool device = S_ISCHR(i->type) || S_ISBLK(i->type);
+
+	if (device && m->flags & MOUNT_NODEV)
+		return -EACCES;
+	if (m->flags & MOUNT_RDONLY && opens_for_writing(flags) && !device && !S_ISFIFO(i->type))
+		return -EROFS;
+	return 0;
+}
+
+static int check_noatime(struct inode *i, struct caller *c, int flags)
+{
+	struct statx st;
+
+	if (!(flags & O_NOATIME) || i->fs->flags & FS_CHECKS_ACCESS || cred_capable(c->cred, CAP_FOWNER))
+		return 0;
+	int err = inode_getattr(i, c, STATX_UID, &st);
+	return err ? err : st.stx_uid == c->cred->fsuid ? 0 : -EPERM;
+}
+
+static int open_device(struct inode *i, struct caller *c, struct dentry *d, int flags, struct file **out)
+{
+	struct statx st;
+
+	int err = i->fs->flags & FS_CHECKS_ACCESS ? i->ops->permission(i, c, open_mask(flags)) : 0;
+	if (!err)
+		err = inode_getattr(i, c, STATX_BASIC_STATS, &st);
+	if (!err && S_ISBLK(i->type))
+		err = -ENXIO;
+	dev_t dev = (dev_t)st.stx_rdev_major << 8 | (st.stx_rdev_minor & 0xff);
+	return err ? err : device_open(c->fs->mounts->devices, c, dev, flags, out);
+}
+
+/* Opens what a walk has found. */
+static int open_found(const struct path *p, struct caller *c, int flags, struct file **out)
+{
+	struct inode *i = p->dentry->inode;
+
+	int err = check_type(i, flags);
+	if (!err)
+		err = check_mount(p->mnt, i, flags);
+	if (!err && !(i->fs->flags & FS_CHECKS_ACCESS))
+		err = i->ops->permission(i, c, open_mask(flags));
+	if (!err)
+		err = check_noatime(i, c, flags);
+	if (err)
+		return err;
+	if (S_ISCHR(i->type) || S_ISBLK(i->type))
+		return open_device(i, c, p->dentry, flags, out);
+	return i->ops->open ? i->ops->open(i, c, p->dentry, flags & ~(O_CREAT | O_EXCL), out) : -ENXIO;
+}
+
+/* The last name does not exist and O_CREAT is given. */
+static int create_last(struct walk *w, const char *name, size_t len, struct walk_step *step)
+{
+	struct open_arg *a = w->arg;
+	struct inode *dir = w->path.dentry->inode;
+	char last[NAME_MAX + 1];
+	bool created;
+
+	if (len > NAME_MAX)
+		return -ENAMETOOLONG;
+	memcpy(last, name, len);
+	last[len] = '\0';
+	if (w->path.mnt->flags & MOUNT_RDONLY)
+		return -EROFS;
+	if (!dir->ops->create)
+		return -EACCES;
+	int err = dir->ops->create(dir, w->c, last, a->flags, a->mode, &a->file, &created);
+	if (!err)
+		w->done = true;
+	/* Someone made a symlink of that name meanwhile: -ELOOP stays, as if it had been there with O_NOFOLLOW. */
+	return err;
+}
+
+static size_t parent_len(const char *names, size_t len)
+{
+	while (len && names[len - 1] != '/')
+		len--;
+	while (len && names[len - 1] == '/')
+		len--;
+	return len;
+}
+
+/* One name at a time, where the file system has no short cut: the run up to its last name, then that. */
+static int finish_by_steps(struct walk *w, const char *names, size_t len, unsigned flags, struct walk_step *step)
+{
+	struct open_arg *a = w->arg;
+	struct inode *dir = w->path.dentry->inode;
+	size_t parent = parent_len(names, len);
+
+	if (parent)
+		return dir->ops->walk(dir, w->c, names, parent, STEP_DIRECTORY, step);
+	int err = dir->ops->walk(dir, w->c, names, len, flags, step);
+	if (err == -ENOENT && a->flags & O_CREAT)
+		return create_last(w, names, len, step);
+	if (!err && a->flags & O_CREAT && a->flags & O_EXCL) {
+		dentry_put(step->dentry);
+		step->dentry = NULL;
+		err = -EEXIST;
+	}
+	return err;
+}
+
+static int open_finish(struct walk *w, const char *names, size_t len, unsigned flags, struct walk_step *step)
+{
+	struct open_arg *a = w->arg;
+	struct inode *dir = w->path.dentry->inode;
+	bool rdonly = w->path.mnt->flags & MOUNT_RDONLY && (opens_for_writing(a->flags) || a->flags & O_CREAT);
+	int oflags = a->flags | (names[len] == '/' ? O_DIRECTORY : 0);
+
+	if (names[len] == '/' && a->flags & O_CREAT)
+		oflags = O_PATH | O_DIRECTORY; /* -EISDIR once it is clear that the way there exists */
+	if (!dir->ops->walk_open || rdonly || oflags & O_PATH)
+		return finish_by_steps(w, names, len, flags, step);
+	int err = dir->ops->walk_open(dir, w->c, names, len, oflags, a->mode, &a->file, step);
+	w->done = !err && a->file;
+	return err;
+}
+
+static int open_walk(struct caller *c, const struct path *start, const char *name, unsigned walk_flags,
+		     struct open_arg *a)
+{
+	struct walk w;
+	int err = walk_begin(&w, c, start, name, walk_flags);
+
+	if (err)
+		return err;
+	w.finish = open_finish;
+	w.arg = a;
+	err = walk_run(&w);
+	if (!err && !w.done)
+		err = open_found(&w.path, c, a->flags, &a->file);
+	if (!err && !a->file->path.mnt && a->file->path.dentry) {
+		struct path p = { .mnt = w.path.mnt, .dentry = NULL };
+		a->file->path.mnt = p.mnt;
+		atomic_fetch_add_explicit(&p.mnt->refs, 1, memory_order_relaxed);
+	}
+	walk_end(&w);
+	return err;
+}
+
+/* O_PATH (open(2)): a file that is nothing but its place. */
+static void path_file_release(struct file *f)
+{
+	free(f);
+}
+
+static ssize_t path_file_io(struct file *f, struct caller *c, struct uio *u, int64_t *pos)
+{
+	return -EBADF;
+}
+
+static const struct file_ops path_file_ops = {
+	.read = path_file_io,
+	.write = path_file_io,
+	.release = path_file_release,
+};
+
+static int open_path(struct path *p, int flags, struct file **out)
+{
+	struct file *f = malloc(sizeof *f);
+
+	if (!f) {
+		path_put(p);
+		return -ENOMEM;
+	}
+	file_init(f, &path_file_ops, (unsigned)flags);
+	f->path = *p;
+	*out = f;
+	return 0;
+}
+
+static int open_tmpfile(struct path *dir, struct caller *c, int flags, mode_t mode, struct file **out)
+{
+	struct inode *i = dir->dentry->inode;
+	int err = 0;
+
+	if (dir->mnt->flags & MOUNT_RDONLY)
+		err = -EROFS;
+	else if (!i->ops->tmpfile)
+		err = -EOPNOTSUPP;
+	else if (!(i->fs->flags & FS_CHECKS_ACCESS))
+		err = i->ops->permission(i, c, W_OK | X_OK);
+	if (!err)
+		err = i->ops->tmpfile(i, c, flags, mode, out);
+	if (!err && !(*out)->path.mnt) {
+		(*out)->path.mnt = dir->mnt;
+		atomic_fetch_add_explicit(&dir->mnt->refs, 1, memory_order_relaxed);
+	}
+	path_put(dir);
+	return err;
+}
+
+static unsigned open_walk_flags(int flags)
+{
+	unsigned w = 0;
+
+	if (flags & O_NOFOLLOW || (flags & O_CREAT && flags & O_EXCL))
+		w |= WALK_NOFOLLOW;
+	if (flags & O_DIRECTORY)
+		w |= WALK_DIRECTORY;
+	return w;
+}
+
+#define FLAGS_WITH_PATH (O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+
+/* What F_GETFL may show of what was asked. */
+static int kept_flags(int flags)
+{
+	return flags & ~(O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_CLOEXEC);
+}
+
+/* build_open_flags() of Linux's fs/open.c. */
+static int check_flags(int flags)
+{
+	if ((flags & O_TMPFILE) == O_TMPFILE && (flags & O_ACCMODE) == O_RDONLY)
+		return -EINVAL;
+	if ((flags & O_TMPFILE) == O_TMPFILE && flags & O_CREAT)
+		return -EINVAL;
+	if ((flags & (O_TMPFILE & ~O_DIRECTORY)) && !(flags & O_DIRECTORY))
+		return -EINVAL;
+	return (flags & O_CREAT) && (flags & O_DIRECTORY) ? -EINVAL : 0;
+}
+
+int vfs_open(struct caller *c, const struct path *start, const char *name, int flags, mode_t mode, unsigned walk_flags,
+	     struct file **out)
+{
+	struct open_arg a = { .flags = flags, .mode = mode & 07777 & ~c->fs->umask };
+	struct path p;
+
+	if (flags & O_PATH)
+		a.flags = flags &= FLAGS_WITH_PATH;
+	int err = check_flags(flags);
+	if (err)
+		return err;
+	walk_flags |= open_walk_flags(flags);
+	if (flags & O_PATH || (flags & O_TMPFILE) == O_TMPFILE) {
+		err = path_walk(c, start, name, walk_flags, &p);
+		if (err)
+			return err;
+		return flags & O_PATH ? open_path(&p, kept_flags(flags), out) :
+					open_tmpfile(&p, c, flags, a.mode, out);
+	}
+	err = open_walk(c, start, name, walk_flags, &a);
+	if (!err)
+		*out = a.file;
+	return err;
+}

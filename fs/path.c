@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From a place in the tree back to its name (d_path() of Linux's fs/d_path.c). */
+#include <errno.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <string.h>
+
+#include "fs/vfs.h"
+
+/* A string that grows to the front, at the end of a buffer. */
+struct front {
+	char *buf, *at;
+};
+
+static int prepend(struct front *f, const char *s, size_t len)
+{
+	if ((size_t)(f->at - f->buf) < len)
+		return -ENAMETOOLONG;
+	f->at -= len;
+	memcpy(f->at, s, len);
+	return 0;
+}
+
+/* `path` without the directory `root` in front; NULL when it does not lie there. "" for the root itself. */
+static const char *strip_root(const char *path, const char *root)
+{
+	size_t len = strcmp(root, "/") ? strlen(root) : 0;
+
+	if (strncmp(path, root, len) || (path[len] && path[len] != '/'))
+		return NULL;
+	return path[len] == '/' && !path[len + 1] ? path + len + 1 : path + len;
+}
+
+static int inode_path(struct inode *i, struct dentry *d, char *buf)
+{
+	if (i == i->fs->root) {
+		strcpy(buf, "/");
+		return 1;
+	}
+	return i->ops->path(i, d, buf, PATH_MAX);
+}
+
+/* Prepends the names from the root of `p`'s file system, or from *root if that lies on it. 1: *root was met. */
+static int prepend_in_mount(struct front *f, struct inode *i, struct dentry *d, struct mount *mnt,
+			    const struct path *root)
+{
+	char path[PATH_MAX], root_path[PATH_MAX] = "/";
+	const char *names = NULL;
+
+	int n = inode_path(i, d, path);
+	if (n >= 0 && mnt == root->mnt)
+		n = inode_path(root->dentry->inode, root->dentry, root_path);
+	if (n < 0)
+		return n;
+	if (mnt == root->mnt)
+		names = strip_root(path, root_path);
+	bool met = names;
+	if (!names)
+		names = strcmp(path, "/") ? path : "";
+	int err = prepend(f, names, strlen(names));
+	return err ? err : met;
+}
+
+static int prepend_all(struct front *f, const struct path *p, const struct path *root)
+{
+	struct mount *m = p->mnt;
+	int met = prepend_in_mount(f, p->dentry->inode, p->dentry, m, root);
+
+	while (met == 0 && m->parent) {
+		struct dentry *over = m->over;
+		int err = prepend(f, over->name, strlen(over->name));
+		if (!err)
+			err = prepend(f, "/", 1);
+		if (err)
+			return err;
+		m = m->parent;
+		met = prepend_in_mount(f, over->dir, NULL, m, root);
+	}
+	return met;
+}
+
+int path_string(const struct path *p, const struct path *root, char *buf, size_t size)
+{
+	char space[PATH_MAX + 16];
+	struct front f = { .buf = space, .at = space + sizeof space - 1 };
+
+	*f.at = '\0';
+	int met = prepend_all(&f, p, root);
+	if (met >= 0 && *f.at != '/')
+		met = prepend(&f, "/", 1) ? -ENAMETOOLONG : met;
+	if (met == 0 && prepend(&f, "(unreachable)", 13))
+		met = -ENAMETOOLONG;
+	if (met < 0)
+		return met;
+	size_t len = strlen(f.at);
+	if (len >= size)
+		return -ENAMETOOLONG;
+	memcpy(buf, f.at, len + 1);
+	return (int)len;
+}

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fs/vfs.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <linux/capability.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+void filesystem_init(struct filesystem *fs, const struct filesystem_ops *ops, const char *type, unsigned flags)
+{
+	*fs = (struct filesystem){ .refs = 1, .ops = ops, .type = type, .flags = flags };
+}
+
+struct filesystem *filesystem_get(struct filesystem *fs)
+{
+	atomic_fetch_add_explicit(&fs->refs, 1, memory_order_relaxed);
+	return fs;
+}
+
+void filesystem_put(struct filesystem *fs)
+{
+	if (fs && atomic_fetch_sub(&fs->refs, 1) == 1)
+		fs->ops->destroy(fs);
+}
+
+void inode_init(struct inode *i, struct filesystem *fs, const struct inode_ops *ops, mode_t type)
+{
+	*i = (struct inode){ .refs = 1, .type = type & S_IFMT, .ops = ops, .fs = fs };
+}
+
+struct inode *inode_get(struct inode *i)
+{
+	atomic_fetch_add_explicit(&i->refs, 1, memory_order_relaxed);
+	return i;
+}
+
+void inode_put(struct inode *i)
+{
+	if (i && atomic_fetch_sub(&i->refs, 1) == 1)
+		i->ops->release(i);
+}
+
+int inode_identify(struct inode *i, struct inode_id *out)
+{
+	if (i->ops->identify)
+		return i->ops->identify(i, out);
+	*out = (struct inode_id){ .dev = (uint64_t)(uintptr_t)i->fs, .ino = (uint64_t)(uintptr_t)i };
+	return 0;
+}
+
+bool inode_same(struct inode *a, struct inode *b)
+{
+	struct inode_id ia, ib;
+
+	if (a == b || a->fs != b->fs || !a->ops->identify)
+		return a == b;
+	return !inode_identify(a, &ia) && !inode_identify(b, &ib) && ia.dev == ib.dev && ia.ino == ib.ino;
+}
+
+int inode_getattr(struct inode *i, struct caller *c, unsigned mask, struct statx *out)
+{
+	memset(out, 0, sizeof *out);
+	return i->ops->getattr(i, c, mask, out);
+}
+
+struct dentry *dentry_new(struct inode *inode, struct inode *dir, const char *name, size_t len)
+{
+	struct dentry *d = malloc(sizeof *d + len + 1);
+
+	if (!d) {
+		inode_put(inode);
+		return NULL;
+	}
+	d->refs = 1;
+	d->inode = inode;
+	d->dir = dir ? inode_get(dir) : NULL;
+	memcpy(d->name, name, len);
+	d->name[len] = '\0';
+	return d;
+}
+
+struct dentry *dentry_get(struct dentry *d)
+{
+	atomic_fetch_add_explicit(&d->refs, 1, memory_order_relaxed);
+	return d;
+}
+
+void dentry_put(struct dentry *d)
+{
+	if (!d || atomic_fetch_sub(&d->refs, 1) != 1)
+		return;
+	inode_put(d->inode);
+	inode_put(d->dir);
+	free(d);
+}
+
+struct path path_get(const struct path *p)
+{
+	if (p->mnt)
+		atomic_fetch_add_explicit(&p->mnt->refs, 1, memory_order_relaxed);
+	return (struct path){ .mnt = p->mnt, .dentry = dentry_get(p->dentry) };
+}
+
+/* A mount's memory belongs to its table, which outlives all paths: its count only tells whether it is busy. */
+void path_put(struct path *p)
+{
+	if (p->mnt)
+		atomic_fetch_sub(&p->mnt->refs, 1);
+	dentry_put(p->dentry);
+	*p = (struct path){ NULL, NULL };
+}
+
+/* acl_permission_check() and generic_permission() of Linux's fs/namei.c. */
+static bool mode_permits(const struct statx *st, const struct cred *cred, int mask)
+{
+	unsigned mode = st->stx_mode;
+
+	if (cred->fsuid == st->stx_uid)
+		mode >>= 6;
+	else if (cred_in_group(cred, st->stx_gid))
+		mode >>= 3;
+	return (mask & ~mode & 7) == 0;
+}
+
+int generic_permission(const struct statx *st, const struct cred *cred, int mask)
+{
+	bool dir = S_ISDIR(st->stx_mode);
+
+	if (mode_permits(st, cred, mask))
+		return 0;
+	if (cred_capable(cred, CAP_DAC_OVERRIDE) && (dir || !(mask & X_OK) || st->stx_mode & 0111))
+		return 0;
+	if (cred_capable(cred, CAP_DAC_READ_SEARCH) && (mask == R_OK || (dir && !(mask & W_OK))))
+		return 0;
+	return -EACCES;
+}
+
+static int lookup_one(struct inode *dir, struct caller *c, const char *name, size_t len, lookup_fn *lookup,
+		      struct inode **out)
+{
+	if (!S_ISDIR(dir->type))
+		return -ENOTDIR;
+	int err = dir->ops->permission(dir, c, X_OK);
+	if (err)
+		return err;
+	return len > NAME_MAX ? -ENAMETOOLONG : lookup(dir, c, name, len, out);
+}
+
+int walk_by_lookup(struct inode *dir, struct caller *c, const char *names, size_t len, unsigned flags, lookup_fn *lookup,
+		   struct walk_step *out)
+{
+	struct inode *at = inode_get(dir), *above = NULL, *next;
+	size_t start = 0, end = 0;
+	int err = 0;
+
+	while (end < len && !S_ISLNK(at->type)) {
+		for (start = end; start < len && names[start] == '/';)
+			start++;
+		for (end = start; end < len && names[end] != '/';)
+			end++;
+		err = lookup_one(at, c, names + start, end - start, lookup, &next);
+		if (err)
+			break;
+		inode_put(above);
+		above = at;
+		at = next;
+	}
+	if (!err && flags & STEP_DIRECTORY && !S_ISDIR(at->type) && (!S_ISLNK(at->type) || flags & STEP_NOFOLLOW))
+		err = -ENOTDIR;
+	if (err) {
+		inode_put(at);
+	} else {
+		*out = (struct walk_step){ .dentry = dentry_new(at, above, names + start, end - start), .consumed = end };
+		err = out->dentry ? 0 : -ENOMEM;
+	}
+	inode_put(above);
+	return err;
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "host/fdpath.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+
+#include "host/hostcall.h"
+
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static int dir = -ENOENT; /* of this process, of no sandbox; written once */
+
+static void open_dir(void)
+{
+	dir = (int)host_ret(open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC));
+}
+
+int fdpath_init(void)
+{
+	pthread_once(&once, open_dir);
+	return dir < 0 ? dir : 0;
+}
+
+int fdpath_dir(void)
+{
+	fdpath_init();
+	return dir;
+}
+
+void fdpath_name(int fd, char name[FDPATH_NAME])
+{
+	snprintf(name, FDPATH_NAME, "%d", fd);
+}
+
+ssize_t fdpath_read(int fd, char *buf, size_t size)
+{
+	char name[FDPATH_NAME];
+
+	if (fdpath_dir() < 0)
+		return dir;
+	fdpath_name(fd, name);
+	ssize_t n = host_ret(readlinkat(dir, name, buf, size));
+	if (n >= 0 && (size_t)n == size)
+		return -ENAMETOOLONG;
+	if (n >= 0)
+		buf[n] = '\0';
+	return n;
+}
+
+int fdpath_reopen(int fd, int flags)
+{
+	char name[FDPATH_NAME];
+
+	if (fdpath_dir() < 0)
+		return dir;
+	fdpath_name(fd, name);
+	return (int)host_ret(openat(dir, name, flags | O_CLOEXEC | O_NOCTTY));
+}
