@@ -30,6 +30,7 @@ static inline void poll_host(struct poll_table *pt, int host_fd)
  * it (d_off). */
 struct dir_emit {
 	bool (*emit)(struct dir_emit *e, const char *name, size_t len, uint64_t ino, int64_t next, unsigned char type);
+	size_t room; /* bytes left for entries as getdents64(2) lays them out; 0: no such limit, go on to the end */
 };
 
 struct file_ops {

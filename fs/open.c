@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "fs/device.h"
@@ -66,7 +67,7 @@ static int check_noatime(struct inode *i, struct caller *c, int flags)
 	return err ? err : st.stx_uid == c->cred->fsuid ? 0 : -EPERM;
 }
 
-static int open_device(struct inode *i, struct caller *c, struct dentry *d, int flags, struct file **out)
+static int open_device(struct inode *i, struct caller *c, int flags, struct file **out)
 {
 	struct statx st;
 
@@ -75,8 +76,9 @@ static int open_device(struct inode *i, struct caller *c, struct dentry *d, int 
 		err = inode_getattr(i, c, STATX_BASIC_STATS, &st);
 	if (!err && S_ISBLK(i->type))
 		err = -ENXIO;
-	dev_t dev = (dev_t)st.stx_rdev_major << 8 | (st.stx_rdev_minor & 0xff);
-	return err ? err : device_open(c->fs->mounts->devices, c, dev, flags, out);
+	if (err)
+		return err;
+	return device_open(c->fs->mounts->devices, c, makedev(st.stx_rdev_major, st.stx_rdev_minor), flags, out);
 }
 
 /* Opens what a walk has found. */
@@ -94,7 +96,7 @@ static int open_found(const struct path *p, struct caller *c, int flags, struct 
 	if (err)
 		return err;
 	if (S_ISCHR(i->type) || S_ISBLK(i->type))
-		return open_device(i, c, p->dentry, flags, out);
+		return open_device(i, c, flags, out);
 	return i->ops->open ? i->ops->open(i, c, p->dentry, flags & ~(O_CREAT | O_EXCL), out) : -ENXIO;
 }
 
@@ -166,6 +168,19 @@ static int open_finish(struct walk *w, const char *names, size_t len, unsigned f
 	return err;
 }
 
+/* File systems may name the dentry of what they opened (they must when the walk did not get as far); the mount is the
+ * walk's. */
+static void file_set_place(struct file *f, const struct path *p)
+{
+	struct path place = { .mnt = p->mnt, .dentry = f->path.dentry ? f->path.dentry : p->dentry };
+	struct dentry *own = f->path.dentry;
+
+	if (f->path.mnt || f->anon_name)
+		return;
+	f->path = path_get(&place);
+	dentry_put(own);
+}
+
 static int open_walk(struct caller *c, const struct path *start, const char *name, unsigned walk_flags,
 		     struct open_arg *a)
 {
@@ -179,11 +194,8 @@ static int open_walk(struct caller *c, const struct path *start, const char *nam
 	err = walk_run(&w);
 	if (!err && !w.done)
 		err = open_found(&w.path, c, a->flags, &a->file);
-	if (!err && !a->file->path.mnt && a->file->path.dentry) {
-		struct path p = { .mnt = w.path.mnt, .dentry = NULL };
-		a->file->path.mnt = p.mnt;
-		atomic_fetch_add_explicit(&p.mnt->refs, 1, memory_order_relaxed);
-	}
+	if (!err)
+		file_set_place(a->file, &w.path);
 	walk_end(&w);
 	return err;
 }
@@ -232,10 +244,8 @@ static int open_tmpfile(struct path *dir, struct caller *c, int flags, mode_t mo
 		err = i->ops->permission(i, c, W_OK | X_OK);
 	if (!err)
 		err = i->ops->tmpfile(i, c, flags, mode, out);
-	if (!err && !(*out)->path.mnt) {
-		(*out)->path.mnt = dir->mnt;
-		atomic_fetch_add_explicit(&dir->mnt->refs, 1, memory_order_relaxed);
-	}
+	if (!err)
+		file_set_place(*out, dir);
 	path_put(dir);
 	return err;
 }
@@ -252,6 +262,8 @@ static unsigned open_walk_flags(int flags)
 }
 
 #define FLAGS_WITH_PATH (O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+
+#define O_LARGEFILE_BIT 0100000 /* F_GETFL of a 64-bit program always shows it */
 
 /* What F_GETFL may show of what was asked. */
 static int kept_flags(int flags)
@@ -291,7 +303,9 @@ int vfs_open(struct caller *c, const struct path *start, const char *name, int f
 					open_tmpfile(&p, c, flags, a.mode, out);
 	}
 	err = open_walk(c, start, name, walk_flags, &a);
-	if (!err)
-		*out = a.file;
-	return err;
+	if (err)
+		return err;
+	a.file->flags = (unsigned)kept_flags(flags) | O_LARGEFILE_BIT;
+	*out = a.file;
+	return 0;
 }

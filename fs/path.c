@@ -84,11 +84,13 @@ int path_string(const struct path *p, const struct path *root, char *buf, size_t
 	char space[PATH_MAX + 16];
 	struct front f = { .buf = space, .at = space + sizeof space - 1 };
 
+	if (!p->mnt)
+		return -ENOENT;
 	*f.at = '\0';
 	int met = prepend_all(&f, p, root);
 	if (met >= 0 && *f.at != '/')
 		met = prepend(&f, "/", 1) ? -ENAMETOOLONG : met;
-	if (met == 0 && prepend(&f, "(unreachable)", 13))
+	if (met == 0 && root->mnt && prepend(&f, "(unreachable)", 13))
 		met = -ENAMETOOLONG;
 	if (met < 0)
 		return met;

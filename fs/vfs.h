@@ -109,7 +109,8 @@ struct inode_ops {
 	 * style errors as Linux. */
 	int (*jump)(struct inode *i, struct caller *c, struct path *out);
 	/* Opens what was found. `flags` are open(2)'s without creation flags but with O_TRUNC; O_PATH is the vfs's own.
-	 */
+	 * The file's path and flags are set by the vfs; a dentry in file.path, where the file system has given one
+	 * (walk_open, create and tmpfile must), is kept. Character devices are opened by their number: fs/device.h. */
 	int (*open)(struct inode *i, struct caller *c, struct dentry *d, int flags, struct file **out);
 	/* O_CREAT: opens or creates `name` in one step. `excl` as O_EXCL. *created tells. -ELOOP when it is a symlink
 	 * (the vfs follows it and comes back). `mode` has the umask taken off already. */
@@ -269,11 +270,16 @@ int path_walk(struct caller *c, const struct path *start, const char *name, unsi
 enum last_type { LAST_NORM, LAST_ROOT, LAST_DOT, LAST_DOTDOT };
 int path_walk_parent(struct caller *c, const struct path *start, const char *name, unsigned flags, struct path *dir,
 		     char *last, enum last_type *type, bool *trailing_slash);
-/* open(2) in full: creation, O_EXCL, O_NOFOLLOW, O_DIRECTORY, O_TRUNC, O_PATH, O_TMPFILE, mounts that are read-only...
+/* stat(2) and its family; no dentry is made where the file system can answer at once. */
+int vfs_getattr(struct caller *c, const struct path *start, const char *name, unsigned walk_flags, unsigned mask,
+		struct statx *out);
+int path_getattr(const struct path *p, struct caller *c, unsigned mask, struct statx *out);
+/* fs/open.c: open(2) in full: creation, O_EXCL, O_NOFOLLOW, O_DIRECTORY, O_TRUNC, O_PATH, O_TMPFILE, mounts that are read-only...
  */
 int vfs_open(struct caller *c, const struct path *start, const char *name, int flags, mode_t mode, unsigned walk_flags,
 	     struct file **out);
-/* The absolute guest path of `p` as seen from `root`; "(unreachable)" prefix as getcwd(2) has it. Length or -errno. */
+/* fs/path.c: the absolute guest path of `p` as seen from `root`; "(unreachable)" prefix as getcwd(2) has it. A root of
+ * NULLs: from the root of all. Length or -errno. */
 int path_string(const struct path *p, const struct path *root, char *buf, size_t size);
 
 /* The rules of inode_permission(9) for in-memory file systems, from mode and owner and capabilities. */

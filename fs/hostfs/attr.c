@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Attributes of what a descriptor, O_PATH or not, is open on. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <sys/xattr.h>
+
+#include "fs/hostfs/internal.h"
+#include "host/fdpath.h"
+#include "host/hostcall.h"
+
+#ifndef SYS_fchmodat2
+#define SYS_fchmodat2 452
+#endif
+
+int hostfs_getattr(struct inode *i, struct caller *c, unsigned mask, struct statx *out)
+{
+	return hostfs_statx(hostfs_fd(i), "", mask, out);
+}
+
+int hostfs_permission(struct inode *i, struct caller *c, int mask)
+{
+	int err = hostfs_act_as(c);
+
+	if (err)
+		return err;
+	return (int)host_call(SYS_faccessat2, hostfs_fd(i), "", mask, AT_EACCESS | AT_EMPTY_PATH);
+}
+
+ssize_t hostfs_readlink(struct inode *i, struct caller *c, char *buf, size_t size)
+{
+	ssize_t n = host_ret(readlinkat(hostfs_fd(i), "", buf, size));
+
+	return n == -ENOENT ? -EINVAL : n;
+}
+
+/* Linux 6.6 has a chmod for O_PATH descriptors; before, the descriptor's name in /proc is the way. */
+static int set_mode(int fd, mode_t mode)
+{
+	char name[FDPATH_NAME];
+	long r = host_call(SYS_fchmodat2, fd, "", mode, AT_EMPTY_PATH);
+
+	if (r != -ENOSYS)
+		return (int)r;
+	if (fdpath_dir() < 0)
+		return -EOPNOTSUPP;
+	fdpath_name(fd, name);
+	return (int)host_ret(fchmodat(fdpath_dir(), name, mode, 0));
+}
+
+static int set_size(struct inode *i, uint64_t size)
+{
+	if (S_ISDIR(i->type))
+		return -EISDIR;
+	if (!S_ISREG(i->type))
+		return -EINVAL;
+	int fd = fdpath_reopen(hostfs_fd(i), O_WRONLY | O_NONBLOCK);
+	if (fd < 0)
+		return fd;
+	int err = (int)host_ret(ftruncate(fd, (off_t)size));
+	host_close(fd);
+	if (!err)
+		hostfs_pages_truncated(hostfs_of(i)->pages, i, size);
+	return err;
+}
+
+int hostfs_setattr(struct inode *i, struct caller *c, const struct iattr *a)
+{
+	int fd = hostfs_fd(i), err = hostfs_act_as(c);
+	struct timespec times[2] = { a->atime, a->mtime };
+
+	if (!err && a->valid & (ATTR_UID | ATTR_GID))
+		err = (int)host_ret(fchownat(fd, "", a->valid & ATTR_UID ? a->uid : (uid_t)-1,
+					     a->valid & ATTR_GID ? a->gid : (gid_t)-1, AT_EMPTY_PATH));
+	if (!err && a->valid & ATTR_MODE)
+		err = set_mode(fd, a->mode & 07777);
+	if (!err && a->valid & ATTR_TIMES)
+		err = (int)host_call(SYS_utimensat, fd, "", times, AT_EMPTY_PATH);
+	if (!err && a->valid & ATTR_SIZE)
+		err = set_size(i, a->size);
+	return err;
+}
+
+int hostfs_statfs(struct inode *i, struct caller *c, struct statfs *out)
+{
+	return (int)host_ret(fstatfs(hostfs_fd(i), out));
+}
+
+/* Extended attributes of O_PATH descriptors go by name alone before Linux 6.13. A symlink has only trusted.* and
+ * security.* ones, and no name in /proc that leads to it: they stay out of reach. */
+#define XATTR_PATH (sizeof "/proc/self/fd/" + FDPATH_NAME)
+
+static int xattr_path(struct inode *i, struct caller *c, char path[XATTR_PATH])
+{
+	if (S_ISLNK(i->type))
+		return -EOPNOTSUPP;
+	snprintf(path, XATTR_PATH, "/proc/self/fd/%d", hostfs_fd(i));
+	return hostfs_act_as(c);
+}
+
+ssize_t hostfs_getxattr(struct inode *i, struct caller *c, const char *name, void *buf, size_t size)
+{
+	char path[XATTR_PATH];
+	int err = xattr_path(i, c, path);
+
+	return err ? err : host_ret(getxattr(path, name, buf, size));
+}
+
+int hostfs_setxattr(struct inode *i, struct caller *c, const char *name, const void *buf, size_t size, int flags)
+{
+	char path[XATTR_PATH];
+	int err = xattr_path(i, c, path);
+
+	return err ? err : (int)host_ret(setxattr(path, name, buf, size, flags));
+}
+
+ssize_t hostfs_listxattr(struct inode *i, struct caller *c, char *buf, size_t size)
+{
+	char path[XATTR_PATH];
+	int err = xattr_path(i, c, path);
+
+	return err ? err : host_ret(listxattr(path, buf, size));
+}
+
+int hostfs_removexattr(struct inode *i, struct caller *c, const char *name)
+{
+	char path[XATTR_PATH];
+	int err = xattr_path(i, c, path);
+
+	return err ? err : (int)host_ret(removexattr(path, name));
+}

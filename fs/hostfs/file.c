@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Regular files of the host. The position is the host's, so that a descriptor inherited from outside goes on sharing it
+ * and O_APPEND is exact. Guest memory is handed to the host call as it is: these calls do not wait for anyone.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/falloc.h>
+#include <linux/fs.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+
+#include "fs/hostfs/internal.h"
+#include "host/hostcall.h"
+
+#define PIECES 32
+
+static int file_fd(struct file *f)
+{
+	return hostfs_fd(f->path.dentry->inode);
+}
+
+static struct hostfs_pages *file_pages(struct file *f)
+{
+	return hostfs_of(f->path.dentry->inode)->pages;
+}
+
+/* One host call's worth. Bytes, -errno; *len: what was asked for. */
+static ssize_t transfer_some(int fd, struct uio *u, int64_t *pos, bool write, size_t *len)
+{
+	struct iovec iov[PIECES];
+	int n = uio_pin(u, !write, iov, PIECES, len);
+
+	if (n <= 0) {
+		uio_unpin(u);
+		return -EFAULT;
+	}
+	off_t at = pos ? *pos : -1;
+	ssize_t done = host_ret(write ? pwritev2(fd, iov, n, at, 0) : preadv2(fd, iov, n, at, 0));
+	uio_unpin(u);
+	return done;
+}
+
+static ssize_t transfer(int fd, struct uio *u, int64_t *pos, bool write)
+{
+	ssize_t total = 0;
+
+	while (u->resid) {
+		size_t len;
+		ssize_t n = transfer_some(fd, u, pos, write, &len);
+		if (n < 0)
+			return total ? total : n;
+		uio_advance(u, (size_t)n);
+		total += n;
+		if (pos)
+			*pos += n;
+		if ((size_t)n < len)
+			break;
+	}
+	return total;
+}
+
+static ssize_t regular_read(struct file *f, struct caller *c, struct uio *u, int64_t *pos)
+{
+	return transfer(file_fd(f), u, pos, false);
+}
+
+static ssize_t regular_write(struct file *f, struct caller *c, struct uio *u, int64_t *pos)
+{
+	return transfer(file_fd(f), u, pos, true);
+}
+
+static int64_t host_lseek(struct file *f, struct caller *c, int64_t off, int whence)
+{
+	return host_ret(lseek(file_fd(f), off, whence));
+}
+
+static int64_t put_int(struct mm *mm, uint64_t arg, int value)
+{
+	return copy_to_guest(mm, GVA(arg), &value, sizeof value) ? -EFAULT : 0;
+}
+
+static int64_t bytes_left(struct file *f, struct mm *mm, uint64_t arg)
+{
+	struct stat st;
+	off_t pos = lseek(file_fd(f), 0, SEEK_CUR);
+
+	if (pos < 0 || fstat(file_fd(f), &st) < 0)
+		return -errno;
+	return put_int(mm, arg, (int)(st.st_size - pos));
+}
+
+static int64_t get_inode_flags(struct file *f, struct mm *mm, uint64_t arg)
+{
+	int flags = 0;
+	int err = (int)host_ret(ioctl(file_fd(f), FS_IOC_GETFLAGS, &flags));
+
+	return err ? err : put_int(mm, arg, flags);
+}
+
+static int64_t set_inode_flags(struct file *f, struct mm *mm, uint64_t arg)
+{
+	int flags;
+
+	if (copy_from_guest(mm, &flags, GVA(arg), sizeof flags))
+		return -EFAULT;
+	return host_ret(ioctl(file_fd(f), FS_IOC_SETFLAGS, &flags));
+}
+
+static int64_t host_ioctl(struct file *f, struct caller *c, struct mm *mm, unsigned cmd, uint64_t arg)
+{
+	int err = hostfs_act_as(c);
+	if (err)
+		return err;
+	switch (cmd) {
+	case FIONREAD: return f->ops == &hostfs_file_ops ? bytes_left(f, mm, arg) : -ENOTTY;
+	case FS_IOC_GETFLAGS: return get_inode_flags(f, mm, arg);
+	case FS_IOC_SETFLAGS: return set_inode_flags(f, mm, arg);
+	default: return -ENOTTY;
+	}
+}
+
+static int regular_pagesource(struct file *f, bool shared_write, struct pagesource **out)
+{
+	return hostfs_pages_get(file_pages(f), f->path.dentry->inode, shared_write, out);
+}
+
+static int host_fsync(struct file *f, bool data_only)
+{
+	return (int)host_ret(data_only ? fdatasync(file_fd(f)) : fsync(file_fd(f)));
+}
+
+static int regular_fallocate(struct file *f, struct caller *c, int mode, int64_t off, int64_t len)
+{
+	int err = hostfs_act_as(c);
+
+	if (!err)
+		err = (int)host_ret(fallocate(file_fd(f), mode, off, len));
+	if (!err && mode & (FALLOC_FL_COLLAPSE_RANGE | FALLOC_FL_INSERT_RANGE))
+		hostfs_pages_invalidate(file_pages(f), f->path.dentry->inode, (uint64_t)off, UINT64_MAX);
+	return err;
+}
+
+static int regular_truncate(struct file *f, struct caller *c, uint64_t size)
+{
+	int err = hostfs_act_as(c);
+
+	if (!err)
+		err = (int)host_ret(ftruncate(file_fd(f), (off_t)size));
+	if (!err)
+		hostfs_pages_truncated(file_pages(f), f->path.dentry->inode, size);
+	return err;
+}
+
+static int host_setfl(struct file *f, unsigned flags)
+{
+	int kept = (int)flags & (O_APPEND | O_DIRECT | O_NOATIME);
+	int now = fcntl(file_fd(f), F_GETFL);
+
+	if (now < 0)
+		return -errno;
+	return (int)host_ret(fcntl(file_fd(f), F_SETFL, (now & ~(O_APPEND | O_DIRECT | O_NOATIME)) | kept));
+}
+
+static void release(struct file *f)
+{
+	free(f);
+}
+
+const struct file_ops hostfs_file_ops = {
+	.read = regular_read,
+	.write = regular_write,
+	.lseek = host_lseek,
+	.ioctl = host_ioctl,
+	.pagesource = regular_pagesource,
+	.fsync = host_fsync,
+	.fallocate = regular_fallocate,
+	.truncate = regular_truncate,
+	.setfl = host_setfl,
+	.release = release,
+};
+
+struct host_dirent {
+	uint64_t d_ino;
+	int64_t d_off;
+	uint16_t d_reclen;
+	uint8_t d_type;
+	char d_name[];
+};
+
+#define DIR_BUF 32768
+
+/* Hands on what the host gave. Where the reader had enough, the host's position is put back in front of that entry. */
+static int emit_all(int fd, struct dir_emit *e, const char *buf, long n, int64_t before)
+{
+	for (long at = 0; at < n;) {
+		const struct host_dirent *d = (const struct host_dirent *)(const void *)(buf + at);
+		if (!e->emit(e, d->d_name, strlen(d->d_name), d->d_ino, d->d_off, d->d_type)) {
+			lseek(fd, before, SEEK_SET);
+			return 1;
+		}
+		before = d->d_off;
+		at += d->d_reclen;
+	}
+	return 0;
+}
+
+static int dir_readdir(struct file *f, struct caller *c, struct dir_emit *e)
+{
+	int fd = file_fd(f), full = 0;
+	char *buf = malloc(DIR_BUF);
+
+	if (!buf)
+		return -ENOMEM;
+	while (!full) {
+		int64_t before = lseek(fd, 0, SEEK_CUR);
+		/* No more than the reader has room for: entries are of one size on both sides. */
+		size_t room = e->room && e->room < DIR_BUF ? e->room : DIR_BUF;
+		long n = host_call(SYS_getdents64, fd, buf, room);
+		full = n <= 0 ? (int)n : emit_all(fd, e, buf, n, before);
+		if (n <= 0 || e->room)
+			break;
+	}
+	free(buf);
+	return full < 0 ? full : 0;
+}
+
+static ssize_t dir_io(struct file *f, struct caller *c, struct uio *u, int64_t *pos)
+{
+	return -EISDIR;
+}
+
+const struct file_ops hostfs_dir_ops = {
+	.read = dir_io,
+	.write = dir_io,
+	.lseek = host_lseek,
+	.ioctl = host_ioctl,
+	.readdir = dir_readdir,
+	.fsync = host_fsync,
+	.setfl = host_setfl,
+	.release = release,
+};

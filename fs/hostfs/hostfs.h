@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * hostfs: a directory of the host as a file system. See fs/hostfs/walk.c for how it is contained.
+ */
+#ifndef HL_FS_HOSTFS_HOSTFS_H
+#define HL_FS_HOSTFS_HOSTFS_H
+
+#include "fs/vfs.h"
+#include "util/why.h"
+
+struct physmem;
+
+/* `dirfd` (O_PATH or a directory; taken over, also on failure) becomes the root. `pm`: where mapped files are placed. */
+int hostfs_create(int dirfd, struct physmem *pm, struct filesystem **out, struct why *why);
+
+#endif

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Making, removing and renaming names: each is one host call on a directory that was walked to. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+#include "fs/device.h"
+#include "fs/hostfs/internal.h"
+#include "host/fdpath.h"
+#include "host/fscred.h"
+#include "host/hostcall.h"
+
+static int begin_create(struct caller *c)
+{
+	int err = hostfs_act_as(c);
+
+	if (!err)
+		fscred_clear_umask();
+	return err;
+}
+
+/* A node of a device would work for other programs of the host, outside of the sandbox. */
+int hostfs_mknod(struct inode *dir, struct caller *c, const char *name, mode_t mode, dev_t dev)
+{
+	bool device = S_ISCHR(mode) || S_ISBLK(mode);
+	int err = begin_create(c);
+
+	if (!err && device && (S_ISBLK(mode) || !device_harmless(dev)))
+		err = -EPERM;
+	return err ? err : (int)host_ret(mknodat(hostfs_fd(dir), name, mode, dev));
+}
+
+int hostfs_mkdir(struct inode *dir, struct caller *c, const char *name, mode_t mode)
+{
+	int err = begin_create(c);
+
+	return err ? err : (int)host_ret(mkdirat(hostfs_fd(dir), name, mode));
+}
+
+int hostfs_symlink(struct inode *dir, struct caller *c, const char *name, const char *target)
+{
+	int err = hostfs_act_as(c);
+
+	return err ? err : (int)host_ret(symlinkat(target, hostfs_fd(dir), name));
+}
+
+/* linkat(2): by descriptor needs CAP_DAC_READ_SEARCH, or Linux 6.10 and our own descriptor; else by its name in /proc,
+ * which can not lead to a symlink. */
+int hostfs_link(struct inode *dir, struct caller *c, const char *name, struct inode *target)
+{
+	char from[FDPATH_NAME];
+	int err = hostfs_act_as(c);
+
+	if (err)
+		return err;
+	err = (int)host_ret(linkat(hostfs_fd(target), "", hostfs_fd(dir), name, AT_EMPTY_PATH));
+	if (err != -ENOENT || S_ISLNK(target->type) || fdpath_dir() < 0)
+		return err;
+	fdpath_name(hostfs_fd(target), from);
+	return (int)host_ret(linkat(fdpath_dir(), from, hostfs_fd(dir), name, AT_SYMLINK_FOLLOW));
+}
+
+int hostfs_unlink(struct inode *dir, struct caller *c, const char *name)
+{
+	int err = hostfs_act_as(c);
+
+	return err ? err : (int)host_ret(unlinkat(hostfs_fd(dir), name, 0));
+}
+
+int hostfs_rmdir(struct inode *dir, struct caller *c, const char *name)
+{
+	int err = hostfs_act_as(c);
+
+	return err ? err : (int)host_ret(unlinkat(hostfs_fd(dir), name, AT_REMOVEDIR));
+}
+
+int hostfs_rename(struct inode *dir, struct caller *c, const char *name, struct inode *newdir, const char *newname,
+		  unsigned flags)
+{
+	int err = hostfs_act_as(c);
+
+	/* A whiteout is a device node, 0:0. */
+	if (!err && flags & RENAME_WHITEOUT)
+		err = -EPERM;
+	return err ? err : (int)host_call(SYS_renameat2, hostfs_fd(dir), name, hostfs_fd(newdir), newname, flags);
+}

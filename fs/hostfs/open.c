@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include "fs/hostfs/internal.h"
+#include "fs/hostfs/stream.h"
+#include "host/beneath.h"
+#include "host/fdpath.h"
+#include "host/fscred.h"
+#include "host/hostcall.h"
+
+static int file_of_dentry(struct dentry *d, const struct file_ops *ops, int flags, struct file **out)
+{
+	struct file *f = malloc(sizeof *f);
+
+	if (!f) {
+		dentry_put(d);
+		return -ENOMEM;
+	}
+	file_init(f, ops, (unsigned)flags);
+	f->path.dentry = d;
+	*out = f;
+	return 0;
+}
+
+/* fifo(7): an open for reading waits for a writer. `fd` is open without waiting; it stays so meanwhile, so that a
+ * writer who comes does not lose its reader again. Takes it over; the descriptor to use or -errno. */
+static int fifo_wait_writer(struct caller *c, int fd)
+{
+	char name[FDPATH_NAME];
+
+	if (fdpath_dir() < 0)
+		return fd;
+	fdpath_name(fd, name);
+	long r = sleeper_call(c->sleeper, SYS_openat, fdpath_dir(), (long)name, O_RDONLY | O_CLOEXEC, 0, 0, 0);
+	host_close(fd);
+	return (int)r;
+}
+
+static int fifo_settle(struct caller *c, int fd, int flags)
+{
+	bool waits = (flags & O_ACCMODE) == O_RDONLY && !(flags & O_NONBLOCK);
+
+	return waits ? fifo_wait_writer(c, fd) : fd;
+}
+
+int hostfs_file_new(struct hostfs *h, struct caller *c, int fd, int flags, const char *name, size_t len,
+		    struct file **out)
+{
+	struct dentry *d;
+	int err = hostfs_dentry_of_fd(h, fd, name, len, &d);
+
+	if (err)
+		return err;
+	struct hostfs_inode *hi = hostfs_inode(d->inode);
+	switch (d->inode->type) {
+	case S_IFREG: return file_of_dentry(d, &hostfs_file_ops, flags, out);
+	case S_IFDIR: return file_of_dentry(d, &hostfs_dir_ops, flags, out);
+	case S_IFIFO:
+		hi->fd = fifo_settle(c, hi->fd, flags);
+		if (hi->fd >= 0)
+			return hostfs_stream_new(d, flags, out);
+		err = hi->fd;
+		break;
+	default: err = -ENODEV; /* never the host's devices: fs/device.h */
+	}
+	dentry_put(d);
+	return err;
+}
+
+/* Opens what a walk has found once more, to use it. */
+static int reopen(struct inode *i, struct caller *c, int flags)
+{
+	char name[FDPATH_NAME];
+	int kept = flags & (O_ACCMODE | O_TRUNC | O_APPEND | O_DIRECT | O_SYNC | O_DSYNC | O_NOATIME);
+
+	if (S_ISDIR(i->type))
+		return beneath_open(hostfs_fd(i), ".", kept | O_DIRECTORY, 0);
+	if (fdpath_dir() < 0)
+		return -EIO;
+	fdpath_name(hostfs_fd(i), name);
+	if (!S_ISFIFO(i->type))
+		return fdpath_reopen(hostfs_fd(i), kept | O_NONBLOCK);
+	kept |= O_CLOEXEC | (flags & O_NONBLOCK);
+	return (int)sleeper_call(c->sleeper, SYS_openat, fdpath_dir(), (long)name, kept, 0, 0, 0);
+}
+
+int hostfs_open(struct inode *i, struct caller *c, struct dentry *d, int flags, struct file **out)
+{
+	int err = hostfs_act_as(c);
+	if (err)
+		return err;
+	int fd = reopen(i, c, flags);
+	if (fd < 0)
+		return fd;
+	/* A FIFO has been waited for. */
+	flags |= S_ISFIFO(i->type) ? O_NONBLOCK : 0;
+	return hostfs_file_new(hostfs_of(i), c, fd, flags, d->name, strlen(d->name), out);
+}
+
+int hostfs_create_file(struct inode *dir, struct caller *c, const char *name, int flags, mode_t mode,
+		       struct file **out, bool *created)
+{
+	struct walk_step step;
+	int err = hostfs_walk_open(dir, c, name, strlen(name), flags, mode, out, &step);
+
+	if (!err && !*out) {
+		dentry_put(step.dentry);
+		free(step.link);
+		err = -ELOOP;
+	}
+	*created = !err;
+	return err;
+}
+
+int hostfs_tmpfile(struct inode *dir, struct caller *c, int flags, mode_t mode, struct file **out)
+{
+	int kept = flags & (O_TMPFILE | O_ACCMODE | O_EXCL | O_APPEND | O_DIRECT | O_SYNC | O_DSYNC);
+	int err = hostfs_act_as(c);
+
+	if (err)
+		return err;
+	fscred_clear_umask();
+	int fd = beneath_open(hostfs_fd(dir), ".", kept, mode);
+	return fd < 0 ? fd : hostfs_file_new(hostfs_of(dir), c, fd, flags, "", 0, out);
+}

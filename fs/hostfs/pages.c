@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Mapped host files. A sandbox has one page source for each file that is mapped, found by the file's identity, so that
+ * all its mappings share memory files: one opened for reading, and one for writing once a shared writable mapping asks.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include "fs/hostfs/internal.h"
+#include "host/hostcall.h"
+#include "platform/physmem.h"
+#include "util/gva.h"
+
+struct hostfs_pages {
+	struct physmem *pm;
+	pthread_mutex_t lock;
+	struct list sources; /* guarded by lock */
+};
+
+struct host_source {
+	struct pagesource ps;
+	struct hostfs_pages *pages;
+	struct list node;
+	struct inode_id id;
+	uint32_t refs;                 /* guarded by pages->lock */
+	struct memfile *_Atomic ro, *_Atomic rw; /* set once */
+};
+
+static struct host_source *host_source(struct pagesource *ps)
+{
+	return container_of(ps, struct host_source, ps);
+}
+
+static struct memfile *best_file(struct host_source *s, bool write)
+{
+	struct memfile *rw = s->rw;
+
+	return rw || write ? rw : s->ro;
+}
+
+static uint64_t source_size(struct pagesource *ps)
+{
+	struct stat st;
+	struct memfile *mf = best_file(host_source(ps), false);
+
+	return fstat(mf->fd, &st) == 0 ? (uint64_t)st.st_size : 0;
+}
+
+static int source_get(struct pagesource *ps, uint64_t off, uint64_t len, bool write, struct page_run *out)
+{
+	struct memfile *mf = best_file(host_source(ps), write);
+	uint64_t end = PAGE_UP(source_size(ps));
+
+	if (!mf)
+		return -EACCES;
+	if (off >= end)
+		return -EFAULT;
+	*out = (struct page_run){ .mf = mf, .off = off, .len = len < end - off ? len : end - off };
+	return 0;
+}
+
+static void source_ref(struct pagesource *ps)
+{
+	struct host_source *s = host_source(ps);
+
+	pthread_mutex_lock(&s->pages->lock);
+	s->refs++;
+	pthread_mutex_unlock(&s->pages->lock);
+}
+
+static void source_free(struct host_source *s)
+{
+	if (s->ro)
+		memfile_put(s->ro);
+	if (s->rw)
+		memfile_put(s->rw);
+	pagesource_destroy(&s->ps);
+	free(s);
+}
+
+static void source_unref(struct pagesource *ps)
+{
+	struct host_source *s = host_source(ps);
+
+	pthread_mutex_lock(&s->pages->lock);
+	bool last = --s->refs == 0;
+	if (last)
+		list_del(&s->node);
+	pthread_mutex_unlock(&s->pages->lock);
+	if (last)
+		source_free(s);
+}
+
+static int source_sync(struct pagesource *ps, uint64_t off, uint64_t len)
+{
+	struct memfile *mf = best_file(host_source(ps), false);
+
+	return (int)host_ret(fdatasync(mf->fd));
+}
+
+static const struct pagesource_ops source_ops = {
+	.get = source_get,
+	.ref = source_ref,
+	.unref = source_unref,
+	.size = source_size,
+	.sync = source_sync,
+};
+
+struct hostfs_pages *hostfs_pages_new(struct physmem *pm)
+{
+	struct hostfs_pages *p = malloc(sizeof *p);
+
+	if (!p)
+		return NULL;
+	p->pm = pm;
+	pthread_mutex_init(&p->lock, NULL);
+	list_init(&p->sources);
+	return p;
+}
+
+void hostfs_pages_free(struct hostfs_pages *p)
+{
+	if (!p)
+		return;
+	pthread_mutex_destroy(&p->lock);
+	free(p);
+}
+
+static struct host_source *find_locked(struct hostfs_pages *p, const struct inode_id *id)
+{
+	struct host_source *s;
+
+	list_for_each (s, &p->sources, node)
+		if (s->id.ino == id->ino && s->id.dev == id->dev)
+			return s;
+	return NULL;
+}
+
+/* The file of the asked kind is made when first needed. */
+static int add_file_locked(struct hostfs_pages *p, struct host_source *s, int fd, bool writable)
+{
+	struct memfile *mf;
+
+	if (best_file(s, writable))
+		return 0;
+	int own = (int)host_ret(fcntl(fd, F_DUPFD_CLOEXEC, 0));
+	if (own < 0)
+		return own;
+	int err = memfile_open(p->pm, own, writable, &mf);
+	if (err)
+		return err;
+	if (writable)
+		s->rw = mf;
+	else
+		s->ro = mf;
+	return 0;
+}
+
+static struct host_source *add_locked(struct hostfs_pages *p, const struct inode_id *id)
+{
+	struct host_source *s = calloc(1, sizeof *s);
+
+	if (!s)
+		return NULL;
+	pagesource_init(&s->ps, &source_ops);
+	s->pages = p;
+	s->id = *id;
+	list_add(&p->sources, &s->node);
+	return s;
+}
+
+static int get_locked(struct hostfs_pages *p, const struct inode_id *id, int fd, bool writable,
+		      struct pagesource **out)
+{
+	struct host_source *s = find_locked(p, id);
+
+	if (!s)
+		s = add_locked(p, id);
+	if (!s)
+		return -ENOMEM;
+	int err = add_file_locked(p, s, fd, writable);
+	if (!err) {
+		s->refs++;
+		*out = &s->ps;
+	} else if (!s->refs) {
+		list_del(&s->node);
+		source_free(s);
+	}
+	return err;
+}
+
+int hostfs_pages_get(struct hostfs_pages *p, struct inode *i, bool writable, struct pagesource **out)
+{
+	struct inode_id id;
+	int err = hostfs_identify(i, &id);
+
+	if (err)
+		return err;
+	pthread_mutex_lock(&p->lock);
+	err = get_locked(p, &id, hostfs_fd(i), writable, out);
+	pthread_mutex_unlock(&p->lock);
+	return err;
+}
+
+static struct host_source *find(struct hostfs_pages *p, struct inode *i)
+{
+	struct host_source *s = NULL;
+	struct inode_id id;
+
+	pthread_mutex_lock(&p->lock);
+	if (!list_empty(&p->sources) && hostfs_identify(i, &id) == 0)
+		s = find_locked(p, &id);
+	if (s)
+		s->refs++;
+	pthread_mutex_unlock(&p->lock);
+	return s;
+}
+
+void hostfs_pages_truncated(struct hostfs_pages *p, struct inode *i, uint64_t size)
+{
+	struct host_source *s = find(p, i);
+
+	if (!s)
+		return;
+	pagesource_truncated(&s->ps, size);
+	source_unref(&s->ps);
+}
+
+void hostfs_pages_invalidate(struct hostfs_pages *p, struct inode *i, uint64_t off, uint64_t len)
+{
+	struct host_source *s = find(p, i);
+
+	if (!s)
+		return;
+	pagesource_invalidate(&s->ps, off, len);
+	source_unref(&s->ps);
+}

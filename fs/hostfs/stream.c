@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Data goes through a buffer of ours, because guest memory must not stay pinned while a host call waits. How much of
+ * the guest's buffer is good is found before, so that nothing is read that cannot be delivered.
+ */
+#include "fs/hostfs/stream.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <termios.h>
+
+#include "fs/hostfs/internal.h"
+#include "host/hostcall.h"
+
+#define CHUNK     65536
+#define PIPE_ATOM 4096 /* PIPE_BUF: what a writable pipe takes without waiting */
+
+struct stream {
+	struct file file;
+	const struct stream_tty_ops *tty; /* NULL: nobody asks */
+	void *tty_arg;
+};
+
+static struct stream *stream_of(struct file *f)
+{
+	return container_of(f, struct stream, file);
+}
+
+static int stream_fd(struct file *f)
+{
+	return hostfs_fd(f->path.dentry->inode);
+}
+
+static long call(struct caller *c, long nr, long fd, long a, long b)
+{
+	return c->sleeper ? sleeper_call(c->sleeper, nr, fd, a, b, 0, 0, 0) : host_call(nr, fd, a, b);
+}
+
+static bool ready_now(int fd, short events)
+{
+	struct pollfd p = { .fd = fd, .events = events };
+
+	return poll(&p, 1, 0) > 0;
+}
+
+static long wait_ready(struct caller *c, int fd, short events)
+{
+	struct pollfd p = { .fd = fd, .events = events };
+
+	return call(c, SYS_ppoll, (long)&p, 1, 0);
+}
+
+/* One read or write of the host, waiting or not as the guest's flags say. */
+static long move(struct file *f, struct caller *c, long nr, void *buf, size_t n)
+{
+	int fd = stream_fd(f);
+	short events = nr == SYS_read ? POLLIN : POLLOUT;
+
+	if (f->flags & O_NONBLOCK && !ready_now(fd, events))
+		return -EAGAIN;
+	for (;;) {
+		long r = call(c, nr, fd, (long)buf, (long)n);
+		if (r != -EAGAIN || f->flags & O_NONBLOCK)
+			return r;
+		r = wait_ready(c, fd, events);
+		if (r < 0)
+			return r;
+	}
+}
+
+/* Bytes at the front of the buffers that can be accessed, at most n. */
+static size_t good_front(struct uio *u, bool write_to_buffers, size_t n)
+{
+	struct iovec iov[8];
+	size_t len = 0;
+	int pieces = uio_pin(u, write_to_buffers, iov, 8, &len);
+
+	uio_unpin(u);
+	if (pieces <= 0)
+		return 0;
+	return len < n ? len : n;
+}
+
+static int check_tty(struct file *f, struct caller *c, bool write)
+{
+	struct stream *s = stream_of(f);
+
+	return s->tty ? s->tty->check(s->tty_arg, c, write) : 0;
+}
+
+static ssize_t stream_read(struct file *f, struct caller *c, struct uio *u, int64_t *pos)
+{
+	int err = check_tty(f, c, false);
+
+	if (pos)
+		return -ESPIPE;
+	if (err || !u->resid)
+		return err;
+	size_t room = good_front(u, true, CHUNK);
+	char *buf = room ? malloc(room) : NULL;
+	if (!buf)
+		return room ? -ENOMEM : -EFAULT;
+	long n = move(f, c, SYS_read, buf, room);
+	if (n > 0 && uio_put(u, buf, (size_t)n) < (size_t)n)
+		n = -EFAULT;
+	free(buf);
+	return n;
+}
+
+/* How much one write may be: not more than is sure to be taken at once, when the guest does not want to wait. */
+static size_t write_chunk(struct file *f, const struct uio *u)
+{
+	size_t max = f->flags & O_NONBLOCK ? PIPE_ATOM : CHUNK;
+
+	return u->resid < max ? u->resid : max;
+}
+
+static ssize_t write_some(struct file *f, struct caller *c, struct uio *u, char *buf)
+{
+	struct uio ahead = *u;
+	size_t n = uio_take(&ahead, buf, write_chunk(f, u));
+
+	if (!n)
+		return -EFAULT;
+	long r = move(f, c, SYS_write, buf, n);
+	if (r > 0)
+		uio_advance(u, (size_t)r);
+	return r;
+}
+
+static ssize_t stream_write(struct file *f, struct caller *c, struct uio *u, int64_t *pos)
+{
+	int err = check_tty(f, c, true);
+	ssize_t total = 0, n = 0;
+
+	if (pos)
+		return -ESPIPE;
+	if (err || !u->resid)
+		return err;
+	char *buf = malloc(write_chunk(f, u));
+	if (!buf)
+		return -ENOMEM;
+	while (u->resid) {
+		n = write_some(f, c, u, buf);
+		if (n <= 0)
+			break;
+		total += n;
+	}
+	free(buf);
+	return total ? total : n;
+}
+
+static unsigned stream_poll(struct file *f, struct poll_table *pt)
+{
+	struct pollfd p = { .fd = stream_fd(f),
+			    .events = POLLIN | POLLOUT | POLLPRI | POLLRDNORM | POLLWRNORM | POLLRDHUP };
+
+	poll_host(pt, p.fd);
+	return poll(&p, 1, 0) > 0 ? (unsigned)p.revents : 0;
+}
+
+/* Requests whose argument is a plain structure (ioctl_tty(2)), of either direction. */
+enum { TO_GUEST = 1, FROM_GUEST = 2, BY_VALUE = 0 };
+#define KERNEL_TERMIOS_SIZE  36
+#define KERNEL_TERMIOS2_SIZE 44
+
+static const struct stream_ioctl {
+	unsigned cmd;
+	uint8_t dir, size;
+} ioctls[] = {
+	{ TCGETS, TO_GUEST, KERNEL_TERMIOS_SIZE },
+	{ TCSETS, FROM_GUEST, KERNEL_TERMIOS_SIZE },
+	{ TCSETSW, FROM_GUEST, KERNEL_TERMIOS_SIZE },
+	{ TCSETSF, FROM_GUEST, KERNEL_TERMIOS_SIZE },
+	{ 0x802c542a /* TCGETS2 */, TO_GUEST, KERNEL_TERMIOS2_SIZE },
+	{ 0x402c542b /* TCSETS2 */, FROM_GUEST, KERNEL_TERMIOS2_SIZE },
+	{ 0x402c542c /* TCSETSW2 */, FROM_GUEST, KERNEL_TERMIOS2_SIZE },
+	{ 0x402c542d /* TCSETSF2 */, FROM_GUEST, KERNEL_TERMIOS2_SIZE },
+	{ TIOCGWINSZ, TO_GUEST, sizeof(struct winsize) },
+	{ TIOCSWINSZ, FROM_GUEST, sizeof(struct winsize) },
+	{ TIOCOUTQ, TO_GUEST, sizeof(int) },
+	{ FIONREAD, TO_GUEST, sizeof(int) },
+	{ TCSBRK, BY_VALUE, 0 },
+	{ TCSBRKP, BY_VALUE, 0 },
+	{ TCFLSH, BY_VALUE, 0 },
+	{ TCXONC, BY_VALUE, 0 },
+};
+
+static int64_t host_ioctl(struct file *f, struct caller *c, struct mm *mm, const struct stream_ioctl *d, uint64_t arg)
+{
+	char buf[64] = { 0 };
+
+	if (d->dir == FROM_GUEST && copy_from_guest(mm, buf, GVA(arg), d->size))
+		return -EFAULT;
+	long val = d->dir == BY_VALUE ? (long)(int)arg : (long)buf;
+	long r = call(c, SYS_ioctl, stream_fd(f), (long)d->cmd, val);
+	if (r >= 0 && d->dir == TO_GUEST && copy_to_guest(mm, GVA(arg), buf, d->size))
+		return -EFAULT;
+	return r;
+}
+
+static int64_t stream_ioctl(struct file *f, struct caller *c, struct mm *mm, unsigned cmd, uint64_t arg)
+{
+	struct stream *s = stream_of(f);
+	int64_t r = s->tty ? s->tty->ioctl(s->tty_arg, f, c, mm, cmd, arg) : -ENOIOCTLCMD;
+
+	if (r != -ENOIOCTLCMD)
+		return r;
+	for (size_t i = 0; i < sizeof ioctls / sizeof *ioctls; i++)
+		if (ioctls[i].cmd == cmd)
+			return host_ioctl(f, c, mm, &ioctls[i], arg);
+	return -ENOTTY;
+}
+
+static int stream_fsync(struct file *f, bool data_only)
+{
+	return (int)host_ret(data_only ? fdatasync(stream_fd(f)) : fsync(stream_fd(f)));
+}
+
+static void stream_release(struct file *f)
+{
+	free(stream_of(f));
+}
+
+/* Devices such as /dev/null may have a position; pipes and terminals say -ESPIPE. */
+static int64_t stream_lseek(struct file *f, struct caller *c, int64_t off, int whence)
+{
+	return host_ret(lseek(stream_fd(f), off, whence));
+}
+
+static const struct file_ops stream_ops = {
+	.read = stream_read,
+	.write = stream_write,
+	.lseek = stream_lseek,
+	.poll = stream_poll,
+	.ioctl = stream_ioctl,
+	.fsync = stream_fsync,
+	.release = stream_release,
+};
+
+int hostfs_stream_new(struct dentry *d, int flags, struct file **out)
+{
+	struct stream *s = calloc(1, sizeof *s);
+
+	if (!s) {
+		dentry_put(d);
+		return -ENOMEM;
+	}
+	file_init(&s->file, &stream_ops, (unsigned)flags);
+	s->file.path.dentry = d;
+	*out = &s->file;
+	return 0;
+}
+
+bool file_is_stream(const struct file *f)
+{
+	return f->ops == &stream_ops;
+}
+
+bool stream_is_tty(struct file *f)
+{
+	return f->ops == &stream_ops && isatty(stream_fd(f));
+}
+
+void stream_set_tty(struct file *f, const struct stream_tty_ops *ops, void *arg)
+{
+	stream_of(f)->tty = ops;
+	stream_of(f)->tty_arg = arg;
+}

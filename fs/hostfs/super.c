@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "fs/hostfs/internal.h"
+#include "host/beneath.h"
+#include "host/fdpath.h"
+#include "host/fscred.h"
+#include "host/hostcall.h"
+
+static void inode_release(struct inode *i)
+{
+	struct hostfs_inode *hi = hostfs_inode(i);
+
+	host_close(hi->fd);
+	free(hi);
+}
+
+const struct inode_ops hostfs_inode_ops = {
+	.walk = hostfs_walk,
+	.walk_getattr = hostfs_walk_getattr,
+	.walk_open = hostfs_walk_open,
+	.parent = hostfs_parent,
+	.identify = hostfs_identify,
+	.getattr = hostfs_getattr,
+	.setattr = hostfs_setattr,
+	.permission = hostfs_permission,
+	.readlink = hostfs_readlink,
+	.open = hostfs_open,
+	.create = hostfs_create_file,
+	.tmpfile = hostfs_tmpfile,
+	.mknod = hostfs_mknod,
+	.mkdir = hostfs_mkdir,
+	.symlink = hostfs_symlink,
+	.link = hostfs_link,
+	.unlink = hostfs_unlink,
+	.rmdir = hostfs_rmdir,
+	.rename = hostfs_rename,
+	.getxattr = hostfs_getxattr,
+	.setxattr = hostfs_setxattr,
+	.listxattr = hostfs_listxattr,
+	.removexattr = hostfs_removexattr,
+	.statfs = hostfs_statfs,
+	.path = hostfs_path,
+	.release = inode_release,
+};
+
+int hostfs_statx(int fd, const char *name, unsigned mask, struct statx *out)
+{
+	int flags = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | (*name ? 0 : AT_EMPTY_PATH);
+
+	return (int)host_call(SYS_statx, fd, name, flags, mask, out);
+}
+
+int hostfs_act_as(struct caller *c)
+{
+	const struct cred *cred = c->cred;
+
+	return fscred_assume(cred->fsuid, cred->fsgid, cred->groups, cred->nr_groups);
+}
+
+static void set_id(struct hostfs_inode *hi, const struct statx *st)
+{
+	hi->id.dev = (uint64_t)st->stx_dev_major << 32 | st->stx_dev_minor;
+	hi->id.ino = st->stx_ino;
+	hi->identified = true;
+}
+
+int hostfs_identify(struct inode *i, struct inode_id *out)
+{
+	struct hostfs_inode *hi = hostfs_inode(i);
+	struct statx st;
+
+	if (!hi->identified) {
+		int err = hostfs_statx(hi->fd, "", STATX_TYPE | STATX_INO, &st);
+		if (err)
+			return err;
+		/* Two threads may get here: both write the same. */
+		set_id(hi, &st);
+	}
+	*out = hi->id;
+	return 0;
+}
+
+int hostfs_inode_new(struct hostfs *h, int fd, mode_t type, struct inode **out)
+{
+	struct hostfs_inode *hi = malloc(sizeof *hi);
+
+	if (!hi) {
+		host_close(fd);
+		return -ENOMEM;
+	}
+	inode_init(&hi->inode, &h->fs, &hostfs_inode_ops, type);
+	hi->fd = fd;
+	hi->identified = false;
+	*out = &hi->inode;
+	return 0;
+}
+
+int hostfs_dentry_new(struct hostfs *h, int fd, mode_t type, const char *name, size_t len, struct dentry **out)
+{
+	struct inode *i;
+	int err = hostfs_inode_new(h, fd, type, &i);
+
+	if (err)
+		return err;
+	*out = dentry_new(i, NULL, name, len);
+	return *out ? 0 : -ENOMEM;
+}
+
+int hostfs_dentry_of_fd(struct hostfs *h, int fd, const char *name, size_t len, struct dentry **out)
+{
+	struct statx st;
+	int err = hostfs_statx(fd, "", STATX_TYPE | STATX_INO, &st);
+
+	if (err) {
+		host_close(fd);
+		return err;
+	}
+	err = hostfs_dentry_new(h, fd, st.stx_mode, name, len, out);
+	if (!err)
+		set_id(hostfs_inode((*out)->inode), &st);
+	return err;
+}
+
+static void destroy(struct filesystem *fs)
+{
+	struct hostfs *h = container_of(fs, struct hostfs, fs);
+
+	inode_put(fs->root);
+	hostfs_pages_free(h->pages);
+	free(h);
+}
+
+static const struct filesystem_ops hostfs_ops = { .destroy = destroy };
+
+static bool is_host_root(int fd)
+{
+	struct statx here, root;
+	unsigned mask = STATX_TYPE | STATX_INO | STATX_MNT_ID;
+
+	return hostfs_statx(fd, "", mask, &here) == 0 && hostfs_statx(AT_FDCWD, "/", mask, &root) == 0 &&
+	       here.stx_ino == root.stx_ino && here.stx_dev_major == root.stx_dev_major &&
+	       here.stx_dev_minor == root.stx_dev_minor && here.stx_mnt_id == root.stx_mnt_id;
+}
+
+static int set_root(struct hostfs *h, int dirfd, struct why *why)
+{
+	struct statx st;
+
+	if (beneath_forbidden(dirfd)) {
+		host_close(dirfd);
+		return why_set(why, EACCES, "a file system of the host's kernel can not be given to a guest");
+	}
+	if (hostfs_statx(dirfd, "", STATX_TYPE, &st) < 0 || !S_ISDIR(st.stx_mode)) {
+		host_close(dirfd);
+		return why_set(why, ENOTDIR, "not a directory");
+	}
+	h->whole = is_host_root(dirfd);
+	return hostfs_inode_new(h, dirfd, S_IFDIR, &h->fs.root);
+}
+
+int hostfs_create(int dirfd, struct physmem *pm, struct filesystem **out, struct why *why)
+{
+	struct hostfs *h = calloc(1, sizeof *h);
+
+	if (!h) {
+		host_close(dirfd);
+		return why_set(why, ENOMEM, "no memory");
+	}
+	filesystem_init(&h->fs, &hostfs_ops, "hostfs", FS_WALKS_DOTS | FS_CHECKS_ACCESS);
+	int err = set_root(h, dirfd, why);
+	if (!err && !(h->pages = hostfs_pages_new(pm)))
+		err = why_set(why, ENOMEM, "no memory");
+	if (err) {
+		filesystem_put(&h->fs);
+		return err;
+	}
+	fdpath_init();
+	*out = &h->fs;
+	return 0;
+}

@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Names to descriptors. Containment is the host kernel's (host/beneath.h): each look-up starts at a descriptor that was
+ * itself reached this way, follows no symlink and never rises above where it started. No name is checked first and used
+ * later: what a race can change is which error comes, not what is reached.
+ *
+ * A plain path is one openat2. When that says ELOOP, the symlink is looked for: in the first name (/lib, /bin), in the
+ * last, then one by one; its text is all that leaves this file, the vfs follows it in the guest's own tree.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "fs/hostfs/internal.h"
+#include "host/beneath.h"
+#include "host/fdpath.h"
+#include "host/fscred.h"
+#include "host/hostcall.h"
+
+#define RACE_TRIES 32
+
+/* One look-up: a NUL-terminated copy of its names. */
+struct lookup {
+	struct hostfs *h;
+	int dirfd;
+	unsigned flags; /* STEP_* */
+	size_t len;
+	char names[PATH_MAX];
+};
+
+static int lookup_init(struct lookup *l, struct inode *dir, struct caller *c, const char *names, size_t len,
+		       unsigned flags)
+{
+	if (len >= sizeof l->names)
+		return -ENAMETOOLONG;
+	l->h = hostfs_of(dir);
+	l->dirfd = hostfs_fd(dir);
+	l->flags = flags;
+	l->len = len;
+	memcpy(l->names, names, len);
+	l->names[len] = '\0';
+	return hostfs_act_as(c);
+}
+
+static size_t last_start(const struct lookup *l)
+{
+	const char *slash = strrchr(l->names, '/');
+
+	return slash ? (size_t)(slash + 1 - l->names) : 0;
+}
+
+static int reference_flags(unsigned step)
+{
+	return O_PATH | (step & STEP_DIRECTORY ? O_DIRECTORY : 0) | (step & STEP_NOFOLLOW ? O_NOFOLLOW : 0);
+}
+
+/* Where the first ".." begins; the whole length when there is none. */
+static size_t before_dotdot(const struct lookup *l)
+{
+	for (const char *s = l->names; *s; s += strspn(s, "/")) {
+		size_t len = strcspn(s, "/");
+		if (len == 2 && s[0] == '.' && s[1] == '.')
+			return (size_t)(s - l->names);
+		s += len;
+	}
+	return l->len;
+}
+
+static int found(struct lookup *l, int fd, struct walk_step *out)
+{
+	const char *last = l->names + last_start(l);
+	size_t len = l->len - last_start(l);
+
+	if (fd < 0)
+		return fd;
+	out->consumed = l->len;
+	if (l->flags & STEP_DIRECTORY)
+		return hostfs_dentry_new(l->h, fd, S_IFDIR, last, len, &out->dentry);
+	return hostfs_dentry_of_fd(l->h, fd, last, len, &out->dentry);
+}
+
+/* The directory that holds the name at `start`, without a symlink on the way there. */
+static int open_above(struct lookup *l, size_t start)
+{
+	char saved = l->names[start];
+
+	l->names[start] = '\0';
+	int fd = beneath_open(l->dirfd, l->names, O_PATH | O_DIRECTORY, 0);
+	l->names[start] = saved;
+	return fd;
+}
+
+/* Reads the link `name` in `at`: 1, 0: it is no link, -errno. */
+static int read_link(int at, const char *name, char **out)
+{
+	char text[PATH_MAX];
+	ssize_t n = host_ret(readlinkat(at, name, text, sizeof text - 1));
+
+	if (n < 0)
+		return n == -EINVAL ? 0 : (int)n;
+	text[n] = '\0';
+	if (n == 0)
+		return -ENOENT;
+	*out = strdup(text);
+	return *out ? 1 : -ENOMEM;
+}
+
+/* Is the name at [start, end) a symlink? 1: yes, *out tells; 0: no; -ELOOP: one comes before it. */
+static int check_name(struct lookup *l, size_t start, size_t end, struct walk_step *out)
+{
+	char name[NAME_MAX + 1];
+	bool wanted = end == l->len && l->flags & STEP_NOFOLLOW;
+
+	if (end - start > NAME_MAX)
+		return -ENAMETOOLONG;
+	memcpy(name, l->names + start, end - start);
+	name[end - start] = '\0';
+	int at = start ? open_above(l, start) : l->dirfd;
+	if (at < 0)
+		return at;
+	int r = read_link(at, name, &out->link);
+	if (r > 0 && wanted) {
+		free(out->link);
+		out->link = NULL;
+		int fd = beneath_open(at, name, O_PATH | O_NOFOLLOW, 0);
+		int err = fd < 0 ? fd : hostfs_dentry_of_fd(l->h, fd, name, end - start, &out->dentry);
+		r = err ? err : 1;
+	}
+	if (start)
+		host_close(at);
+	out->consumed = end;
+	return r;
+}
+
+static size_t name_end(const struct lookup *l, size_t start)
+{
+	return start + strcspn(l->names + start, "/");
+}
+
+static int check_each(struct lookup *l, struct walk_step *out)
+{
+	int r = 0;
+
+	for (size_t start = 0; !r && start < l->len;) {
+		size_t end = name_end(l, start);
+		r = check_name(l, start, end, out);
+		start = end + strspn(l->names + end, "/");
+	}
+	return r;
+}
+
+/* The host met a symlink: where? 1: found; 0: it is gone again; -errno. */
+static int find_link(struct lookup *l, struct walk_step *out)
+{
+	size_t end = name_end(l, 0);
+	int r = check_name(l, 0, end, out);
+
+	if (r == 0 && end < l->len)
+		r = check_name(l, last_start(l), l->len, out);
+	return r == -ELOOP ? check_each(l, out) : r;
+}
+
+/* The long way, after `err` from the short one. */
+static int walk_on_error(struct lookup *l, int err, struct walk_step *out)
+{
+	if (err == -ELOOP) {
+		int r = find_link(l, out);
+		return r == 0 ? -EAGAIN : r > 0 ? 0 : r;
+	}
+	size_t up = before_dotdot(l);
+	if (err != -EXDEV || up == l->len || up == 0)
+		return err;
+	/* ".." off a mount of the host: let the vfs take it on its own. */
+	while (up && l->names[up - 1] == '/')
+		up--;
+	l->names[l->len = up] = '\0';
+	l->flags = STEP_DIRECTORY;
+	return found(l, beneath_open(l->dirfd, l->names, reference_flags(l->flags), 0), out);
+}
+
+static int walk_plain(struct lookup *l, struct walk_step *out)
+{
+	int fd = beneath_open(l->dirfd, l->names, reference_flags(l->flags), 0);
+
+	return fd < 0 ? walk_on_error(l, fd, out) : found(l, fd, out);
+}
+
+/* A name that changes from symlink to file and back while we look: try again, but not for ever. */
+static int walk_retry(struct lookup *l, struct walk_step *out)
+{
+	int err = -EAGAIN;
+
+	for (int i = 0; i < RACE_TRIES && err == -EAGAIN; i++)
+		err = walk_plain(l, out);
+	return err == -EAGAIN ? -ELOOP : err;
+}
+
+int hostfs_walk(struct inode *dir, struct caller *c, const char *names, size_t len, unsigned flags,
+		struct walk_step *out)
+{
+	struct lookup l;
+	int err = lookup_init(&l, dir, c, names, len, flags);
+
+	*out = (struct walk_step){ 0 };
+	return err ? err : walk_retry(&l, out);
+}
+
+/* One name: the host is asked without opening anything. -EAGAIN: a mount or a link, ask in the long way. */
+static int getattr_name(struct lookup *l, unsigned mask, struct statx *st)
+{
+	int err = hostfs_statx(l->dirfd, l->names, mask | STATX_TYPE, st);
+
+	if (err)
+		return err;
+	if (st->stx_attributes & STATX_ATTR_MOUNT_ROOT)
+		return -EAGAIN;
+	if (S_ISLNK(st->stx_mode) && !(l->flags & STEP_NOFOLLOW))
+		return -EAGAIN;
+	return l->flags & STEP_DIRECTORY && !S_ISDIR(st->stx_mode) ? -ENOTDIR : 0;
+}
+
+static int getattr_path(struct lookup *l, unsigned mask, struct statx *st)
+{
+	int fd = beneath_open(l->dirfd, l->names, reference_flags(l->flags), 0);
+
+	if (fd < 0)
+		return fd;
+	int err = hostfs_statx(fd, "", mask, st);
+	host_close(fd);
+	return err;
+}
+
+int hostfs_walk_getattr(struct inode *dir, struct caller *c, const char *names, size_t len, unsigned flags,
+			unsigned mask, struct statx *st, bool *done, struct walk_step *out)
+{
+	struct lookup l;
+	int err = lookup_init(&l, dir, c, names, len, flags);
+
+	*out = (struct walk_step){ 0 };
+	if (err)
+		return err;
+	bool single = !strchr(l.names, '/') && strcmp(l.names, ".");
+	err = single ? getattr_name(&l, mask, st) : -EAGAIN;
+	if (err == -EAGAIN)
+		err = getattr_path(&l, mask, st);
+	*done = !err;
+	return err == -ELOOP || err == -EXDEV ? walk_retry(&l, out) : err;
+}
+
+#define OPEN_FLAGS                                                                                                     \
+	(O_ACCMODE | O_CREAT | O_EXCL | O_TRUNC | O_APPEND | O_DIRECTORY | O_NOFOLLOW | O_DIRECT | O_SYNC | O_DSYNC |  \
+	 O_NOATIME)
+
+/* Errors of an open that the long way can do something about: a symlink, ".." off a mount, a FIFO without readers or
+ * a device (ENXIO), a lease to be broken (EAGAIN). */
+static bool needs_walk(int err)
+{
+	return err == -ELOOP || err == -EXDEV || err == -ENXIO || err == -EAGAIN;
+}
+
+int hostfs_walk_open(struct inode *dir, struct caller *c, const char *names, size_t len, int oflags, mode_t mode,
+		     struct file **file, struct walk_step *out)
+{
+	unsigned step = (oflags & O_DIRECTORY ? STEP_DIRECTORY : 0) | (oflags & O_NOFOLLOW ? STEP_NOFOLLOW : 0);
+	struct lookup l;
+	int err = lookup_init(&l, dir, c, names, len, step);
+
+	*out = (struct walk_step){ 0 };
+	if (err)
+		return err;
+	if (oflags & O_CREAT)
+		fscred_clear_umask();
+	/* O_NONBLOCK: a FIFO or device that lies there must not hold us up before we know what it is. */
+	int fd = beneath_open(l.dirfd, l.names, (oflags & OPEN_FLAGS) | O_NONBLOCK, oflags & O_CREAT ? mode : 0);
+	if (needs_walk(fd))
+		return walk_retry(&l, out);
+	if (fd < 0)
+		return fd;
+	size_t last = last_start(&l);
+	err = hostfs_file_new(l.h, c, fd, oflags, l.names + last, l.len - last, file);
+	return err == -ENODEV ? walk_retry(&l, out) : err;
+}
+
+/* The path of `fd` relative to the root, without a slash in front: "" for the root. -ENOENT: it lies elsewhere now. */
+static int path_in_root(struct hostfs *h, int fd, char *buf, size_t size)
+{
+	char root[PATH_MAX] = "/";
+	ssize_t n = fdpath_read(fd, buf, size);
+
+	if (n >= 0 && !h->whole)
+		n = fdpath_read(hostfs_fd(h->fs.root), root, sizeof root);
+	if (n < 0)
+		return (int)n;
+	size_t len = strcmp(root, "/") ? strlen(root) : 0;
+	if (strncmp(buf, root, len) || (buf[len] != '/' && buf[len]))
+		return -ENOENT;
+	const char *rest = buf + len + strspn(buf + len, "/");
+	memmove(buf, rest, strlen(rest) + 1);
+	return (int)strlen(buf);
+}
+
+/* Below a root that is not the host's own, the way up starts at the root again: wherever the directory was moved to,
+ * nothing above the root is ever opened. */
+static int parent_from_root(struct hostfs *h, int fd)
+{
+	char path[PATH_MAX];
+	int n = path_in_root(h, fd, path, sizeof path);
+
+	if (n < 0)
+		return n;
+	char *slash = strrchr(path, '/');
+	if (!slash)
+		return (int)host_ret(fcntl(hostfs_fd(h->fs.root), F_DUPFD_CLOEXEC, 0));
+	*slash = '\0';
+	return beneath_open(hostfs_fd(h->fs.root), path, O_PATH | O_DIRECTORY, 0);
+}
+
+int hostfs_parent(struct inode *dir, struct caller *c, struct dentry **out)
+{
+	struct hostfs *h = hostfs_of(dir);
+	int err = hostfs_act_as(c);
+
+	if (err)
+		return err;
+	int fd = h->whole ? beneath_parent(hostfs_fd(dir)) : parent_from_root(h, hostfs_fd(dir));
+	return fd < 0 ? fd : hostfs_dentry_new(h, fd, S_IFDIR, "", 0, out);
+}
+
+int hostfs_path(struct inode *i, struct dentry *d, char *buf, size_t size)
+{
+	if (size < 2)
+		return -ENAMETOOLONG;
+	int n = path_in_root(hostfs_of(i), hostfs_fd(i), buf + 1, size - 1);
+	buf[0] = '/';
+	return n < 0 ? n : n + 1;
+}
