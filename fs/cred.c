@@ -3,6 +3,7 @@
 
 #include <linux/capability.h>
 #include <linux/prctl.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>

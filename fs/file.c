@@ -4,6 +4,8 @@
 #include <fcntl.h>
 #include <poll.h>
 
+#include "fs/locks.h"
+
 void file_init(struct file *f, const struct file_ops *ops, unsigned flags)
 {
 	*f = (struct file){ .refs = 1, .ops = ops, .flags = flags };
@@ -18,12 +20,24 @@ struct file *file_get(struct file *f)
 	return f;
 }
 
+/* OFD and flock locks end with the description. */
+static void drop_locks(struct file *f)
+{
+	struct inode_id id;
+
+	if (!f->locks || inode_identify(f->path.dentry->inode, &id))
+		return;
+	lock_release(f->locks, &id, LOCK_OFD, f);
+	lock_release(f->locks, &id, LOCK_FLOCK, f);
+}
+
 void file_put(struct file *f)
 {
 	if (!f || atomic_fetch_sub(&f->refs, 1) != 1)
 		return;
 	if (f->gone)
 		f->gone(f);
+	drop_locks(f);
 	struct path path = f->path;
 	pthread_mutex_destroy(&f->pos_lock); /* watch_lock is not: a nesting check may pass by until release */
 	f->ops->release(f);

@@ -77,7 +77,7 @@ struct file {
 	pthread_mutex_t watch_lock;
 	struct list epoll_items; /* guarded by watch_lock */
 	void (*gone)(struct file *f);
-	unsigned seals; /* memfd */
+	struct lock_table *locks; /* where OFD and flock locks of this description were taken; NULL: none ever */
 	/* Files without a path: "anon_inode:[eventfd]" as it is, or "pipe", "socket": shown as "pipe:[ino]" in
 	 * /proc/PID/fd. NULL: has a path. */
 	const char *anon_name;

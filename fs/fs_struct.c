@@ -9,9 +9,8 @@ static struct fs_struct *alloc(struct mount_table *t, const struct path *root, c
 
 	if (!fs)
 		return NULL;
-	*fs = (struct fs_struct){
-		.refs = 1, .mounts = t, .root = path_get(root), .cwd = path_get(cwd), .umask = umask
-	};
+	*fs =
+	    (struct fs_struct){ .refs = 1, .mounts = t, .root = path_get(root), .cwd = path_get(cwd), .umask = umask };
 	pthread_mutex_init(&fs->lock, NULL);
 	return fs;
 }

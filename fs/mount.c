@@ -167,7 +167,7 @@ int mount_table_add(struct mount_table *t, const char *where, struct filesystem 
 	if (!m)
 		return -ENOMEM;
 	if (t->root) {
-		struct caller c = { .cred = cred_of_monitor(), .fs = fs_struct_new(t) };
+		struct caller c = { .cred = cred_of_monitor(), .fs = fs_struct_new(t), .fsize_limit = UINT64_MAX };
 		err = c.cred && c.fs ? find_over(&c, where, m) : -ENOMEM;
 		fs_struct_put(c.fs);
 		cred_put((struct cred *)(uintptr_t)c.cred);

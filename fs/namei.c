@@ -19,7 +19,7 @@
 
 #include "fs/walk.h"
 
-#define MAX_LINKS 40         /* Linux's MAXSYMLINKS */
+#define MAX_LINKS 40             /* Linux's MAXSYMLINKS */
 #define MAX_RUN   (PATH_MAX - 1) /* bytes one host call takes */
 
 static bool is_dot(const char *s, size_t len)
@@ -432,8 +432,8 @@ static int walk_plain(struct walk *w, const char *names, size_t len, unsigned fl
 
 static int getattr_or_walk(struct walk *w, const char *names, size_t len, unsigned flags, struct walk_step *step)
 {
-	return here(w)->ops->walk_getattr ? getattr_finish(w, names, len, flags, step) :
-					    walk_plain(w, names, len, flags, step);
+	return here(w)->ops->walk_getattr ? getattr_finish(w, names, len, flags, step)
+					  : walk_plain(w, names, len, flags, step);
 }
 
 int path_getattr(const struct path *p, struct caller *c, unsigned mask, struct statx *out)

@@ -299,8 +299,7 @@ int vfs_open(struct caller *c, const struct path *start, const char *name, int f
 		err = path_walk(c, start, name, walk_flags, &p);
 		if (err)
 			return err;
-		return flags & O_PATH ? open_path(&p, kept_flags(flags), out) :
-					open_tmpfile(&p, c, flags, a.mode, out);
+		return flags & O_PATH ? open_path(&p, kept_flags(flags), out) : open_tmpfile(&p, c, flags, a.mode, out);
 	}
 	err = open_walk(c, start, name, walk_flags, &a);
 	if (err)

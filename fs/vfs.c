@@ -149,8 +149,8 @@ static int lookup_one(struct inode *dir, struct caller *c, const char *name, siz
 	return len > NAME_MAX ? -ENAMETOOLONG : lookup(dir, c, name, len, out);
 }
 
-int walk_by_lookup(struct inode *dir, struct caller *c, const char *names, size_t len, unsigned flags, lookup_fn *lookup,
-		   struct walk_step *out)
+int walk_by_lookup(struct inode *dir, struct caller *c, const char *names, size_t len, unsigned flags,
+		   lookup_fn *lookup, struct walk_step *out)
 {
 	struct inode *at = inode_get(dir), *above = NULL, *next;
 	size_t start = 0, end = 0;
@@ -173,7 +173,8 @@ int walk_by_lookup(struct inode *dir, struct caller *c, const char *names, size_
 	if (err) {
 		inode_put(at);
 	} else {
-		*out = (struct walk_step){ .dentry = dentry_new(at, above, names + start, end - start), .consumed = end };
+		*out =
+		    (struct walk_step){ .dentry = dentry_new(at, above, names + start, end - start), .consumed = end };
 		err = out->dentry ? 0 : -ENOMEM;
 	}
 	inode_put(above);

@@ -45,6 +45,7 @@ struct caller {
 	struct sleeper *sleeper;
 	struct fs_struct *fs; /* root, cwd, umask */
 	struct mm_host *mem;  /* where in-memory file systems get their pages */
+	uint64_t fsize_limit; /* RLIMIT_FSIZE; UINT64_MAX: none */
 	struct task *task; /* opaque here: procfs and terminals, which stand above or get it through ops, look inside */
 };
 
@@ -66,8 +67,8 @@ enum { ATTR_MODE = 1, ATTR_UID = 2, ATTR_GID = 4, ATTR_SIZE = 8, ATTR_TIMES = 16
 /* What a walk found: a dentry, or a plain symlink it stopped behind. */
 struct walk_step {
 	struct dentry *dentry; /* reference for the caller; NULL only with `link` */
-	char *link;            /* the symlink's text when it came at no cost: malloc'ed, for the caller. NULL: see dentry */
-	size_t consumed;       /* bytes of `names` used up, without the slash behind */
+	char *link;      /* the symlink's text when it came at no cost: malloc'ed, for the caller. NULL: see dentry */
+	size_t consumed; /* bytes of `names` used up, without the slash behind */
 };
 
 /* How a run of names is to end. */
@@ -194,8 +195,8 @@ struct mount_table {
 	struct mount *root;
 	unsigned next_id, next_dev;
 	_Atomic uint64_t next_anon_ino; /* of files without a path; starts at 1 */
-	struct device_table *devices; /* fs/device.h: what device numbers mean */
-	struct lock_table *locks;     /* fs/locks.h */
+	struct device_table *devices;   /* fs/device.h: what device numbers mean */
+	struct lock_table *locks;       /* fs/locks.h */
 };
 
 /* Root, cwd and umask; shared by CLONE_FS. */
@@ -227,8 +228,8 @@ int inode_getattr(struct inode *i, struct caller *c, unsigned mask, struct statx
 /* For inode_ops.walk of file systems that find one name at a time: checks for a directory, the right to search it and
  * the length of names. `lookup` gives a reference, or -ENOENT. */
 typedef int lookup_fn(struct inode *dir, struct caller *c, const char *name, size_t len, struct inode **out);
-int walk_by_lookup(struct inode *dir, struct caller *c, const char *names, size_t len, unsigned flags, lookup_fn *lookup,
-		   struct walk_step *out);
+int walk_by_lookup(struct inode *dir, struct caller *c, const char *names, size_t len, unsigned flags,
+		   lookup_fn *lookup, struct walk_step *out);
 
 /* fs/mount.c */
 int mount_table_create(struct mount_table **out);
@@ -274,7 +275,8 @@ int path_walk_parent(struct caller *c, const struct path *start, const char *nam
 int vfs_getattr(struct caller *c, const struct path *start, const char *name, unsigned walk_flags, unsigned mask,
 		struct statx *out);
 int path_getattr(const struct path *p, struct caller *c, unsigned mask, struct statx *out);
-/* fs/open.c: open(2) in full: creation, O_EXCL, O_NOFOLLOW, O_DIRECTORY, O_TRUNC, O_PATH, O_TMPFILE, mounts that are read-only...
+/* fs/open.c: open(2) in full: creation, O_EXCL, O_NOFOLLOW, O_DIRECTORY, O_TRUNC, O_PATH, O_TMPFILE, mounts that are
+ * read-only...
  */
 int vfs_open(struct caller *c, const struct path *start, const char *name, int flags, mode_t mode, unsigned walk_flags,
 	     struct file **out);

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fs/locks.h"
+
 #define FDTABLE_FIRST 64 /* slots of a new table; a multiple of the bitmap's word */
 
 static bool bit_get(const uint64_t *map, int i)
@@ -98,10 +100,23 @@ struct fdtable *fdtable_get(struct fdtable *ft)
 	return ft;
 }
 
+/* fcntl(2): closing any descriptor of a file gives up all locks the process has on it. Their owner is the table. */
+static void drop_posix_locks(struct fdtable *ft, struct file *f, struct caller *c)
+{
+	struct lock_table *locks = c->fs->mounts->locks;
+	struct inode *inode = file_inode(f);
+	struct inode_id id;
+
+	if (inode && lock_table_used(locks) && inode_identify(inode, &id) == 0)
+		lock_release(locks, &id, LOCK_POSIX, ft);
+}
+
 /* What close(2) does with the description behind a descriptor that is no longer in the table. */
-static int release(struct file *f, struct caller *c)
+static int release(struct fdtable *ft, struct file *f, struct caller *c)
 {
 	int err = 0;
+	if (c)
+		drop_posix_locks(ft, f, c);
 	if (c && f->ops->flush && !(f->flags & O_PATH))
 		err = f->ops->flush(f, c);
 	file_put(f);
@@ -114,7 +129,7 @@ void fdtable_put(struct fdtable *ft, struct caller *c)
 		return;
 	for (int fd = 0; fd < ft->size; fd++) {
 		if (ft->files[fd])
-			release(ft->files[fd], c);
+			release(ft, ft->files[fd], c);
 	}
 	pthread_mutex_destroy(&ft->lock);
 	free(ft->files);
@@ -205,7 +220,7 @@ int fd_replace(struct fdtable *ft, struct caller *c, int fd, struct file *f, boo
 	if (err)
 		file_put(f);
 	if (old)
-		release(old, c);
+		release(ft, old, c);
 	return err ? err : fd;
 }
 
@@ -214,7 +229,7 @@ int fd_close(struct fdtable *ft, struct caller *c, int fd)
 	pthread_mutex_lock(&ft->lock);
 	struct file *f = remove_locked(ft, fd);
 	pthread_mutex_unlock(&ft->lock);
-	return f ? release(f, c) : -EBADF;
+	return f ? release(ft, f, c) : -EBADF;
 }
 
 int fd_get_cloexec(struct fdtable *ft, int fd)

@@ -27,6 +27,11 @@
 
 #define TASK_HOST_STACK (256 << 10)
 
+uint64_t task_fsize_limit(struct task *t)
+{
+	return process_rlimit(t->process, RLIMIT_FSIZE);
+}
+
 struct mm_host *task_mem(struct task *t)
 {
 	return &t->sb->mem;

@@ -101,6 +101,7 @@ void process_exit_group(struct task *t, int code);
 void process_kill_locked(struct process *p, int code);
 
 struct mm_host *task_mem(struct task *t);
+uint64_t task_fsize_limit(struct task *t); /* RLIMIT_FSIZE */
 /* CPU time and faults of one thread so far. */
 void task_rusage(struct task *t, struct rusage_sum *out);
 
@@ -115,6 +116,7 @@ static inline struct caller task_caller(struct task *t)
 		.sleeper = &t->sleeper,
 		.fs = t->fs,
 		.mem = task_mem(t),
+		.fsize_limit = task_fsize_limit(t),
 		.task = t,
 	};
 }

@@ -10,7 +10,10 @@
 
 struct physmem;
 
-/* `dirfd` (O_PATH or a directory; taken over, also on failure) becomes the root. `pm`: where mapped files are placed. */
+/* `dirfd` (O_PATH or a directory; taken over, also on failure) becomes the root. `pm`: where mapped files are placed.
+ */
 int hostfs_create(int dirfd, struct physmem *pm, struct filesystem **out, struct why *why);
+/* Is it the host's own root, whole? */
+bool hostfs_is_whole(struct filesystem *fs);
 
 #endif

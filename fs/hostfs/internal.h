@@ -20,7 +20,7 @@ struct hostfs_inode {
 	struct inode_id id;
 };
 
-static inline struct hostfs *hostfs_of(const struct inode *i)
+static inline struct hostfs *hostfs_of(struct inode *i)
 {
 	return container_of(i->fs, struct hostfs, fs);
 }
@@ -28,7 +28,7 @@ static inline struct hostfs_inode *hostfs_inode(struct inode *i)
 {
 	return container_of(i, struct hostfs_inode, inode);
 }
-static inline int hostfs_fd(const struct inode *i)
+static inline int hostfs_fd(struct inode *i)
 {
 	return container_of(i, struct hostfs_inode, inode)->fd;
 }
@@ -61,8 +61,8 @@ int hostfs_path(struct inode *i, struct dentry *d, char *buf, size_t size);
 int hostfs_file_new(struct hostfs *h, struct caller *c, int fd, int flags, const char *name, size_t len,
 		    struct file **out);
 int hostfs_open(struct inode *i, struct caller *c, struct dentry *d, int flags, struct file **out);
-int hostfs_create_file(struct inode *dir, struct caller *c, const char *name, int flags, mode_t mode,
-		       struct file **out, bool *created);
+int hostfs_create_file(struct inode *dir, struct caller *c, const char *name, int flags, mode_t mode, struct file **out,
+		       bool *created);
 int hostfs_tmpfile(struct inode *dir, struct caller *c, int flags, mode_t mode, struct file **out);
 
 /* names.c */

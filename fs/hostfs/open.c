@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #include "fs/hostfs/internal.h"
@@ -100,8 +101,8 @@ int hostfs_open(struct inode *i, struct caller *c, struct dentry *d, int flags, 
 	return hostfs_file_new(hostfs_of(i), c, fd, flags, d->name, strlen(d->name), out);
 }
 
-int hostfs_create_file(struct inode *dir, struct caller *c, const char *name, int flags, mode_t mode,
-		       struct file **out, bool *created)
+int hostfs_create_file(struct inode *dir, struct caller *c, const char *name, int flags, mode_t mode, struct file **out,
+		       bool *created)
 {
 	struct walk_step step;
 	int err = hostfs_walk_open(dir, c, name, strlen(name), flags, mode, out, &step);

@@ -25,7 +25,7 @@ struct host_source {
 	struct hostfs_pages *pages;
 	struct list node;
 	struct inode_id id;
-	uint32_t refs;                 /* guarded by pages->lock */
+	uint32_t refs;                           /* guarded by pages->lock */
 	struct memfile *_Atomic ro, *_Atomic rw; /* set once */
 };
 
@@ -172,8 +172,7 @@ static struct host_source *add_locked(struct hostfs_pages *p, const struct inode
 	return s;
 }
 
-static int get_locked(struct hostfs_pages *p, const struct inode_id *id, int fd, bool writable,
-		      struct pagesource **out)
+static int get_locked(struct hostfs_pages *p, const struct inode_id *id, int fd, bool writable, struct pagesource **out)
 {
 	struct host_source *s = find_locked(p, id);
 

@@ -137,6 +137,11 @@ static void destroy(struct filesystem *fs)
 
 static const struct filesystem_ops hostfs_ops = { .destroy = destroy };
 
+bool hostfs_is_whole(struct filesystem *fs)
+{
+	return fs->ops == &hostfs_ops && container_of(fs, struct hostfs, fs)->whole;
+}
+
 static bool is_host_root(int fd)
 {
 	struct statx here, root;

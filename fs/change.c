@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Operations on names: what every file system has in common. Who comes first when several things are wrong at once
+ * follows Linux's fs/namei.c.
+ */
+#include "fs/change.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* A last name in its directory. */
+struct place {
+	struct path dir;
+	char last[NAME_MAX + 1];
+	enum last_type type;
+	bool slash;
+};
+
+static int place_find(struct caller *c, const struct path *start, const char *name, struct place *p)
+{
+	return path_walk_parent(c, start, name, 0, &p->dir, p->last, &p->type, &p->slash);
+}
+
+static struct inode *place_inode(const struct place *p)
+{
+	return p->dir.dentry->inode;
+}
+
+/* What the name stands for now, symlinks not followed; a reference. */
+static int place_lookup(const struct place *p, struct caller *c, struct dentry **out)
+{
+	struct inode *dir = place_inode(p);
+	struct walk_step step;
+	int err = dir->ops->walk(dir, c, p->last, strlen(p->last), STEP_NOFOLLOW, &step);
+
+	*out = err ? NULL : step.dentry;
+	return err;
+}
+
+static bool place_exists(const struct place *p, struct caller *c)
+{
+	struct dentry *d;
+	int err = place_lookup(p, c, &d);
+
+	dentry_put(d);
+	return err == 0;
+}
+
+static bool place_is_mount(const struct place *p, struct caller *c)
+{
+	return p->type == LAST_NORM && mount_at(c->fs->mounts, &p->dir, p->last, strlen(p->last));
+}
+
+static bool read_only(const struct place *p)
+{
+	return p->dir.mnt->flags & MOUNT_RDONLY;
+}
+
+/* The right to change the directory, where the file system leaves that to us. */
+static int may_change_dir(const struct place *p, struct caller *c)
+{
+	struct inode *dir = place_inode(p);
+
+	return dir->fs->flags & FS_CHECKS_ACCESS ? 0 : dir->ops->permission(dir, c, W_OK | X_OK);
+}
+
+/* filename_create(): is the name free, may it be made here? `dir_wanted`: a slash behind it is fine. */
+static int may_create(const struct place *p, struct caller *c, bool dir_wanted)
+{
+	if (p->type != LAST_NORM)
+		return -EEXIST;
+	bool check = read_only(p) || (p->slash && !dir_wanted) || !(place_inode(p)->fs->flags & FS_CHECKS_ACCESS);
+	if (place_is_mount(p, c) || (check && place_exists(p, c)))
+		return -EEXIST;
+	if (p->slash && !dir_wanted)
+		return -ENOENT;
+	if (read_only(p))
+		return -EROFS;
+	return may_change_dir(p, c);
+}
+
+static mode_t without_umask(struct caller *c, mode_t mode)
+{
+	return mode & ~(mode_t)c->fs->umask;
+}
+
+int vfs_mkdir(struct caller *c, const struct path *start, const char *name, mode_t mode)
+{
+	struct place p;
+	int err = place_find(c, start, name, &p);
+	if (err)
+		return err;
+	struct inode *dir = place_inode(&p);
+	err = may_create(&p, c, true);
+	if (!err)
+		err = dir->ops->mkdir ? dir->ops->mkdir(dir, c, p.last, without_umask(c, mode & 01777)) : -EPERM;
+	path_put(&p.dir);
+	return err;
+}
+
+int vfs_mknod(struct caller *c, const struct path *start, const char *name, mode_t mode, dev_t dev)
+{
+	struct place p;
+	int err = place_find(c, start, name, &p);
+	if (err)
+		return err;
+	struct inode *dir = place_inode(&p);
+	err = may_create(&p, c, false);
+	mode = (mode & S_IFMT) | without_umask(c, mode & 07777);
+	if (!err)
+		err = dir->ops->mknod ? dir->ops->mknod(dir, c, p.last, mode, dev) : -EPERM;
+	path_put(&p.dir);
+	return err;
+}
+
+int vfs_symlink(struct caller *c, const char *target, const struct path *start, const char *name)
+{
+	struct place p;
+	int err = place_find(c, start, name, &p);
+	if (err)
+		return err;
+	struct inode *dir = place_inode(&p);
+	err = may_create(&p, c, false);
+	if (!err)
+		err = dir->ops->symlink ? dir->ops->symlink(dir, c, p.last, target) : -EPERM;
+	path_put(&p.dir);
+	return err;
+}
+
+static int link_at(struct caller *c, const struct path *target, const struct place *p)
+{
+	struct inode *dir = place_inode(p), *i = target->dentry->inode;
+	int err = may_create(p, c, false);
+
+	if (err)
+		return err;
+	if (target->mnt != p->dir.mnt)
+		return -EXDEV;
+	if (S_ISDIR(i->type) || !dir->ops->link)
+		return -EPERM;
+	return dir->ops->link(dir, c, p->last, i);
+}
+
+int vfs_link(struct caller *c, const struct path *target, const struct path *start, const char *name)
+{
+	struct place p;
+	int err = place_find(c, start, name, &p);
+
+	if (err)
+		return err;
+	err = link_at(c, target, &p);
+	path_put(&p.dir);
+	return err;
+}
+
+/* A slash behind the name of something to unlink. */
+static int slash_error(const struct place *p, struct caller *c)
+{
+	struct dentry *d;
+	int err = place_lookup(p, c, &d);
+
+	if (!err)
+		err = S_ISDIR(d->inode->type) ? -EISDIR : -ENOTDIR;
+	dentry_put(d);
+	return err;
+}
+
+static int unlink_at(struct caller *c, const struct place *p)
+{
+	struct inode *dir = place_inode(p);
+
+	if (p->type != LAST_NORM)
+		return -EISDIR;
+	if (read_only(p))
+		return -EROFS;
+	if (p->slash)
+		return slash_error(p, c);
+	if (place_is_mount(p, c))
+		return -EISDIR;
+	return dir->ops->unlink ? dir->ops->unlink(dir, c, p->last) : -EPERM;
+}
+
+int vfs_unlink(struct caller *c, const struct path *start, const char *name)
+{
+	struct place p;
+	int err = place_find(c, start, name, &p);
+
+	if (err)
+		return err;
+	err = unlink_at(c, &p);
+	path_put(&p.dir);
+	return err;
+}
+
+static int rmdir_at(struct caller *c, const struct place *p)
+{
+	static const int special[] = { [LAST_ROOT] = -EBUSY, [LAST_DOT] = -EINVAL, [LAST_DOTDOT] = -ENOTEMPTY };
+	struct inode *dir = place_inode(p);
+
+	if (p->type != LAST_NORM)
+		return special[p->type];
+	if (read_only(p))
+		return -EROFS;
+	if (place_is_mount(p, c))
+		return -EBUSY;
+	return dir->ops->rmdir ? dir->ops->rmdir(dir, c, p->last) : -EPERM;
+}
+
+int vfs_rmdir(struct caller *c, const struct path *start, const char *name)
+{
+	struct place p;
+	int err = place_find(c, start, name, &p);
+
+	if (err)
+		return err;
+	err = rmdir_at(c, &p);
+	path_put(&p.dir);
+	return err;
+}
+
+/* Slashes behind names that are to be renamed are for directories alone. */
+static int check_slashes(struct caller *c, const struct place *from, const struct place *to, unsigned flags)
+{
+	struct dentry *d;
+
+	if (!from->slash && !to->slash)
+		return 0;
+	int err = place_lookup(from, c, &d);
+	if (!err && !S_ISDIR(d->inode->type) && (from->slash || !(flags & RENAME_EXCHANGE)))
+		err = -ENOTDIR;
+	dentry_put(d);
+	return err;
+}
+
+static int rename_at(struct caller *c, const struct place *from, const struct place *to, unsigned flags)
+{
+	struct inode *dir = place_inode(from), *newdir = place_inode(to);
+
+	if (from->dir.mnt != to->dir.mnt)
+		return -EXDEV;
+	if (from->type != LAST_NORM)
+		return -EBUSY;
+	if (to->type != LAST_NORM)
+		return flags & RENAME_NOREPLACE ? -EEXIST : -EBUSY;
+	if (read_only(from))
+		return -EROFS;
+	int err = check_slashes(c, from, to, flags);
+	if (err)
+		return err;
+	if (place_is_mount(from, c) || place_is_mount(to, c))
+		return -EBUSY;
+	return dir->ops->rename ? dir->ops->rename(dir, c, from->last, newdir, to->last, flags) : -EPERM;
+}
+
+int vfs_rename(struct caller *c, const struct path *start, const char *name, const struct path *newstart,
+	       const char *newname, unsigned flags)
+{
+	struct place from, to;
+
+	if (flags & ~(unsigned)(RENAME_NOREPLACE | RENAME_EXCHANGE | RENAME_WHITEOUT) ||
+	    (flags & RENAME_EXCHANGE && flags & (RENAME_NOREPLACE | RENAME_WHITEOUT)))
+		return -EINVAL;
+	int err = place_find(c, start, name, &from);
+	if (err)
+		return err;
+	err = place_find(c, newstart, newname, &to);
+	if (!err) {
+		err = rename_at(c, &from, &to, flags);
+		path_put(&to.dir);
+	}
+	path_put(&from.dir);
+	return err;
+}
+
+int vfs_setattr(struct caller *c, const struct path *p, const struct iattr *a)
+{
+	struct inode *i = p->dentry->inode;
+
+	if (p->mnt && p->mnt->flags & MOUNT_RDONLY)
+		return -EROFS;
+	return i->ops->setattr ? i->ops->setattr(i, c, a) : -EPERM;
+}
+
+int vfs_access(struct caller *c, const struct path *p, int mask)
+{
+	struct inode *i = p->dentry->inode;
+	bool noexec = p->mnt && p->mnt->flags & MOUNT_NOEXEC;
+	bool rdonly = p->mnt && p->mnt->flags & MOUNT_RDONLY;
+
+	if (mask & X_OK && S_ISREG(i->type) && noexec)
+		return -EACCES;
+	int err = mask == F_OK ? 0 : i->ops->permission(i, c, mask);
+	if (err)
+		return err;
+	if (mask & W_OK && rdonly && (S_ISREG(i->type) || S_ISDIR(i->type) || S_ISLNK(i->type)))
+		return -EROFS;
+	return 0;
+}

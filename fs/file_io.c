@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The checked entry points to open files. */
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "fs/anon.h"
+#include "fs/file.h"
+
+ssize_t file_read(struct file *f, struct caller *c, struct uio *u, int64_t *pos)
+{
+	if (!file_readable(f))
+		return -EBADF;
+	if (!f->ops->read)
+		return -EINVAL;
+	return f->ops->read(f, c, u, pos);
+}
+
+static bool is_regular(struct file *f)
+{
+	struct inode *i = file_inode(f);
+
+	return i && S_ISREG(i->type);
+}
+
+/* Where a write would begin. */
+static int64_t write_position(struct file *f, struct caller *c, const int64_t *pos)
+{
+	struct statx st;
+
+	if (f->flags & O_APPEND)
+		return inode_getattr(file_inode(f), c, STATX_SIZE, &st) ? 0 : (int64_t)st.stx_size;
+	return pos ? *pos : f->ops->lseek(f, c, 0, SEEK_CUR);
+}
+
+/* RLIMIT_FSIZE (setrlimit(2)): a write up to the limit is cut short, one behind it fails; the system call layer sends
+ * SIGXFSZ. Returns how much of the buffers to hide. */
+static ssize_t excess_of_limit(struct file *f, struct caller *c, const struct uio *u, const int64_t *pos)
+{
+	if (c->fsize_limit == UINT64_MAX || !is_regular(f) || !u->resid)
+		return 0;
+	int64_t at = write_position(f, c, pos);
+	if (at < 0)
+		return 0;
+	if ((uint64_t)at >= c->fsize_limit)
+		return -EFBIG;
+	uint64_t room = c->fsize_limit - (uint64_t)at;
+	return u->resid > room ? (ssize_t)(u->resid - room) : 0;
+}
+
+ssize_t file_write(struct file *f, struct caller *c, struct uio *u, int64_t *pos)
+{
+	if (!file_writable(f))
+		return -EBADF;
+	if (!f->ops->write)
+		return -EINVAL;
+	ssize_t excess = excess_of_limit(f, c, u, pos);
+	if (excess < 0)
+		return excess;
+	u->resid -= (size_t)excess;
+	ssize_t n = f->ops->write(f, c, u, pos);
+	u->resid += (size_t)excess;
+	return n;
+}
+
+ssize_t file_read_kernel(struct file *f, struct caller *c, void *buf, size_t n, int64_t pos)
+{
+	struct uio u;
+	ssize_t r = 1;
+
+	uio_init_kernel(&u, buf, n);
+	while (u.resid && r > 0)
+		r = file_read(f, c, &u, &pos);
+	return r < 0 && u.resid == n ? r : (ssize_t)(n - u.resid);
+}
+
+int file_getattr(struct file *f, struct caller *c, unsigned mask, struct statx *out)
+{
+	if (f->path.dentry)
+		return path_getattr(&f->path, c, mask, out);
+	if (f->ops->getattr)
+		return f->ops->getattr(f, c, mask, out);
+	anon_getattr(f, 0600, NULL, out);
+	return 0;
+}

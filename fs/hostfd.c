@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The descriptor is used as it was given: a copy, sharing position and status flags with the programs outside. A
+ * regular file or directory that the guest's own root shows too gets its path there, so that /proc/PID/fd tells it as
+ * Linux would; anything else is known by the host's name for it.
+ */
+#include "fs/hostfd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "fs/hostfs/internal.h"
+#include "fs/hostfs/stream.h"
+#include "host/beneath.h"
+#include "host/fdpath.h"
+#include "host/hostcall.h"
+
+static void destroy(struct filesystem *fs)
+{
+	struct hostfs *h = container_of(fs, struct hostfs, fs);
+
+	hostfs_pages_free(h->pages);
+	free(h);
+}
+
+static const struct filesystem_ops hostfd_ops = { .destroy = destroy };
+
+int hostfd_create(struct physmem *pm, struct filesystem **out)
+{
+	struct hostfs *h = calloc(1, sizeof *h);
+
+	if (!h)
+		return -ENOMEM;
+	filesystem_init(&h->fs, &hostfd_ops, "hostfd", FS_CHECKS_ACCESS);
+	h->whole = true;
+	h->pages = hostfs_pages_new(pm);
+	if (!h->pages) {
+		free(h);
+		return -ENOMEM;
+	}
+	fdpath_init();
+	*out = &h->fs;
+	return 0;
+}
+
+/* The file system whose inode it becomes: the guest's root where that shows the file too. */
+static struct mount *mount_of(struct mount_table *mounts, mode_t type)
+{
+	bool named = S_ISREG(type) || S_ISDIR(type);
+
+	return named && mounts->root && hostfs_is_whole(mounts->root->fs) ? mounts->root : NULL;
+}
+
+static int file_of(struct dentry *d, unsigned flags, struct file **out)
+{
+	if (!S_ISREG(d->inode->type) && !S_ISDIR(d->inode->type))
+		return hostfs_stream_new(d, (int)flags, out);
+	struct file *f = malloc(sizeof *f);
+	if (!f) {
+		dentry_put(d);
+		return -ENOMEM;
+	}
+	file_init(f, S_ISDIR(d->inode->type) ? &hostfs_dir_ops : &hostfs_file_ops, flags);
+	f->path.dentry = d;
+	*out = f;
+	return 0;
+}
+
+/* The name in /proc/PID/fd of what has no path in the guest. It lives in the dentry. */
+static void set_name(struct file *f, struct mount *m)
+{
+	struct dentry *d = f->path.dentry;
+	struct inode_id id;
+
+	if (m) {
+		f->path.mnt = m;
+		atomic_fetch_add(&m->refs, 1);
+		return;
+	}
+	f->anon_name = S_ISFIFO(d->inode->type) ? "pipe" : S_ISSOCK(d->inode->type) ? "socket" : d->name;
+	if (inode_identify(d->inode, &id) == 0)
+		f->anon_ino = id.ino;
+}
+
+static int wrap_own(struct filesystem *hostfd, struct mount_table *mounts, int fd, struct file **out)
+{
+	char name[PATH_MAX];
+	struct dentry *d;
+	struct statx st;
+	int err = hostfs_statx(fd, "", STATX_TYPE, &st), flags = fcntl(fd, F_GETFL);
+	ssize_t len = fdpath_read(fd, name, sizeof name);
+
+	if (err || flags < 0) {
+		host_close(fd);
+		return -EBADF;
+	}
+	struct mount *m = mount_of(mounts, st.stx_mode);
+	struct filesystem *fs = m ? m->fs : hostfd;
+	err = hostfs_dentry_of_fd(container_of(fs, struct hostfs, fs), fd, name, len < 0 ? 0 : (size_t)len, &d);
+	if (!err)
+		err = file_of(d, (unsigned)flags, out);
+	if (!err)
+		set_name(*out, m);
+	return err;
+}
+
+int hostfd_wrap(struct filesystem *hostfd, struct mount_table *mounts, int fd, struct file **out)
+{
+	int own = (int)host_ret(fcntl(fd, F_DUPFD_CLOEXEC, 0));
+
+	return own < 0 ? own : wrap_own(hostfd, mounts, own, out);
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Descriptors the sandbox was started with (stdin, stdout, stderr) as files of the guest. */
+#ifndef HL_FS_HOSTFD_H
+#define HL_FS_HOSTFD_H
+
+#include "fs/file.h"
+#include "util/why.h"
+
+struct physmem;
+
+/* What inherited descriptors hang on; one a sandbox, mounted nowhere. */
+int hostfd_create(struct physmem *pm, struct filesystem **out);
+/* Wraps host descriptor `fd` (a copy is made; it stays the caller's). Any kind: regular file, directory, pipe, socket,
+ * terminal, device. */
+int hostfd_wrap(struct filesystem *hostfd, struct mount_table *mounts, int fd, struct file **out);
+
+#endif
