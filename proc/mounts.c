@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* /proc/PID/mounts and mountinfo (proc(5)). */
+#include "kernel/sandbox.h"
+#include "proc/proc.h"
+
+/* Blanks and backslashes in paths are octal escapes (getmntent(3)). */
+static void put_escaped(struct text *out, const char *s)
+{
+	for (; *s; s++) {
+		if (*s == ' ' || *s == '\t' || *s == '\n' || *s == '\\')
+			text_printf(out, "\\%03o", (unsigned)(unsigned char)*s);
+		else
+			text_putc(out, *s);
+	}
+}
+
+static void put_flags(struct text *out, unsigned flags)
+{
+	text_puts(out, flags & MOUNT_RDONLY ? "ro" : "rw");
+	text_puts(out, flags & MOUNT_NOSUID ? ",nosuid" : "");
+	text_puts(out, flags & MOUNT_NODEV ? ",nodev" : "");
+	text_puts(out, flags & MOUNT_NOEXEC ? ",noexec" : "");
+	text_puts(out, flags & MOUNT_NOATIME ? ",noatime" : ",relatime");
+}
+
+int proc_show_mounts(struct pseudo_node *n, struct caller *c, struct text *out)
+{
+	struct mount *m;
+	pthread_rwlock_rdlock(&n->sb->mounts->lock);
+	list_for_each (m, &n->sb->mounts->mounts, node) {
+		put_escaped(out, m->source);
+		text_putc(out, ' ');
+		put_escaped(out, m->mountpoint);
+		text_printf(out, " %s ", m->fs->type);
+		put_flags(out, m->flags);
+		text_puts(out, " 0 0\n");
+	}
+	pthread_rwlock_unlock(&n->sb->mounts->lock);
+	return 0;
+}
+
+int proc_show_mountinfo(struct pseudo_node *n, struct caller *c, struct text *out)
+{
+	struct mount *m;
+	pthread_rwlock_rdlock(&n->sb->mounts->lock);
+	list_for_each (m, &n->sb->mounts->mounts, node) {
+		text_printf(out, "%u %u %u:%u / ", m->id, m->parent ? m->parent->id : 0, (unsigned)(m->fs->dev >> 8),
+			    (unsigned)(m->fs->dev & 0xff));
+		put_escaped(out, m->mountpoint);
+		text_putc(out, ' ');
+		put_flags(out, m->flags);
+		text_printf(out, " - %s ", m->fs->type);
+		put_escaped(out, m->source);
+		text_puts(out, m->flags & MOUNT_RDONLY ? " ro\n" : " rw\n");
+	}
+	pthread_rwlock_unlock(&n->sb->mounts->lock);
+	return 0;
+}

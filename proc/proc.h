@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * procfs (proc(5)) and sysfs (sysfs(5)): views of a sandbox as files. What is shown is the guest's: its processes, its
+ * mounts, its limits. Of the host only what a program can learn from the CPU and system calls anyway.
+ */
+#ifndef HL_PROC_PROC_H
+#define HL_PROC_PROC_H
+
+#include "proc/pseudo.h"
+
+struct mm;
+struct process;
+struct task;
+
+int procfs_create(struct sandbox *sb, struct filesystem **out);
+int sysfs_create(struct sandbox *sb, struct filesystem **out);
+
+/* ---- between the files of this folder ---- */
+
+extern const struct pseudo_dir proc_pid_dir;    /* /proc/PID */
+extern const struct pseudo_dir proc_sysctl_dir; /* /proc/sys */
+extern const struct pseudo_dir proc_fd_dir, proc_fdinfo_dir;
+
+/* The process (NULL once reaped) and some task of it a node is about (NULL: a zombie). sandbox->lock held. */
+struct process *proc_process(struct pseudo_node *n);
+struct task *proc_task(struct pseudo_node *n);
+/* The address space, a reference; NULL when it has none any more. No lock held. */
+struct mm *proc_mm(struct pseudo_node *n);
+/* ptrace_may_access's rule for reading another process: same ids and dumpable, or CAP_SYS_PTRACE. Lock held. */
+bool proc_may_inspect(struct task *reader, struct task *target);
+/* Like that, for the caller and the node. No lock held. */
+int proc_check_inspect(struct pseudo_node *n, struct caller *c);
+/* A file shown from the host's file of the same name. */
+int proc_show_host(struct text *out, const char *host_path);
+int proc_show_maps(struct pseudo_node *n, struct caller *c, struct text *out);
+int proc_show_smaps(struct pseudo_node *n, struct caller *c, struct text *out);
+int proc_show_status(struct pseudo_node *n, struct caller *c, struct text *out);
+int proc_show_stat(struct pseudo_node *n, struct caller *c, struct text *out);
+int proc_show_mounts(struct pseudo_node *n, struct caller *c, struct text *out);
+int proc_show_mountinfo(struct pseudo_node *n, struct caller *c, struct text *out);
+int proc_mem_open(struct pseudo_node *n, struct caller *c, int flags, struct file **out);
+
+#endif

@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "proc/pseudo.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "kernel/pid.h"
+#include "kernel/process.h"
+#include "kernel/sandbox.h"
+#include "kernel/task.h"
+#include "proc/pseudo_file.h"
+
+struct pseudo_fs {
+	struct filesystem fs;
+	struct sandbox *sb;
+	long magic;
+};
+
+static const struct inode_ops node_ops, magic_link_ops;
+
+static struct pseudo_fs *fs_of(struct filesystem *fs)
+{
+	return container_of(fs, struct pseudo_fs, fs);
+}
+
+static struct pseudo_node *node_of(struct inode *i)
+{
+	return container_of(i, struct pseudo_node, inode);
+}
+
+static struct pseudo_node *node_new(struct pseudo_fs *pfs, struct pseudo_node *parent, const struct pseudo_found *found,
+				    const char *name, size_t len)
+{
+	struct pseudo_node *n = calloc(1, sizeof *n);
+	if (!n)
+		return NULL;
+	inode_init(&n->inode, &pfs->fs, found->entry->jump ? &magic_link_ops : &node_ops, found->entry->mode & S_IFMT);
+	n->sb = pfs->sb;
+	n->entry = found->entry;
+	n->number = found->number;
+	n->pid = found->pid;
+	if (parent) {
+		inode_get(&parent->inode);
+		n->parent = parent;
+		if (!n->pid && parent->pid)
+			n->pid = pid_get(parent->pid);
+	}
+	snprintf(n->name, sizeof n->name, "%.*s", (int)len, name);
+	return n;
+}
+
+static void node_release(struct inode *i)
+{
+	struct pseudo_node *n = node_of(i);
+	pid_put(n->pid);
+	if (n->parent)
+		inode_put(&n->parent->inode);
+	free(n);
+}
+
+/* ---- walking ---- */
+
+static const struct pseudo_entry *table_find(const struct pseudo_dir *dir, const char *name, size_t len)
+{
+	for (size_t i = 0; i < dir->nr_entries; i++) {
+		const char *e = dir->entries[i].name;
+		if (strlen(e) == len && memcmp(e, name, len) == 0)
+			return &dir->entries[i];
+	}
+	return NULL;
+}
+
+static int node_lookup(struct inode *i, struct caller *c, const char *name, size_t len, struct inode **out)
+{
+	struct pseudo_node *n = node_of(i);
+	const struct pseudo_dir *dir = n->entry->dir;
+	struct pseudo_found found = { .entry = table_find(dir, name, len), .number = n->number };
+	if (!found.entry) {
+		int err = dir->lookup ? dir->lookup(n, c, name, len, &found) : -ENOENT;
+		if (err)
+			return err;
+	}
+	struct pseudo_node *child = node_new(fs_of(i->fs), n, &found, name, len);
+	if (!child) {
+		pid_put(found.pid);
+		return -ENOMEM;
+	}
+	*out = &child->inode;
+	return 0;
+}
+
+static int node_walk(struct inode *i, struct caller *c, const char *names, size_t len, unsigned flags,
+		     struct walk_step *out)
+{
+	return walk_by_lookup(i, c, names, len, flags, node_lookup, out);
+}
+
+static int node_parent(struct inode *i, struct caller *c, struct dentry **out)
+{
+	struct pseudo_node *p = node_of(i)->parent;
+	*out = dentry_new(inode_get(&p->inode), p->parent ? &p->parent->inode : NULL, p->name, strlen(p->name));
+	return *out ? 0 : -ENOMEM;
+}
+
+/* The same file every time it is looked up, though each look-up makes a node. */
+static int node_identify(struct inode *i, struct inode_id *out)
+{
+	struct pseudo_node *n = node_of(i);
+	uint64_t nr = n->pid ? (uint64_t)n->pid->nr : 0;
+	out->dev = i->fs->dev;
+	out->ino = ((uintptr_t)n->entry << 16 ^ nr << 40 ^ (uint64_t)(unsigned)n->number << 2) & INT64_MAX;
+	return 0;
+}
+
+/* ---- attributes ---- */
+
+/* proc(5): files of a process belong to its effective ids, or to root when it is not dumpable. */
+static void node_owner(struct pseudo_node *n, struct statx *st)
+{
+	if (!n->pid)
+		return;
+	sandbox_lock(n->sb);
+	struct process *p = n->pid->process;
+	struct task *t = n->pid->task ? n->pid->task : p ? p->leader : NULL;
+	if (t && t->process->dumpable) {
+		st->stx_uid = t->cred->euid;
+		st->stx_gid = t->cred->egid;
+	}
+	sandbox_unlock(n->sb);
+}
+
+static int node_getattr(struct inode *i, struct caller *c, unsigned mask, struct statx *out)
+{
+	struct pseudo_node *n = node_of(i);
+	struct inode_id id;
+	struct timespec now;
+
+	node_identify(i, &id);
+	clock_gettime(CLOCK_REALTIME_COARSE, &now);
+	memset(out, 0, sizeof *out);
+	out->stx_mask = STATX_BASIC_STATS;
+	out->stx_mode = (uint16_t)n->entry->mode;
+	if (n->entry->link_mode)
+		out->stx_mode = (uint16_t)(S_IFLNK | n->entry->link_mode(n, c));
+	out->stx_nlink = S_ISDIR(n->entry->mode) ? 2 : 1;
+	out->stx_ino = id.ino;
+	out->stx_blksize = 1024;
+	out->stx_dev_major = (uint32_t)(i->fs->dev >> 8);
+	out->stx_dev_minor = (uint32_t)(i->fs->dev & 0xff);
+	out->stx_atime.tv_sec = out->stx_mtime.tv_sec = out->stx_ctime.tv_sec = now.tv_sec;
+	out->stx_atime.tv_nsec = out->stx_mtime.tv_nsec = out->stx_ctime.tv_nsec = (uint32_t)now.tv_nsec;
+	node_owner(n, out);
+	return 0;
+}
+
+static int node_permission(struct inode *i, struct caller *c, int mask)
+{
+	struct statx st;
+	node_getattr(i, c, STATX_BASIC_STATS, &st);
+	return generic_permission(&st, c->cred, mask);
+}
+
+/* O_TRUNC of a sysctl file is no error (the shell's redirection does it), everything else is not allowed. */
+static int node_setattr(struct inode *i, struct caller *c, const struct iattr *a)
+{
+	return a->valid == ATTR_SIZE ? 0 : -EPERM;
+}
+
+static ssize_t node_readlink(struct inode *i, struct caller *c, char *buf, size_t size)
+{
+	struct pseudo_node *n = node_of(i);
+	struct text t = { 0 };
+	int err = n->entry->link(n, c, &t);
+	if (!err && t.failed)
+		err = -ENOMEM;
+	size_t len = t.len < size ? t.len : size;
+	if (!err)
+		memcpy(buf, text_str(&t), len);
+	text_free(&t);
+	return err ? err : (ssize_t)len;
+}
+
+static int node_jump(struct inode *i, struct caller *c, struct path *out)
+{
+	struct pseudo_node *n = node_of(i);
+	return n->entry->jump(n, c, out);
+}
+
+static int node_path(struct inode *i, struct dentry *d, char *buf, size_t size)
+{
+	const struct pseudo_node *chain[16];
+	int depth = 0;
+	size_t len = 0;
+
+	for (const struct pseudo_node *n = node_of(i); n->parent && depth < 16; n = n->parent)
+		chain[depth++] = n;
+	if (size < 2)
+		return -ENAMETOOLONG;
+	strcpy(buf, "/");
+	while (depth-- > 0) {
+		len += (size_t)snprintf(buf + len, size - len, "/%s", chain[depth]->name);
+		if (len >= size)
+			return -ENAMETOOLONG;
+	}
+	return len ? (int)len : 1;
+}
+
+static int node_statfs(struct inode *i, struct caller *c, struct statfs *out)
+{
+	memset(out, 0, sizeof *out);
+	out->f_type = fs_of(i->fs)->magic;
+	out->f_bsize = out->f_frsize = 4096;
+	out->f_namelen = NAME_MAX;
+	return 0;
+}
+
+static int node_open(struct inode *i, struct caller *c, struct dentry *d, int flags, struct file **out)
+{
+	struct pseudo_node *n = node_of(i);
+	return n->entry->open ? n->entry->open(n, c, flags, out) : pseudo_file_open(n, flags, out);
+}
+
+#define NODE_OPS                                                                                                       \
+	.walk = node_walk, .parent = node_parent, .identify = node_identify, .getattr = node_getattr,                  \
+	.setattr = node_setattr, .permission = node_permission, .readlink = node_readlink, .open = node_open,          \
+	.statfs = node_statfs, .path = node_path, .release = node_release
+
+static const struct inode_ops node_ops = { NODE_OPS };
+static const struct inode_ops magic_link_ops = { NODE_OPS, .jump = node_jump };
+
+static void pseudo_fs_destroy(struct filesystem *fs)
+{
+	inode_put(fs->root);
+	free(fs_of(fs));
+}
+
+static const struct filesystem_ops pseudo_fs_ops = { .destroy = pseudo_fs_destroy };
+
+int pseudo_fs_create(struct sandbox *sb, const char *type, const struct pseudo_entry *root, long magic,
+		     struct filesystem **out)
+{
+	struct pseudo_fs *pfs = calloc(1, sizeof *pfs);
+	if (!pfs)
+		return -ENOMEM;
+	filesystem_init(&pfs->fs, &pseudo_fs_ops, type, 0);
+	pfs->fs.dev = mount_table_new_dev(sb->mounts);
+	pfs->sb = sb;
+	pfs->magic = magic;
+	struct pseudo_node *n = node_new(pfs, NULL, &(struct pseudo_found){ .entry = root }, "", 0);
+	if (!n) {
+		free(pfs);
+		return -ENOMEM;
+	}
+	pfs->fs.root = &n->inode;
+	*out = &pfs->fs;
+	return 0;
+}
+
+bool pseudo_number(const char *name, size_t len, int *out)
+{
+	uint64_t v = 0;
+	if (len == 0 || len > 10 || (name[0] == '0' && len > 1))
+		return false;
+	for (size_t i = 0; i < len; i++) {
+		if (name[i] < '0' || name[i] > '9')
+			return false;
+		v = v * 10 + (uint64_t)(name[i] - '0');
+	}
+	*out = (int)v;
+	return v <= INT32_MAX;
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * File systems whose files are generated: procfs and sysfs. A directory is a table of entries, and may have names that
+ * come and go (processes, descriptors) besides. An inode (struct pseudo_node) is an entry plus what it is about: a pid,
+ * a number.
+ */
+#ifndef HL_PROC_PSEUDO_H
+#define HL_PROC_PSEUDO_H
+
+#include "fs/file.h"
+#include "util/text.h"
+
+struct pid;
+struct pseudo_dir;
+struct pseudo_node;
+struct sandbox;
+
+struct pseudo_entry {
+	const char *name;             /* NULL for entries found by pseudo_dir.lookup alone */
+	mode_t mode;                  /* with the type */
+	const struct pseudo_dir *dir; /* S_IFDIR */
+	int (*show)(struct pseudo_node *n, struct caller *c, struct text *out); /* S_IFREG: the whole content */
+	int (*store)(struct pseudo_node *n, struct caller *c, char *text);      /* S_IFREG: one write */
+	int (*open)(struct pseudo_node *n, struct caller *c, int flags,
+		    struct file **out);                                         /* S_IFREG of its own kind */
+	int (*link)(struct pseudo_node *n, struct caller *c, struct text *out); /* S_IFLNK: the text */
+	int (*jump)(struct pseudo_node *n, struct caller *c, struct path *out); /* S_IFLNK: a magic link */
+	mode_t (*link_mode)(struct pseudo_node *n, struct caller *c);           /* S_IFLNK: rights that depend */
+	const void *arg; /* for functions that serve many entries */
+};
+
+/* A name that is not in the table. */
+struct pseudo_found {
+	const struct pseudo_entry *entry;
+	struct pid *pid; /* a reference; NULL: the directory's own */
+	int number;
+};
+
+struct pseudo_dir {
+	const struct pseudo_entry *entries;
+	size_t nr_entries;
+	/* 0, or -ENOENT. */
+	int (*lookup)(struct pseudo_node *dir, struct caller *c, const char *name, size_t len,
+		      struct pseudo_found *out);
+	/* The first name whose cursor is >= *cursor, which is moved to it; false: no more. */
+	bool (*next)(struct pseudo_node *dir, struct caller *c, int *cursor, char name[32], unsigned char *d_type);
+};
+
+#define PSEUDO_TABLE(t) .entries = (t), .nr_entries = sizeof(t) / sizeof(t)[0]
+
+struct pseudo_node {
+	struct inode inode;
+	struct sandbox *sb;
+	const struct pseudo_entry *entry;
+	struct pseudo_node *parent; /* a reference; NULL: the root */
+	struct pid *pid;            /* a reference; NULL: about no process */
+	int number;                 /* a descriptor, a thread id */
+	char name[32];
+};
+
+int pseudo_fs_create(struct sandbox *sb, const char *type, const struct pseudo_entry *root, long magic,
+		     struct filesystem **out);
+
+/* A number made of digits alone, without leading zeros, as names of processes and descriptors are. */
+bool pseudo_number(const char *name, size_t len, int *out);
+
+#endif
