@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/resource.h>
 #include <time.h>
 
@@ -89,7 +90,10 @@ int sandbox_create(const struct sandbox_config *cfg, struct sandbox **out, struc
 	pthread_mutex_init(&sb->lock, NULL);
 	pthread_cond_init(&sb->changed, NULL);
 	list_init(&sb->processes);
-	int err = kick_init();
+	sb->boot_ns = monotonic_ns();
+	int err = getrandom(sb->boot_id, sizeof sb->boot_id, 0) == sizeof sb->boot_id ? 0 : -EIO;
+	if (!err)
+		err = kick_init();
 	if (!err)
 		err = create_machine(sb, why);
 	if (!err)
@@ -190,6 +194,6 @@ void sandbox_destroy(struct sandbox *sb)
 		pid_table_destroy(sb->pids);
 	pthread_cond_destroy(&sb->changed);
 	pthread_mutex_destroy(&sb->lock);
-	free((char *)sb->hostname);
+	free(sb->hostname);
 	free(sb);
 }

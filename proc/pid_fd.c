@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #include "kernel/fdtable.h"
@@ -42,8 +43,10 @@ static int fd_link(struct pseudo_node *n, struct caller *c, struct text *out)
 		pthread_mutex_unlock(&c->fs->lock);
 		err = path_string(&f->path, &root, buf, sizeof buf);
 		path_put(&root);
+	} else if (strchr(f->anon_name, ':')) {
+		err = snprintf(buf, sizeof buf, "%s", f->anon_name);
 	} else {
-		err = snprintf(buf, sizeof buf, f->anon_name ? f->anon_name : "anon_inode:[file]", f->anon_ino);
+		err = snprintf(buf, sizeof buf, "%s:[%lu]", f->anon_name, f->anon_ino);
 	}
 	file_put(f);
 	if (err < 0)

@@ -36,7 +36,7 @@ SYSCALL_DEFINE(sethostname)
 	if (!copy)
 		return -ENOMEM;
 	sandbox_lock(t->sb);
-	free((char *)t->sb->hostname);
+	free(t->sb->hostname);
 	t->sb->hostname = copy;
 	sandbox_unlock(t->sb);
 	return 0;
