@@ -56,11 +56,11 @@ struct sandbox {
 	bool ending;            /* no new task may start */
 	int exit_status;        /* wait status of main, valid once main_ended */
 	bool main_ended;
-	struct tty *console; /* the host's terminal behind fd 0-2, NULL: none */
-	uint64_t boot_ns;    /* CLOCK_BOOTTIME of the start */
-	uint8_t boot_id[16];    /* /proc/sys/kernel/random/boot_id */
-	struct sandbox_stats *totals;
-	char dead_reason[256]; /* set when a platform failed under the guest */
+	struct tty *console;          /* the host's terminal behind fd 0-2, NULL: none */
+	uint64_t boot_ns;             /* CLOCK_BOOTTIME of the start */
+	uint8_t boot_id[16];          /* /proc/sys/kernel/random/boot_id */
+	struct sandbox_totals totals; /* of threads that ended */
+	char dead_reason[256];        /* set when a platform failed under the guest */
 };
 
 struct sandbox_config {

@@ -10,6 +10,7 @@
 #include "kernel/fdtable.h"
 #include "kernel/sandbox.h"
 #include "kernel/task.h"
+#include "proc/anon_inode.h"
 #include "proc/proc.h"
 
 /* The descriptor table of the node's process, a reference; NULL: gone. */
@@ -61,10 +62,16 @@ static int fd_jump(struct pseudo_node *n, struct caller *c, struct path *out)
 	struct file *f = err ? NULL : node_file(n, c);
 	if (!f)
 		return err ? err : -ENOENT;
-	if (f->path.dentry)
+	if (f->path.dentry) {
 		*out = path_get(&f->path);
-	else
-		err = -ENXIO;
+	} else {
+		struct path anon = { .mnt = c->fs->mounts->root }; /* any will do: it has no place in the tree */
+		err = anon_dentry(n->inode.fs, c, f, &anon.dentry);
+		if (!err) {
+			*out = path_get(&anon);
+			dentry_put(anon.dentry);
+		}
+	}
 	file_put(f);
 	return err;
 }
