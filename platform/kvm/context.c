@@ -196,14 +196,17 @@ int context_fp_set(struct context *c, const void *buf, size_t size)
 	const struct kvm_host *h = c->m->host;
 	int err = 0;
 
-	if (size < h->xsave_size || !fp_valid(h, buf))
+	if (buf && (size < h->xsave_size || !fp_valid(h, buf)))
 		return -EINVAL;
 	if (!c->fp)
 		c->fp = malloc(XSAVE_BUFFER);
 	if (!c->fp)
 		return -ENOMEM;
 	memset(c->fp, 0, XSAVE_BUFFER);
-	memcpy(c->fp, buf, h->xsave_size);
+	if (buf)
+		memcpy(c->fp, buf, h->xsave_size);
+	else
+		fp_init(c->fp);
 	context_hold(c);
 	if (c->vcpu)
 		err = fp_load(c, c->fp);
