@@ -55,6 +55,7 @@ struct task {
 	char comm[TASK_COMM_LEN];
 	bool group_exiting; /* told to die by exit_group, execve of a sibling, or SIGKILL */
 	bool parked;        /* by a group stop */
+	bool futex_dead;    /* its futexes are given up: owns no new ones */
 	int pdeathsig;
 
 	/* owner only */
@@ -75,7 +76,6 @@ struct task {
 	bool exiting;             /* past task_exit_self */
 	int exit_code;            /* wait status form */
 	uint64_t timer_slack_ns;
-	void *futex_pi; /* kernel/futex.c: PI state held */
 
 	/* counters, owner writes, others may read */
 	_Atomic uint64_t syscalls, faults, exceptions, interrupts, nvcsw, nivcsw;

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "kernel/cputime.h"
+
+#include <time.h>
+
+#include "kernel/process.h"
+#include "kernel/sandbox.h"
+#include "kernel/task.h"
+
+/* The clock of a thread of the calling process, as clock_getcpuclockid(3) makes it: ~tid, per thread, scheduler time.
+ */
+static clockid_t thread_clock(int host_tid)
+{
+	return (clockid_t)(~(unsigned)host_tid << 3 | 6);
+}
+
+uint64_t task_cpu_ns(struct task *t)
+{
+	struct timespec ts;
+	int tid = t->host_tid;
+
+	if (!tid || clock_gettime(thread_clock(tid), &ts))
+		return 0;
+	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+}
+
+uint64_t process_cpu_ns(struct process *p)
+{
+	uint64_t sum = p->dead_threads.utime_ns + p->dead_threads.stime_ns;
+	struct task *t;
+
+	list_for_each (t, &p->tasks, process_node)
+		sum += task_cpu_ns(t);
+	return sum;
+}

@@ -1,0 +1,375 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "kernel/futex.h"
+
+#include <errno.h>
+#include <linux/futex.h>
+#include <stdlib.h>
+
+#include "kernel/futex_table.h"
+#include "kernel/sandbox.h"
+#include "kernel/task.h"
+
+int futex_table_create(struct futex_table **out)
+{
+	struct futex_table *ft = calloc(1, sizeof *ft);
+
+	if (!ft)
+		return -ENOMEM;
+	for (int i = 0; i < FUTEX_BUCKETS; i++) {
+		pthread_mutex_init(&ft->buckets[i].lock, NULL);
+		list_init(&ft->buckets[i].waiters);
+	}
+	pthread_mutex_init(&ft->pi_lock, NULL);
+	list_init(&ft->pi_states);
+	*out = ft;
+	return 0;
+}
+
+void futex_table_destroy(struct futex_table *ft)
+{
+	for (int i = 0; i < FUTEX_BUCKETS; i++)
+		pthread_mutex_destroy(&ft->buckets[i].lock);
+	pthread_mutex_destroy(&ft->pi_lock);
+	free(ft);
+}
+
+/* ---- keys and buckets ---- */
+
+int futex_key_of(struct task *t, struct futex_ref ref, struct futex_key *out)
+{
+	if (ref.addr % sizeof(uint32_t))
+		return -EINVAL;
+	return mm_futex_key(t->mm, GVA(ref.addr), ref.shared, out);
+}
+
+struct futex_bucket *futex_bucket_of(struct futex_table *ft, const struct futex_key *key)
+{
+	uint64_t h = (key->a ^ (key->b >> 2)) * 0x9e3779b97f4a7c15UL; /* Fibonacci hashing */
+
+	return &ft->buckets[h >> 56];
+}
+
+void futex_lock_two(struct futex_bucket *x, struct futex_bucket *y)
+{
+	struct futex_bucket *first = x < y ? x : y, *second = x < y ? y : x;
+
+	pthread_mutex_lock(&first->lock);
+	if (first != second)
+		pthread_mutex_lock(&second->lock);
+}
+
+void futex_unlock_two(struct futex_bucket *x, struct futex_bucket *y)
+{
+	pthread_mutex_unlock(&x->lock);
+	if (x != y)
+		pthread_mutex_unlock(&y->lock);
+}
+
+struct futex_bucket *futex_lock_waiter(struct futex_waiter *w)
+{
+	for (;;) {
+		struct futex_bucket *b = atomic_load(&w->bucket);
+		pthread_mutex_lock(&b->lock);
+		if (b == atomic_load(&w->bucket))
+			return b;
+		pthread_mutex_unlock(&b->lock);
+	}
+}
+
+struct futex_waiter *futex_top_waiter(struct futex_bucket *b, const struct futex_key *key)
+{
+	struct futex_waiter *w;
+
+	list_for_each (w, &b->waiters, node) {
+		if (futex_key_equal(&w->key, key))
+			return w;
+	}
+	return NULL;
+}
+
+void futex_waiter_wake(struct futex_waiter *w)
+{
+	list_del(&w->node);
+	atomic_store(&w->woken, true);
+	sleeper_wake(&w->task->sleeper);
+}
+
+void futex_waiter_move(struct futex_waiter *w, struct futex_bucket *from, struct futex_bucket *to,
+		       const struct futex_key *key)
+{
+	if (from != to) {
+		list_del(&w->node);
+		list_add_tail(&to->waiters, &w->node);
+		atomic_store(&w->bucket, to);
+	}
+	w->key = *key;
+}
+
+/* ---- waiting ---- */
+
+int futex_queue(struct task *t, const struct futex_want *want, struct futex_waiter *w)
+{
+	uint32_t now;
+	int err = futex_key_of(t, want->ref, &w->key);
+
+	list_init(&w->node);
+	if (err)
+		return err;
+	struct futex_bucket *b = futex_bucket_of(t->sb->futexes, &w->key);
+	w->bucket = b;
+	w->task = t;
+	w->addr = want->ref.addr;
+	w->bitset = want->bitset;
+	w->woken = false;
+	pthread_mutex_lock(&b->lock);
+	err = guest_load32(t->mm, GVA(want->ref.addr), &now);
+	if (!err && now != want->val)
+		err = -EAGAIN;
+	if (!err)
+		list_add_tail(&b->waiters, &w->node);
+	pthread_mutex_unlock(&b->lock);
+	return err;
+}
+
+int futex_sleep(struct task *t, struct futex_waiter *w, uint64_t deadline)
+{
+	int err = 0;
+
+	while (!err && !atomic_load(&w->woken))
+		err = sleeper_wait(&t->sleeper, deadline);
+	return err;
+}
+
+/* Takes the waiter off. True: it had been woken before. */
+static bool unqueue(struct futex_waiter *w)
+{
+	struct futex_bucket *b = futex_lock_waiter(w);
+	bool woken = list_empty(&w->node);
+
+	list_del(&w->node);
+	pthread_mutex_unlock(&b->lock);
+	return woken;
+}
+
+int futex_wait(struct task *t, const struct futex_want *want, uint64_t deadline)
+{
+	struct futex_waiter w = { .owns = false };
+
+	if (!want->bitset)
+		return -EINVAL;
+	int err = futex_queue(t, want, &w);
+	if (err)
+		return err;
+	err = futex_sleep(t, &w, deadline);
+	return unqueue(&w) ? 0 : err;
+}
+
+/* The index of one that was woken, -1: none. */
+static int unqueue_many(struct futex_waiter *w, unsigned n)
+{
+	int woken = -1;
+
+	for (unsigned i = 0; i < n; i++) {
+		if (unqueue(&w[i]))
+			woken = (int)i;
+	}
+	return woken;
+}
+
+static bool any_woken(struct futex_waiter *w, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		if (atomic_load(&w[i].woken))
+			return true;
+	}
+	return false;
+}
+
+static int keys_ok(struct task *t, const struct futex_want *want, unsigned n)
+{
+	struct futex_key key;
+	int err = 0;
+
+	for (unsigned i = 0; i < n && !err; i++)
+		err = futex_key_of(t, want[i].ref, &key);
+	return err;
+}
+
+static int wait_many(struct task *t, const struct futex_want *want, struct futex_waiter *w, unsigned n,
+		     uint64_t deadline)
+{
+	unsigned queued = 0;
+	int err = keys_ok(t, want, n);
+
+	while (!err && queued < n) {
+		err = futex_queue(t, &want[queued], &w[queued]);
+		if (!err)
+			queued++;
+	}
+	while (!err && !any_woken(w, n))
+		err = sleeper_wait(&t->sleeper, deadline);
+	int woken = unqueue_many(w, queued);
+	return woken >= 0 ? woken : err;
+}
+
+int futex_wait_many(struct task *t, const struct futex_want *want, unsigned n, uint64_t deadline)
+{
+	struct futex_waiter *w = calloc(n, sizeof *w);
+
+	if (!w)
+		return -ENOMEM;
+	int r = wait_many(t, want, w, n, deadline);
+	free(w);
+	return r;
+}
+
+/* ---- waking ---- */
+
+/* Bucket lock held. At least one is woken even if `nr` asks for none, as Linux does. */
+static int wake_key(struct futex_bucket *b, const struct futex_key *key, int nr, uint32_t bitset)
+{
+	struct futex_waiter *w, *next;
+	int woken = 0;
+
+	list_for_each_safe (w, next, &b->waiters, node) {
+		if (!futex_key_equal(&w->key, key))
+			continue;
+		if (w->pi || w->for_requeue)
+			return -EINVAL;
+		if (!(w->bitset & bitset))
+			continue;
+		futex_waiter_wake(w);
+		if (++woken >= nr)
+			break;
+	}
+	return woken;
+}
+
+int futex_wake(struct task *t, struct futex_ref ref, int nr, uint32_t bitset)
+{
+	struct futex_key key;
+
+	if (!bitset)
+		return -EINVAL;
+	int r = futex_key_of(t, ref, &key);
+	if (r)
+		return r;
+	struct futex_bucket *b = futex_bucket_of(t->sb->futexes, &key);
+	pthread_mutex_lock(&b->lock);
+	r = wake_key(b, &key, nr, bitset);
+	pthread_mutex_unlock(&b->lock);
+	return r;
+}
+
+/* Both locks held. */
+static int requeue_keys(struct futex_bucket *from, const struct futex_key *key, struct futex_bucket *to,
+			const struct futex_key *key2, int nr_wake, int nr_requeue)
+{
+	struct futex_waiter *w, *next;
+	int done = 0;
+
+	list_for_each_safe (w, next, &from->waiters, node) {
+		if (done - nr_wake >= nr_requeue)
+			break;
+		if (!futex_key_equal(&w->key, key))
+			continue;
+		if (w->pi || w->for_requeue)
+			return -EINVAL;
+		if (++done <= nr_wake)
+			futex_waiter_wake(w);
+		else
+			futex_waiter_move(w, from, to, key2);
+	}
+	return done;
+}
+
+int futex_requeue(struct task *t, struct futex_ref from, struct futex_ref to, int nr_wake, int nr_requeue,
+		  const uint32_t *cmpval)
+{
+	struct futex_key key, key2;
+	uint32_t now;
+
+	if (nr_wake < 0 || nr_requeue < 0)
+		return -EINVAL;
+	int r = futex_key_of(t, from, &key);
+	if (!r)
+		r = futex_key_of(t, to, &key2);
+	if (r)
+		return r;
+	struct futex_bucket *b = futex_bucket_of(t->sb->futexes, &key);
+	struct futex_bucket *b2 = futex_bucket_of(t->sb->futexes, &key2);
+	futex_lock_two(b, b2);
+	if (cmpval)
+		r = guest_load32(t->mm, GVA(from.addr), &now);
+	if (!r && cmpval && now != *cmpval)
+		r = -EAGAIN;
+	if (!r)
+		r = requeue_keys(b, &key, b2, &key2, nr_wake, nr_requeue);
+	futex_unlock_two(b, b2);
+	return r;
+}
+
+/* ---- FUTEX_WAKE_OP ---- */
+
+static int32_t sign_extend12(uint32_t v)
+{
+	return (int32_t)(v << 20) >> 20;
+}
+
+static int op_apply(struct mm *mm, uint64_t addr, unsigned op, uint32_t arg, uint32_t *old)
+{
+	switch (op) {
+	case FUTEX_OP_SET: return guest_atomic32(mm, GVA(addr), GUEST_XCHG, arg, old);
+	case FUTEX_OP_ADD: return guest_atomic32(mm, GVA(addr), GUEST_ADD, arg, old);
+	case FUTEX_OP_OR: return guest_atomic32(mm, GVA(addr), GUEST_OR, arg, old);
+	case FUTEX_OP_ANDN: return guest_atomic32(mm, GVA(addr), GUEST_AND, ~arg, old);
+	case FUTEX_OP_XOR: return guest_atomic32(mm, GVA(addr), GUEST_XOR, arg, old);
+	default: return -ENOSYS;
+	}
+}
+
+static int op_compare(unsigned cmp, int32_t old, int32_t arg)
+{
+	switch (cmp) {
+	case FUTEX_OP_CMP_EQ: return old == arg;
+	case FUTEX_OP_CMP_NE: return old != arg;
+	case FUTEX_OP_CMP_LT: return old < arg;
+	case FUTEX_OP_CMP_LE: return old <= arg;
+	case FUTEX_OP_CMP_GT: return old > arg;
+	case FUTEX_OP_CMP_GE: return old >= arg;
+	default: return -ENOSYS;
+	}
+}
+
+/* Changes the word as `code` says (futex(2), FUTEX_WAKE_OP): 1 or 0 as the comparison with the old value, or -errno. */
+static int op_run(struct mm *mm, uint64_t addr, uint32_t code)
+{
+	uint32_t arg = (uint32_t)sign_extend12(code >> 12 & 0xfff), old;
+
+	if (code >> 28 & FUTEX_OP_OPARG_SHIFT)
+		arg = 1U << (arg & 31);
+	int err = op_apply(mm, addr, code >> 28 & 7, arg, &old);
+	return err ? err : op_compare(code >> 24 & 15, (int32_t)old, sign_extend12(code & 0xfff));
+}
+
+int futex_wake_op(struct task *t, struct futex_ref ref, struct futex_ref ref2, int nr_wake, int nr_wake2, uint32_t op)
+{
+	struct futex_key key, key2;
+	int r = futex_key_of(t, ref, &key);
+
+	if (!r)
+		r = futex_key_of(t, ref2, &key2);
+	if (r)
+		return r;
+	struct futex_bucket *b = futex_bucket_of(t->sb->futexes, &key);
+	struct futex_bucket *b2 = futex_bucket_of(t->sb->futexes, &key2);
+	futex_lock_two(b, b2);
+	int cond = op_run(t->mm, ref2.addr, op);
+	r = cond < 0 ? cond : wake_key(b, &key, nr_wake, FUTEX_ANY);
+	if (r >= 0 && cond > 0) {
+		int r2 = wake_key(b2, &key2, nr_wake2, FUTEX_ANY);
+		r = r2 < 0 ? r2 : r + r2;
+	}
+	futex_unlock_two(b, b2);
+	return r;
+}

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a thread's end means for the futexes it held (get_robust_list(2), set_tid_address(2)). */
+#include <errno.h>
+#include <linux/futex.h>
+
+#include "kernel/futex.h"
+#include "kernel/futex_table.h"
+#include "kernel/sandbox.h"
+#include "kernel/task.h"
+
+struct robust_head {
+	uint64_t next; /* of the list; its own address ends it */
+	int64_t futex_offset;
+	uint64_t pending; /* being locked or unlocked, may be on the list or not */
+};
+
+/* An entry's address; bit 0 says that the futex is a PI one. */
+struct robust_entry {
+	uint64_t addr;
+	bool pi;
+};
+
+static struct robust_entry entry_decode(uint64_t v)
+{
+	return (struct robust_entry){ .addr = v & ~1UL, .pi = v & 1 };
+}
+
+/* Marks the word as its owner's legacy. The owner may have ended between unlocking and waking (pending): then the wake
+ * is made up for. False: the memory is not what it should be, stop. */
+static bool bury(struct task *t, struct robust_entry e, int64_t offset, bool pending)
+{
+	struct futex_ref ref = { .addr = e.addr + (uint64_t)offset, .shared = true };
+	uint32_t val, old;
+
+	if (ref.addr % sizeof val || guest_load32(t->mm, GVA(ref.addr), &val))
+		return false;
+	for (;;) {
+		uint32_t owner = val & FUTEX_TID_MASK;
+		if (pending && !e.pi && !owner) {
+			futex_wake(t, ref, 1, FUTEX_ANY);
+			return true;
+		}
+		if (owner != (uint32_t)t->tid)
+			return true;
+		if (guest_cmpxchg32(t->mm, GVA(ref.addr), val, (val & FUTEX_WAITERS) | FUTEX_OWNER_DIED, &old))
+			return false;
+		if (old == val)
+			break;
+		val = old;
+	}
+	if (!e.pi && val & FUTEX_WAITERS)
+		futex_wake(t, ref, 1, FUTEX_ANY);
+	return true;
+}
+
+static bool entry_next(struct task *t, struct robust_entry e, struct robust_entry *next)
+{
+	uint64_t v;
+
+	if (copy_from_guest(t->mm, &v, GVA(e.addr), sizeof v))
+		return false;
+	*next = entry_decode(v);
+	return true;
+}
+
+/* The list is the guest's: it may be circular, or grow while it is walked. */
+static void robust_list_walk(struct task *t)
+{
+	struct robust_head head;
+	struct robust_entry next = { 0 };
+	int limit = ROBUST_LIST_LIMIT;
+
+	if (copy_from_guest(t->mm, &head, GVA(t->robust_list), sizeof head))
+		return;
+	struct robust_entry e = entry_decode(head.next), pending = entry_decode(head.pending);
+	while (e.addr != t->robust_list && limit--) {
+		bool more = entry_next(t, e, &next); /* before the word is handed on, and the entry with it */
+		if (e.addr != pending.addr && !bury(t, e, head.futex_offset, false))
+			return;
+		if (!more)
+			return;
+		e = next;
+	}
+	if (pending.addr)
+		bury(t, pending, head.futex_offset, true);
+}
+
+static void clear_child_tid(struct task *t)
+{
+	const uint32_t zero = 0;
+	struct futex_ref ref = { .addr = t->clear_child_tid, .shared = true };
+
+	/* Nobody is left to see it otherwise. */
+	if (t->mm->refs > 1 && !copy_to_guest(t->mm, GVA(ref.addr), &zero, sizeof zero))
+		futex_wake(t, ref, 1, FUTEX_ANY);
+	t->clear_child_tid = 0;
+}
+
+void futex_task_exit(struct task *t)
+{
+	if (t->robust_list)
+		robust_list_walk(t);
+	t->robust_list = 0;
+	futex_pi_exit(t);
+	if (t->clear_child_tid)
+		clear_child_tid(t);
+}

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Inside of kernel/futex*.c.
+ *
+ * Waiters hang in buckets by their key. Who changes a word's waiters, or tests the word to wait for it, holds its
+ * bucket's lock; two buckets are locked in order of address. A waker leaves the bucket only after the sleeper was
+ * woken, and a waiter takes the lock before it leaves: so no waker ever touches a waiter that is gone.
+ *
+ * Lock order: bucket, then mm->lock (to read the word) or sandbox->lock (to find an owner), then pi_lock.
+ */
+#ifndef HL_KERNEL_FUTEX_TABLE_H
+#define HL_KERNEL_FUTEX_TABLE_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "kernel/futex.h"
+#include "mm/mm.h"
+#include "util/list.h"
+
+#define FUTEX_BUCKETS 256
+#define FUTEX_ANY     0xffffffffU
+
+struct futex_bucket {
+	pthread_mutex_t lock;
+	struct list waiters; /* struct futex_waiter, longest waiting first */
+};
+
+struct futex_table {
+	struct futex_bucket buckets[FUTEX_BUCKETS];
+	pthread_mutex_t pi_lock;
+	struct list pi_states;
+};
+
+/* A PI futex with waiters. Guarded by its bucket's lock; owner and node also by pi_lock. */
+struct pi_state {
+	struct list node;
+	struct futex_key key;
+	struct task *owner;
+	unsigned waiters;
+};
+
+struct futex_waiter {
+	struct list node;                      /* empty: woken */
+	_Atomic(struct futex_bucket *) bucket; /* changes under the locks of both */
+	struct futex_key key;
+	struct task *task;
+	uint64_t addr; /* of the word it waits for, in task->mm */
+	uint32_t bitset;
+	atomic_bool woken; /* a hint without the lock */
+	/* PI */
+	struct pi_state *pi; /* waits to own this one */
+	bool owns;           /* woken as owner */
+	bool for_requeue;    /* FUTEX_WAIT_REQUEUE_PI: will be moved to pi_key, and can not be woken otherwise */
+	struct futex_key pi_key;
+	uint64_t pi_addr;
+};
+
+static inline bool futex_key_equal(const struct futex_key *x, const struct futex_key *y)
+{
+	return x->a == y->a && x->b == y->b;
+}
+
+/* -EINVAL: not aligned; -EFAULT. */
+int futex_key_of(struct task *t, struct futex_ref ref, struct futex_key *out);
+struct futex_bucket *futex_bucket_of(struct futex_table *ft, const struct futex_key *key);
+void futex_lock_two(struct futex_bucket *x, struct futex_bucket *y);
+void futex_unlock_two(struct futex_bucket *x, struct futex_bucket *y);
+
+/* Keys, then queues on the word if it holds what is wanted. 0, -EAGAIN, -EFAULT, -EINVAL. */
+int futex_queue(struct task *t, const struct futex_want *want, struct futex_waiter *w);
+/* Sleeps until woken (0), -EINTR or -ETIMEDOUT. */
+int futex_sleep(struct task *t, struct futex_waiter *w, uint64_t deadline);
+/* Locks whatever bucket the waiter is, or was last, in. */
+struct futex_bucket *futex_lock_waiter(struct futex_waiter *w);
+
+/* Bucket lock held. */
+struct futex_waiter *futex_top_waiter(struct futex_bucket *b, const struct futex_key *key);
+void futex_waiter_wake(struct futex_waiter *w);
+void futex_waiter_move(struct futex_waiter *w, struct futex_bucket *from, struct futex_bucket *to,
+		       const struct futex_key *key);
+
+/* kernel/futex_pi.c: all PI futexes of a task that ends go to their next waiters. */
+void futex_pi_exit(struct task *t);
+
+#endif

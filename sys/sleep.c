@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* nanosleep(2), clock_nanosleep(2) */
+#include <stdlib.h>
+#include <sys/syscall.h>
+
+#include "sys/sys.h"
+#include "sys/time.h"
+
+#define NSEC_PER_SEC 1000000000UL
+
+/* ---- relative ---- */
+
+static int64_t sleep_until(struct task *t, uint64_t deadline, uint64_t rem_addr);
+
+static int64_t sleep_restart(struct task *t, struct restart *r)
+{
+	return sleep_until(t, r->deadline, r->a[0]);
+}
+
+/* A signal ends it: the time left goes to the guest, a restart sleeps on to the same point in time. */
+static int64_t sleep_until(struct task *t, uint64_t deadline, uint64_t rem_addr)
+{
+	int err;
+
+	do
+		err = sleeper_wait(&t->sleeper, deadline);
+	while (err == 0);
+	uint64_t now = monotonic_ns();
+	if (err == -ETIMEDOUT || now >= deadline)
+		return 0;
+	struct timespec left = ns_to_timespec(deadline - now);
+	if (rem_addr && put_user(t, rem_addr, &left))
+		return -EFAULT;
+	t->restart = (struct restart){ .fn = sleep_restart, .deadline = deadline, .a = { rem_addr } };
+	return -ERESTART_RESTARTBLOCK;
+}
+
+static int64_t sleep_for(struct task *t, const struct timespec *ts, uint64_t rem_addr)
+{
+	return sleep_until(t, deadline_after(ts), rem_addr);
+}
+
+SYSCALL_DEFINE(nanosleep)
+{
+	struct timespec ts;
+	int err = get_timespec(t, a[0], &ts);
+
+	return err ? err : sleep_for(t, &ts, a[1]);
+}
+
+/* ---- to a point in time: the host follows the clock, also when it is set ---- */
+
+static int64_t sleep_to(struct task *t, clockid_t clock, const struct timespec *ts)
+{
+	long r = sleeper_call(&t->sleeper, SYS_clock_nanosleep, clock, TIMER_ABSTIME, (long)ts, 0, 0, 0);
+
+	return r == -EINTR ? -ERESTARTNOHAND : r;
+}
+
+/* ---- in CPU time of the process ---- */
+
+/* Its CPU time can not pass faster than its threads run: looks again when it may have, at most 100 times a second. */
+static int cpu_sleep_to(struct task *t, const struct cpu_clock *c, uint64_t until)
+{
+	const uint64_t tick = NSEC_PER_SEC / 100;
+	uint64_t now;
+
+	for (;;) {
+		int err = cpu_clock_read(t, c, &now);
+		if (err || now >= until)
+			return err;
+		uint64_t threads = t->process->nr_tasks > 0 ? (uint64_t)t->process->nr_tasks : 1;
+		uint64_t step = (until - now) / threads;
+		uint64_t wake = monotonic_ns() + (step > tick ? step : tick);
+		do
+			err = sleeper_wait(&t->sleeper, wake);
+		while (err == 0);
+		if (err == -EINTR)
+			return err;
+	}
+}
+
+static int64_t cpu_sleep_restart(struct task *t, struct restart *r);
+
+static int64_t cpu_sleep(struct task *t, const struct cpu_clock *c, uint64_t until, bool absolute, uint64_t rem_addr)
+{
+	uint64_t now = until;
+	int err = cpu_sleep_to(t, c, until);
+
+	if (err != -EINTR)
+		return err;
+	if (absolute)
+		return -ERESTARTNOHAND;
+	cpu_clock_read(t, c, &now);
+	struct timespec left = ns_to_timespec(until > now ? until - now : 0);
+	if (rem_addr && put_user(t, rem_addr, &left))
+		return -EFAULT;
+	t->restart = (struct restart){
+		.fn = cpu_sleep_restart,
+		.deadline = until,
+		.a = { rem_addr, c->thread, (uint64_t)c->tid },
+	};
+	return -ERESTART_RESTARTBLOCK;
+}
+
+static int64_t cpu_sleep_restart(struct task *t, struct restart *r)
+{
+	struct cpu_clock c = { r->a[1], (int)r->a[2] };
+
+	return cpu_sleep(t, &c, r->deadline, false, r->a[0]);
+}
+
+static int64_t cpu_nanosleep(struct task *t, const struct cpu_clock *c, bool absolute, const struct timespec *ts,
+			     uint64_t rem_addr)
+{
+	uint64_t now = 0, until = timespec_to_ns(ts);
+
+	if (c->thread && c->tid == t->tid)
+		return -EINVAL; /* it would never come */
+	int err = absolute ? 0 : cpu_clock_read(t, c, &now);
+	if (err)
+		return err;
+	until = until > UINT64_MAX - now ? UINT64_MAX : until + now;
+	return cpu_sleep(t, c, until, absolute, rem_addr);
+}
+
+/* ---- clock_nanosleep(2) ---- */
+
+/* -EINVAL: no clock; -EOPNOTSUPP: one that can not be slept on. */
+static int check_clock(clockid_t clock)
+{
+	switch (clock) {
+	case CLOCK_REALTIME:
+	case CLOCK_MONOTONIC:
+	case CLOCK_BOOTTIME:
+	case CLOCK_TAI:
+	case CLOCK_REALTIME_ALARM:
+	case CLOCK_BOOTTIME_ALARM: return 0;
+	case CLOCK_THREAD_CPUTIME_ID:
+	case CLOCK_MONOTONIC_RAW:
+	case CLOCK_REALTIME_COARSE:
+	case CLOCK_MONOTONIC_COARSE: return -EOPNOTSUPP;
+	default: return -EINVAL;
+	}
+}
+
+static bool is_alarm(clockid_t clock)
+{
+	return clock == CLOCK_REALTIME_ALARM || clock == CLOCK_BOOTTIME_ALARM;
+}
+
+SYSCALL_DEFINE(clock_nanosleep)
+{
+	clockid_t clock = (clockid_t)a[0];
+	bool absolute = (int)a[1] & TIMER_ABSTIME;
+	struct cpu_clock c;
+	struct timespec ts;
+	int cpu = clock == CLOCK_THREAD_CPUTIME_ID ? 0 : cpu_clock_of(t, clock, &c);
+	int err = cpu ? 0 : check_clock(clock);
+
+	if (!err && cpu < 0)
+		err = cpu;
+	if (!err)
+		err = get_timespec(t, a[2], &ts);
+	if (err)
+		return err;
+	if (cpu)
+		return cpu_nanosleep(t, &c, absolute, &ts, a[3]);
+	if (is_alarm(clock)) /* waking the machine is the host's to allow */
+		return absolute ? sleep_to(t, clock, &ts) : -EPERM;
+	return absolute ? sleep_to(t, clock, &ts) : sleep_for(t, &ts, a[3]);
+}

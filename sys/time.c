@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Clocks: the host's, but for CPU time, which is the guest's own. Setting them is not the guest's to do. */
+#include "sys/time.h"
+
+#include <sys/time.h>
+#include <sys/times.h>
+#include <sys/timex.h>
+
+#include "kernel/cputime.h"
+#include "sys/sys.h"
+
+#define NSEC_PER_SEC 1000000000UL
+
+/* ---- conversions ---- */
+
+struct timespec ns_to_timespec(uint64_t ns)
+{
+	return (struct timespec){ .tv_sec = (time_t)(ns / NSEC_PER_SEC), .tv_nsec = (long)(ns % NSEC_PER_SEC) };
+}
+
+uint64_t timespec_to_ns(const struct timespec *ts)
+{
+	if ((uint64_t)ts->tv_sec >= UINT64_MAX / NSEC_PER_SEC)
+		return UINT64_MAX;
+	return (uint64_t)ts->tv_sec * NSEC_PER_SEC + (uint64_t)ts->tv_nsec;
+}
+
+static uint64_t clock_ns(clockid_t clock)
+{
+	struct timespec ts;
+
+	clock_gettime(clock, &ts);
+	return timespec_to_ns(&ts);
+}
+
+uint64_t deadline_at(clockid_t clock, const struct timespec *abs)
+{
+	uint64_t at = timespec_to_ns(abs);
+
+	if (at >= INT64_MAX)
+		return DEADLINE_NONE;
+	if (clock == CLOCK_REALTIME) {
+		uint64_t real = clock_ns(CLOCK_REALTIME); /* read first: the result errs on the late side */
+		uint64_t mono = monotonic_ns();
+		at = at > real ? at - real + mono : 1;
+	}
+	return at ? at : 1;
+}
+
+/* ---- CPU clocks ---- */
+
+/* Negative clock ids (include/linux/posix-timers_types.h): ~number << 3, bit 2: a thread's, bits 0-1: kind, 3: an fd.
+ */
+static int dynamic_clock(struct task *t, clockid_t clock, struct cpu_clock *c)
+{
+	pid_t nr = ~(clock >> 3);
+
+	if ((clock & 3) == 3)
+		return -EINVAL;
+	c->thread = clock & 4;
+	if (nr == 0) {
+		c->tid = c->thread ? t->tid : t->process->pid->nr;
+		return 1;
+	}
+	c->tid = nr;
+	sandbox_lock(t->sb);
+	struct pid *pid = pid_find(t->sb->pids, nr);
+	bool ok = pid && (c->thread ? pid->task && pid->task->process == t->process : pid->process != NULL);
+	sandbox_unlock(t->sb);
+	return ok ? 1 : -EINVAL;
+}
+
+int cpu_clock_of(struct task *t, clockid_t clock, struct cpu_clock *c)
+{
+	if (clock < 0)
+		return dynamic_clock(t, clock, c);
+	if (clock != CLOCK_PROCESS_CPUTIME_ID && clock != CLOCK_THREAD_CPUTIME_ID)
+		return 0;
+	c->thread = clock == CLOCK_THREAD_CPUTIME_ID;
+	c->tid = c->thread ? t->tid : t->process->pid->nr;
+	return 1;
+}
+
+int cpu_clock_read(struct task *t, const struct cpu_clock *c, uint64_t *ns)
+{
+	int err = 0;
+
+	if (c->thread && c->tid == t->tid) {
+		*ns = task_cpu_ns(t);
+		return 0;
+	}
+	sandbox_lock(t->sb);
+	struct pid *pid = pid_find(t->sb->pids, c->tid);
+	if (pid && c->thread && pid->task)
+		*ns = task_cpu_ns(pid->task);
+	else if (pid && !c->thread && pid->process)
+		*ns = process_cpu_ns(pid->process);
+	else
+		err = -EINVAL;
+	sandbox_unlock(t->sb);
+	return err;
+}
+
+/* ---- reading clocks ---- */
+
+static int host_result(int r)
+{
+	return r ? -errno : 0;
+}
+
+SYSCALL_DEFINE(clock_gettime)
+{
+	struct cpu_clock c;
+	struct timespec ts;
+	uint64_t ns;
+	int err = cpu_clock_of(t, (clockid_t)a[0], &c);
+
+	if (err == 0) {
+		err = host_result(clock_gettime((clockid_t)a[0], &ts));
+	} else if (err > 0) {
+		err = cpu_clock_read(t, &c, &ns);
+		ts = err ? (struct timespec){ 0 } : ns_to_timespec(ns);
+	}
+	return err ? err : put_user(t, a[1], &ts);
+}
+
+SYSCALL_DEFINE(clock_getres)
+{
+	struct cpu_clock c;
+	struct timespec ts = { .tv_nsec = 1 };
+	int err = cpu_clock_of(t, (clockid_t)a[0], &c);
+
+	if (err == 0)
+		err = host_result(clock_getres((clockid_t)a[0], &ts));
+	if (err < 0)
+		return err;
+	return a[1] ? put_user(t, a[1], &ts) : 0;
+}
+
+SYSCALL_DEFINE(gettimeofday)
+{
+	struct timezone tz = { 0 };
+	struct timeval tv;
+
+	gettimeofday(&tv, &tz);
+	if (a[0] && put_user(t, a[0], &tv))
+		return -EFAULT;
+	return a[1] ? put_user(t, a[1], &tz) : 0;
+}
+
+SYSCALL_DEFINE(time)
+{
+	int64_t now = time(NULL);
+
+	return a[0] && put_user(t, a[0], &now) ? -EFAULT : now;
+}
+
+static int64_t clock_ticks(uint64_t ns)
+{
+	return (int64_t)(ns / (NSEC_PER_SEC / 100)); /* USER_HZ is 100 */
+}
+
+SYSCALL_DEFINE(times)
+{
+	struct rusage_sum self;
+	struct tms tms;
+	int64_t now = times(&tms);
+
+	if (!a[0])
+		return now;
+	sandbox_lock(t->sb);
+	process_rusage(t->process, &self);
+	struct rusage_sum children = t->process->children_sum;
+	sandbox_unlock(t->sb);
+	tms = (struct tms){
+		.tms_utime = clock_ticks(self.utime_ns),
+		.tms_stime = clock_ticks(self.stime_ns),
+		.tms_cutime = clock_ticks(children.utime_ns),
+		.tms_cstime = clock_ticks(children.stime_ns),
+	};
+	return put_user(t, a[0], &tms) ? -EFAULT : now;
+}
+
+/* ---- setting them: as Linux without CAP_SYS_TIME ---- */
+
+SYSCALL_DEFINE(clock_settime)
+{
+	struct timespec ts;
+
+	if ((clockid_t)a[0] != CLOCK_REALTIME)
+		return -EINVAL;
+	return get_user(t, &ts, a[1]) ? -EFAULT : -EPERM;
+}
+
+SYSCALL_DEFINE(settimeofday)
+{
+	struct timeval tv;
+
+	if (a[0] && get_user(t, &tv, a[0]))
+		return -EFAULT;
+	if (a[0] && (tv.tv_usec < 0 || tv.tv_usec > 999999 || tv.tv_sec < 0))
+		return -EINVAL;
+	return -EPERM;
+}
+
+static int64_t read_adjustment(struct task *t, uint64_t addr, clockid_t clock)
+{
+	struct timex tx;
+
+	if (get_user(t, &tx, addr))
+		return -EFAULT;
+	if (tx.modes)
+		return -EPERM;
+	int state = clock_adjtime(clock, &tx);
+	if (state < 0)
+		return -errno;
+	return put_user(t, addr, &tx) ? -EFAULT : state;
+}
+
+SYSCALL_DEFINE(adjtimex)
+{
+	return read_adjustment(t, a[0], CLOCK_REALTIME);
+}
+
+SYSCALL_DEFINE(clock_adjtime)
+{
+	if ((clockid_t)a[0] != CLOCK_REALTIME)
+		return (clockid_t)a[0] >= 0 && (clockid_t)a[0] <= CLOCK_TAI && (clockid_t)a[0] != 10 ? -EOPNOTSUPP
+												     : -EINVAL;
+	return read_adjustment(t, a[1], CLOCK_REALTIME);
+}
