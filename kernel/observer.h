@@ -16,6 +16,8 @@ struct task;
 struct observer;
 
 struct observer_ops {
+	/* The sandbox's program is loaded into `t` and about to run. */
+	void (*program)(struct observer *o, struct task *t, const char *path, char *const *argv, char *const *envp);
 	/* A signal was taken off the queue: its handler is about to run, or it stops or kills the process. */
 	void (*signal)(struct observer *o, struct task *t, const siginfo_t *si);
 	/* The process has stopped; `t` was the last thread to do so. sandbox->lock held. */

@@ -69,7 +69,12 @@ static int load(struct task *t, const struct spawn_request *rq, struct why *why)
 		return why_set(why, -err, "%s: %s", rq->path, strerror(-err));
 	err = task_exec(t, exe, rq->path, rq->argv, rq->envp, false, why);
 	file_put(exe);
-	return err ? why_set(why, -err, "%s: %s", rq->path, strerror(-err)) : 0;
+	if (err)
+		return why_set(why, -err, "%s: %s", rq->path, strerror(-err));
+	struct observer *o = t->sb->observer;
+	if (o)
+		o->ops->program(o, t, rq->path, rq->argv, rq->envp);
+	return 0;
 }
 
 static int new_main(struct sandbox *sb, struct process **out)

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The report of a guest that dies of a fault: what a user needs to see where it happened, without a debugger. */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "kernel/process.h"
+#include "kernel/sandbox.h"
+#include "sys/observe.h"
+#include "sys/table.h"
+#include "sys/trace_print.h"
+
+/* The mapping of an address and its neighbours. */
+struct place {
+	uint64_t addr;
+	struct text here;
+	uint64_t below, above; /* end of the last mapping below, start of the first above; 0: none */
+};
+
+static int find_place(const struct vma *v, void *arg)
+{
+	struct place *p = arg;
+
+	if (v->end <= p->addr) {
+		p->below = v->end;
+		return 0;
+	}
+	if (v->start > p->addr) {
+		p->above = v->start;
+		return 1;
+	}
+	text_printf(&p->here, "%s+%#lx (%lx-%lx %c%c%c%c)", v->name ? v->name : "anonymous memory",
+		    p->addr - v->start + (v->source ? v->offset : 0), v->start, v->end, v->prot & PROT_READ ? 'r' : '-',
+		    v->prot & PROT_WRITE ? 'w' : '-', v->prot & PROT_EXEC ? 'x' : '-',
+		    v->flags & VMA_SHARED ? 's' : 'p');
+	return 1;
+}
+
+static void report_place(struct observe *o, struct task *t, const char *what, uint64_t addr)
+{
+	struct place p = { .addr = addr };
+
+	mm_for_each_vma(t->mm, find_place, &p);
+	if (p.here.len)
+		observe_log(o, 1, "  %s %#lx in %s", what, addr, text_str(&p.here));
+	else
+		observe_log(o, 1, "  %s %#lx is not mapped; the mappings next to it end at %#lx and start at %#lx",
+			    what, addr, p.below, p.above);
+	text_free(&p.here);
+}
+
+static void report_registers(struct observe *o, const struct cpu_regs *r)
+{
+	observe_log(o, 1, "  rax %016lx  rbx %016lx  rcx %016lx  rdx %016lx", r->rax, r->rbx, r->rcx, r->rdx);
+	observe_log(o, 1, "  rsi %016lx  rdi %016lx  rbp %016lx  rsp %016lx", r->rsi, r->rdi, r->rbp, r->rsp);
+	observe_log(o, 1, "  r8  %016lx  r9  %016lx  r10 %016lx  r11 %016lx", r->r8, r->r9, r->r10, r->r11);
+	observe_log(o, 1, "  r12 %016lx  r13 %016lx  r14 %016lx  r15 %016lx", r->r12, r->r13, r->r14, r->r15);
+	observe_log(o, 1, "  rip %016lx  rflags %08lx  fs %016lx  gs %016lx", r->rip, r->rflags, r->fs_base,
+		    r->gs_base);
+}
+
+static void report_bytes(struct observe *o, struct task *t, const char *what, uint64_t addr, size_t word, size_t n)
+{
+	struct text line = { 0 };
+	uint64_t v;
+
+	for (size_t i = 0; i < n; i++) {
+		v = 0;
+		if (copy_from_guest(t->mm, &v, GVA(addr + i * word), word))
+			break;
+		text_printf(&line, " %0*lx", (int)word * 2, v);
+	}
+	if (line.len)
+		observe_log(o, 1, "  %s%s", what, text_str(&line));
+	text_free(&line);
+}
+
+static void report_calls(struct observe *o, const struct observed *ob)
+{
+	unsigned n = ob->nr_calls < CALLS_REMEMBERED ? ob->nr_calls : CALLS_REMEMBERED;
+
+	observe_log(o, 1, "  last system calls of this thread, oldest first:");
+	for (unsigned i = ob->nr_calls - n; i != ob->nr_calls; i++) {
+		const struct call_seen *s = &ob->last[i % CALLS_REMEMBERED];
+		const char *name = sys_name(s->nr);
+		struct text line = { 0 };
+
+		text_printf(&line, "%s(%#lx, %#lx, %#lx, %#lx, %#lx, %#lx)", name ? name : "?", s->args[0], s->args[1],
+			    s->args[2], s->args[3], s->args[4], s->args[5]);
+		if (s->done && s->result < 0 && s->result >= -4095)
+			text_printf(&line, " = -1 %s", strerrorname_np((int)-s->result));
+		else if (s->done)
+			text_printf(&line, " = %#lx", (uint64_t)s->result);
+		observe_log(o, 1, "    %s", text_str(&line));
+		text_free(&line);
+	}
+}
+
+static bool has_address(int sig)
+{
+	return sig == SIGSEGV || sig == SIGBUS;
+}
+
+void crash_report(struct observe *o, struct task *t, const siginfo_t *si)
+{
+	struct text info = { 0 };
+	struct cpu_regs r;
+
+	put_siginfo_value(&info, si);
+	observe_log(o, 1, "%s, process %d, thread %d, dies of %s %s", t->comm, t->process->pid->nr, t->tid,
+		    trace_signal_name(si->si_signo), text_str(&info));
+	text_free(&info);
+	if (t->sb->platform->regs_get(t->context, &r))
+		return;
+	report_place(o, t, "instruction", r.rip);
+	if (has_address(si->si_signo) && si->si_code > 0 && si->si_code != SI_KERNEL)
+		report_place(o, t, "address", (uintptr_t)si->si_addr);
+	report_registers(o, &r);
+	report_bytes(o, t, "code ", r.rip, 1, 16);
+	report_bytes(o, t, "stack", r.rsp, 8, 4);
+	if (t->observed)
+		report_calls(o, t->observed);
+}

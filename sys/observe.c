@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sys/observe.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "kernel/process.h"
+#include "kernel/sandbox.h"
+#include "sys/table.h"
+#include "sys/trace_print.h"
+
+static struct observe *observe_of(struct observer *o)
+{
+	return (struct observe *)(void *)o;
+}
+
+void observe_log(struct observe *o, int level, const char *fmt, ...)
+{
+	struct text line = { 0 };
+	va_list ap;
+
+	if (level > o->cfg.log_level)
+		return;
+	va_start(ap, fmt);
+	text_vprintf(&line, fmt, ap);
+	va_end(ap);
+	pthread_mutex_lock(&o->lock);
+	o->cfg.log(o->cfg.log_arg, text_str(&line), line.len);
+	pthread_mutex_unlock(&o->lock);
+	text_free(&line);
+}
+
+/* ---- system calls ---- */
+
+static unsigned slot_of(uint64_t nr, const struct syscall_entry *e)
+{
+	return e ? (uint32_t)nr : sys_table_size();
+}
+
+static void tell_missing(struct observe *o, struct task *t, const struct syscall_entry *e, int64_t result)
+{
+	uint64_t nr = t->event.syscall.nr;
+
+	if ((e && e->fn) || o->cfg.log_level < 1 || atomic_exchange(&o->missing_told[slot_of(nr, e)], 1))
+		return;
+	observe_log(o, 1, "%s (process %d) made system call %d (%s), which hl does not have: it got %s", t->comm,
+		    t->process->pid->nr, (int)nr, e ? e->name : "unknown", strerrorname_np((int)-result));
+}
+
+static void count(struct call_count *c, int64_t result, uint64_t ns)
+{
+	uint64_t max = c->max_ns;
+
+	c->calls++;
+	c->errors += result < 0 && result >= -4095;
+	c->total_ns += ns;
+	while (ns > max && !atomic_compare_exchange_weak(&c->max_ns, &max, ns))
+		;
+}
+
+static struct call_seen *remember(struct observed *ob, const struct event *ev)
+{
+	struct call_seen *s = &ob->last[ob->nr_calls++ % CALLS_REMEMBERED];
+
+	s->nr = ev->syscall.nr;
+	memcpy(s->args, ev->syscall.args, sizeof s->args);
+	s->done = false;
+	return s;
+}
+
+void observe_enter(struct task *t, const struct syscall_entry *e)
+{
+	struct observe *o = observe_of(t->sb->observer);
+
+	if (!t->observed)
+		t->observed = calloc(1, sizeof *t->observed);
+	if (!t->observed)
+		return;
+	remember(t->observed, &t->event);
+	if (o->cfg.format)
+		trace_enter(o, t, e);
+	t->observed->entered_ns = monotonic_ns();
+}
+
+void observe_exit(struct task *t, const struct syscall_entry *e, int64_t result)
+{
+	struct observe *o = observe_of(t->sb->observer);
+	struct observed *ob = t->observed;
+
+	if (!ob)
+		return;
+	uint64_t ns = monotonic_ns() - ob->entered_ns;
+	struct call_seen *s = &ob->last[(ob->nr_calls - 1) % CALLS_REMEMBERED];
+	s->result = result;
+	s->done = true;
+	if (o->counts)
+		count(&o->counts[slot_of(t->event.syscall.nr, e)], result, ns);
+	if (o->cfg.format)
+		trace_exit(o, t, e, result, ns);
+	tell_missing(o, t, e, result);
+}
+
+/* ---- what the kernel tells ---- */
+
+static void on_program(struct observer *base, struct task *t, const char *path, char *const *argv, char *const *envp)
+{
+	struct observe *o = observe_of(base);
+
+	observe_log(o, 2, "process %d starts %s", t->process->pid->nr, path);
+	if (o->cfg.format)
+		trace_program(o, t, path, argv, envp);
+}
+
+static void on_signal(struct observer *base, struct task *t, const siginfo_t *si)
+{
+	struct observe *o = observe_of(base);
+	struct text info = { 0 };
+
+	if (o->cfg.format)
+		trace_signal(o, t, si);
+	if (o->cfg.log_level < 2)
+		return;
+	put_siginfo_value(&info, si);
+	observe_log(o, 2, "thread %d (%s) takes %s", t->tid, t->comm, text_str(&info));
+	text_free(&info);
+}
+
+static void on_stopped(struct observer *base, struct task *t, int sig)
+{
+	struct observe *o = observe_of(base);
+
+	if (o->cfg.format)
+		trace_stopped(o, t, sig);
+	observe_log(o, 2, "process %d (%s) stopped by %s", t->process->pid->nr, t->comm, trace_signal_name(sig));
+}
+
+static void on_crashed(struct observer *base, struct task *t, const siginfo_t *si)
+{
+	struct observe *o = observe_of(base);
+
+	if (o->cfg.log_level >= 1)
+		crash_report(o, t, si);
+}
+
+static void log_end(struct observe *o, struct task *t)
+{
+	int st = t->exit_code;
+
+	if (WIFSIGNALED(st))
+		observe_log(o, 2, "thread %d (%s) killed by %s", t->tid, t->comm, trace_signal_name(WTERMSIG(st)));
+	else
+		observe_log(o, 2, "thread %d (%s) exited with %d", t->tid, t->comm, WEXITSTATUS(st));
+}
+
+static void on_ended(struct observer *base, struct task *t)
+{
+	struct observe *o = observe_of(base);
+
+	if (o->cfg.format)
+		trace_ended(o, t);
+	log_end(o, t);
+	if (!t->observed)
+		return;
+	text_free(&t->observed->line);
+	text_free(&t->observed->args);
+	free(t->observed);
+	t->observed = NULL;
+}
+
+static const struct observer_ops ops = {
+	.program = on_program,
+	.signal = on_signal,
+	.stopped = on_stopped,
+	.crashed = on_crashed,
+	.ended = on_ended,
+};
+
+int observe_create(const struct observe_config *cfg, struct observer **out)
+{
+	struct observe *o = calloc(1, sizeof *o);
+
+	if (!o)
+		return -ENOMEM;
+	o->base.ops = &ops;
+	o->cfg = *cfg;
+	o->start_ns = monotonic_ns();
+	pthread_mutex_init(&o->lock, NULL);
+	o->missing_told = calloc(sys_table_size() + 1, sizeof *o->missing_told);
+	if (cfg->stats)
+		o->counts = calloc(sys_table_size() + 1, sizeof *o->counts);
+	if (!o->missing_told || (cfg->stats && !o->counts)) {
+		observe_destroy(&o->base);
+		return -ENOMEM;
+	}
+	*out = &o->base;
+	return 0;
+}
+
+void observe_destroy(struct observer *base)
+{
+	struct observe *o = observe_of(base);
+
+	if (!base)
+		return;
+	pthread_mutex_destroy(&o->lock);
+	free(o->counts);
+	free(o->missing_told);
+	free(o);
+}
+
+void observe_each_call(struct observer *base, void (*fn)(void *arg, const struct call_report *r), void *arg)
+{
+	struct observe *o = observe_of(base);
+
+	for (unsigned nr = 0; o && o->counts && nr <= sys_table_size(); nr++) {
+		const struct syscall_entry *e = sys_entry(nr);
+		struct call_count *c = &o->counts[nr];
+		struct call_report r = { e ? e->name : "(unknown)", nr, c->calls, c->errors, c->total_ns, c->max_ns };
+		if (r.calls)
+			fn(arg, &r);
+	}
+}

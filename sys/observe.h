@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a user may see of a running sandbox: the trace of system calls (sys/trace.c), counts and times, the report of a
+ * crash (sys/crash.c), lines about what happens. One observer a sandbox; NULL when nothing of it was asked for, and
+ * then a system call pays one test for it.
+ */
+#ifndef HL_SYS_OBSERVE_H
+#define HL_SYS_OBSERVE_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "kernel/observer.h"
+#include "util/text.h"
+
+struct syscall_entry;
+struct task;
+
+/* Where text goes. Called by one thread at a time. */
+typedef void observe_put(void *arg, const char *data, size_t len);
+
+enum trace_format { TRACE_OFF, TRACE_TEXT, TRACE_JSON };
+
+struct observe_config {
+	observe_put *log;
+	void *log_arg;
+	int log_level; /* 0: none; 1: crashes, what is missing; 2: starts, ends, signals */
+	observe_put *trace;
+	void *trace_arg;
+	enum trace_format format;
+	bool stats;
+};
+
+struct call_count {
+	_Atomic uint64_t calls, errors, total_ns, max_ns;
+};
+
+struct call_seen {
+	uint64_t nr, args[6];
+	int64_t result;
+	bool done;
+};
+
+#define CALLS_REMEMBERED 16
+
+/* The observer's part of a task. */
+struct observed {
+	struct text line;   /* being built by the owner */
+	struct text args;   /* JSON: arguments printed so far */
+	unsigned args_done; /* arguments printed before the call */
+	bool args_any;      /* a separator is due before the next */
+	uint64_t entered_ns;
+	size_t column; /* of the open line; tracer lock */
+	struct call_seen last[CALLS_REMEMBERED];
+	unsigned nr_calls;
+};
+
+struct observe {
+	struct observer base; /* first */
+	struct observe_config cfg;
+	uint64_t start_ns;
+	pthread_mutex_t lock;      /* the two outputs; taken inside sandbox->lock */
+	struct observed *open;     /* whose line has no end yet; lock */
+	struct call_count *counts; /* one a number, the last one for numbers that do not exist; NULL: no statistics */
+	_Atomic uint8_t *missing_told;
+};
+
+struct call_report {
+	const char *name;
+	unsigned nr;
+	uint64_t calls, errors, total_ns, max_ns;
+};
+
+int observe_create(const struct observe_config *cfg, struct observer **out);
+void observe_destroy(struct observer *o);
+
+/* Around each system call, by the task that makes it; `e`: NULL for a number that does not exist. */
+void observe_enter(struct task *t, const struct syscall_entry *e);
+void observe_exit(struct task *t, const struct syscall_entry *e, int64_t result);
+
+/* In order of the numbers, those that were called. */
+void observe_each_call(struct observer *o, void (*fn)(void *arg, const struct call_report *r), void *arg);
+
+/* A line for the log if `level` is asked for. No newline. */
+void observe_log(struct observe *o, int level, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+
+/* sys/trace.c */
+void trace_enter(struct observe *o, struct task *t, const struct syscall_entry *e);
+void trace_exit(struct observe *o, struct task *t, const struct syscall_entry *e, int64_t result, uint64_t ns);
+void trace_signal(struct observe *o, struct task *t, const siginfo_t *si);
+void trace_stopped(struct observe *o, struct task *t, int sig);
+void trace_ended(struct observe *o, struct task *t);
+void trace_program(struct observe *o, struct task *t, const char *path, char *const *argv, char *const *envp);
+
+/* sys/crash.c */
+void crash_report(struct observe *o, struct task *t, const siginfo_t *si);
+
+#endif
