@@ -120,7 +120,7 @@ void put_itimerspec(struct print *p, int i, const struct names *names)
 	text_putc(p->out, '}');
 }
 
-void put_rusage(struct print *p, int i, const struct names *names)
+void trace_rusage(struct print *p, int i, const struct names *names)
 {
 	struct rusage ru;
 
