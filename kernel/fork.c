@@ -170,6 +170,7 @@ static void copy_owner_state(struct task *t, struct task *child, const struct cl
 		child->rseq = t->rseq;
 		child->rseq_len = t->rseq_len;
 		child->rseq_sig = t->rseq_sig;
+		child->rseq_cpu = -1;
 	}
 }
 

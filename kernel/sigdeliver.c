@@ -38,7 +38,6 @@ struct delivery {
 	bool in_syscall; /* `result` is a system call's, no handler was entered yet */
 	int64_t result;
 	bool have_regs; /* regs hold the guest's registers, maybe changed */
-	bool fp_fresh;  /* a handler was entered: its FP state is the initial one */
 	struct cpu_regs regs;
 };
 
@@ -292,9 +291,7 @@ static int frame_write(struct delivery *d, const struct taken *s, const struct s
 	char *fp = image + (pl->fp - pl->sp);
 
 	frame_fill(d, s, (struct sigframe *)(void *)image, pl->fp);
-	if (d->fp_fresh)
-		sigframe_fp_init(fp, fp_size, xcr0);
-	else if (pf->fp_get(t->context, fp, fp_size))
+	if (pf->fp_get(t->context, fp, fp_size))
 		return -EFAULT;
 	sigframe_fp_save(fp, fp_size, xcr0);
 	return copy_to_guest(t->mm, GVA(pl->sp), image, pl->size) ? -EFAULT : 0;
@@ -315,8 +312,7 @@ static int push_frame(struct delivery *d, const struct taken *s)
 	if (err)
 		return err;
 	sigframe_enter(&d->regs, pl.sp, s->sig, s->action.handler);
-	d->fp_fresh = true;
-	return 0;
+	return t->sb->platform->fp_set(t->context, NULL, 0);
 }
 
 static void handler_entered(struct task *t, const struct taken *s)
@@ -346,7 +342,8 @@ static void deliver_to_handler(struct delivery *d, const struct taken *s)
 {
 	load_regs(d);
 	restart_for_handler(d, &s->action);
-	rseq_signal(d->t, &d->regs);
+	if (rseq_signal(d->t, &d->regs))
+		force_sigsegv(d->t, s->sig);
 	if (push_frame(d, s))
 		force_sigsegv(d->t, s->sig);
 	else
@@ -377,21 +374,6 @@ static void end_without_handler(struct delivery *d)
 	}
 }
 
-static int load_fresh_fp(struct task *t)
-{
-	const struct platform *pf = t->sb->platform;
-	uint64_t xcr0;
-	size_t size = pf->fp_size(t->sb->machine, &xcr0);
-	void *fp = malloc(size);
-
-	if (!fp)
-		return -ENOMEM;
-	sigframe_fp_init(fp, size, xcr0);
-	int err = pf->fp_set(t->context, fp, size);
-	free(fp);
-	return err;
-}
-
 /* False: the CPU would not take them, as a handler's address that is none. The signal that makes of it is pending. */
 static bool store_regs(struct delivery *d)
 {
@@ -400,7 +382,7 @@ static bool store_regs(struct delivery *d)
 
 	if (!d->have_regs)
 		return true;
-	if (t->sb->platform->regs_set(t->context, &d->regs) == 0 && (!d->fp_fresh || load_fresh_fp(t) == 0))
+	if (t->sb->platform->regs_set(t->context, &d->regs) == 0)
 		return true;
 	siginfo_kernel(&si, SIGSEGV, SI_KERNEL);
 	signal_force(t, SIGSEGV, &si);
@@ -432,18 +414,14 @@ static int return_fp(struct task *t, uint64_t addr)
 	const struct platform *pf = t->sb->platform;
 	uint64_t xcr0;
 	size_t size = pf->fp_size(t->sb->machine, &xcr0), claim = SIGFRAME_FP_HEAD;
-	char *fp = calloc(1, size + SIGFRAME_FP_TAIL);
 	uint32_t magic2 = SIGFRAME_FP_MAGIC2;
-	int err = -ENOMEM;
+	int err = -EFAULT;
 
+	if (addr == 0)
+		return pf->fp_set(t->context, NULL, 0);
+	char *fp = calloc(1, size);
 	if (!fp)
-		return err;
-	if (addr == 0) {
-		sigframe_fp_init(fp, size, xcr0);
-		err = pf->fp_set(t->context, fp, size);
-		goto out;
-	}
-	err = -EFAULT;
+		return -ENOMEM;
 	if (addr & 63 || copy_from_guest(t->mm, fp, GVA(addr), SIGFRAME_FP_HEAD))
 		goto out;
 	claim = sigframe_fp_claim(fp, size);
@@ -471,7 +449,8 @@ static int return_frame(struct task *t, struct cpu_regs *regs)
 	if (!sigframe_restore(&f, regs))
 		return -EINVAL;
 	int err = return_fp(t, f.uc_mcontext.fpstate);
-	return err ? err : t->sb->platform->regs_set(t->context, regs);
+	int bad = t->sb->platform->regs_set(t->context, regs); /* Linux, too, has loaded them when the rest fails */
+	return err ? err : bad;
 }
 
 void signal_return(struct task *t)

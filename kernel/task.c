@@ -20,6 +20,7 @@
 #include "kernel/fdtable.h"
 #include "kernel/fork.h"
 #include "kernel/futex.h"
+#include "kernel/membarrier.h"
 #include "kernel/process.h"
 #include "kernel/rseq.h"
 #include "kernel/sandbox.h"
@@ -367,8 +368,10 @@ static void *task_main(void *arg)
 			task_work(t, false, 0);
 			continue;
 		}
+		membarrier_enter(t);
 		rseq_resume(t);
 		int err = sb->platform->run(t->context, t->mm->space, &t->sleeper.kick, &t->event);
+		membarrier_leave(t);
 		if (err) {
 			t->event.kind = EVENT_DEAD;
 			t->event.dead = strerrordesc_np(-err);

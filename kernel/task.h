@@ -72,15 +72,17 @@ struct task {
 	uint64_t robust_list; /* guest address of struct robust_list_head */
 	uint64_t rseq;        /* guest address; 0: none */
 	uint32_t rseq_len, rseq_sig;
-	struct vfork_done *vfork; /* whom to tell when the address space is left: kernel/fork.c */
-	bool exiting;             /* past task_exit_self */
-	int exit_code;            /* wait status form */
+	int rseq_cpu;                 /* the CPU number last written there; -1: none yet */
+	_Atomic bool in_guest, fence; /* kernel/membarrier.c */
+	struct vfork_done *vfork;     /* whom to tell when the address space is left: kernel/fork.c */
+	bool exiting;                 /* past task_exit_self */
+	int exit_code;                /* wait status form */
 	uint64_t timer_slack_ns;
 
 	/* counters, owner writes, others may read */
 	_Atomic uint64_t syscalls, faults, exceptions, interrupts, nvcsw, nivcsw;
-	_Atomic int state;        /* enum task_state */
-	_Atomic int host_tid;     /* for CPU times */
+	_Atomic int state;         /* enum task_state */
+	_Atomic int host_tid;      /* for CPU times */
 	struct observed *observed; /* the observer's own, NULL: none */
 };
 

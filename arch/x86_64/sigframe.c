@@ -18,13 +18,8 @@ enum { UC_FP_XSTATE = 1, UC_SIGCONTEXT_SS = 2, UC_STRICT_RESTORE_SS = 4 };
 
 #define XSTATE_FP    1UL
 #define XSTATE_SSE   2UL
-#define XSTATE_PKRU  (1UL << 9)
 #define XSAVE_HEADER 64 /* bytes behind the legacy part; its first word is XSTATE_BV */
 #define FP_MAGIC1    0x46505853U
-
-#define PKRU_INIT  0x55555554U /* Linux's init_pkru: key 0 alone is open */
-#define FCW_INIT   0x37f
-#define MXCSR_INIT 0x1f80U
 
 /* Linux's words in the last 48 bytes of the legacy part (struct _fpx_sw_bytes). */
 struct sw_bytes {
@@ -175,36 +170,4 @@ bool sigframe_fp_restore(void *fp, size_t claim, size_t fp_size, uint64_t xcr0)
 		return false;
 	header_set(fp, present & sw.xfeatures);
 	return true;
-}
-
-/* Offset of a state component in the standard format (Intel SDM vol. 1, 13.4.3). */
-static size_t component_offset(unsigned i)
-{
-	uint32_t a = 13, b, c = i, d;
-
-	__asm__("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
-	return b;
-}
-
-static void pkru_init(void *fp, size_t fp_size)
-{
-	const uint32_t pkru = PKRU_INIT;
-	size_t off = component_offset(9);
-
-	if (off < SIGFRAME_FP_HEAD + XSAVE_HEADER || off > fp_size - sizeof pkru)
-		return;
-	memcpy((char *)fp + off, &pkru, sizeof pkru);
-	header_set(fp, header_get(fp) | XSTATE_PKRU);
-}
-
-void sigframe_fp_init(void *fp, size_t fp_size, uint64_t xcr0)
-{
-	const uint16_t fcw = FCW_INIT;
-	const uint32_t mxcsr = MXCSR_INIT;
-
-	memset(fp, 0, fp_size);
-	memcpy(fp, &fcw, sizeof fcw);
-	memcpy((char *)fp + 24, &mxcsr, sizeof mxcsr);
-	if (xcr0 & XSTATE_PKRU)
-		pkru_init(fp, fp_size);
 }

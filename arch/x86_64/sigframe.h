@@ -76,8 +76,6 @@ size_t sigframe_fp_claim(const void *head, size_t fp_size);
 /* The whole state to load, from `claim` bytes in `fp` (room for fp_size): what the frame leaves out gets its initial
  * value. False: the area is inconsistent. */
 bool sigframe_fp_restore(void *fp, size_t claim, size_t fp_size, uint64_t xcr0);
-/* The state of a fresh program. */
-void sigframe_fp_init(void *fp, size_t fp_size, uint64_t xcr0);
 
 /* AT_MINSIGSTKSZ: the most a frame can take. */
 static inline size_t sigframe_max_size(size_t fp_size)

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "kernel/rseq.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <stddef.h>
+
+#include "kernel/sandbox.h"
+#include "kernel/signal.h"
+#include "kernel/task.h"
+
+/* The guest's area; the first 32 bytes are in every version. */
+struct rseq_area {
+	uint32_t cpu_id_start, cpu_id;
+	uint64_t rseq_cs;
+	uint32_t flags, node_id, mm_cid, end;
+};
+_Static_assert(sizeof(struct rseq_area) == 32, "struct rseq");
+_Static_assert(offsetof(struct rseq_area, node_id) == 20, "struct rseq");
+
+struct rseq_section {
+	uint32_t version, flags;
+	uint64_t start_ip, post_commit_offset, abort_ip;
+};
+_Static_assert(sizeof(struct rseq_section) == 32, "struct rseq_cs");
+
+#define CPU_ID_UNINITIALIZED 0xffffffffU
+
+static int write_field(struct task *t, size_t offset, const void *src, size_t n)
+{
+	return copy_to_guest(t->mm, GVA(t->rseq + offset), src, n) ? -EFAULT : 0;
+}
+
+static int write_cpu(struct task *t, uint32_t start, uint32_t id, uint32_t node, uint32_t cid)
+{
+	const uint32_t cpu[2] = { start, id }, place[2] = { node, cid };
+	int err = write_field(t, 0, cpu, sizeof cpu);
+
+	return err ? err : write_field(t, offsetof(struct rseq_area, node_id), place, sizeof place);
+}
+
+/* ---- rseq(2) ---- */
+
+int rseq_register(struct task *t, uint64_t addr, uint32_t len, uint32_t sig)
+{
+	const uint64_t none = 0;
+
+	if (t->rseq) {
+		if (t->rseq != addr || t->rseq_len != len)
+			return -EINVAL;
+		return t->rseq_sig != sig ? -EPERM : -EBUSY;
+	}
+	if (len < sizeof(struct rseq_area) || addr % sizeof(struct rseq_area))
+		return -EINVAL;
+	if (!gva_range_ok(GVA(addr), len))
+		return -EFAULT;
+	t->rseq = addr;
+	if (write_field(t, offsetof(struct rseq_area, rseq_cs), &none, sizeof none)) {
+		t->rseq = 0;
+		return -EFAULT;
+	}
+	t->rseq_len = len;
+	t->rseq_sig = sig;
+	t->rseq_cpu = -1;
+	return 0;
+}
+
+int rseq_unregister(struct task *t, uint64_t addr, uint32_t len, uint32_t sig)
+{
+	if (!t->rseq || t->rseq != addr || t->rseq_len != len)
+		return -EINVAL;
+	if (t->rseq_sig != sig)
+		return -EPERM;
+	int err = write_cpu(t, 0, CPU_ID_UNINITIALIZED, 0, 0);
+	if (err)
+		return err;
+	t->rseq = 0;
+	t->rseq_len = t->rseq_sig = 0;
+	return 0;
+}
+
+/* ---- critical sections ---- */
+
+/* A section must lie in the user half, and its abort handler outside of it, behind the agreed signature. */
+static bool section_ok(struct task *t, const struct rseq_section *s)
+{
+	uint64_t end = s->start_ip + s->post_commit_offset;
+	uint32_t sig;
+
+	if (s->version || s->flags || end < s->start_ip || end >= GUEST_TASK_SIZE || s->abort_ip >= GUEST_TASK_SIZE)
+		return false;
+	if (s->abort_ip - s->start_ip < s->post_commit_offset)
+		return false;
+	return !copy_from_guest(t->mm, &sig, GVA(s->abort_ip - sizeof sig), sizeof sig) && sig == t->rseq_sig;
+}
+
+/* 1: `ip` was in a section and goes to its abort handler; 0: it was not; -EFAULT, -EINVAL: the guest made a mess. */
+static int leave_section(struct task *t, uint64_t *ip)
+{
+	const uint64_t none = 0;
+	struct rseq_section s;
+	uint64_t addr;
+
+	if (copy_from_guest(t->mm, &addr, GVA(t->rseq + offsetof(struct rseq_area, rseq_cs)), sizeof addr))
+		return -EFAULT;
+	if (!addr)
+		return 0;
+	if (copy_from_guest(t->mm, &s, GVA(addr), sizeof s))
+		return -EFAULT;
+	if (!section_ok(t, &s))
+		return -EINVAL;
+	if (write_field(t, offsetof(struct rseq_area, rseq_cs), &none, sizeof none))
+		return -EFAULT;
+	if (*ip - s.start_ip >= s.post_commit_offset)
+		return 0;
+	*ip = s.abort_ip;
+	return 1;
+}
+
+static void punish(struct task *t)
+{
+	siginfo_t si;
+
+	siginfo_kernel(&si, SIGSEGV, SI_KERNEL);
+	signal_force(t, SIGSEGV, &si);
+}
+
+int rseq_signal(struct task *t, struct cpu_regs *regs)
+{
+	int r = t->rseq ? leave_section(t, &regs->rip) : 0;
+
+	return r < 0 ? r : 0;
+}
+
+static void abort_section(struct task *t)
+{
+	const struct platform *pf = t->sb->platform;
+	struct cpu_regs regs;
+	int r = pf->regs_get(t->context, &regs);
+
+	if (r == 0)
+		r = leave_section(t, &regs.rip);
+	if (r > 0)
+		r = pf->regs_set(t->context, &regs);
+	if (r < 0)
+		punish(t);
+}
+
+static void update_cpu(struct task *t, int cpu)
+{
+	unsigned node = 0;
+
+	getcpu(NULL, &node);
+	if (write_cpu(t, (uint32_t)cpu, (uint32_t)cpu, node, (uint32_t)cpu))
+		punish(t);
+	t->rseq_cpu = cpu;
+}
+
+void rseq_resume(struct task *t)
+{
+	if (!t->rseq)
+		return;
+	int cpu = sched_getcpu();
+	bool moved = cpu != t->rseq_cpu;
+	if (moved)
+		update_cpu(t, cpu);
+	/* Sections make no system calls: only who was taken out of the guest at any other instruction can be in one. */
+	bool taken_out = t->event.kind == EVENT_INTERRUPTED || (moved && t->event.kind != EVENT_SYSCALL);
+	if (taken_out)
+		abort_section(t);
+}
