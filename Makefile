@@ -51,6 +51,8 @@ $(BUILD)/hl: $(CLI_OBJS) $(BUILD)/libhl.a
 docs:
 	scripts/syscalls-doc > docs/syscalls.md
 
+include arch/x86_64/vdso/rules.mk
+
 # Each test suite has its targets beside it.
 -include $(wildcard tests/*/rules.mk bench/rules.mk scripts/rules.mk)
 

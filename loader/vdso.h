@@ -12,7 +12,10 @@ struct vdso_clock;
 /* Makes the clock of a sandbox and puts it into h->vdso. */
 int vdso_clock_create(struct mm_host *h);
 void vdso_clock_destroy(struct vdso_clock *vc);
-/* Maps image and data into `mm` and sets mm->vdso_base; AT_SYSINFO_EHDR is that address. */
+/* Brings the page up to date if it has run out. To be called when a guest asks for the time by system call, which is
+ * what the vDSO does then. Any thread. */
+void vdso_clock_sync(struct vdso_clock *vc);
+/* Maps image and data into `mm` and sets mm->vdso_base; AT_SYSINFO_EHDR is that address. `hint`: where, or 0. */
 int vdso_map(struct mm *mm, uint64_t hint);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Clocks: the host's, but for CPU time, which is the guest's own. Setting them is not the guest's to do. */
+#include "loader/vdso.h"
 #include "sys/time.h"
 
 #include <sys/time.h>
@@ -116,6 +117,7 @@ SYSCALL_DEFINE(clock_gettime)
 	int err = cpu_clock_of(t, (clockid_t)a[0], &c);
 
 	if (err == 0) {
+		vdso_clock_sync(task_mem(t)->vdso);
 		err = host_result(clock_gettime((clockid_t)a[0], &ts));
 	} else if (err > 0) {
 		err = cpu_clock_read(t, &c, &ns);
@@ -142,6 +144,7 @@ SYSCALL_DEFINE(gettimeofday)
 	struct timezone tz = { 0 };
 	struct timeval tv;
 
+	vdso_clock_sync(task_mem(t)->vdso);
 	gettimeofday(&tv, &tz);
 	if (a[0] && put_user(t, a[0], &tv))
 		return -EFAULT;
@@ -150,8 +153,10 @@ SYSCALL_DEFINE(gettimeofday)
 
 SYSCALL_DEFINE(time)
 {
-	int64_t now = time(NULL);
+	int64_t now;
 
+	vdso_clock_sync(task_mem(t)->vdso);
+	now = time(NULL);
 	return a[0] && put_user(t, a[0], &now) ? -EFAULT : now;
 }
 

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Each update reads the host's clocks, finds the rate since an earlier reading, and draws a new line. A line may not
+ * begin below where the one before has got to, or time would run backwards: a line that was too fast is followed by one
+ * that begins where it ended and is slower until both agree at the end of its term. A line that was too slow is left by
+ * a step forward, of nanoseconds.
+ *
+ * How long a line is good for follows from the readings: they are good to some tens of ns, so a rate found over a time
+ * T is good for some multiple of T before it is off by a fraction of a microsecond.
+ *
+ * CLOCK_REALTIME, BOOTTIME and TAI keep a constant distance from CLOCK_MONOTONIC, except when somebody sets the clock:
+ * a distance once measured stays until a reading is off by more than readings can be.
+ */
+#include "loader/clock.h"
+
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+#include <cpuid.h>
+
+#define NS_PER_SEC 1000000000UL
+
+/* A line is used this many times as long as the baseline of its rate, but no longer than TERM_MAX. */
+#define TERM_FACTOR  10
+#define TERM_MAX     (200UL * 1000 * 1000)
+#define BASELINE_MIN (100UL * 1000)
+/* The baseline is kept between this and twice this: long enough for precision, short enough to follow NTP. */
+#define BASELINE_GOOD NS_PER_SEC
+/* A clock was set when its distance from CLOCK_MONOTONIC is off by more. */
+#define STEP_MIN 1000
+#define READINGS 5
+
+static uint64_t read_tsc(void)
+{
+	uint32_t low, high;
+
+	__asm__ volatile("lfence; rdtsc; lfence" : "=a"(low), "=d"(high)::"memory");
+	return (uint64_t)high << 32 | low;
+}
+
+static uint64_t host_ns(clockid_t clock)
+{
+	struct timespec ts;
+
+	clock_gettime(clock, &ts);
+	return (uint64_t)ts.tv_sec * NS_PER_SEC + (uint64_t)ts.tv_nsec;
+}
+
+/* The reading with the least time around it: the others were interrupted. */
+static struct clock_sample sample(clockid_t clock)
+{
+	struct clock_sample best = { .width = UINT64_MAX };
+
+	for (int i = 0; i < READINGS; i++) {
+		uint64_t before = read_tsc(), ns = host_ns(clock), after = read_tsc();
+
+		if (after - before < best.width)
+			best = (struct clock_sample){ before + (after - before) / 2, ns, after - before };
+	}
+	return best;
+}
+
+static uint64_t scale(uint64_t counts, uint64_t mult)
+{
+	return (uint64_t)((unsigned __int128)counts * mult >> VDSO_SHIFT);
+}
+
+/* ns per count since the anchor, as vdso_line.mult. 0: too early to tell. */
+static uint64_t rate_find(struct clock_rate *r, const struct clock_sample *now)
+{
+	uint64_t ns = now->ns - r->anchor.ns, counts = now->tsc - r->anchor.tsc;
+
+	if (now->ns < r->anchor.ns + BASELINE_MIN || counts == 0)
+		return 0;
+	if (now->ns - r->next_anchor.ns > BASELINE_GOOD) {
+		r->anchor = r->next_anchor;
+		r->next_anchor = *now;
+	}
+	return (uint64_t)(((unsigned __int128)ns << VDSO_SHIFT) / counts);
+}
+
+/* Does the host count time by the TSC? Only then is it known to run evenly, and alike on all CPUs. */
+static bool tsc_trusted(void)
+{
+	char name[32] = "";
+	unsigned a, b, c, d;
+	int fd = open("/sys/devices/system/clocksource/clocksource0/current_clocksource", O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, name, sizeof name - 1);
+
+	if (fd >= 0)
+		close(fd);
+	if (n > 0)
+		return strncmp(name, "tsc\n", 4) == 0 || strncmp(name, "kvm-clock", 9) == 0 ||
+		       strncmp(name, "hyperv_clocksource_tsc", 22) == 0;
+	return __get_cpuid(0x80000007, &a, &b, &c, &d) && (d & 1u << 8);
+}
+
+static bool has_rdtscp(void)
+{
+	unsigned a, b, c, d;
+
+	return __get_cpuid(0x80000001, &a, &b, &c, &d) && (d & 1u << 27);
+}
+
+void clock_page_init(struct clock_page *p, struct vdso_data *data)
+{
+	struct timespec res;
+
+	*p = (struct clock_page){ .data = data, .usable = tsc_trusted() };
+	clock_getres(CLOCK_MONOTONIC_COARSE, &res);
+	data->coarse_ns = res.tv_sec == 0 && res.tv_nsec > 0 ? (uint32_t)res.tv_nsec : 1;
+	data->has_cpu_number = has_rdtscp();
+	p->monotonic.anchor = p->monotonic.next_anchor = sample(CLOCK_MONOTONIC);
+	p->raw.anchor = p->raw.next_anchor = sample(CLOCK_MONOTONIC_RAW);
+}
+
+/* Replaces `line`, which began at `base` and was read up to `end`, by one that shows what the clock showed, at `tsc`;
+ * `term`: counts it will be used for. */
+static void line_replace(struct vdso_line *line, uint64_t base, uint64_t end, const struct clock_sample *now,
+			 uint64_t mult, uint64_t tsc, uint64_t term)
+{
+	uint64_t ns = now->ns + scale(tsc - now->tsc, mult), old = 0;
+
+	if (end)
+		old = line->base + scale((tsc < end ? tsc : end) - base, line->mult);
+	if (old > ns) {
+		uint64_t less = (uint64_t)(((unsigned __int128)(old - ns) << VDSO_SHIFT) / term);
+
+		ns = old;
+		mult -= less < mult / 2 ? less : mult / 2;
+	}
+	*line = (struct vdso_line){ ns, mult };
+}
+
+/* Distance of a clock from CLOCK_MONOTONIC: `old`, unless it has changed. */
+static uint64_t distance(clockid_t clock, uint64_t old, const struct clock_sample *mono, uint64_t mult)
+{
+	struct clock_sample s = sample(clock);
+	uint64_t found = s.ns - (mono->ns + scale(s.tsc - mono->tsc, mult));
+	int64_t off = (int64_t)(found - old);
+
+	return llabs(off) < (int64_t)(STEP_MIN + scale(s.width + mono->width, mult)) ? old : found;
+}
+
+/* CLOCK_TAI is whole seconds ahead of CLOCK_REALTIME. */
+static uint64_t tai_seconds(void)
+{
+	return (host_ns(CLOCK_TAI) - host_ns(CLOCK_REALTIME) + NS_PER_SEC / 2) / NS_PER_SEC;
+}
+
+/* A store that a reader on another CPU sees after those before it. */
+static void seq_store(struct vdso_data *d, uint32_t seq)
+{
+	atomic_thread_fence(memory_order_release);
+	*(volatile uint32_t *)&d->seq = seq;
+	atomic_thread_fence(memory_order_seq_cst);
+}
+
+struct readings {
+	struct clock_sample mono, raw;
+	uint64_t mono_mult, raw_mult;
+	uint64_t realtime, boottime, tai;
+};
+
+static void publish(struct vdso_data *d, const struct readings *r, uint64_t term)
+{
+	uint64_t base = d->tsc_base, end = d->tsc_end, tsc;
+
+	seq_store(d, d->seq + 1);
+	tsc = read_tsc();
+	line_replace(&d->monotonic, base, end, &r->mono, r->mono_mult, tsc, term);
+	line_replace(&d->raw, base, end, &r->raw, r->raw_mult, tsc, term);
+	d->realtime = r->realtime;
+	d->boottime = r->boottime;
+	d->tai = r->tai;
+	d->tsc_base = tsc;
+	d->tsc_end = tsc + term;
+	seq_store(d, d->seq + 1);
+}
+
+uint64_t clock_page_update(struct clock_page *p)
+{
+	struct vdso_data *d = p->data;
+	struct readings r;
+	uint64_t term;
+
+	if (!p->usable)
+		return 0;
+	r.mono = sample(CLOCK_MONOTONIC);
+	r.raw = sample(CLOCK_MONOTONIC_RAW);
+	term = TERM_FACTOR * (r.mono.ns - p->monotonic.anchor.ns);
+	term = term < TERM_MAX ? term : TERM_MAX;
+	r.mono_mult = rate_find(&p->monotonic, &r.mono);
+	r.raw_mult = rate_find(&p->raw, &r.raw);
+	if (!r.mono_mult || !r.raw_mult)
+		return 0;
+	r.realtime = distance(CLOCK_REALTIME, d->realtime, &r.mono, r.mono_mult);
+	r.boottime = distance(CLOCK_BOOTTIME, d->boottime, &r.mono, r.mono_mult);
+	r.tai = r.realtime + tai_seconds() * NS_PER_SEC;
+	publish(d, &r, (uint64_t)(((unsigned __int128)term << VDSO_SHIFT) / r.mono_mult));
+	return term;
+}
+
+bool clock_page_expired(const struct clock_page *p)
+{
+	return p->usable && read_tsc() >= p->data->tsc_end;
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The host's clocks as lines over the time stamp counter, for the page the vDSO reads (arch/x86_64/vdso_data.h). Not
+ * thread-safe. */
+#ifndef HL_LOADER_CLOCK_H
+#define HL_LOADER_CLOCK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "arch/x86_64/vdso_data.h"
+
+/* A reading of a host clock: it showed `ns` at `tsc`, give or take half of `width` counts. */
+struct clock_sample {
+	uint64_t tsc, ns, width;
+};
+
+/* What is known of a clock's rate: readings with enough time between them. */
+struct clock_rate {
+	struct clock_sample anchor, next_anchor;
+};
+
+struct clock_page {
+	struct vdso_data *data;
+	bool usable; /* the host itself counts time by the TSC */
+	struct clock_rate monotonic, raw;
+};
+
+/* `data`: a zeroed page. Takes the first readings: the longer ago that is at the first update, the better it will be.
+ */
+void clock_page_init(struct clock_page *p, struct vdso_data *data);
+/* Reads the host's clocks and renews the page. Returns how long it is good for, ns; 0: it is not (yet). */
+uint64_t clock_page_update(struct clock_page *p);
+/* Has the page run out, or is it about to? */
+bool clock_page_expired(const struct clock_page *p);
+
+#endif

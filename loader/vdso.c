@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The keeper renews the clock page well before it runs out, so that a guest that reads the clock never leaves its
+ * machine for it. It goes to sleep when the process has used hardly any CPU time for a while: an idle sandbox costs
+ * nothing. Then the page runs out, the next reader makes a system call, and that wakes the keeper.
+ */
+#include "loader/vdso.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+
+#include "host/wait.h"
+#include "loader/clock.h"
+#include "mm/mm.h"
+#include "mm/shmem.h"
+
+extern const char vdso_image_start[] __attribute__((visibility("hidden")));
+extern const char vdso_image_end[] __attribute__((visibility("hidden")));
+
+/* The keeper sleeps after so many rounds in which the process used less than 1/64 of a CPU. */
+#define IDLE_ROUNDS 8
+#define IDLE_PART   64
+/* How soon to try again when it was too early to tell the rate. */
+#define RETRY_NS 1000000u
+
+struct vdso_clock {
+	struct pagesource *pages; /* data page, image */
+	uint64_t image_len;
+
+	pthread_mutex_t lock;
+	/* guarded by lock */
+	struct clock_page page;
+	uint64_t term; /* of the page, ns; 0: not good */
+	bool stop, asleep;
+	bool keeper_runs;
+	pthread_t keeper;
+	pthread_cond_t wake;
+};
+
+static uint64_t cpu_time_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+/* Caller holds lock. Waits until the page is half through, or, while asleep, until somebody wakes us. */
+static void keeper_wait(struct vdso_clock *vc)
+{
+	uint64_t until = monotonic_ns() + (vc->term ? vc->term / 2 : RETRY_NS);
+	struct timespec ts = { (time_t)(until / 1000000000u), (long)(until % 1000000000u) };
+
+	if (vc->asleep)
+		pthread_cond_wait(&vc->wake, &vc->lock);
+	else
+		pthread_cond_timedwait(&vc->wake, &vc->lock, &ts);
+}
+
+static void *keeper_main(void *arg)
+{
+	struct vdso_clock *vc = arg;
+	uint64_t cpu = 0, since = 0;
+	unsigned idle = 0;
+
+	pthread_mutex_lock(&vc->lock);
+	while (!vc->stop) {
+		uint64_t now = monotonic_ns(), used = cpu_time_ns();
+
+		idle = used - cpu < (now - since) / IDLE_PART ? idle + 1 : 0;
+		cpu = used;
+		since = now;
+		vc->asleep = idle > IDLE_ROUNDS;
+		if (!vc->asleep)
+			vc->term = clock_page_update(&vc->page);
+		keeper_wait(vc);
+		if (vc->asleep)
+			idle = 0;
+	}
+	pthread_mutex_unlock(&vc->lock);
+	return NULL;
+}
+
+/* Caller holds lock. Without a keeper the page is renewed by its readers' system calls alone. */
+static void keeper_start(struct vdso_clock *vc)
+{
+	sigset_t all, old;
+
+	if (vc->keeper_runs || !vc->page.usable)
+		return;
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	vc->keeper_runs = pthread_create(&vc->keeper, NULL, keeper_main, vc) == 0;
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+}
+
+void vdso_clock_sync(struct vdso_clock *vc)
+{
+	if (!vc || !clock_page_expired(&vc->page))
+		return;
+	pthread_mutex_lock(&vc->lock);
+	if (clock_page_expired(&vc->page)) {
+		vc->term = clock_page_update(&vc->page);
+		pthread_cond_signal(&vc->wake);
+	}
+	pthread_mutex_unlock(&vc->lock);
+}
+
+static void init_lock(struct vdso_clock *vc)
+{
+	pthread_condattr_t attr;
+
+	pthread_mutex_init(&vc->lock, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&vc->wake, &attr);
+	pthread_condattr_destroy(&attr);
+}
+
+int vdso_clock_create(struct mm_host *h)
+{
+	uint64_t len = PAGE_UP((uint64_t)(vdso_image_end - vdso_image_start));
+	struct vdso_clock *vc = calloc(1, sizeof *vc);
+	struct page_run run;
+	char *pages;
+	int err;
+
+	if (!vc)
+		return -ENOMEM;
+	err = shmem_create(h->arena, PAGE_SIZE + len, &vc->pages);
+	if (!err)
+		err = vc->pages->ops->get(vc->pages, 0, PAGE_SIZE + len, true, &run);
+	if (err) {
+		if (vc->pages)
+			vc->pages->ops->unref(vc->pages);
+		free(vc);
+		return err;
+	}
+	pages = memfile_ptr(run.mf, run.off, run.len);
+	memcpy(pages + PAGE_SIZE, vdso_image_start, (size_t)(vdso_image_end - vdso_image_start));
+	clock_page_init(&vc->page, (struct vdso_data *)pages);
+	vc->image_len = len;
+	init_lock(vc);
+	h->vdso = vc;
+	return 0;
+}
+
+void vdso_clock_destroy(struct vdso_clock *vc)
+{
+	if (!vc)
+		return;
+	pthread_mutex_lock(&vc->lock);
+	vc->stop = true;
+	pthread_cond_signal(&vc->wake);
+	pthread_mutex_unlock(&vc->lock);
+	if (vc->keeper_runs)
+		pthread_join(vc->keeper, NULL);
+	vc->pages->ops->unref(vc->pages);
+	pthread_cond_destroy(&vc->wake);
+	pthread_mutex_destroy(&vc->lock);
+	free(vc);
+}
+
+static int64_t map_part(struct mm *mm, uint64_t addr, uint64_t off, uint64_t len, unsigned prot, const char *name)
+{
+	const struct mmap_args a = {
+		.addr = addr,
+		.len = len,
+		.prot = prot,
+		.flags = MAP_PRIVATE | MAP_FIXED,
+		.source = mm->host->vdso->pages,
+		.offset = off,
+		.vma_flags = VMA_SPECIAL | VMA_DONTDUMP | VMA_MAYEXEC,
+		.name = name,
+	};
+	return mm_mmap(mm, &a);
+}
+
+int vdso_map(struct mm *mm, uint64_t hint)
+{
+	struct vdso_clock *vc = mm->host->vdso;
+	const struct mmap_args room = {
+		.addr = hint,
+		.len = PAGE_SIZE + vc->image_len,
+		.flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+	};
+	int64_t at = mm_mmap(mm, &room), r;
+
+	if (at < 0)
+		return (int)at;
+	r = map_part(mm, (uint64_t)at, 0, PAGE_SIZE, PROT_READ, "[vvar]");
+	if (r >= 0)
+		r = map_part(mm, (uint64_t)at + PAGE_SIZE, PAGE_SIZE, vc->image_len, PROT_READ | PROT_EXEC, "[vdso]");
+	if (r < 0)
+		return (int)r;
+	mm->vdso_base = (uint64_t)r;
+	vdso_clock_sync(vc);
+	pthread_mutex_lock(&vc->lock);
+	keeper_start(vc);
+	pthread_mutex_unlock(&vc->lock);
+	return 0;
+}
