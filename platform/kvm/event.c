@@ -10,7 +10,6 @@
 #include "platform/kvm/kvm.h"
 
 #include <errno.h>
-#include <sys/ioctl.h>
 
 #ifndef KVM_EXIT_MEMORY_FAULT
 #define KVM_EXIT_MEMORY_FAULT 39
@@ -80,7 +79,7 @@ static bool event_page_fault(struct context *c, struct space *s, uint64_t error,
 	struct kvm_sregs sregs;
 	unsigned access = error & PF_FETCH ? GUEST_EXEC : error & PF_WRITE ? GUEST_WRITE : GUEST_READ;
 
-	if (ioctl(c->vcpu->fd, KVM_GET_SREGS, &sregs) < 0)
+	if (sregs_get(c->vcpu, &sregs) < 0)
 		return event_dead(c, ev, "KVM does not tell the address of a page fault");
 	/* Mapped by another thread in the meantime, or a TLB that had fewer rights: once more. */
 	if (space_allows(s, sregs.cr2, access))
@@ -168,14 +167,14 @@ static bool event_stopped(struct context *c, struct space *s, struct event *ev)
 	return true;
 }
 
-static bool in_user_mode(const struct vcpu *v)
+static bool in_user_mode(struct vcpu *v)
 {
 	struct kvm_sregs sregs;
-	return ioctl(v->fd, KVM_GET_SREGS, &sregs) == 0 && sregs.cs.dpl == 3;
+	return sregs_get(v, &sregs) == 0 && sregs.cs.dpl == 3;
 }
 
 /* By its address; an exit by OUT is proof enough, else user code may be just about to fault there. */
-static enum stop stop_find(const struct vcpu *v, bool out)
+static enum stop stop_find(struct vcpu *v, bool out)
 {
 	uint64_t rip = v->run->s.regs.regs.rip;
 

@@ -12,10 +12,9 @@
 
 #define CPUID_MAX 256
 
-/* Extended state a guest may use: x87, SSE, AVX, and the three parts of AVX-512. MPX is dead, protection keys are not
- * offered, AMX needs permission per process. */
-#define XCR0_OFFERED (0x7UL | 0xe0UL)
-#define XCR0_AVX512  0xe0UL
+/* AMX needs permission per process. Everything else a program of the host has, a guest has: XSAVE areas are alike, and
+ * KVM need not switch XCR0. */
+#define XCR0_AMX 0x60000UL
 
 static const struct {
 	unsigned cap;
@@ -117,11 +116,10 @@ static const struct kvm_cpuid_entry2 *cpuid_find(const struct kvm_host *h, uint3
 static uint64_t xcr0_choose(const struct kvm_host *h)
 {
 	const struct kvm_cpuid_entry2 *e = cpuid_find(h, 0xd, 0);
-	uint64_t xcr0 = e ? (e->eax | (uint64_t)e->edx << 32) & XCR0_OFFERED : 3;
+	uint32_t lo, hi;
 
-	if ((xcr0 & XCR0_AVX512) != XCR0_AVX512)
-		xcr0 &= ~XCR0_AVX512;
-	return xcr0;
+	__asm__ volatile("xgetbv" : "=a"(lo), "=d"(hi) : "c"(0));
+	return e ? (e->eax | (uint64_t)e->edx << 32) & (lo | (uint64_t)hi << 32) & ~XCR0_AMX : 3;
 }
 
 /* End of the last part of `xcr0` in the standard format. */

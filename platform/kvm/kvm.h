@@ -170,11 +170,20 @@ int vcpu_unbind(struct context *c);
 /* For a context that ends: no state is kept. */
 void vcpu_forget(struct context *c);
 
+/* Does KVM hand out sregs with every exit? Where it interprets supervisor code that is cheaper than the shim's iretq,
+ * and a page fault needs CR2; on hardware fetching them costs more than all the rest. */
+static inline bool sregs_shared(const struct vcpu *v)
+{
+	return v->run->kvm_valid_regs & KVM_SYNC_X86_SREGS;
+}
+
 /* state.c: user state into and out of a vCPU. All under the context's hold. */
 void segments_init(struct segments *segs);
 int segments_fetch(struct context *c);
 int state_load(struct context *c, uint64_t root);
 void state_store(struct context *c);
+/* CR2, and the privilege level, of a stopped vCPU. */
+int sregs_get(struct vcpu *v, struct kvm_sregs *out);
 int fp_fetch(struct context *c, void *buf);
 int fp_load(struct context *c, const void *buf);
 void fp_init(void *buf);

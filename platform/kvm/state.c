@@ -3,8 +3,8 @@
  * User state into and out of a vCPU.
  *
  * A vCPU that left the guest through the shim stands there in supervisor mode and is sent back by the instruction that
- * suits: `sysretq` where rcx and r11 are what it wants, else `iretq` from the frame in the vCPU's block. Only a vCPU
- * that gets another context or another address space is put into user mode directly, which costs KVM far more.
+ * suits: `sysretq` where rcx and r11 are what it wants, else `iretq` from the frame in the vCPU's block. A vCPU that
+ * gets another context or another address space is put into user mode directly, which costs KVM more.
  */
 #include "platform/kvm/kvm.h"
 
@@ -32,13 +32,21 @@ void segments_init(struct segments *segs)
 	*segs = (struct segments){ null, null, null, null };
 }
 
+int sregs_get(struct vcpu *v, struct kvm_sregs *out)
+{
+	if (!sregs_shared(v))
+		return ioctl(v->fd, KVM_GET_SREGS, out) < 0 ? -EIO : 0;
+	*out = v->run->s.regs.sregs;
+	return 0;
+}
+
 int segments_fetch(struct context *c)
 {
 	struct kvm_sregs sregs;
 
 	if (c->segs_known)
 		return 0;
-	if (ioctl(c->vcpu->fd, KVM_GET_SREGS, &sregs) < 0)
+	if (sregs_get(c->vcpu, &sregs) < 0)
 		return -EIO;
 	c->segs = (struct segments){ sregs.ds, sregs.es, sregs.fs, sregs.gs };
 	c->segs_known = true;
@@ -114,7 +122,7 @@ int state_load(struct context *c, uint64_t root)
 	struct vcpu *v = c->vcpu;
 	struct kvm_regs *out = &v->run->s.regs.regs;
 
-	if (v->root != root || c->segs_dirty)
+	if (v->root != root || c->segs_dirty || (v->stop == STOP_FRAME && sregs_shared(v)))
 		return load_all(c, root);
 	memcpy(out, &c->regs, GPRS_SIZE);
 	v->run->kvm_dirty_regs = KVM_SYNC_X86_REGS;

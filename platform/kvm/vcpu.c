@@ -79,6 +79,7 @@ int vcpu_entry_set(struct vcpu *v)
 		},
 	};
 
+	v->run->kvm_valid_regs = KVM_SYNC_X86_REGS | (user ? KVM_SYNC_X86_SREGS : 0);
 	block_init(v);
 	return ioctl(v->fd, KVM_SET_MSRS, &msrs) == 3 ? 0 : -EIO;
 }
@@ -124,7 +125,6 @@ static int vcpu_create(struct machine *m, struct vcpu **out)
 		return -ENOMEM;
 	}
 	v->run = run;
-	v->run->kvm_valid_regs = KVM_SYNC_X86_REGS;
 	if (vcpu_setup(v) < 0) {
 		vcpu_free(v);
 		return -EIO;

@@ -22,6 +22,21 @@ CODE g_spin
 1:	pause
 	jmp	1b
 
+/* touches rsi pages from rdi on; writes if rax */
+CODE g_touch
+	test	%rax, %rax
+	jne	2f
+1:	mov	(%rdi), %al
+	add	$4096, %rdi
+	dec	%rsi
+	jnz	1b
+	syscall
+2:	movb	$1, (%rdi)
+	add	$4096, %rdi
+	dec	%rsi
+	jnz	2b
+	syscall
+
 	.balign	4096
 guest_code_end:
 	.section .note.GNU-stack, "", @progbits
