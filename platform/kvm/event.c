@@ -4,8 +4,8 @@
  * may be anywhere: in the shim before its OUT, then the event is reported as if the OUT had been reached and the kick
  * stays pending; or behind it on the way back, then the user's registers are where the way back takes them from.
  *
- * User code can reach one OUT of the shim where LSTAR is entered in user mode: jumping there is a system call like any
- * other. An OUT of its own can only come from there too, by the port; it gets what Linux gives.
+ * Where LSTAR is entered in user mode, user code can reach one OUT of the shim: jumping there is a system call like any
+ * other. An OUT of its own to the same port gets what Linux gives.
  */
 #include "platform/kvm/kvm.h"
 
@@ -46,10 +46,15 @@ static bool event_exception(struct event *ev, unsigned vector, uint64_t error)
 	return true;
 }
 
+/* At a system call entry: come from a `syscall`, or in user mode from a jump with anything in rcx and r11. */
 static bool event_syscall(struct context *c, struct event *ev)
 {
-	const struct cpu_regs *r = &c->regs;
+	struct cpu_regs *r = &c->regs;
 
+	if (r->rcx > GUEST_TASK_SIZE)
+		return event_exception(ev, VECTOR_GP, 0);
+	r->rip = r->rcx;
+	r->rflags = (r->r11 & RFLAGS_USER) | RFLAGS_FIXED;
 	ev->kind = EVENT_SYSCALL;
 	ev->syscall.nr = r->rax;
 	ev->syscall.args[0] = r->rdi;
@@ -60,18 +65,6 @@ static bool event_syscall(struct context *c, struct event *ev)
 	ev->syscall.args[5] = r->r9;
 	ev->syscall.ip = r->rip;
 	return true;
-}
-
-/* In user mode at the system call entry: come from a `syscall`, or from a jump with anything in rcx. */
-static bool event_user_syscall(struct context *c, struct event *ev)
-{
-	struct cpu_regs *r = &c->regs;
-
-	if (r->rcx > GUEST_TASK_SIZE)
-		return event_exception(ev, VECTOR_GP, 0);
-	r->rip = r->rcx;
-	r->rflags = (r->r11 & RFLAGS_USER) | RFLAGS_FIXED;
-	return event_syscall(c, ev);
 }
 
 static bool event_page_fault(struct context *c, struct space *s, uint64_t error, struct event *ev)
@@ -142,12 +135,10 @@ static bool event_io(struct context *c, struct space *s, struct event *ev)
 	uint64_t rip = run->s.regs.regs.rip;
 	unsigned port = run->io.port;
 
-	if (c->vcpu->stop == STOP_FRAME && port - SHIM_PORT_VECTOR < SHIM_VECTORS)
+	if (c->vcpu->stop == STOP_FRAME)
 		return event_vector(c, s, port - SHIM_PORT_VECTOR, ev);
-	if (c->vcpu->stop == STOP_SYSCALL && port == SHIM_PORT_SYSCALL)
+	if (c->vcpu->stop == STOP_SYSCALL || rip == RIP_USER_SYSCALL || rip == RIP_USER_SYSCALL + 2)
 		return event_syscall(c, ev);
-	if (port == SHIM_PORT_SYSCALL && (rip == RIP_USER_SYSCALL || rip == RIP_USER_SYSCALL + 2))
-		return event_user_syscall(c, ev);
 	return event_user_io(c, s, ev);
 }
 
@@ -157,12 +148,10 @@ static bool event_stopped(struct context *c, struct space *s, struct event *ev)
 	uint64_t rip = c->vcpu->run->s.regs.regs.rip;
 
 	c->vcpu->stray = true;
-	if (c->vcpu->stop == STOP_SYSCALL && rip == RIP_SYSCALL)
+	if ((c->vcpu->stop == STOP_SYSCALL && rip == RIP_SYSCALL) || rip == RIP_USER_SYSCALL)
 		return event_syscall(c, ev);
 	if (c->vcpu->stop == STOP_FRAME && (rip - RIP_STUBS) % SHIM_STUB_SIZE == 0)
 		return event_vector(c, s, (unsigned)(rip - RIP_STUBS) / SHIM_STUB_SIZE, ev);
-	if (rip == RIP_USER_SYSCALL)
-		return event_user_syscall(c, ev);
 	ev->kind = EVENT_INTERRUPTED;
 	return true;
 }
@@ -173,14 +162,17 @@ static bool in_user_mode(struct vcpu *v)
 	return sregs_get(v, &sregs) == 0 && sregs.cs.dpl == 3;
 }
 
-/* By its address; an exit by OUT is proof enough, else user code may be just about to fault there. */
+/* On hardware, supervisor mode is where the shim's supervisor code is; an exit by OUT from there is proof, else user
+ * code may be just about to fault there. A host that interprets may deliver a `syscall` in either mode, and has told.
+ */
 static enum stop stop_find(struct vcpu *v, bool out)
 {
 	uint64_t rip = v->run->s.regs.regs.rip;
+	bool shim = rip - SHIM_BASE < SHIM_STUBS + SHIM_VECTORS * SHIM_STUB_SIZE;
 
-	if (rip - SHIM_BASE >= SHIM_STUBS + SHIM_VECTORS * SHIM_STUB_SIZE || (!out && in_user_mode(v)))
+	if (sregs_shared(v) ? in_user_mode(v) : !shim || (!out && in_user_mode(v)))
 		return STOP_USER;
-	return rip < RIP_STUBS ? STOP_SYSCALL : STOP_FRAME;
+	return shim && rip >= RIP_STUBS ? STOP_FRAME : STOP_SYSCALL;
 }
 
 static bool event_broken(struct context *c, struct event *ev)

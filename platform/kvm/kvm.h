@@ -31,7 +31,7 @@
 #define CONTROL_BLOCKS (SHIM_CODE_PAGES * PAGE_SIZE)
 #define CONTROL_TABLES (CONTROL_BLOCKS + VCPU_MAX * sizeof(struct shim_block))
 
-/* How `syscall` arrives at LSTAR. */
+/* How `syscall` arrives at LSTAR. ENTRY_USER: usually in user mode, not always. */
 enum entry { ENTRY_UNKNOWN, ENTRY_SUPERVISOR, ENTRY_USER };
 
 /* What this host's KVM offers; found once per process (host.c). */

@@ -122,7 +122,7 @@ int state_load(struct context *c, uint64_t root)
 	struct vcpu *v = c->vcpu;
 	struct kvm_regs *out = &v->run->s.regs.regs;
 
-	if (v->root != root || c->segs_dirty || (v->stop == STOP_FRAME && sregs_shared(v)))
+	if (v->root != root || c->segs_dirty || (v->stop != STOP_USER && sregs_shared(v)))
 		return load_all(c, root);
 	memcpy(out, &c->regs, GPRS_SIZE);
 	v->run->kvm_dirty_regs = KVM_SYNC_X86_REGS;

@@ -339,8 +339,12 @@ static void vcpu_release(struct context *c)
 
 int vcpu_unbind(struct context *c)
 {
-	int err = c->vcpu->dead ? 0 : state_save(c);
+	int err = 0;
 
+	if (c->vcpu->dead)
+		c->segs_known = true; /* the last ones; what is left is only looked at */
+	else
+		err = state_save(c);
 	if (!err)
 		vcpu_release(c);
 	return err;

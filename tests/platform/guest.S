@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Guest code of the platform suite: one block, mapped at GUEST_CODE; position independent. */
+/*
+ * Guest code of the platform suite: one block, mapped at AT_CODE; position independent. Each routine ends in a `syscall`
+ * and says what it found in the registers.
+ */
 	.section .rodata
 	.balign	4096
 	.globl	guest_code, guest_code_end
@@ -12,17 +15,20 @@
 
 guest_code:
 
-/* `syscall` for ever */
 CODE g_syscall
 1:	syscall
 	jmp	1b
 
-/* busy for ever */
 CODE g_spin
-1:	pause
-	jmp	1b
+1:	jmp	1b
 
-/* touches rsi pages from rdi on; writes if rax */
+/* Spins while the word at rdi is zero, touching no register but flags. */
+CODE g_wait
+1:	cmpl	$0, (%rdi)
+	je	1b
+	syscall
+
+/* Touches rsi pages from rdi on; writes if rax. */
 CODE g_touch
 	test	%rax, %rax
 	jne	2f
@@ -35,6 +41,231 @@ CODE g_touch
 	add	$4096, %rdi
 	dec	%rsi
 	jnz	2b
+	syscall
+
+/* One access at rdi, then a system call. */
+CODE g_read
+	mov	(%rdi), %rax
+	syscall
+CODE g_write
+	mov	%rax, (%rdi)
+	syscall
+CODE g_jump
+	jmp	*%rdi
+CODE g_call
+	call	*%rdi
+	syscall
+
+/*
+ * Staleness. [rdi]: generation, set after a mapping call returned. The program reads it first, then uses the page at
+ * rsi; that must be at least as new. It ends with a system call when it is not: rax is what it saw.
+ */
+CODE g_see_remap
+1:	mov	(%rdi), %rbx
+	mov	(%rsi), %rax
+	cmp	%rbx, %rax
+	jae	1b
+	syscall
+/* Once the generation is not zero, the access must fault. */
+CODE g_see_unmap
+1:	mov	(%rdi), %rbx
+	mov	(%rsi), %rax
+	test	%rbx, %rbx
+	je	1b
+	syscall
+CODE g_see_readonly
+1:	mov	(%rdi), %rbx
+	movq	$1, (%rsi)
+	test	%rbx, %rbx
+	je	1b
+	syscall
+/* The same for execution: rsi is a `ret`. */
+CODE g_see_noexec
+1:	mov	(%rdi), %rbx
+	call	*%rsi
+	test	%rbx, %rbx
+	je	1b
+	syscall
+
+/* System calls numbered 0, 1, 2 ... in rbx; rax must come back as number + 7. */
+CODE g_count
+	xor	%ebx, %ebx
+1:	mov	%rbx, %rax
+	mov	%rbx, %rdi
+	syscall
+	sub	$7, %rax
+	cmp	%rbx, %rax
+	jne	2f
+	inc	%rbx
+	jmp	1b
+2:	mov	$-1, %rax
+	syscall
+
+/* The red zone holds a pattern: 16 words below rsp. */
+CODE g_red_zone
+	lea	-128(%rsp), %rdi
+	mov	$16, %ecx
+1:	mov	%rcx, %rbx
+	not	%rbx
+	mov	%rbx, -8(%rdi,%rcx,8)
+	dec	%ecx
+	jnz	1b
+	mov	$1, %eax
+	syscall
+	mov	(%rsi), %rax		/* a fault */
+	movl	$0, (%rdx)		/* told to interrupt */
+2:	cmpl	$0, (%rdx)
+	je	2b
+	mov	$16, %ecx
+3:	mov	%rcx, %rbx
+	not	%rbx
+	cmp	%rbx, -8(%rdi,%rcx,8)
+	jne	4f
+	dec	%ecx
+	jnz	3b
+	mov	$2, %eax
+	syscall
+4:	mov	$-1, %rax
+	syscall
+
+/* Extended state: XRSTOR from rdi, event, XSAVE to rsi; mask in r12:r13. */
+	.macro	LOAD
+	mov	%r12d, %eax
+	mov	%r13d, %edx
+	xrstor64 (%rdi)
+	.endm
+	.macro	SAVE
+	mov	%r12d, %eax
+	mov	%r13d, %edx
+	xsave64	(%rsi)
+	.endm
+CODE g_fp_syscall
+	LOAD
+	syscall
+	SAVE
+	mov	$1, %eax
+	syscall
+CODE g_fp_fault
+	LOAD
+	mov	(%r8), %rax
+	SAVE
+	mov	$1, %eax
+	syscall
+CODE g_fp_spin
+	LOAD
+	movl	$1, (%r8)
+1:	cmpl	$0, (%r9)
+	je	1b
+	SAVE
+	mov	$1, %eax
+	syscall
+/* Nothing loaded: what a new context has. */
+CODE g_fp_new
+	SAVE
+	mov	$1, %eax
+	syscall
+/* A thread of the pool test: its state in xmm0, xmm31 if rdx, and fs; r8 rounds. */
+CODE g_pool
+	movq	%rbx, %xmm0
+1:	mov	%rbx, %rax
+	syscall
+	movq	%xmm0, %rax
+	cmp	%rbx, %rax
+	jne	2f
+	cmp	%rbx, %fs:0
+	jne	2f
+	dec	%r8
+	jnz	1b
+	mov	$1, %eax
+	syscall
+2:	mov	$-1, %rax
+	syscall
+/* The same without system calls: adds to its counter at fs:8 for ever. */
+CODE g_pool_busy
+	movq	%rbx, %xmm0
+1:	movq	%xmm0, %rax
+	cmp	%rbx, %rax
+	jne	2b
+	cmp	%rbx, %fs:0
+	jne	2b
+	incq	%fs:8
+	jmp	1b
+
+/* Segment bases from user mode. */
+CODE g_bases
+	wrfsbase %rdi
+	wrgsbase %rsi
+	syscall
+	rdfsbase %rax
+	rdgsbase %rbx
+	syscall
+
+CODE g_cpu
+	mov	%edi, %eax
+	mov	%esi, %ecx
+	cpuid
+	syscall
+CODE g_xgetbv
+	xor	%ecx, %ecx
+	xgetbv
+	syscall
+CODE g_tsc
+	rdtsc
+	lfence
+	syscall
+	jmp	g_tsc
+CODE g_rdtscp
+	rdtscp
+	mov	%rcx, %rbx
+	syscall
+
+/* Arithmetic and alignment. */
+CODE g_divide
+	xor	%ecx, %ecx
+	div	%rcx
+CODE g_int3
+	int3
+	syscall
+CODE g_ud2
+	ud2
+CODE g_sse_divide
+	stmxcsr	-8(%rsp)
+	andl	$~0x200, -8(%rsp)	/* unmask divide by zero */
+	ldmxcsr	-8(%rsp)
+	xorps	%xmm0, %xmm0
+	mov	$1, %eax
+	cvtsi2ss %eax, %xmm1
+	divss	%xmm0, %xmm1
+	syscall
+CODE g_x87_divide
+	fnstcw	-8(%rsp)
+	andw	$~4, -8(%rsp)
+	fldcw	-8(%rsp)
+	fld1
+	fldz
+	fdivrp	%st, %st(1)
+	fwait
+	syscall
+CODE g_steps
+	nop
+	nop
+	mov	$5, %eax
+	syscall
+	nop
+	nop
+	syscall
+
+/* Self-modifying: stores the immediate rsi into the code at rdi (mov imm32, eax; ret), then calls it. */
+CODE g_modify
+1:	mov	%esi, 1(%rdi)
+	call	*%rdi
+	cmp	%esi, %eax
+	jne	2f
+	dec	%esi
+	jnz	1b
+	mov	$1, %eax
+	syscall
+2:	mov	$-1, %rax
 	syscall
 
 	.balign	4096

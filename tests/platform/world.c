@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define GIB        (1UL << 30)
@@ -66,18 +67,37 @@ struct space *world_space(struct world *w)
 
 void thread_start(struct world *w, struct thread *t, const char *entry)
 {
-	struct cpu_regs r;
-
 	memset(t, 0, sizeof *t);
 	t->w = w;
 	t->s = w->s;
 	CHECK_EQ(kick_init(), 0);
 	kick_attach(&t->k);
 	CHECK_EQ(w->p->context_create(w->m, &t->c), 0);
-	CHECK_EQ(w->p->regs_get(t->c, &r), 0);
-	r.rip = AT_CODE + (uint64_t)(entry - guest_code);
+	thread_jump(t, entry, 0, 0);
+}
+
+struct cpu_regs thread_regs(struct thread *t)
+{
+	struct cpu_regs r;
+
+	CHECK_EQ(t->w->p->regs_get(t->c, &r), 0);
+	return r;
+}
+
+void thread_regs_set(struct thread *t, const struct cpu_regs *r)
+{
+	CHECK_EQ(t->w->p->regs_set(t->c, r), 0);
+}
+
+void thread_jump(struct thread *t, const char *entry, uint64_t rdi, uint64_t rsi)
+{
+	struct cpu_regs r = thread_regs(t);
+
+	r.rip = AT(entry);
 	r.rsp = AT_STACK;
-	CHECK_EQ(w->p->regs_set(t->c, &r), 0);
+	r.rdi = rdi;
+	r.rsi = rsi;
+	thread_regs_set(t, &r);
 }
 
 void thread_end(struct thread *t)
@@ -96,6 +116,75 @@ void thread_run(struct thread *t, enum event_kind kind)
 	if (t->ev.kind == EVENT_EXCEPTION && kind != EVENT_EXCEPTION)
 		printf("exception %u\n", t->ev.exception.vector);
 	CHECK_EQ(t->ev.kind, kind);
+}
+
+void thread_fault(struct thread *t, uint64_t addr, unsigned access)
+{
+	thread_run(t, EVENT_FAULT);
+	CHECK_EQ(t->ev.fault.addr, addr);
+	CHECK_EQ(t->ev.fault.access, access);
+}
+
+void thread_exception(struct thread *t, unsigned vector)
+{
+	thread_run(t, EVENT_EXCEPTION);
+	CHECK_EQ(t->ev.exception.vector, vector);
+}
+
+static void *runner_main(void *arg)
+{
+	struct runner *r = arg;
+	struct thread *t = &r->t;
+
+	kick_attach(&t->k);
+	atomic_store(&r->attached, true);
+	do {
+		CHECK_EQ(t->w->p->run(t->c, t->s, &t->k, &t->ev), 0);
+		if (t->ev.kind == EVENT_INTERRUPTED)
+			CHECK(kick_take(&t->k));
+	} while (t->ev.kind == EVENT_INTERRUPTED && !atomic_load(&r->stop));
+	atomic_store(&r->done, true);
+	return NULL;
+}
+
+void runner_start(struct world *w, struct runner *r, const char *entry, uint64_t rdi, uint64_t rsi)
+{
+	memset(r, 0, sizeof *r);
+	thread_start(w, &r->t, entry);
+	thread_jump(&r->t, entry, rdi, rsi);
+	CHECK_EQ(pthread_create(&r->host, NULL, runner_main, r), 0);
+	while (!atomic_load(&r->attached))
+		sleep_us(10);
+}
+
+void runner_join(struct runner *r)
+{
+	pthread_join(r->host, NULL);
+}
+
+bool runner_stop(struct runner *r)
+{
+	atomic_store(&r->stop, true);
+	if (!atomic_load(&r->done))
+		kick_send(&r->t.k);
+	pthread_join(r->host, NULL);
+	return r->t.ev.kind == EVENT_INTERRUPTED;
+}
+
+void sleep_us(unsigned us)
+{
+	nanosleep(&(struct timespec){ .tv_sec = us / 1000000, .tv_nsec = us % 1000000 * 1000L }, NULL);
+}
+
+/* The same numbers in every run. */
+uint64_t random64(void)
+{
+	static _Thread_local uint64_t x = 88172645463325252;
+
+	x ^= x << 13;
+	x ^= x >> 7;
+	x ^= x << 17;
+	return x;
 }
 
 /* Each test is a process of its own, so that a crash or a hang is one failure. */

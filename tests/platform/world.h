@@ -3,6 +3,8 @@
 #ifndef TESTS_PLATFORM_WORLD_H
 #define TESTS_PLATFORM_WORLD_H
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -17,6 +19,9 @@
 #define RX (GUEST_READ | GUEST_EXEC)
 
 extern const char guest_code[], guest_code_end[];
+
+/* Guest address of a label of guest.S. */
+#define AT(label) (AT_CODE + (uint64_t)((label)-guest_code))
 
 struct world {
 	const struct platform *p;
@@ -54,8 +59,30 @@ void world_map(struct world *w, struct space *s, uint64_t addr, unsigned pages, 
 /* A thread about to execute guest code at label `entry`. */
 void thread_start(struct world *w, struct thread *t, const char *entry);
 void thread_end(struct thread *t);
+struct cpu_regs thread_regs(struct thread *t);
+void thread_regs_set(struct thread *t, const struct cpu_regs *r);
+/* Goes on at a label, with these arguments. */
+void thread_jump(struct thread *t, const char *entry, uint64_t rdi, uint64_t rsi);
 /* Runs to the next event, which must be of that kind. */
 void thread_run(struct thread *t, enum event_kind kind);
+void thread_fault(struct thread *t, uint64_t addr, unsigned access);
+void thread_exception(struct thread *t, unsigned vector);
+
+/* A thread in a host thread of its own: runs to the first event that is not EVENT_INTERRUPTED, or until it is told. */
+struct runner {
+	struct thread t;
+	pthread_t host;
+	_Atomic bool attached, stop, done;
+};
+
+void runner_start(struct world *w, struct runner *r, const char *entry, uint64_t rdi, uint64_t rsi);
+/* Waits for its event. */
+void runner_join(struct runner *r);
+/* Tells it to stop; true if it was still running. */
+bool runner_stop(struct runner *r);
+
+void sleep_us(unsigned us);
+uint64_t random64(void);
 
 #define CHECK(cond)                                                                                                    \
 	do {                                                                                                           \
