@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <limits.h>
-#include <linux/capability.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -111,31 +110,6 @@ void path_put(struct path *p)
 		atomic_fetch_sub(&p->mnt->refs, 1);
 	dentry_put(p->dentry);
 	*p = (struct path){ NULL, NULL };
-}
-
-/* acl_permission_check() and generic_permission() of Linux's fs/namei.c. */
-static bool mode_permits(const struct statx *st, const struct cred *cred, int mask)
-{
-	unsigned mode = st->stx_mode;
-
-	if (cred->fsuid == st->stx_uid)
-		mode >>= 6;
-	else if (cred_in_group(cred, st->stx_gid))
-		mode >>= 3;
-	return (mask & ~mode & 7) == 0;
-}
-
-int generic_permission(const struct statx *st, const struct cred *cred, int mask)
-{
-	bool dir = S_ISDIR(st->stx_mode);
-
-	if (mode_permits(st, cred, mask))
-		return 0;
-	if (cred_capable(cred, CAP_DAC_OVERRIDE) && (dir || !(mask & X_OK) || st->stx_mode & 0111))
-		return 0;
-	if (cred_capable(cred, CAP_DAC_READ_SEARCH) && (mask == R_OK || (dir && !(mask & W_OK))))
-		return 0;
-	return -EACCES;
 }
 
 static int lookup_one(struct inode *dir, struct caller *c, const char *name, size_t len, lookup_fn *lookup,

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fs/generic.h"
+
+#include <errno.h>
+#include <linux/capability.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "fs/file.h"
+
+/* acl_permission_check() and generic_permission() of Linux's fs/namei.c. */
+static bool mode_permits(const struct statx *st, const struct cred *cred, int mask)
+{
+	unsigned mode = st->stx_mode;
+
+	if (cred->fsuid == st->stx_uid)
+		mode >>= 6;
+	else if (cred_in_group(cred, st->stx_gid))
+		mode >>= 3;
+	return ((unsigned)mask & ~mode & 7) == 0;
+}
+
+int generic_permission(const struct statx *st, const struct cred *cred, int mask)
+{
+	bool dir = S_ISDIR(st->stx_mode);
+
+	if (mode_permits(st, cred, mask))
+		return 0;
+	if (cred_capable(cred, CAP_DAC_OVERRIDE) && (dir || !(mask & X_OK) || st->stx_mode & 0111))
+		return 0;
+	if (cred_capable(cred, CAP_DAC_READ_SEARCH) && (mask == R_OK || (dir && !(mask & W_OK))))
+		return 0;
+	return -EACCES;
+}
+
+static bool owner_or_capable(const struct statx *st, const struct cred *cred)
+{
+	return cred->fsuid == st->stx_uid || cred_capable(cred, CAP_FOWNER);
+}
+
+static bool may_chown(const struct statx *st, const struct cred *cred, const struct iattr *a)
+{
+	bool owner = cred->fsuid == st->stx_uid;
+
+	if (cred_capable(cred, CAP_CHOWN))
+		return true;
+	if (a->valid & ATTR_UID && !(owner && a->uid == st->stx_uid))
+		return false;
+	return !(a->valid & ATTR_GID) || (owner && (a->gid == st->stx_gid || cred_in_group(cred, a->gid)));
+}
+
+/* utimensat(2): who may write may set both times to now. */
+static int may_set_times(const struct statx *st, const struct cred *cred, const struct iattr *a)
+{
+	bool now = a->atime.tv_nsec == UTIME_NOW && a->mtime.tv_nsec == UTIME_NOW;
+
+	if (owner_or_capable(st, cred) || (a->atime.tv_nsec == UTIME_OMIT && a->mtime.tv_nsec == UTIME_OMIT))
+		return 0;
+	return now ? generic_permission(st, cred, W_OK) : -EPERM;
+}
+
+int generic_setattr_check(const struct statx *st, const struct cred *cred, struct iattr *a)
+{
+	if (a->valid & (ATTR_UID | ATTR_GID) && !may_chown(st, cred, a))
+		return -EPERM;
+	if (a->valid & ATTR_MODE) {
+		if (!owner_or_capable(st, cred))
+			return -EPERM;
+		if (!cred_in_group(cred, st->stx_gid) && !cred_capable(cred, CAP_FSETID))
+			a->mode &= ~(mode_t)S_ISGID;
+	}
+	if (a->valid & ATTR_SIZE) {
+		int err = generic_permission(st, cred, W_OK);
+		if (err)
+			return err;
+	}
+	return a->valid & ATTR_TIMES ? may_set_times(st, cred, a) : 0;
+}
+
+mode_t generic_drop_suid(mode_t mode)
+{
+	if (S_ISDIR(mode))
+		return mode;
+	if (mode & S_IXGRP)
+		mode &= ~(mode_t)S_ISGID;
+	return mode & ~(mode_t)S_ISUID;
+}
+
+void generic_set_time(struct timespec *t, const struct timespec *to)
+{
+	if (to->tv_nsec == UTIME_NOW)
+		clock_gettime(CLOCK_REALTIME, t);
+	else if (to->tv_nsec != UTIME_OMIT)
+		*t = *to;
+}
+
+int64_t generic_lseek(struct file *f, int64_t off, int whence, int64_t size)
+{
+	int64_t base, to;
+
+	pthread_mutex_lock(&f->pos_lock);
+	base = whence == SEEK_SET ? 0 : whence == SEEK_CUR ? f->pos : whence == SEEK_END ? size : -1;
+	if (base < 0 || __builtin_add_overflow(base, off, &to) || to < 0)
+		to = -EINVAL;
+	else
+		f->pos = to;
+	pthread_mutex_unlock(&f->pos_lock);
+	return to;
+}

@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <dirent.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "fs/ramfs/internal.h"
+
+#define FIRST_POS 2 /* behind "." and ".." */
+#define BATCH     64
+
+static int compare(const char *name, size_t len, const struct ramfs_entry *e)
+{
+	int r = strncmp(name, e->name, len);
+
+	return r ? r : e->name[len] ? -1 : 0;
+}
+
+struct ramfs_entry *ramfs_find(struct ramfs_inode *dir, const char *name, size_t len)
+{
+	struct rb_node *n = dir->dir.by_name.root;
+
+	while (n) {
+		struct ramfs_entry *e = rb_entry(n, struct ramfs_entry, name_node);
+		int r = compare(name, len, e);
+		if (!r)
+			return e;
+		n = r < 0 ? n->left : n->right;
+	}
+	return NULL;
+}
+
+static void insert_name(struct ramfs_dir *d, struct ramfs_entry *e)
+{
+	struct rb_node **link = &d->by_name.root, *parent = NULL;
+	size_t len = strlen(e->name);
+
+	while (*link) {
+		parent = *link;
+		int r = compare(e->name, len, rb_entry(parent, struct ramfs_entry, name_node));
+		link = r < 0 ? &parent->left : &parent->right;
+	}
+	rb_insert(&d->by_name, &e->name_node, parent, link);
+}
+
+/* Positions only grow: the new entry is the last. */
+static void insert_pos(struct ramfs_dir *d, struct ramfs_entry *e)
+{
+	struct rb_node *last = rb_last(&d->by_pos);
+
+	e->pos = d->next_pos++;
+	rb_insert(&d->by_pos, &e->pos_node, last, last ? &last->right : &d->by_pos.root);
+}
+
+int ramfs_enter(struct ramfs_inode *dir, const char *name, size_t len, struct ramfs_inode *ri)
+{
+	struct ramfs_dir *d = &dir->dir;
+	struct ramfs_entry *e = malloc(sizeof *e + len + 1);
+
+	if (!e)
+		return -ENOMEM;
+	memcpy(e->name, name, len);
+	e->name[len] = '\0';
+	e->inode = ri;
+	inode_get(&ri->inode);
+	if (d->next_pos < FIRST_POS)
+		d->next_pos = FIRST_POS;
+	insert_name(d, e);
+	insert_pos(d, e);
+	d->entries++;
+	return 0;
+}
+
+struct ramfs_inode *ramfs_leave(struct ramfs_inode *dir, struct ramfs_entry *e)
+{
+	struct ramfs_inode *ri = e->inode;
+
+	rb_erase(&dir->dir.by_name, &e->name_node);
+	rb_erase(&dir->dir.by_pos, &e->pos_node);
+	dir->dir.entries--;
+	free(e);
+	return ri;
+}
+
+void ramfs_set_parent(struct ramfs_inode *ri, struct ramfs_inode *dir)
+{
+	if (ri->dir.parent)
+		inode_put(&ri->dir.parent->inode);
+	ri->dir.parent = dir;
+	inode_get(&dir->inode);
+}
+
+void ramfs_empty(struct ramfs_inode *root)
+{
+	struct ramfs_inode *dir = root;
+
+	/* Down to a leaf, take it out, and go on from its parent: no recursion, however deep a guest has built. */
+	for (;;) {
+		struct rb_node *n = rb_first(&dir->dir.by_name);
+		struct ramfs_entry *e = n ? rb_entry(n, struct ramfs_entry, name_node) : NULL;
+		if (e && S_ISDIR(e->inode->mode) && e->inode->dir.entries) {
+			dir = e->inode;
+		} else if (e) {
+			inode_put(&ramfs_leave(dir, e)->inode);
+		} else if (dir == root) {
+			return;
+		} else {
+			dir = dir->dir.parent;
+		}
+	}
+}
+
+static int lookup(struct inode *dir, struct caller *c, const char *name, size_t len, struct inode **out)
+{
+	struct ramfs *r = ramfs_of(dir);
+
+	pthread_mutex_lock(&r->lock);
+	struct ramfs_entry *e = ramfs_find(ramfs_inode(dir), name, len);
+	if (e)
+		*out = inode_get(&e->inode->inode);
+	pthread_mutex_unlock(&r->lock);
+	return e ? 0 : -ENOENT;
+}
+
+int ramfs_walk(struct inode *dir, struct caller *c, const char *names, size_t len, unsigned flags,
+	       struct walk_step *out)
+{
+	return walk_by_lookup(dir, c, names, len, flags, lookup, out);
+}
+
+int ramfs_parent(struct inode *dir, struct caller *c, struct dentry **out)
+{
+	struct ramfs *r = ramfs_of(dir);
+
+	int err = dir->ops->permission(dir, c, 1 /* X_OK */);
+	if (err)
+		return err;
+	pthread_mutex_lock(&r->lock);
+	struct inode *up = inode_get(&ramfs_inode(dir)->dir.parent->inode);
+	pthread_mutex_unlock(&r->lock);
+	*out = dentry_new(up, NULL, "", 0);
+	return *out ? 0 : -ENOMEM;
+}
+
+static const char *name_in(struct ramfs_inode *dir, const struct ramfs_inode *ri)
+{
+	for (struct rb_node *n = rb_first(&dir->dir.by_name); n; n = rb_next(n)) {
+		struct ramfs_entry *e = rb_entry(n, struct ramfs_entry, name_node);
+		if (e->inode == ri)
+			return e->name;
+	}
+	return NULL;
+}
+
+static int prepend(char *buf, char **at, const char *name)
+{
+	size_t len = strlen(name) + 1;
+
+	if ((size_t)(*at - buf) < len)
+		return -ENAMETOOLONG;
+	*at -= len;
+	**at = '/';
+	memcpy(*at + 1, name, len - 1);
+	return 0;
+}
+
+/* Upwards by the parents; the name of the file itself is the dentry's. */
+static int path_locked(struct ramfs_inode *dir, const char *last, char *buf, char **at)
+{
+	int err = last ? prepend(buf, at, last) : 0;
+
+	while (!err && dir->dir.parent) {
+		const char *name = name_in(dir->dir.parent, dir);
+		err = prepend(buf, at, name ? name : "(deleted)");
+		dir = dir->dir.parent;
+	}
+	return err;
+}
+
+int ramfs_path(struct inode *i, struct dentry *d, char *buf, size_t size)
+{
+	struct ramfs *r = ramfs_of(i);
+	struct ramfs_inode *ri = ramfs_inode(i);
+	char space[PATH_MAX], *at = space + sizeof space - 1;
+	const char *last = NULL;
+
+	*at = '\0';
+	struct ramfs_inode *dir = S_ISDIR(i->type) ? ri : d && d->dir ? ramfs_inode(d->dir) : NULL;
+	if (!dir)
+		return -ENOENT;
+	pthread_mutex_lock(&r->lock);
+	if (dir != ri) {
+		/* Renamed within its directory since? Then by its new name. */
+		struct ramfs_entry *e = ramfs_find(dir, d->name, strlen(d->name));
+		last = e && e->inode == ri ? e->name : name_in(dir, ri);
+		last = last ? last : d->name;
+	}
+	int err = path_locked(dir, last, space, &at);
+	bool gone = ri->nlink == 0;
+	pthread_mutex_unlock(&r->lock);
+	size_t len = strlen(at);
+	if (err || len + sizeof " (deleted)" > size)
+		return -ENAMETOOLONG;
+	memcpy(buf, at, len + 1);
+	if (gone)
+		strcpy(buf + len, " (deleted)");
+	return (int)strlen(buf);
+}
+
+/* One entry, copied out, because emit must not run under the lock. */
+struct copied {
+	char name[NAME_MAX + 1];
+	uint64_t ino;
+	int64_t pos;
+	unsigned char type;
+};
+
+static struct ramfs_entry *first_from(struct ramfs_dir *d, int64_t pos)
+{
+	struct rb_node *n = d->by_pos.root;
+	struct ramfs_entry *best = NULL;
+
+	while (n) {
+		struct ramfs_entry *e = rb_entry(n, struct ramfs_entry, pos_node);
+		if (e->pos >= pos)
+			best = e;
+		n = e->pos >= pos ? n->left : n->right;
+	}
+	return best;
+}
+
+static void copy_entry(struct copied *to, const char *name, const struct ramfs_inode *ri, int64_t pos)
+{
+	strcpy(to->name, name);
+	to->ino = ri->ino;
+	to->pos = pos;
+	to->type = IFTODT(ri->mode);
+}
+
+/* Up to BATCH entries from `pos` on. */
+static int copy_batch(struct ramfs_inode *dir, int64_t pos, struct copied *to)
+{
+	struct ramfs *r = ramfs_of(&dir->inode);
+	int n = 0;
+
+	pthread_mutex_lock(&r->lock);
+	if (dir->nlink && pos <= 0)
+		copy_entry(&to[n++], ".", dir, 0);
+	if (dir->nlink && pos <= 1)
+		copy_entry(&to[n++], "..", dir->dir.parent ? dir->dir.parent : dir, 1);
+	struct ramfs_entry *e = first_from(&dir->dir, pos);
+	while (e && n < BATCH) {
+		copy_entry(&to[n++], e->name, e->inode, e->pos);
+		struct rb_node *next = rb_next(&e->pos_node);
+		e = next ? rb_entry(next, struct ramfs_entry, pos_node) : NULL;
+	}
+	pthread_mutex_unlock(&r->lock);
+	return n;
+}
+
+static bool emit_batch(struct dir_emit *e, const struct copied *batch, int n, int64_t *pos)
+{
+	for (int i = 0; i < n; i++) {
+		const struct copied *b = &batch[i];
+		if (!e->emit(e, b->name, strlen(b->name), b->ino, b->pos + 1, b->type))
+			return false;
+		*pos = b->pos + 1;
+	}
+	return n > 0;
+}
+
+int ramfs_readdir(struct file *f, struct caller *c, struct dir_emit *e)
+{
+	struct ramfs_inode *dir = ramfs_inode(f->path.dentry->inode);
+	struct copied *batch = malloc(BATCH * sizeof *batch);
+
+	if (!batch)
+		return -ENOMEM;
+	pthread_mutex_lock(&f->pos_lock);
+	while (emit_batch(e, batch, copy_batch(dir, f->pos, batch), &f->pos))
+		;
+	pthread_mutex_unlock(&f->pos_lock);
+	free(batch);
+	return 0;
+}

@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/capability.h>
+#include <linux/magic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "fs/generic.h"
+#include "fs/ramfs/internal.h"
+
+#define DIRENT_SIZE 20 /* what tmpfs counts for a directory entry */
+
+static void release(struct inode *i)
+{
+	struct ramfs_inode *ri = ramfs_inode(i);
+	struct ramfs *r = ramfs_of(i);
+
+	if (S_ISREG(i->type)) {
+		pagestore_destroy(&ri->store);
+		pagesource_destroy(&ri->source);
+		pthread_mutex_destroy(&ri->data_lock);
+	} else if (S_ISLNK(i->type)) {
+		free(ri->target);
+	} else if (S_ISFIFO(i->type)) {
+		fifo_destroy(&ri->fifo);
+	} else if (S_ISDIR(i->type) && ri->dir.parent) {
+		inode_put(&ri->dir.parent->inode);
+	}
+	ramfs_free_xattrs(ri);
+	pthread_mutex_lock(&r->lock);
+	r->nr_inodes--;
+	pthread_mutex_unlock(&r->lock);
+	free(ri);
+}
+
+static struct ramfs_inode *inode_alloc(struct ramfs *r, mode_t mode)
+{
+	struct ramfs_inode *ri = calloc(1, sizeof *ri);
+
+	if (!ri)
+		return NULL;
+	inode_init(&ri->inode, &r->fs, &ramfs_inode_ops, mode);
+	list_init(&ri->xattrs);
+	if (S_ISREG(mode)) {
+		pthread_mutex_init(&ri->data_lock, NULL);
+		pagestore_init(&ri->store, r->arena, &r->quota);
+		pagesource_init(&ri->source, &ramfs_source_ops);
+		ri->seals = F_SEAL_SEAL;
+	} else if (S_ISFIFO(mode)) {
+		fifo_init(&ri->fifo);
+	}
+	return ri;
+}
+
+/* inode_init_owner() of Linux's fs/inode.c. */
+static void set_owner(struct ramfs_inode *ri, const struct cred *cred, const struct ramfs_inode *dir, mode_t mode)
+{
+	ri->uid = cred->fsuid;
+	ri->gid = cred->fsgid;
+	if (dir && dir->mode & S_ISGID) {
+		ri->gid = dir->gid;
+		if (S_ISDIR(mode))
+			mode |= S_ISGID;
+		else if ((mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP) && !cred_in_group(cred, ri->gid) &&
+			 !cred_capable(cred, CAP_FSETID))
+			mode &= ~(mode_t)S_ISGID;
+	}
+	ri->mode = mode;
+}
+
+int ramfs_inode_new(struct ramfs *r, struct caller *c, struct ramfs_inode *dir, mode_t mode, dev_t rdev,
+		    struct ramfs_inode **out)
+{
+	pthread_mutex_lock(&r->lock);
+	bool full = r->nr_inodes >= r->max_inodes;
+	uint64_t ino = r->next_ino + 1;
+	if (!full) {
+		r->nr_inodes++;
+		r->next_ino = ino;
+	}
+	pthread_mutex_unlock(&r->lock);
+	if (full)
+		return -ENOSPC;
+	struct ramfs_inode *ri = inode_alloc(r, mode);
+	if (!ri)
+		return -ENOMEM;
+	ri->ino = ino;
+	ri->rdev = rdev;
+	set_owner(ri, c->cred, dir, mode);
+	clock_gettime(CLOCK_REALTIME, &ri->btime);
+	ri->atime = ri->mtime = ri->ctime = ri->btime;
+	*out = ri;
+	return 0;
+}
+
+void ramfs_touch(struct ramfs_inode *ri, bool modified)
+{
+	clock_gettime(CLOCK_REALTIME, &ri->ctime);
+	if (modified)
+		ri->mtime = ri->ctime;
+}
+
+static struct statx_timestamp statx_time(const struct timespec *ts)
+{
+	return (struct statx_timestamp){ .tv_sec = ts->tv_sec, .tv_nsec = (uint32_t)ts->tv_nsec };
+}
+
+void ramfs_fill(struct ramfs_inode *ri, struct statx *out)
+{
+	out->stx_mask = STATX_BASIC_STATS | STATX_BTIME;
+	out->stx_blksize = PAGE_SIZE;
+	out->stx_nlink = ri->nlink;
+	out->stx_uid = ri->uid;
+	out->stx_gid = ri->gid;
+	out->stx_mode = (uint16_t)ri->mode;
+	out->stx_ino = ri->ino;
+	out->stx_atime = statx_time(&ri->atime);
+	out->stx_mtime = statx_time(&ri->mtime);
+	out->stx_ctime = statx_time(&ri->ctime);
+	out->stx_btime = statx_time(&ri->btime);
+	out->stx_dev_major = major(ri->inode.fs->dev);
+	out->stx_dev_minor = minor(ri->inode.fs->dev);
+	out->stx_rdev_major = major(ri->rdev);
+	out->stx_rdev_minor = minor(ri->rdev);
+	if (S_ISDIR(ri->mode))
+		out->stx_size = (2 + ri->dir.entries) * DIRENT_SIZE;
+	else if (S_ISLNK(ri->mode))
+		out->stx_size = strlen(ri->target);
+}
+
+static int ramfs_getattr(struct inode *i, struct caller *c, unsigned mask, struct statx *out)
+{
+	struct ramfs_inode *ri = ramfs_inode(i);
+	struct ramfs *r = ramfs_of(i);
+
+	pthread_mutex_lock(&r->lock);
+	ramfs_fill(ri, out);
+	pthread_mutex_unlock(&r->lock);
+	if (S_ISREG(i->type)) {
+		out->stx_size = pagestore_size(&ri->store);
+		out->stx_blocks = pagestore_blocks(&ri->store);
+	}
+	return 0;
+}
+
+static int ramfs_permission(struct inode *i, struct caller *c, int mask)
+{
+	struct ramfs *r = ramfs_of(i);
+	struct statx st = { 0 };
+
+	pthread_mutex_lock(&r->lock);
+	ramfs_fill(ramfs_inode(i), &st);
+	pthread_mutex_unlock(&r->lock);
+	return generic_permission(&st, c->cred, mask);
+}
+
+static void apply(struct ramfs_inode *ri, const struct iattr *a)
+{
+	if (a->valid & ATTR_UID)
+		ri->uid = a->uid;
+	if (a->valid & ATTR_GID)
+		ri->gid = a->gid;
+	if (a->valid & (ATTR_UID | ATTR_GID))
+		ri->mode = generic_drop_suid(ri->mode);
+	if (a->valid & ATTR_MODE)
+		ri->mode = (ri->mode & S_IFMT) | (a->mode & 07777);
+	ramfs_touch(ri, false);
+	if (a->valid & ATTR_TIMES) {
+		generic_set_time(&ri->atime, &a->atime);
+		generic_set_time(&ri->mtime, &a->mtime);
+	}
+}
+
+static int ramfs_setattr(struct inode *i, struct caller *c, const struct iattr *a)
+{
+	struct ramfs_inode *ri = ramfs_inode(i);
+	struct ramfs *r = ramfs_of(i);
+	struct iattr change = *a;
+	struct statx st = { 0 };
+
+	if (a->valid & ATTR_MODE && S_ISLNK(i->type))
+		return -EOPNOTSUPP;
+	if (a->valid & ATTR_MODE && S_ISREG(i->type) && ri->seals & F_SEAL_EXEC && (a->mode ^ ri->mode) & 0111)
+		return -EPERM;
+	if (a->valid & ATTR_SIZE && !S_ISREG(i->type))
+		return S_ISDIR(i->type) ? -EISDIR : -EINVAL;
+	pthread_mutex_lock(&r->lock);
+	ramfs_fill(ri, &st);
+	int err = generic_setattr_check(&st, c->cred, &change);
+	if (!err && !(a->valid & ATTR_SIZE))
+		apply(ri, &change);
+	pthread_mutex_unlock(&r->lock);
+	if (!err && a->valid & ATTR_SIZE)
+		err = ramfs_set_size(ri, a->size);
+	return err;
+}
+
+static ssize_t ramfs_readlink(struct inode *i, struct caller *c, char *buf, size_t size)
+{
+	if (!S_ISLNK(i->type))
+		return -EINVAL;
+	const char *target = ramfs_inode(i)->target;
+	size_t len = strlen(target);
+	len = len < size ? len : size;
+	memcpy(buf, target, len);
+	return (ssize_t)len;
+}
+
+static int ramfs_statfs(struct inode *i, struct caller *c, struct statfs *out)
+{
+	struct ramfs *r = ramfs_of(i);
+	bool limited = r->quota.max != UINT64_MAX;
+
+	memset(out, 0, sizeof *out);
+	out->f_type = TMPFS_MAGIC;
+	out->f_bsize = out->f_frsize = PAGE_SIZE;
+	out->f_namelen = NAME_MAX;
+	out->f_flags = ST_RELATIME | 0x20; /* ST_VALID, which only the kernel's headers know */
+	if (limited) {
+		out->f_blocks = r->quota.max / PAGE_SIZE;
+		out->f_bfree = out->f_bavail = out->f_blocks - r->quota.used / PAGE_SIZE;
+	}
+	if (r->max_inodes != UINT64_MAX) {
+		out->f_files = r->max_inodes;
+		out->f_ffree = r->max_inodes - r->nr_inodes;
+	}
+	return 0;
+}
+
+int ramfs_file_new(struct ramfs_inode *ri, struct dentry *d, int flags, struct file **out)
+{
+	struct file *f = malloc(sizeof *f);
+
+	if (!f)
+		return -ENOMEM;
+	file_init(f, S_ISDIR(ri->inode.type) ? &ramfs_dir_ops : &ramfs_file_ops, (unsigned)flags);
+	f->path.dentry = dentry_get(d);
+	*out = f;
+	return 0;
+}
+
+int ramfs_open(struct inode *i, struct caller *c, struct dentry *d, int flags, struct file **out)
+{
+	struct ramfs_inode *ri = ramfs_inode(i);
+
+	if (S_ISFIFO(i->type))
+		return fifo_open(&ri->fifo, c, flags, out);
+	if (S_ISREG(i->type) && flags & O_TRUNC) {
+		int err = ramfs_set_size(ri, 0);
+		if (err)
+			return err;
+	}
+	return ramfs_file_new(ri, d, flags, out);
+}
+
+const struct inode_ops ramfs_inode_ops = {
+	.walk = ramfs_walk,
+	.parent = ramfs_parent,
+	.getattr = ramfs_getattr,
+	.setattr = ramfs_setattr,
+	.permission = ramfs_permission,
+	.readlink = ramfs_readlink,
+	.open = ramfs_open,
+	.create = ramfs_create_file,
+	.tmpfile = ramfs_tmpfile,
+	.mknod = ramfs_mknod,
+	.mkdir = ramfs_mkdir,
+	.symlink = ramfs_symlink,
+	.link = ramfs_link,
+	.unlink = ramfs_unlink,
+	.rmdir = ramfs_rmdir,
+	.rename = ramfs_rename,
+	.getxattr = ramfs_getxattr,
+	.setxattr = ramfs_setxattr,
+	.listxattr = ramfs_listxattr,
+	.removexattr = ramfs_removexattr,
+	.statfs = ramfs_statfs,
+	.path = ramfs_path,
+	.release = release,
+};

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Shared by the files of ramfs alone. */
+#ifndef HL_FS_RAMFS_INTERNAL_H
+#define HL_FS_RAMFS_INTERNAL_H
+
+#include "fs/pipefs/pipe.h"
+#include "fs/ramfs/ramfs.h"
+#include "mm/pagestore.h"
+#include "util/rbtree.h"
+
+#ifndef F_SEAL_EXEC
+#define F_SEAL_EXEC 0x20 /* Linux 6.3 */
+#endif
+
+/*
+ * Locks: ramfs.lock guards all names and attributes; ramfs_inode.data_lock serialises what changes the size and the
+ * seals of one file, and is taken first. Guest memory is touched with data_lock alone held.
+ */
+struct ramfs {
+	struct filesystem fs;
+	struct arena *arena;
+	struct page_quota quota;
+	pthread_mutex_t lock;
+	uint64_t next_ino, nr_inodes, max_inodes; /* guarded by lock */
+};
+
+struct ramfs_dir {
+	struct rb_tree by_name, by_pos; /* struct ramfs_entry */
+	int64_t next_pos;               /* of the next entry; never used twice, so that seekdir(3) is stable */
+	unsigned entries;
+	struct ramfs_inode *parent; /* a reference, while and after it is linked; the root: NULL */
+};
+
+struct ramfs_entry {
+	struct rb_node name_node, pos_node;
+	struct ramfs_inode *inode; /* a reference */
+	int64_t pos;
+	char name[];
+};
+
+struct ramfs_inode {
+	struct inode inode;
+	uint64_t ino;
+	dev_t rdev;
+	/* guarded by ramfs.lock */
+	mode_t mode;
+	uid_t uid;
+	gid_t gid;
+	unsigned nlink;
+	bool linkable; /* has no name yet, and may get one (O_TMPFILE) */
+	struct timespec atime, mtime, ctime, btime;
+	struct list xattrs;
+	size_t xattr_bytes;
+	union {
+		struct ramfs_dir dir;
+		char *target; /* of a symlink; constant */
+		struct fifo fifo;
+		struct {
+			pthread_mutex_t data_lock;
+			struct pagestore store;
+			struct pagesource source;
+			unsigned seals; /* guarded by data_lock */
+		};
+	};
+};
+
+static inline struct ramfs *ramfs_of(struct inode *i)
+{
+	return container_of(i->fs, struct ramfs, fs);
+}
+static inline struct ramfs_inode *ramfs_inode(struct inode *i)
+{
+	return container_of(i, struct ramfs_inode, inode);
+}
+
+extern const struct inode_ops ramfs_inode_ops;
+extern const struct file_ops ramfs_file_ops, ramfs_dir_ops;
+extern const struct pagesource_ops ramfs_source_ops;
+
+/* inode.c */
+/* New, with one reference, no link, the owner `c` and the group of `dir` where that is setgid. -ENOSPC, -ENOMEM. */
+int ramfs_inode_new(struct ramfs *r, struct caller *c, struct ramfs_inode *dir, mode_t mode, dev_t rdev,
+		    struct ramfs_inode **out);
+void ramfs_touch(struct ramfs_inode *ri, bool modified);    /* ctime, and mtime; ramfs.lock held */
+void ramfs_fill(struct ramfs_inode *ri, struct statx *out); /* ramfs.lock held */
+int ramfs_open(struct inode *i, struct caller *c, struct dentry *d, int flags, struct file **out);
+int ramfs_file_new(struct ramfs_inode *ri, struct dentry *d, int flags, struct file **out);
+
+/* file.c */
+int ramfs_set_size(struct ramfs_inode *ri, uint64_t size);
+
+/* dir.c */
+struct ramfs_entry *ramfs_find(struct ramfs_inode *dir, const char *name, size_t len);
+/* The entry must not exist. -ENOMEM. */
+int ramfs_enter(struct ramfs_inode *dir, const char *name, size_t len, struct ramfs_inode *ri);
+/* Takes an entry out and frees it; the inode, with the reference the entry held. */
+struct ramfs_inode *ramfs_leave(struct ramfs_inode *dir, struct ramfs_entry *e);
+void ramfs_set_parent(struct ramfs_inode *ri, struct ramfs_inode *dir);
+/* Takes everything out, from the leaves up. */
+void ramfs_empty(struct ramfs_inode *dir);
+int ramfs_walk(struct inode *dir, struct caller *c, const char *names, size_t len, unsigned flags,
+	       struct walk_step *out);
+int ramfs_parent(struct inode *dir, struct caller *c, struct dentry **out);
+int ramfs_path(struct inode *i, struct dentry *d, char *buf, size_t size);
+int ramfs_readdir(struct file *f, struct caller *c, struct dir_emit *e);
+
+/* names.c */
+int ramfs_create_file(struct inode *dir, struct caller *c, const char *name, int flags, mode_t mode, struct file **out,
+		      bool *created);
+int ramfs_tmpfile(struct inode *dir, struct caller *c, int flags, mode_t mode, struct file **out);
+int ramfs_mknod(struct inode *dir, struct caller *c, const char *name, mode_t mode, dev_t dev);
+int ramfs_mkdir(struct inode *dir, struct caller *c, const char *name, mode_t mode);
+int ramfs_symlink(struct inode *dir, struct caller *c, const char *name, const char *target);
+int ramfs_link(struct inode *dir, struct caller *c, const char *name, struct inode *target);
+int ramfs_unlink(struct inode *dir, struct caller *c, const char *name);
+int ramfs_rmdir(struct inode *dir, struct caller *c, const char *name);
+
+/* rename.c */
+/* May `c` take `victim` out of `dir`? Directories' write permission and the sticky bit. */
+int ramfs_may_delete(struct ramfs_inode *dir, struct ramfs_inode *victim, struct caller *c);
+int ramfs_rename(struct inode *dir, struct caller *c, const char *name, struct inode *newdir, const char *newname,
+		 unsigned flags);
+
+/* xattr.c */
+void ramfs_free_xattrs(struct ramfs_inode *ri);
+ssize_t ramfs_getxattr(struct inode *i, struct caller *c, const char *name, void *buf, size_t size);
+int ramfs_setxattr(struct inode *i, struct caller *c, const char *name, const void *buf, size_t size, int flags);
+ssize_t ramfs_listxattr(struct inode *i, struct caller *c, char *buf, size_t size);
+int ramfs_removexattr(struct inode *i, struct caller *c, const char *name);
+
+#endif

@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Making and removing names. Each operation checks and changes under ramfs.lock; inodes are made before it is taken and
+ * freed after it is given up. */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/capability.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "fs/ramfs/internal.h"
+
+/* ramfs.lock held: is there room for a name in `dir`? */
+static int may_add(struct ramfs_inode *dir, const char *name, size_t len)
+{
+	if (len > NAME_MAX)
+		return -ENAMETOOLONG;
+	if (!dir->nlink)
+		return -ENOENT;
+	return ramfs_find(dir, name, len) ? -EEXIST : 0;
+}
+
+/* ramfs.lock held. Links a new inode into `dir`. */
+static int add(struct ramfs_inode *dir, const char *name, struct ramfs_inode *ri)
+{
+	size_t len = strlen(name);
+	int err = may_add(dir, name, len);
+
+	if (!err)
+		err = ramfs_enter(dir, name, len, ri);
+	if (err)
+		return err;
+	ri->nlink++;
+	ri->linkable = false;
+	if (S_ISDIR(ri->mode)) {
+		ri->nlink++;
+		dir->nlink++;
+		ramfs_set_parent(ri, dir);
+	}
+	ramfs_touch(dir, true);
+	return 0;
+}
+
+static int make(struct inode *dir, struct caller *c, const char *name, mode_t mode, dev_t dev, char *target)
+{
+	struct ramfs *r = ramfs_of(dir);
+	struct ramfs_inode *ri;
+	int err = ramfs_inode_new(r, c, ramfs_inode(dir), mode, dev, &ri);
+
+	if (err) {
+		free(target);
+		return err;
+	}
+	if (target)
+		ri->target = target;
+	pthread_mutex_lock(&r->lock);
+	err = add(ramfs_inode(dir), name, ri);
+	pthread_mutex_unlock(&r->lock);
+	inode_put(&ri->inode);
+	return err;
+}
+
+int ramfs_mknod(struct inode *dir, struct caller *c, const char *name, mode_t mode, dev_t dev)
+{
+	bool device = S_ISCHR(mode) || S_ISBLK(mode);
+
+	if (device && !cred_capable(c->cred, CAP_MKNOD))
+		return -EPERM;
+	return make(dir, c, name, mode, device ? dev : 0, NULL);
+}
+
+int ramfs_mkdir(struct inode *dir, struct caller *c, const char *name, mode_t mode)
+{
+	return make(dir, c, name, S_IFDIR | mode, 0, NULL);
+}
+
+int ramfs_symlink(struct inode *dir, struct caller *c, const char *name, const char *target)
+{
+	char *copy = strdup(target);
+
+	return copy ? make(dir, c, name, S_IFLNK | 0777, 0, copy) : -ENOMEM;
+}
+
+/* ramfs.lock held: what is there already, by that name. */
+static int open_existing(struct ramfs_inode *dir, const char *name, int flags, struct ramfs_inode **out)
+{
+	struct ramfs_entry *e = ramfs_find(dir, name, strlen(name));
+
+	if (!e)
+		return -ENOENT;
+	if (flags & O_EXCL)
+		return -EEXIST;
+	if (S_ISLNK(e->inode->mode))
+		return -ELOOP;
+	if (S_ISDIR(e->inode->mode))
+		return -EISDIR;
+	*out = e->inode;
+	inode_get(&e->inode->inode);
+	return 0;
+}
+
+static int file_in(struct inode *dir, const char *name, struct ramfs_inode *ri, int flags, struct file **out)
+{
+	struct dentry *d = dentry_new(inode_get(&ri->inode), dir, name, strlen(name));
+
+	if (!d)
+		return -ENOMEM;
+	int err = ramfs_file_new(ri, d, flags, out);
+	dentry_put(d);
+	return err;
+}
+
+/* Somebody was faster. */
+static int open_raced(struct inode *dir, struct caller *c, const char *name, int flags, struct file **out)
+{
+	struct ramfs *r = ramfs_of(dir);
+	struct ramfs_inode *ri;
+	int mask = (flags & O_ACCMODE) == O_RDONLY ? R_OK : (flags & O_ACCMODE) == O_WRONLY ? W_OK : R_OK | W_OK;
+
+	pthread_mutex_lock(&r->lock);
+	int err = open_existing(ramfs_inode(dir), name, flags, &ri);
+	pthread_mutex_unlock(&r->lock);
+	if (err)
+		return err;
+	err = ri->inode.ops->permission(&ri->inode, c, mask | (flags & O_TRUNC ? W_OK : 0));
+	struct dentry *d = err ? NULL : dentry_new(inode_get(&ri->inode), dir, name, strlen(name));
+	if (d)
+		err = ramfs_open(&ri->inode, c, d, flags, out);
+	dentry_put(d);
+	inode_put(&ri->inode);
+	return err ? err : d ? 0 : -ENOMEM;
+}
+
+int ramfs_create_file(struct inode *dir, struct caller *c, const char *name, int flags, mode_t mode, struct file **out,
+		      bool *created)
+{
+	struct ramfs *r = ramfs_of(dir);
+	struct ramfs_inode *ri;
+	int err = dir->ops->permission(dir, c, W_OK | X_OK);
+
+	if (!err)
+		err = ramfs_inode_new(r, c, ramfs_inode(dir), S_IFREG | mode, 0, &ri);
+	if (err)
+		return err;
+	pthread_mutex_lock(&r->lock);
+	err = add(ramfs_inode(dir), name, ri);
+	pthread_mutex_unlock(&r->lock);
+	*created = !err;
+	if (!err)
+		err = file_in(dir, name, ri, flags, out);
+	else if (err == -EEXIST)
+		err = open_raced(dir, c, name, flags, out);
+	inode_put(&ri->inode);
+	return err;
+}
+
+int ramfs_tmpfile(struct inode *dir, struct caller *c, int flags, mode_t mode, struct file **out)
+{
+	struct ramfs_inode *ri;
+	char name[24];
+	int err = ramfs_inode_new(ramfs_of(dir), c, ramfs_inode(dir), S_IFREG | mode, 0, &ri);
+
+	if (err)
+		return err;
+	ri->linkable = !(flags & O_EXCL);
+	snprintf(name, sizeof name, "#%lu", ri->ino);
+	err = file_in(dir, name, ri, flags, out);
+	inode_put(&ri->inode);
+	return err;
+}
+
+/* protected_hardlinks (proc(5)): who does not own a file may link it only if it could as well be copied. */
+static bool may_link(struct ramfs_inode *ri, struct caller *c)
+{
+	struct statx st = { 0 };
+	bool special = ri->mode & S_ISUID || (ri->mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP);
+
+	if (c->cred->fsuid == ri->uid || cred_capable(c->cred, CAP_FOWNER))
+		return true;
+	ramfs_fill(ri, &st);
+	return S_ISREG(ri->mode) && !special && !generic_permission(&st, c->cred, R_OK | W_OK);
+}
+
+/* ramfs.lock held */
+static int link_locked(struct ramfs_inode *dir, struct caller *c, const char *name, struct ramfs_inode *ri)
+{
+	if (!ri->nlink && !ri->linkable)
+		return -ENOENT;
+	if (!may_link(ri, c))
+		return -EPERM;
+	int err = add(dir, name, ri);
+	if (!err)
+		ramfs_touch(ri, false);
+	return err;
+}
+
+int ramfs_link(struct inode *dir, struct caller *c, const char *name, struct inode *target)
+{
+	struct ramfs *r = ramfs_of(dir);
+
+	pthread_mutex_lock(&r->lock);
+	int err = link_locked(ramfs_inode(dir), c, name, ramfs_inode(target));
+	pthread_mutex_unlock(&r->lock);
+	return err;
+}
+
+/* ramfs.lock held. Takes the name out; the inode it stood for, with the entry's reference, in *victim. */
+static int remove_locked(struct ramfs_inode *dir, struct caller *c, const char *name, bool want_dir,
+			 struct ramfs_inode **victim)
+{
+	struct ramfs_entry *e = ramfs_find(dir, name, strlen(name));
+
+	if (!e)
+		return strlen(name) > NAME_MAX ? -ENAMETOOLONG : -ENOENT;
+	struct ramfs_inode *ri = e->inode;
+	int err = ramfs_may_delete(dir, ri, c);
+	if (err)
+		return err;
+	if (S_ISDIR(ri->mode) != want_dir)
+		return want_dir ? -ENOTDIR : -EISDIR;
+	if (want_dir && ri->dir.entries)
+		return -ENOTEMPTY;
+	ri->nlink -= want_dir ? 2 : 1;
+	dir->nlink -= want_dir ? 1 : 0;
+	ramfs_touch(ri, false);
+	ramfs_touch(dir, true);
+	*victim = ramfs_leave(dir, e);
+	return 0;
+}
+
+static int remove_name(struct inode *dir, struct caller *c, const char *name, bool want_dir)
+{
+	struct ramfs *r = ramfs_of(dir);
+	struct ramfs_inode *victim = NULL;
+
+	pthread_mutex_lock(&r->lock);
+	int err = remove_locked(ramfs_inode(dir), c, name, want_dir, &victim);
+	pthread_mutex_unlock(&r->lock);
+	if (victim)
+		inode_put(&victim->inode);
+	return err;
+}
+
+int ramfs_unlink(struct inode *dir, struct caller *c, const char *name)
+{
+	return remove_name(dir, c, name, false);
+}
+
+int ramfs_rmdir(struct inode *dir, struct caller *c, const char *name)
+{
+	return remove_name(dir, c, name, true);
+}

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <linux/magic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "fs/ramfs/internal.h"
+
+static void destroy(struct filesystem *fs)
+{
+	struct ramfs *r = container_of(fs, struct ramfs, fs);
+
+	if (fs->root) {
+		ramfs_empty(ramfs_inode(fs->root));
+		inode_put(fs->root);
+	}
+	pthread_mutex_destroy(&r->lock);
+	free(r);
+}
+
+static const struct filesystem_ops ramfs_ops = { .destroy = destroy };
+
+static int make_root(struct ramfs *r, const struct ramfs_options *opt)
+{
+	struct cred owner = { .fsuid = opt->uid, .fsgid = opt->gid };
+	struct caller c = { .cred = &owner };
+	struct ramfs_inode *root;
+	int err = ramfs_inode_new(r, &c, NULL, S_IFDIR | opt->mode, 0, &root);
+
+	if (err)
+		return err;
+	root->nlink = 2;
+	r->fs.root = &root->inode;
+	return 0;
+}
+
+int ramfs_create(struct mm_host *mem, dev_t dev, const struct ramfs_options *opt, struct filesystem **out)
+{
+	struct ramfs *r = calloc(1, sizeof *r);
+
+	if (!r)
+		return -ENOMEM;
+	filesystem_init(&r->fs, &ramfs_ops, opt->type, 0);
+	r->fs.dev = dev;
+	r->arena = mem->arena;
+	r->quota.max = opt->max_bytes ? opt->max_bytes : UINT64_MAX;
+	r->max_inodes = opt->max_inodes ? opt->max_inodes : UINT64_MAX;
+	pthread_mutex_init(&r->lock, NULL);
+	int err = make_root(r, opt);
+	if (err) {
+		filesystem_put(&r->fs);
+		return err;
+	}
+	*out = &r->fs;
+	return 0;
+}
+
+/* The directory of `path` and its last name. */
+static struct ramfs_inode *find_dir(struct ramfs *r, const char *path, const char **last)
+{
+	struct ramfs_inode *dir = ramfs_inode(r->fs.root);
+	size_t len;
+
+	for (path += strspn(path, "/"); path[len = strcspn(path, "/")]; path += len + 1) {
+		struct ramfs_entry *e = ramfs_find(dir, path, len);
+		if (!e || !S_ISDIR(e->inode->mode))
+			return NULL;
+		dir = e->inode;
+	}
+	*last = path;
+	return dir;
+}
+
+int ramfs_make(struct filesystem *fs, const char *path, mode_t mode, dev_t dev, const char *target)
+{
+	struct ramfs *r = container_of(fs, struct ramfs, fs);
+	struct cred root = { .cap_effective = ~0ULL };
+	struct caller c = { .cred = &root };
+	const char *last;
+
+	struct ramfs_inode *dir = find_dir(r, path, &last);
+	if (!dir)
+		return -ENOENT;
+	if (S_ISLNK(mode))
+		return ramfs_symlink(&dir->inode, &c, last, target);
+	if (S_ISDIR(mode))
+		return ramfs_mkdir(&dir->inode, &c, last, mode & 07777);
+	return ramfs_mknod(&dir->inode, &c, last, mode, dev);
+}

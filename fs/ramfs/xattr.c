@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Extended attributes (xattr(7)): user., trusted., security.; no ACLs. */
+#include <errno.h>
+#include <linux/capability.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include "fs/ramfs/internal.h"
+
+#define MAX_BYTES 131072 /* names and values of one inode together */
+
+struct ramfs_xattr {
+	struct list node;
+	char *name;
+	size_t size;
+	char value[];
+};
+
+static void xattr_free(struct ramfs_inode *ri, struct ramfs_xattr *x)
+{
+	list_del(&x->node);
+	ri->xattr_bytes -= x->size + strlen(x->name);
+	free(x->name);
+	free(x);
+}
+
+void ramfs_free_xattrs(struct ramfs_inode *ri)
+{
+	struct ramfs_xattr *x, *next;
+
+	list_for_each_safe (x, next, &ri->xattrs, node)
+		xattr_free(ri, x);
+}
+
+static bool has_prefix(const char *name, const char *prefix)
+{
+	return strncmp(name, prefix, strlen(prefix)) == 0;
+}
+
+/* xattr_permission() of Linux's fs/xattr.c. */
+static int may_access(struct ramfs_inode *ri, struct caller *c, const char *name, bool write)
+{
+	bool admin = cred_capable(c->cred, CAP_SYS_ADMIN);
+	bool plain = S_ISREG(ri->mode) || S_ISDIR(ri->mode);
+
+	if (has_prefix(name, "trusted."))
+		return admin ? 0 : write ? -EPERM : -ENODATA;
+	if (has_prefix(name, "security."))
+		return write && !admin ? -EPERM : 0;
+	if (!has_prefix(name, "user."))
+		return -EOPNOTSUPP;
+	if (!plain)
+		return write ? -EPERM : -ENODATA;
+	if (write && S_ISDIR(ri->mode) && ri->mode & S_ISVTX && c->cred->fsuid != ri->uid &&
+	    !cred_capable(c->cred, CAP_FOWNER))
+		return -EPERM;
+	struct statx st = { 0 };
+	ramfs_fill(ri, &st);
+	return generic_permission(&st, c->cred, write ? W_OK : R_OK);
+}
+
+static struct ramfs_xattr *find(struct ramfs_inode *ri, const char *name)
+{
+	struct ramfs_xattr *x;
+
+	list_for_each (x, &ri->xattrs, node)
+		if (strcmp(x->name, name) == 0)
+			return x;
+	return NULL;
+}
+
+static ssize_t get_locked(struct ramfs_inode *ri, struct caller *c, const char *name, void *buf, size_t size)
+{
+	int err = may_access(ri, c, name, false);
+	struct ramfs_xattr *x = err ? NULL : find(ri, name);
+
+	if (!x)
+		return err ? err : -ENODATA;
+	if (size && size < x->size)
+		return -ERANGE;
+	if (size)
+		memcpy(buf, x->value, x->size);
+	return (ssize_t)x->size;
+}
+
+ssize_t ramfs_getxattr(struct inode *i, struct caller *c, const char *name, void *buf, size_t size)
+{
+	struct ramfs *r = ramfs_of(i);
+
+	pthread_mutex_lock(&r->lock);
+	ssize_t n = get_locked(ramfs_inode(i), c, name, buf, size);
+	pthread_mutex_unlock(&r->lock);
+	return n;
+}
+
+static struct ramfs_xattr *xattr_new(const char *name, const void *buf, size_t size)
+{
+	struct ramfs_xattr *x = malloc(sizeof *x + size);
+	char *copy = strdup(name);
+
+	if (!x || !copy) {
+		free(x);
+		free(copy);
+		return NULL;
+	}
+	x->name = copy;
+	x->size = size;
+	memcpy(x->value, buf, size);
+	return x;
+}
+
+static int set_locked(struct ramfs_inode *ri, struct caller *c, struct ramfs_xattr *new, int flags)
+{
+	int err = may_access(ri, c, new->name, true);
+	if (err)
+		return err;
+	struct ramfs_xattr *old = find(ri, new->name);
+	if (old && flags & XATTR_CREATE)
+		return -EEXIST;
+	if (!old && flags & XATTR_REPLACE)
+		return -ENODATA;
+	if (ri->xattr_bytes + new->size + strlen(new->name) > MAX_BYTES)
+		return -ENOSPC;
+	if (old)
+		xattr_free(ri, old);
+	list_add_tail(&ri->xattrs, &new->node);
+	ri->xattr_bytes += new->size + strlen(new->name);
+	ramfs_touch(ri, false);
+	return 0;
+}
+
+int ramfs_setxattr(struct inode *i, struct caller *c, const char *name, const void *buf, size_t size, int flags)
+{
+	struct ramfs *r = ramfs_of(i);
+	struct ramfs_xattr *x = xattr_new(name, buf, size);
+
+	if (!x)
+		return -ENOMEM;
+	pthread_mutex_lock(&r->lock);
+	int err = set_locked(ramfs_inode(i), c, x, flags);
+	pthread_mutex_unlock(&r->lock);
+	if (err) {
+		free(x->name);
+		free(x);
+	}
+	return err;
+}
+
+ssize_t ramfs_listxattr(struct inode *i, struct caller *c, char *buf, size_t size)
+{
+	struct ramfs *r = ramfs_of(i);
+	struct ramfs_xattr *x;
+	size_t total = 0;
+
+	pthread_mutex_lock(&r->lock);
+	list_for_each (x, &ramfs_inode(i)->xattrs, node) {
+		size_t len = strlen(x->name) + 1;
+		if (has_prefix(x->name, "trusted.") && !cred_capable(c->cred, CAP_SYS_ADMIN))
+			continue;
+		if (size && total + len <= size)
+			memcpy(buf + total, x->name, len);
+		total += len;
+	}
+	pthread_mutex_unlock(&r->lock);
+	return size && total > size ? -ERANGE : (ssize_t)total;
+}
+
+int ramfs_removexattr(struct inode *i, struct caller *c, const char *name)
+{
+	struct ramfs *r = ramfs_of(i);
+	struct ramfs_inode *ri = ramfs_inode(i);
+
+	pthread_mutex_lock(&r->lock);
+	int err = may_access(ri, c, name, true);
+	struct ramfs_xattr *x = err ? NULL : find(ri, name);
+	if (x) {
+		xattr_free(ri, x);
+		ramfs_touch(ri, false);
+	} else if (!err) {
+		err = -ENODATA;
+	}
+	pthread_mutex_unlock(&r->lock);
+	return err;
+}
