@@ -34,7 +34,7 @@ static uint64_t caps_from_prctl(int op, unsigned long sub)
 {
 	uint64_t set = 0;
 
-	for (int cap = 0; cap < 64; cap++)
+	for (int cap = 0; cap <= CAP_LAST_CAP; cap++)
 		if (op == PR_CAP_AMBIENT ? prctl(op, sub, cap, 0, 0) == 1 : prctl(op, cap, 0, 0, 0) == 1)
 			set |= 1ULL << cap;
 	return set;
@@ -51,7 +51,8 @@ static void caps_of_monitor(struct cred *c)
 		c->cap_inheritable = caps_join(d, offsetof(struct __user_cap_data_struct, inheritable));
 	}
 	c->cap_bounding = caps_from_prctl(PR_CAPBSET_READ, 0);
-	c->cap_ambient = caps_from_prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET);
+	if (c->cap_inheritable) /* ambient ones are always inheritable too */
+		c->cap_ambient = caps_from_prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET);
 	int bits = prctl(PR_GET_SECUREBITS, 0, 0, 0, 0);
 	c->securebits = bits > 0 ? (unsigned)bits : 0;
 	c->no_new_privs = prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1;
