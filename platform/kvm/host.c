@@ -2,6 +2,8 @@
 /* What this host's KVM offers, and what of it guests may see. */
 #include "platform/kvm/kvm.h"
 
+#include "platform/kvm/cpuid_cache.h"
+
 #include <cpuid.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -154,6 +156,7 @@ static int cpuid_get(struct kvm_host *h, int kvm)
 			cpuid->entries[kept++] = e;
 	}
 	cpuid->nent = kept;
+	cpuid_name_caches(cpuid);
 	return 0;
 }
 
