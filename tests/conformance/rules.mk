@@ -10,7 +10,8 @@ CONF_SRCS  := $(wildcard tests/conformance/*/*.c)
 CONF_PROGS := $(CONF_SRCS:%.c=$(BUILD)/%)
 CONF_COMPARED := $(filter-out $(CONF)/survive/%,$(CONF_PROGS))
 CONF_SURVIVE  := $(filter $(CONF)/survive/%,$(CONF_PROGS))
-CONF_CFLAGS := -std=gnu17 -O1 -g -D_GNU_SOURCE -fno-strict-aliasing -pthread $(WARNINGS) -Itests/lib
+# Macros of case.h nest: NEED(fstat(NEED(open(...)), ...)).
+CONF_CFLAGS := -std=gnu17 -O1 -g -D_GNU_SOURCE -fno-strict-aliasing -pthread $(WARNINGS) -Wno-shadow -Itests/lib
 CONF_RUN    = $(CONF)/runner --work $(CONF)/work $(if $(ONLY),--only '$(ONLY)') $(CONF_FLAGS)
 PLATFORM   ?= kvm
 

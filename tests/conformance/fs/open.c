@@ -1,0 +1,485 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* open(2), openat(2), openat2(2): flags against kinds of files, and every errno. */
+#include <linux/openat2.h>
+#include <sys/ioctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include "case.h"
+
+static long openat2(int dir, const char *path, struct open_how *how, size_t size)
+{
+	return syscall(SYS_openat2, dir, path, how, size);
+}
+
+static void try_open(const char *path, int flags, const char *what)
+{
+	int fd = open(path, flags, 0640);
+
+	if (fd == -1) {
+		say("%s %s: %s\n", path, what, strerrorname_np(errno));
+		return;
+	}
+	say("%s %s: flags %x\n", path, what, fcntl(fd, F_GETFL));
+	close(fd);
+}
+#define TRY(path, flags) try_open(path, flags, #flags)
+
+static void make_tree(void)
+{
+	put_file("file", "content");
+	NEED(mkdir("dir", 0755));
+	put_file("dir/inner", "inner");
+	NEED(symlink("file", "link"));
+	NEED(symlink("dir", "dirlink"));
+	NEED(symlink("nowhere", "dangling"));
+	NEED(symlink("loop", "loop"));
+	NEED(symlink("loop1", "loop2"));
+	NEED(symlink("loop2", "loop1"));
+	NEED(mkfifo("fifo", 0644));
+}
+
+CASE(access_modes)
+{
+	make_tree();
+	TRY("file", O_RDONLY);
+	TRY("file", O_WRONLY);
+	TRY("file", O_RDWR);
+	TRY("file", O_ACCMODE);
+	TRY("file", O_RDWR | O_APPEND | O_NONBLOCK);
+	TRY("file", O_RDONLY | O_SYNC);
+	TRY("file", O_RDONLY | O_DSYNC | O_NOATIME);
+	TRY("file", O_RDONLY | O_NOCTTY | O_LARGEFILE | O_CLOEXEC);
+}
+
+CASE(directories)
+{
+	make_tree();
+	TRY("dir", O_RDONLY);
+	TRY("dir", O_WRONLY);
+	TRY("dir", O_RDWR);
+	TRY("dir", O_RDONLY | O_CREAT);
+	TRY("dir", O_RDONLY | O_DIRECTORY);
+	TRY("dir", O_RDONLY | O_CREAT | O_DIRECTORY);
+	TRY("new", O_RDONLY | O_CREAT | O_DIRECTORY);
+	TRY("file", O_RDONLY | O_DIRECTORY);
+	TRY("dir/", O_RDONLY);
+	TRY("file/", O_RDONLY);
+	TRY("new/", O_WRONLY | O_CREAT);
+	TRY("dir", O_WRONLY | O_TRUNC);
+	TRY(".", O_RDONLY | O_TRUNC);
+	TRY("..", O_WRONLY);
+	TRY("/", O_RDWR);
+}
+
+CASE(symlinks)
+{
+	make_tree();
+	TRY("link", O_RDONLY);
+	TRY("link", O_RDONLY | O_NOFOLLOW);
+	TRY("link", O_PATH | O_NOFOLLOW);
+	TRY("dirlink", O_RDONLY | O_DIRECTORY);
+	TRY("dirlink", O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+	TRY("dirlink/", O_RDONLY | O_NOFOLLOW);
+	TRY("dirlink/inner", O_RDONLY | O_NOFOLLOW);
+	TRY("dangling", O_RDONLY);
+	TRY("loop", O_RDONLY);
+	TRY("loop1", O_RDONLY);
+	TRY("loop1", O_WRONLY | O_CREAT);
+	TRY("loop", O_RDONLY | O_NOFOLLOW);
+	TRY("link/", O_RDONLY);
+	TRY("link/x", O_RDONLY);
+}
+
+CASE(create_exclusive)
+{
+	make_tree();
+	TRY("file", O_WRONLY | O_CREAT | O_EXCL);
+	TRY("dir", O_RDONLY | O_CREAT | O_EXCL);
+	TRY("link", O_WRONLY | O_CREAT | O_EXCL);
+	TRY("dangling", O_WRONLY | O_CREAT | O_EXCL);
+	TRY("dangling", O_WRONLY | O_CREAT | O_NOFOLLOW);
+	TRY("new", O_WRONLY | O_CREAT | O_EXCL);
+	TRY("new", O_WRONLY | O_CREAT | O_EXCL);
+}
+
+/* O_CREAT through a dangling link makes its target. */
+CASE(create_through_dangling)
+{
+	make_tree();
+	TRY("dangling", O_WRONLY | O_CREAT);
+	V(access("nowhere", F_OK));
+}
+
+CASE(missing_components)
+{
+	make_tree();
+	TRY("missing", O_RDONLY);
+	TRY("missing/x", O_WRONLY | O_CREAT);
+	TRY("file/x", O_RDONLY);
+	TRY("file/x", O_WRONLY | O_CREAT);
+	TRY("fifo/x", O_RDONLY);
+	TRY("dir/../file", O_RDONLY);
+	TRY("missing/../file", O_RDONLY);
+	TRY("file/../file", O_RDONLY);
+	TRY("file/.", O_RDONLY);
+	TRY("dir//inner", O_RDONLY);
+	TRY("./dir/./inner", O_RDONLY);
+	TRY("", O_RDONLY);
+	TRY("", O_WRONLY | O_CREAT);
+}
+
+CASE(name_lengths)
+{
+	static char name[5000];
+
+	memset(name, 'n', 255);
+	R(open(name, O_WRONLY | O_CREAT, 0600));
+	name[255] = 'n';
+	R(open(name, O_WRONLY | O_CREAT, 0600));
+	memset(name, 0, sizeof(name));
+	for (int i = 0; i < 2047; i++)
+		memcpy(name + 2 * i, "./", 3);
+	strcat(name, "x");
+	V(strlen(name));
+	R(open(name, O_RDONLY));
+	strcat(name, "y");
+	R(open(name, O_RDONLY));
+	name[4095] = '/';
+	R(open(name, O_RDONLY));
+}
+
+CASE(truncate)
+{
+	struct stat st;
+
+	make_tree();
+	TRY("file", O_RDONLY | O_TRUNC);
+	NEED(stat("file", &st));
+	V(st.st_size);
+	put_file("file", "again");
+	TRY("file", O_WRONLY | O_CREAT | O_TRUNC);
+	NEED(stat("file", &st));
+	V(st.st_size);
+	V(st.st_mode & 07777);
+}
+
+CASE(creation_mode)
+{
+	struct stat st;
+	static const mode_t modes[] = { 0, 0400, 0666, 0777, 07777, 0177777 };
+	char name[8];
+
+	umask(027);
+	for (int i = 0; i < 6; i++) {
+		snprintf(name, sizeof(name), "f%d", i);
+		close((int)NEED(open(name, O_CREAT | O_WRONLY, modes[i])));
+		NEED(stat(name, &st));
+		say("%o -> %o\n", modes[i], st.st_mode);
+	}
+	/* A mode that forbids what is being opened does not matter to the creator. */
+	R(write((int)NEED(open("unwritable", O_CREAT | O_WRONLY, 0)), "x", 1));
+}
+
+CASE(append)
+{
+	int fd, other;
+
+	put_file("f", "12345");
+	fd = (int)NEED(open("f", O_RDWR | O_APPEND));
+	other = (int)NEED(open("f", O_WRONLY));
+	R(write(fd, "a", 1));
+	R(lseek(fd, 0, SEEK_CUR));
+	R(lseek(fd, 2, SEEK_SET));
+	R(write(fd, "b", 1));
+	NEED(pwrite(other, "LONGER", 6, 5));
+	R(write(fd, "c", 1));
+	/* On Linux pwrite appends, too. */
+	R(pwrite(fd, "P", 1, 0));
+	say_file("f");
+}
+
+CASE(o_path)
+{
+	char b[4], link[32];
+	struct stat st;
+
+	make_tree();
+	int fd = (int)R(open("file", O_PATH));
+	X(fcntl(fd, F_GETFL));
+	R(read(fd, b, 1));
+	R(write(fd, b, 1));
+	R(lseek(fd, 0, SEEK_SET));
+	R(fchmod(fd, 0600));
+	R(fstat(fd, &st));
+	R(fchdir(fd));
+	R(dup(fd));
+	R(fcntl(fd, F_GETFD));
+	R(ftruncate(fd, 0));
+	R(fsync(fd));
+	R(ioctl(fd, 0x5401));
+	TRY("dir/inner", O_PATH | O_RDWR | O_CREAT | O_TRUNC);
+	int l = (int)R(open("link", O_PATH | O_NOFOLLOW));
+	R(fstat(l, &st));
+	X(st.st_mode & S_IFMT);
+	ssize_t n = readlinkat(l, "", link, sizeof(link));
+	say("%.*s\n", (int)n, link);
+	int d = (int)R(open("dir", O_PATH | O_DIRECTORY));
+	R(openat(d, "inner", O_RDONLY));
+	R(fchdir(d));
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	int again = (int)R(open(link, O_RDONLY));
+	R(read(again, b, 4));
+}
+
+CASE(o_tmpfile)
+{
+	char path[40];
+	struct stat st;
+	int fd = (int)R(open(".", O_TMPFILE | O_RDWR, 0600));
+
+	NEED(fstat(fd, &st));
+	say("links %ld mode %o\n", (long)st.st_nlink, st.st_mode);
+	R(write(fd, "hidden", 6));
+	R(open(".", O_TMPFILE | O_RDONLY, 0600));
+	R(open("missing", O_TMPFILE | O_RDWR, 0600));
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	R(linkat(AT_FDCWD, path, AT_FDCWD, "visible", AT_SYMLINK_FOLLOW));
+	say_file("visible");
+	fd = (int)R(open(".", O_TMPFILE | O_RDWR | O_EXCL, 0600));
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	R(linkat(AT_FDCWD, path, AT_FDCWD, "never", AT_SYMLINK_FOLLOW));
+	fd = (int)R(open(".", O_TMPFILE | O_RDWR, 0600));
+	R(linkat(fd, "", AT_FDCWD, "by_empty_path", AT_EMPTY_PATH));
+	put_file("file", "");
+	R(open("file", O_TMPFILE | O_RDWR, 0600));
+}
+
+CASE(at_family)
+{
+	make_tree();
+	int dir = (int)NEED(open("dir", O_RDONLY)), file = (int)NEED(open("file", O_RDONLY));
+
+	R(openat(dir, "inner", O_RDONLY));
+	R(openat(dir, "../file", O_RDONLY));
+	R(openat(file, "x", O_RDONLY));
+	R(openat(99, "x", O_RDONLY));
+	R(openat(-1, "x", O_RDONLY));
+	OK(openat(99, "/dev/null", O_RDONLY));
+	OK(openat(AT_FDCWD, "file", O_RDONLY));
+	R(openat(dir, "", O_RDONLY));
+	NEED(rename("dir", "moved"));
+	OK(openat(dir, "inner", O_RDONLY));
+	OK(openat(dir, "made_later", O_RDWR | O_CREAT, 0600));
+}
+
+CASE(deleted_directory)
+{
+	NEED(mkdir("gone", 0755));
+	int dir = (int)NEED(open("gone", O_RDONLY));
+	struct stat st;
+
+	NEED(rmdir("gone"));
+	R(openat(dir, "x", O_RDWR | O_CREAT, 0600));
+	R(openat(dir, ".", O_RDONLY));
+	R(fstat(dir, &st));
+	V(st.st_nlink);
+	R(mkdirat(dir, "y", 0755));
+}
+
+CASE(openat2_resolve)
+{
+	make_tree();
+	int dir = (int)NEED(open("dir", O_RDONLY));
+	struct open_how how = { .flags = O_RDONLY };
+	NEED(symlink("inner", "dir/near"));
+	NEED(symlink("../file", "dir/out"));
+	NEED(symlink("/etc", "dir/absolute"));
+	NEED(symlink("inner", "dir/sub"));
+
+	static const struct {
+		const char *path;
+		uint64_t resolve;
+	} list[] = { { "inner", RESOLVE_BENEATH },
+		     { "../file", RESOLVE_BENEATH },
+		     { "near", RESOLVE_BENEATH },
+		     { "out", RESOLVE_BENEATH },
+		     { "absolute", RESOLVE_BENEATH },
+		     { "/etc", RESOLVE_BENEATH },
+		     { "../inner", RESOLVE_IN_ROOT },
+		     { "/inner", RESOLVE_IN_ROOT },
+		     { "out", RESOLVE_IN_ROOT },
+		     { "absolute", RESOLVE_IN_ROOT },
+		     { "near", RESOLVE_NO_SYMLINKS },
+		     { "inner", RESOLVE_NO_SYMLINKS },
+		     { "../dirlink/inner", RESOLVE_NO_SYMLINKS },
+		     { "/proc/self/fd/0", RESOLVE_NO_MAGICLINKS },
+		     { "/proc/self/exe", RESOLVE_NO_MAGICLINKS },
+		     { "near", RESOLVE_NO_MAGICLINKS },
+		     { "/proc/self/stat", RESOLVE_NO_XDEV },
+		     { "inner", RESOLVE_NO_XDEV },
+		     { "inner", RESOLVE_BENEATH | RESOLVE_IN_ROOT } };
+	for (size_t i = 0; i < sizeof(list) / sizeof(*list); i++) {
+		how.resolve = list[i].resolve;
+		int fd = (int)openat2(dir, list[i].path, &how, sizeof(how));
+		say("%s %lx: %s\n", list[i].path, list[i].resolve, fd == -1 ? strerrorname_np(errno) : "ok");
+		if (fd >= 0)
+			close(fd);
+	}
+}
+
+CASE(openat2_errors)
+{
+	struct open_how how = { .flags = O_RDONLY };
+	char big[64] = "";
+
+	put_file("f", "");
+	R(openat2(AT_FDCWD, "f", &how, sizeof(how)));
+	R(openat2(AT_FDCWD, "f", &how, 8));
+	R(openat2(AT_FDCWD, "f", &how, 0));
+	R(openat2(AT_FDCWD, "f", (struct open_how *)(void *)big, sizeof(big)));
+	big[60] = 1;
+	R(openat2(AT_FDCWD, "f", (struct open_how *)(void *)big, sizeof(big)));
+	R(openat2(AT_FDCWD, "f", NULL, sizeof(how)));
+	how.mode = 0600;
+	R(openat2(AT_FDCWD, "f", &how, sizeof(how)));
+	how.flags = O_RDWR | O_CREAT;
+	how.mode = 0200000;
+	R(openat2(AT_FDCWD, "f", &how, sizeof(how)));
+	how = (struct open_how){ .flags = 1UL << 40 };
+	R(openat2(AT_FDCWD, "f", &how, sizeof(how)));
+	how = (struct open_how){ .resolve = 0x1000 };
+	R(openat2(AT_FDCWD, "f", &how, sizeof(how)));
+	how = (struct open_how){ .flags = O_PATH | O_RDWR };
+	R(openat2(AT_FDCWD, "f", &how, sizeof(how)));
+}
+
+CASE(permissions_as_user)
+{
+	NEED(mkdir("closed", 0700));
+	put_file("closed/f", "");
+	NEED(mkdir("listable", 0744));
+	put_file("listable/f", "");
+	NEED(mkdir("passable", 0711));
+	put_file("passable/f", "");
+	put_file("secret", "");
+	NEED(chmod("secret", 0600));
+	put_file("readable", "");
+	NEED(chmod(".", 0755));
+	pid_t pid = fork();
+	if (pid == 0) {
+		NEED(setresuid(1000, 1000, 1000));
+		TRY("closed/f", O_RDONLY);
+		TRY("closed/missing", O_RDONLY);
+		TRY("listable", O_RDONLY);
+		TRY("listable/f", O_RDONLY);
+		TRY("passable", O_RDONLY);
+		TRY("passable/f", O_RDONLY);
+		TRY("secret", O_RDONLY);
+		TRY("secret", O_PATH);
+		TRY("readable", O_RDONLY);
+		TRY("readable", O_RDWR);
+		TRY("readable", O_RDONLY | O_NOATIME);
+		TRY("readable", O_WRONLY | O_TRUNC);
+		TRY("new", O_WRONLY | O_CREAT);
+		_exit(0);
+	}
+	reap("user", pid);
+}
+
+CASE(lowest_descriptor)
+{
+	R(open("/dev/null", O_RDONLY));
+	R(open("/dev/null", O_RDONLY));
+	R(open("/dev/null", O_RDONLY));
+	close(4);
+	R(open("/dev/null", O_RDONLY));
+	close(0);
+	R(open("/dev/null", O_RDONLY));
+	R(dup(3));
+	R(close(3));
+	R(close(3));
+	R(close(-1));
+	R(close(100000));
+}
+
+CASE(rlimit_nofile)
+{
+	struct rlimit r = { 10, 4096 };
+	int n = 0;
+
+	NEED(setrlimit(RLIMIT_NOFILE, &r));
+	while (open("/dev/null", O_RDONLY) >= 0)
+		n++;
+	say_result("open", -1, errno);
+	V(n);
+	R(dup(0));
+	R(dup2(0, 9));
+	R(dup2(0, 10));
+	R(fcntl(0, F_DUPFD, 10));
+	int p[2];
+	close(9);
+	R(pipe(p));
+	R(open("/dev/null", O_RDONLY));
+}
+
+CASE(fifo)
+{
+	char b[4];
+
+	NEED(mkfifo("p", 0644));
+	R(open("p", O_WRONLY | O_NONBLOCK));
+	int r = (int)R(open("p", O_RDONLY | O_NONBLOCK));
+	R(read(r, b, 4));
+	int w = (int)R(open("p", O_WRONLY | O_NONBLOCK));
+	R(read(r, b, 4));
+	R(write(w, "hi", 2));
+	R(read(r, b, 4));
+	close(w);
+	R(read(r, b, 4));
+	R(lseek(r, 0, SEEK_SET));
+	R(open("p", O_RDWR));
+}
+
+CASE(fifo_blocking)
+{
+	NEED(mkfifo("p", 0644));
+	pid_t pid = fork();
+	if (pid == 0) {
+		int w = (int)NEED(open("p", O_WRONLY));
+		NEED(write(w, "through", 7));
+		_exit(0);
+	}
+	char b[16];
+	int r = (int)R(open("p", O_RDONLY));
+	R(read(r, b, 16));
+	R(read(r, b, 16));
+	reap("writer", pid);
+}
+
+CASE(creat_and_close_on_exec)
+{
+	V(fcntl((int)R(creat("f", 0644)), F_GETFD));
+	V(fcntl((int)R(open("f", O_RDONLY | O_CLOEXEC)), F_GETFD));
+}
+
+CASE(large_offsets)
+{
+	int fd = (int)NEED(open("sparse", O_RDWR | O_CREAT, 0644));
+	char b[4] = "";
+	struct stat st;
+
+	R(pwrite(fd, "end", 3, 5L << 30));
+	R(fstat(fd, &st));
+	V(st.st_size);
+	V(st.st_blocks < 1000);
+	R(pread(fd, b, 3, 5L << 30));
+	say("%s\n", b);
+	R(pread(fd, b, 3, 1L << 30));
+	R(lseek(fd, -1, SEEK_SET));
+	R(lseek(fd, LONG_MAX, SEEK_SET));
+	R(lseek(fd, 1L << 40, SEEK_SET));
+	R(pwrite(fd, "x", 1, -1));
+	R(pwrite(fd, "x", 1, LONG_MAX));
+	R(ftruncate(fd, 0));
+}
