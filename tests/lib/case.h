@@ -159,7 +159,7 @@ static UNUSED void reap(const char *who, pid_t pid)
 
 	while ((got = waitpid(pid, &st, 0)) == -1 && errno == EINTR)
 		;
-	if (got != pid)
+	if (got == -1)
 		say("%s: wait: %s\n", who, strerrorname_np(errno));
 	else
 		say_status(who, st);

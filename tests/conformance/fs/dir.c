@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Directories read: getdents64(2), seekdir(3), large ones, changed ones. */
+#include <dirent.h>
+#include <sys/stat.h>
+
+#include "case.h"
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static void list(const char *path)
+{
+	struct dirent **names;
+	int n = scandir(path, &names, NULL, alphasort);
+
+	if (n == -1)
+		say("%s: %s\n", path, strerrorname_np(errno));
+	for (int i = 0; i < n; i++)
+		say("%s type %d\n", names[i]->d_name, names[i]->d_type);
+}
+
+CASE(entries)
+{
+	NEED(mkdir("d", 0755));
+	put_file("d/file", "");
+	NEED(mkdir("d/sub", 0755));
+	NEED(symlink("x", "d/link"));
+	NEED(mkfifo("d/fifo", 0600));
+	put_file("d/.hidden", "");
+	put_file("d/with space", "");
+	list("d");
+	list("missing");
+	list("d/file");
+}
+
+CASE(inode_numbers)
+{
+	struct stat st;
+	struct dirent *e;
+	int good = 0, all = 0;
+
+	put_file("a", "");
+	put_file("b", "");
+	NEED(mkdir("c", 0755));
+	DIR *d = opendir(".");
+	while ((e = readdir(d))) {
+		all++;
+		good += lstat(e->d_name, &st) == 0 && st.st_ino == e->d_ino;
+	}
+	V(all);
+	V(good);
+}
+
+static long getdents(int fd, void *buf, size_t size)
+{
+	return syscall(SYS_getdents64, fd, buf, size);
+}
+
+CASE(getdents_errors)
+{
+	char b[100];
+	int fd = (int)NEED(open(".", O_RDONLY));
+
+	put_file("file", "");
+	R(getdents(fd, b, 10));
+	R(getdents(fd, b, 0));
+	R(getdents((int)NEED(open("file", O_RDONLY)), b, 100));
+	R(getdents(99, b, 100));
+	R(getdents((int)NEED(open(".", O_RDONLY | O_PATH)), b, 100));
+}
+
+struct entry {
+	uint64_t ino, off;
+	uint16_t len;
+	uint8_t type;
+	char name[];
+};
+
+CASE(small_buffer)
+{
+	char b[64], name[8], *names[64];
+	int fd, n = 0;
+	long got;
+
+	for (int i = 0; i < 20; i++) {
+		snprintf(name, sizeof(name), "n%02d", i);
+		put_file(name, "");
+	}
+	fd = (int)NEED(open(".", O_RDONLY));
+	while ((got = getdents(fd, b, sizeof(b))) > 0)
+		for (long at = 0; at < got && n < 64;) {
+			struct entry *e = (struct entry *)(void *)(b + at);
+			names[n++] = strdup(e->name);
+			if (e->len % 8 || at + e->len > got)
+				say("bad record\n");
+			at += e->len;
+		}
+	V(got);
+	qsort(names, n, sizeof(*names), by_name);
+	for (int i = 0; i < n; i++)
+		say("%s ", names[i]);
+	say("\n");
+	R(getdents(fd, b, sizeof(b)));
+	R(lseek(fd, 0, SEEK_SET));
+	V(getdents(fd, b, sizeof(b)) > 0);
+}
+
+CASE(telldir_seekdir)
+{
+	char name[16], *order[102];
+	struct dirent *e;
+	long at[102];
+	int n = 0, good = 0;
+
+	for (int i = 0; i < 100; i++) {
+		snprintf(name, sizeof(name), "file%d", i);
+		put_file(name, "");
+	}
+	DIR *d = opendir(".");
+	for (at[0] = telldir(d); n < 102 && (e = readdir(d)); at[n] = telldir(d)) {
+		order[n++] = strdup(e->d_name);
+		if (n == 102)
+			break;
+	}
+	V(n);
+	for (int i = n - 1; i >= 0; i -= 7) {
+		seekdir(d, at[i]);
+		e = readdir(d);
+		good += e && strcmp(e->d_name, order[i]) == 0;
+	}
+	V(good);
+	rewinddir(d);
+	e = readdir(d);
+	V(e && strcmp(e->d_name, order[0]) == 0);
+}
+
+CASE(deleted_while_reading)
+{
+	char name[16];
+	struct dirent *e;
+	int seen = 0;
+
+	for (int i = 0; i < 300; i++) {
+		snprintf(name, sizeof(name), "file%d", i);
+		put_file(name, "");
+	}
+	DIR *d = opendir(".");
+	while ((e = readdir(d)))
+		if (e->d_name[0] == 'f') {
+			seen++;
+			NEED(unlink(e->d_name));
+		}
+	V(seen);
+	list(".");
+}
+
+CASE(large_directory)
+{
+	char name[64];
+	int n = 0;
+
+	for (int i = 0; i < 3000; i++) {
+		snprintf(name, sizeof(name), "a_rather_long_name_for_a_file_%d", i);
+		NEED(mknod(name, S_IFREG | 0600, 0));
+	}
+	DIR *d = opendir(".");
+	while (readdir(d))
+		n++;
+	V(n);
+	closedir(d);
+	for (int i = 0; i < 3000; i++) {
+		snprintf(name, sizeof(name), "a_rather_long_name_for_a_file_%d", i);
+		NEED(unlink(name));
+	}
+	list(".");
+}
+
+CASE(removed_directory)
+{
+	char b[200];
+
+	NEED(mkdir("gone", 0755));
+	int fd = (int)NEED(open("gone", O_RDONLY));
+	NEED(rmdir("gone"));
+	R(getdents(fd, b, sizeof(b)));
+}

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* inotify(7). */
+#include <poll.h>
+#include <sys/inotify.h>
+#include <sys/stat.h>
+
+#include "case.h"
+
+static void say_events(int fd)
+{
+	char b[4096];
+	ssize_t n = read(fd, b, sizeof(b));
+
+	if (n == -1)
+		say("%s\n", strerrorname_np(errno));
+	for (ssize_t at = 0; at < n;) {
+		struct inotify_event *e = (struct inotify_event *)(void *)(b + at);
+		say("wd %d mask %x name %s cookie %d\n", e->wd, e->mask, e->len ? e->name : "-", e->cookie != 0);
+		at += (ssize_t)sizeof(*e) + e->len;
+	}
+}
+
+CASE(inotify_directory)
+{
+	int fd = (int)R(inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
+
+	NEED(mkdir("d", 0755));
+	R(inotify_add_watch(fd, "d", IN_ALL_EVENTS));
+	say_events(fd);
+	close((int)NEED(open("d/f", O_CREAT | O_WRONLY, 0644)));
+	say_events(fd);
+	put_file("d/f", "text");
+	say_events(fd);
+	NEED(rename("d/f", "d/g"));
+	say_events(fd);
+	NEED(chmod("d/g", 0600));
+	say_events(fd);
+	NEED(mkdir("d/sub", 0755));
+	say_events(fd);
+	NEED(rename("d/g", "outside"));
+	say_events(fd);
+	NEED(rmdir("d/sub"));
+	say_events(fd);
+	NEED(rmdir("d"));
+	say_events(fd);
+}
+
+CASE(inotify_file)
+{
+	int fd = (int)R(inotify_init1(IN_NONBLOCK));
+
+	put_file("f", "abc");
+	int wd = (int)R(inotify_add_watch(fd, "f", IN_MODIFY | IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF));
+	/* The watch follows the file, not its name. */
+	NEED(rename("f", "g"));
+	say_events(fd);
+	NEED(truncate("g", 0));
+	say_events(fd);
+	V(inotify_add_watch(fd, "g", IN_ATTRIB) == wd);
+	NEED(truncate("g", 5));
+	say_events(fd);
+	NEED(unlink("g"));
+	say_events(fd);
+}
+
+CASE(inotify_errors)
+{
+	int fd = (int)R(inotify_init());
+	struct pollfd pfd = { .fd = fd, .events = POLLIN };
+	char b[8];
+
+	put_file("f", "");
+	R(inotify_init1(0x1));
+	R(inotify_add_watch(fd, "missing", IN_MODIFY));
+	R(inotify_add_watch(fd, "f", 0));
+	R(inotify_add_watch(fd, "f", IN_ONLYDIR | IN_MODIFY));
+	R(inotify_add_watch(0, "f", IN_MODIFY));
+	R(inotify_add_watch(99, "f", IN_MODIFY));
+	R(inotify_rm_watch(fd, 77));
+	int wd = (int)R(inotify_add_watch(fd, "f", IN_MODIFY));
+	R(poll(&pfd, 1, 0));
+	R(inotify_rm_watch(fd, wd));
+	R(poll(&pfd, 1, 0));
+	R(read(fd, b, 8));
+}

@@ -1,0 +1,620 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* AF_UNIX sockets: pairs, streams, datagrams, names, descriptors and credentials passed. */
+#include <poll.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include "case.h"
+
+static int s[2];
+
+static void pair(int type)
+{
+	NEED(socketpair(AF_UNIX, type, 0, s));
+}
+
+static struct sockaddr_un name_of(const char *path)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+
+	strncpy(a.sun_path, path, sizeof(a.sun_path) - 1);
+	return a;
+}
+
+static socklen_t name_length(const char *path)
+{
+	return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path) + 1);
+}
+
+static int bind_to(int fd, const char *path)
+{
+	struct sockaddr_un a = name_of(path);
+
+	return bind(fd, (struct sockaddr *)&a, name_length(path));
+}
+
+static int connect_to(int fd, const char *path)
+{
+	struct sockaddr_un a = name_of(path);
+
+	return connect(fd, (struct sockaddr *)&a, name_length(path));
+}
+
+CASE(socket_errors)
+{
+	R(socket(AF_UNIX, SOCK_STREAM, 0));
+	R(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+	R(socket(AF_UNIX, SOCK_SEQPACKET, 0));
+	R(socket(AF_UNIX, 77, 0));
+	R(socket(99, SOCK_STREAM, 0));
+	R(socket(AF_UNIX, SOCK_STREAM, 5));
+	R(socketpair(AF_UNIX, SOCK_RDM, 0, s));
+	R(socketpair(AF_INET, SOCK_STREAM, 0, s));
+	R(listen(0, 1));
+	R(accept(0, NULL, NULL));
+	R(listen(99, 1));
+	R(shutdown(0, SHUT_RD));
+}
+
+CASE(stream_pair)
+{
+	char b[16] = "";
+
+	pair(SOCK_STREAM);
+	R(write(s[0], "one", 3));
+	R(send(s[0], "two", 3, 0));
+	R(recv(s[1], b, 4, 0));
+	say("%s\n", b);
+	R(read(s[1], b, 16));
+	R(recv(s[1], b, 16, MSG_DONTWAIT));
+	R(write(s[1], "back", 4));
+	R(recv(s[0], b, 16, MSG_PEEK));
+	R(recv(s[0], b, 2, MSG_WAITALL));
+	R(recv(s[0], b, 16, MSG_TRUNC));
+	close(s[1]);
+	R(read(s[0], b, 16));
+	handle(SIGPIPE, SIG_IGN, 0);
+	R(write(s[0], "x", 1));
+}
+
+CASE(sigpipe)
+{
+	pair(SOCK_STREAM);
+	close(s[1]);
+	R(send(s[0], "x", 1, MSG_NOSIGNAL));
+	pid_t pid = fork();
+	if (pid == 0)
+		_exit((int)write(s[0], "x", 1));
+	reap("child", pid);
+}
+
+CASE(datagram_pair)
+{
+	char b[8] = "";
+
+	pair(SOCK_DGRAM);
+	R(send(s[0], "first", 5, 0));
+	R(send(s[0], "", 0, 0));
+	R(send(s[0], "a long one", 10, 0));
+	R(recv(s[1], b, 8, 0));
+	R(recv(s[1], b, 8, 0));
+	/* What does not fit is lost, but its length can be told. */
+	R(recv(s[1], b, 4, MSG_TRUNC));
+	R(recv(s[1], b, 4, MSG_DONTWAIT));
+	close(s[1]);
+	R(send(s[0], "x", 1, MSG_NOSIGNAL));
+}
+
+CASE(seqpacket_pair)
+{
+	char b[8] = "";
+	struct iovec v = { b, 3 };
+	struct msghdr m = { .msg_iov = &v, .msg_iovlen = 1 };
+
+	pair(SOCK_SEQPACKET);
+	R(send(s[0], "first", 5, MSG_EOR));
+	R(send(s[0], "second", 6, 0));
+	R(recvmsg(s[1], &m, 0));
+	X(m.msg_flags);
+	R(read(s[1], b, 8));
+	close(s[0]);
+	R(read(s[1], b, 8));
+}
+
+CASE(shutdown)
+{
+	char b[4];
+
+	pair(SOCK_STREAM);
+	handle(SIGPIPE, SIG_IGN, 0);
+	R(write(s[0], "left", 4));
+	R(shutdown(s[0], SHUT_WR));
+	R(write(s[0], "x", 1));
+	R(read(s[1], b, 4));
+	R(read(s[1], b, 4));
+	R(write(s[1], "y", 1));
+	R(read(s[0], b, 4));
+	R(shutdown(s[0], SHUT_RD));
+	R(write(s[1], "y", 1));
+	R(read(s[0], b, 4));
+	R(shutdown(s[0], 7));
+	R(shutdown(s[0], SHUT_RDWR));
+}
+
+CASE(listen_connect_accept)
+{
+	struct sockaddr_un a;
+	socklen_t len = sizeof(a);
+	struct stat st;
+	char b[8] = "";
+
+	int l = (int)R(socket(AF_UNIX, SOCK_STREAM, 0)), c = (int)R(socket(AF_UNIX, SOCK_STREAM, 0));
+	R(connect_to(c, "sock"));
+	R(bind_to(l, "sock"));
+	NEED(stat("sock", &st));
+	say("%o\n", st.st_mode);
+	R(connect_to(c, "sock"));
+	R(listen(l, 5));
+	R(connect_to(c, "sock"));
+	R(connect_to(c, "sock"));
+	int d = (int)R(accept4(l, (struct sockaddr *)&a, &len, SOCK_CLOEXEC));
+	say("peer's family %d length %d\n", a.sun_family, len);
+	V(fcntl(d, F_GETFD));
+	len = sizeof(a);
+	R(getsockname(d, (struct sockaddr *)&a, &len));
+	say("%s %d\n", a.sun_path, len);
+	len = sizeof(a);
+	R(getpeername(c, (struct sockaddr *)&a, &len));
+	say("%s %d\n", a.sun_path, len);
+	R(write(c, "hi", 2));
+	R(read(d, b, 8));
+	R(bind_to((int)NEED(socket(AF_UNIX, SOCK_STREAM, 0)), "sock"));
+	R(unlink("sock"));
+	R(connect_to((int)NEED(socket(AF_UNIX, SOCK_STREAM, 0)), "sock"));
+	R(read(l, b, 1));
+	R(accept(c, NULL, NULL));
+	R(getpeername(l, (struct sockaddr *)&a, &len));
+}
+
+CASE(accept_nonblocking)
+{
+	int l = (int)NEED(socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0));
+	struct pollfd f = { .fd = l, .events = POLLIN };
+
+	NEED(bind_to(l, "sock"));
+	NEED(listen(l, 2));
+	R(accept(l, NULL, NULL));
+	R(poll(&f, 1, 0));
+	int c = (int)NEED(socket(AF_UNIX, SOCK_STREAM, 0));
+	R(connect_to(c, "sock"));
+	R(poll(&f, 1, 0));
+	/* Written before it was accepted. */
+	R(write(c, "early", 5));
+	close(c);
+	int d = (int)R(accept(l, NULL, NULL));
+	char b[8];
+	R(read(d, b, 8));
+	R(read(d, b, 8));
+}
+
+CASE(backlog)
+{
+	int l = (int)NEED(socket(AF_UNIX, SOCK_STREAM, 0)), c;
+
+	NEED(bind_to(l, "sock"));
+	NEED(listen(l, 1));
+	for (int i = 0; i < 4; i++) {
+		c = (int)NEED(socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0));
+		R(connect_to(c, "sock"));
+	}
+	close(l);
+	c = (int)NEED(socket(AF_UNIX, SOCK_STREAM, 0));
+	R(connect_to(c, "sock"));
+}
+
+CASE(server_process)
+{
+	int l = (int)NEED(socket(AF_UNIX, SOCK_STREAM, 0));
+	char b[64] = "";
+
+	NEED(bind_to(l, "sock"));
+	NEED(listen(l, 5));
+	pid_t pid = fork();
+	if (pid == 0) {
+		for (int i = 0; i < 3; i++) {
+			int d = (int)NEED(accept(l, NULL, NULL));
+			ssize_t n = read(d, b, sizeof(b));
+			for (ssize_t j = 0; j < n; j++)
+				b[j] ^= 0x20;
+			NEED(write(d, b, n));
+			close(d);
+		}
+		_exit(0);
+	}
+	for (int i = 0; i < 3; i++) {
+		int c = (int)NEED(socket(AF_UNIX, SOCK_STREAM, 0));
+		NEED(connect_to(c, "sock"));
+		NEED(write(c, "hello", 5));
+		NEED(read(c, b, sizeof(b)));
+		say("%s\n", b);
+		close(c);
+	}
+	reap("server", pid);
+}
+
+CASE(abstract_names)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX }, got;
+	socklen_t len = sizeof(got);
+	int l = (int)NEED(socket(AF_UNIX, SOCK_STREAM, 0)), c = (int)NEED(socket(AF_UNIX, SOCK_STREAM, 0));
+
+	snprintf(a.sun_path + 1, 60, "conformance-%d", getpid());
+	socklen_t n = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + strlen(a.sun_path + 1));
+	R(bind(l, (struct sockaddr *)&a, n));
+	R(listen(l, 1));
+	R(connect(c, (struct sockaddr *)&a, n - 1));
+	R(connect(c, (struct sockaddr *)&a, n));
+	R(getsockname(l, (struct sockaddr *)&got, &len));
+	V(len == n && memcmp(&a, &got, n) == 0);
+	R(bind((int)NEED(socket(AF_UNIX, SOCK_STREAM, 0)), (struct sockaddr *)&a, n));
+	close(l);
+	R(bind((int)NEED(socket(AF_UNIX, SOCK_STREAM, 0)), (struct sockaddr *)&a, n));
+	/* Autobind: five hexadecimal digits. */
+	int d = (int)NEED(socket(AF_UNIX, SOCK_DGRAM, 0));
+	R(bind(d, (struct sockaddr *)&a, sizeof(sa_family_t)));
+	len = sizeof(got);
+	R(getsockname(d, (struct sockaddr *)&got, &len));
+	V(len);
+	R(bind(d, (struct sockaddr *)&a, n));
+}
+
+CASE(address_errors)
+{
+	struct sockaddr_un a = name_of("x");
+	int fd = (int)NEED(socket(AF_UNIX, SOCK_STREAM, 0));
+	char longest[108];
+
+	R(bind(fd, (struct sockaddr *)&a, 1));
+	R(bind(fd, (struct sockaddr *)&a, sizeof(a) + 1));
+	a.sun_family = AF_INET;
+	R(bind(fd, (struct sockaddr *)&a, sizeof(a)));
+	R(connect(fd, (struct sockaddr *)&a, sizeof(a)));
+	R(bind_to(fd, "missing/x"));
+	put_file("file", "");
+	R(connect_to(fd, "file"));
+	R(bind_to(fd, "file"));
+	memset(longest, 'l', 107);
+	longest[107] = 0;
+	R(bind_to(fd, longest));
+	R(bind_to(fd, "again"));
+}
+
+CASE(datagram_names)
+{
+	struct sockaddr_un a;
+	socklen_t len = sizeof(a);
+	char b[8] = "";
+	int x = (int)NEED(socket(AF_UNIX, SOCK_DGRAM, 0)), y = (int)NEED(socket(AF_UNIX, SOCK_DGRAM, 0));
+
+	NEED(bind_to(x, "x"));
+	NEED(bind_to(y, "y"));
+	a = name_of("y");
+	R(sendto(x, "hello", 5, 0, (struct sockaddr *)&a, sizeof(a)));
+	R(recvfrom(y, b, 8, 0, (struct sockaddr *)&a, &len));
+	say("%s from %s, length %d\n", b, a.sun_path, len);
+	R(send(x, "x", 1, 0));
+	R(connect_to(x, "y"));
+	R(send(x, "x", 1, 0));
+	a = name_of("missing");
+	R(sendto(x, "x", 1, 0, (struct sockaddr *)&a, sizeof(a)));
+	/* A connected datagram socket takes from its peer only. */
+	NEED(connect_to(y, "y2") == -1);
+	int z = (int)NEED(socket(AF_UNIX, SOCK_DGRAM, 0));
+	NEED(bind_to(z, "z"));
+	R(connect_to(y, "x"));
+	a = name_of("y");
+	R(sendto(z, "x", 1, 0, (struct sockaddr *)&a, sizeof(a)));
+	R(connect_to((int)NEED(socket(AF_UNIX, SOCK_STREAM, 0)), "y"));
+	struct sockaddr none = { .sa_family = AF_UNSPEC };
+	R(connect(x, &none, sizeof(none)));
+	R(send(x, "x", 1, 0));
+}
+
+static ssize_t send_fds(int sock, const int *fds, int n, const char *data, size_t len)
+{
+	union {
+		struct cmsghdr h;
+		char room[CMSG_SPACE(16 * sizeof(int))];
+	} c;
+	struct iovec v = { (void *)(uintptr_t)data, len };
+	struct msghdr m = {
+		.msg_iov = &v, .msg_iovlen = 1, .msg_control = &c, .msg_controllen = CMSG_SPACE(n * sizeof(int))
+	};
+
+	memset(&c, 0, sizeof(c));
+	c.h = (struct cmsghdr){ .cmsg_len = CMSG_LEN(n * sizeof(int)),
+				.cmsg_level = SOL_SOCKET,
+				.cmsg_type = SCM_RIGHTS };
+	memcpy(CMSG_DATA(&c.h), fds, n * sizeof(int));
+	return sendmsg(sock, &m, 0);
+}
+
+static int receive_fds(int sock, int *fds, size_t room, int flags)
+{
+	union {
+		struct cmsghdr h;
+		char room[CMSG_SPACE(16 * sizeof(int))];
+	} c;
+	char b[16];
+	struct iovec v = { b, sizeof(b) };
+	struct msghdr m = { .msg_iov = &v, .msg_iovlen = 1, .msg_control = &c, .msg_controllen = room };
+	ssize_t n = recvmsg(sock, &m, flags);
+	struct cmsghdr *h = CMSG_FIRSTHDR(&m);
+	int got = h ? (int)((h->cmsg_len - CMSG_LEN(0)) / sizeof(int)) : 0;
+
+	say("received %zd bytes, flags %x, %d descriptors\n", n, m.msg_flags, got);
+	if (h)
+		memcpy(fds, CMSG_DATA(h), got * sizeof(int));
+	return got;
+}
+
+CASE(scm_rights)
+{
+	int p[2], got[16];
+	char b[8] = "";
+
+	pair(SOCK_STREAM);
+	NEED(pipe(p));
+	NEED(write(p[1], "passed", 6));
+	R(send_fds(s[0], p, 2, "x", 1));
+	close(p[0]);
+	close(p[1]);
+	receive_fds(s[1], got, sizeof(got), 0);
+	say("%d %d\n", got[0], got[1]);
+	R(read(got[0], b, 8));
+	say("%s\n", b);
+	R(fcntl(got[0], F_GETFD));
+	R(send_fds(s[0], got, 1, "y", 1));
+	receive_fds(s[1], got, sizeof(got), MSG_CMSG_CLOEXEC);
+	R(fcntl(got[0], F_GETFD));
+}
+
+CASE(scm_rights_to_child)
+{
+	int p[2], got[16];
+	char b[8] = "";
+
+	pair(SOCK_DGRAM);
+	pid_t pid = fork();
+	if (pid == 0) {
+		receive_fds(s[1], got, CMSG_SPACE(64), 0);
+		NEED(write(got[0], "child", 5));
+		_exit(0);
+	}
+	NEED(pipe(p));
+	R(send_fds(s[0], p + 1, 1, "x", 1));
+	close(p[1]);
+	R(read(p[0], b, 8));
+	say("%s\n", b);
+	reap("child", pid);
+	R(read(p[0], b, 8));
+}
+
+CASE(scm_rights_truncated)
+{
+	int fds[4] = { 0, 1, 2, 0 }, got[16];
+
+	pair(SOCK_STREAM);
+	NEED(send_fds(s[0], fds, 4, "x", 1));
+	V(receive_fds(s[1], got, CMSG_LEN(2 * sizeof(int)), 0));
+	R(dup(0));
+	NEED(send_fds(s[0], fds, 2, "x", 1));
+	V(receive_fds(s[1], got, 0, 0));
+	R(dup(0));
+	fds[1] = 99;
+	R(send_fds(s[0], fds, 2, "x", 1));
+	fds[1] = -1;
+	R(send_fds(s[0], fds, 2, "x", 1));
+}
+
+CASE(scm_rights_bounds_messages)
+{
+	int got[16], zero = 0;
+	char b[16];
+
+	/* A stream read does not go past the message that carries descriptors. */
+	pair(SOCK_STREAM);
+	NEED(write(s[0], "ab", 2));
+	NEED(send_fds(s[0], &zero, 1, "cd", 2));
+	NEED(write(s[0], "ef", 2));
+	receive_fds(s[1], got, CMSG_SPACE(64), 0);
+	receive_fds(s[1], got, CMSG_SPACE(64), 0);
+	R(recv(s[1], b, 16, MSG_DONTWAIT));
+	/* read(2) throws them away. */
+	NEED(send_fds(s[0], &zero, 1, "gh", 2));
+	R(read(s[1], b, 16));
+	R(dup(0));
+}
+
+/* A socket that holds the only reference to itself is collected. */
+CASE(scm_rights_cycle)
+{
+	for (int i = 0; i < 50; i++) {
+		pair(SOCK_STREAM);
+		NEED(send_fds(s[0], s, 2, "x", 1));
+		close(s[0]);
+		close(s[1]);
+	}
+	R(dup(0));
+}
+
+CASE(scm_credentials)
+{
+	union {
+		struct cmsghdr h;
+		char room[CMSG_SPACE(sizeof(struct ucred))];
+	} c;
+	char b[4];
+	struct iovec v = { b, 4 };
+	struct msghdr m = { .msg_iov = &v, .msg_iovlen = 1, .msg_control = &c, .msg_controllen = sizeof(c) };
+	struct ucred u;
+	int on = 1;
+
+	pair(SOCK_STREAM);
+	R(setsockopt(s[1], SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)));
+	pid_t pid = fork();
+	if (pid == 0)
+		_exit(write(s[0], "x", 1) != 1);
+	R(recvmsg(s[1], &m, 0));
+	say("level %d type %d\n", c.h.cmsg_level == SOL_SOCKET, c.h.cmsg_type == SCM_CREDENTIALS);
+	memcpy(&u, CMSG_DATA(&c.h), sizeof(u));
+	say("pid %d uid %d gid %d\n", u.pid == pid, u.uid, u.gid);
+	reap("child", pid);
+}
+
+CASE(peer_credentials)
+{
+	struct ucred u = { 0 };
+	socklen_t len = sizeof(u);
+
+	pair(SOCK_STREAM);
+	R(getsockopt(s[0], SOL_SOCKET, SO_PEERCRED, &u, &len));
+	say("own pid %d uid %d gid %d\n", u.pid == getpid(), u.uid, u.gid);
+}
+
+CASE(options)
+{
+	static const int opts[] = {
+		SO_TYPE, SO_DOMAIN, SO_PROTOCOL, SO_ERROR, SO_ACCEPTCONN, SO_PASSCRED, SO_RCVLOWAT
+	};
+	int v;
+	socklen_t len;
+
+	pair(SOCK_STREAM);
+	for (size_t i = 0; i < sizeof(opts) / sizeof(*opts); i++) {
+		v = -1;
+		len = sizeof(v);
+		int r = getsockopt(s[0], SOL_SOCKET, opts[i], &v, &len);
+		say("option %d: %d value %d length %d\n", opts[i], r, v, len);
+	}
+	v = 10000;
+	R(setsockopt(s[0], SOL_SOCKET, SO_SNDBUF, &v, sizeof(v)));
+	len = sizeof(v);
+	R(getsockopt(s[0], SOL_SOCKET, SO_SNDBUF, &v, &len));
+	V(v);
+	R(setsockopt(s[0], SOL_SOCKET, SO_SNDBUF, &v, 2));
+	R(getsockopt(s[0], SOL_SOCKET, 9999, &v, &len));
+	R(setsockopt(s[0], SOL_SOCKET, 9999, &v, sizeof(v)));
+	R(getsockopt(s[0], 77, SO_TYPE, &v, &len));
+	len = 2;
+	R(getsockopt(s[0], SOL_SOCKET, SO_TYPE, &v, &len));
+	V(len);
+}
+
+CASE(receive_timeout)
+{
+	struct timeval tv = { 0, 20000 };
+	char b;
+
+	pair(SOCK_STREAM);
+	R(setsockopt(s[0], SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv)));
+	R(read(s[0], &b, 1));
+}
+
+CASE(nonblocking_full)
+{
+	static char buf[1 << 20];
+	int n = 0;
+
+	pair(SOCK_STREAM);
+	ssize_t a = send(s[0], buf, sizeof(buf), MSG_DONTWAIT);
+	V(a > 0 && a < (ssize_t)sizeof(buf));
+	R(send(s[0], buf, sizeof(buf), MSG_DONTWAIT) == -1);
+	R(ioctl(s[1], FIONREAD, &n));
+	V(n == a);
+	struct pollfd f = { .fd = s[0], .events = POLLOUT };
+	R(poll(&f, 1, 0));
+	while (recv(s[1], buf, sizeof(buf), MSG_DONTWAIT) > 0)
+		;
+	R(poll(&f, 1, 0));
+}
+
+CASE(message_vectors)
+{
+	char a[2], b[8] = "";
+	struct iovec out[] = { { (void *)(uintptr_t) "ab", 2 }, { NULL, 0 }, { (void *)(uintptr_t) "cdef", 4 } };
+	struct iovec in[] = { { a, 2 }, { b, 8 } };
+	struct msghdr m = { .msg_iov = out, .msg_iovlen = 3 }, n = { .msg_iov = in, .msg_iovlen = 2 };
+	struct mmsghdr many[3];
+
+	pair(SOCK_DGRAM);
+	R(sendmsg(s[0], &m, 0));
+	R(recvmsg(s[1], &n, 0));
+	say("%.2s %s flags %x\n", a, b, n.msg_flags);
+	for (int i = 0; i < 3; i++)
+		many[i].msg_hdr = m;
+	R(sendmmsg(s[0], many, 3, 0));
+	V(many[2].msg_len);
+	for (int i = 0; i < 3; i++)
+		many[i].msg_hdr = n;
+	R(recvmmsg(s[1], many, 3, MSG_DONTWAIT, NULL));
+	V(many[2].msg_len);
+	m.msg_iovlen = 2000;
+	R(sendmsg(s[0], &m, 0));
+}
+
+CASE(large_stream)
+{
+	static char buf[100000];
+	size_t sum = 0;
+	ssize_t n;
+	long bad = 0;
+
+	pair(SOCK_STREAM);
+	pid_t pid = fork();
+	if (pid == 0) {
+		close(s[1]);
+		for (int i = 0; i < 10; i++) {
+			memset(buf, 'a' + i, sizeof(buf));
+			if (write(s[0], buf, sizeof(buf)) != sizeof(buf))
+				_exit(1);
+		}
+		_exit(0);
+	}
+	close(s[0]);
+	while ((n = read(s[1], buf, sizeof(buf))) > 0)
+		for (ssize_t i = 0; i < n; i++, sum++)
+			bad += buf[i] != (char)('a' + sum / 100000);
+	V(sum);
+	V(bad);
+	reap("writer", pid);
+}
+
+CASE(inherited_by_exec)
+{
+	char role[] = "role:answers", *argv[] = { case_self, role, NULL }, b[8] = "";
+
+	pair(SOCK_STREAM);
+	pid_t pid = fork();
+	if (pid == 0) {
+		dup2(s[1], 0);
+		close(s[0]);
+		execv(case_self, argv);
+		_exit(1);
+	}
+	close(s[1]);
+	R(write(s[0], "ping", 4));
+	R(read(s[0], b, 8));
+	say("%s\n", b);
+	reap("child", pid);
+}
+
+ROLE(answers)
+{
+	char b[8] = "";
+
+	NEED(read(0, b, 8));
+	NEED(write(0, "pong", 4));
+}
