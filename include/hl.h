@@ -22,6 +22,8 @@
  * - It installs handlers for SIGBUS and SIGSEGV (a mapped file may be truncated by anyone at any time), which pass on
  *   every fault that is not the library's own to the handler that was there before, and for SIGRTMAX-3, with which it
  *   wakes its own threads. Install yours before the first hl_sandbox_start, or chain to those you find.
+ * - It raises the soft RLIMIT_NOFILE to the hard limit: a guest's open files are descriptors of your process. The guest
+ *   sees the limit that was.
  * - A sandbox owns threads and descriptors (close-on-exec) until hl_sandbox_free. Its threads block all signals but the
  *   ones named above, so that yours never go to them.
  *
@@ -77,7 +79,9 @@ HL_API void hl_error_free(struct hl_error *err);
  */
 struct hl_config;
 
-/* NULL: no memory; the functions below take NULL, and hl_sandbox_start then reports HL_NO_MEMORY. */
+/* A new configuration takes from the calling process, as execve(2) would: the environment, which of the descriptors 0
+ * to 2 are open, which signals are ignored, and the calling thread's signal mask. NULL: no memory; the functions below
+ * take NULL, and hl_sandbox_start then reports HL_NO_MEMORY. */
 HL_API struct hl_config *hl_config_new(void);
 HL_API void hl_config_free(struct hl_config *cfg);
 
@@ -87,8 +91,7 @@ HL_API void hl_config_set_args(struct hl_config *cfg, size_t count, const char *
  * the file system. */
 HL_API void hl_config_set_program(struct hl_config *cfg, const char *program);
 
-/* The environment starts as a copy of the calling process's at hl_config_new. `name=value` sets; a bare `name` takes
- * the value the calling process has now (no effect when it has none). */
+/* `name=value` sets; a bare `name` takes the value the calling process has now (no effect when it has none). */
 HL_API void hl_config_add_env(struct hl_config *cfg, const char *assignment);
 HL_API void hl_config_clear_env(struct hl_config *cfg);
 
@@ -103,16 +106,18 @@ HL_API void hl_config_set_platform(struct hl_config *cfg, const char *name);
 /* The whole sandbox ends this long after its start; 0: never (default). */
 HL_API void hl_config_set_timeout(struct hl_config *cfg, uint64_t milliseconds);
 
-/* The guest's descriptors 0, 1 and 2 are these host descriptors (duplicated at the start); -1: closed. Default: the
- * calling process's own 0, 1 and 2, as far as they are open. */
+/* The guest's descriptors 0, 1 and 2 are these host descriptors (duplicated at the start); -1: closed. */
 HL_API void hl_config_set_stdio(struct hl_config *cfg, int in, int out, int err);
+
+/* The program starts with these signals ignored and blocked: bit n-1 for signal n, as in /proc/PID/status. */
+HL_API void hl_config_set_signals(struct hl_config *cfg, uint64_t ignored, uint64_t blocked);
 
 /* Called from the sandbox's threads, one call at a time; must not call back into the library. The guest waits for it.
  */
 typedef void hl_output_fn(void *arg, const char *data, size_t len);
 
 /* Diagnostics, one line without newline a call. Level 1: what a user may want to know (how the guest crashed, what it
- * met that hl does not have); 2: also a line per event (starts, ends, faults, signals). 0: none (default). */
+ * met that hl does not have); 2: also a line per event (starts, ends, signals). 0: none (default). */
 HL_API void hl_config_set_log(struct hl_config *cfg, int level, hl_output_fn *fn, void *arg);
 
 enum hl_trace_format {

@@ -114,12 +114,17 @@ void process_set_session(struct process *p, struct pid *session)
 		list_add_tail(&session->session, &p->session_node);
 }
 
-/* A group is orphaned when no member has a parent in the same session but another group (credits to POSIX 3.264). */
+/* A group is orphaned when no member has a parent in the same session but another group (POSIX 3.264). The program of
+ * the sandbox has such a parent: whoever started the sandbox, in whose place init stands. */
 static bool group_orphaned_without(struct pid *pgrp, struct process *ignored)
 {
 	struct process *p;
 	list_for_each (p, &pgrp->pgrp, pgrp_node) {
-		if (p == ignored || p->zombie || !p->parent || p->parent == p->sb->init)
+		if (p == ignored || p->zombie || !p->parent)
+			continue;
+		if (p == p->sb->main)
+			return false;
+		if (p->parent == p->sb->init)
 			continue;
 		if (p->parent->pgrp != pgrp && p->parent->session == p->session)
 			return false;
@@ -281,6 +286,7 @@ void process_exited(struct process *p)
 	if (p == sb->main) {
 		sb->exit_status = p->exit_code;
 		sb->main_ended = true;
+		sandbox_kill_locked(sb);
 		sandbox_changed_locked(sb);
 	}
 	int code, status;

@@ -112,15 +112,20 @@ int sandbox_create(const struct sandbox_config *cfg, struct sandbox **out, struc
 	return 0;
 }
 
-void sandbox_kill(struct sandbox *sb)
+void sandbox_kill_locked(struct sandbox *sb)
 {
 	struct process *p;
-	sandbox_lock(sb);
 	sb->ending = true;
 	list_for_each (p, &sb->processes, all_node) {
 		if (!list_empty(&p->tasks))
 			process_kill_locked(p, SIGKILL);
 	}
+}
+
+void sandbox_kill(struct sandbox *sb)
+{
+	sandbox_lock(sb);
+	sandbox_kill_locked(sb);
 	sandbox_unlock(sb);
 }
 

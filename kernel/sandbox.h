@@ -76,6 +76,7 @@ int sandbox_create(const struct sandbox_config *cfg, struct sandbox **out, struc
 void sandbox_destroy(struct sandbox *sb);
 /* Kills every process. Any thread. */
 void sandbox_kill(struct sandbox *sb);
+void sandbox_kill_locked(struct sandbox *sb);
 /* Something that a waiter outside may look for has changed. Lock held. */
 void sandbox_changed_locked(struct sandbox *sb);
 /* Totals of the threads that ended and of those that run, so far. */

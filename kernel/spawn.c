@@ -41,6 +41,16 @@ static int install_stdio(struct task *t, const struct spawn_request *rq)
 	return 0;
 }
 
+/* What the program inherits of its starter's signals, as by execve(2). */
+static void inherit_signals(struct task *t, const struct spawn_request *rq)
+{
+	for (int i = 0; i < NSIGNALS; i++) {
+		if (rq->ignored & ~SIGSET_UNBLOCKABLE & SIGBIT(i + 1))
+			t->sighand->action[i].handler = (uint64_t)(uintptr_t)SIG_IGN;
+	}
+	t->blocked = rq->blocked & ~SIGSET_UNBLOCKABLE;
+}
+
 static int furnish(struct task *t, const struct spawn_request *rq)
 {
 	struct sandbox *sb = t->sb;
@@ -53,6 +63,7 @@ static int furnish(struct task *t, const struct spawn_request *rq)
 	mode_t mask = umask(0); /* the caller's; umask(2) has no other way to read it */
 	umask(mask);
 	t->fs->umask = mask;
+	inherit_signals(t, rq);
 	return install_stdio(t, rq);
 }
 

@@ -3,6 +3,8 @@
 #ifndef HL_KERNEL_SPAWN_H
 #define HL_KERNEL_SPAWN_H
 
+#include <stdint.h>
+
 #include "util/why.h"
 
 struct file;
@@ -12,9 +14,10 @@ struct spawn_request {
 	const char *path; /* looked up in the guest's tree; relative to workdir */
 	char *const *argv;
 	char *const *envp;
-	const char *workdir;   /* NULL: "/" */
-	struct file *stdio[3]; /* references taken over, also on failure; NULL: closed */
-	struct tty *console;   /* controlling terminal of the program; a reference taken over; NULL: none */
+	const char *workdir;       /* NULL: "/" */
+	uint64_t ignored, blocked; /* signals, as ksigset_t */
+	struct file *stdio[3];     /* references taken over, also on failure; NULL: closed */
+	struct tty *console;       /* controlling terminal of the program; a reference taken over; NULL: none */
 };
 
 /* Loads the program as the sandbox's main process and lets it run. Errors as execve(2), with a sentence. */

@@ -52,6 +52,7 @@ int64_t sys_dispatch(struct task *t)
 {
 	const struct syscall_entry *e = sys_entry(t->event.syscall.nr);
 
+	t->syscalls++;
 	if (!t->sb->observer)
 		return call(t, e);
 	observe_enter(t, e);

@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lib/config.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+const char *hl_version(void)
+{
+	return HL_VERSION;
+}
+
+/* ---- lists of strings ---- */
+
+static void strings_clear(struct strings *s)
+{
+	for (size_t i = 0; i < s->count; i++)
+		free(s->item[i]);
+	free(s->item);
+	*s = (struct strings){ 0 };
+}
+
+/* Room for `n` more and the NULL. */
+static bool strings_reserve(struct strings *s, size_t n)
+{
+	size_t need = s->count + n + 1, room = need * 2;
+
+	if (need <= s->room)
+		return true;
+	char **item = reallocarray(s->item, room, sizeof *item);
+	if (!item)
+		return false;
+	s->item = item;
+	s->room = room;
+	return true;
+}
+
+/* Takes `owned` over. */
+static bool strings_add(struct strings *s, char *owned)
+{
+	if (!owned || !strings_reserve(s, 1)) {
+		free(owned);
+		return false;
+	}
+	s->item[s->count++] = owned;
+	s->item[s->count] = NULL;
+	return true;
+}
+
+static bool strings_copy(struct strings *s, size_t count, const char *const *items)
+{
+	if (!strings_reserve(s, count))
+		return false;
+	for (size_t i = 0; i < count; i++) {
+		if (!strings_add(s, strdup(items[i])))
+			return false;
+	}
+	s->item[s->count] = NULL;
+	return true;
+}
+
+/* ---- */
+
+static void remember_invalid(struct hl_config *cfg, const char *what, const char *value)
+{
+	if (!cfg->invalid && asprintf(&cfg->invalid, "%s: '%s'", what, value) < 0) {
+		cfg->invalid = NULL;
+		cfg->no_memory = true;
+	}
+}
+
+static void set_string(struct hl_config *cfg, char **slot, const char *value)
+{
+	char *copy = value ? strdup(value) : NULL;
+
+	if (value && !copy)
+		cfg->no_memory = true;
+	free(*slot);
+	*slot = copy;
+}
+
+/* What execve(2) keeps of the calling process. */
+static void take_signals(struct hl_config *cfg)
+{
+	sigset_t mask;
+	struct sigaction sa;
+
+	pthread_sigmask(SIG_SETMASK, NULL, &mask);
+	for (int sig = 1; sig < NSIG; sig++) {
+		if (sigismember(&mask, sig) == 1)
+			cfg->blocked |= 1UL << (sig - 1);
+		if (sigaction(sig, NULL, &sa) == 0 && sa.sa_handler == SIG_IGN)
+			cfg->ignored |= 1UL << (sig - 1);
+	}
+}
+
+struct hl_config *hl_config_new(void)
+{
+	struct hl_config *cfg = calloc(1, sizeof *cfg);
+	size_t n = 0;
+
+	if (!cfg)
+		return NULL;
+	while (environ && environ[n])
+		n++;
+	if (!strings_copy(&cfg->env, n, (const char *const *)environ)) {
+		hl_config_free(cfg);
+		return NULL;
+	}
+	for (int fd = 0; fd < 3; fd++)
+		cfg->stdio[fd] = fcntl(fd, F_GETFD) >= 0 ? fd : -1;
+	take_signals(cfg);
+	return cfg;
+}
+
+void hl_config_free(struct hl_config *cfg)
+{
+	if (!cfg)
+		return;
+	strings_clear(&cfg->args);
+	strings_clear(&cfg->env);
+	free(cfg->program);
+	free(cfg->workdir);
+	free(cfg->sysroot);
+	free(cfg->platform);
+	free(cfg->invalid);
+	free(cfg);
+}
+
+void hl_config_set_args(struct hl_config *cfg, size_t count, const char *const *args)
+{
+	if (!cfg)
+		return;
+	strings_clear(&cfg->args);
+	if (!strings_copy(&cfg->args, count, args))
+		cfg->no_memory = true;
+}
+
+void hl_config_set_program(struct hl_config *cfg, const char *program)
+{
+	if (cfg)
+		set_string(cfg, &cfg->program, program);
+}
+
+static char **find_env(struct hl_config *cfg, const char *name, size_t len)
+{
+	for (size_t i = 0; i < cfg->env.count; i++) {
+		if (strncmp(cfg->env.item[i], name, len) == 0 && cfg->env.item[i][len] == '=')
+			return &cfg->env.item[i];
+	}
+	return NULL;
+}
+
+static void put_env(struct hl_config *cfg, const char *name, size_t len, const char *value)
+{
+	char **slot = find_env(cfg, name, len), *text;
+
+	if (asprintf(&text, "%.*s=%s", (int)len, name, value) < 0) {
+		cfg->no_memory = true;
+	} else if (slot) {
+		free(*slot);
+		*slot = text;
+	} else if (!strings_add(&cfg->env, text)) {
+		cfg->no_memory = true;
+	}
+}
+
+void hl_config_add_env(struct hl_config *cfg, const char *assignment)
+{
+	if (!cfg)
+		return;
+	size_t len = strcspn(assignment, "=");
+	const char *value = assignment[len] ? assignment + len + 1 : getenv(assignment);
+
+	if (len == 0)
+		remember_invalid(cfg, "an environment variable needs a name", assignment);
+	else if (value)
+		put_env(cfg, assignment, len, value);
+}
+
+void hl_config_clear_env(struct hl_config *cfg)
+{
+	if (!cfg)
+		return;
+	strings_clear(&cfg->env);
+	if (!strings_copy(&cfg->env, 0, NULL))
+		cfg->no_memory = true;
+}
+
+void hl_config_set_workdir(struct hl_config *cfg, const char *dir)
+{
+	if (cfg)
+		set_string(cfg, &cfg->workdir, dir);
+}
+
+void hl_config_set_sysroot(struct hl_config *cfg, const char *dir)
+{
+	if (cfg)
+		set_string(cfg, &cfg->sysroot, dir);
+}
+
+void hl_config_set_platform(struct hl_config *cfg, const char *name)
+{
+	if (cfg)
+		set_string(cfg, &cfg->platform, name);
+}
+
+void hl_config_set_timeout(struct hl_config *cfg, uint64_t milliseconds)
+{
+	if (cfg)
+		cfg->timeout_ms = milliseconds;
+}
+
+void hl_config_set_stdio(struct hl_config *cfg, int in, int out, int err)
+{
+	if (!cfg)
+		return;
+	cfg->stdio[0] = in;
+	cfg->stdio[1] = out;
+	cfg->stdio[2] = err;
+}
+
+void hl_config_set_signals(struct hl_config *cfg, uint64_t ignored, uint64_t blocked)
+{
+	if (!cfg)
+		return;
+	cfg->ignored = ignored;
+	cfg->blocked = blocked;
+}
+
+void hl_config_set_log(struct hl_config *cfg, int level, hl_output_fn *fn, void *arg)
+{
+	if (!cfg)
+		return;
+	cfg->log_level = fn ? level : 0;
+	cfg->log = fn;
+	cfg->log_arg = arg;
+}
+
+void hl_config_set_trace(struct hl_config *cfg, enum hl_trace_format format, hl_output_fn *fn, void *arg)
+{
+	if (!cfg)
+		return;
+	cfg->trace_format = format;
+	cfg->trace = fn;
+	cfg->trace_arg = arg;
+}
+
+void hl_config_set_stats(struct hl_config *cfg, bool on)
+{
+	if (cfg)
+		cfg->stats = on;
+}

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lib/error.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct hl_error {
+	enum hl_code code;
+	char text[];
+};
+
+/* When there is no memory for an error there is still this one; never freed, never written. */
+static struct {
+	enum hl_code code;
+	char text[16];
+} out_of_memory = { HL_NO_MEMORY, "out of memory" };
+#define OUT_OF_MEMORY ((struct hl_error *)(void *)&out_of_memory)
+
+static struct hl_error *error_new(enum hl_code code, const char *context, const char *fmt, va_list ap)
+{
+	char *text = NULL;
+	struct hl_error *e = NULL;
+
+	if (vasprintf(&text, fmt, ap) < 0)
+		return OUT_OF_MEMORY;
+	size_t size = strlen(text) + (context ? strlen(context) + 2 : 0) + 1;
+	e = malloc(sizeof *e + size);
+	if (e) {
+		e->code = code;
+		snprintf(e->text, size, "%s%s%s", text, context ? ": " : "", context ? context : "");
+	}
+	free(text);
+	return e ? e : OUT_OF_MEMORY;
+}
+
+int error_set(struct hl_error **err, enum hl_code code, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (!err)
+		return -1;
+	va_start(ap, fmt);
+	*err = error_new(code, NULL, fmt, ap);
+	va_end(ap);
+	return -1;
+}
+
+enum hl_code hl_error_code(const struct hl_error *err)
+{
+	return err ? err->code : HL_OK;
+}
+
+const char *hl_error_text(const struct hl_error *err)
+{
+	return err ? err->text : "";
+}
+
+struct hl_error *hl_error_wrap(struct hl_error *err, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (!err)
+		return NULL;
+	va_start(ap, fmt);
+	struct hl_error *e = error_new(err->code, err->text, fmt, ap);
+	va_end(ap);
+	hl_error_free(err);
+	return e;
+}
+
+void hl_error_free(struct hl_error *err)
+{
+	if (err != OUT_OF_MEMORY)
+		free(err);
+}

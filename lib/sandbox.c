@@ -1,0 +1,488 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The life of a sandbox as hl.h tells it.
+ *
+ *	start   platform -> observer -> kernel -> file tree -> descriptors -> program; the first failure undoes it all
+ *	run     nothing of this file runs, but for the time limit's thread where there is one
+ *	end     the kernel calls on_change when the program ended; wait and event_fd tell
+ *	free    kill, join, undo
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "fs/file.h"
+#include "fs/hostfd.h"
+#include "kernel/process.h"
+#include "kernel/sandbox.h"
+#include "kernel/signal.h"
+#include "kernel/spawn.h"
+#include "lib/config.h"
+#include "lib/error.h"
+#include "lib/tree.h"
+#include "sys/observe.h"
+
+struct hl_sandbox {
+	struct sandbox *kernel;
+	struct observer *observer;
+	struct filesystem *hostfd; /* what inherited descriptors hang on */
+	int event_fd;
+	uint64_t start_ns, timeout_ns; /* timeout 0: none */
+	pthread_t timer;
+	bool has_timer;
+	bool freeing; /* kernel->lock: ends the timer */
+	_Atomic uint64_t end_ns;
+	_Atomic bool expired, killed;
+};
+
+/* ---- start ---- */
+
+static const struct platform *const platforms[] = { &platform_kvm };
+
+static int choose_platform(const struct hl_config *cfg, const struct platform **out, struct hl_error **err)
+{
+	const char *name = cfg->platform ? cfg->platform : "auto";
+	bool any = strcmp(name, "auto") == 0;
+
+	for (size_t i = 0; i < sizeof platforms / sizeof *platforms; i++) {
+		if (any || strcmp(name, platforms[i]->name) == 0) {
+			*out = platforms[i];
+			return 0;
+		}
+	}
+	return error_set(err, HL_INVALID, "no platform is called '%s': use auto or kvm", name);
+}
+
+static int check_config(const struct hl_config *cfg, struct hl_error **err)
+{
+	if (!cfg || cfg->no_memory)
+		return error_set(err, HL_NO_MEMORY, "out of memory");
+	if (cfg->invalid)
+		return error_set(err, HL_INVALID, "%s", cfg->invalid);
+	if (cfg->args.count == 0)
+		return error_set(err, HL_INVALID, "no program to run");
+	return 0;
+}
+
+static int make_observer(struct hl_sandbox *sb, const struct hl_config *cfg)
+{
+	struct observe_config oc = {
+		.log = cfg->log,
+		.log_arg = cfg->log_arg,
+		.log_level = cfg->log_level,
+		.trace = cfg->trace,
+		.trace_arg = cfg->trace_arg,
+		.stats = cfg->stats,
+	};
+
+	if (cfg->trace)
+		oc.format = cfg->trace_format == HL_TRACE_JSON ? TRACE_JSON : TRACE_TEXT;
+	if (!oc.log_level && !oc.format && !oc.stats)
+		return 0;
+	return observe_create(&oc, &sb->observer);
+}
+
+/* The kernel's lock is held. */
+static void on_change(void *arg)
+{
+	struct hl_sandbox *sb = arg;
+	uint64_t none = 0, now = monotonic_ns(), one = 1;
+
+	if (sb->kernel && sb->kernel->main_ended)
+		atomic_compare_exchange_strong(&sb->end_ns, &none, now);
+	(void)!write(sb->event_fd, &one, sizeof one);
+}
+
+static enum hl_code code_of(int err, enum hl_code otherwise)
+{
+	return err == -ENOMEM ? HL_NO_MEMORY : otherwise;
+}
+
+static int fail(struct hl_error **err, enum hl_code code, int e, const struct why *why)
+{
+	return error_set(err, code_of(e, code), "%s", why->text[0] ? why->text : strerror(-e));
+}
+
+static int make_kernel(struct hl_sandbox *sb, const struct platform *pf, struct hl_error **err)
+{
+	struct why why = { "" };
+	struct sandbox_config sc = {
+		.platform = pf,
+		.observer = sb->observer,
+		.notify = on_change,
+		.notify_arg = sb,
+	};
+	int e = sandbox_create(&sc, &sb->kernel, &why);
+
+	return e ? fail(err, HL_PLATFORM, e, &why) : 0;
+}
+
+static int wrap_stdio(struct hl_sandbox *sb, const struct hl_config *cfg, struct spawn_request *rq)
+{
+	int err = hostfd_create(sb->kernel->physmem, &sb->hostfd);
+
+	for (int fd = 0; !err && fd < 3; fd++) {
+		if (cfg->stdio[fd] >= 0 && fcntl(cfg->stdio[fd], F_GETFD) >= 0)
+			err = hostfd_wrap(sb->hostfd, sb->kernel->mounts, cfg->stdio[fd], &rq->stdio[fd]);
+	}
+	return err;
+}
+
+static void put_stdio(struct spawn_request *rq)
+{
+	for (int fd = 0; fd < 3; fd++) {
+		if (rq->stdio[fd])
+			file_put(rq->stdio[fd]);
+	}
+}
+
+/* sandbox_spawn takes the references over, and may have to be called again. */
+static int spawn(struct hl_sandbox *sb, const struct spawn_request *rq, struct why *why)
+{
+	for (int fd = 0; fd < 3; fd++) {
+		if (rq->stdio[fd])
+			file_get(rq->stdio[fd]);
+	}
+	return sandbox_spawn(sb->kernel, rq, why);
+}
+
+/* As execvp(3): a text file without "#!" is a script for /bin/sh. */
+static int spawn_by_shell(struct hl_sandbox *sb, const struct hl_config *cfg, const struct spawn_request *rq)
+{
+	struct spawn_request sh = *rq;
+	struct why ignored = { "" };
+	char **argv = calloc(cfg->args.count + 2, sizeof *argv);
+	static char name[] = "sh";
+
+	if (!argv)
+		return -ENOMEM;
+	argv[0] = name;
+	argv[1] = (char *)(uintptr_t)rq->path;
+	memcpy(argv + 2, cfg->args.item + 1, (cfg->args.count - 1) * sizeof *argv);
+	sh.path = "/bin/sh";
+	sh.argv = argv;
+	int err = spawn(sb, &sh, &ignored);
+	free(argv);
+	return err;
+}
+
+static enum hl_code spawn_code(int e)
+{
+	return e == -EAGAIN || e == -ENFILE || e == -EMFILE || e == -EIO ? HL_SYSTEM : HL_NOT_EXEC;
+}
+
+static int run_program(struct hl_sandbox *sb, const struct hl_config *cfg, struct spawn_request *rq,
+		       struct hl_error **err)
+{
+	struct why why = { "" };
+	char *path;
+	int e = tree_find_program(sb->kernel, cfg, rq->workdir, &path, &why);
+
+	if (e)
+		return fail(err, e == -ENOENT ? HL_NOT_FOUND : HL_NOT_EXEC, e, &why);
+	rq->path = path;
+	e = spawn(sb, rq, &why);
+	if (e == -ENOEXEC && tree_looks_like_script(sb->kernel, rq->workdir, path))
+		e = spawn_by_shell(sb, cfg, rq);
+	free(path);
+	return e ? fail(err, spawn_code(e), e, &why) : 0;
+}
+
+static int start_program(struct hl_sandbox *sb, const struct hl_config *cfg, struct hl_error **err)
+{
+	struct spawn_request rq = {
+		.argv = cfg->args.item,
+		.envp = cfg->env.item,
+		.workdir = cfg->workdir,
+		.ignored = cfg->ignored,
+		.blocked = cfg->blocked,
+	};
+	struct why why = { "" };
+	char *cwd = cfg->workdir ? NULL : getcwd(NULL, 0);
+
+	if (!cfg->workdir)
+		rq.workdir = cwd ? cwd : "/";
+	int e = tree_mount(sb->kernel, cfg, &why);
+	if (!e)
+		e = tree_check_workdir(sb->kernel, rq.workdir, &why);
+	if (!e)
+		e = wrap_stdio(sb, cfg, &rq);
+	int ret = e ? fail(err, HL_SYSTEM, e, &why) : run_program(sb, cfg, &rq, err);
+	put_stdio(&rq);
+	free(cwd);
+	return ret;
+}
+
+/* ---- the time limit ---- */
+
+static struct timespec timespec_of(uint64_t ns)
+{
+	return (struct timespec){ (time_t)(ns / 1000000000), (long)(ns % 1000000000) };
+}
+
+static void *timer_main(void *arg)
+{
+	struct hl_sandbox *sb = arg;
+	struct timespec end = timespec_of(sb->start_ns + sb->timeout_ns);
+	int err = 0;
+
+	sandbox_lock(sb->kernel);
+	while (!err && !sb->freeing && !sb->kernel->main_ended)
+		err = pthread_cond_clockwait(&sb->kernel->changed, &sb->kernel->lock, CLOCK_MONOTONIC, &end);
+	bool over = err == ETIMEDOUT && !sb->kernel->main_ended;
+	if (over)
+		sb->expired = true;
+	sandbox_unlock(sb->kernel);
+	if (over)
+		sandbox_kill(sb->kernel);
+	return NULL;
+}
+
+static int start_timer(struct hl_sandbox *sb, uint64_t timeout_ms, struct hl_error **err)
+{
+	sigset_t all, old;
+
+	if (!timeout_ms)
+		return 0;
+	sb->timeout_ns = timeout_ms > UINT64_MAX / 4000000 ? UINT64_MAX / 4 : timeout_ms * 1000000;
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	int e = pthread_create(&sb->timer, NULL, timer_main, sb);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	sb->has_timer = e == 0;
+	return e ? error_set(err, HL_SYSTEM, "no thread for the time limit: %s", strerror(e)) : 0;
+}
+
+static void stop_timer(struct hl_sandbox *sb)
+{
+	if (!sb->has_timer)
+		return;
+	sandbox_lock(sb->kernel);
+	sb->freeing = true;
+	pthread_cond_broadcast(&sb->kernel->changed);
+	sandbox_unlock(sb->kernel);
+	pthread_join(sb->timer, NULL);
+}
+
+int hl_sandbox_start(const struct hl_config *cfg, struct hl_sandbox **out, struct hl_error **err)
+{
+	const struct platform *pf;
+	struct hl_sandbox *sb;
+
+	*out = NULL;
+	if (check_config(cfg, err) || choose_platform(cfg, &pf, err))
+		return -1;
+	sb = calloc(1, sizeof *sb);
+	if (!sb)
+		return error_set(err, HL_NO_MEMORY, "out of memory");
+	sb->start_ns = monotonic_ns();
+	sb->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	int ret = 0;
+	if (sb->event_fd < 0)
+		ret = error_set(err, HL_SYSTEM, "no event descriptor: %s", strerror(errno));
+	else if (make_observer(sb, cfg))
+		ret = error_set(err, HL_NO_MEMORY, "out of memory");
+	if (!ret)
+		ret = make_kernel(sb, pf, err);
+	if (!ret)
+		ret = start_program(sb, cfg, err);
+	if (!ret)
+		ret = start_timer(sb, cfg->timeout_ms, err);
+	if (ret)
+		hl_sandbox_free(sb);
+	else
+		*out = sb;
+	return ret;
+}
+
+/* ---- end ---- */
+
+static void fill_end(struct hl_sandbox *sb, struct hl_result *res)
+{
+	int st = sb->kernel->exit_status;
+
+	res->end = WIFSIGNALED(st) ? HL_SIGNALED : HL_EXITED;
+	res->status = WIFSIGNALED(st) ? WTERMSIG(st) : WEXITSTATUS(st);
+	if (sb->kernel->dead_reason[0])
+		res->end = HL_BROKEN;
+	else if (res->end == HL_SIGNALED && res->status == SIGKILL && sb->expired)
+		res->end = HL_EXPIRED;
+	else if (res->end == HL_SIGNALED && res->status == SIGKILL && sb->killed)
+		res->end = HL_KILLED;
+}
+
+/* Lock held. */
+static void fill_result(struct hl_sandbox *sb, struct hl_result *res)
+{
+	uint64_t end = sb->end_ns;
+
+	memset(res, 0, sizeof *res);
+	res->wall_ns = (end ? end : monotonic_ns()) - sb->start_ns;
+	if (sb->kernel->main_ended)
+		fill_end(sb, res);
+	else
+		res->stopped = sb->kernel->main->stopped;
+}
+
+static bool ended_locked(const struct hl_sandbox *sb)
+{
+	return sb->kernel->main_ended && sb->kernel->nr_tasks == 0;
+}
+
+static void wait_locked(struct hl_sandbox *sb, uint64_t milliseconds)
+{
+	uint64_t now = monotonic_ns(),
+		 ns = milliseconds > UINT64_MAX / 4000000 ? UINT64_MAX / 4 : milliseconds * 1000000;
+	struct timespec until = timespec_of(now + ns);
+	int err = 0;
+
+	while (!err && !ended_locked(sb)) {
+		if (milliseconds == HL_FOREVER)
+			err = pthread_cond_wait(&sb->kernel->changed, &sb->kernel->lock);
+		else
+			err = pthread_cond_clockwait(&sb->kernel->changed, &sb->kernel->lock, CLOCK_MONOTONIC, &until);
+	}
+}
+
+int hl_sandbox_wait(struct hl_sandbox *sb, uint64_t milliseconds, struct hl_result *res, struct hl_error **err)
+{
+	struct hl_result r;
+	uint64_t events;
+
+	(void)!read(sb->event_fd, &events, sizeof events);
+	sandbox_lock(sb->kernel);
+	wait_locked(sb, milliseconds);
+	bool ended = ended_locked(sb);
+	fill_result(sb, &r);
+	sandbox_unlock(sb->kernel);
+	if (!ended)
+		r.end = HL_RUNNING;
+	if (res)
+		*res = r;
+	if (!ended)
+		return error_set(err, HL_TIMED_OUT, "still running");
+	if (r.end == HL_BROKEN)
+		return error_set(err, HL_PLATFORM, "%s", sb->kernel->dead_reason);
+	return 0;
+}
+
+int hl_sandbox_event_fd(struct hl_sandbox *sb)
+{
+	return sb->event_fd;
+}
+
+void hl_sandbox_kill(struct hl_sandbox *sb)
+{
+	sb->killed = true;
+	sandbox_kill(sb->kernel);
+}
+
+/* ---- signals ---- */
+
+static int check_signal(int sig, struct hl_error **err)
+{
+	return sig < 1 || sig > NSIGNALS ? error_set(err, HL_INVALID, "there is no signal %d", sig) : 0;
+}
+
+/* As from a process outside of the guest's pid namespace. */
+static void siginfo_outside(siginfo_t *si, int sig)
+{
+	siginfo_kernel(si, sig, SI_USER);
+	si->si_uid = getuid();
+}
+
+int hl_sandbox_signal(struct hl_sandbox *sb, int sig, struct hl_error **err)
+{
+	siginfo_t si;
+
+	if (check_signal(sig, err))
+		return -1;
+	siginfo_outside(&si, sig);
+	sandbox_lock(sb->kernel);
+	bool ended = sb->kernel->main_ended;
+	if (!ended)
+		signal_send_process(sb->kernel->main, sig, &si);
+	sandbox_unlock(sb->kernel);
+	return ended ? error_set(err, HL_STATE, "the program has ended") : 0;
+}
+
+int hl_sandbox_signal_terminal(struct hl_sandbox *sb, int sig, struct hl_error **err)
+{
+	siginfo_t si;
+
+	if (check_signal(sig, err))
+		return -1;
+	siginfo_kernel(&si, sig, SI_KERNEL);
+	sandbox_lock(sb->kernel);
+	bool ended = sb->kernel->main_ended;
+	if (!ended)
+		signal_send_pgrp(sb->kernel->main->pgrp, sig, &si);
+	sandbox_unlock(sb->kernel);
+	return ended ? error_set(err, HL_STATE, "the program has ended") : 0;
+}
+
+void hl_sandbox_free(struct hl_sandbox *sb)
+{
+	if (!sb)
+		return;
+	if (sb->kernel) {
+		stop_timer(sb);
+		sandbox_kill(sb->kernel);
+		sandbox_wait_tasks(sb->kernel);
+		if (sb->hostfd)
+			filesystem_put(sb->hostfd);
+		sandbox_destroy(sb->kernel);
+	}
+	observe_destroy(sb->observer);
+	if (sb->event_fd >= 0)
+		close(sb->event_fd);
+	free(sb);
+}
+
+/* ---- counters ---- */
+
+void hl_sandbox_stats(struct hl_sandbox *sb, struct hl_stats *out)
+{
+	struct sandbox_totals t;
+
+	sandbox_totals(sb->kernel, &t);
+	*out = (struct hl_stats){
+		.syscalls = t.syscalls,
+		.entries = t.entries,
+		.faults = t.faults,
+		.exceptions = t.exceptions,
+		.interrupts = t.interrupts,
+		.threads = t.threads,
+		.guest_memory = arena_used(sb->kernel->arena),
+	};
+}
+
+struct each_call {
+	void (*fn)(void *arg, const struct hl_call_stats *c);
+	void *arg;
+};
+
+static void report_call(void *arg, const struct call_report *r)
+{
+	struct each_call *e = arg;
+	struct hl_call_stats c = { r->name, r->nr, r->calls, r->errors, r->total_ns, r->max_ns };
+
+	e->fn(e->arg, &c);
+}
+
+void hl_sandbox_each_call(struct hl_sandbox *sb, void (*fn)(void *arg, const struct hl_call_stats *c), void *arg)
+{
+	struct each_call e = { fn, arg };
+
+	if (sb->observer)
+		observe_each_call(sb->observer, report_call, &e);
+}

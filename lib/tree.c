@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lib/tree.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "fs/file.h"
+#include "fs/hostfs/hostfs.h"
+#include "kernel/sandbox.h"
+#include "loader/loader.h"
+#include "proc/proc.h"
+
+#define DEFAULT_PATH "/bin:/usr/bin" /* confstr(_CS_PATH), which execvp uses without PATH */
+
+/* ---- mounts ---- */
+
+static int make_hostfs(struct sandbox *sb, struct filesystem **out, struct why *why)
+{
+	int fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	return fd < 0 ? why_set(why, errno, "cannot open /: %s", strerror(errno))
+		      : hostfs_create(fd, sb->physmem, out, why);
+}
+
+static int make_procfs(struct sandbox *sb, struct filesystem **out, struct why *why)
+{
+	return procfs_create(sb, out);
+}
+
+static int make_sysfs(struct sandbox *sb, struct filesystem **out, struct why *why)
+{
+	return sysfs_create(sb, out);
+}
+
+#define NO_EXEC (MOUNT_NOSUID | MOUNT_NODEV | MOUNT_NOEXEC)
+
+static const struct standard_mount {
+	const char *where, *source;
+	unsigned flags;
+	int (*make)(struct sandbox *sb, struct filesystem **out, struct why *why);
+} standard_mounts[] = {
+	{ "/", "hostfs", 0, make_hostfs },
+	{ "/proc", "proc", NO_EXEC, make_procfs },
+	{ "/sys", "sysfs", NO_EXEC | MOUNT_RDONLY, make_sysfs },
+};
+
+static int mount_one(struct sandbox *sb, const struct standard_mount *m, struct why *why)
+{
+	struct filesystem *fs;
+	int err = m->make(sb, &fs, why);
+
+	if (!err)
+		err = mount_table_add(sb->mounts, m->where, fs, m->flags, m->source);
+	return err ? why_set(why, -err, "cannot mount %s: %s", m->where, strerror(-err)) : 0;
+}
+
+int tree_mount(struct sandbox *sb, const struct hl_config *cfg, struct why *why)
+{
+	int err = 0;
+
+	for (size_t i = 0; !err && i < sizeof standard_mounts / sizeof *standard_mounts; i++)
+		err = mount_one(sb, &standard_mounts[i], why);
+	return err;
+}
+
+/* ---- a caller before there is a task ---- */
+
+struct visitor {
+	struct caller caller;
+	struct sleeper sleeper;
+};
+
+static int visitor_init(struct visitor *v, struct sandbox *sb, const char *workdir)
+{
+	struct path cwd;
+
+	memset(v, 0, sizeof *v);
+	v->caller.cred = cred_of_monitor();
+	v->caller.fs = fs_struct_new(sb->mounts);
+	v->caller.sleeper = &v->sleeper;
+	v->caller.mem = &sb->mem;
+	kick_attach(&v->sleeper.kick);
+	if (!v->caller.cred || !v->caller.fs)
+		return -ENOMEM;
+	int err = path_walk(&v->caller, NULL, workdir, WALK_DIRECTORY, &cwd);
+	if (err)
+		return err;
+	path_put(&v->caller.fs->cwd);
+	v->caller.fs->cwd = cwd;
+	return 0;
+}
+
+static void visitor_done(struct visitor *v)
+{
+	kick_detach(&v->sleeper.kick);
+	if (v->caller.fs)
+		fs_struct_put(v->caller.fs);
+	if (v->caller.cred)
+		cred_put((struct cred *)(uintptr_t)v->caller.cred);
+}
+
+/* ---- the program ---- */
+
+static int try_program(struct visitor *v, const char *path)
+{
+	struct file *f;
+	int err = exec_open(&v->caller, NULL, path, 0, &f);
+
+	if (!err)
+		file_put(f);
+	return err;
+}
+
+/* Errors of one directory of PATH that do not end the search (execvp(3)). */
+static bool search_goes_on(int err)
+{
+	return err == -EACCES || err == -ENOENT || err == -ENOTDIR || err == -ESTALE || err == -ENODEV ||
+	       err == -ETIMEDOUT;
+}
+
+static int search_path(struct visitor *v, const char *path, const char *name, char **out)
+{
+	int result = -ENOENT;
+
+	for (;;) {
+		size_t len = strcspn(path, ":");
+		if (asprintf(out, "%.*s%s%s", (int)len, path, len ? "/" : "", name) < 0)
+			return -ENOMEM;
+		int err = try_program(v, *out);
+		if (!err)
+			return 0;
+		free(*out);
+		if (!search_goes_on(err))
+			return err;
+		if (err == -EACCES)
+			result = -EACCES;
+		if (!path[len])
+			return result;
+		path += len + 1;
+	}
+}
+
+static const char *path_variable(const struct hl_config *cfg)
+{
+	for (size_t i = 0; i < cfg->env.count; i++) {
+		if (strncmp(cfg->env.item[i], "PATH=", 5) == 0)
+			return cfg->env.item[i] + 5;
+	}
+	return DEFAULT_PATH;
+}
+
+static int find(struct visitor *v, const struct hl_config *cfg, const char *name, char **out, struct why *why)
+{
+	int err;
+
+	if (strchr(name, '/')) {
+		*out = strdup(name);
+		err = *out ? try_program(v, name) : -ENOMEM;
+		if (err)
+			free(*out);
+		return err ? why_set(why, -err, "%s: %s", name, strerror(-err)) : 0;
+	}
+	err = name[0] ? search_path(v, path_variable(cfg), name, out) : -ENOENT;
+	if (err == -ENOENT && name[0])
+		why_set(why, ENOENT, "%s: not found in PATH", name);
+	return err ? why_set(why, -err, "'%s': %s", name, strerror(-err)) : 0;
+}
+
+int tree_find_program(struct sandbox *sb, const struct hl_config *cfg, const char *workdir, char **out, struct why *why)
+{
+	struct visitor v;
+	int err = visitor_init(&v, sb, workdir);
+
+	if (!err)
+		err = find(&v, cfg, cfg->program ? cfg->program : cfg->args.item[0], out, why);
+	visitor_done(&v);
+	return err;
+}
+
+int tree_check_workdir(struct sandbox *sb, const char *workdir, struct why *why)
+{
+	struct visitor v;
+	int err = visitor_init(&v, sb, workdir);
+
+	visitor_done(&v);
+	return err ? why_set(why, -err, "working directory '%s': %s", workdir, strerror(-err)) : 0;
+}
+
+bool tree_looks_like_script(struct sandbox *sb, const char *workdir, const char *path)
+{
+	struct visitor v;
+	struct file *f;
+	char head[80];
+	bool text = false;
+
+	if (visitor_init(&v, sb, workdir) == 0 && exec_open(&v.caller, NULL, path, 0, &f) == 0) {
+		ssize_t n = file_read_kernel(f, &v.caller, head, sizeof head, 0);
+		/* bash's check_binary_file: a NUL in the first line makes it binary */
+		char *end = n > 0 ? memchr(head, '\n', (size_t)n) : NULL;
+		text = n >= 0 && !memchr(head, '\0', end ? (size_t)(end - head) : (size_t)n);
+		file_put(f);
+	}
+	visitor_done(&v);
+	return text;
+}
