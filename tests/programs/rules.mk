@@ -5,10 +5,12 @@
 check-programs: $(BUILD)/hl
 	tests/programs/selftest
 	tests/programs/run --hl $(BUILD)/hl
+	tests/programs/terminal --hl $(BUILD)/hl
 
 # Native against native: every difference is an undetermined case.
 check-programs-self:
 	tests/programs/selftest
 	tests/programs/run --self
+	tests/programs/terminal --self
 
 check: check-programs
