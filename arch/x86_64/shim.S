@@ -14,7 +14,7 @@
 	.endm
 
 	.section .rodata
-	.balign	4096
+	.balign	16
 	.globl	shim_image
 	.hidden	shim_image
 	.type	shim_image, @object
@@ -30,7 +30,7 @@ shim_image:
 	.endr
 
 	/* Descriptors carry their accessed bits, so the CPU has nothing to write. */
-	.org	shim_image + SHIM_GDT, 0xcc
+	.org	shim_image + SHIM_GDT
 	.quad	0, 0
 	.quad	0x00af9b000000ffff	/* 0x10 SHIM_CS */
 	.quad	0x00cf93000000ffff	/* 0x18 */
@@ -49,11 +49,5 @@ shim_image:
 	.endif
 	.set	vector, vector + 1
 	.endr
-
-	.org	shim_image + SHIM_USER_SYSCALL
-	out	%al, $SHIM_PORT_SYSCALL
-	.org	shim_image + SHIM_PROBE, 0xcc
-	syscall
-	.org	shim_image + SHIM_IMAGE_SIZE, 0xcc
 	.size	shim_image, . - shim_image
 	.section .note.GNU-stack, "", @progbits

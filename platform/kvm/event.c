@@ -3,9 +3,6 @@
  * Why a vCPU stopped. Normally it is at an OUT of the shim, and which one says what happened. A vCPU stopped by a kick
  * may be anywhere: in the shim before its OUT, then the event is reported as if the OUT had been reached and the kick
  * stays pending; or behind it on the way back, then the user's registers are where the way back takes them from.
- *
- * Where LSTAR is entered in user mode, user code can reach one OUT of the shim: jumping there is a system call like any
- * other. An OUT of its own to the same port gets what Linux gives.
  */
 #include "platform/kvm/kvm.h"
 
@@ -26,9 +23,8 @@
 #define PF_WRITE 2
 #define PF_FETCH 16
 
-#define RIP_SYSCALL      SHIM_BASE
-#define RIP_STUBS        (SHIM_BASE + SHIM_STUBS)
-#define RIP_USER_SYSCALL (SHIM_BASE + SHIM_USER_SYSCALL)
+#define RIP_SYSCALL SHIM_BASE
+#define RIP_STUBS   (SHIM_BASE + SHIM_STUBS)
 
 static bool event_dead(struct context *c, struct event *ev, const char *text)
 {
@@ -46,13 +42,10 @@ static bool event_exception(struct event *ev, unsigned vector, uint64_t error)
 	return true;
 }
 
-/* At a system call entry: come from a `syscall`, or in user mode from a jump with anything in rcx and r11. */
 static bool event_syscall(struct context *c, struct event *ev)
 {
 	struct cpu_regs *r = &c->regs;
 
-	if (r->rcx > GUEST_TASK_SIZE)
-		return event_exception(ev, VECTOR_GP, 0);
 	r->rip = r->rcx;
 	r->rflags = (r->r11 & RFLAGS_USER) | RFLAGS_FIXED;
 	ev->kind = EVENT_SYSCALL;
@@ -67,11 +60,20 @@ static bool event_syscall(struct context *c, struct event *ev)
 	return true;
 }
 
+/* In user mode at the system call entry: a system call that arrived so, or a jump there. rcx may be anything then, and
+ * if it can be an address the jump is a system call like any other. */
+static bool at_user_entry(const struct context *c)
+{
+	return c->regs.rip == RIP_SYSCALL && c->regs.rcx <= GUEST_TASK_SIZE;
+}
+
 static bool event_page_fault(struct context *c, struct space *s, uint64_t error, struct event *ev)
 {
 	struct kvm_sregs sregs;
 	unsigned access = error & PF_FETCH ? GUEST_EXEC : error & PF_WRITE ? GUEST_WRITE : GUEST_READ;
 
+	if (error & PF_FETCH && at_user_entry(c))
+		return event_syscall(c, ev);
 	if (sregs_get(c->vcpu, &sregs) < 0)
 		return event_dead(c, ev, "KVM does not tell the address of a page fault");
 	/* Mapped by another thread in the meantime, or a TLB that had fewer rights: once more. */
@@ -83,13 +85,13 @@ static bool event_page_fault(struct context *c, struct space *s, uint64_t error,
 	return true;
 }
 
-/* Where `syscall` arrives in user mode, `int n` does not arrive at all: KVM makes it #UD. Tells what it should be. */
+/* A host that interprets makes #UD of `int n`. Tells what it should be. */
 static bool event_undefined(struct context *c, struct space *s, struct event *ev)
 {
 	const uint8_t *op = space_peek(s, c->regs.rip);
 	const uint8_t *n = space_peek(s, c->regs.rip + 1);
 
-	if (atomic_load(&c->m->host->entry) != ENTRY_USER || !op || !n || *op != 0xcd)
+	if (!vcpu_interpreted(c->vcpu) || !op || !n || *op != 0xcd)
 		return event_exception(ev, VECTOR_UD, 0);
 	if (*n != VECTOR_BP && *n != VECTOR_OF)
 		return event_exception(ev, VECTOR_GP, *n * 8UL + 2);
@@ -116,30 +118,17 @@ static bool event_vector(struct context *c, struct space *s, unsigned vector, st
 	}
 }
 
-/* An OUT or IN of the program's own, through the one port that is open. KVM has already stepped over it. */
-static bool event_user_io(struct context *c, struct space *s, struct event *ev)
+static bool event_out(struct context *c, struct space *s, struct event *ev)
 {
-	struct cpu_regs *r = &c->regs;
-	const uint8_t *imm = space_peek(s, r->rip - 2), *dx = space_peek(s, r->rip - 1);
+	struct vcpu *v = c->vcpu;
 
-	if (imm && dx && (*imm == 0xe6 || *imm == 0xe4) && *dx == SHIM_PORT_SYSCALL)
-		r->rip -= 2;
-	else if (dx && *dx >= 0xec && *dx <= 0xef)
-		r->rip -= 1;
-	return event_exception(ev, VECTOR_GP, 0);
-}
-
-static bool event_io(struct context *c, struct space *s, struct event *ev)
-{
-	const struct kvm_run *run = c->vcpu->run;
-	uint64_t rip = run->s.regs.regs.rip;
-	unsigned port = run->io.port;
-
-	if (c->vcpu->stop == STOP_FRAME)
-		return event_vector(c, s, port - SHIM_PORT_VECTOR, ev);
-	if (c->vcpu->stop == STOP_SYSCALL || rip == RIP_USER_SYSCALL || rip == RIP_USER_SYSCALL + 2)
-		return event_syscall(c, ev);
-	return event_user_io(c, s, ev);
+	if (v->stop == STOP_FRAME)
+		return event_vector(c, s, v->run->io.port - SHIM_PORT_VECTOR, ev);
+	/* A host that interprets lets a system call arrive in supervisor mode when the stack pointer is no user
+	 * address. */
+	if (c->regs.rsp <= GUEST_TASK_SIZE)
+		v->run->kvm_valid_regs = KVM_SYNC_X86_REGS;
+	return event_syscall(c, ev);
 }
 
 /* A kick. */
@@ -148,7 +137,7 @@ static bool event_stopped(struct context *c, struct space *s, struct event *ev)
 	uint64_t rip = c->vcpu->run->s.regs.regs.rip;
 
 	c->vcpu->stray = true;
-	if ((c->vcpu->stop == STOP_SYSCALL && rip == RIP_SYSCALL) || rip == RIP_USER_SYSCALL)
+	if (rip == RIP_SYSCALL && (c->vcpu->stop == STOP_SYSCALL || at_user_entry(c)))
 		return event_syscall(c, ev);
 	if (c->vcpu->stop == STOP_FRAME && (rip - RIP_STUBS) % SHIM_STUB_SIZE == 0)
 		return event_vector(c, s, (unsigned)(rip - RIP_STUBS) / SHIM_STUB_SIZE, ev);
@@ -162,17 +151,15 @@ static bool in_user_mode(struct vcpu *v)
 	return sregs_get(v, &sregs) == 0 && sregs.cs.dpl == 3;
 }
 
-/* On hardware, supervisor mode is where the shim's supervisor code is; an exit by OUT from there is proof, else user
- * code may be just about to fault there. A host that interprets may deliver a `syscall` in either mode, and has told.
+/* Supervisor mode is where the shim is. Having done an OUT is proof, else user code may be just about to fault there.
  */
 static enum stop stop_find(struct vcpu *v, bool out)
 {
 	uint64_t rip = v->run->s.regs.regs.rip;
-	bool shim = rip - SHIM_BASE < SHIM_STUBS + SHIM_VECTORS * SHIM_STUB_SIZE;
 
-	if (sregs_shared(v) ? in_user_mode(v) : !shim || (!out && in_user_mode(v)))
+	if (rip - SHIM_BASE >= SHIM_CODE_END || (!out && in_user_mode(v)))
 		return STOP_USER;
-	return shim && rip >= RIP_STUBS ? STOP_FRAME : STOP_SYSCALL;
+	return rip < RIP_STUBS ? STOP_SYSCALL : STOP_FRAME;
 }
 
 static bool event_broken(struct context *c, struct event *ev)
@@ -198,8 +185,8 @@ bool event_decode(struct context *c, struct space *s, long result, struct event 
 	v->stray = false;
 	v->stop = stop_find(v, out);
 	state_store(c);
-	if (out)
-		return event_io(c, s, ev);
+	if (out && v->stop != STOP_USER)
+		return event_out(c, s, ev);
 	if (result == -EINTR)
 		return event_stopped(c, s, ev);
 	if (result == -EAGAIN)

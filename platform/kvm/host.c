@@ -166,8 +166,6 @@ static void features_note(struct kvm_host *h)
 
 	h->smep = e && (e->ebx >> 7 & 1);
 	h->fsgsbase = e && (e->ebx & 1);
-	e = cpuid_find(h, 0x80000001, 0);
-	h->tsc_aux = e && (e->edx >> 27 & 1); /* RDTSCP */
 	e = cpuid_find(h, 0x80000008, 0);
 	h->phys_bits = e ? e->eax & 0xff : 36;
 }

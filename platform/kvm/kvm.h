@@ -28,11 +28,8 @@
 #define VCPU_MAX     4096
 
 /* Offsets in control memory. */
-#define CONTROL_BLOCKS (SHIM_CODE_PAGES * PAGE_SIZE)
+#define CONTROL_BLOCKS PAGE_SIZE /* behind the shim's code */
 #define CONTROL_TABLES (CONTROL_BLOCKS + VCPU_MAX * sizeof(struct shim_block))
-
-/* How `syscall` arrives at LSTAR. ENTRY_USER: usually in user mode, not always. */
-enum entry { ENTRY_UNKNOWN, ENTRY_SUPERVISOR, ENTRY_USER };
 
 /* What this host's KVM offers; found once per process (host.c). */
 struct kvm_host {
@@ -43,8 +40,7 @@ struct kvm_host {
 	unsigned phys_bits;
 	unsigned slots;
 	unsigned vcpus;
-	bool smep, fsgsbase, tsc_aux;
-	_Atomic int entry; /* enum entry */
+	bool smep, fsgsbase;
 };
 
 struct table_list {
@@ -162,7 +158,6 @@ int shim_map(struct machine *m);
 /* vcpu.c: the pool */
 int vcpu_add(struct machine *m, struct vcpu **out);
 void vcpus_destroy(struct machine *m);
-int vcpu_entry_set(struct vcpu *v);
 /* Gives a context that is about to run and has no vCPU one. `k` as in run; -EINTR: kicked while waiting. */
 int vcpu_bind(struct context *c, struct kick *k);
 /* Takes it away again; the state stays in the context. */
@@ -170,9 +165,13 @@ int vcpu_unbind(struct context *c);
 /* For a context that ends: no state is kept. */
 void vcpu_forget(struct context *c);
 
-/* Does KVM hand out sregs with every exit? Where it interprets supervisor code that is cheaper than the shim's iretq,
- * and a page fault needs CR2; on hardware fetching them costs more than all the rest. */
-static inline bool sregs_shared(const struct vcpu *v)
+/*
+ * Two kinds of host. On hardware `syscall` enters the shim in supervisor mode, and the shim's sysretq and iretq are the
+ * cheap way back. A nested KVM without hardware page tables interprets supervisor code; there `syscall` arrives at
+ * LSTAR still in user mode, so that fetching the shim's first instruction faults, and the way back is to set all state.
+ * Such a vCPU shares its sregs with every exit. It is taken to be of that kind until a system call shows otherwise.
+ */
+static inline bool vcpu_interpreted(const struct vcpu *v)
 {
 	return v->run->kvm_valid_regs & KVM_SYNC_X86_SREGS;
 }

@@ -35,45 +35,6 @@ static int vm_create(struct machine *m, struct why *why)
 	return 0;
 }
 
-/* Runs the shim's own `syscall`, in a context that nobody else knows. */
-static int probe_run(struct context *c)
-{
-	struct vcpu *v = c->vcpu;
-
-	c->regs.rip = SHIM_BASE + SHIM_PROBE;
-	v->root = 0;
-	if (state_load(c, v->m->shim_root) < 0)
-		return -EIO;
-	while (ioctl(v->fd, KVM_RUN, 0) < 0)
-		if (errno != EINTR && errno != EAGAIN)
-			return -errno;
-	return v->run->exit_reason == KVM_EXIT_IO ? v->run->io.port : -EIO;
-}
-
-/* Finds out, once per process, whether `syscall` arrives in supervisor mode, as on hardware. Where it arrives in user
- * mode, the entry for the one faults and the entry for the other must be used. */
-static int entry_find(struct machine *m, struct why *why)
-{
-	struct context c = { .m = m, .regs.rflags = RFLAGS_FIXED, .segs_known = true };
-	int port, err;
-
-	if (atomic_load(&m->host->entry) != ENTRY_UNKNOWN)
-		return 0;
-	segments_init(&c.segs);
-	err = vcpu_add(m, &c.vcpu);
-	if (err)
-		return why_set(why, -err, "KVM cannot create a virtual CPU: %s", strerror(-err));
-	port = probe_run(&c);
-	if (port == SHIM_PORT_SYSCALL)
-		atomic_store(&m->host->entry, ENTRY_SUPERVISOR);
-	else if (port == SHIM_PORT_VECTOR + 14)
-		atomic_store(&m->host->entry, ENTRY_USER);
-	else
-		return why_set(why, ENOTSUP, "this host's KVM does not run a system call (%d)", port);
-	c.vcpu->root = 0;
-	return vcpu_entry_set(c.vcpu);
-}
-
 static void machine_destroy(struct machine *m)
 {
 	vcpus_destroy(m);
@@ -117,8 +78,6 @@ static int machine_create(struct machine **out, struct why *why)
 		err = control_create(m, why);
 	if (!err)
 		err = shim_map(m);
-	if (!err)
-		err = entry_find(m, why);
 	if (err) {
 		machine_destroy(m);
 		return why_set(why, -err, "cannot set up a virtual machine: %s", strerror(-err));

@@ -87,7 +87,7 @@ int control_create(struct machine *m, struct why *why)
 	err = control_grow(m);
 	if (err)
 		return why_set(why, -err, "KVM refuses memory: %s", strerror(-err));
-	memcpy(m->control, shim_image, SHIM_IMAGE_SIZE);
+	memcpy(m->control, shim_image, SHIM_SIZE);
 	return 0;
 }
 

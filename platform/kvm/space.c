@@ -243,9 +243,9 @@ int shim_map(struct machine *m)
 	if (!leaf)
 		return -ENOMEM;
 	_Static_assert(CONTROL_TABLES <= LEAF_SPAN, "the shim has one page table");
-	for (uint64_t i = 0; i < pages; i++)
-		leaf[i] = i * PAGE_SIZE | PTE_P | PTE_A | PTE_D | (i < SHIM_CODE_PAGES ? 0 : PTE_W | PTE_NX);
-	leaf[SHIM_USER_SYSCALL / PAGE_SIZE] |= PTE_U;
+	leaf[0] = PTE_P | PTE_A | PTE_D;
+	for (uint64_t i = 1; i < pages; i++)
+		leaf[i] = i * PAGE_SIZE | PTE_P | PTE_A | PTE_D | PTE_W | PTE_NX;
 	return 0;
 }
 

@@ -34,7 +34,7 @@ void segments_init(struct segments *segs)
 
 int sregs_get(struct vcpu *v, struct kvm_sregs *out)
 {
-	if (!sregs_shared(v))
+	if (!vcpu_interpreted(v))
 		return ioctl(v->fd, KVM_GET_SREGS, out) < 0 ? -EIO : 0;
 	*out = v->run->s.regs.sregs;
 	return 0;
@@ -71,7 +71,7 @@ static void sregs_fill(struct kvm_sregs *sr, const struct context *c, uint64_t r
 	sr->fs = c->segs.fs;
 	sr->gs = c->segs.gs;
 	sr->tr = (struct kvm_segment){
-		.base = c->vcpu->tss, .limit = SHIM_TSS_LIMIT, .selector = 0x40, .type = 11, .present = 1
+		.base = c->vcpu->tss, .limit = SHIM_TSS_SIZE - 1, .selector = 0x40, .type = 11, .present = 1
 	};
 	sr->ldt = (struct kvm_segment){ .type = 2, .unusable = 1 };
 	sr->gdt = (struct kvm_dtable){ .base = SHIM_BASE + SHIM_GDT, .limit = SHIM_GDT_SIZE - 1 };
@@ -122,7 +122,7 @@ int state_load(struct context *c, uint64_t root)
 	struct vcpu *v = c->vcpu;
 	struct kvm_regs *out = &v->run->s.regs.regs;
 
-	if (v->root != root || c->segs_dirty || (v->stop != STOP_USER && sregs_shared(v)))
+	if (v->root != root || c->segs_dirty || (v->stop != STOP_USER && vcpu_interpreted(v)))
 		return load_all(c, root);
 	memcpy(out, &c->regs, GPRS_SIZE);
 	v->run->kvm_dirty_regs = KVM_SYNC_X86_REGS;

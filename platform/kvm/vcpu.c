@@ -51,22 +51,8 @@ static int tsc_set(int fd)
 	return ioctl(fd, KVM_SET_MSRS, &msrs) == 1 ? 0 : -EIO;
 }
 
-static void block_init(struct vcpu *v)
+static int msrs_set(int fd)
 {
-	struct shim_block *b = v->block;
-
-	memset(b, 0, sizeof *b);
-	b->ist[0] = v->tss + sizeof *b;
-	b->iomap = offsetof(struct shim_block, ports);
-	memset(b->ports, 0xff, sizeof b->ports);
-	if (atomic_load(&v->m->host->entry) != ENTRY_SUPERVISOR)
-		b->ports[SHIM_PORT_SYSCALL / 8] &= (uint8_t) ~(1U << SHIM_PORT_SYSCALL % 8);
-}
-
-/* Also called when `entry` has become known. */
-int vcpu_entry_set(struct vcpu *v)
-{
-	bool user = atomic_load(&v->m->host->entry) == ENTRY_USER;
 	struct {
 		struct kvm_msrs head;
 		struct kvm_msr_entry e[3];
@@ -74,14 +60,12 @@ int vcpu_entry_set(struct vcpu *v)
 		.head.nmsrs = 3,
 		.e = {
 			{ .index = MSR_STAR, .data = (uint64_t)(USER_CS - 16) << 48 | (uint64_t)SHIM_CS << 32 },
-			{ .index = MSR_LSTAR, .data = SHIM_BASE + (user ? SHIM_USER_SYSCALL : 0) },
+			{ .index = MSR_LSTAR, .data = SHIM_BASE },
 			{ .index = MSR_SFMASK, .data = SFMASK_LINUX },
 		},
 	};
 
-	v->run->kvm_valid_regs = KVM_SYNC_X86_REGS | (user ? KVM_SYNC_X86_SREGS : 0);
-	block_init(v);
-	return ioctl(v->fd, KVM_SET_MSRS, &msrs) == 3 ? 0 : -EIO;
+	return ioctl(fd, KVM_SET_MSRS, &msrs) == 3 ? 0 : -EIO;
 }
 
 static int vcpu_setup(struct vcpu *v)
@@ -91,7 +75,7 @@ static int vcpu_setup(struct vcpu *v)
 
 	if (ioctl(v->fd, KVM_SET_CPUID2, h->cpuid) < 0 || ioctl(v->fd, KVM_SET_XCRS, &xcrs) < 0)
 		return -EIO;
-	return vcpu_entry_set(v) < 0 ? -EIO : tsc_set(v->fd);
+	return msrs_set(v->fd) < 0 ? -EIO : tsc_set(v->fd);
 }
 
 static void vcpu_free(struct vcpu *v)
@@ -125,6 +109,10 @@ static int vcpu_create(struct machine *m, struct vcpu **out)
 		return -ENOMEM;
 	}
 	v->run = run;
+	v->run->kvm_valid_regs = KVM_SYNC_X86_REGS | KVM_SYNC_X86_SREGS;
+	memset(v->block, 0, sizeof *v->block);
+	v->block->ist[0] = v->tss + sizeof *v->block;
+	v->block->iomap = SHIM_TSS_SIZE;
 	if (vcpu_setup(v) < 0) {
 		vcpu_free(v);
 		return -EIO;

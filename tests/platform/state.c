@@ -372,12 +372,12 @@ static void fp_over(const char *entry)
 
 	fp_start(&f, entry);
 	if (entry == g_fp_spin) {
-		CHECK_EQ(pthread_create(&host, NULL, kick_soon, &f.t.k), 0);
 		do {
+			CHECK_EQ(pthread_create(&host, NULL, kick_soon, &f.t.k), 0);
 			thread_run(&f.t, EVENT_INTERRUPTED);
+			pthread_join(host, NULL);
 			CHECK(kick_take(&f.t.k));
-		} while (*(volatile uint32_t *)(f.out + PAGE_SIZE) == 0 && (kick_soon(&f.t.k), true));
-		pthread_join(host, NULL);
+		} while (*(volatile uint32_t *)(f.out + PAGE_SIZE) == 0);
 		*(volatile uint32_t *)(f.out + PAGE_SIZE + 8) = 1;
 	} else {
 		thread_run(&f.t, entry == g_fp_fault ? EVENT_FAULT : EVENT_SYSCALL);
