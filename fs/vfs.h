@@ -44,6 +44,7 @@ struct caller {
 	const struct cred *cred;
 	struct sleeper *sleeper;
 	struct fs_struct *fs; /* root, cwd, umask */
+	pid_t tgid;           /* SO_PEERCRED and the like */
 	struct mm_host *mem;  /* where in-memory file systems get their pages */
 	uint64_t fsize_limit; /* RLIMIT_FSIZE; UINT64_MAX: none */
 	struct task *task; /* opaque here: procfs and terminals, which stand above or get it through ops, look inside */

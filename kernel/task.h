@@ -16,6 +16,7 @@
 
 #include "fs/vfs.h"
 #include "host/wait.h"
+#include "kernel/process.h"
 #include "kernel/restart.h"
 #include "kernel/signal.h"
 #include "mm/mm.h"
@@ -117,6 +118,7 @@ static inline struct caller task_caller(struct task *t)
 		.cred = t->cred,
 		.sleeper = &t->sleeper,
 		.fs = t->fs,
+		.tgid = t->process->pid->nr,
 		.mem = task_mem(t),
 		.fsize_limit = task_fsize_limit(t),
 		.task = t,

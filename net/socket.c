@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "net/socket.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/time.h>
+
+#define NSEC_PER_SEC  1000000000UL
+#define NSEC_PER_USEC 1000UL
+
+#ifndef SO_RCVTIMEO_NEW
+#define SO_RCVTIMEO_NEW 66
+#define SO_SNDTIMEO_NEW 67
+#endif
+#define SO_RCVTIMEO_OLD 20
+#define SO_SNDTIMEO_OLD 21
+
+static const struct file_ops socket_file_ops;
+
+struct socket *file_socket(struct file *f)
+{
+	return f->ops == &socket_file_ops ? container_of(f, struct socket, file) : NULL;
+}
+
+static struct socket *socket_of(struct file *f)
+{
+	return container_of(f, struct socket, file);
+}
+
+void scm_release(struct scm *scm)
+{
+	if (!scm->files)
+		return;
+	for (unsigned i = 0; i < scm->files->n; i++)
+		file_put(scm->files->files[i]);
+	free(scm->files);
+	scm->files = NULL;
+}
+
+void socket_init(struct socket *s, struct caller *c, struct net *net, const struct socket_ops *ops, int family,
+		 int type, int protocol, unsigned flags)
+{
+	file_init(&s->file, &socket_file_ops, O_RDWR | (flags & O_NONBLOCK));
+	file_set_anon(&s->file, c, "socket");
+	anon_owner_init(&s->owner, c);
+	s->ops = ops;
+	s->net = net;
+	s->family = family;
+	s->type = type;
+	s->protocol = protocol;
+	s->sndbuf = s->rcvbuf = SOCKET_BUF_DEFAULT;
+	s->rcvlowat = 1;
+	s->linger = -1;
+}
+
+uint64_t socket_deadline(uint64_t timeo)
+{
+	return timeo ? monotonic_ns() + timeo : DEADLINE_NONE;
+}
+
+/* read(2) and write(2) are recv and send without flags. */
+
+static unsigned socket_io_flags(const struct file *f)
+{
+	return f->flags & O_NONBLOCK ? MSG_DONTWAIT : 0;
+}
+
+static ssize_t socket_read(struct file *f, struct caller *c, struct uio *u, int64_t *pos)
+{
+	struct socket *s = socket_of(f);
+	struct socket_msg m = { .uio = u, .flags = socket_io_flags(f) };
+
+	if (pos)
+		return -ESPIPE;
+	if (!u->resid)
+		return 0;
+	ssize_t n = s->ops->recvmsg(s, c, &m);
+	scm_release(&m.scm);
+	return n;
+}
+
+static ssize_t socket_write(struct file *f, struct caller *c, struct uio *u, int64_t *pos)
+{
+	struct socket *s = socket_of(f);
+	struct socket_msg m = { .uio = u, .flags = socket_io_flags(f) };
+
+	if (pos)
+		return -ESPIPE;
+	if (s->type == SOCK_SEQPACKET)
+		m.flags |= MSG_EOR;
+	return s->ops->sendmsg(s, c, &m);
+}
+
+static unsigned socket_poll(struct file *f, struct poll_table *pt)
+{
+	struct socket *s = socket_of(f);
+
+	return s->ops->poll(s, pt);
+}
+
+static int64_t socket_ioctl(struct file *f, struct caller *c, struct mm *mm, unsigned cmd, uint64_t arg)
+{
+	struct socket *s = socket_of(f);
+
+	return s->ops->ioctl ? s->ops->ioctl(s, c, mm, cmd, arg) : -ENOTTY;
+}
+
+static int socket_getattr(struct file *f, struct caller *c, unsigned mask, struct statx *out)
+{
+	anon_getattr(f, S_IFSOCK | 0777, &socket_of(f)->owner, out);
+	return 0;
+}
+
+static void socket_release(struct file *f)
+{
+	struct socket *s = socket_of(f);
+
+	s->ops->release(s);
+}
+
+static const struct file_ops socket_file_ops = {
+	.read = socket_read,
+	.write = socket_write,
+	.poll = socket_poll,
+	.ioctl = socket_ioctl,
+	.getattr = socket_getattr,
+	.release = socket_release,
+};
+
+/* Options of SOL_SOCKET */
+
+/* Booleans that a socket keeps and gives back; what they mean, if anything, is the family's affair. */
+#define BOOLEAN_OPTIONS                                                                                                \
+	(1U << SO_DEBUG | 1U << SO_REUSEADDR | 1U << SO_DONTROUTE | 1U << SO_BROADCAST | 1U << SO_KEEPALIVE |          \
+	 1U << SO_OOBINLINE | 1U << SO_NO_CHECK | 1U << SO_REUSEPORT | 1U << SO_PASSCRED | 1U << SO_TIMESTAMP)
+
+static bool option_is_boolean(int name)
+{
+	return name > 0 && name < 32 && BOOLEAN_OPTIONS >> name & 1;
+}
+
+static int get_timeout(const void *val, unsigned len, uint64_t *out)
+{
+	struct timeval tv;
+
+	if (len < sizeof(tv))
+		return -EINVAL;
+	memcpy(&tv, val, sizeof(tv));
+	if (tv.tv_usec < 0 || tv.tv_usec >= 1000000)
+		return -EDOM;
+	if (tv.tv_sec < 0 || (uint64_t)tv.tv_sec > UINT64_MAX / NSEC_PER_SEC / 4)
+		*out = tv.tv_sec < 0 ? 1 : 0; /* a negative one does not wait at all, an endless one is none */
+	else
+		*out = tv.tv_sec * NSEC_PER_SEC + tv.tv_usec * NSEC_PER_USEC;
+	return 0;
+}
+
+static int set_timeout(_Atomic uint64_t *timeo, const void *val, unsigned len)
+{
+	uint64_t ns;
+	int err = get_timeout(val, len, &ns);
+
+	if (!err)
+		*timeo = ns;
+	return err;
+}
+
+/* The kernel doubles what is asked for, to have room for its own overhead (socket(7)). */
+static unsigned buffer_size(int val, unsigned min)
+{
+	unsigned size = (unsigned)val < SOCKET_BUF_MAX ? val : SOCKET_BUF_MAX;
+
+	return size * 2 > min ? size * 2 : min;
+}
+
+static int set_linger(struct socket *s, const void *val, unsigned len)
+{
+	struct linger l;
+
+	if (len < sizeof(l))
+		return -EINVAL;
+	memcpy(&l, val, sizeof(l));
+	s->linger = l.l_onoff ? l.l_linger & INT32_MAX : -1;
+	return 0;
+}
+
+static int set_integer(struct socket *s, int name, int val)
+{
+	switch (name) {
+	case SO_SNDBUF:
+	case SO_SNDBUFFORCE: s->sndbuf = buffer_size(val, SOCKET_SNDBUF_MIN); return 0;
+	case SO_RCVBUF:
+	case SO_RCVBUFFORCE: s->rcvbuf = buffer_size(val, SOCKET_RCVBUF_MIN); return 0;
+	case SO_RCVLOWAT: s->rcvlowat = val < 0 ? INT32_MAX : val ?: 1; return 0;
+	case SO_PRIORITY: s->priority = val; return 0;
+	case SO_MARK: s->mark = val; return 0;
+	}
+	return -ENOPROTOOPT;
+}
+
+static int family_setsockopt(struct socket *s, struct caller *c, int level, int name, const void *val, unsigned len)
+{
+	if (s->ops->setsockopt)
+		return s->ops->setsockopt(s, c, level, name, val, len);
+	return level == SOL_SOCKET ? -ENOPROTOOPT : -EOPNOTSUPP;
+}
+
+int socket_setsockopt(struct socket *s, struct caller *c, int level, int name, const void *val, unsigned len)
+{
+	int v;
+
+	if (level != SOL_SOCKET)
+		return family_setsockopt(s, c, level, name, val, len);
+	if (len < sizeof(v))
+		return -EINVAL;
+	memcpy(&v, val, sizeof(v));
+	if (option_is_boolean(name)) {
+		if (v)
+			atomic_fetch_or(&s->flags, 1U << name);
+		else
+			atomic_fetch_and(&s->flags, ~(1U << name));
+		return 0;
+	}
+	switch (name) {
+	case SO_RCVTIMEO_OLD:
+	case SO_RCVTIMEO_NEW: return set_timeout(&s->rcvtimeo, val, len);
+	case SO_SNDTIMEO_OLD:
+	case SO_SNDTIMEO_NEW: return set_timeout(&s->sndtimeo, val, len);
+	case SO_LINGER: return set_linger(s, val, len);
+	}
+	int err = set_integer(s, name, v);
+	return err == -ENOPROTOOPT ? family_setsockopt(s, c, level, name, val, len) : err;
+}
+
+static int put_value(void *buf, unsigned size, const void *val, unsigned len)
+{
+	if (len > size)
+		len = size;
+	memcpy(buf, val, len);
+	return len;
+}
+
+static int put_timeout(void *buf, unsigned size, uint64_t ns)
+{
+	struct timeval tv = { .tv_sec = ns / NSEC_PER_SEC, .tv_usec = ns % NSEC_PER_SEC / NSEC_PER_USEC };
+
+	return put_value(buf, size, &tv, sizeof(tv));
+}
+
+static int put_linger(void *buf, unsigned size, int seconds)
+{
+	struct linger l = { .l_onoff = seconds >= 0, .l_linger = seconds < 0 ? 0 : seconds };
+
+	return put_value(buf, size, &l, sizeof(l));
+}
+
+static int get_integer(struct socket *s, int name, int *val)
+{
+	switch (name) {
+	case SO_SNDBUF: *val = s->sndbuf; return 0;
+	case SO_RCVBUF: *val = s->rcvbuf; return 0;
+	case SO_RCVLOWAT: *val = s->rcvlowat; return 0;
+	case SO_SNDLOWAT: *val = 1; return 0;
+	case SO_PRIORITY: *val = s->priority; return 0;
+	case SO_MARK: *val = s->mark; return 0;
+	case SO_TYPE: *val = s->type; return 0;
+	case SO_DOMAIN: *val = s->family; return 0;
+	case SO_PROTOCOL: *val = s->protocol; return 0;
+	case SO_ERROR: *val = s->ops->take_error ? s->ops->take_error(s) : 0; return 0;
+	}
+	if (!option_is_boolean(name))
+		return -ENOPROTOOPT;
+	*val = socket_flag(s, name);
+	return 0;
+}
+
+int socket_getsockopt(struct socket *s, struct caller *c, int level, int name, void *buf, unsigned size)
+{
+	int val;
+
+	if (level == SOL_SOCKET) {
+		switch (name) {
+		case SO_RCVTIMEO_OLD:
+		case SO_RCVTIMEO_NEW: return put_timeout(buf, size, s->rcvtimeo);
+		case SO_SNDTIMEO_OLD:
+		case SO_SNDTIMEO_NEW: return put_timeout(buf, size, s->sndtimeo);
+		case SO_LINGER: return put_linger(buf, size, s->linger);
+		}
+		if (!get_integer(s, name, &val))
+			return put_value(buf, size, &val, sizeof(val));
+	}
+	if (s->ops->getsockopt)
+		return s->ops->getsockopt(s, c, level, name, buf, size);
+	return level == SOL_SOCKET ? -ENOPROTOOPT : -EOPNOTSUPP;
+}

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A socket: an open file with the operations of its address family (socket(2), socket(7)). Families fill in an ops
+ * table; what all share (options of SOL_SOCKET, timeouts, read and write) is in net/socket.c.
+ */
+#ifndef HL_NET_SOCKET_H
+#define HL_NET_SOCKET_H
+
+#include <sys/socket.h>
+
+#include "fs/anon.h"
+#include "fs/file.h"
+
+#define SOCKET_SNDBUF_MIN 4608U   /* Linux: SOCK_MIN_SNDBUF, SOCK_MIN_RCVBUF, net.core.*mem_default, *mem_max */
+#define SOCKET_RCVBUF_MIN 2304U
+#define SOCKET_BUF_DEFAULT 212992U
+#define SOCKET_BUF_MAX     212992U
+#define SOCKET_SOMAXCONN   4096U
+
+struct net;
+struct socket;
+
+/* Descriptors and credentials that travel with data (unix(7)). */
+#define SCM_MAX_FD 253
+struct scm_files {
+	unsigned n;
+	struct file *files[]; /* references */
+};
+struct scm {
+	struct scm_files *files; /* NULL: none; owned */
+	bool has_cred;
+	struct ucred cred;
+};
+/* Puts the files that are still there. */
+void scm_release(struct scm *scm);
+
+/* One message on its way out or in. */
+struct socket_msg {
+	struct uio *uio;
+	struct sockaddr_storage name;
+	unsigned name_len; /* send: 0: none. receive: filled in, 0: none */
+	unsigned flags;    /* MSG_* of the call; MSG_DONTWAIT also for O_NONBLOCK */
+	unsigned out_flags; /* receive: MSG_TRUNC, MSG_EOR, MSG_CTRUNC */
+	struct scm scm;     /* send: files are taken when they go out */
+};
+
+struct socket_ops {
+	int (*bind)(struct socket *s, struct caller *c, const struct sockaddr *a, unsigned len);
+	int (*connect)(struct socket *s, struct caller *c, const struct sockaddr *a, unsigned len, bool nonblock);
+	int (*listen)(struct socket *s, struct caller *c, unsigned backlog);
+	/* A new socket, its file with one reference for the caller. */
+	int (*accept)(struct socket *s, struct caller *c, bool nonblock, struct socket **out);
+	/* Length of the address. */
+	int (*getname)(struct socket *s, bool peer, struct sockaddr_storage *out);
+	/* Bytes moved. -EINTR when interrupted. -EPIPE: the system call layer raises SIGPIPE for streams. */
+	ssize_t (*sendmsg)(struct socket *s, struct caller *c, struct socket_msg *m);
+	ssize_t (*recvmsg)(struct socket *s, struct caller *c, struct socket_msg *m);
+	int (*shutdown)(struct socket *s, int how);
+	unsigned (*poll)(struct socket *s, struct poll_table *pt);
+	/* What net/socket.c does not know: other levels, options of the family; -ENOPROTOOPT. Getting: value into buf,
+	 * its length returned. */
+	int (*setsockopt)(struct socket *s, struct caller *c, int level, int name, const void *val, unsigned len);
+	int (*getsockopt)(struct socket *s, struct caller *c, int level, int name, void *buf, unsigned size);
+	int (*take_error)(struct socket *s); /* SO_ERROR: a positive errno, cleared */
+	int64_t (*ioctl)(struct socket *s, struct caller *c, struct mm *mm, unsigned cmd, uint64_t arg);
+	void (*release)(struct socket *s); /* frees it, now or when nobody needs it any more */
+};
+
+struct socket {
+	struct file file;
+	const struct socket_ops *ops;
+	struct net *net;
+	int family, type, protocol;
+	struct anon_owner owner;
+	/* options; each is read and written alone */
+	_Atomic uint64_t rcvtimeo, sndtimeo; /* ns; 0: none */
+	_Atomic unsigned sndbuf, rcvbuf, rcvlowat;
+	_Atomic unsigned flags; /* bit n: the boolean option n (SO_*) is on */
+	_Atomic int priority, mark, linger; /* linger: seconds, -1: off */
+};
+
+/* The generic part; `flags`: O_NONBLOCK. */
+void socket_init(struct socket *s, struct caller *c, struct net *net, const struct socket_ops *ops, int family,
+		 int type, int protocol, unsigned flags);
+struct socket *file_socket(struct file *f); /* NULL: not a socket */
+static inline bool socket_flag(const struct socket *s, int option)
+{
+	return s->flags >> option & 1;
+}
+/* When a wait that starts now is over (CLOCK_MONOTONIC ns). */
+uint64_t socket_deadline(uint64_t timeo);
+int socket_setsockopt(struct socket *s, struct caller *c, int level, int name, const void *val, unsigned len);
+int socket_getsockopt(struct socket *s, struct caller *c, int level, int name, void *buf, unsigned size);
+
+/* socket(2): -EAFNOSUPPORT, -ESOCKTNOSUPPORT, -EPROTONOSUPPORT. `type` without flags. */
+int socket_create(struct net *net, struct caller *c, int family, int type, int protocol, unsigned flags,
+		  struct socket **out);
+/* socketpair(2); -EOPNOTSUPP for families that have none. */
+int socket_create_pair(struct net *net, struct caller *c, int family, int type, int protocol, unsigned flags,
+		       struct socket *out[2]);
+
+#endif

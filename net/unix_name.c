@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A name in the file system is an inode of type socket; what it stands for is found by the inode's identity, not by its
+ * path, so renames and links work. The inode may be the host's: there it is an empty socket file.
+ */
+#include <errno.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "net/unix_sock.h"
+
+#define PATH_OFFSET   offsetof(struct sockaddr_un, sun_path)
+#define AUTOBIND_MASK 0xfffff /* five hex digits (unix(7)) */
+
+struct unix_addr *unix_addr_get(struct unix_addr *a)
+{
+	if (a)
+		atomic_fetch_add(&a->refs, 1);
+	return a;
+}
+
+void unix_addr_put(struct unix_addr *a)
+{
+	if (!a || atomic_fetch_sub(&a->refs, 1) != 1)
+		return;
+	if (a->path.dentry)
+		path_put(&a->path);
+	free(a);
+}
+
+static struct unix_addr *unix_addr_new(const struct sockaddr_un *name, unsigned len)
+{
+	struct unix_addr *a = calloc(1, sizeof(*a));
+
+	if (!a)
+		return NULL;
+	a->refs = 1;
+	a->len = len;
+	memcpy(a->bytes, name, len);
+	a->name.sun_family = AF_UNIX;
+	return a;
+}
+
+static bool is_abstract(const struct unix_addr *a)
+{
+	return !a->path.dentry;
+}
+
+static unsigned hash_bytes(unsigned h, const void *p, size_t n)
+{
+	const unsigned char *b = p;
+
+	while (n--)
+		h = (h ^ *b++) * 16777619U; /* FNV-1a */
+	return h;
+}
+
+static struct list *bucket_of(struct unix_domain *d, const struct unix_addr *a, int type)
+{
+	unsigned h = hash_bytes(2166136261U, &type, sizeof(type));
+
+	if (is_abstract(a))
+		h = hash_bytes(h, a->bytes + PATH_OFFSET, a->len - PATH_OFFSET);
+	else
+		h = hash_bytes(2166136261U, &a->id, sizeof(a->id));
+	return &d->names[h % UNIX_NAME_BUCKETS];
+}
+
+static bool addr_equal(const struct unix_addr *a, const struct unix_addr *b)
+{
+	if (is_abstract(a) != is_abstract(b))
+		return false;
+	if (is_abstract(a))
+		return a->len == b->len && !memcmp(a->bytes, b->bytes, a->len);
+	return a->id.dev == b->id.dev && a->id.ino == b->id.ino;
+}
+
+/* names_lock held. Abstract names are a type's own; a path has one socket. */
+static struct unix_sock *find_locked(struct unix_domain *d, const struct unix_addr *a, int type)
+{
+	struct unix_sock *u;
+
+	list_for_each (u, bucket_of(d, a, type), name_node)
+		if (addr_equal(u->addr, a) && (!is_abstract(a) || u->sk.type == type))
+			return u;
+	return NULL;
+}
+
+/* Gives the socket its name, `a` taken over. names_lock held. -EINVAL: it has one. */
+static int bind_locked(struct unix_sock *u, struct unix_addr *a)
+{
+	pthread_mutex_lock(&u->lock);
+	bool bound = u->addr;
+	if (!bound)
+		u->addr = a;
+	pthread_mutex_unlock(&u->lock);
+	if (bound)
+		return -EINVAL;
+	list_add_tail(bucket_of(u->domain, a, u->sk.type), &u->name_node);
+	return 0;
+}
+
+void unix_unbind(struct unix_sock *u)
+{
+	pthread_mutex_lock(&u->domain->names_lock);
+	list_del(&u->name_node);
+	pthread_mutex_unlock(&u->domain->names_lock);
+}
+
+static int bind_abstract(struct unix_sock *u, struct unix_addr *a)
+{
+	struct unix_domain *d = u->domain;
+
+	pthread_mutex_lock(&d->names_lock);
+	int err = find_locked(d, a, u->sk.type) ? -EADDRINUSE : bind_locked(u, a);
+	pthread_mutex_unlock(&d->names_lock);
+	return err;
+}
+
+/* Makes the inode and remembers which it is. */
+static int make_node(struct unix_addr *a, struct caller *c)
+{
+	char last[NAME_MAX + 1];
+	enum last_type type;
+	struct path dir;
+	bool slash;
+
+	int err = path_walk_parent(c, NULL, a->bytes + PATH_OFFSET, 0, &dir, last, &type, &slash);
+	if (err)
+		return err;
+	if (type != LAST_NORM)
+		err = -EEXIST;
+	else if (slash)
+		err = -ENOENT;
+	else if (dir.mnt->flags & MOUNT_RDONLY)
+		err = -EROFS;
+	else if (!dir.dentry->inode->ops->mknod)
+		err = -EPERM;
+	else
+		err = dir.dentry->inode->ops->mknod(dir.dentry->inode, c, last, S_IFSOCK | (0777 & ~c->fs->umask), 0);
+	path_put(&dir);
+	return err == -EEXIST ? -EADDRINUSE : err;
+}
+
+static int bind_path(struct unix_sock *u, struct caller *c, struct unix_addr *a)
+{
+	int err = make_node(a, c);
+
+	if (!err)
+		err = path_walk(c, NULL, a->bytes + PATH_OFFSET, WALK_NOFOLLOW, &a->path);
+	if (!err)
+		err = inode_identify(a->path.dentry->inode, &a->id);
+	if (err)
+		return err;
+	pthread_mutex_lock(&u->domain->names_lock);
+	err = bind_locked(u, a);
+	pthread_mutex_unlock(&u->domain->names_lock);
+	return err;
+}
+
+int unix_check_addr(const struct sockaddr *a, unsigned len)
+{
+	if (len <= PATH_OFFSET || len > sizeof(struct sockaddr_un) || a->sa_family != AF_UNIX)
+		return -EINVAL;
+	return 0;
+}
+
+/* A path ends at its NUL, and counts it (unix(7), pathname sockets); sun_path need not hold one. */
+static unsigned name_length(const struct sockaddr_un *a, unsigned len)
+{
+	if (!a->sun_path[0])
+		return len;
+	return PATH_OFFSET + strnlen(a->sun_path, len - PATH_OFFSET) + 1;
+}
+
+int unix_bind_name(struct unix_sock *u, struct caller *c, const struct sockaddr_un *name, unsigned len)
+{
+	struct unix_addr *a = unix_addr_new(name, len);
+
+	if (!a)
+		return -ENOMEM;
+	a->len = name_length(name, len);
+	int err = name->sun_path[0] ? bind_path(u, c, a) : bind_abstract(u, a);
+	if (err)
+		unix_addr_put(a);
+	return err;
+}
+
+int unix_autobind(struct unix_sock *u)
+{
+	struct unix_domain *d = u->domain;
+	struct sockaddr_un name = { .sun_family = AF_UNIX };
+	int err = -EADDRINUSE;
+
+	for (unsigned tries = 0; err == -EADDRINUSE && tries <= AUTOBIND_MASK; tries++) {
+		pthread_mutex_lock(&d->names_lock);
+		unsigned n = d->next_autobind++ & AUTOBIND_MASK;
+		pthread_mutex_unlock(&d->names_lock);
+		snprintf(name.sun_path + 1, sizeof(name.sun_path) - 1, "%05x", n);
+		struct unix_addr *a = unix_addr_new(&name, PATH_OFFSET + 6);
+		if (!a)
+			return -ENOMEM;
+		err = bind_abstract(u, a);
+		if (err)
+			unix_addr_put(a);
+	}
+	return err == -EADDRINUSE ? -ENOSPC : err == -EINVAL ? 0 : err;
+}
+
+static int find_path(struct caller *c, struct unix_addr *a)
+{
+	int err = path_walk(c, NULL, a->bytes + PATH_OFFSET, 0, &a->path);
+	if (err)
+		return err;
+	struct inode *i = a->path.dentry->inode;
+	if (i->ops->permission)
+		err = i->ops->permission(i, c, W_OK);
+	if (!err && i->type != S_IFSOCK)
+		err = -ECONNREFUSED;
+	return err ?: inode_identify(i, &a->id);
+}
+
+int unix_find(struct unix_domain *d, struct caller *c, const struct sockaddr_un *name, unsigned len, int type,
+	      struct unix_sock **out)
+{
+	struct unix_addr *a = unix_addr_new(name, len);
+	int err = a ? 0 : -ENOMEM;
+
+	if (!err && name->sun_path[0])
+		err = find_path(c, a);
+	if (!err) {
+		pthread_mutex_lock(&d->names_lock);
+		struct unix_sock *u = find_locked(d, a, type);
+		err = !u ? -ECONNREFUSED : u->sk.type != type ? -EPROTOTYPE : 0;
+		if (!err)
+			*out = unix_get(u);
+		pthread_mutex_unlock(&d->names_lock);
+	}
+	unix_addr_put(a);
+	return err;
+}

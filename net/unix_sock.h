@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Inside of the unix family.
+ *
+ *   unix_socket.c   life and connection: create, bind, connect, listen, accept, shutdown, release, poll, options
+ *   unix_data.c     messages: queues, send, receive
+ *   unix_name.c     names: abstract, in file systems
+ *   unix_gc.c       descriptors in flight, and the collection of cycles of them
+ *
+ * A unix_sock's memory lives as long as its file or a peer refers to it. Two connected sockets refer to each other; the
+ * release of a file takes its own reference to the peer back.
+ *
+ * Locks, outermost first: domain->gc_lock, domain->names_lock, unix_sock.lock (two: by address; an embryo of the accept
+ * queue after its listener), waitqueue.lock. Guest memory is copied under unix_sock.lock at most.
+ */
+#ifndef HL_NET_UNIX_SOCK_H
+#define HL_NET_UNIX_SOCK_H
+
+#include <sys/un.h>
+
+#include "net/net.h"
+#include "net/unix.h"
+
+#define UNIX_NAME_BUCKETS 64
+#define UNIX_MAX_QLEN     10 /* datagrams; Linux: net.unix.max_dgram_qlen */
+#define UNIX_MAX_INFLIGHT (1U << 16)
+
+enum unix_state { UNIX_CLOSE, UNIX_LISTEN, UNIX_ESTABLISHED };
+enum { RCV_SHUTDOWN = 1, SEND_SHUTDOWN = 2, SHUTDOWN_MASK = 3 };
+
+/* A bound name; shared with the sockets accept(2) makes. */
+struct unix_addr {
+	_Atomic uint32_t refs;
+	unsigned len; /* as getsockname(2) gives it */
+	union {
+		struct sockaddr_un name;
+		char bytes[sizeof(struct sockaddr_un) + 1]; /* a path may fill sun_path; here it has its NUL */
+	};
+	struct path path;   /* keeps the inode, so that its number is not given to another; dentry NULL: abstract */
+	struct inode_id id; /* of the path */
+};
+
+/* A message in a queue. */
+struct unix_msg {
+	struct list node;
+	struct unix_sock *sender; /* reference: for its send buffer and name */
+	unsigned charge;          /* against the sender's buffer */
+	struct scm scm;
+	size_t len, off; /* data[off..len) is unread */
+	unsigned char data[];
+};
+
+struct unix_sock {
+	struct socket sk;
+	_Atomic uint32_t refs;
+	struct unix_domain *domain;
+
+	pthread_mutex_t lock;
+	/* guarded by lock */
+	enum unix_state state;
+	bool dead;   /* its file was released */
+	bool embryo; /* not accepted yet */
+	unsigned shutdown;
+	int err;
+	struct unix_sock *peer; /* reference; a dead one stays until we go */
+	struct unix_addr *addr; /* reference; set once */
+	struct list queue;      /* struct unix_msg */
+	unsigned queue_len;
+	size_t queue_bytes;
+	struct list accept_queue; /* struct unix_sock.accept_node: embryos, by the reference of their file */
+	unsigned accept_len, backlog;
+	struct list senders;           /* datagram sockets connected to this one: sender_node */
+	struct ucred cred, peer_cred; /* SO_PEERCRED; cred: of who called listen or connect */
+
+	struct list accept_node;     /* the listener's lock */
+	struct list sender_node;     /* the peer's lock */
+	struct waitqueue wait;       /* readers, writers, pollers */
+	struct waitqueue room;       /* those who want to put something into our queues */
+	_Atomic unsigned wmem;       /* charges of our messages in the queues of others */
+	struct list name_node;       /* domain->names_lock */
+	/* domain->gc_lock */
+	unsigned inflight; /* references to our file in messages */
+	struct list inflight_node;
+	unsigned gc_refs;
+	bool gc_candidate;
+	struct list gc_node;
+};
+
+struct unix_domain {
+	pthread_mutex_t names_lock;
+	struct list names[UNIX_NAME_BUCKETS]; /* bound sockets; guarded by names_lock */
+	unsigned next_autobind;               /* guarded by names_lock */
+
+	pthread_mutex_t gc_lock;
+	struct list inflight;      /* sockets with inflight > 0; guarded by gc_lock */
+	_Atomic unsigned nr_files; /* of any kind, in messages */
+
+	pthread_mutex_t dead_lock;
+	struct list dead; /* messages to free; guarded by dead_lock */
+	bool draining;    /* somebody is at it; guarded by dead_lock */
+};
+
+static inline struct unix_sock *unix_of(struct socket *s)
+{
+	return container_of(s, struct unix_sock, sk);
+}
+struct unix_sock *unix_get(struct unix_sock *u);
+void unix_put(struct unix_sock *u);
+static inline bool unix_is_stream(const struct unix_sock *u)
+{
+	return u->sk.type == SOCK_STREAM;
+}
+static inline bool unix_is_dgram(const struct unix_sock *u)
+{
+	return u->sk.type == SOCK_DGRAM;
+}
+/* Locks two sockets, which may be the same. */
+void unix_lock_two(struct unix_sock *a, struct unix_sock *b);
+void unix_unlock_two(struct unix_sock *a, struct unix_sock *b);
+/* Sleeps with u->lock given up; the waiter goes on `q` at the first sleep, for `events`. 0, -EINTR, -EAGAIN (deadline). */
+int unix_sleep(struct unix_sock *u, struct waitqueue *q, struct waiter *w, unsigned events, uint64_t deadline);
+/* Room in the send buffer for poll and for who waits. */
+bool unix_writable(const struct unix_sock *u);
+/* A new socket of the type, not connected; its file has one reference. */
+int unix_new(struct net *net, struct caller *c, int type, unsigned flags, struct unix_sock **out);
+/* Gives up the connection of a datagram socket. No lock held. */
+void unix_dgram_disconnect(struct unix_sock *u);
+/* May `u` send to `other`? other->lock held. */
+static inline bool unix_may_send(const struct unix_sock *u, const struct unix_sock *other)
+{
+	return !other->peer || other->peer == u;
+}
+struct ucred unix_cred(struct caller *c);
+
+/* unix_data.c */
+ssize_t unix_sendmsg(struct socket *s, struct caller *c, struct socket_msg *m);
+ssize_t unix_recvmsg(struct socket *s, struct caller *c, struct socket_msg *m);
+int64_t unix_ioctl(struct socket *s, struct caller *c, struct mm *mm, unsigned cmd, uint64_t arg);
+/* Frees the messages on `list`, which becomes empty; no lock held. Not recursive, however deep sockets lie in messages
+ * of sockets. */
+void unix_free_messages(struct unix_domain *d, struct list *list);
+/* Would a message from `u` have to wait? u may be NULL. other->lock held. */
+bool unix_queue_full(const struct unix_sock *u, const struct unix_sock *other);
+
+/* unix_name.c */
+/* -EINVAL: not an address; sets *len to the length without what follows a path's NUL. */
+int unix_check_addr(const struct sockaddr *a, unsigned len);
+int unix_bind_name(struct unix_sock *u, struct caller *c, const struct sockaddr_un *a, unsigned len);
+int unix_autobind(struct unix_sock *u);
+/* The socket bound to the name, a reference. -ECONNREFUSED, -EPROTOTYPE, path walk errors. */
+int unix_find(struct unix_domain *d, struct caller *c, const struct sockaddr_un *a, unsigned len, int type,
+	      struct unix_sock **out);
+void unix_unbind(struct unix_sock *u);
+struct unix_addr *unix_addr_get(struct unix_addr *a);
+void unix_addr_put(struct unix_addr *a);
+
+/* unix_gc.c */
+/* The files of a message go on their way, or arrive; *scm gives and gets them. -ETOOMANYREFS. */
+int unix_files_depart(struct unix_domain *d, struct scm *msg, struct scm *from);
+void unix_files_arrive(struct unix_domain *d, struct scm *to, struct scm *msg);
+/* For MSG_PEEK: another reference to each; gc_lock held. -ENOMEM. */
+int unix_files_copy(struct scm *to, const struct scm *msg);
+/* A socket was closed: frees those that now only messages to each other refer to. No lock held. */
+void unix_collect(struct unix_domain *d);
+
+extern const struct socket_ops unix_ops;
+
+#endif
