@@ -17,6 +17,7 @@
 #include "kernel/task.h"
 #include "kernel/tty.h"
 #include "loader/vdso.h"
+#include "net/net.h"
 
 #define GUEST_PID_MAX 4194304 /* /proc/sys/kernel/pid_max of 64-bit Linux */
 
@@ -187,6 +188,7 @@ void sandbox_destroy(struct sandbox *sb)
 	if (sb->futexes)
 		futex_table_destroy(sb->futexes);
 	epoll_domain_free(sb->epolls);
+	net_free(sb->net);
 	if (sb->mem.vdso)
 		vdso_clock_destroy(sb->mem.vdso);
 	if (sb->arena)

@@ -27,6 +27,7 @@ struct task;
 struct tty;
 struct epoll_domain;
 struct futex_table;
+struct net;
 struct siguser;
 struct vdso_clock;
 
@@ -39,6 +40,7 @@ struct sandbox {
 	struct mount_table *mounts;
 	struct futex_table *futexes;
 	struct epoll_domain *epolls; /* lock; NULL before the first epoll instance */
+	struct net *net;             /* lock; NULL before the first socket */
 	struct observer *observer;   /* NULL: none; not owned */
 	void (*notify)(void *arg);   /* main ended, stopped or continued; lock held; NULL: nobody asks */
 	void *notify_arg;

@@ -171,7 +171,7 @@ static int set_timeout(_Atomic uint64_t *timeo, const void *val, unsigned len)
 /* The kernel doubles what is asked for, to have room for its own overhead (socket(7)). */
 static unsigned buffer_size(int val, unsigned min)
 {
-	unsigned size = (unsigned)val < SOCKET_BUF_MAX ? val : SOCKET_BUF_MAX;
+	unsigned size = (unsigned)val < SOCKET_BUF_MAX ? (unsigned)val : SOCKET_BUF_MAX;
 
 	return size * 2 > min ? size * 2 : min;
 }

@@ -11,8 +11,8 @@
 #include "fs/anon.h"
 #include "fs/file.h"
 
-#define SOCKET_SNDBUF_MIN 4608U   /* Linux: SOCK_MIN_SNDBUF, SOCK_MIN_RCVBUF, net.core.*mem_default, *mem_max */
-#define SOCKET_RCVBUF_MIN 2304U
+#define SOCKET_SNDBUF_MIN  4608U /* Linux: SOCK_MIN_SNDBUF, SOCK_MIN_RCVBUF, net.core.*mem_default, *mem_max */
+#define SOCKET_RCVBUF_MIN  2304U
 #define SOCKET_BUF_DEFAULT 212992U
 #define SOCKET_BUF_MAX     212992U
 #define SOCKET_SOMAXCONN   4096U
@@ -38,8 +38,8 @@ void scm_release(struct scm *scm);
 struct socket_msg {
 	struct uio *uio;
 	struct sockaddr_storage name;
-	unsigned name_len; /* send: 0: none. receive: filled in, 0: none */
-	unsigned flags;    /* MSG_* of the call; MSG_DONTWAIT also for O_NONBLOCK */
+	unsigned name_len;  /* send: 0: none. receive: filled in, 0: none */
+	unsigned flags;     /* MSG_* of the call; MSG_DONTWAIT also for O_NONBLOCK */
 	unsigned out_flags; /* receive: MSG_TRUNC, MSG_EOR, MSG_CTRUNC */
 	struct scm scm;     /* send: files are taken when they go out */
 };
@@ -75,7 +75,7 @@ struct socket {
 	/* options; each is read and written alone */
 	_Atomic uint64_t rcvtimeo, sndtimeo; /* ns; 0: none */
 	_Atomic unsigned sndbuf, rcvbuf, rcvlowat;
-	_Atomic unsigned flags; /* bit n: the boolean option n (SO_*) is on */
+	_Atomic unsigned flags;             /* bit n: the boolean option n (SO_*) is on */
 	_Atomic int priority, mark, linger; /* linger: seconds, -1: off */
 };
 

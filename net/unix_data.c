@@ -9,6 +9,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 
 #include "net/unix_sock.h"
 
@@ -255,8 +256,8 @@ static int dgram_target(struct unix_sock *u, struct caller *c, struct socket_msg
 		int err = unix_check_addr(name, sm->name_len);
 		if (err)
 			return err;
-		return unix_find(u->domain, c, (const struct sockaddr_un *)(const void *)name, sm->name_len,
-				 SOCK_DGRAM, out);
+		return unix_find(u->domain, c, (const struct sockaddr_un *)(const void *)name, sm->name_len, SOCK_DGRAM,
+				 out);
 	}
 	pthread_mutex_lock(&u->lock);
 	*out = u->peer ? unix_get(u->peer) : NULL;

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "fs/change.h"
 #include "net/unix_sock.h"
 
 #define PATH_OFFSET   offsetof(struct sockaddr_un, sun_path)
@@ -121,35 +122,11 @@ static int bind_abstract(struct unix_sock *u, struct unix_addr *a)
 	return err;
 }
 
-/* Makes the inode and remembers which it is. */
-static int make_node(struct unix_addr *a, struct caller *c)
-{
-	char last[NAME_MAX + 1];
-	enum last_type type;
-	struct path dir;
-	bool slash;
-
-	int err = path_walk_parent(c, NULL, a->bytes + PATH_OFFSET, 0, &dir, last, &type, &slash);
-	if (err)
-		return err;
-	if (type != LAST_NORM)
-		err = -EEXIST;
-	else if (slash)
-		err = -ENOENT;
-	else if (dir.mnt->flags & MOUNT_RDONLY)
-		err = -EROFS;
-	else if (!dir.dentry->inode->ops->mknod)
-		err = -EPERM;
-	else
-		err = dir.dentry->inode->ops->mknod(dir.dentry->inode, c, last, S_IFSOCK | (0777 & ~c->fs->umask), 0);
-	path_put(&dir);
-	return err == -EEXIST ? -EADDRINUSE : err;
-}
-
 static int bind_path(struct unix_sock *u, struct caller *c, struct unix_addr *a)
 {
-	int err = make_node(a, c);
-
+	int err = vfs_mknod(c, NULL, a->bytes + PATH_OFFSET, S_IFSOCK | 0777, 0);
+	if (err == -EEXIST)
+		return -EADDRINUSE;
 	if (!err)
 		err = path_walk(c, NULL, a->bytes + PATH_OFFSET, WALK_NOFOLLOW, &a->path);
 	if (!err)
@@ -217,8 +194,7 @@ static int find_path(struct caller *c, struct unix_addr *a)
 	if (err)
 		return err;
 	struct inode *i = a->path.dentry->inode;
-	if (i->ops->permission)
-		err = i->ops->permission(i, c, W_OK);
+	err = vfs_access(c, &a->path, W_OK);
 	if (!err && i->type != S_IFSOCK)
 		err = -ECONNREFUSED;
 	return err ?: inode_identify(i, &a->id);

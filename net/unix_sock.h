@@ -69,15 +69,15 @@ struct unix_sock {
 	size_t queue_bytes;
 	struct list accept_queue; /* struct unix_sock.accept_node: embryos, by the reference of their file */
 	unsigned accept_len, backlog;
-	struct list senders;           /* datagram sockets connected to this one: sender_node */
+	struct list senders;          /* datagram sockets connected to this one: sender_node */
 	struct ucred cred, peer_cred; /* SO_PEERCRED; cred: of who called listen or connect */
 
-	struct list accept_node;     /* the listener's lock */
-	struct list sender_node;     /* the peer's lock */
-	struct waitqueue wait;       /* readers, writers, pollers */
-	struct waitqueue room;       /* those who want to put something into our queues */
-	_Atomic unsigned wmem;       /* charges of our messages in the queues of others */
-	struct list name_node;       /* domain->names_lock */
+	struct list accept_node; /* the listener's lock */
+	struct list sender_node; /* the peer's lock */
+	struct waitqueue wait;   /* readers, writers, pollers */
+	struct waitqueue room;   /* those who want to put something into our queues */
+	_Atomic unsigned wmem;   /* charges of our messages in the queues of others */
+	struct list name_node;   /* domain->names_lock */
 	/* domain->gc_lock */
 	unsigned inflight; /* references to our file in messages */
 	struct list inflight_node;
@@ -117,7 +117,8 @@ static inline bool unix_is_dgram(const struct unix_sock *u)
 /* Locks two sockets, which may be the same. */
 void unix_lock_two(struct unix_sock *a, struct unix_sock *b);
 void unix_unlock_two(struct unix_sock *a, struct unix_sock *b);
-/* Sleeps with u->lock given up; the waiter goes on `q` at the first sleep, for `events`. 0, -EINTR, -EAGAIN (deadline). */
+/* Sleeps with u->lock given up; the waiter goes on `q` at the first sleep, for `events`. 0, -EINTR, -EAGAIN (deadline).
+ */
 int unix_sleep(struct unix_sock *u, struct waitqueue *q, struct waiter *w, unsigned events, uint64_t deadline);
 /* Room in the send buffer for poll and for who waits. */
 bool unix_writable(const struct unix_sock *u);

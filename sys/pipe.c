@@ -6,7 +6,7 @@
 #include "sys/sys.h"
 
 /* Linux's order: both descriptors exist before the numbers are written; when that fails they are closed again. */
-static int64_t pipe_install(struct task *t, struct file *files[2], bool cloexec, uint64_t addr)
+int64_t fd_return_pair(struct task *t, struct file *files[2], bool cloexec, uint64_t addr)
 {
 	struct caller c = task_caller(t);
 	int fds[2];
@@ -36,7 +36,7 @@ static int64_t do_pipe(struct task *t, uint64_t addr, unsigned flags)
 	int err = pipe_create(&c, flags, files);
 	if (err)
 		return err;
-	return pipe_install(t, files, flags & O_CLOEXEC, addr);
+	return fd_return_pair(t, files, flags & O_CLOEXEC, addr);
 }
 
 SYSCALL_DEFINE(pipe)

@@ -38,6 +38,9 @@ static inline int64_t fd_return(struct task *t, struct file *f, bool cloexec)
 	return fd_install(t->files, f, 0, cloexec, process_rlimit(t->process, RLIMIT_NOFILE));
 }
 
+/* sys/pipe.c: two of them, whose numbers are written to `addr`; both references taken over. */
+int64_t fd_return_pair(struct task *t, struct file *files[2], bool cloexec, uint64_t addr);
+
 /* sys/io_result.c: the result of reading or writing a file, as the system call's: raises SIGPIPE and SIGXFSZ, makes an
  * interrupted call restartable. */
 int64_t io_result(struct task *t, int64_t r);

@@ -1,0 +1,414 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* socket(2) and its family: descriptors and arguments here, the rest in net/. */
+#include <fcntl.h>
+
+#include "net/net.h"
+#include "sys/sockmsg.h"
+
+#define SOCK_TYPES   11 /* Linux: SOCK_MAX */
+#define SOCK_FLAGS   (SOCK_CLOEXEC | SOCK_NONBLOCK)
+#define OPTION_MAX   256
+#define MMSG_MAX     1024 /* UIO_MAXIOV (sendmmsg(2)) */
+#define NSEC_PER_SEC 1000000000L
+
+static struct net *task_net(struct task *t)
+{
+	sandbox_lock(t->sb);
+	if (!t->sb->net)
+		t->sb->net = net_new();
+	struct net *net = t->sb->net;
+	sandbox_unlock(t->sb);
+	return net;
+}
+
+/* The socket behind a descriptor; its file is to be put. -EBADF, -ENOTSOCK. */
+static int get_socket(struct task *t, int fd, struct socket **out)
+{
+	struct file *f = fd_get(t->files, fd);
+
+	if (!f)
+		return -EBADF;
+	*out = file_socket(f);
+	if (*out)
+		return 0;
+	file_put(f);
+	return -ENOTSOCK;
+}
+
+static void put_socket(struct socket *s)
+{
+	file_put(&s->file);
+}
+
+/* Checks the type and takes its flags off. */
+static int split_type(int *type, unsigned *flags)
+{
+	*flags = *type & ~0xf;
+	*type &= 0xf;
+	return *flags & ~SOCK_FLAGS || *type >= SOCK_TYPES ? -EINVAL : 0;
+}
+
+SYSCALL_DEFINE(socket)
+{
+	struct caller c = task_caller(t);
+	struct net *net = task_net(t);
+	int type = a[1];
+	struct socket *s;
+	unsigned flags;
+
+	int err = net ? split_type(&type, &flags) : -ENOMEM;
+	if (!err)
+		err = socket_create(net, &c, a[0], type, a[2], flags & SOCK_NONBLOCK ? O_NONBLOCK : 0, &s);
+	return err ?: fd_return(t, &s->file, flags & SOCK_CLOEXEC);
+}
+
+SYSCALL_DEFINE(socketpair)
+{
+	struct caller c = task_caller(t);
+	struct net *net = task_net(t);
+	int type = a[1];
+	struct socket *s[2];
+	unsigned flags;
+
+	int err = net ? split_type(&type, &flags) : -ENOMEM;
+	if (!err)
+		err = socket_create_pair(net, &c, a[0], type, a[2], flags & SOCK_NONBLOCK ? O_NONBLOCK : 0, s);
+	if (err)
+		return err;
+	struct file *files[2] = { &s[0]->file, &s[1]->file };
+	return fd_return_pair(t, files, flags & SOCK_CLOEXEC, a[3]);
+}
+
+SYSCALL_DEFINE(bind)
+{
+	struct caller c = task_caller(t);
+	struct sockaddr_storage name;
+	struct socket *s;
+
+	int err = get_socket(t, a[0], &s);
+	if (err)
+		return err;
+	err = get_sockaddr(t, a[1], a[2], &name);
+	if (!err)
+		err = s->ops->bind(s, &c, (struct sockaddr *)&name, a[2]);
+	put_socket(s);
+	return err;
+}
+
+SYSCALL_DEFINE(connect)
+{
+	struct caller c = task_caller(t);
+	struct sockaddr_storage name;
+	struct socket *s;
+
+	int64_t r = get_socket(t, a[0], &s);
+	if (r)
+		return r;
+	r = get_sockaddr(t, a[1], a[2], &name);
+	if (!r)
+		r = s->ops->connect(s, &c, (struct sockaddr *)&name, a[2], s->file.flags & O_NONBLOCK);
+	r = socket_result(t, s, r, s->sndtimeo, MSG_NOSIGNAL);
+	put_socket(s);
+	return r;
+}
+
+SYSCALL_DEFINE(listen)
+{
+	struct caller c = task_caller(t);
+	struct socket *s;
+
+	int err = get_socket(t, a[0], &s);
+	if (err)
+		return err;
+	err = s->ops->listen(s, &c, a[1]);
+	put_socket(s);
+	return err;
+}
+
+/* Writes the peer's address, if it is wanted, and gives the new socket a number. */
+static int64_t return_accepted(struct task *t, struct socket *new, uint64_t addr, uint64_t len_addr, bool cloexec)
+{
+	struct sockaddr_storage name;
+
+	if (addr) {
+		int len = new->ops->getname(new, true, &name);
+		int err = len < 0 ? -ECONNABORTED : put_sockaddr(t, &name, len, addr, len_addr);
+		if (err) {
+			put_socket(new);
+			return err;
+		}
+	}
+	return fd_return(t, &new->file, cloexec);
+}
+
+static int64_t do_accept(struct task *t, const uint64_t *a, unsigned flags)
+{
+	struct caller c = task_caller(t);
+	struct socket *s, *new;
+
+	if (flags & ~SOCK_FLAGS)
+		return -EINVAL;
+	int64_t r = get_socket(t, a[0], &s);
+	if (r)
+		return r;
+	r = s->ops->accept(s, &c, s->file.flags & O_NONBLOCK, &new);
+	r = socket_result(t, s, r, s->rcvtimeo, MSG_NOSIGNAL);
+	put_socket(s);
+	if (r)
+		return r;
+	if (flags & SOCK_NONBLOCK)
+		atomic_fetch_or(&new->file.flags, O_NONBLOCK);
+	return return_accepted(t, new, a[1], a[2], flags & SOCK_CLOEXEC);
+}
+
+SYSCALL_DEFINE(accept)
+{
+	return do_accept(t, a, 0);
+}
+
+SYSCALL_DEFINE(accept4)
+{
+	return do_accept(t, a, a[3]);
+}
+
+static int64_t do_getname(struct task *t, const uint64_t *a, bool peer)
+{
+	struct sockaddr_storage name = { 0 };
+	struct socket *s;
+
+	int err = get_socket(t, a[0], &s);
+	if (err)
+		return err;
+	int len = s->ops->getname(s, peer, &name);
+	put_socket(s);
+	return len < 0 ? len : put_sockaddr(t, &name, len, a[1], a[2]);
+}
+
+SYSCALL_DEFINE(getsockname)
+{
+	return do_getname(t, a, false);
+}
+
+SYSCALL_DEFINE(getpeername)
+{
+	return do_getname(t, a, true);
+}
+
+SYSCALL_DEFINE(shutdown)
+{
+	struct socket *s;
+
+	int err = get_socket(t, a[0], &s);
+	if (err)
+		return err;
+	err = (unsigned)a[1] > SHUT_RDWR ? -EINVAL : s->ops->shutdown(s, a[1]);
+	put_socket(s);
+	return err;
+}
+
+static size_t clamp_len(uint64_t len)
+{
+	return len < MAX_RW_COUNT ? len : MAX_RW_COUNT;
+}
+
+static unsigned io_flags(const struct socket *s, unsigned flags)
+{
+	return s->file.flags & O_NONBLOCK ? flags | MSG_DONTWAIT : flags;
+}
+
+SYSCALL_DEFINE(sendto)
+{
+	struct caller c = task_caller(t);
+	struct socket_msg m = { 0 };
+	struct socket *s;
+	struct uio u;
+
+	int64_t r = get_socket(t, a[0], &s);
+	if (r)
+		return r;
+	if (!gva_range_ok(GVA(a[1]), clamp_len(a[2])))
+		r = -EFAULT;
+	if (!r && a[4])
+		r = get_sockaddr(t, a[4], a[5], &m.name);
+	if (!r) {
+		uio_init_guest(&u, t->mm, GVA(a[1]), clamp_len(a[2]));
+		m.uio = &u;
+		m.name_len = a[4] ? a[5] : 0;
+		m.flags = io_flags(s, a[3]);
+		r = s->ops->sendmsg(s, &c, &m);
+	}
+	r = socket_result(t, s, r, s->sndtimeo, a[3]);
+	put_socket(s);
+	return r;
+}
+
+SYSCALL_DEFINE(recvfrom)
+{
+	struct caller c = task_caller(t);
+	struct socket_msg m = { 0 };
+	struct socket *s;
+	struct uio u;
+
+	int64_t r = get_socket(t, a[0], &s);
+	if (r)
+		return r;
+	if (!gva_range_ok(GVA(a[1]), clamp_len(a[2])))
+		r = -EFAULT;
+	if (!r) {
+		uio_init_guest(&u, t->mm, GVA(a[1]), clamp_len(a[2]));
+		m.uio = &u;
+		m.flags = io_flags(s, a[3]);
+		r = s->ops->recvmsg(s, &c, &m);
+		scm_release(&m.scm);
+	}
+	if (r >= 0 && a[4]) {
+		int err = put_sockaddr(t, &m.name, m.name_len, a[4], a[5]);
+		r = err ?: r;
+	}
+	r = socket_result(t, s, r, s->rcvtimeo, a[3]);
+	put_socket(s);
+	return r;
+}
+
+SYSCALL_DEFINE(sendmsg)
+{
+	struct socket *s;
+
+	int64_t r = get_socket(t, a[0], &s);
+	if (r)
+		return r;
+	r = send_header(t, s, a[1], a[2]);
+	put_socket(s);
+	return r;
+}
+
+SYSCALL_DEFINE(recvmsg)
+{
+	struct socket *s;
+
+	int64_t r = get_socket(t, a[0], &s);
+	if (r)
+		return r;
+	r = receive_header(t, s, a[1], a[2]);
+	put_socket(s);
+	return r;
+}
+
+/* Moves one of several messages and notes its length. */
+static int64_t one_of_many(struct task *t, struct socket *s, uint64_t addr, unsigned flags,
+			   int64_t (*move)(struct task *, struct socket *, uint64_t, unsigned))
+{
+	int64_t r = move(t, s, addr, flags);
+	unsigned len = r;
+
+	if (r >= 0 && put_user(t, addr + offsetof(struct mmsghdr, msg_len), &len))
+		return -EFAULT;
+	return r;
+}
+
+SYSCALL_DEFINE(sendmmsg)
+{
+	unsigned n = (unsigned)a[2] < MMSG_MAX ? a[2] : MMSG_MAX, done = 0;
+	struct socket *s;
+
+	int64_t r = get_socket(t, a[0], &s);
+	if (r)
+		return r;
+	for (; done < n && r >= 0; done += r >= 0)
+		r = one_of_many(t, s, a[1] + done * sizeof(struct mmsghdr), a[3], send_header);
+	put_socket(s);
+	return done ? done : r < 0 ? r : 0;
+}
+
+/* recvmmsg(2): the timeout is only looked at after each message. */
+static int64_t receive_many(struct task *t, struct socket *s, const uint64_t *a, uint64_t deadline)
+{
+	unsigned n = (unsigned)a[2] < MMSG_MAX ? a[2] : MMSG_MAX, flags = a[3] & ~(uint64_t)MSG_WAITFORONE, done = 0;
+	int64_t r = 0;
+
+	while (done < n) {
+		r = one_of_many(t, s, a[1] + done * sizeof(struct mmsghdr), flags, receive_header);
+		if (r < 0)
+			break;
+		done++;
+		if (a[3] & MSG_WAITFORONE)
+			flags |= MSG_DONTWAIT;
+		if (deadline != DEADLINE_NONE && monotonic_ns() >= deadline)
+			break;
+	}
+	return done ? done : r;
+}
+
+static struct timespec time_left(uint64_t deadline)
+{
+	int64_t left = deadline - monotonic_ns();
+
+	if (left < 0)
+		left = 0;
+	return (struct timespec){ .tv_sec = left / NSEC_PER_SEC, .tv_nsec = left % NSEC_PER_SEC };
+}
+
+SYSCALL_DEFINE(recvmmsg)
+{
+	uint64_t deadline = DEADLINE_NONE;
+	struct timespec ts;
+	struct socket *s;
+
+	int64_t r = a[4] ? get_timespec(t, a[4], &ts) : 0;
+	if (r)
+		return r;
+	if (a[4])
+		deadline = deadline_after(&ts);
+	r = get_socket(t, a[0], &s);
+	if (r)
+		return r;
+	r = receive_many(t, s, a, deadline);
+	put_socket(s);
+	if (r > 0 && a[4]) {
+		ts = time_left(deadline);
+		if (put_user(t, a[4], &ts))
+			return -EFAULT;
+	}
+	return r;
+}
+
+SYSCALL_DEFINE(setsockopt)
+{
+	struct caller c = task_caller(t);
+	char val[OPTION_MAX] = { 0 };
+	int len = a[4];
+	struct socket *s;
+
+	if (len < 0)
+		return -EINVAL;
+	int err = get_socket(t, a[0], &s);
+	if (err)
+		return err;
+	if (len > OPTION_MAX)
+		len = OPTION_MAX;
+	if (copy_from_guest(t->mm, val, GVA(a[3]), len))
+		err = -EFAULT;
+	else
+		err = socket_setsockopt(s, &c, a[1], a[2], val, len);
+	put_socket(s);
+	return err;
+}
+
+SYSCALL_DEFINE(getsockopt)
+{
+	struct caller c = task_caller(t);
+	char val[OPTION_MAX];
+	struct socket *s;
+	int len;
+
+	int err = get_socket(t, a[0], &s);
+	if (err)
+		return err;
+	int n = get_user(t, &len, a[4]);
+	if (!n)
+		n = len < 0 ? -EINVAL : socket_getsockopt(s, &c, a[1], a[2], val, len < OPTION_MAX ? len : OPTION_MAX);
+	put_socket(s);
+	if (n < 0)
+		return n;
+	return copy_to_guest(t->mm, GVA(a[3]), val, n) ? -EFAULT : put_user(t, a[4], &n);
+}

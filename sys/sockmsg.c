@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sys/sockmsg.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/capability.h>
+#include <stdlib.h>
+
+#define CONTROL_MAX 131072U /* Linux: net.core.optmem_max */
+
+int get_sockaddr(struct task *t, uint64_t addr, int len, struct sockaddr_storage *out)
+{
+	memset(out, 0, sizeof(*out));
+	if (len < 0 || (size_t)len > sizeof(*out))
+		return -EINVAL;
+	return copy_from_guest(t->mm, out, GVA(addr), len) ? -EFAULT : 0;
+}
+
+int put_sockaddr(struct task *t, const struct sockaddr_storage *name, int len, uint64_t addr, uint64_t len_addr)
+{
+	int room;
+
+	if (get_user(t, &room, len_addr))
+		return -EFAULT;
+	if (room < 0)
+		return -EINVAL;
+	if (copy_to_guest(t->mm, GVA(addr), name, room < len ? room : len))
+		return -EFAULT;
+	return put_user(t, len_addr, &len);
+}
+
+int64_t socket_result(struct task *t, const struct socket *s, int64_t r, uint64_t timeo, unsigned flags)
+{
+	/* A call with a timeout is not restarted (signal(7)); only streams raise SIGPIPE. */
+	if (r == -EINTR && timeo)
+		return r;
+	if (r == -EPIPE && (s->type != SOCK_STREAM || flags & MSG_NOSIGNAL))
+		return r;
+	return io_result(t, r);
+}
+
+/* Control messages from the guest */
+
+/* Adds the files of one SCM_RIGHTS. */
+static int get_files(struct task *t, struct scm *scm, const int *fds, unsigned n)
+{
+	if (!scm->files) {
+		scm->files = malloc(sizeof(*scm->files) + SCM_MAX_FD * sizeof(struct file *));
+		if (!scm->files)
+			return -ENOMEM;
+		scm->files->n = 0;
+	}
+	if (n > SCM_MAX_FD - scm->files->n)
+		return -EINVAL;
+	for (unsigned i = 0; i < n; i++) {
+		struct file *f = fd_get_path(t->files, fds[i]);
+		if (!f)
+			return -EBADF;
+		scm->files->files[scm->files->n++] = f;
+	}
+	return 0;
+}
+
+static bool may_claim_uid(const struct cred *c, uid_t uid)
+{
+	return uid == c->uid || uid == c->euid || uid == c->suid || cred_capable(c, CAP_SETUID);
+}
+
+static bool may_claim_gid(const struct cred *c, gid_t gid)
+{
+	return gid == c->gid || gid == c->egid || gid == c->sgid || cred_capable(c, CAP_SETGID);
+}
+
+/* Linux: scm_check_creds. */
+static int get_cred(struct task *t, struct scm *scm, const struct ucred *cred)
+{
+	if (cred->pid != t->process->pid->nr && !cred_capable(t->cred, CAP_SYS_ADMIN))
+		return -EPERM;
+	if (!may_claim_uid(t->cred, cred->uid) || !may_claim_gid(t->cred, cred->gid))
+		return -EPERM;
+	sandbox_lock(t->sb);
+	bool exists = process_find(t->sb, cred->pid);
+	sandbox_unlock(t->sb);
+	if (!exists)
+		return -ESRCH;
+	scm->has_cred = true;
+	scm->cred = *cred;
+	return 0;
+}
+
+static int get_control_message(struct task *t, const struct socket *s, struct scm *scm, const struct cmsghdr *cm)
+{
+	size_t len = cm->cmsg_len - CMSG_LEN(0);
+
+	if (cm->cmsg_level != SOL_SOCKET)
+		return 0;
+	if (s->family != AF_UNIX)
+		return -EINVAL;
+	if (cm->cmsg_type == SCM_RIGHTS)
+		return get_files(t, scm, (const int *)(const void *)CMSG_DATA(cm), len / sizeof(int));
+	if (cm->cmsg_type == SCM_CREDENTIALS && len == sizeof(struct ucred))
+		return get_cred(t, scm, (const struct ucred *)(const void *)CMSG_DATA(cm));
+	return -EINVAL;
+}
+
+/* Walks the control messages in `buf`, which is ours by now. */
+static int parse_control(struct task *t, const struct socket *s, struct scm *scm, const char *buf, size_t size)
+{
+	size_t off = 0;
+	int err = 0;
+
+	while (!err && size - off >= sizeof(struct cmsghdr)) {
+		const struct cmsghdr *cm = (const struct cmsghdr *)(const void *)(buf + off);
+		if (cm->cmsg_len < sizeof(*cm) || cm->cmsg_len > size - off)
+			return -EINVAL;
+		err = get_control_message(t, s, scm, cm);
+		if (CMSG_ALIGN(cm->cmsg_len) > size - off)
+			break;
+		off += CMSG_ALIGN(cm->cmsg_len);
+	}
+	return err;
+}
+
+static int get_control(struct task *t, const struct socket *s, struct scm *scm, uint64_t addr, size_t size)
+{
+	if (size > INT_MAX || size > CONTROL_MAX)
+		return -ENOBUFS;
+	if (!addr || !size)
+		return 0;
+	char *buf = malloc(size);
+	if (!buf)
+		return -ENOBUFS;
+	int err = copy_from_guest(t->mm, buf, GVA(addr), size) ? -EFAULT : parse_control(t, s, scm, buf, size);
+	free(buf);
+	return err;
+}
+
+/* The header, with its buffers */
+
+struct header {
+	struct msghdr h;
+	struct iovec fast[8], *iov;
+	struct uio uio;
+};
+
+static int get_header(struct task *t, uint64_t addr, struct header *hd)
+{
+	hd->iov = hd->fast;
+	if (get_user(t, &hd->h, addr))
+		return -EFAULT;
+	if (!hd->h.msg_name)
+		hd->h.msg_namelen = 0;
+	if ((int)hd->h.msg_namelen < 0)
+		return -EINVAL;
+	if (hd->h.msg_namelen > sizeof(struct sockaddr_storage))
+		hd->h.msg_namelen = sizeof(struct sockaddr_storage);
+	if (hd->h.msg_iovlen > IOV_MAX)
+		return -EMSGSIZE;
+	int n = get_iovec(t, (uint64_t)hd->h.msg_iov, hd->h.msg_iovlen, hd->fast, &hd->iov);
+	if (n < 0) {
+		hd->iov = hd->fast;
+		return n;
+	}
+	uio_init_guestv(&hd->uio, t->mm, hd->iov, n);
+	return 0;
+}
+
+static void free_header(struct header *hd)
+{
+	if (hd->iov != hd->fast)
+		free(hd->iov);
+}
+
+static unsigned with_nonblock(const struct socket *s, unsigned flags)
+{
+	return s->file.flags & O_NONBLOCK ? flags | MSG_DONTWAIT : flags;
+}
+
+int64_t send_header(struct task *t, struct socket *s, uint64_t addr, unsigned flags)
+{
+	struct socket_msg m = { .flags = with_nonblock(s, flags) };
+	struct caller c = task_caller(t);
+	struct header hd;
+
+	int64_t r = get_header(t, addr, &hd);
+	if (!r && hd.h.msg_namelen)
+		r = get_sockaddr(t, (uint64_t)hd.h.msg_name, hd.h.msg_namelen, &m.name);
+	if (!r)
+		r = get_control(t, s, &m.scm, (uint64_t)hd.h.msg_control, hd.h.msg_controllen);
+	if (!r) {
+		m.name_len = hd.h.msg_namelen;
+		m.uio = &hd.uio;
+		r = s->ops->sendmsg(s, &c, &m);
+	}
+	scm_release(&m.scm);
+	free_header(&hd);
+	return socket_result(t, s, r, s->sndtimeo, flags);
+}
+
+/* Control messages to the guest */
+
+struct control_out {
+	struct task *t;
+	uint64_t addr, start;
+	size_t left;
+	unsigned flags; /* MSG_CTRUNC */
+};
+
+static void control_advance(struct control_out *co, size_t data)
+{
+	size_t space = CMSG_SPACE(data);
+
+	if (space > co->left)
+		space = co->left;
+	co->addr += space;
+	co->left -= space;
+}
+
+/* Linux: put_cmsg: what does not fit is cut. */
+static int put_control(struct control_out *co, int type, const void *data, size_t n)
+{
+	struct cmsghdr cm = { .cmsg_level = SOL_SOCKET, .cmsg_type = type, .cmsg_len = CMSG_LEN(n) };
+
+	if (co->left < sizeof(cm)) {
+		co->flags |= MSG_CTRUNC;
+		return 0;
+	}
+	if (co->left < cm.cmsg_len) {
+		co->flags |= MSG_CTRUNC;
+		cm.cmsg_len = co->left;
+	}
+	if (put_user(co->t, co->addr, &cm) ||
+	    copy_to_guest(co->t->mm, GVA(co->addr + sizeof(cm)), data, cm.cmsg_len - sizeof(cm)))
+		return -EFAULT;
+	control_advance(co, n);
+	return 0;
+}
+
+/* One descriptor for the guest: 0 or -errno. */
+static int put_file(struct control_out *co, struct file *f, bool cloexec, uint64_t addr)
+{
+	int fd = fd_return(co->t, file_get(f), cloexec);
+
+	if (fd < 0)
+		return fd;
+	if (put_user(co->t, addr, &fd)) {
+		struct caller c = task_caller(co->t);
+		fd_close(co->t->files, &c, fd);
+		return -EFAULT;
+	}
+	return 0;
+}
+
+/* As many as there is room for, in the buffer and in the table (Linux: scm_detach_fds). */
+static void put_files(struct control_out *co, const struct scm_files *files, bool cloexec)
+{
+	size_t room = co->left > sizeof(struct cmsghdr) ? (co->left - sizeof(struct cmsghdr)) / sizeof(int) : 0;
+	unsigned n = 0;
+
+	while (n < files->n && n < room) {
+		if (put_file(co, files->files[n], cloexec, co->addr + CMSG_LEN(0) + n * sizeof(int)))
+			break;
+		n++;
+	}
+	if (n < files->n)
+		co->flags |= MSG_CTRUNC;
+	if (!n)
+		return;
+	struct cmsghdr cm = { .cmsg_level = SOL_SOCKET,
+			      .cmsg_type = SCM_RIGHTS,
+			      .cmsg_len = CMSG_LEN(n * sizeof(int)) };
+	if (!put_user(co->t, co->addr, &cm))
+		control_advance(co, n * sizeof(int));
+}
+
+static int put_all_control(struct control_out *co, const struct socket *s, const struct socket_msg *m)
+{
+	static const struct ucred nobody = { .pid = 0, .uid = 65534, .gid = 65534 };
+	bool passcred = socket_flag(s, SO_PASSCRED);
+	int err = 0;
+
+	if (!co->addr) {
+		if (passcred || m->scm.files)
+			co->flags |= MSG_CTRUNC;
+		return 0;
+	}
+	if (passcred && s->family == AF_UNIX)
+		err = put_control(co, SCM_CREDENTIALS, m->scm.has_cred ? &m->scm.cred : &nobody, sizeof(struct ucred));
+	if (!err && m->scm.files)
+		put_files(co, m->scm.files, m->flags & MSG_CMSG_CLOEXEC);
+	return err;
+}
+
+#define MEMBER(addr, field) ((addr) + offsetof(struct msghdr, field))
+
+static int64_t put_received(struct task *t, struct socket *s, uint64_t addr, const struct header *hd,
+			    struct socket_msg *m)
+{
+	struct control_out co = { .t = t, .left = hd->h.msg_controllen };
+
+	co.addr = co.start = co.left ? (uint64_t)hd->h.msg_control : 0;
+	int err = put_all_control(&co, s, m);
+	if (!err && hd->h.msg_name)
+		err = put_sockaddr(t, &m->name, m->name_len, (uint64_t)hd->h.msg_name, MEMBER(addr, msg_namelen));
+	unsigned flags = m->out_flags | co.flags | (m->flags & MSG_CMSG_CLOEXEC);
+	size_t used = co.addr - co.start;
+	if (!err)
+		err = put_user(t, MEMBER(addr, msg_flags), &flags);
+	if (!err)
+		err = put_user(t, MEMBER(addr, msg_controllen), &used);
+	return err;
+}
+
+int64_t receive_header(struct task *t, struct socket *s, uint64_t addr, unsigned flags)
+{
+	struct socket_msg m = { .flags = with_nonblock(s, flags) };
+	struct caller c = task_caller(t);
+	struct header hd;
+
+	int64_t r = get_header(t, addr, &hd);
+	if (!r) {
+		m.uio = &hd.uio;
+		r = s->ops->recvmsg(s, &c, &m);
+	}
+	if (r >= 0) {
+		int err = put_received(t, s, addr, &hd, &m);
+		r = err ?: r;
+	}
+	scm_release(&m.scm);
+	free_header(&hd);
+	return socket_result(t, s, r, s->rcvtimeo, flags);
+}
