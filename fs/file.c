@@ -20,12 +20,20 @@ struct file *file_get(struct file *f)
 	return f;
 }
 
+int file_identify(struct file *f, struct inode_id *out)
+{
+	if (f->path.dentry)
+		return inode_identify(f->path.dentry->inode, out);
+	*out = (struct inode_id){ .dev = UINT64_MAX, .ino = f->anon_ino };
+	return 0;
+}
+
 /* OFD and flock locks end with the description. */
 static void drop_locks(struct file *f)
 {
 	struct inode_id id;
 
-	if (!f->locks || inode_identify(f->path.dentry->inode, &id))
+	if (!f->locks || file_identify(f, &id))
 		return;
 	lock_release(f->locks, &id, LOCK_OFD, f);
 	lock_release(f->locks, &id, LOCK_FLOCK, f);

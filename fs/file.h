@@ -89,6 +89,8 @@ void file_init(struct file *f, const struct file_ops *ops, unsigned flags);
 struct file *file_get(struct file *f);
 void file_put(struct file *f);
 struct inode *file_inode(struct file *f); /* NULL when it has none */
+/* What tells the file behind it from others, for locks. */
+int file_identify(struct file *f, struct inode_id *out);
 unsigned file_poll(struct file *f, struct poll_table *pt);
 /* A name and an inode number for a file without a path. `name` is static: "pipe", "anon_inode:[eventfd]". */
 void file_set_anon(struct file *f, struct caller *c, const char *name);

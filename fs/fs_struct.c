@@ -36,6 +36,25 @@ struct fs_struct *fs_struct_copy(struct fs_struct *fs)
 	return copy;
 }
 
+static void replace(struct fs_struct *fs, struct path *which, struct path *p)
+{
+	pthread_mutex_lock(&fs->lock);
+	struct path old = *which;
+	*which = *p;
+	pthread_mutex_unlock(&fs->lock);
+	path_put(&old);
+}
+
+void fs_struct_set_cwd(struct fs_struct *fs, struct path *p)
+{
+	replace(fs, &fs->cwd, p);
+}
+
+void fs_struct_set_root(struct fs_struct *fs, struct path *p)
+{
+	replace(fs, &fs->root, p);
+}
+
 void fs_struct_put(struct fs_struct *fs)
 {
 	if (!fs || atomic_fetch_sub(&fs->refs, 1) != 1)

@@ -12,6 +12,7 @@
 
 #include "fs/device.h"
 #include "fs/locks.h"
+#include "fs/ramfs/ramfs.h"
 #include "fs/vfs.h"
 
 /* Unnamed devices of ours, far from the host's, which count up from 1. */
@@ -56,6 +57,7 @@ void mount_table_destroy(struct mount_table *t)
 		list_del(&m->node);
 		mount_free(m);
 	}
+	filesystem_put(t->memfs);
 	device_table_free(t->devices);
 	lock_table_free(t->locks);
 	pthread_rwlock_destroy(&t->lock);
@@ -68,6 +70,31 @@ dev_t mount_table_new_dev(struct mount_table *t)
 	unsigned minor = t->next_dev++;
 	pthread_rwlock_unlock(&t->lock);
 	return makedev(0, minor);
+}
+
+int mount_table_memfs(struct mount_table *t, struct mm_host *mem, struct filesystem **out)
+{
+	const struct ramfs_options opt = { .type = "tmpfs", .mode = 0755 };
+	dev_t dev = mount_table_new_dev(t);
+	int err = 0;
+
+	pthread_rwlock_wrlock(&t->lock);
+	if (!t->memfs)
+		err = ramfs_create(mem, dev, &opt, &t->memfs);
+	*out = t->memfs;
+	pthread_rwlock_unlock(&t->lock);
+	return err;
+}
+
+void mount_table_sync(struct mount_table *t)
+{
+	struct mount *m;
+
+	pthread_rwlock_rdlock(&t->lock);
+	list_for_each (m, &t->mounts, node)
+		if (m->fs->ops->sync)
+			m->fs->ops->sync(m->fs);
+	pthread_rwlock_unlock(&t->lock);
 }
 
 static bool name_equal(const struct dentry *over, const char *name, size_t len)

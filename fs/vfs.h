@@ -170,6 +170,7 @@ enum {
 
 struct filesystem_ops {
 	void (*destroy)(struct filesystem *fs);
+	int (*sync)(struct filesystem *fs); /* NULL: nothing to write back */
 };
 
 enum { MOUNT_RDONLY = 1, MOUNT_NOSUID = 2, MOUNT_NODEV = 4, MOUNT_NOEXEC = 8, MOUNT_NOATIME = 16 };
@@ -197,6 +198,7 @@ struct mount_table {
 	unsigned next_id, next_dev;
 	_Atomic uint64_t next_anon_ino; /* of files without a path; starts at 1 */
 	struct device_table *devices;   /* fs/device.h: what device numbers mean */
+	struct filesystem *memfs;     /* memfd_create's files; made when first asked for, guarded by lock */
 	struct lock_table *locks;       /* fs/locks.h */
 };
 
@@ -244,6 +246,10 @@ int mount_table_add(struct mount_table *t, const char *where, struct filesystem 
 struct mount *mount_at(struct mount_table *t, const struct path *dir, const char *name, size_t len);
 /* May one be at `name` in a directory `depth` levels below `dir`? Names are all it looks at. */
 bool mount_may_be_at(struct mount_table *t, const struct path *dir, unsigned depth, const char *name, size_t len);
+/* The file system of files without a name, borrowed. */
+int mount_table_memfs(struct mount_table *t, struct mm_host *mem, struct filesystem **out);
+/* Writes back what the host keeps for all of them (sync(2)). */
+void mount_table_sync(struct mount_table *t);
 /* A device number for a file system in memory. */
 dev_t mount_table_new_dev(struct mount_table *t);
 
@@ -252,6 +258,9 @@ struct fs_struct *fs_struct_new(struct mount_table *t); /* root and cwd at "/", 
 struct fs_struct *fs_struct_get(struct fs_struct *fs);
 struct fs_struct *fs_struct_copy(struct fs_struct *fs);
 void fs_struct_put(struct fs_struct *fs);
+/* Take *p over. */
+void fs_struct_set_cwd(struct fs_struct *fs, struct path *p);
+void fs_struct_set_root(struct fs_struct *fs, struct path *p);
 
 /* fs/namei.c: path walk */
 enum {

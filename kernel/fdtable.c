@@ -104,10 +104,9 @@ struct fdtable *fdtable_get(struct fdtable *ft)
 static void drop_posix_locks(struct fdtable *ft, struct file *f, struct caller *c)
 {
 	struct lock_table *locks = c->fs->mounts->locks;
-	struct inode *inode = file_inode(f);
 	struct inode_id id;
 
-	if (inode && lock_table_used(locks) && inode_identify(inode, &id) == 0)
+	if (lock_table_used(locks) && file_identify(f, &id) == 0)
 		lock_release(locks, &id, LOCK_POSIX, ft);
 }
 

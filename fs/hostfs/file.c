@@ -83,16 +83,6 @@ static int64_t put_int(struct mm *mm, uint64_t arg, int value)
 	return copy_to_guest(mm, GVA(arg), &value, sizeof value) ? -EFAULT : 0;
 }
 
-static int64_t bytes_left(struct file *f, struct mm *mm, uint64_t arg)
-{
-	struct stat st;
-	off_t pos = lseek(file_fd(f), 0, SEEK_CUR);
-
-	if (pos < 0 || fstat(file_fd(f), &st) < 0)
-		return -errno;
-	return put_int(mm, arg, (int)(st.st_size - pos));
-}
-
 static int64_t get_inode_flags(struct file *f, struct mm *mm, uint64_t arg)
 {
 	int flags = 0;
@@ -116,7 +106,6 @@ static int64_t host_ioctl(struct file *f, struct caller *c, struct mm *mm, unsig
 	if (err)
 		return err;
 	switch (cmd) {
-	case FIONREAD: return f->ops == &hostfs_file_ops ? bytes_left(f, mm, arg) : -ENOTTY;
 	case FS_IOC_GETFLAGS: return get_inode_flags(f, mm, arg);
 	case FS_IOC_SETFLAGS: return set_inode_flags(f, mm, arg);
 	default: return -ENOTTY;

@@ -135,7 +135,18 @@ static void destroy(struct filesystem *fs)
 	free(h);
 }
 
-static const struct filesystem_ops hostfs_ops = { .destroy = destroy };
+static int sync_root(struct filesystem *fs)
+{
+	int fd = beneath_open(hostfs_fd(fs->root), ".", O_RDONLY | O_DIRECTORY, 0);
+
+	if (fd < 0)
+		return fd;
+	int err = (int)host_ret(syncfs(fd));
+	host_close(fd);
+	return err;
+}
+
+static const struct filesystem_ops hostfs_ops = { .destroy = destroy, .sync = sync_root };
 
 bool hostfs_is_whole(struct filesystem *fs)
 {

@@ -1,0 +1,386 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* dup(2), fcntl(2), flock(2), ioctl(2). */
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/fs.h>
+#include <sys/file.h>
+#include <sys/ioctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "fs/locks.h"
+#include "fs/pipefs/pipe.h"
+#include "fs/ramfs/ramfs.h"
+#include "sys/sys.h"
+
+static uint64_t nofile(struct task *t)
+{
+	return process_rlimit(t->process, RLIMIT_NOFILE);
+}
+
+SYSCALL_DEFINE(dup)
+{
+	struct file *f = fd_get_path(t->files, (int)a[0]);
+
+	return f ? fd_return(t, f, false) : -EBADF;
+}
+
+static int64_t do_dup3(struct task *t, int from, int to, bool cloexec)
+{
+	struct caller c = task_caller(t);
+
+	if (to < 0 || (uint64_t)to >= nofile(t))
+		return -EBADF;
+	struct file *f = fd_get_path(t->files, from);
+	return f ? fd_replace(t->files, &c, to, f, cloexec, nofile(t)) : -EBADF;
+}
+
+SYSCALL_DEFINE(dup2)
+{
+	if ((int)a[0] == (int)a[1])
+		return fd_get_cloexec(t->files, (int)a[0]) < 0 ? -EBADF : (int)a[0];
+	return do_dup3(t, (int)a[0], (int)a[1], false);
+}
+
+SYSCALL_DEFINE(dup3)
+{
+	if (a[2] & ~(uint64_t)O_CLOEXEC || (int)a[0] == (int)a[1])
+		return -EINVAL;
+	return do_dup3(t, (int)a[0], (int)a[1], a[2] & O_CLOEXEC);
+}
+
+/* One command of fcntl(2) on an open file; `f` stays the caller's. */
+struct fcntl {
+	struct task *t;
+	struct caller c;
+	struct file *f;
+	int fd, cmd;
+	uint64_t arg;
+};
+
+static int64_t fcntl_dupfd(struct fcntl *x)
+{
+	uint64_t limit = nofile(x->t);
+
+	if ((int)x->arg < 0 || (unsigned)x->arg >= limit)
+		return -EINVAL;
+	return fd_install(x->t->files, file_get(x->f), (int)x->arg, x->cmd == F_DUPFD_CLOEXEC, limit);
+}
+
+static int64_t fcntl_getfd(struct fcntl *x)
+{
+	return fd_get_cloexec(x->t->files, x->fd);
+}
+
+static int64_t fcntl_setfd(struct fcntl *x)
+{
+	return fd_set_cloexec(x->t->files, x->fd, x->arg & FD_CLOEXEC);
+}
+
+static int64_t fcntl_getfl(struct fcntl *x)
+{
+	return x->f->flags;
+}
+
+static int64_t fcntl_setfl(struct fcntl *x)
+{
+	unsigned mask = O_APPEND | O_NONBLOCK | O_DIRECT | O_NOATIME;
+	unsigned old = x->f->flags, new = (old & ~mask) | ((unsigned)x->arg & mask);
+
+	int err = x->f->ops->setfl && ((old ^ new) & mask) ? x->f->ops->setfl(x->f, new) : 0;
+	if (!err)
+		x->f->flags = new;
+	return err;
+}
+
+static bool is_ofd(int cmd)
+{
+	return cmd == F_OFD_GETLK || cmd == F_OFD_SETLK || cmd == F_OFD_SETLKW;
+}
+
+/* From where l_start counts. */
+static int64_t lock_base(struct fcntl *x, short whence)
+{
+	struct statx st;
+
+	switch (whence) {
+	case SEEK_SET: return 0;
+	case SEEK_CUR: return x->f->ops->lseek ? x->f->ops->lseek(x->f, &x->c, 0, SEEK_CUR) : 0;
+	case SEEK_END: return file_getattr(x->f, &x->c, STATX_SIZE, &st) ? -EINVAL : (int64_t)st.stx_size;
+	default: return -EINVAL;
+	}
+}
+
+/* flock_to_posix_lock() of Linux's fs/locks.c. */
+static int set_range(struct fcntl *x, const struct flock *fl, struct file_lock *l)
+{
+	int64_t base = lock_base(x, fl->l_whence);
+
+	if (base < 0)
+		return (int)base;
+	if (fl->l_start > INT64_MAX - base)
+		return -EOVERFLOW;
+	l->start = base + fl->l_start;
+	l->end = INT64_MAX;
+	if (l->start < 0)
+		return -EINVAL;
+	if (fl->l_len > 0) {
+		if (fl->l_len - 1 > INT64_MAX - l->start)
+			return -EOVERFLOW;
+		l->end = l->start + fl->l_len - 1;
+	} else if (fl->l_len < 0) {
+		if (l->start + fl->l_len < 0)
+			return -EINVAL;
+		l->end = l->start - 1;
+		l->start += fl->l_len;
+	}
+	return 0;
+}
+
+static int get_lock(struct fcntl *x, struct flock *fl, struct file_lock *l, struct inode_id *id)
+{
+	bool ofd = is_ofd(x->cmd);
+
+	if (get_user(x->t, fl, x->arg))
+		return -EFAULT;
+	if (ofd && fl->l_pid)
+		return -EINVAL;
+	*l = (struct file_lock){
+		.kind = ofd ? LOCK_OFD : LOCK_POSIX,
+		.type = fl->l_type,
+		.owner = ofd ? (const void *)x->f : x->t->files,
+		.pid = ofd ? -1 : x->t->process->pid->nr,
+	};
+	int err = set_range(x, fl, l);
+	if (!err && fl->l_type != F_RDLCK && fl->l_type != F_WRLCK && fl->l_type != F_UNLCK)
+		err = -EINVAL;
+	return err ? err : file_identify(x->f, id);
+}
+
+static int64_t fcntl_getlk(struct fcntl *x)
+{
+	struct file_lock l;
+	struct inode_id id;
+	struct flock fl;
+
+	int err = get_lock(x, &fl, &l, &id);
+	if (!err && fl.l_type == F_UNLCK)
+		err = -EINVAL;
+	if (err)
+		return err;
+	lock_test(x->c.fs->mounts->locks, &id, &l);
+	fl.l_type = l.type;
+	if (l.type != F_UNLCK) {
+		fl.l_whence = SEEK_SET;
+		fl.l_start = l.start;
+		fl.l_len = l.end == INT64_MAX ? 0 : l.end - l.start + 1;
+		fl.l_pid = l.pid;
+	}
+	return put_user(x->t, x->arg, &fl);
+}
+
+static int64_t fcntl_setlk(struct fcntl *x)
+{
+	struct lock_table *locks = x->c.fs->mounts->locks;
+	bool wait = x->cmd == F_SETLKW || x->cmd == F_OFD_SETLKW;
+	struct file_lock l;
+	struct inode_id id;
+	struct flock fl;
+
+	int err = get_lock(x, &fl, &l, &id);
+	if (err)
+		return err;
+	if ((fl.l_type == F_RDLCK && !file_readable(x->f)) || (fl.l_type == F_WRLCK && !file_writable(x->f)))
+		return -EBADF;
+	if (l.kind == LOCK_OFD)
+		x->f->locks = locks;
+	err = lock_set(locks, &x->c, &id, &l, wait);
+	return err == -EINTR ? -ERESTARTSYS : err;
+}
+
+static int64_t fcntl_pipe_size(struct fcntl *x)
+{
+	return pipe_fcntl(x->f, &x->c, x->cmd, x->arg);
+}
+
+static int64_t fcntl_add_seals(struct fcntl *x)
+{
+	return ramfs_add_seals(x->f, (unsigned)x->arg);
+}
+
+static int64_t fcntl_get_seals(struct fcntl *x)
+{
+	return ramfs_get_seals(x->f);
+}
+
+/* Nobody is told (SIGIO is not sent), nothing is leased. */
+static int64_t fcntl_getown(struct fcntl *x)
+{
+	return 0;
+}
+
+static int64_t fcntl_getlease(struct fcntl *x)
+{
+	return F_UNLCK;
+}
+
+#define F_DUPFD_QUERY 1027 /* Linux 6.10 */
+
+static int64_t fcntl_dupfd_query(struct fcntl *x)
+{
+	struct file *other = fd_get_path(x->t->files, (int)x->arg);
+
+	if (!other)
+		return -EBADF;
+	bool same = other == x->f;
+	file_put(other);
+	return same;
+}
+
+static const struct {
+	int cmd;
+	bool path_ok; /* works with O_PATH descriptors */
+	int64_t (*fn)(struct fcntl *x);
+} fcntls[] = {
+	{ F_DUPFD, true, fcntl_dupfd },
+	{ F_DUPFD_CLOEXEC, true, fcntl_dupfd },
+	{ F_DUPFD_QUERY, true, fcntl_dupfd_query },
+	{ F_GETFD, true, fcntl_getfd },
+	{ F_SETFD, true, fcntl_setfd },
+	{ F_GETFL, true, fcntl_getfl },
+	{ F_SETFL, false, fcntl_setfl },
+	{ F_GETLK, false, fcntl_getlk },
+	{ F_SETLK, false, fcntl_setlk },
+	{ F_SETLKW, false, fcntl_setlk },
+	{ F_OFD_GETLK, false, fcntl_getlk },
+	{ F_OFD_SETLK, false, fcntl_setlk },
+	{ F_OFD_SETLKW, false, fcntl_setlk },
+	{ F_SETPIPE_SZ, false, fcntl_pipe_size },
+	{ F_GETPIPE_SZ, false, fcntl_pipe_size },
+	{ F_ADD_SEALS, false, fcntl_add_seals },
+	{ F_GET_SEALS, false, fcntl_get_seals },
+	{ F_GETOWN, false, fcntl_getown },
+	{ F_GETSIG, false, fcntl_getown },
+	{ F_GETLEASE, false, fcntl_getlease },
+};
+
+static int64_t fcntl_run(struct fcntl *x)
+{
+	for (size_t i = 0; i < sizeof fcntls / sizeof *fcntls; i++)
+		if (fcntls[i].cmd == x->cmd)
+			return x->f->flags & O_PATH && !fcntls[i].path_ok ? -EBADF : fcntls[i].fn(x);
+	return x->f->flags & O_PATH ? -EBADF : -EINVAL;
+}
+
+SYSCALL_DEFINE(fcntl)
+{
+	struct fcntl x = { .t = t, .c = task_caller(t), .fd = (int)a[0], .cmd = (int)a[1], .arg = a[2] };
+
+	x.f = fd_get_path(t->files, x.fd);
+	if (!x.f)
+		return -EBADF;
+	int64_t r = fcntl_run(&x);
+	file_put(x.f);
+	return r;
+}
+
+static int flock_type(int op)
+{
+	switch (op & ~LOCK_NB) {
+	case LOCK_SH: return F_RDLCK;
+	case LOCK_EX: return F_WRLCK;
+	case LOCK_UN: return F_UNLCK;
+	default: return -EINVAL;
+	}
+}
+
+static int do_flock(struct caller *c, struct file *f, int type, bool wait)
+{
+	struct file_lock l = { .kind = LOCK_FLOCK, .type = (short)type, .end = INT64_MAX, .owner = f, .pid = -1 };
+	struct inode_id id;
+	int err = file_identify(f, &id);
+
+	if (err)
+		return err;
+	f->locks = c->fs->mounts->locks;
+	err = lock_set(f->locks, c, &id, &l, wait);
+	return err == -EINTR ? -ERESTARTSYS : err;
+}
+
+SYSCALL_DEFINE(flock)
+{
+	struct caller c = task_caller(t);
+	int type = flock_type((int)a[1]);
+
+	if (type < 0)
+		return type;
+	struct file *f = fd_get(t->files, (int)a[0]);
+	if (!f)
+		return -EBADF;
+	int err = do_flock(&c, f, type, !(a[1] & LOCK_NB));
+	file_put(f);
+	return err;
+}
+
+static int64_t set_flag(struct task *t, struct file *f, uint64_t arg, unsigned flag)
+{
+	int on;
+
+	if (get_user(t, &on, arg))
+		return -EFAULT;
+	unsigned new = on ? f->flags | flag : f->flags & ~flag;
+	int err = f->ops->setfl && new != f->flags ? f->ops->setfl(f, new) : 0;
+	if (!err)
+		f->flags = new;
+	return err;
+}
+
+/* do_vfs_ioctl(): what any regular file or directory knows. */
+static int64_t ioctl_inode(struct task *t, struct caller *c, struct file *f, unsigned cmd, uint64_t arg)
+{
+	struct statx st;
+
+	int err = file_getattr(f, c, STATX_SIZE, &st);
+	if (err)
+		return err;
+	int64_t pos = f->ops->lseek && cmd == FIONREAD ? f->ops->lseek(f, c, 0, SEEK_CUR) : 0;
+	int left = (int)((int64_t)st.stx_size - pos), block = (int)st.stx_blksize;
+	int64_t size = (int64_t)st.stx_size;
+	return cmd == FIONREAD   ? put_user(t, arg, &left)
+	       : cmd == FIGETBSZ ? put_user(t, arg, &block)
+				 : put_user(t, arg, &size);
+}
+
+static int64_t do_ioctl(struct task *t, struct file *f, int fd, unsigned cmd, uint64_t arg)
+{
+	struct caller c = task_caller(t);
+	struct inode *i = file_inode(f);
+
+	switch (cmd) {
+	case FIOCLEX: return fd_set_cloexec(t->files, fd, true);
+	case FIONCLEX: return fd_set_cloexec(t->files, fd, false);
+	case FIONBIO: return set_flag(t, f, arg, O_NONBLOCK);
+	case FIONREAD:
+		if (i && S_ISREG(i->type))
+			return ioctl_inode(t, &c, f, cmd, arg);
+		break;
+	case FIGETBSZ:
+	case FIOQSIZE:
+		if (i && (S_ISREG(i->type) || S_ISDIR(i->type)))
+			return ioctl_inode(t, &c, f, cmd, arg);
+		break;
+	}
+	return f->ops->ioctl ? f->ops->ioctl(f, &c, t->mm, cmd, arg) : -ENOTTY;
+}
+
+SYSCALL_DEFINE(ioctl)
+{
+	struct file *f = fd_get(t->files, (int)a[0]);
+
+	if (!f)
+		return -EBADF;
+	int64_t r = do_ioctl(t, f, (int)a[0], (unsigned)a[1], a[2]);
+	file_put(f);
+	return r == -EINTR ? -ERESTARTSYS : r;
+}

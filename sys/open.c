@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* open(2), openat2(2), close(2), memfd_create(2). */
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/memfd.h>
+#include <linux/openat2.h>
+#include <stdlib.h>
+
+#include "fs/ramfs/ramfs.h"
+#include "sys/at.h"
+
+#ifndef MFD_NOEXEC_SEAL
+#define MFD_NOEXEC_SEAL 8U
+#define MFD_EXEC        16U
+#endif
+
+#define O_LARGEFILE_BIT 0100000
+#define FLAGS_VALID                                                                                                    \
+	(O_ACCMODE | O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_APPEND | O_NONBLOCK | O_SYNC | O_DSYNC | O_ASYNC |      \
+	 O_DIRECT | O_LARGEFILE_BIT | O_DIRECTORY | O_NOFOLLOW | O_NOATIME | O_CLOEXEC | O_PATH | O_TMPFILE)
+
+static int64_t open_at(struct task *t, struct at *at, int flags, mode_t mode, unsigned walk_flags)
+{
+	struct file *f;
+	int err = vfs_open(&at->c, at->start, at->name, flags, mode, walk_flags, &f);
+
+	if (err)
+		return err == -EINTR ? -ERESTARTSYS : err;
+	return fd_return(t, f, flags & O_CLOEXEC);
+}
+
+static int64_t do_open(struct task *t, int dfd, uint64_t name, uint64_t flags, uint64_t mode)
+{
+	struct at at;
+	int err = at_get(t, dfd, name, false, &at);
+
+	if (err)
+		return err;
+	int64_t r = open_at(t, &at, (int)flags & FLAGS_VALID, (mode_t)mode & 07777, 0);
+	at_put(&at);
+	return r;
+}
+
+SYSCALL_DEFINE(open)
+{
+	return do_open(t, AT_FDCWD, a[0], a[1], a[2]);
+}
+
+SYSCALL_DEFINE(openat)
+{
+	return do_open(t, (int)a[0], a[1], a[2], a[3]);
+}
+
+SYSCALL_DEFINE(creat)
+{
+	return do_open(t, AT_FDCWD, a[0], O_CREAT | O_WRONLY | O_TRUNC, a[1]);
+}
+
+#define RESOLVE_KNOWN                                                                                                  \
+	(RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS | RESOLVE_BENEATH | RESOLVE_IN_ROOT |           \
+	 RESOLVE_CACHED)
+
+/* build_open_flags() of Linux's fs/open.c. */
+static int check_how(const struct open_how *how)
+{
+	bool creates = how->flags & O_CREAT || (how->flags & O_TMPFILE) == O_TMPFILE;
+
+	if (how->flags & ~(uint64_t)FLAGS_VALID || how->resolve & ~(uint64_t)RESOLVE_KNOWN)
+		return -EINVAL;
+	if ((how->resolve & (RESOLVE_BENEATH | RESOLVE_IN_ROOT)) == (RESOLVE_BENEATH | RESOLVE_IN_ROOT))
+		return -EINVAL;
+	if (creates ? how->mode & ~07777ULL : how->mode)
+		return -EINVAL;
+	if (how->flags & O_PATH && how->flags & ~(uint64_t)(O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC))
+		return -EINVAL;
+	/* There is no cache: nothing can be had from it. */
+	return how->resolve & RESOLVE_CACHED ? -EAGAIN : 0;
+}
+
+/* A struct that grows from version to version (openat2(2), NOTES): what we do not know must be 0. */
+static int get_how(struct task *t, uint64_t addr, uint64_t size, struct open_how *how)
+{
+	char tail[PAGE_SIZE];
+
+	if (size < sizeof *how)
+		return -EINVAL;
+	if (size > PAGE_SIZE)
+		return -E2BIG;
+	if (copy_from_guest(t->mm, how, GVA(addr), sizeof *how))
+		return -EFAULT;
+	if (copy_from_guest(t->mm, tail, GVA(addr + sizeof *how), size - sizeof *how))
+		return -EFAULT;
+	for (size_t i = 0; i < size - sizeof *how; i++)
+		if (tail[i])
+			return -E2BIG;
+	return check_how(how);
+}
+
+static unsigned resolve_flags(uint64_t resolve)
+{
+	static const struct {
+		uint64_t resolve;
+		unsigned walk;
+	} map[] = {
+		{ RESOLVE_NO_XDEV, WALK_NO_XDEV },         { RESOLVE_NO_MAGICLINKS, WALK_NO_MAGICLINKS },
+		{ RESOLVE_NO_SYMLINKS, WALK_NO_SYMLINKS }, { RESOLVE_BENEATH, WALK_BENEATH },
+		{ RESOLVE_IN_ROOT, WALK_IN_ROOT },
+	};
+	unsigned flags = 0;
+
+	for (size_t i = 0; i < sizeof map / sizeof *map; i++)
+		if (resolve & map[i].resolve)
+			flags |= map[i].walk;
+	return flags;
+}
+
+/* An absolute name still starts at the descriptor when it must not leave it. */
+static int get_scoped_start(struct task *t, int dfd, struct at *at)
+{
+	if (at->file || dfd == AT_FDCWD)
+		return 0;
+	at->file = fd_get_path(t->files, dfd);
+	if (!at->file)
+		return -EBADF;
+	at->start = &at->file->path;
+	return at->start->dentry ? 0 : -ENOTDIR;
+}
+
+SYSCALL_DEFINE(openat2)
+{
+	struct open_how how;
+	struct at at;
+
+	int err = get_how(t, a[2], a[3], &how);
+	if (err)
+		return err;
+	err = at_get(t, (int)a[0], a[1], false, &at);
+	if (err)
+		return err;
+	unsigned walk = resolve_flags(how.resolve);
+	int64_t r = walk & (WALK_BENEATH | WALK_IN_ROOT) ? get_scoped_start(t, (int)a[0], &at) : 0;
+	if (!r)
+		r = open_at(t, &at, (int)how.flags, (mode_t)how.mode, walk);
+	at_put(&at);
+	return r;
+}
+
+SYSCALL_DEFINE(close)
+{
+	struct caller c = task_caller(t);
+	int err = fd_close(t->files, &c, (int)a[0]);
+
+	/* The descriptor is gone: there is nothing to do again (close(2), NOTES). */
+	return err == -ERESTARTSYS ? -EINTR : err;
+}
+
+static int unshare_files(struct task *t, struct caller *c)
+{
+	struct fdtable *old = t->files;
+
+	if (old->refs == 1)
+		return 0;
+	struct fdtable *own = fdtable_copy(old);
+	if (!own)
+		return -ENOMEM;
+	sandbox_lock(t->sb);
+	t->files = own;
+	sandbox_unlock(t->sb);
+	fdtable_put(old, c);
+	return 0;
+}
+
+SYSCALL_DEFINE(close_range)
+{
+	struct caller c = task_caller(t);
+	unsigned first = (unsigned)a[0], last = (unsigned)a[1], flags = (unsigned)a[2];
+
+	if (flags & ~(CLOSE_RANGE_UNSHARE | CLOSE_RANGE_CLOEXEC) || first > last)
+		return -EINVAL;
+	int err = flags & CLOSE_RANGE_UNSHARE ? unshare_files(t, &c) : 0;
+	if (!err)
+		fd_close_range(t->files, &c, first, last, flags & CLOSE_RANGE_CLOEXEC);
+	return err;
+}
+
+#define MEMFD_NAME_MAX (NAME_MAX - sizeof "memfd:" + 1)
+
+static int check_memfd_flags(unsigned flags)
+{
+	unsigned known = MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL | MFD_EXEC;
+
+	/* MFD_HUGETLB: there are no huge page file systems. */
+	if (flags & MFD_HUGETLB)
+		return -ENODEV;
+	if (flags & ~known || (flags & (MFD_EXEC | MFD_NOEXEC_SEAL)) == (MFD_EXEC | MFD_NOEXEC_SEAL))
+		return -EINVAL;
+	return 0;
+}
+
+SYSCALL_DEFINE(memfd_create)
+{
+	struct caller c = task_caller(t);
+	char name[NAME_MAX + 1];
+	struct filesystem *fs;
+	struct file *f;
+
+	int err = check_memfd_flags((unsigned)a[1]);
+	if (err)
+		return err;
+	long n = copy_string_from_guest(t->mm, name, GVA(a[0]), MEMFD_NAME_MAX + 1);
+	if (n < 0)
+		return n == -ENAMETOOLONG ? -EINVAL : n;
+	err = mount_table_memfs(c.fs->mounts, c.mem, &fs);
+	if (!err)
+		err = ramfs_memfd(fs, &c, name, (unsigned)a[1], &f);
+	return err ? err : fd_return(t, f, a[1] & MFD_CLOEXEC);
+}

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* read(2), write(2) and their vectored and positional forms; lseek(2). */
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "sys/sys.h"
+
+typedef ssize_t transfer_fn(struct file *f, struct caller *c, struct uio *u, int64_t *pos);
+
+/* The buffer of the simple forms (vfs_read(): access_ok, then the count is cut). */
+static int single_uio(struct task *t, struct uio *u, uint64_t buf, uint64_t len)
+{
+	if (!gva_range_ok(GVA(buf), len))
+		return -EFAULT;
+	uio_init_guest(u, t->mm, GVA(buf), len < MAX_RW_COUNT ? len : MAX_RW_COUNT);
+	return 0;
+}
+
+/* Linux looks at the descriptor's mode before the buffer. */
+static int check_mode(const struct file *f, transfer_fn *fn)
+{
+	return (fn == file_read ? file_readable(f) : file_writable(f)) ? 0 : -EBADF;
+}
+
+static int64_t transfer_one(struct task *t, const uint64_t *a, transfer_fn *fn, int64_t *pos)
+{
+	struct caller c = task_caller(t);
+	struct uio u;
+
+	struct file *f = fd_get(t->files, (int)a[0]);
+	if (!f)
+		return -EBADF;
+	int64_t r = check_mode(f, fn);
+	if (!r)
+		r = single_uio(t, &u, a[1], a[2]);
+	if (!r)
+		r = fn(f, &c, &u, pos);
+	file_put(f);
+	return io_result(t, r);
+}
+
+SYSCALL_DEFINE(read)
+{
+	return transfer_one(t, a, file_read, NULL);
+}
+
+SYSCALL_DEFINE(write)
+{
+	return transfer_one(t, a, file_write, NULL);
+}
+
+SYSCALL_DEFINE(pread64)
+{
+	int64_t pos = (int64_t)a[3];
+
+	return pos < 0 ? -EINVAL : transfer_one(t, a, file_read, &pos);
+}
+
+SYSCALL_DEFINE(pwrite64)
+{
+	int64_t pos = (int64_t)a[3];
+
+	return pos < 0 ? -EINVAL : transfer_one(t, a, file_write, &pos);
+}
+
+static bool ready_now(struct file *f, transfer_fn *fn)
+{
+	return file_poll(f, NULL) & (fn == file_read ? POLLIN | POLLHUP | POLLERR : POLLOUT | POLLERR);
+}
+
+/* preadv2(2). RWF_HIPRI is a hint; appending one write to a file that is not O_APPEND is not offered. */
+static int check_rwf(struct file *f, transfer_fn *fn, unsigned rwf)
+{
+	if (rwf & ~(unsigned)(RWF_HIPRI | RWF_DSYNC | RWF_SYNC | RWF_NOWAIT | RWF_APPEND))
+		return -EOPNOTSUPP;
+	if (rwf & RWF_APPEND && fn == file_write && !(f->flags & O_APPEND))
+		return -EOPNOTSUPP;
+	if (rwf & RWF_NOWAIT && !ready_now(f, fn))
+		return -EAGAIN;
+	return 0;
+}
+
+static int64_t transfer_vec(struct task *t, struct file *f, const uint64_t *a, transfer_fn *fn, int64_t *pos)
+{
+	struct caller c = task_caller(t);
+	struct iovec fast[8], *iov;
+	struct uio u;
+
+	int n = get_iovec(t, a[1], a[2], fast, &iov);
+	if (n < 0)
+		return n;
+	uio_init_guestv(&u, t->mm, iov, n);
+	int64_t r = n && u.resid ? fn(f, &c, &u, pos) : 0;
+	if (iov != fast)
+		free(iov);
+	return r;
+}
+
+static int64_t transfer_many(struct task *t, const uint64_t *a, transfer_fn *fn, int64_t *pos, unsigned rwf)
+{
+	struct file *f = fd_get(t->files, (int)a[0]);
+
+	if (!f)
+		return -EBADF;
+	int64_t r = check_mode(f, fn);
+	if (!r)
+		r = check_rwf(f, fn, rwf);
+	if (!r)
+		r = transfer_vec(t, f, a, fn, pos);
+	if (r > 0 && fn == file_write && rwf & (RWF_DSYNC | RWF_SYNC) && f->ops->fsync)
+		f->ops->fsync(f, !(rwf & RWF_SYNC));
+	file_put(f);
+	return io_result(t, r);
+}
+
+SYSCALL_DEFINE(readv)
+{
+	return transfer_many(t, a, file_read, NULL, 0);
+}
+
+SYSCALL_DEFINE(writev)
+{
+	return transfer_many(t, a, file_write, NULL, 0);
+}
+
+static int64_t transfer_at(struct task *t, const uint64_t *a, transfer_fn *fn, unsigned rwf)
+{
+	int64_t pos = (int64_t)a[3];
+
+	return pos < 0 ? -EINVAL : transfer_many(t, a, fn, &pos, rwf);
+}
+
+SYSCALL_DEFINE(preadv)
+{
+	return transfer_at(t, a, file_read, 0);
+}
+
+SYSCALL_DEFINE(pwritev)
+{
+	return transfer_at(t, a, file_write, 0);
+}
+
+/* Position -1: the file's own. */
+static int64_t transfer_2(struct task *t, const uint64_t *a, transfer_fn *fn)
+{
+	unsigned rwf = (unsigned)a[5];
+
+	return (int64_t)a[3] == -1 ? transfer_many(t, a, fn, NULL, rwf) : transfer_at(t, a, fn, rwf);
+}
+
+SYSCALL_DEFINE(preadv2)
+{
+	return transfer_2(t, a, file_read);
+}
+
+SYSCALL_DEFINE(pwritev2)
+{
+	return transfer_2(t, a, file_write);
+}
+
+SYSCALL_DEFINE(lseek)
+{
+	struct caller c = task_caller(t);
+	int whence = (int)a[2];
+
+	struct file *f = fd_get(t->files, (int)a[0]);
+	if (!f)
+		return -EBADF;
+	int64_t r = -EINVAL;
+	if (whence >= SEEK_SET && whence <= SEEK_HOLE)
+		r = f->ops->lseek ? f->ops->lseek(f, &c, (int64_t)a[1], whence) : -ESPIPE;
+	file_put(f);
+	return r;
+}

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* sendfile(2), copy_file_range(2): from file to file through a buffer of ours. */
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "sys/sys.h"
+
+#define CHUNK 131072
+
+/* One copy in progress. Positions NULL: the file's own (for `in` it is then kept here and set at the end). */
+struct copy {
+	struct caller c;
+	struct file *in, *out;
+	int64_t in_pos;
+	int64_t *out_pos;
+};
+
+/* Bytes moved by one round, 0: the end. */
+static ssize_t copy_some(struct copy *x, char *buf, size_t n)
+{
+	struct uio u;
+	int64_t pos = x->in_pos;
+
+	uio_init_kernel(&u, buf, n);
+	ssize_t got = file_read(x->in, &x->c, &u, &pos);
+	if (got <= 0)
+		return got;
+	uio_init_kernel(&u, buf, (size_t)got);
+	ssize_t put = file_write(x->out, &x->c, &u, x->out_pos);
+	if (put > 0)
+		x->in_pos += put;
+	return put;
+}
+
+static ssize_t copy_all(struct copy *x, size_t len)
+{
+	size_t size = len < CHUNK ? len : CHUNK;
+	char *buf = malloc(size ? size : 1);
+	size_t total = 0;
+	ssize_t n = 0;
+
+	if (!buf)
+		return -ENOMEM;
+	while (total < len) {
+		size_t want = len - total < size ? len - total : size;
+		n = copy_some(x, buf, want);
+		if (n <= 0)
+			break;
+		total += (size_t)n;
+		if ((size_t)n < want)
+			break;
+	}
+	free(buf);
+	return total ? (ssize_t)total : n;
+}
+
+/* An offset argument: the guest's variable, or the file's position. */
+static int get_offset(struct task *t, struct caller *c, struct file *f, uint64_t addr, int64_t *pos)
+{
+	if (addr && get_user(t, pos, addr))
+		return -EFAULT;
+	if (!addr)
+		*pos = f->ops->lseek ? f->ops->lseek(f, c, 0, SEEK_CUR) : -ESPIPE;
+	return *pos < 0 ? (addr ? -EINVAL : (int)*pos) : 0;
+}
+
+static int put_offset(struct task *t, struct caller *c, struct file *f, uint64_t addr, int64_t pos)
+{
+	if (addr)
+		return put_user(t, addr, &pos);
+	f->ops->lseek(f, c, pos, SEEK_SET);
+	return 0;
+}
+
+static int64_t sendfile_files(struct task *t, struct copy *x, uint64_t off, size_t count)
+{
+	struct inode *i = file_inode(x->in);
+
+	if (!file_readable(x->in) || !file_writable(x->out))
+		return -EBADF;
+	if (!x->in->ops->lseek || (i && S_ISDIR(i->type)) || x->out->flags & O_APPEND)
+		return -EINVAL;
+	int err = get_offset(t, &x->c, x->in, off, &x->in_pos);
+	if (err)
+		return err;
+	ssize_t n = copy_all(x, count < MAX_RW_COUNT ? count : MAX_RW_COUNT);
+	err = n >= 0 ? put_offset(t, &x->c, x->in, off, x->in_pos) : 0;
+	return err ? err : n;
+}
+
+SYSCALL_DEFINE(sendfile)
+{
+	struct copy x = { .c = task_caller(t), .in = fd_get(t->files, (int)a[1]), .out = fd_get(t->files, (int)a[0]) };
+	int64_t r = x.in && x.out ? 0 : -EBADF;
+
+	if (!r && (int64_t)a[3] < 0)
+		r = -EINVAL;
+	if (!r)
+		r = sendfile_files(t, &x, a[2], a[3]);
+	file_put(x.in);
+	file_put(x.out);
+	return io_result(t, r);
+}
+
+static int check_regular(struct file *f)
+{
+	struct inode *i = file_inode(f);
+
+	return i && S_ISDIR(i->type) ? -EISDIR : i && S_ISREG(i->type) ? 0 : -EINVAL;
+}
+
+static bool overlaps(const struct copy *x, int64_t out_pos, size_t len)
+{
+	bool same = inode_same(file_inode(x->in), file_inode(x->out));
+
+	return same && out_pos < x->in_pos + (int64_t)len && x->in_pos < out_pos + (int64_t)len;
+}
+
+static int check_copy(struct copy *x)
+{
+	int err = check_regular(x->in);
+
+	if (!err)
+		err = check_regular(x->out);
+	if (!err && (!file_readable(x->in) || !file_writable(x->out) || x->out->flags & O_APPEND))
+		err = -EBADF;
+	return err;
+}
+
+static int64_t copy_range(struct task *t, struct copy *x, const uint64_t *a)
+{
+	size_t len = a[4] < MAX_RW_COUNT ? a[4] : MAX_RW_COUNT;
+	int64_t out_pos;
+
+	int err = get_offset(t, &x->c, x->in, a[1], &x->in_pos);
+	if (!err)
+		err = get_offset(t, &x->c, x->out, a[3], &out_pos);
+	if (!err)
+		err = check_copy(x);
+	if (!err && (x->in_pos > INT64_MAX - (int64_t)len || out_pos > INT64_MAX - (int64_t)len))
+		err = -EOVERFLOW;
+	if (!err && overlaps(x, out_pos, len))
+		err = -EINVAL;
+	if (err)
+		return err;
+	x->out_pos = &out_pos;
+	ssize_t n = copy_all(x, len);
+	if (n > 0)
+		err = put_offset(t, &x->c, x->in, a[1], x->in_pos);
+	if (n > 0 && !err)
+		err = put_offset(t, &x->c, x->out, a[3], out_pos);
+	return err ? err : n;
+}
+
+SYSCALL_DEFINE(copy_file_range)
+{
+	struct copy x = { .c = task_caller(t), .in = fd_get(t->files, (int)a[0]), .out = fd_get(t->files, (int)a[2]) };
+	int64_t r = !x.in || !x.out ? -EBADF : a[5] ? -EINVAL : copy_range(t, &x, a);
+
+	file_put(x.in);
+	file_put(x.out);
+	return io_result(t, r);
+}

@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* stat(2), statx(2), access(2), readlink(2), statfs(2). */
+#include <limits.h>
+#include <linux/magic.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "fs/change.h"
+#include "sys/at.h"
+
+/* The layout of glibc's struct stat on x86_64 is the kernel's. */
+_Static_assert(sizeof(struct stat) == 144, "struct stat of x86_64");
+
+static struct timespec stat_time(const struct statx_timestamp *ts)
+{
+	return (struct timespec){ .tv_sec = ts->tv_sec, .tv_nsec = ts->tv_nsec };
+}
+
+static int put_stat(struct task *t, uint64_t addr, const struct statx *x)
+{
+	struct stat st = {
+		.st_dev = makedev(x->stx_dev_major, x->stx_dev_minor),
+		.st_ino = x->stx_ino,
+		.st_mode = x->stx_mode,
+		.st_nlink = x->stx_nlink,
+		.st_uid = x->stx_uid,
+		.st_gid = x->stx_gid,
+		.st_rdev = makedev(x->stx_rdev_major, x->stx_rdev_minor),
+		.st_size = (off_t)x->stx_size,
+		.st_blksize = x->stx_blksize,
+		.st_blocks = (blkcnt_t)x->stx_blocks,
+		.st_atim = stat_time(&x->stx_atime),
+		.st_mtim = stat_time(&x->stx_mtime),
+		.st_ctim = stat_time(&x->stx_ctime),
+	};
+
+	return put_user(t, addr, &st);
+}
+
+static int getattr_at(struct task *t, int dfd, uint64_t name, int flags, unsigned mask, struct statx *x)
+{
+	struct at at;
+	int err = at_get(t, dfd, name, flags & AT_EMPTY_PATH, &at);
+
+	if (err)
+		return err;
+	if (at_is_file(&at))
+		err = file_getattr(at.file, &at.c, mask, x);
+	else if (at.start && !at.start->dentry)
+		err = -ENOTDIR;
+	else
+		err = vfs_getattr(&at.c, at.start, at.name, at_walk_flags(flags), mask, x);
+	at_put(&at);
+	return err;
+}
+
+static int64_t do_stat(struct task *t, int dfd, uint64_t name, uint64_t buf, int flags)
+{
+	struct statx x;
+	int err = getattr_at(t, dfd, name, flags, STATX_BASIC_STATS, &x);
+
+	return err ? err : put_stat(t, buf, &x);
+}
+
+SYSCALL_DEFINE(stat)
+{
+	return do_stat(t, AT_FDCWD, a[0], a[1], 0);
+}
+
+SYSCALL_DEFINE(lstat)
+{
+	return do_stat(t, AT_FDCWD, a[0], a[1], AT_SYMLINK_NOFOLLOW);
+}
+
+static int getattr_fd(struct task *t, int fd, unsigned mask, struct statx *x)
+{
+	struct caller c = task_caller(t);
+	struct file *f = fd_get_path(t->files, fd);
+
+	if (!f)
+		return -EBADF;
+	int err = file_getattr(f, &c, mask, x);
+	file_put(f);
+	return err;
+}
+
+SYSCALL_DEFINE(fstat)
+{
+	struct statx x;
+	int err = getattr_fd(t, (int)a[0], STATX_BASIC_STATS, &x);
+
+	return err ? err : put_stat(t, a[1], &x);
+}
+
+#define STAT_FLAGS (AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH)
+
+SYSCALL_DEFINE(newfstatat)
+{
+	int flags = (int)a[3];
+
+	return flags & ~STAT_FLAGS ? -EINVAL : do_stat(t, (int)a[0], a[1], a[2], flags);
+}
+
+#define STATX_RESERVED 0x80000000U
+
+SYSCALL_DEFINE(statx)
+{
+	int flags = (int)a[2];
+	unsigned mask = (unsigned)a[3];
+	struct statx x;
+
+	if (mask & STATX_RESERVED || flags & ~(STAT_FLAGS | AT_STATX_SYNC_TYPE) ||
+	    (flags & AT_STATX_SYNC_TYPE) == AT_STATX_SYNC_TYPE)
+		return -EINVAL;
+	/* Since Linux 6.11 a NULL name is an empty one. */
+	int err = flags & AT_EMPTY_PATH && !a[1] && (int)a[0] >= 0 ? getattr_fd(t, (int)a[0], mask, &x)
+								   : getattr_at(t, (int)a[0], a[1], flags, mask, &x);
+	return err ? err : put_user(t, a[4], &x);
+}
+
+/* access(2) asks for the real ids, and for the capabilities those would have (faccessat(2) in Linux's fs/open.c). */
+static struct cred *access_cred(struct task *t, bool effective)
+{
+	const struct cred *now = t->cred;
+
+	if (effective || (now->uid == now->fsuid && now->gid == now->fsgid))
+		return cred_get(t->cred);
+	struct cred *c = cred_copy(now, -1);
+	if (!c)
+		return NULL;
+	c->fsuid = c->uid;
+	c->fsgid = c->gid;
+	c->cap_effective = c->uid ? 0 : c->cap_permitted;
+	return c;
+}
+
+static int access_at(struct at *at, int mask, int flags)
+{
+	struct path p;
+	int err = at_walk(at, flags, &p);
+
+	if (err)
+		return err;
+	err = vfs_access(&at->c, &p, mask);
+	path_put(&p);
+	return err;
+}
+
+static int64_t do_access(struct task *t, int dfd, uint64_t name, uint64_t mask, int flags)
+{
+	struct at at;
+
+	if (mask & ~(uint64_t)(R_OK | W_OK | X_OK) || flags & ~(AT_EACCESS | AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
+		return -EINVAL;
+	int err = at_get(t, dfd, name, flags & AT_EMPTY_PATH, &at);
+	if (err)
+		return err;
+	struct cred *cred = access_cred(t, flags & AT_EACCESS);
+	at.c.cred = cred;
+	err = cred ? access_at(&at, (int)mask, flags) : -ENOMEM;
+	cred_put(cred);
+	at_put(&at);
+	return err;
+}
+
+SYSCALL_DEFINE(access)
+{
+	return do_access(t, AT_FDCWD, a[0], (unsigned)a[1], 0);
+}
+
+SYSCALL_DEFINE(faccessat)
+{
+	return do_access(t, (int)a[0], a[1], (unsigned)a[2], 0);
+}
+
+SYSCALL_DEFINE(faccessat2)
+{
+	return do_access(t, (int)a[0], a[1], (unsigned)a[2], (int)a[3]);
+}
+
+static int64_t readlink_path(struct task *t, struct at *at, const struct path *p, uint64_t buf, size_t size)
+{
+	struct inode *i = p->dentry->inode;
+	char text[PATH_MAX];
+
+	if (!S_ISLNK(i->type) || !i->ops->readlink)
+		return at->name[0] ? -EINVAL : -ENOENT;
+	ssize_t n = i->ops->readlink(i, &at->c, text, size < sizeof text ? size : sizeof text);
+	if (n < 0)
+		return n;
+	return copy_to_guest(t->mm, GVA(buf), text, (size_t)n) ? -EFAULT : n;
+}
+
+static int64_t do_readlink(struct task *t, int dfd, uint64_t name, uint64_t buf, int size)
+{
+	struct path p;
+	struct at at;
+
+	if (size <= 0)
+		return -EINVAL;
+	int64_t r = at_get(t, dfd, name, true, &at);
+	if (r)
+		return r;
+	r = at.file || at.name[0] ? at_walk(&at, AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH, &p) : -ENOENT;
+	if (!r) {
+		r = readlink_path(t, &at, &p, buf, (size_t)size);
+		path_put(&p);
+	}
+	at_put(&at);
+	return r;
+}
+
+SYSCALL_DEFINE(readlink)
+{
+	return do_readlink(t, AT_FDCWD, a[0], a[1], (int)a[2]);
+}
+
+SYSCALL_DEFINE(readlinkat)
+{
+	return do_readlink(t, (int)a[0], a[1], a[2], (int)a[3]);
+}
+
+static unsigned long mount_statfs_flags(const struct mount *m)
+{
+	static const struct {
+		unsigned mount;
+		unsigned long st;
+	} map[] = {
+		{ MOUNT_RDONLY, ST_RDONLY }, { MOUNT_NOSUID, ST_NOSUID },   { MOUNT_NODEV, ST_NODEV },
+		{ MOUNT_NOEXEC, ST_NOEXEC }, { MOUNT_NOATIME, ST_NOATIME },
+	};
+	unsigned long flags = 0;
+
+	for (size_t i = 0; m && i < sizeof map / sizeof *map; i++)
+		if (m->flags & map[i].mount)
+			flags |= map[i].st;
+	return flags;
+}
+
+static int64_t statfs_path(struct task *t, struct caller *c, const struct path *p, uint64_t buf)
+{
+	struct inode *i = p->dentry->inode;
+	struct statfs st = { 0 };
+
+	if (!i->ops->statfs)
+		return -ENOSYS;
+	int err = i->ops->statfs(i, c, &st);
+	st.f_flags |= (__fsword_t)mount_statfs_flags(p->mnt);
+	return err ? err : put_user(t, buf, &st);
+}
+
+SYSCALL_DEFINE(statfs)
+{
+	struct path p;
+	struct at at;
+
+	int64_t r = at_get(t, AT_FDCWD, a[0], false, &at);
+	if (r)
+		return r;
+	r = at_walk(&at, 0, &p);
+	if (!r) {
+		r = statfs_path(t, &at.c, &p, a[1]);
+		path_put(&p);
+	}
+	at_put(&at);
+	return r;
+}
+
+/* Of pipes, sockets and anonymous inodes: what Linux's simple_statfs() says of their file systems. */
+static int64_t statfs_anon(struct task *t, struct file *f, uint64_t buf)
+{
+	bool pipe = f->anon_name && strcmp(f->anon_name, "pipe") == 0;
+	bool socket = f->anon_name && strcmp(f->anon_name, "socket") == 0;
+	struct statfs st = {
+		.f_type = pipe     ? PIPEFS_MAGIC
+			  : socket ? SOCKFS_MAGIC
+				   : ANON_INODE_FS_MAGIC,
+		.f_bsize = 4096,
+		.f_frsize = 4096,
+		.f_namelen = NAME_MAX,
+		.f_flags = 0x20, /* ST_VALID */
+	};
+
+	return put_user(t, buf, &st);
+}
+
+SYSCALL_DEFINE(fstatfs)
+{
+	struct caller c = task_caller(t);
+	struct file *f = fd_get_path(t->files, (int)a[0]);
+
+	if (!f)
+		return -EBADF;
+	int64_t r = f->path.dentry ? statfs_path(t, &c, &f->path, a[1]) : statfs_anon(t, f, a[1]);
+	file_put(f);
+	return r;
+}
