@@ -84,6 +84,12 @@ void pid_detach(struct pid_table *t, struct pid *p)
 	t->used--;
 }
 
+void pid_ended(struct pid *p, unsigned what)
+{
+	atomic_fetch_or(&p->ended, what);
+	waitqueue_wake_all(&p->exited, 0);
+}
+
 struct pid *pid_get(struct pid *p)
 {
 	p->refs++;

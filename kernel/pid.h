@@ -23,9 +23,16 @@ struct pid {
 	struct process *process; /* the process with this tgid, zombies too; NULL when reaped */
 	struct list pgrp;        /* members: process.pgrp_node */
 	struct list session;     /* members: process.session_node */
-	struct waitqueue exited; /* pidfd poll */
+	/* pidfd poll */
+	struct waitqueue exited;
+	_Atomic unsigned ended; /* PID_*_ENDED, PID_REAPED; read without lock */
 	bool hashed;
 };
+
+enum { PID_THREAD_ENDED = 1, PID_PROCESS_ENDED = 2, PID_REAPED = 4 };
+
+/* Something of what it names ended: for pidfds. sandbox->lock held. */
+void pid_ended(struct pid *p, unsigned what);
 
 struct pid_table;
 

@@ -3,6 +3,12 @@
 #ifndef HL_KERNEL_PIDFD_H
 #define HL_KERNEL_PIDFD_H
 
+#include <stdbool.h>
+
+#ifndef PIDFD_THREAD
+#define PIDFD_THREAD 0200 /* O_EXCL */
+#endif
+
 struct file;
 struct pid;
 struct task;
@@ -11,5 +17,6 @@ struct task;
 int pidfd_install(struct task *t, struct pid *pid, unsigned flags);
 /* The pid behind a pidfd, borrowed from the file; NULL: some other file. */
 struct pid *pidfd_pid(struct file *f);
+bool pidfd_is_thread(struct file *f); /* of a pidfd: PIDFD_THREAD */
 
 #endif

@@ -282,7 +282,7 @@ void process_exited(struct process *p)
 		p->exe = NULL;
 	}
 	p->zombie = true;
-	waitqueue_wake_all(&p->pid->exited, 0);
+	pid_ended(p->pid, PID_PROCESS_ENDED);
 	if (p == sb->main) {
 		sb->exit_status = p->exit_code;
 		sb->main_ended = true;
@@ -311,6 +311,7 @@ void process_reap(struct process *p)
 	process_set_pgrp(p, NULL);
 	process_set_session(p, NULL);
 	p->pid->process = NULL;
+	pid_ended(p->pid, PID_REAPED);
 	p->parent = NULL;
 	pid_detach(sb->pids, p->pid);
 	process_put(p);

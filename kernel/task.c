@@ -296,7 +296,7 @@ static void unlink_locked(struct task *t)
 	t->pid->task = NULL;
 	if (p->leader == t)
 		p->leader = NULL;
-	waitqueue_wake_all(&t->pid->exited, 0);
+	pid_ended(t->pid, PID_THREAD_ENDED);
 	pid_detach(t->sb->pids, t->pid);
 	if (--p->nr_tasks == 0) {
 		if (!p->group_exiting)
