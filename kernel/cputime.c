@@ -9,17 +9,16 @@
 
 /* The clock of a thread of the calling process, as clock_getcpuclockid(3) makes it: ~tid, per thread, scheduler time.
  */
-static clockid_t thread_clock(int host_tid)
+clockid_t cputime_clock(const struct task *t)
 {
-	return (clockid_t)(~(unsigned)host_tid << 3 | 6);
+	return (clockid_t)(~(unsigned)t->host_tid << 3 | 6);
 }
 
 uint64_t task_cpu_ns(struct task *t)
 {
 	struct timespec ts;
-	int tid = t->host_tid;
 
-	if (!tid || clock_gettime(thread_clock(tid), &ts))
+	if (!t->host_tid || clock_gettime(cputime_clock(t), &ts))
 		return 0;
 	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
 }

@@ -4,10 +4,13 @@
 #define HL_KERNEL_CPUTIME_H
 
 #include <stdint.h>
+#include <time.h>
 
 struct process;
 struct task;
 
+/* The host's clock behind a running task's time. */
+clockid_t cputime_clock(const struct task *t);
 /* ns so far. sandbox->lock held, unless `t` is the caller's own. */
 uint64_t task_cpu_ns(struct task *t);
 /* Of all its threads, ended ones too. sandbox->lock held. */

@@ -69,6 +69,7 @@ struct process {
 	uint64_t start_time_ns;      /* CLOCK_BOOTTIME */
 	struct posix_timers *timers; /* kernel/timer.c; created on demand */
 	struct itimers *itimers;
+	struct list cpu_timers; /* kernel/cputimer.c: that count its CPU time */
 	unsigned personality;
 	int oom_score_adj;
 	unsigned dumpable;

@@ -12,6 +12,7 @@
 #include "kernel/exec.h"
 #include "kernel/fdtable.h"
 #include "kernel/futex.h"
+#include "kernel/ktimer.h"
 #include "kernel/process.h"
 #include "kernel/spawn.h"
 #include "kernel/task.h"
@@ -178,6 +179,7 @@ void sandbox_destroy(struct sandbox *sb)
 		return;
 	sandbox_kill(sb);
 	sandbox_wait_tasks(sb);
+	ktimer_stop(sb);
 	if (sb->pids)
 		reap_all(sb);
 	process_put(sb->main);

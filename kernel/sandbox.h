@@ -29,6 +29,7 @@ struct epoll_domain;
 struct futex_table;
 struct net;
 struct siguser;
+struct ktimer_thread;
 struct vdso_clock;
 
 struct sandbox {
@@ -48,7 +49,8 @@ struct sandbox {
 
 	pthread_mutex_t lock; /* the process tree, signals, job control: see kernel/process.h */
 	struct pid_table *pids;
-	struct siguser *sigusers; /* kernel/sigqueue.c */
+	struct siguser *sigusers;           /* kernel/sigqueue.c */
+	struct ktimer_thread *timer_thread; /* NULL: no timer was ever set */
 	struct list processes;
 	struct process *init; /* pid 1: no task; adopts and reaps orphans */
 	struct process *main; /* the program; its end is the sandbox's */

@@ -241,7 +241,7 @@ static int queue(struct process *p, struct task *t, struct sigpending *to, int s
 	if (q) {
 		q->info = *si;
 		q->info.si_signo = sig;
-		list_add_tail(&to->queue, &q->node);
+		sigqueue_queue(q, to);
 	} else if (sig >= SIGRT_FIRST && si->si_code != SI_USER) {
 		return -EAGAIN;
 	}
@@ -303,7 +303,7 @@ int signal_send_entry(struct process *p, struct task *only, struct sigqueue *q)
 		return -ESRCH;
 	if (!list_empty(&q->node))
 		return -EEXIST;
-	list_add_tail(&to->queue, &q->node);
+	sigqueue_queue(q, to);
 	announce(p, only, t, to, sig);
 	return 0;
 }

@@ -106,31 +106,6 @@ void sigpending_flush(struct sigpending *p, ksigset_t set)
 	}
 }
 
-static bool is_queued(struct sigpending *p, int sig)
-{
-	struct sigqueue *q;
-
-	list_for_each (q, &p->queue, node) {
-		if (q->info.si_signo == sig)
-			return true;
-	}
-	return false;
-}
-
-static void entry_take(struct sigpending *p, struct sigqueue *q, siginfo_t *si)
-{
-	int sig = q->info.si_signo;
-
-	*si = q->info;
-	list_del(&q->node);
-	if (!is_queued(p, sig))
-		p->set &= ~SIGBIT(sig);
-	if (q->delivered)
-		q->delivered(q, si);
-	else
-		sigqueue_free(q);
-}
-
 static struct sigqueue *entry_of(struct sigpending *p, int sig)
 {
 	struct sigqueue *q;
@@ -140,6 +115,34 @@ static struct sigqueue *entry_of(struct sigpending *p, int sig)
 			return q;
 	}
 	return NULL;
+}
+
+void sigqueue_queue(struct sigqueue *q, struct sigpending *p)
+{
+	list_add_tail(&p->queue, &q->node);
+	q->on = p;
+	p->set |= SIGBIT(q->info.si_signo);
+}
+
+void sigqueue_unqueue(struct sigqueue *q)
+{
+	int sig = q->info.si_signo;
+
+	if (list_empty(&q->node))
+		return;
+	list_del(&q->node);
+	if (!entry_of(q->on, sig))
+		q->on->set &= ~SIGBIT(sig);
+}
+
+static void entry_take(struct sigqueue *q, siginfo_t *si)
+{
+	*si = q->info;
+	sigqueue_unqueue(q);
+	if (q->delivered)
+		q->delivered(q, si);
+	else
+		sigqueue_free(q);
 }
 
 int sigpending_take(struct sigpending *p, ksigset_t set, siginfo_t *si)
@@ -153,7 +156,7 @@ int sigpending_take(struct sigpending *p, ksigset_t set, siginfo_t *si)
 	int sig = __builtin_ctzl(ready) + 1;
 	struct sigqueue *q = entry_of(p, sig);
 	if (q) {
-		entry_take(p, q, si);
+		entry_take(q, si);
 	} else { /* its entry was lost to a limit: the number alone is left */
 		p->set &= ~SIGBIT(sig);
 		siginfo_kernel(si, sig, SI_USER);
@@ -170,7 +173,7 @@ int sigpending_take_synchronous(struct sigpending *p, ksigset_t set, siginfo_t *
 	list_for_each (q, &p->queue, node) {
 		if (q->info.si_code > SI_USER && SIGBIT(q->info.si_signo) & set & SIGSET_SYNCHRONOUS) {
 			int sig = q->info.si_signo;
-			entry_take(p, q, si);
+			entry_take(q, si);
 			return sig;
 		}
 	}

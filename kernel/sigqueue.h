@@ -11,7 +11,9 @@ struct siguser;
 struct sigqueue {
 	struct list node; /* on a sigpending's queue; unlinked: not pending */
 	siginfo_t info;
-	struct siguser *user; /* whose RLIMIT_SIGPENDING it counts against */
+	struct siguser *user;  /* whose RLIMIT_SIGPENDING it counts against */
+	struct sigpending *on; /* while linked */
+	void *owner;           /* for `delivered` */
 	/* An entry of a timer: stays the timer's when it is taken off the queue. NULL: freed then. Called when the
 	 * signal is delivered (`si`: what the guest will see), not when it is flushed. */
 	void (*delivered)(struct sigqueue *q, siginfo_t *si);
@@ -28,6 +30,9 @@ struct sigqueue {
 /* An entry that counts for real user `uid`; NULL: out of memory, or `limit` entries count already. */
 struct sigqueue *sigqueue_alloc(struct sandbox *sb, uid_t uid, uint64_t limit);
 void sigqueue_free(struct sigqueue *q);
+/* Puts it last on `p`; takes it off again if it is on any. */
+void sigqueue_queue(struct sigqueue *q, struct sigpending *p);
+void sigqueue_unqueue(struct sigqueue *q);
 /* Entries that count for `uid` now. */
 uint64_t sigqueue_count(struct sandbox *sb, uid_t uid);
 

@@ -16,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "kernel/cputimer.h"
 #include "kernel/event.h"
 #include "kernel/fdtable.h"
 #include "kernel/fork.h"
@@ -291,6 +292,7 @@ static void unlink_locked(struct task *t)
 	task_rusage(t, &ru);
 	rusage_add(&p->dead_threads, &ru);
 	p->exit_uid = t->cred->uid;
+	cputimer_task_ended(t);
 	list_del(&t->process_node);
 	sigpending_flush(&t->pending, ~0UL);
 	t->pid->task = NULL;
@@ -351,13 +353,23 @@ static void task_end(struct task *t)
 	sandbox_unlock(sb);
 }
 
+/* From here on its CPU time can be read, and counts for the process's timers. */
+static void start_clock(struct task *t)
+{
+	sandbox_lock(t->sb);
+	t->host_tid = gettid();
+	itimer_cpu_limit_inherited(t->process);
+	cputimer_task_started(t);
+	sandbox_unlock(t->sb);
+}
+
 static void *task_main(void *arg)
 {
 	struct task *t = arg;
 	struct sandbox *sb = t->sb;
 
 	kick_attach(&t->sleeper.kick);
-	t->host_tid = gettid();
+	start_clock(t);
 	if (t->set_child_tid) {
 		uint32_t tid = (uint32_t)t->tid;
 		(void)copy_to_guest(t->mm, GVA(t->set_child_tid), &tid,

@@ -13,6 +13,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <time.h>
 
 #include "fs/vfs.h"
 #include "host/wait.h"
@@ -55,8 +56,10 @@ struct task {
 	struct sigpending pending;
 	char comm[TASK_COMM_LEN];
 	bool group_exiting; /* told to die by exit_group, execve of a sibling, or SIGKILL */
-	bool parked;        /* by a group stop */
-	bool futex_dead;    /* its futexes are given up: owns no new ones */
+	bool has_cpu_timer;
+	timer_t cpu_timer; /* the host's: kernel/cputimer.c */
+	bool parked;       /* by a group stop */
+	bool futex_dead;   /* its futexes are given up: owns no new ones */
 	int pdeathsig;
 
 	/* owner only */

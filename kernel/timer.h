@@ -1,15 +1,60 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Timers of a process (timer_create(2), setitimer(2)). */
+/* Timers of a process: interval timers (setitimer(2)), POSIX timers (timer_create(2)). */
 #ifndef HL_KERNEL_TIMER_H
 #define HL_KERNEL_TIMER_H
 
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <time.h>
+
+struct pid;
 struct process;
+struct sandbox;
+struct task;
 
 /* execve keeps interval timers and deletes POSIX timers. No lock held. */
 void timers_exec(struct process *p);
 /* The process ends: all its timers go. No lock held. */
 void timers_exit(struct process *p);
+
+/* The state of a timer in ns: time left (0: off) and period (0: none). */
+struct timer_setting {
+	uint64_t value, interval;
+};
+
+/* ---- kernel/itimer.c: `which` is ITIMER_* ---- */
+/* -EINVAL: no such timer; -EAGAIN. `old` may be NULL. */
+int itimer_set(struct process *p, int which, const struct timer_setting *new, struct timer_setting *old);
+int itimer_get(struct process *p, int which, struct timer_setting *out);
 /* A SIGALRM of the process was dequeued: a periodic ITIMER_REAL goes on only then. sandbox->lock held. */
 void itimer_signal_taken(struct process *p);
+/* RLIMIT_CPU of the process was set: SIGXCPU and SIGKILL in time. sandbox->lock held. */
+void itimer_cpu_limit(struct process *p);
+/* The same for one that a new process got from its parent. */
+void itimer_cpu_limit_inherited(struct process *p);
+
+/* ---- kernel/posix_timer.c ---- */
+struct posix_timer_request {
+	clockid_t clock; /* what the guest asked for */
+	struct pid *cpu; /* a CPU clock: whose; reference taken over, also on failure. NULL: a clock of the host */
+	bool cpu_thread;
+	int notify; /* SIGEV_SIGNAL, SIGEV_NONE, SIGEV_THREAD_ID */
+	int sig;
+	union sigval value;
+	bool value_is_id;   /* sigev_value is to be the timer's id */
+	struct pid *thread; /* SIGEV_THREAD_ID: reference taken over, also on failure */
+};
+/* The timer's id, -EAGAIN, -ENOMEM. */
+int posix_timer_create(struct task *t, const struct posix_timer_request *rq);
+/* 0 or -EINVAL: no such timer; -EAGAIN; -ESRCH: whose CPU time it counted is gone. `abs`: new->value is a point in time
+ * of the timer's clock. */
+int posix_timer_set(struct process *p, int id, bool abs, const struct timer_setting *new, struct timer_setting *old);
+int posix_timer_get(struct process *p, int id, struct timer_setting *out);
+int posix_timer_overrun(struct process *p, int id);
+int posix_timer_delete(struct process *p, int id);
+/* For timers_exec and timers_exit: lock held. */
+void posix_timers_delete_all(struct process *p);
+void itimers_delete(struct process *p);
 
 #endif

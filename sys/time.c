@@ -63,9 +63,9 @@ static int dynamic_clock(struct task *t, clockid_t clock, struct cpu_clock *c)
 		c->tid = c->thread ? t->tid : t->process->pid->nr;
 		return 1;
 	}
-	c->tid = nr;
+	c->tid = !c->thread && nr == t->tid ? t->process->pid->nr : nr; /* any thread may name its own process */
 	sandbox_lock(t->sb);
-	struct pid *pid = pid_find(t->sb->pids, nr);
+	struct pid *pid = pid_find(t->sb->pids, c->tid);
 	bool ok = pid && (c->thread ? pid->task && pid->task->process == t->process : pid->process != NULL);
 	sandbox_unlock(t->sb);
 	return ok ? 1 : -EINVAL;

@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Interval timers. ITIMER_REAL goes off in real time, ITIMER_PROF in CPU time of the process. ITIMER_VIRTUAL should
+ * count time in user mode alone; the host does not tell the two apart for other threads, so it counts all CPU time as
+ * well.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/time.h>
+
+#include "kernel/cputime.h"
+#include "kernel/cputimer.h"
+#include "kernel/ktimer.h"
+#include "kernel/process.h"
+#include "kernel/sandbox.h"
+#include "kernel/timer.h"
+
+#define NSEC_PER_SEC  1000000000UL
+#define NSEC_PER_USEC 1000UL
+
+struct cpu_itimer {
+	struct cputimer ct;
+	uint64_t interval;
+	int sig;
+};
+
+/* Of a process, created with its first timer. sandbox->lock guards all. */
+struct itimers {
+	struct process *process;
+	struct ktimer real;
+	uint64_t real_interval;
+	struct cpu_itimer cpu[2]; /* ITIMER_VIRTUAL, ITIMER_PROF */
+	struct cputimer limit;    /* RLIMIT_CPU */
+};
+
+static void send(struct process *p, int sig)
+{
+	siginfo_t si;
+
+	siginfo_kernel(&si, sig, SI_KERNEL);
+	signal_send_process(p, sig, &si);
+}
+
+/* A periodic timer rests until its signal is taken: see itimer_signal_taken. */
+static void real_fire(struct ktimer *kt)
+{
+	send(container_of(kt, struct itimers, real)->process, SIGALRM);
+}
+
+static void cpu_fire(struct cputimer *ct)
+{
+	struct cpu_itimer *it = container_of(ct, struct cpu_itimer, ct);
+
+	send(ct->process, it->sig);
+	if (it->interval)
+		cputimer_arm(ct, ct->expires + it->interval);
+}
+
+/* setrlimit(2): SIGXCPU every second from the soft limit on, SIGKILL at the hard one. */
+static void limit_fire(struct cputimer *ct)
+{
+	struct process *p = ct->process;
+	uint64_t used = process_cpu_ns(p) / NSEC_PER_SEC;
+
+	if (used >= p->rlimits[RLIMIT_CPU].rlim_max) {
+		send(p, SIGKILL);
+		return;
+	}
+	send(p, SIGXCPU);
+	cputimer_arm(ct, (used + 1) * NSEC_PER_SEC);
+}
+
+static struct itimers *itimers_new(struct process *p)
+{
+	static const int signals[2] = { SIGVTALRM, SIGPROF };
+	struct itimers *it = calloc(1, sizeof *it);
+
+	if (!it)
+		return NULL;
+	it->process = p;
+	it->real = (struct ktimer){ .clock = CLOCK_MONOTONIC, .fire = real_fire };
+	for (int i = 0; i < 2; i++) {
+		it->cpu[i].ct = (struct cputimer){ .process = p, .fire = cpu_fire };
+		it->cpu[i].sig = signals[i];
+		list_init(&it->cpu[i].ct.node);
+	}
+	it->limit = (struct cputimer){ .process = p, .fire = limit_fire };
+	list_init(&it->limit.node);
+	p->itimers = it;
+	return it;
+}
+
+static int itimers_of(struct process *p, struct itimers **out)
+{
+	*out = p->itimers ? p->itimers : itimers_new(p);
+	return *out ? ktimer_prepare(p->sb, CLOCK_MONOTONIC) : -EAGAIN;
+}
+
+/* ---- one timer ---- */
+
+/* One that is due but has not run yet has a microsecond left, as Linux has it. */
+static uint64_t left(bool armed, uint64_t expires, uint64_t now)
+{
+	if (!armed)
+		return 0;
+	return expires > now ? expires - now : NSEC_PER_USEC;
+}
+
+static uint64_t later(uint64_t now, uint64_t value)
+{
+	return value > INT64_MAX - now ? INT64_MAX : now + value;
+}
+
+static void real_set(struct itimers *it, const struct timer_setting *new)
+{
+	struct sandbox *sb = it->process->sb;
+
+	it->real_interval = new->value ? new->interval : 0;
+	if (new->value)
+		ktimer_arm(sb, &it->real, later(ktimer_now(CLOCK_MONOTONIC), new->value));
+	else
+		ktimer_disarm(sb, &it->real);
+}
+
+static void cpu_set(struct cpu_itimer *c, const struct timer_setting *new)
+{
+	c->interval = new->interval;
+	if (new->value)
+		cputimer_arm(&c->ct, later(process_cpu_ns(c->ct.process), new->value));
+	else
+		cputimer_disarm(&c->ct);
+}
+
+static void get(struct itimers *it, int which, struct timer_setting *out)
+{
+	*out = (struct timer_setting){ 0 };
+	if (!it)
+		return;
+	if (which == ITIMER_REAL) {
+		out->value = left(it->real.armed, it->real.expires, ktimer_now(CLOCK_MONOTONIC));
+		out->interval = it->real_interval;
+		return;
+	}
+	struct cpu_itimer *c = &it->cpu[which - ITIMER_VIRTUAL];
+	out->value = left(!list_empty(&c->ct.node), c->ct.expires, process_cpu_ns(it->process));
+	out->interval = c->interval;
+}
+
+/* ---- the interface ---- */
+
+int itimer_get(struct process *p, int which, struct timer_setting *out)
+{
+	if (which < ITIMER_REAL || which > ITIMER_PROF)
+		return -EINVAL;
+	sandbox_lock(p->sb);
+	get(p->itimers, which, out);
+	sandbox_unlock(p->sb);
+	return 0;
+}
+
+static int set_locked(struct process *p, int which, const struct timer_setting *new)
+{
+	struct itimers *it;
+
+	if (!new->value && !p->itimers)
+		return 0;
+	int err = itimers_of(p, &it);
+	if (err)
+		return err;
+	if (which == ITIMER_REAL)
+		real_set(it, new);
+	else
+		cpu_set(&it->cpu[which - ITIMER_VIRTUAL], new);
+	return 0;
+}
+
+int itimer_set(struct process *p, int which, const struct timer_setting *new, struct timer_setting *old)
+{
+	if (which < ITIMER_REAL || which > ITIMER_PROF)
+		return -EINVAL;
+	sandbox_lock(p->sb);
+	if (old)
+		get(p->itimers, which, old);
+	int err = set_locked(p, which, new);
+	sandbox_unlock(p->sb);
+	return err;
+}
+
+void itimer_signal_taken(struct process *p)
+{
+	struct itimers *it = p->itimers;
+
+	if (!it || it->real.armed || !it->real_interval)
+		return;
+	uint64_t now = ktimer_now(CLOCK_MONOTONIC);
+	uint64_t periods = now > it->real.expires ? (now - it->real.expires) / it->real_interval : 0;
+	ktimer_arm(p->sb, &it->real, it->real.expires + (periods + 1) * it->real_interval);
+}
+
+void itimer_cpu_limit(struct process *p)
+{
+	uint64_t soft = p->rlimits[RLIMIT_CPU].rlim_cur, hard = p->rlimits[RLIMIT_CPU].rlim_max;
+	uint64_t first = soft < hard ? soft : hard;
+	struct itimers *it;
+
+	if (first == RLIM_INFINITY && !p->itimers)
+		return;
+	if (itimers_of(p, &it))
+		return;
+	if (first >= INT64_MAX / NSEC_PER_SEC)
+		cputimer_disarm(&it->limit);
+	else
+		cputimer_arm(&it->limit, first ? first * NSEC_PER_SEC : 1);
+}
+
+void itimer_cpu_limit_inherited(struct process *p)
+{
+	if (p->rlimits[RLIMIT_CPU].rlim_cur != RLIM_INFINITY && !p->itimers)
+		itimer_cpu_limit(p);
+}
+
+void itimers_delete(struct process *p)
+{
+	struct itimers *it = p->itimers;
+
+	if (!it)
+		return;
+	if (it->real.armed)
+		ktimer_disarm(p->sb, &it->real);
+	cputimer_disarm(&it->cpu[0].ct);
+	cputimer_disarm(&it->cpu[1].ct);
+	cputimer_disarm(&it->limit);
+	p->itimers = NULL;
+	free(it);
+}

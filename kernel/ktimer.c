@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "kernel/ktimer.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include "host/kick.h"
+#include "kernel/cputimer.h"
+#include "kernel/sandbox.h"
+
+#define NSEC_PER_SEC 1000000000UL
+
+struct clock_base {
+	clockid_t clock;
+	int fd; /* host timerfd, -1: not in use yet; armed for the first of `timers` */
+	struct rb_tree timers;
+};
+
+enum { NR_BASES = 3 };
+static const clockid_t base_clocks[NR_BASES] = { CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_BOOTTIME };
+
+struct ktimer_thread {
+	struct sandbox *sb;
+	pthread_t thread;
+	pthread_cond_t started;
+	int host_tid; /* 0: not running yet */
+	int wake;     /* eventfd: look at the bases again, or stop */
+	bool stop;
+	struct clock_base bases[NR_BASES];
+};
+
+uint64_t ktimer_now(clockid_t clock)
+{
+	struct timespec ts;
+
+	clock_gettime(clock, &ts);
+	return (uint64_t)ts.tv_sec * NSEC_PER_SEC + (uint64_t)ts.tv_nsec;
+}
+
+static struct clock_base *base_of(struct ktimer_thread *kth, clockid_t clock)
+{
+	for (int i = 0; i < NR_BASES; i++) {
+		if (kth->bases[i].clock == clock)
+			return &kth->bases[i];
+	}
+	return NULL;
+}
+
+/* ---- the queue of a base ---- */
+
+static struct ktimer *first_timer(struct clock_base *b)
+{
+	struct rb_node *n = rb_first(&b->timers);
+
+	return n ? rb_entry(n, struct ktimer, node) : NULL;
+}
+
+static void insert(struct clock_base *b, struct ktimer *kt)
+{
+	struct rb_node **link = &b->timers.root, *parent = NULL;
+
+	while (*link) {
+		parent = *link;
+		bool before = kt->expires < rb_entry(parent, struct ktimer, node)->expires;
+		link = before ? &parent->left : &parent->right;
+	}
+	rb_insert(&b->timers, &kt->node, parent, link);
+	kt->armed = true;
+}
+
+static void erase(struct clock_base *b, struct ktimer *kt)
+{
+	rb_erase(&b->timers, &kt->node);
+	kt->armed = false;
+}
+
+/* Sets the host's timer to the first of the queue, or off. */
+static void program(struct clock_base *b)
+{
+	struct ktimer *first = first_timer(b);
+	struct itimerspec it = { { 0, 0 }, { 0, 0 } };
+
+	if (first) {
+		uint64_t at = first->expires ? first->expires : 1; /* 0 would turn it off */
+		it.it_value = (struct timespec){ (time_t)(at / NSEC_PER_SEC), (long)(at % NSEC_PER_SEC) };
+	}
+	timerfd_settime(b->fd, TFD_TIMER_ABSTIME, &it, NULL);
+}
+
+void ktimer_arm(struct sandbox *sb, struct ktimer *kt, uint64_t expires)
+{
+	struct clock_base *b = base_of(sb->timer_thread, kt->clock);
+	struct ktimer *first = first_timer(b);
+
+	if (kt->armed)
+		erase(b, kt);
+	kt->expires = expires < INT64_MAX ? expires : INT64_MAX; /* Linux's KTIME_MAX */
+	insert(b, kt);
+	if (first == kt || first_timer(b) == kt)
+		program(b);
+}
+
+/* The host's timer is left as it is: at worst it goes off once for nothing. */
+void ktimer_disarm(struct sandbox *sb, struct ktimer *kt)
+{
+	if (!kt->armed)
+		return;
+	struct clock_base *b = base_of(sb->timer_thread, kt->clock);
+	erase(b, kt);
+	if (!first_timer(b))
+		program(b);
+}
+
+/* ---- the thread ---- */
+
+static void run_expired(struct clock_base *b)
+{
+	uint64_t now = ktimer_now(b->clock);
+	struct ktimer *kt;
+
+	while ((kt = first_timer(b)) && kt->expires <= now) {
+		erase(b, kt);
+		kt->fire(kt);
+	}
+	program(b);
+}
+
+static nfds_t poll_set(struct ktimer_thread *kth, struct pollfd *fds)
+{
+	nfds_t n = 0;
+
+	fds[n++] = (struct pollfd){ .fd = kth->wake, .events = POLLIN };
+	for (int i = 0; i < NR_BASES; i++)
+		fds[n++] = (struct pollfd){ .fd = kth->bases[i].fd, .events = POLLIN };
+	return n;
+}
+
+static void drain(int fd)
+{
+	uint64_t count;
+
+	while (read(fd, &count, sizeof count) < 0 && errno == EINTR)
+		;
+}
+
+static void *timer_main(void *arg)
+{
+	struct ktimer_thread *kth = arg;
+	struct pollfd fds[1 + NR_BASES];
+	sigset_t none;
+
+	sigfillset(&none);
+	sigdelset(&none, HL_KICK_SIGNAL);
+	sandbox_lock(kth->sb);
+	kth->host_tid = gettid();
+	pthread_cond_broadcast(&kth->started);
+	while (!kth->stop) {
+		nfds_t n = poll_set(kth, fds);
+		sandbox_unlock(kth->sb);
+		/* A CPU timer's signal is let in here only, so none is missed. */
+		int ready = ppoll(fds, n, NULL, &none);
+		sandbox_lock(kth->sb);
+		if (ready < 0)
+			cputimer_check(kth->sb);
+		if (ready > 0 && fds[0].revents)
+			drain(kth->wake);
+		for (int i = 0; i < NR_BASES; i++) {
+			if (ready > 0 && fds[1 + i].fd >= 0 && fds[1 + i].revents)
+				run_expired(&kth->bases[i]);
+		}
+	}
+	sandbox_unlock(kth->sb);
+	return NULL;
+}
+
+static int spawn(struct ktimer_thread *kth)
+{
+	sigset_t all, old;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	int err = pthread_create(&kth->thread, NULL, timer_main, kth);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	return err ? -EAGAIN : 0;
+}
+
+static int start(struct sandbox *sb)
+{
+	struct ktimer_thread *kth = calloc(1, sizeof *kth);
+
+	if (!kth)
+		return -EAGAIN;
+	kth->sb = sb;
+	pthread_cond_init(&kth->started, NULL);
+	for (int i = 0; i < NR_BASES; i++)
+		kth->bases[i] = (struct clock_base){ .clock = base_clocks[i], .fd = -1 };
+	kth->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (kth->wake < 0 || spawn(kth)) {
+		if (kth->wake >= 0)
+			close(kth->wake);
+		free(kth);
+		return -EAGAIN;
+	}
+	sb->timer_thread = kth;
+	while (!kth->host_tid)
+		pthread_cond_wait(&kth->started, &sb->lock);
+	return 0;
+}
+
+static void poke(struct ktimer_thread *kth)
+{
+	const uint64_t one = 1;
+
+	while (write(kth->wake, &one, sizeof one) < 0 && errno == EINTR)
+		;
+}
+
+int ktimer_prepare(struct sandbox *sb, clockid_t clock)
+{
+	int err = sb->timer_thread ? 0 : start(sb);
+
+	if (err)
+		return err;
+	struct clock_base *b = base_of(sb->timer_thread, clock);
+	if (b->fd >= 0)
+		return 0;
+	b->fd = timerfd_create(clock, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (b->fd < 0)
+		return -EAGAIN;
+	poke(sb->timer_thread);
+	return 0;
+}
+
+int ktimer_host_tid(struct sandbox *sb)
+{
+	return sb->timer_thread ? sb->timer_thread->host_tid : 0;
+}
+
+void ktimer_stop(struct sandbox *sb)
+{
+	struct ktimer_thread *kth = sb->timer_thread;
+
+	if (!kth)
+		return;
+	sandbox_lock(sb);
+	kth->stop = true;
+	poke(kth);
+	sandbox_unlock(sb);
+	pthread_join(kth->thread, NULL);
+	for (int i = 0; i < NR_BASES; i++) {
+		if (kth->bases[i].fd >= 0)
+			close(kth->bases[i].fd);
+	}
+	close(kth->wake);
+	pthread_cond_destroy(&kth->started);
+	free(kth);
+	sb->timer_thread = NULL;
+}

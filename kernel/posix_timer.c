@@ -1,0 +1,427 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * POSIX timers. A timer owns one queue entry, so that its signal always gets through and is never pending twice. While
+ * the signal waits the timer rests; when it is delivered the periods that passed meanwhile are counted as overruns and
+ * the timer goes on (timer_getoverrun(2)).
+ */
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fs/cred.h"
+#include "kernel/cputime.h"
+#include "kernel/cputimer.h"
+#include "kernel/ktimer.h"
+#include "kernel/process.h"
+#include "kernel/sandbox.h"
+#include "kernel/sigqueue.h"
+#include "kernel/task.h"
+#include "kernel/timer.h"
+
+#define IGNORED_STEP 1000000UL /* ns: how often at the most a timer goes off whose signal is ignored */
+
+struct posix_timer {
+	struct rb_node node; /* of its process's posix_timers.by_id */
+	int id;
+	struct process *process;
+	struct posix_timer_request rq; /* references are the timer's */
+	uint64_t interval;
+	bool rests;            /* went off, goes on when its signal is taken */
+	uint64_t none_expires; /* SIGEV_NONE: nothing goes off, the time is only computed. 0: off */
+	struct ktimer kt;
+	struct cputimer ct;
+	struct sigqueue *entry;
+	int64_t overrun, overrun_last;
+};
+
+/* Of a process; sandbox->lock guards all. */
+struct posix_timers {
+	struct rb_tree by_id;
+	int next_id;
+};
+
+/* ---- the clock under a timer ---- */
+
+/* Which of the timer thread's clocks serves a clock, and what to take off a point in time of it to get there. */
+static clockid_t base_clock(clockid_t clock)
+{
+	switch (clock) {
+	case CLOCK_REALTIME:
+	case CLOCK_REALTIME_ALARM:
+	case CLOCK_TAI: return CLOCK_REALTIME;
+	case CLOCK_BOOTTIME:
+	case CLOCK_BOOTTIME_ALARM: return CLOCK_BOOTTIME;
+	default: return CLOCK_MONOTONIC;
+	}
+}
+
+static uint64_t tai_offset(void)
+{
+	uint64_t real = ktimer_now(CLOCK_REALTIME), tai = ktimer_now(CLOCK_TAI);
+
+	return (tai - real + 500000000UL) / 1000000000UL * 1000000000UL; /* whole seconds */
+}
+
+/* Points in time as the guest gives them for this clock, to those of base_clock. */
+static uint64_t to_base(const struct posix_timer *pt, uint64_t at)
+{
+	uint64_t off = pt->rq.clock == CLOCK_TAI && !pt->rq.cpu ? tai_offset() : 0;
+
+	return at > off ? at - off : 0;
+}
+
+/* The process or thread whose CPU time counts; false: it is gone. */
+static bool cpu_target(struct posix_timer *pt)
+{
+	struct pid *pid = pt->rq.cpu;
+
+	pt->ct.task = pt->rq.cpu_thread ? pid->task : NULL;
+	pt->ct.process = pt->rq.cpu_thread ? (pid->task ? pid->task->process : NULL) : pid->process;
+	return pt->ct.process && !list_empty(&pt->ct.process->tasks);
+}
+
+static uint64_t clock_now(struct posix_timer *pt)
+{
+	if (!pt->rq.cpu)
+		return ktimer_now(base_clock(pt->rq.clock));
+	if (!cpu_target(pt))
+		return 0;
+	return pt->ct.task ? task_cpu_ns(pt->ct.task) : process_cpu_ns(pt->ct.process);
+}
+
+static bool is_armed(const struct posix_timer *pt)
+{
+	if (pt->rq.notify == SIGEV_NONE)
+		return pt->none_expires;
+	return pt->rq.cpu ? !list_empty(&pt->ct.node) : pt->kt.armed;
+}
+
+static uint64_t expiry(const struct posix_timer *pt)
+{
+	if (pt->rq.notify == SIGEV_NONE)
+		return pt->none_expires;
+	return pt->rq.cpu ? pt->ct.expires : pt->kt.expires;
+}
+
+static void arm(struct posix_timer *pt, uint64_t expires)
+{
+	if (pt->rq.notify == SIGEV_NONE)
+		pt->none_expires = expires;
+	else if (!pt->rq.cpu)
+		ktimer_arm(pt->process->sb, &pt->kt, expires);
+	else if (cpu_target(pt))
+		cputimer_arm(&pt->ct, expires);
+}
+
+static void disarm(struct posix_timer *pt)
+{
+	pt->none_expires = 0;
+	pt->rests = false;
+	if (pt->rq.cpu)
+		cputimer_disarm(&pt->ct);
+	else if (pt->kt.armed)
+		ktimer_disarm(pt->process->sb, &pt->kt);
+}
+
+/* ---- going off ---- */
+
+/* Moves `at` on by whole periods until it lies in the future: how many. */
+static int64_t forward(uint64_t *at, uint64_t interval, uint64_t now)
+{
+	if (now < *at)
+		return 0;
+	uint64_t n = (now - *at) / interval + 1;
+	*at += n * interval;
+	return (int64_t)n;
+}
+
+static int overrun_value(int64_t n)
+{
+	return n > INT_MAX ? INT_MAX : (int)n;
+}
+
+/* Nobody takes an ignored signal: the timer has to go on by itself, but no faster than a clock tick. */
+static void go_on_ignored(struct posix_timer *pt)
+{
+	uint64_t at = expiry(pt), now = clock_now(pt);
+
+	pt->rests = false;
+	forward(&at, pt->interval, now);
+	arm(pt, at < now + IGNORED_STEP ? now + IGNORED_STEP : at);
+}
+
+static void expired(struct posix_timer *pt)
+{
+	struct task *only = NULL;
+
+	pt->rests = pt->interval != 0;
+	if (pt->rq.notify == SIGEV_THREAD_ID) {
+		only = pt->rq.thread->task;
+		if (!only || only->process != pt->process)
+			return;
+	}
+	pt->entry->info.si_overrun = 0;
+	if (signal_send_entry(pt->process, only, pt->entry) == -ESRCH && pt->rests)
+		go_on_ignored(pt);
+}
+
+static void kt_fire(struct ktimer *kt)
+{
+	expired(container_of(kt, struct posix_timer, kt));
+}
+
+static void ct_fire(struct cputimer *ct)
+{
+	expired(container_of(ct, struct posix_timer, ct));
+}
+
+static void delivered(struct sigqueue *q, siginfo_t *si)
+{
+	struct posix_timer *pt = q->owner;
+
+	if (!pt->rests)
+		return;
+	uint64_t at = expiry(pt);
+	pt->overrun += forward(&at, pt->interval, clock_now(pt));
+	pt->overrun_last = pt->overrun;
+	pt->overrun = -1;
+	pt->rests = false;
+	arm(pt, at);
+	si->si_overrun = overrun_value(pt->overrun_last);
+}
+
+/* ---- create and delete: lock held in the static functions ---- */
+
+static void request_put(const struct posix_timer_request *rq)
+{
+	pid_put(rq->cpu);
+	pid_put(rq->thread);
+}
+
+static void timer_free(struct posix_timer *pt)
+{
+	disarm(pt);
+	sigqueue_unqueue(pt->entry);
+	sigqueue_free(pt->entry);
+	rb_erase(&pt->process->timers->by_id, &pt->node);
+	request_put(&pt->rq);
+	free(pt);
+}
+
+static struct posix_timer *timer_find(struct process *p, int id)
+{
+	struct rb_node *n = p->timers ? p->timers->by_id.root : NULL;
+
+	while (n) {
+		struct posix_timer *pt = rb_entry(n, struct posix_timer, node);
+		if (pt->id == id)
+			return pt;
+		n = id < pt->id ? n->left : n->right;
+	}
+	return NULL;
+}
+
+static void timer_insert(struct posix_timers *ts, struct posix_timer *pt)
+{
+	struct rb_node **link = &ts->by_id.root, *parent = NULL;
+
+	while (*link) {
+		parent = *link;
+		link = pt->id < rb_entry(parent, struct posix_timer, node)->id ? &parent->left : &parent->right;
+	}
+	rb_insert(&ts->by_id, &pt->node, parent, link);
+}
+
+static struct posix_timers *timers_of(struct process *p)
+{
+	if (!p->timers)
+		p->timers = calloc(1, sizeof *p->timers);
+	return p->timers;
+}
+
+/* Ids rise, and wrap past those in use. */
+static int new_id(struct process *p)
+{
+	struct posix_timers *ts = p->timers;
+	int id;
+
+	do {
+		id = ts->next_id;
+		ts->next_id = id == INT_MAX ? 0 : id + 1;
+	} while (timer_find(p, id));
+	return id;
+}
+
+static void entry_init(struct posix_timer *pt)
+{
+	siginfo_t *si = &pt->entry->info;
+
+	siginfo_kernel(si, pt->rq.sig, SI_TIMER);
+	si->si_timerid = pt->id;
+	si->si_value = pt->rq.value;
+	if (pt->rq.value_is_id) {
+		memset(&si->si_value, 0, sizeof si->si_value);
+		si->si_value.sival_int = pt->id;
+	}
+	pt->entry->owner = pt;
+	pt->entry->delivered = delivered;
+}
+
+static int create_locked(struct task *t, struct posix_timer *pt)
+{
+	struct process *p = t->process;
+	int err = pt->rq.cpu ? cputimer_prepare(t->sb) : ktimer_prepare(t->sb, base_clock(pt->rq.clock));
+
+	if (err || !timers_of(p))
+		return -EAGAIN;
+	pt->entry = sigqueue_alloc(t->sb, t->cred->uid, process_rlimit(p, RLIMIT_SIGPENDING));
+	if (!pt->entry)
+		return -EAGAIN;
+	pt->process = p;
+	pt->id = new_id(p);
+	pt->kt = (struct ktimer){ .clock = base_clock(pt->rq.clock), .fire = kt_fire };
+	pt->ct = (struct cputimer){ .fire = ct_fire };
+	list_init(&pt->ct.node);
+	entry_init(pt);
+	timer_insert(p->timers, pt);
+	return pt->id;
+}
+
+int posix_timer_create(struct task *t, const struct posix_timer_request *rq)
+{
+	struct posix_timer *pt = calloc(1, sizeof *pt);
+
+	if (!pt) {
+		request_put(rq);
+		return -EAGAIN;
+	}
+	pt->rq = *rq;
+	sandbox_lock(t->sb);
+	int id = create_locked(t, pt);
+	sandbox_unlock(t->sb);
+	if (id < 0) {
+		request_put(rq);
+		free(pt);
+	}
+	return id;
+}
+
+int posix_timer_delete(struct process *p, int id)
+{
+	sandbox_lock(p->sb);
+	struct posix_timer *pt = timer_find(p, id);
+	if (pt)
+		timer_free(pt);
+	sandbox_unlock(p->sb);
+	return pt ? 0 : -EINVAL;
+}
+
+void posix_timers_delete_all(struct process *p)
+{
+	struct rb_node *n;
+
+	if (!p->timers)
+		return;
+	while ((n = rb_first(&p->timers->by_id)))
+		timer_free(rb_entry(n, struct posix_timer, node));
+	free(p->timers);
+	p->timers = NULL;
+}
+
+/* ---- set and get ---- */
+
+static void get(struct posix_timer *pt, struct timer_setting *out)
+{
+	*out = (struct timer_setting){ .interval = pt->interval };
+	bool none = pt->rq.notify == SIGEV_NONE;
+	if (!is_armed(pt) && !pt->rests)
+		return;
+	uint64_t now = clock_now(pt), at = expiry(pt);
+	if (pt->interval && (pt->rests || none)) {
+		forward(&at, pt->interval, now);
+		if (none)
+			pt->none_expires = at;
+	}
+	if (at > now)
+		out->value = at - now;
+	else
+		out->value = none ? 0 : 1; /* due: it has not run yet */
+}
+
+static int set(struct posix_timer *pt, bool abs, const struct timer_setting *new)
+{
+	disarm(pt);
+	sigqueue_unqueue(pt->entry);
+	pt->interval = 0;
+	pt->overrun = -1;
+	pt->overrun_last = 0;
+	if (!new->value)
+		return 0;
+	if (pt->rq.cpu && !cpu_target(pt))
+		return -ESRCH;
+	pt->interval = new->interval;
+	uint64_t now = abs ? 0 : clock_now(pt);
+	uint64_t at = abs ? to_base(pt, new->value) : new->value > INT64_MAX - now ? INT64_MAX : now + new->value;
+	arm(pt, at ? at : 1);
+	return 0;
+}
+
+int posix_timer_set(struct process *p, int id, bool abs, const struct timer_setting *new, struct timer_setting *old)
+{
+	sandbox_lock(p->sb);
+	struct posix_timer *pt = timer_find(p, id);
+	int err = pt ? 0 : -EINVAL;
+	if (pt) {
+		get(pt, old);
+		err = set(pt, abs, new);
+	}
+	sandbox_unlock(p->sb);
+	return err;
+}
+
+int posix_timer_get(struct process *p, int id, struct timer_setting *out)
+{
+	sandbox_lock(p->sb);
+	struct posix_timer *pt = timer_find(p, id);
+	if (pt)
+		get(pt, out);
+	sandbox_unlock(p->sb);
+	return pt ? 0 : -EINVAL;
+}
+
+int posix_timer_overrun(struct process *p, int id)
+{
+	sandbox_lock(p->sb);
+	struct posix_timer *pt = timer_find(p, id);
+	int n = pt ? overrun_value(pt->overrun_last) : -EINVAL;
+	sandbox_unlock(p->sb);
+	return n;
+}
+
+/* ---- the end of a program or process ---- */
+
+void timers_exec(struct process *p)
+{
+	sandbox_lock(p->sb);
+	posix_timers_delete_all(p);
+	sandbox_unlock(p->sb);
+}
+
+/* Timers of other processes may count this one's CPU time: they stop. */
+static void forget_cpu_timers(struct process *p)
+{
+	while (!list_empty(&p->cpu_timers)) {
+		struct cputimer *ct = list_first(&p->cpu_timers, struct cputimer, node);
+		cputimer_disarm(ct);
+	}
+}
+
+void timers_exit(struct process *p)
+{
+	sandbox_lock(p->sb);
+	posix_timers_delete_all(p);
+	itimers_delete(p);
+	forget_cpu_timers(p);
+	sandbox_unlock(p->sb);
+}
