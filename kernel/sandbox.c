@@ -92,6 +92,7 @@ int sandbox_create(const struct sandbox_config *cfg, struct sandbox **out, struc
 	pthread_mutex_init(&sb->lock, NULL);
 	pthread_cond_init(&sb->changed, NULL);
 	list_init(&sb->processes);
+	waitqueue_init(&sb->signal_sent);
 	sb->boot_ns = monotonic_ns();
 	int err = getrandom(sb->boot_id, sizeof sb->boot_id, 0) == sizeof sb->boot_id ? 0 : -EIO;
 	if (!err)
@@ -201,6 +202,7 @@ void sandbox_destroy(struct sandbox *sb)
 		physmem_destroy(sb->physmem);
 	if (sb->pids)
 		pid_table_destroy(sb->pids);
+	waitqueue_destroy(&sb->signal_sent);
 	pthread_cond_destroy(&sb->changed);
 	pthread_mutex_destroy(&sb->lock);
 	free(sb->hostname);

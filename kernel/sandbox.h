@@ -3,7 +3,7 @@
  * Everything of one sandbox hangs here; there is no global state.
  *
  * Lock order (outermost first): mm->lock is never held when sandbox->lock is taken, nor the reverse.
- *   1 fdtable.lock   2 sandbox.lock   3 file and pipe locks   4 waitqueue.lock   5 sleeper (lock-free)
+ *   0 futex bucket   1 fdtable.lock   2 sandbox.lock   3 file and pipe locks   4 waitqueue.lock   5 sleeper (lock-free)
  *   mm.lock   pagesource.lock   arena   platform
  */
 #ifndef HL_KERNEL_SANDBOX_H
@@ -50,6 +50,7 @@ struct sandbox {
 	pthread_mutex_t lock; /* the process tree, signals, job control: see kernel/process.h */
 	struct pid_table *pids;
 	struct siguser *sigusers;           /* kernel/sigqueue.c */
+	struct waitqueue signal_sent;       /* to anyone: signalfds wait here */
 	struct ktimer_thread *timer_thread; /* NULL: no timer was ever set */
 	struct list processes;
 	struct process *init; /* pid 1: no task; adopts and reaps orphans */

@@ -43,7 +43,6 @@ struct sighand *sighand_new(void)
 	if (!h)
 		return NULL;
 	h->refs = 1;
-	waitqueue_init(&h->arrived);
 	return h;
 }
 
@@ -58,10 +57,8 @@ struct sighand *sighand_copy(struct sighand *h)
 
 void sighand_put(struct sighand *h)
 {
-	if (--h->refs)
-		return;
-	waitqueue_destroy(&h->arrived);
-	free(h);
+	if (--h->refs == 0)
+		free(h);
 }
 
 /* ---- who looks at what ---- */
@@ -251,7 +248,7 @@ static int queue(struct process *p, struct task *t, struct sigpending *to, int s
 static void announce(struct process *p, struct task *only, struct task *t, struct sigpending *to, int sig)
 {
 	to->set |= SIGBIT(sig);
-	waitqueue_wake_all(&t->sighand->arrived, 0);
+	waitqueue_wake_all(&p->sb->signal_sent, 0);
 	wake_for(p, only, sig);
 }
 

@@ -17,7 +17,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "host/wait.h"
 #include "util/gva.h"
 #include "util/list.h"
 
@@ -41,12 +40,11 @@ struct ksigaction {
 struct sighand {
 	_Atomic uint32_t refs;
 	struct ksigaction action[NSIGNALS]; /* [sig - 1] */
-	struct waitqueue arrived;           /* signalfds poll it: some signal was queued for a sharer */
 };
 
 struct sigpending {
-	ksigset_t set;
-	struct list queue; /* struct sigqueue, in order of arrival */
+	_Atomic ksigset_t set; /* signalfd looks at it without lock */
+	struct list queue;     /* struct sigqueue, in order of arrival */
 };
 
 struct sigaltstack_state {

@@ -34,6 +34,13 @@ uint64_t task_fsize_limit(struct task *t)
 	return process_rlimit(t->process, RLIMIT_FSIZE);
 }
 
+static _Thread_local struct task *current;
+
+struct task *task_current(void)
+{
+	return current;
+}
+
 struct mm_host *task_mem(struct task *t)
 {
 	return &t->sb->mem;
@@ -368,6 +375,7 @@ static void *task_main(void *arg)
 	struct task *t = arg;
 	struct sandbox *sb = t->sb;
 
+	current = t;
 	kick_attach(&t->sleeper.kick);
 	start_clock(t);
 	if (t->set_child_tid) {

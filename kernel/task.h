@@ -106,6 +106,8 @@ void process_exit_group(struct task *t, int code);
 /* Same for a process seen from outside. sandbox->lock held. */
 void process_kill_locked(struct process *p, int code);
 
+/* The task the calling host thread runs; NULL: it runs none. */
+struct task *task_current(void);
 struct mm_host *task_mem(struct task *t);
 uint64_t task_fsize_limit(struct task *t); /* RLIMIT_FSIZE */
 /* CPU time and faults of one thread so far. */

@@ -5,6 +5,7 @@
 #include <sys/resource.h>
 
 #include "kernel/exec.h"
+#include "kernel/timer.h"
 #include "sys/sys.h"
 
 static struct timeval ns_to_timeval(uint64_t ns)
@@ -62,6 +63,8 @@ static int set_limit_locked(struct task *t, struct process *p, unsigned which, c
 		return -EPERM;
 	__atomic_store_n(&cur->rlim_max, new->rlim_max, __ATOMIC_RELAXED);
 	__atomic_store_n(&cur->rlim_cur, new->rlim_cur, __ATOMIC_RELAXED);
+	if (which == RLIMIT_CPU)
+		itimer_cpu_limit(p);
 	struct task *o = list_empty(&p->tasks) ? NULL : list_first(&p->tasks, struct task, process_node);
 	if (o && o->mm)
 		exec_limits(o->mm, p);
