@@ -4,23 +4,43 @@
 BUILD   ?= build
 CC      ?= gcc
 AR      ?= ar
+LD      ?= ld
+OBJCOPY ?= objcopy
+STRIP   ?= strip
 PREFIX  ?= /usr/local
 VERSION := 0.1.0
 
-# SAN=address,undefined or SAN=thread gives a sanitizer build; use another BUILD for it.
+# SAN=address,undefined or SAN=thread gives a sanitizer build, with its own BUILD unless one is named.
 SAN     ?=
 OPT     ?= -O2
+comma   := ,
+ifneq ($(SAN),)
+ifeq ($(origin BUILD),file)
+BUILD   := build/$(subst $(comma),-,$(SAN))
+endif
+endif
 
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition -Wpointer-arith \
             -Wcast-qual -Wwrite-strings -Wundef -Wvla -Wformat=2 -Wimplicit-fallthrough -Wno-unused-parameter -Werror
 
 CFLAGS  ?= $(OPT) -g
-HL_CFLAGS := -std=gnu17 -fPIE -fvisibility=hidden -fno-strict-aliasing -fno-common -pthread $(WARNINGS) \
-             -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DHL_VERSION='"$(VERSION)"' -iquote . -iquote include -iquote $(BUILD)/gen
+HL_CFLAGS := -std=gnu17 -fPIE -fvisibility=hidden -fno-strict-aliasing -fno-common -ffunction-sections -fdata-sections \
+             -pthread $(WARNINGS) -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DHL_VERSION='"$(VERSION)"' \
+             -iquote . -iquote include -iquote $(BUILD)/gen
 LDFLAGS_HL := -static-pie -pthread -Wl,-z,relro,-z,now,--gc-sections
 ifneq ($(SAN),)
+# The sanitizers' run-time libraries do not work in a static program.
 HL_CFLAGS += -fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all
 LDFLAGS_HL := -pie -pthread -fsanitize=$(SAN)
+endif
+
+# V=1 shows the commands, -s shows nothing.
+ifeq ($(V),)
+ifeq ($(findstring s,$(firstword -$(MAKEFLAGS))),)
+say = @printf '  %-4s %s\n' $(1) $(2);
+else
+say = @
+endif
 endif
 
 # A folder's sources are whatever lies in it: a new file needs no line here.
@@ -30,32 +50,64 @@ CLI_SRCS := $(wildcard cli/*.c)
 LIB_OBJS := $(LIB_SRCS:%=$(BUILD)/%.o)
 CLI_OBJS := $(CLI_SRCS:%=$(BUILD)/%.o)
 
-.PHONY: all clean docs
+.PHONY: all lib clean docs help
 all: $(BUILD)/hl
+
+help:
+	@sed -n 's/^#: //p' $(MAKEFILE_LIST)
+
+#: make                   build/hl, one static executable; build/hl.debug is the same with symbols
+#: make CC=clang          ... with another compiler
+#: make SAN=address,undefined | SAN=thread    ... under build/address-undefined, build/thread
+#: make lib               build/libhl.a, the library behind include/hl.h
+lib: $(BUILD)/libhl.a
 
 $(BUILD)/%.c.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(HL_CFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
+	$(call say,CC,$<)$(CC) $(HL_CFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
 
 $(BUILD)/%.S.o: %.S
 	@mkdir -p $(@D)
-	$(CC) $(HL_CFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
+	$(call say,AS,$<)$(CC) $(HL_CFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
 
-$(BUILD)/libhl.a: $(LIB_OBJS)
+# One object in which only what hl.h declares can be seen: names of ours cannot clash with those of a program that
+# embeds us. Tests of the parts link $(BUILD)/internal.a.
+$(BUILD)/libhl.o: $(LIB_OBJS)
+	$(call say,LD,$@)$(LD) -r -o $@.all $^ && $(OBJCOPY) --localize-hidden $@.all $@
+	@rm -f $@.all
+
+$(BUILD)/libhl.a: $(BUILD)/libhl.o
 	@rm -f $@
-	$(AR) rcs $@ $^
+	$(call say,AR,$@)$(AR) rcs $@ $^
 
-$(BUILD)/hl: $(CLI_OBJS) $(BUILD)/libhl.a
-	$(CC) $(LDFLAGS_HL) -o $@ $^ $(LDLIBS)
+$(BUILD)/internal.a: $(LIB_OBJS)
+	@rm -f $@
+	$(call say,AR,$@)$(AR) rcs $@ $^
 
+# The command line is a client of the library like any other.
+$(BUILD)/hl.debug: $(CLI_OBJS) $(BUILD)/libhl.a
+	$(call say,LD,$@)$(CC) $(LDFLAGS_HL) -o $@ $^ $(LDLIBS)
+
+$(BUILD)/hl: $(BUILD)/hl.debug
+	$(call say,STRIP,$@)$(STRIP) -o $@ $<
+
+#: make docs              docs/syscalls.md from sys/syscalls.def
 docs:
 	scripts/syscalls-doc > docs/syscalls.md
 
+#: make compile_commands.json    for editors and clang tools
+.PHONY: compile_commands.json
+compile_commands.json:
+	@scripts/compile-commands '$(CC) $(HL_CFLAGS) $(CFLAGS)' $(filter %.c,$(LIB_SRCS) $(CLI_SRCS)) > $@
+
 include arch/x86_64/vdso/rules.mk
+include scripts/install.mk
+include scripts/check.mk
 
 # Each test suite has its targets beside it.
 -include $(wildcard tests/*/rules.mk bench/rules.mk scripts/rules.mk)
 
+#: make clean
 clean:
 	rm -rf build build-*
 

@@ -13,4 +13,3 @@ check-programs-self:
 	tests/programs/run --self
 	tests/programs/terminal --self
 
-check: check-programs

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the commands of hl share. The only code that prints and exits; a client of hl.h like any other. */
+#ifndef HL_CLI_CLI_H
+#define HL_CLI_CLI_H
+
+#include <stdbool.h>
+
+#include "hl.h"
+
+/* Exit statuses of hl's own; a guest's is passed on, and 128+N when signal N ended it. */
+enum { STATUS_USAGE = 2, STATUS_TIMEOUT = 124, STATUS_HL = 125, STATUS_NOT_EXEC = 126, STATUS_NOT_FOUND = 127 };
+
+struct output {
+	bool quiet;
+};
+
+/* One line on stderr, "hl: ...", unless quiet. */
+void complain(const struct output *out, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* Complains, adds how to get help, and gives the status of a usage error. */
+int usage_error(const struct output *out, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* Complains of `err`, frees it, and gives its exit status. */
+int report_error(const struct output *out, struct hl_error *err);
+
+/* cli/run.c */
+int run_main(int argc, char **argv);
+/* cli/help.c */
+int print_help(void);
+int print_version(void);
+/* cli/stats.c */
+void print_stats(struct hl_sandbox *sb, const struct hl_result *res);
+
+/* cli/relay.c: the signals hl gets are the guest's. */
+struct relay;
+/* Blocks them in this thread and those it starts; before the sandbox starts. NULL: errno tells. */
+struct relay *relay_open(void);
+/* Waits for the end of the sandbox and passes signals on meanwhile. As hl_sandbox_wait. */
+int relay_wait(struct relay *r, struct hl_sandbox *sb, struct hl_result *res, struct hl_error **err);
+void relay_close(struct relay *r);
+
+#endif

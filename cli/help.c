@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+
+#include "cli/cli.h"
+
+static const char help[] =
+    "Usage: hl [OPTIONS] [--] PROGRAM [ARGS...]\n"
+    "Runs an unmodified Linux program in its own lightweight virtual machine.\n"
+    "\n"
+    "  -t, --timeout SECONDS   end everything after this time; exit status 124\n"
+    "      --env NAME[=VALUE]  set a variable, or pass the caller's value on\n"
+    "      --clear-env         start from an empty environment\n"
+    "      --workdir DIR       start in this directory\n"
+    "      --sysroot DIR       look absolute paths up under DIR first, then on the host\n"
+    "      --platform NAME     what runs the guest's code: auto (default) or kvm\n"
+    "      --strace[=FILE]     a line for each system call, as strace prints it; to stderr or FILE\n"
+    "      --strace=json:FILE  the same, as one JSON object a line\n"
+    "      --stats             at the end: counts and times of system calls, faults, exits, memory\n"
+    "  -v, --verbose           tell how the program crashed and what it missed; -vv: every event\n"
+    "  -q, --quiet             not one line of hl's own\n"
+    "  -h, --help              this text\n"
+    "  -V, --version           the version\n"
+    "\n"
+    "Exit status: the program's; 128+N when signal N ended it; 124 at the time limit; 125 when hl\n"
+    "failed; 126 when the program cannot be run; 127 when it is not found; 2 for a usage error.\n";
+
+static int print(const char *text)
+{
+	return fputs(text, stdout) == EOF || fflush(stdout) ? STATUS_HL : 0;
+}
+
+int print_help(void)
+{
+	return print(help);
+}
+
+int print_version(void)
+{
+	char line[64];
+
+	snprintf(line, sizeof line, "hl %s\n", hl_version());
+	return print(line);
+}

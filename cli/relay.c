@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Signals that reach hl are meant for the guest. The main thread takes them from a signalfd:
+ *
+ *	from the terminal (a key, a new size, a hang-up)    to the guest's foreground process group
+ *	from kill(2)                                        to the program
+ *
+ * Ctrl-Z: SIGTSTP goes to the guest; once its program has stopped, hl stops itself, so that the caller's shell sees a
+ * stopped job; the SIGCONT that wakes hl goes on to the guest. A stop of the guest's own making does not stop hl: the
+ * guest's other processes run in it.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+
+static const int relayed[] = { SIGINT, SIGQUIT, SIGTSTP, SIGCONT, SIGWINCH, SIGTERM,
+			       SIGHUP, SIGUSR1, SIGUSR2, SIGALRM, SIGURG,   SIGIO };
+
+struct relay {
+	int fd;
+	bool stop_asked;
+	sigset_t old;
+};
+
+struct relay *relay_open(void)
+{
+	struct relay *r = calloc(1, sizeof *r);
+	sigset_t set;
+
+	if (!r)
+		return NULL;
+	sigemptyset(&set);
+	for (size_t i = 0; i < sizeof relayed / sizeof *relayed; i++)
+		sigaddset(&set, relayed[i]);
+	sigprocmask(SIG_BLOCK, &set, &r->old);
+	r->fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (r->fd < 0) {
+		relay_close(r);
+		return NULL;
+	}
+	return r;
+}
+
+void relay_close(struct relay *r)
+{
+	if (!r)
+		return;
+	sigprocmask(SIG_SETMASK, &r->old, NULL);
+	if (r->fd >= 0)
+		close(r->fd);
+	free(r);
+}
+
+static void pass_on(struct relay *r, struct hl_sandbox *sb)
+{
+	struct signalfd_siginfo si;
+
+	while (read(r->fd, &si, sizeof si) == sizeof si) {
+		int sig = (int)si.ssi_signo;
+		if (sig == SIGTSTP)
+			r->stop_asked = true;
+		else if (sig == SIGCONT)
+			r->stop_asked = false;
+		if (si.ssi_code == SI_KERNEL || sig == SIGCONT || sig == SIGTSTP)
+			hl_sandbox_signal_terminal(sb, sig, NULL);
+		else
+			hl_sandbox_signal(sb, sig, NULL);
+	}
+}
+
+static void follow_stop(struct relay *r, const struct hl_result *res)
+{
+	if (!res->stopped || !r->stop_asked)
+		return;
+	r->stop_asked = false;
+	raise(SIGSTOP);
+}
+
+int relay_wait(struct relay *r, struct hl_sandbox *sb, struct hl_result *res, struct hl_error **err)
+{
+	struct pollfd fds[] = { { r->fd, POLLIN, 0 }, { hl_sandbox_event_fd(sb), POLLIN, 0 } };
+
+	for (;;) {
+		int ret = hl_sandbox_wait(sb, 0, res, err);
+		if (ret == 0 || hl_error_code(*err) != HL_TIMED_OUT)
+			return ret;
+		hl_error_free(*err);
+		*err = NULL;
+		follow_stop(r, res);
+		if (poll(fds, 2, -1) > 0 && fds[0].revents)
+			pass_on(r, sb);
+	}
+}

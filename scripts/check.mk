@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: Apache-2.0
+# The whole of the checks. Every suite ends with a line "N passed, N failed, N skipped".
+
+#: make lint              format, include directions, headers, docs, clang-tidy ...  [ONLY=name]
+#: make check             all suites, after having installed what they need
+.PHONY: lint check check-compilers tidy
+
+# A file is looked at again when it or what it includes has changed.
+TIDY := $(patsubst %,$(BUILD)/tidy/%,$(filter %.c,$(LIB_SRCS) $(CLI_SRCS)))
+$(BUILD)/tidy/%.c: %.c .clang-tidy $(BUILD)/%.c.o
+	@mkdir -p $(@D)
+	$(call say,TIDY,$<)clang-tidy --quiet --warnings-as-errors='*' $< -- $(HL_CFLAGS) 2>$@.err || { cat $@.err; false; }
+	@touch $@
+tidy: $(TIDY)
+
+lint:
+	+@MAKE='$(MAKE)' scripts/lint $(ONLY)
+
+# Both compilers take every file, warnings as errors.
+check-compilers:
+	+@MAKE='$(MAKE)' scripts/check-compilers
+
+check:
+	+@MAKE='$(MAKE)' scripts/check

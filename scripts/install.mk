@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: Apache-2.0
+#: make install [PREFIX=/usr/local] [DESTDIR=]    executable, manual page, completions, library, header
+#: make uninstall
+.PHONY: install uninstall
+BASH_COMPLETIONS ?= $(PREFIX)/share/bash-completion/completions
+ZSH_COMPLETIONS  ?= $(PREFIX)/share/zsh/site-functions
+FISH_COMPLETIONS ?= $(PREFIX)/share/fish/vendor_completions.d
+INSTALLED := $(PREFIX)/bin/hl $(PREFIX)/share/man/man1/hl.1 $(BASH_COMPLETIONS)/hl $(ZSH_COMPLETIONS)/_hl \
+             $(FISH_COMPLETIONS)/hl.fish $(PREFIX)/include/hl.h $(PREFIX)/lib/libhl.a $(PREFIX)/lib/pkgconfig/hl.pc
+
+$(BUILD)/hl.pc: scripts/hl.pc.in
+	@mkdir -p $(@D)
+	sed 's,@PREFIX@,$(PREFIX),; s,@VERSION@,$(VERSION),' $< > $@
+
+install: $(BUILD)/hl $(BUILD)/libhl.a $(BUILD)/hl.pc
+	install -D -m 755 $(BUILD)/hl $(DESTDIR)$(PREFIX)/bin/hl
+	install -D -m 644 docs/hl.1 $(DESTDIR)$(PREFIX)/share/man/man1/hl.1
+	install -D -m 644 completions/hl.bash $(DESTDIR)$(BASH_COMPLETIONS)/hl
+	install -D -m 644 completions/_hl $(DESTDIR)$(ZSH_COMPLETIONS)/_hl
+	install -D -m 644 completions/hl.fish $(DESTDIR)$(FISH_COMPLETIONS)/hl.fish
+	install -D -m 644 include/hl.h $(DESTDIR)$(PREFIX)/include/hl.h
+	install -D -m 644 $(BUILD)/libhl.a $(DESTDIR)$(PREFIX)/lib/libhl.a
+	install -D -m 644 $(BUILD)/hl.pc $(DESTDIR)$(PREFIX)/lib/pkgconfig/hl.pc
+
+uninstall:
+	rm -f $(addprefix $(DESTDIR),$(INSTALLED))
