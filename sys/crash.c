@@ -106,7 +106,7 @@ void crash_report(struct observe *o, struct task *t, const siginfo_t *si)
 	struct text info = { 0 };
 	struct cpu_regs r;
 
-	put_siginfo_value(&info, si);
+	print_siginfo_value(&info, si);
 	observe_log(o, 1, "%s, process %d, thread %d, dies of %s %s", t->comm, t->process->pid->nr, t->tid,
 		    trace_signal_name(si->si_signo), text_str(&info));
 	text_free(&info);

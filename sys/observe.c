@@ -122,7 +122,7 @@ static void on_signal(struct observer *base, struct task *t, const siginfo_t *si
 		trace_signal(o, t, si);
 	if (o->cfg.log_level < 2)
 		return;
-	put_siginfo_value(&info, si);
+	print_siginfo_value(&info, si);
 	observe_log(o, 2, "thread %d (%s) takes %s", t->tid, t->comm, text_str(&info));
 	text_free(&info);
 }

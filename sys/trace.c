@@ -40,7 +40,7 @@ static const struct {
 
 static const uint8_t raw_args[6] = { ARG_HEX, ARG_HEX, ARG_HEX, ARG_HEX, ARG_HEX, ARG_HEX };
 
-static void put_json_string(struct text *out, const char *s, size_t len)
+static void print_json_string(struct text *out, const char *s, size_t len)
 {
 	text_putc(out, '"');
 	for (size_t i = 0; i < len; i++) {
@@ -56,7 +56,7 @@ static void put_json_string(struct text *out, const char *s, size_t len)
 }
 
 /* One argument as text, with the separator that is due before it; an argument may print nothing. */
-static void put_arg(struct observed *ob, struct print *p, int i, unsigned type)
+static void print_arg(struct observed *ob, struct print *p, int i, unsigned type)
 {
 	struct text *out = p->out;
 	size_t start = out->len;
@@ -71,7 +71,7 @@ static void put_arg(struct observed *ob, struct print *p, int i, unsigned type)
 		ob->args_any = true;
 }
 
-static void put_json_arg(struct observed *ob, struct print *p, int i, unsigned type)
+static void print_json_arg(struct observed *ob, struct print *p, int i, unsigned type)
 {
 	struct text one = { 0 };
 
@@ -79,14 +79,14 @@ static void put_json_arg(struct observed *ob, struct print *p, int i, unsigned t
 	types[type].print(p, i, types[type].names);
 	if (one.len) {
 		text_puts(&ob->args, ob->args_any ? "," : "");
-		put_json_string(&ob->args, text_str(&one), one.len);
+		print_json_string(&ob->args, text_str(&one), one.len);
 		ob->args_any = true;
 	}
 	text_free(&one);
 }
 
 /* Prints arguments from ob->args_done on; before the call up to the first that the call fills in. */
-static void put_args(struct observe *o, struct task *t, const struct syscall_entry *e, bool done, int64_t result)
+static void print_args(struct observe *o, struct task *t, const struct syscall_entry *e, bool done, int64_t result)
 {
 	struct observed *ob = t->observed;
 	const uint8_t *args = e ? e->args : raw_args;
@@ -95,9 +95,9 @@ static void put_args(struct observe *o, struct task *t, const struct syscall_ent
 
 	for (; i < 6 && args[i] != ARG_END && (done || types[args[i]].when == BEFORE); i++) {
 		if (o->cfg.format == TRACE_JSON)
-			put_json_arg(ob, &p, (int)i, args[i]);
+			print_json_arg(ob, &p, (int)i, args[i]);
 		else
-			put_arg(ob, &p, (int)i, args[i]);
+			print_arg(ob, &p, (int)i, args[i]);
 	}
 	ob->args_done = i;
 }
@@ -114,7 +114,7 @@ static const struct {
 	{ ERESTART_RESTARTBLOCK, "? ERESTART_RESTARTBLOCK (Interrupted by signal)" },
 };
 
-static void put_error(struct text *out, int err)
+static void print_error(struct text *out, int err)
 {
 	for (size_t i = 0; i < sizeof restarts / sizeof *restarts; i++) {
 		if (restarts[i].err == err) {
@@ -129,7 +129,7 @@ static void put_error(struct text *out, int err)
 		text_printf(out, "-1 (errno %d)", err);
 }
 
-static void put_poll_result(struct print *p)
+static void print_poll_result(struct print *p)
 {
 	struct pollfd fds[TRACE_ARRAY_MAX];
 	unsigned n = p->a[1] < TRACE_ARRAY_MAX ? (unsigned)p->a[1] : TRACE_ARRAY_MAX, shown = 0;
@@ -152,7 +152,7 @@ static void put_poll_result(struct print *p)
 	text_puts(p->out, "])");
 }
 
-static void put_select_result(struct print *p)
+static void print_select_result(struct print *p)
 {
 	static const char *const set_names[] = { "in ", "out ", "except " };
 	bool is_pselect = p->t->event.syscall.nr == 270;
@@ -168,7 +168,7 @@ static void put_select_result(struct print *p)
 			continue;
 		size_t start = p->out->len;
 		text_printf(p->out, "%s%s", sep, set_names[i]);
-		put_fd_set(p, i + 1, NULL);
+		print_fd_set(p, i + 1, NULL);
 		if (p->out->buf[p->out->len - 2] == '[')
 			text_cut(p->out, start);
 		else
@@ -176,14 +176,14 @@ static void put_select_result(struct print *p)
 	}
 	if (p->a[4]) {
 		text_printf(p->out, "%sleft ", sep);
-		(is_pselect ? put_timespec : put_timeval)(p, 4, NULL);
+		(is_pselect ? print_timespec : print_timeval)(p, 4, NULL);
 		sep = ", ";
 	}
 	if (*sep == ',')
 		text_putc(p->out, ')');
 }
 
-static void put_fcntl_result(struct print *p)
+static void print_fcntl_result(struct print *p)
 {
 	int cmd = (int)p->a[1];
 	bool fl = cmd == 3, fd = cmd == 1, seals = cmd == 1034; /* F_GETFL, F_GETFD, F_GET_SEALS */
@@ -196,26 +196,26 @@ static void put_fcntl_result(struct print *p)
 	text_puts(p->out, seals ? " (seals " : " (flags ");
 	inner.a = arg;
 	if (fl)
-		put_open_flags(&inner, 0, NULL);
+		print_open_flags(&inner, 0, NULL);
 	else
-		put_flags(&inner, 0, fd ? &names_fd_flags : &names_file_seals);
+		print_flags(&inner, 0, fd ? &names_fd_flags : &names_file_seals);
 	text_putc(p->out, ')');
 }
 
-static void put_result(struct print *p, enum ret_type ret)
+static void print_result(struct print *p, enum ret_type ret)
 {
 	if (p->result < 0 && p->result >= -4095) {
-		put_error(p->out, (int)-p->result);
+		print_error(p->out, (int)-p->result);
 		return;
 	}
 	switch (ret) {
 	case RET_PTR:
 	case RET_HEX: text_printf(p->out, "%#lx", p->result); break;
-	case RET_OCT: put_mode_bits(p->out, (unsigned)p->result); break;
+	case RET_OCT: print_mode_bits(p->out, (unsigned)p->result); break;
 	case RET_NEVER: text_putc(p->out, '?'); break;
-	case RET_POLL: put_poll_result(p); break;
-	case RET_SELECT: put_select_result(p); break;
-	case RET_FCNTL: put_fcntl_result(p); break;
+	case RET_POLL: print_poll_result(p); break;
+	case RET_SELECT: print_select_result(p); break;
+	case RET_FCNTL: print_fcntl_result(p); break;
 	case RET_SCHED_POLICY:
 		text_printf(p->out, "%ld (", p->result);
 		names_put_value(p->out, &names_sched, (uint64_t)p->result);
@@ -235,7 +235,7 @@ static bool many_threads(struct task *t)
 	return many;
 }
 
-static void put_prefix(struct text *out, struct task *t, bool many)
+static void print_prefix(struct text *out, struct task *t, bool many)
 {
 	if (many)
 		text_printf(out, "[pid %5d] ", t->tid);
@@ -249,17 +249,17 @@ static void cut_open_line_locked(struct observe *o)
 	o->open = NULL;
 }
 
-static void put_locked(struct observe *o, const struct text *line)
+static void print_locked(struct observe *o, const struct text *line)
 {
 	o->cfg.trace(o->cfg.trace_arg, text_str(line), line->len);
 }
 
-static void put_whole_line(struct observe *o, struct text *line)
+static void print_whole_line(struct observe *o, struct text *line)
 {
 	text_putc(line, '\n');
 	pthread_mutex_lock(&o->lock);
 	cut_open_line_locked(o);
-	put_locked(o, line);
+	print_locked(o, line);
 	pthread_mutex_unlock(&o->lock);
 	text_free(line);
 }
@@ -272,35 +272,35 @@ static const char *name_of(struct task *t, const struct syscall_entry *e, char *
 	return buf;
 }
 
-static void put_opening(struct observe *o, struct task *t, const struct syscall_entry *e)
+static void print_opening(struct observe *o, struct task *t, const struct syscall_entry *e)
 {
 	struct observed *ob = t->observed;
 	bool many = many_threads(t);
 	char buf[32];
 
 	text_cut(&ob->line, 0);
-	put_prefix(&ob->line, t, many);
+	print_prefix(&ob->line, t, many);
 	text_printf(&ob->line, "%s(", name_of(t, e, buf, sizeof buf));
-	put_args(o, t, e, false, 0);
+	print_args(o, t, e, false, 0);
 	pthread_mutex_lock(&o->lock);
 	cut_open_line_locked(o);
-	put_locked(o, &ob->line);
+	print_locked(o, &ob->line);
 	o->open = ob;
 	ob->column = ob->line.len;
 	pthread_mutex_unlock(&o->lock);
 }
 
-static void put_tail(struct print *p, const struct syscall_entry *e, uint64_t ns)
+static void print_tail(struct print *p, const struct syscall_entry *e, uint64_t ns)
 {
 	text_puts(p->out, "= ");
 	if (p->t->exiting || signal_is_fatal_pending(p->t))
 		text_putc(p->out, '?');
 	else
-		put_result(p, e ? (enum ret_type)e->ret : RET_DEC);
+		print_result(p, e ? (enum ret_type)e->ret : RET_DEC);
 	text_printf(p->out, " <%lu.%06lu>\n", ns / 1000000000, ns / 1000 % 1000000);
 }
 
-static void put_closing(struct observe *o, struct task *t, const struct syscall_entry *e, int64_t result, uint64_t ns)
+static void print_closing(struct observe *o, struct task *t, const struct syscall_entry *e, int64_t result, uint64_t ns)
 {
 	struct observed *ob = t->observed;
 	struct text tail = { 0 }, whole = { 0 };
@@ -309,15 +309,15 @@ static void put_closing(struct observe *o, struct task *t, const struct syscall_
 	char buf[32];
 
 	text_cut(&ob->line, 0);
-	put_args(o, t, e, true, result);
+	print_args(o, t, e, true, result);
 	text_putc(&ob->line, ')');
-	put_tail(&p, e, ns);
+	print_tail(&p, e, ns);
 
 	pthread_mutex_lock(&o->lock);
 	size_t column = o->open == ob ? ob->column : 0;
 	if (o->open != ob) {
 		cut_open_line_locked(o);
-		put_prefix(&whole, t, many);
+		print_prefix(&whole, t, many);
 		text_printf(&whole, "<... %s resumed>", name_of(t, e, buf, sizeof buf));
 	}
 	o->open = NULL;
@@ -325,7 +325,7 @@ static void put_closing(struct observe *o, struct task *t, const struct syscall_
 	column += whole.len;
 	text_printf(&whole, "%*s", column < RESULT_COLUMN ? (int)(RESULT_COLUMN - column) : 1, "");
 	text_put(&whole, text_str(&tail), tail.len);
-	put_locked(o, &whole);
+	print_locked(o, &whole);
 	pthread_mutex_unlock(&o->lock);
 	text_free(&whole);
 	text_free(&tail);
@@ -333,7 +333,7 @@ static void put_closing(struct observe *o, struct task *t, const struct syscall_
 
 /* ---- JSON ---- */
 
-static void put_json_head(struct observe *o, struct task *t, struct text *out)
+static void print_json_head(struct observe *o, struct task *t, struct text *out)
 {
 	uint64_t ns = monotonic_ns() - o->start_ns;
 
@@ -341,11 +341,11 @@ static void put_json_head(struct observe *o, struct task *t, struct text *out)
 		    t->process->pid->nr, t->tid);
 }
 
-static void put_json_line(struct observe *o, struct text *out)
+static void print_json_line(struct observe *o, struct text *out)
 {
 	text_puts(out, "}\n");
 	pthread_mutex_lock(&o->lock);
-	put_locked(o, out);
+	print_locked(o, out);
 	pthread_mutex_unlock(&o->lock);
 	text_free(out);
 }
@@ -361,14 +361,15 @@ static const char *restart_name(int err)
 	}
 }
 
-static void put_json_call(struct observe *o, struct task *t, const struct syscall_entry *e, int64_t result, uint64_t ns)
+static void print_json_call(struct observe *o, struct task *t, const struct syscall_entry *e, int64_t result,
+			    uint64_t ns)
 {
 	struct observed *ob = t->observed;
 	struct text out = { 0 };
 	char buf[32];
 
-	put_args(o, t, e, true, result);
-	put_json_head(o, t, &out);
+	print_args(o, t, e, true, result);
+	print_json_head(o, t, &out);
 	text_printf(&out, ",\"call\":\"%s\",\"number\":%u,\"args\":[%s]", name_of(t, e, buf, sizeof buf),
 		    (unsigned)t->event.syscall.nr, text_str(&ob->args));
 	if (t->exiting)
@@ -380,17 +381,17 @@ static void put_json_call(struct observe *o, struct task *t, const struct syscal
 		text_printf(&out, ",\"result\":%ld", result);
 	text_printf(&out, ",\"seconds\":%lu.%06lu", ns / 1000000000, ns / 1000 % 1000000);
 	text_cut(&ob->args, 0);
-	put_json_line(o, &out);
+	print_json_line(o, &out);
 }
 
-static void put_json_text(struct observe *o, struct task *t, const char *key, const struct text *value)
+static void print_json_text(struct observe *o, struct task *t, const char *key, const struct text *value)
 {
 	struct text out = { 0 };
 
-	put_json_head(o, t, &out);
+	print_json_head(o, t, &out);
 	text_printf(&out, ",\"%s\":", key);
-	put_json_string(&out, text_str(value), value->len);
-	put_json_line(o, &out);
+	print_json_string(&out, text_str(value), value->len);
+	print_json_line(o, &out);
 }
 
 /* ---- the calls of observe.c ---- */
@@ -400,9 +401,9 @@ void trace_enter(struct observe *o, struct task *t, const struct syscall_entry *
 	t->observed->args_done = 0;
 	t->observed->args_any = false;
 	if (o->cfg.format == TRACE_JSON)
-		put_args(o, t, e, false, 0);
+		print_args(o, t, e, false, 0);
 	else
-		put_opening(o, t, e);
+		print_opening(o, t, e);
 }
 
 /* rt_sigreturn and execve set all registers: what the caller sees as a result is in there. */
@@ -419,9 +420,9 @@ void trace_exit(struct observe *o, struct task *t, const struct syscall_entry *e
 {
 	result = visible_result(t, result);
 	if (o->cfg.format == TRACE_JSON)
-		put_json_call(o, t, e, result, ns);
+		print_json_call(o, t, e, result, ns);
 	else
-		put_closing(o, t, e, result, ns);
+		print_closing(o, t, e, result, ns);
 }
 
 void trace_signal(struct observe *o, struct task *t, const siginfo_t *si)
@@ -429,16 +430,16 @@ void trace_signal(struct observe *o, struct task *t, const siginfo_t *si)
 	struct text line = { 0 };
 
 	if (o->cfg.format == TRACE_JSON) {
-		put_siginfo_value(&line, si);
-		put_json_text(o, t, "signal", &line);
+		print_siginfo_value(&line, si);
+		print_json_text(o, t, "signal", &line);
 		text_free(&line);
 		return;
 	}
-	put_prefix(&line, t, many_threads(t));
+	print_prefix(&line, t, many_threads(t));
 	text_printf(&line, "--- %s ", trace_signal_name(si->si_signo));
-	put_siginfo_value(&line, si);
+	print_siginfo_value(&line, si);
 	text_puts(&line, " ---");
-	put_whole_line(o, &line);
+	print_whole_line(o, &line);
 }
 
 /* sandbox->lock held. */
@@ -448,16 +449,16 @@ void trace_stopped(struct observe *o, struct task *t, int sig)
 
 	if (o->cfg.format == TRACE_JSON) {
 		text_puts(&line, trace_signal_name(sig));
-		put_json_text(o, t, "stopped", &line);
+		print_json_text(o, t, "stopped", &line);
 		text_free(&line);
 		return;
 	}
-	put_prefix(&line, t, t->sb->nr_tasks > 1);
+	print_prefix(&line, t, t->sb->nr_tasks > 1);
 	text_printf(&line, "--- stopped by %s ---", trace_signal_name(sig));
-	put_whole_line(o, &line);
+	print_whole_line(o, &line);
 }
 
-static void put_end(struct text *out, int st)
+static void print_end(struct text *out, int st)
 {
 	if (WIFSIGNALED(st))
 		text_printf(out, "killed by %s%s", trace_signal_name(WTERMSIG(st)),
@@ -471,24 +472,24 @@ void trace_ended(struct observe *o, struct task *t)
 	struct text line = { 0 };
 
 	if (o->cfg.format == TRACE_JSON) {
-		put_end(&line, t->exit_code);
-		put_json_text(o, t, "end", &line);
+		print_end(&line, t->exit_code);
+		print_json_text(o, t, "end", &line);
 		text_free(&line);
 		return;
 	}
-	put_prefix(&line, t, many_threads(t));
+	print_prefix(&line, t, many_threads(t));
 	text_puts(&line, "+++ ");
-	put_end(&line, t->exit_code);
+	print_end(&line, t->exit_code);
 	text_puts(&line, " +++");
-	put_whole_line(o, &line);
+	print_whole_line(o, &line);
 }
 
 /* What the first execve would have looked like. */
-static void put_program(struct text *out, struct task *t, const char *path, char *const *argv, char *const *envp)
+static void print_program(struct text *out, struct task *t, const char *path, char *const *argv, char *const *envp)
 {
 	unsigned vars = 0;
 
-	put_quoted(out, path, strlen(path), false);
+	print_quoted(out, path, strlen(path), false);
 	text_puts(out, ", [");
 	for (unsigned i = 0; argv[i]; i++) {
 		if (i == TRACE_ARRAY_MAX) {
@@ -497,7 +498,7 @@ static void put_program(struct text *out, struct task *t, const char *path, char
 		}
 		size_t n = strnlen(argv[i], TRACE_STRING_MAX + 1);
 		text_puts(out, i ? ", " : "");
-		put_quoted(out, argv[i], n > TRACE_STRING_MAX ? TRACE_STRING_MAX : n, n > TRACE_STRING_MAX);
+		print_quoted(out, argv[i], n > TRACE_STRING_MAX ? TRACE_STRING_MAX : n, n > TRACE_STRING_MAX);
 	}
 	while (envp[vars])
 		vars++;
@@ -508,13 +509,13 @@ void trace_program(struct observe *o, struct task *t, const char *path, char *co
 {
 	struct text args = { 0 }, line = { 0 };
 
-	put_program(&args, t, path, argv, envp);
+	print_program(&args, t, path, argv, envp);
 	if (o->cfg.format == TRACE_JSON) {
-		put_json_text(o, t, "program", &args);
+		print_json_text(o, t, "program", &args);
 	} else {
 		text_printf(&line, "execve(%s)", text_str(&args));
 		text_printf(&line, "%*s= 0", line.len < RESULT_COLUMN ? (int)(RESULT_COLUMN - line.len) : 1, "");
-		put_whole_line(o, &line);
+		print_whole_line(o, &line);
 	}
 	text_free(&args);
 }

@@ -10,67 +10,67 @@
 
 #include "sys/trace_print.h"
 
-void put_nothing(struct print *p, int i, const struct names *names)
+void print_nothing(struct print *p, int i, const struct names *names)
 {
 }
 
-void put_int(struct print *p, int i, const struct names *names)
+void print_int(struct print *p, int i, const struct names *names)
 {
 	text_printf(p->out, "%d", (int)p->a[i]);
 }
 
-void put_uint(struct print *p, int i, const struct names *names)
+void print_uint(struct print *p, int i, const struct names *names)
 {
 	text_printf(p->out, "%u", (unsigned)p->a[i]);
 }
 
-void put_ulong(struct print *p, int i, const struct names *names)
+void print_ulong(struct print *p, int i, const struct names *names)
 {
 	text_printf(p->out, "%lu", p->a[i]);
 }
 
-void put_long(struct print *p, int i, const struct names *names)
+void print_long(struct print *p, int i, const struct names *names)
 {
 	text_printf(p->out, "%ld", (long)p->a[i]);
 }
 
-void put_hex(struct print *p, int i, const struct names *names)
+void print_hex(struct print *p, int i, const struct names *names)
 {
 	text_printf(p->out, "%#lx", p->a[i]);
 }
 
-void put_hex32(struct print *p, int i, const struct names *names)
+void print_hex32(struct print *p, int i, const struct names *names)
 {
 	text_printf(p->out, "%#x", (unsigned)p->a[i]);
 }
 
-void put_id(struct print *p, int i, const struct names *names)
+void print_id(struct print *p, int i, const struct names *names)
 {
 	if ((uint32_t)p->a[i] == UINT32_MAX)
 		text_puts(p->out, "-1");
 	else
-		put_uint(p, i, names);
+		print_uint(p, i, names);
 }
 
-void put_flags(struct print *p, int i, const struct names *names)
+void print_flags(struct print *p, int i, const struct names *names)
 {
 	names_put_flags(p->out, names, (uint32_t)p->a[i]);
 }
 
-void put_enum(struct print *p, int i, const struct names *names)
+void print_enum(struct print *p, int i, const struct names *names)
 {
 	names_put_value(p->out, names, (uint32_t)p->a[i]);
 }
 
-void put_dirfd(struct print *p, int i, const struct names *names)
+void print_dirfd(struct print *p, int i, const struct names *names)
 {
 	if ((int)p->a[i] == AT_FDCWD)
 		text_puts(p->out, "AT_FDCWD");
 	else
-		put_int(p, i, names);
+		print_int(p, i, names);
 }
 
-void put_address(struct print *p, uint64_t addr)
+void print_address(struct print *p, uint64_t addr)
 {
 	if (addr)
 		text_printf(p->out, "%#lx", addr);
@@ -78,33 +78,33 @@ void put_address(struct print *p, uint64_t addr)
 		text_puts(p->out, "NULL");
 }
 
-void put_pointer(struct print *p, int i, const struct names *names)
+void print_pointer(struct print *p, int i, const struct names *names)
 {
-	put_address(p, p->a[i]);
+	print_address(p, p->a[i]);
 }
 
-void put_mincore(struct print *p, int i, const struct names *names)
+void print_mincore(struct print *p, int i, const struct names *names)
 {
-	put_address(p, p->a[i]);
+	print_address(p, p->a[i]);
 }
 
-void put_mremap_addr(struct print *p, int i, const struct names *names)
+void print_mremap_addr(struct print *p, int i, const struct names *names)
 {
 	if (p->a[3] & 2) /* MREMAP_FIXED */
-		put_address(p, p->a[i]);
+		print_address(p, p->a[i]);
 }
 
-void put_mode_bits(struct text *out, unsigned mode)
+void print_mode_bits(struct text *out, unsigned mode)
 {
 	text_printf(out, mode ? "%#03o" : "000", mode);
 }
 
-void put_mode(struct print *p, int i, const struct names *names)
+void print_mode(struct print *p, int i, const struct names *names)
 {
-	put_mode_bits(p->out, (unsigned)p->a[i]);
+	print_mode_bits(p->out, (unsigned)p->a[i]);
 }
 
-void put_file_mode(struct print *p, int i, const struct names *names)
+void print_file_mode(struct print *p, int i, const struct names *names)
 {
 	static const struct name types[] = { { S_IFREG, "S_IFREG" },   { S_IFDIR, "S_IFDIR" },
 					     { S_IFCHR, "S_IFCHR" },   { S_IFBLK, "S_IFBLK" },
@@ -124,10 +124,10 @@ void put_file_mode(struct print *p, int i, const struct names *names)
 		if (mode & n->value)
 			text_puts(p->out, n->text);
 	}
-	put_mode_bits(p->out, mode & 0777);
+	print_mode_bits(p->out, mode & 0777);
 }
 
-void put_dev(struct print *p, int i, const struct names *names)
+void print_dev(struct print *p, int i, const struct names *names)
 {
 	unsigned type = (unsigned)p->a[i - 1] & S_IFMT;
 
@@ -141,7 +141,7 @@ bool fetch(struct print *p, uint64_t addr, void *dst, size_t size)
 {
 	if (addr && copy_from_guest(p->t->mm, dst, GVA(addr), size) == 0)
 		return true;
-	put_address(p, addr);
+	print_address(p, addr);
 	return false;
 }
 
@@ -149,7 +149,7 @@ bool fetch_result(struct print *p, uint64_t addr, void *dst, size_t size)
 {
 	if (p->result >= 0)
 		return fetch(p, addr, dst, size);
-	put_address(p, addr);
+	print_address(p, addr);
 	return false;
 }
 
@@ -158,7 +158,7 @@ bool fetch_for(struct print *p, int i, void *dst, size_t size)
 	return p->done ? fetch_result(p, p->a[i], dst, size) : fetch(p, p->a[i], dst, size);
 }
 
-void put_int_pointer(struct print *p, int i, const struct names *names)
+void print_int_pointer(struct print *p, int i, const struct names *names)
 {
 	int v;
 
@@ -166,7 +166,7 @@ void put_int_pointer(struct print *p, int i, const struct names *names)
 		text_printf(p->out, "[%d]", v);
 }
 
-void put_long_pointer(struct print *p, int i, const struct names *names)
+void print_long_pointer(struct print *p, int i, const struct names *names)
 {
 	long v;
 
@@ -174,7 +174,7 @@ void put_long_pointer(struct print *p, int i, const struct names *names)
 		text_printf(p->out, "[%ld]", v);
 }
 
-void put_hex_pointer(struct print *p, int i, const struct names *names)
+void print_hex_pointer(struct print *p, int i, const struct names *names)
 {
 	uint64_t v;
 
@@ -182,7 +182,7 @@ void put_hex_pointer(struct print *p, int i, const struct names *names)
 		text_printf(p->out, "[%#lx]", v);
 }
 
-void put_fd_pair(struct print *p, int i, const struct names *names)
+void print_fd_pair(struct print *p, int i, const struct names *names)
 {
 	int fd[2];
 
@@ -190,7 +190,7 @@ void put_fd_pair(struct print *p, int i, const struct names *names)
 		text_printf(p->out, "[%d, %d]", fd[0], fd[1]);
 }
 
-void put_groups(struct print *p, int i, const struct names *names)
+void print_groups(struct print *p, int i, const struct names *names)
 {
 	uint64_t n = p->done ? (uint64_t)p->result : p->a[0];
 	uint32_t id[TRACE_ARRAY_MAX];
@@ -198,7 +198,7 @@ void put_groups(struct print *p, int i, const struct names *names)
 
 	if ((p->done && p->a[0] == 0) || !fetch_for(p, i, id, shown * sizeof *id)) {
 		if (p->done && p->a[0] == 0)
-			put_address(p, p->a[i]);
+			print_address(p, p->a[i]);
 		return;
 	}
 	text_putc(p->out, '[');
@@ -224,12 +224,12 @@ static const char *short_escape(char c)
 }
 
 /* Octal of as few digits as the next character allows. */
-static void put_octal(struct text *out, unsigned char c, bool digit_follows)
+static void print_octal(struct text *out, unsigned char c, bool digit_follows)
 {
 	text_printf(out, digit_follows ? "\\%03o" : "\\%o", c);
 }
 
-void put_quoted(struct text *out, const char *s, size_t len, bool truncated)
+void print_quoted(struct text *out, const char *s, size_t len, bool truncated)
 {
 	text_putc(out, '"');
 	for (size_t i = 0; i < len; i++) {
@@ -239,12 +239,12 @@ void put_quoted(struct text *out, const char *s, size_t len, bool truncated)
 		else if (s[i] >= ' ' && s[i] <= '~')
 			text_putc(out, s[i]);
 		else
-			put_octal(out, (unsigned char)s[i], i + 1 < len && s[i + 1] >= '0' && s[i + 1] <= '7');
+			print_octal(out, (unsigned char)s[i], i + 1 < len && s[i + 1] >= '0' && s[i + 1] <= '7');
 	}
 	text_puts(out, truncated ? "\"..." : "\"");
 }
 
-void put_hex_quoted(struct text *out, const char *s, size_t len)
+void print_hex_quoted(struct text *out, const char *s, size_t len)
 {
 	size_t shown = len < TRACE_STRING_MAX ? len : TRACE_STRING_MAX;
 
@@ -254,39 +254,39 @@ void put_hex_quoted(struct text *out, const char *s, size_t len)
 	text_puts(out, len > shown ? "\"..." : "\"");
 }
 
-void put_guest_string(struct print *p, uint64_t addr, size_t max)
+void print_guest_string(struct print *p, uint64_t addr, size_t max)
 {
 	char *s = addr ? malloc(max + 1) : NULL;
 	long n = s ? copy_string_from_guest(p->t->mm, s, GVA(addr), max + 1) : -EFAULT;
 
 	if (n >= 0)
-		put_quoted(p->out, s, (size_t)n, false);
+		print_quoted(p->out, s, (size_t)n, false);
 	else if (n == -ENAMETOOLONG)
-		put_quoted(p->out, s, max, true);
+		print_quoted(p->out, s, max, true);
 	else
-		put_address(p, addr);
+		print_address(p, addr);
 	free(s);
 }
 
-void put_path(struct print *p, int i, const struct names *names)
+void print_path(struct print *p, int i, const struct names *names)
 {
-	put_guest_string(p, p->a[i], 4095);
+	print_guest_string(p, p->a[i], 4095);
 }
 
-void put_string(struct print *p, int i, const struct names *names)
+void print_string(struct print *p, int i, const struct names *names)
 {
-	put_guest_string(p, p->a[i], TRACE_STRING_MAX);
+	print_guest_string(p, p->a[i], TRACE_STRING_MAX);
 }
 
-void put_path_result(struct print *p, int i, const struct names *names)
+void print_path_result(struct print *p, int i, const struct names *names)
 {
 	if (p->result < 0)
-		put_address(p, p->a[i]);
+		print_address(p, p->a[i]);
 	else
-		put_path(p, i, names);
+		print_path(p, i, names);
 }
 
-void put_guest_buffer(struct print *p, uint64_t addr, uint64_t len)
+void print_guest_buffer(struct print *p, uint64_t addr, uint64_t len)
 {
 	char buf[TRACE_STRING_MAX];
 	size_t shown = len < sizeof buf ? len : sizeof buf;
@@ -294,37 +294,37 @@ void put_guest_buffer(struct print *p, uint64_t addr, uint64_t len)
 	if (shown == 0 && addr)
 		text_puts(p->out, "\"\"");
 	else if (fetch(p, addr, buf, shown))
-		put_quoted(p->out, buf, shown, len > shown);
+		print_quoted(p->out, buf, shown, len > shown);
 }
 
-void put_buffer(struct print *p, int i, const struct names *names)
+void print_buffer(struct print *p, int i, const struct names *names)
 {
-	put_guest_buffer(p, p->a[i], p->a[i + 1]);
+	print_guest_buffer(p, p->a[i], p->a[i + 1]);
 }
 
-void put_buffer_result(struct print *p, int i, const struct names *names)
+void print_buffer_result(struct print *p, int i, const struct names *names)
 {
 	/* A length of 0 asks getxattr and the like for the size alone. */
 	if (p->result < 0 || (p->result > 0 && p->a[i + 1] == 0))
-		put_address(p, p->a[i]);
+		print_address(p, p->a[i]);
 	else
-		put_guest_buffer(p, p->a[i], (uint64_t)p->result);
+		print_guest_buffer(p, p->a[i], (uint64_t)p->result);
 }
 
-void put_bytes_result(struct print *p, int i, const struct names *names)
+void print_bytes_result(struct print *p, int i, const struct names *names)
 {
 	char buf[TRACE_STRING_MAX];
 	size_t shown = p->result > (int64_t)sizeof buf ? sizeof buf : (size_t)(p->result < 0 ? 0 : p->result);
 
 	if (fetch_result(p, p->a[i], buf, shown)) {
-		put_hex_quoted(p->out, buf, shown);
+		print_hex_quoted(p->out, buf, shown);
 		if (p->result > (int64_t)shown)
 			text_puts(p->out, "...");
 	}
 }
 
 /* `bytes`: how many the buffers hold, counted from the first. */
-void put_iovec_at(struct print *p, uint64_t addr, uint64_t count, uint64_t bytes)
+void print_iovec_at(struct print *p, uint64_t addr, uint64_t count, uint64_t bytes)
 {
 	struct {
 		uint64_t base, len;
@@ -337,26 +337,26 @@ void put_iovec_at(struct print *p, uint64_t addr, uint64_t count, uint64_t bytes
 	for (unsigned k = 0; k < shown; k++) {
 		uint64_t n = v[k].len < bytes ? v[k].len : bytes;
 		text_puts(p->out, k ? ", {iov_base=" : "{iov_base=");
-		put_guest_buffer(p, v[k].base, n);
+		print_guest_buffer(p, v[k].base, n);
 		text_printf(p->out, ", iov_len=%lu}", v[k].len);
 		bytes -= n;
 	}
 	text_puts(p->out, count > shown ? ", ...]" : "]");
 }
 
-void put_iovec(struct print *p, int i, const struct names *names)
+void print_iovec(struct print *p, int i, const struct names *names)
 {
-	put_iovec_at(p, p->a[i], p->a[i + 1], UINT64_MAX);
+	print_iovec_at(p, p->a[i], p->a[i + 1], UINT64_MAX);
 }
 
-void put_iovec_result(struct print *p, int i, const struct names *names)
+void print_iovec_result(struct print *p, int i, const struct names *names)
 {
-	put_iovec_at(p, p->a[i], p->a[i + 1], p->result < 0 ? 0 : (uint64_t)p->result);
+	print_iovec_at(p, p->a[i], p->a[i + 1], p->result < 0 ? 0 : (uint64_t)p->result);
 }
 
 /* ---- argv and envp ---- */
 
-void put_strings(struct print *p, int i, const struct names *names)
+void print_strings(struct print *p, int i, const struct names *names)
 {
 	uint64_t addr = p->a[i], str;
 
@@ -378,17 +378,17 @@ void put_strings(struct print *p, int i, const struct names *names)
 			text_puts(p->out, "...");
 			break;
 		}
-		put_guest_string(p, str, TRACE_STRING_MAX);
+		print_guest_string(p, str, TRACE_STRING_MAX);
 	}
 	text_putc(p->out, ']');
 }
 
-void put_strings_count(struct print *p, int i, const struct names *names)
+void print_strings_count(struct print *p, int i, const struct names *names)
 {
 	uint64_t addr = p->a[i], str = 1;
 	unsigned n = 0;
 
-	put_address(p, addr);
+	print_address(p, addr);
 	for (; addr && str && n < 100000; addr += 8) {
 		if (copy_from_guest(p->t->mm, &str, GVA(addr), sizeof str))
 			return;
@@ -400,12 +400,12 @@ void put_strings_count(struct print *p, int i, const struct names *names)
 
 /* ---- directory entries ---- */
 
-void put_dirents(struct print *p, int i, const struct names *names)
+void print_dirents(struct print *p, int i, const struct names *names)
 {
 	unsigned n = 0;
 	uint16_t reclen;
 
-	put_address(p, p->a[i]);
+	print_address(p, p->a[i]);
 	if (p->result < 0)
 		return;
 	for (int64_t at = 0; at + 18 <= p->result; at += reclen, n++) {

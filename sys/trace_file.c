@@ -15,7 +15,7 @@
 
 #include "sys/trace_print.h"
 
-static void put_open_value(struct text *out, uint64_t flags)
+static void print_open_value(struct text *out, uint64_t flags)
 {
 	uint64_t rest = flags & ~(uint64_t)O_ACCMODE;
 
@@ -26,39 +26,39 @@ static void put_open_value(struct text *out, uint64_t flags)
 	}
 }
 
-void put_open_flags(struct print *p, int i, const struct names *names)
+void print_open_flags(struct print *p, int i, const struct names *names)
 {
-	put_open_value(p->out, (uint32_t)p->a[i]);
+	print_open_value(p->out, (uint32_t)p->a[i]);
 }
 
-void put_open_mode(struct print *p, int i, const struct names *names)
+void print_open_mode(struct print *p, int i, const struct names *names)
 {
 	if (p->a[i - 1] & O_CREAT || (p->a[i - 1] & O_TMPFILE) == O_TMPFILE)
-		put_mode_bits(p->out, (unsigned)p->a[i]);
+		print_mode_bits(p->out, (unsigned)p->a[i]);
 }
 
-void put_open_how(struct print *p, int i, const struct names *names)
+void print_open_how(struct print *p, int i, const struct names *names)
 {
 	struct open_how how;
 
 	if (!FETCH(p, i, &how))
 		return;
 	text_puts(p->out, "{flags=");
-	put_open_value(p->out, how.flags);
+	print_open_value(p->out, how.flags);
 	if (how.flags & O_CREAT || how.mode) {
 		text_puts(p->out, ", mode=");
-		put_mode_bits(p->out, (unsigned)how.mode);
+		print_mode_bits(p->out, (unsigned)how.mode);
 	}
 	text_puts(p->out, ", resolve=");
 	names_put_flags(p->out, &names_resolve, how.resolve);
 	text_putc(p->out, '}');
 }
 
-static void put_type_and_mode(struct text *out, uint64_t mode)
+static void print_type_and_mode(struct text *out, uint64_t mode)
 {
 	struct print p = { .out = out, .a = &mode };
 
-	put_file_mode(&p, 0, NULL);
+	print_file_mode(&p, 0, NULL);
 }
 
 static bool is_device(unsigned mode)
@@ -74,21 +74,21 @@ struct guest_stat {
 	int64_t size;
 };
 
-void put_stat(struct print *p, int i, const struct names *names)
+void print_stat(struct print *p, int i, const struct names *names)
 {
 	struct guest_stat st;
 
 	if (!FETCH(p, i, &st))
 		return;
 	text_puts(p->out, "{st_mode=");
-	put_type_and_mode(p->out, st.mode);
+	print_type_and_mode(p->out, st.mode);
 	if (is_device(st.mode))
 		text_printf(p->out, ", st_rdev=makedev(%#x, %#x), ...}", major(st.rdev), minor(st.rdev));
 	else
 		text_printf(p->out, ", st_size=%ld, ...}", st.size);
 }
 
-void put_statx(struct print *p, int i, const struct names *names)
+void print_statx(struct print *p, int i, const struct names *names)
 {
 	struct statx st;
 
@@ -99,11 +99,11 @@ void put_statx(struct print *p, int i, const struct names *names)
 	text_puts(p->out, ", stx_attributes=");
 	names_put_flags(p->out, &names_statx_attr, st.stx_attributes);
 	text_puts(p->out, ", stx_mode=");
-	put_type_and_mode(p->out, st.stx_mode);
+	print_type_and_mode(p->out, st.stx_mode);
 	text_printf(p->out, ", stx_size=%llu, ...}", st.stx_size);
 }
 
-void put_statfs(struct print *p, int i, const struct names *names)
+void print_statfs(struct print *p, int i, const struct names *names)
 {
 	struct statfs st;
 
@@ -122,7 +122,7 @@ void put_statfs(struct print *p, int i, const struct names *names)
 
 /* ---- fcntl ---- */
 
-static void put_flock_struct(struct print *p, int i, bool is_get)
+static void print_flock_struct(struct print *p, int i, bool is_get)
 {
 	struct flock fl;
 
@@ -138,7 +138,7 @@ static void put_flock_struct(struct print *p, int i, bool is_get)
 	text_putc(p->out, '}');
 }
 
-void put_fcntl_arg(struct print *p, int i, const struct names *names)
+void print_fcntl_arg(struct print *p, int i, const struct names *names)
 {
 	switch ((int)p->a[1]) {
 	case F_GETFD:
@@ -148,29 +148,29 @@ void put_fcntl_arg(struct print *p, int i, const struct names *names)
 	case F_GETLEASE:
 	case F_GETPIPE_SZ:
 	case F_GET_SEALS: break;
-	case F_SETFD: put_flags(p, i, &names_fd_flags); break;
-	case F_SETFL: put_open_value(p->out, p->a[i]); break;
-	case F_ADD_SEALS: put_flags(p, i, &names_file_seals); break;
-	case F_SETSIG: put_signal(p, i, NULL); break;
+	case F_SETFD: print_flags(p, i, &names_fd_flags); break;
+	case F_SETFL: print_open_value(p->out, p->a[i]); break;
+	case F_ADD_SEALS: print_flags(p, i, &names_file_seals); break;
+	case F_SETSIG: print_signal(p, i, NULL); break;
 	case F_SETLK:
 	case F_SETLKW:
 	case F_OFD_SETLK:
-	case F_OFD_SETLKW: put_flock_struct(p, i, false); break;
+	case F_OFD_SETLKW: print_flock_struct(p, i, false); break;
 	case F_GETLK:
-	case F_OFD_GETLK: put_flock_struct(p, i, true); break;
+	case F_OFD_GETLK: print_flock_struct(p, i, true); break;
 	case F_GETOWN_EX:
-	case F_SETOWN_EX: put_pointer(p, i, NULL); break;
+	case F_SETOWN_EX: print_pointer(p, i, NULL); break;
 	case F_DUPFD:
 	case F_DUPFD_CLOEXEC:
 	case F_SETOWN:
-	case F_SETPIPE_SZ: put_int(p, i, NULL); break;
-	default: put_hex(p, i, NULL); break;
+	case F_SETPIPE_SZ: print_int(p, i, NULL); break;
+	default: print_hex(p, i, NULL); break;
 	}
 }
 
 /* ---- ioctl ---- */
 
-void put_ioctl(struct print *p, int i, const struct names *names)
+void print_ioctl(struct print *p, int i, const struct names *names)
 {
 	unsigned cmd = (unsigned)p->a[i];
 	static const char *const dir[] = { "_IOC_NONE", "_IOC_WRITE", "_IOC_READ", "_IOC_READ|_IOC_WRITE" };
@@ -195,7 +195,7 @@ static const struct name c_lflags[] = { { ISIG, "ISIG" },       { ICANON, "ICANO
 					{ NOFLSH, "NOFLSH" },   { TOSTOP, "TOSTOP" }, { IEXTEN, "IEXTEN" },
 					{ ECHOCTL, "ECHOCTL" }, { ECHOKE, "ECHOKE" }, { 0, NULL } };
 
-static void put_termios(struct print *p, int i)
+static void print_termios(struct print *p, int i)
 {
 	struct {
 		uint32_t iflag, oflag, cflag, lflag;
@@ -213,7 +213,7 @@ static void put_termios(struct print *p, int i)
 	text_puts(p->out, ", ...}");
 }
 
-static void put_winsize(struct print *p, int i)
+static void print_winsize(struct print *p, int i)
 {
 	struct winsize w;
 
@@ -222,15 +222,15 @@ static void put_winsize(struct print *p, int i)
 			    w.ws_xpixel, w.ws_ypixel);
 }
 
-void put_ioctl_arg(struct print *p, int i, const struct names *names)
+void print_ioctl_arg(struct print *p, int i, const struct names *names)
 {
 	switch ((unsigned)p->a[1]) {
 	case TCGETS:
 	case TCSETS:
 	case TCSETSW:
-	case TCSETSF: put_termios(p, i); break;
+	case TCSETSF: print_termios(p, i); break;
 	case TIOCGWINSZ:
-	case TIOCSWINSZ: put_winsize(p, i); break;
+	case TIOCSWINSZ: print_winsize(p, i); break;
 	case FIONREAD:
 	case FIONBIO:
 	case FIOASYNC:
@@ -239,19 +239,19 @@ void put_ioctl_arg(struct print *p, int i, const struct names *names)
 	case TIOCSPGRP:
 	case TIOCGSID:
 	case TIOCGPTN:
-	case TIOCSPTLCK: put_int_pointer(p, i, NULL); break;
+	case TIOCSPTLCK: print_int_pointer(p, i, NULL); break;
 	case FIOCLEX:
 	case FIONCLEX:
 	case TIOCNOTTY:
 	case TIOCEXCL:
 	case TIOCNXCL: break;
-	default: put_hex(p, i, NULL); break;
+	default: print_hex(p, i, NULL); break;
 	}
 }
 
 /* ---- poll, select, epoll ---- */
 
-void put_pollfds(struct print *p, int i, const struct names *names)
+void print_pollfds(struct print *p, int i, const struct names *names)
 {
 	struct pollfd fds[TRACE_ARRAY_MAX];
 	unsigned shown = p->a[1] < TRACE_ARRAY_MAX ? (unsigned)p->a[1] : TRACE_ARRAY_MAX;
@@ -270,7 +270,7 @@ void put_pollfds(struct print *p, int i, const struct names *names)
 	text_puts(p->out, p->a[1] > shown ? ", ...]" : "]");
 }
 
-void put_fd_set(struct print *p, int i, const struct names *names)
+void print_fd_set(struct print *p, int i, const struct names *names)
 {
 	fd_set set;
 	int n = (int)p->a[0] < FD_SETSIZE ? (int)p->a[0] : FD_SETSIZE;
@@ -279,7 +279,7 @@ void put_fd_set(struct print *p, int i, const struct names *names)
 	FD_ZERO(&set);
 	if (n < 0 || !fetch(p, p->a[i], &set, ((size_t)n + 63) / 64 * 8)) {
 		if (n < 0)
-			put_address(p, p->a[i]);
+			print_address(p, p->a[i]);
 		return;
 	}
 	text_putc(p->out, '[');
@@ -292,30 +292,30 @@ void put_fd_set(struct print *p, int i, const struct names *names)
 	text_putc(p->out, ']');
 }
 
-static void put_one_epoll_event(struct text *out, const struct epoll_event *ev)
+static void print_one_epoll_event(struct text *out, const struct epoll_event *ev)
 {
 	text_puts(out, "{events=");
 	names_put_flags(out, &names_epoll, ev->events);
 	text_printf(out, ", data={u32=%u, u64=%lu}}", ev->data.u32, ev->data.u64);
 }
 
-void put_epoll_event(struct print *p, int i, const struct names *names)
+void print_epoll_event(struct print *p, int i, const struct names *names)
 {
 	struct epoll_event ev;
 
 	if ((int)p->a[1] == EPOLL_CTL_DEL)
-		put_address(p, p->a[i]);
+		print_address(p, p->a[i]);
 	else if (FETCH(p, i, &ev))
-		put_one_epoll_event(p->out, &ev);
+		print_one_epoll_event(p->out, &ev);
 }
 
-void put_epoll_events(struct print *p, int i, const struct names *names)
+void print_epoll_events(struct print *p, int i, const struct names *names)
 {
 	struct epoll_event ev[TRACE_ARRAY_MAX];
 	unsigned shown = p->result > TRACE_ARRAY_MAX ? TRACE_ARRAY_MAX : (unsigned)p->result;
 
 	if (p->result < 0) {
-		put_address(p, p->a[i]);
+		print_address(p, p->a[i]);
 		return;
 	}
 	if (!fetch(p, p->a[i], ev, shown * sizeof *ev))
@@ -323,7 +323,7 @@ void put_epoll_events(struct print *p, int i, const struct names *names)
 	text_putc(p->out, '[');
 	for (unsigned k = 0; k < shown; k++) {
 		text_puts(p->out, k ? ", " : "");
-		put_one_epoll_event(p->out, &ev[k]);
+		print_one_epoll_event(p->out, &ev[k]);
 	}
 	text_puts(p->out, p->result > shown ? ", ...]" : "]");
 }

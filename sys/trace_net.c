@@ -18,7 +18,7 @@ union address {
 	char bytes[128];
 };
 
-static void put_unix(struct text *out, const union address *a, size_t len)
+static void print_unix(struct text *out, const union address *a, size_t len)
 {
 	size_t head = offsetof(struct sockaddr_un, sun_path), n;
 
@@ -26,20 +26,20 @@ static void put_unix(struct text *out, const union address *a, size_t len)
 	if (len > head && a->un.sun_path[0]) {
 		n = strnlen(a->un.sun_path, len - head);
 		text_puts(out, ", sun_path=");
-		put_quoted(out, a->un.sun_path, n, false);
+		print_quoted(out, a->un.sun_path, n, false);
 	} else if (len > head) { /* abstract: a leading NUL, and every byte counts */
 		text_puts(out, ", sun_path=@");
-		put_quoted(out, a->un.sun_path + 1, len - head - 1, false);
+		print_quoted(out, a->un.sun_path + 1, len - head - 1, false);
 	}
 	text_putc(out, '}');
 }
 
-static void put_address_value(struct text *out, const union address *a, size_t len)
+static void print_address_value(struct text *out, const union address *a, size_t len)
 {
 	char s[INET6_ADDRSTRLEN] = "";
 
 	switch (a->family) {
-	case AF_UNIX: put_unix(out, a, len); break;
+	case AF_UNIX: print_unix(out, a, len); break;
 	case AF_INET:
 		inet_ntop(AF_INET, &a->in.sin_addr, s, sizeof s);
 		text_printf(out, "{sa_family=AF_INET, sin_port=htons(%u), sin_addr=inet_addr(\"%s\")}",
@@ -59,39 +59,39 @@ static void put_address_value(struct text *out, const union address *a, size_t l
 		text_puts(out, "{sa_family=");
 		names_put_value(out, &names_addr_family, a->family);
 		text_puts(out, ", sa_data=");
-		put_quoted(out, a->bytes + 2, len > 16 ? 14 : len - 2, false);
+		print_quoted(out, a->bytes + 2, len > 16 ? 14 : len - 2, false);
 		text_putc(out, '}');
 	}
 }
 
-static void put_sockaddr_at(struct print *p, uint64_t addr, size_t len)
+static void print_sockaddr_at(struct print *p, uint64_t addr, size_t len)
 {
 	union address a = { 0 };
 
 	if (len > sizeof a)
 		len = sizeof a;
 	if (len < sizeof a.family)
-		put_address(p, addr);
+		print_address(p, addr);
 	else if (fetch(p, addr, &a, len))
-		put_address_value(p->out, &a, len);
+		print_address_value(p->out, &a, len);
 }
 
-void put_sockaddr(struct print *p, int i, const struct names *names)
+void print_sockaddr(struct print *p, int i, const struct names *names)
 {
-	put_sockaddr_at(p, p->a[i], (uint32_t)p->a[i + 1]);
+	print_sockaddr_at(p, p->a[i], (uint32_t)p->a[i + 1]);
 }
 
-void put_sockaddr_result(struct print *p, int i, const struct names *names)
+void print_sockaddr_result(struct print *p, int i, const struct names *names)
 {
 	uint32_t len;
 
 	if (p->result < 0 || !p->a[i] || copy_from_guest(p->t->mm, &len, GVA(p->a[i + 1]), sizeof len))
-		put_address(p, p->a[i]);
+		print_address(p, p->a[i]);
 	else
-		put_sockaddr_at(p, p->a[i], len);
+		print_sockaddr_at(p, p->a[i], len);
 }
 
-void put_socket_type(struct print *p, int i, const struct names *names)
+void print_socket_type(struct print *p, int i, const struct names *names)
 {
 	uint64_t flags = (uint32_t)p->a[i] & ~0xfU;
 
@@ -102,28 +102,28 @@ void put_socket_type(struct print *p, int i, const struct names *names)
 	}
 }
 
-void put_socket_protocol(struct print *p, int i, const struct names *names)
+void print_socket_protocol(struct print *p, int i, const struct names *names)
 {
 	if (p->a[0] == AF_INET || p->a[0] == AF_INET6)
 		names_put_value(p->out, &names_protocol, p->a[i]);
 	else if (p->a[0] == AF_NETLINK && p->a[i] == NETLINK_ROUTE)
 		text_puts(p->out, "NETLINK_ROUTE");
 	else
-		put_int(p, i, names);
+		print_int(p, i, names);
 }
 
-void put_socket_option(struct print *p, int i, const struct names *names)
+void print_socket_option(struct print *p, int i, const struct names *names)
 {
 	switch ((int)p->a[1]) {
-	case SOL_SOCKET: put_enum(p, i, &names_sock_option); break;
-	case IPPROTO_TCP: put_enum(p, i, &names_tcp_option); break;
-	case IPPROTO_IP: put_enum(p, i, &names_ip_option); break;
-	case IPPROTO_IPV6: put_enum(p, i, &names_ipv6_option); break;
-	default: put_int(p, i, names);
+	case SOL_SOCKET: print_enum(p, i, &names_sock_option); break;
+	case IPPROTO_TCP: print_enum(p, i, &names_tcp_option); break;
+	case IPPROTO_IP: print_enum(p, i, &names_ip_option); break;
+	case IPPROTO_IPV6: print_enum(p, i, &names_ipv6_option); break;
+	default: print_int(p, i, names);
 	}
 }
 
-static void put_option(struct print *p, uint64_t addr, size_t len)
+static void print_option(struct print *p, uint64_t addr, size_t len)
 {
 	struct linger l;
 	struct ucred c;
@@ -141,23 +141,23 @@ static void put_option(struct print *p, uint64_t addr, size_t len)
 		if (fetch(p, addr, &v, sizeof v))
 			text_printf(p->out, "[%d]", v);
 	} else {
-		put_guest_buffer(p, addr, len);
+		print_guest_buffer(p, addr, len);
 	}
 }
 
-void put_option_value(struct print *p, int i, const struct names *names)
+void print_option_value(struct print *p, int i, const struct names *names)
 {
-	put_option(p, p->a[i], (uint32_t)p->a[i + 1]);
+	print_option(p, p->a[i], (uint32_t)p->a[i + 1]);
 }
 
-void put_option_result(struct print *p, int i, const struct names *names)
+void print_option_result(struct print *p, int i, const struct names *names)
 {
 	uint32_t len;
 
 	if (p->result < 0 || copy_from_guest(p->t->mm, &len, GVA(p->a[i + 1]), sizeof len))
-		put_address(p, p->a[i]);
+		print_address(p, p->a[i]);
 	else
-		put_option(p, p->a[i], len);
+		print_option(p, p->a[i], len);
 }
 
 /* ---- messages ---- */
@@ -170,7 +170,7 @@ struct guest_msghdr {
 };
 _Static_assert(sizeof(struct guest_msghdr) == sizeof(struct msghdr), "struct msghdr of x86_64");
 
-static void put_rights(struct text *out, const int *fd, size_t n)
+static void print_rights(struct text *out, const int *fd, size_t n)
 {
 	text_puts(out, ", cmsg_data=[");
 	for (size_t k = 0; k < n; k++)
@@ -178,7 +178,7 @@ static void put_rights(struct text *out, const int *fd, size_t n)
 	text_putc(out, ']');
 }
 
-static void put_cmsg(struct text *out, const struct cmsghdr *c, const char *data, size_t len)
+static void print_cmsg(struct text *out, const struct cmsghdr *c, const char *data, size_t len)
 {
 	text_printf(out, "{cmsg_len=%zu, cmsg_level=", c->cmsg_len);
 	names_put_value(out, &names_sock_level, (unsigned)c->cmsg_level);
@@ -191,15 +191,15 @@ static void put_cmsg(struct text *out, const struct cmsghdr *c, const char *data
 		int fd[64];
 		size_t n = len / sizeof(int) < 64 ? len / sizeof(int) : 64;
 		memcpy(fd, data, n * sizeof(int));
-		put_rights(out, fd, n);
+		print_rights(out, fd, n);
 	} else if (len) {
 		text_puts(out, ", cmsg_data=");
-		put_quoted(out, data, len < TRACE_STRING_MAX ? len : TRACE_STRING_MAX, len > TRACE_STRING_MAX);
+		print_quoted(out, data, len < TRACE_STRING_MAX ? len : TRACE_STRING_MAX, len > TRACE_STRING_MAX);
 	}
 	text_putc(out, '}');
 }
 
-static void put_control(struct print *p, uint64_t addr, uint64_t len)
+static void print_control(struct print *p, uint64_t addr, uint64_t len)
 {
 	char buf[1024];
 	struct cmsghdr c;
@@ -213,38 +213,38 @@ static void put_control(struct print *p, uint64_t addr, uint64_t len)
 		if (c.cmsg_len < sizeof c || c.cmsg_len > n - at)
 			break;
 		text_puts(p->out, at ? ", " : "");
-		put_cmsg(p->out, &c, buf + at + sizeof c, c.cmsg_len - sizeof c);
+		print_cmsg(p->out, &c, buf + at + sizeof c, c.cmsg_len - sizeof c);
 		at += CMSG_ALIGN(c.cmsg_len);
 	}
 	text_putc(p->out, ']');
 }
 
-static void put_msg(struct print *p, int i, uint64_t bytes)
+static void print_msg(struct print *p, int i, uint64_t bytes)
 {
 	struct guest_msghdr m;
 
 	if (!FETCH(p, i, &m))
 		return;
 	text_puts(p->out, "{msg_name=");
-	put_sockaddr_at(p, m.name, m.namelen);
+	print_sockaddr_at(p, m.name, m.namelen);
 	text_printf(p->out, ", msg_namelen=%u, msg_iov=", m.namelen);
-	put_iovec_at(p, m.iov, m.iovlen, bytes);
+	print_iovec_at(p, m.iov, m.iovlen, bytes);
 	text_printf(p->out, ", msg_iovlen=%lu", m.iovlen);
 	if (m.controllen) {
 		text_puts(p->out, ", msg_control=");
-		put_control(p, m.control, m.controllen);
+		print_control(p, m.control, m.controllen);
 	}
 	text_printf(p->out, ", msg_controllen=%lu, msg_flags=", m.controllen);
 	names_put_flags(p->out, &names_msg, (unsigned)m.flags);
 	text_putc(p->out, '}');
 }
 
-void put_msghdr(struct print *p, int i, const struct names *names)
+void print_msghdr(struct print *p, int i, const struct names *names)
 {
-	put_msg(p, i, UINT64_MAX);
+	print_msg(p, i, UINT64_MAX);
 }
 
-void put_msghdr_result(struct print *p, int i, const struct names *names)
+void print_msghdr_result(struct print *p, int i, const struct names *names)
 {
-	put_msg(p, i, p->result < 0 ? 0 : (uint64_t)p->result);
+	print_msg(p, i, p->result < 0 ? 0 : (uint64_t)p->result);
 }

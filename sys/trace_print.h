@@ -48,15 +48,15 @@ bool fetch_result(struct print *p, uint64_t addr, void *dst, size_t size);
 /* fetch before the call, fetch_result after it. */
 bool fetch_for(struct print *p, int i, void *dst, size_t size);
 
-void put_address(struct print *p, uint64_t addr);
-void put_quoted(struct text *out, const char *s, size_t len, bool truncated);
-void put_hex_quoted(struct text *out, const char *s, size_t len);
-void put_guest_string(struct print *p, uint64_t addr, size_t max);
-void put_guest_buffer(struct print *p, uint64_t addr, uint64_t len);
-void put_mode_bits(struct text *out, unsigned mode);
-void put_sigset_value(struct text *out, uint64_t set);
-void put_siginfo_value(struct text *out, const siginfo_t *si);
-void put_iovec_at(struct print *p, uint64_t addr, uint64_t count, uint64_t bytes);
+void print_address(struct print *p, uint64_t addr);
+void print_quoted(struct text *out, const char *s, size_t len, bool truncated);
+void print_hex_quoted(struct text *out, const char *s, size_t len);
+void print_guest_string(struct print *p, uint64_t addr, size_t max);
+void print_guest_buffer(struct print *p, uint64_t addr, uint64_t len);
+void print_mode_bits(struct text *out, unsigned mode);
+void print_sigset_value(struct text *out, uint64_t set);
+void print_siginfo_value(struct text *out, const siginfo_t *si);
+void print_iovec_at(struct print *p, uint64_t addr, uint64_t count, uint64_t bytes);
 const char *trace_signal_name(int sig); /* "SIGINT"; a buffer of the calling thread */
 
 #endif

@@ -13,13 +13,13 @@
 
 /* ---- clone: strace prints the stack first and leaves out what the flags do not ask for ---- */
 
-void put_clone_flags(struct print *p, int i, const struct names *names)
+void print_clone_flags(struct print *p, int i, const struct names *names)
 {
 	unsigned sig = p->a[0] & 0xff;
 	uint64_t flags = p->a[0] & 0xffffff00UL;
 
 	text_puts(p->out, "child_stack=");
-	put_address(p, p->a[1]);
+	print_address(p, p->a[1]);
 	text_puts(p->out, ", flags=");
 	if (flags || !sig)
 		names_put_flags(p->out, &names_clone, flags);
@@ -27,7 +27,7 @@ void put_clone_flags(struct print *p, int i, const struct names *names)
 		text_printf(p->out, "%s%s", flags ? "|" : "", trace_signal_name((int)sig));
 }
 
-void put_clone_ptid(struct print *p, int i, const struct names *names)
+void print_clone_ptid(struct print *p, int i, const struct names *names)
 {
 	int tid;
 
@@ -38,17 +38,17 @@ void put_clone_ptid(struct print *p, int i, const struct names *names)
 		text_printf(p->out, "[%d]", tid);
 }
 
-void put_clone_ctid(struct print *p, int i, const struct names *names)
+void print_clone_ctid(struct print *p, int i, const struct names *names)
 {
 	if (p->a[0] & CLONE_SETTLS)
 		text_printf(p->out, "tls=%#lx", p->a[4]);
 	if (!(p->a[0] & (CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID)))
 		return;
 	text_puts(p->out, p->a[0] & CLONE_SETTLS ? ", child_tidptr=" : "child_tidptr=");
-	put_address(p, p->a[i]);
+	print_address(p, p->a[i]);
 }
 
-static void put_clone_struct(struct print *p, const struct clone_args *c)
+static void print_clone_struct(struct print *p, const struct clone_args *c)
 {
 	text_puts(p->out, "{flags=");
 	names_put_flags(p->out, &names_clone, c->flags);
@@ -60,14 +60,14 @@ static void put_clone_struct(struct print *p, const struct clone_args *c)
 		text_printf(p->out, ", parent_tid=%#llx", c->parent_tid);
 	text_printf(p->out, ", exit_signal=%s", c->exit_signal ? trace_signal_name((int)c->exit_signal) : "0");
 	text_puts(p->out, ", stack=");
-	put_address(p, c->stack);
+	print_address(p, c->stack);
 	text_printf(p->out, ", stack_size=%#llx", c->stack_size);
 	if (c->flags & CLONE_SETTLS)
 		text_printf(p->out, ", tls=%#llx", c->tls);
 	text_putc(p->out, '}');
 }
 
-void put_clone_args(struct print *p, int i, const struct names *names)
+void print_clone_args(struct print *p, int i, const struct names *names)
 {
 	struct clone_args c = { 0 };
 	size_t size = p->a[1] < sizeof c ? p->a[1] : sizeof c;
@@ -75,7 +75,7 @@ void put_clone_args(struct print *p, int i, const struct names *names)
 
 	if (!fetch(p, p->a[i], &c, size))
 		return;
-	put_clone_struct(p, &c);
+	print_clone_struct(p, &c);
 	if (p->result > 0 && c.flags & CLONE_PARENT_SETTID &&
 	    copy_from_guest(p->t->mm, &tid, GVA(c.parent_tid), sizeof tid) == 0)
 		text_printf(p->out, " => {parent_tid=[%d]}", tid);
@@ -83,7 +83,7 @@ void put_clone_args(struct print *p, int i, const struct names *names)
 
 /* ---- wait ---- */
 
-static void put_status(struct text *out, int st)
+static void print_status(struct text *out, int st)
 {
 	if (WIFEXITED(st))
 		text_printf(out, "[{WIFEXITED(s) && WEXITSTATUS(s) == %d}]", WEXITSTATUS(st));
@@ -98,14 +98,14 @@ static void put_status(struct text *out, int st)
 		text_printf(out, "[%#x]", st);
 }
 
-void put_wait_status(struct print *p, int i, const struct names *names)
+void print_wait_status(struct print *p, int i, const struct names *names)
 {
 	int st;
 
 	if (p->result <= 0)
-		put_address(p, p->a[i]);
+		print_address(p, p->a[i]);
 	else if (FETCH(p, i, &st))
-		put_status(p->out, st);
+		print_status(p->out, st);
 }
 
 /* ---- futex: what follows the operation depends on it ---- */
@@ -129,7 +129,7 @@ static bool futex_has(const struct print *p, unsigned ops)
 #define FUTEX_HAS_WORD2   (FUTEX_HAS_VAL2 | OP(WAIT_REQUEUE_PI))
 #define FUTEX_HAS_BITSET  (OP(WAIT_BITSET) | OP(WAKE_BITSET))
 
-void put_futex_op(struct print *p, int i, const struct names *names)
+void print_futex_op(struct print *p, int i, const struct names *names)
 {
 	unsigned op = (unsigned)p->a[i];
 
@@ -140,27 +140,27 @@ void put_futex_op(struct print *p, int i, const struct names *names)
 		text_puts(p->out, "|FUTEX_CLOCK_REALTIME");
 }
 
-void put_futex_val(struct print *p, int i, const struct names *names)
+void print_futex_val(struct print *p, int i, const struct names *names)
 {
 	if (futex_op(p) > 13 || futex_has(p, FUTEX_HAS_VAL))
-		put_uint(p, i, names);
+		print_uint(p, i, names);
 }
 
-void put_futex_timeout(struct print *p, int i, const struct names *names)
+void print_futex_timeout(struct print *p, int i, const struct names *names)
 {
 	if (futex_op(p) > 13 || futex_has(p, FUTEX_HAS_VAL2))
 		text_printf(p->out, "%lu", p->a[i]);
 	else if (futex_has(p, FUTEX_HAS_TIMEOUT))
-		put_timespec(p, i, names);
+		print_timespec(p, i, names);
 }
 
-void put_futex_word2(struct print *p, int i, const struct names *names)
+void print_futex_word2(struct print *p, int i, const struct names *names)
 {
 	if (futex_op(p) > 13 || futex_has(p, FUTEX_HAS_WORD2))
-		put_pointer(p, i, names);
+		print_pointer(p, i, names);
 }
 
-void put_futex_val3(struct print *p, int i, const struct names *names)
+void print_futex_val3(struct print *p, int i, const struct names *names)
 {
 	unsigned v = (unsigned)p->a[i];
 
@@ -174,20 +174,20 @@ void put_futex_val3(struct print *p, int i, const struct names *names)
 
 /* ---- prctl ---- */
 
-void put_prctl_args(struct print *p, int i, const struct names *names)
+void print_prctl_args(struct print *p, int i, const struct names *names)
 {
 	switch ((int)p->a[0]) {
-	case PR_SET_NAME: put_guest_string(p, p->a[i], 15); break;
-	case PR_GET_NAME: put_path_result(p, i, names); break;
-	case PR_SET_PDEATHSIG: put_signal(p, i, names); break;
+	case PR_SET_NAME: print_guest_string(p, p->a[i], 15); break;
+	case PR_GET_NAME: print_path_result(p, i, names); break;
+	case PR_SET_PDEATHSIG: print_signal(p, i, names); break;
 	case PR_GET_PDEATHSIG:
-	case PR_GET_CHILD_SUBREAPER: put_int_pointer(p, i, names); break;
+	case PR_GET_CHILD_SUBREAPER: print_int_pointer(p, i, names); break;
 	case PR_CAPBSET_READ:
-	case PR_CAPBSET_DROP: put_enum(p, i, &names_capability); break;
+	case PR_CAPBSET_DROP: print_enum(p, i, &names_capability); break;
 	case PR_SET_KEEPCAPS:
 	case PR_SET_DUMPABLE:
 	case PR_SET_TIMERSLACK:
-	case PR_SET_CHILD_SUBREAPER: put_ulong(p, i, names); break;
+	case PR_SET_CHILD_SUBREAPER: print_ulong(p, i, names); break;
 	case PR_GET_DUMPABLE:
 	case PR_GET_KEEPCAPS:
 	case PR_GET_TIMERSLACK:
@@ -197,19 +197,19 @@ void put_prctl_args(struct print *p, int i, const struct names *names)
 	}
 }
 
-void put_arch_prctl_arg(struct print *p, int i, const struct names *names)
+void print_arch_prctl_arg(struct print *p, int i, const struct names *names)
 {
 	unsigned op = (unsigned)p->a[0];
 
 	if (op == ARCH_GET_FS || op == ARCH_GET_GS)
-		put_hex_pointer(p, i, names);
+		print_hex_pointer(p, i, names);
 	else
-		put_hex(p, i, names);
+		print_hex(p, i, names);
 }
 
 /* ---- capabilities, affinity ---- */
 
-void put_cap_header(struct print *p, int i, const struct names *names)
+void print_cap_header(struct print *p, int i, const struct names *names)
 {
 	struct __user_cap_header_struct h;
 
@@ -222,7 +222,7 @@ void put_cap_header(struct print *p, int i, const struct names *names)
 	text_printf(p->out, ", pid=%d}", h.pid);
 }
 
-void put_cap_data(struct print *p, int i, const struct names *names)
+void print_cap_data(struct print *p, int i, const struct names *names)
 {
 	struct __user_cap_data_struct d[2];
 
@@ -233,14 +233,14 @@ void put_cap_data(struct print *p, int i, const struct names *names)
 		    d[0].inheritable | (uint64_t)d[1].inheritable << 32);
 }
 
-void put_cpu_set(struct print *p, int i, const struct names *names)
+void print_cpu_set(struct print *p, int i, const struct names *names)
 {
 	uint64_t set[16] = { 0 };
 	uint64_t size = p->done ? (uint64_t)p->result : p->a[1];
 	const char *sep = "";
 
 	if (p->done && p->result < 0) {
-		put_address(p, p->a[i]);
+		print_address(p, p->a[i]);
 		return;
 	}
 	if (!fetch(p, p->a[i], set, size < sizeof set ? size : sizeof set))

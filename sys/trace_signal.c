@@ -36,12 +36,12 @@ const char *trace_signal_name(int sig)
 	return name;
 }
 
-void put_signal(struct print *p, int i, const struct names *names)
+void print_signal(struct print *p, int i, const struct names *names)
 {
 	text_puts(p->out, trace_signal_name((int)p->a[i]));
 }
 
-void put_sigset_value(struct text *out, uint64_t set)
+void print_sigset_value(struct text *out, uint64_t set)
 {
 	char buf[16];
 	bool invert = __builtin_popcountll(set) >= 64 * 2 / 3;
@@ -59,15 +59,15 @@ void put_sigset_value(struct text *out, uint64_t set)
 	text_putc(out, ']');
 }
 
-void put_sigset(struct print *p, int i, const struct names *names)
+void print_sigset(struct print *p, int i, const struct names *names)
 {
 	uint64_t set;
 
 	if (FETCH(p, i, &set))
-		put_sigset_value(p->out, set);
+		print_sigset_value(p->out, set);
 }
 
-void put_pselect_sigset(struct print *p, int i, const struct names *names)
+void print_pselect_sigset(struct print *p, int i, const struct names *names)
 {
 	struct {
 		uint64_t set, size;
@@ -78,11 +78,11 @@ void put_pselect_sigset(struct print *p, int i, const struct names *names)
 		return;
 	text_puts(p->out, "{sigmask=");
 	inner.a = &arg.set;
-	put_sigset(&inner, 0, NULL);
+	print_sigset(&inner, 0, NULL);
 	text_printf(p->out, ", sigsetsize=%lu}", arg.size);
 }
 
-static void put_handler(struct print *p, uint64_t handler)
+static void print_handler(struct print *p, uint64_t handler)
 {
 	if (handler == (uintptr_t)SIG_DFL)
 		text_puts(p->out, "SIG_DFL");
@@ -92,7 +92,7 @@ static void put_handler(struct print *p, uint64_t handler)
 		text_printf(p->out, "%#lx", handler);
 }
 
-void put_sigaction(struct print *p, int i, const struct names *names)
+void print_sigaction(struct print *p, int i, const struct names *names)
 {
 	struct ksigaction sa;
 
@@ -100,9 +100,9 @@ void put_sigaction(struct print *p, int i, const struct names *names)
 		return;
 	bool special = sa.handler == (uintptr_t)SIG_DFL || sa.handler == (uintptr_t)SIG_IGN;
 	text_puts(p->out, sa.flags & SA_SIGINFO && !special ? "{sa_sigaction=" : "{sa_handler=");
-	put_handler(p, sa.handler);
+	print_handler(p, sa.handler);
 	text_puts(p->out, ", sa_mask=");
-	put_sigset_value(p->out, sa.mask);
+	print_sigset_value(p->out, sa.mask);
 	text_puts(p->out, ", sa_flags=");
 	names_put_flags(p->out, &names_sigaction, sa.flags);
 	if (sa.flags & 0x04000000) /* SA_RESTORER */
@@ -134,7 +134,7 @@ static const struct code_name {
 #undef C
 };
 
-static void put_si_code(struct text *out, const siginfo_t *si)
+static void print_si_code(struct text *out, const siginfo_t *si)
 {
 	for (size_t i = 0; i < sizeof code_names / sizeof *code_names; i++) {
 		if (code_names[i].code == si->si_code && (!code_names[i].sig || code_names[i].sig == si->si_signo)) {
@@ -145,7 +145,7 @@ static void put_si_code(struct text *out, const siginfo_t *si)
 	text_printf(out, "%d", si->si_code);
 }
 
-static void put_child(struct text *out, const siginfo_t *si)
+static void print_child(struct text *out, const siginfo_t *si)
 {
 	text_printf(out, ", si_pid=%d, si_uid=%u, si_status=", si->si_pid, si->si_uid);
 	text_puts(out, si->si_code == CLD_EXITED ? "" : trace_signal_name(si->si_status));
@@ -159,7 +159,7 @@ static void put_child(struct text *out, const siginfo_t *si)
 		text_printf(out, " /* %ld.%02ld s */", (long)si->si_stime / 100, (long)si->si_stime % 100);
 }
 
-static void put_fault(struct text *out, const siginfo_t *si)
+static void print_fault(struct text *out, const siginfo_t *si)
 {
 	if (si->si_addr)
 		text_printf(out, ", si_addr=%p", si->si_addr);
@@ -167,7 +167,7 @@ static void put_fault(struct text *out, const siginfo_t *si)
 		text_puts(out, ", si_addr=NULL");
 }
 
-static void put_si_value(struct text *out, const siginfo_t *si)
+static void print_si_value(struct text *out, const siginfo_t *si)
 {
 	text_printf(out, ", si_int=%d, si_ptr=", si->si_int);
 	text_printf(out, si->si_ptr ? "%p" : "NULL", si->si_ptr);
@@ -178,73 +178,73 @@ static bool is_fault_signal(int sig)
 	return sig == SIGSEGV || sig == SIGBUS || sig == SIGILL || sig == SIGFPE || sig == SIGTRAP;
 }
 
-static void put_si_fields(struct text *out, const siginfo_t *si)
+static void print_si_fields(struct text *out, const siginfo_t *si)
 {
 	switch (si->si_code) {
 	case SI_USER:
 	case SI_TKILL: text_printf(out, ", si_pid=%d, si_uid=%u", si->si_pid, si->si_uid); return;
 	case SI_QUEUE:
 		text_printf(out, ", si_pid=%d, si_uid=%u", si->si_pid, si->si_uid);
-		put_si_value(out, si);
+		print_si_value(out, si);
 		return;
 	case SI_TIMER:
 		text_printf(out, ", si_timerid=%#x, si_overrun=%d", si->si_timerid, si->si_overrun);
-		put_si_value(out, si);
+		print_si_value(out, si);
 		return;
 	case SI_KERNEL:
 		if (si->si_addr)
-			put_fault(out, si);
+			print_fault(out, si);
 		return;
 	}
 	if (si->si_signo == SIGCHLD)
-		put_child(out, si);
+		print_child(out, si);
 	else if (is_fault_signal(si->si_signo))
-		put_fault(out, si);
+		print_fault(out, si);
 	else if (si->si_signo == SIGPOLL)
 		text_printf(out, ", si_band=%ld, si_fd=%d", (long)si->si_band, si->si_fd);
 	else if (si->si_pid || si->si_uid)
 		text_printf(out, ", si_pid=%d, si_uid=%u", si->si_pid, si->si_uid);
 }
 
-void put_siginfo_value(struct text *out, const siginfo_t *si)
+void print_siginfo_value(struct text *out, const siginfo_t *si)
 {
 	text_printf(out, "{si_signo=%s, si_code=", trace_signal_name(si->si_signo));
-	put_si_code(out, si);
-	put_si_fields(out, si);
+	print_si_code(out, si);
+	print_si_fields(out, si);
 	text_putc(out, '}');
 }
 
-void put_siginfo(struct print *p, int i, const struct names *names)
+void print_siginfo(struct print *p, int i, const struct names *names)
 {
 	siginfo_t si;
 
 	if (!FETCH(p, i, &si))
 		return;
 	if (si.si_signo)
-		put_siginfo_value(p->out, &si);
+		print_siginfo_value(p->out, &si);
 	else
 		text_puts(p->out, "{}");
 }
 
-void put_siginfo_result(struct print *p, int i, const struct names *names)
+void print_siginfo_result(struct print *p, int i, const struct names *names)
 {
-	put_siginfo(p, i, names);
+	print_siginfo(p, i, names);
 }
 
-void put_sigstack(struct print *p, int i, const struct names *names)
+void print_sigstack(struct print *p, int i, const struct names *names)
 {
 	stack_t ss;
 
 	if (!FETCH(p, i, &ss))
 		return;
 	text_puts(p->out, "{ss_sp=");
-	put_address(p, (uintptr_t)ss.ss_sp);
+	print_address(p, (uintptr_t)ss.ss_sp);
 	text_puts(p->out, ", ss_flags=");
 	names_put_flags(p->out, &names_sigaltstack, (unsigned)ss.ss_flags);
 	text_printf(p->out, ", ss_size=%zu}", ss.ss_size);
 }
 
-void put_sigframe(struct print *p, int i, const struct names *names)
+void print_sigframe(struct print *p, int i, const struct names *names)
 {
 	struct cpu_regs regs;
 	uint64_t set;
@@ -253,11 +253,11 @@ void put_sigframe(struct print *p, int i, const struct names *names)
 	    copy_from_guest(p->t->mm, &set, GVA(regs.rsp + UCONTEXT_SIGMASK), sizeof set))
 		return;
 	text_puts(p->out, "{mask=");
-	put_sigset_value(p->out, set);
+	print_sigset_value(p->out, set);
 	text_putc(p->out, '}');
 }
 
-void put_sigevent(struct print *p, int i, const struct names *names)
+void print_sigevent(struct print *p, int i, const struct names *names)
 {
 	struct {
 		uint64_t value;

@@ -13,57 +13,57 @@
 
 #include "sys/trace_print.h"
 
-static void put_ts(struct text *out, const struct timespec *ts)
+static void print_ts(struct text *out, const struct timespec *ts)
 {
 	text_printf(out, "{tv_sec=%ld, tv_nsec=%ld}", (long)ts->tv_sec, ts->tv_nsec);
 }
 
-static void put_tv(struct text *out, const struct timeval *tv)
+static void print_tv(struct text *out, const struct timeval *tv)
 {
 	text_printf(out, "{tv_sec=%ld, tv_usec=%ld}", (long)tv->tv_sec, (long)tv->tv_usec);
 }
 
-void put_timespec(struct print *p, int i, const struct names *names)
+void print_timespec(struct print *p, int i, const struct names *names)
 {
 	struct timespec ts;
 
 	if (FETCH(p, i, &ts))
-		put_ts(p->out, &ts);
+		print_ts(p->out, &ts);
 }
 
 /* Filled in only when the sleep was interrupted. */
-void put_timespec_left(struct print *p, int i, const struct names *names)
+void print_timespec_left(struct print *p, int i, const struct names *names)
 {
 	struct timespec ts;
 
 	if (p->result == 0 || p->result == -EINVAL || p->result == -EFAULT)
-		put_address(p, p->a[i]);
+		print_address(p, p->a[i]);
 	else if (fetch(p, p->a[i], &ts, sizeof ts))
-		put_ts(p->out, &ts);
+		print_ts(p->out, &ts);
 }
 
-void put_timeval(struct print *p, int i, const struct names *names)
+void print_timeval(struct print *p, int i, const struct names *names)
 {
 	struct timeval tv;
 
 	if (FETCH(p, i, &tv))
-		put_tv(p->out, &tv);
+		print_tv(p->out, &tv);
 }
 
-void put_timeval_pair(struct print *p, int i, const struct names *names)
+void print_timeval_pair(struct print *p, int i, const struct names *names)
 {
 	struct timeval tv[2];
 
 	if (!FETCH(p, i, &tv))
 		return;
 	text_putc(p->out, '[');
-	put_tv(p->out, &tv[0]);
+	print_tv(p->out, &tv[0]);
 	text_puts(p->out, ", ");
-	put_tv(p->out, &tv[1]);
+	print_tv(p->out, &tv[1]);
 	text_putc(p->out, ']');
 }
 
-void put_utimbuf(struct print *p, int i, const struct names *names)
+void print_utimbuf(struct print *p, int i, const struct names *names)
 {
 	struct utimbuf u;
 
@@ -71,52 +71,52 @@ void put_utimbuf(struct print *p, int i, const struct names *names)
 		text_printf(p->out, "{actime=%ld, modtime=%ld}", (long)u.actime, (long)u.modtime);
 }
 
-static void put_utime(struct text *out, const struct timespec *ts)
+static void print_utime(struct text *out, const struct timespec *ts)
 {
 	if (ts->tv_nsec == UTIME_NOW)
 		text_puts(out, "UTIME_NOW");
 	else if (ts->tv_nsec == UTIME_OMIT)
 		text_puts(out, "UTIME_OMIT");
 	else
-		put_ts(out, ts);
+		print_ts(out, ts);
 }
 
-void put_utimes(struct print *p, int i, const struct names *names)
+void print_utimes(struct print *p, int i, const struct names *names)
 {
 	struct timespec ts[2];
 
 	if (!FETCH(p, i, &ts))
 		return;
 	text_putc(p->out, '[');
-	put_utime(p->out, &ts[0]);
+	print_utime(p->out, &ts[0]);
 	text_puts(p->out, ", ");
-	put_utime(p->out, &ts[1]);
+	print_utime(p->out, &ts[1]);
 	text_putc(p->out, ']');
 }
 
-void put_itimerval(struct print *p, int i, const struct names *names)
+void print_itimerval(struct print *p, int i, const struct names *names)
 {
 	struct itimerval it;
 
 	if (!FETCH(p, i, &it))
 		return;
 	text_puts(p->out, "{it_interval=");
-	put_tv(p->out, &it.it_interval);
+	print_tv(p->out, &it.it_interval);
 	text_puts(p->out, ", it_value=");
-	put_tv(p->out, &it.it_value);
+	print_tv(p->out, &it.it_value);
 	text_putc(p->out, '}');
 }
 
-void put_itimerspec(struct print *p, int i, const struct names *names)
+void print_itimerspec(struct print *p, int i, const struct names *names)
 {
 	struct itimerspec it;
 
 	if (!FETCH(p, i, &it))
 		return;
 	text_puts(p->out, "{it_interval=");
-	put_ts(p->out, &it.it_interval);
+	print_ts(p->out, &it.it_interval);
 	text_puts(p->out, ", it_value=");
-	put_ts(p->out, &it.it_value);
+	print_ts(p->out, &it.it_value);
 	text_putc(p->out, '}');
 }
 
@@ -127,13 +127,13 @@ void trace_rusage(struct print *p, int i, const struct names *names)
 	if (!FETCH(p, i, &ru))
 		return;
 	text_puts(p->out, "{ru_utime=");
-	put_tv(p->out, &ru.ru_utime);
+	print_tv(p->out, &ru.ru_utime);
 	text_puts(p->out, ", ru_stime=");
-	put_tv(p->out, &ru.ru_stime);
+	print_tv(p->out, &ru.ru_stime);
 	text_puts(p->out, ", ...}");
 }
 
-static void put_limit(struct text *out, const char *name, uint64_t v)
+static void print_limit(struct text *out, const char *name, uint64_t v)
 {
 	if (v == RLIM_INFINITY)
 		text_printf(out, "%s=RLIM64_INFINITY", name);
@@ -143,18 +143,18 @@ static void put_limit(struct text *out, const char *name, uint64_t v)
 		text_printf(out, "%s=%lu", name, v);
 }
 
-void put_rlimit(struct print *p, int i, const struct names *names)
+void print_rlimit(struct print *p, int i, const struct names *names)
 {
 	struct rlimit rl;
 
 	if (!FETCH(p, i, &rl))
 		return;
-	put_limit(p->out, "{rlim_cur", rl.rlim_cur);
-	put_limit(p->out, ", rlim_max", rl.rlim_max);
+	print_limit(p->out, "{rlim_cur", rl.rlim_cur);
+	print_limit(p->out, ", rlim_max", rl.rlim_max);
 	text_putc(p->out, '}');
 }
 
-void put_tms(struct print *p, int i, const struct names *names)
+void print_tms(struct print *p, int i, const struct names *names)
 {
 	struct tms t;
 
@@ -163,20 +163,20 @@ void put_tms(struct print *p, int i, const struct names *names)
 			    t.tms_stime, t.tms_cutime, t.tms_cstime);
 }
 
-void put_utsname(struct print *p, int i, const struct names *names)
+void print_utsname(struct print *p, int i, const struct names *names)
 {
 	struct utsname u;
 
 	if (!FETCH(p, i, &u))
 		return;
 	text_puts(p->out, "{sysname=");
-	put_quoted(p->out, u.sysname, strnlen(u.sysname, sizeof u.sysname), false);
+	print_quoted(p->out, u.sysname, strnlen(u.sysname, sizeof u.sysname), false);
 	text_puts(p->out, ", nodename=");
-	put_quoted(p->out, u.nodename, strnlen(u.nodename, sizeof u.nodename), false);
+	print_quoted(p->out, u.nodename, strnlen(u.nodename, sizeof u.nodename), false);
 	text_puts(p->out, ", ...}");
 }
 
-void put_sysinfo(struct print *p, int i, const struct names *names)
+void print_sysinfo(struct print *p, int i, const struct names *names)
 {
 	struct sysinfo s;
 
