@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the system tells of itself: uname, sysinfo, random, cpu. */
+#include <sched.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/sysinfo.h>
+#include <sys/times.h>
+#include <sys/utsname.h>
+#include <time.h>
+
+#include "case.h"
+
+CASE(uname)
+{
+	struct utsname u;
+
+	R(uname(&u));
+	say("%s %s\n", u.sysname, u.machine);
+	int major, minor;
+	V(sscanf(u.release, "%d.%d", &major, &minor));
+	V(major >= 5);
+	V(strlen(u.nodename) > 0);
+	V(u.version[0] == '#');
+}
+
+CASE(hostname)
+{
+	struct utsname u;
+	char b[65] = "";
+
+	NEED(gethostname(b, 65));
+	NEED(uname(&u));
+	V(strcmp(b, u.nodename));
+	FILE *f = fopen("/proc/sys/kernel/hostname", "r");
+	char line[100] = "";
+	V(f && fgets(line, sizeof(line), f));
+	line[strcspn(line, "\n")] = 0;
+	V(strcmp(b, line));
+	NEED(setresuid(1000, 1000, 1000));
+	R(sethostname("x", 1));
+	R(setdomainname("x", 1));
+}
+
+CASE(sysinfo)
+{
+	struct sysinfo s;
+
+	R(sysinfo(&s));
+	V(s.totalram * s.mem_unit >= 64 << 20);
+	V(s.freeram <= s.totalram);
+	V(s.uptime > 0);
+	V(s.procs >= 1);
+	V(get_nprocs() >= 1);
+	V(get_nprocs() == sysconf(_SC_NPROCESSORS_ONLN));
+	V(get_phys_pages() > 0);
+}
+
+CASE(getrandom)
+{
+	unsigned char a[32] = { 0 }, b[32] = { 0 };
+
+	R(getrandom(a, 32, 0));
+	R(getrandom(b, 32, GRND_NONBLOCK | GRND_RANDOM));
+	V(memcmp(a, b, 32) != 0);
+	R(getrandom(a, 32, 0x100));
+	R(getrandom(a, 32, GRND_INSECURE | GRND_RANDOM));
+	R(getrandom(a, 0, 0));
+	R(syscall(SYS_getrandom, 8L, 8, 0));
+	static char big[100000];
+	R(getrandom(big, sizeof(big), 0));
+	int zeros = 0;
+	for (size_t i = 0; i < sizeof(big); i++)
+		zeros += big[i] == 0;
+	V(zeros > 100 && zeros < 1000);
+	R(getentropy(a, 32));
+	R(getentropy(big, 257));
+}
+
+CASE(getcpu)
+{
+	unsigned cpu = 9999, node = 9999;
+
+	R(getcpu(&cpu, &node));
+	V((int)cpu < sysconf(_SC_NPROCESSORS_CONF));
+	V(node < 64);
+	R((int)syscall(SYS_getcpu, &cpu, NULL, NULL));
+	V((int)cpu < sysconf(_SC_NPROCESSORS_CONF));
+}
+
+CASE(times)
+{
+	struct tms t;
+	clock_t a = times(&t), b;
+
+	V(a != -1);
+	V(t.tms_utime + t.tms_stime < 1000);
+	V(t.tms_cutime + t.tms_cstime);
+	b = times(NULL);
+	V(b >= a);
+	V(sysconf(_SC_CLK_TCK));
+}
+
+CASE(time_calls)
+{
+	time_t t = 0, u = time(NULL);
+
+	V(syscall(SYS_time, &t) == t);
+	V(t >= u - 1 && t <= u + 2);
+	struct timespec ts;
+	NEED(clock_gettime(CLOCK_REALTIME, &ts));
+	V(ts.tv_sec >= u && ts.tv_nsec < 1000000000);
+}
+
+CASE(page_and_limits)
+{
+	V(sysconf(_SC_PAGESIZE));
+	V(sysconf(_SC_OPEN_MAX));
+	V(sysconf(_SC_ARG_MAX) >= 131072);
+	V(sysconf(_SC_NGROUPS_MAX));
+	V(sysconf(_SC_IOV_MAX));
+	V(sysconf(_SC_SYMLOOP_MAX));
+	V(pathconf(".", _PC_NAME_MAX));
+	V(pathconf(".", _PC_PIPE_BUF));
+}
+
+CASE(not_for_users)
+{
+	NEED(setresuid(1000, 1000, 1000));
+	struct timespec ts = { 0, 0 };
+	R(clock_settime(CLOCK_REALTIME, &ts));
+	R(syscall(SYS_reboot, 0, 0, 0, NULL));
+	R(syscall(SYS_mount, "x", ".", "tmpfs", 0, NULL));
+	R(syscall(SYS_umount2, ".", 0));
+	R(syscall(SYS_swapon, "x", 0));
+	R(syscall(SYS_acct, "x"));
+	R(syscall(SYS_vhangup));
+}
+
+CASE(removed_syscalls)
+{
+	static const int numbers[] = { SYS_afs_syscall,   SYS_getpmsg,        SYS_putpmsg,        SYS_tuxcall,
+				       SYS_security,      SYS__sysctl,        SYS_nfsservctl,     SYS_vserver,
+				       SYS_uselib,        SYS_create_module,  SYS_query_module,   SYS_get_kernel_syms,
+				       SYS_epoll_ctl_old, SYS_epoll_wait_old, SYS_set_thread_area };
+
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(*numbers); i++)
+		R(syscall(numbers[i], 0, 0, 0));
+}
