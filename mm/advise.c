@@ -136,7 +136,7 @@ static int advise_dodump(struct mm *mm, struct vma *v, uint64_t start, uint64_t 
 
 static int populate_access(struct mm *mm, struct vma *v, uint64_t start, uint64_t end, unsigned access)
 {
-	if (!vma_allows(v, access) || (v->flags & VMA_SPECIAL))
+	if (!(v->prot & access) || (v->flags & VMA_SPECIAL))
 		return -EINVAL;
 	for (uint64_t at = start; at < end; at += PAGE_SIZE) {
 		struct backing *b = backing_at(mm, at);

@@ -40,8 +40,33 @@ static void copy_fields(struct mm *child, const struct mm *mm)
 	child->limit_memlock = mm->limit_memlock;
 }
 
-/* Gives the child what stands behind `v`; *revoked: the parent may no longer write some of it directly. */
-static int share_backings(struct mm *mm, struct mm *child, const struct vma *v, bool *revoked)
+/* Takes the right to write from the pages of `v` that will be copy-on-write, before their backings say so: one backing
+ * may lie in several vmas. */
+static int revoke_write(struct mm *mm, const struct vma *v)
+{
+	const struct platform *pf = mm->host->platform;
+	uint64_t start = v->end, end = v->end;
+
+	if (v->flags & (VMA_DONTFORK | VMA_WIPEONFORK))
+		return backing_isolate(mm, v->start, v->end);
+	if ((v->flags & VMA_SHARED) || !(v->prot & GUEST_WRITE))
+		return 0;
+	backing_for_range(b, mm, v->start, v->end)
+	{
+		if (!b->owned || b->cow)
+			continue;
+		if (start == v->end)
+			start = max64(b->start, v->start);
+		end = min64(b->end, v->end);
+	}
+	if (start == v->end)
+		return 0;
+	/* What lies between may not be written directly anyway. */
+	return pf->space_protect(mm->space, GVA(start), end - start, (v->prot | GUEST_READ) & ~(unsigned)GUEST_WRITE);
+}
+
+/* Gives the child what stands behind `v`. */
+static int share_backings(struct mm *mm, struct mm *child, const struct vma *v)
 {
 	backing_for_range(b, mm, v->start, v->end)
 	{
@@ -52,7 +77,6 @@ static int share_backings(struct mm *mm, struct mm *child, const struct vma *v, 
 		copy.end = min64(b->end, v->end);
 		copy.off = backing_off(b, copy.start);
 		if (b->owned) {
-			*revoked |= !b->cow;
 			copy.cow = b->cow = true;
 			arena_ref(mm->host->arena, copy.off, copy.end - copy.start);
 		}
@@ -66,10 +90,11 @@ static int share_backings(struct mm *mm, struct mm *child, const struct vma *v, 
 static int fork_vma(struct mm *mm, struct mm *child, const struct vma *v)
 {
 	struct mm_host *h = mm->host;
-	bool revoked = false;
 	struct vma *c;
-	int err = 0;
+	int err;
 
+	if (v->flags & VMA_DONTFORK)
+		return 0;
 	if (h->memory_limit && vma_is_accountable(v->prot, v->flags) &&
 	    h->committed + (v->end - v->start) > h->memory_limit)
 		return -ENOMEM;
@@ -80,11 +105,7 @@ static int fork_vma(struct mm *mm, struct mm *child, const struct vma *v)
 	vma_insert(child, c);
 	if (v->flags & VMA_WIPEONFORK)
 		return 0;
-	err = share_backings(mm, child, v, &revoked);
-	if (revoked && (v->prot & GUEST_WRITE)) {
-		int perr = mm_protect_range(mm, v->start, v->end);
-		err = err ? err : perr;
-	}
+	err = share_backings(mm, child, v);
 	return err ? err : mm_map_range(child, c->start, c->end);
 }
 
@@ -92,10 +113,10 @@ static int fork_vmas(struct mm *mm, struct mm *child)
 {
 	int err = 0;
 
-	for (struct vma *v = vma_first(mm); v && !err; v = vma_next(v)) {
-		if (!(v->flags & VMA_DONTFORK))
-			err = fork_vma(mm, child, v);
-	}
+	for (struct vma *v = vma_first(mm); v && !err; v = vma_next(v))
+		err = revoke_write(mm, v);
+	for (struct vma *v = vma_first(mm); v && !err; v = vma_next(v))
+		err = fork_vma(mm, child, v);
 	return err;
 }
 

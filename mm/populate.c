@@ -213,15 +213,14 @@ static int fill_hole(struct mm *mm, struct vma *v, uint64_t start, uint64_t end,
 
 static int populate(struct mm *mm, struct vma *v, uint64_t start, uint64_t end, enum fill how)
 {
-	uint64_t hole_end;
+	uint64_t hole_end, stop = min64(end, file_end(v));
 
-	end = min64(end, file_end(v));
-	for (; next_hole(mm, &start, end, &hole_end); start = hole_end) {
+	for (; next_hole(mm, &start, stop, &hole_end); start = hole_end) {
 		int err = fill_hole(mm, v, start, hole_end, how);
 		if (err)
 			return err;
 	}
-	return 0;
+	return stop < end ? -EFAULT : 0;
 }
 
 int mm_populate(struct mm *mm, struct vma *v, uint64_t start, uint64_t end)

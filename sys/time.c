@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Clocks: the host's, but for CPU time, which is the guest's own. Setting them is not the guest's to do. */
-#include "loader/vdso.h"
 #include "sys/time.h"
 
 #include <sys/time.h>
@@ -8,6 +7,7 @@
 #include <sys/timex.h>
 
 #include "kernel/cputime.h"
+#include "loader/vdso.h"
 #include "sys/sys.h"
 
 #define NSEC_PER_SEC 1000000000UL

@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: Apache-2.0
+# Units of util/, mm/ and loader/ against a fake platform: make check-unit [ONLY=name]
+
+UNIT       := $(BUILD)/tests/unit
+UNIT_TESTS := $(patsubst tests/unit/test_%.c,%,$(wildcard tests/unit/test_$(or $(ONLY),*).c))
+UNIT_BINS  := $(UNIT_TESTS:%=$(UNIT)/test_%)
+UNIT_COMMON := $(UNIT)/fake.c.o
+# Nothing above these folders is needed, nor has to compile.
+UNIT_LIB := $(filter $(addprefix $(BUILD)/,util/% host/% arch/% platform/physmem.% mm/% fs/% loader/%),$(LIB_OBJS))
+
+$(UNIT)/libunit.a: $(UNIT_LIB)
+	@mkdir -p $(@D)
+	@rm -f $@
+	$(AR) rcs $@ $^
+
+$(UNIT_BINS): $(UNIT)/test_%: $(UNIT)/test_%.c.o $(UNIT_COMMON) $(UNIT)/libunit.a
+	$(CC) -pthread $(if $(SAN),-fsanitize=$(SAN)) -o $@ $^ -lcmocka $(LDLIBS)
+
+.PHONY: check-unit
+check-unit: $(UNIT_BINS)
+	@set -e; for t in $(UNIT_BINS); do timeout 300 $$t; done
+
+-include $(UNIT_COMMON:.o=.d) $(UNIT_BINS:=.c.d)
