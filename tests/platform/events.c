@@ -77,9 +77,9 @@ static void non_canonical(void)
 /* Addresses of the upper half are faults of the user's like any other. */
 static void upper_half(void)
 {
-	static const uint64_t at[] = { 0xffff800000000000,        0xffffffffff600000,  0xffffffffff600400,
-				       0xfffffffffffff000,        SHIM_BASE,           SHIM_BASE + SHIM_GDT,
-				       SHIM_BASE + 3 * PAGE_SIZE, SHIM_BASE + 0x200000 };
+	static const uint64_t at[] = { 0xffff800000000000,   0xffffffffff600000,    0xffffffffff600400,
+				       0xfffffffffffff000,   SHIM_BASE + 1,         SHIM_BASE + SHIM_STUBS,
+				       SHIM_BASE + SHIM_GDT, SHIM_BASE + PAGE_SIZE, SHIM_BASE + 0x200000 };
 	struct world w;
 	struct thread t;
 
