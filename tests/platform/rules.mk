@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # The conformance suite of the platforms: make check-platform
 
-PLATFORM_TESTS := state memory events
+PLATFORM_TESTS := host state memory events interrupt pool
 PLATFORM_BINS  := $(PLATFORM_TESTS:%=$(BUILD)/tests/platform/%)
 # Only what stands at or below platform/: the suite runs when nothing above compiles.
 PLATFORM_LIB := $(filter $(addprefix $(BUILD)/,util/% arch/% host/% platform/%),$(LIB_OBJS))
