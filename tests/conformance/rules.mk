@@ -3,12 +3,15 @@
 #
 #   make check-conformance [ONLY=futex] [PLATFORM=kvm]   ONLY names an area, a family, a case, or AREA/FAMILY/CASE
 #   make check-conformance-native                        runs each case twice natively: are the cases deterministic?
+#   make check-conformance-runner                        does the runner see each kind of difference?
 #   make check-badargs                                   every system call number with hostile arguments
 
 CONF       := $(BUILD)/tests/conformance
 CONF_SRCS  := $(wildcard tests/conformance/*/*.c)
 CONF_PROGS := $(CONF_SRCS:%.c=$(BUILD)/%)
-CONF_COMPARED := $(filter-out $(CONF)/survive/%,$(CONF_PROGS))
+# The loader's family once more for each way a program can be linked.
+CONF_LOADERS  := $(addprefix $(CONF)/proc/loader_,static_pie pie fixed)
+CONF_COMPARED := $(filter-out $(CONF)/survive/%,$(CONF_PROGS)) $(CONF_LOADERS)
 CONF_SURVIVE  := $(filter $(CONF)/survive/%,$(CONF_PROGS))
 # Macros of case.h nest: NEED(fstat(NEED(open(...)), ...)).
 CONF_CFLAGS := -std=gnu17 -O1 -g -D_GNU_SOURCE -fno-strict-aliasing -pthread $(WARNINGS) -Wno-shadow -Itests/lib
@@ -25,13 +28,23 @@ $(CONF_PROGS): $(BUILD)/%: %.c $(wildcard tests/lib/*.h tests/conformance/*/*.h)
 
 # The loader's family notes its registers before libc does.
 $(CONF)/proc/loader: CONF_LDFLAGS := -Wl,-e,entry_point
+$(CONF)/proc/loader_static_pie: CONF_LINK := -fPIE -static-pie
+$(CONF)/proc/loader_pie: CONF_LINK := -fPIE -pie -DDYNAMIC
+$(CONF)/proc/loader_fixed: CONF_LINK := -fno-pie -no-pie -DDYNAMIC
+$(CONF_LOADERS): tests/conformance/proc/loader.c $(wildcard tests/lib/*.h)
+	@mkdir -p $(@D)
+	$(CC) $(CONF_CFLAGS) $(CONF_LINK) -o $@ $< -Wl,-e,entry_point
 
-.PHONY: check-conformance check-conformance-native check-badargs
-check-conformance: $(BUILD)/hl $(CONF)/runner $(CONF_COMPARED)
+.PHONY: check-conformance check-conformance-native check-conformance-runner check-badargs
+check-conformance: $(BUILD)/hl $(CONF)/runner $(CONF_COMPARED) check-conformance-runner
 	$(CONF_RUN) --hl $(BUILD)/hl --platform $(PLATFORM) --expected tests/conformance/expected-differences $(CONF_COMPARED)
 
 check-conformance-native: $(CONF)/runner $(CONF_COMPARED)
 	$(CONF_RUN) --native-only $(CONF_COMPARED)
+
+# Does the runner itself see what it is there to see?
+check-conformance-runner: $(CONF)/runner $(CONF)/fs/rw
+	tests/conformance/selftest.sh $(CONF)/runner $(CONF)/fs/rw
 
 check-badargs: $(BUILD)/hl $(CONF)/runner $(CONF_SURVIVE)
 	$(CONF_RUN) --survive --timeout 600 --hl $(BUILD)/hl --platform $(PLATFORM) $(CONF_SURVIVE)

@@ -468,12 +468,6 @@ CASE(write_only_is_readable)
 	peek("PROT_EXEC", x);
 }
 
-/* Needs protection keys of the CPU. */
-CASE(execute_only)
-{
-	peek("PROT_EXEC alone", map_anon(1, PROT_EXEC));
-}
-
 CASE(rlimit_as)
 {
 	struct rlimit r = { 1UL << 30, 1UL << 30 };
