@@ -135,20 +135,27 @@ static int jump_to_root(struct walk *w)
 	return 0;
 }
 
-/* The rest of the walk becomes `text` and then what is behind `rest`. */
-static int splice_link(struct walk *w, const char *text, size_t len)
+/* The rest of the walk becomes `text`, seen from the directory that holds the link, and then what is behind `rest`.
+ * `names`: the run that led to the link; but for its last name it is walked again, from where it began. */
+static int splice_link(struct walk *w, const char *names, size_t consumed, const char *text)
 {
-	size_t rest = strlen(w->rest);
-	char *joined = malloc(len + rest + 1);
+	size_t len = strlen(text), rest = strlen(w->rest), above = consumed;
+	bool absolute = text[0] == '/';
 
+	while (above && names[above - 1] != '/')
+		above--;
+	if (absolute)
+		above = 0;
+	char *joined = malloc(above + len + rest + 1);
 	if (!joined)
 		return -ENOMEM;
-	memcpy(joined, text, len);
-	memcpy(joined + len, w->rest, rest + 1);
+	memcpy(joined, names, above);
+	memcpy(joined + above, text, len);
+	memcpy(joined + above + len, w->rest, rest + 1);
 	free(w->owned);
 	w->owned = joined;
 	w->rest = joined;
-	return len && text[0] == '/' ? jump_to_root(w) : 0;
+	return absolute ? jump_to_root(w) : 0;
 }
 
 static int follow_magic(struct walk *w, struct inode *link)
@@ -169,26 +176,28 @@ static int follow_magic(struct walk *w, struct inode *link)
 	return 0;
 }
 
-static int follow_text(struct walk *w, struct inode *link)
+static int follow_text(struct walk *w, const char *names, size_t consumed, struct inode *link)
 {
-	char *text = malloc(PATH_MAX);
+	char *text = malloc(PATH_MAX + 1);
 	ssize_t n = text ? link->ops->readlink(link, w->c, text, PATH_MAX) : -ENOMEM;
 
 	if (n == 0)
 		n = -ENOENT;
-	int err = n < 0 ? (int)n : splice_link(w, text, (size_t)n);
+	if (n > 0)
+		text[n] = '\0';
+	int err = n < 0 ? (int)n : splice_link(w, names, consumed, text);
 	free(text);
 	return err;
 }
 
-static int follow_link(struct walk *w, struct walk_step *step)
+static int follow_link(struct walk *w, const char *names, struct walk_step *step)
 {
 	if (w->flags & WALK_NO_SYMLINKS || ++w->links > MAX_LINKS)
 		return -ELOOP;
 	if (step->link)
-		return splice_link(w, step->link, strlen(step->link));
+		return splice_link(w, names, step->consumed, step->link);
 	struct inode *link = step->dentry->inode;
-	return link->ops->jump ? follow_magic(w, link) : follow_text(w, link);
+	return link->ops->jump ? follow_magic(w, link) : follow_text(w, names, step->consumed, link);
 }
 
 /* Length of the run at w->rest that may go to the file system at once; 0: not even the first name. */
@@ -237,7 +246,7 @@ static int take_step(struct walk *w, size_t len, struct walk_step *step)
 static int land_step(struct walk *w, struct walk_step *step)
 {
 	bool link = step->link || S_ISLNK(step->dentry->inode->type);
-	const char *behind = w->rest + step->consumed;
+	const char *names = w->rest, *behind = names + step->consumed;
 
 	w->rest = behind;
 	if (!link || (!*behind && w->flags & WALK_NOFOLLOW)) {
@@ -246,7 +255,7 @@ static int land_step(struct walk *w, struct walk_step *step)
 		step_within(w, dentry_get(step->dentry));
 		return *behind && !S_ISDIR(here(w)->type) ? -ENOTDIR : 0;
 	}
-	return follow_link(w, step);
+	return follow_link(w, names, step);
 }
 
 static int walk_names(struct walk *w, size_t len)
