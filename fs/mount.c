@@ -49,8 +49,15 @@ static void mount_free(struct mount *m)
 	free(m);
 }
 
+void mount_table_set_sysroot(struct mount_table *t, const struct path *path)
+{
+	t->sysroot = path_get(path);
+}
+
 void mount_table_destroy(struct mount_table *t)
 {
+	if (t->sysroot.dentry)
+		path_put(&t->sysroot);
 	while (!list_empty(&t->mounts)) {
 		/* Youngest first: nothing is left on top of what goes. */
 		struct mount *m = container_of(t->mounts.prev, struct mount, node);

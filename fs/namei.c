@@ -125,13 +125,46 @@ static int step_dot(struct walk *w)
 	return here(w)->ops->permission(here(w), w->c, X_OK);
 }
 
+/*
+ * The sysroot: an absolute name that exists below it means that file, every other one is the root's own. Asked once
+ * for a name, and again for what is left of it behind an absolute symlink. The question does not follow such a symlink
+ * itself: that it is there is enough.
+ */
+static bool in_sysroot(struct walk *w)
+{
+	const struct path *sysroot = &w->c->fs->mounts->sysroot;
+	struct walk probe;
+
+	if (!sysroot->dentry || w->flags & (WALK_BENEATH | WALK_IN_ROOT))
+		return false;
+	const char *rest = skip_slashes(w->rest);
+	if (!*rest || walk_begin(&probe, w->c, sysroot, rest, w->flags & WALK_NOFOLLOW))
+		return false;
+	probe.probe = true;
+	int err = walk_run(&probe);
+	walk_end(&probe);
+	return err == 0;
+}
+
+static void step_to_sysroot(struct walk *w)
+{
+	const struct path *sysroot = &w->c->fs->mounts->sysroot;
+
+	step_to(w, sysroot->mnt, sysroot->dentry);
+}
+
 static int jump_to_root(struct walk *w)
 {
 	if (w->flags & WALK_BENEATH)
 		return -EXDEV;
 	if (w->flags & WALK_NO_XDEV && w->path.mnt != w->root.mnt)
 		return -EXDEV;
-	step_to(w, w->root.mnt, w->root.dentry);
+	if (w->probe)
+		w->done = true;
+	else if (in_sysroot(w))
+		step_to_sysroot(w);
+	else
+		step_to(w, w->root.mnt, w->root.dentry);
 	return 0;
 }
 
@@ -350,6 +383,8 @@ static int begin_absolute(struct walk *w)
 		return -EXDEV;
 	path_put(&w->path);
 	w->path = path_get(&w->root);
+	if (in_sysroot(w))
+		step_to_sysroot(w);
 	return 0;
 }
 

@@ -198,8 +198,9 @@ struct mount_table {
 	unsigned next_id, next_dev;
 	_Atomic uint64_t next_anon_ino; /* of files without a path; starts at 1 */
 	struct device_table *devices;   /* fs/device.h: what device numbers mean */
-	struct filesystem *memfs;     /* memfd_create's files; made when first asked for, guarded by lock */
+	struct filesystem *memfs;       /* memfd_create's files; made when first asked for, guarded by lock */
 	struct lock_table *locks;       /* fs/locks.h */
+	struct path sysroot; /* absolute names are looked up below it first (fs/namei.c); dentry NULL: none */
 };
 
 /* Root, cwd and umask; shared by CLONE_FS. */
@@ -252,6 +253,9 @@ int mount_table_memfs(struct mount_table *t, struct mm_host *mem, struct filesys
 void mount_table_sync(struct mount_table *t);
 /* A device number for a file system in memory. */
 dev_t mount_table_new_dev(struct mount_table *t);
+
+/* From now on absolute names are looked up below the directory `path` first. Before the first task runs. */
+void mount_table_set_sysroot(struct mount_table *t, const struct path *path);
 
 /* fs/fs_struct.c */
 struct fs_struct *fs_struct_new(struct mount_table *t); /* root and cwd at "/", umask 022; NULL: no memory */

@@ -14,6 +14,7 @@ struct walk {
 	unsigned links;         /* symlinks followed */
 	bool slash;             /* the name ended in a slash */
 	bool done;              /* `finish` did the work */
+	bool probe;             /* only asks whether the name exists in the sysroot */
 	/* The last run of names: as inode_ops.walk (which NULL stands for), or does the work of the system call with it
 	 * and sets done; then *step may stay empty. `arg` is its own. */
 	int (*finish)(struct walk *w, const char *names, size_t len, unsigned step_flags, struct walk_step *step);

@@ -8,64 +8,15 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "fs/devfs.h"
 #include "fs/file.h"
 #include "fs/hostfs/hostfs.h"
+#include "fs/ramfs/ramfs.h"
 #include "kernel/sandbox.h"
 #include "loader/loader.h"
 #include "proc/proc.h"
 
 #define DEFAULT_PATH "/bin:/usr/bin" /* confstr(_CS_PATH), which execvp uses without PATH */
-
-/* ---- mounts ---- */
-
-static int make_hostfs(struct sandbox *sb, struct filesystem **out, struct why *why)
-{
-	int fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-
-	return fd < 0 ? why_set(why, errno, "cannot open /: %s", strerror(errno))
-		      : hostfs_create(fd, sb->physmem, out, why);
-}
-
-static int make_procfs(struct sandbox *sb, struct filesystem **out, struct why *why)
-{
-	return procfs_create(sb, out);
-}
-
-static int make_sysfs(struct sandbox *sb, struct filesystem **out, struct why *why)
-{
-	return sysfs_create(sb, out);
-}
-
-#define NO_EXEC (MOUNT_NOSUID | MOUNT_NODEV | MOUNT_NOEXEC)
-
-static const struct standard_mount {
-	const char *where, *source;
-	unsigned flags;
-	int (*make)(struct sandbox *sb, struct filesystem **out, struct why *why);
-} standard_mounts[] = {
-	{ "/", "hostfs", 0, make_hostfs },
-	{ "/proc", "proc", NO_EXEC, make_procfs },
-	{ "/sys", "sysfs", NO_EXEC | MOUNT_RDONLY, make_sysfs },
-};
-
-static int mount_one(struct sandbox *sb, const struct standard_mount *m, struct why *why)
-{
-	struct filesystem *fs;
-	int err = m->make(sb, &fs, why);
-
-	if (!err)
-		err = mount_table_add(sb->mounts, m->where, fs, m->flags, m->source);
-	return err ? why_set(why, -err, "cannot mount %s: %s", m->where, strerror(-err)) : 0;
-}
-
-int tree_mount(struct sandbox *sb, const struct hl_config *cfg, struct why *why)
-{
-	int err = 0;
-
-	for (size_t i = 0; !err && i < sizeof standard_mounts / sizeof *standard_mounts; i++)
-		err = mount_one(sb, &standard_mounts[i], why);
-	return err;
-}
 
 /* ---- a caller before there is a task ---- */
 
@@ -101,6 +52,92 @@ static void visitor_done(struct visitor *v)
 		fs_struct_put(v->caller.fs);
 	if (v->caller.cred)
 		cred_put((struct cred *)(uintptr_t)v->caller.cred);
+}
+
+/* ---- mounts ---- */
+
+static int make_hostfs(struct sandbox *sb, struct filesystem **out, struct why *why)
+{
+	int fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	return fd < 0 ? why_set(why, errno, "cannot open /: %s", strerror(errno))
+		      : hostfs_create(fd, sb->physmem, out, why);
+}
+
+static int make_procfs(struct sandbox *sb, struct filesystem **out, struct why *why)
+{
+	return procfs_create(sb, out);
+}
+
+static int make_sysfs(struct sandbox *sb, struct filesystem **out, struct why *why)
+{
+	return sysfs_create(sb, out);
+}
+
+static int make_devfs(struct sandbox *sb, struct filesystem **out, struct why *why)
+{
+	return devfs_create(&sb->mem, mount_table_new_dev(sb->mounts), out);
+}
+
+static int make_shm(struct sandbox *sb, struct filesystem **out, struct why *why)
+{
+	const struct ramfs_options opt = { .type = "tmpfs", .mode = 01777 };
+
+	return ramfs_create(&sb->mem, mount_table_new_dev(sb->mounts), &opt, out);
+}
+
+#define NO_EXEC (MOUNT_NOSUID | MOUNT_NODEV | MOUNT_NOEXEC)
+
+static const struct standard_mount {
+	const char *where, *source;
+	unsigned flags;
+	int (*make)(struct sandbox *sb, struct filesystem **out, struct why *why);
+} standard_mounts[] = {
+	{ "/", "hostfs", 0, make_hostfs },
+	{ "/proc", "proc", NO_EXEC, make_procfs },
+	{ "/sys", "sysfs", NO_EXEC | MOUNT_RDONLY, make_sysfs },
+	{ "/dev", "devtmpfs", MOUNT_NOSUID, make_devfs },
+	{ "/dev/shm", "tmpfs", MOUNT_NOSUID | MOUNT_NODEV, make_shm },
+};
+
+static int mount_one(struct sandbox *sb, const struct standard_mount *m, struct why *why)
+{
+	struct filesystem *fs;
+	int err = m->make(sb, &fs, why);
+
+	if (!err)
+		err = mount_table_add(sb->mounts, m->where, fs, m->flags, m->source);
+	return err ? why_set(why, -err, "cannot mount %s: %s", m->where, strerror(-err)) : 0;
+}
+
+/* `dir` is the host's, as the caller sees it; the guest sees the same tree. */
+static int set_sysroot(struct sandbox *sb, const char *dir, struct why *why)
+{
+	struct visitor v;
+	struct path p;
+	char *real = realpath(dir, NULL);
+	int err = real ? visitor_init(&v, sb, "/") : -errno;
+
+	if (real) {
+		if (!err)
+			err = path_walk(&v.caller, NULL, real, WALK_DIRECTORY, &p);
+		visitor_done(&v);
+		free(real);
+	}
+	if (err)
+		return why_set(why, -err, "sysroot '%s': %s", dir, strerror(-err));
+	mount_table_set_sysroot(sb->mounts, &p);
+	path_put(&p);
+	return 0;
+}
+
+int tree_mount(struct sandbox *sb, const struct hl_config *cfg, struct why *why)
+{
+	int err = 0;
+
+	for (size_t i = 0; !err && i < sizeof standard_mounts / sizeof *standard_mounts; i++)
+		err = mount_one(sb, &standard_mounts[i], why);
+	return !err && cfg->sysroot ? set_sysroot(sb, cfg->sysroot, why) : err;
 }
 
 /* ---- the program ---- */

@@ -120,7 +120,7 @@ void print_itimerspec(struct print *p, int i, const struct names *names)
 	text_putc(p->out, '}');
 }
 
-void trace_rusage(struct print *p, int i, const struct names *names)
+void print_rusage(struct print *p, int i, const struct names *names)
 {
 	struct rusage ru;
 
