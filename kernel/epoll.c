@@ -756,6 +756,7 @@ static void epoll_release(struct file *f)
 }
 
 static const struct file_ops epoll_ops = {
+	.lseek_ignored = true,
 	.poll = epoll_poll,
 	.release = epoll_release,
 };

@@ -131,6 +131,7 @@ static void eventfd_release(struct file *f)
 
 static const struct file_ops eventfd_ops = {
 	.read = eventfd_file_read,
+	.lseek_ignored = true,
 	.write = eventfd_file_write,
 	.poll = eventfd_poll,
 	.release = eventfd_release,

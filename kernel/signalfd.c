@@ -169,6 +169,7 @@ static void signalfd_release(struct file *f)
 
 static const struct file_ops signalfd_ops = {
 	.read = signalfd_read,
+	.lseek_ignored = true,
 	.poll = signalfd_poll,
 	.release = signalfd_release,
 };

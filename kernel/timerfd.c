@@ -86,6 +86,7 @@ static void timerfd_release(struct file *f)
 
 static const struct file_ops timerfd_ops = {
 	.read = timerfd_read,
+	.lseek_ignored = true,
 	.poll = timerfd_poll,
 	.ioctl = timerfd_ioctl,
 	.release = timerfd_release,

@@ -66,12 +66,20 @@ SYSCALL_DEFINE(timerfd_create)
 	return err ? err : install(t, f, flags & TFD_CLOEXEC);
 }
 
+static bool timespec_ok(const struct timespec *ts)
+{
+	return ts->tv_sec >= 0 && ts->tv_nsec >= 0 && ts->tv_nsec < 1000000000;
+}
+
 SYSCALL_DEFINE(timerfd_settime)
 {
 	struct itimerspec new, old;
 
 	if (get_user(t, &new, a[2]))
 		return -EFAULT;
+	if ((int)a[1] & ~(TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET) || !timespec_ok(&new.it_value) ||
+	    !timespec_ok(&new.it_interval))
+		return -EINVAL;
 	struct file *f = fd_get(t->files, (int)a[0]);
 	if (!f)
 		return -EBADF;
