@@ -111,8 +111,10 @@ static int fake_space_map(struct space *s, gva_t addr, uint64_t len, unsigned pr
 	assert_true(mf->writable || !(prot & GUEST_WRITE));
 	s->w->maps++;
 	run_cut(s, addr.v, addr.v + len);
-	if (s->w->fail_map_in && --s->w->fail_map_in == 0)
+	if (s->w->fail_maps) {
+		s->w->fail_maps--;
 		return -ENOMEM;
+	}
 	if (prot)
 		run_insert(s, run_find(s, addr.v), (struct run){ addr.v, addr.v + len, mf, off, prot });
 	return 0;

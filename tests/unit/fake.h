@@ -21,8 +21,8 @@ struct world {
 	struct mm_host host;
 	/* How often the platform was called, since the last world_count_reset. */
 	unsigned maps, unmaps, protects, faults;
-	unsigned spaces;      /* alive */
-	unsigned fail_map_in; /* > 0: that space_map from now fails with -ENOMEM */
+	unsigned spaces;    /* alive */
+	unsigned fail_maps; /* so many space_map to come fail with -ENOMEM */
 };
 
 void world_create(struct world *w);

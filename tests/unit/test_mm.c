@@ -1,0 +1,552 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/unit/fake.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "mm/backing.h"
+#include "mm/pagestore.h"
+#include "mm/uio.h"
+#include "mm/vma.h"
+
+#define RW (PROT_READ | PROT_WRITE)
+
+static struct world w;
+static struct mm *mm;
+
+static int setup(void **state)
+{
+	world_create(&w);
+	assert_int_equal(mm_create(&w.host, &mm), 0);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	mm_check(mm);
+	mm_put(mm);
+	world_destroy(&w);
+	return 0;
+}
+
+static int64_t map_file(struct pagesource *ps, uint64_t addr, uint64_t len, unsigned prot, unsigned flags, uint64_t off)
+{
+	const struct mmap_args a = {
+		.addr = addr,
+		.len = len,
+		.prot = prot,
+		.flags = flags,
+		.source = ps,
+		.offset = off,
+		.vma_flags = VMA_MAYWRITE | VMA_MAYEXEC,
+		.name = "/file",
+	};
+	return mm_mmap(mm, &a);
+}
+
+static void assert_fault(uint64_t addr, unsigned access, int sig, int code)
+{
+	int got_code = 0;
+
+	assert_int_equal(mm_fault(mm, addr, access, &got_code), -sig);
+	assert_int_equal(got_code, code);
+}
+
+static unsigned nr_vmas(void)
+{
+	return mm->nr_vmas;
+}
+
+/* ---- mapping ---- */
+
+static void eager_memory_takes_no_fault(void **state)
+{
+	uint64_t at = map_anon(mm, 0, 100 * PAGE_SIZE, RW, 0);
+
+	assert_int_equal(w.maps, 1);
+	assert_int_equal(guest_poke(mm, at + 50 * PAGE_SIZE, 1), 0);
+	assert_int_equal(w.faults, 0);
+	assert_int_equal(mm_munmap(mm, at, 100 * PAGE_SIZE), 0);
+	assert_int_equal(w.unmaps, 1);
+	assert_int_equal(arena_used(w.host.arena), 0);
+}
+
+static void reservations_cost_nothing(void **state)
+{
+	uint64_t at = map_anon(mm, 0, 16UL << 40, PROT_NONE, MAP_NORESERVE);
+
+	assert_int_equal(w.maps, 0);
+	assert_int_equal(arena_used(w.host.arena), 0);
+	assert_int_equal(mm_mprotect(mm, at + (1UL << 40), PAGE_SIZE, RW), 0);
+	assert_int_equal(arena_used(w.host.arena), PAGE_SIZE);
+	assert_int_equal(mm_munmap(mm, at, 16UL << 40), 0);
+	assert_int_equal(arena_used(w.host.arena), 0);
+}
+
+static void large_memory_comes_in_units(void **state)
+{
+	uint64_t at = map_anon(mm, 0, 1UL << 30, RW, 0);
+
+	assert_int_equal(arena_used(w.host.arena), 0);
+	guest_poke(mm, at + 5000, 1);
+	guest_poke(mm, at + (1 << 16) - 1, 1);
+	assert_int_equal(w.faults, 1);
+	assert_true(arena_used(w.host.arena) <= 1 << 16);
+}
+
+static void bad_arguments(void **state)
+{
+	const struct {
+		uint64_t addr, len;
+		unsigned prot, flags;
+		int64_t want;
+	} cases[] = {
+		{ 0, 0, RW, MAP_PRIVATE | MAP_ANONYMOUS, -EINVAL },
+		{ 0, UINT64_MAX, RW, MAP_PRIVATE | MAP_ANONYMOUS, -ENOMEM },
+		{ 0, GUEST_TASK_SIZE + PAGE_SIZE, RW, MAP_PRIVATE | MAP_ANONYMOUS, -ENOMEM },
+		{ 0x100001, 4096, RW, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -EINVAL },
+		{ 0, 4096, RW, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -EPERM },
+		{ GUEST_TASK_SIZE - 4096, 8192, RW, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -ENOMEM },
+		{ 0, 4096, RW, MAP_ANONYMOUS, -EINVAL },
+		{ 0, 4096, RW, MAP_ANONYMOUS | MAP_SHARED_VALIDATE, -EINVAL },
+		{ 0, 4096, RW, MAP_ANONYMOUS | MAP_SHARED | MAP_GROWSDOWN, -EINVAL },
+		{ 0, 2 << 20, RW, MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -ENOMEM },
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		const struct mmap_args a = {
+			.addr = cases[i].addr, .len = cases[i].len, .prot = cases[i].prot, .flags = cases[i].flags
+		};
+		assert_int_equal(mm_mmap(mm, &a), cases[i].want);
+	}
+	assert_int_equal(mm_munmap(mm, 1, 4096), -EINVAL);
+	assert_int_equal(mm_munmap(mm, 4096, 0), -EINVAL);
+	assert_int_equal(mm_munmap(mm, GUEST_TASK_SIZE, 4096), -EINVAL);
+	assert_int_equal(mm_munmap(mm, 4096, UINT64_MAX), -EINVAL);
+	assert_int_equal(mm_munmap(mm, 1 << 20, 4096), 0);
+	assert_int_equal(mm_mprotect(mm, 1 << 20, 4096, RW), -ENOMEM);
+	assert_int_equal(mm_mprotect(mm, UINT64_MAX & PAGE_MASK, 8192, RW), -ENOMEM);
+	assert_int_equal(mm_mprotect(mm, 4096, 4096, 0x10), -EINVAL);
+}
+
+static void hints_and_places(void **state)
+{
+	uint64_t a = map_anon(mm, 0x12345000, PAGE_SIZE, RW, 0), b, c;
+
+	assert_int_equal(a, 0x12345000);
+	b = map_anon(mm, 0x12345000, PAGE_SIZE, RW, 0);
+	assert_true(b > 0x7f0000000000);
+	c = map_anon(mm, 0, PAGE_SIZE, RW, 0);
+	assert_int_equal(c, b - PAGE_SIZE);
+	assert_int_equal(map_anon(mm, 0, PAGE_SIZE, RW, MAP_32BIT), 0x40000000);
+	const struct mmap_args fixed = { .addr = a,
+					 .len = PAGE_SIZE,
+					 .flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE };
+	assert_int_equal(mm_mmap(mm, &fixed), -EEXIST);
+}
+
+static void neighbours_join(void **state)
+{
+	uint64_t at = map_anon(mm, 0, 6 * PAGE_SIZE, RW, 0);
+
+	assert_int_equal(nr_vmas(), 1);
+	mm_mprotect(mm, at + 2 * PAGE_SIZE, PAGE_SIZE, PROT_READ);
+	assert_int_equal(nr_vmas(), 3);
+	mm_mprotect(mm, at + 2 * PAGE_SIZE, PAGE_SIZE, RW);
+	assert_int_equal(nr_vmas(), 1);
+	mm_munmap(mm, at + PAGE_SIZE, PAGE_SIZE);
+	assert_int_equal(nr_vmas(), 2);
+	map_anon(mm, at + PAGE_SIZE, PAGE_SIZE, RW, MAP_FIXED);
+	assert_int_equal(nr_vmas(), 1);
+}
+
+static void too_many_maps(void **state)
+{
+	uint64_t at = map_anon(mm, 0, 2 * VMA_MAX_COUNT * PAGE_SIZE, PROT_NONE, MAP_NORESERVE);
+	int err = 0;
+	unsigned i;
+
+	for (i = 0; !err && i < VMA_MAX_COUNT; i++)
+		err = mm_mprotect(mm, at + 2 * i * PAGE_SIZE, PAGE_SIZE, i & 1 ? PROT_READ : PROT_EXEC);
+	assert_int_equal(err, -ENOMEM);
+	assert_in_range(i, VMA_MAX_COUNT / 2 - 2, VMA_MAX_COUNT / 2 + 2);
+	assert_true(nr_vmas() <= VMA_MAX_COUNT);
+}
+
+static void limits(void **state)
+{
+	const struct mmap_args a = { .len = 64 * PAGE_SIZE, .prot = RW, .flags = MAP_PRIVATE | MAP_ANONYMOUS };
+
+	mm->limit_as = 100 * PAGE_SIZE;
+	assert_true(mm_mmap(mm, &a) > 0);
+	assert_int_equal(mm_mmap(mm, &a), -ENOMEM);
+	mm->limit_as = UINT64_MAX;
+	mm->limit_data = 100 * PAGE_SIZE;
+	assert_int_equal(mm_mmap(mm, &a), -ENOMEM);
+	mm->limit_data = UINT64_MAX;
+	w.host.memory_limit = 100 * PAGE_SIZE;
+	assert_int_equal(mm_mmap(mm, &a), -ENOMEM);
+	w.host.memory_limit = 0;
+	mm->limit_memlock = 0;
+	struct mmap_args locked = a;
+	locked.flags |= MAP_LOCKED;
+	assert_int_equal(mm_mmap(mm, &locked), -EPERM);
+	mm->limit_memlock = 63 * PAGE_SIZE;
+	assert_int_equal(mm_mmap(mm, &locked), -EAGAIN);
+}
+
+/* ---- faults ---- */
+
+static void signals_are_exact(void **state)
+{
+	struct pagesource *ps = file_create(&w, 2 * PAGE_SIZE + 10);
+	uint64_t ro = map_anon(mm, 0, PAGE_SIZE, PROT_READ, 0), none = map_anon(mm, 0, PAGE_SIZE, PROT_NONE, 0);
+	uint64_t f = (uint64_t)map_file(ps, 0, 8 * PAGE_SIZE, RW, MAP_SHARED, 0);
+
+	assert_fault(0, GUEST_READ, SIGSEGV, SEGV_MAPERR);
+	assert_fault(UINT64_MAX, GUEST_READ, SIGSEGV, SEGV_MAPERR);
+	assert_fault(ro, GUEST_WRITE, SIGSEGV, SEGV_ACCERR);
+	assert_fault(ro, GUEST_EXEC, SIGSEGV, SEGV_ACCERR);
+	assert_fault(none, GUEST_READ, SIGSEGV, SEGV_ACCERR);
+	assert_int_equal(guest_peek(mm, f + 2 * PAGE_SIZE + 9), file_byte(2 * PAGE_SIZE + 9));
+	assert_int_equal(guest_peek(mm, f + 2 * PAGE_SIZE + 10), 0);
+	assert_fault(f + 3 * PAGE_SIZE, GUEST_READ, SIGBUS, BUS_ADRERR);
+	ps->ops->unref(ps);
+}
+
+static void truncation_reaches_mappings(void **state)
+{
+	struct pagesource *ps = file_create(&w, 8 * PAGE_SIZE);
+	uint64_t s = (uint64_t)map_file(ps, 0, 8 * PAGE_SIZE, RW, MAP_SHARED, 0);
+	uint64_t p = (uint64_t)map_file(ps, 0, 8 * PAGE_SIZE, RW, MAP_PRIVATE, 0);
+	struct mm *child;
+
+	guest_poke(mm, p + 5 * PAGE_SIZE, 1);
+	assert_int_equal(mm_fork(mm, &child), 0);
+	file_truncate(ps, 3 * PAGE_SIZE + 1);
+	mm_check(mm);
+	mm_check(child);
+	assert_int_equal(guest_peek(mm, s + 3 * PAGE_SIZE), file_byte(3 * PAGE_SIZE));
+	assert_fault(s + 4 * PAGE_SIZE, GUEST_READ, SIGBUS, BUS_ADRERR);
+	assert_fault(p + 5 * PAGE_SIZE, GUEST_READ, SIGBUS, BUS_ADRERR);
+	assert_int_equal(guest_peek(child, s + 4 * PAGE_SIZE), -1);
+	file_truncate(ps, 8 * PAGE_SIZE);
+	assert_int_equal(guest_peek(mm, s + 4 * PAGE_SIZE), 0);
+	assert_int_equal(guest_peek(child, p + 5 * PAGE_SIZE), 0);
+	mm_put(child);
+	ps->ops->unref(ps);
+}
+
+static void lost_pages_are_dropped(void **state)
+{
+	struct pagesource *ps = file_create(&w, 4 * PAGE_SIZE);
+
+	map_file(ps, 0, 4 * PAGE_SIZE, PROT_READ, MAP_SHARED, 0);
+	assert_false(mm_drop_lost_pages(mm));
+	file_truncate(ps, 0);
+	assert_false(mm_drop_lost_pages(mm));
+	ps->ops->unref(ps);
+}
+
+static void stacks_grow(void **state)
+{
+	uint64_t top = 0x7ffff0000000, start = top - 4 * PAGE_SIZE;
+
+	mm->limit_stack = 1 << 20;
+	map_anon(mm, start, 4 * PAGE_SIZE, RW, MAP_FIXED | MAP_GROWSDOWN);
+	assert_int_equal(guest_poke(mm, start - 10, 1), 0);
+	assert_int_equal(guest_poke(mm, top - (1 << 20), 1), 0);
+	assert_fault(top - (1 << 20) - 1, GUEST_WRITE, SIGSEGV, SEGV_MAPERR);
+	assert_int_equal(mm->stack_bytes, 1 << 20);
+	mm->limit_stack = UINT64_MAX;
+	uint64_t below = map_anon(mm, top - (4 << 20), PAGE_SIZE, RW, MAP_FIXED);
+	assert_int_equal(guest_poke(mm, below + PAGE_SIZE + STACK_GUARD_GAP, 1), 0);
+	assert_fault(below + STACK_GUARD_GAP, GUEST_WRITE, SIGSEGV, SEGV_MAPERR);
+	/* Nothing is placed in the guard gap. */
+	mm->mmap_base = top;
+	assert_true(map_anon(mm, 0, PAGE_SIZE, RW, 0) < below);
+}
+
+/* Without memory for its tables the platform maps nothing; the next fault tries again. */
+static void platform_out_of_memory(void **state)
+{
+	uint64_t at;
+	int code;
+
+	w.fail_maps = 1;
+	at = map_anon(mm, 0, 4 * PAGE_SIZE, RW, 0);
+	mm_check(mm);
+	w.fail_maps = 2;
+	assert_int_equal(mm_fault(mm, at, GUEST_WRITE, &code), -SIGKILL);
+	mm_check(mm);
+	assert_int_equal(guest_poke(mm, at, 1), 0);
+}
+
+/* ---- copy-on-write ---- */
+
+static void fork_separates(void **state)
+{
+	uint64_t priv = map_anon(mm, 0, 16 * PAGE_SIZE, RW, 0), shared = map_anon(mm, 0, PAGE_SIZE, RW, MAP_SHARED);
+	struct mm *child;
+
+	for (unsigned i = 0; i < 16; i++)
+		guest_poke(mm, priv + i * PAGE_SIZE, 1);
+	world_count_reset(&w);
+	assert_int_equal(mm_fork(mm, &child), 0);
+	assert_int_equal(w.protects, 1);
+	assert_int_equal(guest_poke(mm, priv, 2), 0);
+	assert_int_equal(guest_poke(child, priv + 8 * PAGE_SIZE, 3), 0);
+	assert_int_equal(w.faults, 2);
+	assert_int_equal(guest_peek(child, priv), 1);
+	assert_int_equal(guest_peek(mm, priv + 8 * PAGE_SIZE), 1);
+	guest_poke(child, shared, 9);
+	assert_int_equal(guest_peek(mm, shared), 9);
+	mm_check(mm);
+	mm_check(child);
+	mm_put(child);
+	/* All ours again: one fault opens everything that was not copied. */
+	world_count_reset(&w);
+	for (unsigned i = 0; i < 16; i++)
+		guest_poke(mm, priv + i * PAGE_SIZE, 4);
+	assert_int_equal(w.faults, 1);
+}
+
+static void private_files_are_copied(void **state)
+{
+	struct pagesource *ps = file_create(&w, 512 * PAGE_SIZE);
+	uint64_t large = (uint64_t)map_file(ps, 0, 512 * PAGE_SIZE, RW, MAP_PRIVATE, 0);
+	uint64_t ro = (uint64_t)map_file(ps, 0, 8 * PAGE_SIZE, PROT_READ, MAP_PRIVATE, 0);
+
+	assert_int_equal(guest_poke(mm, large + 100, 77), 0);
+	assert_int_equal(guest_peek(mm, large + 100), 77);
+	assert_int_equal(guest_peek(mm, large + 101), file_byte(101));
+	assert_int_equal(guest_peek(mm, ro + 100), file_byte(100));
+	assert_int_equal(mm_madvise(mm, large, PAGE_SIZE, MADV_DONTNEED), 0);
+	assert_int_equal(guest_peek(mm, large + 100), file_byte(100));
+	/* Rights are not asked of the loader and of debuggers. */
+	assert_int_equal(copy_to_guest(mm, GVA(ro), "x", 1), 1);
+	assert_int_equal(poke_guest(mm, GVA(ro), "x", 1), 0);
+	assert_int_equal(guest_peek(mm, ro), 'x');
+	assert_int_equal(guest_peek(mm, large), file_byte(0));
+	ps->ops->unref(ps);
+}
+
+static void wipe_and_dont_fork(void **state)
+{
+	uint64_t a = map_anon(mm, 0, 3 * PAGE_SIZE, RW, 0);
+	struct mm *child;
+
+	for (unsigned i = 0; i < 3; i++)
+		guest_poke(mm, a + i * PAGE_SIZE, 5);
+	assert_int_equal(mm_madvise(mm, a, PAGE_SIZE, MADV_WIPEONFORK), 0);
+	assert_int_equal(mm_madvise(mm, a + PAGE_SIZE, PAGE_SIZE, MADV_DONTFORK), 0);
+	assert_int_equal(mm_fork(mm, &child), 0);
+	assert_int_equal(guest_peek(child, a), 0);
+	assert_int_equal(guest_peek(child, a + PAGE_SIZE), -1);
+	assert_int_equal(guest_peek(child, a + 2 * PAGE_SIZE), 5);
+	assert_int_equal(guest_peek(mm, a), 5);
+	mm_put(child);
+}
+
+/* ---- access ---- */
+
+static void copies_stop_at_the_byte(void **state)
+{
+	uint64_t at = map_anon(mm, 0, 3 * PAGE_SIZE, RW, 0);
+	char buf[3 * PAGE_SIZE];
+
+	mm_mprotect(mm, at + 2 * PAGE_SIZE, PAGE_SIZE, PROT_READ);
+	memset(buf, 3, sizeof buf);
+	assert_int_equal(copy_to_guest(mm, GVA(at + PAGE_SIZE - 5), buf, 2 * PAGE_SIZE), PAGE_SIZE - 5);
+	assert_int_equal(copy_from_guest(mm, buf, GVA(at + 2 * PAGE_SIZE), 2 * PAGE_SIZE), PAGE_SIZE);
+	assert_int_equal(zero_guest(mm, GVA(at), 2 * PAGE_SIZE + 1), 1);
+	assert_int_equal(copy_from_guest(mm, buf, GVA(UINT64_MAX - 4), 10), 10);
+	assert_int_equal(copy_from_guest(mm, buf, GVA(at), UINT64_MAX), UINT64_MAX);
+	assert_int_equal(copy_from_guest(mm, buf, GVA_NULL, 0), 0);
+}
+
+static void strings(void **state)
+{
+	uint64_t at = map_anon(mm, 0, 2 * PAGE_SIZE, RW, 0);
+	char buf[64], *dup;
+
+	copy_to_guest(mm, GVA(at + 2 * PAGE_SIZE - 6), "hello", 6);
+	assert_int_equal(copy_string_from_guest(mm, buf, GVA(at + 2 * PAGE_SIZE - 6), 64), 5);
+	assert_string_equal(buf, "hello");
+	assert_int_equal(copy_string_from_guest(mm, buf, GVA(at + 2 * PAGE_SIZE - 6), 5), -ENAMETOOLONG);
+	copy_to_guest(mm, GVA(at + 2 * PAGE_SIZE - 1), "x", 1);
+	assert_int_equal(copy_string_from_guest(mm, buf, GVA(at + 2 * PAGE_SIZE - 6), 64), -EFAULT);
+	memset(buf, 'a', 63);
+	for (unsigned i = 0; i < PAGE_SIZE; i += 63)
+		copy_to_guest(mm, GVA(at + i), buf, 63);
+	assert_int_equal(zero_guest(mm, GVA(at + 4000), 1), 0);
+	assert_int_equal(dup_string_from_guest(mm, &dup, GVA(at), 1 << 20), 4000);
+	assert_int_equal(strlen(dup), 4000);
+	free(dup);
+	assert_int_equal(dup_string_from_guest(mm, &dup, GVA(at), 100), -ENAMETOOLONG);
+}
+
+static void segments_are_gathered(void **state)
+{
+	uint64_t a = map_anon(mm, 0, 4 * PAGE_SIZE, RW, 0), b = map_anon(mm, 0, 1UL << 30, RW, 0);
+	struct iovec segs[] = {
+		{ (void *)(a + 10), 100 }, { NULL, 0 }, { (void *)(b + 60000), 20000 }, { (void *)0x1000, 10 }
+	};
+	struct iovec iov[16];
+	struct uio u;
+	size_t len;
+	int n;
+
+	uio_init_guestv(&u, mm, segs, 4);
+	assert_int_equal(u.resid, 20110);
+	n = uio_pin(&u, true, iov, 16, &len);
+	assert_true(n >= 2);
+	assert_int_equal(len, 20100);
+	memset(iov[0].iov_base, 'z', iov[0].iov_len);
+	uio_unpin(&u);
+	assert_int_equal(guest_peek(mm, a + 109), 'z');
+	uio_advance(&u, 150);
+	n = uio_pin(&u, true, iov, 1, &len);
+	assert_int_equal(n, 1);
+	assert_int_equal(len, iov[0].iov_len);
+	uio_unpin(&u);
+	char buf[20110] = { 0 };
+	assert_int_equal(uio_put(&u, buf, sizeof buf), 20110 - 150 - 10);
+	assert_int_equal(u.resid, 10);
+}
+
+static void futex_keys(void **state)
+{
+	uint64_t s = map_anon(mm, 0, PAGE_SIZE, RW, MAP_SHARED), p = map_anon(mm, 0, PAGE_SIZE, RW, 0);
+	struct futex_key a, b;
+	struct mm *child;
+	uint32_t old;
+
+	assert_int_equal(mm_fork(mm, &child), 0);
+	assert_int_equal(mm_futex_key(mm, GVA(s + 8), true, &a), 0);
+	assert_int_equal(mm_futex_key(child, GVA(s + 8), true, &b), 0);
+	assert_memory_equal(&a, &b, sizeof a);
+	mm_futex_key(mm, GVA(p), false, &a);
+	mm_futex_key(child, GVA(p), false, &b);
+	assert_memory_not_equal(&a, &b, sizeof a);
+	assert_int_equal(mm_futex_key(mm, GVA(0x1000), true, &a), -EFAULT);
+	assert_int_equal(guest_atomic32(mm, GVA(p), GUEST_ADD, 5, &old), 0);
+	assert_int_equal(guest_cmpxchg32(mm, GVA(p), 5, 9, &old), 0);
+	assert_int_equal(old, 5);
+	assert_int_equal(guest_load32(mm, GVA(p), &old), 0);
+	assert_int_equal(old, 9);
+	assert_int_equal(guest_load32(child, GVA(p), &old), 0);
+	assert_int_equal(old, 0);
+	assert_int_equal(guest_load32(mm, GVA(p + 1), &old), -EFAULT);
+	mm_put(child);
+}
+
+/* ---- the heap ---- */
+
+static void heap(void **state)
+{
+	mm->brk_start = mm->brk = 0x600000;
+	assert_int_equal(mm_brk(mm, 0), 0x600000);
+	assert_int_equal(mm_brk(mm, 0x600000 + 100), 0x600000 + 100);
+	assert_int_equal(guest_poke(mm, 0x600000 + 4000, 1), 0);
+	assert_int_equal(mm_brk(mm, 0x621000), 0x621000);
+	assert_int_equal(nr_vmas(), 1);
+	assert_int_equal(mm_brk(mm, 0x5ff000), 0x621000);
+	map_anon(mm, 0x700000, PAGE_SIZE, RW, MAP_FIXED);
+	assert_int_equal(mm_brk(mm, 0x700000), 0x621000);
+	assert_int_equal(mm_brk(mm, 0x6ff000), 0x6ff000);
+	assert_int_equal(mm_brk(mm, 0x600000), 0x600000);
+	assert_fault(0x600000, GUEST_READ, SIGSEGV, SEGV_MAPERR);
+	mm->limit_data = 0x1000;
+	assert_int_equal(mm_brk(mm, 0x602000), 0x600000);
+}
+
+static void resident_pages_are_told(void **state)
+{
+	uint64_t at = map_anon(mm, 0, 8 * PAGE_SIZE, RW, 0), vec = map_anon(mm, 0, PAGE_SIZE, RW, 0);
+	unsigned char got[8];
+
+	guest_poke(mm, at + 2 * PAGE_SIZE, 1);
+	assert_int_equal(mm_mincore(mm, at, 8 * PAGE_SIZE, GVA(vec)), 0);
+	copy_from_guest(mm, got, GVA(vec), 8);
+	assert_memory_equal(got, "\0\0\1\0\0\0\0\0", 8);
+	assert_int_equal(mm_mincore(mm, at + 1, PAGE_SIZE, GVA(vec)), -EINVAL);
+	assert_int_equal(mm_mincore(mm, 0x10000, PAGE_SIZE, GVA(vec)), -ENOMEM);
+	assert_int_equal(mm_mincore(mm, at, PAGE_SIZE, GVA(0x10000)), -EFAULT);
+}
+
+/* ---- two threads ---- */
+
+struct hammer {
+	uint64_t at;
+	_Atomic bool stop;
+};
+
+static void *copy_and_copy(void *arg)
+{
+	struct hammer *h = arg;
+	char buf[3 * PAGE_SIZE];
+
+	while (!h->stop) {
+		copy_to_guest(mm, GVA(h->at), buf, sizeof buf);
+		copy_from_guest(mm, buf, GVA(h->at + PAGE_SIZE), sizeof buf);
+	}
+	return NULL;
+}
+
+static void copies_race_with_changes(void **state)
+{
+	struct hammer h = { .at = map_anon(mm, 0, 4 * PAGE_SIZE, RW, 0) };
+	pthread_t t[2];
+
+	for (int i = 0; i < 2; i++)
+		pthread_create(&t[i], NULL, copy_and_copy, &h);
+	for (int i = 0; i < 3000; i++) {
+		struct mm *child;
+
+		mm_munmap(mm, h.at + PAGE_SIZE, PAGE_SIZE);
+		map_anon(mm, h.at + PAGE_SIZE, PAGE_SIZE, RW, MAP_FIXED);
+		mm_mprotect(mm, h.at, 2 * PAGE_SIZE, i & 1 ? RW : PROT_READ);
+		assert_int_equal(mm_fork(mm, &child), 0);
+		mm_put(child);
+	}
+	h.stop = true;
+	for (int i = 0; i < 2; i++)
+		pthread_join(t[i], NULL);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(eager_memory_takes_no_fault),
+		TEST(reservations_cost_nothing),
+		TEST(large_memory_comes_in_units),
+		TEST(bad_arguments),
+		TEST(hints_and_places),
+		TEST(neighbours_join),
+		TEST(too_many_maps),
+		TEST(limits),
+		TEST(signals_are_exact),
+		TEST(truncation_reaches_mappings),
+		TEST(lost_pages_are_dropped),
+		TEST(stacks_grow),
+		TEST(platform_out_of_memory),
+		TEST(fork_separates),
+		TEST(private_files_are_copied),
+		TEST(wipe_and_dont_fork),
+		TEST(copies_stop_at_the_byte),
+		TEST(strings),
+		TEST(segments_are_gathered),
+		TEST(futex_keys),
+		TEST(heap),
+		TEST(resident_pages_are_told),
+		TEST(copies_race_with_changes),
+	};
+
+	return cmocka_run_group_tests_name("mm", tests, NULL, NULL);
+}
