@@ -85,7 +85,8 @@ static dev_t terminal_of(struct file *f)
 {
 	struct statx st;
 
-	if (!f || !stream_is_tty(f) || f->path.dentry->inode->ops->getattr(f->path.dentry->inode, NULL, STATX_TYPE, &st))
+	if (!f || !stream_is_tty(f) ||
+	    f->path.dentry->inode->ops->getattr(f->path.dentry->inode, NULL, STATX_TYPE, &st))
 		return 0;
 	return makedev(st.stx_rdev_major, st.stx_rdev_minor);
 }

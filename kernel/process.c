@@ -72,6 +72,7 @@ void process_put(struct process *p)
 	pid_put(p->pid);
 	pid_put(p->pgrp);
 	pid_put(p->session);
+	pid_put(p->tty_old_pgrp);
 	free(p);
 }
 
@@ -264,8 +265,8 @@ static void wait_status_to_sigchld(int code, int *si_code, int *status)
 
 static void leave_session(struct process *p)
 {
-	if (p->session_leader && p->tty)
-		tty_session_ended(p->tty, p);
+	if (p->session_leader)
+		tty_leader_ended(p);
 	if (p->tty) {
 		tty_put(p->tty);
 		p->tty = NULL;

@@ -38,7 +38,8 @@ struct process {
 	struct list children, sibling;
 	struct pid *pgrp, *session; /* references */
 	struct list pgrp_node, session_node;
-	struct tty *tty; /* controlling terminal of the session; reference */
+	struct tty *tty;          /* controlling terminal of the session; reference */
+	struct pid *tty_old_pgrp; /* of a leader whose terminal hung up: who was in the foreground; reference */
 	bool session_leader;
 	bool did_exec;
 	bool subreaper;

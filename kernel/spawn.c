@@ -98,6 +98,14 @@ static int new_main(struct sandbox *sb, struct process **out)
 	return err;
 }
 
+static void take_console(struct sandbox *sb, struct process *p, const struct spawn_request *rq)
+{
+	sandbox_lock(sb);
+	if (sb->console && rq->controlling)
+		tty_attach(sb->console, p);
+	sandbox_unlock(sb);
+}
+
 static int start(struct sandbox *sb, struct process *p, const struct spawn_request *rq, struct why *why)
 {
 	struct task *t;
@@ -110,7 +118,7 @@ static int start(struct sandbox *sb, struct process *p, const struct spawn_reque
 	if (!err)
 		err = load(t, rq, why);
 	if (!err) {
-		p->tty = rq->console ? tty_get(rq->console) : NULL;
+		take_console(sb, p, rq);
 		err = task_start(t);
 	}
 	if (err)
@@ -136,8 +144,6 @@ int sandbox_spawn(struct sandbox *sb, const struct spawn_request *rq, struct why
 		if (rq->stdio[fd])
 			file_put(rq->stdio[fd]);
 	}
-	if (rq->console)
-		tty_put(rq->console);
 	return err ? why_set(why, -err, "cannot start '%s': %s", rq->path, strerror(-err)) : 0;
 }
 

@@ -3,6 +3,7 @@
 #ifndef HL_KERNEL_SPAWN_H
 #define HL_KERNEL_SPAWN_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "util/why.h"
@@ -17,7 +18,7 @@ struct spawn_request {
 	const char *workdir;       /* NULL: "/" */
 	uint64_t ignored, blocked; /* signals, as ksigset_t */
 	struct file *stdio[3];     /* references taken over, also on failure; NULL: closed */
-	struct tty *console;       /* controlling terminal of the program; a reference taken over; NULL: none */
+	bool controlling;          /* the sandbox's console is the program's controlling terminal */
 };
 
 /* Loads the program as the sandbox's main process and lets it run. Errors as execve(2), with a sentence. */

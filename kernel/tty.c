@@ -3,6 +3,7 @@
 #include "kernel/tty.h"
 
 #include <asm/ioctls.h>
+#include <asm/termbits.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
@@ -87,17 +88,27 @@ static void clear_session(struct tty *tty)
 	set_pgrp(tty, NULL);
 }
 
-void tty_session_ended(struct tty *tty, struct process *p)
+/* The leader's session gives up the terminal (Linux: disassociate_ctty). */
+static void end_session(struct tty *tty, bool leader_ended)
 {
-	if (tty->session != p->session)
-		return;
 	tty_get(tty);
 	if (tty->pgrp) {
 		send_group(tty->pgrp, SIGHUP);
-		send_group(tty->pgrp, SIGCONT);
+		if (!leader_ended)
+			send_group(tty->pgrp, SIGCONT);
 	}
 	clear_session(tty);
 	tty_put(tty);
+}
+
+void tty_leader_ended(struct process *p)
+{
+	if (p->tty) {
+		end_session(p->tty, true);
+	} else if (p->tty_old_pgrp) {
+		send_group(p->tty_old_pgrp, SIGHUP);
+		send_group(p->tty_old_pgrp, SIGCONT);
+	}
 }
 
 void tty_attach(struct tty *tty, struct process *p)
@@ -277,8 +288,8 @@ static int leave_tty(struct tty *tty, struct process *p)
 	if (p->tty != tty)
 		return -ENOTTY;
 	if (p->session_leader)
-		tty_session_ended(tty, p);
-	if (p->tty)
+		end_session(tty, false);
+	else
 		drop_tty(p);
 	return 0;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Terminals and job control (tty_ioctl(2), credentials(7)). Two kinds: the host's terminal, passed through
- * (kernel/console.h), and ptys of the guest's own (kernel/pty.h). Sessions and foreground groups are the guest's in both.
+ * (kernel/console.h), and ptys of the guest's own (kernel/pty.h). Sessions and foreground groups are the guest's in
+ * both.
  */
 #ifndef HL_KERNEL_TTY_H
 #define HL_KERNEL_TTY_H
@@ -26,7 +27,8 @@ struct tty_ops {
 	int (*open)(struct tty *tty, struct caller *c, int flags, struct file **out);
 	/* termios' TOSTOP: does output of a background group stop it? */
 	bool (*tostop)(struct tty *tty);
-	void (*release)(struct tty *tty); /* last reference gone; no lock may be taken that is held above sandbox->lock */
+	void (*release)(
+	    struct tty *tty); /* last reference gone; no lock may be taken that is held above sandbox->lock */
 };
 
 struct tty {
@@ -44,9 +46,8 @@ struct tty *tty_get(struct tty *tty);
 void tty_put(struct tty *tty);
 
 /* sandbox->lock held for the next four. */
-/* The session leader `p` ends or gives up its terminal: SIGHUP and SIGCONT to the foreground group, the terminal is
- * nobody's. */
-void tty_session_ended(struct tty *tty, struct process *p);
+/* A session leader ends: SIGHUP to the foreground group, the terminal is nobody's. */
+void tty_leader_ended(struct process *p);
 /* `p`, a session leader, gets it as controlling terminal. */
 void tty_attach(struct tty *tty, struct process *p);
 /* The line is gone: SIGHUP and SIGCONT to the session's leader; nobody of the session has the terminal any more. */

@@ -22,10 +22,12 @@
 
 #include "fs/file.h"
 #include "fs/hostfd.h"
+#include "kernel/console.h"
 #include "kernel/process.h"
 #include "kernel/sandbox.h"
 #include "kernel/signal.h"
 #include "kernel/spawn.h"
+#include "kernel/tty.h"
 #include "lib/config.h"
 #include "lib/error.h"
 #include "lib/tree.h"
@@ -134,7 +136,7 @@ static int wrap_stdio(struct hl_sandbox *sb, const struct hl_config *cfg, struct
 		if (cfg->stdio[fd] >= 0 && fcntl(cfg->stdio[fd], F_GETFD) >= 0)
 			err = hostfd_wrap(sb->hostfd, sb->kernel->mounts, cfg->stdio[fd], &rq->stdio[fd]);
 	}
-	return err;
+	return err ? err : console_attach(sb->kernel, rq->stdio, &rq->controlling);
 }
 
 static void put_stdio(struct spawn_request *rq)
@@ -424,7 +426,8 @@ int hl_sandbox_signal_terminal(struct hl_sandbox *sb, int sig, struct hl_error *
 	siginfo_kernel(&si, sig, SI_KERNEL);
 	sandbox_lock(sb->kernel);
 	bool ended = sb->kernel->main_ended;
-	if (!ended)
+	struct tty *console = sig == SIGCONT ? NULL : sb->kernel->console;
+	if (!ended && !(console && tty_signal_locked(console, sig)))
 		signal_send_pgrp(sb->kernel->main->pgrp, sig, &si);
 	sandbox_unlock(sb->kernel);
 	return ended ? error_set(err, HL_STATE, "the program has ended") : 0;

@@ -261,6 +261,11 @@ bool file_is_stream(const struct file *f)
 	return f->ops == &stream_ops;
 }
 
+int stream_host_fd(struct file *f)
+{
+	return stream_fd(f);
+}
+
 bool stream_is_tty(struct file *f)
 {
 	return f->ops == &stream_ops && isatty(stream_fd(f));

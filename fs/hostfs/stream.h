@@ -21,6 +21,7 @@ struct stream_tty_ops {
 int hostfs_stream_new(struct dentry *d, int flags, struct file **out);
 bool file_is_stream(const struct file *f);
 bool stream_is_tty(struct file *f);
+int stream_host_fd(struct file *f); /* borrowed */
 void stream_set_tty(struct file *f, const struct stream_tty_ops *ops, void *arg);
 
 #endif
