@@ -81,7 +81,9 @@ static int make_devfs(struct sandbox *sb, struct filesystem **out, struct why *w
 
 static int make_shm(struct sandbox *sb, struct filesystem **out, struct why *why)
 {
-	const struct ramfs_options opt = { .type = "tmpfs", .mode = 01777 };
+	/* Half of the memory, as Linux's default (tmpfs(5)). */
+	uint64_t ram = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
+	const struct ramfs_options opt = { .type = "tmpfs", .mode = 01777, .max_bytes = ram / 2 };
 
 	return ramfs_create(&sb->mem, mount_table_new_dev(sb->mounts), &opt, out);
 }

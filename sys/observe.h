@@ -52,6 +52,7 @@ struct observed {
 	struct text args;   /* JSON: arguments printed so far */
 	unsigned args_done; /* arguments printed before the call */
 	bool args_any;      /* a separator is due before the next */
+	uint32_t socklen;   /* struct print.socklen */
 	uint64_t entered_ns;
 	size_t column; /* of the open line; tracer lock */
 	struct call_seen last[CALLS_REMEMBERED];

@@ -8,7 +8,18 @@
 #include "sys/sys.h"
 
 /* How the tracer prints a result. */
-enum ret_type { RET_DEC, RET_PTR, RET_HEX, RET_OCT, RET_NEVER, RET_POLL, RET_SELECT, RET_FCNTL, RET_SCHED_POLICY };
+enum ret_type {
+	RET_DEC,
+	RET_PTR,
+	RET_HEX,
+	RET_OCT,
+	RET_NEVER,
+	RET_POLL,
+	RET_SELECT,
+	RET_FCNTL,
+	RET_SCHED_POLICY,
+	RET_MEMBARRIER
+};
 
 struct syscall_entry {
 	const char *name; /* NULL: no such number */

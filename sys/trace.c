@@ -90,10 +90,11 @@ static void print_args(struct observe *o, struct task *t, const struct syscall_e
 {
 	struct observed *ob = t->observed;
 	const uint8_t *args = e ? e->args : raw_args;
-	struct print p = { &ob->line, t, t->event.syscall.args, result, done };
+	struct print p = { &ob->line, t, t->event.syscall.args, result, false, ob->socklen };
 	unsigned i = ob->args_done;
 
 	for (; i < 6 && args[i] != ARG_END && (done || types[args[i]].when == BEFORE); i++) {
+		p.done = types[args[i]].when == AFTER;
 		if (o->cfg.format == TRACE_JSON)
 			print_json_arg(ob, &p, (int)i, args[i]);
 		else
@@ -221,6 +222,13 @@ static void print_result(struct print *p, enum ret_type ret)
 		names_put_value(p->out, &names_sched, (uint64_t)p->result);
 		text_putc(p->out, ')');
 		break;
+	case RET_MEMBARRIER:
+		text_printf(p->out, p->a[0] ? "%ld" : "%#lx (", p->result);
+		if (p->a[0])
+			break;
+		names_put_flags(p->out, &names_membarrier, (uint64_t)p->result);
+		text_putc(p->out, ')');
+		break;
 	case RET_DEC: text_printf(p->out, "%ld", p->result); break;
 	}
 }
@@ -304,7 +312,7 @@ static void print_closing(struct observe *o, struct task *t, const struct syscal
 {
 	struct observed *ob = t->observed;
 	struct text tail = { 0 }, whole = { 0 };
-	struct print p = { &tail, t, t->event.syscall.args, result, true };
+	struct print p = { &tail, t, t->event.syscall.args, result, true, 0 };
 	bool many = many_threads(t);
 	char buf[32];
 
@@ -396,8 +404,19 @@ static void print_json_text(struct observe *o, struct task *t, const char *key, 
 
 /* ---- the calls of observe.c ---- */
 
+/* A length that the call will change: the trace shows both. */
+static void note_socklen(struct task *t, const struct syscall_entry *e)
+{
+	for (int i = 0; e && i < 6 && e->args[i] != ARG_END; i++) {
+		if (e->args[i] == ARG_OUT_SOCKLEN &&
+		    copy_from_guest(t->mm, &t->observed->socklen, GVA(t->event.syscall.args[i]), sizeof(uint32_t)))
+			t->observed->socklen = 0;
+	}
+}
+
 void trace_enter(struct observe *o, struct task *t, const struct syscall_entry *e)
 {
+	note_socklen(t, e);
 	t->observed->args_done = 0;
 	t->observed->args_any = false;
 	if (o->cfg.format == TRACE_JSON)

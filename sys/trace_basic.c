@@ -85,7 +85,16 @@ void print_pointer(struct print *p, int i, const struct names *names)
 
 void print_mincore(struct print *p, int i, const struct names *names)
 {
-	print_address(p, p->a[i]);
+	unsigned char vec[TRACE_ARRAY_MAX];
+	uint64_t pages = (p->a[1] + PAGE_SIZE - 1) / PAGE_SIZE;
+	unsigned shown = pages < TRACE_ARRAY_MAX ? (unsigned)pages : TRACE_ARRAY_MAX;
+
+	if (!fetch_result(p, p->a[i], vec, shown))
+		return;
+	text_putc(p->out, '[');
+	for (unsigned k = 0; k < shown; k++)
+		text_printf(p->out, "%s%d", k ? ", " : "", vec[k] & 1);
+	text_puts(p->out, pages > shown ? ", ...]" : "]");
 }
 
 void print_mremap_addr(struct print *p, int i, const struct names *names)
@@ -164,6 +173,18 @@ void print_int_pointer(struct print *p, int i, const struct names *names)
 
 	if (FETCH(p, i, &v))
 		text_printf(p->out, "[%d]", v);
+}
+
+void print_socklen(struct print *p, int i, const struct names *names)
+{
+	uint32_t len;
+
+	if (!FETCH(p, i, &len))
+		return;
+	if (len == p->socklen)
+		text_printf(p->out, "[%u]", len);
+	else
+		text_printf(p->out, "[%u => %u]", p->socklen, len);
 }
 
 void print_long_pointer(struct print *p, int i, const struct names *names)

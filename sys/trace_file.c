@@ -88,6 +88,20 @@ void print_stat(struct print *p, int i, const struct names *names)
 		text_printf(p->out, ", st_size=%ld, ...}", st.size);
 }
 
+void print_statx_flags(struct print *p, int i, const struct names *names)
+{
+	uint64_t flags = (uint32_t)p->a[i], sync = flags & 0x6000; /* AT_STATX_SYNC_TYPE */
+
+	text_puts(p->out, sync == 0        ? "AT_STATX_SYNC_AS_STAT"
+			  : sync == 0x2000 ? "AT_STATX_FORCE_SYNC"
+			  : sync == 0x4000 ? "AT_STATX_DONT_SYNC"
+					   : "0x6000");
+	if (flags & ~sync) {
+		text_putc(p->out, '|');
+		names_put_flags(p->out, &names_at, flags & ~sync);
+	}
+}
+
 void print_statx(struct print *p, int i, const struct names *names)
 {
 	struct statx st;
@@ -140,6 +154,7 @@ static void print_flock_struct(struct print *p, int i, bool is_get)
 
 void print_fcntl_arg(struct print *p, int i, const struct names *names)
 {
+	p->done = (int)p->a[1] == F_GETLK || (int)p->a[1] == F_OFD_GETLK; /* the others fill nothing in */
 	switch ((int)p->a[1]) {
 	case F_GETFD:
 	case F_GETFL:
@@ -222,8 +237,15 @@ static void print_winsize(struct print *p, int i)
 			    w.ws_xpixel, w.ws_ypixel);
 }
 
+static bool ioctl_fills_in(unsigned cmd)
+{
+	return cmd != TCSETS && cmd != TCSETSW && cmd != TCSETSF && cmd != TIOCSWINSZ && cmd != TIOCSPGRP &&
+	       cmd != FIONBIO && cmd != FIOASYNC && cmd != TIOCSPTLCK;
+}
+
 void print_ioctl_arg(struct print *p, int i, const struct names *names)
 {
+	p->done = ioctl_fills_in((unsigned)p->a[1]);
 	switch ((unsigned)p->a[1]) {
 	case TCGETS:
 	case TCSETS:

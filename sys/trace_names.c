@@ -23,6 +23,7 @@
 #include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/resource.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -131,6 +132,8 @@ NAMES(epoll, "EPOLL???", N(EPOLLIN), N(EPOLLPRI), N(EPOLLOUT), N(EPOLLRDNORM), N
 NAMES(epoll_op, "EPOLL_CTL_???", N(EPOLL_CTL_ADD), N(EPOLL_CTL_DEL), N(EPOLL_CTL_MOD))
 NAMES(epoll_create, "EPOLL_???", N(EPOLL_CLOEXEC))
 NAMES(eventfd, "EFD_???", N(EFD_SEMAPHORE), N(EFD_CLOEXEC), N(EFD_NONBLOCK))
+NAMES(signalfd, "SFD_???", N(SFD_CLOEXEC), N(SFD_NONBLOCK))
+NAMES(inotify_init, "IN_???", N(IN_CLOEXEC), N(IN_NONBLOCK))
 NAMES(timerfd, "TFD_???", N(TFD_CLOEXEC), N(TFD_NONBLOCK))
 NAMES(timer, "TIMER_???", N(TIMER_ABSTIME), { 2, "TFD_TIMER_CANCEL_ON_SET" })
 NAMES(pidfd, "PIDFD_???", N(O_NONBLOCK))

@@ -33,6 +33,7 @@ extern const struct names names_access, names_addr_family, names_arch_prctl, nam
     names_rwf, names_sched, names_seek, names_shutdown, names_sigaction, names_sigaltstack, names_sigev, names_sighow,
     names_sock_flags, names_sock_level, names_sock_option, names_sock_type, names_splice, names_statfs, names_statx,
     names_statx_attr, names_sync_range, names_tcp_option, names_timer, names_timerfd, names_unlink, names_wait,
-    names_waitid, names_xattr, names_capability, names_ip_option, names_ipv6_option, names_inotify;
+    names_waitid, names_xattr, names_capability, names_ip_option, names_ipv6_option, names_inotify, names_signalfd,
+    names_inotify_init;
 
 #endif

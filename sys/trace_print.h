@@ -24,7 +24,8 @@ struct print {
 	struct task *t;
 	const uint64_t *a; /* the six raw arguments */
 	int64_t result;    /* valid when done */
-	bool done;
+	bool done;         /* printing what the call filled in */
+	uint32_t socklen;  /* what a length the call changes was before it */
 };
 
 typedef void print_fn(struct print *p, int i, const struct names *names);

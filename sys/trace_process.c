@@ -192,6 +192,7 @@ void print_prctl_args(struct print *p, int i, const struct names *names)
 	case PR_GET_KEEPCAPS:
 	case PR_GET_TIMERSLACK:
 	case PR_GET_SECCOMP: break;
+	case PR_SET_NO_NEW_PRIVS: text_printf(p->out, "%lu, %lu, %lu, %lu", p->a[1], p->a[2], p->a[3], p->a[4]); break;
 	case PR_GET_NO_NEW_PRIVS: text_puts(p->out, "0, 0, 0, 0"); break;
 	default: text_printf(p->out, "%#lx, %#lx, %#lx, %#lx", p->a[1], p->a[2], p->a[3], p->a[4]); break;
 	}
@@ -222,15 +223,32 @@ void print_cap_header(struct print *p, int i, const struct names *names)
 	text_printf(p->out, ", pid=%d}", h.pid);
 }
 
+static void print_caps(struct text *out, const char *name, uint64_t caps)
+{
+	const char *sep = "";
+
+	text_puts(out, name);
+	for (unsigned bit = 0; bit < 64; bit++) {
+		if (!(caps >> bit & 1))
+			continue;
+		text_printf(out, "%s1<<", sep);
+		names_put_value(out, &names_capability, bit);
+		sep = "|";
+	}
+	if (!caps)
+		text_putc(out, '0');
+}
+
 void print_cap_data(struct print *p, int i, const struct names *names)
 {
 	struct __user_cap_data_struct d[2];
 
 	if (!FETCH(p, i, &d))
 		return;
-	text_printf(p->out, "{effective=%#lx, permitted=%#lx, inheritable=%#lx}",
-		    d[0].effective | (uint64_t)d[1].effective << 32, d[0].permitted | (uint64_t)d[1].permitted << 32,
-		    d[0].inheritable | (uint64_t)d[1].inheritable << 32);
+	print_caps(p->out, "{effective=", d[0].effective | (uint64_t)d[1].effective << 32);
+	print_caps(p->out, ", permitted=", d[0].permitted | (uint64_t)d[1].permitted << 32);
+	print_caps(p->out, ", inheritable=", d[0].inheritable | (uint64_t)d[1].inheritable << 32);
+	text_putc(p->out, '}');
 }
 
 void print_cpu_set(struct print *p, int i, const struct names *names)

@@ -98,8 +98,7 @@ void print_sigaction(struct print *p, int i, const struct names *names)
 
 	if (!FETCH(p, i, &sa))
 		return;
-	bool special = sa.handler == (uintptr_t)SIG_DFL || sa.handler == (uintptr_t)SIG_IGN;
-	text_puts(p->out, sa.flags & SA_SIGINFO && !special ? "{sa_sigaction=" : "{sa_handler=");
+	text_puts(p->out, "{sa_handler=");
 	print_handler(p, sa.handler);
 	text_puts(p->out, ", sa_mask=");
 	print_sigset_value(p->out, sa.mask);
