@@ -141,6 +141,8 @@ static int finish_by_steps(struct walk *w, const char *names, size_t len, unsign
 
 	if (parent)
 		return dir->ops->walk(dir, w->c, names, parent, STEP_DIRECTORY, step);
+	if (names[len] == '/' && a->flags & O_CREAT)
+		return -EISDIR;
 	int err = dir->ops->walk(dir, w->c, names, len, flags, step);
 	if (err == -ENOENT && a->flags & O_CREAT)
 		return create_last(w, names, len, step);
@@ -157,11 +159,10 @@ static int open_finish(struct walk *w, const char *names, size_t len, unsigned f
 	struct open_arg *a = w->arg;
 	struct inode *dir = w->path.dentry->inode;
 	bool rdonly = w->path.mnt->flags & MOUNT_RDONLY && (opens_for_writing(a->flags) || a->flags & O_CREAT);
-	int oflags = a->flags | (names[len] == '/' ? O_DIRECTORY : 0);
+	bool slash = names[len] == '/';
+	int oflags = a->flags | (slash ? O_DIRECTORY : 0);
 
-	if (names[len] == '/' && a->flags & O_CREAT)
-		oflags = O_PATH | O_DIRECTORY; /* -EISDIR once it is clear that the way there exists */
-	if (!dir->ops->walk_open || rdonly || oflags & O_PATH)
+	if (!dir->ops->walk_open || rdonly || (slash && a->flags & O_CREAT))
 		return finish_by_steps(w, names, len, flags, step);
 	int err = dir->ops->walk_open(dir, w->c, names, len, oflags, a->mode, &a->file, step);
 	w->done = !err && a->file;
