@@ -216,7 +216,7 @@ static void host_mounts(void **state)
 	if (mount("tmpfs", host_path(w, "root/t"), "tmpfs", 0, NULL) < 0)
 		skip(); /* needs privilege */
 	int made = write_file(w, "/t/new", "on the mount");
-	char text[64], up[64];
+	char text[4096], up[PATH_MAX];
 	snprintf(text, sizeof text, "%s", read_file(w, "/t/../t/./new"));
 	snprintf(up, sizeof up, "%s", where_is(w, "/t/..", 0));
 	int attr = stat_file(w, "/t", &st), dir = try_open(w, "/t", O_RDONLY | O_DIRECTORY);
@@ -258,9 +258,9 @@ int main(void)
 {
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(dotdot_and_symlinks), TEST(magic_links),  TEST(moved_out),	  TEST(swapped_symlink),
-		TEST(swapped_create),	   TEST(kernel_windows), TEST(bound_procfs), TEST(host_mounts),
-		TEST(special_files),
+		TEST(dotdot_and_symlinks), TEST(magic_links),    TEST(moved_out),
+		TEST(swapped_symlink),     TEST(swapped_create), TEST(kernel_windows),
+		TEST(bound_procfs),        TEST(host_mounts),    TEST(special_files),
 	};
 
 	return cmocka_run_group_tests_name("hostfs_escape", tests, NULL, NULL);
