@@ -239,7 +239,8 @@ void mm_populate_eagerly(struct mm *mm, struct vma *v, uint64_t start, uint64_t 
 
 	if (!v->prot || end - start > mm->host->props.eager_map_max)
 		return;
-	if (private_file && (v->prot & GUEST_WRITE) && end - start <= COPY_AT_ONCE_MAX)
+	if (private_file &&
+	    (mm->host->props.copy_files || ((v->prot & GUEST_WRITE) && end - start <= COPY_AT_ONCE_MAX)))
 		mm_populate_copies(mm, v, start, end);
 	else
 		mm_populate(mm, v, start, end);

@@ -78,6 +78,9 @@ struct machine_props {
 	uint64_t
 	    fault_map_unit; /* larger memory is best mapped in aligned units of this size when touched; power of two */
 	unsigned cow_copy_pages; /* pages worth copying around one copy-on-write fault; power of two */
+	/* Guests touch pages of host files slowly here: private mappings are best copied into the arena, even those
+	 * that are only read. */
+	bool copy_files;
 };
 
 struct platform {

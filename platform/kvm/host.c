@@ -170,6 +170,31 @@ static void features_note(struct kvm_host *h)
 	h->phys_bits = e ? e->eax & 0xff : 36;
 }
 
+#ifndef KVM_CAP_PRE_FAULT_MEMORY
+#define KVM_CAP_PRE_FAULT_MEMORY 236
+#endif
+
+static bool file_says_yes(const char *path)
+{
+	char c = 'N';
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return false;
+	if (read(fd, &c, 1) != 1)
+		c = 'N';
+	close(fd);
+	return c == 'Y' || c == '1';
+}
+
+/* Does the hardware walk guest page tables? The capability says so since Linux 6.11, and only then. */
+static bool tdp_find(int kvm)
+{
+	return ioctl(kvm, KVM_CHECK_EXTENSION, KVM_CAP_PRE_FAULT_MEMORY) > 0 ||
+	       file_says_yes("/sys/module/kvm_intel/parameters/ept") ||
+	       file_says_yes("/sys/module/kvm_amd/parameters/npt");
+}
+
 static int caps_check(int kvm, struct why *why)
 {
 	int version = ioctl(kvm, KVM_GET_API_VERSION, 0);
@@ -205,6 +230,7 @@ int host_probe(struct kvm_host *h, struct why *why)
 		h->vcpus = cap_value(kvm, KVM_CAP_MAX_VCPUS, cap_value(kvm, KVM_CAP_NR_VCPUS, 4));
 		if (h->vcpus > VCPU_MAX)
 			h->vcpus = VCPU_MAX;
+		h->tdp = tdp_find(kvm);
 		err = cpuid_get(h, kvm);
 		if (err)
 			why_set(why, -err, "KVM does not say what CPU it offers: %s", strerror(-err));

@@ -41,6 +41,7 @@ struct kvm_host {
 	unsigned slots;
 	unsigned vcpus;
 	bool smep, fsgsbase;
+	bool tdp; /* two-dimensional paging: the hardware's. Else KVM shadows page tables, and faults are dear */
 };
 
 struct table_list {
@@ -138,8 +139,10 @@ void tables_free(struct machine *m, struct table_list *list);
 void table_list_add(const struct machine *m, struct table_list *list, uint64_t gpa);
 /* The guest-physical address of physmem memory, with a memory slot behind [hva, hva+len). */
 int physmem_gpa(struct machine *m, const void *hva, uint64_t len, uint64_t *gpa);
-/* Drops every translation of every vCPU that leads to [gpa, gpa+len). */
-int translations_drop(struct machine *m, uint64_t gpa, uint64_t len);
+/* Drops every translation of every vCPU that leads to [gpa, gpa+len). `again`: guests will use the pages again. */
+int translations_drop(struct machine *m, uint64_t gpa, uint64_t len, bool again);
+/* Under shadow paging, makes a guest's first touch of new arena memory cheap. */
+void memory_warm(struct machine *m, void *hva, uint64_t len);
 /* Drops all translations of all vCPUs, and all KVM knows about page tables. */
 int translations_drop_all(struct machine *m);
 

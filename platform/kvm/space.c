@@ -22,13 +22,14 @@
 /* Data pages whose translations have to go, as one run of guest-physical addresses. */
 struct run {
 	struct machine *m;
+	bool again; /* they stay mapped, with other rights */
 	uint64_t start, end;
 	int err;
 };
 
 static void run_drop(struct run *r)
 {
-	int err = r->end > r->start ? translations_drop(r->m, r->start, r->end - r->start) : 0;
+	int err = r->end > r->start ? translations_drop(r->m, r->start, r->end - r->start, r->again) : 0;
 
 	if (err)
 		r->err = -EIO;
@@ -151,6 +152,8 @@ int space_map(struct space *s, gva_t addr, uint64_t len, unsigned prot, struct m
 		int r2 = space_unmap(s, addr, len);
 		return r2 ? r2 : err;
 	}
+	if (prot & GUEST_WRITE)
+		memory_warm(s->m, hva, len);
 	for (uint64_t at = addr.v; at < end;) {
 		uint64_t *table = leaf_table(s->m, s->root, at, false);
 		for (uint64_t stop = span_end(at, end); at < stop; at += PAGE_SIZE, gpa += PAGE_SIZE)
@@ -177,7 +180,7 @@ static uint64_t hole_end(const struct space *s, uint64_t addr)
 /* Unmap, or new rights for what is mapped. */
 static int range_change(struct space *s, gva_t addr, uint64_t len, unsigned prot)
 {
-	struct run r = { .m = s->m };
+	struct run r = { .m = s->m, .again = prot != 0 };
 	uint64_t end = addr.v + len, at = addr.v;
 
 	if (range_bad(addr, len))
