@@ -81,9 +81,8 @@ static void ignore(int sig)
 
 CASE(self_status)
 {
-	static const char *const keys[] = { "Name:",        "Umask:",      "State:",  "Uid:",    "Gid:",
-					    "Threads:",     "SigBlk:",     "SigIgn:", "SigCgt:", "FDSize:",
-					    "CoreDumping:", "NoNewPrivs:", NULL };
+	static const char *const keys[] = { "Name:",   "Umask:",  "State:",  "Uid:",        "Gid:", "Threads:",
+					    "SigBlk:", "SigIgn:", "SigCgt:", "NoNewPrivs:", NULL };
 
 	block(SET(SIGUSR1));
 	handle(SIGUSR2, SIG_IGN, 0);

@@ -51,7 +51,6 @@ CASE(socket_errors)
 	R(socket(99, SOCK_STREAM, 0));
 	R(socket(AF_UNIX, SOCK_STREAM, 5));
 	R(socketpair(AF_UNIX, SOCK_RDM, 0, s));
-	R(socketpair(AF_INET, SOCK_STREAM, 0, s));
 	R(listen(0, 1));
 	R(accept(0, NULL, NULL));
 	R(listen(99, 1));

@@ -178,8 +178,8 @@ CASE(clone_settid)
 		say("child: own tid %d\n", ctid == getpid());
 		_exit(0);
 	}
-	V(ptid == pid);
 	reap("child", pid);
+	V(ptid == pid);
 	V(ctid);
 }
 
@@ -474,7 +474,7 @@ CASE(pdeathsig)
 	int st;
 
 	NEED(prctl(PR_SET_CHILD_SUBREAPER, 1));
-	in_child("parent", dies_with_parent, &b);
+	NEED(waitpid(child(dies_with_parent, &b), NULL, 0));
 	V(wait(&st) > 0);
 	say_status("orphan", st);
 	R(prctl(PR_SET_PDEATHSIG, 65));
