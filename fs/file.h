@@ -5,6 +5,7 @@
 
 #include "fs/vfs.h"
 #include "mm/uio.h"
+#include "util/text.h"
 
 struct file;
 
@@ -62,6 +63,8 @@ struct file_ops {
 	int (*getattr)(struct file *f, struct caller *c, unsigned mask, struct statx *out);
 	/* Files without a path only: an open(2) of /proc/PID/fd/N; NULL: -ENXIO. */
 	int (*reopen)(struct file *f, struct caller *c, int flags, struct file **out);
+	/* What /proc/PID/fdinfo/N says after the lines that all have (proc(5)); NULL: nothing. */
+	void (*show_fdinfo)(struct file *f, struct text *out);
 	void (*release)(struct file *f); /* last reference gone; frees the object around it */
 };
 

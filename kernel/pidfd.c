@@ -41,7 +41,16 @@ static void pidfd_release(struct file *f)
 	free(pf);
 }
 
+static void pidfd_show_fdinfo(struct file *f, struct text *out)
+{
+	struct pid *pid = pidfd_of(f)->pid;
+	int nr = atomic_load(&pid->ended) & PID_REAPED ? -1 : pid->nr;
+
+	text_printf(out, "Pid:\t%d\nNSpid:\t%d\n", nr, nr);
+}
+
 static const struct file_ops pidfd_ops = {
+	.show_fdinfo = pidfd_show_fdinfo,
 	.poll = pidfd_poll,
 	.release = pidfd_release,
 };

@@ -167,7 +167,13 @@ static void signalfd_release(struct file *f)
 	free(signalfd_of(f));
 }
 
+static void signalfd_show_fdinfo(struct file *f, struct text *out)
+{
+	text_printf(out, "sigmask:\t%016lx\n", (unsigned long)signalfd_of(f)->mask);
+}
+
 static const struct file_ops signalfd_ops = {
+	.show_fdinfo = signalfd_show_fdinfo,
 	.read = signalfd_read,
 	.lseek_ignored = true,
 	.poll = signalfd_poll,

@@ -169,9 +169,21 @@ static void on_syscall(struct task *t)
 }
 
 /* Page fault error code bits (Intel SDM vol. 3, 4.7), for the signal frame. */
-static uint64_t fault_error(const struct event *ev)
+enum { PF_PROT = 1, PF_WRITE = 2, PF_USER = 4, PF_INSTR = 16 };
+
+/* A page that may be read counts as present, one of PROT_NONE does not; of the kernel's half nothing is told. */
+static uint64_t fault_error(struct task *t, int code)
 {
-	return 4 | (ev->fault.access == GUEST_WRITE ? 2 : 0) | (ev->fault.access == GUEST_EXEC ? 16 : 0);
+	uint64_t addr = t->event.fault.addr, error = PF_USER;
+	char byte;
+
+	if (t->event.fault.access == GUEST_WRITE)
+		error |= PF_WRITE;
+	if (t->event.fault.access == GUEST_EXEC)
+		error |= PF_INSTR;
+	if (addr >= GUEST_TASK_SIZE || (code == SEGV_ACCERR && !copy_from_guest(t->mm, &byte, GVA(addr), 1)))
+		error |= PF_PROT;
+	return error;
 }
 
 static void on_fault(struct task *t)
@@ -185,8 +197,7 @@ static void on_fault(struct task *t)
 		process_exit_group(t, SIGKILL);
 		return;
 	}
-	uint64_t present = code == SEGV_ACCERR ? 1 : 0;
-	signal_force_fault(t, -err, code, t->event.fault.addr, 14, fault_error(&t->event) | present);
+	signal_force_fault(t, -err, code, t->event.fault.addr, 14, fault_error(t, err == -SIGSEGV ? code : 0));
 }
 
 static void on_lost_page(struct task *t)

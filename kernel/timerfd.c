@@ -18,6 +18,8 @@
 struct timerfd {
 	struct file file;
 	int fd; /* the host's, not blocking */
+	clockid_t clock;
+	_Atomic int flags; /* of the last timerfd_settime */
 };
 
 static struct timerfd *timerfd_of(struct file *f)
@@ -84,7 +86,21 @@ static void timerfd_release(struct file *f)
 	free(tf);
 }
 
+/* How often it went off cannot be had from the host without taking it: whether it did is what we can say. */
+static void timerfd_show_fdinfo(struct file *f, struct text *out)
+{
+	struct timerfd *tf = timerfd_of(f);
+	struct itimerspec it = { { 0, 0 }, { 0, 0 } };
+
+	timerfd_gettime(tf->fd, &it);
+	text_printf(out, "clockid: %d\nticks: %d\nsettime flags: 0%o\n", tf->clock,
+		    timerfd_poll(f, NULL) & POLLIN ? 1 : 0, (unsigned)tf->flags);
+	text_printf(out, "it_value: (%ld, %ld)\nit_interval: (%ld, %ld)\n", it.it_value.tv_sec, it.it_value.tv_nsec,
+		    it.it_interval.tv_sec, it.it_interval.tv_nsec);
+}
+
 static const struct file_ops timerfd_ops = {
+	.show_fdinfo = timerfd_show_fdinfo,
 	.read = timerfd_read,
 	.lseek_ignored = true,
 	.poll = timerfd_poll,
@@ -106,6 +122,7 @@ int timerfd_new(struct caller *c, clockid_t clock, int flags, struct file **out)
 	file_init(&tf->file, &timerfd_ops, O_RDWR | (unsigned)(flags & O_NONBLOCK));
 	file_set_anon(&tf->file, c, "anon_inode:[timerfd]");
 	tf->fd = fd;
+	tf->clock = clock;
 	*out = &tf->file;
 	return 0;
 }
@@ -114,7 +131,10 @@ int timerfd_set(struct file *f, int flags, const struct itimerspec *new, struct 
 {
 	if (f->ops != &timerfd_ops)
 		return -EINVAL;
-	return timerfd_settime(timerfd_of(f)->fd, flags, new, old) ? -errno : 0;
+	if (timerfd_settime(timerfd_of(f)->fd, flags, new, old))
+		return -errno;
+	timerfd_of(f)->flags = flags;
+	return 0;
 }
 
 int timerfd_get(struct file *f, struct itimerspec *out)

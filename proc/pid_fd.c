@@ -100,6 +100,8 @@ static int fdinfo_show(struct pseudo_node *n, struct caller *c, struct text *out
 	fdtable_put(ft, c);
 	text_printf(out, "pos:\t%ld\nflags:\t0%o\nmnt_id:\t%u\nino:\t%lu\n", pos < 0 ? 0 : pos, flags,
 		    f->path.mnt ? f->path.mnt->id : 0, f->anon_ino);
+	if (f->ops->show_fdinfo)
+		f->ops->show_fdinfo(f, out);
 	file_put(f);
 	return 0;
 }
