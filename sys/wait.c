@@ -101,30 +101,42 @@ static int put_wait_info(struct task *t, uint64_t addr, const struct wait_result
 	return copy_to_guest(t->mm, GVA(addr), &si, n) ? -EFAULT : 0;
 }
 
-SYSCALL_DEFINE(waitid)
+static bool waitid_options_ok(unsigned options)
+{
+	unsigned known = WNOHANG | WNOWAIT | WEXITED | WSTOPPED | WCONTINUED | __WNOTHREAD | __WCLONE | __WALL;
+
+	return !(options & ~known) && options & (WEXITED | WSTOPPED | WCONTINUED);
+}
+
+static int do_waitid(struct task *t, const uint64_t *a, struct wait_result *r)
 {
 	unsigned options = (unsigned)a[3];
 	struct wait_request rq = { .options = options };
-	struct wait_result r;
 	bool nonblock = false;
 
-	if (options &
-	    ~(unsigned)(WNOHANG | WNOWAIT | WEXITED | WSTOPPED | WCONTINUED | __WNOTHREAD | __WCLONE | __WALL))
-		return -EINVAL;
-	if (!(options & (WEXITED | WSTOPPED | WCONTINUED)))
+	if (!waitid_options_ok(options))
 		return -EINVAL;
 	int err = waitid_target(t, (int)a[0], (pid_t)a[1], &rq, &nonblock);
 	if (!err) {
 		bool report_again = nonblock && !(options & WNOHANG);
 		rq.options |= nonblock ? WNOHANG : 0;
-		err = task_wait(t, &rq, &r);
-		if (!err && report_again && !r.pid)
+		err = task_wait(t, &rq, r);
+		if (!err && report_again && !r->pid)
 			err = -EAGAIN;
 	}
 	pid_put(rq.pid);
-	if (err)
-		return err;
-	if (a[4] && r.pid && put_rusage(t, a[4], &r.usage))
+	return err;
+}
+
+/* As Linux: the siginfo is written, as one of nobody, even if the call fails. */
+SYSCALL_DEFINE(waitid)
+{
+	struct wait_result r = { 0 };
+	int err = do_waitid(t, a, &r);
+
+	if (!err && a[4] && r.pid && put_rusage(t, a[4], &r.usage))
 		return -EFAULT;
-	return a[2] ? put_wait_info(t, a[2], &r) : 0;
+	if (a[2] && put_wait_info(t, a[2], &r))
+		return -EFAULT;
+	return err;
 }
