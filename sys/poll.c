@@ -245,6 +245,9 @@ static int select_read(struct task *t, struct select_call *sc)
 		sc->bits[k] = sc->mem + k * words;
 		if (sc->addr[k] && copy_from_guest(t->mm, sc->bits[k], GVA(sc->addr[k]), words * sizeof(uint64_t)))
 			return -EFAULT;
+		/* Whole words come and go; bits behind the last descriptor come back as 0. */
+		if (sc->n % 64)
+			sc->bits[k][words - 1] &= (1UL << sc->n % 64) - 1;
 	}
 	return 0;
 }

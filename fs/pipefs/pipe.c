@@ -597,7 +597,7 @@ static int pipe_resize(struct pipe *p, unsigned slots)
 
 static int64_t pipe_set_size(struct pipe *p, struct caller *c, unsigned size)
 {
-	if (!size || size > 1U << 31)
+	if (size > 1U << 31)
 		return -EINVAL;
 	unsigned slots = size_to_slots(size);
 
