@@ -183,8 +183,10 @@ static int new_process(struct task *t, uint64_t exit_signal, struct process **ou
 	int err = !privileged && sb->nr_tasks >= process_rlimit(t->process, RLIMIT_NPROC) ? -EAGAIN : 0;
 	if (!err)
 		err = process_new(sb, t->process, out);
-	if (!err)
+	if (!err) {
 		(*out)->exit_signal = (int)exit_signal;
+		(*out)->forked_by = t->tid;
+	}
 	sandbox_unlock(sb);
 	return err;
 }

@@ -43,6 +43,7 @@ struct process {
 	bool session_leader;
 	bool did_exec;
 	bool subreaper;
+	pid_t forked_by; /* tid of the parent's thread that made it (__WNOTHREAD) */
 	int exit_signal; /* to the parent; SIGCHLD; 0: none */
 
 	struct sigpending pending;    /* for the whole process */

@@ -8,8 +8,10 @@
 #include "kernel/task.h"
 
 /* __WCLONE asks for children that report their end by another signal than SIGCHLD, __WALL for both kinds (wait(2)). */
-static bool eligible(const struct process *child, const struct wait_request *rq)
+static bool eligible(const struct task *t, const struct process *child, const struct wait_request *rq)
 {
+	if (rq->options & __WNOTHREAD && child->forked_by != t->tid)
+		return false;
 	if (rq->type == WAIT_PID && child->pid != rq->pid)
 		return false;
 	if (rq->type == WAIT_PGRP && child->pgrp != rq->pid)
@@ -62,14 +64,14 @@ static bool take_continued(struct process *child, const struct wait_request *rq,
 }
 
 /* 1: *out is filled; 0: nothing yet; -ECHILD. Lock held. */
-static int scan(struct process *p, const struct wait_request *rq, struct wait_result *out)
+static int scan(struct task *t, const struct wait_request *rq, struct wait_result *out)
 {
 	struct process *child, *tmp;
 	bool any = false;
-	list_for_each_safe (child, tmp, &p->children, sibling) {
-		if (!eligible(child, rq))
+	list_for_each_safe (child, tmp, &t->process->children, sibling) {
+		if (!eligible(t, child, rq))
 			continue;
-		any = true;
+		any |= !child->zombie || rq->options & WEXITED; /* a zombie can do no more than be reaped */
 		if (take_exited(child, rq, out) || take_stopped(child, rq, out) || take_continued(child, rq, out))
 			return 1;
 	}
@@ -87,7 +89,7 @@ int task_wait(struct task *t, const struct wait_request *rq, struct wait_result 
 	waitqueue_add(&p->child_event, &w);
 	do {
 		sandbox_lock(t->sb);
-		r = scan(p, rq, out);
+		r = scan(t, rq, out);
 		sandbox_unlock(t->sb);
 		if (r != 0 || rq->options & WNOHANG)
 			break;
