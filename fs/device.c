@@ -59,7 +59,7 @@ static int zero_pagesource(struct file *f, bool shared_write, struct pagesource 
 
 static ssize_t full_write(struct file *f, struct caller *c, struct uio *u, int64_t *pos)
 {
-	return u->resid ? -ENOSPC : 0;
+	return -ENOSPC;
 }
 
 /* random(4). Both devices give what getrandom(2) gives: the host's pool is ready by the time we run. */

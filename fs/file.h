@@ -81,9 +81,12 @@ struct file {
 	pthread_mutex_t watch_lock;
 	struct list epoll_items; /* guarded by watch_lock */
 	void (*gone)(struct file *f);
+	struct file_owner { /* F_SETOWN, F_SETSIG: whom SIGIO and SIGURG are for; guarded by pos_lock */
+		int type, pid, sig;
+	} owner;
 	struct lock_table *locks; /* where OFD and flock locks of this description were taken; NULL: none ever */
-	/* Files without a path: "anon_inode:[eventfd]" as it is, or "pipe", "socket": shown as "pipe:[ino]" in
-	 * /proc/PID/fd. NULL: has a path. */
+	/* Files without a path in the guest's tree: "anon_inode:[eventfd]" or "/memfd:x (deleted)" as it is, or "pipe",
+	 * "socket": shown as "pipe:[ino]" in /proc/PID/fd. NULL: has a path. */
 	const char *anon_name;
 	uint64_t anon_ino;
 };
@@ -96,6 +99,9 @@ struct inode *file_inode(struct file *f); /* NULL when it has none */
 /* What tells the file behind it from others, for locks. */
 int file_identify(struct file *f, struct inode_id *out);
 unsigned file_poll(struct file *f, struct poll_table *pt);
+/* fs/path.c: what /proc/PID/fd and /proc/PID/maps show: its path as seen from `root`, or the name of a file without
+ * one. Length or -errno. */
+int file_name(struct file *f, const struct path *root, char *buf, size_t size);
 /* A name and an inode number for a file without a path. `name` is static: "pipe", "anon_inode:[eventfd]". */
 void file_set_anon(struct file *f, struct caller *c, const char *name);
 static inline bool file_readable(const struct file *f)

@@ -25,11 +25,11 @@ static bool is_regular(struct file *f)
 }
 
 /* Where a write would begin. */
-static int64_t write_position(struct file *f, struct caller *c, const int64_t *pos)
+static int64_t write_position(struct file *f, struct caller *c, const struct uio *u, const int64_t *pos)
 {
 	struct statx st;
 
-	if (f->flags & O_APPEND)
+	if (f->flags & O_APPEND || u->append)
 		return inode_getattr(file_inode(f), c, STATX_SIZE, &st) ? 0 : (int64_t)st.stx_size;
 	return pos ? *pos : f->ops->lseek(f, c, 0, SEEK_CUR);
 }
@@ -40,7 +40,7 @@ static ssize_t excess_of_limit(struct file *f, struct caller *c, const struct ui
 {
 	if (c->fsize_limit == UINT64_MAX || !is_regular(f) || !u->resid)
 		return 0;
-	int64_t at = write_position(f, c, pos);
+	int64_t at = write_position(f, c, u, pos);
 	if (at < 0)
 		return 0;
 	if ((uint64_t)at >= c->fsize_limit)

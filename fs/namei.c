@@ -47,6 +47,13 @@ static struct inode *here(const struct walk *w)
 	return w->path.dentry->inode;
 }
 
+/* Can names be looked up from here? Not from a file, nor from a directory that is known by an inherited descriptor
+ * alone: it lies in no tree of the guest's, so nothing says where its ".." ends. */
+static bool may_leave(const struct walk *w)
+{
+	return S_ISDIR(here(w)->type) && w->path.mnt;
+}
+
 static void step_to(struct walk *w, struct mount *mnt, struct dentry *d)
 {
 	struct path to = { .mnt = mnt, .dentry = d };
@@ -109,7 +116,7 @@ static int step_off_mount(struct walk *w)
 
 static int step_up(struct walk *w)
 {
-	if (!S_ISDIR(here(w)->type))
+	if (!may_leave(w))
 		return -ENOTDIR;
 	if (at_walk_root(w))
 		return w->flags & WALK_BENEATH ? -EXDEV : 0;
@@ -120,7 +127,7 @@ static int step_up(struct walk *w)
 
 static int step_dot(struct walk *w)
 {
-	if (!S_ISDIR(here(w)->type))
+	if (!may_leave(w))
 		return -ENOTDIR;
 	return here(w)->ops->permission(here(w), w->c, X_OK);
 }
@@ -268,7 +275,7 @@ static int take_step(struct walk *w, size_t len, struct walk_step *step)
 		flags |= STEP_DIRECTORY;
 	if (!*behind && w->flags & WALK_NOFOLLOW)
 		flags |= STEP_NOFOLLOW;
-	if (!S_ISDIR(here(w)->type))
+	if (!may_leave(w))
 		return -ENOTDIR;
 	if (last && w->finish)
 		return w->finish(w, w->rest, len, flags, step);
@@ -332,7 +339,7 @@ static int set_last(struct walk *w, size_t len)
 	w->slash = w->rest[len] == '/';
 	w->rest += len;
 	w->done = true;
-	if (!S_ISDIR(here(w)->type))
+	if (!may_leave(w))
 		return -ENOTDIR;
 	return len > NAME_MAX ? -ENAMETOOLONG : 0;
 }

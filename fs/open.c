@@ -50,6 +50,8 @@ static int check_mount(const struct mount *m, struct inode *i, int flags)
 {
 	bool device = S_ISCHR(i->type) || S_ISBLK(i->type);
 
+	if (!m)
+		return 0;
 	if (device && m->flags & MOUNT_NODEV)
 		return -EACCES;
 	if (m->flags & MOUNT_RDONLY && opens_for_writing(flags) && !device && !S_ISFIFO(i->type))
@@ -160,7 +162,7 @@ static int open_finish(struct walk *w, const char *names, size_t len, unsigned f
 	struct inode *dir = w->path.dentry->inode;
 	bool rdonly = w->path.mnt->flags & MOUNT_RDONLY && (opens_for_writing(a->flags) || a->flags & O_CREAT);
 	bool slash = names[len] == '/';
-	int oflags = a->flags | (slash ? O_DIRECTORY : 0);
+	int oflags = slash ? (a->flags & ~O_NOFOLLOW) | O_DIRECTORY : a->flags;
 
 	if (!dir->ops->walk_open || rdonly || (slash && a->flags & O_CREAT))
 		return finish_by_steps(w, names, len, flags, step);
@@ -237,7 +239,9 @@ static int open_tmpfile(struct path *dir, struct caller *c, int flags, mode_t mo
 	struct inode *i = dir->dentry->inode;
 	int err = 0;
 
-	if (dir->mnt->flags & MOUNT_RDONLY)
+	if (!dir->mnt)
+		err = -ENOENT;
+	else if (dir->mnt->flags & MOUNT_RDONLY)
 		err = -EROFS;
 	else if (!i->ops->tmpfile)
 		err = -EOPNOTSUPP;

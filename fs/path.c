@@ -3,9 +3,10 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 
-#include "fs/vfs.h"
+#include "fs/file.h"
 
 /* A string that grows to the front, at the end of a buffer. */
 struct front {
@@ -77,6 +78,19 @@ static int prepend_all(struct front *f, const struct path *p, const struct path 
 		met = prepend_in_mount(f, over->dir, NULL, m, root);
 	}
 	return met;
+}
+
+int file_name(struct file *f, const struct path *root, char *buf, size_t size)
+{
+	int n;
+
+	if (!f->anon_name)
+		return f->path.dentry ? path_string(&f->path, root, buf, size) : -ENOENT;
+	if (f->anon_name[0] == '/' || strchr(f->anon_name, ':'))
+		n = snprintf(buf, size, "%s", f->anon_name);
+	else
+		n = snprintf(buf, size, "%s:[%lu]", f->anon_name, f->anon_ino);
+	return (size_t)n < size ? n : -ENAMETOOLONG;
 }
 
 int path_string(const struct path *p, const struct path *root, char *buf, size_t size)

@@ -298,7 +298,7 @@ int exec_open(struct caller *c, const struct path *start, const char *name, unsi
 	if (err)
 		return err;
 	inode = file_inode(*out);
-	if (!inode || inode->type != S_IFREG || ((*out)->path.mnt->flags & MOUNT_NOEXEC))
+	if (!inode || inode->type != S_IFREG || ((*out)->path.mnt && (*out)->path.mnt->flags & MOUNT_NOEXEC))
 		err = -EACCES;
 	else if (inode->ops->permission)
 		err = inode->ops->permission(inode, c, X_OK);

@@ -16,6 +16,7 @@ struct uio {
 	int nr_segs;
 	size_t skip;  /* bytes consumed of segs[0] */
 	size_t resid; /* bytes left in all */
+	bool append;  /* a write goes to the end of the file, wherever else it was to go (RWF_APPEND) */
 };
 
 void uio_init_guest(struct uio *u, struct mm *mm, gva_t buf, size_t len);

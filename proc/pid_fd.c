@@ -38,17 +38,11 @@ static int fd_link(struct pseudo_node *n, struct caller *c, struct text *out)
 	struct file *f = err ? NULL : node_file(n, c);
 	if (!f)
 		return err ? err : -ENOENT;
-	if (f->path.dentry) {
-		pthread_mutex_lock(&c->fs->lock);
-		struct path root = path_get(&c->fs->root);
-		pthread_mutex_unlock(&c->fs->lock);
-		err = path_string(&f->path, &root, buf, sizeof buf);
-		path_put(&root);
-	} else if (strchr(f->anon_name, ':')) {
-		err = snprintf(buf, sizeof buf, "%s", f->anon_name);
-	} else {
-		err = snprintf(buf, sizeof buf, "%s:[%lu]", f->anon_name, f->anon_ino);
-	}
+	pthread_mutex_lock(&c->fs->lock);
+	struct path root = path_get(&c->fs->root);
+	pthread_mutex_unlock(&c->fs->lock);
+	err = file_name(f, &root, buf, sizeof buf);
+	path_put(&root);
 	file_put(f);
 	if (err < 0)
 		return err;

@@ -128,7 +128,7 @@ SYSCALL_DEFINE(getcwd)
 /* May the caller go there? */
 static int check_dir(struct caller *c, const struct path *p)
 {
-	return S_ISDIR(p->dentry->inode->type) ? vfs_access(c, p, X_OK) : -ENOTDIR;
+	return S_ISDIR(p->dentry->inode->type) && p->mnt ? vfs_access(c, p, X_OK) : -ENOTDIR;
 }
 
 static int64_t walk_to_dir(struct task *t, uint64_t name, struct path *p)
@@ -162,7 +162,7 @@ SYSCALL_DEFINE(fchdir)
 
 	if (!f)
 		return -EBADF;
-	int err = f->path.dentry && f->path.mnt ? check_dir(&c, &f->path) : -ENOTDIR;
+	int err = f->path.dentry ? check_dir(&c, &f->path) : -ENOTDIR;
 	if (!err) {
 		struct path p = path_get(&f->path);
 		fs_struct_set_cwd(t->fs, &p);

@@ -214,10 +214,86 @@ static int64_t fcntl_get_seals(struct fcntl *x)
 	return ramfs_get_seals(x->f);
 }
 
-/* Nobody is told (SIGIO is not sent), nothing is leased. */
+static struct file_owner get_owner(struct file *f)
+{
+	pthread_mutex_lock(&f->pos_lock);
+	struct file_owner o = f->owner;
+	pthread_mutex_unlock(&f->pos_lock);
+	return o;
+}
+
+static void set_owner(struct file *f, int type, int pid)
+{
+	pthread_mutex_lock(&f->pos_lock);
+	f->owner.type = type;
+	f->owner.pid = pid;
+	pthread_mutex_unlock(&f->pos_lock);
+}
+
+/* f_modown(): the owner must exist; 0 is nobody. */
+static bool owner_exists(struct task *t, int type, int pid)
+{
+	sandbox_lock(t->sb);
+	struct pid *p = pid ? pid_find(t->sb->pids, pid) : NULL;
+	sandbox_unlock(t->sb);
+	return p || !pid;
+}
+
+static int64_t fcntl_setown(struct fcntl *x)
+{
+	int who = (int)x->arg;
+
+	if (who == INT_MIN)
+		return -EINVAL;
+	int type = who < 0 ? F_OWNER_PGRP : F_OWNER_PID, pid = who < 0 ? -who : who;
+	if (!owner_exists(x->t, type, pid))
+		return -ESRCH;
+	set_owner(x->f, type, pid);
+	return 0;
+}
+
 static int64_t fcntl_getown(struct fcntl *x)
 {
+	struct file_owner o = get_owner(x->f);
+
+	return o.type == F_OWNER_PGRP ? -o.pid : o.pid;
+}
+
+static int64_t fcntl_setown_ex(struct fcntl *x)
+{
+	struct f_owner_ex o;
+
+	if (get_user(x->t, &o, x->arg))
+		return -EFAULT;
+	if (o.type != F_OWNER_TID && o.type != F_OWNER_PID && o.type != F_OWNER_PGRP)
+		return -EINVAL;
+	if (!owner_exists(x->t, o.type, o.pid))
+		return -ESRCH;
+	set_owner(x->f, o.type, o.pid);
 	return 0;
+}
+
+static int64_t fcntl_getown_ex(struct fcntl *x)
+{
+	struct file_owner o = get_owner(x->f);
+	struct f_owner_ex ex = { .type = (enum __pid_type)(o.pid ? o.type : F_OWNER_TID), .pid = o.pid };
+
+	return put_user(x->t, x->arg, &ex);
+}
+
+static int64_t fcntl_setsig(struct fcntl *x)
+{
+	if (x->arg > 64)
+		return -EINVAL;
+	pthread_mutex_lock(&x->f->pos_lock);
+	x->f->owner.sig = (int)x->arg;
+	pthread_mutex_unlock(&x->f->pos_lock);
+	return 0;
+}
+
+static int64_t fcntl_getsig(struct fcntl *x)
+{
+	return get_owner(x->f).sig;
 }
 
 static int64_t fcntl_getlease(struct fcntl *x)
@@ -260,8 +336,12 @@ static const struct {
 	{ F_GETPIPE_SZ, false, fcntl_pipe_size },
 	{ F_ADD_SEALS, false, fcntl_add_seals },
 	{ F_GET_SEALS, false, fcntl_get_seals },
+	{ F_SETOWN, false, fcntl_setown },
 	{ F_GETOWN, false, fcntl_getown },
-	{ F_GETSIG, false, fcntl_getown },
+	{ F_SETOWN_EX, false, fcntl_setown_ex },
+	{ F_GETOWN_EX, false, fcntl_getown_ex },
+	{ F_SETSIG, false, fcntl_setsig },
+	{ F_GETSIG, false, fcntl_getsig },
 	{ F_GETLEASE, false, fcntl_getlease },
 };
 

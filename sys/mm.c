@@ -14,13 +14,9 @@
 /* The absolute guest path of a mapped file, for /proc/PID/maps; NULL when there is none. */
 static char *mapping_name(struct file *f)
 {
-	struct path none = { NULL, NULL };
-	if (f->anon_name)
-		return strdup(f->anon_name);
-	if (!f->path.dentry)
-		return NULL;
+	const struct path none = { NULL, NULL };
 	char *buf = malloc(4096);
-	if (buf && path_string(&f->path, &none, buf, 4096) < 0) {
+	if (buf && file_name(f, &none, buf, 4096) < 0) {
 		free(buf);
 		return NULL;
 	}
@@ -44,7 +40,12 @@ static int check_file(struct file *f, struct mmap_args *m)
 		m->vma_flags |= VMA_MAYWRITE;
 	if (!noexec)
 		m->vma_flags |= VMA_MAYEXEC;
-	return f->ops->pagesource(f, shared && file_writable(f), &m->source);
+	int err = f->ops->pagesource(f, shared && file_writable(f), &m->source);
+	if (err != -EPERM || m->prot & PROT_WRITE)
+		return err;
+	/* Sealed against writing (F_ADD_SEALS in fcntl(2)): may be mapped to read, for good. */
+	m->vma_flags &= ~(unsigned)VMA_MAYWRITE;
+	return f->ops->pagesource(f, false, &m->source);
 }
 
 static int64_t map_file(struct task *t, struct mmap_args *m, int fd)

@@ -70,19 +70,18 @@ static bool ready_now(struct file *f, transfer_fn *fn)
 	return file_poll(f, NULL) & (fn == file_read ? POLLIN | POLLHUP | POLLERR : POLLOUT | POLLERR);
 }
 
-/* preadv2(2). RWF_HIPRI is a hint; appending one write to a file that is not O_APPEND is not offered. */
+/* preadv2(2). RWF_HIPRI is a hint. */
 static int check_rwf(struct file *f, transfer_fn *fn, unsigned rwf)
 {
 	if (rwf & ~(unsigned)(RWF_HIPRI | RWF_DSYNC | RWF_SYNC | RWF_NOWAIT | RWF_APPEND))
-		return -EOPNOTSUPP;
-	if (rwf & RWF_APPEND && fn == file_write && !(f->flags & O_APPEND))
 		return -EOPNOTSUPP;
 	if (rwf & RWF_NOWAIT && !ready_now(f, fn))
 		return -EAGAIN;
 	return 0;
 }
 
-static int64_t transfer_vec(struct task *t, struct file *f, const uint64_t *a, transfer_fn *fn, int64_t *pos)
+static int64_t transfer_vec(struct task *t, struct file *f, const uint64_t *a, transfer_fn *fn, int64_t *pos,
+			    bool append)
 {
 	struct caller c = task_caller(t);
 	struct iovec fast[8], *iov;
@@ -92,6 +91,7 @@ static int64_t transfer_vec(struct task *t, struct file *f, const uint64_t *a, t
 	if (n < 0)
 		return n;
 	uio_init_guestv(&u, t->mm, iov, n);
+	u.append = append;
 	int64_t r = n && u.resid ? fn(f, &c, &u, pos) : 0;
 	if (iov != fast)
 		free(iov);
@@ -108,7 +108,7 @@ static int64_t transfer_many(struct task *t, const uint64_t *a, transfer_fn *fn,
 	if (!r)
 		r = check_rwf(f, fn, rwf);
 	if (!r)
-		r = transfer_vec(t, f, a, fn, pos);
+		r = transfer_vec(t, f, a, fn, pos, rwf & RWF_APPEND);
 	if (r > 0 && fn == file_write && rwf & (RWF_DSYNC | RWF_SYNC) && f->ops->fsync)
 		f->ops->fsync(f, !(rwf & RWF_SYNC));
 	file_put(f);

@@ -134,11 +134,11 @@ static int64_t copy_range(struct task *t, struct copy *x, const uint64_t *a)
 	size_t len = a[4] < MAX_RW_COUNT ? a[4] : MAX_RW_COUNT;
 	int64_t out_pos;
 
-	int err = get_offset(t, &x->c, x->in, a[1], &x->in_pos);
+	int err = check_copy(x);
+	if (!err)
+		err = get_offset(t, &x->c, x->in, a[1], &x->in_pos);
 	if (!err)
 		err = get_offset(t, &x->c, x->out, a[3], &out_pos);
-	if (!err)
-		err = check_copy(x);
 	if (!err && (x->in_pos > INT64_MAX - (int64_t)len || out_pos > INT64_MAX - (int64_t)len))
 		err = -EOVERFLOW;
 	if (!err && overlaps(x, out_pos, len))

@@ -22,7 +22,7 @@ static int64_t on_path(struct task *t, const uint64_t *a, bool follow, bool writ
 		return r;
 	r = at_walk(&at, follow ? 0 : AT_SYMLINK_NOFOLLOW, &p);
 	if (!r) {
-		bool ro = write && p.mnt->flags & MOUNT_RDONLY;
+		bool ro = write && p.mnt && p.mnt->flags & MOUNT_RDONLY;
 		r = ro ? -EROFS : fn(t, &at.c, p.dentry->inode, a);
 		path_put(&p);
 	}

@@ -67,11 +67,19 @@ static int set_size(struct inode *i, uint64_t size)
 	return err;
 }
 
+/* The host's devices are not the guest's to change, though it may have been started with one as its stdin. */
+static bool is_device(const struct inode *i)
+{
+	return S_ISCHR(i->type) || S_ISBLK(i->type);
+}
+
 int hostfs_setattr(struct inode *i, struct caller *c, const struct iattr *a)
 {
 	int fd = hostfs_fd(i), err = hostfs_act_as(c);
 	struct timespec times[2] = { a->atime, a->mtime };
 
+	if (is_device(i))
+		return -EPERM;
 	if (!err && a->valid & (ATTR_UID | ATTR_GID))
 		err = (int)host_ret(fchownat(fd, "", a->valid & ATTR_UID ? a->uid : (uid_t)-1,
 					     a->valid & ATTR_GID ? a->gid : (gid_t)-1, AT_EMPTY_PATH));
@@ -89,14 +97,12 @@ int hostfs_statfs(struct inode *i, struct caller *c, struct statfs *out)
 	return (int)host_ret(fstatfs(hostfs_fd(i), out));
 }
 
-/* Extended attributes of O_PATH descriptors go by name alone before Linux 6.13. A symlink has only trusted.* and
- * security.* ones, and no name in /proc that leads to it: they stay out of reach. */
+/* Extended attributes of O_PATH descriptors go by their name in /proc alone, which does not lead to a symlink. A
+ * symlink can only have trusted.* and security.* ones: they stay out of reach. */
 #define XATTR_PATH (sizeof "/proc/self/fd/" + FDPATH_NAME)
 
 static int xattr_path(struct inode *i, struct caller *c, char path[XATTR_PATH])
 {
-	if (S_ISLNK(i->type))
-		return -EOPNOTSUPP;
 	snprintf(path, XATTR_PATH, "/proc/self/fd/%d", hostfs_fd(i));
 	return hostfs_act_as(c);
 }
@@ -104,7 +110,7 @@ static int xattr_path(struct inode *i, struct caller *c, char path[XATTR_PATH])
 ssize_t hostfs_getxattr(struct inode *i, struct caller *c, const char *name, void *buf, size_t size)
 {
 	char path[XATTR_PATH];
-	int err = xattr_path(i, c, path);
+	int err = S_ISLNK(i->type) ? -ENODATA : xattr_path(i, c, path);
 
 	return err ? err : host_ret(getxattr(path, name, buf, size));
 }
@@ -112,7 +118,7 @@ ssize_t hostfs_getxattr(struct inode *i, struct caller *c, const char *name, voi
 int hostfs_setxattr(struct inode *i, struct caller *c, const char *name, const void *buf, size_t size, int flags)
 {
 	char path[XATTR_PATH];
-	int err = xattr_path(i, c, path);
+	int err = S_ISLNK(i->type) || is_device(i) ? -EPERM : xattr_path(i, c, path);
 
 	return err ? err : (int)host_ret(setxattr(path, name, buf, size, flags));
 }
@@ -120,15 +126,15 @@ int hostfs_setxattr(struct inode *i, struct caller *c, const char *name, const v
 ssize_t hostfs_listxattr(struct inode *i, struct caller *c, char *buf, size_t size)
 {
 	char path[XATTR_PATH];
-	int err = xattr_path(i, c, path);
+	int err = S_ISLNK(i->type) ? 0 : xattr_path(i, c, path);
 
-	return err ? err : host_ret(listxattr(path, buf, size));
+	return err || S_ISLNK(i->type) ? err : host_ret(listxattr(path, buf, size));
 }
 
 int hostfs_removexattr(struct inode *i, struct caller *c, const char *name)
 {
 	char path[XATTR_PATH];
-	int err = xattr_path(i, c, path);
+	int err = S_ISLNK(i->type) || is_device(i) ? -EPERM : xattr_path(i, c, path);
 
 	return err ? err : (int)host_ret(removexattr(path, name));
 }

@@ -39,7 +39,8 @@ static ssize_t transfer_some(int fd, struct uio *u, int64_t *pos, bool write, si
 		return -EFAULT;
 	}
 	off_t at = pos ? *pos : -1;
-	ssize_t done = host_ret(write ? pwritev2(fd, iov, n, at, 0) : preadv2(fd, iov, n, at, 0));
+	int flags = write && u->append ? RWF_APPEND : 0;
+	ssize_t done = host_ret(write ? pwritev2(fd, iov, n, at, flags) : preadv2(fd, iov, n, at, 0));
 	uio_unpin(u);
 	return done;
 }

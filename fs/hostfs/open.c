@@ -47,6 +47,20 @@ static int fifo_settle(struct caller *c, int fd, int flags)
 	return waits ? fifo_wait_writer(c, fd) : fd;
 }
 
+static int fifo_file(struct dentry *d, struct caller *c, int flags, struct file **out)
+{
+	struct hostfs_inode *hi = hostfs_inode(d->inode);
+
+	hi->fd = fifo_settle(c, hi->fd, flags);
+	if (hi->fd < 0) {
+		int err = hi->fd;
+		dentry_put(d);
+		return err;
+	}
+	int err = hostfs_stream_new(d, flags, out);
+	return err ? err : stream_own(*out);
+}
+
 int hostfs_file_new(struct hostfs *h, struct caller *c, int fd, int flags, const char *name, size_t len,
 		    struct file **out)
 {
@@ -55,20 +69,13 @@ int hostfs_file_new(struct hostfs *h, struct caller *c, int fd, int flags, const
 
 	if (err)
 		return err;
-	struct hostfs_inode *hi = hostfs_inode(d->inode);
 	switch (d->inode->type) {
 	case S_IFREG: return file_of_dentry(d, &hostfs_file_ops, flags, out);
 	case S_IFDIR: return file_of_dentry(d, &hostfs_dir_ops, flags, out);
-	case S_IFIFO:
-		hi->fd = fifo_settle(c, hi->fd, flags);
-		if (hi->fd >= 0)
-			return hostfs_stream_new(d, flags, out);
-		err = hi->fd;
-		break;
-	default: err = -ENODEV; /* never the host's devices: fs/device.h */
+	case S_IFIFO: return fifo_file(d, c, flags, out);
 	}
 	dentry_put(d);
-	return err;
+	return -ENODEV; /* never the host's devices: fs/device.h */
 }
 
 /* Opens what a walk has found once more, to use it. */
@@ -82,8 +89,9 @@ static int reopen(struct inode *i, struct caller *c, int flags)
 	if (fdpath_dir() < 0)
 		return -EIO;
 	fdpath_name(hostfs_fd(i), name);
-	if (!S_ISFIFO(i->type))
+	if (!S_ISFIFO(i->type) || (flags & O_ACCMODE) == O_RDONLY)
 		return fdpath_reopen(hostfs_fd(i), kept | O_NONBLOCK);
+	/* Waits for a reader. */
 	kept |= O_CLOEXEC | (flags & O_NONBLOCK);
 	return (int)sleeper_call(c->sleeper, SYS_openat, fdpath_dir(), (long)name, kept, 0, 0, 0);
 }
@@ -96,8 +104,6 @@ int hostfs_open(struct inode *i, struct caller *c, struct dentry *d, int flags, 
 	int fd = reopen(i, c, flags);
 	if (fd < 0)
 		return fd;
-	/* A FIFO has been waited for. */
-	flags |= S_ISFIFO(i->type) ? O_NONBLOCK : 0;
 	return hostfs_file_new(hostfs_of(i), c, fd, flags, d->name, strlen(d->name), out);
 }
 

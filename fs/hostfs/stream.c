@@ -23,6 +23,7 @@ struct stream {
 	struct file file;
 	const struct stream_tty_ops *tty; /* NULL: nobody asks */
 	void *tty_arg;
+	bool own; /* the description is ours alone, with O_NONBLOCK as the guest has it */
 };
 
 static struct stream *stream_of(struct file *f)
@@ -60,6 +61,8 @@ static long move(struct file *f, struct caller *c, long nr, void *buf, size_t n)
 	int fd = stream_fd(f);
 	short events = nr == SYS_read ? POLLIN : POLLOUT;
 
+	if (stream_of(f)->own)
+		return call(c, nr, fd, (long)buf, (long)n);
 	if (f->flags & O_NONBLOCK && !ready_now(fd, events))
 		return -EAGAIN;
 	for (;;) {
@@ -114,7 +117,7 @@ static ssize_t stream_read(struct file *f, struct caller *c, struct uio *u, int6
 /* How much one write may be: not more than is sure to be taken at once, when the guest does not want to wait. */
 static size_t write_chunk(struct file *f, const struct uio *u)
 {
-	size_t max = f->flags & O_NONBLOCK ? PIPE_ATOM : CHUNK;
+	size_t max = f->flags & O_NONBLOCK && !stream_of(f)->own ? PIPE_ATOM : CHUNK;
 
 	return u->resid < max ? u->resid : max;
 }
@@ -232,6 +235,26 @@ static int64_t stream_lseek(struct file *f, struct caller *c, int64_t off, int w
 	return host_ret(lseek(stream_fd(f), off, whence));
 }
 
+static int set_host_nonblock(int fd, bool on)
+{
+	int now = fcntl(fd, F_GETFL);
+
+	if (now < 0)
+		return -errno;
+	return (int)host_ret(fcntl(fd, F_SETFL, on ? now | O_NONBLOCK : now & ~O_NONBLOCK));
+}
+
+static int stream_setfl(struct file *f, unsigned flags)
+{
+	return stream_of(f)->own ? set_host_nonblock(stream_fd(f), flags & O_NONBLOCK) : 0;
+}
+
+int stream_own(struct file *f)
+{
+	stream_of(f)->own = true;
+	return stream_setfl(f, f->flags);
+}
+
 static const struct file_ops stream_ops = {
 	.read = stream_read,
 	.write = stream_write,
@@ -239,6 +262,7 @@ static const struct file_ops stream_ops = {
 	.poll = stream_poll,
 	.ioctl = stream_ioctl,
 	.fsync = stream_fsync,
+	.setfl = stream_setfl,
 	.release = stream_release,
 };
 

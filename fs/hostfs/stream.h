@@ -19,6 +19,8 @@ struct stream_tty_ops {
 
 /* `d`: the dentry (taken over, also on failure) of a hostfs inode that owns the descriptor. */
 int hostfs_stream_new(struct dentry *d, int flags, struct file **out);
+/* Its description is nobody else's: O_NONBLOCK is set there as the guest has it. */
+int stream_own(struct file *f);
 bool file_is_stream(const struct file *f);
 bool stream_is_tty(struct file *f);
 int stream_host_fd(struct file *f); /* borrowed */
