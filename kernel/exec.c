@@ -146,11 +146,18 @@ static void switch_identity(struct task *t, struct exec_image *image)
 	p->exe = image->exe;
 	image->exe = NULL;
 	p->did_exec = true;
-	p->dumpable = 1;
+	p->dumpable = image->secure ? 0 : 1;
+	p->keep_caps = false;
+	struct cred *old_cred = t->cred;
+	t->cred = image->cred;
+	image->cred = NULL;
+	if (image->secure)
+		t->pdeathsig = 0;
 	p->personality &= ~image->personality_clear;
 	p->membarrier_registered = 0;
 	memcpy(t->comm, image->comm, sizeof t->comm);
 	sandbox_unlock(t->sb);
+	cred_put(old_cred);
 	if (old)
 		file_put(old);
 }

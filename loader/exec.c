@@ -7,6 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "fs/cred.h"
+#include "loader/cred.h"
 #include "loader/elf.h"
 #include "loader/loader.h"
 #include "loader/script.h"
@@ -211,8 +213,8 @@ static int build_mm(struct exec *x, struct exec_image *out)
 		.elf = &x->program,
 		.program = &program,
 		.interp_base = x->interp_file ? interp.bias : 0,
-		.cred = rq->caller->cred,
-		.secure = rq->secure,
+		.cred = out->cred,
+		.secure = out->secure,
 		.no_randomize = rq->no_randomize,
 		.exec_stack = x->program.exec_stack,
 		.stack_limit = rq->stack_limit,
@@ -233,8 +235,10 @@ static int load(struct exec *x, struct exec_image *out)
 		err = elf_read(&x->program, x->rq->caller, x->file, x->filename, ENOEXEC, x->why);
 	if (!err)
 		err = read_interp(x);
-	if (!err)
-		err = mm_create(x->rq->mem, &x->mm);
+	if (!err) {
+		out->cred = exec_cred(x->rq->caller, x->file, &out->secure);
+		err = out->cred ? mm_create(x->rq->mem, &x->mm) : -ENOMEM;
+	}
 	if (!err)
 		err = build_mm(x, out);
 	if (err)
@@ -277,6 +281,8 @@ int exec_load(const struct exec_request *rq, struct exec_image *out, struct why 
 	err = x.filename ? load(&x, out) : -ENOMEM;
 	if (!err)
 		image_fill(&x, out);
+	else
+		exec_image_destroy(out);
 	exec_free(&x);
 	return err;
 }
@@ -285,8 +291,8 @@ void exec_image_destroy(struct exec_image *img)
 {
 	mm_put(img->mm);
 	file_put(img->exe);
-	img->mm = NULL;
-	img->exe = NULL;
+	cred_put(img->cred);
+	*img = (struct exec_image){ 0 };
 }
 
 int exec_open(struct caller *c, const struct path *start, const char *name, unsigned walk_flags, struct file **out)

@@ -27,11 +27,12 @@ struct exec_request {
 	bool fd_path_inaccessible; /* execveat of a close-on-exec descriptor: a script can not work (-ENOENT) */
 	uint64_t stack_limit;      /* RLIMIT_STACK; bounds argv+envp to a quarter, at least 128 KiB: -E2BIG */
 	bool no_randomize;         /* personality ADDR_NO_RANDOMIZE */
-	bool secure;               /* AT_SECURE */
 };
 
 struct exec_image {
 	struct mm *mm;
+	struct cred *cred;  /* what the program runs with; a reference */
+	bool secure;        /* other than its caller's: AT_SECURE, not dumpable */
 	struct file *exe;   /* the ELF file that runs: for /proc/PID/exe; a reference */
 	uint64_t entry, sp; /* first rip (the interpreter's when there is one) and rsp */
 	char comm[16];

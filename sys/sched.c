@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Scheduling (sched(7)). Each guest thread is a host thread, so the host's scheduler does the work and gives the
  * answers. */
+#include <linux/capability.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -35,6 +36,32 @@ static int64_t host_call_on(struct task *t, pid_t pid, long nr, long b, long c, 
 	return r < 0 ? -err : r;
 }
 
+/* The host asks what the monitor may; what the guest's thread may is asked here: threads of its own user, or, with
+ * CAP_SYS_NICE, any (sched(7)). sandbox->lock held. */
+static bool may_schedule(struct task *t, struct task *o)
+{
+	const struct cred *c = t->cred;
+	return c->euid == o->cred->uid || c->euid == o->cred->euid || cred_capable(c, CAP_SYS_NICE);
+}
+
+/* host_call_on for a call that changes something. */
+static int64_t host_change_on(struct task *t, pid_t pid, long nr, long b, long c, long d)
+{
+	sandbox_lock(t->sb);
+	struct pid *p = pid > 0 ? pid_find(t->sb->pids, pid) : NULL;
+	bool allowed = !p || !p->task || may_schedule(t, p->task);
+	sandbox_unlock(t->sb);
+	return allowed ? host_call_on(t, pid, nr, b, c, d) : -EPERM;
+}
+
+static bool may_use_policy(struct task *t, int policy)
+{
+	policy &= ~SCHED_RESET_ON_FORK;
+	if (policy == SCHED_OTHER || policy == SCHED_BATCH || policy == SCHED_IDLE)
+		return true;
+	return cred_capable(t->cred, CAP_SYS_NICE) || process_rlimit(t->process, RLIMIT_RTPRIO) > 0;
+}
+
 SYSCALL_DEFINE(sched_yield)
 {
 	sched_yield();
@@ -66,7 +93,7 @@ SYSCALL_DEFINE(sched_setaffinity)
 		return -ENOMEM;
 	int64_t r = copy_from_guest(t->mm, mask, GVA(a[2]), len) ? -EFAULT : 0;
 	if (!r)
-		r = host_call_on(t, (pid_t)a[0], SYS_sched_setaffinity, len, (long)mask, 0);
+		r = host_change_on(t, (pid_t)a[0], SYS_sched_setaffinity, len, (long)mask, 0);
 	free(mask);
 	return r;
 }
@@ -83,7 +110,9 @@ SYSCALL_DEFINE(sched_setscheduler)
 		return -EINVAL;
 	if (get_user(t, &p, a[2]))
 		return -EFAULT;
-	return host_call_on(t, (pid_t)a[0], SYS_sched_setscheduler, (long)a[1], (long)&p, 0);
+	if (!may_use_policy(t, (int)a[1]))
+		return -EPERM;
+	return host_change_on(t, (pid_t)a[0], SYS_sched_setscheduler, (long)a[1], (long)&p, 0);
 }
 
 SYSCALL_DEFINE(sched_getparam)
@@ -102,7 +131,7 @@ SYSCALL_DEFINE(sched_setparam)
 		return -EINVAL;
 	if (get_user(t, &p, a[1]))
 		return -EFAULT;
-	return host_call_on(t, (pid_t)a[0], SYS_sched_setparam, (long)&p, 0, 0);
+	return host_change_on(t, (pid_t)a[0], SYS_sched_setparam, (long)&p, 0, 0);
 }
 
 SYSCALL_DEFINE(sched_get_priority_max)
@@ -155,7 +184,11 @@ SYSCALL_DEFINE(sched_setattr)
 	if (copy_from_guest(t->mm, attr, GVA(a[1]), size))
 		return -EFAULT;
 	memcpy(attr, &size, sizeof size);
-	return host_call_on(t, (pid_t)a[0], SYS_sched_setattr, (long)attr, 0, 0);
+	uint32_t policy;
+	memcpy(&policy, attr + 4, sizeof policy);
+	if (!may_use_policy(t, (int)policy))
+		return -EPERM;
+	return host_change_on(t, (pid_t)a[0], SYS_sched_setattr, (long)attr, 0, 0);
 }
 
 /* Nice values are per thread on Linux; a process or user means all of its threads, which the guest's tree has to find.
@@ -174,13 +207,15 @@ static bool prio_matches(struct task *t, const struct prio_walk *w, struct proce
 	return p->leader && p->leader->cred->uid == (w->who ? (uid_t)w->who : t->cred->uid);
 }
 
+typedef int prio_fn(struct task *t, struct task *o, int arg);
+
 /* fn on each task that `w` means; the best result. -ESRCH: none. Lock held. */
-static int prio_each(struct task *t, const struct prio_walk *w, int (*fn)(struct task *o, int arg), int arg)
+static int prio_each(struct task *t, const struct prio_walk *w, prio_fn *fn, int arg)
 {
 	int best = -ESRCH;
 	if (w->which == PRIO_PROCESS) {
 		struct pid *p = w->who ? pid_find(t->sb->pids, w->who) : t->pid;
-		return p && p->task ? fn(p->task, arg) : -ESRCH;
+		return p && p->task ? fn(t, p->task, arg) : -ESRCH;
 	}
 	struct process *p;
 	list_for_each (p, &t->sb->processes, all_node) {
@@ -188,7 +223,7 @@ static int prio_each(struct task *t, const struct prio_walk *w, int (*fn)(struct
 			continue;
 		struct task *o;
 		list_for_each (o, &p->tasks, process_node) {
-			int r = fn(o, arg);
+			int r = fn(t, o, arg);
 			best = r > best ? r : best;
 		}
 	}
@@ -196,18 +231,25 @@ static int prio_each(struct task *t, const struct prio_walk *w, int (*fn)(struct
 }
 
 /* The raw system call's value: 20 - nice, 1 to 40. */
-static int prio_get(struct task *o, int arg)
+static int prio_get(struct task *t, struct task *o, int arg)
 {
 	long r = syscall(SYS_getpriority, PRIO_PROCESS, o->host_tid);
 	return r < 0 ? -errno : (int)r;
 }
 
-static int prio_set(struct task *o, int nice)
+static int prio_set(struct task *t, struct task *o, int nice)
 {
+	int now = 20 - prio_get(t, o, 0);
+	if (!may_schedule(t, o))
+		return -EPERM;
+	/* setpriority(2): RLIMIT_NICE counts from 20 down */
+	if (nice < now && !cred_capable(t->cred, CAP_SYS_NICE) &&
+	    (nice < -20 ? 40 : 20 - nice) > (int64_t)process_rlimit(t->process, RLIMIT_NICE))
+		return -EACCES;
 	return syscall(SYS_setpriority, PRIO_PROCESS, o->host_tid, nice) < 0 ? -errno : 0;
 }
 
-static int64_t do_priority(struct task *t, const uint64_t *a, int (*fn)(struct task *o, int arg), int arg)
+static int64_t do_priority(struct task *t, const uint64_t *a, prio_fn *fn, int arg)
 {
 	struct prio_walk w = { .which = (int)a[0], .who = (pid_t)a[1] };
 	if (w.which < PRIO_PROCESS || w.which > PRIO_USER)
