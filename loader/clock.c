@@ -14,7 +14,6 @@
 #include "loader/clock.h"
 
 #include <fcntl.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -151,12 +150,10 @@ static uint64_t tai_seconds(void)
 	return (host_ns(CLOCK_TAI) - host_ns(CLOCK_REALTIME) + NS_PER_SEC / 2) / NS_PER_SEC;
 }
 
-/* A store that a reader on another CPU sees after those before it. */
+/* A full barrier: readers see what comes before it before it, and nothing of what comes after. */
 static void seq_store(struct vdso_data *d, uint32_t seq)
 {
-	atomic_thread_fence(memory_order_release);
-	*(volatile uint32_t *)&d->seq = seq;
-	atomic_thread_fence(memory_order_seq_cst);
+	__atomic_exchange_n(&d->seq, seq, __ATOMIC_SEQ_CST);
 }
 
 struct readings {

@@ -94,7 +94,8 @@ static void run_cut(struct space *s, uint64_t start, uint64_t end)
 	to = run_find(s, end);
 	while (to < s->n && s->runs[to].start < end)
 		to++;
-	memmove(s->runs + from, s->runs + to, (s->n - to) * sizeof *s->runs);
+	if (to > from)
+		memmove(s->runs + from, s->runs + to, (s->n - to) * sizeof *s->runs);
 	s->n -= to - from;
 }
 
