@@ -39,7 +39,7 @@ static int64_t map_file_part(const struct mapping *m, const Elf64_Phdr *p)
 }
 
 /* Linux gives such memory the right to write whatever the segment says. */
-static int64_t map_zero_part(const struct mapping *m, const Elf64_Phdr *p, uint64_t start, uint64_t end)
+static int map_zero_part(const struct mapping *m, const Elf64_Phdr *p, uint64_t start, uint64_t end)
 {
 	const struct mmap_args a = {
 		.addr = start,
@@ -47,23 +47,24 @@ static int64_t map_zero_part(const struct mapping *m, const Elf64_Phdr *p, uint6
 		.prot = PROT_READ | PROT_WRITE | (p->p_flags & PF_X ? PROT_EXEC : 0),
 		.flags = MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS,
 	};
-	return start < end ? mm_mmap(m->mm, &a) : 0;
+	int64_t r = start < end ? mm_mmap(m->mm, &a) : 0;
+
+	return r < 0 ? (int)r : 0;
 }
 
 static int map_segment(const struct mapping *m, const Elf64_Phdr *p)
 {
 	uint64_t file_end = m->bias + p->p_vaddr + p->p_filesz, end = m->bias + p->p_vaddr + p->p_memsz;
-	int64_t r = 0;
+	int64_t r;
 
 	if (p->p_filesz == 0)
-		return (int)map_zero_part(m, p, PAGE_DOWN(file_end), PAGE_UP(end));
+		return map_zero_part(m, p, PAGE_DOWN(file_end), PAGE_UP(end));
 	r = map_file_part(m, p);
 	if (r < 0 || p->p_memsz == p->p_filesz)
 		return r < 0 ? (int)r : 0;
 	if (zero_guest(m->mm, GVA(file_end), PAGE_UP(file_end) - file_end) > 0 && (p->p_flags & PF_W))
 		return -EFAULT;
-	r = map_zero_part(m, p, PAGE_UP(file_end), PAGE_UP(end));
-	return r < 0 ? (int)r : 0;
+	return map_zero_part(m, p, PAGE_UP(file_end), PAGE_UP(end));
 }
 
 /* Finds room for the whole image: reserved and given back, nothing else maps meanwhile. */

@@ -56,6 +56,8 @@ static int check_header(const struct elf *e, size_t got, int err, struct why *wh
 		return why_set(why, err, "%s: an ELF file, but not an executable (type %u)", e->name, h->e_type);
 	if (h->e_phentsize != sizeof(Elf64_Phdr) || h->e_phnum == 0 || h->e_phnum > PHDRS_MAX / sizeof(Elf64_Phdr))
 		return why_set(why, err, "%s: the ELF program header table has a bad size", e->name);
+	if (h->e_entry >= GUEST_TASK_SIZE)
+		return why_set(why, err, "%s: the ELF entry point lies outside the address space", e->name);
 	return 0;
 }
 

@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "fs/cred.h"
 #include "loader/cred.h"
@@ -30,27 +27,9 @@ struct exec {
 	size_t argc;
 	struct elf program, interp;
 	struct file *interp_file;
+	char interp_name[300]; /* for messages */
 	struct mm *mm;
 };
-
-char *exec_file_path(struct file *f)
-{
-	const struct path none = { NULL, NULL };
-	char *buf, *fit;
-
-	if (f->anon_name)
-		return strdup(f->anon_name);
-	buf = f->path.dentry ? malloc(PATH_MAX) : NULL;
-	if (!buf)
-		return NULL;
-	if (path_string(&f->path, &none, buf, PATH_MAX) < 0) {
-		free(buf);
-		return NULL;
-	}
-	fit = strdup(buf);
-	free(buf);
-	return fit;
-}
 
 static int argv_copy(struct exec *x)
 {
@@ -163,7 +142,8 @@ static int read_interp(struct exec *x)
 	err = exec_open(x->rq->caller, NULL, name, 0, &x->interp_file);
 	if (err)
 		return why_set(x->why, -err, "%s: its ELF interpreter %s: %s", x->filename, name, strerror(-err));
-	return elf_read(&x->interp, x->rq->caller, x->interp_file, name, ELIBBAD, x->why);
+	snprintf(x->interp_name, sizeof x->interp_name, "%.128s: its ELF interpreter %.128s", x->filename, name);
+	return elf_read(&x->interp, x->rq->caller, x->interp_file, x->interp_name, ELIBBAD, x->why);
 }
 
 static int map_program(struct exec *x, struct elf_place *program, struct elf_place *interp)
@@ -293,22 +273,4 @@ void exec_image_destroy(struct exec_image *img)
 	file_put(img->exe);
 	cred_put(img->cred);
 	*img = (struct exec_image){ 0 };
-}
-
-int exec_open(struct caller *c, const struct path *start, const char *name, unsigned walk_flags, struct file **out)
-{
-	int flags = O_RDONLY | O_NONBLOCK | (walk_flags & WALK_NOFOLLOW ? O_NOFOLLOW : 0);
-	struct inode *inode;
-	int err = vfs_open(c, start, name, flags, 0, walk_flags, out);
-
-	if (err)
-		return err;
-	inode = file_inode(*out);
-	if (!inode || inode->type != S_IFREG || ((*out)->path.mnt && (*out)->path.mnt->flags & MOUNT_NOEXEC))
-		err = -EACCES;
-	else if (inode->ops->permission)
-		err = inode->ops->permission(inode, c, X_OK);
-	if (err)
-		file_put(*out);
-	return err;
 }

@@ -4,7 +4,7 @@
 UNIT       := $(BUILD)/tests/unit
 UNIT_TESTS := $(patsubst tests/unit/test_%.c,%,$(wildcard tests/unit/test_$(or $(ONLY),*).c))
 UNIT_BINS  := $(UNIT_TESTS:%=$(UNIT)/test_%)
-UNIT_COMMON := $(UNIT)/fake.c.o
+UNIT_COMMON := $(UNIT)/fake.c.o $(UNIT)/exec_world.c.o
 # Nothing above these folders is needed, nor has to compile.
 UNIT_LIB := $(filter $(addprefix $(BUILD)/,util/% host/% arch/% platform/physmem.% mm/% fs/% loader/%),$(LIB_OBJS))
 
@@ -14,7 +14,7 @@ $(UNIT)/libunit.a: $(UNIT_LIB)
 	$(AR) rcs $@ $^
 
 $(UNIT_BINS): $(UNIT)/test_%: $(UNIT)/test_%.c.o $(UNIT_COMMON) $(UNIT)/libunit.a
-	$(CC) -pthread $(if $(SAN),-fsanitize=$(SAN)) -o $@ $^ -lcmocka $(LDLIBS)
+	$(CC) -pthread $(if $(SAN),-fsanitize=$(SAN)) -Wl,--wrap=exec_open -o $@ $^ -lcmocka $(LDLIBS)
 
 .PHONY: check-unit
 check-unit: $(UNIT_BINS)
