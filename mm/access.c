@@ -98,7 +98,7 @@ static inline size_t transfer(struct mm *mm, gva_t addr, char *buf, size_t n, un
 		size_t left = move(s.host, buf, s.len), done = s.len - left;
 
 		addr.v += done;
-		buf += done;
+		buf = buf ? buf + done : NULL;
 		n -= done;
 		if (left)
 			break;

@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: Apache-2.0
+# libFuzzer targets, one a parser: make fuzz-elf [SECONDS=60]. They need clang and build in a place of their own.
+
+FUZZ_SECONDS ?= 60
+FUZZ_BUILD   ?= build-fuzz
+FUZZ         := $(BUILD)/tests/fuzz
+FUZZ_LIB     := $(filter $(addprefix $(BUILD)/,util/% host/% arch/% platform/physmem.% mm/% fs/% loader/%),$(LIB_OBJS))
+
+.PHONY: fuzz-elf fuzz-run-elf
+fuzz-elf:
+	$(MAKE) BUILD=$(FUZZ_BUILD) CC="$(if $(findstring ccache,$(CC)),ccache )clang" SAN=fuzzer-no-link,address,undefined fuzz-run-elf
+
+$(FUZZ)/elf: $(FUZZ)/elf.c.o $(BUILD)/tests/unit/fake.c.o $(BUILD)/tests/unit/exec_world.c.o $(FUZZ_LIB)
+	$(CC) -pthread -fsanitize=fuzzer,address,undefined -Wl,--wrap=exec_open -o $@ $^ -lcmocka $(LDLIBS)
+
+# An input is an option byte, the length of the program, the program, and its interpreter (here: the same).
+seed = { printf '\003'; perl -e 'print pack "v", -s $$ARGV[0]' $(1); cat $(1) $(1); } > $(FUZZ)/elf-seeds/$(2)
+
+$(FUZZ)/elf-seeds: tests/fuzz/seed.S tests/fuzz/rules.mk
+	@mkdir -p $@
+	gcc -nostdlib -static -s -Wl,-z,noseparate-code -o $(FUZZ)/seed $<; $(call seed,$(FUZZ)/seed,static)
+	gcc -nostdlib -static-pie -s -Wl,-z,noseparate-code -o $(FUZZ)/seed $<; $(call seed,$(FUZZ)/seed,static-pie)
+	gcc -nostdlib -pie -s -Wl,-I,/ld -Wl,-z,noseparate-code -o $(FUZZ)/seed $<; $(call seed,$(FUZZ)/seed,dynamic)
+	gcc -nostdlib -pie -s -Wl,-I,/ld -Wl,-z,separate-code -o $(FUZZ)/seed $<; $(call seed,$(FUZZ)/seed,separate)
+	printf '#!/ld -x\n' > $(FUZZ)/seed; $(call seed,$(FUZZ)/seed,script)
+
+fuzz-run-elf: $(FUZZ)/elf $(FUZZ)/elf-seeds
+	@mkdir -p $(FUZZ)/elf-corpus
+	$(FUZZ)/elf -max_total_time=$(FUZZ_SECONDS) -max_len=40000 -rss_limit_mb=4096 -print_final_stats=1 \
+	    -artifact_prefix=$(FUZZ)/ $(FUZZ)/elf-corpus $(FUZZ)/elf-seeds
+
+-include $(FUZZ)/elf.c.d
