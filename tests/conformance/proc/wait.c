@@ -418,12 +418,12 @@ CASE(wnothread)
 CASE(wclone)
 {
 	/* A child whose exit signal is not SIGCHLD needs __WALL or __WCLONE. */
+	handle(SIGUSR2, SIG_IGN, 0);
 	pid_t pid = (pid_t)syscall(SYS_clone, SIGUSR2, 0, 0, 0, 0);
 	int st = 0;
 
 	if (pid == 0)
 		_exit(8);
-	handle(SIGUSR2, SIG_IGN, 0);
 	R(waitpid(pid, &st, 0));
 	V(waitpid(pid, &st, __WALL) == pid);
 	say_status("clone child", st);
