@@ -65,7 +65,7 @@ static struct vma *vma_for_access(struct mm *mm, uint64_t addr)
 
 static int fault_missing(struct mm *mm, struct vma *v, uint64_t page, bool write)
 {
-	bool copy = (write || mm->host->props.copy_files) && v->source && !(v->flags & VMA_SHARED);
+	bool copy = mm_copies_files(v) || (write && v->source && !(v->flags & VMA_SHARED));
 	uint64_t unit = copy && write ? mm->host->props.cow_copy_pages * PAGE_SIZE : mm->host->props.fault_map_unit;
 	uint64_t start, end;
 	int err;

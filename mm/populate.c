@@ -233,14 +233,19 @@ int mm_populate_copies(struct mm *mm, struct vma *v, uint64_t start, uint64_t en
 	return populate(mm, v, start, end, FILL_COPIES);
 }
 
+/* Not the vDSO and its data: the monitor goes on writing there. */
+bool mm_copies_files(const struct vma *v)
+{
+	return v->mm->host->props.copy_files && v->source && !(v->flags & (VMA_SHARED | VMA_SPECIAL));
+}
+
 void mm_populate_eagerly(struct mm *mm, struct vma *v, uint64_t start, uint64_t end)
 {
 	bool private_file = v->source && !(v->flags & VMA_SHARED);
 
 	if (!v->prot || end - start > mm->host->props.eager_map_max)
 		return;
-	if (private_file &&
-	    (mm->host->props.copy_files || ((v->prot & GUEST_WRITE) && end - start <= COPY_AT_ONCE_MAX)))
+	if (mm_copies_files(v) || (private_file && (v->prot & GUEST_WRITE) && end - start <= COPY_AT_ONCE_MAX))
 		mm_populate_copies(mm, v, start, end);
 	else
 		mm_populate(mm, v, start, end);
