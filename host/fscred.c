@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "host/fscred.h"
 
+#include <linux/capability.h>
 #include <sched.h>
 #include <stdbool.h>
 #include <string.h>
@@ -16,7 +17,44 @@ static __thread struct {
 	gid_t gid;
 	int nr_groups; /* -1: not known */
 	gid_t groups[GROUPS_KEPT];
+	uint64_t permitted, effective, inheritable;
 } current;
+
+/* What an fsuid of 0 brings and any other takes away (capabilities(7), "Effect of user ID changes"). */
+#define CAPS_OF_FILES                                                                                                  \
+	(1UL << CAP_CHOWN | 1UL << CAP_DAC_OVERRIDE | 1UL << CAP_DAC_READ_SEARCH | 1UL << CAP_FOWNER |                 \
+	 1UL << CAP_FSETID | 1UL << CAP_LINUX_IMMUTABLE | 1UL << CAP_MKNOD | 1UL << CAP_MAC_OVERRIDE)
+
+static struct __user_cap_header_struct cap_header(void)
+{
+	return (struct __user_cap_header_struct){ .version = _LINUX_CAPABILITY_VERSION_3 };
+}
+
+static void learn_caps(void)
+{
+	struct __user_cap_header_struct h = cap_header();
+	struct __user_cap_data_struct d[2] = { { 0 } };
+
+	syscall(SYS_capget, &h, d);
+	current.permitted = d[0].permitted | (uint64_t)d[1].permitted << 32;
+	current.effective = d[0].effective | (uint64_t)d[1].effective << 32;
+	current.inheritable = d[0].inheritable | (uint64_t)d[1].inheritable << 32;
+}
+
+static int caps_assume(uint64_t effective)
+{
+	struct __user_cap_header_struct h = cap_header();
+	struct __user_cap_data_struct d[2] = {
+		{ (uint32_t)effective, (uint32_t)current.permitted, (uint32_t)current.inheritable },
+		{ (uint32_t)(effective >> 32), (uint32_t)(current.permitted >> 32),
+		  (uint32_t)(current.inheritable >> 32) },
+	};
+	long r = host_call(SYS_capset, &h, d);
+
+	if (r == 0)
+		current.effective = effective;
+	return (int)r;
+}
 
 static void learn(void)
 {
@@ -26,6 +64,7 @@ static void learn(void)
 	current.uid = geteuid();
 	current.gid = getegid();
 	current.nr_groups = getgroups(GROUPS_KEPT, current.groups);
+	learn_caps();
 }
 
 static bool groups_equal(const gid_t *groups, int nr)
@@ -52,31 +91,40 @@ static int id_assume(long nr, unsigned id)
 	return (unsigned)syscall(nr, -1) == id ? 0 : -EPERM;
 }
 
-static int ids_change(uid_t uid, gid_t gid, const gid_t *groups, int nr_groups)
+static int ids_change(const struct fscred *fc)
 {
 	int err = 0;
 
-	if (!groups_equal(groups, nr_groups))
-		err = groups_assume(groups, nr_groups);
-	if (!err && gid != current.gid) {
-		err = id_assume(SYS_setfsgid, gid);
+	if (!groups_equal(fc->groups, fc->nr_groups))
+		err = groups_assume(fc->groups, fc->nr_groups);
+	if (!err && fc->gid != current.gid) {
+		err = id_assume(SYS_setfsgid, fc->gid);
 		if (!err)
-			current.gid = gid;
+			current.gid = fc->gid;
 	}
-	if (!err && uid != current.uid) {
-		err = id_assume(SYS_setfsuid, uid);
+	if (!err && fc->uid != current.uid) {
+		err = id_assume(SYS_setfsuid, fc->uid);
 		if (!err)
-			current.uid = uid;
+			current.uid = fc->uid;
+		learn_caps(); /* the kernel took or gave those of files */
 	}
 	return err;
 }
 
-int fscred_assume(uid_t uid, gid_t gid, const gid_t *groups, int nr_groups)
+static uint64_t caps_wanted(const struct fscred *fc)
+{
+	return current.permitted & ~(CAPS_OF_FILES & ~fc->caps);
+}
+
+int fscred_assume(const struct fscred *fc)
 {
 	learn();
-	if (uid == current.uid && gid == current.gid && groups_equal(groups, nr_groups))
+	bool same_ids = fc->uid == current.uid && fc->gid == current.gid && groups_equal(fc->groups, fc->nr_groups);
+
+	if (same_ids && current.effective == caps_wanted(fc))
 		return 0;
-	return ids_change(uid, gid, groups, nr_groups);
+	int err = same_ids ? 0 : ids_change(fc);
+	return err || current.effective == caps_wanted(fc) ? err : caps_assume(caps_wanted(fc));
 }
 
 void fscred_clear_umask(void)

@@ -7,10 +7,20 @@
 #ifndef HL_HOST_FSCRED_H
 #define HL_HOST_FSCRED_H
 
+#include <stdint.h>
 #include <sys/types.h>
 
+struct fscred {
+	uid_t uid;
+	gid_t gid;
+	uint64_t caps; /* effective capabilities; of them, those about files count (capabilities(7)), as far as the
+			  process has them itself */
+	const gid_t *groups;
+	int nr_groups;
+};
+
 /* 0, or -EPERM when the host does not let this process act as them. */
-int fscred_assume(uid_t uid, gid_t gid, const gid_t *groups, int nr_groups);
+int fscred_assume(const struct fscred *fc);
 /* Gives the calling thread a umask of its own, 0, so that creation modes are what the caller asks for. Where the host
  * refuses (unshare(2) filtered), the process's umask goes on to apply. */
 void fscred_clear_umask(void);

@@ -174,6 +174,48 @@ static void copy_owner_state(struct task *t, struct task *child, const struct cl
 	}
 }
 
+/* A thread's table, fs_struct and handlers of its own (unshare(2)). */
+static int unshare_files(struct task *t)
+{
+	if (t->files->refs == 1)
+		return 0;
+	struct fdtable *own = fdtable_copy(t->files), *old = t->files;
+	if (!own)
+		return -ENOMEM;
+	sandbox_lock(t->sb);
+	t->files = own;
+	sandbox_unlock(t->sb);
+	struct caller c = task_caller(t);
+	fdtable_put(old, &c);
+	return 0;
+}
+
+static int unshare_fs(struct task *t)
+{
+	if (t->fs->refs == 1)
+		return 0;
+	struct fs_struct *own = fs_struct_copy(t->fs), *old = t->fs;
+	if (!own)
+		return -ENOMEM;
+	sandbox_lock(t->sb);
+	t->fs = own;
+	sandbox_unlock(t->sb);
+	fs_struct_put(old);
+	return 0;
+}
+
+int task_unshare(struct task *t, uint64_t flags)
+{
+	const uint64_t known = CLONE_FS | CLONE_FILES | CLONE_SYSVSEM | CLONE_THREAD | CLONE_SIGHAND | CLONE_VM;
+	sandbox_lock(t->sb);
+	bool alone = t->process->nr_tasks == 1;
+	sandbox_unlock(t->sb);
+	if (flags & ~known || (flags & (CLONE_THREAD | CLONE_SIGHAND | CLONE_VM) && !alone))
+		return -EINVAL;
+	int err = flags & CLONE_FILES ? unshare_files(t) : 0;
+	return !err && flags & CLONE_FS ? unshare_fs(t) : err;
+}
+
 /* RLIMIT_NPROC does not bind root (getrlimit(2)). */
 static int new_process(struct task *t, uint64_t exit_signal, struct process **out)
 {

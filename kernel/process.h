@@ -32,7 +32,8 @@ struct process {
 	struct task *leader;  /* the thread with tid == tgid, NULL when it is gone */
 	struct list all_node; /* sandbox->processes */
 	struct list tasks;
-	int nr_tasks; /* alive */
+	int nr_tasks; /* not yet taken apart */
+	int nr_live;  /* of them, not yet past exit: the last one decides the exit status */
 
 	struct process *parent; /* NULL: init itself */
 	struct list children, sibling;

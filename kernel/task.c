@@ -319,8 +319,6 @@ static void unlink_locked(struct task *t)
 	pid_ended(t->pid, PID_THREAD_ENDED);
 	pid_detach(t->sb->pids, t->pid);
 	if (--p->nr_tasks == 0) {
-		if (!p->group_exiting)
-			p->exit_code = t->exit_code;
 		process_exited(p);
 		return;
 	}
@@ -329,10 +327,17 @@ static void unlink_locked(struct task *t)
 		sleeper_wake(&p->exec_task->sleeper);
 }
 
-static bool is_last(struct task *t)
+/* The status of a process that nobody ends as a whole is that of the thread which exits last, however long each then
+ * takes to be taken apart. True: it was this one. */
+static bool leave_live(struct task *t)
 {
+	struct process *p = t->process;
 	sandbox_lock(t->sb);
-	bool last = t->process->nr_tasks == 1;
+	bool last = --p->nr_live == 0;
+	if (last && !p->group_exiting) {
+		p->group_exiting = true;
+		p->exit_code = t->exit_code;
+	}
 	sandbox_unlock(t->sb);
 	return last;
 }
@@ -346,9 +351,10 @@ static void task_end(struct task *t)
 
 	if (sb->observer)
 		sb->observer->ops->ended(sb->observer, t);
+	bool last = leave_live(t);
 	futex_task_exit(t);
 	vfork_release(t);
-	if (is_last(t))
+	if (last)
 		timers_exit(p);
 	struct caller c = task_caller(t);
 	fdtable_put(t->files, &c);
@@ -441,6 +447,7 @@ static int link_locked(struct task *t)
 		return -EAGAIN;
 	list_add_tail(&p->tasks, &t->process_node);
 	p->nr_tasks++;
+	p->nr_live++;
 	t->sb->nr_tasks++;
 	if (t->pid == p->pid)
 		p->leader = t;
@@ -452,6 +459,7 @@ static void unlink_unstarted_locked(struct task *t)
 	struct process *p = t->process;
 	list_del(&t->process_node);
 	p->nr_tasks--;
+	p->nr_live--;
 	t->sb->nr_tasks--;
 	if (p->leader == t)
 		p->leader = NULL;

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 const char *hl_version(void)
@@ -86,13 +87,15 @@ static void set_string(struct hl_config *cfg, char **slot, const char *value)
 static void take_signals(struct hl_config *cfg)
 {
 	sigset_t mask;
-	struct sigaction sa;
+	struct {
+		uint64_t handler, flags, restorer, mask;
+	} sa; /* the kernel's struct: glibc's call hides the two signals it uses itself */
 
 	pthread_sigmask(SIG_SETMASK, NULL, &mask);
 	for (int sig = 1; sig < NSIG; sig++) {
 		if (sigismember(&mask, sig) == 1)
 			cfg->blocked |= 1UL << (sig - 1);
-		if (sigaction(sig, NULL, &sa) == 0 && sa.sa_handler == SIG_IGN)
+		if (syscall(SYS_rt_sigaction, sig, NULL, &sa, sizeof sa.mask) == 0 && sa.handler == (uintptr_t)SIG_IGN)
 			cfg->ignored |= 1UL << (sig - 1);
 	}
 }

@@ -350,7 +350,7 @@ static const struct pseudo_dir net_dir = { PSEUDO_TABLE(net_entries) };
 	    { "environ", S_IFREG | 0400, .show = show_environ },                                                       \
 	    { "exe", S_IFLNK | 0777, .link = link_text, .jump = get_link, .arg = (void *)LINK_EXE },                   \
 	    { "fd", S_IFDIR | 0500, .dir = &proc_fd_dir }, { "fdinfo", S_IFDIR | 0555, .dir = &proc_fdinfo_dir },      \
-	    { "gid_map", S_IFREG | 0644, .show = show_id_map }, { "limits", S_IFREG | 0644, .show = show_limits },     \
+	    { "gid_map", S_IFREG | 0644, .show = show_id_map }, { "limits", S_IFREG | 0444, .show = show_limits },     \
 	    { "maps", S_IFREG | 0444, .show = proc_show_maps }, { "mem", S_IFREG | 0600, .open = proc_mem_open },      \
 	    { "mountinfo", S_IFREG | 0444, .show = proc_show_mountinfo },                                              \
 	    { "mounts", S_IFREG | 0444, .show = proc_show_mounts }, { "net", S_IFDIR | 0555, .dir = &net_dir },        \

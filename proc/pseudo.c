@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "proc/pseudo.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -133,6 +134,23 @@ static void node_owner(struct pseudo_node *n, struct statx *st)
 	sandbox_unlock(n->sb);
 }
 
+/* As other file systems count: the directory's own two names, and one ".." of each directory in it. */
+static uint32_t node_links(struct pseudo_node *n, struct caller *c)
+{
+	const struct pseudo_dir *dir = n->entry->dir;
+	char name[32];
+	unsigned char type;
+	uint32_t links = 2;
+
+	if (!dir)
+		return 1;
+	for (size_t i = 0; i < dir->nr_entries; i++)
+		links += S_ISDIR(dir->entries[i].mode);
+	for (int cursor = 0; dir->next && dir->next(n, c, &cursor, name, &type); cursor++)
+		links += type == DT_DIR;
+	return links;
+}
+
 static int node_getattr(struct inode *i, struct caller *c, unsigned mask, struct statx *out)
 {
 	struct pseudo_node *n = node_of(i);
@@ -146,7 +164,7 @@ static int node_getattr(struct inode *i, struct caller *c, unsigned mask, struct
 	out->stx_mode = (uint16_t)n->entry->mode;
 	if (n->entry->link_mode)
 		out->stx_mode = (uint16_t)(S_IFLNK | n->entry->link_mode(n, c));
-	out->stx_nlink = S_ISDIR(n->entry->mode) ? 2 : 1;
+	out->stx_nlink = node_links(n, c);
 	out->stx_ino = id.ino;
 	out->stx_blksize = 1024;
 	out->stx_dev_major = (uint32_t)(i->fs->dev >> 8);

@@ -84,6 +84,11 @@ SYSCALL_DEFINE(clone3)
 			     });
 }
 
+SYSCALL_DEFINE(unshare)
+{
+	return task_unshare(t, a[0]);
+}
+
 SYSCALL_DEFINE(exit)
 {
 	task_exit_self(t, (int)(a[0] & 0xff) << 8);

@@ -211,6 +211,21 @@ SYSCALL_DEFINE(setgid)
 	return commit_gids(t, new);
 }
 
+#define CAPS_OF_FILES                                                                                                  \
+	(1UL << CAP_CHOWN | 1UL << CAP_DAC_OVERRIDE | 1UL << CAP_DAC_READ_SEARCH | 1UL << CAP_FOWNER |                 \
+	 1UL << CAP_FSETID | 1UL << CAP_LINUX_IMMUTABLE | 1UL << CAP_MKNOD | 1UL << CAP_MAC_OVERRIDE)
+
+/* capabilities(7): those about files go and come with an fsuid of 0. */
+static void fix_file_caps(const struct cred *old, struct cred *new)
+{
+	if (new->securebits & SECBIT_NO_SETUID_FIXUP)
+		return;
+	if (old->fsuid == 0 && new->fsuid != 0)
+		new->cap_effective &= ~CAPS_OF_FILES;
+	if (old->fsuid != 0 && new->fsuid == 0)
+		new->cap_effective |= CAPS_OF_FILES &new->cap_permitted;
+}
+
 /* setfsuid(2): returns the old id whatever happens. */
 SYSCALL_DEFINE(setfsuid)
 {
@@ -221,6 +236,7 @@ SYSCALL_DEFINE(setfsuid)
 	struct cred *new = cred_copy(c, -1);
 	if (new) {
 		new->fsuid = id;
+		fix_file_caps(c, new);
 		install(t, new);
 	}
 	return old;

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "fs/ramfs/ramfs.h"
+#include "kernel/fork.h"
 #include "sys/at.h"
 
 #ifndef MFD_NOEXEC_SEAL
@@ -154,22 +155,6 @@ SYSCALL_DEFINE(close)
 	return err == -ERESTARTSYS ? -EINTR : err;
 }
 
-static int unshare_files(struct task *t, struct caller *c)
-{
-	struct fdtable *old = t->files;
-
-	if (old->refs == 1)
-		return 0;
-	struct fdtable *own = fdtable_copy(old);
-	if (!own)
-		return -ENOMEM;
-	sandbox_lock(t->sb);
-	t->files = own;
-	sandbox_unlock(t->sb);
-	fdtable_put(old, c);
-	return 0;
-}
-
 SYSCALL_DEFINE(close_range)
 {
 	struct caller c = task_caller(t);
@@ -177,7 +162,7 @@ SYSCALL_DEFINE(close_range)
 
 	if (flags & ~(CLOSE_RANGE_UNSHARE | CLOSE_RANGE_CLOEXEC) || first > last)
 		return -EINVAL;
-	int err = flags & CLOSE_RANGE_UNSHARE ? unshare_files(t, &c) : 0;
+	int err = flags & CLOSE_RANGE_UNSHARE ? task_unshare(t, CLONE_FILES) : 0;
 	if (!err)
 		fd_close_range(t->files, &c, first, last, flags & CLOSE_RANGE_CLOEXEC);
 	return err;

@@ -200,6 +200,12 @@ static int64_t get_thp_disable(struct task *t, const uint64_t *a)
 	return a[0] || a[1] || a[2] || a[3] ? -EINVAL : t->process->thp_disable;
 }
 
+/* No filter can be installed (seccomp(2) is not offered), so there never is one. */
+static int64_t get_seccomp(struct task *t, const uint64_t *a)
+{
+	return 0;
+}
+
 static int64_t get_tsc(struct task *t, const uint64_t *a)
 {
 	int32_t mode = PR_TSC_ENABLE;
@@ -237,6 +243,7 @@ static const struct prctl_option {
 	{ PR_CAPBSET_READ, capbset_read },
 	{ PR_CAPBSET_DROP, capbset_drop },
 	{ PR_CAP_AMBIENT, cap_ambient },
+	{ PR_GET_SECCOMP, get_seccomp },
 	{ PR_GET_SECUREBITS, get_securebits },
 	{ PR_SET_TIMERSLACK, set_timerslack },
 	{ PR_GET_TIMERSLACK, get_timerslack },

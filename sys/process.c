@@ -91,7 +91,7 @@ static int setpgid_locked(struct task *t, pid_t pid, pid_t pgid)
 SYSCALL_DEFINE(setpgid)
 {
 	pid_t pid = (pid_t)a[0], pgid = (pid_t)a[1];
-	if (pgid < 0)
+	if ((pgid ? pgid : pid) < 0)
 		return -EINVAL;
 	sandbox_lock(t->sb);
 	int err = setpgid_locked(t, pid, pgid);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* fork, vfork, clone, clone3, exit: what is inherited, what is shared, how a process ends. */
 #include <linux/sched.h>
+#include <linux/futex.h>
 #include <pthread.h>
 #include <sched.h>
 #include <sys/prctl.h>
@@ -361,10 +362,22 @@ static void *sleeps(void *arg)
 	return NULL;
 }
 
+/* Cleared by the kernel when the main thread has exited. */
+static int main_tid;
+
+static void main_thread_is_gone(void)
+{
+	int tid;
+
+	while ((tid = __atomic_load_n(&main_tid, __ATOMIC_SEQ_CST)))
+		syscall(SYS_futex, &main_tid, FUTEX_WAIT, tid, NULL, NULL, 0);
+}
+
 static int main_thread_exits(void *arg)
 {
 	pthread_t t;
 
+	main_tid = (int)syscall(SYS_set_tid_address, &main_tid);
 	NEED(pthread_create(&t, NULL, arg, NULL));
 	syscall(SYS_exit, 11);
 	return 0;
@@ -372,12 +385,14 @@ static int main_thread_exits(void *arg)
 
 static void *last_thread(void *arg)
 {
+	main_thread_is_gone();
 	syscall(SYS_exit, 22);
 	return NULL;
 }
 
 static void *groups_exit(void *arg)
 {
+	main_thread_is_gone();
 	exit(33);
 }
 
