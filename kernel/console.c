@@ -15,6 +15,7 @@
 
 #include "fs/file.h"
 #include "fs/hostfs/stream.h"
+#include "kernel/pty.h"
 #include "kernel/restart.h"
 #include "kernel/sandbox.h"
 #include "kernel/tty.h"
@@ -67,6 +68,11 @@ static bool console_tostop(struct tty *tty)
 	return tcgetattr(console_of(tty)->fd, &t) == 0 && t.c_lflag & TOSTOP;
 }
 
+static struct inode *console_inode(struct tty *tty)
+{
+	return console_of(tty)->dentry->inode;
+}
+
 static void console_release(struct tty *tty)
 {
 	struct console *con = console_of(tty);
@@ -78,6 +84,7 @@ static void console_release(struct tty *tty)
 static const struct tty_ops console_ops = {
 	.open = console_open,
 	.tostop = console_tostop,
+	.inode = console_inode,
 	.release = console_release,
 };
 
@@ -135,7 +142,8 @@ int console_attach(struct sandbox *sb, struct file *const stdio[3], bool *contro
 	for (int fd = 0; fd < 3; fd++)
 		if (terminal_of(stdio[fd]) == dev)
 			stream_set_tty(stdio[fd], &console_stream_ops, sb->console);
+	err = sb->ptys ? pty_add_console(sb->ptys) : 0;
 	pid_t session = tcgetsid(stream_host_fd(f));
 	*controlling = session > 0 && session == getsid(0);
-	return 0;
+	return err;
 }

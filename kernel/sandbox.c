@@ -14,6 +14,7 @@
 #include "kernel/futex.h"
 #include "kernel/ktimer.h"
 #include "kernel/process.h"
+#include "kernel/pty.h"
 #include "kernel/spawn.h"
 #include "kernel/task.h"
 #include "kernel/tty.h"
@@ -186,6 +187,7 @@ void sandbox_destroy(struct sandbox *sb)
 	process_put(sb->main);
 	if (sb->console)
 		tty_put(sb->console);
+	pty_table_free(sb->ptys);
 	if (sb->mounts)
 		mount_table_destroy(sb->mounts);
 	if (sb->futexes)

@@ -23,6 +23,7 @@
 #include "util/why.h"
 
 struct process;
+struct pty_table;
 struct task;
 struct tty;
 struct epoll_domain;
@@ -61,6 +62,7 @@ struct sandbox {
 	bool ending;            /* no new task may start */
 	int exit_status;        /* wait status of main, valid once main_ended */
 	bool main_ended;
+	struct pty_table *ptys;
 	struct tty *console;          /* the host's terminal behind fd 0-2, NULL: none */
 	uint64_t boot_ns;             /* CLOCK_BOOTTIME of the start */
 	uint8_t boot_id[16];          /* /proc/sys/kernel/random/boot_id */

@@ -15,6 +15,7 @@
 struct caller;
 struct device_table;
 struct file;
+struct inode;
 struct mm;
 struct pid;
 struct process;
@@ -27,8 +28,10 @@ struct tty_ops {
 	int (*open)(struct tty *tty, struct caller *c, int flags, struct file **out);
 	/* termios' TOSTOP: does output of a background group stop it? */
 	bool (*tostop)(struct tty *tty);
-	void (*release)(
-	    struct tty *tty); /* last reference gone; no lock may be taken that is held above sandbox->lock */
+	/* The node it has on the host, borrowed; NULL op: it is the guest's own. */
+	struct inode *(*inode)(struct tty *tty);
+	/* Last reference gone. sandbox->lock may be held. */
+	void (*release)(struct tty *tty);
 };
 
 struct tty {

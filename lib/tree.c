@@ -12,6 +12,7 @@
 #include "fs/file.h"
 #include "fs/hostfs/hostfs.h"
 #include "fs/ramfs/ramfs.h"
+#include "kernel/pty.h"
 #include "kernel/sandbox.h"
 #include "loader/loader.h"
 #include "proc/proc.h"
@@ -88,6 +89,11 @@ static int make_shm(struct sandbox *sb, struct filesystem **out, struct why *why
 	return ramfs_create(&sb->mem, mount_table_new_dev(sb->mounts), &opt, out);
 }
 
+static int make_devpts(struct sandbox *sb, struct filesystem **out, struct why *why)
+{
+	return pty_table_create(sb, out);
+}
+
 #define NO_EXEC (MOUNT_NOSUID | MOUNT_NODEV | MOUNT_NOEXEC)
 
 static const struct standard_mount {
@@ -99,6 +105,7 @@ static const struct standard_mount {
 	{ "/proc", "proc", NO_EXEC, make_procfs },
 	{ "/sys", "sysfs", NO_EXEC | MOUNT_RDONLY, make_sysfs },
 	{ "/dev", "devtmpfs", MOUNT_NOSUID, make_devfs },
+	{ "/dev/pts", "devpts", MOUNT_NOSUID | MOUNT_NOEXEC, make_devpts },
 	{ "/dev/shm", "tmpfs", MOUNT_NOSUID | MOUNT_NODEV, make_shm },
 };
 

@@ -1,0 +1,408 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fs/devpts.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <limits.h>
+#include <linux/magic.h>
+#include <linux/major.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#include "fs/file.h"
+#include "fs/generic.h"
+
+#define TTY_GROUP  5 /* group tty, as distributions mount it: gid=5,mode=620 */
+#define PTMX_MINOR 2
+#define INO_ROOT   1
+#define INO_PTMX   2
+#define INO_FIRST  3 /* of pts/0, as on Linux */
+
+struct devpts_node {
+	struct inode inode;
+	struct list node; /* devpts.nodes; rising */
+	unsigned ino;
+	char name[12];
+	struct inode *alias; /* reference; NULL: the attributes below are its own */
+	/* devpts.lock */
+	mode_t mode;
+	uid_t uid;
+	gid_t gid;
+	dev_t rdev;
+	struct timespec atime, mtime, ctime;
+};
+
+struct devpts {
+	struct filesystem fs;
+	pthread_mutex_t lock;
+	struct list nodes; /* each with a reference; guarded by lock */
+	struct devpts_node root;
+};
+
+static const struct inode_ops devpts_ops;
+static const struct file_ops devpts_dir_ops;
+
+static struct devpts *devpts_of(struct filesystem *fs)
+{
+	return container_of(fs, struct devpts, fs);
+}
+
+static struct devpts_node *node_of(struct inode *i)
+{
+	return container_of(i, struct devpts_node, inode);
+}
+
+static void node_init(struct devpts_node *n, struct devpts *d, unsigned ino, mode_t mode)
+{
+	inode_init(&n->inode, &d->fs, &devpts_ops, mode);
+	list_init(&n->node);
+	n->ino = ino;
+	n->mode = mode;
+	clock_gettime(CLOCK_REALTIME, &n->atime);
+	n->mtime = n->ctime = n->atime;
+}
+
+static struct devpts_node *node_new(struct devpts *d, unsigned ino, mode_t mode)
+{
+	struct devpts_node *n = calloc(1, sizeof(*n));
+
+	if (!n)
+		return NULL;
+	node_init(n, d, ino, mode);
+	if (ino == INO_PTMX)
+		strcpy(n->name, "ptmx");
+	else
+		snprintf(n->name, sizeof(n->name), "%u", ino - INO_FIRST);
+	return n;
+}
+
+/* Links it in the order of numbers. */
+static void node_link(struct devpts *d, struct devpts_node *n)
+{
+	struct devpts_node *at;
+
+	pthread_mutex_lock(&d->lock);
+	list_for_each (at, &d->nodes, node)
+		if (at->ino > n->ino)
+			break;
+	list_insert_between(&n->node, at->node.prev, &at->node);
+	pthread_mutex_unlock(&d->lock);
+}
+
+static void node_release(struct inode *i)
+{
+	struct devpts_node *n = node_of(i);
+
+	if (n == &devpts_of(i->fs)->root)
+		return;
+	inode_put(n->alias);
+	free(n);
+}
+
+int devpts_add(struct filesystem *fs, struct caller *c, unsigned index, dev_t rdev)
+{
+	struct devpts *d = devpts_of(fs);
+	struct devpts_node *n = node_new(d, INO_FIRST + index, S_IFCHR | 0620);
+
+	if (!n)
+		return -ENOMEM;
+	n->rdev = rdev;
+	n->uid = c->cred->fsuid;
+	n->gid = TTY_GROUP;
+	node_link(d, n);
+	return 0;
+}
+
+int devpts_add_alias(struct filesystem *fs, unsigned index, struct inode *target)
+{
+	struct devpts *d = devpts_of(fs);
+	struct devpts_node *n = node_new(d, INO_FIRST + index, S_IFCHR);
+
+	if (!n)
+		return -ENOMEM;
+	n->alias = inode_get(target);
+	node_link(d, n);
+	return 0;
+}
+
+/* lock held */
+static struct devpts_node *find_ino(struct devpts *d, unsigned ino)
+{
+	struct devpts_node *n;
+
+	list_for_each (n, &d->nodes, node)
+		if (n->ino == ino)
+			return n;
+	return NULL;
+}
+
+void devpts_remove(struct filesystem *fs, unsigned index)
+{
+	struct devpts *d = devpts_of(fs);
+
+	pthread_mutex_lock(&d->lock);
+	struct devpts_node *n = find_ino(d, INO_FIRST + index);
+	if (n)
+		list_del(&n->node);
+	pthread_mutex_unlock(&d->lock);
+	if (n)
+		inode_put(&n->inode);
+}
+
+bool devpts_has(struct filesystem *fs, unsigned index)
+{
+	struct devpts *d = devpts_of(fs);
+
+	pthread_mutex_lock(&d->lock);
+	bool has = find_ino(d, INO_FIRST + index);
+	pthread_mutex_unlock(&d->lock);
+	return has;
+}
+
+/* Inode operations */
+
+static int devpts_lookup(struct inode *dir, struct caller *c, const char *name, size_t len, struct inode **out)
+{
+	struct devpts *d = devpts_of(dir->fs);
+	struct devpts_node *n;
+	int err = -ENOENT;
+
+	pthread_mutex_lock(&d->lock);
+	list_for_each (n, &d->nodes, node)
+		if (strlen(n->name) == len && !memcmp(n->name, name, len)) {
+			*out = inode_get(&n->inode);
+			err = 0;
+			break;
+		}
+	pthread_mutex_unlock(&d->lock);
+	return err;
+}
+
+static int devpts_walk(struct inode *dir, struct caller *c, const char *names, size_t len, unsigned flags,
+		       struct walk_step *out)
+{
+	return walk_by_lookup(dir, c, names, len, flags, devpts_lookup, out);
+}
+
+static struct statx_timestamp statx_time(const struct timespec *ts)
+{
+	return (struct statx_timestamp){ .tv_sec = ts->tv_sec, .tv_nsec = (uint32_t)ts->tv_nsec };
+}
+
+static void fill_attributes(const struct devpts_node *n, struct statx *out)
+{
+	out->stx_mask = STATX_BASIC_STATS;
+	out->stx_blksize = 1024;
+	out->stx_nlink = S_ISDIR(n->mode) ? 2 : 1;
+	out->stx_mode = (uint16_t)n->mode;
+	out->stx_uid = n->uid;
+	out->stx_gid = n->gid;
+	out->stx_ino = n->ino;
+	out->stx_dev_major = major(n->inode.fs->dev);
+	out->stx_dev_minor = minor(n->inode.fs->dev);
+	out->stx_rdev_major = major(n->rdev);
+	out->stx_rdev_minor = minor(n->rdev);
+	out->stx_atime = statx_time(&n->atime);
+	out->stx_mtime = statx_time(&n->mtime);
+	out->stx_ctime = statx_time(&n->ctime);
+}
+
+static int devpts_getattr(struct inode *i, struct caller *c, unsigned mask, struct statx *out)
+{
+	struct devpts_node *n = node_of(i);
+	struct devpts *d = devpts_of(i->fs);
+
+	if (n->alias)
+		return inode_getattr(n->alias, c, mask, out);
+	memset(out, 0, sizeof(*out));
+	pthread_mutex_lock(&d->lock);
+	fill_attributes(n, out);
+	pthread_mutex_unlock(&d->lock);
+	return 0;
+}
+
+static void apply(struct devpts_node *n, const struct iattr *a)
+{
+	if (a->valid & ATTR_MODE)
+		n->mode = (n->mode & S_IFMT) | (a->mode & 07777);
+	if (a->valid & ATTR_UID)
+		n->uid = a->uid;
+	if (a->valid & ATTR_GID)
+		n->gid = a->gid;
+	if (a->valid & ATTR_TIMES) {
+		generic_set_time(&n->atime, &a->atime);
+		generic_set_time(&n->mtime, &a->mtime);
+	}
+	clock_gettime(CLOCK_REALTIME, &n->ctime);
+}
+
+static int devpts_setattr(struct inode *i, struct caller *c, const struct iattr *a)
+{
+	struct devpts_node *n = node_of(i);
+	struct devpts *d = devpts_of(i->fs);
+	struct iattr change = *a;
+	struct statx st = { 0 };
+
+	if (n->alias)
+		return n->alias->ops->setattr(n->alias, c, a);
+	pthread_mutex_lock(&d->lock);
+	fill_attributes(n, &st);
+	int err = generic_setattr_check(&st, c->cred, &change);
+	if (!err)
+		apply(n, &change);
+	pthread_mutex_unlock(&d->lock);
+	return err;
+}
+
+static int devpts_permission(struct inode *i, struct caller *c, int mask)
+{
+	struct devpts_node *n = node_of(i);
+	struct statx st;
+
+	if (n->alias)
+		return n->alias->ops->permission(n->alias, c, mask);
+	devpts_getattr(i, c, STATX_BASIC_STATS, &st);
+	return generic_permission(&st, c->cred, mask);
+}
+
+/* Only the directory: devices are opened by their number. */
+static int devpts_open(struct inode *i, struct caller *c, struct dentry *dentry, int flags, struct file **out)
+{
+	struct file *f = malloc(sizeof(*f));
+
+	if (!f)
+		return -ENOMEM;
+	file_init(f, &devpts_dir_ops, (unsigned)flags);
+	*out = f;
+	return 0;
+}
+
+static int devpts_statfs(struct inode *i, struct caller *c, struct statfs *out)
+{
+	*out =
+	    (struct statfs){ .f_type = DEVPTS_SUPER_MAGIC, .f_bsize = 4096, .f_frsize = 4096, .f_namelen = NAME_MAX };
+	return 0;
+}
+
+static int devpts_path(struct inode *i, struct dentry *dentry, char *buf, size_t size)
+{
+	struct devpts_node *n = node_of(i);
+	struct devpts *d = devpts_of(i->fs);
+
+	pthread_mutex_lock(&d->lock);
+	bool gone = list_empty(&n->node);
+	pthread_mutex_unlock(&d->lock);
+	int len = snprintf(buf, size, "/%s%s", n->name, gone ? " (deleted)" : "");
+	return (size_t)len < size ? len : -ENAMETOOLONG;
+}
+
+static const struct inode_ops devpts_ops = {
+	.walk = devpts_walk,
+	.getattr = devpts_getattr,
+	.setattr = devpts_setattr,
+	.permission = devpts_permission,
+	.open = devpts_open,
+	.statfs = devpts_statfs,
+	.path = devpts_path,
+	.release = node_release,
+};
+
+/* Reading the directory: positions are inode numbers but for "." (0) and ".." (1). */
+
+/* The first entry at or behind `pos`; false: the end. */
+static bool entry_at(struct devpts *d, int64_t pos, struct dirent *out, int64_t *next)
+{
+	struct devpts_node *n;
+	bool found = false;
+
+	*out = (struct dirent){ .d_ino = INO_ROOT, .d_type = DT_DIR };
+	*next = pos + 1;
+	if (pos < 2) {
+		strcpy(out->d_name, pos ? ".." : ".");
+		return true;
+	}
+	pthread_mutex_lock(&d->lock);
+	list_for_each (n, &d->nodes, node) {
+		if (n->ino < pos)
+			continue;
+		strcpy(out->d_name, n->name);
+		out->d_ino = n->ino;
+		out->d_type = DT_CHR;
+		*next = (int64_t)n->ino + 1;
+		found = true;
+		break;
+	}
+	pthread_mutex_unlock(&d->lock);
+	return found;
+}
+
+static int devpts_readdir(struct file *f, struct caller *c, struct dir_emit *e)
+{
+	struct devpts *d = devpts_of(f->path.dentry->inode->fs);
+	struct dirent ent;
+	int64_t next;
+
+	pthread_mutex_lock(&f->pos_lock);
+	while (entry_at(d, f->pos, &ent, &next) &&
+	       e->emit(e, ent.d_name, strlen(ent.d_name), ent.d_ino, next, ent.d_type))
+		f->pos = next;
+	pthread_mutex_unlock(&f->pos_lock);
+	return 0;
+}
+
+static int64_t devpts_lseek(struct file *f, struct caller *c, int64_t off, int whence)
+{
+	return generic_lseek(f, off, whence, 0);
+}
+
+static void devpts_file_release(struct file *f)
+{
+	free(f);
+}
+
+static const struct file_ops devpts_dir_ops = {
+	.lseek = devpts_lseek,
+	.readdir = devpts_readdir,
+	.release = devpts_file_release,
+};
+
+static void devpts_destroy(struct filesystem *fs)
+{
+	struct devpts *d = devpts_of(fs);
+
+	while (!list_empty(&d->nodes)) {
+		struct devpts_node *n = list_first(&d->nodes, struct devpts_node, node);
+		list_del(&n->node);
+		inode_put(&n->inode);
+	}
+	pthread_mutex_destroy(&d->lock);
+	free(d);
+}
+
+static const struct filesystem_ops devpts_fs_ops = { .destroy = devpts_destroy };
+
+int devpts_create(dev_t dev, struct filesystem **out)
+{
+	struct devpts *d = calloc(1, sizeof(*d));
+
+	if (!d)
+		return -ENOMEM;
+	filesystem_init(&d->fs, &devpts_fs_ops, "devpts", 0);
+	d->fs.dev = dev;
+	pthread_mutex_init(&d->lock, NULL);
+	list_init(&d->nodes);
+	node_init(&d->root, d, INO_ROOT, S_IFDIR | 0755);
+	d->fs.root = &d->root.inode;
+	struct devpts_node *ptmx = node_new(d, INO_PTMX, S_IFCHR | 0666);
+	if (!ptmx) {
+		free(d);
+		return -ENOMEM;
+	}
+	ptmx->rdev = makedev(TTYAUX_MAJOR, PTMX_MINOR);
+	node_link(d, ptmx);
+	*out = &d->fs;
+	return 0;
+}

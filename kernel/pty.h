@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Pseudo-terminals of the guest's own (pty(7)): /dev/ptmx and /dev/pts. */
+#ifndef HL_KERNEL_PTY_H
+#define HL_KERNEL_PTY_H
+
+struct filesystem;
+struct pty_table;
+struct sandbox;
+
+/* The ptys of a sandbox and their directory, to be mounted at /dev/pts. Before the first task runs. */
+int pty_table_create(struct sandbox *sb, struct filesystem **devpts);
+/* The host's terminal gets its name in the directory, too, if it is a pty there: ttyname(3) looks for it. */
+int pty_add_console(struct pty_table *t);
+/* No file is open any more. NULL: no effect. */
+void pty_table_free(struct pty_table *t);
+
+#endif
