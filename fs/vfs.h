@@ -294,6 +294,9 @@ int path_getattr(const struct path *p, struct caller *c, unsigned mask, struct s
  */
 int vfs_open(struct caller *c, const struct path *start, const char *name, int flags, mode_t mode, unsigned walk_flags,
 	     struct file **out);
+/* For execve(2): a regular file that `c` may execute but not read. */
+int vfs_open_unreadable(struct caller *c, const struct path *start, const char *name, unsigned walk_flags,
+			struct file **out);
 /* fs/path.c: the absolute guest path of `p` as seen from `root`; "(unreachable)" prefix as getcwd(2) has it. A root of
  * NULLs: from the root of all. Length or -errno. */
 int path_string(const struct path *p, const struct path *root, char *buf, size_t size);

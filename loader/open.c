@@ -36,6 +36,8 @@ int exec_open(struct caller *c, const struct path *start, const char *name, unsi
 	struct inode *inode;
 	int err = vfs_open(c, start, name, flags, 0, walk_flags, out);
 
+	if (err == -EACCES)
+		err = vfs_open_unreadable(c, start, name, walk_flags, out);
 	if (err)
 		return err;
 	inode = file_inode(*out);
