@@ -85,6 +85,13 @@ static void quota_return(struct page_quota *q, uint64_t n)
 		atomic_fetch_sub(&q->used, n);
 }
 
+static uint64_t quota_left(struct page_quota *q)
+{
+	uint64_t used = q->used;
+
+	return used < q->max ? PAGE_DOWN(q->max - used) : 0;
+}
+
 /* Caller holds lock for writing; [start, end) is a hole. */
 static int hole_fill(struct pagestore *s, uint64_t start, uint64_t end)
 {
@@ -224,7 +231,10 @@ static int hole_fill_for_write(struct pagestore *s, uint64_t pos, uint64_t len)
 	}
 	if (ahead > end && hole_fill(s, start, ahead) == 0)
 		return 0;
-	return hole_fill(s, start, end);
+	int err = hole_fill(s, start, end);
+	uint64_t left = err == -ENOSPC ? quota_left(s->quota) : 0;
+	/* As much as there is room for: a write that ends at a full file system is a short one. */
+	return left && left < end - start ? hole_fill(s, start, start + left) : err;
 }
 
 static int piece_to_write(struct pagestore *s, uint64_t pos, uint64_t len, struct piece *p)
