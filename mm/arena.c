@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A count per page in one flat, sparse array, and a tree of the free extents. The tree is ordered by offset and every
- * node knows the largest extent below it, so that the lowest extent that is large enough is found in one descent.
+ * A count per page in one flat, sparse array, and two trees of the free extents: clean ones, which the host holds no
+ * memory for, and warm ones, whose pages are there with whatever was last in them. A tree is ordered by offset and
+ * every node knows the largest extent below it, so that the lowest extent that is large enough is found in one descent.
  *
- * Free extents read as zero: their pages are given back to the host before they enter the tree.
+ * Small runs become warm when they are freed, and are cleared when they are given out again. When there are too many,
+ * all go back to the host.
  */
 #include "mm/arena.h"
 
@@ -16,6 +18,10 @@
 
 #include "util/gva.h"
 #include "util/rbtree.h"
+
+/* Longest run that is kept warm, and how much altogether; pages. */
+#define WARM_RUN 64
+#define WARM_MAX 2048
 
 struct extent {
 	struct rb_node node;
@@ -30,8 +36,8 @@ struct arena {
 	_Atomic uint32_t *refs; /* by page; written under lock */
 
 	pthread_mutex_t lock;
-	struct rb_tree free;
-	uint64_t used; /* pages */
+	struct rb_tree clean, warm;
+	uint64_t used, nr_warm; /* pages */
 };
 
 static struct extent *extent_of(struct rb_node *n)
@@ -51,9 +57,9 @@ static void extent_augment(struct rb_node *n)
 }
 
 /* The lowest extent of at least `n` pages. */
-static struct extent *extent_lowest(struct arena *a, uint64_t n)
+static struct extent *extent_lowest(struct rb_tree *t, uint64_t n)
 {
-	struct rb_node *p = a->free.root;
+	struct rb_node *p = t->root;
 
 	if (!p || extent_of(p)->max < n)
 		return NULL;
@@ -69,9 +75,9 @@ static struct extent *extent_lowest(struct arena *a, uint64_t n)
 
 /* Links a new extent; it must not touch another. Without memory for the node the offsets are lost: they cost nothing.
  */
-static void extent_insert(struct arena *a, uint64_t start, uint64_t end)
+static void extent_insert(struct rb_tree *t, uint64_t start, uint64_t end)
 {
-	struct rb_node **link = &a->free.root, *parent = NULL;
+	struct rb_node **link = &t->root, *parent = NULL;
 	struct extent *e = malloc(sizeof *e);
 
 	if (!e)
@@ -81,19 +87,19 @@ static void extent_insert(struct arena *a, uint64_t start, uint64_t end)
 		parent = *link;
 		link = start < extent_of(parent)->start ? &parent->left : &parent->right;
 	}
-	rb_insert(&a->free, &e->node, parent, link);
+	rb_insert(t, &e->node, parent, link);
 }
 
-static void extent_delete(struct arena *a, struct extent *e)
+static void extent_delete(struct rb_tree *t, struct extent *e)
 {
-	rb_erase(&a->free, &e->node);
+	rb_erase(t, &e->node);
 	free(e);
 }
 
 /* The neighbours of the used range that starts at `start`. */
-static void extent_neighbours(struct arena *a, uint64_t start, struct extent **below, struct extent **above)
+static void extent_neighbours(struct rb_tree *t, uint64_t start, struct extent **below, struct extent **above)
 {
-	struct rb_node *p = a->free.root;
+	struct rb_node *p = t->root;
 
 	*below = *above = NULL;
 	while (p) {
@@ -108,21 +114,43 @@ static void extent_neighbours(struct arena *a, uint64_t start, struct extent **b
 	}
 }
 
-static void extent_free(struct arena *a, uint64_t start, uint64_t end)
+static void extent_add(struct rb_tree *t, uint64_t start, uint64_t end)
 {
 	struct extent *below, *above;
 
-	extent_neighbours(a, start, &below, &above);
+	extent_neighbours(t, start, &below, &above);
 	if (above && above->start == end) {
 		end = above->end;
-		extent_delete(a, above);
+		extent_delete(t, above);
 	}
 	if (below && below->end == start) {
 		below->end = end;
-		rb_update(&a->free, &below->node);
+		rb_update(t, &below->node);
 		return;
 	}
-	extent_insert(a, start, end);
+	extent_insert(t, start, end);
+}
+
+/* Takes the lowest `n` pages in a row out of the tree. False: there are none. */
+static bool extent_take(struct rb_tree *t, uint64_t n, uint64_t *start)
+{
+	struct extent *e = extent_lowest(t, n);
+
+	if (!e)
+		return false;
+	*start = e->start;
+	e->start += n;
+	if (e->start == e->end)
+		extent_delete(t, e);
+	else
+		rb_update(t, &e->node);
+	return true;
+}
+
+static void tree_free(struct rb_tree *t)
+{
+	while (t->root)
+		extent_delete(t, extent_of(t->root));
 }
 
 int arena_create(struct physmem *pm, struct arena **out)
@@ -135,7 +163,7 @@ int arena_create(struct physmem *pm, struct arena **out)
 	a->mf = physmem_arena(pm);
 	a->nr_pages = physmem_arena_size(pm) >> PAGE_SHIFT;
 	a->base = memfile_ptr(a->mf, 0, physmem_arena_size(pm));
-	a->free.augment = extent_augment;
+	a->clean.augment = a->warm.augment = extent_augment;
 	refs = mmap(NULL, a->nr_pages * sizeof *a->refs, PROT_READ | PROT_WRITE,
 		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (refs == MAP_FAILED || !a->base) {
@@ -144,7 +172,7 @@ int arena_create(struct physmem *pm, struct arena **out)
 	}
 	a->refs = refs;
 	pthread_mutex_init(&a->lock, NULL);
-	extent_insert(a, 0, a->nr_pages);
+	extent_insert(&a->clean, 0, a->nr_pages);
 	*out = a;
 	return 0;
 }
@@ -153,8 +181,8 @@ void arena_destroy(struct arena *a)
 {
 	if (!a)
 		return;
-	while (a->free.root)
-		extent_delete(a, extent_of(a->free.root));
+	tree_free(&a->clean);
+	tree_free(&a->warm);
 	munmap(a->refs, a->nr_pages * sizeof *a->refs);
 	pthread_mutex_destroy(&a->lock);
 	free(a);
@@ -170,31 +198,70 @@ static void page_set_refs(struct arena *a, uint64_t page, uint32_t n)
 	atomic_store_explicit(&a->refs[page], n, memory_order_release);
 }
 
-int arena_alloc(struct arena *a, uint64_t len, uint64_t *off)
+/* Caller holds lock. Everything warm goes back to the host. */
+static void warm_drop(struct arena *a)
 {
-	uint64_t n = len >> PAGE_SHIFT, start, i;
-	struct extent *e;
+	struct rb_node *n;
+
+	while ((n = a->warm.root)) {
+		uint64_t start = extent_of(n)->start, end = extent_of(n)->end;
+
+		extent_delete(&a->warm, extent_of(n));
+		arena_discard(a, start << PAGE_SHIFT, (end - start) << PAGE_SHIFT);
+		extent_add(&a->clean, start, end);
+	}
+	a->nr_warm = 0;
+}
+
+/* Caller holds lock. *warm: the pages have old contents. */
+static bool take(struct arena *a, uint64_t n, uint64_t *start, bool *warm)
+{
+	*warm = n <= WARM_RUN && extent_take(&a->warm, n, start);
+	if (*warm)
+		a->nr_warm -= n;
+	else if (!extent_take(&a->clean, n, start))
+		return false;
+	for (uint64_t i = 0; i < n; i++)
+		page_set_refs(a, *start + i, 1);
+	a->used += n;
+	return true;
+}
+
+static int alloc(struct arena *a, uint64_t len, uint64_t *off, bool *warm)
+{
+	uint64_t n = len >> PAGE_SHIFT, start;
+	bool ok;
 
 	if (n == 0)
 		return -EINVAL;
 	pthread_mutex_lock(&a->lock);
-	e = extent_lowest(a, n);
-	if (!e) {
-		pthread_mutex_unlock(&a->lock);
-		return -ENOMEM;
+	ok = take(a, n, &start, warm);
+	if (!ok && a->nr_warm) {
+		warm_drop(a);
+		ok = take(a, n, &start, warm);
 	}
-	start = e->start;
-	e->start += n;
-	if (e->start == e->end)
-		extent_delete(a, e);
-	else
-		rb_update(&a->free, &e->node);
-	for (i = 0; i < n; i++)
-		page_set_refs(a, start + i, 1);
-	a->used += n;
 	pthread_mutex_unlock(&a->lock);
+	if (!ok)
+		return -ENOMEM;
 	*off = start << PAGE_SHIFT;
 	return 0;
+}
+
+int arena_alloc_dirty(struct arena *a, uint64_t len, uint64_t *off)
+{
+	bool warm;
+
+	return alloc(a, len, off, &warm);
+}
+
+int arena_alloc(struct arena *a, uint64_t len, uint64_t *off)
+{
+	bool warm;
+	int err = alloc(a, len, off, &warm);
+
+	if (!err && warm)
+		memset(a->base + *off, 0, len);
+	return err;
 }
 
 void arena_ref(struct arena *a, uint64_t off, uint64_t len)
@@ -226,18 +293,30 @@ static uint64_t unref_run(struct arena *a, uint64_t *page, uint64_t end)
 	return n;
 }
 
-/* While a run's pages are given back to the host they belong to nobody: the lock need not be held. */
+/* Caller holds lock, which is let go while the host takes a run back: it belongs to nobody meanwhile. */
+static void run_release(struct arena *a, uint64_t start, uint64_t n)
+{
+	if (n <= WARM_RUN) {
+		extent_add(&a->warm, start, start + n);
+		a->nr_warm += n;
+		if (a->nr_warm > WARM_MAX)
+			warm_drop(a);
+	} else {
+		pthread_mutex_unlock(&a->lock);
+		arena_discard(a, start << PAGE_SHIFT, n << PAGE_SHIFT);
+		pthread_mutex_lock(&a->lock);
+		extent_add(&a->clean, start, start + n);
+	}
+	a->used -= n;
+}
+
 void arena_unref(struct arena *a, uint64_t off, uint64_t len)
 {
 	uint64_t page = off >> PAGE_SHIFT, end = (off + len) >> PAGE_SHIFT, n;
 
 	pthread_mutex_lock(&a->lock);
 	while ((n = unref_run(a, &page, end)) > 0) {
-		pthread_mutex_unlock(&a->lock);
-		arena_discard(a, page << PAGE_SHIFT, n << PAGE_SHIFT);
-		pthread_mutex_lock(&a->lock);
-		extent_free(a, page, page + n);
-		a->used -= n;
+		run_release(a, page, n);
 		page += n;
 	}
 	pthread_mutex_unlock(&a->lock);

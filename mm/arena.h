@@ -3,7 +3,8 @@
  * Who owns which pages of the arena. Every page has a reference count: one for each backing of an address space, or one
  * for the in-memory file, that holds it. A page shared by two is copied before it is written (mm/fault.c). Pages whose
  * count drops to 0 go back to the host (hole punched) and their offsets are reused, lowest first, so that the
- * platform's part of the arena stays compact. Thread-safe.
+ * platform's part of the arena stays compact. A few megabytes are kept back for the next to ask, because the host takes
+ * longer to bring a page than we to clear one. Thread-safe.
  */
 #ifndef HL_MM_ARENA_H
 #define HL_MM_ARENA_H
@@ -19,6 +20,8 @@ int arena_create(struct physmem *pm, struct arena **out);
 void arena_destroy(struct arena *a);
 /* `len` bytes (page multiple) of contiguous offsets, reading as zero, each page with count 1. -ENOMEM. */
 int arena_alloc(struct arena *a, uint64_t len, uint64_t *off);
+/* The same with any contents: the caller overwrites all of it. */
+int arena_alloc_dirty(struct arena *a, uint64_t len, uint64_t *off);
 void arena_ref(struct arena *a, uint64_t off, uint64_t len);
 void arena_unref(struct arena *a, uint64_t off, uint64_t len);
 /* Is the page at `off` held once only? (Then the holder may write it in place.) */

@@ -116,7 +116,7 @@ static int cow_copy_range(struct mm *mm, uint64_t start, uint64_t end)
 	int err = backing_isolate(mm, start, end);
 
 	if (!err)
-		err = arena_alloc(arena, len, &off);
+		err = arena_alloc_dirty(arena, len, &off);
 	if (err)
 		return err;
 	b = backing_at(mm, start);

@@ -2,6 +2,7 @@
 #include "mm/populate.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "host/fixup.h"
 
@@ -145,17 +146,22 @@ uint64_t memfile_read(struct memfile *mf, uint64_t off, void *dst, uint64_t len)
 	return src ? fixup_copy(dst, src, len) : len;
 }
 
-/* The destination is zeroed, so a file that ends early leaves zeroes. */
+/* A file that ends early leaves zeroes. */
 static int copy_file(struct mm *mm, const struct vma *v, uint64_t start, uint64_t end, uint64_t dst)
 {
+	struct arena *arena = mm->host->arena;
+
 	while (start < end) {
 		struct page_run run;
+		uint64_t left;
 		int err = source_get(v, start, end, &run);
 
 		if (err)
 			return err;
 		run.len = min64(run.len, end - start);
-		memfile_read(run.mf, run.off, arena_ptr(mm->host->arena, dst), run.len);
+		left = memfile_read(run.mf, run.off, arena_ptr(arena, dst), run.len);
+		if (left)
+			memset(arena_ptr(arena, dst + run.len - left), 0, left);
 		start += run.len;
 		dst += run.len;
 	}
@@ -166,7 +172,7 @@ static int back_copies(struct mm *mm, const struct vma *v, uint64_t start, uint6
 {
 	struct arena *arena = mm->host->arena;
 	struct backing b = { .start = start, .end = end, .mf = arena_memfile(arena), .owned = true };
-	int err = arena_alloc(arena, end - start, &b.off);
+	int err = arena_alloc_dirty(arena, end - start, &b.off);
 
 	if (err)
 		return err;
