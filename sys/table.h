@@ -18,7 +18,8 @@ enum ret_type {
 	RET_SELECT,
 	RET_FCNTL,
 	RET_SCHED_POLICY,
-	RET_MEMBARRIER
+	RET_MEMBARRIER,
+	RET_SIGNAL
 };
 
 struct syscall_entry {

@@ -222,6 +222,7 @@ static void print_result(struct print *p, enum ret_type ret)
 		names_put_value(p->out, &names_sched, (uint64_t)p->result);
 		text_putc(p->out, ')');
 		break;
+	case RET_SIGNAL: text_printf(p->out, "%ld (%s)", p->result, trace_signal_name((int)p->result)); break;
 	case RET_MEMBARRIER:
 		text_printf(p->out, p->a[0] ? "%ld" : "%#lx (", p->result);
 		if (p->a[0])

@@ -1,0 +1,375 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A program that embeds libhl: what hl.h promises, seen from outside. `embed CASE`; exits 0 when it holds, and says
+ * what did not.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "hl.h"
+
+#define CHECK(cond, ...)                                                                                               \
+	do {                                                                                                           \
+		if (!(cond)) {                                                                                         \
+			fprintf(stderr, "%s:%d: %s: ", __FILE__, __LINE__, #cond);                                     \
+			fprintf(stderr, __VA_ARGS__);                                                                  \
+			fprintf(stderr, "\n");                                                                         \
+			exit(1);                                                                                       \
+		}                                                                                                      \
+	} while (0)
+
+static struct hl_config *config(size_t n, const char *const *args)
+{
+	struct hl_config *cfg = hl_config_new();
+
+	CHECK(cfg, "no memory");
+	hl_config_set_args(cfg, n, args);
+	return cfg;
+}
+#define CONFIG(...) config(sizeof((const char *[]){ __VA_ARGS__ }) / sizeof(char *), (const char *[]){ __VA_ARGS__ })
+
+static struct hl_sandbox *start(struct hl_config *cfg)
+{
+	struct hl_error *err = NULL;
+	struct hl_sandbox *sb = NULL;
+
+	CHECK(hl_sandbox_start(cfg, &sb, &err) == 0, "%s", hl_error_text(err));
+	hl_config_free(cfg);
+	return sb;
+}
+
+static struct hl_result finish(struct hl_sandbox *sb)
+{
+	struct hl_error *err = NULL;
+	struct hl_result res;
+
+	CHECK(hl_sandbox_wait(sb, 60000, &res, &err) == 0, "%s", hl_error_text(err));
+	hl_sandbox_free(sb);
+	return res;
+}
+
+static void expect_exit(struct hl_sandbox *sb, int status)
+{
+	struct hl_result res = finish(sb);
+
+	CHECK(res.end == HL_EXITED && res.status == status, "end %d, status %d", res.end, res.status);
+}
+
+/* ---- what can be counted of this process ---- */
+
+static int count_entries(const char *dir)
+{
+	DIR *d = opendir(dir);
+	int n = 0;
+
+	CHECK(d, "%s: %s", dir, strerror(errno));
+	while (readdir(d))
+		n++;
+	closedir(d);
+	return n;
+}
+
+static long resident_kb(void)
+{
+	char line[256];
+	long kb = -1;
+	FILE *f = fopen("/proc/self/status", "r");
+
+	while (f && fgets(line, sizeof line, f))
+		sscanf(line, "VmRSS: %ld", &kb);
+	if (f)
+		fclose(f);
+	return kb;
+}
+
+/* ---- cases ---- */
+
+static void exit_status(void)
+{
+	expect_exit(start(CONFIG("sh", "-c", "exit 7")), 7);
+}
+
+static void two_at_once(void)
+{
+	int in[2], out[2];
+
+	/* Each waits for the other: they run at the same time or not at all. */
+	CHECK(pipe2(in, O_CLOEXEC) == 0 && pipe2(out, O_CLOEXEC) == 0, "pipe");
+	struct hl_config *a = CONFIG("sh", "-c", "read x; echo $x"),
+			 *b = CONFIG("sh", "-c", "echo hello; read y; exit 3");
+	hl_config_set_stdio(a, in[0], out[1], 2);
+	hl_config_set_stdio(b, out[0], in[1], 2);
+	struct hl_sandbox *first = start(a), *second = start(b);
+	expect_exit(second, 3);
+	expect_exit(first, 0);
+	for (int i = 0; i < 2; i++) {
+		close(in[i]);
+		close(out[i]);
+	}
+}
+
+static void *run_some(void *arg)
+{
+	for (int i = 0; i < 10; i++)
+		expect_exit(start(CONFIG("true")), 0);
+	return NULL;
+}
+
+static void from_many_threads(void)
+{
+	pthread_t t[4];
+
+	for (int i = 0; i < 4; i++)
+		CHECK(pthread_create(&t[i], NULL, run_some, NULL) == 0, "thread");
+	for (int i = 0; i < 4; i++)
+		pthread_join(t[i], NULL);
+}
+
+static void in_turn(int n)
+{
+	for (int i = 0; i < n; i++)
+		expect_exit(start(CONFIG("/bin/true")), 0);
+}
+
+static void turn_500(void)
+{
+	in_turn(500);
+}
+
+static void leaks_nothing(void)
+{
+	in_turn(50); /* what is kept once is kept by now */
+	int fds = count_entries("/proc/self/fd"), tasks = count_entries("/proc/self/task");
+	int shm = count_entries("/dev/shm");
+	long kb = resident_kb();
+
+	in_turn(2000);
+	CHECK(count_entries("/proc/self/fd") == fds, "%d descriptors, were %d", count_entries("/proc/self/fd"), fds);
+	CHECK(count_entries("/proc/self/task") == tasks, "%d threads", count_entries("/proc/self/task"));
+	CHECK(count_entries("/dev/shm") == shm, "%d files in /dev/shm, were %d", count_entries("/dev/shm"), shm);
+	CHECK(resident_kb() < kb + 4096, "%ld KiB resident, were %ld", resident_kb(), kb);
+}
+
+static void errors(void)
+{
+	struct hl_error *err = NULL;
+	struct hl_sandbox *sb = (void *)1;
+	struct hl_config *cfg = CONFIG("/nonexistent/program");
+
+	CHECK(hl_sandbox_start(cfg, &sb, &err) == -1, "started");
+	CHECK(sb == NULL, "a sandbox");
+	CHECK(hl_error_code(err) == HL_NOT_FOUND, "code %d", hl_error_code(err));
+	CHECK(strstr(hl_error_text(err), "/nonexistent/program"), "%s", hl_error_text(err));
+	err = hl_error_wrap(err, "job %d", 5);
+	CHECK(strncmp(hl_error_text(err), "job 5: ", 7) == 0, "%s", hl_error_text(err));
+	CHECK(hl_error_code(err) == HL_NOT_FOUND, "code %d", hl_error_code(err));
+	hl_error_free(err);
+	CHECK(hl_sandbox_start(cfg, &sb, NULL) == -1, "started");
+	hl_config_free(cfg);
+
+	cfg = hl_config_new();
+	CHECK(hl_sandbox_start(cfg, &sb, &err) == -1 && hl_error_code(err) == HL_INVALID, "%s", hl_error_text(err));
+	hl_error_free(err);
+	hl_config_free(cfg);
+	CHECK(hl_sandbox_start(NULL, &sb, &err) == -1 && hl_error_code(err) == HL_NO_MEMORY, "%s", hl_error_text(err));
+	hl_error_free(err);
+	hl_sandbox_free(NULL);
+	hl_error_free(NULL);
+	CHECK(hl_error_code(NULL) == HL_OK && !*hl_error_text(NULL), "of NULL");
+}
+
+static void kill_it(void)
+{
+	struct hl_sandbox *sb = start(CONFIG("sleep", "1000"));
+	struct hl_error *err = NULL;
+	struct hl_result res;
+
+	CHECK(hl_sandbox_wait(sb, 50, &res, &err) == -1 && hl_error_code(err) == HL_TIMED_OUT, "did not run");
+	CHECK(res.end == HL_RUNNING && !res.stopped, "end %d", res.end);
+	hl_error_free(err);
+	hl_sandbox_kill(sb);
+	res = finish(sb);
+	CHECK(res.end == HL_KILLED, "end %d", res.end);
+}
+
+static void free_while_running(void)
+{
+	struct hl_config *cfg = CONFIG("sh", "-c", "sleep 1000 & sleep 1000 & while :; do :; done");
+
+	hl_config_set_timeout(cfg, 100000);
+	hl_sandbox_free(start(cfg));
+}
+
+static void time_limit(void)
+{
+	struct hl_config *cfg = CONFIG("sh", "-c", "trap '' TERM INT; while :; do :; done");
+
+	hl_config_set_timeout(cfg, 200);
+	struct hl_result res = finish(start(cfg));
+	CHECK(res.end == HL_EXPIRED, "end %d", res.end);
+	CHECK(res.wall_ns >= 200000000 && res.wall_ns < 2000000000, "%lu ns", res.wall_ns);
+}
+
+static void signals(void)
+{
+	int out[2];
+	char c;
+
+	CHECK(pipe2(out, O_CLOEXEC) == 0, "pipe");
+	struct hl_config *cfg = CONFIG("sh", "-c", "trap 'exit 9' USR1; echo; while :; do sleep 0.01; done");
+	hl_config_set_stdio(cfg, 0, out[1], 2);
+	struct hl_sandbox *sb = start(cfg);
+	CHECK(read(out[0], &c, 1) == 1, "nothing came");
+	CHECK(hl_sandbox_signal(sb, 0, NULL) == -1 && hl_sandbox_signal(sb, 65, NULL) == -1, "a bad signal");
+	CHECK(hl_sandbox_signal(sb, SIGUSR1, NULL) == 0, "USR1");
+	expect_exit(sb, 9);
+	close(out[0]);
+	close(out[1]);
+}
+
+static void stop_and_continue(void)
+{
+	struct hl_sandbox *sb = start(CONFIG("sleep", "0.5"));
+	struct pollfd p = { hl_sandbox_event_fd(sb), POLLIN, 0 };
+	struct hl_result res;
+
+	CHECK(hl_sandbox_signal_terminal(sb, SIGTSTP, NULL) == 0, "TSTP");
+	CHECK(poll(&p, 1, 5000) == 1, "no event");
+	hl_sandbox_wait(sb, 0, &res, NULL);
+	CHECK(res.stopped && res.end == HL_RUNNING, "end %d", res.end);
+	CHECK(hl_sandbox_signal_terminal(sb, SIGCONT, NULL) == 0, "CONT");
+	expect_exit(sb, 0);
+}
+
+static void event_at_end(void)
+{
+	struct hl_sandbox *sb = start(CONFIG("true"));
+	struct pollfd p = { hl_sandbox_event_fd(sb), POLLIN, 0 };
+
+	CHECK(poll(&p, 1, 5000) == 1, "no event");
+	expect_exit(sb, 0);
+}
+
+static void background_ends(void)
+{
+	struct hl_sandbox *sb = start(CONFIG("sh", "-c", "sleep 1000 & sleep 1000 & exit 4"));
+
+	expect_exit(sb, 4);
+}
+
+/* The host's own signals, children and descriptors are left alone. */
+static void leaves_host_alone(void)
+{
+	struct sigaction before[NSIG], after;
+	int status, ours = SIGRTMAX - 3;
+
+	for (int s = 1; s < NSIG; s++)
+		sigaction(s, NULL, &before[s]);
+	pid_t pid = fork();
+	if (pid == 0)
+		_exit(5);
+	expect_exit(start(CONFIG("true")), 0);
+	CHECK(waitpid(-1, &status, 0) == pid && WEXITSTATUS(status) == 5, "the child is gone");
+	for (int s = 1; s < NSIG; s++) {
+		sigaction(s, NULL, &after);
+		CHECK(s == SIGSEGV || s == SIGBUS || s == ours || before[s].sa_handler == after.sa_handler,
+		      "handler of signal %d", s);
+	}
+}
+
+struct output {
+	char text[65536];
+	size_t len;
+};
+
+static void collect(void *arg, const char *data, size_t len)
+{
+	struct output *o = arg;
+
+	if (len < sizeof o->text - 1 - o->len) {
+		memcpy(o->text + o->len, data, len);
+		o->len += len;
+	}
+}
+
+static void trace_and_log(void)
+{
+	struct output trace = { .len = 0 }, log = { .len = 0 };
+	struct hl_config *cfg = CONFIG("sh", "-c", "kill -SEGV $$");
+
+	hl_config_set_trace(cfg, HL_TRACE_TEXT, collect, &trace);
+	hl_config_set_log(cfg, 1, collect, &log);
+	struct hl_result res = finish(start(cfg));
+	CHECK(res.end == HL_SIGNALED && res.status == SIGSEGV, "end %d, status %d", res.end, res.status);
+	CHECK(strstr(trace.text, "+++ killed by SIGSEGV"), "%s", trace.text);
+	CHECK(strstr(log.text, "dies of SIGSEGV") && strstr(log.text, "rip "), "%s", log.text);
+}
+
+static void add_calls(void *arg, const struct hl_call_stats *c)
+{
+	*(uint64_t *)arg += c->calls;
+}
+
+static void counters(void)
+{
+	struct hl_config *cfg = CONFIG("true");
+	struct hl_error *err = NULL;
+	struct hl_stats s;
+	uint64_t calls = 0;
+
+	hl_config_set_stats(cfg, true);
+	struct hl_sandbox *sb = start(cfg);
+	CHECK(hl_sandbox_wait(sb, 60000, NULL, &err) == 0, "%s", hl_error_text(err));
+	hl_sandbox_stats(sb, &s);
+	hl_sandbox_each_call(sb, add_calls, &calls);
+	CHECK(calls == s.syscalls && calls > 10, "%lu calls, %lu counted", calls, s.syscalls);
+	CHECK(s.entries == s.syscalls + s.faults + s.exceptions + s.interrupts, "%lu entries for %lu+%lu+%lu+%lu",
+	      s.entries, s.syscalls, s.faults, s.exceptions, s.interrupts);
+	hl_sandbox_free(sb);
+}
+
+static const struct {
+	const char *name;
+	void (*run)(void);
+} cases[] = {
+	{ "exit-status", exit_status },
+	{ "two-at-once", two_at_once },
+	{ "from-many-threads", from_many_threads },
+	{ "500-in-turn", turn_500 },
+	{ "2000-leak-nothing", leaks_nothing },
+	{ "errors", errors },
+	{ "kill", kill_it },
+	{ "free-while-running", free_while_running },
+	{ "time-limit", time_limit },
+	{ "signals", signals },
+	{ "stop-and-continue", stop_and_continue },
+	{ "event-at-end", event_at_end },
+	{ "background-ends", background_ends },
+	{ "leaves-host-alone", leaves_host_alone },
+	{ "trace-and-log", trace_and_log },
+	{ "counters", counters },
+};
+
+int main(int argc, char **argv)
+{
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		if (argc < 2) {
+			puts(cases[i].name);
+		} else if (strcmp(argv[1], cases[i].name) == 0) {
+			cases[i].run();
+			return 0;
+		}
+	}
+	return argc < 2 ? 0 : 2;
+}

@@ -1,0 +1,18 @@
+# SPDX-License-Identifier: Apache-2.0
+# The command line and the library as users meet them: make check-cli [ONLY='PATTERN']
+
+CLI_TESTS := $(BUILD)/tests/cli
+CLI_TEST_BINS := $(addprefix $(CLI_TESTS)/,embed calls clock-and-getppid crash)
+
+# Only what an installed libhl gives: the header and the archive.
+$(CLI_TESTS)/embed: tests/cli/embed.c include/hl.h $(BUILD)/libhl.a
+	@mkdir -p $(@D)
+	$(CC) -std=gnu17 -O1 -g -D_GNU_SOURCE $(WARNINGS) $(if $(SAN),-fsanitize=$(SAN)) -Iinclude -o $@ $< $(BUILD)/libhl.a -pthread
+
+$(CLI_TESTS)/%: tests/cli/%.c
+	@mkdir -p $(@D)
+	$(CC) -std=gnu17 -O1 -g -D_GNU_SOURCE $(WARNINGS) -static -o $@ $< -pthread
+
+.PHONY: check-cli
+check-cli: $(BUILD)/hl $(CLI_TEST_BINS)
+	tests/cli/run --hl $(BUILD)/hl --bins $(CLI_TESTS) $(if $(ONLY),--only '$(ONLY)')
