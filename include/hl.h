@@ -95,7 +95,7 @@ HL_API void hl_config_set_program(struct hl_config *cfg, const char *program);
 HL_API void hl_config_add_env(struct hl_config *cfg, const char *assignment);
 HL_API void hl_config_clear_env(struct hl_config *cfg);
 
-/* Working directory, a path of the guest; default: the calling process's. */
+/* Working directory, a path of the guest; relative to the calling process's, which is also the default. */
 HL_API void hl_config_set_workdir(struct hl_config *cfg, const char *dir);
 /* Absolute paths are looked up under this host directory first, then on the host: for a foreign libc. */
 HL_API void hl_config_set_sysroot(struct hl_config *cfg, const char *dir);

@@ -23,21 +23,22 @@
 
 #define GUEST_PID_MAX 4194304 /* /proc/sys/kernel/pid_max of 64-bit Linux */
 
-/* Limits of the caller, as inherited by any program it starts. The host's descriptor limit bounds the monitor, not the
- * guest's numbers: the guest sees the soft limit the caller had (the library raises only its own). */
-static void init_rlimits(struct process *p)
+/* Limits of the caller, as inherited by any program it starts. */
+static void init_rlimits(struct process *p, const struct sandbox_config *cfg)
 {
 	for (int i = 0; i < RLIM_NLIMITS; i++)
 		getrlimit((__rlimit_resource_t)i, &p->rlimits[i]);
+	if (cfg->nofile.rlim_max)
+		p->rlimits[RLIMIT_NOFILE] = cfg->nofile;
 }
 
 /* pid 1: adopts orphans and reaps them at once; it has no thread and takes no signals. */
-static int create_init(struct sandbox *sb)
+static int create_init(struct sandbox *sb, const struct sandbox_config *cfg)
 {
 	sandbox_lock(sb);
 	int err = process_new(sb, NULL, &sb->init);
 	if (!err) {
-		init_rlimits(sb->init);
+		init_rlimits(sb->init, cfg);
 		process_set_pgrp(sb->init, sb->init->pid);
 		process_set_session(sb->init, sb->init->pid);
 	}
@@ -107,7 +108,7 @@ int sandbox_create(const struct sandbox_config *cfg, struct sandbox **out, struc
 	if (!err)
 		err = mount_table_create(&sb->mounts);
 	if (!err)
-		err = create_init(sb);
+		err = create_init(sb, cfg);
 	if (err) {
 		sandbox_destroy(sb);
 		return why_set(why, -err, "cannot create a sandbox: %s", strerror(-err));

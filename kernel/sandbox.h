@@ -13,6 +13,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/resource.h>
 
 #include "fs/vfs.h"
 #include "kernel/observer.h"
@@ -75,6 +76,7 @@ struct sandbox_config {
 	struct observer *observer;
 	void (*notify)(void *arg);
 	void *notify_arg;
+	struct rlimit nofile; /* RLIMIT_NOFILE as the guest sees it; the host's own bounds the monitor */
 };
 
 /* Builds machine, memory, pid table and init; no mounts, no program yet. */

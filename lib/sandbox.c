@@ -12,6 +12,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -114,11 +115,26 @@ static int fail(struct hl_error **err, enum hl_code code, int e, const struct wh
 	return error_set(err, code_of(e, code), "%s", why->text[0] ? why->text : strerror(-e));
 }
 
+/* A guest's open files are descriptors of ours. What the limit was is a fact of the process, not of a sandbox. */
+static struct rlimit nofile;
+static pthread_once_t nofile_once = PTHREAD_ONCE_INIT;
+
+static void raise_nofile(void)
+{
+	struct rlimit rl;
+
+	getrlimit(RLIMIT_NOFILE, &nofile);
+	rl = (struct rlimit){ nofile.rlim_max, nofile.rlim_max };
+	setrlimit(RLIMIT_NOFILE, &rl);
+}
+
 static int make_kernel(struct hl_sandbox *sb, const struct platform *pf, struct hl_error **err)
 {
 	struct why why = { "" };
+	pthread_once(&nofile_once, raise_nofile);
 	struct sandbox_config sc = {
 		.platform = pf,
+		.nofile = nofile,
 		.observer = sb->observer,
 		.notify = on_change,
 		.notify_arg = sb,
@@ -199,6 +215,23 @@ static int run_program(struct hl_sandbox *sb, const struct hl_config *cfg, struc
 	return e ? fail(err, spawn_code(e), e, &why) : 0;
 }
 
+/* `dir`, or the calling process's own, as an absolute path. NULL: there is none (its directory is gone), or no memory.
+ */
+static char *absolute_workdir(const char *dir)
+{
+	char *cwd, *joined;
+
+	if (dir && dir[0] == '/')
+		return strdup(dir);
+	cwd = getcwd(NULL, 0);
+	if (!dir || !cwd)
+		return cwd;
+	if (asprintf(&joined, "%s/%s", cwd, dir) < 0)
+		joined = NULL;
+	free(cwd);
+	return joined;
+}
+
 static int start_program(struct hl_sandbox *sb, const struct hl_config *cfg, struct hl_error **err)
 {
 	struct spawn_request rq = {
@@ -209,10 +242,9 @@ static int start_program(struct hl_sandbox *sb, const struct hl_config *cfg, str
 		.blocked = cfg->blocked,
 	};
 	struct why why = { "" };
-	char *cwd = cfg->workdir ? NULL : getcwd(NULL, 0);
+	char *workdir = absolute_workdir(cfg->workdir);
 
-	if (!cfg->workdir)
-		rq.workdir = cwd ? cwd : "/";
+	rq.workdir = workdir ? workdir : "/";
 	int e = tree_mount(sb->kernel, cfg, &why);
 	if (!e)
 		e = tree_check_workdir(sb->kernel, rq.workdir, &why);
@@ -220,7 +252,7 @@ static int start_program(struct hl_sandbox *sb, const struct hl_config *cfg, str
 		e = wrap_stdio(sb, cfg, &rq);
 	int ret = e ? fail(err, HL_SYSTEM, e, &why) : run_program(sb, cfg, &rq, err);
 	put_stdio(&rq);
-	free(cwd);
+	free(workdir);
 	return ret;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/tree.h"
 
+#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -245,9 +246,10 @@ bool tree_looks_like_script(struct sandbox *sb, const char *workdir, const char 
 
 	if (visitor_init(&v, sb, workdir) == 0 && exec_open(&v.caller, NULL, path, 0, &f) == 0) {
 		ssize_t n = file_read_kernel(f, &v.caller, head, sizeof head, 0);
-		/* bash's check_binary_file: a NUL in the first line makes it binary */
+		/* as bash's check_binary_file: a NUL in the first line makes it binary */
 		char *end = n > 0 ? memchr(head, '\n', (size_t)n) : NULL;
-		text = n >= 0 && !memchr(head, '\0', end ? (size_t)(end - head) : (size_t)n);
+		text = n >= 0 && !memchr(head, '\0', end ? (size_t)(end - head) : (size_t)n) &&
+		       !(n >= SELFMAG && memcmp(head, ELFMAG, SELFMAG) == 0);
 		file_put(f);
 	}
 	visitor_done(&v);

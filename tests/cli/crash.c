@@ -30,7 +30,7 @@ int main(int argc, char **argv)
 	else if (strcmp(how, "ill") == 0)
 		__builtin_trap();
 	else if (strcmp(how, "fpe") == 0)
-		return 1 / zero;
+		return argc * 7 / zero;
 	else if (strcmp(how, "abrt") == 0)
 		abort();
 	return 0;

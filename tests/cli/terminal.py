@@ -123,7 +123,7 @@ def end_of_input():
 def shell_jobs():
     t = Terminal(HL, "bash", "--norc", "--noprofile", "-i")
     t.type(b"PS1='$ '; echo up\n")
-    t.expect(b"\r\nup")
+    t.expect(b"\rup\r\n")
     t.type(b"sleep 1000\n")
     time.sleep(0.5)
     t.type(b"\x1a")
