@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
+# bash completion of hl
+_hl() {
+	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} i=1
+
+	# The first word that is neither an option nor an option's value is the program: from there on complete for it.
+	while [ "$i" -lt "$COMP_CWORD" ]; do
+		case ${COMP_WORDS[i]} in
+		-t | --timeout | --env | --workdir | --sysroot | --platform) i=$((i + 2)) ;;
+		-* | =*) i=$((i + 1)) ;;
+		run) if [ "$i" = 1 ]; then i=2; else break; fi ;;
+		*) break ;;
+		esac
+	done
+	if [ "$i" -lt "$COMP_CWORD" ]; then
+		if declare -F _command_offset >/dev/null; then
+			_command_offset "$i"
+		else
+			mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+		fi
+		return
+	fi
+	case $prev in
+	--workdir | --sysroot) mapfile -t COMPREPLY < <(compgen -d -- "$cur") && return ;;
+	--platform) mapfile -t COMPREPLY < <(compgen -W 'auto kvm' -- "$cur") && return ;;
+	--env) mapfile -t COMPREPLY < <(compgen -v -- "$cur") && return ;;
+	-t | --timeout) return ;;
+	esac
+	case $cur in
+	-*)
+		mapfile -t COMPREPLY < <(compgen -W '-h --help -V --version -v --verbose -q --quiet -t --timeout --strace
+			--strace= --strace=json: --stats --platform --sysroot --env --clear-env --workdir' -- "$cur")
+		;;
+	*/*) mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
+	*) mapfile -t COMPREPLY < <(compgen -c -- "$cur") ;;
+	esac
+}
+complete -o filenames -F _hl hl

@@ -1,0 +1,15 @@
+# SPDX-License-Identifier: Apache-2.0
+# fish completion of hl
+complete -c hl -x -a '(__fish_complete_subcommand --fcs-skip=1)'
+complete -c hl -s h -l help -d 'Show the usage'
+complete -c hl -s V -l version -d 'Show the version'
+complete -c hl -s v -l verbose -d 'Tell of crashes and what is missing'
+complete -c hl -s q -l quiet -d 'No line of its own'
+complete -c hl -s t -l timeout -x -d 'End everything after SECONDS'
+complete -c hl -l strace -d 'Print system calls'
+complete -c hl -l stats -d 'Counts and times at the end'
+complete -c hl -l platform -x -a 'auto kvm' -d 'What runs the guest'
+complete -c hl -l sysroot -x -a '(__fish_complete_directories)' -d 'Look absolute paths up here first'
+complete -c hl -l env -x -a '(set -nx)' -d 'Set or pass on a variable'
+complete -c hl -l clear-env -d 'Start from an empty environment'
+complete -c hl -l workdir -x -a '(__fish_complete_directories)' -d 'Start in this directory'
