@@ -5,7 +5,7 @@
 #include "sys/trace_print.h"
 
 /* Handlers exist for FULL and PARTIAL rows only. */
-#define HANDLER_FULL(name)    int64_t sys_##name(struct task *t, const uint64_t *a) __attribute__((weak));
+#define HANDLER_FULL(name)    int64_t sys_##name(struct task *t, const uint64_t *a);
 #define HANDLER_PARTIAL(name) HANDLER_FULL(name)
 #define HANDLER_NONE(name)
 #define SYSCALL(nr, name, status, err, note, ret, args) HANDLER_##status(name)
