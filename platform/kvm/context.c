@@ -6,12 +6,6 @@
 #include <string.h>
 #include <sys/syscall.h>
 
-/* Offsets in the XSAVE format, SDM vol. 1 13.4. */
-#define XSAVE_MXCSR    24
-#define XSAVE_BV       512
-#define XSAVE_RESERVED 520
-#define XSAVE_MIN      576
-
 int context_create(struct machine *m, struct context **out)
 {
 	struct context *c = calloc(1, sizeof *c);
@@ -177,18 +171,15 @@ int context_fp_get(struct context *c, void *buf, size_t size)
 	return err;
 }
 
-static bool fp_valid(const struct kvm_host *h, const char *buf)
+static bool fp_valid(const struct kvm_host *h, const void *buf)
 {
-	uint64_t bv, reserved[7];
-	uint32_t mxcsr;
+	struct xsave_head x;
 
-	memcpy(&mxcsr, buf + XSAVE_MXCSR, sizeof mxcsr);
-	memcpy(&bv, buf + XSAVE_BV, sizeof bv);
-	memcpy(reserved, buf + XSAVE_RESERVED, sizeof reserved);
-	for (unsigned i = 0; i < 7; i++)
-		if (reserved[i])
+	memcpy(&x, buf, sizeof x);
+	for (unsigned i = 0; i < 6; i++)
+		if (x.zero[i])
 			return false;
-	return !(bv & ~h->xcr0) && !(mxcsr & ~0xffffU);
+	return !(x.parts & ~h->xcr0) && !x.compact && !(x.mxcsr & ~0xffffU);
 }
 
 int context_fp_set(struct context *c, const void *buf, size_t size)

@@ -7,9 +7,11 @@
 #include <cpuid.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #define CPUID_MAX 256
@@ -195,6 +197,16 @@ static bool tdp_find(int kvm)
 	       file_says_yes("/sys/module/kvm_amd/parameters/npt");
 }
 
+/* Before Linux 6.13, vcpu->pid is changed under RCU, and the change waits for its readers. */
+static bool moves_slowly(void)
+{
+	struct utsname u;
+	int major, minor;
+
+	return uname(&u) < 0 || sscanf(u.release, "%d.%d", &major, &minor) != 2 || major < 6 ||
+	       (major == 6 && minor < 13);
+}
+
 static int caps_check(int kvm, struct why *why)
 {
 	int version = ioctl(kvm, KVM_GET_API_VERSION, 0);
@@ -231,6 +243,7 @@ int host_probe(struct kvm_host *h, struct why *why)
 		if (h->vcpus > VCPU_MAX)
 			h->vcpus = VCPU_MAX;
 		h->tdp = tdp_find(kvm);
+		h->moves_slowly = moves_slowly();
 		err = cpuid_get(h, kvm);
 		if (err)
 			why_set(why, -err, "KVM does not say what CPU it offers: %s", strerror(-err));

@@ -41,6 +41,7 @@ struct kvm_host {
 	unsigned slots;
 	unsigned vcpus;
 	bool smep, fsgsbase;
+	bool moves_slowly; /* to run a vCPU in another thread than before waits for an RCU grace period */
 	bool tdp; /* two-dimensional paging: the hardware's. Else KVM shadows page tables, and faults are dear */
 };
 
@@ -77,6 +78,20 @@ struct space {
 	uint64_t root;
 };
 
+#define XSAVE_BUFFER 4096 /* of KVM_GET_XSAVE; larger than all state we offer */
+#define XSAVE_SSE    2UL
+
+/* The fixed part of extended state, SDM vol. 1 13.4. */
+struct xsave_head {
+	uint16_t fcw, fsw;
+	uint8_t x87[20];
+	uint32_t mxcsr, mxcsr_mask;
+	uint8_t st[128], xmm[256], reserved[48], software[48];
+	uint64_t parts, compact, zero[6];
+};
+
+_Static_assert(offsetof(struct xsave_head, parts) == 512 && sizeof(struct xsave_head) == 576, "SDM");
+
 /* Where a stopped vCPU stands. */
 enum stop {
 	STOP_USER,    /* in user mode */
@@ -92,6 +107,7 @@ struct vcpu {
 	uint64_t tss; /* guest address of block */
 	struct list link;
 	struct context *owner;
+	pid_t tid;            /* of the last one to run it; under pool_lock */
 	_Atomic bool preempt; /* somebody waits for a vCPU: the owner is to give this one up */
 
 	/* Used by the owner while it runs. */
@@ -187,7 +203,7 @@ void state_store(struct context *c);
 /* CR2, and the privilege level, of a stopped vCPU. */
 int sregs_get(struct vcpu *v, struct kvm_sregs *out);
 int fp_fetch(struct context *c, void *buf);
-int fp_load(struct context *c, const void *buf);
+int fp_load(struct context *c, void *buf);
 void fp_init(void *buf);
 
 /* context.c */
@@ -203,7 +219,5 @@ uint64_t context_runs(const struct context *c);
 
 /* event.c: why a vCPU stopped. False: nothing the caller has to know, run on. */
 bool event_decode(struct context *c, struct space *s, long result, struct event *ev);
-
-#define XSAVE_BUFFER 4096 /* of KVM_GET_XSAVE; larger than all state we offer */
 
 #endif

@@ -16,7 +16,8 @@
 #define PROBE_RUNS 100
 
 /* Above this many vCPUs, idle contexts give theirs up: one costs the host kernel some hundred KiB. */
-#define VCPU_SOFT 64
+#define VCPU_SOFT       64
+#define VCPU_SOFT_MOVES 512 /* where giving up is slow */
 
 /* Host address space has 47 bits, and we are not its only user. */
 #define PHYS_BITS_MAX 46
@@ -58,7 +59,9 @@ static struct machine *machine_alloc(struct kvm_host *h)
 	m->fd = -1;
 	m->host = h;
 	m->vcpu_hard = h->vcpus;
-	m->vcpu_soft = VCPU_SOFT < m->vcpu_hard ? VCPU_SOFT : m->vcpu_hard;
+	m->vcpu_soft = h->moves_slowly ? VCPU_SOFT_MOVES : VCPU_SOFT;
+	if (m->vcpu_soft > m->vcpu_hard)
+		m->vcpu_soft = m->vcpu_hard;
 	pthread_mutex_init(&m->mem_lock, NULL);
 	pthread_mutex_init(&m->pool_lock, NULL);
 	list_init(&m->vcpus);

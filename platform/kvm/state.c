@@ -161,30 +161,41 @@ void state_store(struct context *c)
 	r->rflags = (r->rflags & RFLAGS_USER) | RFLAGS_FIXED;
 }
 
-/* The legacy area of a new process: x87 control word and MXCSR at their defaults, no part in use. */
+/* The legacy area of a new process: x87 control word and MXCSR at their defaults. */
 void fp_init(void *buf)
 {
+	struct xsave_head *x = buf;
+
 	memset(buf, 0, XSAVE_BUFFER);
-	memcpy(buf, &(uint16_t){ 0x37f }, 2);
-	memcpy((char *)buf + 24, &(uint32_t){ 0x1f80 }, 4);
+	x->fcw = 0x37f;
+	x->mxcsr = 0x1f80;
 }
 
 int fp_fetch(struct context *c, void *buf)
 {
-	uint64_t bv;
+	struct xsave_head *x = buf;
 
 	if (ioctl(c->vcpu->fd, KVM_GET_XSAVE, buf) < 0)
 		return -EIO;
-	/* KVM may know parts that this machine does not offer. */
-	memcpy(&bv, (char *)buf + 512, 8);
-	bv &= c->m->host->xcr0;
-	memcpy((char *)buf + 512, &bv, 8);
-	memset((char *)buf + 464, 0, 48); /* software bytes of the kernel's */
+	/* KVM may know parts that this machine does not offer, and puts a note into the software bytes. */
+	x->parts &= c->m->host->xcr0;
+	memset(x->software, 0, sizeof x->software);
 	return 0;
 }
 
-int fp_load(struct context *c, const void *buf)
+/* XRSTOR takes MXCSR from the buffer also when the SSE part is absent, that is, initial. KVM does not: then present it
+ * as it is. */
+static void sse_present(struct xsave_head *x)
 {
+	if (x->parts & XSAVE_SSE)
+		return;
+	memset(x->xmm, 0, sizeof x->xmm);
+	x->parts |= XSAVE_SSE;
+}
+
+int fp_load(struct context *c, void *buf)
+{
+	sse_present(buf);
 	c->vcpu->used = true;
 	return ioctl(c->vcpu->fd, KVM_SET_XSAVE, buf) < 0 ? -EIO : 0;
 }

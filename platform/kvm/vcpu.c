@@ -165,13 +165,13 @@ static void owner_set(struct vcpu *v, struct context *c)
 	list_add_tail(&v->m->vcpus, &v->link);
 }
 
-/* Called with pool_lock held. */
-static struct vcpu *vcpu_find_free(struct machine *m)
+/* Called with pool_lock held. `tid`: only one that this thread ran last; 0: any. */
+static struct vcpu *vcpu_find_free(struct machine *m, pid_t tid)
 {
 	struct vcpu *v;
 
 	list_for_each (v, &m->vcpus, link)
-		if (!v->owner)
+		if (!v->owner && (!tid || v->tid == tid))
 			return v;
 	return NULL;
 }
@@ -197,12 +197,16 @@ static struct vcpu *vcpu_steal(struct machine *m)
 }
 
 /* Called with pool_lock held. */
-static struct vcpu *vcpu_get(struct machine *m)
+static struct vcpu *vcpu_get(struct machine *m, pid_t tid)
 {
-	struct vcpu *v = vcpu_find_free(m);
+	struct vcpu *v = vcpu_find_free(m, tid);
 
+	if (!v && !m->host->moves_slowly)
+		v = vcpu_find_free(m, 0);
 	if (!v && m->vcpu_count < m->vcpu_soft && vcpu_add(m, &v) < 0)
 		v = NULL;
+	if (!v)
+		v = vcpu_find_free(m, 0);
 	if (!v)
 		v = vcpu_steal(m);
 	if (!v && m->vcpu_count < m->vcpu_hard && vcpu_add(m, &v) < 0)
@@ -300,11 +304,13 @@ int vcpu_bind(struct context *c, struct kick *k)
 	struct vcpu *v;
 
 	pthread_mutex_lock(&m->pool_lock);
-	v = list_empty(&m->waiters) ? vcpu_get(m) : NULL;
+	v = list_empty(&m->waiters) ? vcpu_get(m, k->tid) : NULL;
 	if (v)
 		owner_set(v, c);
 	else
 		vcpu_wait(c, k);
+	if (c->vcpu)
+		c->vcpu->tid = k->tid;
 	pthread_mutex_unlock(&m->pool_lock);
 	return c->vcpu ? state_restore(c) : -EINTR;
 }

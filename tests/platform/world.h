@@ -81,6 +81,8 @@ void runner_join(struct runner *r);
 /* Tells it to stop; true if it was still running. */
 bool runner_stop(struct runner *r);
 
+/* On an emulated machine, where what takes microseconds elsewhere takes a thousand times as long (HL_TEST_SLOW). */
+bool test_slow(void);
 void sleep_us(unsigned us);
 uint64_t random64(void);
 

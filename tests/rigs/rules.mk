@@ -1,0 +1,13 @@
+# SPDX-License-Identifier: Apache-2.0
+# The suites on emulated machines with real hardware virtualisation: make check-rig
+
+RIG_X86 := tests/rigs/rig-x86.sh -t 900
+
+# One boot for hardware page tables, one for KVM's shadow paging.
+.PHONY: check-rig check-rig-npt1 check-rig-npt0
+check-rig: check-rig-npt1 check-rig-npt0
+
+check-rig-npt1 check-rig-npt0: check-rig-npt%: $(PLATFORM_BINS)
+	@echo "# emulated AMD machine, npt=$*"
+	@HL_REQUIRE_KVM=1 HL_TEST_SLOW=1 $(RIG_X86) -k npt=$* -- \
+		sh -c 'r=0; for t in $(PLATFORM_BINS); do $$t || r=1; done; exit $$r'
