@@ -144,7 +144,8 @@ void cputimer_task_ended(struct task *t)
 		timer_delete(t->cpu_timer);
 	t->has_cpu_timer = false;
 	list_for_each_safe (ct, next, &t->process->cpu_timers, node) {
-		if (ct->task == t) {
+		/* Timers of other processes may count this one's time. */
+		if (ct->task == t || t->process->nr_tasks == 1) {
 			list_del(&ct->node);
 			ct->task = NULL;
 		}

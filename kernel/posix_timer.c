@@ -408,20 +408,10 @@ void timers_exec(struct process *p)
 	sandbox_unlock(p->sb);
 }
 
-/* Timers of other processes may count this one's CPU time: they stop. */
-static void forget_cpu_timers(struct process *p)
-{
-	while (!list_empty(&p->cpu_timers)) {
-		struct cputimer *ct = list_first(&p->cpu_timers, struct cputimer, node);
-		cputimer_disarm(ct);
-	}
-}
-
 void timers_exit(struct process *p)
 {
 	sandbox_lock(p->sb);
 	posix_timers_delete_all(p);
 	itimers_delete(p);
-	forget_cpu_timers(p);
 	sandbox_unlock(p->sb);
 }

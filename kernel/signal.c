@@ -252,11 +252,23 @@ static void announce(struct process *p, struct task *only, struct task *t, struc
 	wake_for(p, only, sig);
 }
 
+/* A child that fork has put into its group, but not started yet: the number is kept for its first task to look at. */
+static void send_early(struct process *p, int sig)
+{
+	if (p == p->sb->init || p->zombie || p->group_exiting)
+		return;
+	p->pending.set |= SIGBIT(sig);
+	if (sig == SIGKILL)
+		process_kill_locked(p, sig);
+}
+
 static int send(struct process *p, struct task *only, int sig, const siginfo_t *si)
 {
 	struct task *t = only ? only : first_task(p);
 	struct sigpending *to = only ? &only->pending : &p->pending;
 
+	if (!t)
+		send_early(p, sig);
 	if (!t || p->zombie || !prepare(p, t, sig))
 		return 0;
 	if (sig < SIGRT_FIRST && to->set & SIGBIT(sig))

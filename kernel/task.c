@@ -319,6 +319,7 @@ static void unlink_locked(struct task *t)
 	pid_ended(t->pid, PID_THREAD_ENDED);
 	pid_detach(t->sb->pids, t->pid);
 	if (--p->nr_tasks == 0) {
+		sigpending_flush(&p->pending, ~0UL);
 		process_exited(p);
 		return;
 	}
@@ -451,6 +452,7 @@ static int link_locked(struct task *t)
 	t->sb->nr_tasks++;
 	if (t->pid == p->pid)
 		p->leader = t;
+	signal_recalc(t); /* a stop in progress, or signals sent to the process while it had no task */
 	return 0;
 }
 

@@ -170,9 +170,11 @@ static int send_process(struct task *t, struct process *p, int sig, const siginf
 	return signal_send_process(p, sig, si);
 }
 
-static int send_pid(struct task *t, pid_t pid, int sig, const siginfo_t *si)
+/* The number of any thread stands for its process. */
+static int send_pid(struct task *t, pid_t nr, int sig, const siginfo_t *si)
 {
-	struct process *p = process_find(t->sb, pid);
+	struct pid *pid = pid_find(t->sb->pids, nr);
+	struct process *p = pid && pid->task ? pid->task->process : pid ? pid->process : NULL;
 
 	return p ? send_process(t, p, sig, si) : -ESRCH;
 }
