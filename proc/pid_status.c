@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <sched.h>
 #include <string.h>
+#include <sys/sysmacros.h>
 
 #include "kernel/fdtable.h"
 #include "kernel/process.h"
@@ -16,6 +17,8 @@ struct view {
 	char comm[TASK_COMM_LEN];
 	char state;
 	pid_t pid, tgid, ppid, pgrp, session;
+	unsigned tty;   /* device of the controlling terminal, as the kernel encodes it; 0: none */
+	pid_t tty_pgrp; /* in its foreground; -1: none */
 	int threads, exit_signal, exit_code, umask, fdsize;
 	uint64_t start_ticks;
 	ksigset_t pending, shared_pending, blocked, ignored, caught;
@@ -67,6 +70,13 @@ static void view_task(struct view *v, struct process *p, struct task *t)
 	v->mm = t->mm ? mm_get(t->mm) : NULL;
 }
 
+static void view_tty(struct view *v, const struct tty *tty)
+{
+	v->tty_pgrp = tty && tty->pgrp ? tty->pgrp->nr : -1;
+	if (tty) /* new_encode_dev() of Linux */
+		v->tty = (minor(tty->dev) & 0xff) | major(tty->dev) << 8 | (minor(tty->dev) & ~0xffU) << 12;
+}
+
 static bool view_take(struct pseudo_node *n, struct view *v)
 {
 	memset(v, 0, sizeof *v);
@@ -79,6 +89,7 @@ static bool view_take(struct pseudo_node *n, struct view *v)
 		v->ppid = p->parent ? p->parent->pid->nr : 0;
 		v->pgrp = p->pgrp ? p->pgrp->nr : 0;
 		v->session = p->session ? p->session->nr : 0;
+		view_tty(v, p->tty);
 		v->threads = p->nr_tasks;
 		v->exit_signal = p->exit_signal;
 		v->exit_code = p->exit_code;
@@ -186,7 +197,8 @@ int proc_show_stat(struct pseudo_node *n, struct caller *c, struct text *out)
 	if (!view_take(n, &v))
 		return -ESRCH;
 	struct mm *m = v.mm;
-	text_printf(out, "%d (%s) %c %d %d %d 0 -1 0 ", v.pid, v.comm, v.state, v.ppid, v.pgrp, v.session);
+	text_printf(out, "%d (%s) %c %d %d %d %u %d 0 ", v.pid, v.comm, v.state, v.ppid, v.pgrp, v.session, v.tty,
+		    v.tty_pgrp);
 	text_printf(out, "%lu %lu %lu %lu ", v.self.minflt, v.children.minflt, v.self.majflt, v.children.majflt);
 	text_printf(out, "%lu %lu %lu %lu ", v.self.utime_ns / 10000000, v.self.stime_ns / 10000000,
 		    v.children.utime_ns / 10000000, v.children.stime_ns / 10000000);
