@@ -51,6 +51,22 @@ void ldisc_destroy(struct ldisc *l)
 	free(l->out);
 }
 
+/* Letters are Latin-1's, as in Linux's lib/ctype.c. */
+static bool is_upper(unsigned char c)
+{
+	return (c >= 'A' && c <= 'Z') || (c >= 0xc0 && c <= 0xde && c != 0xd7);
+}
+
+static bool is_lower(unsigned char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 0xdf && c != 0xf7);
+}
+
+static bool is_word(unsigned char c)
+{
+	return is_upper(c) || is_lower(c) || isdigit(c) || c == '_';
+}
+
 static unsigned char input_at(const struct ldisc *l, unsigned i)
 {
 	return l->buf[i % LDISC_BUF];
@@ -144,7 +160,7 @@ static void put_plain(struct ldisc *l, unsigned char c)
 		l->column--;
 	if (!iscntrl(c)) {
 		if (O(l, OLCUC))
-			c = toupper(c);
+			c = is_lower(c) ? c - 32 : c;
 		if (!continues(l, c))
 			l->column++;
 	}
@@ -227,6 +243,11 @@ static bool shown_with_caret(const struct ldisc *l, unsigned char c)
 
 static void echo(struct ldisc *l, unsigned char c)
 {
+	if (c == 0xff) { /* an escape of Linux's own echo buffer, which so gets around the output modes */
+		put_raw(l, c);
+		l->column++;
+		return;
+	}
 	if (!shown_with_caret(l, c)) {
 		put_char(l, c);
 		return;
@@ -243,20 +264,15 @@ static void echo_typed(struct ldisc *l, unsigned char c)
 		return;
 	if (l->canon_head == l->head)
 		l->canon_column = l->column;
-	if (c == '\n')
-		put_char(l, c);
-	else
-		echo(l, c);
+	echo(l, c);
 }
 
 static void rub_out(struct ldisc *l, unsigned columns)
 {
 	while (columns--) {
-		put_raw(l, '\b');
-		put_raw(l, ' ');
-		put_raw(l, '\b');
-		if (l->column)
-			l->column--;
+		put_char(l, '\b');
+		put_char(l, ' ');
+		put_char(l, '\b');
 	}
 }
 
@@ -364,7 +380,7 @@ static void erase_word(struct ldisc *l)
 	unsigned at;
 
 	while (last_char(l, &at, &c)) {
-		bool of_word = isalnum(c) || c == '_';
+		bool of_word = is_word(c);
 		if (in_word && !of_word)
 			return;
 		in_word |= of_word;
@@ -378,6 +394,8 @@ static void erase_line(struct ldisc *l)
 	unsigned char c;
 	unsigned at;
 
+	if (l->head == l->canon_head)
+		return;
 	if (!L(l, ECHO)) {
 		l->head = l->canon_head;
 		return;
@@ -414,6 +432,13 @@ static void reprint(struct ldisc *l)
 		echo(l, input_at(l, i));
 }
 
+/* The echo so far can not be taken back any more. */
+static void commit_echo(struct ldisc *l)
+{
+	l->batch_column = l->column;
+	l->batch_canon_column = l->canon_column;
+}
+
 /* Keys that send a signal. */
 static bool type_signal(struct ldisc *l, unsigned char c)
 {
@@ -425,6 +450,9 @@ static bool type_signal(struct ldisc *l, unsigned char c)
 	if (!L(l, NOFLSH)) {
 		ldisc_flush_input(l);
 		ldisc_flush_output(l);
+		/* Linux echoes when it has taken all keys: the echo of those before this one is never made. */
+		l->column = l->batch_column;
+		l->canon_column = l->batch_canon_column;
 	}
 	if (I(l, IXON))
 		ldisc_start(l);
@@ -439,6 +467,7 @@ static bool type_flow(struct ldisc *l, unsigned char c)
 		return false;
 	if (is_char(l, c, VSTART)) {
 		ldisc_start(l);
+		commit_echo(l);
 		return true;
 	}
 	if (is_char(l, c, VSTOP)) {
@@ -499,6 +528,14 @@ static bool type_end(struct ldisc *l, unsigned char c)
 	return false;
 }
 
+/* The return key, read as a newline. Outside of lines a newline typed as such is shown as any control character. */
+static void type_return(struct ldisc *l)
+{
+	if (L(l, ECHO))
+		put_char(l, '\n');
+	put_typed(l, '\n');
+}
+
 static void type_char(struct ldisc *l, unsigned char c)
 {
 	echo_typed(l, c);
@@ -511,7 +548,7 @@ static void type_key(struct ldisc *l, unsigned char c)
 	if (I(l, ISTRIP))
 		c &= 0x7f;
 	if (I(l, IUCLC) && L(l, IEXTEN))
-		c = tolower(c);
+		c = is_upper(c) ? c + 32 : c;
 	if (l->lnext) {
 		l->lnext = false;
 		type_char(l, c);
@@ -523,13 +560,17 @@ static void type_key(struct ldisc *l, unsigned char c)
 		ldisc_start(l);
 	if (c == '\r' && I(l, IGNCR))
 		return;
-	if (c == '\r' && I(l, ICRNL))
+	bool returned = c == '\r' && I(l, ICRNL);
+	if (returned)
 		c = '\n';
 	else if (c == '\n' && I(l, INLCR))
 		c = '\r';
 	if (L(l, ICANON) && (type_edit(l, c) || type_lnext(l, c) || type_end(l, c)))
 		return;
-	type_char(l, c);
+	if (returned)
+		type_return(l);
+	else
+		type_char(l, c);
 }
 
 /* Room for a key: always while the line that is typed cannot be read yet. */
@@ -542,6 +583,7 @@ size_t ldisc_type(struct ldisc *l, const unsigned char *s, size_t n)
 {
 	size_t i = 0;
 
+	commit_echo(l);
 	for (; i < n && ldisc_accepts(l); i++)
 		type_key(l, s[i]);
 	return i;

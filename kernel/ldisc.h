@@ -27,8 +27,9 @@ struct ldisc {
 	/* Output */
 	unsigned char *out; /* LDISC_OUTPUT bytes */
 	unsigned out_head, out_tail;
-	unsigned column, canon_column; /* of the cursor, now and where the line's input began */
-	bool stopped;                  /* by the STOP character or TCOOFF */
+	unsigned column, canon_column;             /* of the cursor, now and where the line's input began */
+	unsigned batch_column, batch_canon_column; /* both before the keys that are being taken */
+	bool stopped;                              /* by the STOP character or TCOOFF */
 	bool tco_stopped;
 	/* For the owner to look at and clear */
 	uint64_t signals;       /* SIGBIT of what keys asked for */
