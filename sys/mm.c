@@ -148,3 +148,19 @@ SYSCALL_DEFINE(munlockall)
 {
 	return mm_mlockall(t->mm, 0);
 }
+
+/* Protection keys (pkeys(7)), as Linux answers on a CPU without them: none can be had, and only -1, no key, be used. */
+SYSCALL_DEFINE(pkey_alloc)
+{
+	return a[0] || a[1] & ~3UL /* PKEY_DISABLE_ACCESS, _WRITE */ ? -EINVAL : -ENOSPC;
+}
+
+SYSCALL_DEFINE(pkey_free)
+{
+	return -EINVAL;
+}
+
+SYSCALL_DEFINE(pkey_mprotect)
+{
+	return (int)a[3] == -1 ? mm_mprotect(t->mm, a[0], a[1], (unsigned)a[2]) : -EINVAL;
+}

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include "sys/sys.h"
@@ -33,7 +34,8 @@ int get_dirfd(struct task *t, int dfd, const char *name, struct file **f, const 
 	if (!*f)
 		return -EBADF;
 	*start = &(*f)->path;
-	if ((*f)->path.dentry || name[0] == '\0')
+	/* A name is looked up in directories only; files of no mount (memfd_create) must not get into the walk. */
+	if (name[0] == '\0' || ((*f)->path.dentry && S_ISDIR((*f)->path.dentry->inode->type)))
 		return 0;
 	file_put(*f);
 	*f = NULL;
