@@ -87,7 +87,7 @@ static uint64_t find_place(struct mm *mm, uint64_t hint, uint64_t len, bool low)
 
 	if (low)
 		return vma_gap_lowest(mm, len, LOW_BASE, LOW_END);
-	hint = PAGE_UP(hint);
+	hint = PAGE_DOWN(hint);
 	if (hint >= GUEST_MMAP_MIN && gva_range_ok(GVA(hint), len) && vma_range_free(mm, hint, hint + len))
 		return hint;
 	found = vma_gap_highest(mm, len, GUEST_MMAP_MIN, mm->mmap_base);
@@ -238,7 +238,7 @@ int64_t mm_mmap(struct mm *mm, const struct mmap_args *a)
 		return -EINVAL;
 	if (len == 0)
 		return -ENOMEM;
-	if (a->source && a->offset + len < a->offset)
+	if (a->source && (a->offset + len < a->offset || a->offset + len > INT64_MAX))
 		return -EOVERFLOW;
 	pthread_rwlock_wrlock(&mm->lock);
 	if (!a->source && (a->flags & MAP_TYPE) == MAP_SHARED && !(a->flags & MAP_GROWSDOWN))

@@ -86,6 +86,7 @@ CASE(control_errors)
 	put_file("f", "");
 	R(epoll_add(ep, ADD, (int)NEED(open("f", O_RDONLY)), EPOLLIN, 0));
 	R(epoll_add(ep, ADD, (int)NEED(open(".", O_RDONLY)), EPOLLIN, 0));
+	R(epoll_add(ep, ADD, (int)NEED(open("/dev/null", O_RDWR)), EPOLLIN, 0));
 	struct epoll_event_packed e;
 	R(syscall(SYS_epoll_wait, ep, &e, 0, 0));
 	R(syscall(SYS_epoll_wait, ep, &e, -1, 0));

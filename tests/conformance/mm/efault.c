@@ -245,7 +245,7 @@ CASE(events)
 	R(syscall(SYS_select, 1, BAD, NULL, NULL, NULL));
 	R(syscall(SYS_select, 0, NULL, NULL, NULL, BAD));
 	R(syscall(SYS_epoll_ctl, ep, EPOLL_CTL_ADD, 0, BAD));
-	R(syscall(SYS_epoll_ctl, ep, EPOLL_CTL_DEL, 0, BAD));
+	R(syscall(SYS_epoll_ctl, ep, EPOLL_CTL_DEL, (int)NEED(epoll_create1(0)), BAD));
 	R(syscall(SYS_epoll_wait, ep, BAD, 1, 0));
 	R(syscall(SYS_epoll_pwait, ep, BAD, 1, 0, BAD, 8));
 }
