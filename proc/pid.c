@@ -220,6 +220,13 @@ static int show_cgroup(struct pseudo_node *n, struct caller *c, struct text *out
 	return 0;
 }
 
+/* Nobody logged in here: the number that says "not set" (proc(5), loginuid). */
+static int show_unset_id(struct pseudo_node *n, struct caller *c, struct text *out)
+{
+	text_puts(out, "4294967295");
+	return 0;
+}
+
 static int show_id_map(struct pseudo_node *n, struct caller *c, struct text *out)
 {
 	text_printf(out, "%10u %10u %10u\n", 0, 0, 4294967295U);
@@ -351,13 +358,15 @@ static const struct pseudo_dir net_dir = { PSEUDO_TABLE(net_entries) };
 	    { "exe", S_IFLNK | 0777, .link = link_text, .jump = get_link, .arg = (void *)LINK_EXE },                   \
 	    { "fd", S_IFDIR | 0500, .dir = &proc_fd_dir }, { "fdinfo", S_IFDIR | 0555, .dir = &proc_fdinfo_dir },      \
 	    { "gid_map", S_IFREG | 0644, .show = show_id_map }, { "limits", S_IFREG | 0444, .show = show_limits },     \
-	    { "maps", S_IFREG | 0444, .show = proc_show_maps }, { "mem", S_IFREG | 0600, .open = proc_mem_open },      \
+	    { "loginuid", S_IFREG | 0444, .show = show_unset_id }, { "maps", S_IFREG | 0444, .show = proc_show_maps }, \
+	    { "mem", S_IFREG | 0600, .open = proc_mem_open },                                                          \
 	    { "mountinfo", S_IFREG | 0444, .show = proc_show_mountinfo },                                              \
 	    { "mounts", S_IFREG | 0444, .show = proc_show_mounts }, { "net", S_IFDIR | 0555, .dir = &net_dir },        \
 	    { "oom_score", S_IFREG | 0444, .show = show_oom_score },                                                   \
 	    { "oom_score_adj", S_IFREG | 0644, .show = show_oom_score_adj, .store = store_oom_score_adj },             \
 	    { "personality", S_IFREG | 0400, .show = show_personality },                                               \
 	    { "root", S_IFLNK | 0777, .link = link_text, .jump = get_link, .arg = (void *)LINK_ROOT },                 \
+	    { "sessionid", S_IFREG | 0444, .show = show_unset_id },                                                    \
 	    { "smaps", S_IFREG | 0444, .show = proc_show_smaps }, { "stat", S_IFREG | 0444, .show = proc_show_stat },  \
 	    { "statm", S_IFREG | 0444, .show = show_statm }, { "status", S_IFREG | 0444, .show = proc_show_status },   \
 	{                                                                                                              \

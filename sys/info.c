@@ -2,6 +2,7 @@
 /* What the system says of itself: uname(2), sysinfo(2), getrandom(2), getcpu(2). */
 #include <sched.h>
 #include <stdlib.h>
+#include <sys/personality.h>
 #include <sys/random.h>
 #include <sys/sysinfo.h>
 #include <sys/utsname.h>
@@ -19,6 +20,8 @@ SYSCALL_DEFINE(uname)
 		memset(u.nodename, 0, sizeof u.nodename);
 		strncpy(u.nodename, t->sb->hostname, sizeof u.nodename - 1);
 	}
+	if ((t->process->personality & PER_MASK) == PER_LINUX32)
+		strcpy(u.machine, "i686"); /* uname(2) as setarch(8) expects it */
 	sandbox_unlock(t->sb);
 	return put_user(t, a[0], &u);
 }
