@@ -188,11 +188,12 @@ static int walk_plain(struct lookup *l, struct walk_step *out)
 	return fd < 0 ? walk_on_error(l, fd, out) : found(l, fd, out);
 }
 
-/* A name that changes from symlink to file and back while we look: try again, but not for ever. */
-static int walk_retry(struct lookup *l, struct walk_step *out)
+/* A name that changes from symlink to file and back while we look: try again, but not for ever. `err`: what a first try
+ * gave, -EAGAIN when there was none. */
+static int walk_retry(struct lookup *l, int err, struct walk_step *out)
 {
-	int err = -EAGAIN;
-
+	if (err != -EAGAIN)
+		err = walk_on_error(l, err, out);
 	for (int i = 0; i < RACE_TRIES && err == -EAGAIN; i++)
 		err = walk_plain(l, out);
 	return err == -EAGAIN ? -ELOOP : err;
@@ -205,10 +206,10 @@ int hostfs_walk(struct inode *dir, struct caller *c, const char *names, size_t l
 	int err = lookup_init(&l, dir, c, names, len, flags);
 
 	*out = (struct walk_step){ 0 };
-	return err ? err : walk_retry(&l, out);
+	return err ? err : walk_retry(&l, -EAGAIN, out);
 }
 
-/* One name: the host is asked without opening anything. -EAGAIN: a mount or a link, ask in the long way. */
+/* One name: the host is asked without opening anything. -EAGAIN: a mount, ask in the long way. */
 static int getattr_name(struct lookup *l, unsigned mask, struct statx *st)
 {
 	int err = hostfs_statx(l->dirfd, l->names, mask | STATX_TYPE, st);
@@ -218,7 +219,7 @@ static int getattr_name(struct lookup *l, unsigned mask, struct statx *st)
 	if (st->stx_attributes & STATX_ATTR_MOUNT_ROOT)
 		return -EAGAIN;
 	if (S_ISLNK(st->stx_mode) && !(l->flags & STEP_NOFOLLOW))
-		return -EAGAIN;
+		return -ELOOP;
 	return l->flags & STEP_DIRECTORY && !S_ISDIR(st->stx_mode) ? -ENOTDIR : 0;
 }
 
@@ -247,7 +248,7 @@ int hostfs_walk_getattr(struct inode *dir, struct caller *c, const char *names, 
 	if (err == -EAGAIN)
 		err = getattr_path(&l, mask, st);
 	*done = !err;
-	return err == -ELOOP || err == -EXDEV ? walk_retry(&l, out) : err;
+	return err == -ELOOP || err == -EXDEV ? walk_retry(&l, err, out) : err;
 }
 
 #define OPEN_FLAGS                                                                                                     \
@@ -276,12 +277,12 @@ int hostfs_walk_open(struct inode *dir, struct caller *c, const char *names, siz
 	/* O_NONBLOCK: a FIFO or device that lies there must not hold us up before we know what it is. */
 	int fd = beneath_open(l.dirfd, l.names, (oflags & OPEN_FLAGS) | O_NONBLOCK, oflags & O_CREAT ? mode : 0);
 	if (needs_walk(fd))
-		return walk_retry(&l, out);
+		return walk_retry(&l, fd == -ELOOP || fd == -EXDEV ? fd : -EAGAIN, out);
 	if (fd < 0)
 		return fd;
 	size_t last = last_start(&l);
 	err = hostfs_file_new(l.h, c, fd, oflags, l.names + last, l.len - last, file);
-	return err == -ENODEV ? walk_retry(&l, out) : err;
+	return err == -ENODEV ? walk_retry(&l, -EAGAIN, out) : err;
 }
 
 /* The path of `fd` relative to the root, without a slash in front: "" for the root. -ENOENT: it lies elsewhere now. */
