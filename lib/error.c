@@ -18,7 +18,8 @@ static struct {
 } out_of_memory = { HL_NO_MEMORY, "out of memory" };
 #define OUT_OF_MEMORY ((struct hl_error *)(void *)&out_of_memory)
 
-static struct hl_error *error_new(enum hl_code code, const char *context, const char *fmt, va_list ap)
+__attribute__((format(printf, 3, 0))) static struct hl_error *error_new(enum hl_code code, const char *context,
+									const char *fmt, va_list ap)
 {
 	char *text = NULL;
 	struct hl_error *e = NULL;

@@ -125,19 +125,19 @@ static const struct futex_op {
 	bool realtime_flag;     /* takes FUTEX_CLOCK_REALTIME */
 	bool realtime;          /* its time is CLOCK_REALTIME's in any case */
 } futex_ops[] = {
-	[FUTEX_WAIT] = { op_wait, .timeout = true, .relative = true },
-	[FUTEX_WAKE] = { op_wake },
-	[FUTEX_REQUEUE] = { op_requeue },
-	[FUTEX_CMP_REQUEUE] = { op_cmp_requeue },
-	[FUTEX_WAKE_OP] = { op_wake_op },
-	[FUTEX_LOCK_PI] = { op_lock_pi, .timeout = true, .realtime = true },
-	[FUTEX_UNLOCK_PI] = { op_unlock_pi },
-	[FUTEX_TRYLOCK_PI] = { op_trylock_pi },
-	[FUTEX_WAIT_BITSET] = { op_wait_bitset, .timeout = true, .realtime_flag = true },
-	[FUTEX_WAKE_BITSET] = { op_wake_bitset },
-	[FUTEX_WAIT_REQUEUE_PI] = { op_wait_requeue_pi, .timeout = true, .realtime_flag = true },
-	[FUTEX_CMP_REQUEUE_PI] = { op_cmp_requeue_pi },
-	[FUTEX_LOCK_PI2] = { op_lock_pi, .timeout = true, .realtime_flag = true },
+	[FUTEX_WAIT] = { .run = op_wait, .timeout = true, .relative = true },
+	[FUTEX_WAKE] = { .run = op_wake },
+	[FUTEX_REQUEUE] = { .run = op_requeue },
+	[FUTEX_CMP_REQUEUE] = { .run = op_cmp_requeue },
+	[FUTEX_WAKE_OP] = { .run = op_wake_op },
+	[FUTEX_LOCK_PI] = { .run = op_lock_pi, .timeout = true, .realtime = true },
+	[FUTEX_UNLOCK_PI] = { .run = op_unlock_pi },
+	[FUTEX_TRYLOCK_PI] = { .run = op_trylock_pi },
+	[FUTEX_WAIT_BITSET] = { .run = op_wait_bitset, .timeout = true, .realtime_flag = true },
+	[FUTEX_WAKE_BITSET] = { .run = op_wake_bitset },
+	[FUTEX_WAIT_REQUEUE_PI] = { .run = op_wait_requeue_pi, .timeout = true, .realtime_flag = true },
+	[FUTEX_CMP_REQUEUE_PI] = { .run = op_cmp_requeue_pi },
+	[FUTEX_LOCK_PI2] = { .run = op_lock_pi, .timeout = true, .realtime_flag = true },
 };
 
 static int fetch_timeout(struct task *t, const struct futex_op *op, bool realtime, uint64_t addr, struct futex_args *f)
