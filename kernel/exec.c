@@ -198,7 +198,7 @@ int task_exec(struct task *t, struct file *exe, const char *filename, char *cons
 		.stack_limit = process_rlimit(t->process, RLIMIT_STACK),
 		.no_randomize = t->process->personality & ADDR_NO_RANDOMIZE,
 	};
-	int err = exec_load(&rq, &parts.image, why);
+	int err = exec_text_busy(t, exe) ? -ETXTBSY : exec_load(&rq, &parts.image, why);
 	if (err)
 		return err;
 	err = take_own_copies(t, &parts);

@@ -3,6 +3,8 @@
 #ifndef HL_FS_HOSTFS_INTERNAL_H
 #define HL_FS_HOSTFS_INTERNAL_H
 
+#include <fcntl.h>
+
 #include "fs/file.h"
 #include "fs/hostfs/hostfs.h"
 
@@ -57,6 +59,14 @@ int hostfs_parent(struct inode *dir, struct caller *c, struct dentry **out);
 int hostfs_path(struct inode *i, struct dentry *d, char *buf, size_t size);
 
 /* open.c */
+/* The host is asked to open without O_TRUNC: the file is cut when it is known to be no running program. An open that
+ * can not write leaves it to the host. */
+static inline bool hostfs_truncates_late(int flags)
+{
+	int mode = flags & O_ACCMODE;
+
+	return flags & O_TRUNC && (mode == O_WRONLY || mode == O_RDWR);
+}
 /* Makes a file of a descriptor just opened (taken over). -EACCES for devices. */
 int hostfs_file_new(struct hostfs *h, struct caller *c, int fd, int flags, const char *name, size_t len,
 		    struct file **out);
@@ -92,6 +102,8 @@ struct hostfs_pages *hostfs_pages_new(struct physmem *pm);
 void hostfs_pages_free(struct hostfs_pages *p);
 /* The source of the file behind `i`, whose descriptor was opened for reading (and writing if `writable`). */
 int hostfs_pages_get(struct hostfs_pages *p, struct inode *i, bool writable, struct pagesource **out);
+/* A program that runs is mapped from it: it may not be written (ETXTBSY). */
+bool hostfs_pages_busy(struct hostfs_pages *p, struct inode *i);
 /* The file's size was changed by the guest, or a range of it was replaced. */
 void hostfs_pages_truncated(struct hostfs_pages *p, struct inode *i, uint64_t size);
 void hostfs_pages_invalidate(struct hostfs_pages *p, struct inode *i, uint64_t off, uint64_t len);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "fs/hostfs/internal.h"
 #include "fs/hostfs/stream.h"
@@ -61,6 +62,25 @@ static int fifo_file(struct dentry *d, struct caller *c, int flags, struct file 
 	return err ? err : stream_own(*out);
 }
 
+/* A running program is not written to; what is cut by O_TRUNC is cut here, when that is known, and for the mappings of
+ * the file, too. Takes `d` over. */
+static int regular_file(struct hostfs *h, struct dentry *d, int flags, struct file **out)
+{
+	struct inode *i = d->inode;
+	int err = 0;
+
+	if (hostfs_truncates_late(flags))
+		err = hostfs_pages_busy(h->pages, i) ? -ETXTBSY : (int)host_ret(ftruncate(hostfs_fd(i), 0));
+	else if ((flags & O_ACCMODE) != O_RDONLY && hostfs_pages_busy(h->pages, i))
+		err = -ETXTBSY;
+	if (!err && flags & O_TRUNC)
+		hostfs_pages_truncated(h->pages, i, 0);
+	if (!err)
+		return file_of_dentry(d, &hostfs_file_ops, flags, out);
+	dentry_put(d);
+	return err;
+}
+
 int hostfs_file_new(struct hostfs *h, struct caller *c, int fd, int flags, const char *name, size_t len,
 		    struct file **out)
 {
@@ -70,7 +90,7 @@ int hostfs_file_new(struct hostfs *h, struct caller *c, int fd, int flags, const
 	if (err)
 		return err;
 	switch (d->inode->type) {
-	case S_IFREG: return file_of_dentry(d, &hostfs_file_ops, flags, out);
+	case S_IFREG: return regular_file(h, d, flags, out);
 	case S_IFDIR: return file_of_dentry(d, &hostfs_dir_ops, flags, out);
 	case S_IFIFO: return fifo_file(d, c, flags, out);
 	}
@@ -84,6 +104,8 @@ static int reopen(struct inode *i, struct caller *c, int flags)
 	char name[FDPATH_NAME];
 	int kept = flags & (O_ACCMODE | O_TRUNC | O_APPEND | O_DIRECT | O_SYNC | O_DSYNC | O_NOATIME);
 
+	if (hostfs_truncates_late(flags))
+		kept &= ~O_TRUNC;
 	if (S_ISDIR(i->type))
 		return beneath_open(hostfs_fd(i), ".", kept | O_DIRECTORY, 0);
 	if (fdpath_dir() < 0)

@@ -274,8 +274,9 @@ int hostfs_walk_open(struct inode *dir, struct caller *c, const char *names, siz
 		return err;
 	if (oflags & O_CREAT)
 		fscred_clear_umask();
+	int kept = oflags & OPEN_FLAGS & ~(hostfs_truncates_late(oflags) ? O_TRUNC : 0);
 	/* O_NONBLOCK: a FIFO or device that lies there must not hold us up before we know what it is. */
-	int fd = beneath_open(l.dirfd, l.names, (oflags & OPEN_FLAGS) | O_NONBLOCK, oflags & O_CREAT ? mode : 0);
+	int fd = beneath_open(l.dirfd, l.names, kept | O_NONBLOCK, oflags & O_CREAT ? mode : 0);
 	if (needs_walk(fd))
 		return walk_retry(&l, fd == -ELOOP || fd == -EXDEV ? fd : -EAGAIN, out);
 	if (fd < 0)
