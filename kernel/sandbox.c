@@ -19,6 +19,7 @@
 #include "kernel/task.h"
 #include "kernel/tty.h"
 #include "loader/vdso.h"
+#include "mm/filecache.h"
 #include "net/net.h"
 
 #define GUEST_PID_MAX 4194304 /* /proc/sys/kernel/pid_max of 64-bit Linux */
@@ -79,7 +80,9 @@ static int create_machine(struct sandbox *sb, struct why *why)
 	sb->mem.platform = pf;
 	sb->mem.machine = sb->machine;
 	sb->mem.arena = sb->arena;
-	return vdso_clock_create(&sb->mem);
+	if (sb->mem.props.copy_files)
+		err = filecache_create(sb->arena, &sb->mem.filecache);
+	return err ? err : vdso_clock_create(&sb->mem);
 }
 
 int sandbox_create(const struct sandbox_config *cfg, struct sandbox **out, struct why *why)
@@ -189,6 +192,7 @@ void sandbox_destroy(struct sandbox *sb)
 	if (sb->console)
 		tty_put(sb->console);
 	pty_table_free(sb->ptys);
+	filecache_destroy(sb->mem.filecache);
 	if (sb->mounts)
 		mount_table_destroy(sb->mounts);
 	if (sb->futexes)

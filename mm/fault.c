@@ -65,8 +65,8 @@ static struct vma *vma_for_access(struct mm *mm, uint64_t addr)
 
 static int fault_missing(struct mm *mm, struct vma *v, uint64_t page, bool write)
 {
-	bool copy = mm_copies_files(v) || (write && v->source && !(v->flags & VMA_SHARED));
-	uint64_t unit = copy && write ? mm->host->props.cow_copy_pages * PAGE_SIZE : mm->host->props.fault_map_unit;
+	bool copy = write && v->source && !(v->flags & VMA_SHARED);
+	uint64_t unit = copy ? mm->host->props.cow_copy_pages * PAGE_SIZE : mm->host->props.fault_map_unit;
 	uint64_t start, end;
 	int err;
 

@@ -158,6 +158,24 @@ int mm_clear_range(struct mm *mm, uint64_t start, uint64_t end)
 	return 0;
 }
 
+/*
+ * glibc's ld.so maps a library whole, for reading, and then its other segments over most of that, all with a flag that
+ * has meant nothing for long. What is left of the first mapping is the first segment: it is mapped when the second has
+ * shown where it ends.
+ */
+static void populate_new(struct mm *mm, const struct mmap_args *a, struct vma *v)
+{
+	bool library = a->source && (a->flags & MAP_DENYWRITE);
+	struct vma *below = library && (a->flags & MAP_FIXED) ? vma_prev(v) : NULL;
+
+	if ((v->flags & VMA_LOCKED) || ((a->flags & MAP_POPULATE) && !(a->flags & MAP_NONBLOCK)))
+		mm_populate(mm, v, v->start, v->end);
+	else if (!library || (a->flags & MAP_FIXED))
+		mm_populate_eagerly(mm, v, v->start, v->end);
+	if (below && below->source == a->source && !backing_at(mm, below->start))
+		mm_populate_eagerly(mm, below, below->start, below->end);
+}
+
 /* Makes the vma and puts it where nothing is any more; past the clearing only memory for the vma could fail, so it is
  * made before. */
 static int64_t insert_mapping(struct mm *mm, const struct mmap_args *a, uint64_t addr, uint64_t len, unsigned flags)
@@ -183,10 +201,7 @@ static int64_t insert_mapping(struct mm *mm, const struct mmap_args *a, uint64_t
 		return err;
 	}
 	vma_insert(mm, v);
-	if ((flags & VMA_LOCKED) || ((a->flags & MAP_POPULATE) && !(a->flags & MAP_NONBLOCK)))
-		mm_populate(mm, v, addr, addr + len);
-	else
-		mm_populate_eagerly(mm, v, addr, addr + len);
+	populate_new(mm, a, v);
 	vma_merge(mm, addr, addr + len);
 	return (int64_t)addr;
 }

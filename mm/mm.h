@@ -38,9 +38,10 @@ struct mm_host {
 	struct machine *machine;
 	struct machine_props props;
 	struct arena *arena;
-	_Atomic uint64_t committed; /* bytes of writable private memory, for a memory limit */
-	uint64_t memory_limit;      /* 0: none */
-	struct vdso_clock *vdso;    /* loader/vdso.h */
+	_Atomic uint64_t committed;  /* bytes of writable private memory, for a memory limit */
+	uint64_t memory_limit;       /* 0: none */
+	struct filecache *filecache; /* NULL: files are mapped themselves */
+	struct vdso_clock *vdso;     /* loader/vdso.h */
 };
 
 struct vma {

@@ -33,6 +33,8 @@ struct pagesource_ops {
 	void (*unref)(struct pagesource *ps);
 	/* File size now, bytes. */
 	uint64_t (*size)(struct pagesource *ps);
+	/* Differs when the contents may have changed in between; 0: they may change any time. NULL: always 0. */
+	uint64_t (*version)(struct pagesource *ps);
 	/* msync(MS_SYNC) of a range; NULL: nothing to do (memory). */
 	int (*sync)(struct pagesource *ps, uint64_t off, uint64_t len);
 	/* Makes a hole (MADV_REMOVE), as fallocate does. Called without any mm lock. NULL: -EOPNOTSUPP. */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "host/fixup.h"
+#include "mm/filecache.h"
 
 static uint64_t min64(uint64_t a, uint64_t b)
 {
@@ -146,22 +147,29 @@ uint64_t memfile_read(struct memfile *mf, uint64_t off, void *dst, uint64_t len)
 	return src ? fixup_copy(dst, src, len) : len;
 }
 
-/* A file that ends early leaves zeroes. */
+int memfile_read_zero(struct memfile *mf, uint64_t off, void *dst, uint64_t len)
+{
+	const void *src = memfile_ptr(mf, off, len);
+	uint64_t left;
+
+	if (!src)
+		return -ENOMEM;
+	left = fixup_copy(dst, src, len);
+	memset((char *)dst + (len - left), 0, left);
+	return 0;
+}
+
 static int copy_file(struct mm *mm, const struct vma *v, uint64_t start, uint64_t end, uint64_t dst)
 {
-	struct arena *arena = mm->host->arena;
-
 	while (start < end) {
 		struct page_run run;
-		uint64_t left;
 		int err = source_get(v, start, end, &run);
 
 		if (err)
 			return err;
 		run.len = min64(run.len, end - start);
-		left = memfile_read(run.mf, run.off, arena_ptr(arena, dst), run.len);
-		if (left)
-			memset(arena_ptr(arena, dst + run.len - left), 0, left);
+		if (memfile_read_zero(run.mf, run.off, arena_ptr(mm->host->arena, dst), run.len) < 0)
+			return -ENOMEM;
 		start += run.len;
 		dst += run.len;
 	}
@@ -183,6 +191,28 @@ static int back_copies(struct mm *mm, const struct vma *v, uint64_t start, uint6
 	return err;
 }
 
+/* -EAGAIN: the file is not to be cached; *start tells how far it went. */
+static int back_cached(struct mm *mm, const struct vma *v, uint64_t *start, uint64_t end)
+{
+	while (*start < end) {
+		struct backing b = { .start = *start, .owned = true, .cow = true };
+		struct page_run run;
+		int err =
+		    filecache_get(mm->host->filecache, v->source, v->offset + (*start - v->start), end - *start, &run);
+
+		if (err)
+			return err;
+		b.end = *start + run.len;
+		b.mf = run.mf;
+		b.off = run.off;
+		err = backing_add(mm, &b);
+		if (err)
+			return err;
+		*start = b.end;
+	}
+	return 0;
+}
+
 /* The first hole in [*start, end): its bounds in *start, *hole_end. False: none. */
 static bool next_hole(struct mm *mm, uint64_t *start, uint64_t end, uint64_t *hole_end)
 {
@@ -196,18 +226,27 @@ static bool next_hole(struct mm *mm, uint64_t *start, uint64_t end, uint64_t *ho
 	return *start < end;
 }
 
-enum fill { FILL_PLAIN, FILL_COPIES };
+enum fill { FILL_PLAIN, FILL_COPIES, FILL_CACHED };
+
+static int back_hole(struct mm *mm, const struct vma *v, uint64_t start, uint64_t end, enum fill how)
+{
+	if (!v->source)
+		return back_anonymous(mm, start, end);
+	if (how == FILL_CACHED) {
+		int err = back_cached(mm, v, &start, end);
+
+		if (err != -EAGAIN)
+			return err;
+		/* In-memory files are fine as they are. */
+		how = v->source->ops->version ? FILL_COPIES : FILL_PLAIN;
+	}
+	return how == FILL_COPIES ? back_copies(mm, v, start, end) : back_file(mm, v, start, end);
+}
 
 static int fill_hole(struct mm *mm, struct vma *v, uint64_t start, uint64_t end, enum fill how)
 {
-	int err;
+	int err = back_hole(mm, v, start, end, how);
 
-	if (!v->source)
-		err = back_anonymous(mm, start, end);
-	else if (how == FILL_COPIES)
-		err = back_copies(mm, v, start, end);
-	else
-		err = back_file(mm, v, start, end);
 	if (mm_map_range(mm, start, end) < 0) {
 		mm_unmap_range(mm, start, end);
 		backing_isolate(mm, start, end);
@@ -231,7 +270,7 @@ static int populate(struct mm *mm, struct vma *v, uint64_t start, uint64_t end, 
 
 int mm_populate(struct mm *mm, struct vma *v, uint64_t start, uint64_t end)
 {
-	return populate(mm, v, start, end, FILL_PLAIN);
+	return populate(mm, v, start, end, mm_copies_files(v) ? FILL_CACHED : FILL_PLAIN);
 }
 
 int mm_populate_copies(struct mm *mm, struct vma *v, uint64_t start, uint64_t end)
@@ -242,16 +281,19 @@ int mm_populate_copies(struct mm *mm, struct vma *v, uint64_t start, uint64_t en
 /* Not the vDSO and its data: the monitor goes on writing there. */
 bool mm_copies_files(const struct vma *v)
 {
-	return v->mm->host->props.copy_files && v->source && !(v->flags & (VMA_SHARED | VMA_SPECIAL));
+	return v->mm->host->filecache && v->source && !(v->flags & (VMA_SHARED | VMA_SPECIAL));
 }
 
 void mm_populate_eagerly(struct mm *mm, struct vma *v, uint64_t start, uint64_t end)
 {
 	bool private_file = v->source && !(v->flags & VMA_SHARED);
+	uint64_t max = mm->host->props.eager_map_max;
 
-	if (!v->prot || end - start > mm->host->props.eager_map_max)
+	if (mm_copies_files(v) && max < CACHED_MAP_MAX)
+		max = CACHED_MAP_MAX;
+	if (!v->prot || end - start > max)
 		return;
-	if (mm_copies_files(v) || (private_file && (v->prot & GUEST_WRITE) && end - start <= COPY_AT_ONCE_MAX))
+	if (private_file && (v->prot & GUEST_WRITE) && end - start <= COPY_AT_ONCE_MAX)
 		mm_populate_copies(mm, v, start, end);
 	else
 		mm_populate(mm, v, start, end);

@@ -10,6 +10,9 @@
 /* Private writable file mappings up to this size are copied when they are made: a copy costs less than the
  * copy-on-write faults it saves. */
 #define COPY_AT_ONCE_MAX (256 * 1024UL)
+/* Private file mappings up to this size are mapped when they are made where copies of the file are kept: they cost no
+ * memory of their own. */
+#define CACHED_MAP_MAX (4UL << 20)
 
 /* What the platform is to allow on pages of `b` in `v`. */
 unsigned mm_rights(const struct vma *v, const struct backing *b);
@@ -22,7 +25,7 @@ int mm_populate_copies(struct mm *mm, struct vma *v, uint64_t start, uint64_t en
 /* What is best done at once for memory that has just become accessible. Never fails: a fault will find what is wrong.
  */
 void mm_populate_eagerly(struct mm *mm, struct vma *v, uint64_t start, uint64_t end);
-/* Are pages of `v` better copied than mapped, whatever is done to them? */
+/* Does `v` map copies of its file's pages, whatever is done to them? */
 bool mm_copies_files(const struct vma *v);
 /* The part of the hole around `addr` that is worth filling at once: aligned `unit`, inside `v` and its file. */
 void mm_populate_window(struct mm *mm, const struct vma *v, uint64_t addr, uint64_t unit, uint64_t *start,
@@ -36,5 +39,7 @@ int mm_unmap_range(struct mm *mm, uint64_t start, uint64_t end);
 
 /* Copies [off, off+len) of `mf` to `dst`; returns bytes not copied (the file ended). */
 uint64_t memfile_read(struct memfile *mf, uint64_t off, void *dst, uint64_t len);
+/* The same; what the file has not is zero. 0, or -ENOMEM: the file could not be reached. */
+int memfile_read_zero(struct memfile *mf, uint64_t off, void *dst, uint64_t len);
 
 #endif

@@ -14,6 +14,8 @@
 #include "platform/physmem.h"
 #include "util/gva.h"
 
+#define RACY_NS 50000000L
+
 struct hostfs_pages {
 	struct physmem *pm;
 	pthread_mutex_t lock;
@@ -47,6 +49,29 @@ static uint64_t source_size(struct pagesource *ps)
 	struct memfile *mf = best_file(host_source(ps), false);
 
 	return fstat(mf->fd, &st) == 0 ? (uint64_t)st.st_size : 0;
+}
+
+static int64_t nanoseconds(const struct timespec *ts)
+{
+	return ts->tv_sec * 1000000000L + ts->tv_nsec;
+}
+
+/* From size and times of change. A change less than a few ticks of the clock ago may be followed by one that the times
+ * do not show; writes through a mapping show when the host gets to it. */
+static uint64_t source_version(struct pagesource *ps)
+{
+	struct timespec now;
+	struct stat st;
+	uint64_t version;
+
+	if (ps->writable_shared || fstat(best_file(host_source(ps), false)->fd, &st) < 0)
+		return 0;
+	clock_gettime(CLOCK_REALTIME, &now);
+	if (llabs(nanoseconds(&now) - nanoseconds(&st.st_ctim)) < RACY_NS)
+		return 0;
+	version =
+	    (uint64_t)nanoseconds(&st.st_mtim) * 31 + (uint64_t)nanoseconds(&st.st_ctim) * 17 + (uint64_t)st.st_size;
+	return version ? version : 1;
 }
 
 static int source_get(struct pagesource *ps, uint64_t off, uint64_t len, bool write, struct page_run *out)
@@ -106,6 +131,7 @@ static const struct pagesource_ops source_ops = {
 	.ref = source_ref,
 	.unref = source_unref,
 	.size = source_size,
+	.version = source_version,
 	.sync = source_sync,
 };
 

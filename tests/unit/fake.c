@@ -8,6 +8,7 @@
 
 #include "host/fixup.h"
 #include "mm/backing.h"
+#include "mm/filecache.h"
 #include "mm/pagestore.h"
 #include "mm/populate.h"
 #include "mm/vma.h"
@@ -171,11 +172,18 @@ void world_create(struct world *w)
 
 void world_destroy(struct world *w)
 {
+	filecache_destroy(w->host.filecache);
 	assert_int_equal(w->spaces, 0);
 	assert_int_equal(arena_used(w->host.arena), 0);
 	assert_int_equal(w->host.committed, 0);
 	arena_destroy(w->host.arena);
 	physmem_destroy(w->pm);
+}
+
+void world_keep_copies(struct world *w)
+{
+	assert_int_equal(filecache_create(w->host.arena, &w->host.filecache), 0);
+	w->host.props.copy_files = true;
 }
 
 void world_count_reset(struct world *w)
@@ -344,6 +352,7 @@ uint64_t map_anon(struct mm *mm, uint64_t addr, uint64_t len, unsigned prot, uns
 struct file_source {
 	struct pagesource ps;
 	unsigned refs;
+	uint64_t version;
 	struct pagestore store;
 };
 
@@ -381,6 +390,11 @@ static uint64_t source_size(struct pagesource *ps)
 	return pagestore_size(&source_of(ps)->store);
 }
 
+static uint64_t source_version(struct pagesource *ps)
+{
+	return source_of(ps)->version;
+}
+
 static int source_punch(struct pagesource *ps, uint64_t off, uint64_t len)
 {
 	pagestore_punch(&source_of(ps)->store, ps, off, len);
@@ -392,6 +406,7 @@ static const struct pagesource_ops source_ops = {
 	.ref = source_ref,
 	.unref = source_unref,
 	.size = source_size,
+	.version = source_version,
 	.punch = source_punch,
 };
 
@@ -420,4 +435,17 @@ struct pagesource *file_create(struct world *w, uint64_t size)
 void file_truncate(struct pagesource *ps, uint64_t size)
 {
 	pagestore_truncate(&source_of(ps)->store, ps, size);
+}
+
+void file_set_version(struct pagesource *ps, uint64_t version)
+{
+	source_of(ps)->version = version;
+}
+
+void file_put_byte(struct pagesource *ps, uint64_t pos, uint8_t byte)
+{
+	struct uio u;
+
+	uio_init_kernel(&u, &byte, 1);
+	assert_int_equal(pagestore_write(&source_of(ps)->store, &u, pos), 1);
 }

@@ -29,6 +29,8 @@ void world_create(struct world *w);
 /* Fails when anything is left: spaces, arena pages, committed memory. */
 void world_destroy(struct world *w);
 void world_count_reset(struct world *w);
+/* From here on private mappings of files are of kept copies. */
+void world_keep_copies(struct world *w);
 
 /* Fails unless the space is what vmas and backings say. */
 void mm_check(struct mm *mm);
@@ -45,5 +47,8 @@ uint64_t map_anon(struct mm *mm, uint64_t addr, uint64_t len, unsigned prot, uns
 struct pagesource *file_create(struct world *w, uint64_t size);
 uint8_t file_byte(uint64_t i);
 void file_truncate(struct pagesource *ps, uint64_t size);
+/* What the file says of its contents; 0 at first: not to be kept. */
+void file_set_version(struct pagesource *ps, uint64_t version);
+void file_put_byte(struct pagesource *ps, uint64_t pos, uint8_t byte);
 
 #endif

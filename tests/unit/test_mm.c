@@ -334,6 +334,56 @@ static void private_files_are_copied(void **state)
 	ps->ops->unref(ps);
 }
 
+static void copies_are_shared_and_kept(void **state)
+{
+	struct pagesource *ps = file_create(&w, 100 * PAGE_SIZE + 7);
+	uint64_t file = arena_used(w.host.arena), a, b, copies;
+
+	world_keep_copies(&w);
+	file_set_version(ps, 1);
+	a = (uint64_t)map_file(ps, 0, 101 * PAGE_SIZE, PROT_READ | PROT_EXEC, MAP_PRIVATE, 0);
+	copies = arena_used(w.host.arena) - file;
+	assert_int_equal(copies, 101 * PAGE_SIZE);
+	b = (uint64_t)map_file(ps, 0, 100 * PAGE_SIZE, RW, MAP_PRIVATE, PAGE_SIZE);
+	assert_int_equal(w.faults, 0);
+	assert_int_equal(guest_peek(mm, a + 99 * PAGE_SIZE + 5), file_byte(99 * PAGE_SIZE + 5));
+	assert_int_equal(guest_peek(mm, a + 100 * PAGE_SIZE + 100), 0);
+	guest_poke(mm, b, 1);
+	assert_int_equal(guest_peek(mm, a + PAGE_SIZE), file_byte(PAGE_SIZE));
+	/* They outlive the mapping, and serve the next. */
+	assert_int_equal(mm_munmap(mm, a, 101 * PAGE_SIZE), 0);
+	assert_int_equal(mm_munmap(mm, b, 100 * PAGE_SIZE), 0);
+	assert_int_equal(arena_used(w.host.arena), file + copies);
+	/* A file that has changed is copied again; one that may change any time is not kept. */
+	file_put_byte(ps, 5, 222);
+	a = (uint64_t)map_file(ps, 0, PAGE_SIZE, PROT_READ, MAP_PRIVATE, 0);
+	assert_int_equal(guest_peek(mm, a + 5), file_byte(5));
+	file_set_version(ps, 2);
+	b = (uint64_t)map_file(ps, 0, PAGE_SIZE, PROT_READ, MAP_PRIVATE, 0);
+	assert_int_equal(guest_peek(mm, b + 5), 222);
+	file_set_version(ps, 0);
+	file_put_byte(ps, 5, 223);
+	b = (uint64_t)map_file(ps, 0, PAGE_SIZE, PROT_READ, MAP_PRIVATE, 0);
+	assert_int_equal(guest_peek(mm, b + 5), 223);
+	ps->ops->unref(ps);
+}
+
+static void copies_make_room(void **state)
+{
+	struct pagesource *ps[40];
+
+	world_keep_copies(&w);
+	for (int i = 0; i < 40; i++) {
+		ps[i] = file_create(&w, PAGE_SIZE);
+		file_set_version(ps[i], 1);
+		assert_true(map_file(ps[i], 0, PAGE_SIZE, PROT_READ, MAP_PRIVATE, 0) > 0);
+		ps[i]->ops->unref(ps[i]);
+	}
+	assert_int_equal(mm_munmap(mm, 0, GUEST_TASK_SIZE), 0);
+	/* Each of those kept: the file, and its copy. */
+	assert_int_equal(arena_used(w.host.arena), 2 * 32 * PAGE_SIZE);
+}
+
 static void wipe_and_dont_fork(void **state)
 {
 	uint64_t a = map_anon(mm, 0, 3 * PAGE_SIZE, RW, 0);
@@ -538,6 +588,8 @@ int main(void)
 		TEST(platform_out_of_memory),
 		TEST(fork_separates),
 		TEST(private_files_are_copied),
+		TEST(copies_are_shared_and_kept),
+		TEST(copies_make_room),
 		TEST(wipe_and_dont_fork),
 		TEST(copies_stop_at_the_byte),
 		TEST(strings),

@@ -334,17 +334,20 @@ static void compare_contents(struct run_state *s)
 	close(fds[1]);
 }
 
-static void init_state(struct run_state *s)
+static void init_state(struct run_state *s, bool keep_copies)
 {
 	static char log[256];
 
 	world_create(&s->w);
+	if (keep_copies)
+		world_keep_copies(&s->w);
 	s->log = log;
 	assert_int_equal(mm_create(&s->w.host, &s->mm), 0);
 	for (int f = 0; f < 2; f++) {
 		uint8_t bytes[FILE_PAGES * PAGE_SIZE - 100];
 
 		s->file[f] = file_create(&s->w, sizeof bytes);
+		file_set_version(s->file[f], keep_copies);
 		s->fd[f] = memfd_create("oracle", 0);
 		for (uint64_t i = 0; i < sizeof bytes; i++)
 			bytes[i] = file_byte(i);
@@ -357,7 +360,7 @@ static void run_seed(unsigned seed)
 	struct run_state s;
 
 	srand(seed);
-	init_state(&s);
+	init_state(&s, seed % 2);
 	for (int step = 0; step < STEPS; step++) {
 		int64_t native = 0, ours = 0;
 
