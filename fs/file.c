@@ -5,6 +5,7 @@
 #include <poll.h>
 
 #include "fs/locks.h"
+#include "fs/writers.h"
 
 void file_init(struct file *f, const struct file_ops *ops, unsigned flags)
 {
@@ -46,6 +47,7 @@ void file_put(struct file *f)
 	if (f->gone)
 		f->gone(f);
 	drop_locks(f);
+	file_drop_claim(f);
 	struct path path = f->path;
 	pthread_mutex_destroy(&f->pos_lock); /* watch_lock is not: a nesting check may pass by until release */
 	f->ops->release(f);

@@ -85,6 +85,10 @@ struct file {
 		int type, pid, sig;
 	} owner;
 	struct lock_table *locks; /* where OFD and flock locks of this description were taken; NULL: none ever */
+	/* fs/writers.h: what this file counts as, and where; set when it is opened */
+	struct writers *writers; /* NULL: nothing */
+	struct inode_id claim_id;
+	int claim;
 	/* Files without a path in the guest's tree: "anon_inode:[eventfd]" or "/memfd:x (deleted)" as it is, or "pipe",
 	 * "socket": shown as "pipe:[ino]" in /proc/PID/fd. NULL: has a path. */
 	const char *anon_name;

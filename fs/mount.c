@@ -14,6 +14,7 @@
 #include "fs/locks.h"
 #include "fs/ramfs/ramfs.h"
 #include "fs/vfs.h"
+#include "fs/writers.h"
 
 /* Unnamed devices of ours, far from the host's, which count up from 1. */
 #define FIRST_DEV_MINOR 0x80000
@@ -31,7 +32,8 @@ int mount_table_create(struct mount_table **out)
 	t->next_anon_ino = 1;
 	t->devices = device_table_new();
 	t->locks = lock_table_new();
-	if (!t->devices || !t->locks) {
+	t->writers = writers_new();
+	if (!t->devices || !t->locks || !t->writers) {
 		mount_table_destroy(t);
 		return -ENOMEM;
 	}
@@ -67,6 +69,7 @@ void mount_table_destroy(struct mount_table *t)
 	filesystem_put(t->memfs);
 	device_table_free(t->devices);
 	lock_table_free(t->locks);
+	writers_free(t->writers);
 	pthread_rwlock_destroy(&t->lock);
 	free(t);
 }

@@ -13,6 +13,7 @@
 #include "fs/device.h"
 #include "fs/file.h"
 #include "fs/walk.h"
+#include "fs/writers.h"
 
 struct open_arg {
 	int flags;
@@ -291,6 +292,18 @@ static unsigned open_walk_flags(int flags)
 
 #define FLAGS_WITH_PATH (O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
 
+static int begin_writing(struct file *f, struct caller *c, bool truncate)
+{
+	struct inode *i = file_inode(f);
+
+	if (!file_writable(f) || !i || !S_ISREG(i->type))
+		return 0;
+	int err = file_count_writer(f, c->fs->mounts->writers);
+	if (!err && truncate && f->ops->truncate)
+		err = f->ops->truncate(f, c, 0);
+	return err;
+}
+
 #define O_LARGEFILE_BIT 0100000 /* F_GETFL of a 64-bit program always shows it */
 
 /* What F_GETFL may show of what was asked. */
@@ -314,7 +327,9 @@ static int check_flags(int flags)
 int vfs_open(struct caller *c, const struct path *start, const char *name, int flags, mode_t mode, unsigned walk_flags,
 	     struct file **out)
 {
-	struct open_arg a = { .flags = flags, .mode = mode & 07777 & ~c->fs->umask };
+	/* Whoever may write truncates once it is clear that nobody runs the file. */
+	bool truncate = flags & O_TRUNC && (flags & O_ACCMODE) != O_RDONLY;
+	struct open_arg a = { .flags = truncate ? flags & ~O_TRUNC : flags, .mode = mode & 07777 & ~c->fs->umask };
 	struct path p;
 
 	if (flags & O_PATH)
@@ -333,6 +348,10 @@ int vfs_open(struct caller *c, const struct path *start, const char *name, int f
 	if (err)
 		return err;
 	a.file->flags = (unsigned)kept_flags(flags) | O_LARGEFILE_BIT;
-	*out = a.file;
-	return 0;
+	err = begin_writing(a.file, c, truncate);
+	if (err)
+		file_put(a.file);
+	else
+		*out = a.file;
+	return err;
 }

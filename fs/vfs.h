@@ -200,6 +200,7 @@ struct mount_table {
 	struct device_table *devices;   /* fs/device.h: what device numbers mean */
 	struct filesystem *memfs;       /* memfd_create's files; made when first asked for, guarded by lock */
 	struct lock_table *locks;       /* fs/locks.h */
+	struct writers *writers;        /* fs/writers.h */
 	struct path sysroot; /* absolute names are looked up below it first (fs/namei.c); dentry NULL: none */
 };
 

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "fs/writers.h"
 #include "loader/elf.h"
 #include "loader/loader.h"
 
@@ -45,6 +46,8 @@ int exec_open(struct caller *c, const struct path *start, const char *name, unsi
 		err = -EACCES;
 	else if (inode->ops->permission)
 		err = inode->ops->permission(inode, c, X_OK);
+	if (!err)
+		err = file_deny_write(*out, c->fs->mounts->writers);
 	if (err)
 		file_put(*out);
 	return err;

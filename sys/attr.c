@@ -5,6 +5,7 @@
 #include <utime.h>
 
 #include "fs/change.h"
+#include "fs/writers.h"
 #include "sys/at.h"
 
 static int64_t change_at(struct task *t, int dfd, uint64_t name, int flags, const struct iattr *attr)
@@ -210,6 +211,8 @@ SYSCALL_DEFINE(truncate)
 		err = regular                          ? check_size(t, &at.c, NULL, &p, a[1])
 		      : S_ISDIR(p.dentry->inode->type) ? -EISDIR
 						       : -EINVAL;
+		if (!err)
+			err = writers_check(at.c.fs->mounts->writers, p.dentry->inode);
 		if (!err)
 			err = vfs_setattr(&at.c, &p, &attr);
 		path_put(&p);

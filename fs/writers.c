@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fs/writers.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#define BUCKETS 64
+
+struct writers {
+	pthread_mutex_t lock;
+	struct list buckets[BUCKETS]; /* struct claim; guarded by lock */
+};
+
+/* Linux's i_writecount: how many write, or, negative, how many deny it. */
+struct claim {
+	struct list node;
+	struct inode_id id;
+	int count;
+};
+
+struct writers *writers_new(void)
+{
+	struct writers *w = malloc(sizeof *w);
+
+	if (!w)
+		return NULL;
+	pthread_mutex_init(&w->lock, NULL);
+	for (int i = 0; i < BUCKETS; i++)
+		list_init(&w->buckets[i]);
+	return w;
+}
+
+void writers_free(struct writers *w)
+{
+	struct claim *c, *next;
+
+	if (!w)
+		return;
+	for (int i = 0; i < BUCKETS; i++)
+		list_for_each_safe (c, next, &w->buckets[i], node)
+			free(c);
+	pthread_mutex_destroy(&w->lock);
+	free(w);
+}
+
+static struct list *bucket_of(struct writers *w, const struct inode_id *id)
+{
+	return &w->buckets[(id->ino ^ id->dev ^ id->ino >> 7) % BUCKETS];
+}
+
+static struct claim *find(struct writers *w, const struct inode_id *id)
+{
+	struct claim *c;
+
+	list_for_each (c, bucket_of(w, id), node)
+		if (c->id.ino == id->ino && c->id.dev == id->dev)
+			return c;
+	return NULL;
+}
+
+/* `by`: 1 or -1. lock held. */
+static int take_locked(struct writers *w, const struct inode_id *id, int by)
+{
+	struct claim *c = find(w, id);
+
+	if (c && (c->count > 0) != (by > 0))
+		return -ETXTBSY;
+	if (!c) {
+		c = calloc(1, sizeof *c);
+		if (!c)
+			return -ENOMEM;
+		c->id = *id;
+		list_add(bucket_of(w, id), &c->node);
+	}
+	c->count += by;
+	return 0;
+}
+
+static int take(struct file *f, struct writers *w, int by)
+{
+	int err = file_identify(f, &f->claim_id);
+
+	if (err)
+		return err;
+	pthread_mutex_lock(&w->lock);
+	err = take_locked(w, &f->claim_id, by);
+	pthread_mutex_unlock(&w->lock);
+	if (!err) {
+		f->writers = w;
+		f->claim = by;
+	}
+	return err;
+}
+
+int file_count_writer(struct file *f, struct writers *w)
+{
+	return take(f, w, 1);
+}
+
+int file_deny_write(struct file *f, struct writers *w)
+{
+	return take(f, w, -1);
+}
+
+int writers_check(struct writers *w, struct inode *i)
+{
+	struct inode_id id;
+	int err = inode_identify(i, &id);
+
+	if (err)
+		return err;
+	pthread_mutex_lock(&w->lock);
+	struct claim *c = find(w, &id);
+	err = c && c->count < 0 ? -ETXTBSY : 0;
+	pthread_mutex_unlock(&w->lock);
+	return err;
+}
+
+void file_drop_claim(struct file *f)
+{
+	struct writers *w = f->writers;
+
+	if (!w)
+		return;
+	pthread_mutex_lock(&w->lock);
+	struct claim *c = find(w, &f->claim_id);
+	c->count -= f->claim;
+	if (!c->count) {
+		list_del(&c->node);
+		free(c);
+	}
+	pthread_mutex_unlock(&w->lock);
+}
