@@ -377,3 +377,10 @@ static const struct pseudo_entry task_entries[] = { PER_TASK };
 static const struct pseudo_dir task_dir = { PSEUDO_TABLE(task_entries) };
 static const struct pseudo_entry pid_entries[] = { PER_TASK, { "task", S_IFDIR | 0555, .dir = &tasks_dir } };
 const struct pseudo_dir proc_pid_dir = { PSEUDO_TABLE(pid_entries) };
+
+struct pid *proc_pid_of_file(struct file *f)
+{
+	struct pseudo_node *n = pseudo_node_of_file(f);
+
+	return n && n->entry->dir == &proc_pid_dir ? n->pid : NULL;
+}

@@ -15,6 +15,12 @@ struct task;
 int procfs_create(struct sandbox *sb, struct filesystem **out);
 int sysfs_create(struct sandbox *sb, struct filesystem **out);
 
+/* The pid whose /proc/PID `f` is, open as a directory, borrowed from the file; NULL: it is none. */
+struct pid *proc_pid_of_file(struct file *f);
+/* ptrace_may_access's rule for reading another process: same ids and dumpable, or CAP_SYS_PTRACE. sandbox->lock held.
+ */
+bool proc_may_inspect(struct task *reader, struct task *target);
+
 /* ---- between the files of this folder ---- */
 
 extern const struct pseudo_dir proc_pid_dir;    /* /proc/PID */
@@ -26,8 +32,6 @@ struct process *proc_process(struct pseudo_node *n);
 struct task *proc_task(struct pseudo_node *n);
 /* The address space, a reference; NULL when it has none any more. No lock held. */
 struct mm *proc_mm(struct pseudo_node *n);
-/* ptrace_may_access's rule for reading another process: same ids and dumpable, or CAP_SYS_PTRACE. Lock held. */
-bool proc_may_inspect(struct task *reader, struct task *target);
 /* Like that, for the caller and the node. No lock held. */
 int proc_check_inspect(struct pseudo_node *n, struct caller *c);
 /* A file shown from the host's file of the same name. */

@@ -250,6 +250,13 @@ static int node_open(struct inode *i, struct caller *c, struct dentry *d, int fl
 static const struct inode_ops node_ops = { NODE_OPS };
 static const struct inode_ops magic_link_ops = { NODE_OPS, .jump = node_jump };
 
+struct pseudo_node *pseudo_node_of_file(struct file *f)
+{
+	struct inode *i = file_inode(f);
+
+	return i && (i->ops == &node_ops || i->ops == &magic_link_ops) ? node_of(i) : NULL;
+}
+
 static void pseudo_fs_destroy(struct filesystem *fs)
 {
 	inode_put(fs->root);

@@ -61,6 +61,9 @@ struct pseudo_node {
 int pseudo_fs_create(struct sandbox *sb, const char *type, const struct pseudo_entry *root, long magic,
 		     struct filesystem **out);
 
+/* The node behind a file; NULL: it is of another kind of file system. */
+struct pseudo_node *pseudo_node_of_file(struct file *f);
+
 /* A number made of digits alone, without leading zeros, as names of processes and descriptors are. */
 bool pseudo_number(const char *name, size_t len, int *out);
 

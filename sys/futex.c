@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "kernel/futex.h"
+#include "proc/proc.h"
 #include "sys/sys.h"
 #include "sys/time.h"
 
@@ -283,16 +284,6 @@ SYSCALL_DEFINE(set_robust_list)
 	return 0;
 }
 
-/* Whose memory one may look into: one's own user's processes (ptrace(2), access mode PTRACE_MODE_READ_REALCREDS). */
-static bool may_look(struct task *t, struct task *other)
-{
-	const struct cred *c = t->cred, *o = other->cred;
-
-	if (t->process == other->process)
-		return true;
-	return (c->uid == o->uid && c->uid == o->euid && c->uid == o->suid) || c->euid == 0;
-}
-
 SYSCALL_DEFINE(get_robust_list)
 {
 	uint64_t head = t->robust_list, len = ROBUST_HEAD_SIZE;
@@ -304,7 +295,7 @@ SYSCALL_DEFINE(get_robust_list)
 		struct task *other = pid ? pid->task : NULL;
 		if (!other)
 			err = -ESRCH;
-		else if (!may_look(t, other))
+		else if (!proc_may_inspect(t, other))
 			err = -EPERM;
 		else
 			head = other->robust_list;

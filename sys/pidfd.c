@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 
+#include "proc/proc.h"
 #include "sys/sys.h"
 
 #define PIDFD_SIGNAL_THREAD        1
@@ -55,10 +56,14 @@ struct signal_request {
 	siginfo_t si;
 };
 
-static int target_of(unsigned flags, struct file *f, enum target *out)
+/* Whom `f` names: a pidfd, or /proc/PID as a directory. */
+static int target_of(unsigned flags, struct file *f, struct pid **pid, enum target *out)
 {
+	*pid = pidfd_pid(f) ? pidfd_pid(f) : proc_pid_of_file(f);
+	if (!*pid)
+		return -EBADF;
 	switch (flags) {
-	case 0: *out = pidfd_is_thread(f) ? TARGET_THREAD : TARGET_PROCESS; return 0;
+	case 0: *out = pidfd_pid(f) && pidfd_is_thread(f) ? TARGET_THREAD : TARGET_PROCESS; return 0;
 	case PIDFD_SIGNAL_THREAD: *out = TARGET_THREAD; return 0;
 	case PIDFD_SIGNAL_THREAD_GROUP: *out = TARGET_PROCESS; return 0;
 	case PIDFD_SIGNAL_PROCESS_GROUP: *out = TARGET_GROUP; return 0;
@@ -133,8 +138,7 @@ SYSCALL_DEFINE(pidfd_send_signal)
 	f = fd_get(t->files, (int)a[0]);
 	if (!f)
 		return -EBADF;
-	rq.pid = pidfd_pid(f);
-	err = rq.pid ? target_of((unsigned)a[3], f, &rq.target) : -EBADF;
+	err = target_of((unsigned)a[3], f, &rq.pid, &rq.target);
 	if (!err)
 		err = fetch_siginfo(t, a[2], &rq);
 	if (!err) {
@@ -148,16 +152,6 @@ SYSCALL_DEFINE(pidfd_send_signal)
 
 /* ---- pidfd_getfd(2) ---- */
 
-/* Another's descriptor is for those who may trace it: the same user, or root. */
-static int may_trace(struct task *t, struct task *o)
-{
-	const struct cred *c = t->cred, *oc = o->cred;
-
-	if (t->process == o->process || c->euid == 0)
-		return 0;
-	return c->uid == oc->uid && c->uid == oc->euid && c->uid == oc->suid && o->process->dumpable ? 0 : -EPERM;
-}
-
 static int files_of(struct task *t, struct pid *pid, struct fdtable **out)
 {
 	int err = -ESRCH;
@@ -165,7 +159,7 @@ static int files_of(struct task *t, struct pid *pid, struct fdtable **out)
 	sandbox_lock(t->sb);
 	struct task *o = pid->task;
 	if (o && o->files) {
-		err = may_trace(t, o);
+		err = proc_may_inspect(t, o) ? 0 : -EPERM;
 		if (!err)
 			*out = fdtable_get(o->files);
 	}
