@@ -67,7 +67,7 @@ static uint64_t scale(uint64_t counts, uint64_t mult)
 	return (uint64_t)((unsigned __int128)counts * mult >> VDSO_SHIFT);
 }
 
-/* ns per count since the anchor, as vdso_line.mult. 0: too early to tell. */
+/* ns per count since the anchor, as vdso_clock_line.mult. 0: too early to tell. */
 static uint64_t rate_find(struct clock_rate *r, const struct clock_sample *now)
 {
 	uint64_t ns = now->ns - r->anchor.ns, counts = now->tsc - r->anchor.tsc;
@@ -110,28 +110,28 @@ void clock_page_init(struct clock_page *p, struct vdso_data *data)
 
 	*p = (struct clock_page){ .data = data, .usable = tsc_trusted() };
 	clock_getres(CLOCK_MONOTONIC_COARSE, &res);
-	data->coarse_ns = res.tv_sec == 0 && res.tv_nsec > 0 ? (uint32_t)res.tv_nsec : 1;
+	data->coarse_ns = res.tv_sec == 0 && res.tv_nsec > 0 ? (uint64_t)res.tv_nsec : 1;
 	data->has_cpu_number = has_rdtscp();
-	p->monotonic.anchor = p->monotonic.next_anchor = sample(CLOCK_MONOTONIC);
-	p->raw.anchor = p->raw.next_anchor = sample(CLOCK_MONOTONIC_RAW);
+	p->monotonic_rate.anchor = p->monotonic_rate.next_anchor = sample(CLOCK_MONOTONIC);
+	p->raw_rate.anchor = p->raw_rate.next_anchor = sample(CLOCK_MONOTONIC_RAW);
 }
 
-/* Replaces `line`, which began at `base` and was read up to `end`, by one that shows what the clock showed, at `tsc`;
+/* Replaces `line`, which the page has from `d->tsc_base` on, by one that shows what the clock showed, from `tsc` on;
  * `term`: counts it will be used for. */
-static void line_replace(struct vdso_line *line, uint64_t base, uint64_t end, const struct clock_sample *now,
+static void line_replace(struct clock_line *line, const struct vdso_data *d, const struct clock_sample *now,
 			 uint64_t mult, uint64_t tsc, uint64_t term)
 {
 	uint64_t ns = now->ns + scale(tsc - now->tsc, mult), old = 0;
 
-	if (end)
-		old = line->base + scale((tsc < end ? tsc : end) - base, line->mult);
+	if (d->tsc_end)
+		old = line->base + scale((tsc < d->tsc_end ? tsc : d->tsc_end) - d->tsc_base, line->mult);
 	if (old > ns) {
 		uint64_t less = (uint64_t)(((unsigned __int128)(old - ns) << VDSO_SHIFT) / term);
 
 		ns = old;
 		mult -= less < mult / 2 ? less : mult / 2;
 	}
-	*line = (struct vdso_line){ ns, mult };
+	*line = (struct clock_line){ ns, mult };
 }
 
 /* Distance of a clock from CLOCK_MONOTONIC: `old`, unless it has changed. */
@@ -158,21 +158,31 @@ static void seq_store(struct vdso_data *d, uint32_t seq)
 
 struct readings {
 	struct clock_sample mono, raw;
-	uint64_t mono_mult, raw_mult;
-	uint64_t realtime, boottime, tai;
+	uint64_t mono_mult, raw_mult, tai;
 };
 
-static void publish(struct vdso_data *d, const struct readings *r, uint64_t term)
+static void put(struct vdso_data *d, clockid_t clock, const struct clock_line *line, uint64_t ahead)
 {
-	uint64_t base = d->tsc_base, end = d->tsc_end, tsc;
+	uint64_t ns = line->base + ahead;
+
+	d->clocks[clock] = (struct vdso_clock_line){ ns / NS_PER_SEC, ns % NS_PER_SEC, line->mult };
+}
+
+static void publish(struct clock_page *p, const struct readings *r, uint64_t term)
+{
+	struct vdso_data *d = p->data;
+	uint64_t tsc;
 
 	seq_store(d, d->seq + 1);
 	tsc = read_tsc();
-	line_replace(&d->monotonic, base, end, &r->mono, r->mono_mult, tsc, term);
-	line_replace(&d->raw, base, end, &r->raw, r->raw_mult, tsc, term);
-	d->realtime = r->realtime;
-	d->boottime = r->boottime;
-	d->tai = r->tai;
+	line_replace(&p->monotonic, d, &r->mono, r->mono_mult, tsc, term);
+	line_replace(&p->raw, d, &r->raw, r->raw_mult, tsc, term);
+	put(d, CLOCK_MONOTONIC, &p->monotonic, 0);
+	put(d, CLOCK_MONOTONIC_RAW, &p->raw, 0);
+	put(d, CLOCK_REALTIME, &p->monotonic, p->realtime);
+	put(d, CLOCK_BOOTTIME, &p->monotonic, p->boottime);
+	put(d, CLOCK_TAI, &p->monotonic, p->realtime + r->tai);
+	d->realtime_ahead = p->realtime;
 	d->tsc_base = tsc;
 	d->tsc_end = tsc + term;
 	seq_store(d, d->seq + 1);
@@ -180,7 +190,6 @@ static void publish(struct vdso_data *d, const struct readings *r, uint64_t term
 
 uint64_t clock_page_update(struct clock_page *p)
 {
-	struct vdso_data *d = p->data;
 	struct readings r;
 	uint64_t term;
 
@@ -188,16 +197,16 @@ uint64_t clock_page_update(struct clock_page *p)
 		return 0;
 	r.mono = sample(CLOCK_MONOTONIC);
 	r.raw = sample(CLOCK_MONOTONIC_RAW);
-	term = TERM_FACTOR * (r.mono.ns - p->monotonic.anchor.ns);
+	term = TERM_FACTOR * (r.mono.ns - p->monotonic_rate.anchor.ns);
 	term = term < TERM_MAX ? term : TERM_MAX;
-	r.mono_mult = rate_find(&p->monotonic, &r.mono);
-	r.raw_mult = rate_find(&p->raw, &r.raw);
+	r.mono_mult = rate_find(&p->monotonic_rate, &r.mono);
+	r.raw_mult = rate_find(&p->raw_rate, &r.raw);
 	if (!r.mono_mult || !r.raw_mult)
 		return 0;
-	r.realtime = distance(CLOCK_REALTIME, d->realtime, &r.mono, r.mono_mult);
-	r.boottime = distance(CLOCK_BOOTTIME, d->boottime, &r.mono, r.mono_mult);
-	r.tai = r.realtime + tai_seconds() * NS_PER_SEC;
-	publish(d, &r, (uint64_t)(((unsigned __int128)term << VDSO_SHIFT) / r.mono_mult));
+	p->realtime = distance(CLOCK_REALTIME, p->realtime, &r.mono, r.mono_mult);
+	p->boottime = distance(CLOCK_BOOTTIME, p->boottime, &r.mono, r.mono_mult);
+	r.tai = tai_seconds() * NS_PER_SEC;
+	publish(p, &r, (uint64_t)(((unsigned __int128)term << VDSO_SHIFT) / r.mono_mult));
 	return term;
 }
 

@@ -19,10 +19,17 @@ struct clock_rate {
 	struct clock_sample anchor, next_anchor;
 };
 
+/* What is on the page for a clock, before it is split into seconds. */
+struct clock_line {
+	uint64_t base, mult;
+};
+
 struct clock_page {
 	struct vdso_data *data;
 	bool usable; /* the host itself counts time by the TSC */
-	struct clock_rate monotonic, raw;
+	struct clock_rate monotonic_rate, raw_rate;
+	struct clock_line monotonic, raw;
+	uint64_t realtime, boottime; /* ahead of CLOCK_MONOTONIC, ns */
 };
 
 /* `data`: a zeroed page. Takes the first readings: the longer ago that is at the first update, the better it will be.

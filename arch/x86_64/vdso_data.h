@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The page of clock data that the monitor writes (loader/vdso.c) and the vDSO in the guest reads (arch/x86_64/vdso/).
+ * The page of clock data that the monitor writes (loader/clock.c) and the vDSO in the guest reads (arch/x86_64/vdso/).
  *
  * Every clock is a line over the CPU's time stamp counter, `base + (tsc - tsc_base) * mult >> VDSO_SHIFT`, valid for
  * tsc_base <= tsc < tsc_end; an earlier counter, of a CPU slightly behind, reads as tsc_base. Past the end the vDSO
@@ -12,24 +12,25 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define VDSO_SHIFT 40
+#define VDSO_SHIFT  40
+#define VDSO_CLOCKS 12 /* clock ids below are looked up in the table */
 
-struct vdso_line {
-	uint64_t base; /* ns */
-	uint64_t mult; /* ns per count, times 2^VDSO_SHIFT */
+/* One of the CLOCK_* that run. Zero: the page does not have it. */
+struct vdso_clock_line {
+	uint64_t sec, ns; /* at tsc_base; ns < 1e9 */
+	uint64_t mult;    /* ns per count, times 2^VDSO_SHIFT */
 };
 
 struct vdso_data {
 	uint32_t seq;
-	uint32_t coarse_ns; /* resolution of the coarse clocks */
-	uint64_t tsc_base, tsc_end;
-	struct vdso_line monotonic, raw;
-	/* Other clocks run beside CLOCK_MONOTONIC, this much ahead of it; ns. */
-	uint64_t realtime, boottime, tai;
 	uint32_t has_cpu_number; /* RDTSCP works, and tells the CPU and node as Linux sets it */
+	uint64_t tsc_base, tsc_end;
+	struct vdso_clock_line clocks[VDSO_CLOCKS];
+	uint64_t coarse_ns;      /* the coarse clocks move in such steps of CLOCK_MONOTONIC */
+	uint64_t realtime_ahead; /* CLOCK_REALTIME - CLOCK_MONOTONIC, ns */
 };
 
-_Static_assert(offsetof(struct vdso_data, tsc_base) == 8, "read by the vDSO");
+_Static_assert(offsetof(struct vdso_data, clocks) == 24, "read by the vDSO");
 _Static_assert(sizeof(struct vdso_data) <= 4096, "one page");
 
 #endif

@@ -30,6 +30,7 @@ static long syscall3(long nr, long a, long b, long c)
 	return r;
 }
 
+/* Not before earlier loads, nor after later ones. */
 static inline uint64_t read_tsc(void)
 {
 	uint32_t low, high;
@@ -38,120 +39,101 @@ static inline uint64_t read_tsc(void)
 	return (uint64_t)high << 32 | low;
 }
 
-static inline void compiler_barrier(void)
+struct reading {
+	uint64_t sec, ns;
+};
+
+/* A clock of the page. False: it is not there, or the page could not be had, or has ended. */
+static inline bool clock_read(clockid_t clock, struct reading *out)
 {
-	__asm__ volatile("" ::: "memory");
-}
+	const volatile struct vdso_clock_line *line = &vvar.clocks[clock];
 
-enum kind { KIND_NONE, KIND_FINE, KIND_COARSE };
-
-static enum kind kind_of(clockid_t clock)
-{
-	switch (clock) {
-	case CLOCK_REALTIME:
-	case CLOCK_MONOTONIC:
-	case CLOCK_MONOTONIC_RAW:
-	case CLOCK_BOOTTIME:
-	case CLOCK_TAI: return KIND_FINE;
-	case CLOCK_REALTIME_COARSE:
-	case CLOCK_MONOTONIC_COARSE: return KIND_COARSE;
-	default: return KIND_NONE;
-	}
-}
-
-static inline uint64_t offset_of(clockid_t clock)
-{
-	switch (clock) {
-	case CLOCK_REALTIME:
-	case CLOCK_REALTIME_COARSE: return vvar.realtime;
-	case CLOCK_BOOTTIME: return vvar.boottime;
-	case CLOCK_TAI: return vvar.tai;
-	default: return 0;
-	}
-}
-
-/* The clock in ns, from a page that may change meanwhile. False: the page has ended. */
-static inline bool line_read(clockid_t clock, enum kind kind, uint64_t *ns)
-{
-	const volatile struct vdso_line *line = clock == CLOCK_MONOTONIC_RAW ? &vvar.raw : &vvar.monotonic;
-	uint64_t tsc = read_tsc(), count = tsc > vvar.tsc_base ? tsc - vvar.tsc_base : 0;
-
-	*ns = line->base + (uint64_t)((unsigned __int128)count * line->mult >> VDSO_SHIFT);
-	if (kind == KIND_COARSE)
-		*ns -= *ns % vvar.coarse_ns;
-	*ns += offset_of(clock);
-	return tsc < vvar.tsc_end;
-}
-
-/* False: the page could not be had, or has ended. */
-static bool clock_read(clockid_t clock, enum kind kind, uint64_t *ns)
-{
 	for (int i = 0; i < TRIES; i++) {
 		uint32_t seq = vvar.seq;
-		bool valid;
+		uint64_t sec = line->sec, ns = line->ns, mult = line->mult, base = vvar.tsc_base, end = vvar.tsc_end;
+		uint64_t tsc = read_tsc(), count = tsc > base ? tsc - base : 0;
 
-		if (seq & 1) {
+		if (__builtin_expect(vvar.seq != seq || (seq & 1), 0)) {
 			__asm__ volatile("pause");
 			continue;
 		}
-		compiler_barrier();
-		valid = line_read(clock, kind, ns);
-		compiler_barrier();
-		if (vvar.seq == seq)
-			return valid;
+		if (__builtin_expect(tsc >= end || !mult, 0))
+			return false;
+		ns += (uint64_t)((unsigned __int128)count * mult >> VDSO_SHIFT);
+		for (; ns >= NS_PER_SEC; ns -= NS_PER_SEC)
+			sec++;
+		*out = (struct reading){ sec, ns };
+		return true;
 	}
 	return false;
 }
 
-int __vdso_clock_gettime(clockid_t clock, struct timespec *ts)
+static inline bool is_coarse(clockid_t clock)
 {
-	enum kind kind = kind_of(clock);
+	return clock == CLOCK_REALTIME_COARSE || clock == CLOCK_MONOTONIC_COARSE;
+}
+
+static __attribute__((noinline)) bool coarse_read(clockid_t clock, struct reading *out)
+{
+	struct reading mono;
 	uint64_t ns;
 
-	if (kind == KIND_NONE || !clock_read(clock, kind, &ns))
+	if (!is_coarse(clock) || !clock_read(CLOCK_MONOTONIC, &mono))
+		return false;
+	ns = mono.sec * NS_PER_SEC + mono.ns;
+	ns -= ns % vvar.coarse_ns;
+	if (clock == CLOCK_REALTIME_COARSE)
+		ns += vvar.realtime_ahead;
+	*out = (struct reading){ ns / NS_PER_SEC, ns % NS_PER_SEC };
+	return true;
+}
+
+int __vdso_clock_gettime(clockid_t clock, struct timespec *ts)
+{
+	struct reading r;
+
+	if ((unsigned)clock >= VDSO_CLOCKS || (!clock_read(clock, &r) && !coarse_read(clock, &r)))
 		return (int)syscall3(SYS_clock_gettime, clock, (long)ts, 0);
-	ts->tv_sec = (time_t)(ns / NS_PER_SEC);
-	ts->tv_nsec = (long)(ns % NS_PER_SEC);
+	ts->tv_sec = (time_t)r.sec;
+	ts->tv_nsec = (long)r.ns;
 	return 0;
 }
 
 int __vdso_clock_getres(clockid_t clock, struct timespec *res)
 {
-	enum kind kind = kind_of(clock);
+	bool coarse = is_coarse(clock);
 
-	if (kind == KIND_NONE || !vvar.tsc_end)
+	if ((unsigned)clock >= VDSO_CLOCKS || (!coarse && !vvar.clocks[clock].mult))
 		return (int)syscall3(SYS_clock_getres, clock, (long)res, 0);
 	if (res) {
 		res->tv_sec = 0;
-		res->tv_nsec = kind == KIND_COARSE ? vvar.coarse_ns : 1;
+		res->tv_nsec = coarse ? (long)vvar.coarse_ns : 1;
 	}
 	return 0;
 }
 
 int __vdso_gettimeofday(struct timeval *tv, void *tz)
 {
-	uint64_t ns;
+	struct reading r;
 
-	if (tz || !clock_read(CLOCK_REALTIME, KIND_FINE, &ns))
+	if (tz || !clock_read(CLOCK_REALTIME, &r))
 		return (int)syscall3(SYS_gettimeofday, (long)tv, (long)tz, 0);
 	if (tv) {
-		tv->tv_sec = (time_t)(ns / NS_PER_SEC);
-		tv->tv_usec = (suseconds_t)(ns % NS_PER_SEC / 1000);
+		tv->tv_sec = (time_t)r.sec;
+		tv->tv_usec = (suseconds_t)(r.ns / 1000);
 	}
 	return 0;
 }
 
 time_t __vdso_time(time_t *t)
 {
-	uint64_t ns;
-	time_t now;
+	struct reading r;
 
-	if (!clock_read(CLOCK_REALTIME, KIND_FINE, &ns))
+	if (!clock_read(CLOCK_REALTIME, &r))
 		return syscall3(SYS_time, (long)t, 0, 0);
-	now = (time_t)(ns / NS_PER_SEC);
 	if (t)
-		*t = now;
-	return now;
+		*t = (time_t)r.sec;
+	return (time_t)r.sec;
 }
 
 /* Linux keeps node << 12 | cpu in TSC_AUX. */
