@@ -752,6 +752,8 @@ static void pty_free(struct tty *tty)
 	pthread_mutex_lock(&p->table->lock);
 	list_del(&p->node);
 	pthread_mutex_unlock(&p->table->lock);
+	if (p->ld.out)
+		mm_host_uncharge(&tty->sb->mem, LDISC_OUTPUT);
 	ldisc_destroy(&p->ld);
 	waitqueue_destroy(&p->slave_wait);
 	waitqueue_destroy(&p->master_wait);
@@ -786,6 +788,16 @@ static int take_number(struct pty_table *t, struct pty *p)
 	return 0;
 }
 
+static int make_ldisc(struct pty *p, struct mm_host *mem)
+{
+	if (!mm_host_charge(mem, LDISC_OUTPUT))
+		return -ENOMEM;
+	int err = ldisc_init(&p->ld);
+	if (err)
+		mm_host_uncharge(mem, LDISC_OUTPUT);
+	return err;
+}
+
 static int pty_new(struct pty_table *t, struct caller *c, struct pty **out)
 {
 	struct pty *p = calloc(1, sizeof(*p));
@@ -799,7 +811,7 @@ static int pty_new(struct pty_table *t, struct caller *c, struct pty **out)
 	p->table = t;
 	p->locked = true;
 	tty_init(&p->tty, &pty_ops, t->sb, 0);
-	int err = ldisc_init(&p->ld);
+	int err = make_ldisc(p, &t->sb->mem);
 	if (!err) {
 		pthread_mutex_lock(&t->lock);
 		err = take_number(t, p);

@@ -44,6 +44,22 @@ struct mm_host {
 	struct vdso_clock *vdso;     /* loader/vdso.h */
 };
 
+/* Memory of the monitor that holds the guest's data (pipes, sockets) counts against the limit as well. False: over it.
+ */
+static inline bool mm_host_charge(struct mm_host *h, uint64_t bytes)
+{
+	uint64_t before = atomic_fetch_add(&h->committed, bytes);
+
+	if (!h->memory_limit || before + bytes <= h->memory_limit)
+		return true;
+	atomic_fetch_sub(&h->committed, bytes);
+	return false;
+}
+static inline void mm_host_uncharge(struct mm_host *h, uint64_t bytes)
+{
+	atomic_fetch_sub(&h->committed, bytes);
+}
+
 struct vma {
 	struct rb_node node;
 	uint64_t start, end;

@@ -41,13 +41,13 @@ int socket_create_pair(struct net *net, struct caller *c, int family, int type, 
 	return f->pair ? f->pair(net, c, type, protocol, flags, out) : -EOPNOTSUPP;
 }
 
-struct net *net_new(void)
+struct net *net_new(struct mm_host *mem)
 {
 	struct net *net = calloc(1, sizeof(*net));
 
 	if (!net)
 		return NULL;
-	net->unix_domain = unix_domain_new();
+	net->unix_domain = unix_domain_new(mem);
 	if (!net->unix_domain) {
 		free(net);
 		return NULL;

@@ -3,6 +3,7 @@
 #ifndef HL_NET_NET_H
 #define HL_NET_NET_H
 
+struct mm_host;
 struct unix_domain;
 
 struct net {
@@ -10,7 +11,7 @@ struct net {
 };
 
 /* NULL: no memory. */
-struct net *net_new(void);
+struct net *net_new(struct mm_host *mem);
 /* No socket is left. */
 void net_free(struct net *net);
 

@@ -7,7 +7,7 @@
 
 struct unix_domain;
 
-struct unix_domain *unix_domain_new(void);
+struct unix_domain *unix_domain_new(struct mm_host *mem);
 void unix_domain_free(struct unix_domain *d);
 
 int unix_create(struct net *net, struct caller *c, int type, int protocol, unsigned flags, struct socket **out);

@@ -3,7 +3,8 @@
  * Inside of the unix family.
  *
  *   unix_socket.c   life and connection: create, bind, connect, listen, accept, shutdown, release, poll, options
- *   unix_data.c     messages: queues, send, receive
+ *   unix_msg.c      messages: making, charging, freeing
+ *   unix_send.c, unix_recv.c
  *   unix_name.c     names: abstract, in file systems
  *   unix_gc.c       descriptors in flight, and the collection of cycles of them
  *
@@ -87,6 +88,7 @@ struct unix_sock {
 };
 
 struct unix_domain {
+	struct mm_host *mem; /* who pays for messages */
 	pthread_mutex_t names_lock;
 	struct list names[UNIX_NAME_BUCKETS]; /* bound sockets; guarded by names_lock */
 	unsigned next_autobind;               /* guarded by names_lock */
@@ -133,15 +135,19 @@ static inline bool unix_may_send(const struct unix_sock *u, const struct unix_so
 }
 struct ucred unix_cred(struct caller *c);
 
-/* unix_data.c */
+/* unix_send.c, unix_recv.c */
 ssize_t unix_sendmsg(struct socket *s, struct caller *c, struct socket_msg *m);
 ssize_t unix_recvmsg(struct socket *s, struct caller *c, struct socket_msg *m);
-int64_t unix_ioctl(struct socket *s, struct caller *c, struct mm *mm, unsigned cmd, uint64_t arg);
-/* Frees the messages on `list`, which becomes empty; no lock held. Not recursive, however deep sockets lie in messages
- * of sockets. */
-void unix_free_messages(struct unix_domain *d, struct list *list);
-/* Would a message from `u` have to wait? u may be NULL. other->lock held. */
+/* Would a message from `u` have to wait? other->lock held. */
 bool unix_queue_full(const struct unix_sock *u, const struct unix_sock *other);
+
+/* unix_msg.c */
+/* A message with the next `len` bytes of `from`, charged to `u`. */
+int unix_msg_new(struct unix_sock *u, struct uio *from, size_t len, struct unix_msg **out);
+/* No lock held. Not recursive, however deep sockets lie in messages of sockets. */
+void unix_free_message(struct unix_domain *d, struct unix_msg *m);
+void unix_free_messages(struct unix_domain *d, struct list *list); /* which becomes empty */
+int64_t unix_ioctl(struct socket *s, struct caller *c, struct mm *mm, unsigned cmd, uint64_t arg);
 
 /* unix_name.c */
 /* -EINVAL: not an address; sets *len to the length without what follows a path's NUL. */

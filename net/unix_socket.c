@@ -224,12 +224,13 @@ static void unix_release(struct socket *s)
 	unix_collect(d);
 }
 
-struct unix_domain *unix_domain_new(void)
+struct unix_domain *unix_domain_new(struct mm_host *mem)
 {
 	struct unix_domain *d = calloc(1, sizeof(*d));
 
 	if (!d)
 		return NULL;
+	d->mem = mem;
 	pthread_mutex_init(&d->names_lock, NULL);
 	pthread_mutex_init(&d->gc_lock, NULL);
 	pthread_mutex_init(&d->dead_lock, NULL);

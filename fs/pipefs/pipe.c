@@ -38,6 +38,7 @@ struct pipe {
 	struct waitqueue readable, writable;
 	struct fifo *fifo;       /* NULL: no name */
 	struct anon_owner owner; /* constant */
+	struct mm_host *mem;     /* constant: who pays for the pages */
 };
 
 struct pipe_file {
@@ -81,13 +82,27 @@ static unsigned char *pipe_page_get(struct pipe *p)
 	unsigned char *page = p->spare;
 
 	p->spare = NULL;
-	return page ?: malloc(PAGE_SIZE);
+	if (page)
+		return page;
+	if (!mm_host_charge(p->mem, PAGE_SIZE))
+		return NULL;
+	page = malloc(PAGE_SIZE);
+	if (!page)
+		mm_host_uncharge(p->mem, PAGE_SIZE);
+	return page;
+}
+
+static void pipe_page_free(struct pipe *p, unsigned char *page)
+{
+	free(page);
+	if (page)
+		mm_host_uncharge(p->mem, PAGE_SIZE);
 }
 
 static void pipe_page_put(struct pipe *p, unsigned char *page)
 {
 	if (p->spare)
-		free(page);
+		pipe_page_free(p, page);
 	else
 		p->spare = page;
 }
@@ -104,6 +119,7 @@ static struct pipe *pipe_new(struct caller *c)
 		return NULL;
 	}
 	p->slots = PIPE_DEFAULT_SLOTS;
+	p->mem = c->mem;
 	pthread_mutex_init(&p->lock, NULL);
 	waitqueue_init(&p->readable);
 	waitqueue_init(&p->writable);
@@ -114,8 +130,8 @@ static struct pipe *pipe_new(struct caller *c)
 static void pipe_free(struct pipe *p)
 {
 	for (; !pipe_empty(p); p->tail++)
-		free(pipe_slot(p, p->tail)->page);
-	free(p->spare);
+		pipe_page_free(p, pipe_slot(p, p->tail)->page);
+	pipe_page_free(p, p->spare);
 	free(p->bufs);
 	waitqueue_destroy(&p->readable);
 	waitqueue_destroy(&p->writable);

@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+
+#include "net/unix_sock.h"
+
+#define POLL_READ  (POLLIN | POLLRDNORM)
+#define POLL_WRITE (POLLOUT | POLLWRNORM | POLLWRBAND)
+
+/* What goes with the data: the sender's name, credentials, descriptors. */
+static void receive_name(struct socket_msg *sm, struct unix_sock *sender)
+{
+	const struct unix_addr *a = sender->addr; /* set once, before or after: either is right */
+
+	if (!a)
+		return;
+	memcpy(&sm->name, a->bytes, a->len);
+	sm->name_len = a->len;
+}
+
+static void receive_cred(struct socket_msg *sm, const struct unix_msg *m)
+{
+	sm->scm.has_cred = m->scm.has_cred;
+	sm->scm.cred = m->scm.cred;
+}
+
+static bool same_cred(const struct scm *a, const struct scm *b)
+{
+	return a->has_cred == b->has_cred && (!a->has_cred || !memcmp(&a->cred, &b->cred, sizeof(a->cred)));
+}
+
+/* One receive in progress. */
+struct receive {
+	struct unix_sock *u;
+	struct socket_msg *sm;
+	struct waiter w;
+	uint64_t deadline;
+	struct scm files; /* taken off a message, still counted as in flight */
+	struct list done; /* messages used up, to be freed without the lock */
+	size_t copied;
+	bool stop;
+};
+
+/* MSG_PEEK makes new references to files in messages: not while a collection goes on. */
+static void receive_lock(struct receive *r)
+{
+	if (r->sm->flags & MSG_PEEK)
+		pthread_mutex_lock(&r->u->domain->gc_lock);
+	pthread_mutex_lock(&r->u->lock);
+}
+
+static void receive_unlock(struct receive *r)
+{
+	pthread_mutex_unlock(&r->u->lock);
+	if (r->sm->flags & MSG_PEEK)
+		pthread_mutex_unlock(&r->u->domain->gc_lock);
+}
+
+/* Sleeps, with the locks given up, until something may have come. */
+static int receive_sleep(struct receive *r)
+{
+	if (r->sm->flags & MSG_DONTWAIT)
+		return -EAGAIN;
+	if (!r->w.queue) {
+		r->w.events = POLL_READ;
+		waitqueue_add(&r->u->wait, &r->w);
+	}
+	receive_unlock(r);
+	int err = sleeper_wait(r->w.sleeper, r->deadline);
+	receive_lock(r);
+	return err == -ETIMEDOUT ? -EAGAIN : err;
+}
+
+static void receive_begin(struct receive *r, struct unix_sock *u, struct caller *c, struct socket_msg *sm)
+{
+	*r = (struct receive){ .u = u, .sm = sm, .deadline = socket_deadline(u->sk.rcvtimeo) };
+	list_init(&r->done);
+	waiter_init(&r->w, c->sleeper);
+	receive_lock(r);
+}
+
+static void receive_end(struct receive *r)
+{
+	struct unix_domain *d = r->u->domain;
+
+	receive_unlock(r);
+	waitqueue_remove(&r->w);
+	unix_files_arrive(d, &r->sm->scm, &r->files);
+	while (!list_empty(&r->done)) {
+		struct unix_msg *m = list_first(&r->done, struct unix_msg, node);
+		list_del(&m->node);
+		unix_free_message(d, m);
+	}
+}
+
+/* Takes the descriptors of a message, or copies of them. Lock held. */
+static int receive_files(struct receive *r, struct unix_msg *m)
+{
+	if (r->sm->flags & MSG_PEEK)
+		return m->scm.files && !r->sm->scm.files ? unix_files_copy(&r->sm->scm, &m->scm) : 0;
+	if (m->scm.files) {
+		r->files.files = m->scm.files;
+		m->scm.files = NULL;
+	}
+	return 0;
+}
+
+/* Takes a message off the queue; it is freed at the end. */
+static void receive_dequeue(struct receive *r, struct unix_msg *m)
+{
+	list_del(&m->node);
+	r->u->queue_len--;
+	r->u->queue_bytes -= m->len - m->off;
+	list_add_tail(&r->done, &m->node);
+}
+
+/* Copies from a message of a stream: 0 or -errno. Lock held. */
+static int stream_copy(struct receive *r, struct unix_msg *m)
+{
+	struct uio *to = r->sm->uio;
+	size_t left = m->len - m->off, n = left < to->resid ? left : to->resid;
+
+	if (uio_put(to, m->data + m->off, n) < n)
+		return -EFAULT;
+	r->copied += n;
+	r->stop = m->scm.files;
+	int err = receive_files(r, m);
+	if (err || r->sm->flags & MSG_PEEK)
+		return err;
+	m->off += n;
+	r->u->queue_bytes -= n;
+	if (m->off == m->len)
+		receive_dequeue(r, m);
+	return 0;
+}
+
+/* Reads what is there, up to the end of the buffers or to where one read must end. Lock held. */
+static int stream_read_queue(struct receive *r)
+{
+	bool passcred = socket_flag(&r->u->sk, SO_PASSCRED);
+	struct unix_msg *m, *next;
+	int err = 0;
+
+	list_for_each_safe (m, next, &r->u->queue, node) {
+		if (r->copied && passcred && !same_cred(&r->sm->scm, &m->scm))
+			r->stop = true;
+		if (r->stop || err || !r->sm->uio->resid)
+			break;
+		if (!r->copied) {
+			receive_name(r->sm, m->sender);
+			receive_cred(r->sm, m);
+		}
+		err = stream_copy(r, m);
+	}
+	return err;
+}
+
+/* Nothing (more) is in the queue: 1: it may come. 0: the end. Lock held. */
+static int stream_end(struct unix_sock *u)
+{
+	int err = -u->err;
+
+	if (err) {
+		u->err = 0;
+		return err;
+	}
+	return u->shutdown & RCV_SHUTDOWN ? 0 : 1;
+}
+
+/* Fills the buffers, waiting as the flags say: 0 or -errno, which does not matter once something was copied. */
+static int stream_receive(struct receive *r)
+{
+	unsigned flags = r->sm->flags;
+	size_t resid = r->sm->uio->resid, want = flags & MSG_WAITALL ? resid : r->u->sk.rcvlowat;
+
+	if (want > resid)
+		want = resid;
+	for (;;) {
+		bool empty = list_empty(&r->u->queue);
+		int err = stream_read_queue(r);
+		if (err || r->stop || (!empty && r->copied >= want) || (r->copied && flags & MSG_PEEK))
+			return err;
+		err = stream_end(r->u);
+		if (err <= 0)
+			return err;
+		err = receive_sleep(r);
+		if (err)
+			return err;
+	}
+}
+
+static ssize_t stream_recv(struct unix_sock *u, struct caller *c, struct socket_msg *sm)
+{
+	struct receive r;
+
+	receive_begin(&r, u, c, sm);
+	int err = u->state == UNIX_ESTABLISHED ? stream_receive(&r) : -EINVAL;
+	receive_end(&r);
+	return r.copied ? (ssize_t)r.copied : err;
+}
+
+/* Waits for a datagram: 1, 0 at the end (nothing will come), -errno. Lock held. */
+static int dgram_wait(struct receive *r)
+{
+	struct unix_sock *u = r->u;
+
+	for (;;) {
+		if (u->err) {
+			int err = -u->err;
+			u->err = 0;
+			return err;
+		}
+		if (!list_empty(&u->queue))
+			return 1;
+		if (u->shutdown & RCV_SHUTDOWN && (!unix_is_dgram(u) || !(r->sm->flags & MSG_DONTWAIT)))
+			return 0;
+		int err = receive_sleep(r);
+		if (err)
+			return err;
+	}
+}
+
+/* A queue that was full has room again. Lock held. */
+static void wake_room(struct unix_sock *u)
+{
+	struct unix_sock *s;
+
+	waitqueue_wake_all(&u->room, 0);
+	list_for_each (s, &u->senders, sender_node)
+		waitqueue_wake_all(&s->wait, POLL_WRITE);
+}
+
+/* Takes the first message: its length, or what was copied of it. A message that cannot be copied is lost, as on Linux.
+ * Lock held. */
+static ssize_t dgram_take(struct receive *r)
+{
+	struct unix_msg *m = list_first(&r->u->queue, struct unix_msg, node);
+	struct socket_msg *sm = r->sm;
+	size_t n = m->len < sm->uio->resid ? m->len : sm->uio->resid;
+	bool was_full = r->u->queue_len > r->u->backlog;
+
+	int err = uio_put(sm->uio, m->data, n) < n ? -EFAULT : 0;
+	if (!err)
+		err = receive_files(r, m);
+	if (!err) {
+		receive_name(sm, m->sender);
+		receive_cred(sm, m);
+	}
+	if (m->len > n)
+		sm->out_flags |= MSG_TRUNC;
+	ssize_t result = sm->flags & MSG_TRUNC ? m->len : n;
+	if (!(sm->flags & MSG_PEEK)) {
+		receive_dequeue(r, m);
+		if (was_full)
+			wake_room(r->u);
+	}
+	return err ?: result;
+}
+
+static ssize_t dgram_recv(struct unix_sock *u, struct caller *c, struct socket_msg *sm)
+{
+	struct receive r;
+	ssize_t n;
+
+	receive_begin(&r, u, c, sm);
+	if (!unix_is_dgram(u) && u->state != UNIX_ESTABLISHED)
+		n = -ENOTCONN;
+	else
+		n = dgram_wait(&r);
+	if (n > 0)
+		n = dgram_take(&r);
+	receive_end(&r);
+	return n;
+}
+
+ssize_t unix_recvmsg(struct socket *s, struct caller *c, struct socket_msg *sm)
+{
+	struct unix_sock *u = unix_of(s);
+
+	if (sm->flags & MSG_OOB)
+		return unix_is_stream(u) ? -EINVAL : -EOPNOTSUPP;
+	return unix_is_stream(u) ? stream_recv(u, c, sm) : dgram_recv(u, c, sm);
+}

@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+
+#include "net/unix_sock.h"
+
+#define POLL_READ  (POLLIN | POLLRDNORM)
+#define POLL_WRITE (POLLOUT | POLLWRNORM | POLLWRBAND)
+
+#define STREAM_PIECE   32768U /* the most of a stream that one message takes */
+#define DGRAM_OVERHEAD 32U    /* of sndbuf, not available to data (unix_dgram_sendmsg) */
+
+/* Waits until the send buffer has room: 0, -EAGAIN, -EINTR, -EPIPE, the socket's error. */
+static int wait_buffer(struct unix_sock *u, struct caller *c, bool nonblock, uint64_t deadline)
+{
+	struct waiter w;
+	int err = 0;
+
+	waiter_init(&w, c->sleeper);
+	pthread_mutex_lock(&u->lock);
+	for (;;) {
+		if (u->err) {
+			err = -u->err;
+			u->err = 0;
+		} else if (u->shutdown & SEND_SHUTDOWN) {
+			err = -EPIPE;
+		}
+		if (err || u->wmem < u->sk.sndbuf)
+			break;
+		err = nonblock ? -EAGAIN : unix_sleep(u, &u->wait, &w, POLL_WRITE, deadline);
+		if (err)
+			break;
+	}
+	pthread_mutex_unlock(&u->lock);
+	waitqueue_remove(&w);
+	return err;
+}
+
+/* SO_PASSCRED on either side puts the sender's credentials on a message that has none (Linux: maybe_add_creds). */
+static void add_cred(struct unix_msg *m, struct unix_sock *u, struct unix_sock *other, const struct socket_msg *sm,
+		     struct caller *c)
+{
+	m->scm.has_cred = sm->scm.has_cred;
+	m->scm.cred = sm->scm.cred;
+	if (!m->scm.has_cred && (socket_flag(&u->sk, SO_PASSCRED) || socket_flag(&other->sk, SO_PASSCRED))) {
+		m->scm.has_cred = true;
+		m->scm.cred = (struct ucred){ .pid = c->tgid, .uid = c->cred->uid, .gid = c->cred->gid };
+	}
+}
+
+/* Builds the next message of a call, with its descriptors and credentials. */
+static int msg_build(struct unix_sock *u, struct unix_sock *other, struct caller *c, struct socket_msg *sm, size_t len,
+		     struct unix_msg **out)
+{
+	int err = unix_msg_new(u, sm->uio, len, out);
+
+	if (err)
+		return err;
+	add_cred(*out, u, other, sm, c);
+	err = unix_files_depart(u->domain, &(*out)->scm, &sm->scm);
+	if (err)
+		unix_free_message(u->domain, *out);
+	return err;
+}
+
+static void enqueue(struct unix_sock *other, struct unix_msg *m)
+{
+	/* other->lock held */
+	list_add_tail(&other->queue, &m->node);
+	other->queue_len++;
+	other->queue_bytes += m->len;
+}
+
+static int stream_deliver(struct unix_sock *other, struct unix_msg *m)
+{
+	pthread_mutex_lock(&other->lock);
+	bool gone = other->dead || other->shutdown & RCV_SHUTDOWN;
+	if (!gone)
+		enqueue(other, m);
+	pthread_mutex_unlock(&other->lock);
+	if (gone)
+		return -EPIPE;
+	waitqueue_wake_all(&other->wait, POLL_READ);
+	return 0;
+}
+
+/* Sends the next piece: bytes or -errno. */
+static ssize_t stream_send_piece(struct unix_sock *u, struct unix_sock *peer, struct caller *c, struct socket_msg *sm,
+				 uint64_t deadline)
+{
+	size_t max = u->sk.sndbuf / 2 - 64 < STREAM_PIECE ? u->sk.sndbuf / 2 - 64 : STREAM_PIECE;
+	size_t len = sm->uio->resid < max ? sm->uio->resid : max;
+	struct unix_msg *m;
+
+	int err = wait_buffer(u, c, sm->flags & MSG_DONTWAIT, deadline);
+	if (!err)
+		err = msg_build(u, peer, c, sm, len, &m);
+	if (err)
+		return err;
+	err = stream_deliver(peer, m);
+	if (err)
+		unix_free_message(u->domain, m);
+	return err ?: (ssize_t)len;
+}
+
+/* The peer of a connected stream, a reference, and whether it may be sent to. */
+static int stream_peer(struct unix_sock *u, const struct socket_msg *sm, struct unix_sock **out)
+{
+	int err = 0;
+
+	pthread_mutex_lock(&u->lock);
+	if (sm->name_len)
+		err = u->state == UNIX_ESTABLISHED ? -EISCONN : -EOPNOTSUPP;
+	else if (!u->peer)
+		err = -ENOTCONN;
+	else if (u->shutdown & SEND_SHUTDOWN)
+		err = -EPIPE;
+	else
+		*out = unix_get(u->peer);
+	pthread_mutex_unlock(&u->lock);
+	return err;
+}
+
+static ssize_t stream_send(struct unix_sock *u, struct caller *c, struct socket_msg *sm)
+{
+	uint64_t deadline = socket_deadline(u->sk.sndtimeo);
+	struct unix_sock *peer;
+	ssize_t total = 0, n = stream_peer(u, sm, &peer);
+
+	if (n)
+		return n;
+	while (n >= 0 && sm->uio->resid) {
+		n = stream_send_piece(u, peer, c, sm, deadline);
+		if (n > 0)
+			total += n;
+	}
+	unix_put(peer);
+	return total ?: n;
+}
+
+bool unix_queue_full(const struct unix_sock *u, const struct unix_sock *other)
+{
+	return u != other && other->peer != u && other->queue_len > other->backlog;
+}
+
+/* To whom a datagram goes, a reference. */
+static int dgram_target(struct unix_sock *u, struct caller *c, struct socket_msg *sm, struct unix_sock **out)
+{
+	const struct sockaddr *name = (const struct sockaddr *)&sm->name;
+
+	if (unix_is_dgram(u) && sm->name_len) {
+		int err = unix_check_addr(name, sm->name_len);
+		if (err)
+			return err;
+		return unix_find(u->domain, c, (const struct sockaddr_un *)(const void *)name, sm->name_len, SOCK_DGRAM,
+				 out);
+	}
+	pthread_mutex_lock(&u->lock);
+	*out = u->peer ? unix_get(u->peer) : NULL;
+	pthread_mutex_unlock(&u->lock);
+	return *out ? 0 : -ENOTCONN;
+}
+
+/* other->lock held: may the message go in now? 1: the queue is full. */
+static int dgram_admit(struct unix_sock *u, struct unix_sock *other)
+{
+	if (!unix_may_send(u, other))
+		return -EPERM;
+	if (other->dead)
+		return unix_is_dgram(u) ? -ECONNREFUSED : -EPIPE;
+	if (other->shutdown & RCV_SHUTDOWN)
+		return -EPIPE;
+	return unix_queue_full(u, other);
+}
+
+static int dgram_deliver(struct unix_sock *u, struct unix_sock *other, struct caller *c, struct unix_msg *m,
+			 bool nonblock, uint64_t deadline)
+{
+	struct waiter w;
+	int err;
+
+	waiter_init(&w, c->sleeper);
+	pthread_mutex_lock(&other->lock);
+	for (;;) {
+		err = dgram_admit(u, other);
+		if (err <= 0)
+			break;
+		err = nonblock ? -EAGAIN : unix_sleep(other, &other->room, &w, 0, deadline);
+		if (err)
+			break;
+	}
+	if (!err)
+		enqueue(other, m);
+	pthread_mutex_unlock(&other->lock);
+	waitqueue_remove(&w);
+	if (!err)
+		waitqueue_wake_all(&other->wait, POLL_READ);
+	return err;
+}
+
+static ssize_t dgram_send_to(struct unix_sock *u, struct unix_sock *other, struct caller *c, struct socket_msg *sm)
+{
+	uint64_t deadline = socket_deadline(u->sk.sndtimeo);
+	bool nonblock = sm->flags & MSG_DONTWAIT;
+	size_t len = sm->uio->resid;
+	struct unix_msg *m;
+
+	int err = wait_buffer(u, c, nonblock, deadline);
+	if (!err)
+		err = msg_build(u, other, c, sm, len, &m);
+	if (err)
+		return err;
+	err = dgram_deliver(u, other, c, m, nonblock, deadline);
+	if (err)
+		unix_free_message(u->domain, m);
+	if (err == -ECONNREFUSED && !sm->name_len)
+		unix_dgram_disconnect(u);
+	return err ?: (ssize_t)len;
+}
+
+static ssize_t dgram_send(struct unix_sock *u, struct caller *c, struct socket_msg *sm)
+{
+	struct unix_sock *other;
+
+	if (socket_flag(&u->sk, SO_PASSCRED) && !u->addr && unix_is_dgram(u)) {
+		int err = unix_autobind(u);
+		if (err)
+			return err;
+	}
+	if (sm->uio->resid > u->sk.sndbuf - DGRAM_OVERHEAD)
+		return -EMSGSIZE;
+	int err = dgram_target(u, c, sm, &other);
+	if (err)
+		return err;
+	ssize_t n = dgram_send_to(u, other, c, sm);
+	unix_put(other);
+	return n;
+}
+
+ssize_t unix_sendmsg(struct socket *s, struct caller *c, struct socket_msg *sm)
+{
+	struct unix_sock *u = unix_of(s);
+
+	if (sm->flags & MSG_OOB)
+		return -EOPNOTSUPP;
+	return unix_is_stream(u) ? stream_send(u, c, sm) : dgram_send(u, c, sm);
+}
