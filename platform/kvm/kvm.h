@@ -108,6 +108,7 @@ struct vcpu {
 	struct list link;
 	struct context *owner;
 	pid_t tid;            /* of the last one to run it; under pool_lock */
+	uint64_t since;       /* when its owner could begin to run, ns; UINT64_MAX: not yet. Under pool_lock */
 	_Atomic bool preempt; /* somebody waits for a vCPU: the owner is to give this one up */
 
 	/* Used by the owner while it runs. */

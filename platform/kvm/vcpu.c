@@ -24,7 +24,7 @@
 /* What `syscall` clears: as Linux has it. */
 #define SFMASK_LINUX 0x257fd5
 
-#define WAIT_NS 2000000 /* how long a vCPU may go on when others wait */
+#define SLICE_NS 2000000 /* how long a vCPU may go on when others wait */
 
 struct waiter {
 	struct list link;
@@ -158,6 +158,8 @@ static void owner_set(struct vcpu *v, struct context *c)
 		v->owner->vcpu = NULL;
 	v->owner = c;
 	v->root = 0;
+	v->since = UINT64_MAX;
+	v->run->immediate_exit = 0;
 	atomic_store(&v->preempt, false);
 	if (c)
 		c->vcpu = v;
@@ -214,15 +216,24 @@ static struct vcpu *vcpu_get(struct machine *m, pid_t tid)
 	return v;
 }
 
-/* Called with pool_lock held. Stops the running vCPU that was bound first and is not yet told. The owner waits for our
- * lock before it goes away when it finds `preempt` set. */
+static uint64_t now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+}
+
+/* Called with pool_lock held. Stops the running vCPU that was bound first, has had its time, and is not yet told. The
+ * owner waits for our lock before it goes away when it finds `preempt` set. */
 static void vcpu_preempt(struct machine *m)
 {
+	uint64_t now = now_ns();
 	struct vcpu *v;
 
 	list_for_each (v, &m->vcpus, link) {
 		struct kick *k;
-		if (!v->owner || atomic_exchange(&v->preempt, true))
+		if (!v->owner || now < v->since || now - v->since < SLICE_NS || atomic_exchange(&v->preempt, true))
 			continue;
 		v->run->immediate_exit = 1;
 		k = atomic_load(&v->owner->kick);
@@ -235,15 +246,24 @@ static void vcpu_preempt(struct machine *m)
 /* Called with pool_lock held: waits for one turn's time. */
 static void waiter_sleep(struct machine *m, struct waiter *w)
 {
-	struct timespec ts;
+	uint64_t until = now_ns() + SLICE_NS;
+	struct timespec ts = { .tv_sec = (time_t)(until / 1000000000), .tv_nsec = (long)(until % 1000000000) };
 
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	ts.tv_nsec += WAIT_NS;
-	if (ts.tv_nsec >= 1000000000) {
-		ts.tv_nsec -= 1000000000;
-		ts.tv_sec++;
-	}
 	pthread_cond_timedwait(&w->cond, &m->pool_lock, &ts);
+}
+
+/* Called with pool_lock held: `v` has no owner. */
+static void vcpu_hand_over(struct machine *m, struct vcpu *v)
+{
+	struct waiter *w;
+
+	if (list_empty(&m->waiters))
+		return;
+	w = list_first(&m->waiters, struct waiter, link);
+	list_del(&w->link);
+	atomic_fetch_sub(&m->queued, 1);
+	owner_set(v, w->context);
+	pthread_cond_signal(&w->cond);
 }
 
 /* Called with pool_lock held. A kick is noticed at the end of a turn: only machines with hundreds of busy threads ever
@@ -261,8 +281,13 @@ static void vcpu_wait(struct context *c, struct kick *k)
 	list_add_tail(&m->waiters, &w.link);
 	atomic_fetch_add(&m->queued, 1);
 	while (!c->vcpu && !atomic_load(&k->pending)) {
-		vcpu_preempt(m);
-		waiter_sleep(m, &w);
+		struct vcpu *v = vcpu_get(m, k->tid); /* of a context that has become idle */
+		if (v)
+			vcpu_hand_over(m, v);
+		else
+			vcpu_preempt(m);
+		if (!c->vcpu)
+			waiter_sleep(m, &w);
 	}
 	if (!c->vcpu) {
 		list_del(&w.link);
@@ -271,31 +296,41 @@ static void vcpu_wait(struct context *c, struct kick *k)
 	pthread_cond_destroy(&w.cond);
 }
 
-/* Called with pool_lock held: `v` has no owner. */
-static void vcpu_hand_over(struct machine *m, struct vcpu *v)
-{
-	struct waiter *w;
-
-	if (list_empty(&m->waiters))
-		return;
-	w = list_first(&m->waiters, struct waiter, link);
-	list_del(&w->link);
-	atomic_fetch_sub(&m->queued, 1);
-	owner_set(v, w->context);
-	pthread_cond_signal(&w->cond);
-}
-
-static int state_restore(struct context *c)
+static int fp_restore(struct context *c)
 {
 	char fresh[XSAVE_BUFFER];
 
-	c->segs_dirty = true;
 	if (c->fp)
 		return fp_load(c, c->fp);
 	if (!c->vcpu->used)
 		return 0;
 	fp_init(fresh);
 	return fp_load(c, fresh);
+}
+
+/* Lets KVM note the new thread, which may take longer than a slice: nothing runs yet. */
+static void thread_change(struct vcpu *v)
+{
+	v->run->immediate_exit = 1;
+	v->run->kvm_dirty_regs = 0;
+	ioctl(v->fd, KVM_RUN, 0);
+	v->run->immediate_exit = 0;
+}
+
+/* The context has a vCPU: fills it. */
+static int vcpu_begin(struct context *c, pid_t tid)
+{
+	struct vcpu *v = c->vcpu;
+	int err = fp_restore(c);
+
+	c->segs_dirty = true;
+	if (v->tid && v->tid != tid && c->m->host->moves_slowly)
+		thread_change(v);
+	pthread_mutex_lock(&c->m->pool_lock);
+	v->tid = tid;
+	v->since = now_ns();
+	pthread_mutex_unlock(&c->m->pool_lock);
+	return err;
 }
 
 int vcpu_bind(struct context *c, struct kick *k)
@@ -309,10 +344,8 @@ int vcpu_bind(struct context *c, struct kick *k)
 		owner_set(v, c);
 	else
 		vcpu_wait(c, k);
-	if (c->vcpu)
-		c->vcpu->tid = k->tid;
 	pthread_mutex_unlock(&m->pool_lock);
-	return c->vcpu ? state_restore(c) : -EINTR;
+	return c->vcpu ? vcpu_begin(c, k->tid) : -EINTR;
 }
 
 static void vcpu_release(struct context *c)

@@ -512,6 +512,18 @@ static void cpuid_agrees(void)
 	world_end(&w);
 }
 
+/* A kernel that has found the TSC unreliable no longer offers it as a clock, and KVM changes offsets at will. */
+static bool tsc_stable(void)
+{
+	char buf[256] = "";
+	FILE *f = fopen("/sys/devices/system/clocksource/clocksource0/available_clocksource", "r");
+	bool stable = f && fgets(buf, sizeof buf, f) && strstr(buf, "tsc");
+
+	if (f)
+		fclose(f);
+	return stable;
+}
+
 /* The vDSO computes with it. */
 static void tsc_is_host(void)
 {
@@ -531,7 +543,9 @@ static void tsc_is_host(void)
 		if (guest >= before && guest <= after)
 			continue;
 		printf("host %lu, guest %lu, host %lu\n", before, guest, after);
-		exit(1);
+		CHECK(!tsc_stable());
+		printf("# skip: the host kernel takes this machine's TSC to be unstable\n");
+		break;
 	}
 	thread_end(&t);
 	world_end(&w);
