@@ -26,10 +26,10 @@ WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wol
 WARNINGS += -Wno-gnu-variable-sized-type-not-at-end
 
 CFLAGS  ?= $(OPT) -g
-HL_CFLAGS := -std=gnu17 -fPIE -fvisibility=hidden -fno-strict-aliasing -fno-common -ffunction-sections -fdata-sections \
+HL_CFLAGS := -std=gnu17 -fPIE -fvisibility=hidden -fno-strict-aliasing -fno-common -fno-asynchronous-unwind-tables -ffunction-sections -fdata-sections \
              -pthread $(WARNINGS) -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DHL_VERSION='"$(VERSION)"' \
              -iquote . -iquote include -iquote $(BUILD)/gen
-LDFLAGS_HL := -static-pie -pthread -Wl,-z,relro,-z,now,--gc-sections
+LDFLAGS_HL := -static-pie -pthread -Wl,-z,relro,-z,now,--gc-sections,-z,pack-relative-relocs
 ifneq ($(SAN),)
 # The sanitizers' run-time libraries do not work in a static program.
 HL_CFLAGS += -fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all
@@ -64,11 +64,18 @@ help:
 #: make lib               build/libhl.a, the library behind include/hl.h
 lib: $(BUILD)/libhl.a
 
-$(BUILD)/%.c.o: %.c
+# Another compiler or other flags: everything anew.
+FLAGS := $(CC) $(HL_CFLAGS) $(CFLAGS) $(LDFLAGS_HL)
+$(BUILD)/flags: FORCE
+	@mkdir -p $(@D)
+	@echo '$(subst ','\'',$(FLAGS))' | cmp -s - $@ || echo '$(subst ','\'',$(FLAGS))' > $@
+FORCE:
+
+$(BUILD)/%.c.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(call say,CC,$<)$(CC) $(HL_CFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
 
-$(BUILD)/%.S.o: %.S
+$(BUILD)/%.S.o: %.S $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(call say,AS,$<)$(CC) $(HL_CFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
 

@@ -75,25 +75,30 @@ static void report_bytes(struct observe *o, struct task *t, const char *what, ui
 	text_free(&line);
 }
 
+static void report_call(struct observe *o, const struct call_seen *s)
+{
+	const struct syscall_entry *e = sys_entry(s->nr);
+	struct text line = { 0 };
+
+	text_printf(&line, "    %s(", e ? e->name : "unknown");
+	for (int i = 0; i < 6 && (!e || e->args[i] != ARG_END); i++)
+		text_printf(&line, "%s%#lx", i ? ", " : "", s->args[i]);
+	text_putc(&line, ')');
+	if (s->done && s->result < 0 && s->result >= -4095)
+		text_printf(&line, " = -1 %s", strerrorname_np((int)-s->result));
+	else if (s->done)
+		text_printf(&line, " = %#lx", (uint64_t)s->result);
+	observe_log(o, 1, "%s", text_str(&line));
+	text_free(&line);
+}
+
 static void report_calls(struct observe *o, const struct observed *ob)
 {
 	unsigned n = ob->nr_calls < CALLS_REMEMBERED ? ob->nr_calls : CALLS_REMEMBERED;
 
 	observe_log(o, 1, "  last system calls of this thread, oldest first:");
-	for (unsigned i = ob->nr_calls - n; i != ob->nr_calls; i++) {
-		const struct call_seen *s = &ob->last[i % CALLS_REMEMBERED];
-		const char *name = sys_name(s->nr);
-		struct text line = { 0 };
-
-		text_printf(&line, "%s(%#lx, %#lx, %#lx, %#lx, %#lx, %#lx)", name ? name : "?", s->args[0], s->args[1],
-			    s->args[2], s->args[3], s->args[4], s->args[5]);
-		if (s->done && s->result < 0 && s->result >= -4095)
-			text_printf(&line, " = -1 %s", strerrorname_np((int)-s->result));
-		else if (s->done)
-			text_printf(&line, " = %#lx", (uint64_t)s->result);
-		observe_log(o, 1, "    %s", text_str(&line));
-		text_free(&line);
-	}
+	for (unsigned i = ob->nr_calls - n; i != ob->nr_calls; i++)
+		report_call(o, &ob->last[i % CALLS_REMEMBERED]);
 }
 
 static bool has_address(int sig)
