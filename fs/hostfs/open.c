@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -27,38 +29,62 @@ static int file_of_dentry(struct dentry *d, const struct file_ops *ops, int flag
 	return 0;
 }
 
-/* fifo(7): an open for reading waits for a writer. `fd` is open without waiting; it stays so meanwhile, so that a
- * writer who comes does not lose its reader again. Takes it over; the descriptor to use or -errno. */
-static int fifo_wait_writer(struct caller *c, int fd)
+/* Has a writer come since `fd` was opened? It may be there: a read that takes nothing (there is nowhere to put it)
+ * tells EAGAIN from the end. It may have left data (EFAULT), or just left again (a hang-up). */
+static bool fifo_met_writer(int fd)
 {
-	char name[FDPATH_NAME];
+	struct pollfd p = { .fd = fd, .events = POLLIN };
 
-	if (fdpath_dir() < 0)
-		return fd;
-	fdpath_name(fd, name);
-	long r = sleeper_call(c->sleeper, SYS_openat, fdpath_dir(), (long)name, O_RDONLY | O_CLOEXEC, 0, 0, 0);
-	host_close(fd);
-	return (int)r;
+	return host_call(SYS_read, fd, NULL, 1) != 0 || poll(&p, 1, 0) > 0;
 }
 
-static int fifo_settle(struct caller *c, int fd, int flags)
+/* A descriptor that becomes readable when the file behind `fd` is opened; -errno: the host has none to give. */
+static int watch_opens(int fd)
 {
-	bool waits = (flags & O_ACCMODE) == O_RDONLY && !(flags & O_NONBLOCK);
+	char name[sizeof "/proc/self/fd/" + FDPATH_NAME] = "/proc/self/fd/";
+	int watch = (int)host_ret(inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
 
-	return waits ? fifo_wait_writer(c, fd) : fd;
+	fdpath_name(fd, name + strlen(name));
+	if (watch >= 0 && inotify_add_watch(watch, name, IN_OPEN) < 0) {
+		int err = -errno;
+		host_close(watch);
+		return err;
+	}
+	return watch;
+}
+
+#define FIFO_LOOK_NS 20000000 /* how often to look where opens cannot be watched */
+
+/* fifo(7): an open for reading waits for a writer. `fd` is open without waiting and so has let a writer go on that
+ * waited for us: it may be gone by now, and an open that waits would wait for the next one. */
+static int fifo_wait_writer(struct caller *c, int fd)
+{
+	if (fifo_met_writer(fd))
+		return 0;
+	struct pollfd p[2] = { { .fd = fd, .events = POLLIN }, { .fd = watch_opens(fd), .events = POLLIN } };
+	unsigned n = p[1].fd < 0 ? 1 : 2;
+	char events[256];
+	int err = 0;
+
+	while (!fifo_met_writer(fd) && (err >= 0 || err == -ETIMEDOUT)) {
+		err = sleeper_poll(c->sleeper, p, n, n == 2 ? DEADLINE_NONE : monotonic_ns() + FIFO_LOOK_NS);
+		if (n == 2)
+			host_call(SYS_read, p[1].fd, events, sizeof events);
+	}
+	host_close(p[1].fd);
+	return err < 0 && err != -ETIMEDOUT ? err : 0;
 }
 
 static int fifo_file(struct dentry *d, struct caller *c, int flags, struct file **out)
 {
-	struct hostfs_inode *hi = hostfs_inode(d->inode);
+	bool waits = (flags & O_ACCMODE) == O_RDONLY && !(flags & O_NONBLOCK);
+	int err = waits ? fifo_wait_writer(c, hostfs_inode(d->inode)->fd) : 0;
 
-	hi->fd = fifo_settle(c, hi->fd, flags);
-	if (hi->fd < 0) {
-		int err = hi->fd;
+	if (err) {
 		dentry_put(d);
 		return err;
 	}
-	int err = hostfs_stream_new(d, flags, out);
+	err = hostfs_stream_new(d, flags, out);
 	return err ? err : stream_own(*out);
 }
 
