@@ -393,7 +393,7 @@ CASE(scm_rights_to_child)
 		_exit(0);
 	}
 	NEED(pipe(p));
-	R(send_fds(s[0], p + 1, 1, "x", 1));
+	NEED(send_fds(s[0], p + 1, 1, "x", 1));
 	close(p[1]);
 	R(read(p[0], b, 8));
 	say("%s\n", b);
