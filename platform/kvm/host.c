@@ -168,6 +168,8 @@ static void features_note(struct kvm_host *h)
 
 	h->smep = e && (e->ebx >> 7 & 1);
 	h->fsgsbase = e && (e->ebx & 1);
+	e = cpuid_find(h, 0x80000001, 0);
+	h->rdtscp = e && (e->edx >> 27 & 1);
 	e = cpuid_find(h, 0x80000008, 0);
 	h->phys_bits = e ? e->eax & 0xff : 36;
 }

@@ -40,7 +40,7 @@ struct kvm_host {
 	unsigned phys_bits;
 	unsigned slots;
 	unsigned vcpus;
-	bool smep, fsgsbase;
+	bool smep, fsgsbase, rdtscp;
 	bool moves_slowly; /* to run a vCPU in another thread than before waits for an RCU grace period */
 	bool tdp; /* two-dimensional paging: the hardware's. Else KVM shadows page tables, and faults are dear */
 };
@@ -116,6 +116,7 @@ struct vcpu {
 	bool stray; /* KVM may hold an exception for an instruction that will not be resumed */
 	bool dead;
 	enum stop stop;
+	uint32_t tsc_aux;
 	uint64_t root; /* CR3; 0: everything must be loaded */
 };
 
@@ -178,6 +179,8 @@ int shim_map(struct machine *m);
 /* vcpu.c: the pool */
 int vcpu_add(struct machine *m, struct vcpu **out);
 void vcpus_destroy(struct machine *m);
+/* Before each run: RDTSCP and RDPID of the guest tell the host CPU we are on, as Linux has them do. */
+void vcpu_note_cpu(struct vcpu *v);
 /* Gives a context that is about to run and has no vCPU one. `k` as in run; -EINTR: kicked while waiting. */
 int vcpu_bind(struct context *c, struct kick *k);
 /* Takes it away again; the state stays in the context. */

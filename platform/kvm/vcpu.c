@@ -16,10 +16,11 @@
 #include <unistd.h>
 #include <x86intrin.h>
 
-#define MSR_TSC    0x10
-#define MSR_STAR   0xc0000081
-#define MSR_LSTAR  0xc0000082
-#define MSR_SFMASK 0xc0000084
+#define MSR_TSC     0x10
+#define MSR_STAR    0xc0000081
+#define MSR_LSTAR   0xc0000082
+#define MSR_SFMASK  0xc0000084
+#define MSR_TSC_AUX 0xc0000103
 
 /* What `syscall` clears: as Linux has it. */
 #define SFMASK_LINUX 0x257fd5
@@ -32,6 +33,24 @@ struct waiter {
 	struct context *context;
 };
 
+#define MSRS_MAX 3
+
+static int msrs_set(int fd, const struct kvm_msr_entry *entries, unsigned n)
+{
+	union {
+		struct kvm_msrs head;
+		char room[sizeof(struct kvm_msrs) + MSRS_MAX * sizeof(struct kvm_msr_entry)];
+	} msrs = { .head.nmsrs = n };
+
+	memcpy(msrs.head.entries, entries, n * sizeof *entries);
+	return ioctl(fd, KVM_SET_MSRS, &msrs) == (int)n ? 0 : -EIO;
+}
+
+static int msr_set(int fd, uint32_t index, uint64_t value)
+{
+	return msrs_set(fd, &(struct kvm_msr_entry){ .index = index, .data = value }, 1);
+}
+
 /* Guest time is host time: the vDSO computes with it. Kernels before 5.16 cannot set an offset, only a value; close,
  * but for the time the call takes. */
 static int tsc_set(int fd)
@@ -40,32 +59,33 @@ static int tsc_set(int fd)
 	struct kvm_device_attr attr = { .group = KVM_VCPU_TSC_CTRL,
 					.attr = KVM_VCPU_TSC_OFFSET,
 					.addr = (uintptr_t)&zero };
-	struct {
-		struct kvm_msrs head;
-		struct kvm_msr_entry e;
-	} msrs = { .head.nmsrs = 1, .e = { .index = MSR_TSC } };
 
-	if (ioctl(fd, KVM_SET_DEVICE_ATTR, &attr) == 0)
-		return 0;
-	msrs.e.data = __rdtsc();
-	return ioctl(fd, KVM_SET_MSRS, &msrs) == 1 ? 0 : -EIO;
+	return ioctl(fd, KVM_SET_DEVICE_ATTR, &attr) == 0 ? 0 : msr_set(fd, MSR_TSC, __rdtsc());
 }
 
-static int msrs_set(int fd)
+/* A host that interprets runs both instructions natively. */
+void vcpu_note_cpu(struct vcpu *v)
 {
-	struct {
-		struct kvm_msrs head;
-		struct kvm_msr_entry e[3];
-	} msrs = {
-		.head.nmsrs = 3,
-		.e = {
-			{ .index = MSR_STAR, .data = (uint64_t)(USER_CS - 16) << 48 | (uint64_t)SHIM_CS << 32 },
-			{ .index = MSR_LSTAR, .data = SHIM_BASE },
-			{ .index = MSR_SFMASK, .data = SFMASK_LINUX },
-		},
+	uint32_t aux;
+
+	if (vcpu_interpreted(v) || !v->m->host->rdtscp)
+		return;
+	__rdtscp(&aux);
+	if (aux == v->tsc_aux)
+		return;
+	msr_set(v->fd, MSR_TSC_AUX, aux);
+	v->tsc_aux = aux;
+}
+
+static int syscall_setup(int fd)
+{
+	static const struct kvm_msr_entry entries[MSRS_MAX] = {
+		{ .index = MSR_STAR, .data = (uint64_t)(USER_CS - 16) << 48 | (uint64_t)SHIM_CS << 32 },
+		{ .index = MSR_LSTAR, .data = SHIM_BASE },
+		{ .index = MSR_SFMASK, .data = SFMASK_LINUX },
 	};
 
-	return ioctl(fd, KVM_SET_MSRS, &msrs) == 3 ? 0 : -EIO;
+	return msrs_set(fd, entries, MSRS_MAX);
 }
 
 static int vcpu_setup(struct vcpu *v)
@@ -75,7 +95,7 @@ static int vcpu_setup(struct vcpu *v)
 
 	if (ioctl(v->fd, KVM_SET_CPUID2, h->cpuid) < 0 || ioctl(v->fd, KVM_SET_XCRS, &xcrs) < 0)
 		return -EIO;
-	return msrs_set(v->fd) < 0 ? -EIO : tsc_set(v->fd);
+	return syscall_setup(v->fd) < 0 ? -EIO : tsc_set(v->fd);
 }
 
 static void vcpu_free(struct vcpu *v)

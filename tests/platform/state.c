@@ -5,6 +5,7 @@
 #include <cpuid.h>
 #include <errno.h>
 #include <immintrin.h>
+#include <sched.h>
 #include <string.h>
 #include <x86intrin.h>
 
@@ -551,6 +552,29 @@ static void tsc_is_host(void)
 	world_end(&w);
 }
 
+/* After a system call from the CPU it is on. */
+static void cpu_number(void)
+{
+	struct world w;
+	struct thread t;
+	cpu_set_t set;
+
+	world_start(&w);
+	thread_start(&w, &t, g_syscall);
+	thread_run(&t, EVENT_SYSCALL);
+	for (unsigned cpu = 0; cpu < 2; cpu++) {
+		CPU_ZERO(&set);
+		CPU_SET(cpu, &set);
+		if (sched_setaffinity(0, sizeof set, &set) < 0)
+			break;
+		thread_jump(&t, g_rdtscp, 0, 0);
+		thread_run(&t, EVENT_SYSCALL);
+		CHECK_EQ(thread_regs(&t).rbx & 0xfff, cpu);
+	}
+	thread_end(&t);
+	world_end(&w);
+}
+
 const struct test tests[] = {
 	{ "syscalls_arrive", syscalls_arrive },
 	{ "regs_over_syscall", regs_over_syscall },
@@ -568,5 +592,6 @@ const struct test tests[] = {
 	{ "fp_fresh", fp_fresh },
 	{ "cpuid_agrees", cpuid_agrees },
 	{ "tsc_is_host", tsc_is_host },
+	{ "cpu_number", cpu_number },
 	{ NULL, NULL },
 };
