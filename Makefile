@@ -22,8 +22,6 @@ endif
 
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition -Wpointer-arith \
             -Wcast-qual -Wwrite-strings -Wundef -Wvla -Wformat=2 -Wimplicit-fallthrough -Wno-unused-parameter -Werror
-# KVM's own structs end in arrays, and are put in front of their elements.
-WARNINGS += -Wno-gnu-variable-sized-type-not-at-end
 
 CFLAGS  ?= $(OPT) -g
 HL_CFLAGS := -std=gnu17 -fPIE -fvisibility=hidden -fno-strict-aliasing -fno-common -fno-asynchronous-unwind-tables -ffunction-sections -fdata-sections \
