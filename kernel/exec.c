@@ -13,6 +13,7 @@
 #include "kernel/fork.h"
 #include "kernel/futex.h"
 #include "kernel/process.h"
+#include "kernel/rseq_cpu.h"
 #include "kernel/sandbox.h"
 #include "kernel/task.h"
 #include "kernel/timer.h"
@@ -116,6 +117,7 @@ static void switch_mm(struct task *t, struct exec_image *image)
 	t->robust_list = 0;
 	t->rseq = 0;
 	t->rseq_len = t->rseq_sig = 0;
+	rseq_cpu_free(t->process);
 	t->altstack = (struct sigaltstack_state){ .flags = SS_DISABLE };
 }
 

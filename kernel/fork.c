@@ -9,6 +9,7 @@
 #include "kernel/fdtable.h"
 #include "kernel/pidfd.h"
 #include "kernel/process.h"
+#include "kernel/rseq.h"
 #include "kernel/sandbox.h"
 #include "kernel/task.h"
 
@@ -313,6 +314,8 @@ int64_t task_clone(struct task *t, const struct clone_request *rq)
 		reparent_locked(t, p);
 		sandbox_unlock(t->sb);
 	}
+	if (thread)
+		rseq_thread_created(t);
 	err = task_new(t->sb, p, &child);
 	if (!err) {
 		pid_t tid = child->tid; /* the child may be gone before we return */

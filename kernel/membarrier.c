@@ -19,11 +19,10 @@
 #include "kernel/sandbox.h"
 #include "kernel/task.h"
 
-void membarrier_enter(struct task *t)
+bool membarrier_enter(struct task *t)
 {
 	atomic_store(&t->in_guest, true);
-	if (atomic_load(&t->fence))
-		atomic_store(&t->fence, false);
+	return atomic_load(&t->fence) && atomic_exchange(&t->fence, false);
 }
 
 void membarrier_leave(struct task *t)

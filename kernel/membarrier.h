@@ -7,8 +7,9 @@
 
 struct task;
 
-/* Around each run of the guest: `membarrier_enter` before anything that a fence must come before. */
-void membarrier_enter(struct task *t);
+/* Around each run of the guest: `membarrier_enter` before anything that a fence must come before. True: there was one.
+ */
+bool membarrier_enter(struct task *t);
 void membarrier_leave(struct task *t);
 
 /* Every other task, of the caller's address space or of the whole sandbox, that is in the guest leaves it once. */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "fs/file.h"
+#include "kernel/rseq_cpu.h"
 #include "kernel/sandbox.h"
 #include "kernel/task.h"
 #include "kernel/timer.h"
@@ -68,6 +69,7 @@ void process_put(struct process *p)
 	if (!p || --p->refs)
 		return;
 	sigpending_flush(&p->pending, ~0UL);
+	rseq_cpu_free(p);
 	waitqueue_destroy(&p->child_event);
 	pid_put(p->pid);
 	pid_put(p->pgrp);

@@ -14,6 +14,7 @@
 #include "util/list.h"
 
 struct file;
+struct rseq_cpus;
 struct sandbox;
 struct task;
 struct tty;
@@ -77,6 +78,7 @@ struct process {
 	int oom_score_adj;
 	unsigned dumpable;
 	uint32_t membarrier_registered;
+	_Atomic(struct rseq_cpus *) rseq_cpus; /* kernel/rseq_cpu.c; NULL: not needed */
 	bool keep_caps;
 	int thp_disable;
 };

@@ -5,6 +5,8 @@
 #include <sched.h>
 #include <stddef.h>
 
+#include "kernel/process.h"
+#include "kernel/rseq_cpu.h"
 #include "kernel/sandbox.h"
 #include "kernel/signal.h"
 #include "kernel/task.h"
@@ -94,6 +96,13 @@ static bool section_ok(struct task *t, const struct rseq_section *s)
 	return !copy_from_guest(t->mm, &sig, GVA(s->abort_ip - sizeof sig), sizeof sig) && sig == t->rseq_sig;
 }
 
+static int section_address(struct task *t, uint64_t *addr)
+{
+	gva_t at = GVA(t->rseq + offsetof(struct rseq_area, rseq_cs));
+
+	return copy_from_guest(t->mm, addr, at, sizeof *addr) ? -EFAULT : 0;
+}
+
 /* 1: `ip` was in a section and goes to its abort handler; 0: it was not; -EFAULT, -EINVAL: the guest made a mess. */
 static int leave_section(struct task *t, uint64_t *ip)
 {
@@ -101,10 +110,12 @@ static int leave_section(struct task *t, uint64_t *ip)
 	struct rseq_section s;
 	uint64_t addr;
 
-	if (copy_from_guest(t->mm, &addr, GVA(t->rseq + offsetof(struct rseq_area, rseq_cs)), sizeof addr))
+	if (section_address(t, &addr))
 		return -EFAULT;
 	if (!addr)
 		return 0;
+	if (t->process->nr_tasks > 1)
+		rseq_cpu_need(t);
 	if (copy_from_guest(t->mm, &s, GVA(addr), sizeof s))
 		return -EFAULT;
 	if (!section_ok(t, &s))
@@ -156,16 +167,30 @@ static void update_cpu(struct task *t, int cpu)
 	t->rseq_cpu = cpu;
 }
 
-void rseq_resume(struct task *t)
+void rseq_resume(struct task *t, bool fenced)
 {
+	bool fresh;
+
 	if (!t->rseq)
 		return;
-	int cpu = sched_getcpu();
+	int cpu = rseq_cpu_mine(t, &fresh);
+	if (cpu < 0)
+		cpu = sched_getcpu();
 	bool moved = cpu != t->rseq_cpu;
 	if (moved)
 		update_cpu(t, cpu);
 	/* Sections make no system calls: only who was taken out of the guest at any other instruction can be in one. */
-	bool taken_out = t->event.kind == EVENT_INTERRUPTED || (moved && t->event.kind != EVENT_SYSCALL);
-	if (taken_out)
+	if (t->event.kind == EVENT_SYSCALL)
+		return;
+	if (moved || fresh || fenced || t->event.kind == EVENT_INTERRUPTED)
 		abort_section(t);
+}
+
+/* The pointer to the last section stays in the area until we take it out: who has one has used sections. */
+void rseq_thread_created(struct task *t)
+{
+	uint64_t section = 0;
+
+	if (t->rseq && !section_address(t, &section) && section)
+		rseq_cpu_need(t);
 }

@@ -24,6 +24,7 @@
 #include "kernel/membarrier.h"
 #include "kernel/process.h"
 #include "kernel/rseq.h"
+#include "kernel/rseq_cpu.h"
 #include "kernel/sandbox.h"
 #include "kernel/timer.h"
 
@@ -388,10 +389,27 @@ static void start_clock(struct task *t)
 	sandbox_unlock(t->sb);
 }
 
+/* False: not run, the task is wanted elsewhere. */
+static bool run_guest(struct task *t)
+{
+	struct sandbox *sb = t->sb;
+
+	if (!rseq_cpu_acquire(t))
+		return false;
+	rseq_resume(t, membarrier_enter(t));
+	int err = sb->platform->run(t->context, t->mm->space, &t->sleeper.kick, &t->event);
+	membarrier_leave(t);
+	rseq_cpu_release(t);
+	if (err) {
+		t->event.kind = EVENT_DEAD;
+		t->event.dead = strerrordesc_np(-err);
+	}
+	return true;
+}
+
 static void *task_main(void *arg)
 {
 	struct task *t = arg;
-	struct sandbox *sb = t->sb;
 
 	current = t;
 	kick_attach(&t->sleeper.kick);
@@ -406,14 +424,8 @@ static void *task_main(void *arg)
 			task_work(t, false, 0);
 			continue;
 		}
-		membarrier_enter(t);
-		rseq_resume(t);
-		int err = sb->platform->run(t->context, t->mm->space, &t->sleeper.kick, &t->event);
-		membarrier_leave(t);
-		if (err) {
-			t->event.kind = EVENT_DEAD;
-			t->event.dead = strerrordesc_np(-err);
-		}
+		if (!run_guest(t))
+			continue;
 		handle_event(t);
 	}
 	task_end(t);

@@ -77,6 +77,8 @@ struct task {
 	uint64_t rseq;        /* guest address; 0: none */
 	uint32_t rseq_len, rseq_sig;
 	int rseq_cpu;                 /* the CPU number last written there; -1: none yet */
+	int rseq_held;                /* kernel/rseq_cpu.c: CPU number + 1; 0: none */
+	bool rseq_fresh;              /* another thread had it in between */
 	_Atomic bool in_guest, fence; /* kernel/membarrier.c */
 	struct vfork_done *vfork;     /* whom to tell when the address space is left: kernel/fork.c */
 	bool exiting;                 /* past task_exit_self */
