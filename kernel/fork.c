@@ -79,8 +79,11 @@ static int check_flags(const struct clone_request *rq)
 
 static int share_mm(struct task *t, struct task *child, uint64_t flags)
 {
-	if (!(flags & CLONE_VM))
-		return mm_fork(t->mm, &child->mm);
+	if (!(flags & CLONE_VM)) {
+		struct cpu_regs regs = { 0 };
+		t->sb->platform->regs_get(t->context, &regs);
+		return mm_fork(t->mm, (const uint64_t[FORK_HINTS]){ regs.rsp, regs.fs_base }, &child->mm);
+	}
 	child->mm = mm_get(t->mm);
 	return 0;
 }

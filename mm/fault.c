@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <signal.h>
 
+#include "mm/fork.h"
 #include "mm/populate.h"
 
 /* A growing stack takes this much more than was touched, its limit permitting. */
@@ -142,6 +143,7 @@ static int cow_break(struct mm *mm, struct vma *v, uint64_t page)
 	int err;
 
 	mm->faults_cow++;
+	fork_note_write(mm, page);
 	if (b->owned && arena_page_exclusive(mm->host->arena, backing_off(b, page)))
 		return cow_reuse(mm, v, b, page);
 	cow_window(v, b, page, mm->host->props.cow_copy_pages * PAGE_SIZE, &start, &end);

@@ -1,6 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The child's address space at fork(2): the same vmas and backings; what is private becomes copy-on-write on both
- * sides. Costs are per run of pages, not per page, but for the arena's counts. */
+/*
+ * The child's address space at fork(2): the same vmas and backings; what is private becomes copy-on-write on both
+ * sides. Costs are per run of pages, not per page, but for the arena's counts.
+ *
+ * Pages that are known to be written at once by either side, the stack above all, are copied for the child right away:
+ * the parent keeps its own as it is.
+ */
+#include "mm/fork.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +23,92 @@ static uint64_t max64(uint64_t a, uint64_t b)
 {
 	return a > b ? a : b;
 }
+
+/* ---- pages written soon after a fork ---- */
+
+static void pages_note(struct fork_pages *p, uint64_t unit)
+{
+	uint32_t n = p ? p->n : FORK_PAGES;
+
+	for (uint32_t i = 0; i < n; i++) {
+		if (n == FORK_PAGES || p->units[i] == unit)
+			return;
+	}
+	if (atomic_compare_exchange_strong(&p->n, &n, n + 1))
+		p->units[n] = unit;
+}
+
+void fork_note_write(struct mm *mm, uint64_t page)
+{
+	uint64_t unit = page & ~(FORK_UNIT - 1);
+
+	pages_note(mm->fork_pages, unit);
+	pages_note(mm->parent_fork_pages, unit);
+}
+
+void fork_pages_put(struct fork_pages *p)
+{
+	if (p && atomic_fetch_sub(&p->refs, 1) == 1)
+		free(p);
+}
+
+struct fork {
+	struct mm *parent, *child;
+	uint64_t hot[FORK_PAGES + FORK_HINTS];
+	unsigned nr_hot;
+};
+
+static bool is_hot(const struct fork *f, uint64_t addr)
+{
+	for (unsigned i = 0; i < f->nr_hot; i++) {
+		if (addr >= f->hot[i] && addr - f->hot[i] < FORK_UNIT)
+			return true;
+	}
+	return false;
+}
+
+/* A unit counts if it lies in private memory that may be written; then whole backings are in it or out of it. */
+static void hot_add(struct fork *f, uint64_t unit)
+{
+	struct vma *v = vma_at(f->parent, unit);
+
+	if (!unit || is_hot(f, unit) || !v || (v->flags & VMA_SHARED) || !(v->prot & GUEST_WRITE))
+		return;
+	if (backing_isolate(f->parent, unit, unit + FORK_UNIT) == 0)
+		f->hot[f->nr_hot++] = unit;
+}
+
+static void hot_collect(struct fork *f, const uint64_t *hints)
+{
+	struct fork_pages *p = f->parent->fork_pages;
+
+	for (unsigned i = 0; i < FORK_HINTS; i++)
+		hot_add(f, hints[i] & ~(FORK_UNIT - 1));
+	for (unsigned i = 0; p && i < p->n; i++)
+		hot_add(f, p->units[i]);
+}
+
+/* The child will add to what its parent knows. */
+static void pages_share(struct mm *parent, struct mm *child)
+{
+	if (!parent->fork_pages) {
+		parent->fork_pages = calloc(1, sizeof *parent->fork_pages);
+		if (!parent->fork_pages)
+			return;
+		parent->fork_pages->refs = 1;
+	}
+	atomic_fetch_add(&parent->fork_pages->refs, 1);
+	child->parent_fork_pages = parent->fork_pages;
+}
+
+/* Is `b` of `v` to be copied for the child now? */
+static bool copied_now(const struct fork *f, const struct vma *v, const struct backing *b)
+{
+	return b->owned && (v->prot & GUEST_WRITE) && !(v->flags & VMA_SHARED) && is_hot(f, b->start) &&
+	       b->start >= v->start && b->end <= v->end;
+}
+
+/* ---- the copy ---- */
 
 static void copy_fields(struct mm *child, const struct mm *mm)
 {
@@ -40,39 +133,67 @@ static void copy_fields(struct mm *child, const struct mm *mm)
 	child->limit_memlock = mm->limit_memlock;
 }
 
-/* Takes the right to write from the pages of `v` that will be copy-on-write, before their backings say so: one backing
- * may lie in several vmas. */
-static int revoke_write(struct mm *mm, const struct vma *v)
+static int revoke_run(struct mm *mm, const struct vma *v, uint64_t start, uint64_t end)
 {
-	const struct platform *pf = mm->host->platform;
-	uint64_t start = v->end, end = v->end;
+	unsigned rights = (v->prot | GUEST_READ) & ~(unsigned)GUEST_WRITE;
 
-	if (v->flags & (VMA_DONTFORK | VMA_WIPEONFORK))
-		return backing_isolate(mm, v->start, v->end);
-	if ((v->flags & VMA_SHARED) || !(v->prot & GUEST_WRITE))
+	return start < end ? mm->host->platform->space_protect(mm->space, GVA(start), end - start, rights) : 0;
+}
+
+/* Takes the right to write from the pages of `v` that will be copy-on-write, before their backings say so: one backing
+ * may lie in several vmas. One call a run; what lies between in a run may not be written directly anyway. */
+static int revoke_write(const struct fork *f, const struct vma *v)
+{
+	struct mm *mm = f->parent;
+	uint64_t start = UINT64_MAX, end = 0;
+	int err = 0;
+
+	if ((v->flags & (VMA_SHARED | VMA_DONTFORK | VMA_WIPEONFORK)) || !(v->prot & GUEST_WRITE))
 		return 0;
 	backing_for_range(b, mm, v->start, v->end)
 	{
 		if (!b->owned || b->cow)
 			continue;
-		if (start == v->end)
-			start = max64(b->start, v->start);
+		if (copied_now(f, v, b)) {
+			err = err ? err : revoke_run(mm, v, start, end);
+			start = UINT64_MAX;
+			continue;
+		}
+		start = min64(start, max64(b->start, v->start));
 		end = min64(b->end, v->end);
 	}
-	if (start == v->end)
-		return 0;
-	/* What lies between may not be written directly anyway. */
-	return pf->space_protect(mm->space, GVA(start), end - start, (v->prot | GUEST_READ) & ~(unsigned)GUEST_WRITE);
+	return err ? err : revoke_run(mm, v, start, end);
+}
+
+static int copy_now(const struct fork *f, const struct backing *b)
+{
+	struct arena *arena = f->parent->host->arena;
+	struct backing copy = *b;
+	int err = arena_alloc_dirty(arena, b->end - b->start, &copy.off);
+
+	if (err)
+		return err;
+	memcpy(arena_ptr(arena, copy.off), arena_ptr(arena, b->off), b->end - b->start);
+	copy.cow = false;
+	return backing_add(f->child, &copy);
 }
 
 /* Gives the child what stands behind `v`. */
-static int share_backings(struct mm *mm, struct mm *child, const struct vma *v)
+static int share_backings(const struct fork *f, const struct vma *v)
 {
+	struct mm *mm = f->parent;
+
 	backing_for_range(b, mm, v->start, v->end)
 	{
 		struct backing copy = *b;
 		int err;
 
+		if (copied_now(f, v, b)) {
+			err = copy_now(f, b);
+			if (err)
+				return err;
+			continue;
+		}
 		copy.start = max64(b->start, v->start);
 		copy.end = min64(b->end, v->end);
 		copy.off = backing_off(b, copy.start);
@@ -80,16 +201,16 @@ static int share_backings(struct mm *mm, struct mm *child, const struct vma *v)
 			copy.cow = b->cow = true;
 			arena_ref(mm->host->arena, copy.off, copy.end - copy.start);
 		}
-		err = backing_add(child, &copy);
+		err = backing_add(f->child, &copy);
 		if (err)
 			return err;
 	}
 	return 0;
 }
 
-static int fork_vma(struct mm *mm, struct mm *child, const struct vma *v)
+static int fork_vma(const struct fork *f, const struct vma *v)
 {
-	struct mm_host *h = mm->host;
+	struct mm_host *h = f->parent->host;
 	struct vma *c;
 	int err;
 
@@ -98,46 +219,60 @@ static int fork_vma(struct mm *mm, struct mm *child, const struct vma *v)
 	if (h->memory_limit && vma_is_accountable(v->prot, v->flags) &&
 	    h->committed + (v->end - v->start) > h->memory_limit)
 		return -ENOMEM;
-	c = vma_new(child, v);
+	c = vma_new(f->child, v);
 	if (!c)
 		return -ENOMEM;
 	c->flags &= ~(unsigned)VMA_LOCKED;
-	vma_insert(child, c);
+	vma_insert(f->child, c);
 	if (v->flags & VMA_WIPEONFORK)
 		return 0;
-	err = share_backings(mm, child, v);
-	return err ? err : mm_map_range(child, c->start, c->end);
+	err = share_backings(f, v);
+	return err ? err : mm_map_range(f->child, c->start, c->end);
 }
 
-static int fork_vmas(struct mm *mm, struct mm *child)
+/* What stays with the parent has backings of its own. */
+static int isolate_unshared(struct mm *mm)
 {
 	int err = 0;
 
-	for (struct vma *v = vma_first(mm); v && !err; v = vma_next(v))
-		err = revoke_write(mm, v);
-	for (struct vma *v = vma_first(mm); v && !err; v = vma_next(v))
-		err = fork_vma(mm, child, v);
+	for (struct vma *v = vma_first(mm); v && !err; v = vma_next(v)) {
+		if (v->flags & (VMA_DONTFORK | VMA_WIPEONFORK))
+			err = backing_isolate(mm, v->start, v->end);
+	}
 	return err;
 }
 
-int mm_fork(struct mm *parent, struct mm **out)
+static int fork_vmas(const struct fork *f)
 {
-	struct mm *child;
-	int err = mm_create(parent->host, &child);
+	int err = isolate_unshared(f->parent);
+
+	for (struct vma *v = vma_first(f->parent); v && !err; v = vma_next(v))
+		err = revoke_write(f, v);
+	for (struct vma *v = vma_first(f->parent); v && !err; v = vma_next(v))
+		err = fork_vma(f, v);
+	return err;
+}
+
+int mm_fork(struct mm *parent, const uint64_t hints[FORK_HINTS], struct mm **out)
+{
+	struct fork f = { .parent = parent };
+	int err = mm_create(parent->host, &f.child);
 
 	if (err)
 		return err;
 	pthread_rwlock_wrlock(&parent->lock);
-	pthread_rwlock_wrlock(&child->lock);
-	copy_fields(child, parent);
-	err = fork_vmas(parent, child);
+	pthread_rwlock_wrlock(&f.child->lock);
+	copy_fields(f.child, parent);
+	hot_collect(&f, hints);
+	pages_share(parent, f.child);
+	err = fork_vmas(&f);
 	backing_merge(parent, 0, UINT64_MAX);
-	pthread_rwlock_unlock(&child->lock);
+	pthread_rwlock_unlock(&f.child->lock);
 	pthread_rwlock_unlock(&parent->lock);
 	if (err) {
-		mm_put(child);
+		mm_put(f.child);
 		return err;
 	}
-	*out = child;
+	*out = f.child;
 	return 0;
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "mm/backing.h"
+#include "mm/fork.h"
 #include "mm/vma.h"
 
 /* Where mappings go when nobody says: below room for a stack. The loader sets it from the stack limit and at random. */
@@ -69,6 +70,8 @@ static void mm_destroy(struct mm *mm)
 	backing_drop(mm, 0, UINT64_MAX);
 	while ((v = vma_first(mm)))
 		vma_delete(mm, v);
+	fork_pages_put(mm->fork_pages);
+	fork_pages_put(mm->parent_fork_pages);
 	pthread_rwlock_destroy(&mm->lock);
 	free(mm);
 }

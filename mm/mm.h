@@ -88,6 +88,8 @@ enum {
 	VMA_SPECIAL = 1 << 10,  /* vDSO and its data: not in core files, no mremap of parts */
 };
 
+struct fork_pages;
+
 struct mm {
 	_Atomic uint32_t refs;
 	struct mm_host *host;
@@ -113,11 +115,16 @@ struct mm {
 	/* limits of the owner, copied in by the kernel: RLIMIT_AS, DATA, STACK, MEMLOCK; bytes */
 	_Atomic uint64_t limit_as, limit_data, limit_stack, limit_memlock;
 	_Atomic uint64_t faults_minor, faults_cow;
+
+	/* mm/fork.h: what this process and its children write after a fork; what the parent of this one keeps */
+	struct fork_pages *fork_pages, *parent_fork_pages;
 };
 
 int mm_create(struct mm_host *h, struct mm **out);
-/* The child's copy of `parent` at this moment. */
-int mm_fork(struct mm *parent, struct mm **out);
+/* The child's copy of `parent` at this moment. `hints`: addresses that both will write to at once (0: none), the stack
+ * pointer and the thread pointer. */
+#define FORK_HINTS 2
+int mm_fork(struct mm *parent, const uint64_t hints[FORK_HINTS], struct mm **out);
 struct mm *mm_get(struct mm *mm);
 /* False when the last reference is gone already. */
 bool mm_tryget(struct mm *mm);

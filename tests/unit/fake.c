@@ -206,7 +206,10 @@ static void check_page(struct mm *mm, const struct vma *v, const struct backing 
 	assert_true(mapped);
 	assert_ptr_equal(s->runs[i].mf, b->mf);
 	assert_int_equal(s->runs[i].off + (addr - s->runs[i].start), backing_off(b, addr));
-	assert_int_equal(s->runs[i].prot, mm_rights(v, b));
+	if (s->runs[i].prot != mm_rights(v, b))
+		fail_msg("page %#lx is mapped with rights %u, not %u; backing [%#lx, %#lx) cow %d, vma [%#lx, %#lx)",
+			 (unsigned long)addr, s->runs[i].prot, mm_rights(v, b), (unsigned long)b->start,
+			 (unsigned long)b->end, b->cow, (unsigned long)v->start, (unsigned long)v->end);
 }
 
 static uint64_t mapped_bytes(const struct space *s)

@@ -17,6 +17,7 @@
 
 static struct world w;
 static struct mm *mm;
+static const uint64_t no_hints[FORK_HINTS];
 
 static int setup(void **state)
 {
@@ -225,7 +226,7 @@ static void truncation_reaches_mappings(void **state)
 	struct mm *child;
 
 	guest_poke(mm, p + 5 * PAGE_SIZE, 1);
-	assert_int_equal(mm_fork(mm, &child), 0);
+	assert_int_equal(mm_fork(mm, no_hints, &child), 0);
 	file_truncate(ps, 3 * PAGE_SIZE + 1);
 	mm_check(mm);
 	mm_check(child);
@@ -295,7 +296,7 @@ static void fork_separates(void **state)
 	for (unsigned i = 0; i < 16; i++)
 		guest_poke(mm, priv + i * PAGE_SIZE, 1);
 	world_count_reset(&w);
-	assert_int_equal(mm_fork(mm, &child), 0);
+	assert_int_equal(mm_fork(mm, no_hints, &child), 0);
 	assert_int_equal(w.protects, 1);
 	assert_int_equal(guest_poke(mm, priv, 2), 0);
 	assert_int_equal(guest_poke(child, priv + 8 * PAGE_SIZE, 3), 0);
@@ -312,6 +313,35 @@ static void fork_separates(void **state)
 	for (unsigned i = 0; i < 16; i++)
 		guest_poke(mm, priv + i * PAGE_SIZE, 4);
 	assert_int_equal(w.faults, 1);
+}
+
+/* What is written after each fork is learnt, and costs no fault in the end. */
+static void fork_learns(void **state)
+{
+	uint64_t heap = map_anon(mm, 0, 64 * PAGE_SIZE, RW, 0), stack = map_anon(mm, 0, 16 * PAGE_SIZE, RW, 0);
+	const uint64_t hints[FORK_HINTS] = { stack + 10 * PAGE_SIZE };
+	unsigned faults[4];
+
+	for (unsigned i = 0; i < 4; i++) {
+		struct mm *child;
+
+		guest_poke(mm, heap + 30 * PAGE_SIZE, 10);
+		assert_int_equal(mm_fork(mm, hints, &child), 0);
+		world_count_reset(&w);
+		guest_poke(mm, stack + 10 * PAGE_SIZE, (uint8_t)i);
+		guest_poke(child, stack + 10 * PAGE_SIZE, 99);
+		guest_poke(child, heap + 30 * PAGE_SIZE, 77);
+		guest_poke(child, heap + 50 * PAGE_SIZE, 77);
+		assert_int_equal(guest_peek(mm, stack + 10 * PAGE_SIZE), i);
+		assert_int_equal(guest_peek(mm, heap + 30 * PAGE_SIZE), 10);
+		assert_int_equal(guest_peek(mm, heap + 50 * PAGE_SIZE), 0);
+		faults[i] = w.faults;
+		mm_check(mm);
+		mm_check(child);
+		mm_put(child);
+	}
+	assert_int_equal(faults[0], 2);
+	assert_int_equal(faults[3], 0);
 }
 
 static void private_files_are_copied(void **state)
@@ -393,7 +423,7 @@ static void wipe_and_dont_fork(void **state)
 		guest_poke(mm, a + i * PAGE_SIZE, 5);
 	assert_int_equal(mm_madvise(mm, a, PAGE_SIZE, MADV_WIPEONFORK), 0);
 	assert_int_equal(mm_madvise(mm, a + PAGE_SIZE, PAGE_SIZE, MADV_DONTFORK), 0);
-	assert_int_equal(mm_fork(mm, &child), 0);
+	assert_int_equal(mm_fork(mm, no_hints, &child), 0);
 	assert_int_equal(guest_peek(child, a), 0);
 	assert_int_equal(guest_peek(child, a + PAGE_SIZE), -1);
 	assert_int_equal(guest_peek(child, a + 2 * PAGE_SIZE), 5);
@@ -475,7 +505,7 @@ static void futex_keys(void **state)
 	struct mm *child;
 	uint32_t old;
 
-	assert_int_equal(mm_fork(mm, &child), 0);
+	assert_int_equal(mm_fork(mm, no_hints, &child), 0);
 	assert_int_equal(mm_futex_key(mm, GVA(s + 8), true, &a), 0);
 	assert_int_equal(mm_futex_key(child, GVA(s + 8), true, &b), 0);
 	assert_memory_equal(&a, &b, sizeof a);
@@ -560,7 +590,7 @@ static void copies_race_with_changes(void **state)
 		mm_munmap(mm, h.at + PAGE_SIZE, PAGE_SIZE);
 		map_anon(mm, h.at + PAGE_SIZE, PAGE_SIZE, RW, MAP_FIXED);
 		mm_mprotect(mm, h.at, 2 * PAGE_SIZE, i & 1 ? RW : PROT_READ);
-		assert_int_equal(mm_fork(mm, &child), 0);
+		assert_int_equal(mm_fork(mm, no_hints, &child), 0);
 		mm_put(child);
 	}
 	h.stop = true;
@@ -587,6 +617,7 @@ int main(void)
 		TEST(stacks_grow),
 		TEST(platform_out_of_memory),
 		TEST(fork_separates),
+		TEST(fork_learns),
 		TEST(private_files_are_copied),
 		TEST(copies_are_shared_and_kept),
 		TEST(copies_make_room),

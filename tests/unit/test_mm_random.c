@@ -229,10 +229,11 @@ static void op_touch(struct run_state *s, int64_t *native, int64_t *ours)
 /* A child that only looks on; the parent must be as before, though all of it is copy-on-write. */
 static void op_fork(struct run_state *s, int64_t *native, int64_t *ours)
 {
+	const uint64_t hints[FORK_HINTS] = { page_addr(pick(PAGES)), page_addr(pick(PAGES)) };
 	struct mm *child;
 
 	sprintf(s->log, "fork");
-	assert_int_equal(mm_fork(s->mm, &child), 0);
+	assert_int_equal(mm_fork(s->mm, hints, &child), 0);
 	mm_check(child);
 	mm_check(s->mm);
 	for (int i = 0; i < 8; i++) {

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Which pages are written soon after a fork: copied when the next one comes, they cost no faults. A process keeps the
+ * list; it and its children add to it when they meet a copy-on-write page.
+ */
+#ifndef HL_MM_FORK_H
+#define HL_MM_FORK_H
+
+#include "mm/mm.h"
+
+/* Pages are looked at in aligned units of this size. */
+#define FORK_UNIT  (4 * PAGE_SIZE)
+#define FORK_PAGES 8
+
+struct fork_pages {
+	_Atomic uint32_t refs, n;
+	_Atomic uint64_t units[FORK_PAGES]; /* addresses */
+};
+
+/* A page of `mm` was met copy-on-write by a write. */
+void fork_note_write(struct mm *mm, uint64_t page);
+void fork_pages_put(struct fork_pages *p);
+
+#endif
