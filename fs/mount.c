@@ -31,9 +31,10 @@ int mount_table_create(struct mount_table **out)
 	t->next_dev = FIRST_DEV_MINOR;
 	t->next_anon_ino = 1;
 	t->devices = device_table_new();
+	t->monitor = cred_of_monitor();
 	t->locks = lock_table_new();
 	t->writers = writers_new();
-	if (!t->devices || !t->locks || !t->writers) {
+	if (!t->monitor || !t->devices || !t->locks || !t->writers) {
 		mount_table_destroy(t);
 		return -ENOMEM;
 	}
@@ -67,6 +68,8 @@ void mount_table_destroy(struct mount_table *t)
 		mount_free(m);
 	}
 	filesystem_put(t->memfs);
+	if (t->monitor)
+		cred_put(t->monitor);
 	device_table_free(t->devices);
 	lock_table_free(t->locks);
 	writers_free(t->writers);
@@ -204,10 +207,9 @@ int mount_table_add(struct mount_table *t, const char *where, struct filesystem 
 	if (!m)
 		return -ENOMEM;
 	if (t->root) {
-		struct caller c = { .cred = cred_of_monitor(), .fs = fs_struct_new(t), .fsize_limit = UINT64_MAX };
-		err = c.cred && c.fs ? find_over(&c, where, m) : -ENOMEM;
+		struct caller c = { .cred = t->monitor, .fs = fs_struct_new(t), .fsize_limit = UINT64_MAX };
+		err = c.fs ? find_over(&c, where, m) : -ENOMEM;
 		fs_struct_put(c.fs);
-		cred_put((struct cred *)(uintptr_t)c.cred);
 	}
 	if (err)
 		mount_free(m);

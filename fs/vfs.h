@@ -201,6 +201,7 @@ struct mount_table {
 	struct filesystem *memfs;       /* memfd_create's files; made when first asked for, guarded by lock */
 	struct lock_table *locks;       /* fs/locks.h */
 	struct writers *writers;        /* fs/writers.h */
+	struct cred *monitor;           /* the monitor's own credentials, read once: dozens of host calls */
 	struct path sysroot; /* absolute names are looked up below it first (fs/namei.c); dentry NULL: none */
 };
 

@@ -54,7 +54,7 @@ static void inherit_signals(struct task *t, const struct spawn_request *rq)
 static int furnish(struct task *t, const struct spawn_request *rq)
 {
 	struct sandbox *sb = t->sb;
-	t->cred = cred_of_monitor();
+	t->cred = cred_get(sb->mounts->monitor);
 	t->files = fdtable_new();
 	t->fs = fs_struct_new(sb->mounts);
 	t->sighand = sighand_new();

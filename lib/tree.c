@@ -32,12 +32,12 @@ static int visitor_init(struct visitor *v, struct sandbox *sb, const char *workd
 	struct path cwd;
 
 	memset(v, 0, sizeof *v);
-	v->caller.cred = cred_of_monitor();
+	v->caller.cred = sb->mounts->monitor;
 	v->caller.fs = fs_struct_new(sb->mounts);
 	v->caller.sleeper = &v->sleeper;
 	v->caller.mem = &sb->mem;
 	kick_attach(&v->sleeper.kick);
-	if (!v->caller.cred || !v->caller.fs)
+	if (!v->caller.fs)
 		return -ENOMEM;
 	int err = path_walk(&v->caller, NULL, workdir, WALK_DIRECTORY, &cwd);
 	if (err)
@@ -52,8 +52,6 @@ static void visitor_done(struct visitor *v)
 	kick_detach(&v->sleeper.kick);
 	if (v->caller.fs)
 		fs_struct_put(v->caller.fs);
-	if (v->caller.cred)
-		cred_put((struct cred *)(uintptr_t)v->caller.cred);
 }
 
 /* ---- mounts ---- */
