@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "net/inet.h"
 #include "net/socket.h"
 #include "net/unix.h"
 
@@ -14,6 +15,9 @@ struct family {
 
 static const struct family families[AF_MAX] = {
 	[AF_UNIX] = { unix_create, unix_create_pair },
+	[AF_INET] = { inet_create, NULL },
+	[AF_INET6] = { inet6_create, NULL },
+	[AF_NETLINK] = { netlink_create, NULL },
 };
 
 static const struct family *family_find(int family)

@@ -201,19 +201,10 @@ static int set_integer(struct socket *s, int name, int val)
 	return -ENOPROTOOPT;
 }
 
-static int family_setsockopt(struct socket *s, struct caller *c, int level, int name, const void *val, unsigned len)
-{
-	if (s->ops->setsockopt)
-		return s->ops->setsockopt(s, c, level, name, val, len);
-	return level == SOL_SOCKET ? -ENOPROTOOPT : -EOPNOTSUPP;
-}
-
-int socket_setsockopt(struct socket *s, struct caller *c, int level, int name, const void *val, unsigned len)
+static int generic_setsockopt(struct socket *s, int name, const void *val, unsigned len)
 {
 	int v;
 
-	if (level != SOL_SOCKET)
-		return family_setsockopt(s, c, level, name, val, len);
 	if (len < sizeof(v))
 		return -EINVAL;
 	memcpy(&v, val, sizeof(v));
@@ -231,8 +222,16 @@ int socket_setsockopt(struct socket *s, struct caller *c, int level, int name, c
 	case SO_SNDTIMEO_NEW: return set_timeout(&s->sndtimeo, val, len);
 	case SO_LINGER: return set_linger(s, val, len);
 	}
-	int err = set_integer(s, name, v);
-	return err == -ENOPROTOOPT ? family_setsockopt(s, c, level, name, val, len) : err;
+	return set_integer(s, name, v);
+}
+
+int socket_setsockopt(struct socket *s, struct caller *c, int level, int name, const void *val, unsigned len)
+{
+	int r = s->ops->setsockopt ? s->ops->setsockopt(s, c, level, name, val, len) : SOCKET_GENERIC;
+
+	if (r != SOCKET_GENERIC)
+		return r;
+	return level == SOL_SOCKET ? generic_setsockopt(s, name, val, len) : -EOPNOTSUPP;
 }
 
 static int put_value(void *buf, unsigned size, const void *val, unsigned len)
@@ -277,22 +276,26 @@ static int get_integer(struct socket *s, int name, int *val)
 	return 0;
 }
 
-int socket_getsockopt(struct socket *s, struct caller *c, int level, int name, void *buf, unsigned size)
+static int generic_getsockopt(struct socket *s, int name, void *buf, unsigned size)
 {
 	int val;
 
-	if (level == SOL_SOCKET) {
-		switch (name) {
-		case SO_RCVTIMEO_OLD:
-		case SO_RCVTIMEO_NEW: return put_timeout(buf, size, s->rcvtimeo);
-		case SO_SNDTIMEO_OLD:
-		case SO_SNDTIMEO_NEW: return put_timeout(buf, size, s->sndtimeo);
-		case SO_LINGER: return put_linger(buf, size, s->linger);
-		}
-		if (!get_integer(s, name, &val))
-			return put_value(buf, size, &val, sizeof(val));
+	switch (name) {
+	case SO_RCVTIMEO_OLD:
+	case SO_RCVTIMEO_NEW: return put_timeout(buf, size, s->rcvtimeo);
+	case SO_SNDTIMEO_OLD:
+	case SO_SNDTIMEO_NEW: return put_timeout(buf, size, s->sndtimeo);
+	case SO_LINGER: return put_linger(buf, size, s->linger);
 	}
-	if (s->ops->getsockopt)
-		return s->ops->getsockopt(s, c, level, name, buf, size);
-	return level == SOL_SOCKET ? -ENOPROTOOPT : -EOPNOTSUPP;
+	int err = get_integer(s, name, &val);
+	return err ? err : put_value(buf, size, &val, sizeof(val));
+}
+
+int socket_getsockopt(struct socket *s, struct caller *c, int level, int name, void *buf, unsigned size)
+{
+	int r = s->ops->getsockopt ? s->ops->getsockopt(s, c, level, name, buf, size) : SOCKET_GENERIC;
+
+	if (r != SOCKET_GENERIC)
+		return r;
+	return level == SOL_SOCKET ? generic_getsockopt(s, name, buf, size) : -EOPNOTSUPP;
 }

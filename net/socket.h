@@ -42,7 +42,13 @@ struct socket_msg {
 	unsigned flags;     /* MSG_* of the call; MSG_DONTWAIT also for O_NONBLOCK */
 	unsigned out_flags; /* receive: MSG_TRUNC, MSG_EOR, MSG_CTRUNC */
 	struct scm scm;     /* send: files are taken when they go out */
+	/* Control messages in the host's layout, of families that have them from the host. Send: as the guest gave
+	 * them; receive: room, and then what came. NULL: none. */
+	void *control;
+	size_t control_len;
 };
+
+#define SOCKET_GENERIC INT32_MIN
 
 struct socket_ops {
 	int (*bind)(struct socket *s, struct caller *c, const struct sockaddr *a, unsigned len);
@@ -57,8 +63,8 @@ struct socket_ops {
 	ssize_t (*recvmsg)(struct socket *s, struct caller *c, struct socket_msg *m);
 	int (*shutdown)(struct socket *s, int how);
 	unsigned (*poll)(struct socket *s, struct poll_table *pt);
-	/* What net/socket.c does not know: other levels, options of the family; -ENOPROTOOPT. Getting: value into buf,
-	 * its length returned. */
+	/* Asked first. -ENOPROTOOPT: no such option; SOCKET_GENERIC: net/socket.c is to answer. Getting: value into
+	 * buf, its length returned. NULL: no options beyond the generic ones. */
 	int (*setsockopt)(struct socket *s, struct caller *c, int level, int name, const void *val, unsigned len);
 	int (*getsockopt)(struct socket *s, struct caller *c, int level, int name, void *buf, unsigned size);
 	int (*take_error)(struct socket *s); /* SO_ERROR: a positive errno, cleared */

@@ -587,7 +587,7 @@ static int unix_getsockopt(struct socket *s, struct caller *c, int level, int na
 	int val;
 
 	if (level != SOL_SOCKET)
-		return -EOPNOTSUPP;
+		return SOCKET_GENERIC;
 	pthread_mutex_lock(&u->lock);
 	cred = u->peer_cred;
 	val = u->state == UNIX_LISTEN;
@@ -599,7 +599,7 @@ static int unix_getsockopt(struct socket *s, struct caller *c, int level, int na
 		size = size < sizeof(val) ? size : sizeof(val);
 		memcpy(buf, &val, size);
 	} else {
-		return -ENOPROTOOPT;
+		return SOCKET_GENERIC;
 	}
 	return size;
 }

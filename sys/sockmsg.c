@@ -6,7 +6,8 @@
 #include <linux/capability.h>
 #include <stdlib.h>
 
-#define CONTROL_MAX 131072U /* Linux: net.core.optmem_max */
+#define CONTROL_MAX  131072U /* Linux: net.core.optmem_max */
+#define CONTROL_ROOM 4096U
 
 int get_sockaddr(struct task *t, uint64_t addr, int len, struct sockaddr_storage *out)
 {
@@ -94,8 +95,6 @@ static int get_control_message(struct task *t, const struct socket *s, struct sc
 
 	if (cm->cmsg_level != SOL_SOCKET)
 		return 0;
-	if (s->family != AF_UNIX)
-		return -EINVAL;
 	if (cm->cmsg_type == SCM_RIGHTS)
 		return get_files(t, scm, (const int *)(const void *)CMSG_DATA(cm), len / sizeof(int));
 	if (cm->cmsg_type == SCM_CREDENTIALS && len == sizeof(struct ucred))
@@ -121,18 +120,20 @@ static int parse_control(struct task *t, const struct socket *s, struct scm *scm
 	return err;
 }
 
-static int get_control(struct task *t, const struct socket *s, struct scm *scm, uint64_t addr, size_t size)
+/* A unix socket's control messages are taken apart; another family gets them as they are, in m->control. */
+static int get_control(struct task *t, const struct socket *s, struct socket_msg *m, uint64_t addr, size_t size)
 {
 	if (size > INT_MAX || size > CONTROL_MAX)
 		return -ENOBUFS;
 	if (!addr || !size)
 		return 0;
-	char *buf = malloc(size);
-	if (!buf)
+	m->control = malloc(size);
+	if (!m->control)
 		return -ENOBUFS;
-	int err = copy_from_guest(t->mm, buf, GVA(addr), size) ? -EFAULT : parse_control(t, s, scm, buf, size);
-	free(buf);
-	return err;
+	m->control_len = size;
+	if (copy_from_guest(t->mm, m->control, GVA(addr), size))
+		return -EFAULT;
+	return s->family == AF_UNIX ? parse_control(t, s, &m->scm, m->control, size) : 0;
 }
 
 /* The header, with its buffers */
@@ -186,13 +187,14 @@ int64_t send_header(struct task *t, struct socket *s, uint64_t addr, unsigned fl
 	if (!r && hd.h.msg_namelen)
 		r = get_sockaddr(t, (uint64_t)hd.h.msg_name, hd.h.msg_namelen, &m.name);
 	if (!r)
-		r = get_control(t, s, &m.scm, (uint64_t)hd.h.msg_control, hd.h.msg_controllen);
+		r = get_control(t, s, &m, (uint64_t)hd.h.msg_control, hd.h.msg_controllen);
 	if (!r) {
 		m.name_len = hd.h.msg_namelen;
 		m.uio = &hd.uio;
 		r = s->ops->sendmsg(s, &c, &m);
 	}
 	scm_release(&m.scm);
+	free(m.control);
 	free_header(&hd);
 	return socket_result(t, s, r, s->sndtimeo, flags);
 }
@@ -273,18 +275,31 @@ static void put_files(struct control_out *co, const struct scm_files *files, boo
 		control_advance(co, n * sizeof(int));
 }
 
+/* What the host gave, which was told how much room there is. */
+static int put_raw_control(struct control_out *co, const struct socket_msg *m)
+{
+	size_t n = m->control_len < co->left ? m->control_len : co->left;
+
+	if (co->addr && copy_to_guest(co->t->mm, GVA(co->addr), m->control, n))
+		return -EFAULT;
+	co->addr += n;
+	return 0;
+}
+
 static int put_all_control(struct control_out *co, const struct socket *s, const struct socket_msg *m)
 {
 	static const struct ucred nobody = { .pid = 0, .uid = 65534, .gid = 65534 };
 	bool passcred = socket_flag(s, SO_PASSCRED);
 	int err = 0;
 
+	if (s->family != AF_UNIX)
+		return put_raw_control(co, m);
 	if (!co->addr) {
 		if (passcred || m->scm.files)
 			co->flags |= MSG_CTRUNC;
 		return 0;
 	}
-	if (passcred && s->family == AF_UNIX)
+	if (passcred)
 		err = put_control(co, SCM_CREDENTIALS, m->scm.has_cred ? &m->scm.cred : &nobody, sizeof(struct ucred));
 	if (!err && m->scm.files)
 		put_files(co, m->scm.files, m->flags & MSG_CMSG_CLOEXEC);
@@ -311,6 +326,16 @@ static int64_t put_received(struct task *t, struct socket *s, uint64_t addr, con
 	return err;
 }
 
+/* Room of ours for control messages of the host; as much as any socket gives is enough. */
+static int make_control_room(struct socket_msg *m, const struct msghdr *h)
+{
+	if (!h->msg_control || !h->msg_controllen)
+		return 0;
+	m->control_len = h->msg_controllen < CONTROL_ROOM ? h->msg_controllen : CONTROL_ROOM;
+	m->control = malloc(m->control_len);
+	return m->control ? 0 : -ENOBUFS;
+}
+
 int64_t receive_header(struct task *t, struct socket *s, uint64_t addr, unsigned flags)
 {
 	struct socket_msg m = { .flags = with_nonblock(s, flags) };
@@ -318,6 +343,8 @@ int64_t receive_header(struct task *t, struct socket *s, uint64_t addr, unsigned
 	struct header hd;
 
 	int64_t r = get_header(t, addr, &hd);
+	if (!r && s->family != AF_UNIX)
+		r = make_control_room(&m, &hd.h);
 	if (!r) {
 		m.uio = &hd.uio;
 		r = s->ops->recvmsg(s, &c, &m);
@@ -327,6 +354,7 @@ int64_t receive_header(struct task *t, struct socket *s, uint64_t addr, unsigned
 		r = err ?: r;
 	}
 	scm_release(&m.scm);
+	free(m.control);
 	free_header(&hd);
 	return socket_result(t, s, r, s->rcvtimeo, flags);
 }
