@@ -5,8 +5,8 @@
 //	micro --list              the names and what one operation is
 //	micro --wall N CMD...     wall time of CMD, in nanoseconds, the median of N runs; all must exit with 0
 //	micro --peak CMD...       peak resident memory of CMD, in KiB; it must exit with 0
-//	micro --footprint CMD...  memory of CMD and its children once it has printed a line, in KiB; its stdin then
-//closes 	micro --idle N            N threads that wait; prints a line when all are there, ends with its stdin
+//	micro --footprint CMD...  memory of CMD and its children once it has printed a line, in KiB
+//	micro --idle N            N threads that wait; prints a line when all are there, ends with its stdin
 //
 // A benchmark that fails ends with a message and status 1: no number comes from something that did not work.
 #include <errno.h>

@@ -59,7 +59,8 @@ int hostfs_act_as(struct caller *c)
 {
 	const struct cred *cred = c->cred;
 
-	return fscred_assume(&(struct fscred){ cred->fsuid, cred->fsgid, cred->cap_effective, cred->groups, cred->nr_groups });
+	return fscred_assume(
+	    &(struct fscred){ cred->fsuid, cred->fsgid, cred->cap_effective, cred->groups, cred->nr_groups });
 }
 
 static void set_id(struct hostfs_inode *hi, const struct statx *st)
