@@ -80,6 +80,7 @@ static int create_machine(struct sandbox *sb, struct why *why)
 	sb->mem.platform = pf;
 	sb->mem.machine = sb->machine;
 	sb->mem.arena = sb->arena;
+	sb->mem.overcommit_max = mm_overcommit_max();
 	if (sb->mem.props.copy_files)
 		err = filecache_create(sb->arena, &sb->mem.filecache);
 	return err ? err : vdso_clock_create(&sb->mem);

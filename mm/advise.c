@@ -9,9 +9,6 @@
 #include "mm/populate.h"
 #include "mm/sync.h"
 
-#ifndef MADV_COLLAPSE
-#define MADV_COLLAPSE 25
-#endif
 #ifndef MADV_DONTNEED_LOCKED
 #define MADV_DONTNEED_LOCKED 24
 #endif
@@ -188,7 +185,6 @@ static const struct {
 	[MADV_POPULATE_READ] = { .fn = advise_populate_read, .stops_at_hole = true },
 	[MADV_POPULATE_WRITE] = { .fn = advise_populate_write, .stops_at_hole = true },
 	[MADV_DONTNEED_LOCKED] = { .fn = advise_dontneed_locked },
-	[MADV_COLLAPSE] = { .fn = advise_nothing },
 };
 
 static int advise_locked(struct mm *mm, uint64_t start, uint64_t end, unsigned advice)

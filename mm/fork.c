@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mm/map.h"
 #include "mm/populate.h"
 
 static uint64_t min64(uint64_t a, uint64_t b)
@@ -210,14 +211,12 @@ static int share_backings(const struct fork *f, const struct vma *v)
 
 static int fork_vma(const struct fork *f, const struct vma *v)
 {
-	struct mm_host *h = f->parent->host;
 	struct vma *c;
 	int err;
 
 	if (v->flags & VMA_DONTFORK)
 		return 0;
-	if (h->memory_limit && vma_is_accountable(v->prot, v->flags) &&
-	    h->committed + (v->end - v->start) > h->memory_limit)
+	if (vma_is_accountable(v->prot, v->flags) && mm_may_commit(f->parent->host, v->end - v->start) < 0)
 		return -ENOMEM;
 	c = vma_new(f->child, v);
 	if (!c)

@@ -14,6 +14,10 @@
 #define MAP_UNINITIALIZED 0x4000000
 #endif
 
+#ifndef MAP_DROPPABLE
+#define MAP_DROPPABLE 0x08
+#endif
+
 /* What MAP_SHARED_VALIDATE knows (LEGACY_MAP_MASK); MAP_SYNC needs a DAX file, which we never have. */
 #define MAP_KNOWN                                                                                                      \
 	(MAP_SHARED | MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS | MAP_DENYWRITE | MAP_EXECUTABLE | MAP_UNINITIALIZED |   \
@@ -28,7 +32,9 @@
 
 static bool is_shared(const struct mmap_args *a)
 {
-	return (a->flags & MAP_TYPE) != MAP_PRIVATE;
+	unsigned type = a->flags & MAP_TYPE;
+
+	return type == MAP_SHARED || type == MAP_SHARED_VALIDATE;
 }
 
 static int check_file(const struct mmap_args *a)
@@ -46,6 +52,8 @@ static int check_file(const struct mmap_args *a)
 
 static int check_anonymous(const struct mmap_args *a)
 {
+	if ((a->flags & MAP_TYPE) == MAP_DROPPABLE)
+		return a->flags & (MAP_LOCKED | MAP_GROWSDOWN) ? -EINVAL : 0;
 	if ((a->flags & MAP_TYPE) == MAP_SHARED_VALIDATE)
 		return -EINVAL;
 	return is_shared(a) && (a->flags & MAP_GROWSDOWN) ? -EINVAL : 0;
@@ -57,6 +65,7 @@ static int check_type(const struct mmap_args *a)
 	case MAP_SHARED:
 	case MAP_PRIVATE:
 	case MAP_SHARED_VALIDATE: return a->source ? check_file(a) : check_anonymous(a);
+	case MAP_DROPPABLE: return a->source ? -EINVAL : check_anonymous(a);
 	default: return -EINVAL;
 	}
 }
@@ -75,6 +84,8 @@ static unsigned new_vma_flags(const struct mm *mm, const struct mmap_args *a)
 		flags |= VMA_GROWSDOWN;
 	if (a->flags & MAP_NORESERVE)
 		flags |= VMA_NORESERVE;
+	if ((a->flags & MAP_TYPE) == MAP_DROPPABLE) /* never dropped, as without memory pressure */
+		flags |= VMA_NORESERVE | VMA_WIPEONFORK | VMA_DONTDUMP;
 	if ((a->flags & MAP_LOCKED) || mm->lock_future)
 		flags |= VMA_LOCKED;
 	return flags;
@@ -123,9 +134,14 @@ int mm_may_expand(struct mm *mm, uint64_t len, unsigned prot, unsigned flags)
 		return -ENOMEM;
 	if (vma_is_data(prot, flags) && mm->data_bytes + len > mm->limit_data)
 		return -ENOMEM;
-	if (h->memory_limit && vma_is_accountable(prot, flags) && h->committed + len > h->memory_limit)
+	return vma_is_accountable(prot, flags) ? mm_may_commit(h, len) : 0;
+}
+
+int mm_may_commit(const struct mm_host *h, uint64_t len)
+{
+	if (len > h->overcommit_max)
 		return -ENOMEM;
-	return 0;
+	return h->memory_limit && h->committed + len > h->memory_limit ? -ENOMEM : 0;
 }
 
 int mm_may_lock(struct mm *mm, uint64_t len)
@@ -228,8 +244,10 @@ static int64_t mmap_locked(struct mm *mm, const struct mmap_args *a, uint64_t le
 static int64_t mmap_shared_anonymous(struct mm *mm, const struct mmap_args *a, uint64_t len)
 {
 	struct mmap_args with = *a;
-	int64_t r = shmem_create(mm->host->arena, len, &with.source);
+	int64_t r = a->flags & MAP_NORESERVE ? 0 : mm_may_commit(mm->host, len);
 
+	if (!r)
+		r = shmem_create(mm->host->arena, len, &with.source);
 	if (r < 0)
 		return r;
 	with.offset = 0;

@@ -2,7 +2,10 @@
 #include "mm/mm.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
+#include <sys/sysinfo.h>
+#include <unistd.h>
 
 #include "mm/backing.h"
 #include "mm/fork.h"
@@ -20,6 +23,22 @@ static void lock_init(pthread_rwlock_t *lock)
 	pthread_rwlockattr_setkind_np(&attr, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
 	pthread_rwlock_init(lock, &attr);
 	pthread_rwlockattr_destroy(&attr);
+}
+
+uint64_t mm_overcommit_max(void)
+{
+	int fd = open("/proc/sys/vm/overcommit_memory", O_RDONLY | O_CLOEXEC);
+	struct sysinfo si;
+	char mode = '0';
+
+	if (fd >= 0) {
+		if (read(fd, &mode, 1) != 1)
+			mode = '0';
+		close(fd);
+	}
+	if (mode == '1' || sysinfo(&si) < 0)
+		return UINT64_MAX;
+	return (si.totalram + si.totalswap) * (uint64_t)si.mem_unit;
 }
 
 int mm_create(struct mm_host *h, struct mm **out)

@@ -40,6 +40,7 @@ struct mm_host {
 	struct arena *arena;
 	_Atomic uint64_t committed;  /* bytes of writable private memory, for a memory limit */
 	uint64_t memory_limit;       /* 0: none */
+	uint64_t overcommit_max;     /* one request for more is refused (mm_overcommit_max) */
 	struct filecache *filecache; /* NULL: files are mapped themselves */
 	struct vdso_clock *vdso;     /* loader/vdso.h */
 };
@@ -119,6 +120,10 @@ struct mm {
 	/* mm/fork.h: what this process and its children write after a fork; what the parent of this one keeps */
 	struct fork_pages *fork_pages, *parent_fork_pages;
 };
+
+/* What the host would not promise a program at once: memory and swap, unless it promises anything
+ * (proc_sys_vm(5), overcommit_memory). */
+uint64_t mm_overcommit_max(void);
 
 int mm_create(struct mm_host *h, struct mm **out);
 /* The child's copy of `parent` at this moment. `hints`: addresses that both will write to at once (0: none), the stack

@@ -18,8 +18,7 @@ static int check_rights(struct mm *mm, const struct vma *v, uint64_t len, unsign
 	if ((prot & PROT_WRITE) && !(v->prot & PROT_WRITE) && !(v->flags & VMA_SHARED)) {
 		if (vma_is_data(prot, v->flags) && mm->data_bytes + len > mm->limit_data)
 			return -ENOMEM;
-		if (mm->host->memory_limit && vma_is_accountable(prot, v->flags) &&
-		    mm->host->committed + len > mm->host->memory_limit)
+		if (vma_is_accountable(prot, v->flags) && mm_may_commit(mm->host, len) < 0)
 			return -ENOMEM;
 	}
 	return 0;
