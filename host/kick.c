@@ -16,6 +16,7 @@ _Static_assert(offsetof(struct kick, pending) == 0, "arch/x86_64/hostcall.S");
 
 /* arch/x86_64/hostcall.S */
 extern const char host_call_begin[], host_call_end[], host_call_cancel[];
+void host_sigreturn(void);
 long host_call_raw(struct kick *k, long nr, long a, long b, long c, long d, long e, long f);
 
 static void kick_handler(int sig, siginfo_t *info, void *uc)
@@ -26,14 +27,28 @@ static void kick_handler(int sig, siginfo_t *info, void *uc)
 		*ip = (greg_t)host_call_cancel;
 }
 
+/* rt_sigaction(2): struct kernel_sigaction. */
+struct kernel_action {
+	void (*handler)(int, siginfo_t *, void *);
+	unsigned long flags;
+	void (*restorer)(void);
+	uint64_t mask;
+};
+
+#define SA_RESTORER 0x04000000
+
 static int init_error;
 
+/* Not through libc: a thread sanitizer would put off the handler until the call it is to end has ended. */
 static void handler_install(void)
 {
-	struct sigaction sa = { .sa_sigaction = kick_handler, .sa_flags = SA_SIGINFO | SA_RESTART | SA_ONSTACK };
+	struct kernel_action action = {
+		.handler = kick_handler,
+		.flags = SA_SIGINFO | SA_RESTART | SA_ONSTACK | SA_RESTORER,
+		.restorer = host_sigreturn,
+	};
 
-	sigemptyset(&sa.sa_mask);
-	if (sigaction(HL_KICK_SIGNAL, &sa, NULL) < 0)
+	if (syscall(SYS_rt_sigaction, HL_KICK_SIGNAL, &action, NULL, sizeof action.mask) < 0)
 		init_error = -errno;
 }
 

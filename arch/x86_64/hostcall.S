@@ -32,4 +32,13 @@ host_call_cancel:
 	ret
 	.cfi_endproc
 	.size	host_call_raw, . - host_call_raw
+
+/* void host_sigreturn(void): where a signal handler returns to. */
+	.globl	host_sigreturn
+	.hidden	host_sigreturn
+	.type	host_sigreturn, @function
+host_sigreturn:
+	mov	$15, %rax		/* rt_sigreturn; unwinders know these bytes */
+	syscall
+	.size	host_sigreturn, . - host_sigreturn
 	.section .note.GNU-stack, "", @progbits

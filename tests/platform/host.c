@@ -135,19 +135,24 @@ static int child_status(void (*f)(void))
 	return status;
 }
 
-static volatile int *volatile nowhere;
-
-static void crash_with_handler(void)
+static void crash(void)
 {
-	signal(SIGSEGV, mine);
+	volatile char *nowhere = mmap(NULL, PAGE_SIZE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
 	fixup_init();
 	*nowhere = 1;
 }
 
+static void crash_with_handler(void)
+{
+	signal(SIGSEGV, mine);
+	crash();
+}
+
 static void crash_without(void)
 {
-	fixup_init();
-	*nowhere = 1;
+	signal(SIGSEGV, SIG_DFL); /* a sanitizer has its own */
+	crash();
 }
 
 /* A fault of the embedding program's own goes where it would have gone. */
