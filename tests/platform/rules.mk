@@ -12,6 +12,6 @@ $(PLATFORM_BINS): $(BUILD)/tests/platform/%: $(BUILD)/tests/platform/%.c.o $(PLA
 
 .PHONY: check-platform
 check-platform: $(PLATFORM_BINS)
-	@set -e; for t in $(PLATFORM_BINS); do timeout 600 $$t; done
+	@scripts/run-tests 600 $(PLATFORM_BINS)
 
 -include $(PLATFORM_COMMON:.o=.d) $(PLATFORM_BINS:=.c.d)

@@ -10,4 +10,4 @@ check-rig: check-rig-npt1 check-rig-npt0
 check-rig-npt1 check-rig-npt0: check-rig-npt%: $(PLATFORM_BINS)
 	@echo "# emulated AMD machine, npt=$*"
 	@HL_REQUIRE_KVM=1 HL_TEST_SLOW=1 $(RIG_X86) -k npt=$* -- \
-		sh -c 'r=0; for t in $(PLATFORM_BINS); do $$t || r=1; done; exit $$r'
+		scripts/run-tests 900 $(PLATFORM_BINS)

@@ -19,6 +19,6 @@ $(UNIT_BINS): $(UNIT)/test_%: $(UNIT)/test_%.c.o $(UNIT_COMMON) $(UNIT)/libunit.
 
 .PHONY: check-unit
 check-unit: $(UNIT_BINS)
-	@set -e; for t in $(UNIT_BINS); do timeout 300 $$t; done
+	@scripts/run-tests 300 $(UNIT_BINS)
 
 -include $(UNIT_COMMON:.o=.d) $(UNIT_BINS:=.c.d)
