@@ -610,18 +610,21 @@ static void parse(int argc, char **argv)
 	}
 }
 
-/* Nothing of the kvm platform can be tested without the device: said by name, and counted. */
-static bool platform_missing(void)
+/* Nothing of the kvm platform can be tested without the device: said by name, and counted. PASSED: it is there. */
+static enum outcome platform_missing(void)
 {
+	const char *require = getenv("HL_REQUIRE_KVM");
+	bool required = require && strcmp(require, "1") == 0;
+
 	if (opt.native_only || strcmp(opt.platform, "kvm") != 0)
-		return false;
+		return PASSED;
 	int fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
 	if (fd >= 0) {
 		close(fd);
-		return false;
+		return PASSED;
 	}
-	printf("%s: platform kvm: /dev/kvm: %s\n", getenv("HL_REQUIRE_KVM") ? "FAIL" : "skip", strerror(errno));
-	return true;
+	printf("%s: platform kvm: /dev/kvm: %s\n", required ? "FAIL" : "skip", strerror(errno));
+	return required ? FAILED : SKIPPED;
 }
 
 int main(int argc, char **argv)
@@ -643,9 +646,9 @@ int main(int argc, char **argv)
 	opt.work = realpath(opt.work, NULL);
 	if (!opt.work)
 		die("--work");
-	const char *require = getenv("HL_REQUIRE_KVM");
-	if (platform_missing())
-		count[require && strcmp(require, "1") == 0 ? FAILED : SKIPPED] = (int)ntests;
+	enum outcome missing = platform_missing();
+	if (missing != PASSED)
+		count[missing] = (int)ntests;
 	else
 		run_all(count);
 	printf("%d passed, %d failed, %d skipped\n", count[PASSED], count[FAILED], count[SKIPPED] + count[EXPECTED]);

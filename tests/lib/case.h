@@ -93,6 +93,15 @@ static UNUSED void say_result(const char *what, long ret, int err)
 		say("%s = %ld\n", what, ret);
 }
 
+/* For cases that change user, or do what only root may: an ordinary user skips them. */
+static UNUSED void need_root(void)
+{
+	if (geteuid() != 0) {
+		say("needs root\n");
+		_exit(99);
+	}
+}
+
 static UNUSED void say_outcome(const char *what, bool failed, int err)
 {
 	say("%s: %s\n", what, failed ? strerrorname_np(err) ?: "E?" : "ok");

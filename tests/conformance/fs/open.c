@@ -356,6 +356,7 @@ CASE(openat2_errors)
 
 CASE(permissions_as_user)
 {
+	need_root();
 	NEED(mkdir("closed", 0700));
 	put_file("closed/f", "");
 	NEED(mkdir("listable", 0744));

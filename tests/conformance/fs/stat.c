@@ -154,6 +154,7 @@ CASE(chmod)
 
 CASE(chown)
 {
+	need_root();
 	make_tree();
 	R(chown("file", 1000, 2000));
 	say_stat("file");
@@ -178,6 +179,7 @@ CASE(chown)
 
 CASE(chmod_chown_as_user)
 {
+	need_root();
 	make_tree();
 	put_file("mine", "");
 	NEED(chown("mine", 1000, 1000));
@@ -204,6 +206,7 @@ CASE(chmod_chown_as_user)
 
 CASE(write_clears_set_id)
 {
+	need_root();
 	make_tree();
 	NEED(chmod("file", 06777));
 	NEED(chmod(".", 0755));
@@ -297,6 +300,7 @@ CASE(access)
 	static const mode_t modes[] = { 0, 0444, 0222, 0111, 0755, 0004 };
 	char name[8];
 
+	need_root();
 	make_tree();
 	NEED(chmod(".", 0755));
 	for (int who = 0; who < 2; who++) {
@@ -321,6 +325,7 @@ CASE(access)
 
 CASE(faccessat)
 {
+	need_root();
 	make_tree();
 	put_file("secret", "");
 	NEED(chmod("secret", 0600));
@@ -410,6 +415,7 @@ CASE(truncate)
 {
 	struct stat st;
 
+	need_root();
 	make_tree();
 	R(truncate("file", 3));
 	say_file("file");

@@ -45,6 +45,8 @@ CASE(setuid_root)
 	R(setuid(1001));
 	R(setuid(1000));
 	V(capable(CAP_SETUID));
+
+	need_root();
 }
 
 CASE(seteuid_and_back)
@@ -55,10 +57,13 @@ CASE(seteuid_and_back)
 	R(seteuid(0));
 	V(capable(CAP_SETUID));
 	say_ids();
+
+	need_root();
 }
 
 CASE(setreuid)
 {
+	need_root();
 	R(setreuid(1000, 2000));
 	say_ids();
 	R(setreuid(2000, 1000));
@@ -71,6 +76,7 @@ CASE(setreuid)
 
 CASE(setresuid)
 {
+	need_root();
 	R(setresuid(1, 2, 3));
 	say_ids();
 	R(setresuid(3, 1, 2));
@@ -83,6 +89,7 @@ CASE(setresuid)
 
 CASE(setresgid)
 {
+	need_root();
 	R(setresgid(10, 20, 30));
 	say_ids();
 	R(setgid(40));
@@ -99,6 +106,7 @@ CASE(groups)
 {
 	gid_t list[] = { 30, 10, 20 }, got[8] = { 0 };
 
+	need_root();
 	R(setgroups(3, list));
 	V(getgroups(0, NULL));
 	int n = (int)R(getgroups(8, got));
@@ -120,6 +128,7 @@ CASE(group_membership_opens_files)
 {
 	gid_t list[] = { 4242 };
 
+	need_root();
 	put_file("f", "secret");
 	NEED(chown("f", 0, 4242));
 	NEED(chmod("f", 0640));
@@ -147,6 +156,7 @@ CASE(group_membership_opens_files)
 
 CASE(fsuid)
 {
+	need_root();
 	put_file("f", "");
 	NEED(chmod("f", 0600));
 	NEED(chmod(".", 0777));
@@ -167,6 +177,7 @@ CASE(new_files_belong_to_effective)
 {
 	struct stat st;
 
+	need_root();
 	NEED(chmod(".", 0777));
 	NEED(setresgid(0, 77, 0));
 	NEED(setresuid(0, 66, 0));
@@ -186,6 +197,7 @@ CASE(capget_capset)
 	struct __user_cap_header_struct h = { _LINUX_CAPABILITY_VERSION_3, 0 };
 	struct __user_cap_data_struct d[2], old[2];
 
+	need_root();
 	R(syscall(SYS_capget, &h, old));
 	memcpy(d, old, sizeof(d));
 	d[0].effective &= ~(1U << CAP_CHOWN);
@@ -210,6 +222,7 @@ CASE(capget_capset)
 
 CASE(keepcaps)
 {
+	need_root();
 	R(prctl(PR_GET_KEEPCAPS));
 	R(prctl(PR_SET_KEEPCAPS, 1));
 	R(prctl(PR_SET_KEEPCAPS, 2));
@@ -229,12 +242,15 @@ CASE(bounding_set)
 	R(prctl(PR_CAPBSET_READ, 100));
 	NEED(setresuid(1000, 1000, 1000));
 	R(prctl(PR_CAPBSET_DROP, CAP_CHOWN));
+
+	need_root();
 }
 
 CASE(inherited_and_apart)
 {
 	pid_t pid = fork();
 
+	need_root();
 	if (pid == 0) {
 		NEED(setresuid(1000, 1000, 1000));
 		_exit(0);

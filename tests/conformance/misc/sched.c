@@ -78,6 +78,7 @@ CASE(affinity)
 
 CASE(priority)
 {
+	need_root();
 	R(getpriority(PRIO_PROCESS, 0));
 	R(setpriority(PRIO_PROCESS, 0, 5));
 	R(getpriority(PRIO_PROCESS, 0));
@@ -119,6 +120,7 @@ CASE(rlimits)
 				     RLIMIT_AS,   RLIMIT_CPU,    RLIMIT_FSIZE };
 	struct rlimit r;
 
+	need_root();
 	for (size_t i = 0; i < sizeof(which) / sizeof(*which); i++) {
 		NEED(getrlimit(which[i], &r));
 		say("limit %d: %ld %ld\n", which[i], (long)r.rlim_cur, (long)r.rlim_max);

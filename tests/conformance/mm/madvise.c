@@ -218,4 +218,6 @@ static int limited(void *arg)
 CASE(mlock_limit)
 {
 	in_child("user", limited, NULL);
+
+	need_root();
 }

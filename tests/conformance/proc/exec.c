@@ -199,6 +199,7 @@ CASE(path_too_long)
 
 CASE(errors_as_user)
 {
+	need_root();
 	NEED(mkdir("closed", 0700));
 	put_program("closed/inside", "#!/bin/sh\n", 0755);
 	put_program("executable_by_root_only", "#!/bin/sh\n", 0744);
@@ -372,6 +373,8 @@ CASE(script_set_id_ignored)
 	NEED(chown("s", 1234, 1234));
 	NEED(chmod("s", 06755));
 	try("./s");
+
+	need_root();
 }
 
 ROLE(ids)
@@ -604,6 +607,7 @@ ROLE(exe)
 
 CASE(set_user_id)
 {
+	need_root();
 	copy_self("prog", 0755);
 	NEED(chown("prog", 1234, 2345));
 	NEED(chmod("prog", 06755));

@@ -518,6 +518,7 @@ CASE(rlimit_nproc_root_is_exempt)
 {
 	struct rlimit r = { 1, 1 };
 
+	need_root();
 	NEED(setrlimit(RLIMIT_NPROC, &r));
 	pid_t pid = OK(fork());
 	if (pid == 0)
@@ -541,6 +542,8 @@ static int nobody_forks(void *arg)
 CASE(rlimit_nproc)
 {
 	in_child("user", nobody_forks, NULL);
+
+	need_root();
 }
 
 CASE(child_times)

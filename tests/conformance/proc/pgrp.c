@@ -187,6 +187,7 @@ CASE(kill_permission)
 	struct baton b = baton_new();
 	pid_t pids[2] = { pausing(), child(as_user, &b) };
 
+	need_root();
 	take(&b);
 	in_child("user", user_kills, pids);
 	reap("own process", pids[1]);
