@@ -39,26 +39,24 @@ CASE(initial)
 
 CASE(setuid_root)
 {
+	need_root();
 	R(setuid(1000));
 	say_ids();
 	R(setuid(0));
 	R(setuid(1001));
 	R(setuid(1000));
 	V(capable(CAP_SETUID));
-
-	need_root();
 }
 
 CASE(seteuid_and_back)
 {
+	need_root();
 	R(seteuid(1000));
 	say_ids();
 	V(capable(CAP_SETUID));
 	R(seteuid(0));
 	V(capable(CAP_SETUID));
 	say_ids();
-
-	need_root();
 }
 
 CASE(setreuid)
@@ -236,14 +234,13 @@ CASE(keepcaps)
 
 CASE(bounding_set)
 {
+	need_root();
 	V(prctl(PR_CAPBSET_READ, CAP_CHOWN));
 	R(prctl(PR_CAPBSET_DROP, CAP_MKNOD));
 	V(prctl(PR_CAPBSET_READ, CAP_MKNOD));
 	R(prctl(PR_CAPBSET_READ, 100));
 	NEED(setresuid(1000, 1000, 1000));
 	R(prctl(PR_CAPBSET_DROP, CAP_CHOWN));
-
-	need_root();
 }
 
 CASE(inherited_and_apart)

@@ -141,6 +141,7 @@ CASE(hint)
 
 CASE(low_addresses)
 {
+	need_root();
 	/* Only a privileged process may map below vm.mmap_min_addr. */
 	peek("page 0", (void *)8);
 	NEED(setresuid(1000, 1000, 1000));
@@ -148,8 +149,6 @@ CASE(low_addresses)
 	V((uintptr_t)mmap((void *)0x10000, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0));
 	char *p = mmap((void *)PAGE, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	V((uintptr_t)p >= 0x10000);
-
-	need_root();
 }
 
 CASE(map_32bit)

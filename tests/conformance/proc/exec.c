@@ -368,13 +368,12 @@ CASE(script_long_line)
 
 CASE(script_set_id_ignored)
 {
+	need_root();
 	interpreter();
 	put_program("s", "#!./interp role:ids\n", 0755);
 	NEED(chown("s", 1234, 1234));
 	NEED(chmod("s", 06755));
 	try("./s");
-
-	need_root();
 }
 
 ROLE(ids)
