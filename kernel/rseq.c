@@ -103,6 +103,14 @@ static int section_address(struct task *t, uint64_t *addr)
 	return copy_from_guest(t->mm, addr, at, sizeof *addr) ? -EFAULT : 0;
 }
 
+static bool has_siblings(struct task *t)
+{
+	sandbox_lock(t->sb);
+	bool any = t->process->nr_tasks > 1;
+	sandbox_unlock(t->sb);
+	return any;
+}
+
 /* 1: `ip` was in a section and goes to its abort handler; 0: it was not; -EFAULT, -EINVAL: the guest made a mess. */
 static int leave_section(struct task *t, uint64_t *ip)
 {
@@ -114,7 +122,7 @@ static int leave_section(struct task *t, uint64_t *ip)
 		return -EFAULT;
 	if (!addr)
 		return 0;
-	if (t->process->nr_tasks > 1)
+	if (has_siblings(t))
 		rseq_cpu_need(t);
 	if (copy_from_guest(t->mm, &s, GVA(addr), sizeof s))
 		return -EFAULT;
