@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 
 #include "loader/elf.h"
+#include "util/minmax.h"
 
 struct mapping {
 	const struct elf *elf;
@@ -86,11 +87,6 @@ static int find_room(const struct elf *e, struct mm *mm, uint64_t base, uint64_t
 		return (int)at;
 	*bias = (((uint64_t)at + slack) & ~(e->align - 1)) - e->low;
 	return mm_munmap(mm, (uint64_t)at, len + slack);
-}
-
-static uint64_t max64(uint64_t a, uint64_t b)
-{
-	return a > b ? a : b;
 }
 
 static void place_add(struct elf_place *pl, const Elf64_Phdr *p)

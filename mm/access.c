@@ -11,6 +11,7 @@
 #include "mm/backing.h"
 #include "mm/fault.h"
 #include "mm/vma.h"
+#include "util/minmax.h"
 
 /* A gather starts again after each fault; a guest that takes its pages away as fast as that gets a short result. */
 #define GATHER_TRIES 4096
@@ -21,11 +22,6 @@ struct span {
 };
 
 enum span_state { SPAN_OK, SPAN_FAULT, SPAN_BAD };
-
-static inline uint64_t min64(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
 
 /* The span at `addr`, at most `n` bytes. Caller holds mm->lock for reading. */
 static enum span_state span_at(struct mm *mm, uint64_t addr, size_t n, unsigned access, bool force, struct span *out)

@@ -13,21 +13,12 @@
 
 #include "mm/fork.h"
 #include "mm/populate.h"
+#include "util/minmax.h"
 
 /* A growing stack takes this much more than was touched, its limit permitting. */
 #define STACK_STEP (16 * PAGE_SIZE)
 /* Pages held once only are made writable around a fault, in aligned units of this size. */
 #define REUSE_UNIT (512 * PAGE_SIZE)
-
-static uint64_t min64(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
-
-static uint64_t max64(uint64_t a, uint64_t b)
-{
-	return a > b ? a : b;
-}
 
 /* May the stack `v` begin at `start`? The rules of Linux's expand_downwards and acct_stack_growth. */
 static bool stack_may_start(struct mm *mm, struct vma *v, uint64_t start)

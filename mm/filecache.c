@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "mm/populate.h"
+#include "util/minmax.h"
 
 /* Files are copied in units of this size, and kept up to this much altogether. */
 #define UNIT      (128 * 1024UL)
@@ -32,11 +33,6 @@ struct filecache {
 	unsigned nr_files;
 	uint64_t bytes;
 };
-
-static uint64_t min64(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
 
 static uint64_t unit_len(const struct cached_file *f, uint64_t unit)
 {

@@ -14,16 +14,7 @@
 
 #include "mm/map.h"
 #include "mm/populate.h"
-
-static uint64_t min64(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
-
-static uint64_t max64(uint64_t a, uint64_t b)
-{
-	return a > b ? a : b;
-}
+#include "util/minmax.h"
 
 /* ---- pages written soon after a fork ---- */
 

@@ -6,11 +6,7 @@
 
 #include "mm/map.h"
 #include "mm/populate.h"
-
-static uint64_t min64(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
+#include "util/minmax.h"
 
 /* Locked bytes in the range already: they do not count twice. */
 static uint64_t locked_in(struct mm *mm, uint64_t start, uint64_t end)

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "util/gva.h"
+#include "util/minmax.h"
 
 /* Appending takes memory ahead of need, as much again as the file has, up to this much. */
 #define AHEAD_MAX (256 * 1024UL)
@@ -20,11 +21,6 @@ struct store_extent {
 	uint64_t start, end; /* in the file */
 	uint64_t off;        /* in the arena, of `start` */
 };
-
-static uint64_t min64(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
 
 static struct store_extent *extent_of(const struct rb_node *n)
 {

@@ -6,16 +6,7 @@
 
 #include "host/fixup.h"
 #include "mm/filecache.h"
-
-static uint64_t min64(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
-
-static uint64_t max64(uint64_t a, uint64_t b)
-{
-	return a > b ? a : b;
-}
+#include "util/minmax.h"
 
 unsigned mm_rights(const struct vma *v, const struct backing *b)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "mm/vma.h"
+#include "util/minmax.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -260,16 +261,6 @@ bool vma_range_free(struct mm *mm, uint64_t start, uint64_t end)
 	struct vma *v = vma_find(mm, start);
 
 	return !v || end <= vma_low(v);
-}
-
-static uint64_t min64(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
-
-static uint64_t max64(uint64_t a, uint64_t b)
-{
-	return a > b ? a : b;
 }
 
 /* The part of the gap below `v` that lies in [*low, *high): does it hold `len` bytes? */
