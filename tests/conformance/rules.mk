@@ -47,4 +47,4 @@ check-conformance-runner: $(CONF)/runner $(CONF)/fs/rw
 	tests/conformance/selftest.sh $(CONF)/runner $(CONF)/fs/rw
 
 check-badargs: $(BUILD)/hl $(CONF)/runner $(CONF_SURVIVE)
-	$(CONF_RUN) --survive --timeout 600 --hl $(BUILD)/hl --platform $(PLATFORM) $(CONF_SURVIVE)
+	tests/conformance/contained.sh $(abspath $(CONF)/work) $(CONF_RUN) --survive --timeout 600 --hl $(BUILD)/hl --platform $(PLATFORM) $(CONF_SURVIVE)
