@@ -77,6 +77,7 @@ struct machine_props {
 	uint64_t eager_map_max; /* anonymous memory up to this size is best mapped when it is created */
 	uint64_t
 	    fault_map_unit; /* larger memory is best mapped in aligned units of this size when touched; power of two */
+	uint64_t user_end;        /* guest addresses from here on are the platform's own; at most GUEST_TASK_SIZE */
 	unsigned cow_copy_pages; /* pages worth copying around one copy-on-write fault; power of two */
 	/* Guests touch pages of host files slowly here: private mappings are best copied into the arena, even those
 	 * that are only read. */
@@ -131,6 +132,6 @@ struct platform {
 	uint64_t (*runs)(const struct context *c);
 };
 
-extern const struct platform platform_kvm;
+extern const struct platform platform_kvm, platform_process;
 
 #endif

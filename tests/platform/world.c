@@ -9,7 +9,7 @@
 
 #define GIB (1UL << 30)
 
-static const struct platform *platform = &platform_kvm;
+static const struct platform *platform;
 
 void world_start(struct world *w)
 {
@@ -227,7 +227,9 @@ int main(int argc, char **argv)
 {
 	struct platform_report report;
 	unsigned failed = 0;
+	const char *wish = getenv("HL_TEST_PLATFORM");
 
+	platform = wish && strcmp(wish, "process") == 0 ? &platform_process : &platform_kvm;
 	platform->probe(&report, false);
 	if (!report.usable) {
 		printf("%s: %s\n", getenv("HL_REQUIRE_KVM") ? "not ok - platform" : "skip - platform", report.text);

@@ -13,7 +13,7 @@
 /* Guest addresses. */
 #define AT_CODE  0x400000UL
 #define AT_DATA  0x10000000UL
-#define AT_STACK 0x7ffff0000000UL /* end of one page */
+#define AT_STACK 0x7ff000000000UL /* end of one page */
 
 #define RW (GUEST_READ | GUEST_WRITE)
 #define RX (GUEST_READ | GUEST_EXEC)

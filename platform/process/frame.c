@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The signal frame in which a reported thread's registers are (sigaction(2), the kernel's struct rt_sigframe). */
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "platform/process/process.h"
+
+#define FX_SIZE      512
+#define FX_SW_BYTES  464 /* struct _fpx_sw_bytes: the kernel's, not part of the state */
+#define XSAVE_HEADER 64
+#define XSAVE_BV     512
+
+static uint64_t stack_guest_base(const struct context *c)
+{
+	return STUB_STACKS + ((uint64_t)c->stack << STACK_SHIFT);
+}
+
+/* The monitor's view of `size` bytes at a stub address; NULL: not on this thread's stack. */
+static void *on_stack(const struct context *c, uint64_t addr, uint64_t size)
+{
+	uint64_t off = addr - stack_guest_base(c);
+	return off <= STACK_SIZE && size <= STACK_SIZE - off && addr % 8 == 0 ? c->stack_base + off : NULL;
+}
+
+/* Length of the extended state at `fp` as the kernel noted it; the legacy part alone where the note makes no sense. */
+static size_t fp_length(const struct context *c, const char *fp, uint64_t addr)
+{
+	struct _fpx_sw_bytes sw;
+	memcpy(&sw, fp + FX_SW_BYTES, sizeof sw);
+	if (sw.magic1 != 0x46505853U /* FP_XSTATE_MAGIC1 */ || sw.xstate_size < FX_SIZE + XSAVE_HEADER || !on_stack(c, addr, sw.xstate_size))
+		return FX_SIZE;
+	return sw.xstate_size;
+}
+
+int frame_locate(struct context *c, const uint64_t *args)
+{
+	c->info = on_stack(c, args[1], sizeof *c->info);
+	c->uc = on_stack(c, args[2], sizeof(struct ucontext_t) - sizeof(struct _libc_fpstate));
+	if (!c->info || !c->uc)
+		return -EIO;
+	uint64_t fp = (uint64_t)(uintptr_t)c->uc->uc_mcontext.fpregs;
+	c->frame_fp = on_stack(c, fp, FX_SIZE);
+	c->frame_fp_size = c->frame_fp ? fp_length(c, c->frame_fp, fp) : 0;
+	return 0;
+}
+
+/* Indices of struct cpu_regs' fields in mcontext.gregs, in its order. */
+static const int greg_of[] = {
+	REG_RAX, REG_RBX, REG_RCX, REG_RDX, REG_RSI, REG_RDI, REG_RSP, REG_RBP, REG_R8,
+	REG_R9,  REG_R10, REG_R11, REG_R12, REG_R13, REG_R14, REG_R15, REG_RIP, REG_EFL,
+};
+_Static_assert(sizeof greg_of / sizeof greg_of[0] == offsetof(struct cpu_regs, fs_base) / 8, "arch/x86_64/regs.h");
+
+void frame_load_regs(struct context *c, const uint64_t *args)
+{
+	uint64_t *r = &c->regs.rax;
+	for (size_t i = 0; i < sizeof greg_of / sizeof greg_of[0]; i++)
+		r[i] = (uint64_t)c->uc->uc_mcontext.gregs[greg_of[i]];
+	c->regs.rflags = (c->regs.rflags & RFLAGS_USER) | RFLAGS_FIXED;
+	c->regs.fs_base = args[3];
+	c->regs.gs_base = args[4];
+	c->regs_known = true;
+}
+
+static void fp_store(struct context *c)
+{
+	if (!c->frame_fp || !c->fp)
+		return;
+	size_t n = c->frame_fp_size < c->m->fp_size ? c->frame_fp_size : c->m->fp_size;
+	memcpy(c->frame_fp, c->fp, FX_SW_BYTES);
+	if (n > FX_SIZE)
+		memcpy(c->frame_fp + FX_SIZE, c->fp + FX_SIZE, n - FX_SIZE);
+}
+
+/* Before the handler returns: what the context says is what the guest gets. The handler itself loads the segment bases, from
+ * where siginfo was. */
+void frame_store(struct context *c)
+{
+	const uint64_t *r = &c->regs.rax;
+	uint64_t bases[2] = { c->regs.fs_base, c->regs.gs_base };
+
+	for (size_t i = 0; i < sizeof greg_of / sizeof greg_of[0]; i++)
+		c->uc->uc_mcontext.gregs[greg_of[i]] = (greg_t)r[i];
+	c->uc->uc_mcontext.gregs[REG_CSGSFS] = (greg_t)(USER_CS | (uint64_t)USER_SS << 48);
+	memset(&c->uc->uc_sigmask, 0, 8);
+	memcpy(c->info, bases, sizeof bases);
+	if (c->fp_dirty)
+		fp_store(c);
+	c->fp_dirty = c->regs_dirty = false;
+}
+
+void frame_fp_load(struct context *c, void *buf)
+{
+	size_t n = c->frame_fp_size < c->m->fp_size ? c->frame_fp_size : c->m->fp_size;
+	uint64_t bv = 3;
+
+	memset(buf, 0, c->m->fp_size);
+	memcpy(buf, c->frame_fp, n);
+	if (n > FX_SIZE)
+		memcpy(&bv, c->frame_fp + XSAVE_BV, sizeof bv);
+	bv &= c->m->xcr0;
+	memset((char *)buf + FX_SW_BYTES, 0, FX_SIZE - FX_SW_BYTES);
+	memcpy((char *)buf + XSAVE_BV, &bv, sizeof bv);
+	memset((char *)buf + XSAVE_BV + 8, 0, XSAVE_HEADER - 8);
+}
+
+/* ---- what happened ---- */
+
+enum { TRAP_PF = 14, TRAP_GP = 13 };
+enum { PF_WRITE = 2, PF_INSTR = 16 };
+
+static void event_exception(struct event *ev, uint64_t vector, uint64_t error)
+{
+
+	ev->kind = EVENT_EXCEPTION;
+	ev->exception.vector = vector < 32 ? (unsigned)vector : TRAP_GP;
+	ev->exception.error = error;
+}
+
+void frame_event(struct context *c, uint64_t sig, struct event *ev)
+{
+	const greg_t *g = c->uc->uc_mcontext.gregs;
+	uint64_t trap = (uint64_t)g[REG_TRAPNO], error = (uint64_t)g[REG_ERR];
+	int code = c->info->si_code;
+
+	if (sig == STUB_PREEMPT_SIGNAL) {
+		ev->kind = EVENT_INTERRUPTED;
+	} else if (sig == SIGBUS && trap == TRAP_PF) {
+		ev->kind = EVENT_LOST_PAGE;
+	} else if (sig == SIGSEGV && trap == TRAP_PF && code > 0) {
+		ev->kind = EVENT_FAULT;
+		ev->fault.addr = (uint64_t)g[REG_CR2];
+		ev->fault.access = error & PF_INSTR ? GUEST_EXEC : error & PF_WRITE ? GUEST_WRITE : GUEST_READ;
+	} else if (sig == SIGSYS) {
+		event_exception(ev, TRAP_GP, 0); /* a system call by another door */
+	} else {
+		event_exception(ev, trap, error);
+	}
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What stub and monitor agree on. Also read by the assembler.
+ *
+ * The stub's part of each guest address space, above all guest memory:
+ *
+ *	STUB_TEXT     code and constants, r-x: the executable itself
+ *	STUB_COMMAND  what the monitor wants done, r--, shared with the monitor
+ *	STUB_SCRATCH  where host calls must put something, rw-: nothing in it is ever believed
+ *	STUB_STACKS   signal stacks, rw-, shared with the monitor, one a guest thread
+ */
+#ifndef HL_PLATFORM_PROCESS_LAYOUT_H
+#define HL_PLATFORM_PROCESS_LAYOUT_H
+
+#define STUB_TEXT    0x7fffc0000000
+#define STUB_COMMAND 0x7fffc0100000
+#define STUB_SCRATCH 0x7fffc0200000
+#define STUB_STACKS  0x7fffc1000000
+#define STUB_END     0x7fffff000000 /* the host puts the first stack of the stub above; it is unmapped */
+
+#define STACK_SHIFT 15 /* 32 KiB: several AVX-512 frames; AMX is never granted */
+#define STACK_SIZE  (1 << STACK_SHIFT)
+
+/* Descriptors of a stub. The lowest free number is therefore STUB_FD_PASSED. */
+#define STUB_FD_ARENA   0
+#define STUB_FD_CONTROL 1
+#define STUB_FD_SOCKET  2
+#define STUB_FD_PASSED  3
+
+/* One step of a command: a host system call. */
+#define STEP_SIZE 64
+#define STEP_NR   0
+#define STEP_ARGS 8
+#define STEP_FLAGS 56
+
+#define STEP_LAST     1 /* the command ends here, with success */
+#define STEP_RETRY    2 /* again while EBADF: waits for the other thread to make the descriptor */
+#define STEP_FORK     4 /* in the child go on at the step whose index is in the bits from STEP_CHILD on */
+#define STEP_THREAD   8 /* the child is a guest thread */
+#define STEP_REPLY   16 /* the last step, and the result goes to the monitor as it is (of the template only) */
+#define STEP_CHILD   32
+
+/* Where a new guest thread finds its stack_t. */
+#define COMMAND_STACK_T 0xf00
+#define COMMAND_STEPS   56
+
+/* System call numbers that no Linux has: a signal handler's report. */
+#define STUB_REPORT 0x4851
+#define STUB_PREEMPT_SIGNAL 40
+
+#endif

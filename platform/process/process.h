@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The process platform: guest code in ordinary host processes that may do nothing by themselves.
+ *
+ *   machine   a template process, and the control file: the pages stubs and monitor share (layout.h)
+ *   space     a stub process, forked from the template; its first thread, the helper, maps memory at our command
+ *   context   a guest thread: a filtered thread of the stub. Its system calls come as seccomp notifications
+ *
+ * A guest thread is always in one of these states:
+ *
+ *   NONE     there is no host thread yet: the registers are in the context
+ *   RUNS     guest code runs (or is about to, or its handler is)
+ *   CALLED   stopped in a system call that the host kernel has latched; answered by its result
+ *   REPORTED stopped in the stub's signal handler: faults, interruptions, and whenever all registers are wanted. They are in
+ *            the frame on the thread's signal stack, which the guest can write, too: whatever is there is the guest's own
+ *            state, is read once, and every pointer in it is checked against the stack
+ *
+ *   CALLED becomes REPORTED by a signal that stays pending until the call is answered (WAIT_KILLABLE_RECV), so that the handler
+ *   sees the thread behind its system call.
+ *
+ * What the guest can not do: make a host system call (the filter knows one that passes, sigreturn, harmless with any arguments),
+ * forge a system call of another thread or a completion of the helper's, or reach the stub's text and command page.
+ */
+#ifndef HL_PLATFORM_PROCESS_PROCESS_H
+#define HL_PLATFORM_PROCESS_PROCESS_H
+
+#include <linux/seccomp.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <ucontext.h>
+
+#include "platform/platform.h"
+#include "platform/process/layout.h"
+#include "util/list.h"
+
+/* ---- slots.c: numbers of pages and stacks in the control file ---- */
+
+struct slots {
+	pthread_mutex_t lock;
+	uint32_t *free;
+	uint32_t nr_free, room, next, max;
+};
+void slots_init(struct slots *s, uint32_t max);
+void slots_destroy(struct slots *s);
+int slots_take(struct slots *s, uint32_t *out); /* -EAGAIN, -ENOMEM */
+void slots_give(struct slots *s, uint32_t slot);
+
+/* ---- stub.c: a stub process and the commands it takes ---- */
+
+struct step {
+	uint64_t nr, args[6], flags;
+};
+_Static_assert(sizeof(struct step) == STEP_SIZE, "layout.h");
+
+struct stub {
+	pthread_mutex_t lock; /* one command at a time */
+	int socket, pidfd;
+	pid_t pid;
+	char *page; /* the command page, in the monitor */
+	uint32_t slot;
+	_Atomic bool dead;
+};
+
+/* Does the steps in order until one fails: 0 or its -errno; -EIO when the stub is gone. `pass` (-1: none) becomes
+ * STUB_FD_PASSED in the stub; *received (may be NULL) gets a descriptor that a step sent. */
+int stub_command(struct stub *st, const struct step *steps, unsigned n, int pass, int *received);
+/* The same for a command that ends with STEP_REPLY: the value. Of the template only. */
+int stub_command_value(struct stub *st, const struct step *steps, unsigned n, int pass, int64_t *value);
+/* Waits until no thread of it runs any more. */
+void stub_kill(struct stub *st);
+
+/* ---- machine.c ---- */
+
+struct machine {
+	struct physmem *pm;
+	int control_fd;
+	char *control;
+	struct slots pages, stacks;
+	struct stub template;
+	uint64_t xcr0;
+	size_t fp_size;
+	/* The thread that notices stubs that end by themselves, and is the template's parent. */
+	pthread_t reaper;
+	bool reaper_runs;
+	int reaper_epoll, reaper_wake;
+	pthread_mutex_t lock;
+	struct list spaces;
+	struct why *start_why; /* while it starts */
+	int start_err;
+	bool started;
+	pthread_cond_t start_cond;
+};
+
+#define CONTROL_PAGES     65536U
+#define CONTROL_STACKS    31000U
+#define CONTROL_STACK_OFF ((uint64_t)CONTROL_PAGES * PAGE_SIZE)
+#define CONTROL_SIZE      (CONTROL_STACK_OFF + ((uint64_t)CONTROL_STACKS << STACK_SHIFT))
+
+struct space {
+	struct machine *m;
+	struct list node; /* machine.spaces */
+	struct stub stub;
+	pthread_mutex_t lock;
+	struct list contexts; /* with a thread here; guarded by lock */
+};
+
+/* ---- context.c, frame.c ---- */
+
+enum thread_state { THREAD_NONE, THREAD_RUNS, THREAD_CALLED, THREAD_REPORTED };
+
+struct context {
+	struct machine *m;
+	struct space *s; /* where the thread is; NULL in THREAD_NONE */
+	struct list node;
+	enum thread_state state;
+	pid_t tid;
+	int listener;
+	uint32_t stack;    /* slot */
+	char *stack_base;  /* in the monitor */
+	uint64_t id;       /* of the pending notification */
+	uint64_t result;   /* CALLED: what rax will hold */
+	bool preempted;    /* a preempt signal is on its way */
+	bool regs_known, regs_dirty, fp_dirty;
+	struct cpu_regs regs;
+	char *fp; /* fp_size bytes; NULL: fresh */
+	siginfo_t *info;      /* REPORTED: in the monitor's view of the stack */
+	ucontext_t *uc;
+	char *frame_fp;
+	size_t frame_fp_size;
+	_Atomic(struct kick *) kick; /* of the thread in run */
+	uint64_t runs;
+};
+
+/* The frame of a report: 0, or -EIO when it lies outside the stack. */
+int frame_locate(struct context *c, const uint64_t *args);
+void frame_load_regs(struct context *c, const uint64_t *args);
+void frame_store(struct context *c);
+void frame_fp_load(struct context *c, void *buf);
+/* What a report of signal `sig` means. */
+void frame_event(struct context *c, uint64_t sig, struct event *ev);
+
+/* The thread is gone: the context keeps its registers and lets go of all else. space.lock held. */
+void context_detach(struct context *c);
+
+void machine_notice_death(struct machine *m, int pidfd);
+
+/* space.c and context.c: platform.h's functions */
+int process_space_create(struct machine *m, struct space **out);
+void process_space_destroy(struct space *s);
+int process_space_map(struct space *s, gva_t addr, uint64_t len, unsigned prot, struct memfile *mf, uint64_t off);
+int process_space_unmap(struct space *s, gva_t addr, uint64_t len);
+int process_space_protect(struct space *s, gva_t addr, uint64_t len, unsigned prot);
+int process_context_create(struct machine *m, struct context **out);
+void process_context_destroy(struct context *c);
+int process_run(struct context *c, struct space *s, struct kick *k, struct event *ev);
+void process_syscall_result(struct context *c, uint64_t rax);
+int process_regs_get(struct context *c, struct cpu_regs *out);
+int process_regs_set(struct context *c, const struct cpu_regs *in);
+int process_fp_get(struct context *c, void *buf, size_t size);
+int process_fp_set(struct context *c, const void *buf, size_t size);
+uint64_t process_runs(const struct context *c);
+
+#endif

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "platform/process/process.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+void slots_init(struct slots *s, uint32_t max)
+{
+	*s = (struct slots){ .max = max };
+	pthread_mutex_init(&s->lock, NULL);
+}
+
+void slots_destroy(struct slots *s)
+{
+	pthread_mutex_destroy(&s->lock);
+	free(s->free);
+}
+
+/* A slot given out has room on the free list already, so that giving it back can not fail. */
+static int reserve_locked(struct slots *s)
+{
+	if (s->next < s->room)
+		return 0;
+	uint32_t room = s->room ? s->room * 2 : 64;
+	uint32_t *more = realloc(s->free, room * sizeof *more);
+	if (!more)
+		return -ENOMEM;
+	s->free = more;
+	s->room = room;
+	return 0;
+}
+
+int slots_take(struct slots *s, uint32_t *out)
+{
+	int err = 0;
+	pthread_mutex_lock(&s->lock);
+	if (s->nr_free)
+		*out = s->free[--s->nr_free];
+	else if (s->next == s->max)
+		err = -EAGAIN;
+	else if (!(err = reserve_locked(s)))
+		*out = s->next++;
+	pthread_mutex_unlock(&s->lock);
+	return err;
+}
+
+void slots_give(struct slots *s, uint32_t slot)
+{
+	pthread_mutex_lock(&s->lock);
+	s->free[s->nr_free++] = slot;
+	pthread_mutex_unlock(&s->lock);
+}

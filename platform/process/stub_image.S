@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+	.section .rodata
+	.balign	16
+	.globl	stub_image, stub_image_end
+	.hidden	stub_image, stub_image_end
+stub_image:
+	.incbin STUB_IMAGE
+stub_image_end:
+	.section .note.GNU-stack, "", @progbits
