@@ -49,7 +49,7 @@ struct hl_sandbox {
 
 /* ---- start ---- */
 
-static const struct platform *const platforms[] = { &platform_kvm };
+static const struct platform *const platforms[] = { &platform_kvm, &platform_process };
 
 static int choose_platform(const struct hl_config *cfg, const struct platform **out, struct hl_error **err)
 {
@@ -62,7 +62,7 @@ static int choose_platform(const struct hl_config *cfg, const struct platform **
 			return 0;
 		}
 	}
-	return error_set(err, HL_INVALID, "no platform is called '%s': use auto or kvm", name);
+	return error_set(err, HL_INVALID, "no platform is called '%s': use auto, kvm or process", name);
 }
 
 static int check_config(const struct hl_config *cfg, struct hl_error **err)
@@ -309,7 +309,7 @@ static void stop_timer(struct hl_sandbox *sb)
 
 int hl_sandbox_start(const struct hl_config *cfg, struct hl_sandbox **out, struct hl_error **err)
 {
-	const struct platform *pf;
+	const struct platform *pf = NULL;
 	struct hl_sandbox *sb;
 
 	*out = NULL;

@@ -67,8 +67,8 @@ int stack_layout(struct mm *mm, uint64_t limit, bool no_randomize)
 	/* The most that the stack can be moved down, and its guard gap. */
 	gap = room + (no_randomize ? 0 : PAGE_SIZE << STACK_RANDOM_BITS) + (1UL << 20);
 	gap = gap > STACK_ROOM_MAX ? STACK_ROOM_MAX : gap;
-	mm->start_stack = GUEST_TASK_SIZE - stack_random;
-	mm->mmap_base = PAGE_DOWN(GUEST_TASK_SIZE - gap - mmap_random);
+	mm->start_stack = mm_end(mm) - stack_random;
+	mm->mmap_base = PAGE_DOWN(mm_end(mm) - gap - mmap_random);
 	return 0;
 }
 

@@ -15,7 +15,7 @@ static int brk_grow(struct mm *mm, uint64_t from, uint64_t to)
 	struct vma *v;
 
 	/* Room for one page more, as Linux leaves it. */
-	if (to + PAGE_SIZE > GUEST_TASK_SIZE || !vma_range_free(mm, from, to + PAGE_SIZE))
+	if (to + PAGE_SIZE > mm_end(mm) || !vma_range_free(mm, from, to + PAGE_SIZE))
 		return -1;
 	if (mm_may_expand(mm, to - from, like.prot, like.flags) < 0)
 		return -1;
@@ -34,7 +34,7 @@ static bool brk_allowed(const struct mm *mm, uint64_t addr)
 {
 	uint64_t data = mm->end_data - mm->start_data;
 
-	if (addr < mm->brk_start || addr > GUEST_TASK_SIZE)
+	if (addr < mm->brk_start || addr > mm_end(mm))
 		return false;
 	return mm->limit_data == UINT64_MAX || addr - mm->brk_start + data <= mm->limit_data;
 }

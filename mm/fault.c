@@ -45,7 +45,7 @@ static struct vma *vma_for_access(struct mm *mm, uint64_t addr)
 
 	if (!v || v->start <= addr)
 		return v;
-	if (!(v->flags & VMA_GROWSDOWN) || addr >= GUEST_TASK_SIZE)
+	if (!(v->flags & VMA_GROWSDOWN) || addr >= mm_end(mm))
 		return NULL;
 	if (stack_may_start(mm, v, step))
 		start = step;

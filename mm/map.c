@@ -102,20 +102,20 @@ static uint64_t find_place(struct mm *mm, uint64_t hint, uint64_t len, bool low)
 	if (hint >= GUEST_MMAP_MIN && gva_range_ok(GVA(hint), len) && vma_range_free(mm, hint, hint + len))
 		return hint;
 	found = vma_gap_highest(mm, len, GUEST_MMAP_MIN, mm->mmap_base);
-	return found ? found : vma_gap_lowest(mm, len, mm->mmap_base, GUEST_TASK_SIZE);
+	return found ? found : vma_gap_lowest(mm, len, mm->mmap_base, mm_end(mm));
 }
 
 int64_t mm_place(struct mm *mm, uint64_t addr, uint64_t len, unsigned flags)
 {
 	uint64_t found;
 
-	if (len > GUEST_TASK_SIZE)
+	if (len > mm_end(mm))
 		return -ENOMEM;
 	if (!(flags & (MAP_FIXED | MAP_FIXED_NOREPLACE))) {
 		found = find_place(mm, addr, len, flags & MAP_32BIT);
 		return found ? (int64_t)found : -ENOMEM;
 	}
-	if (addr > GUEST_TASK_SIZE - len)
+	if (addr > mm_end(mm) - len)
 		return -ENOMEM;
 	if (addr & ~PAGE_MASK)
 		return -EINVAL;
@@ -286,7 +286,7 @@ int mm_munmap(struct mm *mm, uint64_t addr, uint64_t len)
 {
 	int err;
 
-	if ((addr & ~PAGE_MASK) || addr > GUEST_TASK_SIZE || len > GUEST_TASK_SIZE - addr || len == 0)
+	if ((addr & ~PAGE_MASK) || addr > mm_end(mm) || len > mm_end(mm) - addr || len == 0)
 		return -EINVAL;
 	pthread_rwlock_wrlock(&mm->lock);
 	err = mm_clear_range(mm, addr, addr + PAGE_UP(len));

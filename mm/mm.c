@@ -12,7 +12,7 @@
 #include "mm/vma.h"
 
 /* Where mappings go when nobody says: below room for a stack. The loader sets it from the stack limit and at random. */
-#define MMAP_BASE_DEFAULT (GUEST_TASK_SIZE - (1UL << 30))
+#define MMAP_GAP_DEFAULT (1UL << 30)
 
 /* Writers first: a guest whose threads copy all the time must not keep an mmap out for ever. */
 static void lock_init(pthread_rwlock_t *lock)
@@ -57,7 +57,7 @@ int mm_create(struct mm_host *h, struct mm **out)
 	mm->host = h;
 	lock_init(&mm->lock);
 	vma_tree_init(mm);
-	mm->mmap_base = MMAP_BASE_DEFAULT;
+	mm->mmap_base = (mm_end(mm) - MMAP_GAP_DEFAULT);
 	mm->limit_as = mm->limit_data = mm->limit_stack = mm->limit_memlock = UINT64_MAX;
 	*out = mm;
 	return 0;

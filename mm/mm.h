@@ -125,6 +125,12 @@ struct mm {
  * (proc_sys_vm(5), overcommit_memory). */
 uint64_t mm_overcommit_max(void);
 
+/* First address behind what can be mapped: the platform may keep a part of the user half for itself. */
+static inline uint64_t mm_end(const struct mm *mm)
+{
+	return mm->host->props.user_end;
+}
+
 int mm_create(struct mm_host *h, struct mm **out);
 /* The child's copy of `parent` at this moment. `hints`: addresses that both will write to at once (0: none), the stack
  * pointer and the thread pointer. */

@@ -15,7 +15,7 @@ struct remap {
 	unsigned flags;
 };
 
-static int check_args(const struct remap *r)
+static int check_args(const struct mm *mm, const struct remap *r)
 {
 	bool to = r->flags & (MREMAP_FIXED | MREMAP_DONTUNMAP);
 
@@ -25,11 +25,11 @@ static int check_args(const struct remap *r)
 		return -EINVAL;
 	if ((r->flags & MREMAP_DONTUNMAP) && r->old_len != r->new_len)
 		return -EINVAL;
-	if ((r->old & ~PAGE_MASK) || r->new_len == 0 || r->new_len > GUEST_TASK_SIZE)
+	if ((r->old & ~PAGE_MASK) || r->new_len == 0 || r->new_len > mm_end(mm))
 		return -EINVAL;
 	if (!to)
 		return 0;
-	if ((r->new_addr & ~PAGE_MASK) || r->new_addr > GUEST_TASK_SIZE - r->new_len)
+	if ((r->new_addr & ~PAGE_MASK) || r->new_addr > mm_end(mm) - r->new_len)
 		return -EINVAL;
 	if (r->old + r->old_len > r->new_addr && r->new_addr + r->new_len > r->old)
 		return -EINVAL;
@@ -140,7 +140,7 @@ static bool can_grow_in_place(struct mm *mm, const struct remap *r, const struct
 {
 	uint64_t end = r->old + r->new_len;
 
-	return r->old_len && r->old + r->old_len == v->end && end <= GUEST_TASK_SIZE && vma_range_free(mm, v->end, end);
+	return r->old_len && r->old + r->old_len == v->end && end <= mm_end(mm) && vma_range_free(mm, v->end, end);
 }
 
 static int64_t grow_in_place(struct mm *mm, const struct remap *r, struct vma *v)
@@ -184,7 +184,7 @@ static int64_t remap_locked(struct mm *mm, struct remap *r)
 int64_t mm_mremap(struct mm *mm, uint64_t old, uint64_t old_len, uint64_t new_len, unsigned flags, uint64_t new_addr)
 {
 	struct remap r = { old, PAGE_UP(old_len), PAGE_UP(new_len), new_addr, flags };
-	int64_t ret = check_args(&r);
+	int64_t ret = check_args(mm, &r);
 
 	if (ret)
 		return ret;
