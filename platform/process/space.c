@@ -31,12 +31,9 @@ static int fork_stub(struct machine *m, struct stub *st, int socket)
 	const struct step close_passed = { SYS_close, { STUB_FD_PASSED }, STEP_LAST };
 	int64_t pid;
 
-	/* Both commands in one go: no other descriptor may come between. */
-	pthread_mutex_lock(&m->lock);
 	int err = stub_command_value(&m->template, steps, sizeof steps / sizeof steps[0], socket, &pid);
 	if (!err)
 		err = stub_command(&m->template, &close_passed, 1, -1, NULL);
-	pthread_mutex_unlock(&m->lock);
 	if (err || pid < 0)
 		return err ? err : (int)pid;
 	st->pid = (pid_t)pid;
@@ -75,10 +72,13 @@ static int start(struct space *s)
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return -errno;
 	s->stub.socket = pair[0];
+	/* Until it greets, the child reads its steps from the template's page: nobody may write another command there. */
+	pthread_mutex_lock(&m->lock);
 	err = fork_stub(m, &s->stub, pair[1]);
 	close(pair[1]);
 	if (!err)
 		err = greet(&s->stub);
+	pthread_mutex_unlock(&m->lock);
 	return err ? err : watch(m, s);
 }
 
