@@ -47,7 +47,7 @@ struct event {
 	enum event_kind kind;
 	union {
 		struct {
-			uint64_t nr;      /* as in rax, unchecked */
+			uint64_t nr;      /* as in rax, unchecked; Linux and some platforms know its low 32 bits alone */
 			uint64_t args[6]; /* rdi rsi rdx r10 r8 r9 */
 			uint64_t ip;      /* of the instruction after `syscall` */
 		} syscall;

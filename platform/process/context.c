@@ -12,11 +12,11 @@
 #include "platform/process/process.h"
 #include "stub_symbols.h"
 
-#define PATIENCE_MS 2000 /* for a thread that should report at once: afterwards its guest is the reason, and ends */
+#define PATIENCE_MS  2000 /* for a thread that should report at once: afterwards its guest is the reason, and ends */
 #define THREAD_FLAGS (CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM)
 
 #ifndef SECCOMP_IOCTL_NOTIF_SET_FLAGS
-#define SECCOMP_IOCTL_NOTIF_SET_FLAGS SECCOMP_IOW(4, __u64)
+#define SECCOMP_IOCTL_NOTIF_SET_FLAGS      SECCOMP_IOW(4, __u64)
 #define SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP 1
 #endif
 

@@ -29,7 +29,8 @@ static size_t fp_length(const struct context *c, const char *fp, uint64_t addr)
 {
 	struct _fpx_sw_bytes sw;
 	memcpy(&sw, fp + FX_SW_BYTES, sizeof sw);
-	if (sw.magic1 != 0x46505853U /* FP_XSTATE_MAGIC1 */ || sw.xstate_size < FX_SIZE + XSAVE_HEADER || !on_stack(c, addr, sw.xstate_size))
+	if (sw.magic1 != 0x46505853U /* FP_XSTATE_MAGIC1 */ || sw.xstate_size < FX_SIZE + XSAVE_HEADER ||
+	    !on_stack(c, addr, sw.xstate_size))
 		return FX_SIZE;
 	return sw.xstate_size;
 }
@@ -74,8 +75,8 @@ static void fp_store(struct context *c)
 		memcpy(c->frame_fp + FX_SIZE, c->fp + FX_SIZE, n - FX_SIZE);
 }
 
-/* Before the handler returns: what the context says is what the guest gets. The handler itself loads the segment bases, from
- * where siginfo was. */
+/* Before the handler returns: what the context says is what the guest gets. The handler itself loads the segment bases,
+ * from where siginfo was. */
 void frame_store(struct context *c)
 {
 	const uint64_t *r = &c->regs.rax;

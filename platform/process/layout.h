@@ -28,24 +28,24 @@
 #define STUB_FD_PASSED  3
 
 /* One step of a command: a host system call. */
-#define STEP_SIZE 64
-#define STEP_NR   0
-#define STEP_ARGS 8
+#define STEP_SIZE  64
+#define STEP_NR    0
+#define STEP_ARGS  8
 #define STEP_FLAGS 56
 
-#define STEP_LAST     1 /* the command ends here, with success */
-#define STEP_RETRY    2 /* again while EBADF: waits for the other thread to make the descriptor */
-#define STEP_FORK     4 /* in the child go on at the step whose index is in the bits from STEP_CHILD on */
-#define STEP_THREAD   8 /* the child is a guest thread */
-#define STEP_REPLY   16 /* the last step, and the result goes to the monitor as it is (of the template only) */
-#define STEP_CHILD   32
+#define STEP_LAST   1  /* the command ends here, with success */
+#define STEP_RETRY  2  /* again while EBADF: waits for the other thread to make the descriptor */
+#define STEP_FORK   4  /* in the child go on at the step whose index is in the bits from STEP_CHILD on */
+#define STEP_THREAD 8  /* the child is a guest thread */
+#define STEP_REPLY  16 /* the last step, and the result goes to the monitor as it is (of the template only) */
+#define STEP_CHILD  32
 
 /* Where a new guest thread finds its stack_t. */
 #define COMMAND_STACK_T 0xf00
 #define COMMAND_STEPS   56
 
 /* System call numbers that no Linux has: a signal handler's report. */
-#define STUB_REPORT 0x4851
+#define STUB_REPORT         0x4851
 #define STUB_PREEMPT_SIGNAL 40
 
 #endif

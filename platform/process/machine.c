@@ -19,9 +19,9 @@
 
 #include "platform/process/process.h"
 
-#define GIB (1UL << 30)
+#define GIB                 (1UL << 30)
 #define HWCAP2_FSGSBASE_BIT 2
-#define XCR0_AMX (3UL << 17)
+#define XCR0_AMX            (3UL << 17)
 
 extern const char stub_image[], stub_image_end[];
 
@@ -149,7 +149,7 @@ static void space_died(struct space *s)
 	struct context *c;
 	s->stub.dead = true;
 	pthread_mutex_lock(&s->lock);
-	list_for_each(c, &s->contexts, node) {
+	list_for_each (c, &s->contexts, node) {
 		struct kick *k = atomic_load(&c->kick);
 		if (k)
 			kick_send(k);
@@ -162,7 +162,7 @@ void machine_notice_death(struct machine *m, int pidfd)
 {
 	struct space *s;
 	pthread_mutex_lock(&m->lock);
-	list_for_each(s, &m->spaces, node) {
+	list_for_each (s, &m->spaces, node) {
 		if (s->stub.pidfd == pidfd)
 			space_died(s);
 	}

@@ -11,15 +11,16 @@
  *   NONE     there is no host thread yet: the registers are in the context
  *   RUNS     guest code runs (or is about to, or its handler is)
  *   CALLED   stopped in a system call that the host kernel has latched; answered by its result
- *   REPORTED stopped in the stub's signal handler: faults, interruptions, and whenever all registers are wanted. They are in
- *            the frame on the thread's signal stack, which the guest can write, too: whatever is there is the guest's own
+ *   REPORTED stopped in the stub's signal handler: faults, interruptions, and whenever all registers are wanted. They
+ * are in the frame on the thread's signal stack, which the guest can write, too: whatever is there is the guest's own
  *            state, is read once, and every pointer in it is checked against the stack
  *
- *   CALLED becomes REPORTED by a signal that stays pending until the call is answered (WAIT_KILLABLE_RECV), so that the handler
- *   sees the thread behind its system call.
+ *   CALLED becomes REPORTED by a signal that stays pending until the call is answered (WAIT_KILLABLE_RECV), so that the
+ * handler sees the thread behind its system call.
  *
- * What the guest can not do: make a host system call (the filter knows one that passes, sigreturn, harmless with any arguments),
- * forge a system call of another thread or a completion of the helper's, or reach the stub's text and command page.
+ * What the guest can not do: make a host system call (the filter knows one that passes, sigreturn, harmless with any
+ * arguments), forge a system call of another thread or a completion of the helper's, or reach the stub's text and
+ * command page.
  */
 #ifndef HL_PLATFORM_PROCESS_PROCESS_H
 #define HL_PLATFORM_PROCESS_PROCESS_H
@@ -116,15 +117,15 @@ struct context {
 	enum thread_state state;
 	pid_t tid;
 	int listener;
-	uint32_t stack;    /* slot */
-	char *stack_base;  /* in the monitor */
-	uint64_t id;       /* of the pending notification */
-	uint64_t result;   /* CALLED: what rax will hold */
-	bool preempted;    /* a preempt signal is on its way */
+	uint32_t stack;   /* slot */
+	char *stack_base; /* in the monitor */
+	uint64_t id;      /* of the pending notification */
+	uint64_t result;  /* CALLED: what rax will hold */
+	bool preempted;   /* a preempt signal is on its way */
 	bool regs_known, regs_dirty, fp_dirty;
 	struct cpu_regs regs;
-	char *fp; /* fp_size bytes; NULL: fresh */
-	siginfo_t *info;      /* REPORTED: in the monitor's view of the stack */
+	char *fp;        /* fp_size bytes; NULL: fresh */
+	siginfo_t *info; /* REPORTED: in the monitor's view of the stack */
 	ucontext_t *uc;
 	char *frame_fp;
 	size_t frame_fp_size;

@@ -72,7 +72,8 @@ static int start(struct space *s)
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return -errno;
 	s->stub.socket = pair[0];
-	/* Until it greets, the child reads its steps from the template's page: nobody may write another command there. */
+	/* Until it greets, the child reads its steps from the template's page: nobody may write another command there.
+	 */
 	pthread_mutex_lock(&m->lock);
 	err = fork_stub(m, &s->stub, pair[1]);
 	close(pair[1]);
@@ -145,6 +146,7 @@ static uint64_t host_prot(unsigned prot)
 int process_space_map(struct space *s, gva_t addr, uint64_t len, unsigned prot, struct memfile *mf, uint64_t off)
 {
 	bool arena = mf == physmem_arena(s->m->pm);
+	uint64_t end;
 	const struct step steps[] = {
 		{ SYS_mmap,
 		  { addr.v, len, host_prot(prot), MAP_SHARED | MAP_FIXED | MAP_NORESERVE,
@@ -154,8 +156,12 @@ int process_space_map(struct space *s, gva_t addr, uint64_t len, unsigned prot, 
 	};
 	const struct step close_passed = { SYS_close, { STUB_FD_PASSED }, STEP_LAST };
 
-	if (!is_guest_range(addr, len) || off % PAGE_SIZE)
+	if (!is_guest_range(addr, len) || off % PAGE_SIZE || __builtin_add_overflow(off, len, &end) || end > INT64_MAX)
 		return -EINVAL;
+	if (arena && end > physmem_arena_size(s->m->pm))
+		return -ENOMEM;
+	if (prot & GUEST_WRITE && !mf->writable)
+		return -EACCES;
 	if (!prot)
 		return process_space_unmap(s, addr, len);
 	int err = stub_command(&s->stub, steps, arena ? 1 : 2, arena ? -1 : mf->fd, NULL);
@@ -176,7 +182,8 @@ int process_space_unmap(struct space *s, gva_t addr, uint64_t len)
 	return stub_command(&s->stub, &step, 1, -1, NULL);
 }
 
-/* mprotect(2) stops at a hole with ENOMEM; ours goes on behind it: by halves, until what is left of a hole is a page. */
+/* mprotect(2) stops at a hole with ENOMEM; ours goes on behind it: by halves, until what is left of a hole is a page.
+ */
 static int protect_range(struct space *s, uint64_t addr, uint64_t len, unsigned prot)
 {
 	const struct step step = { SYS_mprotect, { addr, len, host_prot(prot) }, STEP_LAST };

@@ -40,7 +40,9 @@ static ssize_t answer(struct stub *st, void *buf, size_t size, int *fd)
 {
 	union fd_control control;
 	struct iovec iov = { buf, size };
-	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control };
+	struct msghdr m = {
+		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control
+	};
 	ssize_t n;
 
 	do {

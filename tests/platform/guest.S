@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/platform/count.h"
+
 /*
  * Guest code of the platform suite: one block, mapped at AT_CODE; position independent. Each routine ends in a `syscall`
  * and says what it found in the registers.
@@ -89,7 +91,7 @@ CODE g_see_noexec
 
 /* System calls numbered 0, 1, 2 ... in rbx; rax must come back as number + 7. */
 CODE g_count
-	xor	%ebx, %ebx
+	mov	$COUNT_FROM, %ebx
 1:	mov	%rbx, %rax
 	mov	%rbx, %rdi
 	syscall

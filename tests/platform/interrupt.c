@@ -107,7 +107,7 @@ static void among_syscalls(void)
 	world_start(&w);
 	thread_start(&w, &t, g_count);
 	kicker_start(&q, &t.k, 150);
-	for (uint64_t i = 0; i < 5000;) {
+	for (uint64_t i = COUNT_FROM; i < COUNT_FROM + 5000;) {
 		CHECK_EQ(w.p->run(t.c, t.s, &t.k, &t.ev), 0);
 		if (t.ev.kind == EVENT_INTERRUPTED) {
 			CHECK(kick_take(&t.k));

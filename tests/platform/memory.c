@@ -75,10 +75,12 @@ static void ranges(void)
 	world_map(&w, w.s, 0, 1, RW, pages);
 	thread_jump(&t, g_read, 0, 0);
 	thread_run(&t, EVENT_SYSCALL);
-	world_map(&w, w.s, GUEST_TASK_SIZE - PAGE_SIZE, 1, RW, pages + PAGE_SIZE);
-	thread_jump(&t, g_read, GUEST_TASK_SIZE - 8, 0);
+	struct machine_props props;
+	w.p->machine_props(w.m, &props);
+	world_map(&w, w.s, props.user_end - PAGE_SIZE, 1, RW, pages + PAGE_SIZE);
+	thread_jump(&t, g_read, props.user_end - 8, 0);
 	thread_run(&t, EVENT_SYSCALL);
-	thread_jump(&t, g_read, GUEST_TASK_SIZE - PAGE_SIZE, 0);
+	thread_jump(&t, g_read, props.user_end - PAGE_SIZE, 0);
 	thread_run(&t, EVENT_SYSCALL);
 	CHECK_EQ(t.ev.syscall.nr, 1);
 	/* Over the 512 GiB boundary of the top table. */
@@ -102,7 +104,7 @@ static void ranges(void)
 			thread_run(&t, EVENT_SYSCALL);
 	}
 	/* Terabytes of nothing cost nothing. */
-	CHECK_EQ(w.p->space_unmap(w.s, GVA(0), GUEST_TASK_SIZE), 0);
+	CHECK_EQ(w.p->space_unmap(w.s, GVA(0), props.user_end), 0);
 	thread_jump(&t, g_read, at, 0);
 	thread_fault(&t, AT(g_read), GUEST_EXEC);
 	thread_end(&t);

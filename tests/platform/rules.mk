@@ -1,17 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
-# The conformance suite of the platforms: make check-platform
+# The conformance suite of the platforms, on each of them: make check-platform
 
 PLATFORM_TESTS := host state memory events interrupt pool
 PLATFORM_BINS  := $(PLATFORM_TESTS:%=$(BUILD)/tests/platform/%)
 # Only what stands at or below platform/: the suite runs when nothing above compiles.
 PLATFORM_LIB := $(filter $(addprefix $(BUILD)/,util/% arch/% host/% platform/%),$(LIB_OBJS))
 PLATFORM_COMMON := $(BUILD)/tests/platform/world.c.o $(BUILD)/tests/platform/guest.S.o
+# host tests what lies below the platforms, and KVM's probe.
+PLATFORM_BOTH := $(filter-out %/host,$(PLATFORM_BINS))
 
 $(PLATFORM_BINS): $(BUILD)/tests/platform/%: $(BUILD)/tests/platform/%.c.o $(PLATFORM_COMMON) $(PLATFORM_LIB)
 	$(CC) $(LDFLAGS_HL) -o $@ $^ $(LDLIBS)
 
-.PHONY: check-platform
+.PHONY: check-platform check-platform-process
 check-platform: $(PLATFORM_BINS)
 	@scripts/run-tests 600 $(PLATFORM_BINS)
+
+check-platform-process: $(PLATFORM_BOTH)
+	@HL_TEST_PLATFORM=process scripts/run-tests 600 $(PLATFORM_BOTH)
 
 -include $(PLATFORM_COMMON:.o=.d) $(PLATFORM_BINS:=.c.d)

@@ -213,6 +213,24 @@ static bool test_passes(const struct test *t)
 }
 
 /* Arguments: names of tests to run; none: all. */
+/* What one platform does otherwise, for a reason. */
+static const char *differs(const struct test *t)
+{
+	static const struct {
+		const char *platform, *test, *why;
+	} table[] = {
+		{ "process", "upper_half", "the host answers its own vsyscall page" },
+		{ "process", "privileged", "32-bit code segments exist on the host; their system calls trap" },
+		{ "process", "in_turn", "there are no vCPUs to share" },
+		{ "process", "cheap", "there are no vCPUs to share" },
+	};
+
+	for (size_t i = 0; i < sizeof table / sizeof *table; i++)
+		if (strcmp(platform->name, table[i].platform) == 0 && strcmp(t->name, table[i].test) == 0)
+			return table[i].why;
+	return NULL;
+}
+
 static bool test_wanted(const struct test *t, char **argv)
 {
 	if (!argv[1])
@@ -239,6 +257,10 @@ int main(int argc, char **argv)
 		bool ok;
 		if (!test_wanted(t, argv))
 			continue;
+		if (differs(t)) {
+			printf("skip - %s %s: %s\n", platform->name, t->name, differs(t));
+			continue;
+		}
 		ok = test_passes(t);
 		printf("%s - %s %s\n", ok ? "ok" : "not ok", platform->name, t->name);
 		failed += !ok;

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "platform/platform.h"
+#include "tests/platform/count.h"
 
 /* Guest addresses. */
 #define AT_CODE  0x400000UL
