@@ -163,13 +163,15 @@ static int stop_for_regs(struct context *c)
 		return 0;
 	if (!c->preempted && syscall(SYS_tgkill, c->s->stub.pid, c->tid, STUB_PREEMPT_SIGNAL) < 0)
 		return -EIO;
-	int err = notif_answer(c, (int64_t)rax, 0);
+	/* Not the result: the host would take -ERESTARTSYS and its kin for its own. */
+	int err = notif_answer(c, 0, 0);
 	if (!err)
 		err = notif_await(c, &n);
 	c->preempted = false;
-	if (err)
-		return err;
-	return is_report(&n) ? take_report(c, &n) : -EIO;
+	if (!err)
+		err = is_report(&n) ? take_report(c, &n) : -EIO;
+	c->regs.rax = rax;
+	return err;
 }
 
 /* The thread leaves through the stub's own exit, whose notification alone is let through to the host. */
