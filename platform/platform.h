@@ -47,7 +47,7 @@ struct event {
 	enum event_kind kind;
 	union {
 		struct {
-			uint64_t nr;      /* as in rax, unchecked; Linux and some platforms know its low 32 bits alone */
+			uint64_t nr; /* as in rax, unchecked; Linux and some platforms know its low 32 bits alone */
 			uint64_t args[6]; /* rdi rsi rdx r10 r8 r9 */
 			uint64_t ip;      /* of the instruction after `syscall` */
 		} syscall;
@@ -77,7 +77,7 @@ struct machine_props {
 	uint64_t eager_map_max; /* anonymous memory up to this size is best mapped when it is created */
 	uint64_t
 	    fault_map_unit; /* larger memory is best mapped in aligned units of this size when touched; power of two */
-	uint64_t user_end;        /* guest addresses from here on are the platform's own; at most GUEST_TASK_SIZE */
+	uint64_t user_end;  /* guest addresses from here on are the platform's own; at most GUEST_TASK_SIZE */
 	unsigned cow_copy_pages; /* pages worth copying around one copy-on-write fault; power of two */
 	/* Guests touch pages of host files slowly here: private mappings are best copied into the arena, even those
 	 * that are only read. */

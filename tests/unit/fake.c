@@ -166,8 +166,10 @@ void world_create(struct world *w)
 	w->host.platform = &fake_platform;
 	w->host.overcommit_max = UINT64_MAX;
 	w->host.machine = (struct machine *)w;
-	w->host.props =
-	    (struct machine_props){ .eager_map_max = 1UL << 20, .fault_map_unit = 1UL << 16, .cow_copy_pages = 4, .user_end = GUEST_TASK_SIZE };
+	w->host.props = (struct machine_props){ .eager_map_max = 1UL << 20,
+						.fault_map_unit = 1UL << 16,
+						.cow_copy_pages = 4,
+						.user_end = GUEST_TASK_SIZE };
 	assert_int_equal(arena_create(w->pm, &w->host.arena), 0);
 }
 
