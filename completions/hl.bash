@@ -23,7 +23,7 @@ _hl() {
 	fi
 	case $prev in
 	--workdir | --sysroot) mapfile -t COMPREPLY < <(compgen -d -- "$cur") && return ;;
-	--platform) mapfile -t COMPREPLY < <(compgen -W 'auto kvm' -- "$cur") && return ;;
+	--platform) mapfile -t COMPREPLY < <(compgen -W 'auto kvm process' -- "$cur") && return ;;
 	--env) mapfile -t COMPREPLY < <(compgen -v -- "$cur") && return ;;
 	-t | --timeout) return ;;
 	esac

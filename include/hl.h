@@ -100,7 +100,7 @@ HL_API void hl_config_set_workdir(struct hl_config *cfg, const char *dir);
 /* Absolute paths are looked up under this host directory first, then on the host: for a foreign libc. */
 HL_API void hl_config_set_sysroot(struct hl_config *cfg, const char *dir);
 
-/* "auto" (default) or "kvm". */
+/* "auto" (default: KVM), "kvm" or "process". */
 HL_API void hl_config_set_platform(struct hl_config *cfg, const char *name);
 
 /* The whole sandbox ends this long after its start; 0: never (default). */
