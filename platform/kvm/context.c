@@ -74,6 +74,7 @@ static int run_once(struct context *c, struct space *s, struct kick *k, struct e
 	if (state_load(c, s->root) < 0)
 		return -EIO;
 	vcpu_note_cpu(v);
+	v->run->request_interrupt_window = v->window;
 	r = host_call_intr(k, SYS_ioctl, v->fd, KVM_RUN, 0, 0, 0, 0);
 	if (v->run->kvm_dirty_regs) {
 		/* KVM has not even looked. */

@@ -72,8 +72,10 @@ static bool event_page_fault(struct context *c, struct space *s, uint64_t error,
 	struct kvm_sregs sregs;
 	unsigned access = error & PF_FETCH ? GUEST_EXEC : error & PF_WRITE ? GUEST_WRITE : GUEST_READ;
 
-	if (error & PF_FETCH && at_user_entry(c))
+	if (error & PF_FETCH && at_user_entry(c)) {
+		c->vcpu->window = vcpu_interpreted(c->vcpu);
 		return event_syscall(c, ev);
+	}
 	if (sregs_get(c->vcpu, &sregs) < 0)
 		return event_dead(c, ev, "KVM does not tell the address of a page fault");
 	/* Mapped by another thread in the meantime, or a TLB that had fewer rights: once more. */
@@ -131,13 +133,31 @@ static bool event_out(struct context *c, struct space *s, struct event *ev)
 	return event_syscall(c, ev);
 }
 
+/* Stopped before the shim's first OUT. */
+static bool at_system_call(const struct context *c)
+{
+	return c->vcpu->run->s.regs.regs.rip == RIP_SYSCALL && (c->vcpu->stop == STOP_SYSCALL || at_user_entry(c));
+}
+
+/* The interrupt window was open. KVM opens it only when no exception is on its way. One that is no system call's tells
+ * that the guest does other things now: not worth another such exit, and on a host that has been taken for the wrong
+ * kind the first of them without end. */
+static bool event_window(struct context *c, struct event *ev)
+{
+	if (at_system_call(c))
+		return event_syscall(c, ev);
+	c->vcpu->window = false;
+	c->runs--; /* an exit of KVM's own, which would not have come here */
+	return false;
+}
+
 /* A kick. */
 static bool event_stopped(struct context *c, struct space *s, struct event *ev)
 {
 	uint64_t rip = c->vcpu->run->s.regs.regs.rip;
 
 	c->vcpu->stray = true;
-	if (rip == RIP_SYSCALL && (c->vcpu->stop == STOP_SYSCALL || at_user_entry(c)))
+	if (at_system_call(c))
 		return event_syscall(c, ev);
 	if (c->vcpu->stop == STOP_FRAME && (rip - RIP_STUBS) % SHIM_STUB_SIZE == 0)
 		return event_vector(c, s, (unsigned)(rip - RIP_STUBS) / SHIM_STUB_SIZE, ev);
@@ -189,6 +209,8 @@ bool event_decode(struct context *c, struct space *s, long result, struct event 
 		return event_out(c, s, ev);
 	if (result == -EINTR)
 		return event_stopped(c, s, ev);
+	if (result == 0 && v->run->exit_reason == KVM_EXIT_IRQ_WINDOW_OPEN)
+		return event_window(c, ev);
 	if (result == -EAGAIN)
 		return false;
 	if (result == -EFAULT || v->run->exit_reason == KVM_EXIT_MEMORY_FAULT) {

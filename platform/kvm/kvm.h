@@ -115,6 +115,7 @@ struct vcpu {
 	bool used;  /* extended state is not that of a new vCPU */
 	bool stray; /* KVM may hold an exception for an instruction that will not be resumed */
 	bool dead;
+	bool window; /* a system call is expected next: the exit for an open interrupt window catches it */
 	enum stop stop;
 	uint32_t tsc_aux;
 	uint64_t root; /* CR3; 0: everything must be loaded */
@@ -193,6 +194,11 @@ void vcpu_forget(struct context *c);
  * cheap way back. A nested KVM without hardware page tables interprets supervisor code; there `syscall` arrives at
  * LSTAR still in user mode, so that fetching the shim's first instruction faults, and the way back is to set all state.
  * Such a vCPU shares its sregs with every exit. It is taken to be of that kind until a system call shows otherwise.
+ *
+ * There the fault, the exception's delivery and the interpreted OUT cost as much again as the `syscall` itself. KVM
+ * looks, after each exit it handled by itself, whether user space asked to be told of an open interrupt window
+ * (request_interrupt_window, Documentation/virt/kvm/api.rst): so asked, KVM_RUN ends right behind the `syscall`. No
+ * interrupt is ever injected; RFLAGS.IF is always set in user code and SFMASK leaves it alone.
  */
 static inline bool vcpu_interpreted(const struct vcpu *v)
 {

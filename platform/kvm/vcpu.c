@@ -22,8 +22,8 @@
 #define MSR_SFMASK  0xc0000084
 #define MSR_TSC_AUX 0xc0000103
 
-/* What `syscall` clears: as Linux has it. */
-#define SFMASK_LINUX 0x257fd5
+/* What `syscall` clears: as Linux has it, but for IF (kvm.h, the interrupt window). */
+#define SFMASK_USUAL 0x257dd5
 
 #define SLICE_NS 2000000 /* how long a vCPU may go on when others wait */
 
@@ -82,7 +82,7 @@ static int syscall_setup(int fd)
 	static const struct kvm_msr_entry entries[MSRS_MAX] = {
 		{ .index = MSR_STAR, .data = (uint64_t)(USER_CS - 16) << 48 | (uint64_t)SHIM_CS << 32 },
 		{ .index = MSR_LSTAR, .data = SHIM_BASE },
-		{ .index = MSR_SFMASK, .data = SFMASK_LINUX },
+		{ .index = MSR_SFMASK, .data = SFMASK_USUAL },
 	};
 
 	return msrs_set(fd, entries, MSRS_MAX);
