@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <sched.h>
 #include <stdlib.h>
@@ -26,7 +27,11 @@ int process_context_create(struct machine *m, struct context **out)
 	if (!c)
 		return -ENOMEM;
 	c->m = m;
-	c->listener = -1;
+	c->listener = fcntl(m->control_fd, F_DUPFD_CLOEXEC, 0);
+	if (c->listener < 0) {
+		free(c);
+		return -EAGAIN; /* RLIMIT_NOFILE: as clone(2) when there is room for no more threads */
+	}
 	c->stack = UINT32_MAX;
 	c->regs.rflags = RFLAGS_FIXED;
 	c->regs_known = true;
@@ -121,44 +126,80 @@ static int make_thread(struct context *c, struct space *s)
 	pthread_mutex_lock(&s->lock); /* one stack_t at a time */
 	prepare_stack_t(s, c->stack);
 	int err = stub_command(&s->stub, steps, sizeof steps / sizeof steps[0], -1, &c->listener);
-	if (!err)
-		list_add(&s->contexts, &c->node);
-	pthread_mutex_unlock(&s->lock);
 	if (!err && c->listener < 0)
-		err = -EIO;
+		err = -EMFILE;
+	if (!err) {
+		c->s = s;
+		s->refs++;
+		list_add(&s->contexts, &c->node);
+	}
+	pthread_mutex_unlock(&s->lock);
+	return err;
+}
+
+/* The thread is gone: the context keeps its registers and lets go of all else. */
+static void thread_detach(struct context *c)
+{
+	struct space *s = c->s;
+	if (s) {
+		pthread_mutex_lock(&s->lock);
+		list_del(&c->node);
+		pthread_mutex_unlock(&s->lock);
+		space_put(s);
+	}
+	if (c->listener >= 0)
+		close(c->listener);
+	if (c->stack != UINT32_MAX)
+		slots_give(&c->m->stacks, c->stack);
+	c->listener = -1;
+	c->stack = UINT32_MAX;
+	c->s = NULL;
+	c->state = THREAD_NONE;
+	c->preempted = false;
+}
+
+static int await_first_report(struct context *c)
+{
+	struct seccomp_notif n;
+	int err = notif_await(c, &n);
+	if (!err)
+		err = is_report(&n) ? take_report(c, &n) : -EIO;
+	c->tid = err ? 0 : (pid_t)n.pid;
 	return err;
 }
 
 static int thread_start(struct context *c, struct space *s)
 {
-	struct seccomp_notif n;
 	struct cpu_regs regs = c->regs;
 	int err = slots_take(&c->m->stacks, &c->stack);
 	if (err)
 		return err;
 	c->stack_base = c->m->control + CONTROL_STACK_OFF + ((uint64_t)c->stack << STACK_SHIFT);
+	if (c->listener >= 0)
+		close(c->listener);
+	c->listener = -1;
 	err = make_thread(c, s);
-	if (err)
+	if (err) {
+		thread_detach(c);
 		return err;
+	}
 	/* Both sides on one CPU, and the wake-ups say so (Linux 6.6; without it they are only slower). */
 	(void)ioctl(c->listener, SECCOMP_IOCTL_NOTIF_SET_FLAGS, SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP);
-	c->s = s;
-	err = notif_await(c, &n);
-	if (!err)
-		err = is_report(&n) ? take_report(c, &n) : -EIO;
-	c->tid = err ? 0 : (pid_t)n.pid;
+	err = await_first_report(c);
 	c->regs = regs;
 	c->regs_dirty = true;
 	c->fp_dirty = c->fp != NULL;
 	return err;
 }
 
-/* From CALLED to REPORTED: see process.h. */
+/* From CALLED to REPORTED: see process.h. Where the space was taken away the registers are what they were last. */
 static int stop_for_regs(struct context *c)
 {
 	struct seccomp_notif n;
 	uint64_t rax = c->result;
 
+	if (c->s && c->s->destroyed)
+		thread_detach(c);
 	if (c->state != THREAD_CALLED)
 		return 0;
 	if (!c->preempted && syscall(SYS_tgkill, c->s->stub.pid, c->tid, STUB_PREEMPT_SIGNAL) < 0)
@@ -191,20 +232,6 @@ static int thread_leave(struct context *c)
 	return notif_answer(c, 0, SECCOMP_USER_NOTIF_FLAG_CONTINUE);
 }
 
-void context_detach(struct context *c)
-{
-	list_del(&c->node);
-	if (c->listener >= 0)
-		close(c->listener);
-	if (c->stack != UINT32_MAX)
-		slots_give(&c->m->stacks, c->stack);
-	c->listener = -1;
-	c->stack = UINT32_MAX;
-	c->s = NULL;
-	c->state = THREAD_NONE;
-	c->preempted = false;
-}
-
 /* A thread is never left behind: without its listener it would run on, and get ENOSYS from every system call. */
 static void thread_end(struct context *c)
 {
@@ -213,14 +240,13 @@ static void thread_end(struct context *c)
 		return;
 	if (!s->stub.dead && thread_leave(c) < 0)
 		stub_kill(&s->stub); /* the guest made it impossible */
-	pthread_mutex_lock(&s->lock);
-	context_detach(c);
-	pthread_mutex_unlock(&s->lock);
+	thread_detach(c);
 }
 
 void process_context_destroy(struct context *c)
 {
 	thread_end(c);
+	thread_detach(c);
 	free(c->fp);
 	free(c);
 }

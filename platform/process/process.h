@@ -98,8 +98,11 @@ struct machine {
 #define CONTROL_STACK_OFF ((uint64_t)CONTROL_PAGES * PAGE_SIZE)
 #define CONTROL_SIZE      (CONTROL_STACK_OFF + ((uint64_t)CONTROL_STACKS << STACK_SHIFT))
 
+/* Lives until the last context that has a thread in it has let go, which may be after space_destroy. */
 struct space {
 	struct machine *m;
+	_Atomic unsigned refs;
+	_Atomic bool destroyed;
 	struct list node; /* machine.spaces */
 	struct stub stub;
 	pthread_mutex_t lock;
@@ -116,7 +119,7 @@ struct context {
 	struct list node;
 	enum thread_state state;
 	pid_t tid;
-	int listener;
+	int listener;     /* in THREAD_NONE a descriptor that keeps its place */
 	uint32_t stack;   /* slot */
 	char *stack_base; /* in the monitor */
 	uint64_t id;      /* of the pending notification */
@@ -141,8 +144,7 @@ void frame_fp_load(struct context *c, void *buf);
 /* What a report of signal `sig` means. */
 void frame_event(struct context *c, uint64_t sig, struct event *ev);
 
-/* The thread is gone: the context keeps its registers and lets go of all else. space.lock held. */
-void context_detach(struct context *c);
+void space_put(struct space *s);
 
 void machine_notice_death(struct machine *m, int pidfd);
 

@@ -89,6 +89,7 @@ int process_space_create(struct machine *m, struct space **out)
 	if (!s)
 		return -ENOMEM;
 	s->m = m;
+	s->refs = 1;
 	s->stub.socket = s->stub.pidfd = -1;
 	s->stub.slot = UINT32_MAX;
 	pthread_mutex_init(&s->lock, NULL);
@@ -98,10 +99,26 @@ int process_space_create(struct machine *m, struct space **out)
 	int err = start(s);
 	if (err) {
 		process_space_destroy(s);
-		return err;
+		/* As fork(2) when there is room for no more processes. */
+		return err == -EMFILE || err == -ENFILE ? -EAGAIN : err;
 	}
 	*out = s;
 	return 0;
+}
+
+void space_put(struct space *s)
+{
+	if (atomic_fetch_sub(&s->refs, 1) > 1)
+		return;
+	if (s->stub.socket >= 0)
+		close(s->stub.socket);
+	if (s->stub.pidfd >= 0)
+		close(s->stub.pidfd);
+	if (s->stub.slot != UINT32_MAX)
+		slots_give(&s->m->pages, s->stub.slot);
+	pthread_mutex_destroy(&s->lock);
+	pthread_mutex_destroy(&s->stub.lock);
+	free(s);
 }
 
 void process_space_destroy(struct space *s)
@@ -115,19 +132,8 @@ void process_space_destroy(struct space *s)
 	pthread_mutex_unlock(&m->lock);
 	/* Its pages may be given to others as soon as we return: nothing of it may run any more. */
 	stub_kill(&s->stub);
-	pthread_mutex_lock(&s->lock);
-	while (!list_empty(&s->contexts))
-		context_detach(list_first(&s->contexts, struct context, node));
-	pthread_mutex_unlock(&s->lock);
-	if (s->stub.socket >= 0)
-		close(s->stub.socket);
-	if (s->stub.pidfd >= 0)
-		close(s->stub.pidfd);
-	if (s->stub.slot != UINT32_MAX)
-		slots_give(&m->pages, s->stub.slot);
-	pthread_mutex_destroy(&s->lock);
-	pthread_mutex_destroy(&s->stub.lock);
-	free(s);
+	s->stub.dead = s->destroyed = true;
+	space_put(s);
 }
 
 /* ---- mappings ---- */

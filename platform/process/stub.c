@@ -35,8 +35,9 @@ static int order(struct stub *st, int pass)
 	return n < 0 ? -EIO : 0;
 }
 
-/* One message of the stub's: its length, 0 or less when it is gone. A descriptor in it goes to *fd. */
-static ssize_t answer(struct stub *st, void *buf, size_t size, int *fd)
+/* One message of the stub's: its length, 0 or less when it is gone. *passes: it had a descriptor, which is in *fd, or
+ * -1 when there was no room for it. */
+static ssize_t answer(struct stub *st, void *buf, size_t size, bool *passes, int *fd)
 {
 	union fd_control control;
 	struct iovec iov = { buf, size };
@@ -49,6 +50,8 @@ static ssize_t answer(struct stub *st, void *buf, size_t size, int *fd)
 		n = recvmsg(st->socket, &m, MSG_CMSG_CLOEXEC);
 	} while (n < 0 && errno == EINTR);
 	struct cmsghdr *c = n > 0 ? CMSG_FIRSTHDR(&m) : NULL;
+	*fd = -1;
+	*passes = n > 0 && (c || m.msg_flags & MSG_CTRUNC);
 	if (c && c->cmsg_type == SCM_RIGHTS)
 		memcpy(fd, CMSG_DATA(c), sizeof *fd);
 	return n;
@@ -57,20 +60,20 @@ static ssize_t answer(struct stub *st, void *buf, size_t size, int *fd)
 static int run_locked(struct stub *st, const struct step *steps, unsigned n, int pass, int *received, int64_t *value)
 {
 	char buf[8];
-	int fd = -1;
+	bool passes;
+	int fd;
 	ssize_t len;
 
 	memcpy(st->page, steps, n * sizeof *steps);
 	if (st->dead || order(st, pass) < 0)
 		return -EIO;
 	do {
-		fd = -1;
-		len = answer(st, buf, sizeof buf, &fd);
+		len = answer(st, buf, sizeof buf, &passes, &fd);
 		if (fd >= 0 && received && *received < 0)
 			*received = fd;
 		else if (fd >= 0)
 			close(fd);
-	} while (fd >= 0);
+	} while (passes);
 	if (len != (value ? 8 : 1))
 		return -EIO;
 	if (value) {
