@@ -6,9 +6,12 @@
 //	micro --wall N CMD...     wall time of CMD, in nanoseconds, the median of N runs; all must exit with 0
 //	micro --peak CMD...       peak resident memory of CMD, in KiB; it must exit with 0
 //	micro --footprint CMD...  memory of CMD and its children once it has printed a line, in KiB
+//	micro --private CMD...    the part of it that nobody shares
+//	micro --idle-cpu CMD...   CPU time that they use in half a second from then on, in nanoseconds
 //	micro --idle N            N threads that wait; prints a line when all are there, ends with its stdin
 //
 // A benchmark that fails ends with a message and status 1: no number comes from something that did not work.
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
@@ -475,39 +478,123 @@ static int peak(char **argv)
 	return 0;
 }
 
-static long pss_kib(long pid)
+// What of a process is summed over it and its children.
+typedef long (*quantity)(long pid);
+
+static long smaps_sum(long pid, const char *prefix)
 {
 	char path[64], line[256];
-	long kib = 0;
+	long sum = 0, kib;
 	FILE *f;
 
 	snprintf(path, sizeof(path), "/proc/%ld/smaps_rollup", pid);
 	f = fopen(path, "re");
 	if (!f)
 		return 0; // it ended meanwhile
-	while (fgets(line, sizeof(line), f) && sscanf(line, "Pss: %ld", &kib) != 1)
-		;
+	while (fgets(line, sizeof(line), f))
+		if (strncmp(line, prefix, strlen(prefix)) == 0 && sscanf(strchr(line, ':') + 1, "%ld", &kib) == 1)
+			sum += kib;
 	fclose(f);
-	return kib;
+	return sum;
 }
 
-static long tree_kib(long pid)
+static long pss_kib(long pid)
 {
-	long kib = pss_kib(pid), child;
-	char path[64];
-	FILE *f;
-
-	snprintf(path, sizeof(path), "/proc/%ld/task/%ld/children", pid, pid);
-	f = fopen(path, "re");
-	if (!f)
-		return kib;
-	while (fscanf(f, "%ld", &child) == 1)
-		kib += tree_kib(child);
-	fclose(f);
-	return kib;
+	return smaps_sum(pid, "Pss:");
 }
 
-static int footprint(char **argv)
+static long private_kib(long pid)
+{
+	return smaps_sum(pid, "Private_");
+}
+
+static long children_sum(const char *path, quantity q);
+
+// Children hang below the thread that made them.
+static long tree_sum(long pid, quantity q)
+{
+	char path[320];
+	long sum = q(pid);
+	struct dirent *e;
+	DIR *d;
+
+	snprintf(path, sizeof(path), "/proc/%ld/task", pid);
+	d = opendir(path);
+	while (d && (e = readdir(d))) {
+		snprintf(path, sizeof(path), "/proc/%ld/task/%s/children", pid, e->d_name);
+		if (e->d_name[0] != '.')
+			sum += children_sum(path, q);
+	}
+	if (d)
+		closedir(d);
+	return sum;
+}
+
+static long children_sum(const char *path, quantity q)
+{
+	FILE *f = fopen(path, "re");
+	long sum = 0, child;
+
+	while (f && fscanf(f, "%ld", &child) == 1)
+		sum += tree_sum(child, q);
+	if (f)
+		fclose(f);
+	return sum;
+}
+
+static long thread_cpu_ns(const char *path)
+{
+	FILE *f = fopen(path, "re");
+	long ns = 0;
+
+	if (f && fscanf(f, "%ld", &ns) != 1)
+		ns = 0;
+	if (f)
+		fclose(f);
+	return ns;
+}
+
+static long cpu_ns(long pid)
+{
+	char path[320];
+	struct dirent *e;
+	long sum = 0;
+	DIR *d;
+
+	snprintf(path, sizeof(path), "/proc/%ld/task", pid);
+	d = opendir(path);
+	while (d && (e = readdir(d))) {
+		snprintf(path, sizeof(path), "/proc/%ld/task/%s/schedstat", pid, e->d_name);
+		sum += thread_cpu_ns(path);
+	}
+	if (d)
+		closedir(d);
+	return sum;
+}
+
+static long idle_cpu_ns(long pid)
+{
+	const struct timespec settle = { .tv_nsec = 100000000 }, half = { .tv_nsec = 500000000 };
+	long before;
+
+	nanosleep(&settle, NULL);
+	before = tree_sum(pid, cpu_ns);
+	nanosleep(&half, NULL);
+	return tree_sum(pid, cpu_ns) - before;
+}
+
+static long tree_pss_kib(long pid)
+{
+	return tree_sum(pid, pss_kib);
+}
+
+static long tree_private_kib(long pid)
+{
+	return tree_sum(pid, private_kib);
+}
+
+// A figure of CMD, which has printed a line and waits.
+static int observe(char **argv, long (*figure)(long pid))
 {
 	int to, from;
 	pid_t pid = spawn(argv, &to, &from);
@@ -515,7 +602,7 @@ static int footprint(char **argv)
 
 	while (c != '\n')
 		CHECK(read(from, &c, 1) == 1);
-	printf("%ld\n", tree_kib(pid));
+	printf("%ld\n", figure(pid));
 	close(to);
 	await(pid, argv);
 	return 0;
@@ -567,12 +654,17 @@ int main(int argc, char **argv)
 	if (strcmp(verb, "--peak") == 0 && argc > 2)
 		return peak(argv + 2);
 	if (strcmp(verb, "--footprint") == 0 && argc > 2)
-		return footprint(argv + 2);
+		return observe(argv + 2, tree_pss_kib);
+	if (strcmp(verb, "--private") == 0 && argc > 2)
+		return observe(argv + 2, tree_private_kib);
+	if (strcmp(verb, "--idle-cpu") == 0 && argc > 2)
+		return observe(argv + 2, idle_cpu_ns);
 	if (strcmp(verb, "--idle") == 0 && argc > 2)
 		return idle((unsigned)atoi(argv[2]));
 	for (size_t i = 0; i < sizeof(benches) / sizeof(*benches); i++)
 		if (strcmp(verb, benches[i].name) == 0)
 			return bench_run(&benches[i]);
-	fprintf(stderr, "usage: micro NAME | --list | --wall N CMD | --peak CMD | --footprint CMD | --idle N\n");
+	fprintf(stderr, "usage: micro NAME | --list | --wall N CMD | --peak CMD | --footprint CMD | --private CMD |\n"
+			"       --idle-cpu CMD | --idle N\n");
 	return 2;
 }

@@ -8,4 +8,5 @@ $(BUILD)/bench/micro: bench/micro.c
 
 # make bench BENCH=--json, or a name: make bench BENCH=fork-exec
 bench: $(BUILD)/hl $(BUILD)/bench/micro
+	@scripts/setup bench
 	@bench/run --hl $(BUILD)/hl --micro $(BUILD)/bench/micro $(BENCH)
