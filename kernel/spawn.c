@@ -13,6 +13,7 @@
 #include "kernel/sandbox.h"
 #include "kernel/task.h"
 #include "kernel/tty.h"
+#include "loader/vdso.h"
 #include "loader/loader.h"
 
 static int set_workdir(struct task *t, const char *dir, struct why *why)
@@ -138,6 +139,8 @@ int sandbox_spawn(struct sandbox *sb, const struct spawn_request *rq, struct why
 			process_put(p);
 			process_reap(p);
 			sandbox_unlock(sb);
+		} else {
+			vdso_clock_keep(sb->mem.vdso);
 		}
 	}
 	for (int fd = 0; fd < 3; fd++) {

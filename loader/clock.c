@@ -184,7 +184,7 @@ static void publish(struct clock_page *p, const struct readings *r, uint64_t ter
 	put(d, CLOCK_TAI, &p->monotonic, p->realtime + r->tai);
 	d->realtime_ahead = p->realtime;
 	d->tsc_base = tsc;
-	d->tsc_end = tsc + term;
+	__atomic_store_n(&d->tsc_end, tsc + term, __ATOMIC_RELAXED);
 	seq_store(d, d->seq + 1);
 }
 
@@ -212,5 +212,5 @@ uint64_t clock_page_update(struct clock_page *p)
 
 bool clock_page_expired(const struct clock_page *p)
 {
-	return p->usable && read_tsc() >= p->data->tsc_end;
+	return p->usable && read_tsc() >= __atomic_load_n(&p->data->tsc_end, __ATOMIC_RELAXED);
 }

@@ -86,12 +86,11 @@ static void *keeper_main(void *arg)
 	return NULL;
 }
 
-/* Caller holds lock. Without a keeper the page is renewed by its readers' system calls alone. */
-static void keeper_start(struct vdso_clock *vc)
+void vdso_clock_keep(struct vdso_clock *vc)
 {
 	sigset_t all, old;
 
-	if (vc->keeper_runs || !vc->page.usable)
+	if (!vc || !vc->page.usable)
 		return;
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
@@ -199,9 +198,9 @@ int vdso_map(struct mm *mm, uint64_t hint)
 	if (r < 0)
 		return (int)r;
 	mm->vdso_base = (uint64_t)r;
-	vdso_clock_sync(vc);
 	pthread_mutex_lock(&vc->lock);
-	keeper_start(vc);
+	if (clock_page_expired(&vc->page))
+		vc->term = clock_page_update(&vc->page);
 	pthread_mutex_unlock(&vc->lock);
 	return 0;
 }

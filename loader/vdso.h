@@ -15,6 +15,9 @@ void vdso_clock_destroy(struct vdso_clock *vc);
 /* Brings the page up to date if it has run out. To be called when a guest asks for the time by system call, which is
  * what the vDSO does then. Any thread. */
 void vdso_clock_sync(struct vdso_clock *vc);
+/* Starts the thread that renews the page in time; once. Without it the readers' system calls alone do. For the thread
+ * that makes the sandbox, when the guest already runs: the guest need not wait for it. */
+void vdso_clock_keep(struct vdso_clock *vc);
 /* Maps image and data into `mm` and sets mm->vdso_base; AT_SYSINFO_EHDR is that address. `hint`: where, or 0. */
 int vdso_map(struct mm *mm, uint64_t hint);
 

@@ -121,19 +121,28 @@ static void source_link(struct vma *v, int sign)
 	pthread_mutex_unlock(&ps->lock);
 }
 
+/* What it is made of; not where it is linked, which others may be changing (source_node). */
+static int attributes_copy(struct vma *v, const struct vma *like)
+{
+	v->start = like->start;
+	v->end = like->end;
+	v->prot = like->prot;
+	v->flags = like->flags;
+	v->source = like->source;
+	v->offset = like->offset;
+	v->name = like->name ? strdup(like->name) : NULL;
+	return like->name && !v->name ? -ENOMEM : 0;
+}
+
 struct vma *vma_new(struct mm *mm, const struct vma *like)
 {
 	struct vma *v = calloc(1, sizeof *v);
 
 	if (!v)
 		return NULL;
-	if (like) {
-		*v = *like;
-		v->name = like->name ? strdup(like->name) : NULL;
-		if (like->name && !v->name) {
-			free(v);
-			return NULL;
-		}
+	if (like && attributes_copy(v, like) < 0) {
+		free(v);
+		return NULL;
 	}
 	list_init(&v->source_node);
 	v->mm = mm;
