@@ -2,9 +2,10 @@
 # Everything is built under $(BUILD). `make help` lists the targets.
 
 BUILD   ?= build
-CC      ?= gcc
-AR      ?= ar
-LD      ?= ld
+# CC (like AR and LD) has a value of make's own, which ?= leaves alone.
+ifeq ($(origin CC),default)
+CC      := gcc
+endif
 OBJCOPY ?= objcopy
 STRIP   ?= strip
 PREFIX  ?= /usr/local
