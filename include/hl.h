@@ -100,7 +100,11 @@ HL_API void hl_config_set_workdir(struct hl_config *cfg, const char *dir);
 /* Absolute paths are looked up under this host directory first, then on the host: for a foreign libc. */
 HL_API void hl_config_set_sysroot(struct hl_config *cfg, const char *dir);
 
-/* "auto" (default: KVM), "kvm" or "process". */
+/*
+ * "kvm": a virtual machine of KVM. "process": stub processes, which need no KVM. "auto" (default): KVM where it works
+ * and an exit from it costs at most 8 us, else stub processes, else KVM however slow. The cost is measured once a boot,
+ * in a few milliseconds of the first start, and remembered in a file of the user's (FILES in hl(1)).
+ */
 HL_API void hl_config_set_platform(struct hl_config *cfg, const char *name);
 
 /* The whole sandbox ends this long after its start; 0: never (default). */

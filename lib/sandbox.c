@@ -32,6 +32,7 @@
 #include "lib/config.h"
 #include "lib/error.h"
 #include "lib/tree.h"
+#include "platform/choose.h"
 #include "sys/observe.h"
 
 struct hl_sandbox {
@@ -49,20 +50,16 @@ struct hl_sandbox {
 
 /* ---- start ---- */
 
-static const struct platform *const platforms[] = { &platform_kvm, &platform_process };
-
 static int choose_platform(const struct hl_config *cfg, const struct platform **out, struct hl_error **err)
 {
-	const char *name = cfg->platform ? cfg->platform : "auto";
-	bool any = strcmp(name, "auto") == 0;
+	struct platform_choice choice;
+	struct why why = { "" };
+	int e = platform_choose(cfg->platform, &choice, &why);
 
-	for (size_t i = 0; i < sizeof platforms / sizeof *platforms; i++) {
-		if (any || strcmp(name, platforms[i]->name) == 0) {
-			*out = platforms[i];
-			return 0;
-		}
-	}
-	return error_set(err, HL_INVALID, "no platform is called '%s': use auto, kvm or process", name);
+	if (e)
+		return error_set(err, e == -EINVAL ? HL_INVALID : HL_PLATFORM, "%s", why.text);
+	*out = choice.platform;
+	return 0;
 }
 
 static int check_config(const struct hl_config *cfg, struct hl_error **err)

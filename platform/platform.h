@@ -24,6 +24,7 @@
 #include "arch/x86_64/regs.h"
 #include "host/kick.h"
 #include "platform/physmem.h"
+#include "util/finding.h"
 #include "util/gva.h"
 #include "util/why.h"
 
@@ -66,7 +67,7 @@ struct event {
 /* What a probe found. */
 struct platform_report {
 	bool usable;
-	char text[256];         /* why not, or what was found */
+	char text[520];         /* why not, and the way out */
 	uint64_t round_trip_ns; /* measured cost of one exit and re-entry; 0: not measured */
 };
 
@@ -86,8 +87,7 @@ struct machine_props {
 
 struct platform {
 	const char *name;
-	/* Works before anything else; leaves nothing behind. `measure`: also find round_trip_ns. */
-	void (*probe)(struct platform_report *out, bool measure);
+	const struct check *checks; /* what it needs of the host, and what makes it dear */
 
 	int (*machine_create)(struct machine **out, struct why *why);
 	void (*machine_props)(const struct machine *m, struct machine_props *out);
@@ -133,5 +133,8 @@ struct platform {
 };
 
 extern const struct platform platform_kvm, platform_process;
+
+/* Does it work here? Leaves nothing behind. `measure`: also run a guest, and find round_trip_ns; a few milliseconds. */
+void platform_probe(const struct platform *pf, struct platform_report *out, bool measure);
 
 #endif

@@ -3,7 +3,10 @@
 
 #: make lint              format, include directions, headers, docs, clang-tidy ...  [ONLY=name]
 #: make check             all suites, after having installed what they need
+#:                        PLATFORM=kvm|process: what conformance, programs and cli run on; default kvm
 .PHONY: lint check check-compilers tidy
+
+PLATFORM ?= kvm
 
 # A file is looked at again when it or what it includes has changed.
 TIDY := $(patsubst %,$(BUILD)/tidy/%,$(filter %.c,$(LIB_SRCS) $(CLI_SRCS)))

@@ -34,21 +34,14 @@ static const struct {
 
 int host_open(struct why *why)
 {
-	int fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+	struct finding f = { 0 };
+	int fd = open(KVM_DEVICE, O_RDWR | O_CLOEXEC);
+	int err = errno;
 
 	if (fd >= 0)
 		return fd;
-	switch (errno) {
-	case ENOENT:
-		return why_set(why, ENOENT,
-			       "/dev/kvm does not exist: no KVM on this host, or its module is not loaded");
-	case EACCES:
-	case EPERM:
-		return why_set(why, EACCES, "no permission for /dev/kvm: join the group that owns it (often `kvm`)");
-	case ENODEV:
-	case ENXIO: return why_set(why, ENODEV, "/dev/kvm has no driver behind it");
-	default: return why_set(why, errno, "cannot open /dev/kvm: %s", strerror(errno));
-	}
+	device_explain(&f, err);
+	return why_set(why, err, "%s%s%s", f.text, f.advice[0] ? ": " : "", f.advice);
 }
 
 /* Clears in a guest's feature words what the host's own programs do not have, or what is not offered. */
@@ -229,7 +222,7 @@ static unsigned cap_value(int kvm, unsigned cap, unsigned fallback)
 	return r > 0 ? (unsigned)r : fallback;
 }
 
-int host_probe(struct kvm_host *h, struct why *why)
+static int host_probe(struct kvm_host *h, struct why *why)
 {
 	int kvm = host_open(why);
 	int err;

@@ -26,6 +26,7 @@
 #define CONTROL_SIZE (3UL << 30) /* below the holes that KVM keeps for itself near 4 GiB */
 #define PHYSMEM_GPA  (4UL << 30)
 #define VCPU_MAX     4096
+#define KVM_DEVICE   "/dev/kvm"
 
 /* Offsets in control memory. */
 #define CONTROL_BLOCKS PAGE_SIZE /* behind the shim's code */
@@ -143,9 +144,15 @@ struct context {
 };
 
 /* host.c */
-int host_probe(struct kvm_host *h, struct why *why);
 struct kvm_host *host_get(struct why *why);
 int host_open(struct why *why);
+
+/* checks.c */
+extern const struct check kvm_checks[];
+/* Is this host a virtual machine itself? */
+bool host_is_virtual(void);
+/* The device could not be opened: why, and the way out. */
+void device_explain(struct finding *f, int err);
 
 /* memory.c: guest-physical memory of a machine */
 int control_create(struct machine *m, struct why *why);

@@ -3,17 +3,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <time.h>
 #include <unistd.h>
 
 #define GIB (1UL << 30)
-
-#define PROBE_WARM 20
-#define PROBE_RUNS 100
 
 /* Above this many vCPUs, idle contexts give theirs up: one costs the host kernel some hundred KiB. */
 #define VCPU_SOFT       64
@@ -137,88 +132,9 @@ static size_t fp_size(const struct machine *m, uint64_t *xcr0)
 	return m->host->xsave_size;
 }
 
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
-}
-
-/* A guest of three bytes, `syscall` and a jump back to it. */
-static int round_trips(struct machine *m, struct physmem *pm, struct space *s, uint64_t *ns)
-{
-	static const unsigned char code[] = { 0x0f, 0x05, 0xeb, 0xfc };
-	struct kick k = { 0 };
-	struct event ev;
-	struct context *c;
-	uint64_t before = 0;
-	int err;
-
-	memcpy(physmem_base(pm), code, sizeof code);
-	err = space_map(s, GVA(PAGE_SIZE), PAGE_SIZE, GUEST_READ | GUEST_EXEC, physmem_arena(pm), 0);
-	if (!err)
-		err = context_create(m, &c);
-	if (err)
-		return err;
-	kick_attach(&k);
-	context_regs_set(c, &(struct cpu_regs){ .rip = PAGE_SIZE });
-	for (unsigned i = 0; !err && i < PROBE_WARM + PROBE_RUNS; i++) {
-		if (i == PROBE_WARM)
-			before = now_ns();
-		err = context_run(c, s, &k, &ev);
-		if (!err && ev.kind != EVENT_SYSCALL)
-			err = -EIO;
-	}
-	*ns = (now_ns() - before) / PROBE_RUNS;
-	kick_detach(&k);
-	context_destroy(c);
-	return err;
-}
-
-static int round_trip_measure(struct machine *m, uint64_t *ns, struct why *why)
-{
-	struct physmem *pm;
-	struct space *s;
-	int err = physmem_create(GIB, GIB, &pm, why);
-
-	if (err)
-		return err;
-	err = machine_attach(m, pm, why);
-	if (!err)
-		err = space_create(m, &s);
-	if (!err) {
-		err = round_trips(m, pm, s, ns);
-		space_destroy(s);
-	}
-	/* Memory slots must be gone before what they point to. */
-	machine_destroy(m);
-	physmem_destroy(pm);
-	return err ? why_set(why, -err, "/dev/kvm makes virtual machines that do not run: %s", strerror(-err)) : 0;
-}
-
-static void probe(struct platform_report *out, bool measure)
-{
-	struct why why = { "" };
-	struct machine *m;
-	int err = machine_create(&m, &why);
-
-	*out = (struct platform_report){ .usable = false };
-	if (!err && measure)
-		err = round_trip_measure(m, &out->round_trip_ns, &why);
-	else if (!err)
-		machine_destroy(m);
-	out->usable = !err;
-	if (err)
-		snprintf(out->text, sizeof out->text, "%.255s", why.text);
-	else
-		snprintf(out->text, sizeof out->text, "/dev/kvm works: up to %u virtual CPUs, %u memory slots",
-			 host_get(NULL)->vcpus, host_get(NULL)->slots);
-}
-
 const struct platform platform_kvm = {
 	.name = "kvm",
-	.probe = probe,
+	.checks = kvm_checks,
 	.machine_create = machine_create,
 	.machine_props = machine_props,
 	.machine_attach = machine_attach,

@@ -6,7 +6,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/auxv.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
@@ -19,9 +18,12 @@
 
 #include "platform/process/process.h"
 
-#define GIB                 (1UL << 30)
-#define HWCAP2_FSGSBASE_BIT 2
-#define XCR0_AMX            (3UL << 17)
+#define GIB      (1UL << 30)
+#define XCR0_AMX (3UL << 17)
+
+#ifndef MFD_EXEC
+#define MFD_EXEC 0x10U
+#endif
 
 extern const char stub_image[], stub_image_end[];
 
@@ -50,12 +52,21 @@ static size_t fp_size_of(uint64_t xcr0)
 
 /* ---- the template ---- */
 
+/* Without MFD_EXEC (Linux 6.3) vm.memfd_noexec decides whether it can be executed. */
+int stub_memfd(void)
+{
+	int fd = memfd_create("hl-stub", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_EXEC);
+	if (fd < 0 && errno == EINVAL)
+		fd = memfd_create("hl-stub", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	return fd < 0 ? -errno : fd;
+}
+
 static int image_fd(void)
 {
 	size_t size = (size_t)(stub_image_end - stub_image);
-	int fd = memfd_create("hl-stub", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	int fd = stub_memfd();
 	if (fd < 0)
-		return -errno;
+		return fd;
 	if (write(fd, stub_image, size) != (ssize_t)size) {
 		close(fd);
 		return -EIO;
@@ -74,6 +85,8 @@ static int template_child(void *arg)
 	const struct template_start *ts = arg;
 	static char *const empty[] = { NULL };
 
+	/* Ctrl-C and its like are for the monitor: it passes them on. */
+	setsid();
 	/* Above all target numbers first, so that none is overwritten before it is moved. */
 	int arena = fcntl(ts->arena, F_DUPFD, 16), control = fcntl(ts->control, F_DUPFD, 16);
 	int socket = fcntl(ts->socket, F_DUPFD, 16), image = fcntl(ts->image, F_DUPFD_CLOEXEC, 16);
@@ -323,30 +336,9 @@ static size_t process_fp_size(const struct machine *m, uint64_t *xcr0)
 	return m->fp_size;
 }
 
-static const char *probe_missing(void)
-{
-	uint32_t action = SECCOMP_RET_USER_NOTIF;
-	if (!(getauxval(AT_HWCAP2) & HWCAP2_FSGSBASE_BIT))
-		return "user code cannot set its segment bases (fsgsbase: Linux 5.9, not switched off)";
-	if (syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action) < 0)
-		return "seccomp user notification is missing or denied";
-	/* An unknown flag is EINVAL, a known one gets as far as the missing program: EFAULT. */
-	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0x28, NULL) < 0 && errno == EINVAL)
-		return "seccomp notifications cannot wait killably: Linux 5.19 is needed";
-	return NULL;
-}
-
-static void process_probe(struct platform_report *out, bool measure)
-{
-	const char *missing = probe_missing();
-	memset(out, 0, sizeof *out);
-	out->usable = !missing;
-	strncpy(out->text, missing ? missing : "seccomp user notification", sizeof out->text - 1);
-}
-
 const struct platform platform_process = {
 	.name = "process",
-	.probe = process_probe,
+	.checks = process_checks,
 	.machine_create = process_machine_create,
 	.machine_props = process_machine_props,
 	.machine_attach = process_machine_attach,

@@ -147,6 +147,11 @@ void frame_event(struct context *c, uint64_t sig, struct event *ev);
 void space_put(struct space *s);
 
 void machine_notice_death(struct machine *m, int pidfd);
+/* An empty memory file that can be executed, for the stub's image; -errno. */
+int stub_memfd(void);
+
+/* checks.c */
+extern const struct check process_checks[];
 
 /* space.c and context.c: platform.h's functions */
 int process_space_create(struct machine *m, struct space **out);

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-# The command line and the library as users meet them: make check-cli [ONLY='PATTERN']
+# The command line and the library as users meet them: make check-cli [ONLY='PATTERN'] [PLATFORM=kvm]
 
 CLI_TESTS := $(BUILD)/tests/cli
-CLI_TEST_BINS := $(addprefix $(CLI_TESTS)/,embed calls clock-and-getppid crash)
+CLI_TEST_BINS := $(addprefix $(CLI_TESTS)/,embed calls clock-and-getppid crash on)
 
 # Only what an installed libhl gives: the header and the archive.
 $(CLI_TESTS)/embed: tests/cli/embed.c include/hl.h $(BUILD)/libhl.a
@@ -15,4 +15,4 @@ $(CLI_TESTS)/%: tests/cli/%.c
 
 .PHONY: check-cli
 check-cli: $(BUILD)/hl $(CLI_TEST_BINS)
-	tests/cli/run --hl $(BUILD)/hl --bins $(CLI_TESTS) $(if $(ONLY),--only '$(ONLY)')
+	tests/cli/run --hl $(BUILD)/hl --platform $(PLATFORM) --bins $(CLI_TESTS) $(if $(ONLY),--only '$(ONLY)')

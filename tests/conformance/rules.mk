@@ -16,7 +16,6 @@ CONF_SURVIVE  := $(filter $(CONF)/survive/%,$(CONF_PROGS))
 # Macros of case.h nest: NEED(fstat(NEED(open(...)), ...)).
 CONF_CFLAGS := -std=gnu17 -O1 -g -D_GNU_SOURCE -fno-strict-aliasing -pthread $(WARNINGS) -Wno-shadow -Itests/lib
 CONF_RUN    = $(CONF)/runner --work $(CONF)/work $(if $(ONLY),--only '$(ONLY)') $(CONF_FLAGS)
-PLATFORM   ?= kvm
 
 $(CONF)/runner: tests/conformance/runner.c
 	@mkdir -p $(@D) $(CONF)/work

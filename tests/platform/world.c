@@ -248,7 +248,7 @@ int main(int argc, char **argv)
 	const char *wish = getenv("HL_TEST_PLATFORM");
 
 	platform = wish && strcmp(wish, "process") == 0 ? &platform_process : &platform_kvm;
-	platform->probe(&report, false);
+	platform_probe(platform, &report, false);
 	if (!report.usable) {
 		printf("%s: %s\n", getenv("HL_REQUIRE_KVM") ? "not ok - platform" : "skip - platform", report.text);
 		return getenv("HL_REQUIRE_KVM") ? 1 : 0;

@@ -4,8 +4,8 @@
 # The suite must be able to fail (selftest) before its passing says anything.
 check-programs: $(BUILD)/hl
 	tests/programs/selftest
-	tests/programs/run --hl $(BUILD)/hl
-	tests/programs/terminal --hl $(BUILD)/hl
+	tests/programs/run --hl $(BUILD)/hl --platform $(PLATFORM)
+	tests/programs/terminal --hl $(BUILD)/hl --platform $(PLATFORM)
 
 # Native against native: every difference is an undetermined case.
 check-programs-self:

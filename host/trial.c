@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "host/trial.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define STACK (64UL << 10)
+
+struct trial {
+	int (*fn)(void);
+	int result;
+};
+
+static int child(void *arg)
+{
+	struct trial *t = arg;
+
+	t->result = t->fn();
+	_exit(0);
+}
+
+int host_trial(int clone_flags, int (*fn)(void))
+{
+	struct trial t = { fn, -ECHILD };
+	sigset_t all, old;
+	char *stack = mmap(NULL, STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (stack == MAP_FAILED)
+		return -ENOMEM;
+	/* No handler of the program's may run in the child. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	pid_t pid = clone(child, stack + STACK, clone_flags | CLONE_VM | CLONE_VFORK, &t);
+	if (pid < 0)
+		t.result = -errno;
+	while (pid > 0 && waitpid(pid, NULL, __WCLONE) < 0 && errno == EINTR)
+		;
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	munmap(stack, STACK);
+	return t.result;
+}

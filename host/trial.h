@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Trying something that cannot be undone, in a child that is thrown away. */
+#ifndef HL_HOST_TRIAL_H
+#define HL_HOST_TRIAL_H
+
+/* Runs `fn`, 0 or -errno, in a child made with these clone(2) flags besides, and gives its result. The child shares our
+ * memory while we wait (vfork): raw system calls only. -errno also when there is no child. No SIGCHLD comes of it. */
+int host_trial(int clone_flags, int (*fn)(void));
+
+#endif

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "platform/memo.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#define VALUE_MAX 1000000000UL
+
+/* ---- where ---- */
+
+#define NR_PLACES 3
+
+/* The directory of place `i`; false: there is none. */
+static bool place(unsigned i, char *dir, size_t size)
+{
+	const char *runtime = secure_getenv("XDG_RUNTIME_DIR");
+
+	switch (i) {
+	case 0: return runtime && runtime[0] == '/' && snprintf(dir, size, "%s", runtime) < (int)size;
+	case 1: return snprintf(dir, size, "/run/user/%u", (unsigned)geteuid()) < (int)size;
+	default: return snprintf(dir, size, "/tmp") < (int)size;
+	}
+}
+
+static bool file_path(unsigned i, char *path)
+{
+	char dir[MEMO_PATH - 32];
+
+	return place(i, dir, sizeof dir) &&
+	       snprintf(path, MEMO_PATH, "%s/hl-kvm-%u", dir, (unsigned)geteuid()) < MEMO_PATH;
+}
+
+/* Can nobody but us, and root, take a file of ours away there or put another in its place? */
+static bool directory_is_safe(const char *dir)
+{
+	struct stat st;
+
+	if (stat(dir, &st) < 0 || !S_ISDIR(st.st_mode))
+		return false;
+	if (st.st_uid == geteuid() && !(st.st_mode & 022))
+		return true;
+	return st.st_uid == 0 && st.st_mode & S_ISVTX;
+}
+
+/* ---- what the number holds for ---- */
+
+static int boot_id(char out[37])
+{
+	int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, out, 36);
+
+	if (fd >= 0)
+		close(fd);
+	out[36] = '\0';
+	return n == 36 ? 0 : -ENOENT;
+}
+
+static int make_key(struct memo *m, const char *device)
+{
+	char boot[37];
+	struct utsname u;
+	struct stat st;
+
+	if (boot_id(boot) < 0 || uname(&u) < 0 || stat(device, &st) < 0)
+		return -ENOENT;
+	int n =
+	    snprintf(m->key, sizeof m->key, "hl %s linux %s boot %s device %lx:%lx:%lx exit_ns ", HL_VERSION, u.release,
+		     boot, (unsigned long)st.st_dev, (unsigned long)st.st_ino, (unsigned long)st.st_rdev);
+	return n < (int)sizeof m->key ? 0 : -ENOENT;
+}
+
+/* ---- reading ---- */
+
+static bool file_is_ours(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_uid == geteuid() && !(st.st_mode & 077) &&
+	       st.st_nlink == 1;
+}
+
+/* The whole text is the key, a number and a newline. */
+static int parse(const struct memo *m, const char *text, uint64_t *value)
+{
+	size_t len = strlen(m->key);
+	uint64_t v = 0;
+
+	if (strncmp(text, m->key, len) != 0)
+		return -ENOENT;
+	for (text += len; *text >= '0' && *text <= '9' && v < VALUE_MAX; text++)
+		v = v * 10 + (uint64_t)(*text - '0');
+	if (strcmp(text, "\n") != 0 || v == 0 || v > VALUE_MAX)
+		return -ENOENT;
+	*value = v;
+	return 0;
+}
+
+static int read_file(const struct memo *m, const char *path, uint64_t *value)
+{
+	char text[sizeof m->key + 32];
+	ssize_t n = -1;
+	int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+
+	if (fd < 0)
+		return -ENOENT;
+	if (file_is_ours(fd))
+		n = read(fd, text, sizeof text - 1);
+	close(fd);
+	if (n < 0)
+		return -ENOENT;
+	text[n] = '\0';
+	return parse(m, text, value);
+}
+
+int memo_read(struct memo *m, const char *device, uint64_t *value)
+{
+	m->fd = -1;
+	if (make_key(m, device) < 0)
+		m->key[0] = '\0';
+	for (unsigned i = 0; m->key[0] && i < NR_PLACES; i++) {
+		if (file_path(i, m->path) && read_file(m, m->path, value) == 0)
+			return 0;
+	}
+	m->path[0] = '\0';
+	return -ENOENT;
+}
+
+/* ---- writing ---- */
+
+/* Is the name free, or held by something of ours that can go? */
+static bool name_is_free(const char *path)
+{
+	struct stat st;
+
+	if (lstat(path, &st) < 0)
+		return errno == ENOENT;
+	return st.st_uid == geteuid() && !S_ISDIR(st.st_mode);
+}
+
+int memo_prepare(struct memo *m)
+{
+	char dir[MEMO_PATH];
+
+	for (unsigned i = 0; m->key[0] && m->fd < 0 && i < NR_PLACES; i++) {
+		if (place(i, dir, sizeof dir) && file_path(i, m->path) && directory_is_safe(dir) &&
+		    name_is_free(m->path))
+			m->fd = open(dir, O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
+	}
+	if (m->fd < 0)
+		m->path[0] = '\0';
+	return m->fd < 0 ? -ENOENT : 0;
+}
+
+static int link_file(const struct memo *m)
+{
+	char self[64];
+
+	snprintf(self, sizeof self, "/proc/self/fd/%d", m->fd);
+	return linkat(AT_FDCWD, self, AT_FDCWD, m->path, AT_SYMLINK_FOLLOW) < 0 ? -errno : 0;
+}
+
+void memo_write(struct memo *m, uint64_t value)
+{
+	if (value && dprintf(m->fd, "%s%lu\n", m->key, (unsigned long)value) > 0 && link_file(m) == -EEXIST) {
+		/* What is there is no good, or another sandbox that starts was faster: either way ours is as good. */
+		unlink(m->path);
+		(void)link_file(m);
+	}
+	close(m->fd);
+	m->fd = -1;
+}

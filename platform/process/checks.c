@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the process platform needs of the host. */
+#include <errno.h>
+#include <linux/filter.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "host/trial.h"
+#include "platform/process/process.h"
+
+#define HWCAP2_FSGSBASE_BIT 2
+
+#ifndef SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
+#define SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (1UL << 5)
+#endif
+
+static const char by_container[] =
+    "a container's seccomp profile can deny it: allow seccomp(2), or run with `--security-opt seccomp=unconfined`";
+
+static enum found denied_or_not(int err)
+{
+	return err == EPERM || err == EACCES ? FOUND_DENIED : FOUND_NO;
+}
+
+static void look_fsgsbase(struct finding *f, bool thorough)
+{
+	if (getauxval(AT_HWCAP2) & HWCAP2_FSGSBASE_BIT) {
+		finding_set(f, FOUND_YES, "user code sets its segment bases by itself");
+		return;
+	}
+	finding_set(f, FOUND_NO, "user code cannot set its segment bases (fsgsbase)");
+	finding_advise(f, "a CPU of 2013 or later, and a kernel not booted with `nofsgsbase`");
+}
+
+static void look_notify(struct finding *f, bool thorough)
+{
+	uint32_t action = SECCOMP_RET_USER_NOTIF;
+
+	if (syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action) == 0) {
+		finding_set(f, FOUND_YES, "seccomp hands system calls over (SECCOMP_RET_USER_NOTIF)");
+	} else if (errno == ENOSYS) {
+		/* Some profiles deny with this one. */
+		finding_set(f, FOUND_NO, "seccomp(2) is not there, or hidden");
+		finding_advise(f, "%s", by_container);
+	} else if (errno == EOPNOTSUPP) {
+		finding_set(f, FOUND_NO, "seccomp has no user notification: the kernel is older than Linux 5.19");
+		finding_advise(f, "a newer kernel");
+	} else {
+		finding_set(f, denied_or_not(errno), "seccomp user notification: %s", strerror(errno));
+		finding_advise(f, "%s", by_container);
+	}
+}
+
+static void look_killable(struct finding *f, bool thorough)
+{
+	unsigned long flags = SECCOMP_FILTER_FLAG_NEW_LISTENER | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
+
+	/* An unknown flag is EINVAL, a known one gets as far as the missing program: EFAULT. */
+	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, NULL) < 0 && errno == EFAULT) {
+		finding_set(f, FOUND_YES,
+			    "a system call that is handed over waits for its answer (WAIT_KILLABLE_RECV)");
+	} else if (errno == EINVAL) {
+		finding_set(f, FOUND_NO, "seccomp has no WAIT_KILLABLE_RECV: the kernel is older than Linux 5.19");
+		finding_advise(f, "a newer kernel");
+	} else {
+		finding_set(f, denied_or_not(errno), "setting a seccomp filter: %s", strerror(errno));
+		finding_advise(f, "%s", by_container);
+	}
+}
+
+/* Only one filter of a process may have a listener; nobody can ask whether one is there. */
+static int filter_set(void)
+{
+	struct sock_filter allow = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+	struct sock_fprog prog = { 1, &allow };
+	unsigned long flags = SECCOMP_FILTER_FLAG_NEW_LISTENER | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
+	    syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &prog) < 0)
+		return -errno;
+	return 0;
+}
+
+static void look_listener(struct finding *f, bool thorough)
+{
+	/* Where no filter is set there can be no listener, and nothing is denied. */
+	if (!thorough && prctl(PR_GET_SECCOMP) == 0)
+		return;
+	int err = host_trial(0, filter_set);
+
+	if (!err) {
+		finding_set(f, FOUND_YES, "a filter can be set");
+	} else if (err == -EBUSY) {
+		finding_set(f, FOUND_DENIED, "another program already supervises this one's system calls");
+		finding_advise(f, "start hl outside of that supervisor");
+	} else {
+		finding_set(f, denied_or_not(-err), "setting a seccomp filter: %s", strerror(-err));
+		finding_advise(f, "%s", by_container);
+	}
+}
+
+static void look_memfd(struct finding *f, bool thorough)
+{
+	int fd = stub_memfd();
+
+	if (fd >= 0) {
+		close(fd);
+		finding_set(f, FOUND_YES, "memory files (memfd_create) can be made and executed");
+		return;
+	}
+	finding_set(f, denied_or_not(-fd), "memfd_create: %s", strerror(-fd));
+	finding_advise(f, "`sudo sysctl vm.memfd_noexec=1`, or a seccomp profile that allows memfd_create");
+}
+
+const struct check process_checks[] = {
+	{ "fsgsbase", .needed = true, .look = look_fsgsbase },
+	{ "seccomp_notify", .needed = true, .look = look_notify },
+	{ "wait_killable", .needed = true, .chained = true, .look = look_killable },
+	{ "listener", .needed = true, .chained = true, .look = look_listener },
+	{ "memfd", .needed = true, .look = look_memfd },
+	{ NULL },
+};
