@@ -14,13 +14,23 @@ clockid_t cputime_clock(const struct task *t)
 	return (clockid_t)(~(unsigned)t->host_tid << 3 | 6);
 }
 
-uint64_t task_cpu_ns(struct task *t)
+uint64_t cputime_clock_ns(clockid_t clock)
 {
 	struct timespec ts;
 
-	if (!t->host_tid || clock_gettime(cputime_clock(t), &ts))
+	if (clock_gettime(clock, &ts))
 		return 0;
 	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+}
+
+uint64_t task_cpu_ns(struct task *t)
+{
+	struct cpu_time guest;
+	uint64_t ns = t->host_tid ? cputime_clock_ns(cputime_clock(t)) : 0;
+
+	if (t->sb->platform->cpu_time(t->context, &guest))
+		ns += guest.user_ns + guest.system_ns;
+	return ns;
 }
 
 uint64_t process_cpu_ns(struct process *p)

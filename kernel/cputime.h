@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* CPU time of guest threads: that of the host threads that run them. */
+/*
+ * CPU time of guest threads: that of the host threads that serve them, and of the host threads that guest code runs in
+ * where the platform has such.
+ */
 #ifndef HL_KERNEL_CPUTIME_H
 #define HL_KERNEL_CPUTIME_H
 
@@ -9,8 +12,9 @@
 struct process;
 struct task;
 
-/* The host's clock behind a running task's time. */
+/* The host's clock of the thread that serves a running task. */
 clockid_t cputime_clock(const struct task *t);
+uint64_t cputime_clock_ns(clockid_t clock); /* 0: it is gone */
 /* ns so far. sandbox->lock held, unless `t` is the caller's own. */
 uint64_t task_cpu_ns(struct task *t);
 /* Of all its threads, ended ones too. sandbox->lock held. */

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Each thread whose time some timer counts has a host CPU timer of its own, which signals the timer thread. For a timer
- * of a thread it is set to the very moment. For one of a process of n threads, to the moment after which the process
- * may be there at the earliest: every thread's timer gets 1/n of what is left, and whichever goes off first makes us
- * look and divide again. A process that does not run costs nothing.
+ * The CPU time of a guest thread is that of one host thread or two (kernel/cputime.h). Each host thread that serves a
+ * guest thread whose time some timer counts has a host CPU timer, and so has the clock of the address space where the
+ * platform has one, which goes as fast as all its guest threads together. A timer that only one of these clocks counts
+ * for is set to the very moment. Otherwise each of the n clocks gets 1/n of what is left, the moment after which it may
+ * be time at the earliest; whichever goes off first makes us look and divide again. A process that does not run costs
+ * nothing.
  */
 #include "kernel/cputimer.h"
 
@@ -17,6 +19,8 @@
 #include "kernel/process.h"
 #include "kernel/sandbox.h"
 #include "kernel/task.h"
+#include "mm/mm.h"
+#include "util/minmax.h"
 
 #define NSEC_PER_SEC 1000000000UL
 #define MIN_STEP     100000UL /* ns: what dividing again and again stops at */
@@ -26,27 +30,36 @@ int cputimer_prepare(struct sandbox *sb)
 	return ktimer_prepare(sb, CLOCK_MONOTONIC);
 }
 
-/* ---- the host's timer of one thread ---- */
+/* ---- the host's timers ---- */
 
-static bool host_timer_create(struct task *t)
+static bool host_timer_create(struct sandbox *sb, clockid_t clock, struct host_cputimer *ht)
 {
 	struct sigevent sev = { .sigev_notify = SIGEV_THREAD_ID, .sigev_signo = HL_KICK_SIGNAL };
 
-	if (t->has_cpu_timer)
+	if (ht->exists)
 		return true;
-	sev._sigev_un._tid = ktimer_host_tid(t->sb);
-	t->has_cpu_timer = timer_create(cputime_clock(t), &sev, &t->cpu_timer) == 0;
-	return t->has_cpu_timer;
+	sev._sigev_un._tid = ktimer_host_tid(sb);
+	ht->exists = timer_create(clock, &sev, &ht->id) == 0;
+	return ht->exists;
 }
 
-static void host_timer_set(struct task *t, uint64_t at)
+static void host_timer_delete(struct host_cputimer *ht)
 {
+	if (ht->exists)
+		timer_delete(ht->id);
+	ht->exists = false;
+}
+
+/* When `clock` has gone on by `step`; UINT64_MAX: never. */
+static void host_timer_set(struct sandbox *sb, clockid_t clock, struct host_cputimer *ht, uint64_t step)
+{
+	uint64_t at = cputime_clock_ns(clock) + step;
 	struct itimerspec it = {
 		.it_value = { (time_t)(at / NSEC_PER_SEC), (long)(at % NSEC_PER_SEC) },
 	};
 
-	if (at != UINT64_MAX && t->host_tid && host_timer_create(t))
-		timer_settime(t->cpu_timer, TIMER_ABSTIME, &it, NULL);
+	if (step != UINT64_MAX && host_timer_create(sb, clock, ht))
+		timer_settime(ht->id, TIMER_ABSTIME, &it, NULL);
 }
 
 /* ---- what is due ---- */
@@ -56,38 +69,54 @@ static uint64_t clock_of(const struct cputimer *ct)
 	return ct->task ? task_cpu_ns(ct->task) : process_cpu_ns(ct->process);
 }
 
-/* When, in its own CPU time, `t` has to be looked at for `ct`. */
-static uint64_t next_look(const struct cputimer *ct, struct task *t)
+/* By how much any of the clocks that count for `ct` may go on before we have to look. */
+static uint64_t step_of(const struct cputimer *ct, bool space_clock)
 {
 	uint64_t now = clock_of(ct), left = ct->expires > now ? ct->expires - now : 0;
+	uint64_t clocks = (ct->task || ct->process->nr_tasks < 1 ? 1 : (uint64_t)ct->process->nr_tasks) + space_clock;
 
-	if (ct->task)
-		return ct->task == t ? ct->expires : UINT64_MAX;
-	uint64_t step = left / (uint64_t)(ct->process->nr_tasks > 0 ? ct->process->nr_tasks : 1);
-	return task_cpu_ns(t) + (step > MIN_STEP ? step : MIN_STEP);
+	if (clocks == 1)
+		return left;
+	return left / clocks > MIN_STEP ? left / clocks : MIN_STEP;
 }
 
-static void program_task(struct task *t)
+static struct task *any_task(struct process *p)
 {
-	uint64_t at = UINT64_MAX;
-	struct cputimer *ct;
+	return list_empty(&p->tasks) ? NULL : list_first(&p->tasks, struct task, process_node);
+}
 
-	list_for_each (ct, &t->process->cpu_timers, node) {
-		uint64_t look = next_look(ct, t);
-		if (look < at)
-			at = look;
-	}
-	host_timer_set(t, at);
+/* All threads of a process share its address space. */
+static bool space_clock_of(struct process *p, clockid_t *out)
+{
+	struct task *t = any_task(p);
+
+	return t && t->mm && p->sb->platform->space_clock(t->mm->space, out);
 }
 
 static void program(struct process *p)
 {
+	uint64_t space_step = UINT64_MAX;
+	clockid_t clock = 0;
+	bool space_clock = space_clock_of(p, &clock);
+	struct cputimer *ct;
 	struct task *t;
 
-	if (list_empty(&p->cpu_timers))
-		return;
 	list_for_each (t, &p->tasks, process_node)
-		program_task(t);
+		t->cpu_step = UINT64_MAX;
+	list_for_each (ct, &p->cpu_timers, node) {
+		uint64_t step = step_of(ct, space_clock);
+		space_step = min64(space_step, step);
+		list_for_each (t, &p->tasks, process_node) {
+			if (!ct->task || ct->task == t)
+				t->cpu_step = min64(t->cpu_step, step);
+		}
+	}
+	list_for_each (t, &p->tasks, process_node) {
+		if (t->host_tid)
+			host_timer_set(p->sb, cputime_clock(t), &t->cpu_timer, t->cpu_step);
+	}
+	if (space_clock)
+		host_timer_set(p->sb, clock, &p->space_timer, space_step);
 }
 
 static bool fire_one(struct process *p)
@@ -111,7 +140,8 @@ void cputimer_check(struct sandbox *sb)
 	list_for_each_safe (p, next, &sb->processes, all_node) {
 		while (fire_one(p))
 			;
-		program(p);
+		if (!list_empty(&p->cpu_timers))
+			program(p);
 	}
 }
 
@@ -136,13 +166,20 @@ void cputimer_task_started(struct task *t)
 		program(t->process);
 }
 
+void cputimer_space_changed(struct process *p)
+{
+	host_timer_delete(&p->space_timer);
+	if (!list_empty(&p->cpu_timers))
+		program(p);
+}
+
 void cputimer_task_ended(struct task *t)
 {
 	struct cputimer *ct, *next;
 
-	if (t->has_cpu_timer)
-		timer_delete(t->cpu_timer);
-	t->has_cpu_timer = false;
+	host_timer_delete(&t->cpu_timer);
+	if (t->process->nr_tasks == 1)
+		host_timer_delete(&t->process->space_timer);
 	list_for_each_safe (ct, next, &t->process->cpu_timers, node) {
 		/* Timers of other processes may count this one's time. */
 		if (ct->task == t || t->process->nr_tasks == 1) {

@@ -5,12 +5,19 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <time.h>
 
 #include "util/list.h"
 
 struct process;
 struct sandbox;
 struct task;
+
+/* A CPU timer of the host's. */
+struct host_cputimer {
+	bool exists;
+	timer_t id;
+};
 
 struct cputimer {
 	struct list node; /* of the process's; unlinked: not armed */
@@ -29,5 +36,7 @@ void cputimer_check(struct sandbox *sb);
 /* The thread `t` now runs, or ends: its time counts, or stops counting. */
 void cputimer_task_started(struct task *t);
 void cputimer_task_ended(struct task *t);
+/* The process runs in another address space from now on. */
+void cputimer_space_changed(struct process *p);
 
 #endif

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "kernel/cputimer.h"
 #include "kernel/fdtable.h"
 #include "kernel/fork.h"
 #include "kernel/futex.h"
@@ -110,6 +111,7 @@ static void switch_mm(struct task *t, struct exec_image *image)
 	sandbox_lock(t->sb);
 	t->mm = image->mm;
 	image->mm = NULL;
+	cputimer_space_changed(t->process);
 	sandbox_unlock(t->sb);
 	vfork_release(t);
 	mm_put(old);

@@ -9,6 +9,7 @@
 #include <sys/resource.h>
 
 #include "host/wait.h"
+#include "kernel/cputimer.h"
 #include "kernel/pid.h"
 #include "kernel/signal.h"
 #include "util/list.h"
@@ -74,6 +75,7 @@ struct process {
 	struct posix_timers *timers; /* kernel/timer.c; created on demand */
 	struct itimers *itimers;
 	struct list cpu_timers; /* kernel/cputimer.c: that count its CPU time */
+	struct host_cputimer space_timer;
 	unsigned personality;
 	int oom_score_adj;
 	unsigned dumpable;

@@ -16,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "kernel/cputime.h"
 #include "kernel/cputimer.h"
 #include "kernel/event.h"
 #include "kernel/fdtable.h"
@@ -124,13 +125,23 @@ static uint64_t timeval_ns(const struct timeval *tv)
 	return (uint64_t)tv->tv_sec * 1000000000 + (uint64_t)tv->tv_usec * 1000;
 }
 
+/* What guest code has used in threads of its own is known apart; then the thread that serves it is the guest's kernel.
+ */
+static void rusage_add_guest(struct task *t, struct rusage_sum *ru)
+{
+	struct cpu_time guest;
+
+	if (!t->sb->platform->cpu_time(t->context, &guest))
+		return;
+	ru->stime_ns += ru->utime_ns + guest.system_ns;
+	ru->utime_ns = guest.user_ns;
+}
+
 /* The host can tell user from system time only for the calling thread; for another one the sum is given as user time.
  */
 void task_rusage(struct task *t, struct rusage_sum *out)
 {
 	struct rusage ru;
-	struct timespec ts;
-	clockid_t clock;
 
 	memset(out, 0, sizeof *out);
 	out->minflt = t->faults;
@@ -142,9 +153,10 @@ void task_rusage(struct task *t, struct rusage_sum *out)
 		out->nivcsw = (uint64_t)ru.ru_nivcsw;
 		out->inblock = (uint64_t)ru.ru_inblock;
 		out->oublock = (uint64_t)ru.ru_oublock;
-	} else if (t->host_tid && pthread_getcpuclockid(t->thread, &clock) == 0 && clock_gettime(clock, &ts) == 0) {
-		out->utime_ns = (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+	} else if (t->host_tid) {
+		out->utime_ns = cputime_clock_ns(cputime_clock(t));
 	}
+	rusage_add_guest(t, out);
 	if (t->mm)
 		out->maxrss_kb = mm_resident(t->mm) / 1024;
 }

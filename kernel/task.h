@@ -13,7 +13,6 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <time.h>
 
 #include "fs/vfs.h"
 #include "host/wait.h"
@@ -55,11 +54,11 @@ struct task {
 	ksigset_t real_blocked; /* rt_sigtimedwait: what `blocked` goes back to; such signals are not ignored */
 	struct sigpending pending;
 	char comm[TASK_COMM_LEN];
-	bool group_exiting; /* told to die by exit_group, execve of a sibling, or SIGKILL */
-	bool has_cpu_timer;
-	timer_t cpu_timer; /* the host's: kernel/cputimer.c */
-	bool parked;       /* by a group stop */
-	bool futex_dead;   /* its futexes are given up: owns no new ones */
+	bool group_exiting;             /* told to die by exit_group, execve of a sibling, or SIGKILL */
+	struct host_cputimer cpu_timer; /* kernel/cputimer.c; and by how much its clock may go on: */
+	uint64_t cpu_step;
+	bool parked;     /* by a group stop */
+	bool futex_dead; /* its futexes are given up: owns no new ones */
 	int pdeathsig;
 
 	/* owner only */

@@ -20,6 +20,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 
 #include "arch/x86_64/regs.h"
 #include "host/kick.h"
@@ -62,6 +63,11 @@ struct event {
 		} exception;
 		const char *dead; /* a sentence */
 	};
+};
+
+/* CPU time of a guest thread. */
+struct cpu_time {
+	uint64_t user_ns, system_ns;
 };
 
 /* What a probe found. */
@@ -130,6 +136,14 @@ struct platform {
 
 	/* Counters for --stats: number of entries into the guest since creation. */
 	uint64_t (*runs)(const struct context *c);
+
+	/* True: guest code runs in host threads of the platform's own, and `out` is the CPU time they have used for
+	 * this context; what the caller of `run` uses comes on top. False: it runs in the caller of `run`. From any
+	 * thread. */
+	bool (*cpu_time)(struct context *c, struct cpu_time *out);
+	/* Where that is true: a host clock for timer_create(2) that goes on at least as fast as all contexts in the
+	 * space use CPU time. */
+	bool (*space_clock)(const struct space *s, clockid_t *out);
 };
 
 extern const struct platform platform_kvm, platform_process;

@@ -154,4 +154,6 @@ const struct platform platform_kvm = {
 	.fp_get = context_fp_get,
 	.fp_set = context_fp_set,
 	.runs = context_runs,
+	.cpu_time = context_cpu_time,
+	.space_clock = space_clock,
 };

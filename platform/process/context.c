@@ -36,6 +36,7 @@ int process_context_create(struct machine *m, struct context **out)
 	c->regs.rflags = RFLAGS_FIXED;
 	c->regs_known = true;
 	list_init(&c->node);
+	pthread_mutex_init(&c->clock.lock, NULL);
 	*out = c;
 	return 0;
 }
@@ -165,6 +166,7 @@ static int await_first_report(struct context *c)
 	if (!err)
 		err = is_report(&n) ? take_report(c, &n) : -EIO;
 	c->tid = err ? 0 : (pid_t)n.pid;
+	clock_start(&c->clock, c->s->stub.pid, c->tid);
 	return err;
 }
 
@@ -238,6 +240,7 @@ static void thread_end(struct context *c)
 	struct space *s = c->s;
 	if (!s)
 		return;
+	clock_stop(&c->clock);
 	if (!s->stub.dead && thread_leave(c) < 0)
 		stub_kill(&s->stub); /* the guest made it impossible */
 	thread_detach(c);
@@ -247,6 +250,7 @@ void process_context_destroy(struct context *c)
 {
 	thread_end(c);
 	thread_detach(c);
+	pthread_mutex_destroy(&c->clock.lock);
 	free(c->fp);
 	free(c);
 }

@@ -358,4 +358,6 @@ const struct platform platform_process = {
 	.fp_get = process_fp_get,
 	.fp_set = process_fp_set,
 	.runs = process_runs,
+	.cpu_time = process_cpu_time,
+	.space_clock = process_space_clock,
 };

@@ -109,6 +109,16 @@ struct space {
 	struct list contexts; /* with a thread here; guarded by lock */
 };
 
+/* ---- cputime.c ---- */
+
+struct thread_clock {
+	pthread_mutex_t lock;
+	pid_t pid, tid;                 /* 0: no thread now */
+	struct cpu_time before, thread; /* of threads that are gone, and what was last seen of this one */
+};
+void clock_start(struct thread_clock *k, pid_t pid, pid_t tid);
+void clock_stop(struct thread_clock *k);
+
 /* ---- context.c, frame.c ---- */
 
 enum thread_state { THREAD_NONE, THREAD_RUNS, THREAD_CALLED, THREAD_REPORTED };
@@ -134,6 +144,7 @@ struct context {
 	size_t frame_fp_size;
 	_Atomic(struct kick *) kick; /* of the thread in run */
 	uint64_t runs;
+	struct thread_clock clock;
 };
 
 /* The frame of a report: 0, or -EIO when it lies outside the stack. */
@@ -168,5 +179,7 @@ int process_regs_set(struct context *c, const struct cpu_regs *in);
 int process_fp_get(struct context *c, void *buf, size_t size);
 int process_fp_set(struct context *c, const void *buf, size_t size);
 uint64_t process_runs(const struct context *c);
+bool process_cpu_time(struct context *c, struct cpu_time *out);
+bool process_space_clock(const struct space *s, clockid_t *out);
 
 #endif

@@ -124,12 +124,17 @@ void space_put(struct space *s)
 void process_space_destroy(struct space *s)
 {
 	struct machine *m = s->m;
+	struct context *c;
 
 	pthread_mutex_lock(&m->lock);
 	list_del(&s->node);
 	if (s->stub.pidfd >= 0)
 		epoll_ctl(m->reaper_epoll, EPOLL_CTL_DEL, s->stub.pidfd, NULL);
 	pthread_mutex_unlock(&m->lock);
+	pthread_mutex_lock(&s->lock);
+	list_for_each (c, &s->contexts, node)
+		clock_stop(&c->clock);
+	pthread_mutex_unlock(&s->lock);
 	/* Its pages may be given to others as soon as we return: nothing of it may run any more. */
 	stub_kill(&s->stub);
 	s->stub.dead = s->destroyed = true;

@@ -277,8 +277,7 @@ static int kill_leftovers(void)
 		bool any = false;
 		while (f && fscanf(f, "%d", &pid) == 1) {
 			kill(pid, SIGKILL);
-			waitpid(pid, NULL, 0);
-			killed++;
+			killed += waitpid(pid, NULL, 0) == pid; /* else it is dead, and only still in the list */
 			any = true;
 		}
 		if (f)
