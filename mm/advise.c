@@ -147,7 +147,7 @@ static int populate_access(struct mm *mm, struct vma *v, uint64_t start, uint64_
 		if (sig)
 			return sig == -SIGKILL ? -ENOMEM : -EFAULT;
 	}
-	return 0;
+	return mm_bring_in(mm, start, end);
 }
 
 static int advise_populate_read(struct mm *mm, struct vma *v, uint64_t start, uint64_t end)

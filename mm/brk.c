@@ -25,7 +25,10 @@ static int brk_grow(struct mm *mm, uint64_t from, uint64_t to)
 	if (!v)
 		return -1;
 	vma_insert(mm, v);
-	mm_populate_eagerly(mm, v, from, to);
+	if (v->flags & VMA_LOCKED)
+		mm_populate_now(mm, v, from, to);
+	else
+		mm_populate_eagerly(mm, v, from, to);
 	vma_merge(mm, from, to);
 	return 0;
 }

@@ -54,7 +54,7 @@ static int populate_locked(struct mm *mm, uint64_t start, uint64_t end)
 	vma_for_range(v, mm, start, end)
 	{
 		uint64_t low = v->start > start ? v->start : start;
-		int err = v->prot ? mm_populate(mm, v, low, min64(v->end, end)) : -EFAULT;
+		int err = v->prot ? mm_populate_now(mm, v, low, min64(v->end, end)) : -EFAULT;
 
 		if (err)
 			return err == -ENOMEM ? -EAGAIN : -ENOMEM;
@@ -62,7 +62,7 @@ static int populate_locked(struct mm *mm, uint64_t start, uint64_t end)
 	return 0;
 }
 
-static int mlock_locked(struct mm *mm, uint64_t start, uint64_t end, bool lock)
+static int mlock_locked(struct mm *mm, uint64_t start, uint64_t end, bool lock, bool on_fault)
 {
 	int err;
 
@@ -73,18 +73,28 @@ static int mlock_locked(struct mm *mm, uint64_t start, uint64_t end, bool lock)
 	if (end < start)
 		return -EINVAL;
 	err = set_locked(mm, start, end, lock);
-	return err || !lock ? err : populate_locked(mm, start, end);
+	return err || !lock || on_fault ? err : populate_locked(mm, start, end);
 }
 
-int mm_mlock(struct mm *mm, uint64_t addr, uint64_t len, bool lock)
+static int lock_range(struct mm *mm, uint64_t addr, uint64_t len, bool lock, bool on_fault)
 {
 	uint64_t start = PAGE_DOWN(addr), end = start + PAGE_UP(len + (addr & ~PAGE_MASK));
 	int err;
 
 	pthread_rwlock_wrlock(&mm->lock);
-	err = mlock_locked(mm, start, end, lock);
+	err = mlock_locked(mm, start, end, lock, on_fault);
 	pthread_rwlock_unlock(&mm->lock);
 	return err;
+}
+
+int mm_mlock(struct mm *mm, uint64_t addr, uint64_t len, unsigned flags)
+{
+	return lock_range(mm, addr, len, true, flags & MLOCK_ONFAULT);
+}
+
+int mm_munlock(struct mm *mm, uint64_t addr, uint64_t len)
+{
+	return lock_range(mm, addr, len, false, false);
 }
 
 static int mlockall_locked(struct mm *mm, int flags)
@@ -103,7 +113,7 @@ static int mlockall_locked(struct mm *mm, int flags)
 			continue;
 		vma_change(mm, v, v->prot, changed);
 		if (flags && !(flags & MCL_ONFAULT) && v->prot)
-			mm_populate(mm, v, v->start, v->end);
+			mm_populate_now(mm, v, v->start, v->end);
 	}
 	vma_merge(mm, 0, UINT64_MAX);
 	return 0;

@@ -185,7 +185,7 @@ static void populate_new(struct mm *mm, const struct mmap_args *a, struct vma *v
 	struct vma *below = library && (a->flags & MAP_FIXED) ? vma_prev(v) : NULL;
 
 	if ((v->flags & VMA_LOCKED) || ((a->flags & MAP_POPULATE) && !(a->flags & MAP_NONBLOCK)))
-		mm_populate(mm, v, v->start, v->end);
+		mm_populate_now(mm, v, v->start, v->end);
 	else if (!library || (a->flags & MAP_FIXED))
 		mm_populate_eagerly(mm, v, v->start, v->end);
 	if (below && below->source == a->source && !backing_at(mm, below->start))

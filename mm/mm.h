@@ -158,7 +158,8 @@ int64_t mm_mremap(struct mm *mm, uint64_t old, uint64_t old_len, uint64_t new_le
 int mm_madvise(struct mm *mm, uint64_t addr, uint64_t len, int advice);
 int mm_mincore(struct mm *mm, uint64_t addr, uint64_t len, gva_t vec);
 int mm_msync(struct mm *mm, uint64_t addr, uint64_t len, int flags);
-int mm_mlock(struct mm *mm, uint64_t addr, uint64_t len, bool lock);
+int mm_mlock(struct mm *mm, uint64_t addr, uint64_t len, unsigned flags); /* MLOCK_ONFAULT */
+int mm_munlock(struct mm *mm, uint64_t addr, uint64_t len);
 int mm_mlockall(struct mm *mm, int flags); /* MCL_*; 0: munlockall */
 uint64_t mm_brk(struct mm *mm, uint64_t addr);
 

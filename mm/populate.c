@@ -3,10 +3,13 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "host/fixup.h"
 #include "mm/filecache.h"
 #include "util/minmax.h"
+
+#define BRING_IN_UNIT (16UL << 20)
 
 unsigned mm_rights(const struct vma *v, const struct backing *b)
 {
@@ -262,6 +265,42 @@ static int populate(struct mm *mm, struct vma *v, uint64_t start, uint64_t end, 
 int mm_populate(struct mm *mm, struct vma *v, uint64_t start, uint64_t end)
 {
 	return populate(mm, v, start, end, mm_copies_files(v) ? FILL_CACHED : FILL_PLAIN);
+}
+
+/* In pieces, each of which a signal may make begin anew. */
+static int bring_in(struct mm *mm, const struct backing *b, uint64_t from, uint64_t to)
+{
+	bool arena = b->mf == arena_memfile(mm->host->arena);
+
+	while (from < to) {
+		uint64_t len = min64(to - from, BRING_IN_UNIT);
+		void *p = memfile_ptr(b->mf, backing_off(b, from), len);
+
+		if (p && madvise(p, len, arena ? MADV_POPULATE_WRITE : MADV_POPULATE_READ) == 0)
+			from += len;
+		else if (!p || errno != EINTR)
+			return arena ? -ENOMEM : -EFAULT;
+	}
+	return 0;
+}
+
+int mm_bring_in(struct mm *mm, uint64_t start, uint64_t end)
+{
+	backing_for_range(b, mm, start, end)
+	{
+		int err = bring_in(mm, b, max64(b->start, start), min64(b->end, end));
+
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+int mm_populate_now(struct mm *mm, struct vma *v, uint64_t start, uint64_t end)
+{
+	int err = mm_populate(mm, v, start, end), r = mm_bring_in(mm, start, end);
+
+	return err ? err : r;
 }
 
 int mm_populate_copies(struct mm *mm, struct vma *v, uint64_t start, uint64_t end)

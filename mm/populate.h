@@ -20,7 +20,11 @@ unsigned mm_rights(const struct vma *v, const struct backing *b);
 /* Backs every hole of `v` in [start, end), as far as its file goes, and maps what was added. The first error stops it.
  */
 int mm_populate(struct mm *mm, struct vma *v, uint64_t start, uint64_t end);
-/* The same for a private file mapping, with copies of the file's pages. */
+/* The same, and what stands there gets its pages now: the guest need not wait for one later (MAP_POPULATE, mlock). */
+int mm_populate_now(struct mm *mm, struct vma *v, uint64_t start, uint64_t end);
+/* The second half of that. */
+int mm_bring_in(struct mm *mm, uint64_t start, uint64_t end);
+/* mm_populate for a private file mapping, with copies of the file's pages. */
 int mm_populate_copies(struct mm *mm, struct vma *v, uint64_t start, uint64_t end);
 /* What is best done at once for memory that has just become accessible. Never fails: a fault will find what is wrong.
  */

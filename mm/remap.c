@@ -95,7 +95,7 @@ static int64_t move_vma(struct mm *mm, const struct remap *r, uint64_t new)
 	if (mm_map_range(mm, new, new + len) < 0)
 		return -ENOMEM;
 	if (n->flags & VMA_LOCKED)
-		mm_populate(mm, n, n->start, n->end);
+		mm_populate_now(mm, n, n->start, n->end);
 	else if (r->new_len > len)
 		mm_populate_eagerly(mm, n, new + len, n->end);
 	vma_merge(mm, new, new + r->new_len);
@@ -149,7 +149,7 @@ static int64_t grow_in_place(struct mm *mm, const struct remap *r, struct vma *v
 
 	vma_resize(mm, v, v->start, to);
 	if (v->flags & VMA_LOCKED)
-		mm_populate(mm, v, from, to);
+		mm_populate_now(mm, v, from, to);
 	else
 		mm_populate_eagerly(mm, v, from, to);
 	vma_merge(mm, from, to);

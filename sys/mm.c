@@ -121,19 +121,19 @@ SYSCALL_DEFINE(msync)
 
 SYSCALL_DEFINE(mlock)
 {
-	return mm_mlock(t->mm, a[0], a[1], true);
+	return mm_mlock(t->mm, a[0], a[1], 0);
 }
 
 SYSCALL_DEFINE(mlock2)
 {
 	if (a[2] & ~1UL) /* MLOCK_ONFAULT */
 		return -EINVAL;
-	return mm_mlock(t->mm, a[0], a[1], true);
+	return mm_mlock(t->mm, a[0], a[1], (unsigned)a[2]);
 }
 
 SYSCALL_DEFINE(munlock)
 {
-	return mm_mlock(t->mm, a[0], a[1], false);
+	return mm_munlock(t->mm, a[0], a[1]);
 }
 
 SYSCALL_DEFINE(mlockall)

@@ -179,7 +179,8 @@ static void op_mlock(struct run_state *s, int64_t *native, int64_t *ours)
 	sprintf(s->log, "%s(%u, %u)", lock ? "mlock" : "munlock", page, len);
 	/* The sanitizers make the library's functions do nothing. */
 	*native = result(syscall(lock ? SYS_mlock : SYS_munlock, page_addr(page), len * PAGE_SIZE));
-	*ours = mm_mlock(s->mm, page_addr(page), len * PAGE_SIZE, lock);
+	*ours = lock ? mm_mlock(s->mm, page_addr(page), len * PAGE_SIZE, 0)
+		     : mm_munlock(s->mm, page_addr(page), len * PAGE_SIZE);
 }
 
 /* Copies that may straddle anything; the count of bytes moved must agree. */

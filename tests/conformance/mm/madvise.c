@@ -119,6 +119,41 @@ CASE(hints)
 	V(p[0]);
 }
 
+static unsigned long resident(char *p, unsigned long pages)
+{
+	unsigned char *vec = malloc(pages);
+	unsigned long n = 0;
+
+	NEED(mincore(p, pages * PAGE, vec));
+	for (unsigned long i = 0; i < pages; i++)
+		n += vec[i] & 1;
+	free(vec);
+	return n;
+}
+
+CASE(populate_resident)
+{
+	unsigned long pages = 6000; /* more than anything takes at once */
+	int fd = make_file("f", 16, 0);
+	char *p = map_anon(pages, PROT_READ | PROT_WRITE), *f;
+
+	R(madvise(p, pages * PAGE, MADV_POPULATE_WRITE));
+	V(resident(p, pages));
+	p = map_anon(pages, PROT_READ | PROT_WRITE);
+	R(madvise(p, pages * PAGE, MADV_POPULATE_READ));
+	V(resident(p, pages));
+	p = map_anon(pages, PROT_READ | PROT_WRITE);
+	R(mlock(p, 100 * PAGE));
+	V(resident(p, 100));
+	R(munlock(p, 100 * PAGE));
+	f = OK((char *)mmap(NULL, 16 * PAGE, PROT_READ, MAP_SHARED | MAP_POPULATE, fd, 0));
+	V(resident(f, 16));
+	f = OK((char *)mmap(NULL, 16 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_POPULATE, fd, 0));
+	V(resident(f, 16));
+	f = OK((char *)mmap(NULL, 16 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_POPULATE, -1, 0));
+	V(resident(f, 16));
+}
+
 CASE(populate_errors)
 {
 	char *p = map_anon(2, PROT_READ);
