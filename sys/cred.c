@@ -38,21 +38,6 @@ SYSCALL_DEFINE(getegid)
 	return t->cred->egid;
 }
 
-static int put_three(struct task *t, const uint64_t *a, uint32_t r, uint32_t e, uint32_t s)
-{
-	return put_user(t, a[0], &r) || put_user(t, a[1], &e) || put_user(t, a[2], &s) ? -EFAULT : 0;
-}
-
-SYSCALL_DEFINE(getresuid)
-{
-	return put_three(t, a, t->cred->uid, t->cred->euid, t->cred->suid);
-}
-
-SYSCALL_DEFINE(getresgid)
-{
-	return put_three(t, a, t->cred->gid, t->cred->egid, t->cred->sgid);
-}
-
 /* capabilities(7), "Effect of user ID changes on capabilities". */
 static void fix_caps(const struct cred *old, struct cred *new, bool keep_caps)
 {
@@ -72,143 +57,157 @@ static void fix_caps(const struct cred *old, struct cred *new, bool keep_caps)
 		new->cap_effective = new->cap_permitted;
 }
 
-static int commit_uids(struct task *t, struct cred *new)
+/* The ids of a user or of a group: the rules are the same. */
+struct ids {
+	uint32_t real, effective, saved;
+};
+
+static struct ids uids_of(const struct cred *c)
 {
-	new->fsuid = new->euid;
-	fix_caps(t->cred, new, t->process->keep_caps);
-	if (new->uid != t->cred->uid || new->euid != t->cred->euid)
+	return (struct ids){ c->uid, c->euid, c->suid };
+}
+
+static struct ids gids_of(const struct cred *c)
+{
+	return (struct ids){ c->gid, c->egid, c->sgid };
+}
+
+static bool ids_hold(const struct ids *i, uint32_t id)
+{
+	return id == i->real || id == i->effective || id == i->saved;
+}
+
+static int put_ids(struct task *t, const uint64_t *a, struct ids i)
+{
+	return put_user(t, a[0], &i.real) || put_user(t, a[1], &i.effective) || put_user(t, a[2], &i.saved) ? -EFAULT
+													    : 0;
+}
+
+SYSCALL_DEFINE(getresuid)
+{
+	return put_ids(t, a, uids_of(t->cred));
+}
+
+SYSCALL_DEFINE(getresgid)
+{
+	return put_ids(t, a, gids_of(t->cred));
+}
+
+/* How a call changes the ids. `any`: the caller has the capability, and is not held to those it has. */
+typedef int ids_rule(struct ids *i, const uint64_t *a, bool any);
+
+/* setresuid(2): -1 leaves an id. */
+static int ids_setres(struct ids *i, const uint64_t *a, bool any)
+{
+	const struct ids old = *i;
+	uint32_t *id[] = { &i->real, &i->effective, &i->saved };
+
+	for (unsigned n = 0; n < 3; n++) {
+		uint32_t want = (uint32_t)a[n];
+		if (want == -1U)
+			continue;
+		if (!any && !ids_hold(&old, want))
+			return -EPERM;
+		*id[n] = want;
+	}
+	return 0;
+}
+
+/* setreuid(2): the saved id follows when the real id is set, or the effective one to something but the real id. */
+static int ids_setre(struct ids *i, const uint64_t *a, bool any)
+{
+	const struct ids old = *i;
+	uint32_t r = (uint32_t)a[0], e = (uint32_t)a[1];
+
+	if (!any && ((r != -1U && r != old.real && r != old.effective) || (e != -1U && !ids_hold(&old, e))))
+		return -EPERM;
+	if (r != -1U)
+		i->real = r;
+	if (e != -1U)
+		i->effective = e;
+	if (r != -1U || (e != -1U && e != old.real))
+		i->saved = i->effective;
+	return 0;
+}
+
+/* setuid(2) */
+static int ids_set(struct ids *i, const uint64_t *a, bool any)
+{
+	uint32_t id = (uint32_t)a[0];
+
+	if (id == -1U)
+		return -EINVAL;
+	if (!any && id != i->real && id != i->saved)
+		return -EPERM;
+	i->effective = id;
+	if (any)
+		i->real = i->saved = id;
+	return 0;
+}
+
+static int change_uids(struct task *t, const uint64_t *a, ids_rule *rule)
+{
+	const struct cred *c = t->cred;
+	struct ids i = uids_of(c);
+	int err = rule(&i, a, cred_capable(c, CAP_SETUID));
+	struct cred *new = err ? NULL : cred_copy(c, -1);
+
+	if (!new)
+		return err ?: -ENOMEM;
+	new->uid = i.real;
+	new->euid = new->fsuid = i.effective;
+	new->suid = i.saved;
+	fix_caps(c, new, t->process->keep_caps);
+	if (new->uid != c->uid || new->euid != c->euid)
 		t->pdeathsig = 0;
 	install(t, new);
 	return 0;
 }
 
-static int commit_gids(struct task *t, struct cred *new)
+static int change_gids(struct task *t, const uint64_t *a, ids_rule *rule)
 {
-	new->fsgid = new->egid;
+	const struct cred *c = t->cred;
+	struct ids i = gids_of(c);
+	int err = rule(&i, a, cred_capable(c, CAP_SETGID));
+	struct cred *new = err ? NULL : cred_copy(c, -1);
+
+	if (!new)
+		return err ?: -ENOMEM;
+	new->gid = i.real;
+	new->egid = new->fsgid = i.effective;
+	new->sgid = i.saved;
 	install(t, new);
 	return 0;
 }
 
-static bool is_own_uid(const struct cred *c, uint32_t id)
-{
-	return id == c->uid || id == c->euid || id == c->suid;
-}
-
-static bool is_own_gid(const struct cred *c, uint32_t id)
-{
-	return id == c->gid || id == c->egid || id == c->sgid;
-}
-
-/* setresuid(2): -1 leaves an id; without CAP_SETUID only ids already held. */
 SYSCALL_DEFINE(setresuid)
 {
-	const struct cred *c = t->cred;
-	uint32_t r = (uint32_t)a[0], e = (uint32_t)a[1], s = (uint32_t)a[2];
-	bool any = cred_capable(c, CAP_SETUID);
-
-	if (!any &&
-	    ((r != -1U && !is_own_uid(c, r)) || (e != -1U && !is_own_uid(c, e)) || (s != -1U && !is_own_uid(c, s))))
-		return -EPERM;
-	struct cred *new = cred_copy(c, -1);
-	if (!new)
-		return -ENOMEM;
-	new->uid = r != -1U ? r : c->uid;
-	new->euid = e != -1U ? e : c->euid;
-	new->suid = s != -1U ? s : c->suid;
-	return commit_uids(t, new);
+	return change_uids(t, a, ids_setres);
 }
 
 SYSCALL_DEFINE(setresgid)
 {
-	const struct cred *c = t->cred;
-	uint32_t r = (uint32_t)a[0], e = (uint32_t)a[1], s = (uint32_t)a[2];
-	bool any = cred_capable(c, CAP_SETGID);
-
-	if (!any &&
-	    ((r != -1U && !is_own_gid(c, r)) || (e != -1U && !is_own_gid(c, e)) || (s != -1U && !is_own_gid(c, s))))
-		return -EPERM;
-	struct cred *new = cred_copy(c, -1);
-	if (!new)
-		return -ENOMEM;
-	new->gid = r != -1U ? r : c->gid;
-	new->egid = e != -1U ? e : c->egid;
-	new->sgid = s != -1U ? s : c->sgid;
-	return commit_gids(t, new);
+	return change_gids(t, a, ids_setres);
 }
 
-/* setreuid(2): the saved id follows when the real id is set, or the effective one to something but the real id. */
 SYSCALL_DEFINE(setreuid)
 {
-	const struct cred *c = t->cred;
-	uint32_t r = (uint32_t)a[0], e = (uint32_t)a[1];
-	bool any = cred_capable(c, CAP_SETUID);
-
-	if (!any && ((r != -1U && r != c->uid && r != c->euid) || (e != -1U && !is_own_uid(c, e))))
-		return -EPERM;
-	struct cred *new = cred_copy(c, -1);
-	if (!new)
-		return -ENOMEM;
-	new->uid = r != -1U ? r : c->uid;
-	new->euid = e != -1U ? e : c->euid;
-	if (r != -1U || (e != -1U && e != c->uid))
-		new->suid = new->euid;
-	return commit_uids(t, new);
+	return change_uids(t, a, ids_setre);
 }
 
 SYSCALL_DEFINE(setregid)
 {
-	const struct cred *c = t->cred;
-	uint32_t r = (uint32_t)a[0], e = (uint32_t)a[1];
-	bool any = cred_capable(c, CAP_SETGID);
-
-	if (!any && ((r != -1U && r != c->gid && r != c->egid) || (e != -1U && !is_own_gid(c, e))))
-		return -EPERM;
-	struct cred *new = cred_copy(c, -1);
-	if (!new)
-		return -ENOMEM;
-	new->gid = r != -1U ? r : c->gid;
-	new->egid = e != -1U ? e : c->egid;
-	if (r != -1U || (e != -1U && e != c->gid))
-		new->sgid = new->egid;
-	return commit_gids(t, new);
+	return change_gids(t, a, ids_setre);
 }
 
 SYSCALL_DEFINE(setuid)
 {
-	const struct cred *c = t->cred;
-	uint32_t id = (uint32_t)a[0];
-	bool any = cred_capable(c, CAP_SETUID);
-
-	if (id == -1U)
-		return -EINVAL;
-	if (!any && id != c->uid && id != c->suid)
-		return -EPERM;
-	struct cred *new = cred_copy(c, -1);
-	if (!new)
-		return -ENOMEM;
-	new->euid = id;
-	if (any)
-		new->uid = new->suid = id;
-	return commit_uids(t, new);
+	return change_uids(t, a, ids_set);
 }
 
 SYSCALL_DEFINE(setgid)
 {
-	const struct cred *c = t->cred;
-	uint32_t id = (uint32_t)a[0];
-	bool any = cred_capable(c, CAP_SETGID);
-
-	if (id == -1U)
-		return -EINVAL;
-	if (!any && id != c->gid && id != c->sgid)
-		return -EPERM;
-	struct cred *new = cred_copy(c, -1);
-	if (!new)
-		return -ENOMEM;
-	new->egid = id;
-	if (any)
-		new->gid = new->sgid = id;
-	return commit_gids(t, new);
+	return change_gids(t, a, ids_set);
 }
 
 #define CAPS_OF_FILES                                                                                                  \
@@ -231,7 +230,9 @@ SYSCALL_DEFINE(setfsuid)
 {
 	const struct cred *c = t->cred;
 	uint32_t id = (uint32_t)a[0], old = c->fsuid;
-	if (id == -1U || (!is_own_uid(c, id) && id != old && !cred_capable(c, CAP_SETUID)))
+	struct ids own = uids_of(c);
+
+	if (id == -1U || (!ids_hold(&own, id) && id != old && !cred_capable(c, CAP_SETUID)))
 		return old;
 	struct cred *new = cred_copy(c, -1);
 	if (new) {
@@ -246,7 +247,9 @@ SYSCALL_DEFINE(setfsgid)
 {
 	const struct cred *c = t->cred;
 	uint32_t id = (uint32_t)a[0], old = c->fsgid;
-	if (id == -1U || (!is_own_gid(c, id) && id != old && !cred_capable(c, CAP_SETGID)))
+	struct ids own = gids_of(c);
+
+	if (id == -1U || (!ids_hold(&own, id) && id != old && !cred_capable(c, CAP_SETGID)))
 		return old;
 	struct cred *new = cred_copy(c, -1);
 	if (new) {

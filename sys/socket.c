@@ -270,33 +270,32 @@ SYSCALL_DEFINE(recvfrom)
 	return r;
 }
 
-SYSCALL_DEFINE(sendmsg)
+typedef int64_t message_mover(struct task *t, struct socket *s, uint64_t addr, unsigned flags);
+
+static int64_t one_message(struct task *t, const uint64_t *a, message_mover *move)
 {
 	struct socket *s;
-
 	int64_t r = get_socket(t, a[0], &s);
+
 	if (r)
 		return r;
-	r = send_header(t, s, a[1], a[2]);
+	r = move(t, s, a[1], (unsigned)a[2]);
 	put_socket(s);
 	return r;
+}
+
+SYSCALL_DEFINE(sendmsg)
+{
+	return one_message(t, a, send_header);
 }
 
 SYSCALL_DEFINE(recvmsg)
 {
-	struct socket *s;
-
-	int64_t r = get_socket(t, a[0], &s);
-	if (r)
-		return r;
-	r = receive_header(t, s, a[1], a[2]);
-	put_socket(s);
-	return r;
+	return one_message(t, a, receive_header);
 }
 
 /* Moves one of several messages and notes its length. */
-static int64_t one_of_many(struct task *t, struct socket *s, uint64_t addr, unsigned flags,
-			   int64_t (*move)(struct task *, struct socket *, uint64_t, unsigned))
+static int64_t one_of_many(struct task *t, struct socket *s, uint64_t addr, unsigned flags, message_mover *move)
 {
 	int64_t r = move(t, s, addr, flags);
 	unsigned len = r;
