@@ -3,10 +3,12 @@
 #include <dirent.h>
 #include <errno.h>
 #include <limits.h>
+#include <linux/oom.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysinfo.h>
 
 #include "kernel/fdtable.h"
 #include "kernel/process.h"
@@ -184,9 +186,30 @@ static int show_limits(struct pseudo_node *n, struct caller *c, struct text *out
 	return 0;
 }
 
+/* Linux's oom_badness(), as /proc shows it: of 2,000, what the process holds of all memory, moved by its adjustment. */
+static int64_t oom_score(uint64_t resident, int adj)
+{
+	struct sysinfo si;
+
+	if (adj == OOM_SCORE_ADJ_MIN || sysinfo(&si) < 0)
+		return 0;
+	int64_t total = (int64_t)((si.totalram + si.totalswap) * si.mem_unit / PAGE_SIZE);
+	int64_t badness = (int64_t)(resident / PAGE_SIZE) + adj * (total / 1000);
+	return (1000 + badness * 1000 / total) * 2 / 3;
+}
+
 static int show_oom_score(struct pseudo_node *n, struct caller *c, struct text *out)
 {
-	text_puts(out, "0\n");
+	struct mm *mm = proc_mm(n);
+	uint64_t resident = mm ? mm_resident(mm) : 0;
+
+	if (mm)
+		mm_put(mm);
+	sandbox_lock(n->sb);
+	struct process *p = proc_process(n);
+	int adj = p && p != n->sb->init ? p->oom_score_adj : OOM_SCORE_ADJ_MIN; /* init is never chosen */
+	sandbox_unlock(n->sb);
+	text_printf(out, "%ld\n", oom_score(resident, adj));
 	return 0;
 }
 
@@ -203,7 +226,7 @@ static int store_oom_score_adj(struct pseudo_node *n, struct caller *c, char *te
 {
 	char *end;
 	long v = strtol(text, &end, 10);
-	if (end == text || (*end && *end != '\n') || v < -1000 || v > 1000)
+	if (end == text || (*end && *end != '\n') || v < OOM_SCORE_ADJ_MIN || v > OOM_SCORE_ADJ_MAX)
 		return -EINVAL;
 	sandbox_lock(n->sb);
 	struct process *p = proc_process(n);

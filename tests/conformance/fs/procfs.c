@@ -226,3 +226,18 @@ CASE(self_mem)
 	say("%s\n", target);
 	R(pread(fd, b, 1, 0x10));
 }
+
+static void say_oom(void)
+{
+	say_file("/proc/self/oom_score");
+	say_file("/proc/self/oom_score_adj");
+}
+
+CASE(oom_score)
+{
+	say_oom();
+	put_file("/proc/self/oom_score_adj", "300\n");
+	say_oom();
+	put_file("/proc/self/oom_score_adj", "1000\n");
+	say_oom();
+}
