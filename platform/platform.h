@@ -104,8 +104,8 @@ struct platform {
 
 	int (*space_create)(struct machine *m, struct space **out);
 	void (*space_destroy)(struct space *s);
-	/* Maps [addr, addr+len) to mf at `off`; replaces whatever was there. All page-aligned, inside the user half.
-	 * prot 0 is the same as space_unmap. -ENOMEM leaves the range unmapped. */
+	/* Maps [addr, addr+len) to mf at `off`; replaces whatever was there. All page-aligned, inside the user half
+	 * and not below GUEST_MMAP_MIN. prot 0 is the same as space_unmap. -ENOMEM leaves the range unmapped. */
 	int (*space_map)(struct space *s, gva_t addr, uint64_t len, unsigned prot, struct memfile *mf, uint64_t off);
 	int (*space_unmap)(struct space *s, gva_t addr, uint64_t len);
 	/* Changes the rights of what is mapped in the range; holes stay holes. prot 0: unmap. */

@@ -2,7 +2,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -13,8 +12,7 @@
 #include "platform/process/process.h"
 #include "stub_symbols.h"
 
-#define PATIENCE_MS  2000 /* for a thread that should report at once: afterwards its guest is the reason, and ends */
-#define THREAD_FLAGS (CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM)
+#define PATIENCE_MS 2000 /* for a thread that should report at once: afterwards its guest is the reason, and ends */
 
 #ifndef SECCOMP_IOCTL_NOTIF_SET_FLAGS
 #define SECCOMP_IOCTL_NOTIF_SET_FLAGS      SECCOMP_IOW(4, __u64)
@@ -106,10 +104,11 @@ static int take_report(struct context *c, const struct seccomp_notif *n)
 
 /* ---- a thread's beginning and end ---- */
 
-static void prepare_stack_t(struct space *s, uint32_t slot)
+/* At the stack's own lowest address, whose guest may as well write it: it is free to lose its reports. */
+static void prepare_stack_t(struct context *c, uint64_t at)
 {
-	stack_t st = { .ss_sp = (void *)(STUB_STACKS + ((uint64_t)slot << STACK_SHIFT)), .ss_size = STACK_SIZE };
-	memcpy(s->stub.page + COMMAND_STACK_T, &st, sizeof st);
+	stack_t st = { .ss_sp = (void *)at, .ss_size = STACK_SIZE };
+	memcpy(c->stack_base, &st, sizeof st);
 }
 
 static int make_thread(struct context *c, struct space *s)
@@ -120,12 +119,12 @@ static int make_thread(struct context *c, struct space *s)
 		{ SYS_mmap,
 		  { at, STACK_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, STUB_FD_CONTROL, off },
 		  0 },
-		{ SYS_clone, { THREAD_FLAGS }, STEP_THREAD },
+		{ SYS_clone, { STUB_THREAD_FLAGS, 0, 0, 0, 0, at }, STEP_THREAD },
 		{ SYS_sendmsg, { STUB_FD_SOCKET, STUB_PASS_MESSAGE_ADDR, 0 }, STEP_RETRY },
 		{ SYS_close, { STUB_FD_PASSED }, STEP_LAST },
 	};
-	pthread_mutex_lock(&s->lock); /* one stack_t at a time */
-	prepare_stack_t(s, c->stack);
+	prepare_stack_t(c, at);
+	pthread_mutex_lock(&s->lock);
 	int err = stub_command(&s->stub, steps, sizeof steps / sizeof steps[0], -1, &c->listener);
 	if (!err && c->listener < 0)
 		err = -EMFILE;

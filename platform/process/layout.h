@@ -14,7 +14,7 @@
 
 #define STUB_TEXT    0x7fffc0000000
 #define STUB_COMMAND 0x7fffc0100000
-#define STUB_SCRATCH 0x7fffc0200000
+#define STUB_SCRATCH 0x7fffc0101000 /* right behind the command page: see COMMAND_MSGHDR */
 #define STUB_STACKS  0x7fffc1000000
 #define STUB_END     0x7fffff000000 /* the host puts the first stack of the stub above; it is unmapped */
 
@@ -40,9 +40,13 @@
 #define STEP_REPLY  16 /* the last step, and the result goes to the monitor as it is (of the template only) */
 #define STEP_CHILD  32
 
-/* Where a new guest thread finds its stack_t. */
-#define COMMAND_STACK_T 0xf00
-#define COMMAND_STEPS   56
+#define COMMAND_STEPS 56
+/* The head of the struct msghdr (recvmsg(2)) by which orders are received, up to and with msg_control. What follows it
+ * is written by the host, and lies in the scratch page. */
+#define COMMAND_MSGHDR 0xfd8
+
+/* A new guest thread: CLONE_VM, _FS, _FILES, _SIGHAND, _THREAD, _SYSVSEM. The stub's filter knows no other flags. */
+#define STUB_THREAD_FLAGS 0x50f00
 
 /* System call numbers that no Linux has: a signal handler's report. */
 #define STUB_REPORT         0x4851

@@ -1,31 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
-#include <fcntl.h>
 #include <cpuid.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "platform/process/process.h"
 
 #define GIB      (1UL << 30)
 #define XCR0_AMX (3UL << 17)
-
-#ifndef MFD_EXEC
-#define MFD_EXEC 0x10U
-#endif
-
-extern const char stub_image[], stub_image_end[];
 
 /* ---- what guests see of the CPU ---- */
 
@@ -48,111 +38,6 @@ static size_t fp_size_of(uint64_t xcr0)
 			size = a + b;
 	}
 	return size;
-}
-
-/* ---- the template ---- */
-
-/* Without MFD_EXEC (Linux 6.3) vm.memfd_noexec decides whether it can be executed. */
-int stub_memfd(void)
-{
-	int fd = memfd_create("hl-stub", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_EXEC);
-	if (fd < 0 && errno == EINVAL)
-		fd = memfd_create("hl-stub", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	return fd < 0 ? -errno : fd;
-}
-
-static int image_fd(void)
-{
-	size_t size = (size_t)(stub_image_end - stub_image);
-	int fd = stub_memfd();
-	if (fd < 0)
-		return fd;
-	if (write(fd, stub_image, size) != (ssize_t)size) {
-		close(fd);
-		return -EIO;
-	}
-	return fd;
-}
-
-struct template_start {
-	int image, arena, control, socket;
-	sigset_t none;
-};
-
-/* In the child, which shares our memory until execveat: only raw system calls on its own stack. */
-static int template_child(void *arg)
-{
-	const struct template_start *ts = arg;
-	static char *const empty[] = { NULL };
-
-	/* Ctrl-C and its like are for the monitor: it passes them on. */
-	setsid();
-	/* Above all target numbers first, so that none is overwritten before it is moved. */
-	int arena = fcntl(ts->arena, F_DUPFD, 16), control = fcntl(ts->control, F_DUPFD, 16);
-	int socket = fcntl(ts->socket, F_DUPFD, 16), image = fcntl(ts->image, F_DUPFD_CLOEXEC, 16);
-	if (arena < 0 || control < 0 || socket < 0 || image < 0)
-		_exit(1);
-	dup2(arena, STUB_FD_ARENA);
-	dup2(control, STUB_FD_CONTROL);
-	dup2(socket, STUB_FD_SOCKET);
-	syscall(SYS_close_range, STUB_FD_PASSED, image - 1, 0);
-	syscall(SYS_close_range, image + 1, ~0U, 0);
-	for (int sig = 1; sig < NSIG; sig++)
-		signal(sig, SIG_DFL);
-	sigprocmask(SIG_SETMASK, &ts->none, NULL);
-	syscall(SYS_execveat, image, "", empty, empty, AT_EMPTY_PATH);
-	_exit(1);
-}
-
-static int template_clone(struct machine *m, struct template_start *ts)
-{
-	size_t size = 64 << 10;
-	char *stack = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (stack == MAP_FAILED)
-		return -ENOMEM;
-	sigset_t all, old;
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	int pidfd = -1;
-	pid_t pid = clone(template_child, stack + size, CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, ts, &pidfd);
-	int err = pid < 0 ? -errno : 0;
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	munmap(stack, size);
-	m->template.pid = pid;
-	m->template.pidfd = pidfd;
-	return err;
-}
-
-/* Its first answer tells that it has emptied itself. */
-static int template_greet(struct machine *m)
-{
-	char byte;
-	ssize_t n;
-	do {
-		n = recv(m->template.socket, &byte, 1, 0);
-	} while (n < 0 && errno == EINTR);
-	return n == 1 && byte == 0 ? 0 : -EIO;
-}
-
-static int template_start(struct machine *m)
-{
-	int pair[2], image = image_fd();
-	if (image < 0)
-		return image;
-	int err = socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0 ? -errno : 0;
-	if (!err) {
-		struct template_start ts = {
-			.image = image, .arena = physmem_arena(m->pm)->fd, .control = m->control_fd, .socket = pair[1]
-		};
-		sigemptyset(&ts.none);
-		m->template.socket = pair[0];
-		err = template_clone(m, &ts);
-		close(pair[1]);
-		if (!err)
-			err = template_greet(m);
-	}
-	close(image);
-	return err;
 }
 
 /* ---- the reaper ---- */
@@ -268,7 +153,7 @@ static int control_create(struct machine *m)
 		return -errno;
 	}
 	int err = slots_take(&m->pages, &m->template.slot); /* the first one: the stub maps offset 0 by itself */
-	m->template.page = m->control;
+	stub_page_set(&m->template, m->control);
 	return err;
 }
 

@@ -63,6 +63,8 @@ struct stub {
 	_Atomic bool dead;
 };
 
+/* Its command page, as the monitor sees it: to be called before there is a process. */
+void stub_page_set(struct stub *st, char *page);
 /* Does the steps in order until one fails: 0 or its -errno; -EIO when the stub is gone. `pass` (-1: none) becomes
  * STUB_FD_PASSED in the stub; *received (may be NULL) gets a descriptor that a step sent. */
 int stub_command(struct stub *st, const struct step *steps, unsigned n, int pass, int *received);
@@ -158,11 +160,17 @@ void frame_event(struct context *c, uint64_t sig, struct event *ev);
 void space_put(struct space *s);
 
 void machine_notice_death(struct machine *m, int pidfd);
-/* An empty memory file that can be executed, for the stub's image; -errno. */
-int stub_memfd(void);
 
 /* checks.c */
 extern const struct check process_checks[];
+
+/* ---- template.c ---- */
+
+/* An empty memory file that can be executed, for the stub's image; -errno. */
+int stub_memfd(void);
+
+/* Its parent is the calling thread, with which it ends. */
+int template_start(struct machine *m);
 
 /* space.c and context.c: platform.h's functions */
 int process_space_create(struct machine *m, struct space **out);

@@ -68,7 +68,7 @@ static int start(struct space *s)
 	int err = slots_take(&m->pages, &s->stub.slot);
 	if (err)
 		return err;
-	s->stub.page = m->control + (uint64_t)s->stub.slot * PAGE_SIZE;
+	stub_page_set(&s->stub, m->control + (uint64_t)s->stub.slot * PAGE_SIZE);
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return -errno;
 	s->stub.socket = pair[0];

@@ -9,10 +9,27 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "stub_symbols.h"
+
 union fd_control {
 	struct cmsghdr header;
 	char space[CMSG_SPACE(sizeof(int))];
 };
+
+/* What the last owner's orders were is nobody's business; what the stub receives orders with must lie where its guest
+ * can not write. */
+void stub_page_set(struct stub *st, char *page)
+{
+	const struct msghdr m = { .msg_iov = (void *)STUB_IOV_ADDR,
+				  .msg_iovlen = 1,
+				  .msg_control = (void *)(STUB_SCRATCH + 128) };
+	_Static_assert(STUB_COMMAND + COMMAND_MSGHDR + offsetof(struct msghdr, msg_controllen) == STUB_SCRATCH,
+		       "layout.h");
+
+	memset(page, 0, PAGE_SIZE);
+	memcpy(page + COMMAND_MSGHDR, &m, offsetof(struct msghdr, msg_controllen));
+	st->page = page;
+}
 
 static int order(struct stub *st, int pass)
 {

@@ -72,8 +72,8 @@ static void ranges(void)
 	thread_start(&w, &t, g_touch);
 	for (uint64_t i = 0; i < n; i++)
 		*(uint64_t *)world_ptr(&w, pages + i * PAGE_SIZE) = i;
-	world_map(&w, w.s, 0, 1, RW, pages);
-	thread_jump(&t, g_read, 0, 0);
+	world_map(&w, w.s, GUEST_MMAP_MIN, 1, RW, pages);
+	thread_jump(&t, g_read, GUEST_MMAP_MIN, 0);
 	thread_run(&t, EVENT_SYSCALL);
 	struct machine_props props;
 	w.p->machine_props(w.m, &props);

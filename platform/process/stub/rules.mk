@@ -4,7 +4,7 @@ STUB := platform/process/stub
 
 $(BUILD)/gen/stub: $(STUB)/stub.S platform/process/layout.h $(STUB)/rules.mk
 	@mkdir -p $(@D)
-	$(call say,STUB,$@)$(CC) -iquote . -nostdlib -static -no-pie -Wl,-Ttext-segment=0x7fffc0000000 -Wl,--build-id=none -Wl,--defsym=stub_sigreturn_low=stub_sigreturn_ip-0x7fff00000000 \
+	$(call say,STUB,$@)$(CC) -iquote . -nostdlib -static -no-pie -Wl,-Ttext-segment=0x7fffc0000000 -Wl,--build-id=none -Wl,--defsym=stub_sigreturn_low=stub_sigreturn_ip-0x7fff00000000 -Wl,--defsym=stub_altstack_low=stub_altstack_ip-0x7fff00000000 \
 	    -Wl,-z,noseparate-code -Wl,-z,max-page-size=4096 -Wl,-z,noexecstack -o $@ $<
 
 $(BUILD)/gen/stub_symbols.h: $(BUILD)/gen/stub

@@ -7,11 +7,12 @@
  * doing commands: it maps guest memory and makes guest threads. Guest threads run guest code under a seccomp filter that lets
  * nothing through but sigreturn; everything else is a notification to the monitor.
  *
- * The helper has no filter, and shares its memory with guest threads. It is safe because it believes no memory they can
- * write: its code and constants are r-x, its orders r--, its state is in registers, its answers are constants.
+ * The helper may do more than they, and shares its memory with them. It is safe because it believes no memory they can
+ * write: its code and constants are r-x, its orders r--, its state is in registers, its answers are constants. It has no
+ * signal stack and no stack: a signal for it can only end it. And it has a filter of its own, inherited by everything that
+ * comes from it, with which it can reach nothing but its own memory and threads.
  */
 #include <asm/unistd.h>
-
 
 #include "platform/process/layout.h"
 
@@ -19,7 +20,9 @@
 #define SIGCHLD 17
 #define SIG_SETMASK 2
 #define PR_SET_PDEATHSIG 1
+#define PR_SET_DUMPABLE 4
 #define PR_SET_NO_NEW_PRIVS 38
+#define NOBODY 65534
 #define SECCOMP_SET_MODE_FILTER 1
 #define NEW_LISTENER_WAIT_KILLABLE 0x28 /* SECCOMP_FILTER_FLAG_NEW_LISTENER | _WAIT_KILLABLE_RECV */
 #define SA_FLAGS 0x1c000004 /* SA_SIGINFO | SA_ONSTACK | SA_RESTORER | SA_RESTART */
@@ -27,21 +30,40 @@
 	.text
 	.globl _start
 _start:
-	mov	$__NR_prctl, %eax
+	cmpl	$2, (%rsp) /* a second argument: may change the user, see template.c */
+	jne	1f
+	mov	$__NR_setgroups, %eax
+	xor	%edi, %edi
+	xor	%esi, %esi
+	syscall
+	mov	$__NR_setresgid, %eax
+	call	nobody
+	mov	$__NR_setresuid, %eax
+	call	nobody
+1:	mov	$__NR_capset, %eax
+	lea	cap_header(%rip), %rdi
+	lea	cap_none(%rip), %rsi
+	syscall
+	/* After the change of the user, which undoes it. */
 	mov	$PR_SET_PDEATHSIG, %edi
 	mov	$9, %esi
-	syscall
-	mov	$__NR_prctl, %eax
+	call	prctl
+	mov	$PR_SET_DUMPABLE, %edi
+	xor	%esi, %esi
+	call	prctl
 	mov	$PR_SET_NO_NEW_PRIVS, %edi
 	mov	$1, %esi
-	xor	%edx, %edx
-	xor	%r10d, %r10d
-	xor	%r8d, %r8d
-	syscall
+	call	prctl
 	/* Children that end are nobody's zombies. */
 	mov	$SIGCHLD, %edi
 	lea	ignore(%rip), %rsi
 	call	sigaction
+	mov	$__NR_rt_sigprocmask, %eax
+	mov	$SIG_SETMASK, %edi
+	lea	cap_none(%rip), %rsi /* an empty set */
+	xor	%edx, %edx
+	mov	$8, %r10d
+	syscall
 	lea	signals(%rip), %r12
 1:	movzbl	(%r12), %edi
 	test	%edi, %edi
@@ -72,8 +94,29 @@ _start:
 	add	$24, %r12
 	dec	%ebx
 	jnz	3b
+	mov	$__NR_seccomp, %eax
+	mov	$SECCOMP_SET_MODE_FILTER, %edi
+	xor	%esi, %esi
+	lea	own_program(%rip), %rdx
+	syscall
+	test	%rax, %rax
+	jnz	gone
+	xor	%esp, %esp /* where no signal frame can be put */
 	jmp	answer_ok
 
+nobody:
+	mov	$NOBODY, %edi
+	mov	%edi, %esi
+	mov	%edi, %edx
+	syscall
+	ret
+prctl:
+	mov	$__NR_prctl, %eax
+	xor	%edx, %edx
+	xor	%r10d, %r10d
+	xor	%r8d, %r8d
+	syscall
+	ret
 sigaction:
 	mov	$__NR_rt_sigaction, %eax
 	xor	%edx, %edx
@@ -83,28 +126,16 @@ sigaction:
 
 /* ---- the helper: r12 the step, r13 its flags ---- */
 
-wait:
-	mov	$STUB_SCRATCH, %rdi /* a struct msghdr, made anew each time */
-	movq	$0, (%rdi)
-	movq	$0, 8(%rdi)
-	lea	64(%rdi), %rax
-	mov	%rax, 16(%rdi)
-	movq	$1, 24(%rdi)
-	lea	128(%rdi), %rax
-	mov	%rax, 32(%rdi)
-	movq	$64, 40(%rdi)
-	movq	$0, 48(%rdi)
-	lea	96(%rdi), %rax
-	mov	%rax, 64(%rdi)
-	movq	$8, 72(%rdi)
-	mov	%rdi, %rsi
+wait:	/* Guests can write msg_controllen, which can lose the descriptor that is passed to us, and nothing else. */
+	mov	$STUB_SCRATCH, %rax
+	movq	$24, (%rax) /* CMSG_SPACE(4) */
 	mov	$STUB_FD_SOCKET, %edi
+	mov	$STUB_COMMAND + COMMAND_MSGHDR, %rsi
 	xor	%edx, %edx
 	mov	$__NR_recvmsg, %eax
 	syscall
 	test	%rax, %rax
-	jz	gone /* the monitor's end is closed */
-	js	wait
+	jle	gone /* the monitor's end is closed */
 	mov	$STUB_COMMAND, %r12
 step:
 	mov	STEP_FLAGS(%r12), %r13
@@ -176,19 +207,22 @@ gone:
 
 /* ---- a guest thread, from its start to its first report ---- */
 
-guest_thread:
-	mov	$__NR_sigaltstack, %eax
-	mov	$STUB_COMMAND + COMMAND_STACK_T, %rdi
-	xor	%esi, %esi
-	syscall
+guest_thread: /* no signal stack before the filter is there: guests could write what an unfiltered handler returns to */
 	mov	$__NR_seccomp, %eax
 	mov	$SECCOMP_SET_MODE_FILTER, %edi
 	mov	$NEW_LISTENER_WAIT_KILLABLE, %esi
 	lea	program(%rip), %rdx
 	syscall
+	test	%rax, %rax
+	js	gone
+	mov	$__NR_sigaltstack, %eax
+	mov	%r9, %rdi /* of the step that made us */
+	xor	%esi, %esi
+	syscall
+stub_altstack_ip:
 	ud2 /* the handler reports, and what it returns to is the guest */
 
-	.globl stub_handler, stub_report_ip, stub_sigreturn_ip, stub_exit, stub_exit_ip
+	.globl stub_handler, stub_report_ip, stub_sigreturn_ip, stub_altstack_ip, stub_exit, stub_exit_ip
 stub_handler:
 	cld
 	rdfsbase %r10
@@ -221,6 +255,13 @@ action:
 	.quad	stub_handler, SA_FLAGS, stub_handler, -1
 ignore:
 	.quad	1, 0x04000000, stub_handler, 0
+cap_header:
+	.long	0x20080522, 0 /* _LINUX_CAPABILITY_VERSION_3 */
+cap_none:
+	.long	0, 0, 0, 0, 0, 0
+	.globl	stub_iov
+stub_iov:
+	.quad	STUB_SCRATCH + 64, 8
 first_maps: /* address; protection and flags; descriptor */
 	.quad	STUB_COMMAND
 	.long	1, 0x11 /* PROT_READ; MAP_SHARED | MAP_FIXED */
@@ -237,33 +278,97 @@ bytes:
 	.set	i, i + 1
 	.endr
 
-/* The filter (seccomp(2)): sigreturn from the handler passes, foreign calling conventions trap, all else is for the monitor. */
+/* ---- the filters (seccomp(2)) ---- */
+
 #define LD_ABS 0x20
 #define JEQ 0x15
 #define RET 0x06
+#define RET_TRAP 0x00030000
+#define RET_NOTIFY 0x7fc00000
+#define RET_TRACE 0x7ff00000 /* without a tracer: ENOSYS, and weaker than RET_NOTIFY */
+#define RET_ALLOW 0x7fff0000
+#define DATA_NR 0
+#define DATA_ARCH 4
+#define DATA_IP 8
+#define DATA_ARG0 16
 	.macro	bpf code, jt, jf, k
 	.short	\code
 	.byte	\jt, \jf
 	.long	\k
 	.endm
+	.macro	permit nr
+	bpf	JEQ, 0, 1, \nr
+	bpf	RET, 0, 0, RET_ALLOW
+	.endm
+	/* The 64-bit word at `at` must be that; if not, the verdict is the instruction `else` ahead of here. */
+	.macro	need at, low, high, else
+	bpf	LD_ABS, 0, 0, \at
+	bpf	JEQ, 0, \else-2, \low
+	bpf	LD_ABS, 0, 0, \at+4
+	bpf	JEQ, 0, \else-4, \high
+	.endm
+
+/*
+ * A guest thread's. Two calls pass, each from one place in the text above: those the handler and the start need. What else a
+ * guest could do by jumping there is nothing that its own instructions could not: they set registers, the signal mask and
+ * the place of the signal stack of the thread that calls. Foreign calling conventions trap; all else is for the monitor.
+ */
 	.balign	8
 filter:
-	bpf	LD_ABS, 0, 0, 4 /* arch */
+	bpf	LD_ABS, 0, 0, DATA_ARCH
 	bpf	JEQ, 1, 0, AUDIT_ARCH_X86_64
-	bpf	RET, 0, 0, 0x00030000 /* SECCOMP_RET_TRAP */
-	bpf	LD_ABS, 0, 0, 0 /* nr */
-	bpf	JEQ, 0, 5, __NR_rt_sigreturn
-	bpf	LD_ABS, 0, 0, 8 /* instruction_pointer */
-	bpf	JEQ, 0, 3, stub_sigreturn_low /* by the linker */
-	bpf	LD_ABS, 0, 0, 12
-	bpf	JEQ, 0, 1, 0x7fff
-	bpf	RET, 0, 0, 0x7fff0000 /* SECCOMP_RET_ALLOW */
-	bpf	RET, 0, 0, 0x7fc00000 /* SECCOMP_RET_USER_NOTIF */
+	bpf	RET, 0, 0, RET_TRAP
+	bpf	LD_ABS, 0, 0, DATA_NR
+	bpf	JEQ, 2, 0, __NR_rt_sigreturn
+	bpf	JEQ, 6, 0, __NR_sigaltstack
+	bpf	RET, 0, 0, RET_NOTIFY
+	need	DATA_IP, stub_sigreturn_low, 0x7fff, 10
+	bpf	RET, 0, 0, RET_ALLOW
+	need	DATA_IP, stub_altstack_low, 0x7fff, 5
+	bpf	RET, 0, 0, RET_ALLOW
+	bpf	RET, 0, 0, RET_NOTIFY
 filter_end:
+
+/*
+ * The template's, its stubs' helpers' and, below the one above, guest threads'. None of what it lets through takes a path, an
+ * address of a socket or a process: with any arguments it reaches the stub's own memory, threads and three descriptors.
+ */
+own_filter:
+	bpf	LD_ABS, 0, 0, DATA_ARCH
+	bpf	JEQ, 1, 0, AUDIT_ARCH_X86_64
+	bpf	RET, 0, 0, RET_TRACE
+	bpf	LD_ABS, 0, 0, DATA_NR
+	permit	__NR_recvmsg
+	permit	__NR_sendto
+	permit	__NR_mmap
+	permit	__NR_munmap
+	permit	__NR_mprotect
+	permit	__NR_close
+	permit	__NR_rt_sigreturn
+	permit	__NR_sendmsg
+	permit	__NR_seccomp
+	permit	__NR_sigaltstack
+	permit	__NR_sched_yield
+	permit	__NR_fork
+	permit	__NR_dup2
+	permit	__NR_exit
+	permit	__NR_exit_group
+	bpf	JEQ, 2, 0, __NR_clone
+	bpf	JEQ, 6, 0, __NR_prctl
+	bpf	RET, 0, 0, RET_TRACE
+	need	DATA_ARG0, STUB_THREAD_FLAGS, 0, 10
+	bpf	RET, 0, 0, RET_ALLOW
+	need	DATA_ARG0, PR_SET_PDEATHSIG, 0, 5
+	bpf	RET, 0, 0, RET_ALLOW
+	bpf	RET, 0, 0, RET_TRACE
+own_filter_end:
 	.balign	8
 program:
 	.short	(filter_end - filter) / 8, 0, 0, 0
 	.quad	filter
+own_program:
+	.short	(own_filter_end - own_filter) / 8, 0, 0, 0
+	.quad	own_filter
 
 /* What passes a new thread's listener to the monitor: one descriptor, always of the same number. */
 	.globl	stub_pass_message

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The template: how it comes to be, with as few rights as the host lets it have.
+ *
+ * Before it executes the stub's image: a session of its own (a key pressed at the terminal is the monitor's to pass
+ * on), no descriptor but the three it works with, no core files, no new privileges, no file system (Landlock). The
+ * image then drops capabilities and, for root, the user, forbids others to look into it, and filters its own system
+ * calls (stub/stub.S). What the host refuses is done without: the filter alone is the boundary. docs/security.md has
+ * the reasons, and those against namespaces.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <linux/landlock.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "platform/process/process.h"
+
+#ifndef MFD_EXEC
+#define MFD_EXEC 0x10U
+#endif
+
+extern const char stub_image[], stub_image_end[];
+
+/* Without MFD_EXEC (Linux 6.3) vm.memfd_noexec decides whether it can be executed. */
+int stub_memfd(void)
+{
+	int fd = memfd_create("hl-stub", MFD_CLOEXEC | MFD_EXEC);
+	if (fd < 0 && errno == EINVAL)
+		fd = memfd_create("hl-stub", MFD_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+static int image_fd(void)
+{
+	size_t size = (size_t)(stub_image_end - stub_image);
+	int fd = stub_memfd();
+	if (fd < 0)
+		return fd;
+	if (write(fd, stub_image, size) != (ssize_t)size) {
+		close(fd);
+		return -EIO;
+	}
+	return fd;
+}
+
+struct template_start {
+	int image, arena, control, socket;
+};
+
+/* ---- in the child, which shares our memory until execveat: only raw system calls on its own stack ---- */
+
+/* One of /proc/self/fd's entries a time, for hosts that deny close_range(2). */
+static int close_listed(int dir, int keep)
+{
+	struct {
+		uint64_t ino, off;
+		uint16_t len;
+		uint8_t type;
+		char name[];
+	} * d;
+	char buf[1024] __attribute__((aligned(8)));
+	long n;
+
+	while ((n = syscall(SYS_getdents64, dir, buf, sizeof buf)) > 0) {
+		for (long at = 0; at < n; at += d->len) {
+			int fd = 0;
+			d = (void *)(buf + at);
+			for (const char *c = d->name; *c >= '0' && *c <= '9'; c++)
+				fd = fd * 10 + (*c - '0');
+			if (fd >= STUB_FD_PASSED && fd != keep && fd != dir)
+				close(fd);
+		}
+	}
+	close(dir);
+	return n < 0 ? -errno : 0;
+}
+
+static int close_others(int keep)
+{
+	if (syscall(SYS_close_range, STUB_FD_PASSED, keep - 1, 0) == 0 &&
+	    syscall(SYS_close_range, keep + 1, ~0U, 0) == 0)
+		return 0;
+	int dir = open("/proc/self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return dir < 0 ? -errno : close_listed(dir, keep);
+}
+
+static void limit(int resource, rlim_t value)
+{
+	const struct rlimit r = { value, value };
+	(void)setrlimit(resource, &r);
+}
+
+/* Another user's processes are not ours to signal without CAP_KILL: then it had better stay who it is. */
+static bool may_change_user(void)
+{
+	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2];
+	const uint32_t need = 1U << CAP_KILL | 1U << CAP_SETUID | 1U << CAP_SETGID;
+	return syscall(SYS_capget, &head, data) == 0 && (data[0].effective & need) == need;
+}
+
+/* Landlock with no rule at all: of what this version of it knows, nothing is allowed. */
+static void drop_files(void)
+{
+	static const uint64_t fs_rights[] = { 0, 0x1fff, 0x3fff, 0x7fff, 0x7fff, 0xffff };
+	struct {
+		uint64_t fs, net, scoped;
+	} rules = { 0 };
+	long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
+	if (abi < 1)
+		return;
+	rules.fs = fs_rights[abi < 5 ? abi : 5];
+	rules.net = abi >= 4 ? 3 : 0;
+	rules.scoped = abi >= 6 ? 3 : 0;
+	size_t size = abi >= 6 ? 24 : abi >= 4 ? 16 : 8;
+	int fd = (int)syscall(SYS_landlock_create_ruleset, &rules, size, 0);
+	if (fd < 0)
+		return;
+	(void)syscall(SYS_landlock_restrict_self, fd, 0);
+	close(fd);
+}
+
+static int template_child(void *arg)
+{
+	const struct template_start *ts = arg;
+	static const char *const keeps_user[] = { "hl-stub", NULL }, *const drops_user[] = { "hl-stub", "-", NULL };
+
+	/* Above all target numbers first, so that none is overwritten before it is moved. */
+	int arena = fcntl(ts->arena, F_DUPFD, 16), control = fcntl(ts->control, F_DUPFD, 16);
+	int socket = fcntl(ts->socket, F_DUPFD, 16), image = fcntl(ts->image, F_DUPFD_CLOEXEC, 16);
+	if (arena < 0 || control < 0 || socket < 0 || image < 0)
+		_exit(1);
+	dup2(arena, STUB_FD_ARENA);
+	dup2(control, STUB_FD_CONTROL);
+	dup2(socket, STUB_FD_SOCKET);
+	if (close_others(image) < 0)
+		_exit(1);
+	setsid();
+	limit(RLIMIT_CORE, 0);
+	bool drop = may_change_user();
+	if (drop)
+		limit(RLIMIT_NPROC,
+		      RLIM_INFINITY); /* root has none; how many threads there are is the monitor's to say */
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		_exit(1);
+	drop_files();
+	/* The image changes the user, not we: that would make the memory we share undumpable (credentials(7)). */
+	syscall(SYS_execveat, image, "", drop ? drops_user : keeps_user, keeps_user + 1, AT_EMPTY_PATH);
+	_exit(1);
+}
+
+/* ---- in the monitor ---- */
+
+static int template_clone(struct machine *m, struct template_start *ts)
+{
+	size_t size = 64 << 10;
+	char *stack = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (stack == MAP_FAILED)
+		return -ENOMEM;
+	sigset_t all, old;
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	int pidfd = -1;
+	pid_t pid = clone(template_child, stack + size, CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, ts, &pidfd);
+	int err = pid < 0 ? -errno : 0;
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	munmap(stack, size);
+	m->template.pid = pid;
+	m->template.pidfd = pidfd;
+	return err;
+}
+
+/* Its first answer tells that it has emptied itself. */
+static int template_greet(struct machine *m)
+{
+	char byte;
+	ssize_t n;
+	do {
+		n = recv(m->template.socket, &byte, 1, 0);
+	} while (n < 0 && errno == EINTR);
+	return n == 1 && byte == 0 ? 0 : -EIO;
+}
+
+int template_start(struct machine *m)
+{
+	int pair[2], image = image_fd();
+	if (image < 0)
+		return image;
+	int err = socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0 ? -errno : 0;
+	if (!err) {
+		struct template_start ts = {
+			.image = image, .arena = physmem_arena(m->pm)->fd, .control = m->control_fd, .socket = pair[1]
+		};
+		m->template.socket = pair[0];
+		err = template_clone(m, &ts);
+		close(pair[1]);
+		if (!err)
+			err = template_greet(m);
+	}
+	close(image);
+	return err;
+}
