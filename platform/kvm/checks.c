@@ -156,5 +156,5 @@ const struct check kvm_checks[] = {
 	{ "machine", .needed = true, .chained = true, .look = look_machine },
 	{ "bare_metal", .look = look_bare_metal },
 	{ "paging", .chained = true, .look = look_paging },
-	{ NULL },
+	{ .key = NULL },
 };

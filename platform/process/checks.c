@@ -122,5 +122,5 @@ const struct check process_checks[] = {
 	{ "wait_killable", .needed = true, .chained = true, .look = look_killable },
 	{ "listener", .needed = true, .chained = true, .look = look_listener },
 	{ "memfd", .needed = true, .look = look_memfd },
-	{ NULL },
+	{ .key = NULL },
 };

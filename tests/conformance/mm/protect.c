@@ -147,11 +147,9 @@ static void *reader(void *arg)
 		go = 1;
 		while (!stop)
 			(void)*p;
-		say("never faulted\n");
-	} else {
-		say("other thread: %s\n", fault_name(&probe_info));
+		return (void *)(uintptr_t) "no fault";
 	}
-	return NULL;
+	return (void *)(uintptr_t)fault_name(&probe_info);
 }
 
 /* A thread that has the translation cached must lose it. */
@@ -159,13 +157,15 @@ static void seen_by_other_thread(int (*revoke)(void *))
 {
 	char *p = map_anon(1, PROT_READ | PROT_WRITE);
 	pthread_t t;
+	void *seen;
 
 	p[0] = 1;
 	MUST(pthread_create(&t, NULL, reader, p));
 	while (!go)
 		;
 	V(revoke(p));
-	Z(pthread_join(t, NULL));
+	Z(pthread_join(t, &seen));
+	say("other thread: %s\n", (char *)seen);
 }
 
 static int revoke_mprotect(void *p)
