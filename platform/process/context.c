@@ -30,7 +30,6 @@ int process_context_create(struct machine *m, struct context **out)
 		free(c);
 		return -EAGAIN; /* RLIMIT_NOFILE: as clone(2) when there is room for no more threads */
 	}
-	c->stack = UINT32_MAX;
 	c->regs.rflags = RFLAGS_FIXED;
 	c->regs_known = true;
 	list_init(&c->node);
@@ -104,14 +103,17 @@ static int take_report(struct context *c, const struct seccomp_notif *n)
 
 /* ---- a thread's beginning and end ---- */
 
-/* At the stack's own lowest address, whose guest may as well write it: it is free to lose its reports. */
-static void prepare_stack_t(struct context *c, uint64_t at)
+/* At the stack's own end, whose guest may as well write it: it is free to lose its reports. */
+static uint64_t prepare_stack_t(struct context *c, uint64_t at)
 {
-	stack_t st = { .ss_sp = (void *)at, .ss_size = STACK_SIZE };
-	memcpy(c->stack_base, &st, sizeof st);
+	uint64_t size = STACK_SIZE - sizeof(stack_t);
+	stack_t st = { .ss_sp = (void *)at, .ss_size = size };
+	memcpy(c->stack_base + size, &st, sizeof st);
+	return at + size;
 }
 
-static int make_thread(struct context *c, struct space *s)
+/* space.lock held. A thread that was made, but whose listener got lost, ends with its stub. */
+static int make_thread(struct context *c, struct space *s, bool mapped)
 {
 	uint64_t at = STUB_STACKS + ((uint64_t)c->stack << STACK_SHIFT);
 	uint64_t off = CONTROL_STACK_OFF + ((uint64_t)c->stack << STACK_SHIFT);
@@ -119,19 +121,29 @@ static int make_thread(struct context *c, struct space *s)
 		{ SYS_mmap,
 		  { at, STACK_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, STUB_FD_CONTROL, off },
 		  0 },
-		{ SYS_clone, { STUB_THREAD_FLAGS, 0, 0, 0, 0, at }, STEP_THREAD },
+		{ SYS_clone, { STUB_THREAD_FLAGS, 0, 0, 0, 0, prepare_stack_t(c, at) }, STEP_THREAD },
 		{ SYS_sendmsg, { STUB_FD_SOCKET, STUB_PASS_MESSAGE_ADDR, 0 }, STEP_RETRY },
 		{ SYS_close, { STUB_FD_PASSED }, STEP_LAST },
 	};
-	prepare_stack_t(c, at);
-	pthread_mutex_lock(&s->lock);
-	int err = stub_command(&s->stub, steps, sizeof steps / sizeof steps[0], -1, &c->listener);
+	int err = stub_command(&s->stub, steps + mapped, sizeof steps / sizeof steps[0] - mapped, -1, &c->listener);
 	if (!err && c->listener < 0)
 		err = -EMFILE;
+	if (err)
+		stub_kill(&s->stub);
+	return err;
+}
+
+static int thread_attach(struct context *c, struct space *s)
+{
+	bool fresh;
+	pthread_mutex_lock(&s->lock);
+	int err = slot_set_take(&s->stacks, &c->m->stacks, &c->stack, &fresh);
 	if (!err) {
+		c->stack_base = c->m->control + CONTROL_STACK_OFF + ((uint64_t)c->stack << STACK_SHIFT);
 		c->s = s;
 		s->refs++;
 		list_add(&s->contexts, &c->node);
+		err = make_thread(c, s, !fresh);
 	}
 	pthread_mutex_unlock(&s->lock);
 	return err;
@@ -144,15 +156,13 @@ static void thread_detach(struct context *c)
 	if (s) {
 		pthread_mutex_lock(&s->lock);
 		list_del(&c->node);
+		slot_set_give(&s->stacks, c->stack);
 		pthread_mutex_unlock(&s->lock);
 		space_put(s);
 	}
 	if (c->listener >= 0)
 		close(c->listener);
-	if (c->stack != UINT32_MAX)
-		slots_give(&c->m->stacks, c->stack);
 	c->listener = -1;
-	c->stack = UINT32_MAX;
 	c->s = NULL;
 	c->state = THREAD_NONE;
 	c->preempted = false;
@@ -172,14 +182,10 @@ static int await_first_report(struct context *c)
 static int thread_start(struct context *c, struct space *s)
 {
 	struct cpu_regs regs = c->regs;
-	int err = slots_take(&c->m->stacks, &c->stack);
-	if (err)
-		return err;
-	c->stack_base = c->m->control + CONTROL_STACK_OFF + ((uint64_t)c->stack << STACK_SHIFT);
 	if (c->listener >= 0)
 		close(c->listener);
 	c->listener = -1;
-	err = make_thread(c, s);
+	int err = thread_attach(c, s);
 	if (err) {
 		thread_detach(c);
 		return err;
@@ -379,14 +385,9 @@ int process_regs_get(struct context *c, struct cpu_regs *out)
 	return err;
 }
 
-static bool canonical(uint64_t addr)
-{
-	return (uint64_t)((int64_t)(addr << 16) >> 16) == addr;
-}
-
 int process_regs_set(struct context *c, const struct cpu_regs *in)
 {
-	if (!canonical(in->rip) || !canonical(in->fs_base) || !canonical(in->gs_base))
+	if (!is_canonical(in->rip) || !is_canonical(in->fs_base) || !is_canonical(in->gs_base))
 		return -EINVAL;
 	int err = c->state == THREAD_RUNS ? -EIO : stop_for_regs(c);
 	if (err)

@@ -54,14 +54,21 @@ static const int greg_of[] = {
 };
 _Static_assert(sizeof greg_of / sizeof greg_of[0] == offsetof(struct cpu_regs, fs_base) / 8, "arch/x86_64/regs.h");
 
+/* What no thread can have in a register the guest has made up: regs_set would refuse to give it back. */
+static uint64_t possible(uint64_t addr)
+{
+	return is_canonical(addr) ? addr : 0;
+}
+
 void frame_load_regs(struct context *c, const uint64_t *args)
 {
 	uint64_t *r = &c->regs.rax;
 	for (size_t i = 0; i < sizeof greg_of / sizeof greg_of[0]; i++)
 		r[i] = (uint64_t)c->uc->uc_mcontext.gregs[greg_of[i]];
 	c->regs.rflags = (c->regs.rflags & RFLAGS_USER) | RFLAGS_FIXED;
-	c->regs.fs_base = args[3];
-	c->regs.gs_base = args[4];
+	c->regs.rip = possible(c->regs.rip);
+	c->regs.fs_base = possible(args[3]);
+	c->regs.gs_base = possible(args[4]);
 	c->regs_known = true;
 }
 

@@ -47,6 +47,16 @@ void slots_destroy(struct slots *s);
 int slots_take(struct slots *s, uint32_t *out); /* -EAGAIN, -ENOMEM */
 void slots_give(struct slots *s, uint32_t slot);
 
+/* The stacks of one stub. They stay mapped in it when their thread has ended: no other stub may have them before this
+ * one is gone. */
+struct slot_set {
+	uint32_t *free;
+	uint32_t nr_free, nr, room;
+};
+int slot_set_take(struct slot_set *set, struct slots *from, uint32_t *out,
+		  bool *fresh); /* fresh: not mapped there yet */
+void slot_set_give(struct slot_set *set, uint32_t slot);
+
 /* ---- stub.c: a stub process and the commands it takes ---- */
 
 struct step {
@@ -108,7 +118,8 @@ struct space {
 	struct list node; /* machine.spaces */
 	struct stub stub;
 	pthread_mutex_t lock;
-	struct list contexts; /* with a thread here; guarded by lock */
+	struct list contexts; /* with a thread here; guarded by lock, as are the stacks */
+	struct slot_set stacks;
 };
 
 /* ---- cputime.c ---- */
@@ -148,6 +159,11 @@ struct context {
 	uint64_t runs;
 	struct thread_clock clock;
 };
+
+static inline bool is_canonical(uint64_t addr)
+{
+	return (uint64_t)((int64_t)(addr << 16) >> 16) == addr;
+}
 
 /* The frame of a report: 0, or -EIO when it lies outside the stack. */
 int frame_locate(struct context *c, const uint64_t *args);

@@ -50,3 +50,31 @@ void slots_give(struct slots *s, uint32_t slot)
 	s->free[s->nr_free++] = slot;
 	pthread_mutex_unlock(&s->lock);
 }
+
+/* ---- those of one stub ---- */
+
+int slot_set_take(struct slot_set *set, struct slots *from, uint32_t *out, bool *fresh)
+{
+	*fresh = !set->nr_free;
+	if (!*fresh) {
+		*out = set->free[--set->nr_free];
+		return 0;
+	}
+	if (set->nr == set->room) { /* as in reserve_locked */
+		uint32_t room = set->room ? set->room * 2 : 8;
+		uint32_t *more = realloc(set->free, room * sizeof *more);
+		if (!more)
+			return -ENOMEM;
+		set->free = more;
+		set->room = room;
+	}
+	int err = slots_take(from, out);
+	if (!err)
+		set->nr++;
+	return err;
+}
+
+void slot_set_give(struct slot_set *set, uint32_t slot)
+{
+	set->free[set->nr_free++] = slot;
+}

@@ -106,6 +106,19 @@ int process_space_create(struct machine *m, struct space **out)
 	return 0;
 }
 
+/* Registers of its threads are on them, and may hold secrets: the next owner gets empty pages. */
+static void free_stacks(struct space *s)
+{
+	for (uint32_t i = 0; i < s->stacks.nr_free; i++) {
+		uint32_t slot = s->stacks.free[i];
+		char *stack = s->m->control + CONTROL_STACK_OFF + ((uint64_t)slot << STACK_SHIFT);
+		if (madvise(stack, STACK_SIZE, MADV_REMOVE) < 0)
+			memset(stack, 0, STACK_SIZE);
+		slots_give(&s->m->stacks, slot);
+	}
+	free(s->stacks.free);
+}
+
 void space_put(struct space *s)
 {
 	if (atomic_fetch_sub(&s->refs, 1) > 1)
@@ -116,6 +129,7 @@ void space_put(struct space *s)
 		close(s->stub.pidfd);
 	if (s->stub.slot != UINT32_MAX)
 		slots_give(&s->m->pages, s->stub.slot);
+	free_stacks(s);
 	pthread_mutex_destroy(&s->lock);
 	pthread_mutex_destroy(&s->stub.lock);
 	free(s);
