@@ -2,8 +2,8 @@
 # The whole of the checks. Every suite ends with a line "N passed, N failed, N skipped".
 
 #: make lint              format, include directions, headers, docs, clang-tidy ...  [ONLY=name]
-#: make check             all suites, after having installed what they need
-#:                        PLATFORM=kvm|process: what conformance, programs and cli run on; default kvm
+#: make check             all suites, after having installed what they need  [PLATFORMS='kvm process']
+#:                        PLATFORM=kvm|process: what a single suite runs on; default kvm
 .PHONY: lint check check-compilers tidy
 
 PLATFORM ?= kvm
@@ -24,4 +24,4 @@ check-compilers:
 	+@MAKE='$(MAKE)' scripts/check-compilers
 
 check:
-	+@MAKE='$(MAKE)' scripts/check
+	+@MAKE='$(MAKE)' PLATFORMS='$(PLATFORMS)' scripts/check

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# The conformance suite of the platforms, on each of them: make check-platform
+# The conformance suite of the platforms: make check-platform [PLATFORM=process]
 
 PLATFORM_TESTS := host state memory events interrupt pool
 PLATFORM_BINS  := $(PLATFORM_TESTS:%=$(BUILD)/tests/platform/%)
@@ -12,11 +12,8 @@ PLATFORM_BOTH := $(filter-out %/host,$(PLATFORM_BINS))
 $(PLATFORM_BINS): $(BUILD)/tests/platform/%: $(BUILD)/tests/platform/%.c.o $(PLATFORM_COMMON) $(PLATFORM_LIB)
 	$(CC) $(LDFLAGS_HL) -o $@ $^ $(LDLIBS)
 
-.PHONY: check-platform check-platform-process
+.PHONY: check-platform
 check-platform: $(PLATFORM_BINS)
-	@scripts/run-tests 600 $(PLATFORM_BINS)
-
-check-platform-process: $(PLATFORM_BOTH)
-	@HL_TEST_PLATFORM=process scripts/run-tests 600 $(PLATFORM_BOTH)
+	@HL_TEST_PLATFORM=$(PLATFORM) scripts/run-tests 600 $(if $(filter kvm,$(PLATFORM)),$(PLATFORM_BINS),$(PLATFORM_BOTH))
 
 -include $(PLATFORM_COMMON:.o=.d) $(PLATFORM_BINS:=.c.d)

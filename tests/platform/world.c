@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/platform/world.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -212,7 +214,6 @@ static bool test_passes(const struct test *t)
 	return status == 0;
 }
 
-/* Arguments: names of tests to run; none: all. */
 /* What one platform does otherwise, for a reason. */
 static const char *differs(const struct test *t)
 {
@@ -241,6 +242,26 @@ static bool test_wanted(const struct test *t, char **argv)
 	return false;
 }
 
+/* Nothing of the kvm platform can be tested without the device: said by name, and counted. */
+static int without_platform(const char *why)
+{
+	const char *require = getenv("HL_REQUIRE_KVM");
+	char reason[256];
+
+	if (platform == &platform_kvm && open("/dev/kvm", O_RDWR | O_CLOEXEC) < 0) {
+		snprintf(reason, sizeof reason, "/dev/kvm: %s", strerror(errno));
+		why = reason;
+	}
+	if (platform != &platform_kvm || (require && strcmp(require, "1") == 0)) {
+		printf("not ok - %s cannot be tested (%s)\n", platform->name, why);
+		return 1;
+	}
+	for (const struct test *t = tests; t->name; t++)
+		printf("skip - %s %s (%s)\n", platform->name, t->name, why);
+	return 0;
+}
+
+/* Arguments: names of tests to run; none: all. */
 int main(int argc, char **argv)
 {
 	struct platform_report report;
@@ -249,10 +270,8 @@ int main(int argc, char **argv)
 
 	platform = wish && strcmp(wish, "process") == 0 ? &platform_process : &platform_kvm;
 	platform_probe(platform, &report, false);
-	if (!report.usable) {
-		printf("%s: %s\n", getenv("HL_REQUIRE_KVM") ? "not ok - platform" : "skip - platform", report.text);
-		return getenv("HL_REQUIRE_KVM") ? 1 : 0;
-	}
+	if (!report.usable)
+		return without_platform(report.text);
 	for (const struct test *t = tests; t->name; t++) {
 		bool ok;
 		if (!test_wanted(t, argv))

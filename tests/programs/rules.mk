@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
+# make check-programs [ONLY='FILE FILE:CASE ...'] [PLATFORM=process]
 .PHONY: check-programs check-programs-self
 
 # The suite must be able to fail (selftest) before its passing says anything.
 check-programs: $(BUILD)/hl
 	tests/programs/selftest
-	tests/programs/run --hl $(BUILD)/hl --platform $(PLATFORM)
-	tests/programs/terminal --hl $(BUILD)/hl --platform $(PLATFORM)
+	tests/programs/run --hl $(BUILD)/hl --platform $(PLATFORM) $(ONLY)
+	$(if $(ONLY),,tests/programs/terminal --hl $(BUILD)/hl --platform $(PLATFORM))
 
 # Native against native: every difference is an undetermined case.
 check-programs-self:

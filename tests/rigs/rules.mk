@@ -3,6 +3,11 @@
 
 RIG_X86 := tests/rigs/rig-x86.sh -t 900
 
+# Do the suites say so where there is no KVM?
+.PHONY: check-without-kvm
+check-without-kvm:
+	@MAKE='$(MAKE)' tests/rigs/without-kvm-test.sh
+
 # One boot for hardware page tables, one for KVM's shadow paging.
 .PHONY: check-rig check-rig-npt1 check-rig-npt0
 check-rig: check-rig-npt1 check-rig-npt0 check-rig-conformance
