@@ -94,7 +94,7 @@ $(BUILD)/internal.a: $(LIB_OBJS)
 
 # The command line is a client of the library like any other.
 $(BUILD)/hl.debug: $(CLI_OBJS) $(BUILD)/libhl.a
-	$(call say,LD,$@)$(CC) $(LDFLAGS_HL) -o $@ $^ $(LDLIBS)
+	$(call say,LD,$@)$(CC) $(LDFLAGS_HL) -o $@ $^ -ljson-c $(LDLIBS)
 
 $(BUILD)/hl: $(BUILD)/hl.debug
 	$(call say,STRIP,$@)$(STRIP) -o $@ $<

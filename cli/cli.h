@@ -23,6 +23,10 @@ int report_error(const struct output *out, struct hl_error *err);
 
 /* cli/run.c */
 int run_main(int argc, char **argv);
+/* cli/doctor.c */
+int doctor_main(int argc, char **argv);
+/* cli/doctor_json.c: the report as one JSON object on stdout. 0 or hl's exit status. */
+int print_report_json(const struct hl_host_report *r);
 /* cli/help.c */
 int print_help(void);
 int print_version(void);

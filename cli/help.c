@@ -5,7 +5,9 @@
 
 static const char help[] =
     "Usage: hl [OPTIONS] [--] PROGRAM [ARGS...]\n"
-    "Runs an unmodified Linux program in its own lightweight virtual machine.\n"
+    "       hl doctor [--json]\n"
+    "Runs an unmodified Linux program in its own lightweight virtual machine; hl doctor says how\n"
+    "well this host can do that, and what to do about what is missing.\n"
     "\n"
     "  -t, --timeout SECONDS   end everything after this time; exit status 124\n"
     "      --env NAME[=VALUE]  set a variable, or pass the caller's value on\n"

@@ -61,7 +61,7 @@ static const struct verb {
 	const char *name;
 	int (*main)(int argc, char **argv); /* NULL: not in this version */
 } verbs[] = {
-	{ "run", run_main }, { "snapshot", NULL }, { "doctor", NULL }, { "bench", NULL }, { "oci", NULL },
+	{ "run", run_main }, { "snapshot", NULL }, { "doctor", doctor_main }, { "bench", NULL }, { "oci", NULL },
 };
 
 int main(int argc, char **argv)

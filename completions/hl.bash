@@ -13,6 +13,10 @@ _hl() {
 		*) break ;;
 		esac
 	done
+	if [ "$i" = 1 ] && [ "$COMP_CWORD" = 2 ] && [ "${COMP_WORDS[1]}" = doctor ]; then
+		mapfile -t COMPREPLY < <(compgen -W '--json --help' -- "$cur")
+		return
+	fi
 	if [ "$i" -lt "$COMP_CWORD" ]; then
 		if declare -F _command_offset >/dev/null; then
 			_command_offset "$i"
@@ -33,7 +37,10 @@ _hl() {
 			--strace= --strace=json: --stats --platform --sysroot --env --clear-env --workdir' -- "$cur")
 		;;
 	*/*) mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
-	*) mapfile -t COMPREPLY < <(compgen -c -- "$cur") ;;
+	*) mapfile -t COMPREPLY < <(
+		[ "$COMP_CWORD" != 1 ] || compgen -W 'run doctor' -- "$cur"
+		compgen -c -- "$cur"
+	) ;;
 	esac
 }
 complete -o filenames -F _hl hl

@@ -13,3 +13,5 @@ complete -c hl -l sysroot -x -a '(__fish_complete_directories)' -d 'Look absolut
 complete -c hl -l env -x -a '(set -nx)' -d 'Set or pass on a variable'
 complete -c hl -l clear-env -d 'Start from an empty environment'
 complete -c hl -l workdir -x -a '(__fish_complete_directories)' -d 'Start in this directory'
+complete -c hl -n '__fish_is_first_arg' -x -a doctor -d 'Say what this host offers'
+complete -c hl -n '__fish_seen_subcommand_from doctor' -l json -d 'One JSON object'

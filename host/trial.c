@@ -6,6 +6,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -43,4 +44,9 @@ int host_trial(int clone_flags, int (*fn)(void))
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	munmap(stack, STACK);
 	return t.result;
+}
+
+bool host_is_filtered(void)
+{
+	return prctl(PR_GET_SECCOMP) != 0;
 }

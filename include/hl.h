@@ -207,6 +207,52 @@ HL_API void hl_sandbox_stats(struct hl_sandbox *sb, struct hl_stats *out);
 HL_API void hl_sandbox_each_call(struct hl_sandbox *sb, void (*fn)(void *arg, const struct hl_call_stats *c),
 				 void *arg);
 
+/* ---- what this host offers ---------------------------------------------------------------------------------- */
+
+enum hl_found {
+	HL_FOUND,
+	HL_MISSING,
+	HL_DENIED,         /* it is there, but not for this process */
+	HL_NOT_LOOKED_FOR, /* what it depends on is missing */
+};
+
+/* Strings are "" where there is nothing to say, never NULL. */
+struct hl_finding {
+	const char *key; /* a name for programs */
+	enum hl_found found;
+	bool needed;        /* its platform does not work without */
+	const char *value;  /* for programs: a number, a name */
+	const char *text;   /* for people: what was found */
+	const char *advice; /* what can be done about it */
+};
+
+struct hl_platform_report {
+	const char *name;
+	bool usable;
+	const char *text;       /* why it is not usable */
+	uint64_t round_trip_ns; /* of a guest's system call, measured now; 0: could not be */
+	const struct hl_finding *findings;
+	size_t nr_findings;
+};
+
+struct hl_host_report {
+	const char *picked; /* the platform that "auto" picks; NULL: none works here */
+	const char *reason;
+	uint64_t kvm_exit_ns;        /* what "auto" knows of it; 0: nothing */
+	uint64_t kvm_exit_max_ns;    /* KVM is picked up to this */
+	const char *kvm_exit_source; /* "measured", "remembered" or "guessed"; "": nothing is known */
+	const char *remembered_in;   /* a file; "": nowhere */
+	const struct hl_platform_report *platforms;
+	size_t nr_platforms;
+	const struct hl_finding *findings; /* of the host itself; nothing depends on them */
+	size_t nr_findings;
+};
+
+/* Looks at everything, and runs a tiny guest on each platform: some ten milliseconds. */
+HL_API int hl_host_inspect(struct hl_host_report **out, struct hl_error **err);
+/* NULL: no effect. */
+HL_API void hl_host_report_free(struct hl_host_report *report);
+
 #ifdef __cplusplus
 }
 #endif

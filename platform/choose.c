@@ -92,7 +92,20 @@ static int choose_auto(struct platform_choice *c, struct why *why)
 		explain_cost(c, ", but stub processes do not work");
 		return pick(c, &platform_kvm);
 	}
-	return why_set(why, ENODEV, "no platform works here; kvm: %.230s; process: %.230s", kvm.text, process.text);
+	return why_set(why, ENODEV, "no platform works here (`hl doctor` says more): kvm: %.180s; process: %.180s",
+		       kvm.text, process.text);
+}
+
+static int choose_named(struct platform_choice *c, const struct platform *pf, struct why *why)
+{
+	struct platform_report r;
+
+	platform_probe(pf, &r, false);
+	if (!r.usable)
+		return why_set(why, ENODEV, "platform %s does not work here: %s%s%s", pf->name, r.text,
+			       r.advice[0] ? ": " : "", r.advice);
+	snprintf(c->reason, sizeof c->reason, "it was asked for");
+	return pick(c, pf);
 }
 
 int platform_choose(const char *name, struct platform_choice *out, struct why *why)
@@ -101,10 +114,8 @@ int platform_choose(const char *name, struct platform_choice *out, struct why *w
 	if (!name || strcmp(name, "auto") == 0)
 		return choose_auto(out, why);
 	for (size_t i = 0; platforms[i]; i++) {
-		if (strcmp(name, platforms[i]->name) == 0) {
-			snprintf(out->reason, sizeof out->reason, "it was asked for");
-			return pick(out, platforms[i]);
-		}
+		if (strcmp(name, platforms[i]->name) == 0)
+			return choose_named(out, platforms[i], why);
 	}
 	return why_set(why, EINVAL, "no platform is called '%s': use auto, kvm or process", name);
 }

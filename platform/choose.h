@@ -33,7 +33,7 @@ struct platform_choice {
 /* All there are; ends with NULL. */
 extern const struct platform *const platforms[];
 
-/* By name; "auto" (also NULL) picks. -EINVAL: no such name; -ENODEV: none works here. */
+/* By name; "auto" (also NULL) picks. -EINVAL: no such name; -ENODEV: it, or none, works here. */
 int platform_choose(const char *name, struct platform_choice *out, struct why *why);
 
 #endif

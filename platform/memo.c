@@ -29,14 +29,6 @@ static bool place(unsigned i, char *dir, size_t size)
 	}
 }
 
-static bool file_path(unsigned i, char *path)
-{
-	char dir[MEMO_PATH - 32];
-
-	return place(i, dir, sizeof dir) &&
-	       snprintf(path, MEMO_PATH, "%s/hl-kvm-%u", dir, (unsigned)geteuid()) < MEMO_PATH;
-}
-
 /* Can nobody but us, and root, take a file of ours away there or put another in its place? */
 static bool directory_is_safe(const char *dir)
 {
@@ -47,6 +39,20 @@ static bool directory_is_safe(const char *dir)
 	if (st.st_uid == geteuid() && !(st.st_mode & 022))
 		return true;
 	return st.st_uid == 0 && st.st_mode & S_ISVTX;
+}
+
+/* The first place that is safe, in m->dir; its file in m->path. */
+static int find_place(struct memo *m)
+{
+	for (unsigned i = 0; i < NR_PLACES; i++) {
+		if (!place(i, m->dir, sizeof m->dir) || !directory_is_safe(m->dir))
+			continue;
+		int n = snprintf(m->path, sizeof m->path, "%s/hl-kvm-%u", m->dir, (unsigned)geteuid());
+		if (n < (int)sizeof m->path)
+			return 0;
+	}
+	m->path[0] = '\0';
+	return -ENOENT;
 }
 
 /* ---- what the number holds for ---- */
@@ -102,11 +108,11 @@ static int parse(const struct memo *m, const char *text, uint64_t *value)
 	return 0;
 }
 
-static int read_file(const struct memo *m, const char *path, uint64_t *value)
+static int read_file(const struct memo *m, uint64_t *value)
 {
 	char text[sizeof m->key + 32];
 	ssize_t n = -1;
-	int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	int fd = open(m->path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 
 	if (fd < 0)
 		return -ENOENT;
@@ -122,14 +128,10 @@ static int read_file(const struct memo *m, const char *path, uint64_t *value)
 int memo_read(struct memo *m, const char *device, uint64_t *value)
 {
 	m->fd = -1;
-	if (make_key(m, device) < 0)
-		m->key[0] = '\0';
-	for (unsigned i = 0; m->key[0] && i < NR_PLACES; i++) {
-		if (file_path(i, m->path) && read_file(m, m->path, value) == 0)
-			return 0;
-	}
 	m->path[0] = '\0';
-	return -ENOENT;
+	if (make_key(m, device) < 0 || find_place(m) < 0)
+		return -ENOENT;
+	return read_file(m, value);
 }
 
 /* ---- writing ---- */
@@ -146,13 +148,8 @@ static bool name_is_free(const char *path)
 
 int memo_prepare(struct memo *m)
 {
-	char dir[MEMO_PATH];
-
-	for (unsigned i = 0; m->key[0] && m->fd < 0 && i < NR_PLACES; i++) {
-		if (place(i, dir, sizeof dir) && file_path(i, m->path) && directory_is_safe(dir) &&
-		    name_is_free(m->path))
-			m->fd = open(dir, O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
-	}
+	if (m->path[0] && name_is_free(m->path))
+		m->fd = open(m->dir, O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
 	if (m->fd < 0)
 		m->path[0] = '\0';
 	return m->fd < 0 ? -ENOENT : 0;

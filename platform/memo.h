@@ -20,8 +20,9 @@
 #define MEMO_PATH 512
 
 struct memo {
-	char key[512];        /* what the file begins with */
-	char path[MEMO_PATH]; /* where it was found, or will be written; "" where there is no place for it */
+	char key[512]; /* what the file begins with */
+	char dir[MEMO_PATH - 32];
+	char path[MEMO_PATH]; /* of the file; "": there is no place for it */
 	int fd;               /* a new file without a name; -1: none */
 };
 

@@ -73,7 +73,8 @@ struct cpu_time {
 /* What a probe found. */
 struct platform_report {
 	bool usable;
-	char text[520];         /* why not, and the way out */
+	char text[256];         /* why not */
+	char advice[256];       /* and what to do about it; "": nothing known */
 	uint64_t round_trip_ns; /* measured cost of one exit and re-entry; 0: not measured */
 };
 
@@ -148,6 +149,8 @@ struct platform {
 
 extern const struct platform platform_kvm, platform_process;
 
+/* The check that all of them share: memory files. */
+void look_memfd(struct finding *f, bool thorough);
 /* Does it work here? Leaves nothing behind. `measure`: also run a guest, and find round_trip_ns; a few milliseconds. */
 void platform_probe(const struct platform *pf, struct platform_report *out, bool measure);
 

@@ -4,8 +4,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
+#include <unistd.h>
 
+#include "host/trial.h"
 #include "platform/platform.h"
 
 #define GIB (1UL << 30)
@@ -118,13 +121,32 @@ static int measure(const struct platform *pf, uint64_t *ns, struct why *why)
 	return err ? why_set(why, -err, "guests of platform %s do not run: %s", pf->name, strerror(-err)) : 0;
 }
 
+void look_memfd(struct finding *f, bool thorough)
+{
+	if (!thorough && !host_is_filtered())
+		return;
+	int fd = memfd_create("hl", MFD_CLOEXEC);
+
+	if (fd >= 0) {
+		close(fd);
+		finding_set(f, FOUND_YES, "memory files can be made");
+		return;
+	}
+	int err = errno;
+	finding_set(f, err == EPERM || err == EACCES ? FOUND_DENIED : FOUND_NO,
+		    "making a memory file (memfd_create): %s", strerror(err));
+	finding_advise(f,
+		       "sysctl vm.memfd_noexec below 2; in a container, a seccomp profile that allows memfd_create(2)");
+}
+
 static void note_failure(void *arg, const struct finding *f)
 {
 	struct platform_report *out = arg;
 
 	if (f->needed && f->found != FOUND_YES && out->usable) {
 		out->usable = false;
-		snprintf(out->text, sizeof out->text, "%s%s%s", f->text, f->advice[0] ? ": " : "", f->advice);
+		snprintf(out->text, sizeof out->text, "%s", f->text);
+		snprintf(out->advice, sizeof out->advice, "%s", f->advice);
 	}
 }
 
@@ -137,5 +159,5 @@ void platform_probe(const struct platform *pf, struct platform_report *out, bool
 	if (!out->usable || !with_cost || measure(pf, &out->round_trip_ns, &why) == 0)
 		return;
 	out->usable = false;
-	snprintf(out->text, sizeof out->text, "%s", why.text);
+	snprintf(out->text, sizeof out->text, "%.255s", why.text);
 }

@@ -14,6 +14,15 @@ void finding_set(struct finding *f, enum found found, const char *fmt, ...)
 	va_end(ap);
 }
 
+void finding_value(struct finding *f, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(f->value, sizeof f->value, fmt, ap);
+	va_end(ap);
+}
+
 void finding_advise(struct finding *f, const char *fmt, ...)
 {
 	va_list ap;
@@ -28,6 +37,8 @@ void checks_make(const struct check *checks, bool thorough, finding_fn *fn, void
 	bool broken = false;
 
 	for (const struct check *c = checks; c->key; c++) {
+		if (!thorough && !c->needed)
+			continue;
 		struct finding f = { .key = c->key, .needed = c->needed };
 		if (broken && c->chained)
 			finding_set(&f, FOUND_UNKNOWN, "not looked for");

@@ -132,6 +132,7 @@ static void look_bare_metal(struct finding *f, bool thorough)
 		return;
 	}
 	__cpuid(0x40000000, a, name[0], name[1], name[2]);
+	finding_value(f, "%.12s", (const char *)name);
 	finding_set(f, FOUND_NO, "nested: this host is itself a virtual machine (%.12s), so exits are dear",
 		    (const char *)name);
 	finding_advise(f, "nothing to do but a host of bare metal");
@@ -152,6 +153,7 @@ static void look_paging(struct finding *f, bool thorough)
 const struct check kvm_checks[] = {
 	{ "device", .needed = true, .look = look_device },
 	{ "permission", .needed = true, .chained = true, .look = look_permission },
+	{ "memfd", .needed = true, .look = look_memfd },
 	{ "interface", .needed = true, .chained = true, .look = look_interface },
 	{ "machine", .needed = true, .chained = true, .look = look_machine },
 	{ "bare_metal", .look = look_bare_metal },

@@ -88,7 +88,7 @@ static int filter_set(void)
 static void look_listener(struct finding *f, bool thorough)
 {
 	/* Where no filter is set there can be no listener, and nothing is denied. */
-	if (!thorough && prctl(PR_GET_SECCOMP) == 0)
+	if (!thorough && !host_is_filtered())
 		return;
 	int err = host_trial(0, filter_set);
 
@@ -103,17 +103,19 @@ static void look_listener(struct finding *f, bool thorough)
 	}
 }
 
-static void look_memfd(struct finding *f, bool thorough)
+static void look_stub(struct finding *f, bool thorough)
 {
+	if (!thorough && !host_is_filtered())
+		return;
 	int fd = stub_memfd();
 
 	if (fd >= 0) {
 		close(fd);
-		finding_set(f, FOUND_YES, "memory files (memfd_create) can be made and executed");
+		finding_set(f, FOUND_YES, "a memory file can be executed");
 		return;
 	}
-	finding_set(f, denied_or_not(-fd), "memfd_create: %s", strerror(-fd));
-	finding_advise(f, "`sudo sysctl vm.memfd_noexec=1`, or a seccomp profile that allows memfd_create");
+	finding_set(f, denied_or_not(-fd), "making a memory file that can be executed: %s", strerror(-fd));
+	finding_advise(f, "`sudo sysctl vm.memfd_noexec=1`");
 }
 
 const struct check process_checks[] = {
@@ -122,5 +124,6 @@ const struct check process_checks[] = {
 	{ "wait_killable", .needed = true, .chained = true, .look = look_killable },
 	{ "listener", .needed = true, .chained = true, .look = look_listener },
 	{ "memfd", .needed = true, .look = look_memfd },
+	{ "memfd_exec", .needed = true, .chained = true, .look = look_stub },
 	{ .key = NULL },
 };

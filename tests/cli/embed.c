@@ -349,6 +349,33 @@ static void counters(void)
 	hl_sandbox_free(sb);
 }
 
+/* Two reports at once, after and before sandboxes, on what auto picks. */
+static void host_report(void)
+{
+	struct hl_host_report *a, *b;
+	struct hl_error *err = NULL;
+	struct hl_config *cfg = CONFIG("true");
+	int fds = count_entries("/proc/self/fd");
+
+	CHECK(hl_host_inspect(&a, &err) == 0 && hl_host_inspect(&b, NULL) == 0, "%s", hl_error_text(err));
+	CHECK(a->picked && b->picked && strcmp(a->picked, b->picked) == 0, "one picks %s", a->picked);
+	CHECK(a->nr_platforms == 2 && a->nr_findings > 0, "%zu platforms", a->nr_platforms);
+	for (size_t i = 0; i < a->nr_platforms; i++) {
+		const struct hl_platform_report *p = &a->platforms[i];
+		CHECK(p->nr_findings > 2, "%s: %zu findings", p->name, p->nr_findings);
+		CHECK(p->usable ? p->round_trip_ns > 100 : p->text[0], "%s: neither cost nor reason", p->name);
+		CHECK(strcmp(p->name, a->picked) != 0 || p->usable, "%s is picked and does not work", p->name);
+	}
+	hl_config_set_platform(cfg, a->picked);
+	hl_host_report_free(a);
+	hl_host_report_free(b);
+	hl_host_report_free(NULL);
+	CHECK(count_entries("/proc/self/fd") == fds, "%d descriptors, were %d", count_entries("/proc/self/fd"), fds);
+	struct hl_sandbox *sb = start(cfg);
+	CHECK(hl_sandbox_wait(sb, 60000, NULL, &err) == 0, "%s", hl_error_text(err));
+	hl_sandbox_free(sb);
+}
+
 static const struct {
 	const char *name;
 	void (*run)(void);
@@ -369,6 +396,7 @@ static const struct {
 	{ "leaves-host-alone", leaves_host_alone },
 	{ "trace-and-log", trace_and_log },
 	{ "counters", counters },
+	{ "host-report", host_report },
 };
 
 int main(int argc, char **argv)

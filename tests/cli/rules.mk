@@ -2,16 +2,16 @@
 # The command line and the library as users meet them: make check-cli [ONLY='PATTERN'] [PLATFORM=kvm]
 
 CLI_TESTS := $(BUILD)/tests/cli
-CLI_TEST_BINS := $(addprefix $(CLI_TESTS)/,embed calls clock-and-getppid crash on)
+CLI_TEST_BINS := $(addprefix $(CLI_TESTS)/,embed calls clock-and-getppid crash on deny)
 
 # Only what an installed libhl gives: the header and the archive.
 $(CLI_TESTS)/embed: tests/cli/embed.c include/hl.h $(BUILD)/libhl.a
 	@mkdir -p $(@D)
 	$(CC) -std=gnu17 -O1 -g -D_GNU_SOURCE $(WARNINGS) $(if $(SAN),-fsanitize=$(SAN)) -Iinclude -o $@ $< $(BUILD)/libhl.a -pthread
 
-$(CLI_TESTS)/%: tests/cli/%.c
+$(CLI_TESTS)/%: tests/cli/%.c sys/syscalls.def
 	@mkdir -p $(@D)
-	$(CC) -std=gnu17 -O1 -g -D_GNU_SOURCE $(WARNINGS) -static -o $@ $< -pthread
+	$(CC) -std=gnu17 -O1 -g -D_GNU_SOURCE $(WARNINGS) -static -iquote . -o $@ $< -pthread
 
 .PHONY: check-cli
 check-cli: $(BUILD)/hl $(CLI_TEST_BINS)
