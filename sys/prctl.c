@@ -286,6 +286,22 @@ static int64_t get_base(struct task *t, bool fs, uint64_t addr)
 	return err ? err : put_user(t, addr, fs ? &regs.fs_base : &regs.gs_base);
 }
 
+#ifndef ARCH_GET_XCOMP_SUPP
+#define ARCH_GET_XCOMP_SUPP 0x1021
+#define ARCH_GET_XCOMP_PERM 0x1022
+#define ARCH_REQ_XCOMP_PERM 0x1023
+#endif
+#define XFEATURE_XTILE_DATA 18 /* the last that Linux can be asked for */
+
+/* Documentation/arch/x86/xstate.rst. Parts that need permission (AMX) are never there. */
+static int64_t get_xcomp(struct task *t, uint64_t addr)
+{
+	uint64_t features;
+
+	t->sb->platform->fp_size(t->sb->machine, &features);
+	return put_user(t, addr, &features);
+}
+
 SYSCALL_DEFINE(arch_prctl)
 {
 	switch ((int)a[0]) {
@@ -294,6 +310,9 @@ SYSCALL_DEFINE(arch_prctl)
 	case ARCH_GET_FS: return get_base(t, true, a[1]);
 	case ARCH_GET_GS: return get_base(t, false, a[1]);
 	case ARCH_GET_CPUID: return 1;
+	case ARCH_GET_XCOMP_SUPP:
+	case ARCH_GET_XCOMP_PERM: return get_xcomp(t, a[1]);
+	case ARCH_REQ_XCOMP_PERM: return a[1] <= XFEATURE_XTILE_DATA ? -EOPNOTSUPP : -EINVAL;
 	}
 	return -EINVAL;
 }

@@ -116,7 +116,7 @@ void frame_fp_load(struct context *c, void *buf)
 
 /* ---- what happened ---- */
 
-enum { TRAP_PF = 14, TRAP_GP = 13 };
+enum { TRAP_UD = 6, TRAP_GP = 13, TRAP_PF = 14 };
 enum { PF_WRITE = 2, PF_INSTR = 16 };
 
 static void event_exception(struct event *ev, uint64_t vector, uint64_t error)
@@ -142,7 +142,12 @@ void frame_event(struct context *c, uint64_t sig, struct event *ev)
 		ev->fault.addr = (uint64_t)g[REG_CR2];
 		ev->fault.access = error & PF_INSTR ? GUEST_EXEC : error & PF_WRITE ? GUEST_WRITE : GUEST_READ;
 	} else if (sig == SIGSYS) {
-		event_exception(ev, TRAP_GP, 0); /* a system call by another door */
+		/* A system call by another door. From 64-bit code that is `int 0x80`, which has two bytes. */
+		if (((uint64_t)g[REG_CSGSFS] & 0xffff) == USER_CS)
+			c->regs.rip -= 2;
+		event_exception(ev, TRAP_GP, 0);
+	} else if (sig == SIGILL) {
+		event_exception(ev, TRAP_UD, 0); /* use of AMX, which is not granted, comes without a trap number */
 	} else {
 		event_exception(ev, trap, error);
 	}

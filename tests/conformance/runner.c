@@ -622,7 +622,8 @@ static enum outcome platform_missing(void)
 		close(fd);
 		return PASSED;
 	}
-	printf("%s - kvm %zu conformance cases (/dev/kvm: %s)\n", required ? "not ok" : "skip", ntests, strerror(errno));
+	printf("%s - kvm %zu conformance cases (/dev/kvm: %s)\n", required ? "not ok" : "skip", ntests,
+	       strerror(errno));
 	return required ? FAILED : SKIPPED;
 }
 

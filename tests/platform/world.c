@@ -220,8 +220,6 @@ static const char *differs(const struct test *t)
 	static const struct {
 		const char *platform, *test, *why;
 	} table[] = {
-		{ "process", "upper_half", "the host answers its own vsyscall page" },
-		{ "process", "privileged", "32-bit code segments exist on the host; their system calls trap" },
 		{ "process", "in_turn", "there are no vCPUs to share" },
 		{ "process", "cheap", "there are no vCPUs to share" },
 	};

@@ -148,3 +148,30 @@ CASE(removed_syscalls)
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(*numbers); i++)
 		R(syscall(numbers[i], 0, 0, 0));
 }
+
+/* Tile registers are left out: hl never grants them. */
+CASE(extended_state)
+{
+	unsigned long features = 0;
+	unsigned a, d;
+
+	__asm__ volatile("xgetbv" : "=a"(a), "=d"(d) : "c"(0));
+	X((a | (unsigned long)d << 32) & ~(3UL << 17));
+	R(syscall(SYS_arch_prctl, 0x1021, &features)); /* ARCH_GET_XCOMP_SUPP */
+	X(features & ~(3UL << 17));
+	R(syscall(SYS_arch_prctl, 0x1022, &features)); /* ARCH_GET_XCOMP_PERM */
+	X(features & ~(3UL << 17));
+	R(syscall(SYS_arch_prctl, 0x1022, 1));
+	R(syscall(SYS_arch_prctl, 0x1023, 2)); /* ARCH_REQ_XCOMP_PERM */
+	R(syscall(SYS_arch_prctl, 0x1023, 100));
+}
+
+/* Numbers of x32, and ones that are larger than a number. */
+CASE(call_numbers)
+{
+	R(syscall(0x40000000 | SYS_getppid));
+	R(syscall(0x40000000 | 520));
+	R(syscall(0x80000000));
+	R(syscall(-1));
+	V(syscall(0x100000000 | SYS_getpid) == getpid());
+}
