@@ -199,16 +199,18 @@ static int thread_start(struct context *c, struct space *s)
 	return err;
 }
 
-/* From CALLED to REPORTED: see process.h. Where the space was taken away the registers are what they were last. */
-static int stop_for_regs(struct context *c)
+/* The space was taken away: its threads are gone, or about to be. */
+static void thread_drop(struct context *c)
+{
+	stub_kill(&c->s->stub);
+	thread_detach(c);
+}
+
+/* From CALLED to REPORTED: see process.h. */
+static int call_to_report(struct context *c)
 {
 	struct seccomp_notif n;
-	uint64_t rax = c->result;
 
-	if (c->s && c->s->destroyed)
-		thread_detach(c);
-	if (c->state != THREAD_CALLED)
-		return 0;
 	if (!c->preempted && syscall(SYS_tgkill, c->s->stub.pid, c->tid, STUB_PREEMPT_SIGNAL) < 0)
 		return -EIO;
 	/* Not the result: the host would take -ERESTARTSYS and its kin for its own. */
@@ -216,10 +218,41 @@ static int stop_for_regs(struct context *c)
 	if (!err)
 		err = notif_await(c, &n);
 	c->preempted = false;
-	if (!err)
-		err = is_report(&n) ? take_report(c, &n) : -EIO;
-	c->regs.rax = rax;
+	if (err)
+		return err;
+	return is_report(&n) ? take_report(c, &n) : -EIO;
+}
+
+/* The registers into the context. Where the space is being taken away, which may be at any moment, they are what they
+ * were last. */
+static int stop_for_regs(struct context *c)
+{
+	bool called = c->state == THREAD_CALLED;
+	int err = called ? call_to_report(c) : 0;
+
+	if (c->s && c->s->destroyed) {
+		thread_drop(c);
+		err = 0;
+	}
+	if (called)
+		c->regs.rax = c->result;
 	return err;
+}
+
+/* The next notification of a thread on its way out. A preempt signal that was still pending comes before it. */
+static int await_exit(struct context *c, struct seccomp_notif *n)
+{
+	int err = notif_await(c, n);
+
+	if (err || !c->preempted || !is_report(n) || n->data.args[0] != STUB_PREEMPT_SIGNAL)
+		return err;
+	c->preempted = false;
+	err = take_report(c, n);
+	if (err)
+		return err;
+	frame_store(c);
+	err = notif_answer(c, 0, 0);
+	return err ? err : notif_await(c, n);
 }
 
 /* The thread leaves through the stub's own exit, whose notification alone is let through to the host. */
@@ -228,12 +261,12 @@ static int thread_leave(struct context *c)
 	struct seccomp_notif n;
 	int err = stop_for_regs(c);
 	if (err || c->state != THREAD_REPORTED)
-		return -EIO;
+		return c->s ? -EIO : 0;
 	c->regs.rip = STUB_EXIT_ADDR;
 	frame_store(c);
 	err = notif_answer(c, 0, 0);
 	if (!err)
-		err = notif_await(c, &n);
+		err = await_exit(c, &n);
 	if (err || n.data.nr != SYS_exit || n.data.instruction_pointer != STUB_EXIT_IP_ADDR)
 		return -EIO;
 	return notif_answer(c, 0, SECCOMP_USER_NOTIF_FLAG_CONTINUE);
@@ -326,7 +359,7 @@ static int wait_event(struct context *c, struct kick *k, struct event *ev)
 static int keep_state(struct context *c)
 {
 	int err = stop_for_regs(c);
-	if (err || c->fp_dirty || !c->frame_fp)
+	if (err || c->state != THREAD_REPORTED || c->fp_dirty || !c->frame_fp)
 		return err;
 	if (!c->fp)
 		c->fp = malloc(c->m->fp_size);

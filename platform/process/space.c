@@ -150,8 +150,9 @@ void process_space_destroy(struct space *s)
 		clock_stop(&c->clock);
 	pthread_mutex_unlock(&s->lock);
 	/* Its pages may be given to others as soon as we return: nothing of it may run any more. */
+	s->destroyed = true; /* first: threads that find themselves dying are to know why */
 	stub_kill(&s->stub);
-	s->stub.dead = s->destroyed = true;
+	s->stub.dead = true;
 	space_put(s);
 }
 

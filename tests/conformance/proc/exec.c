@@ -653,3 +653,42 @@ CASE(shared_memory_is_left)
 	reap("child", pid);
 	V(n);
 }
+
+/* Threads that are about to end, by themselves or by a signal, when another one executes. */
+static void *ends_soon(void *arg)
+{
+	for (int i = (int)(intptr_t)arg; i > 0; i--)
+		sched_yield();
+	return NULL;
+}
+
+ROLE(among_many)
+{
+	char next[16];
+	int n = atoi(case_argv[2]);
+	pthread_t t;
+
+	if (n == 0)
+		exit(0);
+	for (int i = 0; i < 6; i++)
+		NEED(pthread_create(&t, NULL, i % 2 ? ends_soon : waits, (void *)(intptr_t)(i * 3)));
+	snprintf(next, sizeof(next), "%d", n - 1);
+	exec_role("among_many", next);
+}
+
+/* Several such processes at once: on a busy machine, ends and execs meet in every order. */
+CASE(among_many_threads)
+{
+	pid_t pid[4];
+	int status;
+
+	for (int i = 0; i < 4; i++) {
+		pid[i] = (pid_t)NEED(fork());
+		if (pid[i] == 0)
+			exec_role("among_many", "12");
+	}
+	for (int i = 0; i < 4; i++) {
+		NEED(waitpid(pid[i], &status, 0));
+		V(status);
+	}
+}
