@@ -144,7 +144,7 @@ void frame_event(struct context *c, uint64_t sig, struct event *ev)
 	} else if (sig == SIGSYS) {
 		/* A system call by another door. From 64-bit code that is `int 0x80`, which has two bytes. */
 		if (((uint64_t)g[REG_CSGSFS] & 0xffff) == USER_CS)
-			c->regs.rip -= 2;
+			c->regs.rip = possible(c->regs.rip - 2);
 		event_exception(ev, TRAP_GP, 0);
 	} else if (sig == SIGILL) {
 		event_exception(ev, TRAP_UD, 0); /* use of AMX, which is not granted, comes without a trap number */

@@ -270,6 +270,16 @@ CODE g_modify
 2:	mov	$-1, %rax
 	syscall
 
+/* Fills [rdi, rsi) with ever other words, for ever. */
+CODE g_scribble
+1:	mov	%rdi, %rbx
+2:	add	%rdx, %rax
+	mov	%rax, (%rbx)
+	add	$8, %rbx
+	cmp	%rsi, %rbx
+	jb	2b
+	jmp	1b
+
 	.balign	4096
 guest_code_end:
 	.section .note.GNU-stack, "", @progbits
