@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/resource.h>
 #include <time.h>
@@ -47,7 +48,31 @@ static int create_init(struct sandbox *sb, const struct sandbox_config *cfg)
 	return err;
 }
 
-/* The largest sizes the machine can address, halved until the host's address space limit allows them. */
+/* What the monitor needs besides: stacks of its threads, its heap, mapped files. */
+#define ADDRESS_SPACE_LEFT (256UL << 20)
+
+static bool address_space_left(void)
+{
+	void *p = mmap(NULL, ADDRESS_SPACE_LEFT, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (p == MAP_FAILED)
+		return false;
+	munmap(p, ADDRESS_SPACE_LEFT);
+	return true;
+}
+
+static int try_physmem(uint64_t arena, uint64_t window, struct physmem **out, struct why *why)
+{
+	int err = physmem_create(arena, window, out, why);
+
+	if (err || address_space_left())
+		return err;
+	physmem_destroy(*out);
+	*out = NULL;
+	return why_set(why, ENOMEM, "address space is limited to what guest memory alone takes (`ulimit -v`)");
+}
+
+/* The largest sizes the machine can address, halved until the host's limits on address space and files allow them. */
 static int create_physmem(struct sandbox *sb, struct why *why)
 {
 	const struct machine_props *props = &sb->mem.props;
@@ -55,8 +80,8 @@ static int create_physmem(struct sandbox *sb, struct why *why)
 	int err;
 	do {
 		struct why inner = { "" };
-		err = physmem_create(arena, window, &sb->physmem, &inner);
-		if (err != -ENOMEM || arena <= 1UL << 30)
+		err = try_physmem(arena, window, &sb->physmem, &inner);
+		if ((err != -ENOMEM && err != -EFBIG) || arena <= 1UL << 30)
 			return err ? why_set(why, -err, "%s", inner.text) : 0;
 		arena /= 2;
 		window = window > 1UL << 30 ? window / 2 : window;

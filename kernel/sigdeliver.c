@@ -382,7 +382,10 @@ static bool store_regs(struct delivery *d)
 
 	if (!d->have_regs)
 		return true;
-	if (t->sb->platform->regs_set(t->context, &d->regs) == 0)
+	int err = t->sb->platform->regs_set(t->context, &d->regs);
+
+	/* Where it runs is gone: the next run says so. */
+	if (!err || err == -EIO)
 		return true;
 	siginfo_kernel(&si, SIGSEGV, SI_KERNEL);
 	signal_force(t, SIGSEGV, &si);

@@ -53,6 +53,14 @@ static void sleeper_init(struct sleeper *s)
 	memset(s, 0, sizeof *s);
 }
 
+/* What it waits for is given up; its next run says why. */
+static void on_space_died(void *arg)
+{
+	struct task *t = arg;
+
+	sleeper_interrupt(&t->sleeper);
+}
+
 int task_new(struct sandbox *sb, struct process *p, struct task **out)
 {
 	struct task *t = calloc(1, sizeof *t);
@@ -82,6 +90,8 @@ int task_new(struct sandbox *sb, struct process *p, struct task **out)
 	t->altstack.flags = SS_DISABLE;
 	t->timer_slack_ns = 50000;
 	sleeper_init(&t->sleeper);
+	if (sb->platform->context_watch)
+		sb->platform->context_watch(t->context, on_space_died, t);
 	list_init(&t->process_node);
 	sigpending_init(&t->pending);
 	*out = t;
@@ -226,7 +236,8 @@ static void on_dead(struct task *t)
 {
 	struct sandbox *sb = t->sb;
 	sandbox_lock(sb);
-	if (!sb->dead_reason[0] && t->event.dead)
+	/* Of any other process, its parent hears. */
+	if (!sb->dead_reason[0] && t->event.dead && t->process == sb->main)
 		strncpy(sb->dead_reason, t->event.dead, sizeof sb->dead_reason - 1);
 	sandbox_unlock(sb);
 	process_exit_group(t, SIGKILL);

@@ -4,10 +4,12 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "host/memfd.h"
 #include "util/gva.h"
 #include "util/list.h"
 
@@ -126,14 +128,13 @@ static char *aligned_reserve(uint64_t size)
 
 static int arena_map(struct physmem *pm)
 {
-	int fd = memfd_create("hl-arena", MFD_CLOEXEC);
+	int fd = memfd_sized("hl-arena", pm->arena_size);
 
 	if (fd < 0)
-		return -errno;
+		return fd;
 	pm->arena.fd = fd;
-	if (ftruncate(fd, (off_t)pm->arena_size) < 0 ||
-	    mmap(pm->base, pm->arena_size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE | MAP_FIXED, fd, 0) ==
-		MAP_FAILED)
+	if (mmap(pm->base, pm->arena_size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE | MAP_FIXED, fd, 0) ==
+	    MAP_FAILED)
 		return -errno;
 	/* Core dumps and forks of the embedding program have no use for guest memory. */
 	madvise(pm->base, pm->arena_size, MADV_DONTDUMP);
@@ -172,8 +173,9 @@ int physmem_create(uint64_t arena_size, uint64_t window_size, struct physmem **o
 		err = extent_add(&pm->free, arena_size, window_size);
 	if (err) {
 		physmem_destroy(pm);
-		return why_set(why, -err, "cannot reserve %lu GiB of address space for guest memory: error %d",
-			       (unsigned long)((arena_size + window_size) / GIB), -err);
+		return why_set(why, -err,
+			       "no room for %lu GiB of guest memory (is address space limited, `ulimit -v`?): %s",
+			       (unsigned long)((arena_size + window_size) / GIB), strerror(-err));
 	}
 	*out = pm;
 	return 0;

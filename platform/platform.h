@@ -115,6 +115,10 @@ struct platform {
 	/* New contexts have zero registers, RFLAGS_FIXED, the FP state of a fresh Linux process. */
 	int (*context_create)(struct machine *m, struct context **out);
 	void (*context_destroy)(struct context *c);
+	/* NULL: spaces of this platform do not end by themselves. `died` is called when the space the context ran in
+	 * last has ended while it was not running, so that what its thread waits for may be given up: the next run
+	 * gives EVENT_DEAD. From a thread of the platform's, which holds locks: it may wake, and nothing else. */
+	void (*context_watch)(struct context *c, void (*died)(void *arg), void *arg);
 	/* Runs until there is an event. `k` is the kick of the calling thread: kick_send(k) ends the run with
 	 * EVENT_INTERRUPTED and leaves the kick pending. The space may differ from the last run's (execve). */
 	int (*run)(struct context *c, struct space *s, struct kick *k, struct event *ev);

@@ -82,7 +82,7 @@ int control_create(struct machine *m, struct why *why)
 	    mmap(NULL, CONTROL_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (m->control == MAP_FAILED) {
 		m->control = NULL;
-		return why_set(why, ENOMEM, "no address space for page tables");
+		return why_set(why, ENOMEM, "no room for page tables (is address space, `ulimit -v`, limited?)");
 	}
 	madvise(m->control, CONTROL_SIZE, MADV_NOHUGEPAGE);
 	madvise(m->control, CONTROL_SIZE, MADV_DONTDUMP);

@@ -236,6 +236,8 @@ static int stop_for_regs(struct context *c)
 	}
 	if (called)
 		c->regs.rax = c->result;
+	if (err && c->s)
+		c->s->stub.dead = true; /* nothing is known of its thread any more: the next run ends it */
 	return err;
 }
 
@@ -293,12 +295,18 @@ void process_context_destroy(struct context *c)
 	free(c);
 }
 
+void process_context_watch(struct context *c, void (*died)(void *arg), void *arg)
+{
+	c->died = died;
+	c->died_arg = arg;
+}
+
 /* ---- run ---- */
 
 static int event_dead(struct context *c, struct event *ev)
 {
 	ev->kind = EVENT_DEAD;
-	ev->dead = "the guest ended the process it runs in";
+	ev->dead = "the process that the guest runs in has ended: by the host (is it out of memory?) or by the guest";
 	c->state = THREAD_RUNS;
 	return 0;
 }

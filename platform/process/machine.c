@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "host/memfd.h"
 #include "platform/process/process.h"
 
 #define GIB      (1UL << 30)
@@ -51,6 +52,8 @@ static void space_died(struct space *s)
 		struct kick *k = atomic_load(&c->kick);
 		if (k)
 			kick_send(k);
+		if (c->died)
+			c->died(c->died_arg);
 	}
 	pthread_mutex_unlock(&s->lock);
 }
@@ -123,61 +126,6 @@ static int reaper_start(struct machine *m)
 
 /* ---- platform.h ---- */
 
-static int process_machine_create(struct machine **out, struct why *why)
-{
-	struct machine *m = calloc(1, sizeof *m);
-	if (!m)
-		return why_set(why, ENOMEM, "out of memory");
-	m->control_fd = m->reaper_epoll = m->reaper_wake = -1;
-	m->template.socket = m->template.pidfd = -1;
-	pthread_mutex_init(&m->lock, NULL);
-	pthread_mutex_init(&m->template.lock, NULL);
-	pthread_cond_init(&m->start_cond, NULL);
-	list_init(&m->spaces);
-	slots_init(&m->pages, CONTROL_PAGES);
-	slots_init(&m->stacks, CONTROL_STACKS);
-	m->xcr0 = xcr0_read();
-	m->fp_size = fp_size_of(m->xcr0);
-	*out = m;
-	return 0;
-}
-
-static int control_create(struct machine *m)
-{
-	m->control_fd = memfd_create("hl-control", MFD_CLOEXEC);
-	if (m->control_fd < 0 || ftruncate(m->control_fd, (off_t)CONTROL_SIZE) < 0)
-		return -errno;
-	m->control = mmap(NULL, CONTROL_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, m->control_fd, 0);
-	if (m->control == MAP_FAILED) {
-		m->control = NULL;
-		return -errno;
-	}
-	int err = slots_take(&m->pages, &m->template.slot); /* the first one: the stub maps offset 0 by itself */
-	stub_page_set(&m->template, m->control);
-	return err;
-}
-
-static int process_machine_attach(struct machine *m, struct physmem *pm, struct why *why)
-{
-	m->pm = pm;
-	int err = control_create(m);
-	if (!err)
-		err = reaper_start(m);
-	return err ? why_set(why, -err, "the process platform cannot start its stub: %s", strerror(-err)) : 0;
-}
-
-static void process_machine_props(const struct machine *m, struct machine_props *out)
-{
-	*out = (struct machine_props){
-		.arena_max = 1024 * GIB,
-		.window_max = 1024 * GIB,
-		.eager_map_max = 16 * GIB,
-		.fault_map_unit = 1 * GIB,
-		.cow_copy_pages = 4,
-		.user_end = STUB_TEXT,
-	};
-}
-
 static void close_fd(int fd)
 {
 	if (fd >= 0)
@@ -215,6 +163,72 @@ static void process_machine_destroy(struct machine *m)
 	free(m);
 }
 
+static struct machine *machine_alloc(void)
+{
+	struct machine *m = calloc(1, sizeof *m);
+	if (!m)
+		return NULL;
+	m->control_fd = m->reaper_epoll = m->reaper_wake = -1;
+	m->template.socket = m->template.pidfd = -1;
+	pthread_mutex_init(&m->lock, NULL);
+	pthread_mutex_init(&m->template.lock, NULL);
+	pthread_cond_init(&m->start_cond, NULL);
+	list_init(&m->spaces);
+	slots_init(&m->pages, CONTROL_PAGES);
+	slots_init(&m->stacks, CONTROL_STACKS);
+	m->xcr0 = xcr0_read();
+	m->fp_size = fp_size_of(m->xcr0);
+	return m;
+}
+
+static int control_create(struct machine *m)
+{
+	m->control_fd = memfd_sized("hl-control", CONTROL_SIZE);
+	if (m->control_fd < 0)
+		return m->control_fd;
+	m->control = mmap(NULL, CONTROL_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, m->control_fd, 0);
+	if (m->control == MAP_FAILED) {
+		m->control = NULL;
+		return -errno;
+	}
+	int err = slots_take(&m->pages, &m->template.slot); /* the first one: the stub maps offset 0 by itself */
+	stub_page_set(&m->template, m->control);
+	return err;
+}
+
+static int process_machine_create(struct machine **out, struct why *why)
+{
+	struct machine *m = machine_alloc();
+	int err = m ? control_create(m) : -ENOMEM;
+	if (err && m)
+		process_machine_destroy(m);
+	if (err)
+		return why_set(why, -err, "no memory for the process platform (is %s limited?): %s",
+			       err == -EFBIG ? "file size, `ulimit -f`," : "address space, `ulimit -v`,",
+			       strerror(-err));
+	*out = m;
+	return 0;
+}
+
+static int process_machine_attach(struct machine *m, struct physmem *pm, struct why *why)
+{
+	m->pm = pm;
+	int err = reaper_start(m);
+	return err ? why_set(why, -err, "the process platform cannot start its stub: %s", strerror(-err)) : 0;
+}
+
+static void process_machine_props(const struct machine *m, struct machine_props *out)
+{
+	*out = (struct machine_props){
+		.arena_max = 1024 * GIB,
+		.window_max = 1024 * GIB,
+		.eager_map_max = 16 * GIB,
+		.fault_map_unit = 1 * GIB,
+		.cow_copy_pages = 4,
+		.user_end = STUB_TEXT,
+	};
+}
+
 static size_t process_fp_size(const struct machine *m, uint64_t *xcr0)
 {
 	*xcr0 = m->xcr0;
@@ -235,6 +249,7 @@ const struct platform platform_process = {
 	.space_protect = process_space_protect,
 	.context_create = process_context_create,
 	.context_destroy = process_context_destroy,
+	.context_watch = process_context_watch,
 	.run = process_run,
 	.syscall_result = process_syscall_result,
 	.regs_get = process_regs_get,

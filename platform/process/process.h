@@ -156,6 +156,8 @@ struct context {
 	char *frame_fp;
 	size_t frame_fp_size;
 	_Atomic(struct kick *) kick; /* of the thread in run */
+	void (*died)(void *arg);     /* context_watch */
+	void *died_arg;
 	uint64_t runs;
 	struct thread_clock clock;
 };
@@ -196,6 +198,7 @@ int process_space_unmap(struct space *s, gva_t addr, uint64_t len);
 int process_space_protect(struct space *s, gva_t addr, uint64_t len, unsigned prot);
 int process_context_create(struct machine *m, struct context **out);
 void process_context_destroy(struct context *c);
+void process_context_watch(struct context *c, void (*died)(void *arg), void *arg);
 int process_run(struct context *c, struct space *s, struct kick *k, struct event *ev);
 void process_syscall_result(struct context *c, uint64_t rax);
 int process_regs_get(struct context *c, struct cpu_regs *out);
