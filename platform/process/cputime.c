@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * CPU time of the stub thread behind a context. A context goes through several threads (execve gives it another space),
- * each of which is asked a last time before it ends. One that is killed without notice keeps what was last seen of it.
+ * CPU time of the stub thread behind a context, from when it became that. A context goes through several threads
+ * (execve gives it another space), each of which is asked a last time before it ends. One that is killed without notice
+ * keeps what was last seen of it.
  */
 #include "host/threadtime.h"
 #include "platform/process/process.h"
@@ -20,11 +21,15 @@ static void clock_look(struct thread_clock *k)
 	k->thread.system_ns = sum - k->thread.user_ns;
 }
 
-void clock_start(struct thread_clock *k, pid_t pid, pid_t tid)
+void clock_start(struct thread_clock *k, pid_t pid, pid_t tid, bool used)
 {
 	pthread_mutex_lock(&k->lock);
 	k->pid = pid;
 	k->tid = tid;
+	if (used) {
+		clock_look(k);
+		k->base = k->thread;
+	}
 	pthread_mutex_unlock(&k->lock);
 }
 
@@ -32,9 +37,9 @@ void clock_stop(struct thread_clock *k)
 {
 	pthread_mutex_lock(&k->lock);
 	clock_look(k);
-	k->before.user_ns += k->thread.user_ns;
-	k->before.system_ns += k->thread.system_ns;
-	k->thread = (struct cpu_time){ 0 };
+	k->before.user_ns += k->thread.user_ns - k->base.user_ns;
+	k->before.system_ns += k->thread.system_ns - k->base.system_ns;
+	k->thread = k->base = (struct cpu_time){ 0 };
 	k->tid = 0;
 	pthread_mutex_unlock(&k->lock);
 }
@@ -45,8 +50,8 @@ bool process_cpu_time(struct context *c, struct cpu_time *out)
 
 	pthread_mutex_lock(&k->lock);
 	clock_look(k);
-	out->user_ns = k->before.user_ns + k->thread.user_ns;
-	out->system_ns = k->before.system_ns + k->thread.system_ns;
+	out->user_ns = k->before.user_ns + k->thread.user_ns - k->base.user_ns;
+	out->system_ns = k->before.system_ns + k->thread.system_ns - k->base.system_ns;
 	pthread_mutex_unlock(&k->lock);
 	return true;
 }

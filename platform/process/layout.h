@@ -37,10 +37,11 @@
 #define STEP_RETRY  2  /* again while EBADF: waits for the other thread to make the descriptor */
 #define STEP_FORK   4  /* in the child go on at the step whose index is in the bits from STEP_CHILD on */
 #define STEP_THREAD 8  /* the child is a guest thread */
-#define STEP_REPLY  16 /* the last step, and the result goes to the monitor as it is (of the template only) */
+#define STEP_REPLY  16 /* its result, good or bad, is the command's answer (of the template only) */
 #define STEP_CHILD  32
 
 #define COMMAND_STEPS 56
+#define COMMAND_FILES 16 /* descriptors that can come with a command */
 /* The head of the struct msghdr (recvmsg(2)) by which orders are received, up to and with msg_control. What follows it
  * is written by the host, and lies in the scratch page. */
 #define COMMAND_MSGHDR 0xfd8

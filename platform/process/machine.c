@@ -71,6 +71,19 @@ void machine_notice_death(struct machine *m, int pidfd)
 	epoll_ctl(m->reaper_epoll, EPOLL_CTL_DEL, pidfd, NULL);
 }
 
+void machine_bury(struct machine *m, int pidfd)
+{
+	pthread_mutex_lock(&m->lock);
+	int oldest = m->dying[m->next_dying];
+	m->dying[m->next_dying] = pidfd;
+	m->next_dying = (m->next_dying + 1) % DYING_MAX;
+	pthread_mutex_unlock(&m->lock);
+	if (oldest < 0)
+		return;
+	stub_await_end(oldest);
+	close(oldest);
+}
+
 static void start_done(struct machine *m, int err)
 {
 	pthread_mutex_lock(&m->lock);
@@ -86,7 +99,10 @@ static void *reaper_main(void *arg)
 	struct machine *m = arg;
 	struct epoll_event ev;
 
-	start_done(m, template_start(m));
+	int err = template_start(m);
+	if (!err)
+		spare_order(m);
+	start_done(m, err);
 	for (;;) {
 		int n = epoll_wait(m->reaper_epoll, &ev, 1, -1);
 		if (n < 0 && errno != EINTR)
@@ -143,6 +159,9 @@ static void reaper_stop(struct machine *m)
 
 static void process_machine_destroy(struct machine *m)
 {
+	spare_destroy(m);
+	for (unsigned i = 0; i < DYING_MAX; i++)
+		machine_bury(m, -1);
 	if (m->template.pid > 0) {
 		stub_kill(&m->template);
 		waitid(P_PIDFD, (id_t)m->template.pidfd, NULL, WEXITED);
@@ -170,6 +189,8 @@ static struct machine *machine_alloc(void)
 		return NULL;
 	m->control_fd = m->reaper_epoll = m->reaper_wake = -1;
 	m->template.socket = m->template.pidfd = -1;
+	for (unsigned i = 0; i < DYING_MAX; i++)
+		m->dying[i] = -1;
 	pthread_mutex_init(&m->lock, NULL);
 	pthread_mutex_init(&m->template.lock, NULL);
 	pthread_cond_init(&m->start_cond, NULL);

@@ -55,6 +55,8 @@ struct slot_set {
 };
 int slot_set_take(struct slot_set *set, struct slots *from, uint32_t *out,
 		  bool *fresh); /* fresh: not mapped there yet */
+/* One that is mapped and in use there already belongs to the set from now on: to be given back like any other. */
+int slot_set_adopt(struct slot_set *set);
 void slot_set_give(struct slot_set *set, uint32_t slot);
 
 /* ---- stub.c: a stub process and the commands it takes ---- */
@@ -78,12 +80,19 @@ void stub_page_set(struct stub *st, char *page);
 /* Does the steps in order until one fails: 0 or its -errno; -EIO when the stub is gone. `pass` (-1: none) becomes
  * STUB_FD_PASSED in the stub; *received (may be NULL) gets a descriptor that a step sent. */
 int stub_command(struct stub *st, const struct step *steps, unsigned n, int pass, int *received);
-/* The same for a command that ends with STEP_REPLY: the value. Of the template only. */
-int stub_command_value(struct stub *st, const struct step *steps, unsigned n, int pass, int64_t *value);
-/* Waits until no thread of it runs any more. */
+/* The two halves of it, stub.lock held: passed descriptors have the numbers from STUB_FD_PASSED on; with STEP_REPLY
+ * the answer is a value. */
+int stub_order(struct stub *st, const struct step *steps, unsigned n, const int *pass, unsigned nr_pass);
+int stub_answer(struct stub *st, int *received, int64_t *value);
+/* From here on no thread of it that waits in the host kernel comes back from there. */
+void stub_send_kill(struct stub *st);
+/* The same; returns when no thread of it runs any more. */
 void stub_kill(struct stub *st);
+void stub_await_end(int pidfd);
 
 /* ---- machine.c ---- */
+
+#define DYING_MAX 16
 
 struct machine {
 	struct physmem *pm;
@@ -91,6 +100,12 @@ struct machine {
 	char *control;
 	struct slots pages, stacks;
 	struct stub template;
+	/* The stub of the next space, forked ahead: ordered of the template, which has not been asked for its answer.
+	 * All under template.lock. */
+	struct stub spare;
+	uint32_t spare_stack; /* of its first thread */
+	bool spare_ordered;
+	unsigned spares_taken;
 	uint64_t xcr0;
 	size_t fp_size;
 	/* The thread that notices stubs that end by themselves, and is the template's parent. */
@@ -99,6 +114,8 @@ struct machine {
 	int reaper_epoll, reaper_wake;
 	pthread_mutex_t lock;
 	struct list spaces;
+	int dying[DYING_MAX]; /* pidfds of stubs that were killed and may not be gone yet, by age from next_dying on */
+	unsigned next_dying;
 	struct why *start_why; /* while it starts */
 	int start_err;
 	bool started;
@@ -110,6 +127,15 @@ struct machine {
 #define CONTROL_STACK_OFF ((uint64_t)CONTROL_PAGES * PAGE_SIZE)
 #define CONTROL_SIZE      (CONTROL_STACK_OFF + ((uint64_t)CONTROL_STACKS << STACK_SHIFT))
 
+/* What is to be mapped in a space where no guest code has run yet. It is one command, when it first runs. */
+#define BATCH_STEPS (COMMAND_STEPS - COMMAND_FILES)
+
+struct batch {
+	struct step steps[COMMAND_STEPS];
+	struct memfile *files[COMMAND_FILES]; /* a reference each */
+	unsigned n, nr_files;
+};
+
 /* Lives until the last context that has a thread in it has let go, which may be after space_destroy. */
 struct space {
 	struct machine *m;
@@ -118,9 +144,23 @@ struct space {
 	struct list node; /* machine.spaces */
 	struct stub stub;
 	pthread_mutex_t lock;
-	struct list contexts; /* with a thread here; guarded by lock, as are the stacks */
+	struct list contexts; /* with a thread here; guarded by lock, as are these: */
+	struct list parked;   /* threads without a context */
+	unsigned nr_parked;
 	struct slot_set stacks;
+	struct batch *batch; /* NULL: guest code has run here */
 };
+
+/* space.c, space.lock held: what was put off is done, and will not be put off again. */
+int space_open(struct space *s);
+
+/* ---- spare.c ---- */
+
+/* Gives the space its stub, whose first thread is parked there; space.lock held. */
+int spare_take(struct space *s);
+/* Has the next one forked. A failure shows when it is wanted. */
+void spare_order(struct machine *m);
+void spare_destroy(struct machine *m);
 
 /* ---- cputime.c ---- */
 
@@ -128,11 +168,11 @@ struct thread_clock {
 	pthread_mutex_t lock;
 	pid_t pid, tid;                 /* 0: no thread now */
 	struct cpu_time before, thread; /* of threads that are gone, and what was last seen of this one */
+	struct cpu_time base;           /* what this one had used before it became ours */
 };
-void clock_start(struct thread_clock *k, pid_t pid, pid_t tid);
+/* used: by another context before. */
+void clock_start(struct thread_clock *k, pid_t pid, pid_t tid, bool used);
 void clock_stop(struct thread_clock *k);
-
-/* ---- context.c, frame.c ---- */
 
 enum thread_state { THREAD_NONE, THREAD_RUNS, THREAD_CALLED, THREAD_REPORTED };
 
@@ -140,7 +180,7 @@ struct context {
 	struct machine *m;
 	struct space *s; /* where the thread is; NULL in THREAD_NONE */
 	struct list node;
-	enum thread_state state;
+	_Atomic(enum thread_state) state;
 	pid_t tid;
 	int listener;     /* in THREAD_NONE a descriptor that keeps its place */
 	uint32_t stack;   /* slot */
@@ -167,6 +207,34 @@ static inline bool is_canonical(uint64_t addr)
 	return (uint64_t)((int64_t)(addr << 16) >> 16) == addr;
 }
 
+/* ---- thread.c ---- */
+
+int notif_answer(struct context *c, int64_t val, uint32_t flags);
+/* The next one: 0, -EINTR (kicked, `k` given), or -EIO when there will be none. */
+int notif_receive(struct context *c, struct kick *k, struct seccomp_notif *n);
+/* As above, of a thread that must report without delay. What does not (it has blocked the signal) is killed. */
+int notif_await(struct context *c, struct seccomp_notif *n);
+bool notif_is_report(const struct seccomp_notif *n);
+
+int stub_thread_start(struct context *c, struct space *s);
+/* To REPORTED: see above. Where the space is being taken away, which may be at any moment, the registers are what they
+ * were last. */
+int stub_thread_stop(struct context *c);
+int stub_thread_take_report(struct context *c, const struct seccomp_notif *n);
+/* Ends the thread, or parks it. */
+void stub_thread_end(struct context *c);
+/* The thread is gone: the context keeps its registers and lets go of all else. */
+void stub_thread_detach(struct context *c);
+#define THREAD_STEPS 4
+/* The steps that make a thread with this stack and send its listener. */
+void stub_thread_steps(struct machine *m, uint32_t stack, struct step steps[THREAD_STEPS]);
+/* A thread so made that nobody has heard of yet; takes listener and stack over. space.lock held. */
+int stub_thread_keep(struct space *s, int listener, uint32_t stack);
+/* The space's parked threads: none of them can run any more. */
+void stub_threads_forget(struct space *s);
+
+/* ---- frame.c ---- */
+
 /* The frame of a report: 0, or -EIO when it lies outside the stack. */
 int frame_locate(struct context *c, const uint64_t *args);
 void frame_load_regs(struct context *c, const uint64_t *args);
@@ -177,7 +245,12 @@ void frame_event(struct context *c, uint64_t sig, struct event *ev);
 
 void space_put(struct space *s);
 
+/* context.c: makes sure that there is c->fp. */
+int context_own_fp(struct context *c);
+
 void machine_notice_death(struct machine *m, int pidfd);
+/* Takes the descriptor of a killed stub over. Few are ever around: waits for the oldest one when there are too many. */
+void machine_bury(struct machine *m, int pidfd);
 
 /* checks.c */
 extern const struct check process_checks[];

@@ -53,6 +53,19 @@ void slots_give(struct slots *s, uint32_t slot)
 
 /* ---- those of one stub ---- */
 
+static int slot_set_reserve(struct slot_set *set)
+{
+	if (set->nr < set->room) /* as in reserve_locked */
+		return 0;
+	uint32_t room = set->room ? set->room * 2 : 8;
+	uint32_t *more = realloc(set->free, room * sizeof *more);
+	if (!more)
+		return -ENOMEM;
+	set->free = more;
+	set->room = room;
+	return 0;
+}
+
 int slot_set_take(struct slot_set *set, struct slots *from, uint32_t *out, bool *fresh)
 {
 	*fresh = !set->nr_free;
@@ -60,15 +73,17 @@ int slot_set_take(struct slot_set *set, struct slots *from, uint32_t *out, bool 
 		*out = set->free[--set->nr_free];
 		return 0;
 	}
-	if (set->nr == set->room) { /* as in reserve_locked */
-		uint32_t room = set->room ? set->room * 2 : 8;
-		uint32_t *more = realloc(set->free, room * sizeof *more);
-		if (!more)
-			return -ENOMEM;
-		set->free = more;
-		set->room = room;
-	}
-	int err = slots_take(from, out);
+	int err = slot_set_reserve(set);
+	if (!err)
+		err = slots_take(from, out);
+	if (!err)
+		set->nr++;
+	return err;
+}
+
+int slot_set_adopt(struct slot_set *set)
+{
+	int err = slot_set_reserve(set);
 	if (!err)
 		set->nr++;
 	return err;

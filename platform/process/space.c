@@ -12,76 +12,112 @@
 
 #include "platform/process/process.h"
 
-/* ---- a new stub ---- */
+/* ---- mappings that can wait: no guest code has run here yet ---- */
 
-/* The template forks; the child takes the passed socket for its own, maps a command page of its own, and greets. */
-static int fork_stub(struct machine *m, struct stub *st, int socket)
+static int space_stub(struct space *s)
 {
-	enum { CHILD = 1 };
-	const struct step steps[] = {
-		{ SYS_fork, { 0 }, STEP_FORK | STEP_REPLY | (uint64_t)CHILD << STEP_CHILD },
-		{ SYS_dup2, { STUB_FD_PASSED, STUB_FD_SOCKET }, 0 },
-		{ SYS_close, { STUB_FD_PASSED }, 0 },
-		{ SYS_prctl, { PR_SET_PDEATHSIG, SIGKILL }, 0 },
-		{ SYS_mmap,
-		  { STUB_COMMAND, PAGE_SIZE, PROT_READ, MAP_SHARED | MAP_FIXED, STUB_FD_CONTROL,
-		    (uint64_t)st->slot * PAGE_SIZE },
-		  STEP_LAST },
-	};
-	const struct step close_passed = { SYS_close, { STUB_FD_PASSED }, STEP_LAST };
-	int64_t pid;
+	int err = s->stub.pid ? 0 : spare_take(s);
+	/* As fork(2) when there is room for no more processes. */
+	return err == -EMFILE || err == -ENFILE ? -EAGAIN : err;
+}
 
-	int err = stub_command_value(&m->template, steps, sizeof steps / sizeof steps[0], socket, &pid);
+static void batch_clear(struct batch *b)
+{
+	for (unsigned i = 0; i < b->nr_files; i++)
+		memfile_put(b->files[i]);
+	b->n = b->nr_files = 0;
+}
+
+/* When it fails nobody knows how far it went: the stub is of no use any more. */
+static int batch_flush(struct space *s)
+{
+	struct batch *b = s->batch;
+	int fds[COMMAND_FILES];
+
+	if (!b->n)
+		return 0;
+	for (unsigned i = 0; i < b->nr_files; i++) {
+		fds[i] = b->files[i]->fd;
+		b->steps[b->n++] = (struct step){ SYS_close, { STUB_FD_PASSED + i }, 0 };
+	}
+	b->steps[b->n - 1].flags = STEP_LAST;
+	pthread_mutex_lock(&s->stub.lock);
+	int err = stub_order(&s->stub, b->steps, b->n, fds, b->nr_files);
 	if (!err)
-		err = stub_command(&m->template, &close_passed, 1, -1, NULL);
-	if (err || pid < 0)
-		return err ? err : (int)pid;
-	st->pid = (pid_t)pid;
-	st->pidfd = (int)syscall(SYS_pidfd_open, st->pid, 0);
-	return st->pidfd < 0 ? -errno : 0;
-}
-
-static int greet(struct stub *st)
-{
-	char byte;
-	ssize_t n;
-	do {
-		n = recv(st->socket, &byte, 1, 0);
-	} while (n < 0 && errno == EINTR);
-	return n == 1 && byte == 0 ? 0 : -EIO;
-}
-
-static int watch(struct machine *m, struct space *s)
-{
-	struct epoll_event ev = { .events = EPOLLIN, .data.fd = s->stub.pidfd };
-	pthread_mutex_lock(&m->lock);
-	list_add(&m->spaces, &s->node);
-	int err = epoll_ctl(m->reaper_epoll, EPOLL_CTL_ADD, s->stub.pidfd, &ev) < 0 ? -errno : 0;
-	pthread_mutex_unlock(&m->lock);
+		err = stub_answer(&s->stub, NULL, NULL);
+	pthread_mutex_unlock(&s->stub.lock);
+	batch_clear(b);
+	if (err)
+		s->stub.dead = true;
 	return err;
 }
 
-static int start(struct space *s)
+/* The number `mf` will have in the stub; COMMAND_FILES: there is no room for it. */
+static unsigned batch_file(struct batch *b, struct memfile *mf)
 {
-	struct machine *m = s->m;
-	int pair[2];
-	int err = slots_take(&m->pages, &s->stub.slot);
+	unsigned i;
+
+	for (i = 0; i < b->nr_files && b->files[i] != mf; i++)
+		;
+	if (i == b->nr_files && i < COMMAND_FILES)
+		b->files[b->nr_files++] = memfile_get(mf);
+	return i;
+}
+
+static int batch_room(struct space *s, struct memfile *mf, unsigned *file)
+{
+	struct batch *b = s->batch;
+	int err = space_stub(s);
+
+	if (!err && b->n == BATCH_STEPS)
+		err = batch_flush(s);
+	*file = err || !mf ? 0 : batch_file(b, mf);
+	if (*file < COMMAND_FILES)
+		return err;
+	err = batch_flush(s);
+	*file = batch_file(b, mf);
+	return err;
+}
+
+/* `mf`: what is to be args[4]; NULL: nothing. */
+static int batch_add(struct space *s, struct step step, struct memfile *mf)
+{
+	unsigned file;
+	int err = batch_room(s, mf, &file);
+
 	if (err)
 		return err;
-	stub_page_set(&s->stub, m->control + (uint64_t)s->stub.slot * PAGE_SIZE);
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
-		return -errno;
-	s->stub.socket = pair[0];
-	/* Until it greets, the child reads its steps from the template's page: nobody may write another command there.
-	 */
-	pthread_mutex_lock(&m->lock);
-	err = fork_stub(m, &s->stub, pair[1]);
-	close(pair[1]);
-	if (!err)
-		err = greet(&s->stub);
-	pthread_mutex_unlock(&m->lock);
-	return err ? err : watch(m, s);
+	if (mf)
+		step.args[4] = STUB_FD_PASSED + file;
+	step.flags = 0;
+	s->batch->steps[s->batch->n++] = step;
+	return 0;
 }
+
+int space_open(struct space *s)
+{
+	if (!s->batch)
+		return 0;
+	int err = space_stub(s);
+	if (!err)
+		err = batch_flush(s);
+	batch_clear(s->batch);
+	free(s->batch);
+	s->batch = NULL;
+	return err;
+}
+
+/* *done: `step` has been put off. */
+static int put_off(struct space *s, const struct step *step, struct memfile *mf, bool *done)
+{
+	pthread_mutex_lock(&s->lock);
+	*done = s->batch != NULL;
+	int err = *done ? batch_add(s, *step, mf) : 0;
+	pthread_mutex_unlock(&s->lock);
+	return err;
+}
+
+/* ---- life ---- */
 
 int process_space_create(struct machine *m, struct space **out)
 {
@@ -96,12 +132,13 @@ int process_space_create(struct machine *m, struct space **out)
 	pthread_mutex_init(&s->stub.lock, NULL);
 	list_init(&s->node);
 	list_init(&s->contexts);
-	int err = start(s);
-	if (err) {
+	list_init(&s->parked);
+	s->batch = malloc(sizeof *s->batch);
+	if (!s->batch) {
 		process_space_destroy(s);
-		/* As fork(2) when there is room for no more processes. */
-		return err == -EMFILE || err == -ENFILE ? -EAGAIN : err;
+		return -ENOMEM;
 	}
+	s->batch->n = s->batch->nr_files = 0;
 	*out = s;
 	return 0;
 }
@@ -126,13 +163,29 @@ void space_put(struct space *s)
 	if (s->stub.socket >= 0)
 		close(s->stub.socket);
 	if (s->stub.pidfd >= 0)
-		close(s->stub.pidfd);
+		machine_bury(s->m, s->stub.pidfd);
 	if (s->stub.slot != UINT32_MAX)
 		slots_give(&s->m->pages, s->stub.slot);
 	free_stacks(s);
+	if (s->batch)
+		batch_clear(s->batch);
+	free(s->batch);
 	pthread_mutex_destroy(&s->lock);
 	pthread_mutex_destroy(&s->stub.lock);
 	free(s);
+}
+
+/* After the kill: do all guest threads wait in the host kernel, which they will not leave any more? */
+static bool threads_stopped(struct space *s)
+{
+	struct context *c;
+	bool stopped = true;
+
+	pthread_mutex_lock(&s->lock);
+	list_for_each (c, &s->contexts, node)
+		stopped &= c->state == THREAD_CALLED || c->state == THREAD_REPORTED;
+	pthread_mutex_unlock(&s->lock);
+	return stopped;
 }
 
 void process_space_destroy(struct space *s)
@@ -151,8 +204,11 @@ void process_space_destroy(struct space *s)
 	pthread_mutex_unlock(&s->lock);
 	/* Its pages may be given to others as soon as we return: nothing of it may run any more. */
 	s->destroyed = true; /* first: threads that find themselves dying are to know why */
-	stub_kill(&s->stub);
+	stub_send_kill(&s->stub);
+	if (!threads_stopped(s))
+		stub_kill(&s->stub);
 	s->stub.dead = true;
+	stub_threads_forget(s);
 	space_put(s);
 }
 
@@ -190,7 +246,11 @@ int process_space_map(struct space *s, gva_t addr, uint64_t len, unsigned prot, 
 		return -EACCES;
 	if (!prot)
 		return process_space_unmap(s, addr, len);
-	int err = stub_command(&s->stub, steps, arena ? 1 : 2, arena ? -1 : mf->fd, NULL);
+	bool later;
+	int err = put_off(s, steps, arena ? NULL : mf, &later);
+	if (later)
+		return err;
+	err = stub_command(&s->stub, steps, arena ? 1 : 2, arena ? -1 : mf->fd, NULL);
 	if (err && err != -EIO) {
 		if (!arena)
 			stub_command(&s->stub, &close_passed, 1, -1, NULL);
@@ -205,7 +265,9 @@ int process_space_unmap(struct space *s, gva_t addr, uint64_t len)
 
 	if (!is_guest_range(addr, len))
 		return -EINVAL;
-	return stub_command(&s->stub, &step, 1, -1, NULL);
+	bool later;
+	int err = put_off(s, &step, NULL, &later);
+	return later ? err : stub_command(&s->stub, &step, 1, -1, NULL);
 }
 
 /* mprotect(2) stops at a hole with ENOMEM; ours goes on behind it: by halves, until what is left of a hole is a page.
@@ -228,5 +290,13 @@ int process_space_protect(struct space *s, gva_t addr, uint64_t len, unsigned pr
 {
 	if (!is_guest_range(addr, len))
 		return -EINVAL;
+	/* A hole may be in the range: what is mapped must be known now. */
+	pthread_mutex_lock(&s->lock);
+	int err = s->batch ? space_stub(s) : 0;
+	if (!err && s->batch)
+		err = batch_flush(s);
+	pthread_mutex_unlock(&s->lock);
+	if (err)
+		return err;
 	return prot ? protect_range(s, addr.v, len, prot) : process_space_unmap(s, addr, len);
 }

@@ -13,7 +13,7 @@
 
 union fd_control {
 	struct cmsghdr header;
-	char space[CMSG_SPACE(sizeof(int))];
+	char space[CMSG_SPACE(COMMAND_FILES * sizeof(int))];
 };
 
 /* What the last owner's orders were is nobody's business; what the stub receives orders with must lie where its guest
@@ -31,30 +31,33 @@ void stub_page_set(struct stub *st, char *page)
 	st->page = page;
 }
 
-static int order(struct stub *st, int pass)
+int stub_order(struct stub *st, const struct step *steps, unsigned n, const int *pass, unsigned nr_pass)
 {
 	char byte = 0;
 	union fd_control control;
 	struct iovec iov = { &byte, 1 };
 	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
-	ssize_t n;
+	ssize_t sent;
 
-	if (pass >= 0) {
+	if (nr_pass) {
 		memset(&control, 0, sizeof control);
-		control.header = (struct cmsghdr){ CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS };
-		memcpy(CMSG_DATA(&control.header), &pass, sizeof pass);
+		control.header = (struct cmsghdr){ CMSG_LEN(nr_pass * sizeof *pass), SOL_SOCKET, SCM_RIGHTS };
+		memcpy(CMSG_DATA(&control.header), pass, nr_pass * sizeof *pass);
 		m.msg_control = &control;
-		m.msg_controllen = sizeof control;
+		m.msg_controllen = CMSG_SPACE(nr_pass * sizeof *pass);
 	}
+	memcpy(st->page, steps, n * sizeof *steps);
+	if (st->dead)
+		return -EIO;
 	do {
-		n = sendmsg(st->socket, &m, MSG_NOSIGNAL);
-	} while (n < 0 && errno == EINTR);
-	return n < 0 ? -EIO : 0;
+		sent = sendmsg(st->socket, &m, MSG_NOSIGNAL);
+	} while (sent < 0 && errno == EINTR);
+	return sent < 0 ? -EIO : 0;
 }
 
 /* One message of the stub's: its length, 0 or less when it is gone. *passes: it had a descriptor, which is in *fd, or
  * -1 when there was no room for it. */
-static ssize_t answer(struct stub *st, void *buf, size_t size, bool *passes, int *fd)
+static ssize_t receive(struct stub *st, void *buf, size_t size, bool *passes, int *fd)
 {
 	union fd_control control;
 	struct iovec iov = { buf, size };
@@ -74,18 +77,15 @@ static ssize_t answer(struct stub *st, void *buf, size_t size, bool *passes, int
 	return n;
 }
 
-static int run_locked(struct stub *st, const struct step *steps, unsigned n, int pass, int *received, int64_t *value)
+int stub_answer(struct stub *st, int *received, int64_t *value)
 {
 	char buf[8];
 	bool passes;
 	int fd;
 	ssize_t len;
 
-	memcpy(st->page, steps, n * sizeof *steps);
-	if (st->dead || order(st, pass) < 0)
-		return -EIO;
 	do {
-		len = answer(st, buf, sizeof buf, &passes, &fd);
+		len = receive(st, buf, sizeof buf, &passes, &fd);
 		if (fd >= 0 && received && *received < 0)
 			*received = fd;
 		else if (fd >= 0)
@@ -103,26 +103,30 @@ static int run_locked(struct stub *st, const struct step *steps, unsigned n, int
 int stub_command(struct stub *st, const struct step *steps, unsigned n, int pass, int *received)
 {
 	pthread_mutex_lock(&st->lock);
-	int err = run_locked(st, steps, n, pass, received, NULL);
+	int err = stub_order(st, steps, n, &pass, pass >= 0);
+	if (!err)
+		err = stub_answer(st, received, NULL);
 	pthread_mutex_unlock(&st->lock);
 	return err;
 }
 
-int stub_command_value(struct stub *st, const struct step *steps, unsigned n, int pass, int64_t *value)
+void stub_send_kill(struct stub *st)
 {
-	pthread_mutex_lock(&st->lock);
-	int err = run_locked(st, steps, n, pass, NULL, value);
-	pthread_mutex_unlock(&st->lock);
-	return err;
+	if (st->pidfd >= 0)
+		syscall(SYS_pidfd_send_signal, st->pidfd, SIGKILL, NULL, 0);
+}
+
+void stub_await_end(int pidfd)
+{
+	struct pollfd p = { pidfd, POLLIN, 0 };
+
+	while (poll(&p, 1, -1) < 0 && errno == EINTR)
+		;
 }
 
 void stub_kill(struct stub *st)
 {
-	struct pollfd p = { st->pidfd, POLLIN, 0 };
-
-	if (st->pidfd < 0)
-		return;
-	syscall(SYS_pidfd_send_signal, st->pidfd, SIGKILL, NULL, 0);
-	while (poll(&p, 1, -1) < 0 && errno == EINTR)
-		;
+	stub_send_kill(st);
+	if (st->pidfd >= 0)
+		stub_await_end(st->pidfd);
 }

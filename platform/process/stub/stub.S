@@ -124,11 +124,12 @@ sigaction:
 	syscall
 	ret
 
-/* ---- the helper: r12 the step, r13 its flags ---- */
+/* ---- the helper: r12 the step, r13 its flags, r14 the value to answer (0: none) ---- */
 
-wait:	/* Guests can write msg_controllen, which can lose the descriptor that is passed to us, and nothing else. */
+wait:	/* Guests can write msg_controllen, which can lose descriptors that are passed to us, and nothing else. */
+	xor	%r14d, %r14d
 	mov	$STUB_SCRATCH, %rax
-	movq	$24, (%rax) /* CMSG_SPACE(4) */
+	movq	$16 + 4 * COMMAND_FILES, (%rax) /* CMSG_SPACE */
 	mov	$STUB_FD_SOCKET, %edi
 	mov	$STUB_COMMAND + COMMAND_MSGHDR, %rsi
 	xor	%edx, %edx
@@ -159,12 +160,14 @@ step:
 	add	%r13, %r12
 	jmp	step
 1:	test	$STEP_REPLY, %r13d
-	jnz	answer_value
-	cmp	$-4095, %rax
+	jz	2f
+	mov	%rax, %r14
+	jmp	next
+2:	cmp	$-4095, %rax
 	jae	failed
 next:
 	test	$STEP_LAST, %r13d
-	jnz	answer_ok
+	jnz	answer_value
 	add	$STEP_SIZE, %r12
 	jmp	step
 failed:
@@ -195,8 +198,10 @@ send:
 	syscall
 	jmp	wait
 answer_value:
+	test	%r14, %r14
+	jz	answer_ok
 	mov	$STUB_SCRATCH, %rsi
-	mov	%rax, (%rsi)
+	mov	%r14, (%rsi)
 	mov	$8, %edx
 	jmp	send
 gone:

@@ -1,0 +1,386 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The stub thread behind a context: its notifications, its beginning, its end. A thread that a context has done with
+ * stays parked in its system call, for the next context that wants one in this space: a parked thread costs a signal to
+ * take back, a new one a dozen host calls.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "platform/process/process.h"
+#include "stub_symbols.h"
+
+#define PATIENCE_MS 2000 /* for a thread that should report at once: afterwards its guest is the reason, and ends */
+
+#define PARKED_MAX 32 /* in a space: each costs a descriptor and a stack */
+
+#ifndef SECCOMP_IOCTL_NOTIF_SET_FLAGS
+#define SECCOMP_IOCTL_NOTIF_SET_FLAGS      SECCOMP_IOW(4, __u64)
+#define SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP 1
+#endif
+
+/* ---- notifications ---- */
+
+int notif_answer(struct context *c, int64_t val, uint32_t flags)
+{
+	struct seccomp_notif_resp r = { .id = c->id, .val = val, .flags = flags };
+	if (ioctl(c->listener, SECCOMP_IOCTL_NOTIF_SEND, &r) == 0)
+		return 0;
+	return errno == ENOENT ? 0 : -errno; /* the thread died: the wait that follows finds out */
+}
+
+int notif_receive(struct context *c, struct kick *k, struct seccomp_notif *n)
+{
+	for (;;) {
+		memset(n, 0, sizeof *n);
+		long r = k ? host_call_intr(k, SYS_ioctl, c->listener, (long)SECCOMP_IOCTL_NOTIF_RECV, (long)n, 0, 0, 0)
+			   : ioctl(c->listener, SECCOMP_IOCTL_NOTIF_RECV, n);
+		long err = r < 0 ? (k ? -r : errno) : 0;
+		if (c->s->stub.dead)
+			return -EIO;
+		if (!err) {
+			c->id = n->id;
+			return 0;
+		}
+		if (err == EINTR && k && atomic_load(&k->pending))
+			return -EINTR;
+		if (err != EINTR && err != ENOENT)
+			return -EIO;
+	}
+}
+
+int notif_await(struct context *c, struct seccomp_notif *n)
+{
+	struct pollfd p = { c->listener, POLLIN, 0 };
+	int r;
+	do {
+		r = poll(&p, 1, PATIENCE_MS);
+	} while (r < 0 && errno == EINTR);
+	if (r != 1 || !(p.revents & POLLIN))
+		return -EIO;
+	return notif_receive(c, NULL, n);
+}
+
+bool notif_is_report(const struct seccomp_notif *n)
+{
+	return n->data.nr == STUB_REPORT && n->data.instruction_pointer == STUB_REPORT_IP_ADDR;
+}
+
+int stub_thread_take_report(struct context *c, const struct seccomp_notif *n)
+{
+	uint64_t args[6];
+	for (int i = 0; i < 6; i++)
+		args[i] = n->data.args[i];
+	int err = frame_locate(c, args);
+	if (err)
+		return err;
+	frame_load_regs(c, args);
+	c->fp_dirty = false;
+	c->state = THREAD_REPORTED;
+	return 0;
+}
+
+/* Not what the system call gives: the host would take -ERESTARTSYS and its kin for its own. */
+static int stop_called(struct context *c)
+{
+	struct seccomp_notif n;
+
+	if (!c->preempted && syscall(SYS_tgkill, c->s->stub.pid, c->tid, STUB_PREEMPT_SIGNAL) < 0)
+		return -EIO;
+	c->state = THREAD_RUNS;
+	int err = notif_answer(c, 0, 0);
+	if (!err)
+		err = notif_await(c, &n);
+	c->preempted = false;
+	return err ? err : notif_is_report(&n) ? stub_thread_take_report(c, &n) : -EIO;
+}
+
+/* The space was taken away: its threads are gone, or about to be. */
+static void thread_drop(struct context *c)
+{
+	stub_kill(&c->s->stub);
+	stub_thread_detach(c);
+}
+
+int stub_thread_stop(struct context *c)
+{
+	bool called = c->state == THREAD_CALLED;
+	int err = called ? stop_called(c) : 0;
+
+	if (c->s && c->s->destroyed) {
+		thread_drop(c);
+		err = 0;
+	}
+	if (called)
+		c->regs.rax = c->result;
+	if (err && c->s)
+		c->s->stub.dead = true; /* nothing is known of its thread any more: the next run ends it */
+	return err;
+}
+
+/* ---- a new thread ---- */
+
+/* The stack_t lies at the stack's own end, whose guest may as well write it: it is free to lose its reports. */
+void stub_thread_steps(struct machine *m, uint32_t stack, struct step steps[THREAD_STEPS])
+{
+	uint64_t at = STUB_STACKS + ((uint64_t)stack << STACK_SHIFT);
+	uint64_t off = CONTROL_STACK_OFF + ((uint64_t)stack << STACK_SHIFT);
+	uint64_t size = STACK_SIZE - sizeof(stack_t);
+	const stack_t st = { .ss_sp = (void *)at, .ss_size = size };
+	const struct step make[THREAD_STEPS] = {
+		{ SYS_mmap,
+		  { at, STACK_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, STUB_FD_CONTROL, off },
+		  0 },
+		{ SYS_clone, { STUB_THREAD_FLAGS, 0, 0, 0, 0, at + size }, STEP_THREAD },
+		{ SYS_sendmsg, { STUB_FD_SOCKET, STUB_PASS_MESSAGE_ADDR, 0 }, STEP_RETRY },
+		{ SYS_close, { STUB_FD_PASSED }, STEP_LAST },
+	};
+
+	memcpy(m->control + off + size, &st, sizeof st);
+	memcpy(steps, make, sizeof make);
+}
+
+/* space.lock held. */
+static void attach_locked(struct context *c, struct space *s)
+{
+	c->s = s;
+	c->stack_base = c->m->control + CONTROL_STACK_OFF + ((uint64_t)c->stack << STACK_SHIFT);
+	s->refs++;
+	list_add(&s->contexts, &c->node);
+}
+
+/* space.lock held. A thread that was made, but whose listener got lost, ends with its stub. */
+static int make_thread(struct context *c, struct space *s, bool mapped)
+{
+	struct step steps[THREAD_STEPS];
+
+	stub_thread_steps(c->m, c->stack, steps);
+	int err = stub_command(&s->stub, steps + mapped, THREAD_STEPS - mapped, -1, &c->listener);
+	if (!err && c->listener < 0)
+		err = -EMFILE;
+	if (err)
+		stub_kill(&s->stub);
+	return err;
+}
+
+static int await_first_report(struct context *c)
+{
+	struct seccomp_notif n;
+
+	/* Both sides on one CPU, and the wake-ups say so (Linux 6.6; without it they are only slower). */
+	(void)ioctl(c->listener, SECCOMP_IOCTL_NOTIF_SET_FLAGS, SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP);
+	int err = notif_await(c, &n);
+	if (!err)
+		err = notif_is_report(&n) ? stub_thread_take_report(c, &n) : -EIO;
+	c->tid = err ? 0 : (pid_t)n.pid;
+	clock_start(&c->clock, c->s->stub.pid, c->tid, false);
+	return err;
+}
+
+static int start_new(struct context *c, struct space *s)
+{
+	bool fresh;
+	pthread_mutex_lock(&s->lock);
+	int err = slot_set_take(&s->stacks, &c->m->stacks, &c->stack, &fresh);
+	if (!err) {
+		attach_locked(c, s);
+		err = make_thread(c, s, !fresh);
+	}
+	pthread_mutex_unlock(&s->lock);
+	return err ? err : await_first_report(c);
+}
+
+/* ---- parked threads ---- */
+
+struct parked {
+	struct list node;
+	pid_t tid; /* 0: it has not reported yet */
+	int listener;
+	uint32_t stack;
+	uint64_t id;
+};
+
+/* False: it can not be parked. */
+static bool park(struct context *c)
+{
+	struct space *s = c->s;
+	struct parked *p = c->state == THREAD_CALLED && !c->preempted ? malloc(sizeof *p) : NULL;
+
+	if (!p)
+		return false;
+	*p = (struct parked){ .tid = c->tid, .listener = c->listener, .stack = c->stack, .id = c->id };
+	pthread_mutex_lock(&s->lock);
+	bool room = !s->destroyed && s->nr_parked < PARKED_MAX;
+	if (room) {
+		list_add(&s->parked, &p->node);
+		s->nr_parked++;
+		c->listener = -1;
+		c->stack = UINT32_MAX; /* p's now */
+	}
+	pthread_mutex_unlock(&s->lock);
+	if (!room)
+		free(p);
+	return room;
+}
+
+static bool unpark(struct context *c, struct space *s)
+{
+	pthread_mutex_lock(&s->lock);
+	bool any = s->nr_parked > 0;
+	if (any) {
+		struct parked *p = list_first(&s->parked, struct parked, node);
+		list_del(&p->node);
+		s->nr_parked--;
+		c->tid = p->tid;
+		c->listener = p->listener;
+		c->stack = p->stack;
+		c->id = p->id;
+		c->state = p->tid ? THREAD_CALLED : THREAD_RUNS;
+		attach_locked(c, s);
+		free(p);
+	}
+	pthread_mutex_unlock(&s->lock);
+	return any;
+}
+
+int stub_thread_keep(struct space *s, int listener, uint32_t stack)
+{
+	struct parked *p = malloc(sizeof *p);
+	int err = p ? slot_set_adopt(&s->stacks) : -ENOMEM;
+
+	if (err) {
+		free(p);
+		return err;
+	}
+	*p = (struct parked){ .listener = listener, .stack = stack };
+	list_add(&s->parked, &p->node);
+	s->nr_parked++;
+	return 0;
+}
+
+/* It comes with what its last owner left in its registers. */
+static int start_parked(struct context *c)
+{
+	if (!c->tid)
+		return await_first_report(c);
+	int err = context_own_fp(c);
+	if (err)
+		return err;
+	clock_start(&c->clock, c->s->stub.pid, c->tid, true);
+	return stop_called(c);
+}
+
+void stub_threads_forget(struct space *s)
+{
+	struct parked *p, *next;
+
+	pthread_mutex_lock(&s->lock);
+	list_for_each_safe (p, next, &s->parked, node) {
+		list_del(&p->node);
+		close(p->listener);
+		slot_set_give(&s->stacks, p->stack);
+		free(p);
+	}
+	s->nr_parked = 0;
+	pthread_mutex_unlock(&s->lock);
+}
+
+/* ---- beginning and end ---- */
+
+int stub_thread_start(struct context *c, struct space *s)
+{
+	struct cpu_regs regs = c->regs;
+
+	pthread_mutex_lock(&s->lock);
+	int err = space_open(s);
+	pthread_mutex_unlock(&s->lock);
+	if (err)
+		return err;
+	if (c->listener >= 0)
+		close(c->listener);
+	c->listener = -1;
+	err = unpark(c, s) ? start_parked(c) : start_new(c, s);
+	if (err && c->s)
+		stub_kill(&s->stub); /* no thread is left behind */
+	if (err)
+		stub_thread_detach(c);
+	c->regs = regs;
+	c->regs_dirty = true;
+	c->fp_dirty = c->fp != NULL;
+	return err;
+}
+
+void stub_thread_detach(struct context *c)
+{
+	struct space *s = c->s;
+	if (s) {
+		pthread_mutex_lock(&s->lock);
+		list_del(&c->node);
+		if (c->stack != UINT32_MAX)
+			slot_set_give(&s->stacks, c->stack);
+		pthread_mutex_unlock(&s->lock);
+		space_put(s);
+	}
+	if (c->listener >= 0)
+		close(c->listener);
+	c->listener = -1;
+	c->stack = UINT32_MAX;
+	c->s = NULL;
+	c->state = THREAD_NONE;
+	c->preempted = false;
+}
+
+/* The next notification of a thread on its way out. A preempt signal that was still pending comes before it. */
+static int await_exit(struct context *c, struct seccomp_notif *n)
+{
+	int err = notif_await(c, n);
+
+	if (err || !c->preempted || !notif_is_report(n) || n->data.args[0] != STUB_PREEMPT_SIGNAL)
+		return err;
+	c->preempted = false;
+	err = stub_thread_take_report(c, n);
+	if (err)
+		return err;
+	frame_store(c);
+	c->state = THREAD_RUNS;
+	err = notif_answer(c, 0, 0);
+	return err ? err : notif_await(c, n);
+}
+
+/* The thread leaves through the stub's own exit, whose notification alone is let through to the host. */
+static int thread_leave(struct context *c)
+{
+	struct seccomp_notif n;
+	int err = stub_thread_stop(c);
+	if (err || c->state != THREAD_REPORTED)
+		return c->s ? -EIO : 0;
+	c->regs.rip = STUB_EXIT_ADDR;
+	frame_store(c);
+	c->state = THREAD_RUNS;
+	err = notif_answer(c, 0, 0);
+	if (!err)
+		err = await_exit(c, &n);
+	if (err || n.data.nr != SYS_exit || n.data.instruction_pointer != STUB_EXIT_IP_ADDR)
+		return -EIO;
+	return notif_answer(c, 0, SECCOMP_USER_NOTIF_FLAG_CONTINUE);
+}
+
+/* A thread is never left behind: without its listener it would run on, and get ENOSYS from every system call. */
+void stub_thread_end(struct context *c)
+{
+	struct space *s = c->s;
+	if (!s)
+		return;
+	s->refs++; /* thread_leave may find it destroyed, and let go */
+	clock_stop(&c->clock);
+	if (!s->stub.dead && !park(c) && thread_leave(c) < 0)
+		stub_kill(&s->stub); /* the guest made it impossible */
+	stub_thread_detach(c);
+	space_put(s);
+}
