@@ -45,7 +45,8 @@ static void weigh_kvm(struct platform_choice *c, struct platform_report *kvm)
 		if (cost_is_low(c))
 			platform_probe(&platform_kvm, kvm, false);
 	}
-	snprintf(c->memo, sizeof c->memo, "%s", m.path);
+	if (c->source == COST_MEASURED || c->source == COST_REMEMBERED)
+		snprintf(c->memo, sizeof c->memo, "%s", m.path);
 }
 
 /* ---- the choice ---- */
