@@ -50,16 +50,12 @@ struct hl_sandbox {
 
 /* ---- start ---- */
 
-static int choose_platform(const struct hl_config *cfg, const struct platform **out, struct hl_error **err)
+static int choose_platform(const struct hl_config *cfg, struct platform_choice *out, struct hl_error **err)
 {
-	struct platform_choice choice;
 	struct why why = { "" };
-	int e = platform_choose(cfg->platform, &choice, &why);
+	int e = platform_choose(cfg->platform, out, &why);
 
-	if (e)
-		return error_set(err, e == -EINVAL ? HL_INVALID : HL_PLATFORM, "%s", why.text);
-	*out = choice.platform;
-	return 0;
+	return e ? error_set(err, e == -EINVAL ? HL_INVALID : HL_PLATFORM, "%s", why.text) : 0;
 }
 
 static int check_config(const struct hl_config *cfg, struct hl_error **err)
@@ -125,12 +121,24 @@ static void raise_nofile(void)
 	setrlimit(RLIMIT_NOFILE, &rl);
 }
 
-static int make_kernel(struct hl_sandbox *sb, const struct platform *pf, struct hl_error **err)
+/* What auto picked may fail in spite of its checks (another hypervisor holds the CPU, no more processes are allowed).
+ */
+static int make_kernel_instead(struct hl_sandbox *sb, struct sandbox_config *sc, const struct platform *pf)
+{
+	struct platform_report report;
+	struct why why = { "" };
+
+	platform_probe(pf, &report, false);
+	sc->platform = pf;
+	return report.usable ? sandbox_create(sc, &sb->kernel, &why) : -ENODEV;
+}
+
+static int make_kernel(struct hl_sandbox *sb, const struct platform_choice *choice, struct hl_error **err)
 {
 	struct why why = { "" };
 	pthread_once(&nofile_once, raise_nofile);
 	struct sandbox_config sc = {
-		.platform = pf,
+		.platform = choice->platform,
 		.nofile = nofile,
 		.observer = sb->observer,
 		.notify = on_change,
@@ -138,6 +146,8 @@ static int make_kernel(struct hl_sandbox *sb, const struct platform *pf, struct 
 	};
 	int e = sandbox_create(&sc, &sb->kernel, &why);
 
+	if (e && choice->second && make_kernel_instead(sb, &sc, choice->second) == 0)
+		e = 0;
 	return e ? fail(err, HL_PLATFORM, e, &why) : 0;
 }
 
@@ -306,11 +316,11 @@ static void stop_timer(struct hl_sandbox *sb)
 
 int hl_sandbox_start(const struct hl_config *cfg, struct hl_sandbox **out, struct hl_error **err)
 {
-	const struct platform *pf = NULL;
+	struct platform_choice choice;
 	struct hl_sandbox *sb;
 
 	*out = NULL;
-	if (check_config(cfg, err) || choose_platform(cfg, &pf, err))
+	if (check_config(cfg, err) || choose_platform(cfg, &choice, err))
 		return -1;
 	sb = calloc(1, sizeof *sb);
 	if (!sb)
@@ -323,7 +333,7 @@ int hl_sandbox_start(const struct hl_config *cfg, struct hl_sandbox **out, struc
 	else if (make_observer(sb, cfg))
 		ret = error_set(err, HL_NO_MEMORY, "out of memory");
 	if (!ret)
-		ret = make_kernel(sb, pf, err);
+		ret = make_kernel(sb, &choice, err);
 	if (!ret)
 		ret = start_program(sb, cfg, err);
 	if (!ret)

@@ -67,6 +67,7 @@ static void explain_cost(struct platform_choice *c, const char *instead)
 static int pick(struct platform_choice *c, const struct platform *pf)
 {
 	c->platform = pf;
+	c->second = pf == &platform_kvm ? &platform_process : &platform_kvm;
 	return 0;
 }
 
@@ -106,7 +107,8 @@ static int choose_named(struct platform_choice *c, const struct platform *pf, st
 		return why_set(why, ENODEV, "platform %s does not work here: %s%s%s", pf->name, r.text,
 			       r.advice[0] ? ": " : "", r.advice);
 	snprintf(c->reason, sizeof c->reason, "it was asked for");
-	return pick(c, pf);
+	c->platform = pf;
+	return 0;
 }
 
 int platform_choose(const char *name, struct platform_choice *out, struct why *why)

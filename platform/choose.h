@@ -24,7 +24,8 @@ enum cost_source { COST_NONE, COST_MEASURED, COST_REMEMBERED, COST_GUESSED };
 
 struct platform_choice {
 	const struct platform *platform;
-	char reason[256]; /* a sentence */
+	const struct platform *second; /* to try when that one fails after all; NULL: it was asked for by name */
+	char reason[256];              /* a sentence */
 	enum cost_source source;
 	uint64_t kvm_exit_ns; /* 0: not known */
 	char memo[MEMO_PATH]; /* where the cost is remembered; "": nowhere */

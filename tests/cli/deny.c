@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A host that denies: deny ERRNO NAME... -- PROGRAM [ARGS...] runs a program whose system calls of these names fail
- * with this number. The name "listener": a supervisor holds the one seccomp listener a process can have.
+ * with this number. The name "listener": a supervisor holds the one seccomp listener a process can have;
+ * "kvm-create-vm": that ioctl(2) alone.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/filter.h>
+#include <linux/kvm.h>
 #include <linux/seccomp.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -70,6 +72,21 @@ static void deny(unsigned nr, unsigned err)
 	filter(0, 4, code);
 }
 
+/* Another hypervisor holds the CPU. */
+static void deny_vm(unsigned err)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_ioctl, 0, 3),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[1])),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, KVM_CREATE_VM, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | err),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+
+	filter(0, 6, code);
+}
+
 int main(int argc, char **argv)
 {
 	int end = 2;
@@ -84,6 +101,8 @@ int main(int argc, char **argv)
 	for (int i = 2; i < end; i++) {
 		if (strcmp(argv[i], "listener") == 0)
 			take_listener();
+		else if (strcmp(argv[i], "kvm-create-vm") == 0)
+			deny_vm((unsigned)atoi(argv[1]));
 		else if (strcmp(argv[i], "seccomp") != 0)
 			deny(number_of(argv[i]), (unsigned)atoi(argv[1]));
 	}
