@@ -133,6 +133,8 @@ struct inode_ops {
 	ssize_t (*listxattr)(struct inode *i, struct caller *c, char *buf, size_t size);
 	int (*removexattr)(struct inode *i, struct caller *c, const char *name);
 	int (*statfs)(struct inode *i, struct caller *c, struct statfs *out);
+	/* inotify_add_watch(2) with an instance of the host's; NULL: nobody is told of changes. */
+	int (*watch)(struct inode *i, struct caller *c, int inotify, uint32_t mask);
 	/* Path from the file system's root, starting with '/', into buf (NUL-terminated); " (deleted)" appended where
 	 * the file is gone. Length or -errno (-ENAMETOOLONG). */
 	int (*path)(struct inode *i, struct dentry *d, char *buf, size_t size);

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <sys/inotify.h>
 
 #include "host/hostcall.h"
 
@@ -55,4 +56,12 @@ int fdpath_reopen(int fd, int flags)
 		return dir;
 	fdpath_name(fd, name);
 	return (int)host_ret(openat(dir, name, flags | O_CLOEXEC | O_NOCTTY));
+}
+
+int fdpath_watch(int inotify, int fd, uint32_t mask)
+{
+	char path[sizeof "/proc/self/fd/" + FDPATH_NAME];
+
+	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+	return (int)host_ret(inotify_add_watch(inotify, path, mask));
 }

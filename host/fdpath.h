@@ -7,6 +7,7 @@
 #define HL_HOST_FDPATH_H
 
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 /* Opens it; may be called early, before the monitor confines itself. 0 or -errno (no /proc). */
@@ -20,5 +21,8 @@ void fdpath_name(int fd, char name[FDPATH_NAME]);
 ssize_t fdpath_read(int fd, char *buf, size_t size);
 /* Opens the file behind an O_PATH descriptor. The magic link is followed, no other. New descriptor or -errno. */
 int fdpath_reopen(int fd, int flags);
+/* inotify_add_watch(2) of what `fd` is open on; the call knows no directory descriptors, so /proc has to be there now.
+ * Watch descriptor or -errno. */
+int fdpath_watch(int inotify, int fd, uint32_t mask);
 
 #endif

@@ -151,3 +151,15 @@ void uio_unpin(struct uio *u)
 	if (u->mm)
 		mm_access_end(u->mm);
 }
+
+size_t uio_front(struct uio *u, bool write_to_buffers, size_t n)
+{
+	struct iovec iov[8];
+	size_t len = 0;
+	int pieces = uio_pin(u, write_to_buffers, iov, 8, &len);
+
+	uio_unpin(u);
+	if (pieces <= 0)
+		return 0;
+	return len < n ? len : n;
+}

@@ -33,5 +33,7 @@ void uio_advance(struct uio *u, size_t n);
  * locked. Number of iovecs (0: the first byte is bad or nothing is left); *len: bytes they cover. */
 int uio_pin(struct uio *u, bool write_to_buffers, struct iovec *iov, int max, size_t *len);
 void uio_unpin(struct uio *u);
+/* Bytes at the front of the buffers that can be accessed, at most n. */
+size_t uio_front(struct uio *u, bool write_to_buffers, size_t n);
 
 #endif

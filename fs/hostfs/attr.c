@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <sys/xattr.h>
@@ -139,4 +140,11 @@ int hostfs_removexattr(struct inode *i, struct caller *c, const char *name)
 	int err = S_ISLNK(i->type) || is_device(i) ? -EPERM : xattr_path(i, c, path);
 
 	return err ? err : (int)host_ret(removexattr(path, name));
+}
+
+int hostfs_watch(struct inode *i, struct caller *c, int inotify, uint32_t mask)
+{
+	int err = hostfs_act_as(c);
+
+	return err ? err : fdpath_watch(inotify, hostfs_fd(i), mask & ~IN_DONT_FOLLOW);
 }

@@ -95,6 +95,7 @@ ssize_t hostfs_getxattr(struct inode *i, struct caller *c, const char *name, voi
 int hostfs_setxattr(struct inode *i, struct caller *c, const char *name, const void *buf, size_t size, int flags);
 ssize_t hostfs_listxattr(struct inode *i, struct caller *c, char *buf, size_t size);
 int hostfs_removexattr(struct inode *i, struct caller *c, const char *name);
+int hostfs_watch(struct inode *i, struct caller *c, int inotify, uint32_t mask);
 int hostfs_statfs(struct inode *i, struct caller *c, struct statfs *out);
 
 /* pages.c: page sources, one for each file that is mapped */

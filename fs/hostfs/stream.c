@@ -75,19 +75,6 @@ static long move(struct file *f, struct caller *c, long nr, void *buf, size_t n)
 	}
 }
 
-/* Bytes at the front of the buffers that can be accessed, at most n. */
-static size_t good_front(struct uio *u, bool write_to_buffers, size_t n)
-{
-	struct iovec iov[8];
-	size_t len = 0;
-	int pieces = uio_pin(u, write_to_buffers, iov, 8, &len);
-
-	uio_unpin(u);
-	if (pieces <= 0)
-		return 0;
-	return len < n ? len : n;
-}
-
 static int check_tty(struct file *f, struct caller *c, bool write)
 {
 	struct stream *s = stream_of(f);
@@ -103,7 +90,7 @@ static ssize_t stream_read(struct file *f, struct caller *c, struct uio *u, int6
 		return -ESPIPE;
 	if (err || !u->resid)
 		return err;
-	size_t room = good_front(u, true, CHUNK);
+	size_t room = uio_front(u, true, CHUNK);
 	char *buf = room ? malloc(room) : NULL;
 	if (!buf)
 		return room ? -ENOMEM : -EFAULT;

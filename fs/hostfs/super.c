@@ -44,6 +44,7 @@ const struct inode_ops hostfs_inode_ops = {
 	.listxattr = hostfs_listxattr,
 	.removexattr = hostfs_removexattr,
 	.statfs = hostfs_statfs,
+	.watch = hostfs_watch,
 	.path = hostfs_path,
 	.release = inode_release,
 };

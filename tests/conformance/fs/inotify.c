@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* inotify(7). */
 #include <poll.h>
+#include <sys/epoll.h>
 #include <sys/inotify.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 
 #include "case.h"
 
@@ -82,4 +85,84 @@ CASE(inotify_errors)
 	R(inotify_rm_watch(fd, wd));
 	R(poll(&pfd, 1, 0));
 	R(read(fd, b, 8));
+}
+
+static int touches(void *arg)
+{
+	put_file(arg, "x");
+	return 0;
+}
+
+/* Readers that wait: in read, in epoll, and how much there is. */
+CASE(inotify_waits)
+{
+	int fd = (int)NEED(inotify_init()), ep = (int)NEED(epoll_create1(0)), n = 0;
+	struct epoll_event ev = { .events = EPOLLIN, .data.u32 = 7 };
+	char path[] = "d/one";
+
+	NEED(mkdir("d", 0755));
+	NEED(inotify_add_watch(fd, "d", IN_CREATE | IN_CLOSE_WRITE));
+	NEED(epoll_ctl(ep, EPOLL_CTL_ADD, fd, &ev));
+	pid_t pid = (pid_t)NEED(fork());
+	if (pid == 0)
+		_exit(touches(path));
+	R(epoll_wait(ep, &ev, 1, -1));
+	V(ev.data.u32);
+	NEED(waitpid(pid, NULL, 0));
+	NEED(ioctl(fd, FIONREAD, &n));
+	V(n);
+	say_events(fd);
+	path[2] = 't';
+	pid = (pid_t)NEED(fork());
+	if (pid == 0)
+		_exit(touches(path));
+	NEED(waitpid(pid, NULL, 0));
+	say_events(fd);
+}
+
+static void nothing(int sig)
+{
+}
+
+CASE(inotify_interrupted)
+{
+	struct sigaction sa = { .sa_handler = nothing };
+	struct itimerval soon = { .it_value.tv_usec = 20000 };
+	int fd = (int)NEED(inotify_init());
+	char b[256], tiny[4];
+
+	NEED(sigaction(SIGALRM, &sa, NULL));
+	NEED(setitimer(ITIMER_REAL, &soon, NULL));
+	R(read(fd, b, sizeof(b)));
+	put_file("f", "");
+	NEED(inotify_add_watch(fd, "f", IN_ATTRIB | IN_MODIFY));
+	NEED(chmod("f", 0600));
+	R(read(fd, tiny, sizeof(tiny)));
+	R(read(fd, b, 0));
+	R(lseek(fd, 0, SEEK_SET));
+	R(write(fd, b, 1));
+	R(pread(fd, b, sizeof(b), 0));
+	say_events(fd);
+	NEED(chmod("f", 0644));
+	R(syscall(SYS_read, fd, 8L, sizeof(b)));
+}
+
+CASE(inotify_links)
+{
+	int fd = (int)NEED(inotify_init1(IN_NONBLOCK));
+
+	put_file("f", "");
+	NEED(symlink("f", "l"));
+	int of_file = (int)R(inotify_add_watch(fd, "l", IN_MODIFY | IN_ATTRIB));
+	int of_link = (int)R(inotify_add_watch(fd, "l", IN_DONT_FOLLOW | IN_ATTRIB | IN_DELETE_SELF));
+	V(of_file != of_link);
+	put_file("f", "x");
+	NEED(unlink("l"));
+	say_events(fd);
+	R(inotify_add_watch(fd, "f", IN_MASK_CREATE | IN_ATTRIB));
+	R(inotify_add_watch(fd, "f", IN_MASK_ADD | IN_MASK_CREATE | IN_ATTRIB));
+	R(inotify_add_watch(fd, "f", IN_ONESHOT | IN_ATTRIB));
+	NEED(chmod("f", 0600));
+	NEED(chmod("f", 0644));
+	say_events(fd);
 }
