@@ -13,6 +13,7 @@ struct hostfs {
 	struct physmem *pm;
 	bool whole; /* the root is the host's own root: ".." can not lead out */
 	struct hostfs_pages *pages;
+	struct hostfs_seen *seen; /* NULL: the root is not the host's */
 };
 
 struct hostfs_inode {
@@ -57,6 +58,16 @@ int hostfs_walk_open(struct inode *dir, struct caller *c, const char *names, siz
 		     struct file **file, struct walk_step *out);
 int hostfs_parent(struct inode *dir, struct caller *c, struct dentry **out);
 int hostfs_path(struct inode *i, struct dentry *d, char *buf, size_t size);
+
+/* seen.c */
+#define SEEN_MASK (STATX_TYPE | STATX_INO | STATX_MNT_ID) /* what it must be told of a path */
+struct hostfs_seen *hostfs_seen_new(void);
+void hostfs_seen_free(struct hostfs_seen *s);
+/* `path`, from the root, leads to `st` without a symlink on the way. */
+void hostfs_seen_note(struct hostfs_seen *s, const char *path, size_t len, const struct statx *st);
+bool hostfs_seen_path(struct hostfs_seen *s, const char *path, size_t len);
+/* Does it lead where it led then? */
+bool hostfs_seen_is(struct hostfs_seen *s, const char *path, size_t len, const struct statx *st);
 
 /* open.c */
 /* The host is asked to open without O_TRUNC: the file is cut when it is known to be no running program. An open that

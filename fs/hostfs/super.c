@@ -134,6 +134,7 @@ static void destroy(struct filesystem *fs)
 
 	inode_put(fs->root);
 	hostfs_pages_free(h->pages);
+	hostfs_seen_free(h->seen);
 	free(h);
 }
 
@@ -193,6 +194,8 @@ int hostfs_create(int dirfd, struct physmem *pm, struct filesystem **out, struct
 	int err = set_root(h, dirfd, why);
 	if (!err && !(h->pages = hostfs_pages_new(pm)))
 		err = why_set(why, ENOMEM, "no memory");
+	if (!err && h->whole)
+		h->seen = hostfs_seen_new(); /* without it: slower */
 	if (err) {
 		filesystem_put(&h->fs);
 		return err;

@@ -223,14 +223,29 @@ static int getattr_name(struct lookup *l, unsigned mask, struct statx *st)
 	return l->flags & STEP_DIRECTORY && !S_ISDIR(st->stx_mode) ? -ENOTDIR : 0;
 }
 
+/* See seen.c. False: ask in the long way. */
+static bool getattr_seen(struct lookup *l, unsigned mask, struct statx *st)
+{
+	struct hostfs_seen *seen = l->h->seen;
+
+	return l->dirfd == hostfs_fd(l->h->fs.root) && hostfs_seen_path(seen, l->names, l->len) &&
+	       hostfs_statx(l->dirfd, l->names, mask | SEEN_MASK, st) == 0 &&
+	       hostfs_seen_is(seen, l->names, l->len, st) && !(l->flags & STEP_DIRECTORY && !S_ISDIR(st->stx_mode)) &&
+	       !(S_ISLNK(st->stx_mode) && !(l->flags & STEP_NOFOLLOW));
+}
+
 static int getattr_path(struct lookup *l, unsigned mask, struct statx *st)
 {
+	if (getattr_seen(l, mask, st))
+		return 0;
 	int fd = beneath_open(l->dirfd, l->names, reference_flags(l->flags), 0);
 
 	if (fd < 0)
 		return fd;
-	int err = hostfs_statx(fd, "", mask, st);
+	int err = hostfs_statx(fd, "", mask | SEEN_MASK, st);
 	host_close(fd);
+	if (!err && l->dirfd == hostfs_fd(l->h->fs.root))
+		hostfs_seen_note(l->h->seen, l->names, l->len, st);
 	return err;
 }
 
