@@ -20,6 +20,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 #include <time.h>
 
 #include "arch/x86_64/regs.h"
@@ -149,6 +150,9 @@ struct platform {
 	/* Where that is true: a host clock for timer_create(2) that goes on at least as fast as all contexts in the
 	 * space use CPU time. */
 	bool (*space_clock)(const struct space *s, clockid_t *out);
+	/* Guest code of the context is to run on the CPUs and with the priority that host thread `host_tid`, which
+	 * calls `run` for it, has from now on. From any thread. */
+	void (*schedule_as)(struct context *c, pid_t host_tid);
 };
 
 extern const struct platform platform_kvm, platform_process;

@@ -23,6 +23,14 @@ static pid_t host_tid_locked(struct task *t, pid_t pid)
 	return p && p->task ? p->task->host_tid : 0;
 }
 
+/* The platform may run guest code in another thread than the one that serves it. sandbox->lock held. */
+static void tell_platform(struct task *t, pid_t pid)
+{
+	struct pid *p = pid ? pid_find(t->sb->pids, pid) : t->pid;
+	if (p && p->task && p->task->host_tid)
+		t->sb->platform->schedule_as(p->task->context, p->task->host_tid);
+}
+
 /* Runs one host call on the thread behind `pid`, under the lock that keeps that thread from ending. */
 static int64_t host_call_on(struct task *t, pid_t pid, long nr, long b, long c, long d)
 {
@@ -51,7 +59,15 @@ static int64_t host_change_on(struct task *t, pid_t pid, long nr, long b, long c
 	struct pid *p = pid > 0 ? pid_find(t->sb->pids, pid) : NULL;
 	bool allowed = !p || !p->task || may_schedule(t, p->task);
 	sandbox_unlock(t->sb);
-	return allowed ? host_call_on(t, pid, nr, b, c, d) : -EPERM;
+	if (!allowed)
+		return -EPERM;
+	int64_t r = host_call_on(t, pid, nr, b, c, d);
+	if (r < 0)
+		return r;
+	sandbox_lock(t->sb);
+	tell_platform(t, pid);
+	sandbox_unlock(t->sb);
+	return r;
 }
 
 static bool may_use_policy(struct task *t, int policy)
@@ -246,7 +262,10 @@ static int prio_set(struct task *t, struct task *o, int nice)
 	if (nice < now && !cred_capable(t->cred, CAP_SYS_NICE) &&
 	    (nice < -20 ? 40 : 20 - nice) > (int64_t)process_rlimit(t->process, RLIMIT_NICE))
 		return -EACCES;
-	return syscall(SYS_setpriority, PRIO_PROCESS, o->host_tid, nice) < 0 ? -errno : 0;
+	if (syscall(SYS_setpriority, PRIO_PROCESS, o->host_tid, nice) < 0)
+		return -errno;
+	t->sb->platform->schedule_as(o->context, o->host_tid);
+	return 0;
 }
 
 static int64_t do_priority(struct task *t, const uint64_t *a, prio_fn *fn, int arg)

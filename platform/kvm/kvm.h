@@ -235,6 +235,7 @@ int context_fp_set(struct context *c, const void *buf, size_t size);
 uint64_t context_runs(const struct context *c);
 bool context_cpu_time(struct context *c, struct cpu_time *out);
 bool space_clock(const struct space *s, clockid_t *out);
+void context_schedule_as(struct context *c, pid_t host_tid);
 
 /* event.c: why a vCPU stopped. False: nothing the caller has to know, run on. */
 bool event_decode(struct context *c, struct space *s, long result, struct event *ev);

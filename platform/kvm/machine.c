@@ -156,4 +156,5 @@ const struct platform platform_kvm = {
 	.runs = context_runs,
 	.cpu_time = context_cpu_time,
 	.space_clock = space_clock,
+	.schedule_as = context_schedule_as,
 };

@@ -281,4 +281,5 @@ const struct platform platform_process = {
 	.runs = process_runs,
 	.cpu_time = process_cpu_time,
 	.space_clock = process_space_clock,
+	.schedule_as = process_schedule_as,
 };

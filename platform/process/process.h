@@ -99,6 +99,7 @@ struct machine {
 	int control_fd;
 	char *control;
 	struct slots pages, stacks;
+	_Atomic bool scheduled; /* sched.c: threads may not all run alike */
 	struct stub template;
 	/* The stub of the next space, forked ahead: ordered of the template, which has not been asked for its answer.
 	 * All under template.lock. */
@@ -173,6 +174,10 @@ struct thread_clock {
 /* used: by another context before. */
 void clock_start(struct thread_clock *k, pid_t pid, pid_t tid, bool used);
 void clock_stop(struct thread_clock *k);
+
+/* ---- sched.c ---- */
+
+void stub_thread_inherit(struct context *c);
 
 enum thread_state { THREAD_NONE, THREAD_RUNS, THREAD_CALLED, THREAD_REPORTED };
 
@@ -281,5 +286,6 @@ int process_fp_set(struct context *c, const void *buf, size_t size);
 uint64_t process_runs(const struct context *c);
 bool process_cpu_time(struct context *c, struct cpu_time *out);
 bool process_space_clock(const struct space *s, clockid_t *out);
+void process_schedule_as(struct context *c, pid_t host_tid);
 
 #endif

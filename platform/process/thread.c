@@ -310,6 +310,8 @@ int stub_thread_start(struct context *c, struct space *s)
 		stub_kill(&s->stub); /* no thread is left behind */
 	if (err)
 		stub_thread_detach(c);
+	else
+		stub_thread_inherit(c);
 	c->regs = regs;
 	c->regs_dirty = true;
 	c->fp_dirty = c->fp != NULL;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Scheduling, priorities, limits, usage, prctl. */
+#include <pthread.h>
 #include <sched.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -236,4 +237,53 @@ CASE(ioprio)
 	R(syscall(SYS_ioprio_get, 1, 0));
 	R(syscall(SYS_ioprio_set, 1, 0, 7 << 13));
 	R(syscall(SYS_ioprio_get, 9, 0));
+}
+
+/* The CPU that the CPU itself says it is (rdtscp), after a while on it. */
+static unsigned cpu_now(void)
+{
+	unsigned cpu;
+
+	for (volatile int i = 0; i < 100000; i++)
+		;
+	__asm__ volatile("rdtscp" : "=c"(cpu)::"rax", "rdx");
+	return cpu & 0xfff;
+}
+
+static void *cpu_of_thread(void *arg)
+{
+	*(unsigned *)arg = cpu_now();
+	return NULL;
+}
+
+/* Affinity holds for the thread's own code, for its threads and for its children. */
+CASE(affinity_holds)
+{
+	int wrong = 0;
+	cpu_set_t all, one;
+
+	NEED(sched_getaffinity(0, sizeof(all), &all));
+	for (unsigned round = 0; round < 5; round++) {
+		for (unsigned cpu = 0; cpu < CPU_SETSIZE; cpu++) {
+			pthread_t t;
+			unsigned other;
+			int st = 0;
+
+			if (!CPU_ISSET(cpu, &all))
+				continue;
+			CPU_ZERO(&one);
+			CPU_SET(cpu, &one);
+			NEED(sched_setaffinity(0, sizeof(one), &one));
+			wrong += cpu_now() != cpu;
+			MUST(pthread_create(&t, NULL, cpu_of_thread, &other));
+			MUST(pthread_join(t, NULL));
+			wrong += other != cpu;
+			pid_t pid = NEED(fork());
+			if (pid == 0)
+				_exit(cpu_now() != cpu);
+			NEED(waitpid(pid, &st, 0));
+			wrong += st != 0;
+		}
+	}
+	V(wrong);
 }

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Stub threads run where and as the threads that serve them do: nobody else knows of what the guest asked for. */
+#include <stdint.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "platform/process/process.h"
+
+#define CPU_MASK_SIZE 8192 /* bytes: 65,536 CPUs */
+#define ATTR_SIZE     48   /* SCHED_ATTR_SIZE_VER0; what it begins with */
+
+/* 0: the caller. What the host refuses stays as it is: the guest's view comes from the thread that serves it. */
+static void copy_to(pid_t to, pid_t from)
+{
+	unsigned long mask[CPU_MASK_SIZE / sizeof(unsigned long)];
+	uint32_t attr[ATTR_SIZE / 4] = { ATTR_SIZE };
+	long n = syscall(SYS_sched_getaffinity, from, sizeof mask, mask);
+
+	if (n > 0)
+		(void)syscall(SYS_sched_setaffinity, to, n, mask);
+	if (syscall(SYS_sched_getattr, from, attr, sizeof attr, 0) == 0)
+		(void)syscall(SYS_sched_setattr, to, attr, 0);
+}
+
+void process_schedule_as(struct context *c, pid_t host_tid)
+{
+	atomic_store(&c->m->scheduled, true);
+	pthread_mutex_lock(&c->clock.lock); /* the thread does not end meanwhile */
+	if (c->clock.tid)
+		copy_to(c->clock.tid, host_tid);
+	pthread_mutex_unlock(&c->clock.lock);
+}
+
+/* A new thread comes with the scheduling of the one that made it. */
+void stub_thread_inherit(struct context *c)
+{
+	if (atomic_load(&c->m->scheduled))
+		copy_to(c->tid, 0);
+}
