@@ -9,6 +9,8 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
+#include "host/clone.h"
+
 #define STACK (64UL << 10)
 
 struct trial {

@@ -22,6 +22,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "host/clone.h"
 #include "platform/process/process.h"
 
 #ifndef MFD_EXEC
