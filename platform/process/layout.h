@@ -38,7 +38,8 @@
 #define STEP_FORK   4  /* in the child go on at the step whose index is in the bits from STEP_CHILD on */
 #define STEP_THREAD 8  /* the child is a guest thread */
 #define STEP_REPLY  16 /* its result, good or bad, is the command's answer (of the template only) */
-#define STEP_CHILD  32
+#define STEP_MAPPER 32 /* the child is the mapper */
+#define STEP_CHILD  32 /* a number of bits, not a flag */
 
 #define COMMAND_STEPS 56
 #define COMMAND_FILES 16 /* descriptors that can come with a command */

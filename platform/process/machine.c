@@ -167,7 +167,6 @@ static void process_machine_destroy(struct machine *m)
 		waitid(P_PIDFD, (id_t)m->template.pidfd, NULL, WEXITED);
 	}
 	reaper_stop(m);
-	close_fd(m->template.socket);
 	close_fd(m->template.pidfd);
 	close_fd(m->reaper_epoll);
 	close_fd(m->reaper_wake);
@@ -177,7 +176,7 @@ static void process_machine_destroy(struct machine *m)
 	slots_destroy(&m->pages);
 	slots_destroy(&m->stacks);
 	pthread_mutex_destroy(&m->lock);
-	pthread_mutex_destroy(&m->template.lock);
+	stub_destroy(&m->template);
 	pthread_cond_destroy(&m->start_cond);
 	free(m);
 }
@@ -188,11 +187,10 @@ static struct machine *machine_alloc(void)
 	if (!m)
 		return NULL;
 	m->control_fd = m->reaper_epoll = m->reaper_wake = -1;
-	m->template.socket = m->template.pidfd = -1;
+	stub_init(&m->template);
 	for (unsigned i = 0; i < DYING_MAX; i++)
 		m->dying[i] = -1;
 	pthread_mutex_init(&m->lock, NULL);
-	pthread_mutex_init(&m->template.lock, NULL);
 	pthread_cond_init(&m->start_cond, NULL);
 	list_init(&m->spaces);
 	slots_init(&m->pages, CONTROL_PAGES);

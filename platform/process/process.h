@@ -3,8 +3,13 @@
  * The process platform: guest code in ordinary host processes that may do nothing by themselves.
  *
  *   machine   a template process, and the control file: the pages stubs and monitor share (layout.h)
- *   space     a stub process, forked from the template; its first thread, the helper, maps memory at our command
- *   context   a guest thread: a filtered thread of the stub. Its system calls come as seccomp notifications
+ *   space     a stub process, forked from the template; its first thread, the helper, maps memory and makes threads at
+ * our command. Where there is much to map a second one, the mapper, does that by notifications of its own context   a
+ * guest thread: a filtered thread of the stub. Its system calls come as seccomp notifications
+ *
+ * What makes it fast: the next stub is forked ahead (spare.c); what is mapped in a space before guest code runs there
+ * is one command (struct batch); a thread that is done with waits in its last system call for the next context
+ * (thread.c); and all that a guest waits for is handed over on one CPU, which only notifications do.
  *
  * A guest thread is always in one of these states:
  *
@@ -19,8 +24,12 @@
  * handler sees the thread behind its system call.
  *
  * What the guest can not do: make a host system call (the filter knows one that passes, sigreturn, harmless with any
- * arguments), forge a system call of another thread or a completion of the helper's, or reach the stub's text and
- * command page.
+ * arguments), forge a system call of another thread or a completion of the helper's or the mapper's, or reach the
+ * stub's text and command page. What the mapper has done is in registers that the host kernel latched, as a system
+ * call's are.
+ *
+ * A stub that is killed need not be waited for where all its guest threads stand in notifications: a thread with
+ * SIGKILL pending never comes back from there. So their memory may be given to others at once.
  */
 #ifndef HL_PLATFORM_PROCESS_PROCESS_H
 #define HL_PLATFORM_PROCESS_PROCESS_H
@@ -34,6 +43,11 @@
 #include "platform/platform.h"
 #include "platform/process/layout.h"
 #include "util/list.h"
+
+#ifndef SECCOMP_IOCTL_NOTIF_SET_FLAGS
+#define SECCOMP_IOCTL_NOTIF_SET_FLAGS      SECCOMP_IOW(4, __u64)
+#define SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP 1
+#endif
 
 /* ---- slots.c: numbers of pages and stacks in the control file ---- */
 
@@ -73,8 +87,14 @@ struct stub {
 	char *page; /* the command page, in the monitor */
 	uint32_t slot;
 	_Atomic bool dead;
+	/* Its mapper, which is made when there is enough to do for it. */
+	int mapper;         /* listener; -1: none */
+	uint64_t mapper_id; /* of the notification in which it waits for orders */
+	unsigned nr_commands;
 };
 
+void stub_init(struct stub *st);
+void stub_destroy(struct stub *st);
 /* Its command page, as the monitor sees it: to be called before there is a process. */
 void stub_page_set(struct stub *st, char *page);
 /* Does the steps in order until one fails: 0 or its -errno; -EIO when the stub is gone. `pass` (-1: none) becomes

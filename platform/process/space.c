@@ -126,10 +126,8 @@ int process_space_create(struct machine *m, struct space **out)
 		return -ENOMEM;
 	s->m = m;
 	s->refs = 1;
-	s->stub.socket = s->stub.pidfd = -1;
-	s->stub.slot = UINT32_MAX;
+	stub_init(&s->stub);
 	pthread_mutex_init(&s->lock, NULL);
-	pthread_mutex_init(&s->stub.lock, NULL);
 	list_init(&s->node);
 	list_init(&s->contexts);
 	list_init(&s->parked);
@@ -160,8 +158,6 @@ void space_put(struct space *s)
 {
 	if (atomic_fetch_sub(&s->refs, 1) > 1)
 		return;
-	if (s->stub.socket >= 0)
-		close(s->stub.socket);
 	if (s->stub.pidfd >= 0)
 		machine_bury(s->m, s->stub.pidfd);
 	if (s->stub.slot != UINT32_MAX)
@@ -171,7 +167,7 @@ void space_put(struct space *s)
 		batch_clear(s->batch);
 	free(s->batch);
 	pthread_mutex_destroy(&s->lock);
-	pthread_mutex_destroy(&s->stub.lock);
+	stub_destroy(&s->stub);
 	free(s);
 }
 

@@ -5,11 +5,29 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "stub_symbols.h"
+
+#define MAPPER_AFTER 4 /* commands: most programs that do so many do many more */
+
+void stub_init(struct stub *st)
+{
+	*st = (struct stub){ .socket = -1, .pidfd = -1, .mapper = -1, .slot = UINT32_MAX };
+	pthread_mutex_init(&st->lock, NULL);
+}
+
+void stub_destroy(struct stub *st)
+{
+	if (st->socket >= 0)
+		close(st->socket);
+	if (st->mapper >= 0)
+		close(st->mapper);
+	pthread_mutex_destroy(&st->lock);
+}
 
 union fd_control {
 	struct cmsghdr header;
@@ -100,12 +118,91 @@ int stub_answer(struct stub *st, int *received, int64_t *value)
 	return -(unsigned char)buf[0];
 }
 
+/* ---- by the mapper ---- */
+
+/* stub.lock held. Its report: 0 or the -errno of the command before; -EIO: it is gone. */
+static int mapper_report(struct stub *st)
+{
+	struct pollfd p = { st->mapper, POLLIN, 0 };
+	struct seccomp_notif n = { 0 };
+
+	while (!n.id) {
+		int r = poll(&p, 1, -1);
+		if (r < 0 && errno == EINTR)
+			continue;
+		if (r != 1 || !(p.revents & POLLIN))
+			return -EIO;
+		memset(&n, 0, sizeof n);
+		if (ioctl(st->mapper, SECCOMP_IOCTL_NOTIF_RECV, &n) < 0 && errno != EINTR && errno != ENOENT)
+			return -EIO;
+	}
+	if (n.data.nr != STUB_REPORT || n.data.instruction_pointer != STUB_MAPPER_IP_ADDR)
+		return -EIO;
+	st->mapper_id = n.id;
+	return (int)(int64_t)n.data.args[0];
+}
+
+/* With `pass` >= 0 the descriptor comes with the answer. */
+static int mapper_order(struct stub *st, int pass)
+{
+	struct seccomp_notif_resp r = { .id = st->mapper_id };
+	struct seccomp_notif_addfd a = { .id = st->mapper_id,
+					 .flags = SECCOMP_ADDFD_FLAG_SETFD | SECCOMP_ADDFD_FLAG_SEND,
+					 .srcfd = (unsigned)pass,
+					 .newfd = STUB_FD_PASSED };
+	int err;
+
+	do {
+		err = pass < 0 ? ioctl(st->mapper, SECCOMP_IOCTL_NOTIF_SEND, &r)
+			       : ioctl(st->mapper, SECCOMP_IOCTL_NOTIF_ADDFD, &a);
+	} while (err < 0 && errno == EINTR);
+	return err < 0 ? -EIO : 0;
+}
+
+static int mapper_run(struct stub *st, const struct step *steps, unsigned n, int pass)
+{
+	memcpy(st->page, steps, n * sizeof *steps);
+	int err = st->dead ? -EIO : mapper_order(st, pass);
+	return err ? err : mapper_report(st);
+}
+
+/* Where it fails the helper goes on doing all. */
+static void mapper_start(struct stub *st)
+{
+	const struct step steps[] = {
+		{ SYS_clone, { STUB_THREAD_FLAGS }, STEP_MAPPER },
+		{ SYS_sendmsg, { STUB_FD_SOCKET, STUB_PASS_MESSAGE_ADDR, 0 }, STEP_RETRY },
+		{ SYS_close, { STUB_FD_PASSED }, STEP_LAST },
+	};
+	int err = stub_order(st, steps, sizeof steps / sizeof steps[0], NULL, 0);
+
+	if (!err)
+		err = stub_answer(st, &st->mapper, NULL);
+	if (st->mapper < 0)
+		return;
+	(void)ioctl(st->mapper, SECCOMP_IOCTL_NOTIF_SET_FLAGS, SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP);
+	if (!err)
+		err = mapper_report(st);
+	if (!err)
+		return;
+	close(st->mapper);
+	st->mapper = -1;
+}
+
 int stub_command(struct stub *st, const struct step *steps, unsigned n, int pass, int *received)
 {
+	int err;
+
 	pthread_mutex_lock(&st->lock);
-	int err = stub_order(st, steps, n, &pass, pass >= 0);
-	if (!err)
-		err = stub_answer(st, received, NULL);
+	if (!received && ++st->nr_commands == MAPPER_AFTER)
+		mapper_start(st);
+	if (!received && st->mapper >= 0) {
+		err = mapper_run(st, steps, n, pass);
+	} else {
+		err = stub_order(st, steps, n, &pass, pass >= 0);
+		if (!err)
+			err = stub_answer(st, received, NULL);
+	}
 	pthread_mutex_unlock(&st->lock);
 	return err;
 }

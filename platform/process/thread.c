@@ -20,11 +20,6 @@
 
 #define PARKED_MAX 32 /* in a space: each costs a descriptor and a stack */
 
-#ifndef SECCOMP_IOCTL_NOTIF_SET_FLAGS
-#define SECCOMP_IOCTL_NOTIF_SET_FLAGS      SECCOMP_IOW(4, __u64)
-#define SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP 1
-#endif
-
 /* ---- notifications ---- */
 
 int notif_answer(struct context *c, int64_t val, uint32_t flags)

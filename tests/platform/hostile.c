@@ -256,9 +256,27 @@ static long status_value(pid_t pid, const char *tid, const char *name, int base)
 	return value;
 }
 
-/* The first thread has the stub's filter, each other one that and its own. */
-static void check_filters(pid_t pid, unsigned guests)
+/* Who is in the stub besides guest threads: the helper, and perhaps the mapper. */
+static unsigned helpers(const struct stub *st)
 {
+	return st->mapper < 0 ? 1 : 2;
+}
+
+/* Of the helper, whether there is a mapper or not. */
+static int helper_command(struct stub *st, const struct step *step)
+{
+	pthread_mutex_lock(&st->lock);
+	int err = stub_order(st, step, 1, NULL, 0);
+	if (!err)
+		err = stub_answer(st, NULL, NULL);
+	pthread_mutex_unlock(&st->lock);
+	return err;
+}
+
+/* The first thread has the stub's filter, each other one that and its own. */
+static void check_filters(const struct stub *st, unsigned guests)
+{
+	pid_t pid = st->pid;
 	char path[64];
 	unsigned n = 0;
 	struct dirent *e;
@@ -278,16 +296,16 @@ static void check_filters(pid_t pid, unsigned guests)
 		n++;
 	}
 	closedir(d);
-	CHECK_EQ(n, 1 + guests);
+	CHECK_EQ(n, helpers(st) + guests);
 }
 
 /* A thread that was told to end takes its time. */
-static void await_threads(pid_t pid, unsigned guests)
+static void await_threads(const struct stub *st, unsigned guests)
 {
 	char path[64];
 
-	snprintf(path, sizeof path, "/proc/%d/task", pid);
-	for (unsigned i = 0; i < 2000 && count_entries(path) != 2 + 1 + guests; i++)
+	snprintf(path, sizeof path, "/proc/%d/task", st->pid);
+	for (unsigned i = 0; i < 2000 && count_entries(path) != 2 + helpers(st) + guests; i++)
 		sleep_us(1000);
 }
 
@@ -306,9 +324,9 @@ static void check_descriptors(pid_t pid)
 
 static void check_stub(struct space *s, unsigned guests)
 {
-	await_threads(s->stub.pid, guests);
+	await_threads(&s->stub, guests);
 	check_maps(s->stub.pid);
-	check_filters(s->stub.pid, guests);
+	check_filters(&s->stub, guests);
 	check_descriptors(s->stub.pid);
 }
 
@@ -843,8 +861,10 @@ static void confined_helper(void)
 		const struct step step = { nr, { 0 }, STEP_LAST };
 		if (may(nr) || nr == 335 || nr == 336)
 			continue;
+		CHECK_EQ(helper_command(st, &step), -ENOSYS);
 		CHECK_EQ(stub_command(st, &step, 1, -1, NULL), -ENOSYS);
 	}
+	CHECK(st->mapper >= 0);
 	const struct step denied[] = {
 		{ SYS_clone, { SIGCHLD }, STEP_LAST },
 		{ SYS_clone, { STUB_THREAD_FLAGS | 0x10000000 /* CLONE_NEWUSER */ }, STEP_LAST },
@@ -854,8 +874,10 @@ static void confined_helper(void)
 		{ SYS_prctl, { PR_SET_MM, 1 }, STEP_LAST },
 		{ 0x40000000 | SYS_mmap, { 0 }, STEP_LAST },
 	};
-	for (unsigned i = 0; i < sizeof denied / sizeof denied[0]; i++)
+	for (unsigned i = 0; i < sizeof denied / sizeof denied[0]; i++) {
+		CHECK_EQ(helper_command(st, &denied[i]), -ENOSYS);
 		CHECK_EQ(stub_command(st, &denied[i], 1, -1, NULL), -ENOSYS);
+	}
 	check_stub(sc.w.s, 1);
 	scene_end(&sc);
 }
@@ -924,7 +946,7 @@ static void fill_filters(struct stub *st, unsigned len)
 		insns[i] = (struct sock_filter)BPF_STMT(i == len - 1 ? BPF_RET : BPF_LD | BPF_IMM,
 							i == len - 1 ? SECCOMP_RET_ALLOW : 0);
 	*prog = (struct sock_fprog){ (unsigned short)len, (void *)(STUB_COMMAND + COMMAND_STEPS * STEP_SIZE) };
-	while ((err = stub_command(st, &step, 1, -1, NULL)) == 0)
+	while ((err = helper_command(st, &step)) == 0)
 		;
 	CHECK_EQ(err, -ENOMEM);
 }
@@ -964,7 +986,7 @@ static void no_room_for_listener(void)
 	CHECK_EQ(setrlimit(RLIMIT_NOFILE, &was), 0);
 	for (uint64_t fd = 3; fd < few.rlim_cur; fd++) {
 		const struct step step = { SYS_dup2, { STUB_FD_ARENA, fd }, STEP_LAST };
-		CHECK_EQ(stub_command(&sc.w.s->stub, &step, 1, -1, NULL), 0);
+		CHECK_EQ(helper_command(&sc.w.s->stub, &step), 0);
 	}
 	thread_start(&sc.w, &t, g_syscall);
 	long before = now_ns();
