@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Memory mapping: mmap(2), brk(2), madvise(2)... The work is mm/'s. */
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -10,6 +11,13 @@
 #ifndef MAP_FIXED_NOREPLACE
 #define MAP_FIXED_NOREPLACE 0x100000
 #endif
+
+/* mlock(2): who has CAP_IPC_LOCK locks as much as it likes. Asked before each call that locks. */
+static void update_lock_limit(struct task *t)
+{
+	t->mm->limit_memlock =
+	    cred_capable(t->cred, CAP_IPC_LOCK) ? UINT64_MAX : process_rlimit(t->process, RLIMIT_MEMLOCK);
+}
 
 /* The absolute guest path of a mapped file, for /proc/PID/maps; NULL when there is none. */
 static char *mapping_name(struct file *f)
@@ -77,6 +85,8 @@ SYSCALL_DEFINE(mmap)
 	};
 	if (a[5] & ~PAGE_MASK)
 		return -EINVAL;
+	if (m.flags & MAP_LOCKED)
+		update_lock_limit(t);
 	if (!(m.flags & MAP_ANONYMOUS))
 		return map_file(t, &m, (int)a[4]);
 	m.offset = 0;
@@ -121,6 +131,7 @@ SYSCALL_DEFINE(msync)
 
 SYSCALL_DEFINE(mlock)
 {
+	update_lock_limit(t);
 	return mm_mlock(t->mm, a[0], a[1], 0);
 }
 
@@ -128,6 +139,7 @@ SYSCALL_DEFINE(mlock2)
 {
 	if (a[2] & ~1UL) /* MLOCK_ONFAULT */
 		return -EINVAL;
+	update_lock_limit(t);
 	return mm_mlock(t->mm, a[0], a[1], (unsigned)a[2]);
 }
 
@@ -141,6 +153,7 @@ SYSCALL_DEFINE(mlockall)
 	unsigned flags = (unsigned)a[0];
 	if (flags == 0 || flags & ~(unsigned)(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) || flags == MCL_ONFAULT)
 		return -EINVAL;
+	update_lock_limit(t);
 	return mm_mlockall(t->mm, (int)flags);
 }
 

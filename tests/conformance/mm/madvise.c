@@ -256,3 +256,17 @@ CASE(mlock_limit)
 
 	need_root();
 }
+
+/* A limit is not one for root. */
+CASE(mlock_root)
+{
+	struct rlimit r = { 2 * PAGE, 2 * PAGE };
+	char *p = map_anon(8, PROT_READ | PROT_WRITE);
+
+	need_root();
+	NEED(setrlimit(RLIMIT_MEMLOCK, &r));
+	R(mlock(p, 8 * PAGE));
+	OK(mmap(NULL, 4 * PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_LOCKED, -1, 0));
+	R(mlockall(MCL_CURRENT | MCL_FUTURE));
+	OK(mmap(NULL, 4 * PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+}
