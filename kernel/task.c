@@ -382,8 +382,11 @@ static void task_end(struct task *t)
 	if (last)
 		timers_exit(p);
 	struct caller c = task_caller(t);
-	fdtable_put(t->files, &c);
+	sandbox_lock(sb); /* another task's execve may be looking at it: text_busy.c */
+	struct fdtable *files = t->files;
 	t->files = NULL;
+	sandbox_unlock(sb);
+	fdtable_put(files, &c);
 
 	sandbox_lock(sb);
 	unlink_locked(t);
