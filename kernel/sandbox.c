@@ -25,11 +25,13 @@
 
 #define GUEST_PID_MAX 4194304 /* /proc/sys/kernel/pid_max of 64-bit Linux */
 
-/* Limits of the caller, as inherited by any program it starts. */
+/* Limits of the caller, as inherited by any program it starts; none where the host does not tell. */
 static void init_rlimits(struct process *p, const struct sandbox_config *cfg)
 {
-	for (int i = 0; i < RLIM_NLIMITS; i++)
-		getrlimit((__rlimit_resource_t)i, &p->rlimits[i]);
+	for (int i = 0; i < RLIM_NLIMITS; i++) {
+		if (getrlimit((__rlimit_resource_t)i, &p->rlimits[i]) < 0)
+			p->rlimits[i] = (struct rlimit){ RLIM_INFINITY, RLIM_INFINITY };
+	}
 	if (cfg->nofile.rlim_max)
 		p->rlimits[RLIMIT_NOFILE] = cfg->nofile;
 }

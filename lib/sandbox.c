@@ -116,7 +116,8 @@ static void raise_nofile(void)
 {
 	struct rlimit rl;
 
-	getrlimit(RLIMIT_NOFILE, &nofile);
+	if (getrlimit(RLIMIT_NOFILE, &nofile) < 0)
+		return;
 	rl = (struct rlimit){ nofile.rlim_max, nofile.rlim_max };
 	setrlimit(RLIMIT_NOFILE, &rl);
 }
