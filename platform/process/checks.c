@@ -103,6 +103,19 @@ static void look_listener(struct finding *f, bool thorough)
 	}
 }
 
+static void look_pidfd(struct finding *f, bool thorough)
+{
+	int fd = (int)syscall(SYS_pidfd_open, getpid(), 0);
+
+	if (fd >= 0) {
+		close(fd);
+		finding_set(f, FOUND_YES, "a process can be watched (pidfd_open)");
+		return;
+	}
+	finding_set(f, denied_or_not(errno), "watching a process (pidfd_open): %s", strerror(errno));
+	finding_advise(f, "a container's seccomp profile can deny it: allow pidfd_open(2)");
+}
+
 static void look_stub(struct finding *f, bool thorough)
 {
 	int fd = stub_memfd();
@@ -122,6 +135,7 @@ const struct check process_checks[] = {
 	{ "wait_killable", .needed = true, .chained = true, .look = look_killable },
 	{ "listener", .needed = true, .chained = true, .look = look_listener },
 	{ "memfd", .needed = true, .look = look_memfd },
+	{ "pidfd", .needed = true, .look = look_pidfd },
 	{ "memfd_exec", .needed = true, .chained = true, .look = look_stub },
 	{ .key = NULL },
 };

@@ -207,18 +207,21 @@ int stub_command(struct stub *st, const struct step *steps, unsigned n, int pass
 	return err;
 }
 
-void stub_send_kill(struct stub *st)
-{
-	if (st->pidfd >= 0)
-		syscall(SYS_pidfd_send_signal, st->pidfd, SIGKILL, NULL, 0);
-}
-
 void stub_await_end(int pidfd)
 {
 	struct pollfd p = { pidfd, POLLIN, 0 };
 
 	while (poll(&p, 1, -1) < 0 && errno == EINTR)
 		;
+}
+
+void stub_send_kill(struct stub *st)
+{
+	if (st->pidfd < 0 || syscall(SYS_pidfd_send_signal, st->pidfd, SIGKILL, NULL, 0) == 0)
+		return;
+	/* Denied: it ends by itself when there is nobody to take orders from. Its threads may run until then. */
+	shutdown(st->socket, SHUT_RDWR);
+	stub_await_end(st->pidfd);
 }
 
 void stub_kill(struct stub *st)

@@ -1,0 +1,12 @@
+# SPDX-License-Identifier: Apache-2.0
+# The process platform on hosts that deny or lack something: make check-hosts [ONLY='PATTERN']
+
+HOSTS_TESTS := $(BUILD)/tests/hosts
+
+$(HOSTS_TESTS)/%: tests/hosts/%.c
+	@mkdir -p $(@D)
+	$(CC) -std=gnu17 -O1 -g -D_GNU_SOURCE $(WARNINGS) -static -o $@ $<
+
+.PHONY: check-hosts
+check-hosts: $(BUILD)/hl $(HOSTS_TESTS)/deny
+	tests/hosts/run --hl $(BUILD)/hl --bins $(HOSTS_TESTS) $(if $(ONLY),--only '$(ONLY)')
