@@ -24,6 +24,8 @@
  *   wakes its own threads. Install yours before the first hl_sandbox_start, or chain to those you find.
  * - It raises the soft RLIMIT_NOFILE to the hard limit: a guest's open files are descriptors of your process. The guest
  *   sees the limit that was.
+ * - On platform "auto" the first start of a boot measures KVM and may leave one small file of the user's (FILES in
+ *   hl(1)).
  * - A sandbox owns threads and descriptors (close-on-exec) until hl_sandbox_free. Its threads block all signals but the
  *   ones named above, so that yours never go to them.
  *
