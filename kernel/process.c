@@ -265,26 +265,25 @@ static void wait_status_to_sigchld(int code, int *si_code, int *status)
 	*status = sig == 0 ? code >> 8 & 0xff : sig;
 }
 
-static void leave_session(struct process *p)
+/* What `inherit` took beside the tree. */
+static void put_inherited(struct process *p)
 {
-	if (p->session_leader)
-		tty_leader_ended(p);
-	if (p->tty) {
+	if (p->tty)
 		tty_put(p->tty);
-		p->tty = NULL;
-	}
+	p->tty = NULL;
+	if (p->exe)
+		file_put(p->exe);
+	p->exe = NULL;
 }
 
 void process_exited(struct process *p)
 {
 	struct sandbox *sb = p->sb;
-	leave_session(p);
+	if (p->session_leader)
+		tty_leader_ended(p);
+	put_inherited(p);
 	process_check_orphans(p);
 	adopt_children(p);
-	if (p->exe) {
-		file_put(p->exe);
-		p->exe = NULL;
-	}
 	p->zombie = true;
 	pid_ended(p->pid, PID_PROCESS_ENDED);
 	if (p == sb->main) {
@@ -304,6 +303,7 @@ void process_exited(struct process *p)
 void process_reap(struct process *p)
 {
 	struct sandbox *sb = p->sb;
+	put_inherited(p); /* still there where it never ran */
 	if (p->parent) {
 		struct rusage_sum ru;
 		process_rusage(p, &ru);

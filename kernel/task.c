@@ -102,7 +102,7 @@ static void put_shared(struct task *t)
 {
 	if (t->files) {
 		struct caller c = task_caller(t);
-		fdtable_put(t->files, &c);
+		fdtable_put(t->files, t->fs ? &c : NULL); /* none: it never got to run */
 	}
 	if (t->fs)
 		fs_struct_put(t->fs);
