@@ -115,7 +115,7 @@ static void on_alarm(int sig)
 
 CASE(left_by_signal)
 {
-	struct itimerval it = { .it_value = { 0, 20000 } };
+	struct itimerval it = { { 0, 20000 }, { 0, 20000 } }; /* again, if it came before the section */
 	int entered = 0;
 
 	handle(SIGALRM, on_alarm, 0);
@@ -148,7 +148,7 @@ CASE(left_by_fence)
 
 static int bad_version(void *arg)
 {
-	struct itimerval it = { .it_value = { 0, 20000 } };
+	struct itimerval it = { { 0, 20000 }, { 0, 20000 } }; /* again, if it came before the section */
 	int entered;
 
 	handle(SIGALRM, on_alarm, 0);
