@@ -574,7 +574,7 @@ static long cpu_ns(long pid)
 
 static long idle_cpu_ns(long pid)
 {
-	const struct timespec settle = { .tv_nsec = 100000000 }, half = { .tv_nsec = 500000000 };
+	const struct timespec settle = { .tv_sec = 1 }, half = { .tv_nsec = 500000000 };
 	long before;
 
 	nanosleep(&settle, NULL);

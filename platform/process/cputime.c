@@ -9,10 +9,22 @@
 
 #define TICK_NS 10000000UL /* what system time is counted in: nothing of it is to be seen before */
 
-/* clock.lock held. The system time comes in ticks, the sum in ns: neither part of it may ever go back. */
+/* How often the thread has run until now; 0: it runs. */
+static uint64_t runs_until_now(const struct context *c)
+{
+	uint64_t runs = c->runs;
+	return c->state == THREAD_CALLED || c->state == THREAD_REPORTED ? runs : 0;
+}
+
+/* clock.lock held. The system time comes in ticks, the sum in ns: neither part of it may ever go back. Asking the host
+ * is dear (files in /proc): a thread that has not run since it was asked last is not asked again. */
 static void clock_look(struct thread_clock *k)
 {
-	uint64_t sum = k->tid ? thread_run_ns(k->pid, k->tid) : 0;
+	uint64_t runs = runs_until_now(container_of(k, struct context, clock));
+	if (!k->tid || (runs && runs == k->runs_seen))
+		return;
+	k->runs_seen = runs;
+	uint64_t sum = thread_run_ns(k->pid, k->tid);
 	if (sum <= k->thread.user_ns + k->thread.system_ns)
 		return;
 	uint64_t system = sum >= TICK_NS ? thread_system_ns(k->pid, k->tid) : 0;
@@ -21,15 +33,13 @@ static void clock_look(struct thread_clock *k)
 	k->thread.system_ns = sum - k->thread.user_ns;
 }
 
-void clock_start(struct thread_clock *k, pid_t pid, pid_t tid, bool used)
+void clock_start(struct thread_clock *k, pid_t pid, pid_t tid, const struct cpu_time *used)
 {
 	pthread_mutex_lock(&k->lock);
 	k->pid = pid;
 	k->tid = tid;
-	if (used) {
-		clock_look(k);
-		k->base = k->thread;
-	}
+	k->runs_seen = 0;
+	k->thread = k->base = *used;
 	pthread_mutex_unlock(&k->lock);
 }
 
@@ -39,6 +49,7 @@ void clock_stop(struct thread_clock *k)
 	clock_look(k);
 	k->before.user_ns += k->thread.user_ns - k->base.user_ns;
 	k->before.system_ns += k->thread.system_ns - k->base.system_ns;
+	k->last = k->thread;
 	k->thread = k->base = (struct cpu_time){ 0 };
 	k->tid = 0;
 	pthread_mutex_unlock(&k->lock);

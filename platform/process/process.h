@@ -189,10 +189,11 @@ struct thread_clock {
 	pthread_mutex_t lock;
 	pid_t pid, tid;                 /* 0: no thread now */
 	struct cpu_time before, thread; /* of threads that are gone, and what was last seen of this one */
-	struct cpu_time base;           /* what this one had used before it became ours */
+	struct cpu_time base, last; /* what this one had used before it became ours, and the one before this in all */
+	uint64_t runs_seen;         /* context.runs when it was looked at last, and did not run */
 };
-/* used: by another context before. */
-void clock_start(struct thread_clock *k, pid_t pid, pid_t tid, bool used);
+/* *used: by another context before. */
+void clock_start(struct thread_clock *k, pid_t pid, pid_t tid, const struct cpu_time *used);
 void clock_stop(struct thread_clock *k);
 
 /* ---- sched.c ---- */
@@ -223,7 +224,7 @@ struct context {
 	_Atomic(struct kick *) kick; /* of the thread in run */
 	void (*died)(void *arg);     /* context_watch */
 	void *died_arg;
-	uint64_t runs;
+	_Atomic uint64_t runs;
 	struct thread_clock clock;
 };
 

@@ -174,7 +174,7 @@ static int await_first_report(struct context *c)
 	if (!err)
 		err = notif_is_report(&n) ? stub_thread_take_report(c, &n) : -EIO;
 	c->tid = err ? 0 : (pid_t)n.pid;
-	clock_start(&c->clock, c->s->stub.pid, c->tid, false);
+	clock_start(&c->clock, c->s->stub.pid, c->tid, &(struct cpu_time){ 0 });
 	return err;
 }
 
@@ -199,6 +199,7 @@ struct parked {
 	int listener;
 	uint32_t stack;
 	uint64_t id;
+	struct cpu_time used;
 };
 
 /* False: it can not be parked. */
@@ -209,7 +210,9 @@ static bool park(struct context *c)
 
 	if (!p)
 		return false;
-	*p = (struct parked){ .tid = c->tid, .listener = c->listener, .stack = c->stack, .id = c->id };
+	*p = (struct parked){
+		.tid = c->tid, .listener = c->listener, .stack = c->stack, .id = c->id, .used = c->clock.last
+	};
 	pthread_mutex_lock(&s->lock);
 	bool room = !s->destroyed && s->nr_parked < PARKED_MAX;
 	if (room) {
@@ -224,7 +227,7 @@ static bool park(struct context *c)
 	return room;
 }
 
-static bool unpark(struct context *c, struct space *s)
+static bool unpark(struct context *c, struct space *s, struct cpu_time *used)
 {
 	pthread_mutex_lock(&s->lock);
 	bool any = s->nr_parked > 0;
@@ -236,6 +239,7 @@ static bool unpark(struct context *c, struct space *s)
 		c->listener = p->listener;
 		c->stack = p->stack;
 		c->id = p->id;
+		*used = p->used;
 		c->state = p->tid ? THREAD_CALLED : THREAD_RUNS;
 		attach_locked(c, s);
 		free(p);
@@ -260,14 +264,14 @@ int stub_thread_keep(struct space *s, int listener, uint32_t stack)
 }
 
 /* It comes with what its last owner left in its registers. */
-static int start_parked(struct context *c)
+static int start_parked(struct context *c, const struct cpu_time *used)
 {
 	if (!c->tid)
 		return await_first_report(c);
 	int err = context_own_fp(c);
 	if (err)
 		return err;
-	clock_start(&c->clock, c->s->stub.pid, c->tid, true);
+	clock_start(&c->clock, c->s->stub.pid, c->tid, used);
 	return stop_called(c);
 }
 
@@ -291,6 +295,7 @@ void stub_threads_forget(struct space *s)
 int stub_thread_start(struct context *c, struct space *s)
 {
 	struct cpu_regs regs = c->regs;
+	struct cpu_time used;
 
 	pthread_mutex_lock(&s->lock);
 	int err = space_open(s);
@@ -300,7 +305,7 @@ int stub_thread_start(struct context *c, struct space *s)
 	if (c->listener >= 0)
 		close(c->listener);
 	c->listener = -1;
-	err = unpark(c, s) ? start_parked(c) : start_new(c, s);
+	err = unpark(c, s, &used) ? start_parked(c, &used) : start_new(c, s);
 	if (err && c->s)
 		stub_kill(&s->stub); /* no thread is left behind */
 	if (err)
