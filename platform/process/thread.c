@@ -96,17 +96,21 @@ static int stop_called(struct context *c)
 	return err ? err : notif_is_report(&n) ? stub_thread_take_report(c, &n) : -EIO;
 }
 
-/* The space was taken away: its threads are gone, or about to be. */
+/* The space is being taken away. A thread that stands in a notification does not come back from there once it is
+ * killed; for any other one we wait. */
 static void thread_drop(struct context *c)
 {
-	stub_kill(&c->s->stub);
+	if (c->state == THREAD_RUNS)
+		stub_kill(&c->s->stub);
+	else
+		stub_send_kill(&c->s->stub);
 	stub_thread_detach(c);
 }
 
 int stub_thread_stop(struct context *c)
 {
 	bool called = c->state == THREAD_CALLED;
-	int err = called ? stop_called(c) : 0;
+	int err = called && !c->s->destroyed ? stop_called(c) : 0;
 
 	if (c->s && c->s->destroyed) {
 		thread_drop(c);
