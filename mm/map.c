@@ -99,7 +99,7 @@ static uint64_t find_place(struct mm *mm, uint64_t hint, uint64_t len, bool low)
 	if (low)
 		return vma_gap_lowest(mm, len, LOW_BASE, LOW_END);
 	hint = PAGE_DOWN(hint);
-	if (hint >= GUEST_MMAP_MIN && gva_range_ok(GVA(hint), len) && vma_range_free(mm, hint, hint + len))
+	if (hint >= GUEST_MMAP_MIN && hint <= mm_end(mm) - len && vma_range_free(mm, hint, hint + len))
 		return hint;
 	found = vma_gap_highest(mm, len, GUEST_MMAP_MIN, mm->mmap_base);
 	return found ? found : vma_gap_lowest(mm, len, mm->mmap_base, mm_end(mm));
