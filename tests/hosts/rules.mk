@@ -3,9 +3,9 @@
 
 HOSTS_TESTS := $(BUILD)/tests/hosts
 
-$(HOSTS_TESTS)/%: tests/hosts/%.c
+$(HOSTS_TESTS)/deny: tests/lib/deny.c sys/syscalls.def
 	@mkdir -p $(@D)
-	$(CC) -std=gnu17 -O1 -g -D_GNU_SOURCE $(WARNINGS) -static -o $@ $<
+	$(CC) -std=gnu17 -O1 -g -D_GNU_SOURCE $(WARNINGS) -static -iquote . -o $@ $<
 
 .PHONY: check-hosts
 check-hosts: $(BUILD)/hl $(HOSTS_TESTS)/deny
