@@ -134,6 +134,18 @@ static int make_kernel_instead(struct hl_sandbox *sb, struct sandbox_config *sc,
 	return report.usable ? sandbox_create(sc, &sb->kernel, &why) : -ENODEV;
 }
 
+/* No thread of the sandbox runs yet: nobody else calls `log`. */
+static void log_platform(const struct hl_config *cfg, const struct platform *pf, const struct platform_choice *choice)
+{
+	char line[384];
+
+	if (cfg->log_level < 2)
+		return;
+	int n = snprintf(line, sizeof line, "platform %s: %s", pf->name,
+			 pf == choice->platform ? choice->reason : "the one that was picked failed");
+	cfg->log(cfg->log_arg, line, (size_t)n < sizeof line ? (size_t)n : sizeof line - 1);
+}
+
 static int make_kernel(struct hl_sandbox *sb, const struct platform_choice *choice, struct hl_error **err)
 {
 	struct why why = { "" };
@@ -335,6 +347,8 @@ int hl_sandbox_start(const struct hl_config *cfg, struct hl_sandbox **out, struc
 		ret = error_set(err, HL_NO_MEMORY, "out of memory");
 	if (!ret)
 		ret = make_kernel(sb, &choice, err);
+	if (!ret)
+		log_platform(cfg, sb->kernel->platform, &choice);
 	if (!ret)
 		ret = start_program(sb, cfg, err);
 	if (!ret)
