@@ -8,9 +8,10 @@ RIG_X86 := tests/rigs/rig-x86.sh -t 900
 check-without-kvm:
 	@MAKE='$(MAKE)' tests/rigs/without-kvm-test.sh
 
-# One boot for hardware page tables, one for KVM's shadow paging.
+# One boot for hardware page tables, one for KVM's shadow paging. An emulated machine has one CPU: two at a time.
 .PHONY: check-rig check-rig-npt1 check-rig-npt0
-check-rig: check-rig-npt1 check-rig-npt0 check-rig-conformance
+check-rig: $(PLATFORM_BINS)
+	+@$(MAKE) --no-print-directory -j2 --output-sync=target check-rig-npt1 check-rig-npt0 check-rig-conformance
 
 # Part of the conformance suite as well, where the oracle is the emulated machine's own kernel.
 RIG_CONF := $(addprefix $(CONF)/,signal/frame signal/signal proc/fork proc/wait misc/sysinfo)
