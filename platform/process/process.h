@@ -135,6 +135,7 @@ struct machine {
 	int reaper_epoll, reaper_wake;
 	pthread_mutex_t lock;
 	struct list spaces;
+	_Atomic bool has_space; /* or had */
 	int dying[DYING_MAX]; /* pidfds of stubs that were killed and may not be gone yet, by age from next_dying on */
 	unsigned next_dying;
 	struct why *start_why; /* while it starts */

@@ -137,6 +137,13 @@ int process_space_create(struct machine *m, struct space **out)
 		return -ENOMEM;
 	}
 	s->batch->n = s->batch->nr_files = 0;
+	/* Now, so that fork and execve are told when there is none. But the first space of all is the empty one that
+	 * the first execve replaces. */
+	int err = atomic_exchange(&m->has_space, true) ? space_stub(s) : 0;
+	if (err) {
+		process_space_destroy(s);
+		return err;
+	}
 	*out = s;
 	return 0;
 }
