@@ -2,8 +2,8 @@
 /*
  * The template: how it comes to be, with as few rights as the host lets it have.
  *
- * Before it executes the stub's image: a session of its own (a key pressed at the terminal is the monitor's to pass
- * on), no descriptor but the three it works with, no core files, no new privileges, no file system (Landlock). The
+ * Before it executes the stub's image: a process group of its own (a key pressed at the terminal is the monitor's to
+ * pass on), no descriptor but the three it works with, no core files, no new privileges, no file system (Landlock). The
  * image then drops capabilities and, for root, the user, forbids others to look into it, and filters its own system
  * calls (stub/stub.S). What the host refuses is done without: the filter alone is the boundary. docs/security.md has
  * the reasons, and those against namespaces.
@@ -145,7 +145,9 @@ static int template_child(void *arg)
 	dup2(socket, STUB_FD_SOCKET);
 	if (close_others(image) < 0)
 		_exit(1);
-	setsid();
+	/* Not a session of its own: that would make it a scheduling group of its own (sched(7), autogroup), and on a
+	 * busy host each hand-over between monitor and stub slow. */
+	setpgid(0, 0);
 	limit(RLIMIT_CORE, 0);
 	bool drop = may_change_user();
 	if (drop)

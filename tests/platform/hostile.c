@@ -925,7 +925,7 @@ static void poor_process(void)
 	for (unsigned i = 0; i < 2; i++) {
 		snprintf(path, sizeof path, "%d", pids[i]);
 		CHECK_EQ(status_value(pids[i], path, "Uid", 10), geteuid() ? geteuid() : 65534);
-		CHECK(getsid(pids[i]) == pids[0]);
+		CHECK(getpgid(pids[i]) == pids[0]);
 		CHECK(has_no_core(pids[i]));
 		/* Who may not be looked into belongs to root there (proc(5)). */
 		snprintf(path, sizeof path, "/proc/%d/maps", pids[i]);
