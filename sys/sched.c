@@ -70,6 +70,16 @@ static int64_t host_change_on(struct task *t, pid_t pid, long nr, long b, long c
 	return r;
 }
 
+/* What makes no sense is told before what is not allowed (sched_setscheduler(2)). */
+static bool policy_makes_sense(int policy, int priority)
+{
+	policy &= ~SCHED_RESET_ON_FORK;
+	if (policy == SCHED_FIFO || policy == SCHED_RR)
+		return priority >= 1 && priority <= 99;
+	return priority == 0 &&
+	       (policy == SCHED_OTHER || policy == SCHED_BATCH || policy == SCHED_IDLE || policy == SCHED_DEADLINE);
+}
+
 static bool may_use_policy(struct task *t, int policy)
 {
 	policy &= ~SCHED_RESET_ON_FORK;
@@ -126,6 +136,8 @@ SYSCALL_DEFINE(sched_setscheduler)
 		return -EINVAL;
 	if (get_user(t, &p, a[2]))
 		return -EFAULT;
+	if (!policy_makes_sense((int)a[1], p.sched_priority))
+		return -EINVAL;
 	if (!may_use_policy(t, (int)a[1]))
 		return -EPERM;
 	return host_change_on(t, (pid_t)a[0], SYS_sched_setscheduler, (long)a[1], (long)&p, 0);
