@@ -28,6 +28,8 @@
  *   hl(1)).
  * - A sandbox owns threads and descriptors (close-on-exec) until hl_sandbox_free. Its threads block all signals but the
  *   ones named above, so that yours never go to them.
+ * - On the platform "process" it also owns a child process, which sends SIGCHLD when hl_sandbox_free ends it. A wait(2)
+ *   for any child waits for that one, too, and may reap it.
  *
  * Functions that can fail return 0, or -1 with an error object in *err that you free. `err` may be NULL; what *err held
  * before is overwritten, never read.

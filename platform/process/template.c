@@ -29,6 +29,8 @@
 #define MFD_EXEC 0x10U
 #endif
 
+#define NPROC_ENOUGH 32768 /* guest threads, over all sandboxes of the host */
+
 extern const char stub_image[], stub_image_end[];
 
 /* Without MFD_EXEC (Linux 6.3) vm.memfd_noexec decides whether it can be executed. */
@@ -109,6 +111,14 @@ static bool may_change_user(void)
 	return syscall(SYS_capget, &head, data) == 0 && (data[0].effective & need) == need;
 }
 
+/* RLIMIT_NPROC does not bind root, but binds who it is to become, over all processes of that user (getrlimit(2)). */
+static bool has_room_for_threads(void)
+{
+	struct rlimit r;
+	limit(RLIMIT_NPROC, RLIM_INFINITY);
+	return getrlimit(RLIMIT_NPROC, &r) == 0 && r.rlim_cur >= NPROC_ENOUGH;
+}
+
 /* Landlock with no rule at all: of what this version of it knows, nothing is allowed. */
 static void drop_files(void)
 {
@@ -149,10 +159,7 @@ static int template_child(void *arg)
 	 * busy host each hand-over between monitor and stub slow. */
 	setpgid(0, 0);
 	limit(RLIMIT_CORE, 0);
-	bool drop = may_change_user();
-	if (drop)
-		limit(RLIMIT_NPROC,
-		      RLIM_INFINITY); /* root has none; how many threads there are is the monitor's to say */
+	bool drop = may_change_user() && has_room_for_threads();
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		_exit(1);
 	drop_files();
