@@ -74,6 +74,38 @@ CASE(one_thousand)
 	V(counter);
 }
 
+/* Processes whose threads all end at once, some waiting, some running, some not begun: each time in another order. */
+static void *spins(void *arg)
+{
+	for (;;)
+		counter++;
+	return NULL;
+}
+
+static void ends_with_threads(int how)
+{
+	pthread_t t;
+
+	for (int i = 0; i < 10; i++)
+		if (pthread_create(&t, NULL, i % 5 == how % 5 ? spins : waits_then_counts, NULL))
+			_exit(100);
+	_exit(how);
+}
+
+CASE(all_end_at_once)
+{
+	int ended = 0, st;
+
+	NEED(sem_init(&sem, 0, 0));
+	for (int i = 0; i < 30; i++) {
+		pid_t pid = NEED(fork());
+		if (pid == 0)
+			ends_with_threads(i);
+		ended += waitpid(pid, &st, 0) == pid && WIFEXITED(st) && WEXITSTATUS(st) == i;
+	}
+	V(ended);
+}
+
 static void *detached(void *arg)
 {
 	give(arg);
