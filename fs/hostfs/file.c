@@ -28,6 +28,14 @@ static struct hostfs_pages *file_pages(struct file *f)
 	return hostfs_of(f->path.dentry->inode)->pages;
 }
 
+static ssize_t host_transfer(int fd, const struct iovec *iov, int n, off_t at, bool write, int flags)
+{
+	if (n == 1 && at >= 0 && !flags) /* the usual case, and the cheaper call */
+		return host_ret(write ? pwrite(fd, iov->iov_base, iov->iov_len, at)
+				      : pread(fd, iov->iov_base, iov->iov_len, at));
+	return host_ret(write ? pwritev2(fd, iov, n, at, flags) : preadv2(fd, iov, n, at, 0));
+}
+
 /* One host call's worth. Bytes, -errno; *len: what was asked for. */
 static ssize_t transfer_some(int fd, struct uio *u, int64_t *pos, bool write, size_t *len)
 {
@@ -40,7 +48,7 @@ static ssize_t transfer_some(int fd, struct uio *u, int64_t *pos, bool write, si
 	}
 	off_t at = pos ? *pos : -1;
 	int flags = write && u->append ? RWF_APPEND : 0;
-	ssize_t done = host_ret(write ? pwritev2(fd, iov, n, at, flags) : preadv2(fd, iov, n, at, 0));
+	ssize_t done = host_transfer(fd, iov, n, at, write, flags);
 	uio_unpin(u);
 	return done;
 }
