@@ -243,7 +243,7 @@ static void process_machine_props(const struct machine *m, struct machine_props 
 		.window_max = 1024 * GIB,
 		.eager_map_max = 16 * GIB,
 		.fault_map_unit = 1 * GIB,
-		.cow_copy_pages = 4,
+		.cow_copy_pages = 8,
 		.user_end = STUB_TEXT,
 	};
 }
