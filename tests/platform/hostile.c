@@ -820,7 +820,8 @@ static void scribbled_orders(void)
 		int err = sc.w.p->space_map(sc.w.s, GVA(AT_DATA + 3 * PAGE_SIZE), PAGE_SIZE, RW, from,
 					    i % 2 ? 0 : sc.scratch);
 		CHECK(now_ns() - before < PATIENCE_S * SECOND);
-		CHECK_EQ(err, 0);
+		/* As long as it is the helper who maps, which the first few are; see below. */
+		CHECK(err == 0 || (err == -EBADF && i < 8));
 	}
 	for (unsigned i = 0; i < 3000; i++) {
 		const struct step by_helper[] = {

@@ -7,6 +7,7 @@
 #include <immintrin.h>
 #include <sched.h>
 #include <string.h>
+#include <unistd.h>
 #include <x86intrin.h>
 
 extern const char g_syscall[], g_spin[], g_wait[], g_read[], g_count[], g_red_zone[], g_fp_syscall[], g_fp_fault[],
@@ -569,6 +570,7 @@ static void cpu_number(void)
 		CPU_SET(cpu, &set);
 		if (sched_setaffinity(0, sizeof set, &set) < 0)
 			break;
+		w.p->schedule_as(t.c, gettid());
 		thread_jump(&t, g_rdtscp, 0, 0);
 		thread_run(&t, EVENT_SYSCALL);
 		CHECK_EQ(thread_regs(&t).rbx & 0xfff, cpu);
