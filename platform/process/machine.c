@@ -162,12 +162,8 @@ static void process_machine_destroy(struct machine *m)
 	spare_destroy(m);
 	for (unsigned i = 0; i < DYING_MAX; i++)
 		machine_bury(m, -1);
-	if (m->template.pid > 0) {
-		stub_kill(&m->template);
-		waitid(P_PIDFD, (id_t)m->template.pidfd, NULL, WEXITED);
-	}
+	template_end(m);
 	reaper_stop(m);
-	close_fd(m->template.pidfd);
 	close_fd(m->reaper_epoll);
 	close_fd(m->reaper_wake);
 	if (m->control)

@@ -289,6 +289,7 @@ int stub_memfd(void);
 
 /* Its parent is the calling thread, with which it ends. */
 int template_start(struct machine *m);
+void template_end(struct machine *m);
 
 /* space.c and context.c: platform.h's functions */
 int process_space_create(struct machine *m, struct space **out);

@@ -20,6 +20,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "host/clone.h"
@@ -200,21 +201,47 @@ static int template_greet(struct machine *m)
 	return n == 1 && byte == 0 ? 0 : -EIO;
 }
 
+static int start_image(struct machine *m, int image)
+{
+	int pair[2];
+	int err = socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0 ? -errno : 0;
+	if (err)
+		return err;
+	struct template_start ts = {
+		.image = image, .arena = physmem_arena(m->pm)->fd, .control = m->control_fd, .socket = pair[1]
+	};
+	m->template.socket = pair[0];
+	err = template_clone(m, &ts);
+	close(pair[1]);
+	return err ? err : template_greet(m);
+}
+
+void template_end(struct machine *m)
+{
+	struct stub *t = &m->template;
+	if (t->pid > 0) {
+		stub_kill(t);
+		waitid(P_PIDFD, (id_t)t->pidfd, NULL, WEXITED);
+	}
+	if (t->socket >= 0)
+		close(t->socket);
+	if (t->pidfd >= 0)
+		close(t->pidfd);
+	t->pid = 0;
+	t->socket = t->pidfd = -1;
+}
+
+/* A process can be ended from outside at any moment, as the host does when it is out of memory. Once in a lifetime that
+ * is no reason to give up. */
 int template_start(struct machine *m)
 {
-	int pair[2], image = image_fd();
+	int image = image_fd();
 	if (image < 0)
 		return image;
-	int err = socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0 ? -errno : 0;
-	if (!err) {
-		struct template_start ts = {
-			.image = image, .arena = physmem_arena(m->pm)->fd, .control = m->control_fd, .socket = pair[1]
-		};
-		m->template.socket = pair[0];
-		err = template_clone(m, &ts);
-		close(pair[1]);
-		if (!err)
-			err = template_greet(m);
+	int err = start_image(m, image);
+	if (err == -EIO) {
+		template_end(m);
+		err = start_image(m, image);
 	}
 	close(image);
 	return err;
