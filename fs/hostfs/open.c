@@ -41,12 +41,10 @@ static bool fifo_met_writer(int fd)
 /* A descriptor that becomes readable when the file behind `fd` is opened; -errno: the host has none to give. */
 static int watch_opens(int fd)
 {
-	char name[sizeof "/proc/self/fd/" + FDPATH_NAME] = "/proc/self/fd/";
 	int watch = (int)host_ret(inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
+	int err = watch < 0 ? 0 : fdpath_watch(watch, fd, IN_OPEN);
 
-	fdpath_name(fd, name + strlen(name));
-	if (watch >= 0 && inotify_add_watch(watch, name, IN_OPEN) < 0) {
-		int err = -errno;
+	if (err < 0) {
 		host_close(watch);
 		return err;
 	}

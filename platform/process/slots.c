@@ -16,17 +16,18 @@ void slots_destroy(struct slots *s)
 	free(s->free);
 }
 
-/* A slot given out has room on the free list already, so that giving it back can not fail. */
-static int reserve_locked(struct slots *s)
+/* A slot given out has room on the free list already, so that giving it back can not fail: room for one more than
+ * `used`, and at least `least`. */
+static int reserve(uint32_t **free_list, uint32_t *room, uint32_t used, uint32_t least)
 {
-	if (s->next < s->room)
+	if (used < *room)
 		return 0;
-	uint32_t room = s->room ? s->room * 2 : 64;
-	uint32_t *more = realloc(s->free, room * sizeof *more);
+	uint32_t larger = *room ? *room * 2 : least;
+	uint32_t *more = realloc(*free_list, larger * sizeof *more);
 	if (!more)
 		return -ENOMEM;
-	s->free = more;
-	s->room = room;
+	*free_list = more;
+	*room = larger;
 	return 0;
 }
 
@@ -38,7 +39,7 @@ int slots_take(struct slots *s, uint32_t *out)
 		*out = s->free[--s->nr_free];
 	else if (s->next == s->max)
 		err = -EAGAIN;
-	else if (!(err = reserve_locked(s)))
+	else if (!(err = reserve(&s->free, &s->room, s->next, 64)))
 		*out = s->next++;
 	pthread_mutex_unlock(&s->lock);
 	return err;
@@ -55,15 +56,7 @@ void slots_give(struct slots *s, uint32_t slot)
 
 static int slot_set_reserve(struct slot_set *set)
 {
-	if (set->nr < set->room) /* as in reserve_locked */
-		return 0;
-	uint32_t room = set->room ? set->room * 2 : 8;
-	uint32_t *more = realloc(set->free, room * sizeof *more);
-	if (!more)
-		return -ENOMEM;
-	set->free = more;
-	set->room = room;
-	return 0;
+	return reserve(&set->free, &set->room, set->nr, 8);
 }
 
 int slot_set_take(struct slot_set *set, struct slots *from, uint32_t *out, bool *fresh)
