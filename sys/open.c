@@ -172,14 +172,14 @@ SYSCALL_DEFINE(close_range)
 
 static int check_memfd_flags(unsigned flags)
 {
-	unsigned known = MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL | MFD_EXEC;
+	unsigned known = MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_HUGETLB | MFD_NOEXEC_SEAL | MFD_EXEC;
 
-	/* MFD_HUGETLB: there are no huge page file systems. */
 	if (flags & MFD_HUGETLB)
-		return -ENODEV;
+		known |= (unsigned)MFD_HUGE_MASK << MFD_HUGE_SHIFT;
 	if (flags & ~known || (flags & (MFD_EXEC | MFD_NOEXEC_SEAL)) == (MFD_EXEC | MFD_NOEXEC_SEAL))
 		return -EINVAL;
-	return 0;
+	/* There are no huge page file systems: the answer to a page size the machine does not have. */
+	return flags & MFD_HUGETLB ? -ENODEV : 0;
 }
 
 SYSCALL_DEFINE(memfd_create)

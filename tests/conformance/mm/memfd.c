@@ -1,8 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* memfd_create(2) and seals. */
+#include <linux/memfd.h>
 #include <sys/stat.h>
 
 #include "map.h"
+
+#ifndef MFD_NOEXEC_SEAL
+#define MFD_NOEXEC_SEAL 8U
+#define MFD_EXEC        16U
+#endif
 
 static int sealed(int seals, size_t size)
 {
@@ -28,6 +34,12 @@ CASE(create)
 	say("%.*s\n", (int)n, link);
 	V(fcntl((int)R(memfd_create("", MFD_CLOEXEC)), F_GETFD));
 	R(memfd_create("x", 0x1000));
+	/* What programs pass to learn whether the call exists. */
+	R(memfd_create("x", -1));
+	R(memfd_create("x", MFD_HUGETLB | 0x1000));
+	R(memfd_create("x", MFD_HUGETLB | MFD_EXEC | MFD_NOEXEC_SEAL));
+	R(memfd_create("x", MFD_HUGETLB | 13 << MFD_HUGE_SHIFT));
+	R(memfd_create("x", 13 << MFD_HUGE_SHIFT));
 	memset(name, 'n', 249);
 	name[249] = 0;
 	R(memfd_create(name, 0));
