@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Installs the fault handlers once per process. 0 or -errno. */
+/* Installs the fault handlers once per process; physmem_create calls it. 0 or -errno. */
 int fixup_init(void);
 
 /* Copies `n` bytes; returns how many were NOT copied (0: all). Copies up to the exact byte that faults. */

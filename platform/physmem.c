@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "host/fixup.h"
 #include "host/memfd.h"
 #include "util/gva.h"
 #include "util/list.h"
@@ -157,9 +158,12 @@ void physmem_destroy(struct physmem *pm)
 
 int physmem_create(uint64_t arena_size, uint64_t window_size, struct physmem **out, struct why *why)
 {
-	struct physmem *pm = calloc(1, sizeof *pm);
-	int err;
+	struct physmem *pm;
+	int err = fixup_init();
 
+	if (err)
+		return why_set(why, -err, "cannot catch faults: %s", strerror(-err));
+	pm = calloc(1, sizeof *pm);
 	if (!pm)
 		return why_set(why, ENOMEM, "out of memory");
 	pm->arena_size = arena_size;

@@ -34,7 +34,8 @@ struct memfile {
 	struct memfile_pieces *pieces; /* host files: what is mapped where; NULL for the arena */
 };
 
-/* Sizes in bytes, multiples of 1 GiB. Fails with -ENOMEM when the address space is limited (RLIMIT_AS): try smaller. */
+/* Sizes in bytes, multiples of 1 GiB. Installs the fault handlers of host/fixup.h, without which nobody could use what
+ * memfile_ptr gives. Fails with -ENOMEM when the address space is limited (RLIMIT_AS): try smaller. */
 int physmem_create(uint64_t arena_size, uint64_t window_size, struct physmem **out, struct why *why);
 /* Every memory file but the arena must be gone. */
 void physmem_destroy(struct physmem *pm);

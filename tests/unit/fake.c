@@ -6,7 +6,6 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "host/fixup.h"
 #include "mm/backing.h"
 #include "mm/filecache.h"
 #include "mm/pagestore.h"
@@ -161,7 +160,6 @@ void world_create(struct world *w)
 	struct why why = { "" };
 
 	*w = (struct world){ 0 };
-	assert_int_equal(fixup_init(), 0);
 	assert_int_equal(physmem_create(8UL << 30, 4UL << 30, &w->pm, &why), 0);
 	w->host.platform = &fake_platform;
 	w->host.overcommit_max = UINT64_MAX;
