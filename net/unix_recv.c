@@ -197,6 +197,8 @@ static ssize_t stream_recv(struct unix_sock *u, struct caller *c, struct socket_
 	receive_begin(&r, u, c, sm);
 	int err = u->state == UNIX_ESTABLISHED ? stream_receive(&r) : -EINVAL;
 	receive_end(&r);
+	if (!r.copied)
+		sm->scm.has_cred = true; /* the end of a stream comes from nobody: with zeros, as Linux gives it */
 	return r.copied ? (ssize_t)r.copied : err;
 }
 
@@ -268,6 +270,7 @@ static ssize_t dgram_recv(struct unix_sock *u, struct caller *c, struct socket_m
 		n = -ENOTCONN;
 	else
 		n = dgram_wait(&r);
+	sm->no_message = n == 0;
 	if (n > 0)
 		n = dgram_take(&r);
 	receive_end(&r);

@@ -294,6 +294,8 @@ static int put_all_control(struct control_out *co, const struct socket *s, const
 
 	if (s->family != AF_UNIX)
 		return put_raw_control(co, m);
+	if (m->no_message)
+		return 0;
 	if (!co->addr) {
 		if (passcred || m->scm.files)
 			co->flags |= MSG_CTRUNC;

@@ -473,6 +473,37 @@ CASE(scm_credentials)
 	reap("child", pid);
 }
 
+/* What goes with the end of a connection, where credentials are asked for. */
+CASE(credentials_at_end)
+{
+	static const int types[] = { SOCK_STREAM, SOCK_SEQPACKET, SOCK_DGRAM };
+	int on = 1;
+
+	for (int i = 0; i < 3; i++) {
+		union {
+			struct cmsghdr h;
+			char room[CMSG_SPACE(sizeof(struct ucred))];
+		} c;
+		char b[4];
+		struct iovec v = { b, 4 };
+		struct msghdr m = { .msg_iov = &v, .msg_iovlen = 1, .msg_control = &c, .msg_controllen = sizeof(c) };
+		struct ucred u;
+
+		pair(types[i]);
+		NEED(setsockopt(s[1], SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)));
+		NEED(shutdown(s[1], SHUT_RD));
+		R(recvmsg(s[1], &m, 0));
+		say("type %d control %zu flags %x\n", types[i], m.msg_controllen, m.msg_flags);
+		memcpy(&u, CMSG_DATA(&c.h), sizeof(u));
+		if (m.msg_controllen)
+			say("pid %d uid %d gid %d\n", u.pid, u.uid, u.gid);
+		m.msg_control = NULL;
+		m.msg_controllen = 0;
+		R(recvmsg(s[1], &m, 0));
+		X(m.msg_flags);
+	}
+}
+
 CASE(peer_credentials)
 {
 	struct ucred u = { 0 };
