@@ -6,6 +6,8 @@
 #include <sys/syscall.h>
 #include <time.h>
 
+#include "host/hostcall.h"
+
 #define NSEC_PER_SEC 1000000000UL
 
 void waitqueue_init(struct waitqueue *q)
@@ -72,25 +74,36 @@ void waitqueue_wake(struct waitqueue *q, unsigned events, int nr)
 	pthread_mutex_unlock(&q->lock);
 }
 
-/* The kick is taken before `interrupted` is read: a sender sets the flag first, so whoever took its kick sees it. */
-static bool sleeper_woken(struct sleeper *s)
-{
-	return kick_take(&s->kick) || atomic_load(&s->interrupted);
-}
+/*
+ * May the caller, who has just tested what it waits for, go to sleep? 0, -EINTR, -ETIMEDOUT, or SLEEPER_WOKEN: it was
+ * woken since, and tests once more.
+ *
+ * Who is both woken and interrupted must find what it was woken for. The waker sets its condition and then kicks; a
+ * later sender of a signal finds that kick pending or taken. So `interrupted` is read first: if it was set after the
+ * wake-up, the kick of the wake-up is seen here and not the interrupt; the next test finds the condition true.
+ */
+enum { SLEEPER_WOKEN = 1 };
 
-static int sleeper_verdict(struct sleeper *s)
+static int sleeper_may_sleep(struct sleeper *s, uint64_t deadline_ns)
 {
-	return atomic_load(&s->interrupted) ? -EINTR : 0;
+	bool interrupted = atomic_load(&s->interrupted);
+
+	if (kick_take(&s->kick))
+		return SLEEPER_WOKEN;
+	if (interrupted)
+		return -EINTR;
+	return deadline_ns != DEADLINE_NONE && monotonic_ns() >= deadline_ns ? -ETIMEDOUT : 0;
 }
 
 int sleeper_wait(struct sleeper *s, uint64_t deadline_ns)
 {
-	if (sleeper_woken(s))
-		return sleeper_verdict(s);
-	if (!kick_wait(&s->kick, deadline_ns))
-		return -ETIMEDOUT;
+	int r = sleeper_may_sleep(s, deadline_ns);
+
+	if (r)
+		return r < 0 ? r : 0;
+	kick_wait(&s->kick, deadline_ns);
 	kick_take(&s->kick);
-	return sleeper_verdict(s);
+	return 0;
 }
 
 void sleeper_pause(struct sleeper *s)
@@ -107,40 +120,47 @@ static struct timespec time_left(uint64_t deadline_ns)
 	return (struct timespec){ .tv_sec = left / NSEC_PER_SEC, .tv_nsec = left % NSEC_PER_SEC };
 }
 
-/* What a host call for a waiting thread came to: a kick means look again, unless it was an interrupt. */
+/* What a host call for a waiting thread came to: when a kick or the deadline ended it, the caller looks again. */
 static int sleeper_called(struct sleeper *s, long r)
 {
 	if (r != -EINTR)
-		return r == 0 ? -ETIMEDOUT : (int)r;
+		return (int)r;
 	kick_take(&s->kick);
-	return sleeper_verdict(s);
+	return 0;
 }
 
 int sleeper_poll(struct sleeper *s, struct pollfd *fds, unsigned n, uint64_t deadline_ns)
 {
-	struct timespec left, *timeout = NULL;
+	struct timespec left = { 0 };
+	int r = sleeper_may_sleep(s, deadline_ns);
 
-	if (sleeper_woken(s))
-		return sleeper_verdict(s);
-	if (deadline_ns != DEADLINE_NONE) {
-		left = time_left(deadline_ns);
-		timeout = &left;
+	if (r < 0) {
+		int ready = host_call(SYS_ppoll, fds, n, &left, NULL, 0);
+		return ready > 0 ? ready : r;
 	}
-	return sleeper_called(s, host_call_intr(&s->kick, SYS_ppoll, (long)fds, n, (long)timeout, 0, 0, 0));
+	if (r)
+		return 0;
+	if (deadline_ns != DEADLINE_NONE)
+		left = time_left(deadline_ns);
+	long timeout = deadline_ns == DEADLINE_NONE ? 0 : (long)&left;
+	return sleeper_called(s, host_call_intr(&s->kick, SYS_ppoll, (long)fds, n, timeout, 0, 0, 0));
 }
 
 int sleeper_epoll(struct sleeper *s, int epfd, struct epoll_event *events, int max, uint64_t deadline_ns)
 {
-	struct timespec left, *timeout = NULL;
+	struct timespec left = { 0 };
+	int r = sleeper_may_sleep(s, deadline_ns);
 
-	if (sleeper_woken(s))
-		return sleeper_verdict(s);
-	if (deadline_ns != DEADLINE_NONE) {
-		left = time_left(deadline_ns);
-		timeout = &left;
+	if (r < 0) {
+		int ready = host_call(SYS_epoll_pwait2, epfd, events, max, &left, NULL, 0);
+		return ready > 0 ? ready : r;
 	}
-	return sleeper_called(s,
-			      host_call_intr(&s->kick, SYS_epoll_pwait2, epfd, (long)events, max, (long)timeout, 0, 0));
+	if (r)
+		return 0;
+	if (deadline_ns != DEADLINE_NONE)
+		left = time_left(deadline_ns);
+	long timeout = deadline_ns == DEADLINE_NONE ? 0 : (long)&left;
+	return sleeper_called(s, host_call_intr(&s->kick, SYS_epoll_pwait2, epfd, (long)events, max, timeout, 0, 0));
 }
 
 void sleeper_wake(struct sleeper *s)

@@ -16,7 +16,8 @@
  *	waitqueue_remove(&w);
  *
  * No wake-up is lost: a wake between the test and the wait stays pending in the sleeper's kick and ends the wait at
- * once. -EINTR means `interrupted` is set: a signal, a stop or the end of the task. Callers that can restart turn it
+ * once. Nor does an error win over the event: who is woken and interrupted at once, as by the end of a child and its
+ * SIGCHLD, tests the condition again before it sees the error. -EINTR means `interrupted` is set: a signal, a stop or the end of the task. Callers that can restart turn it
  * into -ERESTARTSYS & co. (kernel/restart.h).
  */
 #ifndef HL_HOST_WAIT_H
@@ -66,7 +67,9 @@ void waitqueue_remove(struct waiter *w);
 void waitqueue_wake(struct waitqueue *q, unsigned events, int nr);
 #define waitqueue_wake_all(q, events) waitqueue_wake(q, events, INT32_MAX)
 
-/* 0: something woke us, look again. -EINTR: interrupted. -ETIMEDOUT: the CLOCK_MONOTONIC deadline (ns) is over. */
+/* 0: look again: something woke us, or the time is over. -EINTR: interrupted. -ETIMEDOUT: the CLOCK_MONOTONIC deadline
+ * (ns) is over. An error is never the end of a sleep: it is returned at once, instead of sleeping, so that the caller
+ * has tested its condition after whatever ended the sleep before. */
 int sleeper_wait(struct sleeper *s, uint64_t deadline_ns);
 /* As sleeper_wait without a deadline, but an interrupt is a wake like any other: for waits that only some may end. */
 void sleeper_pause(struct sleeper *s);
@@ -74,7 +77,7 @@ void sleeper_pause(struct sleeper *s);
 void sleeper_wake(struct sleeper *s);
 void sleeper_interrupt(struct sleeper *s);
 /* ppoll(2) on host descriptors. >= 0: some are ready (the number), or a mere wake (0): look again. -EINTR: interrupted.
- * -ETIMEDOUT: the deadline is over. Other -errno: ppoll's. */
+ * -ETIMEDOUT: the deadline is over; both only when none of the descriptors is ready. Other -errno: ppoll's. */
 int sleeper_poll(struct sleeper *s, struct pollfd *fds, unsigned n, uint64_t deadline_ns);
 /* The same with epoll_pwait2(2): >= 0 is the number of events taken. */
 int sleeper_epoll(struct sleeper *s, int epfd, struct epoll_event *events, int max, uint64_t deadline_ns);

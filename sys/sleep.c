@@ -50,11 +50,20 @@ SYSCALL_DEFINE(nanosleep)
 
 /* ---- to a point in time: the host follows the clock, also when it is set ---- */
 
+static bool is_over(clockid_t clock, const struct timespec *ts)
+{
+	struct timespec now;
+
+	return clock_gettime(clock, &now) == 0 && timespec_to_ns(&now) >= timespec_to_ns(ts);
+}
+
 static int64_t sleep_to(struct task *t, clockid_t clock, const struct timespec *ts)
 {
 	long r = sleeper_call(&t->sleeper, SYS_clock_nanosleep, clock, TIMER_ABSTIME, (long)ts, 0, 0, 0);
 
-	return r == -EINTR ? -ERESTARTNOHAND : r;
+	if (r != -EINTR)
+		return r;
+	return is_over(clock, ts) ? 0 : -ERESTARTNOHAND;
 }
 
 /* ---- in CPU time of the process ---- */
