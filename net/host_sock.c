@@ -1,9 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * The host's socket never blocks: a call that has to wait does so in sleeper_poll, where signals reach it. Data of
- * streams goes between the host's socket and guest memory without a copy of ours: the pages are pinned for a call that
- * does not wait.
- */
+/* Sockets of the host: their life, connections, options. Their data: net/host_msg.c. */
 #include "net/host_sock.h"
 
 #include <errno.h>
@@ -11,43 +7,76 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/ioctl.h>
 
 #include "host/hostcall.h"
 
-#define MAX_PIECES   64
-#define MAX_DATAGRAM 65536
-#define IOCTL_MAX    64
-#define PASSED_ON    (MSG_OOB | MSG_PEEK | MSG_DONTROUTE | MSG_TRUNC | MSG_MORE | MSG_CONFIRM | MSG_ERRQUEUE | MSG_EOR)
-
-struct host_sock {
-	struct socket sk;
-	const struct host_rules *rules;
-	int fd; /* of the host, O_NONBLOCK */
-};
+#define IOCTL_MAX 64
 
 static const struct socket_ops host_sock_ops;
 
-static struct host_sock *host_sock_of(struct socket *s)
+/* Waiting */
+
+void host_wait_begin(struct host_wait *w, struct host_sock *i, struct caller *c, short events, uint64_t timeo)
 {
-	return container_of(s, struct host_sock, sk);
+	*w = (struct host_wait){
+		.i = i, .sleeper = c->sleeper, .deadline = socket_deadline(timeo), .events = events, .epfd = -1
+	};
 }
 
-static bool is_stream(const struct socket *s)
+void host_wait_end(struct host_wait *w)
 {
-	return s->type == SOCK_STREAM;
+	host_close(w->epfd);
 }
 
-/* Waits until the host says one of `events`: 0, -EAGAIN (the deadline), -EINTR. */
-static int host_sock_wait(struct host_sock *i, struct caller *c, short events, uint64_t deadline)
+void host_wait_progress(struct host_wait *w)
 {
-	struct pollfd p = { .fd = i->fd, .events = events };
+	host_close(w->epfd);
+	w->epfd = -1;
+	w->seen = 0;
+}
 
-	for (;;) {
-		int r = sleeper_poll(c->sleeper, &p, 1, deadline);
-		if (r)
-			return r > 0 ? 0 : r == -ETIMEDOUT ? -EAGAIN : r;
-	}
+/* From now on changes alone end the wait, and what is so now is one: the caller looks again before it sleeps. */
+static int wait_for_changes(struct host_wait *w)
+{
+	struct epoll_event ev = { .events = (uint32_t)w->events | EPOLLET };
+
+	w->epfd = (int)host_ret(epoll_create1(EPOLL_CLOEXEC));
+	if (w->epfd < 0)
+		return w->epfd;
+	int r = (int)host_ret(epoll_ctl(w->epfd, EPOLL_CTL_ADD, w->i->fd, &ev));
+	return r ? r : (int)host_ret(epoll_wait(w->epfd, &ev, 1, 0));
+}
+
+static int sleep_for_change(struct host_wait *w)
+{
+	struct epoll_event ev = { 0 };
+	int r = sleeper_epoll(w->sleeper, w->epfd, &ev, 1, w->deadline);
+
+	if (r > 0)
+		w->seen |= (short)ev.events;
+	return r;
+}
+
+static int sleep_until_ready(struct host_wait *w)
+{
+	struct pollfd p = { .fd = w->i->fd, .events = w->events };
+	int r = sleeper_poll(w->sleeper, &p, 1, w->deadline);
+
+	if (r > 0)
+		w->seen = p.revents;
+	return r;
+}
+
+int host_wait(struct host_wait *w)
+{
+	int r;
+
+	do
+		r = w->epfd >= 0 ? sleep_for_change(w) : w->seen ? wait_for_changes(w) : sleep_until_ready(w);
+	while (!r && !w->seen);
+	return r >= 0 ? 0 : r == -ETIMEDOUT ? -EAGAIN : r;
 }
 
 /* Life */
@@ -90,42 +119,44 @@ static void host_sock_release(struct socket *s)
 
 /* Connections */
 
-static int check_address(struct host_sock *i, const struct sockaddr *a, unsigned len)
+int host_check_address(const struct host_sock *i, const struct sockaddr *a, unsigned len)
 {
 	return i->rules->check_address ? i->rules->check_address(a, len) : 0;
 }
 
 static int host_sock_bind(struct socket *s, struct caller *c, const struct sockaddr *a, unsigned len)
 {
-	return (int)host_ret(bind(host_sock_of(s)->fd, a, len));
+	struct host_sock *i = host_sock_of(s);
+	int err = i->rules->check_bind ? i->rules->check_bind(c, a, len) : 0;
+
+	return err ? err : (int)host_ret(bind(i->fd, a, len));
 }
 
-/* The outcome of a connection that was on its way: SO_ERROR, or not there yet. */
-static int connect_outcome(struct host_sock *i)
-{
-	int err = 0;
-	socklen_t len = sizeof(err);
-
-	getsockopt(i->fd, SOL_SOCKET, SO_ERROR, &err, &len);
-	return -err;
-}
-
+/*
+ * A connection on its way is asked for by the same call until it is there or has failed, as by a guest that does not
+ * wait: only then is the host's socket connected, or free for another try (Linux: __inet_stream_connect).
+ */
 static int host_sock_connect(struct socket *s, struct caller *c, const struct sockaddr *a, unsigned len, bool nonblock)
 {
 	struct host_sock *i = host_sock_of(s);
-	uint64_t deadline = socket_deadline(s->sndtimeo);
+	struct host_wait w;
 
-	int err = check_address(i, a, len);
+	int err = host_check_address(i, a, len);
 	if (err)
 		return err;
-	err = (int)host_ret(connect(i->fd, a, len));
-	/* A blocking call that a signal interrupted and that is made again waits for the same connection. */
-	if ((err != -EINPROGRESS && err != -EALREADY) || nonblock)
-		return err;
-	err = host_sock_wait(i, c, POLLOUT, deadline);
-	if (err)
-		return err == -EAGAIN ? -EINPROGRESS : err;
-	return connect_outcome(i);
+	host_wait_begin(&w, i, c, POLLOUT, s->sndtimeo);
+	for (;;) {
+		err = (int)host_ret(connect(i->fd, a, len));
+		if ((err != -EINPROGRESS && err != -EALREADY) || nonblock)
+			break;
+		int r = host_wait(&w);
+		if (r) {
+			err = r == -EAGAIN ? err : r;
+			break;
+		}
+	}
+	host_wait_end(&w);
+	return err;
 }
 
 static int host_sock_listen(struct socket *s, struct caller *c, unsigned backlog)
@@ -133,21 +164,33 @@ static int host_sock_listen(struct socket *s, struct caller *c, unsigned backlog
 	return (int)host_ret(listen(host_sock_of(s)->fd, (int)backlog));
 }
 
-static int host_sock_accept(struct socket *s, struct caller *c, bool nonblock, struct socket **out)
+static int host_sock_accept(struct socket *s, struct caller *c, bool nonblock, struct sockaddr_storage *peer,
+			    struct socket **out)
 {
 	struct host_sock *i = host_sock_of(s);
-	uint64_t deadline = socket_deadline(s->rcvtimeo);
+	struct host_wait w;
+	socklen_t len;
 	int fd;
 
+	host_wait_begin(&w, i, c, POLLIN, s->rcvtimeo);
 	for (;;) {
-		fd = (int)host_ret(accept4(i->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC));
+		len = sizeof(*peer);
+		fd = (int)host_ret(accept4(i->fd, (struct sockaddr *)peer, &len, SOCK_NONBLOCK | SOCK_CLOEXEC));
 		if (fd != -EAGAIN || nonblock)
 			break;
-		int err = host_sock_wait(i, c, POLLIN, deadline);
-		if (err)
-			return err;
+		int err = host_wait(&w);
+		if (err) {
+			fd = err;
+			break;
+		}
 	}
-	return fd < 0 ? fd : host_sock_new(s->net, c, i->rules, fd, s, 0, out);
+	host_wait_end(&w);
+	int err = fd < 0 ? fd : host_sock_new(s->net, c, i->rules, fd, s, 0, out);
+	if (err)
+		return err;
+	(*out)->rcvtimeo = s->rcvtimeo;
+	(*out)->sndtimeo = s->sndtimeo;
+	return (int)len;
 }
 
 static int host_sock_getname(struct socket *s, bool peer, struct sockaddr_storage *out)
@@ -162,132 +205,6 @@ static int host_sock_getname(struct socket *s, bool peer, struct sockaddr_storag
 static int host_sock_shutdown(struct socket *s, int how)
 {
 	return (int)host_ret(shutdown(host_sock_of(s)->fd, how));
-}
-
-/* Data */
-
-/* One host call over the pinned front of the buffers. */
-static ssize_t move_pinned(struct host_sock *i, struct socket_msg *m, struct msghdr *h, bool receive)
-{
-	struct iovec iov[MAX_PIECES];
-	int flags = (int)(m->flags & PASSED_ON) | MSG_DONTWAIT | MSG_NOSIGNAL;
-	size_t len, want = m->uio->resid;
-
-	h->msg_iov = iov;
-	h->msg_iovlen = (size_t)uio_pin(m->uio, receive, iov, MAX_PIECES, &len);
-	ssize_t r = -EFAULT;
-	if (len || !want)
-		r = host_ret(receive ? recvmsg(i->fd, h, flags) : sendmsg(i->fd, h, flags));
-	uio_unpin(m->uio);
-	if (r > 0)
-		uio_advance(m->uio, (size_t)r < len ? (size_t)r : len);
-	return r;
-}
-
-/* A datagram is one piece: when its buffers cannot be pinned as a whole it goes through a copy. */
-static ssize_t send_copied(struct host_sock *i, struct socket_msg *m, struct msghdr *h)
-{
-	size_t len = m->uio->resid;
-	char *buf = len > MAX_DATAGRAM ? NULL : malloc(len + 1);
-	struct iovec iov = { buf, len };
-	ssize_t r = -EFAULT;
-
-	if (!buf)
-		return len > MAX_DATAGRAM ? -EMSGSIZE : -ENOBUFS;
-	struct uio ahead = *m->uio;
-	h->msg_iov = &iov;
-	h->msg_iovlen = 1;
-	if (uio_take(&ahead, buf, len) == len)
-		r = i->rules->check_data ? i->rules->check_data(buf, len) : 0;
-	if (!r)
-		r = host_ret(sendmsg(i->fd, h, (int)(m->flags & PASSED_ON) | MSG_DONTWAIT | MSG_NOSIGNAL));
-	if (r >= 0)
-		*m->uio = ahead;
-	free(buf);
-	return r;
-}
-
-static ssize_t send_some(struct host_sock *i, struct socket_msg *m)
-{
-	struct msghdr h = { .msg_control = m->control, .msg_controllen = m->control_len };
-
-	if (m->name_len) {
-		h.msg_name = &m->name;
-		h.msg_namelen = m->name_len;
-	}
-	return is_stream(&i->sk) ? move_pinned(i, m, &h, false) : send_copied(i, m, &h);
-}
-
-static ssize_t host_sock_sendmsg(struct socket *s, struct caller *c, struct socket_msg *m)
-{
-	struct host_sock *i = host_sock_of(s);
-	uint64_t deadline = socket_deadline(s->sndtimeo);
-	ssize_t total = 0, r;
-
-	r = m->control && i->rules->check_control ? i->rules->check_control(m) : 0;
-	if (!r && m->name_len)
-		r = check_address(i, (const struct sockaddr *)&m->name, m->name_len);
-	if (r)
-		return r;
-	for (;;) {
-		r = send_some(i, m);
-		if (r > 0)
-			total += r;
-		if (r == -EAGAIN && !(m->flags & MSG_DONTWAIT))
-			r = host_sock_wait(i, c, POLLOUT, deadline);
-		else if (r <= 0 || !m->uio->resid)
-			break;
-		if (r < 0)
-			break;
-	}
-	return total ? total : r;
-}
-
-/* One receive of what is there. The room for control messages is as before when nothing came. */
-static ssize_t receive_some(struct host_sock *i, struct socket_msg *m)
-{
-	struct msghdr h = {
-		.msg_name = &m->name,
-		.msg_namelen = sizeof(m->name),
-		.msg_control = m->control,
-		.msg_controllen = m->control_len,
-	};
-	ssize_t r = move_pinned(i, m, &h, true);
-
-	if (r < 0)
-		return r;
-	m->name_len = h.msg_namelen;
-	m->control_len = h.msg_controllen;
-	m->out_flags |= (unsigned)h.msg_flags & (MSG_TRUNC | MSG_CTRUNC | MSG_EOR | MSG_OOB | MSG_ERRQUEUE);
-	return r;
-}
-
-static bool wants_more(const struct socket *s, const struct socket_msg *m, ssize_t r)
-{
-	return r > 0 && is_stream(s) && m->flags & MSG_WAITALL && !(m->flags & (MSG_PEEK | MSG_ERRQUEUE)) &&
-	       m->uio->resid;
-}
-
-static ssize_t host_sock_recvmsg(struct socket *s, struct caller *c, struct socket_msg *m)
-{
-	struct host_sock *i = host_sock_of(s);
-	uint64_t deadline = socket_deadline(s->rcvtimeo);
-	ssize_t total = 0, r;
-
-	for (;;) {
-		r = receive_some(i, m);
-		if (r > 0)
-			total += r;
-		if (r == -EAGAIN && !(m->flags & (MSG_DONTWAIT | MSG_ERRQUEUE)))
-			r = host_sock_wait(i, c, m->flags & MSG_OOB ? POLLPRI : POLLIN, deadline);
-		else if (!wants_more(s, m, r))
-			break;
-		if (r < 0)
-			break;
-	}
-	if (!m->control)
-		m->control_len = 0;
-	return total ? total : r;
 }
 
 static unsigned host_sock_poll(struct socket *s, struct poll_table *pt)

@@ -14,7 +14,8 @@ struct host_options {
 };
 
 struct host_rules {
-	/* May data go there, may this go out? 0 or -errno. NULL: yes. */
+	/* May it be bound there by the caller? May data go there, may this go out? 0 or -errno. NULL: yes. */
+	int (*check_bind)(struct caller *c, const struct sockaddr *a, unsigned len);
 	int (*check_address)(const struct sockaddr *a, unsigned len);
 	int (*check_control)(struct socket_msg *m);
 	int (*check_data)(const void *data, size_t len); /* of a datagram, in memory of ours */
@@ -25,5 +26,44 @@ struct host_rules {
 
 int host_sock_create(struct net *net, struct caller *c, const struct host_rules *rules, int family, int type,
 		     int protocol, unsigned flags, struct socket **out);
+
+/* ---- between host_sock.c and host_msg.c ---- */
+
+struct host_sock {
+	struct socket sk;
+	const struct host_rules *rules;
+	int fd; /* of the host, O_NONBLOCK */
+};
+
+static inline struct host_sock *host_sock_of(struct socket *s)
+{
+	return container_of(s, struct host_sock, sk);
+}
+
+int host_check_address(const struct host_sock *i, const struct sockaddr *a, unsigned len);
+ssize_t host_sock_sendmsg(struct socket *s, struct caller *c, struct socket_msg *m);
+ssize_t host_sock_recvmsg(struct socket *s, struct caller *c, struct socket_msg *m);
+
+/*
+ * One call's wait for the host's socket: the call tries, waits, tries again. poll(2) may say "ready" of a socket that
+ * gives the call nothing: it reports errors and ends that nobody asked about (an unread error queue, for ever), and
+ * another thread may have been faster. So the first wait is a poll; after one that did not help the call sleeps in an
+ * epoll instance of its own, edge-triggered, which reports each change once.
+ */
+struct host_wait {
+	struct host_sock *i;
+	struct sleeper *sleeper;
+	uint64_t deadline;
+	short events;
+	short seen; /* what the host reported in this wait; 0: nothing yet */
+	int epfd;   /* -1: none yet */
+};
+/* `timeo`: the socket's (ns, 0: none). */
+void host_wait_begin(struct host_wait *w, struct host_sock *i, struct caller *c, short events, uint64_t timeo);
+/* 0: try again. -EAGAIN: the time is over. -EINTR: interrupted. */
+int host_wait(struct host_wait *w);
+/* Something was moved: what was seen before says nothing any more. */
+void host_wait_progress(struct host_wait *w);
+void host_wait_end(struct host_wait *w);
 
 #endif

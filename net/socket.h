@@ -55,8 +55,10 @@ struct socket_ops {
 	int (*bind)(struct socket *s, struct caller *c, const struct sockaddr *a, unsigned len);
 	int (*connect)(struct socket *s, struct caller *c, const struct sockaddr *a, unsigned len, bool nonblock);
 	int (*listen)(struct socket *s, struct caller *c, unsigned backlog);
-	/* A new socket, its file with one reference for the caller. */
-	int (*accept)(struct socket *s, struct caller *c, bool nonblock, struct socket **out);
+	/* A new socket, its file with one reference for the caller. Length of the peer's address, which is the one it
+	 * had when it connected: by now it may be gone. */
+	int (*accept)(struct socket *s, struct caller *c, bool nonblock, struct sockaddr_storage *peer,
+		      struct socket **out);
 	/* Length of the address. */
 	int (*getname)(struct socket *s, bool peer, struct sockaddr_storage *out);
 	/* Bytes moved. -EINTR when interrupted. -EPIPE: the system call layer raises SIGPIPE for streams. */

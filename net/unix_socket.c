@@ -446,7 +446,37 @@ static int wait_embryo(struct unix_sock *u, struct waiter *w, bool nonblock, uin
 	}
 }
 
-static int unix_accept(struct socket *s, struct caller *c, bool nonblock, struct socket **out)
+static int put_addr(const struct unix_addr *a, struct sockaddr_storage *out)
+{
+	if (!a) {
+		out->ss_family = AF_UNIX;
+		return sizeof(out->ss_family);
+	}
+	memcpy(out, a->bytes, a->len);
+	return a->len;
+}
+
+static int unix_getname(struct socket *s, bool peer, struct sockaddr_storage *out)
+{
+	struct unix_sock *u = unix_of(s), *of = unix_get(u);
+
+	if (peer) {
+		pthread_mutex_lock(&u->lock);
+		of = u->peer ? unix_get(u->peer) : NULL;
+		pthread_mutex_unlock(&u->lock);
+		unix_put(u);
+	}
+	if (!of)
+		return -ENOTCONN;
+	pthread_mutex_lock(&of->lock);
+	int len = put_addr(of->addr, out);
+	pthread_mutex_unlock(&of->lock);
+	unix_put(of);
+	return len;
+}
+
+static int unix_accept(struct socket *s, struct caller *c, bool nonblock, struct sockaddr_storage *peer,
+		       struct socket **out)
 {
 	struct unix_sock *u = unix_of(s), *e = NULL;
 	uint64_t deadline = socket_deadline(s->rcvtimeo);
@@ -475,36 +505,7 @@ static int unix_accept(struct socket *s, struct caller *c, bool nonblock, struct
 	e->embryo = false;
 	pthread_mutex_unlock(&e->lock);
 	*out = &e->sk;
-	return 0;
-}
-
-static int put_addr(const struct unix_addr *a, struct sockaddr_storage *out)
-{
-	if (!a) {
-		out->ss_family = AF_UNIX;
-		return sizeof(out->ss_family);
-	}
-	memcpy(out, a->bytes, a->len);
-	return a->len;
-}
-
-static int unix_getname(struct socket *s, bool peer, struct sockaddr_storage *out)
-{
-	struct unix_sock *u = unix_of(s), *of = unix_get(u);
-
-	if (peer) {
-		pthread_mutex_lock(&u->lock);
-		of = u->peer ? unix_get(u->peer) : NULL;
-		pthread_mutex_unlock(&u->lock);
-		unix_put(u);
-	}
-	if (!of)
-		return -ENOTCONN;
-	pthread_mutex_lock(&of->lock);
-	int len = put_addr(of->addr, out);
-	pthread_mutex_unlock(&of->lock);
-	unix_put(of);
-	return len;
+	return unix_getname(&e->sk, true, peer);
 }
 
 static int unix_shutdown(struct socket *s, int how)

@@ -125,24 +125,9 @@ SYSCALL_DEFINE(listen)
 	return err;
 }
 
-/* Writes the peer's address, if it is wanted, and gives the new socket a number. */
-static int64_t return_accepted(struct task *t, struct socket *new, uint64_t addr, uint64_t len_addr, bool cloexec)
-{
-	struct sockaddr_storage name;
-
-	if (addr) {
-		int len = new->ops->getname(new, true, &name);
-		int err = len < 0 ? -ECONNABORTED : put_sockaddr(t, &name, len, addr, len_addr);
-		if (err) {
-			put_socket(new);
-			return err;
-		}
-	}
-	return fd_return(t, &new->file, cloexec);
-}
-
 static int64_t do_accept(struct task *t, const uint64_t *a, unsigned flags)
 {
+	struct sockaddr_storage peer = { 0 };
 	struct caller c = task_caller(t);
 	struct socket *s, *new;
 
@@ -151,14 +136,19 @@ static int64_t do_accept(struct task *t, const uint64_t *a, unsigned flags)
 	int64_t r = get_socket(t, a[0], &s);
 	if (r)
 		return r;
-	r = s->ops->accept(s, &c, s->file.flags & O_NONBLOCK, &new);
-	r = socket_result(t, s, r, s->rcvtimeo, MSG_NOSIGNAL);
+	int len = s->ops->accept(s, &c, s->file.flags & O_NONBLOCK, &peer, &new);
+	r = socket_result(t, s, len, s->rcvtimeo, MSG_NOSIGNAL);
 	put_socket(s);
-	if (r)
+	if (r < 0)
 		return r;
 	if (flags & SOCK_NONBLOCK)
 		atomic_fetch_or(&new->file.flags, O_NONBLOCK);
-	return return_accepted(t, new, a[1], a[2], flags & SOCK_CLOEXEC);
+	int err = a[1] ? put_sockaddr(t, &peer, len, a[1], a[2]) : 0;
+	if (err) {
+		put_socket(new);
+		return err;
+	}
+	return fd_return(t, &new->file, flags & SOCK_CLOEXEC);
 }
 
 SYSCALL_DEFINE(accept)

@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Data of the host's sockets. The host's socket never blocks: a call that has to wait does so in host_wait, where
+ * signals reach it. Data of streams goes between the host's socket and guest memory without a copy of ours: the pages
+ * are pinned for a call that does not wait.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/hostcall.h"
+#include "net/host_sock.h"
+
+#define MAX_PIECES   64
+#define MAX_DATAGRAM 65536
+#define STREAM_UNIT  32768U /* Linux copies a stream in pieces of this size (SKB_FRAG_PAGE_ORDER), each whole or not */
+#define PASSED_ON    (MSG_OOB | MSG_PEEK | MSG_DONTROUTE | MSG_TRUNC | MSG_MORE | MSG_CONFIRM | MSG_ERRQUEUE | MSG_EOR)
+
+static bool is_stream(const struct host_sock *i)
+{
+	return i->sk.type == SOCK_STREAM;
+}
+
+static int host_flags(const struct socket_msg *m)
+{
+	return (int)(m->flags & PASSED_ON) | MSG_DONTWAIT | MSG_NOSIGNAL;
+}
+
+static void advance(struct uio *u, ssize_t n)
+{
+	if (n > 0)
+		uio_advance(u, (size_t)n < u->resid ? (size_t)n : u->resid);
+}
+
+/* Sending */
+
+/* Cuts what is pinned to whole units, where the next byte cannot be read: the pieces that are left. */
+static size_t cut_to_units(struct iovec *iov, size_t n, size_t len)
+{
+	size_t over = len % STREAM_UNIT;
+
+	while (n && over >= iov[n - 1].iov_len)
+		over -= iov[--n].iov_len;
+	if (n)
+		iov[n - 1].iov_len -= over;
+	return n;
+}
+
+static ssize_t send_pinned(struct host_sock *i, struct socket_msg *m, struct msghdr *h)
+{
+	size_t len, want = m->uio->resid;
+	struct iovec iov[MAX_PIECES];
+	ssize_t r = -EFAULT;
+
+	h->msg_iov = iov;
+	h->msg_iovlen = (size_t)uio_pin(m->uio, false, iov, MAX_PIECES, &len);
+	if (len < want && h->msg_iovlen < MAX_PIECES)
+		h->msg_iovlen = cut_to_units(iov, h->msg_iovlen, len);
+	if (h->msg_iovlen || !want)
+		r = host_ret(sendmsg(i->fd, h, host_flags(m)));
+	uio_unpin(m->uio);
+	advance(m->uio, r);
+	return r;
+}
+
+/* A datagram is one piece, and its family may look at it: it goes through a copy. */
+static ssize_t send_copied(struct host_sock *i, struct socket_msg *m, struct msghdr *h)
+{
+	size_t len = m->uio->resid;
+	char *buf = len > MAX_DATAGRAM ? NULL : malloc(len + 1);
+	struct iovec iov = { buf, len };
+	ssize_t r = -EFAULT;
+
+	if (!buf)
+		return len > MAX_DATAGRAM ? -EMSGSIZE : -ENOBUFS;
+	struct uio ahead = *m->uio;
+	h->msg_iov = &iov;
+	h->msg_iovlen = 1;
+	if (uio_take(&ahead, buf, len) == len)
+		r = i->rules->check_data ? i->rules->check_data(buf, len) : 0;
+	if (!r)
+		r = host_ret(sendmsg(i->fd, h, host_flags(m)));
+	if (r >= 0)
+		*m->uio = ahead;
+	free(buf);
+	return r;
+}
+
+static ssize_t send_some(struct host_sock *i, struct socket_msg *m)
+{
+	struct msghdr h = { .msg_control = m->control, .msg_controllen = m->control_len };
+
+	if (m->name_len) {
+		h.msg_name = &m->name;
+		h.msg_namelen = m->name_len;
+	}
+	return is_stream(i) ? send_pinned(i, m, &h) : send_copied(i, m, &h);
+}
+
+/* Sends all there is, waiting as the flags say: bytes, or the error of a call that sent nothing. */
+static ssize_t send_all(struct host_sock *i, struct socket_msg *m, struct host_wait *w)
+{
+	ssize_t total = 0, r;
+
+	for (;;) {
+		r = send_some(i, m);
+		if (r > 0) {
+			total += r;
+			host_wait_progress(w);
+		}
+		if (r == -EAGAIN && !(m->flags & MSG_DONTWAIT))
+			r = host_wait(w);
+		else if (r <= 0 || !m->uio->resid)
+			break;
+		if (r < 0)
+			break;
+	}
+	return total ? total : r;
+}
+
+ssize_t host_sock_sendmsg(struct socket *s, struct caller *c, struct socket_msg *m)
+{
+	struct host_sock *i = host_sock_of(s);
+	struct host_wait w;
+
+	ssize_t r = m->control && i->rules->check_control ? i->rules->check_control(m) : 0;
+	if (!r && m->name_len)
+		r = host_check_address(i, (const struct sockaddr *)&m->name, m->name_len);
+	if (r)
+		return r;
+	host_wait_begin(&w, i, c, POLLOUT, s->sndtimeo);
+	r = send_all(i, m, &w);
+	host_wait_end(&w);
+	return r;
+}
+
+/* Receiving */
+
+/* tcp(7): MSG_TRUNC throws the bytes away and touches no buffer. */
+static ssize_t discard(struct host_sock *i, struct socket_msg *m, struct msghdr *h)
+{
+	struct iovec none = { NULL, m->uio->resid };
+
+	h->msg_iov = &none;
+	h->msg_iovlen = 1;
+	return host_ret(recvmsg(i->fd, h, host_flags(m)));
+}
+
+/* What of the pinned buffers, whose end is bad, is received into: as much as comes, if it fits, else whole units. The
+ * pieces; 0: nothing has come, or the end has; -errno. */
+static ssize_t receivable(struct host_sock *i, struct socket_msg *m, struct iovec *iov, size_t n, size_t len)
+{
+	ssize_t there = host_ret(recv(i->fd, NULL, m->uio->resid, host_flags(m) | MSG_PEEK | MSG_TRUNC));
+
+	if (there <= 0)
+		return there;
+	if ((size_t)there > len)
+		n = cut_to_units(iov, n, len);
+	return n ? (ssize_t)n : -EFAULT;
+}
+
+static ssize_t receive_pinned(struct host_sock *i, struct socket_msg *m, struct msghdr *h)
+{
+	struct iovec iov[MAX_PIECES];
+	size_t len;
+	ssize_t n = uio_pin(m->uio, true, iov, MAX_PIECES, &len);
+
+	if (len < m->uio->resid && n < MAX_PIECES) {
+		n = receivable(i, m, iov, (size_t)n, len);
+		if (n <= 0)
+			return n;
+	}
+	h->msg_iov = iov;
+	h->msg_iovlen = (size_t)n;
+	return host_ret(recvmsg(i->fd, h, host_flags(m)));
+}
+
+static ssize_t receive_stream(struct host_sock *i, struct socket_msg *m, struct msghdr *h)
+{
+	ssize_t r;
+
+	if (m->flags & MSG_TRUNC && !(m->flags & MSG_ERRQUEUE)) {
+		r = discard(i, m, h);
+	} else {
+		r = receive_pinned(i, m, h);
+		uio_unpin(m->uio);
+	}
+	advance(m->uio, r);
+	return r;
+}
+
+/* A datagram whose buffers cannot be pinned as a whole: one that does not fit into what is good of them is lost. */
+static ssize_t receive_copied(struct host_sock *i, struct socket_msg *m, struct msghdr *h)
+{
+	size_t size = m->uio->resid < MAX_DATAGRAM ? m->uio->resid : MAX_DATAGRAM;
+	struct iovec iov = { malloc(size), size };
+
+	if (!iov.iov_base)
+		return -ENOBUFS;
+	h->msg_iov = &iov;
+	h->msg_iovlen = 1;
+	ssize_t r = host_ret(recvmsg(i->fd, h, host_flags(m)));
+	size_t n = r < 0 ? 0 : (size_t)r < size ? (size_t)r : size;
+	if (uio_put(m->uio, iov.iov_base, n) < n)
+		r = -EFAULT;
+	free(iov.iov_base);
+	return r;
+}
+
+static ssize_t receive_datagram(struct host_sock *i, struct socket_msg *m, struct msghdr *h)
+{
+	struct iovec iov[MAX_PIECES];
+	size_t len;
+
+	h->msg_iov = iov;
+	h->msg_iovlen = (size_t)uio_pin(m->uio, true, iov, MAX_PIECES, &len);
+	bool whole = len == m->uio->resid;
+	ssize_t r = whole ? host_ret(recvmsg(i->fd, h, host_flags(m))) : 0;
+	uio_unpin(m->uio);
+	if (!whole)
+		return receive_copied(i, m, h);
+	advance(m->uio, r);
+	return r;
+}
+
+/* One receive of what is there. The room for control messages is as before when nothing came. */
+static ssize_t receive_some(struct host_sock *i, struct socket_msg *m)
+{
+	struct msghdr h = {
+		.msg_name = &m->name,
+		.msg_namelen = sizeof(m->name),
+		.msg_control = m->control,
+		.msg_controllen = m->control_len,
+	};
+	ssize_t r = is_stream(i) ? receive_stream(i, m, &h) : receive_datagram(i, m, &h);
+
+	if (r < 0)
+		return r;
+	m->name_len = h.msg_namelen;
+	m->control_len = h.msg_controllen;
+	m->out_flags |= (unsigned)h.msg_flags & (MSG_TRUNC | MSG_CTRUNC | MSG_EOR | MSG_OOB | MSG_ERRQUEUE);
+	return r;
+}
+
+static bool wants_more(const struct host_sock *i, const struct socket_msg *m, ssize_t r)
+{
+	return r > 0 && is_stream(i) && m->flags & MSG_WAITALL && !(m->flags & (MSG_PEEK | MSG_ERRQUEUE)) &&
+	       m->uio->resid;
+}
+
+/* Neither errors nor urgent data are waited for (recv(2), tcp(7)). */
+static bool may_wait(const struct host_sock *i, const struct socket_msg *m)
+{
+	return !(m->flags & (MSG_DONTWAIT | MSG_ERRQUEUE)) && !(m->flags & MSG_OOB && is_stream(i));
+}
+
+/* A datagram socket that was shut down has nothing more to wait for; the host says so to poll alone. */
+static bool at_end(const struct host_sock *i, const struct host_wait *w)
+{
+	return !is_stream(i) && w->seen & POLLRDHUP;
+}
+
+static ssize_t receive_all(struct host_sock *i, struct socket_msg *m, struct host_wait *w)
+{
+	ssize_t total = 0, r;
+
+	for (;;) {
+		r = receive_some(i, m);
+		if (r > 0) {
+			total += r;
+			host_wait_progress(w);
+		}
+		if (wants_more(i, m, r))
+			continue;
+		if (r != -EAGAIN || !may_wait(i, m))
+			break;
+		if (at_end(i, w)) {
+			r = 0;
+			break;
+		}
+		r = host_wait(w);
+		if (r)
+			break;
+	}
+	return total ? total : r;
+}
+
+ssize_t host_sock_recvmsg(struct socket *s, struct caller *c, struct socket_msg *m)
+{
+	struct host_sock *i = host_sock_of(s);
+	struct host_wait w;
+
+	host_wait_begin(&w, i, c, POLLIN | POLLRDHUP, s->rcvtimeo);
+	ssize_t r = receive_all(i, m, &w);
+	host_wait_end(&w);
+	if (!m->control)
+		m->control_len = 0;
+	return r;
+}

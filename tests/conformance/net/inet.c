@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* TCP and UDP over the loopback interface (tcp(7), udp(7), ip(7)); ports are the kernel's choice. */
+#include "case.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+
+static struct sockaddr_in loopback(int port)
+{
+	return (struct sockaddr_in){ .sin_family = AF_INET,
+				     .sin_port = htons(port),
+				     .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+}
+
+/* A socket bound to a port of its own, whose address is written to *a. */
+static int bound(int type, struct sockaddr_in *a)
+{
+	socklen_t len = sizeof(*a);
+	int s = (int)NEED(socket(AF_INET, type, 0));
+
+	*a = loopback(0);
+	NEED(bind(s, (struct sockaddr *)a, len));
+	NEED(getsockname(s, (struct sockaddr *)a, &len));
+	return s;
+}
+
+static int connect_to(int s, const struct sockaddr_in *a)
+{
+	return connect(s, (const struct sockaddr *)a, sizeof(*a));
+}
+
+/* A connection: p[0] the client's end, p[1] the server's. */
+static void tcp_pair(int p[2])
+{
+	struct sockaddr_in a;
+	int l = bound(SOCK_STREAM, &a);
+
+	NEED(listen(l, 1));
+	p[0] = (int)NEED(socket(AF_INET, SOCK_STREAM, 0));
+	NEED(connect_to(p[0], &a));
+	p[1] = (int)NEED(accept(l, NULL, NULL));
+	close(l);
+}
+
+/* Two datagram sockets, connected to each other. */
+static void udp_pair(int p[2])
+{
+	struct sockaddr_in a, b;
+
+	p[0] = bound(SOCK_DGRAM, &a);
+	p[1] = bound(SOCK_DGRAM, &b);
+	NEED(connect_to(p[0], &b));
+	NEED(connect_to(p[1], &a));
+}
+
+static void readable(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+
+	NEED(poll(&p, 1, -1));
+}
+
+/* A page that may be used, and one behind it that may not. */
+static char *half_bad(size_t good)
+{
+	char *m = mmap(NULL, good + 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	NEED(m == MAP_FAILED ? -1 : 0);
+	NEED(mprotect(m + good, 4096, PROT_NONE));
+	return m;
+}
+
+static long cpu_ms(void)
+{
+	struct rusage r;
+
+	NEED(getrusage(RUSAGE_SELF, &r));
+	return (r.ru_utime.tv_sec + r.ru_stime.tv_sec) * 1000 + (r.ru_utime.tv_usec + r.ru_stime.tv_usec) / 1000;
+}
+
+CASE(udp_recv_after_shutdown)
+{
+	char b[8];
+	int p[2];
+
+	udp_pair(p);
+	R(send(p[1], "last", 4, 0));
+	readable(p[0]);
+	R(shutdown(p[0], SHUT_RD));
+	R(recv(p[0], b, sizeof(b), 0));
+	R(recv(p[0], b, sizeof(b), 0));
+	R(recv(p[0], b, sizeof(b), MSG_DONTWAIT));
+	R(read(p[0], b, sizeof(b)));
+}
+
+static void *shut_down(void *fd)
+{
+	usleep(50000); /* whether the reader sleeps already or not, it has to end */
+	R(shutdown(*(int *)fd, SHUT_RD));
+	return NULL;
+}
+
+CASE(udp_shutdown_ends_a_wait)
+{
+	struct sockaddr_in a;
+	int s = bound(SOCK_DGRAM, &a);
+	pthread_t t;
+	char b[8];
+
+	MUST(pthread_create(&t, NULL, shut_down, &s));
+	long n = recv(s, b, sizeof(b), 0);
+	MUST(pthread_join(t, NULL));
+	V(n);
+}
+
+/* An error queue nobody reads makes the socket "ready" for ever; a call that waits for data sleeps all the same. */
+CASE(wait_beside_unread_errors)
+{
+	struct timeval tv = { .tv_usec = 500000 };
+	struct sockaddr_in closed;
+	int on = 1, s = (int)NEED(socket(AF_INET, SOCK_DGRAM, 0));
+	char b[8];
+
+	close(bound(SOCK_DGRAM, &closed));
+	NEED(setsockopt(s, IPPROTO_IP, IP_RECVERR, &on, sizeof(on)));
+	NEED(setsockopt(s, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv)));
+	NEED(connect_to(s, &closed));
+	R(send(s, "x", 1, 0));
+	R(recv(s, b, sizeof(b), 0));
+	long before = cpu_ms();
+	R(recv(s, b, sizeof(b), 0));
+	V(cpu_ms() - before < 250);
+	R(recv(s, b, sizeof(b), MSG_ERRQUEUE));
+}
+
+/* The same where a peek starts behind what is there. */
+CASE(peek_past_the_end)
+{
+	struct timeval tv = { .tv_usec = 500000 };
+	int p[2], off = 0;
+	char b[8];
+
+	udp_pair(p);
+	NEED(setsockopt(p[0], SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv)));
+	NEED(setsockopt(p[0], SOL_SOCKET, SO_PEEK_OFF, &off, sizeof(off)));
+	R(send(p[1], "four", 4, 0));
+	R(recv(p[0], b, sizeof(b), MSG_PEEK));
+	long before = cpu_ms();
+	R(recv(p[0], b, sizeof(b), MSG_PEEK));
+	V(cpu_ms() - before < 250);
+	R(recv(p[0], b, sizeof(b), 0));
+}
+
+CASE(connect_after_refusal)
+{
+	struct sockaddr_in a;
+	int l = bound(SOCK_STREAM, &a), s = (int)NEED(socket(AF_INET, SOCK_STREAM, 0));
+
+	R(connect_to(s, &a));
+	R(connect_to(s, &a));
+	NEED(listen(l, 1));
+	R(connect_to(s, &a));
+	R(connect_to(s, &a));
+	R(connect_to(s, &a));
+}
+
+CASE(connect_without_waiting)
+{
+	struct sockaddr_in a;
+	int l = bound(SOCK_STREAM, &a), s = (int)NEED(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0)), err = -1;
+	struct pollfd p = { .fd = s, .events = POLLOUT };
+	socklen_t len = sizeof(err);
+
+	R(connect_to(s, &a));
+	NEED(poll(&p, 1, -1));
+	R(connect_to(s, &a));
+	NEED(listen(l, 1));
+	R(connect_to(s, &a));
+	NEED(poll(&p, 1, -1));
+	R(getsockopt(s, SOL_SOCKET, SO_ERROR, &err, &len));
+	V(err);
+	R(connect_to(s, &a));
+	R(connect_to(s, &a));
+}
+
+/* What a client that gave up had as its address is still known. */
+CASE(accept_after_reset)
+{
+	struct sockaddr_in a, of, from = { 0 };
+	struct linger hard = { .l_onoff = 1 };
+	socklen_t len = sizeof(of);
+	int l = bound(SOCK_STREAM, &a), c = (int)NEED(socket(AF_INET, SOCK_STREAM, 0));
+
+	NEED(listen(l, 1));
+	NEED(connect_to(c, &a));
+	NEED(getsockname(c, (struct sockaddr *)&of, &len));
+	NEED(setsockopt(c, SOL_SOCKET, SO_LINGER, &hard, sizeof(hard)));
+	close(c);
+	len = sizeof(from);
+	int s = accept(l, (struct sockaddr *)&from, &len);
+	V(s >= 0);
+	V(len);
+	V(from.sin_port == of.sin_port);
+	R(send(s, "x", 1, MSG_NOSIGNAL));
+	R(getpeername(s, (struct sockaddr *)&from, &len));
+}
+
+CASE(accept_inherits_timeouts)
+{
+	struct timeval tv = { .tv_sec = 3 }, got = { 0 };
+	struct sockaddr_in a;
+	socklen_t len = sizeof(got);
+	int l = bound(SOCK_STREAM, &a), c = (int)NEED(socket(AF_INET, SOCK_STREAM, 0));
+
+	NEED(setsockopt(l, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv)));
+	NEED(listen(l, 1));
+	NEED(connect_to(c, &a));
+	R(getsockopt(accept(l, NULL, NULL), SOL_SOCKET, SO_RCVTIMEO, &got, &len));
+	V(got.tv_sec);
+}
+
+CASE(accept_into_a_bad_address)
+{
+	struct sockaddr_in a;
+	socklen_t len = sizeof(a);
+	int l = bound(SOCK_STREAM, &a), c = (int)NEED(socket(AF_INET, SOCK_STREAM, 0));
+
+	NEED(listen(l, 1));
+	NEED(connect_to(c, &a));
+	R(accept(l, (struct sockaddr *)8, &len));
+	NEED(fcntl(l, F_SETFL, O_NONBLOCK));
+	R(accept(l, NULL, NULL));
+}
+
+CASE(discard)
+{
+	char b[20] = "..........";
+	int p[2];
+
+	tcp_pair(p);
+	NEED(send(p[0], "0123456789", 10, 0));
+	readable(p[1]);
+	R(recv(p[1], NULL, 2, MSG_TRUNC | MSG_PEEK));
+	R(recv(p[1], NULL, 3, MSG_TRUNC));
+	R(recv(p[1], b, 2, MSG_TRUNC));
+	V(b[0]);
+	R(recv(p[1], (char *)8, 1, MSG_TRUNC));
+	R(recv(p[1], b, 10, 0));
+	V(b[0]);
+	close(p[0]);
+	R(recv(p[1], NULL, 3, MSG_TRUNC));
+}
+
+CASE(urgent_data)
+{
+	struct pollfd pfd = { .events = POLLPRI };
+	char b[8];
+	int p[2];
+
+	tcp_pair(p);
+	pfd.fd = p[1];
+	R(recv(p[1], b, 1, MSG_OOB));
+	NEED(send(p[0], "ab!", 3, MSG_OOB));
+	NEED(poll(&pfd, 1, -1));
+	R(recv(p[1], b, 1, MSG_OOB));
+	V(b[0]);
+	R(recv(p[1], b, 1, MSG_OOB));
+	R(recv(p[1], b, 8, 0));
+}
+
+CASE(stream_receives_into_bad_memory)
+{
+	char *m = half_bad(4096);
+	int p[2];
+
+	tcp_pair(p);
+	R(recv(p[1], (char *)8, 4, MSG_DONTWAIT));
+	NEED(send(p[0], "0123456789", 10, 0));
+	readable(p[1]);
+	R(recv(p[1], (char *)8, 4, 0));
+	R(recv(p[1], m + 4092, 8, 0));
+	R(recv(p[1], m, 8, 0));
+	close(p[0]);
+	R(recv(p[1], (char *)8, 4, 0));
+}
+
+CASE(datagram_receives_into_bad_memory)
+{
+	char *m = half_bad(4096);
+	struct iovec v[70];
+	struct msghdr h = { .msg_iov = v, .msg_iovlen = 70 };
+	int p[2];
+
+	udp_pair(p);
+	R(recv(p[1], (char *)8, 4, MSG_DONTWAIT));
+	NEED(send(p[0], "0123456789", 10, 0));
+	R(recv(p[1], m + 4092, 8, 0)); /* it is lost */
+	NEED(send(p[0], "012", 3, 0));
+	R(recv(p[1], m + 4092, 8, 0)); /* it fits */
+	NEED(send(p[0], m, 70, 0));
+	for (int i = 0; i < 70; i++)
+		v[i] = (struct iovec){ m + 2 * i, 1 };
+	R(recvmsg(p[1], &h, 0)); /* more buffers than one host call of a monitor might take */
+	X(h.msg_flags);
+	R(recv(p[1], m, 8, MSG_DONTWAIT));
+}
+
+/* A stream takes memory in pieces of 32 KiB: of one that cannot be read whole nothing goes out. */
+CASE(send_from_bad_memory)
+{
+	static const size_t good[] = { 1, 4096, 20000, 200000 };
+	static char sink[1 << 18];
+	char *m = half_bad(1 << 18);
+	int p[2];
+
+	tcp_pair(p);
+	for (int i = 0; i < 4; i++) {
+		char *from = m + (1 << 18) - good[i];
+		struct iovec v[2] = { { from, good[i] }, { m + (1 << 18), 100 } };
+		struct msghdr h = { .msg_iov = v, .msg_iovlen = 2 };
+		long n = sendmsg(p[0], &h, 0);
+		int err = errno;
+		say("%zu good bytes: %s, some sent %d\n", good[i], n < 0 ? strerrorname_np(err) : "ok", n > 65536);
+		for (long got = 0; got < n;)
+			got += NEED(recv(p[1], sink, sizeof(sink), 0));
+	}
+}
