@@ -3,13 +3,16 @@
  * address. */
 #include "net/inet.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
+#include <linux/capability.h>
 #include <linux/sockios.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <netinet/udp.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 
@@ -50,6 +53,31 @@ static int check_address(const struct sockaddr *a, unsigned len)
 		if (prefix_equal(to.s6_addr, refused[i].addr.s6_addr, refused[i].bits))
 			return -EACCES;
 	return 0;
+}
+
+/* ip(7): the first port that anybody may bind. */
+static unsigned unprivileged_port(void)
+{
+	unsigned port = 1024;
+	FILE *f = fopen("/proc/sys/net/ipv4/ip_unprivileged_port_start", "re");
+
+	if (f && fscanf(f, "%u", &port) != 1)
+		port = 1024;
+	if (f)
+		fclose(f);
+	return port;
+}
+
+/* The host asks the monitor's credentials, so the guest's are asked here. The port is at the same place in both. */
+static int check_bind(struct caller *c, const struct sockaddr *a, unsigned len)
+{
+	const struct sockaddr_in *in = (const struct sockaddr_in *)(const void *)a;
+
+	if (len < sizeof(*in) || (a->sa_family != AF_INET && a->sa_family != AF_INET6) || !in->sin_port)
+		return 0;
+	if (cred_capable(c->cred, CAP_NET_BIND_SERVICE) || ntohs(in->sin_port) >= unprivileged_port())
+		return 0;
+	return -EACCES;
 }
 
 /* Levels whose control messages are plain data about one message. */
@@ -118,6 +146,7 @@ static unsigned ioctl_size(unsigned cmd)
 }
 
 static const struct host_rules inet_rules = {
+	.check_bind = check_bind,
 	.check_address = check_address,
 	.check_control = check_control,
 	.options = options,

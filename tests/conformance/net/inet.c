@@ -332,3 +332,25 @@ CASE(send_from_bad_memory)
 			got += NEED(recv(p[1], sink, sizeof(sink), 0));
 	}
 }
+
+static int bind_low(void *type)
+{
+	struct sockaddr_in a = loopback(463);
+	struct sockaddr_in6 b = { .sin6_family = AF_INET6,
+				  .sin6_port = htons(463),
+				  .sin6_addr = IN6ADDR_LOOPBACK_INIT };
+
+	NEED(setresuid(65534, 65534, 65534));
+	R(bind(socket(AF_INET, *(int *)type, 0), (struct sockaddr *)&a, sizeof(a)));
+	R(bind(socket(AF_INET6, *(int *)type, 0), (struct sockaddr *)&b, sizeof(b)));
+	a.sin_port = 0;
+	R(bind(socket(AF_INET, *(int *)type, 0), (struct sockaddr *)&a, sizeof(a)));
+	return 0;
+}
+
+CASE(low_ports_are_privileged)
+{
+	need_root();
+	in_child("streams", bind_low, &(int){ SOCK_STREAM });
+	in_child("datagrams", bind_low, &(int){ SOCK_DGRAM });
+}
