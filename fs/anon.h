@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What fstat(2) says of files that no directory holds: pipes, sockets, eventfds... */
+/* Files that no directory holds: pipes, sockets, eventfds... fs/anon.c: what fstat(2) says of them. */
 #ifndef HL_FS_ANON_H
 #define HL_FS_ANON_H
 
@@ -15,5 +15,8 @@ struct anon_owner {
 void anon_owner_init(struct anon_owner *o, struct caller *c);
 /* Fills *out. `owner` NULL: root's, as the inode that all anon_inode files share on Linux. */
 void anon_getattr(const struct file *f, mode_t mode, const struct anon_owner *owner, struct statx *out);
+
+/* fs/anon_inode.c: the file system of their inodes, for the internal mount. NULL: no memory. */
+struct filesystem *anonfs_new(void);
 
 #endif

@@ -171,6 +171,18 @@ static int slash_error(const struct place *p, struct caller *c)
 	return err;
 }
 
+/* The file system removes nothing: -EPERM, but for what unlink(2) and rmdir(2) find wrong with the name before. */
+static int removal_error(const struct place *p, struct caller *c, bool dir)
+{
+	struct dentry *d;
+	int err = place_lookup(p, c, &d);
+
+	if (!err && S_ISDIR(d->inode->type) != dir)
+		err = dir ? -ENOTDIR : -EISDIR;
+	dentry_put(d);
+	return err ? err : -EPERM;
+}
+
 static int unlink_at(struct caller *c, const struct place *p)
 {
 	struct inode *dir = place_inode(p);
@@ -183,7 +195,7 @@ static int unlink_at(struct caller *c, const struct place *p)
 		return slash_error(p, c);
 	if (place_is_mount(p, c))
 		return -EISDIR;
-	return dir->ops->unlink ? dir->ops->unlink(dir, c, p->last) : -EPERM;
+	return dir->ops->unlink ? dir->ops->unlink(dir, c, p->last) : removal_error(p, c, false);
 }
 
 int vfs_unlink(struct caller *c, const struct path *start, const char *name)
@@ -209,7 +221,7 @@ static int rmdir_at(struct caller *c, const struct place *p)
 		return -EROFS;
 	if (place_is_mount(p, c))
 		return -EBUSY;
-	return dir->ops->rmdir ? dir->ops->rmdir(dir, c, p->last) : -EPERM;
+	return dir->ops->rmdir ? dir->ops->rmdir(dir, c, p->last) : removal_error(p, c, true);
 }
 
 int vfs_rmdir(struct caller *c, const struct path *start, const char *name)
@@ -282,7 +294,7 @@ int vfs_setattr(struct caller *c, const struct path *p, const struct iattr *a)
 {
 	struct inode *i = p->dentry->inode;
 
-	if (p->mnt && p->mnt->flags & MOUNT_RDONLY)
+	if (p->mnt->flags & MOUNT_RDONLY)
 		return -EROFS;
 	return i->ops->setattr ? i->ops->setattr(i, c, a) : -EPERM;
 }
@@ -290,8 +302,8 @@ int vfs_setattr(struct caller *c, const struct path *p, const struct iattr *a)
 int vfs_access(struct caller *c, const struct path *p, int mask)
 {
 	struct inode *i = p->dentry->inode;
-	bool noexec = p->mnt && p->mnt->flags & MOUNT_NOEXEC;
-	bool rdonly = p->mnt && p->mnt->flags & MOUNT_RDONLY;
+	bool noexec = p->mnt->flags & MOUNT_NOEXEC;
+	bool rdonly = p->mnt->flags & MOUNT_RDONLY;
 
 	if (mask & X_OK && S_ISREG(i->type) && noexec)
 		return -EACCES;

@@ -71,7 +71,7 @@ struct file_ops {
 struct file {
 	_Atomic uint32_t refs;
 	const struct file_ops *ops;
-	struct path path;       /* where it was opened; dentry NULL for pipes, sockets, anonymous inodes */
+	struct path path;       /* where it was opened; NULLs for pipes, sockets, anonymous inodes: see file_path */
 	_Atomic unsigned flags; /* O_ACCMODE, O_APPEND, O_NONBLOCK... as F_GETFL gives them */
 	pthread_mutex_t pos_lock;
 	int64_t pos;               /* guarded by pos_lock; not used by files whose position the host keeps */
@@ -100,6 +100,9 @@ void file_init(struct file *f, const struct file_ops *ops, unsigned flags);
 struct file *file_get(struct file *f);
 void file_put(struct file *f);
 struct inode *file_inode(struct file *f); /* NULL when it has none */
+/* fs/anon_inode.c: where a walk that begins at `f` stands, a reference to put. A file without a path gets a place on
+ * the internal mount. 0 or -errno. */
+int file_path(struct file *f, struct caller *c, struct path *out);
 /* What tells the file behind it from others, for locks. */
 int file_identify(struct file *f, struct inode_id *out);
 unsigned file_poll(struct file *f, struct poll_table *pt);

@@ -71,19 +71,23 @@ static int file_of(struct dentry *d, unsigned flags, struct file **out)
 }
 
 /* The name in /proc/PID/fd of what has no path in the guest. It lives in the dentry. */
-static void set_name(struct file *f, struct mount *m)
+static void set_name(struct file *f)
 {
 	struct dentry *d = f->path.dentry;
 	struct inode_id id;
 
-	if (m) {
-		f->path.mnt = m;
-		atomic_fetch_add(&m->refs, 1);
-		return;
-	}
 	f->anon_name = S_ISFIFO(d->inode->type) ? "pipe" : S_ISSOCK(d->inode->type) ? "socket" : d->name;
 	if (inode_identify(d->inode, &id) == 0)
 		f->anon_ino = id.ino;
+}
+
+/* `m`: the mount that shows the file; NULL: there is none, and it gets a name instead. */
+static void set_place(struct file *f, struct mount *m, struct mount *internal)
+{
+	f->path.mnt = m ? m : internal;
+	atomic_fetch_add(&f->path.mnt->refs, 1);
+	if (!m)
+		set_name(f);
 }
 
 static int wrap_own(struct filesystem *hostfd, struct mount_table *mounts, int fd, struct file **out)
@@ -104,7 +108,7 @@ static int wrap_own(struct filesystem *hostfd, struct mount_table *mounts, int f
 	if (!err)
 		err = file_of(d, (unsigned)flags, out);
 	if (!err)
-		set_name(*out, m);
+		set_place(*out, m, mounts->internal);
 	return err;
 }
 

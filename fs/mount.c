@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/sysmacros.h>
 
+#include "fs/anon.h"
 #include "fs/device.h"
 #include "fs/locks.h"
 #include "fs/ramfs/ramfs.h"
@@ -18,6 +19,31 @@
 
 /* Unnamed devices of ours, far from the host's, which count up from 1. */
 #define FIRST_DEV_MINOR 0x80000
+
+static void mount_free(struct mount *m)
+{
+	dentry_put(m->root);
+	dentry_put(m->over);
+	filesystem_put(m->fs);
+	free(m->mountpoint);
+	free((char *)(uintptr_t)m->source);
+	free(m);
+}
+
+static struct mount *internal_mount_new(unsigned id)
+{
+	struct mount *m = calloc(1, sizeof *m);
+
+	if (!m)
+		return NULL;
+	m->refs = 1;
+	m->id = id;
+	m->fs = anonfs_new();
+	if (m->fs)
+		return m;
+	mount_free(m);
+	return NULL;
+}
 
 int mount_table_create(struct mount_table **out)
 {
@@ -30,26 +56,17 @@ int mount_table_create(struct mount_table **out)
 	t->next_id = 1;
 	t->next_dev = FIRST_DEV_MINOR;
 	t->next_anon_ino = 1;
+	t->internal = internal_mount_new(t->next_id++);
 	t->devices = device_table_new();
 	t->monitor = cred_of_monitor();
 	t->locks = lock_table_new();
 	t->writers = writers_new();
-	if (!t->monitor || !t->devices || !t->locks || !t->writers) {
+	if (!t->internal || !t->monitor || !t->devices || !t->locks || !t->writers) {
 		mount_table_destroy(t);
 		return -ENOMEM;
 	}
 	*out = t;
 	return 0;
-}
-
-static void mount_free(struct mount *m)
-{
-	dentry_put(m->root);
-	dentry_put(m->over);
-	filesystem_put(m->fs);
-	free(m->mountpoint);
-	free((char *)(uintptr_t)m->source);
-	free(m);
 }
 
 void mount_table_set_sysroot(struct mount_table *t, const struct path *path)
@@ -67,6 +84,8 @@ void mount_table_destroy(struct mount_table *t)
 		list_del(&m->node);
 		mount_free(m);
 	}
+	if (t->internal)
+		mount_free(t->internal);
 	filesystem_put(t->memfs);
 	if (t->monitor)
 		cred_put(t->monitor);

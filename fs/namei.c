@@ -48,10 +48,10 @@ static struct inode *here(const struct walk *w)
 }
 
 /* Can names be looked up from here? Not from a file, nor from a directory that is known by an inherited descriptor
- * alone: it lies in no tree of the guest's, so nothing says where its ".." ends. */
+ * alone: it lies in no tree of the guest's, so nothing says where its ".." ends. Asked once a step, in walk_next. */
 static bool may_leave(const struct walk *w)
 {
-	return S_ISDIR(here(w)->type) && w->path.mnt;
+	return S_ISDIR(here(w)->type) && w->path.mnt->root;
 }
 
 static void step_to(struct walk *w, struct mount *mnt, struct dentry *d)
@@ -116,8 +116,6 @@ static int step_off_mount(struct walk *w)
 
 static int step_up(struct walk *w)
 {
-	if (!may_leave(w))
-		return -ENOTDIR;
 	if (at_walk_root(w))
 		return w->flags & WALK_BENEATH ? -EXDEV : 0;
 	if (inode_same(here(w), w->path.mnt->root->inode))
@@ -127,8 +125,6 @@ static int step_up(struct walk *w)
 
 static int step_dot(struct walk *w)
 {
-	if (!may_leave(w))
-		return -ENOTDIR;
 	return here(w)->ops->permission(here(w), w->c, X_OK);
 }
 
@@ -275,8 +271,6 @@ static int take_step(struct walk *w, size_t len, struct walk_step *step)
 		flags |= STEP_DIRECTORY;
 	if (!*behind && w->flags & WALK_NOFOLLOW)
 		flags |= STEP_NOFOLLOW;
-	if (!may_leave(w))
-		return -ENOTDIR;
 	if (last && w->finish)
 		return w->finish(w, w->rest, len, flags, step);
 	return here(w)->ops->walk(here(w), w->c, w->rest, len, flags, step);
@@ -339,8 +333,6 @@ static int set_last(struct walk *w, size_t len)
 	w->slash = w->rest[len] == '/';
 	w->rest += len;
 	w->done = true;
-	if (!may_leave(w))
-		return -ENOTDIR;
 	return len > NAME_MAX ? -ENAMETOOLONG : 0;
 }
 
@@ -350,6 +342,8 @@ static int walk_next(struct walk *w)
 	size_t len = name_len(w->rest);
 	bool dot = is_dot(w->rest, len), dotdot = is_dotdot(w->rest, len);
 
+	if (!may_leave(w))
+		return -ENOTDIR;
 	if (w->parent_only && !*skip_slashes(w->rest + len))
 		return set_last(w, len);
 	if (dotdot) {
@@ -491,7 +485,7 @@ int path_getattr(const struct path *p, struct caller *c, unsigned mask, struct s
 {
 	int err = inode_getattr(p->dentry->inode, c, mask, out);
 
-	if (!err && p->mnt) {
+	if (!err) {
 		out->stx_mnt_id = p->mnt->id;
 		out->stx_mask |= STATX_MNT_ID;
 	}

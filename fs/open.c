@@ -51,8 +51,6 @@ static int check_mount(const struct mount *m, struct inode *i, int flags)
 {
 	bool device = S_ISCHR(i->type) || S_ISBLK(i->type);
 
-	if (!m)
-		return 0;
 	if (device && m->flags & MOUNT_NODEV)
 		return -EACCES;
 	if (m->flags & MOUNT_RDONLY && opens_for_writing(flags) && !device && !S_ISFIFO(i->type))
@@ -89,7 +87,7 @@ static int open_found(const struct path *p, struct caller *c, int flags, struct 
 {
 	struct inode *i = p->dentry->inode;
 
-	int err = check_type(i, flags);
+	int err = flags & O_CREAT && flags & O_EXCL ? -EEXIST : check_type(i, flags);
 	if (!err)
 		err = check_mount(p->mnt, i, flags);
 	if (!err && !(i->fs->flags & FS_CHECKS_ACCESS))
@@ -261,7 +259,7 @@ static int open_tmpfile(struct path *dir, struct caller *c, int flags, mode_t mo
 	struct inode *i = dir->dentry->inode;
 	int err = 0;
 
-	if (!dir->mnt)
+	if (!dir->mnt->root)
 		err = -ENOENT;
 	else if (dir->mnt->flags & MOUNT_RDONLY)
 		err = -EROFS;

@@ -93,13 +93,29 @@ int file_name(struct file *f, const struct path *root, char *buf, size_t size)
 	return (size_t)n < size ? n : -ENAMETOOLONG;
 }
 
+/* Of a file that lies in no directory of the guest's: the dentry has the name where it is known. */
+static int internal_name(const struct path *p, char *buf, size_t size)
+{
+	struct dentry *d = p->dentry;
+	size_t len = strlen(d->name);
+
+	if (!len && d->inode->fs == p->mnt->fs)
+		return d->inode->ops->path(d->inode, d, buf, size);
+	if (!len)
+		return -ENOENT;
+	if (len >= size)
+		return -ENAMETOOLONG;
+	memcpy(buf, d->name, len + 1);
+	return (int)len;
+}
+
 int path_string(const struct path *p, const struct path *root, char *buf, size_t size)
 {
 	char space[PATH_MAX + 16];
 	struct front f = { .buf = space, .at = space + sizeof space - 1 };
 
-	if (!p->mnt)
-		return -ENOENT;
+	if (!p->mnt->root)
+		return internal_name(p, buf, size);
 	*f.at = '\0';
 	int met = prepend_all(&f, p, root);
 	if (met >= 0 && *f.at != '/')

@@ -50,6 +50,7 @@ struct caller {
 	struct task *task; /* opaque here: procfs and terminals, which stand above or get it through ops, look inside */
 };
 
+/* A place. A path that was looked up, or got from file_path, has both; nothing else may get into a walk. */
 struct path {
 	struct mount *mnt;
 	struct dentry *dentry;
@@ -181,8 +182,8 @@ struct mount {
 	_Atomic uint32_t refs;
 	struct list node; /* in mount_table.mounts */
 	struct filesystem *fs;
-	struct dentry *root;
-	struct mount *parent; /* NULL: the root mount */
+	struct dentry *root;  /* NULL: the internal mount */
+	struct mount *parent; /* NULL: the root mount, or the internal one */
 	char *mountpoint;     /* guest path it was mounted at, "/dev/shm" */
 	struct dentry *over;  /* the name covered, in its directory of the parent's file system; its inode may be NULL:
 				 nothing lies below. NULL for the root mount */
@@ -197,6 +198,9 @@ struct mount_table {
 	pthread_rwlock_t lock;
 	struct list mounts; /* oldest first */
 	struct mount *root;
+	/* Where files are that no directory of the guest's holds (memfd_create's, pipes, inherited descriptors), as
+	 * pipefs, sockfs and others are on Linux: not in `mounts`, and no name can be looked up on it. */
+	struct mount *internal;
 	unsigned next_id, next_dev;
 	_Atomic uint64_t next_anon_ino; /* of files without a path; starts at 1 */
 	struct device_table *devices;   /* fs/device.h: what device numbers mean */

@@ -48,7 +48,7 @@ static bool writes(struct file *f, struct inode *text)
 {
 	struct inode *i = file_inode(f);
 
-	return i && f->path.mnt && i->type == S_IFREG && file_writable(f) && inode_same(i, text);
+	return i && !f->anon_name && i->type == S_IFREG && file_writable(f) && inode_same(i, text);
 }
 
 static bool table_writes(struct fdtable *ft, struct inode *text)

@@ -30,7 +30,7 @@ static void take_file_ids(struct caller *c, struct file *exe, struct cred *new)
 	const struct cred *old = c->cred;
 	struct statx st;
 
-	if (old->no_new_privs || exe->path.mnt == NULL || exe->path.mnt->flags & MOUNT_NOSUID)
+	if (old->no_new_privs || !exe->path.mnt->root || exe->path.mnt->flags & MOUNT_NOSUID)
 		return;
 	if (file_getattr(exe, c, STATX_MODE | STATX_UID | STATX_GID, &st) < 0)
 		return;

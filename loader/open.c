@@ -39,10 +39,10 @@ int exec_open(struct caller *c, const struct path *start, const char *name, unsi
 
 	if (err == -EACCES)
 		err = vfs_open_unreadable(c, start, name, walk_flags, out);
-	if (err)
-		return err;
+	if (err) /* a socket, an eventfd: no regular file, which is all that matters here */
+		return err == -ENXIO ? -EACCES : err;
 	inode = file_inode(*out);
-	if (!inode || inode->type != S_IFREG || ((*out)->path.mnt && ((*out)->path.mnt->flags & MOUNT_NOEXEC)))
+	if (!inode || inode->type != S_IFREG || (*out)->path.mnt->flags & MOUNT_NOEXEC)
 		err = -EACCES;
 	else if (inode->ops->permission)
 		err = inode->ops->permission(inode, c, X_OK);

@@ -10,7 +10,6 @@
 #include "kernel/fdtable.h"
 #include "kernel/sandbox.h"
 #include "kernel/task.h"
-#include "proc/anon_inode.h"
 #include "proc/proc.h"
 
 /* The descriptor table of the node's process, a reference; NULL: gone. */
@@ -56,16 +55,7 @@ static int fd_jump(struct pseudo_node *n, struct caller *c, struct path *out)
 	struct file *f = err ? NULL : node_file(n, c);
 	if (!f)
 		return err ? err : -ENOENT;
-	if (f->path.dentry) {
-		*out = path_get(&f->path);
-	} else {
-		struct path anon = { .mnt = c->fs->mounts->root }; /* any will do: it has no place in the tree */
-		err = anon_dentry(n->inode.fs, c, f, &anon.dentry);
-		if (!err) {
-			*out = path_get(&anon);
-			dentry_put(anon.dentry);
-		}
-	}
+	err = file_path(f, c, out);
 	file_put(f);
 	return err;
 }
@@ -93,7 +83,7 @@ static int fdinfo_show(struct pseudo_node *n, struct caller *c, struct text *out
 	unsigned flags = f->flags | (ft && fd_get_cloexec(ft, n->number) == 1 ? 02000000 : 0);
 	fdtable_put(ft, c);
 	text_printf(out, "pos:\t%ld\nflags:\t0%o\nmnt_id:\t%u\nino:\t%lu\n", pos < 0 ? 0 : pos, flags,
-		    f->path.mnt ? f->path.mnt->id : 0, f->anon_ino);
+		    (f->path.mnt ? f->path.mnt : c->fs->mounts->internal)->id, f->anon_ino);
 	if (f->ops->show_fdinfo)
 		f->ops->show_fdinfo(f, out);
 	file_put(f);

@@ -2,23 +2,52 @@
 #include "sys/at.h"
 
 #include <stdlib.h>
+#include <sys/stat.h>
+
+/* A name is looked up in directories only; the descriptor itself may be anything. */
+static int start_at(struct task *t, int dfd, struct at *at)
+{
+	at->file = fd_get_path(t->files, dfd);
+	if (!at->file)
+		return -EBADF;
+	struct inode *i = file_inode(at->file);
+	if (at->name[0] != '\0' && !(i && S_ISDIR(i->type)))
+		return -ENOTDIR;
+	at->start = &at->file->path;
+	if (i)
+		return 0;
+	at->start = &at->place;
+	return file_path(at->file, &at->c, &at->place);
+}
+
+int at_begin(struct task *t, int dfd, char *name, struct at *out)
+{
+	*out = (struct at){ .c = task_caller(t), .name = name };
+	int err = dfd == AT_FDCWD || name[0] == '/' ? 0 : start_at(t, dfd, out);
+
+	if (err)
+		at_put(out);
+	return err;
+}
 
 int at_get(struct task *t, int dfd, uint64_t name, bool empty_ok, struct at *out)
 {
-	int err = get_path(t, name, empty_ok, &out->name);
+	char *copy;
+	int err = get_path(t, name, empty_ok, &copy);
 
-	if (err)
-		return err;
-	err = get_dirfd(t, dfd, out->name, &out->file, &out->start);
-	if (err)
-		free(out->name);
-	out->c = task_caller(t);
-	return err;
+	return err ? err : at_begin(t, dfd, copy, out);
+}
+
+int at_scope(struct task *t, int dfd, struct at *at)
+{
+	return at->file || dfd == AT_FDCWD ? 0 : start_at(t, dfd, at);
 }
 
 void at_put(struct at *at)
 {
 	free(at->name);
+	if (at->place.dentry)
+		path_put(&at->place);
 	file_put(at->file);
 }
 
@@ -29,7 +58,5 @@ unsigned at_walk_flags(int at_flags)
 
 int at_walk(struct at *at, int at_flags, struct path *out)
 {
-	if (at->start && !at->start->dentry)
-		return -ENOTDIR;
 	return path_walk(&at->c, at->start, at->name, at_walk_flags(at_flags), out);
 }

@@ -10,19 +10,24 @@
 struct at {
 	struct caller c;
 	char *name;
-	struct file *file; /* behind the directory descriptor; NULL: cwd, or the name is absolute */
-	const struct path *start;
+	struct file *file;        /* behind the directory descriptor; NULL: cwd, or the name is absolute */
+	const struct path *start; /* its place; NULL likewise */
+	struct path place;        /* of a file that has none of its own */
 };
 
-/* Fetches them. at_put is due only after 0. */
+/* Fetches them. at_put is due only after 0. -EBADF, -ENOTDIR and the errors of get_path. */
 int at_get(struct task *t, int dfd, uint64_t name, bool empty_ok, struct at *out);
+/* The same with a name that has been fetched, which is taken over, also on failure. */
+int at_begin(struct task *t, int dfd, char *name, struct at *out);
+/* Begins at `dfd` even where the name is absolute (openat2(2), RESOLVE_IN_ROOT). 0 or -errno. */
+int at_scope(struct task *t, int dfd, struct at *at);
 void at_put(struct at *at);
 /* "" with AT_EMPTY_PATH: the descriptor itself is meant. */
 static inline bool at_is_file(const struct at *at)
 {
 	return at->name[0] == '\0' && at->file;
 }
-/* Walks there: a path to put. `at_flags`: AT_SYMLINK_NOFOLLOW, AT_EMPTY_PATH. -ENOTDIR for a file without a path. */
+/* Walks there: a path to put. `at_flags`: AT_SYMLINK_NOFOLLOW, AT_EMPTY_PATH. */
 int at_walk(struct at *at, int at_flags, struct path *out);
 unsigned at_walk_flags(int at_flags);
 

@@ -32,7 +32,12 @@ static int64_t change_fd(struct task *t, int fd, const struct iattr *attr)
 
 	if (!f)
 		return -EBADF;
-	int err = f->path.dentry ? vfs_setattr(&c, &f->path, attr) : -EOPNOTSUPP;
+	struct path p;
+	int err = file_path(f, &c, &p);
+	if (!err) {
+		err = vfs_setattr(&c, &p, attr);
+		path_put(&p);
+	}
 	file_put(f);
 	return err;
 }

@@ -128,7 +128,7 @@ SYSCALL_DEFINE(getcwd)
 /* May the caller go there? */
 static int check_dir(struct caller *c, const struct path *p)
 {
-	return S_ISDIR(p->dentry->inode->type) && p->mnt ? vfs_access(c, p, X_OK) : -ENOTDIR;
+	return S_ISDIR(p->dentry->inode->type) && p->mnt->root ? vfs_access(c, p, X_OK) : -ENOTDIR;
 }
 
 static int64_t walk_to_dir(struct task *t, uint64_t name, struct path *p)

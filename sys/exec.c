@@ -7,7 +7,7 @@
 
 #include "kernel/exec.h"
 #include "loader/loader.h"
-#include "sys/sys.h"
+#include "sys/at.h"
 
 /* A copied argument vector: pointers into one growing buffer would move, so each string is its own allocation. */
 struct strings {
@@ -83,16 +83,14 @@ static void exec_name(char *buf, size_t size, int dfd, const char *path)
 
 static int open_exe(struct task *t, int dfd, const char *path, int flags, struct file **out)
 {
-	struct file *dir;
-	const struct path *start;
-	struct caller c = task_caller(t);
-	unsigned walk = (flags & AT_EMPTY_PATH ? WALK_EMPTY_OK : 0) | (flags & AT_SYMLINK_NOFOLLOW ? WALK_NOFOLLOW : 0);
-	int err = get_dirfd(t, dfd, path, &dir, &start);
+	char *name = strdup(path);
+	struct at at;
+	int err = name ? at_begin(t, dfd, name, &at) : -ENOMEM;
+
 	if (err)
 		return err;
-	err = exec_open(&c, start, path, walk, out);
-	if (dir)
-		file_put(dir);
+	err = exec_open(&at.c, at.start, path, at_walk_flags(flags), out);
+	at_put(&at);
 	return err;
 }
 
@@ -102,6 +100,7 @@ static int64_t exec_file(struct task *t, int dfd, const char *path, int flags, s
 	char name[PATH_MAX + 32];
 	struct file *exe;
 	int err = open_exe(t, dfd, path, flags, &exe);
+
 	if (err)
 		return err;
 	exec_name(name, sizeof name, dfd, path);

@@ -130,34 +130,35 @@ SYSCALL_DEFINE(unlinkat)
 	return flags & ~AT_REMOVEDIR ? -EINVAL : do_unlink(t, (int)a[0], a[1], flags & AT_REMOVEDIR);
 }
 
-static int link_from(struct at *from, struct at *to, int flags)
+static int link_to(struct task *t, const struct path *target, int dfd, uint64_t name)
 {
-	int walk = (flags & AT_SYMLINK_FOLLOW ? 0 : AT_SYMLINK_NOFOLLOW) | (flags & AT_EMPTY_PATH);
-	struct path target;
-	int err = at_walk(from, walk, &target);
+	struct at at;
+	int err = at_get(t, dfd, name, false, &at);
 
 	if (err)
 		return err;
-	err = vfs_link(&to->c, &target, to->start, to->name);
-	path_put(&target);
+	err = vfs_link(&at.c, target, at.start, at.name);
+	at_put(&at);
 	return err;
 }
 
 static int64_t do_link(struct task *t, int olddfd, uint64_t old, int newdfd, uint64_t new, int flags)
 {
-	struct at from, to;
+	int walk = (flags & AT_SYMLINK_FOLLOW ? 0 : AT_SYMLINK_NOFOLLOW) | (flags & AT_EMPTY_PATH);
+	struct path target;
+	struct at at;
 
 	if (flags & ~(AT_SYMLINK_FOLLOW | AT_EMPTY_PATH))
 		return -EINVAL;
-	int err = at_get(t, olddfd, old, flags & AT_EMPTY_PATH, &from);
+	int err = at_get(t, olddfd, old, flags & AT_EMPTY_PATH, &at);
 	if (err)
 		return err;
-	err = at_get(t, newdfd, new, false, &to);
-	if (!err) {
-		err = link_from(&from, &to, flags);
-		at_put(&to);
-	}
-	at_put(&from);
+	err = at_walk(&at, walk, &target);
+	at_put(&at);
+	if (err)
+		return err;
+	err = link_to(t, &target, newdfd, new);
+	path_put(&target);
 	return err;
 }
 

@@ -115,18 +115,6 @@ static unsigned resolve_flags(uint64_t resolve)
 	return flags;
 }
 
-/* An absolute name still starts at the descriptor when it must not leave it. */
-static int get_scoped_start(struct task *t, int dfd, struct at *at)
-{
-	if (at->file || dfd == AT_FDCWD)
-		return 0;
-	at->file = fd_get_path(t->files, dfd);
-	if (!at->file)
-		return -EBADF;
-	at->start = &at->file->path;
-	return at->start->dentry ? 0 : -ENOTDIR;
-}
-
 SYSCALL_DEFINE(openat2)
 {
 	struct open_how how;
@@ -139,7 +127,7 @@ SYSCALL_DEFINE(openat2)
 	if (err)
 		return err;
 	unsigned walk = resolve_flags(how.resolve);
-	int64_t r = walk & (WALK_BENEATH | WALK_IN_ROOT) ? get_scoped_start(t, (int)a[0], &at) : 0;
+	int64_t r = walk & (WALK_BENEATH | WALK_IN_ROOT) ? at_scope(t, (int)a[0], &at) : 0;
 	if (!r)
 		r = open_at(t, &at, (int)how.flags, (mode_t)how.mode, walk);
 	at_put(&at);

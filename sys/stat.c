@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* stat(2), statx(2), access(2), readlink(2), statfs(2). */
 #include <limits.h>
-#include <linux/magic.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -49,8 +48,6 @@ static int getattr_at(struct task *t, int dfd, uint64_t name, int flags, unsigne
 		return err;
 	if (at_is_file(&at))
 		err = file_getattr(at.file, &at.c, mask, x);
-	else if (at.start && !at.start->dentry)
-		err = -ENOTDIR;
 	else
 		err = vfs_getattr(&at.c, at.start, at.name, at_walk_flags(flags), mask, x);
 	at_put(&at);
@@ -234,7 +231,7 @@ static unsigned long mount_statfs_flags(const struct mount *m)
 	};
 	unsigned long flags = 0;
 
-	for (size_t i = 0; m && i < sizeof map / sizeof *map; i++)
+	for (size_t i = 0; i < sizeof map / sizeof *map; i++)
 		if (m->flags & map[i].mount)
 			flags |= map[i].st;
 	return flags;
@@ -269,32 +266,19 @@ SYSCALL_DEFINE(statfs)
 	return r;
 }
 
-/* Of pipes, sockets and anonymous inodes: what Linux's simple_statfs() says of their file systems. */
-static int64_t statfs_anon(struct task *t, struct file *f, uint64_t buf)
-{
-	bool pipe = f->anon_name && strcmp(f->anon_name, "pipe") == 0;
-	bool socket = f->anon_name && strcmp(f->anon_name, "socket") == 0;
-	struct statfs st = {
-		.f_type = pipe     ? PIPEFS_MAGIC
-			  : socket ? SOCKFS_MAGIC
-				   : ANON_INODE_FS_MAGIC,
-		.f_bsize = 4096,
-		.f_frsize = 4096,
-		.f_namelen = NAME_MAX,
-		.f_flags = 0x20, /* ST_VALID */
-	};
-
-	return put_user(t, buf, &st);
-}
-
 SYSCALL_DEFINE(fstatfs)
 {
 	struct caller c = task_caller(t);
 	struct file *f = fd_get_path(t->files, (int)a[0]);
+	struct path p;
 
 	if (!f)
 		return -EBADF;
-	int64_t r = f->path.dentry ? statfs_path(t, &c, &f->path, a[1]) : statfs_anon(t, f, a[1]);
+	int64_t r = file_path(f, &c, &p);
+	if (!r) {
+		r = statfs_path(t, &c, &p, a[1]);
+		path_put(&p);
+	}
 	file_put(f);
 	return r;
 }

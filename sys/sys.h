@@ -48,9 +48,6 @@ int64_t io_result(struct task *t, int64_t r);
 /* A path argument, as getname(9): NUL-terminated copy to be freed with free(). -EFAULT, -ENAMETOOLONG (PATH_MAX),
  * -ENOENT when empty and not allowed, -ENOMEM. */
 int get_path(struct task *t, uint64_t addr, bool empty_ok, char **out);
-/* The start of an *at walk: AT_FDCWD gives *start = NULL (cwd); else the path of the open file (reference kept in *f,
- * to be put; NULL for cwd). -EBADF, -ENOTDIR as Linux. */
-int get_dirfd(struct task *t, int dfd, const char *name, struct file **f, const struct path **start);
 /* An iovec array: *out is `fast` (at least 8) or malloc'd (free when != fast). Sum of lengths checked and clamped to
  * MAX_RW_COUNT. */
 #define MAX_RW_COUNT (0x7ffff000UL)

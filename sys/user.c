@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <time.h>
 
 #include "sys/sys.h"
@@ -22,24 +21,6 @@ int get_path(struct task *t, uint64_t addr, bool empty_ok, char **out)
 	}
 	*out = buf;
 	return 0;
-}
-
-int get_dirfd(struct task *t, int dfd, const char *name, struct file **f, const struct path **start)
-{
-	*f = NULL;
-	*start = NULL;
-	if (dfd == AT_FDCWD || name[0] == '/')
-		return 0;
-	*f = fd_get_path(t->files, dfd);
-	if (!*f)
-		return -EBADF;
-	*start = &(*f)->path;
-	/* A name is looked up in directories only; files of no mount (memfd_create) must not get into the walk. */
-	if (name[0] == '\0' || ((*f)->path.dentry && S_ISDIR((*f)->path.dentry->inode->type)))
-		return 0;
-	file_put(*f);
-	*f = NULL;
-	return -ENOTDIR;
 }
 
 /* readv(2): each length must fit ssize_t, the sum is cut to MAX_RW_COUNT as Linux does. */

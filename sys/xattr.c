@@ -12,6 +12,12 @@ enum target { BY_PATH, BY_LINK, BY_FD };
 /* The operation on what was found; `a` as the system call got it. */
 typedef int64_t xattr_fn(struct task *t, struct caller *c, struct inode *i, const uint64_t *a);
 
+static int64_t on_place(struct task *t, struct caller *c, const struct path *p, const uint64_t *a, bool write,
+			xattr_fn *fn)
+{
+	return write && p->mnt->flags & MOUNT_RDONLY ? -EROFS : fn(t, c, p->dentry->inode, a);
+}
+
 static int64_t on_path(struct task *t, const uint64_t *a, bool follow, bool write, xattr_fn *fn)
 {
 	struct path p;
@@ -22,8 +28,7 @@ static int64_t on_path(struct task *t, const uint64_t *a, bool follow, bool writ
 		return r;
 	r = at_walk(&at, follow ? 0 : AT_SYMLINK_NOFOLLOW, &p);
 	if (!r) {
-		bool ro = write && p.mnt && p.mnt->flags & MOUNT_RDONLY;
-		r = ro ? -EROFS : fn(t, &at.c, p.dentry->inode, a);
+		r = on_place(t, &at.c, &p, a, write, fn);
 		path_put(&p);
 	}
 	at_put(&at);
@@ -34,11 +39,15 @@ static int64_t on_fd(struct task *t, const uint64_t *a, bool write, xattr_fn *fn
 {
 	struct caller c = task_caller(t);
 	struct file *f = fd_get(t->files, (int)a[0]);
+	struct path p;
 
 	if (!f)
 		return -EBADF;
-	bool ro = write && f->path.mnt && f->path.mnt->flags & MOUNT_RDONLY;
-	int64_t r = ro ? -EROFS : f->path.dentry ? fn(t, &c, f->path.dentry->inode, a) : -EOPNOTSUPP;
+	int64_t r = file_path(f, &c, &p);
+	if (!r) {
+		r = on_place(t, &c, &p, a, write, fn);
+		path_put(&p);
+	}
 	file_put(f);
 	return r;
 }

@@ -283,7 +283,7 @@ const struct file_ops ramfs_dir_ops = {
 	.release = ramfs_release,
 };
 
-static int memfd_file(struct ramfs_inode *ri, const char *name, struct file **out)
+static int memfd_file(struct ramfs_inode *ri, struct mount *mnt, const char *name, struct file **out)
 {
 	char shown[sizeof "/memfd: (deleted)" + NAME_MAX];
 
@@ -292,8 +292,11 @@ static int memfd_file(struct ramfs_inode *ri, const char *name, struct file **ou
 	if (!d)
 		return -ENOMEM;
 	int err = ramfs_file_new(ri, d, O_RDWR | 0100000 /* O_LARGEFILE */, out);
-	if (!err)
+	if (!err) {
+		(*out)->path.mnt = mnt;
+		atomic_fetch_add(&mnt->refs, 1);
 		(*out)->anon_name = d->name; /* which the file holds on to */
+	}
 	dentry_put(d);
 	return err;
 }
@@ -311,7 +314,7 @@ int ramfs_memfd(struct filesystem *fs, struct caller *c, const char *name, unsig
 		ri->seals = 0;
 	if (flags & MFD_NOEXEC_SEAL)
 		ri->seals = F_SEAL_EXEC;
-	return memfd_file(ri, name, out);
+	return memfd_file(ri, c->fs->mounts->internal, name, out);
 }
 
 int ramfs_get_seals(struct file *f)

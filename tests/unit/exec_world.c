@@ -107,7 +107,9 @@ void exec_world_file(struct world *w, const char *name, const void *bytes, size_
 		file_put(&files[i].f->file);
 	for (i = i < 0 ? 0 : i; files[i].f && strcmp(files[i].name, name) != 0; i++)
 		assert_true(i < FILES_MAX - 1);
+	static struct mount internal; /* as a memfd's: on no tree */
 	file_init(&m->file, &ops, 0);
+	m->file.path.mnt = &internal;
 	pagesource_init(&m->ps, &source_ops);
 	pagestore_init(&m->store, w->host.arena, NULL);
 	uio_init_kernel(&u, (void *)(uintptr_t)bytes, n);
