@@ -15,6 +15,7 @@ static const char help[] =
     "      --workdir DIR       start in this directory\n"
     "      --sysroot DIR       look absolute paths up under DIR first, then on the host\n"
     "      --platform NAME     what runs the guest's code: auto (default), kvm or process\n"
+    "      --host-priority     let real-time priority and negative nice reach the host's scheduler\n"
     "      --strace[=FILE]     a line for each system call, as strace prints it; to stderr or FILE\n"
     "      --strace=json:FILE  the same, as one JSON object a line\n"
     "      --stats             at the end: counts and times of system calls, faults, exits, memory\n"

@@ -120,6 +120,12 @@ static int opt_platform(struct run *r, const char *arg)
 	return 0;
 }
 
+static int opt_host_priority(struct run *r, const char *arg)
+{
+	hl_config_set_host_priority(r->cfg, true);
+	return 0;
+}
+
 static int opt_sysroot(struct run *r, const char *arg)
 {
 	hl_config_set_sysroot(r->cfg, arg);
@@ -159,6 +165,7 @@ static const struct option_def {
 	{ "stats", 0, no_argument, opt_stats },
 	{ "platform", 0, required_argument, opt_platform },
 	{ "sysroot", 0, required_argument, opt_sysroot },
+	{ "host-priority", 0, no_argument, opt_host_priority },
 	{ "env", 0, required_argument, opt_env },
 	{ "clear-env", 0, no_argument, opt_clear_env },
 	{ "workdir", 0, required_argument, opt_workdir },

@@ -34,7 +34,7 @@ _hl() {
 	case $cur in
 	-*)
 		mapfile -t COMPREPLY < <(compgen -W '-h --help -V --version -v --verbose -q --quiet -t --timeout --strace
-			--strace= --strace=json: --stats --platform --sysroot --env --clear-env --workdir' -- "$cur")
+			--strace= --strace=json: --stats --platform --sysroot --host-priority --env --clear-env --workdir' -- "$cur")
 		;;
 	*/*) mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
 	*) mapfile -t COMPREPLY < <(

@@ -75,6 +75,15 @@ struct cred *cred_of_monitor(void)
 	return c;
 }
 
+struct cred *cred_of_init(void)
+{
+	struct cred *c = cred_alloc(0);
+
+	if (c)
+		c->cap_effective = c->cap_permitted = c->cap_bounding = (1ULL << (CAP_LAST_CAP + 1)) - 1;
+	return c;
+}
+
 struct cred *cred_copy(const struct cred *c, int nr_groups)
 {
 	int n = nr_groups < 0 ? c->nr_groups : nr_groups;

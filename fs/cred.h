@@ -21,6 +21,8 @@ struct cred {
 
 /* The credentials of the monitor itself: what a plain `hl prog` runs with. NULL: no memory. */
 struct cred *cred_of_monitor(void);
+/* Those of the first process of a Linux system: user 0 with all capabilities. NULL: no memory. */
+struct cred *cred_of_init(void);
 /* A copy with one reference and room for `nr_groups` groups (-1: the same groups). NULL: no memory. */
 struct cred *cred_copy(const struct cred *c, int nr_groups);
 struct cred *cred_get(struct cred *c);

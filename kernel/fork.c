@@ -163,6 +163,7 @@ static void copy_owner_state(struct task *t, struct task *child, const struct cl
 	uint64_t flags = rq->flags;
 	child->blocked = t->restore_mask ? t->saved_mask : t->blocked;
 	child->timer_slack_ns = t->timer_slack_ns;
+	sched_fork(&child->sched, &t->sched);
 	memcpy(child->comm, t->comm, sizeof child->comm);
 	if (!(flags & CLONE_VM) || flags & CLONE_VFORK)
 		child->altstack = t->altstack;
@@ -230,6 +231,7 @@ static int new_process(struct task *t, uint64_t exit_signal, struct process **ou
 	if (!err)
 		err = process_new(sb, t->process, out);
 	if (!err) {
+		process_set_cred(*out, cred_get(t->cred));
 		(*out)->exit_signal = (int)exit_signal;
 		(*out)->forked_by = t->tid;
 	}
@@ -291,7 +293,7 @@ static int start_child(struct task *t, struct task *child, const struct clone_re
 	}
 	err = report_child(t, child, rq);
 	if (!err)
-		err = task_start(child);
+		err = task_start(child, &t->sched);
 	if (err && *vfork) {
 		free(*vfork);
 		*vfork = NULL;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fs/cred.h"
 #include "fs/file.h"
 #include "kernel/rseq_cpu.h"
 #include "kernel/sandbox.h"
@@ -75,6 +76,7 @@ void process_put(struct process *p)
 	pid_put(p->pgrp);
 	pid_put(p->session);
 	pid_put(p->tty_old_pgrp);
+	cred_put(p->cred);
 	free(p);
 }
 
@@ -87,6 +89,17 @@ struct process *process_find(struct sandbox *sb, pid_t tgid)
 {
 	struct pid *pid = pid_find(sb->pids, tgid);
 	return pid ? pid->process : NULL;
+}
+
+struct cred *process_cred(const struct process *p)
+{
+	return p->leader ? p->leader->cred : p->cred;
+}
+
+void process_set_cred(struct process *p, struct cred *c)
+{
+	cred_put(p->cred);
+	p->cred = c;
 }
 
 static void leave_pid(struct sandbox *sb, struct list *node, struct pid **slot)
@@ -186,7 +199,7 @@ static void fill_sigchld(struct process *p, siginfo_t *si, int sig, int code, in
 	process_rusage(p, &ru);
 	siginfo_kernel(si, sig, code);
 	si->si_pid = p->pid->nr;
-	si->si_uid = p->leader ? p->leader->cred->uid : p->exit_uid;
+	si->si_uid = process_cred(p)->uid;
 	si->si_status = status;
 	si->si_utime = (clock_t)clock_ticks(ru.utime_ns);
 	si->si_stime = (clock_t)clock_ticks(ru.stime_ns);

@@ -11,9 +11,11 @@
 #include "host/wait.h"
 #include "kernel/cputimer.h"
 #include "kernel/pid.h"
+#include "kernel/sched.h"
 #include "kernel/signal.h"
 #include "util/list.h"
 
+struct cred;
 struct file;
 struct rseq_cpus;
 struct sandbox;
@@ -32,6 +34,8 @@ struct process {
 	struct sandbox *sb;
 	struct pid *pid;      /* tgid; reference */
 	struct task *leader;  /* the thread with tid == tgid, NULL when it is gone */
+	struct cred *cred;    /* reference; whose it is while it has no leader: process_cred */
+	struct sched sched;   /* and how that leader was scheduled */
 	struct list all_node; /* sandbox->processes */
 	struct list tasks;
 	int nr_tasks; /* not yet taken apart */
@@ -64,7 +68,6 @@ struct process {
 	bool group_exiting;
 	bool zombie;            /* all tasks gone, waiting to be reaped */
 	int exit_code;          /* wait status */
-	uid_t exit_uid;         /* of the last task, for SIGCHLD */
 	struct task *exec_task; /* a sibling is in execve's de-threading */
 
 	struct rlimit rlimits[RLIM_NLIMITS];
@@ -92,6 +95,10 @@ uint64_t process_rlimit(struct process *p, int which); /* soft limit; no lock ne
 /* kernel/process.c: sandbox->lock held */
 int process_new(struct sandbox *sb, struct process *parent, struct process **out);
 struct process *process_find(struct sandbox *sb, pid_t tgid);
+/* The leader's credentials, those of a process that has not started or a leader that ended among them. Borrowed. */
+struct cred *process_cred(const struct process *p);
+/* Sets process.cred; the reference is taken over. */
+void process_set_cred(struct process *p, struct cred *c);
 void process_set_pgrp(struct process *p, struct pid *pgrp);
 void process_set_session(struct process *p, struct pid *session);
 bool process_group_orphaned(struct pid *pgrp);

@@ -9,6 +9,7 @@
 #include <sys/resource.h>
 #include <time.h>
 
+#include "fs/cred.h"
 #include "kernel/epoll.h"
 #include "kernel/exec.h"
 #include "kernel/fdtable.h"
@@ -39,9 +40,15 @@ static void init_rlimits(struct process *p, const struct sandbox_config *cfg)
 /* pid 1: adopts orphans and reaps them at once; it has no thread and takes no signals. */
 static int create_init(struct sandbox *sb, const struct sandbox_config *cfg)
 {
+	struct cred *cred = cred_of_init();
+	if (!cred)
+		return -ENOMEM;
 	sandbox_lock(sb);
 	int err = process_new(sb, NULL, &sb->init);
-	if (!err) {
+	if (err) {
+		cred_put(cred);
+	} else {
+		process_set_cred(sb->init, cred);
 		init_rlimits(sb->init, cfg);
 		process_set_pgrp(sb->init, sb->init->pid);
 		process_set_session(sb->init, sb->init->pid);
@@ -122,6 +129,8 @@ int sandbox_create(const struct sandbox_config *cfg, struct sandbox **out, struc
 	sb->observer = cfg->observer;
 	sb->notify = cfg->notify;
 	sb->notify_arg = cfg->notify_arg;
+	sb->host_priority = cfg->host_priority;
+	sched_of_host(&sb->sched);
 	pthread_mutex_init(&sb->lock, NULL);
 	pthread_cond_init(&sb->changed, NULL);
 	list_init(&sb->processes);

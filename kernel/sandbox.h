@@ -18,6 +18,7 @@
 #include "fs/vfs.h"
 #include "kernel/observer.h"
 #include "kernel/pid.h"
+#include "kernel/sched.h"
 #include "mm/mm.h"
 #include "platform/platform.h"
 #include "util/list.h"
@@ -48,6 +49,8 @@ struct sandbox {
 	void (*notify)(void *arg);   /* main ended, stopped or continued; lock held; NULL: nobody asks */
 	void *notify_arg;
 	char *hostname; /* owned */
+	struct sched sched; /* what the monitor was started with; constant */
+	bool host_priority; /* kernel/sched.h: the host's threads get what guests ask for; constant */
 
 	pthread_mutex_t lock; /* the process tree, signals, job control: see kernel/process.h */
 	struct pid_table *pids;
@@ -76,6 +79,7 @@ struct sandbox_config {
 	struct observer *observer;
 	void (*notify)(void *arg);
 	void *notify_arg;
+	bool host_priority;
 	struct rlimit nofile; /* RLIMIT_NOFILE as the guest sees it; the host's own bounds the monitor */
 };
 

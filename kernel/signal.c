@@ -474,18 +474,11 @@ void signal_task_left(struct task *t)
 
 /* ---- who may ---- */
 
-static const struct cred *cred_of(struct process *p)
-{
-	struct task *t = first_task(p);
-
-	return t ? t->cred : NULL;
-}
-
 int signal_may_send(struct task *t, struct process *p, int sig)
 {
-	const struct cred *c = t->cred, *target = cred_of(p);
+	const struct cred *c = t->cred, *target = process_cred(p);
 
-	if (p == t->process || !target)
+	if (p == t->process)
 		return 0;
 	if (c->euid == target->suid || c->euid == target->uid || c->uid == target->suid || c->uid == target->uid)
 		return 0;

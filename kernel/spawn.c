@@ -64,6 +64,7 @@ static int furnish(struct task *t, const struct spawn_request *rq)
 	mode_t mask = umask(0); /* the caller's; umask(2) has no other way to read it */
 	umask(mask);
 	t->fs->umask = mask;
+	sched_fork(&t->sched, &sb->sched);
 	inherit_signals(t, rq);
 	return install_stdio(t, rq);
 }
@@ -93,8 +94,10 @@ static int new_main(struct sandbox *sb, struct process **out)
 {
 	sandbox_lock(sb);
 	int err = process_new(sb, sb->init, out);
-	if (!err)
+	if (!err) {
+		process_set_cred(*out, cred_get(sb->mounts->monitor));
 		sb->main = process_get(*out);
+	}
 	sandbox_unlock(sb);
 	return err;
 }
@@ -120,7 +123,7 @@ static int start(struct sandbox *sb, struct process *p, const struct spawn_reque
 		err = load(t, rq, why);
 	if (!err) {
 		take_console(sb, p, rq);
-		err = task_start(t);
+		err = task_start(t, &t->sched);
 	}
 	if (err)
 		task_free(t);

@@ -333,13 +333,15 @@ static void unlink_locked(struct task *t)
 	totals_add(&t->sb->totals, t);
 	task_rusage(t, &ru);
 	rusage_add(&p->dead_threads, &ru);
-	p->exit_uid = t->cred->uid;
 	cputimer_task_ended(t);
 	list_del(&t->process_node);
 	sigpending_flush(&t->pending, ~0UL);
 	t->pid->task = NULL;
-	if (p->leader == t)
+	if (p->leader == t) {
+		process_set_cred(p, cred_get(t->cred));
+		p->sched = t->sched;
 		p->leader = NULL;
+	}
 	pid_ended(t->pid, PID_THREAD_ENDED);
 	pid_detach(t->sb->pids, t->pid);
 	if (--p->nr_tasks == 0) {
@@ -409,7 +411,6 @@ static void task_end(struct task *t)
 static void start_clock(struct task *t)
 {
 	sandbox_lock(t->sb);
-	t->host_tid = gettid();
 	itimer_cpu_limit_inherited(t->process);
 	cputimer_task_started(t);
 	sandbox_unlock(t->sb);
@@ -475,7 +476,10 @@ static int create_host_thread(struct task *t)
 	int err = pthread_create(&t->thread, &attr, task_main, t);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	pthread_attr_destroy(&attr);
-	return err ? -EAGAIN : 0;
+	if (err)
+		return -EAGAIN;
+	t->host_tid = cputime_thread_id(t->thread);
+	return 0;
 }
 
 /* Linked before the host thread exists, so that no signal, exit_group or kill can miss it. */
@@ -505,7 +509,7 @@ static void unlink_unstarted_locked(struct task *t)
 		p->leader = NULL;
 }
 
-int task_start(struct task *t)
+int task_start(struct task *t, const struct sched *inherited)
 {
 	struct sandbox *sb = t->sb;
 	sandbox_lock(sb);
@@ -514,6 +518,8 @@ int task_start(struct task *t)
 		err = create_host_thread(t);
 		if (err)
 			unlink_unstarted_locked(t);
+		else
+			sched_start(t, inherited);
 	}
 	sandbox_unlock(sb);
 	return err;

@@ -18,6 +18,7 @@
 #include "host/wait.h"
 #include "kernel/process.h"
 #include "kernel/restart.h"
+#include "kernel/sched.h"
 #include "kernel/signal.h"
 #include "mm/mm.h"
 #include "platform/platform.h"
@@ -54,6 +55,7 @@ struct task {
 	ksigset_t real_blocked; /* rt_sigtimedwait: what `blocked` goes back to; such signals are not ignored */
 	struct sigpending pending;
 	char comm[TASK_COMM_LEN];
+	struct sched sched;
 	bool group_exiting;             /* told to die by exit_group, execve of a sibling, or SIGKILL */
 	struct host_cputimer cpu_timer; /* kernel/cputimer.c; and by how much its clock may go on: */
 	uint64_t cpu_step;
@@ -87,7 +89,7 @@ struct task {
 	/* counters, owner writes, others may read */
 	_Atomic uint64_t syscalls, faults, exceptions, interrupts, nvcsw, nivcsw;
 	_Atomic int state;         /* enum task_state */
-	_Atomic int host_tid;      /* for CPU times */
+	_Atomic int host_tid;      /* of the thread that runs it; 0: not made yet */
 	struct observed *observed; /* the observer's own, NULL: none */
 };
 
@@ -96,8 +98,9 @@ struct task {
 int task_new(struct sandbox *sb, struct process *p, struct task **out);
 /* Undoes task_new for a task that was never started. */
 void task_free(struct task *t);
-/* Makes it visible and lets it run. -EAGAIN: the host gives no thread (the task is not started, caller frees). */
-int task_start(struct task *t);
+/* Makes it visible and lets it run. `inherited`: the scheduling of the host thread that calls.
+ * -EAGAIN: the host gives no thread (the task is not started, caller frees). */
+int task_start(struct task *t, const struct sched *inherited);
 /* Ends the calling task: never blocks on the guest. `code`: wait status. The loop then leaves. */
 void task_exit_self(struct task *t, int code);
 /* Owner, when interrupted: dies if told to, else delivers signals. As signal_deliver. */

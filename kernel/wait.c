@@ -24,7 +24,7 @@ static bool eligible(const struct task *t, const struct process *child, const st
 static void fill(struct process *child, struct wait_result *out, int code, int status, int wait_status)
 {
 	out->pid = child->pid->nr;
-	out->uid = child->leader ? child->leader->cred->uid : child->exit_uid;
+	out->uid = process_cred(child)->uid;
 	out->code = code;
 	out->status = status;
 	out->wait_status = wait_status;

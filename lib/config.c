@@ -234,6 +234,12 @@ void hl_config_set_signals(struct hl_config *cfg, uint64_t ignored, uint64_t blo
 	cfg->blocked = blocked;
 }
 
+void hl_config_set_host_priority(struct hl_config *cfg, bool on)
+{
+	if (cfg)
+		cfg->host_priority = on;
+}
+
 void hl_config_set_log(struct hl_config *cfg, int level, hl_output_fn *fn, void *arg)
 {
 	if (!cfg)

@@ -26,6 +26,7 @@ struct hl_config {
 	void *trace_arg;
 	enum hl_trace_format trace_format;
 	bool stats;
+	bool host_priority;
 	/* What a setter could not say; the first one stays. */
 	bool no_memory;
 	char *invalid;

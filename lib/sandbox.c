@@ -146,12 +146,14 @@ static void log_platform(const struct hl_config *cfg, const struct platform *pf,
 	cfg->log(cfg->log_arg, line, (size_t)n < sizeof line ? (size_t)n : sizeof line - 1);
 }
 
-static int make_kernel(struct hl_sandbox *sb, const struct platform_choice *choice, struct hl_error **err)
+static int make_kernel(struct hl_sandbox *sb, const struct hl_config *cfg, const struct platform_choice *choice,
+		       struct hl_error **err)
 {
 	struct why why = { "" };
 	pthread_once(&nofile_once, raise_nofile);
 	struct sandbox_config sc = {
 		.platform = choice->platform,
+		.host_priority = cfg->host_priority,
 		.nofile = nofile,
 		.observer = sb->observer,
 		.notify = on_change,
@@ -346,7 +348,7 @@ int hl_sandbox_start(const struct hl_config *cfg, struct hl_sandbox **out, struc
 	else if (make_observer(sb, cfg))
 		ret = error_set(err, HL_NO_MEMORY, "out of memory");
 	if (!ret)
-		ret = make_kernel(sb, &choice, err);
+		ret = make_kernel(sb, cfg, &choice, err);
 	if (!ret)
 		log_platform(cfg, sb->kernel->platform, &choice);
 	if (!ret)

@@ -315,7 +315,9 @@ static struct cred *cred_of(struct task *t, pid_t pid)
 		return cred_get(t->cred);
 	sandbox_lock(t->sb);
 	struct pid *p = pid_find(t->sb->pids, pid);
-	struct cred *c = p && p->task ? cred_get(p->task->cred) : NULL;
+	struct cred *c = p && p->task ? p->task->cred : p && p->process ? process_cred(p->process) : NULL;
+	if (c)
+		cred_get(c);
 	sandbox_unlock(t->sb);
 	return c;
 }

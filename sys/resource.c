@@ -49,8 +49,8 @@ static bool may_touch(struct task *t, struct process *p)
 {
 	if (p == t->process || cred_capable(t->cred, 24))
 		return true;
-	const struct cred *o = p->leader ? p->leader->cred : NULL;
-	return o && t->cred->uid == o->euid && t->cred->uid == o->suid && t->cred->uid == o->uid &&
+	const struct cred *o = process_cred(p);
+	return t->cred->uid == o->euid && t->cred->uid == o->suid && t->cred->uid == o->uid &&
 	       t->cred->gid == o->egid && t->cred->gid == o->sgid && t->cred->gid == o->gid;
 }
 

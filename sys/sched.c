@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Scheduling (sched(7)). Each guest thread is a host thread, so the host's scheduler does the work and gives the
- * answers. */
+/* Scheduling (sched(7)). Of what is set here the host gets what kernel/sched.h says; CPU affinity is the host's own. */
 #include <linux/capability.h>
+#include <linux/ioprio.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -10,88 +10,79 @@
 
 #include "sys/sys.h"
 
-#define SCHED_AFFINITY_MAX 8192 /* bytes of a cpu mask we look at: 65,536 CPUs */
+#define SCHED_AFFINITY_MAX 8192      /* bytes of a cpu mask we look at: 65,536 CPUs */
+#define RR_TIMESLICE_NS    100000000 /* Linux's RR_TIMESLICE */
+#define POLICY_KEPT        (-1)      /* sched_setparam(2), SCHED_FLAG_KEEP_POLICY */
 
-/* The host thread behind guest thread `pid` (0: the caller); 0: none such. It may end at any time; the host then says
- * ESRCH, and a host tid is not reused while the monitor could still mean another thread of its own by it: see
- * host_call_on. */
-static pid_t host_tid_locked(struct task *t, pid_t pid)
+/* ---- whom a call is about ---- */
+
+/* A thread; or a leader that ended, or init: their record is all there is. */
+struct subject {
+	struct task *task; /* NULL: it does not run any more */
+	struct process *process;
+	const struct cred *cred;
+	const struct sched *sched;
+};
+
+static struct subject subject_of_task(struct task *o)
 {
-	if (pid == 0)
-		return t->host_tid;
-	struct pid *p = pid_find(t->sb->pids, pid);
-	return p && p->task ? p->task->host_tid : 0;
+	return (struct subject){ o, o->process, o->cred, &o->sched };
 }
 
-/* The platform may run guest code in another thread than the one that serves it. sandbox->lock held. */
-static void tell_platform(struct task *t, pid_t pid)
+/* A thread that clone(2) has not started yet is nobody. sandbox->lock held. */
+static int find_subject(struct task *t, pid_t pid, struct subject *out)
 {
 	struct pid *p = pid ? pid_find(t->sb->pids, pid) : t->pid;
-	if (p && p->task && p->task->host_tid)
-		t->sb->platform->schedule_as(p->task->context, p->task->host_tid);
+
+	if (!p || (p->task && !p->task->host_tid) || (!p->task && !p->process))
+		return -ESRCH;
+	if (p->task)
+		*out = subject_of_task(p->task);
+	else
+		*out = (struct subject){ NULL, p->process, process_cred(p->process), &p->process->sched };
+	return 0;
 }
 
-/* Runs one host call on the thread behind `pid`, under the lock that keeps that thread from ending. */
-static int64_t host_call_on(struct task *t, pid_t pid, long nr, long b, long c, long d)
+/* sched(7): threads of the caller's user, or, with CAP_SYS_NICE, any. */
+static bool owns(const struct task *t, const struct subject *s)
 {
-	if (pid < 0)
-		return -EINVAL;
-	sandbox_lock(t->sb);
-	pid_t tid = host_tid_locked(t, pid);
-	long r = tid ? syscall(nr, tid, b, c, d) : -1;
-	int err = tid ? errno : ESRCH;
-	sandbox_unlock(t->sb);
-	return r < 0 ? -err : r;
+	return t->cred->euid == s->cred->uid || t->cred->euid == s->cred->euid;
 }
 
-/* The host asks what the monitor may; what the guest's thread may is asked here: threads of its own user, or, with
- * CAP_SYS_NICE, any (sched(7)). sandbox->lock held. */
-static bool may_schedule(struct task *t, struct task *o)
+static int set_record(const struct subject *s, const struct sched *new)
 {
-	const struct cred *c = t->cred;
-	return c->euid == o->cred->uid || c->euid == o->cred->euid || cred_capable(c, CAP_SYS_NICE);
+	if (s->task)
+		return sched_set(s->task, new);
+	s->process->sched = *new;
+	return 0;
 }
 
-/* host_call_on for a call that changes something. */
-static int64_t host_change_on(struct task *t, pid_t pid, long nr, long b, long c, long d)
-{
-	sandbox_lock(t->sb);
-	struct pid *p = pid > 0 ? pid_find(t->sb->pids, pid) : NULL;
-	bool allowed = !p || !p->task || may_schedule(t, p->task);
-	sandbox_unlock(t->sb);
-	if (!allowed)
-		return -EPERM;
-	int64_t r = host_call_on(t, pid, nr, b, c, d);
-	if (r < 0)
-		return r;
-	sandbox_lock(t->sb);
-	tell_platform(t, pid);
-	sandbox_unlock(t->sb);
-	return r;
-}
+/* ---- affinity ---- */
 
-/* What makes no sense is told before what is not allowed (sched_setscheduler(2)). */
-static bool policy_makes_sense(int policy, int priority)
+/* The host thread to ask: for who does not run any more, the monitor's first one. */
+static pid_t host_thread(const struct subject *s)
 {
-	policy &= ~SCHED_RESET_ON_FORK;
-	if (policy == SCHED_FIFO || policy == SCHED_RR)
-		return priority >= 1 && priority <= 99;
-	return priority == 0 &&
-	       (policy == SCHED_OTHER || policy == SCHED_BATCH || policy == SCHED_IDLE || policy == SCHED_DEADLINE);
-}
-
-static bool may_use_policy(struct task *t, int policy)
-{
-	policy &= ~SCHED_RESET_ON_FORK;
-	if (policy == SCHED_OTHER || policy == SCHED_BATCH || policy == SCHED_IDLE)
-		return true;
-	return cred_capable(t->cred, CAP_SYS_NICE) || process_rlimit(t->process, RLIMIT_RTPRIO) > 0;
+	return s->task ? s->task->host_tid : getpid();
 }
 
 SYSCALL_DEFINE(sched_yield)
 {
 	sched_yield();
 	return 0;
+}
+
+static int64_t get_affinity(struct task *t, pid_t pid, unsigned len, void *mask)
+{
+	struct subject s;
+
+	sandbox_lock(t->sb);
+	int64_t r = find_subject(t, pid, &s);
+	if (!r) {
+		r = syscall(SYS_sched_getaffinity, host_thread(&s), len, mask);
+		r = r < 0 ? -errno : r;
+	}
+	sandbox_unlock(t->sb);
+	return r;
 }
 
 SYSCALL_DEFINE(sched_getaffinity)
@@ -104,11 +95,29 @@ SYSCALL_DEFINE(sched_getaffinity)
 	void *mask = calloc(1, len ? len : 1);
 	if (!mask)
 		return -ENOMEM;
-	int64_t r = host_call_on(t, (pid_t)a[0], SYS_sched_getaffinity, len, (long)mask, 0);
+	int64_t r = get_affinity(t, (pid_t)a[0], len, mask);
 	if (r > 0 && copy_to_guest(t->mm, GVA(a[2]), mask, (size_t)r))
 		r = -EFAULT;
 	free(mask);
 	return r;
+}
+
+static int set_affinity(struct task *t, pid_t pid, unsigned len, const void *mask)
+{
+	struct subject s;
+	int err;
+
+	sandbox_lock(t->sb);
+	err = find_subject(t, pid, &s);
+	if (!err && !owns(t, &s) && !cred_capable(t->cred, CAP_SYS_NICE))
+		err = -EPERM;
+	if (!err && s.task) {
+		err = syscall(SYS_sched_setaffinity, s.task->host_tid, len, mask) < 0 ? -errno : 0;
+		if (!err)
+			sched_follow(s.task);
+	}
+	sandbox_unlock(t->sb);
+	return err;
 }
 
 SYSCALL_DEFINE(sched_setaffinity)
@@ -119,47 +128,176 @@ SYSCALL_DEFINE(sched_setaffinity)
 		return -ENOMEM;
 	int64_t r = copy_from_guest(t->mm, mask, GVA(a[2]), len) ? -EFAULT : 0;
 	if (!r)
-		r = host_change_on(t, (pid_t)a[0], SYS_sched_setaffinity, len, (long)mask, 0);
+		r = set_affinity(t, (pid_t)a[0], len, mask);
 	free(mask);
 	return r;
 }
 
+/* ---- policy ---- */
+
+/* What a caller of sched_setattr(2) and its elders wants. */
+struct wish {
+	int policy; /* without SCHED_RESET_ON_FORK; POLICY_KEPT */
+	bool reset_on_fork;
+	int priority, nice;
+	uint64_t slice_ns;
+	uint64_t deadline_runtime, deadline, period; /* of SCHED_DEADLINE */
+	bool keep_params, keep_nice;
+};
+
+static bool is_fair(int policy)
+{
+	return policy == SCHED_OTHER || policy == SCHED_BATCH;
+}
+
+static bool valid_deadline(const struct wish *w)
+{
+	uint64_t period = w->period ? w->period : w->deadline;
+
+	return w->deadline && w->deadline_runtime >= 1024 && !((w->deadline | period) >> 63) && period >= w->deadline &&
+	       w->deadline >= w->deadline_runtime;
+}
+
+/* What makes no sense is told before what is not allowed (sched_setscheduler(2)). */
+static bool makes_sense(const struct wish *w)
+{
+	if (w->policy == SCHED_DEADLINE)
+		return valid_deadline(w) && w->priority == 0;
+	if (!is_fair(w->policy) && w->policy != SCHED_IDLE && !sched_is_realtime(w->policy))
+		return false;
+	return w->priority >= 0 && w->priority <= 99 && sched_is_realtime(w->policy) == (w->priority != 0);
+}
+
+/* setpriority(2): RLIMIT_NICE counts from 20 down. */
+static bool may_have_nice(const struct subject *s, int nice)
+{
+	return (uint64_t)(20 - nice) <= process_rlimit(s->process, RLIMIT_NICE);
+}
+
+/* Linux's user_check_sched_setscheduler(): is this more than a thread without CAP_SYS_NICE may do? */
+static bool needs_capability(const struct task *t, const struct subject *s, const struct wish *w)
+{
+	const struct sched *old = s->sched;
+	uint64_t limit = process_rlimit(s->process, RLIMIT_RTPRIO);
+
+	if (is_fair(w->policy) && w->nice < old->nice && !may_have_nice(s, w->nice))
+		return true;
+	if (sched_is_realtime(w->policy) &&
+	    ((w->policy != old->policy && !limit) ||
+	     (w->priority > old->priority && (uint64_t)w->priority > limit)))
+		return true;
+	if (w->policy == SCHED_DEADLINE)
+		return true;
+	if (old->policy == SCHED_IDLE && w->policy != SCHED_IDLE && !may_have_nice(s, old->nice))
+		return true;
+	return !owns(t, s) || (old->reset_on_fork && !w->reset_on_fork);
+}
+
+static void fill_kept(struct wish *w, const struct sched *old)
+{
+	if (w->policy == POLICY_KEPT) {
+		w->policy = old->policy;
+		w->reset_on_fork = old->reset_on_fork;
+	}
+	if (w->keep_nice)
+		w->nice = old->nice;
+	if (w->keep_params) {
+		w->priority = old->priority;
+		w->nice = old->nice;
+		w->slice_ns = old->slice_ns;
+	}
+}
+
+static int set_locked(struct task *t, pid_t pid, struct wish *w)
+{
+	struct subject s;
+	int err = find_subject(t, pid, &s);
+
+	if (err)
+		return err;
+	fill_kept(w, s.sched);
+	if (!makes_sense(w))
+		return -EINVAL;
+	if (needs_capability(t, &s, w) && !cred_capable(t->cred, CAP_SYS_NICE))
+		return -EPERM;
+	if (w->policy == SCHED_DEADLINE)
+		return -EBUSY; /* there is no bandwidth that could be promised to a guest */
+	struct sched new = *s.sched;
+	new.policy = w->policy;
+	new.priority = w->priority;
+	new.reset_on_fork = w->reset_on_fork;
+	if (is_fair(w->policy)) {
+		new.nice = w->nice;
+		new.slice_ns = w->slice_ns;
+	}
+	return set_record(&s, &new);
+}
+
+static int set_policy(struct task *t, pid_t pid, struct wish *w)
+{
+	sandbox_lock(t->sb);
+	int err = set_locked(t, pid, w);
+	sandbox_unlock(t->sb);
+	return err;
+}
+
+/* A copy of the record. */
+static int get_sched(struct task *t, pid_t pid, struct sched *out)
+{
+	struct subject s;
+
+	if (pid < 0)
+		return -EINVAL;
+	sandbox_lock(t->sb);
+	int err = find_subject(t, pid, &s);
+	if (!err)
+		*out = *s.sched;
+	sandbox_unlock(t->sb);
+	return err;
+}
+
 SYSCALL_DEFINE(sched_getscheduler)
 {
-	return host_call_on(t, (pid_t)a[0], SYS_sched_getscheduler, 0, 0, 0);
+	struct sched s;
+	int err = get_sched(t, (pid_t)a[0], &s);
+	return err ? err : s.policy | (s.reset_on_fork ? SCHED_RESET_ON_FORK : 0);
+}
+
+static int64_t set_scheduler(struct task *t, pid_t pid, int policy, uint64_t param)
+{
+	struct sched_param p;
+	struct wish w = { .policy = policy, .keep_nice = true };
+
+	if (!param || pid < 0)
+		return -EINVAL;
+	if (get_user(t, &p, param))
+		return -EFAULT;
+	w.priority = p.sched_priority;
+	if (policy != POLICY_KEPT) {
+		w.policy = policy & ~SCHED_RESET_ON_FORK;
+		w.reset_on_fork = policy & SCHED_RESET_ON_FORK;
+	}
+	return set_policy(t, pid, &w);
 }
 
 SYSCALL_DEFINE(sched_setscheduler)
 {
-	struct sched_param p;
-	if (!a[2] || (pid_t)a[0] < 0)
-		return -EINVAL;
-	if (get_user(t, &p, a[2]))
-		return -EFAULT;
-	if (!policy_makes_sense((int)a[1], p.sched_priority))
-		return -EINVAL;
-	if (!may_use_policy(t, (int)a[1]))
-		return -EPERM;
-	return host_change_on(t, (pid_t)a[0], SYS_sched_setscheduler, (long)a[1], (long)&p, 0);
-}
-
-SYSCALL_DEFINE(sched_getparam)
-{
-	struct sched_param p;
-	if (!a[1])
-		return -EINVAL;
-	int64_t r = host_call_on(t, (pid_t)a[0], SYS_sched_getparam, (long)&p, 0, 0);
-	return r < 0 ? r : put_user(t, a[1], &p);
+	return (int)a[1] < 0 ? -EINVAL : set_scheduler(t, (pid_t)a[0], (int)a[1], a[2]);
 }
 
 SYSCALL_DEFINE(sched_setparam)
 {
-	struct sched_param p;
-	if (!a[1] || (pid_t)a[0] < 0)
+	return set_scheduler(t, (pid_t)a[0], POLICY_KEPT, a[1]);
+}
+
+SYSCALL_DEFINE(sched_getparam)
+{
+	struct sched s;
+	if (!a[1])
 		return -EINVAL;
-	if (get_user(t, &p, a[1]))
-		return -EFAULT;
-	return host_change_on(t, (pid_t)a[0], SYS_sched_setparam, (long)&p, 0, 0);
+	int err = get_sched(t, (pid_t)a[0], &s);
+	struct sched_param p = { err ? 0 : s.priority };
+	return err ? err : put_user(t, a[1], &p);
 }
 
 SYSCALL_DEFINE(sched_get_priority_max)
@@ -174,154 +312,262 @@ SYSCALL_DEFINE(sched_get_priority_min)
 	return r < 0 ? -errno : r;
 }
 
-SYSCALL_DEFINE(sched_rr_get_interval)
+/* Slices of ordinary threads are the host's business. */
+static void slice_of(const struct subject *s, struct timespec *out)
 {
-	struct timespec ts;
-	int64_t r = host_call_on(t, (pid_t)a[0], SYS_sched_rr_get_interval, (long)&ts, 0, 0);
-	return r < 0 ? r : put_user(t, a[1], &ts);
+	*out = (struct timespec){ 0 };
+	if (s->sched->policy == SCHED_RR)
+		out->tv_nsec = RR_TIMESLICE_NS;
+	else if (s->sched->policy != SCHED_FIFO)
+		(void)syscall(SYS_sched_rr_get_interval, host_thread(s), out);
 }
 
-#define SCHED_ATTR_SIZE 56 /* SCHED_ATTR_SIZE_VER1 */
+SYSCALL_DEFINE(sched_rr_get_interval)
+{
+	struct subject s;
+	struct timespec ts;
+	if ((pid_t)a[0] < 0)
+		return -EINVAL;
+	sandbox_lock(t->sb);
+	int err = find_subject(t, (pid_t)a[0], &s);
+	if (!err)
+		slice_of(&s, &ts);
+	sandbox_unlock(t->sb);
+	return err ? err : put_user(t, a[1], &ts);
+}
+
+static void fill_attributes(const struct subject *s, struct sched_attributes *out)
+{
+	struct sched_attributes host = { .size = sizeof host };
+	const struct sched *r = s->sched;
+
+	*out = (struct sched_attributes){ .policy = (uint32_t)r->policy, .priority = (uint32_t)r->priority };
+	out->flags = r->reset_on_fork ? SCHED_ATTRIBUTE_RESET_ON_FORK : 0;
+	if (syscall(SYS_sched_getattr, host_thread(s), &host, sizeof host, 0) < 0)
+		host = (struct sched_attributes){ 0 };
+	out->util_min = host.util_min;
+	out->util_max = host.util_max;
+	if (sched_is_realtime(r->policy))
+		return;
+	out->nice = r->nice;
+	if (!sched_is_realtime((int)host.policy))
+		out->runtime = host.runtime;
+}
 
 SYSCALL_DEFINE(sched_getattr)
 {
-	uint8_t attr[SCHED_ATTR_SIZE];
+	struct sched_attributes attr;
+	struct subject s;
 	unsigned size = (unsigned)a[2];
-	if (!a[1] || size > PAGE_SIZE || size < 48 || a[3])
+	if (!a[1] || (pid_t)a[0] < 0 || size > PAGE_SIZE || size < SCHED_ATTRIBUTES_MIN || a[3])
 		return -EINVAL;
-	int64_t r = host_call_on(t, (pid_t)a[0], SYS_sched_getattr, (long)attr, sizeof attr, 0);
-	if (r < 0)
-		return r;
-	uint32_t filled = size < sizeof attr ? size : (uint32_t)sizeof attr;
-	memcpy(attr, &filled, sizeof filled);
-	return copy_to_guest(t->mm, GVA(a[1]), attr, filled) ? -EFAULT : 0;
+	sandbox_lock(t->sb);
+	int err = find_subject(t, (pid_t)a[0], &s);
+	if (!err)
+		fill_attributes(&s, &attr);
+	sandbox_unlock(t->sb);
+	if (err)
+		return err;
+	attr.size = size < sizeof attr ? size : (uint32_t)sizeof attr;
+	return copy_to_guest(t->mm, GVA(a[1]), &attr, attr.size) ? -EFAULT : 0;
+}
+
+/* A size that is not ours is told the one that is. */
+static int wrong_size(struct task *t, uint64_t addr)
+{
+	uint32_t size = sizeof(struct sched_attributes);
+
+	return put_user(t, addr, &size) ? -EFAULT : -E2BIG;
+}
+
+/* copy_struct_from_user(): what a newer struct has besides must be empty. */
+static int fetch_attributes(struct task *t, uint64_t addr, struct sched_attributes *out)
+{
+	uint8_t buf[PAGE_SIZE];
+	uint32_t size;
+
+	if (get_user(t, &size, addr))
+		return -EFAULT;
+	size = size ? size : SCHED_ATTRIBUTES_MIN;
+	if (size < SCHED_ATTRIBUTES_MIN || size > sizeof buf)
+		return wrong_size(t, addr);
+	if (copy_from_guest(t->mm, buf, GVA(addr), size))
+		return -EFAULT;
+	for (size_t i = sizeof *out; i < size; i++) {
+		if (buf[i])
+			return wrong_size(t, addr);
+	}
+	*out = (struct sched_attributes){ 0 };
+	memcpy(out, buf, size < sizeof *out ? size : sizeof *out);
+	out->size = size;
+	return 0;
 }
 
 SYSCALL_DEFINE(sched_setattr)
 {
-	uint8_t attr[SCHED_ATTR_SIZE] = { 0 };
-	uint32_t size;
+	struct sched_attributes attr;
 	if (!a[1] || (pid_t)a[0] < 0 || a[2])
 		return -EINVAL;
-	if (get_user(t, &size, a[1]))
-		return -EFAULT;
-	if (size == 0)
-		size = 48;
-	if (size < 48 || size > sizeof attr)
-		return -E2BIG;
-	if (copy_from_guest(t->mm, attr, GVA(a[1]), size))
-		return -EFAULT;
-	memcpy(attr, &size, sizeof size);
-	uint32_t policy;
-	memcpy(&policy, attr + 4, sizeof policy);
-	if (!may_use_policy(t, (int)policy))
-		return -EPERM;
-	return host_change_on(t, (pid_t)a[0], SYS_sched_setattr, (long)attr, 0, 0);
+	int err = fetch_attributes(t, a[1], &attr);
+	if (err)
+		return err;
+	if ((int)attr.policy < 0 || attr.flags & ~(uint64_t)SCHED_ATTRIBUTES_KNOWN)
+		return -EINVAL;
+	if (attr.flags & (SCHED_ATTRIBUTE_UTIL_MIN | SCHED_ATTRIBUTE_UTIL_MAX))
+		return -EOPNOTSUPP; /* as a kernel without CONFIG_UCLAMP_TASK */
+	struct wish w = {
+		.policy = attr.flags & SCHED_ATTRIBUTE_KEEP_POLICY ? POLICY_KEPT : (int)attr.policy,
+		.reset_on_fork = attr.flags & SCHED_ATTRIBUTE_RESET_ON_FORK,
+		.priority = attr.priority > 99 ? 100 : (int)attr.priority,
+		.nice = attr.nice < -20 ? -20 : attr.nice > 19 ? 19 : attr.nice,
+		.slice_ns = attr.runtime,
+		.deadline_runtime = attr.runtime,
+		.deadline = attr.deadline,
+		.period = attr.period,
+		.keep_params = attr.flags & SCHED_ATTRIBUTE_KEEP_PARAMS,
+	};
+	return set_policy(t, (pid_t)a[0], &w);
 }
 
-/* Nice values are per thread on Linux; a process or user means all of its threads, which the guest's tree has to find.
- */
-struct prio_walk {
-	int which;
-	pid_t who;
-	uid_t uid;
-};
+/* ---- nice and I/O priority: of a thread, or of all threads of a group or user ---- */
 
-static bool prio_matches(struct task *t, const struct prio_walk *w, struct process *p)
+enum whom { WHOM_THREAD, WHOM_GROUP, WHOM_USER };
+
+/* Called for one thread after another. `sum`: what the walk has come to, -ESRCH at first; returns what it is now. */
+typedef int each_fn(struct task *t, const struct subject *s, int arg, int sum);
+
+static bool in_walk(const struct task *t, enum whom whom, uint32_t who, const struct task *o)
 {
-	pid_t pgid = w->who ? w->who : t->process->pgrp->nr;
-	if (w->which == PRIO_PGRP)
-		return p->pgrp && p->pgrp->nr == pgid;
-	return p->leader && p->leader->cred->uid == (w->who ? (uid_t)w->who : t->cred->uid);
+	const struct process *p = o->process;
+
+	if (!o->host_tid)
+		return false;
+	if (whom == WHOM_GROUP)
+		return p->pgrp && p->pgrp->nr == (who ? (pid_t)who : t->process->pgrp->nr);
+	return o->cred->uid == (who ? who : t->cred->uid);
 }
 
-typedef int prio_fn(struct task *t, struct task *o, int arg);
-
-/* fn on each task that `w` means; the best result. -ESRCH: none. Lock held. */
-static int prio_each(struct task *t, const struct prio_walk *w, prio_fn *fn, int arg)
+static int each_locked(struct task *t, enum whom whom, uint32_t who, each_fn *fn, int arg)
 {
-	int best = -ESRCH;
-	if (w->which == PRIO_PROCESS) {
-		struct pid *p = w->who ? pid_find(t->sb->pids, w->who) : t->pid;
-		return p && p->task ? fn(t, p->task, arg) : -ESRCH;
-	}
+	struct subject s;
 	struct process *p;
+	struct task *o;
+	int sum = -ESRCH;
+
+	if (whom == WHOM_THREAD) {
+		int err = find_subject(t, (pid_t)who, &s);
+		return err ? err : fn(t, &s, arg, sum);
+	}
 	list_for_each (p, &t->sb->processes, all_node) {
-		if (p->zombie || !prio_matches(t, w, p))
-			continue;
-		struct task *o;
 		list_for_each (o, &p->tasks, process_node) {
-			int r = fn(t, o, arg);
-			best = r > best ? r : best;
+			if (!in_walk(t, whom, who, o))
+				continue;
+			s = subject_of_task(o);
+			sum = fn(t, &s, arg, sum);
 		}
 	}
-	return best;
+	return sum;
 }
 
-/* The raw system call's value: 20 - nice, 1 to 40. */
-static int prio_get(struct task *t, struct task *o, int arg)
+static int each(struct task *t, enum whom whom, uint32_t who, each_fn *fn, int arg)
 {
-	long r = syscall(SYS_getpriority, PRIO_PROCESS, o->host_tid);
-	return r < 0 ? -errno : (int)r;
-}
-
-static int prio_set(struct task *t, struct task *o, int nice)
-{
-	int now = 20 - prio_get(t, o, 0);
-	if (!may_schedule(t, o))
-		return -EPERM;
-	/* setpriority(2): RLIMIT_NICE counts from 20 down */
-	if (nice < now && !cred_capable(t->cred, CAP_SYS_NICE) &&
-	    (nice < -20 ? 40 : 20 - nice) > (int64_t)process_rlimit(t->process, RLIMIT_NICE))
-		return -EACCES;
-	if (syscall(SYS_setpriority, PRIO_PROCESS, o->host_tid, nice) < 0)
-		return -errno;
-	t->sb->platform->schedule_as(o->context, o->host_tid);
-	return 0;
-}
-
-static int64_t do_priority(struct task *t, const uint64_t *a, prio_fn *fn, int arg)
-{
-	struct prio_walk w = { .which = (int)a[0], .who = (pid_t)a[1] };
-	if (w.which < PRIO_PROCESS || w.which > PRIO_USER)
-		return -EINVAL;
 	sandbox_lock(t->sb);
-	int r = prio_each(t, &w, fn, arg);
+	int r = each_locked(t, whom, who, fn, arg);
 	sandbox_unlock(t->sb);
 	return r;
 }
 
+/* The raw system call's value: 20 - nice, 1 to 40; of several, the best. */
+static int nice_get(struct task *t, const struct subject *s, int arg, int sum)
+{
+	int value = 20 - s->sched->nice;
+
+	return value > sum ? value : sum;
+}
+
+/* set_one_prio(): the last failure stays. */
+static int nice_set(struct task *t, const struct subject *s, int nice, int sum)
+{
+	struct sched new = *s->sched;
+	bool capable = cred_capable(t->cred, CAP_SYS_NICE);
+
+	if (!owns(t, s) && !capable)
+		return -EPERM;
+	if (nice < new.nice && !may_have_nice(s, nice) && !capable)
+		return -EACCES;
+	new.nice = nice;
+	int err = set_record(s, &new);
+	return err || sum == -ESRCH ? err : sum;
+}
+
 SYSCALL_DEFINE(getpriority)
 {
-	return do_priority(t, a, prio_get, 0);
+	if ((int)a[0] < PRIO_PROCESS || (int)a[0] > PRIO_USER)
+		return -EINVAL;
+	return each(t, WHOM_THREAD + (unsigned)a[0], (uint32_t)a[1], nice_get, 0);
 }
 
 SYSCALL_DEFINE(setpriority)
 {
-	return do_priority(t, a, prio_set, (int)a[2]);
+	int nice = (int)a[2];
+	if ((int)a[0] < PRIO_PROCESS || (int)a[0] > PRIO_USER)
+		return -EINVAL;
+	nice = nice < -20 ? -20 : nice > 19 ? 19 : nice;
+	return each(t, WHOM_THREAD + (unsigned)a[0], (uint32_t)a[1], nice_set, nice);
 }
 
-/* ioprio_set(2): which is IOPRIO_WHO_PROCESS for the thread; groups and users are not told apart by the host. */
-#define IOPRIO_WHO_PROCESS 1
-
-static int64_t ioprio_call(struct task *t, const uint64_t *a, long nr)
+/* ioprio_get(2): of one thread, what was set; of several, the best that counts. */
+static int ioprio_get_one(struct task *t, const struct subject *s, int arg, int sum)
 {
-	if ((int)a[0] != IOPRIO_WHO_PROCESS)
-		return -EINVAL;
-	sandbox_lock(t->sb);
-	pid_t tid = host_tid_locked(t, (pid_t)a[1]);
-	long r = tid ? syscall(nr, IOPRIO_WHO_PROCESS, tid, (int)a[2]) : -1;
-	int err = tid ? errno : ESRCH;
-	sandbox_unlock(t->sb);
-	return r < 0 ? -err : r;
+	return s->sched->ioprio;
+}
+
+static int ioprio_get_best(struct task *t, const struct subject *s, int arg, int sum)
+{
+	int value = sched_ioprio(s->sched);
+
+	return sum < 0 || value < sum ? value : sum;
+}
+
+static int ioprio_set_each(struct task *t, const struct subject *s, int ioprio, int sum)
+{
+	struct sched new = *s->sched;
+
+	if (sum != -ESRCH && sum)
+		return sum; /* the first failure ends it */
+	if (!owns(t, s) && t->cred->uid != s->cred->uid && !cred_capable(t->cred, CAP_SYS_NICE))
+		return -EPERM;
+	new.ioprio = (uint16_t)ioprio;
+	return set_record(s, &new);
+}
+
+static int check_ioprio(const struct task *t, int ioprio)
+{
+	switch (IOPRIO_PRIO_CLASS(ioprio)) {
+	case IOPRIO_CLASS_RT:
+		return cred_capable(t->cred, CAP_SYS_ADMIN) || cred_capable(t->cred, CAP_SYS_NICE) ? 0 : -EPERM;
+	case IOPRIO_CLASS_BE:
+	case IOPRIO_CLASS_IDLE: return 0;
+	case IOPRIO_CLASS_NONE: return ioprio & (IOPRIO_NR_LEVELS - 1) ? -EINVAL : 0;
+	}
+	return -EINVAL;
 }
 
 SYSCALL_DEFINE(ioprio_get)
 {
-	return ioprio_call(t, a, SYS_ioprio_get);
+	int which = (int)a[0];
+	if (which < IOPRIO_WHO_PROCESS || which > IOPRIO_WHO_USER)
+		return -EINVAL;
+	return each(t, WHOM_THREAD + (unsigned)which - IOPRIO_WHO_PROCESS, (uint32_t)a[1],
+		    which == IOPRIO_WHO_PROCESS ? ioprio_get_one : ioprio_get_best, 0);
 }
 
 SYSCALL_DEFINE(ioprio_set)
 {
-	return ioprio_call(t, a, SYS_ioprio_set);
+	int which = (int)a[0], err = check_ioprio(t, (int)a[2]);
+	if (err)
+		return err;
+	if (which < IOPRIO_WHO_PROCESS || which > IOPRIO_WHO_USER)
+		return -EINVAL;
+	return each(t, WHOM_THREAD + (unsigned)which - IOPRIO_WHO_PROCESS, (uint32_t)a[1], ioprio_set_each, (int)a[2]);
 }

@@ -287,3 +287,275 @@ CASE(affinity_holds)
 	}
 	V(wrong);
 }
+
+/* A thread or child can be scheduled as soon as its maker knows its number. */
+static void *nothing(void *arg)
+{
+	return arg;
+}
+
+CASE(fresh_threads)
+{
+	int attr = 0, child = 0;
+	pthread_attr_t a;
+	cpu_set_t cpus;
+
+	NEED(sched_getaffinity(0, sizeof(cpus), &cpus));
+	pthread_attr_init(&a);
+	pthread_attr_setinheritsched(&a, PTHREAD_EXPLICIT_SCHED);
+	pthread_attr_setaffinity_np(&a, sizeof(cpus), &cpus);
+	for (int i = 0; i < 60; i++) {
+		pthread_t t;
+
+		if (pthread_create(&t, &a, nothing, NULL))
+			attr++;
+		else
+			pthread_join(t, NULL);
+		pid_t p = (pid_t)NEED(fork());
+		if (!p)
+			_exit(0);
+		child += sched_setaffinity(p, sizeof(cpus), &cpus) != 0;
+		child += sched_getscheduler(p) != 0;
+		waitpid(p, NULL, 0);
+	}
+	say("failed: threads with attributes %d, children %d\n", attr, child);
+}
+
+/* A zombie still has its record; nobody has that of a number nobody carries. */
+CASE(zombies)
+{
+	struct sched_param p;
+	cpu_set_t cpus;
+	struct timespec ts;
+	siginfo_t si;
+
+	need_root();
+	pid_t pid = fork();
+	if (pid == 0) {
+		setpriority(PRIO_PROCESS, 0, 7);
+		NEED(setresuid(1234, 1234, 1234));
+		_exit(0);
+	}
+	NEED(waitid(P_PID, pid, &si, WEXITED | WNOWAIT));
+	R(sched_getscheduler(pid));
+	R(sched_getparam(pid, &p));
+	R(sched_rr_get_interval(pid, &ts));
+	OK(sched_getaffinity(pid, sizeof(cpus), &cpus));
+	R(sched_setaffinity(pid, sizeof(cpus), &cpus));
+	R(getpriority(PRIO_PROCESS, pid));
+	R(setpriority(PRIO_PROCESS, pid, 9));
+	R(getpriority(PRIO_PROCESS, pid));
+	NEED(setresuid(1235, 1235, 1235));
+	R(kill(pid, 0));
+	R(kill(pid, SIGTERM));
+	R(setpriority(PRIO_PROCESS, pid, 10));
+	R(sched_setaffinity(pid, sizeof(cpus), &cpus));
+}
+
+/* pid 1 is there for all, and root's. */
+CASE(first_process)
+{
+	cpu_set_t cpus;
+	struct timespec ts;
+	struct rlimit rl;
+
+	need_root();
+	OK(sched_getscheduler(1));
+	OK(sched_rr_get_interval(1, &ts));
+	OK(sched_getaffinity(1, sizeof(cpus), &cpus));
+	OK(getpriority(PRIO_PROCESS, 1));
+	NEED(setresgid(1234, 1234, 1234));
+	NEED(setresuid(1234, 1234, 1234));
+	R(sched_setaffinity(1, sizeof(cpus), &cpus));
+	R(setpriority(PRIO_PROCESS, 1, 19));
+	R(kill(1, 0));
+	R(kill(1, SIGUSR1));
+	R(syscall(SYS_tgkill, 1, 1, SIGUSR1));
+	int fd = open("/proc/1", O_RDONLY | O_DIRECTORY);
+	R(syscall(SYS_pidfd_send_signal, fd, SIGUSR1, NULL, 0));
+	fd = (int)syscall(SYS_pidfd_open, 1, 0);
+	R(syscall(SYS_pidfd_send_signal, fd, SIGUSR1, NULL, 0));
+	R(prlimit(1, RLIMIT_CORE, NULL, &rl));
+	R(syscall(SYS_ioprio_set, 1, 1, 2 << 13 | 5));
+}
+
+CASE(numbers_below_zero)
+{
+	struct sched_param p = { 0 };
+	cpu_set_t cpus;
+	struct timespec ts;
+	struct {
+		uint32_t size, rest[13];
+	} a = { 48, { 0 } };
+
+	CPU_ZERO(&cpus);
+	R(sched_getaffinity(-1, sizeof(cpus), &cpus));
+	R(sched_setaffinity(-1, sizeof(cpus), &cpus));
+	R(sched_getscheduler(-1));
+	R(sched_setscheduler(-1, SCHED_OTHER, &p));
+	R(sched_getparam(-1, &p));
+	R(sched_setparam(-1, &p));
+	R(sched_rr_get_interval(-1, &ts));
+	R(syscall(SYS_sched_getattr, -1, &a, sizeof(a), 0));
+	R(syscall(SYS_sched_setattr, -1, &a, 0));
+	R(syscall(SYS_ioprio_get, 1, -1));
+	R(syscall(SYS_ioprio_set, 1, -1, 0));
+	R(syscall(SYS_getpriority, PRIO_PROCESS, -1));
+	R(syscall(SYS_getpriority, PRIO_PGRP, -1));
+	R(syscall(SYS_setpriority, PRIO_PROCESS, -1, 0));
+}
+
+struct attributes {
+	uint32_t size, policy;
+	uint64_t flags;
+	int32_t nice;
+	uint32_t priority;
+	uint64_t runtime, deadline, period;
+	uint32_t util_min, util_max, newer[2];
+};
+
+static void say_scheduling(void)
+{
+	struct attributes a = { 0 };
+	struct sched_param p;
+
+	R(sched_getscheduler(0));
+	NEED(sched_getparam(0, &p));
+	NEED(syscall(SYS_sched_getattr, 0, &a, sizeof(a), 0));
+	say("priority %d; policy %u flags %lu nice %d priority %u; nice %ld\n", p.sched_priority, a.policy,
+	    (unsigned long)a.flags, a.nice, a.priority, 20 - syscall(SYS_getpriority, PRIO_PROCESS, 0));
+}
+
+static int say_scheduling_of_child(void *arg)
+{
+	say_scheduling();
+	return 0;
+}
+
+CASE(realtime)
+{
+	struct sched_param p = { 99 };
+	struct timespec ts;
+
+	need_root();
+	R(setpriority(PRIO_PROCESS, 0, -15));
+	R(sched_setscheduler(0, SCHED_FIFO, &p));
+	say_scheduling();
+	R(sched_rr_get_interval(0, &ts));
+	say("%ld %ld\n", (long)ts.tv_sec, ts.tv_nsec);
+	p.sched_priority = 7;
+	R(sched_setparam(0, &p));
+	in_child("child", say_scheduling_of_child, NULL);
+	R(sched_setscheduler(0, SCHED_RR | SCHED_RESET_ON_FORK, &p));
+	R(sched_rr_get_interval(0, &ts));
+	say("%ld %ld\n", (long)ts.tv_sec, ts.tv_nsec);
+	say_scheduling();
+	in_child("child", say_scheduling_of_child, NULL);
+	p.sched_priority = 0;
+	R(sched_setparam(0, &p));
+	R(sched_setscheduler(0, SCHED_OTHER | SCHED_RESET_ON_FORK, &p));
+	say_scheduling();
+	in_child("child", say_scheduling_of_child, NULL);
+	NEED(setresuid(1234, 1234, 1234));
+	R(sched_setscheduler(0, SCHED_OTHER, &p));
+	R(sched_setscheduler(0, SCHED_BATCH | SCHED_RESET_ON_FORK, &p));
+}
+
+/* What a thread without CAP_SYS_NICE may do, with limits that allow nothing and some. */
+CASE(unprivileged)
+{
+	struct attributes a = { .size = 48, .nice = -20 };
+	struct sched_param p = { 0 };
+	struct rlimit rl = { 5, 5 };
+
+	need_root();
+	R(setrlimit(RLIMIT_RTPRIO, &rl)); /* root does not have CAP_SYS_RESOURCE everywhere */
+	rl.rlim_cur = rl.rlim_max = 23;
+	R(setrlimit(RLIMIT_NICE, &rl));
+	NEED(setresuid(1234, 1234, 1234));
+	R(syscall(SYS_sched_setattr, 0, &a, 0));
+	a.nice = -3;
+	R(syscall(SYS_sched_setattr, 0, &a, 0));
+	R(setpriority(PRIO_PROCESS, 0, -4));
+	R(setpriority(PRIO_PROCESS, 0, 5));
+	R(setpriority(PRIO_PROCESS, 0, -2));
+	R(syscall(SYS_ioprio_set, 1, 0, 1 << 13 | 4));
+	R(syscall(SYS_ioprio_set, 1, 0, 3 << 13));
+	p.sched_priority = 50;
+	R(sched_setscheduler(0, SCHED_FIFO, &p));
+	p.sched_priority = 3;
+	R(sched_setscheduler(0, SCHED_RR, &p));
+	p.sched_priority = 6;
+	R(sched_setparam(0, &p));
+	p.sched_priority = 5;
+	R(sched_setparam(0, &p));
+	rl.rlim_cur = rl.rlim_max = 0;
+	NEED(setrlimit(RLIMIT_RTPRIO, &rl));
+	NEED(setrlimit(RLIMIT_NICE, &rl));
+	R(sched_setscheduler(0, SCHED_FIFO, &p));
+	p.sched_priority = 4;
+	R(sched_setparam(0, &p));
+	p.sched_priority = 0;
+	R(sched_setscheduler(0, SCHED_OTHER, &p));
+	R(sched_setscheduler(0, SCHED_IDLE, &p));
+	R(sched_setscheduler(0, SCHED_OTHER, &p));
+	say_scheduling();
+	R(sched_setscheduler(0, SCHED_DEADLINE, &p));
+	a = (struct attributes){ 48, SCHED_DEADLINE, .runtime = 1000000, .deadline = 2000000, .period = 3000000 };
+	R(syscall(SYS_sched_setattr, 0, &a, 0));
+}
+
+/* The last failure of a group's is the call's. */
+CASE(priority_of_many)
+{
+	need_root();
+	NEED(setsid() == -1 && errno != EPERM ? -1 : 0);
+	NEED(setresuid(4321, 4321, 4321));
+	for (int which = PRIO_PROCESS; which <= PRIO_USER; which++)
+		R(setpriority(which, 0, -1));
+	R(setpriority(PRIO_USER, 4322, 1));
+	R(setpriority(PRIO_USER, 0, 3));
+	R(getpriority(PRIO_USER, 4321));
+	R(setpriority(PRIO_PGRP, 0x3ffffff, 3));
+	R(syscall(SYS_ioprio_set, 3, 4321, 2 << 13 | 6));
+	X(syscall(SYS_ioprio_get, 1, 0));
+	X(syscall(SYS_ioprio_get, 3, 0));
+	R(syscall(SYS_ioprio_set, 1, 0, 0));
+	X(syscall(SYS_ioprio_get, 1, 0));
+	X(syscall(SYS_ioprio_get, 3, 0));
+	R(syscall(SYS_ioprio_set, 1, 0, 2));
+	R(syscall(SYS_ioprio_set, 4, 0, 0));
+}
+
+CASE(attribute_sizes)
+{
+	struct attributes a = { .size = 47 };
+
+	R(syscall(SYS_sched_setattr, 0, &a, 0));
+	V(a.size);
+	a.size = sizeof(a);
+	R(syscall(SYS_sched_setattr, 0, &a, 0));
+	a.newer[1] = 1;
+	R(syscall(SYS_sched_setattr, 0, &a, 0));
+	V(a.size);
+	a.size = 4097;
+	R(syscall(SYS_sched_setattr, 0, &a, 0));
+	V(a.size);
+	a = (struct attributes){ .size = 48, .policy = 0x80000000 };
+	R(syscall(SYS_sched_setattr, 0, &a, 0));
+	a = (struct attributes){ .size = 48, .policy = 77 };
+	R(syscall(SYS_sched_setattr, 0, &a, 0));
+	a = (struct attributes){ .size = 48, .priority = 1 };
+	R(syscall(SYS_sched_setattr, 0, &a, 0));
+	a = (struct attributes){ .size = 48, .flags = 1 << 7 };
+	R(syscall(SYS_sched_setattr, 0, &a, 0));
+	a = (struct attributes){ .size = 48, .flags = 0x18, .nice = 5 };
+	R(syscall(SYS_sched_setattr, 0, &a, 0));
+	a = (struct attributes){ .size = 48, .flags = 1, .nice = 5 };
+	R(syscall(SYS_sched_setattr, 0, &a, 0));
+	memset(&a, 0xff, sizeof(a));
+	R(syscall(SYS_sched_getattr, 0, &a, sizeof(a), 0));
+	say("size %u flags %lu nice %d\n", a.size, (unsigned long)a.flags, a.nice);
+	R(syscall(SYS_sched_getattr, 0, &a, 48, 0));
+	V(a.size);
+}
