@@ -106,7 +106,11 @@ static void mem_release(struct file *f)
 }
 
 static const struct file_ops null_ops = {
-	.read = null_read, .write = null_write, .lseek = null_lseek, .release = mem_release
+	.read = null_read,
+	.write = null_write,
+	.no_splice_read = true,
+	.lseek = null_lseek,
+	.release = mem_release,
 };
 static const struct file_ops zero_ops = {
 	.read = zero_read,
@@ -116,7 +120,11 @@ static const struct file_ops zero_ops = {
 	.release = mem_release,
 };
 static const struct file_ops full_ops = {
-	.read = zero_read, .write = full_write, .lseek = null_lseek, .release = mem_release
+	.read = zero_read,
+	.write = full_write,
+	.no_splice_write = true,
+	.lseek = null_lseek,
+	.release = mem_release,
 };
 static const struct file_ops random_ops = {
 	.read = random_read,

@@ -42,6 +42,7 @@ struct file_ops {
 	ssize_t (*read)(struct file *f, struct caller *c, struct uio *u, int64_t *pos);
 	ssize_t (*write)(struct file *f, struct caller *c, struct uio *u, int64_t *pos);
 	int64_t (*lseek)(struct file *f, struct caller *c, int64_t off, int whence); /* NULL: -ESPIPE */
+	bool no_splice_read, no_splice_write; /* splice(2) and sendfile(2) give -EINVAL */
 	bool lseek_ignored; /* but lseek(2) gives 0 and does nothing, as for most anonymous inodes */
 	/* Ready events now, whatever was asked; registers with pt unless NULL. NULL op: always readable and writable.
 	 */

@@ -8,11 +8,17 @@
 #include "fs/anon.h"
 #include "fs/file.h"
 
+/* Linux: rw_verify_area. */
+static bool behind_last_offset(const struct uio *u, const int64_t *pos)
+{
+	return pos && u->resid > (uint64_t)(INT64_MAX - *pos);
+}
+
 ssize_t file_read(struct file *f, struct caller *c, struct uio *u, int64_t *pos)
 {
 	if (!file_readable(f))
 		return -EBADF;
-	if (!f->ops->read)
+	if (!f->ops->read || behind_last_offset(u, pos))
 		return -EINVAL;
 	return f->ops->read(f, c, u, pos);
 }
@@ -53,7 +59,7 @@ ssize_t file_write(struct file *f, struct caller *c, struct uio *u, int64_t *pos
 {
 	if (!file_writable(f))
 		return -EBADF;
-	if (!f->ops->write)
+	if (!f->ops->write || behind_last_offset(u, pos))
 		return -EINVAL;
 	ssize_t excess = excess_of_limit(f, c, u, pos);
 	if (excess < 0)

@@ -88,6 +88,7 @@ static void inotify_release(struct file *f)
 }
 
 static const struct file_ops inotify_ops = {
+	.no_splice_read = true,
 	.read = inotify_read,
 	.lseek_ignored = true,
 	.poll = inotify_poll,

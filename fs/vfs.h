@@ -47,6 +47,7 @@ struct caller {
 	pid_t tgid;           /* SO_PEERCRED and the like */
 	struct mm_host *mem;  /* where in-memory file systems get their pages */
 	uint64_t fsize_limit; /* RLIMIT_FSIZE; UINT64_MAX: none */
+	int signal;           /* out: SIGPIPE, when the last reader left a transfer that had begun */
 	struct task *task; /* opaque here: procfs and terminals, which stand above or get it through ops, look inside */
 };
 

@@ -94,7 +94,7 @@ static ssize_t eventfd_file_write(struct file *f, struct caller *c, struct uio *
 
 	if (pos)
 		return -ESPIPE;
-	if (u->resid < sizeof(n))
+	if (u->resid != sizeof(n))
 		return -EINVAL;
 	if (uio_take(u, &n, sizeof(n)) < sizeof(n))
 		return -EFAULT;
@@ -130,6 +130,8 @@ static void eventfd_release(struct file *f)
 }
 
 static const struct file_ops eventfd_ops = {
+	.no_splice_read = true,
+	.no_splice_write = true,
 	.read = eventfd_file_read,
 	.lseek_ignored = true,
 	.write = eventfd_file_write,

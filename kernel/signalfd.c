@@ -173,6 +173,7 @@ static void signalfd_show_fdinfo(struct file *f, struct text *out)
 }
 
 static const struct file_ops signalfd_ops = {
+	.no_splice_read = true,
 	.show_fdinfo = signalfd_show_fdinfo,
 	.read = signalfd_read,
 	.lseek_ignored = true,

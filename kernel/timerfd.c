@@ -100,6 +100,7 @@ static void timerfd_show_fdinfo(struct file *f, struct text *out)
 }
 
 static const struct file_ops timerfd_ops = {
+	.no_splice_read = true,
 	.show_fdinfo = timerfd_show_fdinfo,
 	.read = timerfd_read,
 	.lseek_ignored = true,

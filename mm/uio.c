@@ -42,6 +42,13 @@ static size_t seg_left(struct uio *u)
 	return uio_segs(u)->iov_len - u->skip;
 }
 
+size_t uio_page_left(struct uio *u)
+{
+	size_t left = seg_left(u), page = PAGE_SIZE - (((uintptr_t)uio_segs(u)->iov_base + u->skip) & (PAGE_SIZE - 1));
+
+	return page < left ? page : left;
+}
+
 void uio_advance(struct uio *u, size_t n)
 {
 	if (n > u->resid)

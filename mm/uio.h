@@ -29,6 +29,8 @@ size_t uio_put(struct uio *u, const void *src, size_t n); /* into the buffers (a
 size_t uio_take(struct uio *u, void *dst, size_t n);      /* out of the buffers (a write) */
 size_t uio_zero(struct uio *u, size_t n);
 void uio_advance(struct uio *u, size_t n);
+/* Bytes from where the uio stands to the end of its page, in the same buffer. */
+size_t uio_page_left(struct uio *u);
 /* Host iovecs for the front of the uio, for host calls that do not block; between uio_pin and uio_unpin the mm is read
  * locked. Number of iovecs (0: the first byte is bad or nothing is left); *len: bytes they cover. */
 int uio_pin(struct uio *u, bool write_to_buffers, struct iovec *iov, int max, size_t *len);

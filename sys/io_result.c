@@ -24,3 +24,10 @@ int64_t io_result(struct task *t, int64_t r)
 	}
 	return r;
 }
+
+int64_t transfer_result(struct task *t, const struct caller *c, int64_t r)
+{
+	if (c->signal && r > 0)
+		raise_self(t, c->signal);
+	return io_result(t, r);
+}

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "fs/hostfs/stream.h"
 #include "sys/sys.h"
 
 typedef ssize_t transfer_fn(struct file *f, struct caller *c, struct uio *u, int64_t *pos);
@@ -18,9 +19,11 @@ static int single_uio(struct task *t, struct uio *u, uint64_t buf, uint64_t len)
 	return 0;
 }
 
-/* Linux looks at the descriptor's mode before the buffer. */
-static int check_mode(const struct file *f, transfer_fn *fn)
+/* Linux looks at whether there are positions, then at the descriptor's mode, then at the buffer. */
+static int check_mode(const struct file *f, transfer_fn *fn, const int64_t *pos)
 {
+	if (pos && (!f->ops->lseek || f->ops->lseek_ignored || file_is_stream(f)))
+		return -ESPIPE;
 	return (fn == file_read ? file_readable(f) : file_writable(f)) ? 0 : -EBADF;
 }
 
@@ -32,13 +35,13 @@ static int64_t transfer_one(struct task *t, const uint64_t *a, transfer_fn *fn, 
 	struct file *f = fd_get(t->files, (int)a[0]);
 	if (!f)
 		return -EBADF;
-	int64_t r = check_mode(f, fn);
+	int64_t r = check_mode(f, fn, pos);
 	if (!r)
 		r = single_uio(t, &u, a[1], a[2]);
 	if (!r)
 		r = fn(f, &c, &u, pos);
 	file_put(f);
-	return io_result(t, r);
+	return transfer_result(t, &c, r);
 }
 
 SYSCALL_DEFINE(read)
@@ -80,10 +83,9 @@ static int check_rwf(struct file *f, transfer_fn *fn, unsigned rwf)
 	return 0;
 }
 
-static int64_t transfer_vec(struct task *t, struct file *f, const uint64_t *a, transfer_fn *fn, int64_t *pos,
-			    bool append)
+static int64_t transfer_vec(struct task *t, struct file *f, struct caller *c, const uint64_t *a, transfer_fn *fn,
+			    int64_t *pos, bool append)
 {
-	struct caller c = task_caller(t);
 	struct iovec fast[8], *iov;
 	struct uio u;
 
@@ -92,7 +94,7 @@ static int64_t transfer_vec(struct task *t, struct file *f, const uint64_t *a, t
 		return n;
 	uio_init_guestv(&u, t->mm, iov, n);
 	u.append = append;
-	int64_t r = n && u.resid ? fn(f, &c, &u, pos) : 0;
+	int64_t r = n && u.resid ? fn(f, c, &u, pos) : 0;
 	if (iov != fast)
 		free(iov);
 	return r;
@@ -100,19 +102,20 @@ static int64_t transfer_vec(struct task *t, struct file *f, const uint64_t *a, t
 
 static int64_t transfer_many(struct task *t, const uint64_t *a, transfer_fn *fn, int64_t *pos, unsigned rwf)
 {
+	struct caller c = task_caller(t);
 	struct file *f = fd_get(t->files, (int)a[0]);
 
 	if (!f)
 		return -EBADF;
-	int64_t r = check_mode(f, fn);
+	int64_t r = check_mode(f, fn, pos);
 	if (!r)
 		r = check_rwf(f, fn, rwf);
 	if (!r)
-		r = transfer_vec(t, f, a, fn, pos, rwf & RWF_APPEND);
+		r = transfer_vec(t, f, &c, a, fn, pos, rwf & RWF_APPEND);
 	if (r > 0 && fn == file_write && rwf & (RWF_DSYNC | RWF_SYNC) && f->ops->fsync)
 		f->ops->fsync(f, !(rwf & RWF_SYNC));
 	file_put(f);
-	return io_result(t, r);
+	return transfer_result(t, &c, r);
 }
 
 SYSCALL_DEFINE(readv)

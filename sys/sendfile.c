@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "fs/pipefs/pipe.h"
 #include "sys/sys.h"
 
 #define CHUNK 131072
@@ -80,12 +81,17 @@ static int64_t sendfile_files(struct task *t, struct copy *x, uint64_t off, size
 
 	if (!file_readable(x->in) || !file_writable(x->out))
 		return -EBADF;
-	if (!x->in->ops->lseek || (i && S_ISDIR(i->type)) || x->out->flags & O_APPEND)
+	if (!x->in->ops->lseek || x->in->ops->no_splice_read || x->out->ops->no_splice_write)
+		return -EINVAL;
+	if ((i && S_ISDIR(i->type)) || x->out->flags & O_APPEND)
 		return -EINVAL;
 	int err = get_offset(t, &x->c, x->in, off, &x->in_pos);
 	if (err)
 		return err;
-	ssize_t n = copy_all(x, count < MAX_RW_COUNT ? count : MAX_RW_COUNT);
+	if (count > MAX_RW_COUNT)
+		count = MAX_RW_COUNT;
+	ssize_t n = file_pipe(x->out) ? splice_file_to_pipe(&x->c, x->in, &x->in_pos, x->out, count)
+				      : copy_all(x, count);
 	err = n >= 0 ? put_offset(t, &x->c, x->in, off, x->in_pos) : 0;
 	return err ? err : n;
 }
@@ -101,7 +107,7 @@ SYSCALL_DEFINE(sendfile)
 		r = sendfile_files(t, &x, a[2], a[3]);
 	file_put(x.in);
 	file_put(x.out);
-	return io_result(t, r);
+	return transfer_result(t, &x.c, r);
 }
 
 static int check_regular(struct file *f)

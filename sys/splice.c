@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include "fs/pipefs/pipe.h"
 #include "sys/sys.h"
@@ -64,8 +65,11 @@ static bool splice_in_ready(struct splice *s)
 
 static ssize_t splice_read_buf(struct splice *s, struct pipe_buf *b, size_t len)
 {
+	struct inode *i = file_inode(s->in);
 	struct uio u;
 
+	if (s->in->ops->no_splice_read || (i && S_ISDIR(i->type)))
+		return -EINVAL;
 	uio_init_kernel(&u, b->page, len < PAGE_SIZE ? len : PAGE_SIZE);
 	ssize_t r = file_read(s->in, &s->c, &u, s->in_pos);
 	b->len = r > 0 ? r : 0;
@@ -132,8 +136,6 @@ static int splice_check(const struct splice *s, bool off_in, bool off_out)
 {
 	if (!file_readable(s->in) || !file_writable(s->out))
 		return -EBADF;
-	if ((s->from && off_in) || (s->to && off_out))
-		return -ESPIPE;
 	if (s->from && s->to)
 		return s->from == s->to ? -EINVAL : 0;
 	if (!s->from && !s->to)
@@ -142,7 +144,9 @@ static int splice_check(const struct splice *s, bool off_in, bool off_out)
 		return -EINVAL;
 	if (s->to && off_in && !s->in->ops->lseek)
 		return -EINVAL;
-	return s->from && s->out->flags & O_APPEND ? -EINVAL : 0;
+	if (s->to)
+		return 0;
+	return s->out->flags & O_APPEND || !s->out->ops->write || s->out->ops->no_splice_write ? -EINVAL : 0;
 }
 
 static ssize_t splice_run(struct splice *s)
@@ -158,12 +162,14 @@ static int64_t do_splice(struct task *t, struct splice *s, uint64_t off_in, uint
 
 	s->from = file_pipe(s->in);
 	s->to = file_pipe(s->out);
-	int err = splice_check(s, off_in, off_out);
-	if (err)
-		return err;
+	if ((s->from && off_in) || (s->to && off_out))
+		return -ESPIPE;
 	uint64_t off = off_in ?: off_out;
 	if (off && get_user(t, &pos, off))
 		return -EFAULT;
+	int err = splice_check(s, off_in, off_out);
+	if (err)
+		return err;
 	if (off && pos < 0)
 		return -EINVAL;
 	s->in_pos = off_in ? &pos : NULL;
@@ -175,6 +181,23 @@ static int64_t do_splice(struct task *t, struct splice *s, uint64_t off_in, uint
 	ssize_t r = splice_run(s);
 	if (r >= 0 && off && put_user(t, off, &pos))
 		return -EFAULT;
+	return r;
+}
+
+ssize_t splice_file_to_pipe(struct caller *c, struct file *in, int64_t *pos, struct file *out, size_t len)
+{
+	struct splice s = {
+		.in = in,
+		.out = out,
+		.to = file_pipe(out),
+		.in_pos = pos,
+		.len = len,
+		.nonblock = out->flags & O_NONBLOCK,
+		.c = *c,
+	};
+	ssize_t r = splice_to_pipe(&s);
+
+	c->signal = s.c.signal;
 	return r;
 }
 
@@ -203,7 +226,7 @@ SYSCALL_DEFINE(splice)
 		r = do_splice(t, &s, a[1], a[3]);
 	file_put(s.in);
 	file_put(s.out);
-	return io_result(t, r);
+	return transfer_result(t, &s.c, r);
 }
 
 static int64_t do_tee(struct task *t, struct file *in, struct file *out, size_t len, unsigned flags)
@@ -236,7 +259,7 @@ SYSCALL_DEFINE(tee)
 	return io_result(t, r);
 }
 
-/* Into the pipe, page by page; `nonblock` is the call's own. */
+/* Into the pipe, page by page. Room is waited for once: then the pipe is filled (Linux: vmsplice_to_pipe). */
 static ssize_t vmsplice_in(struct pipe *p, struct caller *c, struct uio *u, bool nonblock)
 {
 	size_t total = 0;
@@ -244,10 +267,10 @@ static ssize_t vmsplice_in(struct pipe *p, struct caller *c, struct uio *u, bool
 
 	while (u->resid) {
 		struct pipe_buf b;
-		r = pipe_promise(p, c, nonblock, &b);
+		r = pipe_promise(p, c, nonblock || total, &b);
 		if (r < 0)
 			break;
-		b.len = uio_take(u, b.page, u->resid < PAGE_SIZE ? u->resid : PAGE_SIZE);
+		b.len = uio_take(u, b.page, uio_page_left(u)); /* a slot is a page of the guest's */
 		total += b.len;
 		r = b.len ? 0 : -EFAULT;
 		pipe_fulfil(p, &b);
@@ -257,10 +280,9 @@ static ssize_t vmsplice_in(struct pipe *p, struct caller *c, struct uio *u, bool
 	return total ? (ssize_t)total : r;
 }
 
-static int64_t do_vmsplice(struct task *t, struct file *f, const uint64_t *a)
+static int64_t do_vmsplice(struct task *t, struct file *f, struct caller *c, const uint64_t *a)
 {
 	struct pipe *p = file_pipe(f);
-	struct caller c = task_caller(t);
 	struct iovec fast[8], *iov;
 	struct uio u;
 
@@ -272,9 +294,9 @@ static int64_t do_vmsplice(struct task *t, struct file *f, const uint64_t *a)
 	uio_init_guestv(&u, t->mm, iov, a[2]);
 	int64_t r = 0;
 	if (u.resid && file_writable(f))
-		r = vmsplice_in(p, &c, &u, a[3] & SPLICE_F_NONBLOCK || f->flags & O_NONBLOCK);
+		r = vmsplice_in(p, c, &u, a[3] & SPLICE_F_NONBLOCK || f->flags & O_NONBLOCK);
 	else if (u.resid)
-		r = file_read(f, &c, &u, NULL);
+		r = file_read(f, c, &u, NULL);
 	if (iov != fast)
 		free(iov);
 	return r;
@@ -284,8 +306,9 @@ SYSCALL_DEFINE(vmsplice)
 {
 	if (a[3] & ~(uint64_t)SPLICE_F_ALL)
 		return -EINVAL;
+	struct caller c = task_caller(t);
 	struct file *f = fd_get(t->files, a[0]);
-	int64_t r = f ? do_vmsplice(t, f, a) : -EBADF;
+	int64_t r = f ? do_vmsplice(t, f, &c, a) : -EBADF;
 	file_put(f);
-	return io_result(t, r);
+	return transfer_result(t, &c, r);
 }

@@ -4,6 +4,7 @@
 #include <linux/falloc.h>
 #include <sys/stat.h>
 
+#include "fs/pipefs/pipe.h"
 #include "sys/sys.h"
 
 static int64_t do_fsync(struct task *t, int fd, bool data_only)
@@ -110,14 +111,16 @@ static int check_fallocate(struct file *f, struct caller *c, int mode, int64_t o
 		return -EBADF;
 	if (f->flags & O_APPEND && mode & ~FALLOC_FL_KEEP_SIZE)
 		return -EPERM;
-	if (!i || S_ISFIFO(i->type))
+	if (file_pipe(f) || (i && S_ISFIFO(i->type)))
 		return -ESPIPE;
-	if (S_ISDIR(i->type))
+	if (i && S_ISDIR(i->type))
 		return -EISDIR;
-	if (!f->ops->fallocate)
+	if (!i || !S_ISREG(i->type))
 		return -ENODEV;
 	if (off > INT64_MAX - len)
 		return -EFBIG;
+	if (!f->ops->fallocate)
+		return -EOPNOTSUPP;
 	return !(mode & FALLOC_FL_KEEP_SIZE) && (uint64_t)(off + len) > c->fsize_limit ? -EFBIG : 0;
 }
 

@@ -44,6 +44,11 @@ int64_t fd_return_pair(struct task *t, struct file *files[2], bool cloexec, uint
 /* sys/io_result.c: the result of reading or writing a file, as the system call's: raises SIGPIPE and SIGXFSZ, makes an
  * interrupted call restartable. */
 int64_t io_result(struct task *t, int64_t r);
+/* The same for a call that may have moved something and earned a signal nevertheless (caller.signal). */
+int64_t transfer_result(struct task *t, const struct caller *c, int64_t r);
+
+/* sys/splice.c: what a pipe has room for, of a file from `*pos` on; waits for the first page of room alone. */
+ssize_t splice_file_to_pipe(struct caller *c, struct file *in, int64_t *pos, struct file *out, size_t len);
 
 /* A path argument, as getname(9): NUL-terminated copy to be freed with free(). -EFAULT, -ENAMETOOLONG (PATH_MAX),
  * -ENOENT when empty and not allowed, -ENOMEM. */

@@ -30,7 +30,7 @@ static int check_iovec(struct iovec *iov, int n)
 	for (int i = 0; i < n; i++) {
 		if (iov[i].iov_len > SSIZE_MAX)
 			return -EINVAL;
-		if (iov[i].iov_len && !gva_range_ok(GVA(iov[i].iov_base), iov[i].iov_len))
+		if (!gva_range_ok(GVA(iov[i].iov_base), iov[i].iov_len))
 			return -EFAULT;
 		if (iov[i].iov_len > MAX_RW_COUNT - sum)
 			iov[i].iov_len = MAX_RW_COUNT - sum;

@@ -11,6 +11,7 @@
 #include <limits.h>
 #include <linux/capability.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -304,7 +305,8 @@ static ssize_t pipe_write_slot(struct pipe *p, struct uio *u, bool packet)
 	return n;
 }
 
-static ssize_t pipe_write_locked(struct pipe *p, struct uio *u, struct waiter *w, unsigned flags)
+/* A write that the last reader left in the middle returns what it wrote, and raises SIGPIPE all the same. */
+static ssize_t pipe_write_locked(struct pipe *p, struct caller *c, struct uio *u, struct waiter *w, unsigned flags)
 {
 	ssize_t total = 0, n = p->readers ? pipe_write_merge(p, u) : -EPIPE;
 
@@ -318,6 +320,8 @@ static ssize_t pipe_write_locked(struct pipe *p, struct uio *u, struct waiter *w
 		if (n == 0)
 			n = pipe_write_slot(p, u, flags & O_DIRECT);
 	}
+	if (n == -EPIPE)
+		c->signal = SIGPIPE;
 	return total ?: n;
 }
 
@@ -332,7 +336,7 @@ static ssize_t pipe_write(struct file *f, struct caller *c, struct uio *u, int64
 		return 0;
 	waiter_init(&w, c->sleeper);
 	pthread_mutex_lock(&p->lock);
-	ssize_t n = pipe_write_locked(p, u, &w, f->flags);
+	ssize_t n = pipe_write_locked(p, c, u, &w, f->flags);
 	pipe_wait_done(p, &w);
 	pthread_mutex_unlock(&p->lock);
 	if (n > 0)
@@ -681,6 +685,8 @@ int pipe_promise(struct pipe *p, struct caller *c, bool nonblock, struct pipe_bu
 	*out = (struct pipe_buf){ .no_merge = true };
 	pthread_mutex_lock(&p->lock);
 	int err = pipe_wait_space(p, &w, nonblock);
+	if (err == -EPIPE)
+		c->signal = SIGPIPE;
 	if (!err)
 		out->page = pipe_page_get(p);
 	if (!err && !out->page)

@@ -58,6 +58,12 @@ static void modified(struct ramfs_inode *ri, const struct cred *cred)
 	pthread_mutex_unlock(&r->lock);
 }
 
+/* No transfer goes beyond the largest offset (Linux: rw_verify_area). */
+static bool in_range(const struct uio *u, int64_t at)
+{
+	return u->resid <= (uint64_t)(INT64_MAX - at);
+}
+
 static ssize_t ramfs_read(struct file *f, struct caller *c, struct uio *u, int64_t *pos)
 {
 	struct ramfs_inode *ri = file_ri(f);
@@ -65,7 +71,7 @@ static ssize_t ramfs_read(struct file *f, struct caller *c, struct uio *u, int64
 
 	if (!pos)
 		pthread_mutex_lock(&f->pos_lock);
-	ssize_t n = pagestore_read(&ri->store, u, (uint64_t)*at);
+	ssize_t n = in_range(u, *at) ? pagestore_read(&ri->store, u, (uint64_t)*at) : -EINVAL;
 	if (n > 0)
 		*at += n;
 	if (!pos)
@@ -116,7 +122,7 @@ static ssize_t ramfs_write(struct file *f, struct caller *c, struct uio *u, int6
 	if (!pos)
 		pthread_mutex_lock(&f->pos_lock);
 	pthread_mutex_lock(&ri->data_lock);
-	ssize_t n = write_at(ri, u, at, f->flags & O_APPEND || u->append);
+	ssize_t n = in_range(u, *at) ? write_at(ri, u, at, f->flags & O_APPEND || u->append) : -EINVAL;
 	pthread_mutex_unlock(&ri->data_lock);
 	if (!pos)
 		pthread_mutex_unlock(&f->pos_lock);

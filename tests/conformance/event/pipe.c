@@ -314,7 +314,8 @@ CASE(eventfd)
 	R(write(fd, &v, 8));
 	R(read(fd, &v, 7));
 	R(write(fd, &v, 4));
-	uint64_t two[2];
+	uint64_t two[2] = { 1, 1 };
+	R(write(fd, two, 16));
 	R(read(fd, two, 16));
 	X(two[0]);
 	R(eventfd(0, 0x100));

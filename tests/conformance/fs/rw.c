@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reading, writing, seeking, allocation, copying between descriptors. */
+#include <sys/eventfd.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/sendfile.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/timerfd.h>
 #include <sys/uio.h>
 
 #include "case.h"
@@ -359,4 +363,46 @@ CASE(large_transfers)
 	/* A count beyond what one call may move. */
 	R(syscall(SYS_read, (int)NEED(open("/dev/null", O_RDONLY)), big, 0x7ffff000L + 10));
 	NEED(ftruncate(fd, 0));
+}
+
+/* The end of all offsets, and files that have none: which check comes first. */
+CASE(offsets)
+{
+	static const char *const names[] = { "pipe", "socket", "eventfd", "timerfd" };
+	struct iovec bad = { (void *)8, 1 }, none[2] = { { (void *)~0UL, 0 }, { &bad, 1 } };
+	int p[2], s[2], fds[4];
+	char b[16] = "";
+
+	NEED(pipe(p));
+	NEED(socketpair(AF_UNIX, SOCK_STREAM, 0, s));
+	fds[0] = p[0];
+	fds[1] = s[0];
+	fds[2] = (int)NEED(eventfd(0, 0));
+	fds[3] = (int)NEED(timerfd_create(CLOCK_MONOTONIC, 0));
+	for (int i = 0; i < 4; i++) {
+		say("%s\n", names[i]);
+		R(pread(fds[i], b, 1, 0));
+		R(pwrite(fds[i], b, 1, 0));
+		R(pread(fds[i], b, 1, -1));
+		R(preadv2(fds[i], &bad, 1, 2, 0));
+		R(pwritev2(fds[i], &bad, 1, 2, 0));
+		R(fallocate(fds[i], 0, 0, 10));
+		R(fallocate(fds[i], 0, -1, 10));
+	}
+	R(pread(p[1], b, 1, 0));
+	R(fallocate(p[1], 0, 0, 10));
+	int fd = memfd_create("file", 0);
+	R(pread(fd, b, 16, INT64_MAX));
+	R(pread(fd, b, 16, INT64_MAX - 16));
+	R(pwrite(fd, b, 16, INT64_MAX - 7));
+	R(lseek(fd, INT64_MAX - 8, SEEK_SET) == INT64_MAX - 8);
+	R(read(fd, b, 16));
+	R(write(fd, b, 16));
+	R(read(fd, b, 8));
+	R(readv(fd, none, 2));
+	R(readv(p[0], none, 1));
+	fd = (int)NEED(open("/dev/zero", O_RDONLY));
+	R(pread(fd, b, 16, INT64_MAX));
+	R(fallocate(open("/dev/null", O_RDWR), 0, 0, 10));
+	R(fallocate(open(".", O_RDONLY), 0, 0, 10));
 }
