@@ -14,6 +14,7 @@
 
 #include "fs/file.h"
 #include "fs/generic.h"
+#include "util/rbtree.h"
 
 #define TTY_GROUP  5 /* group tty, as distributions mount it: gid=5,mode=620 */
 #define PTMX_MINOR 2
@@ -23,7 +24,8 @@
 
 struct devpts_node {
 	struct inode inode;
-	struct list node; /* devpts.nodes; rising */
+	struct rb_node node; /* in devpts.nodes */
+	bool linked;         /* it is there; guarded by devpts.lock */
 	unsigned ino;
 	char name[12];
 	struct inode *alias; /* reference; NULL: the attributes below are its own */
@@ -38,7 +40,7 @@ struct devpts_node {
 struct devpts {
 	struct filesystem fs;
 	pthread_mutex_t lock;
-	struct list nodes; /* each with a reference; guarded by lock */
+	struct rb_tree nodes; /* by inode number, each with a reference; guarded by lock */
 	struct devpts_node root;
 };
 
@@ -58,7 +60,6 @@ static struct devpts_node *node_of(struct inode *i)
 static void node_init(struct devpts_node *n, struct devpts *d, unsigned ino, mode_t mode)
 {
 	inode_init(&n->inode, &d->fs, &devpts_ops, mode);
-	list_init(&n->node);
 	n->ino = ino;
 	n->mode = mode;
 	clock_gettime(CLOCK_REALTIME, &n->atime);
@@ -79,17 +80,44 @@ static struct devpts_node *node_new(struct devpts *d, unsigned ino, mode_t mode)
 	return n;
 }
 
-/* Links it in the order of numbers. */
+static struct devpts_node *entry_of(struct rb_node *n)
+{
+	return n ? rb_entry(n, struct devpts_node, node) : NULL;
+}
+
 static void node_link(struct devpts *d, struct devpts_node *n)
 {
-	struct devpts_node *at;
+	struct rb_node **link = &d->nodes.root, *parent = NULL;
 
 	pthread_mutex_lock(&d->lock);
-	list_for_each (at, &d->nodes, node)
-		if (at->ino > n->ino)
-			break;
-	list_insert_between(&n->node, at->node.prev, &at->node);
+	while (*link) {
+		parent = *link;
+		link = n->ino < entry_of(parent)->ino ? &parent->left : &parent->right;
+	}
+	rb_insert(&d->nodes, &n->node, parent, link);
+	n->linked = true;
 	pthread_mutex_unlock(&d->lock);
+}
+
+/* The first node whose number is not below `ino`. lock held */
+static struct devpts_node *find_from(struct devpts *d, unsigned ino)
+{
+	struct rb_node *n = d->nodes.root, *found = NULL;
+
+	while (n) {
+		if (entry_of(n)->ino >= ino)
+			found = n;
+		n = entry_of(n)->ino >= ino ? n->left : n->right;
+	}
+	return entry_of(found);
+}
+
+/* lock held */
+static struct devpts_node *find_ino(struct devpts *d, unsigned ino)
+{
+	struct devpts_node *n = find_from(d, ino);
+
+	return n && n->ino == ino ? n : NULL;
 }
 
 static void node_release(struct inode *i)
@@ -128,57 +156,51 @@ int devpts_add_alias(struct filesystem *fs, unsigned index, struct inode *target
 	return 0;
 }
 
-/* lock held */
-static struct devpts_node *find_ino(struct devpts *d, unsigned ino)
-{
-	struct devpts_node *n;
-
-	list_for_each (n, &d->nodes, node)
-		if (n->ino == ino)
-			return n;
-	return NULL;
-}
-
 void devpts_remove(struct filesystem *fs, unsigned index)
 {
 	struct devpts *d = devpts_of(fs);
 
 	pthread_mutex_lock(&d->lock);
 	struct devpts_node *n = find_ino(d, INO_FIRST + index);
-	if (n)
-		list_del(&n->node);
+	if (n) {
+		rb_erase(&d->nodes, &n->node);
+		n->linked = false;
+	}
 	pthread_mutex_unlock(&d->lock);
 	if (n)
 		inode_put(&n->inode);
 }
 
-bool devpts_has(struct filesystem *fs, unsigned index)
-{
-	struct devpts *d = devpts_of(fs);
-
-	pthread_mutex_lock(&d->lock);
-	bool has = find_ino(d, INO_FIRST + index);
-	pthread_mutex_unlock(&d->lock);
-	return has;
-}
-
 /* Inode operations */
+
+/* The inode number a name stands for; 0: no name of ours. */
+static unsigned name_to_ino(const char *name, size_t len)
+{
+	unsigned index = 0;
+
+	if (len == strlen("ptmx") && !memcmp(name, "ptmx", len))
+		return INO_PTMX;
+	if (len > 9 || (name[0] == '0' && len > 1))
+		return 0;
+	for (size_t i = 0; i < len; i++) {
+		if (name[i] < '0' || name[i] > '9')
+			return 0;
+		index = index * 10 + (unsigned)(name[i] - '0');
+	}
+	return INO_FIRST + index;
+}
 
 static int devpts_lookup(struct inode *dir, struct caller *c, const char *name, size_t len, struct inode **out)
 {
 	struct devpts *d = devpts_of(dir->fs);
-	struct devpts_node *n;
-	int err = -ENOENT;
+	unsigned ino = name_to_ino(name, len);
 
 	pthread_mutex_lock(&d->lock);
-	list_for_each (n, &d->nodes, node)
-		if (strlen(n->name) == len && !memcmp(n->name, name, len)) {
-			*out = inode_get(&n->inode);
-			err = 0;
-			break;
-		}
+	struct devpts_node *n = ino ? find_ino(d, ino) : NULL;
+	if (n)
+		*out = inode_get(&n->inode);
 	pthread_mutex_unlock(&d->lock);
-	return err;
+	return n ? 0 : -ENOENT;
 }
 
 static int devpts_walk(struct inode *dir, struct caller *c, const char *names, size_t len, unsigned flags,
@@ -293,7 +315,7 @@ static int devpts_path(struct inode *i, struct dentry *dentry, char *buf, size_t
 	struct devpts *d = devpts_of(i->fs);
 
 	pthread_mutex_lock(&d->lock);
-	bool gone = list_empty(&n->node);
+	bool gone = !n->linked;
 	pthread_mutex_unlock(&d->lock);
 	int len = snprintf(buf, size, "/%s%s", n->name, gone ? " (deleted)" : "");
 	return (size_t)len < size ? len : -ENAMETOOLONG;
@@ -315,28 +337,24 @@ static const struct inode_ops devpts_ops = {
 /* The first entry at or behind `pos`; false: the end. */
 static bool entry_at(struct devpts *d, int64_t pos, struct dirent *out, int64_t *next)
 {
-	struct devpts_node *n;
-	bool found = false;
-
 	*out = (struct dirent){ .d_ino = INO_ROOT, .d_type = DT_DIR };
 	*next = pos + 1;
 	if (pos < 2) {
 		strcpy(out->d_name, pos ? ".." : ".");
 		return true;
 	}
+	if (pos > UINT_MAX)
+		return false;
 	pthread_mutex_lock(&d->lock);
-	list_for_each (n, &d->nodes, node) {
-		if (n->ino < pos)
-			continue;
+	struct devpts_node *n = find_from(d, (unsigned)pos);
+	if (n) {
 		strcpy(out->d_name, n->name);
 		out->d_ino = n->ino;
 		out->d_type = DT_CHR;
 		*next = (int64_t)n->ino + 1;
-		found = true;
-		break;
 	}
 	pthread_mutex_unlock(&d->lock);
-	return found;
+	return n;
 }
 
 static int devpts_readdir(struct file *f, struct caller *c, struct dir_emit *e)
@@ -373,9 +391,9 @@ static void devpts_destroy(struct filesystem *fs)
 {
 	struct devpts *d = devpts_of(fs);
 
-	while (!list_empty(&d->nodes)) {
-		struct devpts_node *n = list_first(&d->nodes, struct devpts_node, node);
-		list_del(&n->node);
+	while (d->nodes.root) {
+		struct devpts_node *n = entry_of(d->nodes.root);
+		rb_erase(&d->nodes, &n->node);
 		inode_put(&n->inode);
 	}
 	pthread_mutex_destroy(&d->lock);
@@ -393,7 +411,6 @@ int devpts_create(dev_t dev, struct filesystem **out)
 	filesystem_init(&d->fs, &devpts_fs_ops, "devpts", 0);
 	d->fs.dev = dev;
 	pthread_mutex_init(&d->lock, NULL);
-	list_init(&d->nodes);
 	node_init(&d->root, d, INO_ROOT, S_IFDIR | 0755);
 	d->fs.root = &d->root.inode;
 	struct devpts_node *ptmx = node_new(d, INO_PTMX, S_IFCHR | 0666);

@@ -15,6 +15,5 @@ int devpts_add(struct filesystem *fs, struct caller *c, unsigned index, dev_t rd
 int devpts_add_alias(struct filesystem *fs, unsigned index, struct inode *target);
 /* The name goes; files opened by it stay. */
 void devpts_remove(struct filesystem *fs, unsigned index);
-bool devpts_has(struct filesystem *fs, unsigned index);
 
 #endif

@@ -38,9 +38,9 @@
 #include "kernel/task.h"
 #include "kernel/tty.h"
 
-#define PTY_MAX    4096 /* /proc/sys/kernel/pty/max */
 #define PTMX_MINOR 2
 #define CHUNK      4096
+#define WORD_BITS  64
 
 #define POLL_READ  (POLLIN | POLLRDNORM)
 #define POLL_WRITE (POLLOUT | POLLWRNORM)
@@ -49,14 +49,16 @@ struct pty_table {
 	struct sandbox *sb;
 	struct filesystem *devpts; /* reference */
 	pthread_mutex_t lock;
-	struct list ptys; /* guarded by lock */
+	/* guarded by lock */
+	struct pty *ptys[PTY_MAX];        /* by number */
+	uint64_t used[PTY_MAX / WORD_BITS]; /* numbers that have a name in devpts or a pty: a bit each */
+	unsigned nr;                      /* ptys there are */
 };
 
 struct pty {
 	struct tty tty; /* the slave's */
 	struct pty_table *table;
-	unsigned index;
-	struct list node;
+	unsigned index; /* PTY_MAX: none yet */
 
 	pthread_mutex_t lock;
 	/* guarded by lock */
@@ -745,13 +747,28 @@ static bool pty_tostop(struct tty *tty)
 	return on;
 }
 
+static void mark_used(struct pty_table *t, unsigned index, bool used)
+{
+	uint64_t bit = 1UL << index % WORD_BITS;
+
+	if (used)
+		t->used[index / WORD_BITS] |= bit;
+	else
+		t->used[index / WORD_BITS] &= ~bit;
+}
+
 static void pty_free(struct tty *tty)
 {
 	struct pty *p = pty_of(tty);
+	struct pty_table *t = p->table;
 
-	pthread_mutex_lock(&p->table->lock);
-	list_del(&p->node);
-	pthread_mutex_unlock(&p->table->lock);
+	if (p->index < PTY_MAX) {
+		pthread_mutex_lock(&t->lock);
+		t->ptys[p->index] = NULL;
+		mark_used(t, p->index, false);
+		t->nr--;
+		pthread_mutex_unlock(&t->lock);
+	}
 	if (p->ld.out)
 		mm_host_uncharge(&tty->sb->mem, LDISC_OUTPUT);
 	ldisc_destroy(&p->ld);
@@ -770,22 +787,16 @@ static const struct tty_ops pty_ops = {
 /* Gives the pty the lowest number that is free. table->lock held. */
 static int take_number(struct pty_table *t, struct pty *p)
 {
-	struct pty *at;
-	unsigned n = 0;
-
-	while (devpts_has(t->devpts, n))
-		n++;
-	list_for_each (at, &t->ptys, node) {
-		if (at->index > n)
-			break;
-		for (n = at->index == n ? n + 1 : n; devpts_has(t->devpts, n);)
-			n++;
+	for (unsigned i = 0; i < PTY_MAX / WORD_BITS; i++) {
+		if (!~t->used[i])
+			continue;
+		p->index = i * WORD_BITS + (unsigned)__builtin_ctzl(~t->used[i]);
+		t->ptys[p->index] = p;
+		mark_used(t, p->index, true);
+		t->nr++;
+		return 0;
 	}
-	if (n >= PTY_MAX)
-		return -ENOSPC;
-	p->index = n;
-	list_insert_between(&p->node, at->node.prev, &at->node);
-	return 0;
+	return -ENOSPC;
 }
 
 static int make_ldisc(struct pty *p, struct mm_host *mem)
@@ -804,7 +815,7 @@ static int pty_new(struct pty_table *t, struct caller *c, struct pty **out)
 
 	if (!p)
 		return -ENOMEM;
-	list_init(&p->node);
+	p->index = PTY_MAX;
 	pthread_mutex_init(&p->lock, NULL);
 	waitqueue_init(&p->slave_wait);
 	waitqueue_init(&p->master_wait);
@@ -835,9 +846,10 @@ static int open_ptmx(void *arg, struct caller *c, dev_t dev, int flags, struct f
 	int err = pty_new(t, c, &p);
 	if (err)
 		return err;
+	unsigned index = p->index;
 	struct pty_file *pf = pty_file_new(p, &master_ops, &p->master_wait, flags);
 	if (!pf) {
-		devpts_remove(t->devpts, p->index);
+		devpts_remove(t->devpts, index);
 		return -ENOMEM;
 	}
 	*out = &pf->file;
@@ -848,20 +860,25 @@ static int open_ptmx(void *arg, struct caller *c, dev_t dev, int flags, struct f
 static struct tty *pty_find(struct pty_table *t, unsigned index)
 {
 	struct tty *found = NULL;
-	struct pty *p;
 
 	pthread_mutex_lock(&t->lock);
-	list_for_each (p, &t->ptys, node) {
-		if (p->index != index)
-			continue;
+	struct pty *p = index < PTY_MAX ? t->ptys[index] : NULL;
+	if (p) {
 		pthread_mutex_lock(&p->lock);
 		if (!p->master_closed)
 			found = tty_get(&p->tty);
 		pthread_mutex_unlock(&p->lock);
-		break;
 	}
 	pthread_mutex_unlock(&t->lock);
 	return found;
+}
+
+unsigned pty_count(struct pty_table *t)
+{
+	pthread_mutex_lock(&t->lock);
+	unsigned n = t->nr;
+	pthread_mutex_unlock(&t->lock);
+	return n;
 }
 
 static int open_slave(void *arg, struct caller *c, dev_t dev, int flags, struct file **out)
@@ -885,6 +902,11 @@ int pty_add_console(struct pty_table *t)
 
 	if (!console || major(console->dev) != UNIX98_PTY_SLAVE_MAJOR)
 		return 0;
+	if (minor(console->dev) < PTY_MAX) {
+		pthread_mutex_lock(&t->lock);
+		mark_used(t, minor(console->dev), true);
+		pthread_mutex_unlock(&t->lock);
+	}
 	return devpts_add_alias(t->devpts, minor(console->dev), console->ops->inode(console));
 }
 
@@ -900,7 +922,6 @@ int pty_table_create(struct sandbox *sb, struct filesystem **devpts)
 		return err;
 	}
 	pthread_mutex_init(&t->lock, NULL);
-	list_init(&t->ptys);
 	t->sb = sb;
 	sb->ptys = t;
 	err = device_table_add(sb->mounts->devices, TTYAUX_MAJOR, PTMX_MINOR, PTMX_MINOR, open_ptmx, t);

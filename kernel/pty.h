@@ -7,10 +7,14 @@ struct filesystem;
 struct pty_table;
 struct sandbox;
 
+#define PTY_MAX 4096 /* /proc/sys/kernel/pty/max */
+
 /* The ptys of a sandbox and their directory, to be mounted at /dev/pts. Before the first task runs. */
 int pty_table_create(struct sandbox *sb, struct filesystem **devpts);
 /* The host's terminal gets its name in the directory, too, if it is a pty there: ttyname(3) looks for it. */
 int pty_add_console(struct pty_table *t);
+/* How many there are now. */
+unsigned pty_count(struct pty_table *t);
 /* No file is open any more. NULL: no effect. */
 void pty_table_free(struct pty_table *t);
 

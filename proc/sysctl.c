@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <sys/utsname.h>
 
+#include "kernel/pty.h"
 #include "kernel/sandbox.h"
 #include "proc/proc.h"
 
@@ -68,6 +69,18 @@ static int show_boot_id(struct pseudo_node *n, struct caller *c, struct text *ou
 	return 0;
 }
 
+static int show_pty_max(struct pseudo_node *n, struct caller *c, struct text *out)
+{
+	text_printf(out, "%d\n", PTY_MAX);
+	return 0;
+}
+
+static int show_pty_nr(struct pseudo_node *n, struct caller *c, struct text *out)
+{
+	text_printf(out, "%u\n", pty_count(n->sb->ptys));
+	return 0;
+}
+
 #define FIXED(name, value)                                                                                             \
 	{                                                                                                              \
 		name, S_IFREG | 0444, .show = show_fixed, .arg = value                                                 \
@@ -85,6 +98,13 @@ static const struct pseudo_entry random_entries[] = {
 };
 static const struct pseudo_dir random_dir = { PSEUDO_TABLE(random_entries) };
 
+static const struct pseudo_entry pty_entries[] = {
+	{ "max", S_IFREG | 0444, .show = show_pty_max },
+	{ "nr", S_IFREG | 0444, .show = show_pty_nr },
+	FIXED("reserve", "0"),
+};
+static const struct pseudo_dir pty_dir = { PSEUDO_TABLE(pty_entries) };
+
 static const struct pseudo_entry kernel_entries[] = {
 	FIXED("cap_last_cap", "40"),
 	FIXED("core_pattern", "core"),
@@ -95,6 +115,7 @@ static const struct pseudo_entry kernel_entries[] = {
 	FIXED("overflowgid", "65534"),
 	FIXED("overflowuid", "65534"),
 	FIXED("pid_max", "4194304"),
+	DIRECTORY("pty", pty_dir),
 	DIRECTORY("random", random_dir),
 	FIXED("randomize_va_space", "2"),
 	FIXED("threads-max", "4194304"),
