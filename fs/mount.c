@@ -14,6 +14,7 @@
 #include "fs/device.h"
 #include "fs/locks.h"
 #include "fs/ramfs/ramfs.h"
+#include "fs/user.h"
 #include "fs/vfs.h"
 #include "fs/writers.h"
 
@@ -61,7 +62,8 @@ int mount_table_create(struct mount_table **out)
 	t->monitor = cred_of_monitor();
 	t->locks = lock_table_new();
 	t->writers = writers_new();
-	if (!t->internal || !t->monitor || !t->devices || !t->locks || !t->writers) {
+	t->users = users_new();
+	if (!t->internal || !t->monitor || !t->devices || !t->locks || !t->writers || !t->users) {
 		mount_table_destroy(t);
 		return -ENOMEM;
 	}
@@ -92,6 +94,7 @@ void mount_table_destroy(struct mount_table *t)
 	device_table_free(t->devices);
 	lock_table_free(t->locks);
 	writers_free(t->writers);
+	users_free(t->users);
 	pthread_rwlock_destroy(&t->lock);
 	free(t);
 }

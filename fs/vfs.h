@@ -46,8 +46,9 @@ struct caller {
 	struct fs_struct *fs; /* root, cwd, umask */
 	pid_t tgid;           /* SO_PEERCRED and the like */
 	struct mm_host *mem;  /* where in-memory file systems get their pages */
-	uint64_t fsize_limit; /* RLIMIT_FSIZE; UINT64_MAX: none */
-	int signal;           /* out: SIGPIPE, when the last reader left a transfer that had begun */
+	uint64_t fsize_limit;  /* RLIMIT_FSIZE; UINT64_MAX: none */
+	uint64_t nofile_limit; /* RLIMIT_NOFILE */
+	int signal;            /* out: SIGPIPE, when the last reader left a transfer that had begun */
 	struct task *task; /* opaque here: procfs and terminals, which stand above or get it through ops, look inside */
 };
 
@@ -213,6 +214,7 @@ struct mount_table {
 };
 
 /* Root, cwd and umask; shared by CLONE_FS. */
+	struct users *users;            /* fs/user.h */
 struct fs_struct {
 	_Atomic uint32_t refs;
 	struct mount_table *mounts;

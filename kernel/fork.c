@@ -2,10 +2,12 @@
 #include "kernel/fork.h"
 
 #include <errno.h>
+#include <linux/capability.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "fs/user.h"
 #include "kernel/fdtable.h"
 #include "kernel/pidfd.h"
 #include "kernel/process.h"
@@ -113,15 +115,27 @@ static struct fs_struct *fs_struct_share(struct fs_struct *fs)
 	return fs;
 }
 
+/* RLIMIT_NPROC binds neither root nor who may ignore limits (getrlimit(2)). */
+static uint64_t task_limit(struct task *t)
+{
+	const struct cred *c = t->cred;
+	bool exempt = !c->uid || cred_capable(c, CAP_SYS_RESOURCE) || cred_capable(c, CAP_SYS_ADMIN);
+
+	return exempt ? UINT64_MAX : process_rlimit(t->process, RLIMIT_NPROC);
+}
+
 /* Gives the child what the flags say: the same object, or a copy. What was taken is freed by task_free. */
 static int share(struct task *t, struct task *child, uint64_t flags)
 {
 	child->cred = cred_get(t->cred);
+	int err = task_count(child, task_limit(t));
+	if (err)
+		return err;
 	child->files = flags & CLONE_FILES ? fdtable_get(t->files) : fdtable_copy(t->files);
 	child->fs = flags & CLONE_FS ? fs_struct_share(t->fs) : fs_struct_copy(t->fs);
 	if (!child->files || !child->fs)
 		return -ENOMEM;
-	int err = share_sighand(t, child, flags);
+	err = share_sighand(t, child, flags);
 	return err ? err : share_mm(t, child, flags);
 }
 
@@ -221,15 +235,11 @@ int task_unshare(struct task *t, uint64_t flags)
 	return !err && flags & CLONE_FS ? unshare_fs(t) : err;
 }
 
-/* RLIMIT_NPROC does not bind root (getrlimit(2)). */
 static int new_process(struct task *t, uint64_t exit_signal, struct process **out)
 {
 	struct sandbox *sb = t->sb;
 	sandbox_lock(sb);
-	bool privileged = cred_capable(t->cred, 24) || cred_capable(t->cred, 21); /* CAP_SYS_RESOURCE, CAP_SYS_ADMIN */
-	int err = !privileged && sb->nr_tasks >= process_rlimit(t->process, RLIMIT_NPROC) ? -EAGAIN : 0;
-	if (!err)
-		err = process_new(sb, t->process, out);
+	int err = process_new(sb, t->process, out);
 	if (!err) {
 		process_set_cred(*out, cred_get(t->cred));
 		(*out)->exit_signal = (int)exit_signal;

@@ -7,6 +7,7 @@
 
 #include "fs/cred.h"
 #include "fs/file.h"
+#include "fs/user.h"
 #include "kernel/rseq_cpu.h"
 #include "kernel/sandbox.h"
 #include "kernel/task.h"
@@ -325,6 +326,10 @@ void process_reap(struct process *p)
 	}
 	list_del(&p->sibling);
 	list_del(&p->all_node);
+	if (p->user)
+		user_uncharge(p->user, USER_TASKS, 1);
+	user_put(p->user);
+	p->user = NULL;
 	process_set_pgrp(p, NULL);
 	process_set_session(p, NULL);
 	p->pid->process = NULL;

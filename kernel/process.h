@@ -74,6 +74,7 @@ struct process {
 	struct rusage_sum dead_threads; /* of threads that ended */
 	struct rusage_sum children_sum; /* of reaped children */
 	struct file *exe;
+	struct user *user; /* the leader's once it ended: a zombie counts until somebody waits for it */
 	uint64_t start_time_ns;      /* CLOCK_BOOTTIME */
 	struct posix_timers *timers; /* kernel/timer.c; created on demand */
 	struct itimers *itimers;

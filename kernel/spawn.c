@@ -66,7 +66,8 @@ static int furnish(struct task *t, const struct spawn_request *rq)
 	t->fs->umask = mask;
 	sched_fork(&t->sched, &sb->sched);
 	inherit_signals(t, rq);
-	return install_stdio(t, rq);
+	int err = task_count(t, UINT64_MAX);
+	return err ? err : install_stdio(t, rq);
 }
 
 /* Starts from an empty address space, which execve then replaces like any other. */

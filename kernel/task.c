@@ -16,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "fs/user.h"
 #include "kernel/cputime.h"
 #include "kernel/cputimer.h"
 #include "kernel/event.h"
@@ -34,6 +35,11 @@
 uint64_t task_fsize_limit(struct task *t)
 {
 	return process_rlimit(t->process, RLIMIT_FSIZE);
+}
+
+uint64_t task_nofile_limit(struct task *t)
+{
+	return process_rlimit(t->process, RLIMIT_NOFILE);
 }
 
 static _Thread_local struct task *current;
@@ -98,8 +104,53 @@ int task_new(struct sandbox *sb, struct process *p, struct task **out)
 	return 0;
 }
 
+static void drop_user(struct user *u)
+{
+	if (u)
+		user_uncharge(u, USER_TASKS, 1);
+	user_put(u);
+}
+
+int task_count(struct task *t, uint64_t max)
+{
+	struct user *u = user_get(t->sb->mounts->users, t->cred->uid);
+
+	if (!u)
+		return -ENOMEM;
+	if (!user_charge(u, USER_TASKS, 1, max)) {
+		user_put(u);
+		return -EAGAIN;
+	}
+	t->user = u;
+	return 0;
+}
+
+int task_set_cred(struct task *t, struct cred *new)
+{
+	struct user *user = t->user;
+
+	if (new->uid != t->cred->uid) {
+		user = user_get(t->sb->mounts->users, new->uid);
+		if (!user) {
+			cred_put(new);
+			return -ENOMEM;
+		}
+		user_charge(user, USER_TASKS, 1, UINT64_MAX);
+	}
+	sandbox_lock(t->sb);
+	struct cred *old = t->cred;
+	struct user *old_user = user == t->user ? NULL : t->user;
+	t->cred = new;
+	t->user = user;
+	sandbox_unlock(t->sb);
+	drop_user(old_user);
+	cred_put(old);
+	return 0;
+}
+
 static void put_shared(struct task *t)
 {
+	drop_user(t->user);
 	if (t->files) {
 		struct caller c = task_caller(t);
 		fdtable_put(t->files, t->fs ? &c : NULL); /* none: it never got to run */
@@ -341,6 +392,10 @@ static void unlink_locked(struct task *t)
 		process_set_cred(p, cred_get(t->cred));
 		p->sched = t->sched;
 		p->leader = NULL;
+		if (!p->user) {
+			p->user = t->user;
+			t->user = NULL;
+		}
 	}
 	pid_ended(t->pid, PID_THREAD_ENDED);
 	pid_detach(t->sb->pids, t->pid);

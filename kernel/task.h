@@ -49,6 +49,7 @@ struct task {
 	struct fs_struct *fs;
 	struct sighand *sighand;
 	struct cred *cred;
+	struct user *user; /* of cred, counted there; NULL: not yet. sandbox->lock */
 
 	/* sandbox->lock */
 	ksigset_t blocked;
@@ -98,6 +99,11 @@ struct task {
 int task_new(struct sandbox *sb, struct process *p, struct task **out);
 /* Undoes task_new for a task that was never started. */
 void task_free(struct task *t);
+/* Counts a new task for the user of its credentials. -EAGAIN: `max` count already. -ENOMEM. */
+int task_count(struct task *t, uint64_t max);
+/* Gives the task credentials (reference taken over, also on failure) and counts it for their user. -ENOMEM: only where
+ * the real user changes. Owner only. */
+int task_set_cred(struct task *t, struct cred *new);
 /* Makes it visible and lets it run. `inherited`: the scheduling of the host thread that calls.
  * -EAGAIN: the host gives no thread (the task is not started, caller frees). */
 int task_start(struct task *t, const struct sched *inherited);
@@ -113,7 +119,8 @@ void process_kill_locked(struct process *p, int code);
 /* The task the calling host thread runs; NULL: it runs none. */
 struct task *task_current(void);
 struct mm_host *task_mem(struct task *t);
-uint64_t task_fsize_limit(struct task *t); /* RLIMIT_FSIZE */
+uint64_t task_fsize_limit(struct task *t);  /* RLIMIT_FSIZE */
+uint64_t task_nofile_limit(struct task *t); /* RLIMIT_NOFILE */
 /* CPU time and faults of one thread so far. */
 void task_rusage(struct task *t, struct rusage_sum *out);
 
@@ -130,6 +137,7 @@ static inline struct caller task_caller(struct task *t)
 		.tgid = t->process->pid->nr,
 		.mem = task_mem(t),
 		.fsize_limit = task_fsize_limit(t),
+		.nofile_limit = task_nofile_limit(t),
 		.task = t,
 	};
 }

@@ -23,6 +23,7 @@ struct socket;
 /* Descriptors and credentials that travel with data (unix(7)). */
 #define SCM_MAX_FD 253
 struct scm_files {
+	struct user *user; /* reference: whose descriptors in flight they are; NULL: they are not */
 	unsigned n;
 	struct file *files[]; /* references */
 };

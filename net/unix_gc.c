@@ -8,13 +8,19 @@
  * message just being sent or received), and so is all that waits in its queue. The rest can never be had again: their
  * messages with descriptors are freed, which breaks the circles. (As Linux did up to 6.8.)
  *
+ * A circle needs a socket that is in flight when something is sent to it: while none was (maybe_cyclic), there is nothing
+ * to collect, and closing sockets costs nothing however many descriptors are on their way. After a collection the graph
+ * of what waits where is peeled from those sockets that wait in no other's queue; if all of it goes, there is no circle.
+ *
  * A reference can only be had from a queue under gc_lock (unix_files_arrive, unix_files_copy), so nothing changes
  * hands meanwhile; a message already off its queue still counts as in flight and keeps its files reachable.
  */
 #include <errno.h>
+#include <linux/capability.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "fs/user.h"
 #include "net/unix_sock.h"
 
 static struct unix_sock *file_unix(struct file *f)
@@ -41,19 +47,35 @@ static void count_files(struct unix_domain *d, const struct scm_files *files, in
 {
 	for (unsigned i = 0; i < files->n; i++)
 		count_inflight(d, files->files[i], by);
-	atomic_fetch_add(&d->nr_files, (unsigned)((int)files->n * by));
 }
 
-int unix_files_depart(struct unix_domain *d, struct scm *msg, struct scm *from)
+/* Linux: too_many_unix_fds. */
+static bool too_many(const struct user *u, const struct caller *c)
 {
+	return u->count[USER_FILES_INFLIGHT] > c->nofile_limit && !cred_capable(c->cred, CAP_SYS_RESOURCE) &&
+	       !cred_capable(c->cred, CAP_SYS_ADMIN);
+}
+
+int unix_files_depart(struct unix_sock *to, struct caller *c, struct scm *msg, struct scm *from)
+{
+	struct unix_domain *d = to->domain;
+
 	if (!from->files)
 		return 0;
-	if (d->nr_files > UNIX_MAX_INFLIGHT)
-		return -ETOOMANYREFS;
+	struct user *u = user_get(c->fs->mounts->users, c->cred->uid);
+	if (!u || too_many(u, c)) {
+		user_put(u);
+		return u ? -ETOOMANYREFS : -ENOMEM;
+	}
+	user_charge(u, USER_FILES_INFLIGHT, from->files->n, UINT64_MAX);
 	pthread_mutex_lock(&d->gc_lock);
 	msg->files = from->files;
+	msg->files->user = u;
 	from->files = NULL;
 	count_files(d, msg->files, 1);
+	pthread_mutex_lock(&to->lock);
+	d->maybe_cyclic |= to->listener ? to->listener->inflight : to->inflight;
+	pthread_mutex_unlock(&to->lock);
 	pthread_mutex_unlock(&d->gc_lock);
 	return 0;
 }
@@ -67,6 +89,9 @@ void unix_files_arrive(struct unix_domain *d, struct scm *to, struct scm *msg)
 	to->files = msg->files;
 	msg->files = NULL;
 	pthread_mutex_unlock(&d->gc_lock);
+	user_uncharge(to->files->user, USER_FILES_INFLIGHT, to->files->n);
+	user_put(to->files->user);
+	to->files->user = NULL;
 }
 
 int unix_files_copy(struct scm *to, const struct scm *msg)
@@ -77,6 +102,7 @@ int unix_files_copy(struct scm *to, const struct scm *msg)
 	if (!to->files)
 		return -ENOMEM;
 	memcpy(to->files, msg->files, size);
+	to->files->user = NULL;
 	for (unsigned i = 0; i < to->files->n; i++)
 		file_get(to->files->files[i]);
 	return 0;
@@ -109,6 +135,11 @@ static void visit_children(struct unix_sock *u, visit_fn *fn, struct list *out)
 		pthread_mutex_unlock(&e->lock);
 	}
 	pthread_mutex_unlock(&u->lock);
+}
+
+static void visit_count(struct unix_sock *child, struct list *out)
+{
+	child->gc_refs++;
 }
 
 static void visit_uncount(struct unix_sock *child, struct list *out)
@@ -183,23 +214,81 @@ static void take_garbage(struct unix_sock *u, struct list *out)
 	pthread_mutex_unlock(&u->lock);
 }
 
-void unix_collect(struct unix_domain *d)
+/* Peeled: it waits in no queue of what is left. */
+static void visit_peel(struct unix_sock *child, struct list *out)
 {
-	struct list candidates, garbage;
-
-	if (!d->nr_files)
+	if (--child->gc_refs)
 		return;
-	list_init(&candidates);
-	list_init(&garbage);
-	pthread_mutex_lock(&d->gc_lock);
-	find_candidates(d, &candidates);
-	find_reached(&candidates);
-	while (!list_empty(&candidates)) {
-		struct unix_sock *u = list_first(&candidates, struct unix_sock, gc_node);
+	list_del(&child->gc_node);
+	list_add_tail(out, &child->gc_node);
+}
+
+/* Is there a circle among the sockets in flight, collectable or not? gc_lock held. */
+static bool find_circle(struct unix_domain *d)
+{
+	struct unix_sock *u, *next;
+	struct list left, peeled;
+	unsigned n = 0;
+
+	list_init(&left);
+	list_init(&peeled);
+	list_for_each (u, &d->inflight, inflight_node) {
+		u->gc_candidate = true;
+		u->gc_refs = 0;
+		list_add_tail(&left, &u->gc_node);
+		n++;
+	}
+	list_for_each (u, &left, gc_node)
+		visit_children(u, visit_count, NULL);
+	list_for_each_safe (u, next, &left, gc_node)
+		if (!u->gc_refs) {
+			list_del(&u->gc_node);
+			list_add_tail(&peeled, &u->gc_node);
+		}
+	while (!list_empty(&peeled)) {
+		u = list_first(&peeled, struct unix_sock, gc_node);
 		list_del(&u->gc_node);
+		visit_children(u, visit_peel, &peeled);
+		n--;
+	}
+	list_for_each_safe (u, next, &left, gc_node)
+		list_del(&u->gc_node);
+	list_for_each (u, &d->inflight, inflight_node)
 		u->gc_candidate = false;
-		take_garbage(u, &garbage);
+	return n;
+}
+
+/* Takes the messages of all garbage. */
+static void collect(struct unix_domain *d, struct list *garbage)
+{
+	struct list candidates;
+
+	list_init(&candidates);
+	pthread_mutex_lock(&d->gc_lock);
+	if (d->maybe_cyclic) {
+		find_candidates(d, &candidates);
+		find_reached(&candidates);
+		while (!list_empty(&candidates)) {
+			struct unix_sock *u = list_first(&candidates, struct unix_sock, gc_node);
+			list_del(&u->gc_node);
+			u->gc_candidate = false;
+			take_garbage(u, garbage);
+		}
+		d->maybe_cyclic = !list_empty(garbage) || find_circle(d);
 	}
 	pthread_mutex_unlock(&d->gc_lock);
+}
+
+void unix_collect(struct unix_domain *d)
+{
+	struct list garbage;
+
+	pthread_mutex_lock(&d->dead_lock);
+	bool later = d->draining;
+	d->collect_pending |= later;
+	pthread_mutex_unlock(&d->dead_lock);
+	list_init(&garbage);
+	if (!later)
+		collect(d, &garbage);
 	unix_free_messages(d, &garbage);
 }

@@ -79,13 +79,16 @@ static void msg_free(struct unix_domain *d, struct unix_msg *m)
 	scm_release(&arrived);
 }
 
-static struct unix_msg *next_dead(struct unix_domain *d)
+/* *collect: all are freed, and sockets were closed meanwhile. */
+static struct unix_msg *next_dead(struct unix_domain *d, bool *collect)
 {
 	struct unix_msg *m = NULL;
 
 	pthread_mutex_lock(&d->dead_lock);
 	if (list_empty(&d->dead)) {
 		d->draining = false;
+		*collect = d->collect_pending;
+		d->collect_pending = false;
 	} else {
 		m = list_first(&d->dead, struct unix_msg, node);
 		list_del(&m->node);
@@ -107,8 +110,11 @@ void unix_free_messages(struct unix_domain *d, struct list *list)
 	bool mine = !d->draining;
 	d->draining = true;
 	pthread_mutex_unlock(&d->dead_lock);
-	while (mine && (m = next_dead(d)))
+	bool collect = false;
+	while (mine && (m = next_dead(d, &collect)))
 		msg_free(d, m);
+	if (collect)
+		unix_collect(d);
 }
 
 void unix_free_message(struct unix_domain *d, struct unix_msg *m)

@@ -58,7 +58,7 @@ static int msg_build(struct unix_sock *u, struct unix_sock *other, struct caller
 	if (err)
 		return err;
 	add_cred(*out, u, other, sm, c);
-	err = unix_files_depart(u->domain, &(*out)->scm, &sm->scm);
+	err = unix_files_depart(other, c, &(*out)->scm, &sm->scm);
 	if (err)
 		unix_free_message(u->domain, *out);
 	return err;

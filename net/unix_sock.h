@@ -22,9 +22,8 @@
 #include "net/net.h"
 #include "net/unix.h"
 
-#define UNIX_NAME_BUCKETS 64
+#define UNIX_NAME_BUCKETS 1024
 #define UNIX_MAX_QLEN     10 /* datagrams; Linux: net.unix.max_dgram_qlen */
-#define UNIX_MAX_INFLIGHT (1U << 16)
 
 enum unix_state { UNIX_CLOSE, UNIX_LISTEN, UNIX_ESTABLISHED };
 enum { RCV_SHUTDOWN = 1, SEND_SHUTDOWN = 2, SHUTDOWN_MASK = 3 };
@@ -61,6 +60,7 @@ struct unix_sock {
 	enum unix_state state;
 	bool dead;   /* its file was released */
 	bool embryo; /* not accepted yet */
+	struct unix_sock *listener; /* of an embryo: in whose queue it waits; borrowed */
 	unsigned shutdown;
 	int err;
 	struct unix_sock *peer; /* reference; a dead one stays until we go */
@@ -95,7 +95,8 @@ struct unix_domain {
 
 	pthread_mutex_t gc_lock;
 	struct list inflight;      /* sockets with inflight > 0; guarded by gc_lock */
-	_Atomic unsigned nr_files; /* of any kind, in messages */
+	bool maybe_cyclic;    /* one was sent to a socket in flight since no circle was seen; guarded by gc_lock */
+	bool collect_pending; /* a socket was closed while messages were freed; guarded by dead_lock */
 
 	pthread_mutex_t dead_lock;
 	struct list dead; /* messages to free; guarded by dead_lock */
@@ -162,12 +163,14 @@ struct unix_addr *unix_addr_get(struct unix_addr *a);
 void unix_addr_put(struct unix_addr *a);
 
 /* unix_gc.c */
-/* The files of a message go on their way, or arrive; *scm gives and gets them. -ETOOMANYREFS. */
-int unix_files_depart(struct unix_domain *d, struct scm *msg, struct scm *from);
+/* The files of a message go on their way to `to`, or arrive; *scm gives and gets them. -ETOOMANYREFS: the caller's user
+ * has more on the way than he may have open. */
+int unix_files_depart(struct unix_sock *to, struct caller *c, struct scm *msg, struct scm *from);
 void unix_files_arrive(struct unix_domain *d, struct scm *to, struct scm *msg);
 /* For MSG_PEEK: another reference to each; gc_lock held. -ENOMEM. */
 int unix_files_copy(struct scm *to, const struct scm *msg);
-/* A socket was closed: frees those that now only messages to each other refer to. No lock held. */
+/* A socket was closed: frees those that now only messages to each other refer to. No lock held. In the middle of freeing
+ * messages it is left to who does that, once all are freed. */
 void unix_collect(struct unix_domain *d);
 
 extern const struct socket_ops unix_ops;

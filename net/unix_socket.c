@@ -217,6 +217,9 @@ static void unix_release(struct socket *s)
 	while (!list_empty(&accepted)) {
 		e = list_first(&accepted, struct unix_sock, accept_node);
 		list_del(&e->accept_node);
+		pthread_mutex_lock(&e->lock);
+		e->listener = NULL;
+		pthread_mutex_unlock(&e->lock);
 		file_put(&e->sk.file);
 	}
 	unix_free_messages(d, &queue);
@@ -309,6 +312,7 @@ static void establish(struct unix_sock *u, struct unix_sock *listener, struct un
 	embryo->state = UNIX_ESTABLISHED;
 	embryo->peer = unix_get(u);
 	embryo->addr = unix_addr_get(listener->addr);
+	embryo->listener = listener;
 	embryo->cred = listener->cred;
 	embryo->peer_cred = u->cred = unix_cred(c);
 	embryo->sk.flags = listener->sk.flags & 1U << SO_PASSCRED;
@@ -503,6 +507,7 @@ static int unix_accept(struct socket *s, struct caller *c, bool nonblock, struct
 	waitqueue_wake_all(&u->room, 0);
 	pthread_mutex_lock(&e->lock);
 	e->embryo = false;
+	e->listener = NULL;
 	pthread_mutex_unlock(&e->lock);
 	*out = &e->sk;
 	return unix_getname(&e->sk, true, peer);

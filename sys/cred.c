@@ -9,15 +9,6 @@
 
 #include "sys/sys.h"
 
-static void install(struct task *t, struct cred *new)
-{
-	sandbox_lock(t->sb);
-	struct cred *old = t->cred;
-	t->cred = new;
-	sandbox_unlock(t->sb);
-	cred_put(old);
-}
-
 SYSCALL_DEFINE(getuid)
 {
 	return t->cred->uid;
@@ -160,8 +151,7 @@ static int change_uids(struct task *t, const uint64_t *a, ids_rule *rule)
 	fix_caps(c, new, t->process->keep_caps);
 	if (new->uid != c->uid || new->euid != c->euid)
 		t->pdeathsig = 0;
-	install(t, new);
-	return 0;
+	return task_set_cred(t, new);
 }
 
 static int change_gids(struct task *t, const uint64_t *a, ids_rule *rule)
@@ -176,7 +166,7 @@ static int change_gids(struct task *t, const uint64_t *a, ids_rule *rule)
 	new->gid = i.real;
 	new->egid = new->fsgid = i.effective;
 	new->sgid = i.saved;
-	install(t, new);
+	task_set_cred(t, new);
 	return 0;
 }
 
@@ -238,7 +228,7 @@ SYSCALL_DEFINE(setfsuid)
 	if (new) {
 		new->fsuid = id;
 		fix_file_caps(c, new);
-		install(t, new);
+		task_set_cred(t, new);
 	}
 	return old;
 }
@@ -254,7 +244,7 @@ SYSCALL_DEFINE(setfsgid)
 	struct cred *new = cred_copy(c, -1);
 	if (new) {
 		new->fsgid = id;
-		install(t, new);
+		task_set_cred(t, new);
 	}
 	return old;
 }
@@ -291,7 +281,7 @@ SYSCALL_DEFINE(setgroups)
 		return -EFAULT;
 	}
 	qsort(new->groups, n, sizeof(gid_t), compare_gids); /* as Linux keeps and reports them */
-	install(t, new);
+	task_set_cred(t, new);
 	return 0;
 }
 
@@ -378,6 +368,6 @@ SYSCALL_DEFINE(capset)
 	if (err)
 		cred_put(new);
 	else
-		install(t, new);
+		task_set_cred(t, new);
 	return err;
 }

@@ -91,15 +91,6 @@ static int64_t get_subreaper(struct task *t, const uint64_t *a)
 	return put_user(t, a[0], &on);
 }
 
-static void install_cred(struct task *t, struct cred *new)
-{
-	sandbox_lock(t->sb);
-	struct cred *old = t->cred;
-	t->cred = new;
-	sandbox_unlock(t->sb);
-	cred_put(old);
-}
-
 static int64_t set_no_new_privs(struct task *t, const uint64_t *a)
 {
 	if (a[0] != 1 || a[1] || a[2] || a[3])
@@ -108,7 +99,7 @@ static int64_t set_no_new_privs(struct task *t, const uint64_t *a)
 	if (!new)
 		return -ENOMEM;
 	new->no_new_privs = true;
-	install_cred(t, new);
+	task_set_cred(t, new);
 	return 0;
 }
 
@@ -134,7 +125,7 @@ static int64_t capbset_drop(struct task *t, const uint64_t *a)
 	if (!new)
 		return -ENOMEM;
 	new->cap_bounding &= ~(1UL << a[0]);
-	install_cred(t, new);
+	task_set_cred(t, new);
 	return 0;
 }
 
@@ -144,7 +135,7 @@ static int64_t cap_ambient_clear(struct task *t)
 	if (!new)
 		return -ENOMEM;
 	new->cap_ambient = 0;
-	install_cred(t, new);
+	task_set_cred(t, new);
 	return 0;
 }
 
@@ -167,7 +158,7 @@ static int64_t cap_ambient(struct task *t, const uint64_t *a)
 	if (!new)
 		return -ENOMEM;
 	new->cap_ambient = raise ? new->cap_ambient | bit : new->cap_ambient & ~bit;
-	install_cred(t, new);
+	task_set_cred(t, new);
 	return 0;
 }
 

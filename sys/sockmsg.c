@@ -50,6 +50,7 @@ static int get_files(struct task *t, struct scm *scm, const int *fds, unsigned n
 		if (!scm->files)
 			return -ENOMEM;
 		scm->files->n = 0;
+		scm->files->user = NULL;
 	}
 	if (n > SCM_MAX_FD - scm->files->n)
 		return -EINVAL;

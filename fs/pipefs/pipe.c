@@ -18,9 +18,11 @@
 #include <sys/stat.h>
 
 #include "fs/anon.h"
+#include "fs/user.h"
 
 #define PIPE_DEFAULT_SLOTS 16U
-#define PIPE_MAX_SIZE      (1U << 20) /* /proc/sys/fs/pipe-max-size */
+#define PIPE_FEW_SLOTS     2U     /* of a pipe of a user who has many */
+#define PIPE_MAX_SLOTS     65536U /* more need a larger array than the kernel's allocator gives */
 
 #define POLL_READ  (POLLIN | POLLRDNORM)
 #define POLL_WRITE (POLLOUT | POLLWRNORM)
@@ -40,6 +42,7 @@ struct pipe {
 	struct fifo *fifo;       /* NULL: no name */
 	struct anon_owner owner; /* constant */
 	struct mm_host *mem;     /* constant: who pays for the pages */
+	struct user *user;       /* constant, reference: whose slots these are */
 };
 
 struct pipe_file {
@@ -108,18 +111,41 @@ static void pipe_page_put(struct pipe *p, unsigned char *page)
 		p->spare = page;
 }
 
+/* Whom the bound on a user's pipes does not bind (Linux: pipe_is_unprivileged_user). */
+static bool pipe_privileged(const struct caller *c)
+{
+	return cred_capable(c->cred, CAP_SYS_RESOURCE) || cred_capable(c->cred, CAP_SYS_ADMIN);
+}
+
+/* The slots of a new pipe, counted for its user, who gets few of them once he has many (pipe(7)). */
+static unsigned pipe_first_slots(struct user *u, const struct caller *c)
+{
+	uint64_t max = pipe_privileged(c) ? UINT64_MAX : PIPE_USER_PAGES_SOFT;
+
+	if (user_charge(u, USER_PIPE_SLOTS, PIPE_DEFAULT_SLOTS, max))
+		return PIPE_DEFAULT_SLOTS;
+	user_charge(u, USER_PIPE_SLOTS, PIPE_FEW_SLOTS, UINT64_MAX);
+	return PIPE_FEW_SLOTS;
+}
+
 static struct pipe *pipe_new(struct caller *c)
 {
 	struct pipe *p = calloc(1, sizeof(*p));
 
 	if (!p)
 		return NULL;
-	p->bufs = calloc(PIPE_DEFAULT_SLOTS, sizeof(*p->bufs));
-	if (!p->bufs) {
+	p->user = user_get(c->fs->mounts->users, c->cred->uid);
+	if (p->user)
+		p->slots = pipe_first_slots(p->user, c);
+	p->bufs = calloc(p->slots ?: 1, sizeof(*p->bufs));
+	if (!p->user || !p->bufs) {
+		if (p->user)
+			user_uncharge(p->user, USER_PIPE_SLOTS, p->slots);
+		user_put(p->user);
+		free(p->bufs);
 		free(p);
 		return NULL;
 	}
-	p->slots = PIPE_DEFAULT_SLOTS;
 	p->mem = c->mem;
 	pthread_mutex_init(&p->lock, NULL);
 	waitqueue_init(&p->readable);
@@ -133,6 +159,8 @@ static void pipe_free(struct pipe *p)
 	for (; !pipe_empty(p); p->tail++)
 		pipe_page_free(p, pipe_slot(p, p->tail)->page);
 	pipe_page_free(p, p->spare);
+	user_uncharge(p->user, USER_PIPE_SLOTS, p->slots);
+	user_put(p->user);
 	free(p->bufs);
 	waitqueue_destroy(&p->readable);
 	waitqueue_destroy(&p->writable);
@@ -600,7 +628,7 @@ static int pipe_resize(struct pipe *p, unsigned slots)
 
 	if (used + p->lent > slots)
 		return -EBUSY;
-	struct pipe_buf *bufs = calloc(slots, sizeof(*bufs));
+	struct pipe_buf *bufs = slots <= PIPE_MAX_SLOTS ? calloc(slots, sizeof(*bufs)) : NULL;
 	if (!bufs)
 		return -ENOMEM;
 	for (unsigned i = 0; i < used; i++)
@@ -615,6 +643,29 @@ static int pipe_resize(struct pipe *p, unsigned slots)
 	return 0;
 }
 
+/* Its user may not go beyond his share by growing a pipe (Linux: pipe_set_size). lock held */
+static int pipe_may_grow(struct pipe *p, const struct caller *c, unsigned slots)
+{
+	if (slots <= p->slots)
+		return 0;
+	if (slots > PIPE_MAX_SIZE / PAGE_SIZE && !cred_capable(c->cred, CAP_SYS_RESOURCE))
+		return -EPERM;
+	uint64_t then = p->user->count[USER_PIPE_SLOTS] - p->slots + slots;
+	return then > PIPE_USER_PAGES_SOFT && !pipe_privileged(c) ? -EPERM : 0;
+}
+
+/* lock held */
+static int pipe_resize_counted(struct pipe *p, unsigned slots)
+{
+	unsigned before = p->slots;
+	int err;
+
+	user_charge(p->user, USER_PIPE_SLOTS, slots, UINT64_MAX);
+	err = pipe_resize(p, slots);
+	user_uncharge(p->user, USER_PIPE_SLOTS, err ? slots : before);
+	return err;
+}
+
 static int64_t pipe_set_size(struct pipe *p, struct caller *c, unsigned size)
 {
 	if (size > 1U << 31)
@@ -622,13 +673,11 @@ static int64_t pipe_set_size(struct pipe *p, struct caller *c, unsigned size)
 	unsigned slots = size_to_slots(size);
 
 	pthread_mutex_lock(&p->lock);
-	int err = 0;
-	if (slots > p->slots && slots > PIPE_MAX_SIZE / PAGE_SIZE && !cred_capable(c->cred, CAP_SYS_RESOURCE))
-		err = -EPERM;
+	int err = pipe_may_grow(p, c, slots);
 	if (!err)
-		err = pipe_resize(p, slots);
+		err = pipe_resize_counted(p, slots);
 	pthread_mutex_unlock(&p->lock);
-	return err ?: (int64_t)(slots * PAGE_SIZE);
+	return err ?: (int64_t)slots * (int64_t)PAGE_SIZE;
 }
 
 int64_t pipe_fcntl(struct file *f, struct caller *c, int cmd, uint64_t arg)

@@ -7,6 +7,9 @@
 
 struct pipe;
 
+#define PIPE_MAX_SIZE        (1U << 20) /* /proc/sys/fs/pipe-max-size */
+#define PIPE_USER_PAGES_SOFT 16384U     /* /proc/sys/fs/pipe-user-pages-soft */
+
 /* Makes a pipe: out[0] reads, out[1] writes. `flags`: O_NONBLOCK, O_DIRECT. */
 int pipe_create(struct caller *c, unsigned flags, struct file *out[2]);
 
