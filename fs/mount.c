@@ -132,6 +132,16 @@ void mount_table_sync(struct mount_table *t)
 	pthread_rwlock_unlock(&t->lock);
 }
 
+/* FNV-1a */
+static unsigned name_bucket(const char *name, size_t len)
+{
+	uint32_t hash = 2166136261U;
+
+	for (size_t i = 0; i < len; i++)
+		hash = (hash ^ (unsigned char)name[i]) * 16777619U;
+	return hash % MOUNT_BUCKETS;
+}
+
 static bool name_equal(const struct dentry *over, const char *name, size_t len)
 {
 	return strncmp(over->name, name, len) == 0 && over->name[len] == '\0';
@@ -139,27 +149,33 @@ static bool name_equal(const struct dentry *over, const char *name, size_t len)
 
 struct mount *mount_at(struct mount_table *t, const struct path *dir, const char *name, size_t len)
 {
-	struct mount *m, *found = NULL;
+	unsigned bucket = name_bucket(name, len);
+	struct mount *m = t->by_name[bucket];
 
+	if (!m)
+		return NULL;
 	pthread_rwlock_rdlock(&t->lock);
-	list_for_each (m, &t->mounts, node)
+	for (m = t->by_name[bucket]; m; m = m->next)
 		if (m->parent == dir->mnt && name_equal(m->over, name, len) &&
 		    inode_same(m->over->dir, dir->dentry->inode))
-			found = m;
+			break;
 	pthread_rwlock_unlock(&t->lock);
-	return found;
+	return m;
 }
 
 bool mount_may_be_at(struct mount_table *t, const struct path *dir, unsigned depth, const char *name, size_t len)
 {
-	struct mount *m;
-	bool may = false;
+	unsigned bucket = name_bucket(name, len);
+	struct mount *m = t->by_name[bucket];
 
+	if (!m)
+		return false;
 	pthread_rwlock_rdlock(&t->lock);
-	list_for_each (m, &t->mounts, node)
-		may |= m->parent == dir->mnt && (depth == 0 || !m->at_root) && name_equal(m->over, name, len);
+	for (m = t->by_name[bucket]; m; m = m->next)
+		if (m->parent == dir->mnt && (depth == 0 || !m->at_root) && name_equal(m->over, name, len))
+			break;
 	pthread_rwlock_unlock(&t->lock);
-	return may;
+	return m;
 }
 
 static struct mount *mount_new(const char *where, struct filesystem *fs, unsigned flags, const char *source)
@@ -187,6 +203,11 @@ static void mount_link(struct mount_table *t, struct mount *m)
 	pthread_rwlock_wrlock(&t->lock);
 	m->id = t->next_id++;
 	list_add_tail(&t->mounts, &m->node);
+	if (m->over) {
+		_Atomic(struct mount *) *bucket = &t->by_name[name_bucket(m->over->name, strlen(m->over->name))];
+		m->next = *bucket;
+		*bucket = m;
+	}
 	if (!t->root)
 		t->root = m;
 	pthread_rwlock_unlock(&t->lock);

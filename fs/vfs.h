@@ -182,7 +182,8 @@ enum { MOUNT_RDONLY = 1, MOUNT_NOSUID = 2, MOUNT_NODEV = 4, MOUNT_NOEXEC = 8, MO
 
 struct mount {
 	_Atomic uint32_t refs;
-	struct list node; /* in mount_table.mounts */
+	struct list node;   /* in mount_table.mounts */
+	struct mount *next; /* in its bucket of mount_table.by_name */
 	struct filesystem *fs;
 	struct dentry *root;  /* NULL: the internal mount */
 	struct mount *parent; /* NULL: the root mount, or the internal one */
@@ -195,10 +196,14 @@ struct mount {
 	const char *source; /* as in /proc/mounts; owned */
 };
 
+#define MOUNT_BUCKETS 256
+
 /* All mounts of a sandbox, and what else its file systems share. */
 struct mount_table {
 	pthread_rwlock_t lock;
 	struct list mounts; /* oldest first */
+	/* By the name they cover, youngest first: a walk asks for each name. Whoever finds NULL needs no lock. */
+	_Atomic(struct mount *) by_name[MOUNT_BUCKETS];
 	struct mount *root;
 	/* Where files are that no directory of the guest's holds (memfd_create's, pipes, inherited descriptors), as
 	 * pipefs, sockfs and others are on Linux: not in `mounts`, and no name can be looked up on it. */
@@ -209,12 +214,12 @@ struct mount_table {
 	struct filesystem *memfs;       /* memfd_create's files; made when first asked for, guarded by lock */
 	struct lock_table *locks;       /* fs/locks.h */
 	struct writers *writers;        /* fs/writers.h */
+	struct users *users;            /* fs/user.h */
 	struct cred *monitor;           /* the monitor's own credentials, read once: dozens of host calls */
 	struct path sysroot; /* absolute names are looked up below it first (fs/namei.c); dentry NULL: none */
 };
 
 /* Root, cwd and umask; shared by CLONE_FS. */
-	struct users *users;            /* fs/user.h */
 struct fs_struct {
 	_Atomic uint32_t refs;
 	struct mount_table *mounts;
