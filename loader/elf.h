@@ -41,8 +41,7 @@ static inline bool elf_is_fixed(const struct elf *e)
 }
 
 /* Maps the segments. `base`: where the image begins; 0: wherever there is room; ignored for ET_EXEC. */
-int elf_map(const struct elf *e, struct mm *mm, uint64_t base, unsigned vma_flags, struct elf_place *out,
-	    struct why *why);
+int elf_map(const struct elf *e, struct mm *mm, uint64_t base, struct elf_place *out, struct why *why);
 
 /* The path of a file as the guest sees it, for /proc/PID/maps. NULL: it has none, or no memory. Free with free(). */
 char *exec_file_path(struct file *f);

@@ -13,7 +13,6 @@ struct mapping {
 	const struct elf *elf;
 	struct mm *mm;
 	uint64_t bias;
-	unsigned vma_flags;
 	char *path;
 };
 
@@ -33,7 +32,7 @@ static int64_t map_file_part(const struct mapping *m, const Elf64_Phdr *p)
 		.flags = MAP_PRIVATE | MAP_FIXED,
 		.source = m->elf->source,
 		.offset = p->p_offset - page_off,
-		.vma_flags = VMA_MAYWRITE | VMA_MAYEXEC | m->vma_flags,
+		.vma_flags = VMA_MAYWRITE | VMA_MAYEXEC,
 		.name = m->path,
 	};
 	return mm_mmap(m->mm, &a);
@@ -122,10 +121,9 @@ static int map_segments(const struct mapping *m, struct elf_place *out, struct w
 	return 0;
 }
 
-int elf_map(const struct elf *e, struct mm *mm, uint64_t base, unsigned vma_flags, struct elf_place *out,
-	    struct why *why)
+int elf_map(const struct elf *e, struct mm *mm, uint64_t base, struct elf_place *out, struct why *why)
 {
-	struct mapping m = { .elf = e, .mm = mm, .vma_flags = vma_flags };
+	struct mapping m = { .elf = e, .mm = mm };
 	int err = elf_is_fixed(e) ? 0 : find_room(e, mm, base, &m.bias);
 
 	if (err)

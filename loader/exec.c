@@ -152,9 +152,9 @@ static int map_program(struct exec *x, struct elf_place *program, struct elf_pla
 	int err = random_pages(x->rq->no_randomize, PIE_RANDOM_BITS, &rnd);
 
 	if (!err)
-		err = elf_map(&x->program, x->mm, PAGE_DOWN(PIE_BASE) + rnd, VMA_DENYWRITE, program, x->why);
+		err = elf_map(&x->program, x->mm, PAGE_DOWN(PIE_BASE) + rnd, program, x->why);
 	if (!err && x->interp_file)
-		err = elf_map(&x->interp, x->mm, 0, 0, interp, x->why);
+		err = elf_map(&x->interp, x->mm, 0, interp, x->why);
 	return err;
 }
 

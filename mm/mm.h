@@ -83,7 +83,6 @@ enum {
 	VMA_WIPEONFORK = 1 << 4,
 	VMA_DONTDUMP = 1 << 5,
 	VMA_NORESERVE = 1 << 6,
-	VMA_DENYWRITE = 1 << 7, /* program text: source is not to be opened for writing */
 	VMA_MAYWRITE = 1 << 8,  /* mprotect may add PROT_WRITE (not for MAP_SHARED of a read-only descriptor) */
 	VMA_MAYEXEC = 1 << 9,   /* likewise PROT_EXEC (noexec mounts) */
 	VMA_SPECIAL = 1 << 10,  /* vDSO and its data: not in core files, no mremap of parts */
@@ -148,7 +147,7 @@ struct mmap_args {
 	unsigned prot, flags;      /* PROT_*, MAP_* */
 	struct pagesource *source; /* NULL: anonymous. A reference is taken */
 	uint64_t offset;
-	unsigned vma_flags; /* VMA_MAYWRITE, VMA_MAYEXEC, VMA_DENYWRITE... of the file */
+	unsigned vma_flags; /* VMA_MAYWRITE, VMA_MAYEXEC... of the file */
 	const char *name;   /* copied; may be NULL */
 };
 int64_t mm_mmap(struct mm *mm, const struct mmap_args *a);

@@ -47,7 +47,6 @@ struct pagesource {
 	struct list vmas;     /* struct vma.source_node */
 	uint64_t sweeps;      /* truncations and invalidations so far; vma.source_sweep tells which have reached it */
 	uint32_t writable_shared; /* shared mappings that may write (F_SEAL_WRITE) */
-	uint32_t denied_writers;  /* VMA_DENYWRITE mappings (ETXTBSY) */
 };
 
 void pagesource_init(struct pagesource *ps, const struct pagesource_ops *ops);

@@ -116,8 +116,6 @@ static void source_link(struct vma *v, int sign)
 		list_del(&v->source_node);
 	if ((v->flags & VMA_SHARED) && (v->flags & VMA_MAYWRITE))
 		ps->writable_shared += (uint32_t)sign;
-	if (v->flags & VMA_DENYWRITE)
-		ps->denied_writers += (uint32_t)sign;
 	pthread_mutex_unlock(&ps->lock);
 }
 

@@ -58,8 +58,6 @@ static int set_size(struct inode *i, uint64_t size)
 		return -EISDIR;
 	if (!S_ISREG(i->type))
 		return -EINVAL;
-	if (hostfs_pages_busy(hostfs_of(i)->pages, i))
-		return -ETXTBSY;
 	int fd = fdpath_reopen(hostfs_fd(i), O_WRONLY | O_NONBLOCK);
 	if (fd < 0)
 		return fd;

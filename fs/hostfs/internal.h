@@ -114,8 +114,6 @@ struct hostfs_pages *hostfs_pages_new(struct physmem *pm);
 void hostfs_pages_free(struct hostfs_pages *p);
 /* The source of the file behind `i`, whose descriptor was opened for reading (and writing if `writable`). */
 int hostfs_pages_get(struct hostfs_pages *p, struct inode *i, bool writable, struct pagesource **out);
-/* A program that runs is mapped from it: it may not be written (ETXTBSY). */
-bool hostfs_pages_busy(struct hostfs_pages *p, struct inode *i);
 /* The file's size was changed by the guest, or a range of it was replaced. */
 void hostfs_pages_truncated(struct hostfs_pages *p, struct inode *i, uint64_t size);
 void hostfs_pages_invalidate(struct hostfs_pages *p, struct inode *i, uint64_t off, uint64_t len);

@@ -86,17 +86,14 @@ static int fifo_file(struct dentry *d, struct caller *c, int flags, struct file 
 	return err ? err : stream_own(*out);
 }
 
-/* A running program is not written to; what is cut by O_TRUNC is cut here, when that is known, and for the mappings of
- * the file, too. Takes `d` over. */
+/* What is cut by O_TRUNC is cut for the mappings of the file, too. Takes `d` over. */
 static int regular_file(struct hostfs *h, struct dentry *d, int flags, struct file **out)
 {
 	struct inode *i = d->inode;
 	int err = 0;
 
 	if (hostfs_truncates_late(flags))
-		err = hostfs_pages_busy(h->pages, i) ? -ETXTBSY : (int)host_ret(ftruncate(hostfs_fd(i), 0));
-	else if ((flags & O_ACCMODE) != O_RDONLY && hostfs_pages_busy(h->pages, i))
-		err = -ETXTBSY;
+		err = (int)host_ret(ftruncate(hostfs_fd(i), 0));
 	if (!err && flags & O_TRUNC)
 		hostfs_pages_truncated(h->pages, i, 0);
 	if (!err)

@@ -244,19 +244,6 @@ static struct host_source *find(struct hostfs_pages *p, struct inode *i)
 	return s;
 }
 
-bool hostfs_pages_busy(struct hostfs_pages *p, struct inode *i)
-{
-	struct host_source *s = find(p, i);
-
-	if (!s)
-		return false;
-	pthread_mutex_lock(&s->ps.lock);
-	bool busy = s->ps.denied_writers > 0;
-	pthread_mutex_unlock(&s->ps.lock);
-	source_unref(&s->ps);
-	return busy;
-}
-
 void hostfs_pages_truncated(struct hostfs_pages *p, struct inode *i, uint64_t size)
 {
 	struct host_source *s = find(p, i);

@@ -258,6 +258,31 @@ CASE(running_program_cannot_be_written)
 	in_child("prog", opens_itself, NULL);
 }
 
+/* It is no longer in use as soon as its parent knows that it ended. */
+CASE(program_that_ended_can_be_written)
+{
+	int busy = 0;
+	char role[] = "role:nothing", *argv[] = { case_self, role, NULL };
+
+	copy_self("prog", 0755);
+	for (int i = 0; i < 50; i++) {
+		pid_t pid = (pid_t)NEED(fork());
+		if (pid == 0) {
+			execv("./prog", argv);
+			_exit(99);
+		}
+		NEED(waitpid(pid, NULL, 0));
+		int fd = open("prog", O_WRONLY);
+		busy += fd == -1;
+		close(fd);
+	}
+	V(busy);
+}
+
+ROLE(nothing)
+{
+}
+
 static void interpreter(void)
 {
 	copy_self("interp", 0755);
