@@ -69,7 +69,6 @@ static void park(struct task *t)
 	if (t->sb->observer && p->nr_stopped + 1 == p->nr_tasks)
 		t->sb->observer->ops->stopped(t->sb->observer, t, p->stop_sig);
 	t->parked = true;
-	t->state = TASK_STOPPED;
 	p->nr_stopped++;
 	signal_stop_completed(p);
 	signal_recalc(t);
@@ -79,7 +78,6 @@ static void park(struct task *t)
 		sandbox_lock(t->sb);
 	}
 	p->nr_stopped--;
-	t->state = TASK_RUNNING;
 	t->parked = false;
 }
 

@@ -54,6 +54,18 @@ struct mm_host *task_mem(struct task *t)
 	return &t->sb->mem;
 }
 
+/* Guest code runs inside a host call like any other; a thread that is in one for the guest waits in it. */
+char task_state(const struct task *t)
+{
+	uint32_t where = atomic_load_explicit(&t->sleeper.kick.state, memory_order_relaxed);
+
+	if (t->parked)
+		return 'T';
+	if (atomic_load_explicit(&t->in_guest, memory_order_relaxed))
+		return 'R';
+	return where == KICK_HOST || where == KICK_FUTEX ? 'S' : 'R';
+}
+
 static void sleeper_init(struct sleeper *s)
 {
 	memset(s, 0, sizeof *s);

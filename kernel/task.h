@@ -30,8 +30,6 @@ struct rusage_sum;
 
 #define TASK_COMM_LEN 16
 
-enum task_state { TASK_RUNNING, TASK_SLEEPING, TASK_STOPPED, TASK_ZOMBIE }; /* for /proc */
-
 struct task {
 	struct sandbox *sb;
 	struct process *process;
@@ -89,7 +87,6 @@ struct task {
 
 	/* counters, owner writes, others may read */
 	_Atomic uint64_t syscalls, faults, exceptions, interrupts, nvcsw, nivcsw;
-	_Atomic int state;         /* enum task_state */
 	_Atomic int host_tid;      /* of the thread that runs it; 0: not made yet */
 	struct observed *observed; /* the observer's own, NULL: none */
 };
@@ -121,6 +118,8 @@ struct task *task_current(void);
 struct mm_host *task_mem(struct task *t);
 uint64_t task_fsize_limit(struct task *t);  /* RLIMIT_FSIZE */
 uint64_t task_nofile_limit(struct task *t); /* RLIMIT_NOFILE */
+/* As /proc shows it: 'R' runs, or could if a CPU were free, 'S' waits, 'T' is stopped. sandbox->lock held. */
+char task_state(const struct task *t);
 /* CPU time and faults of one thread so far. */
 void task_rusage(struct task *t, struct rusage_sum *out);
 

@@ -23,6 +23,7 @@ struct view {
 	uint64_t start_ticks;
 	ksigset_t pending, shared_pending, blocked, ignored, caught;
 	struct rusage_sum self, children;
+	struct sched sched;
 	struct cred *cred; /* a reference; NULL: a zombie */
 	struct mm *mm;     /* a reference; NULL: none */
 };
@@ -41,9 +42,7 @@ static char state_of(struct process *p, struct task *t)
 {
 	if (!t)
 		return p->parent ? 'Z' : 'S'; /* init has no thread, and sleeps */
-	if (p->stopped)
-		return 'T';
-	return t->sleeper.kick.state == KICK_AWAY ? 'R' : 'S';
+	return task_state(t);
 }
 
 static void view_signals(struct view *v, struct process *p, struct task *t)
@@ -94,10 +93,11 @@ static bool view_take(struct pseudo_node *n, struct view *v)
 		v->exit_signal = p->exit_signal;
 		v->exit_code = p->exit_code;
 		v->start_ticks = p->start_time_ns / 10000000;
-		v->state = state_of(p, t);
+		v->state = state_of(p, n->pid->task);
 		process_rusage(p, &v->self);
 		v->children = p->children_sum;
 		strcpy(v->comm, p == n->sb->init ? "init" : "");
+		v->sched = t ? t->sched : p->sched;
 		if (t)
 			view_task(v, p, t);
 	}
@@ -191,6 +191,12 @@ int proc_show_status(struct pseudo_node *n, struct caller *c, struct text *out)
 	return 0;
 }
 
+/* task_prio(): real-time policies are below zero, the others' nice values count from 20. */
+static int priority_of(const struct sched *s)
+{
+	return sched_is_realtime(s->policy) ? -1 - s->priority : 20 + s->nice;
+}
+
 int proc_show_stat(struct pseudo_node *n, struct caller *c, struct text *out)
 {
 	struct view v;
@@ -202,11 +208,11 @@ int proc_show_stat(struct pseudo_node *n, struct caller *c, struct text *out)
 	text_printf(out, "%lu %lu %lu %lu ", v.self.minflt, v.children.minflt, v.self.majflt, v.children.majflt);
 	text_printf(out, "%lu %lu %lu %lu ", v.self.utime_ns / 10000000, v.self.stime_ns / 10000000,
 		    v.children.utime_ns / 10000000, v.children.stime_ns / 10000000);
-	text_printf(out, "20 0 %d 0 %lu ", v.threads, v.start_ticks);
+	text_printf(out, "%d %d %d 0 %lu ", priority_of(&v.sched), v.sched.nice, v.threads, v.start_ticks);
 	text_printf(out, "%lu %lu 18446744073709551615 ", m ? m->total_bytes : 0, m ? mm_resident(m) / PAGE_SIZE : 0);
 	text_printf(out, "%lu %lu %lu 0 0 ", m ? m->start_code : 0, m ? m->end_code : 0, m ? m->start_stack : 0);
-	text_printf(out, "%lu %lu %lu %lu 0 0 0 %d 0 0 0 0 0 0 ", v.pending & INT32_MAX, v.blocked & INT32_MAX,
-		    v.ignored & INT32_MAX, v.caught & INT32_MAX, v.exit_signal);
+	text_printf(out, "%lu %lu %lu %lu 0 0 0 %d 0 %d %d 0 0 0 ", v.pending & INT32_MAX, v.blocked & INT32_MAX,
+		    v.ignored & INT32_MAX, v.caught & INT32_MAX, v.exit_signal, v.sched.priority, v.sched.policy);
 	text_printf(out, "%lu %lu %lu %lu %lu %lu %lu %d\n", m ? m->start_data : 0, m ? m->end_data : 0,
 		    m ? m->brk_start : 0, m ? m->arg_start : 0, m ? m->arg_end : 0, m ? m->env_start : 0,
 		    m ? m->env_end : 0, v.exit_code);

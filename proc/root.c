@@ -74,7 +74,7 @@ static unsigned running_tasks(struct sandbox *sb, unsigned *total)
 	list_for_each (p, &sb->processes, all_node) {
 		list_for_each (t, &p->tasks, process_node) {
 			(*total)++;
-			running += t->sleeper.kick.state == KICK_AWAY;
+			running += task_state(t) == 'R';
 		}
 	}
 	sandbox_unlock(sb);

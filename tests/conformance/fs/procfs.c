@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* /proc as programs use it. */
 #include <dirent.h>
+#include <sched.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -143,6 +144,88 @@ CASE(of_children)
 	R(stat(path, &st));
 	R(stat("/proc/99999999", &st));
 	R(stat("/proc/0", &st));
+}
+
+/* The state that /proc/PID/stat gives; what follows it is left in `rest` when that is not NULL. */
+static char state_of(pid_t pid, char *rest)
+{
+	char path[64], buf[1024];
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	int fd = (int)NEED(open(path, O_RDONLY));
+	ssize_t n = NEED(read(fd, buf, sizeof(buf) - 1));
+	close(fd);
+	buf[n] = 0;
+	char *state = strrchr(buf, ')') + 2;
+	if (rest)
+		strcpy(rest, state + 1);
+	return *state;
+}
+
+/* Runs, waits, is stopped, has ended. */
+CASE(states)
+{
+	struct baton ready = baton_new(), hold = baton_new();
+	int other = 0;
+	siginfo_t si;
+
+	pid_t busy = (pid_t)NEED(fork());
+	if (busy == 0) {
+		give(&ready);
+		for (volatile int i = 0; i >= 0; i = !i)
+			;
+	}
+	take(&ready);
+	for (int i = 0; i < 50; i++)
+		other += state_of(busy, NULL) != 'R';
+	V(other);
+	NEED(kill(busy, SIGSTOP));
+	NEED(waitid(P_PID, busy, &si, WSTOPPED | WNOWAIT));
+	say("stopped: %c\n", state_of(busy, NULL));
+	NEED(kill(busy, SIGKILL));
+	NEED(waitid(P_PID, busy, &si, WEXITED | WNOWAIT));
+	say("ended: %c\n", state_of(busy, NULL));
+
+	pid_t idle = (pid_t)NEED(fork());
+	if (idle == 0) {
+		take(&hold);
+		_exit(0);
+	}
+	while (state_of(idle, NULL) != 'S')
+		;
+	say("waits\n");
+	give(&hold);
+	reap("idle", idle);
+}
+
+/* Fields 18 and 19 of /proc/PID/stat, 40 and 41. */
+static void say_priority(const char *what)
+{
+	char rest[1024], *save = NULL, *w;
+	int field = 4;
+
+	state_of(getpid(), rest);
+	say("%s:", what);
+	for (w = strtok_r(rest, " ", &save); w; w = strtok_r(NULL, " ", &save), field++)
+		if (field == 18 || field == 19 || field == 40 || field == 41)
+			say(" %s", w);
+	say("\n");
+}
+
+CASE(priorities)
+{
+	struct sched_param p = { 0 };
+
+	need_root();
+	say_priority("at first");
+	R(setpriority(PRIO_PROCESS, 0, 11));
+	R(sched_setscheduler(0, SCHED_BATCH, &p));
+	say_priority("nice 11");
+	R(setpriority(PRIO_PROCESS, 0, -11));
+	say_priority("nice -11");
+	p.sched_priority = 12;
+	R(sched_setscheduler(0, SCHED_RR, &p));
+	say_priority("real-time");
 }
 
 CASE(files_agree)
