@@ -39,6 +39,7 @@ struct receive {
 	struct scm files; /* taken off a message, still counted as in flight */
 	struct list done; /* messages used up, to be freed without the lock */
 	size_t copied;
+	bool begun; /* a message was looked at, if only for what goes with it */
 	bool stop;
 };
 
@@ -121,6 +122,7 @@ static int stream_copy(struct receive *r, struct unix_msg *m)
 	struct uio *to = r->sm->uio;
 	size_t left = m->len - m->off, n = left < to->resid ? left : to->resid;
 
+	r->begun = true;
 	if (uio_put(to, m->data + m->off, n) < n)
 		return -EFAULT;
 	r->copied += n;
@@ -143,11 +145,11 @@ static int stream_read_queue(struct receive *r)
 	int err = 0;
 
 	list_for_each_safe (m, next, &r->u->queue, node) {
-		if (r->copied && passcred && !same_cred(&r->sm->scm, &m->scm))
+		if (r->begun && passcred && !same_cred(&r->sm->scm, &m->scm))
 			r->stop = true;
-		if (r->stop || err || !r->sm->uio->resid)
+		if (r->stop || err || (r->begun && !r->sm->uio->resid))
 			break;
-		if (!r->copied) {
+		if (!r->begun) {
 			receive_name(r->sm, m->sender);
 			receive_cred(r->sm, m);
 		}

@@ -284,7 +284,7 @@ static int unix_listen(struct socket *s, struct caller *c, unsigned backlog)
 	if (!err) {
 		u->backlog = backlog < SOCKET_SOMAXCONN ? backlog : SOCKET_SOMAXCONN;
 		u->state = UNIX_LISTEN;
-		u->cred = unix_cred(c);
+		u->cred = u->peer_cred = unix_cred(c);
 	}
 	pthread_mutex_unlock(&u->lock);
 	if (more)
@@ -315,7 +315,7 @@ static void establish(struct unix_sock *u, struct unix_sock *listener, struct un
 	embryo->listener = listener;
 	embryo->cred = listener->cred;
 	embryo->peer_cred = u->cred = unix_cred(c);
-	embryo->sk.flags = listener->sk.flags & 1U << SO_PASSCRED;
+	embryo->sk.flags = listener->sk.flags & 1UL << SO_PASSCRED;
 	u->peer = unix_get(embryo);
 	u->peer_cred = listener->cred;
 	u->state = UNIX_ESTABLISHED;

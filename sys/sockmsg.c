@@ -42,9 +42,11 @@ int64_t socket_result(struct task *t, const struct socket *s, int64_t r, uint64_
 
 /* Control messages from the guest */
 
-/* Adds the files of one SCM_RIGHTS. */
+/* Adds the files of one SCM_RIGHTS. One of none is nothing. */
 static int get_files(struct task *t, struct scm *scm, const int *fds, unsigned n)
 {
+	if (!n)
+		return 0;
 	if (!scm->files) {
 		scm->files = malloc(sizeof(*scm->files) + SCM_MAX_FD * sizeof(struct file *));
 		if (!scm->files)

@@ -648,3 +648,59 @@ ROLE(answers)
 	NEED(read(0, b, 8));
 	NEED(write(0, "pong", 4));
 }
+
+CASE(listener_peercred)
+{
+	struct sockaddr_un a = { AF_UNIX, "listener" };
+	struct ucred c = { 0 };
+	socklen_t len = sizeof(c);
+	int l = (int)NEED(socket(AF_UNIX, SOCK_STREAM, 0));
+
+	NEED(bind(l, (struct sockaddr *)&a, sizeof(a)));
+	NEED(getsockopt(l, SOL_SOCKET, SO_PEERCRED, &c, &len));
+	V(c.pid);
+	NEED(listen(l, 1));
+	NEED(getsockopt(l, SOL_SOCKET, SO_PEERCRED, &c, &len));
+	V(c.pid == getpid());
+}
+
+/* Sends "one" with `n` descriptors, then "two". */
+static void send_rights(int n)
+{
+	char control[CMSG_SPACE(sizeof(int))] = { 0 };
+	struct iovec v = { (char[]){ "one" }, 3 };
+	struct msghdr h = { .msg_iov = &v, .msg_iovlen = 1, .msg_control = control };
+	struct cmsghdr *cm = (struct cmsghdr *)control;
+
+	h.msg_controllen = CMSG_SPACE(n * sizeof(int));
+	*cm = (struct cmsghdr){ .cmsg_level = SOL_SOCKET,
+				.cmsg_type = SCM_RIGHTS,
+				.cmsg_len = CMSG_LEN(n * sizeof(int)) };
+	memcpy(CMSG_DATA(cm), &(int){ STDIN_FILENO }, n * sizeof(int));
+	NEED(socketpair(AF_UNIX, SOCK_STREAM, 0, s));
+	NEED(sendmsg(s[0], &h, 0));
+	NEED(send(s[0], "two", 3, 0));
+}
+
+CASE(no_descriptors)
+{
+	char b[16];
+
+	send_rights(0);
+	R(recv(s[1], b, sizeof(b), 0));
+}
+
+CASE(descriptors_without_data)
+{
+	char control[CMSG_SPACE(sizeof(int))] = { 0 }, b[16];
+	struct msghdr h = { .msg_control = control, .msg_controllen = sizeof(control) };
+
+	send_rights(1);
+	R(recvmsg(s[1], &h, 0));
+	V(h.msg_controllen);
+	X(h.msg_flags);
+	R(recv(s[1], b, sizeof(b), 0));
+	NEED(send(s[0], "x", 1, 0));
+	R(recv(s[1], b, 0, 0));
+	R(read(s[1], b, 0));
+}
