@@ -127,6 +127,8 @@ ssize_t host_sock_sendmsg(struct socket *s, struct caller *c, struct socket_msg 
 	ssize_t r = m->control && i->rules->check_control ? i->rules->check_control(m) : 0;
 	if (!r && m->name_len)
 		r = host_check_address(i, (const struct sockaddr *)&m->name, m->name_len);
+	if (!r && i->rules->prepare_send)
+		r = i->rules->prepare_send(i->fd, c);
 	if (r)
 		return r;
 	host_wait_begin(&w, i, c, POLLOUT, s->sndtimeo);

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,7 @@
 #include <sys/ioctl.h>
 
 #include "host/hostcall.h"
+#include "net/device.h"
 
 #define IOCTL_MAX 64
 
@@ -127,9 +129,8 @@ int host_check_address(const struct host_sock *i, const struct sockaddr *a, unsi
 static int host_sock_bind(struct socket *s, struct caller *c, const struct sockaddr *a, unsigned len)
 {
 	struct host_sock *i = host_sock_of(s);
-	int err = i->rules->check_bind ? i->rules->check_bind(c, a, len) : 0;
 
-	return err ? err : (int)host_ret(bind(i->fd, a, len));
+	return i->rules->bind ? i->rules->bind(i->fd, c, a, len) : (int)host_ret(bind(i->fd, a, len));
 }
 
 /*
@@ -220,9 +221,9 @@ static unsigned host_sock_poll(struct socket *s, struct poll_table *pt)
 
 /* Options */
 
-static bool option_allowed(const struct host_sock *i, int level, int name)
+bool host_option_listed(const struct host_options *list, int level, int name)
 {
-	for (const struct host_options *o = i->rules->options; o->level >= 0; o++) {
+	for (const struct host_options *o = list; o->level >= 0; o++) {
 		if (o->level != level || name < 0 || name > 127)
 			continue;
 		return (name < 64 ? o->low >> name : o->high >> (name - 64)) & 1;
@@ -230,30 +231,38 @@ static bool option_allowed(const struct host_sock *i, int level, int name)
 	return false;
 }
 
-/* Waiting is ours, so the timeouts are. */
+/* Linux answers an option that no socket has in as many ways as there are levels and calls: so does the host. */
+#define NO_OPTION INT_MAX
+
+/* Waiting is ours, so the timeouts are; and so are the pages that MSG_ZEROCOPY would let the host keep. */
 static bool option_is_ours(int level, int name)
 {
-	return level == SOL_SOCKET && (name == 20 || name == 21 || name == 66 || name == 67); /* SO_RCVTIMEO... */
+	return level == SOL_SOCKET && (name == 20 || name == 21 || name == 66 || name == 67 || /* SO_RCVTIMEO... */
+				       name == SO_ZEROCOPY);
 }
 
 static int host_sock_setsockopt(struct socket *s, struct caller *c, int level, int name, const void *val, unsigned len)
 {
+	struct host_sock *i = host_sock_of(s);
+
 	if (option_is_ours(level, name))
 		return SOCKET_GENERIC;
-	if (!option_allowed(host_sock_of(s), level, name))
-		return -ENOPROTOOPT;
-	return (int)host_ret(setsockopt(host_sock_of(s)->fd, level, name, val, len));
+	if (!host_option_listed(i->rules->options, level, name))
+		name = NO_OPTION;
+	int err = i->rules->check_option ? i->rules->check_option(i->fd, c, level, name, val, len) : 0;
+	return err ? err : (int)host_ret(setsockopt(i->fd, level, name, val, len));
 }
 
 static int host_sock_getsockopt(struct socket *s, struct caller *c, int level, int name, void *buf, unsigned size)
 {
+	struct host_sock *i = host_sock_of(s);
 	socklen_t len = size;
 
 	if (option_is_ours(level, name))
 		return SOCKET_GENERIC;
-	if (!option_allowed(host_sock_of(s), level, name))
-		return -ENOPROTOOPT;
-	return getsockopt(host_sock_of(s)->fd, level, name, buf, &len) ? -errno : (int)len;
+	if (!host_option_listed(i->rules->options, level, name))
+		name = NO_OPTION;
+	return getsockopt(i->fd, level, name, buf, &len) ? -errno : (int)len;
 }
 
 static int64_t host_sock_ioctl(struct socket *s, struct caller *c, struct mm *mm, unsigned cmd, uint64_t arg)
@@ -263,7 +272,7 @@ static int64_t host_sock_ioctl(struct socket *s, struct caller *c, struct mm *mm
 	unsigned size = rules->ioctl_size ? rules->ioctl_size(cmd) : 0;
 
 	if (!size || size > sizeof(buf))
-		return -ENOTTY;
+		return device_ioctl(mm, cmd, arg);
 	if (copy_from_guest(mm, buf, GVA(arg), size))
 		return -EFAULT;
 	long r = host_ret(ioctl(host_sock_of(s)->fd, cmd, buf));

@@ -13,13 +13,20 @@ struct host_options {
 	uint64_t low, high; /* bit n: option n, 64 + n */
 };
 
+bool host_option_listed(const struct host_options *list, int level, int name);
+
 struct host_rules {
-	/* May it be bound there by the caller? May data go there, may this go out? 0 or -errno. NULL: yes. */
-	int (*check_bind)(struct caller *c, const struct sockaddr *a, unsigned len);
+	/* bind(2) of the host's socket, for the caller; NULL: as it is. */
+	int (*bind)(int fd, struct caller *c, const struct sockaddr *a, unsigned len);
+	/* A message is about to be sent: 0 or -errno; NULL: nothing to do. */
+	int (*prepare_send)(int fd, struct caller *c);
+	/* May data go there, may this go out? 0 or -errno. NULL: yes. */
 	int (*check_address)(const struct sockaddr *a, unsigned len);
 	int (*check_control)(struct socket_msg *m);
 	int (*check_data)(const void *data, size_t len); /* of a datagram, in memory of ours */
-	const struct host_options *options;              /* ends with those of level -1 */
+	/* May the caller set the option of the host's socket? NULL: yes. */
+	int (*check_option)(int fd, struct caller *c, int level, int name, const void *val, unsigned len);
+	const struct host_options *options; /* ends with those of level -1 */
 	/* Size of the argument of an ioctl that goes to the host, both ways; 0: it does not. */
 	unsigned (*ioctl_size)(unsigned cmd);
 };

@@ -2,8 +2,13 @@
 #include "net/net.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
+#include "host/hostcall.h"
 #include "net/inet.h"
 #include "net/socket.h"
 #include "net/unix.h"
@@ -20,29 +25,64 @@ static const struct family families[AF_MAX] = {
 	[AF_NETLINK] = { netlink_create, NULL },
 };
 
-static const struct family *family_find(int family)
+/* Linux: __sock_create, in its order. */
+static int family_find(int family, int type, const struct family **out)
 {
-	if (family < 0 || family >= AF_MAX || !families[family].create)
-		return NULL;
-	return &families[family];
+	if (family < 0 || family >= AF_MAX)
+		return -EAFNOSUPPORT;
+	if (type < 0 || type > SOCK_PACKET)
+		return -EINVAL;
+	*out = &families[family];
+	return (*out)->create ? 0 : -EAFNOSUPPORT;
 }
 
 int socket_create(struct net *net, struct caller *c, int family, int type, int protocol, unsigned flags,
 		  struct socket **out)
 {
-	const struct family *f = family_find(family);
+	const struct family *f;
+	int err = family_find(family, type, &f);
 
-	return f ? f->create(net, c, type, protocol, flags, out) : -EAFNOSUPPORT;
+	return err ? err : f->create(net, c, type, protocol, flags, out);
 }
 
 int socket_create_pair(struct net *net, struct caller *c, int family, int type, int protocol, unsigned flags,
 		       struct socket *out[2])
 {
-	const struct family *f = family_find(family);
+	const struct family *f;
+	int err = family_find(family, type, &f);
 
-	if (!f)
-		return -EAFNOSUPPORT;
-	return f->pair ? f->pair(net, c, type, protocol, flags, out) : -EOPNOTSUPP;
+	if (err)
+		return err;
+	if (f->pair)
+		return f->pair(net, c, type, protocol, flags, out);
+	/* What is wrong with a socket of the kind is said first. */
+	err = f->create(net, c, type, protocol, flags, &out[0]);
+	if (err)
+		return err;
+	file_put(&out[0]->file);
+	return -EOPNOTSUPP;
+}
+
+void net_sysctl_text(const char *name, char *buf, size_t size)
+{
+	char path[128];
+	ssize_t n = -1;
+
+	snprintf(path, sizeof(path), "/proc/sys/net/%s", name);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd >= 0)
+		n = read(fd, buf, size - 1);
+	host_close(fd);
+	buf[n > 0 ? n : 0] = '\0';
+}
+
+unsigned net_sysctl(const char *name, unsigned otherwise)
+{
+	char buf[32], *end;
+
+	net_sysctl_text(name, buf, sizeof(buf));
+	unsigned long v = strtoul(buf, &end, 10);
+	return end != buf && v <= UINT_MAX ? (unsigned)v : otherwise;
 }
 
 struct net *net_new(struct mm_host *mem)

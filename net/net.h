@@ -3,6 +3,8 @@
 #ifndef HL_NET_NET_H
 #define HL_NET_NET_H
 
+#include <stddef.h>
+
 struct mm_host;
 struct unix_domain;
 
@@ -14,5 +16,10 @@ struct net {
 struct net *net_new(struct mm_host *mem);
 /* No socket is left. */
 void net_free(struct net *net);
+
+/* A setting of the host's network, which is the guest's: /proc/sys/net/NAME. As it is now: the first number, or
+ * `otherwise`; the text, "" when there is none. */
+unsigned net_sysctl(const char *name, unsigned otherwise);
+void net_sysctl_text(const char *name, char *buf, size_t size);
 
 #endif

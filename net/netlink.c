@@ -5,6 +5,7 @@
 #include <linux/rtnetlink.h>
 #include <string.h>
 
+#include "host/hostcall.h"
 #include "net/host_sock.h"
 #include "net/inet.h"
 
@@ -16,6 +17,50 @@ static int check_address(const struct sockaddr *a, unsigned len)
 	const struct sockaddr_nl *nl = (const struct sockaddr_nl *)(const void *)a;
 
 	return len < sizeof(*nl) || nl->nl_family != AF_NETLINK ? -EINVAL : nl->nl_pid || nl->nl_groups ? -EPERM : 0;
+}
+
+static int bind_port(int fd, struct sockaddr_nl *a, uint32_t port)
+{
+	a->nl_pid = port;
+	return (int)host_ret(bind(fd, (struct sockaddr *)a, sizeof(*a)));
+}
+
+/* A port of the kernel's choice is the number of the process, or a number that no process has (Linux:
+ * netlink_autobind). The host would choose by its own processes. */
+static int bind_automatic(int fd, struct caller *c, struct sockaddr_nl *a)
+{
+	int err = bind_port(fd, a, (uint32_t)c->tgid);
+
+	for (uint32_t rover = -4096U; err == -EADDRINUSE && rover >= 1U << 31; rover--)
+		err = bind_port(fd, a, rover);
+	return err;
+}
+
+static uint32_t port_of(int fd)
+{
+	struct sockaddr_nl own = { 0 };
+	socklen_t len = sizeof(own);
+
+	getsockname(fd, (struct sockaddr *)&own, &len);
+	return own.nl_pid;
+}
+
+static int bind_netlink(int fd, struct caller *c, const struct sockaddr *a, unsigned len)
+{
+	struct sockaddr_nl nl;
+
+	if (len < sizeof(nl) || a->sa_family != AF_NETLINK)
+		return -EINVAL;
+	memcpy(&nl, a, sizeof(nl));
+	return nl.nl_pid || port_of(fd) ? bind_port(fd, &nl, nl.nl_pid) : bind_automatic(fd, c, &nl);
+}
+
+/* Who sends without a port gets one. */
+static int prepare_send(int fd, struct caller *c)
+{
+	struct sockaddr_nl nl = { .nl_family = AF_NETLINK };
+
+	return port_of(fd) ? 0 : bind_automatic(fd, c, &nl);
 }
 
 static int check_control(struct socket_msg *m)
@@ -58,13 +103,19 @@ static int check_data(const void *data, size_t len)
 
 static const struct host_options options[] = {
 	{ SOL_SOCKET,
-	  BIT(SO_TYPE) | BIT(SO_ERROR) | BIT(SO_SNDBUF) | BIT(SO_RCVBUF) | BIT(SO_PROTOCOL) | BIT(SO_DOMAIN), 0 },
-	{ SOL_NETLINK, BIT(NETLINK_PKTINFO) | BIT(NETLINK_EXT_ACK) | BIT(NETLINK_GET_STRICT_CHK) | BIT(NETLINK_CAP_ACK),
+	  BIT(SO_TYPE) | BIT(SO_ERROR) | BIT(SO_SNDBUF) | BIT(SO_RCVBUF) | BIT(SO_SNDBUFFORCE) | BIT(SO_RCVBUFFORCE) |
+	      BIT(SO_PASSCRED) | BIT(SO_PROTOCOL) | BIT(SO_DOMAIN),
+	  0 },
+	{ SOL_NETLINK,
+	  BIT(NETLINK_ADD_MEMBERSHIP) | BIT(NETLINK_DROP_MEMBERSHIP) | BIT(NETLINK_PKTINFO) |
+	      BIT(NETLINK_LIST_MEMBERSHIPS) | BIT(NETLINK_EXT_ACK) | BIT(NETLINK_GET_STRICT_CHK) | BIT(NETLINK_CAP_ACK),
 	  0 },
 	{ -1, 0, 0 },
 };
 
 static const struct host_rules netlink_rules = {
+	.bind = bind_netlink,
+	.prepare_send = prepare_send,
 	.check_address = check_address,
 	.check_control = check_control,
 	.check_data = check_data,

@@ -3,10 +3,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <linux/capability.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/time.h>
+
+#include "net/net.h"
 
 #define NSEC_PER_SEC  1000000000UL
 #define NSEC_PER_USEC 1000UL
@@ -134,12 +139,13 @@ static const struct file_ops socket_file_ops = {
 
 /* Booleans that a socket keeps and gives back; what they mean, if anything, is the family's affair. */
 #define BOOLEAN_OPTIONS                                                                                                \
-	(1U << SO_DEBUG | 1U << SO_REUSEADDR | 1U << SO_DONTROUTE | 1U << SO_BROADCAST | 1U << SO_KEEPALIVE |          \
-	 1U << SO_OOBINLINE | 1U << SO_NO_CHECK | 1U << SO_REUSEPORT | 1U << SO_PASSCRED | 1U << SO_TIMESTAMP)
+	(1UL << SO_DEBUG | 1UL << SO_REUSEADDR | 1UL << SO_DONTROUTE | 1UL << SO_BROADCAST | 1UL << SO_KEEPALIVE |     \
+	 1UL << SO_OOBINLINE | 1UL << SO_NO_CHECK | 1UL << SO_REUSEPORT | 1UL << SO_PASSCRED | 1UL << SO_TIMESTAMP |   \
+	 1UL << SO_RXQ_OVFL | 1UL << SO_LOCK_FILTER | 1UL << SO_SELECT_ERR_QUEUE)
 
 static bool option_is_boolean(int name)
 {
-	return name > 0 && name < 32 && BOOLEAN_OPTIONS >> name & 1;
+	return name > 0 && name < 64 && BOOLEAN_OPTIONS >> name & 1;
 }
 
 static int get_timeout(const void *val, unsigned len, uint64_t *out)
@@ -169,9 +175,9 @@ static int set_timeout(_Atomic uint64_t *timeo, const void *val, unsigned len)
 }
 
 /* The kernel doubles what is asked for, to have room for its own overhead (socket(7)). */
-static unsigned buffer_size(int val, unsigned min)
+static unsigned buffer_size(int val, unsigned max, unsigned min)
 {
-	unsigned size = (unsigned)val < SOCKET_BUF_MAX ? (unsigned)val : SOCKET_BUF_MAX;
+	unsigned size = (unsigned)val < max ? (unsigned)val : max;
 
 	return size * 2 > min ? size * 2 : min;
 }
@@ -191,12 +197,18 @@ static int set_integer(struct socket *s, int name, int val)
 {
 	switch (name) {
 	case SO_SNDBUF:
-	case SO_SNDBUFFORCE: s->sndbuf = buffer_size(val, SOCKET_SNDBUF_MIN); return 0;
+		s->sndbuf = buffer_size(val, net_sysctl("core/wmem_max", SOCKET_BUF_DEFAULT), SOCKET_SNDBUF_MIN);
+		return 0;
 	case SO_RCVBUF:
-	case SO_RCVBUFFORCE: s->rcvbuf = buffer_size(val, SOCKET_RCVBUF_MIN); return 0;
+		s->rcvbuf = buffer_size(val, net_sysctl("core/rmem_max", SOCKET_BUF_DEFAULT), SOCKET_RCVBUF_MIN);
+		return 0;
+	case SO_SNDBUFFORCE: s->sndbuf = buffer_size(val < 0 ? 0 : val, SOCKET_BUF_MAX, SOCKET_SNDBUF_MIN); return 0;
+	case SO_RCVBUFFORCE: s->rcvbuf = buffer_size(val < 0 ? 0 : val, SOCKET_BUF_MAX, SOCKET_RCVBUF_MIN); return 0;
 	case SO_RCVLOWAT: s->rcvlowat = val < 0 ? INT32_MAX : val ?: 1; return 0;
 	case SO_PRIORITY: s->priority = val; return 0;
 	case SO_MARK: s->mark = val; return 0;
+	case SO_DETACH_FILTER: return -ENOENT; /* there is never one */
+	case SO_ZEROCOPY: return -EOPNOTSUPP;
 	}
 	return -ENOPROTOOPT;
 }
@@ -210,9 +222,9 @@ static int generic_setsockopt(struct socket *s, int name, const void *val, unsig
 	memcpy(&v, val, sizeof(v));
 	if (option_is_boolean(name)) {
 		if (v)
-			atomic_fetch_or(&s->flags, 1U << name);
+			atomic_fetch_or(&s->flags, 1UL << name);
 		else
-			atomic_fetch_and(&s->flags, ~(1U << name));
+			atomic_fetch_and(&s->flags, ~(1UL << name));
 		return 0;
 	}
 	switch (name) {
@@ -225,10 +237,53 @@ static int generic_setsockopt(struct socket *s, int name, const void *val, unsig
 	return set_integer(s, name, v);
 }
 
+#define CAP(n) (1UL << (n))
+
+/* Options whose value must not be above `free` (or below 0) without one of the capabilities, as Linux asks of those who
+ * set them; the host would ask the monitor's. */
+static const struct {
+	int level, name, free;
+	uint64_t caps;
+	int err;
+} privileged[] = {
+	{ SOL_SOCKET, SO_DEBUG, 0, CAP(CAP_NET_ADMIN), EACCES },
+	{ SOL_SOCKET, SO_PRIORITY, 6, CAP(CAP_NET_RAW) | CAP(CAP_NET_ADMIN), EPERM },
+	{ SOL_SOCKET, SO_MARK, -1, CAP(CAP_NET_RAW) | CAP(CAP_NET_ADMIN), EPERM },
+	{ SOL_SOCKET, SO_SNDBUFFORCE, -1, CAP(CAP_NET_ADMIN), EPERM },
+	{ SOL_SOCKET, SO_RCVBUFFORCE, -1, CAP(CAP_NET_ADMIN), EPERM },
+	{ IPPROTO_IP, IP_TRANSPARENT, 0, CAP(CAP_NET_RAW) | CAP(CAP_NET_ADMIN), EPERM },
+	{ IPPROTO_IPV6, IPV6_TRANSPARENT, 0, CAP(CAP_NET_RAW) | CAP(CAP_NET_ADMIN), EPERM },
+};
+
+/* The value of an integer option, which may be given as a byte (Linux: do_ip_setsockopt). */
+static int option_value(const void *val, unsigned len)
+{
+	int v = 0;
+
+	memcpy(&v, val, len < sizeof(v) ? len != 0 : sizeof(v));
+	return v;
+}
+
+static int check_privilege(struct caller *c, int level, int name, const void *val, unsigned len)
+{
+	for (size_t i = 0; i < sizeof(privileged) / sizeof(*privileged); i++) {
+		if (privileged[i].level != level || privileged[i].name != name)
+			continue;
+		int v = option_value(val, len);
+		if (v >= 0 && v <= privileged[i].free)
+			return 0;
+		return c->cred->cap_effective & privileged[i].caps ? 0 : -privileged[i].err;
+	}
+	return 0;
+}
+
 int socket_setsockopt(struct socket *s, struct caller *c, int level, int name, const void *val, unsigned len)
 {
-	int r = s->ops->setsockopt ? s->ops->setsockopt(s, c, level, name, val, len) : SOCKET_GENERIC;
+	int err = check_privilege(c, level, name, val, len);
 
+	if (err)
+		return err;
+	int r = s->ops->setsockopt ? s->ops->setsockopt(s, c, level, name, val, len) : SOCKET_GENERIC;
 	if (r != SOCKET_GENERIC)
 		return r;
 	return level == SOL_SOCKET ? generic_setsockopt(s, name, val, len) : -EOPNOTSUPP;
@@ -265,6 +320,7 @@ static int get_integer(struct socket *s, int name, int *val)
 	case SO_SNDLOWAT: *val = 1; return 0;
 	case SO_PRIORITY: *val = s->priority; return 0;
 	case SO_MARK: *val = s->mark; return 0;
+	case SO_ZEROCOPY: *val = 0; return 0;
 	case SO_TYPE: *val = s->type; return 0;
 	case SO_DOMAIN: *val = s->family; return 0;
 	case SO_PROTOCOL: *val = s->protocol; return 0;
@@ -286,6 +342,10 @@ static int generic_getsockopt(struct socket *s, int name, void *buf, unsigned si
 	case SO_SNDTIMEO_OLD:
 	case SO_SNDTIMEO_NEW: return put_timeout(buf, size, s->sndtimeo);
 	case SO_LINGER: return put_linger(buf, size, s->linger);
+	case SO_COOKIE:
+		return size < sizeof(s->file.anon_ino)
+			   ? -EINVAL
+			   : put_value(buf, size, &s->file.anon_ino, sizeof(s->file.anon_ino));
 	}
 	int err = get_integer(s, name, &val);
 	return err ? err : put_value(buf, size, &val, sizeof(val));

@@ -14,7 +14,7 @@
 #define SOCKET_SNDBUF_MIN  4608U /* Linux: SOCK_MIN_SNDBUF, SOCK_MIN_RCVBUF, net.core.*mem_default, *mem_max */
 #define SOCKET_RCVBUF_MIN  2304U
 #define SOCKET_BUF_DEFAULT 212992U
-#define SOCKET_BUF_MAX     212992U
+#define SOCKET_BUF_MAX     (INT_MAX / 2) /* with SO_SNDBUFFORCE and its like */
 #define SOCKET_SOMAXCONN   4096U
 
 struct net;
@@ -85,7 +85,7 @@ struct socket {
 	/* options; each is read and written alone */
 	_Atomic uint64_t rcvtimeo, sndtimeo; /* ns; 0: none */
 	_Atomic unsigned sndbuf, rcvbuf, rcvlowat;
-	_Atomic unsigned flags;             /* bit n: the boolean option n (SO_*) is on */
+	_Atomic uint64_t flags;             /* bit n: the boolean option n (SO_*) is on */
 	_Atomic int priority, mark, linger; /* linger: seconds, -1: off */
 };
 
@@ -102,7 +102,7 @@ uint64_t socket_deadline(uint64_t timeo);
 int socket_setsockopt(struct socket *s, struct caller *c, int level, int name, const void *val, unsigned len);
 int socket_getsockopt(struct socket *s, struct caller *c, int level, int name, void *buf, unsigned size);
 
-/* socket(2): -EAFNOSUPPORT, -ESOCKTNOSUPPORT, -EPROTONOSUPPORT. `type` without flags. */
+/* socket(2): -EAFNOSUPPORT, -EINVAL, -ESOCKTNOSUPPORT, -EPROTONOSUPPORT. `type` without flags. */
 int socket_create(struct net *net, struct caller *c, int family, int type, int protocol, unsigned flags,
 		  struct socket **out);
 /* socketpair(2); -EOPNOTSUPP for families that have none. */

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <sys/ioctl.h>
 
+#include "net/device.h"
 #include "net/unix_sock.h"
 
 #define POLL_WRITE (POLLOUT | POLLWRNORM | POLLWRBAND)
@@ -153,7 +154,7 @@ int64_t unix_ioctl(struct socket *s, struct caller *c, struct mm *mm, unsigned c
 	switch (cmd) {
 	case SIOCINQ: n = readable_bytes(u); break;
 	case SIOCOUTQ: n = u->wmem; break;
-	default: return -ENOTTY;
+	default: return device_ioctl(mm, cmd, arg);
 	}
 	if (n < 0)
 		return n;

@@ -5,9 +5,8 @@
 #include "net/net.h"
 #include "sys/sockmsg.h"
 
-#define SOCK_TYPES   11 /* Linux: SOCK_MAX */
 #define SOCK_FLAGS   (SOCK_CLOEXEC | SOCK_NONBLOCK)
-#define OPTION_MAX   256
+#define OPTION_MAX   512
 #define MMSG_MAX     1024 /* UIO_MAXIOV (sendmmsg(2)) */
 #define NSEC_PER_SEC 1000000000L
 
@@ -45,7 +44,7 @@ static int split_type(int *type, unsigned *flags)
 {
 	*flags = *type & ~0xf;
 	*type &= 0xf;
-	return *flags & ~SOCK_FLAGS || *type >= SOCK_TYPES ? -EINVAL : 0;
+	return *flags & ~SOCK_FLAGS ? -EINVAL : 0;
 }
 
 SYSCALL_DEFINE(socket)

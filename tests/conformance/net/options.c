@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* socket(2)'s errors, options of sockets, what sockets say of interfaces. */
+#include <arpa/inet.h>
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
+#include <net/if.h>
+#include <netinet/tcp.h>
+#include <netinet/udp.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+#include "case.h"
+
+CASE(kinds)
+{
+	static const int families[] = { -1, 0, AF_INET, AF_INET6, AF_UNIX, AF_NETLINK, AF_MAX - 1, AF_MAX, 100 };
+	static const int protocols[] = { -1, 0, IPPROTO_ICMP, IPPROTO_TCP, IPPROTO_UDP, 263 };
+	int v[2];
+
+	for (size_t f = 0; f < sizeof(families) / sizeof(*families); f++) {
+		for (int type = 0; type <= 11; type++) {
+			/* Raw and packet sockets and those of other netlink families are not for a guest. */
+			if (type == SOCK_RAW || type == SOCK_PACKET)
+				continue;
+			for (size_t p = 0; p < 6 && (families[f] != AF_NETLINK || protocols[p] <= 1); p++) {
+				int r = socket(families[f], type, protocols[p]), err = errno;
+				int q = socketpair(families[f], type, protocols[p], v), err2 = errno;
+				say("%d %d %d: %s, %s\n", families[f], type, protocols[p],
+				    r < 0 ? strerrorname_np(err) : "ok", q < 0 ? strerrorname_np(err2) : "ok");
+				if (r >= 0)
+					close(r);
+				if (q >= 0) {
+					close(v[0]);
+					close(v[1]);
+				}
+			}
+		}
+	}
+	R(socket(AF_INET, SOCK_RAW, 0));
+	R(socket(AF_INET6, SOCK_RAW, 0));
+	R(socket(AF_INET, SOCK_STREAM | 0x10, 0));
+}
+
+static void try_option(const char *what, int s, int level, int name, int val)
+{
+	socklen_t len = sizeof(int);
+	int old = 0;
+	int g = getsockopt(s, level, name, &old, &len), err = errno;
+	int r = setsockopt(s, level, name, &val, sizeof(val)), err2 = errno;
+
+	say("%s: get %s, set %s\n", what, g < 0 ? strerrorname_np(err) : "ok", r < 0 ? strerrorname_np(err2) : "ok");
+	len = sizeof(old);
+	if (!g && !r && !getsockopt(s, level, name, &old, &len))
+		say("  %d, %u bytes\n", old, len);
+}
+
+#define OPTION(s, level, name, val) try_option(#s " " #name, s, level, name, val)
+
+static void socket_options(int s)
+{
+	OPTION(s, SOL_SOCKET, SO_DEBUG, 0);
+	OPTION(s, SOL_SOCKET, SO_PRIORITY, 6);
+	OPTION(s, SOL_SOCKET, SO_LOCK_FILTER, 0);
+	OPTION(s, SOL_SOCKET, SO_DETACH_FILTER, 0);
+	OPTION(s, SOL_SOCKET, SO_RXQ_OVFL, 1);
+	OPTION(s, SOL_SOCKET, SO_COOKIE, 1);
+	OPTION(s, SOL_SOCKET, SO_NO_CHECK, 0);
+	OPTION(s, SOL_SOCKET, SO_SNDBUF, 1000000);
+	OPTION(s, SOL_SOCKET, SO_RCVBUF, 1000000);
+	OPTION(s, SOL_SOCKET, SO_SNDBUF, 1);
+	OPTION(s, SOL_SOCKET, SO_RCVBUF, 1);
+	OPTION(s, SOL_SOCKET, 12345, 1);
+	OPTION(s, SOL_SOCKET, -1, 1);
+	OPTION(s, 500, 1, 1);
+}
+
+CASE(levels)
+{
+	int tcp = (int)NEED(socket(AF_INET, SOCK_STREAM, 0)), udp = (int)NEED(socket(AF_INET, SOCK_DGRAM, 0));
+	int un = (int)NEED(socket(AF_UNIX, SOCK_STREAM, 0)), tcp6 = (int)NEED(socket(AF_INET6, SOCK_STREAM, 0));
+
+	socket_options(tcp);
+	socket_options(udp);
+	socket_options(un);
+	OPTION(tcp, IPPROTO_UDP, UDP_GRO, 1);
+	OPTION(udp, IPPROTO_TCP, TCP_NODELAY, 1);
+	OPTION(tcp, IPPROTO_IPV6, IPV6_V6ONLY, 1);
+	OPTION(tcp6, IPPROTO_IP, IP_TTL, 7);
+	OPTION(un, IPPROTO_TCP, TCP_NODELAY, 1);
+	OPTION(tcp, IPPROTO_TCP, 9999, 1);
+	OPTION(tcp, IPPROTO_IP, 9999, 1);
+}
+
+CASE(inet)
+{
+	int tcp = (int)NEED(socket(AF_INET, SOCK_STREAM, 0)), udp = (int)NEED(socket(AF_INET, SOCK_DGRAM, 0));
+	int udp6 = (int)NEED(socket(AF_INET6, SOCK_DGRAM, 0));
+	struct group_req g = { .gr_interface = 1 };
+	struct sockaddr_in *to = (struct sockaddr_in *)&g.gr_group;
+	unsigned char byte = 5;
+
+	OPTION(tcp, SOL_SOCKET, SO_PASSCRED, 1);
+	OPTION(tcp, SOL_SOCKET, SO_TIMESTAMPING, 0);
+	OPTION(tcp, SOL_SOCKET, SO_MAX_PACING_RATE, 1000000);
+	OPTION(tcp, SOL_SOCKET, SO_BUSY_POLL, 0);
+	OPTION(tcp, IPPROTO_TCP, TCP_INQ, 1);
+	OPTION(tcp, IPPROTO_TCP, TCP_THIN_LINEAR_TIMEOUTS, 1);
+	OPTION(tcp, IPPROTO_TCP, TCP_SAVE_SYN, 1);
+	OPTION(tcp, IPPROTO_TCP, TCP_FASTOPEN_CONNECT, 1);
+	OPTION(udp, IPPROTO_IP, IP_RECVORIGDSTADDR, 1);
+	OPTION(udp, IPPROTO_IP, IP_MINTTL, 1);
+	OPTION(udp6, IPPROTO_IPV6, IPV6_RECVORIGDSTADDR, 1);
+	OPTION(udp6, IPPROTO_IPV6, IPV6_FREEBIND, 1);
+	OPTION(udp6, IPPROTO_IPV6, IPV6_AUTOFLOWLABEL, 1);
+	R(setsockopt(udp, IPPROTO_IP, IP_TTL, &byte, 1));
+	OPTION(udp, IPPROTO_IP, IP_TTL, 9);
+	to->sin_family = AF_INET;
+	to->sin_addr.s_addr = inet_addr("239.1.2.3");
+	R(setsockopt(udp, IPPROTO_IP, MCAST_JOIN_GROUP, &g, sizeof(g)));
+	R(setsockopt(udp, IPPROTO_IP, MCAST_JOIN_GROUP, &g, sizeof(g)));
+	R(setsockopt(udp, IPPROTO_IP, MCAST_LEAVE_GROUP, &g, sizeof(g)));
+}
+
+CASE(tcp_info)
+{
+	struct {
+		struct tcp_info i;
+		char more[512];
+	} b;
+	socklen_t len = sizeof(b);
+	int s = (int)NEED(socket(AF_INET, SOCK_STREAM, 0));
+
+	R(getsockopt(s, IPPROTO_TCP, TCP_INFO, &b, &len));
+	V(len);
+	V(b.i.tcpi_state);
+}
+
+static int privileged(void *unused)
+{
+	int tcp = (int)NEED(socket(AF_INET, SOCK_STREAM, 0)), udp = (int)NEED(socket(AF_INET, SOCK_DGRAM, 0));
+	int un = (int)NEED(socket(AF_UNIX, SOCK_STREAM, 0)), udp6 = (int)NEED(socket(AF_INET6, SOCK_DGRAM, 0));
+
+	OPTION(tcp, SOL_SOCKET, SO_MARK, 7);
+	OPTION(un, SOL_SOCKET, SO_MARK, 7);
+	OPTION(tcp, SOL_SOCKET, SO_DEBUG, 1);
+	OPTION(un, SOL_SOCKET, SO_DEBUG, 1);
+	OPTION(tcp, SOL_SOCKET, SO_PRIORITY, 7);
+	OPTION(un, SOL_SOCKET, SO_PRIORITY, -1);
+	OPTION(tcp, SOL_SOCKET, SO_SNDBUFFORCE, 9000000);
+	OPTION(un, SOL_SOCKET, SO_RCVBUFFORCE, 9000000);
+	OPTION(un, SOL_SOCKET, SO_RCVBUF, 4000);
+	OPTION(udp, SOL_SOCKET, SO_BUSY_POLL, 50);
+	OPTION(udp, IPPROTO_IP, IP_TRANSPARENT, 1);
+	OPTION(udp6, IPPROTO_IPV6, IPV6_TRANSPARENT, 1);
+	R(setsockopt(udp, SOL_SOCKET, SO_BINDTODEVICE, "nosuchdevice", 12));
+	R(setsockopt(udp, SOL_SOCKET, SO_BINDTODEVICE, "lo", 2));
+	R(setsockopt(udp, SOL_SOCKET, SO_BINDTODEVICE, "", 0));
+	return 0;
+}
+
+CASE(privileges)
+{
+	need_root();
+	privileged(NULL);
+	NEED(setresuid(65534, 65534, 65534));
+	privileged(NULL);
+}
+
+CASE(bound_device)
+{
+	int s = (int)NEED(socket(AF_INET, SOCK_STREAM, 0)), index = 0;
+	char name[IF_NAMESIZE] = "";
+	socklen_t len = sizeof(name);
+
+	R(getsockopt(s, SOL_SOCKET, SO_BINDTODEVICE, name, &len));
+	V(len);
+	R(setsockopt(s, SOL_SOCKET, SO_BINDTODEVICE, "lo", 3));
+	len = sizeof(name);
+	R(getsockopt(s, SOL_SOCKET, SO_BINDTODEVICE, name, &len));
+	say("%u bytes: %s\n", len, name);
+	len = sizeof(index);
+	R(getsockopt(s, SOL_SOCKET, SO_BINDTOIFINDEX, &index, &len));
+	V(index);
+}
+
+CASE(interface_names)
+{
+	char name[IF_NAMESIZE] = "";
+
+	V(if_nametoindex("lo"));
+	OK(if_nametoindex("nosuchdevice") ? 0 : -1);
+	say("%s\n", if_indextoname(1, name) ? name : "-");
+}
+
+/* Any socket answers about interfaces; about addresses, those that have some. */
+CASE(interface_requests)
+{
+	static const struct {
+		unsigned long cmd;
+		const char *name;
+	} asks[] = {
+		{ SIOCGIFINDEX, "index" },   { SIOCGIFFLAGS, "flags" },     { SIOCGIFMTU, "mtu" },
+		{ SIOCGIFHWADDR, "hwaddr" }, { SIOCGIFADDR, "addr" },       { SIOCGIFNETMASK, "netmask" },
+		{ SIOCGIFMETRIC, "metric" }, { SIOCGIFTXQLEN, "txqlen" },   { SIOCGIFMAP, "map" },
+		{ SIOCGIFBRDADDR, "brd" },   { SIOCGIFDSTADDR, "dstaddr" },
+	};
+	static const int families[] = { AF_UNIX, AF_INET, AF_INET6, AF_NETLINK };
+
+	for (int f = 0; f < 4; f++) {
+		int s = (int)NEED(socket(families[f], SOCK_DGRAM, 0));
+		for (size_t i = 0; i < sizeof(asks) / sizeof(*asks); i++) {
+			struct ifreq r = { .ifr_name = "lo" }, none = { .ifr_name = "nosuchdevice" };
+			say("%d %s\n", families[f], asks[i].name);
+			if (!R(ioctl(s, asks[i].cmd, &r)))
+				say_bytes("  ", &r, sizeof(r));
+			R(ioctl(s, asks[i].cmd, &none));
+			R(ioctl(s, asks[i].cmd, (void *)8));
+		}
+		close(s);
+	}
+}
+
+CASE(interface_list)
+{
+	struct ifreq all[64] = { 0 };
+	struct ifconf c = { 0 };
+	int s = (int)NEED(socket(AF_UNIX, SOCK_DGRAM, 0));
+
+	R(ioctl(s, SIOCGIFCONF, &c));
+	int whole = c.ifc_len;
+	V(whole % (int)sizeof(struct ifreq));
+	c = (struct ifconf){ .ifc_len = sizeof(all), .ifc_req = all };
+	R(ioctl(s, SIOCGIFCONF, &c));
+	V(c.ifc_len == whole);
+	for (size_t i = 0; i < c.ifc_len / sizeof(*all); i++)
+		say("%s %s\n", all[i].ifr_name, inet_ntoa(((struct sockaddr_in *)&all[i].ifr_addr)->sin_addr));
+	c = (struct ifconf){ .ifc_len = sizeof(*all), .ifc_req = all };
+	R(ioctl(s, SIOCGIFCONF, &c));
+	V(c.ifc_len);
+	c = (struct ifconf){ .ifc_len = 10, .ifc_req = all };
+	R(ioctl(s, SIOCGIFCONF, &c));
+	V(c.ifc_len);
+	c = (struct ifconf){ .ifc_len = sizeof(all), .ifc_buf = (void *)8 };
+	R(ioctl(s, SIOCGIFCONF, &c));
+	R(ioctl(s, SIOCGIFCONF, (void *)8));
+}
+
+static int change_interface(void *unused)
+{
+	struct ifreq r = { .ifr_name = "lo" };
+
+	NEED(setresuid(65534, 65534, 65534));
+	R(ioctl(socket(AF_INET, SOCK_DGRAM, 0), SIOCSIFMTU, &r));
+	R(ioctl(socket(AF_UNIX, SOCK_DGRAM, 0), SIOCSIFFLAGS, &r));
+	return 0;
+}
+
+CASE(interface_changes)
+{
+	need_root();
+	in_child("nobody", change_interface, NULL);
+}
+
+static unsigned port_of(int s)
+{
+	struct sockaddr_nl a = { 0 };
+	socklen_t len = sizeof(a);
+
+	NEED(getsockname(s, (struct sockaddr *)&a, &len));
+	return a.nl_pid;
+}
+
+static unsigned bound_port(int s, unsigned port)
+{
+	struct sockaddr_nl a = { .nl_family = AF_NETLINK, .nl_pid = port };
+
+	R(bind(s, (struct sockaddr *)&a, sizeof(a)));
+	return port_of(s);
+}
+
+/* A port of the kernel's choice is the process's number, or for the next one, a number that is no process's. */
+CASE(netlink_ports)
+{
+	struct {
+		struct nlmsghdr h;
+		struct rtgenmsg g;
+	} ask = { { .nlmsg_len = sizeof(ask), .nlmsg_type = RTM_GETLINK, .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP },
+		  { .rtgen_family = AF_UNSPEC } };
+	static char b[65536];
+	int s[4];
+
+	for (int i = 0; i < 4; i++)
+		s[i] = (int)NEED(socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE));
+	V(port_of(s[0]));
+	V(bound_port(s[0], 0) == (unsigned)getpid());
+	V((int)bound_port(s[1], 0) < 0);
+	V(bound_port(s[0], 0) == (unsigned)getpid());
+	V(bound_port(s[2], 0x7ffff123));
+	close(s[0]);
+	NEED(send(s[3], &ask, sizeof(ask), 0));
+	V(port_of(s[3]) == (unsigned)getpid());
+	NEED(recv(s[3], b, sizeof(b), 0));
+	V(((struct nlmsghdr *)b)->nlmsg_pid == (unsigned)getpid());
+}
