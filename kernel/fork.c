@@ -176,7 +176,7 @@ static void copy_owner_state(struct task *t, struct task *child, const struct cl
 {
 	uint64_t flags = rq->flags;
 	child->blocked = t->restore_mask ? t->saved_mask : t->blocked;
-	child->timer_slack_ns = t->timer_slack_ns;
+	child->timer_slack_ns = (uint64_t)t->timer_slack_ns;
 	sched_fork(&child->sched, &t->sched);
 	memcpy(child->comm, t->comm, sizeof child->comm);
 	if (!(flags & CLONE_VM) || flags & CLONE_VFORK)

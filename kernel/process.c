@@ -21,6 +21,8 @@ static void inherit(struct process *p, struct process *parent)
 	p->tty = parent->tty ? tty_get(parent->tty) : NULL;
 	p->personality = parent->personality;
 	p->oom_score_adj = parent->oom_score_adj;
+	p->oom_score_adj_min = parent->oom_score_adj_min;
+	p->coredump_filter = parent->coredump_filter;
 	p->dumpable = parent->dumpable;
 	p->thp_disable = parent->thp_disable;
 	p->parent = parent;
@@ -44,6 +46,7 @@ int process_new(struct sandbox *sb, struct process *parent, struct process **out
 	p->pid->process = p;
 	p->exit_signal = SIGCHLD;
 	p->dumpable = 1;
+	p->coredump_filter = COREDUMP_FILTER_DEFAULT;
 	p->start_time_ns = monotonic_ns();
 	list_init(&p->tasks);
 	list_init(&p->children);
@@ -349,6 +352,10 @@ void rusage_add(struct rusage_sum *to, const struct rusage_sum *from)
 	to->nivcsw += from->nivcsw;
 	to->inblock += from->inblock;
 	to->oublock += from->oublock;
+	to->rchar += from->rchar;
+	to->wchar += from->wchar;
+	to->syscr += from->syscr;
+	to->syscw += from->syscw;
 	if (from->maxrss_kb > to->maxrss_kb)
 		to->maxrss_kb = from->maxrss_kb;
 }

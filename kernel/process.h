@@ -22,9 +22,13 @@ struct sandbox;
 struct task;
 struct tty;
 
+/* Anonymous memory, private and shared, ELF headers and private huge pages: Linux's default. */
+#define COREDUMP_FILTER_DEFAULT 0x33
+
 struct rusage_sum {
 	uint64_t utime_ns, stime_ns;
 	uint64_t minflt, majflt, nvcsw, nivcsw, inblock, oublock;
+	uint64_t rchar, wchar, syscr, syscw; /* proc_pid_io(5) */
 	uint64_t maxrss_kb;
 };
 
@@ -81,7 +85,8 @@ struct process {
 	struct list cpu_timers; /* kernel/cputimer.c: that count its CPU time */
 	struct host_cputimer space_timer;
 	unsigned personality;
-	int oom_score_adj;
+	int oom_score_adj, oom_score_adj_min; /* the least that an unprivileged process may set */
+	unsigned coredump_filter;             /* core(5) */
 	unsigned dumpable;
 	uint32_t membarrier_registered;
 	_Atomic(struct rseq_cpus *) rseq_cpus; /* kernel/rseq_cpu.c; NULL: not needed */

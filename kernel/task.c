@@ -106,7 +106,7 @@ int task_new(struct sandbox *sb, struct process *p, struct task **out)
 	t->process = process_get(p);
 	t->tid = t->pid->nr;
 	t->altstack.flags = SS_DISABLE;
-	t->timer_slack_ns = 50000;
+	t->timer_slack_ns = TIMER_SLACK_DEFAULT;
 	sleeper_init(&t->sleeper);
 	if (sb->platform->context_watch)
 		sb->platform->context_watch(t->context, on_space_died, t);
@@ -198,6 +198,26 @@ static uint64_t timeval_ns(const struct timeval *tv)
 	return (uint64_t)tv->tv_sec * 1000000000 + (uint64_t)tv->tv_usec * 1000;
 }
 
+/* Only the owner writes: no need of an atomic addition. */
+static void count(_Atomic uint64_t *counter, uint64_t n)
+{
+	atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + n, memory_order_relaxed);
+}
+
+void task_count_read(struct task *t, int64_t n)
+{
+	count(&t->syscr, 1);
+	if (n > 0)
+		count(&t->rchar, (uint64_t)n);
+}
+
+void task_count_write(struct task *t, int64_t n)
+{
+	count(&t->syscw, 1);
+	if (n > 0)
+		count(&t->wchar, (uint64_t)n);
+}
+
 /* What guest code has used in threads of its own is known apart; then the thread that serves it is the guest's kernel.
  */
 static void rusage_add_guest(struct task *t, struct rusage_sum *ru)
@@ -218,6 +238,10 @@ void task_rusage(struct task *t, struct rusage_sum *out)
 
 	memset(out, 0, sizeof *out);
 	out->minflt = t->faults;
+	out->rchar = t->rchar;
+	out->wchar = t->wchar;
+	out->syscr = t->syscr;
+	out->syscw = t->syscw;
 	if (t->host_tid == gettid()) {
 		getrusage(RUSAGE_THREAD, &ru);
 		out->utime_ns = timeval_ns(&ru.ru_utime);

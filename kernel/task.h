@@ -28,7 +28,8 @@ struct process;
 struct sandbox;
 struct rusage_sum;
 
-#define TASK_COMM_LEN 16
+#define TASK_COMM_LEN       16
+#define TIMER_SLACK_DEFAULT 50000 /* ns */
 
 struct task {
 	struct sandbox *sb;
@@ -83,12 +84,14 @@ struct task {
 	struct vfork_done *vfork;     /* whom to tell when the address space is left: kernel/fork.c */
 	bool exiting;                 /* past task_exit_self */
 	int exit_code;                /* wait status form */
-	uint64_t timer_slack_ns;
+
+	_Atomic uint64_t timer_slack_ns; /* owner, and whom /proc/PID/timerslack_ns lets */
 
 	/* counters, owner writes, others may read */
 	_Atomic uint64_t syscalls, faults, exceptions, interrupts, nvcsw, nivcsw;
-	_Atomic int host_tid;      /* of the thread that runs it; 0: not made yet */
-	struct observed *observed; /* the observer's own, NULL: none */
+	_Atomic uint64_t rchar, wchar, syscr, syscw; /* proc_pid_io(5): bytes and calls of reading and writing */
+	_Atomic int host_tid;                        /* of the thread that runs it; 0: not made yet */
+	struct observed *observed;                   /* the observer's own, NULL: none */
 };
 
 /* kernel/task.c */
@@ -120,6 +123,9 @@ uint64_t task_fsize_limit(struct task *t);  /* RLIMIT_FSIZE */
 uint64_t task_nofile_limit(struct task *t); /* RLIMIT_NOFILE */
 /* As /proc shows it: 'R' runs, or could if a CPU were free, 'S' waits, 'T' is stopped. sandbox->lock held. */
 char task_state(const struct task *t);
+/* Owner: a call has read or written `n` bytes (less than 0: it failed). */
+void task_count_read(struct task *t, int64_t n);
+void task_count_write(struct task *t, int64_t n);
 /* CPU time and faults of one thread so far. */
 void task_rusage(struct task *t, struct rusage_sum *out);
 

@@ -39,6 +39,21 @@ int proc_show_mounts(struct pseudo_node *n, struct caller *c, struct text *out)
 	return 0;
 }
 
+int proc_show_mountstats(struct pseudo_node *n, struct caller *c, struct text *out)
+{
+	struct mount *m;
+	pthread_rwlock_rdlock(&n->sb->mounts->lock);
+	list_for_each (m, &n->sb->mounts->mounts, node) {
+		text_puts(out, "device ");
+		put_escaped(out, m->source);
+		text_puts(out, " mounted on ");
+		put_escaped(out, m->mountpoint);
+		text_printf(out, " with fstype %s\n", m->fs->type);
+	}
+	pthread_rwlock_unlock(&n->sb->mounts->lock);
+	return 0;
+}
+
 int proc_show_mountinfo(struct pseudo_node *n, struct caller *c, struct text *out)
 {
 	struct mount *m;

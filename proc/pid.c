@@ -3,12 +3,10 @@
 #include <dirent.h>
 #include <errno.h>
 #include <limits.h>
-#include <linux/oom.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/sysinfo.h>
 
 #include "kernel/fdtable.h"
 #include "kernel/process.h"
@@ -58,6 +56,30 @@ int proc_check_inspect(struct pseudo_node *n, struct caller *c)
 	return err;
 }
 
+int proc_may_open(struct pseudo_node *n, struct caller *c, int flags)
+{
+	int err = proc_check_inspect(n, c);
+	return err == -ENOENT ? 0 : err;
+}
+
+int proc_may_open_mm(struct pseudo_node *n, struct caller *c, int flags)
+{
+	int err = proc_check_inspect(n, c);
+	struct mm *mm = err ? NULL : proc_mm(n);
+	if (mm)
+		mm_put(mm);
+	return err && err != -ENOENT ? err : mm ? 0 : -ESRCH;
+}
+
+/* Of a zombie it is not known any more which tree it saw. */
+static int may_open_fs(struct pseudo_node *n, struct caller *c, int flags)
+{
+	sandbox_lock(n->sb);
+	bool any = proc_task(n) || proc_process(n) == n->sb->init;
+	sandbox_unlock(n->sb);
+	return any ? 0 : -EINVAL;
+}
+
 /* ---- text of the address space ---- */
 
 static int show_range(struct mm *mm, uint64_t start, uint64_t end, struct text *out)
@@ -86,7 +108,7 @@ static int show_cmdline(struct pseudo_node *n, struct caller *c, struct text *ou
 
 static int show_environ(struct pseudo_node *n, struct caller *c, struct text *out)
 {
-	int err = proc_check_inspect(n, c);
+	int err = proc_may_open(n, c, 0);
 	struct mm *mm = err ? NULL : proc_mm(n);
 	if (!mm)
 		return err;
@@ -97,7 +119,7 @@ static int show_environ(struct pseudo_node *n, struct caller *c, struct text *ou
 
 static int show_auxv(struct pseudo_node *n, struct caller *c, struct text *out)
 {
-	int err = proc_check_inspect(n, c);
+	int err = proc_may_open(n, c, 0);
 	struct mm *mm = err ? NULL : proc_mm(n);
 	if (!mm)
 		return err;
@@ -138,13 +160,12 @@ static int store_comm(struct pseudo_node *n, struct caller *c, char *text)
 	sandbox_lock(n->sb);
 	struct task *t = proc_task(n);
 	if (t && c->task && t->process == c->task->process) {
-		text[strcspn(text, "\n")] = '\0';
 		memset(t->comm, 0, sizeof t->comm);
 		memcpy(t->comm, text, strnlen(text, TASK_COMM_LEN - 1));
 		err = 0;
 	}
 	sandbox_unlock(n->sb);
-	return err < 0 ? err : (int)strlen(text);
+	return err;
 }
 
 /* ---- limits ---- */
@@ -186,79 +207,45 @@ static int show_limits(struct pseudo_node *n, struct caller *c, struct text *out
 	return 0;
 }
 
-/* Linux's oom_badness(), as /proc shows it: of 2,000, what the process holds of all memory, moved by its adjustment. */
-static int64_t oom_score(uint64_t resident, int adj)
-{
-	struct sysinfo si;
-
-	if (adj == OOM_SCORE_ADJ_MIN || sysinfo(&si) < 0)
-		return 0;
-	int64_t total = (int64_t)((si.totalram + si.totalswap) * si.mem_unit / PAGE_SIZE);
-	int64_t badness = (int64_t)(resident / PAGE_SIZE) + adj * (total / 1000);
-	return (1000 + badness * 1000 / total) * 2 / 3;
-}
-
-static int show_oom_score(struct pseudo_node *n, struct caller *c, struct text *out)
-{
-	struct mm *mm = proc_mm(n);
-	uint64_t resident = mm ? mm_resident(mm) : 0;
-
-	if (mm)
-		mm_put(mm);
-	sandbox_lock(n->sb);
-	struct process *p = proc_process(n);
-	int adj = p && p != n->sb->init ? p->oom_score_adj : OOM_SCORE_ADJ_MIN; /* init is never chosen */
-	sandbox_unlock(n->sb);
-	text_printf(out, "%ld\n", oom_score(resident, adj));
-	return 0;
-}
-
-static int show_oom_score_adj(struct pseudo_node *n, struct caller *c, struct text *out)
-{
-	sandbox_lock(n->sb);
-	struct process *p = proc_process(n);
-	text_printf(out, "%d\n", p ? p->oom_score_adj : 0);
-	sandbox_unlock(n->sb);
-	return 0;
-}
-
-static int store_oom_score_adj(struct pseudo_node *n, struct caller *c, char *text)
-{
-	char *end;
-	long v = strtol(text, &end, 10);
-	if (end == text || (*end && *end != '\n') || v < OOM_SCORE_ADJ_MIN || v > OOM_SCORE_ADJ_MAX)
-		return -EINVAL;
-	sandbox_lock(n->sb);
-	struct process *p = proc_process(n);
-	bool ok = p && (v >= p->oom_score_adj || cred_capable(c->cred, 24)); /* CAP_SYS_RESOURCE */
-	if (ok)
-		p->oom_score_adj = (int)v;
-	sandbox_unlock(n->sb);
-	return ok ? (int)strlen(text) : -EACCES;
-}
-
 static int show_cgroup(struct pseudo_node *n, struct caller *c, struct text *out)
 {
 	text_puts(out, "0::/\n");
 	return 0;
 }
 
-/* Nobody logged in here: the number that says "not set" (proc(5), loginuid). */
-static int show_unset_id(struct pseudo_node *n, struct caller *c, struct text *out)
+/* There are no cpusets but the one of all. */
+static int show_cpuset(struct pseudo_node *n, struct caller *c, struct text *out)
 {
-	text_puts(out, "4294967295");
+	text_puts(out, "/\n");
 	return 0;
 }
 
-static int show_id_map(struct pseudo_node *n, struct caller *c, struct text *out)
+/* The name of the kernel function a process sleeps in: 0, as in a kernel that knows no names of its functions. */
+static int show_wchan(struct pseudo_node *n, struct caller *c, struct text *out)
 {
-	text_printf(out, "%10u %10u %10u\n", 0, 0, 4294967295U);
+	text_putc(out, '0');
+	return 0;
+}
+
+/* What the thread has forked and nobody has reaped. */
+static int show_children(struct pseudo_node *n, struct caller *c, struct text *out)
+{
+	struct process *child;
+	sandbox_lock(n->sb);
+	struct process *p = proc_process(n);
+	if (p) {
+		list_for_each (child, &p->children, sibling) {
+			if (child->forked_by == n->pid->nr)
+				text_printf(out, "%d ", child->pid->nr);
+		}
+	}
+	sandbox_unlock(n->sb);
 	return 0;
 }
 
 static int show_personality(struct pseudo_node *n, struct caller *c, struct text *out)
 {
-	int err = proc_check_inspect(n, c);
+	int err = proc_may_open(n, c, 0);
 	if (err)
 		return err;
 	sandbox_lock(n->sb);
@@ -327,7 +314,8 @@ static int tasks_lookup(struct pseudo_node *dir, struct caller *c, const char *n
 		return -ENOENT;
 	sandbox_lock(dir->sb);
 	struct pid *p = pid_find(dir->sb->pids, nr);
-	bool found = p && p->task && p->task->process == proc_process(dir);
+	struct process *of = proc_process(dir);
+	bool found = p && of && (p->process == of || (p->task && p->task->process == of));
 	if (found) {
 		out->entry = &task_entry;
 		out->pid = pid_get(p);
@@ -343,6 +331,8 @@ static bool tasks_next(struct pseudo_node *dir, struct caller *c, int *cursor, c
 	struct process *p = proc_process(dir);
 	struct task *t;
 	if (p) {
+		if (p->pid->nr >= *cursor) /* the leader, even when it has ended */
+			best = p->pid->nr;
 		list_for_each (t, &p->tasks, process_node) {
 			if (t->tid >= *cursor && (best < 0 || t->tid < best))
 				best = t->tid;
@@ -372,34 +362,66 @@ static const struct pseudo_entry net_entries[] = {
 };
 static const struct pseudo_dir net_dir = { PSEUDO_TABLE(net_entries) };
 
-#define PER_TASK                                                                                                       \
-	{ "auxv", S_IFREG | 0400, .show = show_auxv }, { "cgroup", S_IFREG | 0444, .show = show_cgroup },              \
-	    { "cmdline", S_IFREG | 0444, .show = show_cmdline },                                                       \
-	    { "comm", S_IFREG | 0644, .show = show_comm, .store = store_comm },                                        \
-	    { "cwd", S_IFLNK | 0777, .link = link_text, .jump = get_link, .arg = (void *)LINK_CWD },                   \
-	    { "environ", S_IFREG | 0400, .show = show_environ },                                                       \
-	    { "exe", S_IFLNK | 0777, .link = link_text, .jump = get_link, .arg = (void *)LINK_EXE },                   \
-	    { "fd", S_IFDIR | 0500, .dir = &proc_fd_dir }, { "fdinfo", S_IFDIR | 0555, .dir = &proc_fdinfo_dir },      \
-	    { "gid_map", S_IFREG | 0644, .show = show_id_map }, { "limits", S_IFREG | 0444, .show = show_limits },     \
-	    { "loginuid", S_IFREG | 0444, .show = show_unset_id }, { "maps", S_IFREG | 0444, .show = proc_show_maps }, \
-	    { "mem", S_IFREG | 0600, .open = proc_mem_open },                                                          \
-	    { "mountinfo", S_IFREG | 0444, .show = proc_show_mountinfo },                                              \
-	    { "mounts", S_IFREG | 0444, .show = proc_show_mounts }, { "net", S_IFDIR | 0555, .dir = &net_dir },        \
-	    { "oom_score", S_IFREG | 0444, .show = show_oom_score },                                                   \
-	    { "oom_score_adj", S_IFREG | 0644, .show = show_oom_score_adj, .store = store_oom_score_adj },             \
-	    { "personality", S_IFREG | 0400, .show = show_personality },                                               \
-	    { "root", S_IFLNK | 0777, .link = link_text, .jump = get_link, .arg = (void *)LINK_ROOT },                 \
-	    { "sessionid", S_IFREG | 0444, .show = show_unset_id },                                                    \
-	    { "smaps", S_IFREG | 0444, .show = proc_show_smaps }, { "stat", S_IFREG | 0444, .show = proc_show_stat },  \
-	    { "statm", S_IFREG | 0444, .show = show_statm }, { "status", S_IFREG | 0444, .show = proc_show_status },   \
+#define LINK(name, which)                                                                                              \
 	{                                                                                                              \
-		"uid_map", S_IFREG | 0644, .show = show_id_map                                                         \
+		name, S_IFLNK | 0777, .link = link_text, .jump = get_link, .arg = (void *)(which)                      \
 	}
+#define DIRECTORY(name, mode, table)                                                                                   \
+	{                                                                                                              \
+		name, S_IFDIR | (mode), .dir = &(table)                                                                \
+	}
+#define FILE(name, mode, ...)                                                                                          \
+	{                                                                                                              \
+		name, S_IFREG | (mode), __VA_ARGS__                                                                    \
+	}
+#define SHOW(name, fn)    FILE(name, 0444, .show = fn)
+#define MEMORY(name, ...) FILE(name, 0400, .may_open = proc_may_open_mm, .gone = GONE_EMPTY, __VA_ARGS__)
 
-static const struct pseudo_entry task_entries[] = { PER_TASK };
+/* What a process has and each of its threads as well. */
+#define PER_TASK                                                                                                       \
+	MEMORY("auxv", .show = show_auxv), SHOW("cgroup", show_cgroup), SHOW("cmdline", show_cmdline),                 \
+	    FILE("comm", 0644, .show = show_comm, .store = store_comm), SHOW("cpuset", show_cpuset),                   \
+	    LINK("cwd", LINK_CWD), MEMORY("environ", .show = show_environ), LINK("exe", LINK_EXE),                     \
+	    DIRECTORY("fd", 0500, proc_fd_dir),                                                                        \
+	    { "fdinfo", S_IFDIR | 0555, .dir = &proc_fdinfo_dir, .may_open = proc_may_open },                          \
+	    FILE("gid_map", 0644, .show = proc_show_id_map, .store = proc_store_id_map, .gone = GONE_SAME),            \
+	    FILE("io", 0400, .show = proc_show_io), SHOW("limits", show_limits),                                       \
+	    FILE("loginuid", 0644, .show = proc_show_unset_id),                                                        \
+	    FILE("maps", 0444, .show = proc_show_maps, .may_open = proc_may_open),                                     \
+	    FILE("mem", 0600, .open = proc_mem_open),                                                                  \
+	    FILE("mountinfo", 0444, .show = proc_show_mountinfo, .may_open = may_open_fs, .gone = GONE_SAME),          \
+	    FILE("mounts", 0444, .show = proc_show_mounts, .may_open = may_open_fs, .gone = GONE_SAME),                \
+	    DIRECTORY("net", 0555, net_dir), DIRECTORY("ns", 0511, proc_ns_dir),                                       \
+	    FILE("oom_adj", 0644, .show = proc_show_oom_adj, .store = proc_store_oom_adj),                             \
+	    SHOW("oom_score", proc_show_oom_score),                                                                    \
+	    FILE("oom_score_adj", 0644, .show = proc_show_oom_score_adj, .store = proc_store_oom_score_adj),           \
+	    FILE("personality", 0400, .show = show_personality),                                                       \
+	    FILE("projid_map", 0644, .show = proc_show_id_map, .store = proc_store_id_map, .gone = GONE_SAME),         \
+	    LINK("root", LINK_ROOT), SHOW("sessionid", proc_show_unset_id),                                            \
+	    FILE("setgroups", 0644, .show = proc_show_setgroups, .store = proc_store_setgroups,                        \
+		 .may_open = proc_may_open_setgroups, .gone = GONE_SAME),                                              \
+	    FILE("smaps", 0444, .show = proc_show_smaps, .may_open = proc_may_open), SHOW("stat", proc_show_stat),     \
+	    SHOW("statm", show_statm), SHOW("status", proc_show_status),                                               \
+	    FILE("uid_map", 0644, .show = proc_show_id_map, .store = proc_store_id_map, .gone = GONE_SAME),            \
+	    SHOW("wchan", show_wchan)
+
+static const struct pseudo_entry task_entries[] = { PER_TASK, SHOW("children", show_children) };
 static const struct pseudo_dir task_dir = { PSEUDO_TABLE(task_entries) };
-static const struct pseudo_entry pid_entries[] = { PER_TASK, { "task", S_IFDIR | 0555, .dir = &tasks_dir } };
+static const struct pseudo_entry pid_entries[] = {
+	PER_TASK,
+	FILE("coredump_filter", 0644, .show = proc_show_coredump_filter, .store = proc_store_coredump_filter),
+	FILE("mountstats", 0400, .show = proc_show_mountstats, .may_open = may_open_fs, .gone = GONE_SAME),
+	DIRECTORY("task", 0555, tasks_dir),
+	FILE("timerslack_ns", 0666, .show = proc_show_timerslack, .store = proc_store_timerslack),
+};
 const struct pseudo_dir proc_pid_dir = { PSEUDO_TABLE(pid_entries) };
+
+bool proc_is_thread(const struct pseudo_node *n)
+{
+	while (n && n->entry->dir != &proc_pid_dir && n->entry->dir != &task_dir)
+		n = n->parent;
+	return n && n->entry->dir == &task_dir;
+}
 
 struct pid *proc_pid_of_file(struct file *f)
 {

@@ -97,6 +97,9 @@ static const struct pseudo_entry fdinfo_entry = { NULL, S_IFREG | 0444, .show = 
 static int lookup(struct pseudo_node *dir, struct caller *c, const char *name, size_t len, struct pseudo_found *out)
 {
 	int fd;
+	int err = proc_may_open(dir, c, 0);
+	if (err)
+		return err;
 	if (!pseudo_number(name, len, &fd))
 		return -ENOENT;
 	struct fdtable *ft = node_files(dir);

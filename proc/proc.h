@@ -25,7 +25,7 @@ bool proc_may_inspect(struct task *reader, struct task *target);
 
 extern const struct pseudo_dir proc_pid_dir;    /* /proc/PID */
 extern const struct pseudo_dir proc_sysctl_dir; /* /proc/sys */
-extern const struct pseudo_dir proc_fd_dir, proc_fdinfo_dir;
+extern const struct pseudo_dir proc_fd_dir, proc_fdinfo_dir, proc_ns_dir;
 
 /* The process (NULL once reaped) and some task of it a node is about (NULL: a zombie). sandbox->lock held. */
 struct process *proc_process(struct pseudo_node *n);
@@ -34,6 +34,12 @@ struct task *proc_task(struct pseudo_node *n);
 struct mm *proc_mm(struct pseudo_node *n);
 /* Like that, for the caller and the node. No lock held. */
 int proc_check_inspect(struct pseudo_node *n, struct caller *c);
+/* pseudo_entry.may_open: for whom proc_may_inspect lets; of a zombie there is nothing to hide. */
+int proc_may_open(struct pseudo_node *n, struct caller *c, int flags);
+/* The same, and there is an address space. */
+int proc_may_open_mm(struct pseudo_node *n, struct caller *c, int flags);
+/* Is the node below /proc/PID/task/TID, and so about one thread? */
+bool proc_is_thread(const struct pseudo_node *n);
 /* A file shown from the host's file of the same name. */
 int proc_show_host(struct text *out, const char *host_path);
 int proc_show_maps(struct pseudo_node *n, struct caller *c, struct text *out);
@@ -42,6 +48,24 @@ int proc_show_status(struct pseudo_node *n, struct caller *c, struct text *out);
 int proc_show_stat(struct pseudo_node *n, struct caller *c, struct text *out);
 int proc_show_mounts(struct pseudo_node *n, struct caller *c, struct text *out);
 int proc_show_mountinfo(struct pseudo_node *n, struct caller *c, struct text *out);
+int proc_show_mountstats(struct pseudo_node *n, struct caller *c, struct text *out);
+int proc_show_io(struct pseudo_node *n, struct caller *c, struct text *out);
+/* proc/pid_settings.c */
+int proc_show_oom_score(struct pseudo_node *n, struct caller *c, struct text *out);
+int proc_show_oom_score_adj(struct pseudo_node *n, struct caller *c, struct text *out);
+int proc_store_oom_score_adj(struct pseudo_node *n, struct caller *c, char *text);
+int proc_show_oom_adj(struct pseudo_node *n, struct caller *c, struct text *out);
+int proc_store_oom_adj(struct pseudo_node *n, struct caller *c, char *text);
+int proc_show_coredump_filter(struct pseudo_node *n, struct caller *c, struct text *out);
+int proc_store_coredump_filter(struct pseudo_node *n, struct caller *c, char *text);
+int proc_show_timerslack(struct pseudo_node *n, struct caller *c, struct text *out);
+int proc_store_timerslack(struct pseudo_node *n, struct caller *c, char *text);
+int proc_show_unset_id(struct pseudo_node *n, struct caller *c, struct text *out);
+int proc_show_id_map(struct pseudo_node *n, struct caller *c, struct text *out);
+int proc_store_id_map(struct pseudo_node *n, struct caller *c, char *text);
+int proc_show_setgroups(struct pseudo_node *n, struct caller *c, struct text *out);
+int proc_store_setgroups(struct pseudo_node *n, struct caller *c, char *text);
+int proc_may_open_setgroups(struct pseudo_node *n, struct caller *c, int flags);
 int proc_mem_open(struct pseudo_node *n, struct caller *c, int flags, struct file **out);
 
 #endif

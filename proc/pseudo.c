@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "proc/pseudo.h"
 
+#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <limits.h>
@@ -63,6 +64,16 @@ static void node_release(struct inode *i)
 	free(n);
 }
 
+bool pseudo_alive(struct pseudo_node *n)
+{
+	if (!n->pid)
+		return true;
+	sandbox_lock(n->sb);
+	bool alive = n->pid->process || n->pid->task;
+	sandbox_unlock(n->sb);
+	return alive;
+}
+
 /* ---- walking ---- */
 
 static const struct pseudo_entry *table_find(const struct pseudo_dir *dir, const char *name, size_t len)
@@ -80,6 +91,8 @@ static int node_lookup(struct inode *i, struct caller *c, const char *name, size
 	struct pseudo_node *n = node_of(i);
 	const struct pseudo_dir *dir = n->entry->dir;
 	struct pseudo_found found = { .entry = table_find(dir, name, len), .number = n->number };
+	if (!pseudo_alive(n))
+		return -ENOENT;
 	if (!found.entry) {
 		int err = dir->lookup ? dir->lookup(n, c, name, len, &found) : -ENOENT;
 		if (err)
@@ -239,6 +252,9 @@ static int node_statfs(struct inode *i, struct caller *c, struct statfs *out)
 static int node_open(struct inode *i, struct caller *c, struct dentry *d, int flags, struct file **out)
 {
 	struct pseudo_node *n = node_of(i);
+	int err = n->entry->may_open ? n->entry->may_open(n, c, flags) : 0;
+	if (err)
+		return err;
 	return n->entry->open ? n->entry->open(n, c, flags, out) : pseudo_file_open(n, flags, out);
 }
 
@@ -283,6 +299,32 @@ int pseudo_fs_create(struct sandbox *sb, const char *type, const struct pseudo_e
 	pfs->fs.root = &n->inode;
 	*out = &pfs->fs;
 	return 0;
+}
+
+int pseudo_parse(const char *text, int base, int64_t min, int64_t max, int64_t *out)
+{
+	char *end;
+
+	if (isspace((unsigned char)*text))
+		return -EINVAL;
+	errno = 0;
+	*out = strtoll(text, &end, base);
+	if (end == text || (*end && strcmp(end, "\n") != 0))
+		return -EINVAL;
+	if (min == 0 && *text == '-')
+		return -EINVAL;
+	return errno == ERANGE || *out < min || *out > max ? -ERANGE : 0;
+}
+
+char *pseudo_strip(char *text)
+{
+	size_t len = strlen(text);
+
+	while (len && isspace((unsigned char)text[len - 1]))
+		text[--len] = '\0';
+	while (isspace((unsigned char)*text))
+		text++;
+	return text;
 }
 
 bool pseudo_number(const char *name, size_t len, int *out)

@@ -15,6 +15,13 @@ struct pseudo_dir;
 struct pseudo_node;
 struct sandbox;
 
+/* What a read finds in a file about a process that is gone. */
+enum pseudo_gone {
+	GONE_ESRCH, /* the error */
+	GONE_EMPTY, /* nothing: of what the process had, nothing is left */
+	GONE_SAME,  /* the same as before: it is no more about the process than about the system */
+};
+
 struct pseudo_entry {
 	const char *name;             /* NULL for entries found by pseudo_dir.lookup alone */
 	mode_t mode;                  /* with the type */
@@ -25,7 +32,10 @@ struct pseudo_entry {
 		    struct file **out);                                         /* S_IFREG of its own kind */
 	int (*link)(struct pseudo_node *n, struct caller *c, struct text *out); /* S_IFLNK: the text */
 	int (*jump)(struct pseudo_node *n, struct caller *c, struct path *out); /* S_IFLNK: a magic link */
-	mode_t (*link_mode)(struct pseudo_node *n, struct caller *c);           /* S_IFLNK: rights that depend */
+	/* May it be opened? For files whose mode says less than that. NULL: yes. */
+	int (*may_open)(struct pseudo_node *n, struct caller *c, int flags);
+	mode_t (*link_mode)(struct pseudo_node *n, struct caller *c); /* S_IFLNK: rights that depend */
+	enum pseudo_gone gone;
 	const void *arg; /* for functions that serve many entries */
 };
 
@@ -63,6 +73,15 @@ int pseudo_fs_create(struct sandbox *sb, const char *type, const struct pseudo_e
 
 /* The node behind a file; NULL: it is of another kind of file system. */
 struct pseudo_node *pseudo_node_of_file(struct file *f);
+
+/* Is what the node is about still there? Always, when it is about no process. */
+bool pseudo_alive(struct pseudo_node *n);
+
+/* A number that was written to a file, as Linux's kstrtoll(): nothing around it but one newline behind. -EINVAL;
+ * -ERANGE: not between `min` and `max`. */
+int pseudo_parse(const char *text, int base, int64_t min, int64_t max, int64_t *out);
+/* `text` without white space around it; cuts it. */
+char *pseudo_strip(char *text);
 
 /* A number made of digits alone, without leading zeros, as names of processes and descriptors are. */
 bool pseudo_number(const char *name, size_t len, int *out);

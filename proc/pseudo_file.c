@@ -30,8 +30,13 @@ static int make_content(struct pseudo_file *pf, struct caller *c, int64_t pos)
 {
 	if (pf->made && pos != 0)
 		return 0;
+	const struct pseudo_entry *e = pf->node->entry;
 	text_cut(&pf->content, 0);
-	int err = pf->node->entry->show ? pf->node->entry->show(pf->node, c, &pf->content) : -EIO;
+	int err = e->show ? 0 : -EINVAL;
+	if (!err && e->gone != GONE_SAME && !pseudo_alive(pf->node))
+		err = e->gone == GONE_ESRCH ? -ESRCH : 0;
+	else if (!err)
+		err = e->show(pf->node, c, &pf->content);
 	if (!err && pf->content.failed)
 		err = -ENOMEM;
 	pf->made = err == 0;
@@ -68,14 +73,16 @@ static ssize_t pseudo_write(struct file *f, struct caller *c, struct uio *u, int
 	char buf[WRITE_MAX];
 	size_t len = u->resid;
 	if (!n->entry->store)
-		return -EIO;
+		return -EINVAL;
 	if (len >= sizeof buf)
 		return -EINVAL;
 	if (uio_take(u, buf, len) != len)
 		return -EFAULT;
 	buf[len] = '\0';
+	if (!pseudo_alive(n))
+		return -ESRCH;
 	int err = n->entry->store(n, c, buf);
-	return err ? err : (ssize_t)len;
+	return err < 0 ? err : (ssize_t)len;
 }
 
 static int64_t pseudo_lseek(struct file *f, struct caller *c, int64_t off, int whence)
@@ -140,6 +147,8 @@ static void emit_dynamic(struct pseudo_node *n, struct caller *c, struct file *f
 static int pseudo_readdir(struct file *f, struct caller *c, struct dir_emit *e)
 {
 	struct pseudo_node *n = pseudo_file_of(f)->node;
+	if (!pseudo_alive(n))
+		return -ENOENT;
 	pthread_mutex_lock(&f->pos_lock);
 	if (emit_table(n, f, e))
 		emit_dynamic(n, c, f, e);

@@ -169,7 +169,7 @@ static int64_t get_securebits(struct task *t, const uint64_t *a)
 
 static int64_t set_timerslack(struct task *t, const uint64_t *a)
 {
-	t->timer_slack_ns = (int64_t)a[0] <= 0 ? 50000 : a[0];
+	t->timer_slack_ns = (int64_t)a[0] <= 0 ? TIMER_SLACK_DEFAULT : a[0];
 	return 0;
 }
 

@@ -27,6 +27,18 @@ static int check_mode(const struct file *f, transfer_fn *fn, const int64_t *pos)
 	return (fn == file_read ? file_readable(f) : file_writable(f)) ? 0 : -EBADF;
 }
 
+/* Runs the call; /proc/PID/io counts it. */
+static int64_t transfer(struct task *t, struct file *f, struct caller *c, struct uio *u, transfer_fn *fn, int64_t *pos)
+{
+	int64_t r = fn(f, c, u, pos);
+
+	if (fn == file_read)
+		task_count_read(t, r);
+	else
+		task_count_write(t, r);
+	return r;
+}
+
 static int64_t transfer_one(struct task *t, const uint64_t *a, transfer_fn *fn, int64_t *pos)
 {
 	struct caller c = task_caller(t);
@@ -39,7 +51,7 @@ static int64_t transfer_one(struct task *t, const uint64_t *a, transfer_fn *fn, 
 	if (!r)
 		r = single_uio(t, &u, a[1], a[2]);
 	if (!r)
-		r = fn(f, &c, &u, pos);
+		r = transfer(t, f, &c, &u, fn, pos);
 	file_put(f);
 	return transfer_result(t, &c, r);
 }
@@ -94,7 +106,7 @@ static int64_t transfer_vec(struct task *t, struct file *f, struct caller *c, co
 		return n;
 	uio_init_guestv(&u, t->mm, iov, n);
 	u.append = append;
-	int64_t r = n && u.resid ? fn(f, c, &u, pos) : 0;
+	int64_t r = n && u.resid ? transfer(t, f, c, &u, fn, pos) : 0;
 	if (iov != fast)
 		free(iov);
 	return r;

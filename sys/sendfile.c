@@ -105,6 +105,8 @@ SYSCALL_DEFINE(sendfile)
 		r = -EINVAL;
 	if (!r)
 		r = sendfile_files(t, &x, a[2], a[3]);
+	task_count_read(t, r);
+	task_count_write(t, r);
 	file_put(x.in);
 	file_put(x.out);
 	return transfer_result(t, &x.c, r);
@@ -165,6 +167,8 @@ SYSCALL_DEFINE(copy_file_range)
 	struct copy x = { .c = task_caller(t), .in = fd_get(t->files, (int)a[0]), .out = fd_get(t->files, (int)a[2]) };
 	int64_t r = !x.in || !x.out ? -EBADF : a[5] ? -EINVAL : copy_range(t, &x, a);
 
+	task_count_read(t, r);
+	task_count_write(t, r);
 	file_put(x.in);
 	file_put(x.out);
 	return io_result(t, r);

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* /proc/PID/io: what the threads of a process have read and written (proc_pid_io(5)). */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "kernel/process.h"
+#include "kernel/sandbox.h"
+#include "kernel/task.h"
+#include "proc/proc.h"
+
+#define BLOCK 512UL /* the unit of getrusage(2)'s ru_inblock */
+
+struct storage {
+	uint64_t read, written, cancelled;
+};
+
+static uint64_t field(const char *text, const char *name)
+{
+	const char *at = strstr(text, name);
+	uint64_t v = 0;
+
+	return at && sscanf(at + strlen(name), "%lu", &v) == 1 ? v : 0;
+}
+
+/* What the host's disks did for a guest thread they did for the thread that serves it. */
+static void add_storage(struct storage *s, const struct task *t)
+{
+	struct text host = { 0 };
+	char path[64];
+
+	snprintf(path, sizeof path, "/proc/self/task/%d/io", t->host_tid);
+	if (t->host_tid && proc_show_host(&host, path) == 0) {
+		s->read += field(text_str(&host), "\nread_bytes: ");
+		s->written += field(text_str(&host), "\nwrite_bytes: ");
+		s->cancelled += field(text_str(&host), "\ncancelled_write_bytes: ");
+	}
+	text_free(&host);
+}
+
+/* sandbox->lock held. Of one thread, or of all that the process has and had. */
+static void collect(struct process *p, struct task *one, struct rusage_sum *sum, struct storage *s)
+{
+	struct task *t;
+
+	if (one) {
+		task_rusage(one, sum);
+		add_storage(s, one);
+		return;
+	}
+	process_rusage(p, sum);
+	s->read = p->dead_threads.inblock * BLOCK;
+	s->written = p->dead_threads.oublock * BLOCK;
+	list_for_each (t, &p->tasks, process_node)
+		add_storage(s, t);
+}
+
+int proc_show_io(struct pseudo_node *n, struct caller *c, struct text *out)
+{
+	struct rusage_sum sum = { 0 };
+	struct storage s = { 0 };
+
+	sandbox_lock(n->sb);
+	struct process *p = proc_process(n);
+	struct task *t = proc_task(n);
+	int err = !p ? -ESRCH : t && c->task && !proc_may_inspect(c->task, t) ? -EACCES : 0;
+	if (!err)
+		collect(p, proc_is_thread(n) ? t : NULL, &sum, &s);
+	sandbox_unlock(n->sb);
+	if (err)
+		return err;
+	text_printf(out, "rchar: %lu\nwchar: %lu\nsyscr: %lu\nsyscw: %lu\n", sum.rchar, sum.wchar, sum.syscr,
+		    sum.syscw);
+	text_printf(out, "read_bytes: %lu\nwrite_bytes: %lu\ncancelled_write_bytes: %lu\n", s.read, s.written,
+		    s.cancelled);
+	return 0;
+}
