@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "fs/locks.h"
-#include "fs/pipefs/pipe.h"
+#include "fs/pipe_end.h"
 #include "fs/ramfs/ramfs.h"
 #include "sys/sys.h"
 
@@ -201,7 +201,7 @@ static int64_t fcntl_setlk(struct fcntl *x)
 
 static int64_t fcntl_pipe_size(struct fcntl *x)
 {
-	return pipe_fcntl(x->f, &x->c, x->cmd, x->arg);
+	return pipe_end_fcntl(x->f, &x->c, x->cmd, x->arg);
 }
 
 static int64_t fcntl_add_seals(struct fcntl *x)

@@ -5,7 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "fs/pipefs/pipe.h"
+#include "fs/pipe_end.h"
 #include "sys/sys.h"
 
 #define CHUNK 131072
@@ -75,6 +75,14 @@ static int put_offset(struct task *t, struct caller *c, struct file *f, uint64_t
 	return 0;
 }
 
+static bool is_pipe(struct file *f)
+{
+	struct pipe_end e;
+
+	pipe_end_init(&e, f);
+	return pipe_end_is_pipe(&e);
+}
+
 static int64_t sendfile_files(struct task *t, struct copy *x, uint64_t off, size_t count)
 {
 	struct inode *i = file_inode(x->in);
@@ -90,7 +98,7 @@ static int64_t sendfile_files(struct task *t, struct copy *x, uint64_t off, size
 		return err;
 	if (count > MAX_RW_COUNT)
 		count = MAX_RW_COUNT;
-	ssize_t n = file_pipe(x->out) ? splice_file_to_pipe(&x->c, x->in, &x->in_pos, x->out, count)
+	ssize_t n = is_pipe(x->out) ? splice_file_to_pipe(&x->c, x->in, &x->in_pos, x->out, count)
 				      : copy_all(x, count);
 	err = n >= 0 ? put_offset(t, &x->c, x->in, off, x->in_pos) : 0;
 	return err ? err : n;

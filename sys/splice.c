@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-#include "fs/pipefs/pipe.h"
+#include "fs/pipe_end.h"
 #include "sys/sys.h"
 
 #define SPLICE_F_ALL (SPLICE_F_MOVE | SPLICE_F_NONBLOCK | SPLICE_F_MORE | SPLICE_F_GIFT)
@@ -13,7 +13,7 @@
 /* One splice(2) in progress. */
 struct splice {
 	struct file *in, *out;
-	struct pipe *from, *to; /* NULL: not a pipe */
+	struct pipe_end from, to;
 	int64_t *in_pos, *out_pos;
 	size_t len;
 	bool nonblock;
@@ -43,12 +43,12 @@ static ssize_t splice_from_pipe(struct splice *s)
 
 	while (r > 0 && total < s->len) {
 		struct pipe_buf b;
-		r = pipe_borrow(s->from, &s->c, s->nonblock || total, &b);
+		r = pipe_end_borrow(&s->from, &s->c, s->nonblock || total, &b);
 		if (r <= 0)
 			break;
 		r = splice_write_buf(s, &b, s->len - total);
 		bool partial = b.len > 0;
-		pipe_unborrow(s->from, &b);
+		pipe_end_unborrow(&s->from, &b);
 		if (r > 0)
 			total += r;
 		if (partial)
@@ -57,10 +57,10 @@ static ssize_t splice_from_pipe(struct splice *s)
 	return total ? (ssize_t)total : r;
 }
 
-/* Would the next read of a stream have to wait? Files without a poll never do. */
-static bool splice_in_ready(struct splice *s)
+/* A read of a stream does not have to wait. Files without a poll never do. */
+static bool would_read(struct file *f)
 {
-	return file_poll(s->in, NULL) & (POLLIN | POLLHUP | POLLERR);
+	return file_poll(f, NULL) & (POLLIN | POLLHUP | POLLERR);
 }
 
 static ssize_t splice_read_buf(struct splice *s, struct pipe_buf *b, size_t len)
@@ -81,13 +81,13 @@ static ssize_t splice_to_pipe(struct splice *s)
 	size_t total = 0;
 	ssize_t r = 1;
 
-	while (total < s->len && (!total || splice_in_ready(s))) {
+	while (total < s->len && (!total || would_read(s->in))) {
 		struct pipe_buf b;
-		r = pipe_promise(s->to, &s->c, s->nonblock || total, &b);
+		r = pipe_end_promise(&s->to, &s->c, s->nonblock || total, &b);
 		if (r < 0)
 			break;
 		r = splice_read_buf(s, &b, s->len - total);
-		pipe_fulfil(s->to, &b);
+		pipe_end_fulfil(&s->to, &s->c, &b);
 		if (r > 0)
 			total += r;
 		if (r < (ssize_t)PAGE_SIZE)
@@ -101,20 +101,20 @@ static ssize_t splice_slot(struct splice *s, size_t len, bool nonblock)
 {
 	struct pipe_buf b, o;
 
-	int r = pipe_promise(s->to, &s->c, nonblock, &o);
+	int r = pipe_end_promise(&s->to, &s->c, nonblock, &o);
 	if (r < 0)
 		return r;
-	r = pipe_borrow(s->from, &s->c, nonblock, &b);
+	r = pipe_end_borrow(&s->from, &s->c, nonblock, &b);
 	if (r > 0) {
 		o.len = b.len < len ? b.len : len;
 		o.packet = b.packet;
 		memcpy(o.page, b.page + b.off, o.len);
 		b.off += o.len;
 		b.len -= o.len;
-		pipe_unborrow(s->from, &b);
+		pipe_end_unborrow(&s->from, &b);
 		r = o.len;
 	}
-	pipe_fulfil(s->to, &o);
+	pipe_end_fulfil(&s->to, &s->c, &o);
 	return r;
 }
 
@@ -134,35 +134,36 @@ static ssize_t splice_pipes(struct splice *s)
 /* The rules on offsets and modes, in Linux's order (do_splice). */
 static int splice_check(const struct splice *s, bool off_in, bool off_out)
 {
+	bool from = pipe_end_is_pipe(&s->from), to = pipe_end_is_pipe(&s->to);
+
 	if (!file_readable(s->in) || !file_writable(s->out))
 		return -EBADF;
-	if (s->from && s->to)
-		return s->from == s->to ? -EINVAL : 0;
-	if (!s->from && !s->to)
+	if (from && to)
+		return pipe_end_same(&s->from, &s->to) ? -EINVAL : 0;
+	if (!from && !to)
 		return -EINVAL;
-	if (s->from && off_out && !s->out->ops->lseek)
+	if ((off_out && !s->out->ops->lseek) || (off_in && !s->in->ops->lseek))
 		return -EINVAL;
-	if (s->to && off_in && !s->in->ops->lseek)
-		return -EINVAL;
-	if (s->to)
+	if (to)
 		return 0;
 	return s->out->flags & O_APPEND || !s->out->ops->write || s->out->ops->no_splice_write ? -EINVAL : 0;
 }
 
 static ssize_t splice_run(struct splice *s)
 {
-	if (s->from && s->to)
+	bool from = pipe_end_is_pipe(&s->from), to = pipe_end_is_pipe(&s->to);
+
+	s->nonblock |= (from && s->in->flags & O_NONBLOCK) || (to && s->out->flags & O_NONBLOCK);
+	if (from && to)
 		return splice_pipes(s);
-	return s->from ? splice_from_pipe(s) : splice_to_pipe(s);
+	return from ? splice_from_pipe(s) : splice_to_pipe(s);
 }
 
 static int64_t do_splice(struct task *t, struct splice *s, uint64_t off_in, uint64_t off_out)
 {
 	int64_t pos;
 
-	s->from = file_pipe(s->in);
-	s->to = file_pipe(s->out);
-	if ((s->from && off_in) || (s->to && off_out))
+	if ((off_in && pipe_end_is_pipe(&s->from)) || (off_out && pipe_end_is_pipe(&s->to)))
 		return -ESPIPE;
 	uint64_t off = off_in ?: off_out;
 	if (off && get_user(t, &pos, off))
@@ -174,14 +175,22 @@ static int64_t do_splice(struct task *t, struct splice *s, uint64_t off_in, uint
 		return -EINVAL;
 	s->in_pos = off_in ? &pos : NULL;
 	s->out_pos = off_out ? &pos : NULL;
-	if (s->from && s->in->flags & O_NONBLOCK)
-		s->nonblock = true;
-	if (s->to && s->out->flags & O_NONBLOCK)
-		s->nonblock = true;
 	ssize_t r = splice_run(s);
 	if (r >= 0 && off && put_user(t, off, &pos))
 		return -EFAULT;
 	return r;
+}
+
+static void splice_begin(struct splice *s)
+{
+	pipe_end_init(&s->from, s->in);
+	pipe_end_init(&s->to, s->out);
+}
+
+static void splice_end(struct splice *s)
+{
+	pipe_end_done(&s->from);
+	pipe_end_done(&s->to);
 }
 
 ssize_t splice_file_to_pipe(struct caller *c, struct file *in, int64_t *pos, struct file *out, size_t len)
@@ -189,14 +198,15 @@ ssize_t splice_file_to_pipe(struct caller *c, struct file *in, int64_t *pos, str
 	struct splice s = {
 		.in = in,
 		.out = out,
-		.to = file_pipe(out),
 		.in_pos = pos,
 		.len = len,
 		.nonblock = out->flags & O_NONBLOCK,
 		.c = *c,
 	};
-	ssize_t r = splice_to_pipe(&s);
 
+	splice_begin(&s);
+	ssize_t r = splice_to_pipe(&s);
+	splice_end(&s);
 	c->signal = s.c.signal;
 	return r;
 }
@@ -222,24 +232,46 @@ SYSCALL_DEFINE(splice)
 		.nonblock = flags & SPLICE_F_NONBLOCK,
 		.c = task_caller(t),
 	};
-	if (s.in && s.out)
+	if (s.in && s.out) {
+		splice_begin(&s);
 		r = do_splice(t, &s, a[1], a[3]);
+		splice_end(&s);
+	}
 	file_put(s.in);
 	file_put(s.out);
 	return transfer_result(t, &s.c, r);
 }
 
-static int64_t do_tee(struct task *t, struct file *in, struct file *out, size_t len, unsigned flags)
+/* tee(2) where the host has one of the pipes: the data in front is copied and then left where it was. */
+static ssize_t tee_slot(struct splice *s)
 {
-	struct pipe *from = file_pipe(in), *to = file_pipe(out);
-	struct caller c = task_caller(t);
+	struct pipe_buf b, o;
+	int r = pipe_end_borrow(&s->from, &s->c, s->nonblock, &b);
 
-	if (!file_readable(in) || !file_writable(out))
+	if (r <= 0)
+		return r;
+	r = pipe_end_promise(&s->to, &s->c, s->nonblock, &o);
+	if (r == 0) {
+		o.len = b.len < s->len ? b.len : s->len;
+		o.packet = b.packet;
+		r = (int)o.len;
+		memcpy(o.page, b.page + b.off, o.len);
+		pipe_end_fulfil(&s->to, &s->c, &o);
+	}
+	pipe_end_unborrow(&s->from, &b);
+	return r;
+}
+
+static int64_t do_tee(struct splice *s)
+{
+	if (!file_readable(s->in) || !file_writable(s->out))
 		return -EBADF;
-	if (!from || !to || from == to)
+	if (!pipe_end_is_pipe(&s->from) || !pipe_end_is_pipe(&s->to) || pipe_end_same(&s->from, &s->to))
 		return -EINVAL;
-	bool nonblock = flags & SPLICE_F_NONBLOCK || in->flags & O_NONBLOCK || out->flags & O_NONBLOCK;
-	return pipe_tee(from, to, &c, nonblock, len);
+	s->nonblock |= s->in->flags & O_NONBLOCK || s->out->flags & O_NONBLOCK;
+	if (s->from.pipe && s->to.pipe)
+		return pipe_tee(s->from.pipe, s->to.pipe, &s->c, s->nonblock, s->len);
+	return tee_slot(s);
 }
 
 SYSCALL_DEFINE(tee)
@@ -250,30 +282,38 @@ SYSCALL_DEFINE(tee)
 		return -EINVAL;
 	if (!a[2])
 		return 0;
-	struct file *in = fd_get(t->files, a[0]);
-	struct file *out = fd_get(t->files, a[1]);
-	if (in && out)
-		r = do_tee(t, in, out, clamp_len(a[2]), a[3]);
-	file_put(in);
-	file_put(out);
-	return io_result(t, r);
+	struct splice s = {
+		.in = fd_get(t->files, a[0]),
+		.out = fd_get(t->files, a[1]),
+		.len = clamp_len(a[2]),
+		.nonblock = a[3] & SPLICE_F_NONBLOCK,
+		.c = task_caller(t),
+	};
+	if (s.in && s.out) {
+		splice_begin(&s);
+		r = do_tee(&s);
+		splice_end(&s);
+	}
+	file_put(s.in);
+	file_put(s.out);
+	return transfer_result(t, &s.c, r);
 }
 
 /* Into the pipe, page by page. Room is waited for once: then the pipe is filled (Linux: vmsplice_to_pipe). */
-static ssize_t vmsplice_in(struct pipe *p, struct caller *c, struct uio *u, bool nonblock)
+static ssize_t vmsplice_in(struct pipe_end *p, struct caller *c, struct uio *u, bool nonblock)
 {
 	size_t total = 0;
 	ssize_t r = 0;
 
 	while (u->resid) {
 		struct pipe_buf b;
-		r = pipe_promise(p, c, nonblock || total, &b);
+		r = pipe_end_promise(p, c, nonblock || total, &b);
 		if (r < 0)
 			break;
 		b.len = uio_take(u, b.page, uio_page_left(u)); /* a slot is a page of the guest's */
 		total += b.len;
 		r = b.len ? 0 : -EFAULT;
-		pipe_fulfil(p, &b);
+		pipe_end_fulfil(p, c, &b);
 		if (r < 0)
 			break;
 	}
@@ -282,11 +322,13 @@ static ssize_t vmsplice_in(struct pipe *p, struct caller *c, struct uio *u, bool
 
 static int64_t do_vmsplice(struct task *t, struct file *f, struct caller *c, const uint64_t *a)
 {
-	struct pipe *p = file_pipe(f);
+	bool nonblock = a[3] & SPLICE_F_NONBLOCK || f->flags & O_NONBLOCK;
 	struct iovec fast[8], *iov;
+	struct pipe_end p;
 	struct uio u;
 
-	if (!p)
+	pipe_end_init(&p, f);
+	if (!pipe_end_is_pipe(&p))
 		return -EBADF;
 	int n = get_iovec(t, a[1], a[2], fast, &iov);
 	if (n < 0)
@@ -294,9 +336,9 @@ static int64_t do_vmsplice(struct task *t, struct file *f, struct caller *c, con
 	uio_init_guestv(&u, t->mm, iov, a[2]);
 	int64_t r = 0;
 	if (u.resid && file_writable(f))
-		r = vmsplice_in(p, c, &u, a[3] & SPLICE_F_NONBLOCK || f->flags & O_NONBLOCK);
+		r = vmsplice_in(&p, c, &u, nonblock);
 	else if (u.resid)
-		r = file_read(f, c, &u, NULL);
+		r = nonblock && !would_read(f) ? -EAGAIN : file_read(f, c, &u, NULL);
 	if (iov != fast)
 		free(iov);
 	return r;

@@ -136,7 +136,12 @@ static int reopen(struct inode *i, struct caller *c, int flags)
 		return fdpath_reopen(hostfs_fd(i), kept | O_NONBLOCK);
 	/* Waits for a reader. */
 	kept |= O_CLOEXEC | (flags & O_NONBLOCK);
-	return (int)sleeper_call(c->sleeper, SYS_openat, fdpath_dir(), (long)name, kept, 0, 0, 0);
+	int fd = (int)sleeper_call(c->sleeper, SYS_openat, fdpath_dir(), (long)name, kept, 0, 0, 0);
+	if (fd != -EINTR)
+		return fd;
+	/* The reader may have come before the signal. */
+	fd = (int)host_call(SYS_openat, fdpath_dir(), name, kept | O_NONBLOCK);
+	return fd == -ENXIO ? -EINTR : fd;
 }
 
 int hostfs_open(struct inode *i, struct caller *c, struct dentry *d, int flags, struct file **out)

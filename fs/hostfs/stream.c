@@ -8,9 +8,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <termios.h>
 
 #include "fs/hostfs/internal.h"
@@ -55,8 +57,17 @@ static long wait_ready(struct caller *c, int fd, short events)
 	return call(c, SYS_ppoll, (long)&p, 1, 0);
 }
 
+/* What a read or write that was interrupted can do at once: the event it waited for may have come before the signal. */
+static long last_look(long nr, int fd, void *buf, size_t n)
+{
+	struct iovec v = { .iov_base = buf, .iov_len = n };
+	long r = nr == SYS_read ? preadv2(fd, &v, 1, -1, RWF_NOWAIT) : pwritev2(fd, &v, 1, -1, RWF_NOWAIT);
+
+	return r < 0 ? -EINTR : r;
+}
+
 /* One read or write of the host, waiting or not as the guest's flags say. */
-static long move(struct file *f, struct caller *c, long nr, void *buf, size_t n)
+static long try_to_move(struct file *f, struct caller *c, long nr, void *buf, size_t n)
 {
 	int fd = stream_fd(f);
 	short events = nr == SYS_read ? POLLIN : POLLOUT;
@@ -73,6 +84,13 @@ static long move(struct file *f, struct caller *c, long nr, void *buf, size_t n)
 		if (r < 0)
 			return r;
 	}
+}
+
+static long move(struct file *f, struct caller *c, long nr, void *buf, size_t n)
+{
+	long r = try_to_move(f, c, nr, buf, n);
+
+	return r == -EINTR ? last_look(nr, stream_fd(f), buf, n) : r;
 }
 
 static int check_tty(struct file *f, struct caller *c, bool write)
@@ -141,6 +159,8 @@ static ssize_t stream_write(struct file *f, struct caller *c, struct uio *u, int
 		total += n;
 	}
 	free(buf);
+	if (n == -EPIPE && S_ISFIFO(file_inode(f)->type))
+		c->signal = SIGPIPE;
 	return total ? total : n;
 }
 

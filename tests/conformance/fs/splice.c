@@ -136,13 +136,22 @@ static void *leave(void *arg)
 	return NULL;
 }
 
-static void partial(long (*transfer)(int fd))
+static int named_pipe(int p[2])
+{
+	unlink("fifo");
+	NEED(mkfifo("fifo", 0600));
+	p[0] = (int)NEED(open("fifo", O_RDONLY | O_NONBLOCK));
+	p[1] = (int)NEED(open("fifo", O_WRONLY));
+	return fcntl(p[0], F_SETFL, 0);
+}
+
+static void partial(int (*make)(int p[2]), long (*transfer)(int fd))
 {
 	pthread_t t;
 	int p[2];
 
 	caught = 0;
-	NEED(pipe(p));
+	NEED(make(p));
 	reader = p[0];
 	MUST(pthread_create(&t, NULL, leave, NULL));
 	long n = transfer(p[1]);
@@ -170,8 +179,10 @@ static long by_writev(int fd)
 CASE(last_reader_leaves)
 {
 	handle(SIGPIPE, count, SA_RESTART);
-	partial(by_write);
-	partial(by_writev);
+	partial(pipe, by_write);
+	partial(pipe, by_writev);
+	partial(named_pipe, by_write);
+	partial(named_pipe, by_writev);
 }
 
 static int no_reader(void)
@@ -202,4 +213,97 @@ CASE(nobody_reads)
 	V(caught);
 	R(sendfile(no_reader(), fd, &(off_t){ 0 }, 100));
 	V(caught);
+}
+
+/* FIFOs are pipes, on whatever file system: this directory is one of the host's, /dev/shm is in memory. */
+static void fifo_as_pipe(const char *name)
+{
+	char b[16] = "";
+	loff_t off = 0;
+	int p[2];
+
+	unlink(name);
+	NEED(mkfifo(name, 0600));
+	int fd = (int)NEED(open(name, O_RDWR));
+	int other = (int)NEED(open(name, O_RDWR | O_NONBLOCK));
+	NEED(pipe2(p, O_NONBLOCK));
+	int file = memfd_create("file", 0);
+	NEED(write(file, "file", 4));
+	R(fcntl(fd, F_GETPIPE_SZ));
+	R(fcntl(fd, F_SETPIPE_SZ, 8192));
+	R(fcntl(other, F_GETPIPE_SZ));
+	R(fcntl(fd, F_SETPIPE_SZ, 1 << 20));
+	NEED(write(p[1], "abc", 3));
+	R(splice(p[0], NULL, fd, NULL, 3, 0));
+	R(tee(fd, p[1], 2, 0));
+	R(read(p[0], b, sizeof b));
+	say("%s\n", b);
+	R(splice(fd, NULL, p[1], NULL, 2, 0));
+	R(tee(p[0], fd, 100, 0));
+	R(splice(fd, NULL, file, NULL, 100, 0));
+	R(pread(file, b, sizeof b, 0));
+	say("%s\n", b);
+	R(splice(file, &off, fd, NULL, 100, 0));
+	V(off);
+	memcpy(big, "xyz", 3);
+	R(vmsplice(fd, &(struct iovec){ big, 3 }, 1, 0));
+	R(vmsplice(other, &(struct iovec){ big, sizeof big }, 1, 0));
+	R(sendfile(fd, file, &(off_t){ 1 }, 3));
+	memset(b, 0, sizeof b);
+	R(read(fd, b, 10));
+	say("%s\n", b);
+	while (read(other, big, sizeof big) > 0)
+		;
+	R(tee(fd, p[1], 2, SPLICE_F_NONBLOCK));
+	R(tee(other, p[1], 2, 0));
+	R(splice(other, NULL, p[1], NULL, 2, 0));
+	R(splice(fd, NULL, p[1], NULL, 2, SPLICE_F_NONBLOCK));
+	R(splice(fd, NULL, file, NULL, 2, SPLICE_F_NONBLOCK));
+	R(splice(fd, &off, file, NULL, 2, 0));
+	R(splice(fd, NULL, other, NULL, 2, 0));
+	R(tee(fd, other, 2, 0));
+	R(vmsplice(other, &(struct iovec){ big, 1 }, 1, 0));
+	int rd = (int)NEED(open(name, O_RDONLY));
+	R(vmsplice(rd, &(struct iovec){ b, 10 }, 1, 0));
+	R(vmsplice(rd, &(struct iovec){ b, 10 }, 1, SPLICE_F_NONBLOCK));
+	unlink(name);
+}
+
+CASE(fifo_of_a_directory)
+{
+	fifo_as_pipe("fifo");
+}
+
+CASE(fifo_in_memory)
+{
+	char name[64];
+
+	snprintf(name, sizeof name, "/dev/shm/fifo.%d", getpid());
+	fifo_as_pipe(name);
+}
+
+/* Two FIFOs, and what waits for the other side. */
+CASE(fifo_to_fifo)
+{
+	char b[16] = "";
+
+	NEED(mkfifo("a", 0600));
+	NEED(mkfifo("b", 0600));
+	int from = (int)NEED(open("a", O_RDWR)), to = (int)NEED(open("b", O_RDWR));
+	pid_t pid = (pid_t)NEED(fork());
+	if (pid == 0) {
+		NEED(write(from, "hello", 5));
+		_exit(0);
+	}
+	R(splice(from, NULL, to, NULL, 5, 0));
+	R(tee(to, from, 5, 0));
+	R(read(to, b, sizeof b));
+	say("%s\n", b);
+	R(read(from, b, sizeof b));
+	reap("writer", pid);
+	NEED(write(from, big, 50000));
+	NEED(fcntl(to, F_SETPIPE_SZ, 4 * 4096));
+	R(splice(from, NULL, to, NULL, 50000, SPLICE_F_NONBLOCK));
+	R(read(to, big, sizeof big));
+	R(read(from, big, sizeof big));
 }
