@@ -383,7 +383,6 @@ static void source_unref(struct pagesource *ps)
 	if (--f->refs)
 		return;
 	assert_int_equal(ps->writable_shared, 0);
-	assert_int_equal(ps->denied_writers, 0);
 	pagestore_destroy(&f->store);
 	pagesource_destroy(ps);
 	free(f);
