@@ -62,18 +62,26 @@ int kick_init(void)
 
 void kick_attach(struct kick *k)
 {
-	sigset_t set;
+	sigset_t set, old;
 
 	sigemptyset(&set);
 	sigaddset(&set, HL_KICK_SIGNAL);
-	pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+	pthread_sigmask(SIG_UNBLOCK, &set, &old);
+	k->was_blocked = sigismember(&old, HL_KICK_SIGNAL);
 	k->tid = (pid_t)syscall(SYS_gettid);
 	atomic_store(&k->state, KICK_AWAY);
 }
 
 void kick_detach(struct kick *k)
 {
+	sigset_t set;
+
 	k->tid = 0;
+	if (!k->was_blocked)
+		return;
+	sigemptyset(&set);
+	sigaddset(&set, HL_KICK_SIGNAL);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
 }
 
 /* Sender: ends the host call the owner is in, if it is in one. A second sender leaves it to the first. */

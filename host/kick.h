@@ -35,13 +35,15 @@ struct kick {
 	_Atomic uint32_t pending; /* also the futex word of kick_wait; the assembly knows it is first */
 	_Atomic uint32_t state;   /* KICK_* : where the owner is */
 	pid_t tid;                /* of the owner; set by kick_attach */
+	bool was_blocked;         /* HL_KICK_SIGNAL, before kick_attach */
 };
 
 enum { KICK_AWAY, KICK_HOST, KICK_FUTEX, KICK_SENDING, KICK_SENT };
 
 /* Installs the handler once per process. 0 or -errno. */
 int kick_init(void);
-/* Makes the calling thread the owner of `k`; kick_detach undoes it before the thread ends. */
+/* Makes the calling thread the owner of `k`, and lets it get HL_KICK_SIGNAL; kick_detach undoes both before the thread
+ * ends. */
 void kick_attach(struct kick *k);
 void kick_detach(struct kick *k);
 /* Any thread, any time between attach and detach of the owner (the caller's locks see to that). Async-signal-safe. */

@@ -4,9 +4,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "host/umask.h"
 #include "kernel/exec.h"
 #include "kernel/fdtable.h"
 #include "kernel/process.h"
@@ -61,9 +61,7 @@ static int furnish(struct task *t, const struct spawn_request *rq)
 	t->sighand = sighand_new();
 	if (!t->cred || !t->files || !t->fs || !t->sighand)
 		return -ENOMEM;
-	mode_t mask = umask(0); /* the caller's; umask(2) has no other way to read it */
-	umask(mask);
-	t->fs->umask = mask;
+	t->fs->umask = host_umask();
 	sched_fork(&t->sched, &sb->sched);
 	inherit_signals(t, rq);
 	int err = task_count(t, UINT64_MAX);

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -303,6 +304,49 @@ struct output {
 	size_t len;
 };
 
+/* Makes files until told to stop; counts those that others may write. */
+struct maker {
+	pthread_t thread;
+	atomic_bool stop;
+	int wrong;
+};
+
+static void *make_files(void *arg)
+{
+	struct maker *m = arg;
+
+	while (!m->stop) {
+		struct stat st;
+		int fd = open("made", O_CREAT | O_RDWR | O_TRUNC, 0666);
+		CHECK(fd >= 0 && fstat(fd, &st) == 0, "%s", strerror(errno));
+		m->wrong += (st.st_mode & 0777) != 0640;
+		close(fd);
+		unlink("made");
+	}
+	return NULL;
+}
+
+/* The caller's umask and signal mask are what they were, at any time. */
+static void leaves_masks_alone(void)
+{
+	struct maker m = { .wrong = 0 };
+	sigset_t all, now;
+
+	umask(026);
+	sigfillset(&all);
+	CHECK(pthread_sigmask(SIG_SETMASK, &all, NULL) == 0, "no mask");
+	CHECK(pthread_sigmask(SIG_SETMASK, NULL, &all) == 0, "no mask");
+	CHECK(pthread_create(&m.thread, NULL, make_files, &m) == 0, "no thread");
+	for (int i = 0; i < 40; i++)
+		expect_exit(start(CONFIG("sh", "-c", "exit $(umask | grep -c 0026)")), 1);
+	m.stop = true;
+	pthread_join(m.thread, NULL);
+	CHECK(!m.wrong, "%d files of another mode", m.wrong);
+	CHECK(pthread_sigmask(SIG_SETMASK, NULL, &now) == 0, "no mask");
+	for (int sig = 1; sig < NSIG; sig++)
+		CHECK(sigismember(&now, sig) == sigismember(&all, sig), "signal %d", sig);
+}
+
 static void collect(void *arg, const char *data, size_t len)
 {
 	struct output *o = arg;
@@ -394,6 +438,7 @@ static const struct {
 	{ "event-at-end", event_at_end },
 	{ "background-ends", background_ends },
 	{ "leaves-host-alone", leaves_host_alone },
+	{ "leaves-masks-alone", leaves_masks_alone },
 	{ "trace-and-log", trace_and_log },
 	{ "counters", counters },
 	{ "host-report", host_report },

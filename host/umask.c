@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "host/umask.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "host/hostcall.h"
+
+/* umask(2) cannot read without writing: for that moment, files of the process's other threads would be made with any
+ * mode they ask for. */
+static mode_t read_by_writing(void)
+{
+	mode_t mask = umask(077);
+
+	umask(mask);
+	return mask;
+}
+
+/* It stands near the beginning: proc_pid_status(5). */
+mode_t host_umask(void)
+{
+	static const char key[] = "\nUmask:\t";
+	char buf[512];
+	int fd = open("/proc/thread-self/status", O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? 0 : read(fd, buf, sizeof buf - 1);
+
+	host_close(fd);
+	buf[n > 0 ? n : 0] = '\0';
+	const char *line = strstr(buf, key);
+	return line ? (mode_t)strtoul(line + sizeof key - 1, NULL, 8) : read_by_writing();
+}
