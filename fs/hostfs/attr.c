@@ -6,9 +6,11 @@
 #include <string.h>
 #include <sys/inotify.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/vfs.h>
 #include <sys/xattr.h>
 
+#include "fs/device.h"
 #include "fs/hostfs/internal.h"
 #include "host/fdpath.h"
 #include "host/hostcall.h"
@@ -68,10 +70,22 @@ static int set_size(struct inode *i, uint64_t size)
 	return err;
 }
 
-/* The host's devices are not the guest's to change, though it may have been started with one as its stdin. */
 static bool is_device(const struct inode *i)
 {
 	return S_ISCHR(i->type) || S_ISBLK(i->type);
+}
+
+/* The host's devices are not the guest's to change: neither one it was started with as its stdin (the file system of
+ * inherited descriptors has no root) nor any that mknod would not make for it. */
+static bool is_foreign_device(struct inode *i)
+{
+	struct statx st;
+
+	if (!is_device(i))
+		return false;
+	if (!i->fs->root || S_ISBLK(i->type) || hostfs_statx(hostfs_fd(i), "", STATX_TYPE, &st))
+		return true;
+	return !device_harmless(makedev(st.stx_rdev_major, st.stx_rdev_minor));
 }
 
 int hostfs_setattr(struct inode *i, struct caller *c, const struct iattr *a)
@@ -79,7 +93,7 @@ int hostfs_setattr(struct inode *i, struct caller *c, const struct iattr *a)
 	int fd = hostfs_fd(i), err = hostfs_act_as(c);
 	struct timespec times[2] = { a->atime, a->mtime };
 
-	if (is_device(i))
+	if (is_foreign_device(i))
 		return -EPERM;
 	if (!err && a->valid & (ATTR_UID | ATTR_GID))
 		err = (int)host_ret(fchownat(fd, "", a->valid & ATTR_UID ? a->uid : (uid_t)-1,

@@ -449,3 +449,20 @@ CASE(link_count)
 	NEED(stat("dir", &st));
 	V(st.st_nlink);
 }
+
+/* mknod, then chmod and chown: as debootstrap, and mknod -m, do. */
+CASE(device_nodes)
+{
+	struct stat st;
+
+	need_root();
+	umask(022);
+	R(mknod("null", S_IFCHR | 0666, makedev(1, 3)));
+	R(chmod("null", 0660));
+	R(chown("null", 1, 2));
+	R(utimensat(AT_FDCWD, "null", (struct timespec[]){ { 1, 0 }, { 2, 0 } }, 0));
+	NEED(lstat("null", &st));
+	say("%o %u %u %ld %u:%u\n", st.st_mode, st.st_uid, st.st_gid, (long)st.st_mtime, major(st.st_rdev),
+	    minor(st.st_rdev));
+	R(unlink("null"));
+}
