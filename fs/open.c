@@ -17,8 +17,10 @@
 
 struct open_arg {
 	int flags;
-	mode_t mode; /* without the umask's bits */
+	mode_t mode;   /* without the umask's bits */
+	bool truncate; /* as soon as it is clear that nobody runs the file; then O_TRUNC is not in `flags` */
 	struct file *file;
+	bool created;
 };
 
 static bool opens_for_writing(int flags)
@@ -107,7 +109,6 @@ static int create_last(struct walk *w, const char *name, size_t len, struct walk
 	struct open_arg *a = w->arg;
 	struct inode *dir = w->path.dentry->inode;
 	char last[NAME_MAX + 1];
-	bool created;
 
 	if (len > NAME_MAX)
 		return -ENAMETOOLONG;
@@ -117,7 +118,7 @@ static int create_last(struct walk *w, const char *name, size_t len, struct walk
 		return -EROFS;
 	if (!dir->ops->create)
 		return -EACCES;
-	int err = dir->ops->create(dir, w->c, last, a->flags, a->mode, &a->file, &created);
+	int err = dir->ops->create(dir, w->c, last, a->flags, a->mode, &a->file, &a->created);
 	if (!err)
 		w->done = true;
 	/* Someone made a symlink of that name meanwhile: -ELOOP stays, as if it had been there with O_NOFOLLOW. */
@@ -161,12 +162,13 @@ static int open_finish(struct walk *w, const char *names, size_t len, unsigned f
 	struct inode *dir = w->path.dentry->inode;
 	bool rdonly = w->path.mnt->flags & MOUNT_RDONLY && (opens_for_writing(a->flags) || a->flags & O_CREAT);
 	bool slash = names[len] == '/';
-	int oflags = slash ? (a->flags & ~O_NOFOLLOW) | O_DIRECTORY : a->flags;
+	int oflags = slash ? (a->flags & ~O_NOFOLLOW) | O_DIRECTORY : a->flags | (a->truncate ? O_TRUNC : 0);
 
 	if (!dir->ops->walk_open || rdonly || (slash && a->flags & O_CREAT))
 		return finish_by_steps(w, names, len, flags, step);
 	int err = dir->ops->walk_open(dir, w->c, names, len, oflags, a->mode, &a->file, step);
 	w->done = !err && a->file;
+	a->created = w->done && step->created;
 	return err;
 }
 
@@ -323,9 +325,11 @@ static int check_flags(int flags)
 int vfs_open(struct caller *c, const struct path *start, const char *name, int flags, mode_t mode, unsigned walk_flags,
 	     struct file **out)
 {
-	/* Whoever may write truncates once it is clear that nobody runs the file. */
+	/* An open that may not write leaves it to the file system. */
 	bool truncate = flags & O_TRUNC && (flags & O_ACCMODE) != O_RDONLY;
-	struct open_arg a = { .flags = truncate ? flags & ~O_TRUNC : flags, .mode = mode & 07777 & ~c->fs->umask };
+	struct open_arg a = { .flags = truncate ? flags & ~O_TRUNC : flags,
+			      .truncate = truncate,
+			      .mode = mode & 07777 & ~c->fs->umask };
 	struct path p;
 
 	if (flags & O_PATH)
@@ -344,7 +348,7 @@ int vfs_open(struct caller *c, const struct path *start, const char *name, int f
 	if (err)
 		return err;
 	a.file->flags = (unsigned)kept_flags(flags) | O_LARGEFILE_BIT;
-	err = begin_writing(a.file, c, truncate);
+	err = begin_writing(a.file, c, truncate && !a.created);
 	if (err)
 		file_put(a.file);
 	else

@@ -73,6 +73,7 @@ struct walk_step {
 	struct dentry *dentry; /* reference for the caller; NULL only with `link` */
 	char *link;      /* the symlink's text when it came at no cost: malloc'ed, for the caller. NULL: see dentry */
 	size_t consumed; /* bytes of `names` used up, without the slash behind */
+	bool created;    /* by walk_open: the file is new */
 };
 
 /* How a run of names is to end. */
@@ -95,7 +96,9 @@ struct inode_ops {
 		    struct walk_step *out);
 	/* Optional short cuts for the last run of a path: walk, and on success do the work as well. When a symlink (or
 	 * for walk_open something it does not open itself, a device node) is in the way, the result is as walk's, and
-	 * the work is not done: *done false. `oflags` and `mode` as for create, O_CREAT and O_EXCL included. */
+	 * the work is not done: *done false. `oflags` and `mode` as for create, O_CREAT and O_EXCL included. Of O_TRUNC
+	 * with the right to write the file system only says whether there was anything to cut (out->created): the vfs
+	 * does it. */
 	int (*walk_getattr)(struct inode *dir, struct caller *c, const char *names, size_t len, unsigned flags,
 			    unsigned mask, struct statx *st, bool *done, struct walk_step *out);
 	int (*walk_open)(struct inode *dir, struct caller *c, const char *names, size_t len, int oflags, mode_t mode,
@@ -117,7 +120,7 @@ struct inode_ops {
 	 * The file's path and flags are set by the vfs; a dentry in file.path, where the file system has given one
 	 * (walk_open, create and tmpfile must), is kept. Character devices are opened by their number: fs/device.h. */
 	int (*open)(struct inode *i, struct caller *c, struct dentry *d, int flags, struct file **out);
-	/* O_CREAT: opens or creates `name` in one step. `excl` as O_EXCL. *created tells. -ELOOP when it is a symlink
+	/* O_CREAT: opens or creates `name` in one step. *created tells which. -ELOOP when it is a symlink
 	 * (the vfs follows it and comes back). `mode` has the umask taken off already. */
 	int (*create)(struct inode *dir, struct caller *c, const char *name, int flags, mode_t mode, struct file **out,
 		      bool *created);

@@ -16,6 +16,10 @@
 #include "fs/hostfs/internal.h"
 #include "host/hostcall.h"
 
+#ifndef RWF_NOAPPEND
+#define RWF_NOAPPEND 0x20
+#endif
+
 #define PIECES 32
 
 static int file_fd(struct file *f)
@@ -47,7 +51,7 @@ static ssize_t transfer_some(int fd, struct uio *u, int64_t *pos, bool write, si
 		return -EFAULT;
 	}
 	off_t at = pos ? *pos : -1;
-	int flags = write && u->append ? RWF_APPEND : 0;
+	int flags = !write ? 0 : u->append ? RWF_APPEND : u->no_append ? RWF_NOAPPEND : 0;
 	ssize_t done = host_transfer(fd, iov, n, at, write, flags);
 	uio_unpin(u);
 	return done;

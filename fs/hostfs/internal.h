@@ -70,14 +70,6 @@ bool hostfs_seen_path(struct hostfs_seen *s, const char *path, size_t len);
 bool hostfs_seen_is(struct hostfs_seen *s, const char *path, size_t len, const struct statx *st);
 
 /* open.c */
-/* The host is asked to open without O_TRUNC: the file is cut when it is known to be no running program. An open that
- * can not write leaves it to the host. */
-static inline bool hostfs_truncates_late(int flags)
-{
-	int mode = flags & O_ACCMODE;
-
-	return flags & O_TRUNC && (mode == O_WRONLY || mode == O_RDWR);
-}
 /* Makes a file of a descriptor just opened (taken over). -EACCES for devices. */
 int hostfs_file_new(struct hostfs *h, struct caller *c, int fd, int flags, const char *name, size_t len,
 		    struct file **out);

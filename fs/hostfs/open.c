@@ -86,20 +86,12 @@ static int fifo_file(struct dentry *d, struct caller *c, int flags, struct file 
 	return err ? err : stream_own(*out);
 }
 
-/* What is cut by O_TRUNC is cut for the mappings of the file, too. Takes `d` over. */
+/* What the host cut (O_TRUNC by an open that can not write) is cut for the mappings of the file, too. Takes `d` over. */
 static int regular_file(struct hostfs *h, struct dentry *d, int flags, struct file **out)
 {
-	struct inode *i = d->inode;
-	int err = 0;
-
-	if (hostfs_truncates_late(flags))
-		err = (int)host_ret(ftruncate(hostfs_fd(i), 0));
-	if (!err && flags & O_TRUNC)
-		hostfs_pages_truncated(h->pages, i, 0);
-	if (!err)
-		return file_of_dentry(d, &hostfs_file_ops, flags, out);
-	dentry_put(d);
-	return err;
+	if (flags & O_TRUNC)
+		hostfs_pages_truncated(h->pages, d->inode, 0);
+	return file_of_dentry(d, &hostfs_file_ops, flags, out);
 }
 
 int hostfs_file_new(struct hostfs *h, struct caller *c, int fd, int flags, const char *name, size_t len,
@@ -125,8 +117,6 @@ static int reopen(struct inode *i, struct caller *c, int flags)
 	char name[FDPATH_NAME];
 	int kept = flags & (O_ACCMODE | O_TRUNC | O_APPEND | O_DIRECT | O_SYNC | O_DSYNC | O_NOATIME);
 
-	if (hostfs_truncates_late(flags))
-		kept &= ~O_TRUNC;
 	if (S_ISDIR(i->type))
 		return beneath_open(hostfs_fd(i), ".", kept | O_DIRECTORY, 0);
 	if (fdpath_dir() < 0)

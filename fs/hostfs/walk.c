@@ -277,6 +277,16 @@ static bool needs_walk(int err)
 	return err == -ELOOP || err == -EXDEV || err == -ENXIO || err == -EAGAIN;
 }
 
+/* O_CREAT|O_TRUNC: was there anything to cut? A file that is new must not be truncated: it would lose its set-group-ID
+ * bit, and watches would see a change. So the first try is to make it. */
+static int create_or_open(struct lookup *l, int flags, mode_t mode, bool *created)
+{
+	int fd = beneath_open(l->dirfd, l->names, flags | O_EXCL, mode);
+
+	*created = fd >= 0;
+	return fd == -EEXIST ? beneath_open(l->dirfd, l->names, flags, mode) : fd;
+}
+
 int hostfs_walk_open(struct inode *dir, struct caller *c, const char *names, size_t len, int oflags, mode_t mode,
 		     struct file **file, struct walk_step *out)
 {
@@ -289,9 +299,14 @@ int hostfs_walk_open(struct inode *dir, struct caller *c, const char *names, siz
 		return err;
 	if (oflags & O_CREAT)
 		fscred_clear_umask();
-	int kept = oflags & OPEN_FLAGS & ~(hostfs_truncates_late(oflags) ? O_TRUNC : 0);
+	bool cuts = oflags & O_TRUNC && (oflags & O_ACCMODE) != O_RDONLY;
+	if (cuts)
+		oflags &= ~O_TRUNC;
 	/* O_NONBLOCK: a FIFO or device that lies there must not hold us up before we know what it is. */
-	int fd = beneath_open(l.dirfd, l.names, kept | O_NONBLOCK, oflags & O_CREAT ? mode : 0);
+	int kept = (oflags & OPEN_FLAGS) | O_NONBLOCK;
+	int fd = cuts && (oflags & (O_CREAT | O_EXCL)) == O_CREAT
+		     ? create_or_open(&l, kept, mode, &out->created)
+		     : beneath_open(l.dirfd, l.names, kept, oflags & O_CREAT ? mode : 0);
 	if (needs_walk(fd))
 		return walk_retry(&l, fd == -ELOOP || fd == -EXDEV ? fd : -EAGAIN, out);
 	if (fd < 0)

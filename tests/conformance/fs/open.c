@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* open(2), openat(2), openat2(2): flags against kinds of files, and every errno. */
 #include <linux/openat2.h>
+#include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -483,4 +484,33 @@ CASE(large_offsets)
 	R(pwrite(fd, "x", 1, -1));
 	R(pwrite(fd, "x", 1, LONG_MAX));
 	R(ftruncate(fd, 0));
+}
+
+/* A file that O_CREAT has just made is not truncated by O_TRUNC: an ordinary user's keeps its set-group-ID bit, and a
+ * watch sees no change. */
+CASE(new_file_is_not_truncated)
+{
+	int in = (int)NEED(inotify_init1(IN_NONBLOCK));
+	char events[512];
+	struct stat st;
+
+	NEED(inotify_add_watch(in, ".", IN_MODIFY));
+	close((int)NEED(open("new", O_WRONLY | O_CREAT | O_TRUNC, 0600)));
+	R(read(in, events, sizeof events));
+	put_file("old", "text");
+	NEED(read(in, events, sizeof events));
+	close((int)NEED(open("old", O_WRONLY | O_CREAT | O_TRUNC, 0600)));
+	say("%s\n", read(in, events, sizeof events) > 0 ? "changed" : "not changed");
+	umask(0);
+	need_root();
+	NEED(chmod(".", 0777));
+	NEED(setgid(65534));
+	NEED(setuid(65534));
+	close((int)NEED(open("sgid", O_WRONLY | O_CREAT | O_TRUNC, 02777)));
+	NEED(stat("sgid", &st));
+	say("%o\n", st.st_mode);
+	close((int)NEED(open("sgid", O_WRONLY | O_CREAT | O_TRUNC, 02777)));
+	NEED(stat("sgid", &st));
+	say("%o\n", st.st_mode);
+	R(open("sgid", O_WRONLY | O_CREAT | O_TRUNC | O_EXCL, 02777));
 }
