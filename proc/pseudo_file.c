@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "fs/generic.h"
 #include "proc/pseudo.h"
 
 #define WRITE_MAX      4096 /* one write to a generated file, as procfs's sysctl handlers */
@@ -156,8 +157,20 @@ static int pseudo_readdir(struct file *f, struct caller *c, struct dir_emit *e)
 	return 0;
 }
 
+static ssize_t dir_read(struct file *f, struct caller *c, struct uio *u, int64_t *pos)
+{
+	return -EISDIR;
+}
+
+/* The end of a directory is at 0, for generic_file_llseek() of Linux. */
+static int64_t dir_lseek(struct file *f, struct caller *c, int64_t off, int whence)
+{
+	return generic_lseek(f, off, whence, 0);
+}
+
 static const struct file_ops dir_ops = {
-	.lseek = pseudo_lseek,
+	.read = dir_read,
+	.lseek = dir_lseek,
 	.readdir = pseudo_readdir,
 	.release = pseudo_release,
 };

@@ -60,17 +60,21 @@ static bool emit_dent(struct dir_emit *e, const char *name, size_t len, uint64_t
 static int64_t read_dents(struct task *t, struct file *f, uint64_t addr, size_t size, bool old)
 {
 	struct caller c = task_caller(t);
-	size_t room = size < DENTS_MAX ? size : DENTS_MAX;
-	struct dents d = { .emit = { .emit = emit_dent, .room = room }, .size = room, .old = old };
+	size_t wanted = size > INT_MAX ? 0 : size < DENTS_MAX ? size : DENTS_MAX;
+	struct uio u;
 
 	if (!f->ops->readdir)
 		return -ENOTDIR;
+	/* Entries that the guest's buffer cannot take are left for the next call. */
+	uio_init_guest(&u, t->mm, GVA(addr), wanted);
+	size_t room = uio_front(&u, true, wanted);
+	struct dents d = { .emit = { .emit = emit_dent, .room = room }, .size = room, .old = old };
 	d.buf = malloc(room ? room : 1);
 	if (!d.buf)
 		return -ENOMEM;
-	int64_t r = room ? f->ops->readdir(f, &c, &d.emit) : -EINVAL;
-	if (!r && d.full && !d.used)
-		r = -EINVAL;
+	int64_t r = f->ops->readdir(f, &c, &d.emit);
+	if (!d.used && (r == -EINVAL || (!r && d.full)))
+		r = room < wanted ? -EFAULT : -EINVAL;
 	if (!r && copy_to_guest(t->mm, GVA(addr), d.buf, d.used))
 		r = -EFAULT;
 	free(d.buf);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Directories read: getdents64(2), seekdir(3), large ones, changed ones. */
 #include <dirent.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 
 #include "case.h"
@@ -185,4 +186,62 @@ CASE(removed_directory)
 	int fd = (int)NEED(open("gone", O_RDONLY));
 	NEED(rmdir("gone"));
 	R(getdents(fd, b, sizeof(b)));
+}
+
+/* The buffer ends in the middle of a page that cannot be written: what fits in front of it is given, the rest by the
+ * next call. */
+CASE(getdents_into_half_a_buffer)
+{
+	char *m = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	int entries = 0, faults = 0, fd;
+	long got;
+
+	NEED(mkdir("many", 0755));
+	NEED(chdir("many"));
+	for (int i = 0; i < 100; i++) {
+		char name[16];
+		snprintf(name, sizeof name, "file%d", i);
+		put_file(name, "");
+	}
+	NEED(mprotect(m + 4096, 4096, PROT_NONE));
+	fd = (int)NEED(open(".", O_RDONLY | O_DIRECTORY));
+	R(getdents(fd, m + 4096 - 8, 4096));
+	R(getdents(fd, m + 4096, 4096));
+	while ((got = getdents(fd, m + 4096 - 256, 4096)) != 0 && faults < 3) {
+		if (got < 0)
+			faults++;
+		for (long at = 0; at < got; entries++)
+			at += *(unsigned short *)(m + 4096 - 256 + at + 16);
+	}
+	V(entries);
+	V(faults);
+	R(getdents(fd, m + 4096, 4096));
+}
+
+CASE(getdents_large_counts)
+{
+	char b[4096];
+	int fd = (int)NEED(open(".", O_RDONLY | O_DIRECTORY));
+
+	R(getdents(fd, b, 0x80000000UL));
+	R(getdents(fd, b, 0xffffffffUL));
+	say("%s\n", getdents(fd, b, 0x100000000UL + sizeof b) > 0 ? "some" : "none");
+}
+
+/* A directory of procfs has no size: its end is at 0. */
+CASE(proc_directories)
+{
+	static const char *const names[] = { "/proc", "/proc/self", "/proc/self/fd", "/proc/sys", "/proc/self/task" };
+	char b[16];
+
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		int fd = (int)NEED(open(names[i], O_RDONLY));
+		say("%s: ", names[i]);
+		R(lseek(fd, 0, SEEK_END));
+		R(lseek(fd, 5, SEEK_END));
+		R(lseek(fd, -1, SEEK_END));
+		R(lseek(fd, 2, SEEK_SET));
+		R(read(fd, b, sizeof b));
+		close(fd);
+	}
 }
