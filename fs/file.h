@@ -104,6 +104,11 @@ struct inode *file_inode(struct file *f); /* NULL when it has none */
 /* fs/anon_inode.c: where a walk that begins at `f` stands, a reference to put. A file without a path gets a place on
  * the internal mount. 0 or -errno. */
 int file_path(struct file *f, struct caller *c, struct path *out);
+/* Does this write go to the end of the file, wherever else it was to go? */
+static inline bool file_appends(const struct file *f, const struct uio *u)
+{
+	return u->append || (f->flags & 02000 && !u->no_append); /* O_APPEND */
+}
 /* What tells the file behind it from others, for locks. */
 int file_identify(struct file *f, struct inode_id *out);
 unsigned file_poll(struct file *f, struct poll_table *pt);
@@ -121,12 +126,17 @@ static inline bool file_writable(const struct file *f)
 	return (f->flags & 3) != 0 && !(f->flags & 010000000);
 }
 
+/* Beyond RLIMIT_FSIZE: -EFBIG, and SIGXFSZ, which the system call layer sends. -EFBIG alone is the file system's. */
+#define EFSIZE 540
+
 /* fs/file_io.c: the checked entry points the system call layer and the loader use: access mode, RLIMIT_FSIZE, EISDIR,
  * pos. */
 ssize_t file_read(struct file *f, struct caller *c, struct uio *u, int64_t *pos);
 ssize_t file_write(struct file *f, struct caller *c, struct uio *u, int64_t *pos);
 /* Reads exactly up to `n` bytes into monitor memory (loops over short reads); bytes read or -errno. */
 ssize_t file_read_kernel(struct file *f, struct caller *c, void *buf, size_t n, int64_t pos);
+/* May the file be made `size` bytes long (RLIMIT_FSIZE)? 0, -EFSIZE, or getattr's error. */
+int inode_check_size(struct inode *i, struct caller *c, uint64_t size);
 int file_getattr(struct file *f, struct caller *c, unsigned mask, struct statx *out);
 
 #endif

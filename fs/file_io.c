@@ -35,7 +35,7 @@ static int64_t write_position(struct file *f, struct caller *c, const struct uio
 {
 	struct statx st;
 
-	if (f->flags & O_APPEND || u->append)
+	if (file_appends(f, u))
 		return inode_getattr(file_inode(f), c, STATX_SIZE, &st) ? 0 : (int64_t)st.stx_size;
 	return pos ? *pos : f->ops->lseek(f, c, 0, SEEK_CUR);
 }
@@ -50,9 +50,20 @@ static ssize_t excess_of_limit(struct file *f, struct caller *c, const struct ui
 	if (at < 0)
 		return 0;
 	if ((uint64_t)at >= c->fsize_limit)
-		return -EFBIG;
+		return -EFSIZE;
 	uint64_t room = c->fsize_limit - (uint64_t)at;
 	return u->resid > room ? (ssize_t)(u->resid - room) : 0;
+}
+
+/* inode_newsize_ok() of Linux's fs/attr.c: only growing is refused. */
+int inode_check_size(struct inode *i, struct caller *c, uint64_t size)
+{
+	struct statx st;
+
+	if (size <= c->fsize_limit)
+		return 0;
+	int err = inode_getattr(i, c, STATX_SIZE, &st);
+	return err ? err : size > st.stx_size ? -EFSIZE : 0;
 }
 
 ssize_t file_write(struct file *f, struct caller *c, struct uio *u, int64_t *pos)

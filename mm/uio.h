@@ -14,9 +14,10 @@ struct uio {
 	const struct iovec *segs; /* iov_base holds a guest address when mm is set */
 	struct iovec one;         /* the segment of the single-buffer form */
 	int nr_segs;
-	size_t skip;  /* bytes consumed of segs[0] */
-	size_t resid; /* bytes left in all */
-	bool append;  /* a write goes to the end of the file, wherever else it was to go (RWF_APPEND) */
+	size_t skip;    /* bytes consumed of segs[0] */
+	size_t resid;   /* bytes left in all */
+	bool append;    /* a write goes to the end of the file, wherever else it was to go (RWF_APPEND) */
+	bool no_append; /* O_APPEND of the file does not hold for this write (RWF_NOAPPEND) */
 };
 
 void uio_init_guest(struct uio *u, struct mm *mm, gva_t buf, size_t len);

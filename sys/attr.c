@@ -188,17 +188,6 @@ SYSCALL_DEFINE(utime)
 	return do_utimes(t, AT_FDCWD, a[0], a[1] ? times : NULL, 0);
 }
 
-/* inode_newsize_ok(): growing past RLIMIT_FSIZE is refused, with a signal. */
-static int check_size(struct task *t, struct caller *c, struct file *f, const struct path *p, uint64_t size)
-{
-	struct statx x;
-
-	if (size <= c->fsize_limit)
-		return 0;
-	int err = f ? file_getattr(f, c, STATX_SIZE, &x) : path_getattr(p, c, STATX_SIZE, &x);
-	return err ? err : size > x.stx_size ? -EFBIG : 0;
-}
-
 SYSCALL_DEFINE(truncate)
 {
 	struct iattr attr = { .valid = ATTR_SIZE, .size = a[1] };
@@ -213,7 +202,7 @@ SYSCALL_DEFINE(truncate)
 	err = at_walk(&at, 0, &p);
 	if (!err) {
 		bool regular = S_ISREG(p.dentry->inode->type);
-		err = regular                          ? check_size(t, &at.c, NULL, &p, a[1])
+		err = regular                          ? inode_check_size(p.dentry->inode, &at.c, a[1])
 		      : S_ISDIR(p.dentry->inode->type) ? -EISDIR
 						       : -EINVAL;
 		if (!err)
@@ -235,7 +224,7 @@ SYSCALL_DEFINE(ftruncate)
 	struct file *f = fd_get(t->files, (int)a[0]);
 	if (!f)
 		return -EBADF;
-	int err = file_writable(f) && f->ops->truncate ? check_size(t, &c, f, NULL, a[1]) : -EINVAL;
+	int err = file_writable(f) && f->ops->truncate ? inode_check_size(file_inode(f), &c, a[1]) : -EINVAL;
 	if (!err)
 		err = f->ops->truncate(f, &c, a[1]);
 	file_put(f);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "fs/file.h"
 #include "kernel/signal.h"
 #include "sys/sys.h"
 
@@ -20,7 +21,7 @@ int64_t io_result(struct task *t, int64_t r)
 	switch (r) {
 	case -EINTR: return -ERESTARTSYS;
 	case -EPIPE: raise_self(t, SIGPIPE); break;
-	case -EFBIG: raise_self(t, SIGXFSZ); break;
+	case -EFSIZE: raise_self(t, SIGXFSZ); return -EFBIG;
 	}
 	return r;
 }

@@ -85,18 +85,25 @@ static bool ready_now(struct file *f, transfer_fn *fn)
 	return file_poll(f, NULL) & (fn == file_read ? POLLIN | POLLHUP | POLLERR : POLLOUT | POLLERR);
 }
 
+#ifndef RWF_NOAPPEND
+#define RWF_NOAPPEND 0x20
+#endif
+#define RWF_KNOWN (RWF_HIPRI | RWF_DSYNC | RWF_SYNC | RWF_NOWAIT | RWF_APPEND | RWF_NOAPPEND)
+
 /* preadv2(2). RWF_HIPRI is a hint. */
 static int check_rwf(struct file *f, transfer_fn *fn, unsigned rwf)
 {
-	if (rwf & ~(unsigned)(RWF_HIPRI | RWF_DSYNC | RWF_SYNC | RWF_NOWAIT | RWF_APPEND))
+	if (rwf & ~(unsigned)RWF_KNOWN)
 		return -EOPNOTSUPP;
+	if (rwf & RWF_APPEND && rwf & RWF_NOAPPEND)
+		return -EINVAL;
 	if (rwf & RWF_NOWAIT && !ready_now(f, fn))
 		return -EAGAIN;
 	return 0;
 }
 
 static int64_t transfer_vec(struct task *t, struct file *f, struct caller *c, const uint64_t *a, transfer_fn *fn,
-			    int64_t *pos, bool append)
+			    int64_t *pos, unsigned rwf)
 {
 	struct iovec fast[8], *iov;
 	struct uio u;
@@ -105,7 +112,8 @@ static int64_t transfer_vec(struct task *t, struct file *f, struct caller *c, co
 	if (n < 0)
 		return n;
 	uio_init_guestv(&u, t->mm, iov, n);
-	u.append = append;
+	u.append = rwf & RWF_APPEND;
+	u.no_append = rwf & RWF_NOAPPEND;
 	int64_t r = n && u.resid ? transfer(t, f, c, &u, fn, pos) : 0;
 	if (iov != fast)
 		free(iov);
@@ -123,7 +131,7 @@ static int64_t transfer_many(struct task *t, const uint64_t *a, transfer_fn *fn,
 	if (!r)
 		r = check_rwf(f, fn, rwf);
 	if (!r)
-		r = transfer_vec(t, f, &c, a, fn, pos, rwf & RWF_APPEND);
+		r = transfer_vec(t, f, &c, a, fn, pos, rwf);
 	if (r > 0 && fn == file_write && rwf & (RWF_DSYNC | RWF_SYNC) && f->ops->fsync)
 		f->ops->fsync(f, !(rwf & RWF_SYNC));
 	file_put(f);

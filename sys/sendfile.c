@@ -18,8 +18,8 @@ struct copy {
 	int64_t *out_pos;
 };
 
-/* Bytes moved by one round, 0: the end. */
-static ssize_t copy_some(struct copy *x, char *buf, size_t n)
+/* Bytes moved by one round, 0: the end. A short read is none; *cut: a write was, and nothing more goes. */
+static ssize_t copy_some(struct copy *x, char *buf, size_t n, bool *cut)
 {
 	struct uio u;
 	int64_t pos = x->in_pos;
@@ -32,6 +32,7 @@ static ssize_t copy_some(struct copy *x, char *buf, size_t n)
 	ssize_t put = file_write(x->out, &x->c, &u, x->out_pos);
 	if (put > 0)
 		x->in_pos += put;
+	*cut = put < got;
 	return put;
 }
 
@@ -40,18 +41,17 @@ static ssize_t copy_all(struct copy *x, size_t len)
 	size_t size = len < CHUNK ? len : CHUNK;
 	char *buf = malloc(size ? size : 1);
 	size_t total = 0;
+	bool cut = false;
 	ssize_t n = 0;
 
 	if (!buf)
 		return -ENOMEM;
-	while (total < len) {
+	while (total < len && !cut) {
 		size_t want = len - total < size ? len - total : size;
-		n = copy_some(x, buf, want);
+		n = copy_some(x, buf, want, &cut);
 		if (n <= 0)
 			break;
 		total += (size_t)n;
-		if ((size_t)n < want)
-			break;
 	}
 	free(buf);
 	return total ? (ssize_t)total : n;
@@ -145,6 +145,21 @@ static int check_copy(struct copy *x)
 	return err;
 }
 
+/* generic_copy_file_checks(): what lies behind the end of the file now is not copied, even if the copy makes it longer.
+ */
+static int clamp_to_size(struct copy *x, size_t *len)
+{
+	struct statx st;
+	int err = file_getattr(x->in, &x->c, STATX_SIZE, &st);
+
+	if (err)
+		return err;
+	uint64_t left = (int64_t)st.stx_size > x->in_pos ? st.stx_size - (uint64_t)x->in_pos : 0;
+	if (*len > left)
+		*len = left;
+	return 0;
+}
+
 static int64_t copy_range(struct task *t, struct copy *x, const uint64_t *a)
 {
 	size_t len = a[4] < MAX_RW_COUNT ? a[4] : MAX_RW_COUNT;
@@ -157,6 +172,8 @@ static int64_t copy_range(struct task *t, struct copy *x, const uint64_t *a)
 		err = get_offset(t, &x->c, x->out, a[3], &out_pos);
 	if (!err && (x->in_pos > INT64_MAX - (int64_t)len || out_pos > INT64_MAX - (int64_t)len))
 		err = -EOVERFLOW;
+	if (!err)
+		err = clamp_to_size(x, &len);
 	if (!err && overlaps(x, out_pos, len))
 		err = -EINVAL;
 	if (err)

@@ -54,6 +54,14 @@ static int check_seekable(struct file *f)
 	return !f->ops->lseek || (i && S_ISFIFO(i->type)) ? -ESPIPE : 0;
 }
 
+/* Linux's sync_file_range() takes what has pages: files, directories, block devices, and symlinks. */
+static int check_ranges(struct file *f)
+{
+	struct inode *i = file_inode(f);
+
+	return i && (S_ISREG(i->type) || S_ISDIR(i->type) || S_ISBLK(i->type)) ? 0 : -ESPIPE;
+}
+
 SYSCALL_DEFINE(sync_file_range)
 {
 	int64_t off = (int64_t)a[1], len = (int64_t)a[2];
@@ -65,7 +73,7 @@ SYSCALL_DEFINE(sync_file_range)
 	if (!f)
 		return -EBADF;
 	/* More than was asked for, never less. */
-	int err = check_seekable(f);
+	int err = check_ranges(f);
 	if (!err && f->ops->fsync)
 		err = f->ops->fsync(f, true);
 	file_put(f);
@@ -121,7 +129,7 @@ static int check_fallocate(struct file *f, struct caller *c, int mode, int64_t o
 		return -EFBIG;
 	if (!f->ops->fallocate)
 		return -EOPNOTSUPP;
-	return !(mode & FALLOC_FL_KEEP_SIZE) && (uint64_t)(off + len) > c->fsize_limit ? -EFBIG : 0;
+	return mode & FALLOC_FL_KEEP_SIZE ? 0 : inode_check_size(i, c, (uint64_t)(off + len));
 }
 
 SYSCALL_DEFINE(fallocate)

@@ -122,7 +122,7 @@ static ssize_t ramfs_write(struct file *f, struct caller *c, struct uio *u, int6
 	if (!pos)
 		pthread_mutex_lock(&f->pos_lock);
 	pthread_mutex_lock(&ri->data_lock);
-	ssize_t n = in_range(u, *at) ? write_at(ri, u, at, f->flags & O_APPEND || u->append) : -EINVAL;
+	ssize_t n = in_range(u, *at) ? write_at(ri, u, at, file_appends(f, u)) : -EINVAL;
 	pthread_mutex_unlock(&ri->data_lock);
 	if (!pos)
 		pthread_mutex_unlock(&f->pos_lock);

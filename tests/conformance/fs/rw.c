@@ -406,3 +406,119 @@ CASE(offsets)
 	R(fallocate(open("/dev/null", O_RDWR), 0, 0, 10));
 	R(fallocate(open(".", O_RDONLY), 0, 0, 10));
 }
+
+static volatile sig_atomic_t limit_signals;
+
+static void on_limit(int sig)
+{
+	limit_signals++;
+}
+
+static void try_too_big(const char *what, int fd)
+{
+	limit_signals = 0;
+	say("%s: ", what);
+	R(pwrite(fd, "x", 1, 1L << 62) == 1 ? 0 : -1);
+	R(ftruncate(fd, INT64_MAX - 15) == 0 ? 0 : -1);
+	R(fallocate(fd, 0, 1L << 62, 1L << 62));
+	say("signals %d\n", (int)limit_signals);
+}
+
+/* SIGXFSZ is for RLIMIT_FSIZE alone: a file system that cannot make such a file just says so. */
+CASE(too_big_for_the_file_system)
+{
+	handle(SIGXFSZ, on_limit, 0);
+	try_too_big("host file", file_with("f", ""));
+}
+
+/* What is allocated within a file that is longer than the limit does not make it longer. */
+CASE(file_size_limit_passed_before)
+{
+	enum { LIMIT = 1 << 20 };
+	struct rlimit r = { LIMIT, RLIM_INFINITY };
+	int fd = file_with("f", "");
+
+	handle(SIGXFSZ, on_limit, 0);
+	NEED(ftruncate(fd, 4 * LIMIT));
+	NEED(setrlimit(RLIMIT_FSIZE, &r));
+	R(fallocate(fd, 0, 2 * LIMIT, 1));
+	R(ftruncate(fd, 3 * LIMIT));
+	R(ftruncate(fd, 3 * LIMIT + 1));
+	R(fallocate(fd, 0, 3 * LIMIT, 1));
+	R(fallocate(fd, FALLOC_FL_KEEP_SIZE, 4 * LIMIT, 1));
+	V(limit_signals);
+}
+
+/* A file sent to its own end grows while it is read: the end comes nearer, but is not there. */
+CASE(sendfile_to_itself)
+{
+	int fd = memfd_create("m", 0);
+	off_t off = 0;
+	struct stat st;
+
+	NEED(write(fd, "a", 1));
+	R(sendfile(fd, fd, &off, 1000));
+	V(off);
+	NEED(fstat(fd, &st));
+	V(st.st_size);
+}
+
+CASE(copy_range_stops_at_the_end)
+{
+	int fd = file_with("f", "abc");
+	off_t from = 1, to = 100;
+	struct stat st;
+
+	R(copy_file_range(fd, &from, fd, &to, 50, 0));
+	V(from);
+	V(to);
+	NEED(fstat(fd, &st));
+	V(st.st_size);
+	from = 200;
+	R(copy_file_range(fd, &from, fd, &to, 50, 0));
+}
+
+#ifndef RWF_NOAPPEND
+#define RWF_NOAPPEND 0x20
+#endif
+
+static void try_noappend(int fd)
+{
+	char text[] = "XY";
+	struct iovec v = { text, 2 };
+	char b[16] = "";
+
+	NEED(write(fd, "abcdef", 6));
+	R(pwritev2(fd, &v, 1, 1, RWF_NOAPPEND));
+	R(pwritev2(fd, &v, 1, 0, 0));
+	R(pwritev2(fd, &v, 1, 0, RWF_NOAPPEND | RWF_APPEND));
+	NEED(lseek(fd, 3, SEEK_SET));
+	R(pwritev2(fd, &v, 1, -1, RWF_NOAPPEND));
+	R(pread(fd, b, sizeof b, 0));
+	say("%s\n", b);
+	R(preadv2(fd, &v, 1, 1, RWF_NOAPPEND));
+}
+
+CASE(write_not_at_the_end)
+{
+	int mem = memfd_create("m", 0);
+
+	try_noappend((int)NEED(open("f", O_RDWR | O_CREAT | O_APPEND, 0600)));
+	NEED(fcntl(mem, F_SETFL, O_APPEND));
+	try_noappend(mem);
+}
+
+CASE(sync_file_range_kinds)
+{
+	static const char *const names[] = { "/dev/null", "/dev/zero", "/dev/tty", "/proc/self", ".", "f" };
+
+	close(file_with("f", "x"));
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		int fd = open(names[i], O_RDONLY | O_NOCTTY);
+		if (fd >= 0) {
+			say("%s: ", names[i]);
+			R(sync_file_range(fd, 0, 0, 0));
+			close(fd);
+		}
+	}
+}
