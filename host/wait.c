@@ -58,20 +58,21 @@ static bool waiter_wake(struct waiter *w, unsigned events)
 	return true;
 }
 
-void waitqueue_wake(struct waitqueue *q, unsigned events, int nr)
+int waitqueue_wake(struct waitqueue *q, unsigned events, int nr)
 {
 	struct waiter *w;
+	int woken = 0;
 
 	pthread_mutex_lock(&q->lock);
 	list_for_each (w, &q->waiters, node) {
 		if (events && w->events && !(events & w->events))
 			continue;
-		if (w->exclusive && nr <= 0)
+		if (w->exclusive && woken >= nr)
 			break;
-		if (waiter_wake(w, events) && w->exclusive)
-			nr--;
+		woken += waiter_wake(w, events) && w->exclusive;
 	}
 	pthread_mutex_unlock(&q->lock);
+	return woken;
 }
 
 /*

@@ -63,8 +63,9 @@ void waiter_init(struct waiter *w, struct sleeper *s);
 void waitqueue_add(struct waitqueue *q, struct waiter *w);
 /* No effect when it is on no queue. After it returns the wake function does not run any more. */
 void waitqueue_remove(struct waiter *w);
-/* Wakes every non-exclusive waiter whose events meet `events` (poll bits; 0: all), and up to `nr` exclusive ones. */
-void waitqueue_wake(struct waitqueue *q, unsigned events, int nr);
+/* Wakes every non-exclusive waiter whose events meet `events` (poll bits; 0: all), and up to `nr` exclusive ones, whose
+ * number it returns. */
+int waitqueue_wake(struct waitqueue *q, unsigned events, int nr);
 #define waitqueue_wake_all(q, events) waitqueue_wake(q, events, INT32_MAX)
 
 /* 0: look again: something woke us, or the time is over. -EINTR: interrupted. -ETIMEDOUT: the CLOCK_MONOTONIC deadline

@@ -147,16 +147,35 @@ static void ep_unready(struct epitem *item)
 	pthread_mutex_unlock(&item->ep->ready_lock);
 }
 
-static void ep_wake(struct epoll *ep)
+/* Who sleeps in epoll_wait(2). Once woken it takes no further events until it has looked and sleeps again. */
+struct ep_sleeper {
+	struct waiter w;
+	_Atomic bool woken;
+};
+
+static bool ep_sleeper_woken(struct waiter *w, unsigned events)
 {
-	waitqueue_wake(&ep->wait, POLLIN | POLLRDNORM, 1);
+	struct ep_sleeper *es = container_of(w, struct ep_sleeper, w);
+
+	(void)events;
+	sleeper_wake(w->sleeper);
+	return !atomic_exchange(&es->woken, true);
 }
 
-/* Did this instance take the event, so that no other exclusive one need be woken? (Linux: ep_poll_callback) */
-static bool epitem_uses_up(uint32_t wanted, unsigned events)
+/* True: one was asleep and is woken. */
+static bool ep_wake(struct epoll *ep)
+{
+	return waitqueue_wake(&ep->wait, POLLIN | POLLRDNORM, 1) > 0;
+}
+
+/* Did this instance take the event, so that no other exclusive one need be woken? Not if nobody waits in it. (Linux:
+ * ep_poll_callback) */
+static bool epitem_uses_up(uint32_t wanted, unsigned events, bool waited_for)
 {
 	if (!(wanted & EPOLLEXCLUSIVE))
 		return true;
+	if (!waited_for)
+		return false;
 	switch (events & (EPOLLIN | EPOLLOUT)) {
 	case EPOLLIN: return wanted & EPOLLIN;
 	case EPOLLOUT: return wanted & EPOLLOUT;
@@ -174,8 +193,7 @@ static bool epitem_woken(struct waiter *w, unsigned events)
 	if (!(wanted & ~EPOLL_PRIVATE) || (events && !(events & wanted)))
 		return false;
 	ep_make_ready(item);
-	ep_wake(item->ep);
-	return epitem_uses_up(wanted, events);
+	return epitem_uses_up(wanted, events, ep_wake(item->ep));
 }
 
 /* Host descriptors */
@@ -674,19 +692,21 @@ static int ep_sleep(struct epoll *ep, struct sleeper *s, uint64_t deadline)
 
 static int ep_wait(struct epoll *ep, struct sleeper *s, struct uio *out, int max, uint64_t deadline)
 {
-	struct waiter w;
+	struct ep_sleeper es;
 	int n, err = 0;
 
-	waiter_init(&w, s);
-	w.exclusive = true;
-	waitqueue_add(&ep->wait, &w);
+	waiter_init(&es.w, s);
+	es.w.wake = ep_sleeper_woken;
+	es.w.exclusive = true;
+	waitqueue_add(&ep->wait, &es.w);
 	for (;;) {
+		atomic_store(&es.woken, false);
 		n = ep_send_events(ep, out, max);
 		if (n || err)
 			break;
 		err = ep_sleep(ep, s, deadline);
 	}
-	waitqueue_remove(&w);
+	waitqueue_remove(&es.w);
 	if (n)
 		return n;
 	return err == -ETIMEDOUT ? 0 : err;

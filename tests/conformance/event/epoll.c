@@ -463,3 +463,23 @@ CASE(polled_itself)
 	R(syscall(SYS_ppoll, &f, 1, &ts, NULL, 8));
 	X(f.revents);
 }
+
+/* An instance that nobody waits in does not use an event up. */
+CASE(exclusive_without_a_waiter)
+{
+	struct epoll_event ev = { .events = EPOLLIN | EPOLLET | EPOLLEXCLUSIVE }, got;
+	int p[2], ep[3];
+
+	NEED(pipe(p));
+	for (int i = 0; i < 3; i++) {
+		ep[i] = (int)NEED(epoll_create1(0));
+		NEED(epoll_ctl(ep[i], EPOLL_CTL_ADD, p[0], &ev));
+	}
+	pid_t pid = (pid_t)NEED(fork());
+	if (pid == 0) {
+		R(epoll_wait(ep[1], &got, 1, 5000));
+		_exit(0);
+	}
+	NEED(write(p[1], "x", 1));
+	reap("waiter", pid);
+}
