@@ -85,6 +85,7 @@ enum {
 /* What tells one inode from another while both are referenced, and from run to run of a walk. */
 struct inode_id {
 	uint64_t dev, ino;
+	bool of_host; /* dev is major << 32 | minor of the host's device, ino what stat(2) shows */
 };
 
 struct inode_ops {

@@ -46,6 +46,15 @@ int proc_show_maps(struct pseudo_node *n, struct caller *c, struct text *out);
 int proc_show_smaps(struct pseudo_node *n, struct caller *c, struct text *out);
 int proc_show_status(struct pseudo_node *n, struct caller *c, struct text *out);
 int proc_show_stat(struct pseudo_node *n, struct caller *c, struct text *out);
+/* proc/system.c: files of /proc itself */
+int proc_show_cpuinfo(struct pseudo_node *n, struct caller *c, struct text *out);
+int proc_show_interrupts(struct pseudo_node *n, struct caller *c, struct text *out);
+int proc_show_loadavg(struct pseudo_node *n, struct caller *c, struct text *out);
+int proc_show_locks(struct pseudo_node *n, struct caller *c, struct text *out);
+int proc_show_meminfo(struct pseudo_node *n, struct caller *c, struct text *out);
+int proc_show_system_stat(struct pseudo_node *n, struct caller *c, struct text *out);
+int proc_show_uptime(struct pseudo_node *n, struct caller *c, struct text *out);
+int proc_show_vmstat(struct pseudo_node *n, struct caller *c, struct text *out);
 int proc_show_mounts(struct pseudo_node *n, struct caller *c, struct text *out);
 int proc_show_mountinfo(struct pseudo_node *n, struct caller *c, struct text *out);
 int proc_show_mountstats(struct pseudo_node *n, struct caller *c, struct text *out);

@@ -34,6 +34,15 @@ static struct pseudo_node *node_of(struct inode *i)
 	return container_of(i, struct pseudo_node, inode);
 }
 
+uint64_t pseudo_ino(const struct pseudo_node *dir, const char *name, size_t len)
+{
+	uint64_t h = dir->ino ^ 0xcbf29ce484222325; /* FNV-1a */
+
+	for (size_t i = 0; i < len; i++)
+		h = (h ^ (unsigned char)name[i]) * 0x100000001b3;
+	return h >> 12;
+}
+
 static struct pseudo_node *node_new(struct pseudo_fs *pfs, struct pseudo_node *parent, const struct pseudo_found *found,
 				    const char *name, size_t len)
 {
@@ -45,6 +54,7 @@ static struct pseudo_node *node_new(struct pseudo_fs *pfs, struct pseudo_node *p
 	n->entry = found->entry;
 	n->number = found->number;
 	n->pid = found->pid;
+	n->ino = parent ? pseudo_ino(parent, name, len) : 1;
 	if (parent) {
 		inode_get(&parent->inode);
 		n->parent = parent;
@@ -123,10 +133,7 @@ static int node_parent(struct inode *i, struct caller *c, struct dentry **out)
 /* The same file every time it is looked up, though each look-up makes a node. */
 static int node_identify(struct inode *i, struct inode_id *out)
 {
-	struct pseudo_node *n = node_of(i);
-	uint64_t nr = n->pid ? (uint64_t)n->pid->nr : 0;
-	out->dev = i->fs->dev;
-	out->ino = ((uintptr_t)n->entry << 16 ^ nr << 40 ^ (uint64_t)(unsigned)n->number << 2) & INT64_MAX;
+	*out = (struct inode_id){ .dev = i->fs->dev, .ino = node_of(i)->ino };
 	return 0;
 }
 
@@ -167,10 +174,8 @@ static uint32_t node_links(struct pseudo_node *n, struct caller *c)
 static int node_getattr(struct inode *i, struct caller *c, unsigned mask, struct statx *out)
 {
 	struct pseudo_node *n = node_of(i);
-	struct inode_id id;
 	struct timespec now;
 
-	node_identify(i, &id);
 	clock_gettime(CLOCK_REALTIME_COARSE, &now);
 	memset(out, 0, sizeof *out);
 	out->stx_mask = STATX_BASIC_STATS;
@@ -178,7 +183,7 @@ static int node_getattr(struct inode *i, struct caller *c, unsigned mask, struct
 	if (n->entry->link_mode)
 		out->stx_mode = (uint16_t)(S_IFLNK | n->entry->link_mode(n, c));
 	out->stx_nlink = node_links(n, c);
-	out->stx_ino = id.ino;
+	out->stx_ino = n->ino;
 	out->stx_blksize = 1024;
 	out->stx_dev_major = (uint32_t)(i->fs->dev >> 8);
 	out->stx_dev_minor = (uint32_t)(i->fs->dev & 0xff);

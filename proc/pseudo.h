@@ -65,6 +65,7 @@ struct pseudo_node {
 	struct pseudo_node *parent; /* a reference; NULL: the root */
 	struct pid *pid;            /* a reference; NULL: about no process */
 	int number;                 /* a descriptor, a thread id */
+	uint64_t ino;
 	char name[32];
 };
 
@@ -73,6 +74,10 @@ int pseudo_fs_create(struct sandbox *sb, const char *type, const struct pseudo_e
 
 /* The node behind a file; NULL: it is of another kind of file system. */
 struct pseudo_node *pseudo_node_of_file(struct file *f);
+
+/* The inode number of a name in a directory: made of the path, so that it is the same for each look-up, says nothing of
+ * the monitor's addresses, and readdir(3) and stat(2) agree. */
+uint64_t pseudo_ino(const struct pseudo_node *dir, const char *name, size_t len);
 
 /* Is what the node is about still there? Always, when it is about no process. */
 bool pseudo_alive(struct pseudo_node *n);

@@ -121,7 +121,7 @@ static bool emit_table(struct pseudo_node *n, struct file *f, struct dir_emit *e
 	while ((uint64_t)f->pos < dir->nr_entries + 2) {
 		const struct pseudo_entry *t = f->pos < 2 ? NULL : &dir->entries[f->pos - 2];
 		const char *name = t ? t->name : f->pos ? ".." : ".";
-		uint64_t ino = t ? (uintptr_t)t & INT64_MAX : 1;
+		uint64_t ino = t ? pseudo_ino(n, name, strlen(name)) : f->pos && n->parent ? n->parent->ino : n->ino;
 		if (!e->emit(e, name, strlen(name), ino, f->pos + 1, t ? (unsigned char)IFTODT(t->mode) : DT_DIR))
 			return false;
 		f->pos++;
@@ -137,7 +137,8 @@ static void emit_dynamic(struct pseudo_node *n, struct caller *c, struct file *f
 	unsigned char type;
 
 	while (dir->next && dir->next(n, c, &cursor, name, &type)) {
-		if (!e->emit(e, name, strlen(name), (uint64_t)cursor + 2, CURSOR_DYNAMIC + (int64_t)cursor + 1, type))
+		if (!e->emit(e, name, strlen(name), pseudo_ino(n, name, strlen(name)),
+			     CURSOR_DYNAMIC + (int64_t)cursor + 1, type))
 			break;
 		cursor++;
 	}

@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/sysinfo.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -30,66 +29,6 @@ int proc_show_host(struct text *out, const char *host_path)
 	return n < 0 ? -EIO : 0;
 }
 
-static int show_cpuinfo(struct pseudo_node *n, struct caller *c, struct text *out)
-{
-	return proc_show_host(out, "/proc/cpuinfo");
-}
-
-static void kb_line(struct text *out, const char *name, uint64_t bytes)
-{
-	text_printf(out, "%-15s %8lu kB\n", name, bytes / 1024);
-}
-
-static int show_meminfo(struct pseudo_node *n, struct caller *c, struct text *out)
-{
-	struct sysinfo si;
-	sysinfo(&si);
-	uint64_t unit = si.mem_unit;
-	kb_line(out, "MemTotal:", si.totalram * unit);
-	kb_line(out, "MemFree:", si.freeram * unit);
-	kb_line(out, "MemAvailable:", (si.freeram + si.bufferram) * unit);
-	kb_line(out, "Buffers:", si.bufferram * unit);
-	kb_line(out, "SwapTotal:", si.totalswap * unit);
-	kb_line(out, "SwapFree:", si.freeswap * unit);
-	kb_line(out, "Shmem:", si.sharedram * unit);
-	kb_line(out, "Committed_AS:", n->sb->mem.committed);
-	return 0;
-}
-
-static int show_uptime(struct pseudo_node *n, struct caller *c, struct text *out)
-{
-	struct timespec ts;
-	clock_gettime(CLOCK_BOOTTIME, &ts);
-	text_printf(out, "%ld.%02ld 0.00\n", (long)ts.tv_sec, ts.tv_nsec / 10000000);
-	return 0;
-}
-
-static unsigned running_tasks(struct sandbox *sb, unsigned *total)
-{
-	struct process *p;
-	struct task *t;
-	unsigned running = 0;
-	*total = 0;
-	sandbox_lock(sb);
-	list_for_each (p, &sb->processes, all_node) {
-		list_for_each (t, &p->tasks, process_node) {
-			(*total)++;
-			running += task_state(t) == 'R';
-		}
-	}
-	sandbox_unlock(sb);
-	return running;
-}
-
-static int show_loadavg(struct pseudo_node *n, struct caller *c, struct text *out)
-{
-	double load[3] = { 0 };
-	unsigned total, running = running_tasks(n->sb, &total);
-	(void)!getloadavg(load, 3);
-	text_printf(out, "%.2f %.2f %.2f %u/%u %d\n", load[0], load[1], load[2], running, total, pid_last(n->sb->pids));
-	return 0;
-}
-
 static int show_version(struct pseudo_node *n, struct caller *c, struct text *out)
 {
 	struct utsname u;
@@ -98,27 +37,27 @@ static int show_version(struct pseudo_node *n, struct caller *c, struct text *ou
 	return 0;
 }
 
-/* The CPU lines are the machine's; the rest is counted here. */
-static int show_stat(struct pseudo_node *n, struct caller *c, struct text *out)
-{
-	struct text host = { 0 };
-	unsigned total, running = running_tasks(n->sb, &total);
-	int err = proc_show_host(&host, "/proc/stat");
-	char *save = NULL;
-	for (char *l = host.buf ? strtok_r(host.buf, "\n", &save) : NULL; l; l = strtok_r(NULL, "\n", &save)) {
-		if (strncmp(l, "cpu", 3) == 0 || strncmp(l, "btime", 5) == 0)
-			text_printf(out, "%s\n", l);
-	}
-	text_free(&host);
-	text_printf(out, "processes %d\nprocs_running %u\nprocs_blocked 0\n", pid_last(n->sb->pids), running);
-	return err;
-}
-
-/* The types our mount table can hold. */
+/* What a mount can be of, and what files without a name are of. */
 static int show_filesystems(struct pseudo_node *n, struct caller *c, struct text *out)
 {
-	text_puts(out, "nodev\tsysfs\nnodev\ttmpfs\nnodev\tproc\nnodev\tdevtmpfs\nnodev\tdevpts\nnodev\tpipefs\n"
-		       "nodev\tsockfs\n\text4\n");
+	static const char *const types[] = { "sysfs",  "tmpfs",  "proc",   "devtmpfs", "devpts",
+					     "hostfs", "pipefs", "sockfs", "nsfs" };
+
+	for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
+		text_printf(out, "nodev\t%s\n", types[i]);
+	return 0;
+}
+
+/* There is none of what the file lists: no disk, no loaded module, no device of the kind. */
+static int show_nothing(struct pseudo_node *n, struct caller *c, struct text *out)
+{
+	return 0;
+}
+
+/* No controller is there; the columns are (cgroups(7)). */
+static int show_cgroups(struct pseudo_node *n, struct caller *c, struct text *out)
+{
+	text_puts(out, "#subsys_name\thierarchy\tnum_cgroups\tenabled\n");
 	return 0;
 }
 
@@ -207,22 +146,40 @@ static bool root_next(struct pseudo_node *dir, struct caller *c, int *cursor, ch
 	return best >= 0;
 }
 
+#define SHOW(name, fn)                                                                                                 \
+	{                                                                                                              \
+		name, S_IFREG | 0444, .show = fn                                                                       \
+	}
+#define LINK(name, to)                                                                                                 \
+	{                                                                                                              \
+		name, S_IFLNK | 0777, .link = fixed_link, .arg = to                                                    \
+	}
+
 static const struct pseudo_entry root_entries[] = {
-	{ "cmdline", S_IFREG | 0444, .show = show_cmdline },
-	{ "cpuinfo", S_IFREG | 0444, .show = show_cpuinfo },
-	{ "devices", S_IFREG | 0444, .show = show_devices },
-	{ "filesystems", S_IFREG | 0444, .show = show_filesystems },
-	{ "loadavg", S_IFREG | 0444, .show = show_loadavg },
-	{ "meminfo", S_IFREG | 0444, .show = show_meminfo },
-	{ "mounts", S_IFLNK | 0777, .link = fixed_link, .arg = "self/mounts" },
-	{ "net", S_IFLNK | 0777, .link = fixed_link, .arg = "self/net" },
+	SHOW("cgroups", show_cgroups),
+	SHOW("cmdline", show_cmdline),
+	SHOW("cpuinfo", proc_show_cpuinfo),
+	SHOW("devices", show_devices),
+	SHOW("diskstats", show_nothing),
+	SHOW("filesystems", show_filesystems),
+	SHOW("interrupts", proc_show_interrupts),
+	SHOW("loadavg", proc_show_loadavg),
+	SHOW("locks", proc_show_locks),
+	SHOW("meminfo", proc_show_meminfo),
+	SHOW("misc", show_nothing),
+	SHOW("modules", show_nothing),
+	LINK("mounts", "self/mounts"),
+	LINK("net", "self/net"),
+	SHOW("partitions", show_nothing),
 	{ "self", S_IFLNK | 0777, .link = self_link },
-	{ "stat", S_IFREG | 0444, .show = show_stat },
-	{ "swaps", S_IFREG | 0444, .show = show_swaps },
+	SHOW("softirqs", proc_show_interrupts),
+	SHOW("stat", proc_show_system_stat),
+	SHOW("swaps", show_swaps),
 	{ "sys", S_IFDIR | 0555, .dir = &proc_sysctl_dir },
 	{ "thread-self", S_IFLNK | 0777, .link = thread_self_link },
-	{ "uptime", S_IFREG | 0444, .show = show_uptime },
-	{ "version", S_IFREG | 0444, .show = show_version },
+	SHOW("uptime", proc_show_uptime),
+	SHOW("version", show_version),
+	SHOW("vmstat", proc_show_vmstat),
 };
 static const struct pseudo_dir root_dir = { PSEUDO_TABLE(root_entries), .lookup = root_lookup, .next = root_next };
 static const struct pseudo_entry root_entry = { NULL, S_IFDIR | 0555, .dir = &root_dir };

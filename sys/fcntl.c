@@ -377,7 +377,7 @@ static int flock_type(int op)
 
 static int do_flock(struct caller *c, struct file *f, int type, bool wait)
 {
-	struct file_lock l = { .kind = LOCK_FLOCK, .type = (short)type, .end = INT64_MAX, .owner = f, .pid = -1 };
+	struct file_lock l = { .kind = LOCK_FLOCK, .type = (short)type, .end = INT64_MAX, .owner = f, .pid = c->tgid };
 	struct inode_id id;
 	int err = file_identify(f, &id);
 

@@ -68,6 +68,7 @@ static void set_id(struct hostfs_inode *hi, const struct statx *st)
 {
 	hi->id.dev = (uint64_t)st->stx_dev_major << 32 | st->stx_dev_minor;
 	hi->id.ino = st->stx_ino;
+	hi->id.of_host = true;
 	hi->identified = true;
 }
 

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What /proc says of the whole machine. CPUs, memory and load are the host's, as sysinfo(2) and the clocks tell any
+ * program; processes, faults, locks and what was read from disks are the sandbox's own.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/sysinfo.h>
+#include <unistd.h>
+
+#include "fs/locks.h"
+#include "kernel/process.h"
+#include "kernel/sandbox.h"
+#include "kernel/task.h"
+#include "proc/proc.h"
+
+/* Passes on the lines of a file of the host's that begin with one of the `n` names. */
+static int show_host_lines(struct text *out, const char *path, const char *const *names, size_t n)
+{
+	struct text host = { 0 };
+	int err = proc_show_host(&host, path);
+	char *save = NULL;
+
+	for (char *l = host.buf ? strtok_r(host.buf, "\n", &save) : NULL; l; l = strtok_r(NULL, "\n", &save)) {
+		for (size_t i = 0; i < n; i++) {
+			if (strncmp(l, names[i], strlen(names[i])) == 0)
+				text_printf(out, "%s\n", l);
+		}
+	}
+	text_free(&host);
+	return err;
+}
+
+int proc_show_cpuinfo(struct pseudo_node *n, struct caller *c, struct text *out)
+{
+	return proc_show_host(out, "/proc/cpuinfo");
+}
+
+int proc_show_meminfo(struct pseudo_node *n, struct caller *c, struct text *out)
+{
+	static const char *const names[] = {
+		"MemTotal:", "MemFree:",      "MemAvailable:", "Buffers:",     "Cached:",     "SwapCached:",
+		"Active",    "Inactive",      "Unevictable:",  "Mlocked:",     "SwapTotal:",  "SwapFree:",
+		"Dirty:",    "Writeback:",    "AnonPages:",    "Mapped:",      "Shmem:",      "KReclaimable:",
+		"Slab:",     "SReclaimable:", "SUnreclaim:",   "KernelStack:", "PageTables:", "CommitLimit:",
+	};
+	int err = show_host_lines(out, "/proc/meminfo", names, sizeof names / sizeof names[0]);
+
+	text_printf(out, "Committed_AS:   %8lu kB\n", n->sb->mem.committed / 1024);
+	text_puts(out, "HugePages_Total:       0\nHugePages_Free:        0\nHugePages_Rsvd:        0\n"
+		       "HugePages_Surp:        0\nHugepagesize:       2048 kB\n");
+	return err;
+}
+
+int proc_show_uptime(struct pseudo_node *n, struct caller *c, struct text *out)
+{
+	return proc_show_host(out, "/proc/uptime");
+}
+
+static unsigned running_tasks(struct sandbox *sb, unsigned *total)
+{
+	struct process *p;
+	struct task *t;
+	unsigned running = 0;
+	*total = 0;
+	sandbox_lock(sb);
+	list_for_each (p, &sb->processes, all_node) {
+		list_for_each (t, &p->tasks, process_node) {
+			(*total)++;
+			running += task_state(t) == 'R';
+		}
+	}
+	sandbox_unlock(sb);
+	return running;
+}
+
+int proc_show_loadavg(struct pseudo_node *n, struct caller *c, struct text *out)
+{
+	double load[3] = { 0 };
+	unsigned total, running = running_tasks(n->sb, &total);
+	(void)!getloadavg(load, 3);
+	text_printf(out, "%.2f %.2f %.2f %u/%u %d\n", load[0], load[1], load[2], running, total, pid_last(n->sb->pids));
+	return 0;
+}
+
+/* The first number of a line is the sum of all; the others, one an interrupt, would tell when keys are pressed. */
+static void put_total(struct text *out, const char *name)
+{
+	struct text host = { 0 };
+
+	show_host_lines(&host, "/proc/stat", &name, 1);
+	const char *total = host.buf ? strchr(host.buf, ' ') : NULL;
+	if (total)
+		text_printf(out, "%s %lu\n", name, strtoul(total, NULL, 10));
+	text_free(&host);
+}
+
+int proc_show_system_stat(struct pseudo_node *n, struct caller *c, struct text *out)
+{
+	static const char *const cpus = "cpu", *const times[] = { "ctxt ", "btime " };
+	unsigned total, running = running_tasks(n->sb, &total);
+	int err = show_host_lines(out, "/proc/stat", &cpus, 1);
+
+	put_total(out, "intr");
+	show_host_lines(out, "/proc/stat", times, 2);
+	text_printf(out, "processes %d\nprocs_running %u\nprocs_blocked 0\n", pid_last(n->sb->pids), running);
+	put_total(out, "softirq");
+	return err;
+}
+
+/* A guest's machine has no interrupt controller: a column for each CPU, and no line. */
+int proc_show_interrupts(struct pseudo_node *n, struct caller *c, struct text *out)
+{
+	text_puts(out, "           ");
+	for (int i = 0; i < get_nprocs_conf(); i++)
+		text_printf(out, "CPU%-8d", i);
+	text_putc(out, '\n');
+	return 0;
+}
+
+/* All that a sandbox reads from disks is read by its monitor: that much is known, and the faults. */
+int proc_show_vmstat(struct pseudo_node *n, struct caller *c, struct text *out)
+{
+	struct sandbox_totals totals;
+	struct sysinfo si;
+	struct rusage ru;
+
+	sandbox_totals(n->sb, &totals);
+	if (sysinfo(&si) < 0 || getrusage(RUSAGE_SELF, &ru) < 0)
+		return -EIO;
+	text_printf(out, "nr_free_pages %lu\n", si.freeram * si.mem_unit / PAGE_SIZE);
+	text_printf(out, "pgpgin %ld\npgpgout %ld\n", ru.ru_inblock / 2, ru.ru_oublock / 2); /* KiB */
+	text_printf(out, "pgfault %lu\npgmajfault %ld\n", totals.faults + (uint64_t)ru.ru_majflt, ru.ru_majflt);
+	return 0;
+}
+
+/* ---- locks: lock_get_status() of Linux's fs/locks.c ---- */
+
+struct lock_lines {
+	struct text *out;
+	int nr;
+};
+
+static void put_lock(const struct file_lock *l, const struct inode_id *id, void *arg)
+{
+	static const char *const kinds[] = { [LOCK_POSIX] = "POSIX ", [LOCK_OFD] = "OFDLCK", [LOCK_FLOCK] = "FLOCK " };
+	struct lock_lines *to = arg;
+
+	text_printf(to->out, "%d: %s ADVISORY  %s %d ", ++to->nr, kinds[l->kind], l->type == F_WRLCK ? "WRITE" : "READ",
+		    l->pid);
+	if (id->of_host)
+		text_printf(to->out, "%02x:%02x:%lu ", (unsigned)(id->dev >> 32), (unsigned)id->dev, id->ino);
+	else
+		text_puts(to->out, "<none>:0 "); /* as where Linux knows no inode: what else is in `id` are addresses */
+	if (l->kind == LOCK_FLOCK)
+		text_puts(to->out, "0 EOF\n");
+	else if (l->end == INT64_MAX)
+		text_printf(to->out, "%ld EOF\n", l->start);
+	else
+		text_printf(to->out, "%ld %ld\n", l->start, l->end);
+}
+
+int proc_show_locks(struct pseudo_node *n, struct caller *c, struct text *out)
+{
+	struct lock_lines to = { .out = out };
+
+	lock_for_each(n->sb->mounts->locks, put_lock, &to);
+	return 0;
+}
