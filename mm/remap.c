@@ -5,6 +5,7 @@
 
 #include "mm/map.h"
 #include "mm/populate.h"
+#include "util/minmax.h"
 
 #ifndef MREMAP_DONTUNMAP
 #define MREMAP_DONTUNMAP 4
@@ -15,49 +16,52 @@ struct remap {
 	unsigned flags;
 };
 
+/* Does the caller say where it is to be, or to stay as well? */
+static bool has_target(const struct remap *r)
+{
+	return r->flags & (MREMAP_FIXED | MREMAP_DONTUNMAP);
+}
+
 static int check_args(const struct mm *mm, const struct remap *r)
 {
-	bool to = r->flags & (MREMAP_FIXED | MREMAP_DONTUNMAP);
-
 	if (r->flags & ~(unsigned)(MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP))
-		return -EINVAL;
-	if (to && !(r->flags & MREMAP_MAYMOVE))
-		return -EINVAL;
-	if ((r->flags & MREMAP_DONTUNMAP) && r->old_len != r->new_len)
 		return -EINVAL;
 	if ((r->old & ~PAGE_MASK) || r->new_len == 0 || r->new_len > mm_end(mm))
 		return -EINVAL;
-	if (!to)
+	if (!has_target(r))
 		return 0;
 	if ((r->new_addr & ~PAGE_MASK) || r->new_addr > mm_end(mm) - r->new_len)
 		return -EINVAL;
-	if (r->old + r->old_len > r->new_addr && r->new_addr + r->new_len > r->old)
+	if (!(r->flags & MREMAP_MAYMOVE))
 		return -EINVAL;
-	return 0;
+	if ((r->flags & MREMAP_DONTUNMAP) && r->old_len != r->new_len)
+		return -EINVAL;
+	return r->old + r->old_len > r->new_addr && r->new_addr + r->new_len > r->old ? -EINVAL : 0;
 }
 
-/* May the part of `v` from r->old on become r->new_len long? (Linux's check_prep_vma) */
-static int check_resize(struct mm *mm, const struct remap *r, const struct vma *v)
+/* May the part of `v` (NULL: none) from r->old on move, or become r->new_len long? (Linux's check_prep_vma) */
+static int check_vma(struct mm *mm, const struct remap *r, const struct vma *v)
 {
-	uint64_t more = r->new_len - r->old_len;
-	int err;
+	bool grows = r->new_len > r->old_len;
+	int err = 0;
 
+	if (!v)
+		return -EFAULT;
+	if (!grows && !has_target(r))
+		return 0;
 	if (r->old_len == 0 && !(v->flags & VMA_SHARED))
 		return -EINVAL;
-	if (r->old_len > v->end - r->old)
-		return -EFAULT;
-	if ((v->flags & VMA_SPECIAL) && (r->old != v->start || r->new_len != v->end - v->start))
-		return -EFAULT;
-	if (r->new_len == r->old_len)
-		return 0;
-	if (v->source && v->offset + (r->old - v->start) + r->new_len < v->offset)
+	if ((r->flags & MREMAP_DONTUNMAP) && (v->flags & VMA_SPECIAL))
 		return -EINVAL;
-	if (v->flags & VMA_LOCKED) {
-		err = mm_may_lock(mm, more);
-		if (err)
-			return -EAGAIN;
-	}
-	return mm_may_expand(mm, more, v->prot, v->flags);
+	if (min64(r->old_len, r->new_len) > v->end - r->old)
+		return -EFAULT;
+	if (!grows)
+		return 0;
+	if (v->flags & VMA_SPECIAL)
+		return -EFAULT;
+	if (v->flags & VMA_LOCKED)
+		err = mm_may_lock(mm, r->new_len - r->old_len);
+	return err ? -EAGAIN : mm_may_expand(mm, r->new_len - r->old_len, v->prot, v->flags);
 }
 
 /* Backings of the old range get their new addresses; both trees hold whole backings only. */
@@ -76,16 +80,17 @@ static int64_t move_vma(struct mm *mm, const struct remap *r, uint64_t new)
 {
 	struct vma *v = vma_at(mm, r->old), *n = vma_new(mm, v);
 	bool keep = r->old_len == 0 || (r->flags & MREMAP_DONTUNMAP);
-	uint64_t len = r->old_len < r->new_len ? r->old_len : r->new_len;
+	uint64_t len = min64(r->old_len, r->new_len);
 
 	if (!n)
 		return -ENOMEM;
 	n->offset += r->old - v->start;
 	n->start = new;
 	n->end = new + r->new_len;
-	if (backing_find(mm, r->old) && len)
+	if (len && backing_find(mm, r->old)) {
 		mm_unmap_range(mm, r->old, r->old + len);
-	move_backings(mm, r->old, len, new);
+		move_backings(mm, r->old, len, new);
+	}
 	if (!keep)
 		vma_delete(mm, v);
 	else if (r->old_len)
@@ -105,35 +110,73 @@ static int64_t move_vma(struct mm *mm, const struct remap *r, uint64_t new)
 
 static int64_t isolate_and_move(struct mm *mm, const struct remap *r, uint64_t new)
 {
-	if (mm->nr_vmas + 2 >= VMA_MAX_COUNT - 3)
-		return -ENOMEM;
-	if (r->old_len &&
-	    (vma_isolate(mm, r->old, r->old + r->old_len) < 0 || backing_isolate(mm, r->old, r->old + r->old_len) < 0))
-		return -ENOMEM;
-	return move_vma(mm, r, new);
+	uint64_t end = r->old + r->old_len;
+	int err = mm->nr_vmas + 2 >= VMA_MAX_COUNT - 3 ? -ENOMEM : 0;
+
+	if (!err && r->old_len)
+		err = vma_isolate(mm, r->old, end);
+	if (!err && r->old_len)
+		err = backing_isolate(mm, r->old, end);
+	return err ? err : move_vma(mm, r, new);
 }
 
-/* MREMAP_FIXED and MREMAP_DONTUNMAP. */
+/* Gives back what r->new_len leaves of the old range. */
+static int shrink(struct mm *mm, struct remap *r)
+{
+	uint64_t from = r->old + r->new_len;
+
+	if (r->old_len <= r->new_len)
+		return 0;
+	if (!gva_range_ok(GVA(from), r->old_len - r->new_len))
+		return -EINVAL;
+	int err = mm_clear_range(mm, from, r->old + r->old_len);
+	r->old_len = r->new_len;
+	return err;
+}
+
+/* MREMAP_FIXED and MREMAP_DONTUNMAP. A source of length 0 may lie where the target is cleared. */
 static int64_t remap_to(struct mm *mm, struct remap *r)
 {
 	unsigned how = r->flags & MREMAP_FIXED ? MAP_FIXED : 0;
+	const struct vma *v;
 	int64_t new;
 	int err = 0;
 
 	if (how)
 		err = mm_clear_range(mm, r->new_addr, r->new_addr + r->new_len);
-	if (!err && r->old_len > r->new_len) {
-		err = mm_clear_range(mm, r->old + r->new_len, r->old + r->old_len);
-		r->old_len = r->new_len;
-	}
+	if (!err && !vma_at(mm, r->old))
+		err = -EFAULT;
 	if (!err)
-		err = check_resize(mm, r, vma_at(mm, r->old));
+		err = shrink(mm, r);
 	if (err)
 		return err;
-	if ((r->flags & MREMAP_DONTUNMAP) && mm_may_expand(mm, r->new_len, 0, 0) < 0)
+	v = vma_at(mm, r->old);
+	if ((r->flags & MREMAP_DONTUNMAP) && mm_may_expand(mm, r->old_len, v->prot, v->flags) < 0)
 		return -ENOMEM;
 	new = mm_place(mm, r->new_addr, r->new_len, how);
 	return new < 0 ? new : isolate_and_move(mm, r, (uint64_t) new);
+}
+
+/* A range that only moves may hold several vmas, and holes between them. Each vma is a move of its own: where one
+ * fails, those below it have moved. (Linux's remap_move) */
+static int64_t remap_range(struct mm *mm, const struct remap *r)
+{
+	uint64_t end = r->old + r->old_len, at = r->old;
+	struct vma *v = vma_at(mm, at);
+	int64_t ret = v ? (int64_t)r->new_addr : -EFAULT;
+
+	for (; ret >= 0 && at < end && v && v->start < end; v = vma_find(mm, at)) {
+		struct remap part = *r;
+
+		part.old = max64(v->start, at);
+		part.old_len = part.new_len = min64(v->end, end) - part.old;
+		part.new_addr = r->new_addr + (part.old - r->old);
+		at = part.old + part.old_len;
+		ret = check_vma(mm, &part, v);
+		if (!ret)
+			ret = remap_to(mm, &part);
+	}
+	return ret < 0 ? ret : (int64_t)r->new_addr;
 }
 
 static bool can_grow_in_place(struct mm *mm, const struct remap *r, const struct vma *v)
@@ -156,29 +199,34 @@ static int64_t grow_in_place(struct mm *mm, const struct remap *r, struct vma *v
 	return (int64_t)r->old;
 }
 
-static int64_t remap_locked(struct mm *mm, struct remap *r)
+static int64_t grow(struct mm *mm, const struct remap *r, struct vma *v)
 {
-	struct vma *v = vma_at(mm, r->old);
 	int64_t new;
-	int err;
 
-	if (!v)
-		return -EFAULT;
-	if (r->flags & (MREMAP_FIXED | MREMAP_DONTUNMAP))
-		return remap_to(mm, r);
-	if (r->old_len >= r->new_len) {
-		err = r->old_len > r->new_len ? mm_clear_range(mm, r->old + r->new_len, r->old + r->old_len) : 0;
-		return err ? err : (int64_t)r->old;
-	}
-	err = check_resize(mm, r, v);
-	if (err)
-		return err;
 	if (can_grow_in_place(mm, r, v))
 		return grow_in_place(mm, r, v);
 	if (!(r->flags & MREMAP_MAYMOVE))
 		return -ENOMEM;
 	new = mm_place(mm, 0, r->new_len, 0);
 	return new < 0 ? new : isolate_and_move(mm, r, (uint64_t) new);
+}
+
+static int64_t remap_locked(struct mm *mm, struct remap *r)
+{
+	struct vma *v = vma_at(mm, r->old);
+	int err;
+
+	if ((r->flags & MREMAP_FIXED) && r->old_len == r->new_len)
+		return remap_range(mm, r);
+	err = check_vma(mm, r, v);
+	if (err)
+		return err;
+	if (has_target(r))
+		return remap_to(mm, r);
+	if (r->new_len > r->old_len)
+		return grow(mm, r, v);
+	err = shrink(mm, r);
+	return err ? err : (int64_t)r->old;
 }
 
 int64_t mm_mremap(struct mm *mm, uint64_t old, uint64_t old_len, uint64_t new_len, unsigned flags, uint64_t new_addr)
@@ -188,8 +236,6 @@ int64_t mm_mremap(struct mm *mm, uint64_t old, uint64_t old_len, uint64_t new_le
 
 	if (ret)
 		return ret;
-	if (!gva_range_ok(GVA(old), r.old_len))
-		return -EINVAL;
 	pthread_rwlock_wrlock(&mm->lock);
 	ret = remap_locked(mm, &r);
 	pthread_rwlock_unlock(&mm->lock);

@@ -211,6 +211,8 @@ int vma_split(struct mm *mm, uint64_t addr)
 
 	if (!v || v->start == addr)
 		return 0;
+	if (v->flags & VMA_SPECIAL)
+		return -EINVAL;
 	if (mm->nr_vmas >= VMA_MAX_COUNT)
 		return -ENOMEM;
 	high = vma_new(mm, v);
@@ -225,12 +227,14 @@ int vma_split(struct mm *mm, uint64_t addr)
 
 int vma_isolate(struct mm *mm, uint64_t start, uint64_t end)
 {
-	if (vma_split(mm, start) < 0)
-		return -ENOMEM;
-	if (vma_split(mm, end) == 0)
-		return 0;
-	vma_merge(mm, start, start);
-	return -ENOMEM;
+	int err = vma_split(mm, start);
+
+	if (err)
+		return err;
+	err = vma_split(mm, end);
+	if (err)
+		vma_merge(mm, start, start);
+	return err;
 }
 
 static bool same_name(const char *a, const char *b)

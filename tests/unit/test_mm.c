@@ -241,6 +241,49 @@ static void truncation_reaches_mappings(void **state)
 	ps->ops->unref(ps);
 }
 
+/* A move of several vmas keeps the hole between them. */
+static void remap_of_several(void **state)
+{
+	uint64_t at = map_anon(mm, 0, 5 * PAGE_SIZE, RW, 0), to = map_anon(mm, 0, 6 * PAGE_SIZE, RW, 0) + PAGE_SIZE;
+	const unsigned flags = MREMAP_MAYMOVE | MREMAP_FIXED;
+
+	for (unsigned i = 0; i < 5; i++)
+		guest_poke(mm, at + i * PAGE_SIZE, (unsigned char)(i + 1));
+	mm_mprotect(mm, at + PAGE_SIZE, PAGE_SIZE, PROT_READ);
+	mm_munmap(mm, at + 2 * PAGE_SIZE, PAGE_SIZE);
+	assert_int_equal(mm_mremap(mm, at, 4 * PAGE_SIZE, 4 * PAGE_SIZE, flags, to), to);
+	mm_check(mm);
+	assert_int_equal(guest_peek(mm, to), 1);
+	assert_int_equal(guest_peek(mm, to + PAGE_SIZE), 2);
+	assert_int_equal(guest_poke(mm, to + PAGE_SIZE, 9), -1);
+	assert_int_equal(guest_peek(mm, to + 3 * PAGE_SIZE), 4);
+	assert_int_equal(guest_peek(mm, at + 4 * PAGE_SIZE), 5);
+	assert_fault(at + 3 * PAGE_SIZE, GUEST_READ, SIGSEGV, SEGV_MAPERR);
+	assert_int_equal(guest_peek(mm, to + 4 * PAGE_SIZE), 0);
+	/* It may not begin in the hole. */
+	mm_munmap(mm, to + 2 * PAGE_SIZE, PAGE_SIZE);
+	assert_int_equal(mm_mremap(mm, to + 2 * PAGE_SIZE, 2 * PAGE_SIZE, 2 * PAGE_SIZE, flags, at), -EFAULT);
+}
+
+/* A source of length 0 may lie where the target is cleared, and its pages stay where they are. */
+static void remap_of_nothing(void **state)
+{
+	struct pagesource *ps = file_create(&w, 8 * PAGE_SIZE);
+	uint64_t s = (uint64_t)map_file(ps, 0, 8 * PAGE_SIZE, RW, MAP_SHARED, 0), to = map_anon(mm, 0, 1 << 20, RW, 0);
+	const unsigned flags = MREMAP_MAYMOVE | MREMAP_FIXED;
+
+	assert_int_equal(mm_mremap(mm, s + 3 * PAGE_SIZE, 0, PAGE_SIZE, flags, to + 3 * PAGE_SIZE), to + 3 * PAGE_SIZE);
+	mm_check(mm);
+	assert_int_equal(guest_peek(mm, s + 5 * PAGE_SIZE + 1), file_byte(5 * PAGE_SIZE + 1));
+	assert_int_equal(mm_mremap(mm, s + PAGE_SIZE, 0, PAGE_SIZE, flags, s + PAGE_SIZE), -EFAULT);
+	mm_check(mm);
+	assert_int_equal(mm_mremap(mm, s + 3 * PAGE_SIZE, 0, 4 * PAGE_SIZE, flags, s + 2 * PAGE_SIZE), -EINVAL);
+	assert_int_equal(mm_mremap(mm, s + 3 * PAGE_SIZE, 0, 4 * PAGE_SIZE, flags, s + 3 * PAGE_SIZE), -EFAULT);
+	mm_check(mm);
+	assert_fault(s + 4 * PAGE_SIZE, GUEST_READ, SIGSEGV, SEGV_MAPERR);
+	ps->ops->unref(ps);
+}
+
 static void lost_pages_are_dropped(void **state)
 {
 	struct pagesource *ps = file_create(&w, 4 * PAGE_SIZE);
@@ -613,6 +656,8 @@ int main(void)
 		TEST(limits),
 		TEST(signals_are_exact),
 		TEST(truncation_reaches_mappings),
+		TEST(remap_of_several),
+		TEST(remap_of_nothing),
 		TEST(lost_pages_are_dropped),
 		TEST(stacks_grow),
 		TEST(platform_out_of_memory),

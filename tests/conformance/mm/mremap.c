@@ -136,6 +136,71 @@ CASE(shared_map_duplicated)
 	say("%.2s %.2s\n", p, q);
 }
 
+static char *map_shared_file(size_t pages)
+{
+	return (char *)NEED(mmap(NULL, pages * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, make_file("f", pages, 0), 0));
+}
+
+CASE(part_of_shared_map_duplicated)
+{
+	char *p = map_shared_file(6), *to = map_filled(8);
+
+	V(mremap(p + 3 * PAGE, 0, 2 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, to + 4 * PAGE) == to + 4 * PAGE);
+	for (int i = 0; i < 8; i++)
+		say("%c%c", to[i * PAGE], i < 6 ? p[i * PAGE] : '\n');
+	p[4 * PAGE] = 'X';
+	say("%c\n", to[5 * PAGE]);
+	/* Any length that is 0 in whole pages. */
+	V(mremap(p + PAGE, -1UL, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, to) == to);
+	say("%c\n", to[0]);
+}
+
+/* With a length of 0 the source may lie where the target is cleared first. */
+CASE(duplicated_onto_itself)
+{
+	char *p = map_shared_file(6);
+
+	OK(mremap(p, 0, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, p));
+	peek("first page", p);
+	OK(mremap(p + 3 * PAGE, 0, 3 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, p + 2 * PAGE));
+	peek("before", p + PAGE);
+	peek("target", p + 2 * PAGE);
+	peek("source", p + 3 * PAGE);
+	peek("after", p + 5 * PAGE);
+	OK(mremap(p + PAGE, 0, 2 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, p + 2 * PAGE));
+	peek("copy", p + 2 * PAGE);
+}
+
+CASE(odd_lengths)
+{
+	char *p = map_filled(6), *s = map_shared_file(2), *to = map_filled(4);
+
+	OK(mremap(p, 0, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, to));
+	OK(mremap(p, 0, PAGE, 0));
+	OK(mremap(s, 0, PAGE, 0));
+	OK(mremap(s, 0, PAGE, MREMAP_MAYMOVE | MREMAP_DONTUNMAP, to));
+	OK(mremap(s, 0, 1UL << 62, MREMAP_MAYMOVE));
+	OK(mremap(s, -1UL << 12, 2 * PAGE, MREMAP_MAYMOVE));
+	OK(mremap(s, -1UL << 12, 2 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, to));
+	OK(mremap(s, 1UL << 62, 2 * PAGE, 0));
+	OK(mremap((void *)0x20000, -1UL << 12, PAGE, MREMAP_MAYMOVE));
+	OK(mremap((void *)(1UL << 47), PAGE, 2 * PAGE, MREMAP_MAYMOVE));
+	OK(mremap(p, PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, (void *)(1UL << 47)));
+	OK(mremap((void *)-PAGE, PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, to));
+}
+
+/* Shortened as it moves: what is cut off goes, mapped or not. */
+CASE(move_fixed_and_shrink)
+{
+	char *p = map_filled(6), *to = map_filled(4);
+
+	NEED(munmap(p + 4 * PAGE, PAGE));
+	V(mremap(p, 6 * PAGE, 2 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, to + PAGE) == to + PAGE);
+	say("%c%c%c%c\n", to[0], to[PAGE], to[2 * PAGE], to[3 * PAGE]);
+	peek("source", p + 3 * PAGE);
+	peek("behind the hole", p + 5 * PAGE);
+}
+
 CASE(large_move_keeps_content)
 {
 	size_t size = 16UL << 20, bad = 0;
