@@ -174,7 +174,7 @@ static int64_t map_part(struct mm *mm, uint64_t addr, uint64_t off, uint64_t len
 		.flags = MAP_PRIVATE | MAP_FIXED,
 		.source = mm->host->vdso->pages,
 		.offset = off,
-		.vma_flags = VMA_SPECIAL | VMA_DONTDUMP | VMA_MAYEXEC,
+		.vma_flags = VMA_SPECIAL | VMA_DONTDUMP | (prot & PROT_EXEC ? VMA_MAYWRITE | VMA_MAYEXEC : 0),
 		.name = name,
 	};
 	return mm_mmap(mm, &a);

@@ -157,6 +157,12 @@ static int fault_segv(int code, int *si_code)
 	return -SIGSEGV;
 }
 
+/* Could its owner make it writable, and would then write to a copy? (Linux's is_cow_mapping) */
+static bool may_be_copied(const struct vma *v)
+{
+	return (v->flags & (VMA_SHARED | VMA_MAYWRITE)) == VMA_MAYWRITE;
+}
+
 int mm_fault_locked(struct mm *mm, uint64_t addr, unsigned access, bool force, int *si_code)
 {
 	struct vma *v = vma_for_access(mm, addr);
@@ -167,7 +173,7 @@ int mm_fault_locked(struct mm *mm, uint64_t addr, unsigned access, bool force, i
 
 	if (!v)
 		return fault_segv(SEGV_MAPERR, si_code);
-	if (!vma_allows(v, access) && !(force && !(write && (v->flags & VMA_SHARED))))
+	if (!vma_allows(v, access) && !(force && (!write || may_be_copied(v))))
 		return fault_segv(SEGV_ACCERR, si_code);
 	b = backing_at(mm, page);
 	if (!b) {

@@ -36,7 +36,7 @@ static int set_locked(struct mm *mm, uint64_t start, uint64_t end, bool lock)
 			break;
 		}
 		high = min64(v->end, end);
-		if (!(v->flags & VMA_LOCKED) == lock) {
+		if (!(v->flags & VMA_LOCKED) == lock && !(v->flags & VMA_SPECIAL)) {
 			err = vma_isolate(mm, at, high);
 			v = vma_at(mm, at);
 			if (!err)
@@ -70,8 +70,8 @@ static int mlock_locked(struct mm *mm, uint64_t start, uint64_t end, bool lock, 
 		return -EPERM;
 	if (lock && mm->locked_bytes + (end - start) - locked_in(mm, start, end) > mm->limit_memlock)
 		return -ENOMEM;
-	if (end < start)
-		return -EINVAL;
+	if (end <= start)
+		return end < start ? -EINVAL : 0;
 	err = set_locked(mm, start, end, lock);
 	return err || !lock || on_fault ? err : populate_locked(mm, start, end);
 }

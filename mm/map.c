@@ -37,16 +37,17 @@ static bool is_shared(const struct mmap_args *a)
 	return type == MAP_SHARED || type == MAP_SHARED_VALIDATE;
 }
 
+static bool is_file(const struct mmap_args *a)
+{
+	return !(a->flags & MAP_ANONYMOUS);
+}
+
 static int check_file(const struct mmap_args *a)
 {
-	if (a->offset & ~PAGE_MASK)
-		return -EINVAL;
 	if ((a->flags & MAP_TYPE) == MAP_SHARED_VALIDATE && (a->flags & ~(unsigned)MAP_KNOWN))
 		return -EOPNOTSUPP;
-	if (is_shared(a) && (a->prot & PROT_WRITE) && !(a->vma_flags & VMA_MAYWRITE))
-		return -EACCES;
-	if ((a->prot & PROT_EXEC) && !(a->vma_flags & VMA_MAYEXEC))
-		return -EPERM;
+	if (a->refused)
+		return a->refused;
 	return a->flags & MAP_GROWSDOWN ? -EINVAL : 0;
 }
 
@@ -61,11 +62,13 @@ static int check_anonymous(const struct mmap_args *a)
 
 static int check_type(const struct mmap_args *a)
 {
+	if (is_file(a) && (a->offset > INT64_MAX || PAGE_UP(a->len) > INT64_MAX - a->offset))
+		return -EOVERFLOW;
 	switch (a->flags & MAP_TYPE) {
 	case MAP_SHARED:
 	case MAP_PRIVATE:
-	case MAP_SHARED_VALIDATE: return a->source ? check_file(a) : check_anonymous(a);
-	case MAP_DROPPABLE: return a->source ? -EINVAL : check_anonymous(a);
+	case MAP_SHARED_VALIDATE: return is_file(a) ? check_file(a) : check_anonymous(a);
+	case MAP_DROPPABLE: return is_file(a) ? -EINVAL : check_anonymous(a);
 	default: return -EINVAL;
 	}
 }
@@ -74,12 +77,10 @@ static unsigned new_vma_flags(const struct mm *mm, const struct mmap_args *a)
 {
 	unsigned flags = a->vma_flags;
 
-	if (!a->source)
+	if (!is_file(a))
 		flags |= VMA_MAYWRITE | VMA_MAYEXEC;
 	if (is_shared(a))
 		flags |= VMA_SHARED;
-	else
-		flags |= VMA_MAYWRITE;
 	if (a->flags & MAP_GROWSDOWN)
 		flags |= VMA_GROWSDOWN;
 	if (a->flags & MAP_NORESERVE)
@@ -155,14 +156,18 @@ int mm_clear_range(struct mm *mm, uint64_t start, uint64_t end)
 {
 	struct vma *v = vma_find(mm, start), *next;
 	struct backing *b;
+	int err;
 
 	if (!v || v->start >= end)
 		return 0;
-	if (vma_isolate(mm, start, end) < 0 || backing_isolate(mm, start, end) < 0)
-		return -ENOMEM;
+	err = vma_isolate(mm, start, end);
+	if (!err)
+		err = backing_isolate(mm, start, end);
+	if (err)
+		return err;
 	b = backing_find(mm, start);
 	if (b && b->start < end) {
-		int err = mm_unmap_range(mm, start, end);
+		err = mm_unmap_range(mm, start, end);
 		if (err)
 			return err;
 		backing_drop(mm, start, end);
@@ -240,6 +245,14 @@ static int64_t mmap_locked(struct mm *mm, const struct mmap_args *a, uint64_t le
 	return err ? err : insert_mapping(mm, a, (uint64_t)addr, len, flags);
 }
 
+/* Of MAP_ANONYMOUS, or a mapping of /dev/zero, which has no pages of its own. */
+static bool is_shared_anonymous(const struct mmap_args *a)
+{
+	if (a->source || a->refused || (a->flags & MAP_GROWSDOWN))
+		return false;
+	return is_file(a) ? is_shared(a) : (a->flags & MAP_TYPE) == MAP_SHARED;
+}
+
 /* Shared anonymous memory is a file of memory that has no name. */
 static int64_t mmap_shared_anonymous(struct mm *mm, const struct mmap_args *a, uint64_t len)
 {
@@ -250,9 +263,10 @@ static int64_t mmap_shared_anonymous(struct mm *mm, const struct mmap_args *a, u
 		r = shmem_create(mm->host->arena, len, &with.source);
 	if (r < 0)
 		return r;
-	with.offset = 0;
+	/* Linux makes memory that begins at 0, and maps what is behind its end. Who cannot write needs none of his own.
+	 */
+	with.offset = is_file(a) && (a->vma_flags & VMA_MAYWRITE) ? a->offset : 0;
 	with.name = "/dev/zero (deleted)";
-	with.vma_flags |= VMA_MAYWRITE | VMA_MAYEXEC;
 	r = mmap_locked(mm, &with, len);
 	with.source->ops->unref(with.source);
 	return r;
@@ -263,18 +277,16 @@ int64_t mm_mmap(struct mm *mm, const struct mmap_args *a)
 	uint64_t len = PAGE_UP(a->len);
 	int64_t r;
 
-	if (a->source && (a->offset & ~PAGE_MASK))
+	if (is_file(a) && (a->offset & ~PAGE_MASK))
 		return -EINVAL;
 	if (a->flags & MAP_HUGETLB)
-		return a->source ? -EINVAL : -ENOMEM; /* as a Linux without reserved huge pages */
+		return is_file(a) ? -EINVAL : -ENOMEM; /* as a Linux without reserved huge pages */
 	if (a->len == 0)
 		return -EINVAL;
 	if (len == 0)
 		return -ENOMEM;
-	if (a->source && (a->offset + len < a->offset || a->offset + len > INT64_MAX))
-		return -EOVERFLOW;
 	pthread_rwlock_wrlock(&mm->lock);
-	if (!a->source && (a->flags & MAP_TYPE) == MAP_SHARED && !(a->flags & MAP_GROWSDOWN))
+	if (is_shared_anonymous(a))
 		r = mmap_shared_anonymous(mm, a, len);
 	else
 		r = mmap_locked(mm, a, len);

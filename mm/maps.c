@@ -6,6 +6,7 @@
 
 #include "mm/backing.h"
 #include "mm/vma.h"
+#include "util/minmax.h"
 
 /* Pages looked at under the lock at a time. */
 #define MINCORE_CHUNK 1024UL
@@ -31,15 +32,19 @@ uint64_t mm_resident(struct mm *mm)
 	return n;
 }
 
-/* The host knows which pages of a memory file have been touched. Backings that lie in holes of vmas do not exist. */
-static int mincore_locked(struct mm *mm, uint64_t start, uint64_t end, unsigned char *vec)
+/* The host knows which pages of a memory file have been touched. At most to *end, which becomes the end of the vma at
+ * `start` if that is lower. */
+static int mincore_locked(struct mm *mm, uint64_t start, uint64_t *end, unsigned char *vec)
 {
-	memset(vec, 0, (end - start) >> PAGE_SHIFT);
-	if (vma_bytes(mm, start, end) < end - start)
+	const struct vma *v = vma_at(mm, start);
+
+	if (!v)
 		return -ENOMEM;
-	backing_for_range(b, mm, start, end)
+	*end = min64(*end, v->end);
+	memset(vec, 0, (*end - start) >> PAGE_SHIFT);
+	backing_for_range(b, mm, start, *end)
 	{
-		uint64_t low = b->start > start ? b->start : start, high = b->end < end ? b->end : end;
+		uint64_t low = max64(b->start, start), high = min64(b->end, *end);
 		void *host = memfile_ptr(b->mf, backing_off(b, low), high - low);
 
 		if (!host || mincore(host, high - low, vec + ((low - start) >> PAGE_SHIFT)) < 0)
@@ -51,30 +56,30 @@ static int mincore_locked(struct mm *mm, uint64_t start, uint64_t end, unsigned 
 int mm_mincore(struct mm *mm, uint64_t addr, uint64_t len, gva_t vec)
 {
 	unsigned char buf[MINCORE_CHUNK];
-	uint64_t pages = PAGE_UP(len) >> PAGE_SHIFT;
+	uint64_t end = addr + PAGE_UP(len);
 
 	if (addr & ~PAGE_MASK)
 		return -EINVAL;
 	if (!gva_range_ok(GVA(addr), len))
 		return -ENOMEM;
-	if (!gva_range_ok(vec, pages))
+	if (!gva_range_ok(vec, PAGE_UP(len) >> PAGE_SHIFT))
 		return -EFAULT;
-	while (pages > 0) {
-		uint64_t n = pages < MINCORE_CHUNK ? pages : MINCORE_CHUNK;
+	while (addr < end) {
+		uint64_t stop = min64(end, addr + (MINCORE_CHUNK << PAGE_SHIFT)), n;
 		int err;
 
 		pthread_rwlock_rdlock(&mm->lock);
-		err = mincore_locked(mm, addr, addr + (n << PAGE_SHIFT), buf);
+		err = mincore_locked(mm, addr, &stop, buf);
 		pthread_rwlock_unlock(&mm->lock);
 		if (err)
 			return err;
+		n = (stop - addr) >> PAGE_SHIFT;
 		for (uint64_t i = 0; i < n; i++)
 			buf[i] &= 1;
 		if (copy_to_guest(mm, vec, buf, n) > 0)
 			return -EFAULT;
-		addr += n << PAGE_SHIFT;
+		addr = stop;
 		vec.v += n;
-		pages -= n;
 	}
 	return 0;
 }

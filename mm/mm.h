@@ -145,8 +145,9 @@ void mm_put(struct mm *mm);
 struct mmap_args {
 	uint64_t addr, len;
 	unsigned prot, flags;      /* PROT_*, MAP_* */
-	struct pagesource *source; /* NULL: anonymous. A reference is taken */
+	struct pagesource *source; /* NULL: anonymous memory, /dev/zero. A reference is taken */
 	uint64_t offset;
+	int refused;        /* -errno: the file cannot be mapped like that, which is told when all else is right */
 	unsigned vma_flags; /* VMA_MAYWRITE, VMA_MAYEXEC... of the file */
 	const char *name;   /* copied; may be NULL */
 };

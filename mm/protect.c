@@ -77,6 +77,10 @@ static int protect_from(struct mm *mm, uint64_t start, uint64_t end, unsigned pr
 		if (!(v->flags & VMA_GROWSDOWN))
 			return -EINVAL;
 		start = v->start;
+	} else if (v->start > start) {
+		return -ENOMEM;
+	} else if (prot & PROT_GROWSUP) {
+		return -EINVAL;
 	}
 	return protect_locked(mm, start, end, prot & PROT_RIGHTS);
 }
@@ -94,8 +98,6 @@ int mm_mprotect(struct mm *mm, uint64_t addr, uint64_t len, unsigned prot)
 	if (end <= addr)
 		return -ENOMEM;
 	if (prot & ~(PROT_RIGHTS | PROT_SEM | grows))
-		return -EINVAL;
-	if (prot & PROT_GROWSUP)
 		return -EINVAL;
 	pthread_rwlock_wrlock(&mm->lock);
 	err = protect_from(mm, addr, end, prot);

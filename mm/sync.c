@@ -80,38 +80,46 @@ int mm_msync(struct mm *mm, uint64_t addr, uint64_t len, int flags)
 	return sync_range(mm, addr, end, flags);
 }
 
-static int part_to_remove(struct mm *mm, uint64_t at, uint64_t end, struct file_part *out, uint64_t *next)
+/* Looks at the vma at or above *at, moves *at behind it. Sets *hole when there was one before it. */
+static int next_to_remove(struct mm *mm, uint64_t *at, uint64_t end, bool *hole, struct file_part *out)
 {
-	struct vma *v = vma_at(mm, at);
+	struct vma *v = vma_find(mm, *at);
+	uint64_t from = *at;
 
-	if (!v)
-		return -ENOMEM;
+	*hole |= !v || v->start > from;
+	*at = v && v->start < end ? v->end : end;
+	out->source = NULL;
+	if (!v || v->start >= end)
+		return 0;
 	if ((v->flags & VMA_LOCKED) || !v->source)
 		return -EINVAL;
 	if (!(v->flags & VMA_SHARED) || !(v->flags & VMA_MAYWRITE))
 		return -EACCES;
 	if (!v->source->ops->punch)
 		return -EOPNOTSUPP;
-	*next = v->end;
-	part_of(v, at, end, out);
+	part_of(v, from, end, out);
 	return 0;
 }
 
 int mm_remove(struct mm *mm, uint64_t start, uint64_t end)
 {
+	bool hole = false;
+
 	while (start < end) {
 		struct file_part part;
 		int err;
 
 		pthread_rwlock_rdlock(&mm->lock);
-		err = part_to_remove(mm, start, end, &part, &start);
+		err = next_to_remove(mm, &start, end, &hole, &part);
 		pthread_rwlock_unlock(&mm->lock);
 		if (err)
 			return err;
+		if (!part.source)
+			continue;
 		err = part.source->ops->punch(part.source, part.off, part.len);
 		part.source->ops->unref(part.source);
 		if (err)
 			return err;
 	}
-	return 0;
+	return hole ? -ENOMEM : 0;
 }

@@ -31,8 +31,8 @@ static char *mapping_name(struct file *f)
 	return buf;
 }
 
-/* mmap(2), ERRORS: EACCES. Fills in what the open file allows. */
-static int check_file(struct file *f, struct mmap_args *m)
+/* What the open file allows, and its pages. -errno: it cannot be mapped like that (mmap(2), ERRORS). */
+static int ask_file(struct file *f, struct mmap_args *m)
 {
 	bool shared = (m->flags & MAP_TYPE) == MAP_SHARED || (m->flags & MAP_TYPE) == MAP_SHARED_VALIDATE;
 	bool noexec = f->path.mnt && f->path.mnt->flags & MOUNT_NOEXEC;
@@ -61,15 +61,13 @@ static int64_t map_file(struct task *t, struct mmap_args *m, int fd)
 	struct file *f = fd_get(t->files, fd);
 	if (!f)
 		return -EBADF;
-	int64_t r = check_file(f, m);
-	if (r == 0) {
-		char *name = mapping_name(f);
-		m->name = name;
-		r = mm_mmap(t->mm, m);
-		free(name);
-		if (m->source)
-			m->source->ops->unref(m->source);
-	}
+	m->refused = ask_file(f, m);
+	char *name = mapping_name(f);
+	m->name = name;
+	int64_t r = mm_mmap(t->mm, m);
+	free(name);
+	if (m->source)
+		m->source->ops->unref(m->source);
 	file_put(f);
 	return r;
 }
@@ -90,7 +88,6 @@ SYSCALL_DEFINE(mmap)
 	if (!(m.flags & MAP_ANONYMOUS))
 		return map_file(t, &m, (int)a[4]);
 	m.offset = 0;
-	m.vma_flags = VMA_MAYWRITE | VMA_MAYEXEC;
 	return mm_mmap(t->mm, &m);
 }
 

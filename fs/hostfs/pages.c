@@ -126,6 +126,16 @@ static int source_sync(struct pagesource *ps, uint64_t off, uint64_t len)
 	return (int)host_ret(fdatasync(mf->fd));
 }
 
+/* Mappings show the file itself, or copies that its change makes void: nothing else is to be told. */
+static int source_punch(struct pagesource *ps, uint64_t off, uint64_t len)
+{
+	struct memfile *mf = host_source(ps)->rw;
+
+	if (!mf)
+		return -EACCES;
+	return (int)host_ret(fallocate(mf->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)off, (off_t)len));
+}
+
 static const struct pagesource_ops source_ops = {
 	.get = source_get,
 	.ref = source_ref,
@@ -133,6 +143,7 @@ static const struct pagesource_ops source_ops = {
 	.size = source_size,
 	.version = source_version,
 	.sync = source_sync,
+	.punch = source_punch,
 };
 
 struct hostfs_pages *hostfs_pages_new(struct physmem *pm)

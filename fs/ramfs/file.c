@@ -230,11 +230,25 @@ static uint64_t source_size(struct pagesource *ps)
 	return pagestore_size(&container_of(ps, struct ramfs_inode, source)->store);
 }
 
+static int source_punch(struct pagesource *ps, uint64_t off, uint64_t len)
+{
+	struct ramfs_inode *ri = container_of(ps, struct ramfs_inode, source);
+	int err;
+
+	pthread_mutex_lock(&ri->data_lock);
+	err = punch(ri, (int64_t)off, (int64_t)len);
+	pthread_mutex_unlock(&ri->data_lock);
+	if (!err)
+		modified(ri, NULL);
+	return err;
+}
+
 const struct pagesource_ops ramfs_source_ops = {
 	.get = source_get,
 	.ref = source_ref,
 	.unref = source_unref,
 	.size = source_size,
+	.punch = source_punch,
 };
 
 static int ramfs_pagesource(struct file *f, bool shared_write, struct pagesource **out)

@@ -2,6 +2,8 @@
 /* madvise(2), mincore(2), msync(2), the mlock(2) family. */
 #include <sys/resource.h>
 
+#include <sys/stat.h>
+
 #include "map.h"
 
 CASE(dontneed_anonymous)
@@ -84,6 +86,36 @@ CASE(remove)
 	say_bytes("shared anonymous", p, 2 * PAGE);
 	char *q = map_anon(1, PROT_READ | PROT_WRITE);
 	R(madvise(q, PAGE, MADV_REMOVE));
+}
+
+/* Holes in what is mapped are told when all else is done. */
+CASE(remove_of_files)
+{
+	int fd = make_file("f", 4, 0), mem = (int)NEED(memfd_create("m", MFD_ALLOW_SEALING));
+	char *p = OK((char *)mmap(NULL, 4 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0)), c;
+	struct stat st;
+
+	R(madvise(p + PAGE, PAGE, MADV_REMOVE));
+	say("%02x %02x %02x\n", p[0], p[PAGE], p[2 * PAGE]);
+	R(pread(fd, &c, 1, PAGE));
+	V(c);
+	NEED(munmap(p + 2 * PAGE, PAGE));
+	R(madvise(p, 4 * PAGE, MADV_REMOVE));
+	say("%02x %02x\n", p[0], p[3 * PAGE]);
+	NEED(ftruncate(mem, 2 * PAGE));
+	p = OK((char *)mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, mem, 0));
+	memset(p, 'm', 2 * PAGE);
+	R(madvise(p, PAGE, MADV_REMOVE));
+	say("%02x %02x\n", p[0], p[PAGE]);
+	NEED(fstat(mem, &st));
+	V(st.st_blocks);
+	NEED(fcntl(mem, F_ADD_SEALS, F_SEAL_FUTURE_WRITE));
+	R(madvise(p + PAGE, PAGE, MADV_REMOVE));
+	int ro = (int)NEED(open("f", O_RDONLY));
+	p = OK((char *)mmap(NULL, PAGE, PROT_READ, MAP_SHARED, ro, 0));
+	R(madvise(p, PAGE, MADV_REMOVE));
+	p = OK((char *)mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE, ro, 0));
+	R(madvise(p, PAGE, MADV_REMOVE));
 }
 
 CASE(errors)
@@ -177,6 +209,7 @@ CASE(mincore_errors)
 	R(syscall(SYS_mincore, p, PAGE, 8L));
 	NEED(munmap(p + PAGE, PAGE));
 	R(mincore(p, 2 * PAGE, vec));
+	R(syscall(SYS_mincore, p, 2 * PAGE, 16L));
 	p[0] = 1;
 	R(mincore(p, 1, vec));
 	V(vec[0] & 1);
@@ -195,6 +228,8 @@ CASE(msync)
 	R(msync(p, PAGE, MS_SYNC | MS_ASYNC));
 	R(msync(p, PAGE, 8));
 	R(msync(p, 0, MS_SYNC));
+	R(mlock(p, 0));
+	R(munlock(p, (size_t)-1));
 	NEED(munmap(p + PAGE, PAGE));
 	R(msync(p, 2 * PAGE, MS_SYNC));
 }

@@ -45,6 +45,29 @@ CASE(errors)
 	OK(mmap(NULL, PAGE, PROT_READ, MAP_SHARED_VALIDATE | 0x2000000, fd, 0));
 	OK(mmap(NULL, PAGE, PROT_READ, MAP_SHARED_VALIDATE, fd, 0));
 	OK(mmap(NULL, 2 * PAGE, PROT_READ, MAP_PRIVATE, fd, (off_t)0x7ffffffffffff000));
+	OK(mmap(NULL, 2 * PAGE, PROT_READ, MAP_PRIVATE, fd, (off_t)0xfffffffffffff000));
+}
+
+/* What is asked for is looked at first, then the place, then the file. */
+CASE(errors_in_order)
+{
+	int wo, ro;
+
+	put_file("f", "x");
+	wo = (int)NEED(open("f", O_WRONLY));
+	ro = (int)NEED(open("f", O_RDONLY));
+	OK(mmap(NULL, 0, PROT_READ, MAP_PRIVATE, wo, 0));
+	OK(mmap(NULL, PAGE, PROT_READ, 0, wo, 0));
+	OK(mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE, wo, 1));
+	OK(mmap(NULL, 0, PROT_WRITE, MAP_SHARED, ro, 0));
+	OK(mmap(NULL, (size_t)-PAGE, PROT_READ, MAP_PRIVATE, wo, 0));
+	OK(mmap((void *)1, PAGE, PROT_READ, MAP_PRIVATE | MAP_FIXED, wo, 0));
+	OK(mmap((void *)-PAGE, PAGE, PROT_READ, MAP_PRIVATE | MAP_FIXED, wo, 0));
+	OK(mmap(NULL, PAGE, PROT_READ, MAP_SHARED, wo, (off_t)0x7ffffffffffff000));
+	OK(mmap(NULL, PAGE, PROT_READ, MAP_SHARED_VALIDATE | 0x2000000, wo, 0));
+	OK(mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE | MAP_GROWSDOWN, wo, 0));
+	OK(mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE | MAP_HUGETLB, wo, 0));
+	OK(mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE, 500, 1));
 }
 
 CASE(errors_by_file_kind)

@@ -41,6 +41,78 @@ CASE(errors)
 	R(mprotect(q, PAGE, PROT_READ | PROT_WRITE));
 }
 
+static void try_to_write(const char *what, int fd)
+{
+	for (int shared = 0; shared < 2; shared++) {
+		char *p = mmap(NULL, PAGE, PROT_READ, shared ? MAP_SHARED : MAP_PRIVATE, fd, 0);
+
+		say("%s, %s: %s", what, shared ? "shared" : "private", p == MAP_FAILED ? "not mapped\n" : "");
+		if (p == MAP_FAILED)
+			continue;
+		R(mprotect(p, PAGE, PROT_READ | PROT_WRITE));
+		R(mprotect(p, PAGE, PROT_NONE));
+		R(mprotect(p, PAGE, PROT_WRITE));
+	}
+}
+
+static int sealed(unsigned seals)
+{
+	int fd = (int)NEED(memfd_create("sealed", MFD_ALLOW_SEALING));
+
+	NEED(ftruncate(fd, PAGE));
+	NEED(fcntl(fd, F_ADD_SEALS, seals));
+	return fd;
+}
+
+/* Who may not write to a file may not through a shared mapping of it either. */
+CASE(write_that_is_not_granted)
+{
+	make_file("f", 1, 0);
+	try_to_write("file", (int)NEED(open("f", O_RDONLY)));
+	try_to_write("file to write", (int)NEED(open("f", O_RDWR)));
+	try_to_write("/dev/zero", (int)NEED(open("/dev/zero", O_RDONLY)));
+	try_to_write("/dev/zero to write", (int)NEED(open("/dev/zero", O_RDWR)));
+	char path[32];
+	sprintf(path, "/proc/self/fd/%d", sealed(0));
+	try_to_write("memory file", (int)NEED(open(path, O_RDONLY)));
+	try_to_write("memory file to write", sealed(0));
+	try_to_write("sealed", sealed(F_SEAL_WRITE));
+	try_to_write("sealed for the future", sealed(F_SEAL_FUTURE_WRITE));
+}
+
+/* The kernel's own pages. */
+CASE(clock_pages)
+{
+	const char *const names[] = { "[vvar]", "[vdso]" };
+	char line[512];
+	FILE *maps = fopen("/proc/self/maps", "r");
+
+	while (fgets(line, sizeof line, maps)) {
+		void *p = (void *)strtoul(line, NULL, 16);
+
+		for (int i = 0; i < 2; i++) {
+			if (!strstr(line, names[i]))
+				continue;
+			say("%s\n", names[i]);
+			R(mprotect(p, PAGE, PROT_READ | PROT_WRITE));
+			R(mprotect(p, PAGE, PROT_READ | PROT_EXEC));
+			OK(mremap(p, PAGE, 64 * PAGE, MREMAP_MAYMOVE));
+		}
+	}
+	fclose(maps);
+}
+
+CASE(grows)
+{
+	char *p = map_anon(3, PROT_READ | PROT_WRITE);
+
+	NEED(munmap(p, PAGE));
+	R(mprotect(p, PAGE, PROT_READ | PROT_GROWSUP));
+	R(mprotect(p, PAGE, PROT_READ | PROT_GROWSDOWN));
+	R(mprotect(p + PAGE, PAGE, PROT_READ | PROT_GROWSUP));
+	R(mprotect(p + PAGE, 0, PROT_READ | PROT_GROWSUP));
+}
+
 /* What comes before a hole is changed before ENOMEM is found. */
 CASE(hole)
 {
