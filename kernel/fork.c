@@ -320,6 +320,8 @@ int64_t task_clone(struct task *t, const struct clone_request *rq)
 	bool thread = rq->flags & CLONE_THREAD;
 
 	int err = check_flags(rq);
+	if (!err && !budget_room(t->sb->mem.budget, BUDGET_TASK_BYTES + (thread ? 0 : BUDGET_SPACE_BYTES)))
+		err = -ENOMEM;
 	if (!err && !thread)
 		err = new_process(t, rq->exit_signal, &p);
 	if (err)

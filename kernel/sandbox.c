@@ -15,6 +15,7 @@
 #include "kernel/fdtable.h"
 #include "kernel/futex.h"
 #include "kernel/ktimer.h"
+#include "kernel/oom.h"
 #include "kernel/process.h"
 #include "kernel/pty.h"
 #include "kernel/spawn.h"
@@ -142,6 +143,8 @@ int sandbox_create(const struct sandbox_config *cfg, struct sandbox **out, struc
 	if (!err)
 		err = create_machine(sb, why);
 	if (!err)
+		err = oom_init(sb, cfg->memory_limit);
+	if (!err)
 		err = pid_table_create(&sb->pids, GUEST_PID_MAX);
 	if (!err)
 		err = futex_table_create(&sb->futexes);
@@ -222,6 +225,7 @@ void sandbox_destroy(struct sandbox *sb)
 		return;
 	sandbox_kill(sb);
 	sandbox_wait_tasks(sb);
+	oom_stop(sb);
 	ktimer_stop(sb);
 	if (sb->pids)
 		reap_all(sb);

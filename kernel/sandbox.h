@@ -80,6 +80,7 @@ struct sandbox_config {
 	void (*notify)(void *arg);
 	void *notify_arg;
 	bool host_priority;
+	uint64_t memory_limit; /* bytes; 0: what the host allows, less a reserve */
 	struct rlimit nofile; /* RLIMIT_NOFILE as the guest sees it; the host's own bounds the monitor */
 };
 

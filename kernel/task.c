@@ -24,6 +24,7 @@
 #include "kernel/fork.h"
 #include "kernel/futex.h"
 #include "kernel/membarrier.h"
+#include "kernel/oom.h"
 #include "kernel/process.h"
 #include "kernel/rseq.h"
 #include "kernel/rseq_cpu.h"
@@ -31,6 +32,9 @@
 #include "kernel/timer.h"
 
 #define TASK_HOST_STACK (256 << 10)
+
+/* A system call may take memory that nobody counts: a thread measures after so many of its own. */
+#define CALLS_BETWEEN_MEASURES 1024
 
 uint64_t task_fsize_limit(struct task *t)
 {
@@ -110,6 +114,7 @@ int task_new(struct sandbox *sb, struct process *p, struct task **out)
 	sleeper_init(&t->sleeper);
 	if (sb->platform->context_watch)
 		sb->platform->context_watch(t->context, on_space_died, t);
+	sb->mem.counts.tasks++;
 	list_init(&t->process_node);
 	sigpending_init(&t->pending);
 	*out = t;
@@ -190,6 +195,7 @@ void task_free(struct task *t)
 	sandbox_unlock(sb);
 	pid_put(t->pid);
 	process_put(t->process);
+	sb->mem.counts.tasks--;
 	free(t);
 }
 
@@ -270,6 +276,10 @@ static void on_syscall(struct task *t)
 	t->in_syscall = true;
 	t->regs_replaced = false;
 	int64_t r = sys_dispatch(t);
+	if (++t->since_measured == CALLS_BETWEEN_MEASURES) {
+		t->since_measured = 0;
+		budget_tick(t->sb->mem.budget);
+	}
 	if (!t->exiting && !t->regs_replaced) {
 		t->sb->platform->syscall_result(t->context, (uint64_t)r);
 		if (t->sleeper.interrupted || is_restart(r) || t->restore_mask)
@@ -301,6 +311,8 @@ static void on_fault(struct task *t)
 	int code = 0;
 	t->faults++;
 	int err = mm_fault(t->mm, t->event.fault.addr, t->event.fault.access, &code);
+	if (budget_over(t->sb->mem.budget))
+		oom_pause(t);
 	if (err == 0)
 		return;
 	if (err == -SIGKILL) {
@@ -491,6 +503,7 @@ static void task_end(struct task *t)
 	pid_put(pid);
 	process_put(p);
 	free(t);
+	sb->mem.counts.tasks--;
 
 	sandbox_lock(sb);
 	if (--sb->nr_tasks == 0)

@@ -84,6 +84,7 @@ struct task {
 	struct vfork_done *vfork;     /* whom to tell when the address space is left: kernel/fork.c */
 	bool exiting;                 /* past task_exit_self */
 	int exit_code;                /* wait status form */
+	unsigned since_measured;      /* system calls since it last asked how much memory there is */
 
 	_Atomic uint64_t timer_slack_ns; /* owner, and whom /proc/PID/timerslack_ns lets */
 

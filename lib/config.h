@@ -27,6 +27,7 @@ struct hl_config {
 	enum hl_trace_format trace_format;
 	bool stats;
 	bool host_priority;
+	uint64_t memory_limit; /* bytes; 0: from the host */
 	/* What a setter could not say; the first one stays. */
 	bool no_memory;
 	char *invalid;

@@ -155,6 +155,7 @@ static int make_kernel(struct hl_sandbox *sb, const struct hl_config *cfg, const
 		.platform = choice->platform,
 		.host_priority = cfg->host_priority,
 		.nofile = nofile,
+		.memory_limit = cfg->memory_limit,
 		.observer = sb->observer,
 		.notify = on_change,
 		.notify_arg = sb,

@@ -15,7 +15,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 
+#include "mm/budget.h"
 #include "util/gva.h"
 #include "util/rbtree.h"
 
@@ -33,11 +35,13 @@ struct arena {
 	struct memfile *mf;
 	char *base;
 	uint64_t nr_pages;
+	struct budget *budget;
 	_Atomic uint32_t *refs; /* by page; written under lock */
 
 	pthread_mutex_t lock;
 	struct rb_tree clean, warm;
-	uint64_t used, nr_warm; /* pages */
+	_Atomic uint64_t used; /* pages; written under lock */
+	uint64_t nr_warm;      /* pages */
 };
 
 static struct extent *extent_of(struct rb_node *n)
@@ -243,6 +247,7 @@ static int alloc(struct arena *a, uint64_t len, uint64_t *off, bool *warm)
 	pthread_mutex_unlock(&a->lock);
 	if (!ok)
 		return -ENOMEM;
+	budget_note(a->budget);
 	*off = start << PAGE_SHIFT;
 	return 0;
 }
@@ -339,12 +344,24 @@ struct memfile *arena_memfile(struct arena *a)
 
 uint64_t arena_used(struct arena *a)
 {
-	uint64_t n;
+	return a->used << PAGE_SHIFT;
+}
 
-	pthread_mutex_lock(&a->lock);
-	n = a->used;
-	pthread_mutex_unlock(&a->lock);
-	return n << PAGE_SHIFT;
+uint64_t arena_resident(struct arena *a)
+{
+	struct stat st;
+
+	return fstat(a->mf->fd, &st) == 0 ? (uint64_t)st.st_blocks * 512 : 0;
+}
+
+void arena_set_budget(struct arena *a, struct budget *b)
+{
+	a->budget = b;
+}
+
+bool arena_room(struct arena *a, uint64_t len)
+{
+	return budget_room(a->budget, len);
 }
 
 void arena_discard(struct arena *a, uint64_t off, uint64_t len)

@@ -15,6 +15,7 @@
 #include "platform/physmem.h"
 
 struct arena;
+struct budget;
 
 int arena_create(struct physmem *pm, struct arena **out);
 void arena_destroy(struct arena *a);
@@ -31,6 +32,12 @@ void *arena_ptr(struct arena *a, uint64_t off);
 struct memfile *arena_memfile(struct arena *a);
 /* Bytes of pages with a count above 0 (address space, not residency). */
 uint64_t arena_used(struct arena *a);
+/* Bytes of pages that the host has given, whoever holds them. */
+uint64_t arena_resident(struct arena *a);
+/* Who bounds the memory of the sandbox; NULL: nobody. Before and after anybody allocates. */
+void arena_set_budget(struct arena *a, struct budget *b);
+/* May a system call take `len` bytes (mm/budget.h)? Allocating does not ask. */
+bool arena_room(struct arena *a, uint64_t len);
 /* Drops the contents: the pages read as zero again. */
 void arena_discard(struct arena *a, uint64_t off, uint64_t len);
 

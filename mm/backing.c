@@ -60,6 +60,12 @@ static void backing_delete(struct mm *mm, struct backing *b)
 	free(b);
 }
 
+void backing_account(struct mm *mm, int64_t bytes)
+{
+	mm->resident += (uint64_t)bytes;
+	mm->host->counts.mapped += (uint64_t)bytes;
+}
+
 int backing_add(struct mm *mm, const struct backing *like)
 {
 	struct backing *b = malloc(sizeof *b);
@@ -72,7 +78,7 @@ int backing_add(struct mm *mm, const struct backing *like)
 	*b = *like;
 	backing_link(mm, b);
 	if (b->owned)
-		mm->resident += b->end - b->start;
+		backing_account(mm, (int64_t)(b->end - b->start));
 	backing_merge(mm, b->start, b->end);
 	return 0;
 }
@@ -111,7 +117,7 @@ void backing_drop(struct mm *mm, uint64_t start, uint64_t end)
 	for (; b && b->start < end; b = next) {
 		next = backing_next(b);
 		if (b->owned) {
-			mm->resident -= b->end - b->start;
+			backing_account(mm, -(int64_t)(b->end - b->start));
 			arena_unref(mm->host->arena, b->off, b->end - b->start);
 		}
 		backing_delete(mm, b);

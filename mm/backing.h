@@ -33,6 +33,8 @@ struct backing *backing_next(const struct backing *b);
 struct backing *backing_prev(struct mm *mm, const struct backing *b);
 /* Takes over the arena counts of an owned backing, also on failure. The range must be free. -ENOMEM. */
 int backing_add(struct mm *mm, const struct backing *like);
+/* `bytes` of arena pages more, or fewer, in this address space. */
+void backing_account(struct mm *mm, int64_t bytes);
 /* Makes both ends of the range borders. -ENOMEM: nothing lost. */
 int backing_isolate(struct mm *mm, uint64_t start, uint64_t end);
 /* Drops what lies in the range, whose ends must be borders or holes; arena pages are released. */

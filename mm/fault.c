@@ -122,7 +122,7 @@ static int cow_copy_range(struct mm *mm, uint64_t start, uint64_t end)
 	if (old.owned)
 		arena_unref(arena, old.off, len);
 	else
-		mm->resident += len;
+		backing_account(mm, (int64_t)len);
 	backing_merge(mm, start, end);
 	return err;
 }

@@ -140,9 +140,7 @@ int mm_may_expand(struct mm *mm, uint64_t len, unsigned prot, unsigned flags)
 
 int mm_may_commit(const struct mm_host *h, uint64_t len)
 {
-	if (len > h->overcommit_max)
-		return -ENOMEM;
-	return h->memory_limit && h->committed + len > h->memory_limit ? -ENOMEM : 0;
+	return len > h->overcommit_max ? -ENOMEM : 0;
 }
 
 int mm_may_lock(struct mm *mm, uint64_t len)

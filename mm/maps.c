@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "mm/backing.h"
 #include "mm/vma.h"
@@ -24,12 +25,42 @@ int mm_for_each_vma(struct mm *mm, int (*fn)(const struct vma *v, void *arg), vo
 
 uint64_t mm_resident(struct mm *mm)
 {
-	uint64_t n;
+	return mm->resident;
+}
 
-	pthread_rwlock_rdlock(&mm->lock);
-	n = mm->resident;
+/* Pieces that mm_touched tells apart. */
+#define TOUCHED_STEPS 1000
+
+/* Bytes of [off, off + len) that are no hole; once *steps is used up, all that is left. */
+static uint64_t data_bytes(int fd, uint64_t off, uint64_t len, unsigned *steps)
+{
+	uint64_t end = off + len, total = 0;
+
+	while (off < end && *steps) {
+		--*steps;
+		off_t data = lseek(fd, (off_t)off, SEEK_DATA);
+		if (data < 0 || (uint64_t)data >= end)
+			return total;
+		off_t hole = lseek(fd, data, SEEK_HOLE);
+		off = hole < 0 ? end : min64((uint64_t)hole, end);
+		total += off - (uint64_t)data;
+	}
+	return total + (end - off);
+}
+
+uint64_t mm_touched(struct mm *mm)
+{
+	int fd = arena_memfile(mm->host->arena)->fd;
+	unsigned steps = TOUCHED_STEPS;
+	uint64_t total = 0;
+
+	if (pthread_rwlock_tryrdlock(&mm->lock) != 0)
+		return mm->resident;
+	backing_for_range(b, mm, 0, UINT64_MAX)
+		if (b->owned)
+			total += data_bytes(fd, b->off, b->end - b->start, &steps);
 	pthread_rwlock_unlock(&mm->lock);
-	return n;
+	return total;
 }
 
 /* The host knows which pages of a memory file have been touched. At most to *end, which becomes the end of the vma at

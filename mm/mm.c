@@ -55,6 +55,7 @@ int mm_create(struct mm_host *h, struct mm **out)
 	}
 	mm->refs = 1;
 	mm->host = h;
+	h->counts.spaces++;
 	lock_init(&mm->lock);
 	vma_tree_init(mm);
 	mm->mmap_base = (mm_end(mm) - MMAP_GAP_DEFAULT);
@@ -92,6 +93,9 @@ static void mm_destroy(struct mm *mm)
 	fork_pages_put(mm->fork_pages);
 	fork_pages_put(mm->parent_fork_pages);
 	pthread_rwlock_destroy(&mm->lock);
+	mm->host->counts.spaces--;
+	if (mm->dying)
+		mm->host->counts.dying--;
 	free(mm);
 }
 

@@ -26,6 +26,7 @@
 #include <sys/uio.h>
 
 #include "mm/arena.h"
+#include "mm/budget.h"
 #include "mm/pagesource.h"
 #include "platform/platform.h"
 #include "util/gva.h"
@@ -38,27 +39,25 @@ struct mm_host {
 	struct machine *machine;
 	struct machine_props props;
 	struct arena *arena;
-	_Atomic uint64_t committed;  /* bytes of writable private memory, for a memory limit */
-	uint64_t memory_limit;       /* 0: none */
+	struct budget_counts counts;
+	struct budget *budget;       /* NULL: no limit */
+	_Atomic uint64_t committed;  /* bytes of writable private memory, for /proc/meminfo */
 	uint64_t overcommit_max;     /* one request for more is refused (mm_overcommit_max) */
 	struct filecache *filecache; /* NULL: files are mapped themselves */
 	struct vdso_clock *vdso;     /* loader/vdso.h */
 };
 
-/* Memory of the monitor that holds the guest's data (pipes, sockets) counts against the limit as well. False: over it.
- */
+/* Memory of the monitor that holds the guest's data (pipes, sockets). False: there is no room for it. */
 static inline bool mm_host_charge(struct mm_host *h, uint64_t bytes)
 {
-	uint64_t before = atomic_fetch_add(&h->committed, bytes);
-
-	if (!h->memory_limit || before + bytes <= h->memory_limit)
-		return true;
-	atomic_fetch_sub(&h->committed, bytes);
-	return false;
+	if (!budget_room(h->budget, bytes))
+		return false;
+	atomic_fetch_add(&h->counts.bytes, bytes);
+	return true;
 }
 static inline void mm_host_uncharge(struct mm_host *h, uint64_t bytes)
 {
-	atomic_fetch_sub(&h->committed, bytes);
+	atomic_fetch_sub(&h->counts.bytes, bytes);
 }
 
 struct vma {
@@ -99,7 +98,6 @@ struct mm {
 	/* guarded by lock */
 	struct rb_tree vmas;
 	struct rb_tree backings;
-	uint64_t resident; /* bytes of arena pages held */
 	uint64_t brk_start, brk;
 	uint64_t mmap_base;   /* top-down search starts below */
 	uint64_t total_bytes; /* of vmas: VmSize */
@@ -111,6 +109,9 @@ struct mm {
 	unsigned lock_future; /* mlockall(MCL_FUTURE) */
 	uint64_t auxv[64];
 	unsigned auxv_len; /* in words */
+
+	_Atomic uint64_t resident; /* bytes of arena pages held; written under lock */
+	bool dying;                /* its process was ended for its memory; sandbox->lock */
 
 	/* limits of the owner, copied in by the kernel: RLIMIT_AS, DATA, STACK, MEMLOCK; bytes */
 	_Atomic uint64_t limit_as, limit_data, limit_stack, limit_memlock;
@@ -206,5 +207,8 @@ int guest_atomic32(struct mm *mm, gva_t addr, enum guest_atomic op, uint32_t val
 int mm_for_each_vma(struct mm *mm, int (*fn)(const struct vma *v, void *arg), void *arg);
 /* Bytes backed by arena pages that this mm holds: an estimate of VmRSS. */
 uint64_t mm_resident(struct mm *mm);
+/* How many of them the host has given pages for, at most: a range in many pieces counts as a whole, and so does all when
+ * somebody else works on the mm now. Does not wait. */
+uint64_t mm_touched(struct mm *mm);
 
 #endif

@@ -225,6 +225,8 @@ static int hole_fill_for_write(struct pagestore *s, uint64_t pos, uint64_t len)
 		end = min64(end, above->start);
 		ahead = min64(ahead, above->start);
 	}
+	if (!arena_room(s->arena, end - start))
+		return -ENOMEM;
 	if (ahead > end && hole_fill(s, start, ahead) == 0)
 		return 0;
 	int err = hole_fill(s, start, end);
@@ -417,7 +419,7 @@ int pagestore_allocate(struct pagestore *s, uint64_t off, uint64_t len)
 		struct piece p = piece_at(s, off, end - off);
 
 		if (!p.memory)
-			err = hole_fill(s, off, off + p.len);
+			err = arena_room(s->arena, p.len) ? hole_fill(s, off, off + p.len) : -ENOMEM;
 		off += p.len;
 	}
 	pthread_rwlock_unlock(&s->lock);

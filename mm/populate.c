@@ -276,6 +276,8 @@ static int bring_in(struct mm *mm, const struct backing *b, uint64_t from, uint6
 		uint64_t len = min64(to - from, BRING_IN_UNIT);
 		void *p = memfile_ptr(b->mf, backing_off(b, from), len);
 
+		if (arena && !arena_room(mm->host->arena, len))
+			return -ENOMEM;
 		if (p && madvise(p, len, arena ? MADV_POPULATE_WRITE : MADV_POPULATE_READ) == 0)
 			from += len;
 		else if (!p || errno != EINTR)

@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "mm/budget.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "util/gva.h"
+#include "util/minmax.h"
+
+/* What an open file costs in the host's kernel. */
+#define DESCRIPTOR_BYTES 1024UL
+/* A page table entry for each page of each space. */
+#define MAPPED_PER_BYTE (PAGE_SIZE / 8)
+
+/* System calls are refused this much earlier than page faults, a part of the limit. */
+#define SYSCALL_SHARE 16
+/* What the monitor needs of memory with nothing to do. */
+#define BASE_BYTES (16UL << 20)
+/* The part of what the host gives that is left alone: for the host's kernel, page tables, others in the group. */
+#define RESERVE_SHARE 4
+#define RESERVE_MAX   (512UL << 20)
+
+/* How fast one CPU may fill memory, and how often it is measured. */
+#define BYTES_PER_MS       (2UL << 20)
+#define MS_BETWEEN         2UL
+#define MS_BETWEEN_AT_MOST 200UL
+
+#define STACK_BYTES (128UL << 10)
+
+struct budget {
+	uint64_t limit, soft; /* constant */
+	struct arena *arena;
+	struct budget_counts *counts;
+	budget_exceeded_fn *exceeded;
+	void *arg;
+	int statm, fd_dir; /* /proc/self/statm, /proc/self/fd */
+	unsigned cpus;
+
+	_Atomic bool over, watching;
+	struct waitqueue freed;
+
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	/* guarded by lock */
+	pthread_t thread;
+	bool started, stop;
+};
+
+uint64_t budget_default(uint64_t available)
+{
+	if (available == UINT64_MAX)
+		return UINT64_MAX;
+	return available - min64(available / RESERVE_SHARE, RESERVE_MAX);
+}
+
+int budget_create(uint64_t limit, struct arena *a, struct budget_counts *counts, budget_exceeded_fn *exceeded,
+		  void *arg, struct budget **out)
+{
+	struct budget *b = calloc(1, sizeof(*b));
+	pthread_condattr_t attr;
+
+	if (!b)
+		return -ENOMEM;
+	b->limit = limit;
+	b->soft = limit - limit / SYSCALL_SHARE;
+	b->arena = a;
+	b->counts = counts;
+	b->exceeded = exceeded;
+	b->arg = arg;
+	b->statm = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+	b->fd_dir = open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	b->cpus = (unsigned)sysconf(_SC_NPROCESSORS_ONLN);
+	waitqueue_init(&b->freed);
+	pthread_mutex_init(&b->lock, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&b->changed, &attr);
+	pthread_condattr_destroy(&attr);
+	*out = b;
+	return 0;
+}
+
+void budget_destroy(struct budget *b)
+{
+	if (!b)
+		return;
+	pthread_mutex_lock(&b->lock);
+	bool started = b->started;
+	b->stop = true;
+	pthread_cond_signal(&b->changed);
+	pthread_mutex_unlock(&b->lock);
+	if (started)
+		pthread_join(b->thread, NULL);
+	if (b->statm >= 0)
+		close(b->statm);
+	if (b->fd_dir >= 0)
+		close(b->fd_dir);
+	waitqueue_destroy(&b->freed);
+	pthread_cond_destroy(&b->changed);
+	pthread_mutex_destroy(&b->lock);
+	free(b);
+}
+
+/* What both the estimate and the measure count. */
+static uint64_t kernel_bytes(const struct budget *b)
+{
+	const struct budget_counts *n = b->counts;
+
+	return n->tasks * BUDGET_TASK_BYTES + n->spaces * BUDGET_SPACE_BYTES + n->mapped / MAPPED_PER_BYTE;
+}
+
+static uint64_t estimate(const struct budget *b)
+{
+	return BASE_BYTES + arena_used(b->arena) + b->counts->bytes + kernel_bytes(b);
+}
+
+/* proc_pid_statm(5): pages that are resident, and how many of them belong to files or are shared. */
+static uint64_t private_bytes(const struct budget *b)
+{
+	char text[128] = "", *at = text;
+
+	if (b->statm < 0 || pread(b->statm, text, sizeof(text) - 1, 0) <= 0)
+		return b->counts->bytes;
+	strtoull(at, &at, 10);
+	uint64_t resident = strtoull(at, &at, 10), shared = strtoull(at, &at, 10);
+	return resident > shared ? (resident - shared) * PAGE_SIZE : 0;
+}
+
+/* Linux 6.2 and later tell the number of descriptors as the size of the directory; others say 0. */
+static uint64_t descriptors(const struct budget *b)
+{
+	struct stat st;
+
+	return b->fd_dir >= 0 && fstat(b->fd_dir, &st) == 0 ? (uint64_t)st.st_size : 0;
+}
+
+uint64_t budget_measure(struct budget *b)
+{
+	return arena_resident(b->arena) + private_bytes(b) + descriptors(b) * DESCRIPTOR_BYTES + kernel_bytes(b);
+}
+
+/* The less is left, the sooner the next measure. */
+static uint64_t ms_until_next(const struct budget *b, uint64_t used)
+{
+	uint64_t left = used < b->limit ? b->limit - used : 0;
+
+	return min64(max64(left / (BYTES_PER_MS * b->cpus), MS_BETWEEN), MS_BETWEEN_AT_MOST);
+}
+
+/* One round: milliseconds until the next, 0: none is needed. No lock held. */
+static uint64_t look(struct budget *b)
+{
+	uint64_t used = budget_measure(b);
+
+	b->over = used > b->limit;
+	if (b->over)
+		b->exceeded(b->arg, used, b->limit);
+	else
+		waitqueue_wake_all(&b->freed, 0);
+	return used > b->limit / 2 || estimate(b) > b->soft ? ms_until_next(b, used) : 0;
+}
+
+static void wait_ms(struct budget *b, uint64_t ms)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_nsec += (long)(ms % 1000) * 1000000;
+	until.tv_sec += (time_t)(ms / 1000) + until.tv_nsec / 1000000000;
+	until.tv_nsec %= 1000000000;
+	pthread_cond_timedwait(&b->changed, &b->lock, &until);
+}
+
+static void *watch(void *arg)
+{
+	struct budget *b = arg;
+
+	pthread_mutex_lock(&b->lock);
+	while (!b->stop) {
+		if (!b->watching) {
+			pthread_cond_wait(&b->changed, &b->lock);
+			continue;
+		}
+		pthread_mutex_unlock(&b->lock);
+		uint64_t ms = look(b);
+		pthread_mutex_lock(&b->lock);
+		/* Who raised the estimate since either sees that nobody watches, or is seen here. */
+		b->watching = ms;
+		if (!ms)
+			b->watching = estimate(b) > b->soft;
+		else if (!b->stop)
+			wait_ms(b, ms);
+	}
+	pthread_mutex_unlock(&b->lock);
+	return NULL;
+}
+
+/* lock held */
+static void start_thread(struct budget *b)
+{
+	pthread_attr_t attr;
+	sigset_t all, old;
+
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, STACK_BYTES);
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	b->started = pthread_create(&b->thread, &attr, watch, b) == 0;
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	pthread_attr_destroy(&attr);
+}
+
+static void begin_watching(struct budget *b)
+{
+	if (b->watching)
+		return;
+	pthread_mutex_lock(&b->lock);
+	if (!b->stop) {
+		b->watching = true;
+		if (!b->started)
+			start_thread(b);
+		pthread_cond_signal(&b->changed);
+	}
+	pthread_mutex_unlock(&b->lock);
+}
+
+bool budget_room(struct budget *b, uint64_t bytes)
+{
+	if (!b || b->limit == UINT64_MAX || estimate(b) + bytes <= b->soft)
+		return true;
+	begin_watching(b);
+	return budget_measure(b) + bytes <= b->soft;
+}
+
+void budget_note(struct budget *b)
+{
+	if (b && b->limit != UINT64_MAX && !b->watching && estimate(b) > b->soft)
+		begin_watching(b);
+}
+
+void budget_tick(struct budget *b)
+{
+	if (b && b->limit != UINT64_MAX && !b->watching && budget_measure(b) > b->limit / 2)
+		begin_watching(b);
+}
+
+bool budget_over(const struct budget *b)
+{
+	return b && b->over;
+}
+
+int budget_wait(struct budget *b, struct sleeper *s)
+{
+	struct waiter w;
+	int err = 0;
+
+	waiter_init(&w, s);
+	waitqueue_add(&b->freed, &w);
+	while (b->over && !err)
+		err = sleeper_wait(s, DEADLINE_NONE);
+	waitqueue_remove(&w);
+	return err;
+}
