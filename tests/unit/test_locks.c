@@ -6,7 +6,7 @@
 
 #include "fs/locks.h"
 
-static const struct inode_id file_a = { 1, 10 }, file_b = { 1, 11 };
+static const struct inode_id file_a = { .dev = 1, .ino = 10 }, file_b = { .dev = 1, .ino = 11 };
 static const int owners[4]; /* their addresses tell them apart */
 
 struct actor {
