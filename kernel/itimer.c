@@ -17,6 +17,7 @@
 
 #define NSEC_PER_SEC  1000000000UL
 #define NSEC_PER_USEC 1000UL
+#define TICK          1000000UL /* ns: how often at the most a timer of CPU time goes off */
 
 struct cpu_itimer {
 	struct cputimer ct;
@@ -47,13 +48,27 @@ static void real_fire(struct ktimer *kt)
 	send(container_of(kt, struct itimers, real)->process, SIGALRM);
 }
 
+static uint64_t later(uint64_t now, uint64_t value)
+{
+	return value > INT64_MAX - now ? INT64_MAX : now + value;
+}
+
+/* The first of the moments `at`, `at` + `interval`, ... that is not before `earliest`. */
+static uint64_t next_period(uint64_t at, uint64_t interval, uint64_t earliest)
+{
+	return at >= earliest ? at : at + (earliest - at + interval - 1) / interval * interval;
+}
+
+/* Linux looks at CPU time once a tick. Periods that pass between two ticks are one signal: else a timer with periods
+ * that are shorter than it takes to send a signal would never catch up. */
 static void cpu_fire(struct cputimer *ct)
 {
 	struct cpu_itimer *it = container_of(ct, struct cpu_itimer, ct);
 
 	send(ct->process, it->sig);
 	if (it->interval)
-		cputimer_arm(ct, ct->expires + it->interval);
+		cputimer_arm(ct, next_period(later(ct->expires, it->interval), it->interval,
+					     process_cpu_ns(ct->process) + TICK));
 }
 
 /* setrlimit(2): SIGXCPU every second from the soft limit on, SIGKILL at the hard one. */
@@ -104,11 +119,6 @@ static uint64_t left(bool armed, uint64_t expires, uint64_t now)
 	if (!armed)
 		return 0;
 	return expires > now ? expires - now : NSEC_PER_USEC;
-}
-
-static uint64_t later(uint64_t now, uint64_t value)
-{
-	return value > INT64_MAX - now ? INT64_MAX : now + value;
 }
 
 static void real_set(struct itimers *it, const struct timer_setting *new)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* alarm, setitimer, POSIX timers, timerfd, signalfd, nanosleep; clocks and the vDSO. */
 #include <poll.h>
+#include <pthread.h>
 #include <sys/auxv.h>
 #include <sys/signalfd.h>
 #include <sys/time.h>
@@ -89,6 +90,43 @@ CASE(itimer_cpu)
 		;
 	V(count);
 	V(clock() >= 20000);
+}
+
+/* Uses CPU time, without a system call: the clock is the vDSO's. */
+static void burn(long ms)
+{
+	struct timespec start, now;
+
+	clock_gettime(CLOCK_MONOTONIC, &start);
+	do
+		clock_gettime(CLOCK_MONOTONIC, &now);
+	while ((now.tv_sec - start.tv_sec) * 1000 + (now.tv_nsec - start.tv_nsec) / 1000000 < ms);
+}
+
+static void *wait_for_ever(void *arg)
+{
+	for (;;)
+		pause();
+	return NULL;
+}
+
+/* Periods far shorter than it takes to look at the time of so many threads: calls are answered all the same. */
+CASE(itimer_cpu_short_periods)
+{
+	struct itimerval it = { { 0, 1 }, { 0, 1 } };
+	struct timespec before, after;
+	pthread_t thread;
+
+	block(SET(SIGPROF));
+	for (int i = 0; i < 30; i++)
+		MUST(pthread_create(&thread, NULL, wait_for_ever, NULL));
+	R(setitimer(ITIMER_PROF, &it, NULL));
+	burn(400);
+	NEED(clock_gettime(CLOCK_MONOTONIC, &before));
+	R(kill(getpid(), 0));
+	R(setitimer(ITIMER_PROF, &(struct itimerval){ 0 }, NULL));
+	NEED(clock_gettime(CLOCK_MONOTONIC, &after));
+	V(after.tv_sec - before.tv_sec < 5);
 }
 
 CASE(posix_timer_signal)
