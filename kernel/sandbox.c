@@ -230,6 +230,7 @@ void sandbox_destroy(struct sandbox *sb)
 	if (sb->pids)
 		reap_all(sb);
 	process_put(sb->main);
+	net_free(sb->net); /* files in flight between sockets end here, which belong to all that follows */
 	if (sb->console)
 		tty_put(sb->console);
 	pty_table_free(sb->ptys);
@@ -239,7 +240,6 @@ void sandbox_destroy(struct sandbox *sb)
 	if (sb->futexes)
 		futex_table_destroy(sb->futexes);
 	epoll_domain_free(sb->epolls);
-	net_free(sb->net);
 	if (sb->mem.vdso)
 		vdso_clock_destroy(sb->mem.vdso);
 	if (sb->arena)

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* AF_UNIX sockets: pairs, streams, datagrams, names, descriptors and credentials passed. */
 #include <poll.h>
+#include <sys/epoll.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -447,6 +449,22 @@ CASE(scm_rights_cycle)
 		close(s[1]);
 	}
 	R(dup(0));
+}
+
+/* Sockets that hold each other, and files of all kinds with them, when everything ends. */
+CASE(scm_rights_cycle_at_end)
+{
+	int fds[6];
+
+	pair(SOCK_STREAM);
+	fds[0] = s[0];
+	fds[1] = s[1];
+	fds[2] = (int)NEED(open("file", O_RDWR | O_CREAT, 0644));
+	fds[3] = (int)NEED(open("/dev/ptmx", O_RDWR | O_NOCTTY));
+	fds[4] = (int)NEED(epoll_create1(0));
+	fds[5] = (int)NEED(memfd_create("memory", 0));
+	R(send_fds(s[0], fds, 6, "x", 1));
+	R(send_fds(s[1], fds, 6, "x", 1));
 }
 
 CASE(scm_credentials)
