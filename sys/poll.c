@@ -359,10 +359,9 @@ SYSCALL_DEFINE(select)
 			return -EFAULT;
 		if (tv.tv_sec < 0 || tv.tv_usec < 0)
 			return -EINVAL;
-		ts = (struct timespec){ .tv_sec = tv.tv_sec + tv.tv_usec / 1000000,
-					.tv_nsec = tv.tv_usec % 1000000 * 1000 };
-		if (ts.tv_sec < tv.tv_sec)
+		if (__builtin_add_overflow(tv.tv_sec, tv.tv_usec / 1000000, &ts.tv_sec))
 			return -EINVAL;
+		ts.tv_nsec = tv.tv_usec % 1000000 * 1000;
 	}
 	uint64_t deadline = poll_deadline(a[4] ? &ts : NULL);
 	return poll_finish(t, do_select(t, a, deadline), a[4], deadline, true);

@@ -120,12 +120,13 @@ CASE(woken_by_hangup)
 CASE(timeouts_invalid)
 {
 	struct timespec ts = { 0, 1000000000 }, neg = { -1, 0 };
-	struct timeval tv = { 0, 1000000 }, tneg = { -1, 0 };
+	struct timeval tv = { 0, 1000000 }, tneg = { -1, 0 }, tmax = { LONG_MAX, 2000000 };
 	struct pollfd f = { .fd = -1 };
 
 	R(syscall(SYS_ppoll, &f, 1, &ts, NULL, 8));
 	R(syscall(SYS_ppoll, &f, 1, &neg, NULL, 8));
 	R(select(0, NULL, NULL, NULL, &tneg));
+	R(syscall(SYS_select, 0, NULL, NULL, NULL, &tmax));
 	R(syscall(SYS_select, 0, NULL, NULL, NULL, &tv));
 	R(syscall(SYS_pselect6, 0, NULL, NULL, NULL, &ts, NULL));
 }
