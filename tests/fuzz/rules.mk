@@ -30,3 +30,41 @@ fuzz-run-elf: $(FUZZ)/elf $(FUZZ)/elf-seeds
 	    -artifact_prefix=$(FUZZ)/ $(FUZZ)/elf-corpus $(FUZZ)/elf-seeds
 
 -include $(FUZZ)/elf.c.d
+
+# The fuzzer of system calls (tests/fuzz/calls/fuzz.h).
+#: make fuzz-calls        random typed calls, confined  [TIME=60] [SEED=N] [PLATFORM=process] [SAN=...]
+#: make fuzz-calls-all    the same with each sanitizer on each platform
+TIME ?= 60
+SEED ?= $(shell od -An -N4 -tu4 /dev/urandom)
+CALLS := $(BUILD)/tests/fuzz/calls
+CALLS_SRCS := $(filter-out %/outside.c,$(wildcard tests/fuzz/calls/*.c)) sys/trace_names.c util/text.c
+
+$(CALLS)/calls: $(CALLS_SRCS) tests/fuzz/calls/fuzz.h $(wildcard sys/*.def) sys/syscall_args.h sys/trace_names.h
+	@mkdir -p $(@D)
+	$(CC) -std=gnu17 -O1 -g -D_GNU_SOURCE -fno-strict-aliasing -iquote . -iquote tests/fuzz/calls $(WARNINGS) -Wno-clobbered -static \
+	    -ffunction-sections -Wl,--gc-sections -o $@ $(CALLS_SRCS) -pthread
+
+$(CALLS)/outside: tests/fuzz/calls/outside.c
+	@mkdir -p $(@D)
+	$(CC) -std=gnu17 -O1 -g -D_GNU_SOURCE $(WARNINGS) -static -o $@ $<
+
+$(CALLS)/one: tests/fuzz/calls/one
+	@mkdir -p $(@D)
+	cp $< $@
+
+# With symbols, for what a sanitizer says and for stacks.
+$(CALLS)/hl: $(BUILD)/hl.debug
+	@mkdir -p $(@D)
+	cp $< $@
+
+.PHONY: check-fuzz fuzz-calls fuzz-calls-all
+CALLS_BINS := $(addprefix $(CALLS)/,calls outside one hl)
+check-fuzz: $(CALLS_BINS)
+	tests/fuzz/calls/run --bins $(CALLS) --platform $(PLATFORM) --seconds 6 1 2 3 4 5 6 7 8 9 10
+
+fuzz-calls: $(CALLS_BINS)
+	tests/fuzz/calls/run --bins $(CALLS) --platform $(PLATFORM) --seconds $(TIME) $(SEED)
+
+fuzz-calls-all:
+	+@for san in address,undefined thread; do for platform in process kvm; do \
+	    $(MAKE) --no-print-directory fuzz-calls SAN=$$san PLATFORM=$$platform || failed=1; done; done; [ -z "$$failed" ]
