@@ -99,16 +99,20 @@ struct cred *cred_copy(const struct cred *c, int nr_groups)
 	return copy;
 }
 
-struct cred *cred_get(struct cred *c)
+struct cred *cred_get(const struct cred *c)
 {
-	atomic_fetch_add_explicit(&c->refs, 1, memory_order_relaxed);
-	return c;
+	struct cred *shared = (struct cred *)(uintptr_t)c;
+
+	atomic_fetch_add_explicit(&shared->refs, 1, memory_order_relaxed);
+	return shared;
 }
 
-void cred_put(struct cred *c)
+void cred_put(const struct cred *c)
 {
-	if (c && atomic_fetch_sub(&c->refs, 1) == 1)
-		free(c);
+	struct cred *shared = (struct cred *)(uintptr_t)c;
+
+	if (shared && atomic_fetch_sub(&shared->refs, 1) == 1)
+		free(shared);
 }
 
 bool cred_in_group(const struct cred *c, gid_t gid)

@@ -25,8 +25,9 @@ struct cred *cred_of_monitor(void);
 struct cred *cred_of_init(void);
 /* A copy with one reference and room for `nr_groups` groups (-1: the same groups). NULL: no memory. */
 struct cred *cred_copy(const struct cred *c, int nr_groups);
-struct cred *cred_get(struct cred *c);
-void cred_put(struct cred *c);
+/* References are what sharers change of it. */
+struct cred *cred_get(const struct cred *c);
+void cred_put(const struct cred *c);
 bool cred_in_group(const struct cred *c, gid_t gid);
 bool cred_capable(const struct cred *c, int cap);
 

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <poll.h>
 
+#include "fs/cred.h"
 #include "fs/locks.h"
 #include "fs/writers.h"
 
@@ -49,6 +50,7 @@ void file_put(struct file *f)
 	drop_locks(f);
 	file_drop_claim(f);
 	struct path path = f->path;
+	cred_put(f->cred);
 	pthread_mutex_destroy(&f->pos_lock); /* watch_lock is not: a nesting check may pass by until release */
 	f->ops->release(f);
 	if (path.dentry)

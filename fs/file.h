@@ -43,7 +43,7 @@ struct file_ops {
 	ssize_t (*write)(struct file *f, struct caller *c, struct uio *u, int64_t *pos);
 	int64_t (*lseek)(struct file *f, struct caller *c, int64_t off, int whence); /* NULL: -ESPIPE */
 	bool no_splice_read, no_splice_write; /* splice(2) and sendfile(2) give -EINVAL */
-	bool lseek_ignored; /* but lseek(2) gives 0 and does nothing, as for most anonymous inodes */
+	bool lseek_ignored;                   /* but lseek(2) gives 0 and does nothing, as for most anonymous inodes */
 	/* Ready events now, whatever was asked; registers with pt unless NULL. NULL op: always readable and writable.
 	 */
 	unsigned (*poll)(struct file *f, struct poll_table *pt);
@@ -72,8 +72,9 @@ struct file_ops {
 struct file {
 	_Atomic uint32_t refs;
 	const struct file_ops *ops;
-	struct path path;       /* where it was opened; NULLs for pipes, sockets, anonymous inodes: see file_path */
-	_Atomic unsigned flags; /* O_ACCMODE, O_APPEND, O_NONBLOCK... as F_GETFL gives them */
+	struct path path;        /* where it was opened; NULLs for pipes, sockets, anonymous inodes: see file_path */
+	const struct cred *cred; /* a reference: of who opened it by name; NULL: nobody did */
+	_Atomic unsigned flags;  /* O_ACCMODE, O_APPEND, O_NONBLOCK... as F_GETFL gives them */
 	pthread_mutex_t pos_lock;
 	int64_t pos;               /* guarded by pos_lock; not used by files whose position the host keeps */
 	struct waitqueue *changed; /* what poll waits on, for SIGIO; may be NULL */

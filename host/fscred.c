@@ -25,6 +25,11 @@ static __thread struct {
 	(1UL << CAP_CHOWN | 1UL << CAP_DAC_OVERRIDE | 1UL << CAP_DAC_READ_SEARCH | 1UL << CAP_FOWNER |                 \
 	 1UL << CAP_FSETID | 1UL << CAP_LINUX_IMMUTABLE | 1UL << CAP_MKNOD | 1UL << CAP_MAC_OVERRIDE)
 
+/* Besides, the host asks these where a file system is concerned: attributes of trusted.* and security.*, file
+ * capabilities, the blocks and quota that are kept for root, leases. */
+#define CAPS_ASKED                                                                                                     \
+	(CAPS_OF_FILES | 1UL << CAP_SYS_ADMIN | 1UL << CAP_SETFCAP | 1UL << CAP_SYS_RESOURCE | 1UL << CAP_LEASE)
+
 static struct __user_cap_header_struct cap_header(void)
 {
 	return (struct __user_cap_header_struct){ .version = _LINUX_CAPABILITY_VERSION_3 };
@@ -113,7 +118,7 @@ static int ids_change(const struct fscred *fc)
 
 static uint64_t caps_wanted(const struct fscred *fc)
 {
-	return current.permitted & ~(CAPS_OF_FILES & ~fc->caps);
+	return current.permitted & ~(CAPS_ASKED & ~fc->caps);
 }
 
 int fscred_assume(const struct fscred *fc)

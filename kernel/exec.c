@@ -151,7 +151,6 @@ static void switch_identity(struct task *t, struct exec_image *image)
 	image->exe = NULL;
 	p->did_exec = true;
 	p->dumpable = image->secure ? 0 : 1;
-	p->keep_caps = false;
 	struct cred *old_cred = t->cred;
 	t->cred = image->cred;
 	image->cred = NULL;
@@ -186,6 +185,20 @@ static void commit(struct task *t, struct exec_parts *parts)
 	exec_limits(t->mm, t->process);
 }
 
+/* Linux's check_unsafe_exec(): with a task outside the process. */
+static bool fs_is_shared(struct task *t)
+{
+	unsigned own = 0;
+	struct task *o;
+
+	sandbox_lock(t->sb);
+	list_for_each (o, &t->process->tasks, process_node)
+		own += o->fs == t->fs;
+	bool shared = t->fs->refs > (own ? own : 1); /* the first program's task is not linked yet */
+	sandbox_unlock(t->sb);
+	return shared;
+}
+
 int task_exec(struct task *t, struct file *exe, const char *filename, char *const *argv, char *const *envp,
 	      bool fd_path_inaccessible, struct why *why)
 {
@@ -201,6 +214,7 @@ int task_exec(struct task *t, struct file *exe, const char *filename, char *cons
 		.fd_path_inaccessible = fd_path_inaccessible,
 		.stack_limit = process_rlimit(t->process, RLIMIT_STACK),
 		.no_randomize = t->process->personality & ADDR_NO_RANDOMIZE,
+		.fs_shared = fs_is_shared(t),
 	};
 	int err = exec_text_busy(t, exe) ? -ETXTBSY : exec_load(&rq, &parts.image, why);
 	if (err)

@@ -15,13 +15,14 @@
 #include "kernel/sandbox.h"
 #include "kernel/task.h"
 
+#ifndef CLONE_NEWTIME
+#define CLONE_NEWTIME 0x80
+#endif
 #define CLONE_NAMESPACES                                                                                               \
-	(CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWCGROUP)
+	(CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWCGROUP |   \
+	 CLONE_NEWTIME)
 #ifndef CLONE_CLEAR_SIGHAND
 #define CLONE_CLEAR_SIGHAND 0x100000000UL
-#endif
-#ifndef CLONE_INTO_CGROUP
-#define CLONE_INTO_CGROUP 0x200000000UL
 #endif
 
 /* Shared by a vfork parent and its child; the last one frees it. */
@@ -62,11 +63,24 @@ static void vfork_wait(struct task *t, struct vfork_done *v)
 	vfork_put(v);
 }
 
-/* clone(2), ERRORS. Namespaces are not offered: the answer is that of a kernel built without them. */
-static int check_flags(const struct clone_request *rq)
+/* Namespaces are not offered. Whoever lacks the capability cannot tell, and falls back as anywhere; to others the
+ * answer is that of a kernel built without them. */
+static int check_namespaces(struct task *t, uint64_t flags)
+{
+	if (!(flags & CLONE_NAMESPACES))
+		return 0;
+	return cred_capable(t->cred, CAP_SYS_ADMIN) ? -EINVAL : -EPERM;
+}
+
+/* clone(2), ERRORS. */
+static int check_flags(struct task *t, const struct clone_request *rq)
 {
 	uint64_t f = rq->flags;
-	if (f & (CLONE_NAMESPACES | CLONE_INTO_CGROUP))
+	if (f & ~(uint64_t)(UINT32_MAX | CLONE_CLEAR_SIGHAND))
+		return -EINVAL;
+	if (f & CLONE_FS && f & (CLONE_NEWNS | CLONE_NEWUSER))
+		return -EINVAL;
+	if (f & CLONE_THREAD && f & (CLONE_NEWUSER | CLONE_NEWPID))
 		return -EINVAL;
 	if ((f & CLONE_THREAD && !(f & CLONE_SIGHAND)) || (f & CLONE_SIGHAND && !(f & CLONE_VM)))
 		return -EINVAL;
@@ -76,7 +90,7 @@ static int check_flags(const struct clone_request *rq)
 		return -EINVAL;
 	if (rq->exit_signal > NSIGNALS)
 		return -EINVAL;
-	return 0;
+	return check_namespaces(t, f);
 }
 
 static int share_mm(struct task *t, struct task *child, uint64_t flags)
@@ -127,8 +141,8 @@ static uint64_t task_limit(struct task *t)
 /* Gives the child what the flags say: the same object, or a copy. What was taken is freed by task_free. */
 static int share(struct task *t, struct task *child, uint64_t flags)
 {
-	child->cred = cred_get(t->cred);
-	int err = task_count(child, task_limit(t));
+	child->cred = flags & CLONE_THREAD ? cred_get(t->cred) : cred_copy(t->cred, -1);
+	int err = child->cred ? task_count(child, task_limit(t)) : -ENOMEM;
 	if (err)
 		return err;
 	child->files = flags & CLONE_FILES ? fdtable_get(t->files) : fdtable_copy(t->files);
@@ -176,7 +190,7 @@ static void copy_owner_state(struct task *t, struct task *child, const struct cl
 {
 	uint64_t flags = rq->flags;
 	child->blocked = t->restore_mask ? t->saved_mask : t->blocked;
-	child->timer_slack_ns = (uint64_t)t->timer_slack_ns;
+	child->timer_slack_ns = child->default_slack_ns = t->timer_slack_ns;
 	sched_fork(&child->sched, &t->sched);
 	memcpy(child->comm, t->comm, sizeof child->comm);
 	if (!(flags & CLONE_VM) || flags & CLONE_VFORK)
@@ -225,13 +239,16 @@ static int unshare_fs(struct task *t)
 
 int task_unshare(struct task *t, uint64_t flags)
 {
-	const uint64_t known = CLONE_FS | CLONE_FILES | CLONE_SYSVSEM | CLONE_THREAD | CLONE_SIGHAND | CLONE_VM;
+	const uint64_t known =
+	    CLONE_FS | CLONE_FILES | CLONE_SYSVSEM | CLONE_THREAD | CLONE_SIGHAND | CLONE_VM | CLONE_NAMESPACES;
 	sandbox_lock(t->sb);
 	bool alone = t->process->nr_tasks == 1;
 	sandbox_unlock(t->sb);
-	if (flags & ~known || (flags & (CLONE_THREAD | CLONE_SIGHAND | CLONE_VM) && !alone))
+	if (flags & ~known || (flags & (CLONE_THREAD | CLONE_SIGHAND | CLONE_VM | CLONE_NEWUSER) && !alone))
 		return -EINVAL;
-	int err = flags & CLONE_FILES ? unshare_files(t) : 0;
+	int err = check_namespaces(t, flags);
+	if (!err && flags & CLONE_FILES)
+		err = unshare_files(t);
 	return !err && flags & CLONE_FS ? unshare_fs(t) : err;
 }
 
@@ -319,7 +336,7 @@ int64_t task_clone(struct task *t, const struct clone_request *rq)
 	struct vfork_done *vfork = NULL;
 	bool thread = rq->flags & CLONE_THREAD;
 
-	int err = check_flags(rq);
+	int err = check_flags(t, rq);
 	if (!err && !budget_room(t->sb->mem.budget, BUDGET_TASK_BYTES + (thread ? 0 : BUDGET_SPACE_BYTES)))
 		err = -ENOMEM;
 	if (!err && !thread)

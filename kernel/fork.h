@@ -21,7 +21,7 @@ struct clone_request {
 /* The new tid, or -errno. With CLONE_VFORK returns when the child gave the address space back. */
 int64_t task_clone(struct task *t, const struct clone_request *rq);
 
-/* unshare(2): 0, or -EINVAL for what can not be undone here, namespaces among it. */
+/* unshare(2): 0, or -EINVAL for what can not be undone here. */
 int task_unshare(struct task *t, uint64_t flags);
 
 /* The task leaves the address space it borrowed (execve, exit): lets a waiting vfork parent go on. */

@@ -321,12 +321,6 @@ void process_reap(struct process *p)
 {
 	struct sandbox *sb = p->sb;
 	put_inherited(p); /* still there where it never ran */
-	if (p->parent) {
-		struct rusage_sum ru;
-		process_rusage(p, &ru);
-		rusage_add(&p->parent->children_sum, &ru);
-		rusage_add(&p->parent->children_sum, &p->children_sum);
-	}
 	list_del(&p->sibling);
 	list_del(&p->all_node);
 	if (p->user)

@@ -78,7 +78,7 @@ struct process {
 	struct rusage_sum dead_threads; /* of threads that ended */
 	struct rusage_sum children_sum; /* of reaped children */
 	struct file *exe;
-	struct user *user; /* the leader's once it ended: a zombie counts until somebody waits for it */
+	struct user *user;           /* the leader's once it ended: a zombie counts until somebody waits for it */
 	uint64_t start_time_ns;      /* CLOCK_BOOTTIME */
 	struct posix_timers *timers; /* kernel/timer.c; created on demand */
 	struct itimers *itimers;
@@ -90,7 +90,6 @@ struct process {
 	unsigned dumpable;
 	uint32_t membarrier_registered;
 	_Atomic(struct rseq_cpus *) rseq_cpus; /* kernel/rseq_cpu.c; NULL: not needed */
-	bool keep_caps;
 	int thp_disable;
 };
 

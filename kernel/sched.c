@@ -41,9 +41,9 @@ void sched_fork(struct sched *child, const struct sched *parent)
 
 int sched_ioprio(const struct sched *s)
 {
-	int class = s->policy == SCHED_IDLE	     ? IOPRIO_CLASS_IDLE
+	int class = s->policy == SCHED_IDLE        ? IOPRIO_CLASS_IDLE
 		    : sched_is_realtime(s->policy) ? IOPRIO_CLASS_RT
-						     : IOPRIO_CLASS_BE;
+						   : IOPRIO_CLASS_BE;
 
 	if (IOPRIO_PRIO_CLASS(s->ioprio) != IOPRIO_CLASS_NONE)
 		return s->ioprio;
@@ -79,9 +79,9 @@ static int change_host(pid_t tid, const struct sched *old, const struct sched *n
 {
 	struct sched_attributes attr = {
 		.size = sizeof attr,
-		.policy = (uint32_t)new->policy,
+		.policy = (uint32_t) new->policy,
 		.nice = new->nice,
-		.priority = (uint32_t)new->priority,
+		.priority = (uint32_t) new->priority,
 		.runtime = new->slice_ns,
 	};
 

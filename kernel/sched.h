@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * How a guest thread is scheduled (sched(7), ioprio_set(2)), as the guest set it. Each guest thread is a host thread, and
- * the host's scheduler does the work; but what the guest asked for is kept here, and is all the guest ever sees.
+ * How a guest thread is scheduled (sched(7), ioprio_set(2)), as the guest set it. Each guest thread is a host thread,
+ * and the host's scheduler does the work; but what the guest asked for is kept here, and is all the guest ever sees.
  *
  * Of it, the host's thread gets what costs nobody but the guest: lower priority than the monitor was started with.
- * Real-time policies, nice values below the monitor's own and I/O priorities above best effort stay in the record, unless
- * the sandbox was started with sandbox.host_priority. Which CPUs a thread may use is the host's alone to keep.
+ * Real-time policies, nice values below the monitor's own and I/O priorities above best effort stay in the record,
+ * unless the sandbox was started with sandbox.host_priority. Which CPUs a thread may use is the host's alone to keep.
  */
 #ifndef HL_KERNEL_SCHED_H
 #define HL_KERNEL_SCHED_H
@@ -60,7 +60,8 @@ void sched_fork(struct sched *child, const struct sched *parent);
 int sched_ioprio(const struct sched *s);
 
 /* The calls below: sandbox->lock held, which keeps the task's host thread alive. */
-/* The task has this from now on. 0, or what the host says where it was to be asked and refused; nothing changed then. */
+/* The task has this from now on. 0, or what the host says where it was to be asked and refused; nothing changed then.
+ */
 int sched_set(struct task *t, const struct sched *s);
 /* The task's host thread has just been made: `inherited` is what its maker's has of the host. */
 void sched_start(struct task *t, const struct sched *inherited);

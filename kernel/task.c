@@ -110,7 +110,7 @@ int task_new(struct sandbox *sb, struct process *p, struct task **out)
 	t->process = process_get(p);
 	t->tid = t->pid->nr;
 	t->altstack.flags = SS_DISABLE;
-	t->timer_slack_ns = TIMER_SLACK_DEFAULT;
+	t->timer_slack_ns = t->default_slack_ns = TIMER_SLACK_DEFAULT;
 	sleeper_init(&t->sleeper);
 	if (sb->platform->context_watch)
 		sb->platform->context_watch(t->context, on_space_died, t);

@@ -86,6 +86,7 @@ struct task {
 	int exit_code;                /* wait status form */
 	unsigned since_measured;      /* system calls since it last asked how much memory there is */
 
+	uint64_t default_slack_ns;       /* what a slack of 0 stands for: the one its maker had */
 	_Atomic uint64_t timer_slack_ns; /* owner, and whom /proc/PID/timerslack_ns lets */
 
 	/* counters, owner writes, others may read */

@@ -7,6 +7,7 @@
 #include "loader/cred.h"
 
 #include <errno.h>
+#include <linux/capability.h>
 #include <linux/securebits.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -25,11 +26,13 @@ static bool can_act_as(struct caller *c, const struct cred *cred, struct file *e
 	return !inode || !inode->ops->permission || inode->ops->permission(inode, &as, F_OK) == 0;
 }
 
-static void take_file_ids(struct caller *c, struct file *exe, struct cred *new)
+static void take_file_ids(struct caller *c, struct file *exe, bool fs_shared, struct cred *new)
 {
 	const struct cred *old = c->cred;
 	struct statx st;
 
+	if (fs_shared && !cred_capable(old, CAP_SETUID))
+		return; /* others could move its root and working directory */
 	if (old->no_new_privs || !exe->path.mnt->root || exe->path.mnt->flags & MOUNT_NOSUID)
 		return;
 	if (file_getattr(exe, c, STATX_MODE | STATX_UID | STATX_GID, &st) < 0)
@@ -57,15 +60,19 @@ static void transform_caps(struct cred *c, bool set_id)
 	c->securebits &= ~SECBIT_KEEP_CAPS;
 }
 
-struct cred *exec_cred(struct caller *c, struct file *exe, bool *secure)
+struct cred *exec_cred(struct caller *c, struct file *exe, bool fs_shared, bool *secure)
 {
 	struct cred *new = cred_copy(c->cred, -1);
 
 	if (!new)
 		return NULL;
-	take_file_ids(c, exe, new);
+	take_file_ids(c, exe, fs_shared, new);
 	bool set_id = new->euid != c->cred->uid || new->egid != c->cred->gid;
 	transform_caps(new, set_id);
+	if (fs_shared) {
+		new->cap_permitted &= c->cred->cap_permitted;
+		new->cap_effective &= new->cap_permitted;
+	}
 	new->suid = new->fsuid = new->euid;
 	new->sgid = new->fsgid = new->egid;
 	*secure = set_id || (new->uid != 0 && new->cap_permitted & ~new->cap_ambient);

@@ -10,6 +10,6 @@ struct file;
 
 /* The credentials with which the program in `exe` runs when `c` executes it; *secure: the caller must not steer it
  * (AT_SECURE). NULL: no memory. */
-struct cred *exec_cred(struct caller *c, struct file *exe, bool *secure);
+struct cred *exec_cred(struct caller *c, struct file *exe, bool fs_shared, bool *secure);
 
 #endif

@@ -216,7 +216,7 @@ static int load(struct exec *x, struct exec_image *out)
 	if (!err)
 		err = read_interp(x);
 	if (!err) {
-		out->cred = exec_cred(x->rq->caller, x->file, &out->secure);
+		out->cred = exec_cred(x->rq->caller, x->file, x->rq->fs_shared, &out->secure);
 		err = out->cred ? mm_create(x->rq->mem, &x->mm) : -ENOMEM;
 	}
 	if (!err)

@@ -27,6 +27,7 @@ struct exec_request {
 	bool fd_path_inaccessible; /* execveat of a close-on-exec descriptor: a script can not work (-ENOENT) */
 	uint64_t stack_limit;      /* RLIMIT_STACK; bounds argv+envp to a quarter, at least 128 KiB: -E2BIG */
 	bool no_randomize;         /* personality ADDR_NO_RANDOMIZE */
+	bool fs_shared;            /* another process has the caller's fs_struct: the program gains no rights */
 };
 
 struct exec_image {

@@ -53,7 +53,7 @@ int mm_create(struct mm_host *h, struct mm **out)
 		free(mm);
 		return err;
 	}
-	mm->refs = 1;
+	mm->refs = mm->pins = 1;
 	mm->host = h;
 	h->counts.spaces++;
 	lock_init(&mm->lock);
@@ -92,6 +92,19 @@ static void mm_destroy(struct mm *mm)
 		vma_delete(mm, v);
 	fork_pages_put(mm->fork_pages);
 	fork_pages_put(mm->parent_fork_pages);
+	mm_unpin(mm);
+}
+
+struct mm *mm_pin(struct mm *mm)
+{
+	atomic_fetch_add(&mm->pins, 1);
+	return mm;
+}
+
+void mm_unpin(struct mm *mm)
+{
+	if (atomic_fetch_sub(&mm->pins, 1) != 1)
+		return;
 	pthread_rwlock_destroy(&mm->lock);
 	mm->host->counts.spaces--;
 	if (mm->dying)

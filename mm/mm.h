@@ -82,15 +82,16 @@ enum {
 	VMA_WIPEONFORK = 1 << 4,
 	VMA_DONTDUMP = 1 << 5,
 	VMA_NORESERVE = 1 << 6,
-	VMA_MAYWRITE = 1 << 8,  /* mprotect may add PROT_WRITE (not for MAP_SHARED of a read-only descriptor) */
-	VMA_MAYEXEC = 1 << 9,   /* likewise PROT_EXEC (noexec mounts) */
-	VMA_SPECIAL = 1 << 10,  /* vDSO and its data: not in core files, no mremap of parts */
+	VMA_MAYWRITE = 1 << 8, /* mprotect may add PROT_WRITE (not for MAP_SHARED of a read-only descriptor) */
+	VMA_MAYEXEC = 1 << 9,  /* likewise PROT_EXEC (noexec mounts) */
+	VMA_SPECIAL = 1 << 10, /* vDSO and its data: not in core files, no mremap of parts */
 };
 
 struct fork_pages;
 
 struct mm {
 	_Atomic uint32_t refs;
+	_Atomic uint32_t pins; /* of the struct; all references together hold one */
 	struct mm_host *host;
 	struct space *space;
 
@@ -139,6 +140,9 @@ int mm_fork(struct mm *parent, const uint64_t hints[FORK_HINTS], struct mm **out
 struct mm *mm_get(struct mm *mm);
 /* False when the last reference is gone already. */
 bool mm_tryget(struct mm *mm);
+/* Keeps the struct alone, so that no other has its address: the space ends with its last reference. */
+struct mm *mm_pin(struct mm *mm);
+void mm_unpin(struct mm *mm);
 void mm_put(struct mm *mm);
 
 /* mm/map.c: the system calls' work; addresses and lengths as the guest gave them, checked here. Return an address or

@@ -21,12 +21,17 @@ struct process *proc_process(struct pseudo_node *n)
 	return n->pid->task ? n->pid->task->process : NULL;
 }
 
+struct task *proc_task_of(struct pid *pid)
+{
+	if (pid->task)
+		return pid->task;
+	struct process *p = pid->process;
+	return p && !list_empty(&p->tasks) ? list_first(&p->tasks, struct task, process_node) : NULL;
+}
+
 struct task *proc_task(struct pseudo_node *n)
 {
-	if (n->pid->task)
-		return n->pid->task;
-	struct process *p = n->pid->process;
-	return p && !list_empty(&p->tasks) ? list_first(&p->tasks, struct task, process_node) : NULL;
+	return proc_task_of(n->pid);
 }
 
 struct mm *proc_mm(struct pseudo_node *n)

@@ -62,9 +62,12 @@ int proc_show_smaps(struct pseudo_node *n, struct caller *c, struct text *out)
 
 /* ---- mem: the address space as a file, without regard to page rights (proc(5)) ---- */
 
+/* The space may end before the file does: from then on there is nothing to read. */
 struct mem_file {
 	struct file file;
-	struct mm *mm;
+	struct sandbox *sb;
+	struct pid *pid; /* reference */
+	struct mm *mm;   /* a pin */
 };
 
 static struct mem_file *mem_of(struct file *f)
@@ -73,9 +76,8 @@ static struct mem_file *mem_of(struct file *f)
 }
 
 /* One page at a time: what is not mapped ends the transfer, EIO if nothing was moved. */
-static ssize_t mem_move(struct file *f, struct uio *u, int64_t *pos, bool write)
+static ssize_t mem_move(struct mm *mm, struct file *f, struct uio *u, int64_t *pos, bool write)
 {
-	struct mm *mm = mem_of(f)->mm;
 	uint8_t buf[PAGE_SIZE];
 	ssize_t done = 0;
 	pthread_mutex_lock(&f->pos_lock);
@@ -101,14 +103,35 @@ static ssize_t mem_move(struct file *f, struct uio *u, int64_t *pos, bool write)
 	return done || !u->resid ? done : -EIO;
 }
 
+/* A reference; NULL: the process has ended, or runs another program. */
+static struct mm *mem_space(struct mem_file *m)
+{
+	sandbox_lock(m->sb);
+	struct task *t = proc_task_of(m->pid);
+	struct mm *mm = t && t->mm == m->mm ? mm_get(t->mm) : NULL;
+	sandbox_unlock(m->sb);
+	return mm;
+}
+
+static ssize_t mem_try_move(struct file *f, struct uio *u, int64_t *pos, bool write)
+{
+	struct mm *mm = mem_space(mem_of(f));
+
+	if (!mm)
+		return 0;
+	ssize_t n = mem_move(mm, f, u, pos, write);
+	mm_put(mm);
+	return n;
+}
+
 static ssize_t mem_read(struct file *f, struct caller *c, struct uio *u, int64_t *pos)
 {
-	return mem_move(f, u, pos, false);
+	return mem_try_move(f, u, pos, false);
 }
 
 static ssize_t mem_write(struct file *f, struct caller *c, struct uio *u, int64_t *pos)
 {
-	return mem_move(f, u, pos, true);
+	return mem_try_move(f, u, pos, true);
 }
 
 static int64_t mem_lseek(struct file *f, struct caller *c, int64_t off, int whence)
@@ -125,7 +148,8 @@ static int64_t mem_lseek(struct file *f, struct caller *c, int64_t off, int when
 static void mem_release(struct file *f)
 {
 	struct mem_file *m = mem_of(f);
-	mm_put(m->mm);
+	mm_unpin(m->mm);
+	pid_put(m->pid);
 	free(m);
 }
 
@@ -143,13 +167,13 @@ int proc_mem_open(struct pseudo_node *n, struct caller *c, int flags, struct fil
 		return err;
 	struct mm *mm = proc_mm(n);
 	struct mem_file *m = mm ? calloc(1, sizeof *m) : NULL;
-	if (!m) {
-		if (mm)
-			mm_put(mm);
+	if (m)
+		*m = (struct mem_file){ .sb = n->sb, .pid = pid_get(n->pid), .mm = mm_pin(mm) };
+	if (mm)
+		mm_put(mm);
+	if (!m)
 		return mm ? -ENOMEM : -ENOENT;
-	}
 	file_init(&m->file, &mem_ops, (unsigned)flags);
-	m->mm = mm;
 	*out = &m->file;
 	return 0;
 }

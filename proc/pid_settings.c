@@ -171,7 +171,7 @@ int proc_store_timerslack(struct pseudo_node *n, struct caller *c, char *text)
 	sandbox_lock(n->sb);
 	err = slack_task(n, c, &t);
 	if (!err)
-		t->timer_slack_ns = v ? (uint64_t)v : TIMER_SLACK_DEFAULT;
+		t->timer_slack_ns = v ? (uint64_t)v : t->default_slack_ns;
 	sandbox_unlock(n->sb);
 	return err;
 }

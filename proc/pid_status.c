@@ -24,7 +24,7 @@ struct view {
 	ksigset_t pending, shared_pending, blocked, ignored, caught;
 	struct rusage_sum self, children;
 	struct sched sched;
-	struct cred *cred; /* a reference; NULL: a zombie */
+	struct cred *cred; /* a reference */
 	struct mm *mm;     /* a reference; NULL: none */
 };
 
@@ -65,7 +65,6 @@ static void view_task(struct view *v, struct process *p, struct task *t)
 	view_signals(v, p, t);
 	v->umask = t->fs ? (int)t->fs->umask : 0;
 	v->fdsize = t->files ? t->files->size : 0;
-	v->cred = cred_get(t->cred);
 	v->mm = t->mm ? mm_get(t->mm) : NULL;
 }
 
@@ -89,7 +88,7 @@ static bool view_take(struct pseudo_node *n, struct view *v)
 		v->pgrp = p->pgrp ? p->pgrp->nr : 0;
 		v->session = p->session ? p->session->nr : 0;
 		view_tty(v, p->tty);
-		v->threads = p->nr_tasks;
+		v->threads = p->nr_tasks + (p->leader ? 0 : 1); /* one that ended counts until it is waited for */
 		v->exit_signal = p->exit_signal;
 		v->exit_code = p->exit_code;
 		v->start_ticks = p->start_time_ns / 10000000;
@@ -98,6 +97,7 @@ static bool view_take(struct pseudo_node *n, struct view *v)
 		v->children = p->children_sum;
 		strcpy(v->comm, p == n->sb->init ? "init" : "");
 		v->sched = t ? t->sched : p->sched;
+		v->cred = cred_get(t ? t->cred : process_cred(p));
 		if (t)
 			view_task(v, p, t);
 	}

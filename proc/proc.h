@@ -30,6 +30,7 @@ extern const struct pseudo_dir proc_fd_dir, proc_fdinfo_dir, proc_ns_dir;
 /* The process (NULL once reaped) and some task of it a node is about (NULL: a zombie). sandbox->lock held. */
 struct process *proc_process(struct pseudo_node *n);
 struct task *proc_task(struct pseudo_node *n);
+struct task *proc_task_of(struct pid *pid);
 /* The address space, a reference; NULL when it has none any more. No lock held. */
 struct mm *proc_mm(struct pseudo_node *n);
 /* Like that, for the caller and the node. No lock held. */

@@ -205,6 +205,8 @@ SYSCALL_DEFINE(truncate)
 		err = regular                          ? inode_check_size(p.dentry->inode, &at.c, a[1])
 		      : S_ISDIR(p.dentry->inode->type) ? -EISDIR
 						       : -EINVAL;
+		if (!err && !(p.dentry->inode->fs->flags & FS_CHECKS_ACCESS))
+			err = p.dentry->inode->ops->permission(p.dentry->inode, &at.c, W_OK);
 		if (!err)
 			err = writers_check(at.c.fs->mounts->writers, p.dentry->inode);
 		if (!err)

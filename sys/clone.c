@@ -54,7 +54,7 @@ static int get_clone_args(struct task *t, uint64_t addr, uint64_t size, struct c
 
 static int check_clone_args(const struct clone_args *ca)
 {
-	if (ca->flags & (CSIGNAL | CLONE_DETACHED) || ca->exit_signal > NSIGNALS)
+	if (ca->flags & ((CSIGNAL & ~CLONE_NEWTIME) | CLONE_DETACHED) || ca->exit_signal > NSIGNALS)
 		return -EINVAL;
 	if (ca->flags & (CLONE_THREAD | CLONE_PARENT) && ca->exit_signal)
 		return -EINVAL;

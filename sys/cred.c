@@ -30,7 +30,7 @@ SYSCALL_DEFINE(getegid)
 }
 
 /* capabilities(7), "Effect of user ID changes on capabilities". */
-static void fix_caps(const struct cred *old, struct cred *new, bool keep_caps)
+static void fix_caps(const struct cred *old, struct cred *new)
 {
 	bool had_root = old->uid == 0 || old->euid == 0 || old->suid == 0;
 	bool has_root = new->uid == 0 || new->euid == 0 || new->suid == 0;
@@ -38,7 +38,7 @@ static void fix_caps(const struct cred *old, struct cred *new, bool keep_caps)
 	if (new->securebits & SECBIT_NO_SETUID_FIXUP)
 		return;
 	if (had_root && !has_root) {
-		if (!keep_caps)
+		if (!(new->securebits &SECBIT_KEEP_CAPS))
 			new->cap_permitted = new->cap_effective = 0;
 		new->cap_ambient = 0;
 	}
@@ -148,7 +148,7 @@ static int change_uids(struct task *t, const uint64_t *a, ids_rule *rule)
 	new->uid = i.real;
 	new->euid = new->fsuid = i.effective;
 	new->suid = i.saved;
-	fix_caps(c, new, t->process->keep_caps);
+	fix_caps(c, new);
 	if (new->uid != c->uid || new->euid != c->euid)
 		t->pdeathsig = 0;
 	return task_set_cred(t, new);

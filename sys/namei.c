@@ -142,6 +142,12 @@ static int link_to(struct task *t, const struct path *target, int dfd, uint64_t 
 	return err;
 }
 
+/* A descriptor that was handed over is not to become a name: who links it has opened it, or may search anywhere. */
+static bool may_link(const struct task *t, const struct at *at)
+{
+	return !at_is_file(at) || at->file->cred == t->cred || cred_capable(t->cred, CAP_DAC_READ_SEARCH);
+}
+
 static int64_t do_link(struct task *t, int olddfd, uint64_t old, int newdfd, uint64_t new, int flags)
 {
 	int walk = (flags & AT_SYMLINK_FOLLOW ? 0 : AT_SYMLINK_NOFOLLOW) | (flags & AT_EMPTY_PATH);
@@ -153,7 +159,7 @@ static int64_t do_link(struct task *t, int olddfd, uint64_t old, int newdfd, uin
 	int err = at_get(t, olddfd, old, flags & AT_EMPTY_PATH, &at);
 	if (err)
 		return err;
-	err = at_walk(&at, walk, &target);
+	err = may_link(t, &at) ? at_walk(&at, walk, &target) : -ENOENT;
 	at_put(&at);
 	if (err)
 		return err;

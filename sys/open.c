@@ -27,6 +27,8 @@ static int64_t open_at(struct task *t, struct at *at, int flags, mode_t mode, un
 
 	if (err)
 		return err == -EINTR ? -ERESTARTSYS : err;
+	if (!f->cred)
+		f->cred = cred_get(t->cred);
 	return fd_return(t, f, flags & O_CLOEXEC);
 }
 

@@ -64,19 +64,6 @@ static int64_t get_dumpable(struct task *t, const uint64_t *a)
 	return t->process->dumpable;
 }
 
-static int64_t set_keepcaps(struct task *t, const uint64_t *a)
-{
-	if (a[0] > 1)
-		return -EINVAL;
-	t->process->keep_caps = a[0];
-	return 0;
-}
-
-static int64_t get_keepcaps(struct task *t, const uint64_t *a)
-{
-	return t->process->keep_caps;
-}
-
 static int64_t set_subreaper(struct task *t, const uint64_t *a)
 {
 	sandbox_lock(t->sb);
@@ -162,14 +149,58 @@ static int64_t cap_ambient(struct task *t, const uint64_t *a)
 	return 0;
 }
 
+/* Linux 6.14's, where the C library's headers may be older: for script interpreters to ask; the kernel does nothing. */
+#define SECBITS_OF_EXEC (1U << 8 | 1U << 10)
+
+#define SECBITS                                                                                                        \
+	(SECBIT_NOROOT | SECBIT_NO_SETUID_FIXUP | SECBIT_KEEP_CAPS | SECBIT_NO_CAP_AMBIENT_RAISE | SECBITS_OF_EXEC)
+
+static int install_securebits(struct task *t, unsigned bits)
+{
+	struct cred *new = cred_copy(t->cred, -1);
+	if (!new)
+		return -ENOMEM;
+	new->securebits = bits;
+	return task_set_cred(t, new);
+}
+
+/* capabilities(7), "The securebits flags": each has a lock, the next bit; what is locked, and locks, stay. */
+static int64_t set_securebits(struct task *t, const uint64_t *a)
+{
+	const unsigned locks = SECBITS << 1, old = t->cred->securebits, locked = old & locks;
+	uint64_t new = a[0], changed = old ^ new;
+
+	if (changed & locked >> 1 || locked & ~new || new & ~(uint64_t)(SECBITS | locks))
+		return -EPERM;
+	if (changed & ~(uint64_t)(SECBITS_OF_EXEC | SECBITS_OF_EXEC << 1) && !cred_capable(t->cred, CAP_SETPCAP))
+		return -EPERM;
+	return install_securebits(t, (unsigned)new);
+}
+
 static int64_t get_securebits(struct task *t, const uint64_t *a)
 {
 	return t->cred->securebits;
 }
 
+static int64_t set_keepcaps(struct task *t, const uint64_t *a)
+{
+	unsigned bits = t->cred->securebits;
+
+	if (a[0] > 1)
+		return -EINVAL;
+	if (bits & SECBIT_KEEP_CAPS_LOCKED)
+		return -EPERM;
+	return install_securebits(t, a[0] ? bits | SECBIT_KEEP_CAPS : bits & ~(unsigned)SECBIT_KEEP_CAPS);
+}
+
+static int64_t get_keepcaps(struct task *t, const uint64_t *a)
+{
+	return !!(t->cred->securebits & SECBIT_KEEP_CAPS);
+}
+
 static int64_t set_timerslack(struct task *t, const uint64_t *a)
 {
-	t->timer_slack_ns = (int64_t)a[0] <= 0 ? TIMER_SLACK_DEFAULT : a[0];
+	t->timer_slack_ns = (int64_t)a[0] <= 0 ? t->default_slack_ns : a[0];
 	return 0;
 }
 
@@ -203,9 +234,21 @@ static int64_t get_tsc(struct task *t, const uint64_t *a)
 	return put_user(t, a[0], &mode);
 }
 
+/* Time stamp counters cannot be taken from a guest's threads. */
+static int64_t set_tsc(struct task *t, const uint64_t *a)
+{
+	return (int)a[0] == PR_TSC_ENABLE ? 0 : -EINVAL;
+}
+
 static int64_t get_tid_address(struct task *t, const uint64_t *a)
 {
 	return put_user(t, a[0], &t->clear_child_tid);
+}
+
+/* The fields that /proc/PID/stat shows of an address space stay as execve(2) set them. */
+static int64_t set_mm(struct task *t, const uint64_t *a)
+{
+	return cred_capable(t->cred, CAP_SYS_RESOURCE) ? -EINVAL : -EPERM;
 }
 
 /* Names for anonymous memory show in /proc/PID/maps only; the kernel may be built without them (CONFIG_ANON_VMA_NAME).
@@ -236,11 +279,14 @@ static const struct prctl_option {
 	{ PR_CAP_AMBIENT, cap_ambient },
 	{ PR_GET_SECCOMP, get_seccomp },
 	{ PR_GET_SECUREBITS, get_securebits },
+	{ PR_SET_SECUREBITS, set_securebits },
+	{ PR_SET_MM, set_mm },
 	{ PR_SET_TIMERSLACK, set_timerslack },
 	{ PR_GET_TIMERSLACK, get_timerslack },
 	{ PR_SET_THP_DISABLE, set_thp_disable },
 	{ PR_GET_THP_DISABLE, get_thp_disable },
 	{ PR_GET_TSC, get_tsc },
+	{ PR_SET_TSC, set_tsc },
 	{ PR_GET_TID_ADDRESS, get_tid_address },
 	{ PR_SET_VMA, set_vma },
 };
@@ -301,6 +347,7 @@ SYSCALL_DEFINE(arch_prctl)
 	case ARCH_GET_FS: return get_base(t, true, a[1]);
 	case ARCH_GET_GS: return get_base(t, false, a[1]);
 	case ARCH_GET_CPUID: return 1;
+	case ARCH_SET_CPUID: return -ENODEV; /* as a CPU that cannot fault on CPUID */
 	case ARCH_GET_XCOMP_SUPP:
 	case ARCH_GET_XCOMP_PERM: return get_xcomp(t, a[1]);
 	case ARCH_REQ_XCOMP_PERM: return a[1] <= XFEATURE_XTILE_DATA ? -EOPNOTSUPP : -EINVAL;

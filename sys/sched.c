@@ -183,8 +183,7 @@ static bool needs_capability(const struct task *t, const struct subject *s, cons
 	if (is_fair(w->policy) && w->nice < old->nice && !may_have_nice(s, w->nice))
 		return true;
 	if (sched_is_realtime(w->policy) &&
-	    ((w->policy != old->policy && !limit) ||
-	     (w->priority > old->priority && (uint64_t)w->priority > limit)))
+	    ((w->policy != old->policy && !limit) || (w->priority > old->priority && (uint64_t)w->priority > limit)))
 		return true;
 	if (w->policy == SCHED_DEADLINE)
 		return true;
@@ -419,7 +418,9 @@ SYSCALL_DEFINE(sched_setattr)
 		.policy = attr.flags & SCHED_ATTRIBUTE_KEEP_POLICY ? POLICY_KEPT : (int)attr.policy,
 		.reset_on_fork = attr.flags & SCHED_ATTRIBUTE_RESET_ON_FORK,
 		.priority = attr.priority > 99 ? 100 : (int)attr.priority,
-		.nice = attr.nice < -20 ? -20 : attr.nice > 19 ? 19 : attr.nice,
+		.nice = attr.nice < -20  ? -20
+			: attr.nice > 19 ? 19
+					 : attr.nice,
 		.slice_ns = attr.runtime,
 		.deadline_runtime = attr.runtime,
 		.deadline = attr.deadline,

@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What takes a capability, asked of threads that have it and of threads that do not. */
+#include <linux/capability.h>
+#include <linux/sched.h>
+#include <linux/securebits.h>
+#include <pthread.h>
+#include <sched.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+
+#include "case.h"
+
+static void drop_capability(int cap)
+{
+	struct __user_cap_header_struct h = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct d[2];
+
+	NEED(syscall(SYS_capget, &h, d));
+	d[cap / 32].effective &= ~(1U << (cap % 32));
+	NEED(syscall(SYS_capset, &h, d));
+}
+
+static void become_nobody(void)
+{
+	NEED(setresgid(65534, 65534, 65534));
+	NEED(setresuid(65534, 65534, 65534));
+}
+
+static int link_as_nobody(void *arg)
+{
+	int fd = *(int *)arg;
+
+	become_nobody();
+	R(linkat(fd, "", AT_FDCWD, "handed", AT_EMPTY_PATH));
+	fd = (int)NEED(open("own", O_CREAT | O_RDWR, 0600));
+	R(linkat(fd, "", AT_FDCWD, "linked", AT_EMPTY_PATH));
+	pid_t pid = (pid_t)NEED(fork());
+	if (pid == 0) {
+		R(linkat(fd, "", AT_FDCWD, "inherited", AT_EMPTY_PATH));
+		_exit(0);
+	}
+	reap("child", pid);
+	return 0;
+}
+
+CASE(link_by_descriptor)
+{
+	need_root();
+	NEED(chmod(".", 0777));
+	int fd = (int)NEED(open("roots", O_CREAT | O_RDWR, 0666));
+	NEED(fchmod(fd, 0666));
+	in_child("nobody", link_as_nobody, &fd);
+	R(linkat(fd, "", AT_FDCWD, "by root", AT_EMPTY_PATH));
+	R(linkat(AT_FDCWD, "", AT_FDCWD, "cwd", AT_EMPTY_PATH));
+}
+
+ROLE(effective_user)
+{
+	say("uid %d euid %d\n", getuid(), geteuid());
+}
+
+static int run_program(void *arg)
+{
+	char role[] = "role:effective_user", *argv[] = { case_self, role, NULL };
+
+	execv("./prog", argv);
+	return 9;
+}
+
+static int run_with_shared_fs(void *arg)
+{
+	static char stack[65536] __attribute__((aligned(16)));
+
+	become_nobody();
+	in_child("alone", run_program, NULL);
+	pid_t pid = (pid_t)NEED(clone(run_program, stack + sizeof(stack), CLONE_FS | SIGCHLD, NULL));
+	reap("shared", pid);
+	return 0;
+}
+
+/* Who can move a program's root and working directory does not lend it rights. */
+CASE(set_user_id_and_shared_fs)
+{
+	char cmd[PATH_MAX + 64];
+
+	need_root();
+	NEED(chmod(".", 0755));
+	snprintf(cmd, sizeof(cmd), "cp '%s' prog && chmod 4755 prog", case_self);
+	NEED(system(cmd) ? -1 : 0);
+	in_child("nobody", run_with_shared_fs, NULL);
+}
+
+static void use_attributes(const char *path)
+{
+	char b[256];
+
+	R(setxattr(path, "trusted.a", "1", 1, 0));
+	R(getxattr(path, "trusted.a", b, sizeof(b)));
+	R(listxattr(path, b, sizeof(b)));
+	R(listxattr(path, NULL, 0));
+	R(setxattr(path, "security.a", "1", 1, 0));
+	R(removexattr(path, "security.a"));
+	R(removexattr(path, "trusted.a"));
+}
+
+CASE(attributes_of_the_trusted)
+{
+	need_root();
+	put_file("file", "x");
+	use_attributes("file");
+	NEED(setxattr("file", "trusted.b", "1", 1, 0));
+	drop_capability(CAP_SYS_ADMIN);
+	use_attributes("file");
+	R(getxattr("file", "trusted.b", NULL, 0));
+}
+
+CASE(truncate_of_proc_files)
+{
+	need_root();
+	R(truncate("/proc/cpuinfo", 5));
+	become_nobody();
+	R(truncate("/proc/cpuinfo", 5));
+	R(truncate("/proc/sys/kernel/hostname", 0));
+}
+
+/* The memory of a process goes with it, whoever has it open. */
+CASE(memory_of_the_dead)
+{
+	static char secret[] = "secret";
+	char path[64], b[8] = "";
+	struct baton hold = baton_new();
+
+	pid_t pid = (pid_t)NEED(fork());
+	if (pid == 0) {
+		take(&hold);
+		_exit(0);
+	}
+	snprintf(path, sizeof(path), "/proc/%d/mem", pid);
+	int fd = (int)NEED(open(path, O_RDWR));
+	R(pread(fd, b, 6, (off_t)(uintptr_t)secret));
+	say("%s\n", b);
+	give(&hold);
+	reap("child", pid);
+	R(pread(fd, b, 6, (off_t)(uintptr_t)secret));
+	R(pwrite(fd, b, 6, (off_t)(uintptr_t)secret));
+}
+
+CASE(securebits)
+{
+	need_root();
+	R(prctl(PR_SET_SECUREBITS, 1 << 30, 0, 0, 0));
+	R(prctl(PR_SET_SECUREBITS, SECBIT_KEEP_CAPS, 0, 0, 0));
+	R(prctl(PR_GET_KEEPCAPS));
+	R(prctl(PR_SET_KEEPCAPS, 0));
+	X(prctl(PR_GET_SECUREBITS));
+	R(prctl(PR_SET_SECUREBITS, SECBIT_NOROOT | SECBIT_KEEP_CAPS_LOCKED, 0, 0, 0));
+	R(prctl(PR_SET_KEEPCAPS, 1));
+	R(prctl(PR_SET_SECUREBITS, SECBIT_NOROOT, 0, 0, 0));
+	R(prctl(PR_SET_SECUREBITS, SECBIT_NOROOT | SECBIT_KEEP_CAPS | SECBIT_KEEP_CAPS_LOCKED, 0, 0, 0));
+	R(prctl(PR_SET_SECUREBITS, SECBIT_KEEP_CAPS_LOCKED, 0, 0, 0));
+	X(prctl(PR_GET_SECUREBITS));
+	drop_capability(CAP_SETPCAP);
+	R(prctl(PR_SET_SECUREBITS, SECBIT_NOROOT | SECBIT_KEEP_CAPS_LOCKED, 0, 0, 0));
+}
+
+/* Capabilities kept over a change of user are the thread's own affair. */
+CASE(keep_capabilities)
+{
+	struct __user_cap_header_struct h = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct d[2];
+
+	need_root();
+	R(prctl(PR_SET_KEEPCAPS, 1));
+	become_nobody();
+	NEED(syscall(SYS_capget, &h, d));
+	say("permitted %d effective %d\n", d[0].permitted != 0, d[0].effective != 0);
+	R(prctl(PR_SET_KEEPCAPS, 2));
+}
+
+CASE(prctl_of_others_memory)
+{
+	need_root();
+	become_nobody();
+	R(prctl(PR_SET_MM, PR_SET_MM_BRK, 0, 0, 0));
+	R(prctl(PR_SET_TSC, PR_TSC_ENABLE));
+	R(prctl(PR_SET_TSC, 7));
+}
+
+CASE(timer_slack)
+{
+	R(prctl(PR_SET_TIMERSLACK, 70000));
+	pid_t pid = (pid_t)NEED(fork());
+	if (pid == 0) {
+		R(prctl(PR_SET_TIMERSLACK, 1234));
+		R(prctl(PR_SET_TIMERSLACK, 0));
+		R(prctl(PR_GET_TIMERSLACK));
+		_exit(0);
+	}
+	reap("child", pid);
+	R(prctl(PR_SET_TIMERSLACK, 0));
+	R(prctl(PR_GET_TIMERSLACK));
+}
+
+CASE(namespaces_without_capability)
+{
+	static const int flags[] = { CLONE_NEWNS,  CLONE_NEWUTS, CLONE_NEWIPC,
+				     CLONE_NEWPID, CLONE_NEWNET, CLONE_NEWCGROUP };
+
+	need_root();
+	become_nobody();
+	for (size_t i = 0; i < sizeof(flags) / sizeof(*flags); i++) {
+		say("0x%x\n", flags[i]);
+		R(syscall(SYS_clone, flags[i] | SIGCHLD, 0, 0, 0, 0));
+		R(unshare(flags[i]));
+	}
+	R(syscall(SYS_clone, CLONE_NEWNS | CLONE_FS | SIGCHLD, 0, 0, 0, 0));
+	R(syscall(SYS_clone, CLONE_NEWPID | CLONE_PARENT | SIGCHLD, 0, 0, 0, 0));
+	R(unshare(1 << 30 | CLONE_PARENT));
+}
+
+CASE(clone3_flags)
+{
+	struct clone_args a = { .exit_signal = SIGCHLD };
+
+	for (int bit = 34; bit < 64; bit++) {
+		a.flags = 1UL << bit;
+		if (syscall(SYS_clone3, &a, sizeof(a)) != -1 || errno != EINVAL)
+			say("bit %d\n", bit);
+	}
+	a.flags = 0x40;
+	R(syscall(SYS_clone3, &a, sizeof(a)));
+}
+
+/* Only children that were waited for are counted. */
+CASE(usage_of_children_nobody_waits_for)
+{
+	struct rusage ru;
+
+	signal(SIGCHLD, SIG_IGN);
+	pid_t pid = (pid_t)NEED(fork());
+	if (pid == 0) {
+		for (volatile long i = 0; i < 30000000; i++)
+			;
+		_exit(0);
+	}
+	R(waitpid(-1, NULL, 0));
+	NEED(getrusage(RUSAGE_CHILDREN, &ru));
+	say("%ld.%06ld %ld\n", (long)ru.ru_utime.tv_sec, (long)ru.ru_utime.tv_usec, ru.ru_minflt);
+}
+
+static void say_lines(const char *path, const char *const *keys)
+{
+	char line[512];
+	FILE *f = fopen(path, "r");
+
+	NEED(f ? 0 : -1);
+	while (fgets(line, sizeof(line), f))
+		for (int i = 0; keys[i]; i++)
+			if (strncmp(line, keys[i], strlen(keys[i])) == 0)
+				say("%s", line);
+	fclose(f);
+}
+
+CASE(status_of_a_zombie)
+{
+	char path[64];
+	siginfo_t si;
+
+	need_root();
+	pid_t pid = (pid_t)NEED(fork());
+	if (pid == 0) {
+		NEED(setresuid(12, 13, 14));
+		_exit(0);
+	}
+	NEED(waitid(P_PID, pid, &si, WEXITED | WNOWAIT));
+	V(si.si_uid);
+	snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	say_lines(path, (const char *const[]){ "State", "Uid", "Threads", NULL });
+}
