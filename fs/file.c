@@ -47,6 +47,8 @@ void file_put(struct file *f)
 		return;
 	if (f->gone)
 		f->gone(f);
+	if (f->fasync_gone)
+		f->fasync_gone(f);
 	drop_locks(f);
 	file_drop_claim(f);
 	struct path path = f->path;

@@ -57,8 +57,8 @@ struct file_ops {
 	int (*fsync)(struct file *f, bool data_only);
 	int (*fallocate)(struct file *f, struct caller *c, int mode, int64_t off, int64_t len);
 	int (*truncate)(struct file *f, struct caller *c, uint64_t size);
-	int (*setfl)(struct file *f,
-		     unsigned flags); /* O_APPEND, O_NONBLOCK, O_ASYNC, O_DIRECT changed; NULL: nothing to do */
+	int (*setfl)(struct file *f, unsigned flags); /* O_APPEND, O_NONBLOCK, O_DIRECT changed; NULL: nothing to do */
+	bool fasync;                                  /* signals can tell of its readiness (kernel/fasync.h) */
 	int (*flush)(struct file *f, struct caller *c); /* each close of a descriptor; its error is close(2)'s */
 	/* Files without a path only. fstat(2); NULL: an anonymous inode's (fs/anon.h). */
 	int (*getattr)(struct file *f, struct caller *c, unsigned mask, struct statx *out);
@@ -76,8 +76,7 @@ struct file {
 	const struct cred *cred; /* a reference: of who opened it by name; NULL: nobody did */
 	_Atomic unsigned flags;  /* O_ACCMODE, O_APPEND, O_NONBLOCK... as F_GETFL gives them */
 	pthread_mutex_t pos_lock;
-	int64_t pos;               /* guarded by pos_lock; not used by files whose position the host keeps */
-	struct waitqueue *changed; /* what poll waits on, for SIGIO; may be NULL */
+	int64_t pos; /* guarded by pos_lock; not used by files whose position the host keeps */
 	/* epoll instances that watch it (kernel/epoll.c). `gone` is set with the first of them and is called when the
 	 * last reference is dropped, before release. */
 	pthread_mutex_t watch_lock;
@@ -85,7 +84,11 @@ struct file {
 	void (*gone)(struct file *f);
 	struct file_owner { /* F_SETOWN, F_SETSIG: whom SIGIO and SIGURG are for; guarded by pos_lock */
 		int type, pid, sig;
+		uid_t uid, euid; /* of who set it */
 	} owner;
+	/* Set while signals are to tell of it (kernel/fasync.c); fasync_gone is called as `gone` is. */
+	struct fasync *fasync;
+	void (*fasync_gone)(struct file *f);
 	struct lock_table *locks; /* where OFD and flock locks of this description were taken; NULL: none ever */
 	/* fs/writers.h: what this file counts as, and where; set when it is opened */
 	struct writers *writers; /* NULL: nothing */

@@ -149,7 +149,6 @@ int eventfd_create(struct caller *c, uint64_t count, int flags, struct file **ou
 	file_set_anon(&e->file, c, "anon_inode:[eventfd]");
 	pthread_mutex_init(&e->lock, NULL);
 	waitqueue_init(&e->wait);
-	e->file.changed = &e->wait;
 	e->semaphore = flags & EFD_SEMAPHORE;
 	e->count = count;
 	*out = &e->file;

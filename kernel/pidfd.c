@@ -76,6 +76,5 @@ int pidfd_install(struct task *t, struct pid *pid, unsigned flags)
 	file_set_anon(&pf->file, &c, "anon_inode:[pidfd]");
 	pf->pid = pid_get(pid);
 	pf->thread = flags & PIDFD_THREAD;
-	pf->file.changed = &pid->exited;
 	return fd_install(t->files, &pf->file, 0, true, process_rlimit(t->process, RLIMIT_NOFILE));
 }

@@ -50,9 +50,9 @@ struct pty_table {
 	struct filesystem *devpts; /* reference */
 	pthread_mutex_t lock;
 	/* guarded by lock */
-	struct pty *ptys[PTY_MAX];        /* by number */
+	struct pty *ptys[PTY_MAX];          /* by number */
 	uint64_t used[PTY_MAX / WORD_BITS]; /* numbers that have a name in devpts or a pty: a bit each */
-	unsigned nr;                      /* ptys there are */
+	unsigned nr;                        /* ptys there are */
 };
 
 struct pty {
@@ -678,6 +678,7 @@ static int64_t master_ioctl(struct file *f, struct caller *c, struct mm *mm, uns
 /* ---- life ---- */
 
 static const struct file_ops slave_ops = {
+	.fasync = true,
 	.read = slave_read,
 	.write = slave_write,
 	.poll = slave_poll,
@@ -686,6 +687,7 @@ static const struct file_ops slave_ops = {
 };
 
 static const struct file_ops master_ops = {
+	.fasync = true,
 	.read = master_read,
 	.write = master_write,
 	.poll = master_poll,
@@ -694,7 +696,7 @@ static const struct file_ops master_ops = {
 };
 
 /* Takes the reference to the pty over. */
-static struct pty_file *pty_file_new(struct pty *p, const struct file_ops *ops, struct waitqueue *changed, int flags)
+static struct pty_file *pty_file_new(struct pty *p, const struct file_ops *ops, int flags)
 {
 	struct pty_file *pf = calloc(1, sizeof(*pf));
 
@@ -703,7 +705,6 @@ static struct pty_file *pty_file_new(struct pty *p, const struct file_ops *ops, 
 		return NULL;
 	}
 	file_init(&pf->file, ops, (unsigned)flags);
-	pf->file.changed = changed;
 	pf->pty = p;
 	return pf;
 }
@@ -726,7 +727,7 @@ static int slave_open(struct tty *tty, struct caller *c, int flags, struct file 
 	pthread_mutex_unlock(&p->lock);
 	if (err)
 		return err;
-	struct pty_file *pf = pty_file_new(pty_of(tty_get(tty)), &slave_ops, &p->slave_wait, flags);
+	struct pty_file *pf = pty_file_new(pty_of(tty_get(tty)), &slave_ops, flags);
 	if (!pf) {
 		pthread_mutex_lock(&p->lock);
 		p->slave_closed = --p->slaves == 0;
@@ -847,7 +848,7 @@ static int open_ptmx(void *arg, struct caller *c, dev_t dev, int flags, struct f
 	if (err)
 		return err;
 	unsigned index = p->index;
-	struct pty_file *pf = pty_file_new(p, &master_ops, &p->master_wait, flags);
+	struct pty_file *pf = pty_file_new(p, &master_ops, flags);
 	if (!pf) {
 		devpts_remove(t->devpts, index);
 		return -ENOMEM;

@@ -12,6 +12,7 @@
 #include "fs/cred.h"
 #include "kernel/epoll.h"
 #include "kernel/exec.h"
+#include "kernel/fasync.h"
 #include "kernel/fdtable.h"
 #include "kernel/futex.h"
 #include "kernel/ktimer.h"
@@ -227,6 +228,7 @@ void sandbox_destroy(struct sandbox *sb)
 	sandbox_wait_tasks(sb);
 	oom_stop(sb);
 	ktimer_stop(sb);
+	fasync_stop(sb);
 	if (sb->pids)
 		reap_all(sb);
 	process_put(sb->main);
@@ -240,6 +242,7 @@ void sandbox_destroy(struct sandbox *sb)
 	if (sb->futexes)
 		futex_table_destroy(sb->futexes);
 	epoll_domain_free(sb->epolls);
+	fasync_domain_free(sb->fasyncs);
 	if (sb->mem.vdso)
 		vdso_clock_destroy(sb->mem.vdso);
 	if (sb->arena)

@@ -29,6 +29,7 @@ struct pty_table;
 struct task;
 struct tty;
 struct epoll_domain;
+struct fasync_domain;
 struct futex_table;
 struct net;
 struct siguser;
@@ -43,12 +44,13 @@ struct sandbox {
 	struct mm_host mem;
 	struct mount_table *mounts;
 	struct futex_table *futexes;
-	struct epoll_domain *epolls; /* lock; NULL before the first epoll instance */
-	struct net *net;             /* lock; NULL before the first socket */
-	struct observer *observer;   /* NULL: none; not owned */
-	void (*notify)(void *arg);   /* main ended, stopped or continued; lock held; NULL: nobody asks */
+	struct epoll_domain *epolls;   /* lock; NULL before the first epoll instance */
+	struct net *net;               /* lock; NULL before the first socket */
+	struct fasync_domain *fasyncs; /* lock; NULL before the first file that signals tell of */
+	struct observer *observer;     /* NULL: none; not owned */
+	void (*notify)(void *arg);     /* main ended, stopped or continued; lock held; NULL: nobody asks */
 	void *notify_arg;
-	char *hostname; /* owned */
+	char *hostname;     /* owned */
 	struct sched sched; /* what the monitor was started with; constant */
 	bool host_priority; /* kernel/sched.h: the host's threads get what guests ask for; constant */
 

@@ -20,6 +20,7 @@
 #include "kernel/cputime.h"
 #include "kernel/cputimer.h"
 #include "kernel/event.h"
+#include "kernel/fasync.h"
 #include "kernel/fdtable.h"
 #include "kernel/fork.h"
 #include "kernel/futex.h"
@@ -279,6 +280,10 @@ static void on_syscall(struct task *t)
 	if (++t->since_measured == CALLS_BETWEEN_MEASURES) {
 		t->since_measured = 0;
 		budget_tick(t->sb->mem.budget);
+	}
+	if (t->signals_due) {
+		t->signals_due = false;
+		fasync_send_due(t->sb);
 	}
 	if (!t->exiting && !t->regs_replaced) {
 		t->sb->platform->syscall_result(t->context, (uint64_t)r);

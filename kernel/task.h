@@ -66,6 +66,7 @@ struct task {
 	/* owner only */
 	struct event event; /* the last one */
 	bool in_syscall;    /* handling event.syscall */
+	bool signals_due;   /* the system call woke a file that signals tell of (kernel/fasync.h) */
 	bool regs_replaced; /* the handler set all registers: no syscall result */
 	bool restore_mask;  /* saved_mask holds the mask to return to */
 	ksigset_t saved_mask;

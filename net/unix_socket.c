@@ -78,7 +78,6 @@ int unix_new(struct net *net, struct caller *c, int type, unsigned flags, struct
 	if (!u)
 		return -ENOMEM;
 	socket_init(&u->sk, c, net, &unix_ops, AF_UNIX, type, 0, flags);
-	u->sk.file.changed = &u->wait;
 	u->refs = 1;
 	u->domain = net->unix_domain;
 	u->backlog = UNIX_MAX_QLEN;

@@ -12,6 +12,8 @@
 #include "fs/locks.h"
 #include "fs/pipe_end.h"
 #include "fs/ramfs/ramfs.h"
+#include "kernel/fasync.h"
+#include "net/socket.h"
 #include "sys/sys.h"
 
 static uint64_t nofile(struct task *t)
@@ -83,15 +85,31 @@ static int64_t fcntl_getfl(struct fcntl *x)
 	return x->f->flags;
 }
 
+static int set_flags(struct file *f, unsigned new)
+{
+	int err = f->ops->setfl && new != f->flags ? f->ops->setfl(f, new) : 0;
+
+	if (!err)
+		f->flags = new;
+	return err;
+}
+
+/* Files that no signals tell of keep O_ASYNC as it was. */
+static int set_async(struct task *t, struct file *f, int fd, bool on)
+{
+	if (on == !!(f->flags & O_ASYNC))
+		return 0;
+	return fasync_possible(f) ? fasync_set(t->sb, f, fd, on) : -ENOTTY;
+}
+
 static int64_t fcntl_setfl(struct fcntl *x)
 {
 	unsigned mask = O_APPEND | O_NONBLOCK | O_DIRECT | O_NOATIME;
-	unsigned old = x->f->flags, new = (old & ~mask) | ((unsigned)x->arg & mask);
 
-	int err = x->f->ops->setfl && ((old ^ new) & mask) ? x->f->ops->setfl(x->f, new) : 0;
-	if (!err)
-		x->f->flags = new;
-	return err;
+	int err = set_async(x->t, x->f, x->fd, x->arg & O_ASYNC);
+	if (err && err != -ENOTTY)
+		return err;
+	return set_flags(x->f, (x->f->flags & ~mask) | ((unsigned)x->arg & mask));
 }
 
 static bool is_ofd(int cmd)
@@ -222,14 +240,6 @@ static struct file_owner get_owner(struct file *f)
 	return o;
 }
 
-static void set_owner(struct file *f, int type, int pid)
-{
-	pthread_mutex_lock(&f->pos_lock);
-	f->owner.type = type;
-	f->owner.pid = pid;
-	pthread_mutex_unlock(&f->pos_lock);
-}
-
 /* f_modown(): the owner must exist; 0 is nobody. */
 static bool owner_exists(struct task *t, int type, int pid)
 {
@@ -239,24 +249,42 @@ static bool owner_exists(struct task *t, int type, int pid)
 	return p || !pid;
 }
 
-static int64_t fcntl_setown(struct fcntl *x)
+static int set_owner(struct task *t, struct file *f, int type, int pid)
 {
-	int who = (int)x->arg;
+	if (!owner_exists(t, type, pid))
+		return -ESRCH;
+	pthread_mutex_lock(&f->pos_lock);
+	f->owner.type = type;
+	f->owner.pid = pid;
+	f->owner.uid = t->cred->uid;
+	f->owner.euid = t->cred->euid;
+	pthread_mutex_unlock(&f->pos_lock);
+	return fasync_owner_set(t->sb, f);
+}
 
+/* f_setown(): a negative number is a process group's. */
+static int set_owner_number(struct task *t, struct file *f, int who)
+{
 	if (who == INT_MIN)
 		return -EINVAL;
-	int type = who < 0 ? F_OWNER_PGRP : F_OWNER_PID, pid = who < 0 ? -who : who;
-	if (!owner_exists(x->t, type, pid))
-		return -ESRCH;
-	set_owner(x->f, type, pid);
-	return 0;
+	return set_owner(t, f, who < 0 ? F_OWNER_PGRP : F_OWNER_PID, who < 0 ? -who : who);
+}
+
+static int owner_number(struct file *f)
+{
+	struct file_owner o = get_owner(f);
+
+	return o.type == F_OWNER_PGRP ? -o.pid : o.pid;
+}
+
+static int64_t fcntl_setown(struct fcntl *x)
+{
+	return set_owner_number(x->t, x->f, (int)x->arg);
 }
 
 static int64_t fcntl_getown(struct fcntl *x)
 {
-	struct file_owner o = get_owner(x->f);
-
-	return o.type == F_OWNER_PGRP ? -o.pid : o.pid;
+	return owner_number(x->f);
 }
 
 static int64_t fcntl_setown_ex(struct fcntl *x)
@@ -267,10 +295,7 @@ static int64_t fcntl_setown_ex(struct fcntl *x)
 		return -EFAULT;
 	if (o.type != F_OWNER_TID && o.type != F_OWNER_PID && o.type != F_OWNER_PGRP)
 		return -EINVAL;
-	if (!owner_exists(x->t, o.type, o.pid))
-		return -ESRCH;
-	set_owner(x->f, o.type, o.pid);
-	return 0;
+	return set_owner(x->t, x->f, o.type, o.pid);
 }
 
 static int64_t fcntl_getown_ex(struct fcntl *x)
@@ -288,7 +313,7 @@ static int64_t fcntl_setsig(struct fcntl *x)
 	pthread_mutex_lock(&x->f->pos_lock);
 	x->f->owner.sig = (int)x->arg;
 	pthread_mutex_unlock(&x->f->pos_lock);
-	return 0;
+	return fasync_owner_set(x->t->sb, x->f);
 }
 
 static int64_t fcntl_getsig(struct fcntl *x)
@@ -403,17 +428,25 @@ SYSCALL_DEFINE(flock)
 	return err;
 }
 
-static int64_t set_flag(struct task *t, struct file *f, uint64_t arg, unsigned flag)
+static int64_t ioctl_flag(struct task *t, struct file *f, int fd, unsigned cmd, uint64_t arg)
 {
 	int on;
 
 	if (get_user(t, &on, arg))
 		return -EFAULT;
-	unsigned new = on ? f->flags | flag : f->flags & ~flag;
-	int err = f->ops->setfl && new != f->flags ? f->ops->setfl(f, new) : 0;
-	if (!err)
-		f->flags = new;
-	return err;
+	if (cmd == FIOASYNC)
+		return set_async(t, f, fd, on);
+	return set_flags(f, on ? f->flags | O_NONBLOCK : f->flags & ~O_NONBLOCK);
+}
+
+/* sock_ioctl(): F_SETOWN and F_GETOWN by BSD's names. */
+static int64_t ioctl_owner(struct task *t, struct file *f, unsigned cmd, uint64_t arg)
+{
+	int who = owner_number(f);
+
+	if (cmd == FIOGETOWN || cmd == SIOCGPGRP)
+		return put_user(t, arg, &who);
+	return get_user(t, &who, arg) ? -EFAULT : set_owner_number(t, f, who);
 }
 
 /* do_vfs_ioctl(): what any regular file or directory knows. */
@@ -440,7 +473,15 @@ static int64_t do_ioctl(struct task *t, struct file *f, int fd, unsigned cmd, ui
 	switch (cmd) {
 	case FIOCLEX: return fd_set_cloexec(t->files, fd, true);
 	case FIONCLEX: return fd_set_cloexec(t->files, fd, false);
-	case FIONBIO: return set_flag(t, f, arg, O_NONBLOCK);
+	case FIONBIO:
+	case FIOASYNC: return ioctl_flag(t, f, fd, cmd, arg);
+	case FIOSETOWN:
+	case SIOCSPGRP:
+	case FIOGETOWN:
+	case SIOCGPGRP:
+		if (file_socket(f))
+			return ioctl_owner(t, f, cmd, arg);
+		break;
 	case FIONREAD:
 		if (i && S_ISREG(i->type))
 			return ioctl_inode(t, &c, f, cmd, arg);

@@ -263,6 +263,7 @@ int stream_own(struct file *f)
 }
 
 static const struct file_ops stream_ops = {
+	.fasync = true,
 	.read = stream_read,
 	.write = stream_write,
 	.lseek = stream_lseek,

@@ -39,10 +39,10 @@ struct pipe {
 	unsigned char *spare;                /* a free page */
 
 	struct waitqueue readable, writable;
-	struct fifo *fifo;       /* NULL: no name */
+	struct fifo *fifo; /* NULL: no name */
 	struct anon_owner owner; /* constant */
-	struct mm_host *mem;     /* constant: who pays for the pages */
-	struct user *user;       /* constant, reference: whose slots these are */
+	struct mm_host *mem; /* constant: who pays for the pages */
+	struct user *user;   /* constant, reference: whose slots these are */
 };
 
 struct pipe_file {
@@ -459,12 +459,10 @@ static struct pipe_file *pipe_file_new(struct pipe *p, unsigned flags)
 	if (file_readable(&pf->file)) {
 		p->readers++;
 		p->readers_ever++;
-		pf->file.changed = &p->readable;
 	}
 	if (file_writable(&pf->file)) {
 		p->writers++;
 		p->writers_ever++;
-		pf->file.changed = pf->file.changed ?: &p->writable;
 	}
 	pf->partner = file_readable(&pf->file) ? p->writers : p->readers;
 	pf->partner_ever = file_readable(&pf->file) ? p->writers_ever : p->readers_ever;
@@ -839,6 +837,7 @@ ssize_t pipe_tee(struct pipe *from, struct pipe *to, struct caller *c, bool nonb
 }
 
 static const struct file_ops pipe_ops = {
+	.fasync = true,
 	.read = pipe_read,
 	.write = pipe_write,
 	.poll = pipe_poll,
