@@ -4,6 +4,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "fs/generic.h"
+
 #define ANON_DEV_MINOR 15 /* one number for all of them, as an unnamed device of Linux */
 
 void file_set_anon(struct file *f, struct caller *c, const char *name)
@@ -12,11 +14,17 @@ void file_set_anon(struct file *f, struct caller *c, const char *name)
 	f->anon_ino = atomic_fetch_add(&c->fs->mounts->next_anon_ino, 1) + 1;
 }
 
-void anon_owner_init(struct anon_owner *o, struct caller *c)
+void anon_attr_init(struct anon_attr *attr, struct caller *c, mode_t mode)
 {
-	o->uid = c->cred->fsuid;
-	o->gid = c->cred->fsgid;
-	clock_gettime(CLOCK_REALTIME, &o->when);
+	*attr = (struct anon_attr){ .mode = mode, .uid = c->cred->fsuid, .gid = c->cred->fsgid };
+	pthread_mutex_init(&attr->lock, NULL);
+	clock_gettime(CLOCK_REALTIME, &attr->ctime);
+	attr->atime = attr->mtime = attr->ctime;
+}
+
+void anon_attr_destroy(struct anon_attr *attr)
+{
+	pthread_mutex_destroy(&attr->lock);
 }
 
 static struct statx_timestamp statx_time(const struct timespec *ts)
@@ -24,18 +32,61 @@ static struct statx_timestamp statx_time(const struct timespec *ts)
 	return (struct statx_timestamp){ .tv_sec = ts->tv_sec, .tv_nsec = ts->tv_nsec };
 }
 
-void anon_getattr(const struct file *f, mode_t mode, const struct anon_owner *owner, struct statx *out)
+/* attr->lock held. */
+static void fill(const struct anon_attr *attr, struct statx *out)
+{
+	out->stx_mode = attr->mode;
+	out->stx_uid = attr->uid;
+	out->stx_gid = attr->gid;
+	out->stx_atime = statx_time(&attr->atime);
+	out->stx_mtime = statx_time(&attr->mtime);
+	out->stx_ctime = statx_time(&attr->ctime);
+}
+
+void anon_getattr(const struct file *f, struct anon_attr *attr, struct statx *out)
 {
 	memset(out, 0, sizeof(*out));
 	out->stx_mask = STATX_BASIC_STATS;
 	out->stx_blksize = 4096;
 	out->stx_nlink = 1;
-	out->stx_mode = mode;
+	out->stx_mode = 0600;
 	out->stx_ino = f->anon_ino;
 	out->stx_dev_minor = ANON_DEV_MINOR;
-	if (!owner)
+	if (!attr)
 		return;
-	out->stx_uid = owner->uid;
-	out->stx_gid = owner->gid;
-	out->stx_atime = out->stx_mtime = out->stx_ctime = statx_time(&owner->when);
+	pthread_mutex_lock(&attr->lock);
+	fill(attr, out);
+	pthread_mutex_unlock(&attr->lock);
+}
+
+/* Linux: setattr_copy. attr->lock held. */
+static void apply(struct anon_attr *attr, const struct iattr *change)
+{
+	if (change->valid & ATTR_UID)
+		attr->uid = change->uid;
+	if (change->valid & ATTR_GID)
+		attr->gid = change->gid;
+	if (change->valid & ATTR_CHOWN)
+		attr->mode = generic_drop_suid(attr->mode);
+	if (change->valid & ATTR_MODE)
+		attr->mode = (attr->mode & S_IFMT) | (change->mode & 07777);
+	if (change->valid & ATTR_TIMES) {
+		generic_set_time(&attr->atime, &change->atime);
+		generic_set_time(&attr->mtime, &change->mtime);
+	}
+	clock_gettime(CLOCK_REALTIME, &attr->ctime);
+}
+
+int anon_setattr(struct anon_attr *attr, struct caller *c, const struct iattr *change)
+{
+	struct iattr allowed = *change;
+	struct statx now = { 0 };
+
+	pthread_mutex_lock(&attr->lock);
+	fill(attr, &now);
+	int err = generic_setattr_check(&now, c->cred, &allowed);
+	if (!err)
+		apply(attr, &allowed);
+	pthread_mutex_unlock(&attr->lock);
+	return err;
 }

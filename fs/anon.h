@@ -5,16 +5,23 @@
 
 #include "fs/file.h"
 
-/* Kept by objects whose owner shows (pipes, sockets); set when they are made. */
-struct anon_owner {
+/* Kept by objects whose attributes can be changed (pipes, sockets). */
+struct anon_attr {
+	pthread_mutex_t lock;
+	/* guarded by lock */
+	mode_t mode; /* with the type */
 	uid_t uid;
 	gid_t gid;
-	struct timespec when;
+	struct timespec atime, mtime, ctime;
 };
 
-void anon_owner_init(struct anon_owner *o, struct caller *c);
-/* Fills *out. `owner` NULL: root's, as the inode that all anon_inode files share on Linux. */
-void anon_getattr(const struct file *f, mode_t mode, const struct anon_owner *owner, struct statx *out);
+/* The caller's, as of now. */
+void anon_attr_init(struct anon_attr *attr, struct caller *c, mode_t mode);
+void anon_attr_destroy(struct anon_attr *attr);
+/* chmod(2), chown(2), utimensat(2): 0, -EPERM, -EACCES. */
+int anon_setattr(struct anon_attr *attr, struct caller *c, const struct iattr *change);
+/* Fills *out. `attr` NULL: root's, as the inode that all anon_inode files share on Linux. */
+void anon_getattr(const struct file *f, struct anon_attr *attr, struct statx *out);
 
 /* fs/anon_inode.c: the file system of their inodes, for the internal mount. NULL: no memory. */
 struct filesystem *anonfs_new(void);

@@ -31,7 +31,11 @@ static int getattr(struct inode *i, struct caller *c, unsigned mask, struct stat
 
 static int setattr(struct inode *i, struct caller *c, const struct iattr *a)
 {
-	return a->valid & ATTR_SIZE ? -EINVAL : -EOPNOTSUPP;
+	struct file *f = file_of(i);
+
+	if (a->valid & ATTR_SIZE)
+		return -EINVAL;
+	return f->ops->setattr ? f->ops->setattr(f, c, a) : -EOPNOTSUPP;
 }
 
 static int permission(struct inode *i, struct caller *c, int mask)

@@ -62,6 +62,8 @@ struct file_ops {
 	int (*flush)(struct file *f, struct caller *c); /* each close of a descriptor; its error is close(2)'s */
 	/* Files without a path only. fstat(2); NULL: an anonymous inode's (fs/anon.h). */
 	int (*getattr)(struct file *f, struct caller *c, unsigned mask, struct statx *out);
+	/* Files without a path only. chmod(2), chown(2), utimensat(2), never the size; NULL: -EOPNOTSUPP. */
+	int (*setattr)(struct file *f, struct caller *c, const struct iattr *change);
 	/* Files without a path only: an open(2) of /proc/PID/fd/N; NULL: -ENXIO. */
 	int (*reopen)(struct file *f, struct caller *c, int flags, struct file **out);
 	/* What /proc/PID/fdinfo/N says after the lines that all have (proc(5)); NULL: nothing. */

@@ -98,6 +98,6 @@ int file_getattr(struct file *f, struct caller *c, unsigned mask, struct statx *
 		return path_getattr(&f->path, c, mask, out);
 	if (f->ops->getattr)
 		return f->ops->getattr(f, c, mask, out);
-	anon_getattr(f, 0600, NULL, out);
+	anon_getattr(f, NULL, out);
 	return 0;
 }

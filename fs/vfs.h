@@ -43,9 +43,9 @@ struct fs_struct;
 struct caller {
 	const struct cred *cred;
 	struct sleeper *sleeper;
-	struct fs_struct *fs; /* root, cwd, umask */
-	pid_t tgid;           /* SO_PEERCRED and the like */
-	struct mm_host *mem;  /* where in-memory file systems get their pages */
+	struct fs_struct *fs;  /* root, cwd, umask */
+	pid_t tgid;            /* SO_PEERCRED and the like */
+	struct mm_host *mem;   /* where in-memory file systems get their pages */
 	uint64_t fsize_limit;  /* RLIMIT_FSIZE; UINT64_MAX: none */
 	uint64_t nofile_limit; /* RLIMIT_NOFILE */
 	int signal;            /* out: SIGPIPE, when the last reader left a transfer that had begun */
@@ -66,7 +66,8 @@ struct iattr {
 	uint64_t size;
 	struct timespec atime, mtime; /* tv_nsec may be UTIME_NOW or UTIME_OMIT */
 };
-enum { ATTR_MODE = 1, ATTR_UID = 2, ATTR_GID = 4, ATTR_SIZE = 8, ATTR_TIMES = 16 };
+/* ATTR_CHOWN: it is a chown(2), which takes the set-id bits away even when it changes neither id. */
+enum { ATTR_MODE = 1, ATTR_UID = 2, ATTR_GID = 4, ATTR_SIZE = 8, ATTR_TIMES = 16, ATTR_CHOWN = 32 };
 
 /* What a walk found: a dentry, or a plain symlink it stopped behind. */
 struct walk_step {

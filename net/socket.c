@@ -50,7 +50,8 @@ void socket_init(struct socket *s, struct caller *c, struct net *net, const stru
 {
 	file_init(&s->file, &socket_file_ops, O_RDWR | (flags & O_NONBLOCK));
 	file_set_anon(&s->file, c, "socket");
-	anon_owner_init(&s->owner, c);
+	anon_attr_init(&s->attr, c, S_IFSOCK | 0777);
+	s->attr.atime = s->attr.mtime = s->attr.ctime = (struct timespec){ 0 }; /* as sockfs has them */
 	s->ops = ops;
 	s->net = net;
 	s->family = family;
@@ -115,14 +116,20 @@ static int64_t socket_ioctl(struct file *f, struct caller *c, struct mm *mm, uns
 
 static int socket_getattr(struct file *f, struct caller *c, unsigned mask, struct statx *out)
 {
-	anon_getattr(f, S_IFSOCK | 0777, &socket_of(f)->owner, out);
+	anon_getattr(f, &socket_of(f)->attr, out);
 	return 0;
+}
+
+static int socket_setattr(struct file *f, struct caller *c, const struct iattr *change)
+{
+	return anon_setattr(&socket_of(f)->attr, c, change);
 }
 
 static void socket_release(struct file *f)
 {
 	struct socket *s = socket_of(f);
 
+	anon_attr_destroy(&s->attr);
 	s->ops->release(s);
 }
 
@@ -133,6 +140,7 @@ static const struct file_ops socket_file_ops = {
 	.poll = socket_poll,
 	.ioctl = socket_ioctl,
 	.getattr = socket_getattr,
+	.setattr = socket_setattr,
 	.release = socket_release,
 };
 

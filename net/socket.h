@@ -81,7 +81,7 @@ struct socket {
 	const struct socket_ops *ops;
 	struct net *net;
 	int family, type, protocol;
-	struct anon_owner owner;
+	struct anon_attr attr;
 	/* options; each is read and written alone */
 	_Atomic uint64_t rcvtimeo, sndtimeo; /* ns; 0: none */
 	_Atomic unsigned sndbuf, rcvbuf, rcvlowat;

@@ -83,7 +83,7 @@ static struct iattr owner_attr(uint64_t uid, uint64_t gid)
 {
 	struct iattr attr = { .uid = (uid_t)uid, .gid = (gid_t)gid };
 
-	attr.valid = (attr.uid != (uid_t)-1 ? ATTR_UID : 0) | (attr.gid != (gid_t)-1 ? ATTR_GID : 0);
+	attr.valid = ATTR_CHOWN | (attr.uid != (uid_t)-1 ? ATTR_UID : 0) | (attr.gid != (gid_t)-1 ? ATTR_GID : 0);
 	return attr;
 }
 

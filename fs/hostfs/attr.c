@@ -95,7 +95,7 @@ int hostfs_setattr(struct inode *i, struct caller *c, const struct iattr *a)
 
 	if (is_foreign_device(i))
 		return -EPERM;
-	if (!err && a->valid & (ATTR_UID | ATTR_GID))
+	if (!err && a->valid & ATTR_CHOWN)
 		err = (int)host_ret(fchownat(fd, "", a->valid & ATTR_UID ? a->uid : (uid_t)-1,
 					     a->valid & ATTR_GID ? a->gid : (gid_t)-1, AT_EMPTY_PATH));
 	if (!err && a->valid & ATTR_MODE)

@@ -40,7 +40,7 @@ struct pipe {
 
 	struct waitqueue readable, writable;
 	struct fifo *fifo; /* NULL: no name */
-	struct anon_owner owner; /* constant */
+	struct anon_attr attr;
 	struct mm_host *mem; /* constant: who pays for the pages */
 	struct user *user;   /* constant, reference: whose slots these are */
 };
@@ -150,7 +150,7 @@ static struct pipe *pipe_new(struct caller *c)
 	pthread_mutex_init(&p->lock, NULL);
 	waitqueue_init(&p->readable);
 	waitqueue_init(&p->writable);
-	anon_owner_init(&p->owner, c);
+	anon_attr_init(&p->attr, c, S_IFIFO | 0600);
 	return p;
 }
 
@@ -164,6 +164,7 @@ static void pipe_free(struct pipe *p)
 	free(p->bufs);
 	waitqueue_destroy(&p->readable);
 	waitqueue_destroy(&p->writable);
+	anon_attr_destroy(&p->attr);
 	pthread_mutex_destroy(&p->lock);
 	free(p);
 }
@@ -422,8 +423,13 @@ static int64_t pipe_ioctl(struct file *f, struct caller *c, struct mm *mm, unsig
 
 static int pipe_getattr(struct file *f, struct caller *c, unsigned mask, struct statx *out)
 {
-	anon_getattr(f, S_IFIFO | 0600, &pipe_file(f)->pipe->owner, out);
+	anon_getattr(f, &pipe_file(f)->pipe->attr, out);
 	return 0;
+}
+
+static int pipe_setattr(struct file *f, struct caller *c, const struct iattr *change)
+{
+	return anon_setattr(&pipe_file(f)->pipe->attr, c, change);
 }
 
 static void pipe_release(struct file *f)
@@ -843,6 +849,7 @@ static const struct file_ops pipe_ops = {
 	.poll = pipe_poll,
 	.ioctl = pipe_ioctl,
 	.getattr = pipe_getattr,
+	.setattr = pipe_setattr,
 	.reopen = pipe_reopen,
 	.release = pipe_release,
 };

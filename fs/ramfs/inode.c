@@ -166,7 +166,7 @@ static void apply(struct ramfs_inode *ri, const struct iattr *a)
 		ri->uid = a->uid;
 	if (a->valid & ATTR_GID)
 		ri->gid = a->gid;
-	if (a->valid & (ATTR_UID | ATTR_GID))
+	if (a->valid & ATTR_CHOWN)
 		ri->mode = generic_drop_suid(ri->mode);
 	if (a->valid & ATTR_MODE)
 		ri->mode = (ri->mode & S_IFMT) | (a->mode & 07777);

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* stat, statx, chmod, chown, utimensat, access, xattr, statfs. */
+#include <sys/eventfd.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/sysmacros.h>
@@ -465,4 +468,80 @@ CASE(device_nodes)
 	say("%o %u %u %ld %u:%u\n", st.st_mode, st.st_uid, st.st_gid, (long)st.st_mtime, major(st.st_rdev),
 	    minor(st.st_rdev));
 	R(unlink("null"));
+}
+
+static void say_attributes(int fd)
+{
+	struct stat st;
+
+	NEED(fstat(fd, &st));
+	say("  mode %o, owner %d %d, times %ld %ld\n", st.st_mode, st.st_uid, st.st_gid, (long)st.st_atim.tv_sec,
+	    (long)st.st_mtim.tv_sec);
+}
+
+static void change_attributes(int fd)
+{
+	struct timespec times[2] = { { 7, 0 }, { 8, 0 } };
+	char name[64];
+
+	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+	R(futimens(fd, times));
+	say_attributes(fd);
+	R(fchmod(fd, 04640));
+	say_attributes(fd);
+	R(fchown(fd, -1, -1));
+	say_attributes(fd);
+	R(chmod(name, 0622));
+	say_attributes(fd);
+	R(ftruncate(fd, 0));
+}
+
+/* The attributes of pipes and sockets are as those of files; both ends of a pipe have the same. */
+CASE(attributes_without_a_name)
+{
+	int p[2], v[2];
+
+	NEED(pipe(p));
+	NEED(socketpair(AF_UNIX, SOCK_STREAM, 0, v));
+	change_attributes(p[0]);
+	say_attributes(p[1]);
+	change_attributes(v[0]);
+	change_attributes(socket(AF_INET, SOCK_STREAM, 0));
+	R(fchmod(eventfd(0, 0), 0600));
+	R(fchown(eventfd(0, 0), 0, 0));
+}
+
+static int change_others(void *fd)
+{
+	NEED(setresuid(65534, 65534, 65534));
+	R(fchmod(*(int *)fd, 0666));
+	R(fchown(*(int *)fd, 65534, -1));
+	R(futimens(*(int *)fd, NULL));
+	return 0;
+}
+
+CASE(attributes_of_others_without_a_name)
+{
+	int v[2];
+
+	need_root();
+	NEED(socketpair(AF_UNIX, SOCK_STREAM, 0, v));
+	NEED(fchown(v[0], 5, 6));
+	say_attributes(v[0]);
+	NEED(fchmod(v[0], 0600));
+	in_child("nobody", change_others, &v[0]);
+}
+
+/* chown(2) of nothing takes the set-id bits away all the same. */
+CASE(chown_of_nothing)
+{
+	int fds[2] = { (int)NEED(open("file", O_RDWR | O_CREAT, 0644)), (int)NEED(memfd_create("x", 0)) };
+
+	for (int i = 0; i < 2; i++) {
+		NEED(fchmod(fds[i], 06755));
+		R(fchown(fds[i], -1, -1));
+		struct stat st;
+		NEED(fstat(fds[i], &st));
+		say("%o\n", st.st_mode & 07777);
+	}
 }
