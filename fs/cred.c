@@ -10,6 +10,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "host/fscred.h"
+
 static struct cred *cred_alloc(int nr_groups)
 {
 	struct cred *c = calloc(1, sizeof *c + (size_t)nr_groups * sizeof(gid_t));
@@ -128,4 +130,9 @@ bool cred_in_group(const struct cred *c, gid_t gid)
 bool cred_capable(const struct cred *c, int cap)
 {
 	return c->cap_effective >> cap & 1;
+}
+
+int cred_assume(const struct cred *c)
+{
+	return fscred_assume(&(struct fscred){ c->fsuid, c->fsgid, c->cap_effective, c->groups, c->nr_groups });
 }

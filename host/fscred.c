@@ -25,10 +25,11 @@ static __thread struct {
 	(1UL << CAP_CHOWN | 1UL << CAP_DAC_OVERRIDE | 1UL << CAP_DAC_READ_SEARCH | 1UL << CAP_FOWNER |                 \
 	 1UL << CAP_FSETID | 1UL << CAP_LINUX_IMMUTABLE | 1UL << CAP_MKNOD | 1UL << CAP_MAC_OVERRIDE)
 
-/* Besides, the host asks these where a file system is concerned: attributes of trusted.* and security.*, file
- * capabilities, the blocks and quota that are kept for root, leases. */
+/* Besides, the host asks these about files (attributes of trusted.* and security.*, file capabilities, blocks and quota
+ * that are kept for root, leases), and those of the network for options of sockets. */
 #define CAPS_ASKED                                                                                                     \
-	(CAPS_OF_FILES | 1UL << CAP_SYS_ADMIN | 1UL << CAP_SETFCAP | 1UL << CAP_SYS_RESOURCE | 1UL << CAP_LEASE)
+	(CAPS_OF_FILES | 1UL << CAP_SYS_ADMIN | 1UL << CAP_SETFCAP | 1UL << CAP_SYS_RESOURCE | 1UL << CAP_LEASE |   \
+	 1UL << CAP_NET_ADMIN | 1UL << CAP_NET_RAW | 1UL << CAP_NET_BROADCAST)
 
 static struct __user_cap_header_struct cap_header(void)
 {

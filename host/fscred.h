@@ -13,8 +13,8 @@
 struct fscred {
 	uid_t uid;
 	gid_t gid;
-	uint64_t caps; /* effective capabilities; of them, those about files count (capabilities(7)), as far as the
-			  process has them itself */
+	uint64_t caps; /* effective capabilities; of them, those about files and sockets count (capabilities(7)), as far
+			  as the process has them itself */
 	const gid_t *groups;
 	int nr_groups;
 };

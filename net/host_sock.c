@@ -11,6 +11,7 @@
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
 
+#include "fs/cred.h"
 #include "host/hostcall.h"
 #include "net/device.h"
 
@@ -249,7 +250,9 @@ static int host_sock_setsockopt(struct socket *s, struct caller *c, int level, i
 		return SOCKET_GENERIC;
 	if (!host_option_listed(i->rules->options, level, name))
 		name = NO_OPTION;
-	int err = i->rules->check_option ? i->rules->check_option(i->fd, c, level, name, val, len) : 0;
+	int err = cred_assume(c->cred);
+	if (!err && i->rules->check_option)
+		err = i->rules->check_option(i->fd, c, level, name, val, len);
 	return err ? err : (int)host_ret(setsockopt(i->fd, level, name, val, len));
 }
 

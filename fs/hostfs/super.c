@@ -5,10 +5,10 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "fs/cred.h"
 #include "fs/hostfs/internal.h"
 #include "host/beneath.h"
 #include "host/fdpath.h"
-#include "host/fscred.h"
 #include "host/hostcall.h"
 
 static void inode_release(struct inode *i)
@@ -58,10 +58,7 @@ int hostfs_statx(int fd, const char *name, unsigned mask, struct statx *out)
 
 int hostfs_act_as(struct caller *c)
 {
-	const struct cred *cred = c->cred;
-
-	return fscred_assume(
-	    &(struct fscred){ cred->fsuid, cred->fsgid, cred->cap_effective, cred->groups, cred->nr_groups });
+	return cred_assume(c->cred);
 }
 
 static void set_id(struct hostfs_inode *hi, const struct statx *st)

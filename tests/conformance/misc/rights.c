@@ -3,10 +3,11 @@
 #include <linux/capability.h>
 #include <linux/sched.h>
 #include <linux/securebits.h>
-#include <pthread.h>
+#include <netinet/in.h>
 #include <sched.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
 
@@ -278,4 +279,39 @@ CASE(status_of_a_zombie)
 	V(si.si_uid);
 	snprintf(path, sizeof(path), "/proc/%d/status", pid);
 	say_lines(path, (const char *const[]){ "State", "Uid", "Threads", NULL });
+}
+
+static void set_options(void)
+{
+	static const struct {
+		const char *what;
+		int level, name, value;
+	} options[] = {
+		{ "SO_MARK", SOL_SOCKET, SO_MARK, 7 },
+		{ "SO_PRIORITY 6", SOL_SOCKET, SO_PRIORITY, 6 },
+		{ "SO_PRIORITY 7", SOL_SOCKET, SO_PRIORITY, 7 },
+		{ "SO_DEBUG", SOL_SOCKET, SO_DEBUG, 1 },
+		{ "SO_RCVBUFFORCE", SOL_SOCKET, SO_RCVBUFFORCE, 10000 },
+		{ "SO_SNDBUFFORCE", SOL_SOCKET, SO_SNDBUFFORCE, 10000 },
+		{ "IP_TRANSPARENT", IPPROTO_IP, IP_TRANSPARENT, 1 },
+	};
+	int s = (int)NEED(socket(AF_INET, SOCK_STREAM, 0));
+
+	for (size_t i = 0; i < sizeof(options) / sizeof(*options); i++) {
+		int r = setsockopt(s, options[i].level, options[i].name, &options[i].value, sizeof(int));
+		say("%s: %s\n", options[i].what, r ? strerrorname_np(errno) : "ok");
+	}
+	close(s);
+}
+
+CASE(socket_options)
+{
+	need_root();
+	set_options();
+	drop_capability(CAP_NET_ADMIN);
+	set_options();
+	drop_capability(CAP_NET_RAW);
+	set_options();
+	become_nobody();
+	set_options();
 }
