@@ -332,6 +332,11 @@ bool arena_page_exclusive(struct arena *a, uint64_t off)
 	return page_refs(a, off >> PAGE_SHIFT) == 1;
 }
 
+unsigned arena_page_holders(struct arena *a, uint64_t off)
+{
+	return page_refs(a, off >> PAGE_SHIFT) ?: 1;
+}
+
 void *arena_ptr(struct arena *a, uint64_t off)
 {
 	return a->base + off;

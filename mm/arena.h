@@ -27,6 +27,8 @@ void arena_ref(struct arena *a, uint64_t off, uint64_t len);
 void arena_unref(struct arena *a, uint64_t off, uint64_t len);
 /* Is the page at `off` held once only? (Then the holder may write it in place.) */
 bool arena_page_exclusive(struct arena *a, uint64_t off);
+/* By how many it is held, at least one. */
+unsigned arena_page_holders(struct arena *a, uint64_t off);
 /* Monitor's pointer to [off, off+len). */
 void *arena_ptr(struct arena *a, uint64_t off);
 struct memfile *arena_memfile(struct arena *a);

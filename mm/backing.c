@@ -63,6 +63,8 @@ static void backing_delete(struct mm *mm, struct backing *b)
 void backing_account(struct mm *mm, int64_t bytes)
 {
 	mm->resident += (uint64_t)bytes;
+	if (mm->resident > mm->peak_resident)
+		mm->peak_resident = (uint64_t)mm->resident;
 	mm->host->counts.mapped += (uint64_t)bytes;
 }
 

@@ -100,8 +100,10 @@ struct mm {
 	struct rb_tree vmas;
 	struct rb_tree backings;
 	uint64_t brk_start, brk;
-	uint64_t mmap_base;   /* top-down search starts below */
-	uint64_t total_bytes; /* of vmas: VmSize */
+	uint64_t mmap_base;             /* top-down search starts below */
+	uint64_t total_bytes;           /* of vmas: VmSize */
+	uint64_t peak_bytes;            /* the most that was */
+	_Atomic uint64_t peak_resident; /* written under lock, reset by /proc/PID/clear_refs */
 	uint64_t locked_bytes, data_bytes, stack_bytes;
 	uint64_t start_code, end_code, start_data, end_data, start_stack;
 	uint64_t arg_start, arg_end, env_start, env_end;
@@ -211,8 +213,8 @@ int guest_atomic32(struct mm *mm, gva_t addr, enum guest_atomic op, uint32_t val
 int mm_for_each_vma(struct mm *mm, int (*fn)(const struct vma *v, void *arg), void *arg);
 /* Bytes backed by arena pages that this mm holds: an estimate of VmRSS. */
 uint64_t mm_resident(struct mm *mm);
-/* How many of them the host has given pages for, at most: a range in many pieces counts as a whole, and so does all when
- * somebody else works on the mm now. Does not wait. */
+/* How many of them the host has given pages for, at most: a range in many pieces counts as a whole, and so does all
+ * when somebody else works on the mm now. Does not wait. */
 uint64_t mm_touched(struct mm *mm);
 
 #endif

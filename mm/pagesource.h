@@ -37,6 +37,8 @@ struct pagesource_ops {
 	uint64_t (*version)(struct pagesource *ps);
 	/* msync(MS_SYNC) of a range; NULL: nothing to do (memory). */
 	int (*sync)(struct pagesource *ps, uint64_t off, uint64_t len);
+	/* The file as stat(2) shows it: device and inode number. NULL: it has none. */
+	void (*identify)(struct pagesource *ps, unsigned *major, unsigned *minor, uint64_t *ino);
 	/* Makes a hole (MADV_REMOVE), as fallocate does. Called without any mm lock. NULL: -EOPNOTSUPP. */
 	int (*punch)(struct pagesource *ps, uint64_t off, uint64_t len);
 };

@@ -93,6 +93,7 @@ static void account(struct mm *mm, const struct vma *v, int sign)
 	uint64_t n = (v->end - v->start) * (uint64_t)(int64_t)sign;
 
 	mm->total_bytes += n;
+	mm->peak_bytes = max64(mm->peak_bytes, mm->total_bytes);
 	if (v->flags & VMA_LOCKED)
 		mm->locked_bytes += n;
 	if (v->flags & VMA_GROWSDOWN)

@@ -12,6 +12,7 @@
 #include "kernel/process.h"
 #include "kernel/sandbox.h"
 #include "kernel/task.h"
+#include "mm/usage.h"
 #include "proc/proc.h"
 
 struct process *proc_process(struct pseudo_node *n)
@@ -136,15 +137,18 @@ static int show_auxv(struct pseudo_node *n, struct caller *c, struct text *out)
 static int show_statm(struct pseudo_node *n, struct caller *c, struct text *out)
 {
 	struct mm *mm = proc_mm(n);
-	uint64_t size = 0, rss = 0, text = 0, data = 0;
+	uint64_t size = 0, rss = 0, shared = 0, text = 0, data = 0;
 	if (mm) {
 		size = mm->total_bytes / PAGE_SIZE;
-		rss = mm_resident(mm) / PAGE_SIZE;
+		struct mm_totals m;
+		mm_totals(mm, &m);
+		rss = (m.anon + m.file + m.shmem) / PAGE_SIZE;
+		shared = (m.file + m.shmem) / PAGE_SIZE;
 		text = (PAGE_UP(mm->end_code) - PAGE_DOWN(mm->start_code)) / PAGE_SIZE;
 		data = (mm->data_bytes + mm->stack_bytes) / PAGE_SIZE;
 		mm_put(mm);
 	}
-	text_printf(out, "%lu %lu 0 %lu 0 %lu 0\n", size, rss, text, data);
+	text_printf(out, "%lu %lu %lu %lu 0 %lu 0\n", size, rss, shared, text, data);
 	return 0;
 }
 
@@ -392,7 +396,7 @@ static const struct pseudo_dir net_dir = { PSEUDO_TABLE(net_entries) };
 	    FILE("gid_map", 0644, .show = proc_show_id_map, .store = proc_store_id_map, .gone = GONE_SAME),            \
 	    FILE("io", 0400, .show = proc_show_io), SHOW("limits", show_limits),                                       \
 	    FILE("loginuid", 0644, .show = proc_show_unset_id),                                                        \
-	    FILE("maps", 0444, .show = proc_show_maps, .may_open = proc_may_open),                                     \
+	    FILE("maps", 0444, .show = proc_show_maps, .ioctl = proc_maps_ioctl, .may_open = proc_may_open),           \
 	    FILE("mem", 0600, .open = proc_mem_open),                                                                  \
 	    FILE("mountinfo", 0444, .show = proc_show_mountinfo, .may_open = may_open_fs, .gone = GONE_SAME),          \
 	    FILE("mounts", 0444, .show = proc_show_mounts, .may_open = may_open_fs, .gone = GONE_SAME),                \
@@ -402,9 +406,12 @@ static const struct pseudo_dir net_dir = { PSEUDO_TABLE(net_entries) };
 	    FILE("oom_score_adj", 0644, .show = proc_show_oom_score_adj, .store = proc_store_oom_score_adj),           \
 	    FILE("personality", 0400, .show = show_personality),                                                       \
 	    FILE("projid_map", 0644, .show = proc_show_id_map, .store = proc_store_id_map, .gone = GONE_SAME),         \
-	    LINK("root", LINK_ROOT), SHOW("sessionid", proc_show_unset_id),                                            \
+	    LINK("root", LINK_ROOT), MEMORY("pagemap", .read_at = proc_read_pagemap),                                  \
+	    SHOW("sessionid", proc_show_unset_id),                                                                     \
 	    FILE("setgroups", 0644, .show = proc_show_setgroups, .store = proc_store_setgroups,                        \
 		 .may_open = proc_may_open_setgroups, .gone = GONE_SAME),                                              \
+	    FILE("clear_refs", 0200, .store = proc_store_clear_refs),                                                  \
+	    FILE("smaps_rollup", 0444, .show = proc_show_smaps_rollup, .may_open = proc_may_open_mm),                  \
 	    FILE("smaps", 0444, .show = proc_show_smaps, .may_open = proc_may_open), SHOW("stat", proc_show_stat),     \
 	    SHOW("statm", show_statm), SHOW("status", proc_show_status),                                               \
 	    FILE("uid_map", 0644, .show = proc_show_id_map, .store = proc_store_id_map, .gone = GONE_SAME),            \

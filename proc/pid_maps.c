@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* /proc/PID/maps, smaps and mem. */
+/* /proc/PID/maps and mem. */
 #include <errno.h>
+#include <limits.h>
+#include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 
@@ -10,54 +14,178 @@
 #include "kernel/task.h"
 #include "proc/proc.h"
 
-static void put_vma(struct text *out, const struct vma *v)
+/* Of the file behind a vma; zeros: there is none. */
+struct file_id {
+	unsigned major, minor;
+	uint64_t ino;
+};
+
+static struct file_id vma_file(const struct vma *v)
 {
-	size_t start = out->len;
-	text_printf(out, "%08lx-%08lx %c%c%c%c %08lx 00:00 %lu ", v->start, v->end, v->prot & PROT_READ ? 'r' : '-',
+	struct file_id id = { 0 };
+
+	if (v->source && v->source->ops->identify)
+		v->source->ops->identify(v->source, &id.major, &id.minor, &id.ino);
+	return id;
+}
+
+void proc_put_map_name(struct text *out, size_t line, const char *name)
+{
+	while (out->len - line < 73 && !out->failed)
+		text_putc(out, ' ');
+	text_puts(out, name);
+}
+
+void proc_put_vma(struct text *out, const struct vma *v)
+{
+	size_t line = out->len;
+	struct file_id id = vma_file(v);
+
+	text_printf(out, "%08lx-%08lx %c%c%c%c %08lx %02x:%02x %lu ", v->start, v->end, v->prot & PROT_READ ? 'r' : '-',
 		    v->prot & PROT_WRITE ? 'w' : '-', v->prot & PROT_EXEC ? 'x' : '-',
-		    v->flags & VMA_SHARED ? 's' : 'p', v->source ? v->offset : 0, 0UL);
-	if (v->name) {
-		while (out->len - start < 73 && !out->failed)
-			text_putc(out, ' ');
-		text_puts(out, v->name);
-	}
+		    v->flags & VMA_SHARED ? 's' : 'p', v->source ? v->offset : 0, id.major, id.minor, id.ino);
+	if (v->name)
+		proc_put_map_name(out, line, v->name);
 	text_putc(out, '\n');
 }
 
 static int map_line(const struct vma *v, void *arg)
 {
-	put_vma(arg, v);
+	proc_put_vma(arg, v);
 	return 0;
 }
 
-static int smap_block(const struct vma *v, void *arg)
-{
-	struct text *out = arg;
-	put_vma(out, v);
-	text_printf(out, "Size:           %8lu kB\nKernelPageSize: %8u kB\nMMUPageSize:    %8u kB\n",
-		    (v->end - v->start) / 1024, 4, 4);
-	return 0;
-}
-
-static int show(struct pseudo_node *n, struct caller *c, struct text *out, int (*line)(const struct vma *, void *))
+int proc_each_vma(struct pseudo_node *n, struct caller *c, int (*fn)(const struct vma *, void *), void *arg)
 {
 	int err = proc_check_inspect(n, c);
 	struct mm *mm = err ? NULL : proc_mm(n);
 	if (!mm)
 		return err == -ENOENT ? 0 : err;
-	mm_for_each_vma(mm, line, out);
+	mm_for_each_vma(mm, fn, arg);
 	mm_put(mm);
 	return 0;
 }
 
 int proc_show_maps(struct pseudo_node *n, struct caller *c, struct text *out)
 {
-	return show(n, c, out, map_line);
+	return proc_each_vma(n, c, map_line, out);
 }
 
-int proc_show_smaps(struct pseudo_node *n, struct caller *c, struct text *out)
+/* ---- PROCMAP_QUERY of Linux 6.11: one vma by address ---- */
+
+struct procmap_query {
+	uint64_t size, query_flags, query_addr;
+	uint64_t vma_start, vma_end, vma_flags, vma_page_size, vma_offset, inode;
+	uint32_t dev_major, dev_minor, vma_name_size, build_id_size;
+	uint64_t vma_name_addr, build_id_addr;
+};
+#define PROCMAP_QUERY     0xc0686611U /* _IOWR('f', 17, struct procmap_query) */
+#define QUERY_SIZE_MIN    offsetof(struct procmap_query, vma_start)
+#define QUERY_SIZE_MAX    PAGE_SIZE
+#define QUERY_VMA_SHARED  8U
+#define QUERY_VMA_BITS    15U /* PROT_*, and that */
+#define QUERY_NEXT        16U /* if no vma covers the address, the next one */
+#define QUERY_FILE_BACKED 32U
+#define QUERY_KNOWN       63U
+_Static_assert(sizeof(struct procmap_query) == 104, "as Linux's");
+
+/* The query on its way through the vmas, and the name of the one that was found. */
+struct query {
+	struct procmap_query q;
+	bool found;
+	char name[PATH_MAX];
+};
+
+static unsigned query_bits(const struct vma *v)
 {
-	return show(n, c, out, smap_block);
+	return v->prot | (v->flags & VMA_SHARED ? QUERY_VMA_SHARED : 0);
+}
+
+static bool query_matches(const struct procmap_query *q, const struct vma *v)
+{
+	bool wanted = !(q->query_flags & QUERY_VMA_BITS & ~query_bits(v));
+
+	return wanted && (!(q->query_flags & QUERY_FILE_BACKED) || v->source);
+}
+
+/* Stops at the vma that answers, or where none can any more. */
+static int query_vma(const struct vma *v, void *arg)
+{
+	struct query *x = arg;
+	struct procmap_query *q = &x->q;
+	struct file_id id = vma_file(v);
+	bool next = q->query_flags & QUERY_NEXT;
+
+	if (v->end <= q->query_addr || (next && !query_matches(q, v)))
+		return 0;
+	if (!query_matches(q, v) || (!next && v->start > q->query_addr))
+		return 1;
+	x->found = true;
+	q->vma_start = v->start;
+	q->vma_end = v->end;
+	q->vma_flags = query_bits(v);
+	q->vma_page_size = PAGE_SIZE;
+	q->vma_offset = v->source ? v->offset : 0;
+	q->inode = id.ino;
+	q->dev_major = id.major;
+	q->dev_minor = id.minor;
+	snprintf(x->name, sizeof x->name, "%s", v->name ? v->name : "");
+	return 1;
+}
+
+/* copy_struct_from_user(): what the guest knows more than we must be zero. */
+static int query_fetch(struct mm *mm, uint64_t arg, struct procmap_query *q)
+{
+	uint8_t raw[QUERY_SIZE_MAX] = { 0 };
+	uint64_t size;
+
+	if (copy_from_guest(mm, &size, GVA(arg), sizeof size))
+		return -EFAULT;
+	if (size > QUERY_SIZE_MAX)
+		return -E2BIG;
+	if (size < QUERY_SIZE_MIN)
+		return -EINVAL;
+	if (copy_from_guest(mm, raw, GVA(arg), size))
+		return -EFAULT;
+	for (size_t i = sizeof *q; i < size; i++) {
+		if (raw[i])
+			return -E2BIG;
+	}
+	memcpy(q, raw, sizeof *q);
+	q->size = size;
+	if (q->query_flags & ~(uint64_t)QUERY_KNOWN || !q->vma_name_size != !q->vma_name_addr ||
+	    !q->build_id_size != !q->build_id_addr)
+		return -EINVAL;
+	return 0;
+}
+
+static int query_put(struct mm *mm, uint64_t arg, struct query *x)
+{
+	struct procmap_query *q = &x->q;
+	size_t len = x->name[0] ? strlen(x->name) + 1 : 0;
+
+	if (q->vma_name_size && len > q->vma_name_size)
+		return -ENAMETOOLONG;
+	q->vma_name_size = q->vma_name_size ? (uint32_t)len : 0;
+	q->build_id_size = 0; /* none is looked for */
+	if (q->vma_name_size && copy_to_guest(mm, GVA(q->vma_name_addr), x->name, len))
+		return -EFAULT;
+	return copy_to_guest(mm, GVA(arg), q, q->size < sizeof *q ? q->size : sizeof *q) ? -EFAULT : 0;
+}
+
+int64_t proc_maps_ioctl(struct pseudo_node *n, struct caller *c, struct mm *caller_mm, unsigned cmd, uint64_t arg)
+{
+	struct query x = { 0 };
+
+	if (cmd != PROCMAP_QUERY)
+		return -ENOTTY;
+	int err = query_fetch(caller_mm, arg, &x.q);
+	struct mm *mm = err ? NULL : proc_mm(n);
+	if (!mm)
+		return err ?: -ESRCH;
+	mm_for_each_vma(mm, query_vma, &x);
+	mm_put(mm);
+	return x.found ? query_put(caller_mm, arg, &x) : -ENOENT;
 }
 
 /* ---- mem: the address space as a file, without regard to page rights (proc(5)) ---- */

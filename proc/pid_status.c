@@ -2,15 +2,22 @@
 /* /proc/PID/status and /proc/PID/stat. */
 #include <errno.h>
 #include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/sysinfo.h>
 #include <sys/sysmacros.h>
 
 #include "kernel/fdtable.h"
 #include "kernel/process.h"
 #include "kernel/sandbox.h"
+#include "kernel/sigqueue.h"
 #include "kernel/task.h"
 #include "kernel/tty.h"
+#include "mm/usage.h"
 #include "proc/proc.h"
+
+#define PF_FORKNOEXEC 0x40 /* Linux's: forked, and no program executed since */
 
 /* Everything both files say, taken in one go under the lock. */
 struct view {
@@ -19,14 +26,45 @@ struct view {
 	pid_t pid, tgid, ppid, pgrp, session;
 	unsigned tty;   /* device of the controlling terminal, as the kernel encodes it; 0: none */
 	pid_t tty_pgrp; /* in its foreground; -1: none */
-	int threads, exit_signal, exit_code, umask, fdsize;
+	int threads, exit_signal, exit_code, umask, fdsize, cpu;
+	bool did_exec, thp;
+	bool inspected; /* the reader may know addresses */
 	uint64_t start_ticks;
 	ksigset_t pending, shared_pending, blocked, ignored, caught;
+	uint64_t queued, queue_limit; /* signals of the user, RLIMIT_SIGPENDING */
+	uint64_t nvcsw, nivcsw;       /* of the thread */
+	uint64_t rss_limit;
+	cpu_set_t cpus;
 	struct rusage_sum self, children;
 	struct sched sched;
 	struct cred *cred; /* a reference */
 	struct mm *mm;     /* a reference; NULL: none */
+	struct mm_totals memory;
 };
+
+/* Of a thread other than the caller's, only the host's /proc has the switches, and of any the CPU it ran on last. The
+ * thread that serves a guest's speaks for it. sandbox->lock held. */
+static void view_host_thread(struct view *v, pid_t tid)
+{
+	struct text status = { 0 }, stat = { 0 };
+	char path[64];
+
+	snprintf(path, sizeof path, "/proc/self/task/%d/status", tid);
+	if (proc_show_host(&status, path) == 0) {
+		const char *at = strstr(text_str(&status), "\nvoluntary_ctxt_switches:");
+		if (at)
+			sscanf(at, "%*s %lu %*s %lu", &v->nvcsw, &v->nivcsw);
+	}
+	snprintf(path, sizeof path, "/proc/self/task/%d/stat", tid);
+	if (proc_show_host(&stat, path) == 0) {
+		const char *at = strrchr(text_str(&stat), ')');
+		for (int field = 2; at && field < 39; field++)
+			at = strchr(at + 1, ' ');
+		v->cpu = at ? atoi(at) : 0;
+	}
+	text_free(&status);
+	text_free(&stat);
+}
 
 static const char *state_name(char c)
 {
@@ -66,6 +104,12 @@ static void view_task(struct view *v, struct process *p, struct task *t)
 	v->umask = t->fs ? (int)t->fs->umask : 0;
 	v->fdsize = t->files ? t->files->size : 0;
 	v->mm = t->mm ? mm_get(t->mm) : NULL;
+	v->queued = sigqueue_count(t->sb, t->cred->uid);
+	if (t->host_tid) {
+		view_host_thread(v, t->host_tid);
+		if (sched_getaffinity(t->host_tid, sizeof v->cpus, &v->cpus) < 0)
+			CPU_ZERO(&v->cpus);
+	}
 }
 
 static void view_tty(struct view *v, const struct tty *tty)
@@ -75,7 +119,17 @@ static void view_tty(struct view *v, const struct tty *tty)
 		v->tty = (minor(tty->dev) & 0xff) | major(tty->dev) << 8 | (minor(tty->dev) & ~0xffU) << 12;
 }
 
-static bool view_take(struct pseudo_node *n, struct view *v)
+/* What Linux counts for the thread where a file is about one, else for the process. */
+static void view_usage(struct view *v, struct pseudo_node *n, struct process *p, struct task *t)
+{
+	if (t && proc_is_thread(n))
+		task_rusage(t, &v->self);
+	else
+		process_rusage(p, &v->self);
+	v->children = p->children_sum;
+}
+
+static bool view_take(struct pseudo_node *n, struct caller *c, struct view *v)
 {
 	memset(v, 0, sizeof *v);
 	sandbox_lock(n->sb);
@@ -93,8 +147,12 @@ static bool view_take(struct pseudo_node *n, struct view *v)
 		v->exit_code = p->exit_code;
 		v->start_ticks = p->start_time_ns / 10000000;
 		v->state = state_of(p, n->pid->task);
-		process_rusage(p, &v->self);
-		v->children = p->children_sum;
+		v->did_exec = p->did_exec;
+		v->thp = !p->thp_disable;
+		v->queue_limit = p->rlimits[RLIMIT_SIGPENDING].rlim_cur;
+		v->rss_limit = p->rlimits[RLIMIT_RSS].rlim_cur;
+		v->inspected = t && (!c->task || proc_may_inspect(c->task, t));
+		view_usage(v, n, p, t);
 		strcpy(v->comm, p == n->sb->init ? "init" : "");
 		v->sched = t ? t->sched : p->sched;
 		v->cred = cred_get(t ? t->cred : process_cred(p));
@@ -102,6 +160,8 @@ static bool view_take(struct pseudo_node *n, struct view *v)
 			view_task(v, p, t);
 	}
 	sandbox_unlock(n->sb);
+	if (v->mm)
+		mm_totals(v->mm, &v->memory);
 	return p != NULL;
 }
 
@@ -123,21 +183,44 @@ static void put_ids(struct text *out, const struct cred *c)
 
 static void put_groups(struct text *out, const struct cred *c)
 {
-	text_puts(out, "Groups:\t");
+	text_puts(out, c && c->nr_groups ? "Groups:\t" : "Groups:\t ");
 	for (int i = 0; c && i < c->nr_groups; i++)
 		text_printf(out, "%u ", c->groups[i]);
 	text_putc(out, '\n');
 }
 
-static void put_memory(struct text *out, struct mm *mm)
+static void kb(struct text *out, const char *name, uint64_t bytes)
 {
+	text_printf(out, "%s:\t%8lu kB\n", name, bytes / 1024);
+}
+
+/* Nothing is pinned, swapped or huge here; see mm/usage.h for what counts as resident. */
+static void put_memory(struct text *out, const struct view *v)
+{
+	struct mm *mm = v->mm;
+	const struct mm_totals *m = &v->memory;
+
 	if (!mm)
 		return;
-	uint64_t rss = mm_resident(mm) / 1024;
-	text_printf(out, "VmPeak:\t%8lu kB\nVmSize:\t%8lu kB\n", mm->total_bytes / 1024, mm->total_bytes / 1024);
-	text_printf(out, "VmLck:\t%8lu kB\nVmHWM:\t%8lu kB\nVmRSS:\t%8lu kB\n", mm->locked_bytes / 1024, rss, rss);
-	text_printf(out, "VmData:\t%8lu kB\nVmStk:\t%8lu kB\nVmExe:\t%8lu kB\n", mm->data_bytes / 1024,
-		    mm->stack_bytes / 1024, (PAGE_UP(mm->end_code) - PAGE_DOWN(mm->start_code)) / 1024);
+	uint64_t rest = m->file + m->shmem, peak = mm->peak_resident > m->anon ? mm->peak_resident : m->anon;
+	uint64_t text = PAGE_UP(mm->end_code) - PAGE_DOWN(mm->start_code);
+	kb(out, "VmPeak", mm->peak_bytes);
+	kb(out, "VmSize", mm->total_bytes);
+	kb(out, "VmLck", mm->locked_bytes);
+	kb(out, "VmPin", 0);
+	kb(out, "VmHWM", peak + rest);
+	kb(out, "VmRSS", m->anon + rest);
+	kb(out, "RssAnon", m->anon);
+	kb(out, "RssFile", m->file);
+	kb(out, "RssShmem", m->shmem);
+	kb(out, "VmData", mm->data_bytes);
+	kb(out, "VmStk", mm->stack_bytes);
+	kb(out, "VmExe", text);
+	kb(out, "VmLib", m->exec > text ? m->exec - text : 0);
+	kb(out, "VmPTE", m->tables);
+	kb(out, "VmSwap", 0);
+	kb(out, "HugetlbPages", 0);
+	text_printf(out, "CoreDumping:\t0\nTHP_enabled:\t%d\nuntag_mask:\t0xffffffffffffffff\n", v->thp);
 }
 
 static void put_caps(struct text *out, const struct cred *c)
@@ -146,21 +229,37 @@ static void put_caps(struct text *out, const struct cred *c)
 		return;
 	text_printf(out, "CapInh:\t%016lx\nCapPrm:\t%016lx\nCapEff:\t%016lx\nCapBnd:\t%016lx\nCapAmb:\t%016lx\n",
 		    c->cap_inheritable, c->cap_permitted, c->cap_effective, c->cap_bounding, c->cap_ambient);
-	text_printf(out, "NoNewPrivs:\t%d\nSeccomp:\t0\n", c->no_new_privs);
+	text_printf(out, "NoNewPrivs:\t%d\nSeccomp:\t0\nSeccomp_filters:\t0\n", c->no_new_privs);
 }
 
-static void put_cpus(struct text *out)
+/* 32 CPUs a word, the highest word first: as many words as the host has CPUs for. */
+static void put_cpu_mask(struct text *out, const cpu_set_t *set)
 {
-	cpu_set_t set;
-	if (sched_getaffinity(0, sizeof set, &set) < 0)
-		return;
+	int words = (get_nprocs_conf() + 31) / 32;
+
+	text_puts(out, "Cpus_allowed:\t");
+	for (int w = words - 1; w >= 0; w--) {
+		uint32_t bits = 0;
+		for (int i = 0; i < 32; i++)
+			bits |= (uint32_t) !!CPU_ISSET(w * 32 + i, set) << i;
+		if (w == words - 1 && get_nprocs_conf() % 32)
+			text_printf(out, "%0*x", (get_nprocs_conf() % 32 + 3) / 4, bits);
+		else
+			text_printf(out, "%08x", bits);
+		text_puts(out, w ? "," : "\n");
+	}
+}
+
+static void put_cpu_list(struct text *out, const cpu_set_t *set)
+{
 	const char *sep = "";
+
 	text_puts(out, "Cpus_allowed_list:\t");
 	for (int i = 0; i < CPU_SETSIZE; i++) {
 		int first = i;
-		if (!CPU_ISSET(i, &set))
+		if (!CPU_ISSET(i, set))
 			continue;
-		while (i + 1 < CPU_SETSIZE && CPU_ISSET(i + 1, &set))
+		while (i + 1 < CPU_SETSIZE && CPU_ISSET(i + 1, set))
 			i++;
 		text_printf(out, first == i ? "%s%d" : "%s%d-%d", sep, first, i);
 		sep = ",";
@@ -168,25 +267,47 @@ static void put_cpus(struct text *out)
 	text_putc(out, '\n');
 }
 
+/* proc_task_name(): a newline or a backslash in it does not break the line. */
+static void put_task_name(struct text *out, const char *comm)
+{
+	text_puts(out, "Name:\t");
+	for (int i = 0; i < TASK_COMM_LEN && comm[i]; i++) {
+		if (comm[i] == '\n' || comm[i] == '\\')
+			text_puts(out, comm[i] == '\n' ? "\\n" : "\\\\");
+		else
+			text_putc(out, comm[i]);
+	}
+	text_putc(out, '\n');
+}
+
+static void put_signals(struct text *out, const struct view *v)
+{
+	text_printf(out, "SigQ:\t%lu/%lu\n", v->queued, v->queue_limit);
+	text_printf(out, "SigPnd:\t%016lx\nShdPnd:\t%016lx\nSigBlk:\t%016lx\nSigIgn:\t%016lx\nSigCgt:\t%016lx\n",
+		    v->pending, v->shared_pending, v->blocked, v->ignored, v->caught);
+}
+
 int proc_show_status(struct pseudo_node *n, struct caller *c, struct text *out)
 {
 	struct view v;
-	if (!view_take(n, &v))
+	if (!view_take(n, c, &v))
 		return -ESRCH;
-	text_printf(out, "Name:\t%s\nUmask:\t%04o\nState:\t%s\n", v.comm, (unsigned)v.umask, state_name(v.state));
+	put_task_name(out, v.comm);
+	text_printf(out, "Umask:\t%04o\nState:\t%s\n", (unsigned)v.umask, state_name(v.state));
 	text_printf(out, "Tgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t0\n", v.tgid, v.pid, v.ppid);
 	put_ids(out, v.cred);
 	text_printf(out, "FDSize:\t%d\n", v.fdsize);
 	put_groups(out, v.cred);
-	text_printf(out, "NStgid:\t%d\nNSpid:\t%d\nNSpgid:\t%d\nNSsid:\t%d\n", v.tgid, v.pid, v.pgrp, v.session);
-	put_memory(out, v.mm);
+	text_printf(out, "NStgid:\t%d\nNSpid:\t%d\nNSpgid:\t%d\nNSsid:\t%d\nKthread:\t0\n", v.tgid, v.pid, v.pgrp,
+		    v.session);
+	put_memory(out, &v);
 	text_printf(out, "Threads:\t%d\n", v.threads);
-	text_printf(out, "SigPnd:\t%016lx\nShdPnd:\t%016lx\nSigBlk:\t%016lx\nSigIgn:\t%016lx\nSigCgt:\t%016lx\n",
-		    v.pending, v.shared_pending, v.blocked, v.ignored, v.caught);
+	put_signals(out, &v);
 	put_caps(out, v.cred);
-	put_cpus(out);
-	text_printf(out, "voluntary_ctxt_switches:\t%lu\nnonvoluntary_ctxt_switches:\t%lu\n", v.self.nvcsw,
-		    v.self.nivcsw);
+	put_cpu_mask(out, &v.cpus);
+	put_cpu_list(out, &v.cpus);
+	proc_show_host_lines(out, "/proc/self/status", &(const char *){ "Mems_allowed" }, 1);
+	text_printf(out, "voluntary_ctxt_switches:\t%lu\nnonvoluntary_ctxt_switches:\t%lu\n", v.nvcsw, v.nivcsw);
 	view_drop(&v);
 	return 0;
 }
@@ -200,22 +321,26 @@ static int priority_of(const struct sched *s)
 int proc_show_stat(struct pseudo_node *n, struct caller *c, struct text *out)
 {
 	struct view v;
-	if (!view_take(n, &v))
+	if (!view_take(n, c, &v))
 		return -ESRCH;
-	struct mm *m = v.mm;
-	text_printf(out, "%d (%s) %c %d %d %d %u %d 0 ", v.pid, v.comm, v.state, v.ppid, v.pgrp, v.session, v.tty,
-		    v.tty_pgrp);
+	struct mm *m = v.mm, *open = v.inspected ? m : NULL; /* addresses are for those who may look */
+	const struct mm_totals *t = &v.memory;
+	text_printf(out, "%d (%.*s) %c %d %d %d %u %d %u ", v.pid, TASK_COMM_LEN, v.comm, v.state, v.ppid, v.pgrp,
+		    v.session, v.tty, v.tty_pgrp, v.did_exec ? 0 : PF_FORKNOEXEC);
 	text_printf(out, "%lu %lu %lu %lu ", v.self.minflt, v.children.minflt, v.self.majflt, v.children.majflt);
 	text_printf(out, "%lu %lu %lu %lu ", v.self.utime_ns / 10000000, v.self.stime_ns / 10000000,
 		    v.children.utime_ns / 10000000, v.children.stime_ns / 10000000);
 	text_printf(out, "%d %d %d 0 %lu ", priority_of(&v.sched), v.sched.nice, v.threads, v.start_ticks);
-	text_printf(out, "%lu %lu 18446744073709551615 ", m ? m->total_bytes : 0, m ? mm_resident(m) / PAGE_SIZE : 0);
-	text_printf(out, "%lu %lu %lu 0 0 ", m ? m->start_code : 0, m ? m->end_code : 0, m ? m->start_stack : 0);
-	text_printf(out, "%lu %lu %lu %lu 0 0 0 %d 0 %d %d 0 0 0 ", v.pending & INT32_MAX, v.blocked & INT32_MAX,
-		    v.ignored & INT32_MAX, v.caught & INT32_MAX, v.exit_signal, v.sched.priority, v.sched.policy);
-	text_printf(out, "%lu %lu %lu %lu %lu %lu %lu %d\n", m ? m->start_data : 0, m ? m->end_data : 0,
-		    m ? m->brk_start : 0, m ? m->arg_start : 0, m ? m->arg_end : 0, m ? m->env_start : 0,
-		    m ? m->env_end : 0, v.exit_code);
+	text_printf(out, "%lu %lu %lu ", m ? m->total_bytes : 0, (t->anon + t->file + t->shmem) / PAGE_SIZE,
+		    v.rss_limit);
+	text_printf(out, "%lu %lu %lu 0 0 ", open ? m->start_code : !!m, open ? m->end_code : !!m,
+		    open ? m->start_stack : 0);
+	text_printf(out, "%lu %lu %lu %lu 0 0 0 %d %d %d %d 0 0 0 ", v.pending & INT32_MAX, v.blocked & INT32_MAX,
+		    v.ignored & INT32_MAX, v.caught & INT32_MAX, v.exit_signal, v.cpu, v.sched.priority,
+		    v.sched.policy);
+	text_printf(out, "%lu %lu %lu %lu %lu %lu %lu %d\n", open ? m->start_data : 0, open ? m->end_data : 0,
+		    open ? m->brk_start : 0, open ? m->arg_start : 0, open ? m->arg_end : 0, open ? m->env_start : 0,
+		    open ? m->env_end : 0, v.inspected ? v.exit_code : 0);
 	view_drop(&v);
 	return 0;
 }

@@ -11,6 +11,7 @@
 struct mm;
 struct process;
 struct task;
+struct vma;
 
 int procfs_create(struct sandbox *sb, struct filesystem **out);
 int sysfs_create(struct sandbox *sb, struct filesystem **out);
@@ -43,6 +44,17 @@ int proc_may_open_mm(struct pseudo_node *n, struct caller *c, int flags);
 bool proc_is_thread(const struct pseudo_node *n);
 /* A file shown from the host's file of the same name. */
 int proc_show_host(struct text *out, const char *host_path);
+/* The lines of it that begin with one of the `n` names. */
+int proc_show_host_lines(struct text *out, const char *host_path, const char *const *names, size_t n);
+/* Runs `fn` on each vma, if the caller may look; on none when there is no address space. */
+int proc_each_vma(struct pseudo_node *n, struct caller *c, int (*fn)(const struct vma *v, void *arg), void *arg);
+/* The line of /proc/PID/maps; the name in one that begins at `line`. */
+void proc_put_map_name(struct text *out, size_t line, const char *name);
+void proc_put_vma(struct text *out, const struct vma *v);
+int64_t proc_maps_ioctl(struct pseudo_node *n, struct caller *c, struct mm *mm, unsigned cmd, uint64_t arg);
+int proc_show_smaps_rollup(struct pseudo_node *n, struct caller *c, struct text *out);
+ssize_t proc_read_pagemap(struct pseudo_node *n, struct caller *c, struct uio *u, int64_t pos);
+int proc_store_clear_refs(struct pseudo_node *n, struct caller *c, char *text);
 int proc_show_maps(struct pseudo_node *n, struct caller *c, struct text *out);
 int proc_show_smaps(struct pseudo_node *n, struct caller *c, struct text *out);
 int proc_show_status(struct pseudo_node *n, struct caller *c, struct text *out);

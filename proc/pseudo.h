@@ -10,6 +10,7 @@
 #include "fs/file.h"
 #include "util/text.h"
 
+struct mm;
 struct pid;
 struct pseudo_dir;
 struct pseudo_node;
@@ -28,6 +29,9 @@ struct pseudo_entry {
 	const struct pseudo_dir *dir; /* S_IFDIR */
 	int (*show)(struct pseudo_node *n, struct caller *c, struct text *out); /* S_IFREG: the whole content */
 	int (*store)(struct pseudo_node *n, struct caller *c, char *text);      /* S_IFREG: one write */
+	/* S_IFREG: as file_ops.read, of what is not all made at once */
+	ssize_t (*read_at)(struct pseudo_node *n, struct caller *c, struct uio *u, int64_t pos);
+	int64_t (*ioctl)(struct pseudo_node *n, struct caller *c, struct mm *mm, unsigned cmd, uint64_t arg);
 	int (*open)(struct pseudo_node *n, struct caller *c, int flags,
 		    struct file **out);                                         /* S_IFREG of its own kind */
 	int (*link)(struct pseudo_node *n, struct caller *c, struct text *out); /* S_IFLNK: the text */

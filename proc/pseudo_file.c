@@ -46,6 +46,8 @@ static int make_content(struct pseudo_file *pf, struct caller *c, int64_t pos)
 
 static ssize_t read_at_locked(struct pseudo_file *pf, struct caller *c, struct uio *u, int64_t pos)
 {
+	if (pf->node->entry->read_at)
+		return pf->node->entry->read_at(pf->node, c, u, pos);
 	int err = make_content(pf, c, pos);
 	if (err)
 		return err;
@@ -99,6 +101,13 @@ static int64_t pseudo_lseek(struct file *f, struct caller *c, int64_t off, int w
 	return r;
 }
 
+static int64_t pseudo_ioctl(struct file *f, struct caller *c, struct mm *mm, unsigned cmd, uint64_t arg)
+{
+	struct pseudo_node *n = pseudo_file_of(f)->node;
+
+	return n->entry->ioctl ? n->entry->ioctl(n, c, mm, cmd, arg) : -ENOTTY;
+}
+
 static void pseudo_release(struct file *f)
 {
 	struct pseudo_file *pf = pseudo_file_of(f);
@@ -110,6 +119,7 @@ static void pseudo_release(struct file *f)
 static const struct file_ops file_ops = {
 	.read = pseudo_read,
 	.write = pseudo_write,
+	.ioctl = pseudo_ioctl,
 	.lseek = pseudo_lseek,
 	.release = pseudo_release,
 };

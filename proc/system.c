@@ -17,8 +17,7 @@
 #include "kernel/task.h"
 #include "proc/proc.h"
 
-/* Passes on the lines of a file of the host's that begin with one of the `n` names. */
-static int show_host_lines(struct text *out, const char *path, const char *const *names, size_t n)
+int proc_show_host_lines(struct text *out, const char *path, const char *const *names, size_t n)
 {
 	struct text host = { 0 };
 	int err = proc_show_host(&host, path);
@@ -47,7 +46,7 @@ int proc_show_meminfo(struct pseudo_node *n, struct caller *c, struct text *out)
 		"Dirty:",    "Writeback:",    "AnonPages:",    "Mapped:",      "Shmem:",      "KReclaimable:",
 		"Slab:",     "SReclaimable:", "SUnreclaim:",   "KernelStack:", "PageTables:", "CommitLimit:",
 	};
-	int err = show_host_lines(out, "/proc/meminfo", names, sizeof names / sizeof names[0]);
+	int err = proc_show_host_lines(out, "/proc/meminfo", names, sizeof names / sizeof names[0]);
 
 	text_printf(out, "Committed_AS:   %8lu kB\n", n->sb->mem.committed / 1024);
 	text_puts(out, "HugePages_Total:       0\nHugePages_Free:        0\nHugePages_Rsvd:        0\n"
@@ -91,7 +90,7 @@ static void put_total(struct text *out, const char *name)
 {
 	struct text host = { 0 };
 
-	show_host_lines(&host, "/proc/stat", &name, 1);
+	proc_show_host_lines(&host, "/proc/stat", &name, 1);
 	const char *total = host.buf ? strchr(host.buf, ' ') : NULL;
 	if (total)
 		text_printf(out, "%s %lu\n", name, strtoul(total, NULL, 10));
@@ -102,10 +101,10 @@ int proc_show_system_stat(struct pseudo_node *n, struct caller *c, struct text *
 {
 	static const char *const cpus = "cpu", *const times[] = { "ctxt ", "btime " };
 	unsigned total, running = running_tasks(n->sb, &total);
-	int err = show_host_lines(out, "/proc/stat", &cpus, 1);
+	int err = proc_show_host_lines(out, "/proc/stat", &cpus, 1);
 
 	put_total(out, "intr");
-	show_host_lines(out, "/proc/stat", times, 2);
+	proc_show_host_lines(out, "/proc/stat", times, 2);
 	text_printf(out, "processes %d\nprocs_running %u\nprocs_blocked 0\n", pid_last(n->sb->pids), running);
 	put_total(out, "softirq");
 	return err;

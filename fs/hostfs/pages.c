@@ -136,6 +136,15 @@ static int source_punch(struct pagesource *ps, uint64_t off, uint64_t len)
 	return (int)host_ret(fallocate(mf->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)off, (off_t)len));
 }
 
+static void source_identify(struct pagesource *ps, unsigned *major, unsigned *minor, uint64_t *ino)
+{
+	const struct inode_id *id = &host_source(ps)->id;
+
+	*major = (unsigned)(id->dev >> 32);
+	*minor = (unsigned)id->dev;
+	*ino = id->ino;
+}
+
 static const struct pagesource_ops source_ops = {
 	.get = source_get,
 	.ref = source_ref,
@@ -143,6 +152,7 @@ static const struct pagesource_ops source_ops = {
 	.size = source_size,
 	.version = source_version,
 	.sync = source_sync,
+	.identify = source_identify,
 	.punch = source_punch,
 };
 

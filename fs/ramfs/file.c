@@ -243,11 +243,21 @@ static int source_punch(struct pagesource *ps, uint64_t off, uint64_t len)
 	return err;
 }
 
+static void source_identify(struct pagesource *ps, unsigned *major, unsigned *minor, uint64_t *ino)
+{
+	struct ramfs_inode *ri = container_of(ps, struct ramfs_inode, source);
+
+	*major = (unsigned)(ri->inode.fs->dev >> 8);
+	*minor = (unsigned)(ri->inode.fs->dev & 0xff);
+	*ino = ri->ino;
+}
+
 const struct pagesource_ops ramfs_source_ops = {
 	.get = source_get,
 	.ref = source_ref,
 	.unref = source_unref,
 	.size = source_size,
+	.identify = source_identify,
 	.punch = source_punch,
 };
 
