@@ -37,7 +37,10 @@ void print_stats(struct hl_sandbox *sb, const struct hl_result *res);
 struct relay;
 /* Blocks them in this thread and those it starts; before the sandbox starts. NULL: errno tells. */
 struct relay *relay_open(void);
-/* Waits for the end of the sandbox and passes signals on meanwhile. As hl_sandbox_wait. */
+/* Waits for the end of the sandbox and passes signals on meanwhile. As hl_sandbox_wait, or RELAY_LEFT_BEHIND: the
+ * sandbox was told to end, *res says how it does, and a thread of it is still in a call of the host: not to be waited
+ * for. */
+enum { RELAY_LEFT_BEHIND = 1 };
 int relay_wait(struct relay *r, struct hl_sandbox *sb, struct hl_result *res, struct hl_error **err);
 void relay_close(struct relay *r);
 

@@ -14,6 +14,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/signalfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cli/cli.h"
@@ -21,9 +22,16 @@
 static const int relayed[] = { SIGINT, SIGQUIT, SIGTSTP, SIGCONT, SIGWINCH, SIGTERM,
 			       SIGHUP, SIGUSR1, SIGUSR2, SIGALRM, SIGURG,   SIGIO };
 
+/* The signals that are meant to end something. */
+static bool is_deadly(int sig)
+{
+	return sig == SIGTERM || sig == SIGINT || sig == SIGQUIT || sig == SIGHUP;
+}
+
 struct relay {
 	int fd;
 	bool stop_asked;
+	bool end_asked; /* by a signal that we passed on */
 	sigset_t old;
 };
 
@@ -62,6 +70,7 @@ static void pass_on(struct relay *r, struct hl_sandbox *sb)
 
 	while (read(r->fd, &si, sizeof si) == sizeof si) {
 		int sig = (int)si.ssi_signo;
+		r->end_asked |= is_deadly(sig);
 		if (sig == SIGTSTP)
 			r->stop_asked = true;
 		else if (sig == SIGCONT)
@@ -81,9 +90,33 @@ static void follow_stop(struct relay *r, const struct hl_result *res)
 	raise(SIGSTOP);
 }
 
+#define GRACE_MS 80
+
+static int64_t now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+/* How long to wait for the next event; *until: when the grace is over, 0 before it has begun. -1: as long as it takes,
+ * 0: no longer. A program that ends by itself takes the time it takes. */
+static int patience(const struct relay *r, const struct hl_result *res, int64_t *until)
+{
+	if (res->end == HL_RUNNING || !(r->end_asked || res->end == HL_EXPIRED))
+		return -1;
+	if (!*until)
+		*until = now_ms() + GRACE_MS;
+	int64_t left = *until - now_ms();
+	return left > 0 ? (int)left : 0;
+}
+
 int relay_wait(struct relay *r, struct hl_sandbox *sb, struct hl_result *res, struct hl_error **err)
 {
 	struct pollfd fds[] = { { r->fd, POLLIN, 0 }, { hl_sandbox_event_fd(sb), POLLIN, 0 } };
+	int64_t until = 0;
+	int left;
 
 	for (;;) {
 		int ret = hl_sandbox_wait(sb, 0, res, err);
@@ -92,7 +125,10 @@ int relay_wait(struct relay *r, struct hl_sandbox *sb, struct hl_result *res, st
 		hl_error_free(*err);
 		*err = NULL;
 		follow_stop(r, res);
-		if (poll(fds, 2, -1) > 0 && fds[0].revents)
+		left = patience(r, res, &until);
+		if (left == 0)
+			return RELAY_LEFT_BEHIND;
+		if (poll(fds, 2, left) > 0 && fds[0].revents)
 			pass_on(r, sb);
 	}
 }

@@ -11,6 +11,7 @@
 
 #include "mm/shmem.h"
 
+#define PIECE     (1UL << 20) /* of a long read, after which it looks whether the reader is to end */
 #define MEM_MAJOR 1
 enum { DEV_NULL = 3, DEV_ZERO = 5, DEV_FULL = 7, DEV_RANDOM = 8, DEV_URANDOM = 9 };
 
@@ -45,9 +46,14 @@ static int64_t null_lseek(struct file *f, struct caller *c, int64_t off, int whe
 
 static ssize_t zero_read(struct file *f, struct caller *c, struct uio *u, int64_t *pos)
 {
-	size_t want = u->resid, n = uio_zero(u, want);
+	size_t want = u->resid, total = 0, n, len;
 
-	return n || !want ? (ssize_t)n : -EFAULT;
+	do {
+		len = u->resid < PIECE ? u->resid : PIECE;
+		n = uio_zero(u, len);
+		total += n;
+	} while (n == len && u->resid && !sleeper_killed(c->sleeper));
+	return total || !want ? (ssize_t)total : -EFAULT;
 }
 
 /* A private mapping of /dev/zero is anonymous memory by another name; a shared one is shared with children alone. */
@@ -68,7 +74,7 @@ static ssize_t random_read(struct file *f, struct caller *c, struct uio *u, int6
 	unsigned char buf[4096];
 	size_t total = 0, want = u->resid;
 
-	while (total < want) {
+	while (total < want && !sleeper_killed(c->sleeper)) {
 		size_t n = want - total < sizeof buf ? want - total : sizeof buf;
 		if (getrandom(buf, n, 0) != (ssize_t)n)
 			break;
@@ -86,7 +92,7 @@ static ssize_t random_write(struct file *f, struct caller *c, struct uio *u, int
 	unsigned char buf[4096];
 	size_t total = 0, want = u->resid, n;
 
-	while ((n = uio_take(u, buf, u->resid < sizeof buf ? u->resid : sizeof buf)))
+	while (!sleeper_killed(c->sleeper) && (n = uio_take(u, buf, u->resid < sizeof buf ? u->resid : sizeof buf)))
 		total += n;
 	return total || !want ? (ssize_t)total : -EFAULT;
 }

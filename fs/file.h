@@ -54,7 +54,7 @@ struct file_ops {
 	int (*pagesource)(struct file *f, bool shared_write, struct pagesource **out);
 	int (*readdir)(struct file *f, struct caller *c,
 		       struct dir_emit *e); /* from the file position, moves it; NULL: -ENOTDIR */
-	int (*fsync)(struct file *f, bool data_only);
+	int (*fsync)(struct file *f, struct caller *c, bool data_only);
 	int (*fallocate)(struct file *f, struct caller *c, int mode, int64_t off, int64_t len);
 	int (*truncate)(struct file *f, struct caller *c, uint64_t size);
 	int (*setfl)(struct file *f, unsigned flags); /* O_APPEND, O_NONBLOCK, O_DIRECT changed; NULL: nothing to do */

@@ -14,20 +14,42 @@ static bool behind_last_offset(const struct uio *u, const int64_t *pos)
 	return pos && u->resid > (uint64_t)(INT64_MAX - *pos);
 }
 
+static bool is_regular(struct file *f)
+{
+	struct inode *i = file_inode(f);
+
+	return i && S_ISREG(i->type);
+}
+
+#define PIECE (1UL << 20)
+
+/* A transfer of gigabytes takes the host seconds and does not look at who is to end. So it goes in pieces. */
+static ssize_t transfer(struct file *f, struct caller *c, struct uio *u, int64_t *pos,
+			ssize_t (*op)(struct file *f, struct caller *c, struct uio *u, int64_t *pos))
+{
+	ssize_t total = 0, n;
+	size_t len, hidden;
+
+	if (u->resid <= PIECE || !is_regular(f))
+		return op(f, c, u, pos);
+	do {
+		len = u->resid < PIECE ? u->resid : PIECE;
+		hidden = u->resid - len;
+		u->resid = len;
+		n = op(f, c, u, pos);
+		u->resid += hidden;
+		total += n > 0 ? n : 0;
+	} while (n == (ssize_t)len && u->resid && !sleeper_killed(c->sleeper));
+	return total ? total : n;
+}
+
 ssize_t file_read(struct file *f, struct caller *c, struct uio *u, int64_t *pos)
 {
 	if (!file_readable(f))
 		return -EBADF;
 	if (!f->ops->read || behind_last_offset(u, pos))
 		return -EINVAL;
-	return f->ops->read(f, c, u, pos);
-}
-
-static bool is_regular(struct file *f)
-{
-	struct inode *i = file_inode(f);
-
-	return i && S_ISREG(i->type);
+	return transfer(f, c, u, pos, f->ops->read);
 }
 
 /* Where a write would begin. */
@@ -76,7 +98,7 @@ ssize_t file_write(struct file *f, struct caller *c, struct uio *u, int64_t *pos
 	if (excess < 0)
 		return excess;
 	u->resid -= (size_t)excess;
-	ssize_t n = f->ops->write(f, c, u, pos);
+	ssize_t n = transfer(f, c, u, pos, f->ops->write);
 	u->resid += (size_t)excess;
 	return n;
 }

@@ -121,14 +121,14 @@ int mount_table_memfs(struct mount_table *t, struct mm_host *mem, struct filesys
 	return err;
 }
 
-void mount_table_sync(struct mount_table *t)
+void mount_table_sync(struct mount_table *t, struct caller *c)
 {
 	struct mount *m;
 
 	pthread_rwlock_rdlock(&t->lock);
 	list_for_each (m, &t->mounts, node)
 		if (m->fs->ops->sync)
-			m->fs->ops->sync(m->fs);
+			m->fs->ops->sync(m->fs, c);
 	pthread_rwlock_unlock(&t->lock);
 }
 

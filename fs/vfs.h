@@ -180,7 +180,7 @@ enum {
 
 struct filesystem_ops {
 	void (*destroy)(struct filesystem *fs);
-	int (*sync)(struct filesystem *fs); /* NULL: nothing to write back */
+	int (*sync)(struct filesystem *fs, struct caller *c); /* NULL: nothing to write back */
 };
 
 enum { MOUNT_RDONLY = 1, MOUNT_NOSUID = 2, MOUNT_NODEV = 4, MOUNT_NOEXEC = 8, MOUNT_NOATIME = 16 };
@@ -271,7 +271,7 @@ bool mount_may_be_at(struct mount_table *t, const struct path *dir, unsigned dep
 /* The file system of files without a name, borrowed. */
 int mount_table_memfs(struct mount_table *t, struct mm_host *mem, struct filesystem **out);
 /* Writes back what the host keeps for all of them (sync(2)). */
-void mount_table_sync(struct mount_table *t);
+void mount_table_sync(struct mount_table *t, struct caller *c);
 /* A device number for a file system in memory. */
 dev_t mount_table_new_dev(struct mount_table *t);
 

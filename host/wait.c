@@ -164,9 +164,29 @@ int sleeper_epoll(struct sleeper *s, int epfd, struct epoll_event *events, int m
 	return sleeper_called(s, host_call_intr(&s->kick, SYS_epoll_pwait2, epfd, (long)events, max, timeout, 0, 0));
 }
 
+int sleeper_wait_readable(struct sleeper *s, int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	long r = 0;
+
+	while (r == 0 || r == -EINTR) {
+		if (sleeper_killed(s))
+			return -EINTR;
+		kick_take(&s->kick);
+		r = sleeper_killed(s) ? -EINTR : host_call_intr(&s->kick, SYS_ppoll, (long)&p, 1, 0, 0, 0, 0);
+	}
+	return r < 0 ? (int)r : 0;
+}
+
 void sleeper_wake(struct sleeper *s)
 {
 	kick_send(&s->kick);
+}
+
+void sleeper_kill(struct sleeper *s)
+{
+	atomic_store(&s->killed, true);
+	sleeper_interrupt(s);
 }
 
 void sleeper_interrupt(struct sleeper *s)

@@ -17,8 +17,8 @@
  *
  * No wake-up is lost: a wake between the test and the wait stays pending in the sleeper's kick and ends the wait at
  * once. Nor does an error win over the event: who is woken and interrupted at once, as by the end of a child and its
- * SIGCHLD, tests the condition again before it sees the error. -EINTR means `interrupted` is set: a signal, a stop or the end of the task. Callers that can restart turn it
- * into -ERESTARTSYS & co. (kernel/restart.h).
+ * SIGCHLD, tests the condition again before it sees the error. -EINTR means `interrupted` is set: a signal, a stop or
+ *the end of the task. Callers that can restart turn it into -ERESTARTSYS & co. (kernel/restart.h).
  */
 #ifndef HL_HOST_WAIT_H
 #define HL_HOST_WAIT_H
@@ -39,6 +39,7 @@ struct pollfd;
 struct sleeper {
 	struct kick kick;
 	_Atomic bool interrupted; /* set by others (with a kick), cleared by the owner alone */
+	_Atomic bool killed;      /* the owner is to end, whatever it is doing; never cleared */
 };
 
 struct waitqueue {
@@ -77,6 +78,15 @@ void sleeper_pause(struct sleeper *s);
 /* Makes `s` look again; also ends a host call made with sleeper_call. */
 void sleeper_wake(struct sleeper *s);
 void sleeper_interrupt(struct sleeper *s);
+/* An interrupt for ever: the owner's thread ends as soon as it looks. Loops that may take long ask for it between their
+ * pieces, whoever else may interrupt them. NULL: nobody to be killed. */
+void sleeper_kill(struct sleeper *s);
+static inline bool sleeper_killed(const struct sleeper *s)
+{
+	return s && atomic_load_explicit(&s->killed, memory_order_relaxed);
+}
+/* Waits for a host descriptor to become readable, whoever interrupts: 0. -EINTR: sleeper_kill. */
+int sleeper_wait_readable(struct sleeper *s, int fd);
 /* ppoll(2) on host descriptors. >= 0: some are ready (the number), or a mere wake (0): look again. -EINTR: interrupted.
  * -ETIMEDOUT: the deadline is over; both only when none of the descriptors is ready. Other -errno: ppoll's. */
 int sleeper_poll(struct sleeper *s, struct pollfd *fds, unsigned n, uint64_t deadline_ns);

@@ -28,6 +28,8 @@
  *   hl(1)).
  * - A sandbox owns threads and descriptors (close-on-exec) until hl_sandbox_free. Its threads block all signals but the
  *   ones named above, so that yours never go to them.
+ * - Where a guest gives up a large file of the host's, or writes one back, a process of its own does that. It is nobody's
+ *   child, holds nothing but that file, and may live longer than the sandbox.
  * - On the platform "process" it also owns a child process, which sends SIGCHLD when hl_sandbox_free ends it. A wait(2)
  *   for any child waits for that one, too, and may reap it.
  *
@@ -150,7 +152,7 @@ struct hl_sandbox;
 #define HL_FOREVER UINT64_MAX
 
 enum hl_end {
-	HL_RUNNING,  /* has not ended */
+	HL_RUNNING,  /* has not ended, and is not about to */
 	HL_EXITED,   /* status: the exit status, 0 to 255 */
 	HL_SIGNALED, /* status: the signal that ended it */
 	HL_EXPIRED,  /* the time limit ended it */
@@ -170,11 +172,13 @@ struct hl_result {
 HL_API int hl_sandbox_start(const struct hl_config *cfg, struct hl_sandbox **out, struct hl_error **err);
 
 /* Waits until the program has ended (whatever it started then ends too), or for `milliseconds` (HL_FOREVER; 0: just
- * look): -1 with HL_TIMED_OUT when that time is over. May be called again; `res` may be NULL and is always filled. */
+ * look): -1 with HL_TIMED_OUT when that time is over. May be called again; `res` may be NULL and is always filled. When
+ * the time is over, res->end is HL_RUNNING, or already tells how it ends while its last threads are on their way: one may
+ * be in a call of the host that no signal ends. */
 HL_API int hl_sandbox_wait(struct hl_sandbox *sb, uint64_t milliseconds, struct hl_result *res, struct hl_error **err);
 
-/* A descriptor, owned by the sandbox, that polls readable when the program ended, stopped or continued since the last
- * hl_sandbox_wait: for event loops. */
+/* A descriptor, owned by the sandbox, that polls readable when the program ended, stopped or continued, or was told to
+ * end by its time limit or hl_sandbox_kill, since the last hl_sandbox_wait: for event loops. */
 HL_API int hl_sandbox_event_fd(struct hl_sandbox *sb);
 
 /* The three below may be called from any thread at any time between start and free, several at once. */

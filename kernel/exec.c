@@ -71,7 +71,7 @@ static int dethread(struct task *t)
 		if (o == t)
 			continue;
 		o->group_exiting = true;
-		sleeper_interrupt(&o->sleeper);
+		sleeper_kill(&o->sleeper);
 	}
 	while (p->nr_tasks > 1 && !t->group_exiting) {
 		sandbox_unlock(sb);

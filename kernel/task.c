@@ -401,7 +401,7 @@ static void kill_siblings_locked(struct process *p, struct task *but)
 		if (o == but)
 			continue;
 		o->group_exiting = true;
-		sleeper_interrupt(&o->sleeper);
+		sleeper_kill(&o->sleeper);
 	}
 }
 

@@ -281,6 +281,15 @@ static int start_program(struct hl_sandbox *sb, const struct hl_config *cfg, str
 
 /* ---- the time limit ---- */
 
+/* Whoever waits may want to know that the end has begun. */
+static void kill_all(struct hl_sandbox *sb)
+{
+	uint64_t one = 1;
+
+	sandbox_kill(sb->kernel);
+	(void)!write(sb->event_fd, &one, sizeof one);
+}
+
 static struct timespec timespec_of(uint64_t ns)
 {
 	return (struct timespec){ (time_t)(ns / 1000000000), (long)(ns % 1000000000) };
@@ -300,7 +309,7 @@ static void *timer_main(void *arg)
 		sb->expired = true;
 	sandbox_unlock(sb->kernel);
 	if (over)
-		sandbox_kill(sb->kernel);
+		kill_all(sb);
 	return NULL;
 }
 
@@ -365,9 +374,19 @@ int hl_sandbox_start(const struct hl_config *cfg, struct hl_sandbox **out, struc
 
 /* ---- end ---- */
 
-static void fill_end(struct hl_sandbox *sb, struct hl_result *res)
+/* Is it decided how the program ends? Its threads may still be on their way. Lock held. */
+static bool end_is_known(const struct hl_sandbox *sb, int *status)
 {
-	int st = sb->kernel->exit_status;
+	const struct sandbox *k = sb->kernel;
+
+	if (!k->main_ended && !k->main->group_exiting)
+		return false;
+	*status = k->main_ended ? k->exit_status : k->main->exit_code;
+	return true;
+}
+
+static void fill_end(struct hl_sandbox *sb, int st, struct hl_result *res)
+{
 
 	res->end = WIFSIGNALED(st) ? HL_SIGNALED : HL_EXITED;
 	res->status = WIFSIGNALED(st) ? WTERMSIG(st) : WEXITSTATUS(st);
@@ -383,11 +402,12 @@ static void fill_end(struct hl_sandbox *sb, struct hl_result *res)
 static void fill_result(struct hl_sandbox *sb, struct hl_result *res)
 {
 	uint64_t end = sb->end_ns;
+	int status;
 
 	memset(res, 0, sizeof *res);
 	res->wall_ns = (end ? end : monotonic_ns()) - sb->start_ns;
-	if (sb->kernel->main_ended)
-		fill_end(sb, res);
+	if (end_is_known(sb, &status))
+		fill_end(sb, status, res);
 	else
 		res->stopped = sb->kernel->main->stopped;
 }
@@ -423,8 +443,6 @@ int hl_sandbox_wait(struct hl_sandbox *sb, uint64_t milliseconds, struct hl_resu
 	bool ended = ended_locked(sb);
 	fill_result(sb, &r);
 	sandbox_unlock(sb->kernel);
-	if (!ended)
-		r.end = HL_RUNNING;
 	if (res)
 		*res = r;
 	if (!ended)
@@ -442,7 +460,7 @@ int hl_sandbox_event_fd(struct hl_sandbox *sb)
 void hl_sandbox_kill(struct hl_sandbox *sb)
 {
 	sb->killed = true;
-	sandbox_kill(sb->kernel);
+	kill_all(sb);
 }
 
 /* ---- signals ---- */

@@ -133,7 +133,7 @@ static int64_t transfer_many(struct task *t, const uint64_t *a, transfer_fn *fn,
 	if (!r)
 		r = transfer_vec(t, f, &c, a, fn, pos, rwf);
 	if (r > 0 && fn == file_write && rwf & (RWF_DSYNC | RWF_SYNC) && f->ops->fsync)
-		f->ops->fsync(f, !(rwf & RWF_SYNC));
+		f->ops->fsync(f, &c, !(rwf & RWF_SYNC));
 	file_put(f);
 	return transfer_result(t, &c, r);
 }

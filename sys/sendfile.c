@@ -46,7 +46,7 @@ static ssize_t copy_all(struct copy *x, size_t len)
 
 	if (!buf)
 		return -ENOMEM;
-	while (total < len && !cut) {
+	while (total < len && !cut && !sleeper_killed(x->c.sleeper)) {
 		size_t want = len - total < size ? len - total : size;
 		n = copy_some(x, buf, want, &cut);
 		if (n <= 0)
@@ -98,8 +98,7 @@ static int64_t sendfile_files(struct task *t, struct copy *x, uint64_t off, size
 		return err;
 	if (count > MAX_RW_COUNT)
 		count = MAX_RW_COUNT;
-	ssize_t n = is_pipe(x->out) ? splice_file_to_pipe(&x->c, x->in, &x->in_pos, x->out, count)
-				      : copy_all(x, count);
+	ssize_t n = is_pipe(x->out) ? splice_file_to_pipe(&x->c, x->in, &x->in_pos, x->out, count) : copy_all(x, count);
 	err = n >= 0 ? put_offset(t, &x->c, x->in, off, x->in_pos) : 0;
 	return err ? err : n;
 }

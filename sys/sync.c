@@ -13,7 +13,8 @@ static int64_t do_fsync(struct task *t, int fd, bool data_only)
 
 	if (!f)
 		return -EBADF;
-	int err = f->ops->fsync ? f->ops->fsync(f, data_only) : -EINVAL;
+	struct caller c = task_caller(t);
+	int err = f->ops->fsync ? f->ops->fsync(f, &c, data_only) : -EINVAL;
 	file_put(f);
 	return err;
 }
@@ -30,7 +31,9 @@ SYSCALL_DEFINE(fdatasync)
 
 SYSCALL_DEFINE(sync)
 {
-	mount_table_sync(t->fs->mounts);
+	struct caller c = task_caller(t);
+
+	mount_table_sync(t->fs->mounts, &c);
 	return 0;
 }
 
@@ -40,8 +43,9 @@ SYSCALL_DEFINE(syncfs)
 
 	if (!f)
 		return -EBADF;
+	struct caller c = task_caller(t);
 	struct inode *i = file_inode(f);
-	int err = i && i->fs->ops->sync ? i->fs->ops->sync(i->fs) : 0;
+	int err = i && i->fs->ops->sync ? i->fs->ops->sync(i->fs, &c) : 0;
 	file_put(f);
 	return err;
 }
@@ -64,6 +68,7 @@ static int check_ranges(struct file *f)
 
 SYSCALL_DEFINE(sync_file_range)
 {
+	struct caller c = task_caller(t);
 	int64_t off = (int64_t)a[1], len = (int64_t)a[2];
 
 	if (a[3] & ~(uint64_t)(SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER) ||
@@ -75,7 +80,7 @@ SYSCALL_DEFINE(sync_file_range)
 	/* More than was asked for, never less. */
 	int err = check_ranges(f);
 	if (!err && f->ops->fsync)
-		err = f->ops->fsync(f, true);
+		err = f->ops->fsync(f, &c, true);
 	file_put(f);
 	return err;
 }

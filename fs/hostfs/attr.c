@@ -54,7 +54,7 @@ static int set_mode(int fd, mode_t mode)
 	return (int)host_ret(fchmodat(fdpath_dir(), name, mode, 0));
 }
 
-static int set_size(struct inode *i, uint64_t size)
+static int set_size(struct inode *i, struct caller *c, uint64_t size)
 {
 	if (S_ISDIR(i->type))
 		return -EISDIR;
@@ -63,7 +63,7 @@ static int set_size(struct inode *i, uint64_t size)
 	int fd = fdpath_reopen(hostfs_fd(i), O_WRONLY | O_NONBLOCK);
 	if (fd < 0)
 		return fd;
-	int err = (int)host_ret(ftruncate(fd, (off_t)size));
+	int err = hostfs_ftruncate(fd, c, size);
 	host_close(fd);
 	if (!err)
 		hostfs_pages_truncated(hostfs_of(i)->pages, i, size);
@@ -103,7 +103,7 @@ int hostfs_setattr(struct inode *i, struct caller *c, const struct iattr *a)
 	if (!err && a->valid & ATTR_TIMES)
 		err = (int)host_call(SYS_utimensat, fd, "", times, AT_EMPTY_PATH);
 	if (!err && a->valid & ATTR_SIZE)
-		err = set_size(i, a->size);
+		err = set_size(i, c, a->size);
 	return err;
 }
 

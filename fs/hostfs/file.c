@@ -83,7 +83,12 @@ static ssize_t regular_read(struct file *f, struct caller *c, struct uio *u, int
 
 static ssize_t regular_write(struct file *f, struct caller *c, struct uio *u, int64_t *pos)
 {
-	return transfer(file_fd(f), u, pos, true);
+	ssize_t n = transfer(file_fd(f), u, pos, true);
+
+	if (n > 0)
+		atomic_fetch_add_explicit(&hostfs_inode(f->path.dentry->inode)->unsynced, (uint64_t)n,
+					  memory_order_relaxed);
+	return n;
 }
 
 static int64_t host_lseek(struct file *f, struct caller *c, int64_t off, int whence)
@@ -130,9 +135,9 @@ static int regular_pagesource(struct file *f, bool shared_write, struct pagesour
 	return hostfs_pages_get(file_pages(f), f->path.dentry->inode, shared_write, out);
 }
 
-static int host_fsync(struct file *f, bool data_only)
+static int host_fsync(struct file *f, struct caller *c, bool data_only)
 {
-	return (int)host_ret(data_only ? fdatasync(file_fd(f)) : fsync(file_fd(f)));
+	return hostfs_fsync(f->path.dentry->inode, c, data_only);
 }
 
 static int regular_fallocate(struct file *f, struct caller *c, int mode, int64_t off, int64_t len)
@@ -140,7 +145,7 @@ static int regular_fallocate(struct file *f, struct caller *c, int mode, int64_t
 	int err = hostfs_act_as(c);
 
 	if (!err)
-		err = (int)host_ret(fallocate(file_fd(f), mode, off, len));
+		err = hostfs_fallocate(file_fd(f), c, mode, off, len);
 	if (!err && mode & (FALLOC_FL_COLLAPSE_RANGE | FALLOC_FL_INSERT_RANGE))
 		hostfs_pages_invalidate(file_pages(f), f->path.dentry->inode, (uint64_t)off, UINT64_MAX);
 	return err;
@@ -151,7 +156,7 @@ static int regular_truncate(struct file *f, struct caller *c, uint64_t size)
 	int err = hostfs_act_as(c);
 
 	if (!err)
-		err = (int)host_ret(ftruncate(file_fd(f), (off_t)size));
+		err = hostfs_ftruncate(file_fd(f), c, size);
 	if (!err)
 		hostfs_pages_truncated(file_pages(f), f->path.dentry->inode, size);
 	return err;

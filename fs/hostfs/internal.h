@@ -11,15 +11,17 @@
 struct hostfs {
 	struct filesystem fs;
 	struct physmem *pm;
-	bool whole; /* the root is the host's own root: ".." can not lead out */
+	bool whole;           /* the root is the host's own root: ".." can not lead out */
+	_Atomic bool removes; /* a name was removed: an open file may have none left */
 	struct hostfs_pages *pages;
 	struct hostfs_seen *seen; /* NULL: the root is not the host's */
 };
 
 struct hostfs_inode {
 	struct inode inode;
-	int fd;                  /* owned: O_PATH, or the open file's own descriptor */
-	_Atomic bool identified; /* `id` is set */
+	int fd;                    /* owned: O_PATH, or the open file's own descriptor */
+	_Atomic uint64_t unsynced; /* bytes written since the last fsync; large before the first one */
+	_Atomic bool identified;   /* `id` is set */
 	struct inode_id id;
 };
 
@@ -48,6 +50,17 @@ int hostfs_dentry_of_fd(struct hostfs *h, int fd, const char *name, size_t len, 
 /* The host's calls are the caller's from here on: file system ids and groups. 0 or -errno. */
 int hostfs_act_as(struct caller *c);
 int hostfs_statx(int fd, const char *name, unsigned mask, struct statx *out);
+
+/* large.c */
+/* Is `name` in `fd` ("": `fd` itself) a regular file of many bytes that has at most so many names? */
+bool hostfs_is_large(int fd, const char *name, unsigned max_links);
+/* Of a large file whose only name is about to go: a descriptor for aside_close, so that it is not freed in the call
+ * that removes the name. -1: it is none, or -errno. */
+int hostfs_reference_large(int dirfd, const char *name);
+/* 0 or -errno; -EINTR where the caller is to end. */
+int hostfs_ftruncate(int fd, struct caller *c, uint64_t size);
+int hostfs_fallocate(int fd, struct caller *c, int mode, int64_t off, int64_t len);
+int hostfs_fsync(struct inode *i, struct caller *c, bool data_only);
 
 /* walk.c */
 int hostfs_walk(struct inode *dir, struct caller *c, const char *names, size_t len, unsigned flags,

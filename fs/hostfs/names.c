@@ -7,6 +7,7 @@
 
 #include "fs/device.h"
 #include "fs/hostfs/internal.h"
+#include "host/aside.h"
 #include "host/fdpath.h"
 #include "host/fscred.h"
 #include "host/hostcall.h"
@@ -61,11 +62,27 @@ int hostfs_link(struct inode *dir, struct caller *c, const char *name, struct in
 	return (int)host_ret(linkat(fdpath_dir(), from, hostfs_fd(dir), name, AT_SYMLINK_FOLLOW));
 }
 
+/* After a call that may have removed a name. `large`: what hostfs_reference_large said of its file. */
+static int name_removed(struct inode *dir, int large, int err)
+{
+	if (!err)
+		hostfs_of(dir)->removes = true;
+	if (large >= 0 && !err)
+		aside_close(large);
+	else
+		host_close(large);
+	return err;
+}
+
 int hostfs_unlink(struct inode *dir, struct caller *c, const char *name)
 {
 	int err = hostfs_act_as(c);
 
-	return err ? err : (int)host_ret(unlinkat(hostfs_fd(dir), name, 0));
+	if (err)
+		return err;
+	int large = hostfs_reference_large(hostfs_fd(dir), name);
+	err = (int)host_ret(unlinkat(hostfs_fd(dir), name, 0));
+	return name_removed(dir, large, err);
 }
 
 int hostfs_rmdir(struct inode *dir, struct caller *c, const char *name)
@@ -83,5 +100,9 @@ int hostfs_rename(struct inode *dir, struct caller *c, const char *name, struct 
 	/* A whiteout is a device node, 0:0. */
 	if (!err && flags & RENAME_WHITEOUT)
 		err = -EPERM;
-	return err ? err : (int)host_call(SYS_renameat2, hostfs_fd(dir), name, hostfs_fd(newdir), newname, flags);
+	if (err)
+		return err;
+	int large = flags ? -1 : hostfs_reference_large(hostfs_fd(newdir), newname);
+	err = (int)host_call(SYS_renameat2, hostfs_fd(dir), name, hostfs_fd(newdir), newname, flags);
+	return name_removed(dir, large, err);
 }

@@ -86,7 +86,8 @@ static int fifo_file(struct dentry *d, struct caller *c, int flags, struct file 
 	return err ? err : stream_own(*out);
 }
 
-/* What the host cut (O_TRUNC by an open that can not write) is cut for the mappings of the file, too. Takes `d` over. */
+/* What the host cut (O_TRUNC by an open that can not write) is cut for the mappings of the file, too. Takes `d` over.
+ */
 static int regular_file(struct hostfs *h, struct dentry *d, int flags, struct file **out)
 {
 	if (flags & O_TRUNC)
@@ -169,5 +170,6 @@ int hostfs_tmpfile(struct inode *dir, struct caller *c, int flags, mode_t mode, 
 		return err;
 	fscred_clear_umask();
 	int fd = beneath_open(hostfs_fd(dir), ".", kept, mode);
+	hostfs_of(dir)->removes = true;
 	return fd < 0 ? fd : hostfs_file_new(hostfs_of(dir), c, fd, flags, "", 0, out);
 }

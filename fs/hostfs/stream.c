@@ -226,7 +226,7 @@ static int64_t stream_ioctl(struct file *f, struct caller *c, struct mm *mm, uns
 	return -ENOTTY;
 }
 
-static int stream_fsync(struct file *f, bool data_only)
+static int stream_fsync(struct file *f, struct caller *c, bool data_only)
 {
 	return (int)host_ret(data_only ? fdatasync(stream_fd(f)) : fsync(stream_fd(f)));
 }

@@ -7,15 +7,20 @@
 
 #include "fs/cred.h"
 #include "fs/hostfs/internal.h"
+#include "host/aside.h"
 #include "host/beneath.h"
 #include "host/fdpath.h"
 #include "host/hostcall.h"
 
+/* The last reference to a large file that has no name any more frees its blocks. */
 static void inode_release(struct inode *i)
 {
 	struct hostfs_inode *hi = hostfs_inode(i);
 
-	host_close(hi->fd);
+	if (S_ISREG(i->type) && hostfs_of(i)->removes && hostfs_is_large(hi->fd, "", 0))
+		aside_close(hi->fd);
+	else
+		host_close(hi->fd);
 	free(hi);
 }
 
@@ -95,6 +100,7 @@ int hostfs_inode_new(struct hostfs *h, int fd, mode_t type, struct inode **out)
 	}
 	inode_init(&hi->inode, &h->fs, &hostfs_inode_ops, type);
 	hi->fd = fd;
+	hi->unsynced = ASIDE_BYTES;
 	hi->identified = false;
 	*out = &hi->inode;
 	return 0;
@@ -136,13 +142,13 @@ static void destroy(struct filesystem *fs)
 	free(h);
 }
 
-static int sync_root(struct filesystem *fs)
+static int sync_root(struct filesystem *fs, struct caller *c)
 {
 	int fd = beneath_open(hostfs_fd(fs->root), ".", O_RDONLY | O_DIRECTORY, 0);
 
 	if (fd < 0)
 		return fd;
-	int err = (int)host_ret(syncfs(fd));
+	int err = (int)aside_call(c->sleeper, fd, SYS_syncfs, 0, 0, 0);
 	host_close(fd);
 	return err;
 }

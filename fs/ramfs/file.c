@@ -273,7 +273,7 @@ static int ramfs_pagesource(struct file *f, bool shared_write, struct pagesource
 	return 0;
 }
 
-static int ramfs_fsync(struct file *f, bool data_only)
+static int ramfs_fsync(struct file *f, struct caller *c, bool data_only)
 {
 	return 0;
 }
