@@ -133,28 +133,30 @@ static int revoke_run(struct mm *mm, const struct vma *v, uint64_t start, uint64
 }
 
 /* Takes the right to write from the pages of `v` that will be copy-on-write, before their backings say so: one backing
- * may lie in several vmas. One call a run; what lies between in a run may not be written directly anyway. */
+ * may lie in several vmas. One call for each run without a hole; what else is in a run may not be written anyway. */
 static int revoke_write(const struct fork *f, const struct vma *v)
 {
-	struct mm *mm = f->parent;
-	uint64_t start = UINT64_MAX, end = 0;
+	uint64_t start = 0, end = 0, backed = 0; /* the run so far, and what goes on behind it */
 	int err = 0;
 
 	if ((v->flags & (VMA_SHARED | VMA_DONTFORK | VMA_WIPEONFORK)) || !(v->prot & GUEST_WRITE))
 		return 0;
-	backing_for_range(b, mm, v->start, v->end)
+	backing_for_range(b, f->parent, v->start, v->end)
 	{
-		if (!b->owned || b->cow)
-			continue;
-		if (copied_now(f, v, b)) {
-			err = err ? err : revoke_run(mm, v, start, end);
-			start = UINT64_MAX;
-			continue;
+		bool keeps = copied_now(f, v, b);
+
+		if (b->start > backed || keeps) {
+			err = err ? err : revoke_run(f->parent, v, start, end);
+			start = end = 0;
 		}
-		start = min64(start, max64(b->start, v->start));
+		backed = b->end;
+		if (!b->owned || b->cow || keeps)
+			continue;
+		if (start == end)
+			start = max64(b->start, v->start);
 		end = min64(b->end, v->end);
 	}
-	return err ? err : revoke_run(mm, v, start, end);
+	return err ? err : revoke_run(f->parent, v, start, end);
 }
 
 static int copy_now(const struct fork *f, const struct backing *b)

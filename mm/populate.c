@@ -53,22 +53,22 @@ static int protect(struct mm *mm, uint64_t start, uint64_t end, unsigned rights)
 	return mm->host->platform->space_protect(mm->space, GVA(start), end - start, rights);
 }
 
-/* One call for each run of equal rights; holes in between do not end a run. */
+/* One call for each run of equal rights without a hole: what was never touched costs nothing. */
 static int protect_vma(struct mm *mm, const struct vma *v, uint64_t low, uint64_t high)
 {
-	uint64_t from = high, to = high;
+	uint64_t from = low, to = low;
 	unsigned rights = 0;
 
 	backing_for_range(b, mm, low, high)
 	{
-		if (from != high && mm_rights(v, b) != rights) {
+		uint64_t start = max64(b->start, low);
+
+		if (start != to || mm_rights(v, b) != rights) {
 			int err = protect(mm, from, to, rights);
 			if (err)
 				return err;
-			from = high;
+			from = start;
 		}
-		if (from == high)
-			from = max64(b->start, low);
 		rights = mm_rights(v, b);
 		to = min64(b->end, high);
 	}

@@ -110,7 +110,8 @@ struct platform {
 	 * and not below GUEST_MMAP_MIN. prot 0 is the same as space_unmap. -ENOMEM leaves the range unmapped. */
 	int (*space_map)(struct space *s, gva_t addr, uint64_t len, unsigned prot, struct memfile *mf, uint64_t off);
 	int (*space_unmap)(struct space *s, gva_t addr, uint64_t len);
-	/* Changes the rights of what is mapped in the range; holes stay holes. prot 0: unmap. */
+	/* Changes the rights of what is mapped in the range; holes stay holes, and may cost more than what is mapped.
+	 * prot 0: unmap. */
 	int (*space_protect)(struct space *s, gva_t addr, uint64_t len, unsigned prot);
 
 	/* New contexts have zero registers, RFLAGS_FIXED, the FP state of a fresh Linux process. */
