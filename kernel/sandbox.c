@@ -137,6 +137,7 @@ int sandbox_create(const struct sandbox_config *cfg, struct sandbox **out, struc
 	pthread_cond_init(&sb->changed, NULL);
 	list_init(&sb->processes);
 	waitqueue_init(&sb->signal_sent);
+	uts_init(&sb->uts);
 	sb->boot_ns = monotonic_ns();
 	int err = getrandom(sb->boot_id, sizeof sb->boot_id, 0) == sizeof sb->boot_id ? 0 : -EIO;
 	if (!err)
@@ -254,8 +255,8 @@ void sandbox_destroy(struct sandbox *sb)
 	if (sb->pids)
 		pid_table_destroy(sb->pids);
 	waitqueue_destroy(&sb->signal_sent);
+	uts_destroy(&sb->uts);
 	pthread_cond_destroy(&sb->changed);
 	pthread_mutex_destroy(&sb->lock);
-	free(sb->hostname);
 	free(sb);
 }

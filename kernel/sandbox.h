@@ -18,6 +18,7 @@
 #include "fs/vfs.h"
 #include "kernel/observer.h"
 #include "kernel/pid.h"
+#include "kernel/uts.h"
 #include "kernel/sched.h"
 #include "mm/mm.h"
 #include "platform/platform.h"
@@ -50,7 +51,7 @@ struct sandbox {
 	struct observer *observer;     /* NULL: none; not owned */
 	void (*notify)(void *arg);     /* main ended, stopped or continued; lock held; NULL: nobody asks */
 	void *notify_arg;
-	char *hostname;     /* owned */
+	struct uts uts;
 	struct sched sched; /* what the monitor was started with; constant */
 	bool host_priority; /* kernel/sched.h: the host's threads get what guests ask for; constant */
 
@@ -83,7 +84,7 @@ struct sandbox_config {
 	void *notify_arg;
 	bool host_priority;
 	uint64_t memory_limit; /* bytes; 0: what the host allows, less a reserve */
-	struct rlimit nofile; /* RLIMIT_NOFILE as the guest sees it; the host's own bounds the monitor */
+	struct rlimit nofile;  /* RLIMIT_NOFILE as the guest sees it; the host's own bounds the monitor */
 };
 
 /* Builds machine, memory, pid table and init; no mounts, no program yet. */

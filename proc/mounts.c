@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* /proc/PID/mounts and mountinfo (proc(5)). */
+#include <poll.h>
+
 #include "kernel/sandbox.h"
 #include "proc/proc.h"
 
@@ -37,6 +39,12 @@ int proc_show_mounts(struct pseudo_node *n, struct caller *c, struct text *out)
 	}
 	pthread_rwlock_unlock(&n->sb->mounts->lock);
 	return 0;
+}
+
+/* A change of the mounts would be POLLPRI and POLLERR (proc_pid_mounts(5)); a guest's never change. */
+unsigned proc_poll_mounts(struct pseudo_node *n, _Atomic uint64_t *seen, struct poll_table *pt)
+{
+	return POLLIN | POLLRDNORM;
 }
 
 int proc_show_mountstats(struct pseudo_node *n, struct caller *c, struct text *out)

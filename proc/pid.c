@@ -398,8 +398,10 @@ static const struct pseudo_dir net_dir = { PSEUDO_TABLE(net_entries) };
 	    FILE("loginuid", 0644, .show = proc_show_unset_id),                                                        \
 	    FILE("maps", 0444, .show = proc_show_maps, .ioctl = proc_maps_ioctl, .may_open = proc_may_open),           \
 	    FILE("mem", 0600, .open = proc_mem_open),                                                                  \
-	    FILE("mountinfo", 0444, .show = proc_show_mountinfo, .may_open = may_open_fs, .gone = GONE_SAME),          \
-	    FILE("mounts", 0444, .show = proc_show_mounts, .may_open = may_open_fs, .gone = GONE_SAME),                \
+	    FILE("mountinfo", 0444, .show = proc_show_mountinfo, .poll = proc_poll_mounts, .may_open = may_open_fs,    \
+		 .gone = GONE_SAME),                                                                                   \
+	    FILE("mounts", 0444, .show = proc_show_mounts, .poll = proc_poll_mounts, .may_open = may_open_fs,          \
+		 .gone = GONE_SAME),                                                                                   \
 	    DIRECTORY("net", 0555, net_dir), DIRECTORY("ns", 0511, proc_ns_dir),                                       \
 	    FILE("oom_adj", 0644, .show = proc_show_oom_adj, .store = proc_store_oom_adj),                             \
 	    SHOW("oom_score", proc_show_oom_score),                                                                    \
@@ -422,7 +424,8 @@ static const struct pseudo_dir task_dir = { PSEUDO_TABLE(task_entries) };
 static const struct pseudo_entry pid_entries[] = {
 	PER_TASK,
 	FILE("coredump_filter", 0644, .show = proc_show_coredump_filter, .store = proc_store_coredump_filter),
-	FILE("mountstats", 0400, .show = proc_show_mountstats, .may_open = may_open_fs, .gone = GONE_SAME),
+	FILE("mountstats", 0400, .show = proc_show_mountstats, .poll = proc_poll_mounts, .may_open = may_open_fs,
+	     .gone = GONE_SAME),
 	DIRECTORY("task", 0555, tasks_dir),
 	FILE("timerslack_ns", 0666, .show = proc_show_timerslack, .store = proc_store_timerslack),
 };

@@ -195,7 +195,10 @@ static int node_getattr(struct inode *i, struct caller *c, unsigned mask, struct
 
 static int node_permission(struct inode *i, struct caller *c, int mask)
 {
+	struct pseudo_node *n = node_of(i);
 	struct statx st;
+	if (mask & W_OK && n->entry->sealed && (!(n->entry->mode & 0222) || c->cred->euid != 0))
+		return -EACCES;
 	node_getattr(i, c, STATX_BASIC_STATS, &st);
 	return generic_permission(&st, c->cred, mask);
 }

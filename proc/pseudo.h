@@ -32,6 +32,9 @@ struct pseudo_entry {
 	/* S_IFREG: as file_ops.read, of what is not all made at once */
 	ssize_t (*read_at)(struct pseudo_node *n, struct caller *c, struct uio *u, int64_t pos);
 	int64_t (*ioctl)(struct pseudo_node *n, struct caller *c, struct mm *mm, unsigned cmd, uint64_t arg);
+	/* S_IFREG: ready events; *seen belongs to the open file, for what has changed since the last call. NULL: a
+	 * file that cannot be waited for */
+	unsigned (*poll)(struct pseudo_node *n, _Atomic uint64_t *seen, struct poll_table *pt);
 	int (*open)(struct pseudo_node *n, struct caller *c, int flags,
 		    struct file **out);                                         /* S_IFREG of its own kind */
 	int (*link)(struct pseudo_node *n, struct caller *c, struct text *out); /* S_IFLNK: the text */
@@ -40,6 +43,7 @@ struct pseudo_entry {
 	int (*may_open)(struct pseudo_node *n, struct caller *c, int flags);
 	mode_t (*link_mode)(struct pseudo_node *n, struct caller *c); /* S_IFLNK: rights that depend */
 	enum pseudo_gone gone;
+	bool sealed;     /* who may write is a matter of the mode alone: no capability opens more */
 	const void *arg; /* for functions that serve many entries */
 };
 

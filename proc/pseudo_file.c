@@ -19,6 +19,7 @@ struct pseudo_file {
 	struct pseudo_node *node; /* a reference */
 	struct text content;      /* guarded by file.pos_lock */
 	bool made;
+	_Atomic uint64_t seen; /* pseudo_entry.poll's */
 };
 
 static struct pseudo_file *pseudo_file_of(struct file *f)
@@ -108,6 +109,13 @@ static int64_t pseudo_ioctl(struct file *f, struct caller *c, struct mm *mm, uns
 	return n->entry->ioctl ? n->entry->ioctl(n, c, mm, cmd, arg) : -ENOTTY;
 }
 
+static unsigned pseudo_poll(struct file *f, struct poll_table *pt)
+{
+	struct pseudo_file *pf = pseudo_file_of(f);
+
+	return pf->node->entry->poll(pf->node, &pf->seen, pt);
+}
+
 static void pseudo_release(struct file *f)
 {
 	struct pseudo_file *pf = pseudo_file_of(f);
@@ -116,13 +124,12 @@ static void pseudo_release(struct file *f)
 	free(pf);
 }
 
-static const struct file_ops file_ops = {
-	.read = pseudo_read,
-	.write = pseudo_write,
-	.ioctl = pseudo_ioctl,
-	.lseek = pseudo_lseek,
-	.release = pseudo_release,
-};
+#define FILE_OPS                                                                                                       \
+	.read = pseudo_read, .write = pseudo_write, .ioctl = pseudo_ioctl, .lseek = pseudo_lseek,                      \
+	.release = pseudo_release
+
+static const struct file_ops file_ops = { FILE_OPS };
+static const struct file_ops polled_file_ops = { FILE_OPS, .poll = pseudo_poll };
 
 /* True: the whole table was taken. */
 static bool emit_table(struct pseudo_node *n, struct file *f, struct dir_emit *e)
@@ -191,9 +198,16 @@ int pseudo_file_open(struct pseudo_node *n, int flags, struct file **out)
 	struct pseudo_file *pf = calloc(1, sizeof *pf);
 	if (!pf)
 		return -ENOMEM;
-	file_init(&pf->file, S_ISDIR(n->entry->mode) ? &dir_ops : &file_ops, (unsigned)flags);
+	bool polled = n->entry->poll;
+	file_init(&pf->file,
+		  S_ISDIR(n->entry->mode) ? &dir_ops
+		  : polled                ? &polled_file_ops
+					  : &file_ops,
+		  (unsigned)flags);
 	inode_get(&n->inode);
 	pf->node = n;
+	if (polled)
+		n->entry->poll(n, &pf->seen, NULL); /* what has changed until now is seen */
 	*out = &pf->file;
 	return 0;
 }

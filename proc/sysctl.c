@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* /proc/sys (proc(5)): the settings programs read. Those that say how our kernel behaves are ours; none can be set. */
+/*
+ * /proc/sys (proc(5)): the settings programs read. Those that say how our kernel behaves are ours. What can be set is
+ * the names of the system; the rest is sealed, also for root. What is not built has no file: System V IPC, Linux AIO,
+ * perf, seccomp, keys.
+ */
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
@@ -33,13 +38,58 @@ static int show_version(struct pseudo_node *n, struct caller *c, struct text *ou
 	return 0;
 }
 
-static int show_hostname(struct pseudo_node *n, struct caller *c, struct text *out)
+/* ---- names of the system ---- */
+
+static enum uts_name name_of(const struct pseudo_node *n)
 {
-	struct utsname u;
-	uname(&u);
-	sandbox_lock(n->sb);
-	text_printf(out, "%s\n", n->sb->hostname ? n->sb->hostname : u.nodename);
-	sandbox_unlock(n->sb);
+	return (enum uts_name)(intptr_t)n->entry->arg;
+}
+
+static int show_name(struct pseudo_node *n, struct caller *c, struct text *out)
+{
+	char name[UTS_NAME_MAX + 1];
+
+	uts_get(n->sb, name_of(n), name);
+	text_printf(out, "%s\n", name);
+	return 0;
+}
+
+/* What does not fit is cut, as by Linux. */
+static int store_name(struct pseudo_node *n, struct caller *c, char *text)
+{
+	size_t len = strcspn(text, "\n");
+
+	uts_set(n->sb, name_of(n), text, len < UTS_NAME_MAX ? len : UTS_NAME_MAX);
+	return 0;
+}
+
+static unsigned poll_name(struct pseudo_node *n, _Atomic uint64_t *seen, struct poll_table *pt)
+{
+	struct uts *u = &n->sb->uts;
+
+	poll_wait(pt, &u->changed);
+	uint64_t now = u->changes[name_of(n)];
+	bool changed = atomic_exchange(seen, now) != now;
+	return POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM | (changed ? POLLERR | POLLPRI : 0);
+}
+
+/* ---- values ---- */
+
+/* How the host behaves, and so a guest on it. */
+static int show_host(struct pseudo_node *n, struct caller *c, struct text *out)
+{
+	return proc_show_host(out, n->entry->arg);
+}
+
+static int show_last_pid(struct pseudo_node *n, struct caller *c, struct text *out)
+{
+	text_printf(out, "%d\n", pid_last(n->sb->pids));
+	return 0;
+}
+
+static int show_threads_max(struct pseudo_node *n, struct caller *c, struct text *out)
+{
+	text_printf(out, "%u\n", n->sb->max_tasks);
 	return 0;
 }
 
@@ -81,9 +131,22 @@ static int show_pty_nr(struct pseudo_node *n, struct caller *c, struct text *out
 	return 0;
 }
 
+#define SHOW(name, fn)                                                                                                 \
+	{                                                                                                              \
+		name, S_IFREG | 0444, .show = fn, .sealed = true                                                       \
+	}
 #define FIXED(name, value)                                                                                             \
 	{                                                                                                              \
-		name, S_IFREG | 0444, .show = show_fixed, .arg = value                                                 \
+		name, S_IFREG | 0444, .show = show_fixed, .sealed = true, .arg = value                                 \
+	}
+#define HOST(name, path)                                                                                               \
+	{                                                                                                              \
+		name, S_IFREG | 0444, .show = show_host, .sealed = true, .arg = "/proc/sys/" path name                 \
+	}
+#define NAME(name, which)                                                                                              \
+	{                                                                                                              \
+		name, S_IFREG | 0644, .show = show_name, .store = store_name, .poll = poll_name, .sealed = true,       \
+				      .arg = (void *)(which)                                                           \
 	}
 #define DIRECTORY(name, table)                                                                                         \
 	{                                                                                                              \
@@ -91,26 +154,30 @@ static int show_pty_nr(struct pseudo_node *n, struct caller *c, struct text *out
 	}
 
 static const struct pseudo_entry random_entries[] = {
-	{ "boot_id", S_IFREG | 0444, .show = show_boot_id },
-	{ "uuid", S_IFREG | 0444, .show = show_uuid },
+	SHOW("boot_id", show_boot_id),
+	SHOW("uuid", show_uuid),
 	FIXED("entropy_avail", "256"),
 	FIXED("poolsize", "256"),
 };
 static const struct pseudo_dir random_dir = { PSEUDO_TABLE(random_entries) };
 
 static const struct pseudo_entry pty_entries[] = {
-	{ "max", S_IFREG | 0444, .show = show_pty_max },
-	{ "nr", S_IFREG | 0444, .show = show_pty_nr },
+	SHOW("max", show_pty_max),
+	SHOW("nr", show_pty_nr),
 	FIXED("reserve", "0"),
 };
 static const struct pseudo_dir pty_dir = { PSEUDO_TABLE(pty_entries) };
 
 static const struct pseudo_entry kernel_entries[] = {
+	FIXED("arch", "x86_64"),
 	FIXED("cap_last_cap", "40"),
 	FIXED("core_pattern", "core"),
-	{ "hostname", S_IFREG | 0444, .show = show_hostname },
+	FIXED("core_uses_pid", "0"),
+	NAME("domainname", UTS_DOMAIN),
+	NAME("hostname", UTS_HOST),
 	FIXED("ngroups_max", "65536"),
-	{ "osrelease", S_IFREG | 0444, .show = show_osrelease },
+	SHOW("ns_last_pid", show_last_pid),
+	SHOW("osrelease", show_osrelease),
 	FIXED("ostype", "Linux"),
 	FIXED("overflowgid", "65534"),
 	FIXED("overflowuid", "65534"),
@@ -118,20 +185,31 @@ static const struct pseudo_entry kernel_entries[] = {
 	DIRECTORY("pty", pty_dir),
 	DIRECTORY("random", random_dir),
 	FIXED("randomize_va_space", "2"),
-	FIXED("threads-max", "4194304"),
-	{ "version", S_IFREG | 0444, .show = show_version },
+	HOST("sched_rr_timeslice_ms", "kernel/"),
+	FIXED("tainted", "0"),
+	SHOW("threads-max", show_threads_max),
+	SHOW("version", show_version),
 };
 static const struct pseudo_dir kernel_dir = { PSEUDO_TABLE(kernel_entries) };
 
 static const struct pseudo_entry vm_entries[] = {
-	FIXED("max_map_count", "65530"), FIXED("mmap_min_addr", "65536"), FIXED("overcommit_memory", "0"),
-	FIXED("overcommit_ratio", "50"), FIXED("swappiness", "60"),
+	FIXED("legacy_va_layout", "0"),   FIXED("max_map_count", "65530"),  FIXED("memfd_noexec", "0"),
+	FIXED("mmap_min_addr", "65536"),  FIXED("nr_hugepages", "0"),       FIXED("nr_overcommit_hugepages", "0"),
+	HOST("overcommit_kbytes", "vm/"), HOST("overcommit_memory", "vm/"), HOST("overcommit_ratio", "vm/"),
+	HOST("swappiness", "vm/"),
 };
 static const struct pseudo_dir vm_dir = { PSEUDO_TABLE(vm_entries) };
 
 static const struct pseudo_entry fs_entries[] = {
-	FIXED("file-max", "9223372036854775807"), FIXED("nr_open", "1048576"),       FIXED("pipe-max-size", "1048576"),
-	FIXED("pipe-user-pages-soft", "16384"),   FIXED("protected_hardlinks", "0"), FIXED("protected_symlinks", "0"),
+	FIXED("overflowgid", "65534"),
+	FIXED("overflowuid", "65534"),
+	FIXED("suid_dumpable", "0"),
+	FIXED("file-max", "9223372036854775807"),
+	FIXED("nr_open", "1048576"),
+	FIXED("pipe-max-size", "1048576"),
+	FIXED("pipe-user-pages-soft", "16384"),
+	FIXED("protected_hardlinks", "0"),
+	FIXED("protected_symlinks", "0"),
 };
 static const struct pseudo_dir fs_dir = { PSEUDO_TABLE(fs_entries) };
 
@@ -140,10 +218,16 @@ static const struct pseudo_dir net_core_dir = { PSEUDO_TABLE(net_core_entries) }
 static const struct pseudo_entry net_entries[] = { DIRECTORY("core", net_core_dir) };
 static const struct pseudo_dir net_dir = { PSEUDO_TABLE(net_entries) };
 
+/* No namespace can be made. */
+static const struct pseudo_entry user_entries[] = {
+	FIXED("max_cgroup_namespaces", "0"), FIXED("max_ipc_namespaces", "0"), FIXED("max_mnt_namespaces", "0"),
+	FIXED("max_net_namespaces", "0"),    FIXED("max_pid_namespaces", "0"), FIXED("max_time_namespaces", "0"),
+	FIXED("max_user_namespaces", "0"),   FIXED("max_uts_namespaces", "0"),
+};
+static const struct pseudo_dir user_dir = { PSEUDO_TABLE(user_entries) };
+
 static const struct pseudo_entry sysctl_entries[] = {
-	DIRECTORY("fs", fs_dir),
-	DIRECTORY("kernel", kernel_dir),
-	DIRECTORY("net", net_dir),
-	DIRECTORY("vm", vm_dir),
+	DIRECTORY("fs", fs_dir),     DIRECTORY("kernel", kernel_dir), DIRECTORY("net", net_dir),
+	DIRECTORY("user", user_dir), DIRECTORY("vm", vm_dir),
 };
 const struct pseudo_dir proc_sysctl_dir = { PSEUDO_TABLE(sysctl_entries) };

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the system says of itself: uname(2), sysinfo(2), getrandom(2), getcpu(2). */
+#include <linux/capability.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <sys/personality.h>
@@ -15,34 +16,35 @@ SYSCALL_DEFINE(uname)
 	struct utsname u;
 	if (uname(&u) < 0)
 		return -errno;
-	sandbox_lock(t->sb);
-	if (t->sb->hostname) {
-		memset(u.nodename, 0, sizeof u.nodename);
-		strncpy(u.nodename, t->sb->hostname, sizeof u.nodename - 1);
-	}
+	uts_get(t->sb, UTS_HOST, u.nodename);
+	uts_get(t->sb, UTS_DOMAIN, u.domainname);
 	if ((t->process->personality & PER_MASK) == PER_LINUX32)
 		strcpy(u.machine, "i686"); /* uname(2) as setarch(8) expects it */
-	sandbox_unlock(t->sb);
 	return put_user(t, a[0], &u);
+}
+
+static int64_t set_name(struct task *t, enum uts_name which, const uint64_t *a)
+{
+	char name[UTS_NAME_MAX];
+
+	if (!cred_capable(t->cred, CAP_SYS_ADMIN))
+		return -EPERM;
+	if ((int)a[1] < 0 || (int)a[1] > UTS_NAME_MAX)
+		return -EINVAL;
+	if (copy_from_guest(t->mm, name, GVA(a[0]), (unsigned)a[1]))
+		return -EFAULT;
+	uts_set(t->sb, which, name, (unsigned)a[1]);
+	return 0;
 }
 
 SYSCALL_DEFINE(sethostname)
 {
-	char name[65] = { 0 };
-	if (!cred_capable(t->cred, 21)) /* CAP_SYS_ADMIN */
-		return -EPERM;
-	if ((int64_t)a[1] < 0 || a[1] > 64)
-		return -EINVAL;
-	if (copy_from_guest(t->mm, name, GVA(a[0]), a[1]))
-		return -EFAULT;
-	char *copy = strdup(name);
-	if (!copy)
-		return -ENOMEM;
-	sandbox_lock(t->sb);
-	free(t->sb->hostname);
-	t->sb->hostname = copy;
-	sandbox_unlock(t->sb);
-	return 0;
+	return set_name(t, UTS_HOST, a);
+}
+
+SYSCALL_DEFINE(setdomainname)
+{
+	return set_name(t, UTS_DOMAIN, a);
 }
 
 SYSCALL_DEFINE(sysinfo)

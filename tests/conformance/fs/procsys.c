@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* /proc beside the processes: what is said of the machine and the system. */
 #include <dirent.h>
+#include <poll.h>
+#include <sched.h>
+#include <sys/epoll.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/utsname.h>
 
 #include "case.h"
 
@@ -157,4 +161,123 @@ CASE(inode_numbers)
 	check_numbers("/proc/self/task");
 	check_numbers("/proc/sys/kernel");
 	check_numbers("/sys/devices/system/cpu");
+}
+
+static void store(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY);
+	ssize_t n = fd == -1 ? -1 : write(fd, text, strlen(text));
+
+	say_result(path, n, errno);
+	close(fd);
+}
+
+static void say_names(void)
+{
+	struct utsname u;
+
+	NEED(uname(&u));
+	say("%s, %s\n", u.nodename, u.domainname);
+	say_file("/proc/sys/kernel/hostname");
+	say_file("/proc/sys/kernel/domainname");
+}
+
+/* Natively in a namespace of its own; under hl the whole system is the case's own. */
+static void own_names(void)
+{
+	need_root();
+	(void)!unshare(CLONE_NEWUTS);
+	NEED(sethostname("first", 5));
+	NEED(setdomainname("domain", 6));
+}
+
+CASE(names)
+{
+	char longer[80];
+
+	own_names();
+	say_names();
+	store("/proc/sys/kernel/hostname", "second\nthird");
+	store("/proc/sys/kernel/domainname", "example.org");
+	say_names();
+	memset(longer, 'a', sizeof(longer));
+	longer[79] = 0;
+	store("/proc/sys/kernel/hostname", longer);
+	say_names();
+	R(sethostname(longer, 64));
+	R(sethostname(longer, 65));
+	R(setdomainname(longer, 65));
+	R(syscall(SYS_setdomainname, longer, -1));
+	R(syscall(SYS_setdomainname, NULL, 3));
+	R(setdomainname("a\0b", 3));
+	say_names();
+}
+
+static int not_root(void *arg)
+{
+	NEED(setresuid(1234, 1234, 1234));
+	store("/proc/sys/kernel/hostname", "x");
+	R(access("/proc/sys/kernel/hostname", W_OK));
+	R(sethostname("x", 1));
+	R(setdomainname("x", 1));
+	return 0;
+}
+
+CASE(names_of_others)
+{
+	own_names();
+	in_child("ordinary user", not_root, NULL);
+	say_names();
+}
+
+CASE(names_polled)
+{
+	struct pollfd p = { .events = POLLIN | POLLPRI };
+	struct epoll_event e = { .events = EPOLLPRI };
+
+	own_names();
+	p.fd = (int)NEED(open("/proc/sys/kernel/hostname", O_RDONLY));
+	int other = (int)NEED(open("/proc/sys/kernel/domainname", O_RDONLY)), ep = (int)NEED(epoll_create1(0));
+	R(epoll_ctl(ep, EPOLL_CTL_ADD, other, &e));
+	R(poll(&p, 1, 0));
+	X(p.revents);
+	NEED(sethostname("changed", 7));
+	R(poll(&p, 1, -1));
+	X(p.revents);
+	R(poll(&p, 1, 0));
+	X(p.revents);
+	R(epoll_wait(ep, &e, 1, 0));
+	NEED(setdomainname("new", 3));
+	R(epoll_wait(ep, &e, 1, -1));
+	X(e.events);
+	R(epoll_wait(ep, &e, 1, 0));
+}
+
+CASE(mounts_polled)
+{
+	struct pollfd p = { .events = POLLIN | POLLPRI | POLLOUT };
+	struct epoll_event e = { .events = EPOLLPRI };
+	int ep = (int)NEED(epoll_create1(0));
+
+	p.fd = (int)NEED(open("/proc/self/mountinfo", O_RDONLY));
+	R(poll(&p, 1, 0));
+	X(p.revents);
+	R(epoll_ctl(ep, EPOLL_CTL_ADD, p.fd, &e));
+	R(epoll_wait(ep, &e, 1, 0));
+	R(epoll_ctl(ep, EPOLL_CTL_ADD, open("/proc/self/status", O_RDONLY), &e));
+}
+
+/* Programs look here first. */
+CASE(settings)
+{
+	static const char *const files[] = {
+		"kernel/arch",     "kernel/ostype",        "kernel/tainted",      "kernel/core_uses_pid",
+		"fs/overflowuid",  "fs/overflowgid",       "fs/suid_dumpable",    "vm/legacy_va_layout",
+		"vm/nr_hugepages", "vm/overcommit_memory", "vm/overcommit_ratio", "kernel/sched_rr_timeslice_ms",
+		"vm/memfd_noexec", "vm/max_map_count",
+	};
+
+	NEED(chdir("/proc/sys"));
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
+		say_file(files[i]);
 }
