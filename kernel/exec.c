@@ -83,6 +83,7 @@ static int dethread(struct task *t)
 	if (!err && t->pid != p->pid) {
 		struct pid *old = t->pid;
 		old->task = NULL;
+		pid_ended(old, PID_THREAD_ENDED | PID_REAPED, 0); /* the thread goes on under another number */
 		pid_detach(sb->pids, old);
 		pid_put(old);
 		t->pid = pid_get(p->pid);

@@ -84,8 +84,9 @@ void pid_detach(struct pid_table *t, struct pid *p)
 	t->used--;
 }
 
-void pid_ended(struct pid *p, unsigned what)
+void pid_ended(struct pid *p, unsigned what, int exit_code)
 {
+	p->exit_code = exit_code;
 	atomic_fetch_or(&p->ended, what);
 	waitqueue_wake_all(&p->exited, 0);
 }

@@ -26,13 +26,15 @@ struct pid {
 	/* pidfd poll */
 	struct waitqueue exited;
 	_Atomic unsigned ended; /* PID_*_ENDED, PID_REAPED; read without lock */
+	int exit_code;          /* once there is PID_REAPED */
 	bool hashed;
 };
 
+/* A leader's thread counts as ended with its process; other threads are reaped as they end. */
 enum { PID_THREAD_ENDED = 1, PID_PROCESS_ENDED = 2, PID_REAPED = 4 };
 
-/* Something of what it names ended: for pidfds. sandbox->lock held. */
-void pid_ended(struct pid *p, unsigned what);
+/* Something of what it names ended, as a wait status says: for pidfds. sandbox->lock held. */
+void pid_ended(struct pid *p, unsigned what, int exit_code);
 
 struct pid_table;
 

@@ -5,11 +5,15 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
 
+#include "fs/cred.h"
 #include "fs/file.h"
 #include "kernel/fdtable.h"
 #include "kernel/pid.h"
 #include "kernel/process.h"
+#include "kernel/sandbox.h"
 #include "kernel/task.h"
 
 struct pidfd {
@@ -33,6 +37,81 @@ static unsigned pidfd_poll(struct file *f, struct poll_table *pt)
 	return ended & PID_REAPED ? events | POLLHUP : events;
 }
 
+/* struct pidfd_info of Linux 6.15. */
+struct info {
+	uint64_t mask, cgroup;
+	uint32_t pid, tgid, ppid;
+	uint32_t ruid, rgid, euid, egid, suid, sgid, fsuid, fsgid;
+	int32_t exit_code;
+};
+#define INFO_PID      1U
+#define INFO_CREDS    2U
+#define INFO_EXIT     8U
+#define IOCTL_TYPE    0xff
+#define GET_INFO      11 /* its size is the caller's */
+#define INFO_SMALLEST sizeof(struct info)
+_Static_assert(sizeof(struct info) == 64, "PIDFD_INFO_SIZE_VER0");
+
+/* A thread, or a zombie. sandbox->lock held. */
+static void fill_info(const struct pid *pid, struct info *out)
+{
+	const struct process *p = pid->task ? pid->task->process : pid->process;
+	const struct cred *c = pid->task ? pid->task->cred : process_cred(p);
+
+	out->mask |= INFO_PID | INFO_CREDS;
+	out->pid = (uint32_t)pid->nr;
+	out->tgid = (uint32_t)p->pid->nr;
+	out->ppid = p->parent ? (uint32_t)p->parent->pid->nr : 0;
+	out->ruid = c->uid;
+	out->euid = c->euid;
+	out->suid = c->suid;
+	out->fsuid = c->fsuid;
+	out->rgid = c->gid;
+	out->egid = c->egid;
+	out->sgid = c->sgid;
+	out->fsgid = c->fsgid;
+}
+
+/* Of whom nobody waits for any more, the exit status is left, for those who ask for it. */
+static int info_of(const struct pid *pid, uint64_t wanted, struct info *out)
+{
+	if (pid->task || pid->process)
+		fill_info(pid, out);
+	else if (!(wanted & INFO_EXIT))
+		return -ESRCH;
+	if (wanted & INFO_EXIT && pid->ended & PID_REAPED) {
+		out->mask |= INFO_EXIT;
+		out->exit_code = pid->exit_code;
+	}
+	return 0;
+}
+
+static int64_t get_info(struct pid *pid, struct task *t, uint64_t addr, size_t size)
+{
+	uint8_t out[1 << _IOC_SIZEBITS] = { 0 }; /* what a newer struct has besides is empty */
+	struct info info = { 0 };
+	uint64_t wanted;
+
+	if (!addr)
+		return -EINVAL;
+	if (copy_from_guest(t->mm, &wanted, GVA(addr), sizeof wanted))
+		return -EFAULT;
+	sandbox_lock(t->sb);
+	int err = info_of(pid, wanted, &info);
+	sandbox_unlock(t->sb);
+	if (err)
+		return err;
+	memcpy(out, &info, sizeof info);
+	return copy_to_guest(t->mm, GVA(addr), out, size) ? -EFAULT : 0;
+}
+
+static int64_t pidfd_ioctl(struct file *f, struct caller *c, struct mm *mm, unsigned cmd, uint64_t arg)
+{
+	if (_IOC_TYPE(cmd) != IOCTL_TYPE || _IOC_NR(cmd) != GET_INFO || _IOC_SIZE(cmd) < INFO_SMALLEST)
+		return -ENOTTY;
+	return get_info(pidfd_of(f)->pid, c->task, arg, _IOC_SIZE(cmd));
+}
+
 static void pidfd_release(struct file *f)
 {
 	struct pidfd *pf = pidfd_of(f);
@@ -52,6 +131,7 @@ static void pidfd_show_fdinfo(struct file *f, struct text *out)
 static const struct file_ops pidfd_ops = {
 	.show_fdinfo = pidfd_show_fdinfo,
 	.poll = pidfd_poll,
+	.ioctl = pidfd_ioctl,
 	.release = pidfd_release,
 };
 

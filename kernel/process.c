@@ -302,7 +302,7 @@ void process_exited(struct process *p)
 	process_check_orphans(p);
 	adopt_children(p);
 	p->zombie = true;
-	pid_ended(p->pid, PID_PROCESS_ENDED);
+	pid_ended(p->pid, PID_THREAD_ENDED | PID_PROCESS_ENDED, p->exit_code);
 	if (p == sb->main) {
 		sb->exit_status = p->exit_code;
 		sb->main_ended = true;
@@ -330,7 +330,7 @@ void process_reap(struct process *p)
 	process_set_pgrp(p, NULL);
 	process_set_session(p, NULL);
 	p->pid->process = NULL;
-	pid_ended(p->pid, PID_REAPED);
+	pid_ended(p->pid, PID_REAPED, p->exit_code);
 	p->parent = NULL;
 	pid_detach(sb->pids, p->pid);
 	process_put(p);

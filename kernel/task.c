@@ -450,7 +450,8 @@ static void unlink_locked(struct task *t)
 			t->user = NULL;
 		}
 	}
-	pid_ended(t->pid, PID_THREAD_ENDED);
+	if (t->pid != p->pid)
+		pid_ended(t->pid, PID_THREAD_ENDED | PID_REAPED, t->exit_code);
 	pid_detach(t->sb->pids, t->pid);
 	if (--p->nr_tasks == 0) {
 		sigpending_flush(&p->pending, ~0UL);

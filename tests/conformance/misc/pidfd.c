@@ -2,7 +2,9 @@
 /* pidfd_open(2), pidfd_send_signal(2), pidfd_getfd(2), waiting by pidfd. */
 #include <linux/sched.h>
 #include <poll.h>
+#include <pthread.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 
 #include "case.h"
 
@@ -58,6 +60,151 @@ CASE(poll)
 	reap("child", pid);
 	R(poll(&f, 1, 0));
 	V((f.revents & POLLIN) != 0);
+}
+
+static pid_t other;
+static struct baton go;
+
+static void *exec_self(void *arg)
+{
+	char role[] = "role:hold", *argv[] = { case_self, role, NULL };
+
+	other = (pid_t)syscall(SYS_gettid);
+	give(arg);
+	take(&go);
+	execv(case_self, argv);
+	return NULL;
+}
+
+ROLE(hold)
+{
+	NEED(kill(getpid(), SIGSTOP));
+}
+
+static void poll_now(const char *what, int fd, int timeout)
+{
+	struct pollfd f = { .fd = fd, .events = POLLIN };
+	int n = poll(&f, 1, timeout);
+
+	say("%s: %d, 0x%x\n", what, n, f.revents);
+}
+
+/* A thread that executes a program has the leader's number from then on, and its own names nobody. */
+CASE(thread_that_executes)
+{
+	struct baton ready = baton_new();
+	pid_t tid;
+	int numbers[2];
+
+	go = baton_new();
+	NEED(pipe(numbers));
+	pid_t pid = (pid_t)NEED(fork());
+	if (pid == 0) {
+		pthread_t t;
+
+		MUST(pthread_create(&t, NULL, exec_self, &ready));
+		take(&ready);
+		NEED(write(numbers[1], &other, sizeof(other)));
+		for (;;)
+			pause();
+	}
+	NEED(read(numbers[0], &tid, sizeof(tid)));
+	int leader = (int)NEED(pidfd_open(pid, O_EXCL)), thread = (int)NEED(pidfd_open(tid, O_EXCL));
+	poll_now("thread before", thread, 0);
+	give(&go);
+	NEED(waitid(P_PID, pid, &(siginfo_t){ 0 }, WSTOPPED));
+	poll_now("thread", thread, -1);
+	poll_now("leader", leader, 0);
+	NEED(kill(pid, SIGKILL));
+	poll_now("leader", leader, -1);
+	reap("process", pid);
+	poll_now("leader", leader, -1);
+}
+
+static void *outlive(void *arg)
+{
+	take(arg);
+	return NULL;
+}
+
+/* A leader that ends before its threads is not told of until they have ended, too. */
+CASE(leader_that_ends_first)
+{
+	struct baton hold = baton_new(), ready = baton_new();
+	char path[64], state;
+
+	pid_t pid = (pid_t)NEED(fork());
+	if (pid == 0) {
+		pthread_t t;
+
+		MUST(pthread_create(&t, NULL, outlive, &hold));
+		give(&ready);
+		syscall(SYS_exit, 0);
+	}
+	take(&ready);
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	do {
+		char buf[512];
+		int fd = (int)NEED(open(path, O_RDONLY));
+		ssize_t n = NEED(read(fd, buf, sizeof(buf) - 1));
+		close(fd);
+		buf[n] = 0;
+		state = strrchr(buf, ')')[2];
+	} while (state != 'Z');
+	int leader = (int)NEED(pidfd_open(pid, O_EXCL));
+	poll_now("leader", leader, 0);
+	give(&hold);
+	poll_now("leader", leader, -1);
+	reap("process", pid);
+}
+
+struct info {
+	uint64_t mask, cgroup;
+	uint32_t pid, tgid, ppid, ids[8];
+	int32_t exit_code;
+	uint32_t newer[4];
+};
+
+static void say_info(int fd, pid_t pid, uint64_t mask, size_t size)
+{
+	struct info i;
+
+	memset(&i, 0xff, sizeof(i));
+	i.mask = mask;
+	if (ioctl(fd, _IOC(_IOC_READ | _IOC_WRITE, 0xff, 11, size), &i)) {
+		say("%s\n", strerrorname_np(errno));
+		return;
+	}
+	say("mask 0x%lx pid %d tgid %d ppid %d exit 0x%x; newer %d; ids", (unsigned long)(i.mask & 0xb),
+	    i.pid == (uint32_t)pid, i.tgid == (uint32_t)pid, i.ppid == (uint32_t)getpid(),
+	    i.mask & 8 ? (unsigned)i.exit_code : 0, i.newer[3]);
+	for (int n = 0; n < 8; n++)
+		say(" %u", i.ids[n]);
+	say("\n");
+}
+
+CASE(info)
+{
+	need_root();
+	pid_t pid = (pid_t)NEED(fork());
+	if (pid == 0) {
+		NEED(setresgid(21, 22, 23));
+		NEED(setresuid(11, 12, 13));
+		kill(getpid(), SIGSTOP);
+		_exit(7);
+	}
+	int fd = (int)NEED(pidfd_open(pid, 0));
+	NEED(waitid(P_PID, pid, &(siginfo_t){ 0 }, WSTOPPED));
+	say_info(fd, pid, 3, sizeof(struct info));
+	say_info(fd, pid, 0xb, 64);
+	say_info(fd, pid, 3, 60);
+	NEED(kill(pid, SIGCONT));
+	NEED(waitid(P_PID, pid, &(siginfo_t){ 0 }, WEXITED | WNOWAIT));
+	say_info(fd, pid, 0xb, 64);
+	reap("child", pid);
+	say_info(fd, pid, 3, 64);
+	say_info(fd, pid, 0xb, 64);
+	R(ioctl(fd, _IOC(_IOC_READ | _IOC_WRITE, 0xff, 11, 64), NULL));
 }
 
 CASE(epoll)
