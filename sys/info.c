@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the system says of itself: uname(2), sysinfo(2), getrandom(2), getcpu(2). */
+/* What the system says of itself: uname(2), syslog(2), sysinfo(2), getrandom(2), getcpu(2). */
 #include <linux/capability.h>
 #include <sched.h>
 #include <stdlib.h>
@@ -45,6 +45,47 @@ SYSCALL_DEFINE(sethostname)
 SYSCALL_DEFINE(setdomainname)
 {
 	return set_name(t, UTS_DOMAIN, a);
+}
+
+/* ---- syslog(2): there are no messages, and they are for those with the capability (sysctl kernel.dmesg_restrict) ----
+ */
+
+enum { LOG_CLOSE, LOG_OPEN, LOG_READ, LOG_READ_ALL, LOG_READ_CLEAR, LOG_CLEAR, LOG_SIZE_UNREAD = 9, LOG_SIZE_BUFFER };
+
+static int check_log_buffer(uint64_t addr, int len)
+{
+	if (!addr || len < 0)
+		return -EINVAL;
+	return gva_range_ok(GVA(addr), (uint64_t)len) ? 0 : -EFAULT;
+}
+
+/* Reads wait for a first message. */
+static int64_t read_log(struct task *t, uint64_t addr, int len)
+{
+	int err = check_log_buffer(addr, len);
+
+	while (!err && len)
+		err = sleeper_wait(&t->sleeper, DEADLINE_NONE);
+	return err == -EINTR ? -ERESTARTSYS : err;
+}
+
+SYSCALL_DEFINE(syslog)
+{
+	int type = (int)a[0], len = (int)a[2];
+
+	if (!cred_capable(t->cred, CAP_SYSLOG))
+		return -EPERM;
+	switch (type) {
+	case LOG_READ: return read_log(t, a[1], len);
+	case LOG_READ_ALL:
+	case LOG_READ_CLEAR: return check_log_buffer(a[1], len);
+	case LOG_CLOSE:
+	case LOG_OPEN:
+	case LOG_CLEAR:
+	case LOG_SIZE_UNREAD:
+	case LOG_SIZE_BUFFER: return 0;
+	}
+	return -EINVAL;
 }
 
 SYSCALL_DEFINE(sysinfo)

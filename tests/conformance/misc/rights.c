@@ -315,3 +315,24 @@ CASE(socket_options)
 	become_nobody();
 	set_options();
 }
+
+CASE(kernel_log)
+{
+	char b[16];
+
+	need_root();
+	drop_capability(CAP_SYSLOG);
+	become_nobody();
+	R(syscall(SYS_syslog, 2, b, sizeof(b)));
+	R(syscall(SYS_syslog, 5, NULL, 0));
+	R(syscall(SYS_syslog, 77, b, 1));
+}
+
+CASE(names_of_the_system)
+{
+	need_root();
+	become_nobody();
+	R(sethostname("x", 1));
+	R(setdomainname("x", 1));
+	R(syscall(SYS_sethostname, "x", -1));
+}
