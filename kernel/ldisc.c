@@ -42,8 +42,12 @@ static const struct termios2 initial_termios = {
 
 int ldisc_init(struct ldisc *l)
 {
-	*l = (struct ldisc){ .t = initial_termios, .out = malloc(LDISC_OUTPUT) };
-	return l->out ? 0 : -ENOMEM;
+	unsigned char *mem = malloc(LDISC_MEMORY);
+
+	if (!mem)
+		return -ENOMEM;
+	*l = (struct ldisc){ .t = initial_termios, .out = mem, .typed = mem + LDISC_OUTPUT };
+	return 0;
 }
 
 void ldisc_destroy(struct ldisc *l)
@@ -212,9 +216,14 @@ size_t ldisc_take_output(struct ldisc *l, unsigned char *s, size_t n)
 	return i;
 }
 
-void ldisc_flush_output(struct ldisc *l)
+void ldisc_drop_output(struct ldisc *l)
 {
 	l->out_tail = l->out_head;
+}
+
+void ldisc_flush_output(struct ldisc *l)
+{
+	ldisc_drop_output(l);
 	l->packet_status |= TIOCPKT_FLUSHWRITE;
 }
 
@@ -291,15 +300,18 @@ void ldisc_flush_input(struct ldisc *l)
 	l->packet_status |= TIOCPKT_FLUSHREAD;
 }
 
-static unsigned input_room(const struct ldisc *l)
+/* How many keys find room: a key may become up to three characters. The last place is left for the end of a line; it
+ * is -1 when that, too, is taken. */
+static int input_room(const struct ldisc *l)
 {
-	return LDISC_BUF - 1 - (l->head - l->tail);
+	int room = (int)(LDISC_BUF - (l->head - l->tail));
+
+	return (I(l, PARMRK) ? (room + 2) / 3 : room) - 1;
 }
 
-/* A full buffer without a line to read: the last character gives way, or the end of the line could never be typed. */
 static void put_input(struct ldisc *l, unsigned char c)
 {
-	if (!input_room(l))
+	if (l->head - l->tail == LDISC_BUF)
 		l->head--;
 	unmark(l, l->head);
 	l->buf[l->head++ % LDISC_BUF] = c;
@@ -573,20 +585,45 @@ static void type_key(struct ldisc *l, unsigned char c)
 		type_char(l, c);
 }
 
-/* Room for a key: always while the line that is typed cannot be read yet. */
+/* Looks at one key if there is room for it, as there always is while the line that is typed cannot be read yet: its last
+ * character then gives way, or its end could never be typed. */
+static bool type_one(struct ldisc *l, unsigned char c)
+{
+	if (input_room(l) <= 0 && !(L(l, ICANON) && l->canon_head == l->tail))
+		return false;
+	if (input_room(l) < 0)
+		l->head--;
+	type_key(l, c);
+	return true;
+}
+
+void ldisc_resume(struct ldisc *l)
+{
+	commit_echo(l);
+	while (l->typed_tail != l->typed_head && type_one(l, l->typed[l->typed_tail % LDISC_TYPED]))
+		l->typed_tail++;
+}
+
 bool ldisc_accepts(const struct ldisc *l)
 {
-	return input_room(l) >= 2 || (L(l, ICANON) && l->canon_head == l->tail);
+	return l->typed_head - l->typed_tail < LDISC_TYPED;
 }
 
 size_t ldisc_type(struct ldisc *l, const unsigned char *s, size_t n)
 {
 	size_t i = 0;
 
-	commit_echo(l);
-	for (; i < n && ldisc_accepts(l); i++)
-		type_key(l, s[i]);
+	ldisc_resume(l);
+	while (i < n && l->typed_tail == l->typed_head && type_one(l, s[i]))
+		i++;
+	while (i < n && ldisc_accepts(l))
+		l->typed[l->typed_head++ % LDISC_TYPED] = s[i++];
 	return i;
+}
+
+void ldisc_flush_typed(struct ldisc *l)
+{
+	l->typed_tail = l->typed_head;
 }
 
 /* Reading */

@@ -15,6 +15,8 @@
 
 #define LDISC_BUF    4096U  /* Linux: N_TTY_BUF_SIZE */
 #define LDISC_OUTPUT 65536U /* what the master has not read yet */
+#define LDISC_TYPED  16384U /* what was typed and waits for room in buf; Linux: the slave's tty_buffers */
+#define LDISC_MEMORY (LDISC_OUTPUT + LDISC_TYPED)
 
 struct ldisc {
 	struct termios2 t;
@@ -24,6 +26,9 @@ struct ldisc {
 	uint64_t marks[LDISC_BUF / 64];
 	unsigned head, canon_head, tail;
 	bool lnext; /* the next character is taken as it is */
+	/* Keys that nobody has looked at: they become input when there is room for it. */
+	unsigned char *typed; /* LDISC_TYPED bytes */
+	unsigned typed_head, typed_tail;
 	/* Output */
 	unsigned char *out; /* LDISC_OUTPUT bytes */
 	unsigned out_head, out_tail;
@@ -45,6 +50,9 @@ void ldisc_set_termios(struct ldisc *l, const struct termios2 *t);
 size_t ldisc_type(struct ldisc *l, const unsigned char *s, size_t n);
 /* Would it take at least one? */
 bool ldisc_accepts(const struct ldisc *l);
+/* Looks at keys that waited: after something was read, flushed, or set. */
+void ldisc_resume(struct ldisc *l);
+void ldisc_flush_typed(struct ldisc *l);
 /* Is there something to read? For poll, MIN characters when there is no TIME. */
 bool ldisc_readable(const struct ldisc *l, bool poll);
 /* Takes what one read may have, at most `n`. *eof: a line of no characters at all was read: end of file. */
@@ -58,7 +66,8 @@ bool ldisc_writable(const struct ldisc *l);
 /* The master's side of it. */
 size_t ldisc_output_count(const struct ldisc *l);
 size_t ldisc_take_output(struct ldisc *l, unsigned char *s, size_t n);
-void ldisc_flush_output(struct ldisc *l);
+void ldisc_drop_output(struct ldisc *l);
+void ldisc_flush_output(struct ldisc *l); /* the same at the slave's wish, which packet mode tells of */
 void ldisc_stop(struct ldisc *l);
 void ldisc_start(struct ldisc *l);
 

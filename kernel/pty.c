@@ -168,6 +168,7 @@ static bool slave_take(struct pty *p, struct uio *u, struct read_terms *rt, ssiz
 		return false;
 	}
 	*total += n;
+	ldisc_resume(&p->ld);
 	if (rt->between)
 		rt->deadline = monotonic_ns() + rt->between;
 	return !rt->canonical && (size_t)*total < rt->min && u->resid;
@@ -190,6 +191,7 @@ static ssize_t slave_read(struct file *f, struct caller *c, struct uio *u, int64
 	} while (r > 0 && slave_take(p, u, &rt, &total));
 	pthread_mutex_unlock(&p->lock);
 	waitqueue_remove(&w);
+	after_typing(p);
 	waitqueue_wake_all(&p->master_wait, POLL_WRITE);
 	return total || r > 0 ? total : r;
 }
@@ -454,6 +456,19 @@ static int64_t get_termios(struct pty *p, struct mm *mm, uint64_t arg, size_t si
 	return copy_to_guest(mm, GVA(arg), &t, size) ? -EFAULT : 0;
 }
 
+static int64_t apply_termios(struct pty *p, const struct termios2 *t, bool flush)
+{
+	pthread_mutex_lock(&p->lock);
+	if (flush)
+		ldisc_flush_input(&p->ld);
+	ldisc_set_termios(&p->ld, t);
+	ldisc_resume(&p->ld);
+	pthread_mutex_unlock(&p->lock);
+	after_typing(p);
+	waitqueue_wake_all(&p->slave_wait, 0);
+	return 0;
+}
+
 static int64_t set_termios(struct pty *p, struct mm *mm, uint64_t arg, size_t size, bool flush)
 {
 	struct termios2 t;
@@ -465,13 +480,45 @@ static int64_t set_termios(struct pty *p, struct mm *mm, uint64_t arg, size_t si
 		return -EFAULT;
 	if (size == OLD_TERMIOS)
 		t.c_ispeed = t.c_ospeed = baud_rate(t.c_cflag);
+	return apply_termios(p, &t, flush);
+}
+
+/* System V's struct termio: the lower halves of the flags. */
+static int64_t get_termio(struct pty *p, struct mm *mm, uint64_t arg)
+{
+	struct termio old = { 0 };
+
 	pthread_mutex_lock(&p->lock);
-	if (flush)
-		ldisc_flush_input(&p->ld);
-	ldisc_set_termios(&p->ld, &t);
+	const struct termios2 *t = &p->ld.t;
+	old.c_iflag = t->c_iflag;
+	old.c_oflag = t->c_oflag;
+	old.c_cflag = t->c_cflag;
+	old.c_lflag = t->c_lflag;
+	old.c_line = t->c_line;
+	memcpy(old.c_cc, t->c_cc, NCC);
 	pthread_mutex_unlock(&p->lock);
-	waitqueue_wake_all(&p->slave_wait, 0);
-	return 0;
+	return copy_to_guest(mm, GVA(arg), &old, sizeof(old)) ? -EFAULT : 0;
+}
+
+static int64_t set_termio(struct pty *p, struct mm *mm, uint64_t arg, bool flush)
+{
+	const unsigned upper = ~0xffffU;
+	struct termios2 t;
+	struct termio new;
+
+	if (copy_from_guest(mm, &new, GVA(arg), sizeof(new)))
+		return -EFAULT;
+	pthread_mutex_lock(&p->lock);
+	t = p->ld.t;
+	pthread_mutex_unlock(&p->lock);
+	t.c_iflag = (t.c_iflag & upper) | new.c_iflag;
+	t.c_oflag = (t.c_oflag & upper) | new.c_oflag;
+	t.c_cflag = (t.c_cflag & upper) | new.c_cflag;
+	t.c_lflag = (t.c_lflag & upper) | new.c_lflag;
+	t.c_line = new.c_line;
+	memcpy(t.c_cc, new.c_cc, NCC);
+	t.c_ispeed = t.c_ospeed = baud_rate(t.c_cflag);
+	return apply_termios(p, &t, flush);
 }
 
 static int64_t set_size(struct pty *p, struct mm *mm, uint64_t arg)
@@ -489,17 +536,32 @@ static int64_t set_size(struct pty *p, struct mm *mm, uint64_t arg)
 	return 0;
 }
 
+static void flush_slave(struct ldisc *l, bool input, bool output)
+{
+	if (input) {
+		ldisc_flush_typed(l);
+		ldisc_flush_input(l);
+	}
+	if (output)
+		ldisc_flush_output(l);
+}
+
+/* What became the slave's input is beyond the master's reach. */
+static void flush_master(struct ldisc *l, bool input, bool output)
+{
+	if (input)
+		ldisc_drop_output(l);
+	if (output)
+		ldisc_flush_typed(l);
+}
+
 /* What the other side wrote and this one has not read, and the reverse. */
 static int64_t flush(struct pty *p, bool master, int which)
 {
 	if (which != TCIFLUSH && which != TCOFLUSH && which != TCIOFLUSH)
 		return -EINVAL;
-	bool input = which != TCOFLUSH, output = which != TCIFLUSH;
 	pthread_mutex_lock(&p->lock);
-	if (master ? output : input)
-		ldisc_flush_input(&p->ld);
-	if (master ? input : output)
-		ldisc_flush_output(&p->ld);
+	(master ? flush_master : flush_slave)(&p->ld, which != TCOFLUSH, which != TCIFLUSH);
 	pthread_mutex_unlock(&p->lock);
 	waitqueue_wake_all(&p->slave_wait, POLL_WRITE);
 	waitqueue_wake_all(&p->master_wait, POLL_READ | POLL_WRITE);
@@ -571,6 +633,10 @@ static int64_t common_ioctl(struct pty *p, bool master, struct mm *mm, unsigned 
 	case TCSETS2:
 	case TCSETSW2: return set_termios(p, mm, arg, sizeof(struct termios2), false);
 	case TCSETSF2: return set_termios(p, mm, arg, sizeof(struct termios2), true);
+	case TCGETA: return get_termio(p, mm, arg);
+	case TCSETA:
+	case TCSETAW: return set_termio(p, mm, arg, false);
+	case TCSETAF: return set_termio(p, mm, arg, true);
 	case TIOCGWINSZ: return get_size(p, mm, arg);
 	case TIOCSWINSZ: return set_size(p, mm, arg);
 	case TCFLSH: return flush(p, master, (int)arg);
@@ -670,6 +736,7 @@ static int64_t master_ioctl(struct file *f, struct caller *c, struct mm *mm, uns
 	case TIOCGPTPEER: return open_peer(p, c, (int)arg);
 	case TIOCGPGRP:
 	case TIOCGSID: return get_group(p, mm, cmd, arg);
+	case TIOCSCTTY:
 	case TIOCSPGRP: return tty_ioctl(&p->tty, f, c, mm, cmd, arg);
 	}
 	return common_ioctl(p, true, mm, cmd, arg);
@@ -771,7 +838,7 @@ static void pty_free(struct tty *tty)
 		pthread_mutex_unlock(&t->lock);
 	}
 	if (p->ld.out)
-		mm_host_uncharge(&tty->sb->mem, LDISC_OUTPUT);
+		mm_host_uncharge(&tty->sb->mem, LDISC_MEMORY);
 	ldisc_destroy(&p->ld);
 	waitqueue_destroy(&p->slave_wait);
 	waitqueue_destroy(&p->master_wait);
@@ -802,11 +869,11 @@ static int take_number(struct pty_table *t, struct pty *p)
 
 static int make_ldisc(struct pty *p, struct mm_host *mem)
 {
-	if (!mm_host_charge(mem, LDISC_OUTPUT))
+	if (!mm_host_charge(mem, LDISC_MEMORY))
 		return -ENOMEM;
 	int err = ldisc_init(&p->ld);
 	if (err)
-		mm_host_uncharge(mem, LDISC_OUTPUT);
+		mm_host_uncharge(mem, LDISC_MEMORY);
 	return err;
 }
 
