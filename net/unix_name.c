@@ -67,7 +67,7 @@ static struct list *bucket_of(struct unix_domain *d, const struct unix_addr *a, 
 	if (is_abstract(a))
 		h = hash_bytes(h, a->bytes + PATH_OFFSET, a->len - PATH_OFFSET);
 	else
-		h = hash_bytes(2166136261U, &a->id, sizeof(a->id));
+		h = hash_bytes(hash_bytes(2166136261U, &a->id.dev, sizeof(a->id.dev)), &a->id.ino, sizeof(a->id.ino));
 	return &d->names[h % UNIX_NAME_BUCKETS];
 }
 
