@@ -112,8 +112,20 @@ void clock_page_init(struct clock_page *p, struct vdso_data *data)
 	clock_getres(CLOCK_MONOTONIC_COARSE, &res);
 	data->coarse_ns = res.tv_sec == 0 && res.tv_nsec > 0 ? (uint64_t)res.tv_nsec : 1;
 	data->has_cpu_number = has_rdtscp();
+	p->realtime = host_ns(CLOCK_REALTIME) - host_ns(CLOCK_MONOTONIC);
 	p->monotonic_rate.anchor = p->monotonic_rate.next_anchor = sample(CLOCK_MONOTONIC);
 	p->raw_rate.anchor = p->raw_rate.next_anchor = sample(CLOCK_MONOTONIC_RAW);
+}
+
+bool clock_page_coarse(const struct clock_page *p, clockid_t clock, uint64_t *ns)
+{
+	if (!p->usable)
+		return false;
+	*ns = host_ns(CLOCK_MONOTONIC);
+	*ns -= *ns % p->data->coarse_ns;
+	if (clock == CLOCK_REALTIME_COARSE)
+		*ns += p->realtime;
+	return true;
 }
 
 /* Replaces `line`, which the page has from `d->tsc_base` on, by one that shows what the clock showed, from `tsc` on;

@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <time.h>
 
 #include "arch/x86_64/vdso_data.h"
 
@@ -37,6 +38,9 @@ struct clock_page {
 void clock_page_init(struct clock_page *p, struct vdso_data *data);
 /* Reads the host's clocks and renews the page. Returns how long it is good for, ns; 0: it is not (yet). */
 uint64_t clock_page_update(struct clock_page *p);
+/* A coarse clock as the vDSO shows it, which moves at other moments than the host's own: for those who ask by system
+ * call. False: the vDSO asks the host, too. */
+bool clock_page_coarse(const struct clock_page *p, clockid_t clock, uint64_t *ns);
 /* Has the page run out, or is it about to? */
 bool clock_page_expired(const struct clock_page *p);
 

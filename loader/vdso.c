@@ -27,6 +27,7 @@ extern const char vdso_image_end[] __attribute__((visibility("hidden")));
 #define IDLE_PART   64
 /* How soon to try again when it was too early to tell the rate. */
 #define RETRY_NS 1000000u
+#define NS_PER_SEC 1000000000UL
 
 struct vdso_clock {
 	struct pagesource *pages; /* data page, image */
@@ -108,6 +109,23 @@ void vdso_clock_sync(struct vdso_clock *vc)
 		pthread_cond_signal(&vc->wake);
 	}
 	pthread_mutex_unlock(&vc->lock);
+}
+
+int vdso_clock_gettime(struct vdso_clock *vc, clockid_t clock, struct timespec *ts)
+{
+	bool coarse = clock == CLOCK_MONOTONIC_COARSE || clock == CLOCK_REALTIME_COARSE;
+	uint64_t ns;
+
+	vdso_clock_sync(vc);
+	if (vc && coarse) {
+		pthread_mutex_lock(&vc->lock);
+		coarse = clock_page_coarse(&vc->page, clock, &ns);
+		pthread_mutex_unlock(&vc->lock);
+	}
+	if (!vc || !coarse)
+		return clock_gettime(clock, ts) ? -errno : 0;
+	*ts = (struct timespec){ .tv_sec = (time_t)(ns / NS_PER_SEC), .tv_nsec = (long)(ns % NS_PER_SEC) };
+	return 0;
 }
 
 static void init_lock(struct vdso_clock *vc)

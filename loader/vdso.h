@@ -4,6 +4,7 @@
 #define HL_LOADER_VDSO_H
 
 #include <stdint.h>
+#include <time.h>
 
 struct mm;
 struct mm_host;
@@ -15,6 +16,8 @@ void vdso_clock_destroy(struct vdso_clock *vc);
 /* Brings the page up to date if it has run out. To be called when a guest asks for the time by system call, which is
  * what the vDSO does then. Any thread. */
 void vdso_clock_sync(struct vdso_clock *vc);
+/* Reads a clock of the host, a coarse one as the vDSO shows it: 0 or -errno. */
+int vdso_clock_gettime(struct vdso_clock *vc, clockid_t clock, struct timespec *ts);
 /* Starts the thread that renews the page in time; once. Without it the readers' system calls alone do. For the thread
  * that makes the sandbox, when the guest already runs: the guest need not wait for it. */
 void vdso_clock_keep(struct vdso_clock *vc);

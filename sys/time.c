@@ -117,8 +117,7 @@ SYSCALL_DEFINE(clock_gettime)
 	int err = cpu_clock_of(t, (clockid_t)a[0], &c);
 
 	if (err == 0) {
-		vdso_clock_sync(task_mem(t)->vdso);
-		err = host_result(clock_gettime((clockid_t)a[0], &ts));
+		err = vdso_clock_gettime(task_mem(t)->vdso, (clockid_t)a[0], &ts);
 	} else if (err > 0) {
 		err = cpu_clock_read(t, &c, &ns);
 		ts = err ? (struct timespec){ 0 } : ns_to_timespec(ns);

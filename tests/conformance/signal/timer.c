@@ -415,6 +415,22 @@ CASE(vdso_agrees_with_syscall)
 	V(time(NULL) - before / NS <= 1 && before / NS - time(NULL) <= 1);
 }
 
+/* Nor does a coarse clock go back from one to the other, over many of its ticks. */
+CASE(coarse_clocks_agree)
+{
+	static const clockid_t clocks[] = { CLOCK_REALTIME_COARSE, CLOCK_MONOTONIC_COARSE };
+
+	for (int i = 0; i < 2; i++) {
+		int64_t start = now(CLOCK_MONOTONIC);
+		int bad = 0;
+		while (now(CLOCK_MONOTONIC) - start < NS / 20) {
+			int64_t a = sys_now(clocks[i]), b = now(clocks[i]), c = sys_now(clocks[i]);
+			bad += b < a || c < b;
+		}
+		V(bad);
+	}
+}
+
 CASE(monotonic_across_processes)
 {
 	int64_t a = now(CLOCK_MONOTONIC), b = 0;
