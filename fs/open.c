@@ -10,6 +10,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "fs/cred.h"
 #include "fs/device.h"
 #include "fs/file.h"
 #include "fs/walk.h"
@@ -219,6 +220,7 @@ int vfs_open_unreadable(struct caller *c, const struct path *start, const char *
 	err = S_ISREG(i->type) ? i->ops->permission(i, c, X_OK) : -EACCES;
 	if (!err)
 		err = i->ops->open(i, &kernel, p.dentry, O_RDONLY, out);
+	(void)cred_assume(c->cred);
 	if (!err)
 		file_set_place(*out, &p);
 	path_put(&p);

@@ -28,7 +28,7 @@ static __thread struct {
 /* Besides, the host asks these about files (attributes of trusted.* and security.*, file capabilities, blocks and quota
  * that are kept for root, leases), and those of the network for options of sockets. */
 #define CAPS_ASKED                                                                                                     \
-	(CAPS_OF_FILES | 1UL << CAP_SYS_ADMIN | 1UL << CAP_SETFCAP | 1UL << CAP_SYS_RESOURCE | 1UL << CAP_LEASE |   \
+	(CAPS_OF_FILES | 1UL << CAP_SYS_ADMIN | 1UL << CAP_SETFCAP | 1UL << CAP_SYS_RESOURCE | 1UL << CAP_LEASE |      \
 	 1UL << CAP_NET_ADMIN | 1UL << CAP_NET_RAW | 1UL << CAP_NET_BROADCAST)
 
 static struct __user_cap_header_struct cap_header(void)
@@ -67,8 +67,8 @@ static void learn(void)
 	if (current.known)
 		return;
 	current.known = true;
-	current.uid = geteuid();
-	current.gid = getegid();
+	current.uid = (uid_t)syscall(SYS_setfsuid, -1); /* what the thread that made this one had assumed */
+	current.gid = (gid_t)syscall(SYS_setfsgid, -1);
 	current.nr_groups = getgroups(GROUPS_KEPT, current.groups);
 	learn_caps();
 }

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "fs/cred.h"
 #include "kernel/cputimer.h"
 #include "kernel/fdtable.h"
 #include "kernel/fork.h"
@@ -162,6 +163,8 @@ static void switch_identity(struct task *t, struct exec_image *image)
 	memcpy(t->comm, image->comm, sizeof t->comm);
 	sandbox_unlock(t->sb);
 	cred_put(old_cred);
+	if (task_current() == t) /* the first program is loaded by a thread of the embedding program */
+		(void)cred_assume(t->cred);
 	if (old)
 		file_put(old);
 }
@@ -218,8 +221,10 @@ int task_exec(struct task *t, struct file *exe, const char *filename, char *cons
 		.fs_shared = fs_is_shared(t),
 	};
 	int err = exec_text_busy(t, exe) ? -ETXTBSY : exec_load(&rq, &parts.image, why);
-	if (err)
+	if (err) {
+		(void)cred_assume(t->cred); /* the program's may have been tried */
 		return err;
+	}
 	err = take_own_copies(t, &parts);
 	if (!err)
 		err = dethread(t);

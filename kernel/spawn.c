@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "fs/cred.h"
 #include "host/umask.h"
 #include "kernel/exec.h"
 #include "kernel/fdtable.h"
@@ -135,6 +136,7 @@ int sandbox_spawn(struct sandbox *sb, const struct spawn_request *rq, struct why
 	int err = new_main(sb, &p);
 	if (!err) {
 		err = start(sb, p, rq, why);
+		(void)cred_assume(sb->mounts->monitor); /* a set-user-ID program's may have been tried */
 		if (err) {
 			sandbox_lock(sb);
 			sb->main = NULL;

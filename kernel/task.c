@@ -16,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "fs/cred.h"
 #include "fs/user.h"
 #include "kernel/cputime.h"
 #include "kernel/cputimer.h"
@@ -163,6 +164,7 @@ int task_set_cred(struct task *t, struct cred *new)
 	sandbox_unlock(t->sb);
 	drop_user(old_user);
 	cred_put(old);
+	(void)cred_assume(new); /* descriptors that are open ask the new user from now on */
 	return 0;
 }
 

@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <limits.h>
+#include <linux/capability.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,13 +45,29 @@ struct mm *proc_mm(struct pseudo_node *n)
 	return mm;
 }
 
+/* ptrace(2), "Ptrace access mode checking": `uid`, `gid` and `caps` are those of the caller that count. */
+static bool may_access(struct task *caller, struct task *target, uid_t uid, gid_t gid, uint64_t caps)
+{
+	const struct cred *o = target->cred;
+
+	if (caller->process == target->process || cred_capable(caller->cred, CAP_SYS_PTRACE))
+		return true;
+	return target->process->dumpable && uid == o->uid && uid == o->euid && uid == o->suid && gid == o->gid &&
+	       gid == o->egid && gid == o->sgid && !(o->cap_permitted & ~caps);
+}
+
 bool proc_may_inspect(struct task *reader, struct task *target)
 {
-	const struct cred *r = reader->cred, *o = target->cred;
-	if (reader->process == target->process || cred_capable(r, 19)) /* CAP_SYS_PTRACE */
-		return true;
-	return target->process->dumpable && r->fsuid == o->uid && r->fsuid == o->euid && r->fsuid == o->suid &&
-	       r->fsgid == o->gid && r->fsgid == o->egid && r->fsgid == o->sgid;
+	const struct cred *c = reader->cred;
+
+	return may_access(reader, target, c->fsuid, c->fsgid, c->cap_effective);
+}
+
+bool proc_may_attach(struct task *caller, struct task *target)
+{
+	const struct cred *c = caller->cred;
+
+	return may_access(caller, target, c->uid, c->gid, c->cap_permitted);
 }
 
 int proc_check_inspect(struct pseudo_node *n, struct caller *c)

@@ -18,9 +18,11 @@ int sysfs_create(struct sandbox *sb, struct filesystem **out);
 
 /* The pid whose /proc/PID `f` is, open as a directory, borrowed from the file; NULL: it is none. */
 struct pid *proc_pid_of_file(struct file *f);
-/* ptrace_may_access's rule for reading another process: same ids and dumpable, or CAP_SYS_PTRACE. sandbox->lock held.
- */
+/* ptrace_may_access()'s rule for whoever opens files of another process: same ids, no capability that the reader lacks,
+ * and dumpable; or CAP_SYS_PTRACE. It goes by the reader's file system ids. sandbox->lock held. */
 bool proc_may_inspect(struct task *reader, struct task *target);
+/* The same for system calls that name the process: by the caller's real ids. */
+bool proc_may_attach(struct task *caller, struct task *target);
 
 /* ---- between the files of this folder ---- */
 

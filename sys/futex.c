@@ -295,7 +295,7 @@ SYSCALL_DEFINE(get_robust_list)
 		struct task *other = pid ? pid->task : NULL;
 		if (!other)
 			err = -ESRCH;
-		else if (!proc_may_inspect(t, other))
+		else if (!proc_may_attach(t, other))
 			err = -EPERM;
 		else
 			head = other->robust_list;

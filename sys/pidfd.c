@@ -159,7 +159,7 @@ static int files_of(struct task *t, struct pid *pid, struct fdtable **out)
 	sandbox_lock(t->sb);
 	struct task *o = pid->task;
 	if (o && o->files) {
-		err = proc_may_inspect(t, o) ? 0 : -EPERM;
+		err = proc_may_attach(t, o) ? 0 : -EPERM;
 		if (!err)
 			*out = fdtable_get(o->files);
 	}

@@ -60,7 +60,7 @@ static int get_remote(struct task *t, pid_t pid, struct mm **out)
 	struct task *o = p ? p->task : NULL;
 	if (!o || !o->mm)
 		err = -ESRCH;
-	else if (!proc_may_inspect(t, o))
+	else if (!proc_may_attach(t, o))
 		err = -EPERM;
 	else
 		*out = mm_get(o->mm);

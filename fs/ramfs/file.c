@@ -157,19 +157,19 @@ static int set_size(struct ramfs_inode *ri, uint64_t size)
 	return 0;
 }
 
-int ramfs_set_size(struct ramfs_inode *ri, uint64_t size)
+int ramfs_set_size(struct ramfs_inode *ri, const struct cred *cred, uint64_t size)
 {
 	pthread_mutex_lock(&ri->data_lock);
 	int err = set_size(ri, size);
 	pthread_mutex_unlock(&ri->data_lock);
 	if (!err)
-		modified(ri, NULL);
+		modified(ri, cred);
 	return err;
 }
 
 static int ramfs_truncate(struct file *f, struct caller *c, uint64_t size)
 {
-	return ramfs_set_size(file_ri(f), size);
+	return ramfs_set_size(file_ri(f), c->cred, size);
 }
 
 /* data_lock held */
@@ -206,7 +206,7 @@ static int ramfs_fallocate(struct file *f, struct caller *c, int mode, int64_t o
 	err = mode & FALLOC_FL_PUNCH_HOLE ? punch(ri, off, len) : allocate(ri, off, len, mode & FALLOC_FL_KEEP_SIZE);
 	pthread_mutex_unlock(&ri->data_lock);
 	if (!err)
-		modified(ri, NULL);
+		modified(ri, c->cred);
 	return err;
 }
 

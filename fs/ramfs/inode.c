@@ -197,7 +197,7 @@ static int ramfs_setattr(struct inode *i, struct caller *c, const struct iattr *
 		apply(ri, &change);
 	pthread_mutex_unlock(&r->lock);
 	if (!err && a->valid & ATTR_SIZE)
-		err = ramfs_set_size(ri, a->size);
+		err = ramfs_set_size(ri, c->cred, a->size);
 	return err;
 }
 
@@ -252,7 +252,7 @@ int ramfs_open(struct inode *i, struct caller *c, struct dentry *d, int flags, s
 	if (S_ISFIFO(i->type))
 		return fifo_open(&ri->fifo, c, flags, out);
 	if (S_ISREG(i->type) && flags & O_TRUNC) {
-		int err = ramfs_set_size(ri, 0);
+		int err = ramfs_set_size(ri, c->cred, 0);
 		if (err)
 			return err;
 	}

@@ -87,7 +87,8 @@ int ramfs_open(struct inode *i, struct caller *c, struct dentry *d, int flags, s
 int ramfs_file_new(struct ramfs_inode *ri, struct dentry *d, int flags, struct file **out);
 
 /* file.c */
-int ramfs_set_size(struct ramfs_inode *ri, uint64_t size);
+/* `cred`: who changes it; without CAP_FSETID the set-ID bits go. */
+int ramfs_set_size(struct ramfs_inode *ri, const struct cred *cred, uint64_t size);
 
 /* dir.c */
 struct ramfs_entry *ramfs_find(struct ramfs_inode *dir, const char *name, size_t len);

@@ -5,10 +5,12 @@
 #include <linux/securebits.h>
 #include <netinet/in.h>
 #include <sched.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <sys/xattr.h>
 
 #include "case.h"
@@ -60,6 +62,7 @@ CASE(link_by_descriptor)
 ROLE(effective_user)
 {
 	say("uid %d euid %d\n", getuid(), geteuid());
+	OK(open("private", O_RDWR));
 }
 
 static int run_program(void *arg)
@@ -90,6 +93,8 @@ CASE(set_user_id_and_shared_fs)
 	NEED(chmod(".", 0755));
 	snprintf(cmd, sizeof(cmd), "cp '%s' prog && chmod 4755 prog", case_self);
 	NEED(system(cmd) ? -1 : 0);
+	put_file("private", "x");
+	NEED(chmod("private", 0600));
 	in_child("nobody", run_with_shared_fs, NULL);
 }
 
@@ -335,4 +340,104 @@ CASE(names_of_the_system)
 	R(sethostname("x", 1));
 	R(setdomainname("x", 1));
 	R(syscall(SYS_sethostname, "x", -1));
+}
+
+static char secret_word[] = "word";
+
+static void look_into(pid_t pid)
+{
+	static const char *const files[] = { "environ", "mem", "maps", "auxv" };
+	struct iovec from = { secret_word, 4 }, to = { (char[4]){ 0 }, 4 };
+	char path[64];
+
+	for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++) {
+		snprintf(path, sizeof(path), "/proc/%d/%s", pid, files[i]);
+		int fd = open(path, O_RDONLY);
+		say("%s: %s\n", files[i], fd == -1 ? strerrorname_np(errno) : "ok");
+		close(fd);
+	}
+	R(process_vm_readv(pid, &to, 1, &from, 1, 0));
+	int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+	OK(syscall(SYS_pidfd_getfd, fd, 1, 0));
+}
+
+static pid_t waiting_child(void)
+{
+	pid_t pid = (pid_t)NEED(fork());
+
+	if (pid == 0)
+		for (;;)
+			pause();
+	return pid;
+}
+
+static void drop_all(void)
+{
+	struct __user_cap_header_struct h = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct d[2] = { { 0 } };
+
+	NEED(syscall(SYS_capset, &h, d));
+}
+
+/* Who has fewer capabilities cannot look into a process of the same user; files ask the file system ids, calls the
+ * real. */
+CASE(looking_into_others)
+{
+	need_root();
+	pid_t pid = waiting_child();
+	say("same\n");
+	look_into(pid);
+	drop_all();
+	say("fewer capabilities\n");
+	look_into(pid);
+	NEED(kill(pid, SIGKILL));
+	reap("child", pid);
+	pid = waiting_child();
+	say("as few\n");
+	look_into(pid);
+	NEED(kill(pid, SIGKILL));
+	reap("child", pid);
+}
+
+static void say_mode(const char *what, int fd)
+{
+	struct stat st;
+
+	NEED(fstat(fd, &st));
+	say("%s: mode %o\n", what, st.st_mode & 07777);
+}
+
+/* What a descriptor is used for asks the user of the moment, not the one who opened it. */
+CASE(descriptors_of_former_users)
+{
+	int flags = 0x10; /* FS_IMMUTABLE_FL */
+
+	need_root();
+	for (int i = 0; i < 2; i++) {
+		int fd = (int)NEED(open(i ? "/dev/shm/of-root" : "of-root", O_CREAT | O_RDWR, 0600));
+		pid_t pid = (pid_t)NEED(fork());
+		if (pid == 0) {
+			NEED(fchmod(fd, 06755));
+			become_nobody();
+			R(write(fd, "x", 1));
+			say_mode("written", fd);
+			_exit(0);
+		}
+		reap("writer", pid);
+		pid = (pid_t)NEED(fork());
+		if (pid == 0) {
+			NEED(fchmod(fd, 06755));
+			become_nobody();
+			R(ftruncate(fd, 5));
+			say_mode("truncated", fd);
+			R(fchmod(fd, 0600));
+			R(fchown(fd, 65534, -1));
+			R(futimens(fd, (const struct timespec[2]){ { 1, 1 }, { 1, 1 } }));
+			V(ioctl(fd, 0x40086602, &flags) == 0); /* FS_IOC_SETFLAGS */
+			_exit(0);
+		}
+		reap("changer", pid);
+		close(fd);
+	}
+	unlink("/dev/shm/of-root");
 }
