@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <limits.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -101,7 +102,7 @@ static int node_lookup(struct inode *i, struct caller *c, const char *name, size
 	struct pseudo_node *n = node_of(i);
 	const struct pseudo_dir *dir = n->entry->dir;
 	struct pseudo_found found = { .entry = table_find(dir, name, len), .number = n->number };
-	if (!pseudo_alive(n))
+	if (!pseudo_alive(n) || (found.entry && !pseudo_present(n, found.entry)))
 		return -ENOENT;
 	if (!found.entry) {
 		int err = dir->lookup ? dir->lookup(n, c, name, len, &found) : -ENOENT;
@@ -165,7 +166,7 @@ static uint32_t node_links(struct pseudo_node *n, struct caller *c)
 	if (!dir)
 		return 1;
 	for (size_t i = 0; i < dir->nr_entries; i++)
-		links += S_ISDIR(dir->entries[i].mode);
+		links += S_ISDIR(dir->entries[i].mode) && pseudo_present(n, &dir->entries[i]);
 	for (int cursor = 0; dir->next && dir->next(n, c, &cursor, name, &type); cursor++)
 		links += type == DT_DIR;
 	return links;
@@ -185,6 +186,8 @@ static int node_getattr(struct inode *i, struct caller *c, unsigned mask, struct
 	out->stx_nlink = node_links(n, c);
 	out->stx_ino = n->ino;
 	out->stx_blksize = 1024;
+	if (S_ISREG(n->entry->mode) && fs_of(i->fs)->magic == SYSFS_MAGIC)
+		out->stx_size = out->stx_blksize = PAGE_SIZE; /* a page each */
 	out->stx_dev_major = (uint32_t)(i->fs->dev >> 8);
 	out->stx_dev_minor = (uint32_t)(i->fs->dev & 0xff);
 	out->stx_atime.tv_sec = out->stx_mtime.tv_sec = out->stx_ctime.tv_sec = now.tv_sec;
@@ -229,13 +232,13 @@ static int node_jump(struct inode *i, struct caller *c, struct path *out)
 	return n->entry->jump(n, c, out);
 }
 
-static int node_path(struct inode *i, struct dentry *d, char *buf, size_t size)
+int pseudo_path(const struct pseudo_node *node, char *buf, size_t size)
 {
 	const struct pseudo_node *chain[16];
 	int depth = 0;
 	size_t len = 0;
 
-	for (const struct pseudo_node *n = node_of(i); n->parent && depth < 16; n = n->parent)
+	for (const struct pseudo_node *n = node; n->parent && depth < 16; n = n->parent)
 		chain[depth++] = n;
 	if (size < 2)
 		return -ENAMETOOLONG;
@@ -246,6 +249,11 @@ static int node_path(struct inode *i, struct dentry *d, char *buf, size_t size)
 			return -ENAMETOOLONG;
 	}
 	return len ? (int)len : 1;
+}
+
+static int node_path(struct inode *i, struct dentry *d, char *buf, size_t size)
+{
+	return pseudo_path(node_of(i), buf, size);
 }
 
 static int node_statfs(struct inode *i, struct caller *c, struct statfs *out)

@@ -42,6 +42,8 @@ struct pseudo_entry {
 	/* May it be opened? For files whose mode says less than that. NULL: yes. */
 	int (*may_open)(struct pseudo_node *n, struct caller *c, int flags);
 	mode_t (*link_mode)(struct pseudo_node *n, struct caller *c); /* S_IFLNK: rights that depend */
+	/* Is there such a name in `dir` now? NULL: always. */
+	bool (*present)(const struct pseudo_node *dir, const char *name);
 	enum pseudo_gone gone;
 	bool sealed;     /* who may write is a matter of the mode alone: no capability opens more */
 	const void *arg; /* for functions that serve many entries */
@@ -86,6 +88,15 @@ struct pseudo_node *pseudo_node_of_file(struct file *f);
 /* The inode number of a name in a directory: made of the path, so that it is the same for each look-up, says nothing of
  * the monitor's addresses, and readdir(3) and stat(2) agree. */
 uint64_t pseudo_ino(const struct pseudo_node *dir, const char *name, size_t len);
+
+/* The path from the root of the file system, "/" for that; its length or -ENAMETOOLONG. */
+int pseudo_path(const struct pseudo_node *n, char *buf, size_t size);
+
+/* The entry is there (pseudo_entry.present). */
+static inline bool pseudo_present(const struct pseudo_node *dir, const struct pseudo_entry *e)
+{
+	return !e->present || e->present(dir, e->name);
+}
 
 /* Is what the node is about still there? Always, when it is about no process. */
 bool pseudo_alive(struct pseudo_node *n);

@@ -139,7 +139,8 @@ static bool emit_table(struct pseudo_node *n, struct file *f, struct dir_emit *e
 		const struct pseudo_entry *t = f->pos < 2 ? NULL : &dir->entries[f->pos - 2];
 		const char *name = t ? t->name : f->pos ? ".." : ".";
 		uint64_t ino = t ? pseudo_ino(n, name, strlen(name)) : f->pos && n->parent ? n->parent->ino : n->ino;
-		if (!e->emit(e, name, strlen(name), ino, f->pos + 1, t ? (unsigned char)IFTODT(t->mode) : DT_DIR))
+		if ((!t || pseudo_present(n, t)) &&
+		    !e->emit(e, name, strlen(name), ino, f->pos + 1, t ? (unsigned char)IFTODT(t->mode) : DT_DIR))
 			return false;
 		f->pos++;
 	}

@@ -1,72 +1,275 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A small /sys: the CPUs, which run-time systems count there. */
+/*
+ * A small /sys. What is said of CPUs, their caches and memory nodes is the host's, file by file: a guest runs on them,
+ * sees them in sched_getaffinity(2) and could read most of it off the CPU itself. What the host has no file for, a
+ * guest has none for either. There are no devices, so their directories are empty.
+ */
 #include <dirent.h>
 #include <errno.h>
+#include <limits.h>
 #include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysinfo.h>
+#include <unistd.h>
 
 #include "kernel/sandbox.h"
 #include "proc/proc.h"
 
-static int show_cpu_list(struct pseudo_node *n, struct caller *c, struct text *out)
+/* ---- files of the host's ---- */
+
+/* The host's file of the same path as the entry `name` of `dir`. */
+static bool host_path(const struct pseudo_node *dir, const char *name, char buf[PATH_MAX])
 {
-	int cpus = get_nprocs_conf();
-	text_printf(out, cpus > 1 ? "0-%d\n" : "0\n", cpus - 1);
+	char path[PATH_MAX];
+
+	if (pseudo_path(dir, path, sizeof path) < 0)
+		return false;
+	int n = name ? snprintf(buf, PATH_MAX, "/sys%s/%s", path, name) : snprintf(buf, PATH_MAX, "/sys%s", path);
+	return n < PATH_MAX;
+}
+
+static bool host_has(const struct pseudo_node *dir, const char *name)
+{
+	char path[PATH_MAX];
+
+	return host_path(dir, name, path) && access(path, F_OK) == 0;
+}
+
+static int show_host(struct pseudo_node *n, struct caller *c, struct text *out)
+{
+	char path[PATH_MAX];
+
+	return host_path(n, NULL, path) ? proc_show_host(out, path) : -ENAMETOOLONG;
+}
+
+static int show_fixed(struct pseudo_node *n, struct caller *c, struct text *out)
+{
+	text_printf(out, "%s\n", (const char *)n->entry->arg);
 	return 0;
 }
 
-static int show_online_list(struct pseudo_node *n, struct caller *c, struct text *out)
+#define HOST_FILE(name)                                                                                                \
+	{                                                                                                              \
+		name, S_IFREG | 0444, .show = show_host, .present = host_has, .sealed = true                           \
+	}
+#define HOST_DIRECTORY(name, table)                                                                                    \
+	{                                                                                                              \
+		name, S_IFDIR | 0755, .dir = &(table), .present = host_has                                             \
+	}
+#define FIXED(name, value)                                                                                             \
+	{                                                                                                              \
+		name, S_IFREG | 0444, .show = show_fixed, .sealed = true, .arg = value                                 \
+	}
+#define DIRECTORY(name, table)                                                                                         \
+	{                                                                                                              \
+		name, S_IFDIR | 0755, .dir = &(table)                                                                  \
+	}
+
+/* ---- directories named by a word and a number: cpu0, index0, node0 ---- */
+
+static int numbered_lookup(struct pseudo_node *dir, const char *word, const struct pseudo_entry *entry,
+			   const char *name, size_t len, struct pseudo_found *out)
 {
-	return proc_show_host(out, "/sys/devices/system/cpu/online");
+	size_t skip = strlen(word);
+	char whole[32];
+
+	if (len < skip || len >= sizeof whole || memcmp(name, word, skip) ||
+	    !pseudo_number(name + skip, len - skip, &out->number))
+		return -ENOENT;
+	snprintf(whole, sizeof whole, "%.*s", (int)len, name);
+	out->entry = entry;
+	return host_has(dir, whole) ? 0 : -ENOENT;
 }
 
-static int show_one(struct pseudo_node *n, struct caller *c, struct text *out)
+/* Numbers have no holes but those of CPUs that are not there: `end` is behind the last. */
+static bool numbered_next(struct pseudo_node *dir, const char *word, int end, int *cursor, char name[32],
+			  unsigned char *d_type)
 {
-	text_puts(out, "1\n");
-	return 0;
+	for (; *cursor < end; ++*cursor) {
+		snprintf(name, 32, "%s%d", word, *cursor);
+		*d_type = DT_DIR;
+		if (host_has(dir, name))
+			return true;
+	}
+	return false;
 }
 
-static const struct pseudo_entry cpu_entries[] = { { "online", S_IFREG | 0444, .show = show_one } };
+/* ---- /sys/devices/system/cpu ---- */
+
+static const struct pseudo_entry topology_entries[] = {
+	HOST_FILE("cluster_cpus"),
+	HOST_FILE("cluster_cpus_list"),
+	HOST_FILE("cluster_id"),
+	HOST_FILE("core_cpus"),
+	HOST_FILE("core_cpus_list"),
+	HOST_FILE("core_id"),
+	HOST_FILE("core_siblings"),
+	HOST_FILE("core_siblings_list"),
+	HOST_FILE("die_cpus"),
+	HOST_FILE("die_cpus_list"),
+	HOST_FILE("die_id"),
+	HOST_FILE("package_cpus"),
+	HOST_FILE("package_cpus_list"),
+	HOST_FILE("physical_package_id"),
+	HOST_FILE("thread_siblings"),
+	HOST_FILE("thread_siblings_list"),
+};
+static const struct pseudo_dir topology_dir = { PSEUDO_TABLE(topology_entries) };
+
+static const struct pseudo_entry cache_entries[] = {
+	HOST_FILE("coherency_line_size"),
+	HOST_FILE("id"),
+	HOST_FILE("level"),
+	HOST_FILE("number_of_sets"),
+	HOST_FILE("physical_line_partition"),
+	HOST_FILE("shared_cpu_list"),
+	HOST_FILE("shared_cpu_map"),
+	HOST_FILE("size"),
+	HOST_FILE("type"),
+	HOST_FILE("ways_of_associativity"),
+};
+static const struct pseudo_dir cache_dir = { PSEUDO_TABLE(cache_entries) };
+static const struct pseudo_entry cache_entry = { NULL, S_IFDIR | 0755, .dir = &cache_dir };
+#define CACHES_MAX 16
+
+static int caches_lookup(struct pseudo_node *dir, struct caller *c, const char *name, size_t len,
+			 struct pseudo_found *out)
+{
+	return numbered_lookup(dir, "index", &cache_entry, name, len, out);
+}
+
+static bool caches_next(struct pseudo_node *dir, struct caller *c, int *cursor, char name[32], unsigned char *d_type)
+{
+	return numbered_next(dir, "index", CACHES_MAX, cursor, name, d_type);
+}
+
+static const struct pseudo_dir caches_dir = { .lookup = caches_lookup, .next = caches_next };
+
+static const struct pseudo_entry cpu_entries[] = {
+	HOST_DIRECTORY("cache", caches_dir),
+	HOST_FILE("online"),
+	HOST_DIRECTORY("topology", topology_dir),
+};
 static const struct pseudo_dir cpu_dir = { PSEUDO_TABLE(cpu_entries) };
 static const struct pseudo_entry cpu_entry = { NULL, S_IFDIR | 0755, .dir = &cpu_dir };
 
 static int cpus_lookup(struct pseudo_node *dir, struct caller *c, const char *name, size_t len,
 		       struct pseudo_found *out)
 {
-	int nr;
-	if (len < 4 || memcmp(name, "cpu", 3) || !pseudo_number(name + 3, len - 3, &nr) || nr >= get_nprocs_conf())
-		return -ENOENT;
-	out->entry = &cpu_entry;
-	out->number = nr;
-	return 0;
+	return numbered_lookup(dir, "cpu", &cpu_entry, name, len, out);
 }
 
 static bool cpus_next(struct pseudo_node *dir, struct caller *c, int *cursor, char name[32], unsigned char *d_type)
 {
-	snprintf(name, 32, "cpu%d", *cursor);
-	*d_type = DT_DIR;
-	return *cursor < get_nprocs_conf();
+	return numbered_next(dir, "cpu", get_nprocs_conf(), cursor, name, d_type);
 }
 
+static const struct pseudo_entry smt_entries[] = { HOST_FILE("active"), HOST_FILE("control") };
+static const struct pseudo_dir smt_dir = { PSEUDO_TABLE(smt_entries) };
+
+static const struct pseudo_entry vulnerability_entries[] = {
+	HOST_FILE("gather_data_sampling"),
+	HOST_FILE("ghostwrite"),
+	HOST_FILE("indirect_target_selection"),
+	HOST_FILE("itlb_multihit"),
+	HOST_FILE("l1tf"),
+	HOST_FILE("mds"),
+	HOST_FILE("meltdown"),
+	HOST_FILE("mmio_stale_data"),
+	HOST_FILE("old_microcode"),
+	HOST_FILE("reg_file_data_sampling"),
+	HOST_FILE("retbleed"),
+	HOST_FILE("spec_rstack_overflow"),
+	HOST_FILE("spec_store_bypass"),
+	HOST_FILE("spectre_v1"),
+	HOST_FILE("spectre_v2"),
+	HOST_FILE("srbds"),
+	HOST_FILE("tsa"),
+	HOST_FILE("tsx_async_abort"),
+	HOST_FILE("vmscape"),
+};
+static const struct pseudo_dir vulnerabilities_dir = { PSEUDO_TABLE(vulnerability_entries) };
+
 static const struct pseudo_entry cpus_entries[] = {
-	{ "online", S_IFREG | 0444, .show = show_online_list },
-	{ "possible", S_IFREG | 0444, .show = show_cpu_list },
-	{ "present", S_IFREG | 0444, .show = show_cpu_list },
+	HOST_FILE("isolated"),          HOST_FILE("kernel_max"),
+	HOST_FILE("offline"),           HOST_FILE("online"),
+	HOST_FILE("possible"),          HOST_FILE("present"),
+	HOST_DIRECTORY("smt", smt_dir), HOST_DIRECTORY("vulnerabilities", vulnerabilities_dir),
 };
 static const struct pseudo_dir cpus_dir = { PSEUDO_TABLE(cpus_entries), .lookup = cpus_lookup, .next = cpus_next };
-static const struct pseudo_entry system_entries[] = { { "cpu", S_IFDIR | 0755, .dir = &cpus_dir } };
-static const struct pseudo_dir system_dir = { PSEUDO_TABLE(system_entries) };
-static const struct pseudo_entry devices_entries[] = { { "system", S_IFDIR | 0755, .dir = &system_dir } };
-static const struct pseudo_dir devices_dir = { PSEUDO_TABLE(devices_entries) };
+
+/* ---- /sys/devices/system/node ---- */
+
+static const struct pseudo_entry node_entries[] = {
+	HOST_FILE("cpulist"),
+	HOST_FILE("cpumap"),
+	HOST_FILE("distance"),
+	HOST_FILE("meminfo"),
+};
+static const struct pseudo_dir node_dir = { PSEUDO_TABLE(node_entries) };
+static const struct pseudo_entry node_entry = { NULL, S_IFDIR | 0755, .dir = &node_dir };
+#define NODES_MAX 1024 /* Linux's largest CONFIG_NODES_SHIFT */
+
+static int nodes_lookup(struct pseudo_node *dir, struct caller *c, const char *name, size_t len,
+			struct pseudo_found *out)
+{
+	return numbered_lookup(dir, "node", &node_entry, name, len, out);
+}
+
+static bool nodes_next(struct pseudo_node *dir, struct caller *c, int *cursor, char name[32], unsigned char *d_type)
+{
+	return numbered_next(dir, "node", NODES_MAX, cursor, name, d_type);
+}
+
+static const struct pseudo_entry nodes_entries[] = {
+	HOST_FILE("has_cpu"), HOST_FILE("has_memory"), HOST_FILE("has_normal_memory"),
+	HOST_FILE("online"),  HOST_FILE("possible"),
+};
+static const struct pseudo_dir nodes_dir = { PSEUDO_TABLE(nodes_entries), .lookup = nodes_lookup, .next = nodes_next };
+
+/* ---- the rest ---- */
+
 static const struct pseudo_dir empty_dir = { 0 };
+static const struct pseudo_entry system_entries[] = { DIRECTORY("cpu", cpus_dir), HOST_DIRECTORY("node", nodes_dir) };
+static const struct pseudo_dir system_dir = { PSEUDO_TABLE(system_entries) };
+static const struct pseudo_entry devices_entries[] = { DIRECTORY("system", system_dir) };
+static const struct pseudo_dir devices_dir = { PSEUDO_TABLE(devices_entries) };
+
+static const struct pseudo_entry class_entries[] = { DIRECTORY("block", empty_dir), DIRECTORY("net", empty_dir) };
+static const struct pseudo_dir class_dir = { PSEUDO_TABLE(class_entries) };
+static const struct pseudo_entry dev_entries[] = { DIRECTORY("block", empty_dir), DIRECTORY("char", empty_dir) };
+static const struct pseudo_dir dev_dir = { PSEUDO_TABLE(dev_entries) };
+/* Control groups have a place to be mounted at, and are not. */
+static const struct pseudo_entry fs_entries[] = { DIRECTORY("cgroup", empty_dir) };
+static const struct pseudo_dir fs_dir = { PSEUDO_TABLE(fs_entries) };
+
+/* A guest gets no huge pages, asked for or not. */
+static const struct pseudo_entry thp_entries[] = {
+	FIXED("defrag", "always defer defer+madvise madvise [never]"),
+	FIXED("enabled", "always madvise [never]"),
+	FIXED("hpage_pmd_size", "2097152"),
+	FIXED("shmem_enabled", "always within_size advise [never] deny force"),
+	FIXED("use_zero_page", "0"),
+};
+static const struct pseudo_dir thp_dir = { PSEUDO_TABLE(thp_entries) };
+static const struct pseudo_entry mm_entries[] = {
+	DIRECTORY("hugepages", empty_dir), /* no size of them */
+	DIRECTORY("transparent_hugepage", thp_dir),
+};
+static const struct pseudo_dir mm_dir = { PSEUDO_TABLE(mm_entries) };
+static const struct pseudo_entry kernel_entries[] = {
+	FIXED("address_bits", "64"),
+	FIXED("cpu_byteorder", "little"),
+	DIRECTORY("mm", mm_dir),
+};
+static const struct pseudo_dir kernel_dir = { PSEUDO_TABLE(kernel_entries) };
+
 static const struct pseudo_entry root_entries[] = {
-	{ "class", S_IFDIR | 0755, .dir = &empty_dir },
-	{ "devices", S_IFDIR | 0755, .dir = &devices_dir },
-	{ "fs", S_IFDIR | 0755, .dir = &empty_dir },
-	{ "kernel", S_IFDIR | 0755, .dir = &empty_dir },
+	DIRECTORY("block", empty_dir),   DIRECTORY("bus", empty_dir),       DIRECTORY("class", class_dir),
+	DIRECTORY("dev", dev_dir),       DIRECTORY("devices", devices_dir), DIRECTORY("fs", fs_dir),
+	DIRECTORY("kernel", kernel_dir), DIRECTORY("module", empty_dir),
 };
 static const struct pseudo_dir root_dir = { PSEUDO_TABLE(root_entries) };
 static const struct pseudo_entry root_entry = { NULL, S_IFDIR | 0555, .dir = &root_dir };
