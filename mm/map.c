@@ -9,6 +9,7 @@
 
 #include "mm/populate.h"
 #include "mm/shmem.h"
+#include "util/minmax.h"
 
 #ifndef MAP_UNINITIALIZED
 #define MAP_UNINITIALIZED 0x4000000
@@ -92,16 +93,19 @@ static unsigned new_vma_flags(const struct mm *mm, const struct mmap_args *a)
 	return flags;
 }
 
-/* Where Linux's get_unmapped_area looks without MAP_FIXED: the hint, if it is free; top-down; bottom-up. */
+/* Where Linux's get_unmapped_area looks without MAP_FIXED: the hint, if it is free; top-down; bottom-up. `low`: all of
+ * it, the hint too, below 2 GiB. */
 static uint64_t find_place(struct mm *mm, uint64_t hint, uint64_t len, bool low)
 {
-	uint64_t found;
+	uint64_t end = low ? LOW_END : mm_end(mm), found;
 
+	if (len > end)
+		return 0;
+	hint = PAGE_DOWN(hint) ? max64(PAGE_DOWN(hint), GUEST_MMAP_MIN) : 0;
+	if (hint && hint <= end - len && vma_range_free(mm, hint, hint + len))
+		return hint;
 	if (low)
 		return vma_gap_lowest(mm, len, LOW_BASE, LOW_END);
-	hint = PAGE_DOWN(hint);
-	if (hint >= GUEST_MMAP_MIN && hint <= mm_end(mm) - len && vma_range_free(mm, hint, hint + len))
-		return hint;
 	found = vma_gap_highest(mm, len, GUEST_MMAP_MIN, mm->mmap_base);
 	return found ? found : vma_gap_lowest(mm, len, mm->mmap_base, mm_end(mm));
 }

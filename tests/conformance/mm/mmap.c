@@ -182,6 +182,34 @@ CASE(map_32bit)
 	poke("it", p, 3);
 }
 
+/* A free hint is taken, wherever below 2 GiB it is; else the place is in the second GiB. */
+static void map_low(uintptr_t hint, size_t len)
+{
+	char *p = mmap((void *)hint, len, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
+
+	if (p == MAP_FAILED)
+		say("%#lx, %#zx: %s\n", hint, len, strerrorname_np(errno));
+	else
+		say("%#lx, %#zx: %s\n", hint, len,
+		    p == (char *)(hint & ~(PAGE - 1))                           ? "the hint"
+		    : (uintptr_t)p < 0x80000000u && (uintptr_t)p >= 0x40000000u ? "another place"
+										: "elsewhere");
+}
+
+CASE(map_32bit_hint)
+{
+	map_low(0x50000000, PAGE);
+	map_low(0x50000000, PAGE);
+	map_low(0x60000123, 100 * PAGE);
+	map_low(0x1000000, PAGE);
+	map_low(0x7ffff000, PAGE);
+	map_low(0x7ffff000, 2 * PAGE);
+	map_low(0x80000000, PAGE);
+	map_low(0x10000000000, PAGE);
+	map_low(0, 0x80001000);
+	map_low(0x50000000, 0x80000000);
+}
+
 CASE(top_down)
 {
 	char *a = map_anon(1, PROT_READ), *b = map_anon(1, PROT_WRITE), *c = map_anon(1, PROT_READ | PROT_EXEC);
