@@ -101,7 +101,7 @@ static int64_t process_vm_rw(struct task *t, const uint64_t *a, bool write)
 	if (local.n < 0)
 		return local.n;
 	struct iovec *local_iov = local.iov;
-	remote.n = get_iovec(t, a[3], a[4], remote.fast, &remote.iov);
+	remote.n = get_iovec_of_other(t, a[3], a[4], remote.fast, &remote.iov);
 	struct iovec *remote_iov = remote.iov;
 	int64_t r = remote.n < 0 ? remote.n : transfer(t, (pid_t)a[0], &local, &remote, write);
 	if (local_iov != local.fast)

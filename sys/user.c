@@ -23,14 +23,15 @@ int get_path(struct task *t, uint64_t addr, bool empty_ok, char **out)
 	return 0;
 }
 
-/* readv(2): each length must fit ssize_t, the sum is cut to MAX_RW_COUNT as Linux does. */
-static int check_iovec(struct iovec *iov, int n)
+/* readv(2): each length must fit ssize_t, the sum is cut to MAX_RW_COUNT as Linux does. `own`: addresses of the
+ * caller's, which are looked at now. */
+static int check_iovec(struct iovec *iov, int n, bool own)
 {
 	uint64_t sum = 0;
 	for (int i = 0; i < n; i++) {
 		if (iov[i].iov_len > SSIZE_MAX)
 			return -EINVAL;
-		if (!gva_range_ok(GVA(iov[i].iov_base), iov[i].iov_len))
+		if (own && !gva_range_ok(GVA(iov[i].iov_base), iov[i].iov_len))
 			return -EFAULT;
 		if (iov[i].iov_len > MAX_RW_COUNT - sum)
 			iov[i].iov_len = MAX_RW_COUNT - sum;
@@ -39,7 +40,7 @@ static int check_iovec(struct iovec *iov, int n)
 	return n;
 }
 
-int get_iovec(struct task *t, uint64_t addr, uint64_t n, struct iovec *fast, struct iovec **out)
+static int copy_iovec(struct task *t, uint64_t addr, uint64_t n, struct iovec *fast, struct iovec **out, bool own)
 {
 	struct iovec *iov = fast;
 	if (n > IOV_MAX)
@@ -49,12 +50,22 @@ int get_iovec(struct task *t, uint64_t addr, uint64_t n, struct iovec *fast, str
 		if (!iov)
 			return -ENOMEM;
 	}
-	int err = copy_from_guest(t->mm, iov, GVA(addr), n * sizeof *iov) ? -EFAULT : check_iovec(iov, (int)n);
+	int err = copy_from_guest(t->mm, iov, GVA(addr), n * sizeof *iov) ? -EFAULT : check_iovec(iov, (int)n, own);
 	if (err < 0 && iov != fast)
 		free(iov);
 	else
 		*out = iov;
 	return err;
+}
+
+int get_iovec(struct task *t, uint64_t addr, uint64_t n, struct iovec *fast, struct iovec **out)
+{
+	return copy_iovec(t, addr, n, fast, out, true);
+}
+
+int get_iovec_of_other(struct task *t, uint64_t addr, uint64_t n, struct iovec *fast, struct iovec **out)
+{
+	return copy_iovec(t, addr, n, fast, out, false);
 }
 
 int get_timespec(struct task *t, uint64_t addr, struct timespec *ts)

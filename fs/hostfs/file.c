@@ -47,8 +47,10 @@ static ssize_t transfer_some(int fd, struct uio *u, int64_t *pos, bool write, si
 	int n = uio_pin(u, !write, iov, PIECES, len);
 
 	if (n <= 0) {
-		uio_unpin(u);
-		return -EFAULT;
+		/* No byte is accessible. What comes before that, such as the end of the file, the host knows. */
+		iov[0] = (struct iovec){ NULL, 1 };
+		*len = 1;
+		n = 1;
 	}
 	off_t at = pos ? *pos : -1;
 	int flags = !write ? 0 : u->append ? RWF_APPEND : u->no_append ? RWF_NOAPPEND : 0;

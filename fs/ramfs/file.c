@@ -100,6 +100,8 @@ static ssize_t write_allowed(struct ramfs_inode *ri, int64_t pos, size_t len)
 
 static ssize_t write_at(struct ramfs_inode *ri, struct uio *u, int64_t *at, bool append)
 {
+	if (!u->resid)
+		return 0; /* whatever is sealed */
 	if (append)
 		*at = (int64_t)pagestore_size(&ri->store);
 	ssize_t n = write_allowed(ri, *at, u->resid);

@@ -65,6 +65,20 @@ CASE(straddle_large_file_io)
 	R(lseek(fd, 0, SEEK_END));
 }
 
+/* Where there is nothing to read, nobody looks at the buffer. */
+CASE(end_of_file)
+{
+	int host = make_file("f", 1, 0), mem = (int)NEED(memfd_create("m", 0));
+	char *p = edge(10);
+
+	NEED(write(mem, p, 10));
+	R(syscall(SYS_pread64, host, p + 10, 20, 5000));
+	R(syscall(SYS_pread64, mem, p + 10, 20, 5000));
+	R(syscall(SYS_pread64, host, p, 20, 4090));
+	R(syscall(SYS_pread64, host, p + 10, 20, 4090));
+	R(syscall(SYS_pread64, mem, p + 10, 20, 4));
+}
+
 CASE(straddle_pipe)
 {
 	char *p = edge(10), b[64];
@@ -311,6 +325,19 @@ CASE(kernel_writes_fresh_memory)
 	R(syscall(SYS_read, fd, p + 5, 40 * PAGE));
 	say("%c%c%c\n", p[5], p[PAGE + 5], p[39 * PAGE + 5]);
 	say_bytes("around", p, 5);
+}
+
+/* The other's buffers are looked at when they are used, ours before. */
+CASE(process_vm_partly)
+{
+	char from[40] = "from", to[40];
+	struct iovec good = { to, 20 }, bad = { (void *)(1UL << 63), 0 };
+	struct iovec half[2] = { { from, 10 }, { (void *)(1UL << 63), 10 } };
+
+	R(process_vm_readv(getpid(), &good, 1, half, 2, 0));
+	R(process_vm_readv(getpid(), half, 2, &good, 1, 0));
+	R(process_vm_readv(getpid(), &bad, 1, &good, 1, 0));
+	R(process_vm_writev(getpid(), &good, 1, half, 2, 0));
 }
 
 CASE(iovec_process_vm)

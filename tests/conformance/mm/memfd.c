@@ -19,6 +19,20 @@ static int sealed(int seals, size_t size)
 	return fd;
 }
 
+/* A write of nothing meets no seal. */
+CASE(empty_writes)
+{
+	int w = sealed(F_SEAL_WRITE, 10), f = sealed(F_SEAL_FUTURE_WRITE, 10), g = sealed(F_SEAL_GROW, 10);
+	char b[4] = "abc";
+
+	R(write(w, b, 0));
+	R(pwrite(f, b, 0, 100));
+	R(pwrite(g, b, 0, 100));
+	R(pwrite(g, b, 1, 100));
+	R(syscall(SYS_write, w, 16L, 0));
+	R(syscall(SYS_write, w, 16L, 1));
+}
+
 CASE(create)
 {
 	char name[300], link[300];
