@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "mm/backing.h"
+#include "mm/usage.h"
 #include "mm/vma.h"
 #include "util/minmax.h"
 
@@ -28,11 +29,7 @@ uint64_t mm_resident(struct mm *mm)
 	return mm->resident;
 }
 
-/* Pieces that mm_touched tells apart. */
-#define TOUCHED_STEPS 1000
-
-/* Bytes of [off, off + len) that are no hole; once *steps is used up, all that is left. */
-static uint64_t data_bytes(int fd, uint64_t off, uint64_t len, unsigned *steps)
+uint64_t usage_data_bytes(int fd, uint64_t off, uint64_t len, unsigned *steps)
 {
 	uint64_t end = off + len, total = 0;
 
@@ -51,14 +48,13 @@ static uint64_t data_bytes(int fd, uint64_t off, uint64_t len, unsigned *steps)
 uint64_t mm_touched(struct mm *mm)
 {
 	int fd = arena_memfile(mm->host->arena)->fd;
-	unsigned steps = TOUCHED_STEPS;
+	unsigned steps = USAGE_STEPS;
 	uint64_t total = 0;
 
 	if (pthread_rwlock_tryrdlock(&mm->lock) != 0)
 		return mm->resident;
-	backing_for_range(b, mm, 0, UINT64_MAX)
-		if (b->owned)
-			total += data_bytes(fd, b->off, b->end - b->start, &steps);
+	backing_for_range(b, mm, 0, UINT64_MAX) if (b->owned) total +=
+	    usage_data_bytes(fd, b->off, b->end - b->start, &steps);
 	pthread_rwlock_unlock(&mm->lock);
 	return total;
 }

@@ -41,19 +41,46 @@ static void add_clean(struct mm_usage *u, uint64_t bytes, unsigned holders)
 	u->pss_file += bytes / holders;
 }
 
-/* Pages of a backing may have been given up by other holders one by one. */
+/* Private memory that nobody else has: what the host has given of it. */
+static uint64_t touched(const struct backing *b, uint64_t from, uint64_t to, unsigned *steps)
+{
+	unsigned left = USAGE_STEPS - *steps;
+	uint64_t bytes = usage_data_bytes(b->mf->fd, backing_off(b, from), to - from, &left);
+
+	*steps = USAGE_STEPS - left;
+	return bytes;
+}
+
+static void add_file(struct mm_usage *u, const struct vma *v, const struct backing *b, uint64_t from, uint64_t to)
+{
+	u->file += to - from;
+	add_clean(u, to - from, holders_of(v, b, from, to - from));
+}
+
+static void add_shmem(struct mm_usage *u, const struct vma *v, const struct backing *b, uint64_t from, uint64_t to)
+{
+	u->shmem += to - from;
+	add_dirty(u, to - from, holders_of(v, b, from, to - from), &u->pss_shmem);
+}
+
+/* Those who shared pages since a fork may have given them up one by one. */
+static void add_anon(struct mm_usage *u, const struct vma *v, const struct backing *b, uint64_t from, uint64_t to)
+{
+	uint64_t bytes = b->cow ? to - from : touched(b, from, to, &u->steps), step = b->cow ? PAGE_SIZE : bytes;
+
+	u->anon += bytes;
+	for (uint64_t done = 0; done < bytes; done += step)
+		add_dirty(u, step, holders_of(v, b, from + done, step), &u->pss_anon);
+}
+
 static void add_piece(struct mm_usage *u, const struct vma *v, const struct backing *b, uint64_t from, uint64_t to)
 {
-	uint64_t step = b->owned && b->cow ? PAGE_SIZE : to - from;
-
-	if (b->mf != arena_memfile(v->mm->host->arena)) {
-		u->file += step;
-		add_clean(u, step, holders_of(v, b, from, step));
-		return;
-	}
-	*(b->owned ? &u->anon : &u->shmem) += to - from;
-	for (uint64_t at = from; at < to; at += step)
-		add_dirty(u, step, holders_of(v, b, at, step), b->owned ? &u->pss_anon : &u->pss_shmem);
+	if (b->mf != arena_memfile(v->mm->host->arena))
+		add_file(u, v, b, from, to);
+	else if (b->owned)
+		add_anon(u, v, b, from, to);
+	else
+		add_shmem(u, v, b, from, to);
 }
 
 void mm_usage_add(const struct vma *v, struct mm_usage *u)
@@ -77,13 +104,15 @@ static uint64_t tables_at(uint64_t start, uint64_t end, uint64_t span, uint64_t 
 void mm_totals(struct mm *mm, struct mm_totals *out)
 {
 	uint64_t next[3] = { 0 }, tables = 1;
+	unsigned steps = 0;
 
 	*out = (struct mm_totals){ 0 };
 	pthread_rwlock_rdlock(&mm->lock);
 	backing_for_range(b, mm, 0, UINT64_MAX)
 	{
 		bool in_memory = b->mf == arena_memfile(mm->host->arena);
-		*(b->owned ? &out->anon : in_memory ? &out->shmem : &out->file) += b->end - b->start;
+		uint64_t bytes = b->owned && !b->cow ? touched(b, b->start, b->end, &steps) : b->end - b->start;
+		*(b->owned ? &out->anon : in_memory ? &out->shmem : &out->file) += bytes;
 		for (unsigned level = 0; level < 3; level++)
 			tables += tables_at(b->start, b->end, PAGE_SIZE << 9 * (level + 1), &next[level]);
 	}

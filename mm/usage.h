@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What stands behind a part of an address space, as proc_pid_smaps(5) tells it. A page counts as resident once it has a
- * backing: small anonymous mappings have theirs from the start, and whether a guest has touched or written one since is
- * not seen. So all of them count as referenced, those in memory as dirty, those of files as clean.
+ * What stands behind a part of an address space, as proc_pid_smaps(5) tells it. A private page counts as resident once
+ * the host has given it, one of a file once it is mapped, in the units the platform likes. Whether a guest has used one
+ * since is not seen: all of them count as referenced, those in memory as dirty, those of files as clean.
  */
 #ifndef HL_MM_USAGE_H
 #define HL_MM_USAGE_H
@@ -15,6 +15,7 @@ struct mm_usage {
 	uint64_t file;                                                     /* of files of the host */
 	uint64_t shmem;                                                    /* of files in memory */
 	uint64_t shared_clean, shared_dirty, private_clean, private_dirty; /* the same by who else has them */
+	unsigned steps;                                                    /* used up of USAGE_STEPS */
 	uint64_t pss_anon, pss_file, pss_shmem, pss_dirty;                 /* each page divided by how many have it */
 };
 
@@ -35,6 +36,10 @@ struct mm_totals {
 	uint64_t tables;            /* what page tables for all that take: four levels of pages with 512 entries */
 };
 void mm_totals(struct mm *mm, struct mm_totals *out);
+
+/* Bytes of [off, off + len) of a memory file that are no hole; once *steps is used up, all that is left. */
+#define USAGE_STEPS 1000
+uint64_t usage_data_bytes(int fd, uint64_t off, uint64_t len, unsigned *steps);
 
 /* Adds what is behind `v`. Called by mm_for_each_vma's fn, under the mm lock. */
 void mm_usage_add(const struct vma *v, struct mm_usage *u);
