@@ -49,10 +49,19 @@ void clock_stop(struct thread_clock *k)
 	clock_look(k);
 	k->before.user_ns += k->thread.user_ns - k->base.user_ns;
 	k->before.system_ns += k->thread.system_ns - k->base.system_ns;
-	k->last = k->thread;
+	if (k->tid)
+		k->last = k->thread;
 	k->thread = k->base = (struct cpu_time){ 0 };
 	k->tid = 0;
 	pthread_mutex_unlock(&k->lock);
+}
+
+struct cpu_time clock_last(struct thread_clock *k)
+{
+	pthread_mutex_lock(&k->lock);
+	struct cpu_time last = k->last;
+	pthread_mutex_unlock(&k->lock);
+	return last;
 }
 
 bool process_cpu_time(struct context *c, struct cpu_time *out)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <cpuid.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -58,17 +59,26 @@ static void space_died(struct space *s)
 	pthread_mutex_unlock(&s->lock);
 }
 
-/* A stub ended though nobody asked it to: the guest got it killed. Its threads' waits must end. */
-void machine_notice_death(struct machine *m, int pidfd)
+static bool has_ended(int pidfd)
+{
+	struct pollfd p = { .fd = pidfd, .events = POLLIN };
+
+	return poll(&p, 1, 0) == 1;
+}
+
+/* A stub ended though nobody asked it to: the guest got it killed. Its threads' waits must end. The event may be that of a
+ * space which was destroyed meanwhile and closed its descriptor: the number is another stub's then, which lives. */
+static void machine_notice_death(struct machine *m, int pidfd)
 {
 	struct space *s;
 	pthread_mutex_lock(&m->lock);
 	list_for_each (s, &m->spaces, node) {
-		if (s->stub.pidfd == pidfd)
+		if (s->stub.pidfd == pidfd && has_ended(pidfd)) {
 			space_died(s);
+			epoll_ctl(m->reaper_epoll, EPOLL_CTL_DEL, pidfd, NULL);
+		}
 	}
 	pthread_mutex_unlock(&m->lock);
-	epoll_ctl(m->reaper_epoll, EPOLL_CTL_DEL, pidfd, NULL);
 }
 
 void machine_bury(struct machine *m, int pidfd)

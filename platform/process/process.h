@@ -196,6 +196,8 @@ struct thread_clock {
 /* *used: by another context before. */
 void clock_start(struct thread_clock *k, pid_t pid, pid_t tid, const struct cpu_time *used);
 void clock_stop(struct thread_clock *k);
+/* What the thread that was stopped last had used. */
+struct cpu_time clock_last(struct thread_clock *k);
 
 /* ---- sched.c ---- */
 
@@ -275,7 +277,6 @@ void space_put(struct space *s);
 /* context.c: makes sure that there is c->fp. */
 int context_own_fp(struct context *c);
 
-void machine_notice_death(struct machine *m, int pidfd);
 /* Takes the descriptor of a killed stub over. Few are ever around: waits for the oldest one when there are too many. */
 void machine_bury(struct machine *m, int pidfd);
 

@@ -215,7 +215,7 @@ static bool park(struct context *c)
 	if (!p)
 		return false;
 	*p = (struct parked){
-		.tid = c->tid, .listener = c->listener, .stack = c->stack, .id = c->id, .used = c->clock.last
+		.tid = c->tid, .listener = c->listener, .stack = c->stack, .id = c->id, .used = clock_last(&c->clock)
 	};
 	pthread_mutex_lock(&s->lock);
 	bool room = !s->destroyed && s->nr_parked < PARKED_MAX;
