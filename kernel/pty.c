@@ -596,6 +596,15 @@ static int64_t put_int(struct mm *mm, uint64_t arg, int val)
 	return copy_to_guest(mm, GVA(arg), &val, sizeof(val)) ? -EFAULT : 0;
 }
 
+/* The lock guards what `flag` points to. */
+static bool flag_of(struct pty *p, const bool *flag)
+{
+	pthread_mutex_lock(&p->lock);
+	bool on = *flag;
+	pthread_mutex_unlock(&p->lock);
+	return on;
+}
+
 /* The number of characters one side could read. */
 static int readable_count(struct pty *p, bool master)
 {
@@ -648,7 +657,7 @@ static int64_t common_ioctl(struct pty *p, bool master, struct mm *mm, unsigned 
 	case TIOCGETD: return put_int(mm, arg, 0 /* N_TTY */);
 	case TIOCEXCL: return set_exclusive(p, true);
 	case TIOCNXCL: return set_exclusive(p, false);
-	case TIOCGEXCL: return put_int(mm, arg, p->exclusive);
+	case TIOCGEXCL: return put_int(mm, arg, flag_of(p, &p->exclusive));
 	}
 	return -ENOTTY;
 }
@@ -657,7 +666,7 @@ static int64_t slave_ioctl(struct file *f, struct caller *c, struct mm *mm, unsi
 {
 	struct pty *p = file_pty(f);
 
-	if (p->master_closed)
+	if (flag_of(p, &p->master_closed))
 		return cmd == TIOCSPGRP ? -ENOTTY : -EIO;
 	int64_t r = tty_ioctl(&p->tty, f, c, mm, cmd, arg);
 	return r == -ENOIOCTLCMD ? common_ioctl(p, false, mm, cmd, arg) : r;
@@ -729,9 +738,9 @@ static int64_t master_ioctl(struct file *f, struct caller *c, struct mm *mm, uns
 	switch (cmd) {
 	case TIOCGPTN: return put_int(mm, arg, (int)p->index);
 	case TIOCSPTLCK: return set_lock(p, mm, arg);
-	case TIOCGPTLCK: return put_int(mm, arg, p->locked);
+	case TIOCGPTLCK: return put_int(mm, arg, flag_of(p, &p->locked));
 	case TIOCPKT: return set_packet(p, mm, arg);
-	case TIOCGPKT: return put_int(mm, arg, p->packet);
+	case TIOCGPKT: return put_int(mm, arg, flag_of(p, &p->packet));
 	case TIOCSIG: return send_signal(p, (int)arg);
 	case TIOCGPTPEER: return open_peer(p, c, (int)arg);
 	case TIOCGPGRP:

@@ -11,7 +11,7 @@
 /* What goes with the data: the sender's name, credentials, descriptors. */
 static void receive_name(struct socket_msg *sm, struct unix_sock *sender)
 {
-	const struct unix_addr *a = sender->addr; /* set once, before or after: either is right */
+	const struct unix_addr *a = sender->addr; /* it may get its name now: before or after, either is right */
 
 	if (!a)
 		return;

@@ -64,7 +64,6 @@ struct unix_sock {
 	unsigned shutdown;
 	int err;
 	struct unix_sock *peer; /* reference; a dead one stays until we go */
-	struct unix_addr *addr; /* reference; set once */
 	struct list queue;      /* struct unix_msg */
 	unsigned queue_len;
 	size_t queue_bytes;
@@ -72,6 +71,8 @@ struct unix_sock {
 	unsigned accept_len, backlog;
 	struct list senders;          /* datagram sockets connected to this one: sender_node */
 	struct ucred cred, peer_cred; /* SO_PEERCRED; cred: of who called listen or connect */
+
+	_Atomic(struct unix_addr *) addr; /* reference; set once, with the lock held */
 
 	struct list accept_node; /* the listener's lock */
 	struct list sender_node; /* the peer's lock */

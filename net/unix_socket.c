@@ -397,7 +397,9 @@ static int connect_dgram(struct unix_sock *u, struct caller *c, const struct soc
 		unix_put(other);
 		return err;
 	}
+	pthread_mutex_lock(&u->lock);
 	bool had_peer = u->peer && u->peer != other;
+	pthread_mutex_unlock(&u->lock);
 	unix_dgram_disconnect(u);
 	if (had_peer)
 		purge_queue(u);
