@@ -191,7 +191,9 @@ static void copy_owner_state(struct task *t, struct task *child, const struct cl
 	uint64_t flags = rq->flags;
 	child->blocked = t->restore_mask ? t->saved_mask : t->blocked;
 	child->timer_slack_ns = child->default_slack_ns = t->timer_slack_ns;
+	sandbox_lock(t->sb);
 	sched_fork(&child->sched, &t->sched);
+	sandbox_unlock(t->sb);
 	memcpy(child->comm, t->comm, sizeof child->comm);
 	if (!(flags & CLONE_VM) || flags & CLONE_VFORK)
 		child->altstack = t->altstack;

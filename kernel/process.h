@@ -84,11 +84,11 @@ struct process {
 	struct itimers *itimers;
 	struct list cpu_timers; /* kernel/cputimer.c: that count its CPU time */
 	struct host_cputimer space_timer;
-	unsigned personality;
+	_Atomic unsigned personality;
 	int oom_score_adj, oom_score_adj_min; /* the least that an unprivileged process may set */
 	unsigned coredump_filter;             /* core(5) */
 	unsigned dumpable;
-	uint32_t membarrier_registered;
+	_Atomic uint32_t membarrier_registered;
 	_Atomic(struct rseq_cpus *) rseq_cpus; /* kernel/rseq_cpu.c; NULL: not needed */
 	int thp_disable;
 };

@@ -358,8 +358,8 @@ SYSCALL_DEFINE(arch_prctl)
 /* Only what changes nothing else, or what the loader knows of, can be set; the rest would be a lie. */
 SYSCALL_DEFINE(personality)
 {
-	unsigned old = t->process->personality, new = (unsigned)a[0];
-	if (new != 0xffffffff)
-		t->process->personality = new;
-	return old;
+	unsigned new = (unsigned)a[0];
+	if (new == 0xffffffff)
+		return t->process->personality;
+	return atomic_exchange(&t->process->personality, new);
 }

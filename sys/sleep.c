@@ -68,6 +68,14 @@ static int64_t sleep_to(struct task *t, clockid_t clock, const struct timespec *
 
 /* ---- in CPU time of the process ---- */
 
+static uint64_t threads_of(struct process *p)
+{
+	sandbox_lock(p->sb);
+	int n = p->nr_tasks;
+	sandbox_unlock(p->sb);
+	return n > 0 ? (uint64_t)n : 1;
+}
+
 /* Its CPU time can not pass faster than its threads run: looks again when it may have, at most 100 times a second. */
 static int cpu_sleep_to(struct task *t, const struct cpu_clock *c, uint64_t until)
 {
@@ -78,8 +86,7 @@ static int cpu_sleep_to(struct task *t, const struct cpu_clock *c, uint64_t unti
 		int err = cpu_clock_read(t, c, &now);
 		if (err || now >= until)
 			return err;
-		uint64_t threads = t->process->nr_tasks > 0 ? (uint64_t)t->process->nr_tasks : 1;
-		uint64_t step = (until - now) / threads;
+		uint64_t step = (until - now) / threads_of(t->process);
 		uint64_t wake = monotonic_ns() + (step > tick ? step : tick);
 		do
 			err = sleeper_wait(&t->sleeper, wake);
