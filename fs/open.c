@@ -13,6 +13,7 @@
 #include "fs/cred.h"
 #include "fs/device.h"
 #include "fs/file.h"
+#include "fs/protect.h"
 #include "fs/walk.h"
 #include "fs/writers.h"
 
@@ -135,6 +136,25 @@ static size_t parent_len(const char *names, size_t len)
 	return len;
 }
 
+/* What O_CREAT has found, on a file system that leaves the check to us. */
+static int may_open_found(struct caller *c, struct inode *dir, struct walk_step *step)
+{
+	struct statx parent, found;
+
+	if (!step->dentry || dir->fs->flags & FS_CHECKS_ACCESS)
+		return 0;
+	int err = dir->ops->getattr(dir, c, STATX_MODE | STATX_UID, &parent);
+	if (!err && parent.stx_mode & S_ISVTX)
+		err = step->dentry->inode->ops->getattr(step->dentry->inode, c, STATX_TYPE | STATX_UID, &found);
+	if (!err && parent.stx_mode & S_ISVTX)
+		err = protect_sticky(c, &parent, &found);
+	if (err) {
+		dentry_put(step->dentry);
+		step->dentry = NULL;
+	}
+	return err;
+}
+
 /* One name at a time, where the file system has no short cut: the run up to its last name, then that. */
 static int finish_by_steps(struct walk *w, const char *names, size_t len, unsigned flags, struct walk_step *step)
 {
@@ -154,6 +174,8 @@ static int finish_by_steps(struct walk *w, const char *names, size_t len, unsign
 		step->dentry = NULL;
 		err = -EEXIST;
 	}
+	if (!err && a->flags & O_CREAT)
+		err = may_open_found(w->c, dir, step);
 	return err;
 }
 

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <sys/utsname.h>
 
+#include "fs/protect.h"
 #include "kernel/pty.h"
 #include "kernel/sandbox.h"
 #include "proc/proc.h"
@@ -135,6 +136,12 @@ static int show_pty_nr(struct pseudo_node *n, struct caller *c, struct text *out
 	{                                                                                                              \
 		name, S_IFREG | 0444, .show = fn, .sealed = true                                                       \
 	}
+static int show_protection(struct pseudo_node *n, struct caller *c, struct text *out)
+{
+	text_printf(out, "%d\n", protection_level(n->sb->mounts, (enum protection)(intptr_t)n->entry->arg));
+	return 0;
+}
+
 #define FIXED(name, value)                                                                                             \
 	{                                                                                                              \
 		name, S_IFREG | 0444, .show = show_fixed, .sealed = true, .arg = value                                 \
@@ -208,7 +215,9 @@ static const struct pseudo_entry fs_entries[] = {
 	FIXED("nr_open", "1048576"),
 	FIXED("pipe-max-size", "1048576"),
 	FIXED("pipe-user-pages-soft", "16384"),
-	FIXED("protected_hardlinks", "0"),
+	{ "protected_fifos", S_IFREG | 0444, .show = show_protection, .arg = (void *)PROTECTED_FIFOS },
+	{ "protected_hardlinks", S_IFREG | 0444, .show = show_protection, .arg = (void *)PROTECTED_HARDLINKS },
+	{ "protected_regular", S_IFREG | 0444, .show = show_protection, .arg = (void *)PROTECTED_REGULAR },
 	FIXED("protected_symlinks", "0"),
 };
 static const struct pseudo_dir fs_dir = { PSEUDO_TABLE(fs_entries) };

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "fs/protect.h"
 #include "fs/ramfs/internal.h"
 
 /* ramfs.lock held: is there room for a name in `dir`? */
@@ -179,6 +180,8 @@ static bool may_link(struct ramfs_inode *ri, struct caller *c)
 	bool special = ri->mode & S_ISUID || (ri->mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP);
 
 	if (c->cred->fsuid == ri->uid || cred_capable(c->cred, CAP_FOWNER))
+		return true;
+	if (!protection_level(c->fs->mounts, PROTECTED_HARDLINKS))
 		return true;
 	ramfs_fill(ri, &st);
 	return S_ISREG(ri->mode) && !special && !generic_permission(&st, c->cred, R_OK | W_OK);

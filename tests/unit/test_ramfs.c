@@ -5,6 +5,8 @@
 #include <linux/memfd.h>
 #include <sys/xattr.h>
 
+#include "fs/protect.h"
+
 #define MB (1UL << 20)
 
 static int setup(void **state)
@@ -268,7 +270,70 @@ static void permissions(void **state)
 	assert_int_equal(vfs_unlink(&user, NULL, "/tmp/new"), 0);
 	assert_int_equal(vfs_rmdir(&user, NULL, "/tmp/d"), 0);
 	assert_int_equal(vfs_mknod(&user, NULL, "/tmp/dev", S_IFCHR | 0666, 0x103), -EPERM);
-	cred_put((struct cred *)(uintptr_t)user.cred);
+	cred_put(user.cred);
+}
+
+/* The levels of fs.protected_*, which a test cannot set on the host. */
+static void set_levels(struct fsworld *w, int hardlinks, int fifos, int regular)
+{
+	w->mounts->protections[PROTECTED_HARDLINKS] = (uint8_t)(hardlinks + 1);
+	w->mounts->protections[PROTECTED_FIFOS] = (uint8_t)(fifos + 1);
+	w->mounts->protections[PROTECTED_REGULAR] = (uint8_t)(regular + 1);
+}
+
+static int create(struct fsworld *w, struct caller *c, const char *name)
+{
+	struct file *f;
+	int err = vfs_open(c, NULL, name, O_RDONLY | O_CREAT, 0600, 0, &f);
+
+	if (!err)
+		file_put(f);
+	return err;
+}
+
+static void change_mode(struct fsworld *w, const char *name, mode_t mode)
+{
+	struct iattr a = { .valid = ATTR_MODE, .mode = mode };
+	struct path p;
+
+	assert_int_equal(path_walk(&w->c, NULL, name, 0, &p), 0);
+	assert_int_equal(vfs_setattr(&w->c, &p, &a), 0);
+	path_put(&p);
+}
+
+static void protected_files(void **state)
+{
+	struct fsworld *w = *state;
+	struct caller owner = as_user(w, 1000), user = as_user(w, 1001);
+	struct path p;
+	struct file *f;
+
+	assert_int_equal(vfs_mkdir(&w->c, NULL, "/tmp", 0777), 0);
+	change_mode(w, "/tmp", 01777);
+	assert_int_equal(vfs_open(&owner, NULL, "/tmp/file", O_WRONLY | O_CREAT, 0644, 0, &f), 0);
+	file_put(f);
+	change_mode(w, "/tmp/file", 0644);
+	assert_int_equal(path_walk(&w->c, NULL, "/tmp/file", 0, &p), 0);
+	set_levels(w, 0, 0, 0);
+	assert_int_equal(create(w, &user, "/tmp/file"), 0);
+	assert_int_equal(vfs_link(&user, &p, NULL, "/tmp/a"), 0);
+	set_levels(w, 1, 1, 1);
+	assert_int_equal(create(w, &user, "/tmp/file"), -EACCES);
+	assert_int_equal(create(w, &owner, "/tmp/file"), 0);
+	assert_int_equal(create(w, &w->c, "/tmp/file"), -EACCES);
+	assert_int_equal(vfs_open(&user, NULL, "/tmp/file", O_RDONLY, 0, 0, &f), 0);
+	file_put(f);
+	assert_int_equal(vfs_link(&user, &p, NULL, "/tmp/b"), -EPERM);
+	assert_int_equal(vfs_link(&owner, &p, NULL, "/tmp/b"), 0);
+	change_mode(w, "/tmp", 01770);
+	assert_int_equal(create(w, &w->c, "/tmp/file"), 0);
+	set_levels(w, 1, 2, 2);
+	assert_int_equal(create(w, &w->c, "/tmp/file"), -EACCES);
+	change_mode(w, "/tmp", 0777);
+	assert_int_equal(create(w, &user, "/tmp/file"), 0);
+	path_put(&p);
+	cred_put(owner.cred);
+	cred_put(user.cred);
 }
 
 static void setgid_directories(void **state)
@@ -380,6 +445,7 @@ int main(void)
 		TEST(links),
 		TEST(tmpfile_gets_a_name),
 		TEST(permissions),
+		TEST(protected_files),
 		TEST(setgid_directories),
 		TEST(directories_while_they_change),
 		TEST(seals),

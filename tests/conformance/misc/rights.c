@@ -441,3 +441,41 @@ CASE(descriptors_of_former_users)
 	}
 	unlink("/dev/shm/of-root");
 }
+
+static int use_files_of_others(void *arg)
+{
+	become_nobody();
+	OK(open("/dev/shm/protected/file", O_CREAT | O_RDWR, 0600));
+	OK(open("/dev/shm/protected/file", O_RDWR));
+	OK(open("/dev/shm/protected/fifo", O_CREAT | O_RDWR, 0600));
+	R(link("/dev/shm/protected/private", "/dev/shm/protected/linked"));
+	R(link("/dev/shm/protected/file", "/dev/shm/protected/copied"));
+	return 0;
+}
+
+static void say_setting(const char *name)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/sys/fs/protected_%s", name);
+	say_file(path);
+}
+
+/* In directories that all may write: the host's settings hold. */
+CASE(protected_files)
+{
+	need_root();
+	NEED(mkdir("/dev/shm/protected", 0700));
+	NEED(chmod("/dev/shm/protected", 01777));
+	NEED(chown("/dev/shm/protected", 3, 3));
+	put_file("/dev/shm/protected/file", "x");
+	NEED(chmod("/dev/shm/protected/file", 0666));
+	put_file("/dev/shm/protected/private", "x");
+	NEED(mkfifo("/dev/shm/protected/fifo", 0666));
+	NEED(chmod("/dev/shm/protected/fifo", 0666));
+	in_child("nobody", use_files_of_others, NULL);
+	say_setting("hardlinks");
+	say_setting("fifos");
+	say_setting("regular");
+	NEED(system("rm -r /dev/shm/protected"));
+}

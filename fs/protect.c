@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fs/protect.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "fs/cred.h"
+
+static const char *const names[] = { "hardlinks", "fifos", "regular" };
+
+_Static_assert(sizeof names / sizeof *names == sizeof((struct mount_table *)0)->protections, "one for each");
+
+static int read_level(const char *name)
+{
+	char path[64], digit = '0';
+
+	snprintf(path, sizeof path, "/proc/sys/fs/protected_%s", name);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return 0;
+	(void)!read(fd, &digit, 1);
+	close(fd);
+	return digit >= '0' && digit <= '9' ? digit - '0' : 0;
+}
+
+/* Read when first asked for, and kept: level + 1, so that 0 is not known. */
+int protection_level(struct mount_table *t, enum protection p)
+{
+	uint8_t known = atomic_load_explicit(&t->protections[p], memory_order_relaxed);
+
+	if (!known) {
+		known = (uint8_t)(read_level(names[p]) + 1);
+		atomic_store_explicit(&t->protections[p], known, memory_order_relaxed);
+	}
+	return known - 1;
+}
+
+int protect_sticky(struct caller *c, const struct statx *dir, const struct statx *found)
+{
+	bool fifo = S_ISFIFO(found->stx_mode);
+
+	if (!(dir->stx_mode & S_ISVTX) || (!fifo && !S_ISREG(found->stx_mode)))
+		return 0;
+	if (found->stx_uid == dir->stx_uid || found->stx_uid == c->cred->fsuid)
+		return 0;
+	int level = protection_level(c->fs->mounts, fifo ? PROTECTED_FIFOS : PROTECTED_REGULAR);
+	bool denied = (level >= 1 && dir->stx_mode & S_IWOTH) || (level >= 2 && dir->stx_mode & S_IWGRP);
+	return denied ? -EACCES : 0;
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * fs.protected_* (proc_sys_fs(5)): what users may not do to each other in directories that all may write. The levels
+ * are the host's, which keeps them itself on its file systems; these are the rules for files in memory. Symlinks are
+ * followed by our own walk, which has no such rule: protected_symlinks is 0.
+ */
+#ifndef HL_FS_PROTECT_H
+#define HL_FS_PROTECT_H
+
+#include "fs/vfs.h"
+
+enum protection { PROTECTED_HARDLINKS, PROTECTED_FIFOS, PROTECTED_REGULAR };
+
+int protection_level(struct mount_table *t, enum protection p);
+/* O_CREAT of something that exists (Linux's may_create_in_sticky()). 0 or -EACCES. */
+int protect_sticky(struct caller *c, const struct statx *dir, const struct statx *found);
+
+#endif
