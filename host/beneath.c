@@ -72,8 +72,8 @@ static int reference_across(int dirfd, const char *names, int flags)
 	return fd;
 }
 
-/* `names` is a mount point itself. */
-static int open_mount_root(int dirfd, const char *names, int flags)
+/* `names` is a directory that must be reached by all of its names: a mount point, or "..". */
+static int open_reached(int dirfd, const char *names, int flags)
 {
 	int ref = reference_across(dirfd, names, flags & (O_DIRECTORY | O_NOFOLLOW));
 
@@ -90,6 +90,8 @@ static int open_across(int dirfd, const char *names, int flags, mode_t mode)
 	const char *slash = strrchr(names, '/');
 	int above = dirfd;
 
+	if (slash && strcmp(slash, "/..") == 0)
+		return open_reached(dirfd, names, flags);
 	if (slash) {
 		size_t len = (size_t)(slash - names);
 		if (len >= sizeof parent)
@@ -103,7 +105,7 @@ static int open_across(int dirfd, const char *names, int flags, mode_t mode)
 		return above;
 	int fd = openat2_retry(above, names, flags, mode, RESOLVE_CONTAINED | RESOLVE_NO_XDEV);
 	if (fd == -EXDEV)
-		fd = open_mount_root(above, names, flags);
+		fd = open_reached(above, names, flags);
 	if (above != dirfd)
 		host_close(above);
 	return fd;

@@ -85,11 +85,14 @@ static int found(struct lookup *l, int fd, struct walk_step *out)
 /* The directory that holds the name at `start`, without a symlink on the way there. */
 static int open_above(struct lookup *l, size_t start)
 {
-	char saved = l->names[start];
+	size_t end = start;
 
-	l->names[start] = '\0';
+	/* Without the slashes behind it: the way across a mount tells the last name by the slash in front. */
+	while (end && l->names[end - 1] == '/')
+		end--;
+	l->names[end] = '\0';
 	int fd = beneath_open(l->dirfd, l->names, O_PATH | O_DIRECTORY, 0);
-	l->names[start] = saved;
+	l->names[end] = '/';
 	return fd;
 }
 
