@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -312,6 +313,7 @@ int run_main(int argc, char **argv)
 
 	r.cfg = hl_config_new(); /* looks at descriptors and signals: before anything changes them */
 	fill_closed_stdio();
+	signal(SIGXFSZ, SIG_IGN); /* a message or a trace that meets RLIMIT_FSIZE is lost, and nothing else */
 	int status = run(&r, argc, argv);
 	if (r.trace_fd >= 0)
 		close(r.trace_fd);

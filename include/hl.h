@@ -22,8 +22,10 @@
  * - It installs handlers for SIGBUS and SIGSEGV (a mapped file may be truncated by anyone at any time), which pass on
  *   every fault that is not the library's own to the handler that was there before, and for SIGRTMAX-3, with which it
  *   wakes its own threads. Install yours before the first hl_sandbox_start, or chain to those you find.
- * - It raises the soft RLIMIT_NOFILE to the hard limit: a guest's open files are descriptors of your process. The guest
- *   sees the limit that was.
+ * - It raises RLIMIT_NOFILE, because a guest's open files are descriptors of your process, and RLIMIT_FSIZE, because a
+ *   guest's memory is a file: the soft limits to the hard ones, and where the process may (CAP_SYS_RESOURCE) the hard
+ *   ones, too, by 65,536 descriptors and to no limit. A guest sees, and is held to, the limits that were at the first
+ *   start.
  * - On platform "auto" the first start of a boot measures KVM and may leave one small file of the user's (FILES in
  *   hl(1)).
  * - A sandbox owns threads and descriptors (close-on-exec) until hl_sandbox_free. Its threads block all signals but the

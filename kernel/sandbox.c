@@ -2,6 +2,7 @@
 #include "kernel/sandbox.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -35,8 +36,24 @@ static void init_rlimits(struct process *p, const struct sandbox_config *cfg)
 		if (getrlimit((__rlimit_resource_t)i, &p->rlimits[i]) < 0)
 			p->rlimits[i] = (struct rlimit){ RLIM_INFINITY, RLIM_INFINITY };
 	}
-	if (cfg->nofile.rlim_max)
-		p->rlimits[RLIMIT_NOFILE] = cfg->nofile;
+	if (cfg->nofile)
+		p->rlimits[RLIMIT_NOFILE] = *cfg->nofile;
+	if (cfg->fsize)
+		p->rlimits[RLIMIT_FSIZE] = *cfg->fsize;
+}
+
+#define FILES_KEPT 256
+
+/* Guests' files and what it takes to run guests come out of one limit of the host's. A quarter is kept where it is low.
+ */
+static int files_for_guests(void)
+{
+	struct rlimit rl;
+
+	if (getrlimit(RLIMIT_NOFILE, &rl) < 0 || rl.rlim_cur > INT_MAX)
+		return INT_MAX;
+	int all = (int)rl.rlim_cur, quarter = all / 4;
+	return all - (quarter < FILES_KEPT ? quarter : FILES_KEPT);
 }
 
 /* pid 1: adopts orphans and reaps them at once; it has no thread and takes no signals. */
@@ -132,6 +149,7 @@ int sandbox_create(const struct sandbox_config *cfg, struct sandbox **out, struc
 	sb->notify = cfg->notify;
 	sb->notify_arg = cfg->notify_arg;
 	sb->host_priority = cfg->host_priority;
+	sb->files_max = files_for_guests();
 	sched_of_host(&sb->sched);
 	pthread_mutex_init(&sb->lock, NULL);
 	pthread_cond_init(&sb->changed, NULL);

@@ -53,6 +53,7 @@ struct sandbox {
 	void *notify_arg;
 	struct uts uts;
 	struct sched sched; /* what the monitor was started with; constant */
+	int files_max;      /* host descriptors from this one on are kept for forks, threads and execs: -ENFILE */
 	bool host_priority; /* kernel/sched.h: the host's threads get what guests ask for; constant */
 
 	pthread_mutex_t lock; /* the process tree, signals, job control: see kernel/process.h */
@@ -84,7 +85,9 @@ struct sandbox_config {
 	void *notify_arg;
 	bool host_priority;
 	uint64_t memory_limit; /* bytes; 0: what the host allows, less a reserve */
-	struct rlimit nofile;  /* RLIMIT_NOFILE as the guest sees it; the host's own bounds the monitor */
+	/* RLIMIT_NOFILE and RLIMIT_FSIZE as the guest sees them; the host's own bound the monitor. NULL: as the host's.
+	 */
+	const struct rlimit *nofile, *fsize;
 };
 
 /* Builds machine, memory, pid table and init; no mounts, no program yet. */

@@ -31,6 +31,7 @@
 #include "kernel/tty.h"
 #include "lib/config.h"
 #include "lib/error.h"
+#include "lib/limits.h"
 #include "lib/tree.h"
 #include "platform/choose.h"
 #include "sys/observe.h"
@@ -105,21 +106,23 @@ static enum hl_code code_of(int err, enum hl_code otherwise)
 
 static int fail(struct hl_error **err, enum hl_code code, int e, const struct why *why)
 {
-	return error_set(err, code_of(e, code), "%s", why->text[0] ? why->text : strerror(-e));
+	const char *text = why->text[0] ? why->text : strerror(-e);
+
+	if (e == -EMFILE)
+		return error_set(err, HL_SYSTEM, "%s: hl has used up its descriptors (`ulimit -n`)", text);
+	return error_set(err, code_of(e, code), "%s", text);
 }
 
-/* A guest's open files are descriptors of ours. What the limit was is a fact of the process, not of a sandbox. */
-static struct rlimit nofile;
-static pthread_once_t nofile_once = PTHREAD_ONCE_INIT;
+#define FILES_MIN 32 /* with fewer descriptors no program starts */
 
-static void raise_nofile(void)
+static int check_limits(struct hl_error **err)
 {
-	struct rlimit rl;
+	struct rlimit files;
 
-	if (getrlimit(RLIMIT_NOFILE, &nofile) < 0)
-		return;
-	rl = (struct rlimit){ nofile.rlim_max, nofile.rlim_max };
-	setrlimit(RLIMIT_NOFILE, &rl);
+	limits_raise();
+	if (getrlimit(RLIMIT_NOFILE, &files) < 0 || files.rlim_cur >= FILES_MIN)
+		return 0;
+	return error_set(err, HL_SYSTEM, "%lu descriptors are not enough for a sandbox (`ulimit -n`)", files.rlim_cur);
 }
 
 /* What auto picked may fail in spite of its checks (another hypervisor holds the CPU, no more processes are allowed).
@@ -150,11 +153,12 @@ static int make_kernel(struct hl_sandbox *sb, const struct hl_config *cfg, const
 		       struct hl_error **err)
 {
 	struct why why = { "" };
-	pthread_once(&nofile_once, raise_nofile);
+	const struct caller_limits *limits = limits_raise();
 	struct sandbox_config sc = {
 		.platform = choice->platform,
 		.host_priority = cfg->host_priority,
-		.nofile = nofile,
+		.nofile = &limits->nofile,
+		.fsize = &limits->fsize,
 		.memory_limit = cfg->memory_limit,
 		.observer = sb->observer,
 		.notify = on_change,
@@ -238,21 +242,22 @@ static int run_program(struct hl_sandbox *sb, const struct hl_config *cfg, struc
 	return e ? fail(err, spawn_code(e), e, &why) : 0;
 }
 
-/* `dir`, or the calling process's own, as an absolute path. NULL: there is none (its directory is gone), or no memory.
- */
-static char *absolute_workdir(const char *dir)
+/* `dir`, or the calling process's own, as an absolute path. There may be none: its directory was removed, or lies outside
+ * of its root. "/" would be no better than any other place: the program might be about to clean up where it is. */
+static int absolute_workdir(const char *dir, char **out, struct why *why)
 {
-	char *cwd, *joined;
+	char *cwd = dir && dir[0] == '/' ? NULL : getcwd(NULL, 0);
 
 	if (dir && dir[0] == '/')
-		return strdup(dir);
-	cwd = getcwd(NULL, 0);
-	if (!dir || !cwd)
-		return cwd;
-	if (asprintf(&joined, "%s/%s", cwd, dir) < 0)
-		joined = NULL;
+		*out = strdup(dir);
+	else if (!cwd || cwd[0] != '/')
+		why_set(why, ENOENT, "the working directory is gone or out of reach; --workdir names another");
+	else if (!dir)
+		*out = strdup(cwd);
+	else if (asprintf(out, "%s/%s", cwd, dir) < 0)
+		*out = NULL;
 	free(cwd);
-	return joined;
+	return *out ? 0 : why->text[0] ? -ENOENT : -ENOMEM;
 }
 
 static int start_program(struct hl_sandbox *sb, const struct hl_config *cfg, struct hl_error **err)
@@ -265,10 +270,12 @@ static int start_program(struct hl_sandbox *sb, const struct hl_config *cfg, str
 		.blocked = cfg->blocked,
 	};
 	struct why why = { "" };
-	char *workdir = absolute_workdir(cfg->workdir);
+	char *workdir = NULL;
+	int e = absolute_workdir(cfg->workdir, &workdir, &why);
 
-	rq.workdir = workdir ? workdir : "/";
-	int e = tree_mount(sb->kernel, cfg, &why);
+	rq.workdir = workdir;
+	if (!e)
+		e = tree_mount(sb->kernel, cfg, &why);
 	if (!e)
 		e = tree_check_workdir(sb->kernel, rq.workdir, &why);
 	if (!e)
@@ -339,13 +346,13 @@ static void stop_timer(struct hl_sandbox *sb)
 	pthread_join(sb->timer, NULL);
 }
 
-int hl_sandbox_start(const struct hl_config *cfg, struct hl_sandbox **out, struct hl_error **err)
+static int start(const struct hl_config *cfg, struct hl_sandbox **out, struct hl_error **err)
 {
 	struct platform_choice choice;
 	struct hl_sandbox *sb;
 
 	*out = NULL;
-	if (check_config(cfg, err) || choose_platform(cfg, &choice, err))
+	if (check_config(cfg, err) || check_limits(err) || choose_platform(cfg, &choice, err))
 		return -1;
 	sb = calloc(1, sizeof *sb);
 	if (!sb)
@@ -369,6 +376,23 @@ int hl_sandbox_start(const struct hl_config *cfg, struct hl_sandbox **out, struc
 		hl_sandbox_free(sb);
 	else
 		*out = sb;
+	return ret;
+}
+
+/* Files of ours may meet RLIMIT_FSIZE where it could not be raised. That is an error, not the end of the program: a
+ * SIGXFSZ of our own is taken before the mask is as it was. */
+int hl_sandbox_start(const struct hl_config *cfg, struct hl_sandbox **out, struct hl_error **err)
+{
+	sigset_t xfsz, old, pending;
+
+	sigemptyset(&xfsz);
+	sigaddset(&xfsz, SIGXFSZ);
+	sigpending(&pending);
+	pthread_sigmask(SIG_BLOCK, &xfsz, &old);
+	int ret = start(cfg, out, err);
+	if (!sigismember(&pending, SIGXFSZ))
+		sigtimedwait(&xfsz, NULL, &(struct timespec){ 0 });
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	return ret;
 }
 

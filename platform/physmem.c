@@ -177,9 +177,10 @@ int physmem_create(uint64_t arena_size, uint64_t window_size, struct physmem **o
 		err = extent_add(&pm->free, arena_size, window_size);
 	if (err) {
 		physmem_destroy(pm);
-		return why_set(why, -err,
-			       "no room for %lu GiB of guest memory (is address space limited, `ulimit -v`?): %s",
-			       (unsigned long)((arena_size + window_size) / GIB), strerror(-err));
+		return why_set(why, -err, "no room for %lu GiB of guest memory (is %s limited?): %s",
+			       (unsigned long)((arena_size + window_size) / GIB),
+			       err == -EFBIG ? "file size, `ulimit -f`," : "address space, `ulimit -v`,",
+			       strerror(-err));
 	}
 	*out = pm;
 	return 0;

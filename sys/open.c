@@ -6,6 +6,7 @@
 #include <linux/openat2.h>
 #include <stdlib.h>
 
+#include "fs/hostfs/hostfs.h"
 #include "fs/ramfs/ramfs.h"
 #include "kernel/fork.h"
 #include "sys/at.h"
@@ -27,6 +28,10 @@ static int64_t open_at(struct task *t, struct at *at, int flags, mode_t mode, un
 
 	if (err)
 		return err == -EINTR ? -ERESTARTSYS : err;
+	if (hostfs_file_fd(f) >= t->sb->files_max) {
+		file_put(f);
+		return -ENFILE;
+	}
 	if (!f->cred)
 		f->cred = cred_get(t->cred);
 	return fd_return(t, f, flags & O_CLOEXEC);

@@ -27,6 +27,13 @@ static int file_fd(struct file *f)
 	return hostfs_fd(f->path.dentry->inode);
 }
 
+int hostfs_file_fd(const struct file *f)
+{
+	bool ours = f->ops == &hostfs_file_ops || f->ops == &hostfs_dir_ops;
+
+	return ours ? hostfs_fd(f->path.dentry->inode) : -1;
+}
+
 static struct hostfs_pages *file_pages(struct file *f)
 {
 	return hostfs_of(f->path.dentry->inode)->pages;

@@ -15,5 +15,7 @@ struct physmem;
 int hostfs_create(int dirfd, struct physmem *pm, struct filesystem **out, struct why *why);
 /* Is it the host's own root, whole? */
 bool hostfs_is_whole(struct filesystem *fs);
+/* The host's descriptor of an open file or directory, borrowed; -1: it is not one of hostfs. */
+int hostfs_file_fd(const struct file *f);
 
 #endif
