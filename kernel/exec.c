@@ -221,6 +221,8 @@ int task_exec(struct task *t, struct file *exe, const char *filename, char *cons
 		.fs_shared = fs_is_shared(t),
 	};
 	int err = exec_text_busy(t, exe) ? -ETXTBSY : exec_load(&rq, &parts.image, why);
+	if (err && parts.image.too_late && !why) /* of the first program the caller of hl is told instead */
+		process_exit_group(t, SIGSEGV);
 	if (err) {
 		(void)cred_assume(t->cred); /* the program's may have been tried */
 		return err;

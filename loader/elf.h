@@ -22,6 +22,7 @@ struct elf {
 	uint64_t align;     /* largest alignment a PT_LOAD asks for, at least a page */
 	uint64_t phdr;      /* address of the table, before any bias; 0: not loaded */
 	bool exec_stack;
+	bool too_late; /* elf_read found a fault that Linux finds when the old program is gone */
 };
 
 /* Where an ELF file was put. */

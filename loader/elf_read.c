@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "loader/elf.h"
+#include "util/minmax.h"
 
 /* Linux's limit for the program header table (load_elf_phdrs). */
 #define PHDRS_MAX 65536
@@ -107,54 +108,48 @@ static bool is_power_of_two(uint64_t x)
 	return x && !(x & (x - 1));
 }
 
-/* NULL: the segment can be mapped. `floor`: where the one before it ends. */
-static const char *segment_fault(const Elf64_Phdr *p, uint64_t file_size, uint64_t floor)
+/* NULL: the numbers fit. Whether segments overlap, come in order or lie within the file does not matter: they are
+ * mapped one after the other, each in place of what is there (Linux: load_elf_binary). */
+static const char *segment_fault(const Elf64_Phdr *p)
 {
 	if (p->p_filesz > p->p_memsz)
 		return "is larger in the file than in memory";
 	if (p->p_vaddr > GUEST_TASK_SIZE || p->p_memsz > GUEST_TASK_SIZE - p->p_vaddr)
 		return "lies outside the address space";
-	if (p->p_filesz && (p->p_offset > file_size || p->p_filesz > file_size - p->p_offset))
-		return "goes past the end of the file";
+	if (p->p_filesz && (p->p_offset > INT64_MAX || p->p_filesz > INT64_MAX - p->p_offset))
+		return "lies outside of what a file can hold";
 	if (p->p_filesz && (p->p_offset ^ p->p_vaddr) & ~PAGE_MASK)
 		return "is not aligned as in the file";
-	if (p->p_vaddr < floor)
-		return "overlaps another, or is out of order";
 	return NULL;
 }
 
-static void add_segment(struct elf *e, const Elf64_Phdr *p, bool first)
+static void add_segment(struct elf *e, const Elf64_Phdr *p)
 {
 	uint64_t phoff = e->header.e_phoff;
 
-	if (first)
-		e->low = PAGE_DOWN(p->p_vaddr);
-	e->high = PAGE_UP(p->p_vaddr + p->p_memsz);
+	e->low = min64(e->low, PAGE_DOWN(p->p_vaddr));
+	e->high = max64(e->high, PAGE_UP(p->p_vaddr + p->p_memsz));
 	if (is_power_of_two(p->p_align) && p->p_align > e->align)
 		e->align = p->p_align;
-	if (!e->phdr && p->p_offset <= phoff && phoff - p->p_offset < p->p_filesz)
+	if (p->p_offset <= phoff && phoff - p->p_offset < p->p_filesz)
 		e->phdr = phoff - p->p_offset + p->p_vaddr;
 }
 
 static int check_segments(struct elf *e, int err, struct why *why)
 {
-	uint64_t file_size = e->source->ops->size(e->source), end = 0;
-	unsigned loads = 0;
-
 	e->align = PAGE_SIZE;
+	e->low = GUEST_TASK_SIZE;
 	for (unsigned i = 0; i < e->header.e_phnum; i++) {
 		const Elf64_Phdr *p = &e->ph[i];
-		const char *fault;
 
 		if (p->p_type != PT_LOAD || p->p_memsz == 0)
 			continue;
-		fault = segment_fault(p, file_size, end);
+		const char *fault = segment_fault(p);
 		if (fault)
 			return why_set(why, err, "%s: ELF segment %u %s", e->name, i, fault);
-		add_segment(e, p, loads++ == 0);
-		end = p->p_vaddr + p->p_memsz;
+		add_segment(e, p);
 	}
-	if (!loads)
+	if (!e->high)
 		return why_set(why, err, "%s: the ELF file has nothing to load", e->name);
 	return 0;
 }
@@ -199,9 +194,11 @@ int elf_read(struct elf *e, struct caller *c, struct file *f, const char *name, 
 	if (!r)
 		r = get_source(e, err, why);
 	if (!r)
-		r = check_segments(e, err, why);
-	if (!r)
 		r = read_special(e, c, err, why);
+	if (!r) {
+		r = check_segments(e, err, why);
+		e->too_late = r;
+	}
 	if (r)
 		elf_free(e);
 	return r;

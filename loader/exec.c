@@ -29,6 +29,7 @@ struct exec {
 	struct file *interp_file;
 	char interp_name[300]; /* for messages */
 	struct mm *mm;
+	bool too_late; /* it was found that the segments cannot be mapped */
 };
 
 static int argv_copy(struct exec *x)
@@ -82,6 +83,12 @@ static int argv_for_script(struct exec *x, const struct script *s)
 	return err;
 }
 
+/* Linux takes an empty name for the working directory, which is no program. */
+static int open_interp(struct caller *c, const char *name, struct file **out)
+{
+	return *name ? exec_open(c, NULL, name, 0, out) : -EACCES;
+}
+
 static int follow_script(struct exec *x, const char *head, size_t n)
 {
 	struct caller *c = x->rq->caller;
@@ -92,14 +99,15 @@ static int follow_script(struct exec *x, const char *head, size_t n)
 
 	if (x->rq->fd_path_inaccessible)
 		return why_set(x->why, ENOENT, "%s: a script that its interpreter could not open", x->filename);
-	if (script_parse(&s, head, n) < 0)
-		return why_set(x->why, ENOEXEC, "%s: the script names no interpreter", x->filename);
+	err = script_parse(&s, head, n);
+	if (err < 0)
+		return why_set(x->why, -err, "%s: the script names no interpreter", x->filename);
 	name = strdup(s.interp);
 	if (!name)
 		return -ENOMEM;
 	err = argv_for_script(x, &s);
 	if (!err)
-		err = exec_open(c, NULL, name, 0, &f);
+		err = open_interp(c, name, &f);
 	if (err) {
 		why_set(x->why, -err, "%s: its interpreter %s: %s", x->filename, name, strerror(-err));
 		free(name);
@@ -139,7 +147,7 @@ static int read_interp(struct exec *x)
 
 	if (!name)
 		return 0;
-	err = exec_open(x->rq->caller, NULL, name, 0, &x->interp_file);
+	err = open_interp(x->rq->caller, name, &x->interp_file);
 	if (err)
 		return why_set(x->why, -err, "%s: its ELF interpreter %s: %s", x->filename, name, strerror(-err));
 	snprintf(x->interp_name, sizeof x->interp_name, "%.128s: its ELF interpreter %.128s", x->filename, name);
@@ -155,6 +163,7 @@ static int map_program(struct exec *x, struct elf_place *program, struct elf_pla
 		err = elf_map(&x->program, x->mm, PAGE_DOWN(PIE_BASE) + rnd, program, x->why);
 	if (!err && x->interp_file)
 		err = elf_map(&x->interp, x->mm, 0, interp, x->why);
+	x->too_late = err;
 	return err;
 }
 
@@ -263,6 +272,7 @@ int exec_load(const struct exec_request *rq, struct exec_image *out, struct why 
 		image_fill(&x, out);
 	else
 		exec_image_destroy(out);
+	out->too_late = err && (x.too_late || x.program.too_late || x.interp.too_late);
 	exec_free(&x);
 	return err;
 }

@@ -39,6 +39,8 @@ struct exec_image {
 	char comm[16];
 	unsigned personality_clear;
 	bool exec_stack;
+	/* Set by a failed exec_load: Linux would have noticed past its point of no return, and killed the process. */
+	bool too_late;
 };
 
 /* Opens a file to be executed: regular, x permission, not on a noexec mount (-EACCES). */

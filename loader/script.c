@@ -46,7 +46,7 @@ int script_parse(struct script *s, const char *head, size_t n)
 	if (!newline && rest >= s->line + SCRIPT_LINE_MAX - 1)
 		return -ENOEXEC;
 	trim(rest, rest + strlen(rest));
-	if (word == rest)
+	if (newline && word == rest)
 		return -ENOEXEC;
 	if (*rest) {
 		*rest = '\0';

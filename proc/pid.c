@@ -283,21 +283,15 @@ static int show_personality(struct pseudo_node *n, struct caller *c, struct text
 
 /* ---- links into the file tree ---- */
 
-enum { LINK_EXE, LINK_CWD, LINK_ROOT };
+enum { LINK_CWD, LINK_ROOT };
 
 static int get_link(struct pseudo_node *n, struct caller *c, struct path *out)
 {
 	int which = (int)(intptr_t)n->entry->arg, err = -ENOENT;
 	sandbox_lock(n->sb);
 	struct task *t = proc_task(n);
-	struct process *p = proc_process(n);
 	if (t && c->task && !proc_may_inspect(c->task, t)) {
 		err = -EACCES;
-	} else if (which == LINK_EXE) {
-		if (p && p->exe && p->exe->path.dentry) {
-			*out = path_get(&p->exe->path);
-			err = 0;
-		}
 	} else if (t && t->fs) {
 		pthread_mutex_lock(&t->fs->lock);
 		*out = path_get(which == LINK_CWD ? &t->fs->cwd : &t->fs->root);
@@ -325,6 +319,49 @@ static int link_text(struct pseudo_node *n, struct caller *c, struct text *out)
 		return err;
 	text_puts(out, buf);
 	return 0;
+}
+
+/* The program's file, a reference: it may have no path, as a memfd. */
+static int get_exe(struct pseudo_node *n, struct caller *c, struct file **out)
+{
+	int err = proc_check_inspect(n, c);
+	if (err)
+		return err;
+	sandbox_lock(n->sb);
+	struct process *p = proc_process(n);
+	*out = p && p->exe ? file_get(p->exe) : NULL;
+	sandbox_unlock(n->sb);
+	return *out ? 0 : -ENOENT;
+}
+
+static int exe_text(struct pseudo_node *n, struct caller *c, struct text *out)
+{
+	char buf[PATH_MAX];
+	struct file *f;
+	int err = get_exe(n, c, &f);
+	if (err)
+		return err;
+	pthread_mutex_lock(&c->fs->lock);
+	struct path root = path_get(&c->fs->root);
+	pthread_mutex_unlock(&c->fs->lock);
+	err = file_name(f, &root, buf, sizeof buf);
+	path_put(&root);
+	file_put(f);
+	if (err < 0)
+		return err;
+	text_puts(out, buf);
+	return 0;
+}
+
+static int exe_jump(struct pseudo_node *n, struct caller *c, struct path *out)
+{
+	struct file *f;
+	int err = get_exe(n, c, &f);
+	if (err)
+		return err;
+	err = file_path(f, c, out);
+	file_put(f);
+	return err;
 }
 
 /* ---- threads ---- */
@@ -407,7 +444,8 @@ static const struct pseudo_dir net_dir = { PSEUDO_TABLE(net_entries) };
 #define PER_TASK                                                                                                       \
 	MEMORY("auxv", .show = show_auxv), SHOW("cgroup", show_cgroup), SHOW("cmdline", show_cmdline),                 \
 	    FILE("comm", 0644, .show = show_comm, .store = store_comm), SHOW("cpuset", show_cpuset),                   \
-	    LINK("cwd", LINK_CWD), MEMORY("environ", .show = show_environ), LINK("exe", LINK_EXE),                     \
+	    LINK("cwd", LINK_CWD), MEMORY("environ", .show = show_environ),                                              \
+	    { "exe", S_IFLNK | 0777, .link = exe_text, .jump = exe_jump },                                             \
 	    DIRECTORY("fd", 0500, proc_fd_dir),                                                                        \
 	    { "fdinfo", S_IFDIR | 0555, .dir = &proc_fdinfo_dir, .may_open = proc_may_open },                          \
 	    FILE("gid_map", 0644, .show = proc_show_id_map, .store = proc_store_id_map, .gone = GONE_SAME),            \

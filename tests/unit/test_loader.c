@@ -285,10 +285,7 @@ static void damaged_headers(void **state)
 		PH(0, p_vaddr, FIXED_BASE + 1, "aligned"),
 		PH(0, p_memsz, UINT64_MAX, "outside"),
 		PH(0, p_filesz, 0x2000, "larger in the file"),
-		PH(0, p_offset, UINT64_MAX - 0xfff, "end of the file"),
-		PH(1, p_offset, 0x2000, "end of the file"),
-		PH(1, p_vaddr, FIXED_BASE, "overlaps"),
-		PH(1, p_vaddr, FIXED_BASE - 0x4000, "overlaps"),
+		PH(0, p_offset, UINT64_MAX - 0xfff, "what a file can hold"),
 		PH(1, p_memsz, 0x7ffffffff000, "outside"),
 		PH(3, p_filesz, 1, "interpreter's name"),
 		PH(3, p_filesz, 5000, "interpreter's name"),
@@ -309,7 +306,8 @@ static void short_files(void **state)
 {
 	struct image im = make_image(ET_EXEC, NULL);
 
-	for (size_t n = 0; n < sizeof im; n += n < 300 ? 1 : 97) {
+	/* Segments may be cut short: who touches what is not there gets SIGBUS. */
+	for (size_t n = 0; n < sizeof im.eh + im.eh.e_phnum * sizeof *im.ph; n++) {
 		exec_world_file(&w, "/bin/bad", &im, n);
 		load_fails("/bin/bad", ENOEXEC, "");
 	}
@@ -385,7 +383,7 @@ static void script_lines(void **state)
 		{ "#!/bin/sh -a", "/bin/sh", "-a" },
 		{ "#!\n", NULL, NULL },
 		{ "#!   \n", NULL, NULL },
-		{ "#!", NULL, NULL },
+		{ "#!", "", NULL },
 	};
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		struct script s;

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* execve(2), execveat(2): scripts, the order of errors, what survives an exec and what does not. */
 #include <pthread.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/time.h>
 
@@ -332,6 +334,8 @@ CASE(script_errors)
 	put_program("plain_interpreter", "#!./plain\n", 0755);
 	put_program("plain", "plain data\n", 0755);
 	put_program("no_newline", "#!/no/such", 0755);
+	put_program("two_bytes", "#!", 0755);
+	put_program("spaces_to_the_end", "#!  ", 0755);
 	try("./no_interpreter");
 	try("./only_spaces");
 	try("./missing");
@@ -341,6 +345,8 @@ CASE(script_errors)
 	try("./carriage");
 	try("./plain_interpreter");
 	try("./no_newline");
+	try("./two_bytes");
+	try("./spaces_to_the_end");
 }
 
 CASE(script_nested)
@@ -625,6 +631,32 @@ ROLE(exe)
 	n = readlink("/proc/self/exe", link, sizeof(link) - 1);
 	link[n > 0 ? n : 0] = 0;
 	say("%s\n", strrchr(link, '/'));
+	char role[] = "role:hello", *argv[] = { case_self, role, NULL };
+	execve("/proc/self/exe", argv, vars);
+}
+
+/* A program that has no path. */
+CASE(exe_of_memfd)
+{
+	int fd = memfd_create("prog", MFD_CLOEXEC), self = (int)NEED(open("/proc/self/exe", O_RDONLY));
+
+	while (NEED(sendfile(fd, self, NULL, 1 << 20)) > 0)
+		;
+	char role[] = "role:exe_of_memfd", *argv[] = { case_self, role, NULL };
+	syscall(SYS_execveat, fd, "", argv, vars, AT_EMPTY_PATH);
+}
+
+ROLE(exe_of_memfd)
+{
+	char link[4096];
+	struct stat st;
+	ssize_t n = readlink("/proc/self/exe", link, sizeof(link) - 1);
+
+	link[n > 0 ? n : 0] = 0;
+	say("%s\n", link);
+	R(stat("/proc/self/exe", &st));
+	V(S_ISREG(st.st_mode));
+	R(open("/proc/self/exe", O_RDONLY) >= 0);
 	char role[] = "role:hello", *argv[] = { case_self, role, NULL };
 	execve("/proc/self/exe", argv, vars);
 }

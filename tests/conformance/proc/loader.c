@@ -402,6 +402,24 @@ ELF_WITH(missing_interpreter, (ph[1] = ph[0], ph[1].p_type = PT_INTERP, ph[1].p_
 ELF_WITH(writable, ph[0].p_flags |= PF_W)
 ELF_WITH(with_bss, ph[0].p_flags |= PF_W; ph[0].p_memsz = 1 << 20)
 ELF_WITH(entry_outside, eh->e_entry = 0x10)
+ELF_WITH(out_of_order, (ph[1] = ph[0], ph[1].p_vaddr -= 1 << 20, eh->e_phnum = 2))
+ELF_WITH(overlapping, (ph[1] = ph[0], ph[1].p_flags |= PF_W, eh->e_phnum = 2))
+ELF_WITH(overlapping_bss, (ph[1] = ph[0], ph[0].p_vaddr -= 1 << 16, ph[0].p_memsz += 1 << 20, eh->e_phnum = 2))
+ELF_WITH(covered, (ph[1] = ph[0], ph[1].p_filesz = 0, eh->e_phnum = 2))
+ELF_WITH(past_end, ph[0].p_filesz = ph[0].p_memsz = 100000)
+ELF_WITH(all_past_end, (ph[1] = ph[0], ph[1].p_vaddr += 1 << 20, ph[1].p_offset += 1 << 20, eh->e_phnum = 2))
+ELF_WITH(bss_past_end, (ph[1] = ph[0], ph[1].p_vaddr += 1 << 20, ph[1].p_offset += 1 << 20, ph[1].p_memsz += 4096,
+			eh->e_phnum = 2))
+ELF_WITH(written_bss_past_end, (ph[1] = ph[0], ph[1].p_vaddr += 1 << 20, ph[1].p_offset += 1 << 20,
+				ph[1].p_flags |= PF_W, ph[1].p_memsz += 4096, eh->e_phnum = 2))
+ELF_WITH(huge_offset, (ph[1] = ph[0], ph[1].p_vaddr += 1 << 20, ph[1].p_offset = -4096UL, eh->e_phnum = 2))
+ELF_WITH(only_bss, (ph[1] = ph[0], ph[1].p_vaddr += (1 << 20) + 123, ph[1].p_offset = 77, ph[1].p_filesz = 0,
+		    eh->e_phnum = 2))
+ELF_WITH(nothing_loaded, ph[0].p_type = PT_NOTE)
+ELF_WITH(empty_interpreter, (ph[1] = ph[0], ph[1].p_type = PT_INTERP, ph[1].p_offset = 10, ph[1].p_filesz = 2,
+			     ph[1].p_memsz = 2, eh->e_phnum = 2))
+ELF_WITH(short_interpreter, (ph[1] = ph[0], ph[1].p_type = PT_INTERP, ph[1].p_offset = 10, ph[1].p_filesz = 1,
+			     ph[1].p_memsz = 1, eh->e_phnum = 2))
 ELF_WITH(pie, eh->e_type = ET_DYN; eh->e_entry -= ph[0].p_vaddr; ph[0].p_vaddr = 0)
 
 struct elf_case {
@@ -426,6 +444,17 @@ CASE(elf_good)
 	try_elfs(list, sizeof(list) / sizeof(*list));
 }
 
+/* What linkers do not make. */
+CASE(elf_odd)
+{
+	static const struct elf_case list[] = { { "out_of_order", out_of_order }, { "overlapping", overlapping },
+						{ "overlapping_bss", overlapping_bss }, { "covered", covered },
+						{ "past_end", past_end },         { "all_past_end", all_past_end },
+						{ "bss_past_end", bss_past_end }, { "only_bss", only_bss } };
+
+	try_elfs(list, sizeof(list) / sizeof(*list));
+}
+
 CASE(elf_bad)
 {
 	static const struct elf_case list[] = { { "other_machine", other_machine },
@@ -434,6 +463,8 @@ CASE(elf_bad)
 						{ "wrong_phentsize", wrong_phentsize },
 						{ "phdrs_past_end", phdrs_past_end },
 						{ "too_many_phdrs", too_many_phdrs },
+						{ "empty_interpreter", empty_interpreter },
+						{ "short_interpreter", short_interpreter },
 						{ "missing_interpreter", missing_interpreter } };
 
 	try_elfs(list, sizeof(list) / sizeof(*list));
@@ -445,6 +476,9 @@ CASE(elf_bad_past_no_return)
 	static const struct elf_case list[] = { { "filesz_over_memsz", filesz_over_memsz },
 						{ "kernel_address", kernel_address },
 						{ "huge_memsz", huge_memsz },
+						{ "written_bss_past_end", written_bss_past_end },
+						{ "huge_offset", huge_offset },
+						{ "nothing_loaded", nothing_loaded },
 						{ "misaligned", misaligned } };
 
 	try_elfs(list, sizeof(list) / sizeof(*list));
