@@ -90,15 +90,15 @@ static bool event_page_fault(struct context *c, struct space *s, uint64_t error,
 /* A host that interprets makes #UD of `int n`. Tells what it should be. */
 static bool event_undefined(struct context *c, struct space *s, struct event *ev)
 {
-	const uint8_t *op = space_peek(s, c->regs.rip);
-	const uint8_t *n = space_peek(s, c->regs.rip + 1);
+	uint8_t op, n;
 
-	if (!vcpu_interpreted(c->vcpu) || !op || !n || *op != 0xcd)
+	if (!vcpu_interpreted(c->vcpu) || !space_peek(s, c->regs.rip, &op) || op != 0xcd ||
+	    !space_peek(s, c->regs.rip + 1, &n))
 		return event_exception(ev, VECTOR_UD, 0);
-	if (*n != VECTOR_BP && *n != VECTOR_OF)
-		return event_exception(ev, VECTOR_GP, *n * 8UL + 2);
+	if (n != VECTOR_BP && n != VECTOR_OF)
+		return event_exception(ev, VECTOR_GP, n * 8UL + 2);
 	c->regs.rip += 2;
-	return event_exception(ev, *n, 0);
+	return event_exception(ev, n, 0);
 }
 
 static bool event_vector(struct context *c, struct space *s, unsigned vector, struct event *ev)

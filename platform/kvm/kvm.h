@@ -180,8 +180,8 @@ int space_unmap(struct space *s, gva_t addr, uint64_t len);
 int space_protect(struct space *s, gva_t addr, uint64_t len, unsigned prot);
 /* Does the page table allow this access? */
 bool space_allows(const struct space *s, uint64_t addr, unsigned access);
-/* Host address of the byte at `addr`, NULL if not mapped. */
-const uint8_t *space_peek(const struct space *s, uint64_t addr);
+/* The byte at `addr`, read once; false: there is none. */
+bool space_peek(const struct space *s, uint64_t addr, uint8_t *out);
 int shim_map(struct machine *m);
 
 /* vcpu.c: the pool */

@@ -8,6 +8,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "host/fixup.h"
+
 #define PTE_P    (1UL << 0)
 #define PTE_W    (1UL << 1)
 #define PTE_U    (1UL << 2)
@@ -226,13 +228,12 @@ bool space_allows(const struct space *s, uint64_t addr, unsigned access)
 	return !(access & GUEST_WRITE && !(e & PTE_W)) && !(access & GUEST_EXEC && e & PTE_NX);
 }
 
-const uint8_t *space_peek(const struct space *s, uint64_t addr)
+bool space_peek(const struct space *s, uint64_t addr, uint8_t *out)
 {
 	uint64_t e = leaf_entry(s, addr);
+	const char *page = (const char *)physmem_base(s->m->pm) + ((e & PTE_ADDR) - PHYSMEM_GPA);
 
-	if (!(e & PTE_P))
-		return NULL;
-	return (const uint8_t *)physmem_base(s->m->pm) + ((e & PTE_ADDR) - PHYSMEM_GPA) + (addr & ~PAGE_MASK);
+	return e & PTE_P && fixup_copy(out, page + (addr & ~PAGE_MASK), 1) == 0;
 }
 
 int shim_map(struct machine *m)

@@ -24,15 +24,33 @@ static void *on_stack(const struct context *c, uint64_t addr, uint64_t size)
 	return off <= STACK_SIZE && size <= STACK_SIZE - off && addr % 8 == 0 ? c->stack_base + off : NULL;
 }
 
+/* The guest can write the frame at any time: a field is read by one of these, once, and what was read is what is
+ * checked and used. */
+static uint64_t frame_word(const void *field)
+{
+	return __atomic_load_n((const uint64_t *)field, __ATOMIC_RELAXED);
+}
+
+static uint32_t frame_word32(const void *field)
+{
+	return __atomic_load_n((const uint32_t *)field, __ATOMIC_RELAXED);
+}
+
+static uint64_t frame_greg(const struct context *c, int greg)
+{
+	return frame_word(&c->uc->uc_mcontext.gregs[greg]);
+}
+
 /* Length of the extended state at `fp` as the kernel noted it; the legacy part alone where the note makes no sense. */
 static size_t fp_length(const struct context *c, const char *fp, uint64_t addr)
 {
-	struct _fpx_sw_bytes sw;
-	memcpy(&sw, fp + FX_SW_BYTES, sizeof sw);
-	if (sw.magic1 != 0x46505853U /* FP_XSTATE_MAGIC1 */ || sw.xstate_size < FX_SIZE + XSAVE_HEADER ||
-	    !on_stack(c, addr, sw.xstate_size))
+	const char *sw = fp + FX_SW_BYTES;
+	uint32_t magic = frame_word32(sw + offsetof(struct _fpx_sw_bytes, magic1));
+	uint32_t size = frame_word32(sw + offsetof(struct _fpx_sw_bytes, xstate_size));
+
+	if (magic != 0x46505853U /* FP_XSTATE_MAGIC1 */ || size < FX_SIZE + XSAVE_HEADER || !on_stack(c, addr, size))
 		return FX_SIZE;
-	return sw.xstate_size;
+	return size;
 }
 
 int frame_locate(struct context *c, const uint64_t *args)
@@ -41,7 +59,7 @@ int frame_locate(struct context *c, const uint64_t *args)
 	c->uc = on_stack(c, args[2], sizeof(struct ucontext_t) - sizeof(struct _libc_fpstate));
 	if (!c->info || !c->uc)
 		return -EIO;
-	uint64_t fp = (uint64_t)(uintptr_t)c->uc->uc_mcontext.fpregs;
+	uint64_t fp = frame_word(&c->uc->uc_mcontext.fpregs);
 	c->frame_fp = on_stack(c, fp, FX_SIZE);
 	c->frame_fp_size = c->frame_fp ? fp_length(c, c->frame_fp, fp) : 0;
 	return 0;
@@ -64,7 +82,7 @@ void frame_load_regs(struct context *c, const uint64_t *args)
 {
 	uint64_t *r = &c->regs.rax;
 	for (size_t i = 0; i < sizeof greg_of / sizeof greg_of[0]; i++)
-		r[i] = (uint64_t)c->uc->uc_mcontext.gregs[greg_of[i]];
+		r[i] = frame_greg(c, greg_of[i]);
 	c->regs.rflags = (c->regs.rflags & RFLAGS_USER) | RFLAGS_FIXED;
 	c->regs.rip = possible(c->regs.rip);
 	c->regs.fs_base = possible(args[3]);
@@ -107,7 +125,7 @@ void frame_fp_load(struct context *c, void *buf)
 	memset(buf, 0, c->m->fp_size);
 	memcpy(buf, c->frame_fp, n);
 	if (n > FX_SIZE)
-		memcpy(&bv, c->frame_fp + XSAVE_BV, sizeof bv);
+		memcpy(&bv, (char *)buf + XSAVE_BV, sizeof bv);
 	bv &= c->m->xcr0;
 	memset((char *)buf + FX_SW_BYTES, 0, FX_SIZE - FX_SW_BYTES);
 	memcpy((char *)buf + XSAVE_BV, &bv, sizeof bv);
@@ -129,9 +147,8 @@ static void event_exception(struct event *ev, uint64_t vector, uint64_t error)
 
 void frame_event(struct context *c, uint64_t sig, struct event *ev)
 {
-	const greg_t *g = c->uc->uc_mcontext.gregs;
-	uint64_t trap = (uint64_t)g[REG_TRAPNO], error = (uint64_t)g[REG_ERR];
-	int code = c->info->si_code;
+	uint64_t trap = frame_greg(c, REG_TRAPNO), error = frame_greg(c, REG_ERR);
+	int code = (int)frame_word32(&c->info->si_code);
 
 	if (sig == STUB_PREEMPT_SIGNAL) {
 		ev->kind = EVENT_INTERRUPTED;
@@ -139,11 +156,11 @@ void frame_event(struct context *c, uint64_t sig, struct event *ev)
 		ev->kind = EVENT_LOST_PAGE;
 	} else if (sig == SIGSEGV && trap == TRAP_PF && code > 0) {
 		ev->kind = EVENT_FAULT;
-		ev->fault.addr = (uint64_t)g[REG_CR2];
+		ev->fault.addr = frame_greg(c, REG_CR2);
 		ev->fault.access = error & PF_INSTR ? GUEST_EXEC : error & PF_WRITE ? GUEST_WRITE : GUEST_READ;
 	} else if (sig == SIGSYS) {
 		/* A system call by another door. From 64-bit code that is `int 0x80`, which has two bytes. */
-		if (((uint64_t)g[REG_CSGSFS] & 0xffff) == USER_CS)
+		if ((frame_greg(c, REG_CSGSFS) & 0xffff) == USER_CS)
 			c->regs.rip = possible(c->regs.rip - 2);
 		event_exception(ev, TRAP_GP, 0);
 	} else if (sig == SIGILL) {
