@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "cli/cli.h"
@@ -311,6 +312,8 @@ int run_main(int argc, char **argv)
 {
 	struct run r = { .trace_fd = -1 };
 
+	prctl(PR_SET_DUMPABLE,
+	      0); /* the user's other programs have no business in the memory of a guest and its monitor */
 	r.cfg = hl_config_new(); /* looks at descriptors and signals: before anything changes them */
 	fill_closed_stdio();
 	signal(SIGXFSZ, SIG_IGN); /* a message or a trace that meets RLIMIT_FSIZE is lost, and nothing else */
