@@ -5,9 +5,10 @@
  *	from the terminal (a key, a new size, a hang-up)    to the guest's foreground process group
  *	from kill(2)                                        to the program
  *
- * Ctrl-Z: SIGTSTP goes to the guest; once its program has stopped, hl stops itself, so that the caller's shell sees a
- * stopped job; the SIGCONT that wakes hl goes on to the guest. A stop of the guest's own making does not stop hl: the
- * guest's other processes run in it.
+ * When the program has stopped, hl stops itself, so that the caller's shell sees a stopped job and takes its terminal
+ * back; the SIGCONT that wakes hl goes on to the guest. That holds for Ctrl-Z and for programs that stop themselves, as
+ * editors do which read the key. All other processes of the guest stand still meanwhile, too. So hl does not stop where
+ * nobody would continue it but one of these: it is not the terminal's foreground job, and they run.
  */
 #include <errno.h>
 #include <poll.h>
@@ -82,9 +83,18 @@ static void pass_on(struct relay *r, struct hl_sandbox *sb)
 	}
 }
 
+/* Is there a shell that waits for hl on its terminal? */
+static bool is_foreground_job(void)
+{
+	for (int fd = 0; fd < 3; fd++)
+		if (tcgetpgrp(fd) == getpgrp())
+			return true;
+	return false;
+}
+
 static void follow_stop(struct relay *r, const struct hl_result *res)
 {
-	if (!res->stopped || !r->stop_asked)
+	if (!res->stopped || !(r->stop_asked || res->all_stopped || is_foreground_job()))
 		return;
 	r->stop_asked = false;
 	raise(SIGSTOP);

@@ -166,6 +166,7 @@ struct hl_result {
 	enum hl_end end;
 	int status;
 	bool stopped;     /* end is HL_RUNNING, and job control has stopped the program (SIGTSTP and the like) */
+	bool all_stopped; /* and every other process of the sandbox: nothing in it will continue the program */
 	uint64_t wall_ns; /* from the start to the end, or until now */
 };
 

@@ -423,6 +423,17 @@ static void fill_end(struct hl_sandbox *sb, int st, struct hl_result *res)
 }
 
 /* Lock held. */
+static bool all_are_stopped(const struct sandbox *k)
+{
+	struct process *p;
+
+	list_for_each (p, &k->processes, all_node)
+		if (p != k->init && !p->zombie && !p->stopped)
+			return false;
+	return true;
+}
+
+/* Lock held. */
 static void fill_result(struct hl_sandbox *sb, struct hl_result *res)
 {
 	uint64_t end = sb->end_ns;
@@ -434,6 +445,7 @@ static void fill_result(struct hl_sandbox *sb, struct hl_result *res)
 		fill_end(sb, status, res);
 	else
 		res->stopped = sb->kernel->main->stopped;
+	res->all_stopped = res->stopped && all_are_stopped(sb->kernel);
 }
 
 static bool ended_locked(const struct hl_sandbox *sb)

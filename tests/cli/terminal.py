@@ -96,6 +96,51 @@ def stop_and_continue():
     t.expect_exit(0)
 
 
+def stops_itself():
+    t = Terminal(HL, "sh", "-c", "echo ready; kill -STOP $$; echo went on")
+    for _ in range(2):
+        status = t.wait(os.WUNTRACED)
+        if not os.WIFSTOPPED(status):
+            raise SystemExit(f"status {status:#x}, not stopped")
+        if b"went on" in t.text:
+            raise SystemExit(f"not stopped: {t.text!r}")
+        os.kill(t.pid, signal.SIGCONT)
+        t.expect(b"went on")
+        t.expect_exit(0)
+        # And beside a process that goes on: the terminal's shell has to get its terminal back all the same.
+        t = Terminal(HL, "sh", "-c", "sleep 1000 & kill -STOP $$; echo went on; kill $!")
+    os.kill(t.pid, signal.SIGKILL)
+    t.wait()
+
+
+def continued_from_inside():
+    """Without a terminal nobody would continue hl, but another process of the guest may."""
+    program = "(sleep 0.2; kill -CONT $$) & kill -STOP $$; exit 7"
+    if os.spawnvp(os.P_WAIT, "setsid", ["setsid", "-w", HL, "sh", "-c", program]) != 7:
+        raise SystemExit("did not go on")
+
+
+def editor():
+    t = Terminal("/bin/bash", "--norc", "--noprofile", "-i")
+    t.type(b"PS1='$ '; echo up\n")
+    t.expect(b"\rup\r\n")
+    t.type(HL.encode() + b" vi -u NONE -i NONE -n +start\n")
+    t.expect(b"~")
+    t.type(b"text")
+    t.expect(b"text")
+    t.type(b"\x1b\x1a")
+    t.expect(b"Stopped")
+    t.type(b"stty -a | grep -o ' icanon'; fg\n")
+    t.expect(b" icanon")
+    t.expect(b"text")
+    t.type(b":q!\n")
+    t.expect(b"$ ")
+    t.type(b"echo st=$?\n")
+    t.expect(b"st=0")
+    t.type(b"exit\n")
+    t.expect_exit(0)
+
+
 def window_size():
     t = Terminal(HL, "bash", "-c", "trap 'stty size' WINCH; echo ready; while :; do sleep 0.05; done")
     t.expect(b"ready")
@@ -146,7 +191,7 @@ def is_a_terminal():
 
 
 CASES = {f.__name__.replace("_", "-"): f for f in (
-    interrupt, interrupt_handled, quit_key, stop_and_continue, window_size, hang_up, end_of_input, shell_jobs,
+    interrupt, interrupt_handled, quit_key, stop_and_continue, stops_itself, continued_from_inside, editor, window_size, hang_up, end_of_input, shell_jobs,
     is_a_terminal)}
 
 if len(sys.argv) < 3:
