@@ -5,6 +5,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/sock_diag.h>
+#include <linux/sockios.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +19,8 @@
 #include "host/hostcall.h"
 #include "net/device.h"
 
-#define IOCTL_MAX 64
+#define IOCTL_MAX        64
+#define TCP_TIMEOUT_INIT 1000000 /* us; Linux: of a listening socket, of which TCP_INFO does not tell it */
 
 static const struct socket_ops host_sock_ops;
 
@@ -97,6 +102,7 @@ static int host_sock_new(struct net *net, struct caller *c, const struct host_ru
 	socket_init(&i->sk, c, net, &host_sock_ops, like->family, like->type, like->protocol, flags);
 	i->rules = rules;
 	i->fd = fd;
+	socket_publish(&i->sk);
 	*out = &i->sk;
 	return 0;
 }
@@ -284,7 +290,58 @@ static int64_t host_sock_ioctl(struct socket *s, struct caller *c, struct mm *mm
 	return r;
 }
 
+static void stat_tcp(int fd, struct socket_stat *out)
+{
+	struct tcp_info info = { 0 };
+	socklen_t len = sizeof(info);
+
+	getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len);
+	out->state = info.tcpi_state;
+	out->hidden = out->state == TCP_CLOSE;
+	out->retransmits = info.tcpi_retransmits;
+	out->probes = info.tcpi_probes;
+	out->rto = info.tcpi_rto;
+	out->ato = info.tcpi_ato;
+	out->cwnd = info.tcpi_snd_cwnd;
+	out->ssthresh = info.tcpi_snd_ssthresh;
+	if (out->state == TCP_LISTEN) {
+		out->rto = TCP_TIMEOUT_INIT;
+		out->rx = info.tcpi_unacked;
+		return;
+	}
+	ioctl(fd, SIOCINQ, &out->rx);
+	ioctl(fd, SIOCOUTQ, &out->tx);
+}
+
+static void stat_datagrams(int fd, struct socket_stat *out)
+{
+	struct sockaddr_storage peer;
+	socklen_t len = sizeof(peer);
+	uint32_t mem[SK_MEMINFO_VARS] = { 0 };
+
+	out->state = getpeername(fd, (struct sockaddr *)&peer, &len) ? TCP_CLOSE : TCP_ESTABLISHED;
+	len = sizeof(mem);
+	getsockopt(fd, SOL_SOCKET, SO_MEMINFO, mem, &len);
+	out->rx = mem[SK_MEMINFO_RMEM_ALLOC];
+	out->tx = mem[SK_MEMINFO_WMEM_ALLOC];
+	out->drops = mem[SK_MEMINFO_DROPS];
+}
+
+static void host_sock_stat(struct socket *s, struct socket_stat *out)
+{
+	struct sockaddr_storage name = { 0 };
+
+	if (s->protocol == IPPROTO_TCP && s->type == SOCK_STREAM) {
+		stat_tcp(host_sock_of(s)->fd, out);
+		return;
+	}
+	stat_datagrams(host_sock_of(s)->fd, out);
+	host_sock_getname(s, false, &name);
+	out->hidden = s->family != AF_NETLINK && !((struct sockaddr_in *)(void *)&name)->sin_port;
+}
+
 static const struct socket_ops host_sock_ops = {
+	.stat = host_sock_stat,
 	.bind = host_sock_bind,
 	.connect = host_sock_connect,
 	.listen = host_sock_listen,

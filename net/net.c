@@ -91,6 +91,8 @@ struct net *net_new(struct mm_host *mem)
 
 	if (!net)
 		return NULL;
+	pthread_mutex_init(&net->lock, NULL);
+	list_init(&net->sockets);
 	net->unix_domain = unix_domain_new(mem);
 	if (!net->unix_domain) {
 		free(net);
@@ -104,5 +106,6 @@ void net_free(struct net *net)
 	if (!net)
 		return;
 	unix_domain_free(net->unix_domain);
+	pthread_mutex_destroy(&net->lock);
 	free(net);
 }

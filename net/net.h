@@ -3,13 +3,18 @@
 #ifndef HL_NET_NET_H
 #define HL_NET_NET_H
 
+#include <pthread.h>
 #include <stddef.h>
+
+#include "util/list.h"
 
 struct mm_host;
 struct unix_domain;
 
 struct net {
 	struct unix_domain *unix_domain;
+	pthread_mutex_t lock; /* inside it: locks of sockets */
+	struct list sockets;  /* struct socket.net_node, in order of creation; guarded by lock */
 };
 
 /* NULL: no memory. */

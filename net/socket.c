@@ -54,12 +54,20 @@ void socket_init(struct socket *s, struct caller *c, struct net *net, const stru
 	s->attr.atime = s->attr.mtime = s->attr.ctime = (struct timespec){ 0 }; /* as sockfs has them */
 	s->ops = ops;
 	s->net = net;
+	list_init(&s->net_node);
 	s->family = family;
 	s->type = type;
 	s->protocol = protocol;
 	s->sndbuf = s->rcvbuf = SOCKET_BUF_DEFAULT;
 	s->rcvlowat = 1;
 	s->linger = -1;
+}
+
+void socket_publish(struct socket *s)
+{
+	pthread_mutex_lock(&s->net->lock);
+	list_add_tail(&s->net->sockets, &s->net_node);
+	pthread_mutex_unlock(&s->net->lock);
 }
 
 uint64_t socket_deadline(uint64_t timeo)
@@ -129,6 +137,9 @@ static void socket_release(struct file *f)
 {
 	struct socket *s = socket_of(f);
 
+	pthread_mutex_lock(&s->net->lock);
+	list_del(&s->net_node);
+	pthread_mutex_unlock(&s->net->lock);
 	anon_attr_destroy(&s->attr);
 	s->ops->release(s);
 }

@@ -52,6 +52,19 @@ struct socket_msg {
 
 #define SOCKET_GENERIC INT32_MIN
 
+/* What the tables in /proc/net say of a socket (proc_pid_net(5)). */
+struct socket_stat {
+	unsigned state;  /* TCP_*, for other sockets, too: TCP_ESTABLISHED is connected, TCP_CLOSE not */
+	unsigned rx, tx; /* bytes that wait: to be read; to be sent or acknowledged. Listening: rx connections */
+	unsigned drops;  /* datagrams lost for want of room */
+	unsigned retransmits, probes;
+	unsigned rto, ato; /* us */
+	unsigned cwnd, ssthresh;
+	bool hidden; /* is in no table: not bound, or not connected */
+	bool embryo; /* is not accepted yet: belongs to nobody */
+	unsigned refs;
+};
+
 struct socket_ops {
 	int (*bind)(struct socket *s, struct caller *c, const struct sockaddr *a, unsigned len);
 	int (*connect)(struct socket *s, struct caller *c, const struct sockaddr *a, unsigned len, bool nonblock);
@@ -71,7 +84,8 @@ struct socket_ops {
 	 * buf, its length returned. NULL: no options beyond the generic ones. */
 	int (*setsockopt)(struct socket *s, struct caller *c, int level, int name, const void *val, unsigned len);
 	int (*getsockopt)(struct socket *s, struct caller *c, int level, int name, void *buf, unsigned size);
-	int (*take_error)(struct socket *s); /* SO_ERROR: a positive errno, cleared */
+	void (*stat)(struct socket *s, struct socket_stat *out); /* *out is zeroed */
+	int (*take_error)(struct socket *s);                     /* SO_ERROR: a positive errno, cleared */
 	int64_t (*ioctl)(struct socket *s, struct caller *c, struct mm *mm, unsigned cmd, uint64_t arg);
 	void (*release)(struct socket *s); /* frees it, now or when nobody needs it any more */
 };
@@ -80,6 +94,7 @@ struct socket {
 	struct file file;
 	const struct socket_ops *ops;
 	struct net *net;
+	struct list net_node; /* net->lock */
 	int family, type, protocol;
 	struct anon_attr attr;
 	/* options; each is read and written alone */
@@ -92,6 +107,8 @@ struct socket {
 /* The generic part; `flags`: O_NONBLOCK. */
 void socket_init(struct socket *s, struct caller *c, struct net *net, const struct socket_ops *ops, int family,
 		 int type, int protocol, unsigned flags);
+/* The last step of making one: from now on the tables of /proc/net have it. */
+void socket_publish(struct socket *s);
 struct socket *file_socket(struct file *f); /* NULL: not a socket */
 static inline bool socket_flag(const struct socket *s, int option)
 {

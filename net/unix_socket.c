@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -93,6 +94,7 @@ int unix_new(struct net *net, struct caller *c, int type, unsigned flags, struct
 	list_init(&u->name_node);
 	list_init(&u->inflight_node);
 	list_init(&u->gc_node);
+	socket_publish(&u->sk);
 	*out = u;
 	return 0;
 }
@@ -271,6 +273,7 @@ static int unix_bind(struct socket *s, struct caller *c, const struct sockaddr *
 
 static int unix_listen(struct socket *s, struct caller *c, unsigned backlog)
 {
+	unsigned most = net_sysctl("core/somaxconn", SOCKET_SOMAXCONN);
 	struct unix_sock *u = unix_of(s);
 	int err = 0;
 
@@ -281,7 +284,7 @@ static int unix_listen(struct socket *s, struct caller *c, unsigned backlog)
 		err = -EINVAL;
 	bool more = !err && u->state == UNIX_LISTEN && backlog > u->backlog;
 	if (!err) {
-		u->backlog = backlog < SOCKET_SOMAXCONN ? backlog : SOCKET_SOMAXCONN;
+		u->backlog = backlog < most ? backlog : most;
 		u->state = UNIX_LISTEN;
 		u->cred = u->peer_cred = unix_cred(c);
 	}
@@ -576,6 +579,19 @@ static unsigned unix_poll(struct socket *s, struct poll_table *pt)
 	return events;
 }
 
+static void unix_stat(struct socket *s, struct socket_stat *out)
+{
+	struct unix_sock *u = unix_of(s);
+
+	pthread_mutex_lock(&u->lock);
+	out->state = u->state == UNIX_LISTEN ? TCP_LISTEN : u->peer ? TCP_ESTABLISHED : TCP_CLOSE;
+	out->embryo = u->embryo;
+	out->refs = u->refs + 1; /* Linux counts its table of sockets as one */
+	out->rx = u->state == UNIX_LISTEN ? u->accept_len : (unsigned)u->queue_bytes;
+	pthread_mutex_unlock(&u->lock);
+	out->tx = u->wmem;
+}
+
 static int unix_take_error(struct socket *s)
 {
 	struct unix_sock *u = unix_of(s);
@@ -612,6 +628,7 @@ static int unix_getsockopt(struct socket *s, struct caller *c, int level, int na
 }
 
 const struct socket_ops unix_ops = {
+	.stat = unix_stat,
 	.bind = unix_bind,
 	.connect = unix_connect,
 	.listen = unix_listen,

@@ -14,6 +14,7 @@
 #include "kernel/sandbox.h"
 #include "kernel/task.h"
 #include "mm/usage.h"
+#include "proc/net.h"
 #include "proc/proc.h"
 
 struct process *proc_process(struct pseudo_node *n)
@@ -410,21 +411,6 @@ static bool tasks_next(struct pseudo_node *dir, struct caller *c, int *cursor, c
 
 static const struct pseudo_dir tasks_dir = { .lookup = tasks_lookup, .next = tasks_next };
 
-/* Network files of a namespace without interfaces of the host's. */
-static int show_net_dev(struct pseudo_node *n, struct caller *c, struct text *out)
-{
-	text_puts(out,
-		  "Inter-|   Receive                                                |  Transmit\n"
-		  " face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop fifo "
-		  "colls carrier compressed\n");
-	return 0;
-}
-
-static const struct pseudo_entry net_entries[] = {
-	{ "dev", S_IFREG | 0444, .show = show_net_dev },
-};
-static const struct pseudo_dir net_dir = { PSEUDO_TABLE(net_entries) };
-
 #define LINK(name, which)                                                                                              \
 	{                                                                                                              \
 		name, S_IFLNK | 0777, .link = link_text, .jump = get_link, .arg = (void *)(which)                      \
@@ -457,7 +443,7 @@ static const struct pseudo_dir net_dir = { PSEUDO_TABLE(net_entries) };
 		 .gone = GONE_SAME),                                                                                   \
 	    FILE("mounts", 0444, .show = proc_show_mounts, .poll = proc_poll_mounts, .may_open = may_open_fs,          \
 		 .gone = GONE_SAME),                                                                                   \
-	    DIRECTORY("net", 0555, net_dir), DIRECTORY("ns", 0511, proc_ns_dir),                                       \
+	    DIRECTORY("net", 0555, proc_net_dir), DIRECTORY("ns", 0511, proc_ns_dir),                                       \
 	    FILE("oom_adj", 0644, .show = proc_show_oom_adj, .store = proc_store_oom_adj),                             \
 	    SHOW("oom_score", proc_show_oom_score),                                                                    \
 	    FILE("oom_score_adj", 0644, .show = proc_show_oom_score_adj, .store = proc_store_oom_score_adj),           \

@@ -25,8 +25,9 @@ int proc_show_host(struct text *out, const char *host_path)
 		return -errno;
 	while ((n = read(fd, buf, sizeof buf)) > 0)
 		text_put(out, buf, (size_t)n);
+	int err = n < 0 ? -errno : 0;
 	close(fd);
-	return n < 0 ? -EIO : 0;
+	return err;
 }
 
 static int show_version(struct pseudo_node *n, struct caller *c, struct text *out)

@@ -15,6 +15,7 @@
 #include "fs/protect.h"
 #include "kernel/pty.h"
 #include "kernel/sandbox.h"
+#include "proc/net.h"
 #include "proc/proc.h"
 
 static int show_fixed(struct pseudo_node *n, struct caller *c, struct text *out)
@@ -222,11 +223,6 @@ static const struct pseudo_entry fs_entries[] = {
 };
 static const struct pseudo_dir fs_dir = { PSEUDO_TABLE(fs_entries) };
 
-static const struct pseudo_entry net_core_entries[] = { FIXED("somaxconn", "4096") };
-static const struct pseudo_dir net_core_dir = { PSEUDO_TABLE(net_core_entries) };
-static const struct pseudo_entry net_entries[] = { DIRECTORY("core", net_core_dir) };
-static const struct pseudo_dir net_dir = { PSEUDO_TABLE(net_entries) };
-
 /* No namespace can be made. */
 static const struct pseudo_entry user_entries[] = {
 	FIXED("max_cgroup_namespaces", "0"), FIXED("max_ipc_namespaces", "0"), FIXED("max_mnt_namespaces", "0"),
@@ -236,7 +232,7 @@ static const struct pseudo_entry user_entries[] = {
 static const struct pseudo_dir user_dir = { PSEUDO_TABLE(user_entries) };
 
 static const struct pseudo_entry sysctl_entries[] = {
-	DIRECTORY("fs", fs_dir),     DIRECTORY("kernel", kernel_dir), DIRECTORY("net", net_dir),
+	DIRECTORY("fs", fs_dir),     DIRECTORY("kernel", kernel_dir), DIRECTORY("net", proc_sysctl_net_dir),
 	DIRECTORY("user", user_dir), DIRECTORY("vm", vm_dir),
 };
 const struct pseudo_dir proc_sysctl_dir = { PSEUDO_TABLE(sysctl_entries) };

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "kernel/sandbox.h"
+#include "proc/net.h"
 #include "proc/proc.h"
 
 /* ---- files of the host's ---- */
@@ -237,7 +238,7 @@ static const struct pseudo_dir system_dir = { PSEUDO_TABLE(system_entries) };
 static const struct pseudo_entry devices_entries[] = { DIRECTORY("system", system_dir) };
 static const struct pseudo_dir devices_dir = { PSEUDO_TABLE(devices_entries) };
 
-static const struct pseudo_entry class_entries[] = { DIRECTORY("block", empty_dir), DIRECTORY("net", empty_dir) };
+static const struct pseudo_entry class_entries[] = { DIRECTORY("block", empty_dir), DIRECTORY("net", sysfs_net_dir) };
 static const struct pseudo_dir class_dir = { PSEUDO_TABLE(class_entries) };
 static const struct pseudo_entry dev_entries[] = { DIRECTORY("block", empty_dir), DIRECTORY("char", empty_dir) };
 static const struct pseudo_dir dev_dir = { PSEUDO_TABLE(dev_entries) };

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* /proc/PID/net (proc_pid_net(5)). The tables of sockets list the sandbox's own, in the order they were made. */
+#include "proc/net.h"
+
+#include <arpa/inet.h>
+#include <linux/netlink.h>
+#include <netinet/tcp.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include "kernel/sandbox.h"
+#include "net/net.h"
+#include "net/socket.h"
+#include "proc/proc.h"
+
+#define USEC_PER_TICK 10000U /* times are told in ticks of 1/100 s (USER_HZ) */
+
+struct names {
+	struct sockaddr_storage own, peer;
+	unsigned own_len;
+};
+
+/* One line about a socket; `nr` counts the lines. */
+typedef void line_fn(struct text *out, unsigned nr, struct socket *s, const struct socket_stat *st,
+		     const struct names *n);
+
+static struct names names_of(struct socket *s)
+{
+	struct names n = { 0 };
+	int len = s->ops->getname(s, false, &n.own);
+
+	n.own_len = len > 0 ? (unsigned)len : 0;
+	s->ops->getname(s, true, &n.peer);
+	return n;
+}
+
+/* What a table lists: the sockets of a family, and of a protocol unless that is -1. */
+struct table {
+	int family, protocol;
+	line_fn *line;
+	const char *head;
+	size_t width; /* of every line, at least */
+};
+
+static bool lists(const struct table *t, const struct socket *s)
+{
+	return s->family == t->family && (t->protocol < 0 || s->protocol == t->protocol);
+}
+
+static void end_line(struct text *out, size_t start, size_t width)
+{
+	while (out->len - start < width && !out->failed)
+		text_putc(out, ' ');
+	text_putc(out, '\n');
+}
+
+static int show_table(struct pseudo_node *node, struct caller *c, struct text *out)
+{
+	const struct table *t = node->entry->arg;
+	unsigned nr = 0;
+	struct socket *s;
+
+	text_puts(out, t->head);
+	end_line(out, 0, t->width);
+	sandbox_lock(node->sb);
+	struct net *net = node->sb->net;
+	sandbox_unlock(node->sb);
+	if (!net)
+		return 0;
+	pthread_mutex_lock(&net->lock);
+	list_for_each (s, &net->sockets, net_node) {
+		struct socket_stat st = { 0 };
+		if (!lists(t, s))
+			continue;
+		s->ops->stat(s, &st);
+		if (st.hidden)
+			continue;
+		struct names n = names_of(s);
+		size_t start = out->len;
+		t->line(out, nr++, s, &st, &n);
+		end_line(out, start, t->width);
+	}
+	pthread_mutex_unlock(&net->lock);
+	return 0;
+}
+
+/* ---- TCP and UDP ---- */
+
+/* Words of an address as they lie in memory, then the port. */
+static void put_address(struct text *out, const struct sockaddr_storage *a, int family)
+{
+	const struct sockaddr_in *in = (const struct sockaddr_in *)(const void *)a;
+	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)(const void *)a;
+	uint32_t word;
+
+	if (family == AF_INET) {
+		text_printf(out, "%08X:%04X ", in->sin_addr.s_addr, ntohs(in->sin_port));
+		return;
+	}
+	for (int i = 0; i < 4; i++) {
+		memcpy(&word, in6->sin6_addr.s6_addr + 4 * i, sizeof(word));
+		text_printf(out, "%08X", word);
+	}
+	text_printf(out, ":%04X ", ntohs(in6->sin6_port));
+}
+
+/* The columns that all have: addresses, state, queues, no timer, owner, inode, references. Of the socket's address in
+ * the kernel nothing is told, as to everybody without CAP_SYSLOG. */
+static void put_common(struct text *out, struct socket *s, const struct socket_stat *st, const struct names *n)
+{
+	put_address(out, &n->own, s->family);
+	put_address(out, &n->peer, s->family);
+	text_printf(out, "%02X %08X:%08X 00:00000000 %08X %5u %8u %lu 1 0000000000000000", st->state, st->tx, st->rx,
+		    st->retransmits, s->attr.uid, st->probes, s->file.anon_ino);
+}
+
+static void tcp_line(struct text *out, unsigned nr, struct socket *s, const struct socket_stat *st,
+		     const struct names *n)
+{
+	text_printf(out, "%4u: ", nr);
+	put_common(out, s, st, n);
+	if (st->state == TCP_LISTEN)
+		text_printf(out, " %u 0 0 %u 0", st->rto / USEC_PER_TICK, st->cwnd);
+	else
+		text_printf(out, " %u %u 0 %u %d", st->rto / USEC_PER_TICK, st->ato / USEC_PER_TICK, st->cwnd,
+			    st->ssthresh >= INT32_MAX ? -1 : (int)st->ssthresh);
+}
+
+static void udp_line(struct text *out, unsigned nr, struct socket *s, const struct socket_stat *st,
+		     const struct names *n)
+{
+	text_printf(out, "%5u: ", nr);
+	put_common(out, s, st, n);
+	text_printf(out, " %u", st->drops);
+}
+
+/* ---- others ---- */
+
+/* Linux: enum socket_state. */
+enum { SS_UNCONNECTED = 1, SS_CONNECTING, SS_CONNECTED };
+#define SO_ACCEPTCON 0x10000U /* __SO_ACCEPTCON */
+
+static void put_unix_name(struct text *out, const struct names *n)
+{
+	const struct sockaddr_un *a = (const struct sockaddr_un *)(const void *)&n->own;
+	size_t len = n->own_len > offsetof(struct sockaddr_un, sun_path)
+			 ? n->own_len - offsetof(struct sockaddr_un, sun_path)
+			 : 0;
+
+	if (len && a->sun_path[0])
+		len = strnlen(a->sun_path, len);
+	if (len)
+		text_putc(out, ' ');
+	for (size_t i = 0; i < len; i++)
+		text_putc(out, a->sun_path[i] ? a->sun_path[i] : '@');
+}
+
+static void unix_line(struct text *out, unsigned nr, struct socket *s, const struct socket_stat *st,
+		      const struct names *n)
+{
+	unsigned state = st->embryo ? SS_CONNECTING : st->state == TCP_ESTABLISHED ? SS_CONNECTED : SS_UNCONNECTED;
+
+	text_printf(out, "0000000000000000: %08X 00000000 %08X %04X %02X %5lu", st->refs,
+		    st->state == TCP_LISTEN ? SO_ACCEPTCON : 0, s->type, state, st->embryo ? 0 : s->file.anon_ino);
+	put_unix_name(out, n);
+}
+
+static void netlink_line(struct text *out, unsigned nr, struct socket *s, const struct socket_stat *st,
+			 const struct names *n)
+{
+	const struct sockaddr_nl *a = (const struct sockaddr_nl *)(const void *)&n->own;
+
+	text_printf(out, "0000000000000000 %-3d %-10u %08x %-8u %-8u %-5d %-8d %-8u %-8lu", s->protocol, a->nl_pid,
+		    a->nl_groups, st->rx, st->tx, 0, 1, st->drops, s->file.anon_ino);
+}
+
+#define HEAD_4 "local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode"
+#define HEAD_6                                                                                                         \
+	"  sl  local_address                         remote_address                        st tx_queue rx_queue tr "   \
+	"tm->when retrnsmt   uid  timeout inode"
+
+static const struct table tcp = { AF_INET, IPPROTO_TCP, tcp_line, "  sl  " HEAD_4, 149 };
+static const struct table tcp6 = { AF_INET6, IPPROTO_TCP, tcp_line, HEAD_6, 0 };
+static const struct table udp = { AF_INET, IPPROTO_UDP, udp_line, "   sl  " HEAD_4 " ref pointer drops", 127 };
+static const struct table udp6 = { AF_INET6, IPPROTO_UDP, udp_line, HEAD_6 " ref pointer drops", 0 };
+static const struct table unixes = { AF_UNIX, -1, unix_line, "Num       RefCount Protocol Flags    Type St Inode Path",
+				     0 };
+static const struct table netlinks = {
+	AF_NETLINK, -1, netlink_line,
+	"sk               Eth Pid        Groups   Rmem     Wmem     Dump  Locks    Drops    Inode", 0
+};
+
+/* Interfaces, routes, counters: the host's, which netlink tells as well. */
+static int show_host(struct pseudo_node *n, struct caller *c, struct text *out)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/net/%s", n->entry->name);
+	return proc_show_host(out, path);
+}
+
+#define HOST(file)                                                                                                     \
+	{                                                                                                              \
+		file, S_IFREG | 0444, .show = show_host                                                                \
+	}
+#define TABLE(file, which)                                                                                             \
+	{                                                                                                              \
+		file, S_IFREG | 0444, .show = show_table, .arg = &which                                                \
+	}
+
+static const struct pseudo_entry net_entries[] = {
+	HOST("arp"),       HOST("dev"),         HOST("dev_mcast"),  HOST("fib_trie"),    HOST("if_inet6"),
+	HOST("igmp"),      HOST("igmp6"),       HOST("ipv6_route"), HOST("netstat"),     HOST("protocols"),
+	HOST("psched"),    HOST("route"),       HOST("snmp"),       HOST("snmp6"),       TABLE("netlink", netlinks),
+	TABLE("tcp", tcp), TABLE("tcp6", tcp6), TABLE("udp", udp),  TABLE("udp6", udp6), TABLE("unix", unixes),
+};
+const struct pseudo_dir proc_net_dir = { PSEUDO_TABLE(net_entries) };
