@@ -29,8 +29,8 @@ struct cred *cred_copy(const struct cred *c, int nr_groups);
 struct cred *cred_get(const struct cred *c);
 void cred_put(const struct cred *c);
 bool cred_in_group(const struct cred *c, gid_t gid);
-/* Host calls of the calling thread are made with its ids and its capabilities about files and sockets from now on, as far
- * as the monitor has them. 0 or -EPERM. */
+/* Host calls of the calling thread are made with its ids and its capabilities about files and sockets from now on, as
+ * far as the monitor has them. 0 or -EPERM. */
 int cred_assume(const struct cred *c);
 bool cred_capable(const struct cred *c, int cap);
 

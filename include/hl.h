@@ -124,9 +124,9 @@ HL_API void hl_config_set_stdio(struct hl_config *cfg, int in, int out, int err)
 /* The program starts with these signals ignored and blocked: bit n-1 for signal n, as in /proc/PID/status. */
 HL_API void hl_config_set_signals(struct hl_config *cfg, uint64_t ignored, uint64_t blocked);
 
-/* Real-time policies, nice values below the caller's own and real-time I/O priorities that the guest sets reach the host's
- * scheduler, as far as the calling process may set them; otherwise they are known inside the sandbox alone. They let a
- * guest starve everything else on the host. Default: off. */
+/* Real-time policies, nice values below the caller's own and real-time I/O priorities that the guest sets reach the
+ * host's scheduler, as far as the calling process may set them; otherwise they are known inside the sandbox alone. They
+ * let a guest starve everything else on the host. Default: off. */
 HL_API void hl_config_set_host_priority(struct hl_config *cfg, bool on);
 
 /* Called from the sandbox's threads, one call at a time; must not call back into the library. The guest waits for it.

@@ -24,6 +24,7 @@ static void inherit(struct process *p, struct process *parent)
 	p->oom_score_adj_min = parent->oom_score_adj_min;
 	p->coredump_filter = parent->coredump_filter;
 	p->dumpable = parent->dumpable;
+	p->membarrier_registered = parent->membarrier_registered;
 	p->thp_disable = parent->thp_disable;
 	p->parent = parent;
 	list_add_tail(&parent->children, &p->sibling);

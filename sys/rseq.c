@@ -58,6 +58,17 @@ static int64_t barrier(struct task *t, uint32_t cmd)
 	return -EINVAL;
 }
 
+/* Linux marks whoever registers for one of the other private kinds as registered for the plain one, and says so, but
+ * does not let it use that. */
+static uint32_t registrations(const struct process *p)
+{
+	const uint32_t others =
+	    MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE | MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ;
+	uint32_t own = p->membarrier_registered;
+
+	return own & others ? own | MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED : own;
+}
+
 SYSCALL_DEFINE(membarrier)
 {
 	uint32_t cmd = (uint32_t)a[0], flags = (uint32_t)a[1];
@@ -68,7 +79,7 @@ SYSCALL_DEFINE(membarrier)
 	if (cmd == MEMBARRIER_CMD_QUERY)
 		return all_commands();
 	if (cmd == MEMBARRIER_CMD_GET_REGISTRATIONS)
-		return t->process->membarrier_registered;
+		return registrations(t->process);
 	if (cmd & REGISTRATIONS && !(cmd & (cmd - 1))) {
 		t->process->membarrier_registered |= cmd;
 		return 0;

@@ -661,3 +661,41 @@ CASE(membarrier)
 	R(syscall(SYS_membarrier, 0x40000000, 0, 0));
 	R(syscall(SYS_membarrier, 1, 1, 0));
 }
+
+static void say_registrations(void)
+{
+	R(syscall(SYS_membarrier, 512, 0, 0));
+	for (int cmd = 8; cmd <= 128; cmd *= 4)
+		R(syscall(SYS_membarrier, cmd, 0, 0));
+}
+
+static int registered(void *arg)
+{
+	say_registrations();
+	return 0;
+}
+
+ROLE(registered)
+{
+	say_registrations();
+}
+
+/* What one is registered for; children are, too, programs are not. */
+CASE(membarrier_registrations)
+{
+	char role[] = "role:registered", *argv[] = { case_self, role, NULL };
+
+	for (int cmd = 4; cmd <= 256; cmd *= 4) {
+		pid_t pid = (pid_t)NEED(fork());
+		if (pid == 0) {
+			R(syscall(SYS_membarrier, cmd, 0, 0));
+			say_registrations();
+			_exit(0);
+		}
+		reap("child", pid);
+	}
+	R(syscall(SYS_membarrier, 16, 0, 0));
+	R(syscall(SYS_membarrier, 256, 0, 0));
+	in_child("child", registered, NULL);
+	execv(case_self, argv);
+}
