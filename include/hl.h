@@ -30,8 +30,8 @@
  *   hl(1)).
  * - A sandbox owns threads and descriptors (close-on-exec) until hl_sandbox_free. Its threads block all signals but the
  *   ones named above, so that yours never go to them.
- * - Where a guest gives up a large file of the host's, or writes one back, a process of its own does that. It is nobody's
- *   child, holds nothing but that file, and may live longer than the sandbox.
+ * - Where a guest gives up a large file of the host's, or writes one back, a process of its own does that. It is
+ *nobody's child, holds nothing but that file, and may live longer than the sandbox.
  * - On the platform "process" it also owns a child process, which sends SIGCHLD when hl_sandbox_free ends it. A wait(2)
  *   for any child waits for that one, too, and may reap it.
  *
@@ -176,8 +176,8 @@ HL_API int hl_sandbox_start(const struct hl_config *cfg, struct hl_sandbox **out
 
 /* Waits until the program has ended (whatever it started then ends too), or for `milliseconds` (HL_FOREVER; 0: just
  * look): -1 with HL_TIMED_OUT when that time is over. May be called again; `res` may be NULL and is always filled. When
- * the time is over, res->end is HL_RUNNING, or already tells how it ends while its last threads are on their way: one may
- * be in a call of the host that no signal ends. */
+ * the time is over, res->end is HL_RUNNING, or already tells how it ends while its last threads are on their way: one
+ * may be in a call of the host that no signal ends. */
 HL_API int hl_sandbox_wait(struct hl_sandbox *sb, uint64_t milliseconds, struct hl_result *res, struct hl_error **err);
 
 /* A descriptor, owned by the sandbox, that polls readable when the program ended, stopped or continued, or was told to

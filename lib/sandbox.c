@@ -242,8 +242,9 @@ static int run_program(struct hl_sandbox *sb, const struct hl_config *cfg, struc
 	return e ? fail(err, spawn_code(e), e, &why) : 0;
 }
 
-/* `dir`, or the calling process's own, as an absolute path. There may be none: its directory was removed, or lies outside
- * of its root. "/" would be no better than any other place: the program might be about to clean up where it is. */
+/* `dir`, or the calling process's own, as an absolute path. There may be none: its directory was removed, or lies
+ * outside of its root. "/" would be no better than any other place: the program might be about to clean up where it is.
+ */
 static int absolute_workdir(const char *dir, char **out, struct why *why)
 {
 	char *cwd = dir && dir[0] == '/' ? NULL : getcwd(NULL, 0);
