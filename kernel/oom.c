@@ -125,11 +125,15 @@ static void on_exceeded(void *arg, uint64_t used, uint64_t limit)
 	}
 }
 
+static uint64_t limit_of_host(void)
+{
+	return budget_default(host_memory_limit());
+}
+
 int oom_init(struct sandbox *sb, uint64_t limit)
 {
-	if (!limit)
-		limit = budget_default(host_memory_limit());
-	int err = budget_create(limit, sb->arena, &sb->mem.counts, on_exceeded, sb, &sb->mem.budget);
+	int err = budget_create(limit, limit ? NULL : limit_of_host, sb->arena, &sb->mem.counts, on_exceeded, sb,
+				&sb->mem.budget);
 	if (!err)
 		arena_set_budget(sb->arena, sb->mem.budget);
 	return err;

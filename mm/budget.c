@@ -34,12 +34,19 @@
 
 #define STACK_BYTES (128UL << 10)
 
+/* A sandbox whose limit is not known yet is let have so much. */
+#define UNASKED_BYTES (64UL << 20)
+
 struct budget {
-	uint64_t limit, soft; /* constant */
 	struct arena *arena;
 	struct budget_counts *counts;
 	budget_exceeded_fn *exceeded;
 	void *arg;
+	budget_limit_fn *find_limit;
+
+	/* prepare() sets these */
+	_Atomic bool prepared;
+	_Atomic uint64_t limit, soft;
 	int statm, fd_dir; /* /proc/self/statm, /proc/self/fd */
 	unsigned cpus;
 
@@ -60,23 +67,44 @@ uint64_t budget_default(uint64_t available)
 	return available - min64(available / RESERVE_SHARE, RESERVE_MAX);
 }
 
-int budget_create(uint64_t limit, struct arena *a, struct budget_counts *counts, budget_exceeded_fn *exceeded,
-		  void *arg, struct budget **out)
+static void set_limit(struct budget *b, uint64_t limit)
+{
+	b->limit = limit;
+	b->soft = limit - limit / SYSCALL_SHARE;
+}
+
+/* Asks the host what a measure needs. Most programs are small and end soon, so the start of a sandbox does not. */
+static void prepare(struct budget *b)
+{
+	if (b->prepared)
+		return;
+	pthread_mutex_lock(&b->lock);
+	if (!b->prepared) {
+		b->statm = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+		b->fd_dir = open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
+		b->cpus = (unsigned)sysconf(_SC_NPROCESSORS_ONLN);
+		if (b->find_limit)
+			set_limit(b, b->find_limit());
+		b->prepared = true;
+	}
+	pthread_mutex_unlock(&b->lock);
+}
+
+int budget_create(uint64_t limit, budget_limit_fn *find_limit, struct arena *a, struct budget_counts *counts,
+		  budget_exceeded_fn *exceeded, void *arg, struct budget **out)
 {
 	struct budget *b = calloc(1, sizeof(*b));
 	pthread_condattr_t attr;
 
 	if (!b)
 		return -ENOMEM;
-	b->limit = limit;
-	b->soft = limit - limit / SYSCALL_SHARE;
+	set_limit(b, find_limit ? UNASKED_BYTES : limit);
+	b->find_limit = find_limit;
 	b->arena = a;
 	b->counts = counts;
 	b->exceeded = exceeded;
 	b->arg = arg;
-	b->statm = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
-	b->fd_dir = open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	b->cpus = (unsigned)sysconf(_SC_NPROCESSORS_ONLN);
+	b->statm = b->fd_dir = -1;
 	waitqueue_init(&b->freed);
 	pthread_mutex_init(&b->lock, NULL);
 	pthread_condattr_init(&attr);
@@ -233,7 +261,10 @@ static void begin_watching(struct budget *b)
 
 bool budget_room(struct budget *b, uint64_t bytes)
 {
-	if (!b || b->limit == UINT64_MAX || estimate(b) + bytes <= b->soft)
+	if (!b || estimate(b) + bytes <= b->soft)
+		return true;
+	prepare(b);
+	if (b->limit == UINT64_MAX || estimate(b) + bytes <= b->soft)
 		return true;
 	begin_watching(b);
 	return budget_measure(b) + bytes <= b->soft;
@@ -241,13 +272,19 @@ bool budget_room(struct budget *b, uint64_t bytes)
 
 void budget_note(struct budget *b)
 {
-	if (b && b->limit != UINT64_MAX && !b->watching && estimate(b) > b->soft)
+	if (!b || b->watching || estimate(b) <= b->soft)
+		return;
+	prepare(b);
+	if (b->limit != UINT64_MAX && estimate(b) > b->soft)
 		begin_watching(b);
 }
 
 void budget_tick(struct budget *b)
 {
-	if (b && b->limit != UINT64_MAX && !b->watching && budget_measure(b) > b->limit / 2)
+	if (!b || b->watching)
+		return;
+	prepare(b);
+	if (b->limit != UINT64_MAX && budget_measure(b) > b->limit / 2)
 		begin_watching(b);
 }
 

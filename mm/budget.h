@@ -47,9 +47,13 @@ struct budget_counts {
 /* Ends a process, the largest. On the budget's thread, no lock held. */
 typedef void budget_exceeded_fn(void *arg, uint64_t used, uint64_t limit);
 
-/* `limit` bytes; UINT64_MAX: none, and no thread ever. Borrows `a` and `counts`. */
-int budget_create(uint64_t limit, struct arena *a, struct budget_counts *counts, budget_exceeded_fn *exceeded,
-		  void *arg, struct budget **out);
+/* The limit in bytes. Asked once, from any thread, when the sandbox holds more than a small program does. */
+typedef uint64_t budget_limit_fn(void);
+
+/* The limit is what `find_limit` says or, where that is NULL, `limit` bytes; UINT64_MAX: none, and no thread ever.
+ * Borrows `a` and `counts`. */
+int budget_create(uint64_t limit, budget_limit_fn *find_limit, struct arena *a, struct budget_counts *counts,
+		  budget_exceeded_fn *exceeded, void *arg, struct budget **out);
 /* Ends the thread. Nobody waits any more. NULL: no effect. */
 void budget_destroy(struct budget *b);
 /* What is sensible on a host that gives `available` bytes at most: it needs some for its kernel's own and others. */
