@@ -68,6 +68,7 @@ struct file_ops {
 	int (*reopen)(struct file *f, struct caller *c, int flags, struct file **out);
 	/* What /proc/PID/fdinfo/N says after the lines that all have (proc(5)); NULL: nothing. */
 	void (*show_fdinfo)(struct file *f, struct text *out);
+	int (*created)(struct file *f);  /* F_CREATED_QUERY; NULL: file.created */
 	void (*release)(struct file *f); /* last reference gone; frees the object around it */
 };
 
@@ -75,6 +76,7 @@ struct file {
 	_Atomic uint32_t refs;
 	const struct file_ops *ops;
 	struct path path;        /* where it was opened; NULLs for pipes, sockets, anonymous inodes: see file_path */
+	bool created;            /* by the open(2) that made this description */
 	const struct cred *cred; /* a reference: of who opened it by name; NULL: nobody did */
 	_Atomic unsigned flags;  /* O_ACCMODE, O_APPEND, O_NONBLOCK... as F_GETFL gives them */
 	pthread_mutex_t pos_lock;

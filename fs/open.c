@@ -372,6 +372,7 @@ int vfs_open(struct caller *c, const struct path *start, const char *name, int f
 	if (err)
 		return err;
 	a.file->flags = (unsigned)kept_flags(flags) | O_LARGEFILE_BIT;
+	a.file->created = a.created;
 	err = begin_writing(a.file, c, truncate && !a.created);
 	if (err)
 		file_put(a.file);

@@ -339,6 +339,13 @@ static int64_t fcntl_dupfd_query(struct fcntl *x)
 	return same;
 }
 
+#define F_CREATED_QUERY 1028 /* Linux 6.12 */
+
+static int64_t fcntl_created_query(struct fcntl *x)
+{
+	return x->f->ops->created ? x->f->ops->created(x->f) : x->f->created;
+}
+
 static const struct {
 	int cmd;
 	bool path_ok; /* works with O_PATH descriptors */
@@ -347,6 +354,7 @@ static const struct {
 	{ F_DUPFD, true, fcntl_dupfd },
 	{ F_DUPFD_CLOEXEC, true, fcntl_dupfd },
 	{ F_DUPFD_QUERY, true, fcntl_dupfd_query },
+	{ F_CREATED_QUERY, true, fcntl_created_query },
 	{ F_GETFD, true, fcntl_getfd },
 	{ F_SETFD, true, fcntl_setfd },
 	{ F_GETFL, true, fcntl_getfl },

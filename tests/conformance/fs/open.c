@@ -514,3 +514,30 @@ CASE(new_file_is_not_truncated)
 	say("%o\n", st.st_mode);
 	R(open("sgid", O_WRONLY | O_CREAT | O_TRUNC | O_EXCL, 02777));
 }
+
+#ifndef F_CREATED_QUERY
+#define F_CREATED_QUERY 1028
+#endif
+
+static void created(const char *name)
+{
+	static const int flags[] = { O_CREAT | O_EXCL, O_CREAT | O_TRUNC, O_CREAT, 0 };
+
+	for (int i = 0; i < 4; i++) {
+		for (int again = 0; again < 2; again++) {
+			int fd = open(name, O_RDWR | flags[i], 0600);
+			say("flags 0x%x: %d, %d\n", flags[i], fd == -1 ? -1 : fcntl(fd, F_CREATED_QUERY),
+			    fd == -1 ? -1 : fcntl(dup(fd), F_CREATED_QUERY));
+			close(fd);
+		}
+		unlink(name);
+	}
+}
+
+CASE(created_query)
+{
+	created("new");
+	created("/dev/shm/created-query");
+	R(fcntl(open("/", O_RDONLY), F_CREATED_QUERY));
+	R(fcntl(open("/", O_PATH), F_CREATED_QUERY));
+}
