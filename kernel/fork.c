@@ -32,6 +32,9 @@ struct vfork_done {
 	struct sleeper *parent; /* valid while refs == 2 or the parent waits; guarded by sandbox->lock */
 };
 
+/* Many short lives take memory, too, though none of them makes enough system calls to notice. */
+#define TASKS_BETWEEN_MEASURES 16
+
 static void vfork_put(struct vfork_done *v)
 {
 	if (--v->refs == 0)
@@ -341,6 +344,8 @@ int64_t task_clone(struct task *t, const struct clone_request *rq)
 	int err = check_flags(t, rq);
 	if (!err && !budget_room(t->sb->mem.budget, BUDGET_TASK_BYTES + (thread ? 0 : BUDGET_SPACE_BYTES)))
 		err = -ENOMEM;
+	if (t->sb->mem.counts.tasks % TASKS_BETWEEN_MEASURES == 0)
+		budget_tick(t->sb->mem.budget);
 	if (!err && !thread)
 		err = new_process(t, rq->exit_signal, &p);
 	if (err)

@@ -24,8 +24,8 @@ struct observer_ops {
 	void (*stopped)(struct observer *o, struct task *t, int sig);
 	/* The program dies of `sig`, whose default action is a core dump; registers and memory are still there. */
 	void (*crashed)(struct observer *o, struct task *t, const siginfo_t *si);
-	/* `p` is about to be killed because the sandbox uses more bytes than its limit. sandbox->lock held. */
-	void (*out_of_memory)(struct observer *o, struct process *p, uint64_t used, uint64_t limit);
+	/* `p` is about to be killed because there is no more of something, as `why` says. sandbox->lock held. */
+	void (*out_of_resources)(struct observer *o, struct process *p, const char *why);
 	/* The thread ends with t->exit_code; its memory is still there. */
 	void (*ended)(struct observer *o, struct task *t);
 };

@@ -3,6 +3,7 @@
 
 #include <signal.h>
 #include <stdbool.h>
+#include <stdio.h>
 
 #include "host/memlimit.h"
 #include "kernel/process.h"
@@ -22,6 +23,7 @@
 struct candidate {
 	struct process *process; /* reference */
 	struct mm *mm;           /* reference */
+	uint64_t bytes;
 	int64_t score;
 };
 
@@ -67,7 +69,7 @@ static unsigned find_candidates(struct sandbox *sb, struct candidate *c, uint64_
 	list_for_each (p, &sb->processes, all_node) {
 		struct mm *mm = sb->ending ? NULL : running_mm(p);
 		if (mm && !mm->dying)
-			consider(c, &n, &(struct candidate){ p, mm, badness(p, mm->resident, limit) });
+			consider(c, &n, &(struct candidate){ p, mm, mm->resident, badness(p, mm->resident, limit) });
 	}
 	for (unsigned i = 0; i < n; i++) {
 		process_get(c[i].process);
@@ -77,48 +79,61 @@ static unsigned find_candidates(struct sandbox *sb, struct candidate *c, uint64_
 	return n;
 }
 
-static const struct candidate *choose(struct candidate *c, unsigned n, uint64_t limit)
+/* What they really hold, the worst first. */
+static void rank(struct candidate *c, unsigned n, uint64_t limit)
 {
-	const struct candidate *worst = NULL;
-
 	for (unsigned i = 0; i < n; i++) {
-		c[i].score = badness(c[i].process, n > 1 ? mm_touched(c[i].mm) : c[i].mm->resident, limit);
-		if (!worst || c[i].score > worst->score)
-			worst = &c[i];
+		struct candidate at = c[i];
+		unsigned to = i;
+
+		at.bytes = mm_touched(at.mm);
+		at.score = badness(at.process, at.bytes, limit);
+		for (; to > 0 && c[to - 1].score < at.score; to--)
+			c[to] = c[to - 1];
+		c[to] = at;
 	}
-	return worst;
 }
 
-/* All that share the memory go, or nothing is won. */
-static void kill_all_with(struct sandbox *sb, const struct candidate *c, uint64_t used, uint64_t limit)
+/* All that share the memory go, or nothing is won. False: it ended meanwhile. */
+static bool kill_all_with(struct sandbox *sb, const struct candidate *c, const char *why)
 {
 	struct process *p;
 
 	sandbox_lock(sb);
-	if (running_mm(c->process) == c->mm) {
+	bool runs = running_mm(c->process) == c->mm;
+	if (runs) {
 		c->mm->dying = true;
 		sb->mem.counts.dying++;
 		sb->mem.counts.killed_ns = monotonic_ns();
 		if (sb->observer)
-			sb->observer->ops->out_of_memory(sb->observer, c->process, used, limit);
+			sb->observer->ops->out_of_resources(sb->observer, c->process, why);
 		list_for_each (p, &sb->processes, all_node)
 			if (running_mm(p) == c->mm)
 				process_kill_locked(p, SIGKILL);
+		if (sb->platform->space_stop)
+			sb->platform->space_stop(c->mm->space);
 	}
 	sandbox_unlock(sb);
+	return runs;
 }
 
+/* One, or as many as it takes where each holds little. */
 static void on_exceeded(void *arg, uint64_t used, uint64_t limit)
 {
 	struct sandbox *sb = arg;
 	struct candidate c[CANDIDATES] = { 0 };
+	int64_t excess = (int64_t)(used - limit);
+	char why[96];
 
 	if (sb->mem.counts.dying && monotonic_ns() < sb->mem.counts.killed_ns + PATIENCE_NS)
 		return;
 	unsigned n = find_candidates(sb, c, limit);
-	const struct candidate *worst = choose(c, n, limit);
-	if (worst)
-		kill_all_with(sb, worst, used, limit);
+	if (n > 1)
+		rank(c, n, limit);
+	snprintf(why, sizeof(why), "out of memory (%lu MiB are used, %lu may be)", used >> 20, limit >> 20);
+	for (unsigned i = 0; i < n && excess > 0; i++)
+		if (kill_all_with(sb, &c[i], why))
+			excess -= n > 1 ? (int64_t)c[i].bytes : excess;
 	for (unsigned i = 0; i < n; i++) {
 		mm_put(c[i].mm);
 		process_put(c[i].process);

@@ -287,6 +287,8 @@ static void on_syscall(struct task *t)
 		t->signals_due = false;
 		fasync_send_due(t->sb);
 	}
+	if (budget_over(t->sb->mem.budget))
+		oom_pause(t);
 	if (!t->exiting && !t->regs_replaced) {
 		t->sb->platform->syscall_result(t->context, (uint64_t)r);
 		if (t->sleeper.interrupted || is_restart(r) || t->restore_mask)
@@ -343,8 +345,10 @@ static void on_dead(struct task *t)
 	struct sandbox *sb = t->sb;
 	sandbox_lock(sb);
 	/* Of any other process, its parent hears. */
-	if (!sb->dead_reason[0] && t->event.dead && t->process == sb->main)
+	if (!sb->dead_reason[0] && t->event.dead && t->process == sb->main && !t->group_exiting)
 		strncpy(sb->dead_reason, t->event.dead, sizeof sb->dead_reason - 1);
+	if (!t->event.dead && sb->observer)
+		sb->observer->ops->out_of_resources(sb->observer, t->process, "the host gives no more threads");
 	sandbox_unlock(sb);
 	process_exit_group(t, SIGKILL);
 }
@@ -541,7 +545,7 @@ static bool run_guest(struct task *t)
 	rseq_cpu_release(t);
 	if (err) {
 		t->event.kind = EVENT_DEAD;
-		t->event.dead = strerrordesc_np(-err);
+		t->event.dead = err == -EAGAIN ? NULL : strerrordesc_np(-err);
 	}
 	return true;
 }

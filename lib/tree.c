@@ -83,7 +83,13 @@ static int make_shm(struct sandbox *sb, struct filesystem **out, struct why *why
 {
 	/* Half of the memory, as Linux's default (tmpfs(5)). */
 	uint64_t ram = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
-	const struct ramfs_options opt = { .type = "tmpfs", .mode = 01777, .max_bytes = ram / 2 };
+	uint64_t may = budget_limit(sb->mem.budget);
+	const struct ramfs_options opt = {
+		.type = "tmpfs",
+		.mode = 01777,
+		.max_bytes = ram / 2,
+		.max_inodes = (may < ram ? may : ram) / 2 / PAGE_SIZE,
+	};
 
 	return ramfs_create(&sb->mem, mount_table_new_dev(sb->mounts), &opt, out);
 }

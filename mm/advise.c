@@ -143,6 +143,8 @@ static int populate_access(struct mm *mm, struct vma *v, uint64_t start, uint64_
 			at = b->end - PAGE_SIZE;
 			continue;
 		}
+		if (!arena_room(mm->host->arena, PAGE_SIZE))
+			return -ENOMEM;
 		sig = mm_fault_locked(mm, at, access, false, &code);
 		if (sig)
 			return sig == -SIGKILL ? -ENOMEM : -EFAULT;

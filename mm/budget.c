@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -32,6 +33,10 @@
 #define MS_BETWEEN         2UL
 #define MS_BETWEEN_AT_MOST 200UL
 
+/* Private memory nobody accounts for: from this part of the limit on the C library is asked for it, so often at most. */
+#define TRIM_SHARE 8
+#define TRIM_NS    100000000UL
+
 #define STACK_BYTES (128UL << 10)
 
 /* A sandbox whose limit is not known yet is let have so much. */
@@ -49,7 +54,9 @@ struct budget {
 	_Atomic uint64_t limit, soft;
 	int statm, fd_dir; /* /proc/self/statm, /proc/self/fd */
 	unsigned cpus;
+	uint64_t trimmed_ns; /* the thread's own */
 
+	_Atomic uint64_t uncounted; /* private memory of the monitor that `counts` did not know of when it was measured */
 	_Atomic bool over, watching;
 	struct waitqueue freed;
 
@@ -146,7 +153,7 @@ static uint64_t kernel_bytes(const struct budget *b)
 
 static uint64_t estimate(const struct budget *b)
 {
-	return BASE_BYTES + arena_used(b->arena) + b->counts->bytes + kernel_bytes(b);
+	return BASE_BYTES + arena_used(b->arena) + b->counts->bytes + b->uncounted + kernel_bytes(b);
 }
 
 /* proc_pid_statm(5): pages that are resident, and how many of them belong to files or are shared. */
@@ -171,7 +178,10 @@ static uint64_t descriptors(const struct budget *b)
 
 uint64_t budget_measure(struct budget *b)
 {
-	return arena_resident(b->arena) + private_bytes(b) + descriptors(b) * DESCRIPTOR_BYTES + kernel_bytes(b);
+	uint64_t private = private_bytes(b), counted = b->counts->bytes;
+
+	b->uncounted = private > counted ? private - counted : 0;
+	return arena_resident(b->arena) + private + descriptors(b) * DESCRIPTOR_BYTES + kernel_bytes(b);
 }
 
 /* The less is left, the sooner the next measure. */
@@ -182,11 +192,25 @@ static uint64_t ms_until_next(const struct budget *b, uint64_t used)
 	return min64(max64(left / (BYTES_PER_MS * b->cpus), MS_BETWEEN), MS_BETWEEN_AT_MOST);
 }
 
+/* The C library keeps what was freed; it can give it back, but that takes a while. */
+static bool trim(struct budget *b)
+{
+	uint64_t now = monotonic_ns();
+
+	if (now < b->trimmed_ns + TRIM_NS)
+		return false;
+	malloc_trim(0);
+	b->trimmed_ns = now;
+	return true;
+}
+
 /* One round: milliseconds until the next, 0: none is needed. No lock held. */
 static uint64_t look(struct budget *b)
 {
 	uint64_t used = budget_measure(b);
 
+	if (used > b->soft && b->uncounted > b->limit / TRIM_SHARE && trim(b))
+		used = budget_measure(b);
 	b->over = used > b->limit;
 	if (b->over)
 		b->exceeded(b->arg, used, b->limit);
@@ -257,6 +281,11 @@ static void begin_watching(struct budget *b)
 		pthread_cond_signal(&b->changed);
 	}
 	pthread_mutex_unlock(&b->lock);
+}
+
+uint64_t budget_limit(const struct budget *b)
+{
+	return b ? b->limit : UINT64_MAX;
 }
 
 bool budget_room(struct budget *b, uint64_t bytes)

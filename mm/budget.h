@@ -3,7 +3,8 @@
  * How much memory of the host a sandbox may take, all in all.
  *
  *   estimate   what it could hold at most: arena pages given out, touched or not; what the monitor counts when it keeps
- *              data of guests (pipes, sockets, terminals); what threads and address spaces cost in the host's kernel
+ *              data of guests (pipes, sockets, terminals), or its private memory when that was last measured; what
+ *              threads and address spaces cost in the host's kernel
  *   measure    what it holds: arena pages that the host has given (st_blocks), the monitor's own private memory, its
  *              descriptors, threads and address spaces as above
  *
@@ -59,6 +60,8 @@ void budget_destroy(struct budget *b);
 /* What is sensible on a host that gives `available` bytes at most: it needs some for its kernel's own and others. */
 uint64_t budget_default(uint64_t available);
 
+/* UINT64_MAX: none. */
+uint64_t budget_limit(const struct budget *b);
 /* May `bytes` more be taken? For what a system call asks for. */
 bool budget_room(struct budget *b, uint64_t bytes);
 /* Arena pages were given out: sees that somebody measures when it may be too much. */

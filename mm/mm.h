@@ -213,8 +213,7 @@ int guest_atomic32(struct mm *mm, gva_t addr, enum guest_atomic op, uint32_t val
 int mm_for_each_vma(struct mm *mm, int (*fn)(const struct vma *v, void *arg), void *arg);
 /* Bytes backed by arena pages that this mm holds: an estimate of VmRSS. */
 uint64_t mm_resident(struct mm *mm);
-/* How many of them the host has given pages for, at most: a range in many pieces counts as a whole, and so does all
- * when somebody else works on the mm now. Does not wait. */
+/* How many of them the host has given pages for, about; all, when somebody else works on the mm now. Does not wait. */
 uint64_t mm_touched(struct mm *mm);
 
 #endif

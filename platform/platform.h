@@ -106,6 +106,9 @@ struct platform {
 
 	int (*space_create)(struct machine *m, struct space **out);
 	void (*space_destroy)(struct space *s);
+	/* Guest code of the space is to run no more, at once: its process is being killed, and its contexts are
+	 * kicked. Any thread. NULL: a kick stops a guest as soon as it would run. */
+	void (*space_stop)(struct space *s);
 	/* Maps [addr, addr+len) to mf at `off`; replaces whatever was there. All page-aligned, inside the user half
 	 * and not below GUEST_MMAP_MIN. prot 0 is the same as space_unmap. -ENOMEM leaves the range unmapped. */
 	int (*space_map)(struct space *s, gva_t addr, uint64_t len, unsigned prot, struct memfile *mf, uint64_t off);

@@ -14,10 +14,12 @@ struct strings {
 	char **v; /* NULL-terminated */
 	size_t n, room;
 	size_t bytes;
+	size_t charged; /* counted as the sandbox's memory: the copy here, and the one on the new stack to come */
 };
 
-static void strings_free(struct strings *s)
+static void strings_free(struct task *t, struct strings *s)
 {
+	mm_host_uncharge(&t->sb->mem, s->charged);
 	for (size_t i = 0; i < s->n; i++)
 		free(s->v[i]);
 	free(s->v);
@@ -54,7 +56,13 @@ static int strings_fetch(struct task *t, uint64_t addr, uint64_t max_bytes, stru
 		if (len < 0)
 			return len == -ENAMETOOLONG ? -E2BIG : (int)len;
 		s->bytes += (size_t)len + 1 + sizeof(uint64_t);
-		err = s->bytes > max_bytes ? -E2BIG : strings_add(s, str);
+		err = s->bytes > max_bytes ? -E2BIG : 0;
+		if (!err && !mm_host_charge(&t->sb->mem, 2 * s->bytes - s->charged))
+			err = -ENOMEM;
+		if (!err)
+			s->charged = 2 * s->bytes;
+		if (!err)
+			err = strings_add(s, str);
 		if (err)
 			free(str);
 	}
@@ -125,10 +133,11 @@ static int64_t do_execveat(struct task *t, int dfd, uint64_t path_addr, uint64_t
 	err = strings_fetch(t, argv_addr, max, &argv);
 	if (!err)
 		err = strings_fetch(t, envp_addr, max, &envp);
+	budget_tick(t->sb->mem.budget);
 	if (!err)
 		err = exec_file(t, dfd, path, flags, &argv, &envp);
-	strings_free(&argv);
-	strings_free(&envp);
+	strings_free(t, &argv);
+	strings_free(t, &envp);
 	free(path);
 	return err;
 }

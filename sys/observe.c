@@ -136,12 +136,11 @@ static void on_stopped(struct observer *base, struct task *t, int sig)
 	observe_log(o, 2, "process %d (%s) stopped by %s", t->process->pid->nr, t->comm, trace_signal_name(sig));
 }
 
-static void on_out_of_memory(struct observer *base, struct process *p, uint64_t used, uint64_t limit)
+static void on_out_of_resources(struct observer *base, struct process *p, const char *why)
 {
 	struct task *t = list_empty(&p->tasks) ? NULL : list_first(&p->tasks, struct task, process_node);
 
-	observe_log(observe_of(base), 1, "out of memory (%lu MiB are used, %lu may be): killed process %d (%s)", used >> 20,
-		    limit >> 20, p->pid->nr, t ? t->comm : "?");
+	observe_log(observe_of(base), 1, "%s: killed process %d (%s)", why, p->pid->nr, t ? t->comm : "?");
 }
 
 static void on_crashed(struct observer *base, struct task *t, const siginfo_t *si)
@@ -181,7 +180,7 @@ static const struct observer_ops ops = {
 	.program = on_program,
 	.signal = on_signal,
 	.stopped = on_stopped,
-	.out_of_memory = on_out_of_memory,
+	.out_of_resources = on_out_of_resources,
 	.crashed = on_crashed,
 	.ended = on_ended,
 };

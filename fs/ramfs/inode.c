@@ -77,6 +77,8 @@ static void set_owner(struct ramfs_inode *ri, const struct cred *cred, const str
 int ramfs_inode_new(struct ramfs *r, struct caller *c, struct ramfs_inode *dir, mode_t mode, dev_t rdev,
 		    struct ramfs_inode **out)
 {
+	if (!arena_room(r->arena, PAGE_SIZE))
+		return -ENOMEM;
 	pthread_mutex_lock(&r->lock);
 	bool full = r->nr_inodes >= r->max_inodes;
 	uint64_t ino = r->next_ino + 1;
@@ -88,8 +90,12 @@ int ramfs_inode_new(struct ramfs *r, struct caller *c, struct ramfs_inode *dir, 
 	if (full)
 		return -ENOSPC;
 	struct ramfs_inode *ri = inode_alloc(r, mode);
-	if (!ri)
+	if (!ri) {
+		pthread_mutex_lock(&r->lock);
+		r->nr_inodes--;
+		pthread_mutex_unlock(&r->lock);
 		return -ENOMEM;
+	}
 	ri->ino = ino;
 	ri->rdev = rdev;
 	set_owner(ri, c->cred, dir, mode);

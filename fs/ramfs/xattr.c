@@ -135,7 +135,7 @@ static int set_locked(struct ramfs_inode *ri, struct caller *c, struct ramfs_xat
 int ramfs_setxattr(struct inode *i, struct caller *c, const char *name, const void *buf, size_t size, int flags)
 {
 	struct ramfs *r = ramfs_of(i);
-	struct ramfs_xattr *x = xattr_new(name, buf, size);
+	struct ramfs_xattr *x = arena_room(r->arena, size) ? xattr_new(name, buf, size) : NULL;
 
 	if (!x)
 		return -ENOMEM;

@@ -269,6 +269,7 @@ const struct platform platform_process = {
 	.machine_destroy = process_machine_destroy,
 	.space_create = process_space_create,
 	.space_destroy = process_space_destroy,
+	.space_stop = process_space_stop,
 	.space_map = process_space_map,
 	.space_unmap = process_space_unmap,
 	.space_protect = process_space_protect,

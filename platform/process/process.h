@@ -295,6 +295,7 @@ void template_end(struct machine *m);
 /* space.c and context.c: platform.h's functions */
 int process_space_create(struct machine *m, struct space **out);
 void process_space_destroy(struct space *s);
+void process_space_stop(struct space *s);
 int process_space_map(struct space *s, gva_t addr, uint64_t len, unsigned prot, struct memfile *mf, uint64_t off);
 int process_space_unmap(struct space *s, gva_t addr, uint64_t len);
 int process_space_protect(struct space *s, gva_t addr, uint64_t len, unsigned prot);

@@ -191,6 +191,14 @@ static bool threads_stopped(struct space *s)
 	return stopped;
 }
 
+void process_space_stop(struct space *s)
+{
+	pthread_mutex_lock(&s->lock);
+	if (s->stub.pidfd >= 0)
+		stub_send_kill(&s->stub);
+	pthread_mutex_unlock(&s->lock);
+}
+
 void process_space_destroy(struct space *s)
 {
 	struct machine *m = s->m;

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the host gives, from made-up control groups; and what happens at the limit. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "host/memlimit.h"
+#include "mm/budget.h"
+#include "platform/physmem.h"
+#include "util/gva.h"
+
+#define MIB (1UL << 20)
+
+static char root[] = "/tmp/hl-budget-XXXXXX";
+
+static void put(const char *path, const char *text)
+{
+	char full[256], *slash = full;
+
+	snprintf(full, sizeof(full), "%s%s", root, path);
+	while ((slash = strchr(slash + 1, '/'))) {
+		*slash = 0;
+		mkdir(full, 0755);
+		*slash = '/';
+	}
+	FILE *f = fopen(full, "w");
+	assert_non_null(f);
+	fputs(text, f);
+	fclose(f);
+}
+
+static uint64_t limit(void)
+{
+	char cgroup[256], mountinfo[256];
+
+	snprintf(cgroup, sizeof(cgroup), "%s/self/cgroup", root);
+	snprintf(mountinfo, sizeof(mountinfo), "%s/self/mountinfo", root);
+	return host_cgroup_limit(root, cgroup, mountinfo);
+}
+
+static void version_1(void **state)
+{
+	put("/self/cgroup", "5:devices:/a\n4:cpu,memory:/a/b\n");
+	put("/self/mountinfo", "35 31 0:32 / /cg/cpu rw - cgroup cgroup rw,cpu\n"
+			       "36 31 0:33 / /cg/memory rw,relatime shared:1 - cgroup cgroup rw,cpu,memory\n");
+	assert_true(limit() == UINT64_MAX);
+	put("/cg/memory/memory.limit_in_bytes", "9223372036854771712\n");
+	put("/cg/memory/a/b/memory.limit_in_bytes", "9223372036854771712\n");
+	assert_true(limit() == UINT64_MAX);
+	put("/cg/memory/a/memory.limit_in_bytes", "1073741824\n");
+	assert_int_equal(limit(), 1 << 30);
+	put("/cg/memory/a/b/memory.limit_in_bytes", "2147483648\n");
+	assert_int_equal(limit(), 1 << 30);
+	put("/cg/memory/a/b/memory.limit_in_bytes", "1048576\n");
+	assert_int_equal(limit(), 1 << 20);
+}
+
+static void version_2(void **state)
+{
+	put("/self/cgroup", "0::/x/y\n");
+	put("/self/mountinfo", "36 31 0:33 / /cg2 rw,relatime - cgroup2 cgroup2 rw\n");
+	put("/cg2/x/y/memory.max", "max\n");
+	assert_true(limit() == UINT64_MAX);
+	put("/cg2/x/memory.max", "536870912\n");
+	assert_int_equal(limit(), 1 << 29);
+}
+
+/* In a container the mount shows a part of the hierarchy. */
+static void part_of_a_hierarchy(void **state)
+{
+	put("/self/cgroup", "0::/x/y\n");
+	put("/self/mountinfo", "36 31 0:33 /x/y /cg3 rw,relatime - cgroup2 cgroup2 rw\n");
+	put("/cg3/memory.max", "4096\n");
+	assert_int_equal(limit(), 4096);
+}
+
+static void nothing_to_see(void **state)
+{
+	put("/self/cgroup", "4:memory:/a/b\n");
+	put("/self/mountinfo", "");
+	assert_true(limit() == UINT64_MAX);
+	assert_true(host_memory_limit() > 0 && host_memory_limit() < UINT64_MAX);
+}
+
+static void reserve(void **state)
+{
+	assert_int_equal(budget_default(1 << 30), 768 * MIB);
+	assert_int_equal(budget_default(64UL << 30), (64UL << 30) - 512 * MIB);
+	assert_true(budget_default(UINT64_MAX) == UINT64_MAX);
+}
+
+struct world {
+	struct physmem *pm;
+	struct arena *arena;
+	struct budget_counts counts;
+	struct budget *budget;
+	_Atomic unsigned exceeded;
+	uint64_t off;
+};
+
+/* The guest that is killed gives its memory back. */
+static void on_exceeded(void *arg, uint64_t used, uint64_t max)
+{
+	struct world *w = arg;
+
+	assert_true(used > max);
+	if (!w->exceeded++)
+		arena_discard(w->arena, w->off, 64 * MIB);
+}
+
+static void touched_memory(void **state)
+{
+	struct world w = { 0 };
+	struct sleeper s = { 0 };
+
+	assert_int_equal(kick_init(), 0);
+	kick_attach(&s.kick);
+	assert_int_equal(physmem_create(4UL << 30, 1UL << 30, &w.pm, NULL), 0);
+	assert_int_equal(arena_create(w.pm, &w.arena), 0);
+	assert_int_equal(budget_create(UINT64_MAX, w.arena, &w.counts, on_exceeded, &w, &w.budget), 0);
+	uint64_t before = budget_measure(w.budget);
+	assert_true(budget_room(w.budget, 1UL << 50));
+	budget_destroy(w.budget);
+
+	assert_int_equal(budget_create(before + 64 * MIB, w.arena, &w.counts, on_exceeded, &w, &w.budget), 0);
+	arena_set_budget(w.arena, w.budget);
+	assert_true(budget_room(w.budget, 16 * MIB));
+	assert_false(budget_room(w.budget, 128 * MIB));
+	/* Given out, it may be touched without a word; until then it is not held. */
+	assert_int_equal(arena_alloc(w.arena, 1UL << 30, &w.off), 0);
+	assert_true(budget_room(w.budget, 16 * MIB));
+	memset(arena_ptr(w.arena, w.off), 1, 64 * MIB);
+	memset(arena_ptr(w.arena, w.off + 64 * MIB), 1, 32 * MIB);
+	while (!w.exceeded)
+		usleep(1000);
+	assert_int_equal(budget_wait(w.budget, &s), 0);
+	assert_false(budget_over(w.budget));
+	budget_destroy(w.budget);
+	arena_set_budget(w.arena, NULL);
+	arena_unref(w.arena, w.off, 1UL << 30);
+	arena_destroy(w.arena);
+	physmem_destroy(w.pm);
+	kick_detach(&s.kick);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(version_1),	     cmocka_unit_test(version_2),
+		cmocka_unit_test(part_of_a_hierarchy), cmocka_unit_test(nothing_to_see),
+		cmocka_unit_test(reserve),	     cmocka_unit_test(touched_memory),
+	};
+	char command[64];
+
+	if (!mkdtemp(root))
+		return 1;
+	int failed = cmocka_run_group_tests(tests, NULL, NULL);
+	snprintf(command, sizeof(command), "rm -rf %s", root);
+	return system(command) || failed;
+}
