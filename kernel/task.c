@@ -32,6 +32,7 @@
 #include "kernel/rseq_cpu.h"
 #include "kernel/sandbox.h"
 #include "kernel/timer.h"
+#include "kernel/vsyscall.h"
 
 #define TASK_HOST_STACK (256 << 10)
 
@@ -274,11 +275,15 @@ static bool is_restart(int64_t r)
 	return r <= -ERESTARTSYS && r >= -ERESTART_RESTARTBLOCK;
 }
 
+#define VECTOR_GP 13 /* general protection */
+
 static void on_syscall(struct task *t)
 {
 	t->in_syscall = true;
 	t->regs_replaced = false;
 	int64_t r = sys_dispatch(t);
+	if (r == -EFAULT && vsyscall_contains(t->event.syscall.ip))
+		signal_force_fault(t, SIGSEGV, SI_KERNEL, 0, VECTOR_GP, 0);
 	if (++t->since_measured == CALLS_BETWEEN_MEASURES) {
 		t->since_measured = 0;
 		budget_tick(t->sb->mem.budget);
@@ -315,9 +320,25 @@ static uint64_t fault_error(struct task *t, int code)
 	return error;
 }
 
+static void on_vsyscall(struct task *t, struct cpu_regs *regs)
+{
+	int64_t r = sys_dispatch(t);
+	if (r == -EFAULT) {
+		signal_force_fault(t, SIGSEGV, SI_KERNEL, 0, VECTOR_GP, 0);
+		return;
+	}
+	regs->rax = (uint64_t)r;
+	t->sb->platform->regs_set(t->context, regs);
+}
+
 static void on_fault(struct task *t)
 {
+	struct cpu_regs regs;
 	int code = 0;
+	if (vsyscall_begin(t, &regs)) {
+		on_vsyscall(t, &regs);
+		return;
+	}
 	t->faults++;
 	int err = mm_fault(t->mm, t->event.fault.addr, t->event.fault.access, &code);
 	if (budget_over(t->sb->mem.budget))

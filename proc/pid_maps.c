@@ -12,6 +12,7 @@
 #include "fs/file.h"
 #include "kernel/sandbox.h"
 #include "kernel/task.h"
+#include "kernel/vsyscall.h"
 #include "proc/proc.h"
 
 /* Of the file behind a vma; zeros: there is none. */
@@ -55,20 +56,31 @@ static int map_line(const struct vma *v, void *arg)
 	return 0;
 }
 
-int proc_each_vma(struct pseudo_node *n, struct caller *c, int (*fn)(const struct vma *, void *), void *arg)
+/* Every process has it; it is none of its address space. */
+static const struct vma vsyscall_vma = {
+	.start = VSYSCALL_PAGE,
+	.end = VSYSCALL_PAGE + PAGE_SIZE,
+	.prot = PROT_EXEC,
+	.name = (char[]){ "[vsyscall]" },
+};
+
+int proc_each_vma(struct pseudo_node *n, struct caller *c, int (*fn)(const struct vma *, void *), void *arg,
+		  bool gate)
 {
 	int err = proc_check_inspect(n, c);
 	struct mm *mm = err ? NULL : proc_mm(n);
 	if (!mm)
 		return err == -ENOENT ? 0 : err;
 	mm_for_each_vma(mm, fn, arg);
+	if (gate)
+		fn(&vsyscall_vma, arg);
 	mm_put(mm);
 	return 0;
 }
 
 int proc_show_maps(struct pseudo_node *n, struct caller *c, struct text *out)
 {
-	return proc_each_vma(n, c, map_line, out);
+	return proc_each_vma(n, c, map_line, out, true);
 }
 
 /* ---- PROCMAP_QUERY of Linux 6.11: one vma by address ---- */

@@ -69,6 +69,10 @@ static const struct {
 static void put_flags(struct text *out, const struct vma *v)
 {
 	text_puts(out, "VmFlags: ");
+	if (v->start >= GUEST_TASK_SIZE) {
+		text_puts(out, "ex \n");
+		return;
+	}
 	for (size_t i = 0; i < sizeof flag_names / sizeof flag_names[0]; i++) {
 		if ((v->prot & flag_names[i].prot) == flag_names[i].prot &&
 		    (v->flags & flag_names[i].flags) == flag_names[i].flags)
@@ -82,7 +86,8 @@ static int smap_block(const struct vma *v, void *arg)
 	struct text *out = arg;
 	struct mm_usage u = { 0 };
 
-	mm_usage_add(v, &u);
+	if (v->start < GUEST_TASK_SIZE)
+		mm_usage_add(v, &u);
 	proc_put_vma(out, v);
 	kb(out, "Size:", v->end - v->start);
 	kb(out, "KernelPageSize:", PAGE_SIZE);
@@ -95,7 +100,7 @@ static int smap_block(const struct vma *v, void *arg)
 
 int proc_show_smaps(struct pseudo_node *n, struct caller *c, struct text *out)
 {
-	return proc_each_vma(n, c, smap_block, out);
+	return proc_each_vma(n, c, smap_block, out, true);
 }
 
 /* ---- smaps_rollup ---- */
@@ -122,7 +127,7 @@ static int rollup_add(const struct vma *v, void *arg)
 int proc_show_smaps_rollup(struct pseudo_node *n, struct caller *c, struct text *out)
 {
 	struct rollup r = { 0 };
-	int err = proc_each_vma(n, c, rollup_add, &r);
+	int err = proc_each_vma(n, c, rollup_add, &r, false);
 
 	if (err || !r.end)
 		return err ?: -ESRCH;

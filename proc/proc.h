@@ -48,8 +48,10 @@ bool proc_is_thread(const struct pseudo_node *n);
 int proc_show_host(struct text *out, const char *host_path);
 /* The lines of it that begin with one of the `n` names. */
 int proc_show_host_lines(struct text *out, const char *host_path, const char *const *names, size_t n);
-/* Runs `fn` on each vma, if the caller may look; on none when there is no address space. */
-int proc_each_vma(struct pseudo_node *n, struct caller *c, int (*fn)(const struct vma *v, void *arg), void *arg);
+/* Runs `fn` on each vma, if the caller may look; on none when there is no address space. `gate`: and on one for the
+ * vsyscall page, which is in no address space. */
+int proc_each_vma(struct pseudo_node *n, struct caller *c, int (*fn)(const struct vma *v, void *arg), void *arg,
+		  bool gate);
 /* The line of /proc/PID/maps; the name in one that begins at `line`. */
 void proc_put_map_name(struct text *out, size_t line, const char *name);
 void proc_put_vma(struct text *out, const struct vma *v);

@@ -145,6 +145,11 @@ static void event_exception(struct event *ev, uint64_t vector, uint64_t error)
 	ev->exception.error = error;
 }
 
+static bool in_vsyscall_page(uint64_t ip)
+{
+	return (ip & PAGE_MASK) == 0xffffffffff600000UL;
+}
+
 void frame_event(struct context *c, uint64_t sig, struct event *ev)
 {
 	uint64_t trap = frame_greg(c, REG_TRAPNO), error = frame_greg(c, REG_ERR);
@@ -154,6 +159,8 @@ void frame_event(struct context *c, uint64_t sig, struct event *ev)
 		ev->kind = EVENT_INTERRUPTED;
 	} else if (sig == SIGBUS && trap == TRAP_PF) {
 		ev->kind = EVENT_LOST_PAGE;
+	} else if (sig == SIGSEGV && code == SI_KERNEL && in_vsyscall_page(c->regs.rip)) {
+		event_exception(ev, TRAP_GP, 0); /* no entry of it, or pointers no call takes; the trap number is stale */
 	} else if (sig == SIGSEGV && trap == TRAP_PF && code > 0) {
 		ev->kind = EVENT_FAULT;
 		ev->fault.addr = frame_greg(c, REG_CR2);

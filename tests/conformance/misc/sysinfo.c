@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the system tells of itself: uname, sysinfo, random, cpu. */
 #include <sched.h>
+#include <setjmp.h>
 #include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/sysinfo.h>
+#include <sys/time.h>
 #include <sys/times.h>
 #include <sys/utsname.h>
 #include <time.h>
@@ -174,4 +176,61 @@ CASE(call_numbers)
 	R(syscall(0x80000000));
 	R(syscall(-1));
 	V(syscall(0x100000000 | SYS_getpid) == getpid());
+}
+
+/* ---- the vsyscall page ---- */
+
+#define VSYSCALL 0xffffffffff600000UL
+
+static sigjmp_buf back;
+static volatile int caught;
+
+static void jump_back(int sig)
+{
+	caught = sig;
+	siglongjmp(back, 1);
+}
+
+static long vsyscall(unsigned long at, void *a, void *b)
+{
+	caught = 0;
+	if (sigsetjmp(back, 1))
+		return -1;
+	return ((long (*)(void *, void *))at)(a, b);
+}
+
+CASE(vsyscall_page)
+{
+	struct timeval tv = { 0 };
+	time_t t = 0;
+	unsigned cpu = 9999;
+	char line[512], last[512] = "";
+
+	handle(SIGSEGV, jump_back, 0);
+	handle(SIGILL, jump_back, 0);
+	handle(SIGBUS, jump_back, 0);
+	V(vsyscall(VSYSCALL, &tv, NULL));
+	V(tv.tv_sec > 0);
+	V(vsyscall(VSYSCALL + 1024, &t, NULL) == t && t > 0);
+	V(vsyscall(VSYSCALL + 1024, NULL, NULL) > 0);
+	V(vsyscall(VSYSCALL + 2048, &cpu, NULL));
+	V(cpu < 9999);
+	static const struct {
+		const char *what;
+		unsigned long at;
+		void *arg;
+	} bad[] = { { "bad pointer", VSYSCALL, (void *)8 },
+		    { "bad pointer", VSYSCALL + 1024, (void *)8 },
+		    { "pointer of the kernel", VSYSCALL + 1024, (void *)VSYSCALL },
+		    { "no fourth entry", VSYSCALL + 3072, NULL },
+		    { "no entry", VSYSCALL + 1, NULL },
+		    { "behind an entry", VSYSCALL + 1025, NULL } };
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		vsyscall(bad[i].at, bad[i].arg, NULL);
+		say("%s: %s\n", bad[i].what, caught ? signal_name(caught) : "none");
+	}
+	FILE *f = fopen("/proc/self/maps", "r");
+	while (f && fgets(line, sizeof line, f))
+		strcpy(last, line);
+	say("%s", last);
 }
