@@ -136,3 +136,8 @@ int cred_assume(const struct cred *c)
 {
 	return fscred_assume(&(struct fscred){ c->fsuid, c->fsgid, c->cap_effective, c->groups, c->nr_groups });
 }
+
+int cred_assume_powerless(const struct cred *c)
+{
+	return fscred_assume(&(struct fscred){ c->fsuid, c->fsgid, 0, c->groups, c->nr_groups });
+}

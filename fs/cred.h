@@ -32,6 +32,8 @@ bool cred_in_group(const struct cred *c, gid_t gid);
 /* Host calls of the calling thread are made with its ids and its capabilities about files and sockets from now on, as
  * far as the monitor has them. 0 or -EPERM. */
 int cred_assume(const struct cred *c);
+/* The same without any capability, for calls that must not do what the host would let the guest's root do. */
+int cred_assume_powerless(const struct cred *c);
 bool cred_capable(const struct cred *c, int cap);
 
 #endif

@@ -23,7 +23,6 @@ struct host_rules {
 	/* May data go there, may this go out? 0 or -errno. NULL: yes. */
 	int (*check_address)(const struct sockaddr *a, unsigned len);
 	int (*check_control)(struct socket_msg *m);
-	int (*check_data)(const void *data, size_t len); /* of a datagram, in memory of ours */
 	/* May the caller set the option of the host's socket? NULL: yes. */
 	int (*check_option)(int fd, struct caller *c, int level, int name, const void *val, unsigned len);
 	const struct host_options *options; /* ends with those of level -1 */

@@ -302,3 +302,36 @@ CASE(netlink_ports)
 	NEED(recv(s[3], b, sizeof(b), 0));
 	V(((struct nlmsghdr *)b)->nlmsg_pid == (unsigned)getpid());
 }
+
+/* A request that would change something is answered with an error; send(2) itself does not fail. */
+static int change_by_netlink(void *unused)
+{
+	struct {
+		struct nlmsghdr h;
+		struct ifinfomsg i;
+	} ask = { { .nlmsg_len = sizeof(ask),
+		    .nlmsg_type = RTM_NEWLINK,
+		    .nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK,
+		    .nlmsg_seq = 7 },
+		  { .ifi_family = AF_UNSPEC, .ifi_index = 1, .ifi_change = 1 } };
+	struct {
+		struct nlmsghdr h;
+		struct nlmsgerr e;
+		char more[512];
+	} answer = { 0 };
+	int s = (int)NEED(socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE));
+
+	NEED(setresuid(65534, 65534, 65534));
+	R(send(s, &ask, sizeof(ask), 0));
+	R(recv(s, &answer, sizeof(answer), 0) > 0);
+	V(answer.h.nlmsg_type);
+	V(answer.h.nlmsg_seq);
+	say("%s\n", strerrorname_np(-answer.e.error));
+	return 0;
+}
+
+CASE(netlink_changes)
+{
+	need_root();
+	in_child("nobody", change_by_netlink, NULL);
+}
