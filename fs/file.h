@@ -93,8 +93,7 @@ struct file {
 	/* Set while signals are to tell of it (kernel/fasync.c); fasync_gone is called as `gone` is. */
 	struct fasync *fasync;
 	void (*fasync_gone)(struct file *f);
-	_Atomic(struct lock_table *)
-	    locks; /* where OFD and flock locks of this description were taken; NULL: none ever */
+	_Atomic(struct lock_table *) locks; /* where its OFD and flock locks were taken; NULL: none ever */
 	/* fs/writers.h: what this file counts as, and where; set when it is opened */
 	struct writers *writers; /* NULL: nothing */
 	struct inode_id claim_id;

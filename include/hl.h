@@ -30,8 +30,8 @@
  *   hl(1)).
  * - A sandbox owns threads and descriptors (close-on-exec) until hl_sandbox_free. Its threads block all signals but the
  *   ones named above, so that yours never go to them.
- * - Where a guest gives up a large file of the host's, or writes one back, a process of its own does that. It is
- *nobody's child, holds nothing but that file, and may live longer than the sandbox.
+ * - Where a guest gives up a large file of the host's, or writes one back, a process of its own does that. It has no
+ *   parent here, holds nothing but that file, and may live longer than the sandbox.
  * - On the platform "process" it also owns a child process, which sends SIGCHLD when hl_sandbox_free ends it. A wait(2)
  *   for any child waits for that one, too, and may reap it.
  *
