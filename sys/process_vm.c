@@ -27,8 +27,8 @@ static size_t side_next(struct side *s, uint64_t *addr)
 	return s->iov->iov_len - s->done;
 }
 
-/* Bytes copied before the first that could not be. */
-static int64_t copy_all(struct side *from, struct side *to)
+/* Bytes copied before the first that could not be, or before the caller is to end. */
+static int64_t copy_all(const struct sleeper *caller, struct side *from, struct side *to)
 {
 	char buf[4096];
 	int64_t total = 0;
@@ -38,7 +38,7 @@ static int64_t copy_all(struct side *from, struct side *to)
 		size_t n = side_next(from, &src), room = side_next(to, &dst);
 		n = n < room ? n : room;
 		n = n < sizeof buf ? n : sizeof buf;
-		if (!n)
+		if (!n || sleeper_killed(caller))
 			return total;
 		size_t got = n - copy_from_guest(from->mm, buf, GVA(src), n);
 		size_t put = got - copy_to_guest(to->mm, GVA(dst), buf, got);
@@ -86,7 +86,7 @@ static int64_t transfer(struct task *t, pid_t pid, struct side *local, struct si
 	if (err)
 		return err;
 	local->mm = t->mm;
-	int64_t r = write ? copy_all(local, remote) : copy_all(remote, local);
+	int64_t r = write ? copy_all(&t->sleeper, local, remote) : copy_all(&t->sleeper, remote, local);
 	mm_put(remote->mm);
 	return r;
 }

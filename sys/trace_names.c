@@ -44,6 +44,9 @@
 	const struct names names_##id = { unknown, (const struct name[]){ __VA_ARGS__, { 0, NULL } } };
 
 /* Newer than the C library here. */
+#ifndef RWF_NOAPPEND
+#define RWF_NOAPPEND 0x20
+#endif
 #ifndef CLONE_CLEAR_SIGHAND
 #define CLONE_CLEAR_SIGHAND 0x100000000UL
 #define CLONE_INTO_CGROUP   0x200000000UL
@@ -111,7 +114,7 @@ NAMES(sync_range, "SYNC_FILE_RANGE_???", N(SYNC_FILE_RANGE_WAIT_BEFORE), N(SYNC_
 NAMES(splice, "SPLICE_F_???", N(SPLICE_F_MOVE), N(SPLICE_F_NONBLOCK), N(SPLICE_F_MORE), N(SPLICE_F_GIFT))
 NAMES(rename, "RENAME_???", { 1, "RENAME_NOREPLACE" }, { 2, "RENAME_EXCHANGE" }, { 4, "RENAME_WHITEOUT" })
 NAMES(xattr, "XATTR_???", N(XATTR_CREATE), N(XATTR_REPLACE))
-NAMES(rwf, "RWF_???", N(RWF_HIPRI), N(RWF_DSYNC), N(RWF_SYNC), N(RWF_NOWAIT), N(RWF_APPEND))
+NAMES(rwf, "RWF_???", N(RWF_HIPRI), N(RWF_DSYNC), N(RWF_SYNC), N(RWF_NOWAIT), N(RWF_APPEND), N(RWF_NOAPPEND))
 NAMES(memfd, "MFD_???", N(MFD_CLOEXEC), N(MFD_ALLOW_SEALING), N(MFD_HUGETLB), { 8, "MFD_NOEXEC_SEAL" },
       { 16, "MFD_EXEC" })
 NAMES(close_range, "CLOSE_RANGE_???", { 2, "CLOSE_RANGE_UNSHARE" }, { 4, "CLOSE_RANGE_CLOEXEC" })
