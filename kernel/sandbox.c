@@ -133,6 +133,7 @@ static int create_machine(struct sandbox *sb, struct why *why)
 	sb->mem.platform = pf;
 	sb->mem.machine = sb->machine;
 	sb->mem.arena = sb->arena;
+	sb->mem.killed = task_current_killed;
 	sb->mem.overcommit_max = mm_overcommit_max();
 	if (sb->mem.props.copy_files)
 		err = filecache_create(sb->arena, &sb->mem.filecache);
@@ -184,6 +185,8 @@ void sandbox_kill_locked(struct sandbox *sb)
 {
 	struct process *p;
 	sb->ending = true;
+	if (sb->arena)
+		arena_retire(sb->arena);
 	list_for_each (p, &sb->processes, all_node) {
 		if (!list_empty(&p->tasks))
 			process_kill_locked(p, SIGKILL);

@@ -56,6 +56,11 @@ struct task *task_current(void)
 	return current;
 }
 
+bool task_current_killed(void)
+{
+	return current && sleeper_killed(&current->sleeper);
+}
+
 struct mm_host *task_mem(struct task *t)
 {
 	return &t->sb->mem;

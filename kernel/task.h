@@ -121,6 +121,8 @@ void process_kill_locked(struct process *p, int code);
 
 /* The task the calling host thread runs; NULL: it runs none. */
 struct task *task_current(void);
+/* Has it been told to end? */
+bool task_current_killed(void);
 struct mm_host *task_mem(struct task *t);
 uint64_t task_fsize_limit(struct task *t);  /* RLIMIT_FSIZE */
 uint64_t task_nofile_limit(struct task *t); /* RLIMIT_NOFILE */

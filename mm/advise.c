@@ -61,6 +61,8 @@ static int drop_private(struct mm *mm, struct vma *v, uint64_t start, uint64_t e
 	for (b = backing_find(mm, start); b && b->start < end; b = next) {
 		uint64_t from = b->start, to = b->end;
 
+		if (mm_killed(mm))
+			return -EINTR;
 		next = backing_next(b);
 		if (!v->source && all_exclusive(mm, b, from, to)) {
 			arena_discard(mm->host->arena, b->off, to - from);
@@ -219,6 +221,22 @@ static bool advice_known(unsigned advice)
 	return advice < sizeof advice_table / sizeof *advice_table && advice_table[advice].fn;
 }
 
+/* As mm_populate_now, a piece at a time. */
+static int advise_by_pieces(struct mm *mm, uint64_t start, uint64_t end, unsigned advice)
+{
+	int err = 0;
+
+	for (uint64_t stop; !err && start < end; start = stop) {
+		if (mm_killed(mm))
+			return -EINTR;
+		stop = populate_piece_end(start, end);
+		pthread_rwlock_wrlock(&mm->lock);
+		err = advise_locked(mm, start, stop, advice);
+		pthread_rwlock_unlock(&mm->lock);
+	}
+	return err;
+}
+
 int mm_madvise(struct mm *mm, uint64_t addr, uint64_t len, int advice)
 {
 	uint64_t end = addr + PAGE_UP(len);
@@ -232,6 +250,8 @@ int mm_madvise(struct mm *mm, uint64_t addr, uint64_t len, int advice)
 		return 0;
 	if (advice == MADV_REMOVE)
 		return mm_remove(mm, addr, end);
+	if (advice == MADV_POPULATE_READ || advice == MADV_POPULATE_WRITE)
+		return advise_by_pieces(mm, addr, end, (unsigned)advice);
 	pthread_rwlock_wrlock(&mm->lock);
 	err = advise_locked(mm, addr, end, (unsigned)advice);
 	pthread_rwlock_unlock(&mm->lock);

@@ -38,6 +38,8 @@ struct arena {
 	struct budget *budget;
 	_Atomic uint32_t *refs; /* by page; written under lock */
 
+	_Atomic bool retired;
+
 	pthread_mutex_t lock;
 	struct rb_tree clean, warm;
 	_Atomic uint64_t used; /* pages; written under lock */
@@ -301,7 +303,9 @@ static uint64_t unref_run(struct arena *a, uint64_t *page, uint64_t end)
 /* Caller holds lock, which is let go while the host takes a run back: it belongs to nobody meanwhile. */
 static void run_release(struct arena *a, uint64_t start, uint64_t n)
 {
-	if (n <= WARM_RUN) {
+	if (a->retired) {
+		/* Nobody will ask for these pages: they go when the whole arena does, in one. */
+	} else if (n <= WARM_RUN) {
 		extent_add(&a->warm, start, start + n);
 		a->nr_warm += n;
 		if (a->nr_warm > WARM_MAX)
@@ -313,6 +317,11 @@ static void run_release(struct arena *a, uint64_t start, uint64_t n)
 		extent_add(&a->clean, start, start + n);
 	}
 	a->used -= n;
+}
+
+void arena_retire(struct arena *a)
+{
+	a->retired = true;
 }
 
 void arena_unref(struct arena *a, uint64_t off, uint64_t len)

@@ -25,6 +25,9 @@ int arena_alloc(struct arena *a, uint64_t len, uint64_t *off);
 int arena_alloc_dirty(struct arena *a, uint64_t len, uint64_t *off);
 void arena_ref(struct arena *a, uint64_t off, uint64_t len);
 void arena_unref(struct arena *a, uint64_t off, uint64_t len);
+/* The sandbox ends: from here on pages that nobody holds are neither given back to the host nor used again. To give
+ * back gigabytes takes the host a while, for which an end by a time limit should not wait. */
+void arena_retire(struct arena *a);
 /* Is the page at `off` held once only? (Then the holder may write it in place.) */
 bool arena_page_exclusive(struct arena *a, uint64_t off);
 /* By how many it is held, at least one. */

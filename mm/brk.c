@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* brk(2): the heap is anonymous memory between brk_start and brk. Answers the break that stands afterwards. */
+#include <sys/mman.h>
+
 #include "mm/map.h"
 #include "mm/populate.h"
 
@@ -25,10 +27,7 @@ static int brk_grow(struct mm *mm, uint64_t from, uint64_t to)
 	if (!v)
 		return -1;
 	vma_insert(mm, v);
-	if (v->flags & VMA_LOCKED)
-		mm_populate_now(mm, v, from, to);
-	else
-		mm_populate_eagerly(mm, v, from, to);
+	mm_populate_eagerly(mm, v, from, to);
 	vma_merge(mm, from, to);
 	return 0;
 }
@@ -46,6 +45,7 @@ uint64_t mm_brk(struct mm *mm, uint64_t addr)
 {
 	uint64_t from, to, brk;
 	int err = 0;
+	bool now;
 
 	pthread_rwlock_wrlock(&mm->lock);
 	from = PAGE_UP(mm->brk);
@@ -59,6 +59,9 @@ uint64_t mm_brk(struct mm *mm, uint64_t addr)
 	if (!err)
 		mm->brk = addr;
 	brk = mm->brk;
+	now = !err && mm->lock_future && !(mm->lock_future & MCL_ONFAULT);
 	pthread_rwlock_unlock(&mm->lock);
+	if (now)
+		mm_populate_now(mm, from, to, true);
 	return brk;
 }

@@ -239,9 +239,9 @@ static int fork_vmas(const struct fork *f)
 	int err = isolate_unshared(f->parent);
 
 	for (struct vma *v = vma_first(f->parent); v && !err; v = vma_next(v))
-		err = revoke_write(f, v);
+		err = mm_killed(f->parent) ? -EINTR : revoke_write(f, v);
 	for (struct vma *v = vma_first(f->parent); v && !err; v = vma_next(v))
-		err = fork_vma(f, v);
+		err = mm_killed(f->parent) ? -EINTR : fork_vma(f, v);
 	return err;
 }
 

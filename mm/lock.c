@@ -48,32 +48,21 @@ static int set_locked(struct mm *mm, uint64_t start, uint64_t end, bool lock)
 	return err;
 }
 
-/* Brings all pages in; what cannot be touched at all is an error (Linux's __mlock_posix_error_return). */
-static int populate_locked(struct mm *mm, uint64_t start, uint64_t end)
+static int mlock_locked(struct mm *mm, uint64_t start, uint64_t end, bool lock)
 {
-	vma_for_range(v, mm, start, end)
-	{
-		uint64_t low = v->start > start ? v->start : start;
-		int err = v->prot ? mm_populate_now(mm, v, low, min64(v->end, end)) : -EFAULT;
-
-		if (err)
-			return err == -ENOMEM ? -EAGAIN : -ENOMEM;
-	}
-	return 0;
-}
-
-static int mlock_locked(struct mm *mm, uint64_t start, uint64_t end, bool lock, bool on_fault)
-{
-	int err;
-
 	if (lock && mm->limit_memlock == 0)
 		return -EPERM;
 	if (lock && mm->locked_bytes + (end - start) - locked_in(mm, start, end) > mm->limit_memlock)
 		return -ENOMEM;
 	if (end <= start)
 		return end < start ? -EINVAL : 0;
-	err = set_locked(mm, start, end, lock);
-	return err || !lock || on_fault ? err : populate_locked(mm, start, end);
+	return set_locked(mm, start, end, lock);
+}
+
+/* Linux's __mlock_posix_error_return. */
+static int populate_error(int err)
+{
+	return err == -EFAULT ? -ENOMEM : err == -ENOMEM ? -EAGAIN : err;
 }
 
 static int lock_range(struct mm *mm, uint64_t addr, uint64_t len, bool lock, bool on_fault)
@@ -82,9 +71,9 @@ static int lock_range(struct mm *mm, uint64_t addr, uint64_t len, bool lock, boo
 	int err;
 
 	pthread_rwlock_wrlock(&mm->lock);
-	err = mlock_locked(mm, start, end, lock, on_fault);
+	err = mlock_locked(mm, start, end, lock);
 	pthread_rwlock_unlock(&mm->lock);
-	return err;
+	return err || !lock || on_fault ? err : populate_error(mm_populate_now(mm, start, end, false));
 }
 
 int mm_mlock(struct mm *mm, uint64_t addr, uint64_t len, unsigned flags)
@@ -103,7 +92,7 @@ static int mlockall_locked(struct mm *mm, int flags)
 		return -EPERM;
 	if ((flags & MCL_CURRENT) && mm->total_bytes > mm->limit_memlock)
 		return -ENOMEM;
-	mm->lock_future = flags & MCL_FUTURE;
+	mm->lock_future = flags & MCL_FUTURE ? (unsigned)flags : 0;
 	if (flags && !(flags & MCL_CURRENT))
 		return 0;
 	for (struct vma *v = vma_first(mm); v; v = vma_next(v)) {
@@ -112,8 +101,6 @@ static int mlockall_locked(struct mm *mm, int flags)
 		if (v->flags & VMA_SPECIAL)
 			continue;
 		vma_change(mm, v, v->prot, changed);
-		if (flags && !(flags & MCL_ONFAULT) && v->prot)
-			mm_populate_now(mm, v, v->start, v->end);
 	}
 	vma_merge(mm, 0, UINT64_MAX);
 	return 0;
@@ -126,5 +113,7 @@ int mm_mlockall(struct mm *mm, int flags)
 	pthread_rwlock_wrlock(&mm->lock);
 	err = mlockall_locked(mm, flags);
 	pthread_rwlock_unlock(&mm->lock);
+	if (!err && (flags & MCL_CURRENT) && !(flags & MCL_ONFAULT))
+		mm_populate_now(mm, 0, mm_end(mm), true);
 	return err;
 }

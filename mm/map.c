@@ -181,6 +181,14 @@ int mm_clear_range(struct mm *mm, uint64_t start, uint64_t end)
 	return 0;
 }
 
+/* Are all pages to be there when the call returns? */
+static bool wants_pages(const struct mm *mm, const struct mmap_args *a)
+{
+	if ((a->flags & MAP_LOCKED) || (mm->lock_future && !(mm->lock_future & MCL_ONFAULT)))
+		return true;
+	return (a->flags & MAP_POPULATE) && !(a->flags & MAP_NONBLOCK);
+}
+
 /*
  * glibc's ld.so maps a library whole, for reading, and then its other segments over most of that, all with a flag that
  * has meant nothing for long. What is left of the first mapping is the first segment: it is mapped when the second has
@@ -191,9 +199,7 @@ static void populate_new(struct mm *mm, const struct mmap_args *a, struct vma *v
 	bool library = a->source && (a->flags & MAP_DENYWRITE);
 	struct vma *below = library && (a->flags & MAP_FIXED) ? vma_prev(v) : NULL;
 
-	if ((v->flags & VMA_LOCKED) || ((a->flags & MAP_POPULATE) && !(a->flags & MAP_NONBLOCK)))
-		mm_populate_now(mm, v, v->start, v->end);
-	else if (!library || (a->flags & MAP_FIXED))
+	if (!wants_pages(mm, a) && (!library || (a->flags & MAP_FIXED)))
 		mm_populate_eagerly(mm, v, v->start, v->end);
 	if (below && below->source == a->source && !backing_at(mm, below->start))
 		mm_populate_eagerly(mm, below, below->start, below->end);
@@ -288,11 +294,14 @@ int64_t mm_mmap(struct mm *mm, const struct mmap_args *a)
 	if (len == 0)
 		return -ENOMEM;
 	pthread_rwlock_wrlock(&mm->lock);
+	bool now = wants_pages(mm, a);
 	if (is_shared_anonymous(a))
 		r = mmap_shared_anonymous(mm, a, len);
 	else
 		r = mmap_locked(mm, a, len);
 	pthread_rwlock_unlock(&mm->lock);
+	if (r >= 0 && now)
+		mm_populate_now(mm, (uint64_t)r, (uint64_t)r + len, true);
 	return r;
 }
 

@@ -122,6 +122,8 @@ int mm_mincore(struct mm *mm, uint64_t addr, uint64_t len, gva_t vec)
 		uint64_t stop = min64(end, addr + (MINCORE_CHUNK << PAGE_SHIFT)), n;
 		int err;
 
+		if (mm_killed(mm))
+			return -EINTR;
 		pthread_rwlock_rdlock(&mm->lock);
 		err = mincore_locked(mm, addr, &stop, buf);
 		pthread_rwlock_unlock(&mm->lock);

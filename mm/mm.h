@@ -45,6 +45,8 @@ struct mm_host {
 	uint64_t overcommit_max;     /* one request for more is refused (mm_overcommit_max) */
 	struct filecache *filecache; /* NULL: files are mapped themselves */
 	struct vdso_clock *vdso;     /* loader/vdso.h */
+	/* Is the calling thread to end? Work on much memory asks between its pieces, and gives up. NULL: never. */
+	bool (*killed)(void);
 };
 
 /* Memory of the monitor that holds the guest's data (pipes, sockets). False: there is no room for it. */
@@ -127,6 +129,11 @@ struct mm {
 /* What the host would not promise a program at once: memory and swap, unless it promises anything
  * (proc_sys_vm(5), overcommit_memory). */
 uint64_t mm_overcommit_max(void);
+
+static inline bool mm_killed(const struct mm *mm)
+{
+	return mm->host->killed && mm->host->killed();
+}
 
 /* First address behind what can be mapped: the platform may keep a part of the user half for itself. */
 static inline uint64_t mm_end(const struct mm *mm)

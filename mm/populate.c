@@ -9,7 +9,8 @@
 #include "mm/filecache.h"
 #include "util/minmax.h"
 
-#define BRING_IN_UNIT (16UL << 20)
+/* One host call gets so much, in which a kick does not interrupt it. */
+#define BRING_IN_UNIT (4UL << 20)
 
 unsigned mm_rights(const struct vma *v, const struct backing *b)
 {
@@ -64,7 +65,7 @@ static int protect_vma(struct mm *mm, const struct vma *v, uint64_t low, uint64_
 		uint64_t start = max64(b->start, low);
 
 		if (start != to || mm_rights(v, b) != rights) {
-			int err = protect(mm, from, to, rights);
+			int err = from < to && mm_killed(mm) ? -EINTR : protect(mm, from, to, rights);
 			if (err)
 				return err;
 			from = start;
@@ -267,13 +268,15 @@ int mm_populate(struct mm *mm, struct vma *v, uint64_t start, uint64_t end)
 	return populate(mm, v, start, end, mm_copies_files(v) ? FILL_CACHED : FILL_PLAIN);
 }
 
-/* In pieces, each of which a signal may make begin anew. */
 static int bring_in(struct mm *mm, const struct backing *b, uint64_t from, uint64_t to)
 {
 	bool arena = b->mf == arena_memfile(mm->host->arena);
 
 	while (from < to) {
 		uint64_t len = min64(to - from, BRING_IN_UNIT);
+
+		if (mm_killed(mm))
+			return -EINTR;
 		void *p = memfile_ptr(b->mf, backing_off(b, from), len);
 
 		if (arena && !arena_room(mm->host->arena, len))
@@ -298,11 +301,47 @@ int mm_bring_in(struct mm *mm, uint64_t start, uint64_t end)
 	return 0;
 }
 
-int mm_populate_now(struct mm *mm, struct vma *v, uint64_t start, uint64_t end)
+/* The first piece of [*start, end); *start is behind it then, or behind the vma that fails. */
+static int populate_piece(struct mm *mm, uint64_t *start, uint64_t end)
 {
-	int err = mm_populate(mm, v, start, end), r = mm_bring_in(mm, start, end);
+	struct vma *v = vma_find(mm, *start);
+	uint64_t from;
+	int err, r;
 
+	if (!v || v->start >= end) {
+		*start = end;
+		return 0;
+	}
+	from = max64(v->start, *start);
+	end = min64(v->end, end);
+	*start = end;
+	if (v->flags & VMA_SPECIAL)
+		return 0;
+	if (!v->prot)
+		return -EFAULT;
+	*start = populate_piece_end(from, end);
+	err = mm_populate(mm, v, from, *start);
+	r = mm_bring_in(mm, from, *start);
+	if (err || r)
+		*start = end;
 	return err ? err : r;
+}
+
+int mm_populate_now(struct mm *mm, uint64_t start, uint64_t end, bool go_on)
+{
+	int first = 0;
+
+	while (start < end && (!first || go_on)) {
+		int err;
+
+		if (mm_killed(mm))
+			return -EINTR;
+		pthread_rwlock_wrlock(&mm->lock);
+		err = populate_piece(mm, &start, end);
+		pthread_rwlock_unlock(&mm->lock);
+		first = first ? first : err;
+	}
+	return first;
 }
 
 int mm_populate_copies(struct mm *mm, struct vma *v, uint64_t start, uint64_t end)

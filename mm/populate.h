@@ -20,10 +20,21 @@ unsigned mm_rights(const struct vma *v, const struct backing *b);
 /* Backs every hole of `v` in [start, end), as far as its file goes, and maps what was added. The first error stops it.
  */
 int mm_populate(struct mm *mm, struct vma *v, uint64_t start, uint64_t end);
-/* The same, and what stands there gets its pages now: the guest need not wait for one later (MAP_POPULATE, mlock). */
-int mm_populate_now(struct mm *mm, struct vma *v, uint64_t start, uint64_t end);
-/* The second half of that. */
+/* What MAP_POPULATE and mlock do: backs what is mapped in the range, and gets the pages now, so that the guest need not
+ * wait for one later. Called without mm->lock, which is taken for a piece at a time: others have their turn. Ends at
+ * the first vma that fails, or goes on behind it; the first error, -EFAULT for one that cannot be touched at all.
+ * -EINTR: the calling thread is to end. */
+int mm_populate_now(struct mm *mm, uint64_t start, uint64_t end, bool go_on);
+/* The second half of that, for what stands there. */
 int mm_bring_in(struct mm *mm, uint64_t start, uint64_t end);
+/* How much is done at a time. */
+#define POPULATE_PIECE (16UL << 20)
+static inline uint64_t populate_piece_end(uint64_t start, uint64_t end)
+{
+	uint64_t stop = (start | (POPULATE_PIECE - 1)) + 1;
+
+	return stop < end ? stop : end;
+}
 /* mm_populate for a private file mapping, with copies of the file's pages. */
 int mm_populate_copies(struct mm *mm, struct vma *v, uint64_t start, uint64_t end);
 /* What is best done at once for memory that has just become accessible. Never fails: a fault will find what is wrong.

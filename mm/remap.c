@@ -99,9 +99,7 @@ static int64_t move_vma(struct mm *mm, const struct remap *r, uint64_t new)
 	backing_merge(mm, new, new + len);
 	if (mm_map_range(mm, new, new + len) < 0)
 		return -ENOMEM;
-	if (n->flags & VMA_LOCKED)
-		mm_populate_now(mm, n, n->start, n->end);
-	else if (r->new_len > len)
+	if (r->new_len > len)
 		mm_populate_eagerly(mm, n, new + len, n->end);
 	vma_merge(mm, new, new + r->new_len);
 	vma_merge(mm, r->old, r->old + r->old_len);
@@ -191,10 +189,7 @@ static int64_t grow_in_place(struct mm *mm, const struct remap *r, struct vma *v
 	uint64_t from = v->end, to = r->old + r->new_len;
 
 	vma_resize(mm, v, v->start, to);
-	if (v->flags & VMA_LOCKED)
-		mm_populate_now(mm, v, from, to);
-	else
-		mm_populate_eagerly(mm, v, from, to);
+	mm_populate_eagerly(mm, v, from, to);
 	vma_merge(mm, from, to);
 	return (int64_t)r->old;
 }
@@ -233,11 +228,17 @@ int64_t mm_mremap(struct mm *mm, uint64_t old, uint64_t old_len, uint64_t new_le
 {
 	struct remap r = { old, PAGE_UP(old_len), PAGE_UP(new_len), new_addr, flags };
 	int64_t ret = check_args(mm, &r);
+	const struct vma *v;
+	bool locked;
 
 	if (ret)
 		return ret;
 	pthread_rwlock_wrlock(&mm->lock);
 	ret = remap_locked(mm, &r);
+	v = ret >= 0 ? vma_at(mm, (uint64_t)ret) : NULL;
+	locked = v && (v->flags & VMA_LOCKED);
 	pthread_rwlock_unlock(&mm->lock);
+	if (locked && r.new_len > r.old_len)
+		mm_populate_now(mm, (uint64_t)ret + r.old_len, (uint64_t)ret + r.new_len, true);
 	return ret;
 }
