@@ -289,18 +289,15 @@ static void drop_process(struct sandbox *sb, struct process *p)
 }
 
 /* The writes to the caller's memory that clone(2) promises before the child runs. */
-static int report_child(struct task *t, struct task *child, const struct clone_request *rq)
+static int report_child(struct task *t, struct task *child, const struct clone_request *rq, int32_t *pidfd)
 {
 	int32_t tid = child->tid;
 	if (rq->flags & CLONE_PIDFD) {
-		int32_t fd = pidfd_install(t, child->pid, 0);
-		if (fd < 0)
-			return fd;
-		if (copy_to_guest(t->mm, GVA(rq->pidfd), &fd, sizeof fd)) {
-			struct caller c = task_caller(t);
-			fd_close(t->files, &c, fd);
+		*pidfd = pidfd_install(t, child->pid, 0);
+		if (*pidfd < 0)
+			return *pidfd;
+		if (copy_to_guest(t->mm, GVA(rq->pidfd), pidfd, sizeof *pidfd))
 			return -EFAULT;
-		}
 	}
 	if (rq->flags & CLONE_PARENT_SETTID)
 		(void)copy_to_guest(t->mm, GVA(rq->parent_tid), &tid, sizeof tid); /* as Linux: not checked */
@@ -323,9 +320,14 @@ static int start_child(struct task *t, struct task *child, const struct clone_re
 		(*vfork)->parent = &t->sleeper;
 		child->vfork = *vfork;
 	}
-	err = report_child(t, child, rq);
+	int32_t pidfd = -1;
+	err = report_child(t, child, rq, &pidfd);
 	if (!err)
 		err = task_start(child, &t->sched);
+	if (err && pidfd >= 0) {
+		struct caller c = task_caller(t);
+		fd_close(t->files, &c, pidfd);
+	}
 	if (err && *vfork) {
 		free(*vfork);
 		*vfork = NULL;

@@ -14,6 +14,15 @@
 #include "kernel/timer.h"
 #include "kernel/tty.h"
 
+/* Like the time of the boot that /proc/stat tells, it goes on while the host sleeps. */
+static uint64_t boottime_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_BOOTTIME, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
 static void inherit(struct process *p, struct process *parent)
 {
 	memcpy(p->rlimits, parent->rlimits, sizeof p->rlimits);
@@ -48,7 +57,7 @@ int process_new(struct sandbox *sb, struct process *parent, struct process **out
 	p->exit_signal = SIGCHLD;
 	p->dumpable = 1;
 	p->coredump_filter = COREDUMP_FILTER_DEFAULT;
-	p->start_time_ns = monotonic_ns();
+	p->start_time_ns = boottime_ns();
 	list_init(&p->tasks);
 	list_init(&p->children);
 	list_init(&p->sibling);

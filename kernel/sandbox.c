@@ -157,7 +157,6 @@ int sandbox_create(const struct sandbox_config *cfg, struct sandbox **out, struc
 	list_init(&sb->processes);
 	waitqueue_init(&sb->signal_sent);
 	uts_init(&sb->uts);
-	sb->boot_ns = monotonic_ns();
 	int err = getrandom(sb->boot_id, sizeof sb->boot_id, 0) == sizeof sb->boot_id ? 0 : -EIO;
 	if (!err)
 		err = kick_init();

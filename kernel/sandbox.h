@@ -72,7 +72,6 @@ struct sandbox {
 	bool main_ended;
 	struct pty_table *ptys;
 	struct tty *console;          /* the host's terminal behind fd 0-2, NULL: none */
-	uint64_t boot_ns;             /* CLOCK_BOOTTIME of the start */
 	uint8_t boot_id[16];          /* /proc/sys/kernel/random/boot_id */
 	struct sandbox_totals totals; /* of threads that ended */
 	char dead_reason[256];        /* set when a platform failed under the guest */
