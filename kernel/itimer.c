@@ -213,7 +213,8 @@ void itimer_cpu_limit(struct process *p)
 	uint64_t first = soft < hard ? soft : hard;
 	struct itimers *it;
 
-	if (first == RLIM_INFINITY && !p->itimers)
+	/* One that ended uses no more CPU time, and its timers have been freed. */
+	if (p->nr_live == 0 || (first == RLIM_INFINITY && !p->itimers))
 		return;
 	if (itimers_of(p, &it))
 		return;

@@ -3,6 +3,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <sys/auxv.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/time.h>
 #include <sys/timerfd.h>
@@ -127,6 +128,21 @@ CASE(itimer_cpu_short_periods)
 	R(setitimer(ITIMER_PROF, &(struct itimerval){ 0 }, NULL));
 	NEED(clock_gettime(CLOCK_MONOTONIC, &after));
 	V(after.tv_sec - before.tv_sec < 5);
+}
+
+CASE(cpu_limit_of_zombie)
+{
+	struct rlimit r = { 1, 2 }, old = { 0, 0 };
+	siginfo_t si;
+	pid_t pid = (pid_t)NEED(fork());
+
+	if (pid == 0)
+		_exit(0);
+	NEED(waitid(P_PID, (id_t)pid, &si, WEXITED | WNOWAIT));
+	R(prlimit(pid, RLIMIT_CPU, &r, NULL));
+	R(prlimit(pid, RLIMIT_CPU, NULL, &old));
+	say("%ld %ld\n", (long)old.rlim_cur, (long)old.rlim_max);
+	reap("child", pid);
 }
 
 CASE(posix_timer_signal)
