@@ -8,6 +8,12 @@
 
 PLATFORM ?= kvm
 
+# Suites run in the surroundings that their tests expect.
+PLAIN := $(BUILD)/tests/lib/plain
+$(PLAIN): tests/lib/plain.c
+	@mkdir -p $(@D)
+	$(CC) -std=gnu17 -O1 -g -D_GNU_SOURCE $(WARNINGS) -static -o $@ $<
+
 # A file is looked at again when it or what it includes has changed.
 TIDY := $(patsubst %,$(BUILD)/tidy/%,$(filter %.c,$(LIB_SRCS) $(CLI_SRCS)))
 $(BUILD)/tidy/%.c: %.c .clang-tidy $(BUILD)/%.c.o

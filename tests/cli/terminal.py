@@ -18,7 +18,7 @@ class Terminal:
     def __init__(self, *args):
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
-            os.execv(args[0], args)
+            os.execve(args[0], args, dict(os.environ, TERM="vt100"))
         self.text = b""
 
     def expect(self, what, seconds=10):
@@ -122,8 +122,8 @@ def continued_from_inside():
 
 def editor():
     t = Terminal("/bin/bash", "--norc", "--noprofile", "-i")
-    t.type(b"PS1='$ '; echo up\n")
-    t.expect(b"\rup\r\n")
+    t.type(b"PS1='$ '; echo u''p\n")
+    t.expect(b"up\r\n")
     t.type(HL.encode() + b" vi -u NONE -i NONE -n +start\n")
     t.expect(b"~")
     t.type(b"text")

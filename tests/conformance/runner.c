@@ -66,9 +66,9 @@ static struct options opt = { .hl = "build/hl", .platform = "kvm", .work = "/tmp
 static struct test *tests;
 static size_t ntests;
 
-/* Where a run could not even be prepared, that is no result which two sides could agree on. */
+/* Where a run could not even be prepared, that is no result which two sides could agree on. The others are case.h's. */
 static int die_status = 1;
-enum { UNPREPARED = 98 };
+enum { UNPREPARED = 98, NOT_SET_UP = 99, NO_SUCH_CASE = 2 };
 
 static void die(const char *what)
 {
@@ -310,6 +310,8 @@ static struct result run(char *const argv[], const char *base)
 	if (mkdir(dir, 0755))
 		die(dir);
 	pid_t pid = fork();
+	if (pid < 0)
+		die("fork");
 	if (pid == 0)
 		run_child(argv, dir, out, err);
 	r.status = wait_limited(pid, opt.timeout);
@@ -387,16 +389,16 @@ static bool compare(FILE *report, const struct result *want, const struct result
 	return bad;
 }
 
-/* A case that could not prepare itself says nothing about hl: status 98 and 99 are case.h's. An ordinary user can not
- * prepare those that need root: they are skipped, by name. */
+/* A case that could not prepare itself says nothing about hl. An ordinary user can not prepare those that need root:
+ * they are skipped, by name. */
 static enum outcome native_outcome(FILE *report, const struct result *r)
 {
-	if (r->status != UNPREPARED && r->status != 99 && r->status != 2)
+	if (r->status != UNPREPARED && r->status != NOT_SET_UP && r->status != NO_SUCH_CASE)
 		return PASSED;
 	fprintf(report, "  the native run failed: exit status %d\n", r->status);
 	print_lines(report, '-', r->out);
 	print_lines(report, '-', r->err);
-	return r->status == 99 && geteuid() != 0 ? SKIPPED : FAILED;
+	return r->status == NOT_SET_UP && geteuid() != 0 ? SKIPPED : FAILED;
 }
 
 static struct result run_under(const struct test *t, const char *base, bool native)
@@ -546,15 +548,19 @@ static bool selected(const char *id)
 	return false;
 }
 
+/* For as long as the test. */
 static const char *expected_reason(const char *id)
 {
-	char *s = opt.expected ? read_whole(opt.expected) : NULL;
+	static const char *list;
 	size_t n = strlen(id);
 
-	for (char *line = s ? strtok(s, "\n") : NULL; line; line = strtok(NULL, "\n"))
-		if (strncmp(line, id, n) == 0 && line[n] == ':')
-			return line + n + 2;
-	free(s);
+	if (!opt.expected)
+		return NULL;
+	if (!list)
+		list = read_whole(opt.expected);
+	for (const char *line = list; *line; line += line_length(line))
+		if (strncmp(line, id, n) == 0 && strncmp(line + n, ": ", 2) == 0)
+			return strndup(line + n + 2, strcspn(line + n + 2, "\n"));
 	return NULL;
 }
 
@@ -590,6 +596,18 @@ static void add_cases(const char *program)
 	free(cmd);
 }
 
+static int positive(const char *option, const char *value)
+{
+	char *end;
+	long n = strtol(value, &end, 10);
+
+	if (*end || n < 1 || n > 1000000) {
+		fprintf(stderr, "conformance: %s: not a number: '%s'\n", option, value);
+		exit(1);
+	}
+	return (int)n;
+}
+
 static void parse(int argc, char **argv)
 {
 	for (int i = 1; i < argc; i++) {
@@ -614,7 +632,7 @@ static void parse(int argc, char **argv)
 			else if (known && table[j].text)
 				*table[j].text = argv[++i] ? v : NULL;
 			else if (known)
-				*table[j].number = atoi(argv[++i] ? v : "0");
+				*table[j].number = positive(a, argv[++i] ? v : "");
 		}
 		if (!known)
 			add_cases(a);
@@ -645,7 +663,7 @@ int main(int argc, char **argv)
 	char *hl;
 
 	parse(argc, argv);
-	if (ntests == 0 || opt.jobs < 1 || opt.timeout < 1) {
+	if (ntests == 0) {
 		fprintf(stderr, "conformance: no cases selected\n");
 		return 1;
 	}

@@ -59,11 +59,11 @@ $(CALLS)/hl: $(BUILD)/hl.debug
 
 .PHONY: check-fuzz fuzz-calls fuzz-calls-all
 CALLS_BINS := $(addprefix $(CALLS)/,calls outside one hl)
-check-fuzz: $(CALLS_BINS)
-	tests/fuzz/calls/run --bins $(CALLS) --platform $(PLATFORM) --seconds 6 1 2 3 4 5 6 7 8 9 10
+check-fuzz: $(PLAIN) $(CALLS_BINS)
+	$(PLAIN) tests/fuzz/calls/run --bins $(CALLS) --platform $(PLATFORM) --seconds 6 1 2 3 4 5 6 7 8 9 10
 
-fuzz-calls: $(CALLS_BINS)
-	tests/fuzz/calls/run --bins $(CALLS) --platform $(PLATFORM) --seconds $(TIME) $(SEED)
+fuzz-calls: $(PLAIN) $(CALLS_BINS)
+	$(PLAIN) tests/fuzz/calls/run --bins $(CALLS) --platform $(PLATFORM) --seconds $(TIME) $(SEED)
 
 fuzz-calls-all:
 	+@for san in address,undefined thread; do for platform in process kvm; do \

@@ -3,14 +3,14 @@
 .PHONY: check-programs check-programs-self
 
 # The suite must be able to fail (selftest) before its passing says anything.
-check-programs: $(BUILD)/hl
-	tests/programs/selftest
-	tests/programs/run --hl $(BUILD)/hl --platform $(PLATFORM) $(ONLY)
-	$(if $(ONLY),,tests/programs/terminal --hl $(BUILD)/hl --platform $(PLATFORM))
+check-programs: $(PLAIN) $(BUILD)/hl
+	$(PLAIN) tests/programs/selftest
+	$(PLAIN) tests/programs/run --hl $(BUILD)/hl --platform $(PLATFORM) $(ONLY)
+	$(if $(ONLY),,$(PLAIN) tests/programs/terminal --hl $(BUILD)/hl --platform $(PLATFORM))
 
 # Native against native: every difference is an undetermined case.
-check-programs-self:
-	tests/programs/selftest
-	tests/programs/run --self
-	tests/programs/terminal --self
+check-programs-self: $(PLAIN)
+	$(PLAIN) tests/programs/selftest
+	$(PLAIN) tests/programs/run --self
+	$(PLAIN) tests/programs/terminal --self
 

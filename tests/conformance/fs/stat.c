@@ -21,6 +21,10 @@ static void say_stat(const char *path)
 		say("%s: %s\n", path, strerrorname_np(errno));
 		return;
 	}
+	if (S_ISCHR(st.st_mode)) { /* whose the host's devices are, and who may use them, is the host's choice */
+		say("%s: character device %x:%x\n", path, major(st.st_rdev), minor(st.st_rdev));
+		return;
+	}
 	say("%s: mode %o links %ld uid %d gid %d size %ld rdev %x:%x\n", path, st.st_mode, (long)st.st_nlink, st.st_uid,
 	    st.st_gid, S_ISDIR(st.st_mode) ? 0 : (long)st.st_size, major(st.st_rdev), minor(st.st_rdev));
 }
