@@ -29,29 +29,10 @@ uint64_t mm_resident(struct mm *mm)
 	return mm->resident;
 }
 
-uint64_t usage_data_bytes(int fd, uint64_t off, uint64_t len, unsigned *steps)
-{
-	uint64_t end = off + len, total = 0;
-
-	while (off < end && *steps) {
-		--*steps;
-		off_t data = lseek(fd, (off_t)off, SEEK_DATA);
-		if (data < 0 || (uint64_t)data >= end)
-			return total;
-		off_t hole = lseek(fd, data, SEEK_HOLE);
-		off = hole < 0 ? end : min64((uint64_t)hole, end);
-		total += off - (uint64_t)data;
-	}
-	return total + (end - off);
-}
-
-/* Up to this much is looked at page by page; of a longer range, so many pages are taken for all. */
-#define TOUCHED_EXACT  (4UL << 20)
-#define TOUCHED_PROBES 1024
-
+/* How many of at most MINCORE_CHUNK pages the host has given. */
 static uint64_t pages_in(char *p, uint64_t pages)
 {
-	unsigned char vec[TOUCHED_EXACT / PAGE_SIZE];
+	unsigned char vec[MINCORE_CHUNK];
 	uint64_t n = 0;
 
 	if (mincore(p, pages * PAGE_SIZE, vec) < 0)
@@ -60,6 +41,31 @@ static uint64_t pages_in(char *p, uint64_t pages)
 		n += vec[i] & 1;
 	return n;
 }
+
+/* Holes are skipped by SEEK_DATA. The end of what follows is not asked for by SEEK_HOLE, which would look far behind
+ * the range, but page by page, in pieces that grow while there is no hole in them. */
+uint64_t usage_data_bytes(struct memfile *mf, uint64_t off, uint64_t len, unsigned *steps)
+{
+	uint64_t end = off + len, total = 0, piece = PAGE_SIZE;
+
+	while (off < end && *steps) {
+		--*steps;
+		off_t data = lseek(mf->fd, (off_t)off, SEEK_DATA);
+		if (data < 0 || (uint64_t)data >= end)
+			return total;
+		uint64_t n = min64(end - (uint64_t)data, piece);
+		char *host = memfile_ptr(mf, (uint64_t)data, n);
+		uint64_t found = host ? pages_in(host, n / PAGE_SIZE) * PAGE_SIZE : n;
+		piece = found == n ? min64(2 * piece, MINCORE_CHUNK << PAGE_SHIFT) : PAGE_SIZE;
+		total += found;
+		off = (uint64_t)data + n;
+	}
+	return total + (end - off);
+}
+
+/* Up to this much is looked at page by page; of a longer range, so many pages are taken for all. */
+#define TOUCHED_EXACT  (MINCORE_CHUNK << PAGE_SHIFT)
+#define TOUCHED_PROBES 1024
 
 /* Not by SEEK_HOLE: it looks for the end of the data far behind the range. */
 static uint64_t touched_bytes(char *p, uint64_t len)

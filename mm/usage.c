@@ -45,7 +45,7 @@ static void add_clean(struct mm_usage *u, uint64_t bytes, unsigned holders)
 static uint64_t touched(const struct backing *b, uint64_t from, uint64_t to, unsigned *steps)
 {
 	unsigned left = USAGE_STEPS - *steps;
-	uint64_t bytes = usage_data_bytes(b->mf->fd, backing_off(b, from), to - from, &left);
+	uint64_t bytes = usage_data_bytes(b->mf, backing_off(b, from), to - from, &left);
 
 	*steps = USAGE_STEPS - left;
 	return bytes;
