@@ -17,19 +17,6 @@
 #include "loader/vdso.h"
 #include "loader/loader.h"
 
-static int set_workdir(struct task *t, const char *dir, struct why *why)
-{
-	struct caller c = task_caller(t);
-	struct path p;
-	int err = path_walk(&c, NULL, dir, WALK_DIRECTORY, &p);
-	if (err)
-		return why_set(why, -err, "working directory '%s': %s", dir, strerror(-err));
-	struct path old = t->fs->cwd;
-	t->fs->cwd = p;
-	path_put(&old);
-	return 0;
-}
-
 static int install_stdio(struct task *t, const struct spawn_request *rq)
 {
 	for (int fd = 0; fd < 3; fd++) {
@@ -63,6 +50,8 @@ static int furnish(struct task *t, const struct spawn_request *rq)
 	if (!t->cred || !t->files || !t->fs || !t->sighand)
 		return -ENOMEM;
 	t->fs->umask = host_umask();
+	struct path cwd = path_get(rq->workdir);
+	fs_struct_set_cwd(t->fs, &cwd);
 	sched_fork(&t->sched, &sb->sched);
 	inherit_signals(t, rq);
 	int err = task_count(t, UINT64_MAX);
@@ -117,8 +106,6 @@ static int start(struct sandbox *sb, struct process *p, const struct spawn_reque
 	if (err)
 		return err;
 	err = furnish(t, rq);
-	if (!err && rq->workdir)
-		err = set_workdir(t, rq->workdir, why);
 	if (!err)
 		err = load(t, rq, why);
 	if (!err) {

@@ -9,16 +9,17 @@
 #include "util/why.h"
 
 struct file;
+struct path;
 struct sandbox;
 
 struct spawn_request {
 	const char *path; /* looked up in the guest's tree; relative to workdir */
 	char *const *argv;
 	char *const *envp;
-	const char *workdir;       /* NULL: "/" */
-	uint64_t ignored, blocked; /* signals, as ksigset_t */
-	struct file *stdio[3];     /* references taken over, also on failure; NULL: closed */
-	bool controlling;          /* the sandbox's console is the program's controlling terminal */
+	const struct path *workdir; /* where it starts */
+	uint64_t ignored, blocked;  /* signals, as ksigset_t */
+	struct file *stdio[3];      /* references taken over, also on failure; NULL: closed */
+	bool controlling;           /* the sandbox's console is the program's controlling terminal */
 };
 
 /* Loads the program as the sandbox's main process and lets it run. Errors as execve(2), with a sentence. */

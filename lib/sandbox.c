@@ -242,48 +242,27 @@ static int run_program(struct hl_sandbox *sb, const struct hl_config *cfg, struc
 	return e ? fail(err, spawn_code(e), e, &why) : 0;
 }
 
-/* `dir`, or the calling process's own, as an absolute path. There may be none: its directory was removed, or lies
- * outside of its root. "/" would be no better than any other place: the program might be about to clean up where it is.
- */
-static int absolute_workdir(const char *dir, char **out, struct why *why)
-{
-	char *cwd = dir && dir[0] == '/' ? NULL : getcwd(NULL, 0);
-
-	if (dir && dir[0] == '/')
-		*out = strdup(dir);
-	else if (!cwd || cwd[0] != '/')
-		why_set(why, ENOENT, "the working directory is gone or out of reach; --workdir names another");
-	else if (!dir)
-		*out = strdup(cwd);
-	else if (asprintf(out, "%s/%s", cwd, dir) < 0)
-		*out = NULL;
-	free(cwd);
-	return *out ? 0 : why->text[0] ? -ENOENT : -ENOMEM;
-}
-
 static int start_program(struct hl_sandbox *sb, const struct hl_config *cfg, struct hl_error **err)
 {
 	struct spawn_request rq = {
 		.argv = cfg->args.item,
 		.envp = cfg->env.item,
-		.workdir = cfg->workdir,
 		.ignored = cfg->ignored,
 		.blocked = cfg->blocked,
 	};
 	struct why why = { "" };
-	char *workdir = NULL;
-	int e = absolute_workdir(cfg->workdir, &workdir, &why);
+	struct path workdir = { NULL, NULL };
+	int e = tree_mount(sb->kernel, cfg, &why);
 
-	rq.workdir = workdir;
+	rq.workdir = &workdir;
 	if (!e)
-		e = tree_mount(sb->kernel, cfg, &why);
-	if (!e)
-		e = tree_check_workdir(sb->kernel, rq.workdir, &why);
+		e = tree_find_workdir(sb->kernel, cfg->workdir, &workdir, &why);
 	if (!e)
 		e = wrap_stdio(sb, cfg, &rq);
 	int ret = e ? fail(err, HL_SYSTEM, e, &why) : run_program(sb, cfg, &rq, err);
 	put_stdio(&rq);
-	free(workdir);
+	if (workdir.dentry)
+		path_put(&workdir);
 	return ret;
 }
 

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "fs/devfs.h"
@@ -27,10 +28,9 @@ struct visitor {
 	struct sleeper sleeper;
 };
 
-static int visitor_init(struct visitor *v, struct sandbox *sb, const char *workdir)
+/* `cwd` NULL: "/". */
+static int visitor_init(struct visitor *v, struct sandbox *sb, const struct path *cwd)
 {
-	struct path cwd;
-
 	memset(v, 0, sizeof *v);
 	v->caller.cred = sb->mounts->monitor;
 	v->caller.fs = fs_struct_new(sb->mounts);
@@ -39,11 +39,10 @@ static int visitor_init(struct visitor *v, struct sandbox *sb, const char *workd
 	kick_attach(&v->sleeper.kick);
 	if (!v->caller.fs)
 		return -ENOMEM;
-	int err = path_walk(&v->caller, NULL, workdir, WALK_DIRECTORY, &cwd);
-	if (err)
-		return err;
-	path_put(&v->caller.fs->cwd);
-	v->caller.fs->cwd = cwd;
+	if (cwd) {
+		struct path p = path_get(cwd);
+		fs_struct_set_cwd(v->caller.fs, &p);
+	}
 	return 0;
 }
 
@@ -130,7 +129,7 @@ static int set_sysroot(struct sandbox *sb, const char *dir, struct why *why)
 	struct visitor v;
 	struct path p;
 	char *real = realpath(dir, NULL);
-	int err = real ? visitor_init(&v, sb, "/") : -errno;
+	int err = real ? visitor_init(&v, sb, NULL) : -errno;
 
 	if (real) {
 		if (!err)
@@ -152,6 +151,80 @@ int tree_mount(struct sandbox *sb, const struct hl_config *cfg, struct why *why)
 	for (size_t i = 0; !err && i < sizeof standard_mounts / sizeof *standard_mounts; i++)
 		err = mount_one(sb, &standard_mounts[i], why);
 	return !err && cfg->sysroot ? set_sysroot(sb, cfg->sysroot, why) : err;
+}
+
+/* ---- where it starts ---- */
+
+static int walk_to(struct sandbox *sb, const char *dir, struct path *out)
+{
+	struct visitor v;
+	int err = visitor_init(&v, sb, NULL);
+
+	if (!err)
+		err = path_walk(&v.caller, NULL, dir, WALK_DIRECTORY, out);
+	visitor_done(&v);
+	return err;
+}
+
+/* The calling process's directory by descriptor: no path leads to one that was removed, or that lies below a directory
+ * the caller may not search. One without a path that still exists lies outside of our root, and stays there. */
+static int take_own_directory(struct sandbox *sb, bool has_path, struct path *out)
+{
+	struct path p = { .mnt = sb->mounts->root };
+	int fd = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	struct stat st;
+
+	if (fd < 0)
+		return -errno;
+	if (!has_path && (fstat(fd, &st) < 0 || st.st_nlink)) {
+		close(fd);
+		return -ENOENT;
+	}
+	int err = hostfs_take_directory(p.mnt->fs, fd, &p.dentry);
+	if (err)
+		return err;
+	*out = path_get(&p);
+	dentry_put(p.dentry);
+	return 0;
+}
+
+/* Not "/" in its place: the program may be about to clean up where it starts. */
+static int find_own_directory(struct sandbox *sb, struct path *out)
+{
+	char *cwd = getcwd(NULL, 0);
+	bool has_path = cwd && cwd[0] == '/';
+	int err = has_path ? walk_to(sb, cwd, out) : -ENOENT;
+
+	free(cwd);
+	return err ? take_own_directory(sb, has_path, out) : 0;
+}
+
+static int find_below_own(struct sandbox *sb, const char *dir, struct path *out)
+{
+	struct visitor v;
+	struct path own;
+	int err = find_own_directory(sb, &own);
+
+	if (err)
+		return err;
+	err = visitor_init(&v, sb, &own);
+	if (!err)
+		err = path_walk(&v.caller, NULL, dir, WALK_DIRECTORY, out);
+	visitor_done(&v);
+	path_put(&own);
+	return err;
+}
+
+int tree_find_workdir(struct sandbox *sb, const char *dir, struct path *out, struct why *why)
+{
+	int err = !dir            ? find_own_directory(sb, out)
+		  : dir[0] == '/' ? walk_to(sb, dir, out)
+				  : find_below_own(sb, dir, out);
+
+	if (err && !dir)
+		return why_set(why, -err, "the caller's working directory cannot be used: %s; --workdir names another",
+			       strerror(-err));
+	return err ? why_set(why, -err, "working directory '%s': %s", dir, strerror(-err)) : 0;
 }
 
 /* ---- the program ---- */
@@ -221,7 +294,8 @@ static int find(struct visitor *v, const struct hl_config *cfg, const char *name
 	return err ? why_set(why, -err, "'%s': %s", name, strerror(-err)) : 0;
 }
 
-int tree_find_program(struct sandbox *sb, const struct hl_config *cfg, const char *workdir, char **out, struct why *why)
+int tree_find_program(struct sandbox *sb, const struct hl_config *cfg, const struct path *workdir, char **out,
+		      struct why *why)
 {
 	struct visitor v;
 	int err = visitor_init(&v, sb, workdir);
@@ -232,16 +306,7 @@ int tree_find_program(struct sandbox *sb, const struct hl_config *cfg, const cha
 	return err;
 }
 
-int tree_check_workdir(struct sandbox *sb, const char *workdir, struct why *why)
-{
-	struct visitor v;
-	int err = visitor_init(&v, sb, workdir);
-
-	visitor_done(&v);
-	return err ? why_set(why, -err, "working directory '%s': %s", workdir, strerror(-err)) : 0;
-}
-
-bool tree_looks_like_script(struct sandbox *sb, const char *workdir, const char *path)
+bool tree_looks_like_script(struct sandbox *sb, const struct path *workdir, const char *path)
 {
 	struct visitor v;
 	struct file *f;

@@ -208,3 +208,12 @@ int hostfs_create(int dirfd, struct physmem *pm, struct filesystem **out, struct
 	*out = &h->fs;
 	return 0;
 }
+
+int hostfs_take_directory(struct filesystem *fs, int fd, struct dentry **out)
+{
+	if (!hostfs_is_whole(fs) || beneath_forbidden(fd)) {
+		host_close(fd);
+		return -EACCES;
+	}
+	return hostfs_dentry_of_fd(container_of(fs, struct hostfs, fs), fd, "", 0, out);
+}
