@@ -1,4 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One instance of the host's watches for all of a sandbox: instances are few for each user of the host, and a guest must
+ * not use up those of others. What the guest has are instances of ours, each with marks (a file, and which events of it
+ * are wanted) and a queue.
+ *
+ *	host's instance --drain--> watch (a file) --> its marks --> the queue of each mark's instance --> read(2)
+ *
+ * Whoever reads or polls an instance drains the host's first, and so fills the queues of others, too, and wakes them.
+ * Who waits sleeps on its own queue and on the host's descriptor at once. The host's watch tells of all events that any
+ * mark ever wanted; each mark takes what it wants.
+ */
 #include "fs/inotify.h"
 
 #include <errno.h>
@@ -9,109 +20,462 @@
 #include <string.h>
 #include <sys/inotify.h>
 #include <sys/ioctl.h>
+#include <unistd.h>
 
+#include "fs/user.h"
 #include "host/hostcall.h"
+#include "util/rbtree.h"
 
-/* As much as one read is given at a time: several hundred events. */
-#define READ_MAX 65536
+#define DRAIN_BYTES 16384
+#define NAME_UNIT   sizeof(struct inotify_event) /* names are padded to a multiple */
+
+/* What the host's watch of a shared file is asked for; the rest of a mask is each mark's own business. */
+#define HOST_MASK (IN_ALL_EVENTS | IN_ONLYDIR | IN_EXCL_UNLINK)
+/* Sent whether wanted or not. */
+#define ALWAYS (IN_UNMOUNT | IN_Q_OVERFLOW | IN_IGNORED)
+
+struct inotify_table {
+	pthread_mutex_t lock;
+	int fd; /* the host's instance; -1: none yet */
+	/* guarded by lock */
+	struct rb_tree watches;
+	struct list instances;
+};
+
+/* A file that is watched. */
+struct watch {
+	struct rb_node node;
+	int wd;            /* the host's */
+	struct list marks; /* mark.watch_node */
+};
+
+struct mark {
+	struct list watch_node, instance_node;
+	struct watch *watch;
+	struct inotify *in;
+	struct user *user; /* reference: whose watch it is */
+	int wd;            /* the guest's */
+	uint32_t mask;
+};
+
+struct notice {
+	struct list node;
+	struct inotify_event e; /* the name follows, e.len bytes */
+};
 
 struct inotify {
 	struct file file;
-	int fd;
+	struct inotify_table *table;
+	struct user *user;
+	struct waitqueue wait;
+	/* guarded by table->lock */
+	struct list node;
+	struct list marks;  /* mark.instance_node */
+	struct list events; /* struct notice */
+	unsigned nr_events;
+	size_t bytes; /* of events */
+	int last_wd;
 };
+
+struct inotify_table *inotify_table_new(void)
+{
+	struct inotify_table *t = calloc(1, sizeof(*t));
+
+	if (!t)
+		return NULL;
+	pthread_mutex_init(&t->lock, NULL);
+	list_init(&t->instances);
+	t->fd = -1;
+	return t;
+}
+
+void inotify_table_free(struct inotify_table *t)
+{
+	if (!t)
+		return;
+	if (t->fd >= 0)
+		host_close(t->fd);
+	pthread_mutex_destroy(&t->lock);
+	free(t);
+}
 
 static struct inotify *inotify_of(struct file *f)
 {
 	return container_of(f, struct inotify, file);
 }
 
+/* ---- queues; table->lock held ---- */
+
+static bool same_event(const struct inotify_event *a, const struct inotify_event *b)
+{
+	return a->wd == b->wd && a->mask == b->mask && a->cookie == b->cookie && a->len == b->len &&
+	       !memcmp(a->name, b->name, a->len);
+}
+
+/* An event like the last one that waits is told once. */
+static void queue_event(struct inotify *in, int wd, const struct inotify_event *e)
+{
+	struct notice *last = list_empty(&in->events) ? NULL : container_of(in->events.prev, struct notice, node);
+	bool full = in->nr_events >= INOTIFY_MAX_QUEUED_EVENTS;
+
+	if (full && last->e.mask & IN_Q_OVERFLOW)
+		return;
+	struct notice *ev = malloc(sizeof(*ev) + e->len);
+	if (!ev)
+		return;
+	memcpy(&ev->e, e, sizeof(*e) + e->len);
+	ev->e.wd = wd;
+	if (full)
+		ev->e = (struct inotify_event){ .wd = -1, .mask = IN_Q_OVERFLOW };
+	if (last && same_event(&last->e, &ev->e)) {
+		free(ev);
+		return;
+	}
+	list_add_tail(&in->events, &ev->node);
+	in->nr_events++;
+	in->bytes += sizeof(ev->e) + ev->e.len;
+	waitqueue_wake_all(&in->wait, POLLIN | POLLRDNORM);
+}
+
+static struct notice *take_event(struct inotify *in)
+{
+	struct notice *ev = list_first(&in->events, struct notice, node);
+
+	list_del(&ev->node);
+	in->nr_events--;
+	in->bytes -= sizeof(ev->e) + ev->e.len;
+	return ev;
+}
+
+/* ---- watches and marks; table->lock held ---- */
+
+static struct watch *watch_of(struct rb_node *n)
+{
+	return rb_entry(n, struct watch, node);
+}
+
+/* Where the watch is or would be. */
+static struct rb_node **watch_search(struct inotify_table *t, int wd, struct rb_node **parent)
+{
+	struct rb_node **link = &t->watches.root;
+
+	*parent = NULL;
+	while (*link && watch_of(*link)->wd != wd) {
+		*parent = *link;
+		link = wd < watch_of(*link)->wd ? &(*link)->left : &(*link)->right;
+	}
+	return link;
+}
+
+static struct watch *watch_find(struct inotify_table *t, int wd)
+{
+	struct rb_node *parent, **link = watch_search(t, wd, &parent);
+
+	return *link ? watch_of(*link) : NULL;
+}
+
+static struct watch *watch_get(struct inotify_table *t, int wd)
+{
+	struct rb_node *parent, **link = watch_search(t, wd, &parent);
+
+	if (*link)
+		return watch_of(*link);
+	struct watch *w = calloc(1, sizeof(*w));
+	if (!w)
+		return NULL;
+	w->wd = wd;
+	list_init(&w->marks);
+	rb_insert(&t->watches, &w->node, parent, link);
+	return w;
+}
+
+/* `gone`: the host has ended it already. */
+static void watch_put(struct inotify_table *t, struct watch *w, bool gone)
+{
+	if (!list_empty(&w->marks))
+		return;
+	if (!gone)
+		inotify_rm_watch(t->fd, w->wd);
+	rb_erase(&t->watches, &w->node);
+	free(w);
+}
+
+static void mark_free(struct mark *m)
+{
+	list_del(&m->watch_node);
+	list_del(&m->instance_node);
+	user_uncharge(m->user, USER_INOTIFY_WATCHES, 1);
+	user_put(m->user);
+	free(m);
+}
+
+/* The mark ends, and its instance hears of it. */
+static void mark_end(struct mark *m)
+{
+	const struct inotify_event ignored = { .mask = IN_IGNORED };
+
+	queue_event(m->in, m->wd, &ignored);
+	mark_free(m);
+}
+
+static struct mark *mark_of_watch(struct inotify *in, const struct watch *w)
+{
+	struct mark *m;
+
+	list_for_each (m, &w->marks, watch_node)
+		if (m->in == in)
+			return m;
+	return NULL;
+}
+
+static struct mark *mark_find(struct inotify *in, int wd)
+{
+	struct mark *m;
+
+	list_for_each (m, &in->marks, instance_node)
+		if (m->wd == wd)
+			return m;
+	return NULL;
+}
+
+/* A new mark, counted for the caller's user. -ENOSPC: he has too many. */
+static int mark_new(struct inotify *in, struct caller *c, struct watch *w, uint32_t mask, struct mark **out)
+{
+	struct user *u = user_get(c->fs->mounts->users, c->cred->uid);
+	struct mark *m = calloc(1, sizeof(*m));
+
+	if (!u || !m || !user_charge(u, USER_INOTIFY_WATCHES, 1, INOTIFY_MAX_USER_WATCHES)) {
+		int err = u && m ? -ENOSPC : -ENOMEM;
+		user_put(u);
+		free(m);
+		return err;
+	}
+	*m = (struct mark){ .watch = w, .in = in, .user = u, .wd = ++in->last_wd, .mask = mask };
+	list_add_tail(&w->marks, &m->watch_node);
+	list_add_tail(&in->marks, &m->instance_node);
+	*out = m;
+	return 0;
+}
+
+/* ---- what the host tells; table->lock held ---- */
+
+static void deliver(struct inotify_table *t, const struct inotify_event *e)
+{
+	struct watch *w = watch_find(t, e->wd);
+	struct mark *m, *next;
+
+	if (!w)
+		return;
+	list_for_each_safe (m, next, &w->marks, watch_node) {
+		if (e->mask & IN_IGNORED) {
+			mark_end(m);
+			continue;
+		}
+		if (!(e->mask & (m->mask | ALWAYS)))
+			continue;
+		queue_event(m->in, m->wd, e);
+		if (m->mask & IN_ONESHOT)
+			mark_end(m);
+	}
+	watch_put(t, w, e->mask & IN_IGNORED);
+}
+
+static void deliver_overflow(struct inotify_table *t, const struct inotify_event *e)
+{
+	struct inotify *in;
+
+	list_for_each (in, &t->instances, node)
+		queue_event(in, -1, e);
+}
+
+/* Sorts what has come into the queues. */
+static void drain(struct inotify_table *t)
+{
+	char buf[DRAIN_BYTES] __attribute__((aligned(8)));
+	ssize_t n;
+
+	while ((n = read(t->fd, buf, sizeof(buf))) > 0)
+		for (ssize_t at = 0; at < n;) {
+			const struct inotify_event *e = (const void *)(buf + at);
+			if (e->mask & IN_Q_OVERFLOW)
+				deliver_overflow(t, e);
+			else
+				deliver(t, e);
+			at += (ssize_t)(sizeof(*e) + e->len);
+		}
+}
+
+/* ---- the file ---- */
+
+/* Moves the events that fit: bytes, 0: there are none, -EINVAL: not even the first fits. */
+static ssize_t read_events(struct inotify *in, struct uio *u)
+{
+	ssize_t total = 0;
+
+	while (!list_empty(&in->events)) {
+		size_t size = sizeof(struct inotify_event) + list_first(&in->events, struct notice, node)->e.len;
+		if (size > u->resid)
+			return total ? total : -EINVAL;
+		struct notice *ev = take_event(in);
+		bool bad = uio_put(u, &ev->e, size) < size;
+		free(ev);
+		if (bad)
+			return total ? total : -EFAULT;
+		total += (ssize_t)size;
+	}
+	return total;
+}
+
 static ssize_t inotify_read(struct file *f, struct caller *c, struct uio *u, int64_t *pos)
 {
-	size_t room = uio_front(u, true, READ_MAX);
+	struct inotify *in = inotify_of(f);
+	struct inotify_table *t = in->table;
+	struct pollfd host = { .fd = t->fd, .events = POLLIN };
+	struct waiter w;
 
 	if (pos)
 		return -ESPIPE;
-	if (!room && u->resid)
-		return -EFAULT;
-	char *buf = malloc(room + 1);
-	if (!buf)
-		return -ENOMEM;
-	ssize_t n = sleeper_call(c->sleeper, SYS_read, inotify_of(f)->fd, (long)buf, (long)room, 0, 0, 0);
-	if (n > 0 && uio_put(u, buf, (size_t)n) < (size_t)n)
-		n = -EFAULT;
-	free(buf);
-	return n;
+	waiter_init(&w, c->sleeper);
+	waitqueue_add(&in->wait, &w);
+	for (;;) {
+		pthread_mutex_lock(&t->lock);
+		drain(t);
+		ssize_t n = read_events(in, u);
+		pthread_mutex_unlock(&t->lock);
+		if (!n)
+			n = f->flags & O_NONBLOCK ? -EAGAIN : 0;
+		if (!n)
+			n = sleeper_poll(c->sleeper, &host, 1, DEADLINE_NONE) == -EINTR ? -EINTR : 0;
+		if (n) {
+			waitqueue_remove(&w);
+			return n;
+		}
+	}
 }
 
 static unsigned inotify_poll(struct file *f, struct poll_table *pt)
 {
-	struct pollfd p = { .fd = inotify_of(f)->fd, .events = POLLIN | POLLRDNORM };
+	struct inotify *in = inotify_of(f);
 
-	poll_host(pt, p.fd);
-	return poll(&p, 1, 0) > 0 ? (unsigned)p.revents : 0;
+	poll_wait(pt, &in->wait);
+	poll_host(pt, in->table->fd);
+	pthread_mutex_lock(&in->table->lock);
+	drain(in->table);
+	bool any = !list_empty(&in->events);
+	pthread_mutex_unlock(&in->table->lock);
+	return any ? POLLIN | POLLRDNORM : 0;
 }
 
 static int64_t inotify_ioctl(struct file *f, struct caller *c, struct mm *mm, unsigned cmd, uint64_t arg)
 {
-	int n;
+	struct inotify *in = inotify_of(f);
 
 	if (cmd != FIONREAD)
 		return -ENOTTY;
-	if (ioctl(inotify_of(f)->fd, FIONREAD, &n) < 0)
-		return -errno;
-	return copy_to_guest(mm, GVA(arg), &n, sizeof n) ? -EFAULT : 0;
+	pthread_mutex_lock(&in->table->lock);
+	drain(in->table);
+	int n = (int)in->bytes;
+	pthread_mutex_unlock(&in->table->lock);
+	return copy_to_guest(mm, GVA(arg), &n, sizeof(n)) ? -EFAULT : 0;
 }
 
-static int inotify_setfl(struct file *f, unsigned flags)
-{
-	return (int)host_ret(fcntl(inotify_of(f)->fd, F_SETFL, flags & O_NONBLOCK));
-}
-
-/* The host's lines about its watches, which are ours: the inode numbers in them are those stat(2) gives. */
+/* The host's lines about its watches tell inode numbers, which are those stat(2) gives; number and mask are the mark's.
+ */
 static void inotify_show_fdinfo(struct file *f, struct text *out)
 {
-	char path[64], line[256];
+	struct inotify *in = inotify_of(f);
+	char path[64], line[256], sdev[32], rest[160];
+	unsigned wd, mask;
+	unsigned long ino;
 
-	snprintf(path, sizeof path, "/proc/self/fdinfo/%d", inotify_of(f)->fd);
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", in->table->fd);
 	FILE *host = fopen(path, "re");
-	while (host && fgets(line, sizeof line, host))
-		if (strncmp(line, "inotify ", 8) == 0)
-			text_puts(out, line);
+	pthread_mutex_lock(&in->table->lock);
+	while (host && fgets(line, sizeof(line), host)) {
+		if (sscanf(line, "inotify wd:%x ino:%lx sdev:%31s mask:%x %159[^\n]", &wd, &ino, sdev, &mask, rest) != 5)
+			continue;
+		struct watch *w = watch_find(in->table, (int)wd);
+		struct mark *m = w ? mark_of_watch(in, w) : NULL;
+		if (m)
+			text_printf(out, "inotify wd:%x ino:%lx sdev:%s mask:%x %s\n", (unsigned)m->wd, ino, sdev,
+				    m->mask & IN_ALL_EVENTS, rest);
+	}
+	pthread_mutex_unlock(&in->table->lock);
 	if (host)
 		fclose(host);
 }
 
 static void inotify_release(struct file *f)
 {
-	host_close(inotify_of(f)->fd);
-	free(inotify_of(f));
+	struct inotify *in = inotify_of(f);
+	struct inotify_table *t = in->table;
+
+	pthread_mutex_lock(&t->lock);
+	list_del(&in->node);
+	while (!list_empty(&in->marks)) {
+		struct mark *m = list_first(&in->marks, struct mark, instance_node);
+		struct watch *w = m->watch;
+		mark_free(m);
+		watch_put(t, w, false);
+	}
+	while (!list_empty(&in->events))
+		free(take_event(in));
+	pthread_mutex_unlock(&t->lock);
+	user_uncharge(in->user, USER_INOTIFY_INSTANCES, 1);
+	user_put(in->user);
+	waitqueue_destroy(&in->wait);
+	free(in);
 }
 
 static const struct file_ops inotify_ops = {
-	.no_splice_read = true,
 	.read = inotify_read,
 	.lseek_ignored = true,
+	.no_splice_read = true,
 	.poll = inotify_poll,
 	.ioctl = inotify_ioctl,
-	.setfl = inotify_setfl,
 	.show_fdinfo = inotify_show_fdinfo,
 	.release = inotify_release,
 };
 
+/* The host's instance is made with the first of ours. */
+static int open_host(struct inotify_table *t)
+{
+	int err = 0;
+
+	pthread_mutex_lock(&t->lock);
+	if (t->fd < 0)
+		t->fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	if (t->fd < 0)
+		err = -errno;
+	pthread_mutex_unlock(&t->lock);
+	return err;
+}
+
 int inotify_create(struct caller *c, int flags, struct file **out)
 {
-	struct inotify *in = calloc(1, sizeof *in);
+	struct inotify_table *t = c->fs->mounts->inotify;
+	int err = open_host(t);
 
-	if (!in)
-		return -ENOMEM;
-	in->fd = inotify_init1(IN_CLOEXEC | (flags & IN_NONBLOCK));
-	if (in->fd < 0) {
-		int err = -errno;
+	if (err)
+		return err;
+	struct user *u = user_get(c->fs->mounts->users, c->cred->uid);
+	struct inotify *in = calloc(1, sizeof(*in));
+	if (!u || !in || !user_charge(u, USER_INOTIFY_INSTANCES, 1, INOTIFY_MAX_USER_INSTANCES)) {
+		err = u && in ? -EMFILE : -ENOMEM;
+		user_put(u);
 		free(in);
 		return err;
 	}
+	in->table = t;
+	in->user = u;
+	waitqueue_init(&in->wait);
+	list_init(&in->marks);
+	list_init(&in->events);
 	file_init(&in->file, &inotify_ops, O_RDONLY | (unsigned)(flags & IN_NONBLOCK));
 	file_set_anon(&in->file, c, "anon_inode:inotify");
+	pthread_mutex_lock(&t->lock);
+	list_add_tail(&t->instances, &in->node);
+	pthread_mutex_unlock(&t->lock);
 	*out = &in->file;
 	return 0;
 }
@@ -121,12 +485,53 @@ bool file_is_inotify(const struct file *f)
 	return f->ops == &inotify_ops;
 }
 
+/* table->lock held. `wd`: the host's. */
+static int set_mark(struct inotify *in, struct caller *c, int wd, uint32_t mask)
+{
+	struct watch *w = watch_get(in->table, wd);
+	struct mark *m = w ? mark_of_watch(in, w) : NULL;
+	int err = w ? 0 : -ENOMEM;
+
+	if (m && mask & IN_MASK_CREATE)
+		return -EEXIST;
+	if (m)
+		m->mask = mask & IN_MASK_ADD ? m->mask | mask : mask;
+	else if (w)
+		err = mark_new(in, c, w, mask, &m);
+	if (err && w)
+		watch_put(in->table, w, false);
+	return err ? err : m->wd;
+}
+
 int inotify_watch(struct file *f, struct caller *c, struct inode *i, uint32_t mask)
 {
-	return i->ops->watch ? i->ops->watch(i, c, inotify_of(f)->fd, mask) : -ENOSYS;
+	struct inotify *in = inotify_of(f);
+
+	if (!i->ops->watch)
+		return -ENOSYS;
+	if (mask & IN_MASK_ADD && mask & IN_MASK_CREATE)
+		return -EINVAL;
+	pthread_mutex_lock(&in->table->lock);
+	drain(in->table); /* what came before is not for the new mark */
+	int wd = i->ops->watch(i, c, in->table->fd, (mask & HOST_MASK) | IN_MASK_ADD);
+	if (wd >= 0)
+		wd = set_mark(in, c, wd, mask);
+	pthread_mutex_unlock(&in->table->lock);
+	return wd;
 }
 
 int inotify_unwatch(struct file *f, int wd)
 {
-	return (int)host_ret(inotify_rm_watch(inotify_of(f)->fd, wd));
+	struct inotify *in = inotify_of(f);
+
+	pthread_mutex_lock(&in->table->lock);
+	drain(in->table);
+	struct mark *m = mark_find(in, wd);
+	if (m) {
+		struct watch *w = m->watch;
+		mark_end(m);
+		watch_put(in->table, w, false);
+	}
+	pthread_mutex_unlock(&in->table->lock);
+	return m ? 0 : -EINVAL;
 }

@@ -1,18 +1,31 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * inotify(7) over an instance of the host's: hostfs shows the host's own files, and only the host sees what programs
- * outside the sandbox do to them. Watch descriptors, events and limits are therefore the host's. File systems of our
- * own tell nothing: they have no inode_ops.watch.
+ * outside the sandbox do to them. A sandbox has one of the host's however many its guest makes; limits are the guest's
+ * own (fs/user.h). File systems of our own tell nothing: they have no inode_ops.watch.
  */
 #ifndef HL_FS_INOTIFY_H
 #define HL_FS_INOTIFY_H
 
 #include "fs/file.h"
 
-/* `flags`: IN_NONBLOCK. -EMFILE: the host's limit on instances. */
+/* /proc/sys/fs/inotify; the host's own limits hold as well. */
+#define INOTIFY_MAX_USER_INSTANCES 128
+#define INOTIFY_MAX_USER_WATCHES   65536
+#define INOTIFY_MAX_QUEUED_EVENTS  16384
+
+struct inotify_table;
+
+/* Of a sandbox; NULL: no memory. */
+struct inotify_table *inotify_table_new(void);
+/* No instance is left. NULL: no effect. */
+void inotify_table_free(struct inotify_table *t);
+
+/* `flags`: IN_NONBLOCK. -EMFILE: the user has too many, or the host gives none. */
 int inotify_create(struct caller *c, int flags, struct file **out);
 bool file_is_inotify(const struct file *f);
-/* The watch descriptor. `mask` as the guest gave it. -ENOSYS: the file system tells of no changes. */
+/* The watch descriptor. `mask` as the guest gave it. -ENOSYS: the file system tells of no changes. -ENOSPC: the user
+ * has too many watches. */
 int inotify_watch(struct file *f, struct caller *c, struct inode *i, uint32_t mask);
 /* -EINVAL: no such watch. */
 int inotify_unwatch(struct file *f, int wd);

@@ -12,6 +12,7 @@
 
 #include "fs/anon.h"
 #include "fs/device.h"
+#include "fs/inotify.h"
 #include "fs/locks.h"
 #include "fs/ramfs/ramfs.h"
 #include "fs/user.h"
@@ -63,7 +64,8 @@ int mount_table_create(struct mount_table **out)
 	t->locks = lock_table_new();
 	t->writers = writers_new();
 	t->users = users_new();
-	if (!t->internal || !t->monitor || !t->devices || !t->locks || !t->writers || !t->users) {
+	t->inotify = inotify_table_new();
+	if (!t->internal || !t->monitor || !t->devices || !t->locks || !t->writers || !t->users || !t->inotify) {
 		mount_table_destroy(t);
 		return -ENOMEM;
 	}
@@ -94,6 +96,7 @@ void mount_table_destroy(struct mount_table *t)
 	device_table_free(t->devices);
 	lock_table_free(t->locks);
 	writers_free(t->writers);
+	inotify_table_free(t->inotify);
 	users_free(t->users);
 	pthread_rwlock_destroy(&t->lock);
 	free(t);

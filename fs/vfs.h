@@ -220,6 +220,7 @@ struct mount_table {
 	struct lock_table *locks;       /* fs/locks.h */
 	struct writers *writers;        /* fs/writers.h */
 	struct users *users;            /* fs/user.h */
+	struct inotify_table *inotify;  /* fs/inotify.h */
 	_Atomic uint8_t protections[3]; /* fs/protect.h */
 	struct cred *monitor;           /* the monitor's own credentials, read once: dozens of host calls */
 	struct path sysroot; /* absolute names are looked up below it first (fs/namei.c); dentry NULL: none */

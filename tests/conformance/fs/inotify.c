@@ -166,3 +166,110 @@ CASE(inotify_links)
 	NEED(chmod("f", 0644));
 	say_events(fd);
 }
+
+/* One file, watched twice: each instance has what it asked for. */
+CASE(inotify_two_instances)
+{
+	int a = (int)NEED(inotify_init1(IN_NONBLOCK)), b = (int)NEED(inotify_init1(IN_NONBLOCK)), n = 0;
+
+	put_file("f", "");
+	R(inotify_add_watch(a, "f", IN_MODIFY));
+	R(inotify_add_watch(b, "f", IN_ATTRIB));
+	R(inotify_add_watch(b, ".", IN_CREATE));
+	NEED(chmod("f", 0600));
+	NEED(truncate("f", 3));
+	put_file("g", "");
+	/* The first who reads leaves the others' events to them. */
+	NEED(ioctl(a, FIONREAD, &n));
+	V(n);
+	say_events(b);
+	say_events(a);
+	close(a);
+	NEED(chmod("f", 0644));
+	say_events(b);
+}
+
+CASE(inotify_masks)
+{
+	int fd = (int)NEED(inotify_init1(IN_NONBLOCK));
+
+	put_file("f", "");
+	R(inotify_add_watch(fd, "f", IN_ATTRIB | IN_ONESHOT));
+	NEED(chmod("f", 0600));
+	NEED(chmod("f", 0644));
+	say_events(fd);
+	R(inotify_add_watch(fd, "f", IN_ATTRIB));
+	R(inotify_add_watch(fd, "f", IN_MODIFY | IN_MASK_ADD));
+	R(inotify_add_watch(fd, "f", IN_MODIFY | IN_MASK_CREATE));
+	R(inotify_add_watch(fd, "f", IN_MODIFY | IN_MASK_CREATE | IN_MASK_ADD));
+	NEED(truncate("f", 3));
+	say_events(fd);
+	R(inotify_add_watch(fd, "f", IN_MODIFY));
+	NEED(chmod("f", 0600));
+	NEED(truncate("f", 4));
+	say_events(fd);
+	/* Events that are alike are told once. */
+	NEED(truncate("f", 5));
+	NEED(truncate("f", 6));
+	say_events(fd);
+	R(inotify_rm_watch(fd, 2));
+	NEED(truncate("f", 7));
+	say_events(fd);
+}
+
+CASE(inotify_small_buffer)
+{
+	int fd = (int)NEED(inotify_init1(IN_NONBLOCK));
+	char b[40];
+
+	R(inotify_add_watch(fd, ".", IN_CREATE));
+	put_file("f", "");
+	put_file("a-longer-name-than-that", "");
+	R(read(fd, b, 16));
+	R(read(fd, b, 40));
+	R(read(fd, b, 40));
+	R(read(fd, b, 0));
+}
+
+CASE(inotify_overflow)
+{
+	int fd = (int)NEED(inotify_init1(IN_NONBLOCK)), n = 0;
+	char b[64 * 1024];
+	ssize_t got;
+	uint32_t last = 0;
+
+	put_file("f", "");
+	put_file("g", "");
+	NEED(inotify_add_watch(fd, "f", IN_ATTRIB));
+	NEED(inotify_add_watch(fd, "g", IN_ATTRIB));
+	for (int i = 0; i < 9000; i++) {
+		NEED(chmod("f", 0600));
+		NEED(chmod("g", 0600));
+	}
+	while ((got = read(fd, b, sizeof(b))) > 0)
+		for (ssize_t at = 0; at < got; n++) {
+			struct inotify_event *e = (struct inotify_event *)(void *)(b + at);
+			last = e->mask;
+			at += (ssize_t)sizeof(*e) + e->len;
+		}
+	say("%d events, the last %x\n", n, last);
+}
+
+static int instances(void *arg)
+{
+	char limit[16] = "";
+	int fd = open("/proc/sys/fs/inotify/max_user_instances", O_RDONLY), n = 0;
+
+	NEED(read(fd, limit, sizeof(limit) - 1));
+	NEED(setresuid(61206, 61206, 61206));
+	while (inotify_init() >= 0)
+		n++;
+	say("%s: as many as there may be %d\n", strerrorname_np(errno), n == atoi(limit));
+	return 0;
+}
+
+CASE(inotify_instances)
+{
+	need_root();
+	in_child("user", instances, NULL);
+}
