@@ -27,11 +27,11 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "fs/user.h"
 #include "kernel/sandbox.h"
 #include "util/rbtree.h"
 
 #define EPOLL_MAX_NESTS   4
-#define EPOLL_MAX_WATCHES (1U << 18) /* of all instances of a sandbox; Linux: fs.epoll.max_user_watches */
 #define EPOLL_HOST_BATCH  64
 #define EPOLL_PASS_ON     (1U << 20) /* a wake meant for epoll_wait sleepers alone: no event of poll(2) */
 
@@ -41,13 +41,13 @@
 struct epoll_domain {
 	pthread_mutex_t nest; /* one nesting check at a time */
 	uint64_t check;       /* guarded by nest: number of the current one */
-	_Atomic unsigned watches;
 };
 
 struct epoll {
 	struct file file;
 	_Atomic uint32_t refs; /* of this memory: the file's, and those who remove items of a file that goes */
 	struct epoll_domain *domain;
+	struct user *user; /* reference: of who made it, whose watches its items are */
 	pthread_mutex_t lock;
 	/* guarded by lock */
 	struct rb_tree items;      /* by file and number */
@@ -112,6 +112,7 @@ static void ep_put(struct epoll *ep)
 	int epfd = ep->host_epfd;
 	if (epfd >= 0)
 		close(epfd);
+	user_put(ep->user);
 	waitqueue_destroy(&ep->wait);
 	pthread_mutex_destroy(&ep->ready_lock);
 	pthread_mutex_destroy(&ep->lock);
@@ -387,7 +388,7 @@ static void epitem_remove(struct epitem *item)
 	epitem_remove_host(item);
 	ep_unready(item);
 	rb_erase(&item->ep->items, &item->node);
-	atomic_fetch_sub(&item->ep->domain->watches, 1);
+	user_uncharge(item->ep->user, USER_EPOLL_WATCHES, 1);
 	pthread_mutex_lock(&f->watch_lock);
 	list_del(&item->file_node);
 	pthread_mutex_unlock(&f->watch_lock);
@@ -469,13 +470,12 @@ static int ep_insert(struct epoll *ep, struct file *f, int fd, const struct epol
 
 	if (*link)
 		return -EEXIST;
-	if (atomic_fetch_add(&ep->domain->watches, 1) >= EPOLL_MAX_WATCHES) {
-		atomic_fetch_sub(&ep->domain->watches, 1);
+	if (!user_charge(ep->user, USER_EPOLL_WATCHES, 1, EPOLL_MAX_USER_WATCHES)) {
 		return -ENOSPC;
 	}
 	item = epitem_new(ep, f, fd, event);
 	if (!item) {
-		atomic_fetch_sub(&ep->domain->watches, 1);
+		user_uncharge(ep->user, USER_EPOLL_WATCHES, 1);
 		return -ENOMEM;
 	}
 	epitem_link(item, parent, link);
@@ -809,8 +809,10 @@ int epoll_create_file(struct caller *c, struct sandbox *sb, struct file **out)
 {
 	struct epoll_domain *d = epoll_domain_get(sb);
 	struct epoll *ep = calloc(1, sizeof(*ep));
+	struct user *u = user_get(sb->mounts->users, c->cred->uid);
 
-	if (!d || !ep) {
+	if (!d || !ep || !u) {
+		user_put(u);
 		free(ep);
 		return -ENOMEM;
 	}
@@ -818,6 +820,7 @@ int epoll_create_file(struct caller *c, struct sandbox *sb, struct file **out)
 	file_set_anon(&ep->file, c, "anon_inode:[eventpoll]");
 	ep->refs = 1;
 	ep->domain = d;
+	ep->user = u;
 	ep->host_epfd = -1;
 	pthread_mutex_init(&ep->lock, NULL);
 	pthread_mutex_init(&ep->ready_lock, NULL);

@@ -9,6 +9,8 @@
 
 struct sandbox;
 
+#define EPOLL_MAX_USER_WATCHES (1U << 18) /* /proc/sys/fs/epoll/max_user_watches */
+
 int epoll_create_file(struct caller *c, struct sandbox *sb, struct file **out);
 bool file_is_epoll(const struct file *f);
 /* epoll_ctl(2); `ep` is an epoll file. `fd` is the number `f` has: an item is known by both. */

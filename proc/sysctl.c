@@ -13,6 +13,9 @@
 #include <sys/utsname.h>
 
 #include "fs/protect.h"
+#include "fs/inotify.h"
+#include "fs/pipefs/pipe.h"
+#include "kernel/epoll.h"
 #include "kernel/pty.h"
 #include "kernel/sandbox.h"
 #include "proc/net.h"
@@ -121,9 +124,9 @@ static int show_boot_id(struct pseudo_node *n, struct caller *c, struct text *ou
 	return 0;
 }
 
-static int show_pty_max(struct pseudo_node *n, struct caller *c, struct text *out)
+static int show_number(struct pseudo_node *n, struct caller *c, struct text *out)
 {
-	text_printf(out, "%d\n", PTY_MAX);
+	text_printf(out, "%lu\n", (unsigned long)(uintptr_t)n->entry->arg);
 	return 0;
 }
 
@@ -156,6 +159,10 @@ static int show_protection(struct pseudo_node *n, struct caller *c, struct text 
 		name, S_IFREG | 0644, .show = show_name, .store = store_name, .poll = poll_name, .sealed = true,       \
 				      .arg = (void *)(which)                                                           \
 	}
+#define NUMBER(name, value)                                                                                            \
+	{                                                                                                              \
+		name, S_IFREG | 0444, .show = show_number, .sealed = true, .arg = (const void *)(uintptr_t)(value)                     \
+	}
 #define DIRECTORY(name, table)                                                                                         \
 	{                                                                                                              \
 		name, S_IFDIR | 0555, .dir = &table                                                                    \
@@ -170,7 +177,7 @@ static const struct pseudo_entry random_entries[] = {
 static const struct pseudo_dir random_dir = { PSEUDO_TABLE(random_entries) };
 
 static const struct pseudo_entry pty_entries[] = {
-	SHOW("max", show_pty_max),
+	NUMBER("max", PTY_MAX),
 	SHOW("nr", show_pty_nr),
 	FIXED("reserve", "0"),
 };
@@ -208,14 +215,28 @@ static const struct pseudo_entry vm_entries[] = {
 };
 static const struct pseudo_dir vm_dir = { PSEUDO_TABLE(vm_entries) };
 
+/* Bounds that are kept: fs/inotify.c, kernel/epoll.c, fs/pipefs/pipe.c. */
+static const struct pseudo_entry inotify_entries[] = {
+	NUMBER("max_queued_events", INOTIFY_MAX_QUEUED_EVENTS),
+	NUMBER("max_user_instances", INOTIFY_MAX_USER_INSTANCES),
+	NUMBER("max_user_watches", INOTIFY_MAX_USER_WATCHES),
+};
+static const struct pseudo_dir inotify_dir = { PSEUDO_TABLE(inotify_entries) };
+
+static const struct pseudo_entry epoll_entries[] = { NUMBER("max_user_watches", EPOLL_MAX_USER_WATCHES) };
+static const struct pseudo_dir epoll_dir = { PSEUDO_TABLE(epoll_entries) };
+
 static const struct pseudo_entry fs_entries[] = {
 	FIXED("overflowgid", "65534"),
 	FIXED("overflowuid", "65534"),
 	FIXED("suid_dumpable", "0"),
 	FIXED("file-max", "9223372036854775807"),
 	FIXED("nr_open", "1048576"),
-	FIXED("pipe-max-size", "1048576"),
-	FIXED("pipe-user-pages-soft", "16384"),
+	NUMBER("pipe-max-size", PIPE_MAX_SIZE),
+	NUMBER("pipe-user-pages-hard", 0),
+	NUMBER("pipe-user-pages-soft", PIPE_USER_PAGES_SOFT),
+	DIRECTORY("epoll", epoll_dir),
+	DIRECTORY("inotify", inotify_dir),
 	{ "protected_fifos", S_IFREG | 0444, .show = show_protection, .arg = (void *)PROTECTED_FIFOS },
 	{ "protected_hardlinks", S_IFREG | 0444, .show = show_protection, .arg = (void *)PROTECTED_HARDLINKS },
 	{ "protected_regular", S_IFREG | 0444, .show = show_protection, .arg = (void *)PROTECTED_REGULAR },
