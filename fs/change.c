@@ -85,11 +85,6 @@ static int may_create(const struct place *p, struct caller *c, bool dir_wanted)
 	return may_change_dir(p, c);
 }
 
-static mode_t without_umask(struct caller *c, mode_t mode)
-{
-	return mode & ~(mode_t)c->fs->umask;
-}
-
 int vfs_mkdir(struct caller *c, const struct path *start, const char *name, mode_t mode)
 {
 	struct place p;
@@ -99,7 +94,7 @@ int vfs_mkdir(struct caller *c, const struct path *start, const char *name, mode
 	struct inode *dir = place_inode(&p);
 	err = may_create(&p, c, true);
 	if (!err)
-		err = dir->ops->mkdir ? dir->ops->mkdir(dir, c, p.last, without_umask(c, mode & 01777)) : -EPERM;
+		err = dir->ops->mkdir ? dir->ops->mkdir(dir, c, p.last, mode & 01777) : -EPERM;
 	path_put(&p.dir);
 	return err;
 }
@@ -112,9 +107,8 @@ int vfs_mknod(struct caller *c, const struct path *start, const char *name, mode
 		return err;
 	struct inode *dir = place_inode(&p);
 	err = may_create(&p, c, false);
-	mode = (mode & S_IFMT) | without_umask(c, mode & 07777);
 	if (!err)
-		err = dir->ops->mknod ? dir->ops->mknod(dir, c, p.last, mode, dev) : -EPERM;
+		err = dir->ops->mknod ? dir->ops->mknod(dir, c, p.last, mode & (S_IFMT | 07777), dev) : -EPERM;
 	path_put(&p.dir);
 	return err;
 }

@@ -22,9 +22,14 @@ static bool mode_permits(const struct statx *st, const struct cred *cred, int ma
 
 int generic_permission(const struct statx *st, const struct cred *cred, int mask)
 {
+	return generic_permission_acl(st, cred, mask, -EAGAIN);
+}
+
+int generic_permission_acl(const struct statx *st, const struct cred *cred, int mask, int acl)
+{
 	bool dir = S_ISDIR(st->stx_mode);
 
-	if (mode_permits(st, cred, mask))
+	if (acl == -EAGAIN ? mode_permits(st, cred, mask) : acl == 0)
 		return 0;
 	if (cred_capable(cred, CAP_DAC_OVERRIDE) && (dir || !(mask & X_OK) || st->stx_mode & 0111))
 		return 0;

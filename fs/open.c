@@ -19,7 +19,7 @@
 
 struct open_arg {
 	int flags;
-	mode_t mode;   /* without the umask's bits */
+	mode_t mode;
 	bool truncate; /* as soon as it is clear that nobody runs the file; then O_TRUNC is not in `flags` */
 	struct file *file;
 	bool created;
@@ -353,7 +353,7 @@ int vfs_open(struct caller *c, const struct path *start, const char *name, int f
 	bool truncate = flags & O_TRUNC && (flags & O_ACCMODE) != O_RDONLY;
 	struct open_arg a = { .flags = truncate ? flags & ~O_TRUNC : flags,
 			      .truncate = truncate,
-			      .mode = mode & 07777 & ~c->fs->umask };
+			      .mode = mode & 07777 };
 	struct path p;
 
 	if (flags & O_PATH)

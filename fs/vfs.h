@@ -326,5 +326,7 @@ int path_string(const struct path *p, const struct path *root, char *buf, size_t
 
 /* The rules of inode_permission(9) for in-memory file systems, from mode and owner and capabilities. */
 int generic_permission(const struct statx *st, const struct cred *cred, int mask);
+/* The same where the mode does not decide but an ACL that said `acl`: 0, -EACCES; -EAGAIN: there is none. */
+int generic_permission_acl(const struct statx *st, const struct cred *cred, int mask, int acl);
 
 #endif

@@ -12,7 +12,8 @@
 #define GROUPS_KEPT 64 /* longer lists are set each time */
 
 static __thread struct {
-	bool known, umask_cleared;
+	bool known, asked_umask, own_umask;
+	mode_t umask;
 	uid_t uid;
 	gid_t gid;
 	int nr_groups; /* -1: not known */
@@ -133,11 +134,17 @@ int fscred_assume(const struct fscred *fc)
 	return err || current.effective == caps_wanted(fc) ? err : caps_assume(caps_wanted(fc));
 }
 
-void fscred_clear_umask(void)
+mode_t fscred_umask(mode_t mode, mode_t mask)
 {
-	if (current.umask_cleared)
-		return;
-	current.umask_cleared = true;
-	if (unshare(CLONE_FS) == 0)
-		umask(0);
+	if (!current.asked_umask) {
+		current.asked_umask = true;
+		current.own_umask = unshare(CLONE_FS) == 0;
+		current.umask = (mode_t)-1; /* not known */
+	}
+	if (!current.own_umask)
+		return mode & ~mask;
+	if (current.umask != mask)
+		umask(mask);
+	current.umask = mask;
+	return mode;
 }

@@ -21,8 +21,9 @@ struct fscred {
 
 /* 0, or -EPERM when the host does not let this process act as them. */
 int fscred_assume(const struct fscred *fc);
-/* Gives the calling thread a umask of its own, 0, so that creation modes are what the caller asks for. Where the host
- * refuses (unshare(2) filtered), the process's umask goes on to apply. */
-void fscred_clear_umask(void);
+/* Gives the calling thread a umask of its own, `mask`, which the host heeds as Linux does: not where a directory has a
+ * default ACL. Returns the mode to create with. Where the host refuses (unshare(2) filtered), the process's umask goes
+ * on to apply, and `mask` is taken off the mode. */
+mode_t fscred_umask(mode_t mode, mode_t mask);
 
 #endif

@@ -12,12 +12,12 @@
 #include "host/fscred.h"
 #include "host/hostcall.h"
 
-static int begin_create(struct caller *c)
+static int begin_create(struct caller *c, mode_t *mode)
 {
 	int err = hostfs_act_as(c);
 
 	if (!err)
-		fscred_clear_umask();
+		*mode = fscred_umask(*mode, c->fs->umask);
 	return err;
 }
 
@@ -25,7 +25,7 @@ static int begin_create(struct caller *c)
 int hostfs_mknod(struct inode *dir, struct caller *c, const char *name, mode_t mode, dev_t dev)
 {
 	bool device = S_ISCHR(mode) || S_ISBLK(mode);
-	int err = begin_create(c);
+	int err = begin_create(c, &mode);
 
 	if (!err && device && (S_ISBLK(mode) || !device_harmless(dev)))
 		err = -EPERM;
@@ -34,7 +34,7 @@ int hostfs_mknod(struct inode *dir, struct caller *c, const char *name, mode_t m
 
 int hostfs_mkdir(struct inode *dir, struct caller *c, const char *name, mode_t mode)
 {
-	int err = begin_create(c);
+	int err = begin_create(c, &mode);
 
 	return err ? err : (int)host_ret(mkdirat(hostfs_fd(dir), name, mode));
 }

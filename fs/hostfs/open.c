@@ -168,7 +168,7 @@ int hostfs_tmpfile(struct inode *dir, struct caller *c, int flags, mode_t mode, 
 
 	if (err)
 		return err;
-	fscred_clear_umask();
+	mode = fscred_umask(mode, c->fs->umask);
 	int fd = beneath_open(hostfs_fd(dir), ".", kept, mode);
 	hostfs_of(dir)->removes = true;
 	return fd < 0 ? fd : hostfs_file_new(hostfs_of(dir), c, fd, flags, "", 0, out);

@@ -301,7 +301,7 @@ int hostfs_walk_open(struct inode *dir, struct caller *c, const char *names, siz
 	if (err)
 		return err;
 	if (oflags & O_CREAT)
-		fscred_clear_umask();
+		mode = fscred_umask(mode, c->fs->umask);
 	bool cuts = oflags & O_TRUNC && (oflags & O_ACCMODE) != O_RDONLY;
 	if (cuts)
 		oflags &= ~O_TRUNC;

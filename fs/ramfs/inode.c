@@ -101,8 +101,14 @@ int ramfs_inode_new(struct ramfs *r, struct caller *c, struct ramfs_inode *dir, 
 	set_owner(ri, c->cred, dir, mode);
 	clock_gettime(CLOCK_REALTIME, &ri->btime);
 	ri->atime = ri->mtime = ri->ctime = ri->btime;
-	*out = ri;
-	return 0;
+	pthread_mutex_lock(&r->lock);
+	int err = dir ? ramfs_acl_inherit(ri, dir, c->fs ? c->fs->umask : 0) : 0;
+	pthread_mutex_unlock(&r->lock);
+	if (err)
+		inode_put(&ri->inode);
+	else
+		*out = ri;
+	return err;
 }
 
 void ramfs_touch(struct ramfs_inode *ri, bool modified)
@@ -158,12 +164,11 @@ static int ramfs_getattr(struct inode *i, struct caller *c, unsigned mask, struc
 static int ramfs_permission(struct inode *i, struct caller *c, int mask)
 {
 	struct ramfs *r = ramfs_of(i);
-	struct statx st = { 0 };
 
 	pthread_mutex_lock(&r->lock);
-	ramfs_fill(ramfs_inode(i), &st);
+	int err = ramfs_may(ramfs_inode(i), c->cred, mask);
 	pthread_mutex_unlock(&r->lock);
-	return generic_permission(&st, c->cred, mask);
+	return err;
 }
 
 static void apply(struct ramfs_inode *ri, const struct iattr *a)
@@ -176,6 +181,8 @@ static void apply(struct ramfs_inode *ri, const struct iattr *a)
 		ri->mode = generic_drop_suid(ri->mode);
 	if (a->valid & ATTR_MODE)
 		ri->mode = (ri->mode & S_IFMT) | (a->mode & 07777);
+	if (a->valid & ATTR_MODE)
+		ramfs_acl_chmod(ri);
 	ramfs_touch(ri, false);
 	if (a->valid & ATTR_TIMES) {
 		generic_set_time(&ri->atime, &a->atime);

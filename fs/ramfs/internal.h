@@ -49,6 +49,7 @@ struct ramfs_inode {
 	unsigned nlink;
 	bool linkable; /* has no name yet, and may get one (O_TMPFILE) */
 	struct timespec atime, mtime, ctime, btime;
+	struct ramfs_acl *acl, *default_acl; /* NULL: none */
 	struct list xattrs;
 	size_t xattr_bytes;
 	union {
@@ -121,6 +122,17 @@ int ramfs_rmdir(struct inode *dir, struct caller *c, const char *name);
 int ramfs_may_delete(struct ramfs_inode *dir, struct ramfs_inode *victim, struct caller *c);
 int ramfs_rename(struct inode *dir, struct caller *c, const char *name, struct inode *newdir, const char *newname,
 		 unsigned flags);
+
+/* acl.c: POSIX ACLs; ramfs.lock held, but for setting and freeing */
+/* What a new inode has of its directory: the default ACL, or without one the umask. -ENOMEM. */
+int ramfs_acl_inherit(struct ramfs_inode *ri, const struct ramfs_inode *dir, mode_t umask);
+void ramfs_acl_chmod(struct ramfs_inode *ri); /* the mode was changed */
+/* generic_permission() with the ACL. */
+int ramfs_may(struct ramfs_inode *ri, const struct cred *cred, int mask);
+bool ramfs_acl_is(const char *name); /* of the two attributes */
+ssize_t ramfs_acl_get(struct ramfs_inode *ri, const char *name, void *buf, size_t size);
+int ramfs_acl_set(struct ramfs_inode *ri, struct caller *c, const char *name, const void *buf, size_t size);
+void ramfs_acl_free(struct ramfs_inode *ri);
 
 /* xattr.c */
 void ramfs_free_xattrs(struct ramfs_inode *ri);

@@ -176,15 +176,13 @@ int ramfs_tmpfile(struct inode *dir, struct caller *c, int flags, mode_t mode, s
 /* protected_hardlinks (proc(5)): who does not own a file may link it only if it could as well be copied. */
 static bool may_link(struct ramfs_inode *ri, struct caller *c)
 {
-	struct statx st = { 0 };
 	bool special = ri->mode & S_ISUID || (ri->mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP);
 
 	if (c->cred->fsuid == ri->uid || cred_capable(c->cred, CAP_FOWNER))
 		return true;
 	if (!protection_level(c->fs->mounts, PROTECTED_HARDLINKS))
 		return true;
-	ramfs_fill(ri, &st);
-	return S_ISREG(ri->mode) && !special && !generic_permission(&st, c->cred, R_OK | W_OK);
+	return S_ISREG(ri->mode) && !special && !ramfs_may(ri, c->cred, R_OK | W_OK);
 }
 
 /* ramfs.lock held */

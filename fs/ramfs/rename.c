@@ -13,10 +13,7 @@
 
 static int permits(struct ramfs_inode *ri, struct caller *c, int mask)
 {
-	struct statx st = { 0 };
-
-	ramfs_fill(ri, &st);
-	return generic_permission(&st, c->cred, mask);
+	return ramfs_may(ri, c->cred, mask);
 }
 
 int ramfs_may_delete(struct ramfs_inode *dir, struct ramfs_inode *victim, struct caller *c)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Extended attributes (xattr(7)): user., trusted., security.; no ACLs. */
+/* Extended attributes (xattr(7)): user., trusted., security.; ACLs are in acl.c. */
 #include <errno.h>
 #include <linux/capability.h>
+#include <linux/xattr.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -33,6 +34,7 @@ void ramfs_free_xattrs(struct ramfs_inode *ri)
 
 	list_for_each_safe (x, next, &ri->xattrs, node)
 		xattr_free(ri, x);
+	ramfs_acl_free(ri);
 }
 
 static bool has_prefix(const char *name, const char *prefix)
@@ -57,9 +59,7 @@ static int may_access(struct ramfs_inode *ri, struct caller *c, const char *name
 	if (write && S_ISDIR(ri->mode) && ri->mode & S_ISVTX && c->cred->fsuid != ri->uid &&
 	    !cred_capable(c->cred, CAP_FOWNER))
 		return -EPERM;
-	struct statx st = { 0 };
-	ramfs_fill(ri, &st);
-	return generic_permission(&st, c->cred, write ? W_OK : R_OK);
+	return ramfs_may(ri, c->cred, write ? W_OK : R_OK);
 }
 
 static struct ramfs_xattr *find(struct ramfs_inode *ri, const char *name)
@@ -91,7 +91,8 @@ ssize_t ramfs_getxattr(struct inode *i, struct caller *c, const char *name, void
 	struct ramfs *r = ramfs_of(i);
 
 	pthread_mutex_lock(&r->lock);
-	ssize_t n = get_locked(ramfs_inode(i), c, name, buf, size);
+	ssize_t n = ramfs_acl_is(name) ? ramfs_acl_get(ramfs_inode(i), name, buf, size)
+				       : get_locked(ramfs_inode(i), c, name, buf, size);
 	pthread_mutex_unlock(&r->lock);
 	return n;
 }
@@ -135,6 +136,9 @@ static int set_locked(struct ramfs_inode *ri, struct caller *c, struct ramfs_xat
 int ramfs_setxattr(struct inode *i, struct caller *c, const char *name, const void *buf, size_t size, int flags)
 {
 	struct ramfs *r = ramfs_of(i);
+
+	if (ramfs_acl_is(name))
+		return ramfs_acl_set(ramfs_inode(i), c, name, buf, size);
 	struct ramfs_xattr *x = arena_room(r->arena, size) ? xattr_new(name, buf, size) : NULL;
 
 	if (!x)
@@ -149,20 +153,30 @@ int ramfs_setxattr(struct inode *i, struct caller *c, const char *name, const vo
 	return err;
 }
 
+static void list_name(const char *name, char *buf, size_t size, size_t *total)
+{
+	size_t len = strlen(name) + 1;
+
+	if (size && *total + len <= size)
+		memcpy(buf + *total, name, len);
+	*total += len;
+}
+
 ssize_t ramfs_listxattr(struct inode *i, struct caller *c, char *buf, size_t size)
 {
+	struct ramfs_inode *ri = ramfs_inode(i);
 	struct ramfs *r = ramfs_of(i);
 	struct ramfs_xattr *x;
 	size_t total = 0;
 
 	pthread_mutex_lock(&r->lock);
-	list_for_each (x, &ramfs_inode(i)->xattrs, node) {
-		size_t len = strlen(x->name) + 1;
-		if (has_prefix(x->name, "trusted.") && !cred_capable(c->cred, CAP_SYS_ADMIN))
-			continue;
-		if (size && total + len <= size)
-			memcpy(buf + total, x->name, len);
-		total += len;
+	if (ri->acl)
+		list_name(XATTR_NAME_POSIX_ACL_ACCESS, buf, size, &total);
+	if (ri->default_acl)
+		list_name(XATTR_NAME_POSIX_ACL_DEFAULT, buf, size, &total);
+	list_for_each (x, &ri->xattrs, node) {
+		if (!has_prefix(x->name, "trusted.") || cred_capable(c->cred, CAP_SYS_ADMIN))
+			list_name(x->name, buf, size, &total);
 	}
 	pthread_mutex_unlock(&r->lock);
 	return size && total > size ? -ERANGE : (ssize_t)total;
@@ -173,6 +187,8 @@ int ramfs_removexattr(struct inode *i, struct caller *c, const char *name)
 	struct ramfs *r = ramfs_of(i);
 	struct ramfs_inode *ri = ramfs_inode(i);
 
+	if (ramfs_acl_is(name))
+		return ramfs_acl_set(ri, c, name, NULL, 0);
 	pthread_mutex_lock(&r->lock);
 	int err = may_access(ri, c, name, true);
 	struct ramfs_xattr *x = err ? NULL : find(ri, name);
