@@ -2,6 +2,7 @@
 /* getrusage(2), getrlimit(2), prlimit(2), times are sys/time.c's. */
 #include "sys/resource.h"
 
+#include <linux/capability.h>
 #include <sys/resource.h>
 
 #include "kernel/exec.h"
@@ -47,7 +48,7 @@ SYSCALL_DEFINE(getrusage)
 /* prlimit(2): another process's limits need the same ids, or CAP_SYS_RESOURCE. */
 static bool may_touch(struct task *t, struct process *p)
 {
-	if (p == t->process || cred_capable(t->cred, 24))
+	if (p == t->process || cred_capable(t->cred, CAP_SYS_RESOURCE))
 		return true;
 	const struct cred *o = process_cred(p);
 	return t->cred->uid == o->euid && t->cred->uid == o->suid && t->cred->uid == o->uid &&
@@ -57,7 +58,7 @@ static bool may_touch(struct task *t, struct process *p)
 static int set_limit_locked(struct task *t, struct process *p, unsigned which, const struct rlimit *new)
 {
 	struct rlimit *cur = &p->rlimits[which];
-	if (new->rlim_max > cur->rlim_max && !cred_capable(t->cred, 24))
+	if (new->rlim_max > cur->rlim_max && !cred_capable(t->cred, CAP_SYS_RESOURCE))
 		return -EPERM;
 	if (which == RLIMIT_NOFILE && new->rlim_max > 1048576) /* fs.nr_open */
 		return -EPERM;
