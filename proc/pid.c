@@ -430,9 +430,9 @@ static const struct pseudo_dir tasks_dir = { .lookup = tasks_lookup, .next = tas
 #define PER_TASK                                                                                                       \
 	MEMORY("auxv", .show = show_auxv), SHOW("cgroup", show_cgroup), SHOW("cmdline", show_cmdline),                 \
 	    FILE("comm", 0644, .show = show_comm, .store = store_comm), SHOW("cpuset", show_cpuset),                   \
-	    LINK("cwd", LINK_CWD), MEMORY("environ", .show = show_environ),                                              \
+	    LINK("cwd", LINK_CWD), MEMORY("environ", .show = show_environ),                                            \
 	    { "exe", S_IFLNK | 0777, .link = exe_text, .jump = exe_jump },                                             \
-	    DIRECTORY("fd", 0500, proc_fd_dir),                                                                        \
+	    { "fd", S_IFDIR | 0500, .dir = &proc_fd_dir, .own = true },                                                \
 	    { "fdinfo", S_IFDIR | 0555, .dir = &proc_fdinfo_dir, .may_open = proc_may_open },                          \
 	    FILE("gid_map", 0644, .show = proc_show_id_map, .store = proc_store_id_map, .gone = GONE_SAME),            \
 	    FILE("io", 0400, .show = proc_show_io), SHOW("limits", show_limits),                                       \
@@ -443,7 +443,7 @@ static const struct pseudo_dir tasks_dir = { .lookup = tasks_lookup, .next = tas
 		 .gone = GONE_SAME),                                                                                   \
 	    FILE("mounts", 0444, .show = proc_show_mounts, .poll = proc_poll_mounts, .may_open = may_open_fs,          \
 		 .gone = GONE_SAME),                                                                                   \
-	    DIRECTORY("net", 0555, proc_net_dir), DIRECTORY("ns", 0511, proc_ns_dir),                                       \
+	    DIRECTORY("net", 0555, proc_net_dir), DIRECTORY("ns", 0511, proc_ns_dir),                                  \
 	    FILE("oom_adj", 0644, .show = proc_show_oom_adj, .store = proc_store_oom_adj),                             \
 	    SHOW("oom_score", proc_show_oom_score),                                                                    \
 	    FILE("oom_score_adj", 0644, .show = proc_show_oom_score_adj, .store = proc_store_oom_score_adj),           \

@@ -140,7 +140,8 @@ static int node_identify(struct inode *i, struct inode_id *out)
 
 /* ---- attributes ---- */
 
-/* proc(5): files of a process belong to its effective ids, or to root when it is not dumpable. */
+/* proc(5): files of a process belong to its effective ids, or to root when it is not dumpable; directories that all may
+ * list do not tell. */
 static void node_owner(struct pseudo_node *n, struct statx *st)
 {
 	if (!n->pid)
@@ -148,7 +149,7 @@ static void node_owner(struct pseudo_node *n, struct statx *st)
 	sandbox_lock(n->sb);
 	struct process *p = n->pid->process;
 	struct task *t = n->pid->task ? n->pid->task : p ? p->leader : NULL;
-	if (t && t->process->dumpable) {
+	if (t && (t->process->dumpable || n->entry->mode == (S_IFDIR | 0555))) {
 		st->stx_uid = t->cred->euid;
 		st->stx_gid = t->cred->egid;
 	}
@@ -196,6 +197,15 @@ static int node_getattr(struct inode *i, struct caller *c, unsigned mask, struct
 	return 0;
 }
 
+static bool is_own(struct pseudo_node *n, struct caller *c)
+{
+	sandbox_lock(n->sb);
+	struct process *p = n->pid->task ? n->pid->task->process : n->pid->process;
+	bool own = p && c->task && c->task->process == p;
+	sandbox_unlock(n->sb);
+	return own;
+}
+
 static int node_permission(struct inode *i, struct caller *c, int mask)
 {
 	struct pseudo_node *n = node_of(i);
@@ -203,7 +213,8 @@ static int node_permission(struct inode *i, struct caller *c, int mask)
 	if (mask & W_OK && n->entry->sealed && (!(n->entry->mode & 0222) || c->cred->euid != 0))
 		return -EACCES;
 	node_getattr(i, c, STATX_BASIC_STATS, &st);
-	return generic_permission(&st, c->cred, mask);
+	int err = generic_permission(&st, c->cred, mask);
+	return err && n->entry->own && is_own(n, c) ? 0 : err;
 }
 
 /* O_TRUNC of a sysctl file is no error (the shell's redirection does it), everything else is not allowed. */

@@ -45,6 +45,7 @@ struct pseudo_entry {
 	/* Is there such a name in `dir` now? NULL: always. */
 	bool (*present)(const struct pseudo_node *dir, const char *name);
 	enum pseudo_gone gone;
+	bool own;        /* its own process may use it, whoever it belongs to */
 	bool sealed;     /* who may write is a matter of the mode alone: no capability opens more */
 	const void *arg; /* for functions that serve many entries */
 };

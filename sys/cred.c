@@ -149,8 +149,6 @@ static int change_uids(struct task *t, const uint64_t *a, ids_rule *rule)
 	new->euid = new->fsuid = i.effective;
 	new->suid = i.saved;
 	fix_caps(c, new);
-	if (new->uid != c->uid || new->euid != c->euid)
-		t->pdeathsig = 0;
 	return task_set_cred(t, new);
 }
 

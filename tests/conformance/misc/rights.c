@@ -5,6 +5,7 @@
 #include <linux/securebits.h>
 #include <netinet/in.h>
 #include <sched.h>
+#include <sys/fsuid.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -478,4 +479,37 @@ CASE(protected_files)
 	say_setting("fifos");
 	say_setting("regular");
 	NEED(system("rm -r /dev/shm/protected"));
+}
+
+/* Who became somebody else keeps what it has in memory from others of that user, its own files in /proc included. */
+CASE(memory_of_former_users)
+{
+	static const char *const files[] = { "fd",   "fdinfo", "maps", "environ", "mem", "stat",
+					     "auxv", "task",   "exe",  "comm",    "io" };
+	char path[64];
+	struct stat st;
+	int sig = -1;
+
+	need_root();
+	NEED(prctl(PR_SET_PDEATHSIG, SIGUSR1));
+	NEED(setresgid(1000, 1000, 1000));
+	R(prctl(PR_GET_DUMPABLE));
+	NEED(prctl(PR_GET_PDEATHSIG, &sig));
+	V(sig);
+	R(prctl(PR_SET_DUMPABLE, 1));
+	NEED(setfsuid(1000) ? -1 : 0);
+	R(prctl(PR_GET_DUMPABLE));
+	NEED(setresuid(1000, 1000, 1000));
+	for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++) {
+		snprintf(path, sizeof(path), "/proc/self/%s", files[i]);
+		int fd = open(path, O_RDONLY);
+		say("%s: %s", files[i], fd == -1 ? strerrorname_np(errno) : "ok");
+		close(fd);
+		NEED(lstat(path, &st));
+		say(", of %d\n", st.st_uid);
+	}
+	OK(open("/proc/self/fd/1", O_WRONLY));
+	OK(open("/proc/self/comm", O_WRONLY));
+	R(prctl(PR_SET_DUMPABLE, 1));
+	OK(open("/proc/self/environ", O_RDONLY));
 }
