@@ -160,12 +160,18 @@ static const struct file_ops socket_file_ops = {
 /* Booleans that a socket keeps and gives back; what they mean, if anything, is the family's affair. */
 #define BOOLEAN_OPTIONS                                                                                                \
 	(1UL << SO_DEBUG | 1UL << SO_REUSEADDR | 1UL << SO_DONTROUTE | 1UL << SO_BROADCAST | 1UL << SO_KEEPALIVE |     \
-	 1UL << SO_OOBINLINE | 1UL << SO_NO_CHECK | 1UL << SO_REUSEPORT | 1UL << SO_PASSCRED | 1UL << SO_TIMESTAMP |   \
-	 1UL << SO_RXQ_OVFL | 1UL << SO_LOCK_FILTER | 1UL << SO_SELECT_ERR_QUEUE)
+	 1UL << SO_OOBINLINE | 1UL << SO_NO_CHECK | 1UL << SO_REUSEPORT | 1UL << SO_PASSCRED | 1UL << SO_RXQ_OVFL |    \
+	 1UL << SO_LOCK_FILTER | 1UL << SO_SELECT_ERR_QUEUE)
 
 static bool option_is_boolean(int name)
 {
 	return name > 0 && name < 64 && BOOLEAN_OPTIONS >> name & 1;
+}
+
+/* One of them at a time. */
+static bool tells_time(int name)
+{
+	return name == SO_TIMESTAMP || name == SO_TIMESTAMPNS || name == SO_TIMESTAMP_NEW || name == SO_TIMESTAMPNS_NEW;
 }
 
 static int get_timeout(const void *val, unsigned len, uint64_t *out)
@@ -245,6 +251,10 @@ static int generic_setsockopt(struct socket *s, int name, const void *val, unsig
 			atomic_fetch_or(&s->flags, 1UL << name);
 		else
 			atomic_fetch_and(&s->flags, ~(1UL << name));
+		return 0;
+	}
+	if (tells_time(name)) {
+		s->stamp = v ? name : 0;
 		return 0;
 	}
 	switch (name) {
@@ -346,9 +356,9 @@ static int get_integer(struct socket *s, int name, int *val)
 	case SO_PROTOCOL: *val = s->protocol; return 0;
 	case SO_ERROR: *val = s->ops->take_error ? s->ops->take_error(s) : 0; return 0;
 	}
-	if (!option_is_boolean(name))
+	if (!option_is_boolean(name) && !tells_time(name))
 		return -ENOPROTOOPT;
-	*val = socket_flag(s, name);
+	*val = tells_time(name) ? s->stamp == name : socket_flag(s, name);
 	return 0;
 }
 

@@ -31,6 +31,7 @@ struct scm {
 	struct scm_files *files; /* NULL: none; owned */
 	bool has_cred;
 	struct ucred cred;
+	struct timespec when; /* when it was sent, if the receiver wants to know; zero: it was not known then */
 };
 /* Puts the files that are still there. */
 void scm_release(struct scm *scm);
@@ -102,6 +103,7 @@ struct socket {
 	_Atomic unsigned sndbuf, rcvbuf, rcvlowat;
 	_Atomic uint64_t flags;             /* bit n: the boolean option n (SO_*) is on */
 	_Atomic int priority, mark, linger; /* linger: seconds, -1: off */
+	_Atomic int stamp; /* SO_TIMESTAMP or another of its kind: how the time of a message is told; 0: it is not */
 };
 
 /* The generic part; `flags`: O_NONBLOCK. */

@@ -250,6 +250,7 @@ static ssize_t dgram_take(struct receive *r)
 	if (!err) {
 		receive_name(sm, m->sender);
 		receive_cred(sm, m);
+		sm->scm.when = m->scm.when;
 	}
 	if (m->len > n)
 		sm->out_flags |= MSG_TRUNC;

@@ -58,6 +58,8 @@ static int msg_build(struct unix_sock *u, struct unix_sock *other, struct caller
 	if (err)
 		return err;
 	add_cred(*out, u, other, sm, c);
+	if (other->sk.stamp)
+		clock_gettime(CLOCK_REALTIME, &(*out)->scm.when);
 	err = unix_files_depart(other, c, &(*out)->scm, &sm->scm);
 	if (err)
 		unix_free_message(u->domain, *out);

@@ -289,22 +289,34 @@ static int put_raw_control(struct control_out *co, const struct socket_msg *m)
 	return 0;
 }
 
+/* When a datagram was sent, or now, if it was not written down then (Linux: __sock_recv_timestamp). */
+static int put_time(struct control_out *co, int stamp, struct timespec when)
+{
+	if (!when.tv_sec)
+		clock_gettime(CLOCK_REALTIME, &when);
+	if (stamp == SO_TIMESTAMP || stamp == SO_TIMESTAMP_NEW)
+		when.tv_nsec /= 1000; /* a struct timeval */
+	return put_control(co, stamp, &when, sizeof(when));
+}
+
 static int put_all_control(struct control_out *co, const struct socket *s, const struct socket_msg *m)
 {
 	static const struct ucred nobody = { .pid = 0, .uid = 65534, .gid = 65534 };
 	bool passcred = socket_flag(s, SO_PASSCRED);
-	int err = 0;
+	int stamp = s->type != SOCK_STREAM ? s->stamp : 0, err = 0;
 
 	if (s->family != AF_UNIX)
 		return put_raw_control(co, m);
 	if (m->no_message)
 		return 0;
 	if (!co->addr) {
-		if (passcred || m->scm.files)
+		if (stamp || passcred || m->scm.files)
 			co->flags |= MSG_CTRUNC;
 		return 0;
 	}
-	if (passcred)
+	if (stamp)
+		err = put_time(co, stamp, m->scm.when);
+	if (!err && passcred)
 		err = put_control(co, SCM_CREDENTIALS, m->scm.has_cred ? &m->scm.cred : &nobody, sizeof(struct ucred));
 	if (!err && m->scm.files)
 		put_files(co, m->scm.files, m->flags & MSG_CMSG_CLOEXEC);

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 
 #include "case.h"
 
@@ -721,4 +722,59 @@ CASE(descriptors_without_data)
 	NEED(send(s[0], "x", 1, 0));
 	R(recv(s[1], b, 0, 0));
 	R(read(s[1], b, 0));
+}
+
+/* What a message says of the time it was sent: which kind, and that it is about now. */
+static void say_time(int fd)
+{
+	char control[256], b[16];
+	struct iovec v = { b, sizeof(b) };
+	struct msghdr h = { .msg_iov = &v, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control) };
+
+	R(recvmsg(fd, &h, 0));
+	X(h.msg_flags);
+	for (struct cmsghdr *cm = CMSG_FIRSTHDR(&h); cm; cm = CMSG_NXTHDR(&h, cm)) {
+		struct timespec when;
+		memcpy(&when, CMSG_DATA(cm), sizeof(when));
+		say("  type %d, %zu bytes, %d\n", cm->cmsg_type, cm->cmsg_len,
+		    cm->cmsg_type != SCM_RIGHTS && labs(time(NULL) - when.tv_sec) < 5);
+	}
+}
+
+static void timestamps(int type)
+{
+	static const int kinds[] = { SO_TIMESTAMP, SO_TIMESTAMPNS, SO_TIMESTAMP_NEW };
+	int on = 1, off = 0, got;
+	socklen_t len = sizeof(got);
+
+	NEED(socketpair(AF_UNIX, type, 0, s));
+	NEED(send(s[0], "before", 6, 0));
+	for (int i = 0; i < 3; i++) {
+		R(setsockopt(s[1], SOL_SOCKET, kinds[i], &on, sizeof(on)));
+		for (int k = 0; k < 3; k++) {
+			NEED(getsockopt(s[1], SOL_SOCKET, kinds[k], &got, &len));
+			V(got);
+		}
+		NEED(send(s[0], "after", 5, 0));
+		say_time(s[1]);
+	}
+	say_time(s[1]);
+	struct msghdr bare = { 0 };
+	NEED(send(s[0], "x", 1, 0));
+	R(recvmsg(s[1], &bare, 0));
+	X(bare.msg_flags);
+	R(setsockopt(s[1], SOL_SOCKET, SO_TIMESTAMP, &off, sizeof(off)));
+	NEED(send(s[0], "off", 3, 0));
+	say_time(s[1]);
+}
+
+CASE(timestamps)
+{
+	timestamps(SOCK_DGRAM);
+	timestamps(SOCK_SEQPACKET);
+	/* A stream has no messages. */
+	NEED(socketpair(AF_UNIX, SOCK_STREAM, 0, s));
+	R(setsockopt(s[1], SOL_SOCKET, SO_TIMESTAMP, &(int){ 1 }, sizeof(int)));
+	NEED(send(s[0], "x", 1, 0));
+	say_time(s[1]);
 }
