@@ -4,7 +4,8 @@
 #: make lint              format, include directions, headers, docs, clang-tidy ...  [ONLY=name]
 #: make check             all suites, after having installed what they need  [PLATFORMS='kvm process']
 #:                        PLATFORM=kvm|process: what a single suite runs on; default kvm
-.PHONY: lint check check-compilers tidy
+#:                        CHECK_JOBS=1: one suite after the other
+.PHONY: lint check check-compilers check-prepare tidy
 
 PLATFORM ?= kvm
 
@@ -13,6 +14,9 @@ PLAIN := $(BUILD)/tests/lib/plain
 $(PLAIN): tests/lib/plain.c
 	@mkdir -p $(@D)
 	$(CC) -std=gnu17 -O1 -g -D_GNU_SOURCE $(WARNINGS) -static -o $@ $<
+
+# Each suite says beside it what it needs to have been built.
+check-prepare: $(PLAIN) $(BUILD)/hl
 
 # A file is looked at again when it or what it includes has changed.
 TIDY := $(patsubst %,$(BUILD)/tidy/%,$(filter %.c,$(LIB_SRCS) $(CLI_SRCS)))

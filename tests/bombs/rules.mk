@@ -9,5 +9,6 @@ $(BOMBS)/bomb: tests/bombs/bomb.c
 	$(CC) -std=gnu17 -O1 -g -D_GNU_SOURCE $(WARNINGS) -static -o $@ $< -pthread
 
 .PHONY: check-bombs
-check-bombs: $(BUILD)/hl $(BOMBS)/bomb
+check-bombs check-prepare: $(BUILD)/hl $(BOMBS)/bomb
+check-bombs:
 	@tests/bombs/run --hl $(BUILD)/hl --bomb $(BOMBS)/bomb --platform $(PLATFORM) $(if $(ONLY),--only '$(ONLY)')

@@ -24,5 +24,6 @@ $(CLI_TESTS)/deny: tests/lib/deny.c sys/syscalls.def
 	$(CC) -std=gnu17 -O1 -g -D_GNU_SOURCE $(WARNINGS) -static -iquote . -o $@ $<
 
 .PHONY: check-cli
-check-cli: $(PLAIN) $(BUILD)/hl $(CLI_TEST_BINS) $(CLI_TESTS)/deny
+check-cli check-prepare: $(PLAIN) $(BUILD)/hl $(CLI_TEST_BINS) $(CLI_TESTS)/deny
+check-cli:
 	$(PLAIN) tests/cli/run --hl $(BUILD)/hl --platform $(PLATFORM) --bins $(CLI_TESTS) $(if $(ONLY),--only '$(ONLY)')

@@ -15,7 +15,9 @@ CONF_COMPARED := $(filter-out $(CONF)/survive/%,$(CONF_PROGS)) $(CONF_LOADERS)
 CONF_SURVIVE  := $(filter $(CONF)/survive/%,$(CONF_PROGS))
 # Macros of case.h nest: NEED(fstat(NEED(open(...)), ...)).
 CONF_CFLAGS := -std=gnu17 -O1 -g -D_GNU_SOURCE -fno-strict-aliasing -pthread $(WARNINGS) -Wno-shadow -Itests/lib
-CONF_RUN    = $(PLAIN) $(CONF)/runner --work $(CONF)/work $(if $(ONLY),--only '$(ONLY)') $(CONF_FLAGS)
+# Suites that run side by side have their own places.
+CONF_WORK   = $(CONF)/work/$@
+CONF_RUN    = $(PLAIN) $(CONF)/runner --work $(CONF_WORK) $(if $(ONLY),--only '$(ONLY)') $(CONF_FLAGS)
 
 $(CONF)/runner: tests/conformance/runner.c
 	@mkdir -p $(@D) $(CONF)/work
@@ -35,15 +37,21 @@ $(CONF_LOADERS): tests/conformance/proc/loader.c $(wildcard tests/lib/*.h)
 	$(CC) $(CONF_CFLAGS) $(CONF_LINK) -o $@ $< -Wl,-e,entry_point
 
 .PHONY: check-conformance check-conformance-native check-conformance-runner check-badargs
-check-conformance: $(PLAIN) $(BUILD)/hl $(CONF)/runner $(CONF_COMPARED) check-conformance-runner
+check-conformance check-prepare: $(PLAIN) $(BUILD)/hl $(CONF)/runner $(CONF_COMPARED)
+check-conformance: check-conformance-runner
+check-conformance:
+	@mkdir -p $(CONF_WORK)
 	$(CONF_RUN) --hl $(BUILD)/hl --platform $(PLATFORM) --expected tests/conformance/expected-differences $(CONF_COMPARED)
 
 check-conformance-native: $(PLAIN) $(CONF)/runner $(CONF_COMPARED)
+	@mkdir -p $(CONF_WORK)
 	$(CONF_RUN) --native-only $(CONF_COMPARED)
 
 # Does the runner itself see what it is there to see?
 check-conformance-runner: $(PLAIN) $(CONF)/runner $(CONF)/fs/rw
 	$(PLAIN) tests/conformance/selftest.sh $(CONF)/runner $(CONF)/fs/rw
 
-check-badargs: $(PLAIN) $(BUILD)/hl $(CONF)/runner $(CONF_SURVIVE)
-	tests/conformance/contained.sh $(abspath $(CONF)/work) $(CONF_RUN) --survive --timeout 600 --hl $(BUILD)/hl --platform $(PLATFORM) $(CONF_SURVIVE)
+check-badargs check-prepare: $(PLAIN) $(BUILD)/hl $(CONF)/runner $(CONF_SURVIVE)
+check-badargs:
+	@mkdir -p $(CONF_WORK)
+	tests/conformance/contained.sh $(abspath $(CONF_WORK)) $(CONF_RUN) --survive --timeout 600 --hl $(BUILD)/hl --platform $(PLATFORM) $(CONF_SURVIVE)

@@ -8,5 +8,6 @@ $(ENDS_TESTS)/ops: tests/ends/ops.c
 	$(CC) -std=gnu17 -O1 -g -D_GNU_SOURCE $(WARNINGS) -static -o $@ $< -pthread
 
 .PHONY: check-ends
-check-ends: $(BUILD)/hl $(ENDS_TESTS)/ops
+check-ends check-prepare: $(BUILD)/hl $(ENDS_TESTS)/ops
+check-ends:
 	tests/ends/run --hl $(BUILD)/hl --platform $(PLATFORM) --bins $(ENDS_TESTS) $(if $(ONLY),--only '$(ONLY)')

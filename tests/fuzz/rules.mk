@@ -59,7 +59,8 @@ $(CALLS)/hl: $(BUILD)/hl.debug
 
 .PHONY: check-fuzz fuzz-calls fuzz-calls-all
 CALLS_BINS := $(addprefix $(CALLS)/,calls outside one hl)
-check-fuzz: $(PLAIN) $(CALLS_BINS)
+check-fuzz check-prepare: $(PLAIN) $(CALLS_BINS)
+check-fuzz:
 	$(PLAIN) tests/fuzz/calls/run --bins $(CALLS) --platform $(PLATFORM) --seconds 6 1 2 3 4 5 6 7 8 9 10
 
 fuzz-calls: $(PLAIN) $(CALLS_BINS)

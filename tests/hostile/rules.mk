@@ -12,5 +12,6 @@ $(HOSTILE)/suite: tests/hostile/suite.c include/hl.h $(BUILD)/libhl.a
 	$(CC) -std=gnu17 -O1 -g -D_GNU_SOURCE $(WARNINGS) $(if $(SAN),-fsanitize=$(SAN)) -Iinclude -o $@ $< $(BUILD)/libhl.a -pthread
 
 .PHONY: check-hostile
-check-hostile: $(PLAIN) $(HOSTILE)/suite $(HOSTILE)/guest
+check-hostile check-prepare: $(PLAIN) $(HOSTILE)/suite $(HOSTILE)/guest
+check-hostile:
 	@$(PLAIN) scripts/run-tests 400 $(HOSTILE)/suite

@@ -8,5 +8,6 @@ $(HOSTS_TESTS)/deny: tests/lib/deny.c sys/syscalls.def
 	$(CC) -std=gnu17 -O1 -g -D_GNU_SOURCE $(WARNINGS) -static -iquote . -o $@ $<
 
 .PHONY: check-hosts
-check-hosts: $(PLAIN) $(BUILD)/hl $(HOSTS_TESTS)/deny
+check-hosts check-prepare: $(PLAIN) $(BUILD)/hl $(HOSTS_TESTS)/deny
+check-hosts:
 	$(PLAIN) tests/hosts/run --hl $(BUILD)/hl --bins $(HOSTS_TESTS) $(if $(ONLY),--only '$(ONLY)')

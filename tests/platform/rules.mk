@@ -16,7 +16,8 @@ $(PLATFORM_BINS) $(PLATFORM_STUB): $(BUILD)/tests/platform/%: $(BUILD)/tests/pla
 	$(CC) $(LDFLAGS_HL) -o $@ $^ $(LDLIBS)
 
 .PHONY: check-platform
-check-platform: $(PLAIN) $(PLATFORM_BINS) $(PLATFORM_STUB)
+check-platform check-prepare: $(PLAIN) $(PLATFORM_BINS) $(PLATFORM_STUB)
+check-platform:
 	@HL_TEST_PLATFORM=$(PLATFORM) $(PLAIN) scripts/run-tests 600 $(if $(filter kvm,$(PLATFORM)),$(PLATFORM_BINS),$(PLATFORM_BOTH) $(PLATFORM_STUB))
 
 -include $(PLATFORM_COMMON:.o=.d) $(PLATFORM_BINS:=.c.d) $(PLATFORM_STUB).c.d

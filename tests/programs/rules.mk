@@ -3,7 +3,8 @@
 .PHONY: check-programs check-programs-self
 
 # The suite must be able to fail (selftest) before its passing says anything.
-check-programs: $(PLAIN) $(BUILD)/hl
+check-programs check-prepare: $(PLAIN) $(BUILD)/hl
+check-programs:
 	$(PLAIN) tests/programs/selftest
 	$(PLAIN) tests/programs/run --hl $(BUILD)/hl --platform $(PLATFORM) $(ONLY)
 	$(if $(ONLY),,$(PLAIN) tests/programs/terminal --hl $(BUILD)/hl --platform $(PLATFORM))

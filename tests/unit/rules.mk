@@ -18,7 +18,8 @@ $(UNIT_BINS): $(UNIT)/test_%: $(UNIT)/test_%.c.o $(UNIT_COMMON) $(UNIT)/libunit.
 	$(CC) -pthread $(if $(SAN),-fsanitize=$(SAN)) -Wl,--wrap=exec_open -o $@ $^ -lcmocka $(LDLIBS)
 
 .PHONY: check-unit
-check-unit: $(PLAIN) $(UNIT_BINS)
+check-unit check-prepare: $(PLAIN) $(UNIT_BINS)
+check-unit:
 	@$(PLAIN) scripts/run-tests 300 $(UNIT_BINS)
 
 -include $(UNIT_COMMON:.o=.d) $(UNIT_BINS:=.c.d)
