@@ -125,12 +125,12 @@ static void touched_memory(void **state)
 	kick_attach(&s.kick);
 	assert_int_equal(physmem_create(4UL << 30, 1UL << 30, &w.pm, NULL), 0);
 	assert_int_equal(arena_create(w.pm, &w.arena), 0);
-	assert_int_equal(budget_create(UINT64_MAX, w.arena, &w.counts, on_exceeded, &w, &w.budget), 0);
+	assert_int_equal(budget_create(UINT64_MAX, NULL, w.arena, &w.counts, on_exceeded, &w, &w.budget), 0);
 	uint64_t before = budget_measure(w.budget);
 	assert_true(budget_room(w.budget, 1UL << 50));
 	budget_destroy(w.budget);
 
-	assert_int_equal(budget_create(before + 64 * MIB, w.arena, &w.counts, on_exceeded, &w, &w.budget), 0);
+	assert_int_equal(budget_create(before + 64 * MIB, NULL, w.arena, &w.counts, on_exceeded, &w, &w.budget), 0);
 	arena_set_budget(w.arena, w.budget);
 	assert_true(budget_room(w.budget, 16 * MIB));
 	assert_false(budget_room(w.budget, 128 * MIB));
