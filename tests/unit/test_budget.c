@@ -154,9 +154,8 @@ static void touched_memory(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(version_1),	     cmocka_unit_test(version_2),
-		cmocka_unit_test(part_of_a_hierarchy), cmocka_unit_test(nothing_to_see),
-		cmocka_unit_test(reserve),	     cmocka_unit_test(touched_memory),
+		cmocka_unit_test(version_1),      cmocka_unit_test(version_2), cmocka_unit_test(part_of_a_hierarchy),
+		cmocka_unit_test(nothing_to_see), cmocka_unit_test(reserve),   cmocka_unit_test(touched_memory),
 	};
 	char command[64];
 
