@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 #include <sys/stat.h>
 
 #include "mm/budget.h"
@@ -220,9 +221,9 @@ static void warm_drop(struct arena *a)
 }
 
 /* Caller holds lock. *warm: the pages have old contents. */
-static bool take(struct arena *a, uint64_t n, uint64_t *start, bool *warm)
+static bool take(struct arena *a, uint64_t n, uint64_t *start, bool *warm, bool cold)
 {
-	*warm = n <= WARM_RUN && extent_take(&a->warm, n, start);
+	*warm = !cold && n <= WARM_RUN && extent_take(&a->warm, n, start);
 	if (*warm)
 		a->nr_warm -= n;
 	else if (!extent_take(&a->clean, n, start))
@@ -233,7 +234,7 @@ static bool take(struct arena *a, uint64_t n, uint64_t *start, bool *warm)
 	return true;
 }
 
-static int alloc(struct arena *a, uint64_t len, uint64_t *off, bool *warm)
+static int alloc(struct arena *a, uint64_t len, uint64_t *off, bool *warm, bool cold)
 {
 	uint64_t n = len >> PAGE_SHIFT, start;
 	bool ok;
@@ -241,10 +242,10 @@ static int alloc(struct arena *a, uint64_t len, uint64_t *off, bool *warm)
 	if (n == 0)
 		return -EINVAL;
 	pthread_mutex_lock(&a->lock);
-	ok = take(a, n, &start, warm);
+	ok = take(a, n, &start, warm, cold);
 	if (!ok && a->nr_warm) {
 		warm_drop(a);
-		ok = take(a, n, &start, warm);
+		ok = take(a, n, &start, warm, cold);
 	}
 	pthread_mutex_unlock(&a->lock);
 	if (!ok)
@@ -258,13 +259,27 @@ int arena_alloc_dirty(struct arena *a, uint64_t len, uint64_t *off)
 {
 	bool warm;
 
-	return alloc(a, len, off, &warm);
+	return alloc(a, len, off, &warm, false);
+}
+
+int arena_alloc_cold(struct arena *a, uint64_t len, uint64_t *off)
+{
+	bool warm;
+
+	return alloc(a, len, off, &warm, true);
+}
+
+uint64_t arena_seek(struct arena *a, uint64_t off, uint64_t end, bool hole)
+{
+	off_t at = lseek(a->mf->fd, (off_t)off, hole ? SEEK_HOLE : SEEK_DATA);
+
+	return at < 0 || (uint64_t)at > end ? end : (uint64_t)at;
 }
 
 int arena_alloc(struct arena *a, uint64_t len, uint64_t *off)
 {
 	bool warm;
-	int err = alloc(a, len, off, &warm);
+	int err = alloc(a, len, off, &warm, false);
 
 	if (!err && warm)
 		memset(a->base + *off, 0, len);

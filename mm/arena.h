@@ -23,6 +23,10 @@ void arena_destroy(struct arena *a);
 int arena_alloc(struct arena *a, uint64_t len, uint64_t *off);
 /* The same with any contents: the caller overwrites all of it. */
 int arena_alloc_dirty(struct arena *a, uint64_t len, uint64_t *off);
+/* The same with clean pages that the host holds no memory for: arena_seek tells which have been touched. */
+int arena_alloc_cold(struct arena *a, uint64_t len, uint64_t *off);
+/* The first offset in [off, end) that the host holds memory for, or (`hole`) none; `end`: there is none. */
+uint64_t arena_seek(struct arena *a, uint64_t off, uint64_t end, bool hole);
 void arena_ref(struct arena *a, uint64_t off, uint64_t len);
 void arena_unref(struct arena *a, uint64_t off, uint64_t len);
 /* The sandbox ends: from here on pages that nobody holds are neither given back to the host nor used again. To give

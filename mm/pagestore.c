@@ -20,6 +20,7 @@ struct store_extent {
 	struct rb_node node;
 	uint64_t start, end; /* in the file */
 	uint64_t off;        /* in the arena, of `start` */
+	bool lazy;           /* not written yet when it was made: the host knows which pages have been since */
 };
 
 static struct store_extent *extent_of(const struct rb_node *n)
@@ -89,7 +90,7 @@ static uint64_t quota_left(struct page_quota *q)
 }
 
 /* Caller holds lock for writing; [start, end) is a hole. */
-static int hole_fill(struct pagestore *s, uint64_t start, uint64_t end)
+static int hole_fill(struct pagestore *s, uint64_t start, uint64_t end, bool lazy)
 {
 	struct store_extent *e, *below;
 	uint64_t off;
@@ -97,19 +98,20 @@ static int hole_fill(struct pagestore *s, uint64_t start, uint64_t end)
 
 	if (!quota_take(s->quota, end - start))
 		return -ENOSPC;
-	err = arena_alloc(s->arena, end - start, &off);
+	err = (lazy ? arena_alloc_cold : arena_alloc)(s->arena, end - start, &off);
 	if (err)
 		goto fail;
 	s->held += end - start;
 	below = start ? extent_find(s, start - 1) : NULL;
-	if (below && below->end == start && below->off + (start - below->start) == off) {
+	if (below && below->lazy == lazy && below->end == start && below->off + (start - below->start) == off) {
 		below->end = end;
 		return 0;
 	}
 	e = malloc(sizeof *e);
 	if (e) {
-		*e = (struct store_extent){ .start = start, .end = end, .off = off };
+		*e = (struct store_extent){ .start = start, .end = end, .off = off, .lazy = lazy };
 		extent_link(s, e);
+		s->lazy |= lazy;
 		return 0;
 	}
 	s->held -= end - start;
@@ -162,19 +164,41 @@ uint64_t pagestore_size(struct pagestore *s)
 	return n;
 }
 
+/* The first byte of `e` from `off` on that is data, or (`hole`) not; e->end: there is none. */
+static uint64_t extent_seek(const struct pagestore *s, const struct store_extent *e, uint64_t off, bool hole)
+{
+	if (!e->lazy)
+		return hole ? e->end : off;
+	return e->start +
+	       (arena_seek(s->arena, e->off + (off - e->start), e->off + (e->end - e->start), hole) - e->off);
+}
+
+static uint64_t extent_data(const struct pagestore *s, const struct store_extent *e, uint64_t end)
+{
+	uint64_t at = e->start, n = 0;
+
+	while ((at = extent_seek(s, e, at, false)) < min64(e->end, end)) {
+		uint64_t hole = extent_seek(s, e, at, true);
+
+		n += min64(hole, end) - at;
+		at = hole;
+	}
+	return n;
+}
+
 /* What was taken ahead of need is not the file's yet. */
 uint64_t pagestore_blocks(struct pagestore *s)
 {
-	uint64_t n;
+	uint64_t n, end;
 
 	pthread_rwlock_rdlock(&s->lock);
-	n = s->held;
-	for (struct store_extent *e = extent_of(rb_last(&s->extents)); e; e = extent_of(rb_prev(&e->node))) {
-		uint64_t end = PAGE_UP(s->size);
-		if (e->end <= end)
-			break;
-		n -= e->end - (e->start > end ? e->start : end);
-	}
+	end = PAGE_UP(s->size);
+	n = s->lazy ? 0 : s->held;
+	for (struct store_extent *e = s->lazy ? extent_find(s, 0) : NULL; e; e = extent_next(e))
+		n += extent_data(s, e, end);
+	for (struct store_extent *e = extent_of(rb_last(&s->extents)); !s->lazy && e && e->end > end;
+	     e = extent_of(rb_prev(&e->node)))
+		n -= e->end - max64(e->start, end);
 	pthread_rwlock_unlock(&s->lock);
 	return n / 512;
 }
@@ -227,12 +251,12 @@ static int hole_fill_for_write(struct pagestore *s, uint64_t pos, uint64_t len)
 	}
 	if (!arena_room(s->arena, end - start))
 		return -ENOMEM;
-	if (ahead > end && hole_fill(s, start, ahead) == 0)
+	if (ahead > end && hole_fill(s, start, ahead, false) == 0)
 		return 0;
-	int err = hole_fill(s, start, end);
+	int err = hole_fill(s, start, end, false);
 	uint64_t left = err == -ENOSPC ? quota_left(s->quota) : 0;
 	/* As much as there is room for: a write that ends at a full file system is a short one. */
-	return left && left < end - start ? hole_fill(s, start, start + left) : err;
+	return left && left < end - start ? hole_fill(s, start, start + left, false) : err;
 }
 
 static int piece_to_write(struct pagestore *s, uint64_t pos, uint64_t len, struct piece *p)
@@ -281,7 +305,7 @@ ssize_t pagestore_write(struct pagestore *s, struct uio *u, uint64_t pos)
 	return (ssize_t)done;
 }
 
-int pagestore_get_run(struct pagestore *s, uint64_t off, uint64_t len, struct page_run *out)
+int pagestore_get_run(struct pagestore *s, uint64_t off, uint64_t len, bool sparse, struct page_run *out)
 {
 	struct piece p;
 	int err = 0;
@@ -294,7 +318,7 @@ int pagestore_get_run(struct pagestore *s, uint64_t off, uint64_t len, struct pa
 	len = min64(len, PAGE_UP(s->size) - off);
 	p = piece_at(s, off, len);
 	if (!p.memory) {
-		err = hole_fill(s, off, off + p.len);
+		err = hole_fill(s, off, off + p.len, sparse);
 		p = piece_at(s, off, len);
 	}
 	pthread_rwlock_unlock(&s->lock);
@@ -312,9 +336,27 @@ static int extent_split(struct pagestore *s, uint64_t at)
 	high = malloc(sizeof *high);
 	if (!high)
 		return -ENOMEM;
-	*high = (struct store_extent){ .start = at, .end = e->end, .off = e->off + (at - e->start) };
+	*high = *e;
+	high->start = at;
+	high->off += at - e->start;
 	e->end = at;
 	extent_link(s, high);
+	return 0;
+}
+
+/* What stands in [start, end) counts as written from now on, or (`lazy`) as far as it has been. Caller holds lock for
+ * writing. */
+static int extents_mark(struct pagestore *s, uint64_t start, uint64_t end, bool lazy)
+{
+	struct store_extent *e = extent_find(s, start);
+
+	if (!e || e->start >= end)
+		return 0;
+	if (extent_split(s, start) < 0 || extent_split(s, end) < 0)
+		return -ENOMEM;
+	for (e = extent_find(s, start); e && e->start < end; e = extent_next(e))
+		e->lazy = lazy;
+	s->lazy |= lazy;
 	return 0;
 }
 
@@ -373,6 +415,9 @@ void pagestore_truncate(struct pagestore *s, struct pagesource *ps, uint64_t siz
 
 	pthread_rwlock_wrlock(&s->lock);
 	shrinks = size < s->size;
+	/* What was taken ahead is a part of the file now, and still a hole. */
+	if (size > s->size)
+		extents_mark(s, PAGE_UP(s->size), UINT64_MAX & PAGE_MASK, true);
 	s->size = size;
 	if (shrinks)
 		zero_in_place(s, size, PAGE_UP(size));
@@ -419,7 +464,9 @@ int pagestore_allocate(struct pagestore *s, uint64_t off, uint64_t len)
 		struct piece p = piece_at(s, off, end - off);
 
 		if (!p.memory)
-			err = arena_room(s->arena, p.len) ? hole_fill(s, off, off + p.len) : -ENOMEM;
+			err = arena_room(s->arena, p.len) ? hole_fill(s, off, off + p.len, false) : -ENOMEM;
+		else
+			err = extents_mark(s, off, off + p.len, false);
 		off += p.len;
 	}
 	pthread_rwlock_unlock(&s->lock);
@@ -432,12 +479,19 @@ static int64_t seek_locked(const struct pagestore *s, uint64_t off, bool hole)
 
 	if (off >= s->size)
 		return -ENXIO;
-	if (!hole) {
-		uint64_t at = e && e->start > off ? e->start : off;
-		return e && at < s->size ? (int64_t)at : -ENXIO;
+	for (; !hole && e && e->start < s->size; e = extent_next(e)) {
+		uint64_t at = extent_seek(s, e, max64(e->start, off), false);
+
+		if (at < e->end)
+			return at < s->size ? (int64_t)at : -ENXIO;
 	}
-	for (; e && e->start <= off; e = extent_next(e))
-		off = e->end;
+	if (!hole)
+		return -ENXIO;
+	for (; e && e->start <= off; e = extent_next(e)) {
+		off = extent_seek(s, e, off, true);
+		if (off < e->end)
+			break;
+	}
 	return (int64_t)min64(off, s->size);
 }
 

@@ -37,13 +37,14 @@ struct pagestore {
 	struct rb_tree extents; /* by file offset */
 	uint64_t size;          /* of the file, bytes */
 	uint64_t held;          /* bytes of extents */
+	bool lazy;              /* some of them have not been written yet, or had not */
 };
 
 void pagestore_init(struct pagestore *s, struct arena *a, struct page_quota *quota);
 void pagestore_destroy(struct pagestore *s);
 
 uint64_t pagestore_size(struct pagestore *s);
-/* st_blocks: pages that have memory, in units of 512 bytes. */
+/* st_blocks: pages that have memory, in units of 512 bytes; of those that were mapped, the ones that were touched. */
 uint64_t pagestore_blocks(struct pagestore *s);
 
 /* At `pos`: bytes moved, 0 at the end of the file; -EFAULT when the first byte's guest address is bad, -ENOSPC,
@@ -52,8 +53,9 @@ ssize_t pagestore_read(struct pagestore *s, struct uio *u, uint64_t pos);
 ssize_t pagestore_write(struct pagestore *s, struct uio *u, uint64_t pos);
 
 /* What pagesource_ops.get wants: the longest run at `off`, at most `len` bytes, not behind the page the file ends in
- * (-EFAULT). Holes are given memory: the run may be mapped and written through later. -ENOSPC, -ENOMEM. */
-int pagestore_get_run(struct pagestore *s, uint64_t off, uint64_t len, struct page_run *out);
+ * (-EFAULT). Holes are given memory: the run may be mapped and written through later. `sparse`: until then they count
+ * as holes, which costs a little more. -ENOSPC, -ENOMEM. */
+int pagestore_get_run(struct pagestore *s, uint64_t off, uint64_t len, bool sparse, struct page_run *out);
 
 /* Grows (takes no memory) or shrinks the file. `ps`: the page source over this store; NULL: never mapped. */
 void pagestore_truncate(struct pagestore *s, struct pagesource *ps, uint64_t size);

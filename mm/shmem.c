@@ -19,7 +19,7 @@ static struct shmem *shmem_of(struct pagesource *ps)
 
 static int shmem_get(struct pagesource *ps, uint64_t off, uint64_t len, bool write, struct page_run *out)
 {
-	return pagestore_get_run(&shmem_of(ps)->store, off, len, out);
+	return pagestore_get_run(&shmem_of(ps)->store, off, len, false, out);
 }
 
 static void shmem_ref(struct pagesource *ps)

@@ -214,7 +214,7 @@ static int ramfs_fallocate(struct file *f, struct caller *c, int mode, int64_t o
 
 static int source_get(struct pagesource *ps, uint64_t off, uint64_t len, bool write, struct page_run *out)
 {
-	return pagestore_get_run(&container_of(ps, struct ramfs_inode, source)->store, off, len, out);
+	return pagestore_get_run(&container_of(ps, struct ramfs_inode, source)->store, off, len, true, out);
 }
 
 static void source_ref(struct pagesource *ps)

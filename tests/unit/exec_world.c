@@ -33,7 +33,7 @@ static struct mem_file *of_source(struct pagesource *ps)
 
 static int source_get(struct pagesource *ps, uint64_t off, uint64_t len, bool write, struct page_run *out)
 {
-	return pagestore_get_run(&of_source(ps)->store, off, len, out);
+	return pagestore_get_run(&of_source(ps)->store, off, len, false, out);
 }
 
 static void source_ref(struct pagesource *ps)

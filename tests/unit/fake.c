@@ -368,7 +368,7 @@ static struct file_source *source_of(struct pagesource *ps)
 static int source_get(struct pagesource *ps, uint64_t off, uint64_t len, bool write, struct page_run *out)
 {
 	/* Short runs, so that callers have to ask again. */
-	return pagestore_get_run(&source_of(ps)->store, off, len < 3 * PAGE_SIZE ? len : 3 * PAGE_SIZE, out);
+	return pagestore_get_run(&source_of(ps)->store, off, len < 3 * PAGE_SIZE ? len : 3 * PAGE_SIZE, false, out);
 }
 
 static void source_ref(struct pagesource *ps)

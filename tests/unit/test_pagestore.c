@@ -102,14 +102,14 @@ static void runs_are_memory(void **state)
 	struct page_run run;
 	char c;
 
-	assert_int_equal(pagestore_get_run(&s, 0, PAGE_SIZE, &run), -EFAULT);
+	assert_int_equal(pagestore_get_run(&s, 0, PAGE_SIZE, false, &run), -EFAULT);
 	pagestore_truncate(&s, NULL, 10 * PAGE_SIZE + 1);
-	assert_int_equal(pagestore_get_run(&s, 2 * PAGE_SIZE, 100 * PAGE_SIZE, &run), 0);
+	assert_int_equal(pagestore_get_run(&s, 2 * PAGE_SIZE, 100 * PAGE_SIZE, false, &run), 0);
 	assert_int_equal(run.len, 9 * PAGE_SIZE);
 	*(char *)memfile_ptr(run.mf, run.off + PAGE_SIZE, 1) = 'y';
 	assert_int_equal(get(3 * PAGE_SIZE, &c, 1), 1);
 	assert_int_equal(c, 'y');
-	assert_int_equal(pagestore_get_run(&s, 11 * PAGE_SIZE, PAGE_SIZE, &run), -EFAULT);
+	assert_int_equal(pagestore_get_run(&s, 11 * PAGE_SIZE, PAGE_SIZE, false, &run), -EFAULT);
 }
 
 static void quota(void **state)

@@ -19,6 +19,57 @@ static int sealed(int seals, size_t size)
 	return fd;
 }
 
+static long blocks(int fd)
+{
+	struct stat st;
+
+	NEED(fstat(fd, &st));
+	return st.st_blocks;
+}
+
+/* A mapping takes no memory: touching does, and a kernel may bring some pages around. */
+CASE(sparse)
+{
+	size_t size = 64UL << 20, near = 1UL << 20;
+	int fd = (int)NEED(memfd_create("sparse", 0));
+
+	NEED(ftruncate(fd, (off_t)size));
+	char *p = (char *)NEED(mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0));
+	V(blocks(fd));
+	R(lseek(fd, 0, SEEK_DATA));
+	R(lseek(fd, 0, SEEK_HOLE));
+	p[size / 2] = 1;
+	V(blocks(fd) > 0 && blocks(fd) <= (long)(near / 512));
+	off_t data = lseek(fd, 0, SEEK_DATA), hole = lseek(fd, (off_t)size / 2, SEEK_HOLE);
+	V(data > (off_t)(size / 2 - near) && data <= (off_t)size / 2);
+	V(hole > (off_t)size / 2 && hole < (off_t)(size / 2 + near));
+	NEED(pwrite(fd, "x", 1, (off_t)(3 * PAGE)));
+	R(lseek(fd, 0, SEEK_DATA));
+	R(lseek(fd, 3 * PAGE, SEEK_HOLE));
+	R(fallocate(fd, 0, 0, (off_t)size / 4));
+	V(blocks(fd) >= (long)(size / 4 / 512) && blocks(fd) <= (long)((size / 4 + near) / 512));
+	R(fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, (off_t)size));
+	V(blocks(fd));
+}
+
+/* Small ones, too. */
+CASE(sparse_small)
+{
+	int fd = (int)NEED(memfd_create("sparse", 0));
+	char *churn = map_anon(64, PROT_READ | PROT_WRITE);
+
+	memset(churn, 1, 64 * PAGE);
+	NEED(munmap(churn, 64 * PAGE));
+	NEED(ftruncate(fd, 8 * PAGE));
+	NEED(mmap(NULL, 8 * PAGE, PROT_READ, MAP_SHARED, fd, 0));
+	V(blocks(fd));
+	R(lseek(fd, 0, SEEK_DATA));
+	NEED(pwrite(fd, "x", 1, 5 * PAGE));
+	V(blocks(fd));
+	R(lseek(fd, 0, SEEK_DATA));
+	R(lseek(fd, 5 * PAGE, SEEK_HOLE));
+}
+
 /* A write of nothing meets no seal. */
 CASE(empty_writes)
 {
