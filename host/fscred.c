@@ -120,7 +120,7 @@ static int ids_change(const struct fscred *fc)
 
 static uint64_t caps_wanted(const struct fscred *fc)
 {
-	return current.permitted & ~(CAPS_ASKED & ~fc->caps);
+	return (current.effective & ~CAPS_ASKED) | (current.permitted & CAPS_ASKED & fc->caps);
 }
 
 int fscred_assume(const struct fscred *fc)
