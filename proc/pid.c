@@ -450,7 +450,7 @@ static const struct pseudo_dir tasks_dir = { .lookup = tasks_lookup, .next = tas
 	    FILE("personality", 0400, .show = show_personality),                                                       \
 	    FILE("projid_map", 0644, .show = proc_show_id_map, .store = proc_store_id_map, .gone = GONE_SAME),         \
 	    LINK("root", LINK_ROOT), MEMORY("pagemap", .read_at = proc_read_pagemap),                                  \
-	    SHOW("sessionid", proc_show_unset_id),                                                                     \
+	    SHOW("schedstat", proc_show_schedstat), SHOW("sessionid", proc_show_unset_id),                             \
 	    FILE("setgroups", 0644, .show = proc_show_setgroups, .store = proc_store_setgroups,                        \
 		 .may_open = proc_may_open_setgroups, .gone = GONE_SAME),                                              \
 	    FILE("clear_refs", 0200, .store = proc_store_clear_refs),                                                  \
@@ -465,6 +465,7 @@ static const struct pseudo_dir task_dir = { PSEUDO_TABLE(task_entries) };
 static const struct pseudo_entry pid_entries[] = {
 	PER_TASK,
 	FILE("coredump_filter", 0644, .show = proc_show_coredump_filter, .store = proc_store_coredump_filter),
+	{ "map_files", S_IFDIR | 0500, .dir = &proc_map_files_dir, .may_open = proc_may_open },
 	FILE("mountstats", 0400, .show = proc_show_mountstats, .poll = proc_poll_mounts, .may_open = may_open_fs,
 	     .gone = GONE_SAME),
 	DIRECTORY("task", 0555, tasks_dir),

@@ -344,3 +344,26 @@ int proc_show_stat(struct pseudo_node *n, struct caller *c, struct text *out)
 	view_drop(&v);
 	return 0;
 }
+
+/* Of the thread: ns on a CPU, ns it waited for one, how often it got one. Of the last two, the host knows what the
+ * thread had that serves it. */
+int proc_show_schedstat(struct pseudo_node *n, struct caller *c, struct text *out)
+{
+	struct rusage_sum used = { 0 };
+	struct text host = { 0 };
+	uint64_t waited = 0, times = 0;
+	char path[64];
+
+	sandbox_lock(n->sb);
+	struct task *t = n->pid->task;
+	if (t && t->host_tid) {
+		task_rusage(t, &used);
+		snprintf(path, sizeof path, "/proc/self/task/%d/schedstat", t->host_tid);
+		if (proc_show_host(&host, path) == 0)
+			sscanf(text_str(&host), "%*u %lu %lu", &waited, &times);
+	}
+	sandbox_unlock(n->sb);
+	text_free(&host);
+	text_printf(out, "%lu %lu %lu\n", used.utime_ns + used.stime_ns, waited, times);
+	return 0;
+}

@@ -28,7 +28,7 @@ bool proc_may_attach(struct task *caller, struct task *target);
 
 extern const struct pseudo_dir proc_pid_dir;    /* /proc/PID */
 extern const struct pseudo_dir proc_sysctl_dir; /* /proc/sys */
-extern const struct pseudo_dir proc_fd_dir, proc_fdinfo_dir, proc_ns_dir;
+extern const struct pseudo_dir proc_fd_dir, proc_fdinfo_dir, proc_ns_dir, proc_map_files_dir;
 
 /* The process (NULL once reaped) and some task of it a node is about (NULL: a zombie). sandbox->lock held. */
 struct process *proc_process(struct pseudo_node *n);
@@ -62,6 +62,7 @@ int proc_store_clear_refs(struct pseudo_node *n, struct caller *c, char *text);
 int proc_show_maps(struct pseudo_node *n, struct caller *c, struct text *out);
 int proc_show_smaps(struct pseudo_node *n, struct caller *c, struct text *out);
 int proc_show_status(struct pseudo_node *n, struct caller *c, struct text *out);
+int proc_show_schedstat(struct pseudo_node *n, struct caller *c, struct text *out);
 int proc_show_stat(struct pseudo_node *n, struct caller *c, struct text *out);
 /* proc/system.c: files of /proc itself */
 int proc_show_cpuinfo(struct pseudo_node *n, struct caller *c, struct text *out);

@@ -675,3 +675,66 @@ CASE(pagemap)
 	R(pread(fd, e, 8, 1L << 50));
 	R(syscall(SYS_pread64, fd, NULL, 8UL, (uintptr_t)p / PAGE * 8));
 }
+
+static int follow_as_other(void *arg)
+{
+	char text[PATH_MAX];
+	struct stat st;
+
+	become(1234);
+	NEED(prctl(PR_SET_DUMPABLE, 1));
+	V(readlink(arg, text, sizeof(text)) > 0);
+	R(stat(arg, &st));
+	return 0;
+}
+
+CASE(map_files)
+{
+	char name[64], text[PATH_MAX] = "";
+	struct stat st, link, target;
+	int fd = (int)NEED(open("file", O_RDWR | O_CREAT, 0600)), listed = 0;
+	struct dirent *e;
+
+	need_root();
+	NEED(ftruncate(fd, PAGE));
+	NEED(fstat(fd, &st));
+	char *p = mmap(NULL, PAGE, PROT_READ, MAP_SHARED, fd, 0);
+	char *anon = mmap(NULL, 4 * PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	snprintf(name, sizeof(name), "/proc/self/map_files/%lx-%lx", (long)p, (long)p + PAGE);
+	NEED(readlink(name, text, sizeof(text) - 1));
+	say("%s\n", strrchr(text, '/'));
+	NEED(lstat(name, &link));
+	say("%o\n", link.st_mode);
+	NEED(stat(name, &target));
+	V(target.st_ino == st.st_ino && target.st_dev == st.st_dev);
+	R(open(name, O_RDONLY) >= 0);
+	DIR *d = opendir("/proc/self/map_files");
+	while (d && (e = readdir(d)))
+		listed += strcmp(e->d_name, strrchr(name, '/') + 1) == 0;
+	V(listed);
+	in_child("other", follow_as_other, name);
+	snprintf(text, sizeof(text), "/proc/self/map_files/%lx-%lx", (long)anon, (long)anon + 4 * PAGE);
+	R(access(text, F_OK));
+	snprintf(text, sizeof(text), "/proc/self/map_files/%lx-%lx", (long)p, (long)p + 2 * PAGE);
+	R(access(text, F_OK));
+	R(access("/proc/self/map_files/x", F_OK));
+	NEED(munmap(p, PAGE));
+	R(access(name, F_OK));
+}
+
+CASE(schedstat)
+{
+	unsigned long ran = 0, waited = 0, times = 0, later = 0;
+	FILE *f = fopen("/proc/self/schedstat", "r");
+
+	if (!f) {
+		say("a kernel without it\n");
+		_exit(99);
+	}
+	V(fscanf(f, "%lu %lu %lu", &ran, &waited, &times));
+	for (volatile int i = 0; i < 20000000; i++)
+		;
+	rewind(f);
+	V(fscanf(f, "%lu", &later));
+	V(later > ran + 1000000);
+}
