@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One instance of the host's watches for all of a sandbox: instances are few for each user of the host, and a guest must
- * not use up those of others. What the guest has are instances of ours, each with marks (a file, and which events of it
- * are wanted) and a queue.
+ * One instance of the host's watches for all of a sandbox: instances are few for each user of the host, and a guest
+ * must not use up those of others. What the guest has are instances of ours, each with marks (a file, and which events
+ * of it are wanted) and a queue.
  *
  *	host's instance --drain--> watch (a file) --> its marks --> the queue of each mark's instance --> read(2)
  *
@@ -392,7 +392,8 @@ static void inotify_show_fdinfo(struct file *f, struct text *out)
 	FILE *host = fopen(path, "re");
 	pthread_mutex_lock(&in->table->lock);
 	while (host && fgets(line, sizeof(line), host)) {
-		if (sscanf(line, "inotify wd:%x ino:%lx sdev:%31s mask:%x %159[^\n]", &wd, &ino, sdev, &mask, rest) != 5)
+		int n = sscanf(line, "inotify wd:%x ino:%lx sdev:%31s mask:%x %159[^\n]", &wd, &ino, sdev, &mask, rest);
+		if (n != 5)
 			continue;
 		struct watch *w = watch_find(in->table, (int)wd);
 		struct mark *m = w ? mark_of_watch(in, w) : NULL;

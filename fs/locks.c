@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One list of locks for each file that has any. POSIX and OFD locks stand in each other's way, flock locks only in
- * their own. What waits sleeps on its file's queue and looks again after every change; the table remembers who waits
- * for whom, so that a POSIX lock that would close a circle is refused (fs/locks.c of Linux does the same, with the same
- * bound).
+ * Each file that has locks has a list of their owners, and each owner a tree of ranges, which never overlap and are
+ * joined where they touch: what one owner does costs the logarithm of what he holds, and one look at each other owner.
+ * POSIX and OFD locks stand in each other's way, flock locks only in their own. What waits sleeps on its file's queue
+ * and looks again after every change; the table remembers who waits for whom, so that a POSIX lock that would close a
+ * circle is refused (fs/locks.c of Linux does the same, with the same bound).
  */
 #include "fs/locks.h"
 
@@ -11,7 +12,9 @@
 #include <fcntl.h>
 #include <stdlib.h>
 
-#define BUCKETS            64
+#include "util/rbtree.h"
+
+#define BUCKETS            1024
 #define MAX_DEADLOCK_STEPS 10
 
 struct lock_table {
@@ -25,13 +28,20 @@ struct lock_table {
 struct locked_file {
 	struct list node;
 	struct inode_id id;
-	struct list locks; /* struct held_lock, by owner, then start */
+	struct list owners; /* struct lock_owner, the oldest first */
 	struct waitqueue changed;
 	unsigned waiting; /* threads that use it without a lock of their own */
 };
 
-struct held_lock {
+struct lock_owner {
 	struct list node;
+	enum lock_kind kind;
+	const void *owner;
+	struct rb_tree locks; /* struct held_lock, by start; empty: about to be freed */
+};
+
+struct held_lock {
+	struct rb_node node;
 	struct file_lock l;
 };
 
@@ -53,19 +63,32 @@ struct lock_table *lock_table_new(void)
 	return t;
 }
 
-static void held_free(struct lock_table *t, struct held_lock *h)
+static struct held_lock *held_of(struct rb_node *n)
 {
-	list_del(&h->node);
+	return n ? rb_entry(n, struct held_lock, node) : NULL;
+}
+
+static void held_free(struct lock_table *t, struct lock_owner *o, struct held_lock *h)
+{
+	rb_erase(&o->locks, &h->node);
 	free(h);
 	t->nr_locks--;
 }
 
+static void owner_free(struct lock_table *t, struct lock_owner *o)
+{
+	while (o->locks.root)
+		held_free(t, o, held_of(o->locks.root));
+	list_del(&o->node);
+	free(o);
+}
+
 static void locked_file_free(struct lock_table *t, struct locked_file *f)
 {
-	struct held_lock *h, *next;
+	struct lock_owner *o, *next;
 
-	list_for_each_safe (h, next, &f->locks, node)
-		held_free(t, h);
+	list_for_each_safe (o, next, &f->owners, node)
+		owner_free(t, o);
 	list_del(&f->node);
 	waitqueue_destroy(&f->changed);
 	free(f);
@@ -109,7 +132,7 @@ static struct locked_file *get_file(struct lock_table *t, const struct inode_id 
 	if (!f)
 		return NULL;
 	f->id = *id;
-	list_init(&f->locks);
+	list_init(&f->owners);
 	waitqueue_init(&f->changed);
 	list_add(bucket_of(t, id), &f->node);
 	return f;
@@ -117,33 +140,70 @@ static struct locked_file *get_file(struct lock_table *t, const struct inode_id 
 
 static void drop_if_unused(struct lock_table *t, struct locked_file *f)
 {
-	if (list_empty(&f->locks) && !f->waiting)
+	if (list_empty(&f->owners) && !f->waiting)
 		locked_file_free(t, f);
 }
 
-static bool same_owner(const struct file_lock *a, const struct file_lock *b)
+static bool owns(const struct lock_owner *o, const struct file_lock *l)
 {
-	return a->kind == b->kind && a->owner == b->owner;
+	return o->kind == l->kind && o->owner == l->owner;
 }
 
-static bool overlap(const struct file_lock *a, const struct file_lock *b)
+static struct lock_owner *owner_find(struct locked_file *f, const struct file_lock *l)
 {
-	return a->start <= b->end && b->start <= a->end;
+	struct lock_owner *o;
+
+	list_for_each (o, &f->owners, node)
+		if (owns(o, l))
+			return o;
+	return NULL;
 }
 
-static bool conflict(const struct file_lock *a, const struct file_lock *b)
+static struct lock_owner *owner_get(struct locked_file *f, const struct file_lock *l)
 {
-	return (a->kind == LOCK_FLOCK) == (b->kind == LOCK_FLOCK) && !same_owner(a, b) && overlap(a, b) &&
-	       (a->type == F_WRLCK || b->type == F_WRLCK);
+	struct lock_owner *o = owner_find(f, l);
+
+	if (o)
+		return o;
+	o = calloc(1, sizeof *o);
+	if (!o)
+		return NULL;
+	o->kind = l->kind;
+	o->owner = l->owner;
+	list_add_tail(&f->owners, &o->node);
+	return o;
+}
+
+/* The first of the owner's locks that ends at `pos` or behind. */
+static struct held_lock *first_from(struct lock_owner *o, int64_t pos)
+{
+	struct rb_node *n = o->locks.root, *found = NULL;
+
+	while (n) {
+		bool behind = held_of(n)->l.end >= pos;
+		if (behind)
+			found = n;
+		n = behind ? n->left : n->right;
+	}
+	return held_of(found);
+}
+
+static struct held_lock *next_of(struct held_lock *h)
+{
+	return held_of(rb_next(&h->node));
 }
 
 static struct held_lock *find_conflict(struct locked_file *f, const struct file_lock *l)
 {
-	struct held_lock *h;
+	struct lock_owner *o;
 
-	list_for_each (h, &f->locks, node)
-		if (conflict(&h->l, l))
-			return h;
+	list_for_each (o, &f->owners, node) {
+		if ((o->kind == LOCK_FLOCK) != (l->kind == LOCK_FLOCK) || owns(o, l))
+			continue;
+		for (struct held_lock *h = first_from(o, l->start); h && h->l.start <= l->end; h = next_of(h))
+			if (h->l.type == F_WRLCK || l->type == F_WRLCK)
+				return h;
+	}
 	return NULL;
 }
 
@@ -163,31 +223,31 @@ static bool would_deadlock(struct lock_table *t, const void *owner, const void *
 	return false;
 }
 
-static void insert(struct lock_table *t, struct locked_file *f, struct held_lock *n)
+static void insert(struct lock_table *t, struct lock_owner *o, struct held_lock *n)
 {
-	struct held_lock *h;
+	struct rb_node **link = &o->locks.root, *parent = NULL;
 
-	list_for_each (h, &f->locks, node)
-		if (same_owner(&h->l, &n->l) && h->l.start > n->l.start)
-			break;
-	/* In front of h, or of the head: at the end. */
-	list_add_tail(&h->node, &n->node);
+	while (*link) {
+		parent = *link;
+		link = n->l.start < held_of(parent)->l.start ? &parent->left : &parent->right;
+	}
+	rb_insert(&o->locks, &n->node, parent, link);
 	t->nr_locks++;
 }
 
 /* Takes [l->start, l->end] out of the owner's locks. *spare is used up when one is cut in two. */
-static void cut_out(struct lock_table *t, struct locked_file *f, const struct file_lock *l, struct held_lock **spare)
+static void cut_out(struct lock_table *t, struct lock_owner *o, const struct file_lock *l, struct held_lock **spare)
 {
 	struct held_lock *h, *next;
 
-	list_for_each_safe (h, next, &f->locks, node) {
-		if (!same_owner(&h->l, l) || !overlap(&h->l, l))
-			continue;
-		bool left = h->l.start<l->start, right = h->l.end> l->end;
+	for (h = first_from(o, l->start); h && h->l.start <= l->end; h = next) {
+		bool left = h->l.start < l->start;
+		bool right = h->l.end > l->end;
+		next = next_of(h);
 		if (left && right) {
 			(*spare)->l = h->l;
 			(*spare)->l.start = l->end + 1;
-			insert(t, f, *spare);
+			insert(t, o, *spare);
 			*spare = NULL;
 		}
 		if (left)
@@ -195,61 +255,77 @@ static void cut_out(struct lock_table *t, struct locked_file *f, const struct fi
 		else if (right)
 			h->l.start = l->end + 1;
 		else
-			held_free(t, h);
+			held_free(t, o, h);
 	}
 }
 
-/* Joins the new lock with neighbours of its owner and type. */
-static void merge(struct lock_table *t, struct locked_file *f, struct held_lock *n)
+/* Joins the new lock with its neighbours where they touch and are of its type. */
+static void merge(struct lock_table *t, struct lock_owner *o, struct held_lock *n)
 {
-	struct held_lock *h, *next;
+	struct held_lock *below = held_of(rb_prev(&n->node)), *above = next_of(n);
 
-	list_for_each_safe (h, next, &f->locks, node) {
-		if (h == n || !same_owner(&h->l, &n->l) || h->l.type != n->l.type)
-			continue;
-		if (h->l.end != INT64_MAX && h->l.end + 1 == n->l.start)
-			n->l.start = h->l.start;
-		else if (n->l.end != INT64_MAX && n->l.end + 1 == h->l.start)
-			n->l.end = h->l.end;
-		else
-			continue;
-		held_free(t, h);
+	if (below && below->l.type == n->l.type && below->l.end + 1 == n->l.start) {
+		n->l.start = below->l.start;
+		held_free(t, o, below);
+	}
+	if (above && above->l.type == n->l.type && n->l.end + 1 == above->l.start) {
+		n->l.end = above->l.end;
+		held_free(t, o, above);
 	}
 }
 
-/* Past this point nothing fails: both nodes are there. */
+static void unlock(struct lock_table *t, struct locked_file *f, const struct file_lock *l, struct held_lock **spare)
+{
+	struct lock_owner *o = owner_find(f, l);
+
+	if (!o)
+		return;
+	cut_out(t, o, l, spare);
+	if (!o->locks.root)
+		owner_free(t, o);
+}
+
+/* False: no memory, nothing is changed. */
+static bool lock(struct lock_table *t, struct locked_file *f, const struct file_lock *l, struct held_lock **spare)
+{
+	struct held_lock *n = malloc(sizeof *n);
+	struct lock_owner *o = n ? owner_get(f, l) : NULL;
+
+	if (!o) {
+		free(n);
+		return false;
+	}
+	cut_out(t, o, l, spare);
+	n->l = *l;
+	insert(t, o, n);
+	merge(t, o, n);
+	return true;
+}
+
 static int apply(struct lock_table *t, struct locked_file *f, const struct file_lock *l)
 {
-	struct held_lock *spare = malloc(sizeof *spare), *n = NULL;
+	struct held_lock *spare = malloc(sizeof *spare);
+	bool done = spare;
 
-	if (l->type != F_UNLCK)
-		n = malloc(sizeof *n);
-	if (!spare || (l->type != F_UNLCK && !n)) {
-		free(spare);
-		free(n);
-		return -ENOLCK;
-	}
-	cut_out(t, f, l, &spare);
-	if (n) {
-		n->l = *l;
-		insert(t, f, n);
-		merge(t, f, n);
-	}
+	if (done && l->type == F_UNLCK)
+		unlock(t, f, l, &spare);
+	else if (done)
+		done = lock(t, f, l, &spare);
 	free(spare);
-	waitqueue_wake_all(&f->changed, 0);
-	return 0;
+	if (done)
+		waitqueue_wake_all(&f->changed, 0);
+	return done ? 0 : -ENOLCK;
 }
 
 /* flock(2): changing the type first gives the old lock up; somebody else may get it. */
 static void give_up_other_type(struct lock_table *t, struct locked_file *f, const struct file_lock *l)
 {
-	struct held_lock *h, *next;
+	struct lock_owner *o = owner_find(f, l);
 
-	list_for_each_safe (h, next, &f->locks, node)
-		if (same_owner(&h->l, l) && h->l.type != l->type) {
-			held_free(t, h);
-			waitqueue_wake_all(&f->changed, 0);
-		}
+	if (!o || held_of(o->locks.root)->l.type == l->type)
+		return;
+	owner_free(t, o);
+	waitqueue_wake_all(&f->changed, 0);
 }
 
 /* Sleeps until the file's locks changed. The table's lock is held on entry and exit. */
@@ -325,7 +401,7 @@ void lock_release(struct lock_table *t, const struct inode_id *id, enum lock_kin
 	pthread_mutex_lock(&t->lock);
 	struct locked_file *f = find_file(t, id);
 	if (f) {
-		cut_out(t, f, &all, NULL); /* nothing is left of a lock: none is cut in two */
+		unlock(t, f, &all, NULL); /* nothing is left of a lock: none is cut in two */
 		waitqueue_wake_all(&f->changed, 0);
 		drop_if_unused(t, f);
 	}
@@ -341,12 +417,13 @@ void lock_for_each(struct lock_table *t, void (*fn)(const struct file_lock *l, c
 		   void *arg)
 {
 	struct locked_file *f;
-	struct held_lock *h;
+	struct lock_owner *o;
 
 	pthread_mutex_lock(&t->lock);
 	for (int i = 0; i < BUCKETS; i++)
 		list_for_each (f, &t->buckets[i], node)
-			list_for_each (h, &f->locks, node)
-				fn(&h->l, &f->id, arg);
+			list_for_each (o, &f->owners, node)
+				for (struct rb_node *n = rb_first(&o->locks); n; n = rb_next(n))
+					fn(&held_of(n)->l, &f->id, arg);
 	pthread_mutex_unlock(&t->lock);
 }

@@ -13,7 +13,8 @@ struct task;
 int oom_init(struct sandbox *sb, uint64_t limit);
 /* No task runs any more, no lock held. */
 void oom_stop(struct sandbox *sb);
-/* The calling task is between two events of the guest: waits while there is too little memory. A signal ends the wait. */
+/* The calling task is between two events of the guest: waits while there is too little memory. A signal ends the wait.
+ */
 void oom_pause(struct task *t);
 
 #endif

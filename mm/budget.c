@@ -33,7 +33,8 @@
 #define MS_BETWEEN         2UL
 #define MS_BETWEEN_AT_MOST 200UL
 
-/* Private memory nobody accounts for: from this part of the limit on the C library is asked for it, so often at most. */
+/* Private memory nobody accounts for: from this part of the limit on the C library is asked for it, so often at most.
+ */
 #define TRIM_SHARE 8
 #define TRIM_NS    100000000UL
 
@@ -56,7 +57,8 @@ struct budget {
 	unsigned cpus;
 	uint64_t trimmed_ns; /* the thread's own */
 
-	_Atomic uint64_t uncounted; /* private memory of the monitor that `counts` did not know of when it was measured */
+	_Atomic uint64_t
+	    uncounted; /* private memory of the monitor that `counts` did not know of when it was measured */
 	_Atomic bool over, watching;
 	struct waitqueue freed;
 

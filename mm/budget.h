@@ -37,11 +37,11 @@ struct budget;
 
 /* What must be known without a call. */
 struct budget_counts {
-	_Atomic uint64_t bytes;    /* of the monitor, that hold guests' data */
-	_Atomic uint64_t mapped;   /* arena bytes in address spaces, each time they are mapped: page tables */
-	_Atomic uint32_t tasks;    /* host threads for guest threads */
-	_Atomic uint32_t spaces;   /* address spaces of the platform */
-	_Atomic uint32_t dying;    /* address spaces of processes that were ended for their memory */
+	_Atomic uint64_t bytes;  /* of the monitor, that hold guests' data */
+	_Atomic uint64_t mapped; /* arena bytes in address spaces, each time they are mapped: page tables */
+	_Atomic uint32_t tasks;  /* host threads for guest threads */
+	_Atomic uint32_t spaces; /* address spaces of the platform */
+	_Atomic uint32_t dying;  /* address spaces of processes that were ended for their memory */
 	uint64_t killed_ns;      /* when the last of them was; the budget's thread alone */
 };
 

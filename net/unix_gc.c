@@ -8,9 +8,10 @@
  * message just being sent or received), and so is all that waits in its queue. The rest can never be had again: their
  * messages with descriptors are freed, which breaks the circles. (As Linux did up to 6.8.)
  *
- * A circle needs a socket that is in flight when something is sent to it: while none was (maybe_cyclic), there is nothing
- * to collect, and closing sockets costs nothing however many descriptors are on their way. After a collection the graph
- * of what waits where is peeled from those sockets that wait in no other's queue; if all of it goes, there is no circle.
+ * A circle needs a socket that is in flight when something is sent to it: while none was (maybe_cyclic), there is
+ * nothing to collect, and closing sockets costs nothing however many descriptors are on their way. After a collection
+ * the graph of what waits where is peeled from those sockets that wait in no other's queue; if all of it goes, there is
+ * no circle.
  *
  * A reference can only be had from a queue under gc_lock (unix_files_arrive, unix_files_copy), so nothing changes
  * hands meanwhile; a message already off its queue still counts as in flight and keeps its files reachable.

@@ -58,8 +58,8 @@ struct unix_sock {
 	pthread_mutex_t lock;
 	/* guarded by lock */
 	enum unix_state state;
-	bool dead;   /* its file was released */
-	bool embryo; /* not accepted yet */
+	bool dead;                  /* its file was released */
+	bool embryo;                /* not accepted yet */
 	struct unix_sock *listener; /* of an embryo: in whose queue it waits; borrowed */
 	unsigned shutdown;
 	int err;
@@ -95,13 +95,13 @@ struct unix_domain {
 	unsigned next_autobind;               /* guarded by names_lock */
 
 	pthread_mutex_t gc_lock;
-	struct list inflight;      /* sockets with inflight > 0; guarded by gc_lock */
+	struct list inflight; /* sockets with inflight > 0; guarded by gc_lock */
 	bool maybe_cyclic;    /* one was sent to a socket in flight since no circle was seen; guarded by gc_lock */
-	bool collect_pending; /* a socket was closed while messages were freed; guarded by dead_lock */
 
 	pthread_mutex_t dead_lock;
-	struct list dead; /* messages to free; guarded by dead_lock */
-	bool draining;    /* somebody is at it; guarded by dead_lock */
+	struct list dead;     /* messages to free; guarded by dead_lock */
+	bool draining;        /* somebody is at it; guarded by dead_lock */
+	bool collect_pending; /* a socket was closed meanwhile; guarded by dead_lock */
 };
 
 static inline struct unix_sock *unix_of(struct socket *s)
@@ -170,8 +170,8 @@ int unix_files_depart(struct unix_sock *to, struct caller *c, struct scm *msg, s
 void unix_files_arrive(struct unix_domain *d, struct scm *to, struct scm *msg);
 /* For MSG_PEEK: another reference to each; gc_lock held. -ENOMEM. */
 int unix_files_copy(struct scm *to, const struct scm *msg);
-/* A socket was closed: frees those that now only messages to each other refer to. No lock held. In the middle of freeing
- * messages it is left to who does that, once all are freed. */
+/* A socket was closed: frees those that now only messages to each other refer to. No lock held. In the middle of
+ * freeing messages it is left to who does that, once all are freed. */
 void unix_collect(struct unix_domain *d);
 
 extern const struct socket_ops unix_ops;

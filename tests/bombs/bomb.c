@@ -196,14 +196,38 @@ static void touch_copies(void)
 	_exit(killed);
 }
 
-static void memory_private(void) { in_child(touch_private); }
-static void memory_small(void) { in_child(touch_small); }
-static void memory_shared(void) { in_child(touch_shared); }
-static void memory_memfd(void) { in_child(touch_memfd); }
-static void memory_break(void) { in_child(touch_break); }
-static void memory_stack(void) { in_child(touch_stack); }
-static void memory_threads(void) { in_child(touch_threads); }
-static void memory_copies(void) { in_child(touch_copies); }
+static void memory_private(void)
+{
+	in_child(touch_private);
+}
+static void memory_small(void)
+{
+	in_child(touch_small);
+}
+static void memory_shared(void)
+{
+	in_child(touch_shared);
+}
+static void memory_memfd(void)
+{
+	in_child(touch_memfd);
+}
+static void memory_break(void)
+{
+	in_child(touch_break);
+}
+static void memory_stack(void)
+{
+	in_child(touch_stack);
+}
+static void memory_threads(void)
+{
+	in_child(touch_threads);
+}
+static void memory_copies(void)
+{
+	in_child(touch_copies);
+}
 
 static void read_zeroes(void)
 {
@@ -214,7 +238,10 @@ static void read_zeroes(void)
 		NEED(read(fd, p + at, 64 * MIB) > 0);
 }
 
-static void memory_read(void) { in_child(read_zeroes); }
+static void memory_read(void)
+{
+	in_child(read_zeroes);
+}
 
 /* A large mapping that is hardly touched is no reason to be killed. */
 static void memory_sparse(void)
@@ -388,19 +415,55 @@ static long until_refused(int (*open_one)(void))
 	return n;
 }
 
-static int one_file(void) { return open("/proc/self/exe", O_RDONLY); }
-static int one_eventfd(void) { return eventfd(0, 0); }
-static int one_timerfd(void) { return timerfd_create(CLOCK_MONOTONIC, 0); }
-static int one_terminal(void) { return open("/dev/ptmx", O_RDWR | O_NOCTTY); }
-static int one_inotify(void) { return inotify_init1(0); }
-static int one_epoll(void) { return epoll_create1(0); }
+static int one_file(void)
+{
+	return open("/proc/self/exe", O_RDONLY);
+}
+static int one_eventfd(void)
+{
+	return eventfd(0, 0);
+}
+static int one_timerfd(void)
+{
+	return timerfd_create(CLOCK_MONOTONIC, 0);
+}
+static int one_terminal(void)
+{
+	return open("/dev/ptmx", O_RDWR | O_NOCTTY);
+}
+static int one_inotify(void)
+{
+	return inotify_init1(0);
+}
+static int one_epoll(void)
+{
+	return epoll_create1(0);
+}
 
-static void files(void) { refused(until_refused(one_file)); }
-static void eventfds(void) { refused(until_refused(one_eventfd)); }
-static void timerfds(void) { refused(until_refused(one_timerfd)); }
-static void terminals(void) { refused(until_refused(one_terminal)); }
-static void inotify_instances(void) { refused(until_refused(one_inotify)); }
-static void epolls(void) { refused(until_refused(one_epoll)); }
+static void files(void)
+{
+	refused(until_refused(one_file));
+}
+static void eventfds(void)
+{
+	refused(until_refused(one_eventfd));
+}
+static void timerfds(void)
+{
+	refused(until_refused(one_timerfd));
+}
+static void terminals(void)
+{
+	refused(until_refused(one_terminal));
+}
+static void inotify_instances(void)
+{
+	refused(until_refused(one_inotify));
+}
+static void epolls(void)
+{
+	refused(until_refused(one_epoll));
+}
 
 static int filled_pipe(int size)
 {
@@ -415,10 +478,22 @@ static int filled_pipe(int size)
 	return errno == EAGAIN ? p[0] : -1;
 }
 
-static int one_pipe(void) { return filled_pipe(0); }
-static int one_large_pipe(void) { return filled_pipe(MIB); }
-static void pipes(void) { refused(until_refused(one_pipe)); }
-static void large_pipes(void) { refused(until_refused(one_large_pipe)); }
+static int one_pipe(void)
+{
+	return filled_pipe(0);
+}
+static int one_large_pipe(void)
+{
+	return filled_pipe(MIB);
+}
+static void pipes(void)
+{
+	refused(until_refused(one_pipe));
+}
+static void large_pipes(void)
+{
+	refused(until_refused(one_large_pipe));
+}
 
 static int filled_pair(int type, size_t len)
 {
@@ -433,11 +508,26 @@ static int filled_pair(int type, size_t len)
 	return errno == EAGAIN ? s[0] : -1;
 }
 
-static int one_stream(void) { return filled_pair(SOCK_STREAM, BIG); }
-static int one_dgram(void) { return filled_pair(SOCK_DGRAM, BIG); }
-static int one_seqpacket(void) { return filled_pair(SOCK_SEQPACKET, 1); }
-static void unix_streams(void) { refused(until_refused(one_stream)); }
-static void unix_datagrams(void) { refused(until_refused(one_dgram)); }
+static int one_stream(void)
+{
+	return filled_pair(SOCK_STREAM, BIG);
+}
+static int one_dgram(void)
+{
+	return filled_pair(SOCK_DGRAM, BIG);
+}
+static int one_seqpacket(void)
+{
+	return filled_pair(SOCK_SEQPACKET, 1);
+}
+static void unix_streams(void)
+{
+	refused(until_refused(one_stream));
+}
+static void unix_datagrams(void)
+{
+	refused(until_refused(one_dgram));
+}
 
 static int listener = -1;
 static struct sockaddr_in listener_name;
@@ -487,11 +577,20 @@ static long some(int (*open_one)(void), long max)
 }
 
 /* Small messages: what they cost is mostly not their data. */
-static void unix_packets(void) { refused(some(one_seqpacket, 30)); }
+static void unix_packets(void)
+{
+	refused(some(one_seqpacket, 30));
+}
 
 /* What the host queues, it bounds itself. */
-static void tcp_queues(void) { refused(some(one_tcp, 300)); }
-static void udp_queues(void) { refused(some(one_udp, 1000)); }
+static void tcp_queues(void)
+{
+	refused(some(one_tcp, 300));
+}
+static void udp_queues(void)
+{
+	refused(some(one_udp, 1000));
+}
 
 static bool send_fd(int to, int fd)
 {
