@@ -31,9 +31,9 @@
 #include "kernel/sandbox.h"
 #include "util/rbtree.h"
 
-#define EPOLL_MAX_NESTS   4
-#define EPOLL_HOST_BATCH  64
-#define EPOLL_PASS_ON     (1U << 20) /* a wake meant for epoll_wait sleepers alone: no event of poll(2) */
+#define EPOLL_MAX_NESTS  4
+#define EPOLL_HOST_BATCH 64
+#define EPOLL_PASS_ON    (1U << 20) /* a wake meant for epoll_wait sleepers alone: no event of poll(2) */
 
 #define EPOLL_PRIVATE      (EPOLLWAKEUP | EPOLLONESHOT | EPOLLET | EPOLLEXCLUSIVE)
 #define EPOLL_EXCLUSIVE_OK (EPOLLIN | EPOLLOUT | EPOLLERR | EPOLLHUP | EPOLLWAKEUP | EPOLLET | EPOLLEXCLUSIVE)

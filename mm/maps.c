@@ -86,8 +86,10 @@ uint64_t mm_touched(struct mm *mm)
 	if (pthread_rwlock_tryrdlock(&mm->lock) != 0)
 		return mm->resident;
 	backing_for_range(b, mm, 0, UINT64_MAX)
+	{
 		if (b->owned)
 			total += touched_bytes(arena_ptr(mm->host->arena, b->off), b->end - b->start);
+	}
 	pthread_rwlock_unlock(&mm->lock);
 	return total;
 }
