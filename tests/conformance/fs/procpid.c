@@ -550,9 +550,9 @@ CASE(smaps)
 	long dirty = smaps_sum("Private_Dirty:"), anon = smaps_sum("Anonymous:"), pss = smaps_sum("Pss:");
 	char *p = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	memset(p, 1, len);
-	V(smaps_sum("Private_Dirty:") - dirty >= (long)(len / 1024));
-	V(smaps_sum("Anonymous:") - anon >= (long)(len / 1024));
-	V(smaps_sum("Pss:") - pss >= (long)(len / 2048)); /* others come and go that share the libraries */
+	V(smaps_sum("Private_Dirty:") - dirty >= (long)(len / 2048)); /* others come and go that share the libraries */
+	V(smaps_sum("Anonymous:") - anon >= (long)(len / 2048));
+	V(smaps_sum("Pss:") - pss >= (long)(len / 2048));
 	V(smaps_sum("Rss:") == smaps_sum("Shared_Clean:") + smaps_sum("Shared_Dirty:") + smaps_sum("Private_Clean:") +
 				   smaps_sum("Private_Dirty:"));
 	V(smaps_sum("Rss:") >= smaps_sum("Pss:"));
