@@ -585,7 +585,7 @@ static void type_key(struct ldisc *l, unsigned char c)
 		type_char(l, c);
 }
 
-/* Looks at one key if there is room for it, as there always is while the line that is typed cannot be read yet: its last
+/* Looks at one key if there is room for it. There always is while the line that is typed cannot be read yet: its last
  * character then gives way, or its end could never be typed. */
 static bool type_one(struct ldisc *l, unsigned char c)
 {

@@ -26,7 +26,7 @@ extern const char vdso_image_end[] __attribute__((visibility("hidden")));
 #define IDLE_ROUNDS 8
 #define IDLE_PART   64
 /* How soon to try again when it was too early to tell the rate. */
-#define RETRY_NS 1000000u
+#define RETRY_NS   1000000u
 #define NS_PER_SEC 1000000000UL
 
 struct vdso_clock {

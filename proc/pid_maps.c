@@ -64,8 +64,7 @@ static const struct vma vsyscall_vma = {
 	.name = (char[]){ "[vsyscall]" },
 };
 
-int proc_each_vma(struct pseudo_node *n, struct caller *c, int (*fn)(const struct vma *, void *), void *arg,
-		  bool gate)
+int proc_each_vma(struct pseudo_node *n, struct caller *c, int (*fn)(const struct vma *, void *), void *arg, bool gate)
 {
 	int err = proc_check_inspect(n, c);
 	struct mm *mm = err ? NULL : proc_mm(n);

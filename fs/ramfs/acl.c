@@ -24,7 +24,7 @@ struct ramfs_acl {
 
 _Static_assert(sizeof(struct acl_entry) == sizeof(struct posix_acl_xattr_entry), "an entry is as in the attribute");
 
-#define FOR_EACH_ENTRY(x, acl) for (struct acl_entry *x = (acl)->e; x < (acl)->e + (acl)->n; x++)
+#define acl_for_each(x, acl) for (struct acl_entry *x = (acl)->e; x < (acl)->e + (acl)->n; x++)
 
 /* ---- the attribute's value ---- */
 
@@ -34,7 +34,7 @@ static bool in_order(struct ramfs_acl *acl)
 	int state = ACL_USER_OBJ;
 	bool named = false;
 
-	FOR_EACH_ENTRY (x, acl) {
+	acl_for_each (x, acl) {
 		if (x->perm & ~7)
 			return false;
 		if (x->tag == ACL_USER_OBJ && state == ACL_USER_OBJ)
@@ -79,7 +79,7 @@ static int parse(const void *buf, size_t size, struct ramfs_acl **out)
 		free(acl);
 		return -EINVAL;
 	}
-	FOR_EACH_ENTRY (x, acl)
+	acl_for_each (x, acl)
 		if (x->tag != ACL_USER && x->tag != ACL_GROUP)
 			x->id = (uint32_t)ACL_UNDEFINED_ID;
 	*out = acl;
@@ -104,7 +104,7 @@ static ssize_t format(const struct ramfs_acl *acl, void *buf, size_t size)
 
 static struct acl_entry *entry_of(struct ramfs_acl *acl, unsigned tag)
 {
-	FOR_EACH_ENTRY (x, acl)
+	acl_for_each (x, acl)
 		if (x->tag == tag)
 			return x;
 	return NULL;
@@ -184,7 +184,7 @@ static int acl_permission(struct ramfs_inode *ri, const struct cred *cred, unsig
 	unsigned most = mask ? mask->perm : 7;
 	bool in_some_group = false;
 
-	FOR_EACH_ENTRY (x, ri->acl) {
+	acl_for_each (x, ri->acl) {
 		bool grants = (x->perm & most & want) == want;
 
 		if (x->tag == ACL_USER && x->id == cred->fsuid)

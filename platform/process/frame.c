@@ -160,7 +160,8 @@ void frame_event(struct context *c, uint64_t sig, struct event *ev)
 	} else if (sig == SIGBUS && trap == TRAP_PF) {
 		ev->kind = EVENT_LOST_PAGE;
 	} else if (sig == SIGSEGV && code == SI_KERNEL && in_vsyscall_page(c->regs.rip)) {
-		event_exception(ev, TRAP_GP, 0); /* no entry of it, or pointers no call takes; the trap number is stale */
+		/* No entry of it, or a pointer that no call takes. No trap brought it about: the number is stale. */
+		event_exception(ev, TRAP_GP, 0);
 	} else if (sig == SIGSEGV && trap == TRAP_PF && code > 0) {
 		ev->kind = EVENT_FAULT;
 		ev->fault.addr = frame_greg(c, REG_CR2);

@@ -22,15 +22,22 @@ struct acl {
 	} e[8];
 };
 
-static const struct acl one_user = {
-	2, { { ACL_USER_OBJ, 6, -1U }, { ACL_USER, 4, ONE_USER }, { ACL_GROUP_OBJ, 0, -1U }, { ACL_MASK, 4, -1U },
-	     { ACL_OTHER, 0, -1U } }
-};
-static const struct acl groups = {
-	2, { { ACL_USER_OBJ, 7, -1U }, { ACL_USER, 0, ONE_USER }, { ACL_GROUP_OBJ, 2, -1U }, { ACL_GROUP, 4, ONE_GROUP },
-	     { ACL_GROUP, 7, NOBODY }, { ACL_MASK, 6, -1U }, { ACL_OTHER, 1, -1U } }
-};
-static const struct acl only_mode = { 2, { { ACL_USER_OBJ, 6, -1U }, { ACL_GROUP_OBJ, 5, -1U }, { ACL_OTHER, 1, -1U } } };
+static const struct acl one_user = { 2,
+				     { { ACL_USER_OBJ, 6, -1U },
+				       { ACL_USER, 4, ONE_USER },
+				       { ACL_GROUP_OBJ, 0, -1U },
+				       { ACL_MASK, 4, -1U },
+				       { ACL_OTHER, 0, -1U } } };
+static const struct acl groups = { 2,
+				   { { ACL_USER_OBJ, 7, -1U },
+				     { ACL_USER, 0, ONE_USER },
+				     { ACL_GROUP_OBJ, 2, -1U },
+				     { ACL_GROUP, 4, ONE_GROUP },
+				     { ACL_GROUP, 7, NOBODY },
+				     { ACL_MASK, 6, -1U },
+				     { ACL_OTHER, 1, -1U } } };
+static const struct acl only_mode = { 2,
+				      { { ACL_USER_OBJ, 6, -1U }, { ACL_GROUP_OBJ, 5, -1U }, { ACL_OTHER, 1, -1U } } };
 
 /* Both kinds of directory, one after the other; a case is done in each. */
 static void in_each(void (*fn)(void))

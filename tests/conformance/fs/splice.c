@@ -35,7 +35,9 @@ static int open_kind(int kind)
 /* From an empty pipe, which must not be waited for, and into one. */
 CASE(unspliceable)
 {
-	static const char *const names[] = { "epoll", "eventfd", "timerfd", "signalfd", "inotify", "pidfd", "directory" };
+	static const char *const names[] = {
+		"epoll", "eventfd", "timerfd", "signalfd", "inotify", "pidfd", "directory"
+	};
 	int p[2];
 
 	NEED(pipe(p));

@@ -408,13 +408,13 @@ ELF_WITH(overlapping_bss, (ph[1] = ph[0], ph[0].p_vaddr -= 1 << 16, ph[0].p_mems
 ELF_WITH(covered, (ph[1] = ph[0], ph[1].p_filesz = 0, eh->e_phnum = 2))
 ELF_WITH(past_end, ph[0].p_filesz = ph[0].p_memsz = 100000)
 ELF_WITH(all_past_end, (ph[1] = ph[0], ph[1].p_vaddr += 1 << 20, ph[1].p_offset += 1 << 20, eh->e_phnum = 2))
-ELF_WITH(bss_past_end, (ph[1] = ph[0], ph[1].p_vaddr += 1 << 20, ph[1].p_offset += 1 << 20, ph[1].p_memsz += 4096,
-			eh->e_phnum = 2))
+ELF_WITH(bss_past_end,
+	 (ph[1] = ph[0], ph[1].p_vaddr += 1 << 20, ph[1].p_offset += 1 << 20, ph[1].p_memsz += 4096, eh->e_phnum = 2))
 ELF_WITH(written_bss_past_end, (ph[1] = ph[0], ph[1].p_vaddr += 1 << 20, ph[1].p_offset += 1 << 20,
 				ph[1].p_flags |= PF_W, ph[1].p_memsz += 4096, eh->e_phnum = 2))
 ELF_WITH(huge_offset, (ph[1] = ph[0], ph[1].p_vaddr += 1 << 20, ph[1].p_offset = -4096UL, eh->e_phnum = 2))
-ELF_WITH(only_bss, (ph[1] = ph[0], ph[1].p_vaddr += (1 << 20) + 123, ph[1].p_offset = 77, ph[1].p_filesz = 0,
-		    eh->e_phnum = 2))
+ELF_WITH(only_bss,
+	 (ph[1] = ph[0], ph[1].p_vaddr += (1 << 20) + 123, ph[1].p_offset = 77, ph[1].p_filesz = 0, eh->e_phnum = 2))
 ELF_WITH(nothing_loaded, ph[0].p_type = PT_NOTE)
 ELF_WITH(empty_interpreter, (ph[1] = ph[0], ph[1].p_type = PT_INTERP, ph[1].p_offset = 10, ph[1].p_filesz = 2,
 			     ph[1].p_memsz = 2, eh->e_phnum = 2))
@@ -447,10 +447,14 @@ CASE(elf_good)
 /* What linkers do not make. */
 CASE(elf_odd)
 {
-	static const struct elf_case list[] = { { "out_of_order", out_of_order }, { "overlapping", overlapping },
-						{ "overlapping_bss", overlapping_bss }, { "covered", covered },
-						{ "past_end", past_end },         { "all_past_end", all_past_end },
-						{ "bss_past_end", bss_past_end }, { "only_bss", only_bss } };
+	static const struct elf_case list[] = { { "out_of_order", out_of_order },
+						{ "overlapping", overlapping },
+						{ "overlapping_bss", overlapping_bss },
+						{ "covered", covered },
+						{ "past_end", past_end },
+						{ "all_past_end", all_past_end },
+						{ "bss_past_end", bss_past_end },
+						{ "only_bss", only_bss } };
 
 	try_elfs(list, sizeof(list) / sizeof(*list));
 }
