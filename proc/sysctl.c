@@ -161,7 +161,7 @@ static int show_protection(struct pseudo_node *n, struct caller *c, struct text 
 	}
 #define NUMBER(name, value)                                                                                            \
 	{                                                                                                              \
-		name, S_IFREG | 0444, .show = show_number, .sealed = true, .arg = (const void *)(uintptr_t)(value)                     \
+		name, S_IFREG | 0444, .show = show_number, .sealed = true, .arg = (const void *)(uintptr_t)(value)     \
 	}
 #define DIRECTORY(name, table)                                                                                         \
 	{                                                                                                              \
