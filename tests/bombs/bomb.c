@@ -579,7 +579,7 @@ static long some(int (*open_one)(void), long max)
 /* Small messages: what they cost is mostly not their data. */
 static void unix_packets(void)
 {
-	refused(some(one_seqpacket, 30));
+	refused(some(one_seqpacket, 5));
 }
 
 /* What the host queues, it bounds itself. */
@@ -927,7 +927,7 @@ static const struct {
 	{ "large_pipes", large_pipes, "[0-9]{2,}, then (EMFILE|ENFILE|ENOMEM)" },
 	{ "unix_streams", unix_streams, "[0-9]{1,}, then (EMFILE|ENOBUFS|ENOMEM)" },
 	{ "unix_datagrams", unix_datagrams, "[0-9]{1,}, then (EMFILE|ENOBUFS|ENOMEM)" },
-	{ "unix_packets", unix_packets, "30, then EAGAIN" },
+	{ "unix_packets", unix_packets, "5, then EAGAIN" },
 	{ "tcp_queues", tcp_queues, "[0-9]{2,}, then .*" },
 	{ "udp_queues", udp_queues, "[0-9]{2,}, then .*" },
 	{ "sockets_in_sockets", sockets_in_sockets, "[0-9]{4,}, then .*" },
