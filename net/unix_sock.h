@@ -57,10 +57,10 @@ struct unix_sock {
 
 	pthread_mutex_t lock;
 	/* guarded by lock */
-	enum unix_state state;
-	bool dead;                  /* its file was released */
-	bool embryo;                /* not accepted yet */
-	struct unix_sock *listener; /* of an embryo: in whose queue it waits; borrowed */
+	_Atomic(enum unix_state) state; /* written with the lock held */
+	bool dead;                      /* its file was released */
+	bool embryo;                    /* not accepted yet */
+	struct unix_sock *listener;     /* of an embryo: in whose queue it waits; borrowed */
 	unsigned shutdown;
 	int err;
 	struct unix_sock *peer; /* reference; a dead one stays until we go */
