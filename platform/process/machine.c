@@ -66,8 +66,9 @@ static bool has_ended(int pidfd)
 	return poll(&p, 1, 0) == 1;
 }
 
-/* A stub ended though nobody asked it to: the guest got it killed. Its threads' waits must end. The event may be that of a
- * space which was destroyed meanwhile and closed its descriptor: the number is another stub's then, which lives. */
+/* A stub ended though nobody asked it to: the guest got it killed. Its threads' waits must end. The event may be that
+ * of a space which was destroyed meanwhile and closed its descriptor: the number is another stub's then, which lives.
+ */
 static void machine_notice_death(struct machine *m, int pidfd)
 {
 	struct space *s;

@@ -16,11 +16,11 @@ CONF_SURVIVE  := $(filter $(CONF)/survive/%,$(CONF_PROGS))
 # Macros of case.h nest: NEED(fstat(NEED(open(...)), ...)).
 CONF_CFLAGS := -std=gnu17 -O1 -g -D_GNU_SOURCE -fno-strict-aliasing -pthread $(WARNINGS) -Wno-shadow -Itests/lib
 # Suites that run side by side have their own places.
-CONF_WORK   = $(CONF)/work/$@
+CONF_WORK   = $(CONF)/run/$@
 CONF_RUN    = $(PLAIN) $(CONF)/runner --work $(CONF_WORK) $(if $(ONLY),--only '$(ONLY)') $(CONF_FLAGS)
 
 $(CONF)/runner: tests/conformance/runner.c
-	@mkdir -p $(@D) $(CONF)/work
+	@mkdir -p $(@D) $(CONF)/run
 	$(CC) -std=gnu17 -O1 -g -D_GNU_SOURCE $(WARNINGS) $< -o $@
 
 $(CONF_PROGS): $(BUILD)/%: %.c $(wildcard tests/lib/*.h tests/conformance/*/*.h)

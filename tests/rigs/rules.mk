@@ -15,7 +15,7 @@ check-rig: $(PLATFORM_BINS)
 
 # Part of the conformance suite as well, where the oracle is the emulated machine's own kernel.
 RIG_CONF := $(addprefix $(CONF)/,signal/frame signal/signal proc/fork proc/wait misc/sysinfo)
-RIG_CONF_RUN := $(CONF)/runner --work $(CONF)/work --jobs 1 --timeout 120 --hl $(BUILD)/hl --platform kvm \
+RIG_CONF_RUN := $(CONF)/runner --work $(CONF)/run --jobs 1 --timeout 120 --hl $(BUILD)/hl --platform kvm \
 		--expected tests/rigs/expected-differences
 
 check-rig-npt1 check-rig-npt0: check-rig-npt%: $(PLATFORM_BINS)
