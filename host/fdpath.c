@@ -5,8 +5,11 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <sys/inotify.h>
+#include <unistd.h>
 
 #include "host/hostcall.h"
+
+#define ABSOLUTE_NAME (sizeof "/proc/self/fd/" + FDPATH_NAME)
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static int dir = -ENOENT; /* of this process, of no sandbox; written once */
@@ -58,10 +61,24 @@ int fdpath_reopen(int fd, int flags)
 	return (int)host_ret(openat(dir, name, flags | O_CLOEXEC | O_NOCTTY));
 }
 
+/* For calls that know no directory descriptors. */
+static void absolute_name(int fd, char path[ABSOLUTE_NAME])
+{
+	snprintf(path, ABSOLUTE_NAME, "/proc/self/fd/%d", fd);
+}
+
 int fdpath_watch(int inotify, int fd, uint32_t mask)
 {
-	char path[sizeof "/proc/self/fd/" + FDPATH_NAME];
+	char path[ABSOLUTE_NAME];
 
-	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+	absolute_name(fd, path);
 	return (int)host_ret(inotify_add_watch(inotify, path, mask));
+}
+
+int fdpath_truncate(int fd, uint64_t size)
+{
+	char path[ABSOLUTE_NAME];
+
+	absolute_name(fd, path);
+	return (int)host_ret(truncate(path, (off_t)size));
 }

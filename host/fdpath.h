@@ -24,5 +24,8 @@ int fdpath_reopen(int fd, int flags);
 /* inotify_add_watch(2) of what `fd` is open on; the call knows no directory descriptors, so /proc has to be there now.
  * Watch descriptor or -errno. */
 int fdpath_watch(int inotify, int fd, uint32_t mask);
+/* truncate(2) of what `fd` is open on, which opens nothing that others could watch; needs /proc as fdpath_watch does.
+ * 0 or -errno. */
+int fdpath_truncate(int fd, uint64_t size);
 
 #endif

@@ -60,11 +60,7 @@ static int set_size(struct inode *i, struct caller *c, uint64_t size)
 		return -EISDIR;
 	if (!S_ISREG(i->type))
 		return -EINVAL;
-	int fd = fdpath_reopen(hostfs_fd(i), O_WRONLY | O_NONBLOCK);
-	if (fd < 0)
-		return fd;
-	int err = hostfs_ftruncate(fd, c, size);
-	host_close(fd);
+	int err = hostfs_truncate(hostfs_fd(i), c, size);
 	if (!err)
 		hostfs_pages_truncated(hostfs_of(i)->pages, i, size);
 	return err;

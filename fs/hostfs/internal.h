@@ -59,6 +59,7 @@ bool hostfs_is_large(int fd, const char *name, unsigned max_links);
 int hostfs_reference_large(int dirfd, const char *name);
 /* 0 or -errno; -EINTR where the caller is to end. */
 int hostfs_ftruncate(int fd, struct caller *c, uint64_t size);
+int hostfs_truncate(int fd, struct caller *c, uint64_t size); /* of an O_PATH descriptor */
 int hostfs_fallocate(int fd, struct caller *c, int mode, int64_t off, int64_t len);
 int hostfs_fsync(struct inode *i, struct caller *c, bool data_only);
 

@@ -3,12 +3,14 @@
  * Calls that take the host long where a file is large: its blocks are freed one extent after the other, a gigabyte is
  * written back. The thread that asked for it may have to end meanwhile: host/aside.h.
  */
+#include <fcntl.h>
 #include <limits.h>
 #include <sys/stat.h>
 
 #include "fs/hostfs/internal.h"
 #include "host/aside.h"
 #include "host/beneath.h"
+#include "host/fdpath.h"
 #include "host/hostcall.h"
 
 bool hostfs_is_large(int fd, const char *name, unsigned max_links)
@@ -24,14 +26,31 @@ int hostfs_reference_large(int dirfd, const char *name)
 	return hostfs_is_large(dirfd, name, 1) ? beneath_open(dirfd, name, O_PATH | O_NOFOLLOW, 0) : -1;
 }
 
-int hostfs_ftruncate(int fd, struct caller *c, uint64_t size)
+static bool frees_much(int fd, uint64_t size)
 {
 	struct statx st;
-	bool frees = hostfs_statx(fd, "", STATX_SIZE | STATX_BLOCKS, &st) == 0 && st.stx_blocks * 512 >= ASIDE_BYTES &&
-		     size < st.stx_size;
 
-	return (int)(frees ? aside_call(c->sleeper, fd, SYS_ftruncate, (long)size, 0, 0)
-			   : host_ret(ftruncate(fd, (off_t)size)));
+	return hostfs_statx(fd, "", STATX_SIZE | STATX_BLOCKS, &st) == 0 && st.stx_blocks * 512 >= ASIDE_BYTES &&
+	       size < st.stx_size;
+}
+
+int hostfs_ftruncate(int fd, struct caller *c, uint64_t size)
+{
+	return (int)(frees_much(fd, size) ? aside_call(c->sleeper, fd, SYS_ftruncate, (long)size, 0, 0)
+					  : host_ret(ftruncate(fd, (off_t)size)));
+}
+
+/* By its name, so that who watches the file hears of no open and no close. */
+int hostfs_truncate(int fd, struct caller *c, uint64_t size)
+{
+	if (!frees_much(fd, size))
+		return fdpath_truncate(fd, size);
+	int writable = fdpath_reopen(fd, O_WRONLY | O_NONBLOCK);
+	if (writable < 0)
+		return writable;
+	int err = (int)aside_call(c->sleeper, writable, SYS_ftruncate, (long)size, 0, 0);
+	host_close(writable);
+	return err;
 }
 
 int hostfs_fallocate(int fd, struct caller *c, int mode, int64_t off, int64_t len)

@@ -66,6 +66,31 @@ CASE(inotify_file)
 	say_events(fd);
 }
 
+/* A transfer of nothing, and a change of the size by name, open nothing. */
+CASE(inotify_no_opens)
+{
+	int fd = (int)NEED(inotify_init1(IN_NONBLOCK));
+	char b[4];
+
+	put_file("f", "abc");
+	NEED(inotify_add_watch(fd, "f", IN_ALL_EVENTS));
+	R(truncate("f", 5));
+	say_events(fd);
+	R(truncate("f", 0));
+	R(truncate("missing", 0));
+	say_events(fd);
+	int f = (int)NEED(open("f", O_RDWR));
+	say_events(fd);
+	R(read(f, b, 0));
+	R(read(f, b, 4));
+	R(write(f, b, 0));
+	R(pwrite(f, b, 0, 9));
+	say_events(fd);
+	R(access("f", R_OK));
+	NEED(chmod("f", 0600));
+	say_events(fd);
+}
+
 CASE(inotify_errors)
 {
 	int fd = (int)R(inotify_init());
