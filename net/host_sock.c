@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 
 #include "fs/cred.h"
 #include "host/hostcall.h"
@@ -120,6 +121,16 @@ int host_sock_create(struct net *net, struct caller *c, const struct host_rules 
 	return host_sock_new(net, c, rules, fd, &like, flags, out);
 }
 
+uint32_t host_sock_inode(struct socket *s)
+{
+	struct host_sock *i = host_sock_of(s);
+	struct stat st;
+
+	if (!i->inode && !fstat(i->fd, &st))
+		i->inode = (uint32_t)st.st_ino;
+	return i->inode;
+}
+
 static void host_sock_release(struct socket *s)
 {
 	host_close(host_sock_of(s)->fd);
@@ -133,7 +144,7 @@ int host_check_address(const struct host_sock *i, const struct sockaddr *a, unsi
 	return i->rules->check_address ? i->rules->check_address(a, len) : 0;
 }
 
-static int host_sock_bind(struct socket *s, struct caller *c, const struct sockaddr *a, unsigned len)
+int host_sock_bind(struct socket *s, struct caller *c, const struct sockaddr *a, unsigned len)
 {
 	struct host_sock *i = host_sock_of(s);
 
@@ -144,7 +155,7 @@ static int host_sock_bind(struct socket *s, struct caller *c, const struct socka
  * A connection on its way is asked for by the same call until it is there or has failed, as by a guest that does not
  * wait: only then is the host's socket connected, or free for another try (Linux: __inet_stream_connect).
  */
-static int host_sock_connect(struct socket *s, struct caller *c, const struct sockaddr *a, unsigned len, bool nonblock)
+int host_sock_connect(struct socket *s, struct caller *c, const struct sockaddr *a, unsigned len, bool nonblock)
 {
 	struct host_sock *i = host_sock_of(s);
 	struct host_wait w;
@@ -201,7 +212,7 @@ static int host_sock_accept(struct socket *s, struct caller *c, bool nonblock, s
 	return (int)len;
 }
 
-static int host_sock_getname(struct socket *s, bool peer, struct sockaddr_storage *out)
+int host_sock_getname(struct socket *s, bool peer, struct sockaddr_storage *out)
 {
 	socklen_t len = sizeof(*out);
 	int fd = host_sock_of(s)->fd;
@@ -248,7 +259,7 @@ static bool option_is_ours(int level, int name)
 				       name == SO_ZEROCOPY);
 }
 
-static int host_sock_setsockopt(struct socket *s, struct caller *c, int level, int name, const void *val, unsigned len)
+int host_sock_setsockopt(struct socket *s, struct caller *c, int level, int name, const void *val, unsigned len)
 {
 	struct host_sock *i = host_sock_of(s);
 
@@ -262,7 +273,7 @@ static int host_sock_setsockopt(struct socket *s, struct caller *c, int level, i
 	return err ? err : (int)host_ret(setsockopt(i->fd, level, name, val, len));
 }
 
-static int host_sock_getsockopt(struct socket *s, struct caller *c, int level, int name, void *buf, unsigned size)
+int host_sock_getsockopt(struct socket *s, struct caller *c, int level, int name, void *buf, unsigned size)
 {
 	struct host_sock *i = host_sock_of(s);
 	socklen_t len = size;
@@ -274,7 +285,7 @@ static int host_sock_getsockopt(struct socket *s, struct caller *c, int level, i
 	return getsockopt(i->fd, level, name, buf, &len) ? -errno : (int)len;
 }
 
-static int64_t host_sock_ioctl(struct socket *s, struct caller *c, struct mm *mm, unsigned cmd, uint64_t arg)
+int64_t host_sock_ioctl(struct socket *s, struct caller *c, struct mm *mm, unsigned cmd, uint64_t arg)
 {
 	const struct host_rules *rules = host_sock_of(s)->rules;
 	char buf[IOCTL_MAX] = { 0 };

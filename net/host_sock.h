@@ -33,12 +33,16 @@ struct host_rules {
 int host_sock_create(struct net *net, struct caller *c, const struct host_rules *rules, int family, int type,
 		     int protocol, unsigned flags, struct socket **out);
 
-/* ---- between host_sock.c and host_msg.c ---- */
+/* The number of the inode that the host's tables know the socket by; 0: unknown. net->lock held. */
+uint32_t host_sock_inode(struct socket *s);
+
+/* ---- between host_sock.c, host_msg.c and those whose sockets have a host's socket behind them ---- */
 
 struct host_sock {
 	struct socket sk;
 	const struct host_rules *rules;
-	int fd; /* of the host, O_NONBLOCK */
+	int fd;         /* of the host, O_NONBLOCK */
+	uint32_t inode; /* 0: nobody has asked yet; guarded by net->lock */
 };
 
 static inline struct host_sock *host_sock_of(struct socket *s)
@@ -47,6 +51,12 @@ static inline struct host_sock *host_sock_of(struct socket *s)
 }
 
 int host_check_address(const struct host_sock *i, const struct sockaddr *a, unsigned len);
+int host_sock_bind(struct socket *s, struct caller *c, const struct sockaddr *a, unsigned len);
+int host_sock_connect(struct socket *s, struct caller *c, const struct sockaddr *a, unsigned len, bool nonblock);
+int host_sock_getname(struct socket *s, bool peer, struct sockaddr_storage *out);
+int host_sock_setsockopt(struct socket *s, struct caller *c, int level, int name, const void *val, unsigned len);
+int host_sock_getsockopt(struct socket *s, struct caller *c, int level, int name, void *buf, unsigned size);
+int64_t host_sock_ioctl(struct socket *s, struct caller *c, struct mm *mm, unsigned cmd, uint64_t arg);
 ssize_t host_sock_sendmsg(struct socket *s, struct caller *c, struct socket_msg *m);
 ssize_t host_sock_recvmsg(struct socket *s, struct caller *c, struct socket_msg *m);
 

@@ -91,6 +91,7 @@ struct net *net_new(struct mm_host *mem)
 
 	if (!net)
 		return NULL;
+	net->mem = mem;
 	pthread_mutex_init(&net->lock, NULL);
 	list_init(&net->sockets);
 	net->unix_domain = unix_domain_new(mem);

@@ -12,6 +12,7 @@ struct mm_host;
 struct unix_domain;
 
 struct net {
+	struct mm_host *mem; /* who pays for what waits in queues */
 	struct unix_domain *unix_domain;
 	pthread_mutex_t lock; /* inside it: locks of sockets */
 	struct list sockets;  /* struct socket.net_node, in order of creation; guarded by lock */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The routing netlink of the host (rtnetlink(7)), to look and never to change: what getifaddrs(3) and `ip` ask. */
+/* The routing netlink of the host (rtnetlink(7)), to look and never to change: what getifaddrs(3) and `ip` ask. Ports
+ * and options of the other protocols. */
 #include <errno.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
@@ -9,6 +10,8 @@
 #include "host/hostcall.h"
 #include "net/host_sock.h"
 #include "net/inet.h"
+#include "net/netlink.h"
+#include "net/sock_diag.h"
 
 #define BIT(n) (1UL << (n))
 
@@ -37,7 +40,7 @@ static int bind_automatic(int fd, struct caller *c, struct sockaddr_nl *a)
 	return err;
 }
 
-static uint32_t port_of(int fd)
+uint32_t netlink_port(int fd)
 {
 	struct sockaddr_nl own = { 0 };
 	socklen_t len = sizeof(own);
@@ -53,7 +56,7 @@ static int bind_netlink(int fd, struct caller *c, const struct sockaddr *a, unsi
 	if (len < sizeof(nl) || a->sa_family != AF_NETLINK)
 		return -EINVAL;
 	memcpy(&nl, a, sizeof(nl));
-	return nl.nl_pid || port_of(fd) ? bind_port(fd, &nl, nl.nl_pid) : bind_automatic(fd, c, &nl);
+	return nl.nl_pid || netlink_port(fd) ? bind_port(fd, &nl, nl.nl_pid) : bind_automatic(fd, c, &nl);
 }
 
 /* Who sends without a port gets one. What would change something is for the host to refuse, in a message of its own:
@@ -61,7 +64,7 @@ static int bind_netlink(int fd, struct caller *c, const struct sockaddr *a, unsi
 static int prepare_send(int fd, struct caller *c)
 {
 	struct sockaddr_nl nl = { .nl_family = AF_NETLINK };
-	int err = port_of(fd) ? 0 : bind_automatic(fd, c, &nl);
+	int err = netlink_port(fd) ? 0 : bind_automatic(fd, c, &nl);
 	return err ? err : cred_assume_powerless(c->cred);
 }
 
@@ -90,10 +93,39 @@ static const struct host_rules netlink_rules = {
 	.options = options,
 };
 
+/* The groups tell of sockets that go, which may be anybody's. */
+static int bind_diag(int fd, struct caller *c, const struct sockaddr *a, unsigned len)
+{
+	struct sockaddr_nl nl = { 0 };
+
+	memcpy(&nl, a, len < sizeof(nl) ? len : sizeof(nl));
+	return len >= sizeof(nl) && nl.nl_groups ? -EPERM : bind_netlink(fd, c, a, len);
+}
+
+static const struct host_options diag_options[] = {
+	{ SOL_SOCKET,
+	  BIT(SO_TYPE) | BIT(SO_ERROR) | BIT(SO_SNDBUF) | BIT(SO_RCVBUF) | BIT(SO_SNDBUFFORCE) | BIT(SO_RCVBUFFORCE) |
+	      BIT(SO_PROTOCOL) | BIT(SO_DOMAIN),
+	  0 },
+	{ SOL_NETLINK,
+	  BIT(NETLINK_LIST_MEMBERSHIPS) | BIT(NETLINK_EXT_ACK) | BIT(NETLINK_GET_STRICT_CHK) | BIT(NETLINK_CAP_ACK),
+	  0 },
+	{ -1, 0, 0 },
+};
+
+const struct host_rules netlink_diag_rules = {
+	.bind = bind_diag,
+	.prepare_send = prepare_send,
+	.check_address = check_address,
+	.options = diag_options,
+};
+
 int netlink_create(struct net *net, struct caller *c, int type, int protocol, unsigned flags, struct socket **out)
 {
 	if (type != SOCK_RAW && type != SOCK_DGRAM)
 		return -ESOCKTNOSUPPORT;
+	if (protocol == NETLINK_SOCK_DIAG)
+		return sock_diag_create(net, c, type, flags, out);
 	if (protocol != NETLINK_ROUTE)
 		return -EPROTONOSUPPORT;
 	return host_sock_create(net, c, &netlink_rules, AF_NETLINK, type, protocol, flags, out);

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the protocols of netlink share. */
+#ifndef HL_NET_NETLINK_H
+#define HL_NET_NETLINK_H
+
+#include <stdint.h>
+
+struct host_rules;
+
+/* The port of a host's netlink socket; 0: none yet. */
+uint32_t netlink_port(int fd);
+/* Ports as for the routing netlink, and no groups. */
+extern const struct host_rules netlink_diag_rules;
+
+#endif

@@ -1,0 +1,499 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The socket of sock_diag(7): requests are answered when they are sent, into a queue of ours. A dump that is longer
+ * than the queue goes on when the guest has read. The host's socket behind ours gives the port and the options and
+ * carries no data.
+ *
+ * Locks: diag_sock.lock is outside net->lock; what the tables of /proc/net ask takes neither.
+ */
+#include "net/sock_diag.h"
+
+#include <errno.h>
+#include <linux/capability.h>
+#include <linux/inet_diag.h>
+#include <linux/sock_diag.h>
+#include <linux/unix_diag.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <stdlib.h>
+
+#include "fs/cred.h"
+#include "host/hostcall.h"
+#include "mm/mm.h"
+#include "net/host_sock.h"
+#include "net/inet.h"
+#include "net/net.h"
+#include "net/netlink.h"
+
+#define POLL_READ    (POLLIN | POLLRDNORM)
+#define POLL_WRITE   (POLLOUT | POLLWRNORM | POLLWRBAND)
+#define MAX_REQUEST  65536
+#define QUEUE_MAX    SOCKET_BUF_DEFAULT
+#define DATAGRAM_MIN 8192U /* a dump's datagrams; as long as the longest buffer that they were received into */
+#define DATAGRAM_MAX 32768U
+#define DUMP_STARTED 1 /* the answer comes with the dump: no acknowledgement */
+
+struct datagram {
+	struct list node;
+	size_t len;
+	unsigned char data[];
+};
+
+struct dump {
+	bool active;
+	int fd; /* of the host, whose answers these are; -1: unix sockets */
+	uint32_t seq;
+	struct unix_diag_req request;
+	size_t next; /* how many sockets were looked at */
+};
+
+struct diag_sock {
+	struct host_sock host;
+	struct waitqueue wait;
+	pthread_mutex_t lock;
+	/* guarded by lock */
+	struct list queue; /* struct datagram */
+	struct dump dump;
+	size_t datagram_size;
+	bool lost;                      /* an answer, for want of room: the next receive says so */
+	_Atomic unsigned queued, drops; /* bytes; datagrams */
+};
+
+static struct diag_sock *diag_of(struct socket *s)
+{
+	return container_of(host_sock_of(s), struct diag_sock, host);
+}
+
+/* ---- the queue; lock held ---- */
+
+static void enqueue(struct diag_sock *d, const void *data, size_t len)
+{
+	struct mm_host *mem = d->host.sk.net->mem;
+	struct datagram *g = NULL;
+
+	if (d->queued <= QUEUE_MAX && mm_host_charge(mem, sizeof(*g) + len)) {
+		g = malloc(sizeof(*g) + len);
+		if (!g)
+			mm_host_uncharge(mem, sizeof(*g) + len);
+	}
+	if (!g) {
+		d->lost = true;
+		d->drops++;
+		return;
+	}
+	g->len = len;
+	memcpy(g->data, data, len);
+	list_add_tail(&d->queue, &g->node);
+	d->queued += (unsigned)len;
+}
+
+static void dequeue(struct diag_sock *d, struct datagram *g)
+{
+	list_del(&g->node);
+	d->queued -= (unsigned)g->len;
+	mm_host_uncharge(d->host.sk.net->mem, sizeof(*g) + g->len);
+	free(g);
+}
+
+/* ---- unix sockets ---- */
+
+static bool wants(const struct unix_diag_req *r, struct socket *s, struct socket_stat *st)
+{
+	if (s->family != AF_UNIX)
+		return false;
+	*st = (struct socket_stat){ 0 };
+	s->ops->stat(s, st);
+	return !st->embryo && r->udiag_states & 1U << st->state;
+}
+
+static struct nlmsghdr *begin_message(struct nlbuf *b, unsigned type, unsigned flags, uint32_t seq, uint32_t port)
+{
+	struct nlmsghdr *h = nlbuf_put(b, sizeof(*h));
+
+	if (h)
+		*h = (struct nlmsghdr){ .nlmsg_type = (uint16_t)type,
+					.nlmsg_flags = (uint16_t)flags,
+					.nlmsg_seq = seq,
+					.nlmsg_pid = port };
+	return h;
+}
+
+/* A message about a unix socket, or none when there is no room for all of it. */
+static bool put_unix(struct nlbuf *b, struct socket *s, const struct socket_stat *st, uint32_t show,
+		     const struct nlmsghdr *like)
+{
+	size_t start = b->len;
+	struct nlmsghdr *h = begin_message(b, SOCK_DIAG_BY_FAMILY, like->nlmsg_flags, like->nlmsg_seq, like->nlmsg_pid);
+
+	unix_diag_put(b, s, st, show);
+	if (b->full) {
+		b->len = start;
+		return false;
+	}
+	h->nlmsg_len = (uint32_t)(b->len - start);
+	return true;
+}
+
+/* The next datagram of a dump of unix sockets. A socket that fills more than one is left out. */
+static int unix_next(struct diag_sock *d, uint32_t port, struct nlbuf *b)
+{
+	struct nlmsghdr like = { .nlmsg_flags = NLM_F_MULTI, .nlmsg_seq = d->dump.seq, .nlmsg_pid = port };
+	struct net *net = d->host.sk.net;
+	struct socket_stat st;
+	struct socket *s;
+	size_t at = 0;
+
+	pthread_mutex_lock(&net->lock);
+	list_for_each (s, &net->sockets, net_node) {
+		if (at++ < d->dump.next)
+			continue;
+		if (wants(&d->dump.request, s, &st) && !put_unix(b, s, &st, d->dump.request.udiag_show, &like) &&
+		    b->len)
+			break;
+		b->full = false;
+		d->dump.next = at;
+	}
+	pthread_mutex_unlock(&net->lock);
+	if (b->len)
+		return 0;
+	struct nlmsghdr *done = begin_message(b, NLMSG_DONE, NLM_F_MULTI, d->dump.seq, port);
+	nlbuf_put(b, sizeof(int));
+	done->nlmsg_len = NLMSG_LENGTH(sizeof(int));
+	return 1;
+}
+
+/* Linux: sock_diag_check_cookie. */
+static bool cookie_fits(const uint32_t cookie[2], const struct socket *s)
+{
+	uint64_t is = s->file.anon_ino;
+
+	return (cookie[0] == INET_DIAG_NOCOOKIE && cookie[1] == INET_DIAG_NOCOOKIE) || !memcmp(cookie, &is, sizeof(is));
+}
+
+static int unix_get_one(struct diag_sock *d, const struct nlmsghdr *h, const struct unix_diag_req *r, struct nlbuf *b)
+{
+	struct nlmsghdr like = { .nlmsg_seq = h->nlmsg_seq, .nlmsg_pid = netlink_port(d->host.fd) };
+	struct unix_diag_req any = { .udiag_states = UINT32_MAX };
+	struct net *net = d->host.sk.net;
+	struct socket_stat st;
+	struct socket *s;
+	int err = r->udiag_ino ? -ENOENT : -EINVAL;
+
+	pthread_mutex_lock(&net->lock);
+	list_for_each (s, &net->sockets, net_node) {
+		if (!r->udiag_ino || (uint32_t)s->file.anon_ino != r->udiag_ino || !wants(&any, s, &st))
+			continue;
+		err = !cookie_fits(r->udiag_cookie, s)            ? -ESTALE
+		      : put_unix(b, s, &st, r->udiag_show, &like) ? 0
+								  : -EMSGSIZE;
+		break;
+	}
+	pthread_mutex_unlock(&net->lock);
+	return err;
+}
+
+/* ---- dumps ---- */
+
+static void end_dump(struct diag_sock *d)
+{
+	if (d->dump.active)
+		host_close(d->dump.fd);
+	d->dump = (struct dump){ .fd = -1 };
+}
+
+/* Adds the next datagram of the dump to the queue. 0 or what is wrong with the dump. */
+static int dump_some(struct diag_sock *d)
+{
+	uint32_t port = netlink_port(d->host.fd);
+	struct nlbuf b = { .data = malloc(d->datagram_size), .size = d->datagram_size };
+	int r = -ENOMEM;
+
+	if (b.data)
+		r = d->dump.fd < 0 ? unix_next(d, port, &b) : inet_diag_next(d->host.sk.net, d->dump.fd, port, &b);
+	if (r >= 0 && b.len)
+		enqueue(d, b.data, b.len);
+	free(b.data);
+	if (r)
+		end_dump(d);
+	return r < 0 ? r : 0;
+}
+
+/* As much of a dump as the queue takes. One that fails on its way ends without its end, and the receiver learns it. */
+static void dump_more(struct diag_sock *d)
+{
+	while (d->dump.active && d->queued <= QUEUE_MAX / 2)
+		if (dump_some(d))
+			d->lost = true;
+}
+
+static int start_dump(struct diag_sock *d, struct caller *c, const struct nlmsghdr *h, bool is_unix)
+{
+	if (d->dump.active)
+		return -EBUSY;
+	int fd = is_unix ? -1 : inet_diag_ask(c, h);
+	if (!is_unix && fd < 0)
+		return fd;
+	d->dump = (struct dump){ .active = true, .fd = fd, .seq = h->nlmsg_seq };
+	if (is_unix)
+		memcpy(&d->dump.request, NLMSG_DATA(h), sizeof(d->dump.request));
+	int err = dump_some(d);
+	return err ? err : DUMP_STARTED;
+}
+
+/* ---- requests; lock held. 0, DUMP_STARTED or -errno, which the answer tells ---- */
+
+static int inet_get_one(struct diag_sock *d, struct caller *c, const struct nlmsghdr *h, struct nlbuf *b)
+{
+	int fd = inet_diag_ask(c, h);
+
+	if (fd < 0)
+		return fd;
+	int err = inet_diag_next(d->host.sk.net, fd, netlink_port(d->host.fd), b);
+	host_close(fd);
+	return err ? err : b->len ? 0 : -ENOENT;
+}
+
+static int get_one(struct diag_sock *d, struct caller *c, const struct nlmsghdr *h, bool is_unix)
+{
+	struct nlbuf b = { .data = malloc(DATAGRAM_MAX), .size = DATAGRAM_MAX };
+
+	if (!b.data)
+		return -ENOMEM;
+	int err = is_unix ? unix_get_one(d, h, NLMSG_DATA(h), &b) : inet_get_one(d, c, h, &b);
+	if (!err)
+		enqueue(d, b.data, b.len);
+	free(b.data);
+	return err;
+}
+
+/* Linux: sock_diag_rcv_msg and the handlers of the families. */
+static int answer(struct diag_sock *d, struct caller *c, const struct nlmsghdr *h)
+{
+	const struct sock_diag_req *r = NLMSG_DATA(h);
+
+	if (h->nlmsg_type == SOCK_DESTROY)
+		return cred_capable(c->cred, CAP_NET_ADMIN) ? -EOPNOTSUPP : -EPERM;
+	if (h->nlmsg_type != SOCK_DIAG_BY_FAMILY)
+		return -EINVAL;
+	if (h->nlmsg_len < NLMSG_LENGTH(sizeof(*r)) || r->sdiag_family >= AF_MAX)
+		return -EINVAL;
+	bool is_unix = r->sdiag_family == AF_UNIX;
+	if (!is_unix && r->sdiag_family != AF_INET && r->sdiag_family != AF_INET6)
+		return -ENOENT;
+	if (is_unix && h->nlmsg_len < NLMSG_LENGTH(sizeof(struct unix_diag_req)))
+		return -EINVAL;
+	return h->nlmsg_flags & NLM_F_DUMP ? start_dump(d, c, h, is_unix) : get_one(d, c, h, is_unix);
+}
+
+/* Linux: netlink_ack. An error comes with the whole request unless the socket does not want it. */
+static void acknowledge(struct diag_sock *d, const struct nlmsghdr *h, int err)
+{
+	int capped = 0;
+	socklen_t len = sizeof(capped);
+
+	getsockopt(d->host.fd, SOL_NETLINK, NETLINK_CAP_ACK, &capped, &len);
+	size_t body = err && !capped ? h->nlmsg_len - sizeof(*h) : 0;
+	struct nlbuf b = { .size = NLMSG_SPACE(sizeof(struct nlmsgerr)) + NLMSG_ALIGN(body) };
+	b.data = malloc(b.size);
+	if (!b.data) {
+		d->lost = true;
+		return;
+	}
+	struct nlmsghdr *reply =
+	    begin_message(&b, NLMSG_ERROR, err && !capped ? 0 : NLM_F_CAPPED, h->nlmsg_seq, netlink_port(d->host.fd));
+	struct nlmsgerr *e = nlbuf_put(&b, sizeof(*e));
+	e->error = err;
+	e->msg = *h;
+	if (body)
+		memcpy(nlbuf_put(&b, body), h + 1, body);
+	reply->nlmsg_len = (uint32_t)b.len;
+	enqueue(d, b.data, b.len);
+	free(b.data);
+}
+
+/* Linux: netlink_rcv_skb. */
+static void answer_all(struct diag_sock *d, struct caller *c, const unsigned char *data, size_t len)
+{
+	for (size_t at = 0; len - at >= sizeof(struct nlmsghdr);) {
+		const struct nlmsghdr *h = (const struct nlmsghdr *)(const void *)(data + at);
+		if (h->nlmsg_len < sizeof(*h) || h->nlmsg_len > len - at)
+			break;
+		bool asks = h->nlmsg_flags & NLM_F_REQUEST && h->nlmsg_type >= NLMSG_MIN_TYPE;
+		int err = asks ? answer(d, c, h) : 0;
+		if (err < 0 || (!err && h->nlmsg_flags & NLM_F_ACK))
+			acknowledge(d, h, err);
+		size_t step = NLMSG_ALIGN(h->nlmsg_len);
+		at += step < len - at ? step : len - at;
+	}
+}
+
+/* ---- the socket ---- */
+
+static ssize_t diag_sendmsg(struct socket *s, struct caller *c, struct socket_msg *m)
+{
+	struct diag_sock *d = diag_of(s);
+	size_t len = m->uio->resid;
+
+	if (m->flags & MSG_OOB)
+		return -EOPNOTSUPP;
+	int err = m->control_len ? -EINVAL : 0;
+	if (!err && m->name_len)
+		err = host_check_address(&d->host, (const struct sockaddr *)&m->name, m->name_len);
+	if (!err)
+		err = d->host.rules->prepare_send(d->host.fd, c);
+	if (err)
+		return err;
+	unsigned char *data = len > MAX_REQUEST ? NULL : malloc(len + 1);
+	if (!data)
+		return len > MAX_REQUEST ? -EMSGSIZE : -ENOBUFS;
+	if (uio_take(m->uio, data, len) < len) {
+		free(data);
+		return -EFAULT;
+	}
+	pthread_mutex_lock(&d->lock);
+	answer_all(d, c, data, len);
+	dump_more(d);
+	pthread_mutex_unlock(&d->lock);
+	free(data);
+	waitqueue_wake_all(&d->wait, POLL_READ);
+	return (ssize_t)len;
+}
+
+/* Takes the first datagram. Lock held. */
+static ssize_t take(struct diag_sock *d, struct socket_msg *m)
+{
+	struct datagram *g = list_first(&d->queue, struct datagram, node);
+	struct sockaddr_nl kernel = { .nl_family = AF_NETLINK };
+	size_t resid = m->uio->resid, n = g->len < resid ? g->len : resid;
+	ssize_t result = m->flags & MSG_TRUNC ? (ssize_t)g->len : (ssize_t)n;
+
+	if (resid > d->datagram_size)
+		d->datagram_size = resid < DATAGRAM_MAX ? resid : DATAGRAM_MAX;
+	if (uio_put(m->uio, g->data, n) < n)
+		result = -EFAULT;
+	memcpy(&m->name, &kernel, sizeof(kernel));
+	m->name_len = sizeof(kernel);
+	if (g->len > n)
+		m->out_flags |= MSG_TRUNC;
+	if (!(m->flags & MSG_PEEK)) {
+		dequeue(d, g);
+		dump_more(d);
+	}
+	return result;
+}
+
+/* Waits until there is a datagram: 0 or -errno. Lock held. */
+static int wait_for_datagram(struct diag_sock *d, struct waiter *w, unsigned flags, uint64_t deadline)
+{
+	for (;;) {
+		if (d->lost) {
+			d->lost = false;
+			return -ENOBUFS;
+		}
+		if (!list_empty(&d->queue))
+			return 0;
+		if (flags & MSG_DONTWAIT)
+			return -EAGAIN;
+		if (!w->queue) {
+			w->events = POLL_READ;
+			waitqueue_add(&d->wait, w);
+		}
+		pthread_mutex_unlock(&d->lock);
+		int err = sleeper_wait(w->sleeper, deadline);
+		pthread_mutex_lock(&d->lock);
+		if (err)
+			return err == -ETIMEDOUT ? -EAGAIN : err;
+	}
+}
+
+static ssize_t diag_recvmsg(struct socket *s, struct caller *c, struct socket_msg *m)
+{
+	struct diag_sock *d = diag_of(s);
+	struct waiter w;
+
+	if (m->flags & MSG_OOB)
+		return -EOPNOTSUPP;
+	m->control_len = 0;
+	waiter_init(&w, c->sleeper);
+	pthread_mutex_lock(&d->lock);
+	ssize_t r = wait_for_datagram(d, &w, m->flags, socket_deadline(s->rcvtimeo));
+	if (!r)
+		r = take(d, m);
+	pthread_mutex_unlock(&d->lock);
+	waitqueue_remove(&w);
+	return r;
+}
+
+static unsigned diag_poll(struct socket *s, struct poll_table *pt)
+{
+	struct diag_sock *d = diag_of(s);
+
+	poll_wait(pt, &d->wait);
+	pthread_mutex_lock(&d->lock);
+	unsigned events = POLL_WRITE | (list_empty(&d->queue) ? 0 : POLL_READ) | (d->lost ? POLLERR : 0);
+	pthread_mutex_unlock(&d->lock);
+	return events;
+}
+
+static void diag_stat(struct socket *s, struct socket_stat *out)
+{
+	out->state = TCP_CLOSE;
+	out->rx = diag_of(s)->queued;
+	out->drops = diag_of(s)->drops;
+}
+
+static void diag_release(struct socket *s)
+{
+	struct diag_sock *d = diag_of(s);
+
+	end_dump(d);
+	while (!list_empty(&d->queue))
+		dequeue(d, list_first(&d->queue, struct datagram, node));
+	waitqueue_destroy(&d->wait);
+	pthread_mutex_destroy(&d->lock);
+	host_close(d->host.fd);
+	free(d);
+}
+
+static int diag_shutdown(struct socket *s, int how)
+{
+	return -EOPNOTSUPP;
+}
+
+static const struct socket_ops diag_ops = {
+	.stat = diag_stat,
+	.bind = host_sock_bind,
+	.connect = host_sock_connect,
+	.getname = host_sock_getname,
+	.sendmsg = diag_sendmsg,
+	.recvmsg = diag_recvmsg,
+	.shutdown = diag_shutdown,
+	.poll = diag_poll,
+	.setsockopt = host_sock_setsockopt,
+	.getsockopt = host_sock_getsockopt,
+	.ioctl = host_sock_ioctl,
+	.release = diag_release,
+};
+
+int sock_diag_create(struct net *net, struct caller *c, int type, unsigned flags, struct socket **out)
+{
+	int fd = (int)host_ret(socket(AF_NETLINK, type | SOCK_NONBLOCK | SOCK_CLOEXEC, NETLINK_SOCK_DIAG));
+	if (fd < 0)
+		return fd;
+	struct diag_sock *d = calloc(1, sizeof(*d));
+	if (!d) {
+		host_close(fd);
+		return -ENOMEM;
+	}
+	socket_init(&d->host.sk, c, net, &diag_ops, AF_NETLINK, type, NETLINK_SOCK_DIAG, flags);
+	d->host.rules = &netlink_diag_rules;
+	d->host.fd = fd;
+	waitqueue_init(&d->wait);
+	pthread_mutex_init(&d->lock, NULL);
+	list_init(&d->queue);
+	d->dump.fd = -1;
+	d->datagram_size = DATAGRAM_MIN;
+	socket_publish(&d->host.sk);
+	*out = &d->host.sk;
+	return 0;
+}
