@@ -146,7 +146,7 @@ static int set_range(struct fcntl *x, const struct flock *fl, struct file_lock *
 	if (fl->l_len > 0) {
 		if (fl->l_len - 1 > INT64_MAX - l->start)
 			return -EOVERFLOW;
-		l->end = l->start + fl->l_len - 1;
+		l->end = l->start + (fl->l_len - 1); /* in this order: it may be the last offset */
 	} else if (fl->l_len < 0) {
 		if (l->start + fl->l_len < 0)
 			return -EINVAL;

@@ -212,6 +212,8 @@ CASE(posix_lock_errors)
 	R(lock_at(ro, F_SETLK, F_RDLCK, -1, 1));
 	R(lock_at(ro, F_SETLK, F_RDLCK, 5, -10));
 	R(lock_at(ro, F_SETLK, F_RDLCK, 5, -5));
+	R(lock_at(ro, F_SETLK, F_RDLCK, 1, LONG_MAX));
+	R(lock_at(ro, F_SETLK, F_RDLCK, 2, LONG_MAX));
 	R(lock_at(p[0], F_SETLK, F_RDLCK, 0, 1));
 	R(lock_at(99, F_SETLK, F_RDLCK, 0, 1));
 	struct flock l = { .l_type = F_RDLCK, .l_whence = SEEK_END, .l_start = -3, .l_len = 2 };
