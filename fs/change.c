@@ -78,7 +78,7 @@ static int may_create(const struct place *p, struct caller *c, bool dir_wanted)
 	bool check = read_only(p) || (p->slash && !dir_wanted) || !(place_inode(p)->fs->flags & FS_CHECKS_ACCESS);
 	if (place_is_mount(p, c) || (check && place_exists(p, c)))
 		return -EEXIST;
-	if (p->slash && !dir_wanted)
+	if ((p->slash && !dir_wanted) || place_inode(p)->fs->flags & FS_KNOWS_NAMES)
 		return -ENOENT;
 	if (read_only(p))
 		return -EROFS;
@@ -165,12 +165,14 @@ static int slash_error(const struct place *p, struct caller *c)
 	return err;
 }
 
-/* The file system removes nothing: -EPERM, but for what unlink(2) and rmdir(2) find wrong with the name before. */
+/* The file system removes nothing: -EPERM, but for what unlink(2) and rmdir(2) find wrong before. */
 static int removal_error(const struct place *p, struct caller *c, bool dir)
 {
 	struct dentry *d;
 	int err = place_lookup(p, c, &d);
 
+	if (!err)
+		err = may_change_dir(p, c);
 	if (!err && S_ISDIR(d->inode->type) != dir)
 		err = dir ? -ENOTDIR : -EISDIR;
 	dentry_put(d);
@@ -244,6 +246,41 @@ static int check_slashes(struct caller *c, const struct place *from, const struc
 	return err;
 }
 
+/* The new name that a file system which renames nothing is asked for. */
+static int check_new_name(const struct place *to, struct caller *c, const struct dentry *old, unsigned flags,
+			  bool *same)
+{
+	struct dentry *d;
+	int err = place_lookup(to, c, &d);
+
+	if (err == -ENOENT && !(flags & RENAME_EXCHANGE) && !(place_inode(to)->fs->flags & FS_KNOWS_NAMES))
+		return 0;
+	if (!err && flags & RENAME_NOREPLACE)
+		err = -EEXIST;
+	*same = !err && inode_same(old->inode, d->inode);
+	dentry_put(d);
+	return err;
+}
+
+/* The file system renames nothing: -EPERM, but for what rename(2) finds wrong before; two names of one file are fine.
+ */
+static int rename_nothing(struct caller *c, const struct place *from, const struct place *to, unsigned flags)
+{
+	struct dentry *old;
+	bool same = false;
+	int err = place_lookup(from, c, &old);
+
+	if (!err)
+		err = check_new_name(to, c, old, flags, &same);
+	dentry_put(old);
+	if (err || same)
+		return err;
+	err = may_change_dir(from, c);
+	if (!err)
+		err = may_change_dir(to, c);
+	return err ? err : -EPERM;
+}
+
 static int rename_at(struct caller *c, const struct place *from, const struct place *to, unsigned flags)
 {
 	struct inode *dir = place_inode(from), *newdir = place_inode(to);
@@ -261,7 +298,9 @@ static int rename_at(struct caller *c, const struct place *from, const struct pl
 		return err;
 	if (place_is_mount(from, c) || place_is_mount(to, c))
 		return -EBUSY;
-	return dir->ops->rename ? dir->ops->rename(dir, c, from->last, newdir, to->last, flags) : -EPERM;
+	if (!dir->ops->rename)
+		return rename_nothing(c, from, to, flags);
+	return dir->ops->rename(dir, c, from->last, newdir, to->last, flags);
 }
 
 int vfs_rename(struct caller *c, const struct path *start, const char *name, const struct path *newstart,

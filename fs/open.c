@@ -116,6 +116,8 @@ static int create_last(struct walk *w, const char *name, size_t len, struct walk
 		return -ENAMETOOLONG;
 	memcpy(last, name, len);
 	last[len] = '\0';
+	if (dir->fs->flags & FS_KNOWS_NAMES)
+		return -ENOENT;
 	if (w->path.mnt->flags & MOUNT_RDONLY)
 		return -EROFS;
 	if (!dir->ops->create)
@@ -289,12 +291,10 @@ static int open_tmpfile(struct path *dir, struct caller *c, int flags, mode_t mo
 		err = -ENOENT;
 	else if (dir->mnt->flags & MOUNT_RDONLY)
 		err = -EROFS;
-	else if (!i->ops->tmpfile)
-		err = -EOPNOTSUPP;
 	else if (!(i->fs->flags & FS_CHECKS_ACCESS))
 		err = i->ops->permission(i, c, W_OK | X_OK);
 	if (!err)
-		err = i->ops->tmpfile(i, c, flags, mode, out);
+		err = i->ops->tmpfile ? i->ops->tmpfile(i, c, flags, mode, out) : -EOPNOTSUPP;
 	if (!err)
 		file_set_place(*out, dir);
 	path_put(dir);

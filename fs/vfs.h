@@ -176,6 +176,7 @@ struct filesystem {
 enum {
 	FS_WALKS_DOTS = 1,    /* runs may hold "." and any ".." that does not rise above the run's directory */
 	FS_CHECKS_ACCESS = 2, /* open and the like check permissions themselves (the host kernel does) */
+	FS_KNOWS_NAMES = 4,   /* has all names there can be: making another one is -ENOENT (procfs) */
 };
 
 struct filesystem_ops {

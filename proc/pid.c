@@ -368,7 +368,7 @@ static int exe_jump(struct pseudo_node *n, struct caller *c, struct path *out)
 /* ---- threads ---- */
 
 static const struct pseudo_dir task_dir;
-static const struct pseudo_entry task_entry = { NULL, S_IFDIR | 0555, .dir = &task_dir };
+static const struct pseudo_entry task_entry = { NULL, S_IFDIR | 0555, .dir = &task_dir, .immutable = true };
 
 static int tasks_lookup(struct pseudo_node *dir, struct caller *c, const char *name, size_t len,
 			struct pseudo_found *out)

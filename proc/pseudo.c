@@ -210,6 +210,8 @@ static int node_permission(struct inode *i, struct caller *c, int mask)
 {
 	struct pseudo_node *n = node_of(i);
 	struct statx st;
+	if (mask & W_OK && n->entry->immutable)
+		return -EPERM;
 	if (mask & W_OK && n->entry->sealed && (!(n->entry->mode & 0222) || c->cred->euid != 0))
 		return -EACCES;
 	node_getattr(i, c, STATX_BASIC_STATS, &st);
@@ -314,7 +316,7 @@ int pseudo_fs_create(struct sandbox *sb, const char *type, const struct pseudo_e
 	struct pseudo_fs *pfs = calloc(1, sizeof *pfs);
 	if (!pfs)
 		return -ENOMEM;
-	filesystem_init(&pfs->fs, &pseudo_fs_ops, type, 0);
+	filesystem_init(&pfs->fs, &pseudo_fs_ops, type, magic == PROC_SUPER_MAGIC ? FS_KNOWS_NAMES : 0);
 	pfs->fs.dev = mount_table_new_dev(sb->mounts);
 	pfs->sb = sb;
 	pfs->magic = magic;

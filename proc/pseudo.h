@@ -47,6 +47,7 @@ struct pseudo_entry {
 	enum pseudo_gone gone;
 	bool own;        /* its own process may use it, whoever it belongs to */
 	bool sealed;     /* who may write is a matter of the mode alone: no capability opens more */
+	bool immutable;  /* nobody writes there, root neither */
 	const void *arg; /* for functions that serve many entries */
 };
 

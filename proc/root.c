@@ -108,7 +108,7 @@ static int fixed_link(struct pseudo_node *n, struct caller *c, struct text *out)
 
 /* ---- the processes ---- */
 
-static const struct pseudo_entry pid_entry = { NULL, S_IFDIR | 0555, .dir = &proc_pid_dir };
+static const struct pseudo_entry pid_entry = { NULL, S_IFDIR | 0555, .dir = &proc_pid_dir, .immutable = true };
 
 static int root_lookup(struct pseudo_node *dir, struct caller *c, const char *name, size_t len,
 		       struct pseudo_found *out)
@@ -176,7 +176,7 @@ static const struct pseudo_entry root_entries[] = {
 	SHOW("softirqs", proc_show_interrupts),
 	SHOW("stat", proc_show_system_stat),
 	SHOW("swaps", show_swaps),
-	{ "sys", S_IFDIR | 0555, .dir = &proc_sysctl_dir },
+	{ "sys", S_IFDIR | 0555, .dir = &proc_sysctl_dir, .sealed = true },
 	{ "thread-self", S_IFLNK | 0777, .link = thread_self_link },
 	SHOW("uptime", proc_show_uptime),
 	SHOW("version", show_version),

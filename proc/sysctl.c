@@ -165,7 +165,7 @@ static int show_protection(struct pseudo_node *n, struct caller *c, struct text 
 	}
 #define DIRECTORY(name, table)                                                                                         \
 	{                                                                                                              \
-		name, S_IFDIR | 0555, .dir = &table                                                                    \
+		name, S_IFDIR | 0555, .dir = &table, .sealed = true                                                    \
 	}
 
 static const struct pseudo_entry random_entries[] = {

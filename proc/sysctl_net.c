@@ -23,7 +23,7 @@ static int show_dgram_qlen(struct pseudo_node *n, struct caller *c, struct text 
 	}
 #define DIRECTORY(name, table)                                                                                         \
 	{                                                                                                              \
-		name, S_IFDIR | 0555, .dir = &table                                                                    \
+		name, S_IFDIR | 0555, .dir = &table, .sealed = true                                                    \
 	}
 #define CORE(file) HOST("core", file)
 #define IPV4(file) HOST("ipv4", file)
