@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/capability.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
@@ -239,10 +240,37 @@ static int set_integer(struct socket *s, int name, int val)
 	return -ENOPROTOOPT;
 }
 
-static int generic_setsockopt(struct socket *s, int name, const void *val, unsigned len)
+/* Of a socket whose messages go through no interface it is kept and told, no more. */
+static int bind_to_interface(struct socket *s, struct caller *c, int index)
+{
+	if (s->bound_if && !cred_capable(c->cred, CAP_NET_RAW))
+		return -EPERM;
+	if (index < 0)
+		return -EINVAL;
+	s->bound_if = index;
+	return 0;
+}
+
+static int bind_to_device(struct socket *s, struct caller *c, const void *val, unsigned len)
+{
+	char name[IFNAMSIZ] = { 0 };
+	unsigned index = 0;
+
+	memcpy(name, val, len < sizeof(name) ? len : sizeof(name) - 1);
+	if (name[0]) {
+		index = if_nametoindex(name);
+		if (!index)
+			return -ENODEV;
+	}
+	return bind_to_interface(s, c, (int)index);
+}
+
+static int generic_setsockopt(struct socket *s, struct caller *c, int name, const void *val, unsigned len)
 {
 	int v;
 
+	if (name == SO_BINDTODEVICE)
+		return bind_to_device(s, c, val, len);
 	if (len < sizeof(v))
 		return -EINVAL;
 	memcpy(&v, val, sizeof(v));
@@ -263,6 +291,7 @@ static int generic_setsockopt(struct socket *s, int name, const void *val, unsig
 	case SO_SNDTIMEO_OLD:
 	case SO_SNDTIMEO_NEW: return set_timeout(&s->sndtimeo, val, len);
 	case SO_LINGER: return set_linger(s, val, len);
+	case SO_BINDTOIFINDEX: return bind_to_interface(s, c, v);
 	}
 	return set_integer(s, name, v);
 }
@@ -316,7 +345,7 @@ int socket_setsockopt(struct socket *s, struct caller *c, int level, int name, c
 	int r = s->ops->setsockopt ? s->ops->setsockopt(s, c, level, name, val, len) : SOCKET_GENERIC;
 	if (r != SOCKET_GENERIC)
 		return r;
-	return level == SOL_SOCKET ? generic_setsockopt(s, name, val, len) : -EOPNOTSUPP;
+	return level == SOL_SOCKET ? generic_setsockopt(s, c, name, val, len) : -EOPNOTSUPP;
 }
 
 static int put_value(void *buf, unsigned size, const void *val, unsigned len)
@@ -341,9 +370,24 @@ static int put_linger(void *buf, unsigned size, int seconds)
 	return put_value(buf, size, &l, sizeof(l));
 }
 
+/* The name of the interface the socket is bound to. */
+static int put_device(const struct socket *s, void *buf, unsigned size)
+{
+	char name[IFNAMSIZ];
+
+	if (!s->bound_if)
+		return 0;
+	if (size < sizeof(name))
+		return -EINVAL;
+	if (!if_indextoname((unsigned)s->bound_if, name))
+		return -ENODEV;
+	return put_value(buf, size, name, (unsigned)strlen(name) + 1);
+}
+
 static int get_integer(struct socket *s, int name, int *val)
 {
 	switch (name) {
+	case SO_BINDTOIFINDEX: *val = s->bound_if; return 0;
 	case SO_SNDBUF: *val = s->sndbuf; return 0;
 	case SO_RCVBUF: *val = s->rcvbuf; return 0;
 	case SO_RCVLOWAT: *val = s->rcvlowat; return 0;
@@ -372,6 +416,7 @@ static int generic_getsockopt(struct socket *s, int name, void *buf, unsigned si
 	case SO_SNDTIMEO_OLD:
 	case SO_SNDTIMEO_NEW: return put_timeout(buf, size, s->sndtimeo);
 	case SO_LINGER: return put_linger(buf, size, s->linger);
+	case SO_BINDTODEVICE: return put_device(s, buf, size);
 	case SO_COOKIE:
 		return size < sizeof(s->file.anon_ino)
 			   ? -EINVAL

@@ -103,6 +103,7 @@ struct socket {
 	_Atomic unsigned sndbuf, rcvbuf, rcvlowat;
 	_Atomic uint64_t flags;             /* bit n: the boolean option n (SO_*) is on */
 	_Atomic int priority, mark, linger; /* linger: seconds, -1: off */
+	_Atomic int bound_if;               /* SO_BINDTODEVICE: an index, 0: none */
 	_Atomic int stamp; /* SO_TIMESTAMP or another of its kind: how the time of a message is told; 0: it is not */
 };
 

@@ -91,6 +91,52 @@ CASE(levels)
 	OPTION(tcp, IPPROTO_IP, 9999, 1);
 }
 
+static void bind_to(int s, const char *name, socklen_t len)
+{
+	char got[IFNAMSIZ] = "";
+	socklen_t size = sizeof(got);
+	int index = -1;
+
+	say("%.8s, %u bytes\n", name, len);
+	R(setsockopt(s, SOL_SOCKET, SO_BINDTODEVICE, name, len));
+	R(getsockopt(s, SOL_SOCKET, SO_BINDTODEVICE, got, &size));
+	say("  %u bytes: %s\n", size, got);
+	size = sizeof(index);
+	R(getsockopt(s, SOL_SOCKET, SO_BINDTOIFINDEX, &index, &size));
+	V(index);
+	R(getsockopt(s, SOL_SOCKET, SO_BINDTODEVICE, got, &size));
+}
+
+static int unbind(void *arg)
+{
+	int s = *(int *)arg, index = 1, none = 0, bad = -1;
+
+	NEED(setresuid(65534, 65534, 65534));
+	R(setsockopt(s, SOL_SOCKET, SO_BINDTODEVICE, "lo", 2));
+	R(setsockopt(s, SOL_SOCKET, SO_BINDTOIFINDEX, &bad, sizeof(bad)));
+	R(setsockopt(s, SOL_SOCKET, SO_BINDTOIFINDEX, &index, sizeof(index)));
+	R(setsockopt(s, SOL_SOCKET, SO_BINDTOIFINDEX, &none, sizeof(none)));
+	return 0;
+}
+
+CASE(bind_to_device)
+{
+	static const int types[] = { SOCK_STREAM, SOCK_DGRAM };
+
+	need_root();
+	for (size_t i = 0; i < sizeof(types) / sizeof(*types); i++) {
+		int s = (int)NEED(socket(AF_UNIX, types[i], 0)), one = 1;
+
+		bind_to(s, "none-such", 9);
+		bind_to(s, "lo", 3);
+		bind_to(s, "lo and more", 2);
+		in_child("nobody", unbind, &s);
+		bind_to(s, "", 0);
+		in_child("nobody", unbind, &s);
+		R(setsockopt(s, SOL_SOCKET, SO_BINDTOIFINDEX, &one, 3));
+	}
+}
+
 CASE(inet)
 {
 	int tcp = (int)NEED(socket(AF_INET, SOCK_STREAM, 0)), udp = (int)NEED(socket(AF_INET, SOCK_DGRAM, 0));
