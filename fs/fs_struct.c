@@ -36,6 +36,24 @@ struct fs_struct *fs_struct_copy(struct fs_struct *fs)
 	return copy;
 }
 
+struct path fs_struct_root(struct fs_struct *fs)
+{
+	pthread_mutex_lock(&fs->lock);
+	struct path root = path_get(&fs->root);
+	pthread_mutex_unlock(&fs->lock);
+	return root;
+}
+
+int fs_struct_root_name(struct fs_struct *fs, char *buf, size_t size)
+{
+	const struct path all = { NULL, NULL };
+	struct path root = fs_struct_root(fs);
+	int n = path_string(&root, &all, buf, size);
+
+	path_put(&root);
+	return n;
+}
+
 static void replace(struct fs_struct *fs, struct path *which, struct path *p)
 {
 	pthread_mutex_lock(&fs->lock);

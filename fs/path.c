@@ -109,7 +109,7 @@ static int internal_name(const struct path *p, char *buf, size_t size)
 	return (int)len;
 }
 
-int path_string(const struct path *p, const struct path *root, char *buf, size_t size)
+static int put_path(const struct path *p, const struct path *root, const char *unreachable, char *buf, size_t size)
 {
 	char space[PATH_MAX + 16];
 	struct front f = { .buf = space, .at = space + sizeof space - 1 };
@@ -120,7 +120,7 @@ int path_string(const struct path *p, const struct path *root, char *buf, size_t
 	int met = prepend_all(&f, p, root);
 	if (met >= 0 && *f.at != '/')
 		met = prepend(&f, "/", 1) ? -ENAMETOOLONG : met;
-	if (met == 0 && root->mnt && prepend(&f, "(unreachable)", 13))
+	if (met == 0 && root->mnt && prepend(&f, unreachable, strlen(unreachable)))
 		met = -ENAMETOOLONG;
 	if (met < 0)
 		return met;
@@ -129,4 +129,21 @@ int path_string(const struct path *p, const struct path *root, char *buf, size_t
 		return -ENAMETOOLONG;
 	memcpy(buf, f.at, len + 1);
 	return (int)len;
+}
+
+int path_string(const struct path *p, const struct path *root, char *buf, size_t size)
+{
+	return put_path(p, root, "", buf, size);
+}
+
+int path_string_cwd(const struct path *p, const struct path *root, char *buf, size_t size)
+{
+	return put_path(p, root, "(unreachable)", buf, size);
+}
+
+const char *path_below(const char *path, const char *root)
+{
+	const char *below = path[0] == '/' ? strip_root(path, root) : NULL;
+
+	return below && !*below ? "/" : below;
 }

@@ -287,6 +287,10 @@ struct fs_struct *fs_struct_get(struct fs_struct *fs);
 struct fs_struct *fs_struct_copy(struct fs_struct *fs);
 void fs_struct_put(struct fs_struct *fs);
 /* Take *p over. */
+/* A reference. */
+struct path fs_struct_root(struct fs_struct *fs);
+/* The root's name from the root of all; length or -errno. */
+int fs_struct_root_name(struct fs_struct *fs, char *buf, size_t size);
 void fs_struct_set_cwd(struct fs_struct *fs, struct path *p);
 void fs_struct_set_root(struct fs_struct *fs, struct path *p);
 
@@ -321,9 +325,14 @@ int vfs_open(struct caller *c, const struct path *start, const char *name, int f
 /* For execve(2): a regular file that `c` may execute but not read. */
 int vfs_open_unreadable(struct caller *c, const struct path *start, const char *name, unsigned walk_flags,
 			struct file **out);
-/* fs/path.c: the absolute guest path of `p` as seen from `root`; "(unreachable)" prefix as getcwd(2) has it. A root of
- * NULLs: from the root of all. Length or -errno. */
+/* fs/path.c: the absolute guest path of `p` as seen from `root`; of what does not lie there, and where `root` is NULLs,
+ * from the root of all. Length or -errno. */
 int path_string(const struct path *p, const struct path *root, char *buf, size_t size);
+/* The same as getcwd(2) has it: "(unreachable)" stands before what does not lie there. */
+int path_string_cwd(const struct path *p, const struct path *root, char *buf, size_t size);
+/* `path`, a name from the root of all, as seen from the directory that has the name `root` there; points into it. NULL:
+ * it does not lie there. */
+const char *path_below(const char *path, const char *root);
 
 /* The rules of inode_permission(9) for in-memory file systems, from mode and owner and capabilities. */
 int generic_permission(const struct statx *st, const struct cred *cred, int mask);

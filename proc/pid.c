@@ -310,9 +310,7 @@ static int link_text(struct pseudo_node *n, struct caller *c, struct text *out)
 	int err = get_link(n, c, &p);
 	if (err)
 		return err;
-	pthread_mutex_lock(&c->fs->lock);
-	struct path root = path_get(&c->fs->root);
-	pthread_mutex_unlock(&c->fs->lock);
+	struct path root = fs_struct_root(c->fs);
 	err = path_string(&p, &root, buf, sizeof buf);
 	path_put(&root);
 	path_put(&p);
@@ -342,9 +340,7 @@ static int exe_text(struct pseudo_node *n, struct caller *c, struct text *out)
 	int err = get_exe(n, c, &f);
 	if (err)
 		return err;
-	pthread_mutex_lock(&c->fs->lock);
-	struct path root = path_get(&c->fs->root);
-	pthread_mutex_unlock(&c->fs->lock);
+	struct path root = fs_struct_root(c->fs);
 	err = file_name(f, &root, buf, sizeof buf);
 	path_put(&root);
 	file_put(f);

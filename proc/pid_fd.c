@@ -37,9 +37,7 @@ static int fd_link(struct pseudo_node *n, struct caller *c, struct text *out)
 	struct file *f = err ? NULL : node_file(n, c);
 	if (!f)
 		return err ? err : -ENOENT;
-	pthread_mutex_lock(&c->fs->lock);
-	struct path root = path_get(&c->fs->root);
-	pthread_mutex_unlock(&c->fs->lock);
+	struct path root = fs_struct_root(c->fs);
 	err = file_name(f, &root, buf, sizeof buf);
 	path_put(&root);
 	file_put(f);

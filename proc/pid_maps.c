@@ -64,17 +64,50 @@ static const struct vma vsyscall_vma = {
 	.name = (char[]){ "[vsyscall]" },
 };
 
+/* A walk through the vmas by one who sees the files from a root of its own. */
+struct seen_from {
+	char root[PATH_MAX];
+	int (*fn)(const struct vma *v, void *arg);
+	void *arg;
+};
+
+static int see(const struct vma *v, void *arg)
+{
+	struct seen_from *s = arg;
+	struct vma seen = *v;
+	const char *name = v->name ? path_below(v->name, s->root) : NULL;
+
+	if (name)
+		seen.name = (char *)(uintptr_t)name;
+	return s->fn(&seen, s->arg);
+}
+
+/* mm_for_each_vma, the names of files as the caller sees them. */
+static int each_seen_vma(struct mm *mm, struct caller *c, int (*fn)(const struct vma *, void *), void *arg)
+{
+	struct seen_from s = { .fn = fn, .arg = arg };
+	int n = fs_struct_root_name(c->fs, s.root, sizeof s.root);
+
+	if (n < 0)
+		return n;
+	if (!strcmp(s.root, "/"))
+		mm_for_each_vma(mm, fn, arg);
+	else
+		mm_for_each_vma(mm, see, &s);
+	return 0;
+}
+
 int proc_each_vma(struct pseudo_node *n, struct caller *c, int (*fn)(const struct vma *, void *), void *arg, bool gate)
 {
 	int err = proc_check_inspect(n, c);
 	struct mm *mm = err ? NULL : proc_mm(n);
 	if (!mm)
 		return err == -ENOENT ? 0 : err;
-	mm_for_each_vma(mm, fn, arg);
-	if (gate)
+	err = each_seen_vma(mm, c, fn, arg);
+	if (gate && !err)
 		fn(&vsyscall_vma, arg);
 	mm_put(mm);
-	return 0;
+	return err;
 }
 
 int proc_show_maps(struct pseudo_node *n, struct caller *c, struct text *out)
@@ -194,8 +227,10 @@ int64_t proc_maps_ioctl(struct pseudo_node *n, struct caller *c, struct mm *call
 	struct mm *mm = err ? NULL : proc_mm(n);
 	if (!mm)
 		return err ?: -ESRCH;
-	mm_for_each_vma(mm, query_vma, &x);
+	err = each_seen_vma(mm, c, query_vma, &x);
 	mm_put(mm);
+	if (err)
+		return err;
 	return x.found ? query_put(caller_mm, arg, &x) : -ENOENT;
 }
 

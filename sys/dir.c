@@ -117,7 +117,7 @@ SYSCALL_DEFINE(getcwd)
 	pthread_mutex_lock(&t->fs->lock);
 	struct path cwd = path_get(&t->fs->cwd), root = path_get(&t->fs->root);
 	pthread_mutex_unlock(&t->fs->lock);
-	int n = path_string(&cwd, &root, buf, sizeof buf);
+	int n = path_string_cwd(&cwd, &root, buf, sizeof buf);
 	if (n >= 0 && strcmp(buf, "/") && is_deleted(&c, &cwd))
 		n = -ENOENT;
 	path_put(&cwd);
