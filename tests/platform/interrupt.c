@@ -194,31 +194,35 @@ static long block(struct kick *k, unsigned how, int fd)
 
 struct round {
 	struct kick k;
-	_Atomic unsigned turn;
-	unsigned rounds;
+	_Atomic unsigned turn; /* LAST: there are no more */
 };
+enum { LAST = INT_MAX };
 
 /* One kick a round, at a moment that may be before, in or after the call. */
 static void *one_each(void *arg)
 {
 	struct round *r = arg;
 
-	for (unsigned i = 1; i <= r->rounds; i++) {
-		while (atomic_load(&r->turn) != i)
+	for (unsigned i = 1;; i++) {
+		unsigned turn;
+		while ((turn = atomic_load(&r->turn)) != i && turn != LAST)
 			sched_yield();
+		if (turn == LAST)
+			return NULL;
 		for (volatile uint64_t n = random64() % 3000; n; n--)
 			continue;
 		if (random64() % 16 == 0)
 			sleep_us(100);
 		kick_send(&r->k);
 	}
-	return NULL;
 }
 
-/* The plain poll behind each call must not meet a signal: none comes late. */
+/* The plain poll behind each call must not meet a signal: none comes late. A round takes as long as the host lets both
+ * threads wait, so the time says how many there are. */
 static void host_calls(void)
 {
-	struct round r = { .rounds = 20000 };
+	struct round r = { .turn = 0 };
+	uint64_t end = now_ns() + 3000000000;
 	pthread_t host;
 	int fds[2];
 
@@ -226,13 +230,14 @@ static void host_calls(void)
 	kick_attach(&r.k);
 	CHECK_EQ(pipe(fds), 0);
 	CHECK_EQ(pthread_create(&host, NULL, one_each, &r), 0);
-	for (unsigned i = 1; i <= r.rounds; i++) {
+	for (unsigned i = 1; i <= 20000 && now_ns() < end; i++) {
 		atomic_store(&r.turn, i);
 		CHECK_EQ(-block(&r.k, i, fds[0]), EINTR);
 		CHECK(kick_take(&r.k));
 		if (i % 64 == 0)
 			CHECK_EQ(poll(NULL, 0, 1), 0);
 	}
+	atomic_store(&r.turn, LAST);
 	pthread_join(host, NULL);
 	kick_detach(&r.k);
 }
@@ -284,7 +289,8 @@ static void nothing_undone(void)
 
 static void waits(void)
 {
-	struct round r = { .rounds = 5000 };
+	struct round r = { .turn = 0 };
+	uint64_t end = now_ns() + 3000000000;
 	pthread_t host;
 
 	CHECK_EQ(kick_init(), 0);
@@ -294,11 +300,12 @@ static void waits(void)
 	CHECK(now_ns() - before >= 20000000);
 	CHECK(!kick_wait(&r.k, 0));
 	CHECK_EQ(pthread_create(&host, NULL, one_each, &r), 0);
-	for (unsigned i = 1; i <= r.rounds; i++) {
+	for (unsigned i = 1; i <= 5000 && now_ns() < end; i++) {
 		atomic_store(&r.turn, i);
 		CHECK(kick_wait(&r.k, UINT64_MAX));
 		CHECK(kick_take(&r.k));
 	}
+	atomic_store(&r.turn, LAST);
 	pthread_join(host, NULL);
 }
 
