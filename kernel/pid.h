@@ -21,7 +21,7 @@ struct pid {
 	struct list hash_node;
 	struct task *task;       /* the thread with this tid; NULL when it is gone */
 	struct process *process; /* the process with this tgid, zombies too; NULL when reaped */
-	struct list pgrp;        /* members: process.pgrp_node */
+	struct list pgrp;        /* members, who joined last first: process.pgrp_node */
 	struct list session;     /* members: process.session_node */
 	/* pidfd poll */
 	struct waitqueue exited;

@@ -132,7 +132,7 @@ void process_set_pgrp(struct process *p, struct pid *pgrp)
 	leave_pid(p->sb, &p->pgrp_node, &p->pgrp);
 	p->pgrp = pgrp;
 	if (pgrp)
-		list_add_tail(&pgrp->pgrp, &p->pgrp_node);
+		list_add(&pgrp->pgrp, &p->pgrp_node);
 }
 
 void process_set_session(struct process *p, struct pid *session)

@@ -437,37 +437,61 @@ enum whom { WHOM_THREAD, WHOM_GROUP, WHOM_USER };
 /* Called for one thread after another. `sum`: what the walk has come to, -ESRCH at first; returns what it is now. */
 typedef int each_fn(struct task *t, const struct subject *s, int arg, int sum);
 
-static bool in_walk(const struct task *t, enum whom whom, uint32_t who, const struct task *o)
-{
-	const struct process *p = o->process;
+/* One walk through the threads that a call is about. */
+struct walk {
+	struct task *caller;
+	each_fn *fn;
+	int arg, sum;
+};
 
-	if (!o->host_tid)
-		return false;
-	if (whom == WHOM_GROUP)
-		return p->pgrp && p->pgrp->nr == (who ? (pid_t)who : t->process->pgrp->nr);
-	return o->cred->uid == (who ? who : t->cred->uid);
+static void walk_threads(struct walk *w, const struct process *p, const uid_t *user)
+{
+	struct task *o;
+
+	list_for_each (o, &p->tasks, process_node) {
+		if (!o->host_tid || (user && o->cred->uid != *user))
+			continue;
+		struct subject s = subject_of_task(o);
+		w->sum = w->fn(w->caller, &s, w->arg, w->sum);
+	}
+}
+
+/* Who joined last is asked first, as in Linux: of several failures it matters which comes last. */
+static void walk_group(struct walk *w, pid_t nr)
+{
+	const struct pid *group = nr ? pid_find(w->caller->sb->pids, nr) : w->caller->process->pgrp;
+	struct process *p;
+
+	if (!group)
+		return;
+	list_for_each (p, &group->pgrp, pgrp_node)
+		walk_threads(w, p, NULL);
+}
+
+static void walk_user(struct walk *w, uid_t user)
+{
+	struct process *p;
+
+	if (!user)
+		user = w->caller->cred->uid;
+	list_for_each (p, &w->caller->sb->processes, all_node)
+		walk_threads(w, p, &user);
 }
 
 static int each_locked(struct task *t, enum whom whom, uint32_t who, each_fn *fn, int arg)
 {
+	struct walk w = { .caller = t, .fn = fn, .arg = arg, .sum = -ESRCH };
 	struct subject s;
-	struct process *p;
-	struct task *o;
-	int sum = -ESRCH;
 
 	if (whom == WHOM_THREAD) {
 		int err = find_subject(t, (pid_t)who, &s);
-		return err ? err : fn(t, &s, arg, sum);
+		return err ? err : fn(t, &s, arg, w.sum);
 	}
-	list_for_each (p, &t->sb->processes, all_node) {
-		list_for_each (o, &p->tasks, process_node) {
-			if (!in_walk(t, whom, who, o))
-				continue;
-			s = subject_of_task(o);
-			sum = fn(t, &s, arg, sum);
-		}
-	}
-	return sum;
+	if (whom == WHOM_GROUP)
+		walk_group(&w, (pid_t)who);
+	else
+		walk_user(&w, who);
+	return w.sum;
 }
 
 static int each(struct task *t, enum whom whom, uint32_t who, each_fn *fn, int arg)

@@ -527,6 +527,48 @@ CASE(priority_of_many)
 	R(syscall(SYS_ioprio_set, 4, 0, 0));
 }
 
+/* Of the failures in a group the last one is told; who joined last is asked first. */
+static int newest_of_nobody(void *arg)
+{
+	NEED(setresuid(65534, 65534, 65534));
+	R(setpriority(PRIO_PGRP, 0, -2));
+	R(setpriority(PRIO_PGRP, 0, 3));
+	return 0;
+}
+
+static int wait_in_group(void *arg)
+{
+	struct baton *b = arg;
+
+	NEED(setpgid(0, getppid()));
+	give(&b[0]);
+	take(&b[1]);
+	return 0;
+}
+
+static int group_of_two_users(void *arg)
+{
+	struct baton b[2] = { baton_new(), baton_new() };
+
+	NEED(setpgid(0, 0));
+	in_child("newest", newest_of_nobody, NULL);
+	pid_t pid = child(wait_in_group, b);
+	take(&b[0]);
+	NEED(setresuid(65534, 65534, 65534));
+	R(setpriority(PRIO_PGRP, 0, -2));
+	R(setpriority(PRIO_PGRP, 0, 3));
+	give(&b[1]);
+	reap("member", pid);
+	return 0;
+}
+
+CASE(priority_of_two_users)
+{
+	need_root();
+	NEED(setrlimit(RLIMIT_NICE, &(struct rlimit){ 0, 0 }));
+	in_child("leader", group_of_two_users, NULL);
+}
+
 CASE(attribute_sizes)
 {
 	struct attributes a = { .size = 47 };
