@@ -65,7 +65,7 @@ static int send_request(int fd, const struct nlmsghdr *request)
 
 int inet_diag_ask(struct caller *c, const struct nlmsghdr *request)
 {
-	const struct inet_diag_req_v2 *r = NLMSG_DATA(request);
+	const struct inet_diag_req_v2 *r = nlmsg_body(request);
 
 	if (request->nlmsg_len < NLMSG_LENGTH(sizeof(*r)))
 		return -EINVAL;

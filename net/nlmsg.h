@@ -9,6 +9,11 @@
 #include <stdint.h>
 #include <string.h>
 
+static inline const void *nlmsg_body(const struct nlmsghdr *h)
+{
+	return (const char *)h + NLMSG_HDRLEN;
+}
+
 struct nlbuf {
 	unsigned char *data;
 	size_t len, size;

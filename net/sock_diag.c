@@ -235,7 +235,7 @@ static int start_dump(struct diag_sock *d, struct caller *c, const struct nlmsgh
 		return fd;
 	d->dump = (struct dump){ .active = true, .fd = fd, .seq = h->nlmsg_seq };
 	if (is_unix)
-		memcpy(&d->dump.request, NLMSG_DATA(h), sizeof(d->dump.request));
+		memcpy(&d->dump.request, nlmsg_body(h), sizeof(d->dump.request));
 	int err = dump_some(d);
 	return err ? err : DUMP_STARTED;
 }
@@ -259,7 +259,7 @@ static int get_one(struct diag_sock *d, struct caller *c, const struct nlmsghdr 
 
 	if (!b.data)
 		return -ENOMEM;
-	int err = is_unix ? unix_get_one(d, h, NLMSG_DATA(h), &b) : inet_get_one(d, c, h, &b);
+	int err = is_unix ? unix_get_one(d, h, nlmsg_body(h), &b) : inet_get_one(d, c, h, &b);
 	if (!err)
 		enqueue(d, b.data, b.len);
 	free(b.data);
@@ -269,7 +269,7 @@ static int get_one(struct diag_sock *d, struct caller *c, const struct nlmsghdr 
 /* Linux: sock_diag_rcv_msg and the handlers of the families. */
 static int answer(struct diag_sock *d, struct caller *c, const struct nlmsghdr *h)
 {
-	const struct sock_diag_req *r = NLMSG_DATA(h);
+	const struct sock_diag_req *r = nlmsg_body(h);
 
 	if (h->nlmsg_type == SOCK_DESTROY)
 		return cred_capable(c->cred, CAP_NET_ADMIN) ? -EOPNOTSUPP : -EPERM;
@@ -336,7 +336,7 @@ static ssize_t diag_sendmsg(struct socket *s, struct caller *c, struct socket_ms
 
 	if (m->flags & MSG_OOB)
 		return -EOPNOTSUPP;
-	int err = m->control_len ? -EINVAL : 0;
+	int err = m->control_len ? -EINVAL : !len ? -ENODATA : 0;
 	if (!err && m->name_len)
 		err = host_check_address(&d->host, (const struct sockaddr *)&m->name, m->name_len);
 	if (!err)

@@ -411,6 +411,7 @@ CASE(refusals)
 	say_answer("nothing left", d);
 	R(send(d, "abc", 3, 0));
 	say_answer("no message", d);
+	R(send(d, "", 0, 0));
 	R(send(d, "abc", 3, MSG_OOB));
 	R(recv(d, reply, 1, MSG_OOB));
 }
