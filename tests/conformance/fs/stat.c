@@ -531,6 +531,7 @@ CASE(attributes_of_others_without_a_name)
 	need_root();
 	NEED(socketpair(AF_UNIX, SOCK_STREAM, 0, v));
 	NEED(fchown(v[0], 5, 6));
+	NEED(futimens(v[0], (struct timespec[2]){ { 7, 0 }, { 8, 0 } })); /* a new socket has those of the one before */
 	say_attributes(v[0]);
 	NEED(fchmod(v[0], 0600));
 	in_child("nobody", change_others, &v[0]);
