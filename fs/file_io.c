@@ -116,10 +116,15 @@ ssize_t file_read_kernel(struct file *f, struct caller *c, void *buf, size_t n, 
 
 int file_getattr(struct file *f, struct caller *c, unsigned mask, struct statx *out)
 {
+	int err = 0;
+
 	if (f->path.dentry)
 		return path_getattr(&f->path, c, mask, out);
 	if (f->ops->getattr)
-		return f->ops->getattr(f, c, mask, out);
-	anon_getattr(f, NULL, out);
-	return 0;
+		err = f->ops->getattr(f, c, mask, out);
+	else
+		anon_getattr(f, NULL, out);
+	if (!err)
+		mount_getattr(c->fs->mounts->internal, false, mask, out);
+	return err;
 }

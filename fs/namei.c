@@ -19,6 +19,10 @@
 
 #include "fs/walk.h"
 
+#ifndef STATX_MNT_ID_UNIQUE
+#define STATX_MNT_ID_UNIQUE 0x4000U
+#endif
+
 #define MAX_LINKS 40             /* Linux's MAXSYMLINKS */
 #define MAX_RUN   (PATH_MAX - 1) /* bytes one host call takes */
 
@@ -481,14 +485,29 @@ static int getattr_or_walk(struct walk *w, const char *names, size_t len, unsign
 					  : walk_plain(w, names, len, flags, step);
 }
 
+/* Numbers of mounts that were never another's begin here, above all that may be used again (Linux's mnt_id_ctr). Ours
+ * are never used again. */
+#define UNIQUE_MOUNTS (1ULL << 31)
+#define MOUNT_ATTRS   (STATX_ATTR_AUTOMOUNT | STATX_ATTR_MOUNT_ROOT | STATX_ATTR_DAX)
+
+void mount_getattr(const struct mount *m, bool root, unsigned mask, struct statx *out)
+{
+	bool unique = mask & STATX_MNT_ID_UNIQUE;
+
+	out->stx_mask &= ~(STATX_MNT_ID | STATX_MNT_ID_UNIQUE);
+	out->stx_mask |= unique ? STATX_MNT_ID_UNIQUE : STATX_MNT_ID;
+	out->stx_mnt_id = unique ? UNIQUE_MOUNTS + m->id : m->id;
+	out->stx_attributes &= ~(uint64_t)STATX_ATTR_MOUNT_ROOT;
+	out->stx_attributes |= root ? STATX_ATTR_MOUNT_ROOT : 0;
+	out->stx_attributes_mask |= MOUNT_ATTRS;
+}
+
 int path_getattr(const struct path *p, struct caller *c, unsigned mask, struct statx *out)
 {
 	int err = inode_getattr(p->dentry->inode, c, mask, out);
 
-	if (!err) {
-		out->stx_mnt_id = p->mnt->id;
-		out->stx_mask |= STATX_MNT_ID;
-	}
+	if (!err)
+		mount_getattr(p->mnt, p->dentry == p->mnt->root, mask, out);
 	return err;
 }
 
@@ -508,7 +527,7 @@ int vfs_getattr(struct caller *c, const struct path *start, const char *name, un
 	if (!err && !w.done)
 		err = path_getattr(&w.path, c, mask, out);
 	else if (!err)
-		out->stx_mnt_id = w.path.mnt->id;
+		mount_getattr(w.path.mnt, false, mask, out);
 	walk_end(&w);
 	return err;
 }

@@ -2,6 +2,7 @@
 /* stat(2), statx(2), access(2), readlink(2), statfs(2). */
 #include <limits.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/sysmacros.h>
@@ -39,10 +40,19 @@ static int put_stat(struct task *t, uint64_t addr, const struct statx *x)
 	return put_user(t, addr, &st);
 }
 
+/* Since Linux 6.11 a NULL name is an empty one to AT_EMPTY_PATH. */
+static int stat_at(struct task *t, int dfd, uint64_t name, int flags, struct at *at)
+{
+	if (name || !(flags & AT_EMPTY_PATH))
+		return at_get(t, dfd, name, flags & AT_EMPTY_PATH, at);
+	char *empty = strdup("");
+	return empty ? at_begin(t, dfd, empty, at) : -ENOMEM;
+}
+
 static int getattr_at(struct task *t, int dfd, uint64_t name, int flags, unsigned mask, struct statx *x)
 {
 	struct at at;
-	int err = at_get(t, dfd, name, flags & AT_EMPTY_PATH, &at);
+	int err = stat_at(t, dfd, name, flags, &at);
 
 	if (err)
 		return err;
@@ -72,27 +82,20 @@ SYSCALL_DEFINE(lstat)
 	return do_stat(t, AT_FDCWD, a[0], a[1], AT_SYMLINK_NOFOLLOW);
 }
 
-static int getattr_fd(struct task *t, int fd, unsigned mask, struct statx *x)
+SYSCALL_DEFINE(fstat)
 {
 	struct caller c = task_caller(t);
-	struct file *f = fd_get_path(t->files, fd);
+	struct file *f = fd_get_path(t->files, (int)a[0]);
+	struct statx x;
 
 	if (!f)
 		return -EBADF;
-	int err = file_getattr(f, &c, mask, x);
+	int err = file_getattr(f, &c, STATX_BASIC_STATS, &x);
 	file_put(f);
-	return err;
-}
-
-SYSCALL_DEFINE(fstat)
-{
-	struct statx x;
-	int err = getattr_fd(t, (int)a[0], STATX_BASIC_STATS, &x);
-
 	return err ? err : put_stat(t, a[1], &x);
 }
 
-#define STAT_FLAGS (AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH)
+#define STAT_FLAGS (AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH | AT_STATX_SYNC_TYPE)
 
 SYSCALL_DEFINE(newfstatat)
 {
@@ -109,12 +112,9 @@ SYSCALL_DEFINE(statx)
 	unsigned mask = (unsigned)a[3];
 	struct statx x;
 
-	if (mask & STATX_RESERVED || flags & ~(STAT_FLAGS | AT_STATX_SYNC_TYPE) ||
-	    (flags & AT_STATX_SYNC_TYPE) == AT_STATX_SYNC_TYPE)
+	if (mask & STATX_RESERVED || flags & ~STAT_FLAGS || (flags & AT_STATX_SYNC_TYPE) == AT_STATX_SYNC_TYPE)
 		return -EINVAL;
-	/* Since Linux 6.11 a NULL name is an empty one. */
-	int err = flags & AT_EMPTY_PATH && !a[1] && (int)a[0] >= 0 ? getattr_fd(t, (int)a[0], mask, &x)
-								   : getattr_at(t, (int)a[0], a[1], flags, mask, &x);
+	int err = getattr_at(t, (int)a[0], a[1], flags, mask, &x);
 	return err ? err : put_user(t, a[4], &x);
 }
 

@@ -125,7 +125,8 @@ static struct statx_timestamp statx_time(const struct timespec *ts)
 
 void ramfs_fill(struct ramfs_inode *ri, struct statx *out)
 {
-	out->stx_mask = STATX_BASIC_STATS | STATX_BTIME;
+	out->stx_mask = STATX_BASIC_STATS;
+	out->stx_attributes_mask = STATX_ATTR_IMMUTABLE | STATX_ATTR_APPEND | STATX_ATTR_NODUMP; /* never set */
 	out->stx_blksize = PAGE_SIZE;
 	out->stx_nlink = ri->nlink;
 	out->stx_uid = ri->uid;
@@ -135,7 +136,6 @@ void ramfs_fill(struct ramfs_inode *ri, struct statx *out)
 	out->stx_atime = statx_time(&ri->atime);
 	out->stx_mtime = statx_time(&ri->mtime);
 	out->stx_ctime = statx_time(&ri->ctime);
-	out->stx_btime = statx_time(&ri->btime);
 	out->stx_dev_major = major(ri->inode.fs->dev);
 	out->stx_dev_minor = minor(ri->inode.fs->dev);
 	out->stx_rdev_major = major(ri->rdev);
@@ -154,6 +154,10 @@ static int ramfs_getattr(struct inode *i, struct caller *c, unsigned mask, struc
 	pthread_mutex_lock(&r->lock);
 	ramfs_fill(ri, out);
 	pthread_mutex_unlock(&r->lock);
+	if (mask & STATX_BTIME) {
+		out->stx_mask |= STATX_BTIME;
+		out->stx_btime = statx_time(&ri->btime); /* never changes */
+	}
 	if (S_ISREG(i->type)) {
 		out->stx_size = pagestore_size(&ri->store);
 		out->stx_blocks = pagestore_blocks(&ri->store);
