@@ -32,11 +32,22 @@ static struct inode *place_inode(const struct place *p)
 	return p->dir.dentry->inode;
 }
 
+static struct mount *place_mount(const struct place *p, struct caller *c)
+{
+	return p->type == LAST_NORM ? mount_at(c->fs->mounts, &p->dir, p->last, strlen(p->last)) : NULL;
+}
+
 /* What the name stands for now, symlinks not followed; a reference. */
 static int place_lookup(const struct place *p, struct caller *c, struct dentry **out)
 {
+	struct mount *m = place_mount(p, c);
 	struct inode *dir = place_inode(p);
 	struct walk_step step;
+
+	if (m) {
+		*out = dentry_get(m->root);
+		return 0;
+	}
 	int err = dir->ops->walk(dir, c, p->last, strlen(p->last), STEP_NOFOLLOW, &step);
 
 	*out = err ? NULL : step.dentry;
@@ -50,11 +61,6 @@ static bool place_exists(const struct place *p, struct caller *c)
 
 	dentry_put(d);
 	return err == 0;
-}
-
-static bool place_is_mount(const struct place *p, struct caller *c)
-{
-	return p->type == LAST_NORM && mount_at(c->fs->mounts, &p->dir, p->last, strlen(p->last));
 }
 
 static bool read_only(const struct place *p)
@@ -76,7 +82,7 @@ static int may_create(const struct place *p, struct caller *c, bool dir_wanted)
 	if (p->type != LAST_NORM)
 		return -EEXIST;
 	bool check = read_only(p) || (p->slash && !dir_wanted) || !(place_inode(p)->fs->flags & FS_CHECKS_ACCESS);
-	if (place_is_mount(p, c) || (check && place_exists(p, c)))
+	if (place_mount(p, c) || (check && place_exists(p, c)))
 		return -EEXIST;
 	if ((p->slash && !dir_wanted) || place_inode(p)->fs->flags & FS_KNOWS_NAMES)
 		return -ENOENT;
@@ -189,7 +195,7 @@ static int unlink_at(struct caller *c, const struct place *p)
 		return -EROFS;
 	if (p->slash)
 		return slash_error(p, c);
-	if (place_is_mount(p, c))
+	if (place_mount(p, c))
 		return -EISDIR;
 	return dir->ops->unlink ? dir->ops->unlink(dir, c, p->last) : removal_error(p, c, false);
 }
@@ -215,7 +221,7 @@ static int rmdir_at(struct caller *c, const struct place *p)
 		return special[p->type];
 	if (read_only(p))
 		return -EROFS;
-	if (place_is_mount(p, c))
+	if (place_mount(p, c))
 		return -EBUSY;
 	return dir->ops->rmdir ? dir->ops->rmdir(dir, c, p->last) : removal_error(p, c, true);
 }
@@ -232,17 +238,32 @@ int vfs_rmdir(struct caller *c, const struct path *start, const char *name)
 	return err;
 }
 
-/* Slashes behind names that are to be renamed are for directories alone. */
-static int check_slashes(struct caller *c, const struct place *from, const struct place *to, unsigned flags)
+/* Slashes behind names that are to be renamed are for directories alone; "new/" becomes what "old" is. */
+static bool slashes_fit(const struct place *from, const struct dentry *old, const struct place *to,
+			const struct dentry *new, unsigned flags)
 {
-	struct dentry *d;
+	bool exchange = flags & RENAME_EXCHANGE, old_dir = S_ISDIR(old->inode->type);
 
-	if (!from->slash && !to->slash)
-		return 0;
-	int err = place_lookup(from, c, &d);
-	if (!err && !S_ISDIR(d->inode->type) && (from->slash || !(flags & RENAME_EXCHANGE)))
+	return (!from->slash || old_dir) && (!to->slash || (exchange ? S_ISDIR(new->inode->type) : old_dir));
+}
+
+/* Are the names there that have to be, and none that must not, and do their slashes fit? */
+static int check_names(struct caller *c, const struct place *from, const struct place *to, unsigned flags)
+{
+	struct dentry *old, *new = NULL;
+	int err = place_lookup(from, c, &old);
+
+	if (err)
+		return err;
+	err = place_lookup(to, c, &new);
+	if (err == -ENOENT && !(flags & RENAME_EXCHANGE))
+		err = 0;
+	else if (!err && flags & RENAME_NOREPLACE)
+		err = -EEXIST;
+	if (!err && !slashes_fit(from, old, to, new, flags))
 		err = -ENOTDIR;
-	dentry_put(d);
+	dentry_put(old);
+	dentry_put(new);
 	return err;
 }
 
@@ -293,10 +314,12 @@ static int rename_at(struct caller *c, const struct place *from, const struct pl
 		return flags & RENAME_NOREPLACE ? -EEXIST : -EBUSY;
 	if (read_only(from))
 		return -EROFS;
-	int err = check_slashes(c, from, to, flags);
+	bool mount = place_mount(from, c) || place_mount(to, c);
+	/* The file system looks at plain names itself. */
+	int err = from->slash || to->slash || mount || !dir->ops->rename ? check_names(c, from, to, flags) : 0;
 	if (err)
 		return err;
-	if (place_is_mount(from, c) || place_is_mount(to, c))
+	if (mount)
 		return -EBUSY;
 	if (!dir->ops->rename)
 		return rename_nothing(c, from, to, flags);
@@ -308,9 +331,6 @@ int vfs_rename(struct caller *c, const struct path *start, const char *name, con
 {
 	struct place from, to;
 
-	if (flags & ~(unsigned)(RENAME_NOREPLACE | RENAME_EXCHANGE | RENAME_WHITEOUT) ||
-	    (flags & RENAME_EXCHANGE && flags & (RENAME_NOREPLACE | RENAME_WHITEOUT)))
-		return -EINVAL;
 	int err = place_find(c, start, name, &from);
 	if (err)
 		return err;

@@ -20,6 +20,10 @@ int device_table_add(struct device_table *t, unsigned major, unsigned first, uns
 		     void *arg);
 /* -ENXIO: no such device. */
 int device_open(struct device_table *t, struct caller *c, dev_t dev, int flags, struct file **out);
+/* The number of a whiteout, the character device that stands for a name that is not there: nothing is behind it, and
+ * anybody may make one. */
+#define WHITEOUT_DEV 0
+
 /* May a guest make a node of it on a file system of the host? Only what every program may use there anyway. */
 bool device_harmless(dev_t dev);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* link(2), unlink(2), symlink(2), rename(2), mkdir(2), rmdir(2), mknod(2). */
 #include <linux/capability.h>
+#include <stdio.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
@@ -178,16 +179,19 @@ SYSCALL_DEFINE(linkat)
 	return do_link(t, (int)a[0], a[1], (int)a[2], a[3], (int)a[4]);
 }
 
-static int64_t do_rename(struct task *t, int olddfd, uint64_t old, int newdfd, uint64_t new, uint64_t flags)
+static int64_t do_rename(struct task *t, int olddfd, uint64_t old, int newdfd, uint64_t new, unsigned flags)
 {
 	struct at from, to;
-	int err = at_get(t, olddfd, old, false, &from);
 
+	if (flags & ~(unsigned)(RENAME_NOREPLACE | RENAME_EXCHANGE | RENAME_WHITEOUT) ||
+	    (flags & RENAME_EXCHANGE && flags & (RENAME_NOREPLACE | RENAME_WHITEOUT)))
+		return -EINVAL;
+	int err = at_get(t, olddfd, old, false, &from);
 	if (err)
 		return err;
 	err = at_get(t, newdfd, new, false, &to);
 	if (!err) {
-		err = vfs_rename(&from.c, from.start, from.name, to.start, to.name, (unsigned)flags);
+		err = vfs_rename(&from.c, from.start, from.name, to.start, to.name, flags);
 		at_put(&to);
 	}
 	at_put(&from);
@@ -206,5 +210,5 @@ SYSCALL_DEFINE(renameat)
 
 SYSCALL_DEFINE(renameat2)
 {
-	return do_rename(t, (int)a[0], a[1], (int)a[2], a[3], a[4]);
+	return do_rename(t, (int)a[0], a[1], (int)a[2], a[3], (unsigned)a[4]);
 }

@@ -97,9 +97,6 @@ int hostfs_rename(struct inode *dir, struct caller *c, const char *name, struct 
 {
 	int err = hostfs_act_as(c);
 
-	/* A whiteout is a device node, 0:0. */
-	if (!err && flags & RENAME_WHITEOUT)
-		err = -EPERM;
 	if (err)
 		return err;
 	int large = flags ? -1 : hostfs_reference_large(hostfs_fd(newdir), newname);

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "fs/device.h"
 #include "fs/protect.h"
 #include "fs/ramfs/internal.h"
 
@@ -67,8 +68,9 @@ static int make(struct inode *dir, struct caller *c, const char *name, mode_t mo
 int ramfs_mknod(struct inode *dir, struct caller *c, const char *name, mode_t mode, dev_t dev)
 {
 	bool device = S_ISCHR(mode) || S_ISBLK(mode);
+	bool whiteout = S_ISCHR(mode) && dev == WHITEOUT_DEV;
 
-	if (device && !cred_capable(c->cred, CAP_MKNOD))
+	if (device && !whiteout && !cred_capable(c->cred, CAP_MKNOD))
 		return -EPERM;
 	return make(dir, c, name, mode, device ? dev : 0, NULL);
 }

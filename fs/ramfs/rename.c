@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "fs/device.h"
 #include "fs/ramfs/internal.h"
 
 static int permits(struct ramfs_inode *ri, struct caller *c, int mask)
@@ -78,7 +79,8 @@ static int check_new_parent(const struct renaming *m, struct caller *c)
 	return err;
 }
 
-static int check(struct renaming *m, struct caller *c)
+/* What is wrong whoever asks. */
+static int check_names(const struct renaming *m)
 {
 	if (!m->from)
 		return -ENOENT;
@@ -88,9 +90,13 @@ static int check(struct renaming *m, struct caller *c)
 		return -ENOENT;
 	if (strlen(m->to_name) > NAME_MAX)
 		return -ENAMETOOLONG;
-	int err = check_tree(m);
-	if (!err)
-		err = ramfs_may_delete(m->from_dir, m->from->inode, c);
+	return check_tree(m);
+}
+
+static int check_rights(const struct renaming *m, struct caller *c)
+{
+	int err = ramfs_may_delete(m->from_dir, m->from->inode, c);
+
 	if (!err)
 		err = check_target(m, c);
 	return err ? err : check_new_parent(m, c);
@@ -146,9 +152,13 @@ static void take_old_name_out(struct renaming *m)
 /* ramfs.lock held */
 static int rename_locked(struct renaming *m, struct caller *c, struct ramfs_inode **victim)
 {
-	int err = check(m, c);
+	int err = check_names(m);
 
+	/* One file by two names stays as it is, and that takes no rights. */
 	if (err || (m->to && m->to->inode == m->from->inode))
+		return err;
+	err = check_rights(m, c);
+	if (err)
 		return err;
 	struct ramfs_inode *ri = m->from->inode;
 	if (m->flags & RENAME_EXCHANGE) {
@@ -174,9 +184,7 @@ static int make_whiteout(struct ramfs *r, struct caller *c, struct renaming *m)
 {
 	if (!(m->flags & RENAME_WHITEOUT))
 		return 0;
-	if (!cred_capable(c->cred, CAP_MKNOD))
-		return -EPERM;
-	return ramfs_inode_new(r, c, m->from_dir, S_IFCHR, 0, &m->whiteout);
+	return ramfs_inode_new(r, c, m->from_dir, S_IFCHR, WHITEOUT_DEV, &m->whiteout);
 }
 
 int ramfs_rename(struct inode *dir, struct caller *c, const char *name, struct inode *newdir, const char *newname,
