@@ -184,7 +184,7 @@ static ssize_t dir_read(struct file *f, struct caller *c, struct uio *u, int64_t
 /* The end of a directory is at 0, for generic_file_llseek() of Linux. */
 static int64_t dir_lseek(struct file *f, struct caller *c, int64_t off, int whence)
 {
-	return generic_lseek(f, off, whence, 0);
+	return whence == SEEK_DATA || whence == SEEK_HOLE ? -ENXIO : generic_lseek(f, off, whence, 0);
 }
 
 static const struct file_ops dir_ops = {

@@ -97,7 +97,7 @@ static int64_t process_vm_rw(struct task *t, const uint64_t *a, bool write)
 
 	if (a[5])
 		return -EINVAL;
-	local.n = get_iovec(t, a[1], a[2], local.fast, &local.iov);
+	local.n = get_iovec(t, a[1], (uint32_t)a[2], local.fast, &local.iov);
 	if (local.n < 0)
 		return local.n;
 	struct iovec *local_iov = local.iov;

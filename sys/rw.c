@@ -108,7 +108,7 @@ static int64_t transfer_vec(struct task *t, struct file *f, struct caller *c, co
 	struct iovec fast[8], *iov;
 	struct uio u;
 
-	int n = get_iovec(t, a[1], a[2], fast, &iov);
+	int n = get_iovec(t, a[1], (uint32_t)a[2], fast, &iov);
 	if (n < 0)
 		return n;
 	uio_init_guestv(&u, t->mm, iov, n);

@@ -160,7 +160,7 @@ static int get_header(struct task *t, uint64_t addr, struct header *hd)
 		hd->h.msg_namelen = sizeof(struct sockaddr_storage);
 	if (hd->h.msg_iovlen > IOV_MAX)
 		return -EMSGSIZE;
-	int n = get_iovec(t, (uint64_t)hd->h.msg_iov, hd->h.msg_iovlen, hd->fast, &hd->iov);
+	int n = get_iovec(t, (uint64_t)hd->h.msg_iov, (uint32_t)hd->h.msg_iovlen, hd->fast, &hd->iov);
 	if (n < 0) {
 		hd->iov = hd->fast;
 		return n;

@@ -330,7 +330,7 @@ static int64_t do_vmsplice(struct task *t, struct file *f, struct caller *c, con
 	pipe_end_init(&p, f);
 	if (!pipe_end_is_pipe(&p))
 		return -EBADF;
-	int n = get_iovec(t, a[1], a[2], fast, &iov);
+	int n = get_iovec(t, a[1], (uint32_t)a[2], fast, &iov);
 	if (n < 0)
 		return n;
 	uio_init_guestv(&u, t->mm, iov, a[2]);

@@ -58,7 +58,7 @@ static int copy_iovec(struct task *t, uint64_t addr, uint64_t n, struct iovec *f
 	return err;
 }
 
-int get_iovec(struct task *t, uint64_t addr, uint64_t n, struct iovec *fast, struct iovec **out)
+int get_iovec(struct task *t, uint64_t addr, uint32_t n, struct iovec *fast, struct iovec **out)
 {
 	return copy_iovec(t, addr, n, fast, out, true);
 }

@@ -508,6 +508,47 @@ CASE(write_not_at_the_end)
 	try_noappend(mem);
 }
 
+/* Of the number of pieces 32 bits count. */
+CASE(many_pieces)
+{
+	int fd = file_with("f", "text");
+	char b[8];
+	struct iovec v = { b, sizeof b };
+
+	R(syscall(SYS_readv, fd, &v, 1UL << 32));
+	R(syscall(SYS_readv, fd, &v, 1UL << 32 | 1));
+	R(syscall(SYS_preadv, fd, &v, 1UL << 63, 0, 0));
+	R(syscall(SYS_writev, fd, &v, ~0UL));
+	R(syscall(SYS_process_vm_readv, getpid(), &v, 1UL << 32, &v, 1, 0));
+	R(syscall(SYS_process_vm_readv, getpid(), &v, 1, &v, 1UL << 32, 0));
+}
+
+/* Directories of /proc have no bytes. */
+CASE(lseek_proc_directory)
+{
+	int fd = (int)NEED(open("/proc/self", O_RDONLY | O_DIRECTORY));
+
+	for (int whence = SEEK_SET; whence <= SEEK_HOLE + 1; whence++) {
+		R(lseek(fd, 0, whence));
+		R(lseek(fd, 5, whence));
+		R(lseek(fd, -1, whence));
+	}
+}
+
+/* The count of getdents64 is an int to file systems, and one that is negative has no room. */
+CASE(getdents_counts)
+{
+	static char b[65536];
+	static const unsigned long counts[] = { 0x7fffffff, 0x80000000, 0xffffffff, 1UL << 32, 0x17fffffff, 0 };
+
+	for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
+		int fd = (int)NEED(open(".", O_RDONLY | O_DIRECTORY));
+		V(syscall(SYS_getdents64, fd, b, counts[i]) > 0);
+		V(errno == EINVAL);
+		close(fd);
+	}
+}
+
 CASE(sync_file_range_kinds)
 {
 	static const char *const names[] = { "/dev/null", "/dev/zero", "/dev/tty", "/proc/self", ".", "f" };
