@@ -2,6 +2,7 @@
 /* The routing netlink of the host (rtnetlink(7)), to look and never to change: what getifaddrs(3) and `ip` ask. Ports
  * and options of the other protocols. */
 #include <errno.h>
+#include <linux/filter.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <string.h>
@@ -120,12 +121,30 @@ const struct host_rules netlink_diag_rules = {
 	.options = diag_options,
 };
 
+/* Events of devices (udev(7)): the guest's never change, and the host's are not its business. The host's socket knows
+ * the groups and lets nothing in. */
+static int create_uevent(struct net *net, struct caller *c, int type, unsigned flags, struct socket **out)
+{
+	struct sock_filter drop = BPF_STMT(BPF_RET | BPF_K, 0);
+	struct sock_fprog filter = { .len = 1, .filter = &drop };
+	int err = host_sock_create(net, c, &netlink_rules, AF_NETLINK, type, NETLINK_KOBJECT_UEVENT, flags, out);
+
+	if (err)
+		return err;
+	err = (int)host_ret(setsockopt(host_sock_of(*out)->fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof(filter)));
+	if (err)
+		file_put(&(*out)->file);
+	return err;
+}
+
 int netlink_create(struct net *net, struct caller *c, int type, int protocol, unsigned flags, struct socket **out)
 {
 	if (type != SOCK_RAW && type != SOCK_DGRAM)
 		return -ESOCKTNOSUPPORT;
 	if (protocol == NETLINK_SOCK_DIAG)
 		return sock_diag_create(net, c, type, flags, out);
+	if (protocol == NETLINK_KOBJECT_UEVENT)
+		return create_uevent(net, c, type, flags, out);
 	if (protocol != NETLINK_ROUTE)
 		return -EPROTONOSUPPORT;
 	return host_sock_create(net, c, &netlink_rules, AF_NETLINK, type, protocol, flags, out);
