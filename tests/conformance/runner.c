@@ -275,6 +275,17 @@ static int wait_limited(pid_t pid, int seconds)
 	return WIFSIGNALED(st) ? 128 + WTERMSIG(st) : WEXITSTATUS(st);
 }
 
+/* What the run has killed itself may need a moment to be gone: is it there even after that? */
+static bool lives_on(int pid)
+{
+	struct pollfd pfd = { .fd = (int)syscall(SYS_pidfd_open, pid, 0), .events = POLLIN };
+	bool lives = pfd.fd >= 0 && poll(&pfd, 1, 1000) == 0;
+
+	if (pfd.fd >= 0)
+		close(pfd.fd);
+	return lives;
+}
+
 /* Kills and reaps what the run orphaned to us; returns how many lived. */
 static int kill_leftovers(void)
 {
@@ -288,8 +299,9 @@ static int kill_leftovers(void)
 		FILE *f = fopen(path, "r");
 		bool any = false;
 		while (f && fscanf(f, "%d", &pid) == 1) {
+			killed += lives_on(pid);
 			kill(pid, SIGKILL);
-			killed += waitpid(pid, NULL, 0) == pid; /* else it is dead, and only still in the list */
+			waitpid(pid, NULL, 0); /* none: it is dead, and only still in the list */
 			any = true;
 		}
 		if (f)
