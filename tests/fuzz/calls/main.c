@@ -7,6 +7,7 @@
  * every second or so, then starts others. A worker is a session of its own, has descriptors of every kind and threads
  * that make calls; its first thread wakes those that block for too long and replaces those that ended.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -206,6 +207,16 @@ static void set_limits(void)
 		setrlimit(limits[i].what, &(struct rlimit){ limits[i].value, limits[i].value });
 }
 
+/* Where memory runs out workers go, not the first process. */
+static void go_first(void)
+{
+	int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0 || write(fd, "1000", 4) != 4)
+		_exit(1);
+	close(fd);
+}
+
 static void become_user(void)
 {
 	if (setgroups(0, NULL) != 0 || setresgid(65534, 65534, 65534) != 0 || setresuid(65534, 65534, 65534) != 0)
@@ -218,6 +229,7 @@ static void worker(uint64_t seed)
 
 	me.seed = me.rng = seed;
 	setsid();
+	go_first();
 	close_range(0, ~0U, 0);
 	for (int i = 0; i < 3; i++)
 		open("/dev/null", O_RDWR);
@@ -301,6 +313,18 @@ static bool sweep(void)
 	return true;
 }
 
+/* Files in memory outlive those who made them. */
+static void empty(const char *path)
+{
+	DIR *dir = opendir(path);
+
+	for (const struct dirent *e; dir && (e = readdir(dir));)
+		if (unlinkat(dirfd(dir), e->d_name, 0) != 0)
+			unlinkat(dirfd(dir), e->d_name, AT_REMOVEDIR);
+	if (dir)
+		closedir(dir);
+}
+
 static uint64_t count(void)
 {
 	uint64_t sum = 0;
@@ -357,6 +381,7 @@ static bool run(uint64_t seed, double seconds)
 		double until = now() + 0.5 + (double)below(2000) / 1000;
 		if (!run_workers(until < end ? until : end) || !sweep())
 			return false;
+		empty("/dev/shm");
 	}
 	return true;
 }
