@@ -11,7 +11,7 @@ struct pid_table {
 	struct list buckets[PID_BUCKETS];
 	unsigned max; /* numbers are below it */
 	unsigned used;
-	pid_t last;
+	_Atomic pid_t last; /* read without the lock by pid_last */
 };
 
 int pid_table_create(struct pid_table **out, unsigned max)

@@ -87,7 +87,7 @@ struct process {
 	_Atomic unsigned personality;
 	int oom_score_adj, oom_score_adj_min; /* the least that an unprivileged process may set */
 	unsigned coredump_filter;             /* core(5) */
-	unsigned dumpable;
+	_Atomic unsigned dumpable;
 	_Atomic uint32_t membarrier_registered;
 	_Atomic(struct rseq_cpus *) rseq_cpus; /* kernel/rseq_cpu.c; NULL: not needed */
 	int thp_disable;

@@ -75,8 +75,9 @@ struct task {
 	struct restart restart;
 	uint64_t clear_child_tid; /* guest address; 0: none */
 	uint64_t set_child_tid;
-	uint64_t robust_list; /* guest address of struct robust_list_head */
-	uint64_t rseq;        /* guest address; 0: none */
+	_Atomic uint64_t
+	    robust_list; /* guest address of struct robust_list_head; get_robust_list(2) of others reads it */
+	uint64_t rseq;   /* guest address; 0: none */
 	uint32_t rseq_len, rseq_sig;
 	int rseq_cpu;                 /* the CPU number last written there; -1: none yet */
 	int rseq_held;                /* kernel/rseq_cpu.c: CPU number + 1; 0: none */

@@ -245,7 +245,9 @@ static int ramfs_statfs(struct inode *i, struct caller *c, struct statfs *out)
 	}
 	if (r->max_inodes != UINT64_MAX) {
 		out->f_files = r->max_inodes;
+		pthread_mutex_lock(&r->lock);
 		out->f_ffree = r->max_inodes - r->nr_inodes;
+		pthread_mutex_unlock(&r->lock);
 	}
 	return 0;
 }
