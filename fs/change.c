@@ -14,6 +14,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "fs/notify.h"
+
 /* A last name in its directory. */
 struct place {
 	struct path dir;
@@ -349,7 +351,10 @@ int vfs_setattr(struct caller *c, const struct path *p, const struct iattr *a)
 
 	if (p->mnt->flags & MOUNT_RDONLY)
 		return -EROFS;
-	return i->ops->setattr ? i->ops->setattr(i, c, a) : -EPERM;
+	int err = i->ops->setattr ? i->ops->setattr(i, c, a) : -EPERM;
+	if (!err)
+		notify_changed(p->dentry, a);
+	return err;
 }
 
 int vfs_access(struct caller *c, const struct path *p, int mask)

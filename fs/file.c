@@ -6,6 +6,7 @@
 
 #include "fs/cred.h"
 #include "fs/locks.h"
+#include "fs/notify.h"
 #include "fs/writers.h"
 
 void file_init(struct file *f, const struct file_ops *ops, unsigned flags)
@@ -45,6 +46,7 @@ void file_put(struct file *f)
 {
 	if (!f || atomic_fetch_sub(&f->refs, 1) != 1)
 		return;
+	notify_closed(f);
 	if (f->gone)
 		f->gone(f);
 	if (f->fasync_gone)

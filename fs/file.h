@@ -77,6 +77,7 @@ struct file {
 	const struct file_ops *ops;
 	struct path path;        /* where it was opened; NULLs for pipes, sockets, anonymous inodes: see file_path */
 	bool created;            /* by the open(2) that made this description */
+	bool opened;             /* by name: who watches it is told of its use (fs/notify.h) */
 	const struct cred *cred; /* a reference: of who opened it by name; NULL: nobody did */
 	_Atomic unsigned flags;  /* O_ACCMODE, O_APPEND, O_NONBLOCK... as F_GETFL gives them */
 	pthread_mutex_t pos_lock;

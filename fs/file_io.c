@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "fs/anon.h"
-#include "fs/file.h"
+#include "fs/notify.h"
 
 /* Linux: rw_verify_area. */
 static bool behind_last_offset(const struct uio *u, const int64_t *pos)
@@ -49,7 +49,10 @@ ssize_t file_read(struct file *f, struct caller *c, struct uio *u, int64_t *pos)
 		return -EBADF;
 	if (!f->ops->read || behind_last_offset(u, pos))
 		return -EINVAL;
-	return transfer(f, c, u, pos, f->ops->read);
+	ssize_t n = transfer(f, c, u, pos, f->ops->read);
+	if (n > 0)
+		notify_file(f, IN_ACCESS);
+	return n;
 }
 
 /* Where a write would begin. */
@@ -100,6 +103,8 @@ ssize_t file_write(struct file *f, struct caller *c, struct uio *u, int64_t *pos
 	u->resid -= (size_t)excess;
 	ssize_t n = transfer(f, c, u, pos, f->ops->write);
 	u->resid += (size_t)excess;
+	if (n > 0)
+		notify_file(f, IN_MODIFY);
 	return n;
 }
 

@@ -5,6 +5,7 @@
  * of it are wanted) and a queue.
  *
  *	host's instance --drain--> watch (a file) --> its marks --> the queue of each mark's instance --> read(2)
+ *	fs/notify.c -------------> watch (an inode of ours) --> ...
  *
  * Whoever reads or polls an instance drains the host's first, and so fills the queues of others, too, and wakes them.
  * Who waits sleeps on its own queue and on the host's descriptor at once. The host's watch tells of all events that any
@@ -14,12 +15,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "fs/user.h"
@@ -40,13 +44,15 @@ struct inotify_table {
 	/* guarded by lock */
 	struct rb_tree watches;
 	struct list instances;
+	uint32_t last_cookie;
 };
 
-/* A file that is watched. */
+/* A file that is watched: by the host, or an inode of a file system of our own, which points here. */
 struct watch {
-	struct rb_node node;
-	int wd;            /* the host's */
-	struct list marks; /* mark.watch_node */
+	struct rb_node node; /* the host's alone, as wd */
+	int wd;
+	struct inode *inode; /* no reference: it tells us when it goes. NULL: the host's */
+	struct list marks;   /* mark.watch_node */
 };
 
 struct mark {
@@ -189,14 +195,33 @@ static struct watch *watch_get(struct inotify_table *t, int wd)
 	return w;
 }
 
+/* The same of an inode of our own. */
+static int own_watch(struct inotify_table *t, struct inode *i, struct watch **out)
+{
+	struct watch *w = i->watch ?: calloc(1, sizeof(*w));
+
+	if (w && !i->watch) {
+		w->inode = i;
+		list_init(&w->marks);
+		atomic_store(&i->fs->watched, t);
+		i->watch = w;
+	}
+	*out = w;
+	return w ? 0 : -ENOMEM;
+}
+
 /* `gone`: the host has ended it already. */
 static void watch_put(struct inotify_table *t, struct watch *w, bool gone)
 {
 	if (!list_empty(&w->marks))
 		return;
-	if (!gone)
-		inotify_rm_watch(t->fd, w->wd);
-	rb_erase(&t->watches, &w->node);
+	if (w->inode) {
+		w->inode->watch = NULL;
+	} else {
+		if (!gone)
+			inotify_rm_watch(t->fd, w->wd);
+		rb_erase(&t->watches, &w->node);
+	}
 	free(w);
 }
 
@@ -259,24 +284,31 @@ static int mark_new(struct inotify *in, struct caller *c, struct watch *w, uint3
 
 /* ---- what the host tells; table->lock held ---- */
 
-static void deliver(struct inotify_table *t, const struct inotify_event *e)
+/* `skip`: marks with one of these bits do not hear of it. */
+static void tell_marks(struct watch *w, const struct inotify_event *e, uint32_t skip)
 {
-	struct watch *w = watch_find(t, e->wd);
 	struct mark *m, *next;
 
-	if (!w)
-		return;
 	list_for_each_safe (m, next, &w->marks, watch_node) {
 		if (e->mask & IN_IGNORED) {
 			mark_end(m);
 			continue;
 		}
-		if (!(e->mask & (m->mask | ALWAYS)))
+		if (!(e->mask & ((m->mask & IN_ALL_EVENTS) | ALWAYS)) || m->mask & skip)
 			continue;
 		queue_event(m->in, m->wd, e);
 		if (m->mask & IN_ONESHOT)
 			mark_end(m);
 	}
+}
+
+static void deliver(struct inotify_table *t, const struct inotify_event *e)
+{
+	struct watch *w = watch_find(t, e->wd);
+
+	if (!w)
+		return;
+	tell_marks(w, e, 0);
 	watch_put(t, w, e->mask & IN_IGNORED);
 }
 
@@ -305,18 +337,94 @@ static void drain(struct inotify_table *t)
 		}
 }
 
+/* ---- what the vfs tells ---- */
+
+#define EVENT_BYTES (sizeof(struct inotify_event) + NAME_MAX + 1 + NAME_UNIT)
+
+/* As the host lays it out: the name is padded with zeros. */
+static void make_event(struct inotify_event *e, const struct inotify_news *news)
+{
+	size_t len = news->name ? strlen(news->name) + 1 : 0;
+
+	*e = (struct inotify_event){ .mask = news->mask, .cookie = news->cookie };
+	e->len = (uint32_t)((len + NAME_UNIT - 1) / NAME_UNIT * NAME_UNIT);
+	if (len)
+		memset(mempcpy(e->name, news->name, len), 0, e->len - len);
+}
+
+void inotify_tell(struct inode *i, const struct inotify_news *news)
+{
+	struct inotify_table *t = i->fs->watched;
+	char buf[EVENT_BYTES] __attribute__((aligned(8)));
+	struct inotify_event *e = (void *)buf;
+
+	if (!i->watch)
+		return;
+	make_event(e, news);
+	pthread_mutex_lock(&t->lock);
+	drain(t); /* what the host saw before comes first */
+	struct watch *w = i->watch;
+	if (w) {
+		tell_marks(w, e, news->unlinked ? IN_EXCL_UNLINK : 0);
+		watch_put(t, w, false);
+	}
+	pthread_mutex_unlock(&t->lock);
+}
+
+void inotify_inode_gone(struct inode *i)
+{
+	const struct inotify_event deleted = { .mask = IN_DELETE_SELF }, ignored = { .mask = IN_IGNORED };
+	struct inotify_table *t = i->fs->watched;
+
+	pthread_mutex_lock(&t->lock);
+	drain(t);
+	struct watch *w = i->watch;
+	if (w) {
+		tell_marks(w, &deleted, 0);
+		tell_marks(w, &ignored, 0);
+		watch_put(t, w, true);
+	}
+	pthread_mutex_unlock(&t->lock);
+}
+
+uint32_t inotify_cookie(struct filesystem *fs)
+{
+	struct inotify_table *t = fs->watched;
+
+	pthread_mutex_lock(&t->lock);
+	uint32_t cookie = ++t->last_cookie;
+	pthread_mutex_unlock(&t->lock);
+	return cookie;
+}
+
 /* ---- the file ---- */
 
-/* Moves the events that fit: bytes, 0: there are none, -EINVAL: not even the first fits. */
+/* The oldest event, if it is of no more than `room` bytes: *size tells of how many, 0: there is none. */
+static struct notice *take_fitting(struct inotify *in, size_t room, size_t *size)
+{
+	struct notice *ev = NULL;
+
+	*size = 0;
+	pthread_mutex_lock(&in->table->lock);
+	if (!list_empty(&in->events)) {
+		*size = sizeof(struct inotify_event) + list_first(&in->events, struct notice, node)->e.len;
+		ev = *size <= room ? take_event(in) : NULL;
+	}
+	pthread_mutex_unlock(&in->table->lock);
+	return ev;
+}
+
+/* Moves the events that fit: bytes, 0: there are none, -EINVAL: not even the first fits. Guest memory is touched
+ * without the lock, which those take who unmap a watched file. */
 static ssize_t read_events(struct inotify *in, struct uio *u)
 {
 	ssize_t total = 0;
+	size_t size;
 
-	while (!list_empty(&in->events)) {
-		size_t size = sizeof(struct inotify_event) + list_first(&in->events, struct notice, node)->e.len;
-		if (size > u->resid)
-			return total ? total : -EINVAL;
-		struct notice *ev = take_event(in);
+	for (;;) {
+		struct notice *ev = take_fitting(in, u->resid, &size);
+		if (!ev)
+			return total || !size ? total : -EINVAL;
 		bool bad = uio_put(u, &ev->e, size) < size;
 		free(ev);
 		if (bad)
@@ -340,8 +448,8 @@ static ssize_t inotify_read(struct file *f, struct caller *c, struct uio *u, int
 	for (;;) {
 		pthread_mutex_lock(&t->lock);
 		drain(t);
-		ssize_t n = read_events(in, u);
 		pthread_mutex_unlock(&t->lock);
+		ssize_t n = read_events(in, u);
 		if (!n)
 			n = f->flags & O_NONBLOCK ? -EAGAIN : 0;
 		if (!n)
@@ -379,6 +487,17 @@ static int64_t inotify_ioctl(struct file *f, struct caller *c, struct mm *mm, un
 	return copy_to_guest(mm, GVA(arg), &n, sizeof(n)) ? -EFAULT : 0;
 }
 
+/* An inode that is watched is there while the lock is held. */
+static void show_own(const struct mark *m, struct text *out)
+{
+	struct statx st;
+
+	if (!inode_getattr(m->watch->inode, NULL, STATX_INO, &st))
+		text_printf(out, "inotify wd:%x ino:%lx sdev:%x mask:%x ignored_mask:0\n", (unsigned)m->wd,
+			    (unsigned long)st.stx_ino, st.stx_dev_major << 20 | st.stx_dev_minor,
+			    m->mask & IN_ALL_EVENTS);
+}
+
 /* The host's lines about its watches tell inode numbers, which are those stat(2) gives; number and mask are the mark's.
  */
 static void inotify_show_fdinfo(struct file *f, struct text *out)
@@ -387,6 +506,7 @@ static void inotify_show_fdinfo(struct file *f, struct text *out)
 	char path[64], line[256], sdev[32], rest[160];
 	unsigned wd, mask;
 	unsigned long ino;
+	struct mark *m;
 
 	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", in->table->fd);
 	FILE *host = fopen(path, "re");
@@ -396,11 +516,14 @@ static void inotify_show_fdinfo(struct file *f, struct text *out)
 		if (n != 5)
 			continue;
 		struct watch *w = watch_find(in->table, (int)wd);
-		struct mark *m = w ? mark_of_watch(in, w) : NULL;
+		m = w ? mark_of_watch(in, w) : NULL;
 		if (m)
 			text_printf(out, "inotify wd:%x ino:%lx sdev:%s mask:%x %s\n", (unsigned)m->wd, ino, sdev,
 				    m->mask & IN_ALL_EVENTS, rest);
 	}
+	list_for_each (m, &in->marks, instance_node)
+		if (m->watch->inode)
+			show_own(m, out);
 	pthread_mutex_unlock(&in->table->lock);
 	if (host)
 		fclose(host);
@@ -486,37 +609,58 @@ bool file_is_inotify(const struct file *f)
 	return f->ops == &inotify_ops;
 }
 
-/* table->lock held. `wd`: the host's. */
-static int set_mark(struct inotify *in, struct caller *c, int wd, uint32_t mask)
+/* table->lock held. The watch descriptor. */
+static int set_mark(struct inotify *in, struct caller *c, struct watch *w, uint32_t mask)
 {
-	struct watch *w = watch_get(in->table, wd);
-	struct mark *m = w ? mark_of_watch(in, w) : NULL;
-	int err = w ? 0 : -ENOMEM;
+	struct mark *m = mark_of_watch(in, w);
+	int err = 0;
 
 	if (m && mask & IN_MASK_CREATE)
 		return -EEXIST;
 	if (m)
 		m->mask = mask & IN_MASK_ADD ? m->mask | mask : mask;
-	else if (w)
+	else
 		err = mark_new(in, c, w, mask, &m);
-	if (err && w)
+	if (err)
 		watch_put(in->table, w, false);
 	return err ? err : m->wd;
+}
+
+/* table->lock held. Has the host watch the file. */
+static int host_watch(struct inotify_table *t, struct caller *c, struct inode *i, uint32_t mask, struct watch **out)
+{
+	int wd = i->ops->watch(i, c, t->fd, (mask & HOST_MASK) | IN_MASK_ADD);
+
+	if (wd < 0)
+		return wd;
+	*out = watch_get(t, wd);
+	return *out ? 0 : -ENOMEM;
+}
+
+/* What the host would check. */
+static int may_watch(struct caller *c, struct inode *i, uint32_t mask)
+{
+	if (!(i->fs->flags & FS_NOTIFIES))
+		return -ENOSYS;
+	if (mask & IN_ONLYDIR && !S_ISDIR(i->type))
+		return -ENOTDIR;
+	return i->ops->permission(i, c, R_OK);
 }
 
 int inotify_watch(struct file *f, struct caller *c, struct inode *i, uint32_t mask)
 {
 	struct inotify *in = inotify_of(f);
+	struct watch *w;
+	int err = i->ops->watch ? 0 : may_watch(c, i, mask);
 
-	if (!i->ops->watch)
-		return -ENOSYS;
 	if (mask & IN_MASK_ADD && mask & IN_MASK_CREATE)
 		return -EINVAL;
+	if (err)
+		return err;
 	pthread_mutex_lock(&in->table->lock);
 	drain(in->table); /* what came before is not for the new mark */
-	int wd = i->ops->watch(i, c, in->table->fd, (mask & HOST_MASK) | IN_MASK_ADD);
-	if (wd >= 0)
-		wd = set_mark(in, c, wd, mask);
+	err = i->ops->watch ? host_watch(in->table, c, i, mask, &w) : own_watch(in->table, i, &w);
+	int wd = err ? err : set_mark(in, c, w, mask);
 	pthread_mutex_unlock(&in->table->lock);
 	return wd;
 }

@@ -12,7 +12,7 @@
 
 #include "fs/cred.h"
 #include "fs/device.h"
-#include "fs/file.h"
+#include "fs/notify.h"
 #include "fs/protect.h"
 #include "fs/walk.h"
 #include "fs/writers.h"
@@ -245,8 +245,10 @@ int vfs_open_unreadable(struct caller *c, const struct path *start, const char *
 	if (!err)
 		err = i->ops->open(i, &kernel, p.dentry, O_RDONLY, out);
 	(void)cred_assume(c->cred);
-	if (!err)
+	if (!err) {
 		file_set_place(*out, &p);
+		notify_opened(*out);
+	}
 	path_put(&p);
 	return err;
 }
@@ -295,8 +297,10 @@ static int open_tmpfile(struct path *dir, struct caller *c, int flags, mode_t mo
 		err = i->ops->permission(i, c, W_OK | X_OK);
 	if (!err)
 		err = i->ops->tmpfile ? i->ops->tmpfile(i, c, flags, mode, out) : -EOPNOTSUPP;
-	if (!err)
+	if (!err) {
 		file_set_place(*out, dir);
+		notify_opened(*out);
+	}
 	path_put(dir);
 	return err;
 }
@@ -314,16 +318,32 @@ static unsigned open_walk_flags(int flags)
 
 #define FLAGS_WITH_PATH (O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
 
-static int begin_writing(struct file *f, struct caller *c, bool truncate)
+static bool is_regular(struct file *f)
 {
 	struct inode *i = file_inode(f);
 
-	if (!file_writable(f) || !i || !S_ISREG(i->type))
-		return 0;
-	int err = file_count_writer(f, c->fs->mounts->writers);
-	if (!err && truncate && f->ops->truncate)
-		err = f->ops->truncate(f, c, 0);
+	return i && S_ISREG(i->type);
+}
+
+/* handle_truncate(). An open that may not write has left it to the file system. */
+static int truncate_opened(struct file *f, struct caller *c)
+{
+	int err = file_writable(f) && f->ops->truncate ? f->ops->truncate(f, c, 0) : 0;
+
+	if (!err)
+		notify_dentry(f->path.dentry, IN_MODIFY);
 	return err;
+}
+
+static int begin_use(struct file *f, struct caller *c, bool truncate)
+{
+	bool regular = is_regular(f);
+	int err = regular && file_writable(f) ? file_count_writer(f, c->fs->mounts->writers) : 0;
+
+	if (err)
+		return err;
+	notify_opened(f);
+	return regular && truncate ? truncate_opened(f, c) : 0;
 }
 
 #define O_LARGEFILE_BIT 0100000 /* F_GETFL of a 64-bit program always shows it */
@@ -373,7 +393,7 @@ int vfs_open(struct caller *c, const struct path *start, const char *name, int f
 		return err;
 	a.file->flags = (unsigned)kept_flags(flags) | O_LARGEFILE_BIT;
 	a.file->created = a.created;
-	err = begin_writing(a.file, c, truncate && !a.created);
+	err = begin_use(a.file, c, flags & O_TRUNC && !a.created);
 	if (err)
 		file_put(a.file);
 	else

@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "fs/notify.h"
+
 void filesystem_init(struct filesystem *fs, const struct filesystem_ops *ops, const char *type, unsigned flags)
 {
 	*fs = (struct filesystem){ .refs = 1, .ops = ops, .type = type, .flags = flags };
@@ -38,8 +40,11 @@ struct inode *inode_get(struct inode *i)
 
 void inode_put(struct inode *i)
 {
-	if (i && atomic_fetch_sub(&i->refs, 1) == 1)
-		i->ops->release(i);
+	if (!i || atomic_fetch_sub(&i->refs, 1) != 1)
+		return;
+	if (i->watch)
+		notify_gone(i);
+	i->ops->release(i);
 }
 
 int inode_identify(struct inode *i, struct inode_id *out)

@@ -17,6 +17,7 @@
 #ifndef HL_FS_VFS_H
 #define HL_FS_VFS_H
 
+#include <limits.h>
 #include <linux/stat.h>
 #include <linux/types.h>
 #include <pthread.h>
@@ -38,6 +39,8 @@ struct dentry;
 struct mount;
 struct task;
 struct fs_struct;
+struct inotify_table;
+struct watch;
 
 /* On whose behalf: filled by the system call layer, valid for the call. */
 struct caller {
@@ -141,11 +144,14 @@ struct inode_ops {
 	ssize_t (*listxattr)(struct inode *i, struct caller *c, char *buf, size_t size);
 	int (*removexattr)(struct inode *i, struct caller *c, const char *name);
 	int (*statfs)(struct inode *i, struct caller *c, struct statfs *out);
-	/* inotify_add_watch(2) with an instance of the host's; NULL: nobody is told of changes. */
+	/* inotify_add_watch(2) with an instance of the host's; NULL: the host does not know the inode. */
 	int (*watch)(struct inode *i, struct caller *c, int inotify, uint32_t mask);
 	/* Path from the file system's root, starting with '/', into buf (NUL-terminated); " (deleted)" appended where
 	 * the file is gone. Length or -errno (-ENAMETOOLONG). */
 	int (*path)(struct inode *i, struct dentry *d, char *buf, size_t size);
+	/* With FS_NOTIFIES: the directory in which what was found as `d` stands now, a reference, and its name there.
+	 * *gone: it has lost its name, the last one is given. NULL: there is none, or it is not known. */
+	struct inode *(*place)(struct inode *i, const struct dentry *d, char name[NAME_MAX + 1], bool *gone);
 	/* Last reference gone. */
 	void (*release)(struct inode *i);
 };
@@ -155,6 +161,7 @@ struct inode {
 	mode_t type; /* S_IFMT part, never changes */
 	const struct inode_ops *ops;
 	struct filesystem *fs;
+	_Atomic(struct watch *) watch; /* fs/inotify.c; NULL: nobody watches it */
 };
 
 struct dentry {
@@ -168,15 +175,17 @@ struct filesystem {
 	_Atomic uint32_t refs;
 	const struct filesystem_ops *ops;
 	struct inode *root;
-	const char *type; /* as in /proc/mounts */
-	unsigned flags;   /* FS_* */
-	dev_t dev;        /* st_dev of file systems in memory; 0: the inodes tell */
+	const char *type;                        /* as in /proc/mounts */
+	unsigned flags;                          /* FS_* */
+	dev_t dev;                               /* st_dev of file systems in memory; 0: the inodes tell */
+	_Atomic(struct inotify_table *) watched; /* who is told of its inodes; NULL: none was ever watched */
 };
 
 enum {
 	FS_WALKS_DOTS = 1,    /* runs may hold "." and any ".." that does not rise above the run's directory */
 	FS_CHECKS_ACCESS = 2, /* open and the like check permissions themselves (the host kernel does) */
 	FS_KNOWS_NAMES = 4,   /* has all names there can be: making another one is -ENOENT (procfs) */
+	FS_NOTIFIES = 8,      /* inodes can be watched (fs/notify.h): each is one object while it has a name */
 };
 
 struct filesystem_ops {

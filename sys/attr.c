@@ -5,6 +5,7 @@
 #include <utime.h>
 
 #include "fs/change.h"
+#include "fs/notify.h"
 #include "fs/writers.h"
 #include "sys/at.h"
 
@@ -229,6 +230,8 @@ SYSCALL_DEFINE(ftruncate)
 	int err = file_writable(f) && f->ops->truncate ? inode_check_size(file_inode(f), &c, a[1]) : -EINVAL;
 	if (!err)
 		err = f->ops->truncate(f, &c, a[1]);
+	if (!err && f->path.dentry)
+		notify_dentry(f->path.dentry, IN_MODIFY);
 	file_put(f);
 	return io_result(t, err);
 }

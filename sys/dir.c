@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "fs/change.h"
+#include "fs/notify.h"
 #include "sys/at.h"
 
 /* Both layouts have the same size for the same name. */
@@ -73,6 +74,7 @@ static int64_t read_dents(struct task *t, struct file *f, uint64_t addr, size_t 
 	if (!d.buf)
 		return -ENOMEM;
 	int64_t r = f->ops->readdir(f, &c, &d.emit);
+	notify_file(f, IN_ACCESS);
 	if (!d.used && (r == -EINVAL || (!r && d.full)))
 		r = room < wanted ? -EFAULT : -EINVAL;
 	if (!r && copy_to_guest(t->mm, GVA(addr), d.buf, d.used))

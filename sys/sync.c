@@ -4,6 +4,7 @@
 #include <linux/falloc.h>
 #include <sys/stat.h>
 
+#include "fs/notify.h"
 #include "fs/pipefs/pipe.h"
 #include "sys/sys.h"
 
@@ -148,6 +149,8 @@ SYSCALL_DEFINE(fallocate)
 	int err = check_fallocate(f, &c, (int)a[1], off, len);
 	if (!err)
 		err = f->ops->fallocate(f, &c, (int)a[1], off, len);
+	if (!err)
+		notify_file(f, IN_MODIFY);
 	file_put(f);
 	return io_result(t, err);
 }

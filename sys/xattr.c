@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <sys/xattr.h>
 
+#include "fs/notify.h"
 #include "sys/at.h"
 
 /* How the file is named: by a[0], a path (followed or not) or a descriptor. */
@@ -15,7 +16,12 @@ typedef int64_t xattr_fn(struct task *t, struct caller *c, struct inode *i, cons
 static int64_t on_place(struct task *t, struct caller *c, const struct path *p, const uint64_t *a, bool write,
 			xattr_fn *fn)
 {
-	return write && p->mnt->flags & MOUNT_RDONLY ? -EROFS : fn(t, c, p->dentry->inode, a);
+	if (write && p->mnt->flags & MOUNT_RDONLY)
+		return -EROFS;
+	int64_t r = fn(t, c, p->dentry->inode, a);
+	if (write && !r)
+		notify_dentry(p->dentry, IN_ATTRIB);
+	return r;
 }
 
 static int64_t on_path(struct task *t, const uint64_t *a, bool follow, bool write, xattr_fn *fn)

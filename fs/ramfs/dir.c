@@ -2,6 +2,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -154,6 +155,34 @@ static const char *name_in(struct ramfs_inode *dir, const struct ramfs_inode *ri
 	return NULL;
 }
 
+/* The name it was found by or, renamed within its directory since, the new one; NULL: none. ramfs.lock held. */
+static const char *name_now(struct ramfs_inode *dir, const struct ramfs_inode *ri, const struct dentry *d)
+{
+	struct ramfs_entry *e = ramfs_find(dir, d->name, strlen(d->name));
+
+	return e && e->inode == ri ? e->name : name_in(dir, ri);
+}
+
+/* A file that moved to another directory while it was open is not found: its directory is known by the dentry alone. */
+struct inode *ramfs_place(struct inode *i, const struct dentry *d, char name[NAME_MAX + 1], bool *gone)
+{
+	struct ramfs *r = ramfs_of(i);
+	struct ramfs_inode *ri = ramfs_inode(i), *dir;
+
+	pthread_mutex_lock(&r->lock);
+	dir = S_ISDIR(i->type) ? ri->dir.parent : d->dir ? ramfs_inode(d->dir) : NULL;
+	const char *now = dir ? name_now(dir, ri, d) : NULL;
+	*gone = dir && !now;
+	if (*gone && (ri->nlink || !*d->name))
+		dir = NULL;
+	if (dir) {
+		snprintf(name, NAME_MAX + 1, "%s", now ? now : d->name);
+		inode_get(&dir->inode);
+	}
+	pthread_mutex_unlock(&r->lock);
+	return dir ? &dir->inode : NULL;
+}
+
 static int prepend(char *buf, char **at, const char *name)
 {
 	size_t len = strlen(name) + 1;
@@ -191,12 +220,8 @@ int ramfs_path(struct inode *i, struct dentry *d, char *buf, size_t size)
 	if (!dir)
 		return -ENOENT;
 	pthread_mutex_lock(&r->lock);
-	if (dir != ri) {
-		/* Renamed within its directory since? Then by its new name. */
-		struct ramfs_entry *e = ramfs_find(dir, d->name, strlen(d->name));
-		last = e && e->inode == ri ? e->name : name_in(dir, ri);
-		last = last ? last : d->name;
-	}
+	if (dir != ri)
+		last = name_now(dir, ri, d) ?: d->name;
 	int err = path_locked(dir, last, space, &at);
 	bool gone = ri->nlink == 0;
 	pthread_mutex_unlock(&r->lock);

@@ -301,5 +301,6 @@ const struct inode_ops ramfs_inode_ops = {
 	.removexattr = ramfs_removexattr,
 	.statfs = ramfs_statfs,
 	.path = ramfs_path,
+	.place = ramfs_place,
 	.release = release,
 };

@@ -104,6 +104,7 @@ int ramfs_walk(struct inode *dir, struct caller *c, const char *names, size_t le
 	       struct walk_step *out);
 int ramfs_parent(struct inode *dir, struct caller *c, struct dentry **out);
 int ramfs_path(struct inode *i, struct dentry *d, char *buf, size_t size);
+struct inode *ramfs_place(struct inode *i, const struct dentry *d, char name[NAME_MAX + 1], bool *gone);
 int ramfs_readdir(struct file *f, struct caller *c, struct dir_emit *e);
 
 /* names.c */

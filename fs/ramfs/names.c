@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "fs/device.h"
+#include "fs/notify.h"
 #include "fs/protect.h"
 #include "fs/ramfs/internal.h"
 
@@ -61,6 +62,8 @@ static int make(struct inode *dir, struct caller *c, const char *name, mode_t mo
 	pthread_mutex_lock(&r->lock);
 	err = add(ramfs_inode(dir), name, ri);
 	pthread_mutex_unlock(&r->lock);
+	if (!err)
+		notify_name(dir, name, S_ISDIR(mode), IN_CREATE);
 	inode_put(&ri->inode);
 	return err;
 }
@@ -153,6 +156,8 @@ int ramfs_create_file(struct inode *dir, struct caller *c, const char *name, int
 	pthread_mutex_unlock(&r->lock);
 	*created = !err;
 	if (!err)
+		notify_name(dir, name, false, IN_CREATE);
+	if (!err)
 		err = file_in(dir, name, ri, flags, out);
 	else if (err == -EEXIST)
 		err = open_raced(dir, c, name, flags, out);
@@ -207,7 +212,11 @@ int ramfs_link(struct inode *dir, struct caller *c, const char *name, struct ino
 	pthread_mutex_lock(&r->lock);
 	int err = link_locked(ramfs_inode(dir), c, name, ramfs_inode(target));
 	pthread_mutex_unlock(&r->lock);
-	return err;
+	if (err)
+		return err;
+	notify_inode(target, IN_ATTRIB);
+	notify_name(dir, name, false, IN_CREATE);
+	return 0;
 }
 
 /* ramfs.lock held. Takes the name out; the inode it stood for, with the entry's reference, in *victim. */
@@ -242,9 +251,13 @@ static int remove_name(struct inode *dir, struct caller *c, const char *name, bo
 	pthread_mutex_lock(&r->lock);
 	int err = remove_locked(ramfs_inode(dir), c, name, want_dir, &victim);
 	pthread_mutex_unlock(&r->lock);
-	if (victim)
-		inode_put(&victim->inode);
-	return err;
+	if (err)
+		return err;
+	if (!want_dir)
+		notify_inode(&victim->inode, IN_ATTRIB);
+	inode_put(&victim->inode);
+	notify_name(dir, name, want_dir, IN_DELETE);
+	return 0;
 }
 
 int ramfs_unlink(struct inode *dir, struct caller *c, const char *name)

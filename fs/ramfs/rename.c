@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "fs/device.h"
+#include "fs/notify.h"
 #include "fs/ramfs/internal.h"
 
 static int permits(struct ramfs_inode *ri, struct caller *c, int mask)
@@ -34,6 +35,8 @@ struct renaming {
 	const char *to_name;
 	unsigned flags;
 	struct ramfs_inode *whiteout; /* RENAME_WHITEOUT: a new device node */
+	/* References: what moved, and what stood by the new name: it lost that, or took the old one. */
+	struct ramfs_inode *moved, *other;
 };
 
 static bool is_below(const struct ramfs_inode *ri, const struct ramfs_inode *dir)
@@ -161,6 +164,8 @@ static int rename_locked(struct renaming *m, struct caller *c, struct ramfs_inod
 	if (err)
 		return err;
 	struct ramfs_inode *ri = m->from->inode;
+	m->moved = ramfs_inode(inode_get(&ri->inode));
+	m->other = m->to ? ramfs_inode(inode_get(&m->to->inode->inode)) : NULL;
 	if (m->flags & RENAME_EXCHANGE) {
 		exchange(m);
 	} else {
@@ -187,6 +192,22 @@ static int make_whiteout(struct ramfs *r, struct caller *c, struct renaming *m)
 	return ramfs_inode_new(r, c, m->from_dir, S_IFCHR, WHITEOUT_DEV, &m->whiteout);
 }
 
+static void tell(const struct renaming *m, const char *name)
+{
+	struct inode *from = &m->from_dir->inode, *to = &m->to_dir->inode, *moved = &m->moved->inode;
+	struct inode *other = m->other ? &m->other->inode : NULL;
+	bool exchanged = m->flags & RENAME_EXCHANGE;
+
+	notify_moved(&(struct notify_move){ from, to, name, m->to_name, moved, exchanged ? NULL : other });
+	if (exchanged)
+		notify_moved(&(struct notify_move){ to, from, m->to_name, name, other, NULL });
+}
+
+static void put(struct ramfs_inode *ri)
+{
+	inode_put(ri ? &ri->inode : NULL);
+}
+
 int ramfs_rename(struct inode *dir, struct caller *c, const char *name, struct inode *newdir, const char *newname,
 		 unsigned flags)
 {
@@ -204,9 +225,11 @@ int ramfs_rename(struct inode *dir, struct caller *c, const char *name, struct i
 	m.to = ramfs_find(m.to_dir, newname, strlen(newname));
 	err = rename_locked(&m, c, &victim);
 	pthread_mutex_unlock(&r->lock);
-	if (victim)
-		inode_put(&victim->inode);
-	if (m.whiteout)
-		inode_put(&m.whiteout->inode);
+	if (!err && m.moved)
+		tell(&m, name);
+	put(victim);
+	put(m.whiteout);
+	put(m.moved);
+	put(m.other);
 	return err;
 }

@@ -41,7 +41,7 @@ int ramfs_create(struct mm_host *mem, dev_t dev, const struct ramfs_options *opt
 
 	if (!r)
 		return -ENOMEM;
-	filesystem_init(&r->fs, &ramfs_ops, opt->type, 0);
+	filesystem_init(&r->fs, &ramfs_ops, opt->type, FS_NOTIFIES);
 	r->fs.dev = dev;
 	r->arena = mem->arena;
 	r->quota.max = opt->max_bytes ? opt->max_bytes : UINT64_MAX;

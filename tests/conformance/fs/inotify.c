@@ -4,6 +4,7 @@
 #include <sys/epoll.h>
 #include <sys/inotify.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/time.h>
 
@@ -88,6 +89,226 @@ CASE(inotify_no_opens)
 	say_events(fd);
 	R(access("f", R_OK));
 	NEED(chmod("f", 0600));
+	say_events(fd);
+}
+
+/* The same on a directory of the host and on one in memory. */
+static void on_both(void (*script)(int fd))
+{
+	char memory[] = "/dev/shm/inotify-XXXXXX";
+	int home = (int)NEED(open(".", O_RDONLY | O_DIRECTORY));
+
+	NEED(mkdir("here", 0755));
+	NEED(mkdtemp(memory) ? 0 : -1);
+	NEED(chmod(memory, 0755));
+	for (int i = 0; i < 2; i++) {
+		const char *dir = i ? memory : "here";
+		say("-- %s\n", i ? "in memory" : "of the host");
+		NEED(chdir(dir));
+		int fd = (int)NEED(inotify_init1(IN_NONBLOCK));
+		script(fd);
+		close(fd);
+		NEED(fchdir(home));
+		NEED(rmdir(dir));
+	}
+}
+
+static void names(int fd)
+{
+	NEED(mkdir("d", 0755));
+	R(inotify_add_watch(fd, "d", IN_ALL_EVENTS));
+	put_file("d/f", "text");
+	say_events(fd);
+	put_file("d/f", "more");
+	say_events(fd);
+	NEED(link("d/f", "d/second"));
+	NEED(symlink("f", "d/soft"));
+	NEED(mkfifo("d/fifo", 0600));
+	NEED(mkdir("d/sub", 0700));
+	say_events(fd);
+	NEED(rename("d/f", "d/g"));
+	NEED(rename("d/g", "d/second"));
+	NEED(rename("d/g", "out"));
+	NEED(unlink("out"));
+	NEED(rename("d/sub", "sub"));
+	NEED(rename("sub", "d/sub"));
+	say_events(fd);
+	R(renameat2(AT_FDCWD, "d/soft", AT_FDCWD, "d/fifo", RENAME_EXCHANGE));
+	say_events(fd);
+	NEED(unlink("d/second"));
+	NEED(unlink("d/soft"));
+	NEED(unlink("d/fifo"));
+	NEED(rmdir("d/sub"));
+	say_events(fd);
+	NEED(rename("d", "e"));
+	NEED(chmod("e", 0700));
+	NEED(rmdir("e"));
+	say_events(fd);
+	R(inotify_rm_watch(fd, 1));
+}
+
+CASE(inotify_both_names)
+{
+	on_both(names);
+}
+
+static void uses(int fd)
+{
+	char b[8];
+
+	put_file("f", "abc");
+	R(inotify_add_watch(fd, ".", IN_ALL_EVENTS));
+	R(inotify_add_watch(fd, "f", IN_ALL_EVENTS));
+	int f = (int)NEED(open("f", O_RDWR));
+	R(read(f, b, 0));
+	R(read(f, b, 8));
+	R(read(f, b, 8));
+	say_events(fd);
+	R(write(f, b, 3));
+	R(pwrite(f, b, 3, 8));
+	R(ftruncate(f, 2));
+	R(fallocate(f, 0, 0, 4096));
+	R(fchmod(f, 0600));
+	R(fchown(f, (uid_t)-1, (gid_t)-1));
+	say_events(fd);
+	/* The event has the file's name of now. */
+	NEED(rename("f", "g"));
+	say_events(fd);
+	R(write(f, b, 1));
+	close(f);
+	say_events(fd);
+	R(truncate("g", 1));
+	NEED(utimensat(AT_FDCWD, "g", NULL, 0));
+	say_events(fd);
+	const struct timespec read_at[2] = { { .tv_nsec = UTIME_NOW }, { .tv_nsec = UTIME_OMIT } };
+	const struct timespec written[2] = { { .tv_nsec = UTIME_OMIT }, { .tv_nsec = UTIME_NOW } };
+	NEED(utimensat(AT_FDCWD, "g", read_at, 0));
+	NEED(utimensat(AT_FDCWD, "g", written, 0));
+	say_events(fd);
+	close((int)NEED(open("g", O_PATH)));
+	R(access("g", R_OK));
+	close((int)NEED(open("g", O_RDONLY)));
+	close((int)NEED(open("g", O_RDONLY | O_TRUNC)));
+	close((int)NEED(open("g", O_RDWR | O_CREAT, 0644)));
+	say_events(fd);
+	f = (int)NEED(open(".", O_RDONLY | O_DIRECTORY));
+	R(syscall(SYS_getdents64, f, b, 0L) == -1);
+	close(f);
+	say_events(fd);
+	NEED(unlink("g"));
+	say_events(fd);
+}
+
+CASE(inotify_both_uses)
+{
+	on_both(uses);
+}
+
+static void ends(int fd)
+{
+	int other = (int)NEED(inotify_init1(IN_NONBLOCK));
+
+	put_file("f", "abc");
+	put_file("victim", "");
+	R(inotify_add_watch(fd, ".", IN_ALL_EVENTS));
+	R(inotify_add_watch(fd, "f", IN_ALL_EVENTS));
+	R(inotify_add_watch(other, "victim", IN_ALL_EVENTS));
+	int f = (int)NEED(open("f", O_RDWR));
+	NEED(unlink("f"));
+	say_events(fd);
+	R(write(f, "x", 1));
+	close(f);
+	say_events(fd);
+	say_events(other);
+	put_file("f", "");
+	NEED(rename("f", "victim"));
+	say_events(fd);
+	say_events(other);
+	NEED(unlink("victim"));
+	R(inotify_rm_watch(fd, 2));
+	close(other);
+}
+
+CASE(inotify_both_ends)
+{
+	on_both(ends);
+}
+
+/* What is open goes on being told of without a name, but not to who does not want that. */
+static void unlinked(int fd)
+{
+	R(inotify_add_watch(fd, ".", IN_ALL_EVENTS | IN_EXCL_UNLINK));
+	put_file("f", "abc");
+	int f = (int)NEED(open("f", O_RDWR));
+	say_events(fd);
+	NEED(unlink("f"));
+	R(write(f, "x", 1));
+	close(f);
+	say_events(fd);
+}
+
+CASE(inotify_both_unlinked)
+{
+	on_both(unlinked);
+}
+
+static void kinds(int fd)
+{
+	put_file("f", "");
+	R(inotify_add_watch(fd, "missing", IN_ATTRIB));
+	R(inotify_add_watch(fd, "f", IN_ATTRIB | IN_ONLYDIR));
+	R(inotify_add_watch(fd, "f", IN_ATTRIB | IN_ONESHOT));
+	NEED(chmod("f", 0600));
+	NEED(chmod("f", 0644));
+	say_events(fd);
+	R(inotify_add_watch(fd, "f", IN_ATTRIB));
+	R(inotify_add_watch(fd, "f", IN_MODIFY | IN_MASK_ADD));
+	R(inotify_add_watch(fd, "f", IN_MODIFY | IN_MASK_CREATE));
+	NEED(truncate("f", 3));
+	NEED(truncate("f", 4));
+	NEED(chmod("f", 0600));
+	NEED(truncate("f", 5));
+	say_events(fd);
+	NEED(symlink("f", "l"));
+	int of_file = (int)R(inotify_add_watch(fd, "l", IN_ATTRIB));
+	int of_link = (int)R(inotify_add_watch(fd, "l", IN_DONT_FOLLOW | IN_ATTRIB | IN_DELETE_SELF));
+	V(of_file != of_link);
+	NEED(unlink("l"));
+	say_events(fd);
+	/* A bit that is no event is none to wait for. */
+	R(inotify_add_watch(fd, ".", IN_CREATE | IN_ISDIR));
+	NEED(mkdir("d", 0755));
+	NEED(rmdir("d"));
+	say_events(fd);
+	R(inotify_rm_watch(fd, of_file));
+	NEED(chmod("f", 0644));
+	NEED(unlink("f"));
+	say_events(fd);
+}
+
+CASE(inotify_both_kinds)
+{
+	on_both(kinds);
+}
+
+CASE(inotify_memfd)
+{
+	int fd = (int)NEED(inotify_init1(IN_NONBLOCK)), m = (int)NEED(memfd_create("m", 0));
+	char path[32], b[4];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", m);
+	R(inotify_add_watch(fd, path, IN_ALL_EVENTS));
+	R(write(m, "abc", 3));
+	R(pread(m, b, 3, 0));
+	R(ftruncate(m, 1));
+	say_events(fd);
+	close((int)NEED(open(path, O_RDONLY)));
+	say_events(fd);
+	/* A mapping holds the file. */
+	void *p = mmap(NULL, 4096, PROT_READ, MAP_SHARED, m, 0);
+	close(m);
+	say_events(fd);
+	NEED(munmap(p, 4096));
 	say_events(fd);
 }
 
