@@ -64,7 +64,8 @@ int pid_alloc(struct pid_table *t, struct pid **out)
 	if (!p)
 		return -ENOMEM;
 	p->refs = 1;
-	p->nr = t->last = next_free(t);
+	p->nr = next_free(t);
+	t->last = p->nr;
 	list_init(&p->pgrp);
 	list_init(&p->session);
 	waitqueue_init(&p->exited);
