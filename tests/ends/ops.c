@@ -610,16 +610,59 @@ static void op_many_readers(void)
 	pause();
 }
 
-#define OPS(X)                                                                                                         \
-	X(sendfile_sparse)                                                                                             \
-	X(sendfile_random)                                                                                             \
-	X(copy_file_range)                                                                                             \
-	X(splice) X(splice_full_pipe) X(vmsplice) X(tee) X(read_random) X(read_zero) X(read_file) X(write_file)        \
-	    X(writev_memfd) X(getrandom) X(process_vm_readv) X(fsync) X(sync) X(syncfs) X(fallocate)                   \
-		X(fallocate_memfd) X(close_deleted) X(exit_deleted) X(unlink) X(rename) X(truncate) X(open_truncate)   \
-		    X(map_huge) X(populate) X(dontneed) X(msync) X(fork) X(flock) X(ofd_lock) X(connect) X(accept)     \
-			X(recv) X(send) X(pipe_read) X(pipe_write) X(open_fifo) X(poll) X(epoll) X(futex) X(wait)      \
-			    X(vfork) X(stopped) X(compute) X(system_calls) X(threads) X(shm_files) X(many_readers)
+/* clang-format off */
+#define OPS(X) \
+	X(sendfile_sparse) \
+	X(sendfile_random) \
+	X(copy_file_range) \
+	X(splice) \
+	X(splice_full_pipe) \
+	X(vmsplice) \
+	X(tee) \
+	X(read_random) \
+	X(read_zero) \
+	X(read_file) \
+	X(write_file) \
+	X(writev_memfd) \
+	X(getrandom) \
+	X(process_vm_readv) \
+	X(fsync) \
+	X(sync) \
+	X(syncfs) \
+	X(fallocate) \
+	X(fallocate_memfd) \
+	X(close_deleted) \
+	X(exit_deleted) \
+	X(unlink) \
+	X(rename) \
+	X(truncate) \
+	X(open_truncate) \
+	X(map_huge) \
+	X(populate) \
+	X(dontneed) \
+	X(msync) \
+	X(fork) \
+	X(flock) \
+	X(ofd_lock) \
+	X(connect) \
+	X(accept) \
+	X(recv) \
+	X(send) \
+	X(pipe_read) \
+	X(pipe_write) \
+	X(open_fifo) \
+	X(poll) \
+	X(epoll) \
+	X(futex) \
+	X(wait) \
+	X(vfork) \
+	X(stopped) \
+	X(compute) \
+	X(system_calls) \
+	X(threads) \
+	X(shm_files) \
+	X(many_readers)
+/* clang-format on */
 
 static const struct op {
 	const char *name;
