@@ -48,7 +48,7 @@ struct pagesource {
 	pthread_mutex_t lock; /* taken inside the mm lock; guards all below */
 	struct list vmas;     /* struct vma.source_node */
 	uint64_t sweeps;      /* truncations and invalidations so far; vma.source_sweep tells which have reached it */
-	uint32_t writable_shared; /* shared mappings that may write (F_SEAL_WRITE) */
+	_Atomic uint32_t writable_shared; /* shared mappings that may write (F_SEAL_WRITE); written under lock */
 };
 
 void pagesource_init(struct pagesource *ps, const struct pagesource_ops *ops);

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/fixup.h"
 #include "util/gva.h"
 #include "util/minmax.h"
 
@@ -403,7 +404,7 @@ static void zero_in_place(struct pagestore *s, uint64_t start, uint64_t end)
 		struct piece p = piece_at(s, start, end - start);
 
 		if (p.memory)
-			memset(arena_ptr(s->arena, p.off), 0, p.len);
+			fixup_zero(arena_ptr(s->arena, p.off), p.len);
 		start += p.len;
 	}
 }

@@ -187,12 +187,24 @@ void vma_delete(struct mm *mm, struct vma *v)
 	vma_free(v);
 }
 
-void vma_resize(struct mm *mm, struct vma *v, uint64_t start, uint64_t end)
+/* Whoever looks through a source's vmas does so under its lock, from any address space. */
+static void set_range(struct vma *v, uint64_t start, uint64_t end)
 {
-	account(mm, v, -1);
+	struct pagesource *ps = v->source;
+
+	if (ps)
+		pthread_mutex_lock(&ps->lock);
 	v->offset += start - v->start;
 	v->start = start;
 	v->end = end;
+	if (ps)
+		pthread_mutex_unlock(&ps->lock);
+}
+
+void vma_resize(struct mm *mm, struct vma *v, uint64_t start, uint64_t end)
+{
+	account(mm, v, -1);
+	set_range(v, start, end);
 	account(mm, v, 1);
 	gap_update(mm, v);
 	gap_update(mm, vma_next(v));
