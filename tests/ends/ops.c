@@ -578,6 +578,7 @@ static void op_threads(void)
 	}
 }
 
+/* More files than are freed in a moment, and fewer than there is memory for. */
 static void op_shm_files(void)
 {
 	char name[64];
@@ -585,7 +586,7 @@ static void op_shm_files(void)
 
 	FOREVER
 	{
-		snprintf(name, sizeof name, "/dev/shm/f%ld", i++);
+		snprintf(name, sizeof name, "/dev/shm/f%ld", i++ % 100000);
 		close(open_new(name));
 	}
 }
