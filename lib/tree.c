@@ -80,14 +80,13 @@ static int make_devfs(struct sandbox *sb, struct filesystem **out, struct why *w
 
 static int make_shm(struct sandbox *sb, struct filesystem **out, struct why *why)
 {
-	/* Half of the memory, as Linux's default (tmpfs(5)). */
+	/* Half of the memory, and an inode for each page of it, as Linux's defaults (tmpfs(5)). */
 	uint64_t ram = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
-	uint64_t may = budget_limit(sb->mem.budget);
 	const struct ramfs_options opt = {
 		.type = "tmpfs",
 		.mode = 01777,
 		.max_bytes = ram / 2,
-		.max_inodes = (may < ram ? may : ram) / 2 / PAGE_SIZE,
+		.max_inodes = ram / 2 / PAGE_SIZE,
 	};
 
 	return ramfs_create(&sb->mem, mount_table_new_dev(sb->mounts), &opt, out);

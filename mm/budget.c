@@ -285,11 +285,6 @@ static void begin_watching(struct budget *b)
 	pthread_mutex_unlock(&b->lock);
 }
 
-uint64_t budget_limit(const struct budget *b)
-{
-	return b ? b->limit : UINT64_MAX;
-}
-
 bool budget_room(struct budget *b, uint64_t bytes)
 {
 	if (!b || estimate(b) + bytes <= b->soft)

@@ -60,8 +60,6 @@ void budget_destroy(struct budget *b);
 /* What is sensible on a host that gives `available` bytes at most: it needs some for its kernel's own and others. */
 uint64_t budget_default(uint64_t available);
 
-/* UINT64_MAX: none. */
-uint64_t budget_limit(const struct budget *b);
 /* May `bytes` more be taken? For what a system call asks for. */
 bool budget_room(struct budget *b, uint64_t bytes);
 /* Arena pages were given out: sees that somebody measures when it may be too much. */

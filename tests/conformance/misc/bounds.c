@@ -4,6 +4,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #include "case.h"
 
@@ -266,4 +267,26 @@ CASE(terminals_many)
 	R(access("/dev/pts/00", F_OK));
 	R(access("/dev/pts/x", F_OK));
 	R(access("/dev/pts/99999999999", F_OK));
+}
+
+/* ---- files in memory: as many as half of the memory has pages (tmpfs(5)) ---- */
+
+CASE(files_in_memory)
+{
+	char dir[] = "/dev/shm/bounds-XXXXXX", name[64];
+	int made = 0;
+
+	if (!mkdtemp(dir))
+		return;
+	for (int i = 0; i < 20000; i++) {
+		snprintf(name, sizeof(name), "%s/%d", dir, i);
+		made += mknod(name, S_IFREG | 0600, 0) == 0;
+	}
+	V(made);
+	for (int i = 0; i < 20000; i++) {
+		snprintf(name, sizeof(name), "%s/%d", dir, i);
+		unlink(name);
+	}
+	made = rmdir(dir);
+	V(made);
 }
