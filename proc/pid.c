@@ -333,21 +333,26 @@ static int get_exe(struct pseudo_node *n, struct caller *c, struct file **out)
 	return *out ? 0 : -ENOENT;
 }
 
-static int exe_text(struct pseudo_node *n, struct caller *c, struct text *out)
+int proc_link_to_file(struct file *f, struct caller *c, struct text *out)
 {
 	char buf[PATH_MAX];
-	struct file *f;
-	int err = get_exe(n, c, &f);
-	if (err)
-		return err;
 	struct path root = fs_struct_root(c->fs);
-	err = file_name(f, &root, buf, sizeof buf);
+	int err = file_name(f, &root, buf, sizeof buf);
+
 	path_put(&root);
 	file_put(f);
 	if (err < 0)
 		return err;
 	text_puts(out, buf);
 	return 0;
+}
+
+static int exe_text(struct pseudo_node *n, struct caller *c, struct text *out)
+{
+	struct file *f;
+	int err = get_exe(n, c, &f);
+
+	return err ? err : proc_link_to_file(f, c, out);
 }
 
 static int exe_jump(struct pseudo_node *n, struct caller *c, struct path *out)

@@ -32,19 +32,11 @@ static struct file *node_file(struct pseudo_node *n, struct caller *c)
 
 static int fd_link(struct pseudo_node *n, struct caller *c, struct text *out)
 {
-	char buf[PATH_MAX];
 	int err = proc_check_inspect(n, c);
 	struct file *f = err ? NULL : node_file(n, c);
 	if (!f)
 		return err ? err : -ENOENT;
-	struct path root = fs_struct_root(c->fs);
-	err = file_name(f, &root, buf, sizeof buf);
-	path_put(&root);
-	file_put(f);
-	if (err < 0)
-		return err;
-	text_puts(out, buf);
-	return 0;
+	return proc_link_to_file(f, c, out);
 }
 
 static int fd_jump(struct pseudo_node *n, struct caller *c, struct path *out)

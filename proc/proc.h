@@ -38,6 +38,8 @@ struct task *proc_task_of(struct pid *pid);
 struct mm *proc_mm(struct pseudo_node *n);
 /* Like that, for the caller and the node. No lock held. */
 int proc_check_inspect(struct pseudo_node *n, struct caller *c);
+/* The text of a link to `f`, whose reference is taken over: its name as the caller sees it. */
+int proc_link_to_file(struct file *f, struct caller *c, struct text *out);
 /* pseudo_entry.may_open: for whom proc_may_inspect lets; of a zombie there is nothing to hide. */
 int proc_may_open(struct pseudo_node *n, struct caller *c, int flags);
 /* The same, and there is an address space. */
