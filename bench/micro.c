@@ -46,10 +46,10 @@ static void fail(const char *what)
 	exit(1);
 }
 
-#define CHECK(expr)                                                                                                    \
-	do {                                                                                                           \
-		if (!(expr))                                                                                           \
-			fail(#expr);                                                                                   \
+#define CHECK(expr)                                                                                \
+	do {                                                                                       \
+		if (!(expr))                                                                       \
+			fail(#expr);                                                               \
 	} while (0)
 
 static uint64_t now(void)
@@ -62,10 +62,10 @@ static uint64_t now(void)
 
 // ---- the benchmarks: each does n operations and returns the nanoseconds they took ----
 
-#define LOOP(statement)                                                                                                \
-	uint64_t start = now();                                                                                        \
-	for (long i = 0; i < n; i++)                                                                                   \
-		statement;                                                                                             \
+#define LOOP(statement)                                                                            \
+	uint64_t start = now();                                                                    \
+	for (long i = 0; i < n; i++)                                                               \
+		statement;                                                                         \
 	return now() - start
 
 static uint64_t bench_cpu(long n)
@@ -187,7 +187,8 @@ static uint64_t touch_batch(long pages)
 	uint64_t start;
 
 	CHECK(p != MAP_FAILED);
-	madvise(p, size, MADV_NOHUGEPAGE); // one fault a page, where the kernel has huge pages at all
+	madvise(p, size,
+		MADV_NOHUGEPAGE); // one fault a page, where the kernel has huge pages at all
 	start = now();
 	for (size_t i = 0; i < size; i += PAGE)
 		((volatile char *)p)[i] = 1;
@@ -210,7 +211,8 @@ static uint64_t bench_mmap(long n)
 	char *p;
 
 	LOOP({
-		p = mmap(NULL, 16 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		p = mmap(NULL, 16 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+			 0);
 		CHECK(p != MAP_FAILED && munmap(p, 16 * PAGE) == 0);
 	});
 }
@@ -333,7 +335,8 @@ static uint64_t bench_signal(long n)
 	pthread_t t;
 	int p[2];
 
-	CHECK(sem_init(&signal_seen, 0, 0) == 0 && sigaction(SIGUSR1, &sa, NULL) == 0 && pipe(p) == 0);
+	CHECK(sem_init(&signal_seen, 0, 0) == 0 && sigaction(SIGUSR1, &sa, NULL) == 0 &&
+	      pipe(p) == 0);
 	CHECK(pthread_create(&t, NULL, signal_target, &p[0]) == 0);
 	for (long i = 0; i < n; i++) {
 		nanosleep(&settle, NULL);
@@ -448,7 +451,8 @@ static struct rusage await(pid_t pid, char **argv)
 
 	CHECK(wait4(pid, &status, 0, &ru) == pid);
 	if (status != 0) {
-		fprintf(stderr, "micro: %s ended with wait status %#x\n", argv[0], (unsigned)status);
+		fprintf(stderr, "micro: %s ended with wait status %#x\n", argv[0],
+			(unsigned)status);
 		exit(1);
 	}
 	return ru;
@@ -492,7 +496,8 @@ static long smaps_sum(long pid, const char *prefix)
 	if (!f)
 		return 0; // it ended meanwhile
 	while (fgets(line, sizeof(line), f))
-		if (strncmp(line, prefix, strlen(prefix)) == 0 && sscanf(strchr(line, ':') + 1, "%ld", &kib) == 1)
+		if (strncmp(line, prefix, strlen(prefix)) == 0 &&
+		    sscanf(strchr(line, ':') + 1, "%ld", &kib) == 1)
 			sum += kib;
 	fclose(f);
 	return sum;
@@ -664,7 +669,8 @@ int main(int argc, char **argv)
 	for (size_t i = 0; i < sizeof(benches) / sizeof(*benches); i++)
 		if (strcmp(verb, benches[i].name) == 0)
 			return bench_run(&benches[i]);
-	fprintf(stderr, "usage: micro NAME | --list | --wall N CMD | --peak CMD | --footprint CMD | --private CMD |\n"
+	fprintf(stderr, "usage: micro NAME | --list | --wall N CMD | --peak CMD | --footprint CMD "
+			"| --private CMD |\n"
 			"       --idle-cpu CMD | --idle N\n");
 	return 2;
 }

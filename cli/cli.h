@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the commands of hl share. The only code that prints and exits; a client of hl.h like any other. */
+/* What the commands of hl share. The only code that prints and exits; a client of hl.h like any
+ * other. */
 #ifndef HL_CLI_CLI_H
 #define HL_CLI_CLI_H
 
@@ -8,7 +9,13 @@
 #include "hl.h"
 
 /* Exit statuses of hl's own; a guest's is passed on, and 128+N when signal N ended it. */
-enum { STATUS_USAGE = 2, STATUS_TIMEOUT = 124, STATUS_HL = 125, STATUS_NOT_EXEC = 126, STATUS_NOT_FOUND = 127 };
+enum {
+	STATUS_USAGE = 2,
+	STATUS_TIMEOUT = 124,
+	STATUS_HL = 125,
+	STATUS_NOT_EXEC = 126,
+	STATUS_NOT_FOUND = 127
+};
 
 struct output {
 	bool quiet;
@@ -17,7 +24,8 @@ struct output {
 /* One line on stderr, "hl: ...", unless quiet. */
 void complain(const struct output *out, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* Complains, adds how to get help, and gives the status of a usage error. */
-int usage_error(const struct output *out, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+int usage_error(const struct output *out, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
 /* Complains of `err`, frees it, and gives its exit status. */
 int report_error(const struct output *out, struct hl_error *err);
 
@@ -37,11 +45,12 @@ void print_stats(struct hl_sandbox *sb, const struct hl_result *res);
 struct relay;
 /* Blocks them in this thread and those it starts; before the sandbox starts. NULL: errno tells. */
 struct relay *relay_open(void);
-/* Waits for the end of the sandbox and passes signals on meanwhile. As hl_sandbox_wait, or RELAY_LEFT_BEHIND: the
- * sandbox was told to end, *res says how it does, and a thread of it is still in a call of the host: not to be waited
- * for. */
+/* Waits for the end of the sandbox and passes signals on meanwhile. As hl_sandbox_wait, or
+ * RELAY_LEFT_BEHIND: the sandbox was told to end, *res says how it does, and a thread of it is
+ * still in a call of the host: not to be waited for. */
 enum { RELAY_LEFT_BEHIND = 1 };
-int relay_wait(struct relay *r, struct hl_sandbox *sb, struct hl_result *res, struct hl_error **err);
+int relay_wait(struct relay *r, struct hl_sandbox *sb, struct hl_result *res,
+	       struct hl_error **err);
 void relay_close(struct relay *r);
 
 #endif

@@ -5,10 +5,11 @@
 
 #include "cli/cli.h"
 
-static const char usage[] =
-    "Usage: hl doctor [--json]\n"
-    "Says what this host offers hl, what a system call costs on each platform, which one is picked\n"
-    "and why, and what to do about what is missing. Exit status 0 if programs can be run here, else 125.\n";
+static const char usage[] = "Usage: hl doctor [--json]\n"
+			    "Says what this host offers hl, what a system call costs on each "
+			    "platform, which one is picked\n"
+			    "and why, and what to do about what is missing. Exit status 0 if "
+			    "programs can be run here, else 125.\n";
 
 static const char *const words[] = {
 	[HL_FOUND] = "yes", [HL_MISSING] = "no", [HL_DENIED] = "denied", [HL_NOT_LOOKED_FOR] = "-"
@@ -93,7 +94,9 @@ int doctor_main(int argc, char **argv)
 		json = true;
 	}
 	if (optind < argc)
-		return usage_error(&out, "doctor takes no argument '%s'; for a program of that name: hl run doctor",
-				   argv[optind]);
+		return usage_error(
+		    &out,
+		    "doctor takes no argument '%s'; for a program of that name: hl run doctor",
+		    argv[optind]);
 	return inspect(&out, json);
 }

@@ -5,7 +5,8 @@
 
 #include "cli/cli.h"
 
-/* An object to put things in. Once memory ran out it says so, and puts away whatever else it is given. */
+/* An object to put things in. Once memory ran out it says so, and puts away whatever else it is
+ * given. */
 struct object {
 	struct json_object *json;
 	bool failed;
@@ -52,9 +53,10 @@ static void put_object(struct object *o, const char *key, struct object value)
 
 static struct object finding(const struct hl_finding *f)
 {
-	static const char *const words[] = {
-		[HL_FOUND] = "yes", [HL_MISSING] = "no", [HL_DENIED] = "denied", [HL_NOT_LOOKED_FOR] = "not looked for"
-	};
+	static const char *const words[] = { [HL_FOUND] = "yes",
+					     [HL_MISSING] = "no",
+					     [HL_DENIED] = "denied",
+					     [HL_NOT_LOOKED_FOR] = "not looked for" };
 	struct object o = object_new();
 
 	put_string(&o, "found", words[f->found]);
@@ -118,7 +120,8 @@ int print_report_json(const struct hl_host_report *r)
 	struct object o = report(r);
 	const char *text =
 	    o.failed ? NULL
-		     : json_object_to_json_string_ext(o.json, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE);
+		     : json_object_to_json_string_ext(o.json, JSON_C_TO_STRING_PRETTY |
+								  JSON_C_TO_STRING_NOSLASHESCAPE);
 
 	if (text)
 		puts(text);

@@ -61,7 +61,8 @@ static const struct verb {
 	const char *name;
 	int (*main)(int argc, char **argv); /* NULL: not in this version */
 } verbs[] = {
-	{ "run", run_main }, { "snapshot", NULL }, { "doctor", doctor_main }, { "bench", NULL }, { "oci", NULL },
+	{ "run", run_main }, { "snapshot", NULL }, { "doctor", doctor_main },
+	{ "bench", NULL },   { "oci", NULL },
 };
 
 int main(int argc, char **argv)
@@ -73,7 +74,8 @@ int main(int argc, char **argv)
 			continue;
 		if (!verbs[i].main)
 			return usage_error(&out,
-					   "this version has no command '%s'; for a program of that name: hl run %s",
+					   "this version has no command '%s'; for a program of "
+					   "that name: hl run %s",
 					   argv[1], argv[1]);
 		return verbs[i].main(argc - 1, argv + 1);
 	}

@@ -2,13 +2,14 @@
 /*
  * Signals that reach hl are meant for the guest. The main thread takes them from a signalfd:
  *
- *	from the terminal (a key, a new size, a hang-up)    to the guest's foreground process group
- *	from kill(2)                                        to the program
+ * 	from the terminal (a key, a new size, a hang-up)    to the guest's foreground process group
+ * 	from kill(2)                                        to the program
  *
- * When the program has stopped, hl stops itself, so that the caller's shell sees a stopped job and takes its terminal
- * back; the SIGCONT that wakes hl goes on to the guest. That holds for Ctrl-Z and for programs that stop themselves, as
- * editors do which read the key. All other processes of the guest stand still meanwhile, too. So hl does not stop where
- * nobody would continue it but one of these: it is not the terminal's foreground job, and they run.
+ * When the program has stopped, hl stops itself, so that the caller's shell sees a stopped job and
+ * takes its terminal back; the SIGCONT that wakes hl goes on to the guest. That holds for Ctrl-Z
+ * and for programs that stop themselves, as editors do which read the key. All other processes of
+ * the guest stand still meanwhile, too. So hl does not stop where nobody would continue it but one
+ * of these: it is not the terminal's foreground job, and they run.
  */
 #include <errno.h>
 #include <poll.h>
@@ -110,8 +111,8 @@ static int64_t now_ms(void)
 	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
-/* How long to wait for the next event; *until: when the grace is over, 0 before it has begun. -1: as long as it takes,
- * 0: no longer. A program that ends by itself takes the time it takes. */
+/* How long to wait for the next event; *until: when the grace is over, 0 before it has begun. -1:
+ * as long as it takes, 0: no longer. A program that ends by itself takes the time it takes. */
 static int patience(const struct relay *r, const struct hl_result *res, int64_t *until)
 {
 	if (res->end == HL_RUNNING || !(r->end_asked || res->end == HL_EXPIRED))

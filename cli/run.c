@@ -81,7 +81,8 @@ static int opt_timeout(struct run *r, const char *arg)
 	errno = 0;
 	double s = strtod(arg, &end);
 	if (errno || end == arg || *end || !(s > 0) || s > 1e9)
-		return usage_error(&r->out, "--timeout takes a number of seconds above 0, not '%s'", arg);
+		return usage_error(&r->out, "--timeout takes a number of seconds above 0, not '%s'",
+				   arg);
 	uint64_t ms = (uint64_t)(s * 1000);
 	hl_config_set_timeout(r->cfg, ms ? ms : 1);
 	return 0;
@@ -102,7 +103,8 @@ static int opt_strace(struct run *r, const char *arg)
 	r->trace_fd = arg ? open(arg, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0666)
 			  : fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
 	if (r->trace_fd < 0) {
-		complain(&r->out, "cannot write the trace to %s: %s", arg ? arg : "stderr", strerror(errno));
+		complain(&r->out, "cannot write the trace to %s: %s", arg ? arg : "stderr",
+			 strerror(errno));
 		return STATUS_HL;
 	}
 	hl_config_set_trace(r->cfg, format, put_trace, r);
@@ -181,7 +183,8 @@ static void fill_getopt(struct option *longs, char *shorts)
 	*shorts++ = '+'; /* stop at the program */
 	*shorts++ = ':'; /* tell a missing argument apart, and print nothing */
 	for (size_t i = 0; i < NR_OPTIONS; i++) {
-		longs[i] = (struct option){ options[i].name, options[i].has_arg, NULL, OPT_BASE + (int)i };
+		longs[i] =
+		    (struct option){ options[i].name, options[i].has_arg, NULL, OPT_BASE + (int)i };
 		if (!options[i].letter)
 			continue;
 		*shorts++ = options[i].letter;
@@ -210,7 +213,8 @@ static int bad_option(struct run *r, int c, char **argv)
 	const struct option_def *known = optopt ? option_of(optopt) : NULL;
 
 	if (c == ':')
-		return usage_error(&r->out, "%s%s needs a value", known ? "--" : "", known ? known->name : word);
+		return usage_error(&r->out, "%s%s needs a value", known ? "--" : "",
+				   known ? known->name : word);
 	if (known)
 		return usage_error(&r->out, "--%s takes no value", known->name);
 	if (optopt)
@@ -296,7 +300,8 @@ static int run(struct run *r, int argc, char **argv)
 	return status;
 }
 
-/* A descriptor that hl opens must not become the guest's stdin, stdout or stderr, nor get its error messages. */
+/* A descriptor that hl opens must not become the guest's stdin, stdout or stderr, nor get its error
+ * messages. */
 static void fill_closed_stdio(void)
 {
 	int fd;
@@ -313,10 +318,14 @@ int run_main(int argc, char **argv)
 	struct run r = { .trace_fd = -1 };
 
 	prctl(PR_SET_DUMPABLE,
-	      0); /* the user's other programs have no business in the memory of a guest and its monitor */
-	r.cfg = hl_config_new(); /* looks at descriptors and signals: before anything changes them */
+	      /* the user's other programs have no business in the memory of a guest and its
+	     * monitor */
+	      0);
+	/* looks at descriptors and signals: before anything changes them */
+	r.cfg = hl_config_new();
 	fill_closed_stdio();
-	signal(SIGXFSZ, SIG_IGN); /* a message or a trace that meets RLIMIT_FSIZE is lost, and nothing else */
+	/* a message or a trace that meets RLIMIT_FSIZE is lost, and nothing else */
+	signal(SIGXFSZ, SIG_IGN);
 	int status = run(&r, argc, argv);
 	if (r.trace_fd >= 0)
 		close(r.trace_fd);

@@ -39,7 +39,8 @@ static int by_time(const void *a, const void *b)
 	return (int)x->number - (int)y->number;
 }
 
-static void print_row(double percent, uint64_t ns, uint64_t calls, uint64_t errors, uint64_t max_ns, const char *name)
+static void print_row(double percent, uint64_t ns, uint64_t calls, uint64_t errors, uint64_t max_ns,
+		      const char *name)
 {
 	fprintf(stderr, "%6.2f %11.6f %11.1f %11.1f %9lu ", percent, (double)ns / 1e9,
 		calls ? (double)ns / 1e3 / (double)calls : 0, (double)max_ns / 1e3, calls);
@@ -51,16 +52,17 @@ static void print_row(double percent, uint64_t ns, uint64_t calls, uint64_t erro
 
 static void print_calls(struct table *t)
 {
-	static const char rule[] = "------ ----------- ----------- ----------- --------- --------- ----------------\n";
+	static const char rule[] =
+	    "------ ----------- ----------- ----------- --------- --------- ----------------\n";
 	uint64_t max = 0;
 
 	qsort(t->row, t->rows, sizeof *t->row, by_time);
-	fprintf(stderr, "%6s %11s %11s %11s %9s %9s %s\n%s", "% time", "seconds", "usecs/call", "max usecs", "calls",
-		"errors", "system call", rule);
+	fprintf(stderr, "%6s %11s %11s %11s %9s %9s %s\n%s", "% time", "seconds", "usecs/call",
+		"max usecs", "calls", "errors", "system call", rule);
 	for (size_t i = 0; i < t->rows; i++) {
 		const struct hl_call_stats *c = &t->row[i];
-		print_row(t->ns ? 100.0 * (double)c->total_ns / (double)t->ns : 0, c->total_ns, c->calls, c->errors,
-			  c->max_ns, c->name);
+		print_row(t->ns ? 100.0 * (double)c->total_ns / (double)t->ns : 0, c->total_ns,
+			  c->calls, c->errors, c->max_ns, c->name);
 		max = c->max_ns > max ? c->max_ns : max;
 	}
 	fputs(rule, stderr);
@@ -81,8 +83,8 @@ void print_stats(struct hl_sandbox *sb, const struct hl_result *res)
 	free(t.row);
 	fprintf(stderr, "\n%12lu entries into the guest, each with one exit:\n", s.entries);
 	fprintf(stderr, "%12lu for system calls\n%12lu for page faults\n", s.syscalls, s.faults);
-	fprintf(stderr, "%12lu for other exceptions\n%12lu for interrupts (signals, stops, ends)\n", s.exceptions,
-		s.interrupts);
+	fprintf(stderr, "%12lu for other exceptions\n%12lu for interrupts (signals, stops, ends)\n",
+		s.exceptions, s.interrupts);
 	fprintf(stderr, "%12lu threads started\n", s.threads);
 	fprintf(stderr, "%12ld KiB peak memory of the monitor and its guest\n", ru.ru_maxrss);
 	fprintf(stderr, "%12.6f seconds from start to end\n", (double)res->wall_ns / 1e9);

@@ -38,7 +38,8 @@ int main(int argc, char **argv)
 		fprintf(stderr, "embed: %s\n", hl_error_text(err));
 		return 1;
 	}
-	printf("%zu bytes, %s %d\n", total, res.end == HL_EXITED ? "exit status" : "signal", res.status);
+	printf("%zu bytes, %s %d\n", total, res.end == HL_EXITED ? "exit status" : "signal",
+	       res.status);
 	hl_sandbox_free(sb);
 	hl_config_free(cfg);
 	return 0;

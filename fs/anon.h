@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Files that no directory holds: pipes, sockets, eventfds... fs/anon.c: what fstat(2) says of them. */
+/* Files that no directory holds: pipes, sockets, eventfds... fs/anon.c: what fstat(2) says of
+ * them. */
 #ifndef HL_FS_ANON_H
 #define HL_FS_ANON_H
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The inodes of files that no directory holds (pipes, sockets, eventfds...). Most programs never name such a file by a
- * path, so its inode is made when one does: by /proc/PID/fd/N, or by an empty path with AT_EMPTY_PATH. It stands for
- * the file and holds a reference to it.
+ * The inodes of files that no directory holds (pipes, sockets, eventfds...). Most programs never
+ * name such a file by a path, so its inode is made when one does: by /proc/PID/fd/N, or by an empty
+ * path with AT_EMPTY_PATH. It stands for the file and holds a reference to it.
  */
 #include <errno.h>
 #include <limits.h>
@@ -71,12 +71,14 @@ static int statfs_anon(struct inode *i, struct caller *c, struct statfs *out)
 	return 0;
 }
 
-static ssize_t getxattr_none(struct inode *i, struct caller *c, const char *name, void *buf, size_t size)
+static ssize_t getxattr_none(struct inode *i, struct caller *c, const char *name, void *buf,
+			     size_t size)
 {
 	return -ENODATA;
 }
 
-static int setxattr_denied(struct inode *i, struct caller *c, const char *name, const void *buf, size_t size, int flags)
+static int setxattr_denied(struct inode *i, struct caller *c, const char *name, const void *buf,
+			   size_t size, int flags)
 {
 	return -EPERM;
 }
@@ -141,8 +143,10 @@ static int inode_new(struct filesystem *fs, struct caller *c, struct file *f, st
 	struct anon_inode *a = calloc(1, sizeof *a);
 	if (!a)
 		return -ENOMEM;
-	/* Anonymous inodes have no type at all on Linux; the vfs would not know what to do with that. */
-	inode_init(&a->inode, fs, &anon_inode_ops, st.stx_mode & S_IFMT ? st.stx_mode & S_IFMT : S_IFREG);
+	/* Anonymous inodes have no type at all on Linux; the vfs would not know what to do with
+	 * that. */
+	inode_init(&a->inode, fs, &anon_inode_ops,
+		   st.stx_mode & S_IFMT ? st.stx_mode & S_IFMT : S_IFREG);
 	a->file = file_get(f);
 	*out = &a->inode;
 	return 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Operations on names: what every file system has in common. Who comes first when several things are wrong at once
- * follows Linux's fs/namei.c.
+ * Operations on names: what every file system has in common. Who comes first when several things
+ * are wrong at once follows Linux's fs/namei.c.
  */
 #include "fs/change.h"
 
@@ -36,7 +36,8 @@ static struct inode *place_inode(const struct place *p)
 
 static struct mount *place_mount(const struct place *p, struct caller *c)
 {
-	return p->type == LAST_NORM ? mount_at(c->fs->mounts, &p->dir, p->last, strlen(p->last)) : NULL;
+	return p->type == LAST_NORM ? mount_at(c->fs->mounts, &p->dir, p->last, strlen(p->last))
+				    : NULL;
 }
 
 /* What the name stands for now, symlinks not followed; a reference. */
@@ -78,12 +79,14 @@ static int may_change_dir(const struct place *p, struct caller *c)
 	return dir->fs->flags & FS_CHECKS_ACCESS ? 0 : dir->ops->permission(dir, c, W_OK | X_OK);
 }
 
-/* filename_create(): is the name free, may it be made here? `dir_wanted`: a slash behind it is fine. */
+/* filename_create(): is the name free, may it be made here? `dir_wanted`: a slash behind it is
+ * fine. */
 static int may_create(const struct place *p, struct caller *c, bool dir_wanted)
 {
 	if (p->type != LAST_NORM)
 		return -EEXIST;
-	bool check = read_only(p) || (p->slash && !dir_wanted) || !(place_inode(p)->fs->flags & FS_CHECKS_ACCESS);
+	bool check = read_only(p) || (p->slash && !dir_wanted) ||
+		     !(place_inode(p)->fs->flags & FS_CHECKS_ACCESS);
 	if (place_mount(p, c) || (check && place_exists(p, c)))
 		return -EEXIST;
 	if ((p->slash && !dir_wanted) || place_inode(p)->fs->flags & FS_KNOWS_NAMES)
@@ -116,7 +119,9 @@ int vfs_mknod(struct caller *c, const struct path *start, const char *name, mode
 	struct inode *dir = place_inode(&p);
 	err = may_create(&p, c, false);
 	if (!err)
-		err = dir->ops->mknod ? dir->ops->mknod(dir, c, p.last, mode & (S_IFMT | 07777), dev) : -EPERM;
+		err = dir->ops->mknod
+			  ? dir->ops->mknod(dir, c, p.last, mode & (S_IFMT | 07777), dev)
+			  : -EPERM;
 	path_put(&p.dir);
 	return err;
 }
@@ -149,7 +154,8 @@ static int link_at(struct caller *c, const struct path *target, const struct pla
 	return dir->ops->link(dir, c, p->last, i);
 }
 
-int vfs_link(struct caller *c, const struct path *target, const struct path *start, const char *name)
+int vfs_link(struct caller *c, const struct path *target, const struct path *start,
+	     const char *name)
 {
 	struct place p;
 	int err = place_find(c, start, name, &p);
@@ -173,7 +179,8 @@ static int slash_error(const struct place *p, struct caller *c)
 	return err;
 }
 
-/* The file system removes nothing: -EPERM, but for what unlink(2) and rmdir(2) find wrong before. */
+/* The file system removes nothing: -EPERM, but for what unlink(2) and rmdir(2) find wrong
+ * before. */
 static int removal_error(const struct place *p, struct caller *c, bool dir)
 {
 	struct dentry *d;
@@ -216,7 +223,9 @@ int vfs_unlink(struct caller *c, const struct path *start, const char *name)
 
 static int rmdir_at(struct caller *c, const struct place *p)
 {
-	static const int special[] = { [LAST_ROOT] = -EBUSY, [LAST_DOT] = -EINVAL, [LAST_DOTDOT] = -ENOTEMPTY };
+	static const int special[] = {
+		[LAST_ROOT] = -EBUSY, [LAST_DOT] = -EINVAL, [LAST_DOTDOT] = -ENOTEMPTY
+	};
 	struct inode *dir = place_inode(p);
 
 	if (p->type != LAST_NORM)
@@ -240,17 +249,20 @@ int vfs_rmdir(struct caller *c, const struct path *start, const char *name)
 	return err;
 }
 
-/* Slashes behind names that are to be renamed are for directories alone; "new/" becomes what "old" is. */
+/* Slashes behind names that are to be renamed are for directories alone; "new/" becomes what "old"
+ * is. */
 static bool slashes_fit(const struct place *from, const struct dentry *old, const struct place *to,
 			const struct dentry *new, unsigned flags)
 {
 	bool exchange = flags & RENAME_EXCHANGE, old_dir = S_ISDIR(old->inode->type);
 
-	return (!from->slash || old_dir) && (!to->slash || (exchange ? S_ISDIR(new->inode->type) : old_dir));
+	return (!from->slash || old_dir) &&
+	       (!to->slash || (exchange ? S_ISDIR(new->inode->type) : old_dir));
 }
 
 /* Are the names there that have to be, and none that must not, and do their slashes fit? */
-static int check_names(struct caller *c, const struct place *from, const struct place *to, unsigned flags)
+static int check_names(struct caller *c, const struct place *from, const struct place *to,
+		       unsigned flags)
 {
 	struct dentry *old, *new = NULL;
 	int err = place_lookup(from, c, &old);
@@ -270,13 +282,14 @@ static int check_names(struct caller *c, const struct place *from, const struct 
 }
 
 /* The new name that a file system which renames nothing is asked for. */
-static int check_new_name(const struct place *to, struct caller *c, const struct dentry *old, unsigned flags,
-			  bool *same)
+static int check_new_name(const struct place *to, struct caller *c, const struct dentry *old,
+			  unsigned flags, bool *same)
 {
 	struct dentry *d;
 	int err = place_lookup(to, c, &d);
 
-	if (err == -ENOENT && !(flags & RENAME_EXCHANGE) && !(place_inode(to)->fs->flags & FS_KNOWS_NAMES))
+	if (err == -ENOENT && !(flags & RENAME_EXCHANGE) &&
+	    !(place_inode(to)->fs->flags & FS_KNOWS_NAMES))
 		return 0;
 	if (!err && flags & RENAME_NOREPLACE)
 		err = -EEXIST;
@@ -285,9 +298,10 @@ static int check_new_name(const struct place *to, struct caller *c, const struct
 	return err;
 }
 
-/* The file system renames nothing: -EPERM, but for what rename(2) finds wrong before; two names of one file are fine.
- */
-static int rename_nothing(struct caller *c, const struct place *from, const struct place *to, unsigned flags)
+/* The file system renames nothing: -EPERM, but for what rename(2) finds wrong before; two names of
+ * one file are fine. */
+static int rename_nothing(struct caller *c, const struct place *from, const struct place *to,
+			  unsigned flags)
 {
 	struct dentry *old;
 	bool same = false;
@@ -304,7 +318,8 @@ static int rename_nothing(struct caller *c, const struct place *from, const stru
 	return err ? err : -EPERM;
 }
 
-static int rename_at(struct caller *c, const struct place *from, const struct place *to, unsigned flags)
+static int rename_at(struct caller *c, const struct place *from, const struct place *to,
+		     unsigned flags)
 {
 	struct inode *dir = place_inode(from), *newdir = place_inode(to);
 
@@ -318,7 +333,9 @@ static int rename_at(struct caller *c, const struct place *from, const struct pl
 		return -EROFS;
 	bool mount = place_mount(from, c) || place_mount(to, c);
 	/* The file system looks at plain names itself. */
-	int err = from->slash || to->slash || mount || !dir->ops->rename ? check_names(c, from, to, flags) : 0;
+	int err = from->slash || to->slash || mount || !dir->ops->rename
+		      ? check_names(c, from, to, flags)
+		      : 0;
 	if (err)
 		return err;
 	if (mount)
@@ -328,8 +345,8 @@ static int rename_at(struct caller *c, const struct place *from, const struct pl
 	return dir->ops->rename(dir, c, from->last, newdir, to->last, flags);
 }
 
-int vfs_rename(struct caller *c, const struct path *start, const char *name, const struct path *newstart,
-	       const char *newname, unsigned flags)
+int vfs_rename(struct caller *c, const struct path *start, const char *name,
+	       const struct path *newstart, const char *newname, unsigned flags)
 {
 	struct place from, to;
 

@@ -37,7 +37,8 @@ static uint64_t caps_from_prctl(int op, unsigned long sub)
 	uint64_t set = 0;
 
 	for (int cap = 0; cap <= CAP_LAST_CAP; cap++)
-		if (op == PR_CAP_AMBIENT ? prctl(op, sub, cap, 0, 0) == 1 : prctl(op, cap, 0, 0, 0) == 1)
+		if (op == PR_CAP_AMBIENT ? prctl(op, sub, cap, 0, 0) == 1
+					 : prctl(op, cap, 0, 0, 0) == 1)
 			set |= 1ULL << cap;
 	return set;
 }
@@ -50,7 +51,8 @@ static void caps_of_monitor(struct cred *c)
 	if (syscall(SYS_capget, &h, d) == 0) {
 		c->cap_effective = caps_join(d, offsetof(struct __user_cap_data_struct, effective));
 		c->cap_permitted = caps_join(d, offsetof(struct __user_cap_data_struct, permitted));
-		c->cap_inheritable = caps_join(d, offsetof(struct __user_cap_data_struct, inheritable));
+		c->cap_inheritable =
+		    caps_join(d, offsetof(struct __user_cap_data_struct, inheritable));
 	}
 	c->cap_bounding = caps_from_prctl(PR_CAPBSET_READ, 0);
 	if (c->cap_inheritable) /* ambient ones are always inheritable too */
@@ -82,7 +84,8 @@ struct cred *cred_of_init(void)
 	struct cred *c = cred_alloc(0);
 
 	if (c)
-		c->cap_effective = c->cap_permitted = c->cap_bounding = (1ULL << (CAP_LAST_CAP + 1)) - 1;
+		c->cap_effective = c->cap_permitted = c->cap_bounding =
+		    (1ULL << (CAP_LAST_CAP + 1)) - 1;
 	return c;
 }
 
@@ -134,7 +137,8 @@ bool cred_capable(const struct cred *c, int cap)
 
 int cred_assume(const struct cred *c)
 {
-	return fscred_assume(&(struct fscred){ c->fsuid, c->fsgid, c->cap_effective, c->groups, c->nr_groups });
+	return fscred_assume(
+	    &(struct fscred){ c->fsuid, c->fsgid, c->cap_effective, c->groups, c->nr_groups });
 }
 
 int cred_assume_powerless(const struct cred *c)

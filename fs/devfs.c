@@ -12,13 +12,20 @@ static const struct {
 	unsigned major, minor;
 	const char *target;
 } nodes[] = {
-	{ "null", S_IFCHR | 0666, 1, 3, NULL },         { "zero", S_IFCHR | 0666, 1, 5, NULL },
-	{ "full", S_IFCHR | 0666, 1, 7, NULL },         { "random", S_IFCHR | 0666, 1, 8, NULL },
-	{ "urandom", S_IFCHR | 0666, 1, 9, NULL },      { "tty", S_IFCHR | 0666, 5, 0, NULL },
-	{ "console", S_IFCHR | 0600, 5, 1, NULL },      { "ptmx", S_IFLNK, 0, 0, "pts/ptmx" },
-	{ "fd", S_IFLNK, 0, 0, "/proc/self/fd" },       { "stdin", S_IFLNK, 0, 0, "/proc/self/fd/0" },
-	{ "stdout", S_IFLNK, 0, 0, "/proc/self/fd/1" }, { "stderr", S_IFLNK, 0, 0, "/proc/self/fd/2" },
-	{ "shm", S_IFDIR | 01777, 0, 0, NULL },         { "pts", S_IFDIR | 0755, 0, 0, NULL },
+	{ "null", S_IFCHR | 0666, 1, 3, NULL },
+	{ "zero", S_IFCHR | 0666, 1, 5, NULL },
+	{ "full", S_IFCHR | 0666, 1, 7, NULL },
+	{ "random", S_IFCHR | 0666, 1, 8, NULL },
+	{ "urandom", S_IFCHR | 0666, 1, 9, NULL },
+	{ "tty", S_IFCHR | 0666, 5, 0, NULL },
+	{ "console", S_IFCHR | 0600, 5, 1, NULL },
+	{ "ptmx", S_IFLNK, 0, 0, "pts/ptmx" },
+	{ "fd", S_IFLNK, 0, 0, "/proc/self/fd" },
+	{ "stdin", S_IFLNK, 0, 0, "/proc/self/fd/0" },
+	{ "stdout", S_IFLNK, 0, 0, "/proc/self/fd/1" },
+	{ "stderr", S_IFLNK, 0, 0, "/proc/self/fd/2" },
+	{ "shm", S_IFDIR | 01777, 0, 0, NULL },
+	{ "pts", S_IFDIR | 0755, 0, 0, NULL },
 };
 
 int devfs_create(struct mm_host *mem, dev_t dev, struct filesystem **out)

@@ -56,7 +56,8 @@ static ssize_t zero_read(struct file *f, struct caller *c, struct uio *u, int64_
 	return total || !want ? (ssize_t)total : -EFAULT;
 }
 
-/* A private mapping of /dev/zero is anonymous memory by another name; a shared one is shared with children alone. */
+/* A private mapping of /dev/zero is anonymous memory by another name; a shared one is shared with
+ * children alone. */
 static int zero_pagesource(struct file *f, bool shared_write, struct pagesource **out)
 {
 	*out = NULL;
@@ -68,7 +69,8 @@ static ssize_t full_write(struct file *f, struct caller *c, struct uio *u, int64
 	return -ENOSPC;
 }
 
-/* random(4). Both devices give what getrandom(2) gives: the host's pool is ready by the time we run. */
+/* random(4). Both devices give what getrandom(2) gives: the host's pool is ready by the time we
+ * run. */
 static ssize_t random_read(struct file *f, struct caller *c, struct uio *u, int64_t *pos)
 {
 	unsigned char buf[4096];
@@ -92,12 +94,14 @@ static ssize_t random_write(struct file *f, struct caller *c, struct uio *u, int
 	unsigned char buf[4096];
 	size_t total = 0, want = u->resid, n;
 
-	while (!sleeper_killed(c->sleeper) && (n = uio_take(u, buf, u->resid < sizeof buf ? u->resid : sizeof buf)))
+	while (!sleeper_killed(c->sleeper) &&
+	       (n = uio_take(u, buf, u->resid < sizeof buf ? u->resid : sizeof buf)))
 		total += n;
 	return total || !want ? (ssize_t)total : -EFAULT;
 }
 
-static int64_t random_ioctl(struct file *f, struct caller *c, struct mm *mm, unsigned cmd, uint64_t arg)
+static int64_t random_ioctl(struct file *f, struct caller *c, struct mm *mm, unsigned cmd,
+			    uint64_t arg)
 {
 	int bits = 256;
 
@@ -188,14 +192,16 @@ void device_table_free(struct device_table *t)
 	free(t);
 }
 
-int device_table_add(struct device_table *t, unsigned major, unsigned first, unsigned last, device_open_fn *open,
-		     void *arg)
+int device_table_add(struct device_table *t, unsigned major, unsigned first, unsigned last,
+		     device_open_fn *open, void *arg)
 {
 	struct device_range *r = malloc(sizeof *r);
 
 	if (!r)
 		return -ENOMEM;
-	*r = (struct device_range){ .major = major, .first = first, .last = last, .open = open, .arg = arg };
+	*r = (struct device_range){
+		.major = major, .first = first, .last = last, .open = open, .arg = arg
+	};
 	list_add(&t->ranges, &r->node);
 	return 0;
 }

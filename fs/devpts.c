@@ -190,7 +190,8 @@ static unsigned name_to_ino(const char *name, size_t len)
 	return INO_FIRST + index;
 }
 
-static int devpts_lookup(struct inode *dir, struct caller *c, const char *name, size_t len, struct inode **out)
+static int devpts_lookup(struct inode *dir, struct caller *c, const char *name, size_t len,
+			 struct inode **out)
 {
 	struct devpts *d = devpts_of(dir->fs);
 	unsigned ino = name_to_ino(name, len);
@@ -203,8 +204,8 @@ static int devpts_lookup(struct inode *dir, struct caller *c, const char *name, 
 	return n ? 0 : -ENOENT;
 }
 
-static int devpts_walk(struct inode *dir, struct caller *c, const char *names, size_t len, unsigned flags,
-		       struct walk_step *out)
+static int devpts_walk(struct inode *dir, struct caller *c, const char *names, size_t len,
+		       unsigned flags, struct walk_step *out)
 {
 	return walk_by_lookup(dir, c, names, len, flags, devpts_lookup, out);
 }
@@ -291,7 +292,8 @@ static int devpts_permission(struct inode *i, struct caller *c, int mask)
 }
 
 /* Only the directory: devices are opened by their number. */
-static int devpts_open(struct inode *i, struct caller *c, struct dentry *dentry, int flags, struct file **out)
+static int devpts_open(struct inode *i, struct caller *c, struct dentry *dentry, int flags,
+		       struct file **out)
 {
 	struct file *f = malloc(sizeof(*f));
 
@@ -304,8 +306,10 @@ static int devpts_open(struct inode *i, struct caller *c, struct dentry *dentry,
 
 static int devpts_statfs(struct inode *i, struct caller *c, struct statfs *out)
 {
-	*out =
-	    (struct statfs){ .f_type = DEVPTS_SUPER_MAGIC, .f_bsize = 4096, .f_frsize = 4096, .f_namelen = NAME_MAX };
+	*out = (struct statfs){ .f_type = DEVPTS_SUPER_MAGIC,
+				.f_bsize = 4096,
+				.f_frsize = 4096,
+				.f_namelen = NAME_MAX };
 	return 0;
 }
 

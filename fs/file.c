@@ -55,7 +55,8 @@ void file_put(struct file *f)
 	file_drop_claim(f);
 	struct path path = f->path;
 	cred_put(f->cred);
-	pthread_mutex_destroy(&f->pos_lock); /* watch_lock is not: a nesting check may pass by until release */
+	/* watch_lock is not: a nesting check may pass by until release */
+	pthread_mutex_destroy(&f->pos_lock);
 	f->ops->release(f);
 	if (path.dentry)
 		path_put(&path);

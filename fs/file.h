@@ -9,8 +9,8 @@
 
 struct file;
 
-/* Where a poll collects whom to listen to. A file calls poll_wait for each of its queues, or poll_host for a host
- * descriptor whose readiness is the file's own. */
+/* Where a poll collects whom to listen to. A file calls poll_wait for each of its queues, or
+ * poll_host for a host descriptor whose readiness is the file's own. */
 struct poll_table {
 	void (*wait)(struct poll_table *pt, struct waitqueue *q);
 	void (*host)(struct poll_table *pt, int host_fd);
@@ -27,42 +27,52 @@ static inline void poll_host(struct poll_table *pt, int host_fd)
 		pt->host(pt, host_fd);
 }
 
-/* One directory entry. True: go on; false: the buffer is full, this entry was not taken. `next` is the position behind
- * it (d_off). */
+/* One directory entry. True: go on; false: the buffer is full, this entry was not taken. `next` is
+ * the position behind it (d_off). */
 struct dir_emit {
-	bool (*emit)(struct dir_emit *e, const char *name, size_t len, uint64_t ino, int64_t next, unsigned char type);
-	size_t room; /* bytes left for entries as getdents64(2) lays them out; 0: no such limit, go on to the end */
+	bool (*emit)(struct dir_emit *e, const char *name, size_t len, uint64_t ino, int64_t next,
+		     unsigned char type);
+	/* bytes left for entries as getdents64(2) lays them out; 0: no such limit, go on to the
+	 * end */
+	size_t room;
 };
 
 struct file_ops {
-	/* `pos` NULL: at the file position, and move it (or a stream). Bytes moved, 0 at the end, or -errno; -EAGAIN
-	 * under O_NONBLOCK; -EINTR when interrupted before anything moved. A write that ends early because of a bad
-	 * guest address returns what was moved, or -EFAULT if nothing was. -EPIPE: the system call layer raises
-	 * SIGPIPE. */
+	/* `pos` NULL: at the file position, and move it (or a stream). Bytes moved, 0 at the end,
+	 * or -errno; -EAGAIN under O_NONBLOCK; -EINTR when interrupted before anything moved. A
+	 * write that ends early because of a bad guest address returns what was moved, or -EFAULT
+	 * if nothing was. -EPIPE: the system call layer raises SIGPIPE. */
 	ssize_t (*read)(struct file *f, struct caller *c, struct uio *u, int64_t *pos);
 	ssize_t (*write)(struct file *f, struct caller *c, struct uio *u, int64_t *pos);
-	int64_t (*lseek)(struct file *f, struct caller *c, int64_t off, int whence); /* NULL: -ESPIPE */
+	/* NULL: -ESPIPE */
+	int64_t (*lseek)(struct file *f, struct caller *c, int64_t off, int whence);
 	bool no_splice_read, no_splice_write; /* splice(2) and sendfile(2) give -EINVAL */
-	bool lseek_ignored;                   /* but lseek(2) gives 0 and does nothing, as for most anonymous inodes */
-	/* Ready events now, whatever was asked; registers with pt unless NULL. NULL op: always readable and writable.
-	 */
+	/* but lseek(2) gives 0 and does nothing, as for most anonymous inodes */
+	bool lseek_ignored;
+	/* Ready events now, whatever was asked; registers with pt unless NULL. NULL op: always
+	 * readable and writable. */
 	unsigned (*poll)(struct file *f, struct poll_table *pt);
 	/* -ENOTTY when the command is not known. arg is as the guest gave it; guest memory through `mm`. */
-	int64_t (*ioctl)(struct file *f, struct caller *c, struct mm *mm, unsigned cmd, uint64_t arg);
-	/* The source of the file's pages, a reference for the caller. `shared_write`: MAP_SHARED with the right to
-	 * write. NULL op: -ENODEV. */
+	int64_t (*ioctl)(struct file *f, struct caller *c, struct mm *mm, unsigned cmd,
+			 uint64_t arg);
+	/* The source of the file's pages, a reference for the caller. `shared_write`: MAP_SHARED
+	 * with the right to write. NULL op: -ENODEV. */
 	int (*pagesource)(struct file *f, bool shared_write, struct pagesource **out);
 	int (*readdir)(struct file *f, struct caller *c,
 		       struct dir_emit *e); /* from the file position, moves it; NULL: -ENOTDIR */
 	int (*fsync)(struct file *f, struct caller *c, bool data_only);
 	int (*fallocate)(struct file *f, struct caller *c, int mode, int64_t off, int64_t len);
 	int (*truncate)(struct file *f, struct caller *c, uint64_t size);
-	int (*setfl)(struct file *f, unsigned flags); /* O_APPEND, O_NONBLOCK, O_DIRECT changed; NULL: nothing to do */
-	bool fasync;                                  /* signals can tell of its readiness (kernel/fasync.h) */
-	int (*flush)(struct file *f, struct caller *c); /* each close of a descriptor; its error is close(2)'s */
+	/* O_APPEND, O_NONBLOCK, O_DIRECT changed; NULL: nothing to do */
+	int (*setfl)(struct file *f, unsigned flags);
+	/* signals can tell of its readiness (kernel/fasync.h) */
+	bool fasync;
+	/* each close of a descriptor; its error is close(2)'s */
+	int (*flush)(struct file *f, struct caller *c);
 	/* Files without a path only. fstat(2); NULL: an anonymous inode's (fs/anon.h). */
 	int (*getattr)(struct file *f, struct caller *c, unsigned mask, struct statx *out);
-	/* Files without a path only. chmod(2), chown(2), utimensat(2), never the size; NULL: -EOPNOTSUPP. */
+	/* Files without a path only. chmod(2), chown(2), utimensat(2), never the size; NULL:
+	 * -EOPNOTSUPP. */
 	int (*setattr)(struct file *f, struct caller *c, const struct iattr *change);
 	/* Files without a path only: an open(2) of /proc/PID/fd/N; NULL: -ENXIO. */
 	int (*reopen)(struct file *f, struct caller *c, int flags, struct file **out);
@@ -75,32 +85,37 @@ struct file_ops {
 struct file {
 	_Atomic uint32_t refs;
 	const struct file_ops *ops;
-	struct path path;        /* where it was opened; NULLs for pipes, sockets, anonymous inodes: see file_path */
+	/* where it was opened; NULLs for pipes, sockets, anonymous inodes: see file_path */
+	struct path path;
 	bool created;            /* by the open(2) that made this description */
 	bool opened;             /* by name: who watches it is told of its use (fs/notify.h) */
 	const struct cred *cred; /* a reference: of who opened it by name; NULL: nobody did */
 	_Atomic unsigned flags;  /* O_ACCMODE, O_APPEND, O_NONBLOCK... as F_GETFL gives them */
 	pthread_mutex_t pos_lock;
 	int64_t pos; /* guarded by pos_lock; not used by files whose position the host keeps */
-	/* epoll instances that watch it (kernel/epoll.c). `gone` is set with the first of them and is called when the
-	 * last reference is dropped, before release. */
+	/* epoll instances that watch it (kernel/epoll.c). `gone` is set with the first of them and
+	 * is called when the last reference is dropped, before release. */
 	pthread_mutex_t watch_lock;
 	struct list epoll_items; /* guarded by watch_lock */
 	void (*gone)(struct file *f);
-	struct file_owner { /* F_SETOWN, F_SETSIG: whom SIGIO and SIGURG are for; guarded by pos_lock */
+	/* F_SETOWN, F_SETSIG: whom SIGIO and SIGURG are for; guarded by pos_lock */
+	struct file_owner {
 		int type, pid, sig;
 		uid_t uid, euid; /* of who set it */
 	} owner;
-	/* Set while signals are to tell of it (kernel/fasync.c); fasync_gone is called as `gone` is. */
+	/* Set while signals are to tell of it (kernel/fasync.c); fasync_gone is called as `gone`
+	 * is. */
 	struct fasync *fasync;
 	void (*fasync_gone)(struct file *f);
-	_Atomic(struct lock_table *) locks; /* where its OFD and flock locks were taken; NULL: none ever */
+	/* where its OFD and flock locks were taken; NULL: none ever */
+	_Atomic(struct lock_table *) locks;
 	/* fs/writers.h: what this file counts as, and where; set when it is opened */
 	struct writers *writers; /* NULL: nothing */
 	struct inode_id claim_id;
 	int claim;
-	/* Files without a path in the guest's tree: "anon_inode:[eventfd]" or "/memfd:x (deleted)" as it is, or "pipe",
-	 * "socket": shown as "pipe:[ino]" in /proc/PID/fd. NULL: has a path. */
+	/* Files without a path in the guest's tree: "anon_inode:[eventfd]" or "/memfd:x (deleted)"
+	 * as it is, or "pipe", "socket": shown as "pipe:[ino]" in /proc/PID/fd. NULL: has a
+	 * path. */
 	const char *anon_name;
 	uint64_t anon_ino;
 };
@@ -110,8 +125,8 @@ void file_init(struct file *f, const struct file_ops *ops, unsigned flags);
 struct file *file_get(struct file *f);
 void file_put(struct file *f);
 struct inode *file_inode(struct file *f); /* NULL when it has none */
-/* fs/anon_inode.c: where a walk that begins at `f` stands, a reference to put. A file without a path gets a place on
- * the internal mount. 0 or -errno. */
+/* fs/anon_inode.c: where a walk that begins at `f` stands, a reference to put. A file without a
+ * path gets a place on the internal mount. 0 or -errno. */
 int file_path(struct file *f, struct caller *c, struct path *out);
 /* Does this write go to the end of the file, wherever else it was to go? */
 static inline bool file_appends(const struct file *f, const struct uio *u)
@@ -121,10 +136,11 @@ static inline bool file_appends(const struct file *f, const struct uio *u)
 /* What tells the file behind it from others, for locks. */
 int file_identify(struct file *f, struct inode_id *out);
 unsigned file_poll(struct file *f, struct poll_table *pt);
-/* fs/path.c: what /proc/PID/fd and /proc/PID/maps show: its path as seen from `root`, or the name of a file without
- * one. Length or -errno. */
+/* fs/path.c: what /proc/PID/fd and /proc/PID/maps show: its path as seen from `root`, or the name
+ * of a file without one. Length or -errno. */
 int file_name(struct file *f, const struct path *root, char *buf, size_t size);
-/* A name and an inode number for a file without a path. `name` is static: "pipe", "anon_inode:[eventfd]". */
+/* A name and an inode number for a file without a path. `name` is static: "pipe",
+ * "anon_inode:[eventfd]". */
 void file_set_anon(struct file *f, struct caller *c, const char *name);
 static inline bool file_readable(const struct file *f)
 {
@@ -135,14 +151,16 @@ static inline bool file_writable(const struct file *f)
 	return (f->flags & 3) != 0 && !(f->flags & 010000000);
 }
 
-/* Beyond RLIMIT_FSIZE: -EFBIG, and SIGXFSZ, which the system call layer sends. -EFBIG alone is the file system's. */
+/* Beyond RLIMIT_FSIZE: -EFBIG, and SIGXFSZ, which the system call layer sends. -EFBIG alone is the
+ * file system's. */
 #define EFSIZE 540
 
-/* fs/file_io.c: the checked entry points the system call layer and the loader use: access mode, RLIMIT_FSIZE, EISDIR,
- * pos. */
+/* fs/file_io.c: the checked entry points the system call layer and the loader use: access mode,
+ * RLIMIT_FSIZE, EISDIR, pos. */
 ssize_t file_read(struct file *f, struct caller *c, struct uio *u, int64_t *pos);
 ssize_t file_write(struct file *f, struct caller *c, struct uio *u, int64_t *pos);
-/* Reads exactly up to `n` bytes into monitor memory (loops over short reads); bytes read or -errno. */
+/* Reads exactly up to `n` bytes into monitor memory (loops over short reads); bytes read or
+ * -errno. */
 ssize_t file_read_kernel(struct file *f, struct caller *c, void *buf, size_t n, int64_t pos);
 /* May the file be made `size` bytes long (RLIMIT_FSIZE)? 0, -EFSIZE, or getattr's error. */
 int inode_check_size(struct inode *i, struct caller *c, uint64_t size);

@@ -23,9 +23,11 @@ static bool is_regular(struct file *f)
 
 #define PIECE (1UL << 20)
 
-/* A transfer of gigabytes takes the host seconds and does not look at who is to end. So it goes in pieces. */
+/* A transfer of gigabytes takes the host seconds and does not look at who is to end. So it goes in
+ * pieces. */
 static ssize_t transfer(struct file *f, struct caller *c, struct uio *u, int64_t *pos,
-			ssize_t (*op)(struct file *f, struct caller *c, struct uio *u, int64_t *pos))
+			ssize_t (*op)(struct file *f, struct caller *c, struct uio *u,
+				      int64_t *pos))
 {
 	ssize_t total = 0, n;
 	size_t len, hidden;
@@ -56,7 +58,8 @@ ssize_t file_read(struct file *f, struct caller *c, struct uio *u, int64_t *pos)
 }
 
 /* Where a write would begin. */
-static int64_t write_position(struct file *f, struct caller *c, const struct uio *u, const int64_t *pos)
+static int64_t write_position(struct file *f, struct caller *c, const struct uio *u,
+			      const int64_t *pos)
 {
 	struct statx st;
 
@@ -65,9 +68,10 @@ static int64_t write_position(struct file *f, struct caller *c, const struct uio
 	return pos ? *pos : f->ops->lseek(f, c, 0, SEEK_CUR);
 }
 
-/* RLIMIT_FSIZE (setrlimit(2)): a write up to the limit is cut short, one behind it fails; the system call layer sends
- * SIGXFSZ. Returns how much of the buffers to hide. */
-static ssize_t excess_of_limit(struct file *f, struct caller *c, const struct uio *u, const int64_t *pos)
+/* RLIMIT_FSIZE (setrlimit(2)): a write up to the limit is cut short, one behind it fails; the
+ * system call layer sends SIGXFSZ. Returns how much of the buffers to hide. */
+static ssize_t excess_of_limit(struct file *f, struct caller *c, const struct uio *u,
+			       const int64_t *pos)
 {
 	if (c->fsize_limit == UINT64_MAX || !is_regular(f) || !u->resid)
 		return 0;

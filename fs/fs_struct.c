@@ -3,14 +3,16 @@
 
 #include "fs/vfs.h"
 
-static struct fs_struct *alloc(struct mount_table *t, const struct path *root, const struct path *cwd, unsigned umask)
+static struct fs_struct *alloc(struct mount_table *t, const struct path *root,
+			       const struct path *cwd, unsigned umask)
 {
 	struct fs_struct *fs = malloc(sizeof *fs);
 
 	if (!fs)
 		return NULL;
-	*fs =
-	    (struct fs_struct){ .refs = 1, .mounts = t, .root = path_get(root), .cwd = path_get(cwd), .umask = umask };
+	*fs = (struct fs_struct){
+		.refs = 1, .mounts = t, .root = path_get(root), .cwd = path_get(cwd), .umask = umask
+	};
 	pthread_mutex_init(&fs->lock, NULL);
 	return fs;
 }

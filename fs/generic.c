@@ -51,7 +51,8 @@ static bool may_chown(const struct statx *st, const struct cred *cred, const str
 		return true;
 	if (a->valid & ATTR_UID && !(owner && a->uid == st->stx_uid))
 		return false;
-	return !(a->valid & ATTR_GID) || (owner && (a->gid == st->stx_gid || cred_in_group(cred, a->gid)));
+	return !(a->valid & ATTR_GID) ||
+	       (owner && (a->gid == st->stx_gid || cred_in_group(cred, a->gid)));
 }
 
 /* utimensat(2): who may write may set both times to now. */
@@ -59,7 +60,8 @@ static int may_set_times(const struct statx *st, const struct cred *cred, const 
 {
 	bool now = a->atime.tv_nsec == UTIME_NOW && a->mtime.tv_nsec == UTIME_NOW;
 
-	if (owner_or_capable(st, cred) || (a->atime.tv_nsec == UTIME_OMIT && a->mtime.tv_nsec == UTIME_OMIT))
+	if (owner_or_capable(st, cred) ||
+	    (a->atime.tv_nsec == UTIME_OMIT && a->mtime.tv_nsec == UTIME_OMIT))
 		return 0;
 	return now ? generic_permission(st, cred, W_OK) : -EPERM;
 }
@@ -104,7 +106,10 @@ int64_t generic_lseek(struct file *f, int64_t off, int whence, int64_t size)
 	int64_t base, to;
 
 	pthread_mutex_lock(&f->pos_lock);
-	base = whence == SEEK_SET ? 0 : whence == SEEK_CUR ? f->pos : whence == SEEK_END ? size : -1;
+	base = whence == SEEK_SET   ? 0
+	       : whence == SEEK_CUR ? f->pos
+	       : whence == SEEK_END ? size
+				    : -1;
 	if (base < 0 || __builtin_add_overflow(base, off, &to) || to < 0)
 		to = -EINVAL;
 	else

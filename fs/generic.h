@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Rules of Linux's vfs that file systems in memory share; on a file system of the host, the host kernel keeps them. */
+/* Rules of Linux's vfs that file systems in memory share; on a file system of the host, the host
+ * kernel keeps them. */
 #ifndef HL_FS_GENERIC_H
 #define HL_FS_GENERIC_H
 
 #include "fs/vfs.h"
 
-/* May `cred` make this change (setattr_prepare())? `st`: the attributes now. Adjusts the mode in *a where Linux does
- * (setgid of a group one is not in). 0, -EPERM, -EACCES. */
+/* May `cred` make this change (setattr_prepare())? `st`: the attributes now. Adjusts the mode in *a
+ * where Linux does (setgid of a group one is not in). 0, -EPERM, -EACCES. */
 int generic_setattr_check(const struct statx *st, const struct cred *cred, struct iattr *a);
 /* The mode after a change of owner, or a write: without setuid and setgid bits. */
 mode_t generic_drop_suid(mode_t mode);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The descriptor is used as it was given: a copy, sharing position and status flags with the programs outside. A
- * regular file or directory that the guest's own root shows too gets its path there, so that /proc/PID/fd tells it as
- * Linux would; anything else is known by the host's name for it.
+ * The descriptor is used as it was given: a copy, sharing position and status flags with the
+ * programs outside. A regular file or directory that the guest's own root shows too gets its path
+ * there, so that /proc/PID/fd tells it as Linux would; anything else is known by the host's name
+ * for it.
  */
 #include "fs/hostfd.h"
 
@@ -76,7 +77,9 @@ static void set_name(struct file *f)
 	struct dentry *d = f->path.dentry;
 	struct inode_id id;
 
-	f->anon_name = S_ISFIFO(d->inode->type) ? "pipe" : S_ISSOCK(d->inode->type) ? "socket" : d->name;
+	f->anon_name = S_ISFIFO(d->inode->type)   ? "pipe"
+		       : S_ISSOCK(d->inode->type) ? "socket"
+						  : d->name;
 	if (inode_identify(d->inode, &id) == 0)
 		f->anon_ino = id.ino;
 }
@@ -90,7 +93,8 @@ static void set_place(struct file *f, struct mount *m, struct mount *internal)
 		set_name(f);
 }
 
-static int wrap_own(struct filesystem *hostfd, struct mount_table *mounts, int fd, struct file **out)
+static int wrap_own(struct filesystem *hostfd, struct mount_table *mounts, int fd,
+		    struct file **out)
 {
 	char name[PATH_MAX];
 	struct dentry *d;
@@ -104,7 +108,8 @@ static int wrap_own(struct filesystem *hostfd, struct mount_table *mounts, int f
 	}
 	struct mount *m = mount_of(mounts, st.stx_mode);
 	struct filesystem *fs = m ? m->fs : hostfd;
-	err = hostfs_dentry_of_fd(container_of(fs, struct hostfs, fs), fd, name, len < 0 ? 0 : (size_t)len, &d);
+	err = hostfs_dentry_of_fd(container_of(fs, struct hostfs, fs), fd, name,
+				  len < 0 ? 0 : (size_t)len, &d);
 	if (!err)
 		err = file_of(d, (unsigned)flags, out);
 	if (!err)

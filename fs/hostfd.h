@@ -10,8 +10,8 @@ struct physmem;
 
 /* What inherited descriptors hang on; one a sandbox, mounted nowhere. */
 int hostfd_create(struct physmem *pm, struct filesystem **out);
-/* Wraps host descriptor `fd` (a copy is made; it stays the caller's). Any kind: regular file, directory, pipe, socket,
- * terminal, device. */
+/* Wraps host descriptor `fd` (a copy is made; it stays the caller's). Any kind: regular file,
+ * directory, pipe, socket, terminal, device. */
 int hostfd_wrap(struct filesystem *hostfd, struct mount_table *mounts, int fd, struct file **out);
 
 #endif

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One instance of the host's watches for all of a sandbox: instances are few for each user of the host, and a guest
- * must not use up those of others. What the guest has are instances of ours, each with marks (a file, and which events
- * of it are wanted) and a queue.
+ * One instance of the host's watches for all of a sandbox: instances are few for each user of the
+ * host, and a guest must not use up those of others. What the guest has are instances of ours, each
+ * with marks (a file, and which events of it are wanted) and a queue.
  *
- *	host's instance --drain--> watch (a file) --> its marks --> the queue of each mark's instance --> read(2)
- *	fs/notify.c -------------> watch (an inode of ours) --> ...
+ * 	host's instance --drain--> watch (a file) --> its marks --> the queue of each mark's instance --> read(2)
+ * 	fs/notify.c -------------> watch (an inode of ours) --> ...
  *
- * Whoever reads or polls an instance drains the host's first, and so fills the queues of others, too, and wakes them.
- * Who waits sleeps on its own queue and on the host's descriptor at once. The host's watch tells of all events that any
- * mark ever wanted; each mark takes what it wants.
+ * Whoever reads or polls an instance drains the host's first, and so fills the queues of others,
+ * too, and wakes them. Who waits sleeps on its own queue and on the host's descriptor at once. The
+ * host's watch tells of all events that any mark ever wanted; each mark takes what it wants.
  */
 #include "fs/inotify.h"
 
@@ -33,7 +33,8 @@
 #define DRAIN_BYTES 16384
 #define NAME_UNIT   sizeof(struct inotify_event) /* names are padded to a multiple */
 
-/* What the host's watch of a shared file is asked for; the rest of a mask is each mark's own business. */
+/* What the host's watch of a shared file is asked for; the rest of a mask is each mark's own
+ * business. */
 #define HOST_MASK (IN_ALL_EVENTS | IN_ONLYDIR | IN_EXCL_UNLINK)
 /* Sent whether wanted or not. */
 #define ALWAYS (IN_UNMOUNT | IN_Q_OVERFLOW | IN_IGNORED)
@@ -47,7 +48,8 @@ struct inotify_table {
 	uint32_t last_cookie;
 };
 
-/* A file that is watched: by the host, or an inode of a file system of our own, which points here. */
+/* A file that is watched: by the host, or an inode of a file system of our own, which points
+ * here. */
 struct watch {
 	struct rb_node node; /* the host's alone, as wd */
 	int wd;
@@ -121,7 +123,8 @@ static bool same_event(const struct inotify_event *a, const struct inotify_event
 /* An event like the last one that waits is told once. */
 static void queue_event(struct inotify *in, int wd, const struct inotify_event *e)
 {
-	struct notice *last = list_empty(&in->events) ? NULL : container_of(in->events.prev, struct notice, node);
+	struct notice *last =
+	    list_empty(&in->events) ? NULL : container_of(in->events.prev, struct notice, node);
 	bool full = in->nr_events >= INOTIFY_MAX_QUEUED_EVENTS;
 
 	if (full && last->e.mask & IN_Q_OVERFLOW)
@@ -264,7 +267,8 @@ static struct mark *mark_find(struct inotify *in, int wd)
 }
 
 /* A new mark, counted for the caller's user. -ENOSPC: he has too many. */
-static int mark_new(struct inotify *in, struct caller *c, struct watch *w, uint32_t mask, struct mark **out)
+static int mark_new(struct inotify *in, struct caller *c, struct watch *w, uint32_t mask,
+		    struct mark **out)
 {
 	struct user *u = user_get(c->fs->mounts->users, c->cred->uid);
 	struct mark *m = calloc(1, sizeof(*m));
@@ -373,7 +377,8 @@ void inotify_tell(struct inode *i, const struct inotify_news *news)
 
 void inotify_inode_gone(struct inode *i)
 {
-	const struct inotify_event deleted = { .mask = IN_DELETE_SELF }, ignored = { .mask = IN_IGNORED };
+	const struct inotify_event deleted = { .mask = IN_DELETE_SELF },
+				   ignored = { .mask = IN_IGNORED };
 	struct inotify_table *t = i->fs->watched;
 
 	pthread_mutex_lock(&t->lock);
@@ -399,7 +404,8 @@ uint32_t inotify_cookie(struct filesystem *fs)
 
 /* ---- the file ---- */
 
-/* The oldest event, if it is of no more than `room` bytes: *size tells of how many, 0: there is none. */
+/* The oldest event, if it is of no more than `room` bytes: *size tells of how many, 0: there is
+ * none. */
 static struct notice *take_fitting(struct inotify *in, size_t room, size_t *size)
 {
 	struct notice *ev = NULL;
@@ -407,15 +413,16 @@ static struct notice *take_fitting(struct inotify *in, size_t room, size_t *size
 	*size = 0;
 	pthread_mutex_lock(&in->table->lock);
 	if (!list_empty(&in->events)) {
-		*size = sizeof(struct inotify_event) + list_first(&in->events, struct notice, node)->e.len;
+		*size = sizeof(struct inotify_event) +
+			list_first(&in->events, struct notice, node)->e.len;
 		ev = *size <= room ? take_event(in) : NULL;
 	}
 	pthread_mutex_unlock(&in->table->lock);
 	return ev;
 }
 
-/* Moves the events that fit: bytes, 0: there are none, -EINVAL: not even the first fits. Guest memory is touched
- * without the lock, which those take who unmap a watched file. */
+/* Moves the events that fit: bytes, 0: there are none, -EINVAL: not even the first fits. Guest
+ * memory is touched without the lock, which those take who unmap a watched file. */
 static ssize_t read_events(struct inotify *in, struct uio *u)
 {
 	ssize_t total = 0;
@@ -453,7 +460,8 @@ static ssize_t inotify_read(struct file *f, struct caller *c, struct uio *u, int
 		if (!n)
 			n = f->flags & O_NONBLOCK ? -EAGAIN : 0;
 		if (!n)
-			n = sleeper_poll(c->sleeper, &host, 1, DEADLINE_NONE) == -EINTR ? -EINTR : 0;
+			n = sleeper_poll(c->sleeper, &host, 1, DEADLINE_NONE) == -EINTR ? -EINTR
+											: 0;
 		if (n) {
 			waitqueue_remove(&w);
 			return n;
@@ -474,7 +482,8 @@ static unsigned inotify_poll(struct file *f, struct poll_table *pt)
 	return any ? POLLIN | POLLRDNORM : 0;
 }
 
-static int64_t inotify_ioctl(struct file *f, struct caller *c, struct mm *mm, unsigned cmd, uint64_t arg)
+static int64_t inotify_ioctl(struct file *f, struct caller *c, struct mm *mm, unsigned cmd,
+			     uint64_t arg)
 {
 	struct inotify *in = inotify_of(f);
 
@@ -493,13 +502,13 @@ static void show_own(const struct mark *m, struct text *out)
 	struct statx st;
 
 	if (!inode_getattr(m->watch->inode, NULL, STATX_INO, &st))
-		text_printf(out, "inotify wd:%x ino:%lx sdev:%x mask:%x ignored_mask:0\n", (unsigned)m->wd,
-			    (unsigned long)st.stx_ino, st.stx_dev_major << 20 | st.stx_dev_minor,
-			    m->mask & IN_ALL_EVENTS);
+		text_printf(out, "inotify wd:%x ino:%lx sdev:%x mask:%x ignored_mask:0\n",
+			    (unsigned)m->wd, (unsigned long)st.stx_ino,
+			    st.stx_dev_major << 20 | st.stx_dev_minor, m->mask & IN_ALL_EVENTS);
 }
 
-/* The host's lines about its watches tell inode numbers, which are those stat(2) gives; number and mask are the mark's.
- */
+/* The host's lines about its watches tell inode numbers, which are those stat(2) gives; number and
+ * mask are the mark's. */
 static void inotify_show_fdinfo(struct file *f, struct text *out)
 {
 	struct inotify *in = inotify_of(f);
@@ -512,14 +521,15 @@ static void inotify_show_fdinfo(struct file *f, struct text *out)
 	FILE *host = fopen(path, "re");
 	pthread_mutex_lock(&in->table->lock);
 	while (host && fgets(line, sizeof(line), host)) {
-		int n = sscanf(line, "inotify wd:%x ino:%lx sdev:%31s mask:%x %159[^\n]", &wd, &ino, sdev, &mask, rest);
+		int n = sscanf(line, "inotify wd:%x ino:%lx sdev:%31s mask:%x %159[^\n]", &wd, &ino,
+			       sdev, &mask, rest);
 		if (n != 5)
 			continue;
 		struct watch *w = watch_find(in->table, (int)wd);
 		m = w ? mark_of_watch(in, w) : NULL;
 		if (m)
-			text_printf(out, "inotify wd:%x ino:%lx sdev:%s mask:%x %s\n", (unsigned)m->wd, ino, sdev,
-				    m->mask & IN_ALL_EVENTS, rest);
+			text_printf(out, "inotify wd:%x ino:%lx sdev:%s mask:%x %s\n",
+				    (unsigned)m->wd, ino, sdev, m->mask & IN_ALL_EVENTS, rest);
 	}
 	list_for_each (m, &in->marks, instance_node)
 		if (m->watch->inode)
@@ -627,7 +637,8 @@ static int set_mark(struct inotify *in, struct caller *c, struct watch *w, uint3
 }
 
 /* table->lock held. Has the host watch the file. */
-static int host_watch(struct inotify_table *t, struct caller *c, struct inode *i, uint32_t mask, struct watch **out)
+static int host_watch(struct inotify_table *t, struct caller *c, struct inode *i, uint32_t mask,
+		      struct watch **out)
 {
 	int wd = i->ops->watch(i, c, t->fd, (mask & HOST_MASK) | IN_MASK_ADD);
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * inotify(7) over an instance of the host's: hostfs shows the host's own files, and only the host sees what programs
- * outside the sandbox do to them. A sandbox has one of the host's however many its guest makes; limits are the guest's
- * own (fs/user.h). Of file systems in memory the vfs tells (fs/notify.h).
+ * inotify(7) over an instance of the host's: hostfs shows the host's own files, and only the host
+ * sees what programs outside the sandbox do to them. A sandbox has one of the host's however many
+ * its guest makes; limits are the guest's own (fs/user.h). Of file systems in memory the vfs tells
+ * (fs/notify.h).
  */
 #ifndef HL_FS_INOTIFY_H
 #define HL_FS_INOTIFY_H
@@ -24,9 +25,8 @@ void inotify_table_free(struct inotify_table *t);
 /* `flags`: IN_NONBLOCK. -EMFILE: the user has too many, or the host gives none. */
 int inotify_create(struct caller *c, int flags, struct file **out);
 bool file_is_inotify(const struct file *f);
-/* The watch descriptor. `mask` as the guest gave it. -ENOSYS: the file system tells of no changes (it makes
- * its inodes anew at each walk). -ENOSPC: the user
- * has too many watches. */
+/* The watch descriptor. `mask` as the guest gave it. -ENOSYS: the file system tells of no changes
+ * (it makes its inodes anew at each walk). -ENOSPC: the user has too many watches. */
 int inotify_watch(struct file *f, struct caller *c, struct inode *i, uint32_t mask);
 /* -EINVAL: no such watch. */
 int inotify_unwatch(struct file *f, int wd);
@@ -34,8 +34,9 @@ int inotify_unwatch(struct file *f, int wd);
 /* For fs/notify.c. */
 struct inotify_news {
 	uint32_t mask, cookie;
-	const char *name; /* of the file in the directory the event is of; NULL: of the inode itself */
-	bool unlinked;    /* not for IN_EXCL_UNLINK */
+	/* of the file in the directory the event is of; NULL: of the inode itself */
+	const char *name;
+	bool unlinked; /* not for IN_EXCL_UNLINK */
 };
 /* To all who watch `i`, which the caller holds. */
 void inotify_tell(struct inode *i, const struct inotify_news *news);

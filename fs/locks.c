@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Each file that has locks has a list of their owners, and each owner a tree of ranges, which never overlap and are
- * joined where they touch: what one owner does costs the logarithm of what he holds, and one look at each other owner.
- * POSIX and OFD locks stand in each other's way, flock locks only in their own. What waits sleeps on its file's queue
- * and looks again after every change; the table remembers who waits for whom, so that a POSIX lock that would close a
- * circle is refused (fs/locks.c of Linux does the same, with the same bound).
+ * Each file that has locks has a list of their owners, and each owner a tree of ranges, which never
+ * overlap and are joined where they touch: what one owner does costs the logarithm of what he
+ * holds, and one look at each other owner. POSIX and OFD locks stand in each other's way, flock
+ * locks only in their own. What waits sleeps on its file's queue and looks again after every
+ * change; the table remembers who waits for whom, so that a POSIX lock that would close a circle is
+ * refused (fs/locks.c of Linux does the same, with the same bound).
  */
 #include "fs/locks.h"
 
@@ -200,7 +201,8 @@ static struct held_lock *find_conflict(struct locked_file *f, const struct file_
 	list_for_each (o, &f->owners, node) {
 		if ((o->kind == LOCK_FLOCK) != (l->kind == LOCK_FLOCK) || owns(o, l))
 			continue;
-		for (struct held_lock *h = first_from(o, l->start); h && h->l.start <= l->end; h = next_of(h))
+		for (struct held_lock *h = first_from(o, l->start); h && h->l.start <= l->end;
+		     h = next_of(h))
 			if (h->l.type == F_WRLCK || l->type == F_WRLCK)
 				return h;
 	}
@@ -236,7 +238,8 @@ static void insert(struct lock_table *t, struct lock_owner *o, struct held_lock 
 }
 
 /* Takes [l->start, l->end] out of the owner's locks. *spare is used up when one is cut in two. */
-static void cut_out(struct lock_table *t, struct lock_owner *o, const struct file_lock *l, struct held_lock **spare)
+static void cut_out(struct lock_table *t, struct lock_owner *o, const struct file_lock *l,
+		    struct held_lock **spare)
 {
 	struct held_lock *h, *next;
 
@@ -274,7 +277,8 @@ static void merge(struct lock_table *t, struct lock_owner *o, struct held_lock *
 	}
 }
 
-static void unlock(struct lock_table *t, struct locked_file *f, const struct file_lock *l, struct held_lock **spare)
+static void unlock(struct lock_table *t, struct locked_file *f, const struct file_lock *l,
+		   struct held_lock **spare)
 {
 	struct lock_owner *o = owner_find(f, l);
 
@@ -286,7 +290,8 @@ static void unlock(struct lock_table *t, struct locked_file *f, const struct fil
 }
 
 /* False: no memory, nothing is changed. */
-static bool lock(struct lock_table *t, struct locked_file *f, const struct file_lock *l, struct held_lock **spare)
+static bool lock(struct lock_table *t, struct locked_file *f, const struct file_lock *l,
+		 struct held_lock **spare)
 {
 	struct held_lock *n = malloc(sizeof *n);
 	struct lock_owner *o = n ? owner_get(f, l) : NULL;
@@ -318,7 +323,8 @@ static int apply(struct lock_table *t, struct locked_file *f, const struct file_
 }
 
 /* flock(2): changing the type first gives the old lock up; somebody else may get it. */
-static void give_up_other_type(struct lock_table *t, struct locked_file *f, const struct file_lock *l)
+static void give_up_other_type(struct lock_table *t, struct locked_file *f,
+			       const struct file_lock *l)
 {
 	struct lock_owner *o = owner_find(f, l);
 
@@ -329,8 +335,8 @@ static void give_up_other_type(struct lock_table *t, struct locked_file *f, cons
 }
 
 /* Sleeps until the file's locks changed. The table's lock is held on entry and exit. */
-static int wait_change(struct lock_table *t, struct caller *c, struct locked_file *f, const struct file_lock *l,
-		       const struct held_lock *blocker)
+static int wait_change(struct lock_table *t, struct caller *c, struct locked_file *f,
+		       const struct file_lock *l, const struct held_lock *blocker)
 {
 	struct lock_wait wait = { .owner = l->owner, .blocker = blocker->l.owner };
 	struct waiter w;
@@ -353,8 +359,8 @@ static int wait_change(struct lock_table *t, struct caller *c, struct locked_fil
 	return err;
 }
 
-static int set_locked(struct lock_table *t, struct caller *c, struct locked_file *f, const struct file_lock *l,
-		      bool wait)
+static int set_locked(struct lock_table *t, struct caller *c, struct locked_file *f,
+		      const struct file_lock *l, bool wait)
 {
 	struct held_lock *blocker;
 	int err = 0;
@@ -366,7 +372,8 @@ static int set_locked(struct lock_table *t, struct caller *c, struct locked_file
 	return err ? err : apply(t, f, l);
 }
 
-int lock_set(struct lock_table *t, struct caller *c, const struct inode_id *id, const struct file_lock *l, bool wait)
+int lock_set(struct lock_table *t, struct caller *c, const struct inode_id *id,
+	     const struct file_lock *l, bool wait)
 {
 	int err = -ENOLCK;
 
@@ -392,7 +399,8 @@ void lock_test(struct lock_table *t, const struct inode_id *id, struct file_lock
 	pthread_mutex_unlock(&t->lock);
 }
 
-void lock_release(struct lock_table *t, const struct inode_id *id, enum lock_kind kind, const void *owner)
+void lock_release(struct lock_table *t, const struct inode_id *id, enum lock_kind kind,
+		  const void *owner)
 {
 	struct file_lock all = { .kind = kind, .type = F_UNLCK, .end = INT64_MAX, .owner = owner };
 
@@ -413,7 +421,8 @@ bool lock_table_used(struct lock_table *t)
 	return t->nr_locks;
 }
 
-void lock_for_each(struct lock_table *t, void (*fn)(const struct file_lock *l, const struct inode_id *id, void *arg),
+void lock_for_each(struct lock_table *t,
+		   void (*fn)(const struct file_lock *l, const struct inode_id *id, void *arg),
 		   void *arg)
 {
 	struct locked_file *f;

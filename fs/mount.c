@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The mount table. A mount covers a name in a directory of its parent's file system, as on Linux; the directory is told
- * by its identity, so that renaming what lies above does not uncover anything. The name itself can not be renamed or
- * removed by the guest (-EBUSY).
+ * The mount table. A mount covers a name in a directory of its parent's file system, as on Linux;
+ * the directory is told by its identity, so that renaming what lies above does not uncover
+ * anything. The name itself can not be renamed or removed by the guest (-EBUSY).
  */
 #include <errno.h>
 #include <limits.h>
@@ -65,7 +65,8 @@ int mount_table_create(struct mount_table **out)
 	t->writers = writers_new();
 	t->users = users_new();
 	t->inotify = inotify_table_new();
-	if (!t->internal || !t->monitor || !t->devices || !t->locks || !t->writers || !t->users || !t->inotify) {
+	if (!t->internal || !t->monitor || !t->devices || !t->locks || !t->writers || !t->users ||
+	    !t->inotify) {
 		mount_table_destroy(t);
 		return -ENOMEM;
 	}
@@ -166,7 +167,8 @@ struct mount *mount_at(struct mount_table *t, const struct path *dir, const char
 	return m;
 }
 
-bool mount_may_be_at(struct mount_table *t, const struct path *dir, unsigned depth, const char *name, size_t len)
+bool mount_may_be_at(struct mount_table *t, const struct path *dir, unsigned depth,
+		     const char *name, size_t len)
 {
 	unsigned bucket = name_bucket(name, len);
 	struct mount *m = t->by_name[bucket];
@@ -175,13 +177,15 @@ bool mount_may_be_at(struct mount_table *t, const struct path *dir, unsigned dep
 		return false;
 	pthread_rwlock_rdlock(&t->lock);
 	for (m = t->by_name[bucket]; m; m = m->next)
-		if (m->parent == dir->mnt && (depth == 0 || !m->at_root) && name_equal(m->over, name, len))
+		if (m->parent == dir->mnt && (depth == 0 || !m->at_root) &&
+		    name_equal(m->over, name, len))
 			break;
 	pthread_rwlock_unlock(&t->lock);
 	return m;
 }
 
-static struct mount *mount_new(const char *where, struct filesystem *fs, unsigned flags, const char *source)
+static struct mount *mount_new(const char *where, struct filesystem *fs, unsigned flags,
+			       const char *source)
 {
 	struct mount *m = calloc(1, sizeof *m);
 
@@ -207,7 +211,8 @@ static void mount_link(struct mount_table *t, struct mount *m)
 	m->id = t->next_id++;
 	list_add_tail(&t->mounts, &m->node);
 	if (m->over) {
-		_Atomic(struct mount *) *bucket = &t->by_name[name_bucket(m->over->name, strlen(m->over->name))];
+		_Atomic(struct mount *) *bucket =
+		    &t->by_name[name_bucket(m->over->name, strlen(m->over->name))];
 		m->next = *bucket;
 		*bucket = m;
 	}
@@ -231,7 +236,8 @@ static int find_over(struct caller *c, const char *where, struct mount *m)
 	struct inode *in = dir.dentry->inode;
 	if (type != LAST_NORM)
 		err = -EBUSY;
-	else if (in->ops->walk(in, c, last, strlen(last), STEP_DIRECTORY | STEP_NOFOLLOW, &step) == 0)
+	else if (in->ops->walk(in, c, last, strlen(last), STEP_DIRECTORY | STEP_NOFOLLOW, &step) ==
+		 0)
 		m->over = step.dentry;
 	else if (!(m->over = dentry_new(NULL, in, last, strlen(last))))
 		err = -ENOMEM;
@@ -245,7 +251,8 @@ static int find_over(struct caller *c, const char *where, struct mount *m)
 	return err;
 }
 
-int mount_table_add(struct mount_table *t, const char *where, struct filesystem *fs, unsigned flags, const char *source)
+int mount_table_add(struct mount_table *t, const char *where, struct filesystem *fs, unsigned flags,
+		    const char *source)
 {
 	struct mount *m = mount_new(where, fs, flags, source);
 	int err = 0;
@@ -253,7 +260,9 @@ int mount_table_add(struct mount_table *t, const char *where, struct filesystem 
 	if (!m)
 		return -ENOMEM;
 	if (t->root) {
-		struct caller c = { .cred = t->monitor, .fs = fs_struct_new(t), .fsize_limit = UINT64_MAX };
+		struct caller c = { .cred = t->monitor,
+				    .fs = fs_struct_new(t),
+				    .fsize_limit = UINT64_MAX };
 		err = c.fs ? find_over(&c, where, m) : -ENOMEM;
 		fs_struct_put(c.fs);
 	}

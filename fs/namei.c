@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Path walk (path_resolution(7)). The name is taken in runs: as many plain names as lie on one mount go to the file
- * system at once, which stops at a symlink. "..", mount points and symlinks are handled here.
+ * Path walk (path_resolution(7)). The name is taken in runs: as many plain names as lie on one
+ * mount go to the file system at once, which stops at a symlink. "..", mount points and symlinks
+ * are handled here.
  *
- *	"/proc/../usr/lib/x"     proc     a mount point: step onto its root
- *	                         ..       from there: back to the directory it is mounted in
- *	                         usr/lib  a run; stops behind the symlink lib -> lib64
- *	                         the rest becomes "lib64/x", and on
+ * 	"/proc/../usr/lib/x"     proc     a mount point: step onto its root
+ * 	                         ..       from there: back to the directory it is mounted in
+ * 	                         usr/lib  a run; stops behind the symlink lib -> lib64
+ * 	                         the rest becomes "lib64/x", and on
  *
- * A file system of the host is also given the "." and ".." inside a run (FS_WALKS_DOTS): a/../b is one host call.
+ * A file system of the host is also given the "." and ".." inside a run (FS_WALKS_DOTS): a/../b is
+ * one host call.
  */
 #include <errno.h>
 #include <limits.h>
@@ -51,8 +53,9 @@ static struct inode *here(const struct walk *w)
 	return w->path.dentry->inode;
 }
 
-/* Can names be looked up from here? Not from a file, nor from a directory that is known by an inherited descriptor
- * alone: it lies in no tree of the guest's, so nothing says where its ".." ends. Asked once a step, in walk_next. */
+/* Can names be looked up from here? Not from a file, nor from a directory that is known by an
+ * inherited descriptor alone: it lies in no tree of the guest's, so nothing says where its ".."
+ * ends. Asked once a step, in walk_next. */
 static bool may_leave(const struct walk *w)
 {
 	return S_ISDIR(here(w)->type) && w->path.mnt->root;
@@ -133,9 +136,9 @@ static int step_dot(struct walk *w)
 }
 
 /*
- * The sysroot: an absolute name that exists below it means that file, every other one is the root's own. Asked once
- * for a name, and again for what is left of it behind an absolute symlink. The question does not follow such a symlink
- * itself: that it is there is enough.
+ * The sysroot: an absolute name that exists below it means that file, every other one is the root's
+ * own. Asked once for a name, and again for what is left of it behind an absolute symlink. The
+ * question does not follow such a symlink itself: that it is there is enough.
  */
 static bool in_sysroot(struct walk *w)
 {
@@ -175,8 +178,9 @@ static int jump_to_root(struct walk *w)
 	return 0;
 }
 
-/* The rest of the walk becomes `text`, seen from the directory that holds the link, and then what is behind `rest`.
- * `names`: the run that led to the link; but for its last name it is walked again, from where it began. */
+/* The rest of the walk becomes `text`, seen from the directory that holds the link, and then what
+ * is behind `rest`. `names`: the run that led to the link; but for its last name it is walked
+ * again, from where it began. */
 static int splice_link(struct walk *w, const char *names, size_t consumed, const char *text)
 {
 	size_t len = strlen(text), rest = strlen(w->rest), above = consumed;
@@ -207,7 +211,8 @@ static int follow_magic(struct walk *w, struct inode *link)
 	int err = link->ops->jump(link, w->c, &to);
 	if (err)
 		return err;
-	if (w->flags & (WALK_BENEATH | WALK_IN_ROOT) || (w->flags & WALK_NO_XDEV && to.mnt != w->path.mnt)) {
+	if (w->flags & (WALK_BENEATH | WALK_IN_ROOT) ||
+	    (w->flags & WALK_NO_XDEV && to.mnt != w->path.mnt)) {
 		path_put(&to);
 		return -EXDEV;
 	}
@@ -237,10 +242,12 @@ static int follow_link(struct walk *w, const char *names, struct walk_step *step
 	if (step->link)
 		return splice_link(w, names, step->consumed, step->link);
 	struct inode *link = step->dentry->inode;
-	return link->ops->jump ? follow_magic(w, link) : follow_text(w, names, step->consumed, link);
+	return link->ops->jump ? follow_magic(w, link)
+			       : follow_text(w, names, step->consumed, link);
 }
 
-/* Length of the run at w->rest that may go to the file system at once; 0: not even the first name. */
+/* Length of the run at w->rest that may go to the file system at once; 0: not even the first
+ * name. */
 static size_t run_length(struct walk *w)
 {
 	bool dots = here(w)->fs->flags & FS_WALKS_DOTS;
@@ -322,7 +329,8 @@ static int walk_mount(struct walk *w, size_t len)
 	struct mount *m = mount_at(t, &w->path, w->rest, len);
 	if (!m)
 		return 0;
-	int err = w->path.dentry == w->path.mnt->root ? 0 : here(w)->ops->permission(here(w), w->c, X_OK);
+	int err =
+	    w->path.dentry == w->path.mnt->root ? 0 : here(w)->ops->permission(here(w), w->c, X_OK);
 	if (!err)
 		err = cross_mount(w, m);
 	w->rest += len;
@@ -333,7 +341,9 @@ static int set_last(struct walk *w, size_t len)
 {
 	w->last = w->rest;
 	w->last_len = len;
-	w->last_type = is_dot(w->rest, len) ? LAST_DOT : is_dotdot(w->rest, len) ? LAST_DOTDOT : LAST_NORM;
+	w->last_type = is_dot(w->rest, len)      ? LAST_DOT
+		       : is_dotdot(w->rest, len) ? LAST_DOTDOT
+						 : LAST_NORM;
 	w->slash = w->rest[len] == '/';
 	w->rest += len;
 	w->done = true;
@@ -393,7 +403,8 @@ static int begin_absolute(struct walk *w)
 	return 0;
 }
 
-int walk_begin(struct walk *w, struct caller *c, const struct path *start, const char *name, unsigned flags)
+int walk_begin(struct walk *w, struct caller *c, const struct path *start, const char *name,
+	       unsigned flags)
 {
 	struct fs_struct *fs = c->fs;
 	int err = 0;
@@ -426,7 +437,8 @@ void walk_take_path(struct walk *w, struct path *out)
 	w->path = (struct path){ NULL, NULL };
 }
 
-int path_walk(struct caller *c, const struct path *start, const char *name, unsigned flags, struct path *out)
+int path_walk(struct caller *c, const struct path *start, const char *name, unsigned flags,
+	      struct path *out)
 {
 	struct walk w;
 	int err = walk_begin(&w, c, start, name, flags);
@@ -440,8 +452,8 @@ int path_walk(struct caller *c, const struct path *start, const char *name, unsi
 	return err;
 }
 
-int path_walk_parent(struct caller *c, const struct path *start, const char *name, unsigned flags, struct path *dir,
-		     char *last, enum last_type *type, bool *trailing_slash)
+int path_walk_parent(struct caller *c, const struct path *start, const char *name, unsigned flags,
+		     struct path *dir, char *last, enum last_type *type, bool *trailing_slash)
 {
 	struct walk w;
 	int err = walk_begin(&w, c, start, name, flags);
@@ -466,7 +478,8 @@ struct getattr_arg {
 	struct statx *st;
 };
 
-static int getattr_finish(struct walk *w, const char *names, size_t len, unsigned flags, struct walk_step *step)
+static int getattr_finish(struct walk *w, const char *names, size_t len, unsigned flags,
+			  struct walk_step *step)
 {
 	struct getattr_arg *a = w->arg;
 	const struct inode_ops *ops = here(w)->ops;
@@ -474,19 +487,21 @@ static int getattr_finish(struct walk *w, const char *names, size_t len, unsigne
 	return ops->walk_getattr(here(w), w->c, names, len, flags, a->mask, a->st, &w->done, step);
 }
 
-static int walk_plain(struct walk *w, const char *names, size_t len, unsigned flags, struct walk_step *step)
+static int walk_plain(struct walk *w, const char *names, size_t len, unsigned flags,
+		      struct walk_step *step)
 {
 	return here(w)->ops->walk(here(w), w->c, names, len, flags, step);
 }
 
-static int getattr_or_walk(struct walk *w, const char *names, size_t len, unsigned flags, struct walk_step *step)
+static int getattr_or_walk(struct walk *w, const char *names, size_t len, unsigned flags,
+			   struct walk_step *step)
 {
 	return here(w)->ops->walk_getattr ? getattr_finish(w, names, len, flags, step)
 					  : walk_plain(w, names, len, flags, step);
 }
 
-/* Numbers of mounts that were never another's begin here, above all that may be used again (Linux's mnt_id_ctr). Ours
- * are never used again. */
+/* Numbers of mounts that were never another's begin here, above all that may be used again (Linux's
+ * mnt_id_ctr). Ours are never used again. */
 #define UNIQUE_MOUNTS (1ULL << 31)
 #define MOUNT_ATTRS   (STATX_ATTR_AUTOMOUNT | STATX_ATTR_MOUNT_ROOT | STATX_ATTR_DAX)
 
@@ -511,8 +526,8 @@ int path_getattr(const struct path *p, struct caller *c, unsigned mask, struct s
 	return err;
 }
 
-int vfs_getattr(struct caller *c, const struct path *start, const char *name, unsigned flags, unsigned mask,
-		struct statx *out)
+int vfs_getattr(struct caller *c, const struct path *start, const char *name, unsigned flags,
+		unsigned mask, struct statx *out)
 {
 	struct getattr_arg arg = { .mask = mask, .st = out };
 	struct walk w;

@@ -29,7 +29,8 @@ void notify_inode(struct inode *i, uint32_t mask)
 void notify_name(struct inode *in, const char *name, bool dir, uint32_t mask)
 {
 	if (any_watched(in))
-		inotify_tell(in, &(struct inotify_news){ .mask = mask | (dir ? IN_ISDIR : 0), .name = name });
+		inotify_tell(in, &(struct inotify_news){ .mask = mask | (dir ? IN_ISDIR : 0),
+							 .name = name });
 }
 
 /* A file's directory is the one it was found in; a directory knows its own. */
@@ -45,7 +46,8 @@ static bool is_private(const struct inode *i, uint32_t mask)
 	       (S_ISCHR(i->type) || S_ISBLK(i->type) || S_ISFIFO(i->type) || S_ISSOCK(i->type));
 }
 
-/* `used`: through an open file, of which who has IN_EXCL_UNLINK does not hear once it has no name. */
+/* `used`: through an open file, of which who has IN_EXCL_UNLINK does not hear once it has no
+ * name. */
 static void tell(const struct dentry *d, uint32_t mask, bool used)
 {
 	struct inode *i = d->inode;
@@ -54,8 +56,12 @@ static void tell(const struct dentry *d, uint32_t mask, bool used)
 
 	if (!may_be_watched(d))
 		return;
-	struct inode *dir = i->ops->place && !(used && is_private(i, mask)) ? i->ops->place(i, d, name, &gone) : NULL;
-	struct inotify_news news = { .mask = mask | is_dir(i), .name = name, .unlinked = used && gone };
+	struct inode *dir = i->ops->place && !(used && is_private(i, mask))
+				? i->ops->place(i, d, name, &gone)
+				: NULL;
+	struct inotify_news news = { .mask = mask | is_dir(i),
+				     .name = name,
+				     .unlinked = used && gone };
 	if (dir)
 		inotify_tell(dir, &news);
 	inode_put(dir);

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What inotify(7) is told of files that no host knows: those of file systems with FS_NOTIFIES. The vfs raises an event
- * after the operation it tells of, with no lock of a file system held; fs/inotify.c hands it to who watches.
+ * What inotify(7) is told of files that no host knows: those of file systems with FS_NOTIFIES. The
+ * vfs raises an event after the operation it tells of, with no lock of a file system held;
+ * fs/inotify.c hands it to who watches.
  *
- * Masks are IN_*; IN_ISDIR is added here. A file system none of whose inodes was ever watched costs each operation
- * one load.
+ * Masks are IN_*; IN_ISDIR is added here. A file system none of whose inodes was ever watched costs
+ * each operation one load.
  */
 #ifndef HL_FS_NOTIFY_H
 #define HL_FS_NOTIFY_H
@@ -31,7 +32,8 @@ void notify_changed(const struct dentry *d, const struct iattr *a);
 /* The last reference to the inode is gone. */
 void notify_gone(struct inode *i);
 
-/* Of a file in use: IN_ACCESS, IN_MODIFY. One that no open(2) made (memfd_create(2)) is used in silence. */
+/* Of a file in use: IN_ACCESS, IN_MODIFY. One that no open(2) made (memfd_create(2)) is used in
+ * silence. */
 void notify_use(struct file *f, uint32_t mask);
 static inline void notify_file(struct file *f, uint32_t mask)
 {

@@ -20,7 +20,8 @@
 struct open_arg {
 	int flags;
 	mode_t mode;
-	bool truncate; /* as soon as it is clear that nobody runs the file; then O_TRUNC is not in `flags` */
+	/* as soon as it is clear that nobody runs the file; then O_TRUNC is not in `flags` */
+	bool truncate;
 	struct file *file;
 	bool created;
 };
@@ -66,7 +67,8 @@ static int check_noatime(struct inode *i, struct caller *c, int flags)
 {
 	struct statx st;
 
-	if (!(flags & O_NOATIME) || i->fs->flags & FS_CHECKS_ACCESS || cred_capable(c->cred, CAP_FOWNER))
+	if (!(flags & O_NOATIME) || i->fs->flags & FS_CHECKS_ACCESS ||
+	    cred_capable(c->cred, CAP_FOWNER))
 		return 0;
 	int err = inode_getattr(i, c, STATX_UID, &st);
 	return err ? err : st.stx_uid == c->cred->fsuid ? 0 : -EPERM;
@@ -83,7 +85,8 @@ static int open_device(struct inode *i, struct caller *c, int flags, struct file
 		err = -ENXIO;
 	if (err)
 		return err;
-	return device_open(c->fs->mounts->devices, c, makedev(st.stx_rdev_major, st.stx_rdev_minor), flags, out);
+	return device_open(c->fs->mounts->devices, c, makedev(st.stx_rdev_major, st.stx_rdev_minor),
+			   flags, out);
 }
 
 /* Opens what a walk has found. */
@@ -102,7 +105,8 @@ static int open_found(const struct path *p, struct caller *c, int flags, struct 
 		return err;
 	if (S_ISCHR(i->type) || S_ISBLK(i->type))
 		return open_device(i, c, flags, out);
-	return i->ops->open ? i->ops->open(i, c, p->dentry, flags & ~(O_CREAT | O_EXCL), out) : -ENXIO;
+	return i->ops->open ? i->ops->open(i, c, p->dentry, flags & ~(O_CREAT | O_EXCL), out)
+			    : -ENXIO;
 }
 
 /* The last name does not exist and O_CREAT is given. */
@@ -125,7 +129,8 @@ static int create_last(struct walk *w, const char *name, size_t len, struct walk
 	int err = dir->ops->create(dir, w->c, last, a->flags, a->mode, &a->file, &a->created);
 	if (!err)
 		w->done = true;
-	/* Someone made a symlink of that name meanwhile: -ELOOP stays, as if it had been there with O_NOFOLLOW. */
+	/* Someone made a symlink of that name meanwhile: -ELOOP stays, as if it had been there with
+	 * O_NOFOLLOW. */
 	return err;
 }
 
@@ -147,7 +152,8 @@ static int may_open_found(struct caller *c, struct inode *dir, struct walk_step 
 		return 0;
 	int err = dir->ops->getattr(dir, c, STATX_MODE | STATX_UID, &parent);
 	if (!err && parent.stx_mode & S_ISVTX)
-		err = step->dentry->inode->ops->getattr(step->dentry->inode, c, STATX_TYPE | STATX_UID, &found);
+		err = step->dentry->inode->ops->getattr(step->dentry->inode, c,
+							STATX_TYPE | STATX_UID, &found);
 	if (!err && parent.stx_mode & S_ISVTX)
 		err = protect_sticky(c, &parent, &found);
 	if (err) {
@@ -157,8 +163,10 @@ static int may_open_found(struct caller *c, struct inode *dir, struct walk_step 
 	return err;
 }
 
-/* One name at a time, where the file system has no short cut: the run up to its last name, then that. */
-static int finish_by_steps(struct walk *w, const char *names, size_t len, unsigned flags, struct walk_step *step)
+/* One name at a time, where the file system has no short cut: the run up to its last name, then
+ * that. */
+static int finish_by_steps(struct walk *w, const char *names, size_t len, unsigned flags,
+			   struct walk_step *step)
 {
 	struct open_arg *a = w->arg;
 	struct inode *dir = w->path.dentry->inode;
@@ -181,13 +189,16 @@ static int finish_by_steps(struct walk *w, const char *names, size_t len, unsign
 	return err;
 }
 
-static int open_finish(struct walk *w, const char *names, size_t len, unsigned flags, struct walk_step *step)
+static int open_finish(struct walk *w, const char *names, size_t len, unsigned flags,
+		       struct walk_step *step)
 {
 	struct open_arg *a = w->arg;
 	struct inode *dir = w->path.dentry->inode;
-	bool rdonly = w->path.mnt->flags & MOUNT_RDONLY && (opens_for_writing(a->flags) || a->flags & O_CREAT);
+	bool rdonly = w->path.mnt->flags & MOUNT_RDONLY &&
+		      (opens_for_writing(a->flags) || a->flags & O_CREAT);
 	bool slash = names[len] == '/';
-	int oflags = slash ? (a->flags & ~O_NOFOLLOW) | O_DIRECTORY : a->flags | (a->truncate ? O_TRUNC : 0);
+	int oflags =
+	    slash ? (a->flags & ~O_NOFOLLOW) | O_DIRECTORY : a->flags | (a->truncate ? O_TRUNC : 0);
 
 	if (!dir->ops->walk_open || rdonly || (slash && a->flags & O_CREAT))
 		return finish_by_steps(w, names, len, flags, step);
@@ -197,11 +208,12 @@ static int open_finish(struct walk *w, const char *names, size_t len, unsigned f
 	return err;
 }
 
-/* File systems may name the dentry of what they opened (they must when the walk did not get as far); the mount is the
- * walk's. */
+/* File systems may name the dentry of what they opened (they must when the walk did not get as
+ * far); the mount is the walk's. */
 static void file_set_place(struct file *f, const struct path *p)
 {
-	struct path place = { .mnt = p->mnt, .dentry = f->path.dentry ? f->path.dentry : p->dentry };
+	struct path place = { .mnt = p->mnt,
+			      .dentry = f->path.dentry ? f->path.dentry : p->dentry };
 	struct dentry *own = f->path.dentry;
 
 	if (f->path.mnt || f->anon_name)
@@ -210,8 +222,8 @@ static void file_set_place(struct file *f, const struct path *p)
 	dentry_put(own);
 }
 
-static int open_walk(struct caller *c, const struct path *start, const char *name, unsigned walk_flags,
-		     struct open_arg *a)
+static int open_walk(struct caller *c, const struct path *start, const char *name,
+		     unsigned walk_flags, struct open_arg *a)
 {
 	struct walk w;
 	int err = walk_begin(&w, c, start, name, walk_flags);
@@ -229,9 +241,10 @@ static int open_walk(struct caller *c, const struct path *start, const char *nam
 	return err;
 }
 
-/* What may be executed but not read is read all the same, by the kernel: with the monitor's own rights. */
-int vfs_open_unreadable(struct caller *c, const struct path *start, const char *name, unsigned walk_flags,
-			struct file **out)
+/* What may be executed but not read is read all the same, by the kernel: with the monitor's own
+ * rights. */
+int vfs_open_unreadable(struct caller *c, const struct path *start, const char *name,
+			unsigned walk_flags, struct file **out)
 {
 	struct caller kernel = *c;
 	struct path p;
@@ -284,7 +297,8 @@ static int open_path(struct path *p, int flags, struct file **out)
 	return 0;
 }
 
-static int open_tmpfile(struct path *dir, struct caller *c, int flags, mode_t mode, struct file **out)
+static int open_tmpfile(struct path *dir, struct caller *c, int flags, mode_t mode,
+			struct file **out)
 {
 	struct inode *i = dir->dentry->inode;
 	int err = 0;
@@ -366,8 +380,8 @@ static int check_flags(int flags)
 	return (flags & O_CREAT) && (flags & O_DIRECTORY) ? -EINVAL : 0;
 }
 
-int vfs_open(struct caller *c, const struct path *start, const char *name, int flags, mode_t mode, unsigned walk_flags,
-	     struct file **out)
+int vfs_open(struct caller *c, const struct path *start, const char *name, int flags, mode_t mode,
+	     unsigned walk_flags, struct file **out)
 {
 	/* An open that may not write leaves it to the file system. */
 	bool truncate = flags & O_TRUNC && (flags & O_ACCMODE) != O_RDONLY;
@@ -386,7 +400,8 @@ int vfs_open(struct caller *c, const struct path *start, const char *name, int f
 		err = path_walk(c, start, name, walk_flags, &p);
 		if (err)
 			return err;
-		return flags & O_PATH ? open_path(&p, kept_flags(flags), out) : open_tmpfile(&p, c, flags, a.mode, out);
+		return flags & O_PATH ? open_path(&p, kept_flags(flags), out)
+				      : open_tmpfile(&p, c, flags, a.mode, out);
 	}
 	err = open_walk(c, start, name, walk_flags, &a);
 	if (err)

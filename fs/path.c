@@ -22,7 +22,8 @@ static int prepend(struct front *f, const char *s, size_t len)
 	return 0;
 }
 
-/* `path` without the directory `root` in front; NULL when it does not lie there. "" for the root itself. */
+/* `path` without the directory `root` in front; NULL when it does not lie there. "" for the root
+ * itself. */
 static const char *strip_root(const char *path, const char *root)
 {
 	size_t len = strcmp(root, "/") ? strlen(root) : 0;
@@ -41,7 +42,8 @@ static int inode_path(struct inode *i, struct dentry *d, char *buf)
 	return i->ops->path(i, d, buf, PATH_MAX);
 }
 
-/* Prepends the names from the root of `p`'s file system, or from *root if that lies on it. 1: *root was met. */
+/* Prepends the names from the root of `p`'s file system, or from *root if that lies on it. 1: *root
+ * was met. */
 static int prepend_in_mount(struct front *f, struct inode *i, struct dentry *d, struct mount *mnt,
 			    const struct path *root)
 {
@@ -109,7 +111,8 @@ static int internal_name(const struct path *p, char *buf, size_t size)
 	return (int)len;
 }
 
-static int put_path(const struct path *p, const struct path *root, const char *unreachable, char *buf, size_t size)
+static int put_path(const struct path *p, const struct path *root, const char *unreachable,
+		    char *buf, size_t size)
 {
 	char space[PATH_MAX + 16];
 	struct front f = { .buf = space, .at = space + sizeof space - 1 };

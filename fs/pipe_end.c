@@ -125,7 +125,8 @@ static void host_fulfil(struct pipe_end *e, struct caller *c, struct pipe_buf *b
 	long r = b->len ? -EAGAIN : 0;
 
 	while (r == -EAGAIN) {
-		r = sleeper_call(c->sleeper, SYS_write, host_fd(e), (long)b->page + b->off, b->len, 0, 0, 0);
+		r = sleeper_call(c->sleeper, SYS_write, host_fd(e), (long)b->page + b->off, b->len,
+				 0, 0, 0);
 		if (r == -EAGAIN && host_wait(e, c, POLLOUT) < 0)
 			break;
 	}
@@ -160,7 +161,8 @@ void pipe_end_fulfil(struct pipe_end *e, struct caller *c, struct pipe_buf *b)
 		host_fulfil(e, c, b);
 }
 
-/* Nobody accounts for the memory of the host's pipes: no guest makes them larger than an ordinary user of the host. */
+/* Nobody accounts for the memory of the host's pipes: no guest makes them larger than an ordinary
+ * user of the host. */
 static int64_t host_set_size(const struct pipe_end *e, uint64_t size)
 {
 	if ((unsigned)size > 1U << 31)
@@ -177,5 +179,6 @@ int64_t pipe_end_fcntl(struct file *f, struct caller *c, int cmd, uint64_t arg)
 	pipe_end_init(&e, f);
 	if (!e.host)
 		return pipe_fcntl(f, c, cmd, arg);
-	return cmd == F_SETPIPE_SZ ? host_set_size(&e, arg) : host_ret(fcntl(host_fd(&e), F_GETPIPE_SZ));
+	return cmd == F_SETPIPE_SZ ? host_set_size(&e, arg)
+				   : host_ret(fcntl(host_fd(&e), F_GETPIPE_SZ));
 }

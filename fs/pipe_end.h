@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A pipe as splice(2) and its family use it, whoever keeps the data: the monitor (fs/pipefs/pipe.h) or the host, as
- * with FIFOs of host directories and pipes that hl was started with. The host's stay the host's, because programs
- * outside may have their other end.
+ * A pipe as splice(2) and its family use it, whoever keeps the data: the monitor (fs/pipefs/pipe.h)
+ * or the host, as with FIFOs of host directories and pipes that hl was started with. The host's
+ * stay the host's, because programs outside may have their other end.
  *
- * From a host's pipe, data is copied first (tee(2)) and taken once it has got where it was to go, so that none is lost
- * when the other side takes less. Who reads from the same pipe at that moment may see it, too.
+ * From a host's pipe, data is copied first (tee(2)) and taken once it has got where it was to go,
+ * so that none is lost when the other side takes less. Who reads from the same pipe at that moment
+ * may see it, too.
  */
 #ifndef HL_FS_PIPE_END_H
 #define HL_FS_PIPE_END_H

@@ -11,7 +11,8 @@
 
 static const char *const names[] = { "hardlinks", "fifos", "regular" };
 
-_Static_assert(sizeof names / sizeof *names == sizeof((struct mount_table *)0)->protections, "one for each");
+_Static_assert(sizeof names / sizeof *names == sizeof((struct mount_table *)0)->protections,
+	       "one for each");
 
 static int read_level(const char *name)
 {
@@ -47,6 +48,7 @@ int protect_sticky(struct caller *c, const struct statx *dir, const struct statx
 	if (found->stx_uid == dir->stx_uid || found->stx_uid == c->cred->fsuid)
 		return 0;
 	int level = protection_level(c->fs->mounts, fifo ? PROTECTED_FIFOS : PROTECTED_REGULAR);
-	bool denied = (level >= 1 && dir->stx_mode & S_IWOTH) || (level >= 2 && dir->stx_mode & S_IWGRP);
+	bool denied =
+	    (level >= 1 && dir->stx_mode & S_IWOTH) || (level >= 2 && dir->stx_mode & S_IWGRP);
 	return denied ? -EACCES : 0;
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * fs.protected_* (proc_sys_fs(5)): what users may not do to each other in directories that all may write. The levels
- * are the host's, which keeps them itself on its file systems; these are the rules for files in memory. Symlinks are
- * followed by our own walk, which has no such rule: protected_symlinks is 0.
+ * fs.protected_* (proc_sys_fs(5)): what users may not do to each other in directories that all may
+ * write. The levels are the host's, which keeps them itself on its file systems; these are the
+ * rules for files in memory. Symlinks are followed by our own walk, which has no such rule:
+ * protected_symlinks is 0.
  */
 #ifndef HL_FS_PROTECT_H
 #define HL_FS_PROTECT_H

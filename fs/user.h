@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What each user of a sandbox has of the things that Linux bounds by user (struct user_struct, struct ucounts). A user
- * is a real user id. A record lives as long as somebody refers to it; who counts something holds a reference until it
- * is given back. Thread-safe.
+ * What each user of a sandbox has of the things that Linux bounds by user (struct user_struct,
+ * struct ucounts). A user is a real user id. A record lives as long as somebody refers to it; who
+ * counts something holds a reference until it is given back. Thread-safe.
  */
 #ifndef HL_FS_USER_H
 #define HL_FS_USER_H

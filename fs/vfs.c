@@ -10,7 +10,8 @@
 
 #include "fs/notify.h"
 
-void filesystem_init(struct filesystem *fs, const struct filesystem_ops *ops, const char *type, unsigned flags)
+void filesystem_init(struct filesystem *fs, const struct filesystem_ops *ops, const char *type,
+		     unsigned flags)
 {
 	*fs = (struct filesystem){ .refs = 1, .ops = ops, .type = type, .flags = flags };
 }
@@ -51,7 +52,8 @@ int inode_identify(struct inode *i, struct inode_id *out)
 {
 	if (i->ops->identify)
 		return i->ops->identify(i, out);
-	*out = (struct inode_id){ .dev = (uint64_t)(uintptr_t)i->fs, .ino = (uint64_t)(uintptr_t)i };
+	*out =
+	    (struct inode_id){ .dev = (uint64_t)(uintptr_t)i->fs, .ino = (uint64_t)(uintptr_t)i };
 	return 0;
 }
 
@@ -61,7 +63,8 @@ bool inode_same(struct inode *a, struct inode *b)
 
 	if (a == b || a->fs != b->fs || !a->ops->identify)
 		return a == b;
-	return !inode_identify(a, &ia) && !inode_identify(b, &ib) && ia.dev == ib.dev && ia.ino == ib.ino;
+	return !inode_identify(a, &ia) && !inode_identify(b, &ib) && ia.dev == ib.dev &&
+	       ia.ino == ib.ino;
 }
 
 int inode_getattr(struct inode *i, struct caller *c, unsigned mask, struct statx *out)
@@ -108,7 +111,8 @@ struct path path_get(const struct path *p)
 	return (struct path){ .mnt = p->mnt, .dentry = dentry_get(p->dentry) };
 }
 
-/* A mount's memory belongs to its table, which outlives all paths: its count only tells whether it is busy. */
+/* A mount's memory belongs to its table, which outlives all paths: its count only tells whether it
+ * is busy. */
 void path_put(struct path *p)
 {
 	if (p->mnt)
@@ -117,8 +121,8 @@ void path_put(struct path *p)
 	*p = (struct path){ NULL, NULL };
 }
 
-static int lookup_one(struct inode *dir, struct caller *c, const char *name, size_t len, lookup_fn *lookup,
-		      struct inode **out)
+static int lookup_one(struct inode *dir, struct caller *c, const char *name, size_t len,
+		      lookup_fn *lookup, struct inode **out)
 {
 	if (!S_ISDIR(dir->type))
 		return -ENOTDIR;
@@ -128,8 +132,8 @@ static int lookup_one(struct inode *dir, struct caller *c, const char *name, siz
 	return len > NAME_MAX ? -ENAMETOOLONG : lookup(dir, c, name, len, out);
 }
 
-int walk_by_lookup(struct inode *dir, struct caller *c, const char *names, size_t len, unsigned flags,
-		   lookup_fn *lookup, struct walk_step *out)
+int walk_by_lookup(struct inode *dir, struct caller *c, const char *names, size_t len,
+		   unsigned flags, lookup_fn *lookup, struct walk_step *out)
 {
 	struct inode *at = inode_get(dir), *above = NULL, *next;
 	size_t start = 0, end = 0;
@@ -147,13 +151,15 @@ int walk_by_lookup(struct inode *dir, struct caller *c, const char *names, size_
 		above = at;
 		at = next;
 	}
-	if (!err && flags & STEP_DIRECTORY && !S_ISDIR(at->type) && (!S_ISLNK(at->type) || flags & STEP_NOFOLLOW))
+	if (!err && flags & STEP_DIRECTORY && !S_ISDIR(at->type) &&
+	    (!S_ISLNK(at->type) || flags & STEP_NOFOLLOW))
 		err = -ENOTDIR;
 	if (err) {
 		inode_put(at);
 	} else {
 		*out =
-		    (struct walk_step){ .dentry = dentry_new(at, above, names + start, end - start), .consumed = end };
+		    (struct walk_step){ .dentry = dentry_new(at, above, names + start, end - start),
+					.consumed = end };
 		err = out->dentry ? 0 : -ENOMEM;
 	}
 	inode_put(above);

@@ -4,13 +4,15 @@
  *
  *   filesystem  one instance of a file system type, with a root inode
  *   inode       a file, directory, symlink, device... of a file system
- *   dentry      where an inode was found: its directory and name (made by a walk; there is no cache of them)
+ *   dentry      where an inode was found: its directory and name (made by a walk; there is no cache
+ *               of them)
  *   mount       a filesystem placed in the tree; struct path = mount + dentry
  *   file        an open file description (fs/file.h)
  *
- * Path walk (fs/namei.c): root, cwd, mounts, "..", symlinks and RESOLVE_* flags are the vfs's. A file system is asked
- * for a run of plain names at once (ops->walk) and takes as many as it can in one host call; it stops at a symlink.
- * Runs never cross a mount point: the mount table knows the mount points of a file system by their path.
+ * Path walk (fs/namei.c): root, cwd, mounts, "..", symlinks and RESOLVE_* flags are the vfs's. A
+ * file system is asked for a run of plain names at once (ops->walk) and takes as many as it can in
+ * one host call; it stops at a symlink. Runs never cross a mount point: the mount table knows the
+ * mount points of a file system by their path.
  *
  * Errors are -errno as the system call returns it. Object first, then the caller.
  */
@@ -51,11 +53,15 @@ struct caller {
 	struct mm_host *mem;   /* where in-memory file systems get their pages */
 	uint64_t fsize_limit;  /* RLIMIT_FSIZE; UINT64_MAX: none */
 	uint64_t nofile_limit; /* RLIMIT_NOFILE */
-	int signal;            /* out: SIGPIPE, when the last reader left a transfer that had begun */
-	struct task *task; /* opaque here: procfs and terminals, which stand above or get it through ops, look inside */
+	/* out: SIGPIPE, when the last reader left a transfer that had begun */
+	int signal;
+	/* opaque here: procfs and terminals, which stand above or get it through ops, look
+	 * inside */
+	struct task *task;
 };
 
-/* A place. A path that was looked up, or got from file_path, has both; nothing else may get into a walk. */
+/* A place. A path that was looked up, or got from file_path, has both; nothing else may get into a
+ * walk. */
 struct path {
 	struct mount *mnt;
 	struct dentry *dentry;
@@ -69,13 +75,16 @@ struct iattr {
 	uint64_t size;
 	struct timespec atime, mtime; /* tv_nsec may be UTIME_NOW or UTIME_OMIT */
 };
-/* ATTR_CHOWN: it is a chown(2), which takes the set-id bits away even when it changes neither id. */
+/* ATTR_CHOWN: it is a chown(2), which takes the set-id bits away even when it changes neither
+ * id. */
 enum { ATTR_MODE = 1, ATTR_UID = 2, ATTR_GID = 4, ATTR_SIZE = 8, ATTR_TIMES = 16, ATTR_CHOWN = 32 };
 
 /* What a walk found: a dentry, or a plain symlink it stopped behind. */
 struct walk_step {
 	struct dentry *dentry; /* reference for the caller; NULL only with `link` */
-	char *link;      /* the symlink's text when it came at no cost: malloc'ed, for the caller. NULL: see dentry */
+	/* the symlink's text when it came at no cost: malloc'ed, for the caller. NULL: see
+	 * dentry */
+	char *link;
 	size_t consumed; /* bytes of `names` used up, without the slash behind */
 	bool created;    /* by walk_open: the file is new */
 };
@@ -93,21 +102,24 @@ struct inode_id {
 };
 
 struct inode_ops {
-	/* Directories: looks up `names` (len bytes: names separated by slashes; no "." and ".." unless FS_WALKS_DOTS),
-	 * stops behind the first symlink, or earlier, at any directory on the way. `flags`: STEP_*.
+	/* Directories: looks up `names` (len bytes: names separated by slashes; no "." and ".."
+	 * unless FS_WALKS_DOTS), stops behind the first symlink, or earlier, at any directory on
+	 * the way. `flags`: STEP_*.
 	 * -ENOENT/-ENOTDIR/-EACCES... as Linux orders them.
 	 * walk_by_lookup() serves file systems that find one name at a time. */
-	int (*walk)(struct inode *dir, struct caller *c, const char *names, size_t len, unsigned flags,
-		    struct walk_step *out);
-	/* Optional short cuts for the last run of a path: walk, and on success do the work as well. When a symlink (or
-	 * for walk_open something it does not open itself, a device node) is in the way, the result is as walk's, and
-	 * the work is not done: *done false. `oflags` and `mode` as for create, O_CREAT and O_EXCL included. Of O_TRUNC
-	 * with the right to write the file system only says whether there was anything to cut (out->created): the vfs
-	 * does it. */
-	int (*walk_getattr)(struct inode *dir, struct caller *c, const char *names, size_t len, unsigned flags,
-			    unsigned mask, struct statx *st, bool *done, struct walk_step *out);
-	int (*walk_open)(struct inode *dir, struct caller *c, const char *names, size_t len, int oflags, mode_t mode,
-			 struct file **file, struct walk_step *out);
+	int (*walk)(struct inode *dir, struct caller *c, const char *names, size_t len,
+		    unsigned flags, struct walk_step *out);
+	/* Optional short cuts for the last run of a path: walk, and on success do the work as well.
+	 * When a symlink (or for walk_open something it does not open itself, a device node) is in
+	 * the way, the result is as walk's, and the work is not done: *done false. `oflags` and
+	 * `mode` as for create, O_CREAT and O_EXCL included. Of O_TRUNC with the right to write the
+	 * file system only says whether there was anything to cut (out->created): the vfs does
+	 * it. */
+	int (*walk_getattr)(struct inode *dir, struct caller *c, const char *names, size_t len,
+			    unsigned flags, unsigned mask, struct statx *st, bool *done,
+			    struct walk_step *out);
+	int (*walk_open)(struct inode *dir, struct caller *c, const char *names, size_t len,
+			 int oflags, mode_t mode, struct file **file, struct walk_step *out);
 	/* The directory above; never asked of a file system's root. */
 	int (*parent)(struct inode *dir, struct caller *c, struct dentry **out);
 	/* NULL: every inode is one object, its address tells it apart. */
@@ -118,18 +130,21 @@ struct inode_ops {
 	int (*permission)(struct inode *i, struct caller *c, int mask);
 	/* Length of the target, cut to `size`, no NUL. */
 	ssize_t (*readlink)(struct inode *i, struct caller *c, char *buf, size_t size);
-	/* Magic links (/proc/PID/fd/N, exe, cwd, root): jump to *out instead of the text. NULL: a plain symlink. -ELOOP
-	 * style errors as Linux. */
+	/* Magic links (/proc/PID/fd/N, exe, cwd, root): jump to *out instead of the text. NULL: a
+	 * plain symlink. -ELOOP style errors as Linux. */
 	int (*jump)(struct inode *i, struct caller *c, struct path *out);
-	/* Opens what was found. `flags` are open(2)'s without creation flags but with O_TRUNC; O_PATH is the vfs's own.
-	 * The file's path and flags are set by the vfs; a dentry in file.path, where the file system has given one
-	 * (walk_open, create and tmpfile must), is kept. Character devices are opened by their number: fs/device.h. */
-	int (*open)(struct inode *i, struct caller *c, struct dentry *d, int flags, struct file **out);
-	/* O_CREAT: opens or creates `name` in one step. *created tells which. -ELOOP when it is a symlink
-	 * (the vfs follows it and comes back). `mode` has the umask taken off already. */
-	int (*create)(struct inode *dir, struct caller *c, const char *name, int flags, mode_t mode, struct file **out,
-		      bool *created);
-	int (*tmpfile)(struct inode *dir, struct caller *c, int flags, mode_t mode, struct file **out);
+	/* Opens what was found. `flags` are open(2)'s without creation flags but with O_TRUNC;
+	 * O_PATH is the vfs's own. The file's path and flags are set by the vfs; a dentry in
+	 * file.path, where the file system has given one (walk_open, create and tmpfile must), is
+	 * kept. Character devices are opened by their number: fs/device.h. */
+	int (*open)(struct inode *i, struct caller *c, struct dentry *d, int flags,
+		    struct file **out);
+	/* O_CREAT: opens or creates `name` in one step. *created tells which. -ELOOP when it is a
+	 * symlink (the vfs follows it and comes back). `mode` has the umask taken off already. */
+	int (*create)(struct inode *dir, struct caller *c, const char *name, int flags, mode_t mode,
+		      struct file **out, bool *created);
+	int (*tmpfile)(struct inode *dir, struct caller *c, int flags, mode_t mode,
+		       struct file **out);
 	int (*mknod)(struct inode *dir, struct caller *c, const char *name, mode_t mode, dev_t dev);
 	int (*mkdir)(struct inode *dir, struct caller *c, const char *name, mode_t mode);
 	int (*symlink)(struct inode *dir, struct caller *c, const char *name, const char *target);
@@ -137,21 +152,26 @@ struct inode_ops {
 	int (*unlink)(struct inode *dir, struct caller *c, const char *name);
 	int (*rmdir)(struct inode *dir, struct caller *c, const char *name);
 	/* Both directories are of this file system. `flags`: RENAME_*. */
-	int (*rename)(struct inode *dir, struct caller *c, const char *name, struct inode *newdir, const char *newname,
-		      unsigned flags);
-	ssize_t (*getxattr)(struct inode *i, struct caller *c, const char *name, void *buf, size_t size);
-	int (*setxattr)(struct inode *i, struct caller *c, const char *name, const void *buf, size_t size, int flags);
+	int (*rename)(struct inode *dir, struct caller *c, const char *name, struct inode *newdir,
+		      const char *newname, unsigned flags);
+	ssize_t (*getxattr)(struct inode *i, struct caller *c, const char *name, void *buf,
+			    size_t size);
+	int (*setxattr)(struct inode *i, struct caller *c, const char *name, const void *buf,
+			size_t size, int flags);
 	ssize_t (*listxattr)(struct inode *i, struct caller *c, char *buf, size_t size);
 	int (*removexattr)(struct inode *i, struct caller *c, const char *name);
 	int (*statfs)(struct inode *i, struct caller *c, struct statfs *out);
-	/* inotify_add_watch(2) with an instance of the host's; NULL: the host does not know the inode. */
+	/* inotify_add_watch(2) with an instance of the host's; NULL: the host does not know the
+	 * inode. */
 	int (*watch)(struct inode *i, struct caller *c, int inotify, uint32_t mask);
-	/* Path from the file system's root, starting with '/', into buf (NUL-terminated); " (deleted)" appended where
-	 * the file is gone. Length or -errno (-ENAMETOOLONG). */
+	/* Path from the file system's root, starting with '/', into buf (NUL-terminated); "
+	 * (deleted)" appended where the file is gone. Length or -errno (-ENAMETOOLONG). */
 	int (*path)(struct inode *i, struct dentry *d, char *buf, size_t size);
-	/* With FS_NOTIFIES: the directory in which what was found as `d` stands now, a reference, and its name there.
+	/* With FS_NOTIFIES: the directory in which what was found as `d` stands now, a reference,
+	 * and its name there.
 	 * *gone: it has lost its name, the last one is given. NULL: there is none, or it is not known. */
-	struct inode *(*place)(struct inode *i, const struct dentry *d, char name[NAME_MAX + 1], bool *gone);
+	struct inode *(*place)(struct inode *i, const struct dentry *d, char name[NAME_MAX + 1],
+			       bool *gone);
 	/* Last reference gone. */
 	void (*release)(struct inode *i);
 };
@@ -175,17 +195,23 @@ struct filesystem {
 	_Atomic uint32_t refs;
 	const struct filesystem_ops *ops;
 	struct inode *root;
-	const char *type;                        /* as in /proc/mounts */
-	unsigned flags;                          /* FS_* */
-	dev_t dev;                               /* st_dev of file systems in memory; 0: the inodes tell */
-	_Atomic(struct inotify_table *) watched; /* who is told of its inodes; NULL: none was ever watched */
+	const char *type; /* as in /proc/mounts */
+	unsigned flags;   /* FS_* */
+	/* st_dev of file systems in memory; 0: the inodes tell */
+	dev_t dev;
+	/* who is told of its inodes; NULL: none was ever watched */
+	_Atomic(struct inotify_table *) watched;
 };
 
 enum {
-	FS_WALKS_DOTS = 1,    /* runs may hold "." and any ".." that does not rise above the run's directory */
-	FS_CHECKS_ACCESS = 2, /* open and the like check permissions themselves (the host kernel does) */
-	FS_KNOWS_NAMES = 4,   /* has all names there can be: making another one is -ENOENT (procfs) */
-	FS_NOTIFIES = 8,      /* inodes can be watched (fs/notify.h): each is one object while it has a name */
+	FS_WALKS_DOTS =
+	    1, /* runs may hold "." and any ".." that does not rise above the run's directory */
+	/* open and the like check permissions themselves (the host kernel does) */
+	FS_CHECKS_ACCESS = 2,
+	/* has all names there can be: making another one is -ENOENT (procfs) */
+	FS_KNOWS_NAMES = 4,
+	/* inodes can be watched (fs/notify.h): each is one object while it has a name */
+	FS_NOTIFIES = 8,
 };
 
 struct filesystem_ops {
@@ -203,9 +229,10 @@ struct mount {
 	struct dentry *root;  /* NULL: the internal mount */
 	struct mount *parent; /* NULL: the root mount, or the internal one */
 	char *mountpoint;     /* guest path it was mounted at, "/dev/shm" */
-	struct dentry *over;  /* the name covered, in its directory of the parent's file system; its inode may be NULL:
-				 nothing lies below. NULL for the root mount */
-	bool at_root;         /* that directory is the root of the parent's file system */
+	/* the name covered, in its directory of the parent's file system; its inode may be NULL:
+	 * nothing lies below. NULL for the root mount */
+	struct dentry *over;
+	bool at_root; /* that directory is the root of the parent's file system */
 	unsigned flags;
 	unsigned id;
 	const char *source; /* as in /proc/mounts; owned */
@@ -217,23 +244,28 @@ struct mount {
 struct mount_table {
 	pthread_rwlock_t lock;
 	struct list mounts; /* oldest first */
-	/* By the name they cover, youngest first: a walk asks for each name. Whoever finds NULL needs no lock. */
+	/* By the name they cover, youngest first: a walk asks for each name. Whoever finds NULL
+	 * needs no lock. */
 	_Atomic(struct mount *) by_name[MOUNT_BUCKETS];
 	struct mount *root;
-	/* Where files are that no directory of the guest's holds (memfd_create's, pipes, inherited descriptors), as
-	 * pipefs, sockfs and others are on Linux: not in `mounts`, and no name can be looked up on it. */
+	/* Where files are that no directory of the guest's holds (memfd_create's, pipes, inherited
+	 * descriptors), as pipefs, sockfs and others are on Linux: not in `mounts`, and no name can
+	 * be looked up on it. */
 	struct mount *internal;
 	unsigned next_id, next_dev;
 	_Atomic uint64_t next_anon_ino; /* of files without a path; starts at 1 */
 	struct device_table *devices;   /* fs/device.h: what device numbers mean */
-	struct filesystem *memfs;       /* memfd_create's files; made when first asked for, guarded by lock */
+	/* memfd_create's files; made when first asked for, guarded by lock */
+	struct filesystem *memfs;
 	struct lock_table *locks;       /* fs/locks.h */
 	struct writers *writers;        /* fs/writers.h */
 	struct users *users;            /* fs/user.h */
 	struct inotify_table *inotify;  /* fs/inotify.h */
 	_Atomic uint8_t protections[3]; /* fs/protect.h */
-	struct cred *monitor;           /* the monitor's own credentials, read once: dozens of host calls */
-	struct path sysroot; /* absolute names are looked up below it first (fs/namei.c); dentry NULL: none */
+	/* the monitor's own credentials, read once: dozens of host calls */
+	struct cred *monitor;
+	/* absolute names are looked up below it first (fs/namei.c); dentry NULL: none */
+	struct path sysroot;
 };
 
 /* Root, cwd and umask; shared by CLONE_FS. */
@@ -252,7 +284,8 @@ struct dentry *dentry_new(struct inode *inode, struct inode *dir, const char *na
 			  size_t len); /* takes over `inode`, gets dir */
 struct dentry *dentry_get(struct dentry *d);
 void dentry_put(struct dentry *d);
-void filesystem_init(struct filesystem *fs, const struct filesystem_ops *ops, const char *type, unsigned flags);
+void filesystem_init(struct filesystem *fs, const struct filesystem_ops *ops, const char *type,
+		     unsigned flags);
 struct filesystem *filesystem_get(struct filesystem *fs);
 void filesystem_put(struct filesystem *fs);
 struct path path_get(const struct path *p);
@@ -262,24 +295,26 @@ void inode_init(struct inode *i, struct filesystem *fs, const struct inode_ops *
 bool inode_same(struct inode *a, struct inode *b);
 int inode_identify(struct inode *i, struct inode_id *out);
 int inode_getattr(struct inode *i, struct caller *c, unsigned mask, struct statx *out);
-/* For inode_ops.walk of file systems that find one name at a time: checks for a directory, the right to search it and
- * the length of names. `lookup` gives a reference, or -ENOENT. */
-typedef int lookup_fn(struct inode *dir, struct caller *c, const char *name, size_t len, struct inode **out);
-int walk_by_lookup(struct inode *dir, struct caller *c, const char *names, size_t len, unsigned flags,
-		   lookup_fn *lookup, struct walk_step *out);
+/* For inode_ops.walk of file systems that find one name at a time: checks for a directory, the
+ * right to search it and the length of names. `lookup` gives a reference, or -ENOENT. */
+typedef int lookup_fn(struct inode *dir, struct caller *c, const char *name, size_t len,
+		      struct inode **out);
+int walk_by_lookup(struct inode *dir, struct caller *c, const char *names, size_t len,
+		   unsigned flags, lookup_fn *lookup, struct walk_step *out);
 
 /* fs/mount.c */
 int mount_table_create(struct mount_table **out);
 void mount_table_destroy(struct mount_table *t);
-/* Places `fs` (reference taken over, also on failure) at the absolute guest path; "/" first. Not a guest system call.
- */
+/* Places `fs` (reference taken over, also on failure) at the absolute guest path; "/" first. Not a
+ * guest system call. */
 int mount_table_add(struct mount_table *t, const char *where, struct filesystem *fs, unsigned flags,
 		    const char *source);
 
 /* The mount at `name` in `dir`; NULL: none. Mounts live as long as the table. */
 struct mount *mount_at(struct mount_table *t, const struct path *dir, const char *name, size_t len);
 /* May one be at `name` in a directory `depth` levels below `dir`? Names are all it looks at. */
-bool mount_may_be_at(struct mount_table *t, const struct path *dir, unsigned depth, const char *name, size_t len);
+bool mount_may_be_at(struct mount_table *t, const struct path *dir, unsigned depth,
+		     const char *name, size_t len);
 /* The file system of files without a name, borrowed. */
 int mount_table_memfs(struct mount_table *t, struct mm_host *mem, struct filesystem **out);
 /* Writes back what the host keeps for all of them (sync(2)). */
@@ -287,11 +322,13 @@ void mount_table_sync(struct mount_table *t, struct caller *c);
 /* A device number for a file system in memory. */
 dev_t mount_table_new_dev(struct mount_table *t);
 
-/* From now on absolute names are looked up below the directory `path` first. Before the first task runs. */
+/* From now on absolute names are looked up below the directory `path` first. Before the first task
+ * runs. */
 void mount_table_set_sysroot(struct mount_table *t, const struct path *path);
 
 /* fs/fs_struct.c */
-struct fs_struct *fs_struct_new(struct mount_table *t); /* root and cwd at "/", umask 022; NULL: no memory */
+struct fs_struct *
+fs_struct_new(struct mount_table *t); /* root and cwd at "/", umask 022; NULL: no memory */
 struct fs_struct *fs_struct_get(struct fs_struct *fs);
 struct fs_struct *fs_struct_copy(struct fs_struct *fs);
 void fs_struct_put(struct fs_struct *fs);
@@ -315,39 +352,42 @@ enum {
 	WALK_BENEATH = 1 << 11,
 	WALK_IN_ROOT = 1 << 12,
 };
-/* Resolves `name` from `start` (NULL: the caller's cwd; ignored for absolute names, unless WALK_IN_ROOT/BENEATH). */
-int path_walk(struct caller *c, const struct path *start, const char *name, unsigned flags, struct path *out);
-/* Resolves all but the last name. `last` (NAME_MAX + 1 bytes) gets it: "" for "/" itself; "." and ".." stay as they are
- * with *last_type telling; *trailing_slash: the name ended in one. */
+/* Resolves `name` from `start` (NULL: the caller's cwd; ignored for absolute names, unless
+ * WALK_IN_ROOT/BENEATH). */
+int path_walk(struct caller *c, const struct path *start, const char *name, unsigned flags,
+	      struct path *out);
+/* Resolves all but the last name. `last` (NAME_MAX + 1 bytes) gets it: "" for "/" itself; "." and
+ * ".." stay as they are with *last_type telling; *trailing_slash: the name ended in one. */
 enum last_type { LAST_NORM, LAST_ROOT, LAST_DOT, LAST_DOTDOT };
-int path_walk_parent(struct caller *c, const struct path *start, const char *name, unsigned flags, struct path *dir,
-		     char *last, enum last_type *type, bool *trailing_slash);
+int path_walk_parent(struct caller *c, const struct path *start, const char *name, unsigned flags,
+		     struct path *dir, char *last, enum last_type *type, bool *trailing_slash);
 /* stat(2) and its family; no dentry is made where the file system can answer at once. */
-int vfs_getattr(struct caller *c, const struct path *start, const char *name, unsigned walk_flags, unsigned mask,
-		struct statx *out);
+int vfs_getattr(struct caller *c, const struct path *start, const char *name, unsigned walk_flags,
+		unsigned mask, struct statx *out);
 int path_getattr(const struct path *p, struct caller *c, unsigned mask, struct statx *out);
 /* Adds what a mount tells of a file on it (STATX_MNT_ID); `root`: of what is mounted itself. */
 void mount_getattr(const struct mount *m, bool root, unsigned mask, struct statx *out);
-/* fs/open.c: open(2) in full: creation, O_EXCL, O_NOFOLLOW, O_DIRECTORY, O_TRUNC, O_PATH, O_TMPFILE, mounts that are
- * read-only...
- */
-int vfs_open(struct caller *c, const struct path *start, const char *name, int flags, mode_t mode, unsigned walk_flags,
-	     struct file **out);
+/* fs/open.c: open(2) in full: creation, O_EXCL, O_NOFOLLOW, O_DIRECTORY, O_TRUNC, O_PATH,
+ * O_TMPFILE, mounts that are read-only... */
+int vfs_open(struct caller *c, const struct path *start, const char *name, int flags, mode_t mode,
+	     unsigned walk_flags, struct file **out);
 /* For execve(2): a regular file that `c` may execute but not read. */
-int vfs_open_unreadable(struct caller *c, const struct path *start, const char *name, unsigned walk_flags,
-			struct file **out);
-/* fs/path.c: the absolute guest path of `p` as seen from `root`; of what does not lie there, and where `root` is NULLs,
- * from the root of all. Length or -errno. */
+int vfs_open_unreadable(struct caller *c, const struct path *start, const char *name,
+			unsigned walk_flags, struct file **out);
+/* fs/path.c: the absolute guest path of `p` as seen from `root`; of what does not lie there, and
+ * where `root` is NULLs, from the root of all. Length or -errno. */
 int path_string(const struct path *p, const struct path *root, char *buf, size_t size);
 /* The same as getcwd(2) has it: "(unreachable)" stands before what does not lie there. */
 int path_string_cwd(const struct path *p, const struct path *root, char *buf, size_t size);
-/* `path`, a name from the root of all, as seen from the directory that has the name `root` there; points into it. NULL:
- * it does not lie there. */
+/* `path`, a name from the root of all, as seen from the directory that has the name `root` there;
+ * points into it. NULL: it does not lie there. */
 const char *path_below(const char *path, const char *root);
 
-/* The rules of inode_permission(9) for in-memory file systems, from mode and owner and capabilities. */
+/* The rules of inode_permission(9) for in-memory file systems, from mode and owner and
+ * capabilities. */
 int generic_permission(const struct statx *st, const struct cred *cred, int mask);
-/* The same where the mode does not decide but an ACL that said `acl`: 0, -EACCES; -EAGAIN: there is none. */
+/* The same where the mode does not decide but an ACL that said `acl`: 0, -EACCES; -EAGAIN: there is
+ * none. */
 int generic_permission_acl(const struct statx *st, const struct cred *cred, int mask, int acl);
 
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Who writes a file and who runs it (ETXTBSY): an open for writing is refused while a program is executed from the
- * file, and the reverse. One table a sandbox, by the inodes' identity; programs outside are not seen.
+ * Who writes a file and who runs it (ETXTBSY): an open for writing is refused while a program is
+ * executed from the file, and the reverse. One table a sandbox, by the inodes' identity; programs
+ * outside are not seen.
  */
 #ifndef HL_FS_WRITERS_H
 #define HL_FS_WRITERS_H
@@ -13,7 +14,8 @@ struct writers;
 struct writers *writers_new(void);
 void writers_free(struct writers *w);
 
-/* Counts `f` among the writers of its file, or among what denies writing, until its last reference is gone.
+/* Counts `f` among the writers of its file, or among what denies writing, until its last reference
+ * is gone.
  * -ETXTBSY, -ENOMEM. */
 int file_count_writer(struct file *f, struct writers *w);
 int file_deny_write(struct file *f, struct writers *w);

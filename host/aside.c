@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A child that shares our memory forks the process that makes the call and ends; that one is an orphan from the start.
- * It has a copy of our memory, so there is nothing to be freed behind it. Its result comes through a pipe; for
- * aside_close, the end of the pipe tells it that our own descriptor is closed.
+ * A child that shares our memory forks the process that makes the call and ends; that one is an
+ * orphan from the start. It has a copy of our memory, so there is nothing to be freed behind it.
+ * Its result comes through a pipe; for aside_close, the end of the pipe tells it that our own
+ * descriptor is closed.
  */
 #include "host/aside.h"
 
@@ -26,7 +27,8 @@ struct aside {
 	int err; /* -errno: there is no such process */
 };
 
-/* Everything but the two: the host's pipes and terminals must not be kept open by what is left behind. */
+/* Everything but the two: the host's pipes and terminals must not be kept open by what is left
+ * behind. */
 static void keep_two(unsigned a, unsigned b)
 {
 	unsigned low = a < b ? a : b, high = a < b ? b : a;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The ordinary open stays on the mount of its directory (RESOLVE_NO_XDEV), so that one host call is all it takes and no
- * check is needed. Only a path that does cross a mount takes the long way: the directory of its last name is opened as
- * a mere reference, its file system looked at, and the rest opened from there. Nothing with a side effect (O_CREAT,
- * O_TRUNC, opening at all) happens before the look.
+ * The ordinary open stays on the mount of its directory (RESOLVE_NO_XDEV), so that one host call is
+ * all it takes and no check is needed. Only a path that does cross a mount takes the long way: the
+ * directory of its last name is opened as a mere reference, its file system looked at, and the rest
+ * opened from there. Nothing with a side effect (O_CREAT, O_TRUNC, opening at all) happens before
+ * the look.
  */
 #include "host/beneath.h"
 
@@ -27,10 +28,11 @@
 #define NFSD_MAGIC     0x6e667364
 
 static const long forbidden[] = {
-	PROC_SUPER_MAGIC,   SYSFS_MAGIC,         DEBUGFS_MAGIC,  TRACEFS_MAGIC,      SECURITYFS_MAGIC,
-	CGROUP_SUPER_MAGIC, CGROUP2_SUPER_MAGIC, BPF_FS_MAGIC,   EFIVARFS_MAGIC,     PSTOREFS_MAGIC,
-	SELINUX_MAGIC,      SMACK_MAGIC,         BINFMTFS_MAGIC, DEVPTS_SUPER_MAGIC, MQUEUE_MAGIC,
-	CONFIGFS_MAGIC,     FUSECTL_MAGIC,       RPC_PIPEFS,     NFSD_MAGIC,         NSFS_MAGIC,
+	PROC_SUPER_MAGIC, SYSFS_MAGIC,        DEBUGFS_MAGIC,       TRACEFS_MAGIC,
+	SECURITYFS_MAGIC, CGROUP_SUPER_MAGIC, CGROUP2_SUPER_MAGIC, BPF_FS_MAGIC,
+	EFIVARFS_MAGIC,   PSTOREFS_MAGIC,     SELINUX_MAGIC,       SMACK_MAGIC,
+	BINFMTFS_MAGIC,   DEVPTS_SUPER_MAGIC, MQUEUE_MAGIC,        CONFIGFS_MAGIC,
+	FUSECTL_MAGIC,    RPC_PIPEFS,         NFSD_MAGIC,          NSFS_MAGIC,
 };
 
 #define RENAME_RACE_TRIES 64
@@ -38,7 +40,9 @@ static const long forbidden[] = {
 /* -EAGAIN: a rename or mount elsewhere raced with a ".." of ours; the manual page says to try again. */
 static int openat2_retry(int dirfd, const char *names, int flags, mode_t mode, uint64_t resolve)
 {
-	struct open_how how = { .flags = (uint64_t)(flags | O_CLOEXEC), .mode = mode, .resolve = resolve };
+	struct open_how how = { .flags = (uint64_t)(flags | O_CLOEXEC),
+				.mode = mode,
+				.resolve = resolve };
 	long fd = -EAGAIN;
 
 	if (!(flags & O_PATH))
@@ -60,7 +64,8 @@ bool beneath_forbidden(int fd)
 	return false;
 }
 
-/* A reference to names below dirfd, whatever mounts lie between, unless it ends where it must not. */
+/* A reference to names below dirfd, whatever mounts lie between, unless it ends where it must
+ * not. */
 static int reference_across(int dirfd, const char *names, int flags)
 {
 	int fd = openat2_retry(dirfd, names, O_PATH | flags, 0, RESOLVE_CONTAINED);
@@ -79,7 +84,9 @@ static int open_reached(int dirfd, const char *names, int flags)
 
 	if (ref < 0 || flags & O_PATH)
 		return ref;
-	int fd = flags & O_CREAT && flags & O_EXCL ? -EEXIST : fdpath_reopen(ref, flags & ~(O_CREAT | O_NOFOLLOW));
+	int fd = flags & O_CREAT && flags & O_EXCL
+		     ? -EEXIST
+		     : fdpath_reopen(ref, flags & ~(O_CREAT | O_NOFOLLOW));
 	host_close(ref);
 	return fd;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Opening below a directory, contained by the host kernel (openat2(2)): no symlink is followed, no "..", rises above
- * the directory, no magic link is taken. Mounts of the host may be crossed, but never into a file system that is a
- * window on the host's kernel (procfs, sysfs, cgroupfs...).
+ * Opening below a directory, contained by the host kernel (openat2(2)): no symlink is followed, no
+ * "..", rises above the directory, no magic link is taken. Mounts of the host may be crossed, but
+ * never into a file system that is a window on the host's kernel (procfs, sysfs, cgroupfs...).
  */
 #ifndef HL_HOST_BENEATH_H
 #define HL_HOST_BENEATH_H

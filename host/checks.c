@@ -55,10 +55,13 @@ static void look_user_namespaces(struct finding *f, bool thorough)
 		finding_set(f, FOUND_YES, "user namespaces can be made");
 		return;
 	}
-	finding_set(f, err == -EPERM || err == -EACCES ? FOUND_DENIED : FOUND_NO, "making a user namespace: %s",
-		    strerror(-err));
-	finding_advise(f, "sysctl kernel.unprivileged_userns_clone=1, kernel.apparmor_restrict_unprivileged_userns=0 "
-			  "or user.max_user_namespaces, whichever is there; in a container, its seccomp profile");
+	finding_set(f, err == -EPERM || err == -EACCES ? FOUND_DENIED : FOUND_NO,
+		    "making a user namespace: %s", strerror(-err));
+	finding_advise(
+	    f,
+	    "sysctl kernel.unprivileged_userns_clone=1, "
+	    "kernel.apparmor_restrict_unprivileged_userns=0 "
+	    "or user.max_user_namespaces, whichever is there; in a container, its seccomp profile");
 }
 
 /* The number in a small file of /proc; -1: it cannot be read. */
@@ -77,7 +80,9 @@ static void look_yama(struct finding *f, bool thorough)
 	int scope = number_in("/proc/sys/kernel/yama/ptrace_scope");
 
 	if (scope < 0) {
-		finding_set(f, FOUND_NO, "no Yama: nothing but ownership limits who may trace whom; hl traces nobody");
+		finding_set(
+		    f, FOUND_NO,
+		    "no Yama: nothing but ownership limits who may trace whom; hl traces nobody");
 		return;
 	}
 	finding_value(f, "%d", scope);

@@ -27,8 +27,8 @@ static bool ip_fix(greg_t *ip)
 	return false;
 }
 
-/* Does what would have happened without us. Default and ignore: the faulting instruction runs again without a handler
- * (the kernel does not let a fault be ignored). */
+/* Does what would have happened without us. Default and ignore: the faulting instruction runs again
+ * without a handler (the kernel does not let a fault be ignored). */
 static void fault_pass_on(int sig, siginfo_t *info, void *uc)
 {
 	const struct sigaction *before = sig == SIGBUS ? &bus_before : &segv_before;
@@ -52,7 +52,8 @@ static void fault_handler(int sig, siginfo_t *info, void *uc)
 
 static void handlers_install(void)
 {
-	struct sigaction sa = { .sa_sigaction = fault_handler, .sa_flags = SA_SIGINFO | SA_ONSTACK };
+	struct sigaction sa = { .sa_sigaction = fault_handler,
+				.sa_flags = SA_SIGINFO | SA_ONSTACK };
 
 	sigemptyset(&sa.sa_mask);
 	if (sigaction(SIGBUS, &sa, &bus_before) < 0 || sigaction(SIGSEGV, &sa, &segv_before) < 0)

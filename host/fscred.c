@@ -21,16 +21,19 @@ static __thread struct {
 	uint64_t permitted, effective, inheritable;
 } current;
 
-/* What an fsuid of 0 brings and any other takes away (capabilities(7), "Effect of user ID changes"). */
-#define CAPS_OF_FILES                                                                                                  \
-	(1UL << CAP_CHOWN | 1UL << CAP_DAC_OVERRIDE | 1UL << CAP_DAC_READ_SEARCH | 1UL << CAP_FOWNER |                 \
-	 1UL << CAP_FSETID | 1UL << CAP_LINUX_IMMUTABLE | 1UL << CAP_MKNOD | 1UL << CAP_MAC_OVERRIDE)
+/* What an fsuid of 0 brings and any other takes away (capabilities(7), "Effect of user ID
+ * changes"). */
+#define CAPS_OF_FILES                                                                              \
+	(1UL << CAP_CHOWN | 1UL << CAP_DAC_OVERRIDE | 1UL << CAP_DAC_READ_SEARCH |                 \
+	 1UL << CAP_FOWNER | 1UL << CAP_FSETID | 1UL << CAP_LINUX_IMMUTABLE | 1UL << CAP_MKNOD |   \
+	 1UL << CAP_MAC_OVERRIDE)
 
-/* Besides, the host asks these about files (attributes of trusted.* and security.*, file capabilities, blocks and quota
- * that are kept for root, leases), and those of the network for options of sockets. */
-#define CAPS_ASKED                                                                                                     \
-	(CAPS_OF_FILES | 1UL << CAP_SYS_ADMIN | 1UL << CAP_SETFCAP | 1UL << CAP_SYS_RESOURCE | 1UL << CAP_LEASE |      \
-	 1UL << CAP_NET_ADMIN | 1UL << CAP_NET_RAW | 1UL << CAP_NET_BROADCAST)
+/* Besides, the host asks these about files (attributes of trusted.* and security.*, file
+ * capabilities, blocks and quota that are kept for root, leases), and those of the network for
+ * options of sockets. */
+#define CAPS_ASKED                                                                                 \
+	(CAPS_OF_FILES | 1UL << CAP_SYS_ADMIN | 1UL << CAP_SETFCAP | 1UL << CAP_SYS_RESOURCE |     \
+	 1UL << CAP_LEASE | 1UL << CAP_NET_ADMIN | 1UL << CAP_NET_RAW | 1UL << CAP_NET_BROADCAST)
 
 static struct __user_cap_header_struct cap_header(void)
 {
@@ -68,7 +71,8 @@ static void learn(void)
 	if (current.known)
 		return;
 	current.known = true;
-	current.uid = (uid_t)syscall(SYS_setfsuid, -1); /* what the thread that made this one had assumed */
+	/* what the thread that made this one had assumed */
+	current.uid = (uid_t)syscall(SYS_setfsuid, -1);
 	current.gid = (gid_t)syscall(SYS_setfsgid, -1);
 	current.nr_groups = getgroups(GROUPS_KEPT, current.groups);
 	learn_caps();
@@ -76,7 +80,8 @@ static void learn(void)
 
 static bool groups_equal(const gid_t *groups, int nr)
 {
-	return nr == current.nr_groups && memcmp(groups, current.groups, (size_t)nr * sizeof *groups) == 0;
+	return nr == current.nr_groups &&
+	       memcmp(groups, current.groups, (size_t)nr * sizeof *groups) == 0;
 }
 
 static int groups_assume(const gid_t *groups, int nr)
@@ -126,7 +131,8 @@ static uint64_t caps_wanted(const struct fscred *fc)
 int fscred_assume(const struct fscred *fc)
 {
 	learn();
-	bool same_ids = fc->uid == current.uid && fc->gid == current.gid && groups_equal(fc->groups, fc->nr_groups);
+	bool same_ids = fc->uid == current.uid && fc->gid == current.gid &&
+			groups_equal(fc->groups, fc->nr_groups);
 
 	if (same_ids && current.effective == caps_wanted(fc))
 		return 0;

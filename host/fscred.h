@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Whose file access a host thread's calls are: file system ids and groups are a thread's own on Linux (setfsuid(2); the
- * raw calls, which glibc would spread over all threads). What was assumed last is remembered per thread, so that the
- * usual case, no change, costs a comparison.
+ * Whose file access a host thread's calls are: file system ids and groups are a thread's own on
+ * Linux (setfsuid(2); the raw calls, which glibc would spread over all threads). What was assumed
+ * last is remembered per thread, so that the usual case, no change, costs a comparison.
  */
 #ifndef HL_HOST_FSCRED_H
 #define HL_HOST_FSCRED_H
@@ -13,17 +13,18 @@
 struct fscred {
 	uid_t uid;
 	gid_t gid;
-	uint64_t caps; /* effective capabilities; of them, those about files and sockets count (capabilities(7)), as far
-			  as the process has them itself */
+	/* effective capabilities; of them, those about files and sockets count (capabilities(7)),
+	 * as far as the process has them itself */
+	uint64_t caps;
 	const gid_t *groups;
 	int nr_groups;
 };
 
 /* 0, or -EPERM when the host does not let this process act as them. */
 int fscred_assume(const struct fscred *fc);
-/* Gives the calling thread a umask of its own, `mask`, which the host heeds as Linux does: not where a directory has a
- * default ACL. Returns the mode to create with. Where the host refuses (unshare(2) filtered), the process's umask goes
- * on to apply, and `mask` is taken off the mode. */
+/* Gives the calling thread a umask of its own, `mask`, which the host heeds as Linux does: not
+ * where a directory has a default ACL. Returns the mode to create with. Where the host refuses
+ * (unshare(2) filtered), the process's umask goes on to apply, and `mask` is taken off the mode. */
 mode_t fscred_umask(mode_t mode, mode_t mask);
 
 #endif

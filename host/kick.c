@@ -39,7 +39,8 @@ struct kernel_action {
 
 static int init_error;
 
-/* Not through libc: a thread sanitizer would put off the handler until the call it is to end has ended. */
+/* Not through libc: a thread sanitizer would put off the handler until the call it is to end has
+ * ended. */
 static void handler_install(void)
 {
 	struct kernel_action action = {
@@ -84,7 +85,8 @@ void kick_detach(struct kick *k)
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
 }
 
-/* Sender: ends the host call the owner is in, if it is in one. A second sender leaves it to the first. */
+/* Sender: ends the host call the owner is in, if it is in one. A second sender leaves it to the
+ * first. */
 static void call_end(struct kick *k)
 {
 	uint32_t host = KICK_HOST;
@@ -99,7 +101,8 @@ void kick_send(struct kick *k)
 {
 	int saved = errno;
 
-	/* Sequentially consistent on both sides: either we see the owner's state, or it sees `pending`. */
+	/* Sequentially consistent on both sides: either we see the owner's state, or it sees
+	 * `pending`. */
 	atomic_store(&k->pending, 1);
 	if (atomic_load(&k->state) == KICK_FUTEX)
 		syscall(SYS_futex, &k->pending, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
@@ -118,7 +121,8 @@ void kick_nudge(struct kick *k)
 
 bool kick_take(struct kick *k)
 {
-	return atomic_load_explicit(&k->pending, memory_order_relaxed) && atomic_exchange(&k->pending, 0);
+	return atomic_load_explicit(&k->pending, memory_order_relaxed) &&
+	       atomic_exchange(&k->pending, 0);
 }
 
 bool kick_wait(struct kick *k, uint64_t deadline_ns)
@@ -130,8 +134,8 @@ bool kick_wait(struct kick *k, uint64_t deadline_ns)
 	atomic_store(&k->state, KICK_FUTEX);
 	while (!atomic_load(&k->pending)) {
 		/* FUTEX_WAIT_BITSET takes an absolute CLOCK_MONOTONIC time, futex(2). */
-		long r = syscall(SYS_futex, &k->pending, FUTEX_WAIT_BITSET_PRIVATE, 0, timeout, NULL,
-				 FUTEX_BITSET_MATCH_ANY);
+		long r = syscall(SYS_futex, &k->pending, FUTEX_WAIT_BITSET_PRIVATE, 0, timeout,
+				 NULL, FUTEX_BITSET_MATCH_ANY);
 		if (r < 0 && errno == ETIMEDOUT)
 			break;
 	}
@@ -139,8 +143,8 @@ bool kick_wait(struct kick *k, uint64_t deadline_ns)
 	return atomic_load(&k->pending);
 }
 
-/* Owner, found a sender at work: once tgkill has returned, the signal is delivered at the latest on the way back from
- * our next system call. */
+/* Owner, found a sender at work: once tgkill has returned, the signal is delivered at the latest on
+ * the way back from our next system call. */
 static void signal_drain(struct kick *k)
 {
 	while (atomic_load(&k->state) != KICK_SENT)

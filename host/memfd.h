@@ -4,8 +4,8 @@
 
 #include <stdint.h>
 
-/* A sparse memory file of this size, closed on exec; -errno. -EFBIG instead of the signal (SIGXFSZ) that making a file
- * larger than RLIMIT_FSIZE allows would send to the caller's program. */
+/* A sparse memory file of this size, closed on exec; -errno. -EFBIG instead of the signal (SIGXFSZ)
+ * that making a file larger than RLIMIT_FSIZE allows would send to the caller's program. */
 int memfd_sized(const char *name, uint64_t size);
 
 #endif

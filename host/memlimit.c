@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A line of /proc/self/cgroup says where the process is in a hierarchy; a line of mountinfo says where that hierarchy
- * is mounted and which part of it the mount shows. The limit is a file of each directory from the process's own up to
- * the mount: memory.max of the second version, memory.limit_in_bytes of the first.
+ * A line of /proc/self/cgroup says where the process is in a hierarchy; a line of mountinfo says
+ * where that hierarchy is mounted and which part of it the mount shows. The limit is a file of each
+ * directory from the process's own up to the mount: memory.max of the second version,
+ * memory.limit_in_bytes of the first.
  */
 #include "host/memlimit.h"
 
@@ -67,7 +68,8 @@ static bool has_word(const char *list, const char *word)
 	size_t len = strlen(word);
 
 	for (const char *at = list; (at = strstr(at, word)); at += len)
-		if ((at == list || at[-1] == ',') && (at[len] == ',' || at[len] == ':' || !at[len] || at[len] == '\n'))
+		if ((at == list || at[-1] == ',') &&
+		    (at[len] == ',' || at[len] == ':' || !at[len] || at[len] == '\n'))
 			return true;
 	return false;
 }
@@ -80,7 +82,8 @@ static bool find_group(const char *cgroup, struct hierarchy *h)
 	FILE *f = fopen(cgroup, "re");
 
 	while (f && !found && fgets(line, sizeof(line), f)) {
-		char *controllers = strchr(line, ':'), *path = controllers ? strchr(controllers + 1, ':') : NULL;
+		char *controllers = strchr(line, ':'),
+		     *path = controllers ? strchr(controllers + 1, ':') : NULL;
 		if (!path)
 			continue;
 		*path++ = '\0';
@@ -93,7 +96,8 @@ static bool find_group(const char *cgroup, struct hierarchy *h)
 	return found;
 }
 
-/* proc_pid_mountinfo(5): id parent device ROOT MOUNTPOINT options [tags] - TYPE source SUPEROPTIONS */
+/* proc_pid_mountinfo(5): id parent device ROOT MOUNTPOINT options [tags] - TYPE source
+ * SUPEROPTIONS */
 static bool find_mount(const char *mountinfo, struct hierarchy *h)
 {
 	char line[3 * PATH_MAX], type[32], options[256];
@@ -102,10 +106,12 @@ static bool find_mount(const char *mountinfo, struct hierarchy *h)
 
 	while (f && !found && fgets(line, sizeof(line), f)) {
 		const char *rest = strstr(line, " - ");
-		if (!rest || sscanf(line, "%*s %*s %*s %4095s %4095s", h->mount_root, h->mount) != 2 ||
+		if (!rest ||
+		    sscanf(line, "%*s %*s %*s %4095s %4095s", h->mount_root, h->mount) != 2 ||
 		    sscanf(rest, " - %31s %*s %255s", type, options) != 2)
 			continue;
-		found = h->v2 ? !strcmp(type, "cgroup2") : !strcmp(type, "cgroup") && has_word(options, "memory");
+		found = h->v2 ? !strcmp(type, "cgroup2")
+			      : !strcmp(type, "cgroup") && has_word(options, "memory");
 	}
 	if (f)
 		fclose(f);

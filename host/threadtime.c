@@ -41,7 +41,8 @@ uint64_t thread_system_ns(pid_t pid, pid_t tid)
 	if (!read_file(pid, tid, "stat", buf, sizeof buf))
 		return 0;
 	const char *name_end = strrchr(buf, ')'); /* the name before it may hold anything */
-	if (!name_end || sscanf(name_end, ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %lu", &ticks) != 1)
+	if (!name_end ||
+	    sscanf(name_end, ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %lu", &ticks) != 1)
 		return 0;
 	return ticks * TICK_NS;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* CPU time of a thread of another process, which no clock of clock_gettime(2) gives: from procfs (proc(5)). */
+/* CPU time of a thread of another process, which no clock of clock_gettime(2) gives: from procfs
+ * (proc(5)). */
 #ifndef HL_HOST_THREADTIME_H
 #define HL_HOST_THREADTIME_H
 

@@ -5,11 +5,13 @@
 
 #include <stdbool.h>
 
-/* Runs `fn`, 0 or -errno, in a child made with these clone(2) flags besides, and gives its result. The child shares our
- * memory while we wait (vfork): raw system calls only. -errno also when there is no child. No SIGCHLD comes of it. */
+/* Runs `fn`, 0 or -errno, in a child made with these clone(2) flags besides, and gives its result.
+ * The child shares our memory while we wait (vfork): raw system calls only. -errno also when there
+ * is no child. No SIGCHLD comes of it. */
 int host_trial(int clone_flags, int (*fn)(void));
 
-/* May a seccomp filter deny us what the kernel has? Where none is set, what the kernel's version has can be had. */
+/* May a seccomp filter deny us what the kernel has? Where none is set, what the kernel's version
+ * has can be had. */
 bool host_is_filtered(void);
 
 #endif

@@ -9,8 +9,8 @@
 
 #include "host/hostcall.h"
 
-/* umask(2) cannot read without writing: for that moment, files of the process's other threads would be made with any
- * mode they ask for. */
+/* umask(2) cannot read without writing: for that moment, files of the process's other threads would
+ * be made with any mode they ask for. */
 static mode_t read_by_writing(void)
 {
 	mode_t mask = umask(077);

@@ -76,12 +76,13 @@ int waitqueue_wake(struct waitqueue *q, unsigned events, int nr)
 }
 
 /*
- * May the caller, who has just tested what it waits for, go to sleep? 0, -EINTR, -ETIMEDOUT, or SLEEPER_WOKEN: it was
- * woken since, and tests once more.
+ * May the caller, who has just tested what it waits for, go to sleep? 0, -EINTR, -ETIMEDOUT, or
+ * SLEEPER_WOKEN: it was woken since, and tests once more.
  *
- * Who is both woken and interrupted must find what it was woken for. The waker sets its condition and then kicks; a
- * later sender of a signal finds that kick pending or taken. So `interrupted` is read first: if it was set after the
- * wake-up, the kick of the wake-up is seen here and not the interrupt; the next test finds the condition true.
+ * Who is both woken and interrupted must find what it was woken for. The waker sets its condition
+ * and then kicks; a later sender of a signal finds that kick pending or taken. So `interrupted` is
+ * read first: if it was set after the wake-up, the kick of the wake-up is seen here and not the
+ * interrupt; the next test finds the condition true.
  */
 enum { SLEEPER_WOKEN = 1 };
 
@@ -121,7 +122,8 @@ static struct timespec time_left(uint64_t deadline_ns)
 	return (struct timespec){ .tv_sec = left / NSEC_PER_SEC, .tv_nsec = left % NSEC_PER_SEC };
 }
 
-/* What a host call for a waiting thread came to: when a kick or the deadline ended it, the caller looks again. */
+/* What a host call for a waiting thread came to: when a kick or the deadline ended it, the caller
+ * looks again. */
 static int sleeper_called(struct sleeper *s, long r)
 {
 	if (r != -EINTR)
@@ -144,10 +146,12 @@ int sleeper_poll(struct sleeper *s, struct pollfd *fds, unsigned n, uint64_t dea
 	if (deadline_ns != DEADLINE_NONE)
 		left = time_left(deadline_ns);
 	long timeout = deadline_ns == DEADLINE_NONE ? 0 : (long)&left;
-	return sleeper_called(s, host_call_intr(&s->kick, SYS_ppoll, (long)fds, n, timeout, 0, 0, 0));
+	return sleeper_called(s,
+			      host_call_intr(&s->kick, SYS_ppoll, (long)fds, n, timeout, 0, 0, 0));
 }
 
-int sleeper_epoll(struct sleeper *s, int epfd, struct epoll_event *events, int max, uint64_t deadline_ns)
+int sleeper_epoll(struct sleeper *s, int epfd, struct epoll_event *events, int max,
+		  uint64_t deadline_ns)
 {
 	struct timespec left = { 0 };
 	int r = sleeper_may_sleep(s, deadline_ns);
@@ -161,7 +165,8 @@ int sleeper_epoll(struct sleeper *s, int epfd, struct epoll_event *events, int m
 	if (deadline_ns != DEADLINE_NONE)
 		left = time_left(deadline_ns);
 	long timeout = deadline_ns == DEADLINE_NONE ? 0 : (long)&left;
-	return sleeper_called(s, host_call_intr(&s->kick, SYS_epoll_pwait2, epfd, (long)events, max, timeout, 0, 0));
+	return sleeper_called(
+	    s, host_call_intr(&s->kick, SYS_epoll_pwait2, epfd, (long)events, max, timeout, 0, 0));
 }
 
 int sleeper_wait_readable(struct sleeper *s, int fd)
@@ -173,7 +178,9 @@ int sleeper_wait_readable(struct sleeper *s, int fd)
 		if (sleeper_killed(s))
 			return -EINTR;
 		kick_take(&s->kick);
-		r = sleeper_killed(s) ? -EINTR : host_call_intr(&s->kick, SYS_ppoll, (long)&p, 1, 0, 0, 0, 0);
+		r = sleeper_killed(s)
+			? -EINTR
+			: host_call_intr(&s->kick, SYS_ppoll, (long)&p, 1, 0, 0, 0, 0);
 	}
 	return r < 0 ? (int)r : 0;
 }

@@ -2,23 +2,24 @@
 /*
  * Sleeping and waking inside the monitor.
  *
- * A sleeper is a host thread that may block on behalf of a guest thread; the task embeds one. A waitqueue is a list of
- * waiters that want to know of an event. The pattern, everywhere:
+ * A sleeper is a host thread that may block on behalf of a guest thread; the task embeds one. A
+ * waitqueue is a list of waiters that want to know of an event. The pattern, everywhere:
  *
- *	struct waiter w;
- *	waiter_init(&w, sleeper);
- *	waitqueue_add(q, &w);
- *	while (!condition) {
- *		err = sleeper_wait(sleeper, deadline);     // 0: look again; -EINTR; -ETIMEDOUT
- *		if (err)
- *			break;
- *	}
- *	waitqueue_remove(&w);
+ * 	struct waiter w;
+ * 	waiter_init(&w, sleeper);
+ * 	waitqueue_add(q, &w);
+ * 	while (!condition) {
+ * 		err = sleeper_wait(sleeper, deadline);     // 0: look again; -EINTR; -ETIMEDOUT
+ * 		if (err)
+ * 			break;
+ * 	}
+ * 	waitqueue_remove(&w);
  *
- * No wake-up is lost: a wake between the test and the wait stays pending in the sleeper's kick and ends the wait at
- * once. Nor does an error win over the event: who is woken and interrupted at once, as by the end of a child and its
- * SIGCHLD, tests the condition again before it sees the error. -EINTR means `interrupted` is set: a signal, a stop or
- *the end of the task. Callers that can restart turn it into -ERESTARTSYS & co. (kernel/restart.h).
+ * No wake-up is lost: a wake between the test and the wait stays pending in the sleeper's kick and
+ * ends the wait at once. Nor does an error win over the event: who is woken and interrupted at
+ * once, as by the end of a child and its SIGCHLD, tests the condition again before it sees the
+ * error. -EINTR means `interrupted` is set: a signal, a stop or the end of the task. Callers that
+ * can restart turn it into -ERESTARTSYS & co. (kernel/restart.h).
  */
 #ifndef HL_HOST_WAIT_H
 #define HL_HOST_WAIT_H
@@ -51,8 +52,9 @@ struct waiter {
 	struct list node;
 	struct waitqueue *queue; /* NULL: on none */
 	struct sleeper *sleeper; /* kicked by the default wake function */
-	/* Called under the queue's lock; must not block or touch the queue. Returns true when the event was used up by
-	 * this waiter (counts for waitqueue_wake's `nr`). NULL: kick the sleeper and return true. */
+	/* Called under the queue's lock; must not block or touch the queue. Returns true when the
+	 * event was used up by this waiter (counts for waitqueue_wake's `nr`). NULL: kick the
+	 * sleeper and return true. */
 	bool (*wake)(struct waiter *w, unsigned events);
 	unsigned events; /* poll events of interest; 0: all */
 	bool exclusive;  /* placed last, and counted */
@@ -64,22 +66,24 @@ void waiter_init(struct waiter *w, struct sleeper *s);
 void waitqueue_add(struct waitqueue *q, struct waiter *w);
 /* No effect when it is on no queue. After it returns the wake function does not run any more. */
 void waitqueue_remove(struct waiter *w);
-/* Wakes every non-exclusive waiter whose events meet `events` (poll bits; 0: all), and up to `nr` exclusive ones, whose
- * number it returns. */
+/* Wakes every non-exclusive waiter whose events meet `events` (poll bits; 0: all), and up to `nr`
+ * exclusive ones, whose number it returns. */
 int waitqueue_wake(struct waitqueue *q, unsigned events, int nr);
 #define waitqueue_wake_all(q, events) waitqueue_wake(q, events, INT32_MAX)
 
-/* 0: look again: something woke us, or the time is over. -EINTR: interrupted. -ETIMEDOUT: the CLOCK_MONOTONIC deadline
- * (ns) is over. An error is never the end of a sleep: it is returned at once, instead of sleeping, so that the caller
- * has tested its condition after whatever ended the sleep before. */
+/* 0: look again: something woke us, or the time is over. -EINTR: interrupted. -ETIMEDOUT: the
+ * CLOCK_MONOTONIC deadline (ns) is over. An error is never the end of a sleep: it is returned at
+ * once, instead of sleeping, so that the caller has tested its condition after whatever ended the
+ * sleep before. */
 int sleeper_wait(struct sleeper *s, uint64_t deadline_ns);
-/* As sleeper_wait without a deadline, but an interrupt is a wake like any other: for waits that only some may end. */
+/* As sleeper_wait without a deadline, but an interrupt is a wake like any other: for waits that
+ * only some may end. */
 void sleeper_pause(struct sleeper *s);
 /* Makes `s` look again; also ends a host call made with sleeper_call. */
 void sleeper_wake(struct sleeper *s);
 void sleeper_interrupt(struct sleeper *s);
-/* An interrupt for ever: the owner's thread ends as soon as it looks. Loops that may take long ask for it between their
- * pieces, whoever else may interrupt them. NULL: nobody to be killed. */
+/* An interrupt for ever: the owner's thread ends as soon as it looks. Loops that may take long ask
+ * for it between their pieces, whoever else may interrupt them. NULL: nobody to be killed. */
 void sleeper_kill(struct sleeper *s);
 static inline bool sleeper_killed(const struct sleeper *s)
 {
@@ -87,13 +91,15 @@ static inline bool sleeper_killed(const struct sleeper *s)
 }
 /* Waits for a host descriptor to become readable, whoever interrupts: 0. -EINTR: sleeper_kill. */
 int sleeper_wait_readable(struct sleeper *s, int fd);
-/* ppoll(2) on host descriptors. >= 0: some are ready (the number), or a mere wake (0): look again. -EINTR: interrupted.
+/* ppoll(2) on host descriptors. >= 0: some are ready (the number), or a mere wake (0): look again.
+ * -EINTR: interrupted.
  * -ETIMEDOUT: the deadline is over; both only when none of the descriptors is ready. Other -errno: ppoll's. */
 int sleeper_poll(struct sleeper *s, struct pollfd *fds, unsigned n, uint64_t deadline_ns);
 /* The same with epoll_pwait2(2): >= 0 is the number of events taken. */
-int sleeper_epoll(struct sleeper *s, int epfd, struct epoll_event *events, int max, uint64_t deadline_ns);
-/* A host system call that may block: result, -errno, or -EINTR when interrupted (only then: mere wakes are retried).
- * It uses up wakes: not between the test and the wait of another condition. */
+int sleeper_epoll(struct sleeper *s, int epfd, struct epoll_event *events, int max,
+		  uint64_t deadline_ns);
+/* A host system call that may block: result, -errno, or -EINTR when interrupted (only then: mere
+ * wakes are retried). It uses up wakes: not between the test and the wait of another condition. */
 long sleeper_call(struct sleeper *s, long nr, long a, long b, long c, long d, long e, long f);
 
 /* CLOCK_MONOTONIC in ns. */

@@ -1,42 +1,45 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * libhl: runs an unmodified Linux program in its own lightweight virtual machine, from your program.
+ * libhl: runs an unmodified Linux program in its own lightweight virtual machine, from your
+ * program.
  *
- *	struct hl_error *err = NULL;
- *	struct hl_sandbox *sb = NULL;
- *	struct hl_result res;
- *	struct hl_config *cfg = hl_config_new();
+ * 	struct hl_error *err = NULL;
+ * 	struct hl_sandbox *sb = NULL;
+ * 	struct hl_result res;
+ * 	struct hl_config *cfg = hl_config_new();
  *
- *	hl_config_set_args(cfg, 2, (const char *[]){ "uname", "-a" });
- *	hl_config_set_timeout(cfg, 5000);
- *	if (hl_sandbox_start(cfg, &sb, &err) || hl_sandbox_wait(sb, HL_FOREVER, &res, &err))
- *		fprintf(stderr, "%s\n", hl_error_text(err));
- *	hl_error_free(err);
- *	hl_sandbox_free(sb);
- *	hl_config_free(cfg);
+ * 	hl_config_set_args(cfg, 2, (const char *[]){ "uname", "-a" });
+ * 	hl_config_set_timeout(cfg, 5000);
+ * 	if (hl_sandbox_start(cfg, &sb, &err) || hl_sandbox_wait(sb, HL_FOREVER, &res, &err))
+ * 		fprintf(stderr, "%s\n", hl_error_text(err));
+ * 	hl_error_free(err);
+ * 	hl_sandbox_free(sb);
+ * 	hl_config_free(cfg);
  *
- * The library keeps no state but in these objects; any number of sandboxes may live in one process. An object may be
- * used from any thread, by one at a time, except where a function says otherwise. The library never prints and never
- * exits. It leaves your process as it was but for this:
+ * The library keeps no state but in these objects; any number of sandboxes may live in one process.
+ * An object may be used from any thread, by one at a time, except where a function says otherwise.
+ * The library never prints and never exits. It leaves your process as it was but for this:
  *
- * - It installs handlers for SIGBUS and SIGSEGV (a mapped file may be truncated by anyone at any time), which pass on
- *   every fault that is not the library's own to the handler that was there before, and for SIGRTMAX-3, with which it
- *   wakes its own threads. Install yours before the first hl_sandbox_start, or chain to those you find.
- * - It raises RLIMIT_NOFILE, because a guest's open files are descriptors of your process, and RLIMIT_FSIZE, because a
- *   guest's memory is a file: the soft limits to the hard ones, and where the process may (CAP_SYS_RESOURCE) the hard
- *   ones, too, by 65,536 descriptors and to no limit. A guest sees, and is held to, the limits that were at the first
- *   start.
- * - On platform "auto" the first start of a boot measures KVM and may leave one small file of the user's (FILES in
- *   hl(1)).
- * - A sandbox owns threads and descriptors (close-on-exec) until hl_sandbox_free. Its threads block all signals but the
- *   ones named above, so that yours never go to them.
- * - Where a guest gives up a large file of the host's, or writes one back, a process of its own does that. It has no
- *   parent here, holds nothing but that file, and may live longer than the sandbox.
- * - On the platform "process" it also owns a child process, which sends SIGCHLD when hl_sandbox_free ends it. A wait(2)
- *   for any child waits for that one, too, and may reap it.
+ * - It installs handlers for SIGBUS and SIGSEGV (a mapped file may be truncated by anyone at any
+ *   time), which pass on every fault that is not the library's own to the handler that was there
+ *   before, and for SIGRTMAX-3, with which it wakes its own threads. Install yours before the first
+ *   hl_sandbox_start, or chain to those you find.
+ * - It raises RLIMIT_NOFILE, because a guest's open files are descriptors of your process, and
+ *   RLIMIT_FSIZE, because a guest's memory is a file: the soft limits to the hard ones, and where
+ *   the process may (CAP_SYS_RESOURCE) the hard ones, too, by 65,536 descriptors and to no limit. A
+ *   guest sees, and is held to, the limits that were at the first start.
+ * - On platform "auto" the first start of a boot measures KVM and may leave one small file of the
+ *   user's (FILES in hl(1)).
+ * - A sandbox owns threads and descriptors (close-on-exec) until hl_sandbox_free. Its threads block
+ *   all signals but the ones named above, so that yours never go to them.
+ * - Where a guest gives up a large file of the host's, or writes one back, a process of its own
+ *   does that. It has no parent here, holds nothing but that file, and may live longer than the
+ *   sandbox.
+ * - On the platform "process" it also owns a child process, which sends SIGCHLD when
+ *   hl_sandbox_free ends it. A wait(2) for any child waits for that one, too, and may reap it.
  *
- * Functions that can fail return 0, or -1 with an error object in *err that you free. `err` may be NULL; what *err held
- * before is overwritten, never read.
+ * Functions that can fail return 0, or -1 with an error object in *err that you free. `err` may be
+ * NULL; what *err held before is overwritten, never read.
  */
 #ifndef HL_H
 #define HL_H
@@ -54,7 +57,7 @@ extern "C" {
 /* "MAJOR.MINOR.PATCH" of the library. */
 HL_API const char *hl_version(void);
 
-/* ---- errors ------------------------------------------------------------------------------------------------- */
+/* ---- errors ---------------------------------------------------------------------------------- */
 
 struct hl_error;
 
@@ -63,78 +66,91 @@ enum hl_code {
 	HL_INVALID,   /* the configuration contradicts itself or names something that cannot be */
 	HL_NOT_FOUND, /* the program does not exist */
 	HL_NOT_EXEC,  /* the program exists and cannot be run */
-	HL_PLATFORM,  /* no platform can run guest code here, the one asked for cannot, or it broke */
+	/* no platform can run guest code here, the one asked for cannot, or it broke */
+	HL_PLATFORM,
 	HL_NO_MEMORY, /* the host gave no memory */
 	HL_SYSTEM,    /* the host refused something else */
 	HL_STATE,     /* the call makes no sense in the state the sandbox is in */
 	HL_TIMED_OUT, /* hl_sandbox_wait only: the time to wait is over; the sandbox goes on */
 };
 
-/* NULL gives HL_OK and "". The text is one line without a newline that names the thing at fault and, where there is
- * one, the way out; valid until hl_error_free. */
+/* NULL gives HL_OK and "". The text is one line without a newline that names the thing at fault
+ * and, where there is one, the way out; valid until hl_error_free. */
 HL_API enum hl_code hl_error_code(const struct hl_error *err);
 HL_API const char *hl_error_text(const struct hl_error *err);
-/* Puts "context: " before the text and gives the error back, in a new place: the old pointer is gone. */
-HL_API struct hl_error *hl_error_wrap(struct hl_error *err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* Puts "context: " before the text and gives the error back, in a new place: the old pointer is
+ * gone. */
+HL_API struct hl_error *hl_error_wrap(struct hl_error *err, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
 HL_API void hl_error_free(struct hl_error *err);
 
-/* ---- configuration ------------------------------------------------------------------------------------------ */
+/* ---- configuration --------------------------------------------------------------------------- */
 
 /*
- * What to run and how. Setters copy what they are given. A setter that runs out of memory or gets a value that cannot
- * be remembers it, and hl_sandbox_start reports it: there is nothing to check on the way. A configuration may be used
- * for any number of sandboxes, and freed before they end.
+ * What to run and how. Setters copy what they are given. A setter that runs out of memory or gets a
+ * value that cannot be remembers it, and hl_sandbox_start reports it: there is nothing to check on
+ * the way. A configuration may be used for any number of sandboxes, and freed before they end.
  */
 struct hl_config;
 
-/* A new configuration takes from the calling process, as execve(2) would: the environment, which of the descriptors 0
- * to 2 are open, which signals are ignored, and the calling thread's signal mask. NULL: no memory; the functions below
- * take NULL, and hl_sandbox_start then reports HL_NO_MEMORY. */
+/* A new configuration takes from the calling process, as execve(2) would: the environment, which of
+ * the descriptors 0 to 2 are open, which signals are ignored, and the calling thread's signal mask.
+ * NULL: no memory; the functions below take NULL, and hl_sandbox_start then reports
+ * HL_NO_MEMORY. */
 HL_API struct hl_config *hl_config_new(void);
 HL_API void hl_config_free(struct hl_config *cfg);
 
-/* The argument vector; args[0] is also the program unless hl_config_set_program names another. Required. */
+/* The argument vector; args[0] is also the program unless hl_config_set_program names another.
+ * Required. */
 HL_API void hl_config_set_args(struct hl_config *cfg, size_t count, const char *const *args);
-/* A name without a slash is looked up in the PATH of the guest's environment, as execvp(3) does, in the guest's view of
- * the file system. */
+/* A name without a slash is looked up in the PATH of the guest's environment, as execvp(3) does, in
+ * the guest's view of the file system. */
 HL_API void hl_config_set_program(struct hl_config *cfg, const char *program);
 
-/* `name=value` sets; a bare `name` takes the value the calling process has now (no effect when it has none). */
+/* `name=value` sets; a bare `name` takes the value the calling process has now (no effect when it
+ * has none). */
 HL_API void hl_config_add_env(struct hl_config *cfg, const char *assignment);
 HL_API void hl_config_clear_env(struct hl_config *cfg);
 
-/* Working directory, a path of the guest; relative to the calling process's, which is also the default. */
+/* Working directory, a path of the guest; relative to the calling process's, which is also the
+ * default. */
 HL_API void hl_config_set_workdir(struct hl_config *cfg, const char *dir);
-/* Absolute paths are looked up under this host directory first, then on the host: for a foreign libc. */
+/* Absolute paths are looked up under this host directory first, then on the host: for a foreign
+ * libc. */
 HL_API void hl_config_set_sysroot(struct hl_config *cfg, const char *dir);
 
 /*
- * "kvm": a virtual machine of KVM. "process": stub processes, which need no KVM. "auto" (default): KVM where it works
- * and an exit from it costs at most 8 us, else stub processes, else KVM however slow. The cost is measured once a boot,
- * in a few milliseconds of the first start, and remembered in a file of the user's (FILES in hl(1)).
+ * "kvm": a virtual machine of KVM. "process": stub processes, which need no KVM. "auto" (default):
+ * KVM where it works and an exit from it costs at most 8 us, else stub processes, else KVM however
+ * slow. The cost is measured once a boot, in a few milliseconds of the first start, and remembered
+ * in a file of the user's (FILES in hl(1)).
  */
 HL_API void hl_config_set_platform(struct hl_config *cfg, const char *name);
 
 /* The whole sandbox ends this long after its start; 0: never (default). */
 HL_API void hl_config_set_timeout(struct hl_config *cfg, uint64_t milliseconds);
 
-/* The guest's descriptors 0, 1 and 2 are these host descriptors (duplicated at the start); -1: closed. */
+/* The guest's descriptors 0, 1 and 2 are these host descriptors (duplicated at the start); -1:
+ * closed. */
 HL_API void hl_config_set_stdio(struct hl_config *cfg, int in, int out, int err);
 
-/* The program starts with these signals ignored and blocked: bit n-1 for signal n, as in /proc/PID/status. */
+/* The program starts with these signals ignored and blocked: bit n-1 for signal n, as in
+ * /proc/PID/status. */
 HL_API void hl_config_set_signals(struct hl_config *cfg, uint64_t ignored, uint64_t blocked);
 
-/* Real-time policies, nice values below the caller's own and real-time I/O priorities that the guest sets reach the
- * host's scheduler, as far as the calling process may set them; otherwise they are known inside the sandbox alone. They
- * let a guest starve everything else on the host. Default: off. */
+/* Real-time policies, nice values below the caller's own and real-time I/O priorities that the
+ * guest sets reach the host's scheduler, as far as the calling process may set them; otherwise they
+ * are known inside the sandbox alone. They let a guest starve everything else on the host. Default:
+ * off. */
 HL_API void hl_config_set_host_priority(struct hl_config *cfg, bool on);
 
-/* Called from the sandbox's threads, one call at a time; must not call back into the library. The guest waits for it.
- */
+/* Called from the sandbox's threads, one call at a time; must not call back into the library. The
+ * guest waits for it. */
 typedef void hl_output_fn(void *arg, const char *data, size_t len);
 
-/* Diagnostics, one line without newline a call. Level 1: what a user may want to know (how the guest crashed, what it
- * met that hl does not have); 2: also a line per event (starts, ends, signals). 0: none (default). */
+/* Diagnostics, one line without newline a call. Level 1: what a user may want to know (how the
+ * guest crashed, what it met that hl does not have); 2: also a line per event (starts, ends,
+ * signals). 0: none (default). */
 HL_API void hl_config_set_log(struct hl_config *cfg, int level, hl_output_fn *fn, void *arg);
 
 enum hl_trace_format {
@@ -142,12 +158,13 @@ enum hl_trace_format {
 	HL_TRACE_JSON, /* one object a line, a whole line a call */
 };
 /* Every system call, signal and end of a process. NULL: none (default). */
-HL_API void hl_config_set_trace(struct hl_config *cfg, enum hl_trace_format format, hl_output_fn *fn, void *arg);
+HL_API void hl_config_set_trace(struct hl_config *cfg, enum hl_trace_format format,
+				hl_output_fn *fn, void *arg);
 
 /* Count and time system calls, for hl_sandbox_each_call. Default: off. */
 HL_API void hl_config_set_stats(struct hl_config *cfg, bool on);
 
-/* ---- sandboxes ---------------------------------------------------------------------------------------------- */
+/* ---- sandboxes ------------------------------------------------------------------------------- */
 
 struct hl_sandbox;
 
@@ -165,44 +182,52 @@ enum hl_end {
 struct hl_result {
 	enum hl_end end;
 	int status;
-	bool stopped;     /* end is HL_RUNNING, and job control has stopped the program (SIGTSTP and the like) */
-	bool all_stopped; /* and every other process of the sandbox: nothing in it will continue the program */
+	/* end is HL_RUNNING, and job control has stopped the program (SIGTSTP and the like) */
+	bool stopped;
+	/* and every other process of the sandbox: nothing in it will continue the program */
+	bool all_stopped;
 	uint64_t wall_ns; /* from the start to the end, or until now */
 };
 
-/* Builds the virtual machine, loads the program and lets it run. When the program cannot be started nothing is left
- * and *out is NULL. */
-HL_API int hl_sandbox_start(const struct hl_config *cfg, struct hl_sandbox **out, struct hl_error **err);
+/* Builds the virtual machine, loads the program and lets it run. When the program cannot be started
+ * nothing is left and *out is NULL. */
+HL_API int hl_sandbox_start(const struct hl_config *cfg, struct hl_sandbox **out,
+			    struct hl_error **err);
 
-/* Waits until the program has ended (whatever it started then ends too), or for `milliseconds` (HL_FOREVER; 0: just
- * look): -1 with HL_TIMED_OUT when that time is over. May be called again; `res` may be NULL and is always filled. When
- * the time is over, res->end is HL_RUNNING, or already tells how it ends while its last threads are on their way: one
- * may be in a call of the host that no signal ends. */
-HL_API int hl_sandbox_wait(struct hl_sandbox *sb, uint64_t milliseconds, struct hl_result *res, struct hl_error **err);
+/* Waits until the program has ended (whatever it started then ends too), or for `milliseconds`
+ * (HL_FOREVER; 0: just look): -1 with HL_TIMED_OUT when that time is over. May be called again;
+ * `res` may be NULL and is always filled. When the time is over, res->end is HL_RUNNING, or already
+ * tells how it ends while its last threads are on their way: one may be in a call of the host that
+ * no signal ends. */
+HL_API int hl_sandbox_wait(struct hl_sandbox *sb, uint64_t milliseconds, struct hl_result *res,
+			   struct hl_error **err);
 
-/* A descriptor, owned by the sandbox, that polls readable when the program ended, stopped or continued, or was told to
- * end by its time limit or hl_sandbox_kill, since the last hl_sandbox_wait: for event loops. */
+/* A descriptor, owned by the sandbox, that polls readable when the program ended, stopped or
+ * continued, or was told to end by its time limit or hl_sandbox_kill, since the last
+ * hl_sandbox_wait: for event loops. */
 HL_API int hl_sandbox_event_fd(struct hl_sandbox *sb);
 
-/* The three below may be called from any thread at any time between start and free, several at once. */
+/* The three below may be called from any thread at any time between start and free, several at
+ * once. */
 
 /* Ends every process of the sandbox. */
 HL_API void hl_sandbox_kill(struct hl_sandbox *sb);
 /* Sends a signal to the program's process as kill(2) does. */
 HL_API int hl_sandbox_signal(struct hl_sandbox *sb, int sig, struct hl_error **err);
-/* Sends a signal as the terminal does at a key press, a new window size or a hang-up (SIGINT, SIGQUIT, SIGTSTP,
- * SIGWINCH, SIGHUP): to the foreground process group of the guest's terminal, or to the program's process group when
- * it has none. SIGCONT goes to the program's process group. */
+/* Sends a signal as the terminal does at a key press, a new window size or a hang-up (SIGINT,
+ * SIGQUIT, SIGTSTP, SIGWINCH, SIGHUP): to the foreground process group of the guest's terminal, or
+ * to the program's process group when it has none. SIGCONT goes to the program's process group. */
 HL_API int hl_sandbox_signal_terminal(struct hl_sandbox *sb, int sig, struct hl_error **err);
 
 /* Kills what still runs, waits for its threads, and frees everything. NULL: no effect. */
 HL_API void hl_sandbox_free(struct hl_sandbox *sb);
 
-/* ---- counters ----------------------------------------------------------------------------------------------- */
+/* ---- counters -------------------------------------------------------------------------------- */
 
 struct hl_stats {
-	uint64_t syscalls;     /* system calls that reached the monitor */
-	uint64_t entries;      /* times a virtual CPU entered the guest: each ended with exactly one exit */
+	uint64_t syscalls; /* system calls that reached the monitor */
+	/* times a virtual CPU entered the guest: each ended with exactly one exit */
+	uint64_t entries;
 	uint64_t faults;       /* page faults that reached the monitor */
 	uint64_t exceptions;   /* other CPU exceptions */
 	uint64_t interrupts;   /* exits that the monitor asked for: signals, stops */
@@ -219,11 +244,12 @@ struct hl_call_stats {
 
 /* Threads that still run count as far as they got. */
 HL_API void hl_sandbox_stats(struct hl_sandbox *sb, struct hl_stats *out);
-/* One call of `fn` for each system call that was made, in order of the numbers. Needs hl_config_set_stats. */
-HL_API void hl_sandbox_each_call(struct hl_sandbox *sb, void (*fn)(void *arg, const struct hl_call_stats *c),
-				 void *arg);
+/* One call of `fn` for each system call that was made, in order of the numbers. Needs
+ * hl_config_set_stats. */
+HL_API void hl_sandbox_each_call(struct hl_sandbox *sb,
+				 void (*fn)(void *arg, const struct hl_call_stats *c), void *arg);
 
-/* ---- what this host offers ---------------------------------------------------------------------------------- */
+/* ---- what this host offers ------------------------------------------------------------------- */
 
 enum hl_found {
 	HL_FOUND,
@@ -254,10 +280,11 @@ struct hl_platform_report {
 struct hl_host_report {
 	const char *picked; /* the platform that "auto" picks; NULL: none works here */
 	const char *reason;
-	uint64_t kvm_exit_ns;        /* what "auto" knows of it; 0: nothing */
-	uint64_t kvm_exit_max_ns;    /* KVM is picked up to this */
-	const char *kvm_exit_source; /* "measured", "remembered" or "guessed"; "": nothing is known */
-	const char *remembered_in;   /* a file; "": nowhere */
+	uint64_t kvm_exit_ns;     /* what "auto" knows of it; 0: nothing */
+	uint64_t kvm_exit_max_ns; /* KVM is picked up to this */
+	const char
+	    *kvm_exit_source;      /* "measured", "remembered" or "guessed"; "": nothing is known */
+	const char *remembered_in; /* a file; "": nowhere */
 	const struct hl_platform_report *platforms;
 	size_t nr_platforms;
 	const struct hl_finding *findings; /* of the host itself; nothing depends on them */

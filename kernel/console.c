@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The host's terminal does what terminals do (echo, editing, modes, size); who of the guest is in its foreground is
- * kept here. To the host all of the guest is one process, in the foreground or not; the signals of its keys reach that
- * process, and come here through tty_signal.
+ * The host's terminal does what terminals do (echo, editing, modes, size); who of the guest is in
+ * its foreground is kept here. To the host all of the guest is one process, in the foreground or
+ * not; the signals of its keys reach that process, and come here through tty_signal.
  */
 #include "kernel/console.h"
 
@@ -38,7 +38,8 @@ static int console_check(void *arg, struct caller *c, bool write)
 	return write ? tty_check_write(arg, c) : tty_check_read(arg, c);
 }
 
-static int64_t console_ioctl(void *arg, struct file *f, struct caller *c, struct mm *mm, unsigned cmd, uint64_t val)
+static int64_t console_ioctl(void *arg, struct file *f, struct caller *c, struct mm *mm,
+			     unsigned cmd, uint64_t val)
 {
 	return tty_ioctl(arg, f, c, mm, cmd, val);
 }
@@ -113,7 +114,8 @@ static int console_new(struct sandbox *sb, struct file *f, dev_t dev)
 	return 0;
 }
 
-/* Reading and writing are needed for /dev/tty: a file open for both is the better one to be known by. */
+/* Reading and writing are needed for /dev/tty: a file open for both is the better one to be known
+ * by. */
 static struct file *best_terminal(struct file *const stdio[3])
 {
 	struct file *best = NULL;

@@ -7,8 +7,8 @@
 #include "kernel/sandbox.h"
 #include "kernel/task.h"
 
-/* The clock of a thread of the calling process, as clock_getcpuclockid(3) makes it: ~tid, per thread, scheduler time.
- */
+/* The clock of a thread of the calling process, as clock_getcpuclockid(3) makes it: ~tid, per
+ * thread, scheduler time. */
 clockid_t cputime_clock(const struct task *t)
 {
 	return (clockid_t)(~(unsigned)t->host_tid << 3 | 6);

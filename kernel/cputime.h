@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * CPU time of guest threads: that of the host threads that serve them, and of the host threads that guest code runs in
- * where the platform has such.
+ * CPU time of guest threads: that of the host threads that serve them, and of the host threads that
+ * guest code runs in where the platform has such.
  */
 #ifndef HL_KERNEL_CPUTIME_H
 #define HL_KERNEL_CPUTIME_H

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The CPU time of a guest thread is that of one host thread or two (kernel/cputime.h). Each host thread that serves a
- * guest thread whose time some timer counts has a host CPU timer, and so has the clock of the address space where the
- * platform has one, which goes as fast as all its guest threads together. A timer that only one of these clocks counts
- * for is set to the very moment. Otherwise each of the n clocks gets 1/n of what is left, the moment after which it may
- * be time at the earliest; whichever goes off first makes us look and divide again. A process that does not run costs
- * nothing.
+ * The CPU time of a guest thread is that of one host thread or two (kernel/cputime.h). Each host
+ * thread that serves a guest thread whose time some timer counts has a host CPU timer, and so has
+ * the clock of the address space where the platform has one, which goes as fast as all its guest
+ * threads together. A timer that only one of these clocks counts for is set to the very moment.
+ * Otherwise each of the n clocks gets 1/n of what is left, the moment after which it may be time at
+ * the earliest; whichever goes off first makes us look and divide again. A process that does not
+ * run costs nothing.
  */
 #include "kernel/cputimer.h"
 
@@ -51,7 +52,8 @@ static void host_timer_delete(struct host_cputimer *ht)
 }
 
 /* When `clock` has gone on by `step`; UINT64_MAX: never. */
-static void host_timer_set(struct sandbox *sb, clockid_t clock, struct host_cputimer *ht, uint64_t step)
+static void host_timer_set(struct sandbox *sb, clockid_t clock, struct host_cputimer *ht,
+			   uint64_t step)
 {
 	uint64_t at = cputime_clock_ns(clock) + step;
 	struct itimerspec it = {
@@ -73,7 +75,9 @@ static uint64_t clock_of(const struct cputimer *ct)
 static uint64_t step_of(const struct cputimer *ct, bool space_clock)
 {
 	uint64_t now = clock_of(ct), left = ct->expires > now ? ct->expires - now : 0;
-	uint64_t clocks = (ct->task || ct->process->nr_tasks < 1 ? 1 : (uint64_t)ct->process->nr_tasks) + space_clock;
+	uint64_t clocks =
+	    (ct->task || ct->process->nr_tasks < 1 ? 1 : (uint64_t)ct->process->nr_tasks) +
+	    space_clock;
 
 	if (clocks == 1)
 		return left;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Callbacks when a guest process or thread has used so much CPU time. sandbox->lock held throughout. */
+/* Callbacks when a guest process or thread has used so much CPU time. sandbox->lock held
+ * throughout. */
 #ifndef HL_KERNEL_CPUTIMER_H
 #define HL_KERNEL_CPUTIMER_H
 

@@ -1,23 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * An epoll instance is a set of items (a file under a descriptor number, and what is wanted of it) and a list of those
- * that may be ready. An item gets on the list when its file wakes its waiters; whether it is ready is asked of the file
- * when epoll_wait takes it off. Level-triggered items go back on the list after they were reported, until the file says
- * no; edge-triggered ones wait for the next wake. (So does Linux: fs/eventpoll.c.)
+ * An epoll instance is a set of items (a file under a descriptor number, and what is wanted of it)
+ * and a list of those that may be ready. An item gets on the list when its file wakes its waiters;
+ * whether it is ready is asked of the file when epoll_wait takes it off. Level-triggered items go
+ * back on the list after they were reported, until the file says no; edge-triggered ones wait for
+ * the next wake. (So does Linux: fs/eventpoll.c.)
  *
- * Files answered by the host: their descriptors are in a host epoll instance of our own, made with the first of them,
- * always edge-triggered: a host event takes the place of the wake. A sleeper then sleeps in that instance.
+ * Files answered by the host: their descriptors are in a host epoll instance of our own, made with
+ * the first of them, always edge-triggered: a host event takes the place of the wake. A sleeper
+ * then sleeps in that instance.
  *
- * The end of a file: items hold no reference to it. Its last put calls epoll_file_gone, which removes its items.
+ * The end of a file: items hold no reference to it. Its last put calls epoll_file_gone, which
+ * removes its items.
  *
  *   thread A (file_put)                     thread B (close of the epoll instance)
  *   watch_lock: item -> ep, ep_get          ep->lock
- *   ep->lock (waits for B)                  removes the item: off the queues, then off the file under watch_lock
+ *   ep->lock (waits for B)                  removes the item: off the queues, then off the file
+ *                                           under watch_lock
  *   no item left; ep_put                    ep_put
  *   watch_lock: list empty: file is freed
  *
- * Locks: nest (adding an epoll file to another), ep->lock (outer before inner), then file locks, waitqueue.lock,
- * ready_lock, waitqueue.lock of ep->wait (again outwards). Nothing is called with ready_lock held.
+ * Locks: nest (adding an epoll file to another), ep->lock (outer before inner), then file locks,
+ * waitqueue.lock, ready_lock, waitqueue.lock of ep->wait (again outwards). Nothing is called with
+ * ready_lock held.
  */
 #include "kernel/epoll.h"
 
@@ -33,10 +38,12 @@
 
 #define EPOLL_MAX_NESTS  4
 #define EPOLL_HOST_BATCH 64
-#define EPOLL_PASS_ON    (1U << 20) /* a wake meant for epoll_wait sleepers alone: no event of poll(2) */
+#define EPOLL_PASS_ON                                                                              \
+	(1U << 20) /* a wake meant for epoll_wait sleepers alone: no event of poll(2) */
 
-#define EPOLL_PRIVATE      (EPOLLWAKEUP | EPOLLONESHOT | EPOLLET | EPOLLEXCLUSIVE)
-#define EPOLL_EXCLUSIVE_OK (EPOLLIN | EPOLLOUT | EPOLLERR | EPOLLHUP | EPOLLWAKEUP | EPOLLET | EPOLLEXCLUSIVE)
+#define EPOLL_PRIVATE (EPOLLWAKEUP | EPOLLONESHOT | EPOLLET | EPOLLEXCLUSIVE)
+#define EPOLL_EXCLUSIVE_OK                                                                         \
+	(EPOLLIN | EPOLLOUT | EPOLLERR | EPOLLHUP | EPOLLWAKEUP | EPOLLET | EPOLLEXCLUSIVE)
 
 struct epoll_domain {
 	pthread_mutex_t nest; /* one nesting check at a time */
@@ -45,7 +52,8 @@ struct epoll_domain {
 
 struct epoll {
 	struct file file;
-	_Atomic uint32_t refs; /* of this memory: the file's, and those who remove items of a file that goes */
+	/* of this memory: the file's, and those who remove items of a file that goes */
+	_Atomic uint32_t refs;
 	struct epoll_domain *domain;
 	struct user *user; /* reference: of who made it, whose watches its items are */
 	pthread_mutex_t lock;
@@ -60,7 +68,8 @@ struct epoll {
 
 	struct waitqueue wait; /* epoll_wait sleepers, and who polls this instance */
 
-	uint64_t checked; /* domain->nest: number of the check that was here last, and the depth it found */
+	/* domain->nest: number of the check that was here last, and the depth it found */
+	uint64_t checked;
 	int depth;
 };
 
@@ -148,7 +157,8 @@ static void ep_unready(struct epitem *item)
 	pthread_mutex_unlock(&item->ep->ready_lock);
 }
 
-/* Who sleeps in epoll_wait(2). Once woken it takes no further events until it has looked and sleeps again. */
+/* Who sleeps in epoll_wait(2). Once woken it takes no further events until it has looked and sleeps
+ * again. */
 struct ep_sleeper {
 	struct waiter w;
 	_Atomic bool woken;
@@ -169,8 +179,8 @@ static bool ep_wake(struct epoll *ep)
 	return waitqueue_wake(&ep->wait, POLLIN | POLLRDNORM, 1) > 0;
 }
 
-/* Did this instance take the event, so that no other exclusive one need be woken? Not if nobody waits in it. (Linux:
- * ep_poll_callback) */
+/* Did this instance take the event, so that no other exclusive one need be woken? Not if nobody
+ * waits in it. (Linux: ep_poll_callback) */
 static bool epitem_uses_up(uint32_t wanted, unsigned events, bool waited_for)
 {
 	if (!(wanted & EPOLLEXCLUSIVE))
@@ -317,7 +327,8 @@ static int epitem_compare(const struct epitem *item, const struct file *f, int f
 }
 
 /* Where (f, fd) is or would be. */
-static struct rb_node **ep_search(struct epoll *ep, const struct file *f, int fd, struct rb_node **parent)
+static struct rb_node **ep_search(struct epoll *ep, const struct file *f, int fd,
+				  struct rb_node **parent)
 {
 	struct rb_node **link = &ep->items.root;
 
@@ -373,7 +384,8 @@ static unsigned epitem_poll(struct epitem *item, struct poll_table *pt)
 	return file_poll(item->file, pt) & item->events & ~EPOLL_PRIVATE;
 }
 
-/* Takes the item out of everything and frees it. ep->lock held. The file may be freed once it is off file_node. */
+/* Takes the item out of everything and frees it. ep->lock held. The file may be freed once it is
+ * off file_node. */
 static void epitem_remove(struct epitem *item)
 {
 	struct epitem_waiter *ew, *next;
@@ -450,13 +462,16 @@ static void epitem_link(struct epitem *item, struct rb_node *parent, struct rb_n
 }
 
 /* A new item, counted against the limit. */
-static struct epitem *epitem_new(struct epoll *ep, struct file *f, int fd, const struct epoll_event *event)
+static struct epitem *epitem_new(struct epoll *ep, struct file *f, int fd,
+				 const struct epoll_event *event)
 {
 	struct epitem *item = calloc(1, sizeof(*item));
 
 	if (!item)
 		return NULL;
-	*item = (struct epitem){ .ep = ep, .file = f, .fd = fd, .data = event->data.u64, .host_fd = -1 };
+	*item = (struct epitem){
+		.ep = ep, .file = f, .fd = fd, .data = event->data.u64, .host_fd = -1
+	};
 	item->events = event->events | EPOLLERR | EPOLLHUP;
 	list_init(&item->ready_node);
 	list_init(&item->file_node);
@@ -480,7 +495,9 @@ static int ep_insert(struct epoll *ep, struct file *f, int fd, const struct epol
 	}
 	epitem_link(item, parent, link);
 	struct epoll_table et = {
-		.pt = { .wait = epoll_table_wait, .host = epoll_table_host, .events = item->events & ~EPOLL_PRIVATE },
+		.pt = { .wait = epoll_table_wait,
+			.host = epoll_table_host,
+			.events = item->events & ~EPOLL_PRIVATE },
 		.item = item,
 	};
 	unsigned ready = epitem_poll(item, &et.pt);
@@ -511,7 +528,8 @@ static int ep_modify(struct epoll *ep, struct epitem *item, const struct epoll_e
 	return 0;
 }
 
-static int ep_control_locked(struct epoll *ep, int op, struct file *f, int fd, const struct epoll_event *event)
+static int ep_control_locked(struct epoll *ep, int op, struct file *f, int fd,
+			     const struct epoll_event *event)
 {
 	struct epitem *item;
 
@@ -528,7 +546,8 @@ static int ep_control_locked(struct epoll *ep, int op, struct file *f, int fd, c
 
 /* Nesting */
 
-/* How many levels of instances are below `ep`; more than EPOLL_MAX_NESTS also if `target` is among them. */
+/* How many levels of instances are below `ep`; more than EPOLL_MAX_NESTS also if `target` is among
+ * them. */
 static int ep_depth_down(struct epoll *ep, const struct epoll *target, int level)
 {
 	int depth = 0;
@@ -538,7 +557,8 @@ static int ep_depth_down(struct epoll *ep, const struct epoll *target, int level
 	if (ep->checked == ep->domain->check)
 		return ep->depth;
 	pthread_mutex_lock(&ep->lock);
-	for (struct rb_node *n = rb_first(&ep->items); n && depth <= EPOLL_MAX_NESTS; n = rb_next(n)) {
+	for (struct rb_node *n = rb_first(&ep->items); n && depth <= EPOLL_MAX_NESTS;
+	     n = rb_next(n)) {
 		struct epitem *item = rb_entry(n, struct epitem, node);
 		if (!file_is_epoll(item->file))
 			continue;
@@ -551,8 +571,9 @@ static int ep_depth_down(struct epoll *ep, const struct epoll *target, int level
 	return depth;
 }
 
-/* How many levels of instances are above `ep`. Instances are linked below others only under domain->nest, but may be
- * unlinked at any time: under watch_lock the item, and so its instance, stays. */
+/* How many levels of instances are above `ep`. Instances are linked below others only under
+ * domain->nest, but may be unlinked at any time: under watch_lock the item, and so its instance,
+ * stays. */
 static int ep_depth_up(struct epoll *ep, int level)
 {
 	struct epitem *item;
@@ -637,7 +658,8 @@ static void ep_return_ready(struct epoll *ep, struct list *left)
 	pthread_mutex_unlock(&ep->ready_lock);
 }
 
-/* Reports the item if its file is ready: 1, 0, or -EFAULT (it stays on the ready list). ep->lock held. */
+/* Reports the item if its file is ready: 1, 0, or -EFAULT (it stays on the ready list). ep->lock
+ * held. */
 static int ep_report(struct epitem *item, struct uio *out)
 {
 	ep_unready(item);
@@ -752,7 +774,8 @@ static unsigned epoll_poll(struct file *f, struct poll_table *pt)
 	struct epoll *ep = epoll_of(f);
 
 	if (pt) {
-		/* Host files may be added while the caller sleeps: it listens to the host instance from the start. */
+		/* Host files may be added while the caller sleeps: it listens to the host instance
+		 * from the start. */
 		pthread_mutex_lock(&ep->lock);
 		int epfd = ep_host_epfd(ep);
 		pthread_mutex_unlock(&ep->lock);

@@ -15,7 +15,8 @@ int epoll_create_file(struct caller *c, struct sandbox *sb, struct file **out);
 bool file_is_epoll(const struct file *f);
 /* epoll_ctl(2); `ep` is an epoll file. `fd` is the number `f` has: an item is known by both. */
 int epoll_control(struct file *ep, int op, struct file *f, int fd, const struct epoll_event *event);
-/* epoll_wait(2) into `out`, at most `max` events; `deadline` 0: do not wait. Events, -EINTR, -EFAULT. */
+/* epoll_wait(2) into `out`, at most `max` events; `deadline` 0: do not wait. Events, -EINTR,
+ * -EFAULT. */
 int epoll_collect(struct file *ep, struct sleeper *s, struct uio *out, int max, uint64_t deadline);
 
 /* What the epoll instances of a sandbox share; made with the first of them. */

@@ -32,7 +32,8 @@ static const struct exception_signal {
 	[19] = { SIGFPE, FPE_FLTUNK, ADDR_IP },   /* #XM */
 };
 
-/* The unmasked pending exception of an x87 or SSE status word, in the order of fpu__exception_code. */
+/* The unmasked pending exception of an x87 or SSE status word, in the order of
+ * fpu__exception_code. */
 static int fpe_code(unsigned pending)
 {
 	static const struct {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* CPU exceptions of guest code and the signals Linux makes of them (arch/x86/kernel/traps.c behaviour). */
+/* CPU exceptions of guest code and the signals Linux makes of them (arch/x86/kernel/traps.c
+ * behaviour). */
 #ifndef HL_KERNEL_EVENT_H
 #define HL_KERNEL_EVENT_H
 

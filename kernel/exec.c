@@ -54,8 +54,9 @@ static int take_own_copies(struct task *t, struct exec_parts *parts)
 	return 0;
 }
 
-/* All other threads end; the caller then is the leader and has its tid (execve(2), "Effect on threads"). -EAGAIN: the
- * whole process is ending, or another thread got here first, and so does the caller. */
+/* All other threads end; the caller then is the leader and has its tid (execve(2), "Effect on
+ * threads"). -EAGAIN: the whole process is ending, or another thread got here first, and so does
+ * the caller. */
 static int dethread(struct task *t)
 {
 	struct process *p = t->process;
@@ -84,7 +85,8 @@ static int dethread(struct task *t)
 	if (!err && t->pid != p->pid) {
 		struct pid *old = t->pid;
 		old->task = NULL;
-		pid_ended(old, PID_THREAD_ENDED | PID_REAPED, 0); /* the thread goes on under another number */
+		/* the thread goes on under another number */
+		pid_ended(old, PID_THREAD_ENDED | PID_REAPED, 0);
 		pid_detach(sb->pids, old);
 		pid_put(old);
 		t->pid = pid_get(p->pid);
@@ -163,7 +165,8 @@ static void switch_identity(struct task *t, struct exec_image *image)
 	memcpy(t->comm, image->comm, sizeof t->comm);
 	sandbox_unlock(t->sb);
 	cred_put(old_cred);
-	if (task_current() == t) /* the first program is loaded by a thread of the embedding program */
+	/* the first program is loaded by a thread of the embedding program */
+	if (task_current() == t)
 		(void)cred_assume(t->cred);
 	if (old)
 		file_put(old);
@@ -198,13 +201,14 @@ static bool fs_is_shared(struct task *t)
 	sandbox_lock(t->sb);
 	list_for_each (o, &t->process->tasks, process_node)
 		own += o->fs == t->fs;
-	bool shared = t->fs->refs > (own ? own : 1); /* the first program's task is not linked yet */
+	/* the first program's task is not linked yet */
+	bool shared = t->fs->refs > (own ? own : 1);
 	sandbox_unlock(t->sb);
 	return shared;
 }
 
-int task_exec(struct task *t, struct file *exe, const char *filename, char *const *argv, char *const *envp,
-	      bool fd_path_inaccessible, struct why *why)
+int task_exec(struct task *t, struct file *exe, const char *filename, char *const *argv,
+	      char *const *envp, bool fd_path_inaccessible, struct why *why)
 {
 	struct caller c = task_caller(t);
 	struct exec_parts parts = { 0 };
@@ -221,7 +225,8 @@ int task_exec(struct task *t, struct file *exe, const char *filename, char *cons
 		.fs_shared = fs_is_shared(t),
 	};
 	int err = exec_text_busy(t, exe) ? -ETXTBSY : exec_load(&rq, &parts.image, why);
-	if (err && parts.image.too_late && !why) /* of the first program the caller of hl is told instead */
+	/* of the first program the caller of hl is told instead */
+	if (err && parts.image.too_late && !why)
 		process_exit_group(t, SIGSEGV);
 	if (err) {
 		(void)cred_assume(t->cred); /* the program's may have been tried */

@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A file that somebody wants signals of has a struct fasync: a waiter on each of its wait queues, or two host epoll
- * instances of its host descriptor, one for input and one for room, so that each tells the changes of its kind alone.
+ * A file that somebody wants signals of has a struct fasync: a waiter on each of its wait queues,
+ * or two host epoll instances of its host descriptor, one for input and one for room, so that each
+ * tells the changes of its kind alone.
  *
- * A wake comes with locks held under which no signal can be sent. It is noted, and sent by whoever comes first: the
- * task that caused it, at the end of its system call, so that it finds the signal when the call returns; or a thread of
- * the sandbox's own, because the call may be about to block. That thread also waits for the host's events.
+ * A wake comes with locks held under which no signal can be sent. It is noted, and sent by whoever
+ * comes first: the task that caused it, at the end of its system call, so that it finds the signal
+ * when the call returns; or a thread of the sandbox's own, because the call may be about to block.
+ * That thread also waits for the host's events.
  *
  *   the waking task                              the thread
  *   fasync_woken: reason noted, thread poked     epoll_wait
  *   end of the call: fasync_send_due  <--------> fasync_send_due: one takes the note and sends, the other waits for it
  *
- * Locks, outermost first: domain->arming, file locks, waitqueue.lock, domain->lock. Signals are sent with none of them.
+ * Locks, outermost first: domain->arming, file locks, waitqueue.lock, domain->lock. Signals are
+ * sent with none of them.
  */
 #include "kernel/fasync.h"
 
@@ -35,7 +38,8 @@
 #define NR_REASONS 6 /* POLL_IN .. POLL_HUP */
 #define BIT(n)     (1U << (n))
 #define HOST_BATCH 16
-#define WAKE_ID    0 /* of the eventfd among the host's events; of an entry: 2 n for input, 2 n + 1 for room */
+#define WAKE_ID                                                                                    \
+	0 /* of the eventfd among the host's events; of an entry: 2 n for input, 2 n + 1 for room */
 
 struct fasync_domain {
 	struct sandbox *sb;
@@ -97,10 +101,12 @@ static const long bands[NR_REASONS] = {
 /* Linux: sigio_perm: the owner's setter must be allowed to signal the process. */
 static bool may_signal(const struct file_owner *o, const struct cred *c)
 {
-	return !o->euid || o->euid == c->suid || o->euid == c->uid || o->uid == c->suid || o->uid == c->uid;
+	return !o->euid || o->euid == c->suid || o->euid == c->uid || o->uid == c->suid ||
+	       o->uid == c->uid;
 }
 
-static int send_to_process(struct process *p, const struct file_owner *o, int sig, const siginfo_t *si)
+static int send_to_process(struct process *p, const struct file_owner *o, int sig,
+			   const siginfo_t *si)
 {
 	if (!p || !p->leader || !may_signal(o, p->leader->cred))
 		return 0;
@@ -114,7 +120,10 @@ static int send_to_owner(struct pid *pid, const struct file_owner *o, int sig, c
 	int err = 0;
 
 	switch (o->type) {
-	case F_OWNER_TID: return pid->task && may_signal(o, pid->task->cred) ? signal_send_task(pid->task, sig, si) : 0;
+	case F_OWNER_TID:
+		return pid->task && may_signal(o, pid->task->cred)
+			   ? signal_send_task(pid->task, sig, si)
+			   : 0;
 	case F_OWNER_PID: return send_to_process(pid->process, o, sig, si);
 	}
 	list_for_each_safe (p, next, &pid->pgrp, pgrp_node) {
@@ -126,18 +135,19 @@ static int send_to_owner(struct pid *pid, const struct file_owner *o, int sig, c
 
 static bool has_codes_of_its_own(int sig)
 {
-	return sig == SIGILL || sig == SIGFPE || sig == SIGSEGV || sig == SIGBUS || sig == SIGTRAP || sig == SIGCHLD ||
-	       sig == SIGSYS;
+	return sig == SIGILL || sig == SIGFPE || sig == SIGSEGV || sig == SIGBUS ||
+	       sig == SIGTRAP || sig == SIGCHLD || sig == SIGSYS;
 }
 
-/* The signal F_SETSIG asked for tells which descriptor and why; when it cannot be queued SIGIO says that something is
- * lost, as it does of those who asked for none. */
+/* The signal F_SETSIG asked for tells which descriptor and why; when it cannot be queued SIGIO says
+ * that something is lost, as it does of those who asked for none. */
 static void send_sigio(struct sandbox *sb, struct pid *pid, const struct fasync_signal *s)
 {
 	siginfo_t si;
 
 	if (s->owner.sig) {
-		siginfo_kernel(&si, s->owner.sig, has_codes_of_its_own(s->owner.sig) ? SI_SIGIO : s->reason);
+		siginfo_kernel(&si, s->owner.sig,
+			       has_codes_of_its_own(s->owner.sig) ? SI_SIGIO : s->reason);
 		si.si_band = bands[s->reason - POLL_IN];
 		si.si_fd = s->fd;
 		if (send_to_owner(pid, &s->owner, s->owner.sig, &si) != -EAGAIN)
@@ -404,7 +414,8 @@ static void unwatch_host(struct fasync *e, struct host_watch *w)
 	pthread_mutex_unlock(&e->domain->lock);
 }
 
-/* Watches the host's descriptor for `events` in a new instance. What is true of it by now is no news. */
+/* Watches the host's descriptor for `events` in a new instance. What is true of it by now is no
+ * news. */
 static int watch_host(struct fasync *e, struct host_watch *w, unsigned events, unsigned room)
 {
 	struct epoll_event ev = { .events = events | EPOLLET };
@@ -439,10 +450,10 @@ static void drop_waiters(struct fasync *e)
 
 static int register_waiters(struct file *f, struct fasync *e)
 {
-	struct fasync_table ft = {
-		.pt = { .wait = fasync_table_wait, .host = fasync_table_host, .events = POLLIN | POLLOUT | POLLPRI },
-		.entry = e
-	};
+	struct fasync_table ft = { .pt = { .wait = fasync_table_wait,
+					   .host = fasync_table_host,
+					   .events = POLLIN | POLLOUT | POLLPRI },
+				   .entry = e };
 
 	file_poll(f, &ft.pt);
 	if (ft.error)
@@ -475,7 +486,9 @@ static struct fasync *entry_new(struct fasync_domain *d, struct file *f)
 	e->domain = d;
 	e->host_fd = -1;
 	e->in = e->out = NOT_WATCHED;
-	e->closing = file_socket(f) ? BIT(POLL_HUP) : file_readable(f) ? BIT(POLL_IN) : BIT(POLL_OUT);
+	e->closing = file_socket(f)     ? BIT(POLL_HUP)
+		     : file_readable(f) ? BIT(POLL_IN)
+					: BIT(POLL_OUT);
 	list_init(&e->due_node);
 	pthread_mutex_lock(&d->lock);
 	e->id = ++d->last_id;

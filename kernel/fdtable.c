@@ -100,7 +100,8 @@ struct fdtable *fdtable_get(struct fdtable *ft)
 	return ft;
 }
 
-/* fcntl(2): closing any descriptor of a file gives up all locks the process has on it. Their owner is the table. */
+/* fcntl(2): closing any descriptor of a file gives up all locks the process has on it. Their owner
+ * is the table. */
 static void drop_posix_locks(struct fdtable *ft, struct file *f, struct caller *c)
 {
 	struct lock_table *locks = c->fs->mounts->locks;
@@ -202,7 +203,8 @@ int fd_install(struct fdtable *ft, struct file *f, int min, bool cloexec, uint64
 	return fd;
 }
 
-int fd_replace(struct fdtable *ft, struct caller *c, int fd, struct file *f, bool cloexec, uint64_t limit)
+int fd_replace(struct fdtable *ft, struct caller *c, int fd, struct file *f, bool cloexec,
+	       uint64_t limit)
 {
 	if (fd < 0 || (uint64_t)fd >= limit) {
 		file_put(f);
@@ -249,7 +251,8 @@ int fd_set_cloexec(struct fdtable *ft, int fd, bool on)
 	return r;
 }
 
-void fd_close_range(struct fdtable *ft, struct caller *c, unsigned first, unsigned last, bool only_mark_cloexec)
+void fd_close_range(struct fdtable *ft, struct caller *c, unsigned first, unsigned last,
+		    bool only_mark_cloexec)
 {
 	for (int64_t fd = first; fd <= (int64_t)last; fd++) {
 		int next = fd > INT32_MAX ? -1 : fd_next(ft, (int)fd);

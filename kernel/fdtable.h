@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Descriptor tables: shared by CLONE_FILES, copied by fork. Numbers are the guest's own; host descriptors never show.
- */
+/* Descriptor tables: shared by CLONE_FILES, copied by fork. Numbers are the guest's own; host
+ * descriptors never show. */
 #ifndef HL_KERNEL_FDTABLE_H
 #define HL_KERNEL_FDTABLE_H
 
@@ -27,19 +27,22 @@ struct fdtable *fdtable_get(struct fdtable *ft);
 /* The last reference closes everything on behalf of `c` (locks, flush). */
 void fdtable_put(struct fdtable *ft, struct caller *c);
 
-/* The file behind `fd`, a reference for the caller; NULL: EBADF. fd_get refuses O_PATH files, as most calls must. */
+/* The file behind `fd`, a reference for the caller; NULL: EBADF. fd_get refuses O_PATH files, as
+ * most calls must. */
 struct file *fd_get(struct fdtable *ft, int fd);
 struct file *fd_get_path(struct fdtable *ft, int fd);
-/* Lowest free number >= min and < limit (RLIMIT_NOFILE); takes the caller's reference over, also on failure. -EMFILE.
- */
+/* Lowest free number >= min and < limit (RLIMIT_NOFILE); takes the caller's reference over, also on
+ * failure. -EMFILE. */
 int fd_install(struct fdtable *ft, struct file *f, int min, bool cloexec, uint64_t limit);
 /* dup2/dup3: puts `f` (reference taken over) at exactly `fd`, closing what was there. */
-int fd_replace(struct fdtable *ft, struct caller *c, int fd, struct file *f, bool cloexec, uint64_t limit);
+int fd_replace(struct fdtable *ft, struct caller *c, int fd, struct file *f, bool cloexec,
+	       uint64_t limit);
 /* close(2). */
 int fd_close(struct fdtable *ft, struct caller *c, int fd);
 int fd_get_cloexec(struct fdtable *ft, int fd); /* 0, 1, -EBADF */
 int fd_set_cloexec(struct fdtable *ft, int fd, bool on);
-void fd_close_range(struct fdtable *ft, struct caller *c, unsigned first, unsigned last, bool only_mark_cloexec);
+void fd_close_range(struct fdtable *ft, struct caller *c, unsigned first, unsigned last,
+		    bool only_mark_cloexec);
 /* execve's point of no return. */
 void fd_close_on_exec(struct fdtable *ft, struct caller *c);
 /* For /proc/PID/fd: the lowest open descriptor >= fd, -1: none. */

@@ -18,9 +18,9 @@
 #ifndef CLONE_NEWTIME
 #define CLONE_NEWTIME 0x80
 #endif
-#define CLONE_NAMESPACES                                                                                               \
-	(CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWCGROUP |   \
-	 CLONE_NEWTIME)
+#define CLONE_NAMESPACES                                                                           \
+	(CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET | \
+	 CLONE_NEWCGROUP | CLONE_NEWTIME)
 #ifndef CLONE_CLEAR_SIGHAND
 #define CLONE_CLEAR_SIGHAND 0x100000000UL
 #endif
@@ -29,7 +29,8 @@
 struct vfork_done {
 	_Atomic int refs;
 	_Atomic bool done;
-	struct sleeper *parent; /* valid while refs == 2 or the parent waits; guarded by sandbox->lock */
+	/* valid while refs == 2 or the parent waits; guarded by sandbox->lock */
+	struct sleeper *parent;
 };
 
 /* Many short lives take memory, too, though none of them makes enough system calls to notice. */
@@ -66,8 +67,8 @@ static void vfork_wait(struct task *t, struct vfork_done *v)
 	vfork_put(v);
 }
 
-/* Namespaces are not offered. Whoever lacks the capability cannot tell, and falls back as anywhere; to others the
- * answer is that of a kernel built without them. */
+/* Namespaces are not offered. Whoever lacks the capability cannot tell, and falls back as anywhere;
+ * to others the answer is that of a kernel built without them. */
 static int check_namespaces(struct task *t, uint64_t flags)
 {
 	if (!(flags & CLONE_NAMESPACES))
@@ -101,7 +102,8 @@ static int share_mm(struct task *t, struct task *child, uint64_t flags)
 	if (!(flags & CLONE_VM)) {
 		struct cpu_regs regs = { 0 };
 		t->sb->platform->regs_get(t->context, &regs);
-		return mm_fork(t->mm, (const uint64_t[FORK_HINTS]){ regs.rsp, regs.fs_base }, &child->mm);
+		return mm_fork(t->mm, (const uint64_t[FORK_HINTS]){ regs.rsp, regs.fs_base },
+			       &child->mm);
 	}
 	child->mm = mm_get(t->mm);
 	return 0;
@@ -136,12 +138,14 @@ static struct fs_struct *fs_struct_share(struct fs_struct *fs)
 static uint64_t task_limit(struct task *t)
 {
 	const struct cred *c = t->cred;
-	bool exempt = !c->uid || cred_capable(c, CAP_SYS_RESOURCE) || cred_capable(c, CAP_SYS_ADMIN);
+	bool exempt =
+	    !c->uid || cred_capable(c, CAP_SYS_RESOURCE) || cred_capable(c, CAP_SYS_ADMIN);
 
 	return exempt ? UINT64_MAX : process_rlimit(t->process, RLIMIT_NPROC);
 }
 
-/* Gives the child what the flags say: the same object, or a copy. What was taken is freed by task_free. */
+/* Gives the child what the flags say: the same object, or a copy. What was taken is freed by
+ * task_free. */
 static int share(struct task *t, struct task *child, uint64_t flags)
 {
 	child->cred = flags & CLONE_THREAD ? cred_get(t->cred) : cred_copy(t->cred, -1);
@@ -185,7 +189,8 @@ static int copy_cpu(struct task *t, struct task *child, const struct clone_reque
 		regs.fs_base = rq->tls;
 	err = pf->regs_set(child->context, &regs);
 	if (err)
-		return err == -EINVAL ? -EPERM : err; /* a TLS address outside the user half, as do_arch_prctl_64 */
+		/* a TLS address outside the user half, as do_arch_prctl_64 */
+		return err == -EINVAL ? -EPERM : err;
 	return copy_fp(t, child);
 }
 
@@ -244,12 +249,13 @@ static int unshare_fs(struct task *t)
 
 int task_unshare(struct task *t, uint64_t flags)
 {
-	const uint64_t known =
-	    CLONE_FS | CLONE_FILES | CLONE_SYSVSEM | CLONE_THREAD | CLONE_SIGHAND | CLONE_VM | CLONE_NAMESPACES;
+	const uint64_t known = CLONE_FS | CLONE_FILES | CLONE_SYSVSEM | CLONE_THREAD |
+			       CLONE_SIGHAND | CLONE_VM | CLONE_NAMESPACES;
 	sandbox_lock(t->sb);
 	bool alone = t->process->nr_tasks == 1;
 	sandbox_unlock(t->sb);
-	if (flags & ~known || (flags & (CLONE_THREAD | CLONE_SIGHAND | CLONE_VM | CLONE_NEWUSER) && !alone))
+	if (flags & ~known ||
+	    (flags & (CLONE_THREAD | CLONE_SIGHAND | CLONE_VM | CLONE_NEWUSER) && !alone))
 		return -EINVAL;
 	int err = check_namespaces(t, flags);
 	if (!err && flags & CLONE_FILES)
@@ -289,7 +295,8 @@ static void drop_process(struct sandbox *sb, struct process *p)
 }
 
 /* The writes to the caller's memory that clone(2) promises before the child runs. */
-static int report_child(struct task *t, struct task *child, const struct clone_request *rq, int32_t *pidfd)
+static int report_child(struct task *t, struct task *child, const struct clone_request *rq,
+			int32_t *pidfd)
 {
 	int32_t tid = child->tid;
 	if (rq->flags & CLONE_PIDFD) {
@@ -300,11 +307,13 @@ static int report_child(struct task *t, struct task *child, const struct clone_r
 			return -EFAULT;
 	}
 	if (rq->flags & CLONE_PARENT_SETTID)
-		(void)copy_to_guest(t->mm, GVA(rq->parent_tid), &tid, sizeof tid); /* as Linux: not checked */
+		/* as Linux: not checked */
+		(void)copy_to_guest(t->mm, GVA(rq->parent_tid), &tid, sizeof tid);
 	return 0;
 }
 
-static int start_child(struct task *t, struct task *child, const struct clone_request *rq, struct vfork_done **vfork)
+static int start_child(struct task *t, struct task *child, const struct clone_request *rq,
+		       struct vfork_done **vfork)
 {
 	int err = share(t, child, rq->flags);
 	if (!err)
@@ -344,7 +353,8 @@ int64_t task_clone(struct task *t, const struct clone_request *rq)
 	bool thread = rq->flags & CLONE_THREAD;
 
 	int err = check_flags(t, rq);
-	if (!err && !budget_room(t->sb->mem.budget, BUDGET_TASK_BYTES + (thread ? 0 : BUDGET_SPACE_BYTES)))
+	if (!err &&
+	    !budget_room(t->sb->mem.budget, BUDGET_TASK_BYTES + (thread ? 0 : BUDGET_SPACE_BYTES)))
 		err = -ENOMEM;
 	if (t->sb->mem.counts.tasks % TASKS_BETWEEN_MEASURES == 0)
 		budget_tick(t->sb->mem.budget);

@@ -24,7 +24,8 @@ int64_t task_clone(struct task *t, const struct clone_request *rq);
 /* unshare(2): 0, or -EINVAL for what can not be undone here. */
 int task_unshare(struct task *t, uint64_t flags);
 
-/* The task leaves the address space it borrowed (execve, exit): lets a waiting vfork parent go on. */
+/* The task leaves the address space it borrowed (execve, exit): lets a waiting vfork parent go
+ * on. */
 void vfork_release(struct task *t);
 
 #endif

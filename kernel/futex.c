@@ -195,8 +195,8 @@ static int keys_ok(struct task *t, const struct futex_want *want, unsigned n)
 	return err;
 }
 
-static int wait_many(struct task *t, const struct futex_want *want, struct futex_waiter *w, unsigned n,
-		     uint64_t deadline)
+static int wait_many(struct task *t, const struct futex_want *want, struct futex_waiter *w,
+		     unsigned n, uint64_t deadline)
 {
 	unsigned queued = 0;
 	int err = keys_ok(t, want, n);
@@ -262,8 +262,9 @@ int futex_wake(struct task *t, struct futex_ref ref, int nr, uint32_t bitset)
 }
 
 /* Both locks held. */
-static int requeue_keys(struct futex_bucket *from, const struct futex_key *key, struct futex_bucket *to,
-			const struct futex_key *key2, int nr_wake, int nr_requeue)
+static int requeue_keys(struct futex_bucket *from, const struct futex_key *key,
+			struct futex_bucket *to, const struct futex_key *key2, int nr_wake,
+			int nr_requeue)
 {
 	struct futex_waiter *w, *next;
 	int done = 0;
@@ -283,8 +284,8 @@ static int requeue_keys(struct futex_bucket *from, const struct futex_key *key, 
 	return done;
 }
 
-int futex_requeue(struct task *t, struct futex_ref from, struct futex_ref to, int nr_wake, int nr_requeue,
-		  const uint32_t *cmpval)
+int futex_requeue(struct task *t, struct futex_ref from, struct futex_ref to, int nr_wake,
+		  int nr_requeue, const uint32_t *cmpval)
 {
 	struct futex_key key, key2;
 	uint32_t now;
@@ -341,7 +342,8 @@ static int op_compare(unsigned cmp, int32_t old, int32_t arg)
 	}
 }
 
-/* Changes the word as `code` says (futex(2), FUTEX_WAKE_OP): 1 or 0 as the comparison with the old value, or -errno. */
+/* Changes the word as `code` says (futex(2), FUTEX_WAKE_OP): 1 or 0 as the comparison with the old
+ * value, or -errno. */
 static int op_run(struct mm *mm, uint64_t addr, uint32_t code)
 {
 	uint32_t arg = (uint32_t)sign_extend12(code >> 12 & 0xfff), old;
@@ -352,7 +354,8 @@ static int op_run(struct mm *mm, uint64_t addr, uint32_t code)
 	return err ? err : op_compare(code >> 24 & 15, (int32_t)old, sign_extend12(code & 0xfff));
 }
 
-int futex_wake_op(struct task *t, struct futex_ref ref, struct futex_ref ref2, int nr_wake, int nr_wake2, uint32_t op)
+int futex_wake_op(struct task *t, struct futex_ref ref, struct futex_ref ref2, int nr_wake,
+		  int nr_wake2, uint32_t op)
 {
 	struct futex_key key, key2;
 	int r = futex_key_of(t, ref, &key);

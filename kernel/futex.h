@@ -12,8 +12,8 @@ struct task;
 int futex_table_create(struct futex_table **out);
 void futex_table_destroy(struct futex_table *ft);
 
-/* exit and execve: walks the robust list, gives up PI futexes, clears and wakes clear_child_tid, all in the old memory.
- */
+/* exit and execve: walks the robust list, gives up PI futexes, clears and wakes clear_child_tid,
+ * all in the old memory. */
 void futex_task_exit(struct task *t);
 
 /* A word as the guest names it. */
@@ -28,22 +28,26 @@ struct futex_want {
 	uint32_t val, bitset;
 };
 
-/* The calls below return as futex(2): 0 or a count, or -errno. Deadlines are CLOCK_MONOTONIC ns, DEADLINE_NONE: never.
- * Where a signal ended the wait: -EINTR, the caller knows how to restart. */
+/* The calls below return as futex(2): 0 or a count, or -errno. Deadlines are CLOCK_MONOTONIC ns,
+ * DEADLINE_NONE: never. Where a signal ended the wait: -EINTR, the caller knows how to restart. */
 int futex_wait(struct task *t, const struct futex_want *want, uint64_t deadline);
 /* futex_waitv(2): the index of one that was woken. */
 int futex_wait_many(struct task *t, const struct futex_want *want, unsigned n, uint64_t deadline);
 int futex_wake(struct task *t, struct futex_ref ref, int nr, uint32_t bitset);
-/* Wakes `nr_wake`, moves up to `nr_requeue` others to `to`. `cmpval`: what `from` must hold; NULL: anything. */
-int futex_requeue(struct task *t, struct futex_ref from, struct futex_ref to, int nr_wake, int nr_requeue,
-		  const uint32_t *cmpval);
-int futex_wake_op(struct task *t, struct futex_ref ref, struct futex_ref ref2, int nr_wake, int nr_wake2, uint32_t op);
+/* Wakes `nr_wake`, moves up to `nr_requeue` others to `to`. `cmpval`: what `from` must hold; NULL:
+ * anything. */
+int futex_requeue(struct task *t, struct futex_ref from, struct futex_ref to, int nr_wake,
+		  int nr_requeue, const uint32_t *cmpval);
+int futex_wake_op(struct task *t, struct futex_ref ref, struct futex_ref ref2, int nr_wake,
+		  int nr_wake2, uint32_t op);
 
-/* kernel/futex_pi.c: the word holds the owner's tid. There are no priorities to inherit here; the protocol is whole. */
+/* kernel/futex_pi.c: the word holds the owner's tid. There are no priorities to inherit here; the
+ * protocol is whole. */
 int futex_lock_pi(struct task *t, struct futex_ref ref, uint64_t deadline, bool try_only);
 int futex_unlock_pi(struct task *t, struct futex_ref ref);
-int futex_wait_requeue_pi(struct task *t, const struct futex_want *want, struct futex_ref to, uint64_t deadline);
-int futex_requeue_pi(struct task *t, struct futex_ref from, struct futex_ref to, int nr_wake, int nr_requeue,
-		     uint32_t cmpval);
+int futex_wait_requeue_pi(struct task *t, const struct futex_want *want, struct futex_ref to,
+			  uint64_t deadline);
+int futex_requeue_pi(struct task *t, struct futex_ref from, struct futex_ref to, int nr_wake,
+		     int nr_requeue, uint32_t cmpval);
 
 #endif

@@ -25,8 +25,8 @@ static struct robust_entry entry_decode(uint64_t v)
 	return (struct robust_entry){ .addr = v & ~1UL, .pi = v & 1 };
 }
 
-/* Marks the word as its owner's legacy. The owner may have ended between unlocking and waking (pending): then the wake
- * is made up for. False: the memory is not what it should be, stop. */
+/* Marks the word as its owner's legacy. The owner may have ended between unlocking and waking
+ * (pending): then the wake is made up for. False: the memory is not what it should be, stop. */
 static bool bury(struct task *t, struct robust_entry e, int64_t offset, bool pending)
 {
 	struct futex_ref ref = { .addr = e.addr + (uint64_t)offset, .shared = true };
@@ -42,7 +42,8 @@ static bool bury(struct task *t, struct robust_entry e, int64_t offset, bool pen
 		}
 		if (owner != (uint32_t)t->tid)
 			return true;
-		if (guest_cmpxchg32(t->mm, GVA(ref.addr), val, (val & FUTEX_WAITERS) | FUTEX_OWNER_DIED, &old))
+		if (guest_cmpxchg32(t->mm, GVA(ref.addr), val,
+				    (val & FUTEX_WAITERS) | FUTEX_OWNER_DIED, &old))
 			return false;
 		if (old == val)
 			break;
@@ -74,7 +75,8 @@ static void robust_list_walk(struct task *t)
 		return;
 	struct robust_entry e = entry_decode(head.next), pending = entry_decode(head.pending);
 	while (e.addr != t->robust_list && limit--) {
-		bool more = entry_next(t, e, &next); /* before the word is handed on, and the entry with it */
+		/* before the word is handed on, and the entry with it */
+		bool more = entry_next(t, e, &next);
 		if (e.addr != pending.addr && !bury(t, e, head.futex_offset, false))
 			return;
 		if (!more)

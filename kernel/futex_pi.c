@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * PI futexes: the word is 0, or the owner's tid, with FUTEX_WAITERS when the owner has to come here to unlock.
+ * PI futexes: the word is 0, or the owner's tid, with FUTEX_WAITERS when the owner has to come here
+ * to unlock.
  *
- * A pi_state stands for a word with waiters and knows the owner. Ownership is handed over: unlock writes the next
- * waiter's tid into the word, and that waiter wakes up as owner. Linux also lends the owner its waiters' priority;
- * guest threads have none here, so waiters are served in order of arrival.
+ * A pi_state stands for a word with waiters and knows the owner. Ownership is handed over: unlock
+ * writes the next waiter's tid into the word, and that waiter wakes up as owner. Linux also lends
+ * the owner its waiters' priority; guest threads have none here, so waiters are served in order of
+ * arrival.
  */
 #include <errno.h>
 #include <linux/futex.h>
@@ -29,7 +31,8 @@ static void state_put(struct futex_table *ft, struct pi_state *s)
 	free(s);
 }
 
-static struct pi_state *state_new(struct futex_table *ft, const struct futex_key *key, struct task *owner)
+static struct pi_state *state_new(struct futex_table *ft, const struct futex_key *key,
+				  struct task *owner)
 {
 	struct pi_state *s = calloc(1, sizeof *s);
 
@@ -96,7 +99,8 @@ static int attach_to_state(struct acquire *a, uint32_t val, struct pi_state *s)
 	return 0;
 }
 
-/* The owner may be ending: it leaves the word to others, so look again; if it does not change, there is no owner. */
+/* The owner may be ending: it leaves the word to others, so look again; if it does not change,
+ * there is no owner. */
 static int owner_gone(struct acquire *a, uint32_t val)
 {
 	uint32_t now;
@@ -116,7 +120,8 @@ static int attach_to_owner(struct acquire *a, uint32_t val)
 	struct pid *pid = pid_find(sb->pids, (pid_t)(val & FUTEX_TID_MASK));
 	struct task *owner = pid ? pid->task : NULL;
 	bool alive = owner && !owner->futex_dead;
-	/* With the lock held: a task that ends marks itself dead under it, and then looks for states. */
+	/* With the lock held: a task that ends marks itself dead under it, and then looks for
+	 * states. */
 	if (alive)
 		a->state = state_new(sb->futexes, &a->key, owner);
 	sandbox_unlock(sb);
@@ -135,7 +140,8 @@ static int word_update(struct acquire *a, uint32_t from, uint32_t to)
 	return old == from ? 0 : -EAGAIN;
 }
 
-/* Bucket lock held. 1: for_task owns the word. 0: it has to wait on a->state. -EAGAIN: try again. */
+/* Bucket lock held. 1: for_task owns the word. 0: it has to wait on a->state. -EAGAIN: try
+ * again. */
 static int acquire(struct acquire *a)
 {
 	uint32_t val, tid = (uint32_t)a->for_task->tid;
@@ -149,7 +155,8 @@ static int acquire(struct acquire *a)
 	if (top)
 		return attach_to_state(a, val, top->pi);
 	if (!(val & FUTEX_TID_MASK)) {
-		err = word_update(a, val, (val & FUTEX_OWNER_DIED) | tid | (a->set_waiters ? FUTEX_WAITERS : 0));
+		err = word_update(
+		    a, val, (val & FUTEX_OWNER_DIED) | tid | (a->set_waiters ? FUTEX_WAITERS : 0));
 		return err ? err : 1;
 	}
 	err = word_update(a, val, val | FUTEX_WAITERS);
@@ -258,7 +265,8 @@ int futex_unlock_pi(struct task *t, struct futex_ref ref)
 
 /* ---- FUTEX_WAIT_REQUEUE_PI, FUTEX_CMP_REQUEUE_PI ---- */
 
-int futex_wait_requeue_pi(struct task *t, const struct futex_want *want, struct futex_ref to, uint64_t deadline)
+int futex_wait_requeue_pi(struct task *t, const struct futex_want *want, struct futex_ref to,
+			  uint64_t deadline)
 {
 	struct futex_waiter w = { .for_requeue = true, .pi_addr = to.addr };
 
@@ -296,7 +304,8 @@ static bool requeue_fits(const struct futex_waiter *w, const struct acquire *a)
 	return w->for_requeue && !w->pi && futex_key_equal(&w->pi_key, &a->key);
 }
 
-/* Tries to take the PI futex for the first waiter. 1: woken as owner; 0: none, or it has to wait on a->state. */
+/* Tries to take the PI futex for the first waiter. 1: woken as owner; 0: none, or it has to wait on
+ * a->state. */
 static int requeue_first(struct acquire *a, struct futex_waiter *top)
 {
 	if (!top)
@@ -328,7 +337,8 @@ static int requeue_one(struct acquire *a, struct futex_waiter *w, struct futex_b
 	return 0;
 }
 
-static int requeue_rest(struct acquire *a, struct futex_bucket *from, const struct futex_key *key, int max)
+static int requeue_rest(struct acquire *a, struct futex_bucket *from, const struct futex_key *key,
+			int max)
 {
 	struct futex_waiter *w, *next;
 	int done = 0;
@@ -347,8 +357,8 @@ static int requeue_rest(struct acquire *a, struct futex_bucket *from, const stru
 }
 
 /* Both locks held. */
-static int requeue_locked(struct acquire *a, struct futex_bucket *from, const struct futex_key *key, uint64_t addr,
-			  uint32_t cmpval, int nr_requeue)
+static int requeue_locked(struct acquire *a, struct futex_bucket *from, const struct futex_key *key,
+			  uint64_t addr, uint32_t cmpval, int nr_requeue)
 {
 	uint32_t now;
 	int err = guest_load32(a->t->mm, GVA(addr), &now);
@@ -361,15 +371,16 @@ static int requeue_locked(struct acquire *a, struct futex_bucket *from, const st
 	int woken = requeue_first(a, top);
 	if (woken < 0 || !top)
 		return woken;
-	/* A first waiter that could not get the lock is moved with the others, and counts as the one to wake. */
+	/* A first waiter that could not get the lock is moved with the others, and counts as the
+	 * one to wake. */
 	int moved = requeue_rest(a, from, key, nr_requeue + (woken ? 0 : 1));
 	if (a->state)
 		state_put(a->t->sb->futexes, a->state);
 	return moved < 0 ? moved : moved + woken;
 }
 
-int futex_requeue_pi(struct task *t, struct futex_ref from, struct futex_ref to, int nr_wake, int nr_requeue,
-		     uint32_t cmpval)
+int futex_requeue_pi(struct task *t, struct futex_ref from, struct futex_ref to, int nr_wake,
+		     int nr_requeue, uint32_t cmpval)
 {
 	struct acquire a = { .t = t, .ref = to, .set_waiters = nr_requeue > 0 };
 	struct futex_key key;
@@ -410,7 +421,8 @@ static bool find_owned(struct futex_table *ft, struct task *t, struct futex_key 
 	return found;
 }
 
-/* Writes through the heir's own mapping: the dead task's may be gone. A bad word changes nothing about who is next. */
+/* Writes through the heir's own mapping: the dead task's may be gone. A bad word changes nothing
+ * about who is next. */
 static void bequeath(struct futex_table *ft, struct futex_waiter *heir)
 {
 	struct task *t = heir->task;
@@ -424,7 +436,8 @@ static void bequeath(struct futex_table *ft, struct futex_waiter *heir)
 }
 
 /* Other waiters of the same word, which mixed operations put there, are no heirs. */
-static struct futex_waiter *find_heir(struct futex_bucket *b, struct task *t, const struct futex_key *key)
+static struct futex_waiter *find_heir(struct futex_bucket *b, struct task *t,
+				      const struct futex_key *key)
 {
 	struct futex_waiter *w;
 

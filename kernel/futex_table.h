@@ -2,11 +2,13 @@
 /*
  * Inside of kernel/futex*.c.
  *
- * Waiters hang in buckets by their key. Who changes a word's waiters, or tests the word to wait for it, holds its
- * bucket's lock; two buckets are locked in order of address. A waker leaves the bucket only after the sleeper was
- * woken, and a waiter takes the lock before it leaves: so no waker ever touches a waiter that is gone.
+ * Waiters hang in buckets by their key. Who changes a word's waiters, or tests the word to wait for
+ * it, holds its bucket's lock; two buckets are locked in order of address. A waker leaves the
+ * bucket only after the sleeper was woken, and a waiter takes the lock before it leaves: so no
+ * waker ever touches a waiter that is gone.
  *
- * Lock order: bucket, then mm->lock (to read the word) or sandbox->lock (to find an owner), then pi_lock.
+ * Lock order: bucket, then mm->lock (to read the word) or sandbox->lock (to find an owner), then
+ * pi_lock.
  */
 #ifndef HL_KERNEL_FUTEX_TABLE_H
 #define HL_KERNEL_FUTEX_TABLE_H
@@ -51,7 +53,8 @@ struct futex_waiter {
 	/* PI */
 	struct pi_state *pi; /* waits to own this one */
 	bool owns;           /* woken as owner */
-	bool for_requeue;    /* FUTEX_WAIT_REQUEUE_PI: will be moved to pi_key, and can not be woken otherwise */
+	/* FUTEX_WAIT_REQUEUE_PI: will be moved to pi_key, and can not be woken otherwise */
+	bool for_requeue;
 	struct futex_key pi_key;
 	uint64_t pi_addr;
 };

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Interval timers. ITIMER_REAL goes off in real time, ITIMER_PROF in CPU time of the process. ITIMER_VIRTUAL should
- * count time in user mode alone; the host does not tell the two apart for other threads, so it counts all CPU time as
- * well.
+ * Interval timers. ITIMER_REAL goes off in real time, ITIMER_PROF in CPU time of the process.
+ * ITIMER_VIRTUAL should count time in user mode alone; the host does not tell the two apart for
+ * other threads, so it counts all CPU time as well.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -59,8 +59,8 @@ static uint64_t next_period(uint64_t at, uint64_t interval, uint64_t earliest)
 	return at >= earliest ? at : at + (earliest - at + interval - 1) / interval * interval;
 }
 
-/* Linux looks at CPU time once a tick. Periods that pass between two ticks are one signal: else a timer with periods
- * that are shorter than it takes to send a signal would never catch up. */
+/* Linux looks at CPU time once a tick. Periods that pass between two ticks are one signal: else a
+ * timer with periods that are shorter than it takes to send a signal would never catch up. */
 static void cpu_fire(struct cputimer *ct)
 {
 	struct cpu_itimer *it = container_of(ct, struct cpu_itimer, ct);
@@ -184,7 +184,8 @@ static int set_locked(struct process *p, int which, const struct timer_setting *
 	return 0;
 }
 
-int itimer_set(struct process *p, int which, const struct timer_setting *new, struct timer_setting *old)
+int itimer_set(struct process *p, int which, const struct timer_setting *new,
+	       struct timer_setting *old)
 {
 	if (which < ITIMER_REAL || which > ITIMER_PROF)
 		return -EINVAL;
@@ -203,7 +204,8 @@ void itimer_signal_taken(struct process *p)
 	if (!it || it->real.armed || !it->real_interval)
 		return;
 	uint64_t now = ktimer_now(CLOCK_MONOTONIC);
-	uint64_t periods = now > it->real.expires ? (now - it->real.expires) / it->real_interval : 0;
+	uint64_t periods =
+	    now > it->real.expires ? (now - it->real.expires) / it->real_interval : 0;
 	ktimer_arm(p->sb, &it->real, it->real.expires + (periods + 1) * it->real_interval);
 }
 

@@ -88,7 +88,8 @@ static void program(struct clock_base *b)
 
 	if (first) {
 		uint64_t at = first->expires ? first->expires : 1; /* 0 would turn it off */
-		it.it_value = (struct timespec){ (time_t)(at / NSEC_PER_SEC), (long)(at % NSEC_PER_SEC) };
+		it.it_value =
+		    (struct timespec){ (time_t)(at / NSEC_PER_SEC), (long)(at % NSEC_PER_SEC) };
 	}
 	timerfd_settime(b->fd, TFD_TIMER_ABSTIME, &it, NULL);
 }

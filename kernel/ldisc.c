@@ -252,7 +252,8 @@ static bool shown_with_caret(const struct ldisc *l, unsigned char c)
 
 static void echo(struct ldisc *l, unsigned char c)
 {
-	if (c == 0xff) { /* an escape of Linux's own echo buffer, which so gets around the output modes */
+	/* an escape of Linux's own echo buffer, which so gets around the output modes */
+	if (c == 0xff) {
 		put_raw(l, c);
 		l->column++;
 		return;
@@ -300,8 +301,8 @@ void ldisc_flush_input(struct ldisc *l)
 	l->packet_status |= TIOCPKT_FLUSHREAD;
 }
 
-/* How many keys find room: a key may become up to three characters. The last place is left for the end of a line; it
- * is -1 when that, too, is taken. */
+/* How many keys find room: a key may become up to three characters. The last place is left for the
+ * end of a line; it is -1 when that, too, is taken. */
 static int input_room(const struct ldisc *l)
 {
 	int room = (int)(LDISC_BUF - (l->head - l->tail));
@@ -370,8 +371,8 @@ static void echo_erased(struct ldisc *l, unsigned char c, bool erase_one)
 	}
 }
 
-/* Takes the last character off the line and gives its first byte; false: the line is empty, or starts in the middle
- * of a character. */
+/* Takes the last character off the line and gives its first byte; false: the line is empty, or
+ * starts in the middle of a character. */
 static bool last_char(const struct ldisc *l, unsigned *at, unsigned char *c)
 {
 	unsigned i = l->head;
@@ -454,7 +455,10 @@ static void commit_echo(struct ldisc *l)
 /* Keys that send a signal. */
 static bool type_signal(struct ldisc *l, unsigned char c)
 {
-	int sig = is_char(l, c, VINTR) ? SIGINT : is_char(l, c, VQUIT) ? SIGQUIT : is_char(l, c, VSUSP) ? SIGTSTP : 0;
+	int sig = is_char(l, c, VINTR)   ? SIGINT
+		  : is_char(l, c, VQUIT) ? SIGQUIT
+		  : is_char(l, c, VSUSP) ? SIGTSTP
+					 : 0;
 
 	if (!L(l, ISIG) || !sig)
 		return false;
@@ -462,7 +466,8 @@ static bool type_signal(struct ldisc *l, unsigned char c)
 	if (!L(l, NOFLSH)) {
 		ldisc_flush_input(l);
 		ldisc_flush_output(l);
-		/* Linux echoes when it has taken all keys: the echo of those before this one is never made. */
+		/* Linux echoes when it has taken all keys: the echo of those before this one is
+		 * never made. */
 		l->column = l->batch_column;
 		l->canon_column = l->batch_canon_column;
 	}
@@ -540,7 +545,8 @@ static bool type_end(struct ldisc *l, unsigned char c)
 	return false;
 }
 
-/* The return key, read as a newline. Outside of lines a newline typed as such is shown as any control character. */
+/* The return key, read as a newline. Outside of lines a newline typed as such is shown as any
+ * control character. */
 static void type_return(struct ldisc *l)
 {
 	if (L(l, ECHO))
@@ -585,8 +591,8 @@ static void type_key(struct ldisc *l, unsigned char c)
 		type_char(l, c);
 }
 
-/* Looks at one key if there is room for it. There always is while the line that is typed cannot be read yet: its last
- * character then gives way, or its end could never be typed. */
+/* Looks at one key if there is room for it. There always is while the line that is typed cannot be
+ * read yet: its last character then gives way, or its end could never be typed. */
 static bool type_one(struct ldisc *l, unsigned char c)
 {
 	if (input_room(l) <= 0 && !(L(l, ICANON) && l->canon_head == l->tail))
@@ -692,7 +698,8 @@ size_t ldisc_input_count(const struct ldisc *l)
 	return n;
 }
 
-/* Changing between lines and characters: what was typed and not ended becomes readable in either. */
+/* Changing between lines and characters: what was typed and not ended becomes readable in
+ * either. */
 static void change_canonical(struct ldisc *l)
 {
 	flush_marks(l);

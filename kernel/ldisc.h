@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The line discipline of a pty (termios(3)): what is typed at the master becomes what the slave reads, echo and
- * signals; what the slave writes becomes what the master sees. Pure: no locks, no sleeping, no signals sent; its owner
- * sees to that.
+ * The line discipline of a pty (termios(3)): what is typed at the master becomes what the slave
+ * reads, echo and signals; what the slave writes becomes what the master sees. Pure: no locks, no
+ * sleeping, no signals sent; its owner sees to that.
  */
 #ifndef HL_KERNEL_LDISC_H
 #define HL_KERNEL_LDISC_H
@@ -15,13 +15,14 @@
 
 #define LDISC_BUF    4096U  /* Linux: N_TTY_BUF_SIZE */
 #define LDISC_OUTPUT 65536U /* what the master has not read yet */
-#define LDISC_TYPED  16384U /* what was typed and waits for room in buf; Linux: the slave's tty_buffers */
+#define LDISC_TYPED                                                                                \
+	16384U /* what was typed and waits for room in buf; Linux: the slave's tty_buffers */
 #define LDISC_MEMORY (LDISC_OUTPUT + LDISC_TYPED)
 
 struct ldisc {
 	struct termios2 t;
-	/* Input: buf[tail..head) modulo its size. Canonical: lines end at canon_head; `marks` tells where each ends. A
-	 * mark on a NUL is an end of file, which is not read itself. */
+	/* Input: buf[tail..head) modulo its size. Canonical: lines end at canon_head; `marks` tells
+	 * where each ends. A mark on a NUL is an end of file, which is not read itself. */
 	unsigned char buf[LDISC_BUF];
 	uint64_t marks[LDISC_BUF / 64];
 	unsigned head, canon_head, tail;
@@ -32,7 +33,8 @@ struct ldisc {
 	/* Output */
 	unsigned char *out; /* LDISC_OUTPUT bytes */
 	unsigned out_head, out_tail;
-	unsigned column, canon_column;             /* of the cursor, now and where the line's input began */
+	/* of the cursor, now and where the line's input began */
+	unsigned column, canon_column;
 	unsigned batch_column, batch_canon_column; /* both before the keys that are being taken */
 	bool stopped;                              /* by the STOP character or TCOOFF */
 	bool tco_stopped;
@@ -55,7 +57,8 @@ void ldisc_resume(struct ldisc *l);
 void ldisc_flush_typed(struct ldisc *l);
 /* Is there something to read? For poll, MIN characters when there is no TIME. */
 bool ldisc_readable(const struct ldisc *l, bool poll);
-/* Takes what one read may have, at most `n`. *eof: a line of no characters at all was read: end of file. */
+/* Takes what one read may have, at most `n`. *eof: a line of no characters at all was read: end of
+ * file. */
 size_t ldisc_read(struct ldisc *l, unsigned char *s, size_t n, bool *eof);
 size_t ldisc_input_count(const struct ldisc *l); /* FIONREAD */
 void ldisc_flush_input(struct ldisc *l);
@@ -67,7 +70,8 @@ bool ldisc_writable(const struct ldisc *l);
 size_t ldisc_output_count(const struct ldisc *l);
 size_t ldisc_take_output(struct ldisc *l, unsigned char *s, size_t n);
 void ldisc_drop_output(struct ldisc *l);
-void ldisc_flush_output(struct ldisc *l); /* the same at the slave's wish, which packet mode tells of */
+/* the same at the slave's wish, which packet mode tells of */
+void ldisc_flush_output(struct ldisc *l);
 void ldisc_stop(struct ldisc *l);
 void ldisc_start(struct ldisc *l);
 

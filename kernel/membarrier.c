@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A task that is not in the guest needs nothing: on its way back it passes the barrier of membarrier_enter. One that is
- * in the guest is kicked out of it.
+ * A task that is not in the guest needs nothing: on its way back it passes the barrier of
+ * membarrier_enter. One that is in the guest is kicked out of it.
  *
- *	caller                              other task
- *	fence = true                        in_guest = true     (sequentially consistent, as all of these)
- *	in_guest? kick it, wait for         fence = false
- *	!fence or !in_guest                 run the guest
- *	                                    in_guest = false
+ * 	caller                              other task
+ * 	fence = true                        in_guest = true     (sequentially consistent, as all of these)
+ * 	in_guest? kick it, wait for         fence = false
+ * 	!fence or !in_guest                 run the guest
+ * 	                                    in_guest = false
  *
- * If the caller reads in_guest as false, the other's clearing of `fence` comes later, and so does its guest code.
+ * If the caller reads in_guest as false, the other's clearing of `fence` comes later, and so does
+ * its guest code.
  */
 #include "kernel/membarrier.h"
 
@@ -35,7 +36,8 @@ static bool must_pass(struct task *t, struct task *o, bool whole_sandbox)
 	return o != t && (whole_sandbox || o->mm == t->mm);
 }
 
-/* Lock held: who is in the guest is asked out. True: some are still to be waited for. `first`: this is the request. */
+/* Lock held: who is in the guest is asked out. True: some are still to be waited for. `first`: this
+ * is the request. */
 static bool visit(struct task *t, bool whole_sandbox, bool first)
 {
 	struct process *p;

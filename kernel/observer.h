@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Who watches a sandbox from above: the tracer, the statistics, the crash report (sys/observe.c). Set before the first
- * task starts. Called by the task it is about, with no lock held, except where it says so.
+ * Who watches a sandbox from above: the tracer, the statistics, the crash report (sys/observe.c).
+ * Set before the first task starts. Called by the task it is about, with no lock held, except where
+ * it says so.
  */
 #ifndef HL_KERNEL_OBSERVER_H
 #define HL_KERNEL_OBSERVER_H
@@ -17,14 +18,18 @@ struct observer;
 
 struct observer_ops {
 	/* The sandbox's program is loaded into `t` and about to run. */
-	void (*program)(struct observer *o, struct task *t, const char *path, char *const *argv, char *const *envp);
-	/* A signal was taken off the queue: its handler is about to run, or it stops or kills the process. */
+	void (*program)(struct observer *o, struct task *t, const char *path, char *const *argv,
+			char *const *envp);
+	/* A signal was taken off the queue: its handler is about to run, or it stops or kills the
+	 * process. */
 	void (*signal)(struct observer *o, struct task *t, const siginfo_t *si);
 	/* The process has stopped; `t` was the last thread to do so. sandbox->lock held. */
 	void (*stopped)(struct observer *o, struct task *t, int sig);
-	/* The program dies of `sig`, whose default action is a core dump; registers and memory are still there. */
+	/* The program dies of `sig`, whose default action is a core dump; registers and memory are
+	 * still there. */
 	void (*crashed)(struct observer *o, struct task *t, const siginfo_t *si);
-	/* `p` is about to be killed because there is no more of something, as `why` says. sandbox->lock held. */
+	/* `p` is about to be killed because there is no more of something, as `why` says.
+	 * sandbox->lock held. */
 	void (*out_of_resources)(struct observer *o, struct process *p, const char *why);
 	/* The thread ends with t->exit_code; its memory is still there. */
 	void (*ended)(struct observer *o, struct task *t);
@@ -42,7 +47,8 @@ struct sandbox_totals {
 /* Adds what `t` counted. sandbox->lock held. */
 void totals_add(struct sandbox_totals *to, struct task *t);
 
-/* The task was told to die by a signal that was never taken off a queue: tells the observer of it. */
+/* The task was told to die by a signal that was never taken off a queue: tells the observer of
+ * it. */
 void observer_killed(struct task *t, int wait_status);
 
 #endif

@@ -13,7 +13,8 @@
 #define OOM_SCORE_ADJ_MIN (-1000) /* never (proc_pid_oom_score_adj(5)) */
 #define OOM_SCORE_SCALE   1000
 
-/* A process that was killed may be slow to go: whoever looks into its memory keeps that. Then another one is killed. */
+/* A process that was killed may be slow to go: whoever looks into its memory keeps that. Then
+ * another one is killed. */
 #define PATIENCE_NS 2000000000UL
 
 /* So many of those that could hold most are looked at closely. */
@@ -69,7 +70,9 @@ static unsigned find_candidates(struct sandbox *sb, struct candidate *c, uint64_
 	list_for_each (p, &sb->processes, all_node) {
 		struct mm *mm = sb->ending ? NULL : running_mm(p);
 		if (mm && !mm->dying)
-			consider(c, &n, &(struct candidate){ p, mm, mm->resident, badness(p, mm->resident, limit) });
+			consider(c, &n,
+				 &(struct candidate){ p, mm, mm->resident,
+						      badness(p, mm->resident, limit) });
 	}
 	for (unsigned i = 0; i < n; i++) {
 		process_get(c[i].process);
@@ -130,7 +133,8 @@ static void on_exceeded(void *arg, uint64_t used, uint64_t limit)
 	unsigned n = find_candidates(sb, c, limit);
 	if (n > 1)
 		rank(c, n, limit);
-	snprintf(why, sizeof(why), "out of memory (%lu MiB are used, %lu may be)", used >> 20, limit >> 20);
+	snprintf(why, sizeof(why), "out of memory (%lu MiB are used, %lu may be)", used >> 20,
+		 limit >> 20);
 	for (unsigned i = 0; i < n && excess > 0; i++)
 		if (kill_all_with(sb, &c[i], why))
 			excess -= n > 1 ? (int64_t)c[i].bytes : excess;
@@ -147,8 +151,8 @@ static uint64_t limit_of_host(void)
 
 int oom_init(struct sandbox *sb, uint64_t limit)
 {
-	int err = budget_create(limit, limit ? NULL : limit_of_host, sb->arena, &sb->mem.counts, on_exceeded, sb,
-				&sb->mem.budget);
+	int err = budget_create(limit, limit ? NULL : limit_of_host, sb->arena, &sb->mem.counts,
+				on_exceeded, sb, &sb->mem.budget);
 	if (!err)
 		arena_set_budget(sb->arena, sb->mem.budget);
 	return err;

@@ -4,8 +4,9 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define PID_BUCKETS  1024
-#define PID_RESERVED 300 /* as Linux: after a wrap, low numbers are left to those who took them at the start */
+#define PID_BUCKETS 1024
+#define PID_RESERVED                                                                               \
+	300 /* as Linux: after a wrap, low numbers are left to those who took them at the start */
 
 struct pid_table {
 	struct list buckets[PID_BUCKETS];
@@ -78,7 +79,8 @@ int pid_alloc(struct pid_table *t, struct pid **out)
 
 void pid_detach(struct pid_table *t, struct pid *p)
 {
-	if (!p->hashed || p->task || p->process || !list_empty(&p->pgrp) || !list_empty(&p->session))
+	if (!p->hashed || p->task || p->process || !list_empty(&p->pgrp) ||
+	    !list_empty(&p->session))
 		return;
 	list_del(&p->hash_node);
 	p->hashed = false;

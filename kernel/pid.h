@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The pid namespace of a sandbox: numbers, and what they name as thread, process, process group and session. */
+/* The pid namespace of a sandbox: numbers, and what they name as thread, process, process group and
+ * session. */
 #ifndef HL_KERNEL_PID_H
 #define HL_KERNEL_PID_H
 
@@ -13,8 +14,8 @@
 struct task;
 struct process;
 
-/* A number stays in use while it names anything (a process group outlives its leader) or is referenced (pidfd). All
- * fields but refs are guarded by sandbox->lock. */
+/* A number stays in use while it names anything (a process group outlives its leader) or is
+ * referenced (pidfd). All fields but refs are guarded by sandbox->lock. */
 struct pid {
 	_Atomic uint32_t refs;
 	pid_t nr;
@@ -41,10 +42,12 @@ struct pid_table;
 int pid_table_create(struct pid_table **out, unsigned max);
 void pid_table_destroy(struct pid_table *t);
 /* The calls below: sandbox->lock held. */
-/* A fresh number (rising, wrapping at pid_max, as Linux), one reference. -EAGAIN: all taken, -ENOMEM. */
+/* A fresh number (rising, wrapping at pid_max, as Linux), one reference. -EAGAIN: all taken,
+ * -ENOMEM. */
 int pid_alloc(struct pid_table *t, struct pid **out);
 struct pid *pid_find(struct pid_table *t, pid_t nr);
-/* Frees the number once nothing carries it any more. Call after detaching a task, process, group or session. */
+/* Frees the number once nothing carries it any more. Call after detaching a task, process, group or
+ * session. */
 void pid_detach(struct pid_table *t, struct pid *p);
 struct pid *pid_get(struct pid *p);
 void pid_put(struct pid *p); /* any lock state */

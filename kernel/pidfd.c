@@ -33,7 +33,8 @@ static unsigned pidfd_poll(struct file *f, struct poll_table *pt)
 
 	poll_wait(pt, &pf->pid->exited);
 	unsigned ended = atomic_load(&pf->pid->ended);
-	unsigned events = ended & (pf->thread ? PID_THREAD_ENDED : PID_PROCESS_ENDED) ? POLLIN | POLLRDNORM : 0;
+	unsigned events =
+	    ended & (pf->thread ? PID_THREAD_ENDED : PID_PROCESS_ENDED) ? POLLIN | POLLRDNORM : 0;
 	return ended & PID_REAPED ? events | POLLHUP : events;
 }
 
@@ -105,9 +106,11 @@ static int64_t get_info(struct pid *pid, struct task *t, uint64_t addr, size_t s
 	return copy_to_guest(t->mm, GVA(addr), out, size) ? -EFAULT : 0;
 }
 
-static int64_t pidfd_ioctl(struct file *f, struct caller *c, struct mm *mm, unsigned cmd, uint64_t arg)
+static int64_t pidfd_ioctl(struct file *f, struct caller *c, struct mm *mm, unsigned cmd,
+			   uint64_t arg)
 {
-	if (_IOC_TYPE(cmd) != IOCTL_TYPE || _IOC_NR(cmd) != GET_INFO || _IOC_SIZE(cmd) < INFO_SMALLEST)
+	if (_IOC_TYPE(cmd) != IOCTL_TYPE || _IOC_NR(cmd) != GET_INFO ||
+	    _IOC_SIZE(cmd) < INFO_SMALLEST)
 		return -ENOTTY;
 	return get_info(pidfd_of(f)->pid, c->task, arg, _IOC_SIZE(cmd));
 }

@@ -13,7 +13,8 @@ struct file;
 struct pid;
 struct task;
 
-/* A new close-on-exec descriptor of `t` for `pid`; `flags`: O_NONBLOCK, PIDFD_THREAD. The number or -errno. */
+/* A new close-on-exec descriptor of `t` for `pid`; `flags`: O_NONBLOCK, PIDFD_THREAD. The number or
+ * -errno. */
 int pidfd_install(struct task *t, struct pid *pid, unsigned flags);
 /* The pid behind a pidfd, borrowed from the file; NULL: some other file. */
 struct pid *pidfd_pid(struct file *f);

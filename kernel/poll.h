@@ -2,19 +2,20 @@
 /*
  * One thread waiting for any of several files: the engine of poll(2), select(2) and the like.
  *
- *	poller_init(&p, sleeper);
- *	for (;;) {
- *		for each file
- *			ready += poller_check(&p, file, events) != 0;
- *		if (ready || err)
- *			break;
- *		err = poller_sleep(&p, deadline);	// 0, or -ETIMEDOUT, -EINTR, -ENOMEM: look a last time
- *	}
- *	poller_done(&p);
+ * 	poller_init(&p, sleeper);
+ * 	for (;;) {
+ * 		for each file
+ * 			ready += poller_check(&p, file, events) != 0;
+ * 		if (ready || err)
+ * 			break;
+ * 		err = poller_sleep(&p, deadline); // 0, or -ETIMEDOUT, -EINTR, -ENOMEM: look a last
+ *   time
+ * 	}
+ * 	poller_done(&p);
  *
- * The first round registers with the files' wait queues, until one file is ready; later rounds only look. A file that
- * is answered by the host brings its descriptor: the sleep is then one ppoll(2) on all of them, which a wake from
- * inside ends.
+ * The first round registers with the files' wait queues, until one file is ready; later rounds only
+ * look. A file that is answered by the host brings its descriptor: the sleep is then one ppoll(2)
+ * on all of them, which a wake from inside ends.
  */
 #ifndef HL_KERNEL_POLL_H
 #define HL_KERNEL_POLL_H
@@ -44,7 +45,8 @@ struct poller {
 void poller_init(struct poller *p, struct sleeper *s);
 /* Nothing will be waited for: the check does not register. */
 void poller_only_look(struct poller *p);
-/* Events of `events`, POLLERR and POLLHUP that are true now. The caller keeps `f` alive until poller_done. */
+/* Events of `events`, POLLERR and POLLHUP that are true now. The caller keeps `f` alive until
+ * poller_done. */
 unsigned poller_check(struct poller *p, struct file *f, unsigned events);
 int poller_sleep(struct poller *p, uint64_t deadline_ns);
 void poller_done(struct poller *p);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * POSIX timers. A timer owns one queue entry, so that its signal always gets through and is never pending twice. While
- * the signal waits the timer rests; when it is delivered the periods that passed meanwhile are counted as overruns and
- * the timer goes on (timer_getoverrun(2)).
+ * POSIX timers. A timer owns one queue entry, so that its signal always gets through and is never
+ * pending twice. While the signal waits the timer rests; when it is delivered the periods that
+ * passed meanwhile are counted as overruns and the timer goes on (timer_getoverrun(2)).
  */
 #include <errno.h>
 #include <limits.h>
@@ -19,7 +19,8 @@
 #include "kernel/task.h"
 #include "kernel/timer.h"
 
-#define IGNORED_STEP 1000000UL /* ns: how often at the most a timer goes off whose signal is ignored */
+#define IGNORED_STEP                                                                               \
+	1000000UL /* ns: how often at the most a timer goes off whose signal is ignored */
 
 struct posix_timer {
 	struct rb_node node; /* of its process's posix_timers.by_id */
@@ -43,7 +44,8 @@ struct posix_timers {
 
 /* ---- the clock under a timer ---- */
 
-/* Which of the timer thread's clocks serves a clock, and what to take off a point in time of it to get there. */
+/* Which of the timer thread's clocks serves a clock, and what to take off a point in time of it to
+ * get there. */
 static clockid_t base_clock(clockid_t clock)
 {
 	switch (clock) {
@@ -141,7 +143,8 @@ static int overrun_value(int64_t n)
 	return n > INT_MAX ? INT_MAX : (int)n;
 }
 
-/* Nobody takes an ignored signal: the timer has to go on by itself, but no faster than a clock tick. */
+/* Nobody takes an ignored signal: the timer has to go on by itself, but no faster than a clock
+ * tick. */
 static void go_on_ignored(struct posix_timer *pt)
 {
 	uint64_t at = expiry(pt), now = clock_now(pt);
@@ -228,7 +231,8 @@ static void timer_insert(struct posix_timers *ts, struct posix_timer *pt)
 
 	while (*link) {
 		parent = *link;
-		link = pt->id < rb_entry(parent, struct posix_timer, node)->id ? &parent->left : &parent->right;
+		link = pt->id < rb_entry(parent, struct posix_timer, node)->id ? &parent->left
+									       : &parent->right;
 	}
 	rb_insert(&ts->by_id, &pt->node, parent, link);
 }
@@ -271,7 +275,8 @@ static void entry_init(struct posix_timer *pt)
 static int create_locked(struct task *t, struct posix_timer *pt)
 {
 	struct process *p = t->process;
-	int err = pt->rq.cpu ? cputimer_prepare(t->sb) : ktimer_prepare(t->sb, base_clock(pt->rq.clock));
+	int err =
+	    pt->rq.cpu ? cputimer_prepare(t->sb) : ktimer_prepare(t->sb, base_clock(pt->rq.clock));
 
 	if (err || !timers_of(p))
 		return -EAGAIN;
@@ -362,12 +367,15 @@ static int set(struct posix_timer *pt, bool abs, const struct timer_setting *new
 		return -ESRCH;
 	pt->interval = new->interval;
 	uint64_t now = abs ? 0 : clock_now(pt);
-	uint64_t at = abs ? to_base(pt, new->value) : new->value > INT64_MAX - now ? INT64_MAX : now + new->value;
+	uint64_t at = abs                            ? to_base(pt, new->value)
+		      : new->value > INT64_MAX - now ? INT64_MAX
+						     : now + new->value;
 	arm(pt, at ? at : 1);
 	return 0;
 }
 
-int posix_timer_set(struct process *p, int id, bool abs, const struct timer_setting *new, struct timer_setting *old)
+int posix_timer_set(struct process *p, int id, bool abs, const struct timer_setting *new,
+		    struct timer_setting *old)
 {
 	sandbox_lock(p->sb);
 	struct posix_timer *pt = timer_find(p, id);

@@ -145,8 +145,9 @@ void process_set_session(struct process *p, struct pid *session)
 		list_add_tail(&session->session, &p->session_node);
 }
 
-/* A group is orphaned when no member has a parent in the same session but another group (POSIX 3.264). The program of
- * the sandbox has such a parent: whoever started the sandbox, in whose place init stands. */
+/* A group is orphaned when no member has a parent in the same session but another group (POSIX
+ * 3.264). The program of the sandbox has such a parent: whoever started the sandbox, in whose place
+ * init stands. */
 static bool group_orphaned_without(struct pid *pgrp, struct process *ignored)
 {
 	struct process *p;
@@ -178,8 +179,8 @@ static bool group_has_stopped(struct pid *pgrp)
 	return false;
 }
 
-/* `p` ends: was it what kept `pgrp` from being orphaned? Then its stopped members get SIGHUP and SIGCONT (POSIX _exit).
- */
+/* `p` ends: was it what kept `pgrp` from being orphaned? Then its stopped members get SIGHUP and
+ * SIGCONT (POSIX _exit). */
 static void check_orphaned_group(struct process *p, struct pid *pgrp, struct process *parent)
 {
 	bool kept = parent && parent->pgrp != pgrp && parent->session == p->session;
@@ -219,10 +220,13 @@ static void fill_sigchld(struct process *p, siginfo_t *si, int sig, int code, in
 	si->si_stime = (clock_t)clock_ticks(ru.stime_ns);
 }
 
-/* The parent's SIGCHLD action decides whether stops are reported and whether zombies are kept (sigaction(2)). */
+/* The parent's SIGCHLD action decides whether stops are reported and whether zombies are kept
+ * (sigaction(2)). */
 static const struct ksigaction *parent_action(struct process *parent, int sig)
 {
-	struct task *t = list_empty(&parent->tasks) ? NULL : list_first(&parent->tasks, struct task, process_node);
+	struct task *t = list_empty(&parent->tasks)
+			     ? NULL
+			     : list_first(&parent->tasks, struct task, process_node);
 	return t && sig ? &t->sighand->action[sig - 1] : NULL;
 }
 
@@ -252,7 +256,8 @@ void process_notify_parent(struct process *p, int sig, int code, int status)
 	waitqueue_wake_all(&parent->child_event, 0);
 }
 
-/* Who adopts the children of `p`: another ancestor that asked for it (PR_SET_CHILD_SUBREAPER), or init. */
+/* Who adopts the children of `p`: another ancestor that asked for it (PR_SET_CHILD_SUBREAPER), or
+ * init. */
 static struct process *reaper_of(struct process *p)
 {
 	for (struct process *a = p->parent; a; a = a->parent) {
@@ -281,7 +286,8 @@ static void adopt_children(struct process *p)
 		if (reaper == p->sb->init)
 			process_reap(child);
 		else
-			process_notify_parent(child, SIGCHLD, CLD_EXITED, child->exit_code >> 8 & 0xff);
+			process_notify_parent(child, SIGCHLD, CLD_EXITED,
+					      child->exit_code >> 8 & 0xff);
 	}
 }
 

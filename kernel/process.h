@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A guest process (thread group): the process tree, groups and sessions, what its threads always share. */
+/* A guest process (thread group): the process tree, groups and sessions, what its threads always
+ * share. */
 #ifndef HL_KERNEL_PROCESS_H
 #define HL_KERNEL_PROCESS_H
 
@@ -49,8 +50,9 @@ struct process {
 	struct list children, sibling;
 	struct pid *pgrp, *session; /* references */
 	struct list pgrp_node, session_node;
-	struct tty *tty;          /* controlling terminal of the session; reference */
-	struct pid *tty_old_pgrp; /* of a leader whose terminal hung up: who was in the foreground; reference */
+	struct tty *tty; /* controlling terminal of the session; reference */
+	/* of a leader whose terminal hung up: who was in the foreground; reference */
+	struct pid *tty_old_pgrp;
 	bool session_leader;
 	bool did_exec;
 	bool subreaper;
@@ -78,7 +80,8 @@ struct process {
 	struct rusage_sum dead_threads; /* of threads that ended */
 	struct rusage_sum children_sum; /* of reaped children */
 	struct file *exe;
-	struct user *user;           /* the leader's once it ended: a zombie counts until somebody waits for it */
+	/* the leader's once it ended: a zombie counts until somebody waits for it */
+	struct user *user;
 	uint64_t start_time_ns;      /* CLOCK_BOOTTIME */
 	struct posix_timers *timers; /* kernel/timer.c; created on demand */
 	struct itimers *itimers;
@@ -100,7 +103,8 @@ uint64_t process_rlimit(struct process *p, int which); /* soft limit; no lock ne
 /* kernel/process.c: sandbox->lock held */
 int process_new(struct sandbox *sb, struct process *parent, struct process **out);
 struct process *process_find(struct sandbox *sb, pid_t tgid);
-/* The leader's credentials, those of a process that has not started or a leader that ended among them. Borrowed. */
+/* The leader's credentials, those of a process that has not started or a leader that ended among
+ * them. Borrowed. */
 struct cred *process_cred(const struct process *p);
 /* Sets process.cred; the reference is taken over. */
 void process_set_cred(struct process *p, struct cred *c);
@@ -109,7 +113,8 @@ void process_set_session(struct process *p, struct pid *session);
 bool process_group_orphaned(struct pid *pgrp);
 /* SIGHUP+SIGCONT to groups with stopped members that became orphaned when `p` left or ended. */
 void process_check_orphans(struct process *p);
-/* Tells the parent's wait queue and sends it `exit_signal`/SIGCHLD with the given si_code and status. */
+/* Tells the parent's wait queue and sends it `exit_signal`/SIGCHLD with the given si_code and
+ * status. */
 void process_notify_parent(struct process *p, int sig, int code, int status);
 /* The last task ended: zombie or gone. */
 void process_exited(struct process *p);

@@ -2,11 +2,12 @@
 /*
  * A pty: a line discipline with a file on either side.
  *
- *	master file  --type-->  ldisc  --read-->  slave files
- *	             <--take--         <--write--
+ * 	master file  --type-->  ldisc  --read-->  slave files
+ * 	             <--take--         <--write--
  *
- * Its memory is counted by the slave's struct tty: each file and each process that has it as controlling terminal holds
- * a reference. When the master is closed the line is hung up for good. When the last slave is closed the master reads
+ * Its memory is counted by the slave's struct tty: each file and each process that has it as
+ * controlling terminal holds a reference. When the master is closed the line is hung up for good.
+ * When the last slave is closed the master reads
  * -EIO until there is one again.
  *
  * Locks: pty_table.lock, pty.lock; signals are sent without them, for sandbox->lock comes before.
@@ -50,9 +51,10 @@ struct pty_table {
 	struct filesystem *devpts; /* reference */
 	pthread_mutex_t lock;
 	/* guarded by lock */
-	struct pty *ptys[PTY_MAX];          /* by number */
-	uint64_t used[PTY_MAX / WORD_BITS]; /* numbers that have a name in devpts or a pty: a bit each */
-	unsigned nr;                        /* ptys there are */
+	struct pty *ptys[PTY_MAX]; /* by number */
+	/* numbers that have a name in devpts or a pty: a bit each */
+	uint64_t used[PTY_MAX / WORD_BITS];
+	unsigned nr; /* ptys there are */
 };
 
 struct pty {
@@ -90,7 +92,8 @@ static struct pty *file_pty(struct file *f)
 }
 
 /* Sleeping, with the lock held on entry and exit. */
-static int pty_sleep(struct pty *p, struct waitqueue *q, struct waiter *w, unsigned events, uint64_t deadline)
+static int pty_sleep(struct pty *p, struct waitqueue *q, struct waiter *w, unsigned events,
+		     uint64_t deadline)
 {
 	if (!w->queue) {
 		w->events = events;
@@ -129,7 +132,9 @@ struct read_terms {
 static struct read_terms read_terms(const struct ldisc *ld)
 {
 	uint64_t time = ld->t.c_cc[VTIME] * 100000000UL;
-	struct read_terms rt = { .canonical = ld->t.c_lflag & ICANON, .min = 1, .deadline = DEADLINE_NONE };
+	struct read_terms rt = { .canonical = ld->t.c_lflag & ICANON,
+				 .min = 1,
+				 .deadline = DEADLINE_NONE };
 
 	if (rt.canonical)
 		return rt;
@@ -142,7 +147,8 @@ static struct read_terms read_terms(const struct ldisc *ld)
 }
 
 /* Waits for input: 1, 0: the read is over, -errno. Lock held. */
-static int slave_wait_input(struct pty *p, struct waiter *w, const struct read_terms *rt, bool nonblock)
+static int slave_wait_input(struct pty *p, struct waiter *w, const struct read_terms *rt,
+			    bool nonblock)
 {
 	while (!ldisc_readable(&p->ld, false)) {
 		if (p->master_closed || !rt->deadline)
@@ -212,8 +218,8 @@ static int slave_wait_room(struct pty *p, struct waiter *w, bool nonblock)
 	}
 }
 
-static int slave_write_chunk(struct pty *p, struct waiter *w, const unsigned char *s, size_t n, bool nonblock,
-			     ssize_t *total)
+static int slave_write_chunk(struct pty *p, struct waiter *w, const unsigned char *s, size_t n,
+			     bool nonblock, ssize_t *total)
 {
 	while (n) {
 		int err = slave_wait_room(p, w, nonblock);
@@ -242,7 +248,8 @@ static int slave_begin_write(struct pty *p, struct waiter *w, bool nonblock)
 	return 0;
 }
 
-static int slave_write_all(struct pty *p, struct waiter *w, struct uio *u, bool nonblock, ssize_t *total)
+static int slave_write_all(struct pty *p, struct waiter *w, struct uio *u, bool nonblock,
+			   ssize_t *total)
 {
 	unsigned char buf[CHUNK];
 	int err = p->master_closed ? -EIO : 0;
@@ -325,7 +332,8 @@ static int master_wait_output(struct pty *p, struct waiter *w, bool nonblock)
 	return 1;
 }
 
-/* In packet mode (ioctl_tty(2), TIOCPKT) a read starts with what changed, or with 0 and is data. Lock held. */
+/* In packet mode (ioctl_tty(2), TIOCPKT) a read starts with what changed, or with 0 and is data.
+ * Lock held. */
 static ssize_t master_take(struct pty *p, struct uio *u)
 {
 	unsigned char buf[CHUNK];
@@ -361,14 +369,17 @@ static ssize_t master_read(struct file *f, struct caller *c, struct uio *u, int6
 }
 
 /* Types what it can, waiting until all is. */
-static int master_type(struct pty *p, struct waiter *w, const unsigned char *s, size_t n, bool nonblock, ssize_t *total)
+static int master_type(struct pty *p, struct waiter *w, const unsigned char *s, size_t n,
+		       bool nonblock, ssize_t *total)
 {
 	while (n) {
 		pthread_mutex_lock(&p->lock);
 		size_t done = ldisc_type(&p->ld, s, n);
 		int err = 0;
 		if (!done)
-			err = nonblock ? -EAGAIN : pty_sleep(p, &p->master_wait, w, POLL_WRITE, DEADLINE_NONE);
+			err = nonblock
+				  ? -EAGAIN
+				  : pty_sleep(p, &p->master_wait, w, POLL_WRITE, DEADLINE_NONE);
 		pthread_mutex_unlock(&p->lock);
 		if (err)
 			return err;
@@ -436,9 +447,10 @@ static void master_release(struct file *f)
 
 /* Speeds by c_cflag's CBAUD, for those who set them the old way. */
 static const unsigned baud_rates[] = {
-	0,      50,     75,      110,     134,     150,     200,     300,     600,     1200,    1800,
-	2400,   4800,   9600,    19200,   38400,   0,       57600,   115200,  230400,  460800,  500000,
-	576000, 921600, 1000000, 1152000, 1500000, 2000000, 2500000, 3000000, 3500000, 4000000,
+	0,       50,      75,      110,     134,     150,     200,     300,
+	600,     1200,    1800,    2400,    4800,    9600,    19200,   38400,
+	0,       57600,   115200,  230400,  460800,  500000,  576000,  921600,
+	1000000, 1152000, 1500000, 2000000, 2500000, 3000000, 3500000, 4000000,
 };
 
 static unsigned baud_rate(unsigned cflag)
@@ -662,7 +674,8 @@ static int64_t common_ioctl(struct pty *p, bool master, struct mm *mm, unsigned 
 	return -ENOTTY;
 }
 
-static int64_t slave_ioctl(struct file *f, struct caller *c, struct mm *mm, unsigned cmd, uint64_t arg)
+static int64_t slave_ioctl(struct file *f, struct caller *c, struct mm *mm, unsigned cmd,
+			   uint64_t arg)
 {
 	struct pty *p = file_pty(f);
 
@@ -685,7 +698,8 @@ static int64_t open_peer(struct pty *p, struct caller *c, int flags)
 	int err = vfs_open(c, NULL, name, flags & ~O_CLOEXEC, 0, 0, &f);
 	if (err)
 		return err;
-	return fd_install(t->files, f, 0, flags & O_CLOEXEC, process_rlimit(t->process, RLIMIT_NOFILE));
+	return fd_install(t->files, f, 0, flags & O_CLOEXEC,
+			  process_rlimit(t->process, RLIMIT_NOFILE));
 }
 
 static int64_t get_group(struct pty *p, struct mm *mm, unsigned cmd, uint64_t arg)
@@ -731,7 +745,8 @@ static int64_t send_signal(struct pty *p, int sig)
 	return 0;
 }
 
-static int64_t master_ioctl(struct file *f, struct caller *c, struct mm *mm, unsigned cmd, uint64_t arg)
+static int64_t master_ioctl(struct file *f, struct caller *c, struct mm *mm, unsigned cmd,
+			    uint64_t arg)
 {
 	struct pty *p = file_pty(f);
 
@@ -962,7 +977,8 @@ static int open_slave(void *arg, struct caller *c, dev_t dev, int flags, struct 
 {
 	struct pty_table *t = arg;
 	struct tty *console = t->sb->console;
-	struct tty *tty = console && console->dev == dev ? tty_get(console) : pty_find(t, minor(dev));
+	struct tty *tty =
+	    console && console->dev == dev ? tty_get(console) : pty_find(t, minor(dev));
 
 	if (!tty)
 		return -EIO;
@@ -1001,9 +1017,11 @@ int pty_table_create(struct sandbox *sb, struct filesystem **devpts)
 	pthread_mutex_init(&t->lock, NULL);
 	t->sb = sb;
 	sb->ptys = t;
-	err = device_table_add(sb->mounts->devices, TTYAUX_MAJOR, PTMX_MINOR, PTMX_MINOR, open_ptmx, t);
+	err = device_table_add(sb->mounts->devices, TTYAUX_MAJOR, PTMX_MINOR, PTMX_MINOR, open_ptmx,
+			       t);
 	if (!err)
-		err = device_table_add(sb->mounts->devices, UNIX98_PTY_SLAVE_MAJOR, 0, 0xfffff, open_slave, t);
+		err = device_table_add(sb->mounts->devices, UNIX98_PTY_SLAVE_MAJOR, 0, 0xfffff,
+				       open_slave, t);
 	if (!err)
 		err = tty_add_devices(sb, sb->mounts->devices);
 	if (!err)

@@ -9,9 +9,11 @@ struct sandbox;
 
 #define PTY_MAX 4096 /* /proc/sys/kernel/pty/max */
 
-/* The ptys of a sandbox and their directory, to be mounted at /dev/pts. Before the first task runs. */
+/* The ptys of a sandbox and their directory, to be mounted at /dev/pts. Before the first task
+ * runs. */
 int pty_table_create(struct sandbox *sb, struct filesystem **devpts);
-/* The host's terminal gets its name in the directory, too, if it is a pty there: ttyname(3) looks for it. */
+/* The host's terminal gets its name in the directory, too, if it is a pty there: ttyname(3) looks
+ * for it. */
 int pty_add_console(struct pty_table *t);
 /* How many there are now. */
 unsigned pty_count(struct pty_table *t);

@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What happens to a system call that a signal interrupted. Handlers return one of these instead of -EINTR;
- * signal_deliver turns it into a restart or -EINTR when it knows which signal, if any, runs a handler. Values are
- * Linux's.
+ * What happens to a system call that a signal interrupted. Handlers return one of these instead of
+ * -EINTR; signal_deliver turns it into a restart or -EINTR when it knows which signal, if any, runs
+ * a handler. Values are Linux's.
  */
 #ifndef HL_KERNEL_RESTART_H
 #define HL_KERNEL_RESTART_H
 
 #include <stdint.h>
 
-#define ERESTARTSYS           512 /* restart if no handler, or the handler has SA_RESTART */
-#define ERESTARTNOINTR        513 /* always restart */
-#define ERESTARTNOHAND        514 /* restart if no handler ran, else EINTR */
-#define ERESTART_RESTARTBLOCK 516 /* as NOHAND, but through restart_syscall with the time that is left */
+#define ERESTARTSYS    512 /* restart if no handler, or the handler has SA_RESTART */
+#define ERESTARTNOINTR 513 /* always restart */
+#define ERESTARTNOHAND 514 /* restart if no handler ran, else EINTR */
+#define ERESTART_RESTARTBLOCK                                                                      \
+	516 /* as NOHAND, but through restart_syscall with the time that is left */
 
 struct task;
 

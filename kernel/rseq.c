@@ -83,17 +83,20 @@ int rseq_unregister(struct task *t, uint64_t addr, uint32_t len, uint32_t sig)
 
 /* ---- critical sections ---- */
 
-/* A section must lie in the user half, and its abort handler outside of it, behind the agreed signature. */
+/* A section must lie in the user half, and its abort handler outside of it, behind the agreed
+ * signature. */
 static bool section_ok(struct task *t, const struct rseq_section *s)
 {
 	uint64_t end = s->start_ip + s->post_commit_offset;
 	uint32_t sig;
 
-	if (s->version || s->flags || end < s->start_ip || end >= GUEST_TASK_SIZE || s->abort_ip >= GUEST_TASK_SIZE)
+	if (s->version || s->flags || end < s->start_ip || end >= GUEST_TASK_SIZE ||
+	    s->abort_ip >= GUEST_TASK_SIZE)
 		return false;
 	if (s->abort_ip - s->start_ip < s->post_commit_offset)
 		return false;
-	return !copy_from_guest(t->mm, &sig, GVA(s->abort_ip - sizeof sig), sizeof sig) && sig == t->rseq_sig;
+	return !copy_from_guest(t->mm, &sig, GVA(s->abort_ip - sizeof sig), sizeof sig) &&
+	       sig == t->rseq_sig;
 }
 
 static int section_address(struct task *t, uint64_t *addr)
@@ -111,7 +114,8 @@ static bool has_siblings(struct task *t)
 	return any;
 }
 
-/* 1: `ip` was in a section and goes to its abort handler; 0: it was not; -EFAULT, -EINVAL: the guest made a mess. */
+/* 1: `ip` was in a section and goes to its abort handler; 0: it was not; -EFAULT, -EINVAL: the
+ * guest made a mess. */
 static int leave_section(struct task *t, uint64_t *ip)
 {
 	const uint64_t none = 0;
@@ -187,14 +191,16 @@ void rseq_resume(struct task *t, bool fenced)
 	bool moved = cpu != t->rseq_cpu;
 	if (moved)
 		update_cpu(t, cpu);
-	/* Sections make no system calls: only who was taken out of the guest at any other instruction can be in one. */
+	/* Sections make no system calls: only who was taken out of the guest at any other
+	 * instruction can be in one. */
 	if (t->event.kind == EVENT_SYSCALL)
 		return;
 	if (moved || fresh || fenced || t->event.kind == EVENT_INTERRUPTED)
 		abort_section(t);
 }
 
-/* The pointer to the last section stays in the area until we take it out: who has one has used sections. */
+/* The pointer to the last section stays in the area until we take it out: who has one has used
+ * sections. */
 void rseq_thread_created(struct task *t)
 {
 	uint64_t section = 0;

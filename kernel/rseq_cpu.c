@@ -107,7 +107,8 @@ static struct cpu *longest_held(struct rseq_cpus *rc)
 	struct cpu *best = NULL;
 
 	for (int i = 0; i < rc->n; i++) {
-		if (rc->cpu[i].owner && !rc->cpu[i].asked && (!best || rc->cpu[i].since < best->since))
+		if (rc->cpu[i].owner && !rc->cpu[i].asked &&
+		    (!best || rc->cpu[i].since < best->since))
 			best = &rc->cpu[i];
 	}
 	return best;

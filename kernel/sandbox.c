@@ -29,7 +29,8 @@
 
 #define GUEST_PID_MAX 4194304 /* /proc/sys/kernel/pid_max of 64-bit Linux */
 
-/* Limits of the caller, as inherited by any program it starts; none where the host does not tell. */
+/* Limits of the caller, as inherited by any program it starts; none where the host does not
+ * tell. */
 static void init_rlimits(struct process *p, const struct sandbox_config *cfg)
 {
 	for (int i = 0; i < RLIM_NLIMITS; i++) {
@@ -44,8 +45,8 @@ static void init_rlimits(struct process *p, const struct sandbox_config *cfg)
 
 #define FILES_KEPT 256
 
-/* Guests' files and what it takes to run guests come out of one limit of the host's. A quarter is kept where it is low.
- */
+/* Guests' files and what it takes to run guests come out of one limit of the host's. A quarter is
+ * kept where it is low. */
 static int files_for_guests(void)
 {
 	struct rlimit rl;
@@ -81,7 +82,8 @@ static int create_init(struct sandbox *sb, const struct sandbox_config *cfg)
 
 static bool address_space_left(void)
 {
-	void *p = mmap(NULL, ADDRESS_SPACE_LEFT, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	void *p = mmap(NULL, ADDRESS_SPACE_LEFT, PROT_NONE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	if (p == MAP_FAILED)
 		return false;
@@ -97,10 +99,12 @@ static int try_physmem(uint64_t arena, uint64_t window, struct physmem **out, st
 		return err;
 	physmem_destroy(*out);
 	*out = NULL;
-	return why_set(why, ENOMEM, "address space is limited to what guest memory alone takes (`ulimit -v`)");
+	return why_set(why, ENOMEM,
+		       "address space is limited to what guest memory alone takes (`ulimit -v`)");
 }
 
-/* The largest sizes the machine can address, halved until the host's limits on address space and files allow them. */
+/* The largest sizes the machine can address, halved until the host's limits on address space and
+ * files allow them. */
 static int create_physmem(struct sandbox *sb, struct why *why)
 {
 	const struct machine_props *props = &sb->mem.props;
@@ -253,7 +257,8 @@ void sandbox_destroy(struct sandbox *sb)
 	if (sb->pids)
 		reap_all(sb);
 	process_put(sb->main);
-	net_free(sb->net); /* files in flight between sockets end here, which belong to all that follows */
+	/* files in flight between sockets end here, which belong to all that follows */
+	net_free(sb->net);
 	if (sb->console)
 		tty_put(sb->console);
 	pty_table_free(sb->ptys);

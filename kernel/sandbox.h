@@ -2,8 +2,10 @@
 /*
  * Everything of one sandbox hangs here; there is no global state.
  *
- * Lock order (outermost first): mm->lock is never held when sandbox->lock is taken, nor the reverse.
- *   0 futex bucket   1 fdtable.lock   2 sandbox.lock   3 file and pipe locks   4 waitqueue.lock   5 sleeper (lock-free)
+ * Lock order (outermost first): mm->lock is never held when sandbox->lock is taken, nor the
+ * reverse.
+ *   0 futex bucket   1 fdtable.lock   2 sandbox.lock   3 file and pipe locks   4 waitqueue.lock
+ *   5 sleeper (lock-free)
  *   mm.lock   pagesource.lock   arena   platform
  */
 #ifndef HL_KERNEL_SANDBOX_H
@@ -49,12 +51,15 @@ struct sandbox {
 	struct net *net;               /* lock; NULL before the first socket */
 	struct fasync_domain *fasyncs; /* lock; NULL before the first file that signals tell of */
 	struct observer *observer;     /* NULL: none; not owned */
-	void (*notify)(void *arg);     /* main ended, stopped or continued; lock held; NULL: nobody asks */
+	/* main ended, stopped or continued; lock held; NULL: nobody asks */
+	void (*notify)(void *arg);
 	void *notify_arg;
 	struct uts uts;
 	struct sched sched; /* what the monitor was started with; constant */
-	int files_max;      /* host descriptors from this one on are kept for forks, threads and execs: -ENFILE */
-	bool host_priority; /* kernel/sched.h: the host's threads get what guests ask for; constant */
+	/* host descriptors from this one on are kept for forks, threads and execs: -ENFILE */
+	int files_max;
+	/* kernel/sched.h: the host's threads get what guests ask for; constant */
+	bool host_priority;
 
 	pthread_mutex_t lock; /* the process tree, signals, job control: see kernel/process.h */
 	struct pid_table *pids;
@@ -84,8 +89,8 @@ struct sandbox_config {
 	void *notify_arg;
 	bool host_priority;
 	uint64_t memory_limit; /* bytes; 0: what the host allows, less a reserve */
-	/* RLIMIT_NOFILE and RLIMIT_FSIZE as the guest sees them; the host's own bound the monitor. NULL: as the host's.
-	 */
+	/* RLIMIT_NOFILE and RLIMIT_FSIZE as the guest sees them; the host's own bound the monitor.
+	 * NULL: as the host's. */
 	const struct rlimit *nofile, *fsize;
 };
 

@@ -59,7 +59,8 @@ static struct sched passed_on(const struct sandbox *sb, const struct sched *s)
 	out.reset_on_fork = false; /* each thread's record says what it starts with */
 	if (sb->host_priority)
 		return out;
-	if (sched_is_realtime(s->policy) && (s->policy != own->policy || s->priority > own->priority)) {
+	if (sched_is_realtime(s->policy) &&
+	    (s->policy != own->policy || s->priority > own->priority)) {
 		out.policy = SCHED_OTHER;
 		out.priority = 0;
 	}
@@ -72,7 +73,8 @@ static struct sched passed_on(const struct sandbox *sb, const struct sched *s)
 
 static bool same_attr(const struct sched *a, const struct sched *b)
 {
-	return a->policy == b->policy && a->priority == b->priority && a->nice == b->nice && a->slice_ns == b->slice_ns;
+	return a->policy == b->policy && a->priority == b->priority && a->nice == b->nice &&
+	       a->slice_ns == b->slice_ns;
 }
 
 static int change_host(pid_t tid, const struct sched *old, const struct sched *new)
@@ -89,7 +91,8 @@ static int change_host(pid_t tid, const struct sched *old, const struct sched *n
 		return -errno;
 	if (old->nice != new->nice && setpriority(PRIO_PROCESS, (id_t)tid, new->nice) < 0)
 		return -errno; /* policies that do not use it are not given it by the call above */
-	if (old->ioprio != new->ioprio && syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS, tid, new->ioprio) < 0)
+	if (old->ioprio != new->ioprio &&
+	    syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS, tid, new->ioprio) < 0)
 		return -errno;
 	return 0;
 }
@@ -99,7 +102,8 @@ void sched_follow(struct task *t)
 	t->sb->platform->schedule_as(t->context, t->host_tid);
 }
 
-/* Makes what the host has of the task `new`, and guest code follow where it runs in threads of the platform's. */
+/* Makes what the host has of the task `new`, and guest code follow where it runs in threads of the
+ * platform's. */
 static int pass_on(struct task *t, const struct sched *from, const struct sched *to)
 {
 	struct sched old = passed_on(t->sb, from), new = passed_on(t->sb, to);
@@ -111,8 +115,8 @@ static int pass_on(struct task *t, const struct sched *from, const struct sched 
 	return err;
 }
 
-/* Where nothing was promised, a refusal of the host's (it lets nobody but root back to a higher priority) changes only
- * how fast the guest runs. */
+/* Where nothing was promised, a refusal of the host's (it lets nobody but root back to a higher
+ * priority) changes only how fast the guest runs. */
 int sched_set(struct task *t, const struct sched *s)
 {
 	int err = pass_on(t, &t->sched, s);

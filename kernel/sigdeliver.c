@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Delivery of signals to the running task: which comes next, what it does, the frame on the guest's stack and the way
- * back; restart of the system call it interrupted; group stops.
+ * Delivery of signals to the running task: which comes next, what it does, the frame on the guest's
+ * stack and the way back; restart of the system call it interrupted; group stops.
  *
- *	signal_deliver
- *	  next_signal           under the lock: parks for a stop, takes a signal, default actions
- *	  deliver_to_handler    no lock: restart rules, rseq, frame, mask
- *	  ... until none is left
- *	  end_without_handler   restart rules, the temporary mask ends
+ * 	signal_deliver
+ * 	  next_signal           under the lock: parks for a stop, takes a signal, default actions
+ * 	  deliver_to_handler    no lock: restart rules, rseq, frame, mask
+ * 	  ... until none is left
+ * 	  end_without_handler   restart rules, the temporary mask ends
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -191,7 +191,8 @@ static void restart_for_handler(struct delivery *d, const struct ksigaction *a)
 	if (!d->in_syscall)
 		return;
 	d->in_syscall = false;
-	bool again = d->result == -ERESTARTNOINTR || (d->result == -ERESTARTSYS && a->flags & SA_RESTART);
+	bool again =
+	    d->result == -ERESTARTNOINTR || (d->result == -ERESTARTSYS && a->flags & SA_RESTART);
 	if (again)
 		rewind_to(d, d->t->event.syscall.nr);
 	else if (d->result <= -ERESTARTSYS && d->result >= -ERESTART_RESTARTBLOCK)
@@ -270,7 +271,8 @@ static void frame_fill(struct delivery *d, const struct taken *s, struct sigfram
 
 	sigframe_save(f, &d->regs, fp);
 	f->restorer = s->action.restorer;
-	f->uc_stack = (struct sigframe_stack){ t->altstack.sp, t->altstack.flags, 0, t->altstack.size };
+	f->uc_stack =
+	    (struct sigframe_stack){ t->altstack.sp, t->altstack.flags, 0, t->altstack.size };
 	f->uc_sigmask = t->restore_mask ? t->saved_mask : t->blocked;
 	f->uc_mcontext.oldmask = f->uc_sigmask;
 	f->uc_mcontext.trapno = t->fault.trapno;
@@ -280,7 +282,8 @@ static void frame_fill(struct delivery *d, const struct taken *s, struct sigfram
 }
 
 /* `image`: a copy of the frame from place.sp on. */
-static int frame_write(struct delivery *d, const struct taken *s, const struct sigframe_place *pl, char *image)
+static int frame_write(struct delivery *d, const struct taken *s, const struct sigframe_place *pl,
+		       char *image)
 {
 	struct task *t = d->t;
 	const struct platform *pf = t->sb->platform;
@@ -302,7 +305,8 @@ static int push_frame(struct delivery *d, const struct taken *s)
 	uint64_t xcr0;
 	size_t fp_size = t->sb->platform->fp_size(t->sb->machine, &xcr0);
 
-	if (!(s->action.flags & SA_RESTORER) || frame_place(t, &s->action, d->regs.rsp, fp_size, &pl))
+	if (!(s->action.flags & SA_RESTORER) ||
+	    frame_place(t, &s->action, d->regs.rsp, fp_size, &pl))
 		return -EFAULT;
 	char *image = calloc(1, pl.size);
 	int err = image ? frame_write(d, s, &pl, image) : -ENOMEM;
@@ -350,12 +354,14 @@ static void deliver_to_handler(struct delivery *d, const struct taken *s)
 
 /* ---- the visit ---- */
 
-/* A system call that ended by itself has no more use for its mask; an interrupted one keeps it for the handler. */
+/* A system call that ended by itself has no more use for its mask; an interrupted one keeps it for
+ * the handler. */
 static void end_mask_of_finished_call(struct delivery *d)
 {
 	struct task *t = d->t;
 
-	if (!t->restore_mask || !d->in_syscall || d->result == -EINTR || d->result == -ERESTARTNOHAND)
+	if (!t->restore_mask || !d->in_syscall || d->result == -EINTR ||
+	    d->result == -ERESTARTNOHAND)
 		return;
 	t->restore_mask = false;
 	signal_set_mask(t, t->saved_mask);
@@ -372,7 +378,8 @@ static void end_without_handler(struct delivery *d)
 	}
 }
 
-/* False: the CPU would not take them, as a handler's address that is none. The signal that makes of it is pending. */
+/* False: the CPU would not take them, as a handler's address that is none. The signal that makes of
+ * it is pending. */
 static bool store_regs(struct delivery *d)
 {
 	struct task *t = d->t;
@@ -426,13 +433,16 @@ static int return_fp(struct task *t, uint64_t addr)
 	if (addr & 63 || copy_from_guest(t->mm, fp, GVA(addr), SIGFRAME_FP_HEAD))
 		goto out;
 	claim = sigframe_fp_claim(fp, size);
-	if (claim > SIGFRAME_FP_HEAD && copy_from_guest(t->mm, &magic2, GVA(addr + claim), sizeof magic2))
+	if (claim > SIGFRAME_FP_HEAD &&
+	    copy_from_guest(t->mm, &magic2, GVA(addr + claim), sizeof magic2))
 		goto out;
 	if (magic2 != SIGFRAME_FP_MAGIC2)
 		claim = SIGFRAME_FP_HEAD;
-	if (copy_from_guest(t->mm, fp + SIGFRAME_FP_HEAD, GVA(addr + SIGFRAME_FP_HEAD), claim - SIGFRAME_FP_HEAD))
+	if (copy_from_guest(t->mm, fp + SIGFRAME_FP_HEAD, GVA(addr + SIGFRAME_FP_HEAD),
+			    claim - SIGFRAME_FP_HEAD))
 		goto out;
-	err = sigframe_fp_restore(fp, claim, size, xcr0) ? pf->fp_set(t->context, fp, size) : -EINVAL;
+	err =
+	    sigframe_fp_restore(fp, claim, size, xcr0) ? pf->fp_set(t->context, fp, size) : -EINVAL;
 out:
 	free(fp);
 	return err;
@@ -442,15 +452,18 @@ static int return_frame(struct task *t, struct cpu_regs *regs)
 {
 	struct sigframe f;
 
-	if (copy_from_guest(t->mm, &f, GVA(regs->rsp - sizeof f.restorer), offsetof(struct sigframe, info)))
+	if (copy_from_guest(t->mm, &f, GVA(regs->rsp - sizeof f.restorer),
+			    offsetof(struct sigframe, info)))
 		return -EFAULT;
 	signal_set_mask(t, f.uc_sigmask);
 	struct sigaltstack_state alt = { f.uc_stack.sp, f.uc_stack.size, f.uc_stack.flags };
-	(void)signal_set_altstack(t, &alt, regs->rsp); /* as Linux: a bad one is not taken, and that is all */
+	/* as Linux: a bad one is not taken, and that is all */
+	(void)signal_set_altstack(t, &alt, regs->rsp);
 	if (!sigframe_restore(&f, regs))
 		return -EINVAL;
 	int err = return_fp(t, f.uc_mcontext.fpstate);
-	int bad = t->sb->platform->regs_set(t->context, regs); /* Linux, too, has loaded them when the rest fails */
+	/* Linux, too, has loaded them when the rest fails */
+	int bad = t->sb->platform->regs_set(t->context, regs);
 	return err ? err : bad;
 }
 

@@ -21,10 +21,11 @@
 #define SA_EXPOSE_TAGBITS 0x800
 #endif
 #define SA_RESTORER 0x04000000
-/* Bits of sa_flags the kernel knows; the others read back as zero (sigaction(2), SA_UNSUPPORTED). */
-#define SA_KNOWN                                                                                                       \
-	((uint64_t)(SA_NOCLDSTOP | SA_NOCLDWAIT | SA_SIGINFO | SA_ONSTACK | SA_RESTART | SA_NODEFER | SA_RESETHAND |   \
-		    SA_EXPOSE_TAGBITS | SA_RESTORER) &                                                                 \
+/* Bits of sa_flags the kernel knows; the others read back as zero (sigaction(2),
+ * SA_UNSUPPORTED). */
+#define SA_KNOWN                                                                                   \
+	((uint64_t)(SA_NOCLDSTOP | SA_NOCLDWAIT | SA_SIGINFO | SA_ONSTACK | SA_RESTART |           \
+		    SA_NODEFER | SA_RESETHAND | SA_EXPOSE_TAGBITS | SA_RESTORER) &                 \
 	 0xffffffff)
 
 void siginfo_kernel(siginfo_t *si, int sig, int code)
@@ -96,7 +97,8 @@ bool signal_is_fatal_pending(struct task *t)
 	return fatal;
 }
 
-/* The thread that stands for the process where any would do: the leader while it lives. NULL: none left. */
+/* The thread that stands for the process where any would do: the leader while it lives. NULL: none
+ * left. */
 static struct task *first_task(struct process *p)
 {
 	if (p->leader)
@@ -111,7 +113,8 @@ static bool can_take(struct task *t, int sig)
 	return !t->group_exiting && !t->parked && !(t->blocked & SIGBIT(sig));
 }
 
-/* The leader if it can, else a thread that is not busy with another signal, else any: as Linux's complete_signal. */
+/* The leader if it can, else a thread that is not busy with another signal, else any: as Linux's
+ * complete_signal. */
 static struct task *choose_task(struct process *p, int sig)
 {
 	struct task *t, *busy = NULL;
@@ -130,10 +133,12 @@ static struct task *choose_task(struct process *p, int sig)
 
 static bool is_default_fatal(const struct sighand *h, int sig)
 {
-	return h->action[sig - 1].handler == HANDLER_DFL && !(SIGBIT(sig) & (SIGSET_IGNORE | SIGSET_STOP));
+	return h->action[sig - 1].handler == HANDLER_DFL &&
+	       !(SIGBIT(sig) & (SIGSET_IGNORE | SIGSET_STOP));
 }
 
-/* The signal is queued: somebody must come and take it. A deadly one ends the process right here. */
+/* The signal is queued: somebody must come and take it. A deadly one ends the process right
+ * here. */
 static void wake_for(struct process *p, struct task *only, int sig)
 {
 	if (sig == SIGKILL) {
@@ -143,7 +148,8 @@ static void wake_for(struct process *p, struct task *only, int sig)
 	struct task *t = only;
 	if (only ? !can_take(only, sig) : !(t = choose_task(p, sig)))
 		return;
-	if (is_default_fatal(t->sighand, sig) && !(SIGBIT(sig) & SIGSET_CORE) && !(t->real_blocked & SIGBIT(sig)))
+	if (is_default_fatal(t->sighand, sig) && !(SIGBIT(sig) & SIGSET_CORE) &&
+	    !(t->real_blocked & SIGBIT(sig)))
 		process_kill_locked(p, sig);
 	else
 		sleeper_interrupt(&t->sleeper);
@@ -189,7 +195,8 @@ static void continue_process(struct process *p)
 	p->continued = true;
 	if (p == p->sb->main)
 		sandbox_changed_locked(p->sb);
-	/* A stop in the middle counts as finished; like any two SIGCHLDs the two reports merge, and the first stays. */
+	/* A stop in the middle counts as finished; like any two SIGCHLDs the two reports merge, and
+	 * the first stays. */
 	if (was_stopped)
 		process_notify_parent(p, SIGCHLD, CLD_CONTINUED, SIGCONT);
 	else
@@ -227,9 +234,10 @@ static bool prepare(struct process *p, struct task *t, int sig)
 	return !is_ignored(t, sig);
 }
 
-/* Kernel-made and standard signals get through without an entry when there are too many; RT signals sent by programs
- * fail (setrlimit(2), RLIMIT_SIGPENDING). */
-static int queue(struct process *p, struct task *t, struct sigpending *to, int sig, const siginfo_t *si)
+/* Kernel-made and standard signals get through without an entry when there are too many; RT signals
+ * sent by programs fail (setrlimit(2), RLIMIT_SIGPENDING). */
+static int queue(struct process *p, struct task *t, struct sigpending *to, int sig,
+		 const siginfo_t *si)
 {
 	bool override = sig < SIGRT_FIRST && si->si_code >= 0;
 	uint64_t limit = override ? UINT64_MAX : process_rlimit(p, RLIMIT_SIGPENDING);
@@ -245,14 +253,16 @@ static int queue(struct process *p, struct task *t, struct sigpending *to, int s
 	return 0;
 }
 
-static void announce(struct process *p, struct task *only, struct task *t, struct sigpending *to, int sig)
+static void announce(struct process *p, struct task *only, struct task *t, struct sigpending *to,
+		     int sig)
 {
 	to->set |= SIGBIT(sig);
 	waitqueue_wake_all(&p->sb->signal_sent, 0);
 	wake_for(p, only, sig);
 }
 
-/* A child that fork has put into its group, but not started yet: the number is kept for its first task to look at. */
+/* A child that fork has put into its group, but not started yet: the number is kept for its first
+ * task to look at. */
 static void send_early(struct process *p, int sig)
 {
 	if (p == p->sb->init || p->zombie || p->group_exiting)
@@ -348,7 +358,8 @@ void signal_force_default(struct task *t, int sig)
 
 #define TRAP_PAGE_FAULT 14
 
-void signal_force_fault(struct task *t, int sig, int code, uint64_t addr, unsigned trapno, uint64_t error)
+void signal_force_fault(struct task *t, int sig, int code, uint64_t addr, unsigned trapno,
+			uint64_t error)
 {
 	siginfo_t si;
 
@@ -424,7 +435,8 @@ void signal_set_temporary_mask(struct task *t, ksigset_t mask)
 	signal_set_mask(t, mask);
 }
 
-/* POSIX: setting SIG_IGN discards what is pending, blocked or not; the same for a default that ignores. */
+/* POSIX: setting SIG_IGN discards what is pending, blocked or not; the same for a default that
+ * ignores. */
 static void flush_ignored(struct task *t, int sig)
 {
 	uint64_t handler = t->sighand->action[sig - 1].handler;
@@ -480,7 +492,8 @@ int signal_may_send(struct task *t, struct process *p, int sig)
 
 	if (p == t->process)
 		return 0;
-	if (c->euid == target->suid || c->euid == target->uid || c->uid == target->suid || c->uid == target->uid)
+	if (c->euid == target->suid || c->euid == target->uid || c->uid == target->suid ||
+	    c->uid == target->uid)
 		return 0;
 	if (cred_capable(c, CAP_KILL) || (sig == SIGCONT && p->session == t->process->session))
 		return 0;

@@ -2,10 +2,12 @@
 /*
  * Signals (signal(7)): generation, queues, dispositions, delivery.
  *
- *   generation   signal_send_*: any thread, sandbox->lock held. Decides what is ignored, queues, picks a task to wake.
- *   wake         the chosen task's sleeper is interrupted: whatever it does, it comes to task_work()
- *   delivery     signal_deliver(): the task itself, between two entries into the guest. Stops, kills, or pushes a
- * frame.
+ *   generation   signal_send_*: any thread, sandbox->lock held. Decides what is ignored, queues,
+ *                picks a task to wake.
+ *   wake         the chosen task's sleeper is interrupted: whatever it does, it comes to
+ *                task_work()
+ *   delivery     signal_deliver(): the task itself, between two entries into the guest. Stops,
+ *                kills, or pushes a frame.
  *
  * All fields below are guarded by sandbox->lock; task->blocked is written by its owner only.
  */
@@ -64,27 +66,30 @@ void siginfo_kernel(siginfo_t *si, int sig, int code); /* zeroed but for these *
 int signal_send_task(struct task *t, int sig, const siginfo_t *si);
 int signal_send_process(struct process *p, int sig, const siginfo_t *si);
 int signal_send_pgrp(struct pid *pgrp, int sig, const siginfo_t *si); /* -ESRCH: no member */
-/* A fault of the running task itself: forced, even if blocked or ignored (then the action becomes the default). No lock
- * held. */
+/* A fault of the running task itself: forced, even if blocked or ignored (then the action becomes
+ * the default). No lock held. */
 void signal_force(struct task *t, int sig, const siginfo_t *si);
-void signal_force_fault(struct task *t, int sig, int code, uint64_t addr, unsigned trapno, uint64_t error);
+void signal_force_fault(struct task *t, int sig, int code, uint64_t addr, unsigned trapno,
+			uint64_t error);
 /* The same with the action set to default first: the process ends. */
 void signal_force_default(struct task *t, int sig);
-/* Queues a timer's entry (kernel/sigqueue.h) for `only`, or for the process when NULL. -EEXIST: it is still queued.
+/* Queues a timer's entry (kernel/sigqueue.h) for `only`, or for the process when NULL. -EEXIST: it
+ * is still queued.
  * -ESRCH: nobody to send it to, or ignored. Lock held. */
 struct sigqueue;
 int signal_send_entry(struct process *p, struct task *only, struct sigqueue *q);
 /* Recomputes task->sleeper.interrupted. Lock held. */
 void signal_recalc(struct task *t);
-/* Owner, no lock: sets the mask (unblockable bits dropped), wakes others for signals this unblocked or left to them. */
+/* Owner, no lock: sets the mask (unblockable bits dropped), wakes others for signals this unblocked
+ * or left to them. */
 void signal_set_mask(struct task *t, ksigset_t mask);
-/* For the duration of one system call (ppoll, sigsuspend...): the old mask comes back after the handler's frame was
- * pushed with it, or when the call ends without a signal. */
+/* For the duration of one system call (ppoll, sigsuspend...): the old mask comes back after the
+ * handler's frame was pushed with it, or when the call ends without a signal. */
 void signal_set_temporary_mask(struct task *t, ksigset_t mask);
 /* Is there a signal that signal_deliver would act on? */
 bool signal_pending(struct task *t);
-/* Owner, from task_work: takes signals until one pushes a frame, or none is left. Handles stops and death.
- * `in_syscall`: `result` is the pending system call result that restart rules apply to. */
+/* Owner, from task_work: takes signals until one pushes a frame, or none is left. Handles stops and
+ * death. `in_syscall`: `result` is the pending system call result that restart rules apply to. */
 void signal_deliver(struct task *t, bool in_syscall, int64_t result);
 /* Dequeues the first signal in `set` (for sigtimedwait, signalfd): number, or 0. Lock held. */
 int signal_dequeue(struct task *t, ksigset_t set, siginfo_t *si);
@@ -95,16 +100,18 @@ struct sighand *sighand_copy(struct sighand *h);
 void sighand_put(struct sighand *h);
 /* execve: handlers back to default, ignored stay ignored; altstack off. Lock held. */
 void signal_exec(struct task *t);
-/* `t` ended while siblings live on: hands process signals it was chosen for to another, and completes a group stop that
- * only waited for it. Lock held. */
+/* `t` ended while siblings live on: hands process signals it was chosen for to another, and
+ * completes a group stop that only waited for it. Lock held. */
 void signal_task_left(struct task *t);
 bool signal_is_fatal_pending(struct task *t); /* SIGKILL on its way: nothing else matters */
 
 /* May `t` send `sig` (0: only ask) to `p` (kill(2))? 0 or -EPERM. Lock held. */
 int signal_may_send(struct task *t, struct process *p, int sig);
 /* rt_sigaction(2): `act` NULL asks only; `old` may be NULL. */
-int signal_set_action(struct task *t, int sig, const struct ksigaction *act, struct ksigaction *old);
-/* rt_sigtimedwait(2): the number, -EAGAIN at the CLOCK_MONOTONIC deadline (ns, 0: do not wait), -EINTR. */
+int signal_set_action(struct task *t, int sig, const struct ksigaction *act,
+		      struct ksigaction *old);
+/* rt_sigtimedwait(2): the number, -EAGAIN at the CLOCK_MONOTONIC deadline (ns, 0: do not wait),
+ * -EINTR. */
 int signal_wait(struct task *t, ksigset_t set, uint64_t deadline, siginfo_t *si);
 /* sigaltstack(2) with the stack pointer at `sp`; `ss` NULL asks only. */
 int signal_set_altstack(struct task *t, const struct sigaltstack_state *ss, uint64_t sp);

@@ -24,8 +24,17 @@ static struct signalfd *signalfd_of(struct file *f)
 
 /* ---- struct signalfd_siginfo ---- */
 
-/* Which members of a siginfo mean something, by signal and code, as the kernel's siginfo_layout(). */
-enum layout { LAYOUT_KILL, LAYOUT_TIMER, LAYOUT_POLL, LAYOUT_FAULT, LAYOUT_CHLD, LAYOUT_RT, LAYOUT_SYS };
+/* Which members of a siginfo mean something, by signal and code, as the kernel's
+ * siginfo_layout(). */
+enum layout {
+	LAYOUT_KILL,
+	LAYOUT_TIMER,
+	LAYOUT_POLL,
+	LAYOUT_FAULT,
+	LAYOUT_CHLD,
+	LAYOUT_RT,
+	LAYOUT_SYS
+};
 
 static enum layout layout_of(const siginfo_t *si)
 {

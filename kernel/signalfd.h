@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Signals taken by reading (signalfd(2)). Whose signals depends on who reads or polls, not on who made it. */
+/* Signals taken by reading (signalfd(2)). Whose signals depends on who reads or polls, not on who
+ * made it. */
 #ifndef HL_KERNEL_SIGNALFD_H
 #define HL_KERNEL_SIGNALFD_H
 

@@ -171,7 +171,8 @@ int sigpending_take_synchronous(struct sigpending *p, ksigset_t set, siginfo_t *
 	if (!(p->set & set & SIGSET_SYNCHRONOUS))
 		return 0;
 	list_for_each (q, &p->queue, node) {
-		if (q->info.si_code > SI_USER && SIGBIT(q->info.si_signo) & set & SIGSET_SYNCHRONOUS) {
+		if (q->info.si_code > SI_USER &&
+		    SIGBIT(q->info.si_signo) & set & SIGSET_SYNCHRONOUS) {
 			int sig = q->info.si_signo;
 			entry_take(q, si);
 			return sig;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One queued signal. Inside of kernel/sig*.c and the timers, which own entries of theirs. sandbox->lock guards all. */
+/* One queued signal. Inside of kernel/sig*.c and the timers, which own entries of theirs.
+ * sandbox->lock guards all. */
 #ifndef HL_KERNEL_SIGQUEUE_H
 #define HL_KERNEL_SIGQUEUE_H
 
@@ -14,20 +15,24 @@ struct sigqueue {
 	struct siguser *user;  /* whose RLIMIT_SIGPENDING it counts against */
 	struct sigpending *on; /* while linked */
 	void *owner;           /* for `delivered` */
-	/* An entry of a timer: stays the timer's when it is taken off the queue. NULL: freed then. Called when the
-	 * signal is delivered (`si`: what the guest will see), not when it is flushed. */
+	/* An entry of a timer: stays the timer's when it is taken off the queue. NULL: freed then.
+	 * Called when the signal is delivered (`si`: what the guest will see), not when it is
+	 * flushed. */
 	void (*delivered)(struct sigqueue *q, siginfo_t *si);
 };
 
 /* Signals by what they do (signal(7)). */
-#define SIGSET_SYNCHRONOUS                                                                                             \
-	(SIGBIT(SIGSEGV) | SIGBIT(SIGBUS) | SIGBIT(SIGILL) | SIGBIT(SIGTRAP) | SIGBIT(SIGFPE) | SIGBIT(SIGSYS))
+#define SIGSET_SYNCHRONOUS                                                                         \
+	(SIGBIT(SIGSEGV) | SIGBIT(SIGBUS) | SIGBIT(SIGILL) | SIGBIT(SIGTRAP) | SIGBIT(SIGFPE) |    \
+	 SIGBIT(SIGSYS))
 #define SIGSET_STOP   (SIGBIT(SIGSTOP) | SIGBIT(SIGTSTP) | SIGBIT(SIGTTIN) | SIGBIT(SIGTTOU))
 #define SIGSET_IGNORE (SIGBIT(SIGCHLD) | SIGBIT(SIGURG) | SIGBIT(SIGWINCH) | SIGBIT(SIGCONT))
-#define SIGSET_CORE   (SIGSET_SYNCHRONOUS | SIGBIT(SIGQUIT) | SIGBIT(SIGABRT) | SIGBIT(SIGXCPU) | SIGBIT(SIGXFSZ))
-#define SIGRT_FIRST   32 /* the kernel's SIGRTMIN; libcs keep some for themselves */
+#define SIGSET_CORE                                                                                \
+	(SIGSET_SYNCHRONOUS | SIGBIT(SIGQUIT) | SIGBIT(SIGABRT) | SIGBIT(SIGXCPU) | SIGBIT(SIGXFSZ))
+#define SIGRT_FIRST 32 /* the kernel's SIGRTMIN; libcs keep some for themselves */
 
-/* An entry that counts for real user `uid`; NULL: out of memory, or `limit` entries count already. */
+/* An entry that counts for real user `uid`; NULL: out of memory, or `limit` entries count
+ * already. */
 struct sigqueue *sigqueue_alloc(struct sandbox *sb, uid_t uid, uint64_t limit);
 void sigqueue_free(struct sigqueue *q);
 /* Puts it last on `p`; takes it off again if it is on any. */
@@ -36,7 +41,8 @@ void sigqueue_unqueue(struct sigqueue *q);
 /* Entries that count for `uid` now. */
 uint64_t sigqueue_count(struct sandbox *sb, uid_t uid);
 
-/* Takes the next signal of `set` off the queue: synchronous ones first, then the lowest number. 0: none. */
+/* Takes the next signal of `set` off the queue: synchronous ones first, then the lowest number. 0:
+ * none. */
 int sigpending_take(struct sigpending *p, ksigset_t set, siginfo_t *si);
 /* The first signal that a fault of the thread's own raised, whatever its number. */
 int sigpending_take_synchronous(struct sigpending *p, ksigset_t set, siginfo_t *si);

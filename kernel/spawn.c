@@ -99,7 +99,8 @@ static void take_console(struct sandbox *sb, struct process *p, const struct spa
 	sandbox_unlock(sb);
 }
 
-static int start(struct sandbox *sb, struct process *p, const struct spawn_request *rq, struct why *why)
+static int start(struct sandbox *sb, struct process *p, const struct spawn_request *rq,
+		 struct why *why)
 {
 	struct task *t;
 	int err = task_new(sb, p, &t);
@@ -123,7 +124,8 @@ int sandbox_spawn(struct sandbox *sb, const struct spawn_request *rq, struct why
 	int err = new_main(sb, &p);
 	if (!err) {
 		err = start(sb, p, rq, why);
-		(void)cred_assume(sb->mounts->monitor); /* a set-user-ID program's may have been tried */
+		/* a set-user-ID program's may have been tried */
+		(void)cred_assume(sb->mounts->monitor);
 		if (err) {
 			sandbox_lock(sb);
 			sb->main = NULL;

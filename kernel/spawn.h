@@ -19,10 +19,12 @@ struct spawn_request {
 	const struct path *workdir; /* where it starts */
 	uint64_t ignored, blocked;  /* signals, as ksigset_t */
 	struct file *stdio[3];      /* references taken over, also on failure; NULL: closed */
-	bool controlling;           /* the sandbox's console is the program's controlling terminal */
+	/* the sandbox's console is the program's controlling terminal */
+	bool controlling;
 };
 
-/* Loads the program as the sandbox's main process and lets it run. Errors as execve(2), with a sentence. */
+/* Loads the program as the sandbox's main process and lets it run. Errors as execve(2), with a
+ * sentence. */
 int sandbox_spawn(struct sandbox *sb, const struct spawn_request *rq, struct why *why);
 /* Until the main process ended: its wait status. Everything else of the sandbox may still run. */
 int sandbox_wait_main(struct sandbox *sb);

@@ -2,10 +2,11 @@
 /*
  * The loop of a guest thread, from its start to its end.
  *
- *	run the guest -> event -> handle it -> deliver signals -> run ...
+ * 	run the guest -> event -> handle it -> deliver signals -> run ...
  *
- * Whoever wants something of the task (a signal, a stop, its end) says so under sandbox->lock and interrupts its
- *sleeper: the task leaves the guest, a wait or a host call at once and comes to task_work().
+ * Whoever wants something of the task (a signal, a stop, its end) says so under sandbox->lock and
+ * interrupts its sleeper: the task leaves the guest, a wait or a host call at once and comes to
+ * task_work().
  */
 #include "kernel/task.h"
 
@@ -66,7 +67,8 @@ struct mm_host *task_mem(struct task *t)
 	return &t->sb->mem;
 }
 
-/* Guest code runs inside a host call like any other; a thread that is in one for the guest waits in it. */
+/* Guest code runs inside a host call like any other; a thread that is in one for the guest waits in
+ * it. */
 char task_state(const struct task *t)
 {
 	uint32_t where = atomic_load_explicit(&t->sleeper.kick.state, memory_order_relaxed);
@@ -150,8 +152,8 @@ int task_count(struct task *t, uint64_t max)
 	return 0;
 }
 
-/* Linux's commit_creds(): others of the new user may not look into what the old one left in memory, and its parent's
- * signal was for the old one. */
+/* Linux's commit_creds(): others of the new user may not look into what the old one left in memory,
+ * and its parent's signal was for the old one. */
 static bool changes_rights(const struct cred *old, const struct cred *new)
 {
 	return old->euid != new->euid || old->egid != new->egid || old->fsuid != new->fsuid ||
@@ -228,7 +230,8 @@ static uint64_t timeval_ns(const struct timeval *tv)
 /* Only the owner writes: no need of an atomic addition. */
 static void count(_Atomic uint64_t *counter, uint64_t n)
 {
-	atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + n, memory_order_relaxed);
+	atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + n,
+			      memory_order_relaxed);
 }
 
 void task_count_read(struct task *t, int64_t n)
@@ -245,8 +248,8 @@ void task_count_write(struct task *t, int64_t n)
 		count(&t->wchar, (uint64_t)n);
 }
 
-/* What guest code has used in threads of its own is known apart; then the thread that serves it is the guest's kernel.
- */
+/* What guest code has used in threads of its own is known apart; then the thread that serves it is
+ * the guest's kernel. */
 static void rusage_add_guest(struct task *t, struct rusage_sum *ru)
 {
 	struct cpu_time guest;
@@ -257,8 +260,8 @@ static void rusage_add_guest(struct task *t, struct rusage_sum *ru)
 	ru->utime_ns = guest.user_ns;
 }
 
-/* The host can tell user from system time only for the calling thread; for another one the sum is given as user time.
- */
+/* The host can tell user from system time only for the calling thread; for another one the sum is
+ * given as user time. */
 void task_rusage(struct task *t, struct rusage_sum *out)
 {
 	struct rusage ru;
@@ -322,7 +325,8 @@ static void on_syscall(struct task *t)
 /* Page fault error code bits (Intel SDM vol. 3, 4.7), for the signal frame. */
 enum { PF_PROT = 1, PF_WRITE = 2, PF_USER = 4, PF_INSTR = 16 };
 
-/* A page that may be read counts as present, one of PROT_NONE does not; of the kernel's half nothing is told. */
+/* A page that may be read counts as present, one of PROT_NONE does not; of the kernel's half
+ * nothing is told. */
 static uint64_t fault_error(struct task *t, int code)
 {
 	uint64_t addr = t->event.fault.addr, error = PF_USER;
@@ -332,7 +336,8 @@ static uint64_t fault_error(struct task *t, int code)
 		error |= PF_WRITE;
 	if (t->event.fault.access == GUEST_EXEC)
 		error |= PF_INSTR;
-	if (addr >= GUEST_TASK_SIZE || (code == SEGV_ACCERR && !copy_from_guest(t->mm, &byte, GVA(addr), 1)))
+	if (addr >= GUEST_TASK_SIZE ||
+	    (code == SEGV_ACCERR && !copy_from_guest(t->mm, &byte, GVA(addr), 1)))
 		error |= PF_PROT;
 	return error;
 }
@@ -366,7 +371,8 @@ static void on_fault(struct task *t)
 		process_exit_group(t, SIGKILL);
 		return;
 	}
-	signal_force_fault(t, -err, code, t->event.fault.addr, 14, fault_error(t, err == -SIGSEGV ? code : 0));
+	signal_force_fault(t, -err, code, t->event.fault.addr, 14,
+			   fault_error(t, err == -SIGSEGV ? code : 0));
 }
 
 static void on_lost_page(struct task *t)
@@ -386,7 +392,8 @@ static void on_dead(struct task *t)
 	if (!sb->dead_reason[0] && t->event.dead && t->process == sb->main && !t->group_exiting)
 		strncpy(sb->dead_reason, t->event.dead, sizeof sb->dead_reason - 1);
 	if (!t->event.dead && sb->observer)
-		sb->observer->ops->out_of_resources(sb->observer, t->process, "the host gives no more threads");
+		sb->observer->ops->out_of_resources(sb->observer, t->process,
+						    "the host gives no more threads");
 	sandbox_unlock(sb);
 	process_exit_group(t, SIGKILL);
 }
@@ -472,7 +479,8 @@ void process_exit_group(struct task *t, int code)
 	task_exit_self(t, code);
 }
 
-/* Takes the task out of its process; the last one turns the process into a zombie. sandbox->lock held. */
+/* Takes the task out of its process; the last one turns the process into a zombie. sandbox->lock
+ * held. */
 static void unlink_locked(struct task *t)
 {
 	struct process *p = t->process;
@@ -507,8 +515,8 @@ static void unlink_locked(struct task *t)
 		sleeper_wake(&p->exec_task->sleeper);
 }
 
-/* The status of a process that nobody ends as a whole is that of the thread which exits last, however long each then
- * takes to be taken apart. True: it was this one. */
+/* The status of a process that nobody ends as a whole is that of the thread which exits last,
+ * however long each then takes to be taken apart. True: it was this one. */
 static bool leave_live(struct task *t)
 {
 	struct process *p = t->process;
@@ -613,7 +621,8 @@ static void *task_main(void *arg)
 	return NULL;
 }
 
-/* The host thread gets no signal but kicks and its own faults: everything else is the embedding program's. */
+/* The host thread gets no signal but kicks and its own faults: everything else is the embedding
+ * program's. */
 static int create_host_thread(struct task *t)
 {
 	pthread_attr_t attr;
@@ -648,7 +657,8 @@ static int link_locked(struct task *t)
 	t->sb->nr_tasks++;
 	if (t->pid == p->pid)
 		p->leader = t;
-	signal_recalc(t); /* a stop in progress, or signals sent to the process while it had no task */
+	/* a stop in progress, or signals sent to the process while it had no task */
+	signal_recalc(t);
 	return 0;
 }
 

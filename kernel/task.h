@@ -2,9 +2,9 @@
 /*
  * A guest thread: one host thread in the loop of kernel/task.c.
  *
- * Life-cycle: task_new (not yet visible) -> task_start (linked, host thread runs) -> task_exit_self (owner: from here
- * on it only cleans up) -> unlinked and freed by its own host thread, or kept as zombie inside its process for the
- * parent.
+ * Life-cycle: task_new (not yet visible) -> task_start (linked, host thread runs) -> task_exit_self
+ * (owner: from here on it only cleans up) -> unlinked and freed by its own host thread, or kept as
+ * zombie inside its process for the parent.
  */
 #ifndef HL_KERNEL_TASK_H
 #define HL_KERNEL_TASK_H
@@ -41,8 +41,8 @@ struct task {
 	struct context *context;
 	pthread_t thread;
 
-	/* Shared or own, as clone's flags said. Replaced by the owner only, under sandbox->lock; others read under it.
-	 */
+	/* Shared or own, as clone's flags said. Replaced by the owner only, under sandbox->lock;
+	 * others read under it. */
 	struct mm *mm;
 	struct fdtable *files;
 	struct fs_struct *fs;
@@ -52,12 +52,15 @@ struct task {
 
 	/* sandbox->lock */
 	ksigset_t blocked;
-	ksigset_t real_blocked; /* rt_sigtimedwait: what `blocked` goes back to; such signals are not ignored */
+	/* rt_sigtimedwait: what `blocked` goes back to; such signals are not ignored */
+	ksigset_t real_blocked;
 	struct sigpending pending;
 	char comm[TASK_COMM_LEN];
 	struct sched sched;
-	bool group_exiting;             /* told to die by exit_group, execve of a sibling, or SIGKILL */
-	struct host_cputimer cpu_timer; /* kernel/cputimer.c; and by how much its clock may go on: */
+	/* told to die by exit_group, execve of a sibling, or SIGKILL */
+	bool group_exiting;
+	/* kernel/cputimer.c; and by how much its clock may go on: */
+	struct host_cputimer cpu_timer;
 	uint64_t cpu_step;
 	bool parked;     /* by a group stop */
 	bool futex_dead; /* its futexes are given up: owns no new ones */
@@ -76,26 +79,31 @@ struct task {
 	uint64_t clear_child_tid; /* guest address; 0: none */
 	uint64_t set_child_tid;
 	_Atomic uint64_t
-	    robust_list; /* guest address of struct robust_list_head; get_robust_list(2) of others reads it */
-	uint64_t rseq;   /* guest address; 0: none */
+	    /* guest address of struct robust_list_head; get_robust_list(2) of others reads it */
+	    robust_list;
+	uint64_t rseq; /* guest address; 0: none */
 	uint32_t rseq_len, rseq_sig;
 	int rseq_cpu;                 /* the CPU number last written there; -1: none yet */
 	int rseq_held;                /* kernel/rseq_cpu.c: CPU number + 1; 0: none */
 	bool rseq_fresh;              /* another thread had it in between */
 	_Atomic bool in_guest, fence; /* kernel/membarrier.c */
-	struct vfork_done *vfork;     /* whom to tell when the address space is left: kernel/fork.c */
-	bool exiting;                 /* past task_exit_self */
-	int exit_code;                /* wait status form */
-	unsigned since_measured;      /* system calls since it last asked how much memory there is */
+	/* whom to tell when the address space is left: kernel/fork.c */
+	struct vfork_done *vfork;
+	bool exiting;  /* past task_exit_self */
+	int exit_code; /* wait status form */
+	/* system calls since it last asked how much memory there is */
+	unsigned since_measured;
 
 	uint64_t default_slack_ns;       /* what a slack of 0 stands for: the one its maker had */
 	_Atomic uint64_t timer_slack_ns; /* owner, and whom /proc/PID/timerslack_ns lets */
 
 	/* counters, owner writes, others may read */
 	_Atomic uint64_t syscalls, faults, exceptions, interrupts, nvcsw, nivcsw;
-	_Atomic uint64_t rchar, wchar, syscr, syscw; /* proc_pid_io(5): bytes and calls of reading and writing */
-	_Atomic int host_tid;                        /* of the thread that runs it; 0: not made yet */
-	struct observed *observed;                   /* the observer's own, NULL: none */
+	/* proc_pid_io(5): bytes and calls of reading and writing */
+	_Atomic uint64_t rchar, wchar, syscr, syscw;
+	/* of the thread that runs it; 0: not made yet */
+	_Atomic int host_tid;
+	struct observed *observed; /* the observer's own, NULL: none */
 };
 
 /* kernel/task.c */
@@ -105,8 +113,8 @@ int task_new(struct sandbox *sb, struct process *p, struct task **out);
 void task_free(struct task *t);
 /* Counts a new task for the user of its credentials. -EAGAIN: `max` count already. -ENOMEM. */
 int task_count(struct task *t, uint64_t max);
-/* Gives the task credentials (reference taken over, also on failure) and counts it for their user. -ENOMEM: only where
- * the real user changes. Owner only. */
+/* Gives the task credentials (reference taken over, also on failure) and counts it for their user.
+ * -ENOMEM: only where the real user changes. Owner only. */
 int task_set_cred(struct task *t, struct cred *new);
 /* Makes it visible and lets it run. `inherited`: the scheduling of the host thread that calls.
  * -EAGAIN: the host gives no thread (the task is not started, caller frees). */
@@ -127,7 +135,8 @@ bool task_current_killed(void);
 struct mm_host *task_mem(struct task *t);
 uint64_t task_fsize_limit(struct task *t);  /* RLIMIT_FSIZE */
 uint64_t task_nofile_limit(struct task *t); /* RLIMIT_NOFILE */
-/* As /proc shows it: 'R' runs, or could if a CPU were free, 'S' waits, 'T' is stopped. sandbox->lock held. */
+/* As /proc shows it: 'R' runs, or could if a CPU were free, 'S' waits, 'T' is stopped.
+ * sandbox->lock held. */
 char task_state(const struct task *t);
 /* Owner: a call has read or written `n` bytes (less than 0: it failed). */
 void task_count_read(struct task *t, int64_t n);

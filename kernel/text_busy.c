@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Is a program about to be executed open for writing (ETXTBSY in execve(2))? Asked rarely, so nothing is counted when
- * files are opened: the descriptors of all processes are looked through. Files on their way through a socket are
- * missed.
+ * Is a program about to be executed open for writing (ETXTBSY in execve(2))? Asked rarely, so
+ * nothing is counted when files are opened: the descriptors of all processes are looked through.
+ * Files on their way through a socket are missed.
  */
 #include <stdlib.h>
 #include <sys/stat.h>

@@ -25,9 +25,11 @@ struct timer_setting {
 
 /* ---- kernel/itimer.c: `which` is ITIMER_* ---- */
 /* -EINVAL: no such timer; -EAGAIN. `old` may be NULL. */
-int itimer_set(struct process *p, int which, const struct timer_setting *new, struct timer_setting *old);
+int itimer_set(struct process *p, int which, const struct timer_setting *new,
+	       struct timer_setting *old);
 int itimer_get(struct process *p, int which, struct timer_setting *out);
-/* A SIGALRM of the process was dequeued: a periodic ITIMER_REAL goes on only then. sandbox->lock held. */
+/* A SIGALRM of the process was dequeued: a periodic ITIMER_REAL goes on only then. sandbox->lock
+ * held. */
 void itimer_signal_taken(struct process *p);
 /* RLIMIT_CPU of the process was set: SIGXCPU and SIGKILL in time. sandbox->lock held. */
 void itimer_cpu_limit(struct process *p);
@@ -37,7 +39,8 @@ void itimer_cpu_limit_inherited(struct process *p);
 /* ---- kernel/posix_timer.c ---- */
 struct posix_timer_request {
 	clockid_t clock; /* what the guest asked for */
-	struct pid *cpu; /* a CPU clock: whose; reference taken over, also on failure. NULL: a clock of the host */
+	/* a CPU clock: whose; reference taken over, also on failure. NULL: a clock of the host */
+	struct pid *cpu;
 	bool cpu_thread;
 	int notify; /* SIGEV_SIGNAL, SIGEV_NONE, SIGEV_THREAD_ID */
 	int sig;
@@ -47,9 +50,10 @@ struct posix_timer_request {
 };
 /* The timer's id, -EAGAIN, -ENOMEM. */
 int posix_timer_create(struct task *t, const struct posix_timer_request *rq);
-/* 0 or -EINVAL: no such timer; -EAGAIN; -ESRCH: whose CPU time it counted is gone. `abs`: new->value is a point in time
- * of the timer's clock. */
-int posix_timer_set(struct process *p, int id, bool abs, const struct timer_setting *new, struct timer_setting *old);
+/* 0 or -EINVAL: no such timer; -EAGAIN; -ESRCH: whose CPU time it counted is gone. `abs`:
+ * new->value is a point in time of the timer's clock. */
+int posix_timer_set(struct process *p, int id, bool abs, const struct timer_setting *new,
+		    struct timer_setting *old);
 int posix_timer_get(struct process *p, int id, struct timer_setting *out);
 int posix_timer_overrun(struct process *p, int id);
 int posix_timer_delete(struct process *p, int id);

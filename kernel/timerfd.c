@@ -67,7 +67,8 @@ static unsigned timerfd_poll(struct file *f, struct poll_table *pt)
 	return poll(&p, 1, 0) > 0 ? (unsigned)p.revents : 0;
 }
 
-static int64_t timerfd_ioctl(struct file *f, struct caller *c, struct mm *mm, unsigned cmd, uint64_t arg)
+static int64_t timerfd_ioctl(struct file *f, struct caller *c, struct mm *mm, unsigned cmd,
+			     uint64_t arg)
 {
 	uint64_t ticks;
 
@@ -86,7 +87,8 @@ static void timerfd_release(struct file *f)
 	free(tf);
 }
 
-/* How often it went off cannot be had from the host without taking it: whether it did is what we can say. */
+/* How often it went off cannot be had from the host without taking it: whether it did is what we
+ * can say. */
 static void timerfd_show_fdinfo(struct file *f, struct text *out)
 {
 	struct timerfd *tf = timerfd_of(f);
@@ -95,8 +97,8 @@ static void timerfd_show_fdinfo(struct file *f, struct text *out)
 	timerfd_gettime(tf->fd, &it);
 	text_printf(out, "clockid: %d\nticks: %d\nsettime flags: 0%o\n", tf->clock,
 		    timerfd_poll(f, NULL) & POLLIN ? 1 : 0, (unsigned)tf->flags);
-	text_printf(out, "it_value: (%ld, %ld)\nit_interval: (%ld, %ld)\n", it.it_value.tv_sec, it.it_value.tv_nsec,
-		    it.it_interval.tv_sec, it.it_interval.tv_nsec);
+	text_printf(out, "it_value: (%ld, %ld)\nit_interval: (%ld, %ld)\n", it.it_value.tv_sec,
+		    it.it_value.tv_nsec, it.it_interval.tv_sec, it.it_interval.tv_nsec);
 }
 
 static const struct file_ops timerfd_ops = {

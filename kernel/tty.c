@@ -258,7 +258,8 @@ static int change_pgrp(struct tty *tty, struct process *p, pid_t nr)
 	struct pid *pgrp = pid_find(tty->sb->pids, nr);
 	if (!pgrp)
 		return -ESRCH;
-	if (list_empty(&pgrp->pgrp) || list_first(&pgrp->pgrp, struct process, pgrp_node)->session != p->session)
+	if (list_empty(&pgrp->pgrp) ||
+	    list_first(&pgrp->pgrp, struct process, pgrp_node)->session != p->session)
 		return -EPERM;
 	set_pgrp(tty, pgrp);
 	return 0;
@@ -294,7 +295,8 @@ static int leave_tty(struct tty *tty, struct process *p)
 	return 0;
 }
 
-static int session_ioctl(struct tty *tty, struct file *f, struct task *t, unsigned cmd, uint64_t arg, int *val)
+static int session_ioctl(struct tty *tty, struct file *f, struct task *t, unsigned cmd,
+			 uint64_t arg, int *val)
 {
 	switch (cmd) {
 	case TIOCGPGRP: return get_pgrp(tty, t->process, val);
@@ -330,7 +332,8 @@ static bool changes_terminal(unsigned cmd)
 	return false;
 }
 
-int64_t tty_ioctl(struct tty *tty, struct file *f, struct caller *c, struct mm *mm, unsigned cmd, uint64_t arg)
+int64_t tty_ioctl(struct tty *tty, struct file *f, struct caller *c, struct mm *mm, unsigned cmd,
+		  uint64_t arg)
 {
 	int val = 0, err = changes_terminal(cmd) ? tty_check_change(tty, c->task, SIGTTOU) : 0;
 
@@ -375,5 +378,7 @@ int tty_add_devices(struct sandbox *sb, struct device_table *devices)
 {
 	int err = device_table_add(devices, TTYAUX_MAJOR, TTYAUX_TTY, TTYAUX_TTY, open_tty, sb);
 
-	return err ?: device_table_add(devices, TTYAUX_MAJOR, TTYAUX_CONSOLE, TTYAUX_CONSOLE, open_console, sb);
+	return err
+		   ?: device_table_add(devices, TTYAUX_MAJOR, TTYAUX_CONSOLE, TTYAUX_CONSOLE,
+				       open_console, sb);
 }

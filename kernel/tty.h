@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Terminals and job control (tty_ioctl(2), credentials(7)). Two kinds: the host's terminal, passed through
- * (kernel/console.h), and ptys of the guest's own (kernel/pty.h). Sessions and foreground groups are the guest's in
- * both.
+ * Terminals and job control (tty_ioctl(2), credentials(7)). Two kinds: the host's terminal, passed
+ * through (kernel/console.h), and ptys of the guest's own (kernel/pty.h). Sessions and foreground
+ * groups are the guest's in both.
  */
 #ifndef HL_KERNEL_TTY_H
 #define HL_KERNEL_TTY_H
@@ -53,21 +53,24 @@ void tty_put(struct tty *tty);
 void tty_leader_ended(struct process *p);
 /* `p`, a session leader, gets it as controlling terminal. */
 void tty_attach(struct tty *tty, struct process *p);
-/* The line is gone: SIGHUP and SIGCONT to the session's leader; nobody of the session has the terminal any more. */
+/* The line is gone: SIGHUP and SIGCONT to the session's leader; nobody of the session has the
+ * terminal any more. */
 void tty_hangup(struct tty *tty);
 /* A key or a change of size: to the foreground group. False: there is none. */
 bool tty_signal_locked(struct tty *tty, int sig);
 void tty_signal(struct tty *tty, int sig);
 
-/* May the caller, perhaps of a background group, use its controlling terminal? Else `sig` (SIGTTIN, SIGTTOU) goes to
- * its group: 0, -EIO, -ERESTARTSYS. */
+/* May the caller, perhaps of a background group, use its controlling terminal? Else `sig` (SIGTTIN,
+ * SIGTTOU) goes to its group: 0, -EIO, -ERESTARTSYS. */
 int tty_check_change(struct tty *tty, struct task *t, int sig);
 int tty_check_read(struct tty *tty, struct caller *c);
 int tty_check_write(struct tty *tty, struct caller *c);
 /* open(2) of a terminal makes it the controlling one of a session leader that has none. */
 void tty_opened(struct tty *tty, struct caller *c, int flags);
-/* The ioctls of sessions and groups, and the check of all that change the terminal. -ENOIOCTLCMD: go on. */
-int64_t tty_ioctl(struct tty *tty, struct file *f, struct caller *c, struct mm *mm, unsigned cmd, uint64_t arg);
+/* The ioctls of sessions and groups, and the check of all that change the terminal. -ENOIOCTLCMD:
+ * go on. */
+int64_t tty_ioctl(struct tty *tty, struct file *f, struct caller *c, struct mm *mm, unsigned cmd,
+		  uint64_t arg);
 /* The controlling terminal of the caller, a reference; NULL: none. */
 struct tty *tty_of_caller(struct caller *c);
 

@@ -23,7 +23,9 @@ bool vsyscall_begin(struct task *t, struct cpu_regs *regs)
 		return false;
 	t->event = (struct event){
 		.kind = EVENT_SYSCALL,
-		.syscall = { .nr = numbers[entry / ENTRY_SIZE], .args = { regs->rdi, regs->rsi }, .ip = addr },
+		.syscall = { .nr = numbers[entry / ENTRY_SIZE],
+			     .args = { regs->rdi, regs->rsi },
+			     .ip = addr },
 	};
 	regs->rip = caller;
 	regs->rsp += sizeof caller;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The vsyscall page: three old system calls at fixed addresses of the kernel's half (Linux: vsyscall_64.c, "xonly").
- * Where the machine has no such page a jump there is a fault, and the call is made here; where the host has one it
- * comes as a system call whose instruction lies in the page.
+ * The vsyscall page: three old system calls at fixed addresses of the kernel's half (Linux:
+ * vsyscall_64.c, "xonly"). Where the machine has no such page a jump there is a fault, and the call
+ * is made here; where the host has one it comes as a system call whose instruction lies in the
+ * page.
  */
 #ifndef HL_KERNEL_VSYSCALL_H
 #define HL_KERNEL_VSYSCALL_H
@@ -22,8 +23,8 @@ static inline bool vsyscall_contains(uint64_t addr)
 	return (addr & PAGE_MASK) == VSYSCALL_PAGE;
 }
 
-/* The fault in t->event is a call: it becomes EVENT_SYSCALL, and *regs what the caller gets back, but for the result.
- * False: it is a fault like others. */
+/* The fault in t->event is a call: it becomes EVENT_SYSCALL, and *regs what the caller gets back,
+ * but for the result. False: it is a fault like others. */
 bool vsyscall_begin(struct task *t, struct cpu_regs *regs);
 
 #endif

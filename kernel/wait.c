@@ -7,8 +7,10 @@
 #include "kernel/sandbox.h"
 #include "kernel/task.h"
 
-/* __WCLONE asks for children that report their end by another signal than SIGCHLD, __WALL for both kinds (wait(2)). */
-static bool eligible(const struct task *t, const struct process *child, const struct wait_request *rq)
+/* __WCLONE asks for children that report their end by another signal than SIGCHLD, __WALL for both
+ * kinds (wait(2)). */
+static bool eligible(const struct task *t, const struct process *child,
+		     const struct wait_request *rq)
 {
 	if (rq->options & __WNOTHREAD && child->forked_by != t->tid)
 		return false;
@@ -21,7 +23,8 @@ static bool eligible(const struct task *t, const struct process *child, const st
 	return (child->exit_signal != SIGCHLD) == !!(rq->options & __WCLONE);
 }
 
-static void fill(struct process *child, struct wait_result *out, int code, int status, int wait_status)
+static void fill(struct process *child, struct wait_result *out, int code, int status,
+		 int wait_status)
 {
 	out->pid = child->pid->nr;
 	out->uid = process_cred(child)->uid;
@@ -39,18 +42,24 @@ static void reap(struct process *child, const struct rusage_sum *usage)
 	process_reap(child);
 }
 
-static bool take_exited(struct process *child, const struct wait_request *rq, struct wait_result *out)
+static bool take_exited(struct process *child, const struct wait_request *rq,
+			struct wait_result *out)
 {
 	if (!child->zombie || !(rq->options & WEXITED))
 		return false;
 	int ws = child->exit_code, sig = ws & 0x7f;
-	fill(child, out, sig == 0 ? CLD_EXITED : ws & 0x80 ? CLD_DUMPED : CLD_KILLED, sig ? sig : ws >> 8 & 0xff, ws);
+	fill(child, out,
+	     sig == 0    ? CLD_EXITED
+	     : ws & 0x80 ? CLD_DUMPED
+			 : CLD_KILLED,
+	     sig ? sig : ws >> 8 & 0xff, ws);
 	if (!(rq->options & WNOWAIT))
 		reap(child, &out->usage);
 	return true;
 }
 
-static bool take_stopped(struct process *child, const struct wait_request *rq, struct wait_result *out)
+static bool take_stopped(struct process *child, const struct wait_request *rq,
+			 struct wait_result *out)
 {
 	if (!(rq->options & WSTOPPED) || !child->stopped || child->stop_taken || child->zombie)
 		return false;
@@ -60,7 +69,8 @@ static bool take_stopped(struct process *child, const struct wait_request *rq, s
 	return true;
 }
 
-static bool take_continued(struct process *child, const struct wait_request *rq, struct wait_result *out)
+static bool take_continued(struct process *child, const struct wait_request *rq,
+			   struct wait_result *out)
 {
 	if (!(rq->options & WCONTINUED) || !child->continued || child->zombie)
 		return false;
@@ -78,8 +88,10 @@ static int scan(struct task *t, const struct wait_request *rq, struct wait_resul
 	list_for_each_safe (child, tmp, &t->process->children, sibling) {
 		if (!eligible(t, child, rq))
 			continue;
-		any |= !child->zombie || rq->options & WEXITED; /* a zombie can do no more than be reaped */
-		if (take_exited(child, rq, out) || take_stopped(child, rq, out) || take_continued(child, rq, out))
+		/* a zombie can do no more than be reaped */
+		any |= !child->zombie || rq->options & WEXITED;
+		if (take_exited(child, rq, out) || take_stopped(child, rq, out) ||
+		    take_continued(child, rq, out))
 			return 1;
 	}
 	return any ? 0 : -ECHILD;

@@ -13,8 +13,9 @@ enum wait_type { WAIT_ANY, WAIT_PID, WAIT_PGRP };
 
 struct wait_request {
 	enum wait_type type;
-	struct pid *pid;  /* WAIT_PID, WAIT_PGRP: borrowed; NULL: nothing matches */
-	unsigned options; /* WEXITED, WSTOPPED, WCONTINUED, WNOHANG, WNOWAIT, __WALL, __WCLONE, __WNOTHREAD */
+	struct pid *pid; /* WAIT_PID, WAIT_PGRP: borrowed; NULL: nothing matches */
+	/* WEXITED, WSTOPPED, WCONTINUED, WNOHANG, WNOWAIT, __WALL, __WCLONE, __WNOTHREAD */
+	unsigned options;
 };
 
 struct wait_result {

@@ -95,7 +95,8 @@ static void take_signals(struct hl_config *cfg)
 	for (int sig = 1; sig < NSIG; sig++) {
 		if (sigismember(&mask, sig) == 1)
 			cfg->blocked |= 1UL << (sig - 1);
-		if (syscall(SYS_rt_sigaction, sig, NULL, &sa, sizeof sa.mask) == 0 && sa.handler == (uintptr_t)SIG_IGN)
+		if (syscall(SYS_rt_sigaction, sig, NULL, &sa, sizeof sa.mask) == 0 &&
+		    sa.handler == (uintptr_t)SIG_IGN)
 			cfg->ignored |= 1UL << (sig - 1);
 	}
 }
@@ -249,7 +250,8 @@ void hl_config_set_log(struct hl_config *cfg, int level, hl_output_fn *fn, void 
 	cfg->log_arg = arg;
 }
 
-void hl_config_set_trace(struct hl_config *cfg, enum hl_trace_format format, hl_output_fn *fn, void *arg)
+void hl_config_set_trace(struct hl_config *cfg, enum hl_trace_format format, hl_output_fn *fn,
+			 void *arg)
 {
 	if (!cfg)
 		return;

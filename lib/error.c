@@ -18,8 +18,8 @@ static struct {
 } out_of_memory = { HL_NO_MEMORY, "out of memory" };
 #define OUT_OF_MEMORY ((struct hl_error *)(void *)&out_of_memory)
 
-__attribute__((format(printf, 3, 0))) static struct hl_error *error_new(enum hl_code code, const char *context,
-									const char *fmt, va_list ap)
+__attribute__((format(printf, 3, 0))) static struct hl_error *
+error_new(enum hl_code code, const char *context, const char *fmt, va_list ap)
 {
 	char *text = NULL;
 	struct hl_error *e = NULL;
@@ -30,7 +30,8 @@ __attribute__((format(printf, 3, 0))) static struct hl_error *error_new(enum hl_
 	e = malloc(sizeof *e + size);
 	if (e) {
 		e->code = code;
-		snprintf(e->text, size, "%s%s%s", text, context ? ": " : "", context ? context : "");
+		snprintf(e->text, size, "%s%s%s", text, context ? ": " : "",
+			 context ? context : "");
 	}
 	free(text);
 	return e ? e : OUT_OF_MEMORY;

@@ -4,7 +4,9 @@
 
 #include "hl.h"
 
-/* Puts a new error in *err unless err is NULL. Always -1, so that `return error_set(...)` reads well. */
-int error_set(struct hl_error **err, enum hl_code code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+/* Puts a new error in *err unless err is NULL. Always -1, so that `return error_set(...)` reads
+ * well. */
+int error_set(struct hl_error **err, enum hl_code code, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
 
 #endif

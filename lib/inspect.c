@@ -10,8 +10,8 @@
 #define NR_PLATFORMS 2
 #define FINDINGS_MAX 12
 
-_Static_assert((int)FOUND_YES == HL_FOUND && (int)FOUND_NO == HL_MISSING && (int)FOUND_DENIED == HL_DENIED &&
-		   (int)FOUND_UNKNOWN == HL_NOT_LOOKED_FOR,
+_Static_assert((int)FOUND_YES == HL_FOUND && (int)FOUND_NO == HL_MISSING &&
+		   (int)FOUND_DENIED == HL_DENIED && (int)FOUND_UNKNOWN == HL_NOT_LOOKED_FOR,
 	       "hl.h");
 
 struct group {

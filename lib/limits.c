@@ -7,7 +7,8 @@
 #define OWN_FILES 65536 /* descriptors of ours beside as many as a guest may have */
 
 /* What the limits were is a fact of the process, not of a sandbox. */
-static struct caller_limits was = { { RLIM_INFINITY, RLIM_INFINITY }, { RLIM_INFINITY, RLIM_INFINITY } };
+static struct caller_limits was = { { RLIM_INFINITY, RLIM_INFINITY },
+				    { RLIM_INFINITY, RLIM_INFINITY } };
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 /* Both limits up to `most`, or as far as the hard one goes: beyond it takes CAP_SYS_RESOURCE. */
@@ -23,7 +24,8 @@ static void raise_all(void)
 	if (getrlimit(RLIMIT_NOFILE, &was.nofile) < 0 || getrlimit(RLIMIT_FSIZE, &was.fsize) < 0)
 		return; /* where the host does not tell, there are none that we know of */
 	rlim_t files = was.nofile.rlim_max;
-	raise_one(RLIMIT_NOFILE, &was.nofile, files < RLIM_INFINITY - OWN_FILES ? files + OWN_FILES : files);
+	raise_one(RLIMIT_NOFILE, &was.nofile,
+		  files < RLIM_INFINITY - OWN_FILES ? files + OWN_FILES : files);
 	raise_one(RLIMIT_FSIZE, &was.fsize, RLIM_INFINITY);
 }
 

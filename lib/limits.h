@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Limits that bound the guest, who has its own idea of them, and the monitor alike: RLIMIT_NOFILE, because an open file
- * of the guest is a descriptor of ours and we need others, and RLIMIT_FSIZE, because the guest's memory is a file. They
- * are raised as far as they may be, once; the guest sees what they were. hl.h says so.
+ * Limits that bound the guest, who has its own idea of them, and the monitor alike: RLIMIT_NOFILE,
+ * because an open file of the guest is a descriptor of ours and we need others, and RLIMIT_FSIZE,
+ * because the guest's memory is a file. They are raised as far as they may be, once; the guest sees
+ * what they were. hl.h says so.
  */
 #ifndef HL_LIB_LIMITS_H
 #define HL_LIB_LIMITS_H

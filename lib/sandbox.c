@@ -2,10 +2,11 @@
 /*
  * The life of a sandbox as hl.h tells it.
  *
- *	start   platform -> observer -> kernel -> file tree -> descriptors -> program; the first failure undoes it all
- *	run     nothing of this file runs, but for the time limit's thread where there is one
- *	end     the kernel calls on_change when the program ended; wait and event_fd tell
- *	free    kill, join, undo
+ * 	start   platform -> observer -> kernel -> file tree -> descriptors -> program; the first
+ *          failure undoes it all
+ * 	run     nothing of this file runs, but for the time limit's thread where there is one
+ * 	end     the kernel calls on_change when the program ended; wait and event_fd tell
+ * 	free    kill, join, undo
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -51,7 +52,8 @@ struct hl_sandbox {
 
 /* ---- start ---- */
 
-static int choose_platform(const struct hl_config *cfg, struct platform_choice *out, struct hl_error **err)
+static int choose_platform(const struct hl_config *cfg, struct platform_choice *out,
+			   struct hl_error **err)
 {
 	struct why why = { "" };
 	int e = platform_choose(cfg->platform, out, &why);
@@ -109,7 +111,8 @@ static int fail(struct hl_error **err, enum hl_code code, int e, const struct wh
 	const char *text = why->text[0] ? why->text : strerror(-e);
 
 	if (e == -EMFILE)
-		return error_set(err, HL_SYSTEM, "%s: hl has used up its descriptors (`ulimit -n`)", text);
+		return error_set(err, HL_SYSTEM, "%s: hl has used up its descriptors (`ulimit -n`)",
+				 text);
 	return error_set(err, code_of(e, code), "%s", text);
 }
 
@@ -122,12 +125,15 @@ static int check_limits(struct hl_error **err)
 	limits_raise();
 	if (getrlimit(RLIMIT_NOFILE, &files) < 0 || files.rlim_cur >= FILES_MIN)
 		return 0;
-	return error_set(err, HL_SYSTEM, "%lu descriptors are not enough for a sandbox (`ulimit -n`)", files.rlim_cur);
+	return error_set(err, HL_SYSTEM,
+			 "%lu descriptors are not enough for a sandbox (`ulimit -n`)",
+			 files.rlim_cur);
 }
 
-/* What auto picked may fail in spite of its checks (another hypervisor holds the CPU, no more processes are allowed).
- */
-static int make_kernel_instead(struct hl_sandbox *sb, struct sandbox_config *sc, const struct platform *pf)
+/* What auto picked may fail in spite of its checks (another hypervisor holds the CPU, no more
+ * processes are allowed). */
+static int make_kernel_instead(struct hl_sandbox *sb, struct sandbox_config *sc,
+			       const struct platform *pf)
 {
 	struct platform_report report;
 	struct why why = { "" };
@@ -138,19 +144,21 @@ static int make_kernel_instead(struct hl_sandbox *sb, struct sandbox_config *sc,
 }
 
 /* No thread of the sandbox runs yet: nobody else calls `log`. */
-static void log_platform(const struct hl_config *cfg, const struct platform *pf, const struct platform_choice *choice)
+static void log_platform(const struct hl_config *cfg, const struct platform *pf,
+			 const struct platform_choice *choice)
 {
 	char line[384];
 
 	if (cfg->log_level < 2)
 		return;
-	int n = snprintf(line, sizeof line, "platform %s: %s", pf->name,
-			 pf == choice->platform ? choice->reason : "the one that was picked failed");
+	int n =
+	    snprintf(line, sizeof line, "platform %s: %s", pf->name,
+		     pf == choice->platform ? choice->reason : "the one that was picked failed");
 	cfg->log(cfg->log_arg, line, (size_t)n < sizeof line ? (size_t)n : sizeof line - 1);
 }
 
-static int make_kernel(struct hl_sandbox *sb, const struct hl_config *cfg, const struct platform_choice *choice,
-		       struct hl_error **err)
+static int make_kernel(struct hl_sandbox *sb, const struct hl_config *cfg,
+		       const struct platform_choice *choice, struct hl_error **err)
 {
 	struct why why = { "" };
 	const struct caller_limits *limits = limits_raise();
@@ -177,7 +185,8 @@ static int wrap_stdio(struct hl_sandbox *sb, const struct hl_config *cfg, struct
 
 	for (int fd = 0; !err && fd < 3; fd++) {
 		if (cfg->stdio[fd] >= 0 && fcntl(cfg->stdio[fd], F_GETFD) >= 0)
-			err = hostfd_wrap(sb->hostfd, sb->kernel->mounts, cfg->stdio[fd], &rq->stdio[fd]);
+			err = hostfd_wrap(sb->hostfd, sb->kernel->mounts, cfg->stdio[fd],
+					  &rq->stdio[fd]);
 	}
 	return err ? err : console_attach(sb->kernel, rq->stdio, &rq->controlling);
 }
@@ -201,7 +210,8 @@ static int spawn(struct hl_sandbox *sb, const struct spawn_request *rq, struct w
 }
 
 /* As execvp(3): a text file without "#!" is a script for /bin/sh. */
-static int spawn_by_shell(struct hl_sandbox *sb, const struct hl_config *cfg, const struct spawn_request *rq)
+static int spawn_by_shell(struct hl_sandbox *sb, const struct hl_config *cfg,
+			  const struct spawn_request *rq)
 {
 	struct spawn_request sh = *rq;
 	struct why ignored = { "" };
@@ -290,7 +300,8 @@ static void *timer_main(void *arg)
 
 	sandbox_lock(sb->kernel);
 	while (!err && !sb->freeing && !sb->kernel->main_ended)
-		err = pthread_cond_clockwait(&sb->kernel->changed, &sb->kernel->lock, CLOCK_MONOTONIC, &end);
+		err = pthread_cond_clockwait(&sb->kernel->changed, &sb->kernel->lock,
+					     CLOCK_MONOTONIC, &end);
 	bool over = err == ETIMEDOUT && !sb->kernel->main_ended;
 	if (over)
 		sb->expired = true;
@@ -359,8 +370,8 @@ static int start(const struct hl_config *cfg, struct hl_sandbox **out, struct hl
 	return ret;
 }
 
-/* Files of ours may meet RLIMIT_FSIZE where it could not be raised. That is an error, not the end of the program: a
- * SIGXFSZ of our own is taken before the mask is as it was. */
+/* Files of ours may meet RLIMIT_FSIZE where it could not be raised. That is an error, not the end
+ * of the program: a SIGXFSZ of our own is taken before the mask is as it was. */
 int hl_sandbox_start(const struct hl_config *cfg, struct hl_sandbox **out, struct hl_error **err)
 {
 	sigset_t xfsz, old, pending;
@@ -444,11 +455,13 @@ static void wait_locked(struct hl_sandbox *sb, uint64_t milliseconds)
 		if (milliseconds == HL_FOREVER)
 			err = pthread_cond_wait(&sb->kernel->changed, &sb->kernel->lock);
 		else
-			err = pthread_cond_clockwait(&sb->kernel->changed, &sb->kernel->lock, CLOCK_MONOTONIC, &until);
+			err = pthread_cond_clockwait(&sb->kernel->changed, &sb->kernel->lock,
+						     CLOCK_MONOTONIC, &until);
 	}
 }
 
-int hl_sandbox_wait(struct hl_sandbox *sb, uint64_t milliseconds, struct hl_result *res, struct hl_error **err)
+int hl_sandbox_wait(struct hl_sandbox *sb, uint64_t milliseconds, struct hl_result *res,
+		    struct hl_error **err)
 {
 	struct hl_result r;
 	uint64_t events;
@@ -483,7 +496,8 @@ void hl_sandbox_kill(struct hl_sandbox *sb)
 
 static int check_signal(int sig, struct hl_error **err)
 {
-	return sig < 1 || sig > NSIGNALS ? error_set(err, HL_INVALID, "there is no signal %d", sig) : 0;
+	return sig < 1 || sig > NSIGNALS ? error_set(err, HL_INVALID, "there is no signal %d", sig)
+					 : 0;
 }
 
 /* As from a process outside of the guest's pid namespace. */
@@ -573,7 +587,8 @@ static void report_call(void *arg, const struct call_report *r)
 	e->fn(e->arg, &c);
 }
 
-void hl_sandbox_each_call(struct hl_sandbox *sb, void (*fn)(void *arg, const struct hl_call_stats *c), void *arg)
+void hl_sandbox_each_call(struct hl_sandbox *sb,
+			  void (*fn)(void *arg, const struct hl_call_stats *c), void *arg)
 {
 	struct each_call e = { fn, arg };
 

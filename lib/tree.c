@@ -165,8 +165,9 @@ static int walk_to(struct sandbox *sb, const char *dir, struct path *out)
 	return err;
 }
 
-/* The calling process's directory by descriptor: no path leads to one that was removed, or that lies below a directory
- * the caller may not search. One without a path that still exists lies outside of our root, and stays there. */
+/* The calling process's directory by descriptor: no path leads to one that was removed, or that
+ * lies below a directory the caller may not search. One without a path that still exists lies
+ * outside of our root, and stays there. */
 static int take_own_directory(struct sandbox *sb, bool has_path, struct path *out)
 {
 	struct path p = { .mnt = sb->mounts->root };
@@ -221,8 +222,10 @@ int tree_find_workdir(struct sandbox *sb, const char *dir, struct path *out, str
 				  : find_below_own(sb, dir, out);
 
 	if (err && !dir)
-		return why_set(why, -err, "the caller's working directory cannot be used: %s; --workdir names another",
-			       strerror(-err));
+		return why_set(
+		    why, -err,
+		    "the caller's working directory cannot be used: %s; --workdir names another",
+		    strerror(-err));
 	return err ? why_set(why, -err, "working directory '%s': %s", dir, strerror(-err)) : 0;
 }
 
@@ -241,8 +244,8 @@ static int try_program(struct visitor *v, const char *path)
 /* Errors of one directory of PATH that do not end the search (execvp(3)). */
 static bool search_goes_on(int err)
 {
-	return err == -EACCES || err == -ENOENT || err == -ENOTDIR || err == -ESTALE || err == -ENODEV ||
-	       err == -ETIMEDOUT;
+	return err == -EACCES || err == -ENOENT || err == -ENOTDIR || err == -ESTALE ||
+	       err == -ENODEV || err == -ETIMEDOUT;
 }
 
 static int search_path(struct visitor *v, const char *path, const char *name, char **out)
@@ -276,7 +279,8 @@ static const char *path_variable(const struct hl_config *cfg)
 	return DEFAULT_PATH;
 }
 
-static int find(struct visitor *v, const struct hl_config *cfg, const char *name, char **out, struct why *why)
+static int find(struct visitor *v, const struct hl_config *cfg, const char *name, char **out,
+		struct why *why)
 {
 	int err;
 
@@ -293,8 +297,8 @@ static int find(struct visitor *v, const struct hl_config *cfg, const char *name
 	return err ? why_set(why, -err, "'%s': %s", name, strerror(-err)) : 0;
 }
 
-int tree_find_program(struct sandbox *sb, const struct hl_config *cfg, const struct path *workdir, char **out,
-		      struct why *why)
+int tree_find_program(struct sandbox *sb, const struct hl_config *cfg, const struct path *workdir,
+		      char **out, struct why *why)
 {
 	struct visitor v;
 	int err = visitor_init(&v, sb, workdir);

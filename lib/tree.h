@@ -11,13 +11,14 @@ struct sandbox;
 
 /* Mounts everything: the host at "/", and over it what a guest must see as its own. 0 or -errno. */
 int tree_mount(struct sandbox *sb, const struct hl_config *cfg, struct why *why);
-/* Where the program starts, a reference to put: `dir`, a path of the guest, relative to the calling process's
- * directory, which NULL stands for; that may have been removed. 0 or -errno. */
+/* Where the program starts, a reference to put: `dir`, a path of the guest, relative to the calling
+ * process's directory, which NULL stands for; that may have been removed. 0 or -errno. */
 int tree_find_workdir(struct sandbox *sb, const char *dir, struct path *out, struct why *why);
-/* The path to execute for the program of `cfg` (malloc'd): itself if it has a slash, else the first hit in PATH, as
- * execvp(3). -ENOENT, or -EACCES when all that was found may not be executed, and the like. */
-int tree_find_program(struct sandbox *sb, const struct hl_config *cfg, const struct path *workdir, char **out,
-		      struct why *why);
+/* The path to execute for the program of `cfg` (malloc'd): itself if it has a slash, else the first
+ * hit in PATH, as execvp(3). -ENOENT, or -EACCES when all that was found may not be executed, and
+ * the like. */
+int tree_find_program(struct sandbox *sb, const struct hl_config *cfg, const struct path *workdir,
+		      char **out, struct why *why);
 /* Could the file at `path` be a script without its "#!" line, which shells run as one of theirs? */
 bool tree_looks_like_script(struct sandbox *sb, const struct path *workdir, const char *path);
 

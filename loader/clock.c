@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Each update reads the host's clocks, finds the rate since an earlier reading, and draws a new line. A line may not
- * begin below where the one before has got to, or time would run backwards: a line that was too fast is followed by one
- * that begins where it ended and is slower until both agree at the end of its term. A line that was too slow is left by
- * a step forward, of nanoseconds.
+ * Each update reads the host's clocks, finds the rate since an earlier reading, and draws a new
+ * line. A line may not begin below where the one before has got to, or time would run backwards: a
+ * line that was too fast is followed by one that begins where it ended and is slower until both
+ * agree at the end of its term. A line that was too slow is left by a step forward, of nanoseconds.
  *
- * How long a line is good for follows from the readings: they are good to some tens of ns, so a rate found over a time
- * T is good for some multiple of T before it is off by a fraction of a microsecond.
+ * How long a line is good for follows from the readings: they are good to some tens of ns, so a
+ * rate found over a time T is good for some multiple of T before it is off by a fraction of a
+ * microsecond.
  *
- * CLOCK_REALTIME, BOOTTIME and TAI keep a constant distance from CLOCK_MONOTONIC, except when somebody sets the clock:
- * a distance once measured stays until a reading is off by more than readings can be.
+ * CLOCK_REALTIME, BOOTTIME and TAI keep a constant distance from CLOCK_MONOTONIC, except when
+ * somebody sets the clock: a distance once measured stays until a reading is off by more than
+ * readings can be.
  */
 #include "loader/clock.h"
 
@@ -22,11 +24,13 @@
 
 #define NS_PER_SEC 1000000000UL
 
-/* A line is used this many times as long as the baseline of its rate, but no longer than TERM_MAX. */
+/* A line is used this many times as long as the baseline of its rate, but no longer than
+ * TERM_MAX. */
 #define TERM_FACTOR  10
 #define TERM_MAX     (200UL * 1000 * 1000)
 #define BASELINE_MIN (100UL * 1000)
-/* The baseline is kept between this and twice this: long enough for precision, short enough to follow NTP. */
+/* The baseline is kept between this and twice this: long enough for precision, short enough to
+ * follow NTP. */
 #define BASELINE_GOOD NS_PER_SEC
 /* A clock was set when its distance from CLOCK_MONOTONIC is off by more. */
 #define STEP_MIN 1000
@@ -57,7 +61,8 @@ static struct clock_sample sample(clockid_t clock)
 		uint64_t before = read_tsc(), ns = host_ns(clock), after = read_tsc();
 
 		if (after - before < best.width)
-			best = (struct clock_sample){ before + (after - before) / 2, ns, after - before };
+			best = (struct clock_sample){ before + (after - before) / 2, ns,
+						      after - before };
 	}
 	return best;
 }
@@ -81,12 +86,14 @@ static uint64_t rate_find(struct clock_rate *r, const struct clock_sample *now)
 	return (uint64_t)(((unsigned __int128)ns << VDSO_SHIFT) / counts);
 }
 
-/* Does the host count time by the TSC? Only then is it known to run evenly, and alike on all CPUs. */
+/* Does the host count time by the TSC? Only then is it known to run evenly, and alike on all
+ * CPUs. */
 static bool tsc_trusted(void)
 {
 	char name[32] = "";
 	unsigned a, b, c, d;
-	int fd = open("/sys/devices/system/clocksource/clocksource0/current_clocksource", O_RDONLY | O_CLOEXEC);
+	int fd = open("/sys/devices/system/clocksource/clocksource0/current_clocksource",
+		      O_RDONLY | O_CLOEXEC);
 	ssize_t n = fd < 0 ? -1 : read(fd, name, sizeof name - 1);
 
 	if (fd >= 0)
@@ -128,15 +135,16 @@ bool clock_page_coarse(const struct clock_page *p, clockid_t clock, uint64_t *ns
 	return true;
 }
 
-/* Replaces `line`, which the page has from `d->tsc_base` on, by one that shows what the clock showed, from `tsc` on;
- * `term`: counts it will be used for. */
-static void line_replace(struct clock_line *line, const struct vdso_data *d, const struct clock_sample *now,
-			 uint64_t mult, uint64_t tsc, uint64_t term)
+/* Replaces `line`, which the page has from `d->tsc_base` on, by one that shows what the clock
+ * showed, from `tsc` on; `term`: counts it will be used for. */
+static void line_replace(struct clock_line *line, const struct vdso_data *d,
+			 const struct clock_sample *now, uint64_t mult, uint64_t tsc, uint64_t term)
 {
 	uint64_t ns = now->ns + scale(tsc - now->tsc, mult), old = 0;
 
 	if (d->tsc_end)
-		old = line->base + scale((tsc < d->tsc_end ? tsc : d->tsc_end) - d->tsc_base, line->mult);
+		old = line->base +
+		      scale((tsc < d->tsc_end ? tsc : d->tsc_end) - d->tsc_base, line->mult);
 	if (old > ns) {
 		uint64_t less = (uint64_t)(((unsigned __int128)(old - ns) << VDSO_SHIFT) / term);
 
@@ -147,7 +155,8 @@ static void line_replace(struct clock_line *line, const struct vdso_data *d, con
 }
 
 /* Distance of a clock from CLOCK_MONOTONIC: `old`, unless it has changed. */
-static uint64_t distance(clockid_t clock, uint64_t old, const struct clock_sample *mono, uint64_t mult)
+static uint64_t distance(clockid_t clock, uint64_t old, const struct clock_sample *mono,
+			 uint64_t mult)
 {
 	struct clock_sample s = sample(clock);
 	uint64_t found = s.ns - (mono->ns + scale(s.tsc - mono->tsc, mult));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The host's clocks as lines over the time stamp counter, for the page the vDSO reads (arch/x86_64/vdso_data.h). Not
- * thread-safe. */
+/* The host's clocks as lines over the time stamp counter, for the page the vDSO reads
+ * (arch/x86_64/vdso_data.h). Not thread-safe. */
 #ifndef HL_LOADER_CLOCK_H
 #define HL_LOADER_CLOCK_H
 
@@ -33,13 +33,14 @@ struct clock_page {
 	uint64_t realtime, boottime; /* ahead of CLOCK_MONOTONIC, ns */
 };
 
-/* `data`: a zeroed page. Takes the first readings: the longer ago that is at the first update, the better it will be.
- */
+/* `data`: a zeroed page. Takes the first readings: the longer ago that is at the first update, the
+ * better it will be. */
 void clock_page_init(struct clock_page *p, struct vdso_data *data);
-/* Reads the host's clocks and renews the page. Returns how long it is good for, ns; 0: it is not (yet). */
+/* Reads the host's clocks and renews the page. Returns how long it is good for, ns; 0: it is not
+ * (yet). */
 uint64_t clock_page_update(struct clock_page *p);
-/* A coarse clock as the vDSO shows it, which moves at other moments than the host's own: for those who ask by system
- * call. False: the vDSO asks the host, too. */
+/* A coarse clock as the vDSO shows it, which moves at other moments than the host's own: for those
+ * who ask by system call. False: the vDSO asks the host, too. */
 bool clock_page_coarse(const struct clock_page *p, clockid_t clock, uint64_t *ns);
 /* Has the page run out, or is it about to? */
 bool clock_page_expired(const struct clock_page *p);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What execve(2) does to credentials: set-user-ID and set-group-ID files, and the rules of capabilities(7),
- * "Transformation of capabilities during execve()". Capabilities attached to files are not looked at: a guest that may
- * not use them on the host could do nothing with them here either.
+ * What execve(2) does to credentials: set-user-ID and set-group-ID files, and the rules of
+ * capabilities(7), "Transformation of capabilities during execve()". Capabilities attached to files
+ * are not looked at: a guest that may not use them on the host could do nothing with them here
+ * either.
  */
 #include "loader/cred.h"
 
@@ -16,7 +17,8 @@
 #include "fs/file.h"
 #include "fs/vfs.h"
 
-/* Can files be used as these credentials at all? An unprivileged monitor can act as nobody but itself. */
+/* Can files be used as these credentials at all? An unprivileged monitor can act as nobody but
+ * itself. */
 static bool can_act_as(struct caller *c, const struct cred *cred, struct file *exe)
 {
 	struct caller as = *c;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ELF executables (elf(5)). Reading checks every number of the headers; mapping then works with numbers that fit. */
+/* ELF executables (elf(5)). Reading checks every number of the headers; mapping then works with
+ * numbers that fit. */
 #ifndef HL_LOADER_ELF_H
 #define HL_LOADER_ELF_H
 
@@ -32,19 +33,24 @@ struct elf_place {
 	uint64_t brk; /* end of its last segment */
 };
 
-/* Reads and checks `f`, which must outlive the struct. `err`: what a file that is no such ELF gives: ENOEXEC for a
- * program, ELIBBAD for an interpreter. 0 or -errno. On failure there is nothing to free. */
-int elf_read(struct elf *e, struct caller *c, struct file *f, const char *name, int err, struct why *why);
+/* Reads and checks `f`, which must outlive the struct. `err`: what a file that is no such ELF
+ * gives: ENOEXEC for a program, ELIBBAD for an interpreter. 0 or -errno. On failure there is
+ * nothing to free. */
+int elf_read(struct elf *e, struct caller *c, struct file *f, const char *name, int err,
+	     struct why *why);
 void elf_free(struct elf *e);
 static inline bool elf_is_fixed(const struct elf *e)
 {
 	return e->header.e_type == ET_EXEC;
 }
 
-/* Maps the segments. `base`: where the image begins; 0: wherever there is room; ignored for ET_EXEC. */
-int elf_map(const struct elf *e, struct mm *mm, uint64_t base, struct elf_place *out, struct why *why);
+/* Maps the segments. `base`: where the image begins; 0: wherever there is room; ignored for
+ * ET_EXEC. */
+int elf_map(const struct elf *e, struct mm *mm, uint64_t base, struct elf_place *out,
+	    struct why *why);
 
-/* The path of a file as the guest sees it, for /proc/PID/maps. NULL: it has none, or no memory. Free with free(). */
+/* The path of a file as the guest sees it, for /proc/PID/maps. NULL: it has none, or no memory.
+ * Free with free(). */
 char *exec_file_path(struct file *f);
 
 #endif

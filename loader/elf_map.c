@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Segments become mappings as Linux's elf_load makes them: whole pages of the file, the rest of the last page zeroed,
- * anonymous memory for what the file does not hold. */
+/* Segments become mappings as Linux's elf_load makes them: whole pages of the file, the rest of the
+ * last page zeroed, anonymous memory for what the file does not hold. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -54,7 +54,8 @@ static int map_zero_part(const struct mapping *m, const Elf64_Phdr *p, uint64_t 
 
 static int map_segment(const struct mapping *m, const Elf64_Phdr *p)
 {
-	uint64_t file_end = m->bias + p->p_vaddr + p->p_filesz, end = m->bias + p->p_vaddr + p->p_memsz;
+	uint64_t file_end = m->bias + p->p_vaddr + p->p_filesz,
+		 end = m->bias + p->p_vaddr + p->p_memsz;
 	int64_t r;
 
 	if (p->p_filesz == 0)
@@ -62,7 +63,8 @@ static int map_segment(const struct mapping *m, const Elf64_Phdr *p)
 	r = map_file_part(m, p);
 	if (r < 0 || p->p_memsz == p->p_filesz)
 		return r < 0 ? (int)r : 0;
-	if (zero_guest(m->mm, GVA(file_end), PAGE_UP(file_end) - file_end) > 0 && (p->p_flags & PF_W))
+	if (zero_guest(m->mm, GVA(file_end), PAGE_UP(file_end) - file_end) > 0 &&
+	    (p->p_flags & PF_W))
 		return -EFAULT;
 	return map_zero_part(m, p, PAGE_UP(file_end), PAGE_UP(end));
 }
@@ -74,7 +76,8 @@ static int find_room(const struct elf *e, struct mm *mm, uint64_t base, uint64_t
 	const struct mmap_args a = {
 		.addr = base,
 		.len = len + slack,
-		.flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | (base ? MAP_FIXED_NOREPLACE : 0),
+		.flags =
+		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | (base ? MAP_FIXED_NOREPLACE : 0),
 	};
 	int64_t at;
 
@@ -114,14 +117,16 @@ static int map_segments(const struct mapping *m, struct elf_place *out, struct w
 			continue;
 		err = map_segment(m, p);
 		if (err)
-			return why_set(why, -err, "%s: ELF segment %u can not be mapped at %#lx: %s", e->name, i,
-				       (unsigned long)(m->bias + p->p_vaddr), strerror(-err));
+			return why_set(why, -err,
+				       "%s: ELF segment %u can not be mapped at %#lx: %s", e->name,
+				       i, (unsigned long)(m->bias + p->p_vaddr), strerror(-err));
 		place_add(out, p);
 	}
 	return 0;
 }
 
-int elf_map(const struct elf *e, struct mm *mm, uint64_t base, struct elf_place *out, struct why *why)
+int elf_map(const struct elf *e, struct mm *mm, uint64_t base, struct elf_place *out,
+	    struct why *why)
 {
 	struct mapping m = { .elf = e, .mm = mm };
 	int err = elf_is_fixed(e) ? 0 : find_room(e, mm, base, &m.bias);
@@ -137,6 +142,7 @@ int elf_map(const struct elf *e, struct mm *mm, uint64_t base, struct elf_place 
 	out->entry = m.bias + e->header.e_entry;
 	out->phdr = e->phdr ? m.bias + e->phdr : 0;
 	if (out->entry >= GUEST_TASK_SIZE)
-		return why_set(why, ENOEXEC, "%s: the ELF entry point lies outside the address space", e->name);
+		return why_set(why, ENOEXEC,
+			       "%s: the ELF entry point lies outside the address space", e->name);
 	return 0;
 }

@@ -16,8 +16,9 @@ static const char *machine_name(unsigned machine)
 		unsigned machine;
 		const char *name;
 	} names[] = {
-		{ EM_386, "32-bit x86" }, { EM_ARM, "32-bit ARM" }, { EM_AARCH64, "aarch64" }, { EM_RISCV, "RISC-V" },
-		{ EM_PPC64, "PowerPC" },  { EM_S390, "s390" },      { EM_MIPS, "MIPS" },       { EM_SPARCV9, "SPARC" },
+		{ EM_386, "32-bit x86" }, { EM_ARM, "32-bit ARM" }, { EM_AARCH64, "aarch64" },
+		{ EM_RISCV, "RISC-V" },   { EM_PPC64, "PowerPC" },  { EM_S390, "s390" },
+		{ EM_MIPS, "MIPS" },      { EM_SPARCV9, "SPARC" },
 	};
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
 		if (names[i].machine == machine)
@@ -32,10 +33,11 @@ static int check_machine(const struct elf *e, int err, struct why *why)
 	const char *other = machine_name(h->e_machine);
 
 	if (other)
-		return why_set(why, err, "%s: a program for %s, which this machine can not run", e->name, other);
+		return why_set(why, err, "%s: a program for %s, which this machine can not run",
+			       e->name, other);
 	if (h->e_machine != EM_X86_64)
-		return why_set(why, err, "%s: a program for an unknown machine (ELF machine %u)", e->name,
-			       h->e_machine);
+		return why_set(why, err, "%s: a program for an unknown machine (ELF machine %u)",
+			       e->name, h->e_machine);
 	if (h->e_ident[EI_CLASS] != ELFCLASS64 || h->e_ident[EI_DATA] != ELFDATA2LSB)
 		return why_set(why, err, "%s: not a 64-bit little-endian ELF file", e->name);
 	return 0;
@@ -54,11 +56,15 @@ static int check_header(const struct elf *e, size_t got, int err, struct why *wh
 	if (r)
 		return r;
 	if (h->e_type != ET_EXEC && h->e_type != ET_DYN)
-		return why_set(why, err, "%s: an ELF file, but not an executable (type %u)", e->name, h->e_type);
-	if (h->e_phentsize != sizeof(Elf64_Phdr) || h->e_phnum == 0 || h->e_phnum > PHDRS_MAX / sizeof(Elf64_Phdr))
-		return why_set(why, err, "%s: the ELF program header table has a bad size", e->name);
+		return why_set(why, err, "%s: an ELF file, but not an executable (type %u)",
+			       e->name, h->e_type);
+	if (h->e_phentsize != sizeof(Elf64_Phdr) || h->e_phnum == 0 ||
+	    h->e_phnum > PHDRS_MAX / sizeof(Elf64_Phdr))
+		return why_set(why, err, "%s: the ELF program header table has a bad size",
+			       e->name);
 	if (h->e_entry >= GUEST_TASK_SIZE)
-		return why_set(why, err, "%s: the ELF entry point lies outside the address space", e->name);
+		return why_set(why, err, "%s: the ELF entry point lies outside the address space",
+			       e->name);
 	return 0;
 }
 
@@ -87,12 +93,14 @@ static int read_phdrs(struct elf *e, struct caller *c, int err, struct why *why)
 	return 0;
 }
 
-static int read_interp(struct elf *e, struct caller *c, const Elf64_Phdr *p, int err, struct why *why)
+static int read_interp(struct elf *e, struct caller *c, const Elf64_Phdr *p, int err,
+		       struct why *why)
 {
 	if (e->interp)
 		return 0;
 	if (p->p_filesz < 2 || p->p_filesz > PATH_MAX)
-		return why_set(why, err, "%s: the ELF interpreter's name has a bad length", e->name);
+		return why_set(why, err, "%s: the ELF interpreter's name has a bad length",
+			       e->name);
 	e->interp = malloc(p->p_filesz);
 	if (!e->interp)
 		return why_set(why, ENOMEM, "%s: out of memory", e->name);
@@ -108,8 +116,9 @@ static bool is_power_of_two(uint64_t x)
 	return x && !(x & (x - 1));
 }
 
-/* NULL: the numbers fit. Whether segments overlap, come in order or lie within the file does not matter: they are
- * mapped one after the other, each in place of what is there (Linux: load_elf_binary). */
+/* NULL: the numbers fit. Whether segments overlap, come in order or lie within the file does not
+ * matter: they are mapped one after the other, each in place of what is there (Linux:
+ * load_elf_binary). */
 static const char *segment_fault(const Elf64_Phdr *p)
 {
 	if (p->p_filesz > p->p_memsz)
@@ -172,14 +181,16 @@ static int read_special(struct elf *e, struct caller *c, int err, struct why *wh
 
 static int get_source(struct elf *e, int err, struct why *why)
 {
-	int r = e->file->ops->pagesource ? e->file->ops->pagesource(e->file, false, &e->source) : -ENODEV;
+	int r = e->file->ops->pagesource ? e->file->ops->pagesource(e->file, false, &e->source)
+					 : -ENODEV;
 
 	if (r == -ENODEV)
 		return why_set(why, err, "%s: a file that can not be mapped", e->name);
 	return r ? why_set(why, -r, "%s: %s", e->name, strerror(-r)) : 0;
 }
 
-int elf_read(struct elf *e, struct caller *c, struct file *f, const char *name, int err, struct why *why)
+int elf_read(struct elf *e, struct caller *c, struct file *f, const char *name, int err,
+	     struct why *why)
 {
 	ssize_t got;
 	int r;
@@ -187,7 +198,8 @@ int elf_read(struct elf *e, struct caller *c, struct file *f, const char *name, 
 	*e = (struct elf){ .name = name, .file = f };
 	got = file_read_kernel(f, c, &e->header, sizeof e->header, 0);
 	if (got < 0)
-		return why_set(why, (int)-got, "%s: can not be read: %s", name, strerror((int)-got));
+		return why_set(why, (int)-got, "%s: can not be read: %s", name,
+			       strerror((int)-got));
 	r = check_header(e, (size_t)got, err, why);
 	if (!r)
 		r = read_phdrs(e, c, err, why);

@@ -12,7 +12,8 @@
 #include "loader/stack.h"
 #include "loader/vdso.h"
 
-/* Where Linux puts position independent programs: two thirds up, and bits of a page number at random. */
+/* Where Linux puts position independent programs: two thirds up, and bits of a page number at
+ * random. */
 #define PIE_BASE        (GUEST_TASK_SIZE / 3 * 2)
 #define PIE_RANDOM_BITS 28
 #define BRK_RANDOM_BITS 18 /* 1 GiB */
@@ -98,7 +99,8 @@ static int follow_script(struct exec *x, const char *head, size_t n)
 	int err;
 
 	if (x->rq->fd_path_inaccessible)
-		return why_set(x->why, ENOENT, "%s: a script that its interpreter could not open", x->filename);
+		return why_set(x->why, ENOENT, "%s: a script that its interpreter could not open",
+			       x->filename);
 	err = script_parse(&s, head, n);
 	if (err < 0)
 		return why_set(x->why, -err, "%s: the script names no interpreter", x->filename);
@@ -109,7 +111,8 @@ static int follow_script(struct exec *x, const char *head, size_t n)
 	if (!err)
 		err = open_interp(c, name, &f);
 	if (err) {
-		why_set(x->why, -err, "%s: its interpreter %s: %s", x->filename, name, strerror(-err));
+		why_set(x->why, -err, "%s: its interpreter %s: %s", x->filename, name,
+			strerror(-err));
 		free(name);
 		return err;
 	}
@@ -129,11 +132,13 @@ static int resolve(struct exec *x)
 		int err;
 
 		if (n < 0)
-			return why_set(x->why, (int)-n, "%s: can not be read: %s", x->filename, strerror((int)-n));
+			return why_set(x->why, (int)-n, "%s: can not be read: %s", x->filename,
+				       strerror((int)-n));
 		if (!script_is(head, (size_t)n))
 			return 0;
 		if (depth >= EXEC_MAX_SCRIPT_DEPTH)
-			return why_set(x->why, ELOOP, "%s: too many scripts run scripts", x->rq->filename);
+			return why_set(x->why, ELOOP, "%s: too many scripts run scripts",
+				       x->rq->filename);
 		err = follow_script(x, head, (size_t)n);
 		if (err)
 			return err;
@@ -149,8 +154,10 @@ static int read_interp(struct exec *x)
 		return 0;
 	err = open_interp(x->rq->caller, name, &x->interp_file);
 	if (err)
-		return why_set(x->why, -err, "%s: its ELF interpreter %s: %s", x->filename, name, strerror(-err));
-	snprintf(x->interp_name, sizeof x->interp_name, "%.128s: its ELF interpreter %.128s", x->filename, name);
+		return why_set(x->why, -err, "%s: its ELF interpreter %s: %s", x->filename, name,
+			       strerror(-err));
+	snprintf(x->interp_name, sizeof x->interp_name, "%.128s: its ELF interpreter %.128s",
+		 x->filename, name);
 	return elf_read(&x->interp, x->rq->caller, x->interp_file, x->interp_name, ELIBBAD, x->why);
 }
 
@@ -219,7 +226,8 @@ static int load(struct exec *x, struct exec_image *out)
 	if (!err)
 		err = resolve(x);
 	if (!err && stack_check_args(x->rq->filename, x->argv, x->rq->envp, x->rq->stack_limit) < 0)
-		err = why_set(x->why, E2BIG, "%s: arguments and environment are too long", x->rq->filename);
+		err = why_set(x->why, E2BIG, "%s: arguments and environment are too long",
+			      x->rq->filename);
 	if (!err)
 		err = elf_read(&x->program, x->rq->caller, x->file, x->filename, ENOEXEC, x->why);
 	if (!err)
@@ -237,7 +245,8 @@ static int load(struct exec *x, struct exec_image *out)
 
 static void image_fill(struct exec *x, struct exec_image *out)
 {
-	const char *slash = strrchr(x->rq->filename, '/'), *base = slash ? slash + 1 : x->rq->filename;
+	const char *slash = strrchr(x->rq->filename, '/'),
+		   *base = slash ? slash + 1 : x->rq->filename;
 
 	out->mm = x->mm;
 	out->exe = x->file;
@@ -263,7 +272,9 @@ static void exec_free(struct exec *x)
 
 int exec_load(const struct exec_request *rq, struct exec_image *out, struct why *why)
 {
-	struct exec x = { .rq = rq, .why = why, .file = file_get(rq->file), .filename = strdup(rq->filename) };
+	struct exec x = {
+		.rq = rq, .why = why, .file = file_get(rq->file), .filename = strdup(rq->filename)
+	};
 	int err;
 
 	*out = (struct exec_image){ 0 };

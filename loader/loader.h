@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * From an executable file to an address space ready to run: ELF (ET_EXEC, static-PIE, PIE, dynamic), #! scripts, the
- * initial stack with argv, envp and the auxiliary vector, the vDSO. Builds aside: nothing of the calling process is
- * touched, so a failed execve returns an error; the kernel commits the image afterwards (kernel/exec.c).
+ * From an executable file to an address space ready to run: ELF (ET_EXEC, static-PIE, PIE,
+ * dynamic), #! scripts, the initial stack with argv, envp and the auxiliary vector, the vDSO.
+ * Builds aside: nothing of the calling process is touched, so a failed execve returns an error; the
+ * kernel commits the image afterwards (kernel/exec.c).
  */
 #ifndef HL_LOADER_LOADER_H
 #define HL_LOADER_LOADER_H
@@ -20,14 +21,18 @@
 struct exec_request {
 	struct caller *caller;
 	struct mm_host *mem;
-	struct file *file;    /* opened for execution (regular, x bit checked); borrowed */
-	const char *filename; /* as given to execve: AT_EXECFN and argv of scripts ("/dev/fd/N/..." for execveat) */
-	char *const *argv;    /* NULL-terminated, may be empty (Linux then supplies one "") */
+	struct file *file; /* opened for execution (regular, x bit checked); borrowed */
+	const char *
+	    filename; /* as given to execve: AT_EXECFN and argv of scripts ("/dev/fd/N/..." for execveat) */
+	char *const *argv; /* NULL-terminated, may be empty (Linux then supplies one "") */
 	char *const *envp;
-	bool fd_path_inaccessible; /* execveat of a close-on-exec descriptor: a script can not work (-ENOENT) */
-	uint64_t stack_limit;      /* RLIMIT_STACK; bounds argv+envp to a quarter, at least 128 KiB: -E2BIG */
-	bool no_randomize;         /* personality ADDR_NO_RANDOMIZE */
-	bool fs_shared;            /* another process has the caller's fs_struct: the program gains no rights */
+	/* execveat of a close-on-exec descriptor: a script can not work (-ENOENT) */
+	bool fd_path_inaccessible;
+	/* RLIMIT_STACK; bounds argv+envp to a quarter, at least 128 KiB: -E2BIG */
+	uint64_t stack_limit;
+	bool no_randomize; /* personality ADDR_NO_RANDOMIZE */
+	/* another process has the caller's fs_struct: the program gains no rights */
+	bool fs_shared;
 };
 
 struct exec_image {
@@ -39,15 +44,17 @@ struct exec_image {
 	char comm[16];
 	unsigned personality_clear;
 	bool exec_stack;
-	/* Set by a failed exec_load: Linux would have noticed past its point of no return, and killed the process. */
+	/* Set by a failed exec_load: Linux would have noticed past its point of no return, and
+	 * killed the process. */
 	bool too_late;
 };
 
 /* Opens a file to be executed: regular, x permission, not on a noexec mount (-EACCES). */
-int exec_open(struct caller *c, const struct path *start, const char *name, unsigned walk_flags, struct file **out);
+int exec_open(struct caller *c, const struct path *start, const char *name, unsigned walk_flags,
+	      struct file **out);
 
-/* 0, or -errno as execve(2) gives it (-ENOENT also for a missing interpreter), with a sentence naming the file and the
- * fault in `why` (may be NULL). */
+/* 0, or -errno as execve(2) gives it (-ENOENT also for a missing interpreter), with a sentence
+ * naming the file and the fault in `why` (may be NULL). */
 int exec_load(const struct exec_request *rq, struct exec_image *out, struct why *why);
 void exec_image_destroy(struct exec_image *img);
 

@@ -31,7 +31,8 @@ char *exec_file_path(struct file *f)
 	return fit;
 }
 
-int exec_open(struct caller *c, const struct path *start, const char *name, unsigned walk_flags, struct file **out)
+int exec_open(struct caller *c, const struct path *start, const char *name, unsigned walk_flags,
+	      struct file **out)
 {
 	int flags = O_RDONLY | O_NONBLOCK | (walk_flags & WALK_NOFOLLOW ? O_NOFOLLOW : 0);
 	struct inode *inode;

@@ -29,7 +29,8 @@ static void trim(char *start, char *end)
 		*--end = '\0';
 }
 
-/* After Linux's load_script: a line longer than the buffer is cut, as long as the interpreter's name is whole. */
+/* After Linux's load_script: a line longer than the buffer is cut, as long as the interpreter's
+ * name is whole. */
 int script_parse(struct script *s, const char *head, size_t n)
 {
 	char *newline, *word, *rest;

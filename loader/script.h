@@ -20,8 +20,9 @@ static inline bool script_is(const char *head, size_t n)
 	return n >= 2 && head[0] == '#' && head[1] == '!';
 }
 
-/* Takes the first `n` (at most SCRIPT_LINE_MAX) bytes of a file apart. 0, or -ENOEXEC: no interpreter named, or its
- * name is cut off by the limit. In a line without an end the name may be empty, as with Linux. */
+/* Takes the first `n` (at most SCRIPT_LINE_MAX) bytes of a file apart. 0, or -ENOEXEC: no
+ * interpreter named, or its name is cut off by the limit. In a line without an end the name may be
+ * empty, as with Linux. */
 int script_parse(struct script *s, const char *head, size_t n);
 
 #endif

@@ -56,7 +56,9 @@ int random_pages(bool no_randomize, unsigned bits, uint64_t *out)
 
 int stack_layout(struct mm *mm, uint64_t limit, bool no_randomize)
 {
-	uint64_t room = limit < STACK_ROOM_MIN ? STACK_ROOM_MIN : limit > STACK_ROOM_MAX ? STACK_ROOM_MAX : limit;
+	uint64_t room = limit < STACK_ROOM_MIN   ? STACK_ROOM_MIN
+			: limit > STACK_ROOM_MAX ? STACK_ROOM_MAX
+						 : limit;
 	uint64_t stack_random, mmap_random, gap;
 	int err = random_pages(no_randomize, STACK_RANDOM_BITS, &stack_random);
 
@@ -100,7 +102,8 @@ int stack_check_args(const char *filename, char *const *argv, char *const *envp,
 	return pointers + (uint64_t)(args + env) + strlen(filename) + 1 > room ? -E2BIG : 0;
 }
 
-/* The block being built: [base, top) in the guest is buf[0, size). Strings are placed from the top down. */
+/* The block being built: [base, top) in the guest is buf[0, size). Strings are placed from the top
+ * down. */
 struct block {
 	char *buf;
 	uint64_t base, at; /* `at`: guest address of the lowest byte placed */
@@ -144,8 +147,10 @@ static void aux(struct mm *mm, uint64_t type, uint64_t value)
 	mm->auxv[mm->auxv_len++] = value;
 }
 
-/* Order and set of Linux's create_elf_tables on x86_64. The CPU's words are the host's: guest code runs on it. */
-static void make_auxv(struct mm *mm, const struct stack_args *a, uint64_t platform, uint64_t random, uint64_t execfn)
+/* Order and set of Linux's create_elf_tables on x86_64. The CPU's words are the host's: guest code
+ * runs on it. */
+static void make_auxv(struct mm *mm, const struct stack_args *a, uint64_t platform, uint64_t random,
+		      uint64_t execfn)
 {
 	mm->auxv_len = 0;
 	if (mm->vdso_base)
@@ -193,8 +198,8 @@ static int map_stack(struct mm *mm, uint64_t low, uint64_t top, const struct sta
 }
 
 /* What comes below the strings; the stack pointer it ends at. */
-static int place_tables(struct block *b, struct mm *mm, const struct stack_args *a, uint64_t argc, uint64_t envc,
-			uint64_t execfn, uint64_t *sp)
+static int place_tables(struct block *b, struct mm *mm, const struct stack_args *a, uint64_t argc,
+			uint64_t envc, uint64_t execfn, uint64_t *sp)
 {
 	char random[RANDOM_BYTES];
 	uint64_t platform, random_at, pos, jitter;
@@ -217,8 +222,8 @@ static int place_tables(struct block *b, struct mm *mm, const struct stack_args 
 	return 0;
 }
 
-static int fill_block(struct block *b, struct mm *mm, const struct stack_args *a, uint64_t argc, uint64_t envc,
-		      uint64_t *sp)
+static int fill_block(struct block *b, struct mm *mm, const struct stack_args *a, uint64_t argc,
+		      uint64_t envc, uint64_t *sp)
 {
 	uint64_t execfn;
 
@@ -240,7 +245,8 @@ int stack_build(struct mm *mm, const struct stack_args *a, uint64_t *sp)
 
 	size = (uint64_t)strings_size(a->argv, &argc) + (uint64_t)strings_size(a->envp, &envc);
 	/* Tables, random bytes, alignment: less than three pages beyond the pointers. */
-	size = PAGE_UP(size + strlen(a->filename) + (argc + envc) * sizeof(uint64_t)) + 4 * PAGE_SIZE;
+	size =
+	    PAGE_UP(size + strlen(a->filename) + (argc + envc) * sizeof(uint64_t)) + 4 * PAGE_SIZE;
 	b = (struct block){ calloc(1, size), top - size, top };
 	if (!b.buf)
 		return -ENOMEM;

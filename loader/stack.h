@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The initial stack of a program (the x86-64 psABI, "Initial Process Stack"): strings, auxiliary vector, argc. */
+/* The initial stack of a program (the x86-64 psABI, "Initial Process Stack"): strings, auxiliary
+ * vector, argc. */
 #ifndef HL_LOADER_STACK_H
 #define HL_LOADER_STACK_H
 
@@ -20,14 +21,17 @@ struct stack_args {
 	uint64_t stack_limit;
 };
 
-/* Sets mm->mmap_base: mappings go below the room a stack of `limit` bytes may take. Before anything is mapped. */
+/* Sets mm->mmap_base: mappings go below the room a stack of `limit` bytes may take. Before anything
+ * is mapped. */
 int stack_layout(struct mm *mm, uint64_t limit, bool no_randomize);
 /* -E2BIG when arguments and environment are too long for `limit` (execve(2), "Limits on size"). */
 int stack_check_args(const char *filename, char *const *argv, char *const *envp, uint64_t limit);
-/* Maps the stack below mm->start_stack, as stack_layout chose it, and fills it in; *sp is where the program begins. */
+/* Maps the stack below mm->start_stack, as stack_layout chose it, and fills it in; *sp is where the
+ * program begins. */
 int stack_build(struct mm *mm, const struct stack_args *a, uint64_t *sp);
 
-/* `bits` random bits, shifted to a page border; 0 when not wanted. -errno only if the host gives no random bytes. */
+/* `bits` random bits, shifted to a page border; 0 when not wanted. -errno only if the host gives no
+ * random bytes. */
 int random_pages(bool no_randomize, unsigned bits, uint64_t *out);
 
 #endif

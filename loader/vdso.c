@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The keeper renews the clock page well before it runs out, so that a guest that reads the clock never leaves its
- * machine for it. It goes to sleep when the process has used hardly any CPU time for a while: an idle sandbox costs
- * nothing. Then the page runs out, the next reader makes a system call, and that wakes the keeper.
+ * The keeper renews the clock page well before it runs out, so that a guest that reads the clock
+ * never leaves its machine for it. It goes to sleep when the process has used hardly any CPU time
+ * for a while: an idle sandbox costs nothing. Then the page runs out, the next reader makes a
+ * system call, and that wakes the keeper.
  */
 #include "loader/vdso.h"
 
@@ -51,7 +52,8 @@ static uint64_t cpu_time_ns(void)
 	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
 }
 
-/* Caller holds lock. Waits until the page is half through, or, while asleep, until somebody wakes us. */
+/* Caller holds lock. Waits until the page is half through, or, while asleep, until somebody wakes
+ * us. */
 static void keeper_wait(struct vdso_clock *vc)
 {
 	uint64_t until = monotonic_ns() + (vc->term ? vc->term / 2 : RETRY_NS);
@@ -124,7 +126,8 @@ int vdso_clock_gettime(struct vdso_clock *vc, clockid_t clock, struct timespec *
 	}
 	if (!vc || !coarse)
 		return clock_gettime(clock, ts) ? -errno : 0;
-	*ts = (struct timespec){ .tv_sec = (time_t)(ns / NS_PER_SEC), .tv_nsec = (long)(ns % NS_PER_SEC) };
+	*ts = (struct timespec){ .tv_sec = (time_t)(ns / NS_PER_SEC),
+				 .tv_nsec = (long)(ns % NS_PER_SEC) };
 	return 0;
 }
 
@@ -183,7 +186,8 @@ void vdso_clock_destroy(struct vdso_clock *vc)
 	free(vc);
 }
 
-static int64_t map_part(struct mm *mm, uint64_t addr, uint64_t off, uint64_t len, unsigned prot, const char *name)
+static int64_t map_part(struct mm *mm, uint64_t addr, uint64_t off, uint64_t len, unsigned prot,
+			const char *name)
 {
 	const struct mmap_args a = {
 		.addr = addr,
@@ -192,7 +196,8 @@ static int64_t map_part(struct mm *mm, uint64_t addr, uint64_t off, uint64_t len
 		.flags = MAP_PRIVATE | MAP_FIXED,
 		.source = mm->host->vdso->pages,
 		.offset = off,
-		.vma_flags = VMA_SPECIAL | VMA_DONTDUMP | (prot & PROT_EXEC ? VMA_MAYWRITE | VMA_MAYEXEC : 0),
+		.vma_flags = VMA_SPECIAL | VMA_DONTDUMP |
+			     (prot & PROT_EXEC ? VMA_MAYWRITE | VMA_MAYEXEC : 0),
 		.name = name,
 	};
 	return mm_mmap(mm, &a);
@@ -212,7 +217,8 @@ int vdso_map(struct mm *mm, uint64_t hint)
 		return (int)at;
 	r = map_part(mm, (uint64_t)at, 0, PAGE_SIZE, PROT_READ, "[vvar]");
 	if (r >= 0)
-		r = map_part(mm, (uint64_t)at + PAGE_SIZE, PAGE_SIZE, vc->image_len, PROT_READ | PROT_EXEC, "[vdso]");
+		r = map_part(mm, (uint64_t)at + PAGE_SIZE, PAGE_SIZE, vc->image_len,
+			     PROT_READ | PROT_EXEC, "[vdso]");
 	if (r < 0)
 		return (int)r;
 	mm->vdso_base = (uint64_t)r;

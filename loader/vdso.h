@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The vDSO (vdso(7)): our own image, and the page of clock data it reads, shared by all processes of a sandbox. */
+/* The vDSO (vdso(7)): our own image, and the page of clock data it reads, shared by all processes
+ * of a sandbox. */
 #ifndef HL_LOADER_VDSO_H
 #define HL_LOADER_VDSO_H
 
@@ -13,15 +14,17 @@ struct vdso_clock;
 /* Makes the clock of a sandbox and puts it into h->vdso. */
 int vdso_clock_create(struct mm_host *h);
 void vdso_clock_destroy(struct vdso_clock *vc);
-/* Brings the page up to date if it has run out. To be called when a guest asks for the time by system call, which is
- * what the vDSO does then. Any thread. */
+/* Brings the page up to date if it has run out. To be called when a guest asks for the time by
+ * system call, which is what the vDSO does then. Any thread. */
 void vdso_clock_sync(struct vdso_clock *vc);
 /* Reads a clock of the host, a coarse one as the vDSO shows it: 0 or -errno. */
 int vdso_clock_gettime(struct vdso_clock *vc, clockid_t clock, struct timespec *ts);
-/* Starts the thread that renews the page in time; once. Without it the readers' system calls alone do. For the thread
- * that makes the sandbox, when the guest already runs: the guest need not wait for it. */
+/* Starts the thread that renews the page in time; once. Without it the readers' system calls alone
+ * do. For the thread that makes the sandbox, when the guest already runs: the guest need not wait
+ * for it. */
 void vdso_clock_keep(struct vdso_clock *vc);
-/* Maps image and data into `mm` and sets mm->vdso_base; AT_SYSINFO_EHDR is that address. `hint`: where, or 0. */
+/* Maps image and data into `mm` and sets mm->vdso_base; AT_SYSINFO_EHDR is that address. `hint`:
+ * where, or 0. */
 int vdso_map(struct mm *mm, uint64_t hint);
 
 #endif

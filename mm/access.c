@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Every access works on spans: stretches of one vma and one backing, hence of contiguous host memory, whose rights
- * allow the access now. Where there is none, the fault a guest access would have caused is taken, and we look again.
+ * Every access works on spans: stretches of one vma and one backing, hence of contiguous host
+ * memory, whose rights allow the access now. Where there is none, the fault a guest access would
+ * have caused is taken, and we look again.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -13,7 +14,8 @@
 #include "mm/vma.h"
 #include "util/minmax.h"
 
-/* A gather starts again after each fault; a guest that takes its pages away as fast as that gets a short result. */
+/* A gather starts again after each fault; a guest that takes its pages away as fast as that gets a
+ * short result. */
 #define GATHER_TRIES 4096
 
 struct span {
@@ -24,7 +26,8 @@ struct span {
 enum span_state { SPAN_OK, SPAN_FAULT, SPAN_BAD };
 
 /* The span at `addr`, at most `n` bytes. Caller holds mm->lock for reading. */
-static enum span_state span_at(struct mm *mm, uint64_t addr, size_t n, unsigned access, bool force, struct span *out)
+static enum span_state span_at(struct mm *mm, uint64_t addr, size_t n, unsigned access, bool force,
+			       struct span *out)
 {
 	struct vma *v = vma_at(mm, addr);
 	struct backing *b;
@@ -53,7 +56,8 @@ static bool fault_in(struct mm *mm, uint64_t addr, unsigned access, bool force)
 }
 
 /* The span at `addr`, faulted in. */
-static bool span_get(struct mm *mm, uint64_t addr, size_t n, unsigned access, bool force, struct span *out)
+static bool span_get(struct mm *mm, uint64_t addr, size_t n, unsigned access, bool force,
+		     struct span *out)
 {
 	enum span_state s;
 
@@ -82,8 +86,8 @@ static size_t move_zero(void *host, char *buf, size_t n)
 	return fixup_zero(host, n);
 }
 
-static inline size_t transfer(struct mm *mm, gva_t addr, char *buf, size_t n, unsigned access, bool force,
-			      move_fn *move)
+static inline size_t transfer(struct mm *mm, gva_t addr, char *buf, size_t n, unsigned access,
+			      bool force, move_fn *move)
 {
 	struct span s;
 
@@ -197,7 +201,8 @@ static bool gather_seg(struct mm *mm, struct gather *g, uint64_t addr, size_t n)
 		struct span s;
 
 		g->stopped = addr;
-		if (!gva_range_ok(GVA(addr), n) || span_at(mm, addr, n, g->access, false, &s) != SPAN_OK)
+		if (!gva_range_ok(GVA(addr), n) ||
+		    span_at(mm, addr, n, g->access, false, &s) != SPAN_OK)
 			return false;
 		g->iov[g->nr++] = (struct iovec){ s.host, s.len };
 		g->covered += s.len;
@@ -208,7 +213,8 @@ static bool gather_seg(struct mm *mm, struct gather *g, uint64_t addr, size_t n)
 }
 
 /* True when nothing more can be had: all covered, or all of `iov` used. */
-static bool gather_all(struct mm *mm, struct gather *g, const struct iovec *segs, size_t skip, size_t n)
+static bool gather_all(struct mm *mm, struct gather *g, const struct iovec *segs, size_t skip,
+		       size_t n)
 {
 	g->nr = 0;
 	g->covered = 0;
@@ -221,8 +227,8 @@ static bool gather_all(struct mm *mm, struct gather *g, const struct iovec *segs
 	return true;
 }
 
-int mm_access_segs(struct mm *mm, const struct iovec *segs, size_t skip, size_t n, bool write, struct iovec *iov,
-		   int max, size_t *covered)
+int mm_access_segs(struct mm *mm, const struct iovec *segs, size_t skip, size_t n, bool write,
+		   struct iovec *iov, int max, size_t *covered)
 {
 	struct gather g = { .access = write ? GUEST_WRITE : GUEST_READ, .iov = iov, .max = max };
 	uint64_t bad = GUEST_TASK_SIZE;
@@ -237,7 +243,8 @@ int mm_access_segs(struct mm *mm, const struct iovec *segs, size_t skip, size_t 
 	return g.nr;
 }
 
-int mm_access_iov(struct mm *mm, gva_t addr, size_t n, bool write, struct iovec *iov, int max, size_t *covered)
+int mm_access_iov(struct mm *mm, gva_t addr, size_t n, bool write, struct iovec *iov, int max,
+		  size_t *covered)
 {
 	/* NOLINTNEXTLINE(performance-no-int-to-ptr): a guest address, never followed */
 	const struct iovec seg = { (void *)(uintptr_t)addr.v, n };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* madvise(2). Advice that changes nothing a program could see, and that there is nothing to do for here, is taken and
- * done with, as Linux may do. */
+/* madvise(2). Advice that changes nothing a program could see, and that there is nothing to do for
+ * here, is taken and done with, as Linux may do. */
 #include <errno.h>
 #include <signal.h>
 #include <sys/mman.h>
@@ -39,7 +39,8 @@ static int advise_willneed(struct mm *mm, struct vma *v, uint64_t start, uint64_
 	return 0;
 }
 
-/* Are all pages of [from, to) of `b` ours alone? Then they can be emptied where they are, and stay mapped. */
+/* Are all pages of [from, to) of `b` ours alone? Then they can be emptied where they are, and stay
+ * mapped. */
 static bool all_exclusive(struct mm *mm, const struct backing *b, uint64_t from, uint64_t to)
 {
 	if (!b->owned)
@@ -51,7 +52,8 @@ static bool all_exclusive(struct mm *mm, const struct backing *b, uint64_t from,
 	return true;
 }
 
-/* Private copies go, what is behind them comes back: zeroes, or the file. The range is cut to measure. */
+/* Private copies go, what is behind them comes back: zeroes, or the file. The range is cut to
+ * measure. */
 static int drop_private(struct mm *mm, struct vma *v, uint64_t start, uint64_t end)
 {
 	struct backing *b, *next;
@@ -133,7 +135,8 @@ static int advise_dodump(struct mm *mm, struct vma *v, uint64_t start, uint64_t 
 	return change_flags(mm, v, start, end, v->flags & ~(unsigned)VMA_DONTDUMP);
 }
 
-static int populate_access(struct mm *mm, struct vma *v, uint64_t start, uint64_t end, unsigned access)
+static int populate_access(struct mm *mm, struct vma *v, uint64_t start, uint64_t end,
+			   unsigned access)
 {
 	if (!(v->prot & access) || (v->flags & VMA_SPECIAL))
 		return -EINVAL;

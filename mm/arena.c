@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A count per page in one flat, sparse array, and two trees of the free extents: clean ones, which the host holds no
- * memory for, and warm ones, whose pages are there with whatever was last in them. A tree is ordered by offset and
- * every node knows the largest extent below it, so that the lowest extent that is large enough is found in one descent.
+ * A count per page in one flat, sparse array, and two trees of the free extents: clean ones, which
+ * the host holds no memory for, and warm ones, whose pages are there with whatever was last in
+ * them. A tree is ordered by offset and every node knows the largest extent below it, so that the
+ * lowest extent that is large enough is found in one descent.
  *
- * Small runs become warm when they are freed, and are cleared when they are given out again. When there are too many,
- * all go back to the host.
+ * Small runs become warm when they are freed, and are cleared when they are given out again. When
+ * there are too many, all go back to the host.
  */
 #include "mm/arena.h"
 
@@ -80,8 +81,8 @@ static struct extent *extent_lowest(struct rb_tree *t, uint64_t n)
 	}
 }
 
-/* Links a new extent; it must not touch another. Without memory for the node the offsets are lost: they cost nothing.
- */
+/* Links a new extent; it must not touch another. Without memory for the node the offsets are lost:
+ * they cost nothing. */
 static void extent_insert(struct rb_tree *t, uint64_t start, uint64_t end)
 {
 	struct rb_node **link = &t->root, *parent = NULL;
@@ -104,7 +105,8 @@ static void extent_delete(struct rb_tree *t, struct extent *e)
 }
 
 /* The neighbours of the used range that starts at `start`. */
-static void extent_neighbours(struct rb_tree *t, uint64_t start, struct extent **below, struct extent **above)
+static void extent_neighbours(struct rb_tree *t, uint64_t start, struct extent **below,
+			      struct extent **above)
 {
 	struct rb_node *p = t->root;
 
@@ -296,8 +298,8 @@ void arena_ref(struct arena *a, uint64_t off, uint64_t len)
 	pthread_mutex_unlock(&a->lock);
 }
 
-/* Caller holds lock. Drops one count each from *page on; returns the length of the first run of pages that nobody holds
- * any more, with *page at its start. */
+/* Caller holds lock. Drops one count each from *page on; returns the length of the first run of
+ * pages that nobody holds any more, with *page at its start. */
 static uint64_t unref_run(struct arena *a, uint64_t *page, uint64_t end)
 {
 	uint64_t n = 0;
@@ -315,7 +317,8 @@ static uint64_t unref_run(struct arena *a, uint64_t *page, uint64_t end)
 	return n;
 }
 
-/* Caller holds lock, which is let go while the host takes a run back: it belongs to nobody meanwhile. */
+/* Caller holds lock, which is let go while the host takes a run back: it belongs to nobody
+ * meanwhile. */
 static void run_release(struct arena *a, uint64_t start, uint64_t n)
 {
 	if (a->retired) {
@@ -395,6 +398,7 @@ bool arena_room(struct arena *a, uint64_t len)
 
 void arena_discard(struct arena *a, uint64_t off, uint64_t len)
 {
-	if (fallocate(a->mf->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)off, (off_t)len) != 0)
+	if (fallocate(a->mf->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)off,
+		      (off_t)len) != 0)
 		memset(a->base + off, 0, len);
 }

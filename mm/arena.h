@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Who owns which pages of the arena. Every page has a reference count: one for each backing of an address space, or one
- * for the in-memory file, that holds it. A page shared by two is copied before it is written (mm/fault.c). Pages whose
- * count drops to 0 go back to the host (hole punched) and their offsets are reused, lowest first, so that the
- * platform's part of the arena stays compact. A few megabytes are kept back for the next to ask, because the host takes
- * longer to bring a page than we to clear one. Thread-safe.
+ * Who owns which pages of the arena. Every page has a reference count: one for each backing of an
+ * address space, or one for the in-memory file, that holds it. A page shared by two is copied
+ * before it is written (mm/fault.c). Pages whose count drops to 0 go back to the host (hole
+ * punched) and their offsets are reused, lowest first, so that the platform's part of the arena
+ * stays compact. A few megabytes are kept back for the next to ask, because the host takes longer
+ * to bring a page than we to clear one. Thread-safe.
  */
 #ifndef HL_MM_ARENA_H
 #define HL_MM_ARENA_H
@@ -19,18 +20,22 @@ struct budget;
 
 int arena_create(struct physmem *pm, struct arena **out);
 void arena_destroy(struct arena *a);
-/* `len` bytes (page multiple) of contiguous offsets, reading as zero, each page with count 1. -ENOMEM. */
+/* `len` bytes (page multiple) of contiguous offsets, reading as zero, each page with count 1.
+ * -ENOMEM. */
 int arena_alloc(struct arena *a, uint64_t len, uint64_t *off);
 /* The same with any contents: the caller overwrites all of it. */
 int arena_alloc_dirty(struct arena *a, uint64_t len, uint64_t *off);
-/* The same with clean pages that the host holds no memory for: arena_seek tells which have been touched. */
+/* The same with clean pages that the host holds no memory for: arena_seek tells which have been
+ * touched. */
 int arena_alloc_cold(struct arena *a, uint64_t len, uint64_t *off);
-/* The first offset in [off, end) that the host holds memory for, or (`hole`) none; `end`: there is none. */
+/* The first offset in [off, end) that the host holds memory for, or (`hole`) none; `end`: there is
+ * none. */
 uint64_t arena_seek(struct arena *a, uint64_t off, uint64_t end, bool hole);
 void arena_ref(struct arena *a, uint64_t off, uint64_t len);
 void arena_unref(struct arena *a, uint64_t off, uint64_t len);
-/* The sandbox ends: from here on pages that nobody holds are neither given back to the host nor used again. To give
- * back gigabytes takes the host a while, for which an end by a time limit should not wait. */
+/* The sandbox ends: from here on pages that nobody holds are neither given back to the host nor
+ * used again. To give back gigabytes takes the host a while, for which an end by a time limit
+ * should not wait. */
 void arena_retire(struct arena *a);
 /* Is the page at `off` held once only? (Then the holder may write it in place.) */
 bool arena_page_exclusive(struct arena *a, uint64_t off);

@@ -7,9 +7,10 @@
  *   private mapping of a file, not written    no      yes
  *   shared mapping (file or memory)           no      no
  *
- * `owned`: each page holds a count of the arena. Otherwise the vma's source keeps the memory. A backing lies in vmas,
- * though not always in one: neighbours that continue each other are joined. Callers hold mm->lock: for writing where
- * anything changes. The platform is told separately (mm/populate.h), before memory is given away.
+ * `owned`: each page holds a count of the arena. Otherwise the vma's source keeps the memory. A
+ * backing lies in vmas, though not always in one: neighbours that continue each other are joined.
+ * Callers hold mm->lock: for writing where anything changes. The platform is told separately
+ * (mm/populate.h), before memory is given away.
  */
 #ifndef HL_MM_BACKING_H
 #define HL_MM_BACKING_H
@@ -31,7 +32,8 @@ struct backing *backing_at(struct mm *mm, uint64_t addr);
 struct backing *backing_next(const struct backing *b);
 /* The one before `b`; the last one when `b` is NULL. */
 struct backing *backing_prev(struct mm *mm, const struct backing *b);
-/* Takes over the arena counts of an owned backing, also on failure. The range must be free. -ENOMEM. */
+/* Takes over the arena counts of an owned backing, also on failure. The range must be free.
+ * -ENOMEM. */
 int backing_add(struct mm *mm, const struct backing *like);
 /* `bytes` of arena pages more, or fewer, in this address space. */
 void backing_account(struct mm *mm, int64_t bytes);
@@ -49,7 +51,7 @@ static inline uint64_t backing_off(const struct backing *b, uint64_t addr)
 	return b->off + (addr - b->start);
 }
 
-#define backing_for_range(b, mm, from, to)                                                                             \
+#define backing_for_range(b, mm, from, to)                                                         \
 	for (struct backing *b = backing_find(mm, from); b && b->start < (to); b = backing_next(b))
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* brk(2): the heap is anonymous memory between brk_start and brk. Answers the break that stands afterwards. */
+/* brk(2): the heap is anonymous memory between brk_start and brk. Answers the break that stands
+ * afterwards. */
 #include <sys/mman.h>
 
 #include "mm/map.h"

@@ -24,7 +24,8 @@
 #define SYSCALL_SHARE 16
 /* What the monitor needs of memory with nothing to do. */
 #define BASE_BYTES (16UL << 20)
-/* The part of what the host gives that is left alone: for the host's kernel, page tables, others in the group. */
+/* The part of what the host gives that is left alone: for the host's kernel, page tables, others in
+ * the group. */
 #define RESERVE_SHARE 4
 #define RESERVE_MAX   (512UL << 20)
 
@@ -33,8 +34,8 @@
 #define MS_BETWEEN         2UL
 #define MS_BETWEEN_AT_MOST 200UL
 
-/* Private memory nobody accounts for: from this part of the limit on the C library is asked for it, so often at most.
- */
+/* Private memory nobody accounts for: from this part of the limit on the C library is asked for it,
+ * so often at most. */
 #define TRIM_SHARE 8
 #define TRIM_NS    100000000UL
 
@@ -58,7 +59,8 @@ struct budget {
 	uint64_t trimmed_ns; /* the thread's own */
 
 	_Atomic uint64_t
-	    uncounted; /* private memory of the monitor that `counts` did not know of when it was measured */
+	    /* private memory of the monitor that `counts` did not know of when it was measured */
+	    uncounted;
 	_Atomic bool over, watching;
 	struct waitqueue freed;
 
@@ -82,7 +84,8 @@ static void set_limit(struct budget *b, uint64_t limit)
 	b->soft = limit - limit / SYSCALL_SHARE;
 }
 
-/* Asks the host what a measure needs. Most programs are small and end soon, so the start of a sandbox does not. */
+/* Asks the host what a measure needs. Most programs are small and end soon, so the start of a
+ * sandbox does not. */
 static void prepare(struct budget *b)
 {
 	if (b->prepared)
@@ -99,8 +102,9 @@ static void prepare(struct budget *b)
 	pthread_mutex_unlock(&b->lock);
 }
 
-int budget_create(uint64_t limit, budget_limit_fn *find_limit, struct arena *a, struct budget_counts *counts,
-		  budget_exceeded_fn *exceeded, void *arg, struct budget **out)
+int budget_create(uint64_t limit, budget_limit_fn *find_limit, struct arena *a,
+		  struct budget_counts *counts, budget_exceeded_fn *exceeded, void *arg,
+		  struct budget **out)
 {
 	struct budget *b = calloc(1, sizeof(*b));
 	pthread_condattr_t attr;
@@ -150,15 +154,18 @@ static uint64_t kernel_bytes(const struct budget *b)
 {
 	const struct budget_counts *n = b->counts;
 
-	return n->tasks * BUDGET_TASK_BYTES + n->spaces * BUDGET_SPACE_BYTES + n->mapped / MAPPED_PER_BYTE;
+	return n->tasks * BUDGET_TASK_BYTES + n->spaces * BUDGET_SPACE_BYTES +
+	       n->mapped / MAPPED_PER_BYTE;
 }
 
 static uint64_t estimate(const struct budget *b)
 {
-	return BASE_BYTES + arena_used(b->arena) + b->counts->bytes + b->uncounted + kernel_bytes(b);
+	return BASE_BYTES + arena_used(b->arena) + b->counts->bytes + b->uncounted +
+	       kernel_bytes(b);
 }
 
-/* proc_pid_statm(5): pages that are resident, and how many of them belong to files or are shared. */
+/* proc_pid_statm(5): pages that are resident, and how many of them belong to files or are
+ * shared. */
 static uint64_t private_bytes(const struct budget *b)
 {
 	char text[128] = "", *at = text;
@@ -183,7 +190,8 @@ uint64_t budget_measure(struct budget *b)
 	uint64_t private = private_bytes(b), counted = b->counts->bytes;
 
 	b->uncounted = private > counted ? private - counted : 0;
-	return arena_resident(b->arena) + private + descriptors(b) * DESCRIPTOR_BYTES + kernel_bytes(b);
+	return arena_resident(b->arena) + private + descriptors(b) * DESCRIPTOR_BYTES +
+	       kernel_bytes(b);
 }
 
 /* The less is left, the sooner the next measure. */
@@ -245,7 +253,8 @@ static void *watch(void *arg)
 		pthread_mutex_unlock(&b->lock);
 		uint64_t ms = look(b);
 		pthread_mutex_lock(&b->lock);
-		/* Who raised the estimate since either sees that nobody watches, or is seen here. */
+		/* Who raised the estimate since either sees that nobody watches, or is seen
+		 * here. */
 		b->watching = ms;
 		if (!ms)
 			b->watching = estimate(b) > b->soft;

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A touched page is missing (no backing yet), or there and copy-on-write, or there with the rights asked for: then
- * another thread was faster.
+ * A touched page is missing (no backing yet), or there and copy-on-write, or there with the rights
+ * asked for: then another thread was faster.
  *
- * Copy-on-write: a page nobody else holds any more is simply made writable, with its neighbours in the same position.
- * Otherwise a few pages around it are copied together, because a fault costs more than a copy.
+ * Copy-on-write: a page nobody else holds any more is simply made writable, with its neighbours in
+ * the same position. Otherwise a few pages around it are copied together, because a fault costs
+ * more than a copy.
  */
 #include "mm/fault.h"
 
@@ -20,7 +21,8 @@
 /* Pages held once only are made writable around a fault, in aligned units of this size. */
 #define REUSE_UNIT (512 * PAGE_SIZE)
 
-/* May the stack `v` begin at `start`? The rules of Linux's expand_downwards and acct_stack_growth. */
+/* May the stack `v` begin at `start`? The rules of Linux's expand_downwards and
+ * acct_stack_growth. */
 static bool stack_may_start(struct mm *mm, struct vma *v, uint64_t start)
 {
 	const struct vma *prev = vma_prev(v);
@@ -30,7 +32,8 @@ static bool stack_may_start(struct mm *mm, struct vma *v, uint64_t start)
 		return false;
 	if (prev && prev->end > start)
 		return false;
-	if (prev && prev->prot && !(prev->flags & VMA_GROWSDOWN) && start - prev->end < STACK_GUARD_GAP)
+	if (prev && prev->prot && !(prev->flags & VMA_GROWSDOWN) &&
+	    start - prev->end < STACK_GUARD_GAP)
 		return false;
 	if (v->end - start > mm->limit_stack || mm->total_bytes + more > mm->limit_as)
 		return false;
@@ -58,7 +61,8 @@ static struct vma *vma_for_access(struct mm *mm, uint64_t addr)
 static int fault_missing(struct mm *mm, struct vma *v, uint64_t page, bool write)
 {
 	bool copy = write && v->source && !(v->flags & VMA_SHARED);
-	uint64_t unit = copy ? mm->host->props.cow_copy_pages * PAGE_SIZE : mm->host->props.fault_map_unit;
+	uint64_t unit =
+	    copy ? mm->host->props.cow_copy_pages * PAGE_SIZE : mm->host->props.fault_map_unit;
 	uint64_t start, end;
 	int err;
 
@@ -74,8 +78,8 @@ static int fault_missing(struct mm *mm, struct vma *v, uint64_t page, bool write
 	return err ? err : -EFAULT;
 }
 
-static void cow_window(const struct vma *v, const struct backing *b, uint64_t page, uint64_t unit, uint64_t *start,
-		       uint64_t *end)
+static void cow_window(const struct vma *v, const struct backing *b, uint64_t page, uint64_t unit,
+		       uint64_t *start, uint64_t *end)
 {
 	*start = max64(max64(page & ~(unit - 1), v->start), b->start);
 	*end = min64(min64((page | (unit - 1)) + 1, v->end), b->end);

@@ -5,7 +5,8 @@
 
 #include "mm/vma.h"
 
-/* As mm_fault. `force`: the vma's rights are not asked for, but a private page is still copied before a write. */
+/* As mm_fault. `force`: the vma's rights are not asked for, but a private page is still copied
+ * before a write. */
 int mm_fault_locked(struct mm *mm, uint64_t addr, unsigned access, bool force, int *si_code);
 
 #endif

@@ -109,7 +109,8 @@ static void make_room(struct filecache *c, const struct cached_file *keep)
 	}
 }
 
-static int copy_in(struct filecache *c, const struct cached_file *f, uint64_t off, uint64_t len, uint64_t dst)
+static int copy_in(struct filecache *c, const struct cached_file *f, uint64_t off, uint64_t len,
+		   uint64_t dst)
 {
 	while (len > 0) {
 		struct page_run run;
@@ -157,12 +158,13 @@ static int units_ensure(struct filecache *c, struct cached_file *f, uint64_t fir
 	return to > first ? units_fill(c, f, first, to) : 0;
 }
 
-static void run_at(const struct filecache *c, const struct cached_file *f, uint64_t off, uint64_t end,
-		   struct page_run *out)
+static void run_at(const struct filecache *c, const struct cached_file *f, uint64_t off,
+		   uint64_t end, struct page_run *out)
 {
 	uint64_t unit = off / UNIT, stop = min64((unit + 1) * UNIT, end);
 
-	*out = (struct page_run){ .mf = arena_memfile(c->arena), .off = f->units[unit] + off % UNIT };
+	*out =
+	    (struct page_run){ .mf = arena_memfile(c->arena), .off = f->units[unit] + off % UNIT };
 	while (stop < end && f->units[unit + 1] == f->units[unit] + UNIT) {
 		unit++;
 		stop = min64(stop + UNIT, end);
@@ -170,7 +172,8 @@ static void run_at(const struct filecache *c, const struct cached_file *f, uint6
 	out->len = stop - off;
 }
 
-static int get_locked(struct filecache *c, struct pagesource *ps, uint64_t off, uint64_t len, struct page_run *out)
+static int get_locked(struct filecache *c, struct pagesource *ps, uint64_t off, uint64_t len,
+		      struct page_run *out)
 {
 	struct cached_file *f = file_get_entry(c, ps);
 	uint64_t end;
@@ -190,7 +193,8 @@ static int get_locked(struct filecache *c, struct pagesource *ps, uint64_t off, 
 	return 0;
 }
 
-int filecache_get(struct filecache *c, struct pagesource *ps, uint64_t off, uint64_t len, struct page_run *out)
+int filecache_get(struct filecache *c, struct pagesource *ps, uint64_t off, uint64_t len,
+		  struct page_run *out)
 {
 	int err;
 

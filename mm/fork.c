@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The child's address space at fork(2): the same vmas and backings; what is private becomes copy-on-write on both
- * sides. Costs are per run of pages, not per page, but for the arena's counts.
+ * The child's address space at fork(2): the same vmas and backings; what is private becomes
+ * copy-on-write on both sides. Costs are per run of pages, not per page, but for the arena's
+ * counts.
  *
- * Pages that are known to be written at once by either side, the stack above all, are copied for the child right away:
- * the parent keeps its own as it is.
+ * Pages that are known to be written at once by either side, the stack above all, are copied for
+ * the child right away: the parent keeps its own as it is.
  */
 #include "mm/fork.h"
 
@@ -59,7 +60,8 @@ static bool is_hot(const struct fork *f, uint64_t addr)
 	return false;
 }
 
-/* A unit counts if it lies in private memory that may be written; then whole backings are in it or out of it. */
+/* A unit counts if it lies in private memory that may be written; then whole backings are in it or
+ * out of it. */
 static void hot_add(struct fork *f, uint64_t unit)
 {
 	struct vma *v = vma_at(f->parent, unit);
@@ -96,8 +98,8 @@ static void pages_share(struct mm *parent, struct mm *child)
 /* Is `b` of `v` to be copied for the child now? */
 static bool copied_now(const struct fork *f, const struct vma *v, const struct backing *b)
 {
-	return b->owned && (v->prot & GUEST_WRITE) && !(v->flags & VMA_SHARED) && is_hot(f, b->start) &&
-	       b->start >= v->start && b->end <= v->end;
+	return b->owned && (v->prot & GUEST_WRITE) && !(v->flags & VMA_SHARED) &&
+	       is_hot(f, b->start) && b->start >= v->start && b->end <= v->end;
 }
 
 /* ---- the copy ---- */
@@ -129,11 +131,14 @@ static int revoke_run(struct mm *mm, const struct vma *v, uint64_t start, uint64
 {
 	unsigned rights = (v->prot | GUEST_READ) & ~(unsigned)GUEST_WRITE;
 
-	return start < end ? mm->host->platform->space_protect(mm->space, GVA(start), end - start, rights) : 0;
+	return start < end
+		   ? mm->host->platform->space_protect(mm->space, GVA(start), end - start, rights)
+		   : 0;
 }
 
-/* Takes the right to write from the pages of `v` that will be copy-on-write, before their backings say so: one backing
- * may lie in several vmas. One call for each run without a hole; what else is in a run may not be written anyway. */
+/* Takes the right to write from the pages of `v` that will be copy-on-write, before their backings
+ * say so: one backing may lie in several vmas. One call for each run without a hole; what else is
+ * in a run may not be written anyway. */
 static int revoke_write(const struct fork *f, const struct vma *v)
 {
 	uint64_t start = 0, end = 0, backed = 0; /* the run so far, and what goes on behind it */
@@ -141,8 +146,7 @@ static int revoke_write(const struct fork *f, const struct vma *v)
 
 	if ((v->flags & (VMA_SHARED | VMA_DONTFORK | VMA_WIPEONFORK)) || !(v->prot & GUEST_WRITE))
 		return 0;
-	backing_for_range(b, f->parent, v->start, v->end)
-	{
+	backing_for_range (b, f->parent, v->start, v->end) {
 		bool keeps = copied_now(f, v, b);
 
 		if (b->start > backed || keeps) {
@@ -177,8 +181,7 @@ static int share_backings(const struct fork *f, const struct vma *v)
 {
 	struct mm *mm = f->parent;
 
-	backing_for_range(b, mm, v->start, v->end)
-	{
+	backing_for_range (b, mm, v->start, v->end) {
 		struct backing copy = *b;
 		int err;
 
@@ -209,7 +212,8 @@ static int fork_vma(const struct fork *f, const struct vma *v)
 
 	if (v->flags & VMA_DONTFORK)
 		return 0;
-	if (vma_is_accountable(v->prot, v->flags) && mm_may_commit(f->parent->host, v->end - v->start) < 0)
+	if (vma_is_accountable(v->prot, v->flags) &&
+	    mm_may_commit(f->parent->host, v->end - v->start) < 0)
 		return -ENOMEM;
 	c = vma_new(f->child, v);
 	if (!c)

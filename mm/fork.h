@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Which pages are written soon after a fork: copied when the next one comes, they cost no faults. A process keeps the
- * list; it and its children add to it when they meet a copy-on-write page.
+ * Which pages are written soon after a fork: copied when the next one comes, they cost no faults. A
+ * process keeps the list; it and its children add to it when they meet a copy-on-write page.
  */
 #ifndef HL_MM_FORK_H
 #define HL_MM_FORK_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* mlock(2) and its family: the guest's view is kept (VmLck, limits, errors, pages present); the host is not asked to
- * lock anything, as the sandbox has no such right over it. */
+/* mlock(2) and its family: the guest's view is kept (VmLck, limits, errors, pages present); the
+ * host is not asked to lock anything, as the sandbox has no such right over it. */
 #include <errno.h>
 #include <sys/mman.h>
 
@@ -13,8 +13,7 @@ static uint64_t locked_in(struct mm *mm, uint64_t start, uint64_t end)
 {
 	uint64_t n = 0;
 
-	vma_for_range(v, mm, start, end)
-	{
+	vma_for_range (v, mm, start, end) {
 		if (v->flags & VMA_LOCKED)
 			n += min64(v->end, end) - (v->start > start ? v->start : start);
 	}
@@ -52,7 +51,8 @@ static int mlock_locked(struct mm *mm, uint64_t start, uint64_t end, bool lock)
 {
 	if (lock && mm->limit_memlock == 0)
 		return -EPERM;
-	if (lock && mm->locked_bytes + (end - start) - locked_in(mm, start, end) > mm->limit_memlock)
+	if (lock &&
+	    mm->locked_bytes + (end - start) - locked_in(mm, start, end) > mm->limit_memlock)
 		return -ENOMEM;
 	if (end <= start)
 		return end < start ? -EINVAL : 0;
@@ -73,7 +73,8 @@ static int lock_range(struct mm *mm, uint64_t addr, uint64_t len, bool lock, boo
 	pthread_rwlock_wrlock(&mm->lock);
 	err = mlock_locked(mm, start, end, lock);
 	pthread_rwlock_unlock(&mm->lock);
-	return err || !lock || on_fault ? err : populate_error(mm_populate_now(mm, start, end, false));
+	return err || !lock || on_fault ? err
+					: populate_error(mm_populate_now(mm, start, end, false));
 }
 
 int mm_mlock(struct mm *mm, uint64_t addr, uint64_t len, unsigned flags)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* mmap(2) and munmap(2): checks and errors in the order of Linux's ksys_mmap_pgoff, do_mmap and mmap_region. */
+/* mmap(2) and munmap(2): checks and errors in the order of Linux's ksys_mmap_pgoff, do_mmap and
+ * mmap_region. */
 #include "mm/map.h"
 
 #include <errno.h>
@@ -19,11 +20,12 @@
 #define MAP_DROPPABLE 0x08
 #endif
 
-/* What MAP_SHARED_VALIDATE knows (LEGACY_MAP_MASK); MAP_SYNC needs a DAX file, which we never have. */
-#define MAP_KNOWN                                                                                                      \
-	(MAP_SHARED | MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS | MAP_DENYWRITE | MAP_EXECUTABLE | MAP_UNINITIALIZED |   \
-	 MAP_GROWSDOWN | MAP_LOCKED | MAP_NORESERVE | MAP_POPULATE | MAP_NONBLOCK | MAP_STACK | MAP_HUGETLB |          \
-	 MAP_32BIT | (0x3fu << 26))
+/* What MAP_SHARED_VALIDATE knows (LEGACY_MAP_MASK); MAP_SYNC needs a DAX file, which we never
+ * have. */
+#define MAP_KNOWN                                                                                  \
+	(MAP_SHARED | MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS | MAP_DENYWRITE | MAP_EXECUTABLE |   \
+	 MAP_UNINITIALIZED | MAP_GROWSDOWN | MAP_LOCKED | MAP_NORESERVE | MAP_POPULATE |           \
+	 MAP_NONBLOCK | MAP_STACK | MAP_HUGETLB | MAP_32BIT | (0x3fu << 26))
 
 /* The range MAP_32BIT looks in. */
 #define LOW_BASE 0x40000000UL
@@ -93,8 +95,8 @@ static unsigned new_vma_flags(const struct mm *mm, const struct mmap_args *a)
 	return flags;
 }
 
-/* Where Linux's get_unmapped_area looks without MAP_FIXED: the hint, if it is free; top-down; bottom-up. `low`: all of
- * it, the hint too, below 2 GiB. */
+/* Where Linux's get_unmapped_area looks without MAP_FIXED: the hint, if it is free; top-down;
+ * bottom-up. `low`: all of it, the hint too, below 2 GiB. */
 static uint64_t find_place(struct mm *mm, uint64_t hint, uint64_t len, bool low)
 {
 	uint64_t end = low ? LOW_END : mm_end(mm), found;
@@ -190,9 +192,9 @@ static bool wants_pages(const struct mm *mm, const struct mmap_args *a)
 }
 
 /*
- * glibc's ld.so maps a library whole, for reading, and then its other segments over most of that, all with a flag that
- * has meant nothing for long. What is left of the first mapping is the first segment: it is mapped when the second has
- * shown where it ends.
+ * glibc's ld.so maps a library whole, for reading, and then its other segments over most of that,
+ * all with a flag that has meant nothing for long. What is left of the first mapping is the first
+ * segment: it is mapped when the second has shown where it ends.
  */
 static void populate_new(struct mm *mm, const struct mmap_args *a, struct vma *v)
 {
@@ -205,9 +207,10 @@ static void populate_new(struct mm *mm, const struct mmap_args *a, struct vma *v
 		mm_populate_eagerly(mm, below, below->start, below->end);
 }
 
-/* Makes the vma and puts it where nothing is any more; past the clearing only memory for the vma could fail, so it is
- * made before. */
-static int64_t insert_mapping(struct mm *mm, const struct mmap_args *a, uint64_t addr, uint64_t len, unsigned flags)
+/* Makes the vma and puts it where nothing is any more; past the clearing only memory for the vma
+ * could fail, so it is made before. */
+static int64_t insert_mapping(struct mm *mm, const struct mmap_args *a, uint64_t addr, uint64_t len,
+			      unsigned flags)
 {
 	const struct vma like = { .start = addr,
 				  .end = addr + len,
@@ -271,8 +274,8 @@ static int64_t mmap_shared_anonymous(struct mm *mm, const struct mmap_args *a, u
 		r = shmem_create(mm->host->arena, len, &with.source);
 	if (r < 0)
 		return r;
-	/* Linux makes memory that begins at 0, and maps what is behind its end. Who cannot write needs none of his own.
-	 */
+	/* Linux makes memory that begins at 0, and maps what is behind its end. Who cannot write
+	 * needs none of his own. */
 	with.offset = is_file(a) && (a->vma_flags & VMA_MAYWRITE) ? a->offset : 0;
 	with.name = "/dev/zero (deleted)";
 	r = mmap_locked(mm, &with, len);

@@ -42,8 +42,9 @@ static uint64_t pages_in(char *p, uint64_t pages)
 	return n;
 }
 
-/* Holes are skipped by SEEK_DATA. The end of what follows is not asked for by SEEK_HOLE, which would look far behind
- * the range, but page by page, in pieces that grow while there is no hole in them. */
+/* Holes are skipped by SEEK_DATA. The end of what follows is not asked for by SEEK_HOLE, which
+ * would look far behind the range, but page by page, in pieces that grow while there is no hole in
+ * them. */
 uint64_t usage_data_bytes(struct memfile *mf, uint64_t off, uint64_t len, unsigned *steps)
 {
 	uint64_t end = off + len, total = 0, piece = PAGE_SIZE;
@@ -85,17 +86,17 @@ uint64_t mm_touched(struct mm *mm)
 
 	if (pthread_rwlock_tryrdlock(&mm->lock) != 0)
 		return mm->resident;
-	backing_for_range(b, mm, 0, UINT64_MAX)
-	{
+	backing_for_range (b, mm, 0, UINT64_MAX) {
 		if (b->owned)
-			total += touched_bytes(arena_ptr(mm->host->arena, b->off), b->end - b->start);
+			total +=
+			    touched_bytes(arena_ptr(mm->host->arena, b->off), b->end - b->start);
 	}
 	pthread_rwlock_unlock(&mm->lock);
 	return total;
 }
 
-/* The host knows which pages of a memory file have been touched. At most to *end, which becomes the end of the vma at
- * `start` if that is lower. */
+/* The host knows which pages of a memory file have been touched. At most to *end, which becomes the
+ * end of the vma at `start` if that is lower. */
 static int mincore_locked(struct mm *mm, uint64_t start, uint64_t *end, unsigned char *vec)
 {
 	const struct vma *v = vma_at(mm, start);
@@ -104,8 +105,7 @@ static int mincore_locked(struct mm *mm, uint64_t start, uint64_t *end, unsigned
 		return -ENOMEM;
 	*end = min64(*end, v->end);
 	memset(vec, 0, (*end - start) >> PAGE_SHIFT);
-	backing_for_range(b, mm, start, *end)
-	{
+	backing_for_range (b, mm, start, *end) {
 		uint64_t low = max64(b->start, start), high = min64(b->end, *end);
 		void *host = memfile_ptr(b->mf, backing_off(b, low), high - low);
 

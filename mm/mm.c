@@ -11,7 +11,8 @@
 #include "mm/fork.h"
 #include "mm/vma.h"
 
-/* Where mappings go when nobody says: below room for a stack. The loader sets it from the stack limit and at random. */
+/* Where mappings go when nobody says: below room for a stack. The loader sets it from the stack
+ * limit and at random. */
 #define MMAP_GAP_DEFAULT (1UL << 30)
 
 /* Writers first: a guest whose threads copy all the time must not keep an mmap out for ever. */

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Sweeps: a truncation must reach every address space that maps the source, but mm->lock comes before the source's
- * lock, and vmas come and go meanwhile. Each sweep has a number. Under the source's lock it looks for a vma that it has
- * not reached, holds on to its mm, lets go, takes the locks in order, and deals with all vmas of that mm; then it looks
- * again. A fork in between copies the vma with its number, so the copy is found too. Vmas made later find the new size.
+ * Sweeps: a truncation must reach every address space that maps the source, but mm->lock comes
+ * before the source's lock, and vmas come and go meanwhile. Each sweep has a number. Under the
+ * source's lock it looks for a vma that it has not reached, holds on to its mm, lets go, takes the
+ * locks in order, and deals with all vmas of that mm; then it looks again. A fork in between copies
+ * the vma with its number, so the copy is found too. Vmas made later find the new size.
  */
 #include "mm/pagesource.h"
 
@@ -35,7 +36,8 @@ static uint64_t clamp(uint64_t x, uint64_t low, uint64_t high)
 	return x < low ? low : x > high ? high : x;
 }
 
-/* Unmaps and drops the backings that touch [start, end) and are not owned: what is gone comes back with a fault. */
+/* Unmaps and drops the backings that touch [start, end) and are not owned: what is gone comes back
+ * with a fault. */
 static bool drop_uncopied(struct mm *mm, uint64_t start, uint64_t end)
 {
 	struct backing *b, *next;
@@ -86,7 +88,8 @@ static void sweep_mm(const struct sweep *s, struct mm *mm)
 	pthread_mutex_unlock(&s->ps->lock);
 }
 
-/* The mm of a vma not reached yet, with a reference; NULL: none is left. A dying mm runs no guest any more. */
+/* The mm of a vma not reached yet, with a reference; NULL: none is left. A dying mm runs no guest
+ * any more. */
 static struct mm *sweep_next(const struct sweep *s)
 {
 	struct mm *found = NULL;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Where the pages of a mapped file come from. A file system's inode embeds a page source; address spaces that map the
- * inode hang on its list, so that a truncation reaches them (the reverse map).
+ * Where the pages of a mapped file come from. A file system's inode embeds a page source; address
+ * spaces that map the inode hang on its list, so that a truncation reaches them (the reverse map).
  */
 #ifndef HL_MM_PAGESOURCE_H
 #define HL_MM_PAGESOURCE_H
@@ -23,23 +23,26 @@ struct page_run {
 };
 
 struct pagesource_ops {
-	/* Memory for file bytes from `off` (page-aligned), at most `len`: fills *out with the longest run at hand.
-	 * `write`: the pages may be written through (shared mapping of a writable descriptor). -EFAULT: behind the end
-	 * of the file (SIGBUS), -ENOMEM/-ENOSPC, -EACCES: not open for writing. Called with the mm lock held: must not
-	 * touch any mm. */
-	int (*get)(struct pagesource *ps, uint64_t off, uint64_t len, bool write, struct page_run *out);
+	/* Memory for file bytes from `off` (page-aligned), at most `len`: fills *out with the
+	 * longest run at hand. `write`: the pages may be written through (shared mapping of a
+	 * writable descriptor). -EFAULT: behind the end of the file (SIGBUS), -ENOMEM/-ENOSPC,
+	 * -EACCES: not open for writing. Called with the mm lock held: must not touch any mm. */
+	int (*get)(struct pagesource *ps, uint64_t off, uint64_t len, bool write,
+		   struct page_run *out);
 	/* References to whatever embeds the source. */
 	void (*ref)(struct pagesource *ps);
 	void (*unref)(struct pagesource *ps);
 	/* File size now, bytes. */
 	uint64_t (*size)(struct pagesource *ps);
-	/* Differs when the contents may have changed in between; 0: they may change any time. NULL: always 0. */
+	/* Differs when the contents may have changed in between; 0: they may change any time. NULL:
+	 * always 0. */
 	uint64_t (*version)(struct pagesource *ps);
 	/* msync(MS_SYNC) of a range; NULL: nothing to do (memory). */
 	int (*sync)(struct pagesource *ps, uint64_t off, uint64_t len);
 	/* The file as stat(2) shows it: device and inode number. NULL: it has none. */
 	void (*identify)(struct pagesource *ps, unsigned *major, unsigned *minor, uint64_t *ino);
-	/* Makes a hole (MADV_REMOVE), as fallocate does. Called without any mm lock. NULL: -EOPNOTSUPP. */
+	/* Makes a hole (MADV_REMOVE), as fallocate does. Called without any mm lock. NULL:
+	 * -EOPNOTSUPP. */
 	int (*punch)(struct pagesource *ps, uint64_t off, uint64_t len);
 };
 
@@ -47,17 +50,21 @@ struct pagesource {
 	const struct pagesource_ops *ops;
 	pthread_mutex_t lock; /* taken inside the mm lock; guards all below */
 	struct list vmas;     /* struct vma.source_node */
-	uint64_t sweeps;      /* truncations and invalidations so far; vma.source_sweep tells which have reached it */
-	_Atomic uint32_t writable_shared; /* shared mappings that may write (F_SEAL_WRITE); written under lock */
+	/* truncations and invalidations so far; vma.source_sweep tells which have reached it */
+	uint64_t sweeps;
+	/* shared mappings that may write (F_SEAL_WRITE); written under lock */
+	_Atomic uint32_t writable_shared;
 };
 
 void pagesource_init(struct pagesource *ps, const struct pagesource_ops *ops);
 void pagesource_destroy(struct pagesource *ps);
-/* The file now ends at `size`: every mapped page wholly behind it is unmapped everywhere, private copies included; the
- * tail of the last page of private copies is left alone, as Linux leaves it. Call without any mm lock, after ops->get
- * stopped giving the pages and before their memory is given away. */
+/* The file now ends at `size`: every mapped page wholly behind it is unmapped everywhere, private
+ * copies included; the tail of the last page of private copies is left alone, as Linux leaves it.
+ * Call without any mm lock, after ops->get stopped giving the pages and before their memory is
+ * given away. */
 void pagesource_truncated(struct pagesource *ps, uint64_t size);
-/* The pages of [off, off+len) were replaced (hole punched): drop every mapping of them, copies excepted. Same rules. */
+/* The pages of [off, off+len) were replaced (hole punched): drop every mapping of them, copies
+ * excepted. Same rules. */
 void pagesource_invalidate(struct pagesource *ps, uint64_t off, uint64_t len);
 
 #endif

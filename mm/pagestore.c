@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Guest memory is copied without the store's lock, because the copy takes mm->lock and a fault takes the two the other
- * way round. The pages are held by a count of the arena meanwhile: a truncation may take them out of the file, but they
- * can not become somebody else's.
+ * Guest memory is copied without the store's lock, because the copy takes mm->lock and a fault
+ * takes the two the other way round. The pages are held by a count of the arena meanwhile: a
+ * truncation may take them out of the file, but they can not become somebody else's.
  */
 #include "mm/pagestore.h"
 
@@ -21,7 +21,8 @@ struct store_extent {
 	struct rb_node node;
 	uint64_t start, end; /* in the file */
 	uint64_t off;        /* in the arena, of `start` */
-	bool lazy;           /* not written yet when it was made: the host knows which pages have been since */
+	/* not written yet when it was made: the host knows which pages have been since */
+	bool lazy;
 };
 
 static struct store_extent *extent_of(const struct rb_node *n)
@@ -104,7 +105,8 @@ static int hole_fill(struct pagestore *s, uint64_t start, uint64_t end, bool laz
 		goto fail;
 	s->held += end - start;
 	below = start ? extent_find(s, start - 1) : NULL;
-	if (below && below->lazy == lazy && below->end == start && below->off + (start - below->start) == off) {
+	if (below && below->lazy == lazy && below->end == start &&
+	    below->off + (start - below->start) == off) {
 		below->end = end;
 		return 0;
 	}
@@ -166,12 +168,14 @@ uint64_t pagestore_size(struct pagestore *s)
 }
 
 /* The first byte of `e` from `off` on that is data, or (`hole`) not; e->end: there is none. */
-static uint64_t extent_seek(const struct pagestore *s, const struct store_extent *e, uint64_t off, bool hole)
+static uint64_t extent_seek(const struct pagestore *s, const struct store_extent *e, uint64_t off,
+			    bool hole)
 {
 	if (!e->lazy)
 		return hole ? e->end : off;
-	return e->start +
-	       (arena_seek(s->arena, e->off + (off - e->start), e->off + (e->end - e->start), hole) - e->off);
+	return e->start + (arena_seek(s->arena, e->off + (off - e->start),
+				      e->off + (e->end - e->start), hole) -
+			   e->off);
 }
 
 static uint64_t extent_data(const struct pagestore *s, const struct store_extent *e, uint64_t end)
@@ -197,8 +201,8 @@ uint64_t pagestore_blocks(struct pagestore *s)
 	n = s->lazy ? 0 : s->held;
 	for (struct store_extent *e = s->lazy ? extent_find(s, 0) : NULL; e; e = extent_next(e))
 		n += extent_data(s, e, end);
-	for (struct store_extent *e = extent_of(rb_last(&s->extents)); !s->lazy && e && e->end > end;
-	     e = extent_of(rb_prev(&e->node)))
+	for (struct store_extent *e = extent_of(rb_last(&s->extents));
+	     !s->lazy && e && e->end > end; e = extent_of(rb_prev(&e->node)))
 		n -= e->end - max64(e->start, end);
 	pthread_rwlock_unlock(&s->lock);
 	return n / 512;
@@ -306,7 +310,8 @@ ssize_t pagestore_write(struct pagestore *s, struct uio *u, uint64_t pos)
 	return (ssize_t)done;
 }
 
-int pagestore_get_run(struct pagestore *s, uint64_t off, uint64_t len, bool sparse, struct page_run *out)
+int pagestore_get_run(struct pagestore *s, uint64_t off, uint64_t len, bool sparse,
+		      struct page_run *out)
 {
 	struct piece p;
 	int err = 0;
@@ -345,8 +350,8 @@ static int extent_split(struct pagestore *s, uint64_t at)
 	return 0;
 }
 
-/* What stands in [start, end) counts as written from now on, or (`lazy`) as far as it has been. Caller holds lock for
- * writing. */
+/* What stands in [start, end) counts as written from now on, or (`lazy`) as far as it has been.
+ * Caller holds lock for writing. */
 static int extents_mark(struct pagestore *s, uint64_t start, uint64_t end, bool lazy)
 {
 	struct store_extent *e = extent_find(s, start);
@@ -465,7 +470,8 @@ int pagestore_allocate(struct pagestore *s, uint64_t off, uint64_t len)
 		struct piece p = piece_at(s, off, end - off);
 
 		if (!p.memory)
-			err = arena_room(s->arena, p.len) ? hole_fill(s, off, off + p.len, false) : -ENOMEM;
+			err = arena_room(s->arena, p.len) ? hole_fill(s, off, off + p.len, false)
+							  : -ENOMEM;
 		else
 			err = extents_mark(s, off, off + p.len, false);
 		off += p.len;

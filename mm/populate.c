@@ -28,17 +28,16 @@ int mm_unmap_range(struct mm *mm, uint64_t start, uint64_t end)
 
 int mm_map_range(struct mm *mm, uint64_t start, uint64_t end)
 {
-	vma_for_range(v, mm, start, end)
-	{
+	vma_for_range (v, mm, start, end) {
 		uint64_t low = max64(v->start, start), high = min64(v->end, end);
-		backing_for_range(b, mm, low, high)
-		{
+		backing_for_range (b, mm, low, high) {
 			uint64_t from = max64(b->start, low), to = min64(b->end, high);
 			int err;
 
 			if (!v->prot)
 				break;
-			err = mm->host->platform->space_map(mm->space, GVA(from), to - from, mm_rights(v, b), b->mf,
+			err = mm->host->platform->space_map(mm->space, GVA(from), to - from,
+							    mm_rights(v, b), b->mf,
 							    backing_off(b, from));
 			if (err)
 				return err;
@@ -60,12 +59,12 @@ static int protect_vma(struct mm *mm, const struct vma *v, uint64_t low, uint64_
 	uint64_t from = low, to = low;
 	unsigned rights = 0;
 
-	backing_for_range(b, mm, low, high)
-	{
+	backing_for_range (b, mm, low, high) {
 		uint64_t start = max64(b->start, low);
 
 		if (start != to || mm_rights(v, b) != rights) {
-			int err = from < to && mm_killed(mm) ? -EINTR : protect(mm, from, to, rights);
+			int err =
+			    from < to && mm_killed(mm) ? -EINTR : protect(mm, from, to, rights);
 			if (err)
 				return err;
 			from = start;
@@ -78,8 +77,7 @@ static int protect_vma(struct mm *mm, const struct vma *v, uint64_t low, uint64_
 
 int mm_protect_range(struct mm *mm, uint64_t start, uint64_t end)
 {
-	vma_for_range(v, mm, start, end)
-	{
+	vma_for_range (v, mm, start, end) {
 		int err = protect_vma(mm, v, max64(v->start, start), min64(v->end, end));
 		if (err)
 			return err;
@@ -102,7 +100,9 @@ static uint64_t file_end(const struct vma *v)
 
 static int back_anonymous(struct mm *mm, uint64_t start, uint64_t end)
 {
-	struct backing b = { .start = start, .end = end, .mf = arena_memfile(mm->host->arena), .owned = true };
+	struct backing b = {
+		.start = start, .end = end, .mf = arena_memfile(mm->host->arena), .owned = true
+	};
 	int err = arena_alloc(mm->host->arena, end - start, &b.off);
 
 	return err ? err : backing_add(mm, &b);
@@ -112,7 +112,8 @@ static int source_get(const struct vma *v, uint64_t start, uint64_t end, struct 
 {
 	bool write = (v->flags & VMA_SHARED) && (v->flags & VMA_MAYWRITE);
 
-	return v->source->ops->get(v->source, v->offset + (start - v->start), end - start, write, run);
+	return v->source->ops->get(v->source, v->offset + (start - v->start), end - start, write,
+				   run);
 }
 
 static int back_file(struct mm *mm, const struct vma *v, uint64_t start, uint64_t end)
@@ -163,7 +164,8 @@ static int copy_file(struct mm *mm, const struct vma *v, uint64_t start, uint64_
 		if (err)
 			return err;
 		run.len = min64(run.len, end - start);
-		if (memfile_read_zero(run.mf, run.off, arena_ptr(mm->host->arena, dst), run.len) < 0)
+		if (memfile_read_zero(run.mf, run.off, arena_ptr(mm->host->arena, dst), run.len) <
+		    0)
 			return -ENOMEM;
 		start += run.len;
 		dst += run.len;
@@ -174,7 +176,9 @@ static int copy_file(struct mm *mm, const struct vma *v, uint64_t start, uint64_
 static int back_copies(struct mm *mm, const struct vma *v, uint64_t start, uint64_t end)
 {
 	struct arena *arena = mm->host->arena;
-	struct backing b = { .start = start, .end = end, .mf = arena_memfile(arena), .owned = true };
+	struct backing b = {
+		.start = start, .end = end, .mf = arena_memfile(arena), .owned = true
+	};
 	int err = arena_alloc_dirty(arena, end - start, &b.off);
 
 	if (err)
@@ -192,8 +196,8 @@ static int back_cached(struct mm *mm, const struct vma *v, uint64_t *start, uint
 	while (*start < end) {
 		struct backing b = { .start = *start, .owned = true, .cow = true };
 		struct page_run run;
-		int err =
-		    filecache_get(mm->host->filecache, v->source, v->offset + (*start - v->start), end - *start, &run);
+		int err = filecache_get(mm->host->filecache, v->source,
+					v->offset + (*start - v->start), end - *start, &run);
 
 		if (err)
 			return err;
@@ -223,7 +227,8 @@ static bool next_hole(struct mm *mm, uint64_t *start, uint64_t end, uint64_t *ho
 
 enum fill { FILL_PLAIN, FILL_COPIES, FILL_CACHED };
 
-static int back_hole(struct mm *mm, const struct vma *v, uint64_t start, uint64_t end, enum fill how)
+static int back_hole(struct mm *mm, const struct vma *v, uint64_t start, uint64_t end,
+		     enum fill how)
 {
 	if (!v->source)
 		return back_anonymous(mm, start, end);
@@ -291,8 +296,7 @@ static int bring_in(struct mm *mm, const struct backing *b, uint64_t from, uint6
 
 int mm_bring_in(struct mm *mm, uint64_t start, uint64_t end)
 {
-	backing_for_range(b, mm, start, end)
-	{
+	backing_for_range (b, mm, start, end) {
 		int err = bring_in(mm, b, max64(b->start, start), min64(b->end, end));
 
 		if (err)
@@ -370,10 +374,11 @@ void mm_populate_eagerly(struct mm *mm, struct vma *v, uint64_t start, uint64_t 
 		mm_populate(mm, v, start, end);
 }
 
-void mm_populate_window(struct mm *mm, const struct vma *v, uint64_t addr, uint64_t unit, uint64_t *start,
-			uint64_t *end)
+void mm_populate_window(struct mm *mm, const struct vma *v, uint64_t addr, uint64_t unit,
+			uint64_t *start, uint64_t *end)
 {
-	uint64_t low = max64(addr & ~(unit - 1), v->start), high = min64((addr | (unit - 1)) + 1, v->end);
+	uint64_t low = max64(addr & ~(unit - 1), v->start),
+		 high = min64((addr | (unit - 1)) + 1, v->end);
 
 	struct backing *above = backing_find(mm, addr), *below = backing_prev(mm, above);
 

@@ -1,28 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Puts memory behind vmas and keeps the platform's space equal to what vmas and backings say. Callers hold mm->lock for
- * writing. Ranges are page-aligned. Errors: -ENOMEM, -EFAULT (behind the end of the file), what a source gave. */
+/* Puts memory behind vmas and keeps the platform's space equal to what vmas and backings say.
+ * Callers hold mm->lock for writing. Ranges are page-aligned. Errors: -ENOMEM, -EFAULT (behind the
+ * end of the file), what a source gave. */
 #ifndef HL_MM_POPULATE_H
 #define HL_MM_POPULATE_H
 
 #include "mm/backing.h"
 #include "mm/vma.h"
 
-/* Private writable file mappings up to this size are copied when they are made: a copy costs less than the
- * copy-on-write faults it saves. */
+/* Private writable file mappings up to this size are copied when they are made: a copy costs less
+ * than the copy-on-write faults it saves. */
 #define COPY_AT_ONCE_MAX (256 * 1024UL)
-/* Private file mappings up to this size are mapped when they are made where copies of the file are kept: they cost no
- * memory of their own. */
+/* Private file mappings up to this size are mapped when they are made where copies of the file are
+ * kept: they cost no memory of their own. */
 #define CACHED_MAP_MAX (4UL << 20)
 
 /* What the platform is to allow on pages of `b` in `v`. */
 unsigned mm_rights(const struct vma *v, const struct backing *b);
 
-/* Backs every hole of `v` in [start, end), as far as its file goes, and maps what was added. The first error stops it.
- */
+/* Backs every hole of `v` in [start, end), as far as its file goes, and maps what was added. The
+ * first error stops it. */
 int mm_populate(struct mm *mm, struct vma *v, uint64_t start, uint64_t end);
-/* What MAP_POPULATE and mlock do: backs what is mapped in the range, and gets the pages now, so that the guest need not
- * wait for one later. Called without mm->lock, which is taken for a piece at a time: others have their turn. Ends at
- * the first vma that fails, or goes on behind it; the first error, -EFAULT for one that cannot be touched at all.
+/* What MAP_POPULATE and mlock do: backs what is mapped in the range, and gets the pages now, so
+ * that the guest need not wait for one later. Called without mm->lock, which is taken for a piece
+ * at a time: others have their turn. Ends at the first vma that fails, or goes on behind it; the
+ * first error, -EFAULT for one that cannot be touched at all.
  * -EINTR: the calling thread is to end. */
 int mm_populate_now(struct mm *mm, uint64_t start, uint64_t end, bool go_on);
 /* The second half of that, for what stands there. */
@@ -37,14 +39,15 @@ static inline uint64_t populate_piece_end(uint64_t start, uint64_t end)
 }
 /* mm_populate for a private file mapping, with copies of the file's pages. */
 int mm_populate_copies(struct mm *mm, struct vma *v, uint64_t start, uint64_t end);
-/* What is best done at once for memory that has just become accessible. Never fails: a fault will find what is wrong.
- */
+/* What is best done at once for memory that has just become accessible. Never fails: a fault will
+ * find what is wrong. */
 void mm_populate_eagerly(struct mm *mm, struct vma *v, uint64_t start, uint64_t end);
 /* Does `v` map copies of its file's pages, whatever is done to them? */
 bool mm_copies_files(const struct vma *v);
-/* The part of the hole around `addr` that is worth filling at once: aligned `unit`, inside `v` and its file. */
-void mm_populate_window(struct mm *mm, const struct vma *v, uint64_t addr, uint64_t unit, uint64_t *start,
-			uint64_t *end);
+/* The part of the hole around `addr` that is worth filling at once: aligned `unit`, inside `v` and
+ * its file. */
+void mm_populate_window(struct mm *mm, const struct vma *v, uint64_t addr, uint64_t unit,
+			uint64_t *start, uint64_t *end);
 
 /* Maps what stands in the range: for pages that may not have been mapped. */
 int mm_map_range(struct mm *mm, uint64_t start, uint64_t end);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* mprotect(2), after Linux's do_mprotect_pkey: what comes before the first vma that refuses has been changed. */
+/* mprotect(2), after Linux's do_mprotect_pkey: what comes before the first vma that refuses has
+ * been changed. */
 #include <errno.h>
 #include <sys/mman.h>
 

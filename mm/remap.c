@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* mremap(2): checks and errors in the order of Linux's. Pages are not copied: their backings move. */
+/* mremap(2): checks and errors in the order of Linux's. Pages are not copied: their backings
+ * move. */
 #include <errno.h>
 #include <sys/mman.h>
 
@@ -39,7 +40,8 @@ static int check_args(const struct mm *mm, const struct remap *r)
 	return r->old + r->old_len > r->new_addr && r->new_addr + r->new_len > r->old ? -EINVAL : 0;
 }
 
-/* May the part of `v` (NULL: none) from r->old on move, or become r->new_len long? (Linux's check_prep_vma) */
+/* May the part of `v` (NULL: none) from r->old on move, or become r->new_len long? (Linux's
+ * check_prep_vma) */
 static int check_vma(struct mm *mm, const struct remap *r, const struct vma *v)
 {
 	bool grows = r->new_len > r->old_len;
@@ -155,8 +157,8 @@ static int64_t remap_to(struct mm *mm, struct remap *r)
 	return new < 0 ? new : isolate_and_move(mm, r, (uint64_t) new);
 }
 
-/* A range that only moves may hold several vmas, and holes between them. Each vma is a move of its own: where one
- * fails, those below it have moved. (Linux's remap_move) */
+/* A range that only moves may hold several vmas, and holes between them. Each vma is a move of its
+ * own: where one fails, those below it have moved. (Linux's remap_move) */
 static int64_t remap_range(struct mm *mm, const struct remap *r)
 {
 	uint64_t end = r->old + r->old_len, at = r->old;
@@ -181,7 +183,8 @@ static bool can_grow_in_place(struct mm *mm, const struct remap *r, const struct
 {
 	uint64_t end = r->old + r->new_len;
 
-	return r->old_len && r->old + r->old_len == v->end && end <= mm_end(mm) && vma_range_free(mm, v->end, end);
+	return r->old_len && r->old + r->old_len == v->end && end <= mm_end(mm) &&
+	       vma_range_free(mm, v->end, end);
 }
 
 static int64_t grow_in_place(struct mm *mm, const struct remap *r, struct vma *v)
@@ -224,7 +227,8 @@ static int64_t remap_locked(struct mm *mm, struct remap *r)
 	return err ? err : (int64_t)r->old;
 }
 
-int64_t mm_mremap(struct mm *mm, uint64_t old, uint64_t old_len, uint64_t new_len, unsigned flags, uint64_t new_addr)
+int64_t mm_mremap(struct mm *mm, uint64_t old, uint64_t old_len, uint64_t new_len, unsigned flags,
+		  uint64_t new_addr)
 {
 	struct remap r = { old, PAGE_UP(old_len), PAGE_UP(new_len), new_addr, flags };
 	int64_t ret = check_args(mm, &r);

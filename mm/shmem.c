@@ -17,7 +17,8 @@ static struct shmem *shmem_of(struct pagesource *ps)
 	return container_of(ps, struct shmem, ps);
 }
 
-static int shmem_get(struct pagesource *ps, uint64_t off, uint64_t len, bool write, struct page_run *out)
+static int shmem_get(struct pagesource *ps, uint64_t off, uint64_t len, bool write,
+		     struct page_run *out)
 {
 	return pagestore_get_run(&shmem_of(ps)->store, off, len, false, out);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What reaches through a mapping to its file: msync(2), MADV_REMOVE. The file is called without mm->lock, as it may
- * block or come back to us. */
+/* What reaches through a mapping to its file: msync(2), MADV_REMOVE. The file is called without
+ * mm->lock, as it may block or come back to us. */
 #include <errno.h>
 #include <sys/mman.h>
 
@@ -24,7 +24,8 @@ static void part_of(const struct vma *v, uint64_t start, uint64_t end, struct fi
 	out->source->ops->ref(out->source);
 }
 
-/* Looks at the vma at or above *at, moves *at behind it. -ENOMEM: there was a hole before it, or nothing. */
+/* Looks at the vma at or above *at, moves *at behind it. -ENOMEM: there was a hole before it, or
+ * nothing. */
 static int next_to_sync(struct mm *mm, uint64_t *at, uint64_t end, int flags, struct file_part *out)
 {
 	struct vma *v = vma_find(mm, *at);
@@ -80,8 +81,10 @@ int mm_msync(struct mm *mm, uint64_t addr, uint64_t len, int flags)
 	return sync_range(mm, addr, end, flags);
 }
 
-/* Looks at the vma at or above *at, moves *at behind it. Sets *hole when there was one before it. */
-static int next_to_remove(struct mm *mm, uint64_t *at, uint64_t end, bool *hole, struct file_part *out)
+/* Looks at the vma at or above *at, moves *at behind it. Sets *hole when there was one before
+ * it. */
+static int next_to_remove(struct mm *mm, uint64_t *at, uint64_t end, bool *hole,
+			  struct file_part *out)
 {
 	struct vma *v = vma_find(mm, *at);
 	uint64_t from = *at;

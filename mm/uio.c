@@ -44,7 +44,8 @@ static size_t seg_left(struct uio *u)
 
 size_t uio_page_left(struct uio *u)
 {
-	size_t left = seg_left(u), page = PAGE_SIZE - (((uintptr_t)uio_segs(u)->iov_base + u->skip) & (PAGE_SIZE - 1));
+	size_t left = seg_left(u),
+	       page = PAGE_SIZE - (((uintptr_t)uio_segs(u)->iov_base + u->skip) & (PAGE_SIZE - 1));
 
 	return page < left ? page : left;
 }
@@ -97,8 +98,8 @@ static size_t uio_move(struct uio *u, enum move how, char *buf, size_t n)
 		char *at = (char *)uio_segs(u)->iov_base + u->skip, *from = buf ? buf + done : NULL;
 
 		step = step < n - done ? step : n - done;
-		left =
-		    u->mm ? move_guest(u->mm, how, GVA((uintptr_t)at), from, step) : move_kernel(how, at, from, step);
+		left = u->mm ? move_guest(u->mm, how, GVA((uintptr_t)at), from, step)
+			     : move_kernel(how, at, from, step);
 		uio_advance(u, step - left);
 		done += step - left;
 		if (left)
@@ -150,7 +151,8 @@ int uio_pin(struct uio *u, bool write_to_buffers, struct iovec *iov, int max, si
 		return 0;
 	if (!u->mm)
 		return pin_kernel(u, iov, max, len);
-	return mm_access_segs(u->mm, uio_segs(u), u->skip, u->resid, write_to_buffers, iov, max, len);
+	return mm_access_segs(u->mm, uio_segs(u), u->skip, u->resid, write_to_buffers, iov, max,
+			      len);
 }
 
 void uio_unpin(struct uio *u)

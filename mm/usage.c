@@ -51,29 +51,34 @@ static uint64_t touched(const struct backing *b, uint64_t from, uint64_t to, uns
 	return bytes;
 }
 
-static void add_file(struct mm_usage *u, const struct vma *v, const struct backing *b, uint64_t from, uint64_t to)
+static void add_file(struct mm_usage *u, const struct vma *v, const struct backing *b,
+		     uint64_t from, uint64_t to)
 {
 	u->file += to - from;
 	add_clean(u, to - from, holders_of(v, b, from, to - from));
 }
 
-static void add_shmem(struct mm_usage *u, const struct vma *v, const struct backing *b, uint64_t from, uint64_t to)
+static void add_shmem(struct mm_usage *u, const struct vma *v, const struct backing *b,
+		      uint64_t from, uint64_t to)
 {
 	u->shmem += to - from;
 	add_dirty(u, to - from, holders_of(v, b, from, to - from), &u->pss_shmem);
 }
 
 /* Those who shared pages since a fork may have given them up one by one. */
-static void add_anon(struct mm_usage *u, const struct vma *v, const struct backing *b, uint64_t from, uint64_t to)
+static void add_anon(struct mm_usage *u, const struct vma *v, const struct backing *b,
+		     uint64_t from, uint64_t to)
 {
-	uint64_t bytes = b->cow ? to - from : touched(b, from, to, &u->steps), step = b->cow ? PAGE_SIZE : bytes;
+	uint64_t bytes = b->cow ? to - from : touched(b, from, to, &u->steps),
+		 step = b->cow ? PAGE_SIZE : bytes;
 
 	u->anon += bytes;
 	for (uint64_t done = 0; done < bytes; done += step)
 		add_dirty(u, step, holders_of(v, b, from + done, step), &u->pss_anon);
 }
 
-static void add_piece(struct mm_usage *u, const struct vma *v, const struct backing *b, uint64_t from, uint64_t to)
+static void add_piece(struct mm_usage *u, const struct vma *v, const struct backing *b,
+		      uint64_t from, uint64_t to)
 {
 	if (b->mf != arena_memfile(v->mm->host->arena))
 		add_file(u, v, b, from, to);
@@ -85,12 +90,12 @@ static void add_piece(struct mm_usage *u, const struct vma *v, const struct back
 
 void mm_usage_add(const struct vma *v, struct mm_usage *u)
 {
-	backing_for_range(b, v->mm, v->start, v->end)
-	    add_piece(u, v, b, max64(b->start, v->start), min64(b->end, v->end));
+	backing_for_range (b, v->mm, v->start, v->end)
+		add_piece(u, v, b, max64(b->start, v->start), min64(b->end, v->end));
 }
 
-/* Tables that have an entry in [start, end), of a level where one table covers `span` bytes, beyond the last one that
- * was counted, which *next is behind. */
+/* Tables that have an entry in [start, end), of a level where one table covers `span` bytes, beyond
+ * the last one that was counted, which *next is behind. */
 static uint64_t tables_at(uint64_t start, uint64_t end, uint64_t span, uint64_t *next)
 {
 	uint64_t first = max64(start / span, *next), last = (end - 1) / span;
@@ -108,16 +113,18 @@ void mm_totals(struct mm *mm, struct mm_totals *out)
 
 	*out = (struct mm_totals){ 0 };
 	pthread_rwlock_rdlock(&mm->lock);
-	backing_for_range(b, mm, 0, UINT64_MAX)
-	{
+	backing_for_range (b, mm, 0, UINT64_MAX) {
 		bool in_memory = b->mf == arena_memfile(mm->host->arena);
-		uint64_t bytes = b->owned && !b->cow ? touched(b, b->start, b->end, &steps) : b->end - b->start;
+		uint64_t bytes =
+		    b->owned && !b->cow ? touched(b, b->start, b->end, &steps) : b->end - b->start;
 		*(b->owned ? &out->anon : in_memory ? &out->shmem : &out->file) += bytes;
 		for (unsigned level = 0; level < 3; level++)
-			tables += tables_at(b->start, b->end, PAGE_SIZE << 9 * (level + 1), &next[level]);
+			tables +=
+			    tables_at(b->start, b->end, PAGE_SIZE << 9 * (level + 1), &next[level]);
 	}
 	for (struct vma *v = vma_first(mm); v; v = vma_next(v))
-		out->exec += (v->prot & (PROT_EXEC | PROT_WRITE)) == PROT_EXEC ? v->end - v->start : 0;
+		out->exec +=
+		    (v->prot & (PROT_EXEC | PROT_WRITE)) == PROT_EXEC ? v->end - v->start : 0;
 	pthread_rwlock_unlock(&mm->lock);
 	out->tables = tables * PAGE_SIZE;
 }
@@ -140,8 +147,7 @@ void mm_pagemap(struct mm *mm, uint64_t start, size_t n, uint64_t *out)
 
 	memset(out, 0, n * sizeof *out);
 	pthread_rwlock_rdlock(&mm->lock);
-	backing_for_range(b, mm, start, end)
-	{
+	backing_for_range (b, mm, start, end) {
 		uint64_t to = min64(b->end, end);
 		for (uint64_t at = max64(b->start, start); at < to; at += PAGE_SIZE)
 			out[(at - start) / PAGE_SIZE] = pagemap_entry(mm, b, at);

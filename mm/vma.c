@@ -257,8 +257,9 @@ static bool same_name(const char *a, const char *b)
 
 static bool vma_continues(const struct vma *a, const struct vma *b)
 {
-	return a->end == b->start && a->prot == b->prot && a->flags == b->flags && !(a->flags & VMA_SPECIAL) &&
-	       a->source == b->source && (!a->source || a->offset + (a->end - a->start) == b->offset) &&
+	return a->end == b->start && a->prot == b->prot && a->flags == b->flags &&
+	       !(a->flags & VMA_SPECIAL) && a->source == b->source &&
+	       (!a->source || a->offset + (a->end - a->start) == b->offset) &&
 	       same_name(a->name, b->name);
 }
 
@@ -347,7 +348,8 @@ uint64_t vma_gap_highest(struct mm *mm, uint64_t len, uint64_t low, uint64_t hig
 
 uint64_t vma_gap_lowest(struct mm *mm, uint64_t len, uint64_t low, uint64_t high)
 {
-	uint64_t found = subtree_lowest(mm->vmas.root, len, low, high), top = max64(last_end(mm), low);
+	uint64_t found = subtree_lowest(mm->vmas.root, len, low, high),
+		 top = max64(last_end(mm), low);
 
 	if (found)
 		return found;
@@ -358,6 +360,7 @@ uint64_t vma_bytes(struct mm *mm, uint64_t start, uint64_t end)
 {
 	uint64_t n = 0;
 
-	vma_for_range(v, mm, start, end) n += min64(v->end, end) - max64(v->start, start);
+	vma_for_range (v, mm, start, end)
+		n += min64(v->end, end) - max64(v->start, start);
 	return n;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The tree of vmas of an address space. Callers hold mm->lock: for writing where anything changes. */
+/* The tree of vmas of an address space. Callers hold mm->lock: for writing where anything
+ * changes. */
 #ifndef HL_MM_VMA_H
 #define HL_MM_VMA_H
 
@@ -18,7 +19,8 @@ struct vma *vma_first(struct mm *mm);
 struct vma *vma_next(const struct vma *v);
 struct vma *vma_prev(const struct vma *v);
 
-/* A vma not yet in the tree, like `like` (NULL: empty) with its own reference to the source. NULL: no memory. */
+/* A vma not yet in the tree, like `like` (NULL: empty) with its own reference to the source. NULL:
+ * no memory. */
 struct vma *vma_new(struct mm *mm, const struct vma *like);
 void vma_free(struct vma *v);
 /* Links `v`, whose range must be free, and counts it. */
@@ -29,7 +31,8 @@ void vma_delete(struct mm *mm, struct vma *v);
 void vma_resize(struct mm *mm, struct vma *v, uint64_t start, uint64_t end);
 /* Changes rights and flags of a linked vma. */
 void vma_change(struct mm *mm, struct vma *v, unsigned prot, unsigned flags);
-/* Makes `addr`, if it is inside a vma, a border. -ENOMEM; -EINVAL: of pages that stay together (VMA_SPECIAL). */
+/* Makes `addr`, if it is inside a vma, a border. -ENOMEM; -EINVAL: of pages that stay together
+ * (VMA_SPECIAL). */
 int vma_split(struct mm *mm, uint64_t addr);
 /* Makes both ends of the range borders. Errors as above: nothing visible changed. */
 int vma_isolate(struct mm *mm, uint64_t start, uint64_t end);
@@ -62,6 +65,7 @@ static inline bool vma_allows(const struct vma *v, unsigned access)
 	return access == GUEST_READ ? v->prot != 0 : (v->prot & access) == access;
 }
 
-#define vma_for_range(v, mm, from, to) for (struct vma *v = vma_find(mm, from); v && v->start < (to); v = vma_next(v))
+#define vma_for_range(v, mm, from, to)                                                             \
+	for (struct vma *v = vma_find(mm, from); v && v->start < (to); v = vma_next(v))
 
 #endif

@@ -5,7 +5,8 @@
 
 #include "mm/mm.h"
 
-/* What a socket of any family answers about interfaces. -ENOTTY: not such a request; -EPERM: it would change one. */
+/* What a socket of any family answers about interfaces. -ENOTTY: not such a request; -EPERM: it
+ * would change one. */
 int64_t device_ioctl(struct mm *mm, unsigned cmd, uint64_t arg);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Data of the host's sockets. The host's socket never blocks: a call that has to wait does so in host_wait, where
- * signals reach it. Data of streams goes between the host's socket and guest memory without a copy of ours: the pages
- * are pinned for a call that does not wait.
+ * Data of the host's sockets. The host's socket never blocks: a call that has to wait does so in
+ * host_wait, where signals reach it. Data of streams goes between the host's socket and guest
+ * memory without a copy of ours: the pages are pinned for a call that does not wait.
  */
 #include <errno.h>
 #include <poll.h>
@@ -14,8 +14,11 @@
 
 #define MAX_PIECES   64
 #define MAX_DATAGRAM 65536
-#define STREAM_UNIT  32768U /* Linux copies a stream in pieces of this size (SKB_FRAG_PAGE_ORDER), each whole or not */
-#define PASSED_ON    (MSG_OOB | MSG_PEEK | MSG_DONTROUTE | MSG_TRUNC | MSG_MORE | MSG_CONFIRM | MSG_ERRQUEUE | MSG_EOR)
+#define STREAM_UNIT                                                                                \
+	32768U /* Linux copies a stream in pieces of this size (SKB_FRAG_PAGE_ORDER), each whole or not */
+#define PASSED_ON                                                                                  \
+	(MSG_OOB | MSG_PEEK | MSG_DONTROUTE | MSG_TRUNC | MSG_MORE | MSG_CONFIRM | MSG_ERRQUEUE |  \
+	 MSG_EOR)
 
 static bool is_stream(const struct host_sock *i)
 {
@@ -35,7 +38,8 @@ static void advance(struct uio *u, ssize_t n)
 
 /* Sending */
 
-/* Cuts what is pinned to whole units, where the next byte cannot be read: the pieces that are left. */
+/* Cuts what is pinned to whole units, where the next byte cannot be read: the pieces that are
+ * left. */
 static size_t cut_to_units(struct iovec *iov, size_t n, size_t len)
 {
 	size_t over = len % STREAM_UNIT;
@@ -147,11 +151,13 @@ static ssize_t discard(struct host_sock *i, struct socket_msg *m, struct msghdr 
 	return host_ret(recvmsg(i->fd, h, host_flags(m)));
 }
 
-/* What of the pinned buffers, whose end is bad, is received into: as much as comes, if it fits, else whole units. The
- * pieces; 0: nothing has come, or the end has; -errno. */
-static ssize_t receivable(struct host_sock *i, struct socket_msg *m, struct iovec *iov, size_t n, size_t len)
+/* What of the pinned buffers, whose end is bad, is received into: as much as comes, if it fits,
+ * else whole units. The pieces; 0: nothing has come, or the end has; -errno. */
+static ssize_t receivable(struct host_sock *i, struct socket_msg *m, struct iovec *iov, size_t n,
+			  size_t len)
 {
-	ssize_t there = host_ret(recv(i->fd, NULL, m->uio->resid, host_flags(m) | MSG_PEEK | MSG_TRUNC));
+	ssize_t there =
+	    host_ret(recv(i->fd, NULL, m->uio->resid, host_flags(m) | MSG_PEEK | MSG_TRUNC));
 
 	if (there <= 0)
 		return there;
@@ -190,7 +196,8 @@ static ssize_t receive_stream(struct host_sock *i, struct socket_msg *m, struct 
 	return r;
 }
 
-/* A datagram whose buffers cannot be pinned as a whole: one that does not fit into what is good of them is lost. */
+/* A datagram whose buffers cannot be pinned as a whole: one that does not fit into what is good of
+ * them is lost. */
 static ssize_t receive_copied(struct host_sock *i, struct socket_msg *m, struct msghdr *h)
 {
 	size_t size = m->uio->resid < MAX_DATAGRAM ? m->uio->resid : MAX_DATAGRAM;
@@ -239,14 +246,15 @@ static ssize_t receive_some(struct host_sock *i, struct socket_msg *m)
 		return r;
 	m->name_len = h.msg_namelen;
 	m->control_len = h.msg_controllen;
-	m->out_flags |= (unsigned)h.msg_flags & (MSG_TRUNC | MSG_CTRUNC | MSG_EOR | MSG_OOB | MSG_ERRQUEUE);
+	m->out_flags |=
+	    (unsigned)h.msg_flags & (MSG_TRUNC | MSG_CTRUNC | MSG_EOR | MSG_OOB | MSG_ERRQUEUE);
 	return r;
 }
 
 static bool wants_more(const struct host_sock *i, const struct socket_msg *m, ssize_t r)
 {
-	return r > 0 && is_stream(i) && m->flags & MSG_WAITALL && !(m->flags & (MSG_PEEK | MSG_ERRQUEUE)) &&
-	       m->uio->resid;
+	return r > 0 && is_stream(i) && m->flags & MSG_WAITALL &&
+	       !(m->flags & (MSG_PEEK | MSG_ERRQUEUE)) && m->uio->resid;
 }
 
 /* Neither errors nor urgent data are waited for (recv(2), tcp(7)). */
@@ -255,7 +263,8 @@ static bool may_wait(const struct host_sock *i, const struct socket_msg *m)
 	return !(m->flags & (MSG_DONTWAIT | MSG_ERRQUEUE)) && !(m->flags & MSG_OOB && is_stream(i));
 }
 
-/* A datagram socket that was shut down has nothing more to wait for; the host says so to poll alone. */
+/* A datagram socket that was shut down has nothing more to wait for; the host says so to poll
+ * alone. */
 static bool at_end(const struct host_sock *i, const struct host_wait *w)
 {
 	return !is_stream(i) && w->seen & POLLRDHUP;

@@ -20,18 +20,22 @@
 #include "host/hostcall.h"
 #include "net/device.h"
 
-#define IOCTL_MAX        64
-#define TCP_TIMEOUT_INIT 1000000 /* us; Linux: of a listening socket, of which TCP_INFO does not tell it */
+#define IOCTL_MAX 64
+#define TCP_TIMEOUT_INIT                                                                           \
+	1000000 /* us; Linux: of a listening socket, of which TCP_INFO does not tell it */
 
 static const struct socket_ops host_sock_ops;
 
 /* Waiting */
 
-void host_wait_begin(struct host_wait *w, struct host_sock *i, struct caller *c, short events, uint64_t timeo)
+void host_wait_begin(struct host_wait *w, struct host_sock *i, struct caller *c, short events,
+		     uint64_t timeo)
 {
-	*w = (struct host_wait){
-		.i = i, .sleeper = c->sleeper, .deadline = socket_deadline(timeo), .events = events, .epfd = -1
-	};
+	*w = (struct host_wait){ .i = i,
+				 .sleeper = c->sleeper,
+				 .deadline = socket_deadline(timeo),
+				 .events = events,
+				 .epfd = -1 };
 }
 
 void host_wait_end(struct host_wait *w)
@@ -46,7 +50,8 @@ void host_wait_progress(struct host_wait *w)
 	w->seen = 0;
 }
 
-/* From now on changes alone end the wait, and what is so now is one: the caller looks again before it sleeps. */
+/* From now on changes alone end the wait, and what is so now is one: the caller looks again before
+ * it sleeps. */
 static int wait_for_changes(struct host_wait *w)
 {
 	struct epoll_event ev = { .events = (uint32_t)w->events | EPOLLET };
@@ -83,7 +88,9 @@ int host_wait(struct host_wait *w)
 	int r;
 
 	do
-		r = w->epfd >= 0 ? sleep_for_change(w) : w->seen ? wait_for_changes(w) : sleep_until_ready(w);
+		r = w->epfd >= 0 ? sleep_for_change(w)
+		    : w->seen    ? wait_for_changes(w)
+				 : sleep_until_ready(w);
 	while (!r && !w->seen);
 	return r >= 0 ? 0 : r == -ETIMEDOUT ? -EAGAIN : r;
 }
@@ -100,7 +107,8 @@ static int host_sock_new(struct net *net, struct caller *c, const struct host_ru
 		host_close(fd);
 		return -ENOMEM;
 	}
-	socket_init(&i->sk, c, net, &host_sock_ops, like->family, like->type, like->protocol, flags);
+	socket_init(&i->sk, c, net, &host_sock_ops, like->family, like->type, like->protocol,
+		    flags);
 	i->rules = rules;
 	i->fd = fd;
 	socket_publish(&i->sk);
@@ -108,8 +116,8 @@ static int host_sock_new(struct net *net, struct caller *c, const struct host_ru
 	return 0;
 }
 
-int host_sock_create(struct net *net, struct caller *c, const struct host_rules *rules, int family, int type,
-		     int protocol, unsigned flags, struct socket **out)
+int host_sock_create(struct net *net, struct caller *c, const struct host_rules *rules, int family,
+		     int type, int protocol, unsigned flags, struct socket **out)
 {
 	struct socket like = { .family = family, .type = type };
 	int fd = (int)host_ret(socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol));
@@ -148,14 +156,17 @@ int host_sock_bind(struct socket *s, struct caller *c, const struct sockaddr *a,
 {
 	struct host_sock *i = host_sock_of(s);
 
-	return i->rules->bind ? i->rules->bind(i->fd, c, a, len) : (int)host_ret(bind(i->fd, a, len));
+	return i->rules->bind ? i->rules->bind(i->fd, c, a, len)
+			      : (int)host_ret(bind(i->fd, a, len));
 }
 
 /*
- * A connection on its way is asked for by the same call until it is there or has failed, as by a guest that does not
- * wait: only then is the host's socket connected, or free for another try (Linux: __inet_stream_connect).
+ * A connection on its way is asked for by the same call until it is there or has failed, as by a
+ * guest that does not wait: only then is the host's socket connected, or free for another try
+ * (Linux: __inet_stream_connect).
  */
-int host_sock_connect(struct socket *s, struct caller *c, const struct sockaddr *a, unsigned len, bool nonblock)
+int host_sock_connect(struct socket *s, struct caller *c, const struct sockaddr *a, unsigned len,
+		      bool nonblock)
 {
 	struct host_sock *i = host_sock_of(s);
 	struct host_wait w;
@@ -183,8 +194,8 @@ static int host_sock_listen(struct socket *s, struct caller *c, unsigned backlog
 	return (int)host_ret(listen(host_sock_of(s)->fd, (int)backlog));
 }
 
-static int host_sock_accept(struct socket *s, struct caller *c, bool nonblock, struct sockaddr_storage *peer,
-			    struct socket **out)
+static int host_sock_accept(struct socket *s, struct caller *c, bool nonblock,
+			    struct sockaddr_storage *peer, struct socket **out)
 {
 	struct host_sock *i = host_sock_of(s);
 	struct host_wait w;
@@ -194,7 +205,8 @@ static int host_sock_accept(struct socket *s, struct caller *c, bool nonblock, s
 	host_wait_begin(&w, i, c, POLLIN, s->rcvtimeo);
 	for (;;) {
 		len = sizeof(*peer);
-		fd = (int)host_ret(accept4(i->fd, (struct sockaddr *)peer, &len, SOCK_NONBLOCK | SOCK_CLOEXEC));
+		fd = (int)host_ret(
+		    accept4(i->fd, (struct sockaddr *)peer, &len, SOCK_NONBLOCK | SOCK_CLOEXEC));
 		if (fd != -EAGAIN || nonblock)
 			break;
 		int err = host_wait(&w);
@@ -216,7 +228,8 @@ int host_sock_getname(struct socket *s, bool peer, struct sockaddr_storage *out)
 {
 	socklen_t len = sizeof(*out);
 	int fd = host_sock_of(s)->fd;
-	int r = peer ? getpeername(fd, (struct sockaddr *)out, &len) : getsockname(fd, (struct sockaddr *)out, &len);
+	int r = peer ? getpeername(fd, (struct sockaddr *)out, &len)
+		     : getsockname(fd, (struct sockaddr *)out, &len);
 
 	return r ? -errno : (int)len;
 }
@@ -230,7 +243,8 @@ static unsigned host_sock_poll(struct socket *s, struct poll_table *pt)
 {
 	struct pollfd p = {
 		.fd = host_sock_of(s)->fd,
-		.events = POLLIN | POLLOUT | POLLPRI | POLLRDNORM | POLLWRNORM | POLLRDBAND | POLLWRBAND | POLLRDHUP,
+		.events = POLLIN | POLLOUT | POLLPRI | POLLRDNORM | POLLWRNORM | POLLRDBAND |
+			  POLLWRBAND | POLLRDHUP,
 	};
 
 	poll_host(pt, p.fd);
@@ -249,17 +263,21 @@ bool host_option_listed(const struct host_options *list, int level, int name)
 	return false;
 }
 
-/* Linux answers an option that no socket has in as many ways as there are levels and calls: so does the host. */
+/* Linux answers an option that no socket has in as many ways as there are levels and calls: so does
+ * the host. */
 #define NO_OPTION INT_MAX
 
-/* Waiting is ours, so the timeouts are; and so are the pages that MSG_ZEROCOPY would let the host keep. */
+/* Waiting is ours, so the timeouts are; and so are the pages that MSG_ZEROCOPY would let the host
+ * keep. */
 static bool option_is_ours(int level, int name)
 {
-	return level == SOL_SOCKET && (name == 20 || name == 21 || name == 66 || name == 67 || /* SO_RCVTIMEO... */
-				       name == SO_ZEROCOPY);
+	/* SO_RCVTIMEO... */
+	return level == SOL_SOCKET &&
+	       (name == 20 || name == 21 || name == 66 || name == 67 || name == SO_ZEROCOPY);
 }
 
-int host_sock_setsockopt(struct socket *s, struct caller *c, int level, int name, const void *val, unsigned len)
+int host_sock_setsockopt(struct socket *s, struct caller *c, int level, int name, const void *val,
+			 unsigned len)
 {
 	struct host_sock *i = host_sock_of(s);
 
@@ -273,7 +291,8 @@ int host_sock_setsockopt(struct socket *s, struct caller *c, int level, int name
 	return err ? err : (int)host_ret(setsockopt(i->fd, level, name, val, len));
 }
 
-int host_sock_getsockopt(struct socket *s, struct caller *c, int level, int name, void *buf, unsigned size)
+int host_sock_getsockopt(struct socket *s, struct caller *c, int level, int name, void *buf,
+			 unsigned size)
 {
 	struct host_sock *i = host_sock_of(s);
 	socklen_t len = size;
@@ -285,7 +304,8 @@ int host_sock_getsockopt(struct socket *s, struct caller *c, int level, int name
 	return getsockopt(i->fd, level, name, buf, &len) ? -errno : (int)len;
 }
 
-int64_t host_sock_ioctl(struct socket *s, struct caller *c, struct mm *mm, unsigned cmd, uint64_t arg)
+int64_t host_sock_ioctl(struct socket *s, struct caller *c, struct mm *mm, unsigned cmd,
+			uint64_t arg)
 {
 	const struct host_rules *rules = host_sock_of(s)->rules;
 	char buf[IOCTL_MAX] = { 0 };

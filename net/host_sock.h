@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Sockets of the host behind sockets of the guest. What the guest may ask of one stands in the rules of its family:
- * options, control messages and requests whose value is plain data and which concern that socket alone.
+ * Sockets of the host behind sockets of the guest. What the guest may ask of one stands in the
+ * rules of its family: options, control messages and requests whose value is plain data and which
+ * concern that socket alone.
  */
 #ifndef HL_NET_HOST_SOCK_H
 #define HL_NET_HOST_SOCK_H
@@ -24,19 +25,20 @@ struct host_rules {
 	int (*check_address)(const struct sockaddr *a, unsigned len);
 	int (*check_control)(struct socket_msg *m);
 	/* May the caller set the option of the host's socket? NULL: yes. */
-	int (*check_option)(int fd, struct caller *c, int level, int name, const void *val, unsigned len);
+	int (*check_option)(int fd, struct caller *c, int level, int name, const void *val,
+			    unsigned len);
 	const struct host_options *options; /* ends with those of level -1 */
 	/* Size of the argument of an ioctl that goes to the host, both ways; 0: it does not. */
 	unsigned (*ioctl_size)(unsigned cmd);
 };
 
-int host_sock_create(struct net *net, struct caller *c, const struct host_rules *rules, int family, int type,
-		     int protocol, unsigned flags, struct socket **out);
+int host_sock_create(struct net *net, struct caller *c, const struct host_rules *rules, int family,
+		     int type, int protocol, unsigned flags, struct socket **out);
 
 /* The number of the inode that the host's tables know the socket by; 0: unknown. net->lock held. */
 uint32_t host_sock_inode(struct socket *s);
 
-/* ---- between host_sock.c, host_msg.c and those whose sockets have a host's socket behind them ---- */
+/* ---- between host_sock.c, host_msg.c and those whose sockets have a host's socket behind them */
 
 struct host_sock {
 	struct socket sk;
@@ -52,19 +54,24 @@ static inline struct host_sock *host_sock_of(struct socket *s)
 
 int host_check_address(const struct host_sock *i, const struct sockaddr *a, unsigned len);
 int host_sock_bind(struct socket *s, struct caller *c, const struct sockaddr *a, unsigned len);
-int host_sock_connect(struct socket *s, struct caller *c, const struct sockaddr *a, unsigned len, bool nonblock);
+int host_sock_connect(struct socket *s, struct caller *c, const struct sockaddr *a, unsigned len,
+		      bool nonblock);
 int host_sock_getname(struct socket *s, bool peer, struct sockaddr_storage *out);
-int host_sock_setsockopt(struct socket *s, struct caller *c, int level, int name, const void *val, unsigned len);
-int host_sock_getsockopt(struct socket *s, struct caller *c, int level, int name, void *buf, unsigned size);
-int64_t host_sock_ioctl(struct socket *s, struct caller *c, struct mm *mm, unsigned cmd, uint64_t arg);
+int host_sock_setsockopt(struct socket *s, struct caller *c, int level, int name, const void *val,
+			 unsigned len);
+int host_sock_getsockopt(struct socket *s, struct caller *c, int level, int name, void *buf,
+			 unsigned size);
+int64_t host_sock_ioctl(struct socket *s, struct caller *c, struct mm *mm, unsigned cmd,
+			uint64_t arg);
 ssize_t host_sock_sendmsg(struct socket *s, struct caller *c, struct socket_msg *m);
 ssize_t host_sock_recvmsg(struct socket *s, struct caller *c, struct socket_msg *m);
 
 /*
- * One call's wait for the host's socket: the call tries, waits, tries again. poll(2) may say "ready" of a socket that
- * gives the call nothing: it reports errors and ends that nobody asked about (an unread error queue, for ever), and
- * another thread may have been faster. So the first wait is a poll; after one that did not help the call sleeps in an
- * epoll instance of its own, edge-triggered, which reports each change once.
+ * One call's wait for the host's socket: the call tries, waits, tries again. poll(2) may say
+ * "ready" of a socket that gives the call nothing: it reports errors and ends that nobody asked
+ * about (an unread error queue, for ever), and another thread may have been faster. So the first
+ * wait is a poll; after one that did not help the call sleeps in an epoll instance of its own,
+ * edge-triggered, which reports each change once.
  */
 struct host_wait {
 	struct host_sock *i;
@@ -75,7 +82,8 @@ struct host_wait {
 	int epfd;   /* -1: none yet */
 };
 /* `timeo`: the socket's (ns, 0: none). */
-void host_wait_begin(struct host_wait *w, struct host_sock *i, struct caller *c, short events, uint64_t timeo);
+void host_wait_begin(struct host_wait *w, struct host_sock *i, struct caller *c, short events,
+		     uint64_t timeo);
 /* 0: try again. -EAGAIN: the time is over. -EINTR: interrupted. */
 int host_wait(struct host_wait *w);
 /* Something was moved: what was seen before says nothing any more. */

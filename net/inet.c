@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the guest may do with sockets of the host's network: no filter, no raw sockets, and not every address. */
+/* What the guest may do with sockets of the host's network: no filter, no raw sockets, and not
+ * every address. */
 #include "net/inet.h"
 
 #include <arpa/inet.h>
@@ -18,7 +19,8 @@
 #include "net/host_sock.h"
 #include "net/net.h"
 
-/* Addresses that are never the guest's: of this link alone, where clouds answer with the machine's own credentials. */
+/* Addresses that are never the guest's: of this link alone, where clouds answer with the machine's
+ * own credentials. */
 static const struct {
 	struct in6_addr addr; /* IPv4 as ::ffff:a.b.c.d */
 	unsigned bits;
@@ -55,12 +57,13 @@ static int check_address(const struct sockaddr *a, unsigned len)
 	return 0;
 }
 
-/* The host asks the monitor's credentials about a low port (ip(7)), so the guest's are asked here. The port is at the
- * same place in both families' addresses. */
+/* The host asks the monitor's credentials about a low port (ip(7)), so the guest's are asked here.
+ * The port is at the same place in both families' addresses. */
 static int bind_inet(int fd, struct caller *c, const struct sockaddr *a, unsigned len)
 {
 	const struct sockaddr_in *in = (const struct sockaddr_in *)(const void *)a;
-	bool has_port = len >= sizeof(*in) && (a->sa_family == AF_INET || a->sa_family == AF_INET6) && in->sin_port;
+	bool has_port = len >= sizeof(*in) &&
+			(a->sa_family == AF_INET || a->sa_family == AF_INET6) && in->sin_port;
 
 	if (has_port && !cred_capable(c->cred, CAP_NET_BIND_SERVICE) &&
 	    ntohs(in->sin_port) < net_sysctl("ipv4/ip_unprivileged_port_start", 1024))
@@ -74,11 +77,12 @@ static int bind_inet(int fd, struct caller *c, const struct sockaddr *a, unsigne
 
 #define BIT(n) (1UL << (n))
 
-/* Control messages that are plain data about one message. None that names another destination: source routes and
- * routing headers. */
+/* Control messages that are plain data about one message. None that names another destination:
+ * source routes and routing headers. */
 static const struct host_options controls[] = {
 	{ IPPROTO_IP, BIT(IP_TOS) | BIT(IP_TTL) | BIT(IP_PKTINFO), 0 },
-	{ IPPROTO_IPV6, BIT(IPV6_PKTINFO) | BIT(IPV6_HOPLIMIT) | BIT(IPV6_DONTFRAG), BIT(IPV6_TCLASS - 64) },
+	{ IPPROTO_IPV6, BIT(IPV6_PKTINFO) | BIT(IPV6_HOPLIMIT) | BIT(IPV6_DONTFRAG),
+	  BIT(IPV6_TCLASS - 64) },
 	{ IPPROTO_UDP, 0, BIT(UDP_SEGMENT - 64) },
 	{ -1, 0, 0 },
 };
@@ -93,56 +97,65 @@ static int check_control(struct socket_msg *m)
 	return 0;
 }
 
-/* Options that concern this socket alone and whose value is plain data. Not here: filters, which are programs for the
- * host's kernel; what loads modules (TCP_ULP); source routes; MSG_ZEROCOPY, whose pages the host would keep. */
+/* Options that concern this socket alone and whose value is plain data. Not here: filters, which
+ * are programs for the host's kernel; what loads modules (TCP_ULP); source routes; MSG_ZEROCOPY,
+ * whose pages the host would keep. */
 static const struct host_options options[] = {
 	{ SOL_SOCKET,
-	  BIT(SO_DEBUG) | BIT(SO_REUSEADDR) | BIT(SO_TYPE) | BIT(SO_ERROR) | BIT(SO_DONTROUTE) | BIT(SO_BROADCAST) |
-	      BIT(SO_SNDBUF) | BIT(SO_RCVBUF) | BIT(SO_SNDBUFFORCE) | BIT(SO_RCVBUFFORCE) | BIT(SO_KEEPALIVE) |
-	      BIT(SO_OOBINLINE) | BIT(SO_NO_CHECK) | BIT(SO_PRIORITY) | BIT(SO_LINGER) | BIT(SO_REUSEPORT) |
-	      BIT(SO_PASSCRED) | BIT(SO_PEERCRED) | BIT(SO_RCVLOWAT) | BIT(SO_SNDLOWAT) | BIT(SO_BINDTODEVICE) |
-	      BIT(SO_DETACH_FILTER) | BIT(SO_TIMESTAMP) | BIT(SO_ACCEPTCONN) | BIT(SO_PASSSEC) | BIT(SO_MARK) |
-	      BIT(SO_TIMESTAMPNS) | BIT(SO_TIMESTAMPING) | BIT(SO_PROTOCOL) | BIT(SO_DOMAIN) | BIT(SO_RXQ_OVFL) |
-	      BIT(SO_PEEK_OFF) | BIT(SO_LOCK_FILTER) | BIT(SO_SELECT_ERR_QUEUE) | BIT(SO_BUSY_POLL) |
-	      BIT(SO_MAX_PACING_RATE) | BIT(SO_INCOMING_CPU) | BIT(SO_MEMINFO) | BIT(SO_INCOMING_NAPI_ID) |
-	      BIT(SO_COOKIE) | BIT(SO_BINDTOIFINDEX) | BIT(SO_TIMESTAMP_NEW),
+	  BIT(SO_DEBUG) | BIT(SO_REUSEADDR) | BIT(SO_TYPE) | BIT(SO_ERROR) | BIT(SO_DONTROUTE) |
+	      BIT(SO_BROADCAST) | BIT(SO_SNDBUF) | BIT(SO_RCVBUF) | BIT(SO_SNDBUFFORCE) |
+	      BIT(SO_RCVBUFFORCE) | BIT(SO_KEEPALIVE) | BIT(SO_OOBINLINE) | BIT(SO_NO_CHECK) |
+	      BIT(SO_PRIORITY) | BIT(SO_LINGER) | BIT(SO_REUSEPORT) | BIT(SO_PASSCRED) |
+	      BIT(SO_PEERCRED) | BIT(SO_RCVLOWAT) | BIT(SO_SNDLOWAT) | BIT(SO_BINDTODEVICE) |
+	      BIT(SO_DETACH_FILTER) | BIT(SO_TIMESTAMP) | BIT(SO_ACCEPTCONN) | BIT(SO_PASSSEC) |
+	      BIT(SO_MARK) | BIT(SO_TIMESTAMPNS) | BIT(SO_TIMESTAMPING) | BIT(SO_PROTOCOL) |
+	      BIT(SO_DOMAIN) | BIT(SO_RXQ_OVFL) | BIT(SO_PEEK_OFF) | BIT(SO_LOCK_FILTER) |
+	      BIT(SO_SELECT_ERR_QUEUE) | BIT(SO_BUSY_POLL) | BIT(SO_MAX_PACING_RATE) |
+	      BIT(SO_INCOMING_CPU) | BIT(SO_MEMINFO) | BIT(SO_INCOMING_NAPI_ID) | BIT(SO_COOKIE) |
+	      BIT(SO_BINDTOIFINDEX) | BIT(SO_TIMESTAMP_NEW),
 	  BIT(SO_TIMESTAMPNS_NEW - 64) | BIT(SO_TIMESTAMPING_NEW - 64) },
 	{ IPPROTO_IP,
-	  BIT(IP_TOS) | BIT(IP_TTL) | BIT(IP_RECVOPTS) | BIT(IP_PKTINFO) | BIT(IP_MTU_DISCOVER) | BIT(IP_RECVERR) |
-	      BIT(IP_RECVTTL) | BIT(IP_RECVTOS) | BIT(IP_MTU) | BIT(IP_FREEBIND) | BIT(IP_TRANSPARENT) |
-	      BIT(IP_RECVORIGDSTADDR) | BIT(IP_MINTTL) | BIT(IP_RECVFRAGSIZE) | BIT(IP_BIND_ADDRESS_NO_PORT) |
-	      BIT(IP_MULTICAST_IF) | BIT(IP_MULTICAST_TTL) | BIT(IP_MULTICAST_LOOP) | BIT(IP_ADD_MEMBERSHIP) |
-	      BIT(IP_DROP_MEMBERSHIP) | BIT(IP_UNBLOCK_SOURCE) | BIT(IP_BLOCK_SOURCE) | BIT(IP_ADD_SOURCE_MEMBERSHIP) |
-	      BIT(IP_DROP_SOURCE_MEMBERSHIP) | BIT(MCAST_JOIN_GROUP) | BIT(MCAST_BLOCK_SOURCE) |
-	      BIT(MCAST_UNBLOCK_SOURCE) | BIT(MCAST_LEAVE_GROUP) | BIT(MCAST_JOIN_SOURCE_GROUP) |
-	      BIT(MCAST_LEAVE_SOURCE_GROUP) | BIT(IP_MULTICAST_ALL) | BIT(IP_UNICAST_IF) | BIT(IP_LOCAL_PORT_RANGE),
+	  BIT(IP_TOS) | BIT(IP_TTL) | BIT(IP_RECVOPTS) | BIT(IP_PKTINFO) | BIT(IP_MTU_DISCOVER) |
+	      BIT(IP_RECVERR) | BIT(IP_RECVTTL) | BIT(IP_RECVTOS) | BIT(IP_MTU) | BIT(IP_FREEBIND) |
+	      BIT(IP_TRANSPARENT) | BIT(IP_RECVORIGDSTADDR) | BIT(IP_MINTTL) |
+	      BIT(IP_RECVFRAGSIZE) | BIT(IP_BIND_ADDRESS_NO_PORT) | BIT(IP_MULTICAST_IF) |
+	      BIT(IP_MULTICAST_TTL) | BIT(IP_MULTICAST_LOOP) | BIT(IP_ADD_MEMBERSHIP) |
+	      BIT(IP_DROP_MEMBERSHIP) | BIT(IP_UNBLOCK_SOURCE) | BIT(IP_BLOCK_SOURCE) |
+	      BIT(IP_ADD_SOURCE_MEMBERSHIP) | BIT(IP_DROP_SOURCE_MEMBERSHIP) |
+	      BIT(MCAST_JOIN_GROUP) | BIT(MCAST_BLOCK_SOURCE) | BIT(MCAST_UNBLOCK_SOURCE) |
+	      BIT(MCAST_LEAVE_GROUP) | BIT(MCAST_JOIN_SOURCE_GROUP) |
+	      BIT(MCAST_LEAVE_SOURCE_GROUP) | BIT(IP_MULTICAST_ALL) | BIT(IP_UNICAST_IF) |
+	      BIT(IP_LOCAL_PORT_RANGE),
 	  0 },
 	{ IPPROTO_IPV6,
-	  BIT(IPV6_UNICAST_HOPS) | BIT(IPV6_MULTICAST_IF) | BIT(IPV6_MULTICAST_HOPS) | BIT(IPV6_MULTICAST_LOOP) |
-	      BIT(IPV6_JOIN_GROUP) | BIT(IPV6_LEAVE_GROUP) | BIT(IPV6_MTU_DISCOVER) | BIT(IPV6_MTU) |
-	      BIT(IPV6_RECVERR) | BIT(IPV6_V6ONLY) | BIT(IPV6_MULTICAST_ALL) | BIT(MCAST_JOIN_GROUP) |
-	      BIT(MCAST_BLOCK_SOURCE) | BIT(MCAST_UNBLOCK_SOURCE) | BIT(MCAST_LEAVE_GROUP) |
-	      BIT(MCAST_JOIN_SOURCE_GROUP) | BIT(MCAST_LEAVE_SOURCE_GROUP) | BIT(IPV6_RECVPKTINFO) |
-	      BIT(IPV6_RECVHOPLIMIT) | BIT(IPV6_RECVPATHMTU) | BIT(IPV6_DONTFRAG),
+	  BIT(IPV6_UNICAST_HOPS) | BIT(IPV6_MULTICAST_IF) | BIT(IPV6_MULTICAST_HOPS) |
+	      BIT(IPV6_MULTICAST_LOOP) | BIT(IPV6_JOIN_GROUP) | BIT(IPV6_LEAVE_GROUP) |
+	      BIT(IPV6_MTU_DISCOVER) | BIT(IPV6_MTU) | BIT(IPV6_RECVERR) | BIT(IPV6_V6ONLY) |
+	      BIT(IPV6_MULTICAST_ALL) | BIT(MCAST_JOIN_GROUP) | BIT(MCAST_BLOCK_SOURCE) |
+	      BIT(MCAST_UNBLOCK_SOURCE) | BIT(MCAST_LEAVE_GROUP) | BIT(MCAST_JOIN_SOURCE_GROUP) |
+	      BIT(MCAST_LEAVE_SOURCE_GROUP) | BIT(IPV6_RECVPKTINFO) | BIT(IPV6_RECVHOPLIMIT) |
+	      BIT(IPV6_RECVPATHMTU) | BIT(IPV6_DONTFRAG),
 	  BIT(IPV6_RECVTCLASS - 64) | BIT(IPV6_TCLASS - 64) | BIT(IPV6_AUTOFLOWLABEL - 64) |
-	      BIT(IPV6_ADDR_PREFERENCES - 64) | BIT(IPV6_MINHOPCOUNT - 64) | BIT(IPV6_RECVORIGDSTADDR - 64) |
-	      BIT(IPV6_TRANSPARENT - 64) | BIT(IPV6_UNICAST_IF - 64) | BIT(IPV6_RECVFRAGSIZE - 64) |
-	      BIT(IPV6_FREEBIND - 64) },
+	      BIT(IPV6_ADDR_PREFERENCES - 64) | BIT(IPV6_MINHOPCOUNT - 64) |
+	      BIT(IPV6_RECVORIGDSTADDR - 64) | BIT(IPV6_TRANSPARENT - 64) |
+	      BIT(IPV6_UNICAST_IF - 64) | BIT(IPV6_RECVFRAGSIZE - 64) | BIT(IPV6_FREEBIND - 64) },
 	{ IPPROTO_TCP,
-	  BIT(TCP_NODELAY) | BIT(TCP_MAXSEG) | BIT(TCP_CORK) | BIT(TCP_KEEPIDLE) | BIT(TCP_KEEPINTVL) |
-	      BIT(TCP_KEEPCNT) | BIT(TCP_SYNCNT) | BIT(TCP_LINGER2) | BIT(TCP_DEFER_ACCEPT) | BIT(TCP_WINDOW_CLAMP) |
-	      BIT(TCP_INFO) | BIT(TCP_QUICKACK) | BIT(TCP_CONGESTION) | BIT(TCP_THIN_LINEAR_TIMEOUTS) |
-	      BIT(TCP_THIN_DUPACK) | BIT(TCP_USER_TIMEOUT) | BIT(TCP_FASTOPEN) | BIT(TCP_TIMESTAMP) |
+	  BIT(TCP_NODELAY) | BIT(TCP_MAXSEG) | BIT(TCP_CORK) | BIT(TCP_KEEPIDLE) |
+	      BIT(TCP_KEEPINTVL) | BIT(TCP_KEEPCNT) | BIT(TCP_SYNCNT) | BIT(TCP_LINGER2) |
+	      BIT(TCP_DEFER_ACCEPT) | BIT(TCP_WINDOW_CLAMP) | BIT(TCP_INFO) | BIT(TCP_QUICKACK) |
+	      BIT(TCP_CONGESTION) | BIT(TCP_THIN_LINEAR_TIMEOUTS) | BIT(TCP_THIN_DUPACK) |
+	      BIT(TCP_USER_TIMEOUT) | BIT(TCP_FASTOPEN) | BIT(TCP_TIMESTAMP) |
 	      BIT(TCP_NOTSENT_LOWAT) | BIT(TCP_CC_INFO) | BIT(TCP_SAVE_SYN) | BIT(TCP_SAVED_SYN) |
 	      BIT(TCP_FASTOPEN_CONNECT) | BIT(TCP_FASTOPEN_NO_COOKIE) | BIT(TCP_INQ),
 	  0 },
 	{ IPPROTO_UDP, BIT(UDP_CORK),
-	  BIT(UDP_NO_CHECK6_TX - 64) | BIT(UDP_NO_CHECK6_RX - 64) | BIT(UDP_SEGMENT - 64) | BIT(UDP_GRO - 64) },
+	  BIT(UDP_NO_CHECK6_TX - 64) | BIT(UDP_NO_CHECK6_RX - 64) | BIT(UDP_SEGMENT - 64) |
+	      BIT(UDP_GRO - 64) },
 	{ -1, 0, 0 },
 };
 
-/* A socket that is bound to an interface stays there, unless one of CAP_NET_RAW lets it go (Linux: sock_bindtoindex).
- */
+/* A socket that is bound to an interface stays there, unless one of CAP_NET_RAW lets it go (Linux:
+ * sock_bindtoindex). */
 static int check_rebind(int fd, struct caller *c)
 {
 	socklen_t len = sizeof(int);
@@ -167,7 +180,8 @@ static int check_congestion(struct caller *c, const char *name, unsigned len)
 	return -EPERM;
 }
 
-static int check_option(int fd, struct caller *c, int level, int name, const void *val, unsigned len)
+static int check_option(int fd, struct caller *c, int level, int name, const void *val,
+			unsigned len)
 {
 	if (level == SOL_SOCKET && (name == SO_BINDTODEVICE || name == SO_BINDTOIFINDEX))
 		return check_rebind(fd, c);
@@ -202,8 +216,8 @@ static const struct host_rules inet_rules = {
 };
 
 /* Raw sockets are not the guest's, with any capability (Linux: inet_create). */
-static int create(struct net *net, struct caller *c, int family, int type, int protocol, unsigned flags,
-		  struct socket **out)
+static int create(struct net *net, struct caller *c, int family, int type, int protocol,
+		  unsigned flags, struct socket **out)
 {
 	if (protocol < 0 || protocol >= IPPROTO_MAX)
 		return -EINVAL;
@@ -214,12 +228,14 @@ static int create(struct net *net, struct caller *c, int family, int type, int p
 	return host_sock_create(net, c, &inet_rules, family, type, protocol, flags, out);
 }
 
-int inet_create(struct net *net, struct caller *c, int type, int protocol, unsigned flags, struct socket **out)
+int inet_create(struct net *net, struct caller *c, int type, int protocol, unsigned flags,
+		struct socket **out)
 {
 	return create(net, c, AF_INET, type, protocol, flags, out);
 }
 
-int inet6_create(struct net *net, struct caller *c, int type, int protocol, unsigned flags, struct socket **out)
+int inet6_create(struct net *net, struct caller *c, int type, int protocol, unsigned flags,
+		 struct socket **out)
 {
 	return create(net, c, AF_INET6, type, protocol, flags, out);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What sock_diag(7) says of TCP and UDP sockets: the host's own answers, in which its numbers and owner of a socket are
- * replaced by the guest's. Sockets that are not the guest's are left out; so are those without a file (TIME_WAIT), of
- * which nobody can tell whose they were.
+ * What sock_diag(7) says of TCP and UDP sockets: the host's own answers, in which its numbers and
+ * owner of a socket are replaced by the guest's. Sockets that are not the guest's are left out; so
+ * are those without a file (TIME_WAIT), of which nobody can tell whose they were.
  */
 #include <errno.h>
 #include <linux/inet_diag.h>
@@ -22,8 +22,9 @@ struct owner {
 	uid_t uid;
 };
 
-/* The host loads no module for a protocol that the guest has no sockets of. Of the attributes one is known to be about
- * nothing but the guest's question: another names a protocol, another descriptors, which would be the monitor's. */
+/* The host loads no module for a protocol that the guest has no sockets of. Of the attributes one
+ * is known to be about nothing but the guest's question: another names a protocol, another
+ * descriptors, which would be the monitor's. */
 static bool is_allowed(const struct nlmsghdr *h, const struct inet_diag_req_v2 *r)
 {
 	size_t left = h->nlmsg_len - NLMSG_LENGTH(sizeof(*r));
@@ -50,7 +51,9 @@ static int send_request(int fd, const struct nlmsghdr *request)
 	struct nlmsghdr h = *request;
 	char *copy = malloc(request->nlmsg_len);
 	struct iovec iov = { copy, request->nlmsg_len };
-	struct msghdr m = { .msg_name = &kernel, .msg_namelen = sizeof(kernel), .msg_iov = &iov, .msg_iovlen = 1 };
+	struct msghdr m = {
+		.msg_name = &kernel, .msg_namelen = sizeof(kernel), .msg_iov = &iov, .msg_iovlen = 1
+	};
 
 	if (!copy)
 		return -ENOMEM;
@@ -71,7 +74,8 @@ int inet_diag_ask(struct caller *c, const struct nlmsghdr *request)
 		return -EINVAL;
 	if (!is_allowed(request, r))
 		return -ENOENT;
-	int fd = (int)host_ret(socket(AF_NETLINK, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, NETLINK_SOCK_DIAG));
+	int fd = (int)host_ret(
+	    socket(AF_NETLINK, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, NETLINK_SOCK_DIAG));
 	if (fd < 0)
 		return fd;
 	int err = cred_assume_powerless(c->cred);
@@ -105,18 +109,21 @@ static struct owner *owners_of(struct net *net, size_t *n)
 		list_for_each (s, &net->sockets, net_node)
 			if (s->family == AF_INET || s->family == AF_INET6)
 				o[(*n)++] =
-				    (struct owner){ host_sock_inode(s), (uint32_t)s->file.anon_ino, s->attr.uid };
+				    (struct owner){ host_sock_inode(s), (uint32_t)s->file.anon_ino,
+						    s->attr.uid };
 	pthread_mutex_unlock(&net->lock);
 	if (o)
 		qsort(o, *n, sizeof(*o), by_host_inode);
 	return o;
 }
 
-/* Makes the host's message about a socket one for the guest. False: the socket is not the guest's. */
+/* Makes the host's message about a socket one for the guest. False: the socket is not the
+ * guest's. */
 static bool translate(struct inet_diag_msg *m, const struct owner *owners, size_t n)
 {
 	struct owner key = { .host_ino = m->idiag_inode };
-	const struct owner *o = key.host_ino ? bsearch(&key, owners, n, sizeof(key), by_host_inode) : NULL;
+	const struct owner *o =
+	    key.host_ino ? bsearch(&key, owners, n, sizeof(key), by_host_inode) : NULL;
 
 	if (!o)
 		return false;
@@ -125,7 +132,8 @@ static bool translate(struct inet_diag_msg *m, const struct owner *owners, size_
 	return true;
 }
 
-/* Goes through a datagram of the host in place. 0, 1 at the end of what it has to say, or the error that it tells. */
+/* Goes through a datagram of the host in place. 0, 1 at the end of what it has to say, or the error
+ * that it tells. */
 static int take_messages(struct nlbuf *b, uint32_t port, const struct owner *owners, size_t n)
 {
 	size_t left = b->len, out = 0;
@@ -139,8 +147,8 @@ static int take_messages(struct nlbuf *b, uint32_t port, const struct owner *own
 			return ((struct nlmsgerr *)NLMSG_DATA(h))->error;
 		at += len;
 		bool done = h->nlmsg_type == NLMSG_DONE;
-		if (!done &&
-		    (h->nlmsg_len < NLMSG_LENGTH(sizeof(struct inet_diag_msg)) || !translate(NLMSG_DATA(h), owners, n)))
+		if (!done && (h->nlmsg_len < NLMSG_LENGTH(sizeof(struct inet_diag_msg)) ||
+			      !translate(NLMSG_DATA(h), owners, n)))
 			continue;
 		h->nlmsg_pid = port;
 		memmove(b->data + out, h, len);

@@ -14,8 +14,10 @@
 #include "net/unix.h"
 
 struct family {
-	int (*create)(struct net *net, struct caller *c, int type, int protocol, unsigned flags, struct socket **out);
-	int (*pair)(struct net *net, struct caller *c, int type, int protocol, unsigned flags, struct socket *out[2]);
+	int (*create)(struct net *net, struct caller *c, int type, int protocol, unsigned flags,
+		      struct socket **out);
+	int (*pair)(struct net *net, struct caller *c, int type, int protocol, unsigned flags,
+		    struct socket *out[2]);
 };
 
 static const struct family families[AF_MAX] = {
@@ -36,8 +38,8 @@ static int family_find(int family, int type, const struct family **out)
 	return (*out)->create ? 0 : -EAFNOSUPPORT;
 }
 
-int socket_create(struct net *net, struct caller *c, int family, int type, int protocol, unsigned flags,
-		  struct socket **out)
+int socket_create(struct net *net, struct caller *c, int family, int type, int protocol,
+		  unsigned flags, struct socket **out)
 {
 	const struct family *f;
 	int err = family_find(family, type, &f);
@@ -45,8 +47,8 @@ int socket_create(struct net *net, struct caller *c, int family, int type, int p
 	return err ? err : f->create(net, c, type, protocol, flags, out);
 }
 
-int socket_create_pair(struct net *net, struct caller *c, int family, int type, int protocol, unsigned flags,
-		       struct socket *out[2])
+int socket_create_pair(struct net *net, struct caller *c, int family, int type, int protocol,
+		       unsigned flags, struct socket *out[2])
 {
 	const struct family *f;
 	int err = family_find(family, type, &f);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The routing netlink of the host (rtnetlink(7)), to look and never to change: what getifaddrs(3) and `ip` ask. Ports
- * and options of the other protocols. */
+/* The routing netlink of the host (rtnetlink(7)), to look and never to change: what getifaddrs(3)
+ * and `ip` ask. Ports and options of the other protocols. */
 #include <errno.h>
 #include <linux/filter.h>
 #include <linux/netlink.h>
@@ -21,7 +21,9 @@ static int check_address(const struct sockaddr *a, unsigned len)
 {
 	const struct sockaddr_nl *nl = (const struct sockaddr_nl *)(const void *)a;
 
-	return len < sizeof(*nl) || nl->nl_family != AF_NETLINK ? -EINVAL : nl->nl_pid || nl->nl_groups ? -EPERM : 0;
+	return len < sizeof(*nl) || nl->nl_family != AF_NETLINK ? -EINVAL
+	       : nl->nl_pid || nl->nl_groups                    ? -EPERM
+								: 0;
 }
 
 static int bind_port(int fd, struct sockaddr_nl *a, uint32_t port)
@@ -30,8 +32,8 @@ static int bind_port(int fd, struct sockaddr_nl *a, uint32_t port)
 	return (int)host_ret(bind(fd, (struct sockaddr *)a, sizeof(*a)));
 }
 
-/* A port of the kernel's choice is the number of the process, or a number that no process has (Linux:
- * netlink_autobind). The host would choose by its own processes. */
+/* A port of the kernel's choice is the number of the process, or a number that no process has
+ * (Linux: netlink_autobind). The host would choose by its own processes. */
 static int bind_automatic(int fd, struct caller *c, struct sockaddr_nl *a)
 {
 	int err = bind_port(fd, a, (uint32_t)c->tgid);
@@ -57,11 +59,12 @@ static int bind_netlink(int fd, struct caller *c, const struct sockaddr *a, unsi
 	if (len < sizeof(nl) || a->sa_family != AF_NETLINK)
 		return -EINVAL;
 	memcpy(&nl, a, sizeof(nl));
-	return nl.nl_pid || netlink_port(fd) ? bind_port(fd, &nl, nl.nl_pid) : bind_automatic(fd, c, &nl);
+	return nl.nl_pid || netlink_port(fd) ? bind_port(fd, &nl, nl.nl_pid)
+					     : bind_automatic(fd, c, &nl);
 }
 
-/* Who sends without a port gets one. What would change something is for the host to refuse, in a message of its own:
- * the request is sent without the capabilities that it takes. */
+/* Who sends without a port gets one. What would change something is for the host to refuse, in a
+ * message of its own: the request is sent without the capabilities that it takes. */
 static int prepare_send(int fd, struct caller *c)
 {
 	struct sockaddr_nl nl = { .nl_family = AF_NETLINK };
@@ -76,12 +79,13 @@ static int check_control(struct socket_msg *m)
 
 static const struct host_options options[] = {
 	{ SOL_SOCKET,
-	  BIT(SO_TYPE) | BIT(SO_ERROR) | BIT(SO_SNDBUF) | BIT(SO_RCVBUF) | BIT(SO_SNDBUFFORCE) | BIT(SO_RCVBUFFORCE) |
-	      BIT(SO_PASSCRED) | BIT(SO_PROTOCOL) | BIT(SO_DOMAIN),
+	  BIT(SO_TYPE) | BIT(SO_ERROR) | BIT(SO_SNDBUF) | BIT(SO_RCVBUF) | BIT(SO_SNDBUFFORCE) |
+	      BIT(SO_RCVBUFFORCE) | BIT(SO_PASSCRED) | BIT(SO_PROTOCOL) | BIT(SO_DOMAIN),
 	  0 },
 	{ SOL_NETLINK,
 	  BIT(NETLINK_ADD_MEMBERSHIP) | BIT(NETLINK_DROP_MEMBERSHIP) | BIT(NETLINK_PKTINFO) |
-	      BIT(NETLINK_LIST_MEMBERSHIPS) | BIT(NETLINK_EXT_ACK) | BIT(NETLINK_GET_STRICT_CHK) | BIT(NETLINK_CAP_ACK),
+	      BIT(NETLINK_LIST_MEMBERSHIPS) | BIT(NETLINK_EXT_ACK) | BIT(NETLINK_GET_STRICT_CHK) |
+	      BIT(NETLINK_CAP_ACK),
 	  0 },
 	{ -1, 0, 0 },
 };
@@ -105,11 +109,12 @@ static int bind_diag(int fd, struct caller *c, const struct sockaddr *a, unsigne
 
 static const struct host_options diag_options[] = {
 	{ SOL_SOCKET,
-	  BIT(SO_TYPE) | BIT(SO_ERROR) | BIT(SO_SNDBUF) | BIT(SO_RCVBUF) | BIT(SO_SNDBUFFORCE) | BIT(SO_RCVBUFFORCE) |
-	      BIT(SO_PROTOCOL) | BIT(SO_DOMAIN),
+	  BIT(SO_TYPE) | BIT(SO_ERROR) | BIT(SO_SNDBUF) | BIT(SO_RCVBUF) | BIT(SO_SNDBUFFORCE) |
+	      BIT(SO_RCVBUFFORCE) | BIT(SO_PROTOCOL) | BIT(SO_DOMAIN),
 	  0 },
 	{ SOL_NETLINK,
-	  BIT(NETLINK_LIST_MEMBERSHIPS) | BIT(NETLINK_EXT_ACK) | BIT(NETLINK_GET_STRICT_CHK) | BIT(NETLINK_CAP_ACK),
+	  BIT(NETLINK_LIST_MEMBERSHIPS) | BIT(NETLINK_EXT_ACK) | BIT(NETLINK_GET_STRICT_CHK) |
+	      BIT(NETLINK_CAP_ACK),
 	  0 },
 	{ -1, 0, 0 },
 };
@@ -121,23 +126,27 @@ const struct host_rules netlink_diag_rules = {
 	.options = diag_options,
 };
 
-/* Events of devices (udev(7)): the guest's never change, and the host's are not its business. The host's socket knows
- * the groups and lets nothing in. */
-static int create_uevent(struct net *net, struct caller *c, int type, unsigned flags, struct socket **out)
+/* Events of devices (udev(7)): the guest's never change, and the host's are not its business. The
+ * host's socket knows the groups and lets nothing in. */
+static int create_uevent(struct net *net, struct caller *c, int type, unsigned flags,
+			 struct socket **out)
 {
 	struct sock_filter drop = BPF_STMT(BPF_RET | BPF_K, 0);
 	struct sock_fprog filter = { .len = 1, .filter = &drop };
-	int err = host_sock_create(net, c, &netlink_rules, AF_NETLINK, type, NETLINK_KOBJECT_UEVENT, flags, out);
+	int err = host_sock_create(net, c, &netlink_rules, AF_NETLINK, type, NETLINK_KOBJECT_UEVENT,
+				   flags, out);
 
 	if (err)
 		return err;
-	err = (int)host_ret(setsockopt(host_sock_of(*out)->fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof(filter)));
+	err = (int)host_ret(setsockopt(host_sock_of(*out)->fd, SOL_SOCKET, SO_ATTACH_FILTER,
+				       &filter, sizeof(filter)));
 	if (err)
 		file_put(&(*out)->file);
 	return err;
 }
 
-int netlink_create(struct net *net, struct caller *c, int type, int protocol, unsigned flags, struct socket **out)
+int netlink_create(struct net *net, struct caller *c, int type, int protocol, unsigned flags,
+		   struct socket **out)
 {
 	if (type != SOCK_RAW && type != SOCK_DGRAM)
 		return -ESOCKTNOSUPPORT;

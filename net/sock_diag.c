@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The socket of sock_diag(7): requests are answered when they are sent, into a queue of ours. A dump that is longer
- * than the queue goes on when the guest has read. The host's socket behind ours gives the port and the options and
- * carries no data.
+ * The socket of sock_diag(7): requests are answered when they are sent, into a queue of ours. A
+ * dump that is longer than the queue goes on when the guest has read. The host's socket behind ours
+ * gives the port and the options and carries no data.
  *
  * Locks: diag_sock.lock is outside net->lock; what the tables of /proc/net ask takes neither.
  */
@@ -25,11 +25,12 @@
 #include "net/net.h"
 #include "net/netlink.h"
 
-#define POLL_READ    (POLLIN | POLLRDNORM)
-#define POLL_WRITE   (POLLOUT | POLLWRNORM | POLLWRBAND)
-#define MAX_REQUEST  65536
-#define QUEUE_MAX    SOCKET_BUF_DEFAULT
-#define DATAGRAM_MIN 8192U /* a dump's datagrams; as long as the longest buffer that they were received into */
+#define POLL_READ   (POLLIN | POLLRDNORM)
+#define POLL_WRITE  (POLLOUT | POLLWRNORM | POLLWRBAND)
+#define MAX_REQUEST 65536
+#define QUEUE_MAX   SOCKET_BUF_DEFAULT
+#define DATAGRAM_MIN                                                                               \
+	8192U /* a dump's datagrams; as long as the longest buffer that they were received into */
 #define DATAGRAM_MAX 32768U
 #define DUMP_STARTED 1 /* the answer comes with the dump: no acknowledgement */
 
@@ -106,7 +107,8 @@ static bool wants(const struct unix_diag_req *r, struct socket *s, struct socket
 	return !st->embryo && r->udiag_states & 1U << st->state;
 }
 
-static struct nlmsghdr *begin_message(struct nlbuf *b, unsigned type, unsigned flags, uint32_t seq, uint32_t port)
+static struct nlmsghdr *begin_message(struct nlbuf *b, unsigned type, unsigned flags, uint32_t seq,
+				      uint32_t port)
 {
 	struct nlmsghdr *h = nlbuf_put(b, sizeof(*h));
 
@@ -123,7 +125,8 @@ static bool put_unix(struct nlbuf *b, struct socket *s, const struct socket_stat
 		     const struct nlmsghdr *like)
 {
 	size_t start = b->len;
-	struct nlmsghdr *h = begin_message(b, SOCK_DIAG_BY_FAMILY, like->nlmsg_flags, like->nlmsg_seq, like->nlmsg_pid);
+	struct nlmsghdr *h = begin_message(b, SOCK_DIAG_BY_FAMILY, like->nlmsg_flags,
+					   like->nlmsg_seq, like->nlmsg_pid);
 
 	unix_diag_put(b, s, st, show);
 	if (b->full) {
@@ -137,7 +140,9 @@ static bool put_unix(struct nlbuf *b, struct socket *s, const struct socket_stat
 /* The next datagram of a dump of unix sockets. A socket that fills more than one is left out. */
 static int unix_next(struct diag_sock *d, uint32_t port, struct nlbuf *b)
 {
-	struct nlmsghdr like = { .nlmsg_flags = NLM_F_MULTI, .nlmsg_seq = d->dump.seq, .nlmsg_pid = port };
+	struct nlmsghdr like = { .nlmsg_flags = NLM_F_MULTI,
+				 .nlmsg_seq = d->dump.seq,
+				 .nlmsg_pid = port };
 	struct net *net = d->host.sk.net;
 	struct socket_stat st;
 	struct socket *s;
@@ -147,8 +152,8 @@ static int unix_next(struct diag_sock *d, uint32_t port, struct nlbuf *b)
 	list_for_each (s, &net->sockets, net_node) {
 		if (at++ < d->dump.next)
 			continue;
-		if (wants(&d->dump.request, s, &st) && !put_unix(b, s, &st, d->dump.request.udiag_show, &like) &&
-		    b->len)
+		if (wants(&d->dump.request, s, &st) &&
+		    !put_unix(b, s, &st, d->dump.request.udiag_show, &like) && b->len)
 			break;
 		b->full = false;
 		d->dump.next = at;
@@ -167,10 +172,12 @@ static bool cookie_fits(const uint32_t cookie[2], const struct socket *s)
 {
 	uint64_t is = s->file.anon_ino;
 
-	return (cookie[0] == INET_DIAG_NOCOOKIE && cookie[1] == INET_DIAG_NOCOOKIE) || !memcmp(cookie, &is, sizeof(is));
+	return (cookie[0] == INET_DIAG_NOCOOKIE && cookie[1] == INET_DIAG_NOCOOKIE) ||
+	       !memcmp(cookie, &is, sizeof(is));
 }
 
-static int unix_get_one(struct diag_sock *d, const struct nlmsghdr *h, const struct unix_diag_req *r, struct nlbuf *b)
+static int unix_get_one(struct diag_sock *d, const struct nlmsghdr *h,
+			const struct unix_diag_req *r, struct nlbuf *b)
 {
 	struct nlmsghdr like = { .nlmsg_seq = h->nlmsg_seq, .nlmsg_pid = netlink_port(d->host.fd) };
 	struct unix_diag_req any = { .udiag_states = UINT32_MAX };
@@ -181,7 +188,8 @@ static int unix_get_one(struct diag_sock *d, const struct nlmsghdr *h, const str
 
 	pthread_mutex_lock(&net->lock);
 	list_for_each (s, &net->sockets, net_node) {
-		if (!r->udiag_ino || (uint32_t)s->file.anon_ino != r->udiag_ino || !wants(&any, s, &st))
+		if (!r->udiag_ino || (uint32_t)s->file.anon_ino != r->udiag_ino ||
+		    !wants(&any, s, &st))
 			continue;
 		err = !cookie_fits(r->udiag_cookie, s)            ? -ESTALE
 		      : put_unix(b, s, &st, r->udiag_show, &like) ? 0
@@ -209,7 +217,8 @@ static int dump_some(struct diag_sock *d)
 	int r = -ENOMEM;
 
 	if (b.data)
-		r = d->dump.fd < 0 ? unix_next(d, port, &b) : inet_diag_next(d->host.sk.net, d->dump.fd, port, &b);
+		r = d->dump.fd < 0 ? unix_next(d, port, &b)
+				   : inet_diag_next(d->host.sk.net, d->dump.fd, port, &b);
 	if (r >= 0 && b.len)
 		enqueue(d, b.data, b.len);
 	free(b.data);
@@ -218,7 +227,8 @@ static int dump_some(struct diag_sock *d)
 	return r < 0 ? r : 0;
 }
 
-/* As much of a dump as the queue takes. One that fails on its way ends without its end, and the receiver learns it. */
+/* As much of a dump as the queue takes. One that fails on its way ends without its end, and the
+ * receiver learns it. */
 static void dump_more(struct diag_sock *d)
 {
 	while (d->dump.active && d->queued <= QUEUE_MAX / 2)
@@ -242,7 +252,8 @@ static int start_dump(struct diag_sock *d, struct caller *c, const struct nlmsgh
 
 /* ---- requests; lock held. 0, DUMP_STARTED or -errno, which the answer tells ---- */
 
-static int inet_get_one(struct diag_sock *d, struct caller *c, const struct nlmsghdr *h, struct nlbuf *b)
+static int inet_get_one(struct diag_sock *d, struct caller *c, const struct nlmsghdr *h,
+			struct nlbuf *b)
 {
 	int fd = inet_diag_ask(c, h);
 
@@ -282,7 +293,8 @@ static int answer(struct diag_sock *d, struct caller *c, const struct nlmsghdr *
 		return -ENOENT;
 	if (is_unix && h->nlmsg_len < NLMSG_LENGTH(sizeof(struct unix_diag_req)))
 		return -EINVAL;
-	return h->nlmsg_flags & NLM_F_DUMP ? start_dump(d, c, h, is_unix) : get_one(d, c, h, is_unix);
+	return h->nlmsg_flags & NLM_F_DUMP ? start_dump(d, c, h, is_unix)
+					   : get_one(d, c, h, is_unix);
 }
 
 /* Linux: netlink_ack. An error comes with the whole request unless the socket does not want it. */
@@ -299,8 +311,8 @@ static void acknowledge(struct diag_sock *d, const struct nlmsghdr *h, int err)
 		d->lost = true;
 		return;
 	}
-	struct nlmsghdr *reply =
-	    begin_message(&b, NLMSG_ERROR, err && !capped ? 0 : NLM_F_CAPPED, h->nlmsg_seq, netlink_port(d->host.fd));
+	struct nlmsghdr *reply = begin_message(&b, NLMSG_ERROR, err && !capped ? 0 : NLM_F_CAPPED,
+					       h->nlmsg_seq, netlink_port(d->host.fd));
 	struct nlmsgerr *e = nlbuf_put(&b, sizeof(*e));
 	e->error = err;
 	e->msg = *h;
@@ -383,7 +395,8 @@ static ssize_t take(struct diag_sock *d, struct socket_msg *m)
 }
 
 /* Waits until there is a datagram: 0 or -errno. Lock held. */
-static int wait_for_datagram(struct diag_sock *d, struct waiter *w, unsigned flags, uint64_t deadline)
+static int wait_for_datagram(struct diag_sock *d, struct waiter *w, unsigned flags,
+			     uint64_t deadline)
 {
 	for (;;) {
 		if (d->lost) {
@@ -430,7 +443,8 @@ static unsigned diag_poll(struct socket *s, struct poll_table *pt)
 
 	poll_wait(pt, &d->wait);
 	pthread_mutex_lock(&d->lock);
-	unsigned events = POLL_WRITE | (list_empty(&d->queue) ? 0 : POLL_READ) | (d->lost ? POLLERR : 0);
+	unsigned events =
+	    POLL_WRITE | (list_empty(&d->queue) ? 0 : POLL_READ) | (d->lost ? POLLERR : 0);
 	pthread_mutex_unlock(&d->lock);
 	return events;
 }
@@ -475,9 +489,11 @@ static const struct socket_ops diag_ops = {
 	.release = diag_release,
 };
 
-int sock_diag_create(struct net *net, struct caller *c, int type, unsigned flags, struct socket **out)
+int sock_diag_create(struct net *net, struct caller *c, int type, unsigned flags,
+		     struct socket **out)
 {
-	int fd = (int)host_ret(socket(AF_NETLINK, type | SOCK_NONBLOCK | SOCK_CLOEXEC, NETLINK_SOCK_DIAG));
+	int fd = (int)host_ret(
+	    socket(AF_NETLINK, type | SOCK_NONBLOCK | SOCK_CLOEXEC, NETLINK_SOCK_DIAG));
 	if (fd < 0)
 		return fd;
 	struct diag_sock *d = calloc(1, sizeof(*d));

@@ -7,14 +7,17 @@
 #include "net/socket.h"
 
 /* As netlink_create, for this protocol. */
-int sock_diag_create(struct net *net, struct caller *c, int type, unsigned flags, struct socket **out);
+int sock_diag_create(struct net *net, struct caller *c, int type, unsigned flags,
+		     struct socket **out);
 
-/* net/inet_diag.c: the host's answers about the host's sockets, as far as they are about those of the guest. */
+/* net/inet_diag.c: the host's answers about the host's sockets, as far as they are about those of
+ * the guest. */
 
 /* Asks the host for what a request wants: a descriptor that gives its answers, or -errno. */
 int inet_diag_ask(struct caller *c, const struct nlmsghdr *request);
-/* The next of the host's datagrams about sockets of `net`, which may be empty, as it is to be sent to `port`. 0; 1: it
- * was the last; -EAGAIN: there is no more; another -errno: the host's or ours. */
+/* The next of the host's datagrams about sockets of `net`, which may be empty, as it is to be sent
+ * to `port`. 0; 1: it was the last; -EAGAIN: there is no more; another -errno: the host's or
+ * ours. */
 int inet_diag_next(struct net *net, int fd, uint32_t port, struct nlbuf *out);
 
 /* net/unix_diag.c */

@@ -46,13 +46,14 @@ void scm_release(struct scm *scm)
 	scm->files = NULL;
 }
 
-void socket_init(struct socket *s, struct caller *c, struct net *net, const struct socket_ops *ops, int family,
-		 int type, int protocol, unsigned flags)
+void socket_init(struct socket *s, struct caller *c, struct net *net, const struct socket_ops *ops,
+		 int family, int type, int protocol, unsigned flags)
 {
 	file_init(&s->file, &socket_file_ops, O_RDWR | (flags & O_NONBLOCK));
 	file_set_anon(&s->file, c, "socket");
 	anon_attr_init(&s->attr, c, S_IFSOCK | 0777);
-	s->attr.atime = s->attr.mtime = s->attr.ctime = (struct timespec){ 0 }; /* as sockfs has them */
+	/* as sockfs has them */
+	s->attr.atime = s->attr.mtime = s->attr.ctime = (struct timespec){ 0 };
 	s->ops = ops;
 	s->net = net;
 	list_init(&s->net_node);
@@ -116,7 +117,8 @@ static unsigned socket_poll(struct file *f, struct poll_table *pt)
 	return s->ops->poll(s, pt);
 }
 
-static int64_t socket_ioctl(struct file *f, struct caller *c, struct mm *mm, unsigned cmd, uint64_t arg)
+static int64_t socket_ioctl(struct file *f, struct caller *c, struct mm *mm, unsigned cmd,
+			    uint64_t arg)
 {
 	struct socket *s = socket_of(f);
 
@@ -158,11 +160,13 @@ static const struct file_ops socket_file_ops = {
 
 /* Options of SOL_SOCKET */
 
-/* Booleans that a socket keeps and gives back; what they mean, if anything, is the family's affair. */
-#define BOOLEAN_OPTIONS                                                                                                \
-	(1UL << SO_DEBUG | 1UL << SO_REUSEADDR | 1UL << SO_DONTROUTE | 1UL << SO_BROADCAST | 1UL << SO_KEEPALIVE |     \
-	 1UL << SO_OOBINLINE | 1UL << SO_NO_CHECK | 1UL << SO_REUSEPORT | 1UL << SO_PASSCRED | 1UL << SO_RXQ_OVFL |    \
-	 1UL << SO_LOCK_FILTER | 1UL << SO_SELECT_ERR_QUEUE)
+/* Booleans that a socket keeps and gives back; what they mean, if anything, is the family's
+ * affair. */
+#define BOOLEAN_OPTIONS                                                                            \
+	(1UL << SO_DEBUG | 1UL << SO_REUSEADDR | 1UL << SO_DONTROUTE | 1UL << SO_BROADCAST |       \
+	 1UL << SO_KEEPALIVE | 1UL << SO_OOBINLINE | 1UL << SO_NO_CHECK | 1UL << SO_REUSEPORT |    \
+	 1UL << SO_PASSCRED | 1UL << SO_RXQ_OVFL | 1UL << SO_LOCK_FILTER |                         \
+	 1UL << SO_SELECT_ERR_QUEUE)
 
 static bool option_is_boolean(int name)
 {
@@ -172,7 +176,8 @@ static bool option_is_boolean(int name)
 /* One of them at a time. */
 static bool tells_time(int name)
 {
-	return name == SO_TIMESTAMP || name == SO_TIMESTAMPNS || name == SO_TIMESTAMP_NEW || name == SO_TIMESTAMPNS_NEW;
+	return name == SO_TIMESTAMP || name == SO_TIMESTAMPNS || name == SO_TIMESTAMP_NEW ||
+	       name == SO_TIMESTAMPNS_NEW;
 }
 
 static int get_timeout(const void *val, unsigned len, uint64_t *out)
@@ -185,7 +190,9 @@ static int get_timeout(const void *val, unsigned len, uint64_t *out)
 	if (tv.tv_usec < 0 || tv.tv_usec >= 1000000)
 		return -EDOM;
 	if (tv.tv_sec < 0 || (uint64_t)tv.tv_sec > UINT64_MAX / NSEC_PER_SEC / 4)
-		*out = tv.tv_sec < 0 ? 1 : 0; /* a negative one does not wait at all, an endless one is none */
+		*out = tv.tv_sec < 0
+			   ? 1
+			   : 0; /* a negative one does not wait at all, an endless one is none */
 	else
 		*out = tv.tv_sec * NSEC_PER_SEC + tv.tv_usec * NSEC_PER_USEC;
 	return 0;
@@ -224,13 +231,19 @@ static int set_integer(struct socket *s, int name, int val)
 {
 	switch (name) {
 	case SO_SNDBUF:
-		s->sndbuf = buffer_size(val, net_sysctl("core/wmem_max", SOCKET_BUF_DEFAULT), SOCKET_SNDBUF_MIN);
+		s->sndbuf = buffer_size(val, net_sysctl("core/wmem_max", SOCKET_BUF_DEFAULT),
+					SOCKET_SNDBUF_MIN);
 		return 0;
 	case SO_RCVBUF:
-		s->rcvbuf = buffer_size(val, net_sysctl("core/rmem_max", SOCKET_BUF_DEFAULT), SOCKET_RCVBUF_MIN);
+		s->rcvbuf = buffer_size(val, net_sysctl("core/rmem_max", SOCKET_BUF_DEFAULT),
+					SOCKET_RCVBUF_MIN);
 		return 0;
-	case SO_SNDBUFFORCE: s->sndbuf = buffer_size(val < 0 ? 0 : val, SOCKET_BUF_MAX, SOCKET_SNDBUF_MIN); return 0;
-	case SO_RCVBUFFORCE: s->rcvbuf = buffer_size(val < 0 ? 0 : val, SOCKET_BUF_MAX, SOCKET_RCVBUF_MIN); return 0;
+	case SO_SNDBUFFORCE:
+		s->sndbuf = buffer_size(val < 0 ? 0 : val, SOCKET_BUF_MAX, SOCKET_SNDBUF_MIN);
+		return 0;
+	case SO_RCVBUFFORCE:
+		s->rcvbuf = buffer_size(val < 0 ? 0 : val, SOCKET_BUF_MAX, SOCKET_RCVBUF_MIN);
+		return 0;
 	case SO_RCVLOWAT: s->rcvlowat = val < 0 ? INT32_MAX : val ?: 1; return 0;
 	case SO_PRIORITY: s->priority = val; return 0;
 	case SO_MARK: s->mark = val; return 0;
@@ -265,7 +278,8 @@ static int bind_to_device(struct socket *s, struct caller *c, const void *val, u
 	return bind_to_interface(s, c, (int)index);
 }
 
-static int generic_setsockopt(struct socket *s, struct caller *c, int name, const void *val, unsigned len)
+static int generic_setsockopt(struct socket *s, struct caller *c, int name, const void *val,
+			      unsigned len)
 {
 	int v;
 
@@ -298,8 +312,8 @@ static int generic_setsockopt(struct socket *s, struct caller *c, int name, cons
 
 #define CAP(n) (1UL << (n))
 
-/* Options whose value must not be above `free` (or below 0) without one of the capabilities, as Linux asks of those who
- * set them; the host would ask the monitor's. */
+/* Options whose value must not be above `free` (or below 0) without one of the capabilities, as
+ * Linux asks of those who set them; the host would ask the monitor's. */
 static const struct {
 	int level, name, free;
 	uint64_t caps;
@@ -336,13 +350,15 @@ static int check_privilege(struct caller *c, int level, int name, const void *va
 	return 0;
 }
 
-int socket_setsockopt(struct socket *s, struct caller *c, int level, int name, const void *val, unsigned len)
+int socket_setsockopt(struct socket *s, struct caller *c, int level, int name, const void *val,
+		      unsigned len)
 {
 	int err = check_privilege(c, level, name, val, len);
 
 	if (err)
 		return err;
-	int r = s->ops->setsockopt ? s->ops->setsockopt(s, c, level, name, val, len) : SOCKET_GENERIC;
+	int r =
+	    s->ops->setsockopt ? s->ops->setsockopt(s, c, level, name, val, len) : SOCKET_GENERIC;
 	if (r != SOCKET_GENERIC)
 		return r;
 	return level == SOL_SOCKET ? generic_setsockopt(s, c, name, val, len) : -EOPNOTSUPP;
@@ -358,7 +374,8 @@ static int put_value(void *buf, unsigned size, const void *val, unsigned len)
 
 static int put_timeout(void *buf, unsigned size, uint64_t ns)
 {
-	struct timeval tv = { .tv_sec = ns / NSEC_PER_SEC, .tv_usec = ns % NSEC_PER_SEC / NSEC_PER_USEC };
+	struct timeval tv = { .tv_sec = ns / NSEC_PER_SEC,
+			      .tv_usec = ns % NSEC_PER_SEC / NSEC_PER_USEC };
 
 	return put_value(buf, size, &tv, sizeof(tv));
 }
@@ -426,9 +443,11 @@ static int generic_getsockopt(struct socket *s, int name, void *buf, unsigned si
 	return err ? err : put_value(buf, size, &val, sizeof(val));
 }
 
-int socket_getsockopt(struct socket *s, struct caller *c, int level, int name, void *buf, unsigned size)
+int socket_getsockopt(struct socket *s, struct caller *c, int level, int name, void *buf,
+		      unsigned size)
 {
-	int r = s->ops->getsockopt ? s->ops->getsockopt(s, c, level, name, buf, size) : SOCKET_GENERIC;
+	int r =
+	    s->ops->getsockopt ? s->ops->getsockopt(s, c, level, name, buf, size) : SOCKET_GENERIC;
 
 	if (r != SOCKET_GENERIC)
 		return r;

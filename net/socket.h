@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A socket: an open file with the operations of its address family (socket(2), socket(7)). Families fill in an ops
- * table; what all share (options of SOL_SOCKET, timeouts, read and write) is in net/socket.c.
+ * A socket: an open file with the operations of its address family (socket(2), socket(7)). Families
+ * fill in an ops table; what all share (options of SOL_SOCKET, timeouts, read and write) is in
+ * net/socket.c.
  */
 #ifndef HL_NET_SOCKET_H
 #define HL_NET_SOCKET_H
@@ -11,7 +12,8 @@
 #include "fs/anon.h"
 #include "fs/file.h"
 
-#define SOCKET_SNDBUF_MIN  4608U /* Linux: SOCK_MIN_SNDBUF, SOCK_MIN_RCVBUF, net.core.*mem_default, *mem_max */
+#define SOCKET_SNDBUF_MIN                                                                          \
+	4608U /* Linux: SOCK_MIN_SNDBUF, SOCK_MIN_RCVBUF, net.core.*mem_default, *mem_max */
 #define SOCKET_RCVBUF_MIN  2304U
 #define SOCKET_BUF_DEFAULT 212992U
 #define SOCKET_BUF_MAX     (INT_MAX / 2) /* with SO_SNDBUFFORCE and its like */
@@ -31,7 +33,8 @@ struct scm {
 	struct scm_files *files; /* NULL: none; owned */
 	bool has_cred;
 	struct ucred cred;
-	struct timespec when; /* when it was sent, if the receiver wants to know; zero: it was not known then */
+	/* when it was sent, if the receiver wants to know; zero: it was not known then */
+	struct timespec when;
 };
 /* Puts the files that are still there. */
 void scm_release(struct scm *scm);
@@ -45,8 +48,8 @@ struct socket_msg {
 	unsigned out_flags; /* receive: MSG_TRUNC, MSG_EOR, MSG_CTRUNC */
 	bool no_message;    /* receive: the end came instead of one, and nothing goes with that */
 	struct scm scm;     /* send: files are taken when they go out */
-	/* Control messages in the host's layout, of families that have them from the host. Send: as the guest gave
-	 * them; receive: room, and then what came. NULL: none. */
+	/* Control messages in the host's layout, of families that have them from the host. Send: as
+	 * the guest gave them; receive: room, and then what came. NULL: none. */
 	void *control;
 	size_t control_len;
 };
@@ -55,9 +58,11 @@ struct socket_msg {
 
 /* What the tables in /proc/net say of a socket (proc_pid_net(5)). */
 struct socket_stat {
-	unsigned state;  /* TCP_*, for other sockets, too: TCP_ESTABLISHED is connected, TCP_CLOSE not */
-	unsigned rx, tx; /* bytes that wait: to be read; to be sent or acknowledged. Listening: rx connections */
-	unsigned drops;  /* datagrams lost for want of room */
+	/* TCP_*, for other sockets, too: TCP_ESTABLISHED is connected, TCP_CLOSE not */
+	unsigned state;
+	/* bytes that wait: to be read; to be sent or acknowledged. Listening: rx connections */
+	unsigned rx, tx;
+	unsigned drops; /* datagrams lost for want of room */
 	unsigned retransmits, probes;
 	unsigned rto, ato; /* us */
 	unsigned cwnd, ssthresh;
@@ -68,26 +73,33 @@ struct socket_stat {
 
 struct socket_ops {
 	int (*bind)(struct socket *s, struct caller *c, const struct sockaddr *a, unsigned len);
-	int (*connect)(struct socket *s, struct caller *c, const struct sockaddr *a, unsigned len, bool nonblock);
+	int (*connect)(struct socket *s, struct caller *c, const struct sockaddr *a, unsigned len,
+		       bool nonblock);
 	int (*listen)(struct socket *s, struct caller *c, unsigned backlog);
-	/* A new socket, its file with one reference for the caller. Length of the peer's address, which is the one it
-	 * had when it connected: by now it may be gone. */
-	int (*accept)(struct socket *s, struct caller *c, bool nonblock, struct sockaddr_storage *peer,
-		      struct socket **out);
+	/* A new socket, its file with one reference for the caller. Length of the peer's address,
+	 * which is the one it had when it connected: by now it may be gone. */
+	int (*accept)(struct socket *s, struct caller *c, bool nonblock,
+		      struct sockaddr_storage *peer, struct socket **out);
 	/* Length of the address. */
 	int (*getname)(struct socket *s, bool peer, struct sockaddr_storage *out);
-	/* Bytes moved. -EINTR when interrupted. -EPIPE: the system call layer raises SIGPIPE for streams. */
+	/* Bytes moved. -EINTR when interrupted. -EPIPE: the system call layer raises SIGPIPE for
+	 * streams. */
 	ssize_t (*sendmsg)(struct socket *s, struct caller *c, struct socket_msg *m);
 	ssize_t (*recvmsg)(struct socket *s, struct caller *c, struct socket_msg *m);
 	int (*shutdown)(struct socket *s, int how);
 	unsigned (*poll)(struct socket *s, struct poll_table *pt);
-	/* Asked first. -ENOPROTOOPT: no such option; SOCKET_GENERIC: net/socket.c is to answer. Getting: value into
-	 * buf, its length returned. NULL: no options beyond the generic ones. */
-	int (*setsockopt)(struct socket *s, struct caller *c, int level, int name, const void *val, unsigned len);
-	int (*getsockopt)(struct socket *s, struct caller *c, int level, int name, void *buf, unsigned size);
+	/* Asked first. -ENOPROTOOPT: no such option; SOCKET_GENERIC: net/socket.c is to answer.
+	 * Getting: value into buf, its length returned. NULL: no options beyond the generic
+	 * ones. */
+	int (*setsockopt)(struct socket *s, struct caller *c, int level, int name, const void *val,
+			  unsigned len);
+	int (*getsockopt)(struct socket *s, struct caller *c, int level, int name, void *buf,
+			  unsigned size);
 	void (*stat)(struct socket *s, struct socket_stat *out); /* *out is zeroed */
-	int (*take_error)(struct socket *s);                     /* SO_ERROR: a positive errno, cleared */
-	int64_t (*ioctl)(struct socket *s, struct caller *c, struct mm *mm, unsigned cmd, uint64_t arg);
+	/* SO_ERROR: a positive errno, cleared */
+	int (*take_error)(struct socket *s);
+	int64_t (*ioctl)(struct socket *s, struct caller *c, struct mm *mm, unsigned cmd,
+			 uint64_t arg);
 	void (*release)(struct socket *s); /* frees it, now or when nobody needs it any more */
 };
 
@@ -104,12 +116,13 @@ struct socket {
 	_Atomic uint64_t flags;             /* bit n: the boolean option n (SO_*) is on */
 	_Atomic int priority, mark, linger; /* linger: seconds, -1: off */
 	_Atomic int bound_if;               /* SO_BINDTODEVICE: an index, 0: none */
-	_Atomic int stamp; /* SO_TIMESTAMP or another of its kind: how the time of a message is told; 0: it is not */
+	/* SO_TIMESTAMP or another of its kind: how the time of a message is told; 0: it is not */
+	_Atomic int stamp;
 };
 
 /* The generic part; `flags`: O_NONBLOCK. */
-void socket_init(struct socket *s, struct caller *c, struct net *net, const struct socket_ops *ops, int family,
-		 int type, int protocol, unsigned flags);
+void socket_init(struct socket *s, struct caller *c, struct net *net, const struct socket_ops *ops,
+		 int family, int type, int protocol, unsigned flags);
 /* The last step of making one: from now on the tables of /proc/net have it. */
 void socket_publish(struct socket *s);
 struct socket *file_socket(struct file *f); /* NULL: not a socket */
@@ -119,14 +132,16 @@ static inline bool socket_flag(const struct socket *s, int option)
 }
 /* When a wait that starts now is over (CLOCK_MONOTONIC ns). */
 uint64_t socket_deadline(uint64_t timeo);
-int socket_setsockopt(struct socket *s, struct caller *c, int level, int name, const void *val, unsigned len);
-int socket_getsockopt(struct socket *s, struct caller *c, int level, int name, void *buf, unsigned size);
+int socket_setsockopt(struct socket *s, struct caller *c, int level, int name, const void *val,
+		      unsigned len);
+int socket_getsockopt(struct socket *s, struct caller *c, int level, int name, void *buf,
+		      unsigned size);
 
 /* socket(2): -EAFNOSUPPORT, -EINVAL, -ESOCKTNOSUPPORT, -EPROTONOSUPPORT. `type` without flags. */
-int socket_create(struct net *net, struct caller *c, int family, int type, int protocol, unsigned flags,
-		  struct socket **out);
+int socket_create(struct net *net, struct caller *c, int family, int type, int protocol,
+		  unsigned flags, struct socket **out);
 /* socketpair(2); -EOPNOTSUPP for families that have none. */
-int socket_create_pair(struct net *net, struct caller *c, int family, int type, int protocol, unsigned flags,
-		       struct socket *out[2]);
+int socket_create_pair(struct net *net, struct caller *c, int family, int type, int protocol,
+		       unsigned flags, struct socket *out[2]);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* AF_UNIX sockets (unix(7)): wholly inside the monitor; only their names may be files of the host. */
+/* AF_UNIX sockets (unix(7)): wholly inside the monitor; only their names may be files of the
+ * host. */
 #ifndef HL_NET_UNIX_H
 #define HL_NET_UNIX_H
 
@@ -10,7 +11,9 @@ struct unix_domain;
 struct unix_domain *unix_domain_new(struct mm_host *mem);
 void unix_domain_free(struct unix_domain *d);
 
-int unix_create(struct net *net, struct caller *c, int type, int protocol, unsigned flags, struct socket **out);
-int unix_create_pair(struct net *net, struct caller *c, int type, int protocol, unsigned flags, struct socket *out[2]);
+int unix_create(struct net *net, struct caller *c, int type, int protocol, unsigned flags,
+		struct socket **out);
+int unix_create_pair(struct net *net, struct caller *c, int type, int protocol, unsigned flags,
+		     struct socket *out[2]);
 
 #endif

@@ -8,7 +8,8 @@
 #include "net/sock_diag.h"
 #include "net/unix_sock.h"
 
-/* Nobody sees the inode of a socket without a file: one that was closed, or is not accepted yet. Puts the reference. */
+/* Nobody sees the inode of a socket without a file: one that was closed, or is not accepted yet.
+ * Puts the reference. */
 static uint32_t inode_of(struct unix_sock *u)
 {
 	pthread_mutex_lock(&u->lock);
@@ -21,7 +22,8 @@ static uint32_t inode_of(struct unix_sock *u)
 /* The kernel's form of a device number: 12 bits and 20. */
 static uint32_t device_of(const struct inode_id *id)
 {
-	return id->of_host ? (uint32_t)(id->dev >> 32 << 20 | (id->dev & 0xfffff)) : (uint32_t)id->dev;
+	return id->of_host ? (uint32_t)(id->dev >> 32 << 20 | (id->dev & 0xfffff))
+			   : (uint32_t)id->dev;
 }
 
 static void put_name(struct nlbuf *b, const struct unix_addr *a)
@@ -33,7 +35,8 @@ static void put_name(struct nlbuf *b, const struct unix_addr *a)
 
 static void put_vfs(struct nlbuf *b, const struct unix_addr *a)
 {
-	struct unix_diag_vfs vfs = { .udiag_vfs_ino = (uint32_t)a->id.ino, .udiag_vfs_dev = device_of(&a->id) };
+	struct unix_diag_vfs vfs = { .udiag_vfs_ino = (uint32_t)a->id.ino,
+				     .udiag_vfs_dev = device_of(&a->id) };
 
 	if (a->path.dentry)
 		nlbuf_attr_copy(b, UNIX_DIAG_VFS, &vfs, sizeof(vfs));

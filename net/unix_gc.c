@@ -1,20 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Descriptors in flight. A socket whose every reference is in messages can still be had by whoever receives them,
- * unless those messages wait in sockets that are in the same case: such a circle is garbage.
+ * Descriptors in flight. A socket whose every reference is in messages can still be had by whoever
+ * receives them, unless those messages wait in sockets that are in the same case: such a circle is
+ * garbage.
  *
- * unix_collect: candidates are the sockets with as many references as are in flight. Of each, those references that
- * wait in candidates' queues are not counted; who keeps one is reached from outside (a queue somebody can read, or a
- * message just being sent or received), and so is all that waits in its queue. The rest can never be had again: their
- * messages with descriptors are freed, which breaks the circles. (As Linux did up to 6.8.)
+ * unix_collect: candidates are the sockets with as many references as are in flight. Of each, those
+ * references that wait in candidates' queues are not counted; who keeps one is reached from outside
+ * (a queue somebody can read, or a message just being sent or received), and so is all that waits
+ * in its queue. The rest can never be had again: their messages with descriptors are freed, which
+ * breaks the circles. (As Linux did up to 6.8.)
  *
- * A circle needs a socket that is in flight when something is sent to it: while none was (maybe_cyclic), there is
- * nothing to collect, and closing sockets costs nothing however many descriptors are on their way. After a collection
- * the graph of what waits where is peeled from those sockets that wait in no other's queue; if all of it goes, there is
- * no circle.
+ * A circle needs a socket that is in flight when something is sent to it: while none was
+ * (maybe_cyclic), there is nothing to collect, and closing sockets costs nothing however many
+ * descriptors are on their way. After a collection the graph of what waits where is peeled from
+ * those sockets that wait in no other's queue; if all of it goes, there is no circle.
  *
- * A reference can only be had from a queue under gc_lock (unix_files_arrive, unix_files_copy), so nothing changes
- * hands meanwhile; a message already off its queue still counts as in flight and keeps its files reachable.
+ * A reference can only be had from a queue under gc_lock (unix_files_arrive, unix_files_copy), so
+ * nothing changes hands meanwhile; a message already off its queue still counts as in flight and
+ * keeps its files reachable.
  */
 #include <errno.h>
 #include <linux/capability.h>
@@ -53,8 +56,8 @@ static void count_files(struct unix_domain *d, const struct scm_files *files, in
 /* Linux: too_many_unix_fds. */
 static bool too_many(const struct user *u, const struct caller *c)
 {
-	return u->count[USER_FILES_INFLIGHT] > c->nofile_limit && !cred_capable(c->cred, CAP_SYS_RESOURCE) &&
-	       !cred_capable(c->cred, CAP_SYS_ADMIN);
+	return u->count[USER_FILES_INFLIGHT] > c->nofile_limit &&
+	       !cred_capable(c->cred, CAP_SYS_RESOURCE) && !cred_capable(c->cred, CAP_SYS_ADMIN);
 }
 
 int unix_files_depart(struct unix_sock *to, struct caller *c, struct scm *msg, struct scm *from)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Messages in queues. A stream is a queue of messages, too: one a send (or a piece of a long one), read as bytes, but
- * never past one that carries descriptors. What is queued is charged to its sender's buffer, as on Linux; a charge is
- * what the message would cost there, so that a program finds about the limits it knows.
+ * Messages in queues. A stream is a queue of messages, too: one a send (or a piece of a long one),
+ * read as bytes, but never past one that carries descriptors. What is queued is charged to its
+ * sender's buffer, as on Linux; a charge is what the message would cost there, so that a program
+ * finds about the limits it knows.
  */
 #include <errno.h>
 #include <linux/sockios.h>
@@ -98,8 +99,8 @@ static struct unix_msg *next_dead(struct unix_domain *d, bool *collect)
 	return m;
 }
 
-/* Freeing a message may release a socket whose queue comes here in turn: that call only adds to the list that the
- * outer one is working on. */
+/* Freeing a message may release a socket whose queue comes here in turn: that call only adds to the
+ * list that the outer one is working on. */
 void unix_free_messages(struct unix_domain *d, struct list *list)
 {
 	struct unix_msg *m;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A name in the file system is an inode of type socket; what it stands for is found by the inode's identity, not by its
- * path, so renames and links work. The inode may be the host's: there it is an empty socket file.
+ * A name in the file system is an inode of type socket; what it stands for is found by the inode's
+ * identity, not by its path, so renames and links work. The inode may be the host's: there it is an
+ * empty socket file.
  */
 #include <errno.h>
 #include <stddef.h>
@@ -67,7 +68,8 @@ static struct list *bucket_of(struct unix_domain *d, const struct unix_addr *a, 
 	if (is_abstract(a))
 		h = hash_bytes(h, a->bytes + PATH_OFFSET, a->len - PATH_OFFSET);
 	else
-		h = hash_bytes(hash_bytes(2166136261U, &a->id.dev, sizeof(a->id.dev)), &a->id.ino, sizeof(a->id.ino));
+		h = hash_bytes(hash_bytes(2166136261U, &a->id.dev, sizeof(a->id.dev)), &a->id.ino,
+			       sizeof(a->id.ino));
 	return &d->names[h % UNIX_NAME_BUCKETS];
 }
 
@@ -154,7 +156,8 @@ static unsigned name_length(const struct sockaddr_un *a, unsigned len)
 	return PATH_OFFSET + strnlen(a->sun_path, len - PATH_OFFSET) + 1;
 }
 
-int unix_bind_name(struct unix_sock *u, struct caller *c, const struct sockaddr_un *name, unsigned len)
+int unix_bind_name(struct unix_sock *u, struct caller *c, const struct sockaddr_un *name,
+		   unsigned len)
 {
 	struct unix_addr *a = unix_addr_new(name, len);
 
@@ -200,8 +203,8 @@ static int find_path(struct caller *c, struct unix_addr *a)
 	return err ?: inode_identify(i, &a->id);
 }
 
-int unix_find(struct unix_domain *d, struct caller *c, const struct sockaddr_un *name, unsigned len, int type,
-	      struct unix_sock **out)
+int unix_find(struct unix_domain *d, struct caller *c, const struct sockaddr_un *name, unsigned len,
+	      int type, struct unix_sock **out)
 {
 	struct unix_addr *a = unix_addr_new(name, len);
 	int err = a ? 0 : -ENOMEM;

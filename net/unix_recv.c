@@ -11,7 +11,8 @@
 /* What goes with the data: the sender's name, credentials, descriptors. */
 static void receive_name(struct socket_msg *sm, struct unix_sock *sender)
 {
-	const struct unix_addr *a = sender->addr; /* it may get its name now: before or after, either is right */
+	/* it may get its name now: before or after, either is right */
+	const struct unix_addr *a = sender->addr;
 
 	if (!a)
 		return;
@@ -27,7 +28,8 @@ static void receive_cred(struct socket_msg *sm, const struct unix_msg *m)
 
 static bool same_cred(const struct scm *a, const struct scm *b)
 {
-	return a->has_cred == b->has_cred && (!a->has_cred || !memcmp(&a->cred, &b->cred, sizeof(a->cred)));
+	return a->has_cred == b->has_cred &&
+	       (!a->has_cred || !memcmp(&a->cred, &b->cred, sizeof(a->cred)));
 }
 
 /* One receive in progress. */
@@ -73,7 +75,8 @@ static int receive_sleep(struct receive *r)
 	return err == -ETIMEDOUT ? -EAGAIN : err;
 }
 
-static void receive_begin(struct receive *r, struct unix_sock *u, struct caller *c, struct socket_msg *sm)
+static void receive_begin(struct receive *r, struct unix_sock *u, struct caller *c,
+			  struct socket_msg *sm)
 {
 	*r = (struct receive){ .u = u, .sm = sm, .deadline = socket_deadline(u->sk.rcvtimeo) };
 	list_init(&r->done);
@@ -99,7 +102,8 @@ static void receive_end(struct receive *r)
 static int receive_files(struct receive *r, struct unix_msg *m)
 {
 	if (r->sm->flags & MSG_PEEK)
-		return m->scm.files && !r->sm->scm.files ? unix_files_copy(&r->sm->scm, &m->scm) : 0;
+		return m->scm.files && !r->sm->scm.files ? unix_files_copy(&r->sm->scm, &m->scm)
+							 : 0;
 	if (m->scm.files) {
 		r->files.files = m->scm.files;
 		m->scm.files = NULL;
@@ -170,7 +174,8 @@ static int stream_end(struct unix_sock *u)
 	return u->shutdown & RCV_SHUTDOWN ? 0 : 1;
 }
 
-/* Fills the buffers, waiting as the flags say: 0 or -errno, which does not matter once something was copied. */
+/* Fills the buffers, waiting as the flags say: 0 or -errno, which does not matter once something
+ * was copied. */
 static int stream_receive(struct receive *r)
 {
 	unsigned flags = r->sm->flags;
@@ -181,7 +186,8 @@ static int stream_receive(struct receive *r)
 	for (;;) {
 		bool empty = list_empty(&r->u->queue);
 		int err = stream_read_queue(r);
-		if (err || r->stop || (!empty && r->copied >= want) || (r->copied && flags & MSG_PEEK))
+		if (err || r->stop || (!empty && r->copied >= want) ||
+		    (r->copied && flags & MSG_PEEK))
 			return err;
 		err = stream_end(r->u);
 		if (err <= 0)
@@ -200,7 +206,8 @@ static ssize_t stream_recv(struct unix_sock *u, struct caller *c, struct socket_
 	int err = u->state == UNIX_ESTABLISHED ? stream_receive(&r) : -EINVAL;
 	receive_end(&r);
 	if (!r.copied)
-		sm->scm.has_cred = true; /* the end of a stream comes from nobody: with zeros, as Linux gives it */
+		/* the end of a stream comes from nobody: with zeros, as Linux gives it */
+		sm->scm.has_cred = true;
 	return r.copied ? (ssize_t)r.copied : err;
 }
 
@@ -217,7 +224,8 @@ static int dgram_wait(struct receive *r)
 		}
 		if (!list_empty(&u->queue))
 			return 1;
-		if (u->shutdown & RCV_SHUTDOWN && (!unix_is_dgram(u) || !(r->sm->flags & MSG_DONTWAIT)))
+		if (u->shutdown & RCV_SHUTDOWN &&
+		    (!unix_is_dgram(u) || !(r->sm->flags & MSG_DONTWAIT)))
 			return 0;
 		int err = receive_sleep(r);
 		if (err)
@@ -235,8 +243,8 @@ static void wake_room(struct unix_sock *u)
 		waitqueue_wake_all(&s->wait, POLL_WRITE);
 }
 
-/* Takes the first message: its length, or what was copied of it. A message that cannot be copied is lost, as on Linux.
- * Lock held. */
+/* Takes the first message: its length, or what was copied of it. A message that cannot be copied is
+ * lost, as on Linux. Lock held. */
 static ssize_t dgram_take(struct receive *r)
 {
 	struct unix_msg *m = list_first(&r->u->queue, struct unix_msg, node);

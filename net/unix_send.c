@@ -37,21 +37,24 @@ static int wait_buffer(struct unix_sock *u, struct caller *c, bool nonblock, uin
 	return err;
 }
 
-/* SO_PASSCRED on either side puts the sender's credentials on a message that has none (Linux: maybe_add_creds). */
-static void add_cred(struct unix_msg *m, struct unix_sock *u, struct unix_sock *other, const struct socket_msg *sm,
-		     struct caller *c)
+/* SO_PASSCRED on either side puts the sender's credentials on a message that has none (Linux:
+ * maybe_add_creds). */
+static void add_cred(struct unix_msg *m, struct unix_sock *u, struct unix_sock *other,
+		     const struct socket_msg *sm, struct caller *c)
 {
 	m->scm.has_cred = sm->scm.has_cred;
 	m->scm.cred = sm->scm.cred;
-	if (!m->scm.has_cred && (socket_flag(&u->sk, SO_PASSCRED) || socket_flag(&other->sk, SO_PASSCRED))) {
+	if (!m->scm.has_cred &&
+	    (socket_flag(&u->sk, SO_PASSCRED) || socket_flag(&other->sk, SO_PASSCRED))) {
 		m->scm.has_cred = true;
-		m->scm.cred = (struct ucred){ .pid = c->tgid, .uid = c->cred->uid, .gid = c->cred->gid };
+		m->scm.cred =
+		    (struct ucred){ .pid = c->tgid, .uid = c->cred->uid, .gid = c->cred->gid };
 	}
 }
 
 /* Builds the next message of a call, with its descriptors and credentials. */
-static int msg_build(struct unix_sock *u, struct unix_sock *other, struct caller *c, struct socket_msg *sm, size_t len,
-		     struct unix_msg **out)
+static int msg_build(struct unix_sock *u, struct unix_sock *other, struct caller *c,
+		     struct socket_msg *sm, size_t len, struct unix_msg **out)
 {
 	int err = unix_msg_new(u, sm->uio, len, out);
 
@@ -88,8 +91,8 @@ static int stream_deliver(struct unix_sock *other, struct unix_msg *m)
 }
 
 /* Sends the next piece: bytes or -errno. */
-static ssize_t stream_send_piece(struct unix_sock *u, struct unix_sock *peer, struct caller *c, struct socket_msg *sm,
-				 uint64_t deadline)
+static ssize_t stream_send_piece(struct unix_sock *u, struct unix_sock *peer, struct caller *c,
+				 struct socket_msg *sm, uint64_t deadline)
 {
 	size_t max = u->sk.sndbuf / 2 - 64 < STREAM_PIECE ? u->sk.sndbuf / 2 - 64 : STREAM_PIECE;
 	size_t len = sm->uio->resid < max ? sm->uio->resid : max;
@@ -147,7 +150,8 @@ bool unix_queue_full(const struct unix_sock *u, const struct unix_sock *other)
 }
 
 /* To whom a datagram goes, a reference. */
-static int dgram_target(struct unix_sock *u, struct caller *c, struct socket_msg *sm, struct unix_sock **out)
+static int dgram_target(struct unix_sock *u, struct caller *c, struct socket_msg *sm,
+			struct unix_sock **out)
 {
 	const struct sockaddr *name = (const struct sockaddr *)&sm->name;
 
@@ -155,8 +159,8 @@ static int dgram_target(struct unix_sock *u, struct caller *c, struct socket_msg
 		int err = unix_check_addr(name, sm->name_len);
 		if (err)
 			return err;
-		return unix_find(u->domain, c, (const struct sockaddr_un *)(const void *)name, sm->name_len, SOCK_DGRAM,
-				 out);
+		return unix_find(u->domain, c, (const struct sockaddr_un *)(const void *)name,
+				 sm->name_len, SOCK_DGRAM, out);
 	}
 	pthread_mutex_lock(&u->lock);
 	*out = u->peer ? unix_get(u->peer) : NULL;
@@ -176,8 +180,8 @@ static int dgram_admit(struct unix_sock *u, struct unix_sock *other)
 	return unix_queue_full(u, other);
 }
 
-static int dgram_deliver(struct unix_sock *u, struct unix_sock *other, struct caller *c, struct unix_msg *m,
-			 bool nonblock, uint64_t deadline)
+static int dgram_deliver(struct unix_sock *u, struct unix_sock *other, struct caller *c,
+			 struct unix_msg *m, bool nonblock, uint64_t deadline)
 {
 	struct waiter w;
 	int err;
@@ -201,7 +205,8 @@ static int dgram_deliver(struct unix_sock *u, struct unix_sock *other, struct ca
 	return err;
 }
 
-static ssize_t dgram_send_to(struct unix_sock *u, struct unix_sock *other, struct caller *c, struct socket_msg *sm)
+static ssize_t dgram_send_to(struct unix_sock *u, struct unix_sock *other, struct caller *c,
+			     struct socket_msg *sm)
 {
 	uint64_t deadline = socket_deadline(u->sk.sndtimeo);
 	bool nonblock = sm->flags & MSG_DONTWAIT;

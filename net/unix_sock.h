@@ -2,17 +2,19 @@
 /*
  * Inside of the unix family.
  *
- *   unix_socket.c   life and connection: create, bind, connect, listen, accept, shutdown, release, poll, options
+ *   unix_socket.c   life and connection: create, bind, connect, listen, accept, shutdown, release,
+ *                   poll, options
  *   unix_msg.c      messages: making, charging, freeing
  *   unix_send.c, unix_recv.c
  *   unix_name.c     names: abstract, in file systems
  *   unix_gc.c       descriptors in flight, and the collection of cycles of them
  *
- * A unix_sock's memory lives as long as its file or a peer refers to it. Two connected sockets refer to each other; the
- * release of a file takes its own reference to the peer back.
+ * A unix_sock's memory lives as long as its file or a peer refers to it. Two connected sockets
+ * refer to each other; the release of a file takes its own reference to the peer back.
  *
- * Locks, outermost first: domain->gc_lock, domain->names_lock, unix_sock.lock (two: by address; an embryo of the accept
- * queue after its listener), waitqueue.lock. Guest memory is copied under unix_sock.lock at most.
+ * Locks, outermost first: domain->gc_lock, domain->names_lock, unix_sock.lock (two: by address; an
+ * embryo of the accept queue after its listener), waitqueue.lock. Guest memory is copied under
+ * unix_sock.lock at most.
  */
 #ifndef HL_NET_UNIX_SOCK_H
 #define HL_NET_UNIX_SOCK_H
@@ -34,9 +36,11 @@ struct unix_addr {
 	unsigned len; /* as getsockname(2) gives it */
 	union {
 		struct sockaddr_un name;
-		char bytes[sizeof(struct sockaddr_un) + 1]; /* a path may fill sun_path; here it has its NUL */
+		/* a path may fill sun_path; here it has its NUL */
+		char bytes[sizeof(struct sockaddr_un) + 1];
 	};
-	struct path path;   /* keeps the inode, so that its number is not given to another; dentry NULL: abstract */
+	/* keeps the inode, so that its number is not given to another; dentry NULL: abstract */
+	struct path path;
 	struct inode_id id; /* of the path */
 };
 
@@ -67,7 +71,8 @@ struct unix_sock {
 	struct list queue;      /* struct unix_msg */
 	unsigned queue_len;
 	size_t queue_bytes;
-	struct list accept_queue; /* struct unix_sock.accept_node: embryos, by the reference of their file */
+	/* struct unix_sock.accept_node: embryos, by the reference of their file */
+	struct list accept_queue;
 	unsigned accept_len, backlog;
 	struct list senders;          /* datagram sockets connected to this one: sender_node */
 	struct ucred cred, peer_cred; /* SO_PEERCRED; cred: of who called listen or connect */
@@ -96,7 +101,8 @@ struct unix_domain {
 
 	pthread_mutex_t gc_lock;
 	struct list inflight; /* sockets with inflight > 0; guarded by gc_lock */
-	bool maybe_cyclic;    /* one was sent to a socket in flight since no circle was seen; guarded by gc_lock */
+	/* one was sent to a socket in flight since no circle was seen; guarded by gc_lock */
+	bool maybe_cyclic;
 
 	pthread_mutex_t dead_lock;
 	struct list dead;     /* messages to free; guarded by dead_lock */
@@ -121,9 +127,10 @@ static inline bool unix_is_dgram(const struct unix_sock *u)
 /* Locks two sockets, which may be the same. */
 void unix_lock_two(struct unix_sock *a, struct unix_sock *b);
 void unix_unlock_two(struct unix_sock *a, struct unix_sock *b);
-/* Sleeps with u->lock given up; the waiter goes on `q` at the first sleep, for `events`. 0, -EINTR, -EAGAIN (deadline).
- */
-int unix_sleep(struct unix_sock *u, struct waitqueue *q, struct waiter *w, unsigned events, uint64_t deadline);
+/* Sleeps with u->lock given up; the waiter goes on `q` at the first sleep, for `events`. 0, -EINTR,
+ * -EAGAIN (deadline). */
+int unix_sleep(struct unix_sock *u, struct waitqueue *q, struct waiter *w, unsigned events,
+	       uint64_t deadline);
 /* Room in the send buffer for poll and for who waits. */
 bool unix_writable(const struct unix_sock *u);
 /* A new socket of the type, not connected; its file has one reference. */
@@ -154,24 +161,25 @@ int64_t unix_ioctl(struct socket *s, struct caller *c, struct mm *mm, unsigned c
 /* unix_name.c */
 /* -EINVAL: not an address; sets *len to the length without what follows a path's NUL. */
 int unix_check_addr(const struct sockaddr *a, unsigned len);
-int unix_bind_name(struct unix_sock *u, struct caller *c, const struct sockaddr_un *a, unsigned len);
+int unix_bind_name(struct unix_sock *u, struct caller *c, const struct sockaddr_un *a,
+		   unsigned len);
 int unix_autobind(struct unix_sock *u);
 /* The socket bound to the name, a reference. -ECONNREFUSED, -EPROTOTYPE, path walk errors. */
-int unix_find(struct unix_domain *d, struct caller *c, const struct sockaddr_un *a, unsigned len, int type,
-	      struct unix_sock **out);
+int unix_find(struct unix_domain *d, struct caller *c, const struct sockaddr_un *a, unsigned len,
+	      int type, struct unix_sock **out);
 void unix_unbind(struct unix_sock *u);
 struct unix_addr *unix_addr_get(struct unix_addr *a);
 void unix_addr_put(struct unix_addr *a);
 
 /* unix_gc.c */
-/* The files of a message go on their way to `to`, or arrive; *scm gives and gets them. -ETOOMANYREFS: the caller's user
- * has more on the way than he may have open. */
+/* The files of a message go on their way to `to`, or arrive; *scm gives and gets them.
+ * -ETOOMANYREFS: the caller's user has more on the way than he may have open. */
 int unix_files_depart(struct unix_sock *to, struct caller *c, struct scm *msg, struct scm *from);
 void unix_files_arrive(struct unix_domain *d, struct scm *to, struct scm *msg);
 /* For MSG_PEEK: another reference to each; gc_lock held. -ENOMEM. */
 int unix_files_copy(struct scm *to, const struct scm *msg);
-/* A socket was closed: frees those that now only messages to each other refer to. No lock held. In the middle of
- * freeing messages it is left to who does that, once all are freed. */
+/* A socket was closed: frees those that now only messages to each other refer to. No lock held. In
+ * the middle of freeing messages it is left to who does that, once all are freed. */
 void unix_collect(struct unix_domain *d);
 
 extern const struct socket_ops unix_ops;

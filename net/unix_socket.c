@@ -47,7 +47,8 @@ void unix_unlock_two(struct unix_sock *a, struct unix_sock *b)
 		pthread_mutex_unlock(&b->lock);
 }
 
-int unix_sleep(struct unix_sock *u, struct waitqueue *q, struct waiter *w, unsigned events, uint64_t deadline)
+int unix_sleep(struct unix_sock *u, struct waitqueue *q, struct waiter *w, unsigned events,
+	       uint64_t deadline)
 {
 	if (!w->queue) {
 		w->events = events;
@@ -105,10 +106,13 @@ static int check_type(int *type, int protocol)
 		return -EPROTONOSUPPORT;
 	if (*type == SOCK_RAW) /* BSD's way to say it (Linux: unix_create) */
 		*type = SOCK_DGRAM;
-	return *type == SOCK_STREAM || *type == SOCK_DGRAM || *type == SOCK_SEQPACKET ? 0 : -ESOCKTNOSUPPORT;
+	return *type == SOCK_STREAM || *type == SOCK_DGRAM || *type == SOCK_SEQPACKET
+		   ? 0
+		   : -ESOCKTNOSUPPORT;
 }
 
-int unix_create(struct net *net, struct caller *c, int type, int protocol, unsigned flags, struct socket **out)
+int unix_create(struct net *net, struct caller *c, int type, int protocol, unsigned flags,
+		struct socket **out)
 {
 	struct unix_sock *u;
 	int err = check_type(&type, protocol);
@@ -120,7 +124,8 @@ int unix_create(struct net *net, struct caller *c, int type, int protocol, unsig
 	return err;
 }
 
-int unix_create_pair(struct net *net, struct caller *c, int type, int protocol, unsigned flags, struct socket *out[2])
+int unix_create_pair(struct net *net, struct caller *c, int type, int protocol, unsigned flags,
+		     struct socket *out[2])
 {
 	struct unix_sock *u[2];
 	int err = check_type(&type, protocol);
@@ -143,7 +148,8 @@ int unix_create_pair(struct net *net, struct caller *c, int type, int protocol, 
 	return 0;
 }
 
-/* The other end of a connection learns that this one is gone. `reset`: what it sent was not read. */
+/* The other end of a connection learns that this one is gone. `reset`: what it sent was not
+ * read. */
 static void hang_up(struct unix_sock *peer, bool reset)
 {
 	pthread_mutex_lock(&peer->lock);
@@ -268,7 +274,8 @@ static int unix_bind(struct socket *s, struct caller *c, const struct sockaddr *
 	pthread_mutex_lock(&u->lock);
 	bool bound = u->addr;
 	pthread_mutex_unlock(&u->lock);
-	return bound ? -EINVAL : unix_bind_name(u, c, (const struct sockaddr_un *)(const void *)a, len);
+	return bound ? -EINVAL
+		     : unix_bind_name(u, c, (const struct sockaddr_un *)(const void *)a, len);
 }
 
 static int unix_listen(struct socket *s, struct caller *c, unsigned backlog)
@@ -294,9 +301,11 @@ static int unix_listen(struct socket *s, struct caller *c, unsigned backlog)
 	return err;
 }
 
-/* Waits until the listener's queue has room or things have changed: 0, -EAGAIN, -EINTR. Takes its lock over and gives
- * it up; the caller looks for the listener again (Linux: unix_wait_for_peer). */
-static int wait_for_listener(struct unix_sock *other, struct caller *c, bool nonblock, uint64_t deadline)
+/* Waits until the listener's queue has room or things have changed: 0, -EAGAIN, -EINTR. Takes its
+ * lock over and gives it up; the caller looks for the listener again (Linux:
+ * unix_wait_for_peer). */
+static int wait_for_listener(struct unix_sock *other, struct caller *c, bool nonblock,
+			     uint64_t deadline)
 {
 	struct waiter w;
 
@@ -308,7 +317,8 @@ static int wait_for_listener(struct unix_sock *other, struct caller *c, bool non
 }
 
 /* Both locks held: makes the pair. The embryo is not seen by anybody yet. */
-static void establish(struct unix_sock *u, struct unix_sock *listener, struct unix_sock *embryo, struct caller *c)
+static void establish(struct unix_sock *u, struct unix_sock *listener, struct unix_sock *embryo,
+		      struct caller *c)
 {
 	embryo->embryo = true;
 	embryo->state = UNIX_ESTABLISHED;
@@ -326,7 +336,8 @@ static void establish(struct unix_sock *u, struct unix_sock *listener, struct un
 }
 
 /* One try: 0, 1 when the queue is full (the listener stays locked), -errno. */
-static int try_connect(struct unix_sock *u, struct unix_sock *listener, struct unix_sock *embryo, struct caller *c)
+static int try_connect(struct unix_sock *u, struct unix_sock *listener, struct unix_sock *embryo,
+		       struct caller *c)
 {
 	unix_lock_two(u, listener);
 	int err = 0;
@@ -346,8 +357,8 @@ static int try_connect(struct unix_sock *u, struct unix_sock *listener, struct u
 	return err;
 }
 
-static int connect_stream(struct unix_sock *u, struct caller *c, const struct sockaddr_un *a, unsigned len,
-			  bool nonblock)
+static int connect_stream(struct unix_sock *u, struct caller *c, const struct sockaddr_un *a,
+			  unsigned len, bool nonblock)
 {
 	uint64_t deadline = socket_deadline(u->sk.sndtimeo);
 	struct unix_sock *listener, *embryo;
@@ -372,7 +383,8 @@ static int connect_stream(struct unix_sock *u, struct caller *c, const struct so
 	return err;
 }
 
-/* What a socket that changes its peer has received is not from the new one (Linux: unix_dgram_disconnected). */
+/* What a socket that changes its peer has received is not from the new one (Linux:
+ * unix_dgram_disconnected). */
 static void purge_queue(struct unix_sock *u)
 {
 	struct list queue;
@@ -386,7 +398,8 @@ static void purge_queue(struct unix_sock *u)
 	unix_free_messages(u->domain, &queue);
 }
 
-static int connect_dgram(struct unix_sock *u, struct caller *c, const struct sockaddr_un *a, unsigned len)
+static int connect_dgram(struct unix_sock *u, struct caller *c, const struct sockaddr_un *a,
+			 unsigned len)
 {
 	struct unix_sock *other;
 	int err = unix_find(u->domain, c, a, len, SOCK_DGRAM, &other);
@@ -416,7 +429,8 @@ static int connect_dgram(struct unix_sock *u, struct caller *c, const struct soc
 	return 0;
 }
 
-static int unix_connect(struct socket *s, struct caller *c, const struct sockaddr *a, unsigned len, bool nonblock)
+static int unix_connect(struct socket *s, struct caller *c, const struct sockaddr *a, unsigned len,
+			bool nonblock)
 {
 	struct unix_sock *u = unix_of(s);
 	const struct sockaddr_un *name = (const struct sockaddr_un *)(const void *)a;
@@ -433,7 +447,8 @@ static int unix_connect(struct socket *s, struct caller *c, const struct sockadd
 		err = unix_autobind(u);
 	if (err)
 		return err;
-	return unix_is_dgram(u) ? connect_dgram(u, c, name, len) : connect_stream(u, c, name, len, nonblock);
+	return unix_is_dgram(u) ? connect_dgram(u, c, name, len)
+				: connect_stream(u, c, name, len, nonblock);
 }
 
 /* Takes the oldest connection; u->lock held. Waits for one exclusively. */
@@ -483,8 +498,8 @@ static int unix_getname(struct socket *s, bool peer, struct sockaddr_storage *ou
 	return len;
 }
 
-static int unix_accept(struct socket *s, struct caller *c, bool nonblock, struct sockaddr_storage *peer,
-		       struct socket **out)
+static int unix_accept(struct socket *s, struct caller *c, bool nonblock,
+		       struct sockaddr_storage *peer, struct socket **out)
 {
 	struct unix_sock *u = unix_of(s), *e = NULL;
 	uint64_t deadline = socket_deadline(s->rcvtimeo);
@@ -531,7 +546,8 @@ static int unix_shutdown(struct socket *s, int how)
 	if (!peer)
 		return 0;
 	pthread_mutex_lock(&peer->lock);
-	peer->shutdown |= (mode & RCV_SHUTDOWN ? SEND_SHUTDOWN : 0) | (mode & SEND_SHUTDOWN ? RCV_SHUTDOWN : 0);
+	peer->shutdown |=
+	    (mode & RCV_SHUTDOWN ? SEND_SHUTDOWN : 0) | (mode & SEND_SHUTDOWN ? RCV_SHUTDOWN : 0);
 	pthread_mutex_unlock(&peer->lock);
 	waitqueue_wake_all(&peer->wait, 0);
 	unix_put(peer);
@@ -603,7 +619,8 @@ static int unix_take_error(struct socket *s)
 	return err;
 }
 
-static int unix_getsockopt(struct socket *s, struct caller *c, int level, int name, void *buf, unsigned size)
+static int unix_getsockopt(struct socket *s, struct caller *c, int level, int name, void *buf,
+			   unsigned size)
 {
 	struct unix_sock *u = unix_of(s);
 	struct ucred cred;

@@ -32,7 +32,8 @@ static void find_cost(struct platform_choice *c, struct memo *m, struct platform
 	c->kvm_exit_ns = kvm->round_trip_ns;
 }
 
-/* Fills in what is known of KVM; usable is not looked at where the cost already speaks against it. */
+/* Fills in what is known of KVM; usable is not looked at where the cost already speaks against
+ * it. */
 static void weigh_kvm(struct platform_choice *c, struct platform_report *kvm)
 {
 	struct memo m;
@@ -57,11 +58,13 @@ static void explain_cost(struct platform_choice *c, const char *instead)
 
 	if (c->source == COST_GUESSED)
 		snprintf(c->reason, sizeof c->reason,
-			 "this host is %sa virtual machine, so exits of KVM are taken to be %s%s", low ? "not " : "",
-			 low ? "cheap" : "dear", instead);
+			 "this host is %sa virtual machine, so exits of KVM are taken to be %s%s",
+			 low ? "not " : "", low ? "cheap" : "dear", instead);
 	else
-		snprintf(c->reason, sizeof c->reason, "an exit of KVM costs %.1f us here, %s than %.0f us%s",
-			 (double)c->kvm_exit_ns / 1e3, low ? "not more" : "more", KVM_EXIT_MAX_NS / 1e3, instead);
+		snprintf(c->reason, sizeof c->reason,
+			 "an exit of KVM costs %.1f us here, %s than %.0f us%s",
+			 (double)c->kvm_exit_ns / 1e3, low ? "not more" : "more",
+			 KVM_EXIT_MAX_NS / 1e3, instead);
 }
 
 static int pick(struct platform_choice *c, const struct platform *pf)
@@ -85,7 +88,8 @@ static int choose_auto(struct platform_choice *c, struct why *why)
 		if (kvm.usable)
 			explain_cost(c, "");
 		else
-			snprintf(c->reason, sizeof c->reason, "KVM does not work here: %.200s", kvm.text);
+			snprintf(c->reason, sizeof c->reason, "KVM does not work here: %.200s",
+				 kvm.text);
 		return pick(c, &platform_process);
 	}
 	if (kvm.usable && c->source == COST_REMEMBERED)
@@ -94,8 +98,10 @@ static int choose_auto(struct platform_choice *c, struct why *why)
 		explain_cost(c, ", but stub processes do not work");
 		return pick(c, &platform_kvm);
 	}
-	return why_set(why, ENODEV, "no platform works here (`hl doctor` says more): kvm: %.180s; process: %.180s",
-		       kvm.text, process.text);
+	return why_set(
+	    why, ENODEV,
+	    "no platform works here (`hl doctor` says more): kvm: %.180s; process: %.180s",
+	    kvm.text, process.text);
 }
 
 static int choose_named(struct platform_choice *c, const struct platform *pf, struct why *why)
@@ -104,8 +110,8 @@ static int choose_named(struct platform_choice *c, const struct platform *pf, st
 
 	platform_probe(pf, &r, false);
 	if (!r.usable)
-		return why_set(why, ENODEV, "platform %s does not work here: %s%s%s", pf->name, r.text,
-			       r.advice[0] ? ": " : "", r.advice);
+		return why_set(why, ENODEV, "platform %s does not work here: %s%s%s", pf->name,
+			       r.text, r.advice[0] ? ": " : "", r.advice);
 	snprintf(c->reason, sizeof c->reason, "it was asked for");
 	c->platform = pf;
 	return 0;

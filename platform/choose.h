@@ -2,15 +2,16 @@
 /*
  * Which platform runs guests here.
  *
- * auto: KVM where it works and an exit costs at most KVM_EXIT_MAX_NS, else stub processes, else KVM however slow. The
- * bound is about twice what stub processes need for a system call (4 to 5 us where it was measured): KVM keeps the
- * guest further away from the host's kernel and lets it run undisturbed in between, which is worth something, but where
- * each exit costs tens of microseconds (nested virtualisation) nothing makes up for it. It is a number, not the
- * measured cost of the other platform, so that the choice is the same each time and takes one measurement.
+ * auto: KVM where it works and an exit costs at most KVM_EXIT_MAX_NS, else stub processes, else KVM
+ * however slow. The bound is about twice what stub processes need for a system call (4 to 5 us
+ * where it was measured): KVM keeps the guest further away from the host's kernel and lets it run
+ * undisturbed in between, which is worth something, but where each exit costs tens of microseconds
+ * (nested virtualisation) nothing makes up for it. It is a number, not the measured cost of the
+ * other platform, so that the choice is the same each time and takes one measurement.
  *
- * KVM's cost is measured once a boot and remembered (memo.h). Where it can not be, CPUID decides: a host that is a
- * virtual machine itself is taken to have dear exits, any other cheap ones. Whether a platform may be used at all can
- * differ from process to process, and is looked at each time.
+ * KVM's cost is measured once a boot and remembered (memo.h). Where it can not be, CPUID decides: a
+ * host that is a virtual machine itself is taken to have dear exits, any other cheap ones. Whether
+ * a platform may be used at all can differ from process to process, and is looked at each time.
  */
 #ifndef HL_PLATFORM_CHOOSE_H
 #define HL_PLATFORM_CHOOSE_H
@@ -24,8 +25,9 @@ enum cost_source { COST_NONE, COST_MEASURED, COST_REMEMBERED, COST_GUESSED };
 
 struct platform_choice {
 	const struct platform *platform;
-	const struct platform *second; /* to try when that one fails after all; NULL: it was asked for by name */
-	char reason[256];              /* a sentence */
+	/* to try when that one fails after all; NULL: it was asked for by name */
+	const struct platform *second;
+	char reason[256]; /* a sentence */
 	enum cost_source source;
 	uint64_t kvm_exit_ns; /* 0: not known */
 	char memo[MEMO_PATH]; /* where the cost is remembered; "": nowhere */

@@ -23,7 +23,9 @@ static bool place(unsigned i, char *dir, size_t size)
 	const char *runtime = secure_getenv("XDG_RUNTIME_DIR");
 
 	switch (i) {
-	case 0: return runtime && runtime[0] == '/' && snprintf(dir, size, "%s", runtime) < (int)size;
+	case 0:
+		return runtime && runtime[0] == '/' &&
+		       snprintf(dir, size, "%s", runtime) < (int)size;
 	case 1: return snprintf(dir, size, "/run/user/%u", (unsigned)geteuid()) < (int)size;
 	default: return snprintf(dir, size, "/tmp") < (int)size;
 	}
@@ -47,7 +49,8 @@ static int find_place(struct memo *m)
 	for (unsigned i = 0; i < NR_PLACES; i++) {
 		if (!place(i, m->dir, sizeof m->dir) || !directory_is_safe(m->dir))
 			continue;
-		int n = snprintf(m->path, sizeof m->path, "%s/hl-kvm-%u", m->dir, (unsigned)geteuid());
+		int n =
+		    snprintf(m->path, sizeof m->path, "%s/hl-kvm-%u", m->dir, (unsigned)geteuid());
 		if (n < (int)sizeof m->path)
 			return 0;
 	}
@@ -77,8 +80,9 @@ static int make_key(struct memo *m, const char *device)
 	if (boot_id(boot) < 0 || uname(&u) < 0 || stat(device, &st) < 0)
 		return -ENOENT;
 	int n =
-	    snprintf(m->key, sizeof m->key, "hl %s linux %s boot %s device %lx:%lx:%lx exit_ns ", HL_VERSION, u.release,
-		     boot, (unsigned long)st.st_dev, (unsigned long)st.st_ino, (unsigned long)st.st_rdev);
+	    snprintf(m->key, sizeof m->key, "hl %s linux %s boot %s device %lx:%lx:%lx exit_ns ",
+		     HL_VERSION, u.release, boot, (unsigned long)st.st_dev,
+		     (unsigned long)st.st_ino, (unsigned long)st.st_rdev);
 	return n < (int)sizeof m->key ? 0 : -ENOENT;
 }
 
@@ -88,8 +92,8 @@ static bool file_is_ours(int fd)
 {
 	struct stat st;
 
-	return fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_uid == geteuid() && !(st.st_mode & 077) &&
-	       st.st_nlink == 1;
+	return fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_uid == geteuid() &&
+	       !(st.st_mode & 077) && st.st_nlink == 1;
 }
 
 /* The whole text is the key, a number and a newline. */
@@ -165,8 +169,10 @@ static int link_file(const struct memo *m)
 
 void memo_write(struct memo *m, uint64_t value)
 {
-	if (value && dprintf(m->fd, "%s%lu\n", m->key, (unsigned long)value) > 0 && link_file(m) == -EEXIST) {
-		/* What is there is no good, or another sandbox that starts was faster: either way ours is as good. */
+	if (value && dprintf(m->fd, "%s%lu\n", m->key, (unsigned long)value) > 0 &&
+	    link_file(m) == -EEXIST) {
+		/* What is there is no good, or another sandbox that starts was faster: either way
+		 * ours is as good. */
 		unlink(m->path);
 		(void)link_file(m);
 	}

@@ -16,13 +16,14 @@
 
 #define GIB (1UL << 30)
 
-/* Host files are mapped in pieces of whole units, a power of two bytes: at least MIN, so that neighbouring requests
- * share a piece; at most MAX, because kvm pays for address space by the page. */
+/* Host files are mapped in pieces of whole units, a power of two bytes: at least MIN, so that
+ * neighbouring requests share a piece; at most MAX, because kvm pays for address space by the
+ * page. */
 #define PIECE_MIN (2UL << 20)
 #define PIECE_MAX (64UL << 20)
 
-/* A mapped part of a host file. The list of a memory file grows at its head and is freed with it: readers take no
- * lock. */
+/* A mapped part of a host file. The list of a memory file grows at its head and is freed with it:
+ * readers take no lock. */
 struct piece {
 	struct piece *next;
 	uint64_t off, len;
@@ -109,10 +110,12 @@ static void window_give(struct physmem *pm, uint64_t start, uint64_t len)
 static void *range_reserve(void *addr, uint64_t size)
 {
 	int fixed = addr ? MAP_FIXED : 0;
-	return mmap(addr, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | fixed, -1, 0);
+	return mmap(addr, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | fixed, -1,
+		    0);
 }
 
-/* Reserves `size` bytes at a multiple of 1 GiB, so that a guest mapping can be as aligned as its offset. */
+/* Reserves `size` bytes at a multiple of 1 GiB, so that a guest mapping can be as aligned as its
+ * offset. */
 static char *aligned_reserve(uint64_t size)
 {
 	char *raw = range_reserve(NULL, size + GIB);
@@ -134,8 +137,8 @@ static int arena_map(struct physmem *pm)
 	if (fd < 0)
 		return fd;
 	pm->arena.fd = fd;
-	if (mmap(pm->base, pm->arena_size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE | MAP_FIXED, fd, 0) ==
-	    MAP_FAILED)
+	if (mmap(pm->base, pm->arena_size, PROT_READ | PROT_WRITE,
+		 MAP_SHARED | MAP_NORESERVE | MAP_FIXED, fd, 0) == MAP_FAILED)
 		return -errno;
 	/* Core dumps and forks of the embedding program have no use for guest memory. */
 	madvise(pm->base, pm->arena_size, MADV_DONTDUMP);
@@ -177,10 +180,11 @@ int physmem_create(uint64_t arena_size, uint64_t window_size, struct physmem **o
 		err = extent_add(&pm->free, arena_size, window_size);
 	if (err) {
 		physmem_destroy(pm);
-		return why_set(why, -err, "no room for %lu GiB of guest memory (is %s limited?): %s",
-			       (unsigned long)((arena_size + window_size) / GIB),
-			       err == -EFBIG ? "file size, `ulimit -f`," : "address space, `ulimit -v`,",
-			       strerror(-err));
+		return why_set(
+		    why, -err, "no room for %lu GiB of guest memory (is %s limited?): %s",
+		    (unsigned long)((arena_size + window_size) / GIB),
+		    err == -EFBIG ? "file size, `ulimit -f`," : "address space, `ulimit -v`,",
+		    strerror(-err));
 	}
 	*out = pm;
 	return 0;
@@ -217,7 +221,9 @@ int memfile_open(struct physmem *pm, int fd, bool writable, struct memfile **out
 		close(fd);
 		return -ENOMEM;
 	}
-	*mf = (struct memfile){ .refs = 1, .writable = writable, .fd = fd, .pm = pm, .pieces = pieces };
+	*mf = (struct memfile){
+		.refs = 1, .writable = writable, .fd = fd, .pm = pm, .pieces = pieces
+	};
 	*out = mf;
 	return 0;
 }
@@ -230,7 +236,8 @@ struct memfile *memfile_get(struct memfile *mf)
 
 static void piece_unmap(struct physmem *pm, struct piece *p)
 {
-	/* Replaced, not unmapped: the range stays reserved. When even that fails, it must not be given out again. */
+	/* Replaced, not unmapped: the range stays reserved. When even that fails, it must not be
+	 * given out again. */
 	if (range_reserve(p->addr, p->len) != MAP_FAILED) {
 		pthread_mutex_lock(&pm->lock);
 		window_give(pm, (uint64_t)(p->addr - pm->base), p->len);
@@ -290,7 +297,8 @@ static void *piece_map(struct memfile *mf, uint64_t off, uint64_t len)
 	at = window_take(pm, p->len);
 	if (at < 0)
 		goto fail;
-	p->addr = mmap(pm->base + at, p->len, prot, MAP_SHARED | MAP_NORESERVE | MAP_FIXED, mf->fd, (off_t)p->off);
+	p->addr = mmap(pm->base + at, p->len, prot, MAP_SHARED | MAP_NORESERVE | MAP_FIXED, mf->fd,
+		       (off_t)p->off);
 	if (p->addr == MAP_FAILED) {
 		window_give(pm, (uint64_t)at, p->len);
 		goto fail;
@@ -309,7 +317,9 @@ void *memfile_ptr(struct memfile *mf, uint64_t off, uint64_t len)
 	void *ptr;
 
 	if (!mf->pieces)
-		return off <= mf->pm->arena_size && len <= mf->pm->arena_size - off ? mf->pm->base + off : NULL;
+		return off <= mf->pm->arena_size && len <= mf->pm->arena_size - off
+			   ? mf->pm->base + off
+			   : NULL;
 	ptr = piece_find(mf, off, len);
 	if (ptr)
 		return ptr;

@@ -3,16 +3,17 @@
  * The memory of one sandbox as its platform sees it: memory files, which give pages by offset.
  *
  *   one reserved range of host addresses per sandbox (struct physmem)
- *   base                                   base+arena_size                    base+arena_size+window_size
- *   | arena: one sparse memfd, mapped whole | window: pieces of mapped host files, placed on demand |
+ *   base                               base+arena_size             base+arena_size+window_size
+ *   | arena: a sparse memfd, mapped whole | window: pieces of mapped host files, on demand |
  *
- * - The arena is the memory file behind all anonymous memory and all in-memory file systems. Its offsets cost nothing
- * until touched. Who owns which offsets is mm/arena.h's business.
- * - A host memory file wraps a host descriptor. Its pieces are mapped into the window when memfile_ptr first needs
- * them, and stay until the memory file dies. The monitor reaches guest memory by memfile_ptr. A platform maps memory
- * files into guests by descriptor and offset (process) or by their host address (kvm: guest-physical address = constant
- * + (host address - base)). Both mappings are MAP_SHARED, so MADV_DONTNEED on any part of the range loses nothing: it
- * only drops translations.
+ * - The arena is the memory file behind all anonymous memory and all in-memory file systems. Its
+ *   offsets cost nothing until touched. Who owns which offsets is mm/arena.h's business.
+ * - A host memory file wraps a host descriptor. Its pieces are mapped into the window when
+ *   memfile_ptr first needs them, and stay until the memory file dies. The monitor reaches guest
+ *   memory by memfile_ptr. A platform maps memory files into guests by descriptor and offset
+ *   (process) or by their host address (kvm: guest-physical address = constant + (host address -
+ *   base)). Both mappings are MAP_SHARED, so MADV_DONTNEED on any part of the range loses nothing:
+ *   it only drops translations.
  */
 #ifndef HL_PLATFORM_PHYSMEM_H
 #define HL_PLATFORM_PHYSMEM_H
@@ -34,9 +35,11 @@ struct memfile {
 	struct memfile_pieces *pieces; /* host files: what is mapped where; NULL for the arena */
 };
 
-/* Sizes in bytes, multiples of 1 GiB. Installs the fault handlers of host/fixup.h, without which nobody could use what
- * memfile_ptr gives. Fails with -ENOMEM when the address space is limited (RLIMIT_AS): try smaller. */
-int physmem_create(uint64_t arena_size, uint64_t window_size, struct physmem **out, struct why *why);
+/* Sizes in bytes, multiples of 1 GiB. Installs the fault handlers of host/fixup.h, without which
+ * nobody could use what memfile_ptr gives. Fails with -ENOMEM when the address space is limited
+ * (RLIMIT_AS): try smaller. */
+int physmem_create(uint64_t arena_size, uint64_t window_size, struct physmem **out,
+		   struct why *why);
 /* Every memory file but the arena must be gone. */
 void physmem_destroy(struct physmem *pm);
 
@@ -51,8 +54,8 @@ int memfile_open(struct physmem *pm, int fd, bool writable, struct memfile **out
 struct memfile *memfile_get(struct memfile *mf);
 void memfile_put(struct memfile *mf);
 
-/* Host address of [off, off+len) of `mf`, contiguous, page-aligned offsets not required. NULL: no memory or window
- * space. Access may fault where the file ends: use host/fixup.h. Thread-safe. */
+/* Host address of [off, off+len) of `mf`, contiguous, page-aligned offsets not required. NULL: no
+ * memory or window space. Access may fault where the file ends: use host/fixup.h. Thread-safe. */
 void *memfile_ptr(struct memfile *mf, uint64_t off, uint64_t len);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What runs guest code. Everything above this interface is the same for every platform; nothing above asks which one it
- * is.
+ * What runs guest code. Everything above this interface is the same for every platform; nothing
+ * above asks which one it is.
  *
  *   machine   one per sandbox
  *   space     one guest address space of a machine
@@ -9,9 +9,10 @@
  *
  * A guest thread is a host thread in a loop:  run(context, space) -> event -> handle -> run ...
  *
- * Thread safety: a context belongs to one host thread at a time (`interrupt` alone may come from any). The mapping
- * calls of one space are serialised by the caller, and may run while contexts run in that space; when space_unmap,
- * space_protect (less rights) or a replacing space_map returns, no CPU can use the old mapping any more. Errors are
+ * Thread safety: a context belongs to one host thread at a time (`interrupt` alone may come from
+ * any). The mapping calls of one space are serialised by the caller, and may run while contexts run
+ * in that space; when space_unmap, space_protect (less rights) or a replacing space_map returns, no
+ * CPU can use the old mapping any more. Errors are
  * -errno. -EIO means the machine is broken and the sandbox must end.
  */
 #ifndef HL_PLATFORM_PLATFORM_H
@@ -38,29 +39,37 @@ struct context;
 enum { GUEST_READ = 1, GUEST_WRITE = 2, GUEST_EXEC = 4 };
 
 enum event_kind {
-	EVENT_SYSCALL,     /* the guest executed `syscall`; the context is stopped behind it */
-	EVENT_FAULT,       /* a memory access the space does not allow; the instruction has not executed */
+	EVENT_SYSCALL, /* the guest executed `syscall`; the context is stopped behind it */
+	/* a memory access the space does not allow; the instruction has not executed */
+	EVENT_FAULT,
 	EVENT_EXCEPTION,   /* any other CPU exception of user code */
 	EVENT_INTERRUPTED, /* interrupt() */
-	EVENT_LOST_PAGE,   /* a mapped page has no memory behind it any more (host file truncated); address unknown */
-	EVENT_DEAD,        /* this space can not run on: its platform side was destroyed. The process has been killed */
+	/* a mapped page has no memory behind it any more (host file truncated); address unknown */
+	EVENT_LOST_PAGE,
+	/* this space can not run on: its platform side was destroyed. The process has been
+	 * killed */
+	EVENT_DEAD,
 };
 
 struct event {
 	enum event_kind kind;
 	union {
 		struct {
-			uint64_t nr; /* as in rax, unchecked; Linux and some platforms know its low 32 bits alone */
+			/* as in rax, unchecked; Linux and some platforms know its low 32 bits
+			 * alone */
+			uint64_t nr;
 			uint64_t args[6]; /* rdi rsi rdx r10 r8 r9 */
 			uint64_t ip;      /* of the instruction after `syscall` */
 		} syscall;
 		struct {
-			uint64_t addr;   /* faulting linear address, as reported by the CPU; may be anything */
+			/* faulting linear address, as reported by the CPU; may be anything */
+			uint64_t addr;
 			unsigned access; /* one of GUEST_READ, GUEST_WRITE, GUEST_EXEC */
 		} fault;
 		struct {
-			unsigned vector; /* x86 vector: 0 #DE, 1 #DB, 3 #BP, 6 #UD, 13 #GP, 17 #AC, 19 #XM ... */
-			uint64_t error;  /* error code, 0 where the vector has none */
+			/* x86 vector: 0 #DE, 1 #DB, 3 #BP, 6 #UD, 13 #GP, 17 #AC, 19 #XM ... */
+			unsigned vector;
+			uint64_t error; /* error code, 0 where the vector has none */
 		} exception;
 		const char *dead; /* a sentence */
 	};
@@ -81,15 +90,20 @@ struct platform_report {
 
 /* What differs between platforms in numbers, never in meaning. */
 struct machine_props {
-	uint64_t arena_max;     /* largest arena this machine can address, bytes */
-	uint64_t window_max;    /* the same for the window of host files */
-	uint64_t eager_map_max; /* anonymous memory up to this size is best mapped when it is created */
+	uint64_t arena_max;  /* largest arena this machine can address, bytes */
+	uint64_t window_max; /* the same for the window of host files */
+	/* anonymous memory up to this size is best mapped when it is created */
+	uint64_t eager_map_max;
 	uint64_t
-	    fault_map_unit; /* larger memory is best mapped in aligned units of this size when touched; power of two */
-	uint64_t user_end;  /* guest addresses from here on are the platform's own; at most GUEST_TASK_SIZE */
-	unsigned cow_copy_pages; /* pages worth copying around one copy-on-write fault; power of two */
-	/* Guests touch pages of host files slowly here: private mappings are best copied into the arena, even those
-	 * that are only read. */
+	    /* larger memory is best mapped in aligned units of this size when touched; power of
+	     * two */
+	    fault_map_unit;
+	/* guest addresses from here on are the platform's own; at most GUEST_TASK_SIZE */
+	uint64_t user_end;
+	/* pages worth copying around one copy-on-write fault; power of two */
+	unsigned cow_copy_pages;
+	/* Guests touch pages of host files slowly here: private mappings are best copied into the
+	 * arena, even those that are only read. */
 	bool copy_files;
 };
 
@@ -106,40 +120,46 @@ struct platform {
 
 	int (*space_create)(struct machine *m, struct space **out);
 	void (*space_destroy)(struct space *s);
-	/* Guest code of the space is to run no more, at once: its process is being killed, and its contexts are
-	 * kicked. Any thread. NULL: a kick stops a guest as soon as it would run. */
+	/* Guest code of the space is to run no more, at once: its process is being killed, and its
+	 * contexts are kicked. Any thread. NULL: a kick stops a guest as soon as it would run. */
 	void (*space_stop)(struct space *s);
-	/* Maps [addr, addr+len) to mf at `off`; replaces whatever was there. All page-aligned, inside the user half
-	 * and not below GUEST_MMAP_MIN. prot 0 is the same as space_unmap. -ENOMEM leaves the range unmapped. */
-	int (*space_map)(struct space *s, gva_t addr, uint64_t len, unsigned prot, struct memfile *mf, uint64_t off);
+	/* Maps [addr, addr+len) to mf at `off`; replaces whatever was there. All page-aligned,
+	 * inside the user half and not below GUEST_MMAP_MIN. prot 0 is the same as space_unmap.
+	 * -ENOMEM leaves the range unmapped. */
+	int (*space_map)(struct space *s, gva_t addr, uint64_t len, unsigned prot,
+			 struct memfile *mf, uint64_t off);
 	int (*space_unmap)(struct space *s, gva_t addr, uint64_t len);
-	/* Changes the rights of what is mapped in the range; holes stay holes, and may cost more than what is mapped.
-	 * prot 0: unmap. */
+	/* Changes the rights of what is mapped in the range; holes stay holes, and may cost more
+	 * than what is mapped. prot 0: unmap. */
 	int (*space_protect)(struct space *s, gva_t addr, uint64_t len, unsigned prot);
 
 	/* New contexts have zero registers, RFLAGS_FIXED, the FP state of a fresh Linux process. */
 	int (*context_create)(struct machine *m, struct context **out);
 	void (*context_destroy)(struct context *c);
-	/* NULL: spaces of this platform do not end by themselves. `died` is called when the space the context ran in
-	 * last has ended while it was not running, so that what its thread waits for may be given up: the next run
-	 * gives EVENT_DEAD. From a thread of the platform's, which holds locks: it may wake, and nothing else. */
+	/* NULL: spaces of this platform do not end by themselves. `died` is called when the space
+	 * the context ran in last has ended while it was not running, so that what its thread waits
+	 * for may be given up: the next run gives EVENT_DEAD. From a thread of the platform's,
+	 * which holds locks: it may wake, and nothing else. */
 	void (*context_watch)(struct context *c, void (*died)(void *arg), void *arg);
-	/* Runs until there is an event. `k` is the kick of the calling thread: kick_send(k) ends the run with
-	 * EVENT_INTERRUPTED and leaves the kick pending. The space may differ from the last run's (execve). */
+	/* Runs until there is an event. `k` is the kick of the calling thread: kick_send(k) ends
+	 * the run with EVENT_INTERRUPTED and leaves the kick pending. The space may differ from the
+	 * last run's (execve). */
 	int (*run)(struct context *c, struct space *s, struct kick *k, struct event *ev);
 
-	/* After EVENT_SYSCALL: what rax will hold. The cheap way back; regs_set after it overrides it. */
+	/* After EVENT_SYSCALL: what rax will hold. The cheap way back; regs_set after it overrides
+	 * it. */
 	void (*syscall_result)(struct context *c, uint64_t rax);
-	/* The whole integer state. After EVENT_SYSCALL rip is behind the instruction, rcx = rip, r11 = rflags, rax = nr
-	 * until syscall_result. regs_set forces rflags to RFLAGS_USER|RFLAGS_FIXED; a non-canonical rip or base is
+	/* The whole integer state. After EVENT_SYSCALL rip is behind the instruction, rcx = rip,
+	 * r11 = rflags, rax = nr until syscall_result. regs_set forces rflags to
+	 * RFLAGS_USER|RFLAGS_FIXED; a non-canonical rip or base is
 	 * -EINVAL. */
 	int (*regs_get)(struct context *c, struct cpu_regs *out);
 	int (*regs_set)(struct context *c, const struct cpu_regs *in);
 
-	/* Extended state in the standard (non-compacted) XSAVE format of the SDM, fp_size() bytes, with the XCR0 that
-	 * guests of this machine see in *xcr0. fp_set checks the header (reserved bits, XSTATE_BV within xcr0, MXCSR)
-	 * and gives -EINVAL;
-	 * buf NULL: the state of a fresh process. */
+	/* Extended state in the standard (non-compacted) XSAVE format of the SDM, fp_size() bytes,
+	 * with the XCR0 that guests of this machine see in *xcr0. fp_set checks the header
+	 * (reserved bits, XSTATE_BV within xcr0, MXCSR) and gives -EINVAL; buf NULL: the state of a
+	 * fresh process. */
 	size_t (*fp_size)(const struct machine *m, uint64_t *xcr0);
 	int (*fp_get)(struct context *c, void *buf, size_t size);
 	int (*fp_set)(struct context *c, const void *buf, size_t size);
@@ -147,15 +167,15 @@ struct platform {
 	/* Counters for --stats: number of entries into the guest since creation. */
 	uint64_t (*runs)(const struct context *c);
 
-	/* True: guest code runs in host threads of the platform's own, and `out` is the CPU time they have used for
-	 * this context; what the caller of `run` uses comes on top. False: it runs in the caller of `run`. From any
-	 * thread. */
+	/* True: guest code runs in host threads of the platform's own, and `out` is the CPU time
+	 * they have used for this context; what the caller of `run` uses comes on top. False: it
+	 * runs in the caller of `run`. From any thread. */
 	bool (*cpu_time)(struct context *c, struct cpu_time *out);
-	/* Where that is true: a host clock for timer_create(2) that goes on at least as fast as all contexts in the
-	 * space use CPU time. */
+	/* Where that is true: a host clock for timer_create(2) that goes on at least as fast as all
+	 * contexts in the space use CPU time. */
 	bool (*space_clock)(const struct space *s, clockid_t *out);
-	/* Guest code of the context is to run on the CPUs and with the priority that host thread `host_tid`, which
-	 * calls `run` for it, has from now on. From any thread. */
+	/* Guest code of the context is to run on the CPUs and with the priority that host thread
+	 * `host_tid`, which calls `run` for it, has from now on. From any thread. */
 	void (*schedule_as)(struct context *c, pid_t host_tid);
 };
 
@@ -163,7 +183,8 @@ extern const struct platform platform_kvm, platform_process;
 
 /* The check that all of them share: memory files. */
 void look_memfd(struct finding *f, bool thorough);
-/* Does it work here? Leaves nothing behind. `measure`: also run a guest, and find round_trip_ns; a few milliseconds. */
+/* Does it work here? Leaves nothing behind. `measure`: also run a guest, and find round_trip_ns; a
+ * few milliseconds. */
 void platform_probe(const struct platform *pf, struct platform_report *out, bool measure);
 
 #endif

@@ -35,7 +35,8 @@ static int by_size(const void *a, const void *b)
 }
 
 /* One more system call of the guest: from here into it, and back. */
-static int round_trip(const struct platform *pf, struct context *c, struct space *s, struct kick *k, uint64_t *ns)
+static int round_trip(const struct platform *pf, struct context *c, struct space *s, struct kick *k,
+		      uint64_t *ns)
 {
 	uint64_t before = now_ns();
 	struct event ev;
@@ -46,7 +47,8 @@ static int round_trip(const struct platform *pf, struct context *c, struct space
 }
 
 /* The median: what interrupts us now and then does not count. */
-static int median(const struct platform *pf, struct context *c, struct space *s, struct kick *k, uint64_t *out)
+static int median(const struct platform *pf, struct context *c, struct space *s, struct kick *k,
+		  uint64_t *out)
 {
 	uint64_t ns[ROUNDS], ignored, start;
 	unsigned n = 0;
@@ -65,7 +67,8 @@ static int median(const struct platform *pf, struct context *c, struct space *s,
 }
 
 /* A guest of four bytes: `syscall` and a jump back to it. */
-static int measure_in(const struct platform *pf, struct machine *m, struct physmem *pm, struct space *s, uint64_t *ns)
+static int measure_in(const struct platform *pf, struct machine *m, struct physmem *pm,
+		      struct space *s, uint64_t *ns)
 {
 	static const unsigned char code[] = { 0x0f, 0x05, 0xeb, 0xfc };
 	const gva_t at = GVA(1UL << 20);
@@ -87,7 +90,8 @@ static int measure_in(const struct platform *pf, struct machine *m, struct physm
 	return err;
 }
 
-static int measure_with(const struct platform *pf, struct machine *m, struct physmem *pm, uint64_t *ns, struct why *why)
+static int measure_with(const struct platform *pf, struct machine *m, struct physmem *pm,
+			uint64_t *ns, struct why *why)
 {
 	struct space *s;
 	int err = pf->machine_attach(m, pm, why);
@@ -118,7 +122,9 @@ static int measure(const struct platform *pf, uint64_t *ns, struct why *why)
 	pf->machine_destroy(m);
 	if (pm)
 		physmem_destroy(pm);
-	return err ? why_set(why, -err, "guests of platform %s do not run: %s", pf->name, strerror(-err)) : 0;
+	return err ? why_set(why, -err, "guests of platform %s do not run: %s", pf->name,
+			     strerror(-err))
+		   : 0;
 }
 
 void look_memfd(struct finding *f, bool thorough)
@@ -135,8 +141,8 @@ void look_memfd(struct finding *f, bool thorough)
 	int err = errno;
 	finding_set(f, err == EPERM || err == EACCES ? FOUND_DENIED : FOUND_NO,
 		    "making a memory file (memfd_create): %s", strerror(err));
-	finding_advise(f,
-		       "sysctl vm.memfd_noexec below 2; in a container, a seccomp profile that allows memfd_create(2)");
+	finding_advise(f, "sysctl vm.memfd_noexec below 2; in a container, a seccomp profile that "
+			  "allows memfd_create(2)");
 }
 
 static void note_failure(void *arg, const struct finding *f)

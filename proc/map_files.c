@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* /proc/PID/map_files: a link for each mapping of a file, named by its addresses (proc_pid_map_files(5)). */
+/* /proc/PID/map_files: a link for each mapping of a file, named by its addresses
+ * (proc_pid_map_files(5)). */
 #include <dirent.h>
 #include <errno.h>
 #include <limits.h>
@@ -71,7 +72,8 @@ static int check_same(const struct search *s, struct caller *c, const struct pat
 
 	if (err)
 		return err;
-	bool same = st.stx_ino == s->ino && st.stx_dev_major == s->major && st.stx_dev_minor == s->minor;
+	bool same =
+	    st.stx_ino == s->ino && st.stx_dev_major == s->major && st.stx_dev_minor == s->minor;
 	return same ? 0 : -ENOENT;
 }
 
@@ -104,10 +106,11 @@ static mode_t link_mode(struct pseudo_node *n, struct caller *c)
 	return s.mode;
 }
 
-static const struct pseudo_entry link_entry = { NULL, S_IFLNK | 0777, .link = link_text, .jump = jump,
-						.link_mode = link_mode };
+static const struct pseudo_entry link_entry = { NULL, S_IFLNK | 0777, .link = link_text,
+						.jump = jump, .link_mode = link_mode };
 
-static int lookup(struct pseudo_node *dir, struct caller *c, const char *name, size_t len, struct pseudo_found *out)
+static int lookup(struct pseudo_node *dir, struct caller *c, const char *name, size_t len,
+		  struct pseudo_found *out)
 {
 	char wanted[32];
 	struct search s = { .name = wanted };
@@ -121,7 +124,8 @@ static int lookup(struct pseudo_node *dir, struct caller *c, const char *name, s
 	return err;
 }
 
-static bool next(struct pseudo_node *dir, struct caller *c, int *cursor, char name[32], unsigned char *d_type)
+static bool next(struct pseudo_node *dir, struct caller *c, int *cursor, char name[32],
+		 unsigned char *d_type)
 {
 	struct search s = { .left = *cursor };
 

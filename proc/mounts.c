@@ -27,7 +27,8 @@ static void put_flags(struct text *out, unsigned flags)
 	text_puts(out, flags & MOUNT_NOATIME ? ",noatime" : ",relatime");
 }
 
-/* Calls `put` for each mount that the process the node is about can reach, `at` being where from its root. */
+/* Calls `put` for each mount that the process the node is about can reach, `at` being where from
+ * its root. */
 static int each_mount(struct pseudo_node *n, struct text *out,
 		      void (*put)(struct text *out, const struct mount *m, const char *at))
 {
@@ -67,7 +68,8 @@ int proc_show_mounts(struct pseudo_node *n, struct caller *c, struct text *out)
 	return each_mount(n, out, put_mount);
 }
 
-/* A change of the mounts would be POLLPRI and POLLERR (proc_pid_mounts(5)); a guest's never change. */
+/* A change of the mounts would be POLLPRI and POLLERR (proc_pid_mounts(5)); a guest's never
+ * change. */
 unsigned proc_poll_mounts(struct pseudo_node *n, _Atomic uint64_t *seen, struct poll_table *pt)
 {
 	return POLLIN | POLLRDNORM;
@@ -89,8 +91,8 @@ int proc_show_mountstats(struct pseudo_node *n, struct caller *c, struct text *o
 
 static void put_info(struct text *out, const struct mount *m, const char *at)
 {
-	text_printf(out, "%u %u %u:%u / ", m->id, m->parent ? m->parent->id : 0, (unsigned)(m->fs->dev >> 8),
-		    (unsigned)(m->fs->dev & 0xff));
+	text_printf(out, "%u %u %u:%u / ", m->id, m->parent ? m->parent->id : 0,
+		    (unsigned)(m->fs->dev >> 8), (unsigned)(m->fs->dev & 0xff));
 	put_escaped(out, at);
 	text_putc(out, ' ');
 	put_flags(out, m->flags);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* /proc/PID/net (proc_pid_net(5)). The tables of sockets list the sandbox's own, in the order they were made. */
+/* /proc/PID/net (proc_pid_net(5)). The tables of sockets list the sandbox's own, in the order they
+ * were made. */
 #include "proc/net.h"
 
 #include <arpa/inet.h>
@@ -107,14 +108,16 @@ static void put_address(struct text *out, const struct sockaddr_storage *a, int 
 	text_printf(out, ":%04X ", ntohs(in6->sin6_port));
 }
 
-/* The columns that all have: addresses, state, queues, no timer, owner, inode, references. Of the socket's address in
- * the kernel nothing is told, as to everybody without CAP_SYSLOG. */
-static void put_common(struct text *out, struct socket *s, const struct socket_stat *st, const struct names *n)
+/* The columns that all have: addresses, state, queues, no timer, owner, inode, references. Of the
+ * socket's address in the kernel nothing is told, as to everybody without CAP_SYSLOG. */
+static void put_common(struct text *out, struct socket *s, const struct socket_stat *st,
+		       const struct names *n)
 {
 	put_address(out, &n->own, s->family);
 	put_address(out, &n->peer, s->family);
-	text_printf(out, "%02X %08X:%08X 00:00000000 %08X %5u %8u %lu 1 0000000000000000", st->state, st->tx, st->rx,
-		    st->retransmits, s->attr.uid, st->probes, s->file.anon_ino);
+	text_printf(out, "%02X %08X:%08X 00:00000000 %08X %5u %8u %lu 1 0000000000000000",
+		    st->state, st->tx, st->rx, st->retransmits, s->attr.uid, st->probes,
+		    s->file.anon_ino);
 }
 
 static void tcp_line(struct text *out, unsigned nr, struct socket *s, const struct socket_stat *st,
@@ -125,8 +128,8 @@ static void tcp_line(struct text *out, unsigned nr, struct socket *s, const stru
 	if (st->state == TCP_LISTEN)
 		text_printf(out, " %u 0 0 %u 0", st->rto / USEC_PER_TICK, st->cwnd);
 	else
-		text_printf(out, " %u %u 0 %u %d", st->rto / USEC_PER_TICK, st->ato / USEC_PER_TICK, st->cwnd,
-			    st->ssthresh >= INT32_MAX ? -1 : (int)st->ssthresh);
+		text_printf(out, " %u %u 0 %u %d", st->rto / USEC_PER_TICK, st->ato / USEC_PER_TICK,
+			    st->cwnd, st->ssthresh >= INT32_MAX ? -1 : (int)st->ssthresh);
 }
 
 static void udp_line(struct text *out, unsigned nr, struct socket *s, const struct socket_stat *st,
@@ -161,36 +164,46 @@ static void put_unix_name(struct text *out, const struct names *n)
 static void unix_line(struct text *out, unsigned nr, struct socket *s, const struct socket_stat *st,
 		      const struct names *n)
 {
-	unsigned state = st->embryo ? SS_CONNECTING : st->state == TCP_ESTABLISHED ? SS_CONNECTED : SS_UNCONNECTED;
+	unsigned state = st->embryo                     ? SS_CONNECTING
+			 : st->state == TCP_ESTABLISHED ? SS_CONNECTED
+							: SS_UNCONNECTED;
 
 	text_printf(out, "0000000000000000: %08X 00000000 %08X %04X %02X %5lu", st->refs,
-		    st->state == TCP_LISTEN ? SO_ACCEPTCON : 0, s->type, state, st->embryo ? 0 : s->file.anon_ino);
+		    st->state == TCP_LISTEN ? SO_ACCEPTCON : 0, s->type, state,
+		    st->embryo ? 0 : s->file.anon_ino);
 	put_unix_name(out, n);
 }
 
-static void netlink_line(struct text *out, unsigned nr, struct socket *s, const struct socket_stat *st,
-			 const struct names *n)
+static void netlink_line(struct text *out, unsigned nr, struct socket *s,
+			 const struct socket_stat *st, const struct names *n)
 {
 	const struct sockaddr_nl *a = (const struct sockaddr_nl *)(const void *)&n->own;
 
-	text_printf(out, "0000000000000000 %-3d %-10u %08x %-8u %-8u %-5d %-8d %-8u %-8lu", s->protocol, a->nl_pid,
-		    a->nl_groups, st->rx, st->tx, 0, 1, st->drops, s->file.anon_ino);
+	text_printf(out, "0000000000000000 %-3d %-10u %08x %-8u %-8u %-5d %-8d %-8u %-8lu",
+		    s->protocol, a->nl_pid, a->nl_groups, st->rx, st->tx, 0, 1, st->drops,
+		    s->file.anon_ino);
 }
 
-#define HEAD_4 "local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode"
-#define HEAD_6                                                                                                         \
-	"  sl  local_address                         remote_address                        st tx_queue rx_queue tr "   \
+#define HEAD_4                                                                                     \
+	"local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout "    \
+	"inode"
+#define HEAD_6                                                                                     \
+	"  sl  local_address                         remote_address                        st "    \
+	"tx_queue rx_queue tr "                                                                    \
 	"tm->when retrnsmt   uid  timeout inode"
 
 static const struct table tcp = { AF_INET, IPPROTO_TCP, tcp_line, "  sl  " HEAD_4, 149 };
 static const struct table tcp6 = { AF_INET6, IPPROTO_TCP, tcp_line, HEAD_6, 0 };
-static const struct table udp = { AF_INET, IPPROTO_UDP, udp_line, "   sl  " HEAD_4 " ref pointer drops", 127 };
-static const struct table udp6 = { AF_INET6, IPPROTO_UDP, udp_line, HEAD_6 " ref pointer drops", 0 };
-static const struct table unixes = { AF_UNIX, -1, unix_line, "Num       RefCount Protocol Flags    Type St Inode Path",
-				     0 };
+static const struct table udp = { AF_INET, IPPROTO_UDP, udp_line,
+				  "   sl  " HEAD_4 " ref pointer drops", 127 };
+static const struct table udp6 = { AF_INET6, IPPROTO_UDP, udp_line, HEAD_6 " ref pointer drops",
+				   0 };
+static const struct table unixes = { AF_UNIX, -1, unix_line,
+				     "Num       RefCount Protocol Flags    Type St Inode Path", 0 };
 static const struct table netlinks = {
 	AF_NETLINK, -1, netlink_line,
-	"sk               Eth Pid        Groups   Rmem     Wmem     Dump  Locks    Drops    Inode", 0
+	"sk               Eth Pid        Groups   Rmem     Wmem     Dump  Locks    Drops    Inode",
+	0
 };
 
 /* Interfaces, routes, counters: the host's, which netlink tells as well. */
@@ -202,19 +215,22 @@ static int show_host(struct pseudo_node *n, struct caller *c, struct text *out)
 	return proc_show_host(out, path);
 }
 
-#define HOST(file)                                                                                                     \
-	{                                                                                                              \
-		file, S_IFREG | 0444, .show = show_host                                                                \
+#define HOST(file)                                                                                 \
+	{                                                                                          \
+		file, S_IFREG | 0444, .show = show_host                                            \
 	}
-#define TABLE(file, which)                                                                                             \
-	{                                                                                                              \
-		file, S_IFREG | 0444, .show = show_table, .arg = &which                                                \
+#define TABLE(file, which)                                                                         \
+	{                                                                                          \
+		file, S_IFREG | 0444, .show = show_table, .arg = &which                            \
 	}
 
 static const struct pseudo_entry net_entries[] = {
-	HOST("arp"),       HOST("dev"),         HOST("dev_mcast"),  HOST("fib_trie"),    HOST("if_inet6"),
-	HOST("igmp"),      HOST("igmp6"),       HOST("ipv6_route"), HOST("netstat"),     HOST("protocols"),
-	HOST("psched"),    HOST("route"),       HOST("snmp"),       HOST("snmp6"),       TABLE("netlink", netlinks),
-	TABLE("tcp", tcp), TABLE("tcp6", tcp6), TABLE("udp", udp),  TABLE("udp6", udp6), TABLE("unix", unixes),
+	HOST("arp"),         HOST("dev"),           HOST("dev_mcast"),
+	HOST("fib_trie"),    HOST("if_inet6"),      HOST("igmp"),
+	HOST("igmp6"),       HOST("ipv6_route"),    HOST("netstat"),
+	HOST("protocols"),   HOST("psched"),        HOST("route"),
+	HOST("snmp"),        HOST("snmp6"),         TABLE("netlink", netlinks),
+	TABLE("tcp", tcp),   TABLE("tcp6", tcp6),   TABLE("udp", udp),
+	TABLE("udp6", udp6), TABLE("unix", unixes),
 };
 const struct pseudo_dir proc_net_dir = { PSEUDO_TABLE(net_entries) };

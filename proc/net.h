@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* /proc/PID/net, /proc/sys/net, /sys/class/net: the network is the host's, the sockets are the sandbox's own. */
+/* /proc/PID/net, /proc/sys/net, /sys/class/net: the network is the host's, the sockets are the
+ * sandbox's own. */
 #ifndef HL_PROC_NET_H
 #define HL_PROC_NET_H
 

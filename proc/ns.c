@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * /proc/PID/ns (namespaces(7)): a guest has one namespace of each kind, its system's first. Linux gives the first ones
- * fixed numbers (linux/nsfs.h), which are the same on every machine and say nothing of the host's.
+ * /proc/PID/ns (namespaces(7)): a guest has one namespace of each kind, its system's first. Linux
+ * gives the first ones fixed numbers (linux/nsfs.h), which are the same on every machine and say
+ * nothing of the host's.
  */
 #include <errno.h>
 #include <limits.h>
@@ -90,8 +91,8 @@ static int ns_path(struct inode *i, struct dentry *d, char *buf, size_t size)
 	return (size_t)n < size ? n : -ENAMETOOLONG;
 }
 
-/* ioctl_nsfs(2). What owns or holds a first namespace is nothing a program could see: EPERM, as where that is outside
- * of the caller's. */
+/* ioctl_nsfs(2). What owns or holds a first namespace is nothing a program could see: EPERM, as
+ * where that is outside of the caller's. */
 static int64_t ns_ioctl(struct file *f, struct caller *c, struct mm *mm, unsigned cmd, uint64_t arg)
 {
 	const struct ns_kind *kind = kind_of(file_inode(f));
@@ -116,7 +117,8 @@ static void ns_file_release(struct file *f)
 
 static const struct file_ops ns_file_ops = { .ioctl = ns_ioctl, .release = ns_file_release };
 
-static int ns_open(struct inode *i, struct caller *c, struct dentry *d, int flags, struct file **out)
+static int ns_open(struct inode *i, struct caller *c, struct dentry *d, int flags,
+		   struct file **out)
 {
 	struct file *f = calloc(1, sizeof *f);
 
@@ -173,9 +175,9 @@ static int ns_link(struct pseudo_node *n, struct caller *c, struct text *out)
 	return err;
 }
 
-#define NS(file, kind)                                                                                                 \
-	{                                                                                                              \
-		file, S_IFLNK | 0777, .link = ns_link, .jump = ns_jump, .arg = &(kind)                                 \
+#define NS(file, kind)                                                                             \
+	{                                                                                          \
+		file, S_IFLNK | 0777, .link = ns_link, .jump = ns_jump, .arg = &(kind)             \
 	}
 
 static const struct pseudo_entry ns_entries[] = {

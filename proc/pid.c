@@ -29,7 +29,8 @@ struct task *proc_task_of(struct pid *pid)
 	if (pid->task)
 		return pid->task;
 	struct process *p = pid->process;
-	return p && !list_empty(&p->tasks) ? list_first(&p->tasks, struct task, process_node) : NULL;
+	return p && !list_empty(&p->tasks) ? list_first(&p->tasks, struct task, process_node)
+					   : NULL;
 }
 
 struct task *proc_task(struct pseudo_node *n)
@@ -46,15 +47,17 @@ struct mm *proc_mm(struct pseudo_node *n)
 	return mm;
 }
 
-/* ptrace(2), "Ptrace access mode checking": `uid`, `gid` and `caps` are those of the caller that count. */
-static bool may_access(struct task *caller, struct task *target, uid_t uid, gid_t gid, uint64_t caps)
+/* ptrace(2), "Ptrace access mode checking": `uid`, `gid` and `caps` are those of the caller that
+ * count. */
+static bool may_access(struct task *caller, struct task *target, uid_t uid, gid_t gid,
+		       uint64_t caps)
 {
 	const struct cred *o = target->cred;
 
 	if (caller->process == target->process || cred_capable(caller->cred, CAP_SYS_PTRACE))
 		return true;
-	return target->process->dumpable && uid == o->uid && uid == o->euid && uid == o->suid && gid == o->gid &&
-	       gid == o->egid && gid == o->sgid && !(o->cap_permitted & ~caps);
+	return target->process->dumpable && uid == o->uid && uid == o->euid && uid == o->suid &&
+	       gid == o->gid && gid == o->egid && gid == o->sgid && !(o->cap_permitted & ~caps);
 }
 
 bool proc_may_inspect(struct task *reader, struct task *target)
@@ -201,14 +204,22 @@ static const struct {
 	const char *name, *unit;
 	int which;
 } limit_rows[] = {
-	{ "Max cpu time", "seconds", RLIMIT_CPU },         { "Max file size", "bytes", RLIMIT_FSIZE },
-	{ "Max data size", "bytes", RLIMIT_DATA },         { "Max stack size", "bytes", RLIMIT_STACK },
-	{ "Max core file size", "bytes", RLIMIT_CORE },    { "Max resident set", "bytes", RLIMIT_RSS },
-	{ "Max processes", "processes", RLIMIT_NPROC },    { "Max open files", "files", RLIMIT_NOFILE },
-	{ "Max locked memory", "bytes", RLIMIT_MEMLOCK },  { "Max address space", "bytes", RLIMIT_AS },
-	{ "Max file locks", "locks", RLIMIT_LOCKS },       { "Max pending signals", "signals", RLIMIT_SIGPENDING },
-	{ "Max msgqueue size", "bytes", RLIMIT_MSGQUEUE }, { "Max nice priority", "", RLIMIT_NICE },
-	{ "Max realtime priority", "", RLIMIT_RTPRIO },    { "Max realtime timeout", "us", RLIMIT_RTTIME },
+	{ "Max cpu time", "seconds", RLIMIT_CPU },
+	{ "Max file size", "bytes", RLIMIT_FSIZE },
+	{ "Max data size", "bytes", RLIMIT_DATA },
+	{ "Max stack size", "bytes", RLIMIT_STACK },
+	{ "Max core file size", "bytes", RLIMIT_CORE },
+	{ "Max resident set", "bytes", RLIMIT_RSS },
+	{ "Max processes", "processes", RLIMIT_NPROC },
+	{ "Max open files", "files", RLIMIT_NOFILE },
+	{ "Max locked memory", "bytes", RLIMIT_MEMLOCK },
+	{ "Max address space", "bytes", RLIMIT_AS },
+	{ "Max file locks", "locks", RLIMIT_LOCKS },
+	{ "Max pending signals", "signals", RLIMIT_SIGPENDING },
+	{ "Max msgqueue size", "bytes", RLIMIT_MSGQUEUE },
+	{ "Max nice priority", "", RLIMIT_NICE },
+	{ "Max realtime priority", "", RLIMIT_RTPRIO },
+	{ "Max realtime timeout", "us", RLIMIT_RTTIME },
 };
 
 static void put_limit(struct text *out, rlim_t v)
@@ -221,7 +232,9 @@ static void put_limit(struct text *out, rlim_t v)
 
 static int show_limits(struct pseudo_node *n, struct caller *c, struct text *out)
 {
-	text_puts(out, "Limit                     Soft Limit           Hard Limit           Units     \n");
+	text_puts(
+	    out,
+	    "Limit                     Soft Limit           Hard Limit           Units     \n");
 	sandbox_lock(n->sb);
 	struct process *p = proc_process(n);
 	for (size_t i = 0; p && i < sizeof limit_rows / sizeof limit_rows[0]; i++) {
@@ -247,7 +260,8 @@ static int show_cpuset(struct pseudo_node *n, struct caller *c, struct text *out
 	return 0;
 }
 
-/* The name of the kernel function a process sleeps in: 0, as in a kernel that knows no names of its functions. */
+/* The name of the kernel function a process sleeps in: 0, as in a kernel that knows no names of its
+ * functions. */
 static int show_wchan(struct pseudo_node *n, struct caller *c, struct text *out)
 {
 	text_putc(out, '0');
@@ -369,7 +383,8 @@ static int exe_jump(struct pseudo_node *n, struct caller *c, struct path *out)
 /* ---- threads ---- */
 
 static const struct pseudo_dir task_dir;
-static const struct pseudo_entry task_entry = { NULL, S_IFDIR | 0555, .dir = &task_dir, .immutable = true };
+static const struct pseudo_entry task_entry = { NULL, S_IFDIR | 0555, .dir = &task_dir,
+						.immutable = true };
 
 static int tasks_lookup(struct pseudo_node *dir, struct caller *c, const char *name, size_t len,
 			struct pseudo_found *out)
@@ -389,7 +404,8 @@ static int tasks_lookup(struct pseudo_node *dir, struct caller *c, const char *n
 	return found ? 0 : -ENOENT;
 }
 
-static bool tasks_next(struct pseudo_node *dir, struct caller *c, int *cursor, char name[32], unsigned char *d_type)
+static bool tasks_next(struct pseudo_node *dir, struct caller *c, int *cursor, char name[32],
+		       unsigned char *d_type)
 {
 	int best = -1;
 	sandbox_lock(dir->sb);
@@ -412,63 +428,74 @@ static bool tasks_next(struct pseudo_node *dir, struct caller *c, int *cursor, c
 
 static const struct pseudo_dir tasks_dir = { .lookup = tasks_lookup, .next = tasks_next };
 
-#define LINK(name, which)                                                                                              \
-	{                                                                                                              \
-		name, S_IFLNK | 0777, .link = link_text, .jump = get_link, .arg = (void *)(which)                      \
+#define LINK(name, which)                                                                          \
+	{                                                                                          \
+		name, S_IFLNK | 0777, .link = link_text, .jump = get_link, .arg = (void *)(which)  \
 	}
-#define DIRECTORY(name, mode, table)                                                                                   \
-	{                                                                                                              \
-		name, S_IFDIR | (mode), .dir = &(table)                                                                \
+#define DIRECTORY(name, mode, table)                                                               \
+	{                                                                                          \
+		name, S_IFDIR | (mode), .dir = &(table)                                            \
 	}
-#define FILE(name, mode, ...)                                                                                          \
-	{                                                                                                              \
-		name, S_IFREG | (mode), __VA_ARGS__                                                                    \
+#define FILE(name, mode, ...)                                                                      \
+	{                                                                                          \
+		name, S_IFREG | (mode), __VA_ARGS__                                                \
 	}
-#define SHOW(name, fn)    FILE(name, 0444, .show = fn)
-#define MEMORY(name, ...) FILE(name, 0400, .may_open = proc_may_open_mm, .gone = GONE_EMPTY, __VA_ARGS__)
+#define SHOW(name, fn) FILE(name, 0444, .show = fn)
+#define MEMORY(name, ...)                                                                          \
+	FILE(name, 0400, .may_open = proc_may_open_mm, .gone = GONE_EMPTY, __VA_ARGS__)
 
 /* What a process has and each of its threads as well. */
-#define PER_TASK                                                                                                       \
-	MEMORY("auxv", .show = show_auxv), SHOW("cgroup", show_cgroup), SHOW("cmdline", show_cmdline),                 \
-	    FILE("comm", 0644, .show = show_comm, .store = store_comm), SHOW("cpuset", show_cpuset),                   \
-	    LINK("cwd", LINK_CWD), MEMORY("environ", .show = show_environ),                                            \
-	    { "exe", S_IFLNK | 0777, .link = exe_text, .jump = exe_jump },                                             \
-	    { "fd", S_IFDIR | 0500, .dir = &proc_fd_dir, .own = true },                                                \
-	    { "fdinfo", S_IFDIR | 0555, .dir = &proc_fdinfo_dir, .may_open = proc_may_open },                          \
-	    FILE("gid_map", 0644, .show = proc_show_id_map, .store = proc_store_id_map, .gone = GONE_SAME),            \
-	    FILE("io", 0400, .show = proc_show_io), SHOW("limits", show_limits),                                       \
-	    FILE("loginuid", 0644, .show = proc_show_unset_id),                                                        \
-	    FILE("maps", 0444, .show = proc_show_maps, .ioctl = proc_maps_ioctl, .may_open = proc_may_open),           \
-	    FILE("mem", 0600, .open = proc_mem_open),                                                                  \
-	    FILE("mountinfo", 0444, .show = proc_show_mountinfo, .poll = proc_poll_mounts, .may_open = may_open_fs,    \
-		 .gone = GONE_SAME),                                                                                   \
-	    FILE("mounts", 0444, .show = proc_show_mounts, .poll = proc_poll_mounts, .may_open = may_open_fs,          \
-		 .gone = GONE_SAME),                                                                                   \
-	    DIRECTORY("net", 0555, proc_net_dir), DIRECTORY("ns", 0511, proc_ns_dir),                                  \
-	    FILE("oom_adj", 0644, .show = proc_show_oom_adj, .store = proc_store_oom_adj),                             \
-	    SHOW("oom_score", proc_show_oom_score),                                                                    \
-	    FILE("oom_score_adj", 0644, .show = proc_show_oom_score_adj, .store = proc_store_oom_score_adj),           \
-	    FILE("personality", 0400, .show = show_personality),                                                       \
-	    FILE("projid_map", 0644, .show = proc_show_id_map, .store = proc_store_id_map, .gone = GONE_SAME),         \
-	    LINK("root", LINK_ROOT), MEMORY("pagemap", .read_at = proc_read_pagemap),                                  \
-	    SHOW("schedstat", proc_show_schedstat), SHOW("sessionid", proc_show_unset_id),                             \
-	    FILE("setgroups", 0644, .show = proc_show_setgroups, .store = proc_store_setgroups,                        \
-		 .may_open = proc_may_open_setgroups, .gone = GONE_SAME),                                              \
-	    FILE("clear_refs", 0200, .store = proc_store_clear_refs),                                                  \
-	    FILE("smaps_rollup", 0444, .show = proc_show_smaps_rollup, .may_open = proc_may_open_mm),                  \
-	    FILE("smaps", 0444, .show = proc_show_smaps, .may_open = proc_may_open), SHOW("stat", proc_show_stat),     \
-	    SHOW("statm", show_statm), SHOW("status", proc_show_status),                                               \
-	    FILE("uid_map", 0644, .show = proc_show_id_map, .store = proc_store_id_map, .gone = GONE_SAME),            \
+#define PER_TASK                                                                                   \
+	MEMORY("auxv", .show = show_auxv), SHOW("cgroup", show_cgroup),                            \
+	    SHOW("cmdline", show_cmdline),                                                         \
+	    FILE("comm", 0644, .show = show_comm, .store = store_comm),                            \
+	    SHOW("cpuset", show_cpuset), LINK("cwd", LINK_CWD),                                    \
+	    MEMORY("environ", .show = show_environ),                                               \
+	    { "exe", S_IFLNK | 0777, .link = exe_text, .jump = exe_jump },                         \
+	    { "fd", S_IFDIR | 0500, .dir = &proc_fd_dir, .own = true },                            \
+	    { "fdinfo", S_IFDIR | 0555, .dir = &proc_fdinfo_dir, .may_open = proc_may_open },      \
+	    FILE("gid_map", 0644, .show = proc_show_id_map, .store = proc_store_id_map,            \
+		 .gone = GONE_SAME),                                                               \
+	    FILE("io", 0400, .show = proc_show_io), SHOW("limits", show_limits),                   \
+	    FILE("loginuid", 0644, .show = proc_show_unset_id),                                    \
+	    FILE("maps", 0444, .show = proc_show_maps, .ioctl = proc_maps_ioctl,                   \
+		 .may_open = proc_may_open),                                                       \
+	    FILE("mem", 0600, .open = proc_mem_open),                                              \
+	    FILE("mountinfo", 0444, .show = proc_show_mountinfo, .poll = proc_poll_mounts,         \
+		 .may_open = may_open_fs, .gone = GONE_SAME),                                      \
+	    FILE("mounts", 0444, .show = proc_show_mounts, .poll = proc_poll_mounts,               \
+		 .may_open = may_open_fs, .gone = GONE_SAME),                                      \
+	    DIRECTORY("net", 0555, proc_net_dir), DIRECTORY("ns", 0511, proc_ns_dir),              \
+	    FILE("oom_adj", 0644, .show = proc_show_oom_adj, .store = proc_store_oom_adj),         \
+	    SHOW("oom_score", proc_show_oom_score),                                                \
+	    FILE("oom_score_adj", 0644, .show = proc_show_oom_score_adj,                           \
+		 .store = proc_store_oom_score_adj),                                               \
+	    FILE("personality", 0400, .show = show_personality),                                   \
+	    FILE("projid_map", 0644, .show = proc_show_id_map, .store = proc_store_id_map,         \
+		 .gone = GONE_SAME),                                                               \
+	    LINK("root", LINK_ROOT), MEMORY("pagemap", .read_at = proc_read_pagemap),              \
+	    SHOW("schedstat", proc_show_schedstat), SHOW("sessionid", proc_show_unset_id),         \
+	    FILE("setgroups", 0644, .show = proc_show_setgroups, .store = proc_store_setgroups,    \
+		 .may_open = proc_may_open_setgroups, .gone = GONE_SAME),                          \
+	    FILE("clear_refs", 0200, .store = proc_store_clear_refs),                              \
+	    FILE("smaps_rollup", 0444, .show = proc_show_smaps_rollup,                             \
+		 .may_open = proc_may_open_mm),                                                    \
+	    FILE("smaps", 0444, .show = proc_show_smaps, .may_open = proc_may_open),               \
+	    SHOW("stat", proc_show_stat), SHOW("statm", show_statm),                               \
+	    SHOW("status", proc_show_status),                                                      \
+	    FILE("uid_map", 0644, .show = proc_show_id_map, .store = proc_store_id_map,            \
+		 .gone = GONE_SAME),                                                               \
 	    SHOW("wchan", show_wchan)
 
 static const struct pseudo_entry task_entries[] = { PER_TASK, SHOW("children", show_children) };
 static const struct pseudo_dir task_dir = { PSEUDO_TABLE(task_entries) };
 static const struct pseudo_entry pid_entries[] = {
 	PER_TASK,
-	FILE("coredump_filter", 0644, .show = proc_show_coredump_filter, .store = proc_store_coredump_filter),
+	FILE("coredump_filter", 0644, .show = proc_show_coredump_filter,
+	     .store = proc_store_coredump_filter),
 	{ "map_files", S_IFDIR | 0500, .dir = &proc_map_files_dir, .may_open = proc_may_open },
-	FILE("mountstats", 0400, .show = proc_show_mountstats, .poll = proc_poll_mounts, .may_open = may_open_fs,
-	     .gone = GONE_SAME),
+	FILE("mountstats", 0400, .show = proc_show_mountstats, .poll = proc_poll_mounts,
+	     .may_open = may_open_fs, .gone = GONE_SAME),
 	DIRECTORY("task", 0555, tasks_dir),
 	FILE("timerslack_ns", 0666, .show = proc_show_timerslack, .store = proc_store_timerslack),
 };

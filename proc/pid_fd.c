@@ -72,19 +72,20 @@ static int fdinfo_show(struct pseudo_node *n, struct caller *c, struct text *out
 	struct fdtable *ft = node_files(n);
 	unsigned flags = f->flags | (ft && fd_get_cloexec(ft, n->number) == 1 ? 02000000 : 0);
 	fdtable_put(ft, c);
-	text_printf(out, "pos:\t%ld\nflags:\t0%o\nmnt_id:\t%u\nino:\t%lu\n", pos < 0 ? 0 : pos, flags,
-		    (f->path.mnt ? f->path.mnt : c->fs->mounts->internal)->id, f->anon_ino);
+	text_printf(out, "pos:\t%ld\nflags:\t0%o\nmnt_id:\t%u\nino:\t%lu\n", pos < 0 ? 0 : pos,
+		    flags, (f->path.mnt ? f->path.mnt : c->fs->mounts->internal)->id, f->anon_ino);
 	if (f->ops->show_fdinfo)
 		f->ops->show_fdinfo(f, out);
 	file_put(f);
 	return 0;
 }
 
-static const struct pseudo_entry fd_entry = { NULL, S_IFLNK | 0777, .link = fd_link, .jump = fd_jump,
-					      .link_mode = fd_link_mode };
+static const struct pseudo_entry fd_entry = { NULL, S_IFLNK | 0777, .link = fd_link,
+					      .jump = fd_jump, .link_mode = fd_link_mode };
 static const struct pseudo_entry fdinfo_entry = { NULL, S_IFREG | 0444, .show = fdinfo_show };
 
-static int lookup(struct pseudo_node *dir, struct caller *c, const char *name, size_t len, struct pseudo_found *out)
+static int lookup(struct pseudo_node *dir, struct caller *c, const char *name, size_t len,
+		  struct pseudo_found *out)
 {
 	int fd;
 	int err = proc_may_open(dir, c, 0);
@@ -100,7 +101,8 @@ static int lookup(struct pseudo_node *dir, struct caller *c, const char *name, s
 	return open < 0 ? -ENOENT : 0;
 }
 
-static bool next(struct pseudo_node *dir, struct caller *c, int *cursor, char name[32], unsigned char *d_type)
+static bool next(struct pseudo_node *dir, struct caller *c, int *cursor, char name[32],
+		 unsigned char *d_type)
 {
 	struct fdtable *ft = node_files(dir);
 	int fd = ft ? fd_next(ft, *cursor) : -1;

@@ -69,9 +69,9 @@ int proc_show_io(struct pseudo_node *n, struct caller *c, struct text *out)
 	sandbox_unlock(n->sb);
 	if (err)
 		return err;
-	text_printf(out, "rchar: %lu\nwchar: %lu\nsyscr: %lu\nsyscw: %lu\n", sum.rchar, sum.wchar, sum.syscr,
-		    sum.syscw);
-	text_printf(out, "read_bytes: %lu\nwrite_bytes: %lu\ncancelled_write_bytes: %lu\n", s.read, s.written,
-		    s.cancelled);
+	text_printf(out, "rchar: %lu\nwchar: %lu\nsyscr: %lu\nsyscw: %lu\n", sum.rchar, sum.wchar,
+		    sum.syscr, sum.syscw);
+	text_printf(out, "read_bytes: %lu\nwrite_bytes: %lu\ncancelled_write_bytes: %lu\n", s.read,
+		    s.written, s.cancelled);
 	return 0;
 }

@@ -42,9 +42,10 @@ void proc_put_vma(struct text *out, const struct vma *v)
 	size_t line = out->len;
 	struct file_id id = vma_file(v);
 
-	text_printf(out, "%08lx-%08lx %c%c%c%c %08lx %02x:%02x %lu ", v->start, v->end, v->prot & PROT_READ ? 'r' : '-',
-		    v->prot & PROT_WRITE ? 'w' : '-', v->prot & PROT_EXEC ? 'x' : '-',
-		    v->flags & VMA_SHARED ? 's' : 'p', v->source ? v->offset : 0, id.major, id.minor, id.ino);
+	text_printf(out, "%08lx-%08lx %c%c%c%c %08lx %02x:%02x %lu ", v->start, v->end,
+		    v->prot & PROT_READ ? 'r' : '-', v->prot & PROT_WRITE ? 'w' : '-',
+		    v->prot & PROT_EXEC ? 'x' : '-', v->flags & VMA_SHARED ? 's' : 'p',
+		    v->source ? v->offset : 0, id.major, id.minor, id.ino);
 	if (v->name)
 		proc_put_map_name(out, line, v->name);
 	text_putc(out, '\n');
@@ -83,7 +84,8 @@ static int see(const struct vma *v, void *arg)
 }
 
 /* mm_for_each_vma, the names of files as the caller sees them. */
-static int each_seen_vma(struct mm *mm, struct caller *c, int (*fn)(const struct vma *, void *), void *arg)
+static int each_seen_vma(struct mm *mm, struct caller *c, int (*fn)(const struct vma *, void *),
+			 void *arg)
 {
 	struct seen_from s = { .fn = fn, .arg = arg };
 	int n = fs_struct_root_name(c->fs, s.root, sizeof s.root);
@@ -97,7 +99,8 @@ static int each_seen_vma(struct mm *mm, struct caller *c, int (*fn)(const struct
 	return 0;
 }
 
-int proc_each_vma(struct pseudo_node *n, struct caller *c, int (*fn)(const struct vma *, void *), void *arg, bool gate)
+int proc_each_vma(struct pseudo_node *n, struct caller *c, int (*fn)(const struct vma *, void *),
+		  void *arg, bool gate)
 {
 	int err = proc_check_inspect(n, c);
 	struct mm *mm = err ? NULL : proc_mm(n);
@@ -214,10 +217,12 @@ static int query_put(struct mm *mm, uint64_t arg, struct query *x)
 	q->build_id_size = 0; /* none is looked for */
 	if (q->vma_name_size && copy_to_guest(mm, GVA(q->vma_name_addr), x->name, len))
 		return -EFAULT;
-	return copy_to_guest(mm, GVA(arg), q, q->size < sizeof *q ? q->size : sizeof *q) ? -EFAULT : 0;
+	return copy_to_guest(mm, GVA(arg), q, q->size < sizeof *q ? q->size : sizeof *q) ? -EFAULT
+											 : 0;
 }
 
-int64_t proc_maps_ioctl(struct pseudo_node *n, struct caller *c, struct mm *caller_mm, unsigned cmd, uint64_t arg)
+int64_t proc_maps_ioctl(struct pseudo_node *n, struct caller *c, struct mm *caller_mm, unsigned cmd,
+			uint64_t arg)
 {
 	struct query x = { 0 };
 

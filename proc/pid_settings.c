@@ -16,7 +16,8 @@
 
 /* ---- whom the system ends when memory runs out ---- */
 
-/* Linux's oom_badness(), as /proc shows it: of 2,000, what the process holds of all memory, moved by its adjustment. */
+/* Linux's oom_badness(), as /proc shows it: of 2,000, what the process holds of all memory, moved
+ * by its adjustment. */
 static int64_t oom_score(uint64_t resident, int adj)
 {
 	struct sysinfo si;
@@ -37,7 +38,8 @@ int proc_show_oom_score(struct pseudo_node *n, struct caller *c, struct text *ou
 		mm_put(mm);
 	sandbox_lock(n->sb);
 	struct process *p = proc_process(n);
-	int adj = p && p != n->sb->init ? p->oom_score_adj : OOM_SCORE_ADJ_MIN; /* init is never chosen */
+	/* init is never chosen */
+	int adj = p && p != n->sb->init ? p->oom_score_adj : OOM_SCORE_ADJ_MIN;
 	sandbox_unlock(n->sb);
 	text_printf(out, "%ld\n", oom_score(resident, adj));
 	return 0;
@@ -63,7 +65,9 @@ int proc_show_oom_adj(struct pseudo_node *n, struct caller *c, struct text *out)
 {
 	int adj = oom_score_adj_of(n);
 
-	text_printf(out, "%d\n", adj == OOM_SCORE_ADJ_MAX ? OOM_ADJUST_MAX : adj * -OOM_DISABLE / OOM_SCORE_ADJ_MAX);
+	text_printf(out, "%d\n",
+		    adj == OOM_SCORE_ADJ_MAX ? OOM_ADJUST_MAX
+					     : adj * -OOM_DISABLE / OOM_SCORE_ADJ_MAX);
 	return 0;
 }
 
@@ -185,7 +189,8 @@ int proc_show_unset_id(struct pseudo_node *n, struct caller *c, struct text *out
 	return 0;
 }
 
-/* The first user namespace maps every id to itself (user_namespaces(7)), and its map has been written. */
+/* The first user namespace maps every id to itself (user_namespaces(7)), and its map has been
+ * written. */
 int proc_show_id_map(struct pseudo_node *n, struct caller *c, struct text *out)
 {
 	text_printf(out, "%10u %10u %10u\n", 0, 0, 4294967295U);

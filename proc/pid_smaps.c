@@ -13,7 +13,8 @@ static void kb(struct text *out, const char *name, uint64_t bytes)
 	text_printf(out, "%-16s%8lu kB\n", name, bytes / 1024);
 }
 
-/* Nothing is swapped, merged or huge here: the host may do so behind the arena, and does not say where. */
+/* Nothing is swapped, merged or huge here: the host may do so behind the arena, and does not say
+ * where. */
 static void put_usage(struct text *out, const struct mm_usage *u, uint64_t locked, bool rollup)
 {
 	uint64_t resident = mm_usage_resident(u);
@@ -171,8 +172,8 @@ ssize_t proc_read_pagemap(struct pseudo_node *n, struct caller *c, struct uio *u
 
 /* ---- clear_refs ---- */
 
-/* "5" forgets the peak of the resident set. What the other numbers reset, accessed and soft-dirty bits of pages, is not
- * kept, and they are refused. */
+/* "5" forgets the peak of the resident set. What the other numbers reset, accessed and soft-dirty
+ * bits of pages, is not kept, and they are refused. */
 int proc_store_clear_refs(struct pseudo_node *n, struct caller *c, char *text)
 {
 	int64_t v;

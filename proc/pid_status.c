@@ -42,8 +42,8 @@ struct view {
 	struct mm_totals memory;
 };
 
-/* Of a thread other than the caller's, only the host's /proc has the switches, and of any the CPU it ran on last. The
- * thread that serves a guest's speaks for it. sandbox->lock held. */
+/* Of a thread other than the caller's, only the host's /proc has the switches, and of any the CPU
+ * it ran on last. The thread that serves a guest's speaks for it. sandbox->lock held. */
 static void view_host_thread(struct view *v, pid_t tid)
 {
 	struct text status = { 0 }, stat = { 0 };
@@ -116,7 +116,8 @@ static void view_tty(struct view *v, const struct tty *tty)
 {
 	v->tty_pgrp = tty && tty->pgrp ? tty->pgrp->nr : -1;
 	if (tty) /* new_encode_dev() of Linux */
-		v->tty = (minor(tty->dev) & 0xff) | major(tty->dev) << 8 | (minor(tty->dev) & ~0xffU) << 12;
+		v->tty = (minor(tty->dev) & 0xff) | major(tty->dev) << 8 |
+			 (minor(tty->dev) & ~0xffU) << 12;
 }
 
 /* What Linux counts for the thread where a file is about one, else for the process. */
@@ -142,7 +143,8 @@ static bool view_take(struct pseudo_node *n, struct caller *c, struct view *v)
 		v->pgrp = p->pgrp ? p->pgrp->nr : 0;
 		v->session = p->session ? p->session->nr : 0;
 		view_tty(v, p->tty);
-		v->threads = p->nr_tasks + (p->leader ? 0 : 1); /* one that ended counts until it is waited for */
+		/* one that ended counts until it is waited for */
+		v->threads = p->nr_tasks + (p->leader ? 0 : 1);
 		v->exit_signal = p->exit_signal;
 		v->exit_code = p->exit_code;
 		v->start_ticks = p->start_time_ns / 10000000;
@@ -202,7 +204,8 @@ static void put_memory(struct text *out, const struct view *v)
 
 	if (!mm)
 		return;
-	uint64_t rest = m->file + m->shmem, peak = mm->peak_resident > m->anon ? mm->peak_resident : m->anon;
+	uint64_t rest = m->file + m->shmem,
+		 peak = mm->peak_resident > m->anon ? mm->peak_resident : m->anon;
 	uint64_t text = PAGE_UP(mm->end_code) - PAGE_DOWN(mm->start_code);
 	kb(out, "VmPeak", mm->peak_bytes);
 	kb(out, "VmSize", mm->total_bytes);
@@ -220,15 +223,19 @@ static void put_memory(struct text *out, const struct view *v)
 	kb(out, "VmPTE", m->tables);
 	kb(out, "VmSwap", 0);
 	kb(out, "HugetlbPages", 0);
-	text_printf(out, "CoreDumping:\t0\nTHP_enabled:\t%d\nuntag_mask:\t0xffffffffffffffff\n", v->thp);
+	text_printf(out, "CoreDumping:\t0\nTHP_enabled:\t%d\nuntag_mask:\t0xffffffffffffffff\n",
+		    v->thp);
 }
 
 static void put_caps(struct text *out, const struct cred *c)
 {
 	if (!c)
 		return;
-	text_printf(out, "CapInh:\t%016lx\nCapPrm:\t%016lx\nCapEff:\t%016lx\nCapBnd:\t%016lx\nCapAmb:\t%016lx\n",
-		    c->cap_inheritable, c->cap_permitted, c->cap_effective, c->cap_bounding, c->cap_ambient);
+	text_printf(
+	    out,
+	    "CapInh:\t%016lx\nCapPrm:\t%016lx\nCapEff:\t%016lx\nCapBnd:\t%016lx\nCapAmb:\t%016lx\n",
+	    c->cap_inheritable, c->cap_permitted, c->cap_effective, c->cap_bounding,
+	    c->cap_ambient);
 	text_printf(out, "NoNewPrivs:\t%d\nSeccomp:\t0\nSeccomp_filters:\t0\n", c->no_new_privs);
 }
 
@@ -283,8 +290,10 @@ static void put_task_name(struct text *out, const char *comm)
 static void put_signals(struct text *out, const struct view *v)
 {
 	text_printf(out, "SigQ:\t%lu/%lu\n", v->queued, v->queue_limit);
-	text_printf(out, "SigPnd:\t%016lx\nShdPnd:\t%016lx\nSigBlk:\t%016lx\nSigIgn:\t%016lx\nSigCgt:\t%016lx\n",
-		    v->pending, v->shared_pending, v->blocked, v->ignored, v->caught);
+	text_printf(
+	    out,
+	    "SigPnd:\t%016lx\nShdPnd:\t%016lx\nSigBlk:\t%016lx\nSigIgn:\t%016lx\nSigCgt:\t%016lx\n",
+	    v->pending, v->shared_pending, v->blocked, v->ignored, v->caught);
 }
 
 int proc_show_status(struct pseudo_node *n, struct caller *c, struct text *out)
@@ -294,12 +303,13 @@ int proc_show_status(struct pseudo_node *n, struct caller *c, struct text *out)
 		return -ESRCH;
 	put_task_name(out, v.comm);
 	text_printf(out, "Umask:\t%04o\nState:\t%s\n", (unsigned)v.umask, state_name(v.state));
-	text_printf(out, "Tgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t0\n", v.tgid, v.pid, v.ppid);
+	text_printf(out, "Tgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t0\n", v.tgid, v.pid,
+		    v.ppid);
 	put_ids(out, v.cred);
 	text_printf(out, "FDSize:\t%d\n", v.fdsize);
 	put_groups(out, v.cred);
-	text_printf(out, "NStgid:\t%d\nNSpid:\t%d\nNSpgid:\t%d\nNSsid:\t%d\nKthread:\t0\n", v.tgid, v.pid, v.pgrp,
-		    v.session);
+	text_printf(out, "NStgid:\t%d\nNSpid:\t%d\nNSpgid:\t%d\nNSsid:\t%d\nKthread:\t0\n", v.tgid,
+		    v.pid, v.pgrp, v.session);
 	put_memory(out, &v);
 	text_printf(out, "Threads:\t%d\n", v.threads);
 	put_signals(out, &v);
@@ -307,7 +317,8 @@ int proc_show_status(struct pseudo_node *n, struct caller *c, struct text *out)
 	put_cpu_mask(out, &v.cpus);
 	put_cpu_list(out, &v.cpus);
 	proc_show_host_lines(out, "/proc/self/status", &(const char *){ "Mems_allowed" }, 1);
-	text_printf(out, "voluntary_ctxt_switches:\t%lu\nnonvoluntary_ctxt_switches:\t%lu\n", v.nvcsw, v.nivcsw);
+	text_printf(out, "voluntary_ctxt_switches:\t%lu\nnonvoluntary_ctxt_switches:\t%lu\n",
+		    v.nvcsw, v.nivcsw);
 	view_drop(&v);
 	return 0;
 }
@@ -323,30 +334,34 @@ int proc_show_stat(struct pseudo_node *n, struct caller *c, struct text *out)
 	struct view v;
 	if (!view_take(n, c, &v))
 		return -ESRCH;
-	struct mm *m = v.mm, *open = v.inspected ? m : NULL; /* addresses are for those who may look */
+	/* addresses are for those who may look */
+	struct mm *m = v.mm, *open = v.inspected ? m : NULL;
 	const struct mm_totals *t = &v.memory;
-	text_printf(out, "%d (%.*s) %c %d %d %d %u %d %u ", v.pid, TASK_COMM_LEN, v.comm, v.state, v.ppid, v.pgrp,
-		    v.session, v.tty, v.tty_pgrp, v.did_exec ? 0 : PF_FORKNOEXEC);
-	text_printf(out, "%lu %lu %lu %lu ", v.self.minflt, v.children.minflt, v.self.majflt, v.children.majflt);
+	text_printf(out, "%d (%.*s) %c %d %d %d %u %d %u ", v.pid, TASK_COMM_LEN, v.comm, v.state,
+		    v.ppid, v.pgrp, v.session, v.tty, v.tty_pgrp, v.did_exec ? 0 : PF_FORKNOEXEC);
+	text_printf(out, "%lu %lu %lu %lu ", v.self.minflt, v.children.minflt, v.self.majflt,
+		    v.children.majflt);
 	text_printf(out, "%lu %lu %lu %lu ", v.self.utime_ns / 10000000, v.self.stime_ns / 10000000,
 		    v.children.utime_ns / 10000000, v.children.stime_ns / 10000000);
-	text_printf(out, "%d %d %d 0 %lu ", priority_of(&v.sched), v.sched.nice, v.threads, v.start_ticks);
-	text_printf(out, "%lu %lu %lu ", m ? m->total_bytes : 0, (t->anon + t->file + t->shmem) / PAGE_SIZE,
-		    v.rss_limit);
+	text_printf(out, "%d %d %d 0 %lu ", priority_of(&v.sched), v.sched.nice, v.threads,
+		    v.start_ticks);
+	text_printf(out, "%lu %lu %lu ", m ? m->total_bytes : 0,
+		    (t->anon + t->file + t->shmem) / PAGE_SIZE, v.rss_limit);
 	text_printf(out, "%lu %lu %lu 0 0 ", open ? m->start_code : !!m, open ? m->end_code : !!m,
 		    open ? m->start_stack : 0);
-	text_printf(out, "%lu %lu %lu %lu 0 0 0 %d %d %d %d 0 0 0 ", v.pending & INT32_MAX, v.blocked & INT32_MAX,
-		    v.ignored & INT32_MAX, v.caught & INT32_MAX, v.exit_signal, v.cpu, v.sched.priority,
-		    v.sched.policy);
-	text_printf(out, "%lu %lu %lu %lu %lu %lu %lu %d\n", open ? m->start_data : 0, open ? m->end_data : 0,
-		    open ? m->brk_start : 0, open ? m->arg_start : 0, open ? m->arg_end : 0, open ? m->env_start : 0,
-		    open ? m->env_end : 0, v.inspected ? v.exit_code : 0);
+	text_printf(out, "%lu %lu %lu %lu 0 0 0 %d %d %d %d 0 0 0 ", v.pending & INT32_MAX,
+		    v.blocked & INT32_MAX, v.ignored & INT32_MAX, v.caught & INT32_MAX,
+		    v.exit_signal, v.cpu, v.sched.priority, v.sched.policy);
+	text_printf(out, "%lu %lu %lu %lu %lu %lu %lu %d\n", open ? m->start_data : 0,
+		    open ? m->end_data : 0, open ? m->brk_start : 0, open ? m->arg_start : 0,
+		    open ? m->arg_end : 0, open ? m->env_start : 0, open ? m->env_end : 0,
+		    v.inspected ? v.exit_code : 0);
 	view_drop(&v);
 	return 0;
 }
 
-/* Of the thread: ns on a CPU, ns it waited for one, how often it got one. Of the last two, the host knows what the
- * thread had that serves it. */
+/* Of the thread: ns on a CPU, ns it waited for one, how often it got one. Of the last two, the host
+ * knows what the thread had that serves it. */
 int proc_show_schedstat(struct pseudo_node *n, struct caller *c, struct text *out)
 {
 	struct rusage_sum used = { 0 };

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * procfs (proc(5)) and sysfs (sysfs(5)): views of a sandbox as files. What is shown is the guest's: its processes, its
- * mounts, its limits. Of the host only what a program can learn from the CPU and system calls anyway.
+ * procfs (proc(5)) and sysfs (sysfs(5)): views of a sandbox as files. What is shown is the guest's:
+ * its processes, its mounts, its limits. Of the host only what a program can learn from the CPU and
+ * system calls anyway.
  */
 #ifndef HL_PROC_PROC_H
 #define HL_PROC_PROC_H
@@ -18,8 +19,9 @@ int sysfs_create(struct sandbox *sb, struct filesystem **out);
 
 /* The pid whose /proc/PID `f` is, open as a directory, borrowed from the file; NULL: it is none. */
 struct pid *proc_pid_of_file(struct file *f);
-/* ptrace_may_access()'s rule for whoever opens files of another process: same ids, no capability that the reader lacks,
- * and dumpable; or CAP_SYS_PTRACE. It goes by the reader's file system ids. sandbox->lock held. */
+/* ptrace_may_access()'s rule for whoever opens files of another process: same ids, no capability
+ * that the reader lacks, and dumpable; or CAP_SYS_PTRACE. It goes by the reader's file system ids.
+ * sandbox->lock held. */
 bool proc_may_inspect(struct task *reader, struct task *target);
 /* The same for system calls that name the process: by the caller's real ids. */
 bool proc_may_attach(struct task *caller, struct task *target);
@@ -30,7 +32,8 @@ extern const struct pseudo_dir proc_pid_dir;    /* /proc/PID */
 extern const struct pseudo_dir proc_sysctl_dir; /* /proc/sys */
 extern const struct pseudo_dir proc_fd_dir, proc_fdinfo_dir, proc_ns_dir, proc_map_files_dir;
 
-/* The process (NULL once reaped) and some task of it a node is about (NULL: a zombie). sandbox->lock held. */
+/* The process (NULL once reaped) and some task of it a node is about (NULL: a zombie).
+ * sandbox->lock held. */
 struct process *proc_process(struct pseudo_node *n);
 struct task *proc_task(struct pseudo_node *n);
 struct task *proc_task_of(struct pid *pid);
@@ -49,15 +52,17 @@ bool proc_is_thread(const struct pseudo_node *n);
 /* A file shown from the host's file of the same name. */
 int proc_show_host(struct text *out, const char *host_path);
 /* The lines of it that begin with one of the `n` names. */
-int proc_show_host_lines(struct text *out, const char *host_path, const char *const *names, size_t n);
-/* Runs `fn` on each vma, if the caller may look; on none when there is no address space. `gate`: and on one for the
- * vsyscall page, which is in no address space. */
-int proc_each_vma(struct pseudo_node *n, struct caller *c, int (*fn)(const struct vma *v, void *arg), void *arg,
-		  bool gate);
+int proc_show_host_lines(struct text *out, const char *host_path, const char *const *names,
+			 size_t n);
+/* Runs `fn` on each vma, if the caller may look; on none when there is no address space. `gate`:
+ * and on one for the vsyscall page, which is in no address space. */
+int proc_each_vma(struct pseudo_node *n, struct caller *c,
+		  int (*fn)(const struct vma *v, void *arg), void *arg, bool gate);
 /* The line of /proc/PID/maps; the name in one that begins at `line`. */
 void proc_put_map_name(struct text *out, size_t line, const char *name);
 void proc_put_vma(struct text *out, const struct vma *v);
-int64_t proc_maps_ioctl(struct pseudo_node *n, struct caller *c, struct mm *mm, unsigned cmd, uint64_t arg);
+int64_t proc_maps_ioctl(struct pseudo_node *n, struct caller *c, struct mm *mm, unsigned cmd,
+			uint64_t arg);
 int proc_show_smaps_rollup(struct pseudo_node *n, struct caller *c, struct text *out);
 ssize_t proc_read_pagemap(struct pseudo_node *n, struct caller *c, struct uio *u, int64_t pos);
 int proc_store_clear_refs(struct pseudo_node *n, struct caller *c, char *text);

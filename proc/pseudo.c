@@ -44,13 +44,14 @@ uint64_t pseudo_ino(const struct pseudo_node *dir, const char *name, size_t len)
 	return h >> 12;
 }
 
-static struct pseudo_node *node_new(struct pseudo_fs *pfs, struct pseudo_node *parent, const struct pseudo_found *found,
-				    const char *name, size_t len)
+static struct pseudo_node *node_new(struct pseudo_fs *pfs, struct pseudo_node *parent,
+				    const struct pseudo_found *found, const char *name, size_t len)
 {
 	struct pseudo_node *n = calloc(1, sizeof *n);
 	if (!n)
 		return NULL;
-	inode_init(&n->inode, &pfs->fs, found->entry->jump ? &magic_link_ops : &node_ops, found->entry->mode & S_IFMT);
+	inode_init(&n->inode, &pfs->fs, found->entry->jump ? &magic_link_ops : &node_ops,
+		   found->entry->mode & S_IFMT);
 	n->sb = pfs->sb;
 	n->entry = found->entry;
 	n->number = found->number;
@@ -87,7 +88,8 @@ bool pseudo_alive(struct pseudo_node *n)
 
 /* ---- walking ---- */
 
-static const struct pseudo_entry *table_find(const struct pseudo_dir *dir, const char *name, size_t len)
+static const struct pseudo_entry *table_find(const struct pseudo_dir *dir, const char *name,
+					     size_t len)
 {
 	for (size_t i = 0; i < dir->nr_entries; i++) {
 		const char *e = dir->entries[i].name;
@@ -97,7 +99,8 @@ static const struct pseudo_entry *table_find(const struct pseudo_dir *dir, const
 	return NULL;
 }
 
-static int node_lookup(struct inode *i, struct caller *c, const char *name, size_t len, struct inode **out)
+static int node_lookup(struct inode *i, struct caller *c, const char *name, size_t len,
+		       struct inode **out)
 {
 	struct pseudo_node *n = node_of(i);
 	const struct pseudo_dir *dir = n->entry->dir;
@@ -118,8 +121,8 @@ static int node_lookup(struct inode *i, struct caller *c, const char *name, size
 	return 0;
 }
 
-static int node_walk(struct inode *i, struct caller *c, const char *names, size_t len, unsigned flags,
-		     struct walk_step *out)
+static int node_walk(struct inode *i, struct caller *c, const char *names, size_t len,
+		     unsigned flags, struct walk_step *out)
 {
 	return walk_by_lookup(i, c, names, len, flags, node_lookup, out);
 }
@@ -127,7 +130,8 @@ static int node_walk(struct inode *i, struct caller *c, const char *names, size_
 static int node_parent(struct inode *i, struct caller *c, struct dentry **out)
 {
 	struct pseudo_node *p = node_of(i)->parent;
-	*out = dentry_new(inode_get(&p->inode), p->parent ? &p->parent->inode : NULL, p->name, strlen(p->name));
+	*out = dentry_new(inode_get(&p->inode), p->parent ? &p->parent->inode : NULL, p->name,
+			  strlen(p->name));
 	return *out ? 0 : -ENOMEM;
 }
 
@@ -140,8 +144,8 @@ static int node_identify(struct inode *i, struct inode_id *out)
 
 /* ---- attributes ---- */
 
-/* proc(5): files of a process belong to its effective ids, or to root when it is not dumpable; directories that all may
- * list do not tell. */
+/* proc(5): files of a process belong to its effective ids, or to root when it is not dumpable;
+ * directories that all may list do not tell. */
 static void node_owner(struct pseudo_node *n, struct statx *st)
 {
 	if (!n->pid)
@@ -156,7 +160,8 @@ static void node_owner(struct pseudo_node *n, struct statx *st)
 	sandbox_unlock(n->sb);
 }
 
-/* As other file systems count: the directory's own two names, and one ".." of each directory in it. */
+/* As other file systems count: the directory's own two names, and one ".." of each directory in
+ * it. */
 static uint32_t node_links(struct pseudo_node *n, struct caller *c)
 {
 	const struct pseudo_dir *dir = n->entry->dir;
@@ -192,7 +197,8 @@ static int node_getattr(struct inode *i, struct caller *c, unsigned mask, struct
 	out->stx_dev_major = (uint32_t)(i->fs->dev >> 8);
 	out->stx_dev_minor = (uint32_t)(i->fs->dev & 0xff);
 	out->stx_atime.tv_sec = out->stx_mtime.tv_sec = out->stx_ctime.tv_sec = now.tv_sec;
-	out->stx_atime.tv_nsec = out->stx_mtime.tv_nsec = out->stx_ctime.tv_nsec = (uint32_t)now.tv_nsec;
+	out->stx_atime.tv_nsec = out->stx_mtime.tv_nsec = out->stx_ctime.tv_nsec =
+	    (uint32_t)now.tv_nsec;
 	node_owner(n, out);
 	return 0;
 }
@@ -219,7 +225,8 @@ static int node_permission(struct inode *i, struct caller *c, int mask)
 	return err && n->entry->own && is_own(n, c) ? 0 : err;
 }
 
-/* O_TRUNC of a sysctl file is no error (the shell's redirection does it), everything else is not allowed. */
+/* O_TRUNC of a sysctl file is no error (the shell's redirection does it), everything else is not
+ * allowed. */
 static int node_setattr(struct inode *i, struct caller *c, const struct iattr *a)
 {
 	return a->valid == ATTR_SIZE ? 0 : -EPERM;
@@ -278,7 +285,8 @@ static int node_statfs(struct inode *i, struct caller *c, struct statfs *out)
 	return 0;
 }
 
-static int node_open(struct inode *i, struct caller *c, struct dentry *d, int flags, struct file **out)
+static int node_open(struct inode *i, struct caller *c, struct dentry *d, int flags,
+		     struct file **out)
 {
 	struct pseudo_node *n = node_of(i);
 	int err = n->entry->may_open ? n->entry->may_open(n, c, flags) : 0;
@@ -287,10 +295,11 @@ static int node_open(struct inode *i, struct caller *c, struct dentry *d, int fl
 	return n->entry->open ? n->entry->open(n, c, flags, out) : pseudo_file_open(n, flags, out);
 }
 
-#define NODE_OPS                                                                                                       \
-	.walk = node_walk, .parent = node_parent, .identify = node_identify, .getattr = node_getattr,                  \
-	.setattr = node_setattr, .permission = node_permission, .readlink = node_readlink, .open = node_open,          \
-	.statfs = node_statfs, .path = node_path, .release = node_release
+#define NODE_OPS                                                                                   \
+	.walk = node_walk, .parent = node_parent, .identify = node_identify,                       \
+	.getattr = node_getattr, .setattr = node_setattr, .permission = node_permission,           \
+	.readlink = node_readlink, .open = node_open, .statfs = node_statfs, .path = node_path,    \
+	.release = node_release
 
 static const struct inode_ops node_ops = { NODE_OPS };
 static const struct inode_ops magic_link_ops = { NODE_OPS, .jump = node_jump };
@@ -310,13 +319,14 @@ static void pseudo_fs_destroy(struct filesystem *fs)
 
 static const struct filesystem_ops pseudo_fs_ops = { .destroy = pseudo_fs_destroy };
 
-int pseudo_fs_create(struct sandbox *sb, const char *type, const struct pseudo_entry *root, long magic,
-		     struct filesystem **out)
+int pseudo_fs_create(struct sandbox *sb, const char *type, const struct pseudo_entry *root,
+		     long magic, struct filesystem **out)
 {
 	struct pseudo_fs *pfs = calloc(1, sizeof *pfs);
 	if (!pfs)
 		return -ENOMEM;
-	filesystem_init(&pfs->fs, &pseudo_fs_ops, type, magic == PROC_SUPER_MAGIC ? FS_KNOWS_NAMES : 0);
+	filesystem_init(&pfs->fs, &pseudo_fs_ops, type,
+			magic == PROC_SUPER_MAGIC ? FS_KNOWS_NAMES : 0);
 	pfs->fs.dev = mount_table_new_dev(sb->mounts);
 	pfs->sb = sb;
 	pfs->magic = magic;

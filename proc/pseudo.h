@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * File systems whose files are generated: procfs and sysfs. A directory is a table of entries, and may have names that
- * come and go (processes, descriptors) besides. An inode (struct pseudo_node) is an entry plus what it is about: a pid,
- * a number.
+ * File systems whose files are generated: procfs and sysfs. A directory is a table of entries, and
+ * may have names that come and go (processes, descriptors) besides. An inode (struct pseudo_node)
+ * is an entry plus what it is about: a pid, a number.
  */
 #ifndef HL_PROC_PSEUDO_H
 #define HL_PROC_PSEUDO_H
@@ -27,21 +27,28 @@ struct pseudo_entry {
 	const char *name;             /* NULL for entries found by pseudo_dir.lookup alone */
 	mode_t mode;                  /* with the type */
 	const struct pseudo_dir *dir; /* S_IFDIR */
-	int (*show)(struct pseudo_node *n, struct caller *c, struct text *out); /* S_IFREG: the whole content */
-	int (*store)(struct pseudo_node *n, struct caller *c, char *text);      /* S_IFREG: one write */
+	/* S_IFREG: the whole content */
+	int (*show)(struct pseudo_node *n, struct caller *c, struct text *out);
+	/* S_IFREG: one write */
+	int (*store)(struct pseudo_node *n, struct caller *c, char *text);
 	/* S_IFREG: as file_ops.read, of what is not all made at once */
 	ssize_t (*read_at)(struct pseudo_node *n, struct caller *c, struct uio *u, int64_t pos);
-	int64_t (*ioctl)(struct pseudo_node *n, struct caller *c, struct mm *mm, unsigned cmd, uint64_t arg);
-	/* S_IFREG: ready events; *seen belongs to the open file, for what has changed since the last call. NULL: a
-	 * file that cannot be waited for */
+	int64_t (*ioctl)(struct pseudo_node *n, struct caller *c, struct mm *mm, unsigned cmd,
+			 uint64_t arg);
+	/* S_IFREG: ready events; *seen belongs to the open file, for what has changed since the
+	 * last call. NULL: a file that cannot be waited for */
 	unsigned (*poll)(struct pseudo_node *n, _Atomic uint64_t *seen, struct poll_table *pt);
 	int (*open)(struct pseudo_node *n, struct caller *c, int flags,
-		    struct file **out);                                         /* S_IFREG of its own kind */
-	int (*link)(struct pseudo_node *n, struct caller *c, struct text *out); /* S_IFLNK: the text */
-	int (*jump)(struct pseudo_node *n, struct caller *c, struct path *out); /* S_IFLNK: a magic link */
+		    /* S_IFREG of its own kind */
+		    struct file **out);
+	/* S_IFLNK: the text */
+	int (*link)(struct pseudo_node *n, struct caller *c, struct text *out);
+	/* S_IFLNK: a magic link */
+	int (*jump)(struct pseudo_node *n, struct caller *c, struct path *out);
 	/* May it be opened? For files whose mode says less than that. NULL: yes. */
 	int (*may_open)(struct pseudo_node *n, struct caller *c, int flags);
-	mode_t (*link_mode)(struct pseudo_node *n, struct caller *c); /* S_IFLNK: rights that depend */
+	/* S_IFLNK: rights that depend */
+	mode_t (*link_mode)(struct pseudo_node *n, struct caller *c);
 	/* Is there such a name in `dir` now? NULL: always. */
 	bool (*present)(const struct pseudo_node *dir, const char *name);
 	enum pseudo_gone gone;
@@ -65,7 +72,8 @@ struct pseudo_dir {
 	int (*lookup)(struct pseudo_node *dir, struct caller *c, const char *name, size_t len,
 		      struct pseudo_found *out);
 	/* The first name whose cursor is >= *cursor, which is moved to it; false: no more. */
-	bool (*next)(struct pseudo_node *dir, struct caller *c, int *cursor, char name[32], unsigned char *d_type);
+	bool (*next)(struct pseudo_node *dir, struct caller *c, int *cursor, char name[32],
+		     unsigned char *d_type);
 };
 
 #define PSEUDO_TABLE(t) .entries = (t), .nr_entries = sizeof(t) / sizeof(t)[0]
@@ -81,14 +89,14 @@ struct pseudo_node {
 	char name[32];
 };
 
-int pseudo_fs_create(struct sandbox *sb, const char *type, const struct pseudo_entry *root, long magic,
-		     struct filesystem **out);
+int pseudo_fs_create(struct sandbox *sb, const char *type, const struct pseudo_entry *root,
+		     long magic, struct filesystem **out);
 
 /* The node behind a file; NULL: it is of another kind of file system. */
 struct pseudo_node *pseudo_node_of_file(struct file *f);
 
-/* The inode number of a name in a directory: made of the path, so that it is the same for each look-up, says nothing of
- * the monitor's addresses, and readdir(3) and stat(2) agree. */
+/* The inode number of a name in a directory: made of the path, so that it is the same for each
+ * look-up, says nothing of the monitor's addresses, and readdir(3) and stat(2) agree. */
 uint64_t pseudo_ino(const struct pseudo_node *dir, const char *name, size_t len);
 
 /* The path from the root of the file system, "/" for that; its length or -ENAMETOOLONG. */
@@ -103,13 +111,15 @@ static inline bool pseudo_present(const struct pseudo_node *dir, const struct ps
 /* Is what the node is about still there? Always, when it is about no process. */
 bool pseudo_alive(struct pseudo_node *n);
 
-/* A number that was written to a file, as Linux's kstrtoll(): nothing around it but one newline behind. -EINVAL;
+/* A number that was written to a file, as Linux's kstrtoll(): nothing around it but one newline
+ * behind. -EINVAL;
  * -ERANGE: not between `min` and `max`. */
 int pseudo_parse(const char *text, int base, int64_t min, int64_t max, int64_t *out);
 /* `text` without white space around it; cuts it. */
 char *pseudo_strip(char *text);
 
-/* A number made of digits alone, without leading zeros, as names of processes and descriptors are. */
+/* A number made of digits alone, without leading zeros, as names of processes and descriptors
+ * are. */
 bool pseudo_number(const char *name, size_t len, int *out);
 
 #endif

@@ -11,8 +11,9 @@
 #include "fs/generic.h"
 #include "proc/pseudo.h"
 
-#define WRITE_MAX      4096 /* one write to a generated file, as procfs's sysctl handlers */
-#define CURSOR_DYNAMIC 4096 /* directory positions: "." 0, ".." 1, the table from 2, other names from here */
+#define WRITE_MAX 4096 /* one write to a generated file, as procfs's sysctl handlers */
+#define CURSOR_DYNAMIC                                                                             \
+	4096 /* directory positions: "." 0, ".." 1, the table from 2, other names from here */
 
 struct pseudo_file {
 	struct file file;
@@ -94,7 +95,8 @@ static int64_t pseudo_lseek(struct file *f, struct caller *c, int64_t off, int w
 	int64_t r = -EINVAL;
 	pthread_mutex_lock(&f->pos_lock);
 	int64_t base = whence == SEEK_CUR ? f->pos : 0;
-	if ((whence == SEEK_SET || whence == SEEK_CUR) && !__builtin_add_overflow(base, off, &r) && r >= 0)
+	if ((whence == SEEK_SET || whence == SEEK_CUR) && !__builtin_add_overflow(base, off, &r) &&
+	    r >= 0)
 		f->pos = r;
 	else
 		r = -EINVAL;
@@ -102,7 +104,8 @@ static int64_t pseudo_lseek(struct file *f, struct caller *c, int64_t off, int w
 	return r;
 }
 
-static int64_t pseudo_ioctl(struct file *f, struct caller *c, struct mm *mm, unsigned cmd, uint64_t arg)
+static int64_t pseudo_ioctl(struct file *f, struct caller *c, struct mm *mm, unsigned cmd,
+			    uint64_t arg)
 {
 	struct pseudo_node *n = pseudo_file_of(f)->node;
 
@@ -124,8 +127,8 @@ static void pseudo_release(struct file *f)
 	free(pf);
 }
 
-#define FILE_OPS                                                                                                       \
-	.read = pseudo_read, .write = pseudo_write, .ioctl = pseudo_ioctl, .lseek = pseudo_lseek,                      \
+#define FILE_OPS                                                                                   \
+	.read = pseudo_read, .write = pseudo_write, .ioctl = pseudo_ioctl, .lseek = pseudo_lseek,  \
 	.release = pseudo_release
 
 static const struct file_ops file_ops = { FILE_OPS };
@@ -138,16 +141,20 @@ static bool emit_table(struct pseudo_node *n, struct file *f, struct dir_emit *e
 	while ((uint64_t)f->pos < dir->nr_entries + 2) {
 		const struct pseudo_entry *t = f->pos < 2 ? NULL : &dir->entries[f->pos - 2];
 		const char *name = t ? t->name : f->pos ? ".." : ".";
-		uint64_t ino = t ? pseudo_ino(n, name, strlen(name)) : f->pos && n->parent ? n->parent->ino : n->ino;
+		uint64_t ino = t                     ? pseudo_ino(n, name, strlen(name))
+			       : f->pos && n->parent ? n->parent->ino
+						     : n->ino;
 		if ((!t || pseudo_present(n, t)) &&
-		    !e->emit(e, name, strlen(name), ino, f->pos + 1, t ? (unsigned char)IFTODT(t->mode) : DT_DIR))
+		    !e->emit(e, name, strlen(name), ino, f->pos + 1,
+			     t ? (unsigned char)IFTODT(t->mode) : DT_DIR))
 			return false;
 		f->pos++;
 	}
 	return true;
 }
 
-static void emit_dynamic(struct pseudo_node *n, struct caller *c, struct file *f, struct dir_emit *e)
+static void emit_dynamic(struct pseudo_node *n, struct caller *c, struct file *f,
+			 struct dir_emit *e)
 {
 	const struct pseudo_dir *dir = n->entry->dir;
 	int cursor = f->pos < CURSOR_DYNAMIC ? 0 : (int)(f->pos - CURSOR_DYNAMIC);
@@ -184,7 +191,8 @@ static ssize_t dir_read(struct file *f, struct caller *c, struct uio *u, int64_t
 /* The end of a directory is at 0, for generic_file_llseek() of Linux. */
 static int64_t dir_lseek(struct file *f, struct caller *c, int64_t off, int whence)
 {
-	return whence == SEEK_DATA || whence == SEEK_HOLE ? -ENXIO : generic_lseek(f, off, whence, 0);
+	return whence == SEEK_DATA || whence == SEEK_HOLE ? -ENXIO
+							  : generic_lseek(f, off, whence, 0);
 }
 
 static const struct file_ops dir_ops = {

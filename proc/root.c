@@ -64,15 +64,15 @@ static int show_cgroups(struct pseudo_node *n, struct caller *c, struct text *ou
 
 static int show_cmdline(struct pseudo_node *n, struct caller *c, struct text *out)
 {
-	text_puts(out, "hl\n"); /* there is no kernel image and no boot loader: the program that answers as kernel */
+	/* there is no kernel image and no boot loader: the program that answers as kernel */
+	text_puts(out, "hl\n");
 	return 0;
 }
 
 static int show_devices(struct pseudo_node *n, struct caller *c, struct text *out)
 {
-	text_puts(
-	    out,
-	    "Character devices:\n  1 mem\n  5 /dev/tty\n  5 /dev/console\n  5 /dev/ptmx\n136 pts\n\nBlock devices:\n");
+	text_puts(out, "Character devices:\n  1 mem\n  5 /dev/tty\n  5 /dev/console\n  5 "
+		       "/dev/ptmx\n136 pts\n\nBlock devices:\n");
 	return 0;
 }
 
@@ -108,7 +108,8 @@ static int fixed_link(struct pseudo_node *n, struct caller *c, struct text *out)
 
 /* ---- the processes ---- */
 
-static const struct pseudo_entry pid_entry = { NULL, S_IFDIR | 0555, .dir = &proc_pid_dir, .immutable = true };
+static const struct pseudo_entry pid_entry = { NULL, S_IFDIR | 0555, .dir = &proc_pid_dir,
+					       .immutable = true };
 
 static int root_lookup(struct pseudo_node *dir, struct caller *c, const char *name, size_t len,
 		       struct pseudo_found *out)
@@ -118,7 +119,8 @@ static int root_lookup(struct pseudo_node *dir, struct caller *c, const char *na
 		return -ENOENT;
 	sandbox_lock(dir->sb);
 	struct pid *p = pid_find(dir->sb->pids, nr);
-	bool found = p && (p->process || p->task); /* threads too, though readdir does not name them */
+	/* threads too, though readdir does not name them */
+	bool found = p && (p->process || p->task);
 	if (found) {
 		out->entry = &pid_entry;
 		out->pid = pid_get(p);
@@ -127,8 +129,10 @@ static int root_lookup(struct pseudo_node *dir, struct caller *c, const char *na
 	return found ? 0 : -ENOENT;
 }
 
-/* Processes are kept in order of creation, which a wrap of numbers breaks: so the smallest is searched. */
-static bool root_next(struct pseudo_node *dir, struct caller *c, int *cursor, char name[32], unsigned char *d_type)
+/* Processes are kept in order of creation, which a wrap of numbers breaks: so the smallest is
+ * searched. */
+static bool root_next(struct pseudo_node *dir, struct caller *c, int *cursor, char name[32],
+		      unsigned char *d_type)
 {
 	struct process *p;
 	int best = -1;
@@ -147,13 +151,13 @@ static bool root_next(struct pseudo_node *dir, struct caller *c, int *cursor, ch
 	return best >= 0;
 }
 
-#define SHOW(name, fn)                                                                                                 \
-	{                                                                                                              \
-		name, S_IFREG | 0444, .show = fn                                                                       \
+#define SHOW(name, fn)                                                                             \
+	{                                                                                          \
+		name, S_IFREG | 0444, .show = fn                                                   \
 	}
-#define LINK(name, to)                                                                                                 \
-	{                                                                                                              \
-		name, S_IFLNK | 0777, .link = fixed_link, .arg = to                                                    \
+#define LINK(name, to)                                                                             \
+	{                                                                                          \
+		name, S_IFLNK | 0777, .link = fixed_link, .arg = to                                \
 	}
 
 static const struct pseudo_entry root_entries[] = {
@@ -182,7 +186,8 @@ static const struct pseudo_entry root_entries[] = {
 	SHOW("version", show_version),
 	SHOW("vmstat", proc_show_vmstat),
 };
-static const struct pseudo_dir root_dir = { PSEUDO_TABLE(root_entries), .lookup = root_lookup, .next = root_next };
+static const struct pseudo_dir root_dir = { PSEUDO_TABLE(root_entries), .lookup = root_lookup,
+					    .next = root_next };
 static const struct pseudo_entry root_entry = { NULL, S_IFDIR | 0555, .dir = &root_dir };
 
 int procfs_create(struct sandbox *sb, struct filesystem **out)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * /proc/sys (proc(5)): the settings programs read. Those that say how our kernel behaves are ours. What can be set is
- * the names of the system; the rest is sealed, also for root. What is not built has no file: System V IPC, Linux AIO,
- * perf, seccomp, keys.
+ * /proc/sys (proc(5)): the settings programs read. Those that say how our kernel behaves are ours.
+ * What can be set is the names of the system; the rest is sealed, also for root. What is not built
+ * has no file: System V IPC, Linux AIO, perf, seccomp, keys.
  */
 #include <errno.h>
 #include <poll.h>
@@ -136,36 +136,39 @@ static int show_pty_nr(struct pseudo_node *n, struct caller *c, struct text *out
 	return 0;
 }
 
-#define SHOW(name, fn)                                                                                                 \
-	{                                                                                                              \
-		name, S_IFREG | 0444, .show = fn, .sealed = true                                                       \
+#define SHOW(name, fn)                                                                             \
+	{                                                                                          \
+		name, S_IFREG | 0444, .show = fn, .sealed = true                                   \
 	}
 static int show_protection(struct pseudo_node *n, struct caller *c, struct text *out)
 {
-	text_printf(out, "%d\n", protection_level(n->sb->mounts, (enum protection)(intptr_t)n->entry->arg));
+	text_printf(out, "%d\n",
+		    protection_level(n->sb->mounts, (enum protection)(intptr_t)n->entry->arg));
 	return 0;
 }
 
-#define FIXED(name, value)                                                                                             \
-	{                                                                                                              \
-		name, S_IFREG | 0444, .show = show_fixed, .sealed = true, .arg = value                                 \
+#define FIXED(name, value)                                                                         \
+	{                                                                                          \
+		name, S_IFREG | 0444, .show = show_fixed, .sealed = true, .arg = value             \
 	}
-#define HOST(name, path)                                                                                               \
-	{                                                                                                              \
-		name, S_IFREG | 0444, .show = show_host, .sealed = true, .arg = "/proc/sys/" path name                 \
+#define HOST(name, path)                                                                           \
+	{                                                                                          \
+		name, S_IFREG | 0444, .show = show_host, .sealed = true,                           \
+				      .arg = "/proc/sys/" path name                                \
 	}
-#define NAME(name, which)                                                                                              \
-	{                                                                                                              \
-		name, S_IFREG | 0644, .show = show_name, .store = store_name, .poll = poll_name, .sealed = true,       \
-				      .arg = (void *)(which)                                                           \
+#define NAME(name, which)                                                                          \
+	{                                                                                          \
+		name, S_IFREG | 0644, .show = show_name, .store = store_name, .poll = poll_name,   \
+				      .sealed = true, .arg = (void *)(which)                       \
 	}
-#define NUMBER(name, value)                                                                                            \
-	{                                                                                                              \
-		name, S_IFREG | 0444, .show = show_number, .sealed = true, .arg = (const void *)(uintptr_t)(value)     \
+#define NUMBER(name, value)                                                                        \
+	{                                                                                          \
+		name, S_IFREG | 0444, .show = show_number, .sealed = true,                         \
+				      .arg = (const void *)(uintptr_t)(value)                      \
 	}
-#define DIRECTORY(name, table)                                                                                         \
-	{                                                                                                              \
-		name, S_IFDIR | 0555, .dir = &table, .sealed = true                                                    \
+#define DIRECTORY(name, table)                                                                     \
+	{                                                                                          \
+		name, S_IFDIR | 0555, .dir = &table, .sealed = true                                \
 	}
 
 static const struct pseudo_entry random_entries[] = {
@@ -208,10 +211,11 @@ static const struct pseudo_entry kernel_entries[] = {
 static const struct pseudo_dir kernel_dir = { PSEUDO_TABLE(kernel_entries) };
 
 static const struct pseudo_entry vm_entries[] = {
-	FIXED("legacy_va_layout", "0"),   FIXED("max_map_count", "65530"),  FIXED("memfd_noexec", "0"),
-	FIXED("mmap_min_addr", "65536"),  FIXED("nr_hugepages", "0"),       FIXED("nr_overcommit_hugepages", "0"),
-	HOST("overcommit_kbytes", "vm/"), HOST("overcommit_memory", "vm/"), HOST("overcommit_ratio", "vm/"),
-	HOST("swappiness", "vm/"),
+	FIXED("legacy_va_layout", "0"),   FIXED("max_map_count", "65530"),
+	FIXED("memfd_noexec", "0"),       FIXED("mmap_min_addr", "65536"),
+	FIXED("nr_hugepages", "0"),       FIXED("nr_overcommit_hugepages", "0"),
+	HOST("overcommit_kbytes", "vm/"), HOST("overcommit_memory", "vm/"),
+	HOST("overcommit_ratio", "vm/"),  HOST("swappiness", "vm/"),
 };
 static const struct pseudo_dir vm_dir = { PSEUDO_TABLE(vm_entries) };
 
@@ -223,7 +227,8 @@ static const struct pseudo_entry inotify_entries[] = {
 };
 static const struct pseudo_dir inotify_dir = { PSEUDO_TABLE(inotify_entries) };
 
-static const struct pseudo_entry epoll_entries[] = { NUMBER("max_user_watches", EPOLL_MAX_USER_WATCHES) };
+static const struct pseudo_entry epoll_entries[] = { NUMBER("max_user_watches",
+							    EPOLL_MAX_USER_WATCHES) };
 static const struct pseudo_dir epoll_dir = { PSEUDO_TABLE(epoll_entries) };
 
 static const struct pseudo_entry fs_entries[] = {
@@ -237,23 +242,30 @@ static const struct pseudo_entry fs_entries[] = {
 	NUMBER("pipe-user-pages-soft", PIPE_USER_PAGES_SOFT),
 	DIRECTORY("epoll", epoll_dir),
 	DIRECTORY("inotify", inotify_dir),
-	{ "protected_fifos", S_IFREG | 0444, .show = show_protection, .arg = (void *)PROTECTED_FIFOS },
-	{ "protected_hardlinks", S_IFREG | 0444, .show = show_protection, .arg = (void *)PROTECTED_HARDLINKS },
-	{ "protected_regular", S_IFREG | 0444, .show = show_protection, .arg = (void *)PROTECTED_REGULAR },
+	{ "protected_fifos", S_IFREG | 0444, .show = show_protection,
+	  .arg = (void *)PROTECTED_FIFOS },
+	{ "protected_hardlinks", S_IFREG | 0444, .show = show_protection,
+	  .arg = (void *)PROTECTED_HARDLINKS },
+	{ "protected_regular", S_IFREG | 0444, .show = show_protection,
+	  .arg = (void *)PROTECTED_REGULAR },
 	FIXED("protected_symlinks", "0"),
 };
 static const struct pseudo_dir fs_dir = { PSEUDO_TABLE(fs_entries) };
 
 /* No namespace can be made. */
 static const struct pseudo_entry user_entries[] = {
-	FIXED("max_cgroup_namespaces", "0"), FIXED("max_ipc_namespaces", "0"), FIXED("max_mnt_namespaces", "0"),
-	FIXED("max_net_namespaces", "0"),    FIXED("max_pid_namespaces", "0"), FIXED("max_time_namespaces", "0"),
+	FIXED("max_cgroup_namespaces", "0"), FIXED("max_ipc_namespaces", "0"),
+	FIXED("max_mnt_namespaces", "0"),    FIXED("max_net_namespaces", "0"),
+	FIXED("max_pid_namespaces", "0"),    FIXED("max_time_namespaces", "0"),
 	FIXED("max_user_namespaces", "0"),   FIXED("max_uts_namespaces", "0"),
 };
 static const struct pseudo_dir user_dir = { PSEUDO_TABLE(user_entries) };
 
 static const struct pseudo_entry sysctl_entries[] = {
-	DIRECTORY("fs", fs_dir),     DIRECTORY("kernel", kernel_dir), DIRECTORY("net", proc_sysctl_net_dir),
-	DIRECTORY("user", user_dir), DIRECTORY("vm", vm_dir),
+	DIRECTORY("fs", fs_dir),
+	DIRECTORY("kernel", kernel_dir),
+	DIRECTORY("net", proc_sysctl_net_dir),
+	DIRECTORY("user", user_dir),
+	DIRECTORY("vm", vm_dir),
 };
 const struct pseudo_dir proc_sysctl_dir = { PSEUDO_TABLE(sysctl_entries) };

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* /proc/sys/net: the settings of the host's network, as they are now; what is ours of them is said by us. */
+/* /proc/sys/net: the settings of the host's network, as they are now; what is ours of them is said
+ * by us. */
 #include <sys/stat.h>
 
 #include "proc/net.h"
@@ -17,21 +18,22 @@ static int show_dgram_qlen(struct pseudo_node *n, struct caller *c, struct text 
 	return 0;
 }
 
-#define HOST(dir, file)                                                                                                \
-	{                                                                                                              \
-		file, S_IFREG | 0444, .show = show_host, .arg = "/proc/sys/net/" dir "/" file                          \
+#define HOST(dir, file)                                                                            \
+	{                                                                                          \
+		file, S_IFREG | 0444, .show = show_host, .arg = "/proc/sys/net/" dir "/" file      \
 	}
-#define DIRECTORY(name, table)                                                                                         \
-	{                                                                                                              \
-		name, S_IFDIR | 0555, .dir = &table, .sealed = true                                                    \
+#define DIRECTORY(name, table)                                                                     \
+	{                                                                                          \
+		name, S_IFDIR | 0555, .dir = &table, .sealed = true                                \
 	}
 #define CORE(file) HOST("core", file)
 #define IPV4(file) HOST("ipv4", file)
 
 static const struct pseudo_entry core_entries[] = {
-	CORE("busy_poll"),     CORE("busy_read"),    CORE("default_qdisc"), CORE("dev_weight"),
-	CORE("message_burst"), CORE("message_cost"), CORE("netdev_budget"), CORE("netdev_max_backlog"),
-	CORE("optmem_max"),    CORE("rmem_default"), CORE("rmem_max"),      CORE("somaxconn"),
+	CORE("busy_poll"),     CORE("busy_read"),          CORE("default_qdisc"),
+	CORE("dev_weight"),    CORE("message_burst"),      CORE("message_cost"),
+	CORE("netdev_budget"), CORE("netdev_max_backlog"), CORE("optmem_max"),
+	CORE("rmem_default"),  CORE("rmem_max"),           CORE("somaxconn"),
 	CORE("wmem_default"),  CORE("wmem_max"),
 };
 static const struct pseudo_dir core_dir = { PSEUDO_TABLE(core_entries) };
@@ -88,10 +90,11 @@ static const struct pseudo_entry ipv4_entries[] = {
 static const struct pseudo_dir ipv4_dir = { PSEUDO_TABLE(ipv4_entries) };
 
 /* Settings of an interface, and of all: what programs ask before they use IPv6. */
-#define CONF(which)                                                                                                    \
-	{                                                                                                              \
-		HOST("ipv6/conf/" which, "accept_ra"), HOST("ipv6/conf/" which, "disable_ipv6"),                       \
-		    HOST("ipv6/conf/" which, "forwarding"), HOST("ipv6/conf/" which, "use_tempaddr")                   \
+#define CONF(which)                                                                                \
+	{                                                                                          \
+		HOST("ipv6/conf/" which, "accept_ra"), HOST("ipv6/conf/" which, "disable_ipv6"),   \
+		    HOST("ipv6/conf/" which, "forwarding"),                                        \
+		    HOST("ipv6/conf/" which, "use_tempaddr")                                       \
 	}
 
 static const struct pseudo_entry ipv6_all_entries[] = CONF("all");
@@ -114,7 +117,8 @@ static const struct pseudo_entry ipv6_entries[] = {
 };
 static const struct pseudo_dir ipv6_dir = { PSEUDO_TABLE(ipv6_entries) };
 
-static const struct pseudo_entry unix_entries[] = { { "max_dgram_qlen", S_IFREG | 0444, .show = show_dgram_qlen } };
+static const struct pseudo_entry unix_entries[] = { { "max_dgram_qlen", S_IFREG | 0444,
+						      .show = show_dgram_qlen } };
 static const struct pseudo_dir unix_dir = { PSEUDO_TABLE(unix_entries) };
 
 static const struct pseudo_entry net_entries[] = {

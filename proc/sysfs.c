@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A small /sys. What is said of CPUs, their caches and memory nodes is the host's, file by file: a guest runs on them,
- * sees them in sched_getaffinity(2) and could read most of it off the CPU itself. What the host has no file for, a
- * guest has none for either. There are no devices, so their directories are empty.
+ * A small /sys. What is said of CPUs, their caches and memory nodes is the host's, file by file: a
+ * guest runs on them, sees them in sched_getaffinity(2) and could read most of it off the CPU
+ * itself. What the host has no file for, a guest has none for either. There are no devices, so
+ * their directories are empty.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -27,7 +28,8 @@ static bool host_path(const struct pseudo_node *dir, const char *name, char buf[
 
 	if (pseudo_path(dir, path, sizeof path) < 0)
 		return false;
-	int n = name ? snprintf(buf, PATH_MAX, "/sys%s/%s", path, name) : snprintf(buf, PATH_MAX, "/sys%s", path);
+	int n = name ? snprintf(buf, PATH_MAX, "/sys%s/%s", path, name)
+		     : snprintf(buf, PATH_MAX, "/sys%s", path);
 	return n < PATH_MAX;
 }
 
@@ -51,27 +53,28 @@ static int show_fixed(struct pseudo_node *n, struct caller *c, struct text *out)
 	return 0;
 }
 
-#define HOST_FILE(name)                                                                                                \
-	{                                                                                                              \
-		name, S_IFREG | 0444, .show = show_host, .present = host_has, .sealed = true                           \
+#define HOST_FILE(name)                                                                            \
+	{                                                                                          \
+		name, S_IFREG | 0444, .show = show_host, .present = host_has, .sealed = true       \
 	}
-#define HOST_DIRECTORY(name, table)                                                                                    \
-	{                                                                                                              \
-		name, S_IFDIR | 0755, .dir = &(table), .present = host_has                                             \
+#define HOST_DIRECTORY(name, table)                                                                \
+	{                                                                                          \
+		name, S_IFDIR | 0755, .dir = &(table), .present = host_has                         \
 	}
-#define FIXED(name, value)                                                                                             \
-	{                                                                                                              \
-		name, S_IFREG | 0444, .show = show_fixed, .sealed = true, .arg = value                                 \
+#define FIXED(name, value)                                                                         \
+	{                                                                                          \
+		name, S_IFREG | 0444, .show = show_fixed, .sealed = true, .arg = value             \
 	}
-#define DIRECTORY(name, table)                                                                                         \
-	{                                                                                                              \
-		name, S_IFDIR | 0755, .dir = &(table)                                                                  \
+#define DIRECTORY(name, table)                                                                     \
+	{                                                                                          \
+		name, S_IFDIR | 0755, .dir = &(table)                                              \
 	}
 
 /* ---- directories named by a word and a number: cpu0, index0, node0 ---- */
 
-static int numbered_lookup(struct pseudo_node *dir, const char *word, const struct pseudo_entry *entry,
-			   const char *name, size_t len, struct pseudo_found *out)
+static int numbered_lookup(struct pseudo_node *dir, const char *word,
+			   const struct pseudo_entry *entry, const char *name, size_t len,
+			   struct pseudo_found *out)
 {
 	size_t skip = strlen(word);
 	char whole[32];
@@ -85,8 +88,8 @@ static int numbered_lookup(struct pseudo_node *dir, const char *word, const stru
 }
 
 /* Numbers have no holes but those of CPUs that are not there: `end` is behind the last. */
-static bool numbered_next(struct pseudo_node *dir, const char *word, int end, int *cursor, char name[32],
-			  unsigned char *d_type)
+static bool numbered_next(struct pseudo_node *dir, const char *word, int end, int *cursor,
+			  char name[32], unsigned char *d_type)
 {
 	for (; *cursor < end; ++*cursor) {
 		snprintf(name, 32, "%s%d", word, *cursor);
@@ -141,7 +144,8 @@ static int caches_lookup(struct pseudo_node *dir, struct caller *c, const char *
 	return numbered_lookup(dir, "index", &cache_entry, name, len, out);
 }
 
-static bool caches_next(struct pseudo_node *dir, struct caller *c, int *cursor, char name[32], unsigned char *d_type)
+static bool caches_next(struct pseudo_node *dir, struct caller *c, int *cursor, char name[32],
+			unsigned char *d_type)
 {
 	return numbered_next(dir, "index", CACHES_MAX, cursor, name, d_type);
 }
@@ -162,7 +166,8 @@ static int cpus_lookup(struct pseudo_node *dir, struct caller *c, const char *na
 	return numbered_lookup(dir, "cpu", &cpu_entry, name, len, out);
 }
 
-static bool cpus_next(struct pseudo_node *dir, struct caller *c, int *cursor, char name[32], unsigned char *d_type)
+static bool cpus_next(struct pseudo_node *dir, struct caller *c, int *cursor, char name[32],
+		      unsigned char *d_type)
 {
 	return numbered_next(dir, "cpu", get_nprocs_conf(), cursor, name, d_type);
 }
@@ -199,7 +204,8 @@ static const struct pseudo_entry cpus_entries[] = {
 	HOST_FILE("possible"),          HOST_FILE("present"),
 	HOST_DIRECTORY("smt", smt_dir), HOST_DIRECTORY("vulnerabilities", vulnerabilities_dir),
 };
-static const struct pseudo_dir cpus_dir = { PSEUDO_TABLE(cpus_entries), .lookup = cpus_lookup, .next = cpus_next };
+static const struct pseudo_dir cpus_dir = { PSEUDO_TABLE(cpus_entries), .lookup = cpus_lookup,
+					    .next = cpus_next };
 
 /* ---- /sys/devices/system/node ---- */
 
@@ -219,7 +225,8 @@ static int nodes_lookup(struct pseudo_node *dir, struct caller *c, const char *n
 	return numbered_lookup(dir, "node", &node_entry, name, len, out);
 }
 
-static bool nodes_next(struct pseudo_node *dir, struct caller *c, int *cursor, char name[32], unsigned char *d_type)
+static bool nodes_next(struct pseudo_node *dir, struct caller *c, int *cursor, char name[32],
+		       unsigned char *d_type)
 {
 	return numbered_next(dir, "node", NODES_MAX, cursor, name, d_type);
 }
@@ -228,19 +235,23 @@ static const struct pseudo_entry nodes_entries[] = {
 	HOST_FILE("has_cpu"), HOST_FILE("has_memory"), HOST_FILE("has_normal_memory"),
 	HOST_FILE("online"),  HOST_FILE("possible"),
 };
-static const struct pseudo_dir nodes_dir = { PSEUDO_TABLE(nodes_entries), .lookup = nodes_lookup, .next = nodes_next };
+static const struct pseudo_dir nodes_dir = { PSEUDO_TABLE(nodes_entries), .lookup = nodes_lookup,
+					     .next = nodes_next };
 
 /* ---- the rest ---- */
 
 static const struct pseudo_dir empty_dir = { 0 };
-static const struct pseudo_entry system_entries[] = { DIRECTORY("cpu", cpus_dir), HOST_DIRECTORY("node", nodes_dir) };
+static const struct pseudo_entry system_entries[] = { DIRECTORY("cpu", cpus_dir),
+						      HOST_DIRECTORY("node", nodes_dir) };
 static const struct pseudo_dir system_dir = { PSEUDO_TABLE(system_entries) };
 static const struct pseudo_entry devices_entries[] = { DIRECTORY("system", system_dir) };
 static const struct pseudo_dir devices_dir = { PSEUDO_TABLE(devices_entries) };
 
-static const struct pseudo_entry class_entries[] = { DIRECTORY("block", empty_dir), DIRECTORY("net", sysfs_net_dir) };
+static const struct pseudo_entry class_entries[] = { DIRECTORY("block", empty_dir),
+						     DIRECTORY("net", sysfs_net_dir) };
 static const struct pseudo_dir class_dir = { PSEUDO_TABLE(class_entries) };
-static const struct pseudo_entry dev_entries[] = { DIRECTORY("block", empty_dir), DIRECTORY("char", empty_dir) };
+static const struct pseudo_entry dev_entries[] = { DIRECTORY("block", empty_dir),
+						   DIRECTORY("char", empty_dir) };
 static const struct pseudo_dir dev_dir = { PSEUDO_TABLE(dev_entries) };
 /* Control groups have a place to be mounted at, and are not. */
 static const struct pseudo_entry fs_entries[] = { DIRECTORY("cgroup", empty_dir) };
@@ -268,9 +279,10 @@ static const struct pseudo_entry kernel_entries[] = {
 static const struct pseudo_dir kernel_dir = { PSEUDO_TABLE(kernel_entries) };
 
 static const struct pseudo_entry root_entries[] = {
-	DIRECTORY("block", empty_dir),   DIRECTORY("bus", empty_dir),       DIRECTORY("class", class_dir),
-	DIRECTORY("dev", dev_dir),       DIRECTORY("devices", devices_dir), DIRECTORY("fs", fs_dir),
-	DIRECTORY("kernel", kernel_dir), DIRECTORY("module", empty_dir),
+	DIRECTORY("block", empty_dir),     DIRECTORY("bus", empty_dir),
+	DIRECTORY("class", class_dir),     DIRECTORY("dev", dev_dir),
+	DIRECTORY("devices", devices_dir), DIRECTORY("fs", fs_dir),
+	DIRECTORY("kernel", kernel_dir),   DIRECTORY("module", empty_dir),
 };
 static const struct pseudo_dir root_dir = { PSEUDO_TABLE(root_entries) };
 static const struct pseudo_entry root_entry = { NULL, S_IFDIR | 0555, .dir = &root_dir };

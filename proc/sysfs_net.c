@@ -18,18 +18,24 @@ static int show_host(struct pseudo_node *n, struct caller *c, struct text *out)
 	return len < 0 ? len : proc_show_host(out, path);
 }
 
-#define HOST(file)                                                                                                     \
-	{                                                                                                              \
-		file, S_IFREG | 0444, .show = show_host                                                                \
+#define HOST(file)                                                                                 \
+	{                                                                                          \
+		file, S_IFREG | 0444, .show = show_host                                            \
 	}
 
 static const struct pseudo_entry statistics_entries[] = {
-	HOST("collisions"),        HOST("multicast"),           HOST("rx_bytes"),          HOST("rx_compressed"),
-	HOST("rx_crc_errors"),     HOST("rx_dropped"),          HOST("rx_errors"),         HOST("rx_fifo_errors"),
-	HOST("rx_frame_errors"),   HOST("rx_length_errors"),    HOST("rx_missed_errors"),  HOST("rx_nohandler"),
-	HOST("rx_over_errors"),    HOST("rx_packets"),          HOST("tx_aborted_errors"), HOST("tx_bytes"),
-	HOST("tx_carrier_errors"), HOST("tx_compressed"),       HOST("tx_dropped"),        HOST("tx_errors"),
-	HOST("tx_fifo_errors"),    HOST("tx_heartbeat_errors"), HOST("tx_packets"),        HOST("tx_window_errors"),
+	HOST("collisions"),        HOST("multicast"),
+	HOST("rx_bytes"),          HOST("rx_compressed"),
+	HOST("rx_crc_errors"),     HOST("rx_dropped"),
+	HOST("rx_errors"),         HOST("rx_fifo_errors"),
+	HOST("rx_frame_errors"),   HOST("rx_length_errors"),
+	HOST("rx_missed_errors"),  HOST("rx_nohandler"),
+	HOST("rx_over_errors"),    HOST("rx_packets"),
+	HOST("tx_aborted_errors"), HOST("tx_bytes"),
+	HOST("tx_carrier_errors"), HOST("tx_compressed"),
+	HOST("tx_dropped"),        HOST("tx_errors"),
+	HOST("tx_fifo_errors"),    HOST("tx_heartbeat_errors"),
+	HOST("tx_packets"),        HOST("tx_window_errors"),
 };
 static const struct pseudo_dir statistics_dir = { PSEUDO_TABLE(statistics_entries) };
 
@@ -63,7 +69,8 @@ static const struct pseudo_entry interface_entries[] = {
 static const struct pseudo_dir interface_dir = { PSEUDO_TABLE(interface_entries) };
 static const struct pseudo_entry interface_entry = { NULL, S_IFDIR | 0755, .dir = &interface_dir };
 
-static int net_lookup(struct pseudo_node *dir, struct caller *c, const char *name, size_t len, struct pseudo_found *out)
+static int net_lookup(struct pseudo_node *dir, struct caller *c, const char *name, size_t len,
+		      struct pseudo_found *out)
 {
 	char interface[IF_NAMESIZE];
 
@@ -77,7 +84,8 @@ static int net_lookup(struct pseudo_node *dir, struct caller *c, const char *nam
 }
 
 /* The cursor is an interface's index. */
-static bool net_next(struct pseudo_node *dir, struct caller *c, int *cursor, char name[32], unsigned char *d_type)
+static bool net_next(struct pseudo_node *dir, struct caller *c, int *cursor, char name[32],
+		     unsigned char *d_type)
 {
 	struct if_nameindex *all = if_nameindex(), *best = NULL;
 

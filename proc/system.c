@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What /proc says of the whole machine. CPUs, memory and load are the host's, as sysinfo(2) and the clocks tell any
- * program; processes, faults, locks and what was read from disks are the sandbox's own.
+ * What /proc says of the whole machine. CPUs, memory and load are the host's, as sysinfo(2) and the
+ * clocks tell any program; processes, faults, locks and what was read from disks are the sandbox's
+ * own.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -23,7 +24,8 @@ int proc_show_host_lines(struct text *out, const char *path, const char *const *
 	int err = proc_show_host(&host, path);
 	char *save = NULL;
 
-	for (char *l = host.buf ? strtok_r(host.buf, "\n", &save) : NULL; l; l = strtok_r(NULL, "\n", &save)) {
+	for (char *l = host.buf ? strtok_r(host.buf, "\n", &save) : NULL; l;
+	     l = strtok_r(NULL, "\n", &save)) {
 		for (size_t i = 0; i < n; i++) {
 			if (strncmp(l, names[i], strlen(names[i])) == 0)
 				text_printf(out, "%s\n", l);
@@ -41,16 +43,18 @@ int proc_show_cpuinfo(struct pseudo_node *n, struct caller *c, struct text *out)
 int proc_show_meminfo(struct pseudo_node *n, struct caller *c, struct text *out)
 {
 	static const char *const names[] = {
-		"MemTotal:", "MemFree:",      "MemAvailable:", "Buffers:",     "Cached:",     "SwapCached:",
-		"Active",    "Inactive",      "Unevictable:",  "Mlocked:",     "SwapTotal:",  "SwapFree:",
-		"Dirty:",    "Writeback:",    "AnonPages:",    "Mapped:",      "Shmem:",      "KReclaimable:",
-		"Slab:",     "SReclaimable:", "SUnreclaim:",   "KernelStack:", "PageTables:", "CommitLimit:",
+		"MemTotal:",   "MemFree:",     "MemAvailable:", "Buffers:",     "Cached:",
+		"SwapCached:", "Active",       "Inactive",      "Unevictable:", "Mlocked:",
+		"SwapTotal:",  "SwapFree:",    "Dirty:",        "Writeback:",   "AnonPages:",
+		"Mapped:",     "Shmem:",       "KReclaimable:", "Slab:",        "SReclaimable:",
+		"SUnreclaim:", "KernelStack:", "PageTables:",   "CommitLimit:",
 	};
 	int err = proc_show_host_lines(out, "/proc/meminfo", names, sizeof names / sizeof names[0]);
 
 	text_printf(out, "Committed_AS:   %8lu kB\n", n->sb->mem.committed / 1024);
-	text_puts(out, "HugePages_Total:       0\nHugePages_Free:        0\nHugePages_Rsvd:        0\n"
-		       "HugePages_Surp:        0\nHugepagesize:       2048 kB\n");
+	text_puts(out,
+		  "HugePages_Total:       0\nHugePages_Free:        0\nHugePages_Rsvd:        0\n"
+		  "HugePages_Surp:        0\nHugepagesize:       2048 kB\n");
 	return err;
 }
 
@@ -81,11 +85,13 @@ int proc_show_loadavg(struct pseudo_node *n, struct caller *c, struct text *out)
 	double load[3] = { 0 };
 	unsigned total, running = running_tasks(n->sb, &total);
 	(void)!getloadavg(load, 3);
-	text_printf(out, "%.2f %.2f %.2f %u/%u %d\n", load[0], load[1], load[2], running, total, pid_last(n->sb->pids));
+	text_printf(out, "%.2f %.2f %.2f %u/%u %d\n", load[0], load[1], load[2], running, total,
+		    pid_last(n->sb->pids));
 	return 0;
 }
 
-/* The first number of a line is the sum of all; the others, one an interrupt, would tell when keys are pressed. */
+/* The first number of a line is the sum of all; the others, one an interrupt, would tell when keys
+ * are pressed. */
 static void put_total(struct text *out, const char *name)
 {
 	struct text host = { 0 };
@@ -105,7 +111,8 @@ int proc_show_system_stat(struct pseudo_node *n, struct caller *c, struct text *
 
 	put_total(out, "intr");
 	proc_show_host_lines(out, "/proc/stat", times, 2);
-	text_printf(out, "processes %d\nprocs_running %u\nprocs_blocked 0\n", pid_last(n->sb->pids), running);
+	text_printf(out, "processes %d\nprocs_running %u\nprocs_blocked 0\n", pid_last(n->sb->pids),
+		    running);
 	put_total(out, "softirq");
 	return err;
 }
@@ -120,7 +127,8 @@ int proc_show_interrupts(struct pseudo_node *n, struct caller *c, struct text *o
 	return 0;
 }
 
-/* All that a sandbox reads from disks is read by its monitor: that much is known, and the faults. */
+/* All that a sandbox reads from disks is read by its monitor: that much is known, and the
+ * faults. */
 int proc_show_vmstat(struct pseudo_node *n, struct caller *c, struct text *out)
 {
 	struct sandbox_totals totals;
@@ -131,8 +139,10 @@ int proc_show_vmstat(struct pseudo_node *n, struct caller *c, struct text *out)
 	if (sysinfo(&si) < 0 || getrusage(RUSAGE_SELF, &ru) < 0)
 		return -EIO;
 	text_printf(out, "nr_free_pages %lu\n", si.freeram * si.mem_unit / PAGE_SIZE);
-	text_printf(out, "pgpgin %ld\npgpgout %ld\n", ru.ru_inblock / 2, ru.ru_oublock / 2); /* KiB */
-	text_printf(out, "pgfault %lu\npgmajfault %ld\n", totals.faults + (uint64_t)ru.ru_majflt, ru.ru_majflt);
+	/* KiB */
+	text_printf(out, "pgpgin %ld\npgpgout %ld\n", ru.ru_inblock / 2, ru.ru_oublock / 2);
+	text_printf(out, "pgfault %lu\npgmajfault %ld\n", totals.faults + (uint64_t)ru.ru_majflt,
+		    ru.ru_majflt);
 	return 0;
 }
 
@@ -145,15 +155,19 @@ struct lock_lines {
 
 static void put_lock(const struct file_lock *l, const struct inode_id *id, void *arg)
 {
-	static const char *const kinds[] = { [LOCK_POSIX] = "POSIX ", [LOCK_OFD] = "OFDLCK", [LOCK_FLOCK] = "FLOCK " };
+	static const char *const kinds[] = {
+		[LOCK_POSIX] = "POSIX ", [LOCK_OFD] = "OFDLCK", [LOCK_FLOCK] = "FLOCK "
+	};
 	struct lock_lines *to = arg;
 
-	text_printf(to->out, "%d: %s ADVISORY  %s %d ", ++to->nr, kinds[l->kind], l->type == F_WRLCK ? "WRITE" : "READ",
-		    l->pid);
+	text_printf(to->out, "%d: %s ADVISORY  %s %d ", ++to->nr, kinds[l->kind],
+		    l->type == F_WRLCK ? "WRITE" : "READ", l->pid);
 	if (id->of_host)
-		text_printf(to->out, "%02x:%02x:%lu ", (unsigned)(id->dev >> 32), (unsigned)id->dev, id->ino);
+		text_printf(to->out, "%02x:%02x:%lu ", (unsigned)(id->dev >> 32), (unsigned)id->dev,
+			    id->ino);
 	else
-		text_puts(to->out, "<none>:0 "); /* as where Linux knows no inode: what else is in `id` are addresses */
+		/* as where Linux knows no inode: what else is in `id` are addresses */
+		text_puts(to->out, "<none>:0 ");
 	if (l->kind == LOCK_FLOCK)
 		text_puts(to->out, "0 EOF\n");
 	else if (l->end == INT64_MAX)

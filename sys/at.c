@@ -53,7 +53,8 @@ void at_put(struct at *at)
 
 unsigned at_walk_flags(int at_flags)
 {
-	return (at_flags & AT_SYMLINK_NOFOLLOW ? WALK_NOFOLLOW : 0U) | (at_flags & AT_EMPTY_PATH ? WALK_EMPTY_OK : 0U);
+	return (at_flags & AT_SYMLINK_NOFOLLOW ? WALK_NOFOLLOW : 0U) |
+	       (at_flags & AT_EMPTY_PATH ? WALK_EMPTY_OK : 0U);
 }
 
 int at_walk(struct at *at, int at_flags, struct path *out)

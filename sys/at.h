@@ -10,7 +10,8 @@
 struct at {
 	struct caller c;
 	char *name;
-	struct file *file;        /* behind the directory descriptor; NULL: cwd, or the name is absolute */
+	/* behind the directory descriptor; NULL: cwd, or the name is absolute */
+	struct file *file;
 	const struct path *start; /* its place; NULL likewise */
 	struct path place;        /* of a file that has none of its own */
 };

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* chmod(2), chown(2), utimensat(2), truncate(2): one change of attributes, to a path or an open file. */
+/* chmod(2), chown(2), utimensat(2), truncate(2): one change of attributes, to a path or an open
+ * file. */
 #include <sys/stat.h>
 #include <sys/time.h>
 #include <utime.h>
@@ -9,7 +10,8 @@
 #include "fs/writers.h"
 #include "sys/at.h"
 
-static int64_t change_at(struct task *t, int dfd, uint64_t name, int flags, const struct iattr *attr)
+static int64_t change_at(struct task *t, int dfd, uint64_t name, int flags,
+			 const struct iattr *attr)
 {
 	struct path p;
 	struct at at;
@@ -84,11 +86,13 @@ static struct iattr owner_attr(uint64_t uid, uint64_t gid)
 {
 	struct iattr attr = { .uid = (uid_t)uid, .gid = (gid_t)gid };
 
-	attr.valid = ATTR_CHOWN | (attr.uid != (uid_t)-1 ? ATTR_UID : 0) | (attr.gid != (gid_t)-1 ? ATTR_GID : 0);
+	attr.valid = ATTR_CHOWN | (attr.uid != (uid_t)-1 ? ATTR_UID : 0) |
+		     (attr.gid != (gid_t)-1 ? ATTR_GID : 0);
 	return attr;
 }
 
-static int64_t do_chown(struct task *t, int dfd, uint64_t name, uint64_t uid, uint64_t gid, int flags)
+static int64_t do_chown(struct task *t, int dfd, uint64_t name, uint64_t uid, uint64_t gid,
+			int flags)
 {
 	struct iattr attr = owner_attr(uid, gid);
 
@@ -120,13 +124,18 @@ SYSCALL_DEFINE(fchownat)
 }
 
 /* do_utimes() of Linux's fs/utimes.c: `times` NULL means now. */
-static int64_t do_utimes(struct task *t, int dfd, uint64_t name, const struct timespec *times, int flags)
+static int64_t do_utimes(struct task *t, int dfd, uint64_t name, const struct timespec *times,
+			 int flags)
 {
 	struct timespec now = { .tv_nsec = UTIME_NOW };
-	struct iattr attr = { .valid = ATTR_TIMES, .atime = times ? times[0] : now, .mtime = times ? times[1] : now };
+	struct iattr attr = { .valid = ATTR_TIMES,
+			      .atime = times ? times[0] : now,
+			      .mtime = times ? times[1] : now };
 
 	if (name || dfd == AT_FDCWD)
-		return flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH) ? -EINVAL : change_at(t, dfd, name, flags, &attr);
+		return flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH)
+			   ? -EINVAL
+			   : change_at(t, dfd, name, flags, &attr);
 	return flags ? -EINVAL : change_fd(t, dfd, &attr);
 }
 
@@ -203,7 +212,7 @@ SYSCALL_DEFINE(truncate)
 	err = at_walk(&at, 0, &p);
 	if (!err) {
 		bool regular = S_ISREG(p.dentry->inode->type);
-		err = regular                          ? inode_check_size(p.dentry->inode, &at.c, a[1])
+		err = regular ? inode_check_size(p.dentry->inode, &at.c, a[1])
 		      : S_ISDIR(p.dentry->inode->type) ? -EISDIR
 						       : -EINVAL;
 		if (!err && !(p.dentry->inode->fs->flags & FS_CHECKS_ACCESS))
@@ -227,7 +236,8 @@ SYSCALL_DEFINE(ftruncate)
 	struct file *f = fd_get(t->files, (int)a[0]);
 	if (!f)
 		return -EBADF;
-	int err = file_writable(f) && f->ops->truncate ? inode_check_size(file_inode(f), &c, a[1]) : -EINVAL;
+	int err = file_writable(f) && f->ops->truncate ? inode_check_size(file_inode(f), &c, a[1])
+						       : -EINVAL;
 	if (!err)
 		err = f->ops->truncate(f, &c, a[1]);
 	if (!err && f->path.dentry)

@@ -12,12 +12,14 @@ SYSCALL_DEFINE(fork)
 
 SYSCALL_DEFINE(vfork)
 {
-	return task_clone(t, &(struct clone_request){ .flags = CLONE_VFORK | CLONE_VM, .exit_signal = SIGCHLD });
+	return task_clone(
+	    t, &(struct clone_request){ .flags = CLONE_VFORK | CLONE_VM, .exit_signal = SIGCHLD });
 }
 
 SYSCALL_DEFINE(clone)
 {
-	/* clone(2): the parent_tid argument serves CLONE_PIDFD too, so both can not be asked for. */
+	/* clone(2): the parent_tid argument serves CLONE_PIDFD too, so both can not be asked
+	 * for. */
 	uint64_t flags = a[0] & 0xffffffffUL & ~(uint64_t)CSIGNAL;
 	if (flags & CLONE_PIDFD && flags & CLONE_PARENT_SETTID)
 		return -EINVAL;
@@ -61,7 +63,8 @@ static int check_clone_args(const struct clone_args *ca)
 	if (!!ca->stack != !!ca->stack_size || !gva_range_ok(GVA(ca->stack), ca->stack_size))
 		return -EINVAL;
 	if (ca->set_tid_size || ca->set_tid)
-		return ca->set_tid && ca->set_tid_size ? -EPERM : -EINVAL; /* wished pids need CAP_CHECKPOINT_RESTORE */
+		/* wished pids need CAP_CHECKPOINT_RESTORE */
+		return ca->set_tid && ca->set_tid_size ? -EPERM : -EINVAL;
 	return 0;
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The report of a guest that dies of a fault: what a user needs to see where it happened, without a debugger. */
+/* The report of a guest that dies of a fault: what a user needs to see where it happened, without a
+ * debugger. */
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -14,7 +15,8 @@
 struct place {
 	uint64_t addr;
 	struct text here;
-	uint64_t below, above; /* end of the last mapping below, start of the first above; 0: none */
+	/* end of the last mapping below, start of the first above; 0: none */
+	uint64_t below, above;
 };
 
 static int find_place(const struct vma *v, void *arg)
@@ -30,9 +32,9 @@ static int find_place(const struct vma *v, void *arg)
 		return 1;
 	}
 	text_printf(&p->here, "%s+%#lx (%lx-%lx %c%c%c%c)", v->name ? v->name : "anonymous memory",
-		    p->addr - v->start + (v->source ? v->offset : 0), v->start, v->end, v->prot & PROT_READ ? 'r' : '-',
-		    v->prot & PROT_WRITE ? 'w' : '-', v->prot & PROT_EXEC ? 'x' : '-',
-		    v->flags & VMA_SHARED ? 's' : 'p');
+		    p->addr - v->start + (v->source ? v->offset : 0), v->start, v->end,
+		    v->prot & PROT_READ ? 'r' : '-', v->prot & PROT_WRITE ? 'w' : '-',
+		    v->prot & PROT_EXEC ? 'x' : '-', v->flags & VMA_SHARED ? 's' : 'p');
 	return 1;
 }
 
@@ -44,22 +46,29 @@ static void report_place(struct observe *o, struct task *t, const char *what, ui
 	if (p.here.len)
 		observe_log(o, 1, "  %s %#lx in %s", what, addr, text_str(&p.here));
 	else
-		observe_log(o, 1, "  %s %#lx is not mapped; the mappings next to it end at %#lx and start at %#lx",
+		observe_log(o, 1,
+			    "  %s %#lx is not mapped; the mappings next to it end at %#lx and "
+			    "start at %#lx",
 			    what, addr, p.below, p.above);
 	text_free(&p.here);
 }
 
 static void report_registers(struct observe *o, const struct cpu_regs *r)
 {
-	observe_log(o, 1, "  rax %016lx  rbx %016lx  rcx %016lx  rdx %016lx", r->rax, r->rbx, r->rcx, r->rdx);
-	observe_log(o, 1, "  rsi %016lx  rdi %016lx  rbp %016lx  rsp %016lx", r->rsi, r->rdi, r->rbp, r->rsp);
-	observe_log(o, 1, "  r8  %016lx  r9  %016lx  r10 %016lx  r11 %016lx", r->r8, r->r9, r->r10, r->r11);
-	observe_log(o, 1, "  r12 %016lx  r13 %016lx  r14 %016lx  r15 %016lx", r->r12, r->r13, r->r14, r->r15);
-	observe_log(o, 1, "  rip %016lx  rflags %08lx  fs %016lx  gs %016lx", r->rip, r->rflags, r->fs_base,
-		    r->gs_base);
+	observe_log(o, 1, "  rax %016lx  rbx %016lx  rcx %016lx  rdx %016lx", r->rax, r->rbx,
+		    r->rcx, r->rdx);
+	observe_log(o, 1, "  rsi %016lx  rdi %016lx  rbp %016lx  rsp %016lx", r->rsi, r->rdi,
+		    r->rbp, r->rsp);
+	observe_log(o, 1, "  r8  %016lx  r9  %016lx  r10 %016lx  r11 %016lx", r->r8, r->r9, r->r10,
+		    r->r11);
+	observe_log(o, 1, "  r12 %016lx  r13 %016lx  r14 %016lx  r15 %016lx", r->r12, r->r13,
+		    r->r14, r->r15);
+	observe_log(o, 1, "  rip %016lx  rflags %08lx  fs %016lx  gs %016lx", r->rip, r->rflags,
+		    r->fs_base, r->gs_base);
 }
 
-static void report_bytes(struct observe *o, struct task *t, const char *what, uint64_t addr, size_t word, size_t n)
+static void report_bytes(struct observe *o, struct task *t, const char *what, uint64_t addr,
+			 size_t word, size_t n)
 {
 	struct text line = { 0 };
 	uint64_t v;
@@ -112,8 +121,8 @@ void crash_report(struct observe *o, struct task *t, const siginfo_t *si)
 	struct cpu_regs r;
 
 	print_siginfo_value(&info, si);
-	observe_log(o, 1, "%s, process %d, thread %d, dies of %s %s", t->comm, t->process->pid->nr, t->tid,
-		    trace_signal_name(si->si_signo), text_str(&info));
+	observe_log(o, 1, "%s, process %d, thread %d, dies of %s %s", t->comm, t->process->pid->nr,
+		    t->tid, trace_signal_name(si->si_signo), text_str(&info));
 	text_free(&info);
 	if (t->sb->platform->regs_get(t->context, &r))
 		return;

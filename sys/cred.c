@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* User and group ids (credentials(7), capabilities(7)). Credentials are immutable: each change installs a copy. */
+/* User and group ids (credentials(7), capabilities(7)). Credentials are immutable: each change
+ * installs a copy. */
 #include "fs/cred.h"
 
 #include <limits.h>
@@ -70,8 +71,10 @@ static bool ids_hold(const struct ids *i, uint32_t id)
 
 static int put_ids(struct task *t, const uint64_t *a, struct ids i)
 {
-	return put_user(t, a[0], &i.real) || put_user(t, a[1], &i.effective) || put_user(t, a[2], &i.saved) ? -EFAULT
-													    : 0;
+	return put_user(t, a[0], &i.real) || put_user(t, a[1], &i.effective) ||
+		       put_user(t, a[2], &i.saved)
+		   ? -EFAULT
+		   : 0;
 }
 
 SYSCALL_DEFINE(getresuid)
@@ -84,7 +87,8 @@ SYSCALL_DEFINE(getresgid)
 	return put_ids(t, a, gids_of(t->cred));
 }
 
-/* How a call changes the ids. `any`: the caller has the capability, and is not held to those it has. */
+/* How a call changes the ids. `any`: the caller has the capability, and is not held to those it
+ * has. */
 typedef int ids_rule(struct ids *i, const uint64_t *a, bool any);
 
 /* setresuid(2): -1 leaves an id. */
@@ -104,13 +108,15 @@ static int ids_setres(struct ids *i, const uint64_t *a, bool any)
 	return 0;
 }
 
-/* setreuid(2): the saved id follows when the real id is set, or the effective one to something but the real id. */
+/* setreuid(2): the saved id follows when the real id is set, or the effective one to something but
+ * the real id. */
 static int ids_setre(struct ids *i, const uint64_t *a, bool any)
 {
 	const struct ids old = *i;
 	uint32_t r = (uint32_t)a[0], e = (uint32_t)a[1];
 
-	if (!any && ((r != -1U && r != old.real && r != old.effective) || (e != -1U && !ids_hold(&old, e))))
+	if (!any &&
+	    ((r != -1U && r != old.real && r != old.effective) || (e != -1U && !ids_hold(&old, e))))
 		return -EPERM;
 	if (r != -1U)
 		i->real = r;
@@ -198,9 +204,10 @@ SYSCALL_DEFINE(setgid)
 	return change_gids(t, a, ids_set);
 }
 
-#define CAPS_OF_FILES                                                                                                  \
-	(1UL << CAP_CHOWN | 1UL << CAP_DAC_OVERRIDE | 1UL << CAP_DAC_READ_SEARCH | 1UL << CAP_FOWNER |                 \
-	 1UL << CAP_FSETID | 1UL << CAP_LINUX_IMMUTABLE | 1UL << CAP_MKNOD | 1UL << CAP_MAC_OVERRIDE)
+#define CAPS_OF_FILES                                                                              \
+	(1UL << CAP_CHOWN | 1UL << CAP_DAC_OVERRIDE | 1UL << CAP_DAC_READ_SEARCH |                 \
+	 1UL << CAP_FOWNER | 1UL << CAP_FSETID | 1UL << CAP_LINUX_IMMUTABLE | 1UL << CAP_MKNOD |   \
+	 1UL << CAP_MAC_OVERRIDE)
 
 /* capabilities(7): those about files go and come with an fsuid of 0. */
 static void fix_file_caps(const struct cred *old, struct cred *new)
@@ -253,7 +260,8 @@ SYSCALL_DEFINE(getgroups)
 	int size = (int)a[0];
 	if (size < 0 || (size && size < c->nr_groups))
 		return -EINVAL;
-	if (size && copy_to_guest(t->mm, GVA(a[1]), c->groups, (size_t)c->nr_groups * sizeof(gid_t)))
+	if (size &&
+	    copy_to_guest(t->mm, GVA(a[1]), c->groups, (size_t)c->nr_groups * sizeof(gid_t)))
 		return -EFAULT;
 	return c->nr_groups;
 }
@@ -283,7 +291,8 @@ SYSCALL_DEFINE(setgroups)
 	return 0;
 }
 
-/* capget(2): how many 32-bit sets a version has; the preferred version is written back for an unknown one. */
+/* capget(2): how many 32-bit sets a version has; the preferred version is written back for an
+ * unknown one. */
 static int cap_words(struct task *t, uint64_t header, struct __user_cap_header_struct *h)
 {
 	if (get_user(t, h, header))
@@ -293,7 +302,8 @@ static int cap_words(struct task *t, uint64_t header, struct __user_cap_header_s
 	if (h->version == _LINUX_CAPABILITY_VERSION_2 || h->version == _LINUX_CAPABILITY_VERSION_3)
 		return _LINUX_CAPABILITY_U32S_3;
 	h->version = _LINUX_CAPABILITY_VERSION_3;
-	return copy_to_guest(t->mm, GVA(header), &h->version, sizeof h->version) ? -EFAULT : -EINVAL;
+	return copy_to_guest(t->mm, GVA(header), &h->version, sizeof h->version) ? -EFAULT
+										 : -EINVAL;
 }
 
 /* A reference to the credentials of thread `pid`; NULL: ESRCH. */
@@ -303,7 +313,9 @@ static struct cred *cred_of(struct task *t, pid_t pid)
 		return cred_get(t->cred);
 	sandbox_lock(t->sb);
 	struct pid *p = pid_find(t->sb->pids, pid);
-	struct cred *c = p && p->task ? p->task->cred : p && p->process ? process_cred(p->process) : NULL;
+	struct cred *c = p && p->task      ? p->task->cred
+			 : p && p->process ? process_cred(p->process)
+					   : NULL;
 	if (c)
 		cred_get(c);
 	sandbox_unlock(t->sb);

@@ -33,7 +33,8 @@ struct dents {
 	bool old, full;
 };
 
-static bool emit_dent(struct dir_emit *e, const char *name, size_t len, uint64_t ino, int64_t next, unsigned char type)
+static bool emit_dent(struct dir_emit *e, const char *name, size_t len, uint64_t ino, int64_t next,
+		      unsigned char type)
 {
 	struct dents *d = container_of(e, struct dents, emit);
 	size_t rec = (offsetof(struct dirent64, d_name) + len + 1 + 7) & ~7UL;
@@ -45,12 +46,16 @@ static bool emit_dent(struct dir_emit *e, const char *name, size_t len, uint64_t
 	memset(at, 0, rec);
 	if (d->old) {
 		struct dirent_old *o = (void *)at;
-		*o = (struct dirent_old){ .d_ino = ino, .d_off = (uint64_t)next, .d_reclen = (uint16_t)rec };
+		*o = (struct dirent_old){ .d_ino = ino,
+					  .d_off = (uint64_t)next,
+					  .d_reclen = (uint16_t)rec };
 		memcpy(o->d_name, name, len);
 		at[rec - 1] = (char)type;
 	} else {
 		struct dirent64 *n = (void *)at;
-		*n = (struct dirent64){ .d_ino = ino, .d_off = next, .d_reclen = (uint16_t)rec, .d_type = type };
+		*n = (struct dirent64){
+			.d_ino = ino, .d_off = next, .d_reclen = (uint16_t)rec, .d_type = type
+		};
 		memcpy(n->d_name, name, len);
 	}
 	d->used += rec;

@@ -12,10 +12,11 @@
 #include "sys/syscalls.def"
 #undef SYSCALL
 
-#define FN_FULL(name)                                   sys_##name
-#define FN_PARTIAL(name)                                sys_##name
-#define FN_NONE(name)                                   NULL
-#define SYSCALL(nr, name, status, err, note, ret, args) [nr] = { #name, FN_##status(name), err, RET_##ret, { args } },
+#define FN_FULL(name)    sys_##name
+#define FN_PARTIAL(name) sys_##name
+#define FN_NONE(name)    NULL
+#define SYSCALL(nr, name, status, err, note, ret, args)                                            \
+	[nr] = { #name, FN_##status(name), err, RET_##ret, { args } },
 static const struct syscall_entry table[] = {
 #include "sys/syscalls.def"
 };

@@ -56,7 +56,8 @@ static int64_t do_epoll_wait(struct task *t, const uint64_t *a, uint64_t deadlin
 	if (!ep)
 		return -EBADF;
 	uio_init_guest(&out, t->mm, GVA(a[1]), max * sizeof(struct epoll_event));
-	int64_t r = file_is_epoll(ep) ? epoll_collect(ep, &t->sleeper, &out, max, deadline) : -EINVAL;
+	int64_t r =
+	    file_is_epoll(ep) ? epoll_collect(ep, &t->sleeper, &out, max, deadline) : -EINVAL;
 	file_put(ep);
 	return r;
 }

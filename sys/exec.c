@@ -9,12 +9,14 @@
 #include "loader/loader.h"
 #include "sys/at.h"
 
-/* A copied argument vector: pointers into one growing buffer would move, so each string is its own allocation. */
+/* A copied argument vector: pointers into one growing buffer would move, so each string is its own
+ * allocation. */
 struct strings {
 	char **v; /* NULL-terminated */
 	size_t n, room;
 	size_t bytes;
-	size_t charged; /* counted as the sandbox's memory: the copy here, and the one on the new stack to come */
+	/* counted as the sandbox's memory: the copy here, and the one on the new stack to come */
+	size_t charged;
 };
 
 static void strings_free(struct task *t, struct strings *s)
@@ -40,7 +42,8 @@ static int strings_add(struct strings *s, char *str)
 	return 0;
 }
 
-/* execve(2), "Limits on size of arguments and environment"; the loader checks the exact sum, this bounds the copy. */
+/* execve(2), "Limits on size of arguments and environment"; the loader checks the exact sum, this
+ * bounds the copy. */
 static int strings_fetch(struct task *t, uint64_t addr, uint64_t max_bytes, struct strings *s)
 {
 	int err = strings_add(s, NULL);
@@ -118,8 +121,8 @@ static int64_t exec_file(struct task *t, int dfd, const char *path, int flags, s
 	return err;
 }
 
-static int64_t do_execveat(struct task *t, int dfd, uint64_t path_addr, uint64_t argv_addr, uint64_t envp_addr,
-			   int flags)
+static int64_t do_execveat(struct task *t, int dfd, uint64_t path_addr, uint64_t argv_addr,
+			   uint64_t envp_addr, int flags)
 {
 	struct strings argv = { 0 }, envp = { 0 };
 	char *path;

@@ -67,7 +67,8 @@ static int64_t fcntl_dupfd(struct fcntl *x)
 
 	if ((int)x->arg < 0 || (unsigned)x->arg >= limit)
 		return -EINVAL;
-	return fd_install(x->t->files, file_get(x->f), (int)x->arg, x->cmd == F_DUPFD_CLOEXEC, limit);
+	return fd_install(x->t->files, file_get(x->f), (int)x->arg, x->cmd == F_DUPFD_CLOEXEC,
+			  limit);
 }
 
 static int64_t fcntl_getfd(struct fcntl *x)
@@ -125,7 +126,8 @@ static int64_t lock_base(struct fcntl *x, short whence)
 	switch (whence) {
 	case SEEK_SET: return 0;
 	case SEEK_CUR: return x->f->ops->lseek ? x->f->ops->lseek(x->f, &x->c, 0, SEEK_CUR) : 0;
-	case SEEK_END: return file_getattr(x->f, &x->c, STATX_SIZE, &st) ? -EINVAL : (int64_t)st.stx_size;
+	case SEEK_END:
+		return file_getattr(x->f, &x->c, STATX_SIZE, &st) ? -EINVAL : (int64_t)st.stx_size;
 	default: return -EINVAL;
 	}
 }
@@ -209,7 +211,8 @@ static int64_t fcntl_setlk(struct fcntl *x)
 	int err = get_lock(x, &fl, &l, &id);
 	if (err)
 		return err;
-	if ((fl.l_type == F_RDLCK && !file_readable(x->f)) || (fl.l_type == F_WRLCK && !file_writable(x->f)))
+	if ((fl.l_type == F_RDLCK && !file_readable(x->f)) ||
+	    (fl.l_type == F_WRLCK && !file_writable(x->f)))
 		return -EBADF;
 	if (l.kind == LOCK_OFD)
 		x->f->locks = locks;
@@ -301,7 +304,8 @@ static int64_t fcntl_setown_ex(struct fcntl *x)
 static int64_t fcntl_getown_ex(struct fcntl *x)
 {
 	struct file_owner o = get_owner(x->f);
-	struct f_owner_ex ex = { .type = (enum __pid_type)(o.pid ? o.type : F_OWNER_TID), .pid = o.pid };
+	struct f_owner_ex ex = { .type = (enum __pid_type)(o.pid ? o.type : F_OWNER_TID),
+				 .pid = o.pid };
 
 	return put_user(x->t, x->arg, &ex);
 }
@@ -382,13 +386,16 @@ static int64_t fcntl_run(struct fcntl *x)
 {
 	for (size_t i = 0; i < sizeof fcntls / sizeof *fcntls; i++)
 		if (fcntls[i].cmd == x->cmd)
-			return x->f->flags & O_PATH && !fcntls[i].path_ok ? -EBADF : fcntls[i].fn(x);
+			return x->f->flags & O_PATH && !fcntls[i].path_ok ? -EBADF
+									  : fcntls[i].fn(x);
 	return x->f->flags & O_PATH ? -EBADF : -EINVAL;
 }
 
 SYSCALL_DEFINE(fcntl)
 {
-	struct fcntl x = { .t = t, .c = task_caller(t), .fd = (int)a[0], .cmd = (int)a[1], .arg = a[2] };
+	struct fcntl x = {
+		.t = t, .c = task_caller(t), .fd = (int)a[0], .cmd = (int)a[1], .arg = a[2]
+	};
 
 	x.f = fd_get_path(t->files, x.fd);
 	if (!x.f)
@@ -410,7 +417,11 @@ static int flock_type(int op)
 
 static int do_flock(struct caller *c, struct file *f, int type, bool wait)
 {
-	struct file_lock l = { .kind = LOCK_FLOCK, .type = (short)type, .end = INT64_MAX, .owner = f, .pid = c->tgid };
+	struct file_lock l = { .kind = LOCK_FLOCK,
+			       .type = (short)type,
+			       .end = INT64_MAX,
+			       .owner = f,
+			       .pid = c->tgid };
 	struct inode_id id;
 	int err = file_identify(f, &id);
 
@@ -458,7 +469,8 @@ static int64_t ioctl_owner(struct task *t, struct file *f, unsigned cmd, uint64_
 }
 
 /* do_vfs_ioctl(): what any regular file or directory knows. */
-static int64_t ioctl_inode(struct task *t, struct caller *c, struct file *f, unsigned cmd, uint64_t arg)
+static int64_t ioctl_inode(struct task *t, struct caller *c, struct file *f, unsigned cmd,
+			   uint64_t arg)
 {
 	struct statx st;
 

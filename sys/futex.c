@@ -29,7 +29,8 @@ struct futex_args {
 static int64_t wait_restart(struct task *t, struct restart *r);
 
 /* A wait with a timeout goes on to the same point in time; one without starts over. */
-static int64_t wait_or_restart(struct task *t, const struct futex_want *want, uint64_t deadline, bool timeout)
+static int64_t wait_or_restart(struct task *t, const struct futex_want *want, uint64_t deadline,
+			       bool timeout)
 {
 	int r = futex_wait(t, want, deadline);
 
@@ -136,12 +137,15 @@ static const struct futex_op {
 	[FUTEX_TRYLOCK_PI] = { .run = op_trylock_pi },
 	[FUTEX_WAIT_BITSET] = { .run = op_wait_bitset, .timeout = true, .realtime_flag = true },
 	[FUTEX_WAKE_BITSET] = { .run = op_wake_bitset },
-	[FUTEX_WAIT_REQUEUE_PI] = { .run = op_wait_requeue_pi, .timeout = true, .realtime_flag = true },
+	[FUTEX_WAIT_REQUEUE_PI] = { .run = op_wait_requeue_pi,
+				    .timeout = true,
+				    .realtime_flag = true },
 	[FUTEX_CMP_REQUEUE_PI] = { .run = op_cmp_requeue_pi },
 	[FUTEX_LOCK_PI2] = { .run = op_lock_pi, .timeout = true, .realtime_flag = true },
 };
 
-static int fetch_timeout(struct task *t, const struct futex_op *op, bool realtime, uint64_t addr, struct futex_args *f)
+static int fetch_timeout(struct task *t, const struct futex_op *op, bool realtime, uint64_t addr,
+			 struct futex_args *f)
 {
 	struct timespec ts;
 
@@ -155,7 +159,8 @@ static int fetch_timeout(struct task *t, const struct futex_op *op, bool realtim
 	if (op->relative)
 		f->deadline = deadline_after(&ts);
 	else
-		f->deadline = deadline_at(realtime || op->realtime ? CLOCK_REALTIME : CLOCK_MONOTONIC, &ts);
+		f->deadline =
+		    deadline_at(realtime || op->realtime ? CLOCK_REALTIME : CLOCK_MONOTONIC, &ts);
 	return 0;
 }
 
@@ -163,7 +168,8 @@ SYSCALL_DEFINE(futex)
 {
 	uint32_t code = (uint32_t)a[1], cmd = code & FUTEX_CMD_MASK;
 	bool shared = !(code & FUTEX_PRIVATE_FLAG), realtime = code & FUTEX_CLOCK_REALTIME;
-	const struct futex_op *op = cmd < sizeof futex_ops / sizeof *futex_ops ? &futex_ops[cmd] : NULL;
+	const struct futex_op *op =
+	    cmd < sizeof futex_ops / sizeof *futex_ops ? &futex_ops[cmd] : NULL;
 	struct futex_args f = {
 		.ref = { a[0], shared },
 		.ref2 = { a[4], shared },
@@ -198,7 +204,9 @@ static int fetch_waitv(struct task *t, uint64_t addr, unsigned n, struct futex_w
 			return -EFAULT;
 		if (!flags_ok(v.flags) || v.__reserved || v.val > UINT32_MAX)
 			return -EINVAL;
-		out[i] = (struct futex_want){ { v.uaddr, !(v.flags & FUTEX2_PRIVATE) }, (uint32_t)v.val, UINT32_MAX };
+		out[i] = (struct futex_want){ { v.uaddr, !(v.flags & FUTEX2_PRIVATE) },
+					      (uint32_t)v.val,
+					      UINT32_MAX };
 	}
 	return 0;
 }
@@ -246,7 +254,9 @@ SYSCALL_DEFINE(futex_wait)
 	int r = fetch_deadline(t, a[4], (clockid_t)a[5], &deadline);
 	if (r)
 		return r;
-	struct futex_want want = { { a[0], !(a[3] & FUTEX2_PRIVATE) }, (uint32_t)a[1], (uint32_t)a[2] };
+	struct futex_want want = { { a[0], !(a[3] & FUTEX2_PRIVATE) },
+				   (uint32_t)a[1],
+				   (uint32_t)a[2] };
 	r = futex_wait(t, &want, deadline);
 	return r == -EINTR ? -ERESTARTSYS : r;
 }
@@ -269,7 +279,8 @@ SYSCALL_DEFINE(futex_requeue)
 	if ((uint32_t)a[1] || !a[0])
 		return -EINVAL;
 	int err = fetch_waitv(t, a[0], 2, want);
-	return err ? err : futex_requeue(t, want[0].ref, want[1].ref, (int)a[2], (int)a[3], &want[0].val);
+	return err ? err
+		   : futex_requeue(t, want[0].ref, want[1].ref, (int)a[2], (int)a[3], &want[0].val);
 }
 
 /* ---- robust lists ---- */

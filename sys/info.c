@@ -10,7 +10,8 @@
 
 #include "sys/sys.h"
 
-/* The guest sees the host's kernel release: programs choose features by it, and ours are tested against that kernel. */
+/* The guest sees the host's kernel release: programs choose features by it, and ours are tested
+ * against that kernel. */
 SYSCALL_DEFINE(uname)
 {
 	struct utsname u;
@@ -47,10 +48,18 @@ SYSCALL_DEFINE(setdomainname)
 	return set_name(t, UTS_DOMAIN, a);
 }
 
-/* ---- syslog(2): there are no messages, and they are for those with the capability (sysctl kernel.dmesg_restrict) ----
- */
+/* ---- syslog(2): there are no messages, and they are for those with the capability (sysctl kernel.dmesg_restrict) */
 
-enum { LOG_CLOSE, LOG_OPEN, LOG_READ, LOG_READ_ALL, LOG_READ_CLEAR, LOG_CLEAR, LOG_SIZE_UNREAD = 9, LOG_SIZE_BUFFER };
+enum {
+	LOG_CLOSE,
+	LOG_OPEN,
+	LOG_READ,
+	LOG_READ_ALL,
+	LOG_READ_CLEAR,
+	LOG_CLEAR,
+	LOG_SIZE_UNREAD = 9,
+	LOG_SIZE_BUFFER
+};
 
 static int check_log_buffer(uint64_t addr, int len)
 {

@@ -6,9 +6,9 @@
 
 #include "sys/at.h"
 
-#define MASK_BITS                                                                                                      \
-	(IN_ALL_EVENTS | IN_UNMOUNT | IN_Q_OVERFLOW | IN_IGNORED | IN_ONLYDIR | IN_DONT_FOLLOW | IN_EXCL_UNLINK |      \
-	 IN_MASK_ADD | IN_MASK_CREATE | IN_ISDIR | IN_ONESHOT)
+#define MASK_BITS                                                                                  \
+	(IN_ALL_EVENTS | IN_UNMOUNT | IN_Q_OVERFLOW | IN_IGNORED | IN_ONLYDIR | IN_DONT_FOLLOW |   \
+	 IN_EXCL_UNLINK | IN_MASK_ADD | IN_MASK_CREATE | IN_ISDIR | IN_ONESHOT)
 
 static int64_t do_inotify_init(struct task *t, int flags)
 {

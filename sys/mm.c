@@ -15,8 +15,9 @@
 /* mlock(2): who has CAP_IPC_LOCK locks as much as it likes. Asked before each call that locks. */
 static void update_lock_limit(struct task *t)
 {
-	t->mm->limit_memlock =
-	    cred_capable(t->cred, CAP_IPC_LOCK) ? UINT64_MAX : process_rlimit(t->process, RLIMIT_MEMLOCK);
+	t->mm->limit_memlock = cred_capable(t->cred, CAP_IPC_LOCK)
+				   ? UINT64_MAX
+				   : process_rlimit(t->process, RLIMIT_MEMLOCK);
 }
 
 /* The absolute guest path of a mapped file, for /proc/PID/maps; NULL when there is none. */
@@ -31,10 +32,12 @@ static char *mapping_name(struct file *f)
 	return buf;
 }
 
-/* What the open file allows, and its pages. -errno: it cannot be mapped like that (mmap(2), ERRORS). */
+/* What the open file allows, and its pages. -errno: it cannot be mapped like that (mmap(2),
+ * ERRORS). */
 static int ask_file(struct file *f, struct mmap_args *m)
 {
-	bool shared = (m->flags & MAP_TYPE) == MAP_SHARED || (m->flags & MAP_TYPE) == MAP_SHARED_VALIDATE;
+	bool shared =
+	    (m->flags & MAP_TYPE) == MAP_SHARED || (m->flags & MAP_TYPE) == MAP_SHARED_VALIDATE;
 	bool noexec = f->path.mnt && f->path.mnt->flags & MOUNT_NOEXEC;
 	struct inode *inode = file_inode(f);
 
@@ -148,7 +151,8 @@ SYSCALL_DEFINE(munlock)
 SYSCALL_DEFINE(mlockall)
 {
 	unsigned flags = (unsigned)a[0];
-	if (flags == 0 || flags & ~(unsigned)(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) || flags == MCL_ONFAULT)
+	if (flags == 0 || flags & ~(unsigned)(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) ||
+	    flags == MCL_ONFAULT)
 		return -EINVAL;
 	update_lock_limit(t);
 	return mm_mlockall(t->mm, (int)flags);
@@ -159,7 +163,8 @@ SYSCALL_DEFINE(munlockall)
 	return mm_mlockall(t->mm, 0);
 }
 
-/* Protection keys (pkeys(7)), as Linux answers on a CPU without them: none can be had, and only -1, no key, be used. */
+/* Protection keys (pkeys(7)), as Linux answers on a CPU without them: none can be had, and only -1,
+ * no key, be used. */
 SYSCALL_DEFINE(pkey_alloc)
 {
 	return a[0] || a[1] & ~3UL /* PKEY_DISABLE_ACCESS, _WRITE */ ? -EINVAL : -ENOSPC;

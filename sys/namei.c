@@ -61,7 +61,8 @@ static int64_t do_mknod(struct task *t, int dfd, uint64_t name, uint64_t mode, u
 	err = at_get(t, dfd, name, false, &at);
 	if (err)
 		return err;
-	err = vfs_mknod(&at.c, at.start, at.name, m & S_IFMT ? m : m | S_IFREG, decode_dev((unsigned)dev));
+	err = vfs_mknod(&at.c, at.start, at.name, m & S_IFMT ? m : m | S_IFREG,
+			decode_dev((unsigned)dev));
 	at_put(&at);
 	return err;
 }
@@ -128,7 +129,8 @@ SYSCALL_DEFINE(unlinkat)
 {
 	int flags = (int)a[2];
 
-	return flags & ~AT_REMOVEDIR ? -EINVAL : do_unlink(t, (int)a[0], a[1], flags & AT_REMOVEDIR);
+	return flags & ~AT_REMOVEDIR ? -EINVAL
+				     : do_unlink(t, (int)a[0], a[1], flags & AT_REMOVEDIR);
 }
 
 static int link_to(struct task *t, const struct path *target, int dfd, uint64_t name)
@@ -143,13 +145,16 @@ static int link_to(struct task *t, const struct path *target, int dfd, uint64_t 
 	return err;
 }
 
-/* A descriptor that was handed over is not to become a name: who links it has opened it, or may search anywhere. */
+/* A descriptor that was handed over is not to become a name: who links it has opened it, or may
+ * search anywhere. */
 static bool may_link(const struct task *t, const struct at *at)
 {
-	return !at_is_file(at) || at->file->cred == t->cred || cred_capable(t->cred, CAP_DAC_READ_SEARCH);
+	return !at_is_file(at) || at->file->cred == t->cred ||
+	       cred_capable(t->cred, CAP_DAC_READ_SEARCH);
 }
 
-static int64_t do_link(struct task *t, int olddfd, uint64_t old, int newdfd, uint64_t new, int flags)
+static int64_t do_link(struct task *t, int olddfd, uint64_t old, int newdfd, uint64_t new,
+		       int flags)
 {
 	int walk = (flags & AT_SYMLINK_FOLLOW ? 0 : AT_SYMLINK_NOFOLLOW) | (flags & AT_EMPTY_PATH);
 	struct path target;
@@ -179,7 +184,8 @@ SYSCALL_DEFINE(linkat)
 	return do_link(t, (int)a[0], a[1], (int)a[2], a[3], (int)a[4]);
 }
 
-static int64_t do_rename(struct task *t, int olddfd, uint64_t old, int newdfd, uint64_t new, unsigned flags)
+static int64_t do_rename(struct task *t, int olddfd, uint64_t old, int newdfd, uint64_t new,
+			 unsigned flags)
 {
 	struct at from, to;
 

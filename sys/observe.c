@@ -39,14 +39,18 @@ static unsigned slot_of(uint64_t nr, const struct syscall_entry *e)
 	return e ? (uint32_t)nr : sys_table_size();
 }
 
-static void tell_missing(struct observe *o, struct task *t, const struct syscall_entry *e, int64_t result)
+static void tell_missing(struct observe *o, struct task *t, const struct syscall_entry *e,
+			 int64_t result)
 {
 	uint64_t nr = t->event.syscall.nr;
 
-	if ((e && e->fn) || o->cfg.log_level < 1 || atomic_exchange(&o->missing_told[slot_of(nr, e)], 1))
+	if ((e && e->fn) || o->cfg.log_level < 1 ||
+	    atomic_exchange(&o->missing_told[slot_of(nr, e)], 1))
 		return;
-	observe_log(o, 1, "%s (process %d) made system call %d (%s), which hl does not have: it got %s", t->comm,
-		    t->process->pid->nr, (int)nr, e ? e->name : "unknown", strerrorname_np((int)-result));
+	observe_log(o, 1,
+		    "%s (process %d) made system call %d (%s), which hl does not have: it got %s",
+		    t->comm, t->process->pid->nr, (int)nr, e ? e->name : "unknown",
+		    strerrorname_np((int)-result));
 }
 
 static void count(struct call_count *c, int64_t result, uint64_t ns)
@@ -104,7 +108,8 @@ void observe_exit(struct task *t, const struct syscall_entry *e, int64_t result)
 
 /* ---- what the kernel tells ---- */
 
-static void on_program(struct observer *base, struct task *t, const char *path, char *const *argv, char *const *envp)
+static void on_program(struct observer *base, struct task *t, const char *path, char *const *argv,
+		       char *const *envp)
 {
 	struct observe *o = observe_of(base);
 
@@ -133,14 +138,17 @@ static void on_stopped(struct observer *base, struct task *t, int sig)
 
 	if (o->cfg.format)
 		trace_stopped(o, t, sig);
-	observe_log(o, 2, "process %d (%s) stopped by %s", t->process->pid->nr, t->comm, trace_signal_name(sig));
+	observe_log(o, 2, "process %d (%s) stopped by %s", t->process->pid->nr, t->comm,
+		    trace_signal_name(sig));
 }
 
 static void on_out_of_resources(struct observer *base, struct process *p, const char *why)
 {
-	struct task *t = list_empty(&p->tasks) ? NULL : list_first(&p->tasks, struct task, process_node);
+	struct task *t =
+	    list_empty(&p->tasks) ? NULL : list_first(&p->tasks, struct task, process_node);
 
-	observe_log(observe_of(base), 1, "%s: killed process %d (%s)", why, p->pid->nr, t ? t->comm : "?");
+	observe_log(observe_of(base), 1, "%s: killed process %d (%s)", why, p->pid->nr,
+		    t ? t->comm : "?");
 }
 
 static void on_crashed(struct observer *base, struct task *t, const siginfo_t *si)
@@ -156,9 +164,11 @@ static void log_end(struct observe *o, struct task *t)
 	int st = t->exit_code;
 
 	if (WIFSIGNALED(st))
-		observe_log(o, 2, "thread %d (%s) killed by %s", t->tid, t->comm, trace_signal_name(WTERMSIG(st)));
+		observe_log(o, 2, "thread %d (%s) killed by %s", t->tid, t->comm,
+			    trace_signal_name(WTERMSIG(st)));
 	else
-		observe_log(o, 2, "thread %d (%s) exited with %d", t->tid, t->comm, WEXITSTATUS(st));
+		observe_log(o, 2, "thread %d (%s) exited with %d", t->tid, t->comm,
+			    WEXITSTATUS(st));
 }
 
 static void on_ended(struct observer *base, struct task *t)
@@ -218,14 +228,17 @@ void observe_destroy(struct observer *base)
 	free(o);
 }
 
-void observe_each_call(struct observer *base, void (*fn)(void *arg, const struct call_report *r), void *arg)
+void observe_each_call(struct observer *base, void (*fn)(void *arg, const struct call_report *r),
+		       void *arg)
 {
 	struct observe *o = observe_of(base);
 
 	for (unsigned nr = 0; o && o->counts && nr <= sys_table_size(); nr++) {
 		const struct syscall_entry *e = sys_entry(nr);
 		struct call_count *c = &o->counts[nr];
-		struct call_report r = { e ? e->name : "(unknown)", nr, c->calls, c->errors, c->total_ns, c->max_ns };
+		struct call_report r = {
+			e ? e->name : "(unknown)", nr, c->calls, c->errors, c->total_ns, c->max_ns
+		};
 		if (r.calls)
 			fn(arg, &r);
 	}

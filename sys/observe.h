@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a user may see of a running sandbox: the trace of system calls (sys/trace.c), counts and times, the report of a
- * crash (sys/crash.c), lines about what happens. One observer a sandbox; NULL when nothing of it was asked for, and
- * then a system call pays one test for it.
+ * What a user may see of a running sandbox: the trace of system calls (sys/trace.c), counts and
+ * times, the report of a crash (sys/crash.c), lines about what happens. One observer a sandbox;
+ * NULL when nothing of it was asked for, and then a system call pays one test for it.
  */
 #ifndef HL_SYS_OBSERVE_H
 #define HL_SYS_OBSERVE_H
@@ -63,9 +63,10 @@ struct observe {
 	struct observer base; /* first */
 	struct observe_config cfg;
 	uint64_t start_ns;
-	pthread_mutex_t lock;      /* the two outputs; taken inside sandbox->lock */
-	struct observed *open;     /* whose line has no end yet; lock */
-	struct call_count *counts; /* one a number, the last one for numbers that do not exist; NULL: no statistics */
+	pthread_mutex_t lock;  /* the two outputs; taken inside sandbox->lock */
+	struct observed *open; /* whose line has no end yet; lock */
+	/* one a number, the last one for numbers that do not exist; NULL: no statistics */
+	struct call_count *counts;
 	_Atomic uint8_t *missing_told;
 };
 
@@ -78,23 +79,28 @@ struct call_report {
 int observe_create(const struct observe_config *cfg, struct observer **out);
 void observe_destroy(struct observer *o);
 
-/* Around each system call, by the task that makes it; `e`: NULL for a number that does not exist. */
+/* Around each system call, by the task that makes it; `e`: NULL for a number that does not
+ * exist. */
 void observe_enter(struct task *t, const struct syscall_entry *e);
 void observe_exit(struct task *t, const struct syscall_entry *e, int64_t result);
 
 /* In order of the numbers, those that were called. */
-void observe_each_call(struct observer *o, void (*fn)(void *arg, const struct call_report *r), void *arg);
+void observe_each_call(struct observer *o, void (*fn)(void *arg, const struct call_report *r),
+		       void *arg);
 
 /* A line for the log if `level` is asked for. No newline. */
-void observe_log(struct observe *o, int level, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+void observe_log(struct observe *o, int level, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
 
 /* sys/trace.c */
 void trace_enter(struct observe *o, struct task *t, const struct syscall_entry *e);
-void trace_exit(struct observe *o, struct task *t, const struct syscall_entry *e, int64_t result, uint64_t ns);
+void trace_exit(struct observe *o, struct task *t, const struct syscall_entry *e, int64_t result,
+		uint64_t ns);
 void trace_signal(struct observe *o, struct task *t, const siginfo_t *si);
 void trace_stopped(struct observe *o, struct task *t, int sig);
 void trace_ended(struct observe *o, struct task *t);
-void trace_program(struct observe *o, struct task *t, const char *path, char *const *argv, char *const *envp);
+void trace_program(struct observe *o, struct task *t, const char *path, char *const *argv,
+		   char *const *envp);
 
 /* sys/crash.c */
 void crash_report(struct observe *o, struct task *t, const siginfo_t *si);

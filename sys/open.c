@@ -17,9 +17,10 @@
 #endif
 
 #define O_LARGEFILE_BIT 0100000
-#define FLAGS_VALID                                                                                                    \
-	(O_ACCMODE | O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_APPEND | O_NONBLOCK | O_SYNC | O_DSYNC | O_ASYNC |      \
-	 O_DIRECT | O_LARGEFILE_BIT | O_DIRECTORY | O_NOFOLLOW | O_NOATIME | O_CLOEXEC | O_PATH | O_TMPFILE)
+#define FLAGS_VALID                                                                                \
+	(O_ACCMODE | O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_APPEND | O_NONBLOCK | O_SYNC |      \
+	 O_DSYNC | O_ASYNC | O_DIRECT | O_LARGEFILE_BIT | O_DIRECTORY | O_NOFOLLOW | O_NOATIME |   \
+	 O_CLOEXEC | O_PATH | O_TMPFILE)
 
 static int64_t open_at(struct task *t, struct at *at, int flags, mode_t mode, unsigned walk_flags)
 {
@@ -64,9 +65,9 @@ SYSCALL_DEFINE(creat)
 	return do_open(t, AT_FDCWD, a[0], O_CREAT | O_WRONLY | O_TRUNC, a[1]);
 }
 
-#define RESOLVE_KNOWN                                                                                                  \
-	(RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS | RESOLVE_BENEATH | RESOLVE_IN_ROOT |           \
-	 RESOLVE_CACHED)
+#define RESOLVE_KNOWN                                                                              \
+	(RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS | RESOLVE_BENEATH |         \
+	 RESOLVE_IN_ROOT | RESOLVE_CACHED)
 
 /* build_open_flags() of Linux's fs/open.c. */
 static int check_how(const struct open_how *how)
@@ -75,17 +76,20 @@ static int check_how(const struct open_how *how)
 
 	if (how->flags & ~(uint64_t)FLAGS_VALID || how->resolve & ~(uint64_t)RESOLVE_KNOWN)
 		return -EINVAL;
-	if ((how->resolve & (RESOLVE_BENEATH | RESOLVE_IN_ROOT)) == (RESOLVE_BENEATH | RESOLVE_IN_ROOT))
+	if ((how->resolve & (RESOLVE_BENEATH | RESOLVE_IN_ROOT)) ==
+	    (RESOLVE_BENEATH | RESOLVE_IN_ROOT))
 		return -EINVAL;
 	if (creates ? how->mode & ~07777ULL : how->mode)
 		return -EINVAL;
-	if (how->flags & O_PATH && how->flags & ~(uint64_t)(O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC))
+	if (how->flags & O_PATH &&
+	    how->flags & ~(uint64_t)(O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC))
 		return -EINVAL;
 	/* There is no cache: nothing can be had from it. */
 	return how->resolve & RESOLVE_CACHED ? -EAGAIN : 0;
 }
 
-/* A struct that grows from version to version (openat2(2), NOTES): what we do not know must be 0. */
+/* A struct that grows from version to version (openat2(2), NOTES): what we do not know must be
+ * 0. */
 static int get_how(struct task *t, uint64_t addr, uint64_t size, struct open_how *how)
 {
 	char tail[PAGE_SIZE];
@@ -110,8 +114,10 @@ static unsigned resolve_flags(uint64_t resolve)
 		uint64_t resolve;
 		unsigned walk;
 	} map[] = {
-		{ RESOLVE_NO_XDEV, WALK_NO_XDEV },         { RESOLVE_NO_MAGICLINKS, WALK_NO_MAGICLINKS },
-		{ RESOLVE_NO_SYMLINKS, WALK_NO_SYMLINKS }, { RESOLVE_BENEATH, WALK_BENEATH },
+		{ RESOLVE_NO_XDEV, WALK_NO_XDEV },
+		{ RESOLVE_NO_MAGICLINKS, WALK_NO_MAGICLINKS },
+		{ RESOLVE_NO_SYMLINKS, WALK_NO_SYMLINKS },
+		{ RESOLVE_BENEATH, WALK_BENEATH },
 		{ RESOLVE_IN_ROOT, WALK_IN_ROOT },
 	};
 	unsigned flags = 0;
@@ -171,9 +177,11 @@ static int check_memfd_flags(unsigned flags)
 
 	if (flags & MFD_HUGETLB)
 		known |= (unsigned)MFD_HUGE_MASK << MFD_HUGE_SHIFT;
-	if (flags & ~known || (flags & (MFD_EXEC | MFD_NOEXEC_SEAL)) == (MFD_EXEC | MFD_NOEXEC_SEAL))
+	if (flags & ~known ||
+	    (flags & (MFD_EXEC | MFD_NOEXEC_SEAL)) == (MFD_EXEC | MFD_NOEXEC_SEAL))
 		return -EINVAL;
-	/* There are no huge page file systems: the answer to a page size the machine does not have. */
+	/* There are no huge page file systems: the answer to a page size the machine does not
+	 * have. */
 	return flags & MFD_HUGETLB ? -ENODEV : 0;
 }
 

@@ -63,7 +63,9 @@ static int target_of(unsigned flags, struct file *f, struct pid **pid, enum targ
 	if (!*pid)
 		return -EBADF;
 	switch (flags) {
-	case 0: *out = pidfd_pid(f) && pidfd_is_thread(f) ? TARGET_THREAD : TARGET_PROCESS; return 0;
+	case 0:
+		*out = pidfd_pid(f) && pidfd_is_thread(f) ? TARGET_THREAD : TARGET_PROCESS;
+		return 0;
 	case PIDFD_SIGNAL_THREAD: *out = TARGET_THREAD; return 0;
 	case PIDFD_SIGNAL_THREAD_GROUP: *out = TARGET_PROCESS; return 0;
 	case PIDFD_SIGNAL_PROCESS_GROUP: *out = TARGET_GROUP; return 0;

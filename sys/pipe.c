@@ -5,7 +5,8 @@
 #include "fs/pipefs/pipe.h"
 #include "sys/sys.h"
 
-/* Linux's order: both descriptors exist before the numbers are written; when that fails they are closed again. */
+/* Linux's order: both descriptors exist before the numbers are written; when that fails they are
+ * closed again. */
 int64_t fd_return_pair(struct task *t, struct file *files[2], bool cloexec, uint64_t addr)
 {
 	struct caller c = task_caller(t);

@@ -81,7 +81,8 @@ static int poll_scan(struct poll_call *pc, struct poller *p)
 	return ready;
 }
 
-/* The number of ready descriptors, 0 when the deadline (0: do not wait) is over, -EINTR, -ENOMEM. */
+/* The number of ready descriptors, 0 when the deadline (0: do not wait) is over, -EINTR,
+ * -ENOMEM. */
 static int poll_loop(struct poll_call *pc, struct sleeper *s, uint64_t deadline)
 {
 	struct poller p;
@@ -178,9 +179,11 @@ static struct timespec deadline_left(uint64_t deadline)
 	return (struct timespec){ .tv_sec = left / NSEC_PER_SEC, .tv_nsec = left % NSEC_PER_SEC };
 }
 
-/* What ppoll, select and pselect6 have in common at the end (Linux: poll_select_finish): the time that is left is
- * written back, so that the call can be restarted as it is; where that fails it cannot. */
-static int64_t poll_finish(struct task *t, int64_t r, uint64_t time_addr, uint64_t deadline, bool timeval)
+/* What ppoll, select and pselect6 have in common at the end (Linux: poll_select_finish): the time
+ * that is left is written back, so that the call can be restarted as it is; where that fails it
+ * cannot. */
+static int64_t poll_finish(struct task *t, int64_t r, uint64_t time_addr, uint64_t deadline,
+			   bool timeval)
 {
 	struct timespec left = deadline_left(deadline);
 	bool written = true;
@@ -243,7 +246,8 @@ static int select_read(struct task *t, struct select_call *sc)
 		return -ENOMEM;
 	for (int k = 0; k < 3; k++) {
 		sc->bits[k] = sc->mem + k * words;
-		if (sc->addr[k] && copy_from_guest(t->mm, sc->bits[k], GVA(sc->addr[k]), words * sizeof(uint64_t)))
+		if (sc->addr[k] &&
+		    copy_from_guest(t->mm, sc->bits[k], GVA(sc->addr[k]), words * sizeof(uint64_t)))
 			return -EFAULT;
 		/* Whole words come and go; bits behind the last descriptor come back as 0. */
 		if (sc->n % 64)
@@ -255,8 +259,8 @@ static int select_read(struct task *t, struct select_call *sc)
 static int select_write(struct task *t, struct select_call *sc)
 {
 	for (int k = 0; k < 3; k++)
-		if (sc->addr[k] &&
-		    copy_to_guest(t->mm, GVA(sc->addr[k]), sc->bits[k], select_words(sc->n) * sizeof(uint64_t)))
+		if (sc->addr[k] && copy_to_guest(t->mm, GVA(sc->addr[k]), sc->bits[k],
+						 select_words(sc->n) * sizeof(uint64_t)))
 			return -EFAULT;
 	return 0;
 }

@@ -149,11 +149,13 @@ static int64_t cap_ambient(struct task *t, const uint64_t *a)
 	return 0;
 }
 
-/* Linux 6.14's, where the C library's headers may be older: for script interpreters to ask; the kernel does nothing. */
+/* Linux 6.14's, where the C library's headers may be older: for script interpreters to ask; the
+ * kernel does nothing. */
 #define SECBITS_OF_EXEC (1U << 8 | 1U << 10)
 
-#define SECBITS                                                                                                        \
-	(SECBIT_NOROOT | SECBIT_NO_SETUID_FIXUP | SECBIT_KEEP_CAPS | SECBIT_NO_CAP_AMBIENT_RAISE | SECBITS_OF_EXEC)
+#define SECBITS                                                                                    \
+	(SECBIT_NOROOT | SECBIT_NO_SETUID_FIXUP | SECBIT_KEEP_CAPS | SECBIT_NO_CAP_AMBIENT_RAISE | \
+	 SECBITS_OF_EXEC)
 
 static int install_securebits(struct task *t, unsigned bits)
 {
@@ -164,7 +166,8 @@ static int install_securebits(struct task *t, unsigned bits)
 	return task_set_cred(t, new);
 }
 
-/* capabilities(7), "The securebits flags": each has a lock, the next bit; what is locked, and locks, stay. */
+/* capabilities(7), "The securebits flags": each has a lock, the next bit; what is locked, and
+ * locks, stay. */
 static int64_t set_securebits(struct task *t, const uint64_t *a)
 {
 	const unsigned locks = SECBITS << 1, old = t->cred->securebits, locked = old & locks;
@@ -172,7 +175,8 @@ static int64_t set_securebits(struct task *t, const uint64_t *a)
 
 	if (changed & locked >> 1 || locked & ~new || new & ~(uint64_t)(SECBITS | locks))
 		return -EPERM;
-	if (changed & ~(uint64_t)(SECBITS_OF_EXEC | SECBITS_OF_EXEC << 1) && !cred_capable(t->cred, CAP_SETPCAP))
+	if (changed & ~(uint64_t)(SECBITS_OF_EXEC | SECBITS_OF_EXEC << 1) &&
+	    !cred_capable(t->cred, CAP_SETPCAP))
 		return -EPERM;
 	return install_securebits(t, (unsigned)new);
 }
@@ -190,7 +194,8 @@ static int64_t set_keepcaps(struct task *t, const uint64_t *a)
 		return -EINVAL;
 	if (bits & SECBIT_KEEP_CAPS_LOCKED)
 		return -EPERM;
-	return install_securebits(t, a[0] ? bits | SECBIT_KEEP_CAPS : bits & ~(unsigned)SECBIT_KEEP_CAPS);
+	return install_securebits(t, a[0] ? bits | SECBIT_KEEP_CAPS
+					  : bits & ~(unsigned)SECBIT_KEEP_CAPS);
 }
 
 static int64_t get_keepcaps(struct task *t, const uint64_t *a)
@@ -251,8 +256,8 @@ static int64_t set_mm(struct task *t, const uint64_t *a)
 	return cred_capable(t->cred, CAP_SYS_RESOURCE) ? -EINVAL : -EPERM;
 }
 
-/* Names for anonymous memory show in /proc/PID/maps only; the kernel may be built without them (CONFIG_ANON_VMA_NAME).
- */
+/* Names for anonymous memory show in /proc/PID/maps only; the kernel may be built without them
+ * (CONFIG_ANON_VMA_NAME). */
 static int64_t set_vma(struct task *t, const uint64_t *a)
 {
 	return -EINVAL;
@@ -355,7 +360,8 @@ SYSCALL_DEFINE(arch_prctl)
 	return -EINVAL;
 }
 
-/* Only what changes nothing else, or what the loader knows of, can be set; the rest would be a lie. */
+/* Only what changes nothing else, or what the loader knows of, can be set; the rest would be a
+ * lie. */
 SYSCALL_DEFINE(personality)
 {
 	unsigned new = (unsigned)a[0];

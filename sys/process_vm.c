@@ -50,7 +50,8 @@ static int64_t copy_all(const struct sleeper *caller, struct side *from, struct 
 	}
 }
 
-/* The address space of `pid` for reading and writing: who may trace it may (ptrace(2), PTRACE_MODE_ATTACH). */
+/* The address space of `pid` for reading and writing: who may trace it may (ptrace(2),
+ * PTRACE_MODE_ATTACH). */
 static int get_remote(struct task *t, pid_t pid, struct mm **out)
 {
 	int err = 0;
@@ -77,7 +78,8 @@ static size_t side_length(const struct side *s)
 	return sum;
 }
 
-static int64_t transfer(struct task *t, pid_t pid, struct side *local, struct side *remote, bool write)
+static int64_t transfer(struct task *t, pid_t pid, struct side *local, struct side *remote,
+			bool write)
 {
 	/* Nothing to do comes before nobody to do it with, as on Linux. */
 	if (!side_length(local) || !side_length(remote))
@@ -86,7 +88,8 @@ static int64_t transfer(struct task *t, pid_t pid, struct side *local, struct si
 	if (err)
 		return err;
 	local->mm = t->mm;
-	int64_t r = write ? copy_all(&t->sleeper, local, remote) : copy_all(&t->sleeper, remote, local);
+	int64_t r =
+	    write ? copy_all(&t->sleeper, local, remote) : copy_all(&t->sleeper, remote, local);
 	mm_put(remote->mm);
 	return r;
 }

@@ -55,7 +55,8 @@ static bool may_touch(struct task *t, struct process *p)
 	       t->cred->gid == o->egid && t->cred->gid == o->sgid && t->cred->gid == o->gid;
 }
 
-static int set_limit_locked(struct task *t, struct process *p, unsigned which, const struct rlimit *new)
+static int set_limit_locked(struct task *t, struct process *p, unsigned which,
+			    const struct rlimit *new)
 {
 	struct rlimit *cur = &p->rlimits[which];
 	if (new->rlim_max > cur->rlim_max && !cred_capable(t->cred, CAP_SYS_RESOURCE))
@@ -66,14 +67,16 @@ static int set_limit_locked(struct task *t, struct process *p, unsigned which, c
 	__atomic_store_n(&cur->rlim_cur, new->rlim_cur, __ATOMIC_RELAXED);
 	if (which == RLIMIT_CPU)
 		itimer_cpu_limit(p);
-	struct task *o = list_empty(&p->tasks) ? NULL : list_first(&p->tasks, struct task, process_node);
+	struct task *o =
+	    list_empty(&p->tasks) ? NULL : list_first(&p->tasks, struct task, process_node);
 	if (o && o->mm)
 		exec_limits(o->mm, p);
 	return 0;
 }
 
 /* Either of new and old may be NULL. */
-static int do_prlimit(struct task *t, pid_t pid, unsigned which, const struct rlimit *new, struct rlimit *old)
+static int do_prlimit(struct task *t, pid_t pid, unsigned which, const struct rlimit *new,
+		      struct rlimit *old)
 {
 	if (which >= RLIM_NLIMITS || (new &&new->rlim_cur > new->rlim_max))
 		return -EINVAL;
@@ -97,7 +100,8 @@ SYSCALL_DEFINE(prlimit64)
 	struct rlimit new, old;
 	if (a[2] && get_user(t, &new, a[2]))
 		return -EFAULT;
-	int err = do_prlimit(t, (pid_t)a[0], (unsigned)a[1], a[2] ? &new : NULL, a[3] ? &old : NULL);
+	int err =
+	    do_prlimit(t, (pid_t)a[0], (unsigned)a[1], a[2] ? &new : NULL, a[3] ? &old : NULL);
 	return err ? err : a[3] ? put_user(t, a[3], &old) : 0;
 }
 

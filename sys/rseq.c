@@ -28,12 +28,15 @@ static const struct barrier_kind {
 	{ MEMBARRIER_CMD_GLOBAL, 0, true },
 	{ MEMBARRIER_CMD_GLOBAL_EXPEDITED, 0, true },
 	{ MEMBARRIER_CMD_PRIVATE_EXPEDITED, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, false },
-	{ MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE, false },
-	{ MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ, false },
+	{ MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE,
+	  MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE, false },
+	{ MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ,
+	  false },
 };
-#define REGISTRATIONS                                                                                                  \
-	(MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED | MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED |                        \
-	 MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE | MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ)
+#define REGISTRATIONS                                                                              \
+	(MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED | MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED |    \
+	 MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE |                                     \
+	 MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ)
 
 static uint32_t all_commands(void)
 {
@@ -58,12 +61,12 @@ static int64_t barrier(struct task *t, uint32_t cmd)
 	return -EINVAL;
 }
 
-/* Linux marks whoever registers for one of the other private kinds as registered for the plain one, and says so, but
- * does not let it use that. */
+/* Linux marks whoever registers for one of the other private kinds as registered for the plain one,
+ * and says so, but does not let it use that. */
 static uint32_t registrations(const struct process *p)
 {
-	const uint32_t others =
-	    MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE | MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ;
+	const uint32_t others = MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE |
+				MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ;
 	uint32_t own = p->membarrier_registered;
 
 	return own & others ? own | MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED : own;
@@ -72,7 +75,8 @@ static uint32_t registrations(const struct process *p)
 SYSCALL_DEFINE(membarrier)
 {
 	uint32_t cmd = (uint32_t)a[0], flags = (uint32_t)a[1];
-	bool one_cpu = cmd == MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ && flags == MEMBARRIER_CMD_FLAG_CPU;
+	bool one_cpu =
+	    cmd == MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ && flags == MEMBARRIER_CMD_FLAG_CPU;
 
 	if (flags && !one_cpu)
 		return -EINVAL;

@@ -28,7 +28,8 @@ static int check_mode(const struct file *f, transfer_fn *fn, const int64_t *pos)
 }
 
 /* Runs the call; /proc/PID/io counts it. */
-static int64_t transfer(struct task *t, struct file *f, struct caller *c, struct uio *u, transfer_fn *fn, int64_t *pos)
+static int64_t transfer(struct task *t, struct file *f, struct caller *c, struct uio *u,
+			transfer_fn *fn, int64_t *pos)
 {
 	int64_t r = fn(f, c, u, pos);
 
@@ -82,7 +83,8 @@ SYSCALL_DEFINE(pwrite64)
 
 static bool ready_now(struct file *f, transfer_fn *fn)
 {
-	return file_poll(f, NULL) & (fn == file_read ? POLLIN | POLLHUP | POLLERR : POLLOUT | POLLERR);
+	return file_poll(f, NULL) &
+	       (fn == file_read ? POLLIN | POLLHUP | POLLERR : POLLOUT | POLLERR);
 }
 
 #ifndef RWF_NOAPPEND
@@ -102,8 +104,8 @@ static int check_rwf(struct file *f, transfer_fn *fn, unsigned rwf)
 	return 0;
 }
 
-static int64_t transfer_vec(struct task *t, struct file *f, struct caller *c, const uint64_t *a, transfer_fn *fn,
-			    int64_t *pos, unsigned rwf)
+static int64_t transfer_vec(struct task *t, struct file *f, struct caller *c, const uint64_t *a,
+			    transfer_fn *fn, int64_t *pos, unsigned rwf)
 {
 	struct iovec fast[8], *iov;
 	struct uio u;
@@ -120,7 +122,8 @@ static int64_t transfer_vec(struct task *t, struct file *f, struct caller *c, co
 	return r;
 }
 
-static int64_t transfer_many(struct task *t, const uint64_t *a, transfer_fn *fn, int64_t *pos, unsigned rwf)
+static int64_t transfer_many(struct task *t, const uint64_t *a, transfer_fn *fn, int64_t *pos,
+			     unsigned rwf)
 {
 	struct caller c = task_caller(t);
 	struct file *f = fd_get(t->files, (int)a[0]);
@@ -170,7 +173,8 @@ static int64_t transfer_2(struct task *t, const uint64_t *a, transfer_fn *fn)
 {
 	unsigned rwf = (unsigned)a[5];
 
-	return (int64_t)a[3] == -1 ? transfer_many(t, a, fn, NULL, rwf) : transfer_at(t, a, fn, rwf);
+	return (int64_t)a[3] == -1 ? transfer_many(t, a, fn, NULL, rwf)
+				   : transfer_at(t, a, fn, rwf);
 }
 
 SYSCALL_DEFINE(preadv2)
@@ -193,7 +197,9 @@ SYSCALL_DEFINE(lseek)
 		return -EBADF;
 	int64_t r = -EINVAL;
 	if (whence >= SEEK_SET && whence <= SEEK_HOLE)
-		r = f->ops->lseek ? f->ops->lseek(f, &c, (int64_t)a[1], whence) : f->ops->lseek_ignored ? 0 : -ESPIPE;
+		r = f->ops->lseek           ? f->ops->lseek(f, &c, (int64_t)a[1], whence)
+		    : f->ops->lseek_ignored ? 0
+					    : -ESPIPE;
 	file_put(f);
 	return r;
 }

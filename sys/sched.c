@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Scheduling (sched(7)). Of what is set here the host gets what kernel/sched.h says; CPU affinity is the host's own. */
+/* Scheduling (sched(7)). Of what is set here the host gets what kernel/sched.h says; CPU affinity
+ * is the host's own. */
 #include <linux/capability.h>
 #include <linux/ioprio.h>
 #include <sched.h>
@@ -39,7 +40,8 @@ static int find_subject(struct task *t, pid_t pid, struct subject *out)
 	if (p->task)
 		*out = subject_of_task(p->task);
 	else
-		*out = (struct subject){ NULL, p->process, process_cred(p->process), &p->process->sched };
+		*out = (struct subject){ NULL, p->process, process_cred(p->process),
+					 &p->process->sched };
 	return 0;
 }
 
@@ -154,8 +156,8 @@ static bool valid_deadline(const struct wish *w)
 {
 	uint64_t period = w->period ? w->period : w->deadline;
 
-	return w->deadline && w->deadline_runtime >= 1024 && !((w->deadline | period) >> 63) && period >= w->deadline &&
-	       w->deadline >= w->deadline_runtime;
+	return w->deadline && w->deadline_runtime >= 1024 && !((w->deadline | period) >> 63) &&
+	       period >= w->deadline && w->deadline >= w->deadline_runtime;
 }
 
 /* What makes no sense is told before what is not allowed (sched_setscheduler(2)). */
@@ -165,7 +167,8 @@ static bool makes_sense(const struct wish *w)
 		return valid_deadline(w) && w->priority == 0;
 	if (!is_fair(w->policy) && w->policy != SCHED_IDLE && !sched_is_realtime(w->policy))
 		return false;
-	return w->priority >= 0 && w->priority <= 99 && sched_is_realtime(w->policy) == (w->priority != 0);
+	return w->priority >= 0 && w->priority <= 99 &&
+	       sched_is_realtime(w->policy) == (w->priority != 0);
 }
 
 /* setpriority(2): RLIMIT_NICE counts from 20 down. */
@@ -174,7 +177,8 @@ static bool may_have_nice(const struct subject *s, int nice)
 	return (uint64_t)(20 - nice) <= process_rlimit(s->process, RLIMIT_NICE);
 }
 
-/* Linux's user_check_sched_setscheduler(): is this more than a thread without CAP_SYS_NICE may do? */
+/* Linux's user_check_sched_setscheduler(): is this more than a thread without CAP_SYS_NICE may
+ * do? */
 static bool needs_capability(const struct task *t, const struct subject *s, const struct wish *w)
 {
 	const struct sched *old = s->sched;
@@ -183,7 +187,8 @@ static bool needs_capability(const struct task *t, const struct subject *s, cons
 	if (is_fair(w->policy) && w->nice < old->nice && !may_have_nice(s, w->nice))
 		return true;
 	if (sched_is_realtime(w->policy) &&
-	    ((w->policy != old->policy && !limit) || (w->priority > old->priority && (uint64_t)w->priority > limit)))
+	    ((w->policy != old->policy && !limit) ||
+	     (w->priority > old->priority && (uint64_t)w->priority > limit)))
 		return true;
 	if (w->policy == SCHED_DEADLINE)
 		return true;
@@ -340,7 +345,8 @@ static void fill_attributes(const struct subject *s, struct sched_attributes *ou
 	struct sched_attributes host = { .size = sizeof host };
 	const struct sched *r = s->sched;
 
-	*out = (struct sched_attributes){ .policy = (uint32_t)r->policy, .priority = (uint32_t)r->priority };
+	*out = (struct sched_attributes){ .policy = (uint32_t)r->policy,
+					  .priority = (uint32_t)r->priority };
 	out->flags = r->reset_on_fork ? SCHED_ATTRIBUTE_RESET_ON_FORK : 0;
 	if (syscall(SYS_sched_getattr, host_thread(s), &host, sizeof host, 0) < 0)
 		host = (struct sched_attributes){ 0 };
@@ -434,7 +440,8 @@ SYSCALL_DEFINE(sched_setattr)
 
 enum whom { WHOM_THREAD, WHOM_GROUP, WHOM_USER };
 
-/* Called for one thread after another. `sum`: what the walk has come to, -ESRCH at first; returns what it is now. */
+/* Called for one thread after another. `sum`: what the walk has come to, -ESRCH at first; returns
+ * what it is now. */
 typedef int each_fn(struct task *t, const struct subject *s, int arg, int sum);
 
 /* One walk through the threads that a call is about. */
@@ -570,7 +577,9 @@ static int check_ioprio(const struct task *t, int ioprio)
 {
 	switch (IOPRIO_PRIO_CLASS(ioprio)) {
 	case IOPRIO_CLASS_RT:
-		return cred_capable(t->cred, CAP_SYS_ADMIN) || cred_capable(t->cred, CAP_SYS_NICE) ? 0 : -EPERM;
+		return cred_capable(t->cred, CAP_SYS_ADMIN) || cred_capable(t->cred, CAP_SYS_NICE)
+			   ? 0
+			   : -EPERM;
 	case IOPRIO_CLASS_BE:
 	case IOPRIO_CLASS_IDLE: return 0;
 	case IOPRIO_CLASS_NONE: return ioprio & (IOPRIO_NR_LEVELS - 1) ? -EINVAL : 0;
@@ -594,5 +603,6 @@ SYSCALL_DEFINE(ioprio_set)
 		return err;
 	if (which < IOPRIO_WHO_PROCESS || which > IOPRIO_WHO_USER)
 		return -EINVAL;
-	return each(t, WHOM_THREAD + (unsigned)which - IOPRIO_WHO_PROCESS, (uint32_t)a[1], ioprio_set_each, (int)a[2]);
+	return each(t, WHOM_THREAD + (unsigned)which - IOPRIO_WHO_PROCESS, (uint32_t)a[1],
+		    ioprio_set_each, (int)a[2]);
 }

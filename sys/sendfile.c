@@ -10,7 +10,8 @@
 
 #define CHUNK 131072
 
-/* One copy in progress. Positions NULL: the file's own (for `in` it is then kept here and set at the end). */
+/* One copy in progress. Positions NULL: the file's own (for `in` it is then kept here and set at
+ * the end). */
 struct copy {
 	struct caller c;
 	struct file *in, *out;
@@ -18,7 +19,8 @@ struct copy {
 	int64_t *out_pos;
 };
 
-/* Bytes moved by one round, 0: the end. A short read is none; *cut: a write was, and nothing more goes. */
+/* Bytes moved by one round, 0: the end. A short read is none; *cut: a write was, and nothing more
+ * goes. */
 static ssize_t copy_some(struct copy *x, char *buf, size_t n, bool *cut)
 {
 	struct uio u;
@@ -98,14 +100,17 @@ static int64_t sendfile_files(struct task *t, struct copy *x, uint64_t off, size
 		return err;
 	if (count > MAX_RW_COUNT)
 		count = MAX_RW_COUNT;
-	ssize_t n = is_pipe(x->out) ? splice_file_to_pipe(&x->c, x->in, &x->in_pos, x->out, count) : copy_all(x, count);
+	ssize_t n = is_pipe(x->out) ? splice_file_to_pipe(&x->c, x->in, &x->in_pos, x->out, count)
+				    : copy_all(x, count);
 	err = n >= 0 ? put_offset(t, &x->c, x->in, off, x->in_pos) : 0;
 	return err ? err : n;
 }
 
 SYSCALL_DEFINE(sendfile)
 {
-	struct copy x = { .c = task_caller(t), .in = fd_get(t->files, (int)a[1]), .out = fd_get(t->files, (int)a[0]) };
+	struct copy x = { .c = task_caller(t),
+			  .in = fd_get(t->files, (int)a[1]),
+			  .out = fd_get(t->files, (int)a[0]) };
 	int64_t r = x.in && x.out ? 0 : -EBADF;
 
 	if (!r && (int64_t)a[3] < 0)
@@ -144,8 +149,8 @@ static int check_copy(struct copy *x)
 	return err;
 }
 
-/* generic_copy_file_checks(): what lies behind the end of the file now is not copied, even if the copy makes it longer.
- */
+/* generic_copy_file_checks(): what lies behind the end of the file now is not copied, even if the
+ * copy makes it longer. */
 static int clamp_to_size(struct copy *x, size_t *len)
 {
 	struct statx st;
@@ -188,7 +193,9 @@ static int64_t copy_range(struct task *t, struct copy *x, const uint64_t *a)
 
 SYSCALL_DEFINE(copy_file_range)
 {
-	struct copy x = { .c = task_caller(t), .in = fd_get(t->files, (int)a[0]), .out = fd_get(t->files, (int)a[2]) };
+	struct copy x = { .c = task_caller(t),
+			  .in = fd_get(t->files, (int)a[0]),
+			  .out = fd_get(t->files, (int)a[2]) };
 	int64_t r = !x.in || !x.out ? -EBADF : a[5] ? -EINVAL : copy_range(t, &x, a);
 
 	task_count_read(t, r);

@@ -83,7 +83,8 @@ SYSCALL_DEFINE(sigaltstack)
 	int err = t->sb->platform->regs_get(t->context, &regs);
 	if (err)
 		return err;
-	struct user_stack old = { t->altstack.sp, signal_altstack_flags(t, regs.rsp), 0, t->altstack.size };
+	struct user_stack old = { t->altstack.sp, signal_altstack_flags(t, regs.rsp), 0,
+				  t->altstack.size };
 	if (a[0]) {
 		struct sigaltstack_state ss = { u.sp, u.size, u.flags };
 		err = signal_set_altstack(t, &ss, regs.rsp);
@@ -233,7 +234,8 @@ SYSCALL_DEFINE(kill)
 	return err;
 }
 
-/* A leader that ended before its threads, and a zombie, are still there to be signalled, without effect. */
+/* A leader that ended before its threads, and a zombie, are still there to be signalled, without
+ * effect. */
 static int send_thread(struct task *t, pid_t tgid, pid_t tid, int sig, const siginfo_t *si)
 {
 	struct pid *pid = pid_find(t->sb->pids, tid);
@@ -248,7 +250,8 @@ static int send_thread(struct task *t, pid_t tgid, pid_t tid, int sig, const sig
 	return signal_send_task(to, sig, si);
 }
 
-static int64_t send_thread_checked(struct task *t, pid_t tgid, pid_t tid, int sig, const siginfo_t *si)
+static int64_t send_thread_checked(struct task *t, pid_t tgid, pid_t tid, int sig,
+				   const siginfo_t *si)
 {
 	sandbox_lock(t->sb);
 	int err = send_thread(t, tgid, tid, sig, si);
@@ -278,7 +281,8 @@ SYSCALL_DEFINE(tgkill)
 
 /* ---- signals with a payload ---- */
 
-/* Codes whose layout the kernel knows fit into what it carries; of others the rest must be empty. */
+/* Codes whose layout the kernel knows fit into what it carries; of others the rest must be
+ * empty. */
 static bool fits(const siginfo_t *si)
 {
 	const char *p = (const char *)si;

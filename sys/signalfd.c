@@ -77,8 +77,8 @@ SYSCALL_DEFINE(timerfd_settime)
 
 	if (get_user(t, &new, a[2]))
 		return -EFAULT;
-	if ((int)a[1] & ~(TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET) || !timespec_ok(&new.it_value) ||
-	    !timespec_ok(&new.it_interval))
+	if ((int)a[1] & ~(TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET) ||
+	    !timespec_ok(&new.it_value) || !timespec_ok(&new.it_interval))
 		return -EINVAL;
 	struct file *f = fd_get(t->files, (int)a[0]);
 	if (!f)

@@ -17,7 +17,8 @@ static int64_t sleep_restart(struct task *t, struct restart *r)
 	return sleep_until(t, r->deadline, r->a[0]);
 }
 
-/* A signal ends it: the time left goes to the guest, a restart sleeps on to the same point in time. */
+/* A signal ends it: the time left goes to the guest, a restart sleeps on to the same point in
+ * time. */
 static int64_t sleep_until(struct task *t, uint64_t deadline, uint64_t rem_addr)
 {
 	int err;
@@ -31,7 +32,8 @@ static int64_t sleep_until(struct task *t, uint64_t deadline, uint64_t rem_addr)
 	struct timespec left = ns_to_timespec(deadline - now);
 	if (rem_addr && put_user(t, rem_addr, &left))
 		return -EFAULT;
-	t->restart = (struct restart){ .fn = sleep_restart, .deadline = deadline, .a = { rem_addr } };
+	t->restart =
+	    (struct restart){ .fn = sleep_restart, .deadline = deadline, .a = { rem_addr } };
 	return -ERESTART_RESTARTBLOCK;
 }
 
@@ -59,7 +61,8 @@ static bool is_over(clockid_t clock, const struct timespec *ts)
 
 static int64_t sleep_to(struct task *t, clockid_t clock, const struct timespec *ts)
 {
-	long r = sleeper_call(&t->sleeper, SYS_clock_nanosleep, clock, TIMER_ABSTIME, (long)ts, 0, 0, 0);
+	long r =
+	    sleeper_call(&t->sleeper, SYS_clock_nanosleep, clock, TIMER_ABSTIME, (long)ts, 0, 0, 0);
 
 	if (r != -EINTR)
 		return r;
@@ -76,7 +79,8 @@ static uint64_t threads_of(struct process *p)
 	return n > 0 ? (uint64_t)n : 1;
 }
 
-/* Its CPU time can not pass faster than its threads run: looks again when it may have, at most 100 times a second. */
+/* Its CPU time can not pass faster than its threads run: looks again when it may have, at most 100
+ * times a second. */
 static int cpu_sleep_to(struct task *t, const struct cpu_clock *c, uint64_t until)
 {
 	const uint64_t tick = NSEC_PER_SEC / 100;
@@ -98,7 +102,8 @@ static int cpu_sleep_to(struct task *t, const struct cpu_clock *c, uint64_t unti
 
 static int64_t cpu_sleep_restart(struct task *t, struct restart *r);
 
-static int64_t cpu_sleep(struct task *t, const struct cpu_clock *c, uint64_t until, bool absolute, uint64_t rem_addr)
+static int64_t cpu_sleep(struct task *t, const struct cpu_clock *c, uint64_t until, bool absolute,
+			 uint64_t rem_addr)
 {
 	uint64_t now = until;
 	int err = cpu_sleep_to(t, c, until);
@@ -126,8 +131,8 @@ static int64_t cpu_sleep_restart(struct task *t, struct restart *r)
 	return cpu_sleep(t, &c, r->deadline, false, r->a[0]);
 }
 
-static int64_t cpu_nanosleep(struct task *t, const struct cpu_clock *c, bool absolute, const struct timespec *ts,
-			     uint64_t rem_addr)
+static int64_t cpu_nanosleep(struct task *t, const struct cpu_clock *c, bool absolute,
+			     const struct timespec *ts, uint64_t rem_addr)
 {
 	uint64_t now = 0, until = timespec_to_ns(ts);
 

@@ -57,7 +57,8 @@ SYSCALL_DEFINE(socket)
 
 	int err = net ? split_type(&type, &flags) : -ENOMEM;
 	if (!err)
-		err = socket_create(net, &c, a[0], type, a[2], flags & SOCK_NONBLOCK ? O_NONBLOCK : 0, &s);
+		err = socket_create(net, &c, a[0], type, a[2],
+				    flags & SOCK_NONBLOCK ? O_NONBLOCK : 0, &s);
 	return err ?: fd_return(t, &s->file, flags & SOCK_CLOEXEC);
 }
 
@@ -71,7 +72,8 @@ SYSCALL_DEFINE(socketpair)
 
 	int err = net ? split_type(&type, &flags) : -ENOMEM;
 	if (!err)
-		err = socket_create_pair(net, &c, a[0], type, a[2], flags & SOCK_NONBLOCK ? O_NONBLOCK : 0, s);
+		err = socket_create_pair(net, &c, a[0], type, a[2],
+					 flags & SOCK_NONBLOCK ? O_NONBLOCK : 0, s);
 	if (err)
 		return err;
 	struct file *files[2] = { &s[0]->file, &s[1]->file };
@@ -105,7 +107,8 @@ SYSCALL_DEFINE(connect)
 		return r;
 	r = get_sockaddr(t, a[1], a[2], &name);
 	if (!r)
-		r = s->ops->connect(s, &c, (struct sockaddr *)&name, a[2], s->file.flags & O_NONBLOCK);
+		r = s->ops->connect(s, &c, (struct sockaddr *)&name, a[2],
+				    s->file.flags & O_NONBLOCK);
 	r = socket_result(t, s, r, s->sndtimeo, MSG_NOSIGNAL);
 	put_socket(s);
 	return r;
@@ -284,7 +287,8 @@ SYSCALL_DEFINE(recvmsg)
 }
 
 /* Moves one of several messages and notes its length. */
-static int64_t one_of_many(struct task *t, struct socket *s, uint64_t addr, unsigned flags, message_mover *move)
+static int64_t one_of_many(struct task *t, struct socket *s, uint64_t addr, unsigned flags,
+			   message_mover *move)
 {
 	int64_t r = move(t, s, addr, flags);
 	unsigned len = r;
@@ -311,7 +315,8 @@ SYSCALL_DEFINE(sendmmsg)
 /* recvmmsg(2): the timeout is only looked at after each message. */
 static int64_t receive_many(struct task *t, struct socket *s, const uint64_t *a, uint64_t deadline)
 {
-	unsigned n = (unsigned)a[2] < MMSG_MAX ? a[2] : MMSG_MAX, flags = a[3] & ~(uint64_t)MSG_WAITFORONE, done = 0;
+	unsigned n = (unsigned)a[2] < MMSG_MAX ? a[2] : MMSG_MAX,
+		 flags = a[3] & ~(uint64_t)MSG_WAITFORONE, done = 0;
 	int64_t r = 0;
 
 	while (done < n) {
@@ -394,7 +399,9 @@ SYSCALL_DEFINE(getsockopt)
 		return err;
 	int n = get_user(t, &len, a[4]);
 	if (!n)
-		n = len < 0 ? -EINVAL : socket_getsockopt(s, &c, a[1], a[2], val, len < OPTION_MAX ? len : OPTION_MAX);
+		n = len < 0 ? -EINVAL
+			    : socket_getsockopt(s, &c, a[1], a[2], val,
+						len < OPTION_MAX ? len : OPTION_MAX);
 	put_socket(s);
 	if (n < 0)
 		return n;

@@ -17,7 +17,8 @@ int get_sockaddr(struct task *t, uint64_t addr, int len, struct sockaddr_storage
 	return copy_from_guest(t->mm, out, GVA(addr), len) ? -EFAULT : 0;
 }
 
-int put_sockaddr(struct task *t, const struct sockaddr_storage *name, int len, uint64_t addr, uint64_t len_addr)
+int put_sockaddr(struct task *t, const struct sockaddr_storage *name, int len, uint64_t addr,
+		 uint64_t len_addr)
 {
 	int room;
 
@@ -30,7 +31,8 @@ int put_sockaddr(struct task *t, const struct sockaddr_storage *name, int len, u
 	return put_user(t, len_addr, &len);
 }
 
-int64_t socket_result(struct task *t, const struct socket *s, int64_t r, uint64_t timeo, unsigned flags)
+int64_t socket_result(struct task *t, const struct socket *s, int64_t r, uint64_t timeo,
+		      unsigned flags)
 {
 	/* A call with a timeout is not restarted (signal(7)); only streams raise SIGPIPE. */
 	if (r == -EINTR && timeo)
@@ -92,21 +94,24 @@ static int get_cred(struct task *t, struct scm *scm, const struct ucred *cred)
 	return 0;
 }
 
-static int get_control_message(struct task *t, const struct socket *s, struct scm *scm, const struct cmsghdr *cm)
+static int get_control_message(struct task *t, const struct socket *s, struct scm *scm,
+			       const struct cmsghdr *cm)
 {
 	size_t len = cm->cmsg_len - CMSG_LEN(0);
 
 	if (cm->cmsg_level != SOL_SOCKET)
 		return 0;
 	if (cm->cmsg_type == SCM_RIGHTS)
-		return get_files(t, scm, (const int *)(const void *)CMSG_DATA(cm), len / sizeof(int));
+		return get_files(t, scm, (const int *)(const void *)CMSG_DATA(cm),
+				 len / sizeof(int));
 	if (cm->cmsg_type == SCM_CREDENTIALS && len == sizeof(struct ucred))
 		return get_cred(t, scm, (const struct ucred *)(const void *)CMSG_DATA(cm));
 	return -EINVAL;
 }
 
 /* Walks the control messages in `buf`, which is ours by now. */
-static int parse_control(struct task *t, const struct socket *s, struct scm *scm, const char *buf, size_t size)
+static int parse_control(struct task *t, const struct socket *s, struct scm *scm, const char *buf,
+			 size_t size)
 {
 	size_t off = 0;
 	int err = 0;
@@ -123,8 +128,10 @@ static int parse_control(struct task *t, const struct socket *s, struct scm *scm
 	return err;
 }
 
-/* A unix socket's control messages are taken apart; another family gets them as they are, in m->control. */
-static int get_control(struct task *t, const struct socket *s, struct socket_msg *m, uint64_t addr, size_t size)
+/* A unix socket's control messages are taken apart; another family gets them as they are, in
+ * m->control. */
+static int get_control(struct task *t, const struct socket *s, struct socket_msg *m, uint64_t addr,
+		       size_t size)
 {
 	if (size > INT_MAX || size > CONTROL_MAX)
 		return -ENOBUFS;
@@ -160,7 +167,8 @@ static int get_header(struct task *t, uint64_t addr, struct header *hd)
 		hd->h.msg_namelen = sizeof(struct sockaddr_storage);
 	if (hd->h.msg_iovlen > IOV_MAX)
 		return -EMSGSIZE;
-	int n = get_iovec(t, (uint64_t)hd->h.msg_iov, (uint32_t)hd->h.msg_iovlen, hd->fast, &hd->iov);
+	int n =
+	    get_iovec(t, (uint64_t)hd->h.msg_iov, (uint32_t)hd->h.msg_iovlen, hd->fast, &hd->iov);
 	if (n < 0) {
 		hd->iov = hd->fast;
 		return n;
@@ -224,7 +232,9 @@ static void control_advance(struct control_out *co, size_t data)
 /* Linux: put_cmsg: what does not fit is cut. */
 static int put_control(struct control_out *co, int type, const void *data, size_t n)
 {
-	struct cmsghdr cm = { .cmsg_level = SOL_SOCKET, .cmsg_type = type, .cmsg_len = CMSG_LEN(n) };
+	struct cmsghdr cm = { .cmsg_level = SOL_SOCKET,
+			      .cmsg_type = type,
+			      .cmsg_len = CMSG_LEN(n) };
 
 	if (co->left < sizeof(cm)) {
 		co->flags |= MSG_CTRUNC;
@@ -259,11 +269,14 @@ static int put_file(struct control_out *co, struct file *f, bool cloexec, uint64
 /* As many as there is room for, in the buffer and in the table (Linux: scm_detach_fds). */
 static void put_files(struct control_out *co, const struct scm_files *files, bool cloexec)
 {
-	size_t room = co->left > sizeof(struct cmsghdr) ? (co->left - sizeof(struct cmsghdr)) / sizeof(int) : 0;
+	size_t room = co->left > sizeof(struct cmsghdr)
+			  ? (co->left - sizeof(struct cmsghdr)) / sizeof(int)
+			  : 0;
 	unsigned n = 0;
 
 	while (n < files->n && n < room) {
-		if (put_file(co, files->files[n], cloexec, co->addr + CMSG_LEN(0) + n * sizeof(int)))
+		if (put_file(co, files->files[n], cloexec,
+			     co->addr + CMSG_LEN(0) + n * sizeof(int)))
 			break;
 		n++;
 	}
@@ -289,7 +302,8 @@ static int put_raw_control(struct control_out *co, const struct socket_msg *m)
 	return 0;
 }
 
-/* When a datagram was sent, or now, if it was not written down then (Linux: __sock_recv_timestamp). */
+/* When a datagram was sent, or now, if it was not written down then (Linux:
+ * __sock_recv_timestamp). */
 static int put_time(struct control_out *co, int stamp, struct timespec when)
 {
 	if (!when.tv_sec)
@@ -299,7 +313,8 @@ static int put_time(struct control_out *co, int stamp, struct timespec when)
 	return put_control(co, stamp, &when, sizeof(when));
 }
 
-static int put_all_control(struct control_out *co, const struct socket *s, const struct socket_msg *m)
+static int put_all_control(struct control_out *co, const struct socket *s,
+			   const struct socket_msg *m)
 {
 	static const struct ucred nobody = { .pid = 0, .uid = 65534, .gid = 65534 };
 	bool passcred = socket_flag(s, SO_PASSCRED);
@@ -317,7 +332,8 @@ static int put_all_control(struct control_out *co, const struct socket *s, const
 	if (stamp)
 		err = put_time(co, stamp, m->scm.when);
 	if (!err && passcred)
-		err = put_control(co, SCM_CREDENTIALS, m->scm.has_cred ? &m->scm.cred : &nobody, sizeof(struct ucred));
+		err = put_control(co, SCM_CREDENTIALS, m->scm.has_cred ? &m->scm.cred : &nobody,
+				  sizeof(struct ucred));
 	if (!err && m->scm.files)
 		put_files(co, m->scm.files, m->flags & MSG_CMSG_CLOEXEC);
 	return err;
@@ -325,15 +341,16 @@ static int put_all_control(struct control_out *co, const struct socket *s, const
 
 #define MEMBER(addr, field) ((addr) + offsetof(struct msghdr, field))
 
-static int64_t put_received(struct task *t, struct socket *s, uint64_t addr, const struct header *hd,
-			    struct socket_msg *m)
+static int64_t put_received(struct task *t, struct socket *s, uint64_t addr,
+			    const struct header *hd, struct socket_msg *m)
 {
 	struct control_out co = { .t = t, .left = hd->h.msg_controllen };
 
 	co.addr = co.start = co.left ? (uint64_t)hd->h.msg_control : 0;
 	int err = put_all_control(&co, s, m);
 	if (!err && hd->h.msg_name)
-		err = put_sockaddr(t, &m->name, m->name_len, (uint64_t)hd->h.msg_name, MEMBER(addr, msg_namelen));
+		err = put_sockaddr(t, &m->name, m->name_len, (uint64_t)hd->h.msg_name,
+				   MEMBER(addr, msg_namelen));
 	unsigned flags = m->out_flags | co.flags | (m->flags & MSG_CMSG_CLOEXEC);
 	size_t used = co.addr - co.start;
 	if (!err)

@@ -35,7 +35,8 @@ static ssize_t splice_write_buf(struct splice *s, struct pipe_buf *b, size_t len
 	return r;
 }
 
-/* The first slot is waited for, the rest taken while there is one (Linux: splice_from_pipe_next). */
+/* The first slot is waited for, the rest taken while there is one (Linux:
+ * splice_from_pipe_next). */
 static ssize_t splice_from_pipe(struct splice *s)
 {
 	size_t total = 0;
@@ -146,7 +147,9 @@ static int splice_check(const struct splice *s, bool off_in, bool off_out)
 		return -EINVAL;
 	if (to)
 		return 0;
-	return s->out->flags & O_APPEND || !s->out->ops->write || s->out->ops->no_splice_write ? -EINVAL : 0;
+	return s->out->flags & O_APPEND || !s->out->ops->write || s->out->ops->no_splice_write
+		   ? -EINVAL
+		   : 0;
 }
 
 static ssize_t splice_run(struct splice *s)
@@ -193,7 +196,8 @@ static void splice_end(struct splice *s)
 	pipe_end_done(&s->to);
 }
 
-ssize_t splice_file_to_pipe(struct caller *c, struct file *in, int64_t *pos, struct file *out, size_t len)
+ssize_t splice_file_to_pipe(struct caller *c, struct file *in, int64_t *pos, struct file *out,
+			    size_t len)
 {
 	struct splice s = {
 		.in = in,
@@ -242,7 +246,8 @@ SYSCALL_DEFINE(splice)
 	return transfer_result(t, &s.c, r);
 }
 
-/* tee(2) where the host has one of the pipes: the data in front is copied and then left where it was. */
+/* tee(2) where the host has one of the pipes: the data in front is copied and then left where it
+ * was. */
 static ssize_t tee_slot(struct splice *s)
 {
 	struct pipe_buf b, o;
@@ -266,7 +271,8 @@ static int64_t do_tee(struct splice *s)
 {
 	if (!file_readable(s->in) || !file_writable(s->out))
 		return -EBADF;
-	if (!pipe_end_is_pipe(&s->from) || !pipe_end_is_pipe(&s->to) || pipe_end_same(&s->from, &s->to))
+	if (!pipe_end_is_pipe(&s->from) || !pipe_end_is_pipe(&s->to) ||
+	    pipe_end_same(&s->from, &s->to))
 		return -EINVAL;
 	s->nonblock |= s->in->flags & O_NONBLOCK || s->out->flags & O_NONBLOCK;
 	if (s->from.pipe && s->to.pipe)
@@ -299,7 +305,8 @@ SYSCALL_DEFINE(tee)
 	return transfer_result(t, &s.c, r);
 }
 
-/* Into the pipe, page by page. Room is waited for once: then the pipe is filled (Linux: vmsplice_to_pipe). */
+/* Into the pipe, page by page. Room is waited for once: then the pipe is filled (Linux:
+ * vmsplice_to_pipe). */
 static ssize_t vmsplice_in(struct pipe_end *p, struct caller *c, struct uio *u, bool nonblock)
 {
 	size_t total = 0;

@@ -49,7 +49,8 @@ static int stat_at(struct task *t, int dfd, uint64_t name, int flags, struct at 
 	return empty ? at_begin(t, dfd, empty, at) : -ENOMEM;
 }
 
-static int getattr_at(struct task *t, int dfd, uint64_t name, int flags, unsigned mask, struct statx *x)
+static int getattr_at(struct task *t, int dfd, uint64_t name, int flags, unsigned mask,
+		      struct statx *x)
 {
 	struct at at;
 	int err = stat_at(t, dfd, name, flags, &at);
@@ -112,13 +113,15 @@ SYSCALL_DEFINE(statx)
 	unsigned mask = (unsigned)a[3];
 	struct statx x;
 
-	if (mask & STATX_RESERVED || flags & ~STAT_FLAGS || (flags & AT_STATX_SYNC_TYPE) == AT_STATX_SYNC_TYPE)
+	if (mask & STATX_RESERVED || flags & ~STAT_FLAGS ||
+	    (flags & AT_STATX_SYNC_TYPE) == AT_STATX_SYNC_TYPE)
 		return -EINVAL;
 	int err = getattr_at(t, (int)a[0], a[1], flags, mask, &x);
 	return err ? err : put_user(t, a[4], &x);
 }
 
-/* access(2) asks for the real ids, and for the capabilities those would have (faccessat(2) in Linux's fs/open.c). */
+/* access(2) asks for the real ids, and for the capabilities those would have (faccessat(2) in
+ * Linux's fs/open.c). */
 static struct cred *access_cred(struct task *t, bool effective)
 {
 	const struct cred *now = t->cred;
@@ -150,7 +153,8 @@ static int64_t do_access(struct task *t, int dfd, uint64_t name, uint64_t mask, 
 {
 	struct at at;
 
-	if (mask & ~(uint64_t)(R_OK | W_OK | X_OK) || flags & ~(AT_EACCESS | AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
+	if (mask & ~(uint64_t)(R_OK | W_OK | X_OK) ||
+	    flags & ~(AT_EACCESS | AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
 		return -EINVAL;
 	int err = at_get(t, dfd, name, flags & AT_EMPTY_PATH, &at);
 	if (err)
@@ -178,7 +182,8 @@ SYSCALL_DEFINE(faccessat2)
 	return do_access(t, (int)a[0], a[1], (unsigned)a[2], (int)a[3]);
 }
 
-static int64_t readlink_path(struct task *t, struct at *at, const struct path *p, uint64_t buf, size_t size)
+static int64_t readlink_path(struct task *t, struct at *at, const struct path *p, uint64_t buf,
+			     size_t size)
 {
 	struct inode *i = p->dentry->inode;
 	char text[PATH_MAX];
@@ -226,8 +231,9 @@ static unsigned long mount_statfs_flags(const struct mount *m)
 		unsigned mount;
 		unsigned long st;
 	} map[] = {
-		{ MOUNT_RDONLY, ST_RDONLY }, { MOUNT_NOSUID, ST_NOSUID },   { MOUNT_NODEV, ST_NODEV },
-		{ MOUNT_NOEXEC, ST_NOEXEC }, { MOUNT_NOATIME, ST_NOATIME },
+		{ MOUNT_RDONLY, ST_RDONLY },   { MOUNT_NOSUID, ST_NOSUID },
+		{ MOUNT_NODEV, ST_NODEV },     { MOUNT_NOEXEC, ST_NOEXEC },
+		{ MOUNT_NOATIME, ST_NOATIME },
 	};
 	unsigned long flags = 0;
 

@@ -59,7 +59,8 @@ static int check_seekable(struct file *f)
 	return !f->ops->lseek || (i && S_ISFIFO(i->type)) ? -ESPIPE : 0;
 }
 
-/* Linux's sync_file_range() takes what has pages: files, directories, block devices, and symlinks. */
+/* Linux's sync_file_range() takes what has pages: files, directories, block devices, and
+ * symlinks. */
 static int check_ranges(struct file *f)
 {
 	struct inode *i = file_inode(f);
@@ -72,7 +73,8 @@ SYSCALL_DEFINE(sync_file_range)
 	struct caller c = task_caller(t);
 	int64_t off = (int64_t)a[1], len = (int64_t)a[2];
 
-	if (a[3] & ~(uint64_t)(SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER) ||
+	if (a[3] & ~(uint64_t)(SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE |
+			       SYNC_FILE_RANGE_WAIT_AFTER) ||
 	    off < 0 || len < 0 || off > INT64_MAX - len)
 		return -EINVAL;
 	struct file *f = fd_get(t->files, (int)a[0]);

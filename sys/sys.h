@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * System call handlers: fetch and check arguments, copy in and out, call down. One file a family. A handler returns the
- * result or -errno (or -ERESTART*, kernel/restart.h). The table is generated from sys/syscalls.def.
+ * System call handlers: fetch and check arguments, copy in and out, call down. One file a family. A
+ * handler returns the result or -errno (or -ERESTART*, kernel/restart.h). The table is generated
+ * from sys/syscalls.def.
  */
 #ifndef HL_SYS_SYS_H
 #define HL_SYS_SYS_H
@@ -20,19 +21,23 @@
 typedef int64_t syscall_fn(struct task *t, const uint64_t *a);
 
 /* Defines the handler of `name`; its six raw arguments are a[0]..a[5]. */
-#define SYSCALL_DEFINE(name)                                                                                           \
-	int64_t sys_##name(struct task *t, const uint64_t *a);                                                         \
-	int64_t sys_##name(struct task *t __attribute__((unused)), const uint64_t *a __attribute__((unused)))
+#define SYSCALL_DEFINE(name)                                                                       \
+	int64_t sys_##name(struct task *t, const uint64_t *a);                                     \
+	int64_t sys_##name(struct task *t __attribute__((unused)),                                 \
+			   const uint64_t *a __attribute__((unused)))
 
 /* sys/dispatch.c: runs the system call in t->event. */
 int64_t sys_dispatch(struct task *t);
 const char *sys_name(uint64_t nr); /* NULL: no such number */
 
 /* Copies of whole objects: 0 or -EFAULT. */
-#define get_user(t, dst, addr) (copy_from_guest((t)->mm, (dst), GVA(addr), sizeof *(dst)) ? -EFAULT : 0)
-#define put_user(t, addr, src) (copy_to_guest((t)->mm, GVA(addr), (src), sizeof *(src)) ? -EFAULT : 0)
+#define get_user(t, dst, addr)                                                                     \
+	(copy_from_guest((t)->mm, (dst), GVA(addr), sizeof *(dst)) ? -EFAULT : 0)
+#define put_user(t, addr, src)                                                                     \
+	(copy_to_guest((t)->mm, GVA(addr), (src), sizeof *(src)) ? -EFAULT : 0)
 
-/* A new descriptor for `f` (reference taken over, also on failure): the lowest free number, or -EMFILE. */
+/* A new descriptor for `f` (reference taken over, also on failure): the lowest free number, or
+ * -EMFILE. */
 static inline int64_t fd_return(struct task *t, struct file *f, bool cloexec)
 {
 	return fd_install(t->files, f, 0, cloexec, process_rlimit(t->process, RLIMIT_NOFILE));
@@ -41,24 +46,29 @@ static inline int64_t fd_return(struct task *t, struct file *f, bool cloexec)
 /* sys/pipe.c: two of them, whose numbers are written to `addr`; both references taken over. */
 int64_t fd_return_pair(struct task *t, struct file *files[2], bool cloexec, uint64_t addr);
 
-/* sys/io_result.c: the result of reading or writing a file, as the system call's: raises SIGPIPE and SIGXFSZ, makes an
- * interrupted call restartable. */
+/* sys/io_result.c: the result of reading or writing a file, as the system call's: raises SIGPIPE
+ * and SIGXFSZ, makes an interrupted call restartable. */
 int64_t io_result(struct task *t, int64_t r);
-/* The same for a call that may have moved something and earned a signal nevertheless (caller.signal). */
+/* The same for a call that may have moved something and earned a signal nevertheless
+ * (caller.signal). */
 int64_t transfer_result(struct task *t, const struct caller *c, int64_t r);
 
-/* sys/splice.c: what a pipe has room for, of a file from `*pos` on; waits for the first page of room alone. */
-ssize_t splice_file_to_pipe(struct caller *c, struct file *in, int64_t *pos, struct file *out, size_t len);
+/* sys/splice.c: what a pipe has room for, of a file from `*pos` on; waits for the first page of
+ * room alone. */
+ssize_t splice_file_to_pipe(struct caller *c, struct file *in, int64_t *pos, struct file *out,
+			    size_t len);
 
-/* A path argument, as getname(9): NUL-terminated copy to be freed with free(). -EFAULT, -ENAMETOOLONG (PATH_MAX),
+/* A path argument, as getname(9): NUL-terminated copy to be freed with free(). -EFAULT,
+ * -ENAMETOOLONG (PATH_MAX),
  * -ENOENT when empty and not allowed, -ENOMEM. */
 int get_path(struct task *t, uint64_t addr, bool empty_ok, char **out);
-/* An iovec array: *out is `fast` (at least 8) or malloc'd (free when != fast). Sum of lengths checked and clamped to
- * MAX_RW_COUNT. Of `n` Linux takes 32 bits (import_iovec()). */
+/* An iovec array: *out is `fast` (at least 8) or malloc'd (free when != fast). Sum of lengths
+ * checked and clamped to MAX_RW_COUNT. Of `n` Linux takes 32 bits (import_iovec()). */
 #define MAX_RW_COUNT (0x7ffff000UL)
 int get_iovec(struct task *t, uint64_t addr, uint32_t n, struct iovec *fast, struct iovec **out);
 /* The same for buffers of another process: where they lie is seen when they are used. */
-int get_iovec_of_other(struct task *t, uint64_t addr, uint64_t n, struct iovec *fast, struct iovec **out);
+int get_iovec_of_other(struct task *t, uint64_t addr, uint64_t n, struct iovec *fast,
+		       struct iovec **out);
 /* A timespec argument: -EFAULT, -EINVAL when not normalised or negative. */
 int get_timespec(struct task *t, uint64_t addr, struct timespec *ts);
 /* A sigset argument of system calls that also pass its size: -EINVAL unless size == 8, -EFAULT. */

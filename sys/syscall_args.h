@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* For users of sys/syscalls.def: ARGS(FD, BUF, SIZE) becomes ARG_FD, ARG_BUF, ARG_SIZE; ARGS() becomes nothing. */
+/* For users of sys/syscalls.def: ARGS(FD, BUF, SIZE) becomes ARG_FD, ARG_BUF, ARG_SIZE; ARGS()
+ * becomes nothing. */
 #ifndef HL_SYS_SYSCALL_ARGS_H
 #define HL_SYS_SYSCALL_ARGS_H
 

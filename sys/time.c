@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Clocks: the host's, but for CPU time, which is the guest's own. Setting them is not the guest's to do. */
+/* Clocks: the host's, but for CPU time, which is the guest's own. Setting them is not the guest's
+ * to do. */
 #include "sys/time.h"
 
 #include <sys/time.h>
@@ -16,7 +17,8 @@
 
 struct timespec ns_to_timespec(uint64_t ns)
 {
-	return (struct timespec){ .tv_sec = (time_t)(ns / NSEC_PER_SEC), .tv_nsec = (long)(ns % NSEC_PER_SEC) };
+	return (struct timespec){ .tv_sec = (time_t)(ns / NSEC_PER_SEC),
+				  .tv_nsec = (long)(ns % NSEC_PER_SEC) };
 }
 
 uint64_t timespec_to_ns(const struct timespec *ts)
@@ -41,7 +43,8 @@ uint64_t deadline_at(clockid_t clock, const struct timespec *abs)
 	if (at >= INT64_MAX)
 		return DEADLINE_NONE;
 	if (clock == CLOCK_REALTIME) {
-		uint64_t real = clock_ns(CLOCK_REALTIME); /* read first: the result errs on the late side */
+		/* read first: the result errs on the late side */
+		uint64_t real = clock_ns(CLOCK_REALTIME);
 		uint64_t mono = monotonic_ns();
 		at = at > real ? at - real + mono : 1;
 	}
@@ -50,8 +53,8 @@ uint64_t deadline_at(clockid_t clock, const struct timespec *abs)
 
 /* ---- CPU clocks ---- */
 
-/* Negative clock ids (include/linux/posix-timers_types.h): ~number << 3, bit 2: a thread's, bits 0-1: kind, 3: an fd.
- */
+/* Negative clock ids (include/linux/posix-timers_types.h): ~number << 3, bit 2: a thread's, bits
+ * 0-1: kind, 3: an fd. */
 static int dynamic_clock(struct task *t, clockid_t clock, struct cpu_clock *c)
 {
 	pid_t nr = ~(clock >> 3);
@@ -63,10 +66,12 @@ static int dynamic_clock(struct task *t, clockid_t clock, struct cpu_clock *c)
 		c->tid = c->thread ? t->tid : t->process->pid->nr;
 		return 1;
 	}
-	c->tid = !c->thread && nr == t->tid ? t->process->pid->nr : nr; /* any thread may name its own process */
+	/* any thread may name its own process */
+	c->tid = !c->thread && nr == t->tid ? t->process->pid->nr : nr;
 	sandbox_lock(t->sb);
 	struct pid *pid = pid_find(t->sb->pids, c->tid);
-	bool ok = pid && (c->thread ? pid->task && pid->task->process == t->process : pid->process != NULL);
+	bool ok = pid && (c->thread ? pid->task && pid->task->process == t->process
+				    : pid->process != NULL);
 	sandbox_unlock(t->sb);
 	return ok ? 1 : -EINVAL;
 }
@@ -229,7 +234,8 @@ SYSCALL_DEFINE(adjtimex)
 SYSCALL_DEFINE(clock_adjtime)
 {
 	if ((clockid_t)a[0] != CLOCK_REALTIME)
-		return (clockid_t)a[0] >= 0 && (clockid_t)a[0] <= CLOCK_TAI && (clockid_t)a[0] != 10 ? -EOPNOTSUPP
-												     : -EINVAL;
+		return (clockid_t)a[0] >= 0 && (clockid_t)a[0] <= CLOCK_TAI && (clockid_t)a[0] != 10
+			   ? -EOPNOTSUPP
+			   : -EINVAL;
 	return read_adjustment(t, a[1], CLOCK_REALTIME);
 }

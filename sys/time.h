@@ -9,8 +9,8 @@
 
 struct task;
 
-/* CLOCK_MONOTONIC ns of a point in time of CLOCK_REALTIME or CLOCK_MONOTONIC; never early, 1 at the least (0 means "do
- * not wait" to many), saturates to DEADLINE_NONE. */
+/* CLOCK_MONOTONIC ns of a point in time of CLOCK_REALTIME or CLOCK_MONOTONIC; never early, 1 at the
+ * least (0 means "do not wait" to many), saturates to DEADLINE_NONE. */
 uint64_t deadline_at(clockid_t clock, const struct timespec *abs);
 
 struct timespec ns_to_timespec(uint64_t ns);

@@ -30,12 +30,14 @@ static uint64_t timeval_to_ns(const struct timeval *tv)
 
 static struct timeval ns_to_timeval(uint64_t ns)
 {
-	return (struct timeval){ (time_t)(ns / NSEC_PER_SEC), (suseconds_t)(ns % NSEC_PER_SEC / NSEC_PER_USEC) };
+	return (struct timeval){ (time_t)(ns / NSEC_PER_SEC),
+				 (suseconds_t)(ns % NSEC_PER_SEC / NSEC_PER_USEC) };
 }
 
 static struct itimerval to_itimerval(const struct timer_setting *s)
 {
-	return (struct itimerval){ .it_interval = ns_to_timeval(s->interval), .it_value = ns_to_timeval(s->value) };
+	return (struct itimerval){ .it_interval = ns_to_timeval(s->interval),
+				   .it_value = ns_to_timeval(s->value) };
 }
 
 SYSCALL_DEFINE(getitimer)
@@ -165,11 +167,13 @@ static int fetch_sigevent(struct task *t, uint64_t addr, struct posix_timer_requ
 	if (get_user(t, &ev, addr))
 		return -EFAULT;
 	rq->sig = ev.signo;
-	rq->notify = ev.notify == SIGEV_THREAD ? SIGEV_SIGNAL : ev.notify; /* for the kernel they are the same */
+	/* for the kernel they are the same */
+	rq->notify = ev.notify == SIGEV_THREAD ? SIGEV_SIGNAL : ev.notify;
 	memcpy(&rq->value, &ev.value, sizeof rq->value);
 	if (rq->notify == SIGEV_NONE)
 		return 0;
-	if ((rq->notify != SIGEV_SIGNAL && rq->notify != SIGEV_THREAD_ID) || ev.signo <= 0 || ev.signo > NSIGNALS)
+	if ((rq->notify != SIGEV_SIGNAL && rq->notify != SIGEV_THREAD_ID) || ev.signo <= 0 ||
+	    ev.signo > NSIGNALS)
 		return -EINVAL;
 	return rq->notify == SIGEV_THREAD_ID ? fetch_thread(t, ev.tid, rq) : 0;
 }
@@ -215,7 +219,8 @@ SYSCALL_DEFINE(timer_settime)
 		return -EFAULT;
 	if (!timespec_ok(&it.it_interval) || !timespec_ok(&it.it_value))
 		return -EINVAL;
-	new = (struct timer_setting){ timespec_to_ns(&it.it_value), timespec_to_ns(&it.it_interval) };
+	new =
+	    (struct timer_setting){ timespec_to_ns(&it.it_value), timespec_to_ns(&it.it_interval) };
 	int err = posix_timer_set(t->process, (int)a[0], (int)a[1] & TIMER_ABSTIME, &new, &old);
 	if (err || !a[3])
 		return err;

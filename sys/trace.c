@@ -2,10 +2,11 @@
 /*
  * The trace: what strace -f -T would print, or one JSON object a call.
  *
- *	[pid     3] read(4, "x", 1)                = 1 <0.000021>
+ * 	[pid     3] read(4, "x", 1)                = 1 <0.000021>
  *
- * As in strace, a line is begun when the call is made, and another thread that has something to say meanwhile cuts it
- * short: " <unfinished ...>"; the rest comes as "<... read resumed>". Who the open line belongs to is observe.open.
+ * As in strace, a line is begun when the call is made, and another thread that has something to say
+ * meanwhile cuts it short: " <unfinished ...>"; the rest comes as "<... read resumed>". Who the
+ * open line belongs to is observe.open.
  */
 #include <errno.h>
 #include <poll.h>
@@ -85,8 +86,10 @@ static void print_json_arg(struct observed *ob, struct print *p, int i, unsigned
 	text_free(&one);
 }
 
-/* Prints arguments from ob->args_done on; before the call up to the first that the call fills in. */
-static void print_args(struct observe *o, struct task *t, const struct syscall_entry *e, bool done, int64_t result)
+/* Prints arguments from ob->args_done on; before the call up to the first that the call fills
+ * in. */
+static void print_args(struct observe *o, struct task *t, const struct syscall_entry *e, bool done,
+		       int64_t result)
 {
 	struct observed *ob = t->observed;
 	const uint8_t *args = e ? e->args : raw_args;
@@ -222,7 +225,9 @@ static void print_result(struct print *p, enum ret_type ret)
 		names_put_value(p->out, &names_sched, (uint64_t)p->result);
 		text_putc(p->out, ')');
 		break;
-	case RET_SIGNAL: text_printf(p->out, "%ld (%s)", p->result, trace_signal_name((int)p->result)); break;
+	case RET_SIGNAL:
+		text_printf(p->out, "%ld (%s)", p->result, trace_signal_name((int)p->result));
+		break;
 	case RET_MEMBARRIER:
 		text_printf(p->out, p->a[0] ? "%ld" : "%#lx (", p->result);
 		if (p->a[0])
@@ -309,7 +314,8 @@ static void print_tail(struct print *p, const struct syscall_entry *e, uint64_t 
 	text_printf(p->out, " <%lu.%06lu>\n", ns / 1000000000, ns / 1000 % 1000000);
 }
 
-static void print_closing(struct observe *o, struct task *t, const struct syscall_entry *e, int64_t result, uint64_t ns)
+static void print_closing(struct observe *o, struct task *t, const struct syscall_entry *e,
+			  int64_t result, uint64_t ns)
 {
 	struct observed *ob = t->observed;
 	struct text tail = { 0 }, whole = { 0 };
@@ -346,8 +352,8 @@ static void print_json_head(struct observe *o, struct task *t, struct text *out)
 {
 	uint64_t ns = monotonic_ns() - o->start_ns;
 
-	text_printf(out, "{\"time\":%lu.%06lu,\"pid\":%d,\"tid\":%d", ns / 1000000000, ns / 1000 % 1000000,
-		    t->process->pid->nr, t->tid);
+	text_printf(out, "{\"time\":%lu.%06lu,\"pid\":%d,\"tid\":%d", ns / 1000000000,
+		    ns / 1000 % 1000000, t->process->pid->nr, t->tid);
 }
 
 static void print_json_line(struct observe *o, struct text *out)
@@ -370,8 +376,8 @@ static const char *restart_name(int err)
 	}
 }
 
-static void print_json_call(struct observe *o, struct task *t, const struct syscall_entry *e, int64_t result,
-			    uint64_t ns)
+static void print_json_call(struct observe *o, struct task *t, const struct syscall_entry *e,
+			    int64_t result, uint64_t ns)
 {
 	struct observed *ob = t->observed;
 	struct text out = { 0 };
@@ -379,13 +385,15 @@ static void print_json_call(struct observe *o, struct task *t, const struct sysc
 
 	print_args(o, t, e, true, result);
 	print_json_head(o, t, &out);
-	text_printf(&out, ",\"call\":\"%s\",\"number\":%u,\"args\":[%s]", name_of(t, e, buf, sizeof buf),
-		    (unsigned)t->event.syscall.nr, text_str(&ob->args));
+	text_printf(&out, ",\"call\":\"%s\",\"number\":%u,\"args\":[%s]",
+		    name_of(t, e, buf, sizeof buf), (unsigned)t->event.syscall.nr,
+		    text_str(&ob->args));
 	if (t->exiting)
 		text_puts(&out, ",\"result\":null");
 	else if (result < 0 && result >= -4095)
 		text_printf(&out, ",\"result\":-1,\"errno\":\"%s\"",
-			    strerrorname_np((int)-result) ? strerrorname_np((int)-result) : restart_name((int)-result));
+			    strerrorname_np((int)-result) ? strerrorname_np((int)-result)
+							  : restart_name((int)-result));
 	else
 		text_printf(&out, ",\"result\":%ld", result);
 	text_printf(&out, ",\"seconds\":%lu.%06lu", ns / 1000000000, ns / 1000 % 1000000);
@@ -393,7 +401,8 @@ static void print_json_call(struct observe *o, struct task *t, const struct sysc
 	print_json_line(o, &out);
 }
 
-static void print_json_text(struct observe *o, struct task *t, const char *key, const struct text *value)
+static void print_json_text(struct observe *o, struct task *t, const char *key,
+			    const struct text *value)
 {
 	struct text out = { 0 };
 
@@ -410,7 +419,8 @@ static void note_socklen(struct task *t, const struct syscall_entry *e)
 {
 	for (int i = 0; e && i < 6 && e->args[i] != ARG_END; i++) {
 		if (e->args[i] == ARG_OUT_SOCKLEN &&
-		    copy_from_guest(t->mm, &t->observed->socklen, GVA(t->event.syscall.args[i]), sizeof(uint32_t)))
+		    copy_from_guest(t->mm, &t->observed->socklen, GVA(t->event.syscall.args[i]),
+				    sizeof(uint32_t)))
 			t->observed->socklen = 0;
 	}
 }
@@ -436,7 +446,8 @@ static int64_t visible_result(struct task *t, int64_t result)
 	return (int64_t)regs.rax;
 }
 
-void trace_exit(struct observe *o, struct task *t, const struct syscall_entry *e, int64_t result, uint64_t ns)
+void trace_exit(struct observe *o, struct task *t, const struct syscall_entry *e, int64_t result,
+		uint64_t ns)
 {
 	result = visible_result(t, result);
 	if (o->cfg.format == TRACE_JSON)
@@ -505,7 +516,8 @@ void trace_ended(struct observe *o, struct task *t)
 }
 
 /* What the first execve would have looked like. */
-static void print_program(struct text *out, struct task *t, const char *path, char *const *argv, char *const *envp)
+static void print_program(struct text *out, struct task *t, const char *path, char *const *argv,
+			  char *const *envp)
 {
 	unsigned vars = 0;
 
@@ -518,14 +530,16 @@ static void print_program(struct text *out, struct task *t, const char *path, ch
 		}
 		size_t n = strnlen(argv[i], TRACE_STRING_MAX + 1);
 		text_puts(out, i ? ", " : "");
-		print_quoted(out, argv[i], n > TRACE_STRING_MAX ? TRACE_STRING_MAX : n, n > TRACE_STRING_MAX);
+		print_quoted(out, argv[i], n > TRACE_STRING_MAX ? TRACE_STRING_MAX : n,
+			     n > TRACE_STRING_MAX);
 	}
 	while (envp[vars])
 		vars++;
 	text_printf(out, "], %#lx /* %u var%s */", t->mm->env_start, vars, vars == 1 ? "" : "s");
 }
 
-void trace_program(struct observe *o, struct task *t, const char *path, char *const *argv, char *const *envp)
+void trace_program(struct observe *o, struct task *t, const char *path, char *const *argv,
+		   char *const *envp)
 {
 	struct text args = { 0 }, line = { 0 };
 
@@ -534,7 +548,8 @@ void trace_program(struct observe *o, struct task *t, const char *path, char *co
 		print_json_text(o, t, "program", &args);
 	} else {
 		text_printf(&line, "execve(%s)", text_str(&args));
-		text_printf(&line, "%*s= 0", line.len < RESULT_COLUMN ? (int)(RESULT_COLUMN - line.len) : 1, "");
+		text_printf(&line, "%*s= 0",
+			    line.len < RESULT_COLUMN ? (int)(RESULT_COLUMN - line.len) : 1, "");
 		print_whole_line(o, &line);
 	}
 	text_free(&args);

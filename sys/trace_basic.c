@@ -126,9 +126,10 @@ void print_file_mode(struct print *p, int i, const struct names *names)
 		names_put_value(p->out, &table, mode & S_IFMT);
 		text_putc(p->out, '|');
 	}
-	for (const struct name *n =
-		 (const struct name[]){
-		     { S_ISUID, "S_ISUID|" }, { S_ISGID, "S_ISGID|" }, { S_ISVTX, "S_ISVTX|" }, { 0, NULL } };
+	for (const struct name *n = (const struct name[]){ { S_ISUID, "S_ISUID|" },
+							   { S_ISGID, "S_ISGID|" },
+							   { S_ISVTX, "S_ISVTX|" },
+							   { 0, NULL } };
 	     n->text; n++) {
 		if (mode & n->value)
 			text_puts(p->out, n->text);
@@ -260,7 +261,8 @@ void print_quoted(struct text *out, const char *s, size_t len, bool truncated)
 		else if (s[i] >= ' ' && s[i] <= '~')
 			text_putc(out, s[i]);
 		else
-			print_octal(out, (unsigned char)s[i], i + 1 < len && s[i + 1] >= '0' && s[i + 1] <= '7');
+			print_octal(out, (unsigned char)s[i],
+				    i + 1 < len && s[i + 1] >= '0' && s[i + 1] <= '7');
 	}
 	text_puts(out, truncated ? "\"..." : "\"");
 }
@@ -335,7 +337,8 @@ void print_buffer_result(struct print *p, int i, const struct names *names)
 void print_bytes_result(struct print *p, int i, const struct names *names)
 {
 	char buf[TRACE_STRING_MAX];
-	size_t shown = p->result > (int64_t)sizeof buf ? sizeof buf : (size_t)(p->result < 0 ? 0 : p->result);
+	size_t shown =
+	    p->result > (int64_t)sizeof buf ? sizeof buf : (size_t)(p->result < 0 ? 0 : p->result);
 
 	if (fetch_result(p, p->a[i], buf, shown)) {
 		print_hex_quoted(p->out, buf, shown);
@@ -430,7 +433,9 @@ void print_dirents(struct print *p, int i, const struct names *names)
 	if (p->result < 0)
 		return;
 	for (int64_t at = 0; at + 18 <= p->result; at += reclen, n++) {
-		if (copy_from_guest(p->t->mm, &reclen, GVA(p->a[i] + (uint64_t)at + 16), sizeof reclen) || !reclen)
+		if (copy_from_guest(p->t->mm, &reclen, GVA(p->a[i] + (uint64_t)at + 16),
+				    sizeof reclen) ||
+		    !reclen)
 			break;
 	}
 	text_printf(p->out, " /* %u entr%s */", n, n == 1 ? "y" : "ies");

@@ -83,7 +83,8 @@ void print_stat(struct print *p, int i, const struct names *names)
 	text_puts(p->out, "{st_mode=");
 	print_type_and_mode(p->out, st.mode);
 	if (is_device(st.mode))
-		text_printf(p->out, ", st_rdev=makedev(%#x, %#x), ...}", major(st.rdev), minor(st.rdev));
+		text_printf(p->out, ", st_rdev=makedev(%#x, %#x), ...}", major(st.rdev),
+			    minor(st.rdev));
 	else
 		text_printf(p->out, ", st_size=%ld, ...}", st.size);
 }
@@ -125,11 +126,12 @@ void print_statfs(struct print *p, int i, const struct names *names)
 		return;
 	text_puts(p->out, "{f_type=");
 	names_put_value(p->out, &names_fs_magic, (uint64_t)st.f_type);
-	text_printf(p->out, ", f_bsize=%ld, f_blocks=%lu, f_bfree=%lu, f_bavail=%lu", (long)st.f_bsize, st.f_blocks,
-		    st.f_bfree, st.f_bavail);
-	text_printf(p->out, ", f_files=%lu, f_ffree=%lu, f_fsid={val=[%#x, %#x]}", st.f_files, st.f_ffree,
-		    (unsigned)st.f_fsid.__val[0], (unsigned)st.f_fsid.__val[1]);
-	text_printf(p->out, ", f_namelen=%ld, f_frsize=%ld, f_flags=", (long)st.f_namelen, (long)st.f_frsize);
+	text_printf(p->out, ", f_bsize=%ld, f_blocks=%lu, f_bfree=%lu, f_bavail=%lu",
+		    (long)st.f_bsize, st.f_blocks, st.f_bfree, st.f_bavail);
+	text_printf(p->out, ", f_files=%lu, f_ffree=%lu, f_fsid={val=[%#x, %#x]}", st.f_files,
+		    st.f_ffree, (unsigned)st.f_fsid.__val[0], (unsigned)st.f_fsid.__val[1]);
+	text_printf(p->out, ", f_namelen=%ld, f_frsize=%ld, f_flags=", (long)st.f_namelen,
+		    (long)st.f_frsize);
 	names_put_flags(p->out, &names_statfs, (uint64_t)st.f_flags);
 	text_putc(p->out, '}');
 }
@@ -154,7 +156,8 @@ static void print_flock_struct(struct print *p, int i, bool is_get)
 
 void print_fcntl_arg(struct print *p, int i, const struct names *names)
 {
-	p->done = (int)p->a[1] == F_GETLK || (int)p->a[1] == F_OFD_GETLK; /* the others fill nothing in */
+	/* the others fill nothing in */
+	p->done = (int)p->a[1] == F_GETLK || (int)p->a[1] == F_OFD_GETLK;
 	switch ((int)p->a[1]) {
 	case F_GETFD:
 	case F_GETFL:
@@ -188,27 +191,31 @@ void print_fcntl_arg(struct print *p, int i, const struct names *names)
 void print_ioctl(struct print *p, int i, const struct names *names)
 {
 	unsigned cmd = (unsigned)p->a[i];
-	static const char *const dir[] = { "_IOC_NONE", "_IOC_WRITE", "_IOC_READ", "_IOC_READ|_IOC_WRITE" };
+	static const char *const dir[] = { "_IOC_NONE", "_IOC_WRITE", "_IOC_READ",
+					   "_IOC_READ|_IOC_WRITE" };
 	const char *name = names_find(&names_ioctl, cmd);
 
 	if (name)
 		text_puts(p->out, name);
 	else
-		text_printf(p->out, "_IOC(%s, %#x, %#x, %#x)", dir[cmd >> 30], cmd >> 8 & 0xff, cmd & 0xff,
-			    cmd >> 16 & 0x3fff);
+		text_printf(p->out, "_IOC(%s, %#x, %#x, %#x)", dir[cmd >> 30], cmd >> 8 & 0xff,
+			    cmd & 0xff, cmd >> 16 & 0x3fff);
 }
 
-static const struct name c_iflags[] = { { IGNBRK, "IGNBRK" },   { BRKINT, "BRKINT" }, { IGNPAR, "IGNPAR" },
-					{ PARMRK, "PARMRK" },   { INPCK, "INPCK" },   { ISTRIP, "ISTRIP" },
-					{ INLCR, "INLCR" },     { IGNCR, "IGNCR" },   { ICRNL, "ICRNL" },
-					{ IXON, "IXON" },       { IXANY, "IXANY" },   { IXOFF, "IXOFF" },
-					{ IMAXBEL, "IMAXBEL" }, { IUTF8, "IUTF8" },   { 0, NULL } };
-static const struct name c_oflags[] = { { OPOST, "OPOST" }, { ONLCR, "ONLCR" },   { OCRNL, "OCRNL" },
-					{ ONOCR, "ONOCR" }, { ONLRET, "ONLRET" }, { 0, NULL } };
-static const struct name c_lflags[] = { { ISIG, "ISIG" },       { ICANON, "ICANON" }, { ECHO, "ECHO" },
-					{ ECHOE, "ECHOE" },     { ECHOK, "ECHOK" },   { ECHONL, "ECHONL" },
-					{ NOFLSH, "NOFLSH" },   { TOSTOP, "TOSTOP" }, { IEXTEN, "IEXTEN" },
-					{ ECHOCTL, "ECHOCTL" }, { ECHOKE, "ECHOKE" }, { 0, NULL } };
+static const struct name c_iflags[] = {
+	{ IGNBRK, "IGNBRK" },   { BRKINT, "BRKINT" }, { IGNPAR, "IGNPAR" }, { PARMRK, "PARMRK" },
+	{ INPCK, "INPCK" },     { ISTRIP, "ISTRIP" }, { INLCR, "INLCR" },   { IGNCR, "IGNCR" },
+	{ ICRNL, "ICRNL" },     { IXON, "IXON" },     { IXANY, "IXANY" },   { IXOFF, "IXOFF" },
+	{ IMAXBEL, "IMAXBEL" }, { IUTF8, "IUTF8" },   { 0, NULL }
+};
+static const struct name c_oflags[] = { { OPOST, "OPOST" },   { ONLCR, "ONLCR" },
+					{ OCRNL, "OCRNL" },   { ONOCR, "ONOCR" },
+					{ ONLRET, "ONLRET" }, { 0, NULL } };
+static const struct name c_lflags[] = {
+	{ ISIG, "ISIG" },     { ICANON, "ICANON" },   { ECHO, "ECHO" },     { ECHOE, "ECHOE" },
+	{ ECHOK, "ECHOK" },   { ECHONL, "ECHONL" },   { NOFLSH, "NOFLSH" }, { TOSTOP, "TOSTOP" },
+	{ IEXTEN, "IEXTEN" }, { ECHOCTL, "ECHOCTL" }, { ECHOKE, "ECHOKE" }, { 0, NULL }
+};
 
 static void print_termios(struct print *p, int i)
 {
@@ -233,14 +240,14 @@ static void print_winsize(struct print *p, int i)
 	struct winsize w;
 
 	if (FETCH(p, i, &w))
-		text_printf(p->out, "{ws_row=%u, ws_col=%u, ws_xpixel=%u, ws_ypixel=%u}", w.ws_row, w.ws_col,
-			    w.ws_xpixel, w.ws_ypixel);
+		text_printf(p->out, "{ws_row=%u, ws_col=%u, ws_xpixel=%u, ws_ypixel=%u}", w.ws_row,
+			    w.ws_col, w.ws_xpixel, w.ws_ypixel);
 }
 
 static bool ioctl_fills_in(unsigned cmd)
 {
-	return cmd != TCSETS && cmd != TCSETSW && cmd != TCSETSF && cmd != TIOCSWINSZ && cmd != TIOCSPGRP &&
-	       cmd != FIONBIO && cmd != FIOASYNC && cmd != TIOCSPTLCK;
+	return cmd != TCSETS && cmd != TCSETSW && cmd != TCSETSF && cmd != TIOCSWINSZ &&
+	       cmd != TIOCSPGRP && cmd != FIONBIO && cmd != FIOASYNC && cmd != TIOCSPTLCK;
 }
 
 void print_ioctl_arg(struct print *p, int i, const struct names *names)

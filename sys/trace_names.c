@@ -36,12 +36,13 @@
 #include <time.h>
 #include <unistd.h>
 
-#define N(constant)                                                                                                    \
-	{                                                                                                              \
-		(uint64_t)(constant), #constant                                                                        \
+#define N(constant)                                                                                \
+	{                                                                                          \
+		(uint64_t)(constant), #constant                                                    \
 	}
-#define NAMES(id, unknown, ...)                                                                                        \
-	const struct names names_##id = { unknown, (const struct name[]){ __VA_ARGS__, { 0, NULL } } };
+#define NAMES(id, unknown, ...)                                                                    \
+	const struct names names_##id = { unknown,                                                 \
+					  (const struct name[]){ __VA_ARGS__, { 0, NULL } } };
 
 /* Newer than the C library here. */
 #ifndef RWF_NOAPPEND

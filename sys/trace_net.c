@@ -42,18 +42,21 @@ static void print_address_value(struct text *out, const union address *a, size_t
 	case AF_UNIX: print_unix(out, a, len); break;
 	case AF_INET:
 		inet_ntop(AF_INET, &a->in.sin_addr, s, sizeof s);
-		text_printf(out, "{sa_family=AF_INET, sin_port=htons(%u), sin_addr=inet_addr(\"%s\")}",
+		text_printf(out,
+			    "{sa_family=AF_INET, sin_port=htons(%u), sin_addr=inet_addr(\"%s\")}",
 			    ntohs(a->in.sin_port), s);
 		break;
 	case AF_INET6:
 		inet_ntop(AF_INET6, &a->in6.sin6_addr, s, sizeof s);
-		text_printf(out, "{sa_family=AF_INET6, sin6_port=htons(%u), sin6_flowinfo=htonl(%u)",
+		text_printf(out,
+			    "{sa_family=AF_INET6, sin6_port=htons(%u), sin6_flowinfo=htonl(%u)",
 			    ntohs(a->in6.sin6_port), ntohl(a->in6.sin6_flowinfo));
 		text_printf(out, ", inet_pton(AF_INET6, \"%s\", &sin6_addr), sin6_scope_id=%u}", s,
 			    a->in6.sin6_scope_id);
 		break;
 	case AF_NETLINK:
-		text_printf(out, "{sa_family=AF_NETLINK, nl_pid=%u, nl_groups=%08x}", a->nl.nl_pid, a->nl.nl_groups);
+		text_printf(out, "{sa_family=AF_NETLINK, nl_pid=%u, nl_groups=%08x}", a->nl.nl_pid,
+			    a->nl.nl_groups);
 		break;
 	default:
 		text_puts(out, "{sa_family=");
@@ -85,7 +88,8 @@ void print_sockaddr_result(struct print *p, int i, const struct names *names)
 {
 	uint32_t len;
 
-	if (p->result < 0 || !p->a[i] || copy_from_guest(p->t->mm, &len, GVA(p->a[i + 1]), sizeof len))
+	if (p->result < 0 || !p->a[i] ||
+	    copy_from_guest(p->t->mm, &len, GVA(p->a[i + 1]), sizeof len))
 		print_address(p, p->a[i]);
 	else
 		print_sockaddr_at(p, p->a[i], len);
@@ -194,7 +198,8 @@ static void print_cmsg(struct text *out, const struct cmsghdr *c, const char *da
 		print_rights(out, fd, n);
 	} else if (len) {
 		text_puts(out, ", cmsg_data=");
-		print_quoted(out, data, len < TRACE_STRING_MAX ? len : TRACE_STRING_MAX, len > TRACE_STRING_MAX);
+		print_quoted(out, data, len < TRACE_STRING_MAX ? len : TRACE_STRING_MAX,
+			     len > TRACE_STRING_MAX);
 	}
 	text_putc(out, '}');
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Printing the arguments of one system call as strace does. Guest memory is only looked at: what cannot be read is
- * printed as its address.
+ * Printing the arguments of one system call as strace does. Guest memory is only looked at: what
+ * cannot be read is printed as its address.
  */
 #ifndef HL_SYS_TRACE_PRINT_H
 #define HL_SYS_TRACE_PRINT_H
@@ -41,8 +41,8 @@ enum arg_type {
 #include "sys/trace_types.def"
 #undef TYPE
 
-/* Copies an object of the guest's; prints NULL or the address and gives false where that cannot be (or, for what the
- * call fills in, where it failed). */
+/* Copies an object of the guest's; prints NULL or the address and gives false where that cannot be
+ * (or, for what the call fills in, where it failed). */
 bool fetch(struct print *p, uint64_t addr, void *dst, size_t size);
 bool fetch_result(struct print *p, uint64_t addr, void *dst, size_t size);
 #define FETCH(p, i, dst) (fetch_for((p), (i), (dst), sizeof *(dst)))

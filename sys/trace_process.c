@@ -58,7 +58,8 @@ static void print_clone_struct(struct print *p, const struct clone_args *c)
 		text_printf(p->out, ", child_tid=%#llx", c->child_tid);
 	if (c->flags & CLONE_PARENT_SETTID)
 		text_printf(p->out, ", parent_tid=%#llx", c->parent_tid);
-	text_printf(p->out, ", exit_signal=%s", c->exit_signal ? trace_signal_name((int)c->exit_signal) : "0");
+	text_printf(p->out, ", exit_signal=%s",
+		    c->exit_signal ? trace_signal_name((int)c->exit_signal) : "0");
 	text_puts(p->out, ", stack=");
 	print_address(p, c->stack);
 	text_printf(p->out, ", stack_size=%#llx", c->stack_size);
@@ -88,10 +89,12 @@ static void print_status(struct text *out, int st)
 	if (WIFEXITED(st))
 		text_printf(out, "[{WIFEXITED(s) && WEXITSTATUS(s) == %d}]", WEXITSTATUS(st));
 	else if (WIFSIGNALED(st))
-		text_printf(out, "[{WIFSIGNALED(s) && WTERMSIG(s) == %s%s}]", trace_signal_name(WTERMSIG(st)),
+		text_printf(out, "[{WIFSIGNALED(s) && WTERMSIG(s) == %s%s}]",
+			    trace_signal_name(WTERMSIG(st)),
 			    WCOREDUMP(st) ? " && WCOREDUMP(s)" : "");
 	else if (WIFSTOPPED(st))
-		text_printf(out, "[{WIFSTOPPED(s) && WSTOPSIG(s) == %s}]", trace_signal_name(WSTOPSIG(st)));
+		text_printf(out, "[{WIFSTOPPED(s) && WSTOPSIG(s) == %s}]",
+			    trace_signal_name(WSTOPSIG(st)));
 	else if (WIFCONTINUED(st))
 		text_puts(out, "[{WIFCONTINUED(s)}]");
 	else
@@ -121,13 +124,14 @@ static bool futex_has(const struct print *p, unsigned ops)
 }
 
 #define OP(x) (1U << FUTEX_##x)
-#define FUTEX_HAS_VAL                                                                                                  \
-	(OP(WAIT) | OP(WAKE) | OP(REQUEUE) | OP(CMP_REQUEUE) | OP(WAKE_OP) | OP(WAIT_BITSET) | OP(WAKE_BITSET) |       \
-	 OP(WAIT_REQUEUE_PI) | OP(CMP_REQUEUE_PI))
-#define FUTEX_HAS_TIMEOUT (OP(WAIT) | OP(WAIT_BITSET) | OP(LOCK_PI) | OP(WAIT_REQUEUE_PI) | 1U << 13)
-#define FUTEX_HAS_VAL2    (OP(REQUEUE) | OP(CMP_REQUEUE) | OP(WAKE_OP) | OP(CMP_REQUEUE_PI))
-#define FUTEX_HAS_WORD2   (FUTEX_HAS_VAL2 | OP(WAIT_REQUEUE_PI))
-#define FUTEX_HAS_BITSET  (OP(WAIT_BITSET) | OP(WAKE_BITSET))
+#define FUTEX_HAS_VAL                                                                              \
+	(OP(WAIT) | OP(WAKE) | OP(REQUEUE) | OP(CMP_REQUEUE) | OP(WAKE_OP) | OP(WAIT_BITSET) |     \
+	 OP(WAKE_BITSET) | OP(WAIT_REQUEUE_PI) | OP(CMP_REQUEUE_PI))
+#define FUTEX_HAS_TIMEOUT                                                                          \
+	(OP(WAIT) | OP(WAIT_BITSET) | OP(LOCK_PI) | OP(WAIT_REQUEUE_PI) | 1U << 13)
+#define FUTEX_HAS_VAL2   (OP(REQUEUE) | OP(CMP_REQUEUE) | OP(WAKE_OP) | OP(CMP_REQUEUE_PI))
+#define FUTEX_HAS_WORD2  (FUTEX_HAS_VAL2 | OP(WAIT_REQUEUE_PI))
+#define FUTEX_HAS_BITSET (OP(WAIT_BITSET) | OP(WAKE_BITSET))
 
 void print_futex_op(struct print *p, int i, const struct names *names)
 {
@@ -192,9 +196,13 @@ void print_prctl_args(struct print *p, int i, const struct names *names)
 	case PR_GET_KEEPCAPS:
 	case PR_GET_TIMERSLACK:
 	case PR_GET_SECCOMP: break;
-	case PR_SET_NO_NEW_PRIVS: text_printf(p->out, "%lu, %lu, %lu, %lu", p->a[1], p->a[2], p->a[3], p->a[4]); break;
+	case PR_SET_NO_NEW_PRIVS:
+		text_printf(p->out, "%lu, %lu, %lu, %lu", p->a[1], p->a[2], p->a[3], p->a[4]);
+		break;
 	case PR_GET_NO_NEW_PRIVS: text_puts(p->out, "0, 0, 0, 0"); break;
-	default: text_printf(p->out, "%#lx, %#lx, %#lx, %#lx", p->a[1], p->a[2], p->a[3], p->a[4]); break;
+	default:
+		text_printf(p->out, "%#lx, %#lx, %#lx, %#lx", p->a[1], p->a[2], p->a[3], p->a[4]);
+		break;
 	}
 }
 

@@ -20,7 +20,8 @@ static const char *signal_suffix(int sig, char *buf, size_t size)
 		return name;
 	if (sig == 32)
 		return "RTMIN";
-	snprintf(buf, size, sig > 32 && sig <= 64 ? "RT_%d" : "%d", sig > 32 && sig <= 64 ? sig - 32 : sig);
+	snprintf(buf, size, sig > 32 && sig <= 64 ? "RT_%d" : "%d",
+		 sig > 32 && sig <= 64 ? sig - 32 : sig);
 	return buf;
 }
 
@@ -115,28 +116,40 @@ static const struct code_name {
 	int sig, code; /* sig 0: any */
 	const char *text;
 } code_names[] = {
-#define C(sig, code)                                                                                                   \
-	{                                                                                                              \
-		sig, code, #code                                                                                       \
+#define C(sig, code)                                                                               \
+	{                                                                                          \
+		sig, code, #code                                                                   \
 	}
-	C(0, SI_USER),           C(0, SI_KERNEL),           C(0, SI_QUEUE),          C(0, SI_TIMER),
-	C(0, SI_MESGQ),          C(0, SI_ASYNCIO),          C(0, SI_SIGIO),          C(0, SI_TKILL),
-	C(SIGCHLD, CLD_EXITED),  C(SIGCHLD, CLD_KILLED),    C(SIGCHLD, CLD_DUMPED),  C(SIGCHLD, CLD_TRAPPED),
-	C(SIGCHLD, CLD_STOPPED), C(SIGCHLD, CLD_CONTINUED), C(SIGSEGV, SEGV_MAPERR), C(SIGSEGV, SEGV_ACCERR),
-	C(SIGSEGV, SEGV_BNDERR), C(SIGSEGV, SEGV_PKUERR),   C(SIGBUS, BUS_ADRALN),   C(SIGBUS, BUS_ADRERR),
-	C(SIGBUS, BUS_OBJERR),   C(SIGFPE, FPE_INTDIV),     C(SIGFPE, FPE_INTOVF),   C(SIGFPE, FPE_FLTDIV),
-	C(SIGFPE, FPE_FLTOVF),   C(SIGFPE, FPE_FLTUND),     C(SIGFPE, FPE_FLTRES),   C(SIGFPE, FPE_FLTINV),
-	C(SIGFPE, FPE_FLTSUB),   C(SIGILL, ILL_ILLOPC),     C(SIGILL, ILL_ILLOPN),   C(SIGILL, ILL_ILLADR),
-	C(SIGILL, ILL_ILLTRP),   C(SIGILL, ILL_PRVOPC),     C(SIGILL, ILL_PRVREG),   C(SIGILL, ILL_COPROC),
-	C(SIGILL, ILL_BADSTK),   C(SIGTRAP, TRAP_BRKPT),    C(SIGTRAP, TRAP_TRACE),  C(SIGPOLL, POLL_IN),
-	C(SIGPOLL, POLL_OUT),    C(SIGPOLL, POLL_MSG),      C(SIGPOLL, POLL_ERR),    C(SIGPOLL, POLL_HUP),
+	C(0, SI_USER),           C(0, SI_KERNEL),
+	C(0, SI_QUEUE),          C(0, SI_TIMER),
+	C(0, SI_MESGQ),          C(0, SI_ASYNCIO),
+	C(0, SI_SIGIO),          C(0, SI_TKILL),
+	C(SIGCHLD, CLD_EXITED),  C(SIGCHLD, CLD_KILLED),
+	C(SIGCHLD, CLD_DUMPED),  C(SIGCHLD, CLD_TRAPPED),
+	C(SIGCHLD, CLD_STOPPED), C(SIGCHLD, CLD_CONTINUED),
+	C(SIGSEGV, SEGV_MAPERR), C(SIGSEGV, SEGV_ACCERR),
+	C(SIGSEGV, SEGV_BNDERR), C(SIGSEGV, SEGV_PKUERR),
+	C(SIGBUS, BUS_ADRALN),   C(SIGBUS, BUS_ADRERR),
+	C(SIGBUS, BUS_OBJERR),   C(SIGFPE, FPE_INTDIV),
+	C(SIGFPE, FPE_INTOVF),   C(SIGFPE, FPE_FLTDIV),
+	C(SIGFPE, FPE_FLTOVF),   C(SIGFPE, FPE_FLTUND),
+	C(SIGFPE, FPE_FLTRES),   C(SIGFPE, FPE_FLTINV),
+	C(SIGFPE, FPE_FLTSUB),   C(SIGILL, ILL_ILLOPC),
+	C(SIGILL, ILL_ILLOPN),   C(SIGILL, ILL_ILLADR),
+	C(SIGILL, ILL_ILLTRP),   C(SIGILL, ILL_PRVOPC),
+	C(SIGILL, ILL_PRVREG),   C(SIGILL, ILL_COPROC),
+	C(SIGILL, ILL_BADSTK),   C(SIGTRAP, TRAP_BRKPT),
+	C(SIGTRAP, TRAP_TRACE),  C(SIGPOLL, POLL_IN),
+	C(SIGPOLL, POLL_OUT),    C(SIGPOLL, POLL_MSG),
+	C(SIGPOLL, POLL_ERR),    C(SIGPOLL, POLL_HUP),
 #undef C
 };
 
 static void print_si_code(struct text *out, const siginfo_t *si)
 {
 	for (size_t i = 0; i < sizeof code_names / sizeof *code_names; i++) {
-		if (code_names[i].code == si->si_code && (!code_names[i].sig || code_names[i].sig == si->si_signo)) {
+		if (code_names[i].code == si->si_code &&
+		    (!code_names[i].sig || code_names[i].sig == si->si_signo)) {
 			text_puts(out, code_names[i].text);
 			return;
 		}
@@ -152,10 +165,12 @@ static void print_child(struct text *out, const siginfo_t *si)
 		text_printf(out, "%d", si->si_status);
 	text_printf(out, ", si_utime=%ld", (long)si->si_utime);
 	if (si->si_utime)
-		text_printf(out, " /* %ld.%02ld s */", (long)si->si_utime / 100, (long)si->si_utime % 100);
+		text_printf(out, " /* %ld.%02ld s */", (long)si->si_utime / 100,
+			    (long)si->si_utime % 100);
 	text_printf(out, ", si_stime=%ld", (long)si->si_stime);
 	if (si->si_stime)
-		text_printf(out, " /* %ld.%02ld s */", (long)si->si_stime / 100, (long)si->si_stime % 100);
+		text_printf(out, " /* %ld.%02ld s */", (long)si->si_stime / 100,
+			    (long)si->si_stime % 100);
 }
 
 static void print_fault(struct text *out, const siginfo_t *si)
@@ -267,7 +282,8 @@ void print_sigevent(struct print *p, int i, const struct names *names)
 		return;
 	text_puts(p->out, "{");
 	if (ev.value)
-		text_printf(p->out, "sigev_value={sival_int=%d, sival_ptr=%#lx}, ", (int)ev.value, ev.value);
+		text_printf(p->out, "sigev_value={sival_int=%d, sival_ptr=%#lx}, ", (int)ev.value,
+			    ev.value);
 	text_printf(p->out, "sigev_signo=%s, sigev_notify=", trace_signal_name(ev.signo));
 	names_put_value(p->out, &names_sigev, (unsigned)ev.notify);
 	if (ev.notify == SIGEV_THREAD_ID)

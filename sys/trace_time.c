@@ -159,8 +159,9 @@ void print_tms(struct print *p, int i, const struct names *names)
 	struct tms t;
 
 	if (FETCH(p, i, &t))
-		text_printf(p->out, "{tms_utime=%ld, tms_stime=%ld, tms_cutime=%ld, tms_cstime=%ld}", t.tms_utime,
-			    t.tms_stime, t.tms_cutime, t.tms_cstime);
+		text_printf(p->out,
+			    "{tms_utime=%ld, tms_stime=%ld, tms_cutime=%ld, tms_cstime=%ld}",
+			    t.tms_utime, t.tms_stime, t.tms_cutime, t.tms_cstime);
 }
 
 void print_utsname(struct print *p, int i, const struct names *names)
@@ -182,9 +183,10 @@ void print_sysinfo(struct print *p, int i, const struct names *names)
 
 	if (!FETCH(p, i, &s))
 		return;
-	text_printf(p->out, "{uptime=%ld, loads=[%lu, %lu, %lu], totalram=%lu, freeram=%lu", s.uptime, s.loads[0],
-		    s.loads[1], s.loads[2], s.totalram, s.freeram);
-	text_printf(p->out, ", sharedram=%lu, bufferram=%lu, totalswap=%lu, freeswap=%lu, procs=%u", s.sharedram,
-		    s.bufferram, s.totalswap, s.freeswap, s.procs);
-	text_printf(p->out, ", totalhigh=%lu, freehigh=%lu, mem_unit=%u}", s.totalhigh, s.freehigh, s.mem_unit);
+	text_printf(p->out, "{uptime=%ld, loads=[%lu, %lu, %lu], totalram=%lu, freeram=%lu",
+		    s.uptime, s.loads[0], s.loads[1], s.loads[2], s.totalram, s.freeram);
+	text_printf(p->out, ", sharedram=%lu, bufferram=%lu, totalswap=%lu, freeswap=%lu, procs=%u",
+		    s.sharedram, s.bufferram, s.totalswap, s.freeswap, s.procs);
+	text_printf(p->out, ", totalhigh=%lu, freehigh=%lu, mem_unit=%u}", s.totalhigh, s.freehigh,
+		    s.mem_unit);
 }

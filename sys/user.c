@@ -23,8 +23,8 @@ int get_path(struct task *t, uint64_t addr, bool empty_ok, char **out)
 	return 0;
 }
 
-/* readv(2): each length must fit ssize_t, the sum is cut to MAX_RW_COUNT as Linux does. `own`: addresses of the
- * caller's, which are looked at now. */
+/* readv(2): each length must fit ssize_t, the sum is cut to MAX_RW_COUNT as Linux does. `own`:
+ * addresses of the caller's, which are looked at now. */
 static int check_iovec(struct iovec *iov, int n, bool own)
 {
 	uint64_t sum = 0;
@@ -40,7 +40,8 @@ static int check_iovec(struct iovec *iov, int n, bool own)
 	return n;
 }
 
-static int copy_iovec(struct task *t, uint64_t addr, uint64_t n, struct iovec *fast, struct iovec **out, bool own)
+static int copy_iovec(struct task *t, uint64_t addr, uint64_t n, struct iovec *fast,
+		      struct iovec **out, bool own)
 {
 	struct iovec *iov = fast;
 	if (n > IOV_MAX)
@@ -50,7 +51,9 @@ static int copy_iovec(struct task *t, uint64_t addr, uint64_t n, struct iovec *f
 		if (!iov)
 			return -ENOMEM;
 	}
-	int err = copy_from_guest(t->mm, iov, GVA(addr), n * sizeof *iov) ? -EFAULT : check_iovec(iov, (int)n, own);
+	int err = copy_from_guest(t->mm, iov, GVA(addr), n * sizeof *iov)
+		      ? -EFAULT
+		      : check_iovec(iov, (int)n, own);
 	if (err < 0 && iov != fast)
 		free(iov);
 	else
@@ -63,7 +66,8 @@ int get_iovec(struct task *t, uint64_t addr, uint32_t n, struct iovec *fast, str
 	return copy_iovec(t, addr, n, fast, out, true);
 }
 
-int get_iovec_of_other(struct task *t, uint64_t addr, uint64_t n, struct iovec *fast, struct iovec **out)
+int get_iovec_of_other(struct task *t, uint64_t addr, uint64_t n, struct iovec *fast,
+		       struct iovec **out)
 {
 	return copy_iovec(t, addr, n, fast, out, false);
 }

@@ -35,7 +35,8 @@ SYSCALL_DEFINE(wait4)
 	struct wait_request rq = { .options = options | WEXITED };
 	struct wait_result r;
 
-	if (options & ~(unsigned)(WNOHANG | WUNTRACED | WCONTINUED | __WNOTHREAD | __WCLONE | __WALL))
+	if (options &
+	    ~(unsigned)(WNOHANG | WUNTRACED | WCONTINUED | __WNOTHREAD | __WCLONE | __WALL))
 		return -EINVAL;
 	if (which == INT32_MIN)
 		return -ESRCH;
@@ -58,7 +59,8 @@ SYSCALL_DEFINE(wait4)
 }
 
 /* The target of waitid: 0 with a reference in rq->pid (NULL when nothing can match), or -errno. */
-static int waitid_target(struct task *t, int type, pid_t id, struct wait_request *rq, bool *nonblock)
+static int waitid_target(struct task *t, int type, pid_t id, struct wait_request *rq,
+			 bool *nonblock)
 {
 	switch (type) {
 	case P_ALL: return 0;
@@ -103,7 +105,8 @@ static int put_wait_info(struct task *t, uint64_t addr, const struct wait_result
 
 static bool waitid_options_ok(unsigned options)
 {
-	unsigned known = WNOHANG | WNOWAIT | WEXITED | WSTOPPED | WCONTINUED | __WNOTHREAD | __WCLONE | __WALL;
+	unsigned known =
+	    WNOHANG | WNOWAIT | WEXITED | WSTOPPED | WCONTINUED | __WNOTHREAD | __WCLONE | __WALL;
 
 	return !(options & ~known) && options & (WEXITED | WSTOPPED | WCONTINUED);
 }

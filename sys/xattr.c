@@ -13,8 +13,8 @@ enum target { BY_PATH, BY_LINK, BY_FD };
 /* The operation on what was found; `a` as the system call got it. */
 typedef int64_t xattr_fn(struct task *t, struct caller *c, struct inode *i, const uint64_t *a);
 
-static int64_t on_place(struct task *t, struct caller *c, const struct path *p, const uint64_t *a, bool write,
-			xattr_fn *fn)
+static int64_t on_place(struct task *t, struct caller *c, const struct path *p, const uint64_t *a,
+			bool write, xattr_fn *fn)
 {
 	if (write && p->mnt->flags & MOUNT_RDONLY)
 		return -EROFS;
@@ -58,7 +58,8 @@ static int64_t on_fd(struct task *t, const uint64_t *a, bool write, xattr_fn *fn
 	return r;
 }
 
-static int64_t on_target(struct task *t, const uint64_t *a, enum target by, bool write, xattr_fn *fn)
+static int64_t on_target(struct task *t, const uint64_t *a, enum target by, bool write,
+			 xattr_fn *fn)
 {
 	return by == BY_FD ? on_fd(t, a, write, fn) : on_path(t, a, by == BY_PATH, write, fn);
 }
@@ -87,8 +88,9 @@ static int64_t set_value(struct task *t, struct caller *c, struct inode *i, cons
 	char *value = malloc(size ? size : 1);
 	if (!value)
 		return -ENOMEM;
-	err = copy_from_guest(t->mm, value, GVA(a[2]), size) ? -EFAULT
-							     : i->ops->setxattr(i, c, name, value, size, (int)a[4]);
+	err = copy_from_guest(t->mm, value, GVA(a[2]), size)
+		  ? -EFAULT
+		  : i->ops->setxattr(i, c, name, value, size, (int)a[4]);
 	free(value);
 	return err;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What was looked for on this host, what was found, and what to do about it. A list of checks is a table that ends with
- * a NULL key. A check leaves nothing behind and may be made at any time.
+ * What was looked for on this host, what was found, and what to do about it. A list of checks is a
+ * table that ends with a NULL key. A check leaves nothing behind and may be made at any time.
  */
 #ifndef HL_UTIL_FINDING_H
 #define HL_UTIL_FINDING_H
@@ -29,16 +29,18 @@ struct check {
 	const char *key; /* programs know it: never renamed */
 	bool needed;     /* nothing works without it */
 	bool chained;    /* pointless when a needed check before it has failed */
-	/* The finding begins as FOUND_YES without text. Not thorough: at every start, so only what costs next to
-	 * nothing. */
+	/* The finding begins as FOUND_YES without text. Not thorough: at every start, so only what
+	 * costs next to nothing. */
 	void (*look)(struct finding *f, bool thorough);
 };
 
-void finding_set(struct finding *f, enum found found, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+void finding_set(struct finding *f, enum found found, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
 void finding_value(struct finding *f, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void finding_advise(struct finding *f, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-/* Makes the checks in order, if not thorough those alone that are needed; `fn` gets each finding. */
+/* Makes the checks in order, if not thorough those alone that are needed; `fn` gets each
+ * finding. */
 typedef void finding_fn(void *arg, const struct finding *f);
 void checks_make(const struct check *checks, bool thorough, finding_fn *fn, void *arg);
 

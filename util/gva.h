@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Guest virtual addresses: a type of their own, so that the compiler catches a mix-up with a host pointer or an offset.
- */
+/* Guest virtual addresses: a type of their own, so that the compiler catches a mix-up with a host
+ * pointer or an offset. */
 #ifndef HL_UTIL_GVA_H
 #define HL_UTIL_GVA_H
 

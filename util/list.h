@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Intrusive doubly linked list, circular, with a head. An unlinked node points at itself, so list_del is idempotent. */
+/* Intrusive doubly linked list, circular, with a head. An unlinked node points at itself, so
+ * list_del is idempotent. */
 #ifndef HL_UTIL_LIST_H
 #define HL_UTIL_LIST_H
 
@@ -10,9 +11,9 @@ struct list {
 	struct list *prev, *next;
 };
 
-#define LIST_INIT(name)                                                                                                \
-	{                                                                                                              \
-		&(name), &(name)                                                                                       \
+#define LIST_INIT(name)                                                                            \
+	{                                                                                          \
+		&(name), &(name)                                                                   \
 	}
 
 #define container_of(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
@@ -66,14 +67,15 @@ static inline void list_splice_tail(struct list *to, struct list *from)
 
 #define list_first(head, type, member) container_of((head)->next, type, member)
 
-#define list_for_each(pos, head, member)                                                                               \
-	for (pos = container_of((head)->next, __typeof__(*pos), member); &pos->member != (head);                       \
+#define list_for_each(pos, head, member)                                                           \
+	for (pos = container_of((head)->next, __typeof__(*pos), member); &pos->member != (head);   \
 	     pos = container_of(pos->member.next, __typeof__(*pos), member))
 
 /* As list_for_each; `pos` may be unlinked or freed in the body, no other node may. */
-#define list_for_each_safe(pos, tmp, head, member)                                                                     \
-	for (pos = container_of((head)->next, __typeof__(*pos), member),                                               \
-	    tmp = container_of(pos->member.next, __typeof__(*pos), member);                                            \
-	     &pos->member != (head); pos = tmp, tmp = container_of(pos->member.next, __typeof__(*pos), member))
+#define list_for_each_safe(pos, tmp, head, member)                                                 \
+	for (pos = container_of((head)->next, __typeof__(*pos), member),                           \
+	    tmp = container_of(pos->member.next, __typeof__(*pos), member);                        \
+	     &pos->member != (head);                                                               \
+	     pos = tmp, tmp = container_of(pos->member.next, __typeof__(*pos), member))
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Red-black tree after Cormen, Leiserson, Rivest, Stein; mirror images are one code with a side, absent children are
- * black. */
+/* Red-black tree after Cormen, Leiserson, Rivest, Stein; mirror images are one code with a side,
+ * absent children are black. */
 #include "util/rbtree.h"
 
 #include <stdbool.h>
@@ -124,9 +124,10 @@ static void erase_fixup(struct rb_tree *t, struct rb_node *n, struct rb_node *p)
 		n->red = 0;
 }
 
-/* Takes `n`, which has two children, out by putting its successor in its place. *below, *parent: where a node is
- * missing now; returns whether that one was red. */
-static int splice_successor(struct rb_tree *t, struct rb_node *n, struct rb_node **below, struct rb_node **parent)
+/* Takes `n`, which has two children, out by putting its successor in its place. *below, *parent:
+ * where a node is missing now; returns whether that one was red. */
+static int splice_successor(struct rb_tree *t, struct rb_node *n, struct rb_node **below,
+			    struct rb_node **parent)
 {
 	struct rb_node *s = rb_next(n);
 	int red = s->red;

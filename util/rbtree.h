@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Intrusive red-black tree, ordered by the caller's insertion point. Nodes carry no key: the caller descends itself. */
+/* Intrusive red-black tree, ordered by the caller's insertion point. Nodes carry no key: the caller
+ * descends itself. */
 #ifndef HL_UTIL_RBTREE_H
 #define HL_UTIL_RBTREE_H
 
@@ -15,8 +16,8 @@ struct rb_node {
 
 struct rb_tree {
 	struct rb_node *root;
-	/* Recomputes what a node knows about its subtree from itself and its children; NULL: nothing is known. Called
-	 * bottom-up for every node whose subtree changed. */
+	/* Recomputes what a node knows about its subtree from itself and its children; NULL:
+	 * nothing is known. Called bottom-up for every node whose subtree changed. */
 	void (*augment)(struct rb_node *n);
 };
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A string that grows. Out of memory it stops growing and says so in `failed`; nothing else needs checking. */
+/* A string that grows. Out of memory it stops growing and says so in `failed`; nothing else needs
+ * checking. */
 #ifndef HL_UTIL_TEXT_H
 #define HL_UTIL_TEXT_H
 
@@ -17,7 +18,8 @@ void text_put(struct text *t, const char *s, size_t n);
 void text_puts(struct text *t, const char *s);
 void text_putc(struct text *t, char c);
 void text_printf(struct text *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-void text_vprintf(struct text *t, const char *fmt, va_list ap) __attribute__((format(printf, 2, 0)));
+void text_vprintf(struct text *t, const char *fmt, va_list ap)
+    __attribute__((format(printf, 2, 0)));
 /* Drops what is behind `len`, keeps the memory. */
 void text_cut(struct text *t, size_t len);
 void text_free(struct text *t);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The accesses of host/fixup.h to memory that may fault. A row of fixup_table says where an instruction pointer in
- * [begin, end) goes on after a fault.
+ * The accesses of host/fixup.h to memory that may fault. A row of fixup_table says where an
+ * instruction pointer in [begin, end) goes on after a fault.
  */
 	.macro	FUNC name
 	.p2align 4
@@ -30,8 +30,8 @@
 fixup_table:
 	.text
 
-/* size_t fixup_copy(void *dst, const void *src, size_t n): what is left after a fault in the eight-byte loop is copied
- * again byte by byte, up to the byte that faults. */
+/* size_t fixup_copy(void *dst, const void *src, size_t n): what is left after a fault in the
+ * eight-byte loop is copied again byte by byte, up to the byte that faults. */
 FUNC fixup_copy
 	mov	%rdx, %rcx
 	cmp	$512, %rdx

@@ -2,9 +2,10 @@
 /*
  * long host_call_raw(struct kick *k, long nr, long a, long b, long c, long d, long e, long f)
  *
- * A host system call that does not begin once k->pending is set. The signal handler of host/kick.c sends a thread found
- * in [host_call_begin, host_call_end) to host_call_cancel: there the call has not begun, or the kernel has undone it in
- * order to restart it. From host_call_end on its result stands.
+ * A host system call that does not begin once k->pending is set. The signal handler of host/kick.c
+ * sends a thread found in [host_call_begin, host_call_end) to host_call_cancel: there the call has
+ * not begun, or the kernel has undone it in order to restart it. From host_call_end on its result
+ * stands.
  */
 	.text
 	.p2align 4

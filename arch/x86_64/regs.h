@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The integer register file of a guest thread. Field order up to `rflags` is that of struct kvm_regs. */
+/* The integer register file of a guest thread. Field order up to `rflags` is that of struct
+ * kvm_regs. */
 #ifndef HL_ARCH_X86_64_REGS_H
 #define HL_ARCH_X86_64_REGS_H
 
@@ -14,7 +15,8 @@ struct cpu_regs {
 	uint64_t fs_base, gs_base;
 };
 
-/* RFLAGS bits user code may own (popf at CPL 3, plus RF): everything else is forced when registers are set. */
+/* RFLAGS bits user code may own (popf at CPL 3, plus RF): everything else is forced when registers
+ * are set. */
 #define RFLAGS_USER  0x254dd5UL /* CF PF AF ZF SF TF DF OF NT RF AC ID */
 #define RFLAGS_FIXED 0x202UL    /* bit 1, IF */
 

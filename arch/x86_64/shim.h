@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The shim: the only code the kvm platform puts into a guest, in the upper half of every space, for supervisor mode
- * alone. It has no logic. Each entry point does one OUT, which exits to the monitor, and what follows it returns to
- * user mode.
+ * The shim: the only code the kvm platform puts into a guest, in the upper half of every space, for
+ * supervisor mode alone. It has no logic. Each entry point does one OUT, which exits to the
+ * monitor, and what follows it returns to user mode.
  *
  *   SHIM_BASE   page 0    system call entry, exception stubs, GDT, IDT
  *               page 1..  a struct shim_block per vCPU, writable
  *
- * All exceptions use IST 1, whose stack is the vCPU's block: the user's stack is never touched, nor trusted.
+ * All exceptions use IST 1, whose stack is the vCPU's block: the user's stack is never touched, nor
+ * trusted.
  */
 #ifndef HL_ARCH_X86_64_SHIM_H
 #define HL_ARCH_X86_64_SHIM_H
@@ -27,7 +28,8 @@
 #define SHIM_IDT_SIZE  (SHIM_VECTORS * 16)
 #define SHIM_SIZE      (SHIM_IDT + SHIM_IDT_SIZE)
 
-/* Ports: nothing of KVM's lives there when it has no interrupt controller; 0x7e is special to it. */
+/* Ports: nothing of KVM's lives there when it has no interrupt controller; 0x7e is special to
+ * it. */
 #define SHIM_PORT_VECTOR  0xc0 /* + vector */
 #define SHIM_PORT_SYSCALL 0xe0
 
@@ -45,7 +47,8 @@ struct shim_frame {
 	uint64_t rip, cs, rflags, rsp, ss;
 };
 
-/* One vCPU's task state segment, SDM vol. 3 8.7, and exception stack. There is no I/O bitmap: no port is open. */
+/* One vCPU's task state segment, SDM vol. 3 8.7, and exception stack. There is no I/O bitmap: no
+ * port is open. */
 struct shim_block {
 	uint32_t reserved0;
 	uint64_t rsp[3];

@@ -6,7 +6,8 @@
 _Static_assert(sizeof(struct sigframe_context) == 256, "struct sigcontext");
 _Static_assert(offsetof(struct sigframe_context, fpstate) == 184, "struct sigcontext");
 _Static_assert(offsetof(struct sigframe, uc_mcontext) == 48, "struct ucontext");
-_Static_assert(offsetof(struct sigframe, info) == 312 && sizeof(struct sigframe) == 440, "struct rt_sigframe");
+_Static_assert(offsetof(struct sigframe, info) == 312 && sizeof(struct sigframe) == 440,
+	       "struct rt_sigframe");
 
 enum { UC_FP_XSTATE = 1, UC_SIGCONTEXT_SS = 2, UC_STRICT_RESTORE_SS = 4 };
 
@@ -84,7 +85,8 @@ static bool selectors_ok(const struct sigframe *f)
 {
 	bool strict = f->uc_flags & UC_STRICT_RESTORE_SS;
 
-	return (f->uc_mcontext.cs | 3) == USER_CS && (!strict || (f->uc_mcontext.ss | 3) == USER_SS);
+	return (f->uc_mcontext.cs | 3) == USER_CS &&
+	       (!strict || (f->uc_mcontext.ss | 3) == USER_SS);
 }
 
 bool sigframe_restore(const struct sigframe *f, struct cpu_regs *r)
@@ -148,8 +150,8 @@ size_t sigframe_fp_claim(const void *head, size_t fp_size)
 	struct sw_bytes sw;
 
 	memcpy(&sw, (const char *)head + SW_OFFSET, sizeof sw);
-	if (sw.magic1 != FP_MAGIC1 || sw.xstate_size < SIGFRAME_FP_HEAD + XSAVE_HEADER || sw.xstate_size > fp_size ||
-	    sw.xstate_size > sw.extended_size)
+	if (sw.magic1 != FP_MAGIC1 || sw.xstate_size < SIGFRAME_FP_HEAD + XSAVE_HEADER ||
+	    sw.xstate_size > fp_size || sw.xstate_size > sw.extended_size)
 		return SIGFRAME_FP_HEAD;
 	return sw.xstate_size;
 }

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The stack frame of a signal handler on x86-64, bit for bit Linux's (arch/x86/include/uapi/asm/sigcontext.h,
- *ucontext.h).
+ * The stack frame of a signal handler on x86-64, bit for bit Linux's
+ * (arch/x86/include/uapi/asm/sigcontext.h, ucontext.h).
  *
- *	higher  | interrupted stack, 128 bytes of red zone   (or the top of the alternate stack)
- *	        | magic2                                     behind the XSAVE area
- *	fp      | XSAVE area, standard format, aligned to 64; Linux's own words in bytes 464..511
- *	        | padding
- *	        | siginfo                                    the handler's second argument
- *	        | ucontext                                   its third
- *	sp      | return address: sa_restorer                sp + 8 is a multiple of 16
+ * 	higher  | interrupted stack, 128 bytes of red zone   (or the top of the alternate stack)
+ * 	        | magic2                                     behind the XSAVE area
+ * 	fp      | XSAVE area, standard format, aligned to 64; Linux's own words in bytes 464..511
+ * 	        | padding
+ * 	        | siginfo                                    the handler's second argument
+ * 	        | ucontext                                   its third
+ * 	sp      | return address: sa_restorer                sp + 8 is a multiple of 16
  *
  * Only layouts and values: what to do with them is kernel/sigdeliver.c's.
  */
@@ -64,17 +64,18 @@ void sigframe_enter(struct cpu_regs *regs, uint64_t sp, int sig, uint64_t handle
 /* Takes the registers back. False: code or stack selectors that user code here can not have. */
 bool sigframe_restore(const struct sigframe *f, struct cpu_regs *regs);
 
-/* Marks the XSAVE area of a frame as Linux does; `fp` has room for fp_size + SIGFRAME_FP_TAIL bytes. */
+/* Marks the XSAVE area of a frame as Linux does; `fp` has room for fp_size + SIGFRAME_FP_TAIL
+ * bytes. */
 #define SIGFRAME_FP_TAIL 4
 void sigframe_fp_save(void *fp, size_t fp_size, uint64_t xcr0);
-/* Reading a frame's area back starts with its first SIGFRAME_FP_HEAD bytes: how many bytes of it claim to be there
- * (SIGFRAME_FP_HEAD: the legacy part alone). The magic word behind them must be SIGFRAME_FP_MAGIC2 when there are more.
- */
+/* Reading a frame's area back starts with its first SIGFRAME_FP_HEAD bytes: how many bytes of it
+ * claim to be there (SIGFRAME_FP_HEAD: the legacy part alone). The magic word behind them must be
+ * SIGFRAME_FP_MAGIC2 when there are more. */
 #define SIGFRAME_FP_HEAD   512
 #define SIGFRAME_FP_MAGIC2 0x46505845U
 size_t sigframe_fp_claim(const void *head, size_t fp_size);
-/* The whole state to load, from `claim` bytes in `fp` (room for fp_size): what the frame leaves out gets its initial
- * value. False: the area is inconsistent. */
+/* The whole state to load, from `claim` bytes in `fp` (room for fp_size): what the frame leaves out
+ * gets its initial value. False: the area is inconsistent. */
 bool sigframe_fp_restore(void *fp, size_t claim, size_t fp_size, uint64_t xcr0);
 
 /* AT_MINSIGSTKSZ: the most a frame can take. */

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The page of clock data that the monitor writes (loader/clock.c) and the vDSO in the guest reads (arch/x86_64/vdso/).
+ * The page of clock data that the monitor writes (loader/clock.c) and the vDSO in the guest reads
+ * (arch/x86_64/vdso/).
  *
- * Every clock is a line over the CPU's time stamp counter, `base + (tsc - tsc_base) * mult >> VDSO_SHIFT`, valid for
- * tsc_base <= tsc < tsc_end; an earlier counter, of a CPU slightly behind, reads as tsc_base. Past the end the vDSO
- * makes a system call, and so does a reader who meets a writer too often: `seq` is odd while the page changes.
+ * Every clock is a line over the CPU's time stamp counter, `base + (tsc - tsc_base) * mult >>
+ * VDSO_SHIFT`, valid for tsc_base <= tsc < tsc_end; an earlier counter, of a CPU slightly behind,
+ * reads as tsc_base. Past the end the vDSO makes a system call, and so does a reader who meets a
+ * writer too often: `seq` is odd while the page changes.
  */
 #ifndef HL_ARCH_X86_64_VDSO_DATA_H
 #define HL_ARCH_X86_64_VDSO_DATA_H

@@ -40,7 +40,8 @@ ssize_t hostfs_readlink(struct inode *i, struct caller *c, char *buf, size_t siz
 	return n == -ENOENT ? -EINVAL : n;
 }
 
-/* Linux 6.6 has a chmod for O_PATH descriptors; before, the descriptor's name in /proc is the way. */
+/* Linux 6.6 has a chmod for O_PATH descriptors; before, the descriptor's name in /proc is the
+ * way. */
 static int set_mode(int fd, mode_t mode)
 {
 	char name[FDPATH_NAME];
@@ -71,8 +72,9 @@ static bool is_device(const struct inode *i)
 	return S_ISCHR(i->type) || S_ISBLK(i->type);
 }
 
-/* The host's devices are not the guest's to change: neither one it was started with as its stdin (the file system of
- * inherited descriptors has no root) nor any that mknod would not make for it. */
+/* The host's devices are not the guest's to change: neither one it was started with as its stdin
+ * (the file system of inherited descriptors has no root) nor any that mknod would not make for
+ * it. */
 static bool is_foreign_device(struct inode *i)
 {
 	struct statx st;
@@ -93,7 +95,8 @@ int hostfs_setattr(struct inode *i, struct caller *c, const struct iattr *a)
 		return -EPERM;
 	if (!err && a->valid & ATTR_CHOWN)
 		err = (int)host_ret(fchownat(fd, "", a->valid & ATTR_UID ? a->uid : (uid_t)-1,
-					     a->valid & ATTR_GID ? a->gid : (gid_t)-1, AT_EMPTY_PATH));
+					     a->valid & ATTR_GID ? a->gid : (gid_t)-1,
+					     AT_EMPTY_PATH));
 	if (!err && a->valid & ATTR_MODE)
 		err = set_mode(fd, a->mode & 07777);
 	if (!err && a->valid & ATTR_TIMES)
@@ -108,8 +111,8 @@ int hostfs_statfs(struct inode *i, struct caller *c, struct statfs *out)
 	return (int)host_ret(fstatfs(hostfs_fd(i), out));
 }
 
-/* Extended attributes of O_PATH descriptors go by their name in /proc alone, which does not lead to a symlink. A
- * symlink can only have trusted.* and security.* ones: they stay out of reach. */
+/* Extended attributes of O_PATH descriptors go by their name in /proc alone, which does not lead to
+ * a symlink. A symlink can only have trusted.* and security.* ones: they stay out of reach. */
 #define XATTR_PATH (sizeof "/proc/self/fd/" + FDPATH_NAME)
 
 static int xattr_path(struct inode *i, struct caller *c, char path[XATTR_PATH])
@@ -126,7 +129,8 @@ ssize_t hostfs_getxattr(struct inode *i, struct caller *c, const char *name, voi
 	return err ? err : host_ret(getxattr(path, name, buf, size));
 }
 
-int hostfs_setxattr(struct inode *i, struct caller *c, const char *name, const void *buf, size_t size, int flags)
+int hostfs_setxattr(struct inode *i, struct caller *c, const char *name, const void *buf,
+		    size_t size, int flags)
 {
 	char path[XATTR_PATH];
 	int err = S_ISLNK(i->type) || is_device(i) ? -EPERM : xattr_path(i, c, path);

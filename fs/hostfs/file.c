@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Regular files of the host. The position is the host's, so that a descriptor inherited from outside goes on sharing it
- * and O_APPEND is exact. Guest memory is handed to the host call as it is: these calls do not wait for anyone.
+ * Regular files of the host. The position is the host's, so that a descriptor inherited from
+ * outside goes on sharing it and O_APPEND is exact. Guest memory is handed to the host call as it
+ * is: these calls do not wait for anyone.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -41,9 +42,11 @@ static struct hostfs_pages *file_pages(struct file *f)
 	return hostfs_of(f->path.dentry->inode)->pages;
 }
 
-static ssize_t host_transfer(int fd, const struct iovec *iov, int n, off_t at, bool write, int flags)
+static ssize_t host_transfer(int fd, const struct iovec *iov, int n, off_t at, bool write,
+			     int flags)
 {
-	/* The usual case has cheaper calls, and at the end of a file others raise IN_ACCESS (inotify(7)). */
+	/* The usual case has cheaper calls, and at the end of a file others raise IN_ACCESS
+	 * (inotify(7)). */
 	if (n == 1 && !flags && at >= 0)
 		return host_ret(write ? pwrite(fd, iov->iov_base, iov->iov_len, at)
 				      : pread(fd, iov->iov_base, iov->iov_len, at));
@@ -59,7 +62,8 @@ static ssize_t transfer_some(int fd, struct uio *u, int64_t *pos, bool write, si
 	int n = uio_pin(u, !write, iov, PIECES, len);
 
 	if (n <= 0) {
-		/* No byte is accessible. What comes before that, such as the end of the file, the host knows. */
+		/* No byte is accessible. What comes before that, such as the end of the file, the
+		 * host knows. */
 		iov[0] = (struct iovec){ NULL, 1 };
 		*len = 1;
 		n = 1;
@@ -100,8 +104,8 @@ static ssize_t regular_write(struct file *f, struct caller *c, struct uio *u, in
 	ssize_t n = transfer(file_fd(f), u, pos, true);
 
 	if (n > 0)
-		atomic_fetch_add_explicit(&hostfs_inode(f->path.dentry->inode)->unsynced, (uint64_t)n,
-					  memory_order_relaxed);
+		atomic_fetch_add_explicit(&hostfs_inode(f->path.dentry->inode)->unsynced,
+					  (uint64_t)n, memory_order_relaxed);
 	return n;
 }
 
@@ -132,7 +136,8 @@ static int64_t set_inode_flags(struct file *f, struct mm *mm, uint64_t arg)
 	return host_ret(ioctl(file_fd(f), FS_IOC_SETFLAGS, &flags));
 }
 
-static int64_t host_ioctl(struct file *f, struct caller *c, struct mm *mm, unsigned cmd, uint64_t arg)
+static int64_t host_ioctl(struct file *f, struct caller *c, struct mm *mm, unsigned cmd,
+			  uint64_t arg)
 {
 	int err = hostfs_act_as(c);
 	if (err)
@@ -161,7 +166,8 @@ static int regular_fallocate(struct file *f, struct caller *c, int mode, int64_t
 	if (!err)
 		err = hostfs_fallocate(file_fd(f), c, mode, off, len);
 	if (!err && mode & (FALLOC_FL_COLLAPSE_RANGE | FALLOC_FL_INSERT_RANGE))
-		hostfs_pages_invalidate(file_pages(f), f->path.dentry->inode, (uint64_t)off, UINT64_MAX);
+		hostfs_pages_invalidate(file_pages(f), f->path.dentry->inode, (uint64_t)off,
+					UINT64_MAX);
 	return err;
 }
 
@@ -183,10 +189,12 @@ static int host_setfl(struct file *f, unsigned flags)
 
 	if (now < 0)
 		return -errno;
-	return (int)host_ret(fcntl(file_fd(f), F_SETFL, (now & ~(O_APPEND | O_DIRECT | O_NOATIME)) | kept));
+	return (int)host_ret(
+	    fcntl(file_fd(f), F_SETFL, (now & ~(O_APPEND | O_DIRECT | O_NOATIME)) | kept));
 }
 
-/* The host knows, of the very open that the guest made; not before Linux 6.12: -EINVAL, as there. */
+/* The host knows, of the very open that the guest made; not before Linux 6.12: -EINVAL, as
+ * there. */
 static int regular_created(struct file *f)
 {
 	return (int)host_ret(fcntl(file_fd(f), HOST_CREATED_QUERY));
@@ -221,7 +229,8 @@ struct host_dirent {
 
 #define DIR_BUF 32768
 
-/* Hands on what the host gave. Where the reader had enough, the host's position is put back in front of that entry. */
+/* Hands on what the host gave. Where the reader had enough, the host's position is put back in
+ * front of that entry. */
 static int emit_all(int fd, struct dir_emit *e, const char *buf, long n, int64_t before)
 {
 	for (long at = 0; at < n;) {

@@ -19,9 +19,10 @@ struct hostfs {
 
 struct hostfs_inode {
 	struct inode inode;
-	int fd;                    /* owned: O_PATH, or the open file's own descriptor */
-	_Atomic uint64_t unsynced; /* bytes written since the last fsync; large before the first one */
-	_Atomic bool identified;   /* `id` is set */
+	int fd; /* owned: O_PATH, or the open file's own descriptor */
+	/* bytes written since the last fsync; large before the first one */
+	_Atomic uint64_t unsynced;
+	_Atomic bool identified; /* `id` is set */
 	struct inode_id id;
 };
 
@@ -44,18 +45,21 @@ extern const struct file_ops hostfs_file_ops, hostfs_dir_ops;
 /* Takes `fd` over, also on failure. `type`: S_IFMT bits. */
 int hostfs_inode_new(struct hostfs *h, int fd, mode_t type, struct inode **out);
 /* An inode and a dentry for it. */
-int hostfs_dentry_new(struct hostfs *h, int fd, mode_t type, const char *name, size_t len, struct dentry **out);
+int hostfs_dentry_new(struct hostfs *h, int fd, mode_t type, const char *name, size_t len,
+		      struct dentry **out);
 /* The same, having asked the host for the type. */
-int hostfs_dentry_of_fd(struct hostfs *h, int fd, const char *name, size_t len, struct dentry **out);
+int hostfs_dentry_of_fd(struct hostfs *h, int fd, const char *name, size_t len,
+			struct dentry **out);
 /* The host's calls are the caller's from here on: file system ids and groups. 0 or -errno. */
 int hostfs_act_as(struct caller *c);
 int hostfs_statx(int fd, const char *name, unsigned mask, struct statx *out);
 
 /* large.c */
-/* Is `name` in `fd` ("": `fd` itself) a regular file of many bytes that has at most so many names? */
+/* Is `name` in `fd` ("": `fd` itself) a regular file of many bytes that has at most so many
+ * names? */
 bool hostfs_is_large(int fd, const char *name, unsigned max_links);
-/* Of a large file whose only name is about to go: a descriptor for aside_close, so that it is not freed in the call
- * that removes the name. -1: it is none, or -errno. */
+/* Of a large file whose only name is about to go: a descriptor for aside_close, so that it is not
+ * freed in the call that removes the name. -1: it is none, or -errno. */
 int hostfs_reference_large(int dirfd, const char *name);
 /* 0 or -errno; -EINTR where the caller is to end. */
 int hostfs_ftruncate(int fd, struct caller *c, uint64_t size);
@@ -66,10 +70,11 @@ int hostfs_fsync(struct inode *i, struct caller *c, bool data_only);
 /* walk.c */
 int hostfs_walk(struct inode *dir, struct caller *c, const char *names, size_t len, unsigned flags,
 		struct walk_step *out);
-int hostfs_walk_getattr(struct inode *dir, struct caller *c, const char *names, size_t len, unsigned flags,
-			unsigned mask, struct statx *st, bool *done, struct walk_step *out);
-int hostfs_walk_open(struct inode *dir, struct caller *c, const char *names, size_t len, int oflags, mode_t mode,
-		     struct file **file, struct walk_step *out);
+int hostfs_walk_getattr(struct inode *dir, struct caller *c, const char *names, size_t len,
+			unsigned flags, unsigned mask, struct statx *st, bool *done,
+			struct walk_step *out);
+int hostfs_walk_open(struct inode *dir, struct caller *c, const char *names, size_t len, int oflags,
+		     mode_t mode, struct file **file, struct walk_step *out);
 int hostfs_parent(struct inode *dir, struct caller *c, struct dentry **out);
 int hostfs_path(struct inode *i, struct dentry *d, char *buf, size_t size);
 
@@ -85,11 +90,11 @@ bool hostfs_seen_is(struct hostfs_seen *s, const char *path, size_t len, const s
 
 /* open.c */
 /* Makes a file of a descriptor just opened (taken over). -EACCES for devices. */
-int hostfs_file_new(struct hostfs *h, struct caller *c, int fd, int flags, const char *name, size_t len,
-		    struct file **out);
+int hostfs_file_new(struct hostfs *h, struct caller *c, int fd, int flags, const char *name,
+		    size_t len, struct file **out);
 int hostfs_open(struct inode *i, struct caller *c, struct dentry *d, int flags, struct file **out);
-int hostfs_create_file(struct inode *dir, struct caller *c, const char *name, int flags, mode_t mode, struct file **out,
-		       bool *created);
+int hostfs_create_file(struct inode *dir, struct caller *c, const char *name, int flags,
+		       mode_t mode, struct file **out, bool *created);
 int hostfs_tmpfile(struct inode *dir, struct caller *c, int flags, mode_t mode, struct file **out);
 
 /* names.c */
@@ -99,8 +104,8 @@ int hostfs_symlink(struct inode *dir, struct caller *c, const char *name, const 
 int hostfs_link(struct inode *dir, struct caller *c, const char *name, struct inode *target);
 int hostfs_unlink(struct inode *dir, struct caller *c, const char *name);
 int hostfs_rmdir(struct inode *dir, struct caller *c, const char *name);
-int hostfs_rename(struct inode *dir, struct caller *c, const char *name, struct inode *newdir, const char *newname,
-		  unsigned flags);
+int hostfs_rename(struct inode *dir, struct caller *c, const char *name, struct inode *newdir,
+		  const char *newname, unsigned flags);
 
 /* attr.c */
 int hostfs_identify(struct inode *i, struct inode_id *out);
@@ -108,8 +113,10 @@ int hostfs_getattr(struct inode *i, struct caller *c, unsigned mask, struct stat
 int hostfs_setattr(struct inode *i, struct caller *c, const struct iattr *a);
 int hostfs_permission(struct inode *i, struct caller *c, int mask);
 ssize_t hostfs_readlink(struct inode *i, struct caller *c, char *buf, size_t size);
-ssize_t hostfs_getxattr(struct inode *i, struct caller *c, const char *name, void *buf, size_t size);
-int hostfs_setxattr(struct inode *i, struct caller *c, const char *name, const void *buf, size_t size, int flags);
+ssize_t hostfs_getxattr(struct inode *i, struct caller *c, const char *name, void *buf,
+			size_t size);
+int hostfs_setxattr(struct inode *i, struct caller *c, const char *name, const void *buf,
+		    size_t size, int flags);
 ssize_t hostfs_listxattr(struct inode *i, struct caller *c, char *buf, size_t size);
 int hostfs_removexattr(struct inode *i, struct caller *c, const char *name);
 int hostfs_watch(struct inode *i, struct caller *c, int inotify, uint32_t mask);
@@ -118,8 +125,10 @@ int hostfs_statfs(struct inode *i, struct caller *c, struct statfs *out);
 /* pages.c: page sources, one for each file that is mapped */
 struct hostfs_pages *hostfs_pages_new(struct physmem *pm);
 void hostfs_pages_free(struct hostfs_pages *p);
-/* The source of the file behind `i`, whose descriptor was opened for reading (and writing if `writable`). */
-int hostfs_pages_get(struct hostfs_pages *p, struct inode *i, bool writable, struct pagesource **out);
+/* The source of the file behind `i`, whose descriptor was opened for reading (and writing if
+ * `writable`). */
+int hostfs_pages_get(struct hostfs_pages *p, struct inode *i, bool writable,
+		     struct pagesource **out);
 /* The file's size was changed by the guest, or a range of it was replaced. */
 void hostfs_pages_truncated(struct hostfs_pages *p, struct inode *i, uint64_t size);
 void hostfs_pages_invalidate(struct hostfs_pages *p, struct inode *i, uint64_t off, uint64_t len);

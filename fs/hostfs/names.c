@@ -46,8 +46,8 @@ int hostfs_symlink(struct inode *dir, struct caller *c, const char *name, const 
 	return err ? err : (int)host_ret(symlinkat(target, hostfs_fd(dir), name));
 }
 
-/* linkat(2): by descriptor needs CAP_DAC_READ_SEARCH, or Linux 6.10 and our own descriptor; else by its name in /proc,
- * which can not lead to a symlink. */
+/* linkat(2): by descriptor needs CAP_DAC_READ_SEARCH, or Linux 6.10 and our own descriptor; else by
+ * its name in /proc, which can not lead to a symlink. */
 int hostfs_link(struct inode *dir, struct caller *c, const char *name, struct inode *target)
 {
 	char from[FDPATH_NAME];
@@ -62,7 +62,8 @@ int hostfs_link(struct inode *dir, struct caller *c, const char *name, struct in
 	return (int)host_ret(linkat(fdpath_dir(), from, hostfs_fd(dir), name, AT_SYMLINK_FOLLOW));
 }
 
-/* After a call that may have removed a name. `large`: what hostfs_reference_large said of its file. */
+/* After a call that may have removed a name. `large`: what hostfs_reference_large said of its
+ * file. */
 static int name_removed(struct inode *dir, int large, int err)
 {
 	if (!err)
@@ -92,14 +93,15 @@ int hostfs_rmdir(struct inode *dir, struct caller *c, const char *name)
 	return err ? err : (int)host_ret(unlinkat(hostfs_fd(dir), name, AT_REMOVEDIR));
 }
 
-int hostfs_rename(struct inode *dir, struct caller *c, const char *name, struct inode *newdir, const char *newname,
-		  unsigned flags)
+int hostfs_rename(struct inode *dir, struct caller *c, const char *name, struct inode *newdir,
+		  const char *newname, unsigned flags)
 {
 	int err = hostfs_act_as(c);
 
 	if (err)
 		return err;
 	int large = flags ? -1 : hostfs_reference_large(hostfs_fd(newdir), newname);
-	err = (int)host_call(SYS_renameat2, hostfs_fd(dir), name, hostfs_fd(newdir), newname, flags);
+	err =
+	    (int)host_call(SYS_renameat2, hostfs_fd(dir), name, hostfs_fd(newdir), newname, flags);
 	return name_removed(dir, large, err);
 }

@@ -15,7 +15,8 @@
 #include "host/fscred.h"
 #include "host/hostcall.h"
 
-static int file_of_dentry(struct dentry *d, const struct file_ops *ops, int flags, struct file **out)
+static int file_of_dentry(struct dentry *d, const struct file_ops *ops, int flags,
+			  struct file **out)
 {
 	struct file *f = malloc(sizeof *f);
 
@@ -29,8 +30,9 @@ static int file_of_dentry(struct dentry *d, const struct file_ops *ops, int flag
 	return 0;
 }
 
-/* Has a writer come since `fd` was opened? It may be there: a read that takes nothing (there is nowhere to put it)
- * tells EAGAIN from the end. It may have left data (EFAULT), or just left again (a hang-up). */
+/* Has a writer come since `fd` was opened? It may be there: a read that takes nothing (there is
+ * nowhere to put it) tells EAGAIN from the end. It may have left data (EFAULT), or just left again
+ * (a hang-up). */
 static bool fifo_met_writer(int fd)
 {
 	struct pollfd p = { .fd = fd, .events = POLLIN };
@@ -38,7 +40,8 @@ static bool fifo_met_writer(int fd)
 	return host_call(SYS_read, fd, NULL, 1) != 0 || poll(&p, 1, 0) > 0;
 }
 
-/* A descriptor that becomes readable when the file behind `fd` is opened; -errno: the host has none to give. */
+/* A descriptor that becomes readable when the file behind `fd` is opened; -errno: the host has none
+ * to give. */
 static int watch_opens(int fd)
 {
 	int watch = (int)host_ret(inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
@@ -53,19 +56,22 @@ static int watch_opens(int fd)
 
 #define FIFO_LOOK_NS 20000000 /* how often to look where opens cannot be watched */
 
-/* fifo(7): an open for reading waits for a writer. `fd` is open without waiting and so has let a writer go on that
- * waited for us: it may be gone by now, and an open that waits would wait for the next one. */
+/* fifo(7): an open for reading waits for a writer. `fd` is open without waiting and so has let a
+ * writer go on that waited for us: it may be gone by now, and an open that waits would wait for the
+ * next one. */
 static int fifo_wait_writer(struct caller *c, int fd)
 {
 	if (fifo_met_writer(fd))
 		return 0;
-	struct pollfd p[2] = { { .fd = fd, .events = POLLIN }, { .fd = watch_opens(fd), .events = POLLIN } };
+	struct pollfd p[2] = { { .fd = fd, .events = POLLIN },
+			       { .fd = watch_opens(fd), .events = POLLIN } };
 	unsigned n = p[1].fd < 0 ? 1 : 2;
 	char events[256];
 	int err = 0;
 
 	while (!fifo_met_writer(fd) && (err >= 0 || err == -ETIMEDOUT)) {
-		err = sleeper_poll(c->sleeper, p, n, n == 2 ? DEADLINE_NONE : monotonic_ns() + FIFO_LOOK_NS);
+		err = sleeper_poll(c->sleeper, p, n,
+				   n == 2 ? DEADLINE_NONE : monotonic_ns() + FIFO_LOOK_NS);
 		if (n == 2)
 			host_call(SYS_read, p[1].fd, events, sizeof events);
 	}
@@ -86,8 +92,8 @@ static int fifo_file(struct dentry *d, struct caller *c, int flags, struct file 
 	return err ? err : stream_own(*out);
 }
 
-/* What the host cut (O_TRUNC by an open that can not write) is cut for the mappings of the file, too. Takes `d` over.
- */
+/* What the host cut (O_TRUNC by an open that can not write) is cut for the mappings of the file,
+ * too. Takes `d` over. */
 static int regular_file(struct hostfs *h, struct dentry *d, int flags, struct file **out)
 {
 	if (flags & O_TRUNC)
@@ -95,8 +101,8 @@ static int regular_file(struct hostfs *h, struct dentry *d, int flags, struct fi
 	return file_of_dentry(d, &hostfs_file_ops, flags, out);
 }
 
-int hostfs_file_new(struct hostfs *h, struct caller *c, int fd, int flags, const char *name, size_t len,
-		    struct file **out)
+int hostfs_file_new(struct hostfs *h, struct caller *c, int fd, int flags, const char *name,
+		    size_t len, struct file **out)
 {
 	struct dentry *d;
 	int err = hostfs_dentry_of_fd(h, fd, name, len, &d);
@@ -116,7 +122,8 @@ int hostfs_file_new(struct hostfs *h, struct caller *c, int fd, int flags, const
 static int reopen(struct inode *i, struct caller *c, int flags)
 {
 	char name[FDPATH_NAME];
-	int kept = flags & (O_ACCMODE | O_TRUNC | O_APPEND | O_DIRECT | O_SYNC | O_DSYNC | O_NOATIME);
+	int kept =
+	    flags & (O_ACCMODE | O_TRUNC | O_APPEND | O_DIRECT | O_SYNC | O_DSYNC | O_NOATIME);
 
 	if (S_ISDIR(i->type))
 		return beneath_open(hostfs_fd(i), ".", kept | O_DIRECTORY, 0);
@@ -146,8 +153,8 @@ int hostfs_open(struct inode *i, struct caller *c, struct dentry *d, int flags, 
 	return hostfs_file_new(hostfs_of(i), c, fd, flags, d->name, strlen(d->name), out);
 }
 
-int hostfs_create_file(struct inode *dir, struct caller *c, const char *name, int flags, mode_t mode, struct file **out,
-		       bool *created)
+int hostfs_create_file(struct inode *dir, struct caller *c, const char *name, int flags,
+		       mode_t mode, struct file **out, bool *created)
 {
 	struct walk_step step;
 	int err = hostfs_walk_open(dir, c, name, strlen(name), flags, mode, out, &step);
@@ -163,7 +170,8 @@ int hostfs_create_file(struct inode *dir, struct caller *c, const char *name, in
 
 int hostfs_tmpfile(struct inode *dir, struct caller *c, int flags, mode_t mode, struct file **out)
 {
-	int kept = flags & (O_TMPFILE | O_ACCMODE | O_EXCL | O_APPEND | O_DIRECT | O_SYNC | O_DSYNC);
+	int kept =
+	    flags & (O_TMPFILE | O_ACCMODE | O_EXCL | O_APPEND | O_DIRECT | O_SYNC | O_DSYNC);
 	int err = hostfs_act_as(c);
 
 	if (err)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Mapped host files. A sandbox has one page source for each file that is mapped, found by the file's identity, so that
- * all its mappings share memory files: one opened for reading, and one for writing once a shared writable mapping asks.
+ * Mapped host files. A sandbox has one page source for each file that is mapped, found by the
+ * file's identity, so that all its mappings share memory files: one opened for reading, and one for
+ * writing once a shared writable mapping asks.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -56,8 +57,8 @@ static int64_t nanoseconds(const struct timespec *ts)
 	return ts->tv_sec * 1000000000L + ts->tv_nsec;
 }
 
-/* From size and times of change. A change less than a few ticks of the clock ago may be followed by one that the times
- * do not show; writes through a mapping show when the host gets to it. */
+/* From size and times of change. A change less than a few ticks of the clock ago may be followed by
+ * one that the times do not show; writes through a mapping show when the host gets to it. */
 static uint64_t source_version(struct pagesource *ps)
 {
 	struct timespec now;
@@ -69,12 +70,13 @@ static uint64_t source_version(struct pagesource *ps)
 	clock_gettime(CLOCK_REALTIME, &now);
 	if (llabs(nanoseconds(&now) - nanoseconds(&st.st_ctim)) < RACY_NS)
 		return 0;
-	version =
-	    (uint64_t)nanoseconds(&st.st_mtim) * 31 + (uint64_t)nanoseconds(&st.st_ctim) * 17 + (uint64_t)st.st_size;
+	version = (uint64_t)nanoseconds(&st.st_mtim) * 31 +
+		  (uint64_t)nanoseconds(&st.st_ctim) * 17 + (uint64_t)st.st_size;
 	return version ? version : 1;
 }
 
-static int source_get(struct pagesource *ps, uint64_t off, uint64_t len, bool write, struct page_run *out)
+static int source_get(struct pagesource *ps, uint64_t off, uint64_t len, bool write,
+		      struct page_run *out)
 {
 	struct memfile *mf = best_file(host_source(ps), write);
 	uint64_t end = PAGE_UP(source_size(ps));
@@ -126,14 +128,16 @@ static int source_sync(struct pagesource *ps, uint64_t off, uint64_t len)
 	return (int)host_ret(fdatasync(mf->fd));
 }
 
-/* Mappings show the file itself, or copies that its change makes void: nothing else is to be told. */
+/* Mappings show the file itself, or copies that its change makes void: nothing else is to be
+ * told. */
 static int source_punch(struct pagesource *ps, uint64_t off, uint64_t len)
 {
 	struct memfile *mf = host_source(ps)->rw;
 
 	if (!mf)
 		return -EACCES;
-	return (int)host_ret(fallocate(mf->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)off, (off_t)len));
+	return (int)host_ret(
+	    fallocate(mf->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)off, (off_t)len));
 }
 
 static void source_identify(struct pagesource *ps, unsigned *major, unsigned *minor, uint64_t *ino)
@@ -219,7 +223,8 @@ static struct host_source *add_locked(struct hostfs_pages *p, const struct inode
 	return s;
 }
 
-static int get_locked(struct hostfs_pages *p, const struct inode_id *id, int fd, bool writable, struct pagesource **out)
+static int get_locked(struct hostfs_pages *p, const struct inode_id *id, int fd, bool writable,
+		      struct pagesource **out)
 {
 	struct host_source *s = find_locked(p, id);
 
@@ -238,7 +243,8 @@ static int get_locked(struct hostfs_pages *p, const struct inode_id *id, int fd,
 	return err;
 }
 
-int hostfs_pages_get(struct hostfs_pages *p, struct inode *i, bool writable, struct pagesource **out)
+int hostfs_pages_get(struct hostfs_pages *p, struct inode *i, bool writable,
+		     struct pagesource **out)
 {
 	struct inode_id id;
 	int err = hostfs_identify(i, &id);

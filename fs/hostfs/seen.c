@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Paths that were asked for before, and the inodes they led to: asking the host for the attributes of such a path is
- * one call instead of three (open, ask, close).
+ * Paths that were asked for before, and the inodes they led to: asking the host for the attributes
+ * of such a path is one call instead of three (open, ask, close).
  *
- * That one call follows symlinks in directories, as the long way never does. So its answer counts only if it is about
- * the very inode that the long way has found under this name; else the long way is gone again. And it is asked only
- * where the root is the host's own: there a symlink means the same to the host and to the guest.
+ * That one call follows symlinks in directories, as the long way never does. So its answer counts
+ * only if it is about the very inode that the long way has found under this name; else the long way
+ * is gone again. And it is asked only where the root is the host's own: there a symlink means the
+ * same to the host and to the guest.
  */
 #include <pthread.h>
 #include <stdlib.h>
@@ -96,8 +97,8 @@ bool hostfs_seen_is(struct hostfs_seen *s, const char *path, size_t len, const s
 
 	pthread_mutex_lock(&s->lock);
 	const struct seen *old = slot(s, path, len);
-	bool same = !strcmp(old->path, path) && old->ino == now.ino && old->mnt == now.mnt && old->major == now.major &&
-		    old->minor == now.minor && old->type == now.type;
+	bool same = !strcmp(old->path, path) && old->ino == now.ino && old->mnt == now.mnt &&
+		    old->major == now.major && old->minor == now.minor && old->type == now.type;
 	pthread_mutex_unlock(&s->lock);
 	return same && (st->stx_mask & SEEN_MASK) == SEEN_MASK;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Data goes through a buffer of ours, because guest memory must not stay pinned while a host call waits. How much of
- * the guest's buffer is good is found before, so that nothing is read that cannot be delivered.
+ * Data goes through a buffer of ours, because guest memory must not stay pinned while a host call
+ * waits. How much of the guest's buffer is good is found before, so that nothing is read that
+ * cannot be delivered.
  */
 #include "fs/hostfs/stream.h"
 
@@ -40,7 +41,8 @@ static int stream_fd(struct file *f)
 
 static long call(struct caller *c, long nr, long fd, long a, long b)
 {
-	return c->sleeper ? sleeper_call(c->sleeper, nr, fd, a, b, 0, 0, 0) : host_call(nr, fd, a, b);
+	return c->sleeper ? sleeper_call(c->sleeper, nr, fd, a, b, 0, 0, 0)
+			  : host_call(nr, fd, a, b);
 }
 
 static bool ready_now(int fd, short events)
@@ -57,11 +59,13 @@ static long wait_ready(struct caller *c, int fd, short events)
 	return call(c, SYS_ppoll, (long)&p, 1, 0);
 }
 
-/* What a read or write that was interrupted can do at once: the event it waited for may have come before the signal. */
+/* What a read or write that was interrupted can do at once: the event it waited for may have come
+ * before the signal. */
 static long last_look(long nr, int fd, void *buf, size_t n)
 {
 	struct iovec v = { .iov_base = buf, .iov_len = n };
-	long r = nr == SYS_read ? preadv2(fd, &v, 1, -1, RWF_NOWAIT) : pwritev2(fd, &v, 1, -1, RWF_NOWAIT);
+	long r = nr == SYS_read ? preadv2(fd, &v, 1, -1, RWF_NOWAIT)
+				: pwritev2(fd, &v, 1, -1, RWF_NOWAIT);
 
 	return r < 0 ? -EINTR : r;
 }
@@ -119,7 +123,8 @@ static ssize_t stream_read(struct file *f, struct caller *c, struct uio *u, int6
 	return n;
 }
 
-/* How much one write may be: not more than is sure to be taken at once, when the guest does not want to wait. */
+/* How much one write may be: not more than is sure to be taken at once, when the guest does not
+ * want to wait. */
 static size_t write_chunk(struct file *f, const struct uio *u)
 {
 	size_t max = f->flags & O_NONBLOCK && !stream_of(f)->own ? PIPE_ATOM : CHUNK;
@@ -167,7 +172,8 @@ static ssize_t stream_write(struct file *f, struct caller *c, struct uio *u, int
 static unsigned stream_poll(struct file *f, struct poll_table *pt)
 {
 	struct pollfd p = { .fd = stream_fd(f),
-			    .events = POLLIN | POLLOUT | POLLPRI | POLLRDNORM | POLLWRNORM | POLLRDHUP };
+			    .events =
+				POLLIN | POLLOUT | POLLPRI | POLLRDNORM | POLLWRNORM | POLLRDHUP };
 
 	poll_host(pt, p.fd);
 	return poll(&p, 1, 0) > 0 ? (unsigned)p.revents : 0;
@@ -204,7 +210,8 @@ static const struct stream_ioctl {
 	{ TCXONC, BY_VALUE, 0 },
 };
 
-static int64_t host_ioctl(struct file *f, struct caller *c, struct mm *mm, const struct stream_ioctl *d, uint64_t arg)
+static int64_t host_ioctl(struct file *f, struct caller *c, struct mm *mm,
+			  const struct stream_ioctl *d, uint64_t arg)
 {
 	char buf[64] = { 0 };
 
@@ -217,7 +224,8 @@ static int64_t host_ioctl(struct file *f, struct caller *c, struct mm *mm, const
 	return r;
 }
 
-static int64_t stream_ioctl(struct file *f, struct caller *c, struct mm *mm, unsigned cmd, uint64_t arg)
+static int64_t stream_ioctl(struct file *f, struct caller *c, struct mm *mm, unsigned cmd,
+			    uint64_t arg)
 {
 	struct stream *s = stream_of(f);
 	int64_t r = s->tty ? s->tty->ioctl(s->tty_arg, f, c, mm, cmd, arg) : -ENOIOCTLCMD;

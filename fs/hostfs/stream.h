@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Host descriptors that may wait: FIFOs of hostfs, and the pipe, socket, terminal or device the sandbox was started
- * with. O_NONBLOCK is the guest's own: the host's description may be shared with programs outside.
+ * Host descriptors that may wait: FIFOs of hostfs, and the pipe, socket, terminal or device the
+ * sandbox was started with. O_NONBLOCK is the guest's own: the host's description may be shared
+ * with programs outside.
  */
 #ifndef HL_FS_HOSTFS_STREAM_H
 #define HL_FS_HOSTFS_STREAM_H
@@ -13,7 +14,8 @@ struct stream_tty_ops {
 	/* Before a read or a write: 0, or -ERESTARTSYS, -EIO (SIGTTIN, SIGTTOU were sent). */
 	int (*check)(void *arg, struct caller *c, bool write);
 	/* -ENOIOCTLCMD: the host's terminal is to answer. */
-	int64_t (*ioctl)(void *arg, struct file *f, struct caller *c, struct mm *mm, unsigned cmd, uint64_t val);
+	int64_t (*ioctl)(void *arg, struct file *f, struct caller *c, struct mm *mm, unsigned cmd,
+			 uint64_t val);
 };
 #define ENOIOCTLCMD 515 /* Linux's own, never seen by a guest */
 

@@ -106,7 +106,8 @@ int hostfs_inode_new(struct hostfs *h, int fd, mode_t type, struct inode **out)
 	return 0;
 }
 
-int hostfs_dentry_new(struct hostfs *h, int fd, mode_t type, const char *name, size_t len, struct dentry **out)
+int hostfs_dentry_new(struct hostfs *h, int fd, mode_t type, const char *name, size_t len,
+		      struct dentry **out)
 {
 	struct inode *i;
 	int err = hostfs_inode_new(h, fd, type, &i);
@@ -165,8 +166,9 @@ static bool is_host_root(int fd)
 	struct statx here, root;
 	unsigned mask = STATX_TYPE | STATX_INO | STATX_MNT_ID;
 
-	return hostfs_statx(fd, "", mask, &here) == 0 && hostfs_statx(AT_FDCWD, "/", mask, &root) == 0 &&
-	       here.stx_ino == root.stx_ino && here.stx_dev_major == root.stx_dev_major &&
+	return hostfs_statx(fd, "", mask, &here) == 0 &&
+	       hostfs_statx(AT_FDCWD, "/", mask, &root) == 0 && here.stx_ino == root.stx_ino &&
+	       here.stx_dev_major == root.stx_dev_major &&
 	       here.stx_dev_minor == root.stx_dev_minor && here.stx_mnt_id == root.stx_mnt_id;
 }
 
@@ -176,7 +178,8 @@ static int set_root(struct hostfs *h, int dirfd, struct why *why)
 
 	if (beneath_forbidden(dirfd)) {
 		host_close(dirfd);
-		return why_set(why, EACCES, "a file system of the host's kernel can not be given to a guest");
+		return why_set(why, EACCES,
+			       "a file system of the host's kernel can not be given to a guest");
 	}
 	if (hostfs_statx(dirfd, "", STATX_TYPE, &st) < 0 || !S_ISDIR(st.stx_mode)) {
 		host_close(dirfd);

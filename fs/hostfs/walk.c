@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Names to descriptors. Containment is the host kernel's (host/beneath.h): each look-up starts at a descriptor that was
- * itself reached this way, follows no symlink and never rises above where it started. No name is checked first and used
- * later: what a race can change is which error comes, not what is reached.
+ * Names to descriptors. Containment is the host kernel's (host/beneath.h): each look-up starts at a
+ * descriptor that was itself reached this way, follows no symlink and never rises above where it
+ * started. No name is checked first and used later: what a race can change is which error comes,
+ * not what is reached.
  *
- * A plain path is one openat2. When that says ELOOP, the symlink is looked for: in the first name (/lib, /bin), in the
- * last, then one by one; its text is all that leaves this file, the vfs follows it in the guest's own tree.
+ * A plain path is one openat2. When that says ELOOP, the symlink is looked for: in the first name
+ * (/lib, /bin), in the last, then one by one; its text is all that leaves this file, the vfs
+ * follows it in the guest's own tree.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -31,8 +33,8 @@ struct lookup {
 	char names[PATH_MAX];
 };
 
-static int lookup_init(struct lookup *l, struct inode *dir, struct caller *c, const char *names, size_t len,
-		       unsigned flags)
+static int lookup_init(struct lookup *l, struct inode *dir, struct caller *c, const char *names,
+		       size_t len, unsigned flags)
 {
 	if (len >= sizeof l->names)
 		return -ENAMETOOLONG;
@@ -54,7 +56,8 @@ static size_t last_start(const struct lookup *l)
 
 static int reference_flags(unsigned step)
 {
-	return O_PATH | (step & STEP_DIRECTORY ? O_DIRECTORY : 0) | (step & STEP_NOFOLLOW ? O_NOFOLLOW : 0);
+	return O_PATH | (step & STEP_DIRECTORY ? O_DIRECTORY : 0) |
+	       (step & STEP_NOFOLLOW ? O_NOFOLLOW : 0);
 }
 
 /* Where the first ".." begins; the whole length when there is none. */
@@ -87,7 +90,8 @@ static int open_above(struct lookup *l, size_t start)
 {
 	size_t end = start;
 
-	/* Without the slashes behind it: the way across a mount tells the last name by the slash in front. */
+	/* Without the slashes behind it: the way across a mount tells the last name by the slash in
+	 * front. */
 	while (end && l->names[end - 1] == '/')
 		end--;
 	l->names[end] = '\0';
@@ -129,7 +133,8 @@ static int check_name(struct lookup *l, size_t start, size_t end, struct walk_st
 		free(out->link);
 		out->link = NULL;
 		int fd = beneath_open(at, name, O_PATH | O_NOFOLLOW, 0);
-		int err = fd < 0 ? fd : hostfs_dentry_of_fd(l->h, fd, name, end - start, &out->dentry);
+		int err =
+		    fd < 0 ? fd : hostfs_dentry_of_fd(l->h, fd, name, end - start, &out->dentry);
 		r = err ? err : 1;
 	}
 	if (start)
@@ -191,8 +196,8 @@ static int walk_plain(struct lookup *l, struct walk_step *out)
 	return fd < 0 ? walk_on_error(l, fd, out) : found(l, fd, out);
 }
 
-/* A name that changes from symlink to file and back while we look: try again, but not for ever. `err`: what a first try
- * gave, -EAGAIN when there was none. */
+/* A name that changes from symlink to file and back while we look: try again, but not for ever.
+ * `err`: what a first try gave, -EAGAIN when there was none. */
 static int walk_retry(struct lookup *l, int err, struct walk_step *out)
 {
 	if (err != -EAGAIN)
@@ -233,7 +238,8 @@ static bool getattr_seen(struct lookup *l, unsigned mask, struct statx *st)
 
 	return l->dirfd == hostfs_fd(l->h->fs.root) && hostfs_seen_path(seen, l->names, l->len) &&
 	       hostfs_statx(l->dirfd, l->names, mask | SEEN_MASK, st) == 0 &&
-	       hostfs_seen_is(seen, l->names, l->len, st) && !(l->flags & STEP_DIRECTORY && !S_ISDIR(st->stx_mode)) &&
+	       hostfs_seen_is(seen, l->names, l->len, st) &&
+	       !(l->flags & STEP_DIRECTORY && !S_ISDIR(st->stx_mode)) &&
 	       !(S_ISLNK(st->stx_mode) && !(l->flags & STEP_NOFOLLOW));
 }
 
@@ -252,8 +258,9 @@ static int getattr_path(struct lookup *l, unsigned mask, struct statx *st)
 	return err;
 }
 
-int hostfs_walk_getattr(struct inode *dir, struct caller *c, const char *names, size_t len, unsigned flags,
-			unsigned mask, struct statx *st, bool *done, struct walk_step *out)
+int hostfs_walk_getattr(struct inode *dir, struct caller *c, const char *names, size_t len,
+			unsigned flags, unsigned mask, struct statx *st, bool *done,
+			struct walk_step *out)
 {
 	struct lookup l;
 	int err = lookup_init(&l, dir, c, names, len, flags);
@@ -269,19 +276,19 @@ int hostfs_walk_getattr(struct inode *dir, struct caller *c, const char *names, 
 	return err == -ELOOP || err == -EXDEV ? walk_retry(&l, err, out) : err;
 }
 
-#define OPEN_FLAGS                                                                                                     \
-	(O_ACCMODE | O_CREAT | O_EXCL | O_TRUNC | O_APPEND | O_DIRECTORY | O_NOFOLLOW | O_DIRECT | O_SYNC | O_DSYNC |  \
-	 O_NOATIME)
+#define OPEN_FLAGS                                                                                 \
+	(O_ACCMODE | O_CREAT | O_EXCL | O_TRUNC | O_APPEND | O_DIRECTORY | O_NOFOLLOW | O_DIRECT | \
+	 O_SYNC | O_DSYNC | O_NOATIME)
 
-/* Errors of an open that the long way can do something about: a symlink, ".." off a mount, a FIFO without readers or
- * a device (ENXIO), a lease to be broken (EAGAIN). */
+/* Errors of an open that the long way can do something about: a symlink, ".." off a mount, a FIFO
+ * without readers or a device (ENXIO), a lease to be broken (EAGAIN). */
 static bool needs_walk(int err)
 {
 	return err == -ELOOP || err == -EXDEV || err == -ENXIO || err == -EAGAIN;
 }
 
-/* O_CREAT|O_TRUNC: was there anything to cut? A file that is new must not be truncated: it would lose its set-group-ID
- * bit, and watches would see a change. So the first try is to make it. */
+/* O_CREAT|O_TRUNC: was there anything to cut? A file that is new must not be truncated: it would
+ * lose its set-group-ID bit, and watches would see a change. So the first try is to make it. */
 static int create_or_open(struct lookup *l, int flags, mode_t mode, bool *created)
 {
 	int fd = beneath_open(l->dirfd, l->names, flags | O_EXCL, mode);
@@ -290,10 +297,11 @@ static int create_or_open(struct lookup *l, int flags, mode_t mode, bool *create
 	return fd == -EEXIST ? beneath_open(l->dirfd, l->names, flags, mode) : fd;
 }
 
-int hostfs_walk_open(struct inode *dir, struct caller *c, const char *names, size_t len, int oflags, mode_t mode,
-		     struct file **file, struct walk_step *out)
+int hostfs_walk_open(struct inode *dir, struct caller *c, const char *names, size_t len, int oflags,
+		     mode_t mode, struct file **file, struct walk_step *out)
 {
-	unsigned step = (oflags & O_DIRECTORY ? STEP_DIRECTORY : 0) | (oflags & O_NOFOLLOW ? STEP_NOFOLLOW : 0);
+	unsigned step =
+	    (oflags & O_DIRECTORY ? STEP_DIRECTORY : 0) | (oflags & O_NOFOLLOW ? STEP_NOFOLLOW : 0);
 	struct lookup l;
 	int err = lookup_init(&l, dir, c, names, len, step);
 
@@ -305,7 +313,8 @@ int hostfs_walk_open(struct inode *dir, struct caller *c, const char *names, siz
 	bool cuts = oflags & O_TRUNC && (oflags & O_ACCMODE) != O_RDONLY;
 	if (cuts)
 		oflags &= ~O_TRUNC;
-	/* O_NONBLOCK: a FIFO or device that lies there must not hold us up before we know what it is. */
+	/* O_NONBLOCK: a FIFO or device that lies there must not hold us up before we know what it
+	 * is. */
 	int kept = (oflags & OPEN_FLAGS) | O_NONBLOCK;
 	int fd = cuts && (oflags & (O_CREAT | O_EXCL)) == O_CREAT
 		     ? create_or_open(&l, kept, mode, &out->created)
@@ -319,7 +328,8 @@ int hostfs_walk_open(struct inode *dir, struct caller *c, const char *names, siz
 	return err == -ENODEV ? walk_retry(&l, -EAGAIN, out) : err;
 }
 
-/* The path of `fd` relative to the root, without a slash in front: "" for the root. -ENOENT: it lies elsewhere now. */
+/* The path of `fd` relative to the root, without a slash in front: "" for the root. -ENOENT: it
+ * lies elsewhere now. */
 static int path_in_root(struct hostfs *h, int fd, char *buf, size_t size)
 {
 	char root[PATH_MAX] = "/";
@@ -337,8 +347,8 @@ static int path_in_root(struct hostfs *h, int fd, char *buf, size_t size)
 	return (int)strlen(buf);
 }
 
-/* Below a root that is not the host's own, the way up starts at the root again: wherever the directory was moved to,
- * nothing above the root is ever opened. */
+/* Below a root that is not the host's own, the way up starts at the root again: wherever the
+ * directory was moved to, nothing above the root is ever opened. */
 static int parent_from_root(struct hostfs *h, int fd)
 {
 	char path[PATH_MAX];

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A pipe is a ring of pages. Slots, not bytes, make its capacity, as on Linux: a write that fits behind the last data
- * on its page goes there, any other takes a new page. So a write of at most PIPE_BUF (a page) needs one slot and is
- * atomic. Guest memory is copied under the pipe's lock; nobody sleeps with it.
+ * A pipe is a ring of pages. Slots, not bytes, make its capacity, as on Linux: a write that fits
+ * behind the last data on its page goes there, any other takes a new page. So a write of at most
+ * PIPE_BUF (a page) needs one slot and is atomic. Guest memory is copied under the pipe's lock;
+ * nobody sleeps with it.
  */
 #include "fs/pipefs/pipe.h"
 
@@ -35,8 +36,9 @@ struct pipe {
 	unsigned slots, head, tail;
 	unsigned lent; /* slots out for splice */
 	unsigned readers, writers;
-	unsigned readers_ever, writers_ever; /* opens so far: who waits in open(2) sees that somebody came */
-	unsigned char *spare;                /* a free page */
+	/* opens so far: who waits in open(2) sees that somebody came */
+	unsigned readers_ever, writers_ever;
+	unsigned char *spare; /* a free page */
 
 	struct waitqueue readable, writable;
 	struct fifo *fifo; /* NULL: no name */
@@ -48,7 +50,8 @@ struct pipe {
 struct pipe_file {
 	struct file file;
 	struct pipe *pipe;
-	unsigned writers_seen; /* writers_ever at a non-blocking open: no hang-up before another came */
+	/* writers_ever at a non-blocking open: no hang-up before another came */
+	unsigned writers_seen;
 	/* as of the open: is there somebody on the other side; the other side's count of opens */
 	bool partner;
 	unsigned partner_ever;
@@ -117,7 +120,8 @@ static bool pipe_privileged(const struct caller *c)
 	return cred_capable(c->cred, CAP_SYS_RESOURCE) || cred_capable(c->cred, CAP_SYS_ADMIN);
 }
 
-/* The slots of a new pipe, counted for its user, who gets few of them once he has many (pipe(7)). */
+/* The slots of a new pipe, counted for its user, who gets few of them once he has many
+ * (pipe(7)). */
 static unsigned pipe_first_slots(struct user *u, const struct caller *c)
 {
 	uint64_t max = pipe_privileged(c) ? UINT64_MAX : PIPE_USER_PAGES_SOFT;
@@ -185,8 +189,9 @@ static void pipe_put(struct pipe *p)
 		pipe_free(p);
 }
 
-/* Sleeping, with the lock held on entry and exit. A waiter is put on its queue at the first sleep, under the lock that
- * guards the condition: a change between the test and the sleep wakes it. Readers and writers wait exclusively. */
+/* Sleeping, with the lock held on entry and exit. A waiter is put on its queue at the first sleep,
+ * under the lock that guards the condition: a change between the test and the sleep wakes it.
+ * Readers and writers wait exclusively. */
 static int pipe_sleep(struct pipe *p, struct waitqueue *q, struct waiter *w)
 {
 	if (!w->queue) {
@@ -199,7 +204,8 @@ static int pipe_sleep(struct pipe *p, struct waitqueue *q, struct waiter *w)
 	return err;
 }
 
-/* Ends the waiting of an exclusive waiter, lock held: a wake-up it leaves unused goes to the next. */
+/* Ends the waiting of an exclusive waiter, lock held: a wake-up it leaves unused goes to the
+ * next. */
 static void pipe_wait_done(struct pipe *p, struct waiter *w)
 {
 	struct waitqueue *q = w->queue;
@@ -213,7 +219,8 @@ static void pipe_wait_done(struct pipe *p, struct waiter *w)
 		waitqueue_wake(q, POLL_WRITE, 1);
 }
 
-/* Waits, lock held, until there is data: 1; 0: no writer is left. `moved`: something was read, do not wait. */
+/* Waits, lock held, until there is data: 1; 0: no writer is left. `moved`: something was read, do
+ * not wait. */
 static int pipe_wait_data(struct pipe *p, struct waiter *w, bool nonblock)
 {
 	while (pipe_empty(p)) {
@@ -265,7 +272,8 @@ static ssize_t pipe_read_slot(struct pipe *p, struct uio *u, bool *done)
 }
 
 /* *space: a full pipe has room again. */
-static ssize_t pipe_read_locked(struct pipe *p, struct uio *u, struct waiter *w, bool nonblock, bool *space)
+static ssize_t pipe_read_locked(struct pipe *p, struct uio *u, struct waiter *w, bool nonblock,
+				bool *space)
 {
 	ssize_t total = 0, n = pipe_wait_data(p, w, nonblock);
 	bool done = false, was_full = pipe_full(p);
@@ -318,7 +326,8 @@ static ssize_t pipe_write_merge(struct pipe *p, struct uio *u)
 	return n;
 }
 
-/* Fills a new slot with the next page of data: bytes or -errno. A page that cannot be read in full is not written. */
+/* Fills a new slot with the next page of data: bytes or -errno. A page that cannot be read in full
+ * is not written. */
 static ssize_t pipe_write_slot(struct pipe *p, struct uio *u, bool packet)
 {
 	size_t n = u->resid < PAGE_SIZE ? u->resid : PAGE_SIZE;
@@ -334,8 +343,10 @@ static ssize_t pipe_write_slot(struct pipe *p, struct uio *u, bool packet)
 	return n;
 }
 
-/* A write that the last reader left in the middle returns what it wrote, and raises SIGPIPE all the same. */
-static ssize_t pipe_write_locked(struct pipe *p, struct caller *c, struct uio *u, struct waiter *w, unsigned flags)
+/* A write that the last reader left in the middle returns what it wrote, and raises SIGPIPE all the
+ * same. */
+static ssize_t pipe_write_locked(struct pipe *p, struct caller *c, struct uio *u, struct waiter *w,
+				 unsigned flags)
 {
 	ssize_t total = 0, n = p->readers ? pipe_write_merge(p, u) : -EPIPE;
 
@@ -407,7 +418,8 @@ static unsigned pipe_poll(struct file *f, struct poll_table *pt)
 	return events;
 }
 
-static int64_t pipe_ioctl(struct file *f, struct caller *c, struct mm *mm, unsigned cmd, uint64_t arg)
+static int64_t pipe_ioctl(struct file *f, struct caller *c, struct mm *mm, unsigned cmd,
+			  uint64_t arg)
 {
 	struct pipe *p = pipe_file(f)->pipe;
 	int bytes = 0;
@@ -451,14 +463,16 @@ static void pipe_release(struct file *f)
 
 /* Opening */
 
-/* A file of `p`, which counts as reader and writer as its flags say. Takes a reference to the pipe. */
+/* A file of `p`, which counts as reader and writer as its flags say. Takes a reference to the
+ * pipe. */
 static struct pipe_file *pipe_file_new(struct pipe *p, unsigned flags)
 {
 	struct pipe_file *pf = calloc(1, sizeof(*pf));
 
 	if (!pf)
 		return NULL;
-	file_init(&pf->file, &pipe_ops, flags & (O_ACCMODE | O_NONBLOCK | O_DIRECT | O_ASYNC | O_APPEND));
+	file_init(&pf->file, &pipe_ops,
+		  flags & (O_ACCMODE | O_NONBLOCK | O_DIRECT | O_ASYNC | O_APPEND));
 	pf->pipe = p;
 	atomic_fetch_add(&p->refs, 1);
 	pthread_mutex_lock(&p->lock);
@@ -527,7 +541,8 @@ void fifo_destroy(struct fifo *ff)
 }
 
 /* Waits until the count of opens of the other side moves on: it may have come and gone. */
-static int fifo_wait_partner(struct pipe_file *pf, struct caller *c, struct waitqueue *q, const unsigned *ever)
+static int fifo_wait_partner(struct pipe_file *pf, struct caller *c, struct waitqueue *q,
+			     const unsigned *ever)
 {
 	struct waiter w;
 	int err = 0;
@@ -581,7 +596,8 @@ static int fifo_attach(struct fifo *ff, struct caller *c, int flags, struct pipe
 	return err;
 }
 
-/* A non-blocking open for writing must not be seen by waiting readers before it is known to succeed. */
+/* A non-blocking open for writing must not be seen by waiting readers before it is known to
+ * succeed. */
 static bool fifo_has_reader(struct fifo *ff)
 {
 	bool has = false;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Pipes and FIFOs in the monitor's memory (pipe(7), fifo(7)). A FIFO of a host directory is the host's own. */
+/* Pipes and FIFOs in the monitor's memory (pipe(7), fifo(7)). A FIFO of a host directory is the
+ * host's own. */
 #ifndef HL_FS_PIPEFS_PIPE_H
 #define HL_FS_PIPEFS_PIPE_H
 
@@ -13,7 +14,8 @@ struct pipe;
 /* Makes a pipe: out[0] reads, out[1] writes. `flags`: O_NONBLOCK, O_DIRECT. */
 int pipe_create(struct caller *c, unsigned flags, struct file *out[2]);
 
-/* The pipe behind a FIFO, kept in the inode of an in-memory file system; exists while anyone has it open. */
+/* The pipe behind a FIFO, kept in the inode of an in-memory file system; exists while anyone has it
+ * open. */
 struct fifo {
 	pthread_mutex_t lock;
 	struct pipe *pipe;
@@ -27,8 +29,9 @@ int fifo_open(struct fifo *ff, struct caller *c, int flags, struct file **out);
 int64_t pipe_fcntl(struct file *f, struct caller *c, int cmd, uint64_t arg);
 
 /*
- * For splice(2) and its family (sys/splice.c). A slot taken out of the pipe, or promised to data to come, counts as
- * full until it is given back, so that the file on the other side can be used without the pipe's lock.
+ * For splice(2) and its family (sys/splice.c). A slot taken out of the pipe, or promised to data to
+ * come, counts as full until it is given back, so that the file on the other side can be used
+ * without the pipe's lock.
  */
 struct pipe_buf {
 	unsigned char *page;

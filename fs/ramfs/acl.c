@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* POSIX ACLs (acl(5)), after Linux's fs/posix_acl.c. The access ACL and the mode of a file tell the same of its owner,
- * its mask (without one: its group) and others: each change of one changes the other. */
+/* POSIX ACLs (acl(5)), after Linux's fs/posix_acl.c. The access ACL and the mode of a file tell the
+ * same of its owner, its mask (without one: its group) and others: each change of one changes the
+ * other. */
 #include <errno.h>
 #include <linux/capability.h>
 #include <linux/posix_acl.h>
@@ -22,13 +23,15 @@ struct ramfs_acl {
 	struct acl_entry e[];
 };
 
-_Static_assert(sizeof(struct acl_entry) == sizeof(struct posix_acl_xattr_entry), "an entry is as in the attribute");
+_Static_assert(sizeof(struct acl_entry) == sizeof(struct posix_acl_xattr_entry),
+	       "an entry is as in the attribute");
 
 #define acl_for_each(x, acl) for (struct acl_entry *x = (acl)->e; x < (acl)->e + (acl)->n; x++)
 
 /* ---- the attribute's value ---- */
 
-/* posix_acl_valid(): owner, users, group, groups, mask, others, in this order; who names anybody has a mask. */
+/* posix_acl_valid(): owner, users, group, groups, mask, others, in this order; who names anybody
+ * has a mask. */
 static bool in_order(struct ramfs_acl *acl)
 {
 	int state = ACL_USER_OBJ;
@@ -41,11 +44,13 @@ static bool in_order(struct ramfs_acl *acl)
 			state = ACL_USER;
 		else if (x->tag == ACL_GROUP_OBJ && state == ACL_USER)
 			state = ACL_GROUP;
-		else if ((x->tag == ACL_USER && state == ACL_USER) || (x->tag == ACL_GROUP && state == ACL_GROUP))
+		else if ((x->tag == ACL_USER && state == ACL_USER) ||
+			 (x->tag == ACL_GROUP && state == ACL_GROUP))
 			named = true;
 		else if (x->tag == ACL_MASK && state == ACL_GROUP)
 			state = ACL_OTHER;
-		else if (x->tag == ACL_OTHER && (state == ACL_OTHER || (state == ACL_GROUP && !named)))
+		else if (x->tag == ACL_OTHER &&
+			 (state == ACL_OTHER || (state == ACL_GROUP && !named)))
 			state = 0;
 		else
 			return false;
@@ -177,7 +182,8 @@ int ramfs_acl_inherit(struct ramfs_inode *ri, const struct ramfs_inode *dir, mod
 
 /* ---- permission ---- */
 
-/* posix_acl_permission(): the first entry that fits decides; of groups, any that grants all that is wanted. */
+/* posix_acl_permission(): the first entry that fits decides; of groups, any that grants all that is
+ * wanted. */
 static int acl_permission(struct ramfs_inode *ri, const struct cred *cred, unsigned want)
 {
 	struct acl_entry *mask = entry_of(ri->acl, ACL_MASK);
@@ -207,14 +213,16 @@ int ramfs_may(struct ramfs_inode *ri, const struct cred *cred, int mask)
 	struct statx st = { 0 };
 
 	ramfs_fill(ri, &st);
-	return generic_permission_acl(&st, cred, mask, asks_acl ? acl_permission(ri, cred, mask & 7) : -EAGAIN);
+	return generic_permission_acl(&st, cred, mask,
+				      asks_acl ? acl_permission(ri, cred, mask & 7) : -EAGAIN);
 }
 
 /* ---- as attributes ---- */
 
 bool ramfs_acl_is(const char *name)
 {
-	return strcmp(name, XATTR_NAME_POSIX_ACL_ACCESS) == 0 || strcmp(name, XATTR_NAME_POSIX_ACL_DEFAULT) == 0;
+	return strcmp(name, XATTR_NAME_POSIX_ACL_ACCESS) == 0 ||
+	       strcmp(name, XATTR_NAME_POSIX_ACL_DEFAULT) == 0;
 }
 
 static struct ramfs_acl **acl_of(struct ramfs_inode *ri, const char *name)
@@ -231,7 +239,8 @@ ssize_t ramfs_acl_get(struct ramfs_inode *ri, const char *name, void *buf, size_
 	return acl ? format(acl, buf, size) : -ENODATA;
 }
 
-/* Puts an access ACL in place: the mode follows; one that says no more than the mode is not kept. */
+/* Puts an access ACL in place: the mode follows; one that says no more than the mode is not
+ * kept. */
 static void take_access(struct ramfs_inode *ri, const struct cred *cred, struct ramfs_acl **acl)
 {
 	ri->mode = (ri->mode & ~(mode_t)0777) | acl_mode(*acl);
@@ -243,7 +252,8 @@ static void take_access(struct ramfs_inode *ri, const struct cred *cred, struct 
 	}
 }
 
-static int replace(struct ramfs_inode *ri, const struct cred *cred, const char *name, struct ramfs_acl *acl)
+static int replace(struct ramfs_inode *ri, const struct cred *cred, const char *name,
+		   struct ramfs_acl *acl)
 {
 	struct ramfs_acl **at = acl_of(ri, name);
 	int err = 0;
@@ -266,7 +276,8 @@ static int replace(struct ramfs_inode *ri, const struct cred *cred, const char *
 	return 0;
 }
 
-int ramfs_acl_set(struct ramfs_inode *ri, struct caller *c, const char *name, const void *buf, size_t size)
+int ramfs_acl_set(struct ramfs_inode *ri, struct caller *c, const char *name, const void *buf,
+		  size_t size)
 {
 	struct ramfs *r = ramfs_of(&ri->inode);
 	struct ramfs_acl *acl;

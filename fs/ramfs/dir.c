@@ -97,7 +97,8 @@ void ramfs_empty(struct ramfs_inode *root)
 {
 	struct ramfs_inode *dir = root;
 
-	/* Down to a leaf, take it out, and go on from its parent: no recursion, however deep a guest has built. */
+	/* Down to a leaf, take it out, and go on from its parent: no recursion, however deep a
+	 * guest has built. */
 	for (;;) {
 		struct rb_node *n = rb_first(&dir->dir.by_name);
 		struct ramfs_entry *e = n ? rb_entry(n, struct ramfs_entry, name_node) : NULL;
@@ -113,7 +114,8 @@ void ramfs_empty(struct ramfs_inode *root)
 	}
 }
 
-static int lookup(struct inode *dir, struct caller *c, const char *name, size_t len, struct inode **out)
+static int lookup(struct inode *dir, struct caller *c, const char *name, size_t len,
+		  struct inode **out)
 {
 	struct ramfs *r = ramfs_of(dir);
 
@@ -155,16 +157,20 @@ static const char *name_in(struct ramfs_inode *dir, const struct ramfs_inode *ri
 	return NULL;
 }
 
-/* The name it was found by or, renamed within its directory since, the new one; NULL: none. ramfs.lock held. */
-static const char *name_now(struct ramfs_inode *dir, const struct ramfs_inode *ri, const struct dentry *d)
+/* The name it was found by or, renamed within its directory since, the new one; NULL: none.
+ * ramfs.lock held. */
+static const char *name_now(struct ramfs_inode *dir, const struct ramfs_inode *ri,
+			    const struct dentry *d)
 {
 	struct ramfs_entry *e = ramfs_find(dir, d->name, strlen(d->name));
 
 	return e && e->inode == ri ? e->name : name_in(dir, ri);
 }
 
-/* A file that moved to another directory while it was open is not found: its directory is known by the dentry alone. */
-struct inode *ramfs_place(struct inode *i, const struct dentry *d, char name[NAME_MAX + 1], bool *gone)
+/* A file that moved to another directory while it was open is not found: its directory is known by
+ * the dentry alone. */
+struct inode *ramfs_place(struct inode *i, const struct dentry *d, char name[NAME_MAX + 1],
+			  bool *gone)
 {
 	struct ramfs *r = ramfs_of(i);
 	struct ramfs_inode *ri = ramfs_inode(i), *dir;
@@ -256,7 +262,8 @@ static struct ramfs_entry *first_from(struct ramfs_dir *d, int64_t pos)
 	return best;
 }
 
-static void copy_entry(struct copied *to, const char *name, const struct ramfs_inode *ri, int64_t pos)
+static void copy_entry(struct copied *to, const char *name, const struct ramfs_inode *ri,
+		       int64_t pos)
 {
 	strcpy(to->name, name);
 	to->ino = ri->ino;

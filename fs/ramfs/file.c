@@ -18,7 +18,9 @@
 #ifndef MFD_NOEXEC_SEAL
 #define MFD_NOEXEC_SEAL 8U
 #endif
-#define SEALS_KNOWN (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_FUTURE_WRITE | F_SEAL_EXEC)
+#define SEALS_KNOWN                                                                                \
+	(F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_FUTURE_WRITE |          \
+	 F_SEAL_EXEC)
 #define SEALS_WRITE (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)
 
 static struct ramfs_inode *file_ri(struct file *f)
@@ -80,7 +82,8 @@ static ssize_t ramfs_read(struct file *f, struct caller *c, struct uio *u, int64
 	return n;
 }
 
-/* What the seals and the largest file size leave of a write at `pos`: bytes, or -EPERM, -EFBIG. data_lock held. */
+/* What the seals and the largest file size leave of a write at `pos`: bytes, or -EPERM, -EFBIG.
+ * data_lock held. */
 static ssize_t write_allowed(struct ramfs_inode *ri, int64_t pos, size_t len)
 {
 	uint64_t size = pagestore_size(&ri->store);
@@ -93,7 +96,8 @@ static ssize_t write_allowed(struct ramfs_inode *ri, int64_t pos, size_t len)
 		len = (size_t)(INT64_MAX - pos);
 	if (!(ri->seals & F_SEAL_GROW) || (uint64_t)pos + len <= size)
 		return (ssize_t)len;
-	/* shmem_write_begin(): whole pages in front of the one that would grow it are still written. */
+	/* shmem_write_begin(): whole pages in front of the one that would grow it are still
+	 * written. */
 	uint64_t end = (size & ~(PAGE_SIZE - 1));
 	return (uint64_t)pos < end ? (ssize_t)(end - (uint64_t)pos) : -EPERM;
 }
@@ -138,7 +142,8 @@ static int64_t ramfs_lseek(struct file *f, struct caller *c, int64_t off, int wh
 	struct ramfs_inode *ri = file_ri(f);
 
 	if (whence == SEEK_DATA || whence == SEEK_HOLE) {
-		off = off < 0 ? -ENXIO : pagestore_seek(&ri->store, (uint64_t)off, whence == SEEK_HOLE);
+		off = off < 0 ? -ENXIO
+			      : pagestore_seek(&ri->store, (uint64_t)off, whence == SEEK_HOLE);
 		if (off < 0)
 			return off;
 		whence = SEEK_SET;
@@ -205,16 +210,19 @@ static int ramfs_fallocate(struct file *f, struct caller *c, int mode, int64_t o
 	if (mode & ~(FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE))
 		return -EOPNOTSUPP;
 	pthread_mutex_lock(&ri->data_lock);
-	err = mode & FALLOC_FL_PUNCH_HOLE ? punch(ri, off, len) : allocate(ri, off, len, mode & FALLOC_FL_KEEP_SIZE);
+	err = mode & FALLOC_FL_PUNCH_HOLE ? punch(ri, off, len)
+					  : allocate(ri, off, len, mode & FALLOC_FL_KEEP_SIZE);
 	pthread_mutex_unlock(&ri->data_lock);
 	if (!err)
 		modified(ri, c->cred);
 	return err;
 }
 
-static int source_get(struct pagesource *ps, uint64_t off, uint64_t len, bool write, struct page_run *out)
+static int source_get(struct pagesource *ps, uint64_t off, uint64_t len, bool write,
+		      struct page_run *out)
 {
-	return pagestore_get_run(&container_of(ps, struct ramfs_inode, source)->store, off, len, true, out);
+	return pagestore_get_run(&container_of(ps, struct ramfs_inode, source)->store, off, len,
+				 true, out);
 }
 
 static void source_ref(struct pagesource *ps)
@@ -315,7 +323,8 @@ const struct file_ops ramfs_dir_ops = {
 	.release = ramfs_release,
 };
 
-static int memfd_file(struct ramfs_inode *ri, struct mount *mnt, const char *name, struct file **out)
+static int memfd_file(struct ramfs_inode *ri, struct mount *mnt, const char *name,
+		      struct file **out)
 {
 	char shown[sizeof "/memfd: (deleted)" + NAME_MAX];
 
@@ -333,7 +342,8 @@ static int memfd_file(struct ramfs_inode *ri, struct mount *mnt, const char *nam
 	return err;
 }
 
-int ramfs_memfd(struct filesystem *fs, struct caller *c, const char *name, unsigned flags, struct file **out)
+int ramfs_memfd(struct filesystem *fs, struct caller *c, const char *name, unsigned flags,
+		struct file **out)
 {
 	struct ramfs *r = container_of(fs, struct ramfs, fs);
 	mode_t mode = flags & MFD_NOEXEC_SEAL ? 0666 : 0777;
@@ -369,7 +379,8 @@ static int add_seals(struct ramfs_inode *ri, unsigned seals)
 		return -EPERM;
 	if (seals & F_SEAL_WRITE && !(ri->seals & F_SEAL_WRITE) && mapped_writable(ri))
 		return -EBUSY;
-	/* memfd_add_seals(): an executable file that may not lose its x bit may not change either. */
+	/* memfd_add_seals(): an executable file that may not lose its x bit may not change
+	 * either. */
 	if (seals & F_SEAL_EXEC && ri->mode & 0111)
 		seals |= F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_FUTURE_WRITE;
 	ri->seals |= seals;

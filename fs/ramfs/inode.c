@@ -59,7 +59,8 @@ static struct ramfs_inode *inode_alloc(struct ramfs *r, mode_t mode)
 }
 
 /* inode_init_owner() of Linux's fs/inode.c. */
-static void set_owner(struct ramfs_inode *ri, const struct cred *cred, const struct ramfs_inode *dir, mode_t mode)
+static void set_owner(struct ramfs_inode *ri, const struct cred *cred,
+		      const struct ramfs_inode *dir, mode_t mode)
 {
 	ri->uid = cred->fsuid;
 	ri->gid = cred->fsgid;
@@ -67,15 +68,15 @@ static void set_owner(struct ramfs_inode *ri, const struct cred *cred, const str
 		ri->gid = dir->gid;
 		if (S_ISDIR(mode))
 			mode |= S_ISGID;
-		else if ((mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP) && !cred_in_group(cred, ri->gid) &&
-			 !cred_capable(cred, CAP_FSETID))
+		else if ((mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP) &&
+			 !cred_in_group(cred, ri->gid) && !cred_capable(cred, CAP_FSETID))
 			mode &= ~(mode_t)S_ISGID;
 	}
 	ri->mode = mode;
 }
 
-int ramfs_inode_new(struct ramfs *r, struct caller *c, struct ramfs_inode *dir, mode_t mode, dev_t rdev,
-		    struct ramfs_inode **out)
+int ramfs_inode_new(struct ramfs *r, struct caller *c, struct ramfs_inode *dir, mode_t mode,
+		    dev_t rdev, struct ramfs_inode **out)
 {
 	if (!arena_room(r->arena, PAGE_SIZE))
 		return -ENOMEM;
@@ -126,7 +127,8 @@ static struct statx_timestamp statx_time(const struct timespec *ts)
 void ramfs_fill(struct ramfs_inode *ri, struct statx *out)
 {
 	out->stx_mask = STATX_BASIC_STATS;
-	out->stx_attributes_mask = STATX_ATTR_IMMUTABLE | STATX_ATTR_APPEND | STATX_ATTR_NODUMP; /* never set */
+	/* never set */
+	out->stx_attributes_mask = STATX_ATTR_IMMUTABLE | STATX_ATTR_APPEND | STATX_ATTR_NODUMP;
 	out->stx_blksize = PAGE_SIZE;
 	out->stx_nlink = ri->nlink;
 	out->stx_uid = ri->uid;
@@ -203,7 +205,8 @@ static int ramfs_setattr(struct inode *i, struct caller *c, const struct iattr *
 
 	if (a->valid & ATTR_MODE && S_ISLNK(i->type))
 		return -EOPNOTSUPP;
-	if (a->valid & ATTR_MODE && S_ISREG(i->type) && ri->seals & F_SEAL_EXEC && (a->mode ^ ri->mode) & 0111)
+	if (a->valid & ATTR_MODE && S_ISREG(i->type) && ri->seals & F_SEAL_EXEC &&
+	    (a->mode ^ ri->mode) & 0111)
 		return -EPERM;
 	if (a->valid & ATTR_SIZE && !S_ISREG(i->type))
 		return S_ISDIR(i->type) ? -EISDIR : -EINVAL;

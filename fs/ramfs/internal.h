@@ -13,8 +13,9 @@
 #endif
 
 /*
- * Locks: ramfs.lock guards all names and attributes; ramfs_inode.data_lock serialises what changes the size and the
- * seals of one file, and is taken first. Guest memory is touched with data_lock alone held.
+ * Locks: ramfs.lock guards all names and attributes; ramfs_inode.data_lock serialises what changes
+ * the size and the seals of one file, and is taken first. Guest memory is touched with data_lock
+ * alone held.
  */
 struct ramfs {
 	struct filesystem fs;
@@ -26,7 +27,8 @@ struct ramfs {
 
 struct ramfs_dir {
 	struct rb_tree by_name, by_pos; /* struct ramfs_entry */
-	int64_t next_pos;               /* of the next entry; never used twice, so that seekdir(3) is stable */
+	/* of the next entry; never used twice, so that seekdir(3) is stable */
+	int64_t next_pos;
 	unsigned entries;
 	struct ramfs_inode *parent; /* a reference, while and after it is linked; the root: NULL */
 };
@@ -79,9 +81,10 @@ extern const struct file_ops ramfs_file_ops, ramfs_dir_ops;
 extern const struct pagesource_ops ramfs_source_ops;
 
 /* inode.c */
-/* New, with one reference, no link, the owner `c` and the group of `dir` where that is setgid. -ENOSPC, -ENOMEM. */
-int ramfs_inode_new(struct ramfs *r, struct caller *c, struct ramfs_inode *dir, mode_t mode, dev_t rdev,
-		    struct ramfs_inode **out);
+/* New, with one reference, no link, the owner `c` and the group of `dir` where that is setgid.
+ * -ENOSPC, -ENOMEM. */
+int ramfs_inode_new(struct ramfs *r, struct caller *c, struct ramfs_inode *dir, mode_t mode,
+		    dev_t rdev, struct ramfs_inode **out);
 void ramfs_touch(struct ramfs_inode *ri, bool modified);    /* ctime, and mtime; ramfs.lock held */
 void ramfs_fill(struct ramfs_inode *ri, struct statx *out); /* ramfs.lock held */
 int ramfs_open(struct inode *i, struct caller *c, struct dentry *d, int flags, struct file **out);
@@ -104,12 +107,13 @@ int ramfs_walk(struct inode *dir, struct caller *c, const char *names, size_t le
 	       struct walk_step *out);
 int ramfs_parent(struct inode *dir, struct caller *c, struct dentry **out);
 int ramfs_path(struct inode *i, struct dentry *d, char *buf, size_t size);
-struct inode *ramfs_place(struct inode *i, const struct dentry *d, char name[NAME_MAX + 1], bool *gone);
+struct inode *ramfs_place(struct inode *i, const struct dentry *d, char name[NAME_MAX + 1],
+			  bool *gone);
 int ramfs_readdir(struct file *f, struct caller *c, struct dir_emit *e);
 
 /* names.c */
-int ramfs_create_file(struct inode *dir, struct caller *c, const char *name, int flags, mode_t mode, struct file **out,
-		      bool *created);
+int ramfs_create_file(struct inode *dir, struct caller *c, const char *name, int flags, mode_t mode,
+		      struct file **out, bool *created);
 int ramfs_tmpfile(struct inode *dir, struct caller *c, int flags, mode_t mode, struct file **out);
 int ramfs_mknod(struct inode *dir, struct caller *c, const char *name, mode_t mode, dev_t dev);
 int ramfs_mkdir(struct inode *dir, struct caller *c, const char *name, mode_t mode);
@@ -121,8 +125,8 @@ int ramfs_rmdir(struct inode *dir, struct caller *c, const char *name);
 /* rename.c */
 /* May `c` take `victim` out of `dir`? Directories' write permission and the sticky bit. */
 int ramfs_may_delete(struct ramfs_inode *dir, struct ramfs_inode *victim, struct caller *c);
-int ramfs_rename(struct inode *dir, struct caller *c, const char *name, struct inode *newdir, const char *newname,
-		 unsigned flags);
+int ramfs_rename(struct inode *dir, struct caller *c, const char *name, struct inode *newdir,
+		 const char *newname, unsigned flags);
 
 /* acl.c: POSIX ACLs; ramfs.lock held, but for setting and freeing */
 /* What a new inode has of its directory: the default ACL, or without one the umask. -ENOMEM. */
@@ -132,13 +136,15 @@ void ramfs_acl_chmod(struct ramfs_inode *ri); /* the mode was changed */
 int ramfs_may(struct ramfs_inode *ri, const struct cred *cred, int mask);
 bool ramfs_acl_is(const char *name); /* of the two attributes */
 ssize_t ramfs_acl_get(struct ramfs_inode *ri, const char *name, void *buf, size_t size);
-int ramfs_acl_set(struct ramfs_inode *ri, struct caller *c, const char *name, const void *buf, size_t size);
+int ramfs_acl_set(struct ramfs_inode *ri, struct caller *c, const char *name, const void *buf,
+		  size_t size);
 void ramfs_acl_free(struct ramfs_inode *ri);
 
 /* xattr.c */
 void ramfs_free_xattrs(struct ramfs_inode *ri);
 ssize_t ramfs_getxattr(struct inode *i, struct caller *c, const char *name, void *buf, size_t size);
-int ramfs_setxattr(struct inode *i, struct caller *c, const char *name, const void *buf, size_t size, int flags);
+int ramfs_setxattr(struct inode *i, struct caller *c, const char *name, const void *buf,
+		   size_t size, int flags);
 ssize_t ramfs_listxattr(struct inode *i, struct caller *c, char *buf, size_t size);
 int ramfs_removexattr(struct inode *i, struct caller *c, const char *name);
 

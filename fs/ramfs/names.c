@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Making and removing names. Each operation checks and changes under ramfs.lock; inodes are made before it is taken and
- * freed after it is given up. */
+/* Making and removing names. Each operation checks and changes under ramfs.lock; inodes are made
+ * before it is taken and freed after it is given up. */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -47,7 +47,8 @@ static int add(struct ramfs_inode *dir, const char *name, struct ramfs_inode *ri
 	return 0;
 }
 
-static int make(struct inode *dir, struct caller *c, const char *name, mode_t mode, dev_t dev, char *target)
+static int make(struct inode *dir, struct caller *c, const char *name, mode_t mode, dev_t dev,
+		char *target)
 {
 	struct ramfs *r = ramfs_of(dir);
 	struct ramfs_inode *ri;
@@ -91,7 +92,8 @@ int ramfs_symlink(struct inode *dir, struct caller *c, const char *name, const c
 }
 
 /* ramfs.lock held: what is there already, by that name. */
-static int open_existing(struct ramfs_inode *dir, const char *name, int flags, struct ramfs_inode **out)
+static int open_existing(struct ramfs_inode *dir, const char *name, int flags,
+			 struct ramfs_inode **out)
 {
 	struct ramfs_entry *e = ramfs_find(dir, name, strlen(name));
 
@@ -108,7 +110,8 @@ static int open_existing(struct ramfs_inode *dir, const char *name, int flags, s
 	return 0;
 }
 
-static int file_in(struct inode *dir, const char *name, struct ramfs_inode *ri, int flags, struct file **out)
+static int file_in(struct inode *dir, const char *name, struct ramfs_inode *ri, int flags,
+		   struct file **out)
 {
 	struct dentry *d = dentry_new(inode_get(&ri->inode), dir, name, strlen(name));
 
@@ -120,11 +123,14 @@ static int file_in(struct inode *dir, const char *name, struct ramfs_inode *ri, 
 }
 
 /* Somebody was faster. */
-static int open_raced(struct inode *dir, struct caller *c, const char *name, int flags, struct file **out)
+static int open_raced(struct inode *dir, struct caller *c, const char *name, int flags,
+		      struct file **out)
 {
 	struct ramfs *r = ramfs_of(dir);
 	struct ramfs_inode *ri;
-	int mask = (flags & O_ACCMODE) == O_RDONLY ? R_OK : (flags & O_ACCMODE) == O_WRONLY ? W_OK : R_OK | W_OK;
+	int mask = (flags & O_ACCMODE) == O_RDONLY   ? R_OK
+		   : (flags & O_ACCMODE) == O_WRONLY ? W_OK
+						     : R_OK | W_OK;
 
 	pthread_mutex_lock(&r->lock);
 	int err = open_existing(ramfs_inode(dir), name, flags, &ri);
@@ -140,8 +146,8 @@ static int open_raced(struct inode *dir, struct caller *c, const char *name, int
 	return err ? err : d ? 0 : -ENOMEM;
 }
 
-int ramfs_create_file(struct inode *dir, struct caller *c, const char *name, int flags, mode_t mode, struct file **out,
-		      bool *created)
+int ramfs_create_file(struct inode *dir, struct caller *c, const char *name, int flags, mode_t mode,
+		      struct file **out, bool *created)
 {
 	struct ramfs *r = ramfs_of(dir);
 	struct ramfs_inode *ri;
@@ -180,10 +186,12 @@ int ramfs_tmpfile(struct inode *dir, struct caller *c, int flags, mode_t mode, s
 	return err;
 }
 
-/* protected_hardlinks (proc(5)): who does not own a file may link it only if it could as well be copied. */
+/* protected_hardlinks (proc(5)): who does not own a file may link it only if it could as well be
+ * copied. */
 static bool may_link(struct ramfs_inode *ri, struct caller *c)
 {
-	bool special = ri->mode & S_ISUID || (ri->mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP);
+	bool special =
+	    ri->mode & S_ISUID || (ri->mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP);
 
 	if (c->cred->fsuid == ri->uid || cred_capable(c->cred, CAP_FOWNER))
 		return true;
@@ -193,7 +201,8 @@ static bool may_link(struct ramfs_inode *ri, struct caller *c)
 }
 
 /* ramfs.lock held */
-static int link_locked(struct ramfs_inode *dir, struct caller *c, const char *name, struct ramfs_inode *ri)
+static int link_locked(struct ramfs_inode *dir, struct caller *c, const char *name,
+		       struct ramfs_inode *ri)
 {
 	if (!ri->nlink && !ri->linkable)
 		return -ENOENT;
@@ -219,7 +228,8 @@ int ramfs_link(struct inode *dir, struct caller *c, const char *name, struct ino
 	return 0;
 }
 
-/* ramfs.lock held. Takes the name out; the inode it stood for, with the entry's reference, in *victim. */
+/* ramfs.lock held. Takes the name out; the inode it stood for, with the entry's reference, in
+ * *victim. */
 static int remove_locked(struct ramfs_inode *dir, struct caller *c, const char *name, bool want_dir,
 			 struct ramfs_inode **victim)
 {

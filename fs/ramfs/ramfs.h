@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A file system in memory, as Linux's tmpfs: /dev, /dev/shm, --tmpfs, and memfd_create(2) without a mount. */
+/* A file system in memory, as Linux's tmpfs: /dev, /dev/shm, --tmpfs, and memfd_create(2) without a
+ * mount. */
 #ifndef HL_FS_RAMFS_RAMFS_H
 #define HL_FS_RAMFS_RAMFS_H
 
@@ -15,10 +16,12 @@ struct ramfs_options {
 };
 
 /* `dev`: what stat shows (mount_table_new_dev). */
-int ramfs_create(struct mm_host *mem, dev_t dev, const struct ramfs_options *opt, struct filesystem **out);
+int ramfs_create(struct mm_host *mem, dev_t dev, const struct ramfs_options *opt,
+		 struct filesystem **out);
 
 /* memfd_create(2): a file of `fs` without a name in it. `flags`: MFD_*, checked by the caller. */
-int ramfs_memfd(struct filesystem *fs, struct caller *c, const char *name, unsigned flags, struct file **out);
+int ramfs_memfd(struct filesystem *fs, struct caller *c, const char *name, unsigned flags,
+		struct file **out);
 /* fcntl(2) F_GET_SEALS and F_ADD_SEALS; -EINVAL: not a file of this kind. */
 int ramfs_get_seals(struct file *f);
 int ramfs_add_seals(struct file *f, unsigned seals);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* rename(2): all checks first, in the order of Linux's do_renameat2() and vfs_rename(), then the change. */
+/* rename(2): all checks first, in the order of Linux's do_renameat2() and vfs_rename(), then the
+ * change. */
 #include <errno.h>
 #include <limits.h>
 #include <linux/capability.h>
@@ -35,7 +36,8 @@ struct renaming {
 	const char *to_name;
 	unsigned flags;
 	struct ramfs_inode *whiteout; /* RENAME_WHITEOUT: a new device node */
-	/* References: what moved, and what stood by the new name: it lost that, or took the old one. */
+	/* References: what moved, and what stood by the new name: it lost that, or took the old
+	 * one. */
 	struct ramfs_inode *moved, *other;
 };
 
@@ -175,7 +177,8 @@ static int rename_locked(struct renaming *m, struct caller *c, struct ramfs_inod
 			err = ramfs_enter(m->to_dir, m->to_name, strlen(m->to_name), ri);
 			if (err)
 				return err;
-			*victim = ri; /* entering took a reference, the old name's is one too many */
+			*victim =
+			    ri; /* entering took a reference, the old name's is one too many */
 		}
 		take_old_name_out(m);
 	}
@@ -194,11 +197,13 @@ static int make_whiteout(struct ramfs *r, struct caller *c, struct renaming *m)
 
 static void tell(const struct renaming *m, const char *name)
 {
-	struct inode *from = &m->from_dir->inode, *to = &m->to_dir->inode, *moved = &m->moved->inode;
+	struct inode *from = &m->from_dir->inode, *to = &m->to_dir->inode,
+		     *moved = &m->moved->inode;
 	struct inode *other = m->other ? &m->other->inode : NULL;
 	bool exchanged = m->flags & RENAME_EXCHANGE;
 
-	notify_moved(&(struct notify_move){ from, to, name, m->to_name, moved, exchanged ? NULL : other });
+	notify_moved(
+	    &(struct notify_move){ from, to, name, m->to_name, moved, exchanged ? NULL : other });
 	if (exchanged)
 		notify_moved(&(struct notify_move){ to, from, m->to_name, name, other, NULL });
 }
@@ -208,13 +213,14 @@ static void put(struct ramfs_inode *ri)
 	inode_put(ri ? &ri->inode : NULL);
 }
 
-int ramfs_rename(struct inode *dir, struct caller *c, const char *name, struct inode *newdir, const char *newname,
-		 unsigned flags)
+int ramfs_rename(struct inode *dir, struct caller *c, const char *name, struct inode *newdir,
+		 const char *newname, unsigned flags)
 {
 	struct ramfs *r = ramfs_of(dir);
-	struct renaming m = {
-		.from_dir = ramfs_inode(dir), .to_dir = ramfs_inode(newdir), .to_name = newname, .flags = flags
-	};
+	struct renaming m = { .from_dir = ramfs_inode(dir),
+			      .to_dir = ramfs_inode(newdir),
+			      .to_name = newname,
+			      .flags = flags };
 	struct ramfs_inode *victim = NULL;
 
 	int err = make_whiteout(r, c, &m);

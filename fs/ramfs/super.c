@@ -35,7 +35,8 @@ static int make_root(struct ramfs *r, const struct ramfs_options *opt)
 	return 0;
 }
 
-int ramfs_create(struct mm_host *mem, dev_t dev, const struct ramfs_options *opt, struct filesystem **out)
+int ramfs_create(struct mm_host *mem, dev_t dev, const struct ramfs_options *opt,
+		 struct filesystem **out)
 {
 	struct ramfs *r = calloc(1, sizeof *r);
 

@@ -72,7 +72,8 @@ static struct ramfs_xattr *find(struct ramfs_inode *ri, const char *name)
 	return NULL;
 }
 
-static ssize_t get_locked(struct ramfs_inode *ri, struct caller *c, const char *name, void *buf, size_t size)
+static ssize_t get_locked(struct ramfs_inode *ri, struct caller *c, const char *name, void *buf,
+			  size_t size)
 {
 	int err = may_access(ri, c, name, false);
 	struct ramfs_xattr *x = err ? NULL : find(ri, name);
@@ -133,7 +134,8 @@ static int set_locked(struct ramfs_inode *ri, struct caller *c, struct ramfs_xat
 	return 0;
 }
 
-int ramfs_setxattr(struct inode *i, struct caller *c, const char *name, const void *buf, size_t size, int flags)
+int ramfs_setxattr(struct inode *i, struct caller *c, const char *name, const void *buf,
+		   size_t size, int flags)
 {
 	struct ramfs *r = ramfs_of(i);
 

@@ -12,7 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* The name of a group of the host, without the name service, which a static program does not have. */
+/* The name of a group of the host, without the name service, which a static program does not
+ * have. */
 static void group_name(gid_t gid, char *out, size_t size)
 {
 	FILE *f = fopen("/etc/group", "re");
@@ -34,14 +35,16 @@ static void advise_permission(struct finding *f)
 	char group[64];
 
 	if (stat(KVM_DEVICE, &st) < 0 || (st.st_mode & 0060) != 0060) {
-		finding_advise(f,
-			       "give a group access: `sudo chgrp kvm %s; sudo chmod 660 %s`, and join it: "
-			       "`sudo usermod -aG kvm USER`, then log in again",
-			       KVM_DEVICE, KVM_DEVICE);
+		finding_advise(
+		    f,
+		    "give a group access: `sudo chgrp kvm %s; sudo chmod 660 %s`, and join it: "
+		    "`sudo usermod -aG kvm USER`, then log in again",
+		    KVM_DEVICE, KVM_DEVICE);
 		return;
 	}
 	group_name(st.st_gid, group, sizeof group);
-	finding_advise(f, "join the group that owns it: `sudo usermod -aG %s USER`, then log in again", group);
+	finding_advise(
+	    f, "join the group that owns it: `sudo usermod -aG %s USER`, then log in again", group);
 }
 
 void device_explain(struct finding *f, int err)
@@ -49,8 +52,10 @@ void device_explain(struct finding *f, int err)
 	switch (err) {
 	case ENOENT:
 		finding_set(f, FOUND_NO, "%s does not exist", KVM_DEVICE);
-		finding_advise(f, "load the module (`sudo modprobe kvm_intel` or kvm_amd) where the CPU and its "
-				  "firmware settings allow it; to a container, pass the device");
+		finding_advise(
+		    f,
+		    "load the module (`sudo modprobe kvm_intel` or kvm_amd) where the CPU and its "
+		    "firmware settings allow it; to a container, pass the device");
 		break;
 	case EACCES:
 	case EPERM:
@@ -94,7 +99,8 @@ static void look_interface(struct finding *f, bool thorough)
 	const struct kvm_host *h = host_get(&why);
 
 	if (h)
-		finding_set(f, FOUND_YES, "up to %u virtual CPUs, %u memory slots", h->vcpus, h->slots);
+		finding_set(f, FOUND_YES, "up to %u virtual CPUs, %u memory slots", h->vcpus,
+			    h->slots);
 	else
 		finding_set(f, FOUND_NO, "%.200s", why.text);
 }
@@ -108,7 +114,8 @@ static void look_machine(struct finding *f, bool thorough)
 		return;
 	if (platform_kvm.machine_create(&m, &why) < 0) {
 		finding_set(f, FOUND_NO, "%.200s", why.text);
-		finding_advise(f, "another hypervisor may hold the CPU's virtualisation; `sudo dmesg` may say more");
+		finding_advise(f, "another hypervisor may hold the CPU's virtualisation; `sudo "
+				  "dmesg` may say more");
 		return;
 	}
 	platform_kvm.machine_destroy(m);
@@ -133,7 +140,8 @@ static void look_bare_metal(struct finding *f, bool thorough)
 	}
 	__cpuid(0x40000000, a, name[0], name[1], name[2]);
 	finding_value(f, "%.12s", (const char *)name);
-	finding_set(f, FOUND_NO, "nested: this host is itself a virtual machine (%.12s), so exits are dear",
+	finding_set(f, FOUND_NO,
+		    "nested: this host is itself a virtual machine (%.12s), so exits are dear",
 		    (const char *)name);
 	finding_advise(f, "nothing to do but a host of bare metal");
 }

@@ -45,8 +45,8 @@ void context_destroy(struct context *c)
 	free(c);
 }
 
-/* Leaves a vCPU that others wait for, or that is of no use any more. Whoever set `preempt` may still be using our kick:
- * it does so under pool_lock. */
+/* Leaves a vCPU that others wait for, or that is of no use any more. Whoever set `preempt` may
+ * still be using our kick: it does so under pool_lock. */
 static int run_end(struct context *c)
 {
 	struct machine *m = c->m;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Each CPUID of a guest leaves the virtual machine. Intel's leaf 2 names caches by one-byte descriptors, and newer CPUs
- * put 0xff there: "see leaf 4". The start-up code of glibc then walks leaf 4 for each of its dozen questions: 37 of the
- * 67 CPUIDs that a static program executes before main. With descriptors of (at most) the real sizes in leaf 2 none of
- * those is asked; leaf 4 still tells the exact geometry to who wants it.
+ * Each CPUID of a guest leaves the virtual machine. Intel's leaf 2 names caches by one-byte
+ * descriptors, and newer CPUs put 0xff there: "see leaf 4". The start-up code of glibc then walks
+ * leaf 4 for each of its dozen questions: 37 of the 67 CPUIDs that a static program executes before
+ * main. With descriptors of (at most) the real sizes in leaf 2 none of those is asked; leaf 4 still
+ * tells the exact geometry to who wants it.
  */
 #include "platform/kvm/cpuid_cache.h"
 
@@ -15,7 +16,8 @@
 
 enum { DATA = 1, INSTRUCTION = 2, UNIFIED = 3 }; /* cache types of leaf 4 */
 
-/* Descriptors of caches with 64-byte lines (SDM vol. 2A, CPUID, table 3-12), rising within a level. */
+/* Descriptors of caches with 64-byte lines (SDM vol. 2A, CPUID, table 3-12), rising within a
+ * level. */
 static const struct descriptor {
 	uint8_t code, level, type;
 	uint16_t kib;
@@ -39,7 +41,8 @@ static struct kvm_cpuid_entry2 *find(struct kvm_cpuid2 *cpuid, uint32_t function
 /* SDM: ways, partitions, line size and sets, each less one. */
 static uint64_t cache_kib(const struct kvm_cpuid_entry2 *e)
 {
-	uint64_t ways = (e->ebx >> 22) + 1, partitions = (e->ebx >> 12 & 0x3ff) + 1, line = (e->ebx & 0xfff) + 1;
+	uint64_t ways = (e->ebx >> 22) + 1, partitions = (e->ebx >> 12 & 0x3ff) + 1,
+		 line = (e->ebx & 0xfff) + 1;
 	return ways * partitions * line * ((uint64_t)e->ecx + 1) / 1024;
 }
 
@@ -49,7 +52,8 @@ static uint8_t describe(const struct kvm_cpuid_entry2 *e)
 	uint8_t code = 0;
 	for (size_t i = 0; i < sizeof descriptors / sizeof descriptors[0]; i++) {
 		const struct descriptor *d = &descriptors[i];
-		if (d->level == (e->eax >> 5 & 7) && d->type == (e->eax & 31) && d->kib <= cache_kib(e))
+		if (d->level == (e->eax >> 5 & 7) && d->type == (e->eax & 31) &&
+		    d->kib <= cache_kib(e))
 			code = d->code;
 	}
 	return code;

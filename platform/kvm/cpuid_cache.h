@@ -5,7 +5,8 @@
 
 struct kvm_cpuid2;
 
-/* Lets leaf 2 name the caches itself where it only points to leaf 4. Call once, on the finished table. */
+/* Lets leaf 2 name the caches itself where it only points to leaf 4. Call once, on the finished
+ * table. */
 void cpuid_name_caches(struct kvm_cpuid2 *cpuid);
 
 #endif

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Why a vCPU stopped. Normally it is at an OUT of the shim, and which one says what happened. A vCPU stopped by a kick
- * may be anywhere: in the shim before its OUT, then the event is reported as if the OUT had been reached and the kick
- * stays pending; or behind it on the way back, then the user's registers are where the way back takes them from.
+ * Why a vCPU stopped. Normally it is at an OUT of the shim, and which one says what happened. A
+ * vCPU stopped by a kick may be anywhere: in the shim before its OUT, then the event is reported as
+ * if the OUT had been reached and the kick stays pending; or behind it on the way back, then the
+ * user's registers are where the way back takes them from.
  */
 #include "platform/kvm/kvm.h"
 
@@ -60,8 +61,8 @@ static bool event_syscall(struct context *c, struct event *ev)
 	return true;
 }
 
-/* In user mode at the system call entry: a system call that arrived so, or a jump there. rcx may be anything then, and
- * if it can be an address the jump is a system call like any other. */
+/* In user mode at the system call entry: a system call that arrived so, or a jump there. rcx may be
+ * anything then, and if it can be an address the jump is a system call like any other. */
 static bool at_user_entry(const struct context *c)
 {
 	return c->regs.rip == RIP_SYSCALL && c->regs.rcx <= GUEST_TASK_SIZE;
@@ -70,7 +71,9 @@ static bool at_user_entry(const struct context *c)
 static bool event_page_fault(struct context *c, struct space *s, uint64_t error, struct event *ev)
 {
 	struct kvm_sregs sregs;
-	unsigned access = error & PF_FETCH ? GUEST_EXEC : error & PF_WRITE ? GUEST_WRITE : GUEST_READ;
+	unsigned access = error & PF_FETCH   ? GUEST_EXEC
+			  : error & PF_WRITE ? GUEST_WRITE
+					     : GUEST_READ;
 
 	if (error & PF_FETCH && at_user_entry(c)) {
 		c->vcpu->window = vcpu_interpreted(c->vcpu);
@@ -126,8 +129,8 @@ static bool event_out(struct context *c, struct space *s, struct event *ev)
 
 	if (v->stop == STOP_FRAME)
 		return event_vector(c, s, v->run->io.port - SHIM_PORT_VECTOR, ev);
-	/* A host that interprets lets a system call arrive in supervisor mode when the stack pointer is no user
-	 * address. */
+	/* A host that interprets lets a system call arrive in supervisor mode when the stack
+	 * pointer is no user address. */
 	if (c->regs.rsp <= GUEST_TASK_SIZE)
 		v->run->kvm_valid_regs = KVM_SYNC_X86_REGS;
 	return event_syscall(c, ev);
@@ -136,12 +139,13 @@ static bool event_out(struct context *c, struct space *s, struct event *ev)
 /* Stopped before the shim's first OUT. */
 static bool at_system_call(const struct context *c)
 {
-	return c->vcpu->run->s.regs.regs.rip == RIP_SYSCALL && (c->vcpu->stop == STOP_SYSCALL || at_user_entry(c));
+	return c->vcpu->run->s.regs.regs.rip == RIP_SYSCALL &&
+	       (c->vcpu->stop == STOP_SYSCALL || at_user_entry(c));
 }
 
-/* The interrupt window was open. KVM opens it only when no exception is on its way. One that is no system call's tells
- * that the guest does other things now: not worth another such exit, and on a host that has been taken for the wrong
- * kind the first of them without end. */
+/* The interrupt window was open. KVM opens it only when no exception is on its way. One that is no
+ * system call's tells that the guest does other things now: not worth another such exit, and on a
+ * host that has been taken for the wrong kind the first of them without end. */
 static bool event_window(struct context *c, struct event *ev)
 {
 	if (at_system_call(c))
@@ -171,8 +175,8 @@ static bool in_user_mode(struct vcpu *v)
 	return sregs_get(v, &sregs) == 0 && sregs.cs.dpl == 3;
 }
 
-/* Supervisor mode is where the shim is. Having done an OUT is proof, else user code may be just about to fault there.
- */
+/* Supervisor mode is where the shim is. Having done an OUT is proof, else user code may be just
+ * about to fault there. */
 static enum stop stop_find(struct vcpu *v, bool out)
 {
 	uint64_t rip = v->run->s.regs.regs.rip;
@@ -190,7 +194,8 @@ static bool event_broken(struct context *c, struct event *ev)
 	case KVM_EXIT_SHUTDOWN: return event_dead(c, ev, "KVM reports a triple fault");
 	case KVM_EXIT_FAIL_ENTRY: return event_dead(c, ev, "KVM cannot enter the guest");
 	case KVM_EXIT_INTERNAL_ERROR:
-		if (run->internal.suberror == KVM_INTERNAL_ERROR_EMULATION && c->vcpu->stop == STOP_USER)
+		if (run->internal.suberror == KVM_INTERNAL_ERROR_EMULATION &&
+		    c->vcpu->stop == STOP_USER)
 			return event_exception(ev, VECTOR_UD, 0);
 		return event_dead(c, ev, "KVM reports an internal error");
 	default: return event_dead(c, ev, "KVM stopped for a reason nobody asked for");

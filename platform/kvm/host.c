@@ -16,8 +16,8 @@
 
 #define CPUID_MAX 256
 
-/* AMX needs permission per process. Everything else a program of the host has, a guest has: XSAVE areas are alike, and
- * KVM need not switch XCR0. */
+/* AMX needs permission per process. Everything else a program of the host has, a guest has: XSAVE
+ * areas are alike, and KVM need not switch XCR0. */
 #define XCR0_AMX 0x60000UL
 
 static const struct {
@@ -44,7 +44,8 @@ int host_open(struct why *why)
 	return why_set(why, err, "%s%s%s", f.text, f.advice[0] ? ": " : "", f.advice);
 }
 
-/* Clears in a guest's feature words what the host's own programs do not have, or what is not offered. */
+/* Clears in a guest's feature words what the host's own programs do not have, or what is not
+ * offered. */
 static void features_mask(struct kvm_cpuid_entry2 *e)
 {
 	unsigned a = 0, b = 0, c = 0, d = 0;
@@ -57,8 +58,9 @@ static void features_mask(struct kvm_cpuid_entry2 *e)
 		break;
 	case 7:
 		if (e->index == 0) {
-			e->ebx &= b & ~(1U << 14);                       /* MPX */
-			e->ecx &= c & ~(1U << 3 | 1U << 4 | 1U << 7);    /* PKU, OSPKE, shadow stack */
+			e->ebx &= b & ~(1U << 14); /* MPX */
+			/* PKU, OSPKE, shadow stack */
+			e->ecx &= c & ~(1U << 3 | 1U << 4 | 1U << 7);
 			e->edx &= d & ~(1U << 20 | 1U << 22 | 3U << 24); /* IBT, AMX */
 		} else if (e->index == 1) {
 			e->eax &= a & ~(1U << 17 | 1U << 21); /* FRED, AMX-FP16 */
@@ -100,11 +102,13 @@ static bool leaf_keep(struct kvm_cpuid_entry2 *e, const struct kvm_host *h)
 	return e->function >> 16 != 0x4000 && e->function != 0x1d && e->function != 0x1e;
 }
 
-static const struct kvm_cpuid_entry2 *cpuid_find(const struct kvm_host *h, uint32_t function, uint32_t index)
+static const struct kvm_cpuid_entry2 *cpuid_find(const struct kvm_host *h, uint32_t function,
+						 uint32_t index)
 {
 	for (unsigned i = 0; i < h->cpuid->nent; i++) {
 		const struct kvm_cpuid_entry2 *e = &h->cpuid->entries[i];
-		if (e->function == function && (e->index == index || !(e->flags & KVM_CPUID_FLAG_SIGNIFCANT_INDEX)))
+		if (e->function == function &&
+		    (e->index == index || !(e->flags & KVM_CPUID_FLAG_SIGNIFCANT_INDEX)))
 			return e;
 	}
 	return NULL;
@@ -184,7 +188,8 @@ static bool file_says_yes(const char *path)
 	return c == 'Y' || c == '1';
 }
 
-/* Does the hardware walk guest page tables? The capability says so since Linux 6.11, and only then. */
+/* Does the hardware walk guest page tables? The capability says so since Linux 6.11, and only
+ * then. */
 static bool tdp_find(int kvm)
 {
 	return ioctl(kvm, KVM_CHECK_EXTENSION, KVM_CAP_PRE_FAULT_MEMORY) > 0 ||
@@ -207,12 +212,15 @@ static int caps_check(int kvm, struct why *why)
 	int version = ioctl(kvm, KVM_GET_API_VERSION, 0);
 
 	if (version != KVM_API_VERSION)
-		return why_set(why, ENOTSUP, "/dev/kvm has API version %d, not %d", version, KVM_API_VERSION);
+		return why_set(why, ENOTSUP, "/dev/kvm has API version %d, not %d", version,
+			       KVM_API_VERSION);
 	for (size_t i = 0; i < sizeof caps_needed / sizeof caps_needed[0]; i++)
 		if (ioctl(kvm, KVM_CHECK_EXTENSION, caps_needed[i].cap) <= 0)
-			return why_set(why, ENOTSUP, "KVM on this host lacks %s", caps_needed[i].name);
+			return why_set(why, ENOTSUP, "KVM on this host lacks %s",
+				       caps_needed[i].name);
 	if (!(ioctl(kvm, KVM_CHECK_EXTENSION, KVM_CAP_SYNC_REGS) & KVM_SYNC_X86_REGS))
-		return why_set(why, ENOTSUP, "KVM on this host cannot share registers (KVM_SYNC_X86_REGS)");
+		return why_set(why, ENOTSUP,
+			       "KVM on this host cannot share registers (KVM_SYNC_X86_REGS)");
 	return 0;
 }
 
@@ -241,7 +249,8 @@ static int host_probe(struct kvm_host *h, struct why *why)
 		h->moves_slowly = moves_slowly();
 		err = cpuid_get(h, kvm);
 		if (err)
-			why_set(why, -err, "KVM does not say what CPU it offers: %s", strerror(-err));
+			why_set(why, -err, "KVM does not say what CPU it offers: %s",
+				strerror(-err));
 		else
 			features_note(h);
 	}

@@ -3,9 +3,11 @@
  * The kvm platform's own structures.
  *
  *   machine   a VM. Guest-physical addresses:
- *               0             control memory: the shim, a block per vCPU, page tables. The monitor's own; no guest
- *                             mapping leads there but the supervisor-only one of the shim.
- *               PHYSMEM_GPA   the sandbox's struct physmem, linearly: memory slots are added where first needed.
+ *               0             control memory: the shim, a block per vCPU, page tables. The
+ *                             monitor's own; no guest mapping leads there but the supervisor-only
+ *                             one of the shim.
+ *               PHYSMEM_GPA   the sandbox's struct physmem, linearly: memory slots are added where
+ *                             first needed.
  *   space     a page table root
  *   context   what a thread's CPU holds while no vCPU does
  *   vcpu      runs contexts; stays with the last one until another needs it
@@ -42,12 +44,16 @@ struct kvm_host {
 	unsigned slots;
 	unsigned vcpus;
 	bool smep, fsgsbase, rdtscp;
-	bool moves_slowly; /* to run a vCPU in another thread than before waits for an RCU grace period */
-	bool tdp; /* two-dimensional paging: the hardware's. Else KVM shadows page tables, and faults are dear */
+	/* to run a vCPU in another thread than before waits for an RCU grace period */
+	bool moves_slowly;
+	/* two-dimensional paging: the hardware's. Else KVM shadows page tables, and faults are
+	 * dear */
+	bool tdp;
 };
 
 struct table_list {
-	uint64_t first, last; /* guest-physical; linked through their first entry, which reads as not present */
+	/* guest-physical; linked through their first entry, which reads as not present */
+	uint64_t first, last;
 	uint64_t count;
 };
 
@@ -70,7 +76,8 @@ struct machine {
 	struct list waiters;     /* first come, first served */
 	_Atomic unsigned queued; /* length of waiters; read without the lock */
 	unsigned vcpu_count;
-	unsigned vcpu_soft; /* above this many, an idle context gives up its vCPU rather than one is added */
+	/* above this many, an idle context gives up its vCPU rather than one is added */
+	unsigned vcpu_soft;
 	unsigned vcpu_hard;
 };
 
@@ -91,7 +98,8 @@ struct xsave_head {
 	uint64_t parts, compact, zero[6];
 };
 
-_Static_assert(offsetof(struct xsave_head, parts) == 512 && sizeof(struct xsave_head) == 576, "SDM");
+_Static_assert(offsetof(struct xsave_head, parts) == 512 && sizeof(struct xsave_head) == 576,
+	       "SDM");
 
 /* Where a stopped vCPU stands. */
 enum stop {
@@ -108,15 +116,17 @@ struct vcpu {
 	uint64_t tss; /* guest address of block */
 	struct list link;
 	struct context *owner;
-	pid_t tid;            /* of the last one to run it; under pool_lock */
-	uint64_t since;       /* when its owner could begin to run, ns; UINT64_MAX: not yet. Under pool_lock */
+	pid_t tid; /* of the last one to run it; under pool_lock */
+	/* when its owner could begin to run, ns; UINT64_MAX: not yet. Under pool_lock */
+	uint64_t since;
 	_Atomic bool preempt; /* somebody waits for a vCPU: the owner is to give this one up */
 
 	/* Used by the owner while it runs. */
 	bool used;  /* extended state is not that of a new vCPU */
 	bool stray; /* KVM may hold an exception for an instruction that will not be resumed */
 	bool dead;
-	bool window; /* a system call is expected next: the exit for an open interrupt window catches it */
+	/* a system call is expected next: the exit for an open interrupt window catches it */
+	bool window;
 	enum stop stop;
 	uint32_t tsc_aux;
 	uint64_t root; /* CR3; 0: everything must be loaded */
@@ -127,7 +137,8 @@ struct segments {
 	struct kvm_segment ds, es, fs, gs;
 };
 
-/* Who may touch a context's vCPU: nobody now; its thread; one who takes the vCPU away (under pool_lock). */
+/* Who may touch a context's vCPU: nobody now; its thread; one who takes the vCPU away (under
+ * pool_lock). */
 enum hold { HOLD_NONE, HOLD_OWNER, HOLD_TAKER };
 
 struct context {
@@ -136,10 +147,13 @@ struct context {
 	struct vcpu *vcpu;           /* may be NULL */
 	_Atomic(struct kick *) kick; /* of the thread that is in `run` */
 
-	struct cpu_regs regs;        /* the truth while not running, but for the bases, which are in segs */
-	struct segments segs;        /* the truth if segs_known, which is always so without a vCPU */
+	/* the truth while not running, but for the bases, which are in segs */
+	struct cpu_regs regs;
+	/* the truth if segs_known, which is always so without a vCPU */
+	struct segments segs;
 	bool segs_known, segs_dirty; /* dirty: the vCPU has not got them */
-	void *fp;                    /* extended state while no vCPU holds it; NULL: that of a new process */
+	/* extended state while no vCPU holds it; NULL: that of a new process */
+	void *fp;
 	uint64_t runs;
 };
 
@@ -165,7 +179,8 @@ void tables_free(struct machine *m, struct table_list *list);
 void table_list_add(const struct machine *m, struct table_list *list, uint64_t gpa);
 /* The guest-physical address of physmem memory, with a memory slot behind [hva, hva+len). */
 int physmem_gpa(struct machine *m, const void *hva, uint64_t len, uint64_t *gpa);
-/* Drops every translation of every vCPU that leads to [gpa, gpa+len). `again`: guests will use the pages again. */
+/* Drops every translation of every vCPU that leads to [gpa, gpa+len). `again`: guests will use the
+ * pages again. */
 int translations_drop(struct machine *m, uint64_t gpa, uint64_t len, bool again);
 /* Under shadow paging, makes a guest's first touch of new arena memory cheap. */
 void memory_warm(struct machine *m, void *hva, uint64_t len);
@@ -175,7 +190,8 @@ int translations_drop_all(struct machine *m);
 /* space.c */
 int space_create(struct machine *m, struct space **out);
 void space_destroy(struct space *s);
-int space_map(struct space *s, gva_t addr, uint64_t len, unsigned prot, struct memfile *mf, uint64_t off);
+int space_map(struct space *s, gva_t addr, uint64_t len, unsigned prot, struct memfile *mf,
+	      uint64_t off);
 int space_unmap(struct space *s, gva_t addr, uint64_t len);
 int space_protect(struct space *s, gva_t addr, uint64_t len, unsigned prot);
 /* Does the page table allow this access? */
@@ -187,9 +203,11 @@ int shim_map(struct machine *m);
 /* vcpu.c: the pool */
 int vcpu_add(struct machine *m, struct vcpu **out);
 void vcpus_destroy(struct machine *m);
-/* Before each run: RDTSCP and RDPID of the guest tell the host CPU we are on, as Linux has them do. */
+/* Before each run: RDTSCP and RDPID of the guest tell the host CPU we are on, as Linux has them
+ * do. */
 void vcpu_note_cpu(struct vcpu *v);
-/* Gives a context that is about to run and has no vCPU one. `k` as in run; -EINTR: kicked while waiting. */
+/* Gives a context that is about to run and has no vCPU one. `k` as in run; -EINTR: kicked while
+ * waiting. */
 int vcpu_bind(struct context *c, struct kick *k);
 /* Takes it away again; the state stays in the context. */
 int vcpu_unbind(struct context *c);
@@ -197,15 +215,17 @@ int vcpu_unbind(struct context *c);
 void vcpu_forget(struct context *c);
 
 /*
- * Two kinds of host. On hardware `syscall` enters the shim in supervisor mode, and the shim's sysretq and iretq are the
- * cheap way back. A nested KVM without hardware page tables interprets supervisor code; there `syscall` arrives at
- * LSTAR still in user mode, so that fetching the shim's first instruction faults, and the way back is to set all state.
- * Such a vCPU shares its sregs with every exit. It is taken to be of that kind until a system call shows otherwise.
+ * Two kinds of host. On hardware `syscall` enters the shim in supervisor mode, and the shim's
+ * sysretq and iretq are the cheap way back. A nested KVM without hardware page tables interprets
+ * supervisor code; there `syscall` arrives at LSTAR still in user mode, so that fetching the shim's
+ * first instruction faults, and the way back is to set all state. Such a vCPU shares its sregs with
+ * every exit. It is taken to be of that kind until a system call shows otherwise.
  *
- * There the fault, the exception's delivery and the interpreted OUT cost as much again as the `syscall` itself. KVM
- * looks, after each exit it handled by itself, whether user space asked to be told of an open interrupt window
- * (request_interrupt_window, Documentation/virt/kvm/api.rst): so asked, KVM_RUN ends right behind the `syscall`. No
- * interrupt is ever injected; RFLAGS.IF is always set in user code and SFMASK leaves it alone.
+ * There the fault, the exception's delivery and the interpreted OUT cost as much again as the
+ * `syscall` itself. KVM looks, after each exit it handled by itself, whether user space asked to be
+ * told of an open interrupt window (request_interrupt_window, Documentation/virt/kvm/api.rst): so
+ * asked, KVM_RUN ends right behind the `syscall`. No interrupt is ever injected; RFLAGS.IF is
+ * always set in user code and SFMASK leaves it alone.
  */
 static inline bool vcpu_interpreted(const struct vcpu *v)
 {

@@ -10,7 +10,8 @@
 
 #define GIB (1UL << 30)
 
-/* Above this many vCPUs, idle contexts give theirs up: one costs the host kernel some hundred KiB. */
+/* Above this many vCPUs, idle contexts give theirs up: one costs the host kernel some hundred
+ * KiB. */
 #define VCPU_SOFT       64
 #define VCPU_SOFT_MOVES 512 /* where giving up is slow */
 
@@ -87,7 +88,8 @@ static int machine_create(struct machine **out, struct why *why)
 	return 0;
 }
 
-/* A quarter of what is left of guest-physical addresses to the window, but no more than memory slots allow. */
+/* A quarter of what is left of guest-physical addresses to the window, but no more than memory
+ * slots allow. */
 static void machine_props(const struct machine *m, struct machine_props *out)
 {
 	unsigned bits = m->host->phys_bits < PHYS_BITS_MAX ? m->host->phys_bits : PHYS_BITS_MAX;
@@ -115,7 +117,8 @@ static int machine_attach(struct machine *m, struct physmem *pm, struct why *why
 
 	machine_props(m, &props);
 	if (arena > props.arena_max || physmem_size(pm) - arena > props.window_max)
-		return why_set(why, E2BIG, "this host's KVM can address %lu GiB of guest memory, not %lu",
+		return why_set(why, E2BIG,
+			       "this host's KVM can address %lu GiB of guest memory, not %lu",
 			       (unsigned long)((props.arena_max + props.window_max) / GIB),
 			       (unsigned long)(physmem_size(pm) / GIB));
 	m->slots = calloc(words, sizeof *m->slots);

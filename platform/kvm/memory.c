@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Guest-physical memory of a machine: control memory with its page tables, the memory slots of physmem, and how
- * translations are dropped.
+ * Guest-physical memory of a machine: control memory with its page tables, the memory slots of
+ * physmem, and how translations are dropped.
  *
- * KVM learns nothing of what we write into page tables. An entry that becomes present is found by the next fault; one
- * that changed stays in TLBs, and under shadow paging in KVM's shadow tables as well. What ends both, for all vCPUs and
- * before the call returns, is that the *data page* leaves the host's page table: KVM must then (MMU notifier) remove
- * every translation that leads to it. Guest memory is all MAP_SHARED, so MADV_DONTNEED does that and loses nothing.
+ * KVM learns nothing of what we write into page tables. An entry that becomes present is found by
+ * the next fault; one that changed stays in TLBs, and under shadow paging in KVM's shadow tables as
+ * well. What ends both, for all vCPUs and before the call returns, is that the *data page* leaves
+ * the host's page table: KVM must then (MMU notifier) remove every translation that leads to it.
+ * Guest memory is all MAP_SHARED, so MADV_DONTNEED does that and loses nothing.
  *
- * Shadow tables are also cached by the guest-physical address of the table they shadow. A freed page table is therefore
- * used again only after translations_drop_all, which makes KVM forget all of them.
+ * Shadow tables are also cached by the guest-physical address of the table they shadow. A freed
+ * page table is therefore used again only after translations_drop_all, which makes KVM forget all
+ * of them.
  */
 #include "platform/kvm/kvm.h"
 
@@ -38,8 +40,8 @@
 /* Where translations_drop_all puts its dummy. */
 #define DUMMY_GPA CONTROL_SIZE
 
-/* A freed table costs 4 KiB until all translations of the machine are dropped, which costs every running guest thread
- * its warm translations. */
+/* A freed table costs 4 KiB until all translations of the machine are dropped, which costs every
+ * running guest thread its warm translations. */
 #define STALE_TABLES_MAX 2048
 
 static int slot_set(struct machine *m, unsigned slot, uint64_t gpa, const void *hva, uint64_t size)
@@ -63,7 +65,8 @@ void *control_ptr(const struct machine *m, uint64_t gpa)
 static int control_grow(struct machine *m)
 {
 	uint64_t size = m->control_end ? m->control_end : CONTROL_STEP;
-	unsigned slot = m->control_end ? 1 + (unsigned)__builtin_ctzl(m->control_end / CONTROL_STEP) : 0;
+	unsigned slot =
+	    m->control_end ? 1 + (unsigned)__builtin_ctzl(m->control_end / CONTROL_STEP) : 0;
 	int err;
 
 	if (m->control_end + size > CONTROL_SIZE)
@@ -78,11 +81,12 @@ int control_create(struct machine *m, struct why *why)
 {
 	int err;
 
-	m->control =
-	    mmap(NULL, CONTROL_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	m->control = mmap(NULL, CONTROL_SIZE, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (m->control == MAP_FAILED) {
 		m->control = NULL;
-		return why_set(why, ENOMEM, "no room for page tables (is address space, `ulimit -v`, limited?)");
+		return why_set(why, ENOMEM,
+			       "no room for page tables (is address space, `ulimit -v`, limited?)");
 	}
 	madvise(m->control, CONTROL_SIZE, MADV_NOHUGEPAGE);
 	madvise(m->control, CONTROL_SIZE, MADV_DONTDUMP);
@@ -151,7 +155,8 @@ uint64_t table_alloc(struct machine *m)
 	return gpa;
 }
 
-/* Called with mem_lock held. KVM forgets every shadow when a slot goes, and waits until no vCPU uses them. */
+/* Called with mem_lock held. KVM forgets every shadow when a slot goes, and waits until no vCPU
+ * uses them. */
 static int drop_all_locked(struct machine *m)
 {
 	int err = slot_set(m, SLOT_DUMMY, DUMMY_GPA, m->control, PAGE_SIZE);
@@ -183,15 +188,17 @@ void tables_free(struct machine *m, struct table_list *list)
 }
 
 /*
- * Under shadow paging each first touch of a page by a guest costs a fault inside KVM, some 40 us where KVM is nested.
- * KVM maps up to eight neighbours with it, if the host has them mapped, writable.
+ * Under shadow paging each first touch of a page by a guest costs a fault inside KVM, some 40 us
+ * where KVM is nested. KVM maps up to eight neighbours with it, if the host has them mapped,
+ * writable.
  */
 static void host_map(const struct machine *m, void *hva, uint64_t len, int advice)
 {
 	uint64_t off = (uint64_t)((char *)hva - (char *)physmem_base(m->pm));
 
 	if (!m->host->tdp && len <= WARM_MAX && off < physmem_arena_size(m->pm))
-		madvise(hva, len, advice); /* only speed depends on it; kernels before 5.14 lack it */
+		/* only speed depends on it; kernels before 5.14 lack it */
+		madvise(hva, len, advice);
 }
 
 void memory_warm(struct machine *m, void *hva, uint64_t len)
@@ -210,8 +217,9 @@ int translations_drop(struct machine *m, uint64_t gpa, uint64_t len, bool again)
 	return 0;
 }
 
-/* The slot of an offset in the arena or the window: 32 MiB, 32, 64, ... 512 MiB, then 1 GiB each. A slot costs KVM
- * memory and time by its size, and there are not enough of them for small ones everywhere. */
+/* The slot of an offset in the arena or the window: 32 MiB, 32, 64, ... 512 MiB, then 1 GiB each. A
+ * slot costs KVM memory and time by its size, and there are not enough of them for small ones
+ * everywhere. */
 static unsigned slot_index(uint64_t off, uint64_t *start, uint64_t *size)
 {
 	unsigned doublings;
@@ -243,7 +251,8 @@ static int slot_ensure(struct machine *m, unsigned slot, uint64_t start, uint64_
 		return 0;
 	pthread_mutex_lock(&m->mem_lock);
 	if (!(atomic_load(word) & bit))
-		err = slot_set(m, SLOT_PHYSMEM + slot, PHYSMEM_GPA + start, (char *)physmem_base(m->pm) + start, size);
+		err = slot_set(m, SLOT_PHYSMEM + slot, PHYSMEM_GPA + start,
+			       (char *)physmem_base(m->pm) + start, size);
 	if (!err)
 		atomic_fetch_or(word, bit);
 	pthread_mutex_unlock(&m->mem_lock);

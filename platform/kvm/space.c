@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Page tables. Entries have their accessed and dirty bits set from the start, so neither the CPU nor KVM writes them.
- * Tables of a live space are only ever added: an entry of the upper three levels never changes once it is present.
+ * Page tables. Entries have their accessed and dirty bits set from the start, so neither the CPU
+ * nor KVM writes them. Tables of a live space are only ever added: an entry of the upper three
+ * levels never changes once it is present.
  */
 #include "platform/kvm/kvm.h"
 
@@ -31,7 +32,8 @@ struct run {
 
 static void run_drop(struct run *r)
 {
-	int err = r->end > r->start ? translations_drop(r->m, r->start, r->end - r->start, r->again) : 0;
+	int err =
+	    r->end > r->start ? translations_drop(r->m, r->start, r->end - r->start, r->again) : 0;
 
 	if (err)
 		r->err = -EIO;
@@ -79,7 +81,8 @@ static uint64_t *leaf_table(struct machine *m, uint64_t root, uint64_t addr, boo
 			uint64_t gpa = make ? table_alloc(m) : 0;
 			if (!gpa)
 				return NULL;
-			entry_store(e, gpa | PTE_P | PTE_W | PTE_U | PTE_A); /* rights are the leaf's business */
+			/* rights are the leaf's business */
+			entry_store(e, gpa | PTE_P | PTE_W | PTE_U | PTE_A);
 		}
 		table = control_ptr(m, entry_load(e) & PTE_ADDR);
 	}
@@ -88,11 +91,12 @@ static uint64_t *leaf_table(struct machine *m, uint64_t root, uint64_t addr, boo
 
 static uint64_t prot_bits(unsigned prot)
 {
-	return PTE_P | PTE_U | PTE_A | PTE_D | (prot & GUEST_WRITE ? PTE_W : 0) | (prot & GUEST_EXEC ? 0 : PTE_NX);
+	return PTE_P | PTE_U | PTE_A | PTE_D | (prot & GUEST_WRITE ? PTE_W : 0) |
+	       (prot & GUEST_EXEC ? 0 : PTE_NX);
 }
 
-/* Could a CPU that still uses `old` do what `now` does not mean? More rights for the same page: no; it would fault, and
- * find `now`. */
+/* Could a CPU that still uses `old` do what `now` does not mean? More rights for the same page: no;
+ * it would fault, and find `now`. */
 static bool entry_outlives(uint64_t old, uint64_t now)
 {
 	if (!(old & PTE_P))
@@ -133,7 +137,8 @@ static bool range_bad(gva_t addr, uint64_t len)
 	return !gva_range_ok(addr, len) || (addr.v | len) & ~PAGE_MASK;
 }
 
-int space_map(struct space *s, gva_t addr, uint64_t len, unsigned prot, struct memfile *mf, uint64_t off)
+int space_map(struct space *s, gva_t addr, uint64_t len, unsigned prot, struct memfile *mf,
+	      uint64_t off)
 {
 	struct run r = { .m = s->m };
 	uint64_t end = addr.v + len, gpa;
@@ -158,7 +163,8 @@ int space_map(struct space *s, gva_t addr, uint64_t len, unsigned prot, struct m
 		memory_warm(s->m, hva, len);
 	for (uint64_t at = addr.v; at < end;) {
 		uint64_t *table = leaf_table(s->m, s->root, at, false);
-		for (uint64_t stop = span_end(at, end); at < stop; at += PAGE_SIZE, gpa += PAGE_SIZE)
+		for (uint64_t stop = span_end(at, end); at < stop;
+		     at += PAGE_SIZE, gpa += PAGE_SIZE)
 			entry_replace(&r, &table[table_index(at, 0)], gpa | prot_bits(prot));
 	}
 	return run_finish(&r);
@@ -215,7 +221,8 @@ int space_protect(struct space *s, gva_t addr, uint64_t len, unsigned prot)
 
 static uint64_t leaf_entry(const struct space *s, uint64_t addr)
 {
-	const uint64_t *table = addr < GUEST_TASK_SIZE ? leaf_table(s->m, s->root, addr, false) : NULL;
+	const uint64_t *table =
+	    addr < GUEST_TASK_SIZE ? leaf_table(s->m, s->root, addr, false) : NULL;
 	return table ? entry_load(&table[table_index(addr, 0)]) : 0;
 }
 
@@ -266,13 +273,15 @@ int space_create(struct machine *m, struct space **out)
 		free(s);
 		return -ENOMEM;
 	}
-	((uint64_t *)control_ptr(m, s->root))[shim] = ((uint64_t *)control_ptr(m, m->shim_root))[shim];
+	((uint64_t *)control_ptr(m, s->root))[shim] =
+	    ((uint64_t *)control_ptr(m, m->shim_root))[shim];
 	*out = s;
 	return 0;
 }
 
 /* Collects a table and all user tables below it. */
-static void tables_collect(struct machine *m, uint64_t table, unsigned level, struct table_list *list)
+static void tables_collect(struct machine *m, uint64_t table, unsigned level,
+			   struct table_list *list)
 {
 	const uint64_t *entries = control_ptr(m, table);
 	unsigned count = level == 3 ? TABLE_ENTRIES / 2 : TABLE_ENTRIES;

@@ -2,9 +2,10 @@
 /*
  * User state into and out of a vCPU.
  *
- * A vCPU that left the guest through the shim stands there in supervisor mode and is sent back by the instruction that
- * suits: `sysretq` where rcx and r11 are what it wants, else `iretq` from the frame in the vCPU's block. A vCPU that
- * gets another context or another address space is put into user mode directly, which costs KVM more.
+ * A vCPU that left the guest through the shim stands there in supervisor mode and is sent back by
+ * the instruction that suits: `sysretq` where rcx and r11 are what it wants, else `iretq` from the
+ * frame in the vCPU's block. A vCPU that gets another context or another address space is put into
+ * user mode directly, which costs KVM more.
  */
 #include "platform/kvm/kvm.h"
 
@@ -23,11 +24,14 @@
 
 #define GPRS_SIZE offsetof(struct cpu_regs, fs_base)
 
-_Static_assert(GPRS_SIZE == sizeof(struct kvm_regs), "arch/x86_64/regs.h: order of struct kvm_regs");
+_Static_assert(GPRS_SIZE == sizeof(struct kvm_regs),
+	       "arch/x86_64/regs.h: order of struct kvm_regs");
 
 void segments_init(struct segments *segs)
 {
-	struct kvm_segment null = { .limit = 0xffffffff, .type = 3, .dpl = 3, .s = 1, .db = 1, .g = 1, .unusable = 1 };
+	struct kvm_segment null = {
+		.limit = 0xffffffff, .type = 3, .dpl = 3, .s = 1, .db = 1, .g = 1, .unusable = 1
+	};
 
 	*segs = (struct segments){ null, null, null, null };
 }
@@ -70,9 +74,11 @@ static void sregs_fill(struct kvm_sregs *sr, const struct context *c, uint64_t r
 	sr->es = c->segs.es;
 	sr->fs = c->segs.fs;
 	sr->gs = c->segs.gs;
-	sr->tr = (struct kvm_segment){
-		.base = c->vcpu->tss, .limit = SHIM_TSS_SIZE - 1, .selector = 0x40, .type = 11, .present = 1
-	};
+	sr->tr = (struct kvm_segment){ .base = c->vcpu->tss,
+				       .limit = SHIM_TSS_SIZE - 1,
+				       .selector = 0x40,
+				       .type = 11,
+				       .present = 1 };
 	sr->ldt = (struct kvm_segment){ .type = 2, .unusable = 1 };
 	sr->gdt = (struct kvm_dtable){ .base = SHIM_BASE + SHIM_GDT, .limit = SHIM_GDT_SIZE - 1 };
 	sr->idt = (struct kvm_dtable){ .base = SHIM_BASE + SHIM_IDT, .limit = SHIM_IDT_SIZE - 1 };
@@ -83,7 +89,8 @@ static void sregs_fill(struct kvm_sregs *sr, const struct context *c, uint64_t r
 	sr->apic_base = 0xfee00900; /* enabled, boot processor: the reset value */
 }
 
-/* Everything: another context's state is in the vCPU, or another address space, or other segment bases are due. */
+/* Everything: another context's state is in the vCPU, or another address space, or other segment
+ * bases are due. */
 static int load_all(struct context *c, uint64_t root)
 {
 	struct vcpu *v = c->vcpu;
@@ -100,7 +107,8 @@ static int load_all(struct context *c, uint64_t root)
 	return 0;
 }
 
-/* The test Linux makes before it dares SYSRET. With TF set, SYSRET would trap one instruction early. */
+/* The test Linux makes before it dares SYSRET. With TF set, SYSRET would trap one instruction
+ * early. */
 static bool sysret_fits(const struct cpu_regs *r)
 {
 	return r->rcx == r->rip && r->r11 == r->rflags && !(r->rflags & (RFLAGS_TF | RFLAGS_RF));
@@ -110,8 +118,9 @@ static void load_iret(struct vcpu *v, const struct cpu_regs *r)
 {
 	struct kvm_regs *out = &v->run->s.regs.regs;
 
-	v->block->frame =
-	    (struct shim_frame){ .rip = r->rip, .cs = USER_CS, .rflags = r->rflags, .rsp = r->rsp, .ss = USER_SS };
+	v->block->frame = (struct shim_frame){
+		.rip = r->rip, .cs = USER_CS, .rflags = r->rflags, .rsp = r->rsp, .ss = USER_SS
+	};
 	out->rip = SHIM_BASE + SHIM_STUBS + SHIM_STUB_IRET;
 	out->rsp = v->tss + offsetof(struct shim_block, frame.rip);
 	out->rflags = 2;
@@ -177,14 +186,15 @@ int fp_fetch(struct context *c, void *buf)
 
 	if (ioctl(c->vcpu->fd, KVM_GET_XSAVE, buf) < 0)
 		return -EIO;
-	/* KVM may know parts that this machine does not offer, and puts a note into the software bytes. */
+	/* KVM may know parts that this machine does not offer, and puts a note into the software
+	 * bytes. */
 	x->parts &= c->m->host->xcr0;
 	memset(x->software, 0, sizeof x->software);
 	return 0;
 }
 
-/* XRSTOR takes MXCSR from the buffer also when the SSE part is absent, that is, initial. KVM does not: then present it
- * as it is. */
+/* XRSTOR takes MXCSR from the buffer also when the SSE part is absent, that is, initial. KVM does
+ * not: then present it as it is. */
 static void sse_present(struct xsave_head *x)
 {
 	if (x->parts & XSAVE_SSE)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The pool of vCPUs. A context keeps the vCPU it ran on last, with its state in it, so that a thread that runs alone
- * pays nothing. Threads blocked in the monitor need none: beyond vcpu_soft, the vCPU of an idle context is taken before
- * another is made. When all that KVM allows are running, a newcomer waits in line and the one that ran longest is
- * stopped for it.
+ * The pool of vCPUs. A context keeps the vCPU it ran on last, with its state in it, so that a
+ * thread that runs alone pays nothing. Threads blocked in the monitor need none: beyond vcpu_soft,
+ * the vCPU of an idle context is taken before another is made. When all that KVM allows are
+ * running, a newcomer waits in line and the one that ran longest is stopped for it.
  */
 #include "platform/kvm/kvm.h"
 
@@ -51,8 +51,8 @@ static int msr_set(int fd, uint32_t index, uint64_t value)
 	return msrs_set(fd, &(struct kvm_msr_entry){ .index = index, .data = value }, 1);
 }
 
-/* Guest time is host time: the vDSO computes with it. Kernels before 5.16 cannot set an offset, only a value; close,
- * but for the time the call takes. */
+/* Guest time is host time: the vDSO computes with it. Kernels before 5.16 cannot set an offset,
+ * only a value; close, but for the time the call takes. */
 static int tsc_set(int fd)
 {
 	uint64_t zero = 0;
@@ -80,7 +80,8 @@ void vcpu_note_cpu(struct vcpu *v)
 static int syscall_setup(int fd)
 {
 	static const struct kvm_msr_entry entries[MSRS_MAX] = {
-		{ .index = MSR_STAR, .data = (uint64_t)(USER_CS - 16) << 48 | (uint64_t)SHIM_CS << 32 },
+		{ .index = MSR_STAR,
+		  .data = (uint64_t)(USER_CS - 16) << 48 | (uint64_t)SHIM_CS << 32 },
 		{ .index = MSR_LSTAR, .data = SHIM_BASE },
 		{ .index = MSR_SFMASK, .data = SFMASK_USUAL },
 	};
@@ -244,8 +245,8 @@ static uint64_t now_ns(void)
 	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
 }
 
-/* Called with pool_lock held. Stops the running vCPU that was bound first, has had its time, and is not yet told. The
- * owner waits for our lock before it goes away when it finds `preempt` set. */
+/* Called with pool_lock held. Stops the running vCPU that was bound first, has had its time, and is
+ * not yet told. The owner waits for our lock before it goes away when it finds `preempt` set. */
 static void vcpu_preempt(struct machine *m)
 {
 	uint64_t now = now_ns();
@@ -253,7 +254,8 @@ static void vcpu_preempt(struct machine *m)
 
 	list_for_each (v, &m->vcpus, link) {
 		struct kick *k;
-		if (!v->owner || now < v->since || now - v->since < SLICE_NS || atomic_exchange(&v->preempt, true))
+		if (!v->owner || now < v->since || now - v->since < SLICE_NS ||
+		    atomic_exchange(&v->preempt, true))
 			continue;
 		v->run->immediate_exit = 1;
 		k = atomic_load(&v->owner->kick);
@@ -267,7 +269,8 @@ static void vcpu_preempt(struct machine *m)
 static void waiter_sleep(struct machine *m, struct waiter *w)
 {
 	uint64_t until = now_ns() + SLICE_NS;
-	struct timespec ts = { .tv_sec = (time_t)(until / 1000000000), .tv_nsec = (long)(until % 1000000000) };
+	struct timespec ts = { .tv_sec = (time_t)(until / 1000000000),
+			       .tv_nsec = (long)(until % 1000000000) };
 
 	pthread_cond_timedwait(&w->cond, &m->pool_lock, &ts);
 }
@@ -286,8 +289,8 @@ static void vcpu_hand_over(struct machine *m, struct vcpu *v)
 	pthread_cond_signal(&w->cond);
 }
 
-/* Called with pool_lock held. A kick is noticed at the end of a turn: only machines with hundreds of busy threads ever
- * get here. */
+/* Called with pool_lock held. A kick is noticed at the end of a turn: only machines with hundreds
+ * of busy threads ever get here. */
 static void vcpu_wait(struct context *c, struct kick *k)
 {
 	struct machine *m = c->m;

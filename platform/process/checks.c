@@ -18,8 +18,8 @@
 #define SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (1UL << 5)
 #endif
 
-static const char by_container[] =
-    "a container's seccomp profile can deny it: allow seccomp(2), or run with `--security-opt seccomp=unconfined`";
+static const char by_container[] = "a container's seccomp profile can deny it: allow seccomp(2), "
+				   "or run with `--security-opt seccomp=unconfined`";
 
 static enum found denied_or_not(int err)
 {
@@ -41,33 +41,42 @@ static void look_notify(struct finding *f, bool thorough)
 	uint32_t action = SECCOMP_RET_USER_NOTIF;
 
 	if (syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action) == 0) {
-		finding_set(f, FOUND_YES, "seccomp hands system calls over (SECCOMP_RET_USER_NOTIF)");
+		finding_set(f, FOUND_YES,
+			    "seccomp hands system calls over (SECCOMP_RET_USER_NOTIF)");
 	} else if (errno == ENOSYS) {
 		/* Some profiles deny with this one. */
 		finding_set(f, FOUND_NO, "seccomp(2) is not there, or hidden");
 		finding_advise(f, "%s", by_container);
 	} else if (errno == EOPNOTSUPP) {
-		finding_set(f, FOUND_NO, "seccomp has no user notification: the kernel is older than Linux 5.19");
+		finding_set(
+		    f, FOUND_NO,
+		    "seccomp has no user notification: the kernel is older than Linux 5.19");
 		finding_advise(f, "a newer kernel");
 	} else {
-		finding_set(f, denied_or_not(errno), "seccomp user notification: %s", strerror(errno));
+		finding_set(f, denied_or_not(errno), "seccomp user notification: %s",
+			    strerror(errno));
 		finding_advise(f, "%s", by_container);
 	}
 }
 
 static void look_killable(struct finding *f, bool thorough)
 {
-	unsigned long flags = SECCOMP_FILTER_FLAG_NEW_LISTENER | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
+	unsigned long flags =
+	    SECCOMP_FILTER_FLAG_NEW_LISTENER | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
 
 	/* An unknown flag is EINVAL, a known one gets as far as the missing program: EFAULT. */
 	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, NULL) < 0 && errno == EFAULT) {
-		finding_set(f, FOUND_YES,
-			    "a system call that is handed over waits for its answer (WAIT_KILLABLE_RECV)");
+		finding_set(
+		    f, FOUND_YES,
+		    "a system call that is handed over waits for its answer (WAIT_KILLABLE_RECV)");
 	} else if (errno == EINVAL) {
-		finding_set(f, FOUND_NO, "seccomp has no WAIT_KILLABLE_RECV: the kernel is older than Linux 5.19");
+		finding_set(
+		    f, FOUND_NO,
+		    "seccomp has no WAIT_KILLABLE_RECV: the kernel is older than Linux 5.19");
 		finding_advise(f, "a newer kernel");
 	} else {
-		finding_set(f, denied_or_not(errno), "setting a seccomp filter: %s", strerror(errno));
+		finding_set(f, denied_or_not(errno), "setting a seccomp filter: %s",
+			    strerror(errno));
 		finding_advise(f, "%s", by_container);
 	}
 }
@@ -77,7 +86,8 @@ static int filter_set(void)
 {
 	struct sock_filter allow = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
 	struct sock_fprog prog = { 1, &allow };
-	unsigned long flags = SECCOMP_FILTER_FLAG_NEW_LISTENER | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
+	unsigned long flags =
+	    SECCOMP_FILTER_FLAG_NEW_LISTENER | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
 
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
 	    syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &prog) < 0)
@@ -95,7 +105,8 @@ static void look_listener(struct finding *f, bool thorough)
 	if (!err) {
 		finding_set(f, FOUND_YES, "a filter can be set");
 	} else if (err == -EBUSY) {
-		finding_set(f, FOUND_DENIED, "another program already supervises this one's system calls");
+		finding_set(f, FOUND_DENIED,
+			    "another program already supervises this one's system calls");
 		finding_advise(f, "start hl outside of that supervisor");
 	} else {
 		finding_set(f, denied_or_not(-err), "setting a seccomp filter: %s", strerror(-err));
@@ -112,7 +123,8 @@ static void look_pidfd(struct finding *f, bool thorough)
 		finding_set(f, FOUND_YES, "a process can be watched (pidfd_open)");
 		return;
 	}
-	finding_set(f, denied_or_not(errno), "watching a process (pidfd_open): %s", strerror(errno));
+	finding_set(f, denied_or_not(errno), "watching a process (pidfd_open): %s",
+		    strerror(errno));
 	finding_advise(f, "a container's seccomp profile can deny it: allow pidfd_open(2)");
 }
 
@@ -125,7 +137,8 @@ static void look_stub(struct finding *f, bool thorough)
 		finding_set(f, FOUND_YES, "a memory file can be executed");
 		return;
 	}
-	finding_set(f, denied_or_not(-fd), "making a memory file that can be executed: %s", strerror(-fd));
+	finding_set(f, denied_or_not(-fd), "making a memory file that can be executed: %s",
+		    strerror(-fd));
 	finding_advise(f, "`sudo sysctl vm.memfd_noexec=1`");
 }
 

@@ -21,7 +21,8 @@ int process_context_create(struct machine *m, struct context **out)
 	c->listener = fcntl(m->control_fd, F_DUPFD_CLOEXEC, 0);
 	if (c->listener < 0) {
 		free(c);
-		return -EAGAIN; /* RLIMIT_NOFILE: as clone(2) when there is room for no more threads */
+		/* RLIMIT_NOFILE: as clone(2) when there is room for no more threads */
+		return -EAGAIN;
 	}
 	c->regs.rflags = RFLAGS_FIXED;
 	c->regs_known = true;
@@ -51,7 +52,8 @@ void process_context_watch(struct context *c, void (*died)(void *arg), void *arg
 static int event_dead(struct context *c, struct event *ev)
 {
 	ev->kind = EVENT_DEAD;
-	ev->dead = "the process that the guest runs in has ended: by the host (is it out of memory?) or by the guest";
+	ev->dead = "the process that the guest runs in has ended: by the host (is it out of "
+		   "memory?) or by the guest";
 	c->state = THREAD_RUNS;
 	return 0;
 }
@@ -89,7 +91,8 @@ static int wait_event(struct context *c, struct kick *k, struct event *ev)
 	int err = c->preempted ? -EINTR : notif_receive(c, k, &n);
 
 	if (err == -EINTR) {
-		if (!c->preempted && syscall(SYS_tgkill, c->s->stub.pid, c->tid, STUB_PREEMPT_SIGNAL) < 0)
+		if (!c->preempted &&
+		    syscall(SYS_tgkill, c->s->stub.pid, c->tid, STUB_PREEMPT_SIGNAL) < 0)
 			return event_dead(c, ev);
 		c->preempted = true;
 		err = notif_await(c, &n);
@@ -148,7 +151,8 @@ int process_run(struct context *c, struct space *s, struct kick *k, struct event
 			event_dead(c, ev);
 		else
 			wait_event(c, k, ev);
-		/* A signal sent for a kick that another event got ahead of: nobody wants it any more. */
+		/* A signal sent for a kick that another event got ahead of: nobody wants it any
+		 * more. */
 	} while (ev->kind == EVENT_INTERRUPTED && !atomic_load(&k->pending));
 	atomic_store(&c->kick, NULL);
 	return 0;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * CPU time of the stub thread behind a context, from when it became that. A context goes through several threads
- * (execve gives it another space), each of which is asked a last time before it ends. One that is killed without notice
- * keeps what was last seen of it.
+ * CPU time of the stub thread behind a context, from when it became that. A context goes through
+ * several threads (execve gives it another space), each of which is asked a last time before it
+ * ends. One that is killed without notice keeps what was last seen of it.
  */
 #include "host/threadtime.h"
 #include "platform/process/process.h"
@@ -16,8 +16,9 @@ static uint64_t runs_until_now(const struct context *c)
 	return c->state == THREAD_CALLED || c->state == THREAD_REPORTED ? runs : 0;
 }
 
-/* clock.lock held. The system time comes in ticks, the sum in ns: neither part of it may ever go back. Asking the host
- * is dear (files in /proc): a thread that has not run since it was asked last is not asked again. */
+/* clock.lock held. The system time comes in ticks, the sum in ns: neither part of it may ever go
+ * back. Asking the host is dear (files in /proc): a thread that has not run since it was asked last
+ * is not asked again. */
 static void clock_look(struct thread_clock *k)
 {
 	uint64_t runs = runs_until_now(container_of(k, struct context, clock));

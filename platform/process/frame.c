@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The signal frame in which a reported thread's registers are (sigaction(2), the kernel's struct rt_sigframe). */
+/* The signal frame in which a reported thread's registers are (sigaction(2), the kernel's struct
+ * rt_sigframe). */
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -21,11 +22,12 @@ static uint64_t stack_guest_base(const struct context *c)
 static void *on_stack(const struct context *c, uint64_t addr, uint64_t size)
 {
 	uint64_t off = addr - stack_guest_base(c);
-	return off <= STACK_SIZE && size <= STACK_SIZE - off && addr % 8 == 0 ? c->stack_base + off : NULL;
+	return off <= STACK_SIZE && size <= STACK_SIZE - off && addr % 8 == 0 ? c->stack_base + off
+									      : NULL;
 }
 
-/* The guest can write the frame at any time: a field is read by one of these, once, and what was read is what is
- * checked and used. */
+/* The guest can write the frame at any time: a field is read by one of these, once, and what was
+ * read is what is checked and used. */
 static uint64_t frame_word(const void *field)
 {
 	return __atomic_load_n((const uint64_t *)field, __ATOMIC_RELAXED);
@@ -41,14 +43,16 @@ static uint64_t frame_greg(const struct context *c, int greg)
 	return frame_word(&c->uc->uc_mcontext.gregs[greg]);
 }
 
-/* Length of the extended state at `fp` as the kernel noted it; the legacy part alone where the note makes no sense. */
+/* Length of the extended state at `fp` as the kernel noted it; the legacy part alone where the note
+ * makes no sense. */
 static size_t fp_length(const struct context *c, const char *fp, uint64_t addr)
 {
 	const char *sw = fp + FX_SW_BYTES;
 	uint32_t magic = frame_word32(sw + offsetof(struct _fpx_sw_bytes, magic1));
 	uint32_t size = frame_word32(sw + offsetof(struct _fpx_sw_bytes, xstate_size));
 
-	if (magic != 0x46505853U /* FP_XSTATE_MAGIC1 */ || size < FX_SIZE + XSAVE_HEADER || !on_stack(c, addr, size))
+	if (magic != 0x46505853U /* FP_XSTATE_MAGIC1 */ || size < FX_SIZE + XSAVE_HEADER ||
+	    !on_stack(c, addr, size))
 		return FX_SIZE;
 	return size;
 }
@@ -70,9 +74,11 @@ static const int greg_of[] = {
 	REG_RAX, REG_RBX, REG_RCX, REG_RDX, REG_RSI, REG_RDI, REG_RSP, REG_RBP, REG_R8,
 	REG_R9,  REG_R10, REG_R11, REG_R12, REG_R13, REG_R14, REG_R15, REG_RIP, REG_EFL,
 };
-_Static_assert(sizeof greg_of / sizeof greg_of[0] == offsetof(struct cpu_regs, fs_base) / 8, "arch/x86_64/regs.h");
+_Static_assert(sizeof greg_of / sizeof greg_of[0] == offsetof(struct cpu_regs, fs_base) / 8,
+	       "arch/x86_64/regs.h");
 
-/* What no thread can have in a register the guest has made up: regs_set would refuse to give it back. */
+/* What no thread can have in a register the guest has made up: regs_set would refuse to give it
+ * back. */
 static uint64_t possible(uint64_t addr)
 {
 	return is_canonical(addr) ? addr : 0;
@@ -100,8 +106,8 @@ static void fp_store(struct context *c)
 		memcpy(c->frame_fp + FX_SIZE, c->fp + FX_SIZE, n - FX_SIZE);
 }
 
-/* Before the handler returns: what the context says is what the guest gets. The handler itself loads the segment bases,
- * from where siginfo was. */
+/* Before the handler returns: what the context says is what the guest gets. The handler itself
+ * loads the segment bases, from where siginfo was. */
 void frame_store(struct context *c)
 {
 	const uint64_t *r = &c->regs.rax;
@@ -160,19 +166,24 @@ void frame_event(struct context *c, uint64_t sig, struct event *ev)
 	} else if (sig == SIGBUS && trap == TRAP_PF) {
 		ev->kind = EVENT_LOST_PAGE;
 	} else if (sig == SIGSEGV && code == SI_KERNEL && in_vsyscall_page(c->regs.rip)) {
-		/* No entry of it, or a pointer that no call takes. No trap brought it about: the number is stale. */
+		/* No entry of it, or a pointer that no call takes. No trap brought it about: the
+		 * number is stale. */
 		event_exception(ev, TRAP_GP, 0);
 	} else if (sig == SIGSEGV && trap == TRAP_PF && code > 0) {
 		ev->kind = EVENT_FAULT;
 		ev->fault.addr = frame_greg(c, REG_CR2);
-		ev->fault.access = error & PF_INSTR ? GUEST_EXEC : error & PF_WRITE ? GUEST_WRITE : GUEST_READ;
+		ev->fault.access = error & PF_INSTR   ? GUEST_EXEC
+				   : error & PF_WRITE ? GUEST_WRITE
+						      : GUEST_READ;
 	} else if (sig == SIGSYS) {
-		/* A system call by another door. From 64-bit code that is `int 0x80`, which has two bytes. */
+		/* A system call by another door. From 64-bit code that is `int 0x80`, which has two
+		 * bytes. */
 		if ((frame_greg(c, REG_CSGSFS) & 0xffff) == USER_CS)
 			c->regs.rip = possible(c->regs.rip - 2);
 		event_exception(ev, TRAP_GP, 0);
 	} else if (sig == SIGILL) {
-		event_exception(ev, TRAP_UD, 0); /* use of AMX, which is not granted, comes without a trap number */
+		/* use of AMX, which is not granted, comes without a trap number */
+		event_exception(ev, TRAP_UD, 0);
 	} else {
 		event_exception(ev, trap, error);
 	}

@@ -66,9 +66,9 @@ static bool has_ended(int pidfd)
 	return poll(&p, 1, 0) == 1;
 }
 
-/* A stub ended though nobody asked it to: the guest got it killed. Its threads' waits must end. The event may be that
- * of a space which was destroyed meanwhile and closed its descriptor: the number is another stub's then, which lives.
- */
+/* A stub ended though nobody asked it to: the guest got it killed. Its threads' waits must end. The
+ * event may be that of a space which was destroyed meanwhile and closed its descriptor: the number
+ * is another stub's then, which lives. */
 static void machine_notice_death(struct machine *m, int pidfd)
 {
 	struct space *s;
@@ -104,7 +104,8 @@ static void start_done(struct machine *m, int err)
 	pthread_mutex_unlock(&m->lock);
 }
 
-/* PR_SET_PDEATHSIG speaks of the parent thread, not of its process: the template's lives as long as the machine. */
+/* PR_SET_PDEATHSIG speaks of the parent thread, not of its process: the template's lives as long as
+ * the machine. */
 static void *reaper_main(void *arg)
 {
 	struct machine *m = arg;
@@ -212,12 +213,14 @@ static int control_create(struct machine *m)
 	m->control_fd = memfd_sized("hl-control", CONTROL_SIZE);
 	if (m->control_fd < 0)
 		return m->control_fd;
-	m->control = mmap(NULL, CONTROL_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, m->control_fd, 0);
+	m->control = mmap(NULL, CONTROL_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE,
+			  m->control_fd, 0);
 	if (m->control == MAP_FAILED) {
 		m->control = NULL;
 		return -errno;
 	}
-	int err = slots_take(&m->pages, &m->template.slot); /* the first one: the stub maps offset 0 by itself */
+	/* the first one: the stub maps offset 0 by itself */
+	int err = slots_take(&m->pages, &m->template.slot);
 	stub_page_set(&m->template, m->control);
 	return err;
 }
@@ -230,7 +233,8 @@ static int process_machine_create(struct machine **out, struct why *why)
 		process_machine_destroy(m);
 	if (err)
 		return why_set(why, -err, "no memory for the process platform (is %s limited?): %s",
-			       err == -EFBIG ? "file size, `ulimit -f`," : "address space, `ulimit -v`,",
+			       err == -EFBIG ? "file size, `ulimit -f`,"
+					     : "address space, `ulimit -v`,",
 			       strerror(-err));
 	*out = m;
 	return 0;
@@ -240,7 +244,9 @@ static int process_machine_attach(struct machine *m, struct physmem *pm, struct 
 {
 	m->pm = pm;
 	int err = reaper_start(m);
-	return err ? why_set(why, -err, "the process platform cannot start its stub: %s", strerror(-err)) : 0;
+	return err ? why_set(why, -err, "the process platform cannot start its stub: %s",
+			     strerror(-err))
+		   : 0;
 }
 
 static void process_machine_props(const struct machine *m, struct machine_props *out)

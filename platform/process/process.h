@@ -2,34 +2,40 @@
 /*
  * The process platform: guest code in ordinary host processes that may do nothing by themselves.
  *
- *   machine   a template process, and the control file: the pages stubs and monitor share (layout.h)
- *   space     a stub process, forked from the template; its first thread, the helper, maps memory and makes threads at
- * our command. Where there is much to map a second one, the mapper, does that by notifications of its own context   a
- * guest thread: a filtered thread of the stub. Its system calls come as seccomp notifications
+ *   machine   a template process, and the control file: the pages stubs and monitor share
+ *             (layout.h)
+ *   space     a stub process, forked from the template; its first thread, the helper, maps memory
+ *             and makes threads at our command. Where there is much to map a second one, the
+ *             mapper, does that by notifications of its own
+ *   context   a guest thread: a filtered thread of the stub. Its system calls come as seccomp
+ *             notifications
  *
- * What makes it fast: the next stub is forked ahead (spare.c); what is mapped in a space before guest code runs there
- * is one command (struct batch); a thread that is done with waits in its last system call for the next context
- * (thread.c); and all that a guest waits for is handed over on one CPU, which only notifications do.
+ * What makes it fast: the next stub is forked ahead (spare.c); what is mapped in a space before
+ * guest code runs there is one command (struct batch); a thread that is done with waits in its last
+ * system call for the next context (thread.c); and all that a guest waits for is handed over on one
+ * CPU, which only notifications do.
  *
  * A guest thread is always in one of these states:
  *
  *   NONE     there is no host thread yet: the registers are in the context
  *   RUNS     guest code runs (or is about to, or its handler is)
  *   CALLED   stopped in a system call that the host kernel has latched; answered by its result
- *   REPORTED stopped in the stub's signal handler: faults, interruptions, and whenever all registers are wanted. They
- * are in the frame on the thread's signal stack, which the guest can write, too: whatever is there is the guest's own
- *            state, is read once, and every pointer in it is checked against the stack
+ *   REPORTED stopped in the stub's signal handler: faults, interruptions, and whenever all
+ *            registers are wanted. They are in the frame on the thread's signal stack, which the
+ *            guest can write, too: whatever is there is the guest's own state, is read once, and
+ *            every pointer in it is checked against the stack
  *
- *   CALLED becomes REPORTED by a signal that stays pending until the call is answered (WAIT_KILLABLE_RECV), so that the
- * handler sees the thread behind its system call.
+ *   CALLED becomes REPORTED by a signal that stays pending until the call is answered
+ *   (WAIT_KILLABLE_RECV), so that the handler sees the thread behind its system call.
  *
- * What the guest can not do: make a host system call (the filter knows one that passes, sigreturn, harmless with any
- * arguments), forge a system call of another thread or a completion of the helper's or the mapper's, or reach the
- * stub's text and command page. What the mapper has done is in registers that the host kernel latched, as a system
- * call's are.
+ * What the guest can not do: make a host system call (the filter knows one that passes, sigreturn,
+ * harmless with any arguments), forge a system call of another thread or a completion of the
+ * helper's or the mapper's, or reach the stub's text and command page. What the mapper has done is
+ * in registers that the host kernel latched, as a system call's are.
  *
- * A stub that is killed need not be waited for where all its guest threads stand in notifications: a thread with
- * SIGKILL pending never comes back from there. So their memory may be given to others at once.
+ * A stub that is killed need not be waited for where all its guest threads stand in notifications:
+ * a thread with SIGKILL pending never comes back from there. So their memory may be given to others
+ * at once.
  */
 #ifndef HL_PLATFORM_PROCESS_PROCESS_H
 #define HL_PLATFORM_PROCESS_PROCESS_H
@@ -61,15 +67,16 @@ void slots_destroy(struct slots *s);
 int slots_take(struct slots *s, uint32_t *out); /* -EAGAIN, -ENOMEM */
 void slots_give(struct slots *s, uint32_t slot);
 
-/* The stacks of one stub. They stay mapped in it when their thread has ended: no other stub may have them before this
- * one is gone. */
+/* The stacks of one stub. They stay mapped in it when their thread has ended: no other stub may
+ * have them before this one is gone. */
 struct slot_set {
 	uint32_t *free;
 	uint32_t nr_free, nr, room;
 };
 int slot_set_take(struct slot_set *set, struct slots *from, uint32_t *out,
 		  bool *fresh); /* fresh: not mapped there yet */
-/* One that is mapped and in use there already belongs to the set from now on: to be given back like any other. */
+/* One that is mapped and in use there already belongs to the set from now on: to be given back like
+ * any other. */
 int slot_set_adopt(struct slot_set *set);
 void slot_set_give(struct slot_set *set, uint32_t slot);
 
@@ -97,12 +104,14 @@ void stub_init(struct stub *st);
 void stub_destroy(struct stub *st);
 /* Its command page, as the monitor sees it: to be called before there is a process. */
 void stub_page_set(struct stub *st, char *page);
-/* Does the steps in order until one fails: 0 or its -errno; -EIO when the stub is gone. `pass` (-1: none) becomes
- * STUB_FD_PASSED in the stub; *received (may be NULL) gets a descriptor that a step sent. */
+/* Does the steps in order until one fails: 0 or its -errno; -EIO when the stub is gone. `pass` (-1:
+ * none) becomes STUB_FD_PASSED in the stub; *received (may be NULL) gets a descriptor that a step
+ * sent. */
 int stub_command(struct stub *st, const struct step *steps, unsigned n, int pass, int *received);
-/* The two halves of it, stub.lock held: passed descriptors have the numbers from STUB_FD_PASSED on; with STEP_REPLY
- * the answer is a value. */
-int stub_order(struct stub *st, const struct step *steps, unsigned n, const int *pass, unsigned nr_pass);
+/* The two halves of it, stub.lock held: passed descriptors have the numbers from STUB_FD_PASSED on;
+ * with STEP_REPLY the answer is a value. */
+int stub_order(struct stub *st, const struct step *steps, unsigned n, const int *pass,
+	       unsigned nr_pass);
 int stub_answer(struct stub *st, int *received, int64_t *value);
 /* From here on no thread of it that waits in the host kernel comes back from there. */
 void stub_send_kill(struct stub *st);
@@ -121,8 +130,8 @@ struct machine {
 	struct slots pages, stacks;
 	_Atomic bool scheduled; /* sched.c: threads may not all run alike */
 	struct stub template;
-	/* The stub of the next space, forked ahead: ordered of the template, which has not been asked for its answer.
-	 * All under template.lock. */
+	/* The stub of the next space, forked ahead: ordered of the template, which has not been
+	 * asked for its answer. All under template.lock. */
 	struct stub spare;
 	uint32_t spare_stack; /* of its first thread */
 	bool spare_ordered;
@@ -136,7 +145,8 @@ struct machine {
 	pthread_mutex_t lock;
 	struct list spaces;
 	_Atomic bool has_space; /* or had */
-	int dying[DYING_MAX]; /* pidfds of stubs that were killed and may not be gone yet, by age from next_dying on */
+	/* pidfds of stubs that were killed and may not be gone yet, by age from next_dying on */
+	int dying[DYING_MAX];
 	unsigned next_dying;
 	struct why *start_why; /* while it starts */
 	int start_err;
@@ -149,7 +159,8 @@ struct machine {
 #define CONTROL_STACK_OFF ((uint64_t)CONTROL_PAGES * PAGE_SIZE)
 #define CONTROL_SIZE      (CONTROL_STACK_OFF + ((uint64_t)CONTROL_STACKS << STACK_SHIFT))
 
-/* What is to be mapped in a space where no guest code has run yet. It is one command, when it first runs. */
+/* What is to be mapped in a space where no guest code has run yet. It is one command, when it first
+ * runs. */
 #define BATCH_STEPS (COMMAND_STEPS - COMMAND_FILES)
 
 struct batch {
@@ -158,7 +169,8 @@ struct batch {
 	unsigned n, nr_files;
 };
 
-/* Lives until the last context that has a thread in it has let go, which may be after space_destroy. */
+/* Lives until the last context that has a thread in it has let go, which may be after
+ * space_destroy. */
 struct space {
 	struct machine *m;
 	_Atomic unsigned refs;
@@ -188,10 +200,12 @@ void spare_destroy(struct machine *m);
 
 struct thread_clock {
 	pthread_mutex_t lock;
-	pid_t pid, tid;                 /* 0: no thread now */
-	struct cpu_time before, thread; /* of threads that are gone, and what was last seen of this one */
-	struct cpu_time base, last; /* what this one had used before it became ours, and the one before this in all */
-	uint64_t runs_seen;         /* context.runs when it was looked at last, and did not run */
+	pid_t pid, tid; /* 0: no thread now */
+	/* of threads that are gone, and what was last seen of this one */
+	struct cpu_time before, thread;
+	/* what this one had used before it became ours, and the one before this in all */
+	struct cpu_time base, last;
+	uint64_t runs_seen; /* context.runs when it was looked at last, and did not run */
 };
 /* *used: by another context before. */
 void clock_start(struct thread_clock *k, pid_t pid, pid_t tid, const struct cpu_time *used);
@@ -241,13 +255,14 @@ static inline bool is_canonical(uint64_t addr)
 int notif_answer(struct context *c, int64_t val, uint32_t flags);
 /* The next one: 0, -EINTR (kicked, `k` given), or -EIO when there will be none. */
 int notif_receive(struct context *c, struct kick *k, struct seccomp_notif *n);
-/* As above, of a thread that must report without delay. What does not (it has blocked the signal) is killed. */
+/* As above, of a thread that must report without delay. What does not (it has blocked the signal)
+ * is killed. */
 int notif_await(struct context *c, struct seccomp_notif *n);
 bool notif_is_report(const struct seccomp_notif *n);
 
 int stub_thread_start(struct context *c, struct space *s);
-/* To REPORTED: see above. Where the space is being taken away, which may be at any moment, the registers are what they
- * were last. */
+/* To REPORTED: see above. Where the space is being taken away, which may be at any moment, the
+ * registers are what they were last. */
 int stub_thread_stop(struct context *c);
 int stub_thread_take_report(struct context *c, const struct seccomp_notif *n);
 /* Ends the thread, or parks it. */
@@ -277,7 +292,8 @@ void space_put(struct space *s);
 /* context.c: makes sure that there is c->fp. */
 int context_own_fp(struct context *c);
 
-/* Takes the descriptor of a killed stub over. Few are ever around: waits for the oldest one when there are too many. */
+/* Takes the descriptor of a killed stub over. Few are ever around: waits for the oldest one when
+ * there are too many. */
 void machine_bury(struct machine *m, int pidfd);
 
 /* checks.c */
@@ -296,7 +312,8 @@ void template_end(struct machine *m);
 int process_space_create(struct machine *m, struct space **out);
 void process_space_destroy(struct space *s);
 void process_space_stop(struct space *s);
-int process_space_map(struct space *s, gva_t addr, uint64_t len, unsigned prot, struct memfile *mf, uint64_t off);
+int process_space_map(struct space *s, gva_t addr, uint64_t len, unsigned prot, struct memfile *mf,
+		      uint64_t off);
 int process_space_unmap(struct space *s, gva_t addr, uint64_t len);
 int process_space_protect(struct space *s, gva_t addr, uint64_t len, unsigned prot);
 int process_context_create(struct machine *m, struct context **out);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Stub threads run where and as the threads that serve them do: nobody else knows of what the guest asked for. */
+/* Stub threads run where and as the threads that serve them do: nobody else knows of what the guest
+ * asked for. */
 #include <stdint.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -9,7 +10,8 @@
 #define CPU_MASK_SIZE 8192 /* bytes: 65,536 CPUs */
 #define ATTR_SIZE     48   /* SCHED_ATTR_SIZE_VER0; what it begins with */
 
-/* 0: the caller. What the host refuses stays as it is: the guest's view comes from the thread that serves it. */
+/* 0: the caller. What the host refuses stays as it is: the guest's view comes from the thread that
+ * serves it. */
 static void copy_to(pid_t to, pid_t from)
 {
 	unsigned long mask[CPU_MASK_SIZE / sizeof(unsigned long)];

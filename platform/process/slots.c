@@ -16,8 +16,8 @@ void slots_destroy(struct slots *s)
 	free(s->free);
 }
 
-/* A slot given out has room on the free list already, so that giving it back can not fail: room for one more than
- * `used`, and at least `least`. */
+/* A slot given out has room on the free list already, so that giving it back can not fail: room for
+ * one more than `used`, and at least `least`. */
 static int reserve(uint32_t **free_list, uint32_t *room, uint32_t used, uint32_t least)
 {
 	if (used < *room)

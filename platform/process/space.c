@@ -137,8 +137,8 @@ int process_space_create(struct machine *m, struct space **out)
 		return -ENOMEM;
 	}
 	s->batch->n = s->batch->nr_files = 0;
-	/* Now, so that fork and execve are told when there is none. But the first space of all is the empty one that
-	 * the first execve replaces. */
+	/* Now, so that fork and execve are told when there is none. But the first space of all is
+	 * the empty one that the first execve replaces. */
 	int err = atomic_exchange(&m->has_space, true) ? space_stub(s) : 0;
 	if (err) {
 		process_space_destroy(s);
@@ -178,7 +178,8 @@ void space_put(struct space *s)
 	free(s);
 }
 
-/* After the kill: do all guest threads wait in the host kernel, which they will not leave any more? */
+/* After the kill: do all guest threads wait in the host kernel, which they will not leave any
+ * more? */
 static bool threads_stopped(struct space *s)
 {
 	struct context *c;
@@ -227,16 +228,19 @@ void process_space_destroy(struct space *s)
 
 static bool is_guest_range(gva_t addr, uint64_t len)
 {
-	return (addr.v | len) % PAGE_SIZE == 0 && len && len <= STUB_TEXT && addr.v <= STUB_TEXT - len;
+	return (addr.v | len) % PAGE_SIZE == 0 && len && len <= STUB_TEXT &&
+	       addr.v <= STUB_TEXT - len;
 }
 
 static uint64_t host_prot(unsigned prot)
 {
-	return (prot & GUEST_READ ? PROT_READ : 0U) | (prot & GUEST_WRITE ? PROT_READ | PROT_WRITE : 0U) |
+	return (prot & GUEST_READ ? PROT_READ : 0U) |
+	       (prot & GUEST_WRITE ? PROT_READ | PROT_WRITE : 0U) |
 	       (prot & GUEST_EXEC ? PROT_READ | PROT_EXEC : 0U);
 }
 
-int process_space_map(struct space *s, gva_t addr, uint64_t len, unsigned prot, struct memfile *mf, uint64_t off)
+int process_space_map(struct space *s, gva_t addr, uint64_t len, unsigned prot, struct memfile *mf,
+		      uint64_t off)
 {
 	bool arena = mf == physmem_arena(s->m->pm);
 	uint64_t end;
@@ -249,7 +253,8 @@ int process_space_map(struct space *s, gva_t addr, uint64_t len, unsigned prot, 
 	};
 	const struct step close_passed = { SYS_close, { STUB_FD_PASSED }, STEP_LAST };
 
-	if (!is_guest_range(addr, len) || off % PAGE_SIZE || __builtin_add_overflow(off, len, &end) || end > INT64_MAX)
+	if (!is_guest_range(addr, len) || off % PAGE_SIZE ||
+	    __builtin_add_overflow(off, len, &end) || end > INT64_MAX)
 		return -EINVAL;
 	if (arena && end > physmem_arena_size(s->m->pm))
 		return -ENOMEM;
@@ -281,8 +286,8 @@ int process_space_unmap(struct space *s, gva_t addr, uint64_t len)
 	return later ? err : stub_command(&s->stub, &step, 1, -1, NULL);
 }
 
-/* mprotect(2) stops at a hole with ENOMEM; ours goes on behind it: by halves, until what is left of a hole is a page.
- */
+/* mprotect(2) stops at a hole with ENOMEM; ours goes on behind it: by halves, until what is left of
+ * a hole is a page. */
 static int protect_range(struct space *s, uint64_t addr, uint64_t len, unsigned prot)
 {
 	const struct step step = { SYS_mprotect, { addr, len, host_prot(prot) }, STEP_LAST };

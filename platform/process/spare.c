@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The stub of the next space is forked ahead, with its first thread: the template does it while guests run, and a fork
- * or an execve finds it ready. None is made ahead of a second space: most programs never have one.
+ * The stub of the next space is forked ahead, with its first thread: the template does it while
+ * guests run, and a fork or an execve finds it ready. None is made ahead of a second space: most
+ * programs never have one.
  */
 #include <errno.h>
 #include <signal.h>
@@ -15,7 +16,8 @@
 
 #include "platform/process/process.h"
 
-/* The child takes the passed socket for its own, and then a command page of its own: there its steps go on. */
+/* The child takes the passed socket for its own, and then a command page of its own: there its
+ * steps go on. */
 static int order_fork(struct machine *m, int socket)
 {
 	enum { CHILD = 2, OWN_PAGE = 6 };
@@ -129,7 +131,8 @@ static int watch(struct space *s)
 	return err;
 }
 
-/* Until it greets, the child may read its steps from the template's page: nobody may write another command there. */
+/* Until it greets, the child may read its steps from the template's page: nobody may write another
+ * command there. */
 static int take_locked(struct space *s)
 {
 	struct machine *m = s->m;

@@ -34,14 +34,15 @@ union fd_control {
 	char space[CMSG_SPACE(COMMAND_FILES * sizeof(int))];
 };
 
-/* What the last owner's orders were is nobody's business; what the stub receives orders with must lie where its guest
- * can not write. */
+/* What the last owner's orders were is nobody's business; what the stub receives orders with must
+ * lie where its guest can not write. */
 void stub_page_set(struct stub *st, char *page)
 {
 	const struct msghdr m = { .msg_iov = (void *)STUB_IOV_ADDR,
 				  .msg_iovlen = 1,
 				  .msg_control = (void *)(STUB_SCRATCH + 128) };
-	_Static_assert(STUB_COMMAND + COMMAND_MSGHDR + offsetof(struct msghdr, msg_controllen) == STUB_SCRATCH,
+	_Static_assert(STUB_COMMAND + COMMAND_MSGHDR + offsetof(struct msghdr, msg_controllen) ==
+			   STUB_SCRATCH,
 		       "layout.h");
 
 	memset(page, 0, PAGE_SIZE);
@@ -49,7 +50,8 @@ void stub_page_set(struct stub *st, char *page)
 	st->page = page;
 }
 
-int stub_order(struct stub *st, const struct step *steps, unsigned n, const int *pass, unsigned nr_pass)
+int stub_order(struct stub *st, const struct step *steps, unsigned n, const int *pass,
+	       unsigned nr_pass)
 {
 	char byte = 0;
 	union fd_control control;
@@ -59,7 +61,8 @@ int stub_order(struct stub *st, const struct step *steps, unsigned n, const int 
 
 	if (nr_pass) {
 		memset(&control, 0, sizeof control);
-		control.header = (struct cmsghdr){ CMSG_LEN(nr_pass * sizeof *pass), SOL_SOCKET, SCM_RIGHTS };
+		control.header =
+		    (struct cmsghdr){ CMSG_LEN(nr_pass * sizeof *pass), SOL_SOCKET, SCM_RIGHTS };
 		memcpy(CMSG_DATA(&control.header), pass, nr_pass * sizeof *pass);
 		m.msg_control = &control;
 		m.msg_controllen = CMSG_SPACE(nr_pass * sizeof *pass);
@@ -73,15 +76,17 @@ int stub_order(struct stub *st, const struct step *steps, unsigned n, const int 
 	return sent < 0 ? -EIO : 0;
 }
 
-/* One message of the stub's: its length, 0 or less when it is gone. *passes: it had a descriptor, which is in *fd, or
+/* One message of the stub's: its length, 0 or less when it is gone. *passes: it had a descriptor,
+ * which is in *fd, or
  * -1 when there was no room for it. */
 static ssize_t receive(struct stub *st, void *buf, size_t size, bool *passes, int *fd)
 {
 	union fd_control control;
 	struct iovec iov = { buf, size };
-	struct msghdr m = {
-		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control
-	};
+	struct msghdr m = { .msg_iov = &iov,
+			    .msg_iovlen = 1,
+			    .msg_control = &control,
+			    .msg_controllen = sizeof control };
 	ssize_t n;
 
 	do {
@@ -133,7 +138,8 @@ static int mapper_report(struct stub *st)
 		if (r != 1 || !(p.revents & POLLIN))
 			return -EIO;
 		memset(&n, 0, sizeof n);
-		if (ioctl(st->mapper, SECCOMP_IOCTL_NOTIF_RECV, &n) < 0 && errno != EINTR && errno != ENOENT)
+		if (ioctl(st->mapper, SECCOMP_IOCTL_NOTIF_RECV, &n) < 0 && errno != EINTR &&
+		    errno != ENOENT)
 			return -EIO;
 	}
 	if (n.data.nr != STUB_REPORT || n.data.instruction_pointer != STUB_MAPPER_IP_ADDR)
@@ -147,7 +153,8 @@ static int mapper_order(struct stub *st, int pass)
 {
 	struct seccomp_notif_resp r = { .id = st->mapper_id };
 	struct seccomp_notif_addfd a = { .id = st->mapper_id,
-					 .flags = SECCOMP_ADDFD_FLAG_SETFD | SECCOMP_ADDFD_FLAG_SEND,
+					 .flags =
+					     SECCOMP_ADDFD_FLAG_SETFD | SECCOMP_ADDFD_FLAG_SEND,
 					 .srcfd = (unsigned)pass,
 					 .newfd = STUB_FD_PASSED };
 	int err;
@@ -219,7 +226,8 @@ void stub_send_kill(struct stub *st)
 {
 	if (st->pidfd < 0 || syscall(SYS_pidfd_send_signal, st->pidfd, SIGKILL, NULL, 0) == 0)
 		return;
-	/* Denied: it ends by itself when there is nobody to take orders from. Its threads may run until then. */
+	/* Denied: it ends by itself when there is nobody to take orders from. Its threads may run
+	 * until then. */
 	shutdown(st->socket, SHUT_RDWR);
 	stub_await_end(st->pidfd);
 }

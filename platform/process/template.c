@@ -2,11 +2,12 @@
 /*
  * The template: how it comes to be, with as few rights as the host lets it have.
  *
- * Before it executes the stub's image: a process group of its own (a key pressed at the terminal is the monitor's to
- * pass on), no descriptor but the three it works with, no core files, no new privileges, no file system (Landlock). The
- * image then drops capabilities and, for root, the user, forbids others to look into it, and filters its own system
- * calls (stub/stub.S). What the host refuses is done without: the filter alone is the boundary. docs/security.md has
- * the reasons, and those against namespaces.
+ * Before it executes the stub's image: a process group of its own (a key pressed at the terminal is
+ * the monitor's to pass on), no descriptor but the three it works with, no core files, no new
+ * privileges, no file system (Landlock). The image then drops capabilities and, for root, the user,
+ * forbids others to look into it, and filters its own system calls (stub/stub.S). What the host
+ * refuses is done without: the filter alone is the boundary. docs/security.md has the reasons, and
+ * those against namespaces.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -60,7 +61,7 @@ struct template_start {
 	int image, arena, control, socket;
 };
 
-/* ---- in the child, which shares our memory until execveat: only raw system calls on its own stack ---- */
+/* ---- in the child, which shares our memory until execveat: only raw system calls on its own stack */
 
 /* One of /proc/self/fd's entries a time, for hosts that deny close_range(2). */
 static int close_listed(int dir, int keep)
@@ -103,7 +104,8 @@ static void limit(int resource, rlim_t value)
 	(void)setrlimit(resource, &r);
 }
 
-/* Another user's processes are not ours to signal without CAP_KILL: then it had better stay who it is. */
+/* Another user's processes are not ours to signal without CAP_KILL: then it had better stay who it
+ * is. */
 static bool may_change_user(void)
 {
 	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
@@ -112,7 +114,8 @@ static bool may_change_user(void)
 	return syscall(SYS_capget, &head, data) == 0 && (data[0].effective & need) == need;
 }
 
-/* RLIMIT_NPROC does not bind root, but binds who it is to become, over all processes of that user (getrlimit(2)). */
+/* RLIMIT_NPROC does not bind root, but binds who it is to become, over all processes of that user
+ * (getrlimit(2)). */
 static bool has_room_for_threads(void)
 {
 	struct rlimit r;
@@ -144,7 +147,9 @@ static void drop_files(void)
 static int template_child(void *arg)
 {
 	const struct template_start *ts = arg;
-	static const char *const keeps_user[] = { "hl-stub", NULL }, *const drops_user[] = { "hl-stub", "-", NULL };
+	static const char *const keeps_user[] = { "hl-stub", NULL }, *const drops_user[] = {
+		"hl-stub", "-", NULL
+	};
 
 	/* Above all target numbers first, so that none is overwritten before it is moved. */
 	int arena = fcntl(ts->arena, F_DUPFD, 16), control = fcntl(ts->control, F_DUPFD, 16);
@@ -156,20 +161,22 @@ static int template_child(void *arg)
 	dup2(socket, STUB_FD_SOCKET);
 	if (close_others(image) < 0)
 		_exit(1);
-	/* Not a session of its own: that would make it a scheduling group of its own (sched(7), autogroup), and on a
-	 * busy host each hand-over between monitor and stub slow. */
+	/* Not a session of its own: that would make it a scheduling group of its own (sched(7),
+	 * autogroup), and on a busy host each hand-over between monitor and stub slow. */
 	setpgid(0, 0);
 	limit(RLIMIT_CORE, 0);
 	bool drop = may_change_user() && has_room_for_threads();
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		_exit(1);
 	drop_files();
-	/* The image changes the user, not we: that would make the memory we share undumpable (credentials(7)). */
-	syscall(SYS_execveat, image, "", drop ? drops_user : keeps_user, keeps_user + 1, AT_EMPTY_PATH);
+	/* The image changes the user, not we: that would make the memory we share undumpable
+	 * (credentials(7)). */
+	syscall(SYS_execveat, image, "", drop ? drops_user : keeps_user, keeps_user + 1,
+		AT_EMPTY_PATH);
 	_exit(1);
 }
 
-/* ---- in the monitor ---- */
+/* ---- in the monitor */
 
 static int template_clone(struct machine *m, struct template_start *ts)
 {
@@ -181,7 +188,8 @@ static int template_clone(struct machine *m, struct template_start *ts)
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
 	int pidfd = -1;
-	pid_t pid = clone(template_child, stack + size, CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, ts, &pidfd);
+	pid_t pid = clone(template_child, stack + size,
+			  CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, ts, &pidfd);
 	int err = pid < 0 ? -errno : 0;
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	munmap(stack, size);
@@ -207,9 +215,10 @@ static int start_image(struct machine *m, int image)
 	int err = socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0 ? -errno : 0;
 	if (err)
 		return err;
-	struct template_start ts = {
-		.image = image, .arena = physmem_arena(m->pm)->fd, .control = m->control_fd, .socket = pair[1]
-	};
+	struct template_start ts = { .image = image,
+				     .arena = physmem_arena(m->pm)->fd,
+				     .control = m->control_fd,
+				     .socket = pair[1] };
 	m->template.socket = pair[0];
 	err = template_clone(m, &ts);
 	close(pair[1]);
@@ -231,8 +240,8 @@ void template_end(struct machine *m)
 	t->socket = t->pidfd = -1;
 }
 
-/* A process can be ended from outside at any moment, as the host does when it is out of memory. Once in a lifetime that
- * is no reason to give up. */
+/* A process can be ended from outside at any moment, as the host does when it is out of memory.
+ * Once in a lifetime that is no reason to give up. */
 int template_start(struct machine *m)
 {
 	int image = image_fd();

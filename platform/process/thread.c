@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The stub thread behind a context: its notifications, its beginning, its end. A thread that a context has done with
- * stays parked in its system call, for the next context that wants one in this space: a parked thread costs a signal to
- * take back, a new one a dozen host calls.
+ * The stub thread behind a context: its notifications, its beginning, its end. A thread that a
+ * context has done with stays parked in its system call, for the next context that wants one in
+ * this space: a parked thread costs a signal to take back, a new one a dozen host calls.
  */
 #include <errno.h>
 #include <poll.h>
@@ -16,7 +16,8 @@
 #include "platform/process/process.h"
 #include "stub_symbols.h"
 
-#define PATIENCE_MS 2000 /* for a thread that should report at once: afterwards its guest is the reason, and ends */
+#define PATIENCE_MS                                                                                \
+	2000 /* for a thread that should report at once: afterwards its guest is the reason, and ends */
 
 #define PARKED_MAX 32 /* in a space: each costs a descriptor and a stack */
 
@@ -34,7 +35,8 @@ int notif_receive(struct context *c, struct kick *k, struct seccomp_notif *n)
 {
 	for (;;) {
 		memset(n, 0, sizeof *n);
-		long r = k ? host_call_intr(k, SYS_ioctl, c->listener, (long)SECCOMP_IOCTL_NOTIF_RECV, (long)n, 0, 0, 0)
+		long r = k ? host_call_intr(k, SYS_ioctl, c->listener,
+					    (long)SECCOMP_IOCTL_NOTIF_RECV, (long)n, 0, 0, 0)
 			   : ioctl(c->listener, SECCOMP_IOCTL_NOTIF_RECV, n);
 		long err = r < 0 ? (k ? -r : errno) : 0;
 		if (c->s->stub.dead)
@@ -96,8 +98,8 @@ static int stop_called(struct context *c)
 	return err ? err : notif_is_report(&n) ? stub_thread_take_report(c, &n) : -EIO;
 }
 
-/* The space is being taken away. A thread that stands in a notification does not come back from there once it is
- * killed; for any other one we wait. */
+/* The space is being taken away. A thread that stands in a notification does not come back from
+ * there once it is killed; for any other one we wait. */
 static void thread_drop(struct context *c)
 {
 	if (c->state == THREAD_RUNS)
@@ -119,13 +121,15 @@ int stub_thread_stop(struct context *c)
 	if (called)
 		c->regs.rax = c->result;
 	if (err && c->s)
-		c->s->stub.dead = true; /* nothing is known of its thread any more: the next run ends it */
+		/* nothing is known of its thread any more: the next run ends it */
+		c->s->stub.dead = true;
 	return err;
 }
 
 /* ---- a new thread ---- */
 
-/* The stack_t lies at the stack's own end, whose guest may as well write it: it is free to lose its reports. */
+/* The stack_t lies at the stack's own end, whose guest may as well write it: it is free to lose its
+ * reports. */
 void stub_thread_steps(struct machine *m, uint32_t stack, struct step steps[THREAD_STEPS])
 {
 	uint64_t at = STUB_STACKS + ((uint64_t)stack << STACK_SHIFT);
@@ -134,7 +138,8 @@ void stub_thread_steps(struct machine *m, uint32_t stack, struct step steps[THRE
 	const stack_t st = { .ss_sp = (void *)at, .ss_size = size };
 	const struct step make[THREAD_STEPS] = {
 		{ SYS_mmap,
-		  { at, STACK_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, STUB_FD_CONTROL, off },
+		  { at, STACK_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, STUB_FD_CONTROL,
+		    off },
 		  0 },
 		{ SYS_clone, { STUB_THREAD_FLAGS, 0, 0, 0, 0, at + size }, STEP_THREAD },
 		{ SYS_sendmsg, { STUB_FD_SOCKET, STUB_PASS_MESSAGE_ADDR, 0 }, STEP_RETRY },
@@ -172,7 +177,8 @@ static int await_first_report(struct context *c)
 {
 	struct seccomp_notif n;
 
-	/* Both sides on one CPU, and the wake-ups say so (Linux 6.6; without it they are only slower). */
+	/* Both sides on one CPU, and the wake-ups say so (Linux 6.6; without it they are only
+	 * slower). */
 	(void)ioctl(c->listener, SECCOMP_IOCTL_NOTIF_SET_FLAGS, SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP);
 	int err = notif_await(c, &n);
 	if (!err)
@@ -214,9 +220,11 @@ static bool park(struct context *c)
 
 	if (!p)
 		return false;
-	*p = (struct parked){
-		.tid = c->tid, .listener = c->listener, .stack = c->stack, .id = c->id, .used = clock_last(&c->clock)
-	};
+	*p = (struct parked){ .tid = c->tid,
+			      .listener = c->listener,
+			      .stack = c->stack,
+			      .id = c->id,
+			      .used = clock_last(&c->clock) };
 	pthread_mutex_lock(&s->lock);
 	bool room = !s->destroyed && s->nr_parked < PARKED_MAX;
 	if (room) {
@@ -342,7 +350,8 @@ void stub_thread_detach(struct context *c)
 	c->preempted = false;
 }
 
-/* The next notification of a thread on its way out. A preempt signal that was still pending comes before it. */
+/* The next notification of a thread on its way out. A preempt signal that was still pending comes
+ * before it. */
 static int await_exit(struct context *c, struct seccomp_notif *n)
 {
 	int err = notif_await(c, n);
@@ -359,7 +368,8 @@ static int await_exit(struct context *c, struct seccomp_notif *n)
 	return err ? err : notif_await(c, n);
 }
 
-/* The thread leaves through the stub's own exit, whose notification alone is let through to the host. */
+/* The thread leaves through the stub's own exit, whose notification alone is let through to the
+ * host. */
 static int thread_leave(struct context *c)
 {
 	struct seccomp_notif n;
@@ -377,7 +387,8 @@ static int thread_leave(struct context *c)
 	return notif_answer(c, 0, SECCOMP_USER_NOTIF_FLAG_CONTINUE);
 }
 
-/* A thread is never left behind: without its listener it would run on, and get ENOSYS from every system call. */
+/* A thread is never left behind: without its listener it would run on, and get ENOSYS from every
+ * system call. */
 void stub_thread_end(struct context *c)
 {
 	struct space *s = c->s;

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Programs that take all they can get of one thing: `bomb NAME` takes it until it is refused, says how, and ends
- * without giving anything back. `bomb job` is the neighbour that must notice nothing: it works in rounds until its
- * standard input ends, then says how long the longest took. `bomb --list` names the bombs.
+ * Programs that take all they can get of one thing: `bomb NAME` takes it until it is refused, says
+ * how, and ends without giving anything back. `bomb job` is the neighbour that must notice nothing:
+ * it works in rounds until its standard input ends, then says how long the longest took. `bomb
+ * --list` names the bombs.
  *
- * 0: it was refused, or those of its children who took too much were killed. 1: preparing failed. Bombs that end
- * otherwise are killed.
+ * 0: it was refused, or those of its children who took too much were killed. 1: preparing failed.
+ * Bombs that end otherwise are killed.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -540,7 +541,8 @@ static int one_tcp(void)
 		listener = socket(AF_INET, SOCK_STREAM, 0);
 		listener_name.sin_family = AF_INET;
 		listener_name.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-		NEED(bind(listener, (struct sockaddr *)&listener_name, len) == 0 && listen(listener, 4096) == 0);
+		NEED(bind(listener, (struct sockaddr *)&listener_name, len) == 0 &&
+		     listen(listener, 4096) == 0);
 		NEED(getsockname(listener, (struct sockaddr *)&listener_name, &len) == 0);
 	}
 	int s = socket(AF_INET, SOCK_STREAM, 0);
@@ -596,9 +598,10 @@ static bool send_fd(int to, int fd)
 {
 	char control[CMSG_SPACE(sizeof(int))] = { 0 };
 	struct iovec io = { big, 1 };
-	struct msghdr m = {
-		.msg_iov = &io, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control)
-	};
+	struct msghdr m = { .msg_iov = &io,
+			    .msg_iovlen = 1,
+			    .msg_control = control,
+			    .msg_controllen = sizeof(control) };
 	struct cmsghdr *h = CMSG_FIRSTHDR(&m);
 
 	h->cmsg_level = SOL_SOCKET;
@@ -651,7 +654,8 @@ static void epoll_items(void)
 		NEED(eventfd(0, 0) >= 0);
 	for (int ep = epoll_create1(0); ep >= 0 && n < 40000; ep = epoll_create1(0))
 		for (int d = fd; d < ep && d < 1000 && n < 40000; d++, n++)
-			if (epoll_ctl(ep, EPOLL_CTL_ADD, d, &ev) < 0 && errno != EEXIST && errno != ELOOP) {
+			if (epoll_ctl(ep, EPOLL_CTL_ADD, d, &ev) < 0 && errno != EEXIST &&
+			    errno != ELOOP) {
 				refused(n);
 				return;
 			}
@@ -810,7 +814,8 @@ static void xattrs(void)
 
 static void mappings(void)
 {
-	char *p = mmap(NULL, 1UL << 30, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	char *p =
+	    mmap(NULL, 1UL << 30, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	long n = 0;
 
 	NEED(p != MAP_FAILED);
@@ -894,7 +899,8 @@ static int job(void)
 static const struct {
 	const char *name;
 	void (*run)(void);
-	const char *outcome; /* an extended regular expression for what it says; NULL: it is killed itself */
+	/* an extended regular expression for what it says; NULL: it is killed itself */
+	const char *outcome;
 } bombs[] = {
 	{ "memory_private", memory_private, "killed by signal 9" },
 	{ "memory_small", memory_small, "killed by signal 9" },

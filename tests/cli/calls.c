@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * System calls whose trace is the same under strace and under hl --strace, but for addresses and process numbers: one
- * of each kind of argument.
+ * System calls whose trace is the same under strace and under hl --strace, but for addresses and
+ * process numbers: one of each kind of argument.
  */
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -98,7 +98,8 @@ static void files(void)
 static void memory(void)
 {
 	unsigned char vec[2];
-	char *p = (char *)CALL(mmap, NULL, 8192L, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0L);
+	char *p = (char *)CALL(mmap, NULL, 8192L, PROT_READ | PROT_WRITE,
+			       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0L);
 
 	p[0] = 1;
 	CALL(mincore, p, 4096L, vec);
@@ -107,7 +108,8 @@ static void memory(void)
 	CALL(mremap, p + 4096, 4096L, 8192L, MREMAP_MAYMOVE);
 	CALL(msync, p, 4096L, MS_SYNC);
 	CALL(munmap, p, 4096L);
-	CALL(mmap, NULL, 0L, PROT_READ | PROT_EXEC, MAP_SHARED | MAP_FIXED_NOREPLACE | MAP_STACK, 99, 4096L);
+	CALL(mmap, NULL, 0L, PROT_READ | PROT_EXEC, MAP_SHARED | MAP_FIXED_NOREPLACE | MAP_STACK,
+	     99, 4096L);
 	CALL(memfd_create, "name", 1);
 }
 
@@ -160,9 +162,10 @@ static void messages(void)
 	struct sockaddr_un un = { AF_UNIX, "missing.sock" };
 	struct sockaddr_in in = { AF_INET, htons(80), { htonl(INADDR_LOOPBACK) }, { 0 } };
 	struct iovec iov = { data, 2 };
-	struct msghdr m = {
-		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control
-	};
+	struct msghdr m = { .msg_iov = &iov,
+			    .msg_iovlen = 1,
+			    .msg_control = control,
+			    .msg_controllen = sizeof control };
 	struct cmsghdr *c = CMSG_FIRSTHDR(&m);
 
 	memcpy(data, "ab", 3);
@@ -214,7 +217,8 @@ static void others(void)
 	CALL(clock_gettime, 99, &ts);
 	CALL(futex, &word, FUTEX_WAIT_PRIVATE, 4, NULL);
 	CALL(futex, &word, FUTEX_WAKE, 1);
-	CALL(futex, &word, FUTEX_WAIT_BITSET | FUTEX_CLOCK_REALTIME, 4, NULL, NULL, FUTEX_BITSET_MATCH_ANY);
+	CALL(futex, &word, FUTEX_WAIT_BITSET | FUTEX_CLOCK_REALTIME, 4, NULL, NULL,
+	     FUTEX_BITSET_MATCH_ANY);
 	CALL(prctl, PR_SET_NAME, "renamed");
 	CALL(prctl, PR_GET_NAME, name);
 	CALL(prctl, PR_SET_PDEATHSIG, SIGTERM);

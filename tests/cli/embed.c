@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A program that embeds libhl: what hl.h promises, seen from outside. `embed CASE`; exits 0 when it holds, and says
- * what did not.
+ * A program that embeds libhl: what hl.h promises, seen from outside. `embed CASE`; exits 0 when it
+ * holds, and says what did not.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -20,14 +20,14 @@
 
 #include "hl.h"
 
-#define CHECK(cond, ...)                                                                                               \
-	do {                                                                                                           \
-		if (!(cond)) {                                                                                         \
-			fprintf(stderr, "%s:%d: %s: ", __FILE__, __LINE__, #cond);                                     \
-			fprintf(stderr, __VA_ARGS__);                                                                  \
-			fprintf(stderr, "\n");                                                                         \
-			exit(1);                                                                                       \
-		}                                                                                                      \
+#define CHECK(cond, ...)                                                                           \
+	do {                                                                                       \
+		if (!(cond)) {                                                                     \
+			fprintf(stderr, "%s:%d: %s: ", __FILE__, __LINE__, #cond);                 \
+			fprintf(stderr, __VA_ARGS__);                                              \
+			fprintf(stderr, "\n");                                                     \
+			exit(1);                                                                   \
+		}                                                                                  \
 	} while (0)
 
 static struct hl_config *config(size_t n, const char *const *args)
@@ -40,7 +40,9 @@ static struct hl_config *config(size_t n, const char *const *args)
 		hl_config_set_platform(cfg, getenv("HL_TEST_PLATFORM"));
 	return cfg;
 }
-#define CONFIG(...) config(sizeof((const char *[]){ __VA_ARGS__ }) / sizeof(char *), (const char *[]){ __VA_ARGS__ })
+#define CONFIG(...)                                                                                \
+	config(sizeof((const char *[]){ __VA_ARGS__ }) / sizeof(char *),                           \
+	       (const char *[]){ __VA_ARGS__ })
 
 static struct hl_sandbox *start(struct hl_config *cfg)
 {
@@ -66,7 +68,8 @@ static void expect_exit(struct hl_sandbox *sb, int status)
 {
 	struct hl_result res = finish(sb);
 
-	CHECK(res.end == HL_EXITED && res.status == status, "end %d, status %d", res.end, res.status);
+	CHECK(res.end == HL_EXITED && res.status == status, "end %d, status %d", res.end,
+	      res.status);
 }
 
 /* ---- what can be counted of this process ---- */
@@ -83,7 +86,8 @@ static int count_entries(const char *dir)
 	return n;
 }
 
-/* A thread that has ended stays in the list for a moment: the count, once it is what it should be. */
+/* A thread that has ended stays in the list for a moment: the count, once it is what it should
+ * be. */
 static int count_threads(int expected)
 {
 	for (int i = 0; i < 500 && count_entries("/proc/self/task") != expected; i++)
@@ -166,9 +170,11 @@ static void leaks_nothing(void)
 	long kb = resident_kb();
 
 	in_turn(2000);
-	CHECK(count_entries("/proc/self/fd") == fds, "%d descriptors, were %d", count_entries("/proc/self/fd"), fds);
+	CHECK(count_entries("/proc/self/fd") == fds, "%d descriptors, were %d",
+	      count_entries("/proc/self/fd"), fds);
 	CHECK(count_threads(tasks) == tasks, "%d threads, were %d", count_threads(tasks), tasks);
-	CHECK(count_entries("/dev/shm") == shm, "%d files in /dev/shm, were %d", count_entries("/dev/shm"), shm);
+	CHECK(count_entries("/dev/shm") == shm, "%d files in /dev/shm, were %d",
+	      count_entries("/dev/shm"), shm);
 	CHECK(resident_kb() < kb + 4096, "%ld KiB resident, were %ld", resident_kb(), kb);
 }
 
@@ -190,10 +196,12 @@ static void errors(void)
 	hl_config_free(cfg);
 
 	cfg = hl_config_new();
-	CHECK(hl_sandbox_start(cfg, &sb, &err) == -1 && hl_error_code(err) == HL_INVALID, "%s", hl_error_text(err));
+	CHECK(hl_sandbox_start(cfg, &sb, &err) == -1 && hl_error_code(err) == HL_INVALID, "%s",
+	      hl_error_text(err));
 	hl_error_free(err);
 	hl_config_free(cfg);
-	CHECK(hl_sandbox_start(NULL, &sb, &err) == -1 && hl_error_code(err) == HL_NO_MEMORY, "%s", hl_error_text(err));
+	CHECK(hl_sandbox_start(NULL, &sb, &err) == -1 && hl_error_code(err) == HL_NO_MEMORY, "%s",
+	      hl_error_text(err));
 	hl_error_free(err);
 	hl_sandbox_free(NULL);
 	hl_error_free(NULL);
@@ -206,7 +214,8 @@ static void kill_it(void)
 	struct hl_error *err = NULL;
 	struct hl_result res;
 
-	CHECK(hl_sandbox_wait(sb, 50, &res, &err) == -1 && hl_error_code(err) == HL_TIMED_OUT, "did not run");
+	CHECK(hl_sandbox_wait(sb, 50, &res, &err) == -1 && hl_error_code(err) == HL_TIMED_OUT,
+	      "did not run");
 	CHECK(res.end == HL_RUNNING && !res.stopped, "end %d", res.end);
 	hl_error_free(err);
 	hl_sandbox_kill(sb);
@@ -238,11 +247,13 @@ static void signals(void)
 	char c;
 
 	CHECK(pipe2(out, O_CLOEXEC) == 0, "pipe");
-	struct hl_config *cfg = CONFIG("sh", "-c", "trap 'exit 9' USR1; echo; while :; do sleep 0.01; done");
+	struct hl_config *cfg =
+	    CONFIG("sh", "-c", "trap 'exit 9' USR1; echo; while :; do sleep 0.01; done");
 	hl_config_set_stdio(cfg, 0, out[1], 2);
 	struct hl_sandbox *sb = start(cfg);
 	CHECK(read(out[0], &c, 1) == 1, "nothing came");
-	CHECK(hl_sandbox_signal(sb, 0, NULL) == -1 && hl_sandbox_signal(sb, 65, NULL) == -1, "a bad signal");
+	CHECK(hl_sandbox_signal(sb, 0, NULL) == -1 && hl_sandbox_signal(sb, 65, NULL) == -1,
+	      "a bad signal");
 	CHECK(hl_sandbox_signal(sb, SIGUSR1, NULL) == 0, "USR1");
 	expect_exit(sb, 9);
 	close(out[0]);
@@ -294,7 +305,8 @@ static void leaves_host_alone(void)
 	CHECK(waitpid(-1, &status, 0) == pid && WEXITSTATUS(status) == 5, "the child is gone");
 	for (int s = 1; s < NSIG; s++) {
 		sigaction(s, NULL, &after);
-		CHECK(s == SIGSEGV || s == SIGBUS || s == ours || before[s].sa_handler == after.sa_handler,
+		CHECK(s == SIGSEGV || s == SIGBUS || s == ours ||
+			  before[s].sa_handler == after.sa_handler,
 		      "handler of signal %d", s);
 	}
 }
@@ -365,7 +377,8 @@ static void trace_and_log(void)
 	hl_config_set_trace(cfg, HL_TRACE_TEXT, collect, &trace);
 	hl_config_set_log(cfg, 1, collect, &log);
 	struct hl_result res = finish(start(cfg));
-	CHECK(res.end == HL_SIGNALED && res.status == SIGSEGV, "end %d, status %d", res.end, res.status);
+	CHECK(res.end == HL_SIGNALED && res.status == SIGSEGV, "end %d, status %d", res.end,
+	      res.status);
 	CHECK(strstr(trace.text, "+++ killed by SIGSEGV"), "%s", trace.text);
 	CHECK(strstr(log.text, "dies of SIGSEGV") && strstr(log.text, "rip "), "%s", log.text);
 }
@@ -388,8 +401,9 @@ static void counters(void)
 	hl_sandbox_stats(sb, &s);
 	hl_sandbox_each_call(sb, add_calls, &calls);
 	CHECK(calls == s.syscalls && calls > 10, "%lu calls, %lu counted", calls, s.syscalls);
-	CHECK(s.entries == s.syscalls + s.faults + s.exceptions + s.interrupts, "%lu entries for %lu+%lu+%lu+%lu",
-	      s.entries, s.syscalls, s.faults, s.exceptions, s.interrupts);
+	CHECK(s.entries == s.syscalls + s.faults + s.exceptions + s.interrupts,
+	      "%lu entries for %lu+%lu+%lu+%lu", s.entries, s.syscalls, s.faults, s.exceptions,
+	      s.interrupts);
 	hl_sandbox_free(sb);
 }
 
@@ -401,20 +415,25 @@ static void host_report(void)
 	struct hl_config *cfg = CONFIG("true");
 	int fds = count_entries("/proc/self/fd");
 
-	CHECK(hl_host_inspect(&a, &err) == 0 && hl_host_inspect(&b, NULL) == 0, "%s", hl_error_text(err));
-	CHECK(a->picked && b->picked && strcmp(a->picked, b->picked) == 0, "one picks %s", a->picked);
+	CHECK(hl_host_inspect(&a, &err) == 0 && hl_host_inspect(&b, NULL) == 0, "%s",
+	      hl_error_text(err));
+	CHECK(a->picked && b->picked && strcmp(a->picked, b->picked) == 0, "one picks %s",
+	      a->picked);
 	CHECK(a->nr_platforms == 2 && a->nr_findings > 0, "%zu platforms", a->nr_platforms);
 	for (size_t i = 0; i < a->nr_platforms; i++) {
 		const struct hl_platform_report *p = &a->platforms[i];
 		CHECK(p->nr_findings > 2, "%s: %zu findings", p->name, p->nr_findings);
-		CHECK(p->usable ? p->round_trip_ns > 100 : p->text[0], "%s: neither cost nor reason", p->name);
-		CHECK(strcmp(p->name, a->picked) != 0 || p->usable, "%s is picked and does not work", p->name);
+		CHECK(p->usable ? p->round_trip_ns > 100 : p->text[0],
+		      "%s: neither cost nor reason", p->name);
+		CHECK(strcmp(p->name, a->picked) != 0 || p->usable,
+		      "%s is picked and does not work", p->name);
 	}
 	hl_config_set_platform(cfg, a->picked);
 	hl_host_report_free(a);
 	hl_host_report_free(b);
 	hl_host_report_free(NULL);
-	CHECK(count_entries("/proc/self/fd") == fds, "%d descriptors, were %d", count_entries("/proc/self/fd"), fds);
+	CHECK(count_entries("/proc/self/fd") == fds, "%d descriptors, were %d",
+	      count_entries("/proc/self/fd"), fds);
 	struct hl_sandbox *sb = start(cfg);
 	CHECK(hl_sandbox_wait(sb, 60000, NULL, &err) == 0, "%s", hl_error_text(err));
 	hl_sandbox_free(sb);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * hl on one platform: called DIR/hl-NAME, it becomes DIR/hl --platform NAME with the arguments it was given. Not a
- * script, so that what it is started with (closed descriptors, limits, an empty environment) is what hl starts with.
+ * hl on one platform: called DIR/hl-NAME, it becomes DIR/hl --platform NAME with the arguments it
+ * was given. Not a script, so that what it is started with (closed descriptors, limits, an empty
+ * environment) is what hl starts with.
  */
 #include <limits.h>
 #include <stdio.h>
@@ -15,7 +16,8 @@ int main(int argc, char **argv)
 	char self[PATH_MAX] = "", **args = calloc((size_t)argc + 3, sizeof *args), *dash;
 	int n = 1, from = 1;
 
-	if (!args || readlink("/proc/self/exe", self, sizeof self - 1) < 0 || !(dash = strrchr(self, '-')))
+	if (!args || readlink("/proc/self/exe", self, sizeof self - 1) < 0 ||
+	    !(dash = strrchr(self, '-')))
 		return 99;
 	*dash = '\0';
 	args[0] = argv[0];

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The library where memory runs out: each allocation in turn fails, once or from then on. A sandbox then fails to start
- * with a reason, or its guest gets an error, or nothing notices; never a crash, a hang, or something left behind.
+ * The library where memory runs out: each allocation in turn fails, once or from then on. A sandbox
+ * then fails to start with a reason, or its guest gets an error, or nothing notices; never a crash,
+ * a hang, or something left behind.
  *
- *	oom once|always FIRST STEP
+ * 	oom once|always FIRST STEP
  *
  * from allocation FIRST on every STEPth one, until a run is over before it gets there.
  */
@@ -94,8 +95,9 @@ static int count_entries(const char *dir)
 /* 1: it failed and said why; 0: the guest ended. */
 static int run_sandbox(void)
 {
-	static const char *const args[] = { "busybox", "sh", "-c",
-					    "echo a | cat; (exit 3); x=$(echo b); echo $x >/dev/shm/f" };
+	static const char *const args[] = {
+		"busybox", "sh", "-c", "echo a | cat; (exit 3); x=$(echo b); echo $x >/dev/shm/f"
+	};
 	struct hl_config *cfg = hl_config_new();
 	struct hl_sandbox *sb;
 	struct hl_error *err = NULL;
@@ -127,7 +129,8 @@ static bool settles(const char *dir, int count)
 	return false;
 }
 
-/* Exit status of the process that tries it: 0, 1 as run_sandbox, 9: it never came to allocation `at`. */
+/* Exit status of the process that tries it: 0, 1 as run_sandbox, 9: it never came to allocation
+ * `at`. */
 static int try_one(long at)
 {
 	alarm(RUN_SECONDS);

@@ -10,12 +10,14 @@ static int map(int flags)
 {
 	const int prot = PROT_READ | PROT_WRITE;
 
-	return mmap(NULL, SIZE, prot, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | flags, -1, 0) == MAP_FAILED;
+	return mmap(NULL, SIZE, prot, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | flags, -1, 0) ==
+	       MAP_FAILED;
 }
 
 int main(int argc, char **argv)
 {
-	char *p = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	char *p = mmap(NULL, SIZE, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	if (strcmp(argv[1], "map") == 0)
 		map(MAP_POPULATE);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Maps a file, says so, waits for a line, by when somebody outside has shortened the file, and has the kernel use the
- * mapping. A line for each call: its name and its error. */
+/* Maps a file, says so, waits for a line, by when somebody outside has shortened the file, and has
+ * the kernel use the mapping. A line for each call: its name and its error. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
@@ -20,7 +20,8 @@ static void tell(const char *name, long ret)
 
 int main(int argc, char **argv)
 {
-	int fd = open(argv[1], O_RDWR), null = open("/dev/null", O_WRONLY), zero = open("/dev/zero", O_RDONLY);
+	int fd = open(argv[1], O_RDWR), null = open("/dev/null", O_WRONLY),
+	    zero = open("/dev/zero", O_RDONLY);
 	char *p = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0), c;
 
 	if (p == MAP_FAILED || null < 0 || zero < 0)

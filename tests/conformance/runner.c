@@ -1,21 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The conformance runner: the host kernel is the oracle. Every case of every program runs natively and then under hl,
- * each in a fresh scratch directory at the same path, with a time limit; stdout, stderr, exit status and the files left
- * behind must be the same byte for byte.
+ * The conformance runner: the host kernel is the oracle. Every case of every program runs natively
+ * and then under hl, each in a fresh scratch directory at the same path, with a time limit; stdout,
+ * stderr, exit status and the files left behind must be the same byte for byte.
  *
- *	runner [OPTIONS] PROGRAM...
- *	  --hl PATH         the hl to test
- *	  --platform P      one of its platforms; default kvm
- *	  --native-only     the second run is native too: validates that the cases are deterministic
- *	  --survive         no native run: a case passes when it exits 0 under hl
- *	  --only PATTERN    cases whose id AREA/FAMILY/CASE, or a component of it, matches (fnmatch)
- *	  --expected FILE   lines "ID: reason": cases known to differ. One that no longer differs is a failure
- *	  --work DIR        where scratch directories go
- *	  --jobs N, --timeout SECONDS, --verbose
+ * 	runner [OPTIONS] PROGRAM...
+ * 	  --hl PATH         the hl to test
+ * 	  --platform P      one of its platforms; default kvm
+ * 	  --native-only     the second run is native too: validates that the cases are deterministic
+ * 	  --survive         no native run: a case passes when it exits 0 under hl
+ * 	  --only PATTERN    cases whose id AREA/FAMILY/CASE, or a component of it, matches (fnmatch)
+ * 	  --expected FILE   lines "ID: reason": cases known to differ. One that no longer differs is
+ *                      a failure
+ * 	  --work DIR        where scratch directories go
+ * 	  --jobs N, --timeout SECONDS, --verbose
  *
- * A worker process runs each case and is the reaper of whatever the case leaves behind. Its exit status is the outcome,
- * its report goes to the main process through a file.
+ * A worker process runs each case and is the reaper of whatever the case leaves behind. Its exit
+ * status is the outcome, its report goes to the main process through a file.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -62,11 +63,14 @@ struct result {
 	char *out, *err, *files;
 };
 
-static struct options opt = { .hl = "build/hl", .platform = "kvm", .work = "/tmp", .jobs = 2, .timeout = 60 };
+static struct options opt = {
+	.hl = "build/hl", .platform = "kvm", .work = "/tmp", .jobs = 2, .timeout = 60
+};
 static struct test *tests;
 static size_t ntests;
 
-/* Where a run could not even be prepared, that is no result which two sides could agree on. The others are case.h's. */
+/* Where a run could not even be prepared, that is no result which two sides could agree on. The
+ * others are case.h's. */
 static int die_status = 1;
 enum { UNPREPARED = 98, NOT_SET_UP = 99, NO_SUCH_CASE = 2 };
 
@@ -112,7 +116,7 @@ static char *read_whole(const char *path)
 	return buf;
 }
 
-/* --- the files a run left behind ------------------------------------------------------------------------------- */
+/* --- the files a run left behind -------------------------------------------------------------- */
 
 static uint64_t content_hash(int dir, const char *name)
 {
@@ -196,7 +200,8 @@ static void remove_tree(int at, const char *name)
 	if (dir >= 0) {
 		int n = scandirat(dir, ".", &names, NULL, NULL);
 		for (int i = 0; i < n; i++) {
-			if (strcmp(names[i]->d_name, ".") != 0 && strcmp(names[i]->d_name, "..") != 0)
+			if (strcmp(names[i]->d_name, ".") != 0 &&
+			    strcmp(names[i]->d_name, "..") != 0)
 				remove_tree(dir, names[i]->d_name);
 			free(names[i]);
 		}
@@ -208,7 +213,7 @@ static void remove_tree(int at, const char *name)
 		die(name);
 }
 
-/* --- one run --------------------------------------------------------------------------------------------------- */
+/* --- one run ---------------------------------------------------------------------------------- */
 
 /* The same for both sides, whatever the caller's; what may not be had is left at what there is. */
 static void limit(int what, rlim_t soft, rlim_t hard)
@@ -238,8 +243,10 @@ static void stdio_to(int fd, const char *path, int flags)
 /* Every run starts from the same: descriptors, environment, limits, signals, mask of modes. */
 static void run_child(char *const argv[], const char *dir, const char *out, const char *err)
 {
-	char *const env[] = { (char[]){ "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" },
-			      (char[]){ "HOME=/" }, (char[]){ "LANG=C" }, (char[]){ "TERM=dumb" }, NULL };
+	char *const env[] = {
+		(char[]){ "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" },
+		(char[]){ "HOME=/" }, (char[]){ "LANG=C" }, (char[]){ "TERM=dumb" }, NULL
+	};
 	sigset_t none;
 
 	die_status = UNPREPARED;
@@ -315,7 +322,8 @@ static int kill_leftovers(void)
 
 static struct result run(char *const argv[], const char *base)
 {
-	char *dir = text("%s/scratch", base), *out = text("%s/out", base), *err = text("%s/err", base);
+	char *dir = text("%s/scratch", base), *out = text("%s/out", base),
+	     *err = text("%s/err", base);
 	struct result r;
 
 	remove_tree(AT_FDCWD, dir);
@@ -338,7 +346,7 @@ static struct result run(char *const argv[], const char *base)
 	return r;
 }
 
-/* --- comparing ------------------------------------------------------------------------------------------------- */
+/* --- comparing -------------------------------------------------------------------------------- */
 
 static size_t line_length(const char *s)
 {
@@ -361,7 +369,8 @@ static bool differ(FILE *report, const char *what, const char *native, const cha
 {
 	if (strcmp(native, other) == 0)
 		return false;
-	while (*native && line_length(native) == line_length(other) && !strncmp(native, other, line_length(native))) {
+	while (*native && line_length(native) == line_length(other) &&
+	       !strncmp(native, other, line_length(native))) {
 		size_t n = line_length(native);
 		native += n;
 		other += n;
@@ -401,8 +410,8 @@ static bool compare(FILE *report, const struct result *want, const struct result
 	return bad;
 }
 
-/* A case that could not prepare itself says nothing about hl. An ordinary user can not prepare those that need root:
- * they are skipped, by name. */
+/* A case that could not prepare itself says nothing about hl. An ordinary user can not prepare
+ * those that need root: they are skipped, by name. */
 static enum outcome native_outcome(FILE *report, const struct result *r)
 {
 	if (r->status != UNPREPARED && r->status != NOT_SET_UP && r->status != NO_SUCH_CASE)
@@ -436,7 +445,8 @@ static enum outcome judge(const struct test *t, const char *base, FILE *report)
 		if (r.status == 0 && r.leftovers == 0)
 			return PASSED;
 		char b[32];
-		fprintf(report, "  exit status %s, %d processes left\n", status_text(b, r.status), r.leftovers);
+		fprintf(report, "  exit status %s, %d processes left\n", status_text(b, r.status),
+			r.leftovers);
 		print_lines(report, '+', r.err);
 		return FAILED;
 	}
@@ -453,7 +463,7 @@ static enum outcome judge(const struct test *t, const char *base, FILE *report)
 	return t->reason ? (bad ? EXPECTED : FAILED) : bad ? FAILED : PASSED;
 }
 
-/* --- many cases ------------------------------------------------------------------------------------------------ */
+/* --- many cases ------------------------------------------------------------------------------- */
 
 static char *slot_dir(int slot)
 {
@@ -486,8 +496,10 @@ static void start(struct test *t, int slot)
 
 static enum outcome finish(struct test *t, int st)
 {
-	static const char *const words[OUTCOMES] = { "pass", "FAIL", "skip", "expected difference" };
-	enum outcome o = WIFEXITED(st) && WEXITSTATUS(st) >= 10 ? (enum outcome)(WEXITSTATUS(st) - 10) : FAILED;
+	static const char *const words[OUTCOMES] = { "pass", "FAIL", "skip",
+						     "expected difference" };
+	enum outcome o =
+	    WIFEXITED(st) && WEXITSTATUS(st) >= 10 ? (enum outcome)(WEXITSTATUS(st) - 10) : FAILED;
 	char *base = slot_dir(t->slot), *path = text("%s/report", base), *report = read_whole(path);
 
 	if (o == EXPECTED)
@@ -536,7 +548,7 @@ static void run_all(int count[OUTCOMES])
 	}
 }
 
-/* --- which cases ----------------------------------------------------------------------------------------------- */
+/* --- which cases ------------------------------------------------------------------------------ */
 
 /* The pattern may name the area, the family, the case, or join them. */
 static bool selected(const char *id)
@@ -601,7 +613,8 @@ static void add_cases(const char *program)
 			continue;
 		}
 		tests = must(realloc(tests, (ntests + 1) * sizeof(*tests)));
-		tests[ntests++] = (struct test){ id, path, must(strdup(line)), expected_reason(id), 0, 0 };
+		tests[ntests++] =
+		    (struct test){ id, path, must(strdup(line)), expected_reason(id), 0, 0 };
 	}
 	if (pclose(p) != 0)
 		die(program);
@@ -630,11 +643,16 @@ static void parse(int argc, char **argv)
 			int *number;
 			bool *flag;
 		} table[] = {
-			{ "--hl", &opt.hl, 0, 0 },           { "--platform", &opt.platform, 0, 0 },
-			{ "--only", &opt.only, 0, 0 },       { "--expected", &opt.expected, 0, 0 },
-			{ "--work", &opt.work, 0, 0 },       { "--jobs", 0, &opt.jobs, 0 },
-			{ "--timeout", 0, &opt.timeout, 0 }, { "--native-only", 0, 0, &opt.native_only },
-			{ "--survive", 0, 0, &opt.survive }, { "--verbose", 0, 0, &opt.verbose },
+			{ "--hl", &opt.hl, 0, 0 },
+			{ "--platform", &opt.platform, 0, 0 },
+			{ "--only", &opt.only, 0, 0 },
+			{ "--expected", &opt.expected, 0, 0 },
+			{ "--work", &opt.work, 0, 0 },
+			{ "--jobs", 0, &opt.jobs, 0 },
+			{ "--timeout", 0, &opt.timeout, 0 },
+			{ "--native-only", 0, 0, &opt.native_only },
+			{ "--survive", 0, 0, &opt.survive },
+			{ "--verbose", 0, 0, &opt.verbose },
 		};
 		bool known = false;
 		for (size_t j = 0; j < sizeof(table) / sizeof(*table) && !known; j++) {
@@ -651,7 +669,8 @@ static void parse(int argc, char **argv)
 	}
 }
 
-/* Nothing of the kvm platform can be tested without the device: said by name, and counted. PASSED: it is there. */
+/* Nothing of the kvm platform can be tested without the device: said by name, and counted. PASSED:
+ * it is there. */
 static enum outcome platform_missing(void)
 {
 	const char *require = getenv("HL_REQUIRE_KVM");
@@ -664,8 +683,8 @@ static enum outcome platform_missing(void)
 		close(fd);
 		return PASSED;
 	}
-	printf("%s - kvm %zu conformance cases (/dev/kvm: %s)\n", required ? "not ok" : "skip", ntests,
-	       strerror(errno));
+	printf("%s - kvm %zu conformance cases (/dev/kvm: %s)\n", required ? "not ok" : "skip",
+	       ntests, strerror(errno));
 	return required ? FAILED : SKIPPED;
 }
 
@@ -693,6 +712,7 @@ int main(int argc, char **argv)
 		count[missing] = (int)ntests;
 	else
 		run_all(count);
-	printf("%d passed, %d failed, %d skipped\n", count[PASSED], count[FAILED], count[SKIPPED] + count[EXPECTED]);
+	printf("%d passed, %d failed, %d skipped\n", count[PASSED], count[FAILED],
+	       count[SKIPPED] + count[EXPECTED]);
 	return count[FAILED] != 0;
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Guest programs that are in the middle of something long when they are told to end: PROG OP. The program says "begin"
- * when it is prepared, and then does nothing but the operation, over and over, until somebody ends it. It says why when
- * the operation fails, which is a failure of the test: nothing long was under way.
+ * Guest programs that are in the middle of something long when they are told to end: PROG OP. The
+ * program says "begin" when it is prepared, and then does nothing but the operation, over and over,
+ * until somebody ends it. It says why when the operation fails, which is a failure of the test:
+ * nothing long was under way.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -37,12 +38,12 @@ static void fail(const char *what)
 	exit(3);
 }
 
-#define NEED(expr)                                                                                                     \
-	({                                                                                                             \
-		long need_ = (long)(expr);                                                                             \
-		if (need_ == -1)                                                                                       \
-			fail(#expr);                                                                                   \
-		need_;                                                                                                 \
+#define NEED(expr)                                                                                 \
+	({                                                                                         \
+		long need_ = (long)(expr);                                                         \
+		if (need_ == -1)                                                                   \
+			fail(#expr);                                                               \
+		need_;                                                                             \
 	})
 
 static void begin(void)
@@ -74,8 +75,8 @@ static int null(void)
 
 static char *memory(size_t size)
 {
-	return (char *)NEED(
-	    mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
+	return (char *)NEED(mmap(NULL, size, PROT_READ | PROT_WRITE,
+				 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
 }
 
 /* A file in so many pieces that giving it up takes the host long. */
@@ -222,7 +223,8 @@ static void op_getrandom(void)
 
 static void op_process_vm_readv(void)
 {
-	struct iovec here = { memory(256 * MIB), 256 * MIB }, there = { memory(256 * MIB), 256 * MIB };
+	struct iovec here = { memory(256 * MIB), 256 * MIB },
+		     there = { memory(256 * MIB), 256 * MIB };
 
 	FOREVER
 	NEED(process_vm_readv(getpid(), &here, 1, &there, 1, 0));
@@ -364,8 +366,8 @@ static void op_populate(void)
 {
 	FOREVER
 	{
-		char *m = (char *)NEED(
-		    mmap(NULL, 256 * MIB, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0));
+		char *m = (char *)NEED(mmap(NULL, 256 * MIB, PROT_READ | PROT_WRITE,
+					    MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0));
 		NEED(munmap(m, 256 * MIB));
 	}
 }

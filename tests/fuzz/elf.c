@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The loader, given any bytes as a program and any bytes as its interpreter. Input: one byte of options, two bytes that
- * tell how long the program is, the program, the interpreter. After each run nothing may be left, and what was loaded
- * must satisfy the checks of the unit tests.
+ * The loader, given any bytes as a program and any bytes as its interpreter. Input: one byte of
+ * options, two bytes that tell how long the program is, the program, the interpreter. After each
+ * run nothing may be left, and what was loaded must satisfy the checks of the unit tests.
  */
 #include "tests/unit/exec_world.h"
 

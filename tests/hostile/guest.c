@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A Linux program that attacks the stub it runs in: `guest ATTACK`. 0: it met what it should; 1: it says what not.
- * Attacks that may end the process are made in children, and the parent looks how they end.
+ * A Linux program that attacks the stub it runs in: `guest ATTACK`. 0: it met what it should; 1: it
+ * says what not. Attacks that may end the process are made in children, and the parent looks how
+ * they end.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -20,12 +21,13 @@
 #include "platform/process/layout.h"
 #include "stub_symbols.h"
 
-#define CHECK(cond)                                                                                                    \
-	do {                                                                                                           \
-		if (!(cond)) {                                                                                         \
-			fprintf(stderr, "%s:%d: %s (errno %d)\n", __FILE__, __LINE__, #cond, errno);                   \
-			exit(1);                                                                                       \
-		}                                                                                                      \
+#define CHECK(cond)                                                                                \
+	do {                                                                                       \
+		if (!(cond)) {                                                                     \
+			fprintf(stderr, "%s:%d: %s (errno %d)\n", __FILE__, __LINE__, #cond,       \
+				errno);                                                            \
+			exit(1);                                                                   \
+		}                                                                                  \
 	} while (0)
 
 /* rax rbx rcx rdx rsi rdi rsp rbp r8 to r15 */
@@ -61,8 +63,8 @@ static uint64_t random64(void)
 	return x;
 }
 
-/* Runs it in a child: its status as wait(2) gives it. One that neither ends nor is ended within a second is, by alarm.
- */
+/* Runs it in a child: its status as wait(2) gives it. One that neither ends nor is ended within a
+ * second is, by alarm. */
 static int in_child(void (*attack)(uint64_t), uint64_t arg)
 {
 	int status;
@@ -84,10 +86,20 @@ static char page[8192] __attribute__((aligned(4096)));
 
 static void jump_to(uint64_t offset)
 {
-	const uint64_t tempting[] = {
-		STUB_TEXT, STUB_COMMAND, STUB_SCRATCH, STUB_STACKS + 0x7000, (uint64_t)page, 0,    1,
-		3,         SYS_munmap,   SYS_mmap,     SYS_exit_group,       SYS_clone,      4096, ~0UL
-	};
+	const uint64_t tempting[] = { STUB_TEXT,
+				      STUB_COMMAND,
+				      STUB_SCRATCH,
+				      STUB_STACKS + 0x7000,
+				      (uint64_t)page,
+				      0,
+				      1,
+				      3,
+				      SYS_munmap,
+				      SYS_mmap,
+				      SYS_exit_group,
+				      SYS_clone,
+				      4096,
+				      ~0UL };
 	uint64_t regs[16];
 
 	for (uint64_t i = 0; i < offset % 64; i++)
@@ -115,21 +127,20 @@ static int jumps(void)
 
 static int maps(void)
 {
-	static const uint64_t places[] = {
-		STUB_TEXT, STUB_COMMAND, STUB_SCRATCH, STUB_STACKS, STUB_END - 4096, STUB_END
-	};
+	static const uint64_t places[] = { STUB_TEXT,   STUB_COMMAND,    STUB_SCRATCH,
+					   STUB_STACKS, STUB_END - 4096, STUB_END };
 	void *own = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	unsigned long before = *(volatile unsigned long *)STUB_TEXT;
 
 	for (unsigned i = 0; i < sizeof places / sizeof places[0]; i++) {
 		void *at = (void *)places[i];
-		CHECK(mmap(at, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) ==
-		      MAP_FAILED);
-		CHECK(mmap(at, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) ==
-		      MAP_FAILED);
+		CHECK(mmap(at, 4096, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED);
+		CHECK(mmap(at, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE,
+			   -1, 0) == MAP_FAILED);
 		CHECK(mmap(at, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != at);
-		CHECK(mmap((char *)at - 8192, 1UL << 30, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) ==
-		      MAP_FAILED);
+		CHECK(mmap((char *)at - 8192, 1UL << 30, PROT_READ,
+			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED);
 		CHECK(mprotect(at, 4096, PROT_READ | PROT_WRITE) < 0);
 		CHECK(mremap(own, 4096, 4096, MREMAP_MAYMOVE | MREMAP_FIXED, at) == MAP_FAILED);
 		CHECK(mremap(at, 4096, 8192, MREMAP_MAYMOVE) == MAP_FAILED);
@@ -193,7 +204,8 @@ static void forged(uint64_t mask)
 static void then_trap(uint64_t mask)
 {
 	static const unsigned char code[] = { 0xcd, 0x80, 0x0f, 0x0b };
-	void *at = mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	void *at = mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS,
+			-1, 0);
 
 	memcpy(at, code, sizeof code);
 	jump_target = (uint64_t)at;

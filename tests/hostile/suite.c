@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Programs that attack the stub they run in, one sandbox after the other, beside a sandbox in the same process that is
- * left in peace: suite GUEST. Each attack ends as it should, in time; the other sandbox answers after each; nothing is
- * left.
+ * Programs that attack the stub they run in, one sandbox after the other, beside a sandbox in the
+ * same process that is left in peace: suite GUEST. Each attack ends as it should, in time; the
+ * other sandbox answers after each; nothing is left.
  */
 #include <dirent.h>
 #include <poll.h>
@@ -80,17 +80,20 @@ static bool answers(int in, int out)
 	struct pollfd p = { out, POLLIN, 0 };
 
 	c++;
-	return write(in, &c, 1) == 1 && poll(&p, 1, 5000) == 1 && read(out, &back, 1) == 1 && back == c;
+	return write(in, &c, 1) == 1 && poll(&p, 1, 5000) == 1 && read(out, &back, 1) == 1 &&
+	       back == c;
 }
 
-/* One that its guest made unable to go on is "broken": the text says that it is the guest's doing. */
+/* One that its guest made unable to go on is "broken": the text says that it is the guest's
+ * doing. */
 static bool ends(struct hl_sandbox *sb, enum hl_end end, int status)
 {
 	struct hl_result res = { 0 };
 	struct hl_error *err = NULL;
 
 	int r = hl_sandbox_wait(sb, 120000, &res, &err);
-	bool as_meant = (!r && res.end == end && res.status == status) || (end == HL_SIGNALED && res.end == HL_BROKEN);
+	bool as_meant = (!r && res.end == end && res.status == status) ||
+			(end == HL_SIGNALED && res.end == HL_BROKEN);
 	if (!as_meant)
 		printf("# end %d, status %d, %s\n", res.end, res.status, hl_error_text(err));
 	hl_error_free(err);
@@ -111,7 +114,8 @@ int main(int argc, char **argv)
 	unsigned failed = 0;
 	char guest[4096];
 
-	snprintf(guest, sizeof guest, "%.*sguest", (int)(strlen(argv[0]) - strlen("suite")), argv[0]);
+	snprintf(guest, sizeof guest, "%.*sguest", (int)(strlen(argv[0]) - strlen("suite")),
+		 argv[0]);
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	alarm(300);
 	/* What the first sandbox of a process leaves for good is not a leak. */
@@ -127,15 +131,16 @@ int main(int argc, char **argv)
 		bool ok = answers(in[1], out[0]) && ends(evil, attacks[i].end, attacks[i].status);
 		hl_sandbox_free(evil);
 		ok = answers(in[1], out[0]) && ok;
-		printf("# %.1f s\n%s - hostile %s\n", now() - began, ok ? "ok" : "not ok", attacks[i].name);
+		printf("# %.1f s\n%s - hostile %s\n", now() - began, ok ? "ok" : "not ok",
+		       attacks[i].name);
 		failed += !ok;
 	}
 	close(in[1]);
 	bool ok = ends(good, HL_EXITED, 0);
 	hl_sandbox_free(good);
 	close(in[0]), close(out[0]), close(out[1]);
-	ok = ok && count_entries("/proc/self/fd") == fds && count_entries("/proc/self/task") == threads &&
-	     !count_children();
+	ok = ok && count_entries("/proc/self/fd") == fds &&
+	     count_entries("/proc/self/task") == threads && !count_children();
 	printf("%s - hostile nothing is left\n", ok ? "ok" : "not ok");
 	return failed || !ok;
 }

@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What every conformance program shares: a program is a family of cases, run one at a time as `PROG CASE`.
+ * What every conformance program shares: a program is a family of cases, run one at a time as `PROG
+ * CASE`.
  *
- * A case prints what Linux did; it judges nothing. The runner runs it natively and under hl and compares the bytes. So
- * it prints only what is the same every time: values, names of errors and signals, orders; never addresses, pids,
- * times. Output goes out by one write(2) a line: it may come from signal handlers, threads and forked children.
+ * A case prints what Linux did; it judges nothing. The runner runs it natively and under hl and
+ * compares the bytes. So it prints only what is the same every time: values, names of errors and
+ * signals, orders; never addresses, pids, times. Output goes out by one write(2) a line: it may
+ * come from signal handlers, threads and forked children.
  *
- *	CASE(name) { ... }	a case
- *	ROLE(name) { ... }	what the program does when a case executes it again: execv(self, {self, "role:name",
- *...})
+ * 	CASE(name) { ... }	a case
+ * 	ROLE(name) { ... } what the program does when a case executes it again: execv(self, {self,
+ *  "role:name",
+ * ...})
  */
 #ifndef HL_TESTS_CASE_H
 #define HL_TESTS_CASE_H
@@ -33,9 +36,10 @@ struct case_entry {
 	void (*run)(void);
 };
 
-#define CASE_ENTRY(label, fn)                                                                                          \
-	static void fn(void);                                                                                          \
-	static const struct case_entry entry_##fn __attribute__((used, section("cases"), aligned(8))) = { label, fn }; \
+#define CASE_ENTRY(label, fn)                                                                      \
+	static void fn(void);                                                                      \
+	static const struct case_entry entry_##fn                                                  \
+	    __attribute__((used, section("cases"), aligned(8))) = { label, fn };                   \
 	static void fn(void)
 #define CASE(name) CASE_ENTRY(#name, case_##name)
 #define ROLE(name) CASE_ENTRY("role:" #name, role_##name)
@@ -64,25 +68,26 @@ __attribute__((format(printf, 1, 2))) static void say(const char *fmt, ...)
 	errno = saved;
 }
 
-/* Ends a case whose preparation failed: not the thing under test, but nothing can be said without it. */
-#define NEED(expr)                                                                                                     \
-	({                                                                                                             \
-		long need_ = (long)(expr);                                                                             \
-		if (need_ == -1) {                                                                                     \
-			say("%s:%d: %s: %s\n", __func__, __LINE__, #expr, strerrorname_np(errno));                     \
-			_exit(99);                                                                                     \
-		}                                                                                                      \
-		need_;                                                                                                 \
+/* Ends a case whose preparation failed: not the thing under test, but nothing can be said without
+ * it. */
+#define NEED(expr)                                                                                 \
+	({                                                                                         \
+		long need_ = (long)(expr);                                                         \
+		if (need_ == -1) {                                                                 \
+			say("%s:%d: %s: %s\n", __func__, __LINE__, #expr, strerrorname_np(errno)); \
+			_exit(99);                                                                 \
+		}                                                                                  \
+		need_;                                                                             \
 	})
 
 /* The same for what returns its error (pthreads). */
-#define MUST(call)                                                                                                     \
-	do {                                                                                                           \
-		int err_ = (call);                                                                                     \
-		if (err_) {                                                                                            \
-			say("%s:%d: %s: %s\n", __func__, __LINE__, #call, strerrorname_np(err_));                      \
-			_exit(99);                                                                                     \
-		}                                                                                                      \
+#define MUST(call)                                                                                 \
+	do {                                                                                       \
+		int err_ = (call);                                                                 \
+		if (err_) {                                                                        \
+			say("%s:%d: %s: %s\n", __func__, __LINE__, #call, strerrorname_np(err_));  \
+			_exit(99);                                                                 \
+		}                                                                                  \
 	} while (0)
 
 static UNUSED void say_result(const char *what, long ret, int err)
@@ -107,27 +112,27 @@ static UNUSED void say_outcome(const char *what, bool failed, int err)
 	say("%s: %s\n", what, failed ? strerrorname_np(err) ?: "E?" : "ok");
 }
 
-/* Runs a call and prints its result or errno; R: the result is printed. OK: only whether it worked (addresses, pids).
- * Z: for functions that return the error (pthreads). V: a value. */
-#define R(call)                                                                                                        \
-	({                                                                                                             \
-		errno = 0;                                                                                             \
-		long ret_ = (long)(call);                                                                              \
-		say_result(#call, ret_, errno);                                                                        \
-		ret_;                                                                                                  \
+/* Runs a call and prints its result or errno; R: the result is printed. OK: only whether it worked
+ * (addresses, pids). Z: for functions that return the error (pthreads). V: a value. */
+#define R(call)                                                                                    \
+	({                                                                                         \
+		errno = 0;                                                                         \
+		long ret_ = (long)(call);                                                          \
+		say_result(#call, ret_, errno);                                                    \
+		ret_;                                                                              \
 	})
-#define OK(call)                                                                                                       \
-	({                                                                                                             \
-		errno = 0;                                                                                             \
-		__typeof__(call) ret_ = (call);                                                                        \
-		say_outcome(#call, (long)ret_ == -1, errno);                                                           \
-		ret_;                                                                                                  \
+#define OK(call)                                                                                   \
+	({                                                                                         \
+		errno = 0;                                                                         \
+		__typeof__(call) ret_ = (call);                                                    \
+		say_outcome(#call, (long)ret_ == -1, errno);                                       \
+		ret_;                                                                              \
 	})
-#define Z(call)                                                                                                        \
-	({                                                                                                             \
-		int ret_ = (call);                                                                                     \
-		say_outcome(#call, ret_ != 0, ret_);                                                                   \
-		ret_;                                                                                                  \
+#define Z(call)                                                                                    \
+	({                                                                                         \
+		int ret_ = (call);                                                                 \
+		say_outcome(#call, ret_ != 0, ret_);                                               \
+		ret_;                                                                              \
 	})
 #define V(value) say("%s = %ld\n", #value, (long)(value))
 #define X(value) say("%s = 0x%lx\n", #value, (unsigned long)(value))
@@ -152,9 +157,11 @@ static UNUSED void say_status(const char *who, int st)
 	if (WIFEXITED(st))
 		say("%s: exited %d\n", who, WEXITSTATUS(st));
 	else if (WIFSIGNALED(st))
-		say("%s: killed by %s%s\n", who, signal_name(WTERMSIG(st)), WCOREDUMP(st) ? ", core" : "");
+		say("%s: killed by %s%s\n", who, signal_name(WTERMSIG(st)),
+		    WCOREDUMP(st) ? ", core" : "");
 	else if (WIFSTOPPED(st))
-		say("%s: stopped by %s%s\n", who, signal_name(WSTOPSIG(st)), st >> 16 ? ", event" : "");
+		say("%s: stopped by %s%s\n", who, signal_name(WSTOPSIG(st)),
+		    st >> 16 ? ", event" : "");
 	else if (WIFCONTINUED(st))
 		say("%s: continued\n", who);
 	else
@@ -288,7 +295,8 @@ static UNUSED void say_bytes(const char *what, const void *p, size_t n)
 	for (size_t i = 0, j; i < n && len < sizeof(line) - 32; i = j) {
 		for (j = i; j < n && b[j] == b[i]; j++)
 			;
-		len += snprintf(line + len, sizeof(line) - len, j - i > 3 ? " %02x*%zu" : " %02x", b[i], j - i);
+		len += snprintf(line + len, sizeof(line) - len, j - i > 3 ? " %02x*%zu" : " %02x",
+				b[i], j - i);
 		if (j - i <= 3)
 			j = i + 1;
 	}

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * deny ERRNO RULE... -- PROGRAM [ARGS...]: runs a program as on a host, or in a container, whose seccomp profile
- *refuses these system calls with this number:
+ * deny ERRNO RULE... -- PROGRAM [ARGS...]: runs a program as on a host, or in a container, whose
+ * seccomp profile refuses these system calls with this number:
  *
- *	NAME             whatever the arguments
- *	NAME:ARG=VALUE   where that argument has this value (its low 32 bits)
- *	NAME:ARG&BITS    where it has one of these bits
- *	listener         nothing is refused, but a supervisor holds the one seccomp listener that a process can have
+ * 	NAME             whatever the arguments
+ * 	NAME:ARG=VALUE   where that argument has this value (its low 32 bits)
+ * 	NAME:ARG&BITS    where it has one of these bits
+ * 	listener         nothing is refused, but a supervisor holds the one seccomp listener that a
+ *                   process can have
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -72,7 +73,8 @@ static void deny(char *rule, unsigned error)
 	JUMP(BPF_JEQ, number_of(rule), 0, condition ? 3 : 1);
 	if (condition) {
 		LOAD(offsetof(struct seccomp_data, args) + 8 * strtoul(condition, &value, 10));
-		JUMP(*value == '&' ? BPF_JSET : BPF_JEQ, (unsigned)strtoul(value + 1, NULL, 0), 0, 1);
+		JUMP(*value == '&' ? BPF_JSET : BPF_JEQ, (unsigned)strtoul(value + 1, NULL, 0), 0,
+		     1);
 	}
 	VERDICT(SECCOMP_RET_ERRNO | error);
 }
@@ -91,7 +93,8 @@ static int filter_set(unsigned flags)
 static void take_listener(void)
 {
 	VERDICT(SECCOMP_RET_ALLOW);
-	fcntl(filter_set(SECCOMP_FILTER_FLAG_NEW_LISTENER), F_SETFD, 0); /* it lives as long as the program */
+	/* it lives as long as the program */
+	fcntl(filter_set(SECCOMP_FILTER_FLAG_NEW_LISTENER), F_SETFD, 0);
 }
 
 int main(int argc, char **argv)

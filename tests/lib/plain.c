@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- *	plain CMD...
+ * 	plain CMD...
  *
- * Runs a suite in the surroundings that its tests expect, whoever started it (nohup, a job queue, a terminal, a
- *daemon): default dispositions of signals, none blocked, no descriptors but three, nothing to read, the usual limits,
- *priority and mask of modes, and a clean environment. What may not be had is left at what there is.
+ * Runs a suite in the surroundings that its tests expect, whoever started it (nohup, a job queue, a
+ * terminal, a daemon): default dispositions of signals, none blocked, no descriptors but three,
+ * nothing to read, the usual limits, priority and mask of modes, and a clean environment. What may
+ * not be had is left at what there is.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -68,9 +69,11 @@ static void plain_limits(void)
 
 static void plain_environment(void)
 {
-	static const char *const gone[] = { "BASH_ENV",   "CDPATH",     "COLUMNS", "ENV",       "GREP_OPTIONS",
-					    "LANGUAGE",   "LC_CTYPE",   "LINES",   "LS_COLORS", "POSIXLY_CORRECT",
-					    "PYTHONPATH", "TIME_STYLE", "TZ" };
+	static const char *const gone[] = {
+		"BASH_ENV",   "CDPATH",     "COLUMNS", "ENV",       "GREP_OPTIONS",
+		"LANGUAGE",   "LC_CTYPE",   "LINES",   "LS_COLORS", "POSIXLY_CORRECT",
+		"PYTHONPATH", "TIME_STYLE", "TZ"
+	};
 
 	for (size_t i = 0; i < sizeof(gone) / sizeof(*gone); i++)
 		unsetenv(gone[i]);

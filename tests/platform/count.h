@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Where g_count of guest.S begins: 335 and 336 (uretprobe, uprobe) never reach a seccomp filter, from Linux 6.14 on. */
+/* Where g_count of guest.S begins: 335 and 336 (uretprobe, uprobe) never reach a seccomp filter,
+ * from Linux 6.14 on. */
 #ifndef TESTS_PLATFORM_COUNT_H
 #define TESTS_PLATFORM_COUNT_H
 

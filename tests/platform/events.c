@@ -10,8 +10,8 @@
 
 #include "arch/x86_64/shim.h"
 
-extern const char g_syscall[], g_read[], g_write[], g_jump[], g_call[], g_divide[], g_int3[], g_ud2[], g_sse_divide[],
-    g_x87_divide[], g_steps[];
+extern const char g_syscall[], g_read[], g_write[], g_jump[], g_call[], g_divide[], g_int3[],
+    g_ud2[], g_sse_divide[], g_x87_divide[], g_steps[];
 
 enum { DE = 0, DB = 1, BP = 3, OF = 4, BR = 5, UD = 6, GP = 13, MF = 16, AC = 17, XM = 19 };
 
@@ -67,9 +67,9 @@ static void native_sse(void)
 
 static void native_alignment(void)
 {
-	__asm__ volatile(
-	    "pushf; orl $0x40000, (%%rsp); popf; mov -9(%%rsp), %%rax; pushf; andl $~0x40000, (%%rsp); popf" ::
-		: "rax", "memory");
+	__asm__ volatile("pushf; orl $0x40000, (%%rsp); popf; mov -9(%%rsp), %%rax; pushf; andl "
+			 "$~0x40000, (%%rsp); popf" ::
+			     : "rax", "memory");
 }
 
 static void arithmetic(void)
@@ -129,8 +129,9 @@ static void non_canonical(void)
 /* Addresses of the upper half are faults of the user's like any other. */
 static void upper_half(void)
 {
-	static const uint64_t at[] = { 0xffff800000000000,     0xfffffffffffff000,   SHIM_BASE + 1,
-				       SHIM_BASE + SHIM_STUBS, SHIM_BASE + SHIM_GDT, SHIM_BASE + PAGE_SIZE,
+	static const uint64_t at[] = { 0xffff800000000000,   0xfffffffffffff000,
+				       SHIM_BASE + 1,        SHIM_BASE + SHIM_STUBS,
+				       SHIM_BASE + SHIM_GDT, SHIM_BASE + PAGE_SIZE,
 				       SHIM_BASE + 0x200000 };
 	struct world w;
 	struct thread t;
@@ -150,7 +151,8 @@ static void upper_half(void)
 	world_end(&w);
 }
 
-/* One instruction each, at the start of a page; vector 255: nothing happens. Error codes as the SDM has them. */
+/* One instruction each, at the start of a page; vector 255: nothing happens. Error codes as the SDM
+ * has them. */
 struct forbidden {
 	const char *name;
 	unsigned char code[12];
@@ -243,10 +245,11 @@ static void privileged(void)
 			       : is_own_jump(f) ? AT_DATA + (f->code[0] == 0xc7 ? 8 : 3)
 						: AT_DATA;
 		if (t.ev.kind == EVENT_EXCEPTION &&
-		    (t.ev.exception.vector == f->vector || t.ev.exception.vector == f->other) && r.rip == rip)
+		    (t.ev.exception.vector == f->vector || t.ev.exception.vector == f->other) &&
+		    r.rip == rip)
 			continue;
-		printf("%s: event %d, vector %u, rip %#lx; %s\n", f->name, t.ev.kind, t.ev.exception.vector, r.rip,
-		       t.ev.kind == EVENT_DEAD ? t.ev.dead : "");
+		printf("%s: event %d, vector %u, rip %#lx; %s\n", f->name, t.ev.kind,
+		       t.ev.exception.vector, r.rip, t.ev.kind == EVENT_DEAD ? t.ev.dead : "");
 		bad++;
 	}
 	CHECK_EQ(bad, 0);
@@ -254,13 +257,16 @@ static void privileged(void)
 	world_end(&w);
 }
 
-/* The host may emulate the three calls of its vsyscall page; then they are system calls like all others. */
+/* The host may emulate the three calls of its vsyscall page; then they are system calls like all
+ * others. */
 static void vsyscall(void)
 {
 	static const struct {
 		uint64_t at;
 		unsigned nr;
-	} calls[] = { { 0xffffffffff600000, 96 }, { 0xffffffffff600400, 201 }, { 0xffffffffff600800, 309 } };
+	} calls[] = { { 0xffffffffff600000, 96 },
+		      { 0xffffffffff600400, 201 },
+		      { 0xffffffffff600800, 309 } };
 	struct world w;
 	struct thread t;
 
@@ -288,7 +294,8 @@ static void vsyscall(void)
 	world_end(&w);
 }
 
-/* Runs `code` at AT_DATA, which must end in an exception or a fault; the thread is none the worse for it. */
+/* Runs `code` at AT_DATA, which must end in an exception or a fault; the thread is none the worse
+ * for it. */
 static void ends_badly(const char *name, const void *code, size_t size)
 {
 	struct world w;
@@ -317,17 +324,19 @@ static void ends_badly(const char *name, const void *code, size_t size)
 	world_end(&w);
 }
 
-/* mov eax, 20; jmp far to 32-bit code right behind; there `call`: int 0x80, sysenter, syscall; int3 where it comes
- * back.
- */
+/* mov eax, 20; jmp far to 32-bit code right behind; there `call`: int 0x80, sysenter, syscall; int3
+ * where it comes back. */
 static void compat_mode(void)
 {
-	static const unsigned char calls[][2] = { { 0xcd, 0x80 }, { 0x0f, 0x34 }, { 0x0f, 0x05 }, { 0x90, 0xcc } };
+	static const unsigned char calls[][2] = {
+		{ 0xcd, 0x80 }, { 0x0f, 0x34 }, { 0x0f, 0x05 }, { 0x90, 0xcc }
+	};
 	unsigned char code[] = {
-		0xb8, 20,   0,    0,    0,                /* mov $20, %eax: getpid there, writev here */
-		0xc7, 0x04, 0x24, 0x14, 0,    0, 0x10,    /* movl $AT_DATA + 0x14, (%rsp) */
-		0xc7, 0x44, 0x24, 0x04, 0x23, 0, 0,    0, /* movl $0x23, 4(%rsp) */
-		0xff, 0x2c, 0x24, 0,    0,    0           /* ljmp *(%rsp) */
+		/* mov $20, %eax: getpid there, writev here */
+		0xb8, 20,   0,    0,    0,    0xc7, 0x04, 0x24,
+		0x14, 0,    0,    0x10,                      /* movl $AT_DATA + 0x14, (%rsp) */
+		0xc7, 0x44, 0x24, 0x04, 0x23, 0,    0,    0, /* movl $0x23, 4(%rsp) */
+		0xff, 0x2c, 0x24, 0,    0,    0              /* ljmp *(%rsp) */
 	};
 
 	_Static_assert(AT_DATA == 0x10000000, "movl");
@@ -343,10 +352,11 @@ static void compat_mode(void)
 static void amx(void)
 {
 	static const unsigned char code[] = {
-		0x48, 0x83, 0xec, 0x40,                   /* sub $64, %rsp */
-		0xc6, 0x04, 0x24, 0x01,                   /* movb $1, (%rsp): palette */
-		0xc6, 0x44, 0x24, 0x10, 0x40,             /* movb $64, 16(%rsp): bytes a row of tmm0 */
-		0xc6, 0x44, 0x24, 0x30, 0x10,             /* movb $16, 48(%rsp): rows */
+		0x48, 0x83, 0xec, 0x40, /* sub $64, %rsp */
+		0xc6, 0x04, 0x24, 0x01, /* movb $1, (%rsp): palette */
+		/* movb $64, 16(%rsp): bytes a row of tmm0 */
+		0xc6, 0x44, 0x24, 0x10, 0x40, 0xc6, 0x44, 0x24, 0x30,
+		0x10,                                     /* movb $16, 48(%rsp): rows */
 		0xc4, 0xe2, 0x78, 0x49, 0x04, 0x24,       /* ldtilecfg (%rsp) */
 		0xc4, 0xe2, 0x7b, 0x49, 0xc0, 0x0f, 0x05, /* tilezero %tmm0; syscall */
 	};
@@ -372,7 +382,8 @@ static void amx(void)
 /* Only the low 32 bits of a number count, and x32's are numbers like others. */
 static void numbers(void)
 {
-	static const uint64_t nr[] = { 0x40000027, 0x400000ff, 0x80000000, 0xffffffff, 0x100000027 };
+	static const uint64_t nr[] = { 0x40000027, 0x400000ff, 0x80000000, 0xffffffff,
+				       0x100000027 };
 	struct world w;
 	struct thread t;
 	struct cpu_regs r;
@@ -446,8 +457,10 @@ static void odd_instructions(void)
 		r.rcx = 0;
 		thread_regs_set(&t, &r);
 		CHECK_EQ(w.p->run(t.c, t.s, &t.k, &t.ev), 0);
-		if (t.ev.kind != EVENT_SYSCALL && t.ev.kind != EVENT_EXCEPTION && t.ev.kind != EVENT_FAULT) {
-			printf("odd %u: event %d %s\n", i, t.ev.kind, t.ev.kind == EVENT_DEAD ? t.ev.dead : "");
+		if (t.ev.kind != EVENT_SYSCALL && t.ev.kind != EVENT_EXCEPTION &&
+		    t.ev.kind != EVENT_FAULT) {
+			printf("odd %u: event %d %s\n", i, t.ev.kind,
+			       t.ev.kind == EVENT_DEAD ? t.ev.dead : "");
 			exit(1);
 		}
 		thread_run(&good, EVENT_SYSCALL);
@@ -457,7 +470,8 @@ static void odd_instructions(void)
 	world_end(&w);
 }
 
-/* To every byte of the shim, with registers that lie. What comes is an event; nobody else notices. */
+/* To every byte of the shim, with registers that lie. What comes is an event; nobody else
+ * notices. */
 static void jump_into_shim(void)
 {
 	struct world w;
@@ -479,7 +493,8 @@ static void jump_into_shim(void)
 		thread_regs_set(&t, &before);
 		CHECK_EQ(w.p->run(t.c, t.s, &t.k, &t.ev), 0);
 		r = thread_regs(&t);
-		CHECK(t.ev.kind == EVENT_SYSCALL || t.ev.kind == EVENT_EXCEPTION || t.ev.kind == EVENT_FAULT);
+		CHECK(t.ev.kind == EVENT_SYSCALL || t.ev.kind == EVENT_EXCEPTION ||
+		      t.ev.kind == EVENT_FAULT);
 		CHECK(t.ev.kind != EVENT_SYSCALL || (at == 0 && r.rip <= GUEST_TASK_SIZE));
 		/* Does it still run with a user's rights? */
 		r.rflags = RFLAGS_FIXED;
@@ -493,7 +508,8 @@ static void jump_into_shim(void)
 	world_end(&w);
 }
 
-/* A stack pointer that is no address, or the shim's: no event may use it, and none may come back privileged. */
+/* A stack pointer that is no address, or the shim's: no event may use it, and none may come back
+ * privileged. */
 static void evil_stack(void)
 {
 	static const uint64_t sp[] = { 0,
@@ -512,11 +528,17 @@ static void evil_stack(void)
 	world_start(&w);
 	thread_start(&w, &t, g_syscall);
 	for (unsigned i = 0; i < 4 * sizeof sp / sizeof sp[0]; i++) {
-		thread_jump(&t, i % 4 == 3 ? g_divide : i % 4 == 2 ? g_read : g_syscall, AT_DATA, 0);
+		thread_jump(&t,
+			    i % 4 == 3   ? g_divide
+			    : i % 4 == 2 ? g_read
+					 : g_syscall,
+			    AT_DATA, 0);
 		r = thread_regs(&t);
 		r.rsp = sp[i / 4];
 		thread_regs_set(&t, &r);
-		thread_run(&t, i % 4 == 3 ? EVENT_EXCEPTION : i % 4 == 2 ? EVENT_FAULT : EVENT_SYSCALL);
+		thread_run(&t, i % 4 == 3   ? EVENT_EXCEPTION
+			       : i % 4 == 2 ? EVENT_FAULT
+					    : EVENT_SYSCALL);
 		CHECK_EQ(thread_regs(&t).rsp, sp[i / 4]);
 		if (i % 4 == 1) /* the cheap way back, and again */
 			thread_run(&t, EVENT_SYSCALL);

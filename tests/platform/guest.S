@@ -2,8 +2,8 @@
 #include "tests/platform/count.h"
 
 /*
- * Guest code of the platform suite: one block, mapped at AT_CODE; position independent. Each routine ends in a `syscall`
- * and says what it found in the registers.
+ * Guest code of the platform suite: one block, mapped at AT_CODE; position independent. Each
+ * routine ends in a `syscall` and says what it found in the registers.
  */
 	.section .rodata
 	.balign	4096
@@ -59,8 +59,9 @@ CODE g_call
 	syscall
 
 /*
- * Staleness. [rdi]: generation, set after a mapping call returned. The program reads it first, then uses the page at
- * rsi; that must be at least as new. It ends with a system call when it is not: rax is what it saw.
+ * Staleness. [rdi]: generation, set after a mapping call returned. The program reads it first, then
+ * uses the page at rsi; that must be at least as new. It ends with a system call when it is not:
+ * rax is what it saw.
  */
 CODE g_see_remap
 1:	mov	(%rdi), %rbx
@@ -257,7 +258,8 @@ CODE g_steps
 	nop
 	syscall
 
-/* Self-modifying: stores the immediate rsi into the code at rdi (mov imm32, eax; ret), then calls it. */
+/* Self-modifying: stores the immediate rsi into the code at rdi (mov imm32, eax; ret), then calls
+ * it. */
 CODE g_modify
 1:	mov	%esi, 1(%rdi)
 	call	*%rdi

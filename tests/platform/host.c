@@ -17,7 +17,8 @@
 
 #define GIB (1UL << 30)
 
-/* Faults are caught as soon as there is guest memory: physmem_create is what a sandbox's start calls. */
+/* Faults are caught as soon as there is guest memory: physmem_create is what a sandbox's start
+ * calls. */
 static void catch_faults(void)
 {
 	struct why why = { "" };
@@ -38,14 +39,16 @@ static char *cliff(bool bus)
 		p = mmap(NULL, 4 * PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 		close(fd);
 	} else {
-		p = mmap(NULL, 4 * PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		p = mmap(NULL, 4 * PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+			 -1, 0);
 		CHECK_EQ(mprotect(p + 2 * PAGE_SIZE, 2 * PAGE_SIZE, PROT_NONE), 0);
 	}
 	CHECK(p != MAP_FAILED);
 	return p + 2 * PAGE_SIZE;
 }
 
-/* Every length, at every distance from the edge: what lies before it is copied, not one byte less. */
+/* Every length, at every distance from the edge: what lies before it is copied, not one byte
+ * less. */
 static void copies(bool bus)
 {
 	static char buf[2048], want[2048];
@@ -147,7 +150,8 @@ static int child_status(void (*f)(void))
 
 static void crash(void)
 {
-	volatile char *nowhere = mmap(NULL, PAGE_SIZE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	volatile char *nowhere =
+	    mmap(NULL, PAGE_SIZE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	catch_faults();
 	*nowhere = 1;
@@ -199,7 +203,8 @@ static void physmem_pieces(void)
 			CHECK(p && q == p + (4 << 20)); /* one piece */
 			CHECK_EQ(*(unsigned *)(void *)(q + 8), i);
 			CHECK(memfile_ptr(mf[i], 0, 1 << 20) == p);
-			CHECK(p >= (char *)physmem_base(pm) + GIB && q < (char *)physmem_base(pm) + 2 * GIB);
+			CHECK(p >= (char *)physmem_base(pm) + GIB &&
+			      q < (char *)physmem_base(pm) + 2 * GIB);
 		}
 		/* The gaps join: what is left takes a large piece again. */
 		for (unsigned i = 0; i < 40; i += 2)
@@ -277,7 +282,8 @@ static void without_permission(void)
 {
 	struct stat st;
 
-	if (stat("/dev/kvm", &st) < 0 || st.st_mode & 0006 || setgid(65534) < 0 || setuid(65534) < 0)
+	if (stat("/dev/kvm", &st) < 0 || st.st_mode & 0006 || setgid(65534) < 0 ||
+	    setuid(65534) < 0)
 		_exit(77);
 	expect_unusable("permission");
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The process platform against a guest that has every register, all memory it can write and each instruction of the
- * stub at its command. Whatever it does, the thread gives an event or its space is dead, in bounded time; a space
- * beside it never notices; no thread runs without its filter; and nothing is left when the machine is gone.
+ * The process platform against a guest that has every register, all memory it can write and each
+ * instruction of the stub at its command. Whatever it does, the thread gives an event or its space
+ * is dead, in bounded time; a space beside it never notices; no thread runs without its filter; and
+ * nothing is left when the machine is gone.
  */
 #include "tests/platform/world.h"
 
@@ -24,12 +25,13 @@
 #include "platform/process/process.h"
 #include "stub_symbols.h"
 
-extern const char g_syscall[], g_count[], g_read[], g_write[], g_divide[], g_int3[], g_ud2[], g_spin[], g_scribble[];
+extern const char g_syscall[], g_count[], g_read[], g_write[], g_divide[], g_int3[], g_ud2[],
+    g_spin[], g_scribble[];
 
 #define PATIENCE_S 5 /* more than any step may take, context.c's PATIENCE_MS included */
 #define SECOND     1000000000L
 
-/* ---- what is left behind ---- */
+/* ---- what is left behind */
 
 static unsigned count_entries(const char *dir)
 {
@@ -131,7 +133,7 @@ static void scene_end(struct scene *sc)
 	CHECK_EQ(count_children(), 0);
 }
 
-/* ---- the watchdog: kicks a run that takes too long; the event is the guest's, the time is ours ---- */
+/* ---- the watchdog: kicks a run that takes too long; the event is the guest's, the time is ours */
 
 static _Atomic long run_started;
 static _Atomic(struct kick *) run_kick;
@@ -207,7 +209,7 @@ static void attack(struct scene *sc, const struct cpu_regs *r)
 		evil_again(sc);
 }
 
-/* ---- the stub's own part is as it was ---- */
+/* ---- the stub's own part is as it was */
 
 static void check_maps(pid_t pid)
 {
@@ -227,7 +229,8 @@ static void check_maps(pid_t pid)
 		if (sscanf(line, "%lx-%lx %7s", &start, &end, rights) != 3 || start < STUB_TEXT)
 			continue;
 		if (start < STUB_STACKS && end <= STUB_STACKS) {
-			CHECK(seen < 3 && start == own[seen].start && strcmp(rights, own[seen].rights) == 0);
+			CHECK(seen < 3 && start == own[seen].start &&
+			      strcmp(rights, own[seen].rights) == 0);
 			seen++;
 		} else if (start < STUB_END) {
 			CHECK(strcmp(rights, "rw-s") == 0);
@@ -330,7 +333,7 @@ static void check_stub(struct space *s, unsigned guests)
 	check_descriptors(s->stub.pid);
 }
 
-/* ---- jumps into the stub ---- */
+/* ---- jumps into the stub */
 
 static uint64_t tempting(const struct context *c)
 {
@@ -361,7 +364,8 @@ static uint64_t tempting(const struct context *c)
 	unsigned i = (unsigned)(random64() % (sizeof fixed / sizeof fixed[0] + 8));
 
 	/* Frames begin some 3 KiB below the end. */
-	return i < sizeof fixed / sizeof fixed[0] ? fixed[i] : stack + STACK_SIZE - random64() % 4096 / 8 * 8;
+	return i < sizeof fixed / sizeof fixed[0] ? fixed[i]
+						  : stack + STACK_SIZE - random64() % 4096 / 8 * 8;
 }
 
 static uint64_t lying_value(const struct context *c, unsigned set)
@@ -383,7 +387,8 @@ static void lying_regs(const struct scene *sc, struct cpu_regs *r, unsigned set)
 	if (set >= 3)
 		r->rax = random64() % 3 ? random64() % 470 : STUB_REPORT;
 	if (set == 4)
-		r->rsp = STUB_STACKS + ((uint64_t)sc->evil.c->stack << STACK_SHIFT) + STACK_SIZE - 3000;
+		r->rsp =
+		    STUB_STACKS + ((uint64_t)sc->evil.c->stack << STACK_SHIFT) + STACK_SIZE - 3000;
 	r->rflags = RFLAGS_FIXED | (set == 5 ? 0x100 : random64() & RFLAGS_USER & ~0x100UL);
 	r->fs_base = random64() >> 20;
 	r->gs_base = random64() >> 20;
@@ -413,7 +418,7 @@ static void jump_everywhere(void)
 	scene_end(&sc);
 }
 
-/* ---- forged returns from signals ---- */
+/* ---- forged returns from signals */
 
 struct frame {
 	ucontext_t uc;
@@ -427,7 +432,8 @@ static struct frame *forge(struct scene *sc, uint64_t rip, uint64_t mask)
 
 	memset(f, 0, sizeof *f);
 	f->uc.uc_flags = 6; /* UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS */
-	f->uc.uc_stack = (stack_t){ .ss_sp = (void *)(STUB_STACKS + ((uint64_t)sc->evil.c->stack << STACK_SHIFT)),
+	f->uc.uc_stack = (stack_t){ .ss_sp = (void *)(STUB_STACKS +
+						      ((uint64_t)sc->evil.c->stack << STACK_SHIFT)),
 				    .ss_size = STACK_SIZE - sizeof(stack_t) };
 	f->uc.uc_mcontext.gregs[REG_RIP] = (greg_t)rip;
 	f->uc.uc_mcontext.gregs[REG_RSP] = (greg_t)AT_STACK;
@@ -449,7 +455,8 @@ static struct cpu_regs forged_return(void)
 	return r;
 }
 
-/* A signal that is forced while blocked ends the stub (force_sig); one that is not, or a call, is an event. */
+/* A signal that is forced while blocked ends the stub (force_sig); one that is not, or a call, is
+ * an event. */
 static void forged_masks(void)
 {
 	struct scene sc;
@@ -471,14 +478,15 @@ static void forged_masks(void)
 			evil_again(&sc);
 			continue;
 		}
-		CHECK(i / 64 == 0 ? sc.evil.ev.kind == EVENT_SYSCALL : sc.evil.ev.kind != EVENT_SYSCALL);
+		CHECK(i / 64 == 0 ? sc.evil.ev.kind == EVENT_SYSCALL
+				  : sc.evil.ev.kind != EVENT_SYSCALL);
 		good_goes_on(&sc);
 	}
 	scene_end(&sc);
 }
 
-/* With the preempt signal blocked nobody can stop it but by its death: when it spins, and when its registers are
- * wanted. */
+/* With the preempt signal blocked nobody can stop it but by its death: when it spins, and when its
+ * registers are wanted. */
 static void unreachable(void)
 {
 	struct scene sc;
@@ -523,8 +531,13 @@ static void moved_stack(void)
 	watchdog_start();
 	scene_start(&sc);
 	for (unsigned i = 0; i < 4 * sizeof places / sizeof places[0]; i++) {
-		struct frame *f = forge(&sc, AT(i % 4 == 1 ? g_read : i % 4 == 2 ? g_divide : g_ud2), 0);
-		f->uc.uc_stack = (stack_t){ .ss_sp = (void *)places[i / 4], .ss_size = i % 4 == 3 ? 2048 : 32768 };
+		struct frame *f = forge(&sc,
+					AT(i % 4 == 1   ? g_read
+					   : i % 4 == 2 ? g_divide
+							: g_ud2),
+					0);
+		f->uc.uc_stack = (stack_t){ .ss_sp = (void *)places[i / 4],
+					    .ss_size = i % 4 == 3 ? 2048 : 32768 };
 		CHECK(evil_set(&sc, &r));
 		if (!evil_runs(&sc))
 			evil_again(&sc);
@@ -548,8 +561,10 @@ static void garbage_frames(void)
 		if (i % 2)
 			f->uc.uc_mcontext.fpregs = (void *)fp;
 		for (unsigned n = 1 + i % 40; n > 0; n--) {
-			size_t at = random64() % (i % 3 ? sizeof f->uc - sizeof(sigset_t) : PAGE_SIZE);
-			if (at < offsetof(ucontext_t, uc_sigmask) || at >= offsetof(ucontext_t, uc_sigmask) + 8)
+			size_t at =
+			    random64() % (i % 3 ? sizeof f->uc - sizeof(sigset_t) : PAGE_SIZE);
+			if (at < offsetof(ucontext_t, uc_sigmask) ||
+			    at >= offsetof(ucontext_t, uc_sigmask) + 8)
 				page[at] = (unsigned char)random64();
 		}
 		attack(&sc, &r);
@@ -560,7 +575,7 @@ static void garbage_frames(void)
 	scene_end(&sc);
 }
 
-/* ---- other doors to the host's kernel ---- */
+/* ---- other doors to the host's kernel */
 
 struct door {
 	const char *name;
@@ -600,7 +615,8 @@ static void other_doors(void)
 		memcpy(code, d->code, sizeof d->code);
 		for (unsigned k = 15; k > 0 && d->code[k] == 0; k--)
 			code[k] = 0x90;
-		memcpy(code + 16, (unsigned char[]){ 0x0f, 0x05, 0xeb, 0xfc }, 4); /* syscall; jmp to it */
+		/* syscall; jmp to it */
+		memcpy(code + 16, (unsigned char[]){ 0x0f, 0x05, 0xeb, 0xfc }, 4);
 		world_map(&sc.w, sc.w.s, AT_DATA + 2 * PAGE_SIZE, 1, RX, page);
 		lying_regs(&sc, &r, i % 3);
 		r.rax = i % 2 ? random64() % 450 : 1 + i % 40;
@@ -608,7 +624,8 @@ static void other_doors(void)
 		r.rsp = AT_STACK - 512;
 		if (i < 40) { /* int 0x80: the filter sees another architecture */
 			CHECK(evil_set(&sc, &r) && evil_run(&sc));
-			CHECK(sc.evil.ev.kind == EVENT_EXCEPTION && sc.evil.ev.exception.vector == 13);
+			CHECK(sc.evil.ev.kind == EVENT_EXCEPTION &&
+			      sc.evil.ev.exception.vector == 13);
 		}
 		attack(&sc, &r);
 		good_goes_on(&sc);
@@ -617,8 +634,8 @@ static void other_doors(void)
 	scene_end(&sc);
 }
 
-/* Every number is handed over, from whatever instruction; 335 and 336 no filter sees, and they do nothing
- * (arch/x86/kernel/uprobes.c). */
+/* Every number is handed over, from whatever instruction; 335 and 336 no filter sees, and they do
+ * nothing (arch/x86/kernel/uprobes.c). */
 static void every_number(void)
 {
 	static const uint64_t at[] = { 0, STUB_SIGRETURN_IP_ADDR - 2, STUB_ALTSTACK_IP_ADDR - 2,
@@ -638,31 +655,35 @@ static void every_number(void)
 				      .rsp = AT_STACK - 64 };
 		if (r.rax == 335 || r.rax == 336)
 			continue;
-		bool passes = (r.rax == SYS_rt_sigreturn && place == 1) || (r.rax == SYS_sigaltstack && place == 2);
+		bool passes = (r.rax == SYS_rt_sigreturn && place == 1) ||
+			      (r.rax == SYS_sigaltstack && place == 2);
 		bool report = r.rax == STUB_REPORT && place == 3;
 		CHECK(evil_set(&sc, &r));
 		bool alive = evil_run(&sc);
 		if (!passes && !report)
-			CHECK(alive && sc.evil.ev.kind == EVENT_SYSCALL && sc.evil.ev.syscall.nr == (uint32_t)r.rax);
+			CHECK(alive && sc.evil.ev.kind == EVENT_SYSCALL &&
+			      sc.evil.ev.syscall.nr == (uint32_t)r.rax);
 		if (!alive)
 			evil_again(&sc);
 	}
 	for (unsigned i = 0; i < 8; i++) {
-		struct cpu_regs r = {
-			.rax = 335 + i % 2, .rip = AT(g_syscall), .rflags = RFLAGS_FIXED, .rsp = AT_STACK - 64
-		};
+		struct cpu_regs r = { .rax = 335 + i % 2,
+				      .rip = AT(g_syscall),
+				      .rflags = RFLAGS_FIXED,
+				      .rsp = AT_STACK - 64 };
 		attack(&sc, &r);
 		good_goes_on(&sc);
 	}
 	scene_end(&sc);
 }
 
-/* ---- memory that guest and monitor share ---- */
+/* ---- memory that guest and monitor share */
 
 /* A report that is made up says what no CPU would: what is read of it can be written back. */
 static void impossible_registers(void)
 {
-	static const uint64_t values[] = { 1UL << 47, 1UL << 63, ~0UL >> 1, 0xdead000000000000, ~0UL << 47 };
+	static const uint64_t values[] = { 1UL << 47, 1UL << 63, ~0UL >> 1, 0xdead000000000000,
+					   ~0UL << 47 };
 	struct scene sc;
 	struct cpu_regs got;
 
@@ -670,7 +691,9 @@ static void impossible_registers(void)
 	for (unsigned i = 0; i < 4 * sizeof values / sizeof values[0]; i++) {
 		uint64_t v = values[i / 4];
 		uint64_t stack = STUB_STACKS + ((uint64_t)sc.evil.c->stack << STACK_SHIFT);
-		struct cpu_regs r = { .rax = STUB_REPORT, .rip = STUB_REPORT_IP_ADDR - 2, .rflags = RFLAGS_FIXED };
+		struct cpu_regs r = { .rax = STUB_REPORT,
+				      .rip = STUB_REPORT_IP_ADDR - 2,
+				      .rflags = RFLAGS_FIXED };
 		ucontext_t *uc = (ucontext_t *)(sc.evil.c->stack_base + 4096);
 		r.rdi = i % 4 == 3 ? SIGSYS : SIGTRAP;
 		r.rsi = stack + 8192;
@@ -695,11 +718,13 @@ static void impossible_registers(void)
 static void report_edges(void)
 {
 	struct scene sc;
-	const uint64_t sizes[] = { sizeof(siginfo_t), sizeof(ucontext_t) - sizeof(struct _libc_fpstate) };
+	const uint64_t sizes[] = { sizeof(siginfo_t),
+				   sizeof(ucontext_t) - sizeof(struct _libc_fpstate) };
 
 	scene_start(&sc);
 	for (unsigned i = 0; i < 2 * 10; i++) {
-		const uint64_t size = sizes[i % 2], stack = STUB_STACKS + ((uint64_t)sc.evil.c->stack << STACK_SHIFT);
+		const uint64_t size = sizes[i % 2],
+			       stack = STUB_STACKS + ((uint64_t)sc.evil.c->stack << STACK_SHIFT);
 		const struct {
 			uint64_t at;
 			bool inside;
@@ -715,7 +740,9 @@ static void report_edges(void)
 			{ stack + (1UL << 40), false },
 			{ ~0UL - 7, false },
 		};
-		struct cpu_regs r = { .rax = STUB_REPORT, .rip = STUB_REPORT_IP_ADDR - 2, .rflags = RFLAGS_FIXED };
+		struct cpu_regs r = { .rax = STUB_REPORT,
+				      .rip = STUB_REPORT_IP_ADDR - 2,
+				      .rflags = RFLAGS_FIXED };
 		r.rdi = SIGTRAP;
 		r.rsi = i % 2 ? stack + 8192 : edges[i / 2].at;
 		r.rdx = i % 2 ? edges[i / 2].at : stack + 8192;
@@ -726,7 +753,8 @@ static void report_edges(void)
 	scene_end(&sc);
 }
 
-/* One thread writes over the signal stacks of all threads of its space, while others report from there. */
+/* One thread writes over the signal stacks of all threads of its space, while others report from
+ * there. */
 static void scribbled_stacks(void)
 {
 	struct scene sc;
@@ -748,7 +776,8 @@ static void scribbled_stacks(void)
 						 : g_syscall,
 				    AT_DATA + i % 2 * PAGE_SIZE, 0);
 			alive = evil_run(&sc) && sc.w.p->regs_get(t->c, &regs) == 0 &&
-				sc.w.p->fp_get(t->c, fp, sizeof fp) <= 0 && sc.w.p->regs_set(t->c, &regs) == 0;
+				sc.w.p->fp_get(t->c, fp, sizeof fp) <= 0 &&
+				sc.w.p->regs_set(t->c, &regs) == 0;
 		}
 		runner_stop(&r);
 		thread_end(&r.t);
@@ -758,7 +787,8 @@ static void scribbled_stacks(void)
 	scene_end(&sc);
 }
 
-/* The stack of a thread that ended is not another stub's: who still has it mapped writes nobody's registers. */
+/* The stack of a thread that ended is not another stub's: who still has it mapped writes nobody's
+ * registers. */
 static void left_stack(void)
 {
 	struct scene sc;
@@ -800,7 +830,8 @@ static void left_stack(void)
 	scene_end(&sc);
 }
 
-/* The helper's orders come through while a guest writes over all that it can reach of the helper's memory. */
+/* The helper's orders come through while a guest writes over all that it can reach of the helper's
+ * memory. */
 static void scribbled_orders(void)
 {
 	struct scene sc;
@@ -817,8 +848,8 @@ static void scribbled_orders(void)
 	for (unsigned i = 0; i < 3000; i++) {
 		struct memfile *from = i % 2 ? mf : physmem_arena(sc.w.pm);
 		long before = now_ns();
-		int err = sc.w.p->space_map(sc.w.s, GVA(AT_DATA + 3 * PAGE_SIZE), PAGE_SIZE, RW, from,
-					    i % 2 ? 0 : sc.scratch);
+		int err = sc.w.p->space_map(sc.w.s, GVA(AT_DATA + 3 * PAGE_SIZE), PAGE_SIZE, RW,
+					    from, i % 2 ? 0 : sc.scratch);
 		CHECK(now_ns() - before < PATIENCE_S * SECOND);
 		/* As long as it is the helper who maps, which the first few are; see below. */
 		CHECK(err == 0 || (err == -EBADF && i < 8));
@@ -826,7 +857,8 @@ static void scribbled_orders(void)
 	for (unsigned i = 0; i < 3000; i++) {
 		const struct step by_helper[] = {
 			{ SYS_mmap,
-			  { AT_DATA + 4 * PAGE_SIZE, PAGE_SIZE, PROT_READ, MAP_SHARED | MAP_FIXED, STUB_FD_PASSED, 0 },
+			  { AT_DATA + 4 * PAGE_SIZE, PAGE_SIZE, PROT_READ, MAP_SHARED | MAP_FIXED,
+			    STUB_FD_PASSED, 0 },
 			  0 },
 			{ SYS_close, { STUB_FD_PASSED }, STEP_LAST },
 		};
@@ -845,15 +877,16 @@ static void scribbled_orders(void)
 	scene_end(&sc);
 }
 
-/* ---- what the stub's own first thread may do ---- */
+/* ---- what the stub's own first thread may do */
 
 /* The list of stub.S a second time: a number that is added there is to be thought about twice. */
 static bool may(uint64_t nr)
 {
 	static const unsigned short list[] = {
-		SYS_recvmsg, SYS_sendto,       SYS_sendmsg, SYS_mmap,        SYS_munmap,      SYS_mprotect,
-		SYS_close,   SYS_rt_sigreturn, SYS_seccomp, SYS_sigaltstack, SYS_sched_yield, SYS_fork,
-		SYS_dup2,    SYS_exit,         SYS_clone,   SYS_prctl,       SYS_exit_group,
+		SYS_recvmsg,     SYS_sendto,     SYS_sendmsg,      SYS_mmap,    SYS_munmap,
+		SYS_mprotect,    SYS_close,      SYS_rt_sigreturn, SYS_seccomp, SYS_sigaltstack,
+		SYS_sched_yield, SYS_fork,       SYS_dup2,         SYS_exit,    SYS_clone,
+		SYS_prctl,       SYS_exit_group,
 	};
 
 	for (unsigned i = 0; i < sizeof list / sizeof list[0]; i++)
@@ -902,7 +935,8 @@ static bool has_no_core(pid_t pid)
 	FILE *f = fopen(path, "r");
 	CHECK(f);
 	while (fgets(line, sizeof line, f))
-		none = none || strncmp(line, "Max core file size        0                    0 ", 48) == 0;
+		none = none ||
+		       strncmp(line, "Max core file size        0                    0 ", 48) == 0;
 	fclose(f);
 	return none;
 }
@@ -942,21 +976,24 @@ static void poor_process_of_user(void)
 	poor_process();
 }
 
-/* seccomp(2) refuses more than 32768 instructions in all filters of a thread, 4 more counted for each. */
+/* seccomp(2) refuses more than 32768 instructions in all filters of a thread, 4 more counted for
+ * each. */
 static void fill_filters(struct stub *st, unsigned len)
 {
 	struct sock_filter *insns = (void *)(st->page + COMMAND_STEPS * STEP_SIZE);
 	struct sock_fprog *prog = (void *)(insns + 50);
 	const struct step step = { SYS_seccomp,
 				   { SECCOMP_SET_MODE_FILTER, 0,
-				     STUB_COMMAND + COMMAND_STEPS * STEP_SIZE + sizeof *insns * 50 },
+				     STUB_COMMAND + COMMAND_STEPS * STEP_SIZE +
+					 sizeof *insns * 50 },
 				   STEP_LAST };
 	int err;
 
 	for (unsigned i = 0; i < len; i++)
 		insns[i] = (struct sock_filter)BPF_STMT(i == len - 1 ? BPF_RET : BPF_LD | BPF_IMM,
 							i == len - 1 ? SECCOMP_RET_ALLOW : 0);
-	*prog = (struct sock_fprog){ (unsigned short)len, (void *)(STUB_COMMAND + COMMAND_STEPS * STEP_SIZE) };
+	*prog = (struct sock_fprog){ (unsigned short)len,
+				     (void *)(STUB_COMMAND + COMMAND_STEPS * STEP_SIZE) };
 	while ((err = helper_command(st, &step)) == 0)
 		;
 	CHECK_EQ(err, -ENOMEM);

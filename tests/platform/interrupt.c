@@ -96,7 +96,8 @@ static void busy_loop(void)
 	world_end(&w);
 }
 
-/* Wherever in the shim a kick hits, each system call arrives once, in order, and its result reaches the program. */
+/* Wherever in the shim a kick hits, each system call arrives once, in order, and its result reaches
+ * the program. */
 static void among_syscalls(void)
 {
 	struct world w;
@@ -217,8 +218,8 @@ static void *one_each(void *arg)
 	}
 }
 
-/* The plain poll behind each call must not meet a signal: none comes late. A round takes as long as the host lets both
- * threads wait, so the time says how many there are. */
+/* The plain poll behind each call must not meet a signal: none comes late. A round takes as long as
+ * the host lets both threads wait, so the time says how many there are. */
 static void host_calls(void)
 {
 	struct round r = { .turn = 0 };
@@ -317,7 +318,8 @@ static void results(void)
 	kick_attach(&k);
 	CHECK_EQ(host_call_intr(&k, SYS_getpid, 0, 0, 0, 0, 0, 0), getpid());
 	CHECK_EQ(-host_call_intr(&k, SYS_close, -1, 0, 0, 0, 0, 0), EBADF);
-	CHECK_EQ(-host_call_intr(&k, SYS_mmap, 0, 4096, 3, 0x22, -1, 1), EINVAL); /* the sixth argument arrives */
+	/* the sixth argument arrives */
+	CHECK_EQ(-host_call_intr(&k, SYS_mmap, 0, 4096, 3, 0x22, -1, 1), EINVAL);
 	kick_send(&k);
 	CHECK_EQ(-host_call_intr(&k, SYS_getpid, 0, 0, 0, 0, 0, 0), EINTR);
 	CHECK(kick_take(&k));

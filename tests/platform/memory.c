@@ -8,8 +8,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-extern const char g_read[], g_write[], g_jump[], g_call[], g_touch[], g_see_remap[], g_see_unmap[], g_see_readonly[],
-    g_see_noexec[], g_modify[], g_syscall[];
+extern const char g_read[], g_write[], g_jump[], g_call[], g_touch[], g_see_remap[], g_see_unmap[],
+    g_see_readonly[], g_see_noexec[], g_modify[], g_syscall[];
 
 #define AT_GEN (AT_DATA + 0x1000000)
 #define CPUS   4
@@ -124,7 +124,8 @@ static void arguments(void)
 	CHECK_EQ(-w.p->space_map(w.s, GVA(GUEST_TASK_SIZE), PAGE_SIZE, RW, arena, 0), EINVAL);
 	CHECK_EQ(-w.p->space_map(w.s, GVA(~0UL << 12), PAGE_SIZE, RW, arena, 0), EINVAL);
 	CHECK_EQ(-w.p->space_map(w.s, GVA(AT_DATA), PAGE_SIZE, RW, arena, ~0UL << 12), EINVAL);
-	CHECK_EQ(-w.p->space_map(w.s, GVA(AT_DATA), 2 * PAGE_SIZE, RW, arena, physmem_arena_size(w.pm) - PAGE_SIZE),
+	CHECK_EQ(-w.p->space_map(w.s, GVA(AT_DATA), 2 * PAGE_SIZE, RW, arena,
+				 physmem_arena_size(w.pm) - PAGE_SIZE),
 		 ENOMEM);
 	CHECK_EQ(-w.p->space_unmap(w.s, GVA(AT_DATA + 1), PAGE_SIZE), EINVAL);
 	CHECK_EQ(-w.p->space_unmap(w.s, GVA(GUEST_TASK_SIZE), PAGE_SIZE), EINVAL);
@@ -132,7 +133,8 @@ static void arguments(void)
 	world_end(&w);
 }
 
-/* No CPU uses what was there before once the call is back. Four CPUs look; the page changes 300 times. */
+/* No CPU uses what was there before once the call is back. Four CPUs look; the page changes 300
+ * times. */
 static void remap_seen(void)
 {
 	struct world w;
@@ -159,7 +161,8 @@ static void remap_seen(void)
 	for (unsigned i = 0; i < CPUS; i++) {
 		if (runner_stop(&r[i]))
 			continue;
-		printf("cpu %u saw %lu, not %lu (event %d)\n", i, r[i].t.ev.syscall.nr, *now, r[i].t.ev.kind);
+		printf("cpu %u saw %lu, not %lu (event %d)\n", i, r[i].t.ev.syscall.nr, *now,
+		       r[i].t.ev.kind);
 		exit(1);
 	}
 	for (unsigned i = 0; i < CPUS; i++)
@@ -168,7 +171,8 @@ static void remap_seen(void)
 }
 
 /* One round of: CPUs use a page until the generation changes after `change`, then must fault. */
-static void see_change(struct world *w, const char *program, unsigned prot, unsigned prot_after, unsigned access)
+static void see_change(struct world *w, const char *program, unsigned prot, unsigned prot_after,
+		       unsigned access)
 {
 	struct runner r[CPUS];
 	uint64_t gen = world_pages(w, 1), page = world_pages(w, 1);
@@ -279,7 +283,8 @@ static void files(void)
 	b = file_make(&w, 'b', 3, true, &fdb);
 	thread_start(&w, &t, g_read);
 	for (unsigned i = 0; i < 20; i++) {
-		CHECK_EQ(w.p->space_map(w.s, GVA(AT_DATA), 3 * PAGE_SIZE, i & 1 ? RW : GUEST_READ, i & 1 ? b : a, 0),
+		CHECK_EQ(w.p->space_map(w.s, GVA(AT_DATA), 3 * PAGE_SIZE, i & 1 ? RW : GUEST_READ,
+					i & 1 ? b : a, 0),
 			 0);
 		thread_jump(&t, g_read, AT_DATA + 8192, 0);
 		thread_run(&t, EVENT_SYSCALL);
@@ -404,7 +409,8 @@ static void self_modifying(void)
 	world_end(&w);
 }
 
-/* Spaces that come and go, with page tables everywhere: their tables are used again, never a stale shadow of them. */
+/* Spaces that come and go, with page tables everywhere: their tables are used again, never a stale
+ * shadow of them. */
 static void spaces_in_turn(void)
 {
 	struct world w;
@@ -424,7 +430,8 @@ static void spaces_in_turn(void)
 		w.next = next; /* the same code and stack pages each time */
 		t.s = s;
 		for (unsigned i = 0; i < 16; i++) {
-			x = (random64() % (GUEST_TASK_SIZE / PAGE_SIZE - 0x1000) + 0x800) * PAGE_SIZE;
+			x = (random64() % (GUEST_TASK_SIZE / PAGE_SIZE - 0x1000) + 0x800) *
+			    PAGE_SIZE;
 			world_map(&w, s, x, 1, GUEST_READ, pages + (round + i) % 256 * PAGE_SIZE);
 			thread_jump(&t, g_read, x, 0);
 			thread_run(&t, EVENT_SYSCALL);

@@ -12,7 +12,8 @@ extern const char g_pool[], g_pool_busy[], g_spin[], g_syscall[];
 #define ROUNDS 6
 
 /* Threads with an identity in rbx, xmm0 and the page at fs. */
-static void member_start(struct world *w, struct thread *t, const char *entry, uint64_t id, uint64_t pages)
+static void member_start(struct world *w, struct thread *t, const char *entry, uint64_t id,
+			 uint64_t pages)
 {
 	struct cpu_regs r;
 

@@ -10,10 +10,12 @@
 #include <unistd.h>
 #include <x86intrin.h>
 
-extern const char g_syscall[], g_spin[], g_wait[], g_read[], g_count[], g_red_zone[], g_fp_syscall[], g_fp_fault[],
-    g_fp_spin[], g_fp_new[], g_bases[], g_cpu[], g_xgetbv[], g_tsc[], g_rdtscp[];
+extern const char g_syscall[], g_spin[], g_wait[], g_read[], g_count[], g_red_zone[],
+    g_fp_syscall[], g_fp_fault[], g_fp_spin[], g_fp_new[], g_bases[], g_cpu[], g_xgetbv[], g_tsc[],
+    g_rdtscp[];
 
-#define FLAGS_SOME (RFLAGS_FIXED | 0xcd5 | 0x40000) /* CF PF AF ZF SF DF OF AC: what a sigreturn restores */
+#define FLAGS_SOME                                                                                 \
+	(RFLAGS_FIXED | 0xcd5 | 0x40000) /* CF PF AF ZF SF DF OF AC: what a sigreturn restores */
 
 static void regs_random(struct cpu_regs *r)
 {
@@ -28,8 +30,9 @@ static void regs_random(struct cpu_regs *r)
 
 static void regs_equal(const struct cpu_regs *a, const struct cpu_regs *b)
 {
-	static const char *const names[] = { "rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rsp", "rbp", "r8",  "r9",
-					     "r10", "r11", "r12", "r13", "r14", "r15", "rip", "rfl", "fsb", "gsb" };
+	static const char *const names[] = { "rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rsp",
+					     "rbp", "r8",  "r9",  "r10", "r11", "r12", "r13",
+					     "r14", "r15", "rip", "rfl", "fsb", "gsb" };
 	const uint64_t *p = &a->rax, *q = &b->rax;
 
 	for (unsigned i = 0; i < sizeof *a / 8; i++) {
@@ -361,11 +364,13 @@ static void fp_equal(const struct fp_test *f, const unsigned char *a, const unsi
 /* What the monitor's own code does to the registers. */
 static void fp_clobber(void)
 {
-	__asm__ volatile("xorps %%xmm0, %%xmm0; xorps %%xmm15, %%xmm15; fninit" ::: "xmm0", "xmm15");
+	__asm__ volatile("xorps %%xmm0, %%xmm0; xorps %%xmm15, %%xmm15; fninit" ::
+			     : "xmm0", "xmm15");
 	if (__builtin_cpu_supports("avx512f"))
-		__asm__ volatile("vpternlogd $0xff, %%zmm31, %%zmm31, %%zmm31; kxorw %%k1, %%k1, %%k1;"
-				 "vpternlogd $0xff, %%zmm1, %%zmm1, %%zmm1" ::
-				     : "xmm1", "memory");
+		__asm__ volatile(
+		    "vpternlogd $0xff, %%zmm31, %%zmm31, %%zmm31; kxorw %%k1, %%k1, %%k1;"
+		    "vpternlogd $0xff, %%zmm1, %%zmm1, %%zmm1" ::
+			: "xmm1", "memory");
 }
 
 static void fp_over(const char *entry)
@@ -516,7 +521,8 @@ static void cpuid_agrees(void)
 	world_end(&w);
 }
 
-/* A kernel that has found the TSC unreliable no longer offers it as a clock, and KVM changes offsets at will. */
+/* A kernel that has found the TSC unreliable no longer offers it as a clock, and KVM changes
+ * offsets at will. */
 static bool tsc_stable(void)
 {
 	char buf[256] = "";

@@ -19,7 +19,8 @@ void world_start(struct world *w)
 
 	memset(w, 0, sizeof *w);
 	w->p = platform;
-	if (w->p->machine_create(&w->m, &why) < 0 || physmem_create(4 * GIB, 4 * GIB, &w->pm, &why) < 0 ||
+	if (w->p->machine_create(&w->m, &why) < 0 ||
+	    physmem_create(4 * GIB, 4 * GIB, &w->pm, &why) < 0 ||
 	    w->p->machine_attach(w->m, w->pm, &why) < 0) {
 		printf("%s\n", why.text);
 		exit(1);
@@ -47,9 +48,11 @@ void *world_ptr(struct world *w, uint64_t off)
 	return memfile_ptr(physmem_arena(w->pm), off, PAGE_SIZE);
 }
 
-void world_map(struct world *w, struct space *s, uint64_t addr, unsigned pages, unsigned prot, uint64_t off)
+void world_map(struct world *w, struct space *s, uint64_t addr, unsigned pages, unsigned prot,
+	       uint64_t off)
 {
-	CHECK_EQ(w->p->space_map(s, GVA(addr), pages * PAGE_SIZE, prot, physmem_arena(w->pm), off), 0);
+	CHECK_EQ(w->p->space_map(s, GVA(addr), pages * PAGE_SIZE, prot, physmem_arena(w->pm), off),
+		 0);
 }
 
 struct space *world_space(struct world *w)
@@ -113,7 +116,8 @@ void thread_run(struct thread *t, enum event_kind kind)
 	if (t->ev.kind == EVENT_DEAD)
 		printf("dead: %s\n", t->ev.dead);
 	if (t->ev.kind == EVENT_FAULT && kind != EVENT_FAULT)
-		printf("fault at %#lx, access %u\n", (unsigned long)t->ev.fault.addr, t->ev.fault.access);
+		printf("fault at %#lx, access %u\n", (unsigned long)t->ev.fault.addr,
+		       t->ev.fault.access);
 	if (t->ev.kind == EVENT_EXCEPTION && kind != EVENT_EXCEPTION)
 		printf("exception %u\n", t->ev.exception.vector);
 	CHECK_EQ(t->ev.kind, kind);
@@ -179,7 +183,8 @@ bool test_slow(void)
 
 void sleep_us(unsigned us)
 {
-	nanosleep(&(struct timespec){ .tv_sec = us / 1000000, .tv_nsec = us % 1000000 * 1000L }, NULL);
+	nanosleep(&(struct timespec){ .tv_sec = us / 1000000, .tv_nsec = us % 1000000 * 1000L },
+		  NULL);
 }
 
 /* The same numbers in every run. */
@@ -225,7 +230,8 @@ static const char *differs(const struct test *t)
 	};
 
 	for (size_t i = 0; i < sizeof table / sizeof *table; i++)
-		if (strcmp(platform->name, table[i].platform) == 0 && strcmp(t->name, table[i].test) == 0)
+		if (strcmp(platform->name, table[i].platform) == 0 &&
+		    strcmp(t->name, table[i].test) == 0)
 			return table[i].why;
 	return NULL;
 }

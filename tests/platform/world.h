@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The platform suite's fixture: a machine with one space in which the block of guest.S is mapped. */
+/* The platform suite's fixture: a machine with one space in which the block of guest.S is
+ * mapped. */
 #ifndef TESTS_PLATFORM_WORLD_H
 #define TESTS_PLATFORM_WORLD_H
 
@@ -55,7 +56,8 @@ uint64_t world_pages(struct world *w, unsigned pages);
 /* Host address of arena offset. */
 void *world_ptr(struct world *w, uint64_t off);
 struct space *world_space(struct world *w);
-void world_map(struct world *w, struct space *s, uint64_t addr, unsigned pages, unsigned prot, uint64_t off);
+void world_map(struct world *w, struct space *s, uint64_t addr, unsigned pages, unsigned prot,
+	       uint64_t off);
 
 /* A thread about to execute guest code at label `entry`. */
 void thread_start(struct world *w, struct thread *t, const char *entry);
@@ -69,7 +71,8 @@ void thread_run(struct thread *t, enum event_kind kind);
 void thread_fault(struct thread *t, uint64_t addr, unsigned access);
 void thread_exception(struct thread *t, unsigned vector);
 
-/* A thread in a host thread of its own: runs to the first event that is not EVENT_INTERRUPTED, or until it is told. */
+/* A thread in a host thread of its own: runs to the first event that is not EVENT_INTERRUPTED, or
+ * until it is told. */
 struct runner {
 	struct thread t;
 	pthread_t host;
@@ -82,28 +85,30 @@ void runner_join(struct runner *r);
 /* Tells it to stop; true if it was still running. */
 bool runner_stop(struct runner *r);
 
-/* On an emulated machine, where what takes microseconds elsewhere takes a thousand times as long (HL_TEST_SLOW). */
+/* On an emulated machine, where what takes microseconds elsewhere takes a thousand times as long
+ * (HL_TEST_SLOW). */
 bool test_slow(void);
 void sleep_us(unsigned us);
 uint64_t random64(void);
 
-#define CHECK(cond)                                                                                                    \
-	do {                                                                                                           \
-		if (!(cond)) {                                                                                         \
-			printf("%s:%d: %s\n", __FILE__, __LINE__, #cond);                                              \
-			fflush(stdout);                                                                                \
-			exit(1);                                                                                       \
-		}                                                                                                      \
+#define CHECK(cond)                                                                                \
+	do {                                                                                       \
+		if (!(cond)) {                                                                     \
+			printf("%s:%d: %s\n", __FILE__, __LINE__, #cond);                          \
+			fflush(stdout);                                                            \
+			exit(1);                                                                   \
+		}                                                                                  \
 	} while (0)
 
-#define CHECK_EQ(a, b)                                                                                                 \
-	do {                                                                                                           \
-		unsigned long a_ = (unsigned long)(a), b_ = (unsigned long)(b);                                        \
-		if (a_ != b_) {                                                                                        \
-			printf("%s:%d: %s is %#lx, %s is %#lx\n", __FILE__, __LINE__, #a, a_, #b, b_);                 \
-			fflush(stdout);                                                                                \
-			exit(1);                                                                                       \
-		}                                                                                                      \
+#define CHECK_EQ(a, b)                                                                             \
+	do {                                                                                       \
+		unsigned long a_ = (unsigned long)(a), b_ = (unsigned long)(b);                    \
+		if (a_ != b_) {                                                                    \
+			printf("%s:%d: %s is %#lx, %s is %#lx\n", __FILE__, __LINE__, #a, a_, #b,  \
+			       b_);                                                                \
+			fflush(stdout);                                                            \
+			exit(1);                                                                   \
+		}                                                                                  \
 	} while (0)
 
 #endif

@@ -31,7 +31,8 @@ static struct mem_file *of_source(struct pagesource *ps)
 	return container_of(ps, struct mem_file, ps);
 }
 
-static int source_get(struct pagesource *ps, uint64_t off, uint64_t len, bool write, struct page_run *out)
+static int source_get(struct pagesource *ps, uint64_t off, uint64_t len, bool write,
+		      struct page_run *out)
 {
 	return pagestore_get_run(&of_source(ps)->store, off, len, false, out);
 }
@@ -129,10 +130,10 @@ void exec_world_clear(void)
 	}
 }
 
-int __wrap_exec_open(struct caller *c, const struct path *start, const char *name, unsigned walk_flags,
-		     struct file **out);
-int __wrap_exec_open(struct caller *c, const struct path *start, const char *name, unsigned walk_flags,
-		     struct file **out)
+int __wrap_exec_open(struct caller *c, const struct path *start, const char *name,
+		     unsigned walk_flags, struct file **out);
+int __wrap_exec_open(struct caller *c, const struct path *start, const char *name,
+		     unsigned walk_flags, struct file **out)
 {
 	int i = file_find(name);
 
@@ -142,8 +143,8 @@ int __wrap_exec_open(struct caller *c, const struct path *start, const char *nam
 	return 0;
 }
 
-int exec_world_load(struct world *w, const char *name, char *const *argv, char *const *envp, struct exec_image *img,
-		    struct why *why)
+int exec_world_load(struct world *w, const char *name, char *const *argv, char *const *envp,
+		    struct exec_image *img, struct why *why)
 {
 	static struct cred cred = { .refs = 1, .uid = 1, .euid = 2, .gid = 3, .egid = 4 };
 	struct caller c = { .cred = &cred, .mem = &w->host };

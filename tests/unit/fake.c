@@ -105,7 +105,8 @@ static void check_range(gva_t addr, uint64_t len)
 	assert_true(gva_range_ok(addr, len));
 }
 
-static int fake_space_map(struct space *s, gva_t addr, uint64_t len, unsigned prot, struct memfile *mf, uint64_t off)
+static int fake_space_map(struct space *s, gva_t addr, uint64_t len, unsigned prot,
+			  struct memfile *mf, uint64_t off)
 {
 	check_range(addr, len);
 	assert_true(!(off & ~PAGE_MASK));
@@ -117,7 +118,8 @@ static int fake_space_map(struct space *s, gva_t addr, uint64_t len, unsigned pr
 		return -ENOMEM;
 	}
 	if (prot)
-		run_insert(s, run_find(s, addr.v), (struct run){ addr.v, addr.v + len, mf, off, prot });
+		run_insert(s, run_find(s, addr.v),
+			   (struct run){ addr.v, addr.v + len, mf, off, prot });
 	return 0;
 }
 
@@ -208,9 +210,11 @@ static void check_page(struct mm *mm, const struct vma *v, const struct backing 
 	assert_ptr_equal(s->runs[i].mf, b->mf);
 	assert_int_equal(s->runs[i].off + (addr - s->runs[i].start), backing_off(b, addr));
 	if (s->runs[i].prot != mm_rights(v, b))
-		fail_msg("page %#lx is mapped with rights %u, not %u; backing [%#lx, %#lx) cow %d, vma [%#lx, %#lx)",
-			 (unsigned long)addr, s->runs[i].prot, mm_rights(v, b), (unsigned long)b->start,
-			 (unsigned long)b->end, b->cow, (unsigned long)v->start, (unsigned long)v->end);
+		fail_msg("page %#lx is mapped with rights %u, not %u; backing [%#lx, %#lx) cow %d, "
+			 "vma [%#lx, %#lx)",
+			 (unsigned long)addr, s->runs[i].prot, mm_rights(v, b),
+			 (unsigned long)b->start, (unsigned long)b->end, b->cow,
+			 (unsigned long)v->start, (unsigned long)v->end);
 }
 
 static uint64_t mapped_bytes(const struct space *s)
@@ -255,8 +259,7 @@ void mm_check(struct mm *mm)
 		resident += b->owned ? b->end - b->start : 0;
 	}
 	for (struct vma *v = vma_first(mm); v; v = vma_next(v)) {
-		backing_for_range(b, mm, v->start, v->end)
-		{
+		backing_for_range (b, mm, v->start, v->end) {
 			uint64_t from = b->start > v->start ? b->start : v->start;
 			uint64_t to = b->end < v->end ? b->end : v->end;
 
@@ -365,10 +368,12 @@ static struct file_source *source_of(struct pagesource *ps)
 	return container_of(ps, struct file_source, ps);
 }
 
-static int source_get(struct pagesource *ps, uint64_t off, uint64_t len, bool write, struct page_run *out)
+static int source_get(struct pagesource *ps, uint64_t off, uint64_t len, bool write,
+		      struct page_run *out)
 {
 	/* Short runs, so that callers have to ask again. */
-	return pagestore_get_run(&source_of(ps)->store, off, len < 3 * PAGE_SIZE ? len : 3 * PAGE_SIZE, false, out);
+	return pagestore_get_run(&source_of(ps)->store, off,
+				 len < 3 * PAGE_SIZE ? len : 3 * PAGE_SIZE, false, out);
 }
 
 static void source_ref(struct pagesource *ps)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A platform without a CPU, for the units of mm/ and loader/: its spaces are lists of what was mapped, and a guest
- * access is a look-up in them, with faults handed to mm_fault as a kernel would. */
+/* A platform without a CPU, for the units of mm/ and loader/: its spaces are lists of what was
+ * mapped, and a guest access is a look-up in them, with faults handed to mm_fault as a kernel
+ * would. */
 #ifndef HL_TESTS_UNIT_FAKE_H
 #define HL_TESTS_UNIT_FAKE_H
 

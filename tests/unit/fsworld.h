@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A mount table and a caller to test file systems with, and short forms of what tests do all the time. */
+/* A mount table and a caller to test file systems with, and short forms of what tests do all the
+ * time. */
 #ifndef HL_TESTS_UNIT_FSWORLD_H
 #define HL_TESTS_UNIT_FSWORLD_H
 
@@ -44,12 +45,14 @@ static inline void world_open(struct fsworld *w)
 	assert_int_equal(mount_table_create(&w->mounts), 0);
 	strcpy(w->dir, "/tmp/hl-fs-XXXXXX");
 	assert_non_null(mkdtemp(w->dir));
-	w->c = (struct caller){
-		.cred = cred_of_monitor(), .sleeper = &w->sleeper, .mem = &w->mem, .fsize_limit = UINT64_MAX
-	};
+	w->c = (struct caller){ .cred = cred_of_monitor(),
+				.sleeper = &w->sleeper,
+				.mem = &w->mem,
+				.fsize_limit = UINT64_MAX };
 }
 
-static inline void world_mount(struct fsworld *w, const char *where, struct filesystem *fs, unsigned flags)
+static inline void world_mount(struct fsworld *w, const char *where, struct filesystem *fs,
+			       unsigned flags)
 {
 	assert_int_equal(mount_table_add(w->mounts, where, fs, flags, "test"), 0);
 	if (!w->c.fs)
@@ -62,7 +65,8 @@ static inline struct filesystem *world_hostfs(struct fsworld *w, const char *dir
 	struct filesystem *fs;
 	struct why why = { 0 };
 
-	assert_int_equal(hostfs_create(open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC), w->pm, &fs, &why), 0);
+	assert_int_equal(
+	    hostfs_create(open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC), w->pm, &fs, &why), 0);
 	return fs;
 }
 

@@ -49,8 +49,9 @@ static uint64_t limit(void)
 static void version_1(void **state)
 {
 	put("/self/cgroup", "5:devices:/a\n4:cpu,memory:/a/b\n");
-	put("/self/mountinfo", "35 31 0:32 / /cg/cpu rw - cgroup cgroup rw,cpu\n"
-			       "36 31 0:33 / /cg/memory rw,relatime shared:1 - cgroup cgroup rw,cpu,memory\n");
+	put("/self/mountinfo",
+	    "35 31 0:32 / /cg/cpu rw - cgroup cgroup rw,cpu\n"
+	    "36 31 0:33 / /cg/memory rw,relatime shared:1 - cgroup cgroup rw,cpu,memory\n");
 	assert_true(limit() == UINT64_MAX);
 	put("/cg/memory/memory.limit_in_bytes", "9223372036854771712\n");
 	put("/cg/memory/a/b/memory.limit_in_bytes", "9223372036854771712\n");
@@ -125,12 +126,15 @@ static void touched_memory(void **state)
 	kick_attach(&s.kick);
 	assert_int_equal(physmem_create(4UL << 30, 1UL << 30, &w.pm, NULL), 0);
 	assert_int_equal(arena_create(w.pm, &w.arena), 0);
-	assert_int_equal(budget_create(UINT64_MAX, NULL, w.arena, &w.counts, on_exceeded, &w, &w.budget), 0);
+	assert_int_equal(
+	    budget_create(UINT64_MAX, NULL, w.arena, &w.counts, on_exceeded, &w, &w.budget), 0);
 	uint64_t before = budget_measure(w.budget);
 	assert_true(budget_room(w.budget, 1UL << 50));
 	budget_destroy(w.budget);
 
-	assert_int_equal(budget_create(before + 64 * MIB, NULL, w.arena, &w.counts, on_exceeded, &w, &w.budget), 0);
+	assert_int_equal(
+	    budget_create(before + 64 * MIB, NULL, w.arena, &w.counts, on_exceeded, &w, &w.budget),
+	    0);
 	arena_set_budget(w.arena, w.budget);
 	assert_true(budget_room(w.budget, 16 * MIB));
 	assert_false(budget_room(w.budget, 128 * MIB));
@@ -154,8 +158,12 @@ static void touched_memory(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(version_1),      cmocka_unit_test(version_2), cmocka_unit_test(part_of_a_hierarchy),
-		cmocka_unit_test(nothing_to_see), cmocka_unit_test(reserve),   cmocka_unit_test(touched_memory),
+		cmocka_unit_test(version_1),
+		cmocka_unit_test(version_2),
+		cmocka_unit_test(part_of_a_hierarchy),
+		cmocka_unit_test(nothing_to_see),
+		cmocka_unit_test(reserve),
+		cmocka_unit_test(touched_memory),
 	};
 	char command[64];
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The vDSO image runs here as it runs in a guest: in front of a page that clock_page_update writes. */
+/* The vDSO image runs here as it runs in a guest: in front of a page that clock_page_update
+ * writes. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -29,8 +30,8 @@ typedef int gettime_fn(clockid_t, struct timespec *);
 
 static struct clock_page page;
 static gettime_fn *vdso_gettime;
-static const clockid_t clocks[NR_CLOCKS] = { CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_MONOTONIC_RAW, CLOCK_BOOTTIME,
-					     CLOCK_TAI };
+static const clockid_t clocks[NR_CLOCKS] = { CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_MONOTONIC_RAW,
+					     CLOCK_BOOTTIME, CLOCK_TAI };
 
 static uint64_t ns_of(const struct timespec *ts)
 {
@@ -64,7 +65,8 @@ static const void *dynamic_find(const char *image, int64_t tag)
 	for (int i = 0; i < eh->e_phnum; i++) {
 		if (ph[i].p_type != PT_DYNAMIC)
 			continue;
-		for (const Elf64_Dyn *d = (const void *)(image + ph[i].p_offset); d->d_tag != DT_NULL; d++) {
+		for (const Elf64_Dyn *d = (const void *)(image + ph[i].p_offset);
+		     d->d_tag != DT_NULL; d++) {
 			if (d->d_tag == tag)
 				return image + d->d_un.d_ptr;
 		}
@@ -88,7 +90,8 @@ static const void *symbol_find(const char *image, const char *name)
 static int setup(void **state)
 {
 	size_t len = (size_t)(vdso_image_end - vdso_image_start);
-	char *mem = mmap(NULL, PAGE + len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *mem =
+	    mmap(NULL, PAGE + len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	memcpy(mem + PAGE, vdso_image_start, len);
 	mprotect(mem + PAGE, len, PROT_READ | PROT_EXEC);
@@ -96,20 +99,23 @@ static int setup(void **state)
 	assert_non_null(vdso_gettime);
 	clock_page_init(&page, (struct vdso_data *)mem);
 	if (!page.usable)
-		print_message("the host does not count time by the TSC: only the fall-back is tested\n");
+		print_message(
+		    "the host does not count time by the TSC: only the fall-back is tested\n");
 	return 0;
 }
 
 static void all_names_are_there(void **state)
 {
-	static const char *const names[] = { "clock_gettime", "gettimeofday", "time", "getcpu", "clock_getres" };
+	static const char *const names[] = { "clock_gettime", "gettimeofday", "time", "getcpu",
+					     "clock_getres" };
 
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
 		char full[64];
 
 		snprintf(full, sizeof full, "__vdso_%s", names[i]);
 		assert_non_null(symbol_find(vdso_image_start, full));
-		assert_ptr_equal(symbol_find(vdso_image_start, full), symbol_find(vdso_image_start, names[i]));
+		assert_ptr_equal(symbol_find(vdso_image_start, full),
+				 symbol_find(vdso_image_start, names[i]));
 	}
 }
 
@@ -123,8 +129,8 @@ static void falls_back(void **state)
 	assert_true(vdso_gettime(99, &(struct timespec){ 0 }) != 0);
 }
 
-/* How far a reading lies outside what the host showed before and after; of several, the least: others were interrupted.
- */
+/* How far a reading lies outside what the host showed before and after; of several, the least:
+ * others were interrupted. */
 static uint64_t error_of(clockid_t clock)
 {
 	uint64_t least = UINT64_MAX;
@@ -146,7 +152,8 @@ static void pause_us(unsigned us)
 /* Updates at the times a keeper would make them, and readings all the while, for two seconds. */
 static void agrees_with_the_host(void **state)
 {
-	uint64_t end = host_ns(CLOCK_MONOTONIC) + 2000000000u, next = 0, worst = 0, last[NR_CLOCKS] = { 0 };
+	uint64_t end = host_ns(CLOCK_MONOTONIC) + 2000000000u, next = 0, worst = 0,
+		 last[NR_CLOCKS] = { 0 };
 
 	pause_us(300);
 	while (host_ns(CLOCK_MONOTONIC) < end) {

@@ -2,7 +2,8 @@
 /* Path walk over a file system in memory and one of the host. */
 #include "tests/unit/fsworld.h"
 
-/* "/" is in memory; "/h" is a directory of the host; "/h/in/m" is in memory again, read-only at "/ro". */
+/* "/" is in memory; "/h" is a directory of the host; "/h/in/m" is in memory again, read-only at
+ * "/ro". */
 static int setup(void **state)
 {
 	struct fsworld *w = malloc(sizeof *w);

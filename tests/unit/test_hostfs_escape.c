@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* hostfs below a directory that is not the host's root: nothing outside is reached, whatever the guest or the host does
- * to the tree meanwhile. */
+/* hostfs below a directory that is not the host's root: nothing outside is reached, whatever the
+ * guest or the host does to the tree meanwhile. */
 #include "tests/unit/fsworld.h"
 
 #include <pthread.h>
@@ -132,8 +132,8 @@ static void race_stop(struct racer *r)
 
 static void swapped_symlink(void **state)
 {
-	static const char *const paths[] = { "/swap/secret", "/swap/sub/secret", "/swap/sub/../secret",
-					     "/swap/../swap/secret" };
+	static const char *const paths[] = { "/swap/secret", "/swap/sub/secret",
+					     "/swap/sub/../secret", "/swap/../swap/secret" };
 	struct fsworld *w = *state;
 	struct racer r = { 0 };
 	int decoys = 0;

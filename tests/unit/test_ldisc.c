@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The line discipline against the host's own: random settings, keys, output and reads, the same on a pty of the host;
- * whatever either side shows must be the same. */
+/* The line discipline against the host's own: random settings, keys, output and reads, the same on
+ * a pty of the host; whatever either side shows must be the same. */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -16,9 +16,10 @@
 
 #include "kernel/ldisc.h"
 
-#define ROUNDS   150
-#define STEPS    25
-#define TRIES    4 /* of a round, ever slower: the host carries characters across when it finds the time */
+#define ROUNDS 150
+#define STEPS  25
+#define TRIES                                                                                      \
+	4 /* of a round, ever slower: the host carries characters across when it finds the time */
 #define PATIENCE 100
 
 struct world {
@@ -40,10 +41,11 @@ static unsigned random_below(unsigned n)
 
 static void note(struct world *w, const char *what, const unsigned char *s, size_t n)
 {
-	w->log_len += (size_t)snprintf(w->log + w->log_len, sizeof(w->log) - w->log_len, " %s", what);
+	w->log_len +=
+	    (size_t)snprintf(w->log + w->log_len, sizeof(w->log) - w->log_len, " %s", what);
 	for (size_t i = 0; i < n && w->log_len < sizeof(w->log) - 8; i++)
-		w->log_len +=
-		    (size_t)snprintf(w->log + w->log_len, sizeof(w->log) - w->log_len, "%c%02x", i ? '.' : ':', s[i]);
+		w->log_len += (size_t)snprintf(w->log + w->log_len, sizeof(w->log) - w->log_len,
+					       "%c%02x", i ? '.' : ':', s[i]);
 }
 
 static unsigned some_of(unsigned flags)
@@ -65,10 +67,12 @@ static void set_modes(struct world *w)
 {
 	struct termios2 t = w->ld.t;
 
-	t.c_lflag = some_of(ICANON | ECHO | ECHOE | ECHOK | ECHOKE | ECHOCTL | ECHONL | ISIG | IEXTEN | NOFLSH);
+	t.c_lflag = some_of(ICANON | ECHO | ECHOE | ECHOK | ECHOKE | ECHOCTL | ECHONL | ISIG |
+			    IEXTEN | NOFLSH);
 	t.c_iflag = some_of(ICRNL | INLCR | IUTF8) |
 		    (random_below(6) ? 0 : some_of(IGNCR | ISTRIP | IUCLC | IXON | IXANY | PARMRK));
-	t.c_oflag = some_of(OPOST | ONLCR) | (random_below(4) ? 0 : some_of(OCRNL | ONOCR | ONLRET | XTABS | OLCUC));
+	t.c_oflag = some_of(OPOST | ONLCR) |
+		    (random_below(4) ? 0 : some_of(OCRNL | ONOCR | ONLRET | XTABS | OLCUC));
 	char text[64];
 	snprintf(text, sizeof(text), "modes(l%o,i%o,o%o)", t.c_lflag, t.c_iflag, t.c_oflag);
 	note(w, text, NULL, 0);
@@ -97,8 +101,8 @@ static void type(struct world *w)
 	settle();
 }
 
-static void explain(struct world *w, const char *side, const unsigned char *a, ssize_t na, const unsigned char *b,
-		    ssize_t nb)
+static void explain(struct world *w, const char *side, const unsigned char *a, ssize_t na,
+		    const unsigned char *b, ssize_t nb)
 {
 	fprintf(stderr, "%s differs after:%s\n host (%zd):", side, w->log, na);
 	for (ssize_t i = 0; i < na; i++)
@@ -109,8 +113,8 @@ static void explain(struct world *w, const char *side, const unsigned char *a, s
 	fprintf(stderr, "\n");
 }
 
-static void compare(struct world *w, const char *side, const unsigned char *a, ssize_t na, const unsigned char *b,
-		    ssize_t nb)
+static void compare(struct world *w, const char *side, const unsigned char *a, ssize_t na,
+		    const unsigned char *b, ssize_t nb)
 {
 	if (na == nb && (na <= 0 || !memcmp(a, b, (size_t)na)))
 		return;
@@ -235,7 +239,8 @@ static void endless_line(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(same_as_host), cmocka_unit_test(endless_line) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(same_as_host),
+					    cmocka_unit_test(endless_line) };
 
 	return cmocka_run_group_tests_name("ldisc", tests, NULL, NULL);
 }

@@ -41,13 +41,19 @@ static struct image make_image(uint16_t type, const char *interp)
 	im.eh.e_phentsize = sizeof(Elf64_Phdr);
 	im.eh.e_phnum = interp ? 4 : 3;
 	im.ph[0] = (Elf64_Phdr){ PT_LOAD, PF_R | PF_X, 0, base, base, 0x1000, 0x1000, 0x1000 };
-	im.ph[1] = (Elf64_Phdr){ PT_LOAD, PF_R | PF_W, 0x1000, base + 0x2000, base, 0x100, 0x3000, 0x1000 };
+	im.ph[1] = (Elf64_Phdr){ PT_LOAD, PF_R | PF_W, 0x1000, base + 0x2000,
+				 base,    0x100,       0x3000, 0x1000 };
 	im.ph[2] = (Elf64_Phdr){ PT_GNU_STACK, PF_R | PF_W, 0, 0, 0, 0, 0, 16 };
 	if (interp) {
 		strncpy(im.interp, interp, sizeof im.interp - 1);
-		im.ph[3] =
-		    (Elf64_Phdr){ PT_INTERP,          PF_R, offsetof(struct image, interp), 0, 0, strlen(interp) + 1,
-				  strlen(interp) + 1, 1 };
+		im.ph[3] = (Elf64_Phdr){ PT_INTERP,
+					 PF_R,
+					 offsetof(struct image, interp),
+					 0,
+					 0,
+					 strlen(interp) + 1,
+					 strlen(interp) + 1,
+					 1 };
 	}
 	memset(im.data, 'D', sizeof im.data);
 	return im;
@@ -155,7 +161,8 @@ static void fixed_program(void **state)
 static void stack_contents(void **state)
 {
 	struct image im = make_image(ET_EXEC, NULL);
-	char *argv[] = { S("first"), S(""), S("third"), NULL }, *envp[] = { S("A=1"), S("B=2"), NULL };
+	char *argv[] = { S("first"), S(""), S("third"), NULL },
+	     *envp[] = { S("A=1"), S("B=2"), NULL };
 	struct exec_image img;
 	uint64_t sp;
 
@@ -219,7 +226,8 @@ static void interpreter(void **state)
 	assert_true(base != 0);
 	assert_int_equal(img.entry, base + 0x200);
 	assert_true(aux_find(img.mm, AT_ENTRY) != img.entry);
-	assert_true(aux_find(img.mm, AT_PHDR) >> 40 == 0x55 || aux_find(img.mm, AT_PHDR) >> 40 == 0x56);
+	assert_true(aux_find(img.mm, AT_PHDR) >> 40 == 0x55 ||
+		    aux_find(img.mm, AT_PHDR) >> 40 == 0x56);
 	exec_image_destroy(&img);
 }
 
@@ -263,10 +271,12 @@ static void damaged_headers(void **state)
 		uint64_t value;
 		const char *words;
 	} cases[] = {
-#define EH(field, value, words) { offsetof(struct image, eh.field), sizeof(((Elf64_Ehdr *)0)->field), value, words }
-#define PH(i, field, value, words)                                                                                     \
-	{                                                                                                              \
-		offsetof(struct image, ph[i].field), sizeof(((Elf64_Phdr *)0)->field), value, words                    \
+#define EH(field, value, words)                                                                    \
+	{ offsetof(struct image, eh.field), sizeof(((Elf64_Ehdr *)0)->field), value, words }
+#define PH(i, field, value, words)                                                                 \
+	{                                                                                          \
+		offsetof(struct image, ph[i].field), sizeof(((Elf64_Phdr *)0)->field), value,      \
+		    words                                                                          \
 	}
 		EH(e_machine, EM_AARCH64, "aarch64"),
 		EH(e_machine, EM_386, "32-bit x86"),
@@ -454,10 +464,13 @@ static void scripts_run(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(fixed_program),      TEST(stack_contents),         TEST(no_arguments_at_all), TEST(interpreter),
-		TEST(executable_stack),   TEST(empty_segments),         TEST(damaged_headers),     TEST(short_files),
-		TEST(nowhere_to_go),      TEST(script_lines),           TEST(script_limits),       TEST(scripts_run),
-		TEST(too_many_arguments), TEST(platform_out_of_memory),
+		TEST(fixed_program),       TEST(stack_contents),
+		TEST(no_arguments_at_all), TEST(interpreter),
+		TEST(executable_stack),    TEST(empty_segments),
+		TEST(damaged_headers),     TEST(short_files),
+		TEST(nowhere_to_go),       TEST(script_lines),
+		TEST(script_limits),       TEST(scripts_run),
+		TEST(too_many_arguments),  TEST(platform_out_of_memory),
 	};
 
 	return cmocka_run_group_tests_name("loader", tests, NULL, NULL);

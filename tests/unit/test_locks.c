@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* POSIX, OFD and flock locks: ranges that split and join, conflicts, waiting, deadlocks, interruption. */
+/* POSIX, OFD and flock locks: ranges that split and join, conflicts, waiting, deadlocks,
+ * interruption. */
 #include "tests/unit/fsworld.h"
 
 #include <pthread.h>
@@ -20,15 +21,19 @@ struct actor {
 	_Atomic bool ready;
 };
 
-static struct file_lock range(enum lock_kind kind, int owner, short type, int64_t start, int64_t end)
+static struct file_lock range(enum lock_kind kind, int owner, short type, int64_t start,
+			      int64_t end)
 {
-	return (struct file_lock){
-		.kind = kind, .type = type, .start = start, .end = end, .owner = &owners[owner], .pid = owner
-	};
+	return (struct file_lock){ .kind = kind,
+				   .type = type,
+				   .start = start,
+				   .end = end,
+				   .owner = &owners[owner],
+				   .pid = owner };
 }
 
-static int set(struct lock_table *t, const struct inode_id *id, enum lock_kind kind, int owner, short type,
-	       int64_t start, int64_t end)
+static int set(struct lock_table *t, const struct inode_id *id, enum lock_kind kind, int owner,
+	       short type, int64_t start, int64_t end)
 {
 	struct file_lock l = range(kind, owner, type, start, end);
 
@@ -105,7 +110,8 @@ static void *wait_for_lock(void *arg)
 	return NULL;
 }
 
-static void start(struct actor *a, struct lock_table *t, const struct inode_id *id, struct file_lock l)
+static void start(struct actor *a, struct lock_table *t, const struct inode_id *id,
+		  struct file_lock l)
 {
 	*a = (struct actor){ .t = t, .id = id, .lock = l, .result = 1 };
 	a->c.sleeper = &a->sleeper;
@@ -181,8 +187,9 @@ static int setup(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(ranges),      cmocka_unit_test(kinds),    cmocka_unit_test(waiting),
-		cmocka_unit_test(interrupted), cmocka_unit_test(deadlock),
+		cmocka_unit_test(ranges),   cmocka_unit_test(kinds),
+		cmocka_unit_test(waiting),  cmocka_unit_test(interrupted),
+		cmocka_unit_test(deadlock),
 	};
 
 	return cmocka_run_group_tests_name("locks", tests, setup, NULL);

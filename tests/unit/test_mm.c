@@ -34,7 +34,8 @@ static int teardown(void **state)
 	return 0;
 }
 
-static int64_t map_file(struct pagesource *ps, uint64_t addr, uint64_t len, unsigned prot, unsigned flags, uint64_t off)
+static int64_t map_file(struct pagesource *ps, uint64_t addr, uint64_t len, unsigned prot,
+			unsigned flags, uint64_t off)
 {
 	const struct mmap_args a = {
 		.addr = addr,
@@ -111,16 +112,18 @@ static void bad_arguments(void **state)
 		{ 0, GUEST_TASK_SIZE + PAGE_SIZE, RW, MAP_PRIVATE | MAP_ANONYMOUS, -ENOMEM },
 		{ 0x100001, 4096, RW, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -EINVAL },
 		{ 0, 4096, RW, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -EPERM },
-		{ GUEST_TASK_SIZE - 4096, 8192, RW, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -ENOMEM },
+		{ GUEST_TASK_SIZE - 4096, 8192, RW, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,
+		  -ENOMEM },
 		{ 0, 4096, RW, MAP_ANONYMOUS, -EINVAL },
 		{ 0, 4096, RW, MAP_ANONYMOUS | MAP_SHARED_VALIDATE, -EINVAL },
 		{ 0, 4096, RW, MAP_ANONYMOUS | MAP_SHARED | MAP_GROWSDOWN, -EINVAL },
 		{ 0, 2 << 20, RW, MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -ENOMEM },
 	};
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-		const struct mmap_args a = {
-			.addr = cases[i].addr, .len = cases[i].len, .prot = cases[i].prot, .flags = cases[i].flags
-		};
+		const struct mmap_args a = { .addr = cases[i].addr,
+					     .len = cases[i].len,
+					     .prot = cases[i].prot,
+					     .flags = cases[i].flags };
 		assert_int_equal(mm_mmap(mm, &a), cases[i].want);
 	}
 	assert_int_equal(mm_munmap(mm, 1, 4096), -EINVAL);
@@ -145,7 +148,8 @@ static void hints_and_places(void **state)
 	assert_int_equal(map_anon(mm, 0, PAGE_SIZE, RW, MAP_32BIT), 0x40000000);
 	const struct mmap_args fixed = { .addr = a,
 					 .len = PAGE_SIZE,
-					 .flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE };
+					 .flags =
+					     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE };
 	assert_int_equal(mm_mmap(mm, &fixed), -EEXIST);
 }
 
@@ -171,7 +175,8 @@ static void too_many_maps(void **state)
 	unsigned i;
 
 	for (i = 0; !err && i < VMA_MAX_COUNT; i++)
-		err = mm_mprotect(mm, at + 2 * i * PAGE_SIZE, PAGE_SIZE, i & 1 ? PROT_READ : PROT_EXEC);
+		err = mm_mprotect(mm, at + 2 * i * PAGE_SIZE, PAGE_SIZE,
+				  i & 1 ? PROT_READ : PROT_EXEC);
 	assert_int_equal(err, -ENOMEM);
 	assert_in_range(i, VMA_MAX_COUNT / 2 - 2, VMA_MAX_COUNT / 2 + 2);
 	assert_true(nr_vmas() <= VMA_MAX_COUNT);
@@ -179,7 +184,9 @@ static void too_many_maps(void **state)
 
 static void limits(void **state)
 {
-	const struct mmap_args a = { .len = 64 * PAGE_SIZE, .prot = RW, .flags = MAP_PRIVATE | MAP_ANONYMOUS };
+	const struct mmap_args a = { .len = 64 * PAGE_SIZE,
+				     .prot = RW,
+				     .flags = MAP_PRIVATE | MAP_ANONYMOUS };
 
 	mm->limit_as = 100 * PAGE_SIZE;
 	assert_true(mm_mmap(mm, &a) > 0);
@@ -201,7 +208,8 @@ static void limits(void **state)
 static void signals_are_exact(void **state)
 {
 	struct pagesource *ps = file_create(&w, 2 * PAGE_SIZE + 10);
-	uint64_t ro = map_anon(mm, 0, PAGE_SIZE, PROT_READ, 0), none = map_anon(mm, 0, PAGE_SIZE, PROT_NONE, 0);
+	uint64_t ro = map_anon(mm, 0, PAGE_SIZE, PROT_READ, 0),
+		 none = map_anon(mm, 0, PAGE_SIZE, PROT_NONE, 0);
 	uint64_t f = (uint64_t)map_file(ps, 0, 8 * PAGE_SIZE, RW, MAP_SHARED, 0);
 
 	assert_fault(0, GUEST_READ, SIGSEGV, SEGV_MAPERR);
@@ -241,7 +249,8 @@ static void truncation_reaches_mappings(void **state)
 /* A move of several vmas keeps the hole between them. */
 static void remap_of_several(void **state)
 {
-	uint64_t at = map_anon(mm, 0, 5 * PAGE_SIZE, RW, 0), to = map_anon(mm, 0, 6 * PAGE_SIZE, RW, 0) + PAGE_SIZE;
+	uint64_t at = map_anon(mm, 0, 5 * PAGE_SIZE, RW, 0),
+		 to = map_anon(mm, 0, 6 * PAGE_SIZE, RW, 0) + PAGE_SIZE;
 	const unsigned flags = MREMAP_MAYMOVE | MREMAP_FIXED;
 
 	for (unsigned i = 0; i < 5; i++)
@@ -259,23 +268,28 @@ static void remap_of_several(void **state)
 	assert_int_equal(guest_peek(mm, to + 4 * PAGE_SIZE), 0);
 	/* It may not begin in the hole. */
 	mm_munmap(mm, to + 2 * PAGE_SIZE, PAGE_SIZE);
-	assert_int_equal(mm_mremap(mm, to + 2 * PAGE_SIZE, 2 * PAGE_SIZE, 2 * PAGE_SIZE, flags, at), -EFAULT);
+	assert_int_equal(mm_mremap(mm, to + 2 * PAGE_SIZE, 2 * PAGE_SIZE, 2 * PAGE_SIZE, flags, at),
+			 -EFAULT);
 }
 
 /* A source of length 0 may lie where the target is cleared, and its pages stay where they are. */
 static void remap_of_nothing(void **state)
 {
 	struct pagesource *ps = file_create(&w, 8 * PAGE_SIZE);
-	uint64_t s = (uint64_t)map_file(ps, 0, 8 * PAGE_SIZE, RW, MAP_SHARED, 0), to = map_anon(mm, 0, 1 << 20, RW, 0);
+	uint64_t s = (uint64_t)map_file(ps, 0, 8 * PAGE_SIZE, RW, MAP_SHARED, 0),
+		 to = map_anon(mm, 0, 1 << 20, RW, 0);
 	const unsigned flags = MREMAP_MAYMOVE | MREMAP_FIXED;
 
-	assert_int_equal(mm_mremap(mm, s + 3 * PAGE_SIZE, 0, PAGE_SIZE, flags, to + 3 * PAGE_SIZE), to + 3 * PAGE_SIZE);
+	assert_int_equal(mm_mremap(mm, s + 3 * PAGE_SIZE, 0, PAGE_SIZE, flags, to + 3 * PAGE_SIZE),
+			 to + 3 * PAGE_SIZE);
 	mm_check(mm);
 	assert_int_equal(guest_peek(mm, s + 5 * PAGE_SIZE + 1), file_byte(5 * PAGE_SIZE + 1));
 	assert_int_equal(mm_mremap(mm, s + PAGE_SIZE, 0, PAGE_SIZE, flags, s + PAGE_SIZE), -EFAULT);
 	mm_check(mm);
-	assert_int_equal(mm_mremap(mm, s + 3 * PAGE_SIZE, 0, 4 * PAGE_SIZE, flags, s + 2 * PAGE_SIZE), -EINVAL);
-	assert_int_equal(mm_mremap(mm, s + 3 * PAGE_SIZE, 0, 4 * PAGE_SIZE, flags, s + 3 * PAGE_SIZE), -EFAULT);
+	assert_int_equal(
+	    mm_mremap(mm, s + 3 * PAGE_SIZE, 0, 4 * PAGE_SIZE, flags, s + 2 * PAGE_SIZE), -EINVAL);
+	assert_int_equal(
+	    mm_mremap(mm, s + 3 * PAGE_SIZE, 0, 4 * PAGE_SIZE, flags, s + 3 * PAGE_SIZE), -EFAULT);
 	mm_check(mm);
 	assert_fault(s + 4 * PAGE_SIZE, GUEST_READ, SIGSEGV, SEGV_MAPERR);
 	ps->ops->unref(ps);
@@ -330,7 +344,8 @@ static void platform_out_of_memory(void **state)
 
 static void fork_separates(void **state)
 {
-	uint64_t priv = map_anon(mm, 0, 16 * PAGE_SIZE, RW, 0), shared = map_anon(mm, 0, PAGE_SIZE, RW, MAP_SHARED);
+	uint64_t priv = map_anon(mm, 0, 16 * PAGE_SIZE, RW, 0),
+		 shared = map_anon(mm, 0, PAGE_SIZE, RW, MAP_SHARED);
 	struct mm *child;
 
 	for (unsigned i = 0; i < 16; i++)
@@ -358,7 +373,8 @@ static void fork_separates(void **state)
 /* What is written after each fork is learnt, and costs no fault in the end. */
 static void fork_learns(void **state)
 {
-	uint64_t heap = map_anon(mm, 0, 64 * PAGE_SIZE, RW, 0), stack = map_anon(mm, 0, 16 * PAGE_SIZE, RW, 0);
+	uint64_t heap = map_anon(mm, 0, 64 * PAGE_SIZE, RW, 0),
+		 stack = map_anon(mm, 0, 16 * PAGE_SIZE, RW, 0);
 	const uint64_t hints[FORK_HINTS] = { stack + 10 * PAGE_SIZE };
 	unsigned faults[4];
 
@@ -480,8 +496,10 @@ static void copies_stop_at_the_byte(void **state)
 
 	mm_mprotect(mm, at + 2 * PAGE_SIZE, PAGE_SIZE, PROT_READ);
 	memset(buf, 3, sizeof buf);
-	assert_int_equal(copy_to_guest(mm, GVA(at + PAGE_SIZE - 5), buf, 2 * PAGE_SIZE), PAGE_SIZE - 5);
-	assert_int_equal(copy_from_guest(mm, buf, GVA(at + 2 * PAGE_SIZE), 2 * PAGE_SIZE), PAGE_SIZE);
+	assert_int_equal(copy_to_guest(mm, GVA(at + PAGE_SIZE - 5), buf, 2 * PAGE_SIZE),
+			 PAGE_SIZE - 5);
+	assert_int_equal(copy_from_guest(mm, buf, GVA(at + 2 * PAGE_SIZE), 2 * PAGE_SIZE),
+			 PAGE_SIZE);
 	assert_int_equal(zero_guest(mm, GVA(at), 2 * PAGE_SIZE + 1), 1);
 	assert_int_equal(copy_from_guest(mm, buf, GVA(UINT64_MAX - 4), 10), 10);
 	assert_int_equal(copy_from_guest(mm, buf, GVA(at), UINT64_MAX), UINT64_MAX);
@@ -496,7 +514,8 @@ static void strings(void **state)
 	copy_to_guest(mm, GVA(at + 2 * PAGE_SIZE - 6), "hello", 6);
 	assert_int_equal(copy_string_from_guest(mm, buf, GVA(at + 2 * PAGE_SIZE - 6), 64), 5);
 	assert_string_equal(buf, "hello");
-	assert_int_equal(copy_string_from_guest(mm, buf, GVA(at + 2 * PAGE_SIZE - 6), 5), -ENAMETOOLONG);
+	assert_int_equal(copy_string_from_guest(mm, buf, GVA(at + 2 * PAGE_SIZE - 6), 5),
+			 -ENAMETOOLONG);
 	copy_to_guest(mm, GVA(at + 2 * PAGE_SIZE - 1), "x", 1);
 	assert_int_equal(copy_string_from_guest(mm, buf, GVA(at + 2 * PAGE_SIZE - 6), 64), -EFAULT);
 	memset(buf, 'a', 63);
@@ -512,9 +531,10 @@ static void strings(void **state)
 static void segments_are_gathered(void **state)
 {
 	uint64_t a = map_anon(mm, 0, 4 * PAGE_SIZE, RW, 0), b = map_anon(mm, 0, 1UL << 30, RW, 0);
-	struct iovec segs[] = {
-		{ (void *)(a + 10), 100 }, { NULL, 0 }, { (void *)(b + 60000), 20000 }, { (void *)0x1000, 10 }
-	};
+	struct iovec segs[] = { { (void *)(a + 10), 100 },
+				{ NULL, 0 },
+				{ (void *)(b + 60000), 20000 },
+				{ (void *)0x1000, 10 } };
 	struct iovec iov[16];
 	struct uio u;
 	size_t len;
@@ -540,7 +560,8 @@ static void segments_are_gathered(void **state)
 
 static void futex_keys(void **state)
 {
-	uint64_t s = map_anon(mm, 0, PAGE_SIZE, RW, MAP_SHARED), p = map_anon(mm, 0, PAGE_SIZE, RW, 0);
+	uint64_t s = map_anon(mm, 0, PAGE_SIZE, RW, MAP_SHARED),
+		 p = map_anon(mm, 0, PAGE_SIZE, RW, 0);
 	struct futex_key a, b;
 	struct mm *child;
 	uint32_t old;
@@ -586,7 +607,8 @@ static void heap(void **state)
 
 static void resident_pages_are_told(void **state)
 {
-	uint64_t at = map_anon(mm, 0, 8 * PAGE_SIZE, RW, 0), vec = map_anon(mm, 0, PAGE_SIZE, RW, 0);
+	uint64_t at = map_anon(mm, 0, 8 * PAGE_SIZE, RW, 0),
+		 vec = map_anon(mm, 0, PAGE_SIZE, RW, 0);
 	unsigned char got[8];
 
 	guest_poke(mm, at + 2 * PAGE_SIZE, 1);

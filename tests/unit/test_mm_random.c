@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The host kernel as oracle: the same random calls are made on a range of this very process and on an mm, and results,
- * contents and rights must be the same after each. The platform's space is checked against vmas and backings all the
- * while.
+ * The host kernel as oracle: the same random calls are made on a range of this very process and on
+ * an mm, and results, contents and rights must be the same after each. The platform's space is
+ * checked against vmas and backings all the while.
  */
 #include "tests/unit/fake.h"
 
@@ -26,7 +26,8 @@
 struct run_state {
 	struct world w;
 	struct mm *mm;
-	/* Private mappings are of file 0, shared ones of file 1: when a private page is copied is nobody's business. */
+	/* Private mappings are of file 0, shared ones of file 1: when a private page is copied is
+	 * nobody's business. */
 	struct pagesource *file[2];
 	int fd[2];
 	char *log;
@@ -67,7 +68,8 @@ static void *host_addr(uint64_t addr)
 
 static void op_mmap(struct run_state *s, int64_t *native, int64_t *ours)
 {
-	unsigned page = pick(PAGES), len = 1 + pick(PAGES - page < 10 ? PAGES - page : 10), prot = pick_prot();
+	unsigned page = pick(PAGES), len = 1 + pick(PAGES - page < 10 ? PAGES - page : 10),
+		 prot = pick_prot();
 	unsigned kind = pick(6), flags = MAP_FIXED;
 	uint64_t off = pick(FILE_PAGES) * PAGE_SIZE;
 	bool file = kind >= 3, shared = kind % 3 == 2;
@@ -85,9 +87,10 @@ static void op_mmap(struct run_state *s, int64_t *native, int64_t *ours)
 		.offset = file ? off : 0,
 		.vma_flags = VMA_MAYWRITE | VMA_MAYEXEC,
 	};
-	sprintf(s->log, "mmap(%u, %u, prot %u, flags %#x, off %" PRIu64 ")", page, len, prot, flags, off / PAGE_SIZE);
-	*native = native_ptr(
-	    mmap(host_addr(a.addr), a.len, (int)prot, (int)flags, file ? s->fd[shared] : -1, file ? (off_t)off : 0));
+	sprintf(s->log, "mmap(%u, %u, prot %u, flags %#x, off %" PRIu64 ")", page, len, prot, flags,
+		off / PAGE_SIZE);
+	*native = native_ptr(mmap(host_addr(a.addr), a.len, (int)prot, (int)flags,
+				  file ? s->fd[shared] : -1, file ? (off_t)off : 0));
 	*ours = mm_mmap(s->mm, &a);
 }
 
@@ -102,7 +105,8 @@ static void op_munmap(struct run_state *s, int64_t *native, int64_t *ours)
 
 static void op_mprotect(struct run_state *s, int64_t *native, int64_t *ours)
 {
-	unsigned page = pick(PAGES), len = 1 + pick(PAGES - page < 10 ? PAGES - page : 10), prot = pick_prot();
+	unsigned page = pick(PAGES), len = 1 + pick(PAGES - page < 10 ? PAGES - page : 10),
+		 prot = pick_prot();
 
 	sprintf(s->log, "mprotect(%u, %u, %u)", page, len, prot);
 	*native = result(mprotect(host_addr(page_addr(page)), len * PAGE_SIZE, (int)prot));
@@ -153,16 +157,18 @@ static void op_mremap(struct run_state *s, int64_t *native, int64_t *ours)
 	if (to + new_len > PAGES || old + new_len > PAGES || !one)
 		flags = 0, new_len = old_len < new_len ? old_len : new_len;
 	sprintf(s->log, "mremap(%u, %u, %u, flags %u, %u)", old, old_len, new_len, flags, to);
-	*native = native_ptr(mremap(host_addr(page_addr(old)), old_len * PAGE_SIZE, new_len * PAGE_SIZE, (int)flags,
-				    host_addr(page_addr(to))));
-	*ours = mm_mremap(s->mm, page_addr(old), old_len * PAGE_SIZE, new_len * PAGE_SIZE, flags, page_addr(to));
+	*native = native_ptr(mremap(host_addr(page_addr(old)), old_len * PAGE_SIZE,
+				    new_len * PAGE_SIZE, (int)flags, host_addr(page_addr(to))));
+	*ours = mm_mremap(s->mm, page_addr(old), old_len * PAGE_SIZE, new_len * PAGE_SIZE, flags,
+			  page_addr(to));
 }
 
 static void op_madvise(struct run_state *s, int64_t *native, int64_t *ours)
 {
-	static const int advices[] = { MADV_DONTNEED,       MADV_DONTNEED,  MADV_WILLNEED, MADV_POPULATE_READ,
-				       MADV_POPULATE_WRITE, MADV_COLD,      MADV_DONTFORK, MADV_DOFORK,
-				       MADV_WIPEONFORK,     MADV_KEEPONFORK };
+	static const int advices[] = { MADV_DONTNEED,      MADV_DONTNEED,       MADV_WILLNEED,
+				       MADV_POPULATE_READ, MADV_POPULATE_WRITE, MADV_COLD,
+				       MADV_DONTFORK,      MADV_DOFORK,         MADV_WIPEONFORK,
+				       MADV_KEEPONFORK };
 	unsigned page = pick(PAGES), len = pick(PAGES - page < 8 ? PAGES - page : 8);
 	int advice = advices[pick(sizeof advices / sizeof *advices)];
 
@@ -195,7 +201,8 @@ static void op_write(struct run_state *s, int64_t *native, int64_t *ours)
 	for (uint64_t i = 0; i < n; i++)
 		buf[i] = (char)rand();
 	sprintf(s->log, "write(%u + %" PRIu64 ", %" PRIu64 ")", page, addr & ~PAGE_MASK, n);
-	/* read(2) from a pipe stops at the exact byte; process_vm_writev forces its way past rights. */
+	/* read(2) from a pipe stops at the exact byte; process_vm_writev forces its way past
+	 * rights. */
 	int fds[2];
 	assert_int_equal(pipe(fds), 0);
 	assert_int_equal(write(fds[1], buf, n), n);
@@ -206,7 +213,8 @@ static void op_write(struct run_state *s, int64_t *native, int64_t *ours)
 	(void)remote;
 	*native = r < 0 ? 0 : r;
 	*ours = (int64_t)(n - copy_to_guest(s->mm, GVA(addr), buf, n));
-	/* A pipe copies by the page: where it stops inside one is not defined. The contents are compared below. */
+	/* A pipe copies by the page: where it stops inside one is not defined. The contents are
+	 * compared below. */
 	if (*native / (int64_t)PAGE_SIZE == *ours / (int64_t)PAGE_SIZE)
 		*ours = *native;
 	free(buf);
@@ -250,8 +258,9 @@ static void op_fork(struct run_state *s, int64_t *native, int64_t *ours)
 }
 
 typedef void op_fn(struct run_state *s, int64_t *native, int64_t *ours);
-static op_fn *const ops[] = { op_mmap,    op_mmap,  op_mmap,  op_munmap, op_mprotect, op_mprotect, op_mremap,
-			      op_madvise, op_mlock, op_write, op_write,  op_touch,    op_touch,    op_fork };
+static op_fn *const ops[] = { op_mmap,     op_mmap,   op_mmap,    op_munmap, op_mprotect,
+			      op_mprotect, op_mremap, op_madvise, op_mlock,  op_write,
+			      op_write,    op_touch,  op_touch,   op_fork };
 
 /* ---- comparing ---- */
 
@@ -289,10 +298,12 @@ static void compare_rights(struct run_state *s)
 		char ours[5] = "none";
 
 		if (v)
-			snprintf(ours, sizeof ours, "%c%c%c%c", v->prot & 1 ? 'r' : '-', v->prot & 2 ? 'w' : '-',
-				 v->prot & 4 ? 'x' : '-', v->flags & VMA_SHARED ? 's' : 'p');
+			snprintf(ours, sizeof ours, "%c%c%c%c", v->prot & 1 ? 'r' : '-',
+				 v->prot & 2 ? 'w' : '-', v->prot & 4 ? 'x' : '-',
+				 v->flags & VMA_SHARED ? 's' : 'p');
 		if (strcmp(ours, rights[i]) != 0)
-			fail_msg("after %s: page %u is %s here, %s natively", s->log, i, ours, rights[i]);
+			fail_msg("after %s: page %u is %s here, %s natively", s->log, i, ours,
+				 rights[i]);
 	}
 }
 
@@ -322,13 +333,14 @@ static void compare_contents(struct run_state *s)
 		ssize_t r = write(fds[1], host_addr(page_addr(i)), PAGE_SIZE);
 
 		if ((r == (ssize_t)PAGE_SIZE) != (left == 0))
-			fail_msg("after %s: page %u: read %zd natively, %zu left here", s->log, i, r, left);
+			fail_msg("after %s: page %u: read %zd natively, %zu left here", s->log, i,
+				 r, left);
 		if (r > 0) {
 			assert_int_equal(read(fds[0], native, sizeof native), r);
 			for (ssize_t j = 0; j < r; j++) {
 				if (native[j] != ours[j])
-					fail_msg("after %s: page %u byte %zd: %d natively, %d here", s->log, i, j,
-						 native[j], ours[j]);
+					fail_msg("after %s: page %u byte %zd: %d natively, %d here",
+						 s->log, i, j, native[j], ours[j]);
 			}
 		}
 	}
@@ -370,8 +382,8 @@ static void run_seed(unsigned seed)
 		if (getenv("TRACE"))
 			fprintf(stderr, "%d: %s = %" PRId64 "\n", step, s.log, native);
 		if (native != ours)
-			fail_msg("seed %u step %d: %s: %" PRId64 " natively, %" PRId64 " here", seed, step, s.log,
-				 native, ours);
+			fail_msg("seed %u step %d: %s: %" PRId64 " natively, %" PRId64 " here",
+				 seed, step, s.log, native, ours);
 		mm_check(s.mm);
 		compare_rights(&s);
 		compare_locked(&s);
@@ -392,7 +404,8 @@ static void like_the_host(void **state)
 	const char *more = getenv("SEEDS");
 	unsigned seeds = more ? (unsigned)atoi(more) : 6;
 
-	for (unsigned seed = getenv("FIRST") ? (unsigned)atoi(getenv("FIRST")) : 1; seed <= seeds; seed++)
+	for (unsigned seed = getenv("FIRST") ? (unsigned)atoi(getenv("FIRST")) : 1; seed <= seeds;
+	     seed++)
 		run_seed(seed);
 }
 

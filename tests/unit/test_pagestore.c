@@ -179,8 +179,12 @@ static void random_use(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(holes_read_as_zero), TEST(data_and_holes_are_found), TEST(truncation_zeroes_the_tail),
-		TEST(punching),           TEST(runs_are_memory),          TEST(quota),
+		TEST(holes_read_as_zero),
+		TEST(data_and_holes_are_found),
+		TEST(truncation_zeroes_the_tail),
+		TEST(punching),
+		TEST(runs_are_memory),
+		TEST(quota),
 		TEST(random_use),
 	};
 

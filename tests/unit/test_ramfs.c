@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tmpfs's semantics: names, sizes, holes, seals, permissions, directories read while they change. */
+/* tmpfs's semantics: names, sizes, holes, seals, permissions, directories read while they
+ * change. */
 #include "tests/unit/fsworld.h"
 
 #include <linux/memfd.h>
@@ -127,7 +128,8 @@ static void renames(void **state)
 	assert_int_equal(vfs_rename(&w->c, NULL, "/d", NULL, "/empty", 0), 0);
 	assert_leads(w, "/empty/e/..", "/empty");
 	assert_leads(w, "/empty/e/../..", "/");
-	assert_int_equal(vfs_rename(&w->c, NULL, "/empty/e", NULL, "/b2", RENAME_EXCHANGE), -ENOENT);
+	assert_int_equal(vfs_rename(&w->c, NULL, "/empty/e", NULL, "/b2", RENAME_EXCHANGE),
+			 -ENOENT);
 	assert_int_equal(vfs_rename(&w->c, NULL, "/empty/e", NULL, "/b", RENAME_EXCHANGE), 0);
 	assert_string_equal(read_file(w, "/empty/e"), "B");
 	assert_leads(w, "/b/..", "/");
@@ -180,7 +182,8 @@ struct listing {
 	char names[64][16];
 };
 
-static bool list_one(struct dir_emit *e, const char *name, size_t len, uint64_t ino, int64_t next, unsigned char type)
+static bool list_one(struct dir_emit *e, const char *name, size_t len, uint64_t ino, int64_t next,
+		     unsigned char type)
 {
 	struct listing *l = container_of(e, struct listing, emit);
 
@@ -262,8 +265,10 @@ static void permissions(void **state)
 	assert_int_equal(vfs_unlink(&user, NULL, "/tmp/roots"), -EPERM);
 	assert_int_equal(vfs_rename(&user, NULL, "/tmp/roots", NULL, "/tmp/mine", 0), -EPERM);
 	assert_int_equal(vfs_open(&user, NULL, "/tmp/roots", O_WRONLY, 0, 0, &f), -EACCES);
-	assert_int_equal(vfs_open(&user, NULL, "/tmp/roots", O_RDONLY | O_TRUNC, 0, 0, &f), -EACCES);
-	assert_int_equal(vfs_open(&user, NULL, "/tmp/roots", O_RDONLY | O_NOATIME, 0, 0, &f), -EPERM);
+	assert_int_equal(vfs_open(&user, NULL, "/tmp/roots", O_RDONLY | O_TRUNC, 0, 0, &f),
+			 -EACCES);
+	assert_int_equal(vfs_open(&user, NULL, "/tmp/roots", O_RDONLY | O_NOATIME, 0, 0, &f),
+			 -EPERM);
 	assert_int_equal(vfs_open(&user, NULL, "/tmp/new", O_WRONLY | O_CREAT, 0400, 0, &f), 0);
 	file_put(f);
 	assert_int_equal(vfs_open(&user, NULL, "/tmp/new", O_WRONLY, 0, 0, &f), -EACCES);
@@ -339,7 +344,8 @@ static void protected_files(void **state)
 static void setgid_directories(void **state)
 {
 	struct fsworld *w = *state;
-	struct iattr a = { .valid = ATTR_GID, .gid = 77 }, m = { .valid = ATTR_MODE, .mode = 02777 };
+	struct iattr a = { .valid = ATTR_GID, .gid = 77 },
+		     m = { .valid = ATTR_MODE, .mode = 02777 };
 	struct statx st;
 	struct path p;
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The vDSO: code that the guest runs, linked into an image of its own (vdso.lds). No libc, no data but the page in
- * front of it. Names and results as vdso(7) has them. */
+/* The vDSO: code that the guest runs, linked into an image of its own (vdso.lds). No libc, no data
+ * but the page in front of it. Names and results as vdso(7) has them. */
 #include <errno.h>
 #include <stdbool.h>
 #include <sys/syscall.h>
@@ -26,7 +26,10 @@ static long syscall3(long nr, long a, long b, long c)
 {
 	long r;
 
-	__asm__ volatile("syscall" : "=a"(r) : "a"(nr), "D"(a), "S"(b), "d"(c) : "rcx", "r11", "memory");
+	__asm__ volatile("syscall"
+			 : "=a"(r)
+			 : "a"(nr), "D"(a), "S"(b), "d"(c)
+			 : "rcx", "r11", "memory");
 	return r;
 }
 
@@ -50,7 +53,8 @@ static inline bool clock_read(clockid_t clock, struct reading *out)
 
 	for (int i = 0; i < TRIES; i++) {
 		uint32_t seq = vvar.seq;
-		uint64_t sec = line->sec, ns = line->ns, mult = line->mult, base = vvar.tsc_base, end = vvar.tsc_end;
+		uint64_t sec = line->sec, ns = line->ns, mult = line->mult, base = vvar.tsc_base,
+			 end = vvar.tsc_end;
 		uint64_t tsc = read_tsc(), count = tsc > base ? tsc - base : 0;
 
 		if (__builtin_expect(vvar.seq != seq || (seq & 1), 0)) {
@@ -151,7 +155,8 @@ long __vdso_getcpu(unsigned *cpu, unsigned *node, void *unused)
 	return 0;
 }
 
-#define WEAK_NAME(name) extern __typeof__(__vdso_##name) name __attribute__((weak, alias("__vdso_" #name)))
+#define WEAK_NAME(name)                                                                            \
+	extern __typeof__(__vdso_##name) name __attribute__((weak, alias("__vdso_" #name)))
 WEAK_NAME(clock_gettime);
 WEAK_NAME(clock_getres);
 WEAK_NAME(gettimeofday);

@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The stub: the host side of a guest address space. A freestanding executable at a fixed place, without libc, stack or data.
+ * The stub: the host side of a guest address space. A freestanding executable at a fixed place,
+ * without libc, stack or data.
  *
- * The template (one a sandbox) is executed by the monitor. It empties its address space and then does what the command page
- * says. Forked by such a command it becomes the stub of one guest address space, whose first thread, the helper, goes on
- * doing commands: it maps guest memory and makes guest threads. Guest threads run guest code under a seccomp filter that lets
- * nothing through but sigreturn; everything else is a notification to the monitor.
+ * The template (one a sandbox) is executed by the monitor. It empties its address space and then
+ * does what the command page says. Forked by such a command it becomes the stub of one guest
+ * address space, whose first thread, the helper, goes on doing commands: it maps guest memory and
+ * makes guest threads. Guest threads run guest code under a seccomp filter that lets nothing
+ * through but sigreturn; everything else is a notification to the monitor.
  *
- * The helper may do more than they, and shares its memory with them. It is safe because it believes no memory they can
- * write: its code and constants are r-x, its orders r--, its state is in registers, its answers are constants. It has no
- * signal stack and no stack: a signal for it can only end it. And it has a filter of its own, inherited by everything that
- * comes from it, with which it can reach nothing but its own memory and threads.
+ * The helper may do more than they, and shares its memory with them. It is safe because it believes
+ * no memory they can write: its code and constants are r-x, its orders r--, its state is in
+ * registers, its answers are constants. It has no signal stack and no stack: a signal for it can
+ * only end it. And it has a filter of its own, inherited by everything that comes from it, with
+ * which it can reach nothing but its own memory and threads.
  */
 #include <asm/unistd.h>
 
@@ -215,8 +218,9 @@ gone:
 /*
  * ---- the mapper: a second helper, which gets its orders and answers them by a notification of its own ----
  *
- * That is three times as fast as by a socket: the host hands the CPU over, as it does for guest threads. It can not do
- * all the helper does, because its threads would inherit its filter, and only one filter of a thread can notify.
+ * That is three times as fast as by a socket: the host hands the CPU over, as it does for guest
+ * threads. It can not do all the helper does, because its threads would inherit its filter, and
+ * only one filter of a thread can notify.
  */
 
 mapper:
@@ -292,7 +296,8 @@ stub_report_ip:
 stub_sigreturn_ip:
 	ud2
 
-/* Where the monitor sends a guest thread that is to end; it answers this notification with "go on". */
+/* Where the monitor sends a guest thread that is to end; it answers this notification with "go
+ * on". */
 stub_exit:
 	mov	$__NR_exit, %eax
 	xor	%edi, %edi
@@ -351,7 +356,8 @@ bytes:
 	bpf	JEQ, 0, 1, \nr
 	bpf	RET, 0, 0, RET_ALLOW
 	.endm
-	/* The 64-bit word at `at` must be that; if not, the verdict is the instruction `else` ahead of here. */
+	/* The 64-bit word at `at` must be that; if not, the verdict is the instruction `else` ahead
+	 * of here. */
 	.macro	need at, low, high, else
 	bpf	LD_ABS, 0, 0, \at
 	bpf	JEQ, 0, \else-2, \low
@@ -360,9 +366,10 @@ bytes:
 	.endm
 
 /*
- * A guest thread's. Two calls pass, each from one place in the text above: those the handler and the start need. What else a
- * guest could do by jumping there is nothing that its own instructions could not: they set registers, the signal mask and
- * the place of the signal stack of the thread that calls. Foreign calling conventions trap; all else is for the monitor.
+ * A guest thread's. Two calls pass, each from one place in the text above: those the handler and
+ * the start need. What else a guest could do by jumping there is nothing that its own instructions
+ * could not: they set registers, the signal mask and the place of the signal stack of the thread
+ * that calls. Foreign calling conventions trap; all else is for the monitor.
  */
 	.balign	8
 filter:
@@ -389,8 +396,9 @@ mapper_filter:
 mapper_filter_end:
 
 /*
- * The template's, its stubs' helpers' and, below the one above, guest threads'. None of what it lets through takes a path, an
- * address of a socket or a process: with any arguments it reaches the stub's own memory, threads and three descriptors.
+ * The template's, its stubs' helpers' and, below the one above, guest threads'. None of what it
+ * lets through takes a path, an address of a socket or a process: with any arguments it reaches the
+ * stub's own memory, threads and three descriptors.
  */
 own_filter:
 	bpf	LD_ABS, 0, 0, DATA_ARCH

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What was waited for comes, and a signal right after it. The call tells of what came: a handler without SA_RESTART may
- * not turn it into EINTR, for the program would wait for the next event, which may never come. The event is always the
- * first of the two, so the result is the same whether or not the caller is asleep yet; the pause lets it fall asleep,
- * which is where the two can be confused.
+ * What was waited for comes, and a signal right after it. The call tells of what came: a handler
+ * without SA_RESTART may not turn it into EINTR, for the program would wait for the next event,
+ * which may never come. The event is always the first of the two, so the result is the same whether
+ * or not the caller is asleep yet; the pause lets it fall asleep, which is where the two can be
+ * confused.
  */
 #include <linux/futex.h>
 #include <poll.h>
@@ -82,7 +83,8 @@ static void wait_for_children(bool by_waitid)
 			fall_asleep();
 			_exit(0);
 		}
-		done += by_waitid ? waitid(P_PID, (id_t)pid, &si, WEXITED) == 0 : waitpid(pid, NULL, 0) == pid;
+		done += by_waitid ? waitid(P_PID, (id_t)pid, &si, WEXITED) == 0
+				  : waitpid(pid, NULL, 0) == pid;
 	}
 	V(done);
 }

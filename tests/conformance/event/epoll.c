@@ -274,7 +274,9 @@ CASE(nested_too_deep)
 	for (int i = 0; i < 8; i++) {
 		e[i] = (int)NEED(syscall(SYS_epoll_create1, 0));
 		if (i)
-			say("%d: %s\n", i, epoll_add(e[i], ADD, e[i - 1], EPOLLIN, 0) ? strerrorname_np(errno) : "ok");
+			say("%d: %s\n", i,
+			    epoll_add(e[i], ADD, e[i - 1], EPOLLIN, 0) ? strerrorname_np(errno)
+								       : "ok");
 	}
 }
 
@@ -300,7 +302,8 @@ CASE(exclusive)
 	R(epoll_add(ep, MOD, p[0], EPOLLIN | EPOLLEXCLUSIVE, 3));
 	R(epoll_add(ep, MOD, p[0], EPOLLIN, 3));
 	R(epoll_add(ep, ADD, p[1], EPOLLOUT | EPOLLEXCLUSIVE | EPOLLONESHOT, 3));
-	R(epoll_add(ep, ADD, (int)NEED(syscall(SYS_epoll_create1, 0)), EPOLLIN | EPOLLEXCLUSIVE, 3));
+	R(epoll_add(ep, ADD, (int)NEED(syscall(SYS_epoll_create1, 0)), EPOLLIN | EPOLLEXCLUSIVE,
+		    3));
 }
 
 CASE(max_events)

@@ -166,7 +166,8 @@ CASE(atomic_writes)
 	for (;;) {
 		size_t have = 0;
 		ssize_t n = 1;
-		while (have < sizeof(line) && (n = read(p[0], line + have, sizeof(line) - have)) > 0)
+		while (have < sizeof(line) &&
+		       (n = read(p[0], line + have, sizeof(line) - have)) > 0)
 			have += n;
 		if (n <= 0)
 			break;

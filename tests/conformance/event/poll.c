@@ -42,12 +42,15 @@ CASE(special_descriptors)
 	put_file("f", "");
 	f[0] = (struct pollfd){ .fd = -1, .events = POLLIN, .revents = 1 };
 	f[1] = (struct pollfd){ .fd = 99, .events = POLLIN };
-	f[2] = (struct pollfd){ .fd = (int)NEED(open("f", O_RDONLY)), .events = POLLIN | POLLOUT | POLLPRI };
-	f[3] = (struct pollfd){ .fd = (int)NEED(open("/dev/null", O_RDWR)), .events = POLLIN | POLLOUT };
+	f[2] = (struct pollfd){ .fd = (int)NEED(open("f", O_RDONLY)),
+				.events = POLLIN | POLLOUT | POLLPRI };
+	f[3] = (struct pollfd){ .fd = (int)NEED(open("/dev/null", O_RDWR)),
+				.events = POLLIN | POLLOUT };
 	R(poll(f, 4, -1));
 	for (int i = 0; i < 4; i++)
 		X(f[i].revents);
-	f[0] = (struct pollfd){ .fd = (int)NEED(open(".", O_RDONLY)), .events = POLLIN | POLLOUT | POLLRDNORM };
+	f[0] = (struct pollfd){ .fd = (int)NEED(open(".", O_RDONLY)),
+				.events = POLLIN | POLLOUT | POLLRDNORM };
 	f[1] = (struct pollfd){ .fd = (int)NEED(open("f", O_PATH)), .events = POLLIN };
 	R(poll(f, 2, 0));
 	X(f[0].revents);
@@ -62,7 +65,8 @@ CASE(only_revents_is_written)
 	f[1].fd = p[0];
 	NEED(write(p[1], "x", 1));
 	R(poll(f, 2, 0));
-	say("%d %x %x, %d %x %x\n", f[0].fd, f[0].events, f[0].revents, f[1].fd - p[0], f[1].events, f[1].revents);
+	say("%d %x %x, %d %x %x\n", f[0].fd, f[0].events, f[0].revents, f[1].fd - p[0], f[1].events,
+	    f[1].revents);
 }
 
 CASE(too_many)

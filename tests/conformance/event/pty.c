@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Ptys: what a master may type ahead of its slave, lines that are too long, what a master flushes and sets. */
+/* Ptys: what a master may type ahead of its slave, lines that are too long, what a master flushes
+ * and sets. */
 #include <asm/termbits.h>
 #include <poll.h>
 #include <sys/ioctl.h>

@@ -36,8 +36,9 @@ static const struct acl groups = { 2,
 				     { ACL_GROUP, 7, NOBODY },
 				     { ACL_MASK, 6, -1U },
 				     { ACL_OTHER, 1, -1U } } };
-static const struct acl only_mode = { 2,
-				      { { ACL_USER_OBJ, 6, -1U }, { ACL_GROUP_OBJ, 5, -1U }, { ACL_OTHER, 1, -1U } } };
+static const struct acl only_mode = {
+	2, { { ACL_USER_OBJ, 6, -1U }, { ACL_GROUP_OBJ, 5, -1U }, { ACL_OTHER, 1, -1U } }
+};
 
 /* Both kinds of directory, one after the other; a case is done in each. */
 static void in_each(void (*fn)(void))
@@ -91,7 +92,8 @@ static int tries(void *arg)
 	NEED(setuid(w->uid));
 	say("%d:%d reads %d writes %d runs %d asks", w->uid, w->gid, open(w->path, O_RDONLY) >= 0,
 	    open(w->path, O_WRONLY) >= 0, access(w->path, X_OK) == 0);
-	say(" %s\n", setxattr(w->path, ACCESS, &one_user, SIZE(5), 0) ? strerrorname_np(errno) : "0");
+	say(" %s\n",
+	    setxattr(w->path, ACCESS, &one_user, SIZE(5), 0) ? strerrorname_np(errno) : "0");
 	return 0;
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The names of files that /proc tells to a process with a root of its own: as seen from there, if they lie below. */
+/* The names of files that /proc tells to a process with a root of its own: as seen from there, if
+ * they lie below. */
 #include <sys/mman.h>
 #include <sys/stat.h>
 
@@ -116,7 +117,8 @@ CASE(of_a_child)
 	need_root();
 	NEED(getcwd(base, sizeof(base)) ? 0 : -1);
 	NEED(mkdir("root", 0755));
-	int out = map_new("outside"), in = map_new("root/inside"), proc = (int)NEED(open("/proc", O_RDONLY));
+	int out = map_new("outside"), in = map_new("root/inside"),
+	    proc = (int)NEED(open("/proc", O_RDONLY));
 	pid_t pid = (pid_t)NEED(fork());
 	if (pid == 0) {
 		NEED(chroot("root"));

@@ -188,8 +188,8 @@ CASE(removed_directory)
 	R(getdents(fd, b, sizeof(b)));
 }
 
-/* The buffer ends in the middle of a page that cannot be written: what fits in front of it is given, the rest by the
- * next call. */
+/* The buffer ends in the middle of a page that cannot be written: what fits in front of it is
+ * given, the rest by the next call. */
 CASE(getdents_into_half_a_buffer)
 {
 	char *m = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -231,7 +231,8 @@ CASE(getdents_large_counts)
 /* A directory of procfs has no size: its end is at 0. */
 CASE(proc_directories)
 {
-	static const char *const names[] = { "/proc", "/proc/self", "/proc/self/fd", "/proc/sys", "/proc/self/task" };
+	static const char *const names[] = { "/proc", "/proc/self", "/proc/self/fd", "/proc/sys",
+					     "/proc/self/task" };
 	char b[16];
 
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {

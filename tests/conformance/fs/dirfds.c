@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Every call that takes a directory and a name, with a descriptor of every kind in the directory's place: by itself and
- * through its link in /proc. */
+/* Every call that takes a directory and a name, with a descriptor of every kind in the directory's
+ * place: by itself and through its link in /proc. */
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
@@ -390,15 +390,18 @@ static void on_itself(const struct kind *k, int fd)
 	    fchdir(fd) ? strerrorname_np(errno) : "ok");
 	say(", statfs %d %d", statfs(name, &by_name), fstatfs(fd, &by_fd));
 	say(" %s", by_fd.f_type == by_name.f_type ? "same" : "different");
-	say(", getxattr %s", getxattr(name, "user.a", b, sizeof b) < 0 ? strerrorname_np(errno) : "ok");
-	say(", fgetxattr %s\n", fgetxattr(fd, "user.a", b, sizeof b) < 0 ? strerrorname_np(errno) : "ok");
+	say(", getxattr %s",
+	    getxattr(name, "user.a", b, sizeof b) < 0 ? strerrorname_np(errno) : "ok");
+	say(", fgetxattr %s\n",
+	    fgetxattr(fd, "user.a", b, sizeof b) < 0 ? strerrorname_np(errno) : "ok");
 }
 
 CASE(on_itself)
 {
 	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
 		int fd = (int)NEED(kinds[i].make());
-		if (strcmp(kinds[i].name, "ptmx") && strncmp(kinds[i].name, "path_of", 7) && kinds[i].make != new_dir)
+		if (strcmp(kinds[i].name, "ptmx") && strncmp(kinds[i].name, "path_of", 7) &&
+		    kinds[i].make != new_dir)
 			on_itself(&kinds[i], fd);
 		close(fd);
 	}

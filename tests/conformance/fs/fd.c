@@ -50,7 +50,8 @@ CASE(dup_shares_offset_and_flags)
 	char b[4] = "";
 
 	put_file("f", "abcdef");
-	int fd = (int)NEED(open("f", O_RDWR)), d = (int)NEED(dup(fd)), own = (int)NEED(open("f", O_RDWR));
+	int fd = (int)NEED(open("f", O_RDWR)), d = (int)NEED(dup(fd)),
+	    own = (int)NEED(open("f", O_RDWR));
 	NEED(read(fd, b, 2));
 	R(lseek(d, 0, SEEK_CUR));
 	R(lseek(own, 0, SEEK_CUR));
@@ -299,7 +300,8 @@ CASE(posix_deadlock)
 CASE(ofd_locks)
 {
 	put_file("f", "");
-	int a = (int)NEED(open("f", O_RDWR)), b = (int)NEED(open("f", O_RDWR)), d = (int)NEED(dup(a));
+	int a = (int)NEED(open("f", O_RDWR)), b = (int)NEED(open("f", O_RDWR)),
+	    d = (int)NEED(dup(a));
 
 	R(lock_at(a, F_OFD_SETLK, F_WRLCK, 0, 10));
 	R(lock_at(b, F_OFD_SETLK, F_WRLCK, 5, 1));
@@ -324,7 +326,8 @@ CASE(ofd_locks)
 CASE(flock)
 {
 	put_file("f", "");
-	int a = (int)NEED(open("f", O_RDONLY)), b = (int)NEED(open("f", O_RDONLY)), d = (int)NEED(dup(a)), p[2];
+	int a = (int)NEED(open("f", O_RDONLY)), b = (int)NEED(open("f", O_RDONLY)),
+	    d = (int)NEED(dup(a)), p[2];
 
 	R(flock(a, LOCK_SH));
 	R(flock(b, LOCK_SH | LOCK_NB));

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Names in /proc: none can be made, removed or renamed, and what is said of one that is not there comes first. */
+/* Names in /proc: none can be made, removed or renamed, and what is said of one that is not there
+ * comes first. */
 #include <sys/stat.h>
 
 #include "case.h"
@@ -40,10 +41,12 @@ static void unmake(const char *new, const char *old)
 
 static int names(void *arg)
 {
-	static const char *const dirs[][2] = { { "/proc", "cpuinfo" },          { "/proc", "sys" },
-					       { "/proc/self", "status" },      { "/proc/self/task", "missing" },
-					       { "/proc/self/fd", "0" },        { "/proc/sys/kernel", "hostname" },
-					       { "/proc/sys/kernel", "random" } };
+	static const char *const dirs[][2] = {
+		{ "/proc", "cpuinfo" },          { "/proc", "sys" },
+		{ "/proc/self", "status" },      { "/proc/self/task", "missing" },
+		{ "/proc/self/fd", "0" },        { "/proc/sys/kernel", "hostname" },
+		{ "/proc/sys/kernel", "random" }
+	};
 	char new[64], slash[64], old[64];
 
 	for (size_t i = 0; i < sizeof(dirs) / sizeof(*dirs); i++) {

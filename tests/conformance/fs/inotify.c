@@ -19,7 +19,8 @@ static void say_events(int fd)
 		say("%s\n", strerrorname_np(errno));
 	for (ssize_t at = 0; at < n;) {
 		struct inotify_event *e = (struct inotify_event *)(void *)(b + at);
-		say("wd %d mask %x name %s cookie %d\n", e->wd, e->mask, e->len ? e->name : "-", e->cookie != 0);
+		say("wd %d mask %x name %s cookie %d\n", e->wd, e->mask, e->len ? e->name : "-",
+		    e->cookie != 0);
 		at += (ssize_t)sizeof(*e) + e->len;
 	}
 }
@@ -54,7 +55,8 @@ CASE(inotify_file)
 	int fd = (int)R(inotify_init1(IN_NONBLOCK));
 
 	put_file("f", "abc");
-	int wd = (int)R(inotify_add_watch(fd, "f", IN_MODIFY | IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF));
+	int wd = (int)R(
+	    inotify_add_watch(fd, "f", IN_MODIFY | IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF));
 	/* The watch follows the file, not its name. */
 	NEED(rename("f", "g"));
 	say_events(fd);
@@ -271,7 +273,8 @@ static void kinds(int fd)
 	say_events(fd);
 	NEED(symlink("f", "l"));
 	int of_file = (int)R(inotify_add_watch(fd, "l", IN_ATTRIB));
-	int of_link = (int)R(inotify_add_watch(fd, "l", IN_DONT_FOLLOW | IN_ATTRIB | IN_DELETE_SELF));
+	int of_link =
+	    (int)R(inotify_add_watch(fd, "l", IN_DONT_FOLLOW | IN_ATTRIB | IN_DELETE_SELF));
 	V(of_file != of_link);
 	NEED(unlink("l"));
 	say_events(fd);
@@ -400,7 +403,8 @@ CASE(inotify_links)
 	put_file("f", "");
 	NEED(symlink("f", "l"));
 	int of_file = (int)R(inotify_add_watch(fd, "l", IN_MODIFY | IN_ATTRIB));
-	int of_link = (int)R(inotify_add_watch(fd, "l", IN_DONT_FOLLOW | IN_ATTRIB | IN_DELETE_SELF));
+	int of_link =
+	    (int)R(inotify_add_watch(fd, "l", IN_DONT_FOLLOW | IN_ATTRIB | IN_DELETE_SELF));
 	V(of_file != of_link);
 	put_file("f", "x");
 	NEED(unlink("l"));
@@ -416,7 +420,8 @@ CASE(inotify_links)
 /* One file, watched twice: each instance has what it asked for. */
 CASE(inotify_two_instances)
 {
-	int a = (int)NEED(inotify_init1(IN_NONBLOCK)), b = (int)NEED(inotify_init1(IN_NONBLOCK)), n = 0;
+	int a = (int)NEED(inotify_init1(IN_NONBLOCK)), b = (int)NEED(inotify_init1(IN_NONBLOCK)),
+	    n = 0;
 
 	put_file("f", "");
 	R(inotify_add_watch(a, "f", IN_MODIFY));

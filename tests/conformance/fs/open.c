@@ -323,7 +323,8 @@ CASE(openat2_resolve)
 	for (size_t i = 0; i < sizeof(list) / sizeof(*list); i++) {
 		how.resolve = list[i].resolve;
 		int fd = (int)openat2(dir, list[i].path, &how, sizeof(how));
-		say("%s %lx: %s\n", list[i].path, list[i].resolve, fd == -1 ? strerrorname_np(errno) : "ok");
+		say("%s %lx: %s\n", list[i].path, list[i].resolve,
+		    fd == -1 ? strerrorname_np(errno) : "ok");
 		if (fd >= 0)
 			close(fd);
 	}
@@ -486,8 +487,8 @@ CASE(large_offsets)
 	R(ftruncate(fd, 0));
 }
 
-/* A file that O_CREAT has just made is not truncated by O_TRUNC: an ordinary user's keeps its set-group-ID bit, and a
- * watch sees no change. */
+/* A file that O_CREAT has just made is not truncated by O_TRUNC: an ordinary user's keeps its
+ * set-group-ID bit, and a watch sees no change. */
 CASE(new_file_is_not_truncated)
 {
 	int in = (int)NEED(inotify_init1(IN_NONBLOCK));
@@ -526,7 +527,8 @@ static void created(const char *name)
 	for (int i = 0; i < 4; i++) {
 		for (int again = 0; again < 2; again++) {
 			int fd = open(name, O_RDWR | flags[i], 0600);
-			say("flags 0x%x: %d, %d\n", flags[i], fd == -1 ? -1 : fcntl(fd, F_CREATED_QUERY),
+			say("flags 0x%x: %d, %d\n", flags[i],
+			    fd == -1 ? -1 : fcntl(fd, F_CREATED_QUERY),
 			    fd == -1 ? -1 : fcntl(dup(fd), F_CREATED_QUERY));
 			close(fd);
 		}

@@ -82,8 +82,9 @@ static void ignore(int sig)
 
 CASE(self_status)
 {
-	static const char *const keys[] = { "Name:",   "Umask:",  "State:",  "Uid:",        "Gid:", "Threads:",
-					    "SigBlk:", "SigIgn:", "SigCgt:", "NoNewPrivs:", NULL };
+	static const char *const keys[] = { "Name:",   "Umask:",      "State:",  "Uid:",
+					    "Gid:",    "Threads:",    "SigBlk:", "SigIgn:",
+					    "SigCgt:", "NoNewPrivs:", NULL };
 
 	block(SET(SIGUSR1));
 	handle(SIGUSR2, SIG_IGN, 0);
@@ -230,18 +231,19 @@ CASE(priorities)
 
 CASE(files_agree)
 {
-	static const char *const paths[] = { "/proc/self/maps",   "/proc/self/stat", "/proc/self/status",
-					     "/proc/meminfo",     "/proc/cpuinfo",   "/proc/uptime",
-					     "/proc/loadavg",     "/proc/version",   "/proc/self/mounts",
-					     "/proc/filesystems", "/proc/stat",      "/proc/self/limits" };
+	static const char *const paths[] = {
+		"/proc/self/maps",   "/proc/self/stat",   "/proc/self/status", "/proc/meminfo",
+		"/proc/cpuinfo",     "/proc/uptime",      "/proc/loadavg",     "/proc/version",
+		"/proc/self/mounts", "/proc/filesystems", "/proc/stat",        "/proc/self/limits"
+	};
 	struct stat st;
 
 	/* stat, access and open tell the same; reading gives text although the size is 0. */
 	for (size_t i = 0; i < sizeof(paths) / sizeof(*paths); i++) {
 		char b[64];
 		int r = stat(paths[i], &st), fd = open(paths[i], O_RDONLY);
-		say("%s: stat %d mode %o size %ld access %d read %d\n", paths[i], r, st.st_mode, (long)st.st_size,
-		    access(paths[i], R_OK), read(fd, b, sizeof(b)) > 0);
+		say("%s: stat %d mode %o size %ld access %d read %d\n", paths[i], r, st.st_mode,
+		    (long)st.st_size, access(paths[i], R_OK), read(fd, b, sizeof(b)) > 0);
 		close(fd);
 	}
 	R(open("/proc/self/stat", O_WRONLY | O_CREAT, 0644) >= 0);
@@ -253,7 +255,8 @@ CASE(files_agree)
 CASE(read_in_pieces)
 {
 	char whole[4096] = "", pieces[4096] = "";
-	int a = (int)NEED(open("/proc/version", O_RDONLY)), b = (int)NEED(open("/proc/version", O_RDONLY));
+	int a = (int)NEED(open("/proc/version", O_RDONLY)),
+	    b = (int)NEED(open("/proc/version", O_RDONLY));
 	ssize_t n = read(a, whole, sizeof(whole)), m = 0, got;
 
 	while ((got = read(b, pieces + m, 7)) > 0)
@@ -266,7 +269,8 @@ CASE(read_in_pieces)
 
 CASE(self_limits)
 {
-	static const char *const keys[] = { "Limit", "Max open files", "Max core", "Max stack", NULL };
+	static const char *const keys[] = { "Limit", "Max open files", "Max core", "Max stack",
+					    NULL };
 	struct rlimit r = { 99, 1000 };
 
 	NEED(setrlimit(RLIMIT_NOFILE, &r));

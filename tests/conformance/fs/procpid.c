@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* /proc/PID: what each file says, whom it lets look, and what is left of it when the process ends. */
+/* /proc/PID: what each file says, whom it lets look, and what is left of it when the process
+ * ends. */
 #include <dirent.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -25,14 +26,17 @@ static int waits(void *arg)
 }
 
 /* Runs `fn` on the path of each of the files. */
-static void each(pid_t pid, const char *const *names, void (*fn)(const char *name, const char *path))
+static void each(pid_t pid, const char *const *names,
+		 void (*fn)(const char *name, const char *path))
 {
 	for (int i = 0; names[i]; i++)
 		fn(names[i], of(pid, names[i]));
 }
 
-static const char *const ns_files[] = { "ns/cgroup",           "ns/ipc",  "ns/mnt",  "ns/net", "ns/pid",
-					"ns/pid_for_children", "ns/time", "ns/user", "ns/uts", NULL };
+static const char *const ns_files[] = { "ns/cgroup", "ns/ipc",  "ns/mnt",
+					"ns/net",    "ns/pid",  "ns/pid_for_children",
+					"ns/time",   "ns/user", "ns/uts",
+					NULL };
 
 static void say_ns(const char *name, const char *path)
 {
@@ -48,8 +52,8 @@ static void say_ns(const char *name, const char *path)
 	NEED(stat(path, &target));
 	int fd = (int)NEED(open(path, O_RDONLY));
 	NEED(fstatfs(fd, &fs));
-	say("%s: %d %s %o %o %d fs %lx, type %x\n", name, parts, kind, st.st_mode, target.st_mode, target.st_ino == nr,
-	    (long)fs.f_type, ioctl(fd, 0xb703));
+	say("%s: %d %s %o %o %d fs %lx, type %x\n", name, parts, kind, st.st_mode, target.st_mode,
+	    target.st_ino == nr, (long)fs.f_type, ioctl(fd, 0xb703));
 	R(read(fd, b, 1));
 	R(open(path, O_WRONLY));
 	close(fd);
@@ -173,11 +177,17 @@ static long io_value(const char *key)
 /* Bytes and calls that read and write moved, whatever stood behind the descriptor. */
 CASE(io_counts)
 {
-	static const char *const keys[] = {
-		"rchar:", "wchar:", "syscr:", "syscw:", "read_bytes:", "write_bytes:", "cancelled_write_bytes:", NULL
-	};
+	static const char *const keys[] = { "rchar:",
+					    "wchar:",
+					    "syscr:",
+					    "syscw:",
+					    "read_bytes:",
+					    "write_bytes:",
+					    "cancelled_write_bytes:",
+					    NULL };
 	static char b[5000];
-	long r = io_value("rchar:"), own = io_value("rchar:") - r, w = io_value("wchar:"), n = io_value("syscw:");
+	long r = io_value("rchar:"), own = io_value("rchar:") - r, w = io_value("wchar:"),
+	     n = io_value("syscw:");
 	int fd = (int)NEED(open("file", O_RDWR | O_CREAT, 0600));
 
 	for (int i = 0; keys[i]; i++)
@@ -238,7 +248,10 @@ static void say_reads(const int *fds)
 		if (fds[i] == -1)
 			continue;
 		ssize_t n = read(fds[i], b, sizeof(b));
-		say("read %s: %s\n", read_files[i], n == -1 ? strerrorname_np(errno) : n ? "some" : "nothing");
+		say("read %s: %s\n", read_files[i],
+		    n == -1 ? strerrorname_np(errno)
+		    : n     ? "some"
+			    : "nothing");
 	}
 }
 
@@ -250,7 +263,10 @@ static void say_dirs(const int *fds)
 		if (fds[i] == -1)
 			continue;
 		long n = syscall(SYS_getdents64, fds[i], b, sizeof(b));
-		say("list %s: %s\n", dir_files[i], n == -1 ? strerrorname_np(errno) : n > 48 ? "some" : "nothing");
+		say("list %s: %s\n", dir_files[i],
+		    n == -1  ? strerrorname_np(errno)
+		    : n > 48 ? "some"
+			     : "nothing");
 		struct stat st;
 		if (strcmp(dir_files[i], "fd") == 0)
 			continue;
@@ -348,7 +364,10 @@ static int look(void *arg)
 			continue;
 		}
 		long n = syscall(SYS_getdents64, fd, b, sizeof(b));
-		say("list %s: %s\n", dir_files[i], n == -1 ? strerrorname_np(errno) : n > 48 ? "some" : "nothing");
+		say("list %s: %s\n", dir_files[i],
+		    n == -1  ? strerrorname_np(errno)
+		    : n > 48 ? "some"
+			     : "nothing");
 		close(fd);
 	}
 	return 0;
@@ -488,7 +507,8 @@ CASE(status_fields)
 	};
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-		say("%s %s\n", words[i], value_of("/proc/self/status", words[i]) == -1 ? "missing" : "there");
+		say("%s %s\n", words[i],
+		    value_of("/proc/self/status", words[i]) == -1 ? "missing" : "there");
 }
 
 /* Sums and peaks hold together. */
@@ -496,7 +516,8 @@ CASE(status_memory)
 {
 	const char *path = "/proc/self/status";
 	size_t len = 64UL << 20;
-	long anon = value_of(path, "RssAnon:"), data = value_of(path, "VmData:"), size = value_of(path, "VmSize:");
+	long anon = value_of(path, "RssAnon:"), data = value_of(path, "VmData:"),
+	     size = value_of(path, "VmSize:");
 	char *p = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	V(value_of(path, "VmSize:") - size);
@@ -533,13 +554,14 @@ static long smaps_sum(const char *word)
 CASE(smaps)
 {
 	static const char *const words[] = {
-		"Size:",          "KernelPageSize:", "MMUPageSize:",   "Rss:",           "Pss:",        "Pss_Dirty:",
-		"Shared_Clean:",  "Shared_Dirty:",   "Private_Clean:", "Private_Dirty:", "Referenced:", "Anonymous:",
-		"AnonHugePages:", "Swap:",           "SwapPss:",       "Locked:",        "VmFlags:"
+		"Size:",          "KernelPageSize:", "MMUPageSize:",  "Rss:",
+		"Pss:",           "Pss_Dirty:",      "Shared_Clean:", "Shared_Dirty:",
+		"Private_Clean:", "Private_Dirty:",  "Referenced:",   "Anonymous:",
+		"AnonHugePages:", "Swap:",           "SwapPss:",      "Locked:",
+		"VmFlags:"
 	};
-	static const char *const rollup[] = {
-		"Rss:", "Pss:", "Pss_Anon:", "Pss_File:", "Pss_Shmem:", "Private_Dirty:"
-	};
+	static const char *const rollup[] = { "Rss:",      "Pss:",       "Pss_Anon:",
+					      "Pss_File:", "Pss_Shmem:", "Private_Dirty:" };
 	size_t len = 8UL << 20;
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
@@ -547,14 +569,16 @@ CASE(smaps)
 	for (size_t i = 0; i < sizeof(rollup) / sizeof(rollup[0]); i++)
 		say("rollup %s %s\n", rollup[i],
 		    value_of("/proc/self/smaps_rollup", rollup[i]) == -1 ? "missing" : "there");
-	long dirty = smaps_sum("Private_Dirty:"), anon = smaps_sum("Anonymous:"), pss = smaps_sum("Pss:");
+	long dirty = smaps_sum("Private_Dirty:"), anon = smaps_sum("Anonymous:"),
+	     pss = smaps_sum("Pss:");
 	char *p = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	memset(p, 1, len);
-	V(smaps_sum("Private_Dirty:") - dirty >= (long)(len / 2048)); /* others come and go that share the libraries */
+	/* others come and go that share the libraries */
+	V(smaps_sum("Private_Dirty:") - dirty >= (long)(len / 2048));
 	V(smaps_sum("Anonymous:") - anon >= (long)(len / 2048));
 	V(smaps_sum("Pss:") - pss >= (long)(len / 2048));
-	V(smaps_sum("Rss:") == smaps_sum("Shared_Clean:") + smaps_sum("Shared_Dirty:") + smaps_sum("Private_Clean:") +
-				   smaps_sum("Private_Dirty:"));
+	V(smaps_sum("Rss:") == smaps_sum("Shared_Clean:") + smaps_sum("Shared_Dirty:") +
+				   smaps_sum("Private_Clean:") + smaps_sum("Private_Dirty:"));
 	V(smaps_sum("Rss:") >= smaps_sum("Pss:"));
 }
 
@@ -618,14 +642,15 @@ static void query(int fd, const char *what, uint64_t flags, const char *addr, co
 		return;
 	}
 	say("%s: %ld-%ld flags %lx offset %lx page %lu inode %d name %d %s\n", what,
-	    (long)(q.vma_start - (uint64_t)base), (long)(q.vma_end - (uint64_t)base), q.vma_flags, q.vma_offset,
-	    q.vma_page_size, q.inode != 0, q.vma_name_size == strlen(name) + 1,
+	    (long)(q.vma_start - (uint64_t)base), (long)(q.vma_end - (uint64_t)base), q.vma_flags,
+	    q.vma_offset, q.vma_page_size, q.inode != 0, q.vma_name_size == strlen(name) + 1,
 	    strrchr(name, '/') ? strrchr(name, '/') : name);
 }
 
 CASE(procmap_query)
 {
-	int fd = (int)NEED(open("/proc/self/maps", O_RDONLY)), file = (int)NEED(open("file", O_RDWR | O_CREAT, 0600));
+	int fd = (int)NEED(open("/proc/self/maps", O_RDONLY)),
+	    file = (int)NEED(open("file", O_RDWR | O_CREAT, 0600));
 	struct procmap_query q = { .size = sizeof(q) };
 
 	if (ioctl(fd, PROCMAP_QUERY, &q) == -1 && errno == ENOTTY) {
@@ -637,7 +662,8 @@ CASE(procmap_query)
 	NEED(munmap(p, 16 * PAGE));
 	NEED(ftruncate(file, 2 * PAGE));
 	NEED(mmap(p + 4 * PAGE, PAGE, PROT_READ, MAP_SHARED | MAP_FIXED, file, PAGE));
-	NEED(mmap(p + 8 * PAGE, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS, -1, 0));
+	NEED(mmap(p + 8 * PAGE, PAGE, PROT_READ | PROT_WRITE,
+		  MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS, -1, 0));
 	query(fd, "inside", 0, p + 4 * PAGE + 5, p);
 	query(fd, "before", 0, p + 3 * PAGE, p);
 	query(fd, "before, or next", 16, p + 3 * PAGE, p);
@@ -650,7 +676,9 @@ CASE(procmap_query)
 	R(ioctl(fd, PROCMAP_QUERY, &q));
 	q.size = 5000;
 	R(ioctl(fd, PROCMAP_QUERY, &q));
-	q = (struct procmap_query){ .size = sizeof(q), .query_addr = (uint64_t)p + 4 * PAGE, .vma_name_size = 1 };
+	q = (struct procmap_query){ .size = sizeof(q),
+				    .query_addr = (uint64_t)p + 4 * PAGE,
+				    .vma_name_size = 1 };
 	R(ioctl(fd, PROCMAP_QUERY, &q));
 	q.vma_name_addr = (uint64_t)&q;
 	R(ioctl(fd, PROCMAP_QUERY, &q));
@@ -713,7 +741,8 @@ CASE(map_files)
 		listed += strcmp(e->d_name, strrchr(name, '/') + 1) == 0;
 	V(listed);
 	in_child("other", follow_as_other, name);
-	snprintf(text, sizeof(text), "/proc/self/map_files/%lx-%lx", (long)anon, (long)anon + 4 * PAGE);
+	snprintf(text, sizeof(text), "/proc/self/map_files/%lx-%lx", (long)anon,
+		 (long)anon + 4 * PAGE);
 	R(access(text, F_OK));
 	snprintf(text, sizeof(text), "/proc/self/map_files/%lx-%lx", (long)p, (long)p + 2 * PAGE);
 	R(access(text, F_OK));

@@ -27,28 +27,37 @@ static void say_words(const char *path, const char *const *words)
 	text[len] = 0;
 	for (int i = 0; words[i]; i++) {
 		const char *at = strstr(text, words[i]);
-		bool number =
-		    at && strspn(at + strlen(words[i]), " \t") < strspn(at + strlen(words[i]), " \t0123456789");
+		bool number = at && strspn(at + strlen(words[i]), " \t") <
+					strspn(at + strlen(words[i]), " \t0123456789");
 		say("%s %s: %s\n", path, words[i], at ? number ? "number" : "there" : "missing");
 	}
 }
 
 CASE(words)
 {
-	static const char *const stat_words[] = { "cpu ",     "cpu0 ",      "intr ",          "ctxt ",
-						  "btime ",   "processes ", "procs_running ", "procs_blocked ",
-						  "softirq ", NULL };
-	static const char *const vm_words[] = {
-		"nr_free_pages ", "pgpgin ", "pgpgout ", "pgfault ", "pgmajfault ", NULL
+	static const char *const stat_words[] = {
+		"cpu ",       "cpu0 ",          "intr ",          "ctxt ",    "btime ",
+		"processes ", "procs_running ", "procs_blocked ", "softirq ", NULL
 	};
-	static const char *const mem_words[] = {
-		"MemTotal:", "MemFree:", "MemAvailable:", "Buffers:",      "Cached:",          "SwapTotal:",
-		"SwapFree:", "Shmem:",   "SReclaimable:", "Committed_AS:", "HugePages_Total:", "Hugepagesize:",
-		NULL
-	};
-	static const char *const cgroup_words[] = { "#subsys_name\thierarchy\tnum_cgroups\tenabled", NULL };
-	static const char *const fs_words[] = { "nodev\tproc\n", "nodev\tsysfs\n", "nodev\ttmpfs\n", "nodev\tpipefs\n",
-						NULL };
+	static const char *const vm_words[] = { "nr_free_pages ", "pgpgin ",     "pgpgout ",
+						"pgfault ",       "pgmajfault ", NULL };
+	static const char *const mem_words[] = { "MemTotal:",
+						 "MemFree:",
+						 "MemAvailable:",
+						 "Buffers:",
+						 "Cached:",
+						 "SwapTotal:",
+						 "SwapFree:",
+						 "Shmem:",
+						 "SReclaimable:",
+						 "Committed_AS:",
+						 "HugePages_Total:",
+						 "Hugepagesize:",
+						 NULL };
+	static const char *const cgroup_words[] = { "#subsys_name\thierarchy\tnum_cgroups\tenabled",
+						    NULL };
+	static const char *const fs_words[] = { "nodev\tproc\n", "nodev\tsysfs\n", "nodev\ttmpfs\n",
+						"nodev\tpipefs\n", NULL };
 	static const char *const cpu_words[] = { "CPU0", NULL };
 
 	say_words("/proc/stat", stat_words);
@@ -98,8 +107,8 @@ static void say_locks(const char *kind, ino_t ino)
 	FILE *f = fopen("/proc/locks", "r");
 
 	while (f && fgets(line, sizeof(line), f)) {
-		int n = sscanf(line, "%*d: %15s %15s %15s %d %x:%x:%lu %23s %23s", what, advisory, type, &pid, &maj,
-			       &min, &nr, start, end);
+		int n = sscanf(line, "%*d: %15s %15s %15s %d %x:%x:%lu %23s %23s", what, advisory,
+			       type, &pid, &maj, &min, &nr, start, end);
 		if (n == 9 && nr == ino && strcmp(what, kind) == 0)
 			say("%s %s %s %s %s %s\n", what, advisory, type,
 			    pid == getpid() ? "own"
@@ -113,7 +122,8 @@ static void say_locks(const char *kind, ino_t ino)
 
 CASE(locks)
 {
-	int fd = (int)NEED(open("file", O_RDWR | O_CREAT, 0600)), other = (int)NEED(open("file", O_RDWR));
+	int fd = (int)NEED(open("file", O_RDWR | O_CREAT, 0600)),
+	    other = (int)NEED(open("file", O_RDWR));
 	struct flock w = { .l_type = F_WRLCK, .l_start = 5, .l_len = 5 };
 	struct flock r = { .l_type = F_RDLCK, .l_start = 100 };
 	struct stat st;
@@ -144,7 +154,8 @@ static void check_numbers(const char *dir)
 	DIR *d = opendir(dir);
 
 	while (d && (e = readdir(d)) && n < 4096) {
-		if (e->d_name[0] == '.' || fstatat(dirfd(d), e->d_name, &st, AT_SYMLINK_NOFOLLOW) == -1)
+		if (e->d_name[0] == '.' ||
+		    fstatat(dirfd(d), e->d_name, &st, AT_SYMLINK_NOFOLLOW) == -1)
 			continue;
 		differ += st.st_ino != e->d_ino;
 		for (int i = 0; i < n; i++)
@@ -237,7 +248,8 @@ CASE(names_polled)
 
 	own_names();
 	p.fd = (int)NEED(open("/proc/sys/kernel/hostname", O_RDONLY));
-	int other = (int)NEED(open("/proc/sys/kernel/domainname", O_RDONLY)), ep = (int)NEED(epoll_create1(0));
+	int other = (int)NEED(open("/proc/sys/kernel/domainname", O_RDONLY)),
+	    ep = (int)NEED(epoll_create1(0));
 	R(epoll_ctl(ep, EPOLL_CTL_ADD, other, &e));
 	R(poll(&p, 1, 0));
 	X(p.revents);
@@ -271,10 +283,11 @@ CASE(mounts_polled)
 CASE(settings)
 {
 	static const char *const files[] = {
-		"kernel/arch",     "kernel/ostype",        "kernel/tainted",      "kernel/core_uses_pid",
-		"fs/overflowuid",  "fs/overflowgid",       "fs/suid_dumpable",    "vm/legacy_va_layout",
-		"vm/nr_hugepages", "vm/overcommit_memory", "vm/overcommit_ratio", "kernel/sched_rr_timeslice_ms",
-		"vm/memfd_noexec", "vm/max_map_count",
+		"kernel/arch",          "kernel/ostype",       "kernel/tainted",
+		"kernel/core_uses_pid", "fs/overflowuid",      "fs/overflowgid",
+		"fs/suid_dumpable",     "vm/legacy_va_layout", "vm/nr_hugepages",
+		"vm/overcommit_memory", "vm/overcommit_ratio", "kernel/sched_rr_timeslice_ms",
+		"vm/memfd_noexec",      "vm/max_map_count",
 	};
 
 	NEED(chdir("/proc/sys"));

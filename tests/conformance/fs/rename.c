@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* renameat2: every kind of name onto every other, with every combination of flags, on disk and in memory. */
+/* renameat2: every kind of name onto every other, with every combination of flags, on disk and in
+ * memory. */
 #include <ftw.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -11,13 +12,15 @@
 #endif
 
 static const char *const names[] = {
-	"f",     "same",     "g",       "d",       "e",       "full", "full/x", "full/sub",  "full/sub/new", "link",
-	"todir", "dangling", "missing", "f/",      "d/",      "e//",  "link/",  "todir/",    "missing/",     ".",
-	"..",    "./",       "d/.",     "full/..", "nodir/x", "f/x",  "/",      "todir/new",
+	"f",        "same",         "g",       "d",       "e",        "full",    "full/x",
+	"full/sub", "full/sub/new", "link",    "todir",   "dangling", "missing", "f/",
+	"d/",       "e//",          "link/",   "todir/",  "missing/", ".",       "..",
+	"./",       "d/.",          "full/..", "nodir/x", "f/x",      "/",       "todir/new",
 };
 #define NAMES ((int)(sizeof names / sizeof *names))
 
-static int remove_one(const char *path, const struct stat *st UNUSED, int type UNUSED, struct FTW *at UNUSED)
+static int remove_one(const char *path, const struct stat *st UNUSED, int type UNUSED,
+		      struct FTW *at UNUSED)
 {
 	return remove(path);
 }
@@ -56,7 +59,10 @@ static const char *kind(const char *name)
 
 	if (lstat(name, &st) != 0)
 		return "-";
-	char type = S_ISREG(st.st_mode) ? 'f' : S_ISDIR(st.st_mode) ? 'd' : S_ISLNK(st.st_mode) ? 'l' : 'c';
+	char type = S_ISREG(st.st_mode)   ? 'f'
+		    : S_ISDIR(st.st_mode) ? 'd'
+		    : S_ISLNK(st.st_mode) ? 'l'
+					  : 'c';
 	snprintf(out, sizeof text[0], "%c%d", type, (int)st.st_nlink);
 	return out;
 }
@@ -70,7 +76,8 @@ static void rename_each(const char *from, unsigned flags)
 	for (int i = 0; i < NAMES; i++) {
 		const char *to = names[i];
 		if (renameat2(AT_FDCWD, from, AT_FDCWD, to, flags) != 0) {
-			len += snprintf(line + len, sizeof line - len, " %s", strerrorname_np(errno) + 1);
+			len += snprintf(line + len, sizeof line - len, " %s",
+					strerrorname_np(errno) + 1);
 			continue;
 		}
 		len += snprintf(line + len, sizeof line - len, " %s/%s", kind(from), kind(to));
@@ -107,16 +114,16 @@ static void leave_memory(void)
 	remove_tree(dir);
 }
 
-#define ALL(name, flags)                                                                                               \
-	CASE(name)                                                                                                     \
-	{                                                                                                              \
-		rename_all(flags);                                                                                     \
-	}                                                                                                              \
-	CASE(name##_memory)                                                                                            \
-	{                                                                                                              \
-		in_memory();                                                                                           \
-		rename_all(flags);                                                                                     \
-		leave_memory();                                                                                        \
+#define ALL(name, flags)                                                                           \
+	CASE(name)                                                                                 \
+	{                                                                                          \
+		rename_all(flags);                                                                 \
+	}                                                                                          \
+	CASE(name##_memory)                                                                        \
+	{                                                                                          \
+		in_memory();                                                                       \
+		rename_all(flags);                                                                 \
+		leave_memory();                                                                    \
 	}
 
 ALL(plain, 0)
@@ -129,8 +136,10 @@ static void say_flags(void)
 {
 	fresh_tree();
 	for (unsigned flags = 0; flags < 16; flags++)
-		if (!(flags & RENAME_WHITEOUT) || flags & ~(unsigned)(RENAME_WHITEOUT | RENAME_NOREPLACE))
-			say("%x: %ld\n", flags, R(renameat2(AT_FDCWD, "missing", AT_FDCWD, "f", flags)));
+		if (!(flags & RENAME_WHITEOUT) ||
+		    flags & ~(unsigned)(RENAME_WHITEOUT | RENAME_NOREPLACE))
+			say("%x: %ld\n", flags,
+			    R(renameat2(AT_FDCWD, "missing", AT_FDCWD, "f", flags)));
 	R(renameat2(AT_FDCWD, "missing", AT_FDCWD, "f", 0x80000000));
 	R(renameat2(99, "missing", 98, "f", 3));
 	R(renameat2(99, (char *)1, 98, "f", 0));
@@ -152,7 +161,8 @@ CASE(flags_memory)
 	leave_memory();
 }
 
-/* Nothing of the system's is at stake here: what is named outside of the case's own directories is never moved. */
+/* Nothing of the system's is at stake here: what is named outside of the case's own directories is
+ * never moved. */
 CASE(across_mounts)
 {
 	char other[64];
@@ -175,7 +185,8 @@ CASE(across_mounts)
 	unlink(other);
 }
 
-/* Who owns neither a sticky directory nor the file in it moves nothing of it, and nothing onto it. */
+/* Who owns neither a sticky directory nor the file in it moves nothing of it, and nothing onto
+ * it. */
 static int strangers(void *arg UNUSED)
 {
 	NEED(setresgid(1000, 1000, 1000));

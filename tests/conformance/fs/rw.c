@@ -325,8 +325,10 @@ CASE(copy_file_range)
 CASE(devices)
 {
 	char b[8];
-	int null = (int)NEED(open("/dev/null", O_RDWR)), zero = (int)NEED(open("/dev/zero", O_RDWR));
-	int full = (int)NEED(open("/dev/full", O_RDWR)), random = (int)NEED(open("/dev/urandom", O_RDONLY));
+	int null = (int)NEED(open("/dev/null", O_RDWR)),
+	    zero = (int)NEED(open("/dev/zero", O_RDWR));
+	int full = (int)NEED(open("/dev/full", O_RDWR)),
+	    random = (int)NEED(open("/dev/urandom", O_RDONLY));
 
 	memset(b, 'x', 8);
 	R(read(null, b, 8));
@@ -539,7 +541,8 @@ CASE(lseek_proc_directory)
 CASE(getdents_counts)
 {
 	static char b[65536];
-	static const unsigned long counts[] = { 0x7fffffff, 0x80000000, 0xffffffff, 1UL << 32, 0x17fffffff, 0 };
+	static const unsigned long counts[] = { 0x7fffffff, 0x80000000,  0xffffffff,
+						1UL << 32,  0x17fffffff, 0 };
 
 	for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
 		int fd = (int)NEED(open(".", O_RDONLY | O_DIRECTORY));
@@ -551,7 +554,8 @@ CASE(getdents_counts)
 
 CASE(sync_file_range_kinds)
 {
-	static const char *const names[] = { "/dev/null", "/dev/zero", "/dev/tty", "/proc/self", ".", "f" };
+	static const char *const names[] = { "/dev/null",  "/dev/zero", "/dev/tty",
+					     "/proc/self", ".",         "f" };
 
 	close(file_with("f", "x"));
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {

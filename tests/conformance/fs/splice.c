@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* splice(2), tee(2), vmsplice(2), sendfile(2) to a pipe: what waits and what does not, what cannot be spliced. */
+/* splice(2), tee(2), vmsplice(2), sendfile(2) to a pipe: what waits and what does not, what cannot
+ * be spliced. */
 #include <pthread.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -35,9 +36,8 @@ static int open_kind(int kind)
 /* From an empty pipe, which must not be waited for, and into one. */
 CASE(unspliceable)
 {
-	static const char *const names[] = {
-		"epoll", "eventfd", "timerfd", "signalfd", "inotify", "pidfd", "directory"
-	};
+	static const char *const names[] = { "epoll",   "eventfd", "timerfd",  "signalfd",
+					     "inotify", "pidfd",   "directory" };
 	int p[2];
 
 	NEED(pipe(p));
@@ -94,7 +94,8 @@ CASE(offsets)
 /* One call fills the pipe and goes on: nobody else is there to read. */
 CASE(more_than_a_pipe_holds)
 {
-	struct iovec v = { big, sizeof big }, three[3] = { { big, 10 }, { big, 0 }, { big + 4000, 200 } };
+	struct iovec v = { big, sizeof big },
+		     three[3] = { { big, 10 }, { big, 0 }, { big + 4000, 200 } };
 	int p[2], q[2], f[2];
 
 	NEED(pipe(p));
@@ -177,7 +178,8 @@ static long by_writev(int fd)
 	return writev(fd, v, 2);
 }
 
-/* Part of a write is there when the last reader goes: the number tells of the part, the signal of the rest. */
+/* Part of a write is there when the last reader goes: the number tells of the part, the signal of
+ * the rest. */
 CASE(last_reader_leaves)
 {
 	handle(SIGPIPE, count, SA_RESTART);
@@ -217,7 +219,8 @@ CASE(nobody_reads)
 	V(caught);
 }
 
-/* FIFOs are pipes, on whatever file system: this directory is one of the host's, /dev/shm is in memory. */
+/* FIFOs are pipes, on whatever file system: this directory is one of the host's, /dev/shm is in
+ * memory. */
 static void fifo_as_pipe(const char *name)
 {
 	char b[16] = "";

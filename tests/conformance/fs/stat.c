@@ -21,12 +21,14 @@ static void say_stat(const char *path)
 		say("%s: %s\n", path, strerrorname_np(errno));
 		return;
 	}
-	if (S_ISCHR(st.st_mode)) { /* whose the host's devices are, and who may use them, is the host's choice */
+	/* whose the host's devices are, and who may use them, is the host's choice */
+	if (S_ISCHR(st.st_mode)) {
 		say("%s: character device %x:%x\n", path, major(st.st_rdev), minor(st.st_rdev));
 		return;
 	}
-	say("%s: mode %o links %ld uid %d gid %d size %ld rdev %x:%x\n", path, st.st_mode, (long)st.st_nlink, st.st_uid,
-	    st.st_gid, S_ISDIR(st.st_mode) ? 0 : (long)st.st_size, major(st.st_rdev), minor(st.st_rdev));
+	say("%s: mode %o links %ld uid %d gid %d size %ld rdev %x:%x\n", path, st.st_mode,
+	    (long)st.st_nlink, st.st_uid, st.st_gid, S_ISDIR(st.st_mode) ? 0 : (long)st.st_size,
+	    major(st.st_rdev), minor(st.st_rdev));
 }
 
 static void make_tree(void)
@@ -41,9 +43,10 @@ static void make_tree(void)
 
 CASE(kinds)
 {
-	static const char *const paths[] = { "file",      "dir",       "link",  "dangling",  "fifo",
-					     "missing",   "file/",     "link/", "dangling/", "/dev/null",
-					     "/dev/zero", "/dev/full", "" };
+	static const char *const paths[] = { "file",      "dir",       "link",      "dangling",
+					     "fifo",      "missing",   "file/",     "link/",
+					     "dangling/", "/dev/null", "/dev/zero", "/dev/full",
+					     "" };
 
 	make_tree();
 	for (size_t i = 0; i < sizeof(paths) / sizeof(*paths); i++)
@@ -108,7 +111,8 @@ static void say_statx(const struct statx *x, int r)
 		say("%s\n", strerrorname_np(errno));
 	else
 		say("basic %d mode %o links %u uid %u size %llu blksize %u dev %d\n",
-		    (x->stx_mask & STATX_BASIC_STATS) == STATX_BASIC_STATS, x->stx_mode, x->stx_nlink, x->stx_uid,
+		    (x->stx_mask & STATX_BASIC_STATS) == STATX_BASIC_STATS, x->stx_mode,
+		    x->stx_nlink, x->stx_uid,
 		    S_ISDIR(x->stx_mode) ? 0ULL : (unsigned long long)x->stx_size, x->stx_blksize,
 		    x->stx_dev_major + x->stx_dev_minor > 0);
 }
@@ -128,7 +132,8 @@ CASE(statx)
 	say_statx(&x, statx(AT_FDCWD, "file", AT_STATX_DONT_SYNC, 0, &x));
 	say_statx(&x, statx(0, "", AT_EMPTY_PATH, STATX_TYPE, &x));
 	say_statx(&x, statx(AT_FDCWD, "missing", 0, STATX_ALL, &x));
-	say_statx(&x, statx(AT_FDCWD, "file", AT_STATX_FORCE_SYNC | AT_STATX_DONT_SYNC, STATX_ALL, &x));
+	say_statx(&x,
+		  statx(AT_FDCWD, "file", AT_STATX_FORCE_SYNC | AT_STATX_DONT_SYNC, STATX_ALL, &x));
 	say_statx(&x, statx(AT_FDCWD, "file", 0, 0x80000000, &x));
 	say_statx(&x, statx(AT_FDCWD, "file", 0x40000, STATX_ALL, &x));
 	R(statx(AT_FDCWD, "", 0, STATX_ALL, &x));
@@ -232,8 +237,8 @@ static void say_times(const char *path)
 	struct stat st;
 
 	NEED(lstat(path, &st));
-	say("%s: atime %ld.%09ld mtime %ld.%09ld\n", path, st.st_atim.tv_sec, st.st_atim.tv_nsec, st.st_mtim.tv_sec,
-	    st.st_mtim.tv_nsec);
+	say("%s: atime %ld.%09ld mtime %ld.%09ld\n", path, st.st_atim.tv_sec, st.st_atim.tv_nsec,
+	    st.st_mtim.tv_sec, st.st_mtim.tv_nsec);
 }
 
 CASE(utimensat)
@@ -299,7 +304,8 @@ CASE(times_change)
 static void check_access(const char *path)
 {
 	say("%s: %s", path, access(path, F_OK) ? "-" : "f");
-	say("%s%s%s\n", access(path, R_OK) ? "-" : "r", access(path, W_OK) ? "-" : "w", access(path, X_OK) ? "-" : "x");
+	say("%s%s%s\n", access(path, R_OK) ? "-" : "r", access(path, W_OK) ? "-" : "w",
+	    access(path, X_OK) ? "-" : "x");
 }
 
 CASE(access)
@@ -469,8 +475,8 @@ CASE(device_nodes)
 	R(chown("null", 1, 2));
 	R(utimensat(AT_FDCWD, "null", (struct timespec[]){ { 1, 0 }, { 2, 0 } }, 0));
 	NEED(lstat("null", &st));
-	say("%o %u %u %ld %u:%u\n", st.st_mode, st.st_uid, st.st_gid, (long)st.st_mtime, major(st.st_rdev),
-	    minor(st.st_rdev));
+	say("%o %u %u %ld %u:%u\n", st.st_mode, st.st_uid, st.st_gid, (long)st.st_mtime,
+	    major(st.st_rdev), minor(st.st_rdev));
 	R(unlink("null"));
 }
 
@@ -479,8 +485,8 @@ static void say_attributes(int fd)
 	struct stat st;
 
 	NEED(fstat(fd, &st));
-	say("  mode %o, owner %d %d, times %ld %ld\n", st.st_mode, st.st_uid, st.st_gid, (long)st.st_atim.tv_sec,
-	    (long)st.st_mtim.tv_sec);
+	say("  mode %o, owner %d %d, times %ld %ld\n", st.st_mode, st.st_uid, st.st_gid,
+	    (long)st.st_atim.tv_sec, (long)st.st_mtim.tv_sec);
 }
 
 static void change_attributes(int fd)
@@ -531,7 +537,8 @@ CASE(attributes_of_others_without_a_name)
 	need_root();
 	NEED(socketpair(AF_UNIX, SOCK_STREAM, 0, v));
 	NEED(fchown(v[0], 5, 6));
-	NEED(futimens(v[0], (struct timespec[2]){ { 7, 0 }, { 8, 0 } })); /* a new socket has those of the one before */
+	/* a new socket has those of the one before */
+	NEED(futimens(v[0], (struct timespec[2]){ { 7, 0 }, { 8, 0 } }));
 	say_attributes(v[0]);
 	NEED(fchmod(v[0], 0600));
 	in_child("nobody", change_others, &v[0]);
@@ -540,7 +547,8 @@ CASE(attributes_of_others_without_a_name)
 /* chown(2) of nothing takes the set-id bits away all the same. */
 CASE(chown_of_nothing)
 {
-	int fds[2] = { (int)NEED(open("file", O_RDWR | O_CREAT, 0644)), (int)NEED(memfd_create("x", 0)) };
+	int fds[2] = { (int)NEED(open("file", O_RDWR | O_CREAT, 0644)),
+		       (int)NEED(memfd_create("x", 0)) };
 
 	for (int i = 0; i < 2; i++) {
 		NEED(fchmod(fds[i], 06755));

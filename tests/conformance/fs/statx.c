@@ -24,7 +24,8 @@ struct answer {
 	uint64_t mnt_id;
 	uint32_t dio_mem_align, dio_offset_align;
 	uint64_t subvol;
-	uint32_t atomic_min, atomic_max, atomic_segments, dio_read_offset_align, atomic_max_opt, spare2;
+	uint32_t atomic_min, atomic_max, atomic_segments, dio_read_offset_align, atomic_max_opt,
+	    spare2;
 	uint64_t spare3[8];
 };
 _Static_assert(sizeof(struct answer) == 256, "struct statx");
@@ -35,17 +36,19 @@ static int ask(int dfd, const char *name, int flags, unsigned mask, struct answe
 	return (int)syscall(SYS_statx, dfd, name, flags, mask, a);
 }
 
-/* Whether the times of changes are told to those who do not ask for them is the file system's affair. */
+/* Whether the times of changes are told to those who do not ask for them is the file system's
+ * affair. */
 #define UNASKED 0xc0
 
 static void say_answer(const char *what, unsigned mask, const struct answer *a)
 {
-	say("%s asked %x: mask %x attributes %lx of %lx blksize %u spare %d\n", what, mask, a->mask | UNASKED,
-	    (long)a->attributes, (long)a->attributes_mask, a->blksize,
-	    a->spare || a->atime.reserved || a->btime.reserved || a->ctime.reserved || a->mtime.reserved || a->spare2);
-	say("  btime %d dio %u %u %u subvol %ld atomic %u %u %u %u\n", a->btime.sec != 0, a->dio_mem_align,
-	    a->dio_offset_align, a->dio_read_offset_align, (long)a->subvol, a->atomic_min, a->atomic_max,
-	    a->atomic_segments, a->atomic_max_opt);
+	say("%s asked %x: mask %x attributes %lx of %lx blksize %u spare %d\n", what, mask,
+	    a->mask | UNASKED, (long)a->attributes, (long)a->attributes_mask, a->blksize,
+	    a->spare || a->atime.reserved || a->btime.reserved || a->ctime.reserved ||
+		a->mtime.reserved || a->spare2);
+	say("  btime %d dio %u %u %u subvol %ld atomic %u %u %u %u\n", a->btime.sec != 0,
+	    a->dio_mem_align, a->dio_offset_align, a->dio_read_offset_align, (long)a->subvol,
+	    a->atomic_min, a->atomic_max, a->atomic_segments, a->atomic_max_opt);
 	say_bytes("  spare", a->spare3, sizeof a->spare3);
 }
 
@@ -165,7 +168,8 @@ CASE(flags)
 		    : S_ISLNK(a.mode)                               ? "link"
 								    : "file");
 	for (int bit = 0; bit < 32; bit++)
-		say("mask %x: %s\n", 1U << bit, ask(AT_FDCWD, "l", 0, 1U << bit, &a) ? strerrorname_np(errno) : "ok");
+		say("mask %x: %s\n", 1U << bit,
+		    ask(AT_FDCWD, "l", 0, 1U << bit, &a) ? strerrorname_np(errno) : "ok");
 	R(ask(AT_FDCWD, "f", AT_STATX_FORCE_SYNC | AT_STATX_DONT_SYNC, 0, &a));
 	R(ask(AT_FDCWD, "missing", AT_STATX_FORCE_SYNC | AT_STATX_DONT_SYNC, 0, &a));
 	R(ask(99, "f", 0x40000, 0x80000000, &a));
@@ -208,7 +212,8 @@ CASE(no_name)
 	}
 }
 
-/* The number of a mount is the same for what is in it, by name or by descriptor, and another's is another. */
+/* The number of a mount is the same for what is in it, by name or by descriptor, and another's is
+ * another. */
 CASE(mount_numbers)
 {
 	struct answer f, d, here, shm, proc, unique;

@@ -17,7 +17,8 @@ static void say_files(const char *dir, const char *const *names)
 
 CASE(cpus)
 {
-	static const char *const names[] = { "online", "offline", "possible", "present", "kernel_max", NULL };
+	static const char *const names[] = { "online",  "offline",    "possible",
+					     "present", "kernel_max", NULL };
 
 	say_files("/sys/devices/system/cpu", names);
 	V(sysconf(_SC_NPROCESSORS_CONF));
@@ -87,7 +88,8 @@ static void count(const char *dir, const char *word)
 	int n = 0;
 
 	while (d && (e = readdir(d)))
-		n += strncmp(e->d_name, word, strlen(word)) == 0 && strspn(e->d_name + strlen(word), "0123456789") > 0;
+		n += strncmp(e->d_name, word, strlen(word)) == 0 &&
+		     strspn(e->d_name + strlen(word), "0123456789") > 0;
 	say("%s: %d of %s\n", dir, n, word);
 }
 

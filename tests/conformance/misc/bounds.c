@@ -120,7 +120,8 @@ static int root_again(void *arg)
 	struct rlimit r = { 1, 1 };
 
 	NEED(setrlimit(RLIMIT_NPROC, &r));
-	in_child("child", zombie_counts, NULL); /* root forks above its limit; a user it becomes is counted anew */
+	/* root forks above its limit; a user it becomes is counted anew */
+	in_child("child", zombie_counts, NULL);
 	return 0;
 }
 
@@ -171,9 +172,10 @@ static long send_fd(int to, int fd)
 {
 	char control[CMSG_SPACE(sizeof(int))] = { 0 };
 	struct iovec io = { (char[]){ "x" }, 1 };
-	struct msghdr m = {
-		.msg_iov = &io, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control)
-	};
+	struct msghdr m = { .msg_iov = &io,
+			    .msg_iovlen = 1,
+			    .msg_control = control,
+			    .msg_controllen = sizeof(control) };
 	struct cmsghdr *h = CMSG_FIRSTHDR(&m);
 
 	h->cmsg_level = SOL_SOCKET;

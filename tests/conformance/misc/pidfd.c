@@ -89,7 +89,8 @@ static void poll_now(const char *what, int fd, int timeout)
 	say("%s: %d, 0x%x\n", what, n, f.revents);
 }
 
-/* A thread that executes a program has the leader's number from then on, and its own names nobody. */
+/* A thread that executes a program has the leader's number from then on, and its own names
+ * nobody. */
 CASE(thread_that_executes)
 {
 	struct baton ready = baton_new();
@@ -109,7 +110,8 @@ CASE(thread_that_executes)
 			pause();
 	}
 	NEED(read(numbers[0], &tid, sizeof(tid)));
-	int leader = (int)NEED(pidfd_open(pid, O_EXCL)), thread = (int)NEED(pidfd_open(tid, O_EXCL));
+	int leader = (int)NEED(pidfd_open(pid, O_EXCL)),
+	    thread = (int)NEED(pidfd_open(tid, O_EXCL));
 	poll_now("thread before", thread, 0);
 	give(&go);
 	NEED(waitid(P_PID, pid, &(siginfo_t){ 0 }, WSTOPPED));
@@ -175,9 +177,9 @@ static void say_info(int fd, pid_t pid, uint64_t mask, size_t size)
 		say("%s\n", strerrorname_np(errno));
 		return;
 	}
-	say("mask 0x%lx pid %d tgid %d ppid %d exit 0x%x; newer %d; ids", (unsigned long)(i.mask & 0xb),
-	    i.pid == (uint32_t)pid, i.tgid == (uint32_t)pid, i.ppid == (uint32_t)getpid(),
-	    i.mask & 8 ? (unsigned)i.exit_code : 0, i.newer[3]);
+	say("mask 0x%lx pid %d tgid %d ppid %d exit 0x%x; newer %d; ids",
+	    (unsigned long)(i.mask & 0xb), i.pid == (uint32_t)pid, i.tgid == (uint32_t)pid,
+	    i.ppid == (uint32_t)getpid(), i.mask & 8 ? (unsigned)i.exit_code : 0, i.newer[3]);
 	for (int n = 0; n < 8; n++)
 		say(" %u", i.ids[n]);
 	say("\n");

@@ -80,7 +80,8 @@ static int run_with_shared_fs(void *arg)
 
 	become_nobody();
 	in_child("alone", run_program, NULL);
-	pid_t pid = (pid_t)NEED(clone(run_program, stack + sizeof(stack), CLONE_FS | SIGCHLD, NULL));
+	pid_t pid =
+	    (pid_t)NEED(clone(run_program, stack + sizeof(stack), CLONE_FS | SIGCHLD, NULL));
 	reap("shared", pid);
 	return 0;
 }
@@ -165,7 +166,8 @@ CASE(securebits)
 	R(prctl(PR_SET_SECUREBITS, SECBIT_NOROOT | SECBIT_KEEP_CAPS_LOCKED, 0, 0, 0));
 	R(prctl(PR_SET_KEEPCAPS, 1));
 	R(prctl(PR_SET_SECUREBITS, SECBIT_NOROOT, 0, 0, 0));
-	R(prctl(PR_SET_SECUREBITS, SECBIT_NOROOT | SECBIT_KEEP_CAPS | SECBIT_KEEP_CAPS_LOCKED, 0, 0, 0));
+	R(prctl(PR_SET_SECUREBITS, SECBIT_NOROOT | SECBIT_KEEP_CAPS | SECBIT_KEEP_CAPS_LOCKED, 0, 0,
+		0));
 	R(prctl(PR_SET_SECUREBITS, SECBIT_KEEP_CAPS_LOCKED, 0, 0, 0));
 	X(prctl(PR_GET_SECUREBITS));
 	drop_capability(CAP_SETPCAP);
@@ -304,7 +306,8 @@ static void set_options(void)
 	int s = (int)NEED(socket(AF_INET, SOCK_STREAM, 0));
 
 	for (size_t i = 0; i < sizeof(options) / sizeof(*options); i++) {
-		int r = setsockopt(s, options[i].level, options[i].name, &options[i].value, sizeof(int));
+		int r = setsockopt(s, options[i].level, options[i].name, &options[i].value,
+				   sizeof(int));
 		say("%s: %s\n", options[i].what, r ? strerrorname_np(errno) : "ok");
 	}
 	close(s);
@@ -380,8 +383,8 @@ static void drop_all(void)
 	NEED(syscall(SYS_capset, &h, d));
 }
 
-/* Who has fewer capabilities cannot look into a process of the same user; files ask the file system ids, calls the
- * real. */
+/* Who has fewer capabilities cannot look into a process of the same user; files ask the file system
+ * ids, calls the real. */
 CASE(looking_into_others)
 {
 	need_root();
@@ -415,7 +418,8 @@ CASE(descriptors_of_former_users)
 
 	need_root();
 	for (int i = 0; i < 2; i++) {
-		int fd = (int)NEED(open(i ? "/dev/shm/of-root" : "of-root", O_CREAT | O_RDWR, 0600));
+		int fd =
+		    (int)NEED(open(i ? "/dev/shm/of-root" : "of-root", O_CREAT | O_RDWR, 0600));
 		pid_t pid = (pid_t)NEED(fork());
 		if (pid == 0) {
 			NEED(fchmod(fd, 06755));
@@ -481,7 +485,8 @@ CASE(protected_files)
 	NEED(system("rm -r /dev/shm/protected"));
 }
 
-/* Who became somebody else keeps what it has in memory from others of that user, its own files in /proc included. */
+/* Who became somebody else keeps what it has in memory from others of that user, its own files in
+ * /proc included. */
 CASE(memory_of_former_users)
 {
 	static const char *const files[] = { "fd",   "fdinfo", "maps", "environ", "mem", "stat",

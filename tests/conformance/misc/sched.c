@@ -422,8 +422,9 @@ static void say_scheduling(void)
 	R(sched_getscheduler(0));
 	NEED(sched_getparam(0, &p));
 	NEED(syscall(SYS_sched_getattr, 0, &a, sizeof(a), 0));
-	say("priority %d; policy %u flags %lu nice %d priority %u; nice %ld\n", p.sched_priority, a.policy,
-	    (unsigned long)a.flags, a.nice, a.priority, 20 - syscall(SYS_getpriority, PRIO_PROCESS, 0));
+	say("priority %d; policy %u flags %lu nice %d priority %u; nice %ld\n", p.sched_priority,
+	    a.policy, (unsigned long)a.flags, a.nice, a.priority,
+	    20 - syscall(SYS_getpriority, PRIO_PROCESS, 0));
 }
 
 static int say_scheduling_of_child(void *arg)
@@ -501,7 +502,8 @@ CASE(unprivileged)
 	R(sched_setscheduler(0, SCHED_OTHER, &p));
 	say_scheduling();
 	R(sched_setscheduler(0, SCHED_DEADLINE, &p));
-	a = (struct attributes){ 48, SCHED_DEADLINE, .runtime = 1000000, .deadline = 2000000, .period = 3000000 };
+	a = (struct attributes){ 48, SCHED_DEADLINE, .runtime = 1000000, .deadline = 2000000,
+				 .period = 3000000 };
 	R(syscall(SYS_sched_setattr, 0, &a, 0));
 }
 

@@ -142,9 +142,10 @@ CASE(not_for_users)
 
 CASE(removed_syscalls)
 {
-	static const int numbers[] = { SYS_afs_syscall,   SYS_getpmsg,        SYS_putpmsg,        SYS_tuxcall,
-				       SYS_security,      SYS__sysctl,        SYS_nfsservctl,     SYS_vserver,
-				       SYS_uselib,        SYS_create_module,  SYS_query_module,   SYS_get_kernel_syms,
+	static const int numbers[] = { SYS_afs_syscall,   SYS_getpmsg,        SYS_putpmsg,
+				       SYS_tuxcall,       SYS_security,       SYS__sysctl,
+				       SYS_nfsservctl,    SYS_vserver,        SYS_uselib,
+				       SYS_create_module, SYS_query_module,   SYS_get_kernel_syms,
 				       SYS_epoll_ctl_old, SYS_epoll_wait_old, SYS_set_thread_area };
 
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(*numbers); i++)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Bad guest pointers in system calls: EFAULT, and how much was done before it. Raw calls, no libc between. */
+/* Bad guest pointers in system calls: EFAULT, and how much was done before it. Raw calls, no libc
+ * between. */
 #include <dirent.h>
 #include <limits.h>
 #include <poll.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* CPU exceptions as signals: si_code, si_addr, the trap number, the end of a program that does not handle them. */
+/* CPU exceptions as signals: si_code, si_addr, the trap number, the end of a program that does not
+ * handle them. */
 #include <pthread.h>
 #include <sys/resource.h>
 #include <ucontext.h>
@@ -23,17 +24,18 @@ static void tell(void *addr)
 {
 	expected_addr = addr;
 	for (int sig = 1; sig < 32; sig++)
-		if (sig == SIGSEGV || sig == SIGBUS || sig == SIGILL || sig == SIGFPE || sig == SIGTRAP)
+		if (sig == SIGSEGV || sig == SIGBUS || sig == SIGILL || sig == SIGFPE ||
+		    sig == SIGTRAP)
 			handle_info(sig, told, SA_ONSTACK);
 }
 
-#define FAULTS(addr, code)                                                                                             \
-	do {                                                                                                           \
-		tell(addr);                                                                                            \
-		if (sigsetjmp(env, 1) == 0) {                                                                          \
-			code;                                                                                          \
-			say("no fault\n");                                                                             \
-		}                                                                                                      \
+#define FAULTS(addr, code)                                                                         \
+	do {                                                                                       \
+		tell(addr);                                                                        \
+		if (sigsetjmp(env, 1) == 0) {                                                      \
+			code;                                                                      \
+			say("no fault\n");                                                         \
+		}                                                                                  \
 	} while (0)
 
 CASE(null_read)
@@ -105,10 +107,11 @@ CASE(divide)
 
 	tell(NULL);
 	if (sigsetjmp(env, 1) == 0) {
-		__asm__ volatile("lea 1f(%%rip), %0; mov %0, %1; xor %%edx, %%edx; mov $5, %%eax; 1: divl %2"
-				 : "=&r"(rip), "=m"(expected_addr)
-				 : "m"(zero)
-				 : "rax", "rdx");
+		__asm__ volatile(
+		    "lea 1f(%%rip), %0; mov %0, %1; xor %%edx, %%edx; mov $5, %%eax; 1: divl %2"
+		    : "=&r"(rip), "=m"(expected_addr)
+		    : "m"(zero)
+		    : "rax", "rdx");
 		say("no fault\n");
 	}
 	V(one);
@@ -119,11 +122,11 @@ CASE(divide_overflow)
 	tell(NULL);
 	if (sigsetjmp(env, 1) == 0) {
 		unsigned long rip;
-		__asm__ volatile(
-		    "lea 1f(%%rip), %0; mov %0, %1; mov $-1, %%ecx; mov $0x80000000, %%eax; cltd; 1: idivl %%ecx"
-		    : "=&r"(rip), "=m"(expected_addr)
-		    :
-		    : "rax", "rcx", "rdx");
+		__asm__ volatile("lea 1f(%%rip), %0; mov %0, %1; mov $-1, %%ecx; mov $0x80000000, "
+				 "%%eax; cltd; 1: idivl %%ecx"
+				 : "=&r"(rip), "=m"(expected_addr)
+				 :
+				 : "rax", "rcx", "rdx");
 		say("no fault %lu\n", rip);
 	}
 }
@@ -133,7 +136,8 @@ CASE(illegal_instruction)
 	tell(NULL);
 	if (sigsetjmp(env, 1) == 0) {
 		unsigned long rip;
-		__asm__ volatile("lea 1f(%%rip), %0; mov %0, %1; 1: ud2" : "=&r"(rip), "=m"(expected_addr));
+		__asm__ volatile("lea 1f(%%rip), %0; mov %0, %1; 1: ud2"
+				 : "=&r"(rip), "=m"(expected_addr));
 		say("no fault %lu\n", rip);
 	}
 }
@@ -165,11 +169,11 @@ CASE(single_step)
 
 	tell(NULL);
 	if (sigsetjmp(env, 1) == 0) {
-		__asm__ volatile(
-		    "lea 1f(%%rip), %%rax; mov %%rax, %0; pushf; orl $0x100, (%%rsp); popf; nop; 1: nop; nop"
-		    : "=m"(expected_addr)
-		    :
-		    : "rax", "cc", "memory");
+		__asm__ volatile("lea 1f(%%rip), %%rax; mov %%rax, %0; pushf; orl $0x100, (%%rsp); "
+				 "popf; nop; 1: nop; nop"
+				 : "=m"(expected_addr)
+				 :
+				 : "rax", "cc", "memory");
 		say("no trap %d\n", hits);
 	}
 }
@@ -181,11 +185,11 @@ CASE(float_divide)
 
 	tell(NULL);
 	if (sigsetjmp(env, 1) == 0) {
-		__asm__ volatile(
-		    "ldmxcsr %1; lea 1f(%%rip), %%rax; mov %%rax, %0; movsd %2, %%xmm0; 1: divsd %3, %%xmm0"
-		    : "=m"(expected_addr)
-		    : "m"(mxcsr), "m"(one), "m"(zero)
-		    : "rax", "xmm0");
+		__asm__ volatile("ldmxcsr %1; lea 1f(%%rip), %%rax; mov %%rax, %0; movsd %2, "
+				 "%%xmm0; 1: divsd %3, %%xmm0"
+				 : "=m"(expected_addr)
+				 : "m"(mxcsr), "m"(one), "m"(zero)
+				 : "rax", "xmm0");
 		say("no fault\n");
 	}
 }
@@ -194,16 +198,18 @@ CASE(x87_invalid)
 {
 	unsigned short cw = 0x37e; /* invalid operation unmasked */
 
-	FAULTS(expected_addr, __asm__ volatile("fninit; fldcw %0; fldz; fldz; fdivp; fwait" ::"m"(cw)));
+	FAULTS(expected_addr,
+	       __asm__ volatile("fninit; fldcw %0; fldz; fldz; fdivp; fwait" ::"m"(cw)));
 }
 
 CASE(alignment_check)
 {
 	static char buf[16];
 
-	FAULTS(NULL, __asm__ volatile("pushf; orl $0x40000, (%%rsp); popf; movl 1(%0), %%eax; pushf; andl "
-				      "$~0x40000, (%%rsp); popf" ::"r"(buf)
-				      : "rax", "memory", "cc"));
+	FAULTS(NULL, __asm__ volatile(
+			 "pushf; orl $0x40000, (%%rsp); popf; movl 1(%0), %%eax; pushf; andl "
+			 "$~0x40000, (%%rsp); popf" ::"r"(buf)
+			 : "rax", "memory", "cc"));
 	__asm__ volatile("pushf; andl $~0x40000, (%%rsp); popf" ::: "memory", "cc");
 }
 
@@ -234,8 +240,8 @@ static void overflowed(int sig, siginfo_t *info, void *ctx)
 	ucontext_t *uc = ctx;
 	long below = (char *)info->si_addr - (char *)uc->uc_mcontext.gregs[REG_RSP];
 
-	say("%s code %d, address near the stack pointer: %d, deep: %d\n", signal_name(sig), info->si_code,
-	    below > -8192 && below<8192, depth> 1000 && depth < 2100);
+	say("%s code %d, address near the stack pointer: %d, deep: %d\n", signal_name(sig),
+	    info->si_code, below > -8192 && below<8192, depth> 1000 && depth < 2100);
 	_exit(0);
 }
 
@@ -285,8 +291,9 @@ CASE(growsdown_map)
 	char *p = map_anon(600, PROT_NONE);
 
 	NEED(munmap(p, 600 * PAGE));
-	char *top = OK((char *)mmap(p + 599 * PAGE, PAGE, PROT_READ | PROT_WRITE,
-				    MAP_PRIVATE | MAP_ANONYMOUS | MAP_GROWSDOWN | MAP_FIXED, -1, 0));
+	char *top =
+	    OK((char *)mmap(p + 599 * PAGE, PAGE, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_GROWSDOWN | MAP_FIXED, -1, 0));
 	top[0] = 1;
 	poke("just below", top - 8, 2);
 	poke("ten pages below", top - 10 * PAGE, 3);
@@ -308,7 +315,10 @@ static int dies_of(void *arg)
 	switch ((long)arg) {
 	case SIGSEGV: *(volatile char *)0 = 1; break;
 	case SIGILL: __asm__ volatile("ud2"); break;
-	case SIGFPE: __asm__ volatile("xor %%edx, %%edx; xor %%ecx, %%ecx; divl %%ecx" ::: "rdx", "rcx", "rax"); break;
+	case SIGFPE:
+		__asm__ volatile("xor %%edx, %%edx; xor %%ecx, %%ecx; divl %%ecx" ::
+				     : "rdx", "rcx", "rax");
+		break;
 	case SIGTRAP: __asm__ volatile("int3"); break;
 	case SIGBUS: {
 		int fd = make_file("empty", 0, 0);

@@ -29,7 +29,8 @@ CASE(dontneed_private_file)
 
 CASE(dontneed_shared)
 {
-	char *p = OK((char *)mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
+	char *p =
+	    OK((char *)mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
 
 	p[0] = 'S';
 	R(madvise(p, PAGE, MADV_DONTNEED));
@@ -79,7 +80,8 @@ CASE(free)
 
 CASE(remove)
 {
-	char *p = OK((char *)mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
+	char *p = OK((char *)mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE,
+				  MAP_SHARED | MAP_ANONYMOUS, -1, 0));
 
 	memset(p, 'r', 2 * PAGE);
 	R(madvise(p, PAGE, MADV_REMOVE));
@@ -180,9 +182,11 @@ CASE(populate_resident)
 	R(munlock(p, 100 * PAGE));
 	f = OK((char *)mmap(NULL, 16 * PAGE, PROT_READ, MAP_SHARED | MAP_POPULATE, fd, 0));
 	V(resident(f, 16));
-	f = OK((char *)mmap(NULL, 16 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_POPULATE, fd, 0));
+	f = OK((char *)mmap(NULL, 16 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_POPULATE, fd,
+			    0));
 	V(resident(f, 16));
-	f = OK((char *)mmap(NULL, 16 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_POPULATE, -1, 0));
+	f = OK((char *)mmap(NULL, 16 * PAGE, PROT_READ | PROT_WRITE,
+			    MAP_SHARED | MAP_ANONYMOUS | MAP_POPULATE, -1, 0));
 	V(resident(f, 16));
 }
 

@@ -22,8 +22,12 @@ static UNUSED void probe_fault(int sig, siginfo_t *info, void *ctx)
 static UNUSED const char *fault_name(const siginfo_t *i)
 {
 	if (i->si_signo == SIGSEGV)
-		return i->si_code == SEGV_MAPERR ? "SEGV_MAPERR" : i->si_code == SEGV_ACCERR ? "SEGV_ACCERR" : "SEGV_?";
-	return i->si_code == BUS_ADRERR ? "BUS_ADRERR" : i->si_code == BUS_ADRALN ? "BUS_ADRALN" : "BUS_?";
+		return i->si_code == SEGV_MAPERR   ? "SEGV_MAPERR"
+		       : i->si_code == SEGV_ACCERR ? "SEGV_ACCERR"
+						   : "SEGV_?";
+	return i->si_code == BUS_ADRERR   ? "BUS_ADRERR"
+	       : i->si_code == BUS_ADRALN ? "BUS_ADRALN"
+					  : "BUS_?";
 }
 
 static UNUSED void probe_begin(void)
@@ -32,14 +36,16 @@ static UNUSED void probe_begin(void)
 	handle_info(SIGBUS, probe_fault, 0);
 }
 
-/* Touches one byte and prints what happened: its value, or the fault and whether si_addr is the byte's address. */
+/* Touches one byte and prints what happened: its value, or the fault and whether si_addr is the
+ * byte's address. */
 static UNUSED void peek(const char *what, const volatile void *p)
 {
 	probe_begin();
 	if (sigsetjmp(probe_env, 1) == 0)
 		say("read %s: %02x\n", what, *(const volatile unsigned char *)p);
 	else
-		say("read %s: %s%s\n", what, fault_name(&probe_info), probe_info.si_addr == p ? "" : " elsewhere");
+		say("read %s: %s%s\n", what, fault_name(&probe_info),
+		    probe_info.si_addr == p ? "" : " elsewhere");
 }
 
 static UNUSED void poke(const char *what, volatile void *p, unsigned char value)
@@ -49,7 +55,8 @@ static UNUSED void poke(const char *what, volatile void *p, unsigned char value)
 		*(volatile unsigned char *)p = value;
 		say("write %s: ok\n", what);
 	} else {
-		say("write %s: %s%s\n", what, fault_name(&probe_info), probe_info.si_addr == p ? "" : " elsewhere");
+		say("write %s: %s%s\n", what, fault_name(&probe_info),
+		    probe_info.si_addr == p ? "" : " elsewhere");
 	}
 }
 

@@ -73,7 +73,8 @@ CASE(sparse_small)
 /* A write of nothing meets no seal. */
 CASE(empty_writes)
 {
-	int w = sealed(F_SEAL_WRITE, 10), f = sealed(F_SEAL_FUTURE_WRITE, 10), g = sealed(F_SEAL_GROW, 10);
+	int w = sealed(F_SEAL_WRITE, 10), f = sealed(F_SEAL_FUTURE_WRITE, 10),
+	    g = sealed(F_SEAL_GROW, 10);
 	char b[4] = "abc";
 
 	R(write(w, b, 0));
@@ -166,7 +167,8 @@ CASE(shared_across_fork)
 
 CASE(seals)
 {
-	int fd = (int)NEED(memfd_create("m", MFD_ALLOW_SEALING)), plain = (int)NEED(memfd_create("m", 0));
+	int fd = (int)NEED(memfd_create("m", MFD_ALLOW_SEALING)),
+	    plain = (int)NEED(memfd_create("m", 0));
 
 	X(fcntl(fd, F_GET_SEALS));
 	X(fcntl(plain, F_GET_SEALS));
@@ -263,7 +265,8 @@ CASE(reopened)
 
 CASE(executed)
 {
-	int from = (int)NEED(open(case_self, O_RDONLY)), fd = (int)NEED(memfd_create("prog", MFD_CLOEXEC));
+	int from = (int)NEED(open(case_self, O_RDONLY)),
+	    fd = (int)NEED(memfd_create("prog", MFD_CLOEXEC));
 	static char buf[65536];
 	ssize_t n;
 

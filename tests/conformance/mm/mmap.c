@@ -35,9 +35,11 @@ CASE(errors)
 	OK(mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE, fd, 100));
 	OK(mmap((void *)1, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0));
 	OK(mmap((void *)-PAGE, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0));
-	OK(mmap((void *)0x7ffffffff000, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0));
+	OK(mmap((void *)0x7ffffffff000, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,
+		-1, 0));
 	OK(mmap(NULL, (size_t)-1, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
-	OK(mmap(NULL, (size_t)1 << 47, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
+	OK(mmap(NULL, (size_t)1 << 47, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1,
+		0));
 	OK(mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, ro, 0));
 	OK(mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE, ro, 0));
 	OK(mmap(NULL, PAGE, PROT_READ, MAP_SHARED, wo, 0));
@@ -81,7 +83,8 @@ CASE(errors_by_file_kind)
 	OK(mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE, dir, 0));
 	OK(mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE, path, 0));
 	OK(mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE, (int)NEED(open("/dev/null", O_RDWR)), 0));
-	char *zero = OK(mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE, (int)NEED(open("/dev/zero", O_RDWR)), 0));
+	char *zero = OK(mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE,
+			     (int)NEED(open("/dev/zero", O_RDWR)), 0));
 	say_bytes("zero", zero, PAGE);
 }
 
@@ -108,7 +111,8 @@ CASE(munmap_middle)
 	R(munmap(p + 2 * PAGE, PAGE));
 	for (int i = 0; i < 5; i++)
 		peek("page", p + i * PAGE);
-	char *q = mmap(p + 2 * PAGE, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+	char *q = mmap(p + 2 * PAGE, PAGE, PROT_READ,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
 	V(q == p + 2 * PAGE);
 	peek("filled hole", p + 2 * PAGE);
 }
@@ -124,7 +128,8 @@ CASE(fixed_replaces)
 	peek("replaced", p + PAGE);
 	peek("after", p + 2 * PAGE);
 	poke("replaced", p + PAGE, 1);
-	V(mmap(p + PAGE, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == p + PAGE);
+	V(mmap(p + PAGE, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) ==
+	  p + PAGE);
 	peek("replaced again", p + PAGE);
 }
 
@@ -169,14 +174,16 @@ CASE(low_addresses)
 	peek("page 0", (void *)8);
 	NEED(setresuid(1000, 1000, 1000));
 	OK(mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0));
-	V((uintptr_t)mmap((void *)0x10000, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0));
+	V((uintptr_t)mmap((void *)0x10000, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,
+			  -1, 0));
 	char *p = mmap((void *)PAGE, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	V((uintptr_t)p >= 0x10000);
 }
 
 CASE(map_32bit)
 {
-	char *p = OK(mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0));
+	char *p = OK(mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0));
 
 	V((uintptr_t)p < 0x80000000u);
 	poke("it", p, 3);
@@ -185,7 +192,8 @@ CASE(map_32bit)
 /* A free hint is taken, wherever below 2 GiB it is; else the place is in the second GiB. */
 static void map_low(uintptr_t hint, size_t len)
 {
-	char *p = mmap((void *)hint, len, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
+	char *p =
+	    mmap((void *)hint, len, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
 
 	if (p == MAP_FAILED)
 		say("%#lx, %#zx: %s\n", hint, len, strerrorname_np(errno));
@@ -212,7 +220,8 @@ CASE(map_32bit_hint)
 
 CASE(top_down)
 {
-	char *a = map_anon(1, PROT_READ), *b = map_anon(1, PROT_WRITE), *c = map_anon(1, PROT_READ | PROT_EXEC);
+	char *a = map_anon(1, PROT_READ), *b = map_anon(1, PROT_WRITE),
+	     *c = map_anon(1, PROT_READ | PROT_EXEC);
 
 	V(in_order(b, a));
 	V(in_order(c, b));
@@ -222,7 +231,8 @@ CASE(top_down)
 
 CASE(reserve_terabytes)
 {
-	char *p = OK(mmap(NULL, (size_t)16 << 40, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
+	char *p = OK(mmap(NULL, (size_t)16 << 40, PROT_NONE,
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
 	size_t middle = (size_t)7 << 40;
 
 	peek("reserved", p + middle);
@@ -230,15 +240,16 @@ CASE(reserve_terabytes)
 	poke("opened", p + middle, 9);
 	peek("opened", p + middle);
 	peek("beside", p + middle + PAGE);
-	V(mmap(p + middle, PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == p + middle);
+	V(mmap(p + middle, PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) ==
+	  p + middle);
 	peek("closed", p + middle);
 	R(munmap(p, (size_t)16 << 40));
 }
 
 CASE(reserve_readwrite_noreserve)
 {
-	char *p = OK(
-	    mmap(NULL, (size_t)64 << 30, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
+	char *p = OK(mmap(NULL, (size_t)64 << 30, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
 
 	for (size_t at = 0; at < (size_t)64 << 30; at += (size_t)8 << 30)
 		p[at] = 1;
@@ -270,7 +281,8 @@ CASE(many_small_maps)
 CASE(populate)
 {
 	unsigned char vec[8];
-	char *p = OK(mmap(NULL, 8 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0));
+	char *p = OK(mmap(NULL, 8 * PAGE, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0));
 
 	NEED(mincore(p, 8 * PAGE, vec));
 	for (int i = 0; i < 8; i++)
@@ -500,8 +512,10 @@ CASE(jit_two_views)
 	int fd = (int)NEED(memfd_create("jit", 0));
 
 	NEED(ftruncate(fd, PAGE));
-	unsigned char *w = OK((unsigned char *)mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0));
-	unsigned char *x = OK((unsigned char *)mmap(NULL, PAGE, PROT_READ | PROT_EXEC, MAP_SHARED, fd, 0));
+	unsigned char *w =
+	    OK((unsigned char *)mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0));
+	unsigned char *x =
+	    OK((unsigned char *)mmap(NULL, PAGE, PROT_READ | PROT_EXEC, MAP_SHARED, fd, 0));
 	memcpy(w, code, sizeof(code));
 	V(((int (*)(void))(uintptr_t)x)());
 	w[1] = 8;
@@ -572,7 +586,8 @@ CASE(brk_runs_into_map)
 	char *start = (char *)syscall(SYS_brk, 0);
 	char *page = (char *)(((uintptr_t)start + 4 * PAGE) & -PAGE);
 
-	V(mmap(page, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) == page);
+	V(mmap(page, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) ==
+	  page);
 	V(syscall(SYS_brk, page + 5 * PAGE) == (long)start);
 	NEED(munmap(page, PAGE));
 	V(syscall(SYS_brk, page + 5 * PAGE) == (long)(page + 5 * PAGE));
@@ -586,7 +601,8 @@ CASE(proc_self_maps)
 	unsigned long from, to, last = 0;
 
 	NEED(mprotect(p + PAGE, PAGE, PROT_READ | PROT_WRITE | PROT_EXEC));
-	snprintf(want, sizeof(want), "%lx-%lx rwxp 00000000 00:00 0", (long)(p + PAGE), (long)(p + 2 * PAGE));
+	snprintf(want, sizeof(want), "%lx-%lx rwxp 00000000 00:00 0", (long)(p + PAGE),
+		 (long)(p + 2 * PAGE));
 	while (f && fgets(line, sizeof(line), f)) {
 		hits += strstr(line, want) != NULL;
 		stacks += strstr(line, "[stack]") != NULL;

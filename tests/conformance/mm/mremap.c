@@ -69,7 +69,8 @@ CASE(move_fixed)
 CASE(dontunmap)
 {
 	char *p = map_filled(2);
-	char *q = OK((char *)mremap(p, 2 * PAGE, 2 * PAGE, MREMAP_MAYMOVE | MREMAP_DONTUNMAP, NULL));
+	char *q =
+	    OK((char *)mremap(p, 2 * PAGE, 2 * PAGE, MREMAP_MAYMOVE | MREMAP_DONTUNMAP, NULL));
 
 	say("%c%c\n", q[0], q[PAGE]);
 	peek("old place", p);
@@ -81,7 +82,8 @@ CASE(dontunmap_fixed)
 {
 	char *p = map_filled(2), *to = map_anon(2, PROT_NONE);
 
-	V(mremap(p, 2 * PAGE, 2 * PAGE, MREMAP_MAYMOVE | MREMAP_DONTUNMAP | MREMAP_FIXED, to) == to);
+	V(mremap(p, 2 * PAGE, 2 * PAGE, MREMAP_MAYMOVE | MREMAP_DONTUNMAP | MREMAP_FIXED, to) ==
+	  to);
 	say("%c%c\n", to[0], to[PAGE]);
 	peek("old place", p);
 	OK(mremap(to, PAGE, 2 * PAGE, MREMAP_MAYMOVE | MREMAP_DONTUNMAP, NULL));
@@ -138,14 +140,16 @@ CASE(shared_map_duplicated)
 
 static char *map_shared_file(size_t pages)
 {
-	return (char *)NEED(mmap(NULL, pages * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, make_file("f", pages, 0), 0));
+	return (char *)NEED(mmap(NULL, pages * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED,
+				 make_file("f", pages, 0), 0));
 }
 
 CASE(part_of_shared_map_duplicated)
 {
 	char *p = map_shared_file(6), *to = map_filled(8);
 
-	V(mremap(p + 3 * PAGE, 0, 2 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, to + 4 * PAGE) == to + 4 * PAGE);
+	V(mremap(p + 3 * PAGE, 0, 2 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, to + 4 * PAGE) ==
+	  to + 4 * PAGE);
 	for (int i = 0; i < 8; i++)
 		say("%c%c", to[i * PAGE], i < 6 ? p[i * PAGE] : '\n');
 	p[4 * PAGE] = 'X';
@@ -204,7 +208,8 @@ CASE(move_fixed_and_shrink)
 CASE(large_move_keeps_content)
 {
 	size_t size = 16UL << 20, bad = 0;
-	char *p = OK((char *)mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+	char *p = OK(
+	    (char *)mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
 
 	for (size_t i = 0; i < size; i += PAGE)
 		p[i] = (char)(i >> 12);

@@ -46,7 +46,8 @@ static void try_to_write(const char *what, int fd)
 	for (int shared = 0; shared < 2; shared++) {
 		char *p = mmap(NULL, PAGE, PROT_READ, shared ? MAP_SHARED : MAP_PRIVATE, fd, 0);
 
-		say("%s, %s: %s", what, shared ? "shared" : "private", p == MAP_FAILED ? "not mapped\n" : "");
+		say("%s, %s: %s", what, shared ? "shared" : "private",
+		    p == MAP_FAILED ? "not mapped\n" : "");
 		if (p == MAP_FAILED)
 			continue;
 		R(mprotect(p, PAGE, PROT_READ | PROT_WRITE));

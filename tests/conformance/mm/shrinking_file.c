@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* System calls on a mapping whose file another thread shortens all the time: they succeed, do a part, or fail with
- * EFAULT; never does anything else happen to whoever answers them. */
+/* System calls on a mapping whose file another thread shortens all the time: they succeed, do a
+ * part, or fail with EFAULT; never does anything else happen to whoever answers them. */
 #include <linux/futex.h>
 #include <poll.h>
 #include <pthread.h>
@@ -33,7 +33,8 @@ static char *shorten_begin(void)
 {
 	file.fd = (int)NEED(open("shrinks", O_RDWR | O_CREAT | O_TRUNC, 0644));
 	NEED(ftruncate(file.fd, SIZE));
-	file.map = (char *)NEED(mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, file.fd, 0)) + 8 * PAGE;
+	file.map = (char *)NEED(mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, file.fd, 0)) +
+		   8 * PAGE;
 	MUST(pthread_create(&file.thread, NULL, shorten, NULL));
 	return file.map;
 }
@@ -46,12 +47,12 @@ static void shorten_end(void)
 }
 
 /* Repeats a call; anything but success, EFAULT and `fine` is told. */
-#define REPEAT(call, fine)                                                                                             \
-	do {                                                                                                           \
-		int odd_ = 0;                                                                                          \
-		for (int i_ = 0; i_ < ROUNDS; i_++)                                                                    \
-			odd_ += (long)(call) == -1 && errno != EFAULT && errno != (fine);                              \
-		say("%s: odd %d times\n", #call, odd_);                                                                \
+#define REPEAT(call, fine)                                                                         \
+	do {                                                                                       \
+		int odd_ = 0;                                                                      \
+		for (int i_ = 0; i_ < ROUNDS; i_++)                                                \
+			odd_ += (long)(call) == -1 && errno != EFAULT && errno != (fine);          \
+		say("%s: odd %d times\n", #call, odd_);                                            \
 	} while (0)
 
 CASE(copies)
@@ -145,7 +146,8 @@ CASE(thread_ends)
 
 	for (int i = 0; i < ROUNDS / 10; i++) {
 		pid_t pid = clone(end_with_list_in_file, stack + 16 * PAGE,
-				  CLONE_VM | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID | SIGCHLD, NULL, p, NULL, p);
+				  CLONE_VM | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID | SIGCHLD,
+				  NULL, p, NULL, p);
 
 		odd += waitpid((pid_t)NEED(pid), &st, 0) != pid || st;
 	}

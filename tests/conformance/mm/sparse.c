@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reservations of terabytes of which little is touched, as sanitizers, databases and language runtimes make them: what
- * is done to them costs by what was touched. A case that walks the holes takes hours. */
+/* Reservations of terabytes of which little is touched, as sanitizers, databases and language
+ * runtimes make them: what is done to them costs by what was touched. A case that walks the holes
+ * takes hours. */
 #include "map.h"
 
 #define TIB     (1UL << 40)
@@ -9,7 +10,8 @@
 
 static char *reserve(int prot)
 {
-	return (char *)NEED(mmap(NULL, SIZE, prot, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
+	return (char *)NEED(
+	    mmap(NULL, SIZE, prot, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
 }
 
 /* Places all over it, odd ones and neighbours among them. */
@@ -118,11 +120,13 @@ static int touch(void *arg)
 	return p[PAGE];
 }
 
-/* What a sanitizer does: the shadow is reserved, and a page of it touched for each piece of memory. */
+/* What a sanitizer does: the shadow is reserved, and a page of it touched for each piece of
+ * memory. */
 CASE(shadow)
 {
-	char *shadow = (char *)NEED(mmap((void *)0x7fff8000, 0x10007fff8000UL, PROT_READ | PROT_WRITE,
-					 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0));
+	char *shadow = (char *)NEED(
+	    mmap((void *)0x7fff8000, 0x10007fff8000UL, PROT_READ | PROT_WRITE,
+		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0));
 
 	for (unsigned i = 0; i < TOUCHED; i++)
 		shadow[i * 0x80000000UL] = 1;

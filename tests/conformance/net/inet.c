@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* TCP and UDP over the loopback interface (tcp(7), udp(7), ip(7)); ports are the kernel's choice. */
+/* TCP and UDP over the loopback interface (tcp(7), udp(7), ip(7)); ports are the kernel's
+ * choice. */
 #include "case.h"
 
 #include <arpa/inet.h>
@@ -70,7 +71,8 @@ static void readable(int fd)
 /* A page that may be used, and one behind it that may not. */
 static char *half_bad(size_t good)
 {
-	char *m = mmap(NULL, good + 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *m =
+	    mmap(NULL, good + 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	NEED(m == MAP_FAILED ? -1 : 0);
 	NEED(mprotect(m + good, 4096, PROT_NONE));
@@ -82,7 +84,8 @@ static long cpu_ms(void)
 	struct rusage r;
 
 	NEED(getrusage(RUSAGE_SELF, &r));
-	return (r.ru_utime.tv_sec + r.ru_stime.tv_sec) * 1000 + (r.ru_utime.tv_usec + r.ru_stime.tv_usec) / 1000;
+	return (r.ru_utime.tv_sec + r.ru_stime.tv_sec) * 1000 +
+	       (r.ru_utime.tv_usec + r.ru_stime.tv_usec) / 1000;
 }
 
 CASE(udp_recv_after_shutdown)
@@ -120,7 +123,8 @@ CASE(udp_shutdown_ends_a_wait)
 	V(n);
 }
 
-/* An error queue nobody reads makes the socket "ready" for ever; a call that waits for data sleeps all the same. */
+/* An error queue nobody reads makes the socket "ready" for ever; a call that waits for data sleeps
+ * all the same. */
 CASE(wait_beside_unread_errors)
 {
 	struct timeval tv = { .tv_usec = 500000 };
@@ -174,7 +178,8 @@ CASE(connect_after_refusal)
 CASE(connect_without_waiting)
 {
 	struct sockaddr_in a;
-	int l = bound(SOCK_STREAM, &a), s = (int)NEED(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0)), err = -1;
+	int l = bound(SOCK_STREAM, &a),
+	    s = (int)NEED(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0)), err = -1;
 	struct pollfd p = { .fd = s, .events = POLLOUT };
 	socklen_t len = sizeof(err);
 
@@ -327,7 +332,8 @@ CASE(send_from_bad_memory)
 		struct msghdr h = { .msg_iov = v, .msg_iovlen = 2 };
 		long n = sendmsg(p[0], &h, 0);
 		int err = errno;
-		say("%zu good bytes: %s, some sent %d\n", good[i], n < 0 ? strerrorname_np(err) : "ok", n > 65536);
+		say("%zu good bytes: %s, some sent %d\n", good[i],
+		    n < 0 ? strerrorname_np(err) : "ok", n > 65536);
 		for (long got = 0; got < n;)
 			got += NEED(recv(p[1], sink, sizeof(sink), 0));
 	}

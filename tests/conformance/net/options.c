@@ -13,20 +13,25 @@
 
 CASE(kinds)
 {
-	static const int families[] = { -1, 0, AF_INET, AF_INET6, AF_UNIX, AF_NETLINK, AF_MAX - 1, AF_MAX, 100 };
+	static const int families[] = { -1,         0,          AF_INET, AF_INET6, AF_UNIX,
+					AF_NETLINK, AF_MAX - 1, AF_MAX,  100 };
 	static const int protocols[] = { -1, 0, IPPROTO_ICMP, IPPROTO_TCP, IPPROTO_UDP, 263 };
 	int v[2];
 
 	for (size_t f = 0; f < sizeof(families) / sizeof(*families); f++) {
 		for (int type = 0; type <= 11; type++) {
-			/* Raw and packet sockets and those of other netlink families are not for a guest. */
+			/* Raw and packet sockets and those of other netlink families are not for a
+			 * guest. */
 			if (type == SOCK_RAW || type == SOCK_PACKET)
 				continue;
-			for (size_t p = 0; p < 6 && (families[f] != AF_NETLINK || protocols[p] <= 1); p++) {
+			for (size_t p = 0;
+			     p < 6 && (families[f] != AF_NETLINK || protocols[p] <= 1); p++) {
 				int r = socket(families[f], type, protocols[p]), err = errno;
-				int q = socketpair(families[f], type, protocols[p], v), err2 = errno;
+				int q = socketpair(families[f], type, protocols[p], v),
+				    err2 = errno;
 				say("%d %d %d: %s, %s\n", families[f], type, protocols[p],
-				    r < 0 ? strerrorname_np(err) : "ok", q < 0 ? strerrorname_np(err2) : "ok");
+				    r < 0 ? strerrorname_np(err) : "ok",
+				    q < 0 ? strerrorname_np(err2) : "ok");
 				if (r >= 0)
 					close(r);
 				if (q >= 0) {
@@ -48,7 +53,8 @@ static void try_option(const char *what, int s, int level, int name, int val)
 	int g = getsockopt(s, level, name, &old, &len), err = errno;
 	int r = setsockopt(s, level, name, &val, sizeof(val)), err2 = errno;
 
-	say("%s: get %s, set %s\n", what, g < 0 ? strerrorname_np(err) : "ok", r < 0 ? strerrorname_np(err2) : "ok");
+	say("%s: get %s, set %s\n", what, g < 0 ? strerrorname_np(err) : "ok",
+	    r < 0 ? strerrorname_np(err2) : "ok");
 	len = sizeof(old);
 	if (!g && !r && !getsockopt(s, level, name, &old, &len))
 		say("  %d, %u bytes\n", old, len);
@@ -76,8 +82,10 @@ static void socket_options(int s)
 
 CASE(levels)
 {
-	int tcp = (int)NEED(socket(AF_INET, SOCK_STREAM, 0)), udp = (int)NEED(socket(AF_INET, SOCK_DGRAM, 0));
-	int un = (int)NEED(socket(AF_UNIX, SOCK_STREAM, 0)), tcp6 = (int)NEED(socket(AF_INET6, SOCK_STREAM, 0));
+	int tcp = (int)NEED(socket(AF_INET, SOCK_STREAM, 0)),
+	    udp = (int)NEED(socket(AF_INET, SOCK_DGRAM, 0));
+	int un = (int)NEED(socket(AF_UNIX, SOCK_STREAM, 0)),
+	    tcp6 = (int)NEED(socket(AF_INET6, SOCK_STREAM, 0));
 
 	socket_options(tcp);
 	socket_options(udp);
@@ -139,7 +147,8 @@ CASE(bind_to_device)
 
 CASE(inet)
 {
-	int tcp = (int)NEED(socket(AF_INET, SOCK_STREAM, 0)), udp = (int)NEED(socket(AF_INET, SOCK_DGRAM, 0));
+	int tcp = (int)NEED(socket(AF_INET, SOCK_STREAM, 0)),
+	    udp = (int)NEED(socket(AF_INET, SOCK_DGRAM, 0));
 	int udp6 = (int)NEED(socket(AF_INET6, SOCK_DGRAM, 0));
 	struct group_req g = { .gr_interface = 1 };
 	struct sockaddr_in *to = (struct sockaddr_in *)&g.gr_group;
@@ -183,8 +192,10 @@ CASE(tcp_info)
 
 static int privileged(void *unused)
 {
-	int tcp = (int)NEED(socket(AF_INET, SOCK_STREAM, 0)), udp = (int)NEED(socket(AF_INET, SOCK_DGRAM, 0));
-	int un = (int)NEED(socket(AF_UNIX, SOCK_STREAM, 0)), udp6 = (int)NEED(socket(AF_INET6, SOCK_DGRAM, 0));
+	int tcp = (int)NEED(socket(AF_INET, SOCK_STREAM, 0)),
+	    udp = (int)NEED(socket(AF_INET, SOCK_DGRAM, 0));
+	int un = (int)NEED(socket(AF_UNIX, SOCK_STREAM, 0)),
+	    udp6 = (int)NEED(socket(AF_INET6, SOCK_DGRAM, 0));
 
 	OPTION(tcp, SOL_SOCKET, SO_MARK, 7);
 	OPTION(un, SOL_SOCKET, SO_MARK, 7);
@@ -245,17 +256,20 @@ CASE(interface_requests)
 		unsigned long cmd;
 		const char *name;
 	} asks[] = {
-		{ SIOCGIFINDEX, "index" },   { SIOCGIFFLAGS, "flags" },     { SIOCGIFMTU, "mtu" },
-		{ SIOCGIFHWADDR, "hwaddr" }, { SIOCGIFADDR, "addr" },       { SIOCGIFNETMASK, "netmask" },
-		{ SIOCGIFMETRIC, "metric" }, { SIOCGIFTXQLEN, "txqlen" },   { SIOCGIFMAP, "map" },
-		{ SIOCGIFBRDADDR, "brd" },   { SIOCGIFDSTADDR, "dstaddr" },
+		{ SIOCGIFINDEX, "index" },     { SIOCGIFFLAGS, "flags" },
+		{ SIOCGIFMTU, "mtu" },         { SIOCGIFHWADDR, "hwaddr" },
+		{ SIOCGIFADDR, "addr" },       { SIOCGIFNETMASK, "netmask" },
+		{ SIOCGIFMETRIC, "metric" },   { SIOCGIFTXQLEN, "txqlen" },
+		{ SIOCGIFMAP, "map" },         { SIOCGIFBRDADDR, "brd" },
+		{ SIOCGIFDSTADDR, "dstaddr" },
 	};
 	static const int families[] = { AF_UNIX, AF_INET, AF_INET6, AF_NETLINK };
 
 	for (int f = 0; f < 4; f++) {
 		int s = (int)NEED(socket(families[f], SOCK_DGRAM, 0));
 		for (size_t i = 0; i < sizeof(asks) / sizeof(*asks); i++) {
-			struct ifreq r = { .ifr_name = "lo" }, none = { .ifr_name = "nosuchdevice" };
+			struct ifreq r = { .ifr_name = "lo" },
+				     none = { .ifr_name = "nosuchdevice" };
 			say("%d %s\n", families[f], asks[i].name);
 			if (!R(ioctl(s, asks[i].cmd, &r)))
 				say_bytes("  ", &r, sizeof(r));
@@ -279,7 +293,8 @@ CASE(interface_list)
 	R(ioctl(s, SIOCGIFCONF, &c));
 	V(c.ifc_len == whole);
 	for (size_t i = 0; i < c.ifc_len / sizeof(*all); i++)
-		say("%s %s\n", all[i].ifr_name, inet_ntoa(((struct sockaddr_in *)&all[i].ifr_addr)->sin_addr));
+		say("%s %s\n", all[i].ifr_name,
+		    inet_ntoa(((struct sockaddr_in *)&all[i].ifr_addr)->sin_addr));
 	c = (struct ifconf){ .ifc_len = sizeof(*all), .ifc_req = all };
 	R(ioctl(s, SIOCGIFCONF, &c));
 	V(c.ifc_len);
@@ -324,13 +339,16 @@ static unsigned bound_port(int s, unsigned port)
 	return port_of(s);
 }
 
-/* A port of the kernel's choice is the process's number, or for the next one, a number that is no process's. */
+/* A port of the kernel's choice is the process's number, or for the next one, a number that is no
+ * process's. */
 CASE(netlink_ports)
 {
 	struct {
 		struct nlmsghdr h;
 		struct rtgenmsg g;
-	} ask = { { .nlmsg_len = sizeof(ask), .nlmsg_type = RTM_GETLINK, .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP },
+	} ask = { { .nlmsg_len = sizeof(ask),
+		    .nlmsg_type = RTM_GETLINK,
+		    .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP },
 		  { .rtgen_family = AF_UNSPEC } };
 	static char b[65536];
 	int s[4];

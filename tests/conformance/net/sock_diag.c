@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* NETLINK_SOCK_DIAG (sock_diag(7)): what it says of the program's own sockets, and how it refuses. */
+/* NETLINK_SOCK_DIAG (sock_diag(7)): what it says of the program's own sockets, and how it
+ * refuses. */
 #include <arpa/inet.h>
 #include <linux/inet_diag.h>
 #include <linux/netlink.h>
@@ -45,7 +46,8 @@ static uint32_t inode_of(int s)
 	return (uint32_t)st.st_ino;
 }
 
-/* Reads until the answer's end; the message about the inode (which stands `at` bytes into its body), or NULL. */
+/* Reads until the answer's end; the message about the inode (which stands `at` bytes into its
+ * body), or NULL. */
 static struct nlmsghdr *find(int d, uint32_t ino, size_t at, bool dump)
 {
 	static char kept[8192] __attribute__((aligned(8)));
@@ -53,13 +55,17 @@ static struct nlmsghdr *find(int d, uint32_t ino, size_t at, bool dump)
 
 	while (!end) {
 		int n = (int)NEED(recv(d, reply, sizeof(reply), 0));
-		for (struct nlmsghdr *h = (void *)reply; NLMSG_OK(h, (unsigned)n); h = NLMSG_NEXT(h, n)) {
+		for (struct nlmsghdr *h = (void *)reply; NLMSG_OK(h, (unsigned)n);
+		     h = NLMSG_NEXT(h, n)) {
 			uint32_t this;
 			memcpy(&this, (char *)NLMSG_DATA(h) + at, sizeof(this));
-			end = end || !dump || h->nlmsg_type == NLMSG_DONE || h->nlmsg_type == NLMSG_ERROR;
+			end = end || !dump || h->nlmsg_type == NLMSG_DONE ||
+			      h->nlmsg_type == NLMSG_ERROR;
 			if (h->nlmsg_type == NLMSG_ERROR)
-				say("error %s\n", strerrorname_np(-((struct nlmsgerr *)NLMSG_DATA(h))->error));
-			else if (h->nlmsg_type != NLMSG_DONE && this == ino && h->nlmsg_len < sizeof(kept)) {
+				say("error %s\n",
+				    strerrorname_np(-((struct nlmsgerr *)NLMSG_DATA(h))->error));
+			else if (h->nlmsg_type != NLMSG_DONE && this == ino &&
+				 h->nlmsg_len < sizeof(kept)) {
 				memcpy(kept, h, h->nlmsg_len);
 				found = true;
 			}
@@ -91,7 +97,8 @@ static struct inet_diag_req_v2 about(int family, int protocol, unsigned ext)
 					  .sdiag_protocol = (uint8_t)protocol,
 					  .idiag_ext = (uint8_t)ext,
 					  .idiag_states = ~0U,
-					  .id.idiag_cookie = { INET_DIAG_NOCOOKIE, INET_DIAG_NOCOOKIE } };
+					  .id.idiag_cookie = { INET_DIAG_NOCOOKIE,
+							       INET_DIAG_NOCOOKIE } };
 }
 
 static void say_inet(const char *what, const struct nlmsghdr *h)
@@ -99,9 +106,11 @@ static void say_inet(const char *what, const struct nlmsghdr *h)
 	const struct inet_diag_msg *m = h ? NLMSG_DATA(h) : NULL;
 
 	if (m)
-		say("%s: type %u flags %#x seq %u: family %u state %u rqueue %u wqueue %u mine %d, ports %d %d\n", what,
-		    h->nlmsg_type, h->nlmsg_flags, h->nlmsg_seq, m->idiag_family, m->idiag_state, m->idiag_rqueue,
-		    m->idiag_wqueue, m->idiag_uid == geteuid(), m->id.idiag_sport != 0, m->id.idiag_dport != 0);
+		say("%s: type %u flags %#x seq %u: family %u state %u rqueue %u wqueue %u mine %d, "
+		    "ports %d %d\n",
+		    what, h->nlmsg_type, h->nlmsg_flags, h->nlmsg_seq, m->idiag_family,
+		    m->idiag_state, m->idiag_rqueue, m->idiag_wqueue, m->idiag_uid == geteuid(),
+		    m->id.idiag_sport != 0, m->id.idiag_dport != 0);
 	else
 		say("%s: not there\n", what);
 }
@@ -117,7 +126,8 @@ static struct nlmsghdr *dump_inet(int d, int s, int family, int protocol, unsign
 static int bound(int family, int type, struct sockaddr_storage *a, socklen_t *len)
 {
 	int s = (int)NEED(socket(family, type, 0));
-	struct sockaddr_in in = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr_in in = { .sin_family = AF_INET,
+				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	struct sockaddr_in6 in6 = { .sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT };
 
 	NEED(family == AF_INET ? bind(s, (struct sockaddr *)&in, sizeof(in))
@@ -131,7 +141,8 @@ static void tcp(int family)
 {
 	struct sockaddr_storage a;
 	socklen_t len;
-	int d = diag(), l = bound(family, SOCK_STREAM, &a, &len), c = (int)NEED(socket(family, SOCK_STREAM, 0));
+	int d = diag(), l = bound(family, SOCK_STREAM, &a, &len),
+	    c = (int)NEED(socket(family, SOCK_STREAM, 0));
 
 	NEED(listen(l, 3));
 	NEED(connect(c, (struct sockaddr *)&a, len));
@@ -157,9 +168,10 @@ CASE(tcp_attributes)
 	int d = diag(), l = bound(AF_INET6, SOCK_STREAM, &a, &len), n = 0;
 
 	NEED(listen(l, 3));
-	struct nlmsghdr *h = dump_inet(d, l, AF_INET6, IPPROTO_TCP,
-				       1 << (INET_DIAG_INFO - 1) | 1 << (INET_DIAG_MEMINFO - 1) |
-					   1 << (INET_DIAG_CONG - 1) | 1 << (INET_DIAG_SKMEMINFO - 1));
+	struct nlmsghdr *h =
+	    dump_inet(d, l, AF_INET6, IPPROTO_TCP,
+		      1 << (INET_DIAG_INFO - 1) | 1 << (INET_DIAG_MEMINFO - 1) |
+			  1 << (INET_DIAG_CONG - 1) | 1 << (INET_DIAG_SKMEMINFO - 1));
 	size_t body = sizeof(struct inet_diag_msg);
 	NEED(h ? 0 : -1);
 	struct tcp_info *info = attr(h, body, INET_DIAG_INFO, &n);
@@ -180,7 +192,8 @@ CASE(udp)
 {
 	struct sockaddr_storage a;
 	socklen_t len;
-	int d = diag(), u = bound(AF_INET, SOCK_DGRAM, &a, &len), c = (int)NEED(socket(AF_INET, SOCK_DGRAM, 0));
+	int d = diag(), u = bound(AF_INET, SOCK_DGRAM, &a, &len),
+	    c = (int)NEED(socket(AF_INET, SOCK_DGRAM, 0));
 
 	say_inet("bound", dump_inet(d, u, AF_INET, IPPROTO_UDP, 0));
 	say_inet("new", dump_inet(d, c, AF_INET, IPPROTO_UDP, 0));
@@ -225,7 +238,8 @@ CASE(states)
 {
 	struct sockaddr_storage a;
 	socklen_t len;
-	int d = diag(), l = bound(AF_INET, SOCK_STREAM, &a, &len), c = (int)NEED(socket(AF_INET, SOCK_STREAM, 0));
+	int d = diag(), l = bound(AF_INET, SOCK_STREAM, &a, &len),
+	    c = (int)NEED(socket(AF_INET, SOCK_STREAM, 0));
 	struct inet_diag_req_v2 r = about(AF_INET, IPPROTO_TCP, 0);
 	size_t at = offsetof(struct inet_diag_msg, idiag_inode);
 
@@ -266,14 +280,16 @@ static void say_unix(const char *what, int d, int s, int other)
 	if (!h)
 		return;
 	struct unix_diag_msg *u = NLMSG_DATA(h);
-	say("%s: family %u type %u state %u cookie %d", what, u->udiag_family, u->udiag_type, u->udiag_state,
-	    u->udiag_cookie[0] != ~0U);
+	say("%s: family %u type %u state %u cookie %d", what, u->udiag_family, u->udiag_type,
+	    u->udiag_state, u->udiag_cookie[0] != ~0U);
 	char *name = attr(h, body, UNIX_DIAG_NAME, &n);
 	if (name)
 		say(" name %d %s", n, name[0] ? name : name + 1);
 	uint32_t *peer = attr(h, body, UNIX_DIAG_PEER, &n);
 	if (peer)
-		say(" peer %s", other >= 0 && *peer == inode_of(other) ? "known" : *peer ? "another" : "0");
+		say(" peer %s", other >= 0 && *peer == inode_of(other) ? "known"
+				: *peer                                ? "another"
+								       : "0");
 	uint32_t *waiting = attr(h, body, UNIX_DIAG_ICONS, &m);
 	if (waiting)
 		say(" waiting %d", m / 4);
@@ -293,7 +309,8 @@ static void say_unix(const char *what, int d, int s, int other)
 CASE(unix_sockets)
 {
 	struct sockaddr_un a = { AF_UNIX, "name" }, b = { AF_UNIX, "\0conformance/net/sock_diag" };
-	int d = diag(), l = (int)NEED(socket(AF_UNIX, SOCK_STREAM, 0)), c = (int)NEED(socket(AF_UNIX, SOCK_STREAM, 0));
+	int d = diag(), l = (int)NEED(socket(AF_UNIX, SOCK_STREAM, 0)),
+	    c = (int)NEED(socket(AF_UNIX, SOCK_STREAM, 0));
 	int g = (int)NEED(socket(AF_UNIX, SOCK_DGRAM, 0)), v[2], n;
 	struct stat st;
 
@@ -314,8 +331,10 @@ CASE(unix_sockets)
 	say_unix("shut", d, s, c);
 	NEED(bind(g, (struct sockaddr *)&b, offsetof(struct sockaddr_un, sun_path) + 26));
 	say_unix("datagrams", d, g, -1);
-	NEED(sendto(g, "abc", 3, 0, (struct sockaddr *)&b, offsetof(struct sockaddr_un, sun_path) + 26));
-	NEED(sendto(g, "defgh", 5, 0, (struct sockaddr *)&b, offsetof(struct sockaddr_un, sun_path) + 26));
+	NEED(sendto(g, "abc", 3, 0, (struct sockaddr *)&b,
+		    offsetof(struct sockaddr_un, sun_path) + 26));
+	NEED(sendto(g, "defgh", 5, 0, (struct sockaddr *)&b,
+		    offsetof(struct sockaddr_un, sun_path) + 26));
 	say_unix("two datagrams", d, g, -1);
 	NEED(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, v));
 	say_unix("pair", d, v[0], v[1]);
@@ -331,7 +350,9 @@ CASE(unix_sockets)
 CASE(unix_dump)
 {
 	enum { PAIRS = 300 };
-	struct unix_diag_req r = { .sdiag_family = AF_UNIX, .udiag_states = ~0U, .udiag_show = SHOW_ALL };
+	struct unix_diag_req r = { .sdiag_family = AF_UNIX,
+				   .udiag_states = ~0U,
+				   .udiag_show = SHOW_ALL };
 	static uint32_t inos[PAIRS * 2];
 	static int told[PAIRS * 2];
 	int d = diag(), n, v[2], datagrams = 0;
@@ -347,10 +368,12 @@ CASE(unix_dump)
 	while (!end) {
 		n = (int)NEED(recv(d, reply, 32768, 0));
 		datagrams++;
-		for (struct nlmsghdr *h = (void *)reply; NLMSG_OK(h, (unsigned)n); h = NLMSG_NEXT(h, n)) {
+		for (struct nlmsghdr *h = (void *)reply; NLMSG_OK(h, (unsigned)n);
+		     h = NLMSG_NEXT(h, n)) {
 			end = h->nlmsg_type == NLMSG_DONE;
 			for (int i = 0; !end && i < PAIRS * 2; i++)
-				told[i] += ((struct unix_diag_msg *)NLMSG_DATA(h))->udiag_ino == inos[i];
+				told[i] +=
+				    ((struct unix_diag_msg *)NLMSG_DATA(h))->udiag_ino == inos[i];
 		}
 	}
 	V(datagrams > 1);
@@ -373,9 +396,11 @@ static void say_answer(const char *what, int d)
 	if (n < 0)
 		say("%s: %s\n", what, strerrorname_np(errno));
 	else
-		say("%s: %ld bytes, length %u, type %u flags %#x seq %u, %s from %u\n", what, n, h->nlmsg_len,
-		    h->nlmsg_type, h->nlmsg_flags, h->nlmsg_seq,
-		    h->nlmsg_type == NLMSG_ERROR ? strerrorname_np(-((struct nlmsgerr *)NLMSG_DATA(h))->error) : "-",
+		say("%s: %ld bytes, length %u, type %u flags %#x seq %u, %s from %u\n", what, n,
+		    h->nlmsg_len, h->nlmsg_type, h->nlmsg_flags, h->nlmsg_seq,
+		    h->nlmsg_type == NLMSG_ERROR
+			? strerrorname_np(-((struct nlmsgerr *)NLMSG_DATA(h))->error)
+			: "-",
 		    from.nl_pid);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* /proc/net, /proc/sys/net, /sys/class/net: what they say of the program's own sockets, and of the machine's network.
- */
+/* /proc/net, /proc/sys/net, /sys/class/net: what they say of the program's own sockets, and of the
+ * machine's network. */
 #include <arpa/inet.h>
 #include <dirent.h>
 #include <linux/netlink.h>
@@ -20,7 +20,8 @@ static unsigned long inode_of(int s)
 	return st.st_ino;
 }
 
-/* The line about a socket in a table whose column `at` (from 0) is the inode, in *fields. False: there is none. */
+/* The line about a socket in a table whose column `at` (from 0) is the inode, in *fields. False:
+ * there is none. */
 static bool find_line(const char *file, int s, int at, char fields[20][128], int *n)
 {
 	char path[64], line[512], *save, *f;
@@ -31,7 +32,8 @@ static bool find_line(const char *file, int s, int at, char fields[20][128], int
 	NEED(t ? 0 : -1);
 	while (!found && fgets(line, sizeof(line), t)) {
 		*n = 0;
-		for (f = strtok_r(line, " \n", &save); f && *n < 20; f = strtok_r(NULL, " \n", &save))
+		for (f = strtok_r(line, " \n", &save); f && *n < 20;
+		     f = strtok_r(NULL, " \n", &save))
 			snprintf(fields[(*n)++], 128, "%s", f);
 		found = *n > at && strtoul(fields[at], NULL, 10) == inode_of(s);
 	}
@@ -48,14 +50,15 @@ static void say_line(const char *what, const char *file, int s)
 	if (!find_line(file, s, 9, f, &n))
 		say("%s: not in %s\n", what, file);
 	else
-		say("%s: %.*s %.*s %s %s owner %s, %d columns\n", what, (int)strcspn(f[1], ":"), f[1],
-		    (int)strcspn(f[2], ":"), f[2], f[3], f[4], f[7], n);
+		say("%s: %.*s %.*s %s %s owner %s, %d columns\n", what, (int)strcspn(f[1], ":"),
+		    f[1], (int)strcspn(f[2], ":"), f[2], f[3], f[4], f[7], n);
 }
 
 static int bound(int family, int type, struct sockaddr_storage *a, socklen_t *len)
 {
 	int s = (int)NEED(socket(family, type, 0));
-	struct sockaddr_in in = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr_in in = { .sin_family = AF_INET,
+				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	struct sockaddr_in6 in6 = { .sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT };
 
 	NEED(family == AF_INET ? bind(s, (struct sockaddr *)&in, sizeof(in))
@@ -118,13 +121,15 @@ static void say_unix(const char *what, int s)
 	if (!find_line("unix", s, 6, f, &n))
 		say("%s: not there\n", what);
 	else
-		say("%s: %s %s %s %s %s %s\n", what, f[1], f[2], f[3], f[4], f[5], n > 7 ? f[7] : "-");
+		say("%s: %s %s %s %s %s %s\n", what, f[1], f[2], f[3], f[4], f[5],
+		    n > 7 ? f[7] : "-");
 }
 
 CASE(unix_sockets)
 {
 	struct sockaddr_un a = { AF_UNIX, "name" }, b = { AF_UNIX, "\0conformance/net/tables" };
-	int l = (int)NEED(socket(AF_UNIX, SOCK_STREAM, 0)), d = (int)NEED(socket(AF_UNIX, SOCK_DGRAM, 0)), v[2];
+	int l = (int)NEED(socket(AF_UNIX, SOCK_STREAM, 0)),
+	    d = (int)NEED(socket(AF_UNIX, SOCK_DGRAM, 0)), v[2];
 	int c = (int)NEED(socket(AF_UNIX, SOCK_STREAM, 0));
 
 	say_unix("new", l);
@@ -157,9 +162,10 @@ CASE(netlink)
 /* The first line of each table, and how long a line is. */
 CASE(heads)
 {
-	static const char *const files[] = { "tcp",  "tcp6",  "udp",     "udp6",     "unix", "netlink",
-					     "dev",  "route", "netstat", "snmp",     "arp",  "if_inet6",
-					     "igmp", "snmp6", "psched",  "protocols" };
+	static const char *const files[] = { "tcp",     "tcp6",    "udp",    "udp6",
+					     "unix",    "netlink", "dev",    "route",
+					     "netstat", "snmp",    "arp",    "if_inet6",
+					     "igmp",    "snmp6",   "psched", "protocols" };
 
 	for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++) {
 		char path[64], line[4096] = "";
@@ -170,7 +176,8 @@ CASE(heads)
 			continue;
 		}
 		NEED(fgets(line, sizeof(line), f) ? 0 : -1);
-		say("%s: %zu %.150s\n", files[i], strlen(line), strcmp(files[i], "snmp6") ? line : "");
+		say("%s: %zu %.150s\n", files[i], strlen(line),
+		    strcmp(files[i], "snmp6") ? line : "");
 		fclose(f);
 	}
 }
@@ -205,8 +212,9 @@ CASE(settings)
 
 CASE(interfaces)
 {
-	static const char *const files[] = { "address", "addr_len",  "broadcast", "carrier", "flags",       "ifindex",
-					     "mtu",     "operstate", "speed",     "type",    "tx_queue_len" };
+	static const char *const files[] = { "address", "addr_len", "broadcast",   "carrier",
+					     "flags",   "ifindex",  "mtu",         "operstate",
+					     "speed",   "type",     "tx_queue_len" };
 	DIR *d = opendir("/sys/class/net");
 	struct dirent *e;
 	unsigned n = 0, listed = 0;

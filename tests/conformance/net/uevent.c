@@ -10,7 +10,8 @@ CASE(monitor)
 {
 	struct sockaddr_nl a = { .nl_family = AF_NETLINK, .nl_groups = 2 }, own = { 0 };
 	socklen_t len = sizeof(own);
-	int s = (int)NEED(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_KOBJECT_UEVENT));
+	int s = (int)NEED(
+	    socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_KOBJECT_UEVENT));
 	int one = 1;
 	char b[64];
 

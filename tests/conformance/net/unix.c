@@ -152,7 +152,8 @@ CASE(listen_connect_accept)
 	struct stat st;
 	char b[8] = "";
 
-	int l = (int)R(socket(AF_UNIX, SOCK_STREAM, 0)), c = (int)R(socket(AF_UNIX, SOCK_STREAM, 0));
+	int l = (int)R(socket(AF_UNIX, SOCK_STREAM, 0)),
+	    c = (int)R(socket(AF_UNIX, SOCK_STREAM, 0));
 	R(connect_to(c, "sock"));
 	R(bind_to(l, "sock"));
 	NEED(stat("sock", &st));
@@ -250,10 +251,12 @@ CASE(abstract_names)
 {
 	struct sockaddr_un a = { .sun_family = AF_UNIX }, got;
 	socklen_t len = sizeof(got);
-	int l = (int)NEED(socket(AF_UNIX, SOCK_STREAM, 0)), c = (int)NEED(socket(AF_UNIX, SOCK_STREAM, 0));
+	int l = (int)NEED(socket(AF_UNIX, SOCK_STREAM, 0)),
+	    c = (int)NEED(socket(AF_UNIX, SOCK_STREAM, 0));
 
 	snprintf(a.sun_path + 1, 60, "conformance-%d", getpid());
-	socklen_t n = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + strlen(a.sun_path + 1));
+	socklen_t n =
+	    (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + strlen(a.sun_path + 1));
 	R(bind(l, (struct sockaddr *)&a, n));
 	R(listen(l, 1));
 	R(connect(c, (struct sockaddr *)&a, n - 1));
@@ -298,7 +301,8 @@ CASE(datagram_names)
 	struct sockaddr_un a;
 	socklen_t len = sizeof(a);
 	char b[8] = "";
-	int x = (int)NEED(socket(AF_UNIX, SOCK_DGRAM, 0)), y = (int)NEED(socket(AF_UNIX, SOCK_DGRAM, 0));
+	int x = (int)NEED(socket(AF_UNIX, SOCK_DGRAM, 0)),
+	    y = (int)NEED(socket(AF_UNIX, SOCK_DGRAM, 0));
 
 	NEED(bind_to(x, "x"));
 	NEED(bind_to(y, "y"));
@@ -331,9 +335,10 @@ static ssize_t send_fds(int sock, const int *fds, int n, const char *data, size_
 		char room[CMSG_SPACE(16 * sizeof(int))];
 	} c;
 	struct iovec v = { (void *)(uintptr_t)data, len };
-	struct msghdr m = {
-		.msg_iov = &v, .msg_iovlen = 1, .msg_control = &c, .msg_controllen = CMSG_SPACE(n * sizeof(int))
-	};
+	struct msghdr m = { .msg_iov = &v,
+			    .msg_iovlen = 1,
+			    .msg_control = &c,
+			    .msg_controllen = CMSG_SPACE(n * sizeof(int)) };
 
 	memset(&c, 0, sizeof(c));
 	c.h = (struct cmsghdr){ .cmsg_len = CMSG_LEN(n * sizeof(int)),
@@ -351,7 +356,9 @@ static int receive_fds(int sock, int *fds, size_t room, int flags)
 	} c;
 	char b[16];
 	struct iovec v = { b, sizeof(b) };
-	struct msghdr m = { .msg_iov = &v, .msg_iovlen = 1, .msg_control = &c, .msg_controllen = room };
+	struct msghdr m = {
+		.msg_iov = &v, .msg_iovlen = 1, .msg_control = &c, .msg_controllen = room
+	};
 	ssize_t n = recvmsg(sock, &m, flags);
 	struct cmsghdr *h = CMSG_FIRSTHDR(&m);
 	int got = h ? (int)((h->cmsg_len - CMSG_LEN(0)) / sizeof(int)) : 0;
@@ -476,7 +483,9 @@ CASE(scm_credentials)
 	} c;
 	char b[4];
 	struct iovec v = { b, 4 };
-	struct msghdr m = { .msg_iov = &v, .msg_iovlen = 1, .msg_control = &c, .msg_controllen = sizeof(c) };
+	struct msghdr m = {
+		.msg_iov = &v, .msg_iovlen = 1, .msg_control = &c, .msg_controllen = sizeof(c)
+	};
 	struct ucred u;
 	int on = 1;
 
@@ -505,7 +514,10 @@ CASE(credentials_at_end)
 		} c;
 		char b[4];
 		struct iovec v = { b, 4 };
-		struct msghdr m = { .msg_iov = &v, .msg_iovlen = 1, .msg_control = &c, .msg_controllen = sizeof(c) };
+		struct msghdr m = { .msg_iov = &v,
+				    .msg_iovlen = 1,
+				    .msg_control = &c,
+				    .msg_controllen = sizeof(c) };
 		struct ucred u;
 
 		pair(types[i]);
@@ -535,9 +547,8 @@ CASE(peer_credentials)
 
 CASE(options)
 {
-	static const int opts[] = {
-		SO_TYPE, SO_DOMAIN, SO_PROTOCOL, SO_ERROR, SO_ACCEPTCONN, SO_PASSCRED, SO_RCVLOWAT
-	};
+	static const int opts[] = { SO_TYPE,       SO_DOMAIN,   SO_PROTOCOL, SO_ERROR,
+				    SO_ACCEPTCONN, SO_PASSCRED, SO_RCVLOWAT };
 	int v;
 	socklen_t len;
 
@@ -593,9 +604,12 @@ CASE(nonblocking_full)
 CASE(message_vectors)
 {
 	char a[2], b[8] = "";
-	struct iovec out[] = { { (void *)(uintptr_t) "ab", 2 }, { NULL, 0 }, { (void *)(uintptr_t) "cdef", 4 } };
+	struct iovec out[] = { { (void *)(uintptr_t) "ab", 2 },
+			       { NULL, 0 },
+			       { (void *)(uintptr_t) "cdef", 4 } };
 	struct iovec in[] = { { a, 2 }, { b, 8 } };
-	struct msghdr m = { .msg_iov = out, .msg_iovlen = 3 }, n = { .msg_iov = in, .msg_iovlen = 2 };
+	struct msghdr m = { .msg_iov = out, .msg_iovlen = 3 },
+		      n = { .msg_iov = in, .msg_iovlen = 2 };
 	struct mmsghdr many[3];
 
 	pair(SOCK_DGRAM);
@@ -729,7 +743,10 @@ static void say_time(int fd)
 {
 	char control[256], b[16];
 	struct iovec v = { b, sizeof(b) };
-	struct msghdr h = { .msg_iov = &v, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control) };
+	struct msghdr h = { .msg_iov = &v,
+			    .msg_iovlen = 1,
+			    .msg_control = control,
+			    .msg_controllen = sizeof(control) };
 
 	R(recvmsg(fd, &h, 0));
 	X(h.msg_flags);

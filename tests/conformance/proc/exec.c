@@ -10,7 +10,8 @@
 
 #include "case.h"
 
-static char *words[] = { (char *)(uintptr_t) "PROG", (char *)(uintptr_t) "one", (char *)(uintptr_t) "two words", NULL };
+static char *words[] = { (char *)(uintptr_t) "PROG", (char *)(uintptr_t) "one",
+			 (char *)(uintptr_t) "two words", NULL };
 static char *vars[] = { (char *)(uintptr_t) "A=1", (char *)(uintptr_t) "B=", NULL };
 
 static void put_program(const char *path, const char *text, mode_t mode)
@@ -61,7 +62,8 @@ static int role_child(void *arg)
 static void copy_self(const char *path, mode_t mode)
 {
 	static char buf[1 << 16];
-	int in = (int)NEED(open(case_self, O_RDONLY)), out = (int)NEED(open(path, O_WRONLY | O_CREAT, 0755));
+	int in = (int)NEED(open(case_self, O_RDONLY)),
+	    out = (int)NEED(open(path, O_WRONLY | O_CREAT, 0755));
 	ssize_t n;
 
 	while ((n = read(in, buf, sizeof(buf))) > 0)
@@ -477,7 +479,8 @@ ROLE(signal_state)
 	say("pending %d\n", sigismember(&set, SIGTERM));
 	sigaltstack(NULL, &ss);
 	getitimer(ITIMER_REAL, &it);
-	say("altstack gone %d, timer runs %d\n", ss.ss_flags == SS_DISABLE, it.it_value.tv_sec > 900);
+	say("altstack gone %d, timer runs %d\n", ss.ss_flags == SS_DISABLE,
+	    it.it_value.tv_sec > 900);
 }
 
 CASE(process_state)
@@ -505,10 +508,10 @@ ROLE(process_state)
 	getrlimit(RLIMIT_NOFILE, &r);
 	prctl(PR_GET_NAME, name);
 	prctl(PR_GET_PDEATHSIG, &sig);
-	say("limit %ld umask %o nice %d cwd %s name %s\n", (long)r.rlim_cur, umask(0), getpriority(PRIO_PROCESS, 0),
-	    strrchr(getcwd(cwd, sizeof(cwd)), '/'), name);
-	say("pdeathsig %d no_new_privs %d dumpable %d\n", sig, prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0),
-	    prctl(PR_GET_DUMPABLE, 0, 0, 0, 0));
+	say("limit %ld umask %o nice %d cwd %s name %s\n", (long)r.rlim_cur, umask(0),
+	    getpriority(PRIO_PROCESS, 0), strrchr(getcwd(cwd, sizeof(cwd)), '/'), name);
+	say("pdeathsig %d no_new_privs %d dumpable %d\n", sig,
+	    prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0), prctl(PR_GET_DUMPABLE, 0, 0, 0, 0));
 }
 
 static void *execs(void *arg)
@@ -560,21 +563,24 @@ CASE(execveat)
 {
 	copy_self("prog", 0755);
 	NEED(mkdir("d", 0755));
-	int dir = (int)NEED(open(".", O_RDONLY | O_DIRECTORY)), fd = (int)NEED(open("prog", O_RDONLY));
+	int dir = (int)NEED(open(".", O_RDONLY | O_DIRECTORY)),
+	    fd = (int)NEED(open("prog", O_RDONLY));
 	int path = (int)NEED(open("prog", O_PATH));
 	char role[] = "role:hello", *argv[] = { case_self, role, NULL };
 	const struct {
 		int fd, flags;
 		const char *path;
-	} calls[] = { { dir, 0, "prog" },      { fd, AT_EMPTY_PATH, "" },  { path, AT_EMPTY_PATH, "" },
-		      { fd, 0, "" },           { dir, AT_EMPTY_PATH, "" }, { fd, 0, "prog" },
-		      { AT_FDCWD, 0, "prog" }, { 99, 0, "prog" },          { 99, AT_EMPTY_PATH, "" },
-		      { dir, 0x8000, "prog" } };
+	} calls[] = { { dir, 0, "prog" },          { fd, AT_EMPTY_PATH, "" },
+		      { path, AT_EMPTY_PATH, "" }, { fd, 0, "" },
+		      { dir, AT_EMPTY_PATH, "" },  { fd, 0, "prog" },
+		      { AT_FDCWD, 0, "prog" },     { 99, 0, "prog" },
+		      { 99, AT_EMPTY_PATH, "" },   { dir, 0x8000, "prog" } };
 
 	for (size_t i = 0; i < sizeof(calls) / sizeof(*calls); i++) {
 		pid_t pid = fork();
 		if (pid == 0) {
-			syscall(SYS_execveat, calls[i].fd, calls[i].path, argv, vars, calls[i].flags);
+			syscall(SYS_execveat, calls[i].fd, calls[i].path, argv, vars,
+				calls[i].flags);
 			say("%zu: %s\n", i, strerrorname_np(errno));
 			_exit(9);
 		}
@@ -596,7 +602,8 @@ CASE(script_by_descriptor)
 {
 	interpreter();
 	put_program("s", "#!./interp role:args\n", 0755);
-	int fd = (int)NEED(open("s", O_RDONLY)), cloexec = (int)NEED(open("s", O_RDONLY | O_CLOEXEC));
+	int fd = (int)NEED(open("s", O_RDONLY)),
+	    cloexec = (int)NEED(open("s", O_RDONLY | O_CLOEXEC));
 
 	pid_t pid = fork();
 	if (pid == 0) {
@@ -638,7 +645,8 @@ ROLE(exe)
 /* A program that has no path. */
 CASE(exe_of_memfd)
 {
-	int fd = memfd_create("prog", MFD_CLOEXEC), self = (int)NEED(open("/proc/self/exe", O_RDONLY));
+	int fd = memfd_create("prog", MFD_CLOEXEC),
+	    self = (int)NEED(open("/proc/self/exe", O_RDONLY));
 
 	while (NEED(sendfile(fd, self, NULL, 1 << 20)) > 0)
 		;
@@ -728,7 +736,8 @@ ROLE(among_many)
 	if (n == 0)
 		exit(0);
 	for (int i = 0; i < 6; i++)
-		NEED(pthread_create(&t, NULL, i % 2 ? ends_soon : waits, (void *)(intptr_t)(i * 3)));
+		NEED(
+		    pthread_create(&t, NULL, i % 2 ? ends_soon : waits, (void *)(intptr_t)(i * 3)));
 	snprintf(next, sizeof(next), "%d", n - 1);
 	exec_role("among_many", next);
 }

@@ -16,8 +16,8 @@ CASE(return_values)
 	pid_t parent = getpid(), pid = fork();
 
 	if (pid == 0) {
-		say("child: parent right %d, pid differs %d, tid is pid %d\n", getppid() == parent, getpid() != parent,
-		    gettid() == getpid());
+		say("child: parent right %d, pid differs %d, tid is pid %d\n", getppid() == parent,
+		    getpid() != parent, gettid() == getpid());
 		_exit(0);
 	}
 	reap("child", pid);
@@ -109,8 +109,9 @@ static void clone_with(const char *what, int flags)
 	pid = clone(clone_fn, stack + sizeof(stack), flags | SIGCHLD, &value);
 	V(waitpid(pid, &st, 0) == pid);
 	say_status(what, st);
-	say("memory shared %d, directory shared %d, umask shared %d, descriptors shared %d\n", value == 11,
-	    strcmp(getcwd(cwd, sizeof(cwd)), "/") == 0, umask(022) == 0, fcntl(0, F_GETFD) == -1);
+	say("memory shared %d, directory shared %d, umask shared %d, descriptors shared %d\n",
+	    value == 11, strcmp(getcwd(cwd, sizeof(cwd)), "/") == 0, umask(022) == 0,
+	    fcntl(0, F_GETFD) == -1);
 }
 
 CASE(clone_plain)
@@ -155,7 +156,8 @@ CASE(clone_sighand)
 	pid_t pid;
 
 	handle(SIGUSR1, on_usr1, 0);
-	pid = clone(changes_handler, stack + sizeof(stack), CLONE_VM | CLONE_SIGHAND | SIGCHLD, NULL);
+	pid =
+	    clone(changes_handler, stack + sizeof(stack), CLONE_VM | CLONE_SIGHAND | SIGCHLD, NULL);
 	reap("child", pid);
 	raise(SIGUSR1);
 	say("ignored by the child's doing\n");
@@ -173,7 +175,8 @@ CASE(clone_errors)
 CASE(clone_settid)
 {
 	static volatile pid_t ptid, ctid = -5;
-	pid_t pid = (pid_t)syscall(SYS_clone, CLONE_PARENT_SETTID | CLONE_CHILD_SETTID | SIGCHLD, 0, &ptid, &ctid, 0);
+	pid_t pid = (pid_t)syscall(SYS_clone, CLONE_PARENT_SETTID | CLONE_CHILD_SETTID | SIGCHLD, 0,
+				   &ptid, &ctid, 0);
 
 	if (pid == 0) {
 		say("child: own tid %d\n", ctid == getpid());
@@ -189,8 +192,9 @@ CASE(clone_cleartid)
 	static char stack[65536] __attribute__((aligned(16)));
 	static volatile pid_t tid = 99;
 	int value = 0;
-	pid_t pid = clone(clone_fn, stack + sizeof(stack), CLONE_VM | CLONE_CHILD_CLEARTID | SIGCHLD, &value, NULL,
-			  NULL, (void *)(uintptr_t)&tid);
+	pid_t pid =
+	    clone(clone_fn, stack + sizeof(stack), CLONE_VM | CLONE_CHILD_CLEARTID | SIGCHLD,
+		  &value, NULL, NULL, (void *)(uintptr_t)&tid);
 
 	/* The kernel wakes a futex there. */
 	while (tid)
@@ -565,7 +569,8 @@ CASE(child_times)
 	times(&t);
 	V(t.tms_cutime + t.tms_cstime > 0);
 	getrusage(RUSAGE_CHILDREN, &ru);
-	V(ru.ru_utime.tv_sec * 1000000 + ru.ru_utime.tv_usec + ru.ru_stime.tv_sec * 1000000 + ru.ru_stime.tv_usec >
+	V(ru.ru_utime.tv_sec * 1000000 + ru.ru_utime.tv_usec + ru.ru_stime.tv_sec * 1000000 +
+	      ru.ru_stime.tv_usec >
 	  20000);
 }
 

@@ -13,7 +13,8 @@
 static _Atomic uint32_t word, word2;
 static _Atomic int woken, ready;
 
-static long futex(_Atomic uint32_t *at, int op, uint32_t val, const void *timeout, _Atomic uint32_t *at2, uint32_t val3)
+static long futex(_Atomic uint32_t *at, int op, uint32_t val, const void *timeout,
+		  _Atomic uint32_t *at2, uint32_t val3)
 {
 	return syscall(SYS_futex, at, op, val, timeout, at2, val3);
 }
@@ -41,7 +42,8 @@ static void *waits(void *arg)
 	return NULL;
 }
 
-/* Whether `n` sleep on the word is asked of the kernel itself: a requeue to the same word moves nothing. */
+/* Whether `n` sleep on the word is asked of the kernel itself: a requeue to the same word moves
+ * nothing. */
 static void await_sleepers(_Atomic uint32_t *at, int n)
 {
 	static _Atomic uint32_t parking;
@@ -58,7 +60,9 @@ static void await_sleepers(_Atomic uint32_t *at, int n)
 static void start(struct waiter *w, int n, int op)
 {
 	for (int i = 0; i < n; i++) {
-		w[i] = (struct waiter){ .at = &word, .op = op, .val = 0, .val3 = FUTEX_BITSET_MATCH_ANY };
+		w[i] = (struct waiter){
+			.at = &word, .op = op, .val = 0, .val3 = FUTEX_BITSET_MATCH_ANY
+		};
 		if (pthread_create(&w[i].thread, NULL, waits, &w[i]))
 			_exit(99);
 	}
@@ -113,7 +117,8 @@ CASE(timeout_absolute)
 	at.tv_nsec = (at.tv_nsec + 30000000) % 1000000000;
 	R(futex(&word, FUTEX_WAIT_BITSET, 0, &at, NULL, FUTEX_BITSET_MATCH_ANY));
 	R(futex(&word, FUTEX_WAIT_BITSET, 0, &past, NULL, FUTEX_BITSET_MATCH_ANY));
-	R(futex(&word, FUTEX_WAIT_BITSET | FUTEX_CLOCK_REALTIME, 0, &past, NULL, FUTEX_BITSET_MATCH_ANY));
+	R(futex(&word, FUTEX_WAIT_BITSET | FUTEX_CLOCK_REALTIME, 0, &past, NULL,
+		FUTEX_BITSET_MATCH_ANY));
 	struct timespec now;
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	V(now.tv_sec > at.tv_sec || (now.tv_sec == at.tv_sec && now.tv_nsec >= at.tv_nsec));
@@ -148,7 +153,8 @@ CASE(wake_one_then_all)
 		V(w[i].ret);
 }
 
-/* Waiters are woken in the order they came: each sleeps on a word of its own first and is then moved to the common. */
+/* Waiters are woken in the order they came: each sleeps on a word of its own first and is then
+ * moved to the common. */
 CASE(wake_order)
 {
 	static _Atomic uint32_t own[3];
@@ -237,7 +243,8 @@ CASE(wake_op)
 
 	for (size_t i = 0; i < sizeof(ops) / sizeof(*ops); i++) {
 		word2 = ops[i].old;
-		uint32_t code = (uint32_t)FUTEX_OP(ops[i].op, ops[i].oparg, ops[i].cmp, ops[i].cmparg);
+		uint32_t code =
+		    (uint32_t)FUTEX_OP(ops[i].op, ops[i].oparg, ops[i].cmp, ops[i].cmparg);
 		R(futex(&word, FUTEX_WAKE_OP, 1, (void *)1, &word2, code));
 		say("%x\n", word2);
 	}
@@ -253,9 +260,11 @@ CASE(wake_op_wakes_both)
 	start(w, 2, FUTEX_WAIT_PRIVATE);
 	await_sleepers(&word, 2);
 	R(futex(&word, FUTEX_REQUEUE_PRIVATE, 0, (void *)1, &word2, 0));
-	R(futex(&word, FUTEX_WAKE_OP_PRIVATE, 1, (void *)1, &word2, FUTEX_OP(FUTEX_OP_SET, 1, FUTEX_OP_CMP_EQ, 9)));
+	R(futex(&word, FUTEX_WAKE_OP_PRIVATE, 1, (void *)1, &word2,
+		FUTEX_OP(FUTEX_OP_SET, 1, FUTEX_OP_CMP_EQ, 9)));
 	await_woken(1);
-	R(futex(&word, FUTEX_WAKE_OP_PRIVATE, 1, (void *)1, &word2, FUTEX_OP(FUTEX_OP_SET, 1, FUTEX_OP_CMP_EQ, 1)));
+	R(futex(&word, FUTEX_WAKE_OP_PRIVATE, 1, (void *)1, &word2,
+		FUTEX_OP(FUTEX_OP_SET, 1, FUTEX_OP_CMP_EQ, 1)));
 	join(w, 2);
 }
 
@@ -278,7 +287,8 @@ CASE(shared_by_two_maps)
 
 CASE(shared_across_fork)
 {
-	_Atomic uint32_t *a = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	_Atomic uint32_t *a =
+	    mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	pid_t pid = fork();
 
 	if (pid == 0) {
@@ -567,7 +577,8 @@ CASE(waitv)
 	pthread_t t;
 
 	for (int i = 0; i < 4; i++)
-		w[i] = (struct futex_waitv){ .uaddr = (uintptr_t)&words[i], .flags = FUTEX_32 | FUTEX_PRIVATE_FLAG };
+		w[i] = (struct futex_waitv){ .uaddr = (uintptr_t)&words[i],
+					     .flags = FUTEX_32 | FUTEX_PRIVATE_FLAG };
 	R(waitv(w, 4, 0, &past));
 	MUST(pthread_create(&t, NULL, wakes_third, &words[2]));
 	R(waitv(w, 4, 0, NULL));
@@ -591,7 +602,8 @@ CASE(waitv)
 
 CASE(ping_pong)
 {
-	_Atomic uint32_t *a = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	_Atomic uint32_t *a =
+	    mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	pid_t pid = fork();
 	uint32_t me = pid == 0;
 

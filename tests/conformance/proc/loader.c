@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a fresh program finds: registers, stack, auxiliary vector, segments. Linked with its own entry point, in several
- * ways: static and dynamic, at a fixed address and not. DYNAMIC: libc's loader runs before the entry point.
+ * What a fresh program finds: registers, stack, auxiliary vector, segments. Linked with its own
+ * entry point, in several ways: static and dynamic, at a fixed address and not. DYNAMIC: libc's
+ * loader runs before the entry point.
  */
 #include <elf.h>
 #include <link.h>
@@ -75,7 +76,8 @@ CASE(entry_stack)
 	V((char **)(sp + 2 + sp[0]) == environ);
 }
 
-/* Strings lie above the vectors, in the order arguments, environment; the path of the program at the very end. */
+/* Strings lie above the vectors, in the order arguments, environment; the path of the program at
+ * the very end. */
 CASE(strings)
 {
 	char *last = NULL;
@@ -86,16 +88,17 @@ CASE(strings)
 	for (char **e = environ; *e; e++)
 		last = *e;
 	V((char *)getauxval(AT_EXECFN) == last + strlen(last) + 1);
-	say("%s\n",
-	    strcmp((char *)getauxval(AT_EXECFN), case_self) == 0 ? "AT_EXECFN is the path" : "AT_EXECFN differs");
+	say("%s\n", strcmp((char *)getauxval(AT_EXECFN), case_self) == 0 ? "AT_EXECFN is the path"
+									 : "AT_EXECFN differs");
 }
 
 CASE(auxv_types)
 {
-	static const int types[] = { AT_SYSINFO_EHDR, AT_HWCAP,  AT_PAGESZ, AT_CLKTCK,   AT_PHDR,
-				     AT_PHENT,        AT_PHNUM,  AT_BASE,   AT_FLAGS,    AT_ENTRY,
-				     AT_UID,          AT_EUID,   AT_GID,    AT_EGID,     AT_SECURE,
-				     AT_RANDOM,       AT_HWCAP2, AT_EXECFN, AT_PLATFORM, AT_MINSIGSTKSZ };
+	static const int types[] = { AT_SYSINFO_EHDR, AT_HWCAP,  AT_PAGESZ,   AT_CLKTCK,
+				     AT_PHDR,         AT_PHENT,  AT_PHNUM,    AT_BASE,
+				     AT_FLAGS,        AT_ENTRY,  AT_UID,      AT_EUID,
+				     AT_GID,          AT_EGID,   AT_SECURE,   AT_RANDOM,
+				     AT_HWCAP2,       AT_EXECFN, AT_PLATFORM, AT_MINSIGSTKSZ };
 
 	for (size_t i = 0; i < sizeof(types) / sizeof(*types); i++) {
 		int n = 0;
@@ -275,15 +278,21 @@ __asm__(".globl syscall_with_marks\n"
 	"syscall_with_marks:\n"
 	"	push %rbx; push %rbp; push %r12; push %r13; push %r14; push %r15\n"
 	"	mov $110, %eax\n" /* getppid */
-	"	mov $0x1111, %ebx; mov $0x2222, %edx; mov $0x3333, %esi; mov $0x4444, %edi; mov $0x5555, %ebp\n"
-	"	mov $0x6666, %r8d; mov $0x7777, %r9d; mov $0x8888, %r10d; mov $0x9999, %r12d; mov $0xaaaa, %r13d\n"
+	"	mov $0x1111, %ebx; mov $0x2222, %edx; mov $0x3333, %esi; mov $0x4444, %edi; mov "
+	"$0x5555, %ebp\n"
+	"	mov $0x6666, %r8d; mov $0x7777, %r9d; mov $0x8888, %r10d; mov $0x9999, %r12d; mov "
+	"$0xaaaa, %r13d\n"
 	"	mov $0xbbbb, %r14d; mov $0xcccc, %r15d\n"
 	"	std; stc\n"
 	"	syscall\n"
-	"1:	mov %rbx, syscall_regs+0(%rip); mov %rdx, syscall_regs+8(%rip); mov %rsi, syscall_regs+16(%rip)\n"
-	"	mov %rdi, syscall_regs+24(%rip); mov %rbp, syscall_regs+32(%rip); mov %r8, syscall_regs+40(%rip)\n"
-	"	mov %r9, syscall_regs+48(%rip); mov %r10, syscall_regs+56(%rip); mov %r12, syscall_regs+64(%rip)\n"
-	"	mov %r13, syscall_regs+72(%rip); mov %r14, syscall_regs+80(%rip); mov %r15, syscall_regs+88(%rip)\n"
+	"1:	mov %rbx, syscall_regs+0(%rip); mov %rdx, syscall_regs+8(%rip); mov %rsi, "
+	"syscall_regs+16(%rip)\n"
+	"	mov %rdi, syscall_regs+24(%rip); mov %rbp, syscall_regs+32(%rip); mov %r8, "
+	"syscall_regs+40(%rip)\n"
+	"	mov %r9, syscall_regs+48(%rip); mov %r10, syscall_regs+56(%rip); mov %r12, "
+	"syscall_regs+64(%rip)\n"
+	"	mov %r13, syscall_regs+72(%rip); mov %r14, syscall_regs+80(%rip); mov %r15, "
+	"syscall_regs+88(%rip)\n"
 	"	mov %r11, syscall_regs+104(%rip)\n"
 	"	lea 1b(%rip), %rax; sub %rcx, %rax; mov %rax, syscall_regs+96(%rip)\n"
 	"	cld\n"
@@ -299,18 +308,20 @@ CASE(registers_across_syscall)
 	say("direction and carry %lx\n", syscall_regs[13] & 0x401);
 }
 
-/* The 128 bytes below the stack pointer belong to the program, also while the kernel works for it. */
+/* The 128 bytes below the stack pointer belong to the program, also while the kernel works for
+ * it. */
 CASE(red_zone)
 {
 	unsigned long bad;
 
-	__asm__ volatile("lea -128(%%rsp), %%rdi; mov $16, %%ecx; mov $0x5a5a, %%eax; rep stosq;"
-			 "mov $110, %%eax; syscall;"
-			 "xor %%ebx, %%ebx; lea -128(%%rsp), %%rdi; mov $16, %%ecx;"
-			 "1: cmpq $0x5a5a, (%%rdi); je 2f; inc %%ebx; 2: add $8, %%rdi; loop 1b; mov %%rbx, %0"
-			 : "=r"(bad)
-			 :
-			 : "rax", "rbx", "rcx", "rdi", "r11", "memory", "cc");
+	__asm__ volatile(
+	    "lea -128(%%rsp), %%rdi; mov $16, %%ecx; mov $0x5a5a, %%eax; rep stosq;"
+	    "mov $110, %%eax; syscall;"
+	    "xor %%ebx, %%ebx; lea -128(%%rsp), %%rdi; mov $16, %%ecx;"
+	    "1: cmpq $0x5a5a, (%%rdi); je 2f; inc %%ebx; 2: add $8, %%rdi; loop 1b; mov %%rbx, %0"
+	    : "=r"(bad)
+	    :
+	    : "rax", "rbx", "rcx", "rdi", "r11", "memory", "cc");
 	V(bad);
 }
 
@@ -335,7 +346,8 @@ CASE(personality)
 /* The stack's limit and where the break starts: relations every program relies on. */
 CASE(layout)
 {
-	char *stack = (char *)entry_stack(), *map = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *stack = (char *)entry_stack(),
+	     *map = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	char *brk = (char *)syscall(SYS_brk, 0);
 
 	V((uintptr_t)stack >> 40 == 0x7f);
@@ -353,7 +365,8 @@ static int pie_child(void *arg)
 }
 
 /* A minimal program: exit(42), header and code in one page. */
-static void make_elf(const char *path, unsigned long vaddr, void (*change)(Elf64_Ehdr *, Elf64_Phdr *))
+static void make_elf(const char *path, unsigned long vaddr,
+		     void (*change)(Elf64_Ehdr *, Elf64_Phdr *))
 {
 	static const unsigned char code[] = { 0xb8, 60, 0, 0, 0, 0xbf, 42, 0, 0, 0, 0x0f, 5 };
 	struct {
@@ -367,7 +380,8 @@ static void make_elf(const char *path, unsigned long vaddr, void (*change)(Elf64
 			.e_ehsize = sizeof(Elf64_Ehdr),
 			.e_phentsize = sizeof(Elf64_Phdr),
 			.e_phnum = 1 },
-		.ph = { { .p_type = PT_LOAD, .p_flags = PF_R | PF_X, .p_align = 4096 }, { .p_type = PT_NULL } } };
+		.ph = { { .p_type = PT_LOAD, .p_flags = PF_R | PF_X, .p_align = 4096 },
+			{ .p_type = PT_NULL } } };
 	int fd = (int)NEED(open(path, O_WRONLY | O_CREAT | O_TRUNC, 0755));
 
 	memcpy(f.eh.e_ident, "\177ELF\2\1\1", 7);
@@ -381,10 +395,10 @@ static void make_elf(const char *path, unsigned long vaddr, void (*change)(Elf64
 	close(fd);
 }
 
-#define ELF_WITH(name, code)                                                                                           \
-	static void name(Elf64_Ehdr *eh, Elf64_Phdr *ph)                                                               \
-	{                                                                                                              \
-		code;                                                                                                  \
+#define ELF_WITH(name, code)                                                                       \
+	static void name(Elf64_Ehdr *eh, Elf64_Phdr *ph)                                           \
+	{                                                                                          \
+		code;                                                                              \
 	}
 ELF_WITH(other_machine, eh->e_machine = EM_AARCH64 + 100)
 ELF_WITH(relocatable, eh->e_type = ET_REL)
@@ -395,31 +409,35 @@ ELF_WITH(too_many_phdrs, eh->e_phnum = 2000)
 ELF_WITH(filesz_over_memsz, ph[0].p_memsz = 8)
 ELF_WITH(kernel_address, ph[0].p_vaddr = 0xffffffff80000000)
 ELF_WITH(huge_memsz, ph[0].p_memsz = 1UL << 62)
-ELF_WITH(zero_memsz, (ph[1] = ph[0], ph[1].p_filesz = ph[1].p_memsz = 0, ph[1].p_vaddr += 1 << 20, eh->e_phnum = 2))
+ELF_WITH(zero_memsz, (ph[1] = ph[0], ph[1].p_filesz = ph[1].p_memsz = 0, ph[1].p_vaddr += 1 << 20,
+		      eh->e_phnum = 2))
 ELF_WITH(misaligned, ph[0].p_vaddr += 8)
-ELF_WITH(missing_interpreter, (ph[1] = ph[0], ph[1].p_type = PT_INTERP, ph[1].p_offset = 4, ph[1].p_filesz = 2,
-			       ph[1].p_memsz = 2, eh->e_phnum = 2))
+ELF_WITH(missing_interpreter, (ph[1] = ph[0], ph[1].p_type = PT_INTERP, ph[1].p_offset = 4,
+			       ph[1].p_filesz = 2, ph[1].p_memsz = 2, eh->e_phnum = 2))
 ELF_WITH(writable, ph[0].p_flags |= PF_W)
 ELF_WITH(with_bss, ph[0].p_flags |= PF_W; ph[0].p_memsz = 1 << 20)
 ELF_WITH(entry_outside, eh->e_entry = 0x10)
 ELF_WITH(out_of_order, (ph[1] = ph[0], ph[1].p_vaddr -= 1 << 20, eh->e_phnum = 2))
 ELF_WITH(overlapping, (ph[1] = ph[0], ph[1].p_flags |= PF_W, eh->e_phnum = 2))
-ELF_WITH(overlapping_bss, (ph[1] = ph[0], ph[0].p_vaddr -= 1 << 16, ph[0].p_memsz += 1 << 20, eh->e_phnum = 2))
+ELF_WITH(overlapping_bss,
+	 (ph[1] = ph[0], ph[0].p_vaddr -= 1 << 16, ph[0].p_memsz += 1 << 20, eh->e_phnum = 2))
 ELF_WITH(covered, (ph[1] = ph[0], ph[1].p_filesz = 0, eh->e_phnum = 2))
 ELF_WITH(past_end, ph[0].p_filesz = ph[0].p_memsz = 100000)
-ELF_WITH(all_past_end, (ph[1] = ph[0], ph[1].p_vaddr += 1 << 20, ph[1].p_offset += 1 << 20, eh->e_phnum = 2))
-ELF_WITH(bss_past_end,
-	 (ph[1] = ph[0], ph[1].p_vaddr += 1 << 20, ph[1].p_offset += 1 << 20, ph[1].p_memsz += 4096, eh->e_phnum = 2))
+ELF_WITH(all_past_end,
+	 (ph[1] = ph[0], ph[1].p_vaddr += 1 << 20, ph[1].p_offset += 1 << 20, eh->e_phnum = 2))
+ELF_WITH(bss_past_end, (ph[1] = ph[0], ph[1].p_vaddr += 1 << 20, ph[1].p_offset += 1 << 20,
+			ph[1].p_memsz += 4096, eh->e_phnum = 2))
 ELF_WITH(written_bss_past_end, (ph[1] = ph[0], ph[1].p_vaddr += 1 << 20, ph[1].p_offset += 1 << 20,
 				ph[1].p_flags |= PF_W, ph[1].p_memsz += 4096, eh->e_phnum = 2))
-ELF_WITH(huge_offset, (ph[1] = ph[0], ph[1].p_vaddr += 1 << 20, ph[1].p_offset = -4096UL, eh->e_phnum = 2))
-ELF_WITH(only_bss,
-	 (ph[1] = ph[0], ph[1].p_vaddr += (1 << 20) + 123, ph[1].p_offset = 77, ph[1].p_filesz = 0, eh->e_phnum = 2))
+ELF_WITH(huge_offset,
+	 (ph[1] = ph[0], ph[1].p_vaddr += 1 << 20, ph[1].p_offset = -4096UL, eh->e_phnum = 2))
+ELF_WITH(only_bss, (ph[1] = ph[0], ph[1].p_vaddr += (1 << 20) + 123, ph[1].p_offset = 77,
+		    ph[1].p_filesz = 0, eh->e_phnum = 2))
 ELF_WITH(nothing_loaded, ph[0].p_type = PT_NOTE)
-ELF_WITH(empty_interpreter, (ph[1] = ph[0], ph[1].p_type = PT_INTERP, ph[1].p_offset = 10, ph[1].p_filesz = 2,
-			     ph[1].p_memsz = 2, eh->e_phnum = 2))
-ELF_WITH(short_interpreter, (ph[1] = ph[0], ph[1].p_type = PT_INTERP, ph[1].p_offset = 10, ph[1].p_filesz = 1,
-			     ph[1].p_memsz = 1, eh->e_phnum = 2))
+ELF_WITH(empty_interpreter, (ph[1] = ph[0], ph[1].p_type = PT_INTERP, ph[1].p_offset = 10,
+			     ph[1].p_filesz = 2, ph[1].p_memsz = 2, eh->e_phnum = 2))
+ELF_WITH(short_interpreter, (ph[1] = ph[0], ph[1].p_type = PT_INTERP, ph[1].p_offset = 10,
+			     ph[1].p_filesz = 1, ph[1].p_memsz = 1, eh->e_phnum = 2))
 ELF_WITH(pie, eh->e_type = ET_DYN; eh->e_entry -= ph[0].p_vaddr; ph[0].p_vaddr = 0)
 
 struct elf_case {
@@ -437,9 +455,11 @@ static void try_elfs(const struct elf_case *list, size_t n)
 
 CASE(elf_good)
 {
-	static const struct elf_case list[] = { { "plain", NULL },        { "writable", writable },
-						{ "with_bss", with_bss }, { "zero_memsz", zero_memsz },
-						{ "pie", pie },           { "entry_outside", entry_outside } };
+	static const struct elf_case list[] = {
+		{ "plain", NULL },        { "writable", writable },
+		{ "with_bss", with_bss }, { "zero_memsz", zero_memsz },
+		{ "pie", pie },           { "entry_outside", entry_outside }
+	};
 
 	try_elfs(list, sizeof(list) / sizeof(*list));
 }

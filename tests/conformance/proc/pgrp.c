@@ -194,7 +194,8 @@ CASE(kill_permission)
 	end(pids[0]);
 }
 
-/* When the last process that ties a group to its session goes, stopped members get SIGHUP and SIGCONT. */
+/* When the last process that ties a group to its session goes, stopped members get SIGHUP and
+ * SIGCONT. */
 static int session_leader(void *arg)
 {
 	struct baton *b = arg;

@@ -28,7 +28,8 @@ static struct counter {
 	char pad[56];
 } counters[1024] __attribute__((aligned(64)));
 
-/* Adds 1 to the counter of the current CPU; slowly, so that an interruption is likely to fall in between. */
+/* Adds 1 to the counter of the current CPU; slowly, so that an interruption is likely to fall in
+ * between. */
 static void count(void)
 {
 	static __thread struct section s;
@@ -115,7 +116,8 @@ static void on_alarm(int sig)
 
 CASE(left_by_signal)
 {
-	struct itimerval it = { { 0, 20000 }, { 0, 20000 } }; /* again, if it came before the section */
+	/* again, if it came before the section */
+	struct itimerval it = { { 0, 20000 }, { 0, 20000 } };
 	int entered = 0;
 
 	handle(SIGALRM, on_alarm, 0);
@@ -148,7 +150,8 @@ CASE(left_by_fence)
 
 static int bad_version(void *arg)
 {
-	struct itimerval it = { { 0, 20000 }, { 0, 20000 } }; /* again, if it came before the section */
+	/* again, if it came before the section */
+	struct itimerval it = { { 0, 20000 }, { 0, 20000 } };
 	int entered;
 
 	handle(SIGALRM, on_alarm, 0);

@@ -23,7 +23,8 @@ CASE(create_join)
 	Z(pthread_join(t, &res));
 	V(res);
 	for (int i = 0; i < 100; i++)
-		if (pthread_create(&t, NULL, returns, (void *)(long)i) || pthread_join(t, &res) || (long)res != i)
+		if (pthread_create(&t, NULL, returns, (void *)(long)i) || pthread_join(t, &res) ||
+		    (long)res != i)
 			say("wrong at %d\n", i);
 }
 
@@ -74,7 +75,8 @@ CASE(one_thousand)
 	V(counter);
 }
 
-/* Processes whose threads all end at once, some waiting, some running, some not begun: each time in another order. */
+/* Processes whose threads all end at once, some waiting, some running, some not begun: each time in
+ * another order. */
 static void *spins(void *arg)
 {
 	for (;;)
@@ -386,7 +388,8 @@ CASE(robust_mutex)
 CASE(robust_mutex_between_processes)
 {
 	pthread_mutexattr_t attr;
-	pthread_mutex_t *m = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	pthread_mutex_t *m =
+	    mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
 	pthread_mutexattr_init(&attr);
 	pthread_mutexattr_setrobust(&attr, PTHREAD_MUTEX_ROBUST);

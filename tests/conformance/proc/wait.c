@@ -31,19 +31,20 @@ static void say_info(const char *what, int ret, const siginfo_t *i, pid_t want)
 	if (ret == -1)
 		say("%s: %s\n", what, strerrorname_np(errno));
 	else
-		say("%s: signo %d code %d status %d pid %s uid %d\n", what, i->si_signo, i->si_code, i->si_status,
+		say("%s: signo %d code %d status %d pid %s uid %d\n", what, i->si_signo, i->si_code,
+		    i->si_status,
 		    i->si_pid == want ? "right"
 		    : i->si_pid       ? "wrong"
 				      : "0",
 		    i->si_uid);
 }
 
-#define WAITID(type, id, options, want)                                                                                \
-	({                                                                                                             \
-		siginfo_t i_ = { .si_signo = 77 };                                                                     \
-		int r_ = waitid(type, (id_t)(id), &i_, options);                                                       \
-		say_info("waitid(" #type ", " #id ", " #options ")", r_, &i_, want);                                   \
-		r_;                                                                                                    \
+#define WAITID(type, id, options, want)                                                            \
+	({                                                                                         \
+		siginfo_t i_ = { .si_signo = 77 };                                                 \
+		int r_ = waitid(type, (id_t)(id), &i_, options);                                   \
+		say_info("waitid(" #type ", " #id ", " #options ")", r_, &i_, want);               \
+		r_;                                                                                \
 	})
 
 CASE(exit_codes)
@@ -56,9 +57,8 @@ CASE(exit_codes)
 
 CASE(killed_by)
 {
-	static const int sigs[] = {
-		SIGHUP, SIGINT, SIGKILL, SIGUSR1, SIGPIPE, SIGALRM, SIGTERM, SIGIO, SIGPROF, SIGSYS
-	};
+	static const int sigs[] = { SIGHUP,  SIGINT,  SIGKILL, SIGUSR1, SIGPIPE,
+				    SIGALRM, SIGTERM, SIGIO,   SIGPROF, SIGSYS };
 
 	for (int i = 0; i < 10; i++) {
 		pid_t pid = pauses();
@@ -339,7 +339,8 @@ static int orphan_maker(void *arg)
 
 	if (fork() == 0) {
 		take(&b[0]);
-		say("grandchild's parent is the subreaper: %d\n", getppid() == (pid_t)(long)b[2].fd[0]);
+		say("grandchild's parent is the subreaper: %d\n",
+		    getppid() == (pid_t)(long)b[2].fd[0]);
 		_exit(5);
 	}
 	return 0;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Signals that tell of a file's readiness: O_ASYNC, F_SETOWN, F_SETOWN_EX, F_SETSIG, FIOASYNC (fcntl(2), socket(7)). */
+/* Signals that tell of a file's readiness: O_ASYNC, F_SETOWN, F_SETOWN_EX, F_SETSIG, FIOASYNC
+ * (fcntl(2), socket(7)). */
 #include <arpa/inet.h>
 #include <poll.h>
 #include <pty.h>
@@ -25,7 +26,8 @@ static void next_signal(bool wait)
 	else if (si.si_code == SI_KERNEL)
 		say("%s of the kernel\n", signal_name(sig));
 	else
-		say("%s code %d band 0x%lx fd %d\n", signal_name(sig), si.si_code, si.si_band, si.si_fd == v[0]);
+		say("%s code %d band 0x%lx fd %d\n", signal_name(sig), si.si_code, si.si_band,
+		    si.si_fd == v[0]);
 }
 
 static void own(int fd)
@@ -186,7 +188,8 @@ CASE(owners)
 	R(fcntl(v[0], F_SETOWN, INT_MIN));
 }
 
-/* The writer's call may block for long after the first bytes; the reader hears of them all the same. */
+/* The writer's call may block for long after the first bytes; the reader hears of them all the
+ * same. */
 static int write_much(void *arg)
 {
 	static char b[1 << 20];

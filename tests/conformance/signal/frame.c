@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The signal frame: registers, FP and vector state, alternate stack, changed contexts, jumps out of handlers. */
+/* The signal frame: registers, FP and vector state, alternate stack, changed contexts, jumps out of
+ * handlers. */
 #include <immintrin.h>
 #include <pthread.h>
 #include <setjmp.h>
@@ -30,7 +31,8 @@ static void where(int sig)
 	stack_t ss;
 
 	sigaltstack(NULL, &ss);
-	say("%s on the alternate stack: %d, flags %d\n", signal_name(sig), on_alt(&local), ss.ss_flags);
+	say("%s on the alternate stack: %d, flags %d\n", signal_name(sig), on_alt(&local),
+	    ss.ss_flags);
 }
 
 CASE(altstack)
@@ -304,7 +306,8 @@ static int spoiled(void *arg)
 
 CASE(spoiled_frames)
 {
-	static const char *const what[] = { "rip", "rsp", NULL, NULL, "fp pointer", "mxcsr", "no fp state" };
+	static const char *const what[] = { "rip",        "rsp",   NULL,         NULL,
+					    "fp pointer", "mxcsr", "no fp state" };
 
 	for (long i = 0; i < 7; i++)
 		if (what[i])
@@ -313,10 +316,11 @@ CASE(spoiled_frames)
 
 static void uses_sse(int sig)
 {
-	__asm__ volatile("xorps %%xmm0, %%xmm0; xorps %%xmm7, %%xmm7; xorps %%xmm15, %%xmm15; fninit; fldz"
-			 :
-			 :
-			 : "xmm0", "xmm7", "xmm15");
+	__asm__ volatile(
+	    "xorps %%xmm0, %%xmm0; xorps %%xmm7, %%xmm7; xorps %%xmm15, %%xmm15; fninit; fldz"
+	    :
+	    :
+	    : "xmm0", "xmm7", "xmm15");
 	unsigned m = 0x9fc0;
 	__asm__ volatile("ldmxcsr %0" ::"m"(m));
 	count++;
@@ -334,19 +338,23 @@ CASE(sse_state)
 	long nr = SYS_tkill;
 
 	handle(SIGUSR1, uses_sse, 0);
-	__asm__ volatile("ldmxcsr %[m]; movsd %[a], %%xmm0; movsd %[b], %%xmm15; fldl %[st]; syscall;"
-			 "movsd %%xmm0, %[x]; movsd %%xmm15, %[y]; fstpl %[z]; stmxcsr %[got]"
-			 : [x] "=m"(x), [y] "=m"(y), [z] "=m"(z), [got] "=m"(got), "+a"(nr)
-			 : [m] "m"(m), [a] "m"(a), [b] "m"(b), [st] "m"(st), "D"((long)gettid()), "S"((long)SIGUSR1)
-			 : "rcx", "r11", "xmm0", "xmm15", "memory");
+	__asm__ volatile(
+	    "ldmxcsr %[m]; movsd %[a], %%xmm0; movsd %[b], %%xmm15; fldl %[st]; syscall;"
+	    "movsd %%xmm0, %[x]; movsd %%xmm15, %[y]; fstpl %[z]; stmxcsr %[got]"
+	    : [x] "=m"(x), [y] "=m"(y), [z] "=m"(z), [got] "=m"(got), "+a"(nr)
+	    : [m] "m"(m), [a] "m"(a), [b] "m"(b), [st] "m"(st), "D"((long)gettid()),
+	      "S"((long)SIGUSR1)
+	    : "rcx", "r11", "xmm0", "xmm15", "memory");
 	m = 0x1f80;
 	__asm__ volatile("ldmxcsr %0" ::"m"(m));
-	say("%d %d %d %x, handled %d\n", (int)(x * 100), (int)(y * 100), (int)(z * 100), got, count);
+	say("%d %d %d %x, handled %d\n", (int)(x * 100), (int)(y * 100), (int)(z * 100), got,
+	    count);
 }
 
 __attribute__((target("avx"))) static void uses_avx(int sig)
 {
-	__asm__ volatile("vzeroall" ::: "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7");
+	__asm__ volatile("vzeroall" ::
+			     : "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7");
 	count++;
 }
 
@@ -358,11 +366,12 @@ __attribute__((target("avx"))) static void avx_case(void)
 	for (int i = 0; i < 32; i++)
 		in[i] = (char)(i * 3);
 	handle(SIGUSR1, uses_avx, 0);
-	__asm__ volatile("vmovups %[in], %%ymm3; vmovups %[in], %%ymm12; syscall; vpxor %%xmm0, %%xmm0, %%xmm0;"
-			 "vmovups %%ymm3, %[out]"
-			 : [out] "=m"(out), "+a"(nr)
-			 : [in] "m"(in), "D"((long)gettid()), "S"((long)SIGUSR1)
-			 : "rcx", "r11", "xmm0", "xmm3", "xmm12", "memory");
+	__asm__ volatile(
+	    "vmovups %[in], %%ymm3; vmovups %[in], %%ymm12; syscall; vpxor %%xmm0, %%xmm0, %%xmm0;"
+	    "vmovups %%ymm3, %[out]"
+	    : [out] "=m"(out), "+a"(nr)
+	    : [in] "m"(in), "D"((long)gettid()), "S"((long)SIGUSR1)
+	    : "rcx", "r11", "xmm0", "xmm3", "xmm12", "memory");
 	say("ymm kept %d, handled %d\n", memcmp(in, out, 32) == 0, count);
 }
 
@@ -376,7 +385,8 @@ CASE(avx_state)
 
 __attribute__((target("avx512f"))) static void uses_avx512(int sig)
 {
-	__asm__ volatile("vpxorq %%zmm30, %%zmm30, %%zmm30; kxorw %%k5, %%k5, %%k5; vpxorq %%zmm2, %%zmm2, %%zmm2" ::
+	__asm__ volatile("vpxorq %%zmm30, %%zmm30, %%zmm30; kxorw %%k5, %%k5, %%k5; vpxorq %%zmm2, "
+			 "%%zmm2, %%zmm2" ::
 			     : "xmm2", "memory");
 	count++;
 }
@@ -390,14 +400,14 @@ __attribute__((target("avx512f"))) static void avx512_case(void)
 	for (int i = 0; i < 64; i++)
 		in[i] = (char)(i * 5 + 1);
 	handle(SIGUSR1, uses_avx512, 0);
-	__asm__ volatile(
-	    "vmovups %[in], %%zmm30; vmovups %[in], %%zmm2; mov $0x5a5a, %%edx; kmovw %%edx, %%k5; syscall;"
-	    "vmovups %%zmm30, %[out]; vmovups %%zmm2, %[out2]; kmovw %%k5, %[mask]"
-	    : [out] "=m"(out), [out2] "=m"(out2), [mask] "=&r"(mask), "+a"(nr)
-	    : [in] "m"(in), "D"((long)gettid()), "S"((long)SIGUSR1)
-	    : "rcx", "rdx", "r11", "xmm2", "memory");
-	say("zmm kept %d %d, mask register %x, handled %d\n", memcmp(in, out, 64) == 0, memcmp(in, out2, 64) == 0, mask,
-	    count);
+	__asm__ volatile("vmovups %[in], %%zmm30; vmovups %[in], %%zmm2; mov $0x5a5a, %%edx; kmovw "
+			 "%%edx, %%k5; syscall;"
+			 "vmovups %%zmm30, %[out]; vmovups %%zmm2, %[out2]; kmovw %%k5, %[mask]"
+			 : [out] "=m"(out), [out2] "=m"(out2), [mask] "=&r"(mask), "+a"(nr)
+			 : [in] "m"(in), "D"((long)gettid()), "S"((long)SIGUSR1)
+			 : "rcx", "rdx", "r11", "xmm2", "memory");
+	say("zmm kept %d %d, mask register %x, handled %d\n", memcmp(in, out, 64) == 0,
+	    memcmp(in, out2, 64) == 0, mask, count);
 }
 
 CASE(avx512_state)
@@ -465,7 +475,8 @@ static void says_xsave(int sig, siginfo_t *info, void *ctx)
 	memcpy(&extended_size, fp + 468, 4);
 	memcpy(&features, fp + 472, 8);
 	memcpy(&magic2, fp + extended_size - 4, 4);
-	say("magic %x, x87 and SSE among the features %d, magic at the end %x\n", magic, (int)(features & 3), magic2);
+	say("magic %x, x87 and SSE among the features %d, magic at the end %x\n", magic,
+	    (int)(features & 3), magic2);
 }
 
 CASE(xsave_magic)
@@ -518,13 +529,14 @@ CASE(red_zone)
 
 	handle(SIGALRM, spoils_red_zone, 0);
 	NEED(setitimer(ITIMER_REAL, &it, NULL));
-	__asm__ volatile("1: movq $0x1234567, -8(%%rsp); movq $0x7654321, -128(%%rsp); mov $2000, %%ecx;"
-			 "2: cmpq $0x1234567, -8(%%rsp); jne 3f; cmpq $0x7654321, -128(%%rsp); jne 3f; loop 2b;"
-			 "cmpl $10, %[count]; jl 1b; jmp 4f;"
-			 "3: inc %[bad]; 4:"
-			 : [bad] "+r"(bad)
-			 : [count] "m"(count)
-			 : "rcx", "memory", "cc");
+	__asm__ volatile(
+	    "1: movq $0x1234567, -8(%%rsp); movq $0x7654321, -128(%%rsp); mov $2000, %%ecx;"
+	    "2: cmpq $0x1234567, -8(%%rsp); jne 3f; cmpq $0x7654321, -128(%%rsp); jne 3f; loop 2b;"
+	    "cmpl $10, %[count]; jl 1b; jmp 4f;"
+	    "3: inc %[bad]; 4:"
+	    : [bad] "+r"(bad)
+	    : [count] "m"(count)
+	    : "rcx", "memory", "cc");
 	it.it_value.tv_usec = it.it_interval.tv_usec = 0;
 	setitimer(ITIMER_REAL, &it, NULL);
 	V(bad);

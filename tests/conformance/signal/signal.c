@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Signals: handlers, masks, queueing, siginfo, default actions, interruption and restart of system calls. */
+/* Signals: handlers, masks, queueing, siginfo, default actions, interruption and restart of system
+ * calls. */
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
@@ -135,7 +136,9 @@ CASE(delivery_order)
 
 	sigfillset(&all);
 	for (int i = 0; i < 6; i++) {
-		struct sigaction sa = { .sa_sigaction = says_info, .sa_flags = SA_SIGINFO, .sa_mask = all };
+		struct sigaction sa = { .sa_sigaction = says_info,
+					.sa_flags = SA_SIGINFO,
+					.sa_mask = all };
 		NEED(sigaction(order[i], &sa, NULL));
 	}
 	block(all);
@@ -144,7 +147,8 @@ CASE(delivery_order)
 	unblock(all);
 }
 
-/* Without a mask the later ones interrupt the handlers of the earlier: the last frame runs first. */
+/* Without a mask the later ones interrupt the handlers of the earlier: the last frame runs
+ * first. */
 CASE(delivery_stacked)
 {
 	const int order[] = { SIGUSR1, SIGUSR2, SIGRTMIN };
@@ -176,8 +180,8 @@ static void shows_mask(int sig)
 	sigset_t now;
 
 	sigprocmask(SIG_BLOCK, NULL, &now);
-	say("in %s: USR1 %d USR2 %d HUP %d\n", signal_name(sig), sigismember(&now, SIGUSR1), sigismember(&now, SIGUSR2),
-	    sigismember(&now, SIGHUP));
+	say("in %s: USR1 %d USR2 %d HUP %d\n", signal_name(sig), sigismember(&now, SIGUSR1),
+	    sigismember(&now, SIGUSR2), sigismember(&now, SIGHUP));
 }
 
 CASE(mask_in_handler)
@@ -238,7 +242,8 @@ CASE(deferred_in_handler)
 
 static int dies(void *arg)
 {
-	/* In a group that is not orphaned: the signals of the terminal would not stop it otherwise. */
+	/* In a group that is not orphaned: the signals of the terminal would not stop it
+	 * otherwise. */
 	setpgid(0, 0);
 	raise((int)(long)arg);
 	return 77;
@@ -266,7 +271,8 @@ CASE(ignored)
 	handle(SIGTERM, SIG_IGN, 0);
 	raise(SIGTERM);
 	block(SET(SIGTERM, SIGCHLD));
-	/* An ignored signal is dropped at once, also when blocked; but not one that is ignored by default only. */
+	/* An ignored signal is dropped at once, also when blocked; but not one that is ignored by
+	 * default only. */
 	raise(SIGTERM);
 	raise(SIGCHLD);
 	sigpending(&set);
@@ -322,7 +328,8 @@ CASE(sigwaitinfo)
 CASE(sigtimedwait)
 {
 	sigset_t set = SET(SIGUSR1);
-	struct timespec zero = { 0, 0 }, some = { 0, 20000000 }, bad = { 0, 1000000000 }, negative = { -1, 0 };
+	struct timespec zero = { 0, 0 }, some = { 0, 20000000 }, bad = { 0, 1000000000 },
+			negative = { -1, 0 };
 
 	block(set);
 	R(sigtimedwait(&set, NULL, &zero));
@@ -545,8 +552,8 @@ CASE(cont_discards_stop)
 	say("stop pending %d %d\n", sigismember(&set, SIGTSTP), sigismember(&set, SIGTTIN));
 	raise(SIGCONT);
 	sigpending(&set);
-	say("stop pending %d %d, cont pending %d\n", sigismember(&set, SIGTSTP), sigismember(&set, SIGTTIN),
-	    sigismember(&set, SIGCONT));
+	say("stop pending %d %d, cont pending %d\n", sigismember(&set, SIGTSTP),
+	    sigismember(&set, SIGTTIN), sigismember(&set, SIGCONT));
 	raise(SIGTSTP);
 	sigpending(&set);
 	say("cont pending %d\n", sigismember(&set, SIGCONT));

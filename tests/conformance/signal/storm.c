@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Many signals at once, from and to many threads and processes: nothing is lost, doubled or corrupted. */
+/* Many signals at once, from and to many threads and processes: nothing is lost, doubled or
+ * corrupted. */
 #include <linux/futex.h>
 #include <pthread.h>
 #include <sched.h>
@@ -22,13 +23,15 @@ static void spoil(int sig)
 	for (int i = 0; i < 20; i++)
 		x = x * 1.5 + i;
 	sink = x;
-	__asm__ volatile("pcmpeqd %%xmm0, %%xmm0\n\tpcmpeqd %%xmm7, %%xmm7\n\tpcmpeqd %%xmm15, %%xmm15\n\t"
-			 "mov $-1, %%r8\n\tmov %%r8, %%r11\n\tstd\n\tcld" ::
-			     : "xmm0", "xmm7", "xmm15", "r8", "r11", "cc");
+	__asm__ volatile(
+	    "pcmpeqd %%xmm0, %%xmm0\n\tpcmpeqd %%xmm7, %%xmm7\n\tpcmpeqd %%xmm15, %%xmm15\n\t"
+	    "mov $-1, %%r8\n\tmov %%r8, %%r11\n\tstd\n\tcld" ::
+		: "xmm0", "xmm7", "xmm15", "r8", "r11", "cc");
 	atomic_fetch_add(&handled, 1);
 }
 
-/* Registers, flags and the red zone, from one end of a loop to the other. True: all are what they were. */
+/* Registers, flags and the red zone, from one end of a loop to the other. True: all are what they
+ * were. */
 static bool registers_keep(unsigned long rounds)
 {
 	unsigned long ok;
@@ -354,7 +357,8 @@ CASE(ping_pong)
 	V(handled);
 }
 
-/* Masks that come and go while signals come in: each is handled once, and never while it is blocked. */
+/* Masks that come and go while signals come in: each is handled once, and never while it is
+ * blocked. */
 static __thread volatile int guarded;
 
 static void on_guarded(int sig)

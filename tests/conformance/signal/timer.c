@@ -66,7 +66,8 @@ CASE(setitimer)
 		sigsuspend(&none);
 	it = (struct itimerval){ { 0, 0 }, { 0, 0 } };
 	R(setitimer(ITIMER_REAL, &it, &old));
-	say("interval %ld, value in range %d\n", (long)old.it_interval.tv_usec, old.it_value.tv_usec <= 5000);
+	say("interval %ld, value in range %d\n", (long)old.it_interval.tv_usec,
+	    old.it_value.tv_usec <= 5000);
 	R(getitimer(ITIMER_REAL, &old));
 	say("%ld %ld\n", (long)old.it_interval.tv_usec, (long)old.it_value.tv_usec);
 	it.it_value.tv_usec = 1000000;
@@ -111,7 +112,8 @@ static void *wait_for_ever(void *arg)
 	return NULL;
 }
 
-/* Periods far shorter than it takes to look at the time of so many threads: calls are answered all the same. */
+/* Periods far shorter than it takes to look at the time of so many threads: calls are answered all
+ * the same. */
 CASE(itimer_cpu_short_periods)
 {
 	struct itimerval it = { { 0, 1 }, { 0, 1 } };
@@ -147,7 +149,9 @@ CASE(cpu_limit_of_zombie)
 
 CASE(posix_timer_signal)
 {
-	struct sigevent ev = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGRTMIN, .sigev_value.sival_int = 42 };
+	struct sigevent ev = { .sigev_notify = SIGEV_SIGNAL,
+			       .sigev_signo = SIGRTMIN,
+			       .sigev_value.sival_int = 42 };
 	struct itimerspec it = { { 0, 0 }, { 0, 5000000 } };
 	sigset_t set = SET(SIGRTMIN);
 	siginfo_t i;
@@ -352,7 +356,8 @@ CASE(signalfd_blocking)
 	if (pid == 0)
 		_exit(6);
 	R(read(fd, &i, sizeof(i)));
-	say("signo %u code %d status %d pid %d\n", i.ssi_signo, i.ssi_code, i.ssi_status, (pid_t)i.ssi_pid == pid);
+	say("signo %u code %d status %d pid %d\n", i.ssi_signo, i.ssi_code, i.ssi_status,
+	    (pid_t)i.ssi_pid == pid);
 	reap("child", pid);
 }
 
@@ -384,15 +389,18 @@ CASE(nanosleep)
 
 CASE(clocks)
 {
-	static const clockid_t clocks[] = { CLOCK_REALTIME,          CLOCK_MONOTONIC,     CLOCK_PROCESS_CPUTIME_ID,
-					    CLOCK_THREAD_CPUTIME_ID, CLOCK_MONOTONIC_RAW, CLOCK_REALTIME_COARSE,
-					    CLOCK_MONOTONIC_COARSE,  CLOCK_BOOTTIME,      CLOCK_TAI };
+	static const clockid_t clocks[] = {
+		CLOCK_REALTIME,          CLOCK_MONOTONIC,     CLOCK_PROCESS_CPUTIME_ID,
+		CLOCK_THREAD_CPUTIME_ID, CLOCK_MONOTONIC_RAW, CLOCK_REALTIME_COARSE,
+		CLOCK_MONOTONIC_COARSE,  CLOCK_BOOTTIME,      CLOCK_TAI
+	};
 	struct timespec ts, res;
 
 	for (size_t i = 0; i < sizeof(clocks) / sizeof(*clocks); i++) {
 		int64_t a = now(clocks[i]), b = now(clocks[i]);
 		NEED(clock_getres(clocks[i], &res));
-		say("clock %d: goes forward %d, resolution %ld\n", clocks[i], b >= a && a > 0, res.tv_nsec);
+		say("clock %d: goes forward %d, resolution %ld\n", clocks[i], b >= a && a > 0,
+		    res.tv_nsec);
 	}
 	R(clock_gettime(99, &ts));
 	R(clock_gettime(-1, &ts));

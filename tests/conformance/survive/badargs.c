@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Every system call number with hostile arguments. Nothing is compared: the kernel under test has to survive, and this
- * program with it. For a sandbox only: natively, as root, it would do real harm, so it refuses to run there.
+ * Every system call number with hostile arguments. Nothing is compared: the kernel under test has
+ * to survive, and this program with it. For a sandbox only: natively, as root, it would do real
+ * harm, so it refuses to run there.
  *
- * Call `i` of a seed depends on nothing but the two, so that a failure can be made again. A child makes the calls; it
- * notes in shared memory which one it is at. Its parent kills it when a call blocks for too long, and starts another
- * behind the call that ended the last one.
+ * Call `i` of a seed depends on nothing but the two, so that a failure can be made again. A child
+ * makes the calls; it notes in shared memory which one it is at. Its parent kills it when a call
+ * blocks for too long, and starts another behind the call that ended the last one.
  */
 #include <sched.h>
 #include <sys/epoll.h>
@@ -45,7 +46,8 @@ static uint64_t below(uint64_t n)
 /* What the kernel wrote in them must not become a path of the next call. */
 static void refill(void)
 {
-	static const char *const names[] = { "file", "dir", ".", "", "dir/x", "link", "new", "file/x" };
+	static const char *const names[] = { "file",  "dir",  ".",   "",
+					     "dir/x", "link", "new", "file/x" };
 
 	memset(buffer[0], 0, 2 * PAGE);
 	for (int i = 0; i < PAGE; i += 8) {
@@ -57,7 +59,8 @@ static void refill(void)
 			buffer[1][i] = 'a';
 	strcpy(buffer[2], names[below(8)]);
 	for (int i = 0; i < 64; i++)
-		((uint64_t *)(void *)buffer[3])[i] = below(4) ? below(64) : (uint64_t)(uintptr_t)buffer[below(2)];
+		((uint64_t *)(void *)buffer[3])[i] =
+		    below(4) ? below(64) : (uint64_t)(uintptr_t)buffer[below(2)];
 }
 
 static uint64_t pointer(void)
@@ -141,7 +144,8 @@ static void tame(long nr, uint64_t a[6])
 
 static long choose_nr(void)
 {
-	static const long odd[] = { -1, 335, 423, 470, 511, 512, 547, 548, 1000, 0x40000000, 0x40000001, 0x7fffffff };
+	static const long odd[] = { -1,  335, 423,  470,        511,        512,
+				    547, 548, 1000, 0x40000000, 0x40000001, 0x7fffffff };
 	uint64_t r = below(100);
 
 	if (r < 2)
@@ -243,7 +247,8 @@ static void watch(pid_t pid)
 		int before = *progress;
 		if (waitpid(pid, NULL, WNOHANG | __WALL) == pid)
 			return;
-		if (sigtimedwait(&set, NULL, &patience) == -1 && errno == EAGAIN && *progress == before)
+		if (sigtimedwait(&set, NULL, &patience) == -1 && errno == EAGAIN &&
+		    *progress == before)
 			kill(pid, SIGKILL);
 	}
 }
@@ -281,10 +286,10 @@ static void run_seed(uint64_t seed)
 	say("%d calls, %d children\n", CALLS, children);
 }
 
-#define SEED(n)                                                                                                        \
-	CASE(seed_##n)                                                                                                 \
-	{                                                                                                              \
-		run_seed(n);                                                                                           \
+#define SEED(n)                                                                                    \
+	CASE(seed_##n)                                                                             \
+	{                                                                                          \
+		run_seed(n);                                                                       \
 	}
 SEED(1)
 SEED(2)

@@ -95,7 +95,10 @@ static void odd_instruction(void)
 	case 1: __asm__ volatile("ud2"); break;
 	case 2: __asm__ volatile("hlt"); break;
 	case 3:
-		__asm__ volatile("int $0x80" : "=a"(result) : "0"(below(400)), "b"(number()), "c"(number()) : "memory");
+		__asm__ volatile("int $0x80"
+				 : "=a"(result)
+				 : "0"(below(400)), "b"(number()), "c"(number())
+				 : "memory");
 		break;
 	case 4:
 		__asm__ volatile("pushfq; orl $0x40000, (%%rsp); popfq; mov 1(%0), %%eax"
@@ -139,7 +142,8 @@ static void fork_some(void)
 	}
 }
 
-static char *const exec_argv[] = { (char[]){ "calls" }, (char[]){ "end" }, NULL }, *const exec_env[] = { NULL };
+static char *const exec_argv[] = { (char[]){ "calls" }, (char[]){ "end" }, NULL },
+		   *const exec_env[] = { NULL };
 
 static void exec_child(void)
 {
@@ -162,7 +166,8 @@ static void exec_here(void)
 static void exec_broken(void)
 {
 	char bytes[1024];
-	int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC), to = open("prog", O_WRONLY | O_CREAT | O_CLOEXEC, 0777);
+	int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC),
+	    to = open("prog", O_WRONLY | O_CREAT | O_CLOEXEC, 0777);
 	ssize_t n = pread(fd, bytes, sizeof(bytes), 0);
 
 	for (uint64_t i = 1 + below(4); i && n > 0; i--)
@@ -214,8 +219,9 @@ static void pass_descriptors(void)
 void deed(void)
 {
 	static void (*const deeds[])(void) = {
-		touch,       touch,     touch,      touch_anywhere, jump_anywhere, odd_instruction, send_signal,
-		send_signal, fork_some, exec_child, exec_here,      exec_broken,   end_thread,      pass_descriptors,
+		touch,           touch,       touch,       touch_anywhere,   jump_anywhere,
+		odd_instruction, send_signal, send_signal, fork_some,        exec_child,
+		exec_here,       exec_broken, end_thread,  pass_descriptors,
 	};
 
 	deeds[below(sizeof(deeds) / sizeof(*deeds))]();

@@ -1,18 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A fuzzer of the system call interface: a guest whose processes and threads make random calls with arguments of the
- * right type, often valid, often nearly so. Nothing is compared: the monitor has to survive, and to end when the guest
- * does.
+ * A fuzzer of the system call interface: a guest whose processes and threads make random calls with
+ * arguments of the right type, often valid, often nearly so. Nothing is compared: the monitor has
+ * to survive, and to end when the guest does.
  *
- *	main.c		processes and threads, what is counted, what is noted of the last calls
- *	grammar.c	a call: a row of sys/syscalls.def, and for each type of argument what is passed
- *	memory.c	where arguments lie: good places, the edges of mappings, files that somebody truncates
- *	objects.c	descriptors of every kind, names
- *	deeds.c		what is no call with arguments: faults, exec of broken files, odd instructions, spoilt signal
- *frames outside.c	on the host: truncates and renames the guest's files under it
+ * 	main.c		processes and threads, what is counted, what is noted of the last calls
+ * 	grammar.c a call: a row of sys/syscalls.def, and for each type of argument what is passed
+ * 	memory.c where arguments lie: good places, the edges of mappings, files that somebody
+ *  truncates
+ * 	objects.c	descriptors of every kind, names
+ * 	deeds.c what is no call with arguments: faults, exec of broken files, odd instructions,
+ *  spoilt signal
+ * frames outside.c on the host: truncates and renames the guest's files under it
  *
- * All choices come from one seed. Each thread has a seed derived from it, and each call depends on its thread's seed
- *and its own number alone, so the same seed makes the same calls. What the kernel makes of them depends on timing.
+ * All choices come from one seed. Each thread has a seed derived from it, and each call depends on
+ * its thread's seed and its own number alone, so the same seed makes the same calls. What the
+ * kernel makes of them depends on timing.
  */
 #ifndef HL_TESTS_FUZZ_CALLS_H
 #define HL_TESTS_FUZZ_CALLS_H
@@ -39,7 +42,8 @@ struct slot {
 
 struct ring {
 	uint64_t seed, next_slot;
-	int32_t main, tids[TIDS]; /* of the first process, which no call may end; of threads that may be gone */
+	/* of the first process, which no call may end; of threads that may be gone */
+	int32_t main, tids[TIDS];
 	uint64_t made[ROWS], worked[ROWS];
 	struct slot slot[SLOTS];
 };
@@ -88,10 +92,10 @@ static inline bool percent(unsigned n)
 	return below(100) < n;
 }
 
-#define PICK(...)                                                                                                      \
-	({                                                                                                             \
-		const uint64_t list_[] = { __VA_ARGS__ };                                                              \
-		list_[below(sizeof(list_) / sizeof(*list_))];                                                          \
+#define PICK(...)                                                                                  \
+	({                                                                                         \
+		const uint64_t list_[] = { __VA_ARGS__ };                                          \
+		list_[below(sizeof(list_) / sizeof(*list_))];                                      \
 	})
 
 uint64_t number(void); /* mostly small, often at an edge */

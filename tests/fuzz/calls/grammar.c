@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A call: a row of sys/syscalls.def, and for the type of each argument what is passed. Constants come from the tables
- * from which the tracer takes their names, so what is added there is tried here.
+ * A call: a row of sys/syscalls.def, and for the type of each argument what is passed. Constants
+ * come from the tables from which the tracer takes their names, so what is added there is tried
+ * here.
  */
 #include "sys/trace_names.h"
 
@@ -54,14 +55,16 @@ static const struct row {
 	short nr;
 	unsigned char status, argc, arg[6];
 } rows[] = {
-#define SYSCALL(nr, name, status, err, why, result, args) { #name, nr, status, ARGC(args), { args } },
+#define SYSCALL(nr, name, status, err, why, result, args)                                          \
+	{ #name, nr, status, ARGC(args), { args } },
 #include "sys/syscalls.def"
 #undef SYSCALL
 };
 enum { ROW_COUNT = sizeof(rows) / sizeof(*rows) };
 _Static_assert((int)ROW_COUNT <= ROWS, "the ring counts each");
 
-/* The call being made, and what goes with the pointer made last: its length, its count. 0: nothing does. */
+/* The call being made, and what goes with the pointer made last: its length, its count. 0: nothing
+ * does. */
 static __thread const struct row *row;
 static __thread uint64_t *arg, fitting;
 static __thread int at;
@@ -135,16 +138,20 @@ static enum object object_of(const char *call)
 		const char *prefix;
 		enum object kind;
 	} list[] = {
-		{ "epoll_", OBJECT_EPOLL },      { "inotify_", OBJECT_INOTIFY }, { "timerfd_", OBJECT_TIMERFD },
-		{ "signalfd", OBJECT_SIGNALFD }, { "pidfd_", OBJECT_PIDFD },     { "getdents", OBJECT_DIRECTORY },
-		{ "accept", OBJECT_LISTENER },   { "listen", OBJECT_SOCKET },    { "connect", OBJECT_SOCKET },
-		{ "bind", OBJECT_SOCKET },       { "send", OBJECT_SOCKET },      { "recv", OBJECT_SOCKET },
-		{ "getsock", OBJECT_SOCKET },    { "setsock", OBJECT_SOCKET },   { "getpeer", OBJECT_SOCKET },
-		{ "shutdown", OBJECT_SOCKET },   { "ioctl", OBJECT_TERMINAL },   { "splice", OBJECT_PIPE },
-		{ "tee", OBJECT_PIPE },          { "vmsplice", OBJECT_PIPE },    { "mmap", OBJECT_FILE },
-		{ "fallocate", OBJECT_FILE },    { "ftruncate", OBJECT_FILE },   { "fsetxattr", OBJECT_FILE },
-		{ "fgetxattr", OBJECT_FILE },    { "copy_file", OBJECT_FILE },   { "sync_file", OBJECT_FILE },
-		{ "fchdir", OBJECT_DIRECTORY },
+		{ "epoll_", OBJECT_EPOLL },     { "inotify_", OBJECT_INOTIFY },
+		{ "timerfd_", OBJECT_TIMERFD }, { "signalfd", OBJECT_SIGNALFD },
+		{ "pidfd_", OBJECT_PIDFD },     { "getdents", OBJECT_DIRECTORY },
+		{ "accept", OBJECT_LISTENER },  { "listen", OBJECT_SOCKET },
+		{ "connect", OBJECT_SOCKET },   { "bind", OBJECT_SOCKET },
+		{ "send", OBJECT_SOCKET },      { "recv", OBJECT_SOCKET },
+		{ "getsock", OBJECT_SOCKET },   { "setsock", OBJECT_SOCKET },
+		{ "getpeer", OBJECT_SOCKET },   { "shutdown", OBJECT_SOCKET },
+		{ "ioctl", OBJECT_TERMINAL },   { "splice", OBJECT_PIPE },
+		{ "tee", OBJECT_PIPE },         { "vmsplice", OBJECT_PIPE },
+		{ "mmap", OBJECT_FILE },        { "fallocate", OBJECT_FILE },
+		{ "ftruncate", OBJECT_FILE },   { "fsetxattr", OBJECT_FILE },
+		{ "fgetxattr", OBJECT_FILE },   { "copy_file", OBJECT_FILE },
+		{ "sync_file", OBJECT_FILE },   { "fchdir", OBJECT_DIRECTORY },
 	};
 
 	for (size_t i = 0; i < sizeof(list) / sizeof(*list); i++)
@@ -157,7 +164,8 @@ static uint64_t a_descriptor(void)
 {
 	enum object kind = object_of(row->name);
 
-	return (uint64_t)(int64_t)(kind == OBJECTS || percent(40) ? descriptor() : descriptor_of(kind));
+	return (uint64_t)(int64_t)(kind == OBJECTS || percent(40) ? descriptor()
+								  : descriptor_of(kind));
 }
 
 static uint64_t a_directory(void)
@@ -231,10 +239,15 @@ static uint64_t a_path(void)
 
 static uint64_t a_string(void)
 {
-	static const char *const list[] = {
-		"user.x", "user.y", "security.capability", "trusted.x", "system.posix_acl_access", "m", "ext4",
-		"",       "user."
-	};
+	static const char *const list[] = { "user.x",
+					    "user.y",
+					    "security.capability",
+					    "trusted.x",
+					    "system.posix_acl_access",
+					    "m",
+					    "ext4",
+					    "",
+					    "user." };
 	const char *s = list[below(sizeof(list) / sizeof(*list))];
 
 	return P(put(s, strlen(s) + 1));
@@ -294,11 +307,12 @@ static uint64_t how_to_open(void)
 
 static uint64_t lock_record(void)
 {
-	return PASS(struct flock, { .l_type = (short)(percent(90) ? one_of(&names_lock_type) : number()),
-				    .l_whence = (short)below(4),
-				    .l_start = (off_t)(percent(90) ? below(100) : number()),
-				    .l_len = (off_t)(percent(90) ? below(100) : number()),
-				    .l_pid = (pid_t)(percent(90) ? 0 : number()) });
+	return PASS(struct flock,
+		    { .l_type = (short)(percent(90) ? one_of(&names_lock_type) : number()),
+		      .l_whence = (short)below(4),
+		      .l_start = (off_t)(percent(90) ? below(100) : number()),
+		      .l_len = (off_t)(percent(90) ? below(100) : number()),
+		      .l_pid = (pid_t)(percent(90) ? 0 : number()) });
 }
 
 static uint64_t fcntl_arg(void)
@@ -349,7 +363,8 @@ static uint64_t descriptor_set(void)
 
 static uint64_t epoll_interest(void)
 {
-	struct epoll_event e = { (uint32_t)(some_of(&names_epoll) | EPOLLIN), { .u64 = random64() } };
+	struct epoll_event e = { (uint32_t)(some_of(&names_epoll) | EPOLLIN),
+				 { .u64 = random64() } };
 
 	return passed(&e, sizeof(e));
 }
@@ -427,8 +442,8 @@ static uint64_t signal_action(void)
 {
 	struct {
 		uint64_t handler, flags, restorer, mask;
-	} sa = { percent(90) ? PICK(P(some_handler), P(some_handler), 0, 1) : number(), some_of(&names_sigaction),
-		 number(), random64() & random64() };
+	} sa = { percent(90) ? PICK(P(some_handler), P(some_handler), 0, 1) : number(),
+		 some_of(&names_sigaction), number(), random64() & random64() };
 
 	fitting = 8; /* the size of the set of signals comes last */
 	return passed(&sa, sizeof(sa));
@@ -446,7 +461,8 @@ static uint64_t signal_event(void)
 
 static uint64_t signal_info(void)
 {
-	siginfo_t si = { .si_signo = signal_number(), .si_code = percent(80) ? SI_QUEUE : (int)number() };
+	siginfo_t si = { .si_signo = signal_number(),
+			 .si_code = percent(80) ? SI_QUEUE : (int)number() };
 
 	return percent(30) ? 0 : passed(&si, sizeof(si));
 }
@@ -455,16 +471,18 @@ static uint64_t signal_stack(void)
 {
 	size_t size = percent(70) ? 8192 : length();
 
-	return PASS(stack_t, { .ss_sp = room(size),
-			       .ss_flags = (int)(percent(60) ? SS_DISABLE : some_of(&names_sigaltstack)),
-			       .ss_size = size });
+	return PASS(stack_t,
+		    { .ss_sp = room(size),
+		      .ss_flags = (int)(percent(60) ? SS_DISABLE : some_of(&names_sigaltstack)),
+		      .ss_size = size });
 }
 
 /* --- processes */
 
 static uint64_t clone_flags(void)
 {
-	uint64_t own_memory = some_of(&names_clone) & ~(uint64_t)(CLONE_VM | CLONE_VFORK | CLONE_THREAD);
+	uint64_t own_memory =
+	    some_of(&names_clone) & ~(uint64_t)(CLONE_VM | CLONE_VFORK | CLONE_THREAD);
 
 	return percent(50) ? SIGCHLD : percent(90) ? own_memory | SIGCHLD : some_of(&names_clone);
 }
@@ -487,7 +505,8 @@ static uint64_t clone_args(void)
 
 static uint64_t limits(void)
 {
-	return PASS(struct rlimit, { percent(50) ? 1UL << (10 + below(50)) : number(), percent(80) ? ~0UL : number() });
+	return PASS(struct rlimit, { percent(50) ? 1UL << (10 + below(50)) : number(),
+				     percent(80) ? ~0UL : number() });
 }
 
 static uint64_t capability_header(void)
@@ -551,8 +570,8 @@ static uint64_t futex_vector(void)
 	size_t n = percent(90) ? 1 + below(4) : below(130);
 
 	for (size_t i = 0; i < n; i++)
-		v[i].val = below(2), v[i].uaddr = a_futex(), v[i].flags = (uint32_t)PICK(2, 0x82, 2, number()),
-		v[i].reserved = 0;
+		v[i].val = below(2), v[i].uaddr = a_futex(),
+		v[i].flags = (uint32_t)PICK(2, 0x82, 2, number()), v[i].reserved = 0;
 	uint64_t p = P(put(v, n * sizeof(*v)));
 	fitting = n;
 	return p;
@@ -643,7 +662,8 @@ static size_t control(char *bytes, size_t room_left)
 
 	for (uint64_t n = 1 + below(3); n && used + 1200 < room_left; n--) {
 		struct cmsghdr *c = (void *)(bytes + used);
-		int type = percent(75) ? SCM_RIGHTS : (int)some_of(&names_cmsg_socket), *data = (void *)CMSG_DATA(c);
+		int type = percent(75) ? SCM_RIGHTS : (int)some_of(&names_cmsg_socket),
+		    *data = (void *)CMSG_DATA(c);
 		size_t size = 4 * (percent(90) ? 1 + below(4) : below(260));
 
 		for (size_t i = 0; i < size / 4; i++)
@@ -662,7 +682,8 @@ static size_t control(char *bytes, size_t room_left)
 static struct msghdr message_header(void)
 {
 	char bytes[4096] __attribute__((aligned(8))) = "";
-	struct msghdr m = { .msg_iov = (void *)(uintptr_t)vectors(), .msg_flags = (int)zero_mostly() };
+	struct msghdr m = { .msg_iov = (void *)(uintptr_t)vectors(),
+			    .msg_flags = (int)zero_mostly() };
 
 	m.msg_iovlen = fitting;
 	if (percent(40)) {
@@ -703,7 +724,9 @@ static uint64_t message_flags(void)
 
 static uint64_t socket_domain(void)
 {
-	return percent(50) ? AF_UNIX : percent(80) ? PICK(AF_INET, AF_INET6, AF_NETLINK) : some_of(&names_addr_family);
+	return percent(50)   ? AF_UNIX
+	       : percent(80) ? PICK(AF_INET, AF_INET6, AF_NETLINK)
+			     : some_of(&names_addr_family);
 }
 
 static uint64_t socket_type(void)
@@ -851,11 +874,13 @@ static uint64_t make_argument(void)
 /* Calls that end what makes them, make another, or cost the host more than others: seldom. */
 static bool is_rare(const struct row *r)
 {
-	static const short rare[] = { SYS_exit,      SYS_exit_group,  SYS_fork,     SYS_vfork,  SYS_clone,
-				      SYS_clone3,    SYS_execve,      SYS_execveat, SYS_pause,  SYS_sync,
-				      SYS_syncfs,    SYS_chdir,       SYS_chroot,   SYS_fchdir, SYS_setuid,
-				      SYS_setresuid, SYS_close_range, SYS_kill,     SYS_tkill,  SYS_tgkill,
-				      SYS_fsync,     SYS_setreuid,    SYS_mlockall, SYS_mkdir,  SYS_rt_sigsuspend };
+	static const short rare[] = { SYS_exit,         SYS_exit_group, SYS_fork,     SYS_vfork,
+				      SYS_clone,        SYS_clone3,     SYS_execve,   SYS_execveat,
+				      SYS_pause,        SYS_sync,       SYS_syncfs,   SYS_chdir,
+				      SYS_chroot,       SYS_fchdir,     SYS_setuid,   SYS_setresuid,
+				      SYS_close_range,  SYS_kill,       SYS_tkill,    SYS_tgkill,
+				      SYS_fsync,        SYS_setreuid,   SYS_mlockall, SYS_mkdir,
+				      SYS_rt_sigsuspend };
 
 	for (size_t i = 0; i < sizeof(rare) / sizeof(*rare); i++)
 		if (rare[i] == r->nr)
@@ -875,7 +900,8 @@ static void tame(const struct row *r, uint64_t a[6])
 static void odd_number(struct call *c)
 {
 	c->row = -1;
-	c->nr = (long)PICK((uint64_t)-1, 337, 423, 470, 511, 512, 547, 548, 1000, 0x40000000, 0x40000001, number());
+	c->nr = (long)PICK((uint64_t)-1, 337, 423, 470, 511, 512, 547, 548, 1000, 0x40000000,
+			   0x40000001, number());
 	if (c->nr >= 0 && c->nr < 512 && *grammar_name(c->nr) != '?')
 		c->nr += 512; /* a row's: its arguments would not be tame */
 	for (int i = 0; i < 6; i++)

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- *	calls RING SEED SECONDS [--table]	for a sandbox only: natively it would do real harm
- *	calls --show RING			anywhere: the last calls of each thread
+ * 	calls RING SEED SECONDS [--table]	for a sandbox only: natively it would do real harm
+ * 	calls --show RING			anywhere: the last calls of each thread
  *
- * The first process makes no call of the grammar, and no call may name it. It starts workers and kills all there is
- * every second or so, then starts others. A worker is a session of its own, has descriptors of every kind and threads
- * that make calls; its first thread wakes those that block for too long and replaces those that ended.
+ * The first process makes no call of the grammar, and no call may name it. It starts workers and
+ * kills all there is every second or so, then starts others. A worker is a session of its own, has
+ * descriptors of every kind and threads that make calls; its first thread wakes those that block
+ * for too long and replaces those that ended.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -34,7 +35,8 @@ __thread struct me me;
 
 static inline __attribute__((always_inline)) long raw(long nr, const uint64_t a[6])
 {
-	register uint64_t r10 __asm__("r10") = a[3], r8 __asm__("r8") = a[4], r9 __asm__("r9") = a[5];
+	register uint64_t r10 __asm__("r10") = a[3], r8 __asm__("r8") = a[4],
+			      r9 __asm__("r9") = a[5];
 	long result;
 
 	__asm__ volatile("syscall"
@@ -69,11 +71,12 @@ static bool makes_task(long nr)
 	return nr == SYS_fork || nr == SYS_vfork || nr == SYS_clone || nr == SYS_clone3;
 }
 
-/* The other side of a fork. With memory shared it runs on our stack, and may do no more than end. */
+/* The other side of a fork. With memory shared it runs on our stack, and may do no more than
+ * end. */
 static void in_new_task(const struct call *c, pid_t parent)
 {
-	if (c->nr == SYS_vfork || raw(SYS_getppid, c->arg) != parent || c->nr == SYS_clone3 || me.depth > 1 ||
-	    (c->nr == SYS_clone && (c->arg[0] & CLONE_VM)))
+	if (c->nr == SYS_vfork || raw(SYS_getppid, c->arg) != parent || c->nr == SYS_clone3 ||
+	    me.depth > 1 || (c->nr == SYS_clone && (c->arg[0] & CLONE_VM)))
 		raw(SYS_exit, (uint64_t[6]){ 0 });
 	me.depth++;
 	thread_start();
@@ -166,7 +169,8 @@ static void *thread_main(void *arg)
 
 static bool gone(const struct worker_thread *t)
 {
-	return t->tid == 0 || (t->tid != STARTING && syscall(SYS_tgkill, getpid(), t->tid, 0) == -1 && errno == ESRCH);
+	return t->tid == 0 || (t->tid != STARTING &&
+			       syscall(SYS_tgkill, getpid(), t->tid, 0) == -1 && errno == ESRCH);
 }
 
 static void replace(struct worker_thread *t)
@@ -199,9 +203,10 @@ static void set_limits(void)
 	const struct {
 		int what;
 		rlim_t value;
-	} limits[] = {
-		{ RLIMIT_AS, 512 << 20 }, { RLIMIT_FSIZE, 8 << 20 }, { RLIMIT_NOFILE, 160 }, { RLIMIT_CORE, 0 }
-	};
+	} limits[] = { { RLIMIT_AS, 512 << 20 },
+		       { RLIMIT_FSIZE, 8 << 20 },
+		       { RLIMIT_NOFILE, 160 },
+		       { RLIMIT_CORE, 0 } };
 
 	for (size_t i = 0; i < sizeof(limits) / sizeof(*limits); i++)
 		setrlimit(limits[i].what, &(struct rlimit){ limits[i].value, limits[i].value });
@@ -219,7 +224,8 @@ static void go_first(void)
 
 static void become_user(void)
 {
-	if (setgroups(0, NULL) != 0 || setresgid(65534, 65534, 65534) != 0 || setresuid(65534, 65534, 65534) != 0)
+	if (setgroups(0, NULL) != 0 || setresgid(65534, 65534, 65534) != 0 ||
+	    setresuid(65534, 65534, 65534) != 0)
 		_exit(1);
 }
 
@@ -288,7 +294,8 @@ static bool run_workers(double end)
 			if (pid[i] == 0)
 				worker(seed);
 		}
-		sigtimedwait(&child, NULL, &(struct timespec){ (time_t)left, (long)(left * 1e9) % 1000000000 });
+		sigtimedwait(&child, NULL,
+			     &(struct timespec){ (time_t)left, (long)(left * 1e9) % 1000000000 });
 		for (pid_t dead; (dead = waitpid(-1, NULL, WNOHANG | __WALL)) > 0;)
 			for (int i = 0; i < PROCESSES; i++)
 				if (pid[i] == dead)
@@ -297,7 +304,8 @@ static bool run_workers(double end)
 	return true;
 }
 
-/* Ends all but us. What the workers left was adopted, and is not ours to wait for: it has to be gone soon. */
+/* Ends all but us. What the workers left was adopted, and is not ours to wait for: it has to be
+ * gone soon. */
 static bool sweep(void)
 {
 	double end = now() + 20;
@@ -337,8 +345,8 @@ static uint64_t count(void)
 static void show_table(void)
 {
 	for (int i = 0; grammar_row_nr(i) >= 0; i++)
-		printf("%-24s %8lu made %8lu worked\n", grammar_name(grammar_row_nr(i)), ring->made[i],
-		       ring->worked[i]);
+		printf("%-24s %8lu made %8lu worked\n", grammar_name(grammar_row_nr(i)),
+		       ring->made[i], ring->worked[i]);
 }
 
 static void show(void)
@@ -348,7 +356,8 @@ static void show(void)
 		const struct slot *s = &ring->slot[i];
 		for (uint64_t n = s->calls > NOTED ? s->calls - NOTED : 0; n < s->calls; n++) {
 			const struct noted *c = &s->last[n % NOTED];
-			printf("thread %016lx call %lu: %s(", s->seed, c->number, grammar_name(c->nr));
+			printf("thread %016lx call %lu: %s(", s->seed, c->number,
+			       grammar_name(c->nr));
 			for (int j = 0; j < 6; j++)
 				printf("%s%#lx", j ? ", " : "", c->arg[j]);
 			printf(") %ld\n", c->nr);

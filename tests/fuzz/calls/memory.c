@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Where arguments lie. Many places are shared: with other threads, other processes, and a file that is truncated. */
+/* Where arguments lie. Many places are shared: with other threads, other processes, and a file that
+ * is truncated. */
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -27,11 +28,17 @@ uint64_t number(void)
 	switch (below(12)) {
 	case 0: return 0;
 	case 1: return (uint64_t)-1 - (percent(50) ? 0 : below(9000));
-	case 2: return PICK(0x7fffffff, 0x80000000, 0xffffffff, 0x100000000, 0x7fffffffffffffff, 0x8000000000000000);
+	case 2:
+		return PICK(0x7fffffff, 0x80000000, 0xffffffff, 0x100000000, 0x7fffffffffffffff,
+			    0x8000000000000000);
 	case 3: return (1UL << below(64)) - below(2);
 	case 4: return random64() >> below(64);
-	case 5: return PICK(0x7ffffffff000, 0x7fffffffe000, 0x800000000000, 0xffffffffff600000, 0xffff800000000000);
-	case 6: return PICK(7, 8, 0xfff, 0x1000, 0x1001, 1023, 1024, 1025, 65535, 65536, 65537, 2147479552);
+	case 5:
+		return PICK(0x7ffffffff000, 0x7fffffffe000, 0x800000000000, 0xffffffffff600000,
+			    0xffff800000000000);
+	case 6:
+		return PICK(7, 8, 0xfff, 0x1000, 0x1001, 1023, 1024, 1025, 65535, 65536, 65537,
+			    2147479552);
 	case 7: return below(65536);
 	default: return below(17);
 	}
@@ -111,7 +118,9 @@ void *room(size_t size)
 
 	switch (below(16)) {
 	case 0: return (void *)(uintptr_t)number();
-	case 1: return patchwork + below(16) * PAGE + (percent(50) ? PAGE - below(64) : below(PAGE));
+	case 1:
+		return patchwork + below(16) * PAGE +
+		       (percent(50) ? PAGE - below(64) : below(PAGE));
 	case 2: return of_file + below(REGION);
 	case 3: return own_file + below(REGION);
 	case 4: return of_memfd + below(REGION);
@@ -162,5 +171,7 @@ char *area_byte(void)
 
 char *futex_word(void)
 {
-	return percent(70) ? shared + 4 * below(8) : percent(50) ? of_memfd + 4 * below(8) : room(4);
+	return percent(70)   ? shared + 4 * below(8)
+	       : percent(50) ? of_memfd + 4 * below(8)
+			     : room(4);
 }

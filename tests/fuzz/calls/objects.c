@@ -123,7 +123,8 @@ static int keep(enum object kind, int fd)
 
 int descriptor_of(enum object kind)
 {
-	return opened[kind].count ? opened[kind].fd[below((uint64_t)opened[kind].count)] : descriptor();
+	return opened[kind].count ? opened[kind].fd[below((uint64_t)opened[kind].count)]
+				  : descriptor();
 }
 
 static void open_files(void)
@@ -166,7 +167,8 @@ static void listen_at(const struct sockaddr *address, socklen_t size, int type)
 
 	bind(fd, address, size);
 	listen(fd, 5);
-	connect(keep(OBJECT_SOCKET, socket(address->sa_family, type | SOCK_NONBLOCK, 0)), address, size);
+	connect(keep(OBJECT_SOCKET, socket(address->sa_family, type | SOCK_NONBLOCK, 0)), address,
+		size);
 }
 
 static void open_sockets(void)
@@ -206,10 +208,12 @@ static void open_events(void)
 /* Both sides of a terminal, which may become the session's. */
 static void open_terminal(void)
 {
-	int unlocked = 0, master = keep(OBJECT_TERMINAL, open("/dev/ptmx", O_RDWR | O_NONBLOCK | O_NOCTTY));
+	int unlocked = 0,
+	    master = keep(OBJECT_TERMINAL, open("/dev/ptmx", O_RDWR | O_NONBLOCK | O_NOCTTY));
 
 	ioctl(master, TIOCSPTLCK, &unlocked);
-	keep(OBJECT_TERMINAL, ioctl(master, TIOCGPTPEER, O_RDWR | O_NONBLOCK | (percent(50) ? O_NOCTTY : 0)));
+	keep(OBJECT_TERMINAL,
+	     ioctl(master, TIOCGPTPEER, O_RDWR | O_NONBLOCK | (percent(50) ? O_NOCTTY : 0)));
 }
 
 void objects_open(void)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- *	outside SEED	on the host, in the guest's directory, until it is killed
+ * 	outside SEED	on the host, in the guest's directory, until it is killed
  *
- * Does to the guest's files what another process of the host may: cuts them off under mappings and calls, lets them
- *grow, renames and removes them and the folders they lie in. It brings the loop-back interface up first: sockets need
- *one.
+ * Does to the guest's files what another process of the host may: cuts them off under mappings and
+ * calls, lets them grow, renames and removes them and the folders they lie in. It brings the
+ * loop-back interface up first: sockets need one.
  */
 #include <fcntl.h>
 #include <net/if.h>
