@@ -63,8 +63,8 @@ help:
 #: make lib               build/libhl.a, the library behind include/hl.h
 lib: $(BUILD)/libhl.a
 
-# Another compiler or other flags: everything anew.
-FLAGS := $(CC) $(HL_CFLAGS) $(CFLAGS) $(LDFLAGS_HL)
+# Another compiler or other flags: everything anew. Another way to write the same BUILD is no other flag.
+FLAGS := $(CC) $(subst $(BUILD)/gen,gen,$(HL_CFLAGS)) $(CFLAGS) $(LDFLAGS_HL)
 $(BUILD)/flags: FORCE
 	@mkdir -p $(@D)
 	@echo '$(subst ','\'',$(FLAGS))' | cmp -s - $@ || echo '$(subst ','\'',$(FLAGS))' > $@
