@@ -445,6 +445,23 @@ static long value_of(const char *path, const char *word)
 	return v;
 }
 
+/* Adds up fields over all lines of one reading: a second one may find other pages. */
+static void sums_of(const char *path, const char *const *words, size_t n, long *sums)
+{
+	char line[512];
+	FILE *f = fopen(path, "r");
+
+	for (size_t i = 0; i < n; i++)
+		sums[i] = -1;
+	while (f && fgets(line, sizeof(line), f))
+		for (size_t i = 0; i < n; i++)
+			if (strncmp(line, words[i], strlen(words[i])) == 0)
+				sums[i] =
+				    (sums[i] < 0 ? 0 : sums[i]) + atol(line + strlen(words[i]));
+	if (f)
+		fclose(f);
+}
+
 CASE(status_fields)
 {
 	static const char *const words[] = {
@@ -514,8 +531,10 @@ CASE(status_fields)
 /* Sums and peaks hold together. */
 CASE(status_memory)
 {
+	static const char *const rss[] = { "VmRSS:", "RssAnon:", "RssFile:", "RssShmem:" };
 	const char *path = "/proc/self/status";
 	size_t len = 64UL << 20;
+	long sums[4];
 	long anon = value_of(path, "RssAnon:"), data = value_of(path, "VmData:"),
 	     size = value_of(path, "VmSize:");
 	char *p = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -528,27 +547,20 @@ CASE(status_memory)
 	V(value_of(path, "RssAnon:") - anon < (long)(len / 2048));
 	V(value_of(path, "VmPeak:") - size >= (long)(len / 1024));
 	V(value_of(path, "VmHWM:") >= (long)(len / 1024));
-	V(value_of(path, "VmRSS:") ==
-	  value_of(path, "RssAnon:") + value_of(path, "RssFile:") + value_of(path, "RssShmem:"));
+	sums_of(path, rss, 4, sums);
+	V(sums[0] == sums[1] + sums[2] + sums[3]);
 	store("/proc/self/clear_refs", "5");
 	V(value_of(path, "VmHWM:") < (long)(len / 1024));
 	store("/proc/self/clear_refs", "9");
 	store("/proc/self/clear_refs", "x");
 }
 
-/* The sum of a field over all of smaps. */
 static long smaps_sum(const char *word)
 {
-	char line[512];
-	long sum = 0, n = 0;
-	FILE *f = fopen("/proc/self/smaps", "r");
+	long sum;
 
-	while (f && fgets(line, sizeof(line), f))
-		if (strncmp(line, word, strlen(word)) == 0)
-			n++, sum += atol(line + strlen(word));
-	if (f)
-		fclose(f);
-	return n ? sum : -1;
+	sums_of("/proc/self/smaps", &word, 1, &sum);
+	return sum;
 }
 
 CASE(smaps)
@@ -577,9 +589,13 @@ CASE(smaps)
 	V(smaps_sum("Private_Dirty:") - dirty >= (long)(len / 2048));
 	V(smaps_sum("Anonymous:") - anon >= (long)(len / 2048));
 	V(smaps_sum("Pss:") - pss >= (long)(len / 2048));
-	V(smaps_sum("Rss:") == smaps_sum("Shared_Clean:") + smaps_sum("Shared_Dirty:") +
-				   smaps_sum("Private_Clean:") + smaps_sum("Private_Dirty:"));
-	V(smaps_sum("Rss:") >= smaps_sum("Pss:"));
+
+	static const char *const parts[] = { "Rss:",          "Pss:",           "Shared_Clean:",
+					     "Shared_Dirty:", "Private_Clean:", "Private_Dirty:" };
+	long sums[6];
+	sums_of("/proc/self/smaps", parts, 6, sums);
+	V(sums[0] == sums[2] + sums[3] + sums[4] + sums[5]);
+	V(sums[0] >= sums[1]);
 }
 
 /* After a fork, memory is shared until one of the two writes it. */
@@ -592,7 +608,10 @@ CASE(smaps_shared)
 	memset(p, 1, len);
 	pid_t pid = child(waits, &b);
 	V(smaps_sum("Shared_Dirty:") >= (long)(len / 1024));
-	V(smaps_sum("Rss:") - smaps_sum("Pss:") >= (long)(len / 2048));
+	static const char *const parts[] = { "Rss:", "Pss:" };
+	long sums[2];
+	sums_of("/proc/self/smaps", parts, 2, sums);
+	V(sums[0] - sums[1] >= (long)(len / 2048));
 	memset(p, 2, len);
 	V(smaps_sum("Shared_Dirty:") < (long)(len / 2048));
 	give(&b);
