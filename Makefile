@@ -44,8 +44,11 @@ say = @
 endif
 endif
 
+# The CPU that is compiled for, which is that of guests: a folder of arch/.
+ARCH := $(firstword $(subst -, ,$(shell $(CC) -dumpmachine)))
+
 # A folder's sources are whatever lies in it: a new file needs no line here.
-LIB_DIRS := util arch/x86_64 host platform platform/kvm platform/process mm fs fs/* net kernel loader proc sys snapshot lib jail
+LIB_DIRS := util arch/$(ARCH) host platform platform/kvm platform/process mm fs fs/* net kernel loader proc sys snapshot lib jail
 LIB_SRCS := $(sort $(foreach d,$(LIB_DIRS),$(wildcard $(d)/*.c) $(wildcard $(d)/*.S)))
 CLI_SRCS := $(wildcard cli/*.c)
 LIB_OBJS := $(LIB_SRCS:%=$(BUILD)/%.o)
@@ -108,7 +111,7 @@ docs:
 compile_commands.json:
 	@scripts/compile-commands '$(CC) $(HL_CFLAGS) $(CFLAGS)' $(filter %.c,$(LIB_SRCS) $(CLI_SRCS)) > $@
 
-include arch/x86_64/vdso/rules.mk
+include arch/$(ARCH)/vdso/rules.mk
 include platform/process/stub/rules.mk
 include scripts/install.mk
 include scripts/check.mk

@@ -15,12 +15,11 @@
  */
 #include "loader/clock.h"
 
-#include <fcntl.h>
 #include <stdlib.h>
-#include <string.h>
 #include <time.h>
-#include <unistd.h>
-#include <cpuid.h>
+
+#include "arch/barrier.h"
+#include "arch/counter.h"
 
 #define NS_PER_SEC 1000000000UL
 
@@ -36,14 +35,6 @@
 #define STEP_MIN 1000
 #define READINGS 5
 
-static uint64_t read_tsc(void)
-{
-	uint32_t low, high;
-
-	__asm__ volatile("lfence; rdtsc; lfence" : "=a"(low), "=d"(high)::"memory");
-	return (uint64_t)high << 32 | low;
-}
-
 static uint64_t host_ns(clockid_t clock)
 {
 	struct timespec ts;
@@ -58,7 +49,8 @@ static struct clock_sample sample(clockid_t clock)
 	struct clock_sample best = { .width = UINT64_MAX };
 
 	for (int i = 0; i < READINGS; i++) {
-		uint64_t before = read_tsc(), ns = host_ns(clock), after = read_tsc();
+		uint64_t before = counter_read_ordered(), ns = host_ns(clock),
+			 after = counter_read_ordered();
 
 		if (after - before < best.width)
 			best = (struct clock_sample){ before + (after - before) / 2, ns,
@@ -75,7 +67,7 @@ static uint64_t scale(uint64_t counts, uint64_t mult)
 /* ns per count since the anchor, as vdso_clock_line.mult. 0: too early to tell. */
 static uint64_t rate_find(struct clock_rate *r, const struct clock_sample *now)
 {
-	uint64_t ns = now->ns - r->anchor.ns, counts = now->tsc - r->anchor.tsc;
+	uint64_t ns = now->ns - r->anchor.ns, counts = now->count - r->anchor.count;
 
 	if (now->ns < r->anchor.ns + BASELINE_MIN || counts == 0)
 		return 0;
@@ -86,39 +78,14 @@ static uint64_t rate_find(struct clock_rate *r, const struct clock_sample *now)
 	return (uint64_t)(((unsigned __int128)ns << VDSO_SHIFT) / counts);
 }
 
-/* Does the host count time by the TSC? Only then is it known to run evenly, and alike on all
- * CPUs. */
-static bool tsc_trusted(void)
-{
-	char name[32] = "";
-	unsigned a, b, c, d;
-	int fd = open("/sys/devices/system/clocksource/clocksource0/current_clocksource",
-		      O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? -1 : read(fd, name, sizeof name - 1);
-
-	if (fd >= 0)
-		close(fd);
-	if (n > 0)
-		return strncmp(name, "tsc\n", 4) == 0 || strncmp(name, "kvm-clock", 9) == 0 ||
-		       strncmp(name, "hyperv_clocksource_tsc", 22) == 0;
-	return __get_cpuid(0x80000007, &a, &b, &c, &d) && (d & 1u << 8);
-}
-
-static bool has_rdtscp(void)
-{
-	unsigned a, b, c, d;
-
-	return __get_cpuid(0x80000001, &a, &b, &c, &d) && (d & 1u << 27);
-}
-
 void clock_page_init(struct clock_page *p, struct vdso_data *data)
 {
 	struct timespec res;
 
-	*p = (struct clock_page){ .data = data, .usable = tsc_trusted() };
+	*p = (struct clock_page){ .data = data, .usable = counter_is_trusted() };
 	clock_getres(CLOCK_MONOTONIC_COARSE, &res);
 	data->coarse_ns = res.tv_sec == 0 && res.tv_nsec > 0 ? (uint64_t)res.tv_nsec : 1;
-	data->has_cpu_number = has_rdtscp();
+	data->has_cpu_number = counter_has_cpu_number();
 	p->realtime = host_ns(CLOCK_REALTIME) - host_ns(CLOCK_MONOTONIC);
 	p->monotonic_rate.anchor = p->monotonic_rate.next_anchor = sample(CLOCK_MONOTONIC);
 	p->raw_rate.anchor = p->raw_rate.next_anchor = sample(CLOCK_MONOTONIC_RAW);
@@ -135,16 +102,18 @@ bool clock_page_coarse(const struct clock_page *p, clockid_t clock, uint64_t *ns
 	return true;
 }
 
-/* Replaces `line`, which the page has from `d->tsc_base` on, by one that shows what the clock
- * showed, from `tsc` on; `term`: counts it will be used for. */
+/* Replaces `line`, which the page has from `d->count_base` on, by one that shows what the clock
+ * showed, from `count` on; `term`: counts it will be used for. */
 static void line_replace(struct clock_line *line, const struct vdso_data *d,
-			 const struct clock_sample *now, uint64_t mult, uint64_t tsc, uint64_t term)
+			 const struct clock_sample *now, uint64_t mult, uint64_t count,
+			 uint64_t term)
 {
-	uint64_t ns = now->ns + scale(tsc - now->tsc, mult), old = 0;
+	uint64_t ns = now->ns + scale(count - now->count, mult), old = 0;
 
-	if (d->tsc_end)
+	if (d->count_end)
 		old = line->base +
-		      scale((tsc < d->tsc_end ? tsc : d->tsc_end) - d->tsc_base, line->mult);
+		      scale((count < d->count_end ? count : d->count_end) - d->count_base,
+			    line->mult);
 	if (old > ns) {
 		uint64_t less = (uint64_t)(((unsigned __int128)(old - ns) << VDSO_SHIFT) / term);
 
@@ -159,7 +128,7 @@ static uint64_t distance(clockid_t clock, uint64_t old, const struct clock_sampl
 			 uint64_t mult)
 {
 	struct clock_sample s = sample(clock);
-	uint64_t found = s.ns - (mono->ns + scale(s.tsc - mono->tsc, mult));
+	uint64_t found = s.ns - (mono->ns + scale(s.count - mono->count, mult));
 	int64_t off = (int64_t)(found - old);
 
 	return llabs(off) < (int64_t)(STEP_MIN + scale(s.width + mono->width, mult)) ? old : found;
@@ -171,10 +140,12 @@ static uint64_t tai_seconds(void)
 	return (host_ns(CLOCK_TAI) - host_ns(CLOCK_REALTIME) + NS_PER_SEC / 2) / NS_PER_SEC;
 }
 
-/* A full barrier: readers see what comes before it before it, and nothing of what comes after. */
+/* Readers see what was written before it before they see it, and nothing of what comes after. */
 static void seq_store(struct vdso_data *d, uint32_t seq)
 {
-	__atomic_exchange_n(&d->seq, seq, __ATOMIC_SEQ_CST);
+	barrier_full();
+	__atomic_store_n(&d->seq, seq, __ATOMIC_RELAXED);
+	barrier_full();
 }
 
 struct readings {
@@ -192,20 +163,20 @@ static void put(struct vdso_data *d, clockid_t clock, const struct clock_line *l
 static void publish(struct clock_page *p, const struct readings *r, uint64_t term)
 {
 	struct vdso_data *d = p->data;
-	uint64_t tsc;
+	uint64_t count;
 
 	seq_store(d, d->seq + 1);
-	tsc = read_tsc();
-	line_replace(&p->monotonic, d, &r->mono, r->mono_mult, tsc, term);
-	line_replace(&p->raw, d, &r->raw, r->raw_mult, tsc, term);
+	count = counter_read_ordered();
+	line_replace(&p->monotonic, d, &r->mono, r->mono_mult, count, term);
+	line_replace(&p->raw, d, &r->raw, r->raw_mult, count, term);
 	put(d, CLOCK_MONOTONIC, &p->monotonic, 0);
 	put(d, CLOCK_MONOTONIC_RAW, &p->raw, 0);
 	put(d, CLOCK_REALTIME, &p->monotonic, p->realtime);
 	put(d, CLOCK_BOOTTIME, &p->monotonic, p->boottime);
 	put(d, CLOCK_TAI, &p->monotonic, p->realtime + r->tai);
 	d->realtime_ahead = p->realtime;
-	d->tsc_base = tsc;
-	__atomic_store_n(&d->tsc_end, tsc + term, __ATOMIC_RELAXED);
+	d->count_base = count;
+	__atomic_store_n(&d->count_end, count + term, __ATOMIC_RELAXED);
 	seq_store(d, d->seq + 1);
 }
 
@@ -233,5 +204,6 @@ uint64_t clock_page_update(struct clock_page *p)
 
 bool clock_page_expired(const struct clock_page *p)
 {
-	return p->usable && read_tsc() >= __atomic_load_n(&p->data->tsc_end, __ATOMIC_RELAXED);
+	return p->usable &&
+	       counter_read_ordered() >= __atomic_load_n(&p->data->count_end, __ATOMIC_RELAXED);
 }

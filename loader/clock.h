@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The host's clocks as lines over the time stamp counter, for the page the vDSO reads
- * (arch/x86_64/vdso_data.h). Not thread-safe. */
+/* The host's clocks as lines over the CPU's counter, for the page the vDSO reads
+ * (arch/vdso_data.h). Not thread-safe. */
 #ifndef HL_LOADER_CLOCK_H
 #define HL_LOADER_CLOCK_H
 
@@ -8,11 +8,11 @@
 #include <stdint.h>
 #include <time.h>
 
-#include "arch/x86_64/vdso_data.h"
+#include "arch/vdso_data.h"
 
-/* A reading of a host clock: it showed `ns` at `tsc`, give or take half of `width` counts. */
+/* A reading of a host clock: it showed `ns` at `count`, give or take half of `width` counts. */
 struct clock_sample {
-	uint64_t tsc, ns, width;
+	uint64_t count, ns, width;
 };
 
 /* What is known of a clock's rate: readings with enough time between them. */
@@ -27,7 +27,7 @@ struct clock_line {
 
 struct clock_page {
 	struct vdso_data *data;
-	bool usable; /* the host itself counts time by the TSC */
+	bool usable; /* the host itself counts time by the counter */
 	struct clock_rate monotonic_rate, raw_rate;
 	struct clock_line monotonic, raw;
 	uint64_t realtime, boottime; /* ahead of CLOCK_MONOTONIC, ns */

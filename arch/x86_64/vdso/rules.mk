@@ -2,7 +2,9 @@
 # The vDSO is an image of its own, which vdso_image.S takes in.
 VDSO := arch/x86_64/vdso
 
-$(BUILD)/gen/vdso.so: $(VDSO)/vdso.c $(VDSO)/vdso.lds arch/x86_64/vdso_data.h $(VDSO)/rules.mk
+VDSO_HEADERS := $(wildcard arch/*.h arch/x86_64/*.h)
+
+$(BUILD)/gen/vdso.so: $(VDSO)/vdso.c $(VDSO)/vdso.lds $(VDSO_HEADERS) $(VDSO)/rules.mk
 	@mkdir -p $(@D)
 	$(CC) -std=gnu17 $(WARNINGS) -D_GNU_SOURCE -O2 -g0 -iquote . -fPIC -ffreestanding -fno-stack-protector -fomit-frame-pointer \
 	    -fno-jump-tables -fasynchronous-unwind-tables -mno-sse -fcf-protection=none -nostdlib -shared \
