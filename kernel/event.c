@@ -78,5 +78,5 @@ void event_exception(struct task *t, unsigned vector, uint64_t error)
 		e = &exception_signals[13];
 	t->sb->platform->regs_get(t->context, &regs);
 	int code = vector == 16 || vector == 19 ? floating_point_code(t, vector) : e->code;
-	signal_force_fault(t, e->sig, code, e->addr == ADDR_IP ? regs.rip : 0, vector, error);
+	signal_force_fault(t, e->sig, code, e->addr == ADDR_IP ? regs_ip(&regs) : 0, vector, error);
 }

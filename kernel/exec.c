@@ -101,7 +101,7 @@ static int dethread(struct task *t)
 static void reset_cpu(struct task *t, const struct exec_image *image)
 {
 	const struct platform *pf = t->sb->platform;
-	struct cpu_regs regs = { .rip = image->entry, .rsp = image->sp, .rflags = RFLAGS_FIXED };
+	struct cpu_regs regs = regs_start(image->entry, image->sp);
 	pf->regs_set(t->context, &regs);
 	pf->fp_set(t->context, NULL, 0);
 	t->regs_replaced = true;

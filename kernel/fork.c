@@ -102,7 +102,8 @@ static int share_mm(struct task *t, struct task *child, uint64_t flags)
 	if (!(flags & CLONE_VM)) {
 		struct cpu_regs regs = { 0 };
 		t->sb->platform->regs_get(t->context, &regs);
-		return mm_fork(t->mm, (const uint64_t[FORK_HINTS]){ regs.rsp, regs.fs_base },
+		return mm_fork(t->mm,
+			       (const uint64_t[FORK_HINTS]){ regs_sp(&regs), regs_tls(&regs) },
 			       &child->mm);
 	}
 	child->mm = mm_get(t->mm);
@@ -182,11 +183,11 @@ static int copy_cpu(struct task *t, struct task *child, const struct clone_reque
 	int err = pf->regs_get(t->context, &regs);
 	if (err)
 		return err;
-	regs.rax = 0;
+	regs_set_result(&regs, 0);
 	if (rq->stack)
-		regs.rsp = rq->stack;
+		regs_set_sp(&regs, rq->stack);
 	if (rq->flags & CLONE_SETTLS)
-		regs.fs_base = rq->tls;
+		regs_set_tls(&regs, rq->tls);
 	err = pf->regs_set(child->context, &regs);
 	if (err)
 		/* a TLS address outside the user half, as do_arch_prctl_64 */

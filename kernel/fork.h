@@ -12,7 +12,7 @@ struct clone_request {
 	uint64_t flags; /* CLONE_*, without the exit signal */
 	uint64_t pidfd, child_tid, parent_tid;
 	uint64_t exit_signal;
-	uint64_t stack; /* the new rsp; 0: the caller's */
+	uint64_t stack; /* the new stack pointer; 0: the caller's */
 	uint64_t tls;
 	const int32_t *set_tid; /* wished pids, innermost namespace first */
 	unsigned set_tid_size;

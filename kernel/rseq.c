@@ -150,7 +150,11 @@ static void punish(struct task *t)
 
 int rseq_signal(struct task *t, struct cpu_regs *regs)
 {
-	int r = t->rseq ? leave_section(t, &regs->rip) : 0;
+	uint64_t ip = regs_ip(regs);
+	int r = t->rseq ? leave_section(t, &ip) : 0;
+
+	if (r > 0)
+		regs_set_ip(regs, ip);
 
 	return r < 0 ? r : 0;
 }
@@ -161,10 +165,14 @@ static void abort_section(struct task *t)
 	struct cpu_regs regs;
 	int r = pf->regs_get(t->context, &regs);
 
+	uint64_t ip = regs_ip(&regs);
+
 	if (r == 0)
-		r = leave_section(t, &regs.rip);
-	if (r > 0)
+		r = leave_section(t, &ip);
+	if (r > 0) {
+		regs_set_ip(&regs, ip);
 		r = pf->regs_set(t->context, &regs);
+	}
 	if (r < 0)
 		punish(t);
 }

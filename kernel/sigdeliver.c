@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 
 #include "arch/x86_64/sigframe.h"
 #include "kernel/process.h"
@@ -28,9 +29,7 @@
 #ifndef SS_AUTODISARM
 #define SS_AUTODISARM (1U << 31)
 #endif
-#define MIN_ALTSTACK       2048 /* the kernel's MINSIGSTKSZ */
-#define NR_RESTART_SYSCALL 219
-#define SYSCALL_INSN_LEN   2
+#define MIN_ALTSTACK 2048 /* the kernel's MINSIGSTKSZ */
 
 /* One visit to signal_deliver. */
 struct delivery {
@@ -181,8 +180,7 @@ static void load_regs(struct delivery *d)
 static void rewind_to(struct delivery *d, uint64_t nr)
 {
 	load_regs(d);
-	d->regs.rip -= SYSCALL_INSN_LEN;
-	d->regs.rax = nr;
+	regs_rewind(&d->regs, nr, d->t->event.syscall.args[0]);
 }
 
 /* A handler is about to run: again afterwards, or -EINTR? */
@@ -196,7 +194,7 @@ static void restart_for_handler(struct delivery *d, const struct ksigaction *a)
 	if (again)
 		rewind_to(d, d->t->event.syscall.nr);
 	else if (d->result <= -ERESTARTSYS && d->result >= -ERESTART_RESTARTBLOCK)
-		d->regs.rax = (uint64_t)-EINTR;
+		regs_set_result(&d->regs, (uint64_t)-EINTR);
 }
 
 static void restart_without_handler(struct delivery *d)
@@ -205,7 +203,7 @@ static void restart_without_handler(struct delivery *d)
 	case -ERESTARTSYS:
 	case -ERESTARTNOHAND:
 	case -ERESTARTNOINTR: rewind_to(d, d->t->event.syscall.nr); break;
-	case -ERESTART_RESTARTBLOCK: rewind_to(d, NR_RESTART_SYSCALL); break;
+	case -ERESTART_RESTARTBLOCK: rewind_to(d, SYS_restart_syscall); break;
 	default: break;
 	}
 }
@@ -306,7 +304,7 @@ static int push_frame(struct delivery *d, const struct taken *s)
 	size_t fp_size = t->sb->platform->fp_size(t->sb->machine, &xcr0);
 
 	if (!(s->action.flags & SA_RESTORER) ||
-	    frame_place(t, &s->action, d->regs.rsp, fp_size, &pl))
+	    frame_place(t, &s->action, regs_sp(&d->regs), fp_size, &pl))
 		return -EFAULT;
 	char *image = calloc(1, pl.size);
 	int err = image ? frame_write(d, s, &pl, image) : -ENOMEM;
@@ -452,13 +450,13 @@ static int return_frame(struct task *t, struct cpu_regs *regs)
 {
 	struct sigframe f;
 
-	if (copy_from_guest(t->mm, &f, GVA(regs->rsp - sizeof f.restorer),
+	if (copy_from_guest(t->mm, &f, GVA(regs_sp(regs) - sizeof f.restorer),
 			    offsetof(struct sigframe, info)))
 		return -EFAULT;
 	signal_set_mask(t, f.uc_sigmask);
 	struct sigaltstack_state alt = { f.uc_stack.sp, f.uc_stack.size, f.uc_stack.flags };
 	/* as Linux: a bad one is not taken, and that is all */
-	(void)signal_set_altstack(t, &alt, regs->rsp);
+	(void)signal_set_altstack(t, &alt, regs_sp(regs));
 	if (!sigframe_restore(&f, regs))
 		return -EINVAL;
 	int err = return_fp(t, f.uc_mcontext.fpstate);

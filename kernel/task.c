@@ -349,7 +349,7 @@ static void on_vsyscall(struct task *t, struct cpu_regs *regs)
 		signal_force_fault(t, SIGSEGV, SI_KERNEL, 0, VECTOR_GP, 0);
 		return;
 	}
-	regs->rax = (uint64_t)r;
+	regs_set_result(regs, (uint64_t)r);
 	t->sb->platform->regs_set(t->context, regs);
 }
 
@@ -381,7 +381,7 @@ static void on_lost_page(struct task *t)
 	if (mm_drop_lost_pages(t->mm))
 		return;
 	t->sb->platform->regs_get(t->context, &regs);
-	signal_force_fault(t, SIGBUS, BUS_ADRERR, regs.rip, 14, 4);
+	signal_force_fault(t, SIGBUS, BUS_ADRERR, regs_ip(&regs), 14, 4);
 }
 
 static void on_dead(struct task *t)

@@ -40,7 +40,7 @@ struct exec_image {
 	struct cred *cred;  /* what the program runs with; a reference */
 	bool secure;        /* other than its caller's: AT_SECURE, not dumpable */
 	struct file *exe;   /* the ELF file that runs: for /proc/PID/exe; a reference */
-	uint64_t entry, sp; /* first rip (the interpreter's when there is one) and rsp */
+	uint64_t entry, sp; /* first instruction (the interpreter's when there is one), stack */
 	char comm[16];
 	unsigned personality_clear;
 	bool exec_stack;

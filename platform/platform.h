@@ -24,7 +24,7 @@
 #include <sys/types.h>
 #include <time.h>
 
-#include "arch/x86_64/regs.h"
+#include "arch/regs.h"
 #include "host/kick.h"
 #include "platform/physmem.h"
 #include "util/finding.h"
@@ -39,7 +39,7 @@ struct context;
 enum { GUEST_READ = 1, GUEST_WRITE = 2, GUEST_EXEC = 4 };
 
 enum event_kind {
-	EVENT_SYSCALL, /* the guest executed `syscall`; the context is stopped behind it */
+	EVENT_SYSCALL, /* the guest made a system call; the context is stopped behind it */
 	/* a memory access the space does not allow; the instruction has not executed */
 	EVENT_FAULT,
 	EVENT_EXCEPTION,   /* any other CPU exception of user code */
@@ -55,11 +55,11 @@ struct event {
 	enum event_kind kind;
 	union {
 		struct {
-			/* as in rax, unchecked; Linux and some platforms know its low 32 bits
-			 * alone */
+			/* as the guest has it, unchecked; Linux and some platforms know its low 32
+			 * bits alone */
 			uint64_t nr;
-			uint64_t args[6]; /* rdi rsi rdx r10 r8 r9 */
-			uint64_t ip;      /* of the instruction after `syscall` */
+			uint64_t args[6];
+			uint64_t ip; /* of the instruction after that of the call */
 		} syscall;
 		struct {
 			/* faulting linear address, as reported by the CPU; may be anything */
@@ -133,7 +133,7 @@ struct platform {
 	 * than what is mapped. prot 0: unmap. */
 	int (*space_protect)(struct space *s, gva_t addr, uint64_t len, unsigned prot);
 
-	/* New contexts have zero registers, RFLAGS_FIXED, the FP state of a fresh Linux process. */
+	/* New contexts have the registers of regs_start(0, 0), and the FP state of a fresh process. */
 	int (*context_create)(struct machine *m, struct context **out);
 	void (*context_destroy)(struct context *c);
 	/* NULL: spaces of this platform do not end by themselves. `died` is called when the space
@@ -146,13 +146,12 @@ struct platform {
 	 * last run's (execve). */
 	int (*run)(struct context *c, struct space *s, struct kick *k, struct event *ev);
 
-	/* After EVENT_SYSCALL: what rax will hold. The cheap way back; regs_set after it overrides
-	 * it. */
-	void (*syscall_result)(struct context *c, uint64_t rax);
-	/* The whole integer state. After EVENT_SYSCALL rip is behind the instruction, rcx = rip,
-	 * r11 = rflags, rax = nr until syscall_result. regs_set forces rflags to
-	 * RFLAGS_USER|RFLAGS_FIXED; a non-canonical rip or base is
-	 * -EINVAL. */
+	/* After EVENT_SYSCALL: what regs_result will be. The cheap way back; regs_set after it
+	 * overrides it. */
+	void (*syscall_result)(struct context *c, uint64_t result);
+	/* The whole integer state. After EVENT_SYSCALL as the kernel leaves it, with `nr` in the
+	 * place of the result until syscall_result where the two share a register. regs_set forces
+	 * the flags that are not user code's; addresses no guest can have are -EINVAL. */
 	int (*regs_get)(struct context *c, struct cpu_regs *out);
 	int (*regs_set)(struct context *c, const struct cpu_regs *in);
 

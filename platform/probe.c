@@ -66,23 +66,22 @@ static int median(const struct platform *pf, struct context *c, struct space *s,
 	return 0;
 }
 
-/* A guest of four bytes: `syscall` and a jump back to it. */
 static int measure_in(const struct platform *pf, struct machine *m, struct physmem *pm,
 		      struct space *s, uint64_t *ns)
 {
-	static const unsigned char code[] = { 0x0f, 0x05, 0xeb, 0xfc };
 	const gva_t at = GVA(1UL << 20);
 	struct kick k = { 0 };
 	struct context *c;
 
-	memcpy(physmem_base(pm), code, sizeof code);
+	memcpy(physmem_base(pm), syscall_loop.bytes, syscall_loop.size);
 	int err = pf->space_map(s, at, PAGE_SIZE, GUEST_READ | GUEST_EXEC, physmem_arena(pm), 0);
 	if (!err)
 		err = pf->context_create(m, &c);
 	if (err)
 		return err;
+	struct cpu_regs regs = regs_start(at.v, 0);
 	kick_attach(&k);
-	err = pf->regs_set(c, &(struct cpu_regs){ .rip = at.v });
+	err = pf->regs_set(c, &regs);
 	if (!err)
 		err = median(pf, c, s, &k, ns);
 	kick_detach(&k);

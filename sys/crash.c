@@ -55,16 +55,10 @@ static void report_place(struct observe *o, struct task *t, const char *what, ui
 
 static void report_registers(struct observe *o, const struct cpu_regs *r)
 {
-	observe_log(o, 1, "  rax %016lx  rbx %016lx  rcx %016lx  rdx %016lx", r->rax, r->rbx,
-		    r->rcx, r->rdx);
-	observe_log(o, 1, "  rsi %016lx  rdi %016lx  rbp %016lx  rsp %016lx", r->rsi, r->rdi,
-		    r->rbp, r->rsp);
-	observe_log(o, 1, "  r8  %016lx  r9  %016lx  r10 %016lx  r11 %016lx", r->r8, r->r9, r->r10,
-		    r->r11);
-	observe_log(o, 1, "  r12 %016lx  r13 %016lx  r14 %016lx  r15 %016lx", r->r12, r->r13,
-		    r->r14, r->r15);
-	observe_log(o, 1, "  rip %016lx  rflags %08lx  fs %016lx  gs %016lx", r->rip, r->rflags,
-		    r->fs_base, r->gs_base);
+	char line[128];
+
+	for (unsigned i = 0; regs_describe(r, i, line, sizeof line); i++)
+		observe_log(o, 1, "  %s", line);
 }
 
 static void report_bytes(struct observe *o, struct task *t, const char *what, uint64_t addr,
@@ -126,12 +120,12 @@ void crash_report(struct observe *o, struct task *t, const siginfo_t *si)
 	text_free(&info);
 	if (t->sb->platform->regs_get(t->context, &r))
 		return;
-	report_place(o, t, "instruction", r.rip);
+	report_place(o, t, "instruction", regs_ip(&r));
 	if (has_address(si->si_signo) && si->si_code > 0 && si->si_code != SI_KERNEL)
 		report_place(o, t, "address", (uintptr_t)si->si_addr);
 	report_registers(o, &r);
-	report_bytes(o, t, "code ", r.rip, 1, 16);
-	report_bytes(o, t, "stack", r.rsp, 8, 4);
+	report_bytes(o, t, "code ", regs_ip(&r), 1, 16);
+	report_bytes(o, t, "stack", regs_sp(&r), 8, 4);
 	if (t->observed)
 		report_calls(o, t->observed);
 }

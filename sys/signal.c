@@ -83,11 +83,11 @@ SYSCALL_DEFINE(sigaltstack)
 	int err = t->sb->platform->regs_get(t->context, &regs);
 	if (err)
 		return err;
-	struct user_stack old = { t->altstack.sp, signal_altstack_flags(t, regs.rsp), 0,
+	struct user_stack old = { t->altstack.sp, signal_altstack_flags(t, regs_sp(&regs)), 0,
 				  t->altstack.size };
 	if (a[0]) {
 		struct sigaltstack_state ss = { u.sp, u.size, u.flags };
-		err = signal_set_altstack(t, &ss, regs.rsp);
+		err = signal_set_altstack(t, &ss, regs_sp(&regs));
 		if (err)
 			return err;
 	}

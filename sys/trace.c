@@ -443,7 +443,7 @@ static int64_t visible_result(struct task *t, int64_t result)
 
 	if (!t->regs_replaced || t->exiting || t->sb->platform->regs_get(t->context, &regs))
 		return result;
-	return (int64_t)regs.rax;
+	return (int64_t)regs_result(&regs);
 }
 
 void trace_exit(struct observe *o, struct task *t, const struct syscall_entry *e, int64_t result,

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "arch/x86_64/regs.h"
+#include "arch/regs.h"
 #include "kernel/sandbox.h"
 #include "sys/trace_print.h"
 
@@ -264,7 +264,7 @@ void print_sigframe(struct print *p, int i, const struct names *names)
 	uint64_t set;
 
 	if (p->t->sb->platform->regs_get(p->t->context, &regs) ||
-	    copy_from_guest(p->t->mm, &set, GVA(regs.rsp + UCONTEXT_SIGMASK), sizeof set))
+	    copy_from_guest(p->t->mm, &set, GVA(regs_sp(&regs) + UCONTEXT_SIGMASK), sizeof set))
 		return;
 	text_puts(p->out, "{mask=");
 	print_sigset_value(p->out, set);

@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The integer register file of a guest thread. Field order up to `rflags` is that of struct
- * kvm_regs. */
+/* Field order up to `rflags` is that of struct kvm_regs. */
 #ifndef HL_ARCH_X86_64_REGS_H
 #define HL_ARCH_X86_64_REGS_H
-
-#include <stdint.h>
 
 struct cpu_regs {
 	uint64_t rax, rbx, rcx, rdx;
@@ -23,5 +20,58 @@ struct cpu_regs {
 /* Segment selectors of a 64-bit Linux user thread. */
 #define USER_CS 0x33
 #define USER_SS 0x2b
+
+#define SYSCALL_INSN_SIZE 2
+
+static inline struct cpu_regs regs_start(uint64_t entry, uint64_t sp)
+{
+	return (struct cpu_regs){ .rip = entry, .rsp = sp, .rflags = RFLAGS_FIXED };
+}
+
+static inline uint64_t regs_ip(const struct cpu_regs *r)
+{
+	return r->rip;
+}
+
+static inline void regs_set_ip(struct cpu_regs *r, uint64_t ip)
+{
+	r->rip = ip;
+}
+
+static inline uint64_t regs_sp(const struct cpu_regs *r)
+{
+	return r->rsp;
+}
+
+static inline void regs_set_sp(struct cpu_regs *r, uint64_t sp)
+{
+	r->rsp = sp;
+}
+
+static inline uint64_t regs_tls(const struct cpu_regs *r)
+{
+	return r->fs_base;
+}
+
+static inline void regs_set_tls(struct cpu_regs *r, uint64_t base)
+{
+	r->fs_base = base;
+}
+
+static inline uint64_t regs_result(const struct cpu_regs *r)
+{
+	return r->rax;
+}
+
+static inline void regs_set_result(struct cpu_regs *r, uint64_t result)
+{
+	r->rax = result;
+}
+
+static inline void regs_rewind(struct cpu_regs *r, uint64_t nr, uint64_t arg0)
+{
+	r->rip -= SYSCALL_INSN_SIZE;
+	r->rax = nr;
+}
 
 #endif

@@ -21,7 +21,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "arch/x86_64/regs.h"
+#include "arch/regs.h"
 
 #define SIGFRAME_RED_ZONE 128
 
