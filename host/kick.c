@@ -12,6 +12,8 @@
 #include <ucontext.h>
 #include <unistd.h>
 
+#include "util/time.h"
+
 _Static_assert(offsetof(struct kick, pending) == 0, "arch/x86_64/hostcall.S");
 
 /* arch/x86_64/hostcall.S */
@@ -127,8 +129,7 @@ bool kick_take(struct kick *k)
 
 bool kick_wait(struct kick *k, uint64_t deadline_ns)
 {
-	struct timespec ts = { .tv_sec = (time_t)(deadline_ns / 1000000000),
-			       .tv_nsec = (long)(deadline_ns % 1000000000) };
+	struct timespec ts = ns_to_timespec(deadline_ns);
 	const struct timespec *timeout = deadline_ns == UINT64_MAX ? NULL : &ts;
 
 	atomic_store(&k->state, KICK_FUTEX);

@@ -6,6 +6,7 @@
 #include "kernel/process.h"
 #include "kernel/sandbox.h"
 #include "kernel/task.h"
+#include "util/time.h"
 
 /* The clock of a thread of the calling process, as clock_getcpuclockid(3) makes it: ~tid, per
  * thread, scheduler time. */
@@ -28,7 +29,7 @@ uint64_t cputime_clock_ns(clockid_t clock)
 
 	if (clock_gettime(clock, &ts))
 		return 0;
-	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+	return timespec_to_ns(&ts);
 }
 
 uint64_t task_cpu_ns(struct task *t)

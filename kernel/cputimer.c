@@ -22,9 +22,9 @@
 #include "kernel/task.h"
 #include "mm/mm.h"
 #include "util/minmax.h"
+#include "util/time.h"
 
-#define NSEC_PER_SEC 1000000000UL
-#define MIN_STEP     100000UL /* ns: what dividing again and again stops at */
+#define MIN_STEP 100000UL /* ns: what dividing again and again stops at */
 
 int cputimer_prepare(struct sandbox *sb)
 {
@@ -57,7 +57,7 @@ static void host_timer_set(struct sandbox *sb, clockid_t clock, struct host_cput
 {
 	uint64_t at = cputime_clock_ns(clock) + step;
 	struct itimerspec it = {
-		.it_value = { (time_t)(at / NSEC_PER_SEC), (long)(at % NSEC_PER_SEC) },
+		.it_value = ns_to_timespec(at),
 	};
 
 	if (step != UINT64_MAX && host_timer_create(sb, clock, ht))

@@ -36,6 +36,7 @@
 #include "lib/tree.h"
 #include "platform/choose.h"
 #include "sys/observe.h"
+#include "util/time.h"
 
 struct hl_sandbox {
 	struct sandbox *kernel;
@@ -287,15 +288,10 @@ static void kill_all(struct hl_sandbox *sb)
 	(void)!write(sb->event_fd, &one, sizeof one);
 }
 
-static struct timespec timespec_of(uint64_t ns)
-{
-	return (struct timespec){ (time_t)(ns / 1000000000), (long)(ns % 1000000000) };
-}
-
 static void *timer_main(void *arg)
 {
 	struct hl_sandbox *sb = arg;
-	struct timespec end = timespec_of(sb->start_ns + sb->timeout_ns);
+	struct timespec end = ns_to_timespec(sb->start_ns + sb->timeout_ns);
 	int err = 0;
 
 	sandbox_lock(sb->kernel);
@@ -446,9 +442,10 @@ static bool ended_locked(const struct hl_sandbox *sb)
 
 static void wait_locked(struct hl_sandbox *sb, uint64_t milliseconds)
 {
-	uint64_t now = monotonic_ns(),
-		 ns = milliseconds > UINT64_MAX / 4000000 ? UINT64_MAX / 4 : milliseconds * 1000000;
-	struct timespec until = timespec_of(now + ns);
+	uint64_t now = monotonic_ns(), ns = milliseconds > UINT64_MAX / 4 / NSEC_PER_MSEC
+						? UINT64_MAX / 4
+						: milliseconds * NSEC_PER_MSEC;
+	struct timespec until = ns_to_timespec(now + ns);
 	int err = 0;
 
 	while (!err && !ended_locked(sb)) {

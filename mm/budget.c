@@ -14,6 +14,7 @@
 
 #include "util/gva.h"
 #include "util/minmax.h"
+#include "util/time.h"
 
 /* What an open file costs in the host's kernel. */
 #define DESCRIPTOR_BYTES 1024UL
@@ -231,12 +232,8 @@ static uint64_t look(struct budget *b)
 
 static void wait_ms(struct budget *b, uint64_t ms)
 {
-	struct timespec until;
+	struct timespec until = ns_to_timespec(monotonic_ns() + ms * NSEC_PER_MSEC);
 
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_nsec += (long)(ms % 1000) * 1000000;
-	until.tv_sec += (time_t)(ms / 1000) + until.tv_nsec / 1000000000;
-	until.tv_nsec %= 1000000000;
 	pthread_cond_timedwait(&b->changed, &b->lock, &until);
 }
 

@@ -10,6 +10,7 @@
 
 #include "host/trial.h"
 #include "platform/platform.h"
+#include "util/time.h"
 
 #define GIB (1UL << 30)
 
@@ -24,7 +25,7 @@ static uint64_t now_ns(void)
 	struct timespec ts;
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+	return timespec_to_ns(&ts);
 }
 
 static int by_size(const void *a, const void *b)

@@ -16,6 +16,7 @@
 #include "kernel/tty.h"
 #include "mm/usage.h"
 #include "proc/proc.h"
+#include "util/time.h"
 
 #define PF_FORKNOEXEC 0x40 /* Linux's: forked, and no program executed since */
 
@@ -147,7 +148,7 @@ static bool view_take(struct pseudo_node *n, struct caller *c, struct view *v)
 		v->threads = p->nr_tasks + (p->leader ? 0 : 1);
 		v->exit_signal = p->exit_signal;
 		v->exit_code = p->exit_code;
-		v->start_ticks = p->start_time_ns / 10000000;
+		v->start_ticks = p->start_time_ns / NSEC_PER_TICK;
 		v->state = state_of(p, n->pid->task);
 		v->did_exec = p->did_exec;
 		v->thp = !p->thp_disable;
@@ -341,8 +342,9 @@ int proc_show_stat(struct pseudo_node *n, struct caller *c, struct text *out)
 		    v.ppid, v.pgrp, v.session, v.tty, v.tty_pgrp, v.did_exec ? 0 : PF_FORKNOEXEC);
 	text_printf(out, "%lu %lu %lu %lu ", v.self.minflt, v.children.minflt, v.self.majflt,
 		    v.children.majflt);
-	text_printf(out, "%lu %lu %lu %lu ", v.self.utime_ns / 10000000, v.self.stime_ns / 10000000,
-		    v.children.utime_ns / 10000000, v.children.stime_ns / 10000000);
+	text_printf(out, "%lu %lu %lu %lu ", v.self.utime_ns / NSEC_PER_TICK,
+		    v.self.stime_ns / NSEC_PER_TICK, v.children.utime_ns / NSEC_PER_TICK,
+		    v.children.stime_ns / NSEC_PER_TICK);
 	text_printf(out, "%d %d %d 0 %lu ", priority_of(&v.sched), v.sched.nice, v.threads,
 		    v.start_ticks);
 	text_printf(out, "%lu %lu %lu ", m ? m->total_bytes : 0,

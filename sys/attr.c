@@ -9,6 +9,7 @@
 #include "fs/notify.h"
 #include "fs/writers.h"
 #include "sys/at.h"
+#include "util/time.h"
 
 static int64_t change_at(struct task *t, int dfd, uint64_t name, int flags,
 			 const struct iattr *attr)
@@ -141,7 +142,7 @@ static int64_t do_utimes(struct task *t, int dfd, uint64_t name, const struct ti
 
 static bool nsec_ok(long nsec)
 {
-	return nsec == UTIME_NOW || nsec == UTIME_OMIT || (nsec >= 0 && nsec < 1000000000);
+	return nsec == UTIME_NOW || nsec == UTIME_OMIT || (nsec >= 0 && nsec < (long)NSEC_PER_SEC);
 }
 
 SYSCALL_DEFINE(utimensat)

@@ -8,12 +8,7 @@
 #include "kernel/exec.h"
 #include "kernel/timer.h"
 #include "sys/sys.h"
-
-static struct timeval ns_to_timeval(uint64_t ns)
-{
-	return (struct timeval){ .tv_sec = (time_t)(ns / 1000000000),
-				 .tv_usec = (suseconds_t)(ns % 1000000000 / 1000) };
-}
+#include "util/time.h"
 
 int put_rusage(struct task *t, uint64_t addr, const struct rusage_sum *ru)
 {

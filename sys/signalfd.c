@@ -7,6 +7,7 @@
 
 #include "kernel/timerfd.h"
 #include "sys/sys.h"
+#include "util/time.h"
 
 static int install(struct task *t, struct file *f, bool cloexec)
 {
@@ -66,11 +67,6 @@ SYSCALL_DEFINE(timerfd_create)
 	return err ? err : install(t, f, flags & TFD_CLOEXEC);
 }
 
-static bool timespec_ok(const struct timespec *ts)
-{
-	return ts->tv_sec >= 0 && ts->tv_nsec >= 0 && ts->tv_nsec < 1000000000;
-}
-
 SYSCALL_DEFINE(timerfd_settime)
 {
 	struct itimerspec new, old;
@@ -78,7 +74,7 @@ SYSCALL_DEFINE(timerfd_settime)
 	if (get_user(t, &new, a[2]))
 		return -EFAULT;
 	if ((int)a[1] & ~(TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET) ||
-	    !timespec_ok(&new.it_value) || !timespec_ok(&new.it_interval))
+	    !timespec_valid(&new.it_value) || !timespec_valid(&new.it_interval))
 		return -EINVAL;
 	struct file *f = fd_get(t->files, (int)a[0]);
 	if (!f)

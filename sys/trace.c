@@ -22,6 +22,7 @@
 #include "sys/observe.h"
 #include "sys/table.h"
 #include "sys/trace_print.h"
+#include "util/time.h"
 
 #define RESULT_COLUMN 40 /* strace's */
 
@@ -311,7 +312,7 @@ static void print_tail(struct print *p, const struct syscall_entry *e, uint64_t 
 		text_putc(p->out, '?');
 	else
 		print_result(p, e ? (enum ret_type)e->ret : RET_DEC);
-	text_printf(p->out, " <%lu.%06lu>\n", ns / 1000000000, ns / 1000 % 1000000);
+	text_printf(p->out, " <%lu.%06lu>\n", ns / NSEC_PER_SEC, ns / NSEC_PER_USEC % USEC_PER_SEC);
 }
 
 static void print_closing(struct observe *o, struct task *t, const struct syscall_entry *e,
@@ -352,8 +353,8 @@ static void print_json_head(struct observe *o, struct task *t, struct text *out)
 {
 	uint64_t ns = monotonic_ns() - o->start_ns;
 
-	text_printf(out, "{\"time\":%lu.%06lu,\"pid\":%d,\"tid\":%d", ns / 1000000000,
-		    ns / 1000 % 1000000, t->process->pid->nr, t->tid);
+	text_printf(out, "{\"time\":%lu.%06lu,\"pid\":%d,\"tid\":%d", ns / NSEC_PER_SEC,
+		    ns / NSEC_PER_USEC % USEC_PER_SEC, t->process->pid->nr, t->tid);
 }
 
 static void print_json_line(struct observe *o, struct text *out)
@@ -396,7 +397,8 @@ static void print_json_call(struct observe *o, struct task *t, const struct sysc
 							  : restart_name((int)-result));
 	else
 		text_printf(&out, ",\"result\":%ld", result);
-	text_printf(&out, ",\"seconds\":%lu.%06lu", ns / 1000000000, ns / 1000 % 1000000);
+	text_printf(&out, ",\"seconds\":%lu.%06lu", ns / NSEC_PER_SEC,
+		    ns / NSEC_PER_USEC % USEC_PER_SEC);
 	text_cut(&ob->args, 0);
 	print_json_line(o, &out);
 }

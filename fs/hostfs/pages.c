@@ -14,6 +14,7 @@
 #include "host/hostcall.h"
 #include "platform/physmem.h"
 #include "util/gva.h"
+#include "util/time.h"
 
 #define RACY_NS 50000000L
 
@@ -54,7 +55,7 @@ static uint64_t source_size(struct pagesource *ps)
 
 static int64_t nanoseconds(const struct timespec *ts)
 {
-	return ts->tv_sec * 1000000000L + ts->tv_nsec;
+	return ts->tv_sec * (long)NSEC_PER_SEC + ts->tv_nsec;
 }
 
 /* From size and times of change. A change less than a few ticks of the clock ago may be followed by

@@ -6,6 +6,7 @@
  * running, a newcomer waits in line and the one that ran longest is stopped for it.
  */
 #include "platform/kvm/kvm.h"
+#include "util/time.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -242,7 +243,7 @@ static uint64_t now_ns(void)
 	struct timespec ts;
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+	return timespec_to_ns(&ts);
 }
 
 /* Called with pool_lock held. Stops the running vCPU that was bound first, has had its time, and is
@@ -268,9 +269,7 @@ static void vcpu_preempt(struct machine *m)
 /* Called with pool_lock held: waits for one turn's time. */
 static void waiter_sleep(struct machine *m, struct waiter *w)
 {
-	uint64_t until = now_ns() + SLICE_NS;
-	struct timespec ts = { .tv_sec = (time_t)(until / 1000000000),
-			       .tv_nsec = (long)(until % 1000000000) };
+	struct timespec ts = ns_to_timespec(now_ns() + SLICE_NS);
 
 	pthread_cond_timedwait(&w->cond, &m->pool_lock, &ts);
 }
