@@ -29,7 +29,7 @@ struct vdso_data {
 	uint64_t count_base, count_end;
 	struct vdso_clock_line clocks[VDSO_CLOCKS];
 	uint64_t coarse_ns;      /* the coarse clocks move in such steps of CLOCK_MONOTONIC */
-	uint64_t realtime_ahead; /* CLOCK_REALTIME - CLOCK_MONOTONIC, ns */
+	uint64_t realtime_ahead; /* CLOCK_REALTIME - CLOCK_MONOTONIC of the guest, ns; may wrap */
 };
 
 _Static_assert(offsetof(struct vdso_data, clocks) == 24, "read by the vDSO");

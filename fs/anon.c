@@ -18,8 +18,7 @@ void anon_attr_init(struct anon_attr *attr, struct caller *c, mode_t mode)
 {
 	*attr = (struct anon_attr){ .mode = mode, .uid = c->cred->fsuid, .gid = c->cred->fsgid };
 	pthread_mutex_init(&attr->lock, NULL);
-	clock_gettime(CLOCK_REALTIME, &attr->ctime);
-	attr->atime = attr->mtime = attr->ctime;
+	attr->atime = attr->mtime = attr->ctime = guest_clock_realtime(c->mem->clock);
 }
 
 void anon_attr_destroy(struct anon_attr *attr)
@@ -60,7 +59,7 @@ void anon_getattr(const struct file *f, struct anon_attr *attr, struct statx *ou
 }
 
 /* Linux: setattr_copy. attr->lock held. */
-static void apply(struct anon_attr *attr, const struct iattr *change)
+static void apply(struct anon_attr *attr, const struct iattr *change, struct timespec now)
 {
 	if (change->valid & ATTR_UID)
 		attr->uid = change->uid;
@@ -71,22 +70,22 @@ static void apply(struct anon_attr *attr, const struct iattr *change)
 	if (change->valid & ATTR_MODE)
 		attr->mode = (attr->mode & S_IFMT) | (change->mode & 07777);
 	if (change->valid & ATTR_TIMES) {
-		generic_set_time(&attr->atime, &change->atime);
-		generic_set_time(&attr->mtime, &change->mtime);
+		generic_set_time(&attr->atime, &change->atime, now);
+		generic_set_time(&attr->mtime, &change->mtime, now);
 	}
-	clock_gettime(CLOCK_REALTIME, &attr->ctime);
+	attr->ctime = now;
 }
 
 int anon_setattr(struct anon_attr *attr, struct caller *c, const struct iattr *change)
 {
 	struct iattr allowed = *change;
-	struct statx now = { 0 };
+	struct statx old = { 0 };
 
 	pthread_mutex_lock(&attr->lock);
-	fill(attr, &now);
-	int err = generic_setattr_check(&now, c->cred, &allowed);
+	fill(attr, &old);
+	int err = generic_setattr_check(&old, c->cred, &allowed);
 	if (!err)
-		apply(attr, &allowed);
+		apply(attr, &allowed, guest_clock_realtime(c->mem->clock));
 	pthread_mutex_unlock(&attr->lock);
 	return err;
 }

@@ -39,6 +39,7 @@ struct devpts_node {
 
 struct devpts {
 	struct filesystem fs;
+	const struct guest_clock *clock; /* for the times of nodes */
 	pthread_mutex_t lock;
 	struct rb_tree nodes; /* by inode number, each with a reference; guarded by lock */
 	struct devpts_node root;
@@ -62,8 +63,7 @@ static void node_init(struct devpts_node *n, struct devpts *d, unsigned ino, mod
 	inode_init(&n->inode, &d->fs, &devpts_ops, mode);
 	n->ino = ino;
 	n->mode = mode;
-	clock_gettime(CLOCK_REALTIME, &n->atime);
-	n->mtime = n->ctime = n->atime;
+	n->atime = n->mtime = n->ctime = guest_clock_realtime(d->clock);
 }
 
 static struct devpts_node *node_new(struct devpts *d, unsigned ino, mode_t mode)
@@ -247,7 +247,7 @@ static int devpts_getattr(struct inode *i, struct caller *c, unsigned mask, stru
 	return 0;
 }
 
-static void apply(struct devpts_node *n, const struct iattr *a)
+static void apply(struct devpts_node *n, const struct iattr *a, struct timespec now)
 {
 	if (a->valid & ATTR_MODE)
 		n->mode = (n->mode & S_IFMT) | (a->mode & 07777);
@@ -256,10 +256,10 @@ static void apply(struct devpts_node *n, const struct iattr *a)
 	if (a->valid & ATTR_GID)
 		n->gid = a->gid;
 	if (a->valid & ATTR_TIMES) {
-		generic_set_time(&n->atime, &a->atime);
-		generic_set_time(&n->mtime, &a->mtime);
+		generic_set_time(&n->atime, &a->atime, now);
+		generic_set_time(&n->mtime, &a->mtime, now);
 	}
-	clock_gettime(CLOCK_REALTIME, &n->ctime);
+	n->ctime = now;
 }
 
 static int devpts_setattr(struct inode *i, struct caller *c, const struct iattr *a)
@@ -275,7 +275,7 @@ static int devpts_setattr(struct inode *i, struct caller *c, const struct iattr 
 	fill_attributes(n, &st);
 	int err = generic_setattr_check(&st, c->cred, &change);
 	if (!err)
-		apply(n, &change);
+		apply(n, &change, guest_clock_realtime(d->clock));
 	pthread_mutex_unlock(&d->lock);
 	return err;
 }
@@ -406,7 +406,7 @@ static void devpts_destroy(struct filesystem *fs)
 
 static const struct filesystem_ops devpts_fs_ops = { .destroy = devpts_destroy };
 
-int devpts_create(dev_t dev, struct filesystem **out)
+int devpts_create(dev_t dev, const struct guest_clock *clock, struct filesystem **out)
 {
 	struct devpts *d = calloc(1, sizeof(*d));
 
@@ -414,6 +414,7 @@ int devpts_create(dev_t dev, struct filesystem **out)
 		return -ENOMEM;
 	filesystem_init(&d->fs, &devpts_fs_ops, "devpts", 0);
 	d->fs.dev = dev;
+	d->clock = clock;
 	pthread_mutex_init(&d->lock, NULL);
 	node_init(&d->root, d, INO_ROOT, S_IFDIR | 0755);
 	d->fs.root = &d->root.inode;

@@ -8,7 +8,7 @@
 
 #include "fs/vfs.h"
 
-int devpts_create(dev_t dev, struct filesystem **out);
+int devpts_create(dev_t dev, const struct guest_clock *clock, struct filesystem **out);
 /* A node `index` for device `rdev`, owned by the caller. 0 or -ENOMEM. */
 int devpts_add(struct filesystem *fs, struct caller *c, unsigned index, dev_t rdev);
 /* The same, with the attributes of `target`, a node outside: the host's terminal under the name it

@@ -93,10 +93,10 @@ mode_t generic_drop_suid(mode_t mode)
 	return mode & ~(mode_t)S_ISUID;
 }
 
-void generic_set_time(struct timespec *t, const struct timespec *to)
+void generic_set_time(struct timespec *t, const struct timespec *to, struct timespec now)
 {
 	if (to->tv_nsec == UTIME_NOW)
-		clock_gettime(CLOCK_REALTIME, t);
+		*t = now;
 	else if (to->tv_nsec != UTIME_OMIT)
 		*t = *to;
 }

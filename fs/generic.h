@@ -11,8 +11,8 @@
 int generic_setattr_check(const struct statx *st, const struct cred *cred, struct iattr *a);
 /* The mode after a change of owner, or a write: without setuid and setgid bits. */
 mode_t generic_drop_suid(mode_t mode);
-/* Resolves UTIME_NOW; UTIME_OMIT leaves *t alone. */
-void generic_set_time(struct timespec *t, const struct timespec *to);
+/* UTIME_NOW stands for `now`; UTIME_OMIT leaves *t alone. */
+void generic_set_time(struct timespec *t, const struct timespec *to, struct timespec now);
 /* lseek(2) over a file of `size` bytes, with the position in `f`. Not SEEK_DATA and SEEK_HOLE. */
 int64_t generic_lseek(struct file *f, int64_t off, int whence, int64_t size);
 

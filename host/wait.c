@@ -7,8 +7,7 @@
 #include <time.h>
 
 #include "host/hostcall.h"
-
-#define NSEC_PER_SEC 1000000000UL
+#include "util/time.h"
 
 void waitqueue_init(struct waitqueue *q)
 {
@@ -86,7 +85,7 @@ int waitqueue_wake(struct waitqueue *q, unsigned events, int nr)
  */
 enum { SLEEPER_WOKEN = 1 };
 
-static int sleeper_may_sleep(struct sleeper *s, uint64_t deadline_ns)
+static int sleeper_may_sleep(struct sleeper *s, uint64_t host_deadline)
 {
 	bool interrupted = atomic_load(&s->interrupted);
 
@@ -94,16 +93,37 @@ static int sleeper_may_sleep(struct sleeper *s, uint64_t deadline_ns)
 		return SLEEPER_WOKEN;
 	if (interrupted)
 		return -EINTR;
-	return deadline_ns != DEADLINE_NONE && monotonic_ns() >= deadline_ns ? -ETIMEDOUT : 0;
+	return host_deadline != DEADLINE_NONE && monotonic_ns() >= host_deadline ? -ETIMEDOUT : 0;
 }
 
-int sleeper_wait(struct sleeper *s, uint64_t deadline_ns)
+uint64_t sleeper_now(const struct sleeper *s)
 {
-	int r = sleeper_may_sleep(s, deadline_ns);
+	return guest_clock_ns(s->clock, CLOCK_MONOTONIC);
+}
+
+uint64_t sleeper_deadline(const struct sleeper *s, uint64_t ns)
+{
+	uint64_t now = sleeper_now(s);
+
+	return ns < DEADLINE_NONE - now ? now + ns : DEADLINE_NONE;
+}
+
+/* The last moment, where a deadline becomes a time of the host's clock. */
+static uint64_t to_host(const struct sleeper *s, uint64_t deadline)
+{
+	if (deadline == DEADLINE_NONE)
+		return DEADLINE_NONE;
+	return guest_clock_to_host(s->clock, CLOCK_MONOTONIC, deadline);
+}
+
+int sleeper_wait(struct sleeper *s, uint64_t deadline)
+{
+	uint64_t host_deadline = to_host(s, deadline);
+	int r = sleeper_may_sleep(s, host_deadline);
 
 	if (r)
 		return r < 0 ? r : 0;
-	kick_wait(&s->kick, deadline_ns);
+	kick_wait(&s->kick, host_deadline);
 	kick_take(&s->kick);
 	return 0;
 }
@@ -114,12 +134,11 @@ void sleeper_pause(struct sleeper *s)
 	kick_take(&s->kick);
 }
 
-static struct timespec time_left(uint64_t deadline_ns)
+static struct timespec time_left(uint64_t host_deadline)
 {
 	uint64_t now = monotonic_ns();
-	uint64_t left = deadline_ns > now ? deadline_ns - now : 0;
 
-	return (struct timespec){ .tv_sec = left / NSEC_PER_SEC, .tv_nsec = left % NSEC_PER_SEC };
+	return ns_to_timespec(host_deadline > now ? host_deadline - now : 0);
 }
 
 /* What a host call for a waiting thread came to: when a kick or the deadline ended it, the caller
@@ -132,10 +151,11 @@ static int sleeper_called(struct sleeper *s, long r)
 	return 0;
 }
 
-int sleeper_poll(struct sleeper *s, struct pollfd *fds, unsigned n, uint64_t deadline_ns)
+int sleeper_poll(struct sleeper *s, struct pollfd *fds, unsigned n, uint64_t deadline)
 {
+	uint64_t host_deadline = to_host(s, deadline);
 	struct timespec left = { 0 };
-	int r = sleeper_may_sleep(s, deadline_ns);
+	int r = sleeper_may_sleep(s, host_deadline);
 
 	if (r < 0) {
 		int ready = host_call(SYS_ppoll, fds, n, &left, NULL, 0);
@@ -143,18 +163,19 @@ int sleeper_poll(struct sleeper *s, struct pollfd *fds, unsigned n, uint64_t dea
 	}
 	if (r)
 		return 0;
-	if (deadline_ns != DEADLINE_NONE)
-		left = time_left(deadline_ns);
-	long timeout = deadline_ns == DEADLINE_NONE ? 0 : (long)&left;
+	if (host_deadline != DEADLINE_NONE)
+		left = time_left(host_deadline);
+	long timeout = host_deadline == DEADLINE_NONE ? 0 : (long)&left;
 	return sleeper_called(s,
 			      host_call_intr(&s->kick, SYS_ppoll, (long)fds, n, timeout, 0, 0, 0));
 }
 
 int sleeper_epoll(struct sleeper *s, int epfd, struct epoll_event *events, int max,
-		  uint64_t deadline_ns)
+		  uint64_t deadline)
 {
+	uint64_t host_deadline = to_host(s, deadline);
 	struct timespec left = { 0 };
-	int r = sleeper_may_sleep(s, deadline_ns);
+	int r = sleeper_may_sleep(s, host_deadline);
 
 	if (r < 0) {
 		int ready = host_call(SYS_epoll_pwait2, epfd, events, max, &left, NULL, 0);
@@ -162,9 +183,9 @@ int sleeper_epoll(struct sleeper *s, int epfd, struct epoll_event *events, int m
 	}
 	if (r)
 		return 0;
-	if (deadline_ns != DEADLINE_NONE)
-		left = time_left(deadline_ns);
-	long timeout = deadline_ns == DEADLINE_NONE ? 0 : (long)&left;
+	if (host_deadline != DEADLINE_NONE)
+		left = time_left(host_deadline);
+	long timeout = host_deadline == DEADLINE_NONE ? 0 : (long)&left;
 	return sleeper_called(
 	    s, host_call_intr(&s->kick, SYS_epoll_pwait2, epfd, (long)events, max, timeout, 0, 0));
 }
@@ -219,5 +240,5 @@ uint64_t monotonic_ns(void)
 	struct timespec ts;
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * NSEC_PER_SEC + ts.tv_nsec;
+	return timespec_to_ns(&ts);
 }

@@ -29,6 +29,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "host/clock.h"
 #include "host/kick.h"
 #include "util/list.h"
 
@@ -39,6 +40,8 @@ struct pollfd;
 
 struct sleeper {
 	struct kick kick;
+	/* what deadlines are CLOCK_MONOTONIC of; constant; NULL: the host's */
+	const struct guest_clock *clock;
 	_Atomic bool interrupted; /* set by others (with a kick), cleared by the owner alone */
 	_Atomic bool killed;      /* the owner is to end, whatever it is doing; never cleared */
 };
@@ -71,11 +74,14 @@ void waitqueue_remove(struct waiter *w);
 int waitqueue_wake(struct waitqueue *q, unsigned events, int nr);
 #define waitqueue_wake_all(q, events) waitqueue_wake(q, events, INT32_MAX)
 
+/* The sleeper's CLOCK_MONOTONIC, ns. Deadlines below are points in time of it. */
+uint64_t sleeper_now(const struct sleeper *s);
+/* Now and `ns` more; saturates to DEADLINE_NONE. */
+uint64_t sleeper_deadline(const struct sleeper *s, uint64_t ns);
 /* 0: look again: something woke us, or the time is over. -EINTR: interrupted. -ETIMEDOUT: the
- * CLOCK_MONOTONIC deadline (ns) is over. An error is never the end of a sleep: it is returned at
- * once, instead of sleeping, so that the caller has tested its condition after whatever ended the
- * sleep before. */
-int sleeper_wait(struct sleeper *s, uint64_t deadline_ns);
+ * deadline is over. An error is never the end of a sleep: it is returned at once, instead of
+ * sleeping, so that the caller has tested its condition after whatever ended the sleep before. */
+int sleeper_wait(struct sleeper *s, uint64_t deadline);
 /* As sleeper_wait without a deadline, but an interrupt is a wake like any other: for waits that
  * only some may end. */
 void sleeper_pause(struct sleeper *s);
@@ -94,15 +100,15 @@ int sleeper_wait_readable(struct sleeper *s, int fd);
 /* ppoll(2) on host descriptors. >= 0: some are ready (the number), or a mere wake (0): look again.
  * -EINTR: interrupted.
  * -ETIMEDOUT: the deadline is over; both only when none of the descriptors is ready. Other -errno: ppoll's. */
-int sleeper_poll(struct sleeper *s, struct pollfd *fds, unsigned n, uint64_t deadline_ns);
+int sleeper_poll(struct sleeper *s, struct pollfd *fds, unsigned n, uint64_t deadline);
 /* The same with epoll_pwait2(2): >= 0 is the number of events taken. */
 int sleeper_epoll(struct sleeper *s, int epfd, struct epoll_event *events, int max,
-		  uint64_t deadline_ns);
+		  uint64_t deadline);
 /* A host system call that may block: result, -errno, or -EINTR when interrupted (only then: mere
  * wakes are retried). It uses up wakes: not between the test and the wait of another condition. */
 long sleeper_call(struct sleeper *s, long nr, long a, long b, long c, long d, long e, long f);
 
-/* CLOCK_MONOTONIC in ns. */
+/* The host's CLOCK_MONOTONIC in ns: for what no guest sees. */
 uint64_t monotonic_ns(void);
 
 #endif

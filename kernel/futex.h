@@ -28,7 +28,7 @@ struct futex_want {
 	uint32_t val, bitset;
 };
 
-/* The calls below return as futex(2): 0 or a count, or -errno. Deadlines are CLOCK_MONOTONIC ns,
+/* The calls below return as futex(2): 0 or a count, or -errno. Deadlines are as a sleeper's,
  * DEADLINE_NONE: never. Where a signal ended the wait: -EINTR, the caller knows how to restart. */
 int futex_wait(struct task *t, const struct futex_want *want, uint64_t deadline);
 /* futex_waitv(2): the index of one that was woken. */

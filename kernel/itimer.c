@@ -14,10 +14,9 @@
 #include "kernel/process.h"
 #include "kernel/sandbox.h"
 #include "kernel/timer.h"
+#include "util/time.h"
 
-#define NSEC_PER_SEC  1000000000UL
-#define NSEC_PER_USEC 1000UL
-#define TICK          1000000UL /* ns: how often at the most a timer of CPU time goes off */
+#define TICK 1000000UL /* ns: how often at the most a timer of CPU time goes off */
 
 struct cpu_itimer {
 	struct cputimer ct;
@@ -46,6 +45,11 @@ static void send(struct process *p, int sig)
 static void real_fire(struct ktimer *kt)
 {
 	send(container_of(kt, struct itimers, real)->process, SIGALRM);
+}
+
+static uint64_t real_now(struct process *p)
+{
+	return guest_clock_ns(&p->sb->clock, CLOCK_MONOTONIC);
 }
 
 static uint64_t later(uint64_t now, uint64_t value)
@@ -127,7 +131,7 @@ static void real_set(struct itimers *it, const struct timer_setting *new)
 
 	it->real_interval = new->value ? new->interval : 0;
 	if (new->value)
-		ktimer_arm(sb, &it->real, later(ktimer_now(CLOCK_MONOTONIC), new->value));
+		ktimer_arm(sb, &it->real, later(real_now(it->process), new->value));
 	else
 		ktimer_disarm(sb, &it->real);
 }
@@ -147,7 +151,7 @@ static void get(struct itimers *it, int which, struct timer_setting *out)
 	if (!it)
 		return;
 	if (which == ITIMER_REAL) {
-		out->value = left(it->real.armed, it->real.expires, ktimer_now(CLOCK_MONOTONIC));
+		out->value = left(it->real.armed, it->real.expires, real_now(it->process));
 		out->interval = it->real_interval;
 		return;
 	}
@@ -203,7 +207,7 @@ void itimer_signal_taken(struct process *p)
 
 	if (!it || it->real.armed || !it->real_interval)
 		return;
-	uint64_t now = ktimer_now(CLOCK_MONOTONIC);
+	uint64_t now = real_now(p);
 	uint64_t periods =
 	    now > it->real.expires ? (now - it->real.expires) / it->real_interval : 0;
 	ktimer_arm(p->sb, &it->real, it->real.expires + (periods + 1) * it->real_interval);

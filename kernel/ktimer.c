@@ -13,8 +13,7 @@
 #include "host/kick.h"
 #include "kernel/cputimer.h"
 #include "kernel/sandbox.h"
-
-#define NSEC_PER_SEC 1000000000UL
+#include "util/time.h"
 
 struct clock_base {
 	clockid_t clock;
@@ -34,14 +33,6 @@ struct ktimer_thread {
 	bool stop;
 	struct clock_base bases[NR_BASES];
 };
-
-uint64_t ktimer_now(clockid_t clock)
-{
-	struct timespec ts;
-
-	clock_gettime(clock, &ts);
-	return (uint64_t)ts.tv_sec * NSEC_PER_SEC + (uint64_t)ts.tv_nsec;
-}
 
 static struct clock_base *base_of(struct ktimer_thread *kth, clockid_t clock)
 {
@@ -81,16 +72,14 @@ static void erase(struct clock_base *b, struct ktimer *kt)
 }
 
 /* Sets the host's timer to the first of the queue, or off. */
-static void program(struct clock_base *b)
+static void program(struct ktimer_thread *kth, struct clock_base *b)
 {
 	struct ktimer *first = first_timer(b);
 	struct itimerspec it = { { 0, 0 }, { 0, 0 } };
 
-	if (first) {
-		uint64_t at = first->expires ? first->expires : 1; /* 0 would turn it off */
+	if (first) /* never 0, which would turn it off */
 		it.it_value =
-		    (struct timespec){ (time_t)(at / NSEC_PER_SEC), (long)(at % NSEC_PER_SEC) };
-	}
+		    ns_to_timespec(guest_clock_to_host(&kth->sb->clock, b->clock, first->expires));
 	timerfd_settime(b->fd, TFD_TIMER_ABSTIME, &it, NULL);
 }
 
@@ -101,10 +90,10 @@ void ktimer_arm(struct sandbox *sb, struct ktimer *kt, uint64_t expires)
 
 	if (kt->armed)
 		erase(b, kt);
-	kt->expires = expires < INT64_MAX ? expires : INT64_MAX; /* Linux's KTIME_MAX */
+	kt->expires = expires < CLOCK_NS_MAX ? expires : CLOCK_NS_MAX;
 	insert(b, kt);
 	if (first == kt || first_timer(b) == kt)
-		program(b);
+		program(sb->timer_thread, b);
 }
 
 /* The host's timer is left as it is: at worst it goes off once for nothing. */
@@ -115,21 +104,21 @@ void ktimer_disarm(struct sandbox *sb, struct ktimer *kt)
 	struct clock_base *b = base_of(sb->timer_thread, kt->clock);
 	erase(b, kt);
 	if (!first_timer(b))
-		program(b);
+		program(sb->timer_thread, b);
 }
 
 /* ---- the thread ---- */
 
-static void run_expired(struct clock_base *b)
+static void run_expired(struct ktimer_thread *kth, struct clock_base *b)
 {
-	uint64_t now = ktimer_now(b->clock);
+	uint64_t now = guest_clock_ns(&kth->sb->clock, b->clock);
 	struct ktimer *kt;
 
 	while ((kt = first_timer(b)) && kt->expires <= now) {
 		erase(b, kt);
 		kt->fire(kt);
 	}
-	program(b);
+	program(kth, b);
 }
 
 static nfds_t poll_set(struct ktimer_thread *kth, struct pollfd *fds)
@@ -173,7 +162,7 @@ static void *timer_main(void *arg)
 			drain(kth->wake);
 		for (int i = 0; i < NR_BASES; i++) {
 			if (ready > 0 && fds[1 + i].fd >= 0 && fds[1 + i].revents)
-				run_expired(&kth->bases[i]);
+				run_expired(kth, &kth->bases[i]);
 		}
 	}
 	sandbox_unlock(kth->sb);

@@ -24,7 +24,7 @@ struct ktimer_thread;
 struct ktimer {
 	struct rb_node node;
 	clockid_t clock;  /* CLOCK_REALTIME, CLOCK_MONOTONIC or CLOCK_BOOTTIME */
-	uint64_t expires; /* ns of the clock */
+	uint64_t expires; /* ns of the guest's clock */
 	bool armed;
 	void (*fire)(struct ktimer *kt); /* disarmed again by then; may re-arm */
 };
@@ -35,7 +35,6 @@ int ktimer_prepare(struct sandbox *sb, clockid_t clock);
 /* The timer's clock is prepared. Moves it if it is armed. */
 void ktimer_arm(struct sandbox *sb, struct ktimer *kt, uint64_t expires);
 void ktimer_disarm(struct sandbox *sb, struct ktimer *kt);
-uint64_t ktimer_now(clockid_t clock);
 /* Ends the thread. No timer is left, no lock held. */
 void ktimer_stop(struct sandbox *sb);
 /* The host thread that runs callbacks, for host timers that signal it: it then calls

@@ -18,6 +18,7 @@
 #include "kernel/sigqueue.h"
 #include "kernel/task.h"
 #include "kernel/timer.h"
+#include "util/time.h"
 
 #define IGNORED_STEP                                                                               \
 	1000000UL /* ns: how often at the most a timer goes off whose signal is ignored */
@@ -58,17 +59,18 @@ static clockid_t base_clock(clockid_t clock)
 	}
 }
 
-static uint64_t tai_offset(void)
+static uint64_t tai_offset(const struct guest_clock *gc)
 {
-	uint64_t real = ktimer_now(CLOCK_REALTIME), tai = ktimer_now(CLOCK_TAI);
+	uint64_t real = guest_clock_ns(gc, CLOCK_REALTIME), tai = guest_clock_ns(gc, CLOCK_TAI);
 
-	return (tai - real + 500000000UL) / 1000000000UL * 1000000000UL; /* whole seconds */
+	return (tai - real + NSEC_PER_SEC / 2) / NSEC_PER_SEC * NSEC_PER_SEC; /* whole seconds */
 }
 
 /* Points in time as the guest gives them for this clock, to those of base_clock. */
 static uint64_t to_base(const struct posix_timer *pt, uint64_t at)
 {
-	uint64_t off = pt->rq.clock == CLOCK_TAI && !pt->rq.cpu ? tai_offset() : 0;
+	bool tai = pt->rq.clock == CLOCK_TAI && !pt->rq.cpu;
+	uint64_t off = tai ? tai_offset(&pt->process->sb->clock) : 0;
 
 	return at > off ? at - off : 0;
 }
@@ -86,7 +88,7 @@ static bool cpu_target(struct posix_timer *pt)
 static uint64_t clock_now(struct posix_timer *pt)
 {
 	if (!pt->rq.cpu)
-		return ktimer_now(base_clock(pt->rq.clock));
+		return guest_clock_ns(&pt->process->sb->clock, base_clock(pt->rq.clock));
 	if (!cpu_target(pt))
 		return 0;
 	return pt->ct.task ? task_cpu_ns(pt->ct.task) : process_cpu_ns(pt->ct.process);

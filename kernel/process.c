@@ -14,15 +14,6 @@
 #include "kernel/timer.h"
 #include "kernel/tty.h"
 
-/* Like the time of the boot that /proc/stat tells, it goes on while the host sleeps. */
-static uint64_t boottime_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_BOOTTIME, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
-
 static void inherit(struct process *p, struct process *parent)
 {
 	memcpy(p->rlimits, parent->rlimits, sizeof p->rlimits);
@@ -57,7 +48,8 @@ int process_new(struct sandbox *sb, struct process *parent, struct process **out
 	p->exit_signal = SIGCHLD;
 	p->dumpable = 1;
 	p->coredump_filter = COREDUMP_FILTER_DEFAULT;
-	p->start_time_ns = boottime_ns();
+	/* which, like the time of the boot that /proc/stat tells, goes on while the host sleeps */
+	p->start_time_ns = guest_clock_ns(&sb->clock, CLOCK_BOOTTIME);
 	list_init(&p->tasks);
 	list_init(&p->children);
 	list_init(&p->sibling);

@@ -129,7 +129,7 @@ struct read_terms {
 	uint64_t deadline;
 };
 
-static struct read_terms read_terms(const struct ldisc *ld)
+static struct read_terms read_terms(const struct ldisc *ld, const struct sleeper *s)
 {
 	uint64_t time = ld->t.c_cc[VTIME] * 100000000UL;
 	struct read_terms rt = { .canonical = ld->t.c_lflag & ICANON,
@@ -142,7 +142,7 @@ static struct read_terms read_terms(const struct ldisc *ld)
 	if (ld->t.c_cc[VMIN])
 		rt.between = time;
 	else
-		rt.deadline = time ? monotonic_ns() + time : 0;
+		rt.deadline = time ? sleeper_deadline(s, time) : 0;
 	return rt;
 }
 
@@ -163,7 +163,8 @@ static int slave_wait_input(struct pty *p, struct waiter *w, const struct read_t
 }
 
 /* Takes what is there; false: the read is over. Lock held. */
-static bool slave_take(struct pty *p, struct uio *u, struct read_terms *rt, ssize_t *total)
+static bool slave_take(struct pty *p, struct caller *c, struct uio *u, struct read_terms *rt,
+		       ssize_t *total)
 {
 	unsigned char buf[CHUNK];
 	bool eof;
@@ -176,7 +177,7 @@ static bool slave_take(struct pty *p, struct uio *u, struct read_terms *rt, ssiz
 	*total += n;
 	ldisc_resume(&p->ld);
 	if (rt->between)
-		rt->deadline = monotonic_ns() + rt->between;
+		rt->deadline = sleeper_deadline(c->sleeper, rt->between);
 	return !rt->canonical && (size_t)*total < rt->min && u->resid;
 }
 
@@ -191,10 +192,10 @@ static ssize_t slave_read(struct file *f, struct caller *c, struct uio *u, int64
 		return r;
 	waiter_init(&w, c->sleeper);
 	pthread_mutex_lock(&p->lock);
-	struct read_terms rt = read_terms(&p->ld);
+	struct read_terms rt = read_terms(&p->ld, c->sleeper);
 	do {
 		r = slave_wait_input(p, &w, &rt, f->flags & O_NONBLOCK);
-	} while (r > 0 && slave_take(p, u, &rt, &total));
+	} while (r > 0 && slave_take(p, c, u, &rt, &total));
 	pthread_mutex_unlock(&p->lock);
 	waitqueue_remove(&w);
 	after_typing(p);
@@ -1009,7 +1010,7 @@ int pty_table_create(struct sandbox *sb, struct filesystem **devpts)
 
 	if (!t)
 		return -ENOMEM;
-	int err = devpts_create(mount_table_new_dev(sb->mounts), &t->devpts);
+	int err = devpts_create(mount_table_new_dev(sb->mounts), &sb->clock, &t->devpts);
 	if (err) {
 		free(t);
 		return err;

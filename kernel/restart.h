@@ -20,7 +20,7 @@ struct task;
 /* Set by a handler that returns -ERESTART_RESTARTBLOCK: what restart_syscall(2) will run. */
 struct restart {
 	int64_t (*fn)(struct task *t, struct restart *r);
-	uint64_t deadline; /* CLOCK_MONOTONIC ns, or the clock's own */
+	uint64_t deadline; /* ns of the guest's CLOCK_MONOTONIC, or of the CPU clock in question */
 	uint64_t a[6];
 };
 

@@ -86,7 +86,7 @@ static void give(struct rseq_cpus *rc, int i, struct task *t)
 	t->rseq_fresh = c->last != t;
 	t->rseq_held = i + 1;
 	c->owner = c->last = t;
-	c->since = monotonic_ns();
+	c->since = sleeper_now(&t->sleeper);
 	c->asked = false;
 }
 
@@ -115,10 +115,10 @@ static struct cpu *longest_held(struct rseq_cpus *rc)
 }
 
 /* Asks for a CPU whose slice is over. When to look again. */
-static uint64_t ask(struct rseq_cpus *rc)
+static uint64_t ask(struct rseq_cpus *rc, const struct sleeper *s)
 {
 	struct cpu *c = longest_held(rc);
-	uint64_t now = monotonic_ns();
+	uint64_t now = sleeper_now(s);
 
 	if (c && c->since + SLICE > now)
 		return c->since + SLICE;
@@ -136,7 +136,7 @@ static void wait_turn(struct rseq_cpus *rc, struct task *t)
 
 	list_add_tail(&rc->waiting, &turn.node);
 	while (!turn.given && err != -EINTR) {
-		uint64_t deadline = ask(rc);
+		uint64_t deadline = ask(rc, &t->sleeper);
 		pthread_mutex_unlock(&rc->lock);
 		err = sleeper_wait(&t->sleeper, deadline);
 		pthread_mutex_lock(&rc->lock);

@@ -137,6 +137,7 @@ static int create_machine(struct sandbox *sb, struct why *why)
 	sb->mem.platform = pf;
 	sb->mem.machine = sb->machine;
 	sb->mem.arena = sb->arena;
+	sb->mem.clock = &sb->clock;
 	sb->mem.killed = task_current_killed;
 	sb->mem.overcommit_max = mm_overcommit_max();
 	if (sb->mem.props.copy_files)
@@ -154,6 +155,7 @@ int sandbox_create(const struct sandbox_config *cfg, struct sandbox **out, struc
 	sb->notify = cfg->notify;
 	sb->notify_arg = cfg->notify_arg;
 	sb->host_priority = cfg->host_priority;
+	sb->clock = cfg->clock;
 	sb->files_max = files_for_guests();
 	sched_of_host(&sb->sched);
 	pthread_mutex_init(&sb->lock, NULL);
@@ -162,6 +164,8 @@ int sandbox_create(const struct sandbox_config *cfg, struct sandbox **out, struc
 	waitqueue_init(&sb->signal_sent);
 	uts_init(&sb->uts);
 	int err = getrandom(sb->boot_id, sizeof sb->boot_id, 0) == sizeof sb->boot_id ? 0 : -EIO;
+	if (!err)
+		err = guest_clock_check(&sb->clock);
 	if (!err)
 		err = kick_init();
 	if (!err)

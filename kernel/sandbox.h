@@ -18,6 +18,7 @@
 #include <sys/resource.h>
 
 #include "fs/vfs.h"
+#include "host/clock.h"
 #include "kernel/observer.h"
 #include "kernel/pid.h"
 #include "kernel/uts.h"
@@ -54,6 +55,7 @@ struct sandbox {
 	/* main ended, stopped or continued; lock held; NULL: nobody asks */
 	void (*notify)(void *arg);
 	void *notify_arg;
+	struct guest_clock clock; /* constant */
 	struct uts uts;
 	struct sched sched; /* what the monitor was started with; constant */
 	/* host descriptors from this one on are kept for forks, threads and execs: -ENFILE */
@@ -88,7 +90,8 @@ struct sandbox_config {
 	void (*notify)(void *arg);
 	void *notify_arg;
 	bool host_priority;
-	uint64_t memory_limit; /* bytes; 0: what the host allows, less a reserve */
+	struct guest_clock clock; /* for a guest whose time is not the host's */
+	uint64_t memory_limit;    /* bytes; 0: what the host allows, less a reserve */
 	/* RLIMIT_NOFILE and RLIMIT_FSIZE as the guest sees them; the host's own bound the monitor.
 	 * NULL: as the host's. */
 	const struct rlimit *nofile, *fsize;

@@ -110,7 +110,7 @@ int signal_may_send(struct task *t, struct process *p, int sig);
 /* rt_sigaction(2): `act` NULL asks only; `old` may be NULL. */
 int signal_set_action(struct task *t, int sig, const struct ksigaction *act,
 		      struct ksigaction *old);
-/* rt_sigtimedwait(2): the number, -EAGAIN at the CLOCK_MONOTONIC deadline (ns, 0: do not wait),
+/* rt_sigtimedwait(2): the number, -EAGAIN at the deadline (as a sleeper's; 0: do not wait),
  * -EINTR. */
 int signal_wait(struct task *t, ksigset_t set, uint64_t deadline, siginfo_t *si);
 /* sigaltstack(2) with the stack pointer at `sp`; `ss` NULL asks only. */

@@ -34,6 +34,7 @@
 #include "kernel/sandbox.h"
 #include "kernel/timer.h"
 #include "kernel/vsyscall.h"
+#include "util/time.h"
 
 #define TASK_HOST_STACK (256 << 10)
 
@@ -80,11 +81,6 @@ char task_state(const struct task *t)
 	return where == KICK_HOST || where == KICK_FUTEX ? 'S' : 'R';
 }
 
-static void sleeper_init(struct sleeper *s)
-{
-	memset(s, 0, sizeof *s);
-}
-
 /* What it waits for is given up; its next run says why. */
 static void on_space_died(void *arg)
 {
@@ -121,7 +117,7 @@ int task_new(struct sandbox *sb, struct process *p, struct task **out)
 	t->tid = t->pid->nr;
 	t->altstack.flags = SS_DISABLE;
 	t->timer_slack_ns = t->default_slack_ns = TIMER_SLACK_DEFAULT;
-	sleeper_init(&t->sleeper);
+	t->sleeper = (struct sleeper){ .clock = &sb->clock };
 	if (sb->platform->context_watch)
 		sb->platform->context_watch(t->context, on_space_died, t);
 	sb->mem.counts.tasks++;
@@ -222,11 +218,6 @@ void task_free(struct task *t)
 	free(t);
 }
 
-static uint64_t timeval_ns(const struct timeval *tv)
-{
-	return (uint64_t)tv->tv_sec * 1000000000 + (uint64_t)tv->tv_usec * 1000;
-}
-
 /* Only the owner writes: no need of an atomic addition. */
 static void count(_Atomic uint64_t *counter, uint64_t n)
 {
@@ -274,8 +265,8 @@ void task_rusage(struct task *t, struct rusage_sum *out)
 	out->syscw = t->syscw;
 	if (t->host_tid == gettid()) {
 		getrusage(RUSAGE_THREAD, &ru);
-		out->utime_ns = timeval_ns(&ru.ru_utime);
-		out->stime_ns = timeval_ns(&ru.ru_stime);
+		out->utime_ns = timeval_to_ns(&ru.ru_utime);
+		out->stime_ns = timeval_to_ns(&ru.ru_stime);
 		out->nvcsw = (uint64_t)ru.ru_nvcsw;
 		out->nivcsw = (uint64_t)ru.ru_nivcsw;
 		out->inblock = (uint64_t)ru.ru_inblock;

@@ -20,8 +20,8 @@
 
 #include "arch/barrier.h"
 #include "arch/counter.h"
-
-#define NS_PER_SEC 1000000000UL
+#include "host/clock.h"
+#include "util/time.h"
 
 /* A line is used this many times as long as the baseline of its rate, but no longer than
  * TERM_MAX. */
@@ -30,7 +30,7 @@
 #define BASELINE_MIN (100UL * 1000)
 /* The baseline is kept between this and twice this: long enough for precision, short enough to
  * follow NTP. */
-#define BASELINE_GOOD NS_PER_SEC
+#define BASELINE_GOOD NSEC_PER_SEC
 /* A clock was set when its distance from CLOCK_MONOTONIC is off by more. */
 #define STEP_MIN 1000
 #define READINGS 5
@@ -40,7 +40,7 @@ static uint64_t host_ns(clockid_t clock)
 	struct timespec ts;
 
 	clock_gettime(clock, &ts);
-	return (uint64_t)ts.tv_sec * NS_PER_SEC + (uint64_t)ts.tv_nsec;
+	return timespec_to_ns(&ts);
 }
 
 /* The reading with the least time around it: the others were interrupted. */
@@ -78,11 +78,11 @@ static uint64_t rate_find(struct clock_rate *r, const struct clock_sample *now)
 	return (uint64_t)(((unsigned __int128)ns << VDSO_SHIFT) / counts);
 }
 
-void clock_page_init(struct clock_page *p, struct vdso_data *data)
+void clock_page_init(struct clock_page *p, const struct guest_clock *gc, struct vdso_data *data)
 {
 	struct timespec res;
 
-	*p = (struct clock_page){ .data = data, .usable = counter_is_trusted() };
+	*p = (struct clock_page){ .data = data, .clock = gc, .usable = counter_is_trusted() };
 	clock_getres(CLOCK_MONOTONIC_COARSE, &res);
 	data->coarse_ns = res.tv_sec == 0 && res.tv_nsec > 0 ? (uint64_t)res.tv_nsec : 1;
 	data->has_cpu_number = counter_has_cpu_number();
@@ -91,14 +91,21 @@ void clock_page_init(struct clock_page *p, struct vdso_data *data)
 	p->raw_rate.anchor = p->raw_rate.next_anchor = sample(CLOCK_MONOTONIC_RAW);
 }
 
+/* How far the guest's CLOCK_REALTIME is ahead of its CLOCK_MONOTONIC. */
+static uint64_t realtime_ahead(const struct clock_page *p)
+{
+	return p->realtime + (uint64_t)guest_clock_ahead(p->clock, CLOCK_REALTIME) -
+	       (uint64_t)guest_clock_ahead(p->clock, CLOCK_MONOTONIC);
+}
+
 bool clock_page_coarse(const struct clock_page *p, clockid_t clock, uint64_t *ns)
 {
 	if (!p->usable)
 		return false;
-	*ns = host_ns(CLOCK_MONOTONIC);
+	*ns = guest_clock_ns(p->clock, CLOCK_MONOTONIC);
 	*ns -= *ns % p->data->coarse_ns;
 	if (clock == CLOCK_REALTIME_COARSE)
-		*ns += p->realtime;
+		*ns += realtime_ahead(p);
 	return true;
 }
 
@@ -137,7 +144,7 @@ static uint64_t distance(clockid_t clock, uint64_t old, const struct clock_sampl
 /* CLOCK_TAI is whole seconds ahead of CLOCK_REALTIME. */
 static uint64_t tai_seconds(void)
 {
-	return (host_ns(CLOCK_TAI) - host_ns(CLOCK_REALTIME) + NS_PER_SEC / 2) / NS_PER_SEC;
+	return (host_ns(CLOCK_TAI) - host_ns(CLOCK_REALTIME) + NSEC_PER_SEC / 2) / NSEC_PER_SEC;
 }
 
 /* Readers see what was written before it before they see it, and nothing of what comes after. */
@@ -153,11 +160,14 @@ struct readings {
 	uint64_t mono_mult, raw_mult, tai;
 };
 
-static void put(struct vdso_data *d, clockid_t clock, const struct clock_line *line, uint64_t ahead)
+/* `ahead`: of the host's clock that the line shows. */
+static void put(struct clock_page *p, clockid_t clock, const struct clock_line *line,
+		uint64_t ahead)
 {
-	uint64_t ns = line->base + ahead;
+	uint64_t ns = line->base + ahead + (uint64_t)guest_clock_ahead(p->clock, clock);
 
-	d->clocks[clock] = (struct vdso_clock_line){ ns / NS_PER_SEC, ns % NS_PER_SEC, line->mult };
+	p->data->clocks[clock] =
+	    (struct vdso_clock_line){ ns / NSEC_PER_SEC, ns % NSEC_PER_SEC, line->mult };
 }
 
 static void publish(struct clock_page *p, const struct readings *r, uint64_t term)
@@ -169,12 +179,12 @@ static void publish(struct clock_page *p, const struct readings *r, uint64_t ter
 	count = counter_read_ordered();
 	line_replace(&p->monotonic, d, &r->mono, r->mono_mult, count, term);
 	line_replace(&p->raw, d, &r->raw, r->raw_mult, count, term);
-	put(d, CLOCK_MONOTONIC, &p->monotonic, 0);
-	put(d, CLOCK_MONOTONIC_RAW, &p->raw, 0);
-	put(d, CLOCK_REALTIME, &p->monotonic, p->realtime);
-	put(d, CLOCK_BOOTTIME, &p->monotonic, p->boottime);
-	put(d, CLOCK_TAI, &p->monotonic, p->realtime + r->tai);
-	d->realtime_ahead = p->realtime;
+	put(p, CLOCK_MONOTONIC, &p->monotonic, 0);
+	put(p, CLOCK_MONOTONIC_RAW, &p->raw, 0);
+	put(p, CLOCK_REALTIME, &p->monotonic, p->realtime);
+	put(p, CLOCK_BOOTTIME, &p->monotonic, p->boottime);
+	put(p, CLOCK_TAI, &p->monotonic, p->realtime + r->tai);
+	d->realtime_ahead = realtime_ahead(p);
 	d->count_base = count;
 	__atomic_store_n(&d->count_end, count + term, __ATOMIC_RELAXED);
 	seq_store(d, d->seq + 1);
@@ -197,7 +207,7 @@ uint64_t clock_page_update(struct clock_page *p)
 		return 0;
 	p->realtime = distance(CLOCK_REALTIME, p->realtime, &r.mono, r.mono_mult);
 	p->boottime = distance(CLOCK_BOOTTIME, p->boottime, &r.mono, r.mono_mult);
-	r.tai = tai_seconds() * NS_PER_SEC;
+	r.tai = tai_seconds() * NSEC_PER_SEC;
 	publish(p, &r, (uint64_t)(((unsigned __int128)term << VDSO_SHIFT) / r.mono_mult));
 	return term;
 }

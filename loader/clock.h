@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The host's clocks as lines over the CPU's counter, for the page the vDSO reads
+/* The guest's clocks as lines over the CPU's counter, for the page the vDSO reads
  * (arch/vdso_data.h). Not thread-safe. */
 #ifndef HL_LOADER_CLOCK_H
 #define HL_LOADER_CLOCK_H
@@ -25,17 +25,21 @@ struct clock_line {
 	uint64_t base, mult;
 };
 
+struct guest_clock;
+
 struct clock_page {
 	struct vdso_data *data;
-	bool usable; /* the host itself counts time by the counter */
+	const struct guest_clock *clock; /* what the page shows */
+	bool usable;                     /* the host itself counts time by the counter */
 	struct clock_rate monotonic_rate, raw_rate;
 	struct clock_line monotonic, raw;
-	uint64_t realtime, boottime; /* ahead of CLOCK_MONOTONIC, ns */
+	/* by how much the host's clocks are ahead of its CLOCK_MONOTONIC, ns */
+	uint64_t realtime, boottime;
 };
 
 /* `data`: a zeroed page. Takes the first readings: the longer ago that is at the first update, the
  * better it will be. */
-void clock_page_init(struct clock_page *p, struct vdso_data *data);
+void clock_page_init(struct clock_page *p, const struct guest_clock *gc, struct vdso_data *data);
 /* Reads the host's clocks and renews the page. Returns how long it is good for, ns; 0: it is not
  * (yet). */
 uint64_t clock_page_update(struct clock_page *p);

@@ -15,10 +15,12 @@
 #include <sys/mman.h>
 #include <time.h>
 
+#include "host/clock.h"
 #include "host/wait.h"
 #include "loader/clock.h"
 #include "mm/mm.h"
 #include "mm/shmem.h"
+#include "util/time.h"
 
 extern const char vdso_image_start[] __attribute__((visibility("hidden")));
 extern const char vdso_image_end[] __attribute__((visibility("hidden")));
@@ -27,8 +29,7 @@ extern const char vdso_image_end[] __attribute__((visibility("hidden")));
 #define IDLE_ROUNDS 8
 #define IDLE_PART   64
 /* How soon to try again when it was too early to tell the rate. */
-#define RETRY_NS   1000000u
-#define NS_PER_SEC 1000000000UL
+#define RETRY_NS 1000000u
 
 struct vdso_clock {
 	struct pagesource *pages; /* data page, image */
@@ -49,7 +50,7 @@ static uint64_t cpu_time_ns(void)
 	struct timespec ts;
 
 	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+	return timespec_to_ns(&ts);
 }
 
 /* Caller holds lock. Waits until the page is half through, or, while asleep, until somebody wakes
@@ -57,7 +58,7 @@ static uint64_t cpu_time_ns(void)
 static void keeper_wait(struct vdso_clock *vc)
 {
 	uint64_t until = monotonic_ns() + (vc->term ? vc->term / 2 : RETRY_NS);
-	struct timespec ts = { (time_t)(until / 1000000000u), (long)(until % 1000000000u) };
+	struct timespec ts = ns_to_timespec(until);
 
 	if (vc->asleep)
 		pthread_cond_wait(&vc->wake, &vc->lock);
@@ -119,15 +120,14 @@ int vdso_clock_gettime(struct vdso_clock *vc, clockid_t clock, struct timespec *
 	uint64_t ns;
 
 	vdso_clock_sync(vc);
-	if (vc && coarse) {
+	if (coarse) {
 		pthread_mutex_lock(&vc->lock);
 		coarse = clock_page_coarse(&vc->page, clock, &ns);
 		pthread_mutex_unlock(&vc->lock);
 	}
-	if (!vc || !coarse)
-		return clock_gettime(clock, ts) ? -errno : 0;
-	*ts = (struct timespec){ .tv_sec = (time_t)(ns / NS_PER_SEC),
-				 .tv_nsec = (long)(ns % NS_PER_SEC) };
+	if (!coarse)
+		return guest_clock_gettime(vc->page.clock, clock, ts);
+	*ts = ns_to_timespec(ns);
 	return 0;
 }
 
@@ -163,7 +163,7 @@ int vdso_clock_create(struct mm_host *h)
 	}
 	pages = memfile_ptr(run.mf, run.off, run.len);
 	memcpy(pages + PAGE_SIZE, vdso_image_start, (size_t)(vdso_image_end - vdso_image_start));
-	clock_page_init(&vc->page, (struct vdso_data *)pages);
+	clock_page_init(&vc->page, h->clock, (struct vdso_data *)pages);
 	vc->image_len = len;
 	init_lock(vc);
 	h->vdso = vc;

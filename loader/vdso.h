@@ -11,13 +11,13 @@ struct mm;
 struct mm_host;
 struct vdso_clock;
 
-/* Makes the clock of a sandbox and puts it into h->vdso. */
+/* Makes the image and the page of a sandbox, which shows h->clock, and puts them into h->vdso. */
 int vdso_clock_create(struct mm_host *h);
 void vdso_clock_destroy(struct vdso_clock *vc);
 /* Brings the page up to date if it has run out. To be called when a guest asks for the time by
  * system call, which is what the vDSO does then. Any thread. */
 void vdso_clock_sync(struct vdso_clock *vc);
-/* Reads a clock of the host, a coarse one as the vDSO shows it: 0 or -errno. */
+/* Reads a clock of the guest, a coarse one as the vDSO shows it: 0 or -errno. */
 int vdso_clock_gettime(struct vdso_clock *vc, clockid_t clock, struct timespec *ts);
 /* Starts the thread that renews the page in time; once. Without it the readers' system calls alone
  * do. For the thread that makes the sandbox, when the guest already runs: the guest need not wait

@@ -43,11 +43,12 @@ struct mm_host {
 	struct machine_props props;
 	struct arena *arena;
 	struct budget_counts counts;
-	struct budget *budget;       /* NULL: no limit */
-	_Atomic uint64_t committed;  /* bytes of writable private memory, for /proc/meminfo */
-	uint64_t overcommit_max;     /* one request for more is refused (mm_overcommit_max) */
-	struct filecache *filecache; /* NULL: files are mapped themselves */
-	struct vdso_clock *vdso;     /* loader/vdso.h */
+	struct budget *budget;           /* NULL: no limit */
+	_Atomic uint64_t committed;      /* bytes of writable private memory, for /proc/meminfo */
+	uint64_t overcommit_max;         /* one request for more is refused (mm_overcommit_max) */
+	struct filecache *filecache;     /* NULL: files are mapped themselves */
+	const struct guest_clock *clock; /* for the times of files in memory; NULL: the host's */
+	struct vdso_clock *vdso;         /* loader/vdso.h */
 	/* Is the calling thread to end? Work on much memory asks between its pieces, and gives up.
 	 * NULL: never. */
 	bool (*killed)(void);
@@ -96,6 +97,7 @@ enum {
 };
 
 struct fork_pages;
+struct guest_clock;
 
 struct mm {
 	_Atomic uint32_t refs;

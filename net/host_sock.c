@@ -33,7 +33,7 @@ void host_wait_begin(struct host_wait *w, struct host_sock *i, struct caller *c,
 {
 	*w = (struct host_wait){ .i = i,
 				 .sleeper = c->sleeper,
-				 .deadline = socket_deadline(timeo),
+				 .deadline = socket_deadline(c, timeo),
 				 .events = events,
 				 .epfd = -1 };
 }

@@ -429,7 +429,7 @@ static ssize_t diag_recvmsg(struct socket *s, struct caller *c, struct socket_ms
 	m->control_len = 0;
 	waiter_init(&w, c->sleeper);
 	pthread_mutex_lock(&d->lock);
-	ssize_t r = wait_for_datagram(d, &w, m->flags, socket_deadline(s->rcvtimeo));
+	ssize_t r = wait_for_datagram(d, &w, m->flags, socket_deadline(c, s->rcvtimeo));
 	if (!r)
 		r = take(d, m);
 	pthread_mutex_unlock(&d->lock);

@@ -13,6 +13,7 @@
 #include <sys/time.h>
 
 #include "net/net.h"
+#include "util/time.h"
 
 #define NSEC_PER_SEC  1000000000UL
 #define NSEC_PER_USEC 1000UL
@@ -72,9 +73,9 @@ void socket_publish(struct socket *s)
 	pthread_mutex_unlock(&s->net->lock);
 }
 
-uint64_t socket_deadline(uint64_t timeo)
+uint64_t socket_deadline(const struct caller *c, uint64_t timeo)
 {
-	return timeo ? monotonic_ns() + timeo : DEADLINE_NONE;
+	return timeo ? sleeper_deadline(c->sleeper, timeo) : DEADLINE_NONE;
 }
 
 /* read(2) and write(2) are recv and send without flags. */
@@ -187,14 +188,14 @@ static int get_timeout(const void *val, unsigned len, uint64_t *out)
 	if (len < sizeof(tv))
 		return -EINVAL;
 	memcpy(&tv, val, sizeof(tv));
-	if (tv.tv_usec < 0 || tv.tv_usec >= 1000000)
+	if (tv.tv_usec < 0 || tv.tv_usec >= (long)USEC_PER_SEC)
 		return -EDOM;
 	if (tv.tv_sec < 0 || (uint64_t)tv.tv_sec > UINT64_MAX / NSEC_PER_SEC / 4)
 		*out = tv.tv_sec < 0
 			   ? 1
 			   : 0; /* a negative one does not wait at all, an endless one is none */
 	else
-		*out = tv.tv_sec * NSEC_PER_SEC + tv.tv_usec * NSEC_PER_USEC;
+		*out = timeval_to_ns(&tv);
 	return 0;
 }
 
@@ -374,8 +375,7 @@ static int put_value(void *buf, unsigned size, const void *val, unsigned len)
 
 static int put_timeout(void *buf, unsigned size, uint64_t ns)
 {
-	struct timeval tv = { .tv_sec = ns / NSEC_PER_SEC,
-			      .tv_usec = ns % NSEC_PER_SEC / NSEC_PER_USEC };
+	struct timeval tv = ns_to_timeval(ns);
 
 	return put_value(buf, size, &tv, sizeof(tv));
 }

@@ -78,7 +78,7 @@ static int receive_sleep(struct receive *r)
 static void receive_begin(struct receive *r, struct unix_sock *u, struct caller *c,
 			  struct socket_msg *sm)
 {
-	*r = (struct receive){ .u = u, .sm = sm, .deadline = socket_deadline(u->sk.rcvtimeo) };
+	*r = (struct receive){ .u = u, .sm = sm, .deadline = socket_deadline(c, u->sk.rcvtimeo) };
 	list_init(&r->done);
 	waiter_init(&r->w, c->sleeper);
 	receive_lock(r);

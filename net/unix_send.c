@@ -62,7 +62,7 @@ static int msg_build(struct unix_sock *u, struct unix_sock *other, struct caller
 		return err;
 	add_cred(*out, u, other, sm, c);
 	if (other->sk.stamp)
-		clock_gettime(CLOCK_REALTIME, &(*out)->scm.when);
+		(*out)->scm.when = guest_clock_realtime(c->mem->clock);
 	err = unix_files_depart(other, c, &(*out)->scm, &sm->scm);
 	if (err)
 		unix_free_message(u->domain, *out);
@@ -129,7 +129,7 @@ static int stream_peer(struct unix_sock *u, const struct socket_msg *sm, struct 
 
 static ssize_t stream_send(struct unix_sock *u, struct caller *c, struct socket_msg *sm)
 {
-	uint64_t deadline = socket_deadline(u->sk.sndtimeo);
+	uint64_t deadline = socket_deadline(c, u->sk.sndtimeo);
 	struct unix_sock *peer;
 	ssize_t total = 0, n = stream_peer(u, sm, &peer);
 
@@ -208,7 +208,7 @@ static int dgram_deliver(struct unix_sock *u, struct unix_sock *other, struct ca
 static ssize_t dgram_send_to(struct unix_sock *u, struct unix_sock *other, struct caller *c,
 			     struct socket_msg *sm)
 {
-	uint64_t deadline = socket_deadline(u->sk.sndtimeo);
+	uint64_t deadline = socket_deadline(c, u->sk.sndtimeo);
 	bool nonblock = sm->flags & MSG_DONTWAIT;
 	size_t len = sm->uio->resid;
 	struct unix_msg *m;

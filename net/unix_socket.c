@@ -360,7 +360,7 @@ static int try_connect(struct unix_sock *u, struct unix_sock *listener, struct u
 static int connect_stream(struct unix_sock *u, struct caller *c, const struct sockaddr_un *a,
 			  unsigned len, bool nonblock)
 {
-	uint64_t deadline = socket_deadline(u->sk.sndtimeo);
+	uint64_t deadline = socket_deadline(c, u->sk.sndtimeo);
 	struct unix_sock *listener, *embryo;
 
 	int err = unix_new(u->sk.net, c, u->sk.type, 0, &embryo);
@@ -502,7 +502,7 @@ static int unix_accept(struct socket *s, struct caller *c, bool nonblock,
 		       struct sockaddr_storage *peer, struct socket **out)
 {
 	struct unix_sock *u = unix_of(s), *e = NULL;
-	uint64_t deadline = socket_deadline(s->rcvtimeo);
+	uint64_t deadline = socket_deadline(c, s->rcvtimeo);
 	struct waiter w;
 
 	if (unix_is_dgram(u))

@@ -181,9 +181,8 @@ static uint32_t node_links(struct pseudo_node *n, struct caller *c)
 static int node_getattr(struct inode *i, struct caller *c, unsigned mask, struct statx *out)
 {
 	struct pseudo_node *n = node_of(i);
-	struct timespec now;
+	struct timespec now = guest_clock_realtime(&fs_of(i->fs)->sb->clock);
 
-	clock_gettime(CLOCK_REALTIME_COARSE, &now);
 	memset(out, 0, sizeof *out);
 	out->stx_mask = STATX_BASIC_STATS;
 	out->stx_mode = (uint16_t)n->entry->mode;

@@ -17,6 +17,7 @@
 #include "kernel/sandbox.h"
 #include "kernel/task.h"
 #include "proc/proc.h"
+#include "util/time.h"
 
 int proc_show_host_lines(struct text *out, const char *path, const char *const *names, size_t n)
 {
@@ -60,7 +61,17 @@ int proc_show_meminfo(struct pseudo_node *n, struct caller *c, struct text *out)
 
 int proc_show_uptime(struct pseudo_node *n, struct caller *c, struct text *out)
 {
-	return proc_show_host(out, "/proc/uptime");
+	uint64_t up = guest_clock_ns(&n->sb->clock, CLOCK_BOOTTIME) / NSEC_PER_TICK;
+	struct text host = { 0 };
+	int err = proc_show_host(&host, "/proc/uptime");
+	const char *idle = host.buf ? strchr(host.buf, ' ') : NULL;
+
+	if (!err && !idle)
+		err = -EIO;
+	if (!err)
+		text_printf(out, "%lu.%02lu%s", up / 100, up % 100, idle);
+	text_free(&host);
+	return err;
 }
 
 static unsigned running_tasks(struct sandbox *sb, unsigned *total)
@@ -103,14 +114,32 @@ static void put_total(struct text *out, const char *name)
 	text_free(&host);
 }
 
+/* When the guest's machine was started, by its clocks: as far from the host's as its realtime is,
+ * less what it has been up for longer. */
+static void put_boot_time(struct text *out, const struct guest_clock *gc)
+{
+	static const char *const name = "btime ";
+	int64_t ahead =
+	    guest_clock_ahead(gc, CLOCK_REALTIME) - guest_clock_ahead(gc, CLOCK_BOOTTIME);
+	struct text host = { 0 };
+
+	proc_show_host_lines(&host, "/proc/stat", &name, 1);
+	if (host.buf)
+		text_printf(out, "%s%ld\n", name,
+			    strtol(host.buf + strlen(name), NULL, 10) +
+				ahead / (int64_t)NSEC_PER_SEC);
+	text_free(&host);
+}
+
 int proc_show_system_stat(struct pseudo_node *n, struct caller *c, struct text *out)
 {
-	static const char *const cpus = "cpu", *const times[] = { "ctxt ", "btime " };
+	static const char *const cpus = "cpu", *const ctxt = "ctxt ";
 	unsigned total, running = running_tasks(n->sb, &total);
 	int err = proc_show_host_lines(out, "/proc/stat", &cpus, 1);
 
 	put_total(out, "intr");
-	proc_show_host_lines(out, "/proc/stat", times, 2);
+	proc_show_host_lines(out, "/proc/stat", &ctxt, 1);
+	put_boot_time(out, &n->sb->clock);
 	text_printf(out, "processes %d\nprocs_running %u\nprocs_blocked 0\n", pid_last(n->sb->pids),
 		    running);
 	put_total(out, "softirq");

@@ -3,7 +3,6 @@
 #include "kernel/epoll.h"
 #include "sys/sys.h"
 
-#define NSEC_PER_MSEC    1000000UL
 #define EPOLL_MAX_EVENTS (INT32_MAX / (int)sizeof(struct epoll_event))
 
 static int64_t do_epoll_create(struct task *t, int flags)
@@ -62,16 +61,9 @@ static int64_t do_epoll_wait(struct task *t, const uint64_t *a, uint64_t deadlin
 	return r;
 }
 
-static uint64_t deadline_msec(int timeout)
-{
-	if (timeout <= 0)
-		return timeout < 0 ? DEADLINE_NONE : 0;
-	return monotonic_ns() + timeout * NSEC_PER_MSEC;
-}
-
 SYSCALL_DEFINE(epoll_wait)
 {
-	return do_epoll_wait(t, a, deadline_msec(a[3]));
+	return do_epoll_wait(t, a, deadline_after_ms(t, (int)a[3]));
 }
 
 static int64_t do_epoll_pwait(struct task *t, const uint64_t *a, uint64_t deadline)
@@ -89,7 +81,7 @@ static int64_t do_epoll_pwait(struct task *t, const uint64_t *a, uint64_t deadli
 
 SYSCALL_DEFINE(epoll_pwait)
 {
-	return do_epoll_pwait(t, a, deadline_msec(a[3]));
+	return do_epoll_pwait(t, a, deadline_after_ms(t, (int)a[3]));
 }
 
 SYSCALL_DEFINE(epoll_pwait2)
@@ -101,7 +93,7 @@ SYSCALL_DEFINE(epoll_pwait2)
 		int err = get_timespec(t, a[3], &ts);
 		if (err)
 			return err;
-		deadline = ts.tv_sec || ts.tv_nsec ? deadline_after(&ts) : 0;
+		deadline = ts.tv_sec || ts.tv_nsec ? deadline_after(t, &ts) : 0;
 	}
 	return do_epoll_pwait(t, a, deadline);
 }

@@ -9,6 +9,7 @@
 #include <sys/utsname.h>
 
 #include "sys/sys.h"
+#include "util/time.h"
 
 /* The guest sees the host's kernel release: programs choose features by it, and ours are tested
  * against that kernel. */
@@ -102,6 +103,8 @@ SYSCALL_DEFINE(sysinfo)
 	struct sysinfo si;
 	if (sysinfo(&si) < 0)
 		return -errno;
+	uint64_t up = guest_clock_ns(&t->sb->clock, CLOCK_BOOTTIME);
+	si.uptime = (long)((up + NSEC_PER_SEC - 1) / NSEC_PER_SEC);
 	sandbox_lock(t->sb);
 	si.procs = (unsigned short)t->sb->nr_tasks;
 	sandbox_unlock(t->sb);

@@ -5,10 +5,9 @@
 
 #include "kernel/poll.h"
 #include "sys/sys.h"
+#include "util/time.h"
 
-#define NSEC_PER_SEC  1000000000UL
-#define NSEC_PER_MSEC 1000000UL
-#define POLL_STACK    16
+#define POLL_STACK 16
 
 /* One poll(2) in progress: what to look at, with the files held open meanwhile. */
 struct poll_call {
@@ -155,28 +154,22 @@ static int64_t poll_restart(struct task *t, struct restart *rs)
 
 SYSCALL_DEFINE(poll)
 {
-	int timeout = a[2];
-	uint64_t deadline = timeout < 0 ? DEADLINE_NONE : 0;
-
-	if (timeout > 0)
-		deadline = monotonic_ns() + timeout * NSEC_PER_MSEC;
-	return poll_restartable(t, a[0], a[1], deadline);
+	return poll_restartable(t, a[0], a[1], deadline_after_ms(t, (int)a[2]));
 }
 
 /* The deadline of a relative timeout: none when absent, 0 (do not wait) when zero. */
-static uint64_t poll_deadline(const struct timespec *ts)
+static uint64_t poll_deadline(const struct task *t, const struct timespec *ts)
 {
 	if (!ts)
 		return DEADLINE_NONE;
-	return ts->tv_sec || ts->tv_nsec ? deadline_after(ts) : 0;
+	return ts->tv_sec || ts->tv_nsec ? deadline_after(t, ts) : 0;
 }
 
-static struct timespec deadline_left(uint64_t deadline)
+static struct timespec deadline_left(const struct task *t, uint64_t deadline)
 {
-	uint64_t now = monotonic_ns();
-	uint64_t left = deadline > now ? deadline - now : 0;
+	uint64_t now = sleeper_now(&t->sleeper);
 
-	return (struct timespec){ .tv_sec = left / NSEC_PER_SEC, .tv_nsec = left % NSEC_PER_SEC };
+	return ns_to_timespec(deadline > now ? deadline - now : 0);
 }
 
 /* What ppoll, select and pselect6 have in common at the end (Linux: poll_select_finish): the time
@@ -185,7 +178,7 @@ static struct timespec deadline_left(uint64_t deadline)
 static int64_t poll_finish(struct task *t, int64_t r, uint64_t time_addr, uint64_t deadline,
 			   bool timeval)
 {
-	struct timespec left = deadline_left(deadline);
+	struct timespec left = deadline_left(t, deadline);
 	bool written = true;
 
 	if (r == -EINTR)
@@ -207,7 +200,7 @@ SYSCALL_DEFINE(ppoll)
 
 	if (a[2] && (err = get_timespec(t, a[2], &ts)))
 		return err;
-	uint64_t deadline = poll_deadline(a[2] ? &ts : NULL);
+	uint64_t deadline = poll_deadline(t, a[2] ? &ts : NULL);
 	if (a[3]) {
 		err = get_sigset(t, a[3], a[4], &mask);
 		if (err)
@@ -367,7 +360,7 @@ SYSCALL_DEFINE(select)
 			return -EINVAL;
 		ts.tv_nsec = tv.tv_usec % 1000000 * 1000;
 	}
-	uint64_t deadline = poll_deadline(a[4] ? &ts : NULL);
+	uint64_t deadline = poll_deadline(t, a[4] ? &ts : NULL);
 	return poll_finish(t, do_select(t, a, deadline), a[4], deadline, true);
 }
 
@@ -384,7 +377,7 @@ SYSCALL_DEFINE(pselect6)
 		return -EFAULT;
 	if (a[4] && (err = get_timespec(t, a[4], &ts)))
 		return err;
-	uint64_t deadline = poll_deadline(a[4] ? &ts : NULL);
+	uint64_t deadline = poll_deadline(t, a[4] ? &ts : NULL);
 	if (sig.addr) {
 		err = get_sigset(t, sig.addr, sig.size, &mask);
 		if (err)

@@ -135,7 +135,7 @@ SYSCALL_DEFINE(rt_sigtimedwait)
 
 	if (!err && a[2]) {
 		err = get_timespec(t, a[2], &ts);
-		deadline = err || (!ts.tv_sec && !ts.tv_nsec) ? 0 : deadline_after(&ts);
+		deadline = err || (!ts.tv_sec && !ts.tv_nsec) ? 0 : deadline_after(t, &ts);
 	}
 	if (err)
 		return err;

@@ -5,8 +5,7 @@
 
 #include "sys/sys.h"
 #include "sys/time.h"
-
-#define NSEC_PER_SEC 1000000000UL
+#include "util/time.h"
 
 /* ---- relative ---- */
 
@@ -26,7 +25,7 @@ static int64_t sleep_until(struct task *t, uint64_t deadline, uint64_t rem_addr)
 	do
 		err = sleeper_wait(&t->sleeper, deadline);
 	while (err == 0);
-	uint64_t now = monotonic_ns();
+	uint64_t now = sleeper_now(&t->sleeper);
 	if (err == -ETIMEDOUT || now >= deadline)
 		return 0;
 	struct timespec left = ns_to_timespec(deadline - now);
@@ -39,7 +38,7 @@ static int64_t sleep_until(struct task *t, uint64_t deadline, uint64_t rem_addr)
 
 static int64_t sleep_for(struct task *t, const struct timespec *ts, uint64_t rem_addr)
 {
-	return sleep_until(t, deadline_after(ts), rem_addr);
+	return sleep_until(t, deadline_after(t, ts), rem_addr);
 }
 
 SYSCALL_DEFINE(nanosleep)
@@ -52,21 +51,17 @@ SYSCALL_DEFINE(nanosleep)
 
 /* ---- to a point in time: the host follows the clock, also when it is set ---- */
 
-static bool is_over(clockid_t clock, const struct timespec *ts)
-{
-	struct timespec now;
-
-	return clock_gettime(clock, &now) == 0 && timespec_to_ns(&now) >= timespec_to_ns(ts);
-}
-
 static int64_t sleep_to(struct task *t, clockid_t clock, const struct timespec *ts)
 {
-	long r =
-	    sleeper_call(&t->sleeper, SYS_clock_nanosleep, clock, TIMER_ABSTIME, (long)ts, 0, 0, 0);
+	const struct guest_clock *gc = &t->sb->clock;
+	uint64_t at = timespec_to_ns(ts);
+	struct timespec host = ns_to_timespec(guest_clock_to_host(gc, clock, at));
+	long r = sleeper_call(&t->sleeper, SYS_clock_nanosleep, clock, TIMER_ABSTIME, (long)&host,
+			      0, 0, 0);
 
 	if (r != -EINTR)
 		return r;
-	return is_over(clock, ts) ? 0 : -ERESTARTNOHAND;
+	return guest_clock_ns(gc, clock) >= at ? 0 : -ERESTARTNOHAND;
 }
 
 /* ---- in CPU time of the process ---- */
@@ -91,7 +86,7 @@ static int cpu_sleep_to(struct task *t, const struct cpu_clock *c, uint64_t unti
 		if (err || now >= until)
 			return err;
 		uint64_t step = (until - now) / threads_of(t->process);
-		uint64_t wake = monotonic_ns() + (step > tick ? step : tick);
+		uint64_t wake = sleeper_deadline(&t->sleeper, step > tick ? step : tick);
 		do
 			err = sleeper_wait(&t->sleeper, wake);
 		while (err == 0);

@@ -4,11 +4,11 @@
 
 #include "net/net.h"
 #include "sys/sockmsg.h"
+#include "util/time.h"
 
-#define SOCK_FLAGS   (SOCK_CLOEXEC | SOCK_NONBLOCK)
-#define OPTION_MAX   512
-#define MMSG_MAX     1024 /* UIO_MAXIOV (sendmmsg(2)) */
-#define NSEC_PER_SEC 1000000000L
+#define SOCK_FLAGS (SOCK_CLOEXEC | SOCK_NONBLOCK)
+#define OPTION_MAX 512
+#define MMSG_MAX   1024 /* UIO_MAXIOV (sendmmsg(2)) */
 
 static struct net *task_net(struct task *t)
 {
@@ -326,19 +326,17 @@ static int64_t receive_many(struct task *t, struct socket *s, const uint64_t *a,
 		done++;
 		if (a[3] & MSG_WAITFORONE)
 			flags |= MSG_DONTWAIT;
-		if (deadline != DEADLINE_NONE && monotonic_ns() >= deadline)
+		if (deadline != DEADLINE_NONE && sleeper_now(&t->sleeper) >= deadline)
 			break;
 	}
 	return done ? done : r;
 }
 
-static struct timespec time_left(uint64_t deadline)
+static struct timespec time_left(const struct task *t, uint64_t deadline)
 {
-	int64_t left = deadline - monotonic_ns();
+	uint64_t now = sleeper_now(&t->sleeper);
 
-	if (left < 0)
-		left = 0;
-	return (struct timespec){ .tv_sec = left / NSEC_PER_SEC, .tv_nsec = left % NSEC_PER_SEC };
+	return ns_to_timespec(deadline > now ? deadline - now : 0);
 }
 
 SYSCALL_DEFINE(recvmmsg)
@@ -351,14 +349,14 @@ SYSCALL_DEFINE(recvmmsg)
 	if (r)
 		return r;
 	if (a[4])
-		deadline = deadline_after(&ts);
+		deadline = deadline_after(t, &ts);
 	r = get_socket(t, a[0], &s);
 	if (r)
 		return r;
 	r = receive_many(t, s, a, deadline);
 	put_socket(s);
 	if (r > 0 && a[4]) {
-		ts = time_left(deadline);
+		ts = time_left(t, deadline);
 		if (put_user(t, a[4], &ts))
 			return -EFAULT;
 	}

@@ -307,7 +307,7 @@ static int put_raw_control(struct control_out *co, const struct socket_msg *m)
 static int put_time(struct control_out *co, int stamp, struct timespec when)
 {
 	if (!when.tv_sec)
-		clock_gettime(CLOCK_REALTIME, &when);
+		when = guest_clock_realtime(&co->t->sb->clock);
 	if (stamp == SO_TIMESTAMP || stamp == SO_TIMESTAMP_NEW)
 		when.tv_nsec /= 1000; /* a struct timeval */
 	return put_control(co, stamp, &when, sizeof(when));

@@ -75,7 +75,11 @@ int get_timespec(struct task *t, uint64_t addr, struct timespec *ts);
 int get_sigset(struct task *t, uint64_t addr, uint64_t size, ksigset_t *out);
 /* A siginfo argument for signal `sig` (sys/signal.c): -EFAULT, -E2BIG. */
 int get_siginfo(struct task *t, uint64_t addr, int sig, siginfo_t *si);
-/* Deadline (CLOCK_MONOTONIC ns) of a relative time; saturates to DEADLINE_NONE. */
-uint64_t deadline_after(const struct timespec *rel);
+/* Deadline, a point in time of the guest's CLOCK_MONOTONIC in ns, of a relative time; saturates to
+ * DEADLINE_NONE. */
+uint64_t deadline_after(const struct task *t, const struct timespec *rel);
+/* The same for poll(2)'s and epoll_wait(2)'s milliseconds: DEADLINE_NONE when negative, 0 (do not
+ * wait) when 0. */
+uint64_t deadline_after_ms(const struct task *t, int timeout);
 
 #endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Clocks: the host's, but for CPU time, which is the guest's own. Setting them is not the guest's
- * to do. */
+/* The guest's clocks (host/clock.h) and its CPU time. Setting them is not the guest's to do. */
 #include "sys/time.h"
 
 #include <sys/time.h>
@@ -10,42 +9,18 @@
 #include "kernel/cputime.h"
 #include "loader/vdso.h"
 #include "sys/sys.h"
+#include "util/time.h"
 
-#define NSEC_PER_SEC 1000000000UL
-
-/* ---- conversions ---- */
-
-struct timespec ns_to_timespec(uint64_t ns)
-{
-	return (struct timespec){ .tv_sec = (time_t)(ns / NSEC_PER_SEC),
-				  .tv_nsec = (long)(ns % NSEC_PER_SEC) };
-}
-
-uint64_t timespec_to_ns(const struct timespec *ts)
-{
-	if ((uint64_t)ts->tv_sec >= UINT64_MAX / NSEC_PER_SEC)
-		return UINT64_MAX;
-	return (uint64_t)ts->tv_sec * NSEC_PER_SEC + (uint64_t)ts->tv_nsec;
-}
-
-static uint64_t clock_ns(clockid_t clock)
-{
-	struct timespec ts;
-
-	clock_gettime(clock, &ts);
-	return timespec_to_ns(&ts);
-}
-
-uint64_t deadline_at(clockid_t clock, const struct timespec *abs)
+uint64_t deadline_at(const struct task *t, clockid_t clock, const struct timespec *abs)
 {
 	uint64_t at = timespec_to_ns(abs);
 
-	if (at >= INT64_MAX)
+	if (at >= CLOCK_NS_MAX)
 		return DEADLINE_NONE;
 	if (clock == CLOCK_REALTIME) {
 		/* read first: the result errs on the late side */
-		uint64_t real = clock_ns(CLOCK_REALTIME);
-		uint64_t mono = monotonic_ns();
+		uint64_t real = guest_clock_ns(&t->sb->clock, CLOCK_REALTIME);
+		uint64_t mono = guest_clock_ns(&t->sb->clock, CLOCK_MONOTONIC);
 		at = at > real ? at - real + mono : 1;
 	}
 	return at ? at : 1;
@@ -149,7 +124,9 @@ SYSCALL_DEFINE(gettimeofday)
 	struct timeval tv;
 
 	vdso_clock_sync(task_mem(t)->vdso);
-	gettimeofday(&tv, &tz);
+	gettimeofday(&tv, &tz); /* the time zone is the host's */
+	struct timespec now = guest_clock_realtime(&t->sb->clock);
+	TIMESPEC_TO_TIMEVAL(&tv, &now);
 	if (a[0] && put_user(t, a[0], &tv))
 		return -EFAULT;
 	return a[1] ? put_user(t, a[1], &tz) : 0;
@@ -160,20 +137,22 @@ SYSCALL_DEFINE(time)
 	int64_t now;
 
 	vdso_clock_sync(task_mem(t)->vdso);
-	now = time(NULL);
+	now = guest_clock_realtime(&t->sb->clock).tv_sec;
 	return a[0] && put_user(t, a[0], &now) ? -EFAULT : now;
 }
 
 static int64_t clock_ticks(uint64_t ns)
 {
-	return (int64_t)(ns / (NSEC_PER_SEC / 100)); /* USER_HZ is 100 */
+	return (int64_t)(ns / NSEC_PER_TICK);
 }
 
 SYSCALL_DEFINE(times)
 {
 	struct rusage_sum self;
 	struct tms tms;
-	int64_t now = times(&tms);
+	/* Linux counts ticks from five minutes before an overflow, at the start of the machine. */
+	int64_t now = times(&tms) +
+		      guest_clock_ahead(&t->sb->clock, CLOCK_MONOTONIC) / (int64_t)NSEC_PER_TICK;
 
 	if (!a[0])
 		return now;
@@ -212,6 +191,18 @@ SYSCALL_DEFINE(settimeofday)
 	return -EPERM;
 }
 
+/* tx->time is the guest's; its microseconds are nanoseconds where the status says so. */
+static void adjustment_of_guest(const struct guest_clock *gc, struct timex *tx)
+{
+	bool nano = tx->status & STA_NANO;
+	long part = tx->time.tv_usec;
+	struct timespec when = { tx->time.tv_sec, nano ? part : part * (long)NSEC_PER_USEC };
+
+	when = guest_clock_of_host_time(gc, when);
+	tx->time.tv_sec = when.tv_sec;
+	tx->time.tv_usec = nano ? when.tv_nsec : when.tv_nsec / (long)NSEC_PER_USEC;
+}
+
 static int64_t read_adjustment(struct task *t, uint64_t addr, clockid_t clock)
 {
 	struct timex tx;
@@ -223,6 +214,7 @@ static int64_t read_adjustment(struct task *t, uint64_t addr, clockid_t clock)
 	int state = clock_adjtime(clock, &tx);
 	if (state < 0)
 		return -errno;
+	adjustment_of_guest(&t->sb->clock, &tx);
 	return put_user(t, addr, &tx) ? -EFAULT : state;
 }
 

@@ -9,12 +9,10 @@
 
 struct task;
 
-/* CLOCK_MONOTONIC ns of a point in time of CLOCK_REALTIME or CLOCK_MONOTONIC; never early, 1 at the
- * least (0 means "do not wait" to many), saturates to DEADLINE_NONE. */
-uint64_t deadline_at(clockid_t clock, const struct timespec *abs);
-
-struct timespec ns_to_timespec(uint64_t ns);
-uint64_t timespec_to_ns(const struct timespec *ts); /* saturates */
+/* Deadline, a point in time of the guest's CLOCK_MONOTONIC in ns, that a point in time of
+ * CLOCK_REALTIME or CLOCK_MONOTONIC is; never early, 1 at the least (0 means "do not wait" to
+ * many), saturates to DEADLINE_NONE. */
+uint64_t deadline_at(const struct task *t, clockid_t clock, const struct timespec *abs);
 
 /* A CPU clock of the guest: one of its threads or processes. */
 struct cpu_clock {

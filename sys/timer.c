@@ -9,30 +9,9 @@
 #include "fs/cred.h"
 #include "sys/sys.h"
 #include "sys/time.h"
-
-#define NSEC_PER_SEC  1000000000UL
-#define NSEC_PER_USEC 1000UL
-#define USEC_PER_SEC  1000000
+#include "util/time.h"
 
 /* ---- interval timers ---- */
-
-static bool timeval_ok(const struct timeval *tv)
-{
-	return tv->tv_sec >= 0 && tv->tv_usec >= 0 && tv->tv_usec < USEC_PER_SEC;
-}
-
-static uint64_t timeval_to_ns(const struct timeval *tv)
-{
-	struct timespec ts = { tv->tv_sec, tv->tv_usec * (long)NSEC_PER_USEC };
-
-	return timespec_to_ns(&ts);
-}
-
-static struct timeval ns_to_timeval(uint64_t ns)
-{
-	return (struct timeval){ (time_t)(ns / NSEC_PER_SEC),
-				 (suseconds_t)(ns % NSEC_PER_SEC / NSEC_PER_USEC) };
-}
 
 static struct itimerval to_itimerval(const struct timer_setting *s)
 {
@@ -59,7 +38,7 @@ SYSCALL_DEFINE(setitimer)
 	if (a[1]) { /* as Linux: NULL turns it off */
 		if (get_user(t, &v, a[1]))
 			return -EFAULT;
-		if (!timeval_ok(&v.it_value) || !timeval_ok(&v.it_interval))
+		if (!timeval_valid(&v.it_value) || !timeval_valid(&v.it_interval))
 			return -EINVAL;
 		new.value = timeval_to_ns(&v.it_value);
 		new.interval = timeval_to_ns(&v.it_interval);
@@ -203,11 +182,6 @@ static struct itimerspec to_itimerspec(const struct timer_setting *s)
 	return (struct itimerspec){ ns_to_timespec(s->interval), ns_to_timespec(s->value) };
 }
 
-static bool timespec_ok(const struct timespec *ts)
-{
-	return ts->tv_sec >= 0 && ts->tv_nsec >= 0 && ts->tv_nsec < (long)NSEC_PER_SEC;
-}
-
 SYSCALL_DEFINE(timer_settime)
 {
 	struct timer_setting new, old;
@@ -217,7 +191,7 @@ SYSCALL_DEFINE(timer_settime)
 		return -EINVAL;
 	if (get_user(t, &it, a[2]))
 		return -EFAULT;
-	if (!timespec_ok(&it.it_interval) || !timespec_ok(&it.it_value))
+	if (!timespec_valid(&it.it_interval) || !timespec_valid(&it.it_value))
 		return -EINVAL;
 	new =
 	    (struct timer_setting){ timespec_to_ns(&it.it_value), timespec_to_ns(&it.it_interval) };

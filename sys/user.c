@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "sys/sys.h"
+#include "util/time.h"
 
 int get_path(struct task *t, uint64_t addr, bool empty_ok, char **out)
 {
@@ -76,7 +77,7 @@ int get_timespec(struct task *t, uint64_t addr, struct timespec *ts)
 {
 	if (get_user(t, ts, addr))
 		return -EFAULT;
-	return ts->tv_sec < 0 || ts->tv_nsec < 0 || ts->tv_nsec > 999999999 ? -EINVAL : 0;
+	return timespec_valid(ts) ? 0 : -EINVAL;
 }
 
 int get_sigset(struct task *t, uint64_t addr, uint64_t size, ksigset_t *out)
@@ -86,10 +87,14 @@ int get_sigset(struct task *t, uint64_t addr, uint64_t size, ksigset_t *out)
 	return get_user(t, out, addr);
 }
 
-uint64_t deadline_after(const struct timespec *rel)
+uint64_t deadline_after(const struct task *t, const struct timespec *rel)
 {
-	uint64_t now = monotonic_ns();
-	if ((uint64_t)rel->tv_sec > (DEADLINE_NONE - now) / 1000000000 - 1)
-		return DEADLINE_NONE;
-	return now + (uint64_t)rel->tv_sec * 1000000000 + (uint64_t)rel->tv_nsec;
+	return sleeper_deadline(&t->sleeper, timespec_to_ns(rel));
+}
+
+uint64_t deadline_after_ms(const struct task *t, int timeout)
+{
+	if (timeout <= 0)
+		return timeout < 0 ? DEADLINE_NONE : 0;
+	return sleeper_deadline(&t->sleeper, (uint64_t)timeout * NSEC_PER_MSEC);
 }

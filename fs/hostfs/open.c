@@ -71,7 +71,8 @@ static int fifo_wait_writer(struct caller *c, int fd)
 
 	while (!fifo_met_writer(fd) && (err >= 0 || err == -ETIMEDOUT)) {
 		err = sleeper_poll(c->sleeper, p, n,
-				   n == 2 ? DEADLINE_NONE : monotonic_ns() + FIFO_LOOK_NS);
+				   n == 2 ? DEADLINE_NONE
+					  : sleeper_deadline(c->sleeper, FIFO_LOOK_NS));
 		if (n == 2)
 			host_call(SYS_read, p[1].fd, events, sizeof events);
 	}

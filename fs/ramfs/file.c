@@ -37,11 +37,10 @@ static bool before(const struct timespec *a, const struct timespec *b)
 static void accessed(struct ramfs_inode *ri, unsigned flags)
 {
 	struct ramfs *r = ramfs_of(&ri->inode);
-	struct timespec now;
 
 	if (flags & O_NOATIME)
 		return;
-	clock_gettime(CLOCK_REALTIME, &now);
+	struct timespec now = guest_clock_realtime(r->clock);
 	pthread_mutex_lock(&r->lock);
 	if (!before(&ri->mtime, &ri->atime) || !before(&ri->ctime, &ri->atime) ||
 	    now.tv_sec - ri->atime.tv_sec >= 86400)

@@ -100,8 +100,7 @@ int ramfs_inode_new(struct ramfs *r, struct caller *c, struct ramfs_inode *dir, 
 	ri->ino = ino;
 	ri->rdev = rdev;
 	set_owner(ri, c->cred, dir, mode);
-	clock_gettime(CLOCK_REALTIME, &ri->btime);
-	ri->atime = ri->mtime = ri->ctime = ri->btime;
+	ri->atime = ri->mtime = ri->ctime = ri->btime = guest_clock_realtime(r->clock);
 	pthread_mutex_lock(&r->lock);
 	int err = dir ? ramfs_acl_inherit(ri, dir, c->fs ? c->fs->umask : 0) : 0;
 	pthread_mutex_unlock(&r->lock);
@@ -114,7 +113,7 @@ int ramfs_inode_new(struct ramfs *r, struct caller *c, struct ramfs_inode *dir, 
 
 void ramfs_touch(struct ramfs_inode *ri, bool modified)
 {
-	clock_gettime(CLOCK_REALTIME, &ri->ctime);
+	ri->ctime = guest_clock_realtime(ramfs_of(&ri->inode)->clock);
 	if (modified)
 		ri->mtime = ri->ctime;
 }
@@ -191,8 +190,8 @@ static void apply(struct ramfs_inode *ri, const struct iattr *a)
 		ramfs_acl_chmod(ri);
 	ramfs_touch(ri, false);
 	if (a->valid & ATTR_TIMES) {
-		generic_set_time(&ri->atime, &a->atime);
-		generic_set_time(&ri->mtime, &a->mtime);
+		generic_set_time(&ri->atime, &a->atime, ri->ctime);
+		generic_set_time(&ri->mtime, &a->mtime, ri->ctime);
 	}
 }
 

@@ -20,6 +20,7 @@
 struct ramfs {
 	struct filesystem fs;
 	struct arena *arena;
+	const struct guest_clock *clock; /* for the times of files */
 	struct page_quota quota;
 	pthread_mutex_t lock;
 	uint64_t next_ino, nr_inodes, max_inodes; /* guarded by lock */

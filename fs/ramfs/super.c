@@ -45,6 +45,7 @@ int ramfs_create(struct mm_host *mem, dev_t dev, const struct ramfs_options *opt
 	filesystem_init(&r->fs, &ramfs_ops, opt->type, FS_NOTIFIES);
 	r->fs.dev = dev;
 	r->arena = mem->arena;
+	r->clock = mem->clock;
 	r->quota.max = opt->max_bytes ? opt->max_bytes : UINT64_MAX;
 	r->max_inodes = opt->max_inodes ? opt->max_inodes : UINT64_MAX;
 	pthread_mutex_init(&r->lock, NULL);
