@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* CPU exceptions of guest code and the signals Linux makes of them (arch/x86/kernel/traps.c
- * behaviour). */
+/* Exceptions of guest code that are no page faults: the task gets the signal of arch/trap.h. */
 #ifndef HL_KERNEL_EVENT_H
 #define HL_KERNEL_EVENT_H
 
-#include <stdint.h>
-
 struct task;
+struct trap;
 
-void event_exception(struct task *t, unsigned vector, uint64_t error);
+void event_exception(struct task *t, const struct trap *trap);
 
 #endif

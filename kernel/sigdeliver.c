@@ -273,9 +273,9 @@ static void frame_fill(struct delivery *d, const struct taken *s, struct sigfram
 	    (struct sigframe_stack){ t->altstack.sp, t->altstack.flags, 0, t->altstack.size };
 	f->uc_sigmask = t->restore_mask ? t->saved_mask : t->blocked;
 	f->uc_mcontext.oldmask = f->uc_sigmask;
-	f->uc_mcontext.trapno = t->fault.trapno;
-	f->uc_mcontext.err = t->fault.error;
-	f->uc_mcontext.cr2 = t->fault.cr2;
+	f->uc_mcontext.trapno = t->trap.nr;
+	f->uc_mcontext.err = t->trap.error;
+	f->uc_mcontext.cr2 = t->trap.addr;
 	f->info = s->info;
 }
 

@@ -356,17 +356,11 @@ void signal_force_default(struct task *t, int sig)
 	sandbox_unlock(t->sb);
 }
 
-#define TRAP_PAGE_FAULT 14
-
-void signal_force_fault(struct task *t, int sig, int code, uint64_t addr, unsigned trapno,
-			uint64_t error)
+void signal_force_fault(struct task *t, int sig, int code, uint64_t addr, const struct trap *trap)
 {
 	siginfo_t si;
 
-	t->fault.trapno = trapno;
-	t->fault.error = error;
-	if (trapno == TRAP_PAGE_FAULT)
-		t->fault.cr2 = addr;
+	trap_remember(&t->trap, trap);
 	siginfo_kernel(&si, sig, code);
 	si.si_addr = (void *)(uintptr_t)addr;
 	signal_force(t, sig, &si);

@@ -23,6 +23,7 @@
 #include "util/list.h"
 
 struct task;
+struct trap;
 struct process;
 struct pid;
 
@@ -54,12 +55,8 @@ struct sigaltstack_state {
 	int flags;         /* as the guest gave them: SS_ONSTACK or 0, SS_DISABLE; SS_AUTODISARM */
 };
 
-/* What the CPU said of an exception: trap number, error code, faulting address. */
-struct fault_info {
-	uint64_t trapno, error, cr2;
-};
-
-/* The siginfo_t the guest will see; its layout is the host's, both being x86_64 Linux. */
+/* The siginfo_t the guest will see; its layout is the host's, both being Linux on one
+ * architecture. */
 void siginfo_kernel(siginfo_t *si, int sig, int code); /* zeroed but for these */
 
 /* kernel/signal.c. sandbox->lock held. 0 or -EAGAIN (RLIMIT_SIGPENDING). sig 1..64. */
@@ -69,8 +66,7 @@ int signal_send_pgrp(struct pid *pgrp, int sig, const siginfo_t *si); /* -ESRCH:
 /* A fault of the running task itself: forced, even if blocked or ignored (then the action becomes
  * the default). No lock held. */
 void signal_force(struct task *t, int sig, const siginfo_t *si);
-void signal_force_fault(struct task *t, int sig, int code, uint64_t addr, unsigned trapno,
-			uint64_t error);
+void signal_force_fault(struct task *t, int sig, int code, uint64_t addr, const struct trap *trap);
 /* The same with the action set to default first: the process ends. */
 void signal_force_default(struct task *t, int sig);
 /* Queues a timer's entry (kernel/sigqueue.h) for `only`, or for the process when NULL. -EEXIST: it

@@ -286,7 +286,12 @@ static bool is_restart(int64_t r)
 	return r <= -ERESTARTSYS && r >= -ERESTART_RESTARTBLOCK;
 }
 
-#define VECTOR_GP 13 /* general protection */
+static void vsyscall_failed(struct task *t)
+{
+	struct trap trap = vsyscall_trap();
+
+	signal_force_fault(t, SIGSEGV, SI_KERNEL, 0, &trap);
+}
 
 static void on_syscall(struct task *t)
 {
@@ -294,7 +299,7 @@ static void on_syscall(struct task *t)
 	t->regs_replaced = false;
 	int64_t r = sys_dispatch(t);
 	if (r == -EFAULT && vsyscall_contains(t->event.syscall.ip))
-		signal_force_fault(t, SIGSEGV, SI_KERNEL, 0, VECTOR_GP, 0);
+		vsyscall_failed(t);
 	if (++t->since_measured == CALLS_BETWEEN_MEASURES) {
 		t->since_measured = 0;
 		budget_tick(t->sb->mem.budget);
@@ -313,31 +318,24 @@ static void on_syscall(struct task *t)
 	t->in_syscall = false;
 }
 
-/* Page fault error code bits (Intel SDM vol. 3, 4.7), for the signal frame. */
-enum { PF_PROT = 1, PF_WRITE = 2, PF_USER = 4, PF_INSTR = 16 };
-
 /* A page that may be read counts as present, one of PROT_NONE does not; of the kernel's half
  * nothing is told. */
-static uint64_t fault_error(struct task *t, int code)
+static struct trap fault_trap(struct task *t, int code)
 {
-	uint64_t addr = t->event.fault.addr, error = PF_USER;
+	uint64_t addr = t->event.fault.addr;
+	unsigned access = t->event.fault.access;
 	char byte;
+	bool present = addr >= GUEST_TASK_SIZE ||
+		       (code == SEGV_ACCERR && !copy_from_guest(t->mm, &byte, GVA(addr), 1));
 
-	if (t->event.fault.access == GUEST_WRITE)
-		error |= PF_WRITE;
-	if (t->event.fault.access == GUEST_EXEC)
-		error |= PF_INSTR;
-	if (addr >= GUEST_TASK_SIZE ||
-	    (code == SEGV_ACCERR && !copy_from_guest(t->mm, &byte, GVA(addr), 1)))
-		error |= PF_PROT;
-	return error;
+	return trap_page_fault(addr, access == GUEST_WRITE, access == GUEST_EXEC, present);
 }
 
 static void on_vsyscall(struct task *t, struct cpu_regs *regs)
 {
 	int64_t r = sys_dispatch(t);
 	if (r == -EFAULT) {
-		signal_force_fault(t, SIGSEGV, SI_KERNEL, 0, VECTOR_GP, 0);
+		vsyscall_failed(t);
 		return;
 	}
 	regs_set_result(regs, (uint64_t)r);
@@ -362,8 +360,8 @@ static void on_fault(struct task *t)
 		process_exit_group(t, SIGKILL);
 		return;
 	}
-	signal_force_fault(t, -err, code, t->event.fault.addr, 14,
-			   fault_error(t, err == -SIGSEGV ? code : 0));
+	struct trap trap = fault_trap(t, err == -SIGSEGV ? code : 0);
+	signal_force_fault(t, -err, code, t->event.fault.addr, &trap);
 }
 
 static void on_lost_page(struct task *t)
@@ -372,7 +370,8 @@ static void on_lost_page(struct task *t)
 	if (mm_drop_lost_pages(t->mm))
 		return;
 	t->sb->platform->regs_get(t->context, &regs);
-	signal_force_fault(t, SIGBUS, BUS_ADRERR, regs_ip(&regs), 14, 4);
+	struct trap trap = trap_page_fault(regs_ip(&regs), false, false, false);
+	signal_force_fault(t, SIGBUS, BUS_ADRERR, regs_ip(&regs), &trap);
 }
 
 static void on_dead(struct task *t)
@@ -392,7 +391,7 @@ static void on_dead(struct task *t)
 static void on_exception(struct task *t)
 {
 	t->exceptions++;
-	event_exception(t, t->event.exception.vector, t->event.exception.error);
+	event_exception(t, &t->event.exception);
 }
 
 static void on_interrupted(struct task *t)

@@ -74,7 +74,7 @@ struct task {
 	bool restore_mask;  /* saved_mask holds the mask to return to */
 	ksigset_t saved_mask;
 	struct sigaltstack_state altstack;
-	struct fault_info fault; /* of the last CPU exception: signal frames show it */
+	struct trap trap; /* the last ones: signal frames show them */
 	struct restart restart;
 	uint64_t clear_child_tid; /* guest address; 0: none */
 	uint64_t set_child_tid;

@@ -1,33 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "kernel/vsyscall.h"
 
-#include <sys/syscall.h>
+#include <string.h>
 
 #include "kernel/sandbox.h"
 #include "kernel/task.h"
 
-#define ENTRY_SIZE 1024
-
-static const unsigned numbers[] = { SYS_gettimeofday, SYS_time, SYS_getcpu };
-
 bool vsyscall_begin(struct task *t, struct cpu_regs *regs)
 {
-	uint64_t addr = t->event.fault.addr, entry = addr - VSYSCALL_PAGE, caller;
+	uint64_t addr = t->event.fault.addr, caller;
+	struct vsyscall call;
 
 	if (t->event.fault.access != GUEST_EXEC || !vsyscall_contains(addr))
 		return false;
-	if (entry % ENTRY_SIZE || entry / ENTRY_SIZE >= sizeof numbers / sizeof *numbers)
-		return false;
 	t->sb->platform->regs_get(t->context, regs);
-	if (regs->rip != addr || copy_from_guest(t->mm, &caller, GVA(regs->rsp), sizeof caller))
+	if (regs_ip(regs) != addr || !vsyscall_decode(regs, &call) ||
+	    copy_from_guest(t->mm, &caller, GVA(call.return_at), sizeof caller))
 		return false;
-	t->event = (struct event){
-		.kind = EVENT_SYSCALL,
-		.syscall = { .nr = numbers[entry / ENTRY_SIZE],
-			     .args = { regs->rdi, regs->rsi },
-			     .ip = addr },
-	};
-	regs->rip = caller;
-	regs->rsp += sizeof caller;
+	t->event =
+	    (struct event){ .kind = EVENT_SYSCALL, .syscall = { .nr = call.nr, .ip = addr } };
+	memcpy(t->event.syscall.args, call.args, sizeof call.args);
+	regs_set_ip(regs, caller);
+	regs_set_sp(regs, call.return_at + sizeof caller);
 	return true;
 }

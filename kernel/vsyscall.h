@@ -1,27 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * The vsyscall page: three old system calls at fixed addresses of the kernel's half (Linux:
- * vsyscall_64.c, "xonly"). Where the machine has no such page a jump there is a fault, and the call
- * is made here; where the host has one it comes as a system call whose instruction lies in the
- * page.
- */
+/* Calls of the vsyscall page (arch/vsyscall.h). Where the machine has no such page a jump there is
+ * a fault, and the call is made here; where the host has one it comes as a system call whose
+ * instruction lies in the page. */
 #ifndef HL_KERNEL_VSYSCALL_H
 #define HL_KERNEL_VSYSCALL_H
 
 #include <stdbool.h>
-#include <stdint.h>
 
-#include "util/gva.h"
+#include "arch/vsyscall.h"
 
-struct cpu_regs;
 struct task;
-
-#define VSYSCALL_PAGE 0xffffffffff600000UL
-
-static inline bool vsyscall_contains(uint64_t addr)
-{
-	return (addr & PAGE_MASK) == VSYSCALL_PAGE;
-}
 
 /* The fault in t->event is a call: it becomes EVENT_SYSCALL, and *regs what the caller gets back,
  * but for the result. False: it is a fault like others. */

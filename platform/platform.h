@@ -25,6 +25,7 @@
 #include <time.h>
 
 #include "arch/regs.h"
+#include "arch/trap.h"
 #include "host/kick.h"
 #include "platform/physmem.h"
 #include "util/finding.h"
@@ -66,11 +67,7 @@ struct event {
 			uint64_t addr;
 			unsigned access; /* one of GUEST_READ, GUEST_WRITE, GUEST_EXEC */
 		} fault;
-		struct {
-			/* x86 vector: 0 #DE, 1 #DB, 3 #BP, 6 #UD, 13 #GP, 17 #AC, 19 #XM ... */
-			unsigned vector;
-			uint64_t error; /* error code, 0 where the vector has none */
-		} exception;
+		struct trap exception;
 		const char *dead; /* a sentence */
 	};
 };

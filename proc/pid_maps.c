@@ -57,7 +57,7 @@ static int map_line(const struct vma *v, void *arg)
 	return 0;
 }
 
-/* Every process has it; it is none of its address space. */
+/* Every process has it where the CPU's kernel does; it is none of its address space. */
 static const struct vma vsyscall_vma = {
 	.start = VSYSCALL_PAGE,
 	.end = VSYSCALL_PAGE + PAGE_SIZE,
@@ -107,7 +107,7 @@ int proc_each_vma(struct pseudo_node *n, struct caller *c, int (*fn)(const struc
 	if (!mm)
 		return err == -ENOENT ? 0 : err;
 	err = each_seen_vma(mm, c, fn, arg);
-	if (gate && !err)
+	if (gate && VSYSCALL_PAGE && !err)
 		fn(&vsyscall_vma, arg);
 	mm_put(mm);
 	return err;

@@ -9,20 +9,11 @@
 
 #include <errno.h>
 
+#include "arch/x86_64/vectors.h"
+
 #ifndef KVM_EXIT_MEMORY_FAULT
 #define KVM_EXIT_MEMORY_FAULT 39
 #endif
-
-#define VECTOR_DB 1
-#define VECTOR_BP 3
-#define VECTOR_OF 4
-#define VECTOR_UD 6
-#define VECTOR_GP 13
-#define VECTOR_PF 14
-
-/* Error code of #PF, SDM vol. 3 4.7. */
-#define PF_WRITE 2
-#define PF_FETCH 16
 
 #define RIP_SYSCALL SHIM_BASE
 #define RIP_STUBS   (SHIM_BASE + SHIM_STUBS)
@@ -38,8 +29,7 @@ static bool event_dead(struct context *c, struct event *ev, const char *text)
 static bool event_exception(struct event *ev, unsigned vector, uint64_t error)
 {
 	ev->kind = EVENT_EXCEPTION;
-	ev->exception.vector = vector;
-	ev->exception.error = error;
+	ev->exception = (struct trap){ .nr = vector, .error = error };
 	return true;
 }
 
@@ -113,12 +103,12 @@ static bool event_vector(struct context *c, struct space *s, unsigned vector, st
 	switch (vector) {
 	case VECTOR_PF: return event_page_fault(c, s, f->error, ev);
 	case VECTOR_UD: return event_undefined(c, s, ev);
-	case 10:
-	case 11:
-	case 12:
+	case VECTOR_TS:
+	case VECTOR_NP:
+	case VECTOR_SS:
 	case VECTOR_GP:
-	case 17:
-	case 21: return event_exception(ev, vector, f->error);
+	case VECTOR_AC:
+	case VECTOR_CP: return event_exception(ev, vector, f->error);
 	default: return event_exception(ev, vector, 0);
 	}
 }

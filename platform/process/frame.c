@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "arch/vsyscall.h"
+#include "arch/x86_64/vectors.h"
 #include "platform/process/process.h"
 
 #define FX_SIZE      512
@@ -140,20 +142,13 @@ void frame_fp_load(struct context *c, void *buf)
 
 /* ---- what happened ---- */
 
-enum { TRAP_UD = 6, TRAP_GP = 13, TRAP_PF = 14 };
-enum { PF_WRITE = 2, PF_INSTR = 16 };
-
 static void event_exception(struct event *ev, uint64_t vector, uint64_t error)
 {
-
 	ev->kind = EVENT_EXCEPTION;
-	ev->exception.vector = vector < 32 ? (unsigned)vector : TRAP_GP;
-	ev->exception.error = error;
-}
-
-static bool in_vsyscall_page(uint64_t ip)
-{
-	return (ip & PAGE_MASK) == 0xffffffffff600000UL;
+	ev->exception = (struct trap){
+		.nr = vector < NR_VECTORS ? vector : VECTOR_GP,
+		.error = error,
+	};
 }
 
 void frame_event(struct context *c, uint64_t sig, struct event *ev)
@@ -163,16 +158,16 @@ void frame_event(struct context *c, uint64_t sig, struct event *ev)
 
 	if (sig == STUB_PREEMPT_SIGNAL) {
 		ev->kind = EVENT_INTERRUPTED;
-	} else if (sig == SIGBUS && trap == TRAP_PF) {
+	} else if (sig == SIGBUS && trap == VECTOR_PF) {
 		ev->kind = EVENT_LOST_PAGE;
-	} else if (sig == SIGSEGV && code == SI_KERNEL && in_vsyscall_page(c->regs.rip)) {
+	} else if (sig == SIGSEGV && code == SI_KERNEL && vsyscall_contains(c->regs.rip)) {
 		/* No entry of it, or a pointer that no call takes. No trap brought it about: the
 		 * number is stale. */
-		event_exception(ev, TRAP_GP, 0);
-	} else if (sig == SIGSEGV && trap == TRAP_PF && code > 0) {
+		event_exception(ev, VECTOR_GP, 0);
+	} else if (sig == SIGSEGV && trap == VECTOR_PF && code > 0) {
 		ev->kind = EVENT_FAULT;
 		ev->fault.addr = frame_greg(c, REG_CR2);
-		ev->fault.access = error & PF_INSTR   ? GUEST_EXEC
+		ev->fault.access = error & PF_FETCH   ? GUEST_EXEC
 				   : error & PF_WRITE ? GUEST_WRITE
 						      : GUEST_READ;
 	} else if (sig == SIGSYS) {
@@ -180,10 +175,10 @@ void frame_event(struct context *c, uint64_t sig, struct event *ev)
 		 * bytes. */
 		if ((frame_greg(c, REG_CSGSFS) & 0xffff) == USER_CS)
 			c->regs.rip = possible(c->regs.rip - 2);
-		event_exception(ev, TRAP_GP, 0);
+		event_exception(ev, VECTOR_GP, 0);
 	} else if (sig == SIGILL) {
 		/* use of AMX, which is not granted, comes without a trap number */
-		event_exception(ev, TRAP_UD, 0);
+		event_exception(ev, VECTOR_UD, 0);
 	} else {
 		event_exception(ev, trap, error);
 	}

@@ -245,11 +245,11 @@ static void privileged(void)
 			       : is_own_jump(f) ? AT_DATA + (f->code[0] == 0xc7 ? 8 : 3)
 						: AT_DATA;
 		if (t.ev.kind == EVENT_EXCEPTION &&
-		    (t.ev.exception.vector == f->vector || t.ev.exception.vector == f->other) &&
+		    (t.ev.exception.nr == f->vector || t.ev.exception.nr == f->other) &&
 		    r.rip == rip)
 			continue;
-		printf("%s: event %d, vector %u, rip %#lx; %s\n", f->name, t.ev.kind,
-		       t.ev.exception.vector, r.rip, t.ev.kind == EVENT_DEAD ? t.ev.dead : "");
+		printf("%s: event %d, vector %lu, rip %#lx; %s\n", f->name, t.ev.kind,
+		       t.ev.exception.nr, r.rip, t.ev.kind == EVENT_DEAD ? t.ev.dead : "");
 		bad++;
 	}
 	CHECK_EQ(bad, 0);

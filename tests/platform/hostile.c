@@ -624,8 +624,7 @@ static void other_doors(void)
 		r.rsp = AT_STACK - 512;
 		if (i < 40) { /* int 0x80: the filter sees another architecture */
 			CHECK(evil_set(&sc, &r) && evil_run(&sc));
-			CHECK(sc.evil.ev.kind == EVENT_EXCEPTION &&
-			      sc.evil.ev.exception.vector == 13);
+			CHECK(sc.evil.ev.kind == EVENT_EXCEPTION && sc.evil.ev.exception.nr == 13);
 		}
 		attack(&sc, &r);
 		good_goes_on(&sc);

@@ -119,7 +119,7 @@ void thread_run(struct thread *t, enum event_kind kind)
 		printf("fault at %#lx, access %u\n", (unsigned long)t->ev.fault.addr,
 		       t->ev.fault.access);
 	if (t->ev.kind == EVENT_EXCEPTION && kind != EVENT_EXCEPTION)
-		printf("exception %u\n", t->ev.exception.vector);
+		printf("exception %lu\n", t->ev.exception.nr);
 	CHECK_EQ(t->ev.kind, kind);
 }
 
@@ -133,7 +133,7 @@ void thread_fault(struct thread *t, uint64_t addr, unsigned access)
 void thread_exception(struct thread *t, unsigned vector)
 {
 	thread_run(t, EVENT_EXCEPTION);
-	CHECK_EQ(t->ev.exception.vector, vector);
+	CHECK_EQ(t->ev.exception.nr, vector);
 }
 
 static void *runner_main(void *arg)
