@@ -11,13 +11,15 @@ STRIP   ?= strip
 PREFIX  ?= /usr/local
 VERSION := 0.1.0
 
-# SAN=address,undefined or SAN=thread gives a sanitizer build, with its own BUILD unless one is named.
+# SAN=address,undefined or SAN=thread gives a sanitizer build, LOCKS=1 one that checks locks (util/lock.h): each with
+# its own BUILD unless one is named.
 SAN     ?=
+LOCKS   ?=
 OPT     ?= -O2
 comma   := ,
-ifneq ($(SAN),)
+ifneq ($(SAN)$(LOCKS),)
 ifeq ($(origin BUILD),file)
-BUILD   := build/$(subst $(comma),-,$(SAN))
+BUILD   := build/$(subst $(comma),-,$(SAN))$(if $(LOCKS),locks)
 endif
 endif
 
@@ -33,6 +35,9 @@ ifneq ($(SAN),)
 # The sanitizers' run-time libraries do not work in a static program.
 HL_CFLAGS += -fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all
 LDFLAGS_HL := -pie -pthread -fsanitize=$(SAN)
+endif
+ifneq ($(LOCKS),)
+HL_CFLAGS += -DHL_LOCKS
 endif
 
 # V=1 shows the commands, -s shows nothing.
@@ -63,6 +68,7 @@ help:
 #: make                   build/hl, one static executable; build/hl.debug is the same with symbols
 #: make CC=clang          ... with another compiler
 #: make SAN=address,undefined | SAN=thread    ... under build/address-undefined, build/thread
+#: make LOCKS=1           ... that checks the order of locks as it runs, under build/locks
 #: make lib               build/libhl.a, the library behind include/hl.h
 lib: $(BUILD)/libhl.a
 

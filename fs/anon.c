@@ -17,13 +17,13 @@ void file_set_anon(struct file *f, struct caller *c, const char *name)
 void anon_attr_init(struct anon_attr *attr, struct caller *c, mode_t mode)
 {
 	*attr = (struct anon_attr){ .mode = mode, .uid = c->cred->fsuid, .gid = c->cred->fsgid };
-	pthread_mutex_init(&attr->lock, NULL);
+	mutex_init(&attr->lock, LOCK_ANON_ATTR);
 	attr->atime = attr->mtime = attr->ctime = guest_clock_realtime(c->mem->clock);
 }
 
 void anon_attr_destroy(struct anon_attr *attr)
 {
-	pthread_mutex_destroy(&attr->lock);
+	mutex_destroy(&attr->lock);
 }
 
 static struct statx_timestamp statx_time(const struct timespec *ts)
@@ -53,9 +53,9 @@ void anon_getattr(const struct file *f, struct anon_attr *attr, struct statx *ou
 	out->stx_dev_minor = ANON_DEV_MINOR;
 	if (!attr)
 		return;
-	pthread_mutex_lock(&attr->lock);
+	mutex_lock(&attr->lock);
 	fill(attr, out);
-	pthread_mutex_unlock(&attr->lock);
+	mutex_unlock(&attr->lock);
 }
 
 /* Linux: setattr_copy. attr->lock held. */
@@ -81,11 +81,11 @@ int anon_setattr(struct anon_attr *attr, struct caller *c, const struct iattr *c
 	struct iattr allowed = *change;
 	struct statx old = { 0 };
 
-	pthread_mutex_lock(&attr->lock);
+	mutex_lock(&attr->lock);
 	fill(attr, &old);
 	int err = generic_setattr_check(&old, c->cred, &allowed);
 	if (!err)
 		apply(attr, &allowed, guest_clock_realtime(c->mem->clock));
-	pthread_mutex_unlock(&attr->lock);
+	mutex_unlock(&attr->lock);
 	return err;
 }

@@ -5,10 +5,11 @@
 #define HL_FS_ANON_H
 
 #include "fs/file.h"
+#include "util/lock.h"
 
 /* Kept by objects whose attributes can be changed (pipes, sockets). */
 struct anon_attr {
-	pthread_mutex_t lock;
+	struct mutex lock;
 	/* guarded by lock */
 	mode_t mode; /* with the type */
 	uid_t uid;

@@ -14,6 +14,7 @@
 
 #include "fs/file.h"
 #include "fs/generic.h"
+#include "util/lock.h"
 #include "util/rbtree.h"
 
 #define TTY_GROUP  5 /* group tty, as distributions mount it: gid=5,mode=620 */
@@ -40,7 +41,7 @@ struct devpts_node {
 struct devpts {
 	struct filesystem fs;
 	const struct guest_clock *clock; /* for the times of nodes */
-	pthread_mutex_t lock;
+	struct mutex lock;
 	struct rb_tree nodes; /* by inode number, each with a reference; guarded by lock */
 	struct devpts_node root;
 };
@@ -89,14 +90,14 @@ static void node_link(struct devpts *d, struct devpts_node *n)
 {
 	struct rb_node **link = &d->nodes.root, *parent = NULL;
 
-	pthread_mutex_lock(&d->lock);
+	mutex_lock(&d->lock);
 	while (*link) {
 		parent = *link;
 		link = n->ino < entry_of(parent)->ino ? &parent->left : &parent->right;
 	}
 	rb_insert(&d->nodes, &n->node, parent, link);
 	n->linked = true;
-	pthread_mutex_unlock(&d->lock);
+	mutex_unlock(&d->lock);
 }
 
 /* The first node whose number is not below `ino`. lock held */
@@ -160,13 +161,13 @@ void devpts_remove(struct filesystem *fs, unsigned index)
 {
 	struct devpts *d = devpts_of(fs);
 
-	pthread_mutex_lock(&d->lock);
+	mutex_lock(&d->lock);
 	struct devpts_node *n = find_ino(d, INO_FIRST + index);
 	if (n) {
 		rb_erase(&d->nodes, &n->node);
 		n->linked = false;
 	}
-	pthread_mutex_unlock(&d->lock);
+	mutex_unlock(&d->lock);
 	if (n)
 		inode_put(&n->inode);
 }
@@ -196,11 +197,11 @@ static int devpts_lookup(struct inode *dir, struct caller *c, const char *name, 
 	struct devpts *d = devpts_of(dir->fs);
 	unsigned ino = name_to_ino(name, len);
 
-	pthread_mutex_lock(&d->lock);
+	mutex_lock(&d->lock);
 	struct devpts_node *n = ino ? find_ino(d, ino) : NULL;
 	if (n)
 		*out = inode_get(&n->inode);
-	pthread_mutex_unlock(&d->lock);
+	mutex_unlock(&d->lock);
 	return n ? 0 : -ENOENT;
 }
 
@@ -241,9 +242,9 @@ static int devpts_getattr(struct inode *i, struct caller *c, unsigned mask, stru
 	if (n->alias)
 		return inode_getattr(n->alias, c, mask, out);
 	memset(out, 0, sizeof(*out));
-	pthread_mutex_lock(&d->lock);
+	mutex_lock(&d->lock);
 	fill_attributes(n, out);
-	pthread_mutex_unlock(&d->lock);
+	mutex_unlock(&d->lock);
 	return 0;
 }
 
@@ -271,12 +272,12 @@ static int devpts_setattr(struct inode *i, struct caller *c, const struct iattr 
 
 	if (n->alias)
 		return n->alias->ops->setattr(n->alias, c, a);
-	pthread_mutex_lock(&d->lock);
+	mutex_lock(&d->lock);
 	fill_attributes(n, &st);
 	int err = generic_setattr_check(&st, c->cred, &change);
 	if (!err)
 		apply(n, &change, guest_clock_realtime(d->clock));
-	pthread_mutex_unlock(&d->lock);
+	mutex_unlock(&d->lock);
 	return err;
 }
 
@@ -318,9 +319,9 @@ static int devpts_path(struct inode *i, struct dentry *dentry, char *buf, size_t
 	struct devpts_node *n = node_of(i);
 	struct devpts *d = devpts_of(i->fs);
 
-	pthread_mutex_lock(&d->lock);
+	mutex_lock(&d->lock);
 	bool gone = !n->linked;
-	pthread_mutex_unlock(&d->lock);
+	mutex_unlock(&d->lock);
 	int len = snprintf(buf, size, "/%s%s", n->name, gone ? " (deleted)" : "");
 	return (size_t)len < size ? len : -ENAMETOOLONG;
 }
@@ -349,7 +350,7 @@ static bool entry_at(struct devpts *d, int64_t pos, struct dirent *out, int64_t 
 	}
 	if (pos > UINT_MAX)
 		return false;
-	pthread_mutex_lock(&d->lock);
+	mutex_lock(&d->lock);
 	struct devpts_node *n = find_from(d, (unsigned)pos);
 	if (n) {
 		strcpy(out->d_name, n->name);
@@ -357,7 +358,7 @@ static bool entry_at(struct devpts *d, int64_t pos, struct dirent *out, int64_t 
 		out->d_type = DT_CHR;
 		*next = (int64_t)n->ino + 1;
 	}
-	pthread_mutex_unlock(&d->lock);
+	mutex_unlock(&d->lock);
 	return n;
 }
 
@@ -367,11 +368,11 @@ static int devpts_readdir(struct file *f, struct caller *c, struct dir_emit *e)
 	struct dirent ent;
 	int64_t next;
 
-	pthread_mutex_lock(&f->pos_lock);
+	mutex_lock(&f->pos_lock);
 	while (entry_at(d, f->pos, &ent, &next) &&
 	       e->emit(e, ent.d_name, strlen(ent.d_name), ent.d_ino, next, ent.d_type))
 		f->pos = next;
-	pthread_mutex_unlock(&f->pos_lock);
+	mutex_unlock(&f->pos_lock);
 	return 0;
 }
 
@@ -400,7 +401,7 @@ static void devpts_destroy(struct filesystem *fs)
 		rb_erase(&d->nodes, &n->node);
 		inode_put(&n->inode);
 	}
-	pthread_mutex_destroy(&d->lock);
+	mutex_destroy(&d->lock);
 	free(d);
 }
 
@@ -415,7 +416,7 @@ int devpts_create(dev_t dev, const struct guest_clock *clock, struct filesystem 
 	filesystem_init(&d->fs, &devpts_fs_ops, "devpts", 0);
 	d->fs.dev = dev;
 	d->clock = clock;
-	pthread_mutex_init(&d->lock, NULL);
+	mutex_init(&d->lock, LOCK_DEVPTS);
 	node_init(&d->root, d, INO_ROOT, S_IFDIR | 0755);
 	d->fs.root = &d->root.inode;
 	struct devpts_node *ptmx = node_new(d, INO_PTMX, S_IFCHR | 0666);

@@ -12,8 +12,8 @@
 void file_init(struct file *f, const struct file_ops *ops, unsigned flags)
 {
 	*f = (struct file){ .refs = 1, .ops = ops, .flags = flags };
-	pthread_mutex_init(&f->pos_lock, NULL);
-	pthread_mutex_init(&f->watch_lock, NULL);
+	mutex_init(&f->pos_lock, LOCK_FILE_POS);
+	mutex_init(&f->watch_lock, LOCK_FILE_WATCH);
 	list_init(&f->epoll_items);
 }
 
@@ -56,7 +56,7 @@ void file_put(struct file *f)
 	struct path path = f->path;
 	cred_put(f->cred);
 	/* watch_lock is not: a nesting check may pass by until release */
-	pthread_mutex_destroy(&f->pos_lock);
+	mutex_destroy(&f->pos_lock);
 	f->ops->release(f);
 	if (path.dentry)
 		path_put(&path);

@@ -5,6 +5,7 @@
 
 #include "fs/vfs.h"
 #include "mm/uio.h"
+#include "util/lock.h"
 #include "util/text.h"
 
 struct file;
@@ -91,11 +92,11 @@ struct file {
 	bool opened;             /* by name: who watches it is told of its use (fs/notify.h) */
 	const struct cred *cred; /* a reference: of who opened it by name; NULL: nobody did */
 	_Atomic unsigned flags;  /* O_ACCMODE, O_APPEND, O_NONBLOCK... as F_GETFL gives them */
-	pthread_mutex_t pos_lock;
+	struct mutex pos_lock;
 	int64_t pos; /* guarded by pos_lock; not used by files whose position the host keeps */
 	/* epoll instances that watch it (kernel/epoll.c). `gone` is set with the first of them and
 	 * is called when the last reference is dropped, before release. */
-	pthread_mutex_t watch_lock;
+	struct mutex watch_lock;
 	struct list epoll_items; /* guarded by watch_lock */
 	void (*gone)(struct file *f);
 	/* F_SETOWN, F_SETSIG: whom SIGIO and SIGURG are for; guarded by pos_lock */

@@ -13,7 +13,7 @@ static struct fs_struct *alloc(struct mount_table *t, const struct path *root,
 	*fs = (struct fs_struct){
 		.refs = 1, .mounts = t, .root = path_get(root), .cwd = path_get(cwd), .umask = umask
 	};
-	pthread_mutex_init(&fs->lock, NULL);
+	mutex_init(&fs->lock, LOCK_FS_STRUCT);
 	return fs;
 }
 
@@ -32,17 +32,17 @@ struct fs_struct *fs_struct_get(struct fs_struct *fs)
 
 struct fs_struct *fs_struct_copy(struct fs_struct *fs)
 {
-	pthread_mutex_lock(&fs->lock);
+	mutex_lock(&fs->lock);
 	struct fs_struct *copy = alloc(fs->mounts, &fs->root, &fs->cwd, fs->umask);
-	pthread_mutex_unlock(&fs->lock);
+	mutex_unlock(&fs->lock);
 	return copy;
 }
 
 struct path fs_struct_root(struct fs_struct *fs)
 {
-	pthread_mutex_lock(&fs->lock);
+	mutex_lock(&fs->lock);
 	struct path root = path_get(&fs->root);
-	pthread_mutex_unlock(&fs->lock);
+	mutex_unlock(&fs->lock);
 	return root;
 }
 
@@ -58,10 +58,10 @@ int fs_struct_root_name(struct fs_struct *fs, char *buf, size_t size)
 
 static void replace(struct fs_struct *fs, struct path *which, struct path *p)
 {
-	pthread_mutex_lock(&fs->lock);
+	mutex_lock(&fs->lock);
 	struct path old = *which;
 	*which = *p;
-	pthread_mutex_unlock(&fs->lock);
+	mutex_unlock(&fs->lock);
 	path_put(&old);
 }
 
@@ -81,6 +81,6 @@ void fs_struct_put(struct fs_struct *fs)
 		return;
 	path_put(&fs->root);
 	path_put(&fs->cwd);
-	pthread_mutex_destroy(&fs->lock);
+	mutex_destroy(&fs->lock);
 	free(fs);
 }

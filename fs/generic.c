@@ -105,7 +105,7 @@ int64_t generic_lseek(struct file *f, int64_t off, int whence, int64_t size)
 {
 	int64_t base, to;
 
-	pthread_mutex_lock(&f->pos_lock);
+	mutex_lock(&f->pos_lock);
 	base = whence == SEEK_SET   ? 0
 	       : whence == SEEK_CUR ? f->pos
 	       : whence == SEEK_END ? size
@@ -114,6 +114,6 @@ int64_t generic_lseek(struct file *f, int64_t off, int whence, int64_t size)
 		to = -EINVAL;
 	else
 		f->pos = to;
-	pthread_mutex_unlock(&f->pos_lock);
+	mutex_unlock(&f->pos_lock);
 	return to;
 }

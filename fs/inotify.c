@@ -28,6 +28,7 @@
 
 #include "fs/user.h"
 #include "host/hostcall.h"
+#include "util/lock.h"
 #include "util/rbtree.h"
 
 #define DRAIN_BYTES 16384
@@ -40,7 +41,7 @@
 #define ALWAYS (IN_UNMOUNT | IN_Q_OVERFLOW | IN_IGNORED)
 
 struct inotify_table {
-	pthread_mutex_t lock;
+	struct mutex lock;
 	int fd; /* the host's instance; -1: none yet */
 	/* guarded by lock */
 	struct rb_tree watches;
@@ -91,7 +92,7 @@ struct inotify_table *inotify_table_new(void)
 
 	if (!t)
 		return NULL;
-	pthread_mutex_init(&t->lock, NULL);
+	mutex_init(&t->lock, LOCK_INOTIFY);
 	list_init(&t->instances);
 	t->fd = -1;
 	return t;
@@ -103,7 +104,7 @@ void inotify_table_free(struct inotify_table *t)
 		return;
 	if (t->fd >= 0)
 		host_close(t->fd);
-	pthread_mutex_destroy(&t->lock);
+	mutex_destroy(&t->lock);
 	free(t);
 }
 
@@ -365,14 +366,14 @@ void inotify_tell(struct inode *i, const struct inotify_news *news)
 	if (!i->watch)
 		return;
 	make_event(e, news);
-	pthread_mutex_lock(&t->lock);
+	mutex_lock(&t->lock);
 	drain(t); /* what the host saw before comes first */
 	struct watch *w = i->watch;
 	if (w) {
 		tell_marks(w, e, news->unlinked ? IN_EXCL_UNLINK : 0);
 		watch_put(t, w, false);
 	}
-	pthread_mutex_unlock(&t->lock);
+	mutex_unlock(&t->lock);
 }
 
 void inotify_inode_gone(struct inode *i)
@@ -381,7 +382,7 @@ void inotify_inode_gone(struct inode *i)
 				   ignored = { .mask = IN_IGNORED };
 	struct inotify_table *t = i->fs->watched;
 
-	pthread_mutex_lock(&t->lock);
+	mutex_lock(&t->lock);
 	drain(t);
 	struct watch *w = i->watch;
 	if (w) {
@@ -389,16 +390,16 @@ void inotify_inode_gone(struct inode *i)
 		tell_marks(w, &ignored, 0);
 		watch_put(t, w, true);
 	}
-	pthread_mutex_unlock(&t->lock);
+	mutex_unlock(&t->lock);
 }
 
 uint32_t inotify_cookie(struct filesystem *fs)
 {
 	struct inotify_table *t = fs->watched;
 
-	pthread_mutex_lock(&t->lock);
+	mutex_lock(&t->lock);
 	uint32_t cookie = ++t->last_cookie;
-	pthread_mutex_unlock(&t->lock);
+	mutex_unlock(&t->lock);
 	return cookie;
 }
 
@@ -411,13 +412,13 @@ static struct notice *take_fitting(struct inotify *in, size_t room, size_t *size
 	struct notice *ev = NULL;
 
 	*size = 0;
-	pthread_mutex_lock(&in->table->lock);
+	mutex_lock(&in->table->lock);
 	if (!list_empty(&in->events)) {
 		*size = sizeof(struct inotify_event) +
 			list_first(&in->events, struct notice, node)->e.len;
 		ev = *size <= room ? take_event(in) : NULL;
 	}
-	pthread_mutex_unlock(&in->table->lock);
+	mutex_unlock(&in->table->lock);
 	return ev;
 }
 
@@ -453,9 +454,9 @@ static ssize_t inotify_read(struct file *f, struct caller *c, struct uio *u, int
 	waiter_init(&w, c->sleeper);
 	waitqueue_add(&in->wait, &w);
 	for (;;) {
-		pthread_mutex_lock(&t->lock);
+		mutex_lock(&t->lock);
 		drain(t);
-		pthread_mutex_unlock(&t->lock);
+		mutex_unlock(&t->lock);
 		ssize_t n = read_events(in, u);
 		if (!n)
 			n = f->flags & O_NONBLOCK ? -EAGAIN : 0;
@@ -475,10 +476,10 @@ static unsigned inotify_poll(struct file *f, struct poll_table *pt)
 
 	poll_wait(pt, &in->wait);
 	poll_host(pt, in->table->fd);
-	pthread_mutex_lock(&in->table->lock);
+	mutex_lock(&in->table->lock);
 	drain(in->table);
 	bool any = !list_empty(&in->events);
-	pthread_mutex_unlock(&in->table->lock);
+	mutex_unlock(&in->table->lock);
 	return any ? POLLIN | POLLRDNORM : 0;
 }
 
@@ -489,10 +490,10 @@ static int64_t inotify_ioctl(struct file *f, struct caller *c, struct mm *mm, un
 
 	if (cmd != FIONREAD)
 		return -ENOTTY;
-	pthread_mutex_lock(&in->table->lock);
+	mutex_lock(&in->table->lock);
 	drain(in->table);
 	int n = (int)in->bytes;
-	pthread_mutex_unlock(&in->table->lock);
+	mutex_unlock(&in->table->lock);
 	return copy_to_guest(mm, GVA(arg), &n, sizeof(n)) ? -EFAULT : 0;
 }
 
@@ -519,7 +520,7 @@ static void inotify_show_fdinfo(struct file *f, struct text *out)
 
 	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", in->table->fd);
 	FILE *host = fopen(path, "re");
-	pthread_mutex_lock(&in->table->lock);
+	mutex_lock(&in->table->lock);
 	while (host && fgets(line, sizeof(line), host)) {
 		int n = sscanf(line, "inotify wd:%x ino:%lx sdev:%31s mask:%x %159[^\n]", &wd, &ino,
 			       sdev, &mask, rest);
@@ -534,7 +535,7 @@ static void inotify_show_fdinfo(struct file *f, struct text *out)
 	list_for_each (m, &in->marks, instance_node)
 		if (m->watch->inode)
 			show_own(m, out);
-	pthread_mutex_unlock(&in->table->lock);
+	mutex_unlock(&in->table->lock);
 	if (host)
 		fclose(host);
 }
@@ -544,7 +545,7 @@ static void inotify_release(struct file *f)
 	struct inotify *in = inotify_of(f);
 	struct inotify_table *t = in->table;
 
-	pthread_mutex_lock(&t->lock);
+	mutex_lock(&t->lock);
 	list_del(&in->node);
 	while (!list_empty(&in->marks)) {
 		struct mark *m = list_first(&in->marks, struct mark, instance_node);
@@ -554,7 +555,7 @@ static void inotify_release(struct file *f)
 	}
 	while (!list_empty(&in->events))
 		free(take_event(in));
-	pthread_mutex_unlock(&t->lock);
+	mutex_unlock(&t->lock);
 	user_uncharge(in->user, USER_INOTIFY_INSTANCES, 1);
 	user_put(in->user);
 	waitqueue_destroy(&in->wait);
@@ -576,12 +577,12 @@ static int open_host(struct inotify_table *t)
 {
 	int err = 0;
 
-	pthread_mutex_lock(&t->lock);
+	mutex_lock(&t->lock);
 	if (t->fd < 0)
 		t->fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
 	if (t->fd < 0)
 		err = -errno;
-	pthread_mutex_unlock(&t->lock);
+	mutex_unlock(&t->lock);
 	return err;
 }
 
@@ -607,9 +608,9 @@ int inotify_create(struct caller *c, int flags, struct file **out)
 	list_init(&in->events);
 	file_init(&in->file, &inotify_ops, O_RDONLY | (unsigned)(flags & IN_NONBLOCK));
 	file_set_anon(&in->file, c, "anon_inode:inotify");
-	pthread_mutex_lock(&t->lock);
+	mutex_lock(&t->lock);
 	list_add_tail(&t->instances, &in->node);
-	pthread_mutex_unlock(&t->lock);
+	mutex_unlock(&t->lock);
 	*out = &in->file;
 	return 0;
 }
@@ -668,11 +669,11 @@ int inotify_watch(struct file *f, struct caller *c, struct inode *i, uint32_t ma
 		return -EINVAL;
 	if (err)
 		return err;
-	pthread_mutex_lock(&in->table->lock);
+	mutex_lock(&in->table->lock);
 	drain(in->table); /* what came before is not for the new mark */
 	err = i->ops->watch ? host_watch(in->table, c, i, mask, &w) : own_watch(in->table, i, &w);
 	int wd = err ? err : set_mark(in, c, w, mask);
-	pthread_mutex_unlock(&in->table->lock);
+	mutex_unlock(&in->table->lock);
 	return wd;
 }
 
@@ -680,7 +681,7 @@ int inotify_unwatch(struct file *f, int wd)
 {
 	struct inotify *in = inotify_of(f);
 
-	pthread_mutex_lock(&in->table->lock);
+	mutex_lock(&in->table->lock);
 	drain(in->table);
 	struct mark *m = mark_find(in, wd);
 	if (m) {
@@ -688,6 +689,6 @@ int inotify_unwatch(struct file *f, int wd)
 		mark_end(m);
 		watch_put(in->table, w, false);
 	}
-	pthread_mutex_unlock(&in->table->lock);
+	mutex_unlock(&in->table->lock);
 	return m ? 0 : -EINVAL;
 }

@@ -13,13 +13,14 @@
 #include <fcntl.h>
 #include <stdlib.h>
 
+#include "util/lock.h"
 #include "util/rbtree.h"
 
 #define BUCKETS            1024
 #define MAX_DEADLOCK_STEPS 10
 
 struct lock_table {
-	pthread_mutex_t lock;
+	struct mutex lock;
 	/* guarded by lock */
 	struct list buckets[BUCKETS]; /* struct locked_file */
 	struct list waits;            /* struct lock_wait */
@@ -57,7 +58,7 @@ struct lock_table *lock_table_new(void)
 
 	if (!t)
 		return NULL;
-	pthread_mutex_init(&t->lock, NULL);
+	mutex_init(&t->lock, LOCK_FILE_LOCKS);
 	list_init(&t->waits);
 	for (int i = 0; i < BUCKETS; i++)
 		list_init(&t->buckets[i]);
@@ -104,7 +105,7 @@ void lock_table_free(struct lock_table *t)
 	for (int i = 0; i < BUCKETS; i++)
 		list_for_each_safe (f, next, &t->buckets[i], node)
 			locked_file_free(t, f);
-	pthread_mutex_destroy(&t->lock);
+	mutex_destroy(&t->lock);
 	free(t);
 }
 
@@ -349,10 +350,10 @@ static int wait_change(struct lock_table *t, struct caller *c, struct locked_fil
 	waiter_init(&w, c->sleeper);
 	waitqueue_add(&f->changed, &w);
 	f->waiting++;
-	pthread_mutex_unlock(&t->lock);
+	mutex_unlock(&t->lock);
 	int err = sleeper_wait(c->sleeper, DEADLINE_NONE);
 	waitqueue_remove(&w);
-	pthread_mutex_lock(&t->lock);
+	mutex_lock(&t->lock);
 	f->waiting--;
 	if (l->kind == LOCK_POSIX)
 		list_del(&wait.node);
@@ -377,26 +378,26 @@ int lock_set(struct lock_table *t, struct caller *c, const struct inode_id *id,
 {
 	int err = -ENOLCK;
 
-	pthread_mutex_lock(&t->lock);
+	mutex_lock(&t->lock);
 	struct locked_file *f = get_file(t, id);
 	if (f) {
 		err = set_locked(t, c, f, l, wait);
 		drop_if_unused(t, f);
 	}
-	pthread_mutex_unlock(&t->lock);
+	mutex_unlock(&t->lock);
 	return err;
 }
 
 void lock_test(struct lock_table *t, const struct inode_id *id, struct file_lock *l)
 {
-	pthread_mutex_lock(&t->lock);
+	mutex_lock(&t->lock);
 	struct locked_file *f = find_file(t, id);
 	struct held_lock *h = f ? find_conflict(f, l) : NULL;
 	if (h)
 		*l = h->l;
 	else
 		l->type = F_UNLCK;
-	pthread_mutex_unlock(&t->lock);
+	mutex_unlock(&t->lock);
 }
 
 void lock_release(struct lock_table *t, const struct inode_id *id, enum lock_kind kind,
@@ -406,14 +407,14 @@ void lock_release(struct lock_table *t, const struct inode_id *id, enum lock_kin
 
 	if (!lock_table_used(t))
 		return;
-	pthread_mutex_lock(&t->lock);
+	mutex_lock(&t->lock);
 	struct locked_file *f = find_file(t, id);
 	if (f) {
 		unlock(t, f, &all, NULL); /* nothing is left of a lock: none is cut in two */
 		waitqueue_wake_all(&f->changed, 0);
 		drop_if_unused(t, f);
 	}
-	pthread_mutex_unlock(&t->lock);
+	mutex_unlock(&t->lock);
 }
 
 bool lock_table_used(struct lock_table *t)
@@ -428,11 +429,11 @@ void lock_for_each(struct lock_table *t,
 	struct locked_file *f;
 	struct lock_owner *o;
 
-	pthread_mutex_lock(&t->lock);
+	mutex_lock(&t->lock);
 	for (int i = 0; i < BUCKETS; i++)
 		list_for_each (f, &t->buckets[i], node)
 			list_for_each (o, &f->owners, node)
 				for (struct rb_node *n = rb_first(&o->locks); n; n = rb_next(n))
 					fn(&held_of(n)->l, &f->id, arg);
-	pthread_mutex_unlock(&t->lock);
+	mutex_unlock(&t->lock);
 }

@@ -53,7 +53,7 @@ int mount_table_create(struct mount_table **out)
 
 	if (!t)
 		return -ENOMEM;
-	pthread_rwlock_init(&t->lock, NULL);
+	rwlock_init(&t->lock, LOCK_MOUNTS);
 	list_init(&t->mounts);
 	t->next_id = 1;
 	t->next_dev = FIRST_DEV_MINOR;
@@ -99,15 +99,15 @@ void mount_table_destroy(struct mount_table *t)
 	writers_free(t->writers);
 	inotify_table_free(t->inotify);
 	users_free(t->users);
-	pthread_rwlock_destroy(&t->lock);
+	rwlock_destroy(&t->lock);
 	free(t);
 }
 
 dev_t mount_table_new_dev(struct mount_table *t)
 {
-	pthread_rwlock_wrlock(&t->lock);
+	rwlock_wrlock(&t->lock);
 	unsigned minor = t->next_dev++;
-	pthread_rwlock_unlock(&t->lock);
+	rwlock_unlock(&t->lock);
 	return makedev(0, minor);
 }
 
@@ -117,11 +117,11 @@ int mount_table_memfs(struct mount_table *t, struct mm_host *mem, struct filesys
 	dev_t dev = mount_table_new_dev(t);
 	int err = 0;
 
-	pthread_rwlock_wrlock(&t->lock);
+	rwlock_wrlock(&t->lock);
 	if (!t->memfs)
 		err = ramfs_create(mem, dev, &opt, &t->memfs);
 	*out = t->memfs;
-	pthread_rwlock_unlock(&t->lock);
+	rwlock_unlock(&t->lock);
 	return err;
 }
 
@@ -129,11 +129,11 @@ void mount_table_sync(struct mount_table *t, struct caller *c)
 {
 	struct mount *m;
 
-	pthread_rwlock_rdlock(&t->lock);
+	rwlock_rdlock(&t->lock);
 	list_for_each (m, &t->mounts, node)
 		if (m->fs->ops->sync)
 			m->fs->ops->sync(m->fs, c);
-	pthread_rwlock_unlock(&t->lock);
+	rwlock_unlock(&t->lock);
 }
 
 /* FNV-1a */
@@ -158,12 +158,12 @@ struct mount *mount_at(struct mount_table *t, const struct path *dir, const char
 
 	if (!m)
 		return NULL;
-	pthread_rwlock_rdlock(&t->lock);
+	rwlock_rdlock(&t->lock);
 	for (m = t->by_name[bucket]; m; m = m->next)
 		if (m->parent == dir->mnt && name_equal(m->over, name, len) &&
 		    inode_same(m->over->dir, dir->dentry->inode))
 			break;
-	pthread_rwlock_unlock(&t->lock);
+	rwlock_unlock(&t->lock);
 	return m;
 }
 
@@ -175,12 +175,12 @@ bool mount_may_be_at(struct mount_table *t, const struct path *dir, unsigned dep
 
 	if (!m)
 		return false;
-	pthread_rwlock_rdlock(&t->lock);
+	rwlock_rdlock(&t->lock);
 	for (m = t->by_name[bucket]; m; m = m->next)
 		if (m->parent == dir->mnt && (depth == 0 || !m->at_root) &&
 		    name_equal(m->over, name, len))
 			break;
-	pthread_rwlock_unlock(&t->lock);
+	rwlock_unlock(&t->lock);
 	return m;
 }
 
@@ -207,7 +207,7 @@ static struct mount *mount_new(const char *where, struct filesystem *fs, unsigne
 
 static void mount_link(struct mount_table *t, struct mount *m)
 {
-	pthread_rwlock_wrlock(&t->lock);
+	rwlock_wrlock(&t->lock);
 	m->id = t->next_id++;
 	list_add_tail(&t->mounts, &m->node);
 	if (m->over) {
@@ -218,7 +218,7 @@ static void mount_link(struct mount_table *t, struct mount *m)
 	}
 	if (!t->root)
 		t->root = m;
-	pthread_rwlock_unlock(&t->lock);
+	rwlock_unlock(&t->lock);
 }
 
 /* Finds the name to cover; that nothing has it below is fine. */

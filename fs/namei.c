@@ -412,10 +412,10 @@ int walk_begin(struct walk *w, struct caller *c, const struct path *start, const
 	*w = (struct walk){ .c = c, .flags = flags, .rest = name, .last_type = LAST_ROOT };
 	if (!*name && !(flags & WALK_EMPTY_OK))
 		return -ENOENT;
-	pthread_mutex_lock(&fs->lock);
+	mutex_lock(&fs->lock);
 	w->path = path_get(start ? start : &fs->cwd);
 	w->root = path_get(flags & (WALK_BENEATH | WALK_IN_ROOT) ? &w->path : &fs->root);
-	pthread_mutex_unlock(&fs->lock);
+	mutex_unlock(&fs->lock);
 	if (*name == '/')
 		err = begin_absolute(w);
 	if (err)

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fs/user.h"
 
-#include <pthread.h>
 #include <stdlib.h>
+
+#include "util/lock.h"
 
 #define BUCKETS 64
 
 struct users {
-	pthread_mutex_t lock;
+	struct mutex lock;
 	struct user *buckets[BUCKETS]; /* guarded by lock */
 };
 
@@ -16,7 +17,7 @@ struct users *users_new(void)
 	struct users *all = calloc(1, sizeof(*all));
 
 	if (all)
-		pthread_mutex_init(&all->lock, NULL);
+		mutex_init(&all->lock, LOCK_USERS);
 	return all;
 }
 
@@ -24,7 +25,7 @@ void users_free(struct users *all)
 {
 	if (!all)
 		return;
-	pthread_mutex_destroy(&all->lock);
+	mutex_destroy(&all->lock);
 	free(all);
 }
 
@@ -40,7 +41,7 @@ static struct user **find(struct users *all, uid_t uid)
 
 struct user *user_get(struct users *all, uid_t uid)
 {
-	pthread_mutex_lock(&all->lock);
+	mutex_lock(&all->lock);
 	struct user **link = find(all, uid);
 	if (!*link) {
 		*link = calloc(1, sizeof(**link));
@@ -52,7 +53,7 @@ struct user *user_get(struct users *all, uid_t uid)
 	struct user *u = *link;
 	if (u)
 		u->refs++;
-	pthread_mutex_unlock(&all->lock);
+	mutex_unlock(&all->lock);
 	return u;
 }
 
@@ -61,11 +62,11 @@ void user_put(struct user *u)
 	if (!u)
 		return;
 	struct users *all = u->users;
-	pthread_mutex_lock(&all->lock);
+	mutex_lock(&all->lock);
 	bool last = --u->refs == 0;
 	if (last)
 		*find(all, u->uid) = u->next;
-	pthread_mutex_unlock(&all->lock);
+	mutex_unlock(&all->lock);
 	if (last)
 		free(u);
 }

@@ -22,7 +22,6 @@
 #include <limits.h>
 #include <linux/stat.h>
 #include <linux/types.h>
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -34,6 +33,7 @@
 #include "host/wait.h"
 #include "mm/pagesource.h"
 #include "util/list.h"
+#include "util/lock.h"
 
 struct file;
 struct inode;
@@ -242,7 +242,7 @@ struct mount {
 
 /* All mounts of a sandbox, and what else its file systems share. */
 struct mount_table {
-	pthread_rwlock_t lock;
+	struct rwlock lock;
 	struct list mounts; /* oldest first */
 	/* By the name they cover, youngest first: a walk asks for each name. Whoever finds NULL
 	 * needs no lock. */
@@ -272,7 +272,7 @@ struct mount_table {
 struct fs_struct {
 	_Atomic uint32_t refs;
 	struct mount_table *mounts;
-	pthread_mutex_t lock;
+	struct mutex lock;
 	struct path root, cwd;
 	_Atomic unsigned umask;
 };

@@ -4,10 +4,12 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "util/lock.h"
+
 #define BUCKETS 64
 
 struct writers {
-	pthread_mutex_t lock;
+	struct mutex lock;
 	struct list buckets[BUCKETS]; /* struct claim; guarded by lock */
 };
 
@@ -24,7 +26,7 @@ struct writers *writers_new(void)
 
 	if (!w)
 		return NULL;
-	pthread_mutex_init(&w->lock, NULL);
+	mutex_init(&w->lock, LOCK_WRITERS);
 	for (int i = 0; i < BUCKETS; i++)
 		list_init(&w->buckets[i]);
 	return w;
@@ -39,7 +41,7 @@ void writers_free(struct writers *w)
 	for (int i = 0; i < BUCKETS; i++)
 		list_for_each_safe (c, next, &w->buckets[i], node)
 			free(c);
-	pthread_mutex_destroy(&w->lock);
+	mutex_destroy(&w->lock);
 	free(w);
 }
 
@@ -82,9 +84,9 @@ static int take(struct file *f, struct writers *w, int by)
 
 	if (err)
 		return err;
-	pthread_mutex_lock(&w->lock);
+	mutex_lock(&w->lock);
 	err = take_locked(w, &f->claim_id, by);
-	pthread_mutex_unlock(&w->lock);
+	mutex_unlock(&w->lock);
 	if (!err) {
 		f->writers = w;
 		f->claim = by;
@@ -109,10 +111,10 @@ int writers_check(struct writers *w, struct inode *i)
 
 	if (err)
 		return err;
-	pthread_mutex_lock(&w->lock);
+	mutex_lock(&w->lock);
 	struct claim *c = find(w, &id);
 	err = c && c->count < 0 ? -ETXTBSY : 0;
-	pthread_mutex_unlock(&w->lock);
+	mutex_unlock(&w->lock);
 	return err;
 }
 
@@ -122,12 +124,12 @@ void file_drop_claim(struct file *f)
 
 	if (!w)
 		return;
-	pthread_mutex_lock(&w->lock);
+	mutex_lock(&w->lock);
 	struct claim *c = find(w, &f->claim_id);
 	c->count -= f->claim;
 	if (!c->count) {
 		list_del(&c->node);
 		free(c);
 	}
-	pthread_mutex_unlock(&w->lock);
+	mutex_unlock(&w->lock);
 }

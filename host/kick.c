@@ -12,6 +12,7 @@
 #include <ucontext.h>
 #include <unistd.h>
 
+#include "util/lock.h"
 #include "util/time.h"
 
 _Static_assert(offsetof(struct kick, pending) == 0, "arch/x86_64/hostcall.S");
@@ -132,6 +133,7 @@ bool kick_wait(struct kick *k, uint64_t deadline_ns)
 	struct timespec ts = ns_to_timespec(deadline_ns);
 	const struct timespec *timeout = deadline_ns == UINT64_MAX ? NULL : &ts;
 
+	lock_assert_may_sleep();
 	atomic_store(&k->state, KICK_FUTEX);
 	while (!atomic_load(&k->pending)) {
 		/* FUTEX_WAIT_BITSET takes an absolute CLOCK_MONOTONIC time, futex(2). */
@@ -159,6 +161,7 @@ long host_call_intr(struct kick *k, long nr, long a, long b, long c, long d, lon
 	uint32_t host = KICK_HOST;
 	long r;
 
+	lock_assert_may_sleep();
 	atomic_store(&k->state, KICK_HOST);
 	r = host_call_raw(k, nr, a, b, c, d, e, f);
 	if (!atomic_compare_exchange_strong(&k->state, &host, KICK_AWAY))

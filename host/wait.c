@@ -11,13 +11,13 @@
 
 void waitqueue_init(struct waitqueue *q)
 {
-	pthread_mutex_init(&q->lock, NULL);
+	mutex_init(&q->lock, LOCK_WAITQUEUE);
 	list_init(&q->waiters);
 }
 
 void waitqueue_destroy(struct waitqueue *q)
 {
-	pthread_mutex_destroy(&q->lock);
+	mutex_destroy(&q->lock);
 }
 
 void waiter_init(struct waiter *w, struct sleeper *s)
@@ -28,13 +28,13 @@ void waiter_init(struct waiter *w, struct sleeper *s)
 
 void waitqueue_add(struct waitqueue *q, struct waiter *w)
 {
-	pthread_mutex_lock(&q->lock);
+	mutex_lock(&q->lock);
 	w->queue = q;
 	if (w->exclusive)
 		list_add_tail(&q->waiters, &w->node);
 	else
 		list_add(&q->waiters, &w->node);
-	pthread_mutex_unlock(&q->lock);
+	mutex_unlock(&q->lock);
 }
 
 void waitqueue_remove(struct waiter *w)
@@ -43,10 +43,10 @@ void waitqueue_remove(struct waiter *w)
 
 	if (!q)
 		return;
-	pthread_mutex_lock(&q->lock);
+	mutex_lock(&q->lock);
 	list_del(&w->node);
 	w->queue = NULL;
-	pthread_mutex_unlock(&q->lock);
+	mutex_unlock(&q->lock);
 }
 
 static bool waiter_wake(struct waiter *w, unsigned events)
@@ -62,7 +62,7 @@ int waitqueue_wake(struct waitqueue *q, unsigned events, int nr)
 	struct waiter *w;
 	int woken = 0;
 
-	pthread_mutex_lock(&q->lock);
+	mutex_lock(&q->lock);
 	list_for_each (w, &q->waiters, node) {
 		if (events && w->events && !(events & w->events))
 			continue;
@@ -70,7 +70,7 @@ int waitqueue_wake(struct waitqueue *q, unsigned events, int nr)
 			break;
 		woken += waiter_wake(w, events) && w->exclusive;
 	}
-	pthread_mutex_unlock(&q->lock);
+	mutex_unlock(&q->lock);
 	return woken;
 }
 

@@ -24,7 +24,6 @@
 #ifndef HL_HOST_WAIT_H
 #define HL_HOST_WAIT_H
 
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -32,6 +31,7 @@
 #include "host/clock.h"
 #include "host/kick.h"
 #include "util/list.h"
+#include "util/lock.h"
 
 #define DEADLINE_NONE UINT64_MAX
 
@@ -47,7 +47,7 @@ struct sleeper {
 };
 
 struct waitqueue {
-	pthread_mutex_t lock;
+	struct mutex lock;
 	struct list waiters;
 };
 

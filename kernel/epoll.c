@@ -34,6 +34,7 @@
 
 #include "fs/user.h"
 #include "kernel/sandbox.h"
+#include "util/lock.h"
 #include "util/rbtree.h"
 
 #define EPOLL_MAX_NESTS  4
@@ -46,8 +47,8 @@
 	(EPOLLIN | EPOLLOUT | EPOLLERR | EPOLLHUP | EPOLLWAKEUP | EPOLLET | EPOLLEXCLUSIVE)
 
 struct epoll_domain {
-	pthread_mutex_t nest; /* one nesting check at a time */
-	uint64_t check;       /* guarded by nest: number of the current one */
+	struct mutex nest; /* one nesting check at a time */
+	uint64_t check;    /* guarded by nest: number of the current one */
 };
 
 struct epoll {
@@ -56,14 +57,14 @@ struct epoll {
 	_Atomic uint32_t refs;
 	struct epoll_domain *domain;
 	struct user *user; /* reference: of who made it, whose watches its items are */
-	pthread_mutex_t lock;
+	struct mutex lock;
 	/* guarded by lock */
 	struct rb_tree items;      /* by file and number */
 	struct rb_tree host_items; /* by host_id */
 	uint64_t next_host_id;
 	_Atomic int host_epfd; /* -1: none yet; changes once */
 
-	pthread_mutex_t ready_lock;
+	struct mutex ready_lock;
 	struct list ready; /* guarded by ready_lock */
 
 	struct waitqueue wait; /* epoll_wait sleepers, and who polls this instance */
@@ -123,8 +124,8 @@ static void ep_put(struct epoll *ep)
 		close(epfd);
 	user_put(ep->user);
 	waitqueue_destroy(&ep->wait);
-	pthread_mutex_destroy(&ep->ready_lock);
-	pthread_mutex_destroy(&ep->lock);
+	mutex_destroy(&ep->ready_lock);
+	mutex_destroy(&ep->lock);
 	free(ep);
 }
 
@@ -132,9 +133,9 @@ static void ep_put(struct epoll *ep)
 
 static bool ep_has_ready(struct epoll *ep)
 {
-	pthread_mutex_lock(&ep->ready_lock);
+	mutex_lock(&ep->ready_lock);
 	bool has = !list_empty(&ep->ready);
-	pthread_mutex_unlock(&ep->ready_lock);
+	mutex_unlock(&ep->ready_lock);
 	return has;
 }
 
@@ -142,19 +143,19 @@ static void ep_make_ready(struct epitem *item)
 {
 	struct epoll *ep = item->ep;
 
-	pthread_mutex_lock(&ep->ready_lock);
+	mutex_lock(&ep->ready_lock);
 	if (!item->ready)
 		list_add_tail(&ep->ready, &item->ready_node);
 	item->ready = true;
-	pthread_mutex_unlock(&ep->ready_lock);
+	mutex_unlock(&ep->ready_lock);
 }
 
 static void ep_unready(struct epitem *item)
 {
-	pthread_mutex_lock(&item->ep->ready_lock);
+	mutex_lock(&item->ep->ready_lock);
 	list_del(&item->ready_node);
 	item->ready = false;
-	pthread_mutex_unlock(&item->ep->ready_lock);
+	mutex_unlock(&item->ep->ready_lock);
 }
 
 /* Who sleeps in epoll_wait(2). Once woken it takes no further events until it has looked and sleeps
@@ -292,7 +293,7 @@ static bool ep_take_host_events(struct epoll *ep, const struct epoll_event *even
 {
 	bool any = false;
 
-	pthread_mutex_lock(&ep->lock);
+	mutex_lock(&ep->lock);
 	for (int i = 0; i < n; i++) {
 		struct epitem *item = ep_find_host(ep, events[i].data.u64);
 		if (!item || !(item->events & ~EPOLL_PRIVATE))
@@ -300,7 +301,7 @@ static bool ep_take_host_events(struct epoll *ep, const struct epoll_event *even
 		ep_make_ready(item);
 		any = true;
 	}
-	pthread_mutex_unlock(&ep->lock);
+	mutex_unlock(&ep->lock);
 	return any;
 }
 
@@ -401,9 +402,9 @@ static void epitem_remove(struct epitem *item)
 	ep_unready(item);
 	rb_erase(&item->ep->items, &item->node);
 	user_uncharge(item->ep->user, USER_EPOLL_WATCHES, 1);
-	pthread_mutex_lock(&f->watch_lock);
+	mutex_lock(&f->watch_lock);
 	list_del(&item->file_node);
-	pthread_mutex_unlock(&f->watch_lock);
+	mutex_unlock(&f->watch_lock);
 	free(item);
 }
 
@@ -412,12 +413,12 @@ static struct epoll *ep_get_watching(struct file *f)
 {
 	struct epoll *ep = NULL;
 
-	pthread_mutex_lock(&f->watch_lock);
+	mutex_lock(&f->watch_lock);
 	if (!list_empty(&f->epoll_items)) {
 		ep = list_first(&f->epoll_items, struct epitem, file_node)->ep;
 		atomic_fetch_add(&ep->refs, 1);
 	}
-	pthread_mutex_unlock(&f->watch_lock);
+	mutex_unlock(&f->watch_lock);
 	return ep;
 }
 
@@ -442,10 +443,10 @@ static void epoll_file_gone(struct file *f)
 	struct epoll *ep;
 
 	while ((ep = ep_get_watching(f))) {
-		pthread_mutex_lock(&ep->lock);
+		mutex_lock(&ep->lock);
 		while ((item = ep_find_file(ep, f)))
 			epitem_remove(item);
-		pthread_mutex_unlock(&ep->lock);
+		mutex_unlock(&ep->lock);
 		ep_put(ep);
 	}
 }
@@ -455,10 +456,10 @@ static void epitem_link(struct epitem *item, struct rb_node *parent, struct rb_n
 	struct file *f = item->file;
 
 	rb_insert(&item->ep->items, &item->node, parent, link);
-	pthread_mutex_lock(&f->watch_lock);
+	mutex_lock(&f->watch_lock);
 	f->gone = epoll_file_gone;
 	list_add_tail(&f->epoll_items, &item->file_node);
-	pthread_mutex_unlock(&f->watch_lock);
+	mutex_unlock(&f->watch_lock);
 }
 
 /* A new item, counted against the limit. */
@@ -556,7 +557,7 @@ static int ep_depth_down(struct epoll *ep, const struct epoll *target, int level
 		return EPOLL_MAX_NESTS + 1;
 	if (ep->checked == ep->domain->check)
 		return ep->depth;
-	pthread_mutex_lock(&ep->lock);
+	mutex_lock(&ep->lock);
 	for (struct rb_node *n = rb_first(&ep->items); n && depth <= EPOLL_MAX_NESTS;
 	     n = rb_next(n)) {
 		struct epitem *item = rb_entry(n, struct epitem, node);
@@ -565,7 +566,7 @@ static int ep_depth_down(struct epoll *ep, const struct epoll *target, int level
 		int below = ep_depth_down(epoll_of(item->file), target, level + 1) + 1;
 		depth = below > depth ? below : depth;
 	}
-	pthread_mutex_unlock(&ep->lock);
+	mutex_unlock(&ep->lock);
 	ep->checked = ep->domain->check;
 	ep->depth = depth;
 	return depth;
@@ -581,14 +582,14 @@ static int ep_depth_up(struct epoll *ep, int level)
 
 	if (level > EPOLL_MAX_NESTS)
 		return 0;
-	pthread_mutex_lock(&ep->file.watch_lock);
+	mutex_lock(&ep->file.watch_lock);
 	list_for_each (item, &ep->file.epoll_items, file_node) {
 		int above = ep_depth_up(item->ep, level + 1) + 1;
 		depth = above > depth ? above : depth;
 		if (depth > EPOLL_MAX_NESTS)
 			break;
 	}
-	pthread_mutex_unlock(&ep->file.watch_lock);
+	mutex_unlock(&ep->file.watch_lock);
 	return depth;
 }
 
@@ -625,16 +626,16 @@ int epoll_control(struct file *epf, int op, struct file *f, int fd, const struct
 	if (op != EPOLL_CTL_ADD && op != EPOLL_CTL_MOD && op != EPOLL_CTL_DEL)
 		return -EINVAL;
 	if (nesting) {
-		pthread_mutex_lock(&ep->domain->nest);
+		mutex_lock(&ep->domain->nest);
 		err = ep_check_nesting(ep, epoll_of(f));
 	}
 	if (!err) {
-		pthread_mutex_lock(&ep->lock);
+		mutex_lock(&ep->lock);
 		err = ep_control_locked(ep, op, f, fd, event);
-		pthread_mutex_unlock(&ep->lock);
+		mutex_unlock(&ep->lock);
 	}
 	if (nesting)
-		pthread_mutex_unlock(&ep->domain->nest);
+		mutex_unlock(&ep->domain->nest);
 	return err;
 }
 
@@ -644,18 +645,18 @@ int epoll_control(struct file *epf, int op, struct file *f, int fd, const struct
 static void ep_take_ready(struct epoll *ep, struct list *out)
 {
 	list_init(out);
-	pthread_mutex_lock(&ep->ready_lock);
+	mutex_lock(&ep->ready_lock);
 	list_splice_tail(out, &ep->ready);
-	pthread_mutex_unlock(&ep->ready_lock);
+	mutex_unlock(&ep->ready_lock);
 }
 
 /* Puts what was not looked at back in front. */
 static void ep_return_ready(struct epoll *ep, struct list *left)
 {
-	pthread_mutex_lock(&ep->ready_lock);
+	mutex_lock(&ep->ready_lock);
 	list_splice_tail(left, &ep->ready);
 	list_splice_tail(&ep->ready, left);
-	pthread_mutex_unlock(&ep->ready_lock);
+	mutex_unlock(&ep->ready_lock);
 }
 
 /* Reports the item if its file is ready: 1, 0, or -EFAULT (it stays on the ready list). ep->lock
@@ -686,14 +687,14 @@ static int ep_send_events(struct epoll *ep, struct uio *out, int max)
 
 	if (!ep_has_ready(ep))
 		return 0;
-	pthread_mutex_lock(&ep->lock);
+	mutex_lock(&ep->lock);
 	ep_take_ready(ep, &batch);
 	while (!list_empty(&batch) && n < max && r >= 0) {
 		r = ep_report(list_first(&batch, struct epitem, ready_node), out);
 		n += r > 0;
 	}
 	ep_return_ready(ep, &batch);
-	pthread_mutex_unlock(&ep->lock);
+	mutex_unlock(&ep->lock);
 	return n ?: r;
 }
 
@@ -756,7 +757,7 @@ static bool ep_any_ready(struct epoll *ep)
 	struct list batch;
 	bool any = false;
 
-	pthread_mutex_lock(&ep->lock);
+	mutex_lock(&ep->lock);
 	ep_take_ready(ep, &batch);
 	while (!list_empty(&batch) && !any) {
 		struct epitem *item = list_first(&batch, struct epitem, ready_node);
@@ -765,7 +766,7 @@ static bool ep_any_ready(struct epoll *ep)
 			ep_unready(item);
 	}
 	ep_return_ready(ep, &batch);
-	pthread_mutex_unlock(&ep->lock);
+	mutex_unlock(&ep->lock);
 	return any;
 }
 
@@ -776,9 +777,9 @@ static unsigned epoll_poll(struct file *f, struct poll_table *pt)
 	if (pt) {
 		/* Host files may be added while the caller sleeps: it listens to the host instance
 		 * from the start. */
-		pthread_mutex_lock(&ep->lock);
+		mutex_lock(&ep->lock);
 		int epfd = ep_host_epfd(ep);
-		pthread_mutex_unlock(&ep->lock);
+		mutex_unlock(&ep->lock);
 		poll_wait(pt, &ep->wait);
 		if (epfd >= 0)
 			poll_host(pt, epfd);
@@ -791,10 +792,10 @@ static void epoll_release(struct file *f)
 {
 	struct epoll *ep = epoll_of(f);
 
-	pthread_mutex_lock(&ep->lock);
+	mutex_lock(&ep->lock);
 	while (ep->items.root)
 		epitem_remove(rb_entry(ep->items.root, struct epitem, node));
-	pthread_mutex_unlock(&ep->lock);
+	mutex_unlock(&ep->lock);
 	ep_put(ep);
 }
 
@@ -813,7 +814,7 @@ static struct epoll_domain *epoll_domain_get(struct sandbox *sb)
 	if (!d) {
 		d = calloc(1, sizeof(*d));
 		if (d)
-			pthread_mutex_init(&d->nest, NULL);
+			mutex_init(&d->nest, LOCK_EPOLL_NEST);
 		sb->epolls = d;
 	}
 	sandbox_unlock(sb);
@@ -824,7 +825,7 @@ void epoll_domain_free(struct epoll_domain *d)
 {
 	if (!d)
 		return;
-	pthread_mutex_destroy(&d->nest);
+	mutex_destroy(&d->nest);
 	free(d);
 }
 
@@ -845,8 +846,8 @@ int epoll_create_file(struct caller *c, struct sandbox *sb, struct file **out)
 	ep->domain = d;
 	ep->user = u;
 	ep->host_epfd = -1;
-	pthread_mutex_init(&ep->lock, NULL);
-	pthread_mutex_init(&ep->ready_lock, NULL);
+	mutex_init(&ep->lock, LOCK_EPOLL);
+	mutex_init(&ep->ready_lock, LOCK_EPOLL_READY);
 	list_init(&ep->ready);
 	waitqueue_init(&ep->wait);
 	*out = &ep->file;

@@ -7,10 +7,12 @@
 #include <stdlib.h>
 #include <sys/eventfd.h>
 
+#include "util/lock.h"
+
 struct eventfd {
 	struct file file;
 	bool semaphore;
-	pthread_mutex_t lock;
+	struct mutex lock;
 	uint64_t count; /* guarded by lock; UINT64_MAX is never reached */
 	struct waitqueue wait;
 };
@@ -23,20 +25,20 @@ static struct eventfd *eventfd_of(struct file *f)
 /* Takes what one read takes; 0: nothing is there. */
 static uint64_t eventfd_take(struct eventfd *e)
 {
-	pthread_mutex_lock(&e->lock);
+	mutex_lock(&e->lock);
 	uint64_t n = e->semaphore && e->count ? 1 : e->count;
 	e->count -= n;
-	pthread_mutex_unlock(&e->lock);
+	mutex_unlock(&e->lock);
 	return n;
 }
 
 static bool eventfd_add(struct eventfd *e, uint64_t n)
 {
-	pthread_mutex_lock(&e->lock);
+	mutex_lock(&e->lock);
 	bool fits = n < UINT64_MAX - e->count;
 	if (fits)
 		e->count += n;
-	pthread_mutex_unlock(&e->lock);
+	mutex_unlock(&e->lock);
 	return fits;
 }
 
@@ -114,9 +116,9 @@ static unsigned eventfd_poll(struct file *f, struct poll_table *pt)
 	struct eventfd *e = eventfd_of(f);
 
 	poll_wait(pt, &e->wait);
-	pthread_mutex_lock(&e->lock);
+	mutex_lock(&e->lock);
 	uint64_t count = e->count;
-	pthread_mutex_unlock(&e->lock);
+	mutex_unlock(&e->lock);
 	return (count ? POLLIN : 0) | (count < UINT64_MAX - 1 ? POLLOUT : 0);
 }
 
@@ -125,7 +127,7 @@ static void eventfd_release(struct file *f)
 	struct eventfd *e = eventfd_of(f);
 
 	waitqueue_destroy(&e->wait);
-	pthread_mutex_destroy(&e->lock);
+	mutex_destroy(&e->lock);
 	free(e);
 }
 
@@ -147,7 +149,7 @@ int eventfd_create(struct caller *c, uint64_t count, int flags, struct file **ou
 		return -ENOMEM;
 	file_init(&e->file, &eventfd_ops, O_RDWR | (flags & EFD_NONBLOCK));
 	file_set_anon(&e->file, c, "anon_inode:[eventfd]");
-	pthread_mutex_init(&e->lock, NULL);
+	mutex_init(&e->lock, LOCK_EVENTFD);
 	waitqueue_init(&e->wait);
 	e->semaphore = flags & EFD_SEMAPHORE;
 	e->count = count;

@@ -34,6 +34,7 @@
 #include "kernel/sandbox.h"
 #include "kernel/task.h"
 #include "net/socket.h"
+#include "util/lock.h"
 
 #define NR_REASONS 6 /* POLL_IN .. POLL_HUP */
 #define BIT(n)     (1U << (n))
@@ -46,14 +47,14 @@ struct fasync_domain {
 	pthread_t thread;
 	int epfd, wake; /* of the host: everything the thread waits for; an eventfd in it */
 	_Atomic bool stop;
-	pthread_mutex_t arming; /* one change of a file's at a time */
+	struct mutex arming; /* one change of a file's at a time */
 
-	pthread_mutex_t lock;
+	struct mutex lock;
 	/* guarded by lock */
 	struct list entries;
 	struct list due; /* entries with reasons to send */
 	unsigned sending;
-	pthread_cond_t sent;
+	struct cond sent;
 	uint64_t last_id;
 };
 
@@ -192,18 +193,18 @@ static void send_due(struct fasync_domain *d)
 	struct fasync_signal s;
 	bool on;
 
-	pthread_mutex_lock(&d->lock);
+	mutex_lock(&d->lock);
 	while (take_due(d, &s, &on)) {
 		d->sending++;
-		pthread_mutex_unlock(&d->lock);
+		mutex_unlock(&d->lock);
 		send_signal(d->sb, &s, on);
-		pthread_mutex_lock(&d->lock);
+		mutex_lock(&d->lock);
 		if (!--d->sending)
-			pthread_cond_broadcast(&d->sent);
+			cond_broadcast(&d->sent);
 	}
 	while (d->sending)
-		pthread_cond_wait(&d->sent, &d->lock);
-	pthread_mutex_unlock(&d->lock);
+		cond_wait(&d->sent, &d->lock);
+	mutex_unlock(&d->lock);
 }
 
 void fasync_send_due(struct sandbox *sb)
@@ -239,9 +240,9 @@ static bool fasync_woken(struct waiter *w, unsigned events)
 
 	if (events & POLLOUT)
 		reasons |= BIT(POLL_OUT);
-	pthread_mutex_lock(&e->domain->lock);
+	mutex_lock(&e->domain->lock);
 	note(e, events ? reasons : e->closing);
-	pthread_mutex_unlock(&e->domain->lock);
+	mutex_unlock(&e->domain->lock);
 	if (t && t->sb == e->domain->sb)
 		t->signals_due = true;
 	poke(e->domain);
@@ -277,7 +278,7 @@ static void note_host_events(struct fasync_domain *d, const struct epoll_event *
 	struct fasync *e;
 	uint64_t count;
 
-	pthread_mutex_lock(&d->lock);
+	mutex_lock(&d->lock);
 	for (int i = 0; i < n; i++) {
 		if (events[i].data.u64 == WAKE_ID && read(d->wake, &count, sizeof(count)) < 0)
 			continue;
@@ -285,7 +286,7 @@ static void note_host_events(struct fasync_domain *d, const struct epoll_event *
 			if (e->id == events[i].data.u64 >> 1)
 				note_host(e, events[i].data.u64 & 1);
 	}
-	pthread_mutex_unlock(&d->lock);
+	mutex_unlock(&d->lock);
 }
 
 static void *fasync_main(void *arg)
@@ -325,9 +326,9 @@ void fasync_domain_free(struct fasync_domain *d)
 		return;
 	host_close(d->epfd);
 	host_close(d->wake);
-	pthread_cond_destroy(&d->sent);
-	pthread_mutex_destroy(&d->lock);
-	pthread_mutex_destroy(&d->arming);
+	cond_destroy(&d->sent);
+	mutex_destroy(&d->lock);
+	mutex_destroy(&d->arming);
 	free(d);
 }
 
@@ -338,9 +339,9 @@ static struct fasync_domain *domain_new(struct sandbox *sb)
 	if (!d)
 		return NULL;
 	d->sb = sb;
-	pthread_mutex_init(&d->arming, NULL);
-	pthread_mutex_init(&d->lock, NULL);
-	pthread_cond_init(&d->sent, NULL);
+	mutex_init(&d->arming, LOCK_FASYNC_ARMING);
+	mutex_init(&d->lock, LOCK_FASYNC);
+	cond_init(&d->sent);
 	list_init(&d->entries);
 	list_init(&d->due);
 	if (!start(d))
@@ -408,10 +409,10 @@ static void fasync_table_host(struct poll_table *pt, int host_fd)
 
 static void unwatch_host(struct fasync *e, struct host_watch *w)
 {
-	pthread_mutex_lock(&e->domain->lock);
+	mutex_lock(&e->domain->lock);
 	host_close(w->epfd);
 	*w = NOT_WATCHED;
-	pthread_mutex_unlock(&e->domain->lock);
+	mutex_unlock(&e->domain->lock);
 }
 
 /* Watches the host's descriptor for `events` in a new instance. What is true of it by now is no
@@ -468,10 +469,10 @@ static void fasync_file_gone(struct file *f)
 	struct fasync_domain *d = e->domain;
 
 	drop_waiters(e);
-	pthread_mutex_lock(&d->lock);
+	mutex_lock(&d->lock);
 	list_del(&e->node);
 	list_del(&e->due_node);
-	pthread_mutex_unlock(&d->lock);
+	mutex_unlock(&d->lock);
 	unwatch_host(e, &e->in);
 	unwatch_host(e, &e->out);
 	free(e);
@@ -490,10 +491,10 @@ static struct fasync *entry_new(struct fasync_domain *d, struct file *f)
 		     : file_readable(f) ? BIT(POLL_IN)
 					: BIT(POLL_OUT);
 	list_init(&e->due_node);
-	pthread_mutex_lock(&d->lock);
+	mutex_lock(&d->lock);
 	e->id = ++d->last_id;
 	list_add_tail(&d->entries, &e->node);
-	pthread_mutex_unlock(&d->lock);
+	mutex_unlock(&d->lock);
 	f->fasync = e;
 	f->fasync_gone = fasync_file_gone;
 	return e;
@@ -518,15 +519,15 @@ static int update(struct file *f, struct fasync *e, int fd, bool on)
 {
 	int err = arm(f, e, on);
 
-	pthread_mutex_lock(&f->pos_lock);
+	mutex_lock(&f->pos_lock);
 	struct file_owner owner = f->owner;
-	pthread_mutex_unlock(&f->pos_lock);
-	pthread_mutex_lock(&e->domain->lock);
+	mutex_unlock(&f->pos_lock);
+	mutex_lock(&e->domain->lock);
 	e->owner = owner;
 	if (on && !e->on)
 		e->fd = fd;
 	e->on = on && !err;
-	pthread_mutex_unlock(&e->domain->lock);
+	mutex_unlock(&e->domain->lock);
 	return err;
 }
 
@@ -536,10 +537,10 @@ int fasync_set(struct sandbox *sb, struct file *f, int fd, bool on)
 
 	if (!d)
 		return -ENOMEM;
-	pthread_mutex_lock(&d->arming);
+	mutex_lock(&d->arming);
 	struct fasync *e = f->fasync ? f->fasync : entry_new(d, f);
 	int err = e ? update(f, e, fd, on) : -ENOMEM;
-	pthread_mutex_unlock(&d->arming);
+	mutex_unlock(&d->arming);
 	if (err)
 		return err;
 	if (on)
@@ -556,10 +557,10 @@ int fasync_owner_set(struct sandbox *sb, struct file *f)
 
 	if (!d)
 		return 0;
-	pthread_mutex_lock(&d->arming);
+	mutex_lock(&d->arming);
 	struct fasync *e = f->fasync ? f->fasync : entry_new(d, f);
 	if (e)
 		err = update(f, e, e->fd, e->on);
-	pthread_mutex_unlock(&d->arming);
+	mutex_unlock(&d->arming);
 	return e ? err : -ENOMEM;
 }

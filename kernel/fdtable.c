@@ -56,7 +56,7 @@ struct fdtable *fdtable_new(void)
 	if (!ft)
 		return NULL;
 	ft->refs = 1;
-	pthread_mutex_init(&ft->lock, NULL);
+	mutex_init(&ft->lock, LOCK_FDTABLE);
 	if (grow_locked(ft, 0) < 0) {
 		free(ft);
 		return NULL;
@@ -77,7 +77,7 @@ struct fdtable *fdtable_copy(struct fdtable *ft)
 	struct fdtable *n = fdtable_new();
 	if (!n)
 		return NULL;
-	pthread_mutex_lock(&ft->lock);
+	mutex_lock(&ft->lock);
 	int last = highest_open(ft);
 	bool ok = grow_locked(n, last < 0 ? 0 : last) == 0;
 	for (int fd = 0; ok && fd <= last; fd++) {
@@ -86,7 +86,7 @@ struct fdtable *fdtable_copy(struct fdtable *ft)
 		bit_set(n->cloexec, fd, bit_get(ft->cloexec, fd));
 	}
 	n->next_free = ft->next_free;
-	pthread_mutex_unlock(&ft->lock);
+	mutex_unlock(&ft->lock);
 	if (!ok) {
 		fdtable_put(n, NULL);
 		return NULL;
@@ -131,7 +131,7 @@ void fdtable_put(struct fdtable *ft, struct caller *c)
 		if (ft->files[fd])
 			release(ft, ft->files[fd], c);
 	}
-	pthread_mutex_destroy(&ft->lock);
+	mutex_destroy(&ft->lock);
 	free(ft->files);
 	free(ft->cloexec);
 	free(ft);
@@ -139,11 +139,11 @@ void fdtable_put(struct fdtable *ft, struct caller *c)
 
 struct file *fd_get_path(struct fdtable *ft, int fd)
 {
-	pthread_mutex_lock(&ft->lock);
+	mutex_lock(&ft->lock);
 	struct file *f = fd >= 0 && fd < ft->size ? ft->files[fd] : NULL;
 	if (f)
 		file_get(f);
-	pthread_mutex_unlock(&ft->lock);
+	mutex_unlock(&ft->lock);
 	return f;
 }
 
@@ -195,9 +195,9 @@ static int install_locked(struct fdtable *ft, struct file *f, int min, bool cloe
 
 int fd_install(struct fdtable *ft, struct file *f, int min, bool cloexec, uint64_t limit)
 {
-	pthread_mutex_lock(&ft->lock);
+	mutex_lock(&ft->lock);
 	int fd = install_locked(ft, f, min, cloexec, limit);
-	pthread_mutex_unlock(&ft->lock);
+	mutex_unlock(&ft->lock);
 	if (fd < 0)
 		file_put(f);
 	return fd;
@@ -210,14 +210,14 @@ int fd_replace(struct fdtable *ft, struct caller *c, int fd, struct file *f, boo
 		file_put(f);
 		return -EBADF;
 	}
-	pthread_mutex_lock(&ft->lock);
+	mutex_lock(&ft->lock);
 	int err = grow_locked(ft, fd);
 	struct file *old = NULL;
 	if (!err) {
 		old = remove_locked(ft, fd);
 		place_locked(ft, fd, f, cloexec);
 	}
-	pthread_mutex_unlock(&ft->lock);
+	mutex_unlock(&ft->lock);
 	if (err)
 		file_put(f);
 	if (old)
@@ -227,27 +227,27 @@ int fd_replace(struct fdtable *ft, struct caller *c, int fd, struct file *f, boo
 
 int fd_close(struct fdtable *ft, struct caller *c, int fd)
 {
-	pthread_mutex_lock(&ft->lock);
+	mutex_lock(&ft->lock);
 	struct file *f = remove_locked(ft, fd);
-	pthread_mutex_unlock(&ft->lock);
+	mutex_unlock(&ft->lock);
 	return f ? release(ft, f, c) : -EBADF;
 }
 
 int fd_get_cloexec(struct fdtable *ft, int fd)
 {
-	pthread_mutex_lock(&ft->lock);
+	mutex_lock(&ft->lock);
 	int r = fd >= 0 && fd < ft->size && ft->files[fd] ? bit_get(ft->cloexec, fd) : -EBADF;
-	pthread_mutex_unlock(&ft->lock);
+	mutex_unlock(&ft->lock);
 	return r;
 }
 
 int fd_set_cloexec(struct fdtable *ft, int fd, bool on)
 {
-	pthread_mutex_lock(&ft->lock);
+	mutex_lock(&ft->lock);
 	int r = fd >= 0 && fd < ft->size && ft->files[fd] ? 0 : -EBADF;
 	if (r == 0)
 		bit_set(ft->cloexec, fd, on);
-	pthread_mutex_unlock(&ft->lock);
+	mutex_unlock(&ft->lock);
 	return r;
 }
 
@@ -280,10 +280,10 @@ void fd_close_on_exec(struct fdtable *ft, struct caller *c)
 
 int fd_next(struct fdtable *ft, int fd)
 {
-	pthread_mutex_lock(&ft->lock);
+	mutex_lock(&ft->lock);
 	while (fd < ft->size && !ft->files[fd])
 		fd++;
 	int r = fd < ft->size ? fd : -1;
-	pthread_mutex_unlock(&ft->lock);
+	mutex_unlock(&ft->lock);
 	return r;
 }

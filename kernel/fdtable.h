@@ -4,16 +4,16 @@
 #ifndef HL_KERNEL_FDTABLE_H
 #define HL_KERNEL_FDTABLE_H
 
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "fs/file.h"
+#include "util/lock.h"
 
 struct fdtable {
 	_Atomic uint32_t refs;
-	pthread_mutex_t lock;
+	struct mutex lock;
 	/* guarded by lock */
 	struct file **files; /* `size` slots, NULL: free */
 	uint64_t *cloexec;   /* bitmap */

@@ -16,10 +16,10 @@ int futex_table_create(struct futex_table **out)
 	if (!ft)
 		return -ENOMEM;
 	for (int i = 0; i < FUTEX_BUCKETS; i++) {
-		pthread_mutex_init(&ft->buckets[i].lock, NULL);
+		mutex_init(&ft->buckets[i].lock, LOCK_FUTEX_BUCKET);
 		list_init(&ft->buckets[i].waiters);
 	}
-	pthread_mutex_init(&ft->pi_lock, NULL);
+	mutex_init(&ft->pi_lock, LOCK_FUTEX_PI);
 	list_init(&ft->pi_states);
 	*out = ft;
 	return 0;
@@ -28,8 +28,8 @@ int futex_table_create(struct futex_table **out)
 void futex_table_destroy(struct futex_table *ft)
 {
 	for (int i = 0; i < FUTEX_BUCKETS; i++)
-		pthread_mutex_destroy(&ft->buckets[i].lock);
-	pthread_mutex_destroy(&ft->pi_lock);
+		mutex_destroy(&ft->buckets[i].lock);
+	mutex_destroy(&ft->pi_lock);
 	free(ft);
 }
 
@@ -53,26 +53,26 @@ void futex_lock_two(struct futex_bucket *x, struct futex_bucket *y)
 {
 	struct futex_bucket *first = x < y ? x : y, *second = x < y ? y : x;
 
-	pthread_mutex_lock(&first->lock);
+	mutex_lock(&first->lock);
 	if (first != second)
-		pthread_mutex_lock(&second->lock);
+		mutex_lock(&second->lock);
 }
 
 void futex_unlock_two(struct futex_bucket *x, struct futex_bucket *y)
 {
-	pthread_mutex_unlock(&x->lock);
+	mutex_unlock(&x->lock);
 	if (x != y)
-		pthread_mutex_unlock(&y->lock);
+		mutex_unlock(&y->lock);
 }
 
 struct futex_bucket *futex_lock_waiter(struct futex_waiter *w)
 {
 	for (;;) {
 		struct futex_bucket *b = atomic_load(&w->bucket);
-		pthread_mutex_lock(&b->lock);
+		mutex_lock(&b->lock);
 		if (b == atomic_load(&w->bucket))
 			return b;
-		pthread_mutex_unlock(&b->lock);
+		mutex_unlock(&b->lock);
 	}
 }
 
@@ -121,13 +121,13 @@ int futex_queue(struct task *t, const struct futex_want *want, struct futex_wait
 	w->addr = want->ref.addr;
 	w->bitset = want->bitset;
 	w->woken = false;
-	pthread_mutex_lock(&b->lock);
+	mutex_lock(&b->lock);
 	err = guest_load32(t->mm, GVA(want->ref.addr), &now);
 	if (!err && now != want->val)
 		err = -EAGAIN;
 	if (!err)
 		list_add_tail(&b->waiters, &w->node);
-	pthread_mutex_unlock(&b->lock);
+	mutex_unlock(&b->lock);
 	return err;
 }
 
@@ -147,7 +147,7 @@ static bool unqueue(struct futex_waiter *w)
 	bool woken = list_empty(&w->node);
 
 	list_del(&w->node);
-	pthread_mutex_unlock(&b->lock);
+	mutex_unlock(&b->lock);
 	return woken;
 }
 
@@ -255,9 +255,9 @@ int futex_wake(struct task *t, struct futex_ref ref, int nr, uint32_t bitset)
 	if (r)
 		return r;
 	struct futex_bucket *b = futex_bucket_of(t->sb->futexes, &key);
-	pthread_mutex_lock(&b->lock);
+	mutex_lock(&b->lock);
 	r = wake_key(b, &key, nr, bitset);
-	pthread_mutex_unlock(&b->lock);
+	mutex_unlock(&b->lock);
 	return r;
 }
 

@@ -25,9 +25,9 @@ static void state_put(struct futex_table *ft, struct pi_state *s)
 {
 	if (s->waiters)
 		return;
-	pthread_mutex_lock(&ft->pi_lock);
+	mutex_lock(&ft->pi_lock);
 	list_del(&s->node);
-	pthread_mutex_unlock(&ft->pi_lock);
+	mutex_unlock(&ft->pi_lock);
 	free(s);
 }
 
@@ -40,9 +40,9 @@ static struct pi_state *state_new(struct futex_table *ft, const struct futex_key
 		return NULL;
 	s->key = *key;
 	s->owner = owner;
-	pthread_mutex_lock(&ft->pi_lock);
+	mutex_lock(&ft->pi_lock);
 	list_add_tail(&ft->pi_states, &s->node);
-	pthread_mutex_unlock(&ft->pi_lock);
+	mutex_unlock(&ft->pi_lock);
 	return s;
 }
 
@@ -65,9 +65,9 @@ static void state_leave(struct futex_table *ft, struct futex_waiter *w)
 /* `w`, a waiter of `s`, is the owner now; the word says so already. */
 static void state_hand_over(struct futex_table *ft, struct pi_state *s, struct futex_waiter *w)
 {
-	pthread_mutex_lock(&ft->pi_lock);
+	mutex_lock(&ft->pi_lock);
 	s->owner = w->task;
-	pthread_mutex_unlock(&ft->pi_lock);
+	mutex_unlock(&ft->pi_lock);
 	s->waiters--;
 	w->owns = true;
 	futex_waiter_wake(w);
@@ -172,7 +172,7 @@ static int lock_finish(struct task *t, struct futex_waiter *w, int err)
 
 	if (!w->owns)
 		state_leave(t->sb->futexes, w);
-	pthread_mutex_unlock(&b->lock);
+	mutex_unlock(&b->lock);
 	if (w->owns)
 		return 0;
 	return err == -EINTR ? -ERESTARTNOINTR : err;
@@ -190,7 +190,7 @@ static int lock_wait(struct acquire *a, uint64_t deadline)
 
 	state_join(a->state, &w);
 	list_add_tail(&a->bucket->waiters, &w.node);
-	pthread_mutex_unlock(&a->bucket->lock);
+	mutex_unlock(&a->bucket->lock);
 	return lock_finish(a->t, &w, futex_sleep(a->t, &w, deadline));
 }
 
@@ -203,13 +203,13 @@ int futex_lock_pi(struct task *t, struct futex_ref ref, uint64_t deadline, bool 
 		return r;
 	a.bucket = futex_bucket_of(t->sb->futexes, &a.key);
 	for (;;) {
-		pthread_mutex_lock(&a.bucket->lock);
+		mutex_lock(&a.bucket->lock);
 		r = acquire(&a);
 		if (r == 0 && !try_only)
 			return lock_wait(&a, deadline);
 		if (r == 0)
 			state_put(t->sb->futexes, a.state);
-		pthread_mutex_unlock(&a.bucket->lock);
+		mutex_unlock(&a.bucket->lock);
 		if (r != -EAGAIN)
 			break;
 		if (t->sleeper.interrupted)
@@ -256,9 +256,9 @@ int futex_unlock_pi(struct task *t, struct futex_ref ref)
 		return r;
 	struct futex_bucket *b = futex_bucket_of(t->sb->futexes, &key);
 	do {
-		pthread_mutex_lock(&b->lock);
+		mutex_lock(&b->lock);
 		r = unlock(t, ref.addr, futex_top_waiter(b, &key));
-		pthread_mutex_unlock(&b->lock);
+		mutex_unlock(&b->lock);
 	} while (r == -EAGAIN && !t->sleeper.interrupted);
 	return r == -EAGAIN ? -ERESTARTNOINTR : r;
 }
@@ -290,7 +290,7 @@ int futex_wait_requeue_pi(struct task *t, const struct futex_want *want, struct 
 		state_leave(t->sb->futexes, &w);
 	else
 		list_del(&w.node);
-	pthread_mutex_unlock(&b->lock);
+	mutex_unlock(&b->lock);
 	if (w.owns)
 		return 0;
 	if (err == -EINTR) /* once moved, a restart would only find that the word has changed */
@@ -409,7 +409,7 @@ static bool find_owned(struct futex_table *ft, struct task *t, struct futex_key 
 	struct pi_state *s;
 	bool found = false;
 
-	pthread_mutex_lock(&ft->pi_lock);
+	mutex_lock(&ft->pi_lock);
 	list_for_each (s, &ft->pi_states, node) {
 		if (s->owner == t) {
 			*key = s->key;
@@ -417,7 +417,7 @@ static bool find_owned(struct futex_table *ft, struct task *t, struct futex_key 
 			break;
 		}
 	}
-	pthread_mutex_unlock(&ft->pi_lock);
+	mutex_unlock(&ft->pi_lock);
 	return found;
 }
 
@@ -458,11 +458,11 @@ void futex_pi_exit(struct task *t)
 	sandbox_unlock(t->sb);
 	while (find_owned(ft, t, &key)) {
 		struct futex_bucket *b = futex_bucket_of(ft, &key);
-		pthread_mutex_lock(&b->lock);
+		mutex_lock(&b->lock);
 		struct futex_waiter *heir = find_heir(b, t, &key);
 		if (heir)
 			bequeath(ft, heir);
-		pthread_mutex_unlock(&b->lock);
+		mutex_unlock(&b->lock);
 	}
 	sandbox_lock(t->sb);
 	t->futex_dead = t->exiting; /* execve goes on */

@@ -13,24 +13,24 @@
 #ifndef HL_KERNEL_FUTEX_TABLE_H
 #define HL_KERNEL_FUTEX_TABLE_H
 
-#include <pthread.h>
 #include <stdatomic.h>
 
 #include "kernel/futex.h"
 #include "mm/mm.h"
 #include "util/list.h"
+#include "util/lock.h"
 
 #define FUTEX_BUCKETS 256
 #define FUTEX_ANY     0xffffffffU
 
 struct futex_bucket {
-	pthread_mutex_t lock;
+	struct mutex lock;
 	struct list waiters; /* struct futex_waiter, longest waiting first */
 };
 
 struct futex_table {
 	struct futex_bucket buckets[FUTEX_BUCKETS];
-	pthread_mutex_t pi_lock;
+	struct mutex pi_lock;
 	struct list pi_states;
 };
 

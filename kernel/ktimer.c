@@ -13,6 +13,7 @@
 #include "host/kick.h"
 #include "kernel/cputimer.h"
 #include "kernel/sandbox.h"
+#include "util/lock.h"
 #include "util/time.h"
 
 struct clock_base {
@@ -27,7 +28,7 @@ static const clockid_t base_clocks[NR_BASES] = { CLOCK_REALTIME, CLOCK_MONOTONIC
 struct ktimer_thread {
 	struct sandbox *sb;
 	pthread_t thread;
-	pthread_cond_t started;
+	struct cond started;
 	int host_tid; /* 0: not running yet */
 	int wake;     /* eventfd: look at the bases again, or stop */
 	bool stop;
@@ -149,7 +150,7 @@ static void *timer_main(void *arg)
 	sigdelset(&none, HL_KICK_SIGNAL);
 	sandbox_lock(kth->sb);
 	kth->host_tid = gettid();
-	pthread_cond_broadcast(&kth->started);
+	cond_broadcast(&kth->started);
 	while (!kth->stop) {
 		nfds_t n = poll_set(kth, fds);
 		sandbox_unlock(kth->sb);
@@ -187,7 +188,7 @@ static int start(struct sandbox *sb)
 	if (!kth)
 		return -EAGAIN;
 	kth->sb = sb;
-	pthread_cond_init(&kth->started, NULL);
+	cond_init(&kth->started);
 	for (int i = 0; i < NR_BASES; i++)
 		kth->bases[i] = (struct clock_base){ .clock = base_clocks[i], .fd = -1 };
 	kth->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -199,7 +200,7 @@ static int start(struct sandbox *sb)
 	}
 	sb->timer_thread = kth;
 	while (!kth->host_tid)
-		pthread_cond_wait(&kth->started, &sb->lock);
+		cond_wait(&kth->started, &sb->lock);
 	return 0;
 }
 
@@ -248,7 +249,7 @@ void ktimer_stop(struct sandbox *sb)
 			close(kth->bases[i].fd);
 	}
 	close(kth->wake);
-	pthread_cond_destroy(&kth->started);
+	cond_destroy(&kth->started);
 	free(kth);
 	sb->timer_thread = NULL;
 }

@@ -38,6 +38,7 @@
 #include "kernel/sandbox.h"
 #include "kernel/task.h"
 #include "kernel/tty.h"
+#include "util/lock.h"
 
 #define PTMX_MINOR 2
 #define CHUNK      4096
@@ -49,7 +50,7 @@
 struct pty_table {
 	struct sandbox *sb;
 	struct filesystem *devpts; /* reference */
-	pthread_mutex_t lock;
+	struct mutex lock;
 	/* guarded by lock */
 	struct pty *ptys[PTY_MAX]; /* by number */
 	/* numbers that have a name in devpts or a pty: a bit each */
@@ -62,7 +63,7 @@ struct pty {
 	struct pty_table *table;
 	unsigned index; /* PTY_MAX: none yet */
 
-	pthread_mutex_t lock;
+	struct mutex lock;
 	/* guarded by lock */
 	struct ldisc ld;
 	struct winsize size;
@@ -99,19 +100,19 @@ static int pty_sleep(struct pty *p, struct waitqueue *q, struct waiter *w, unsig
 		w->events = events;
 		waitqueue_add(q, w);
 	}
-	pthread_mutex_unlock(&p->lock);
+	mutex_unlock(&p->lock);
 	int err = sleeper_wait(w->sleeper, deadline);
-	pthread_mutex_lock(&p->lock);
+	mutex_lock(&p->lock);
 	return err;
 }
 
 /* What typing brought about: keys' signals, something to read on either side. No lock held. */
 static void after_typing(struct pty *p)
 {
-	pthread_mutex_lock(&p->lock);
+	mutex_lock(&p->lock);
 	uint64_t signals = p->ld.signals;
 	p->ld.signals = 0;
-	pthread_mutex_unlock(&p->lock);
+	mutex_unlock(&p->lock);
 	for (int sig = 1; signals; sig++, signals >>= 1)
 		if (signals & 1)
 			tty_signal(&p->tty, sig);
@@ -191,12 +192,12 @@ static ssize_t slave_read(struct file *f, struct caller *c, struct uio *u, int64
 	if (r || !u->resid)
 		return r;
 	waiter_init(&w, c->sleeper);
-	pthread_mutex_lock(&p->lock);
+	mutex_lock(&p->lock);
 	struct read_terms rt = read_terms(&p->ld, c->sleeper);
 	do {
 		r = slave_wait_input(p, &w, &rt, f->flags & O_NONBLOCK);
 	} while (r > 0 && slave_take(p, c, u, &rt, &total));
-	pthread_mutex_unlock(&p->lock);
+	mutex_unlock(&p->lock);
 	waitqueue_remove(&w);
 	after_typing(p);
 	waitqueue_wake_all(&p->master_wait, POLL_WRITE);
@@ -273,13 +274,13 @@ static ssize_t slave_write(struct file *f, struct caller *c, struct uio *u, int6
 	if (err)
 		return err;
 	waiter_init(&w, c->sleeper);
-	pthread_mutex_lock(&p->lock);
+	mutex_lock(&p->lock);
 	err = slave_begin_write(p, &w, nonblock);
 	if (!err) {
 		err = slave_write_all(p, &w, u, nonblock, &total);
 		p->writing = false;
 	}
-	pthread_mutex_unlock(&p->lock);
+	mutex_unlock(&p->lock);
 	waitqueue_remove(&w);
 	waitqueue_wake_all(&p->slave_wait, POLL_WRITE);
 	return total ?: err;
@@ -291,14 +292,14 @@ static unsigned slave_poll(struct file *f, struct poll_table *pt)
 	unsigned events = 0;
 
 	poll_wait(pt, &p->slave_wait);
-	pthread_mutex_lock(&p->lock);
+	mutex_lock(&p->lock);
 	if (p->master_closed)
 		events = POLL_READ | POLL_WRITE | POLLERR | POLLHUP;
 	if (ldisc_readable(&p->ld, true))
 		events |= POLL_READ;
 	if (ldisc_writable(&p->ld))
 		events |= POLL_WRITE;
-	pthread_mutex_unlock(&p->lock);
+	mutex_unlock(&p->lock);
 	return events;
 }
 
@@ -306,11 +307,11 @@ static void slave_release(struct file *f)
 {
 	struct pty *p = file_pty(f);
 
-	pthread_mutex_lock(&p->lock);
+	mutex_lock(&p->lock);
 	p->slave_closed = --p->slaves == 0;
 	if (p->slave_closed)
 		p->exclusive = false;
-	pthread_mutex_unlock(&p->lock);
+	mutex_unlock(&p->lock);
 	waitqueue_wake_all(&p->master_wait, POLL_READ | POLLHUP);
 	tty_put(&p->tty);
 	free(container_of(f, struct pty_file, file));
@@ -359,11 +360,11 @@ static ssize_t master_read(struct file *f, struct caller *c, struct uio *u, int6
 	if (!u->resid)
 		return 0;
 	waiter_init(&w, c->sleeper);
-	pthread_mutex_lock(&p->lock);
+	mutex_lock(&p->lock);
 	ssize_t n = master_wait_output(p, &w, f->flags & O_NONBLOCK);
 	if (n > 0)
 		n = master_take(p, u);
-	pthread_mutex_unlock(&p->lock);
+	mutex_unlock(&p->lock);
 	waitqueue_remove(&w);
 	waitqueue_wake_all(&p->slave_wait, POLL_WRITE);
 	return n;
@@ -374,14 +375,14 @@ static int master_type(struct pty *p, struct waiter *w, const unsigned char *s, 
 		       bool nonblock, ssize_t *total)
 {
 	while (n) {
-		pthread_mutex_lock(&p->lock);
+		mutex_lock(&p->lock);
 		size_t done = ldisc_type(&p->ld, s, n);
 		int err = 0;
 		if (!done)
 			err = nonblock
 				  ? -EAGAIN
 				  : pty_sleep(p, &p->master_wait, w, POLL_WRITE, DEADLINE_NONE);
-		pthread_mutex_unlock(&p->lock);
+		mutex_unlock(&p->lock);
 		if (err)
 			return err;
 		s += done;
@@ -415,7 +416,7 @@ static unsigned master_poll(struct file *f, struct poll_table *pt)
 	unsigned events = 0;
 
 	poll_wait(pt, &p->master_wait);
-	pthread_mutex_lock(&p->lock);
+	mutex_lock(&p->lock);
 	if (ldisc_output_count(&p->ld))
 		events |= POLL_READ;
 	if (p->packet && p->ld.packet_status)
@@ -424,7 +425,7 @@ static unsigned master_poll(struct file *f, struct poll_table *pt)
 		events |= POLLHUP;
 	if (ldisc_accepts(&p->ld))
 		events |= POLL_WRITE;
-	pthread_mutex_unlock(&p->lock);
+	mutex_unlock(&p->lock);
 	return events;
 }
 
@@ -433,9 +434,9 @@ static void master_release(struct file *f)
 	struct pty *p = file_pty(f);
 
 	devpts_remove(p->table->devpts, p->index);
-	pthread_mutex_lock(&p->lock);
+	mutex_lock(&p->lock);
 	p->master_closed = true;
-	pthread_mutex_unlock(&p->lock);
+	mutex_unlock(&p->lock);
 	waitqueue_wake_all(&p->slave_wait, 0);
 	sandbox_lock(p->tty.sb);
 	tty_hangup(&p->tty);
@@ -463,20 +464,20 @@ static unsigned baud_rate(unsigned cflag)
 
 static int64_t get_termios(struct pty *p, struct mm *mm, uint64_t arg, size_t size)
 {
-	pthread_mutex_lock(&p->lock);
+	mutex_lock(&p->lock);
 	struct termios2 t = p->ld.t;
-	pthread_mutex_unlock(&p->lock);
+	mutex_unlock(&p->lock);
 	return copy_to_guest(mm, GVA(arg), &t, size) ? -EFAULT : 0;
 }
 
 static int64_t apply_termios(struct pty *p, const struct termios2 *t, bool flush)
 {
-	pthread_mutex_lock(&p->lock);
+	mutex_lock(&p->lock);
 	if (flush)
 		ldisc_flush_input(&p->ld);
 	ldisc_set_termios(&p->ld, t);
 	ldisc_resume(&p->ld);
-	pthread_mutex_unlock(&p->lock);
+	mutex_unlock(&p->lock);
 	after_typing(p);
 	waitqueue_wake_all(&p->slave_wait, 0);
 	return 0;
@@ -486,9 +487,9 @@ static int64_t set_termios(struct pty *p, struct mm *mm, uint64_t arg, size_t si
 {
 	struct termios2 t;
 
-	pthread_mutex_lock(&p->lock);
+	mutex_lock(&p->lock);
 	t = p->ld.t;
-	pthread_mutex_unlock(&p->lock);
+	mutex_unlock(&p->lock);
 	if (copy_from_guest(mm, &t, GVA(arg), size))
 		return -EFAULT;
 	if (size == OLD_TERMIOS)
@@ -501,7 +502,7 @@ static int64_t get_termio(struct pty *p, struct mm *mm, uint64_t arg)
 {
 	struct termio old = { 0 };
 
-	pthread_mutex_lock(&p->lock);
+	mutex_lock(&p->lock);
 	const struct termios2 *t = &p->ld.t;
 	old.c_iflag = t->c_iflag;
 	old.c_oflag = t->c_oflag;
@@ -509,7 +510,7 @@ static int64_t get_termio(struct pty *p, struct mm *mm, uint64_t arg)
 	old.c_lflag = t->c_lflag;
 	old.c_line = t->c_line;
 	memcpy(old.c_cc, t->c_cc, NCC);
-	pthread_mutex_unlock(&p->lock);
+	mutex_unlock(&p->lock);
 	return copy_to_guest(mm, GVA(arg), &old, sizeof(old)) ? -EFAULT : 0;
 }
 
@@ -521,9 +522,9 @@ static int64_t set_termio(struct pty *p, struct mm *mm, uint64_t arg, bool flush
 
 	if (copy_from_guest(mm, &new, GVA(arg), sizeof(new)))
 		return -EFAULT;
-	pthread_mutex_lock(&p->lock);
+	mutex_lock(&p->lock);
 	t = p->ld.t;
-	pthread_mutex_unlock(&p->lock);
+	mutex_unlock(&p->lock);
 	t.c_iflag = (t.c_iflag & upper) | new.c_iflag;
 	t.c_oflag = (t.c_oflag & upper) | new.c_oflag;
 	t.c_cflag = (t.c_cflag & upper) | new.c_cflag;
@@ -540,10 +541,10 @@ static int64_t set_size(struct pty *p, struct mm *mm, uint64_t arg)
 
 	if (copy_from_guest(mm, &ws, GVA(arg), sizeof(ws)))
 		return -EFAULT;
-	pthread_mutex_lock(&p->lock);
+	mutex_lock(&p->lock);
 	bool changed = memcmp(&ws, &p->size, sizeof(ws));
 	p->size = ws;
-	pthread_mutex_unlock(&p->lock);
+	mutex_unlock(&p->lock);
 	if (changed)
 		tty_signal(&p->tty, SIGWINCH);
 	return 0;
@@ -573,9 +574,9 @@ static int64_t flush(struct pty *p, bool master, int which)
 {
 	if (which != TCIFLUSH && which != TCOFLUSH && which != TCIOFLUSH)
 		return -EINVAL;
-	pthread_mutex_lock(&p->lock);
+	mutex_lock(&p->lock);
 	(master ? flush_master : flush_slave)(&p->ld, which != TCOFLUSH, which != TCIFLUSH);
-	pthread_mutex_unlock(&p->lock);
+	mutex_unlock(&p->lock);
 	waitqueue_wake_all(&p->slave_wait, POLL_WRITE);
 	waitqueue_wake_all(&p->master_wait, POLL_READ | POLL_WRITE);
 	return 0;
@@ -586,7 +587,7 @@ static int64_t flow(struct pty *p, int what)
 {
 	if (what < TCOOFF || what > TCION)
 		return -EINVAL;
-	pthread_mutex_lock(&p->lock);
+	mutex_lock(&p->lock);
 	if (what == TCOOFF) {
 		p->ld.tco_stopped = true;
 		ldisc_stop(&p->ld);
@@ -598,7 +599,7 @@ static int64_t flow(struct pty *p, int what)
 		if (c)
 			ldisc_write(&p->ld, &c, 1);
 	}
-	pthread_mutex_unlock(&p->lock);
+	mutex_unlock(&p->lock);
 	waitqueue_wake_all(&p->slave_wait, POLL_WRITE);
 	waitqueue_wake_all(&p->master_wait, POLL_READ);
 	return 0;
@@ -612,34 +613,34 @@ static int64_t put_int(struct mm *mm, uint64_t arg, int val)
 /* The lock guards what `flag` points to. */
 static bool flag_of(struct pty *p, const bool *flag)
 {
-	pthread_mutex_lock(&p->lock);
+	mutex_lock(&p->lock);
 	bool on = *flag;
-	pthread_mutex_unlock(&p->lock);
+	mutex_unlock(&p->lock);
 	return on;
 }
 
 /* The number of characters one side could read. */
 static int readable_count(struct pty *p, bool master)
 {
-	pthread_mutex_lock(&p->lock);
+	mutex_lock(&p->lock);
 	size_t n = master ? ldisc_output_count(&p->ld) : ldisc_input_count(&p->ld);
-	pthread_mutex_unlock(&p->lock);
+	mutex_unlock(&p->lock);
 	return (int)n;
 }
 
 static int64_t get_size(struct pty *p, struct mm *mm, uint64_t arg)
 {
-	pthread_mutex_lock(&p->lock);
+	mutex_lock(&p->lock);
 	struct winsize ws = p->size;
-	pthread_mutex_unlock(&p->lock);
+	mutex_unlock(&p->lock);
 	return copy_to_guest(mm, GVA(arg), &ws, sizeof(ws)) ? -EFAULT : 0;
 }
 
 static int64_t set_exclusive(struct pty *p, bool on)
 {
-	pthread_mutex_lock(&p->lock);
+	mutex_lock(&p->lock);
 	p->exclusive = on;
-	pthread_mutex_unlock(&p->lock);
+	mutex_unlock(&p->lock);
 	return 0;
 }
 
@@ -718,9 +719,9 @@ static int64_t set_lock(struct pty *p, struct mm *mm, uint64_t arg)
 
 	if (copy_from_guest(mm, &val, GVA(arg), sizeof(val)))
 		return -EFAULT;
-	pthread_mutex_lock(&p->lock);
+	mutex_lock(&p->lock);
 	p->locked = val;
-	pthread_mutex_unlock(&p->lock);
+	mutex_unlock(&p->lock);
 	return 0;
 }
 
@@ -730,11 +731,11 @@ static int64_t set_packet(struct pty *p, struct mm *mm, uint64_t arg)
 
 	if (copy_from_guest(mm, &val, GVA(arg), sizeof(val)))
 		return -EFAULT;
-	pthread_mutex_lock(&p->lock);
+	mutex_lock(&p->lock);
 	if (val && !p->packet)
 		p->ld.packet_status = 0;
 	p->packet = val;
-	pthread_mutex_unlock(&p->lock);
+	mutex_unlock(&p->lock);
 	return 0;
 }
 
@@ -807,7 +808,7 @@ static int slave_open(struct tty *tty, struct caller *c, int flags, struct file 
 	struct pty *p = pty_of(tty);
 	int err = 0;
 
-	pthread_mutex_lock(&p->lock);
+	mutex_lock(&p->lock);
 	if (p->master_closed || p->locked)
 		err = -EIO;
 	else if (p->exclusive && !cred_capable(c->cred, CAP_SYS_ADMIN))
@@ -816,14 +817,14 @@ static int slave_open(struct tty *tty, struct caller *c, int flags, struct file 
 		p->slaves++;
 		p->slave_closed = false;
 	}
-	pthread_mutex_unlock(&p->lock);
+	mutex_unlock(&p->lock);
 	if (err)
 		return err;
 	struct pty_file *pf = pty_file_new(pty_of(tty_get(tty)), &slave_ops, flags);
 	if (!pf) {
-		pthread_mutex_lock(&p->lock);
+		mutex_lock(&p->lock);
 		p->slave_closed = --p->slaves == 0;
-		pthread_mutex_unlock(&p->lock);
+		mutex_unlock(&p->lock);
 		return -ENOMEM;
 	}
 	*out = &pf->file;
@@ -834,9 +835,9 @@ static bool pty_tostop(struct tty *tty)
 {
 	struct pty *p = pty_of(tty);
 
-	pthread_mutex_lock(&p->lock);
+	mutex_lock(&p->lock);
 	bool on = p->ld.t.c_lflag & TOSTOP;
-	pthread_mutex_unlock(&p->lock);
+	mutex_unlock(&p->lock);
 	return on;
 }
 
@@ -856,18 +857,18 @@ static void pty_free(struct tty *tty)
 	struct pty_table *t = p->table;
 
 	if (p->index < PTY_MAX) {
-		pthread_mutex_lock(&t->lock);
+		mutex_lock(&t->lock);
 		t->ptys[p->index] = NULL;
 		mark_used(t, p->index, false);
 		t->nr--;
-		pthread_mutex_unlock(&t->lock);
+		mutex_unlock(&t->lock);
 	}
 	if (p->ld.out)
 		mm_host_uncharge(&tty->sb->mem, LDISC_MEMORY);
 	ldisc_destroy(&p->ld);
 	waitqueue_destroy(&p->slave_wait);
 	waitqueue_destroy(&p->master_wait);
-	pthread_mutex_destroy(&p->lock);
+	mutex_destroy(&p->lock);
 	free(p);
 }
 
@@ -909,7 +910,7 @@ static int pty_new(struct pty_table *t, struct caller *c, struct pty **out)
 	if (!p)
 		return -ENOMEM;
 	p->index = PTY_MAX;
-	pthread_mutex_init(&p->lock, NULL);
+	mutex_init(&p->lock, LOCK_PTY);
 	waitqueue_init(&p->slave_wait);
 	waitqueue_init(&p->master_wait);
 	p->table = t;
@@ -917,12 +918,12 @@ static int pty_new(struct pty_table *t, struct caller *c, struct pty **out)
 	tty_init(&p->tty, &pty_ops, t->sb, 0);
 	int err = make_ldisc(p, &t->sb->mem);
 	if (!err) {
-		pthread_mutex_lock(&t->lock);
+		mutex_lock(&t->lock);
 		err = take_number(t, p);
 		p->tty.dev = makedev(UNIX98_PTY_SLAVE_MAJOR, p->index);
 		if (!err)
 			err = devpts_add(t->devpts, c, p->index, p->tty.dev);
-		pthread_mutex_unlock(&t->lock);
+		mutex_unlock(&t->lock);
 	}
 	if (err)
 		tty_put(&p->tty);
@@ -954,23 +955,23 @@ static struct tty *pty_find(struct pty_table *t, unsigned index)
 {
 	struct tty *found = NULL;
 
-	pthread_mutex_lock(&t->lock);
+	mutex_lock(&t->lock);
 	struct pty *p = index < PTY_MAX ? t->ptys[index] : NULL;
 	if (p) {
-		pthread_mutex_lock(&p->lock);
+		mutex_lock(&p->lock);
 		if (!p->master_closed)
 			found = tty_get(&p->tty);
-		pthread_mutex_unlock(&p->lock);
+		mutex_unlock(&p->lock);
 	}
-	pthread_mutex_unlock(&t->lock);
+	mutex_unlock(&t->lock);
 	return found;
 }
 
 unsigned pty_count(struct pty_table *t)
 {
-	pthread_mutex_lock(&t->lock);
+	mutex_lock(&t->lock);
 	unsigned n = t->nr;
-	pthread_mutex_unlock(&t->lock);
+	mutex_unlock(&t->lock);
 	return n;
 }
 
@@ -997,9 +998,9 @@ int pty_add_console(struct pty_table *t)
 	if (!console || major(console->dev) != UNIX98_PTY_SLAVE_MAJOR)
 		return 0;
 	if (minor(console->dev) < PTY_MAX) {
-		pthread_mutex_lock(&t->lock);
+		mutex_lock(&t->lock);
 		mark_used(t, minor(console->dev), true);
-		pthread_mutex_unlock(&t->lock);
+		mutex_unlock(&t->lock);
 	}
 	return devpts_add_alias(t->devpts, minor(console->dev), console->ops->inode(console));
 }
@@ -1015,7 +1016,7 @@ int pty_table_create(struct sandbox *sb, struct filesystem **devpts)
 		free(t);
 		return err;
 	}
-	pthread_mutex_init(&t->lock, NULL);
+	mutex_init(&t->lock, LOCK_PTY_TABLE);
 	t->sb = sb;
 	sb->ptys = t;
 	err = device_table_add(sb->mounts->devices, TTYAUX_MAJOR, PTMX_MINOR, PTMX_MINOR, open_ptmx,
@@ -1035,6 +1036,6 @@ void pty_table_free(struct pty_table *t)
 	if (!t)
 		return;
 	filesystem_put(t->devpts);
-	pthread_mutex_destroy(&t->lock);
+	mutex_destroy(&t->lock);
 	free(t);
 }

@@ -2,13 +2,13 @@
 #include "kernel/rseq_cpu.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "kernel/process.h"
 #include "kernel/sandbox.h"
 #include "kernel/task.h"
+#include "util/lock.h"
 
 #define SLICE 4000000UL /* ns a thread keeps its CPU while others wait */
 
@@ -20,7 +20,7 @@ struct cpu {
 };
 
 struct rseq_cpus {
-	pthread_mutex_t lock;
+	struct mutex lock;
 	struct list waiting; /* struct turn, first come first served */
 	int n;
 	struct cpu cpu[];
@@ -39,7 +39,7 @@ static struct rseq_cpus *cpus_new(void)
 
 	if (!rc)
 		return NULL;
-	pthread_mutex_init(&rc->lock, NULL);
+	mutex_init(&rc->lock, LOCK_RSEQ);
 	list_init(&rc->waiting);
 	rc->n = (int)n;
 	return rc;
@@ -47,7 +47,7 @@ static struct rseq_cpus *cpus_new(void)
 
 static void cpus_free(struct rseq_cpus *rc)
 {
-	pthread_mutex_destroy(&rc->lock);
+	mutex_destroy(&rc->lock);
 	free(rc);
 }
 
@@ -137,9 +137,9 @@ static void wait_turn(struct rseq_cpus *rc, struct task *t)
 	list_add_tail(&rc->waiting, &turn.node);
 	while (!turn.given && err != -EINTR) {
 		uint64_t deadline = ask(rc, &t->sleeper);
-		pthread_mutex_unlock(&rc->lock);
+		mutex_unlock(&rc->lock);
 		err = sleeper_wait(&t->sleeper, deadline);
-		pthread_mutex_lock(&rc->lock);
+		mutex_lock(&rc->lock);
 	}
 	list_del(&turn.node);
 }
@@ -152,13 +152,13 @@ bool rseq_cpu_acquire(struct task *t)
 
 	if (!rc || !t->rseq)
 		return true;
-	pthread_mutex_lock(&rc->lock);
+	mutex_lock(&rc->lock);
 	int cpu = find_free(rc, t->rseq_cpu);
 	if (cpu >= 0)
 		give(rc, cpu, t);
 	else
 		wait_turn(rc, t);
-	pthread_mutex_unlock(&rc->lock);
+	mutex_unlock(&rc->lock);
 	if (!t->sleeper.interrupted)
 		return true;
 	rseq_cpu_release(t); /* the wait may have used up the kick that would end the run */
@@ -173,7 +173,7 @@ void rseq_cpu_release(struct task *t)
 		return;
 	int i = t->rseq_held - 1;
 	t->rseq_held = 0;
-	pthread_mutex_lock(&rc->lock);
+	mutex_lock(&rc->lock);
 	rc->cpu[i].owner = NULL;
 	if (!list_empty(&rc->waiting)) {
 		struct turn *next = list_first(&rc->waiting, struct turn, node);
@@ -182,7 +182,7 @@ void rseq_cpu_release(struct task *t)
 		give(rc, i, next->task);
 		sleeper_wake(&next->task->sleeper);
 	}
-	pthread_mutex_unlock(&rc->lock);
+	mutex_unlock(&rc->lock);
 }
 
 int rseq_cpu_mine(struct task *t, bool *fresh)

@@ -158,8 +158,8 @@ int sandbox_create(const struct sandbox_config *cfg, struct sandbox **out, struc
 	sb->clock = cfg->clock;
 	sb->files_max = files_for_guests();
 	sched_of_host(&sb->sched);
-	pthread_mutex_init(&sb->lock, NULL);
-	pthread_cond_init(&sb->changed, NULL);
+	mutex_init(&sb->lock, LOCK_SANDBOX);
+	cond_init(&sb->changed);
 	list_init(&sb->processes);
 	waitqueue_init(&sb->signal_sent);
 	uts_init(&sb->uts);
@@ -209,7 +209,7 @@ void sandbox_kill(struct sandbox *sb)
 
 void sandbox_changed_locked(struct sandbox *sb)
 {
-	pthread_cond_broadcast(&sb->changed);
+	cond_broadcast(&sb->changed);
 	if (sb->notify)
 		sb->notify(sb->notify_arg);
 }
@@ -231,7 +231,7 @@ void sandbox_wait_tasks(struct sandbox *sb)
 {
 	sandbox_lock(sb);
 	while (sb->nr_tasks)
-		pthread_cond_wait(&sb->changed, &sb->lock);
+		cond_wait(&sb->changed, &sb->lock);
 	sandbox_unlock(sb);
 }
 
@@ -285,7 +285,7 @@ void sandbox_destroy(struct sandbox *sb)
 		pid_table_destroy(sb->pids);
 	waitqueue_destroy(&sb->signal_sent);
 	uts_destroy(&sb->uts);
-	pthread_cond_destroy(&sb->changed);
-	pthread_mutex_destroy(&sb->lock);
+	cond_destroy(&sb->changed);
+	mutex_destroy(&sb->lock);
 	free(sb);
 }

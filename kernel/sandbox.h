@@ -1,17 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * Everything of one sandbox hangs here; there is no global state.
- *
- * Lock order (outermost first): mm->lock is never held when sandbox->lock is taken, nor the
- * reverse.
- *   0 futex bucket   1 fdtable.lock   2 sandbox.lock   3 file and pipe locks   4 waitqueue.lock
- *   5 sleeper (lock-free)
- *   mm.lock   pagesource.lock   arena   platform
- */
+/* Everything of one sandbox hangs here; there is no global state. */
 #ifndef HL_KERNEL_SANDBOX_H
 #define HL_KERNEL_SANDBOX_H
 
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -26,6 +17,7 @@
 #include "mm/mm.h"
 #include "platform/platform.h"
 #include "util/list.h"
+#include "util/lock.h"
 #include "util/why.h"
 
 struct process;
@@ -63,7 +55,7 @@ struct sandbox {
 	/* kernel/sched.h: the host's threads get what guests ask for; constant */
 	bool host_priority;
 
-	pthread_mutex_t lock; /* the process tree, signals, job control: see kernel/process.h */
+	struct mutex lock; /* the process tree, signals, job control: see kernel/process.h */
 	struct pid_table *pids;
 	struct siguser *sigusers;           /* kernel/sigqueue.c */
 	struct waitqueue signal_sent;       /* to anyone: signalfds wait here */
@@ -73,9 +65,9 @@ struct sandbox {
 	struct process *main; /* the program; its end is the sandbox's */
 	unsigned nr_tasks;    /* host threads that still run */
 	unsigned max_tasks;
-	pthread_cond_t changed; /* nr_tasks fell, or main ended, stopped, continued */
-	bool ending;            /* no new task may start */
-	int exit_status;        /* wait status of main, valid once main_ended */
+	struct cond changed; /* nr_tasks fell, or main ended, stopped, continued */
+	bool ending;         /* no new task may start */
+	int exit_status;     /* wait status of main, valid once main_ended */
 	bool main_ended;
 	struct pty_table *ptys;
 	struct tty *console;          /* the host's terminal behind fd 0-2, NULL: none */
@@ -111,11 +103,11 @@ void sandbox_totals(struct sandbox *sb, struct sandbox_totals *out);
 
 static inline void sandbox_lock(struct sandbox *sb)
 {
-	pthread_mutex_lock(&sb->lock);
+	mutex_lock(&sb->lock);
 }
 static inline void sandbox_unlock(struct sandbox *sb)
 {
-	pthread_mutex_unlock(&sb->lock);
+	mutex_unlock(&sb->lock);
 }
 
 #endif

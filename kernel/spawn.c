@@ -147,7 +147,7 @@ int sandbox_wait_main(struct sandbox *sb)
 {
 	sandbox_lock(sb);
 	while (!sb->main_ended)
-		pthread_cond_wait(&sb->changed, &sb->lock);
+		cond_wait(&sb->changed, &sb->lock);
 	int status = sb->exit_status;
 	sandbox_unlock(sb);
 	return status;

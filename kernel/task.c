@@ -34,6 +34,7 @@
 #include "kernel/sandbox.h"
 #include "kernel/timer.h"
 #include "kernel/vsyscall.h"
+#include "util/lock.h"
 #include "util/time.h"
 
 #define TASK_HOST_STACK (256 << 10)
@@ -576,6 +577,7 @@ static bool run_guest(struct task *t)
 	if (!rseq_cpu_acquire(t))
 		return false;
 	rseq_resume(t, membarrier_enter(t));
+	lock_assert_none();
 	int err = sb->platform->run(t->context, t->mm->space, &t->sleeper.kick, &t->event);
 	membarrier_leave(t);
 	rseq_cpu_release(t);

@@ -291,14 +291,13 @@ static void kill_all(struct hl_sandbox *sb)
 static void *timer_main(void *arg)
 {
 	struct hl_sandbox *sb = arg;
-	struct timespec end = ns_to_timespec(sb->start_ns + sb->timeout_ns);
+	uint64_t end = sb->start_ns + sb->timeout_ns;
 	int err = 0;
 
 	sandbox_lock(sb->kernel);
 	while (!err && !sb->freeing && !sb->kernel->main_ended)
-		err = pthread_cond_clockwait(&sb->kernel->changed, &sb->kernel->lock,
-					     CLOCK_MONOTONIC, &end);
-	bool over = err == ETIMEDOUT && !sb->kernel->main_ended;
+		err = cond_wait_until(&sb->kernel->changed, &sb->kernel->lock, end);
+	bool over = err && !sb->kernel->main_ended;
 	if (over)
 		sb->expired = true;
 	sandbox_unlock(sb->kernel);
@@ -328,7 +327,7 @@ static void stop_timer(struct hl_sandbox *sb)
 		return;
 	sandbox_lock(sb->kernel);
 	sb->freeing = true;
-	pthread_cond_broadcast(&sb->kernel->changed);
+	cond_broadcast(&sb->kernel->changed);
 	sandbox_unlock(sb->kernel);
 	pthread_join(sb->timer, NULL);
 }
@@ -445,15 +444,13 @@ static void wait_locked(struct hl_sandbox *sb, uint64_t milliseconds)
 	uint64_t now = monotonic_ns(), ns = milliseconds > UINT64_MAX / 4 / NSEC_PER_MSEC
 						? UINT64_MAX / 4
 						: milliseconds * NSEC_PER_MSEC;
-	struct timespec until = ns_to_timespec(now + ns);
 	int err = 0;
 
 	while (!err && !ended_locked(sb)) {
 		if (milliseconds == HL_FOREVER)
-			err = pthread_cond_wait(&sb->kernel->changed, &sb->kernel->lock);
+			cond_wait(&sb->kernel->changed, &sb->kernel->lock);
 		else
-			err = pthread_cond_clockwait(&sb->kernel->changed, &sb->kernel->lock,
-						     CLOCK_MONOTONIC, &until);
+			err = cond_wait_until(&sb->kernel->changed, &sb->kernel->lock, now + ns);
 	}
 }
 

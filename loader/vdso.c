@@ -20,6 +20,7 @@
 #include "loader/clock.h"
 #include "mm/mm.h"
 #include "mm/shmem.h"
+#include "util/lock.h"
 #include "util/time.h"
 
 extern const char vdso_image_start[] __attribute__((visibility("hidden")));
@@ -35,14 +36,14 @@ struct vdso_clock {
 	struct pagesource *pages; /* data page, image */
 	uint64_t image_len;
 
-	pthread_mutex_t lock;
+	struct mutex lock;
 	/* guarded by lock */
 	struct clock_page page;
 	uint64_t term; /* of the page, ns; 0: not good */
 	bool stop, asleep;
 	bool keeper_runs;
 	pthread_t keeper;
-	pthread_cond_t wake;
+	struct cond wake;
 };
 
 static uint64_t cpu_time_ns(void)
@@ -58,12 +59,11 @@ static uint64_t cpu_time_ns(void)
 static void keeper_wait(struct vdso_clock *vc)
 {
 	uint64_t until = monotonic_ns() + (vc->term ? vc->term / 2 : RETRY_NS);
-	struct timespec ts = ns_to_timespec(until);
 
 	if (vc->asleep)
-		pthread_cond_wait(&vc->wake, &vc->lock);
+		cond_wait(&vc->wake, &vc->lock);
 	else
-		pthread_cond_timedwait(&vc->wake, &vc->lock, &ts);
+		cond_wait_until(&vc->wake, &vc->lock, until);
 }
 
 static void *keeper_main(void *arg)
@@ -72,7 +72,7 @@ static void *keeper_main(void *arg)
 	uint64_t cpu = 0, since = 0;
 	unsigned idle = 0;
 
-	pthread_mutex_lock(&vc->lock);
+	mutex_lock(&vc->lock);
 	while (!vc->stop) {
 		uint64_t now = monotonic_ns(), used = cpu_time_ns();
 
@@ -86,7 +86,7 @@ static void *keeper_main(void *arg)
 		if (vc->asleep)
 			idle = 0;
 	}
-	pthread_mutex_unlock(&vc->lock);
+	mutex_unlock(&vc->lock);
 	return NULL;
 }
 
@@ -106,12 +106,12 @@ void vdso_clock_sync(struct vdso_clock *vc)
 {
 	if (!vc || !clock_page_expired(&vc->page))
 		return;
-	pthread_mutex_lock(&vc->lock);
+	mutex_lock(&vc->lock);
 	if (clock_page_expired(&vc->page)) {
 		vc->term = clock_page_update(&vc->page);
-		pthread_cond_signal(&vc->wake);
+		cond_signal(&vc->wake);
 	}
-	pthread_mutex_unlock(&vc->lock);
+	mutex_unlock(&vc->lock);
 }
 
 int vdso_clock_gettime(struct vdso_clock *vc, clockid_t clock, struct timespec *ts)
@@ -121,9 +121,9 @@ int vdso_clock_gettime(struct vdso_clock *vc, clockid_t clock, struct timespec *
 
 	vdso_clock_sync(vc);
 	if (coarse) {
-		pthread_mutex_lock(&vc->lock);
+		mutex_lock(&vc->lock);
 		coarse = clock_page_coarse(&vc->page, clock, &ns);
-		pthread_mutex_unlock(&vc->lock);
+		mutex_unlock(&vc->lock);
 	}
 	if (!coarse)
 		return guest_clock_gettime(vc->page.clock, clock, ts);
@@ -133,13 +133,9 @@ int vdso_clock_gettime(struct vdso_clock *vc, clockid_t clock, struct timespec *
 
 static void init_lock(struct vdso_clock *vc)
 {
-	pthread_condattr_t attr;
 
-	pthread_mutex_init(&vc->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&vc->wake, &attr);
-	pthread_condattr_destroy(&attr);
+	mutex_init(&vc->lock, LOCK_VDSO_CLOCK);
+	cond_init(&vc->wake);
 }
 
 int vdso_clock_create(struct mm_host *h)
@@ -174,15 +170,15 @@ void vdso_clock_destroy(struct vdso_clock *vc)
 {
 	if (!vc)
 		return;
-	pthread_mutex_lock(&vc->lock);
+	mutex_lock(&vc->lock);
 	vc->stop = true;
-	pthread_cond_signal(&vc->wake);
-	pthread_mutex_unlock(&vc->lock);
+	cond_signal(&vc->wake);
+	mutex_unlock(&vc->lock);
 	if (vc->keeper_runs)
 		pthread_join(vc->keeper, NULL);
 	vc->pages->ops->unref(vc->pages);
-	pthread_cond_destroy(&vc->wake);
-	pthread_mutex_destroy(&vc->lock);
+	cond_destroy(&vc->wake);
+	mutex_destroy(&vc->lock);
 	free(vc);
 }
 
@@ -222,9 +218,9 @@ int vdso_map(struct mm *mm, uint64_t hint)
 	if (r < 0)
 		return (int)r;
 	mm->vdso_base = (uint64_t)r;
-	pthread_mutex_lock(&vc->lock);
+	mutex_lock(&vc->lock);
 	if (clock_page_expired(&vc->page))
 		vc->term = clock_page_update(&vc->page);
-	pthread_mutex_unlock(&vc->lock);
+	mutex_unlock(&vc->lock);
 	return 0;
 }

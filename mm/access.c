@@ -47,11 +47,11 @@ static bool fault_in(struct mm *mm, uint64_t addr, unsigned access, bool force)
 {
 	int code, r;
 
-	pthread_rwlock_unlock(&mm->lock);
-	pthread_rwlock_wrlock(&mm->lock);
+	rwlock_unlock(&mm->lock);
+	rwlock_wrlock(&mm->lock);
 	r = mm_fault_locked(mm, addr, access, force, &code);
-	pthread_rwlock_unlock(&mm->lock);
-	pthread_rwlock_rdlock(&mm->lock);
+	rwlock_unlock(&mm->lock);
+	rwlock_rdlock(&mm->lock);
 	return r == 0;
 }
 
@@ -93,7 +93,7 @@ static inline size_t transfer(struct mm *mm, gva_t addr, char *buf, size_t n, un
 
 	if (!gva_range_ok(addr, n))
 		return n;
-	pthread_rwlock_rdlock(&mm->lock);
+	rwlock_rdlock(&mm->lock);
 	while (n > 0 && span_get(mm, addr.v, n, access, force, &s)) {
 		size_t left = move(s.host, buf, s.len), done = s.len - left;
 
@@ -103,7 +103,7 @@ static inline size_t transfer(struct mm *mm, gva_t addr, char *buf, size_t n, un
 		if (left)
 			break;
 	}
-	pthread_rwlock_unlock(&mm->lock);
+	rwlock_unlock(&mm->lock);
 	return n;
 }
 
@@ -178,12 +178,12 @@ long dup_string_from_guest(struct mm *mm, char **out, gva_t src, size_t max)
 
 void mm_access_begin(struct mm *mm)
 {
-	pthread_rwlock_rdlock(&mm->lock);
+	rwlock_rdlock(&mm->lock);
 }
 
 void mm_access_end(struct mm *mm)
 {
-	pthread_rwlock_unlock(&mm->lock);
+	rwlock_unlock(&mm->lock);
 }
 
 struct gather {
@@ -263,7 +263,7 @@ int mm_futex_key(struct mm *mm, gva_t addr, bool shared, struct futex_key *out)
 	*out = (struct futex_key){ (uintptr_t)mm, addr.v };
 	if (!shared)
 		return 0;
-	pthread_rwlock_rdlock(&mm->lock);
+	rwlock_rdlock(&mm->lock);
 	if (!span_get(mm, addr.v, sizeof(uint32_t), GUEST_READ, false, &s))
 		err = -EFAULT;
 	v = vma_at(mm, addr.v);
@@ -271,7 +271,7 @@ int mm_futex_key(struct mm *mm, gva_t addr, bool shared, struct futex_key *out)
 		*out = (struct futex_key){ (uintptr_t)v->source, v->offset + (addr.v - v->start) };
 	else
 		out->a |= 1; /* never meets the key of a private futex, as in Linux */
-	pthread_rwlock_unlock(&mm->lock);
+	rwlock_unlock(&mm->lock);
 	return err;
 }
 
@@ -282,10 +282,10 @@ static uint32_t *word_get(struct mm *mm, gva_t addr, unsigned access)
 
 	if (addr.v % sizeof(uint32_t) || !gva_range_ok(addr, sizeof(uint32_t)))
 		return NULL;
-	pthread_rwlock_rdlock(&mm->lock);
+	rwlock_rdlock(&mm->lock);
 	if (span_get(mm, addr.v, sizeof(uint32_t), access, false, &s))
 		return s.host;
-	pthread_rwlock_unlock(&mm->lock);
+	rwlock_unlock(&mm->lock);
 	return NULL;
 }
 
@@ -297,7 +297,7 @@ int guest_load32(struct mm *mm, gva_t addr, uint32_t *val)
 	if (!word)
 		return -EFAULT;
 	err = fixup_load32(word, val);
-	pthread_rwlock_unlock(&mm->lock);
+	rwlock_unlock(&mm->lock);
 	return err;
 }
 
@@ -309,7 +309,7 @@ int guest_cmpxchg32(struct mm *mm, gva_t addr, uint32_t expect, uint32_t val, ui
 	if (!word)
 		return -EFAULT;
 	err = fixup_cmpxchg32(word, expect, val, old);
-	pthread_rwlock_unlock(&mm->lock);
+	rwlock_unlock(&mm->lock);
 	return err;
 }
 
@@ -325,6 +325,6 @@ int guest_atomic32(struct mm *mm, gva_t addr, enum guest_atomic op, uint32_t val
 	if (!word)
 		return -EFAULT;
 	err = ops[op](word, val, old);
-	pthread_rwlock_unlock(&mm->lock);
+	rwlock_unlock(&mm->lock);
 	return err;
 }

@@ -233,9 +233,9 @@ static int advise_by_pieces(struct mm *mm, uint64_t start, uint64_t end, unsigne
 		if (mm_killed(mm))
 			return -EINTR;
 		stop = populate_piece_end(start, end);
-		pthread_rwlock_wrlock(&mm->lock);
+		rwlock_wrlock(&mm->lock);
 		err = advise_locked(mm, start, stop, advice);
-		pthread_rwlock_unlock(&mm->lock);
+		rwlock_unlock(&mm->lock);
 	}
 	return err;
 }
@@ -255,8 +255,8 @@ int mm_madvise(struct mm *mm, uint64_t addr, uint64_t len, int advice)
 		return mm_remove(mm, addr, end);
 	if (advice == MADV_POPULATE_READ || advice == MADV_POPULATE_WRITE)
 		return advise_by_pieces(mm, addr, end, (unsigned)advice);
-	pthread_rwlock_wrlock(&mm->lock);
+	rwlock_wrlock(&mm->lock);
 	err = advise_locked(mm, addr, end, (unsigned)advice);
-	pthread_rwlock_unlock(&mm->lock);
+	rwlock_unlock(&mm->lock);
 	return err;
 }

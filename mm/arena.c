@@ -12,7 +12,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -21,6 +20,7 @@
 
 #include "mm/budget.h"
 #include "util/gva.h"
+#include "util/lock.h"
 #include "util/rbtree.h"
 
 /* Longest run that is kept warm, and how much altogether; pages. */
@@ -42,7 +42,7 @@ struct arena {
 
 	_Atomic bool retired;
 
-	pthread_mutex_t lock;
+	struct mutex lock;
 	struct rb_tree clean, warm;
 	_Atomic uint64_t used; /* pages; written under lock */
 	uint64_t nr_warm;      /* pages */
@@ -180,7 +180,7 @@ int arena_create(struct physmem *pm, struct arena **out)
 		return -ENOMEM;
 	}
 	a->refs = refs;
-	pthread_mutex_init(&a->lock, NULL);
+	mutex_init(&a->lock, LOCK_ARENA);
 	extent_insert(&a->clean, 0, a->nr_pages);
 	*out = a;
 	return 0;
@@ -193,7 +193,7 @@ void arena_destroy(struct arena *a)
 	tree_free(&a->clean);
 	tree_free(&a->warm);
 	munmap(a->refs, a->nr_pages * sizeof *a->refs);
-	pthread_mutex_destroy(&a->lock);
+	mutex_destroy(&a->lock);
 	free(a);
 }
 
@@ -243,13 +243,13 @@ static int alloc(struct arena *a, uint64_t len, uint64_t *off, bool *warm, bool 
 
 	if (n == 0)
 		return -EINVAL;
-	pthread_mutex_lock(&a->lock);
+	mutex_lock(&a->lock);
 	ok = take(a, n, &start, warm, cold);
 	if (!ok && a->nr_warm) {
 		warm_drop(a);
 		ok = take(a, n, &start, warm, cold);
 	}
-	pthread_mutex_unlock(&a->lock);
+	mutex_unlock(&a->lock);
 	if (!ok)
 		return -ENOMEM;
 	budget_note(a->budget);
@@ -292,10 +292,10 @@ void arena_ref(struct arena *a, uint64_t off, uint64_t len)
 {
 	uint64_t page = off >> PAGE_SHIFT, end = (off + len) >> PAGE_SHIFT;
 
-	pthread_mutex_lock(&a->lock);
+	mutex_lock(&a->lock);
 	for (; page < end; page++)
 		page_set_refs(a, page, page_refs(a, page) + 1);
-	pthread_mutex_unlock(&a->lock);
+	mutex_unlock(&a->lock);
 }
 
 /* Caller holds lock. Drops one count each from *page on; returns the length of the first run of
@@ -329,9 +329,9 @@ static void run_release(struct arena *a, uint64_t start, uint64_t n)
 		if (a->nr_warm > WARM_MAX)
 			warm_drop(a);
 	} else {
-		pthread_mutex_unlock(&a->lock);
+		mutex_unlock(&a->lock);
 		arena_discard(a, start << PAGE_SHIFT, n << PAGE_SHIFT);
-		pthread_mutex_lock(&a->lock);
+		mutex_lock(&a->lock);
 		extent_add(&a->clean, start, start + n);
 	}
 	a->used -= n;
@@ -346,12 +346,12 @@ void arena_unref(struct arena *a, uint64_t off, uint64_t len)
 {
 	uint64_t page = off >> PAGE_SHIFT, end = (off + len) >> PAGE_SHIFT, n;
 
-	pthread_mutex_lock(&a->lock);
+	mutex_lock(&a->lock);
 	while ((n = unref_run(a, &page, end)) > 0) {
 		run_release(a, page, n);
 		page += n;
 	}
-	pthread_mutex_unlock(&a->lock);
+	mutex_unlock(&a->lock);
 }
 
 bool arena_page_exclusive(struct arena *a, uint64_t off)

@@ -48,7 +48,7 @@ uint64_t mm_brk(struct mm *mm, uint64_t addr)
 	int err = 0;
 	bool now;
 
-	pthread_rwlock_wrlock(&mm->lock);
+	rwlock_wrlock(&mm->lock);
 	from = PAGE_UP(mm->brk);
 	to = PAGE_UP(addr);
 	if (!brk_allowed(mm, addr))
@@ -61,7 +61,7 @@ uint64_t mm_brk(struct mm *mm, uint64_t addr)
 		mm->brk = addr;
 	brk = mm->brk;
 	now = !err && mm->lock_future && !(mm->lock_future & MCL_ONFAULT);
-	pthread_rwlock_unlock(&mm->lock);
+	rwlock_unlock(&mm->lock);
 	if (now)
 		mm_populate_now(mm, from, to, true);
 	return brk;

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "util/gva.h"
+#include "util/lock.h"
 #include "util/minmax.h"
 #include "util/time.h"
 
@@ -65,8 +66,8 @@ struct budget {
 	_Atomic bool over, watching;
 	struct waitqueue freed;
 
-	pthread_mutex_t lock;
-	pthread_cond_t changed;
+	struct mutex lock;
+	struct cond changed;
 	/* guarded by lock */
 	pthread_t thread;
 	bool started, stop;
@@ -91,7 +92,7 @@ static void prepare(struct budget *b)
 {
 	if (b->prepared)
 		return;
-	pthread_mutex_lock(&b->lock);
+	mutex_lock(&b->lock);
 	if (!b->prepared) {
 		b->statm = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
 		b->fd_dir = open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -100,7 +101,7 @@ static void prepare(struct budget *b)
 			set_limit(b, b->find_limit());
 		b->prepared = true;
 	}
-	pthread_mutex_unlock(&b->lock);
+	mutex_unlock(&b->lock);
 }
 
 int budget_create(uint64_t limit, budget_limit_fn *find_limit, struct arena *a,
@@ -108,7 +109,6 @@ int budget_create(uint64_t limit, budget_limit_fn *find_limit, struct arena *a,
 		  struct budget **out)
 {
 	struct budget *b = calloc(1, sizeof(*b));
-	pthread_condattr_t attr;
 
 	if (!b)
 		return -ENOMEM;
@@ -120,11 +120,8 @@ int budget_create(uint64_t limit, budget_limit_fn *find_limit, struct arena *a,
 	b->arg = arg;
 	b->statm = b->fd_dir = -1;
 	waitqueue_init(&b->freed);
-	pthread_mutex_init(&b->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&b->changed, &attr);
-	pthread_condattr_destroy(&attr);
+	mutex_init(&b->lock, LOCK_BUDGET);
+	cond_init(&b->changed);
 	*out = b;
 	return 0;
 }
@@ -133,11 +130,11 @@ void budget_destroy(struct budget *b)
 {
 	if (!b)
 		return;
-	pthread_mutex_lock(&b->lock);
+	mutex_lock(&b->lock);
 	bool started = b->started;
 	b->stop = true;
-	pthread_cond_signal(&b->changed);
-	pthread_mutex_unlock(&b->lock);
+	cond_signal(&b->changed);
+	mutex_unlock(&b->lock);
 	if (started)
 		pthread_join(b->thread, NULL);
 	if (b->statm >= 0)
@@ -145,8 +142,8 @@ void budget_destroy(struct budget *b)
 	if (b->fd_dir >= 0)
 		close(b->fd_dir);
 	waitqueue_destroy(&b->freed);
-	pthread_cond_destroy(&b->changed);
-	pthread_mutex_destroy(&b->lock);
+	cond_destroy(&b->changed);
+	mutex_destroy(&b->lock);
 	free(b);
 }
 
@@ -230,35 +227,28 @@ static uint64_t look(struct budget *b)
 	return used > b->limit / 2 || estimate(b) > b->soft ? ms_until_next(b, used) : 0;
 }
 
-static void wait_ms(struct budget *b, uint64_t ms)
-{
-	struct timespec until = ns_to_timespec(monotonic_ns() + ms * NSEC_PER_MSEC);
-
-	pthread_cond_timedwait(&b->changed, &b->lock, &until);
-}
-
 static void *watch(void *arg)
 {
 	struct budget *b = arg;
 
-	pthread_mutex_lock(&b->lock);
+	mutex_lock(&b->lock);
 	while (!b->stop) {
 		if (!b->watching) {
-			pthread_cond_wait(&b->changed, &b->lock);
+			cond_wait(&b->changed, &b->lock);
 			continue;
 		}
-		pthread_mutex_unlock(&b->lock);
+		mutex_unlock(&b->lock);
 		uint64_t ms = look(b);
-		pthread_mutex_lock(&b->lock);
+		mutex_lock(&b->lock);
 		/* Who raised the estimate since either sees that nobody watches, or is seen
 		 * here. */
 		b->watching = ms;
 		if (!ms)
 			b->watching = estimate(b) > b->soft;
 		else if (!b->stop)
-			wait_ms(b, ms);
+			cond_wait_until(&b->changed, &b->lock, monotonic_ns() + ms * NSEC_PER_MSEC);
 	}
-	pthread_mutex_unlock(&b->lock);
+	mutex_unlock(&b->lock);
 	return NULL;
 }
 
@@ -281,14 +271,14 @@ static void begin_watching(struct budget *b)
 {
 	if (b->watching)
 		return;
-	pthread_mutex_lock(&b->lock);
+	mutex_lock(&b->lock);
 	if (!b->stop) {
 		b->watching = true;
 		if (!b->started)
 			start_thread(b);
-		pthread_cond_signal(&b->changed);
+		cond_signal(&b->changed);
 	}
-	pthread_mutex_unlock(&b->lock);
+	mutex_unlock(&b->lock);
 }
 
 bool budget_room(struct budget *b, uint64_t bytes)

@@ -198,9 +198,9 @@ int mm_fault(struct mm *mm, uint64_t addr, unsigned access, int *si_code)
 {
 	int r;
 
-	pthread_rwlock_wrlock(&mm->lock);
+	rwlock_wrlock(&mm->lock);
 	mm->faults_minor++;
 	r = mm_fault_locked(mm, addr, access, false, si_code);
-	pthread_rwlock_unlock(&mm->lock);
+	rwlock_unlock(&mm->lock);
 	return r;
 }

@@ -2,11 +2,11 @@
 #include "mm/filecache.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "mm/populate.h"
+#include "util/lock.h"
 #include "util/minmax.h"
 
 /* Files are copied in units of this size, and kept up to this much altogether. */
@@ -27,7 +27,7 @@ struct cached_file {
 
 struct filecache {
 	struct arena *arena;
-	pthread_mutex_t lock;
+	struct mutex lock;
 	/* guarded by lock */
 	struct list files;
 	unsigned nr_files;
@@ -198,9 +198,9 @@ int filecache_get(struct filecache *c, struct pagesource *ps, uint64_t off, uint
 {
 	int err;
 
-	pthread_mutex_lock(&c->lock);
+	mutex_lock(&c->lock);
 	err = get_locked(c, ps, off, len, out);
-	pthread_mutex_unlock(&c->lock);
+	mutex_unlock(&c->lock);
 	return err;
 }
 
@@ -211,7 +211,7 @@ int filecache_create(struct arena *a, struct filecache **out)
 	if (!c)
 		return -ENOMEM;
 	c->arena = a;
-	pthread_mutex_init(&c->lock, NULL);
+	mutex_init(&c->lock, LOCK_FILECACHE);
 	list_init(&c->files);
 	*out = c;
 	return 0;
@@ -223,6 +223,6 @@ void filecache_destroy(struct filecache *c)
 		return;
 	while (!list_empty(&c->files))
 		file_drop(c, list_first(&c->files, struct cached_file, node));
-	pthread_mutex_destroy(&c->lock);
+	mutex_destroy(&c->lock);
 	free(c);
 }

@@ -256,15 +256,15 @@ int mm_fork(struct mm *parent, const uint64_t hints[FORK_HINTS], struct mm **out
 
 	if (err)
 		return err;
-	pthread_rwlock_wrlock(&parent->lock);
-	pthread_rwlock_wrlock(&f.child->lock);
+	rwlock_wrlock(&parent->lock);
+	rwlock_wrlock(&f.child->lock);
 	copy_fields(f.child, parent);
 	hot_collect(&f, hints);
 	pages_share(parent, f.child);
 	err = fork_vmas(&f);
 	backing_merge(parent, 0, UINT64_MAX);
-	pthread_rwlock_unlock(&f.child->lock);
-	pthread_rwlock_unlock(&parent->lock);
+	rwlock_unlock(&f.child->lock);
+	rwlock_unlock(&parent->lock);
 	if (err) {
 		mm_put(f.child);
 		return err;

@@ -70,9 +70,9 @@ static int lock_range(struct mm *mm, uint64_t addr, uint64_t len, bool lock, boo
 	uint64_t start = PAGE_DOWN(addr), end = start + PAGE_UP(len + (addr & ~PAGE_MASK));
 	int err;
 
-	pthread_rwlock_wrlock(&mm->lock);
+	rwlock_wrlock(&mm->lock);
 	err = mlock_locked(mm, start, end, lock);
-	pthread_rwlock_unlock(&mm->lock);
+	rwlock_unlock(&mm->lock);
 	return err || !lock || on_fault ? err
 					: populate_error(mm_populate_now(mm, start, end, false));
 }
@@ -111,9 +111,9 @@ int mm_mlockall(struct mm *mm, int flags)
 {
 	int err;
 
-	pthread_rwlock_wrlock(&mm->lock);
+	rwlock_wrlock(&mm->lock);
 	err = mlockall_locked(mm, flags);
-	pthread_rwlock_unlock(&mm->lock);
+	rwlock_unlock(&mm->lock);
 	if (!err && (flags & MCL_CURRENT) && !(flags & MCL_ONFAULT))
 		mm_populate_now(mm, 0, mm_end(mm), true);
 	return err;

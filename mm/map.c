@@ -296,13 +296,13 @@ int64_t mm_mmap(struct mm *mm, const struct mmap_args *a)
 		return -EINVAL;
 	if (len == 0)
 		return -ENOMEM;
-	pthread_rwlock_wrlock(&mm->lock);
+	rwlock_wrlock(&mm->lock);
 	bool now = wants_pages(mm, a);
 	if (is_shared_anonymous(a))
 		r = mmap_shared_anonymous(mm, a, len);
 	else
 		r = mmap_locked(mm, a, len);
-	pthread_rwlock_unlock(&mm->lock);
+	rwlock_unlock(&mm->lock);
 	if (r >= 0 && now)
 		mm_populate_now(mm, (uint64_t)r, (uint64_t)r + len, true);
 	return r;
@@ -314,8 +314,8 @@ int mm_munmap(struct mm *mm, uint64_t addr, uint64_t len)
 
 	if ((addr & ~PAGE_MASK) || addr > mm_end(mm) || len > mm_end(mm) - addr || len == 0)
 		return -EINVAL;
-	pthread_rwlock_wrlock(&mm->lock);
+	rwlock_wrlock(&mm->lock);
 	err = mm_clear_range(mm, addr, addr + PAGE_UP(len));
-	pthread_rwlock_unlock(&mm->lock);
+	rwlock_unlock(&mm->lock);
 	return err;
 }

@@ -17,10 +17,10 @@ int mm_for_each_vma(struct mm *mm, int (*fn)(const struct vma *v, void *arg), vo
 {
 	int r = 0;
 
-	pthread_rwlock_rdlock(&mm->lock);
+	rwlock_rdlock(&mm->lock);
 	for (struct vma *v = vma_first(mm); v && !r; v = vma_next(v))
 		r = fn(v, arg);
-	pthread_rwlock_unlock(&mm->lock);
+	rwlock_unlock(&mm->lock);
 	return r;
 }
 
@@ -84,14 +84,14 @@ uint64_t mm_touched(struct mm *mm)
 {
 	uint64_t total = 0;
 
-	if (pthread_rwlock_tryrdlock(&mm->lock) != 0)
+	if (!rwlock_tryrdlock(&mm->lock))
 		return mm->resident;
 	backing_for_range (b, mm, 0, UINT64_MAX) {
 		if (b->owned)
 			total +=
 			    touched_bytes(arena_ptr(mm->host->arena, b->off), b->end - b->start);
 	}
-	pthread_rwlock_unlock(&mm->lock);
+	rwlock_unlock(&mm->lock);
 	return total;
 }
 
@@ -132,9 +132,9 @@ int mm_mincore(struct mm *mm, uint64_t addr, uint64_t len, gva_t vec)
 
 		if (mm_killed(mm))
 			return -EINTR;
-		pthread_rwlock_rdlock(&mm->lock);
+		rwlock_rdlock(&mm->lock);
 		err = mincore_locked(mm, addr, &stop, buf);
-		pthread_rwlock_unlock(&mm->lock);
+		rwlock_unlock(&mm->lock);
 		if (err)
 			return err;
 		n = (stop - addr) >> PAGE_SHIFT;

@@ -16,16 +16,6 @@
 #define MMAP_GAP_DEFAULT (1UL << 30)
 
 /* Writers first: a guest whose threads copy all the time must not keep an mmap out for ever. */
-static void lock_init(pthread_rwlock_t *lock)
-{
-	pthread_rwlockattr_t attr;
-
-	pthread_rwlockattr_init(&attr);
-	pthread_rwlockattr_setkind_np(&attr, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
-	pthread_rwlock_init(lock, &attr);
-	pthread_rwlockattr_destroy(&attr);
-}
-
 uint64_t mm_overcommit_max(void)
 {
 	int fd = open("/proc/sys/vm/overcommit_memory", O_RDONLY | O_CLOEXEC);
@@ -57,7 +47,7 @@ int mm_create(struct mm_host *h, struct mm **out)
 	mm->refs = mm->pins = 1;
 	mm->host = h;
 	h->counts.spaces++;
-	lock_init(&mm->lock);
+	rwlock_init(&mm->lock, LOCK_MM);
 	vma_tree_init(mm);
 	mm->mmap_base = (mm_end(mm) - MMAP_GAP_DEFAULT);
 	mm->limit_as = mm->limit_data = mm->limit_stack = mm->limit_memlock = UINT64_MAX;
@@ -106,7 +96,7 @@ void mm_unpin(struct mm *mm)
 {
 	if (atomic_fetch_sub(&mm->pins, 1) != 1)
 		return;
-	pthread_rwlock_destroy(&mm->lock);
+	rwlock_destroy(&mm->lock);
 	mm->host->counts.spaces--;
 	if (mm->dying)
 		mm->host->counts.dying--;

@@ -22,7 +22,6 @@
 #ifndef HL_MM_MM_H
 #define HL_MM_MM_H
 
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -34,6 +33,7 @@
 #include "platform/platform.h"
 #include "util/gva.h"
 #include "util/list.h"
+#include "util/lock.h"
 #include "util/rbtree.h"
 
 /* What all address spaces of a sandbox share. */
@@ -105,7 +105,7 @@ struct mm {
 	struct mm_host *host;
 	struct space *space;
 
-	pthread_rwlock_t lock;
+	struct rwlock lock;
 	/* guarded by lock */
 	struct rb_tree vmas;
 	struct rb_tree backings;

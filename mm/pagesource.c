@@ -15,13 +15,13 @@
 void pagesource_init(struct pagesource *ps, const struct pagesource_ops *ops)
 {
 	*ps = (struct pagesource){ .ops = ops };
-	pthread_mutex_init(&ps->lock, NULL);
+	mutex_init(&ps->lock, LOCK_PAGESOURCE);
 	list_init(&ps->vmas);
 }
 
 void pagesource_destroy(struct pagesource *ps)
 {
-	pthread_mutex_destroy(&ps->lock);
+	mutex_destroy(&ps->lock);
 }
 
 struct sweep {
@@ -78,14 +78,14 @@ static void sweep_mm(const struct sweep *s, struct mm *mm)
 {
 	struct vma *v;
 
-	pthread_mutex_lock(&s->ps->lock);
+	mutex_lock(&s->ps->lock);
 	list_for_each (v, &s->ps->vmas, source_node) {
 		if (v->mm != mm || v->source_sweep >= s->number)
 			continue;
 		sweep_vma(s, v);
 		v->source_sweep = s->number;
 	}
-	pthread_mutex_unlock(&s->ps->lock);
+	mutex_unlock(&s->ps->lock);
 }
 
 /* The mm of a vma not reached yet, with a reference; NULL: none is left. A dying mm runs no guest
@@ -95,14 +95,14 @@ static struct mm *sweep_next(const struct sweep *s)
 	struct mm *found = NULL;
 	struct vma *v;
 
-	pthread_mutex_lock(&s->ps->lock);
+	mutex_lock(&s->ps->lock);
 	list_for_each (v, &s->ps->vmas, source_node) {
 		if (v->source_sweep < s->number && mm_tryget(v->mm)) {
 			found = v->mm;
 			break;
 		}
 	}
-	pthread_mutex_unlock(&s->ps->lock);
+	mutex_unlock(&s->ps->lock);
 	return found;
 }
 
@@ -110,13 +110,13 @@ static void sweep_run(struct sweep *s)
 {
 	struct mm *mm;
 
-	pthread_mutex_lock(&s->ps->lock);
+	mutex_lock(&s->ps->lock);
 	s->number = ++s->ps->sweeps;
-	pthread_mutex_unlock(&s->ps->lock);
+	mutex_unlock(&s->ps->lock);
 	while ((mm = sweep_next(s))) {
-		pthread_rwlock_wrlock(&mm->lock);
+		rwlock_wrlock(&mm->lock);
 		sweep_mm(s, mm);
-		pthread_rwlock_unlock(&mm->lock);
+		rwlock_unlock(&mm->lock);
 		mm_put(mm);
 	}
 }
@@ -139,7 +139,7 @@ bool mm_drop_lost_pages(struct mm *mm)
 {
 	bool any = false;
 
-	pthread_rwlock_wrlock(&mm->lock);
+	rwlock_wrlock(&mm->lock);
 	for (struct vma *v = vma_first(mm); v; v = vma_next(v)) {
 		uint64_t size = v->source ? PAGE_UP(v->source->ops->size(v->source)) : UINT64_MAX;
 		uint64_t end = clamp(size, v->offset, v->offset + (v->end - v->start));
@@ -147,6 +147,6 @@ bool mm_drop_lost_pages(struct mm *mm)
 		if (v->source && end < v->offset + (v->end - v->start))
 			any |= drop_uncopied(mm, v->start + (end - v->offset), v->end);
 	}
-	pthread_rwlock_unlock(&mm->lock);
+	rwlock_unlock(&mm->lock);
 	return any;
 }

@@ -6,12 +6,12 @@
 #ifndef HL_MM_PAGESOURCE_H
 #define HL_MM_PAGESOURCE_H
 
-#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "platform/physmem.h"
 #include "util/list.h"
+#include "util/lock.h"
 
 struct pagesource;
 
@@ -48,8 +48,8 @@ struct pagesource_ops {
 
 struct pagesource {
 	const struct pagesource_ops *ops;
-	pthread_mutex_t lock; /* taken inside the mm lock; guards all below */
-	struct list vmas;     /* struct vma.source_node */
+	struct mutex lock; /* taken inside the mm lock; guards all below */
+	struct list vmas;  /* struct vma.source_node */
 	/* truncations and invalidations so far; vma.source_sweep tells which have reached it */
 	uint64_t sweeps;
 	/* shared mappings that may write (F_SEAL_WRITE); written under lock */

@@ -67,7 +67,7 @@ static void extent_link(struct pagestore *s, struct store_extent *e)
 void pagestore_init(struct pagestore *s, struct arena *a, struct page_quota *quota)
 {
 	*s = (struct pagestore){ .arena = a, .quota = quota };
-	pthread_rwlock_init(&s->lock, NULL);
+	rwlock_init(&s->lock, LOCK_PAGESTORE);
 }
 
 static bool quota_take(struct page_quota *q, uint64_t n)
@@ -161,9 +161,9 @@ uint64_t pagestore_size(struct pagestore *s)
 {
 	uint64_t n;
 
-	pthread_rwlock_rdlock(&s->lock);
+	rwlock_rdlock(&s->lock);
 	n = s->size;
-	pthread_rwlock_unlock(&s->lock);
+	rwlock_unlock(&s->lock);
 	return n;
 }
 
@@ -196,7 +196,7 @@ uint64_t pagestore_blocks(struct pagestore *s)
 {
 	uint64_t n, end;
 
-	pthread_rwlock_rdlock(&s->lock);
+	rwlock_rdlock(&s->lock);
 	end = PAGE_UP(s->size);
 	n = s->lazy ? 0 : s->held;
 	for (struct store_extent *e = s->lazy ? extent_find(s, 0) : NULL; e; e = extent_next(e))
@@ -204,7 +204,7 @@ uint64_t pagestore_blocks(struct pagestore *s)
 	for (struct store_extent *e = extent_of(rb_last(&s->extents));
 	     !s->lazy && e && e->end > end; e = extent_of(rb_prev(&e->node)))
 		n -= e->end - max64(e->start, end);
-	pthread_rwlock_unlock(&s->lock);
+	rwlock_unlock(&s->lock);
 	return n / 512;
 }
 
@@ -212,13 +212,13 @@ static struct piece piece_to_read(struct pagestore *s, uint64_t pos, uint64_t le
 {
 	struct piece p = { 0 };
 
-	pthread_rwlock_rdlock(&s->lock);
+	rwlock_rdlock(&s->lock);
 	if (pos < s->size) {
 		p = piece_at(s, pos, min64(len, s->size - pos));
 		if (p.memory)
 			piece_hold(s, &p);
 	}
-	pthread_rwlock_unlock(&s->lock);
+	rwlock_unlock(&s->lock);
 	return p;
 }
 
@@ -268,7 +268,7 @@ static int piece_to_write(struct pagestore *s, uint64_t pos, uint64_t len, struc
 {
 	int err = 0;
 
-	pthread_rwlock_wrlock(&s->lock);
+	rwlock_wrlock(&s->lock);
 	*p = piece_at(s, pos, len);
 	if (!p->memory) {
 		err = hole_fill_for_write(s, pos, p->len);
@@ -276,16 +276,16 @@ static int piece_to_write(struct pagestore *s, uint64_t pos, uint64_t len, struc
 	}
 	if (!err)
 		piece_hold(s, p);
-	pthread_rwlock_unlock(&s->lock);
+	rwlock_unlock(&s->lock);
 	return err;
 }
 
 static void grow_to(struct pagestore *s, uint64_t size)
 {
-	pthread_rwlock_wrlock(&s->lock);
+	rwlock_wrlock(&s->lock);
 	if (size > s->size)
 		s->size = size;
-	pthread_rwlock_unlock(&s->lock);
+	rwlock_unlock(&s->lock);
 }
 
 ssize_t pagestore_write(struct pagestore *s, struct uio *u, uint64_t pos)
@@ -316,9 +316,9 @@ int pagestore_get_run(struct pagestore *s, uint64_t off, uint64_t len, bool spar
 	struct piece p;
 	int err = 0;
 
-	pthread_rwlock_wrlock(&s->lock);
+	rwlock_wrlock(&s->lock);
 	if (off >= PAGE_UP(s->size)) {
-		pthread_rwlock_unlock(&s->lock);
+		rwlock_unlock(&s->lock);
 		return -EFAULT;
 	}
 	len = min64(len, PAGE_UP(s->size) - off);
@@ -327,7 +327,7 @@ int pagestore_get_run(struct pagestore *s, uint64_t off, uint64_t len, bool spar
 		err = hole_fill(s, off, off + p.len, sparse);
 		p = piece_at(s, off, len);
 	}
-	pthread_rwlock_unlock(&s->lock);
+	rwlock_unlock(&s->lock);
 	*out = (struct page_run){ arena_memfile(s->arena), p.off, p.len };
 	return err;
 }
@@ -399,7 +399,7 @@ static void extents_free(struct pagestore *s)
 void pagestore_destroy(struct pagestore *s)
 {
 	extents_free(s);
-	pthread_rwlock_destroy(&s->lock);
+	rwlock_destroy(&s->lock);
 }
 
 /* Zeroes bytes in place. Caller holds lock. */
@@ -419,7 +419,7 @@ void pagestore_truncate(struct pagestore *s, struct pagesource *ps, uint64_t siz
 	struct pagestore gone = { .arena = s->arena, .quota = s->quota };
 	bool shrinks;
 
-	pthread_rwlock_wrlock(&s->lock);
+	rwlock_wrlock(&s->lock);
 	shrinks = size < s->size;
 	/* What was taken ahead is a part of the file now, and still a hole. */
 	if (size > s->size)
@@ -427,15 +427,15 @@ void pagestore_truncate(struct pagestore *s, struct pagesource *ps, uint64_t siz
 	s->size = size;
 	if (shrinks)
 		zero_in_place(s, size, PAGE_UP(size));
-	pthread_rwlock_unlock(&s->lock);
+	rwlock_unlock(&s->lock);
 	if (!shrinks)
 		return;
 	if (ps)
 		pagesource_truncated(ps, size);
-	pthread_rwlock_wrlock(&s->lock);
+	rwlock_wrlock(&s->lock);
 	if (detach(s, PAGE_UP(size), UINT64_MAX & PAGE_MASK, &gone) < 0)
 		zero_in_place(s, PAGE_UP(size), UINT64_MAX & PAGE_MASK);
-	pthread_rwlock_unlock(&s->lock);
+	rwlock_unlock(&s->lock);
 	extents_free(&gone);
 }
 
@@ -444,7 +444,7 @@ void pagestore_punch(struct pagestore *s, struct pagesource *ps, uint64_t off, u
 	struct pagestore gone = { .arena = s->arena, .quota = s->quota };
 	uint64_t end = off + len, first = PAGE_UP(off), last = PAGE_DOWN(end);
 
-	pthread_rwlock_wrlock(&s->lock);
+	rwlock_wrlock(&s->lock);
 	if (first >= last) {
 		zero_in_place(s, off, end);
 	} else {
@@ -453,7 +453,7 @@ void pagestore_punch(struct pagestore *s, struct pagesource *ps, uint64_t off, u
 		if (detach(s, first, last, &gone) < 0)
 			zero_in_place(s, first, last);
 	}
-	pthread_rwlock_unlock(&s->lock);
+	rwlock_unlock(&s->lock);
 	if (ps && gone.extents.root)
 		pagesource_invalidate(ps, first, last - first);
 	extents_free(&gone);
@@ -465,7 +465,7 @@ int pagestore_allocate(struct pagestore *s, uint64_t off, uint64_t len)
 	int err = 0;
 
 	off = PAGE_DOWN(off);
-	pthread_rwlock_wrlock(&s->lock);
+	rwlock_wrlock(&s->lock);
 	while (!err && off < end) {
 		struct piece p = piece_at(s, off, end - off);
 
@@ -476,7 +476,7 @@ int pagestore_allocate(struct pagestore *s, uint64_t off, uint64_t len)
 			err = extents_mark(s, off, off + p.len, false);
 		off += p.len;
 	}
-	pthread_rwlock_unlock(&s->lock);
+	rwlock_unlock(&s->lock);
 	return err;
 }
 
@@ -506,8 +506,8 @@ int64_t pagestore_seek(struct pagestore *s, uint64_t off, bool hole)
 {
 	int64_t r;
 
-	pthread_rwlock_rdlock(&s->lock);
+	rwlock_rdlock(&s->lock);
 	r = seek_locked(s, off, hole);
-	pthread_rwlock_unlock(&s->lock);
+	rwlock_unlock(&s->lock);
 	return r;
 }

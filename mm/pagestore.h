@@ -15,7 +15,6 @@
 #ifndef HL_MM_PAGESTORE_H
 #define HL_MM_PAGESTORE_H
 
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -24,6 +23,7 @@
 #include "mm/arena.h"
 #include "mm/pagesource.h"
 #include "mm/uio.h"
+#include "util/lock.h"
 #include "util/rbtree.h"
 
 /* How much several stores together may hold (tmpfs size=). */
@@ -34,7 +34,7 @@ struct page_quota {
 struct pagestore {
 	struct arena *arena;
 	struct page_quota *quota; /* NULL: none */
-	pthread_rwlock_t lock;
+	struct rwlock lock;
 	/* guarded by lock */
 	struct rb_tree extents; /* by file offset */
 	uint64_t size;          /* of the file, bytes */

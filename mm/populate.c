@@ -340,9 +340,9 @@ int mm_populate_now(struct mm *mm, uint64_t start, uint64_t end, bool go_on)
 
 		if (mm_killed(mm))
 			return -EINTR;
-		pthread_rwlock_wrlock(&mm->lock);
+		rwlock_wrlock(&mm->lock);
 		err = populate_piece(mm, &start, end);
-		pthread_rwlock_unlock(&mm->lock);
+		rwlock_unlock(&mm->lock);
 		first = first ? first : err;
 	}
 	return first;

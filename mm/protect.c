@@ -100,8 +100,8 @@ int mm_mprotect(struct mm *mm, uint64_t addr, uint64_t len, unsigned prot)
 		return -ENOMEM;
 	if (prot & ~(PROT_RIGHTS | PROT_SEM | grows))
 		return -EINVAL;
-	pthread_rwlock_wrlock(&mm->lock);
+	rwlock_wrlock(&mm->lock);
 	err = protect_from(mm, addr, end, prot);
-	pthread_rwlock_unlock(&mm->lock);
+	rwlock_unlock(&mm->lock);
 	return err;
 }

@@ -237,11 +237,11 @@ int64_t mm_mremap(struct mm *mm, uint64_t old, uint64_t old_len, uint64_t new_le
 
 	if (ret)
 		return ret;
-	pthread_rwlock_wrlock(&mm->lock);
+	rwlock_wrlock(&mm->lock);
 	ret = remap_locked(mm, &r);
 	v = ret >= 0 ? vma_at(mm, (uint64_t)ret) : NULL;
 	locked = v && (v->flags & VMA_LOCKED);
-	pthread_rwlock_unlock(&mm->lock);
+	rwlock_unlock(&mm->lock);
 	if (locked && r.new_len > r.old_len)
 		mm_populate_now(mm, (uint64_t)ret + r.old_len, (uint64_t)ret + r.new_len, true);
 	return ret;

@@ -52,9 +52,9 @@ static int sync_range(struct mm *mm, uint64_t at, uint64_t end, int flags)
 		struct file_part part;
 		int err;
 
-		pthread_rwlock_rdlock(&mm->lock);
+		rwlock_rdlock(&mm->lock);
 		err = next_to_sync(mm, &at, end, flags, &part);
-		pthread_rwlock_unlock(&mm->lock);
+		rwlock_unlock(&mm->lock);
 		if (err == -EBUSY)
 			return err;
 		unmapped = err ? err : unmapped;
@@ -112,9 +112,9 @@ int mm_remove(struct mm *mm, uint64_t start, uint64_t end)
 		struct file_part part;
 		int err;
 
-		pthread_rwlock_rdlock(&mm->lock);
+		rwlock_rdlock(&mm->lock);
 		err = next_to_remove(mm, &start, end, &hole, &part);
-		pthread_rwlock_unlock(&mm->lock);
+		rwlock_unlock(&mm->lock);
 		if (err)
 			return err;
 		if (!part.source)

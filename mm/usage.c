@@ -14,10 +14,10 @@ static unsigned holders_of_file(struct pagesource *ps, uint64_t off, uint64_t le
 	struct vma *v;
 	unsigned n = 0;
 
-	pthread_mutex_lock(&ps->lock);
+	mutex_lock(&ps->lock);
 	list_for_each (v, &ps->vmas, source_node)
 		n += v->offset < off + len && off < v->offset + (v->end - v->start);
-	pthread_mutex_unlock(&ps->lock);
+	mutex_unlock(&ps->lock);
 	return n ? n : 1;
 }
 
@@ -112,7 +112,7 @@ void mm_totals(struct mm *mm, struct mm_totals *out)
 	unsigned steps = 0;
 
 	*out = (struct mm_totals){ 0 };
-	pthread_rwlock_rdlock(&mm->lock);
+	rwlock_rdlock(&mm->lock);
 	backing_for_range (b, mm, 0, UINT64_MAX) {
 		bool in_memory = b->mf == arena_memfile(mm->host->arena);
 		uint64_t bytes =
@@ -125,7 +125,7 @@ void mm_totals(struct mm *mm, struct mm_totals *out)
 	for (struct vma *v = vma_first(mm); v; v = vma_next(v))
 		out->exec +=
 		    (v->prot & (PROT_EXEC | PROT_WRITE)) == PROT_EXEC ? v->end - v->start : 0;
-	pthread_rwlock_unlock(&mm->lock);
+	rwlock_unlock(&mm->lock);
 	out->tables = tables * PAGE_SIZE;
 }
 
@@ -146,11 +146,11 @@ void mm_pagemap(struct mm *mm, uint64_t start, size_t n, uint64_t *out)
 	uint64_t end = start + n * PAGE_SIZE;
 
 	memset(out, 0, n * sizeof *out);
-	pthread_rwlock_rdlock(&mm->lock);
+	rwlock_rdlock(&mm->lock);
 	backing_for_range (b, mm, start, end) {
 		uint64_t to = min64(b->end, end);
 		for (uint64_t at = max64(b->start, start); at < to; at += PAGE_SIZE)
 			out[(at - start) / PAGE_SIZE] = pagemap_entry(mm, b, at);
 	}
-	pthread_rwlock_unlock(&mm->lock);
+	rwlock_unlock(&mm->lock);
 }

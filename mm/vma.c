@@ -110,14 +110,14 @@ static void source_link(struct vma *v, int sign)
 
 	if (!ps)
 		return;
-	pthread_mutex_lock(&ps->lock);
+	mutex_lock(&ps->lock);
 	if (sign > 0)
 		list_add_tail(&ps->vmas, &v->source_node);
 	else
 		list_del(&v->source_node);
 	if ((v->flags & VMA_SHARED) && (v->flags & VMA_MAYWRITE))
 		ps->writable_shared += (uint32_t)sign;
-	pthread_mutex_unlock(&ps->lock);
+	mutex_unlock(&ps->lock);
 }
 
 /* What it is made of; not where it is linked, which others may be changing (source_node). */
@@ -193,12 +193,12 @@ static void set_range(struct vma *v, uint64_t start, uint64_t end)
 	struct pagesource *ps = v->source;
 
 	if (ps)
-		pthread_mutex_lock(&ps->lock);
+		mutex_lock(&ps->lock);
 	v->offset += start - v->start;
 	v->start = start;
 	v->end = end;
 	if (ps)
-		pthread_mutex_unlock(&ps->lock);
+		mutex_unlock(&ps->lock);
 }
 
 void vma_resize(struct mm *mm, struct vma *v, uint64_t start, uint64_t end)

@@ -101,7 +101,7 @@ static struct owner *owners_of(struct net *net, size_t *n)
 	size_t room = 1;
 
 	*n = 0;
-	pthread_mutex_lock(&net->lock);
+	mutex_lock(&net->lock);
 	list_for_each (s, &net->sockets, net_node)
 		room++;
 	struct owner *o = malloc(room * sizeof(*o));
@@ -111,7 +111,7 @@ static struct owner *owners_of(struct net *net, size_t *n)
 				o[(*n)++] =
 				    (struct owner){ host_sock_inode(s), (uint32_t)s->file.anon_ino,
 						    s->attr.uid };
-	pthread_mutex_unlock(&net->lock);
+	mutex_unlock(&net->lock);
 	if (o)
 		qsort(o, *n, sizeof(*o), by_host_inode);
 	return o;

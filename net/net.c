@@ -94,7 +94,7 @@ struct net *net_new(struct mm_host *mem)
 	if (!net)
 		return NULL;
 	net->mem = mem;
-	pthread_mutex_init(&net->lock, NULL);
+	mutex_init(&net->lock, LOCK_NET);
 	list_init(&net->sockets);
 	net->unix_domain = unix_domain_new(mem);
 	if (!net->unix_domain) {
@@ -109,6 +109,6 @@ void net_free(struct net *net)
 	if (!net)
 		return;
 	unix_domain_free(net->unix_domain);
-	pthread_mutex_destroy(&net->lock);
+	mutex_destroy(&net->lock);
 	free(net);
 }

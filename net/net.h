@@ -3,10 +3,10 @@
 #ifndef HL_NET_NET_H
 #define HL_NET_NET_H
 
-#include <pthread.h>
 #include <stddef.h>
 
 #include "util/list.h"
+#include "util/lock.h"
 
 struct mm_host;
 struct unix_domain;
@@ -14,8 +14,8 @@ struct unix_domain;
 struct net {
 	struct mm_host *mem; /* who pays for what waits in queues */
 	struct unix_domain *unix_domain;
-	pthread_mutex_t lock; /* inside it: locks of sockets */
-	struct list sockets;  /* struct socket.net_node, in order of creation; guarded by lock */
+	struct mutex lock;   /* inside it: locks of sockets */
+	struct list sockets; /* struct socket.net_node, in order of creation; guarded by lock */
 };
 
 /* NULL: no memory. */

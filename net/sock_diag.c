@@ -24,6 +24,7 @@
 #include "net/inet.h"
 #include "net/net.h"
 #include "net/netlink.h"
+#include "util/lock.h"
 
 #define POLL_READ   (POLLIN | POLLRDNORM)
 #define POLL_WRITE  (POLLOUT | POLLWRNORM | POLLWRBAND)
@@ -51,7 +52,7 @@ struct dump {
 struct diag_sock {
 	struct host_sock host;
 	struct waitqueue wait;
-	pthread_mutex_t lock;
+	struct mutex lock;
 	/* guarded by lock */
 	struct list queue; /* struct datagram */
 	struct dump dump;
@@ -148,7 +149,7 @@ static int unix_next(struct diag_sock *d, uint32_t port, struct nlbuf *b)
 	struct socket *s;
 	size_t at = 0;
 
-	pthread_mutex_lock(&net->lock);
+	mutex_lock(&net->lock);
 	list_for_each (s, &net->sockets, net_node) {
 		if (at++ < d->dump.next)
 			continue;
@@ -158,7 +159,7 @@ static int unix_next(struct diag_sock *d, uint32_t port, struct nlbuf *b)
 		b->full = false;
 		d->dump.next = at;
 	}
-	pthread_mutex_unlock(&net->lock);
+	mutex_unlock(&net->lock);
 	if (b->len)
 		return 0;
 	struct nlmsghdr *done = begin_message(b, NLMSG_DONE, NLM_F_MULTI, d->dump.seq, port);
@@ -186,7 +187,7 @@ static int unix_get_one(struct diag_sock *d, const struct nlmsghdr *h,
 	struct socket *s;
 	int err = r->udiag_ino ? -ENOENT : -EINVAL;
 
-	pthread_mutex_lock(&net->lock);
+	mutex_lock(&net->lock);
 	list_for_each (s, &net->sockets, net_node) {
 		if (!r->udiag_ino || (uint32_t)s->file.anon_ino != r->udiag_ino ||
 		    !wants(&any, s, &st))
@@ -196,7 +197,7 @@ static int unix_get_one(struct diag_sock *d, const struct nlmsghdr *h,
 								  : -EMSGSIZE;
 		break;
 	}
-	pthread_mutex_unlock(&net->lock);
+	mutex_unlock(&net->lock);
 	return err;
 }
 
@@ -362,10 +363,10 @@ static ssize_t diag_sendmsg(struct socket *s, struct caller *c, struct socket_ms
 		free(data);
 		return -EFAULT;
 	}
-	pthread_mutex_lock(&d->lock);
+	mutex_lock(&d->lock);
 	answer_all(d, c, data, len);
 	dump_more(d);
-	pthread_mutex_unlock(&d->lock);
+	mutex_unlock(&d->lock);
 	free(data);
 	waitqueue_wake_all(&d->wait, POLL_READ);
 	return (ssize_t)len;
@@ -411,9 +412,9 @@ static int wait_for_datagram(struct diag_sock *d, struct waiter *w, unsigned fla
 			w->events = POLL_READ;
 			waitqueue_add(&d->wait, w);
 		}
-		pthread_mutex_unlock(&d->lock);
+		mutex_unlock(&d->lock);
 		int err = sleeper_wait(w->sleeper, deadline);
-		pthread_mutex_lock(&d->lock);
+		mutex_lock(&d->lock);
 		if (err)
 			return err == -ETIMEDOUT ? -EAGAIN : err;
 	}
@@ -428,11 +429,11 @@ static ssize_t diag_recvmsg(struct socket *s, struct caller *c, struct socket_ms
 		return -EOPNOTSUPP;
 	m->control_len = 0;
 	waiter_init(&w, c->sleeper);
-	pthread_mutex_lock(&d->lock);
+	mutex_lock(&d->lock);
 	ssize_t r = wait_for_datagram(d, &w, m->flags, socket_deadline(c, s->rcvtimeo));
 	if (!r)
 		r = take(d, m);
-	pthread_mutex_unlock(&d->lock);
+	mutex_unlock(&d->lock);
 	waitqueue_remove(&w);
 	return r;
 }
@@ -442,10 +443,10 @@ static unsigned diag_poll(struct socket *s, struct poll_table *pt)
 	struct diag_sock *d = diag_of(s);
 
 	poll_wait(pt, &d->wait);
-	pthread_mutex_lock(&d->lock);
+	mutex_lock(&d->lock);
 	unsigned events =
 	    POLL_WRITE | (list_empty(&d->queue) ? 0 : POLL_READ) | (d->lost ? POLLERR : 0);
-	pthread_mutex_unlock(&d->lock);
+	mutex_unlock(&d->lock);
 	return events;
 }
 
@@ -464,7 +465,7 @@ static void diag_release(struct socket *s)
 	while (!list_empty(&d->queue))
 		dequeue(d, list_first(&d->queue, struct datagram, node));
 	waitqueue_destroy(&d->wait);
-	pthread_mutex_destroy(&d->lock);
+	mutex_destroy(&d->lock);
 	host_close(d->host.fd);
 	free(d);
 }
@@ -505,7 +506,7 @@ int sock_diag_create(struct net *net, struct caller *c, int type, unsigned flags
 	d->host.rules = &netlink_diag_rules;
 	d->host.fd = fd;
 	waitqueue_init(&d->wait);
-	pthread_mutex_init(&d->lock, NULL);
+	mutex_init(&d->lock, LOCK_SOCK_DIAG);
 	list_init(&d->queue);
 	d->dump.fd = -1;
 	d->datagram_size = DATAGRAM_MIN;

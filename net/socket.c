@@ -68,9 +68,9 @@ void socket_init(struct socket *s, struct caller *c, struct net *net, const stru
 
 void socket_publish(struct socket *s)
 {
-	pthread_mutex_lock(&s->net->lock);
+	mutex_lock(&s->net->lock);
 	list_add_tail(&s->net->sockets, &s->net_node);
-	pthread_mutex_unlock(&s->net->lock);
+	mutex_unlock(&s->net->lock);
 }
 
 uint64_t socket_deadline(const struct caller *c, uint64_t timeo)
@@ -141,9 +141,9 @@ static void socket_release(struct file *f)
 {
 	struct socket *s = socket_of(f);
 
-	pthread_mutex_lock(&s->net->lock);
+	mutex_lock(&s->net->lock);
 	list_del(&s->net_node);
-	pthread_mutex_unlock(&s->net->lock);
+	mutex_unlock(&s->net->lock);
 	anon_attr_destroy(&s->attr);
 	s->ops->release(s);
 }

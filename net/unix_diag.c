@@ -12,9 +12,9 @@
  * Puts the reference. */
 static uint32_t inode_of(struct unix_sock *u)
 {
-	pthread_mutex_lock(&u->lock);
+	mutex_lock(&u->lock);
 	uint32_t ino = u->dead || u->embryo ? 0 : (uint32_t)u->sk.file.anon_ino;
-	pthread_mutex_unlock(&u->lock);
+	mutex_unlock(&u->lock);
 	unix_put(u);
 	return ino;
 }
@@ -44,9 +44,9 @@ static void put_vfs(struct nlbuf *b, const struct unix_addr *a)
 
 static void put_peer(struct nlbuf *b, struct unix_sock *u)
 {
-	pthread_mutex_lock(&u->lock);
+	mutex_lock(&u->lock);
 	struct unix_sock *peer = u->peer ? unix_get(u->peer) : NULL;
-	pthread_mutex_unlock(&u->lock);
+	mutex_unlock(&u->lock);
 	if (!peer)
 		return;
 	uint32_t ino = inode_of(peer);
@@ -59,16 +59,16 @@ static size_t waiting_peers(struct unix_sock *u, struct unix_sock ***out)
 	struct unix_sock *embryo;
 	size_t n = 0;
 
-	pthread_mutex_lock(&u->lock);
+	mutex_lock(&u->lock);
 	*out = malloc(u->accept_len * sizeof(**out));
 	if (*out)
 		list_for_each (embryo, &u->accept_queue, accept_node) {
-			pthread_mutex_lock(&embryo->lock);
+			mutex_lock(&embryo->lock);
 			if (embryo->peer)
 				(*out)[n++] = unix_get(embryo->peer);
-			pthread_mutex_unlock(&embryo->lock);
+			mutex_unlock(&embryo->lock);
 		}
-	pthread_mutex_unlock(&u->lock);
+	mutex_unlock(&u->lock);
 	return n;
 }
 
@@ -90,12 +90,12 @@ static void put_queues(struct nlbuf *b, struct unix_sock *u, const struct socket
 {
 	struct unix_diag_rqlen q = { .udiag_rqueue = st->rx, .udiag_wqueue = st->tx };
 
-	pthread_mutex_lock(&u->lock);
+	mutex_lock(&u->lock);
 	if (u->state == UNIX_LISTEN)
 		q.udiag_wqueue = u->backlog;
 	else if (unix_is_dgram(u) && !list_empty(&u->queue))
 		q.udiag_rqueue = (uint32_t)list_first(&u->queue, struct unix_msg, node)->len;
-	pthread_mutex_unlock(&u->lock);
+	mutex_unlock(&u->lock);
 	nlbuf_attr_copy(b, UNIX_DIAG_RQLEN, &q, sizeof(q));
 }
 
@@ -113,9 +113,9 @@ static void put_memory(struct nlbuf *b, struct unix_sock *u)
 
 static void put_shutdown(struct nlbuf *b, struct unix_sock *u)
 {
-	pthread_mutex_lock(&u->lock);
+	mutex_lock(&u->lock);
 	uint8_t mode = (uint8_t)u->shutdown;
-	pthread_mutex_unlock(&u->lock);
+	mutex_unlock(&u->lock);
 	nlbuf_attr_copy(b, UNIX_DIAG_SHUTDOWN, &mode, sizeof(mode));
 }
 

@@ -72,15 +72,15 @@ int unix_files_depart(struct unix_sock *to, struct caller *c, struct scm *msg, s
 		return u ? -ETOOMANYREFS : -ENOMEM;
 	}
 	user_charge(u, USER_FILES_INFLIGHT, from->files->n, UINT64_MAX);
-	pthread_mutex_lock(&d->gc_lock);
+	mutex_lock(&d->gc_lock);
 	msg->files = from->files;
 	msg->files->user = u;
 	from->files = NULL;
 	count_files(d, msg->files, 1);
-	pthread_mutex_lock(&to->lock);
+	mutex_lock(&to->lock);
 	d->maybe_cyclic |= to->listener ? to->listener->inflight : to->inflight;
-	pthread_mutex_unlock(&to->lock);
-	pthread_mutex_unlock(&d->gc_lock);
+	mutex_unlock(&to->lock);
+	mutex_unlock(&d->gc_lock);
 	return 0;
 }
 
@@ -88,11 +88,11 @@ void unix_files_arrive(struct unix_domain *d, struct scm *to, struct scm *msg)
 {
 	if (!msg->files)
 		return;
-	pthread_mutex_lock(&d->gc_lock);
+	mutex_lock(&d->gc_lock);
 	count_files(d, msg->files, -1);
 	to->files = msg->files;
 	msg->files = NULL;
-	pthread_mutex_unlock(&d->gc_lock);
+	mutex_unlock(&d->gc_lock);
 	user_uncharge(to->files->user, USER_FILES_INFLIGHT, to->files->n);
 	user_put(to->files->user);
 	to->files->user = NULL;
@@ -131,14 +131,14 @@ static void visit_children(struct unix_sock *u, visit_fn *fn, struct list *out)
 {
 	struct unix_sock *e;
 
-	pthread_mutex_lock(&u->lock);
+	mutex_lock(&u->lock);
 	visit_queue(u, fn, out);
 	list_for_each (e, &u->accept_queue, accept_node) {
-		pthread_mutex_lock(&e->lock);
+		mutex_lock(&e->lock);
 		visit_queue(e, fn, out);
-		pthread_mutex_unlock(&e->lock);
+		mutex_unlock(&e->lock);
 	}
-	pthread_mutex_unlock(&u->lock);
+	mutex_unlock(&u->lock);
 }
 
 static void visit_count(struct unix_sock *child, struct list *out)
@@ -208,14 +208,14 @@ static void take_garbage(struct unix_sock *u, struct list *out)
 {
 	struct unix_sock *e;
 
-	pthread_mutex_lock(&u->lock);
+	mutex_lock(&u->lock);
 	take_messages(u, out);
 	list_for_each (e, &u->accept_queue, accept_node) {
-		pthread_mutex_lock(&e->lock);
+		mutex_lock(&e->lock);
 		take_messages(e, out);
-		pthread_mutex_unlock(&e->lock);
+		mutex_unlock(&e->lock);
 	}
-	pthread_mutex_unlock(&u->lock);
+	mutex_unlock(&u->lock);
 }
 
 /* Peeled: it waits in no queue of what is left. */
@@ -268,7 +268,7 @@ static void collect(struct unix_domain *d, struct list *garbage)
 	struct list candidates;
 
 	list_init(&candidates);
-	pthread_mutex_lock(&d->gc_lock);
+	mutex_lock(&d->gc_lock);
 	if (d->maybe_cyclic) {
 		find_candidates(d, &candidates);
 		find_reached(&candidates);
@@ -280,17 +280,17 @@ static void collect(struct unix_domain *d, struct list *garbage)
 		}
 		d->maybe_cyclic = !list_empty(garbage) || find_circle(d);
 	}
-	pthread_mutex_unlock(&d->gc_lock);
+	mutex_unlock(&d->gc_lock);
 }
 
 void unix_collect(struct unix_domain *d)
 {
 	struct list garbage;
 
-	pthread_mutex_lock(&d->dead_lock);
+	mutex_lock(&d->dead_lock);
 	bool later = d->draining;
 	d->collect_pending |= later;
-	pthread_mutex_unlock(&d->dead_lock);
+	mutex_unlock(&d->dead_lock);
 	list_init(&garbage);
 	if (!later)
 		collect(d, &garbage);

@@ -86,7 +86,7 @@ static struct unix_msg *next_dead(struct unix_domain *d, bool *collect)
 {
 	struct unix_msg *m = NULL;
 
-	pthread_mutex_lock(&d->dead_lock);
+	mutex_lock(&d->dead_lock);
 	if (list_empty(&d->dead)) {
 		d->draining = false;
 		*collect = d->collect_pending;
@@ -95,7 +95,7 @@ static struct unix_msg *next_dead(struct unix_domain *d, bool *collect)
 		m = list_first(&d->dead, struct unix_msg, node);
 		list_del(&m->node);
 	}
-	pthread_mutex_unlock(&d->dead_lock);
+	mutex_unlock(&d->dead_lock);
 	return m;
 }
 
@@ -107,11 +107,11 @@ void unix_free_messages(struct unix_domain *d, struct list *list)
 
 	if (list_empty(list))
 		return;
-	pthread_mutex_lock(&d->dead_lock);
+	mutex_lock(&d->dead_lock);
 	list_splice_tail(&d->dead, list);
 	bool mine = !d->draining;
 	d->draining = true;
-	pthread_mutex_unlock(&d->dead_lock);
+	mutex_unlock(&d->dead_lock);
 	bool collect = false;
 	while (mine && (m = next_dead(d, &collect)))
 		msg_free(d, m);
@@ -137,13 +137,13 @@ static int readable_bytes(struct unix_sock *u)
 {
 	size_t n = 0;
 
-	pthread_mutex_lock(&u->lock);
+	mutex_lock(&u->lock);
 	if (!unix_is_dgram(u))
 		n = u->queue_bytes;
 	else if (!list_empty(&u->queue))
 		n = list_first(&u->queue, struct unix_msg, node)->len;
 	bool listening = u->state == UNIX_LISTEN;
-	pthread_mutex_unlock(&u->lock);
+	mutex_unlock(&u->lock);
 	return listening ? -EINVAL : (int)n;
 }
 

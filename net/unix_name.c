@@ -96,11 +96,11 @@ static struct unix_sock *find_locked(struct unix_domain *d, const struct unix_ad
 /* Gives the socket its name, `a` taken over. names_lock held. -EINVAL: it has one. */
 static int bind_locked(struct unix_sock *u, struct unix_addr *a)
 {
-	pthread_mutex_lock(&u->lock);
+	mutex_lock(&u->lock);
 	bool bound = u->addr;
 	if (!bound)
 		u->addr = a;
-	pthread_mutex_unlock(&u->lock);
+	mutex_unlock(&u->lock);
 	if (bound)
 		return -EINVAL;
 	list_add_tail(bucket_of(u->domain, a, u->sk.type), &u->name_node);
@@ -109,18 +109,18 @@ static int bind_locked(struct unix_sock *u, struct unix_addr *a)
 
 void unix_unbind(struct unix_sock *u)
 {
-	pthread_mutex_lock(&u->domain->names_lock);
+	mutex_lock(&u->domain->names_lock);
 	list_del(&u->name_node);
-	pthread_mutex_unlock(&u->domain->names_lock);
+	mutex_unlock(&u->domain->names_lock);
 }
 
 static int bind_abstract(struct unix_sock *u, struct unix_addr *a)
 {
 	struct unix_domain *d = u->domain;
 
-	pthread_mutex_lock(&d->names_lock);
+	mutex_lock(&d->names_lock);
 	int err = find_locked(d, a, u->sk.type) ? -EADDRINUSE : bind_locked(u, a);
-	pthread_mutex_unlock(&d->names_lock);
+	mutex_unlock(&d->names_lock);
 	return err;
 }
 
@@ -135,9 +135,9 @@ static int bind_path(struct unix_sock *u, struct caller *c, struct unix_addr *a)
 		err = inode_identify(a->path.dentry->inode, &a->id);
 	if (err)
 		return err;
-	pthread_mutex_lock(&u->domain->names_lock);
+	mutex_lock(&u->domain->names_lock);
 	err = bind_locked(u, a);
-	pthread_mutex_unlock(&u->domain->names_lock);
+	mutex_unlock(&u->domain->names_lock);
 	return err;
 }
 
@@ -177,9 +177,9 @@ int unix_autobind(struct unix_sock *u)
 	int err = -EADDRINUSE;
 
 	for (unsigned tries = 0; err == -EADDRINUSE && tries <= AUTOBIND_MASK; tries++) {
-		pthread_mutex_lock(&d->names_lock);
+		mutex_lock(&d->names_lock);
 		unsigned n = d->next_autobind++ & AUTOBIND_MASK;
-		pthread_mutex_unlock(&d->names_lock);
+		mutex_unlock(&d->names_lock);
 		snprintf(name.sun_path + 1, sizeof(name.sun_path) - 1, "%05x", n);
 		struct unix_addr *a = unix_addr_new(&name, PATH_OFFSET + 6);
 		if (!a)
@@ -212,12 +212,12 @@ int unix_find(struct unix_domain *d, struct caller *c, const struct sockaddr_un 
 	if (!err && name->sun_path[0])
 		err = find_path(c, a);
 	if (!err) {
-		pthread_mutex_lock(&d->names_lock);
+		mutex_lock(&d->names_lock);
 		struct unix_sock *u = find_locked(d, a, type);
 		err = !u ? -ECONNREFUSED : u->sk.type != type ? -EPROTOTYPE : 0;
 		if (!err)
 			*out = unix_get(u);
-		pthread_mutex_unlock(&d->names_lock);
+		mutex_unlock(&d->names_lock);
 	}
 	unix_addr_put(a);
 	return err;

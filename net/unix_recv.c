@@ -49,15 +49,15 @@ struct receive {
 static void receive_lock(struct receive *r)
 {
 	if (r->sm->flags & MSG_PEEK)
-		pthread_mutex_lock(&r->u->domain->gc_lock);
-	pthread_mutex_lock(&r->u->lock);
+		mutex_lock(&r->u->domain->gc_lock);
+	mutex_lock(&r->u->lock);
 }
 
 static void receive_unlock(struct receive *r)
 {
-	pthread_mutex_unlock(&r->u->lock);
+	mutex_unlock(&r->u->lock);
 	if (r->sm->flags & MSG_PEEK)
-		pthread_mutex_unlock(&r->u->domain->gc_lock);
+		mutex_unlock(&r->u->domain->gc_lock);
 }
 
 /* Sleeps, with the locks given up, until something may have come. */

@@ -18,7 +18,7 @@ static int wait_buffer(struct unix_sock *u, struct caller *c, bool nonblock, uin
 	int err = 0;
 
 	waiter_init(&w, c->sleeper);
-	pthread_mutex_lock(&u->lock);
+	mutex_lock(&u->lock);
 	for (;;) {
 		if (u->err) {
 			err = -u->err;
@@ -32,7 +32,7 @@ static int wait_buffer(struct unix_sock *u, struct caller *c, bool nonblock, uin
 		if (err)
 			break;
 	}
-	pthread_mutex_unlock(&u->lock);
+	mutex_unlock(&u->lock);
 	waitqueue_remove(&w);
 	return err;
 }
@@ -79,11 +79,11 @@ static void enqueue(struct unix_sock *other, struct unix_msg *m)
 
 static int stream_deliver(struct unix_sock *other, struct unix_msg *m)
 {
-	pthread_mutex_lock(&other->lock);
+	mutex_lock(&other->lock);
 	bool gone = other->dead || other->shutdown & RCV_SHUTDOWN;
 	if (!gone)
 		enqueue(other, m);
-	pthread_mutex_unlock(&other->lock);
+	mutex_unlock(&other->lock);
 	if (gone)
 		return -EPIPE;
 	waitqueue_wake_all(&other->wait, POLL_READ);
@@ -114,7 +114,7 @@ static int stream_peer(struct unix_sock *u, const struct socket_msg *sm, struct 
 {
 	int err = 0;
 
-	pthread_mutex_lock(&u->lock);
+	mutex_lock(&u->lock);
 	if (sm->name_len)
 		err = u->state == UNIX_ESTABLISHED ? -EISCONN : -EOPNOTSUPP;
 	else if (!u->peer)
@@ -123,7 +123,7 @@ static int stream_peer(struct unix_sock *u, const struct socket_msg *sm, struct 
 		err = -EPIPE;
 	else
 		*out = unix_get(u->peer);
-	pthread_mutex_unlock(&u->lock);
+	mutex_unlock(&u->lock);
 	return err;
 }
 
@@ -162,9 +162,9 @@ static int dgram_target(struct unix_sock *u, struct caller *c, struct socket_msg
 		return unix_find(u->domain, c, (const struct sockaddr_un *)(const void *)name,
 				 sm->name_len, SOCK_DGRAM, out);
 	}
-	pthread_mutex_lock(&u->lock);
+	mutex_lock(&u->lock);
 	*out = u->peer ? unix_get(u->peer) : NULL;
-	pthread_mutex_unlock(&u->lock);
+	mutex_unlock(&u->lock);
 	return *out ? 0 : -ENOTCONN;
 }
 
@@ -187,7 +187,7 @@ static int dgram_deliver(struct unix_sock *u, struct unix_sock *other, struct ca
 	int err;
 
 	waiter_init(&w, c->sleeper);
-	pthread_mutex_lock(&other->lock);
+	mutex_lock(&other->lock);
 	for (;;) {
 		err = dgram_admit(u, other);
 		if (err <= 0)
@@ -198,7 +198,7 @@ static int dgram_deliver(struct unix_sock *u, struct unix_sock *other, struct ca
 	}
 	if (!err)
 		enqueue(other, m);
-	pthread_mutex_unlock(&other->lock);
+	mutex_unlock(&other->lock);
 	waitqueue_remove(&w);
 	if (!err)
 		waitqueue_wake_all(&other->wait, POLL_READ);

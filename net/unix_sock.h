@@ -23,6 +23,7 @@
 
 #include "net/net.h"
 #include "net/unix.h"
+#include "util/lock.h"
 
 #define UNIX_NAME_BUCKETS 1024
 #define UNIX_MAX_QLEN     10 /* datagrams; Linux: net.unix.max_dgram_qlen */
@@ -59,7 +60,7 @@ struct unix_sock {
 	_Atomic uint32_t refs;
 	struct unix_domain *domain;
 
-	pthread_mutex_t lock;
+	struct mutex lock;
 	/* guarded by lock */
 	_Atomic(enum unix_state) state; /* written with the lock held */
 	bool dead;                      /* its file was released */
@@ -95,16 +96,16 @@ struct unix_sock {
 
 struct unix_domain {
 	struct mm_host *mem; /* who pays for messages */
-	pthread_mutex_t names_lock;
+	struct mutex names_lock;
 	struct list names[UNIX_NAME_BUCKETS]; /* bound sockets; guarded by names_lock */
 	unsigned next_autobind;               /* guarded by names_lock */
 
-	pthread_mutex_t gc_lock;
+	struct mutex gc_lock;
 	struct list inflight; /* sockets with inflight > 0; guarded by gc_lock */
 	/* one was sent to a socket in flight since no circle was seen; guarded by gc_lock */
 	bool maybe_cyclic;
 
-	pthread_mutex_t dead_lock;
+	struct mutex dead_lock;
 	struct list dead;     /* messages to free; guarded by dead_lock */
 	bool draining;        /* somebody is at it; guarded by dead_lock */
 	bool collect_pending; /* a socket was closed meanwhile; guarded by dead_lock */

@@ -29,22 +29,22 @@ void unix_put(struct unix_sock *u)
 	unix_addr_put(u->addr);
 	waitqueue_destroy(&u->wait);
 	waitqueue_destroy(&u->room);
-	pthread_mutex_destroy(&u->lock);
+	mutex_destroy(&u->lock);
 	free(u);
 }
 
 void unix_lock_two(struct unix_sock *a, struct unix_sock *b)
 {
-	pthread_mutex_lock(a < b ? &a->lock : &b->lock);
+	mutex_lock(a < b ? &a->lock : &b->lock);
 	if (a != b)
-		pthread_mutex_lock(a < b ? &b->lock : &a->lock);
+		mutex_lock(a < b ? &b->lock : &a->lock);
 }
 
 void unix_unlock_two(struct unix_sock *a, struct unix_sock *b)
 {
-	pthread_mutex_unlock(&a->lock);
+	mutex_unlock(&a->lock);
 	if (a != b)
-		pthread_mutex_unlock(&b->lock);
+		mutex_unlock(&b->lock);
 }
 
 int unix_sleep(struct unix_sock *u, struct waitqueue *q, struct waiter *w, unsigned events,
@@ -54,9 +54,9 @@ int unix_sleep(struct unix_sock *u, struct waitqueue *q, struct waiter *w, unsig
 		w->events = events;
 		waitqueue_add(q, w);
 	}
-	pthread_mutex_unlock(&u->lock);
+	mutex_unlock(&u->lock);
 	int err = sleeper_wait(w->sleeper, deadline);
-	pthread_mutex_lock(&u->lock);
+	mutex_lock(&u->lock);
 	return err == -ETIMEDOUT ? -EAGAIN : err;
 }
 
@@ -84,7 +84,7 @@ int unix_new(struct net *net, struct caller *c, int type, unsigned flags, struct
 	u->domain = net->unix_domain;
 	u->backlog = UNIX_MAX_QLEN;
 	u->peer_cred = (struct ucred){ .pid = 0, .uid = (uid_t)-1, .gid = (gid_t)-1 };
-	pthread_mutex_init(&u->lock, NULL);
+	mutex_init(&u->lock, LOCK_UNIX_SOCK);
 	waitqueue_init(&u->wait);
 	waitqueue_init(&u->room);
 	list_init(&u->queue);
@@ -152,25 +152,25 @@ int unix_create_pair(struct net *net, struct caller *c, int type, int protocol, 
  * read. */
 static void hang_up(struct unix_sock *peer, bool reset)
 {
-	pthread_mutex_lock(&peer->lock);
+	mutex_lock(&peer->lock);
 	peer->shutdown = SHUTDOWN_MASK;
 	if (reset)
 		peer->err = ECONNRESET;
-	pthread_mutex_unlock(&peer->lock);
+	mutex_unlock(&peer->lock);
 	waitqueue_wake_all(&peer->wait, 0);
 }
 
 void unix_dgram_disconnect(struct unix_sock *u)
 {
-	pthread_mutex_lock(&u->lock);
+	mutex_lock(&u->lock);
 	struct unix_sock *peer = u->peer;
 	u->peer = NULL;
-	pthread_mutex_unlock(&u->lock);
+	mutex_unlock(&u->lock);
 	if (!peer)
 		return;
-	pthread_mutex_lock(&peer->lock);
+	mutex_lock(&peer->lock);
 	list_del(&u->sender_node);
-	pthread_mutex_unlock(&peer->lock);
+	mutex_unlock(&peer->lock);
 	unix_put(peer);
 }
 
@@ -179,10 +179,10 @@ static void wake_senders(struct unix_sock *u)
 {
 	struct unix_sock *s;
 
-	pthread_mutex_lock(&u->lock);
+	mutex_lock(&u->lock);
 	list_for_each (s, &u->senders, sender_node)
 		waitqueue_wake_all(&s->wait, POLL_WRITE);
-	pthread_mutex_unlock(&u->lock);
+	mutex_unlock(&u->lock);
 }
 
 static void drop_peer(struct unix_sock *u, bool reset)
@@ -192,10 +192,10 @@ static void drop_peer(struct unix_sock *u, bool reset)
 		wake_senders(u);
 		return;
 	}
-	pthread_mutex_lock(&u->lock);
+	mutex_lock(&u->lock);
 	struct unix_sock *peer = u->peer;
 	u->peer = NULL;
-	pthread_mutex_unlock(&u->lock);
+	mutex_unlock(&u->lock);
 	if (peer)
 		hang_up(peer, reset);
 	unix_put(peer);
@@ -210,23 +210,23 @@ static void unix_release(struct socket *s)
 	unix_unbind(u);
 	list_init(&queue);
 	list_init(&accepted);
-	pthread_mutex_lock(&u->lock);
+	mutex_lock(&u->lock);
 	bool reset = u->embryo || !list_empty(&u->queue);
 	u->dead = true;
 	u->state = UNIX_CLOSE;
 	u->shutdown = SHUTDOWN_MASK;
 	list_splice_tail(&queue, &u->queue);
 	list_splice_tail(&accepted, &u->accept_queue);
-	pthread_mutex_unlock(&u->lock);
+	mutex_unlock(&u->lock);
 
 	waitqueue_wake_all(&u->room, 0);
 	drop_peer(u, reset);
 	while (!list_empty(&accepted)) {
 		e = list_first(&accepted, struct unix_sock, accept_node);
 		list_del(&e->accept_node);
-		pthread_mutex_lock(&e->lock);
+		mutex_lock(&e->lock);
 		e->listener = NULL;
-		pthread_mutex_unlock(&e->lock);
+		mutex_unlock(&e->lock);
 		file_put(&e->sk.file);
 	}
 	unix_free_messages(d, &queue);
@@ -241,9 +241,9 @@ struct unix_domain *unix_domain_new(struct mm_host *mem)
 	if (!d)
 		return NULL;
 	d->mem = mem;
-	pthread_mutex_init(&d->names_lock, NULL);
-	pthread_mutex_init(&d->gc_lock, NULL);
-	pthread_mutex_init(&d->dead_lock, NULL);
+	mutex_init(&d->names_lock, LOCK_UNIX_NAMES);
+	mutex_init(&d->gc_lock, LOCK_UNIX_GC);
+	mutex_init(&d->dead_lock, LOCK_UNIX_DEAD);
 	for (int i = 0; i < UNIX_NAME_BUCKETS; i++)
 		list_init(&d->names[i]);
 	list_init(&d->inflight);
@@ -254,9 +254,9 @@ struct unix_domain *unix_domain_new(struct mm_host *mem)
 void unix_domain_free(struct unix_domain *d)
 {
 	unix_collect(d);
-	pthread_mutex_destroy(&d->names_lock);
-	pthread_mutex_destroy(&d->gc_lock);
-	pthread_mutex_destroy(&d->dead_lock);
+	mutex_destroy(&d->names_lock);
+	mutex_destroy(&d->gc_lock);
+	mutex_destroy(&d->dead_lock);
 	free(d);
 }
 
@@ -271,9 +271,9 @@ static int unix_bind(struct socket *s, struct caller *c, const struct sockaddr *
 	int err = unix_check_addr(a, len);
 	if (err)
 		return err;
-	pthread_mutex_lock(&u->lock);
+	mutex_lock(&u->lock);
 	bool bound = u->addr;
-	pthread_mutex_unlock(&u->lock);
+	mutex_unlock(&u->lock);
 	return bound ? -EINVAL
 		     : unix_bind_name(u, c, (const struct sockaddr_un *)(const void *)a, len);
 }
@@ -286,7 +286,7 @@ static int unix_listen(struct socket *s, struct caller *c, unsigned backlog)
 
 	if (unix_is_dgram(u))
 		return -EOPNOTSUPP;
-	pthread_mutex_lock(&u->lock);
+	mutex_lock(&u->lock);
 	if (!u->addr || u->state == UNIX_ESTABLISHED)
 		err = -EINVAL;
 	bool more = !err && u->state == UNIX_LISTEN && backlog > u->backlog;
@@ -295,7 +295,7 @@ static int unix_listen(struct socket *s, struct caller *c, unsigned backlog)
 		u->state = UNIX_LISTEN;
 		u->cred = u->peer_cred = unix_cred(c);
 	}
-	pthread_mutex_unlock(&u->lock);
+	mutex_unlock(&u->lock);
 	if (more)
 		waitqueue_wake_all(&u->room, 0);
 	return err;
@@ -311,7 +311,7 @@ static int wait_for_listener(struct unix_sock *other, struct caller *c, bool non
 
 	waiter_init(&w, c->sleeper);
 	int err = nonblock ? -EAGAIN : unix_sleep(other, &other->room, &w, 0, deadline);
-	pthread_mutex_unlock(&other->lock);
+	mutex_unlock(&other->lock);
 	waitqueue_remove(&w);
 	return err;
 }
@@ -348,7 +348,7 @@ static int try_connect(struct unix_sock *u, struct unix_sock *listener, struct u
 	else if (listener->accept_len > listener->backlog)
 		err = 1;
 	if (err > 0) {
-		pthread_mutex_unlock(&u->lock);
+		mutex_unlock(&u->lock);
 		return err;
 	}
 	if (!err)
@@ -390,11 +390,11 @@ static void purge_queue(struct unix_sock *u)
 	struct list queue;
 
 	list_init(&queue);
-	pthread_mutex_lock(&u->lock);
+	mutex_lock(&u->lock);
 	list_splice_tail(&queue, &u->queue);
 	u->queue_len = 0;
 	u->queue_bytes = 0;
-	pthread_mutex_unlock(&u->lock);
+	mutex_unlock(&u->lock);
 	unix_free_messages(u->domain, &queue);
 }
 
@@ -405,17 +405,17 @@ static int connect_dgram(struct unix_sock *u, struct caller *c, const struct soc
 	int err = unix_find(u->domain, c, a, len, SOCK_DGRAM, &other);
 	if (err)
 		return err;
-	pthread_mutex_lock(&other->lock);
+	mutex_lock(&other->lock);
 	if (!unix_may_send(u, other))
 		err = -EPERM;
-	pthread_mutex_unlock(&other->lock);
+	mutex_unlock(&other->lock);
 	if (err) {
 		unix_put(other);
 		return err;
 	}
-	pthread_mutex_lock(&u->lock);
+	mutex_lock(&u->lock);
 	bool had_peer = u->peer && u->peer != other;
-	pthread_mutex_unlock(&u->lock);
+	mutex_unlock(&u->lock);
 	unix_dgram_disconnect(u);
 	if (had_peer)
 		purge_queue(u);
@@ -484,16 +484,16 @@ static int unix_getname(struct socket *s, bool peer, struct sockaddr_storage *ou
 	struct unix_sock *u = unix_of(s), *of = unix_get(u);
 
 	if (peer) {
-		pthread_mutex_lock(&u->lock);
+		mutex_lock(&u->lock);
 		of = u->peer ? unix_get(u->peer) : NULL;
-		pthread_mutex_unlock(&u->lock);
+		mutex_unlock(&u->lock);
 		unix_put(u);
 	}
 	if (!of)
 		return -ENOTCONN;
-	pthread_mutex_lock(&of->lock);
+	mutex_lock(&of->lock);
 	int len = put_addr(of->addr, out);
-	pthread_mutex_unlock(&of->lock);
+	mutex_unlock(&of->lock);
 	unix_put(of);
 	return len;
 }
@@ -509,7 +509,7 @@ static int unix_accept(struct socket *s, struct caller *c, bool nonblock,
 		return -EOPNOTSUPP;
 	waiter_init(&w, c->sleeper);
 	w.exclusive = true;
-	pthread_mutex_lock(&u->lock);
+	mutex_lock(&u->lock);
 	int err = wait_embryo(u, &w, nonblock, deadline);
 	if (!err) {
 		e = list_first(&u->accept_queue, struct unix_sock, accept_node);
@@ -517,17 +517,17 @@ static int unix_accept(struct socket *s, struct caller *c, bool nonblock,
 		u->accept_len--;
 	}
 	bool more = w.queue && !list_empty(&u->accept_queue);
-	pthread_mutex_unlock(&u->lock);
+	mutex_unlock(&u->lock);
 	waitqueue_remove(&w);
 	if (more)
 		waitqueue_wake(&u->wait, POLL_READ, 1);
 	if (err)
 		return err;
 	waitqueue_wake_all(&u->room, 0);
-	pthread_mutex_lock(&e->lock);
+	mutex_lock(&e->lock);
 	e->embryo = false;
 	e->listener = NULL;
-	pthread_mutex_unlock(&e->lock);
+	mutex_unlock(&e->lock);
 	*out = &e->sk;
 	return unix_getname(&e->sk, true, peer);
 }
@@ -537,18 +537,18 @@ static int unix_shutdown(struct socket *s, int how)
 	struct unix_sock *u = unix_of(s), *peer = NULL;
 	unsigned mode = how + 1; /* SHUT_RD, SHUT_WR, SHUT_RDWR as bits */
 
-	pthread_mutex_lock(&u->lock);
+	mutex_lock(&u->lock);
 	u->shutdown |= mode;
 	if (u->peer && !unix_is_dgram(u))
 		peer = unix_get(u->peer);
-	pthread_mutex_unlock(&u->lock);
+	mutex_unlock(&u->lock);
 	waitqueue_wake_all(&u->wait, 0);
 	if (!peer)
 		return 0;
-	pthread_mutex_lock(&peer->lock);
+	mutex_lock(&peer->lock);
 	peer->shutdown |=
 	    (mode & RCV_SHUTDOWN ? SEND_SHUTDOWN : 0) | (mode & SEND_SHUTDOWN ? RCV_SHUTDOWN : 0);
-	pthread_mutex_unlock(&peer->lock);
+	mutex_unlock(&peer->lock);
 	waitqueue_wake_all(&peer->wait, 0);
 	unix_put(peer);
 	return 0;
@@ -559,13 +559,13 @@ static bool peer_has_room(struct unix_sock *u)
 {
 	bool room = true;
 
-	pthread_mutex_lock(&u->lock);
+	mutex_lock(&u->lock);
 	struct unix_sock *peer = u->peer ? unix_get(u->peer) : NULL;
-	pthread_mutex_unlock(&u->lock);
+	mutex_unlock(&u->lock);
 	if (peer) {
-		pthread_mutex_lock(&peer->lock);
+		mutex_lock(&peer->lock);
 		room = !unix_queue_full(u, peer);
-		pthread_mutex_unlock(&peer->lock);
+		mutex_unlock(&peer->lock);
 		unix_put(peer);
 	}
 	return room;
@@ -577,7 +577,7 @@ static unsigned unix_poll(struct socket *s, struct poll_table *pt)
 	unsigned events = 0;
 
 	poll_wait(pt, &u->wait);
-	pthread_mutex_lock(&u->lock);
+	mutex_lock(&u->lock);
 	if (u->err)
 		events |= POLLERR;
 	if (u->shutdown == SHUTDOWN_MASK)
@@ -589,7 +589,7 @@ static unsigned unix_poll(struct socket *s, struct poll_table *pt)
 	if (!unix_is_dgram(u) && u->state == UNIX_CLOSE)
 		events |= POLLHUP;
 	bool writable = unix_writable(u);
-	pthread_mutex_unlock(&u->lock);
+	mutex_unlock(&u->lock);
 	if (writable && (!unix_is_dgram(u) || peer_has_room(u)))
 		events |= POLL_WRITE;
 	return events;
@@ -599,12 +599,12 @@ static void unix_stat(struct socket *s, struct socket_stat *out)
 {
 	struct unix_sock *u = unix_of(s);
 
-	pthread_mutex_lock(&u->lock);
+	mutex_lock(&u->lock);
 	out->state = u->state == UNIX_LISTEN ? TCP_LISTEN : u->peer ? TCP_ESTABLISHED : TCP_CLOSE;
 	out->embryo = u->embryo;
 	out->refs = u->refs + 1; /* Linux counts its table of sockets as one */
 	out->rx = u->state == UNIX_LISTEN ? u->accept_len : (unsigned)u->queue_bytes;
-	pthread_mutex_unlock(&u->lock);
+	mutex_unlock(&u->lock);
 	out->tx = u->wmem;
 }
 
@@ -612,10 +612,10 @@ static int unix_take_error(struct socket *s)
 {
 	struct unix_sock *u = unix_of(s);
 
-	pthread_mutex_lock(&u->lock);
+	mutex_lock(&u->lock);
 	int err = u->err;
 	u->err = 0;
-	pthread_mutex_unlock(&u->lock);
+	mutex_unlock(&u->lock);
 	return err;
 }
 
@@ -628,10 +628,10 @@ static int unix_getsockopt(struct socket *s, struct caller *c, int level, int na
 
 	if (level != SOL_SOCKET)
 		return SOCKET_GENERIC;
-	pthread_mutex_lock(&u->lock);
+	mutex_lock(&u->lock);
 	cred = u->peer_cred;
 	val = u->state == UNIX_LISTEN;
-	pthread_mutex_unlock(&u->lock);
+	mutex_unlock(&u->lock);
 	if (name == SO_PEERCRED) {
 		size = size < sizeof(cred) ? size : sizeof(cred);
 		memcpy(buf, &cred, size);

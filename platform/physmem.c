@@ -2,7 +2,6 @@
 #include "platform/physmem.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -13,6 +12,7 @@
 #include "host/memfd.h"
 #include "util/gva.h"
 #include "util/list.h"
+#include "util/lock.h"
 
 #define GIB (1UL << 30)
 
@@ -45,7 +45,7 @@ struct physmem {
 	uint64_t arena_size, window_size;
 	struct memfile arena;
 
-	pthread_mutex_t lock; /* guards what follows, and additions to every list of pieces */
+	struct mutex lock; /* guards what follows, and additions to every list of pieces */
 	struct list free;
 };
 
@@ -155,7 +155,7 @@ void physmem_destroy(struct physmem *pm)
 		close(pm->arena.fd);
 	list_for_each_safe (x, tmp, &pm->free, link)
 		free(x);
-	pthread_mutex_destroy(&pm->lock);
+	mutex_destroy(&pm->lock);
 	free(pm);
 }
 
@@ -172,7 +172,7 @@ int physmem_create(uint64_t arena_size, uint64_t window_size, struct physmem **o
 	pm->arena_size = arena_size;
 	pm->window_size = window_size;
 	pm->arena = (struct memfile){ .refs = 1, .writable = true, .fd = -1, .pm = pm };
-	pthread_mutex_init(&pm->lock, NULL);
+	mutex_init(&pm->lock, LOCK_PHYSMEM);
 	list_init(&pm->free);
 	pm->base = aligned_reserve(arena_size + window_size);
 	err = pm->base ? arena_map(pm) : -ENOMEM;
@@ -239,9 +239,9 @@ static void piece_unmap(struct physmem *pm, struct piece *p)
 	/* Replaced, not unmapped: the range stays reserved. When even that fails, it must not be
 	 * given out again. */
 	if (range_reserve(p->addr, p->len) != MAP_FAILED) {
-		pthread_mutex_lock(&pm->lock);
+		mutex_lock(&pm->lock);
 		window_give(pm, (uint64_t)(p->addr - pm->base), p->len);
-		pthread_mutex_unlock(&pm->lock);
+		mutex_unlock(&pm->lock);
 	}
 	free(p);
 }
@@ -325,10 +325,10 @@ void *memfile_ptr(struct memfile *mf, uint64_t off, uint64_t len)
 		return ptr;
 	if (len > mf->pm->window_size || off > INT64_MAX / 2)
 		return NULL;
-	pthread_mutex_lock(&mf->pm->lock);
+	mutex_lock(&mf->pm->lock);
 	ptr = piece_find(mf, off, len);
 	if (!ptr)
 		ptr = piece_map(mf, off, len);
-	pthread_mutex_unlock(&mf->pm->lock);
+	mutex_unlock(&mf->pm->lock);
 	return ptr;
 }

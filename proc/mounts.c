@@ -43,13 +43,13 @@ static int each_mount(struct pseudo_node *n, struct text *out,
 	fs_struct_put(fs);
 	if (len < 0)
 		return len;
-	pthread_rwlock_rdlock(&n->sb->mounts->lock);
+	rwlock_rdlock(&n->sb->mounts->lock);
 	list_for_each (m, &n->sb->mounts->mounts, node) {
 		const char *at = path_below(m->mountpoint, root);
 		if (at)
 			put(out, m, at);
 	}
-	pthread_rwlock_unlock(&n->sb->mounts->lock);
+	rwlock_unlock(&n->sb->mounts->lock);
 	return 0;
 }
 

@@ -71,7 +71,7 @@ static int show_table(struct pseudo_node *node, struct caller *c, struct text *o
 	sandbox_unlock(node->sb);
 	if (!net)
 		return 0;
-	pthread_mutex_lock(&net->lock);
+	mutex_lock(&net->lock);
 	list_for_each (s, &net->sockets, net_node) {
 		struct socket_stat st = { 0 };
 		if (!lists(t, s))
@@ -84,7 +84,7 @@ static int show_table(struct pseudo_node *node, struct caller *c, struct text *o
 		t->line(out, nr++, s, &st, &n);
 		end_line(out, start, t->width);
 	}
-	pthread_mutex_unlock(&net->lock);
+	mutex_unlock(&net->lock);
 	return 0;
 }
 

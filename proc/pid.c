@@ -308,9 +308,9 @@ static int get_link(struct pseudo_node *n, struct caller *c, struct path *out)
 	if (t && c->task && !proc_may_inspect(c->task, t)) {
 		err = -EACCES;
 	} else if (t && t->fs) {
-		pthread_mutex_lock(&t->fs->lock);
+		mutex_lock(&t->fs->lock);
 		*out = path_get(which == LINK_CWD ? &t->fs->cwd : &t->fs->root);
-		pthread_mutex_unlock(&t->fs->lock);
+		mutex_unlock(&t->fs->lock);
 		err = 0;
 	}
 	sandbox_unlock(n->sb);

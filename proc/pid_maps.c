@@ -259,7 +259,7 @@ static ssize_t mem_move(struct mm *mm, struct file *f, struct uio *u, int64_t *p
 {
 	uint8_t buf[PAGE_SIZE];
 	ssize_t done = 0;
-	pthread_mutex_lock(&f->pos_lock);
+	mutex_lock(&f->pos_lock);
 	uint64_t at = (uint64_t)(pos ? *pos : f->pos);
 	while (u->resid) {
 		size_t n = PAGE_SIZE - (at & ~PAGE_MASK);
@@ -278,7 +278,7 @@ static ssize_t mem_move(struct mm *mm, struct file *f, struct uio *u, int64_t *p
 	}
 	if (!pos)
 		f->pos = (int64_t)at;
-	pthread_mutex_unlock(&f->pos_lock);
+	mutex_unlock(&f->pos_lock);
 	return done || !u->resid ? done : -EIO;
 }
 
@@ -317,10 +317,10 @@ static int64_t mem_lseek(struct file *f, struct caller *c, int64_t off, int when
 {
 	if (whence != 0 && whence != 1)
 		return -EINVAL;
-	pthread_mutex_lock(&f->pos_lock);
+	mutex_lock(&f->pos_lock);
 	f->pos = whence == 1 ? f->pos + off : off;
 	int64_t r = f->pos;
-	pthread_mutex_unlock(&f->pos_lock);
+	mutex_unlock(&f->pos_lock);
 	return r;
 }
 

@@ -64,11 +64,11 @@ static ssize_t read_at_locked(struct pseudo_file *pf, struct caller *c, struct u
 static ssize_t pseudo_read(struct file *f, struct caller *c, struct uio *u, int64_t *pos)
 {
 	struct pseudo_file *pf = pseudo_file_of(f);
-	pthread_mutex_lock(&f->pos_lock);
+	mutex_lock(&f->pos_lock);
 	ssize_t n = read_at_locked(pf, c, u, pos ? *pos : f->pos);
 	if (n > 0 && !pos)
 		f->pos += n;
-	pthread_mutex_unlock(&f->pos_lock);
+	mutex_unlock(&f->pos_lock);
 	return n;
 }
 
@@ -93,14 +93,14 @@ static ssize_t pseudo_write(struct file *f, struct caller *c, struct uio *u, int
 static int64_t pseudo_lseek(struct file *f, struct caller *c, int64_t off, int whence)
 {
 	int64_t r = -EINVAL;
-	pthread_mutex_lock(&f->pos_lock);
+	mutex_lock(&f->pos_lock);
 	int64_t base = whence == SEEK_CUR ? f->pos : 0;
 	if ((whence == SEEK_SET || whence == SEEK_CUR) && !__builtin_add_overflow(base, off, &r) &&
 	    r >= 0)
 		f->pos = r;
 	else
 		r = -EINVAL;
-	pthread_mutex_unlock(&f->pos_lock);
+	mutex_unlock(&f->pos_lock);
 	return r;
 }
 
@@ -176,10 +176,10 @@ static int pseudo_readdir(struct file *f, struct caller *c, struct dir_emit *e)
 	struct pseudo_node *n = pseudo_file_of(f)->node;
 	if (!pseudo_alive(n))
 		return -ENOENT;
-	pthread_mutex_lock(&f->pos_lock);
+	mutex_lock(&f->pos_lock);
 	if (emit_table(n, f, e))
 		emit_dynamic(n, c, f, e);
-	pthread_mutex_unlock(&f->pos_lock);
+	mutex_unlock(&f->pos_lock);
 	return 0;
 }
 

@@ -121,9 +121,9 @@ SYSCALL_DEFINE(getcwd)
 	struct caller c = task_caller(t);
 	char buf[PATH_MAX];
 
-	pthread_mutex_lock(&t->fs->lock);
+	mutex_lock(&t->fs->lock);
 	struct path cwd = path_get(&t->fs->cwd), root = path_get(&t->fs->root);
-	pthread_mutex_unlock(&t->fs->lock);
+	mutex_unlock(&t->fs->lock);
 	int n = path_string_cwd(&cwd, &root, buf, sizeof buf);
 	if (n >= 0 && strcmp(buf, "/") && is_deleted(&c, &cwd))
 		n = -ENOENT;

@@ -237,9 +237,9 @@ static int64_t fcntl_get_seals(struct fcntl *x)
 
 static struct file_owner get_owner(struct file *f)
 {
-	pthread_mutex_lock(&f->pos_lock);
+	mutex_lock(&f->pos_lock);
 	struct file_owner o = f->owner;
-	pthread_mutex_unlock(&f->pos_lock);
+	mutex_unlock(&f->pos_lock);
 	return o;
 }
 
@@ -256,12 +256,12 @@ static int set_owner(struct task *t, struct file *f, int type, int pid)
 {
 	if (!owner_exists(t, type, pid))
 		return -ESRCH;
-	pthread_mutex_lock(&f->pos_lock);
+	mutex_lock(&f->pos_lock);
 	f->owner.type = type;
 	f->owner.pid = pid;
 	f->owner.uid = t->cred->uid;
 	f->owner.euid = t->cred->euid;
-	pthread_mutex_unlock(&f->pos_lock);
+	mutex_unlock(&f->pos_lock);
 	return fasync_owner_set(t->sb, f);
 }
 
@@ -314,9 +314,9 @@ static int64_t fcntl_setsig(struct fcntl *x)
 {
 	if (x->arg > 64)
 		return -EINVAL;
-	pthread_mutex_lock(&x->f->pos_lock);
+	mutex_lock(&x->f->pos_lock);
 	x->f->owner.sig = (int)x->arg;
-	pthread_mutex_unlock(&x->f->pos_lock);
+	mutex_unlock(&x->f->pos_lock);
 	return fasync_owner_set(x->t->sb, x->f);
 }
 

@@ -26,9 +26,9 @@ void observe_log(struct observe *o, int level, const char *fmt, ...)
 	va_start(ap, fmt);
 	text_vprintf(&line, fmt, ap);
 	va_end(ap);
-	pthread_mutex_lock(&o->lock);
+	mutex_lock(&o->lock);
 	o->cfg.log(o->cfg.log_arg, text_str(&line), line.len);
-	pthread_mutex_unlock(&o->lock);
+	mutex_unlock(&o->lock);
 	text_free(&line);
 }
 
@@ -204,7 +204,7 @@ int observe_create(const struct observe_config *cfg, struct observer **out)
 	o->base.ops = &ops;
 	o->cfg = *cfg;
 	o->start_ns = monotonic_ns();
-	pthread_mutex_init(&o->lock, NULL);
+	mutex_init(&o->lock, LOCK_OBSERVER);
 	o->missing_told = calloc(sys_table_size() + 1, sizeof *o->missing_told);
 	if (cfg->stats)
 		o->counts = calloc(sys_table_size() + 1, sizeof *o->counts);
@@ -222,7 +222,7 @@ void observe_destroy(struct observer *base)
 
 	if (!base)
 		return;
-	pthread_mutex_destroy(&o->lock);
+	mutex_destroy(&o->lock);
 	free(o->counts);
 	free(o->missing_told);
 	free(o);

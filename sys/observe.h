@@ -7,13 +7,13 @@
 #ifndef HL_SYS_OBSERVE_H
 #define HL_SYS_OBSERVE_H
 
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "kernel/observer.h"
+#include "util/lock.h"
 #include "util/text.h"
 
 struct syscall_entry;
@@ -63,7 +63,7 @@ struct observe {
 	struct observer base; /* first */
 	struct observe_config cfg;
 	uint64_t start_ns;
-	pthread_mutex_t lock;  /* the two outputs; taken inside sandbox->lock */
+	struct mutex lock;     /* the two outputs; taken inside sandbox->lock */
 	struct observed *open; /* whose line has no end yet; lock */
 	/* one a number, the last one for numbers that do not exist; NULL: no statistics */
 	struct call_count *counts;

@@ -334,9 +334,9 @@ static int64_t do_select(struct task *t, const uint64_t *a, uint64_t deadline)
 	if (n < 0)
 		return -EINVAL;
 	/* Bits behind the table are not looked at (Linux: core_sys_select). */
-	pthread_mutex_lock(&t->files->lock);
+	mutex_lock(&t->files->lock);
 	sc.n = n < t->files->size ? n : t->files->size;
-	pthread_mutex_unlock(&t->files->lock);
+	mutex_unlock(&t->files->lock);
 	int64_t r = select_read(t, &sc);
 	if (!r)
 		r = select_run(t, &sc, deadline);

@@ -272,10 +272,10 @@ static void print_locked(struct observe *o, const struct text *line)
 static void print_whole_line(struct observe *o, struct text *line)
 {
 	text_putc(line, '\n');
-	pthread_mutex_lock(&o->lock);
+	mutex_lock(&o->lock);
 	cut_open_line_locked(o);
 	print_locked(o, line);
-	pthread_mutex_unlock(&o->lock);
+	mutex_unlock(&o->lock);
 	text_free(line);
 }
 
@@ -297,12 +297,12 @@ static void print_opening(struct observe *o, struct task *t, const struct syscal
 	print_prefix(&ob->line, t, many);
 	text_printf(&ob->line, "%s(", name_of(t, e, buf, sizeof buf));
 	print_args(o, t, e, false, 0);
-	pthread_mutex_lock(&o->lock);
+	mutex_lock(&o->lock);
 	cut_open_line_locked(o);
 	print_locked(o, &ob->line);
 	o->open = ob;
 	ob->column = ob->line.len;
-	pthread_mutex_unlock(&o->lock);
+	mutex_unlock(&o->lock);
 }
 
 static void print_tail(struct print *p, const struct syscall_entry *e, uint64_t ns)
@@ -329,7 +329,7 @@ static void print_closing(struct observe *o, struct task *t, const struct syscal
 	text_putc(&ob->line, ')');
 	print_tail(&p, e, ns);
 
-	pthread_mutex_lock(&o->lock);
+	mutex_lock(&o->lock);
 	size_t column = o->open == ob ? ob->column : 0;
 	if (o->open != ob) {
 		cut_open_line_locked(o);
@@ -342,7 +342,7 @@ static void print_closing(struct observe *o, struct task *t, const struct syscal
 	text_printf(&whole, "%*s", column < RESULT_COLUMN ? (int)(RESULT_COLUMN - column) : 1, "");
 	text_put(&whole, text_str(&tail), tail.len);
 	print_locked(o, &whole);
-	pthread_mutex_unlock(&o->lock);
+	mutex_unlock(&o->lock);
 	text_free(&whole);
 	text_free(&tail);
 }
@@ -360,9 +360,9 @@ static void print_json_head(struct observe *o, struct task *t, struct text *out)
 static void print_json_line(struct observe *o, struct text *out)
 {
 	text_puts(out, "}\n");
-	pthread_mutex_lock(&o->lock);
+	mutex_lock(&o->lock);
 	print_locked(o, out);
-	pthread_mutex_unlock(&o->lock);
+	mutex_unlock(&o->lock);
 	text_free(out);
 }
 

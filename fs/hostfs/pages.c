@@ -14,13 +14,14 @@
 #include "host/hostcall.h"
 #include "platform/physmem.h"
 #include "util/gva.h"
+#include "util/lock.h"
 #include "util/time.h"
 
 #define RACY_NS 50000000L
 
 struct hostfs_pages {
 	struct physmem *pm;
-	pthread_mutex_t lock;
+	struct mutex lock;
 	struct list sources; /* guarded by lock */
 };
 
@@ -94,9 +95,9 @@ static void source_ref(struct pagesource *ps)
 {
 	struct host_source *s = host_source(ps);
 
-	pthread_mutex_lock(&s->pages->lock);
+	mutex_lock(&s->pages->lock);
 	s->refs++;
-	pthread_mutex_unlock(&s->pages->lock);
+	mutex_unlock(&s->pages->lock);
 }
 
 static void source_free(struct host_source *s)
@@ -113,11 +114,11 @@ static void source_unref(struct pagesource *ps)
 {
 	struct host_source *s = host_source(ps);
 
-	pthread_mutex_lock(&s->pages->lock);
+	mutex_lock(&s->pages->lock);
 	bool last = --s->refs == 0;
 	if (last)
 		list_del(&s->node);
-	pthread_mutex_unlock(&s->pages->lock);
+	mutex_unlock(&s->pages->lock);
 	if (last)
 		source_free(s);
 }
@@ -168,7 +169,7 @@ struct hostfs_pages *hostfs_pages_new(struct physmem *pm)
 	if (!p)
 		return NULL;
 	p->pm = pm;
-	pthread_mutex_init(&p->lock, NULL);
+	mutex_init(&p->lock, LOCK_HOSTFS_PAGES);
 	list_init(&p->sources);
 	return p;
 }
@@ -177,7 +178,7 @@ void hostfs_pages_free(struct hostfs_pages *p)
 {
 	if (!p)
 		return;
-	pthread_mutex_destroy(&p->lock);
+	mutex_destroy(&p->lock);
 	free(p);
 }
 
@@ -252,9 +253,9 @@ int hostfs_pages_get(struct hostfs_pages *p, struct inode *i, bool writable,
 
 	if (err)
 		return err;
-	pthread_mutex_lock(&p->lock);
+	mutex_lock(&p->lock);
 	err = get_locked(p, &id, hostfs_fd(i), writable, out);
-	pthread_mutex_unlock(&p->lock);
+	mutex_unlock(&p->lock);
 	return err;
 }
 
@@ -263,12 +264,12 @@ static struct host_source *find(struct hostfs_pages *p, struct inode *i)
 	struct host_source *s = NULL;
 	struct inode_id id;
 
-	pthread_mutex_lock(&p->lock);
+	mutex_lock(&p->lock);
 	if (!list_empty(&p->sources) && hostfs_identify(i, &id) == 0)
 		s = find_locked(p, &id);
 	if (s)
 		s->refs++;
-	pthread_mutex_unlock(&p->lock);
+	mutex_unlock(&p->lock);
 	return s;
 }
 

@@ -8,12 +8,12 @@
  * is gone again. And it is asked only where the root is the host's own: there a symlink means the
  * same to the host and to the guest.
  */
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "fs/hostfs/internal.h"
+#include "util/lock.h"
 
 #define SEEN_MAX 256 /* paths; a power of two */
 
@@ -25,7 +25,7 @@ struct seen {
 };
 
 struct hostfs_seen {
-	pthread_mutex_t lock;
+	struct mutex lock;
 	struct seen table[SEEN_MAX];
 };
 
@@ -34,14 +34,14 @@ struct hostfs_seen *hostfs_seen_new(void)
 	struct hostfs_seen *s = calloc(1, sizeof *s);
 
 	if (s)
-		pthread_mutex_init(&s->lock, NULL);
+		mutex_init(&s->lock, LOCK_HOSTFS_SEEN);
 	return s;
 }
 
 void hostfs_seen_free(struct hostfs_seen *s)
 {
 	if (s)
-		pthread_mutex_destroy(&s->lock);
+		mutex_destroy(&s->lock);
 	free(s);
 }
 
@@ -76,18 +76,18 @@ void hostfs_seen_note(struct hostfs_seen *s, const char *path, size_t len, const
 	if (!can_hold(s, len) || (st->stx_mask & need) != need)
 		return;
 	memcpy(new.path, path, len + 1);
-	pthread_mutex_lock(&s->lock);
+	mutex_lock(&s->lock);
 	*slot(s, path, len) = new;
-	pthread_mutex_unlock(&s->lock);
+	mutex_unlock(&s->lock);
 }
 
 bool hostfs_seen_path(struct hostfs_seen *s, const char *path, size_t len)
 {
 	if (!can_hold(s, len))
 		return false;
-	pthread_mutex_lock(&s->lock);
+	mutex_lock(&s->lock);
 	bool known = !strcmp(slot(s, path, len)->path, path);
-	pthread_mutex_unlock(&s->lock);
+	mutex_unlock(&s->lock);
 	return known;
 }
 
@@ -95,10 +95,10 @@ bool hostfs_seen_is(struct hostfs_seen *s, const char *path, size_t len, const s
 {
 	struct seen now = seen_of(st);
 
-	pthread_mutex_lock(&s->lock);
+	mutex_lock(&s->lock);
 	const struct seen *old = slot(s, path, len);
 	bool same = !strcmp(old->path, path) && old->ino == now.ino && old->mnt == now.mnt &&
 		    old->major == now.major && old->minor == now.minor && old->type == now.type;
-	pthread_mutex_unlock(&s->lock);
+	mutex_unlock(&s->lock);
 	return same && (st->stx_mask & SEEN_MASK) == SEEN_MASK;
 }

@@ -20,6 +20,7 @@
 
 #include "fs/anon.h"
 #include "fs/user.h"
+#include "util/lock.h"
 
 #define PIPE_DEFAULT_SLOTS 16U
 #define PIPE_FEW_SLOTS     2U     /* of a pipe of a user who has many */
@@ -30,7 +31,7 @@
 
 struct pipe {
 	_Atomic uint32_t refs; /* open files */
-	pthread_mutex_t lock;
+	struct mutex lock;
 	/* guarded by lock */
 	struct pipe_buf *bufs; /* `slots` of them, a power of two */
 	unsigned slots, head, tail;
@@ -151,7 +152,7 @@ static struct pipe *pipe_new(struct caller *c)
 		return NULL;
 	}
 	p->mem = c->mem;
-	pthread_mutex_init(&p->lock, NULL);
+	mutex_init(&p->lock, LOCK_PIPE);
 	waitqueue_init(&p->readable);
 	waitqueue_init(&p->writable);
 	anon_attr_init(&p->attr, c, S_IFIFO | 0600);
@@ -169,7 +170,7 @@ static void pipe_free(struct pipe *p)
 	waitqueue_destroy(&p->readable);
 	waitqueue_destroy(&p->writable);
 	anon_attr_destroy(&p->attr);
-	pthread_mutex_destroy(&p->lock);
+	mutex_destroy(&p->lock);
 	free(p);
 }
 
@@ -178,12 +179,12 @@ static void pipe_put(struct pipe *p)
 	struct fifo *ff = p->fifo;
 
 	if (ff)
-		pthread_mutex_lock(&ff->lock);
+		mutex_lock(&ff->lock);
 	bool last = atomic_fetch_sub(&p->refs, 1) == 1;
 	if (ff) {
 		if (last)
 			ff->pipe = NULL;
-		pthread_mutex_unlock(&ff->lock);
+		mutex_unlock(&ff->lock);
 	}
 	if (last)
 		pipe_free(p);
@@ -198,9 +199,9 @@ static int pipe_sleep(struct pipe *p, struct waitqueue *q, struct waiter *w)
 		w->exclusive = true;
 		waitqueue_add(q, w);
 	}
-	pthread_mutex_unlock(&p->lock);
+	mutex_unlock(&p->lock);
 	int err = sleeper_wait(w->sleeper, DEADLINE_NONE);
-	pthread_mutex_lock(&p->lock);
+	mutex_lock(&p->lock);
 	return err;
 }
 
@@ -298,10 +299,10 @@ static ssize_t pipe_read(struct file *f, struct caller *c, struct uio *u, int64_
 	if (!u->resid)
 		return 0;
 	waiter_init(&w, c->sleeper);
-	pthread_mutex_lock(&p->lock);
+	mutex_lock(&p->lock);
 	ssize_t n = pipe_read_locked(p, u, &w, f->flags & O_NONBLOCK, &space);
 	pipe_wait_done(p, &w);
-	pthread_mutex_unlock(&p->lock);
+	mutex_unlock(&p->lock);
 	if (space)
 		waitqueue_wake(&p->writable, POLL_WRITE, 1);
 	return n;
@@ -375,10 +376,10 @@ static ssize_t pipe_write(struct file *f, struct caller *c, struct uio *u, int64
 	if (!u->resid)
 		return 0;
 	waiter_init(&w, c->sleeper);
-	pthread_mutex_lock(&p->lock);
+	mutex_lock(&p->lock);
 	ssize_t n = pipe_write_locked(p, c, u, &w, f->flags);
 	pipe_wait_done(p, &w);
-	pthread_mutex_unlock(&p->lock);
+	mutex_unlock(&p->lock);
 	if (n > 0)
 		waitqueue_wake(&p->readable, POLL_READ, 1);
 	return n;
@@ -412,9 +413,9 @@ static unsigned pipe_poll(struct file *f, struct poll_table *pt)
 		poll_wait(pt, &p->readable);
 	if (file_writable(f))
 		poll_wait(pt, &p->writable);
-	pthread_mutex_lock(&p->lock);
+	mutex_lock(&p->lock);
 	unsigned events = pipe_poll_locked(pipe_file(f));
-	pthread_mutex_unlock(&p->lock);
+	mutex_unlock(&p->lock);
 	return events;
 }
 
@@ -426,10 +427,10 @@ static int64_t pipe_ioctl(struct file *f, struct caller *c, struct mm *mm, unsig
 
 	if (cmd != FIONREAD)
 		return -ENOTTY;
-	pthread_mutex_lock(&p->lock);
+	mutex_lock(&p->lock);
 	for (unsigned i = p->tail; i != p->head; i++)
 		bytes += pipe_slot(p, i)->len;
-	pthread_mutex_unlock(&p->lock);
+	mutex_unlock(&p->lock);
 	return copy_to_guest(mm, GVA(arg), &bytes, sizeof(bytes)) ? -EFAULT : 0;
 }
 
@@ -449,14 +450,14 @@ static void pipe_release(struct file *f)
 	struct pipe_file *pf = pipe_file(f);
 	struct pipe *p = pf->pipe;
 
-	pthread_mutex_lock(&p->lock);
+	mutex_lock(&p->lock);
 	p->readers -= file_readable(f);
 	p->writers -= file_writable(f);
 	if (!p->readers || !p->writers) {
 		waitqueue_wake_all(&p->readable, POLL_READ | POLLHUP);
 		waitqueue_wake_all(&p->writable, POLL_WRITE | POLLERR);
 	}
-	pthread_mutex_unlock(&p->lock);
+	mutex_unlock(&p->lock);
 	pipe_put(p);
 	free(pf);
 }
@@ -475,7 +476,7 @@ static struct pipe_file *pipe_file_new(struct pipe *p, unsigned flags)
 		  flags & (O_ACCMODE | O_NONBLOCK | O_DIRECT | O_ASYNC | O_APPEND));
 	pf->pipe = p;
 	atomic_fetch_add(&p->refs, 1);
-	pthread_mutex_lock(&p->lock);
+	mutex_lock(&p->lock);
 	if (file_readable(&pf->file)) {
 		p->readers++;
 		p->readers_ever++;
@@ -488,7 +489,7 @@ static struct pipe_file *pipe_file_new(struct pipe *p, unsigned flags)
 	pf->partner_ever = file_readable(&pf->file) ? p->writers_ever : p->readers_ever;
 	waitqueue_wake_all(&p->readable, 0);
 	waitqueue_wake_all(&p->writable, 0);
-	pthread_mutex_unlock(&p->lock);
+	mutex_unlock(&p->lock);
 	return pf;
 }
 
@@ -531,13 +532,13 @@ static int pipe_reopen(struct file *f, struct caller *c, int flags, struct file 
 
 void fifo_init(struct fifo *ff)
 {
-	pthread_mutex_init(&ff->lock, NULL);
+	mutex_init(&ff->lock, LOCK_FIFO);
 	ff->pipe = NULL;
 }
 
 void fifo_destroy(struct fifo *ff)
 {
-	pthread_mutex_destroy(&ff->lock);
+	mutex_destroy(&ff->lock);
 }
 
 /* Waits until the count of opens of the other side moves on: it may have come and gone. */
@@ -548,15 +549,15 @@ static int fifo_wait_partner(struct pipe_file *pf, struct caller *c, struct wait
 	int err = 0;
 
 	waiter_init(&w, c->sleeper);
-	pthread_mutex_lock(&pf->pipe->lock);
+	mutex_lock(&pf->pipe->lock);
 	waitqueue_add(q, &w);
 	while (*ever == pf->partner_ever && !err) {
-		pthread_mutex_unlock(&pf->pipe->lock);
+		mutex_unlock(&pf->pipe->lock);
 		err = sleeper_wait(c->sleeper, DEADLINE_NONE);
-		pthread_mutex_lock(&pf->pipe->lock);
+		mutex_lock(&pf->pipe->lock);
 	}
 	waitqueue_remove(&w);
-	pthread_mutex_unlock(&pf->pipe->lock);
+	mutex_unlock(&pf->pipe->lock);
 	return err;
 }
 
@@ -580,7 +581,7 @@ static int fifo_attach(struct fifo *ff, struct caller *c, int flags, struct pipe
 {
 	int err = -ENOMEM;
 
-	pthread_mutex_lock(&ff->lock);
+	mutex_lock(&ff->lock);
 	struct pipe *p = ff->pipe ?: pipe_new(c);
 	if (p) {
 		p->fifo = ff;
@@ -592,7 +593,7 @@ static int fifo_attach(struct fifo *ff, struct caller *c, int flags, struct pipe
 			pipe_free(p);
 		}
 	}
-	pthread_mutex_unlock(&ff->lock);
+	mutex_unlock(&ff->lock);
 	return err;
 }
 
@@ -602,13 +603,13 @@ static bool fifo_has_reader(struct fifo *ff)
 {
 	bool has = false;
 
-	pthread_mutex_lock(&ff->lock);
+	mutex_lock(&ff->lock);
 	if (ff->pipe) {
-		pthread_mutex_lock(&ff->pipe->lock);
+		mutex_lock(&ff->pipe->lock);
 		has = ff->pipe->readers > 0;
-		pthread_mutex_unlock(&ff->pipe->lock);
+		mutex_unlock(&ff->pipe->lock);
 	}
-	pthread_mutex_unlock(&ff->lock);
+	mutex_unlock(&ff->lock);
 	return has;
 }
 
@@ -692,11 +693,11 @@ static int64_t pipe_set_size(struct pipe *p, struct caller *c, unsigned size)
 		return -EINVAL;
 	unsigned slots = size_to_slots(size);
 
-	pthread_mutex_lock(&p->lock);
+	mutex_lock(&p->lock);
 	int err = pipe_may_grow(p, c, slots);
 	if (!err)
 		err = pipe_resize_counted(p, slots);
-	pthread_mutex_unlock(&p->lock);
+	mutex_unlock(&p->lock);
 	return err ?: (int64_t)slots * (int64_t)PAGE_SIZE;
 }
 
@@ -708,9 +709,9 @@ int64_t pipe_fcntl(struct file *f, struct caller *c, int cmd, uint64_t arg)
 		return -EBADF;
 	if (cmd == F_SETPIPE_SZ)
 		return pipe_set_size(p, c, arg);
-	pthread_mutex_lock(&p->lock);
+	mutex_lock(&p->lock);
 	int64_t size = p->slots * PAGE_SIZE;
-	pthread_mutex_unlock(&p->lock);
+	mutex_unlock(&p->lock);
 	return size;
 }
 
@@ -721,26 +722,26 @@ int pipe_borrow(struct pipe *p, struct caller *c, bool nonblock, struct pipe_buf
 	struct waiter w;
 
 	waiter_init(&w, c->sleeper);
-	pthread_mutex_lock(&p->lock);
+	mutex_lock(&p->lock);
 	int r = pipe_wait_data(p, &w, nonblock);
 	if (r > 0) {
 		*out = *pipe_slot(p, p->tail++);
 		p->lent++;
 	}
 	pipe_wait_done(p, &w);
-	pthread_mutex_unlock(&p->lock);
+	mutex_unlock(&p->lock);
 	return r;
 }
 
 void pipe_unborrow(struct pipe *p, struct pipe_buf *b)
 {
-	pthread_mutex_lock(&p->lock);
+	mutex_lock(&p->lock);
 	p->lent--;
 	if (b->len)
 		*pipe_slot(p, --p->tail) = *b;
 	else
 		pipe_page_put(p, b->page);
-	pthread_mutex_unlock(&p->lock);
+	mutex_unlock(&p->lock);
 	/* Readers that wait while data is out want to know of the end, too. */
 	waitqueue_wake_all(&p->readable, POLL_READ);
 	waitqueue_wake(&p->writable, POLL_WRITE, 1);
@@ -752,7 +753,7 @@ int pipe_promise(struct pipe *p, struct caller *c, bool nonblock, struct pipe_bu
 
 	waiter_init(&w, c->sleeper);
 	*out = (struct pipe_buf){ .no_merge = true };
-	pthread_mutex_lock(&p->lock);
+	mutex_lock(&p->lock);
 	int err = pipe_wait_space(p, &w, nonblock);
 	if (err == -EPIPE)
 		c->signal = SIGPIPE;
@@ -763,19 +764,19 @@ int pipe_promise(struct pipe *p, struct caller *c, bool nonblock, struct pipe_bu
 	if (!err)
 		p->lent++;
 	pipe_wait_done(p, &w);
-	pthread_mutex_unlock(&p->lock);
+	mutex_unlock(&p->lock);
 	return err;
 }
 
 void pipe_fulfil(struct pipe *p, struct pipe_buf *b)
 {
-	pthread_mutex_lock(&p->lock);
+	mutex_lock(&p->lock);
 	p->lent--;
 	if (b->len)
 		pipe_push(p, b);
 	else
 		pipe_page_put(p, b->page);
-	pthread_mutex_unlock(&p->lock);
+	mutex_unlock(&p->lock);
 	waitqueue_wake_all(&p->readable, POLL_READ);
 	if (!b->len)
 		waitqueue_wake(&p->writable, POLL_WRITE, 1);
@@ -784,8 +785,8 @@ void pipe_fulfil(struct pipe *p, struct pipe_buf *b)
 /* Two pipes are locked in the order of their addresses. */
 static void pipe_lock_two(struct pipe *a, struct pipe *b)
 {
-	pthread_mutex_lock(a < b ? &a->lock : &b->lock);
-	pthread_mutex_lock(a < b ? &b->lock : &a->lock);
+	mutex_lock(a < b ? &a->lock : &b->lock);
+	mutex_lock(a < b ? &b->lock : &a->lock);
 }
 
 /* Copies one slot: bytes, 0 when `to` is full, -ENOMEM. Both locks held. */
@@ -823,18 +824,18 @@ static int pipe_tee_wait(struct pipe *from, struct pipe *to, struct caller *c, b
 	struct waiter w;
 
 	waiter_init(&w, c->sleeper);
-	pthread_mutex_lock(&from->lock);
+	mutex_lock(&from->lock);
 	int r = pipe_wait_data(from, &w, nonblock);
 	pipe_wait_done(from, &w);
-	pthread_mutex_unlock(&from->lock);
+	mutex_unlock(&from->lock);
 	if (r <= 0)
 		return r;
 
 	waiter_init(&w, c->sleeper);
-	pthread_mutex_lock(&to->lock);
+	mutex_lock(&to->lock);
 	r = pipe_wait_space(to, &w, nonblock);
 	pipe_wait_done(to, &w);
-	pthread_mutex_unlock(&to->lock);
+	mutex_unlock(&to->lock);
 	return r ?: 1;
 }
 
@@ -848,8 +849,8 @@ ssize_t pipe_tee(struct pipe *from, struct pipe *to, struct caller *c, bool nonb
 			return r;
 		pipe_lock_two(from, to);
 		ssize_t n = pipe_tee_now(from, to, len);
-		pthread_mutex_unlock(&from->lock);
-		pthread_mutex_unlock(&to->lock);
+		mutex_unlock(&from->lock);
+		mutex_unlock(&to->lock);
 		if (n > 0)
 			waitqueue_wake(&to->readable, POLL_READ, 1);
 		if (n)

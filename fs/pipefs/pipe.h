@@ -5,6 +5,7 @@
 #define HL_FS_PIPEFS_PIPE_H
 
 #include "fs/file.h"
+#include "util/lock.h"
 
 struct pipe;
 
@@ -17,7 +18,7 @@ int pipe_create(struct caller *c, unsigned flags, struct file *out[2]);
 /* The pipe behind a FIFO, kept in the inode of an in-memory file system; exists while anyone has it
  * open. */
 struct fifo {
-	pthread_mutex_t lock;
+	struct mutex lock;
 	struct pipe *pipe;
 };
 void fifo_init(struct fifo *ff);

@@ -285,9 +285,9 @@ int ramfs_acl_set(struct ramfs_inode *ri, struct caller *c, const char *name, co
 
 	if (err)
 		return err;
-	pthread_mutex_lock(&r->lock);
+	mutex_lock(&r->lock);
 	err = replace(ri, c->cred, name, acl);
-	pthread_mutex_unlock(&r->lock);
+	mutex_unlock(&r->lock);
 	return err;
 }
 

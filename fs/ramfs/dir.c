@@ -119,11 +119,11 @@ static int lookup(struct inode *dir, struct caller *c, const char *name, size_t 
 {
 	struct ramfs *r = ramfs_of(dir);
 
-	pthread_mutex_lock(&r->lock);
+	mutex_lock(&r->lock);
 	struct ramfs_entry *e = ramfs_find(ramfs_inode(dir), name, len);
 	if (e)
 		*out = inode_get(&e->inode->inode);
-	pthread_mutex_unlock(&r->lock);
+	mutex_unlock(&r->lock);
 	return e ? 0 : -ENOENT;
 }
 
@@ -140,9 +140,9 @@ int ramfs_parent(struct inode *dir, struct caller *c, struct dentry **out)
 	int err = dir->ops->permission(dir, c, 1 /* X_OK */);
 	if (err)
 		return err;
-	pthread_mutex_lock(&r->lock);
+	mutex_lock(&r->lock);
 	struct inode *up = inode_get(&ramfs_inode(dir)->dir.parent->inode);
-	pthread_mutex_unlock(&r->lock);
+	mutex_unlock(&r->lock);
 	*out = dentry_new(up, NULL, "", 0);
 	return *out ? 0 : -ENOMEM;
 }
@@ -175,7 +175,7 @@ struct inode *ramfs_place(struct inode *i, const struct dentry *d, char name[NAM
 	struct ramfs *r = ramfs_of(i);
 	struct ramfs_inode *ri = ramfs_inode(i), *dir;
 
-	pthread_mutex_lock(&r->lock);
+	mutex_lock(&r->lock);
 	dir = S_ISDIR(i->type) ? ri->dir.parent : d->dir ? ramfs_inode(d->dir) : NULL;
 	const char *now = dir ? name_now(dir, ri, d) : NULL;
 	*gone = dir && !now;
@@ -185,7 +185,7 @@ struct inode *ramfs_place(struct inode *i, const struct dentry *d, char name[NAM
 		snprintf(name, NAME_MAX + 1, "%s", now ? now : d->name);
 		inode_get(&dir->inode);
 	}
-	pthread_mutex_unlock(&r->lock);
+	mutex_unlock(&r->lock);
 	return dir ? &dir->inode : NULL;
 }
 
@@ -225,12 +225,12 @@ int ramfs_path(struct inode *i, struct dentry *d, char *buf, size_t size)
 	struct ramfs_inode *dir = S_ISDIR(i->type) ? ri : d && d->dir ? ramfs_inode(d->dir) : NULL;
 	if (!dir)
 		return -ENOENT;
-	pthread_mutex_lock(&r->lock);
+	mutex_lock(&r->lock);
 	if (dir != ri)
 		last = name_now(dir, ri, d) ?: d->name;
 	int err = path_locked(dir, last, space, &at);
 	bool gone = ri->nlink == 0;
-	pthread_mutex_unlock(&r->lock);
+	mutex_unlock(&r->lock);
 	size_t len = strlen(at);
 	if (err || len + sizeof " (deleted)" > size)
 		return -ENAMETOOLONG;
@@ -277,7 +277,7 @@ static int copy_batch(struct ramfs_inode *dir, int64_t pos, struct copied *to)
 	struct ramfs *r = ramfs_of(&dir->inode);
 	int n = 0;
 
-	pthread_mutex_lock(&r->lock);
+	mutex_lock(&r->lock);
 	if (dir->nlink && pos <= 0)
 		copy_entry(&to[n++], ".", dir, 0);
 	if (dir->nlink && pos <= 1)
@@ -288,7 +288,7 @@ static int copy_batch(struct ramfs_inode *dir, int64_t pos, struct copied *to)
 		struct rb_node *next = rb_next(&e->pos_node);
 		e = next ? rb_entry(next, struct ramfs_entry, pos_node) : NULL;
 	}
-	pthread_mutex_unlock(&r->lock);
+	mutex_unlock(&r->lock);
 	return n;
 }
 
@@ -310,10 +310,10 @@ int ramfs_readdir(struct file *f, struct caller *c, struct dir_emit *e)
 
 	if (!batch)
 		return -ENOMEM;
-	pthread_mutex_lock(&f->pos_lock);
+	mutex_lock(&f->pos_lock);
 	while (emit_batch(e, batch, copy_batch(dir, f->pos, batch), &f->pos))
 		;
-	pthread_mutex_unlock(&f->pos_lock);
+	mutex_unlock(&f->pos_lock);
 	free(batch);
 	return 0;
 }

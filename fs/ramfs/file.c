@@ -41,22 +41,22 @@ static void accessed(struct ramfs_inode *ri, unsigned flags)
 	if (flags & O_NOATIME)
 		return;
 	struct timespec now = guest_clock_realtime(r->clock);
-	pthread_mutex_lock(&r->lock);
+	mutex_lock(&r->lock);
 	if (!before(&ri->mtime, &ri->atime) || !before(&ri->ctime, &ri->atime) ||
 	    now.tv_sec - ri->atime.tv_sec >= 86400)
 		ri->atime = now;
-	pthread_mutex_unlock(&r->lock);
+	mutex_unlock(&r->lock);
 }
 
 static void modified(struct ramfs_inode *ri, const struct cred *cred)
 {
 	struct ramfs *r = ramfs_of(&ri->inode);
 
-	pthread_mutex_lock(&r->lock);
+	mutex_lock(&r->lock);
 	ramfs_touch(ri, true);
 	if (cred && !cred_capable(cred, CAP_FSETID))
 		ri->mode = generic_drop_suid(ri->mode);
-	pthread_mutex_unlock(&r->lock);
+	mutex_unlock(&r->lock);
 }
 
 /* No transfer goes beyond the largest offset (Linux: rw_verify_area). */
@@ -71,12 +71,12 @@ static ssize_t ramfs_read(struct file *f, struct caller *c, struct uio *u, int64
 	int64_t *at = pos ? pos : &f->pos;
 
 	if (!pos)
-		pthread_mutex_lock(&f->pos_lock);
+		mutex_lock(&f->pos_lock);
 	ssize_t n = in_range(u, *at) ? pagestore_read(&ri->store, u, (uint64_t)*at) : -EINVAL;
 	if (n > 0)
 		*at += n;
 	if (!pos)
-		pthread_mutex_unlock(&f->pos_lock);
+		mutex_unlock(&f->pos_lock);
 	accessed(ri, f->flags);
 	return n;
 }
@@ -125,12 +125,12 @@ static ssize_t ramfs_write(struct file *f, struct caller *c, struct uio *u, int6
 	int64_t *at = pos ? pos : &f->pos;
 
 	if (!pos)
-		pthread_mutex_lock(&f->pos_lock);
-	pthread_mutex_lock(&ri->data_lock);
+		mutex_lock(&f->pos_lock);
+	mutex_lock(&ri->data_lock);
 	ssize_t n = in_range(u, *at) ? write_at(ri, u, at, file_appends(f, u)) : -EINVAL;
-	pthread_mutex_unlock(&ri->data_lock);
+	mutex_unlock(&ri->data_lock);
 	if (!pos)
-		pthread_mutex_unlock(&f->pos_lock);
+		mutex_unlock(&f->pos_lock);
 	if (n > 0)
 		modified(ri, c->cred);
 	return n;
@@ -165,9 +165,9 @@ static int set_size(struct ramfs_inode *ri, uint64_t size)
 
 int ramfs_set_size(struct ramfs_inode *ri, const struct cred *cred, uint64_t size)
 {
-	pthread_mutex_lock(&ri->data_lock);
+	mutex_lock(&ri->data_lock);
 	int err = set_size(ri, size);
-	pthread_mutex_unlock(&ri->data_lock);
+	mutex_unlock(&ri->data_lock);
 	if (!err)
 		modified(ri, cred);
 	return err;
@@ -208,10 +208,10 @@ static int ramfs_fallocate(struct file *f, struct caller *c, int mode, int64_t o
 
 	if (mode & ~(FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE))
 		return -EOPNOTSUPP;
-	pthread_mutex_lock(&ri->data_lock);
+	mutex_lock(&ri->data_lock);
 	err = mode & FALLOC_FL_PUNCH_HOLE ? punch(ri, off, len)
 					  : allocate(ri, off, len, mode & FALLOC_FL_KEEP_SIZE);
-	pthread_mutex_unlock(&ri->data_lock);
+	mutex_unlock(&ri->data_lock);
 	if (!err)
 		modified(ri, c->cred);
 	return err;
@@ -244,9 +244,9 @@ static int source_punch(struct pagesource *ps, uint64_t off, uint64_t len)
 	struct ramfs_inode *ri = container_of(ps, struct ramfs_inode, source);
 	int err;
 
-	pthread_mutex_lock(&ri->data_lock);
+	mutex_lock(&ri->data_lock);
 	err = punch(ri, (int64_t)off, (int64_t)len);
-	pthread_mutex_unlock(&ri->data_lock);
+	mutex_unlock(&ri->data_lock);
 	if (!err)
 		modified(ri, NULL);
 	return err;
@@ -365,9 +365,9 @@ int ramfs_get_seals(struct file *f)
 
 static bool mapped_writable(struct ramfs_inode *ri)
 {
-	pthread_mutex_lock(&ri->source.lock);
+	mutex_lock(&ri->source.lock);
 	bool busy = ri->source.writable_shared;
-	pthread_mutex_unlock(&ri->source.lock);
+	mutex_unlock(&ri->source.lock);
 	return busy;
 }
 
@@ -393,8 +393,8 @@ int ramfs_add_seals(struct file *f, unsigned seals)
 	if (f->ops != &ramfs_file_ops || seals & ~(unsigned)SEALS_KNOWN)
 		return -EINVAL;
 	struct ramfs_inode *ri = file_ri(f);
-	pthread_mutex_lock(&ri->data_lock);
+	mutex_lock(&ri->data_lock);
 	int err = add_seals(ri, seals);
-	pthread_mutex_unlock(&ri->data_lock);
+	mutex_unlock(&ri->data_lock);
 	return err;
 }

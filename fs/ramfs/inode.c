@@ -24,7 +24,7 @@ static void release(struct inode *i)
 	if (S_ISREG(i->type)) {
 		pagestore_destroy(&ri->store);
 		pagesource_destroy(&ri->source);
-		pthread_mutex_destroy(&ri->data_lock);
+		mutex_destroy(&ri->data_lock);
 	} else if (S_ISLNK(i->type)) {
 		free(ri->target);
 	} else if (S_ISFIFO(i->type)) {
@@ -33,9 +33,9 @@ static void release(struct inode *i)
 		inode_put(&ri->dir.parent->inode);
 	}
 	ramfs_free_xattrs(ri);
-	pthread_mutex_lock(&r->lock);
+	mutex_lock(&r->lock);
 	r->nr_inodes--;
-	pthread_mutex_unlock(&r->lock);
+	mutex_unlock(&r->lock);
 	free(ri);
 }
 
@@ -48,7 +48,7 @@ static struct ramfs_inode *inode_alloc(struct ramfs *r, mode_t mode)
 	inode_init(&ri->inode, &r->fs, &ramfs_inode_ops, mode);
 	list_init(&ri->xattrs);
 	if (S_ISREG(mode)) {
-		pthread_mutex_init(&ri->data_lock, NULL);
+		mutex_init(&ri->data_lock, LOCK_RAMFS_DATA);
 		pagestore_init(&ri->store, r->arena, &r->quota);
 		pagesource_init(&ri->source, &ramfs_source_ops);
 		ri->seals = F_SEAL_SEAL;
@@ -80,30 +80,30 @@ int ramfs_inode_new(struct ramfs *r, struct caller *c, struct ramfs_inode *dir, 
 {
 	if (!arena_room(r->arena, PAGE_SIZE))
 		return -ENOMEM;
-	pthread_mutex_lock(&r->lock);
+	mutex_lock(&r->lock);
 	bool full = r->nr_inodes >= r->max_inodes;
 	uint64_t ino = r->next_ino + 1;
 	if (!full) {
 		r->nr_inodes++;
 		r->next_ino = ino;
 	}
-	pthread_mutex_unlock(&r->lock);
+	mutex_unlock(&r->lock);
 	if (full)
 		return -ENOSPC;
 	struct ramfs_inode *ri = inode_alloc(r, mode);
 	if (!ri) {
-		pthread_mutex_lock(&r->lock);
+		mutex_lock(&r->lock);
 		r->nr_inodes--;
-		pthread_mutex_unlock(&r->lock);
+		mutex_unlock(&r->lock);
 		return -ENOMEM;
 	}
 	ri->ino = ino;
 	ri->rdev = rdev;
 	set_owner(ri, c->cred, dir, mode);
 	ri->atime = ri->mtime = ri->ctime = ri->btime = guest_clock_realtime(r->clock);
-	pthread_mutex_lock(&r->lock);
+	mutex_lock(&r->lock);
 	int err = dir ? ramfs_acl_inherit(ri, dir, c->fs ? c->fs->umask : 0) : 0;
-	pthread_mutex_unlock(&r->lock);
+	mutex_unlock(&r->lock);
 	if (err)
 		inode_put(&ri->inode);
 	else
@@ -152,9 +152,9 @@ static int ramfs_getattr(struct inode *i, struct caller *c, unsigned mask, struc
 	struct ramfs_inode *ri = ramfs_inode(i);
 	struct ramfs *r = ramfs_of(i);
 
-	pthread_mutex_lock(&r->lock);
+	mutex_lock(&r->lock);
 	ramfs_fill(ri, out);
-	pthread_mutex_unlock(&r->lock);
+	mutex_unlock(&r->lock);
 	if (mask & STATX_BTIME) {
 		out->stx_mask |= STATX_BTIME;
 		out->stx_btime = statx_time(&ri->btime); /* never changes */
@@ -170,9 +170,9 @@ static int ramfs_permission(struct inode *i, struct caller *c, int mask)
 {
 	struct ramfs *r = ramfs_of(i);
 
-	pthread_mutex_lock(&r->lock);
+	mutex_lock(&r->lock);
 	int err = ramfs_may(ramfs_inode(i), c->cred, mask);
-	pthread_mutex_unlock(&r->lock);
+	mutex_unlock(&r->lock);
 	return err;
 }
 
@@ -209,12 +209,12 @@ static int ramfs_setattr(struct inode *i, struct caller *c, const struct iattr *
 		return -EPERM;
 	if (a->valid & ATTR_SIZE && !S_ISREG(i->type))
 		return S_ISDIR(i->type) ? -EISDIR : -EINVAL;
-	pthread_mutex_lock(&r->lock);
+	mutex_lock(&r->lock);
 	ramfs_fill(ri, &st);
 	int err = generic_setattr_check(&st, c->cred, &change);
 	if (!err && !(a->valid & ATTR_SIZE))
 		apply(ri, &change);
-	pthread_mutex_unlock(&r->lock);
+	mutex_unlock(&r->lock);
 	if (!err && a->valid & ATTR_SIZE)
 		err = ramfs_set_size(ri, c->cred, a->size);
 	return err;
@@ -247,9 +247,9 @@ static int ramfs_statfs(struct inode *i, struct caller *c, struct statfs *out)
 	}
 	if (r->max_inodes != UINT64_MAX) {
 		out->f_files = r->max_inodes;
-		pthread_mutex_lock(&r->lock);
+		mutex_lock(&r->lock);
 		out->f_ffree = r->max_inodes - r->nr_inodes;
-		pthread_mutex_unlock(&r->lock);
+		mutex_unlock(&r->lock);
 	}
 	return 0;
 }

@@ -6,6 +6,7 @@
 #include "fs/pipefs/pipe.h"
 #include "fs/ramfs/ramfs.h"
 #include "mm/pagestore.h"
+#include "util/lock.h"
 #include "util/rbtree.h"
 
 #ifndef F_SEAL_EXEC
@@ -22,7 +23,7 @@ struct ramfs {
 	struct arena *arena;
 	const struct guest_clock *clock; /* for the times of files */
 	struct page_quota quota;
-	pthread_mutex_t lock;
+	struct mutex lock;
 	uint64_t next_ino, nr_inodes, max_inodes; /* guarded by lock */
 };
 
@@ -60,7 +61,7 @@ struct ramfs_inode {
 		char *target; /* of a symlink; constant */
 		struct fifo fifo;
 		struct {
-			pthread_mutex_t data_lock;
+			struct mutex data_lock;
 			struct pagestore store;
 			struct pagesource source;
 			unsigned seals; /* guarded by data_lock */

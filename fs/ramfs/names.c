@@ -60,9 +60,9 @@ static int make(struct inode *dir, struct caller *c, const char *name, mode_t mo
 	}
 	if (target)
 		ri->target = target;
-	pthread_mutex_lock(&r->lock);
+	mutex_lock(&r->lock);
 	err = add(ramfs_inode(dir), name, ri);
-	pthread_mutex_unlock(&r->lock);
+	mutex_unlock(&r->lock);
 	if (!err)
 		notify_name(dir, name, S_ISDIR(mode), IN_CREATE);
 	inode_put(&ri->inode);
@@ -132,9 +132,9 @@ static int open_raced(struct inode *dir, struct caller *c, const char *name, int
 		   : (flags & O_ACCMODE) == O_WRONLY ? W_OK
 						     : R_OK | W_OK;
 
-	pthread_mutex_lock(&r->lock);
+	mutex_lock(&r->lock);
 	int err = open_existing(ramfs_inode(dir), name, flags, &ri);
-	pthread_mutex_unlock(&r->lock);
+	mutex_unlock(&r->lock);
 	if (err)
 		return err;
 	err = ri->inode.ops->permission(&ri->inode, c, mask | (flags & O_TRUNC ? W_OK : 0));
@@ -157,9 +157,9 @@ int ramfs_create_file(struct inode *dir, struct caller *c, const char *name, int
 		err = ramfs_inode_new(r, c, ramfs_inode(dir), S_IFREG | mode, 0, &ri);
 	if (err)
 		return err;
-	pthread_mutex_lock(&r->lock);
+	mutex_lock(&r->lock);
 	err = add(ramfs_inode(dir), name, ri);
-	pthread_mutex_unlock(&r->lock);
+	mutex_unlock(&r->lock);
 	*created = !err;
 	if (!err)
 		notify_name(dir, name, false, IN_CREATE);
@@ -218,9 +218,9 @@ int ramfs_link(struct inode *dir, struct caller *c, const char *name, struct ino
 {
 	struct ramfs *r = ramfs_of(dir);
 
-	pthread_mutex_lock(&r->lock);
+	mutex_lock(&r->lock);
 	int err = link_locked(ramfs_inode(dir), c, name, ramfs_inode(target));
-	pthread_mutex_unlock(&r->lock);
+	mutex_unlock(&r->lock);
 	if (err)
 		return err;
 	notify_inode(target, IN_ATTRIB);
@@ -258,9 +258,9 @@ static int remove_name(struct inode *dir, struct caller *c, const char *name, bo
 	struct ramfs *r = ramfs_of(dir);
 	struct ramfs_inode *victim = NULL;
 
-	pthread_mutex_lock(&r->lock);
+	mutex_lock(&r->lock);
 	int err = remove_locked(ramfs_inode(dir), c, name, want_dir, &victim);
-	pthread_mutex_unlock(&r->lock);
+	mutex_unlock(&r->lock);
 	if (err)
 		return err;
 	if (!want_dir)

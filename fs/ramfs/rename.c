@@ -226,11 +226,11 @@ int ramfs_rename(struct inode *dir, struct caller *c, const char *name, struct i
 	int err = make_whiteout(r, c, &m);
 	if (err)
 		return err;
-	pthread_mutex_lock(&r->lock);
+	mutex_lock(&r->lock);
 	m.from = ramfs_find(m.from_dir, name, strlen(name));
 	m.to = ramfs_find(m.to_dir, newname, strlen(newname));
 	err = rename_locked(&m, c, &victim);
-	pthread_mutex_unlock(&r->lock);
+	mutex_unlock(&r->lock);
 	if (!err && m.moved)
 		tell(&m, name);
 	put(victim);

@@ -15,7 +15,7 @@ static void destroy(struct filesystem *fs)
 		ramfs_empty(ramfs_inode(fs->root));
 		inode_put(fs->root);
 	}
-	pthread_mutex_destroy(&r->lock);
+	mutex_destroy(&r->lock);
 	free(r);
 }
 
@@ -48,7 +48,7 @@ int ramfs_create(struct mm_host *mem, dev_t dev, const struct ramfs_options *opt
 	r->clock = mem->clock;
 	r->quota.max = opt->max_bytes ? opt->max_bytes : UINT64_MAX;
 	r->max_inodes = opt->max_inodes ? opt->max_inodes : UINT64_MAX;
-	pthread_mutex_init(&r->lock, NULL);
+	mutex_init(&r->lock, LOCK_RAMFS);
 	int err = make_root(r, opt);
 	if (err) {
 		filesystem_put(&r->fs);

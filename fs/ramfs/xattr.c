@@ -91,10 +91,10 @@ ssize_t ramfs_getxattr(struct inode *i, struct caller *c, const char *name, void
 {
 	struct ramfs *r = ramfs_of(i);
 
-	pthread_mutex_lock(&r->lock);
+	mutex_lock(&r->lock);
 	ssize_t n = ramfs_acl_is(name) ? ramfs_acl_get(ramfs_inode(i), name, buf, size)
 				       : get_locked(ramfs_inode(i), c, name, buf, size);
-	pthread_mutex_unlock(&r->lock);
+	mutex_unlock(&r->lock);
 	return n;
 }
 
@@ -145,9 +145,9 @@ int ramfs_setxattr(struct inode *i, struct caller *c, const char *name, const vo
 
 	if (!x)
 		return -ENOMEM;
-	pthread_mutex_lock(&r->lock);
+	mutex_lock(&r->lock);
 	int err = set_locked(ramfs_inode(i), c, x, flags);
-	pthread_mutex_unlock(&r->lock);
+	mutex_unlock(&r->lock);
 	if (err) {
 		free(x->name);
 		free(x);
@@ -171,7 +171,7 @@ ssize_t ramfs_listxattr(struct inode *i, struct caller *c, char *buf, size_t siz
 	struct ramfs_xattr *x;
 	size_t total = 0;
 
-	pthread_mutex_lock(&r->lock);
+	mutex_lock(&r->lock);
 	if (ri->acl)
 		list_name(XATTR_NAME_POSIX_ACL_ACCESS, buf, size, &total);
 	if (ri->default_acl)
@@ -180,7 +180,7 @@ ssize_t ramfs_listxattr(struct inode *i, struct caller *c, char *buf, size_t siz
 		if (!has_prefix(x->name, "trusted.") || cred_capable(c->cred, CAP_SYS_ADMIN))
 			list_name(x->name, buf, size, &total);
 	}
-	pthread_mutex_unlock(&r->lock);
+	mutex_unlock(&r->lock);
 	return size && total > size ? -ERANGE : (ssize_t)total;
 }
 
@@ -191,7 +191,7 @@ int ramfs_removexattr(struct inode *i, struct caller *c, const char *name)
 
 	if (ramfs_acl_is(name))
 		return ramfs_acl_set(ri, c, name, NULL, 0);
-	pthread_mutex_lock(&r->lock);
+	mutex_lock(&r->lock);
 	int err = may_access(ri, c, name, true);
 	struct ramfs_xattr *x = err ? NULL : find(ri, name);
 	if (x) {
@@ -200,6 +200,6 @@ int ramfs_removexattr(struct inode *i, struct caller *c, const char *name)
 	} else if (!err) {
 		err = -ENODATA;
 	}
-	pthread_mutex_unlock(&r->lock);
+	mutex_unlock(&r->lock);
 	return err;
 }

@@ -26,8 +26,8 @@ static void context_hold(struct context *c)
 	uint32_t none = HOLD_NONE;
 
 	while (!atomic_compare_exchange_strong(&c->hold, &none, HOLD_OWNER)) {
-		pthread_mutex_lock(&c->m->pool_lock); /* the taker has it */
-		pthread_mutex_unlock(&c->m->pool_lock);
+		mutex_lock(&c->m->pool_lock); /* the taker has it */
+		mutex_unlock(&c->m->pool_lock);
 		none = HOLD_NONE;
 	}
 }
@@ -55,10 +55,10 @@ static int run_end(struct context *c)
 	if (!c->vcpu)
 		return 0;
 	if (atomic_load(&c->vcpu->preempt)) {
-		pthread_mutex_lock(&m->pool_lock);
+		mutex_lock(&m->pool_lock);
 		atomic_store(&c->vcpu->preempt, false);
 		c->vcpu->run->immediate_exit = 0;
-		pthread_mutex_unlock(&m->pool_lock);
+		mutex_unlock(&m->pool_lock);
 	}
 	if (atomic_load(&m->queued) || c->vcpu->dead)
 		return vcpu_unbind(c);

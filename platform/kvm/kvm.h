@@ -18,12 +18,12 @@
 #define HL_PLATFORM_KVM_KVM_H
 
 #include <linux/kvm.h>
-#include <pthread.h>
 #include <stdatomic.h>
 
 #include "arch/x86_64/shim.h"
 #include "platform/platform.h"
 #include "util/list.h"
+#include "util/lock.h"
 
 #define CONTROL_SIZE (3UL << 30) /* below the holes that KVM keeps for itself near 4 GiB */
 #define PHYSMEM_GPA  (4UL << 30)
@@ -63,7 +63,7 @@ struct machine {
 	struct physmem *pm;
 	char *control; /* host address of guest-physical 0 */
 
-	pthread_mutex_t mem_lock;
+	struct mutex mem_lock;
 	uint64_t control_end;    /* what has a memory slot */
 	uint64_t table_next;     /* never used from here on */
 	struct table_list free;  /* may be used again */
@@ -71,7 +71,7 @@ struct machine {
 	uint64_t shim_root;      /* page table root with nothing but the shim */
 	_Atomic uint64_t *slots; /* bitmap: slots of physmem that exist; set under mem_lock */
 
-	pthread_mutex_t pool_lock;
+	struct mutex pool_lock;
 	struct list vcpus;       /* all, least recently bound first */
 	struct list waiters;     /* first come, first served */
 	_Atomic unsigned queued; /* length of waiters; read without the lock */

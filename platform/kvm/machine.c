@@ -41,8 +41,8 @@ static void machine_destroy(struct machine *m)
 	if (m->fd >= 0)
 		close(m->fd);
 	control_destroy(m);
-	pthread_mutex_destroy(&m->mem_lock);
-	pthread_mutex_destroy(&m->pool_lock);
+	mutex_destroy(&m->mem_lock);
+	mutex_destroy(&m->pool_lock);
 	free(m);
 }
 
@@ -58,8 +58,8 @@ static struct machine *machine_alloc(struct kvm_host *h)
 	m->vcpu_soft = h->moves_slowly ? VCPU_SOFT_MOVES : VCPU_SOFT;
 	if (m->vcpu_soft > m->vcpu_hard)
 		m->vcpu_soft = m->vcpu_hard;
-	pthread_mutex_init(&m->mem_lock, NULL);
-	pthread_mutex_init(&m->pool_lock, NULL);
+	mutex_init(&m->mem_lock, LOCK_KVM_MEMORY);
+	mutex_init(&m->pool_lock, LOCK_KVM_POOL);
 	list_init(&m->vcpus);
 	list_init(&m->waiters);
 	return m;

@@ -149,9 +149,9 @@ uint64_t table_alloc(struct machine *m)
 {
 	uint64_t gpa;
 
-	pthread_mutex_lock(&m->mem_lock);
+	mutex_lock(&m->mem_lock);
 	gpa = table_take(m);
-	pthread_mutex_unlock(&m->mem_lock);
+	mutex_unlock(&m->mem_lock);
 	return gpa;
 }
 
@@ -172,19 +172,19 @@ int translations_drop_all(struct machine *m)
 {
 	int err;
 
-	pthread_mutex_lock(&m->mem_lock);
+	mutex_lock(&m->mem_lock);
 	err = drop_all_locked(m);
-	pthread_mutex_unlock(&m->mem_lock);
+	mutex_unlock(&m->mem_lock);
 	return err;
 }
 
 void tables_free(struct machine *m, struct table_list *list)
 {
-	pthread_mutex_lock(&m->mem_lock);
+	mutex_lock(&m->mem_lock);
 	table_list_move(m, &m->stale, list);
 	if (m->stale.count > STALE_TABLES_MAX)
 		drop_all_locked(m);
-	pthread_mutex_unlock(&m->mem_lock);
+	mutex_unlock(&m->mem_lock);
 }
 
 /*
@@ -249,13 +249,13 @@ static int slot_ensure(struct machine *m, unsigned slot, uint64_t start, uint64_
 
 	if (atomic_load(word) & bit)
 		return 0;
-	pthread_mutex_lock(&m->mem_lock);
+	mutex_lock(&m->mem_lock);
 	if (!(atomic_load(word) & bit))
 		err = slot_set(m, SLOT_PHYSMEM + slot, PHYSMEM_GPA + start,
 			       (char *)physmem_base(m->pm) + start, size);
 	if (!err)
 		atomic_fetch_or(word, bit);
-	pthread_mutex_unlock(&m->mem_lock);
+	mutex_unlock(&m->mem_lock);
 	return err;
 }
 

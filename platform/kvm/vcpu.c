@@ -6,6 +6,7 @@
  * running, a newcomer waits in line and the one that ran longest is stopped for it.
  */
 #include "platform/kvm/kvm.h"
+#include "util/lock.h"
 #include "util/time.h"
 
 #include <errno.h>
@@ -30,7 +31,7 @@
 
 struct waiter {
 	struct list link;
-	pthread_cond_t cond;
+	struct cond cond;
 	struct context *context;
 };
 
@@ -269,9 +270,7 @@ static void vcpu_preempt(struct machine *m)
 /* Called with pool_lock held: waits for one turn's time. */
 static void waiter_sleep(struct machine *m, struct waiter *w)
 {
-	struct timespec ts = ns_to_timespec(now_ns() + SLICE_NS);
-
-	pthread_cond_timedwait(&w->cond, &m->pool_lock, &ts);
+	cond_wait_until(&w->cond, &m->pool_lock, now_ns() + SLICE_NS);
 }
 
 /* Called with pool_lock held: `v` has no owner. */
@@ -285,7 +284,7 @@ static void vcpu_hand_over(struct machine *m, struct vcpu *v)
 	list_del(&w->link);
 	atomic_fetch_sub(&m->queued, 1);
 	owner_set(v, w->context);
-	pthread_cond_signal(&w->cond);
+	cond_signal(&w->cond);
 }
 
 /* Called with pool_lock held. A kick is noticed at the end of a turn: only machines with hundreds
@@ -294,12 +293,8 @@ static void vcpu_wait(struct context *c, struct kick *k)
 {
 	struct machine *m = c->m;
 	struct waiter w = { .context = c };
-	pthread_condattr_t attr;
 
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&w.cond, &attr);
-	pthread_condattr_destroy(&attr);
+	cond_init(&w.cond);
 	list_add_tail(&m->waiters, &w.link);
 	atomic_fetch_add(&m->queued, 1);
 	while (!c->vcpu && !atomic_load(&k->pending)) {
@@ -315,7 +310,7 @@ static void vcpu_wait(struct context *c, struct kick *k)
 		list_del(&w.link);
 		atomic_fetch_sub(&m->queued, 1);
 	}
-	pthread_cond_destroy(&w.cond);
+	cond_destroy(&w.cond);
 }
 
 static int fp_restore(struct context *c)
@@ -348,10 +343,10 @@ static int vcpu_begin(struct context *c, pid_t tid)
 	c->segs_dirty = true;
 	if (v->tid && v->tid != tid && c->m->host->moves_slowly)
 		thread_change(v);
-	pthread_mutex_lock(&c->m->pool_lock);
+	mutex_lock(&c->m->pool_lock);
 	v->tid = tid;
 	v->since = now_ns();
-	pthread_mutex_unlock(&c->m->pool_lock);
+	mutex_unlock(&c->m->pool_lock);
 	return err;
 }
 
@@ -360,13 +355,13 @@ int vcpu_bind(struct context *c, struct kick *k)
 	struct machine *m = c->m;
 	struct vcpu *v;
 
-	pthread_mutex_lock(&m->pool_lock);
+	mutex_lock(&m->pool_lock);
 	v = list_empty(&m->waiters) ? vcpu_get(m, k->tid) : NULL;
 	if (v)
 		owner_set(v, c);
 	else
 		vcpu_wait(c, k);
-	pthread_mutex_unlock(&m->pool_lock);
+	mutex_unlock(&m->pool_lock);
 	return c->vcpu ? vcpu_begin(c, k->tid) : -EINTR;
 }
 
@@ -375,13 +370,13 @@ static void vcpu_release(struct context *c)
 	struct machine *m = c->m;
 	struct vcpu *v = c->vcpu;
 
-	pthread_mutex_lock(&m->pool_lock);
+	mutex_lock(&m->pool_lock);
 	owner_set(v, NULL);
 	if (v->dead)
 		list_del(&v->link);
 	else
 		vcpu_hand_over(m, v);
-	pthread_mutex_unlock(&m->pool_lock);
+	mutex_unlock(&m->pool_lock);
 	if (v->dead)
 		vcpu_free(v);
 }

@@ -27,7 +27,7 @@ int process_context_create(struct machine *m, struct context **out)
 	c->regs.rflags = RFLAGS_FIXED;
 	c->regs_known = true;
 	list_init(&c->node);
-	pthread_mutex_init(&c->clock.lock, NULL);
+	mutex_init(&c->clock.lock, LOCK_THREAD_CLOCK);
 	*out = c;
 	return 0;
 }
@@ -36,7 +36,7 @@ void process_context_destroy(struct context *c)
 {
 	stub_thread_end(c);
 	stub_thread_detach(c);
-	pthread_mutex_destroy(&c->clock.lock);
+	mutex_destroy(&c->clock.lock);
 	free(c->fp);
 	free(c);
 }

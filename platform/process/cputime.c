@@ -36,17 +36,17 @@ static void clock_look(struct thread_clock *k)
 
 void clock_start(struct thread_clock *k, pid_t pid, pid_t tid, const struct cpu_time *used)
 {
-	pthread_mutex_lock(&k->lock);
+	mutex_lock(&k->lock);
 	k->pid = pid;
 	k->tid = tid;
 	k->runs_seen = 0;
 	k->thread = k->base = *used;
-	pthread_mutex_unlock(&k->lock);
+	mutex_unlock(&k->lock);
 }
 
 void clock_stop(struct thread_clock *k)
 {
-	pthread_mutex_lock(&k->lock);
+	mutex_lock(&k->lock);
 	clock_look(k);
 	k->before.user_ns += k->thread.user_ns - k->base.user_ns;
 	k->before.system_ns += k->thread.system_ns - k->base.system_ns;
@@ -54,14 +54,14 @@ void clock_stop(struct thread_clock *k)
 		k->last = k->thread;
 	k->thread = k->base = (struct cpu_time){ 0 };
 	k->tid = 0;
-	pthread_mutex_unlock(&k->lock);
+	mutex_unlock(&k->lock);
 }
 
 struct cpu_time clock_last(struct thread_clock *k)
 {
-	pthread_mutex_lock(&k->lock);
+	mutex_lock(&k->lock);
 	struct cpu_time last = k->last;
-	pthread_mutex_unlock(&k->lock);
+	mutex_unlock(&k->lock);
 	return last;
 }
 
@@ -69,11 +69,11 @@ bool process_cpu_time(struct context *c, struct cpu_time *out)
 {
 	struct thread_clock *k = &c->clock;
 
-	pthread_mutex_lock(&k->lock);
+	mutex_lock(&k->lock);
 	clock_look(k);
 	out->user_ns = k->before.user_ns + k->thread.user_ns - k->base.user_ns;
 	out->system_ns = k->before.system_ns + k->thread.system_ns - k->base.system_ns;
-	pthread_mutex_unlock(&k->lock);
+	mutex_unlock(&k->lock);
 	return true;
 }
 

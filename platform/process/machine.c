@@ -48,7 +48,7 @@ static void space_died(struct space *s)
 {
 	struct context *c;
 	s->stub.dead = true;
-	pthread_mutex_lock(&s->lock);
+	mutex_lock(&s->lock);
 	list_for_each (c, &s->contexts, node) {
 		struct kick *k = atomic_load(&c->kick);
 		if (k)
@@ -56,7 +56,7 @@ static void space_died(struct space *s)
 		if (c->died)
 			c->died(c->died_arg);
 	}
-	pthread_mutex_unlock(&s->lock);
+	mutex_unlock(&s->lock);
 }
 
 static bool has_ended(int pidfd)
@@ -72,23 +72,23 @@ static bool has_ended(int pidfd)
 static void machine_notice_death(struct machine *m, int pidfd)
 {
 	struct space *s;
-	pthread_mutex_lock(&m->lock);
+	mutex_lock(&m->lock);
 	list_for_each (s, &m->spaces, node) {
 		if (s->stub.pidfd == pidfd && has_ended(pidfd)) {
 			space_died(s);
 			epoll_ctl(m->reaper_epoll, EPOLL_CTL_DEL, pidfd, NULL);
 		}
 	}
-	pthread_mutex_unlock(&m->lock);
+	mutex_unlock(&m->lock);
 }
 
 void machine_bury(struct machine *m, int pidfd)
 {
-	pthread_mutex_lock(&m->lock);
+	mutex_lock(&m->lock);
 	int oldest = m->dying[m->next_dying];
 	m->dying[m->next_dying] = pidfd;
 	m->next_dying = (m->next_dying + 1) % DYING_MAX;
-	pthread_mutex_unlock(&m->lock);
+	mutex_unlock(&m->lock);
 	if (oldest < 0)
 		return;
 	stub_await_end(oldest);
@@ -97,11 +97,11 @@ void machine_bury(struct machine *m, int pidfd)
 
 static void start_done(struct machine *m, int err)
 {
-	pthread_mutex_lock(&m->lock);
+	mutex_lock(&m->lock);
 	m->start_err = err;
 	m->started = true;
-	pthread_cond_signal(&m->start_cond);
-	pthread_mutex_unlock(&m->lock);
+	cond_signal(&m->start_cond);
+	mutex_unlock(&m->lock);
 }
 
 /* PR_SET_PDEATHSIG speaks of the parent thread, not of its process: the template's lives as long as
@@ -145,10 +145,10 @@ static int reaper_start(struct machine *m)
 	if (err)
 		return err;
 	m->reaper_runs = true;
-	pthread_mutex_lock(&m->lock);
+	mutex_lock(&m->lock);
 	while (!m->started)
-		pthread_cond_wait(&m->start_cond, &m->lock);
-	pthread_mutex_unlock(&m->lock);
+		cond_wait(&m->start_cond, &m->lock);
+	mutex_unlock(&m->lock);
 	return m->start_err;
 }
 
@@ -183,9 +183,9 @@ static void process_machine_destroy(struct machine *m)
 	close_fd(m->control_fd);
 	slots_destroy(&m->pages);
 	slots_destroy(&m->stacks);
-	pthread_mutex_destroy(&m->lock);
+	mutex_destroy(&m->lock);
 	stub_destroy(&m->template);
-	pthread_cond_destroy(&m->start_cond);
+	cond_destroy(&m->start_cond);
 	free(m);
 }
 
@@ -198,8 +198,8 @@ static struct machine *machine_alloc(void)
 	stub_init(&m->template);
 	for (unsigned i = 0; i < DYING_MAX; i++)
 		m->dying[i] = -1;
-	pthread_mutex_init(&m->lock, NULL);
-	pthread_cond_init(&m->start_cond, NULL);
+	mutex_init(&m->lock, LOCK_MACHINE);
+	cond_init(&m->start_cond);
 	list_init(&m->spaces);
 	slots_init(&m->pages, CONTROL_PAGES);
 	slots_init(&m->stacks, CONTROL_STACKS);

@@ -49,6 +49,7 @@
 #include "platform/platform.h"
 #include "platform/process/layout.h"
 #include "util/list.h"
+#include "util/lock.h"
 
 #ifndef SECCOMP_IOCTL_NOTIF_SET_FLAGS
 #define SECCOMP_IOCTL_NOTIF_SET_FLAGS      SECCOMP_IOW(4, __u64)
@@ -58,7 +59,7 @@
 /* ---- slots.c: numbers of pages and stacks in the control file ---- */
 
 struct slots {
-	pthread_mutex_t lock;
+	struct mutex lock;
 	uint32_t *free;
 	uint32_t nr_free, room, next, max;
 };
@@ -88,7 +89,7 @@ struct step {
 _Static_assert(sizeof(struct step) == STEP_SIZE, "layout.h");
 
 struct stub {
-	pthread_mutex_t lock; /* one command at a time */
+	struct mutex lock; /* one command at a time */
 	int socket, pidfd;
 	pid_t pid;
 	char *page; /* the command page, in the monitor */
@@ -142,7 +143,7 @@ struct machine {
 	pthread_t reaper;
 	bool reaper_runs;
 	int reaper_epoll, reaper_wake;
-	pthread_mutex_t lock;
+	struct mutex lock;
 	struct list spaces;
 	_Atomic bool has_space; /* or had */
 	/* pidfds of stubs that were killed and may not be gone yet, by age from next_dying on */
@@ -151,7 +152,7 @@ struct machine {
 	struct why *start_why; /* while it starts */
 	int start_err;
 	bool started;
-	pthread_cond_t start_cond;
+	struct cond start_cond;
 };
 
 #define CONTROL_PAGES     65536U
@@ -177,7 +178,7 @@ struct space {
 	_Atomic bool destroyed;
 	struct list node; /* machine.spaces */
 	struct stub stub;
-	pthread_mutex_t lock;
+	struct mutex lock;
 	struct list contexts; /* with a thread here; guarded by lock, as are these: */
 	struct list parked;   /* threads without a context */
 	unsigned nr_parked;
@@ -199,7 +200,7 @@ void spare_destroy(struct machine *m);
 /* ---- cputime.c ---- */
 
 struct thread_clock {
-	pthread_mutex_t lock;
+	struct mutex lock;
 	pid_t pid, tid; /* 0: no thread now */
 	/* of threads that are gone, and what was last seen of this one */
 	struct cpu_time before, thread;

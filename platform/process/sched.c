@@ -27,10 +27,10 @@ static void copy_to(pid_t to, pid_t from)
 void process_schedule_as(struct context *c, pid_t host_tid)
 {
 	atomic_store(&c->m->scheduled, true);
-	pthread_mutex_lock(&c->clock.lock); /* the thread does not end meanwhile */
+	mutex_lock(&c->clock.lock); /* the thread does not end meanwhile */
 	if (c->clock.tid)
 		copy_to(c->clock.tid, host_tid);
-	pthread_mutex_unlock(&c->clock.lock);
+	mutex_unlock(&c->clock.lock);
 }
 
 /* A new thread comes with the scheduling of the one that made it. */

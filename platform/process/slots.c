@@ -7,12 +7,12 @@
 void slots_init(struct slots *s, uint32_t max)
 {
 	*s = (struct slots){ .max = max };
-	pthread_mutex_init(&s->lock, NULL);
+	mutex_init(&s->lock, LOCK_SLOTS);
 }
 
 void slots_destroy(struct slots *s)
 {
-	pthread_mutex_destroy(&s->lock);
+	mutex_destroy(&s->lock);
 	free(s->free);
 }
 
@@ -34,22 +34,22 @@ static int reserve(uint32_t **free_list, uint32_t *room, uint32_t used, uint32_t
 int slots_take(struct slots *s, uint32_t *out)
 {
 	int err = 0;
-	pthread_mutex_lock(&s->lock);
+	mutex_lock(&s->lock);
 	if (s->nr_free)
 		*out = s->free[--s->nr_free];
 	else if (s->next == s->max)
 		err = -EAGAIN;
 	else if (!(err = reserve(&s->free, &s->room, s->next, 64)))
 		*out = s->next++;
-	pthread_mutex_unlock(&s->lock);
+	mutex_unlock(&s->lock);
 	return err;
 }
 
 void slots_give(struct slots *s, uint32_t slot)
 {
-	pthread_mutex_lock(&s->lock);
+	mutex_lock(&s->lock);
 	s->free[s->nr_free++] = slot;
-	pthread_mutex_unlock(&s->lock);
+	mutex_unlock(&s->lock);
 }
 
 /* ---- those of one stub ---- */

@@ -41,11 +41,11 @@ static int batch_flush(struct space *s)
 		b->steps[b->n++] = (struct step){ SYS_close, { STUB_FD_PASSED + i }, 0 };
 	}
 	b->steps[b->n - 1].flags = STEP_LAST;
-	pthread_mutex_lock(&s->stub.lock);
+	mutex_lock(&s->stub.lock);
 	int err = stub_order(&s->stub, b->steps, b->n, fds, b->nr_files);
 	if (!err)
 		err = stub_answer(&s->stub, NULL, NULL);
-	pthread_mutex_unlock(&s->stub.lock);
+	mutex_unlock(&s->stub.lock);
 	batch_clear(b);
 	if (err)
 		s->stub.dead = true;
@@ -110,10 +110,10 @@ int space_open(struct space *s)
 /* *done: `step` has been put off. */
 static int put_off(struct space *s, const struct step *step, struct memfile *mf, bool *done)
 {
-	pthread_mutex_lock(&s->lock);
+	mutex_lock(&s->lock);
 	*done = s->batch != NULL;
 	int err = *done ? batch_add(s, *step, mf) : 0;
-	pthread_mutex_unlock(&s->lock);
+	mutex_unlock(&s->lock);
 	return err;
 }
 
@@ -127,7 +127,7 @@ int process_space_create(struct machine *m, struct space **out)
 	s->m = m;
 	s->refs = 1;
 	stub_init(&s->stub);
-	pthread_mutex_init(&s->lock, NULL);
+	mutex_init(&s->lock, LOCK_SPACE);
 	list_init(&s->node);
 	list_init(&s->contexts);
 	list_init(&s->parked);
@@ -173,7 +173,7 @@ void space_put(struct space *s)
 	if (s->batch)
 		batch_clear(s->batch);
 	free(s->batch);
-	pthread_mutex_destroy(&s->lock);
+	mutex_destroy(&s->lock);
 	stub_destroy(&s->stub);
 	free(s);
 }
@@ -185,19 +185,19 @@ static bool threads_stopped(struct space *s)
 	struct context *c;
 	bool stopped = true;
 
-	pthread_mutex_lock(&s->lock);
+	mutex_lock(&s->lock);
 	list_for_each (c, &s->contexts, node)
 		stopped &= c->state == THREAD_CALLED || c->state == THREAD_REPORTED;
-	pthread_mutex_unlock(&s->lock);
+	mutex_unlock(&s->lock);
 	return stopped;
 }
 
 void process_space_stop(struct space *s)
 {
-	pthread_mutex_lock(&s->lock);
+	mutex_lock(&s->lock);
 	if (s->stub.pidfd >= 0)
 		stub_send_kill(&s->stub);
-	pthread_mutex_unlock(&s->lock);
+	mutex_unlock(&s->lock);
 }
 
 void process_space_destroy(struct space *s)
@@ -205,15 +205,15 @@ void process_space_destroy(struct space *s)
 	struct machine *m = s->m;
 	struct context *c;
 
-	pthread_mutex_lock(&m->lock);
+	mutex_lock(&m->lock);
 	list_del(&s->node);
 	if (s->stub.pidfd >= 0)
 		epoll_ctl(m->reaper_epoll, EPOLL_CTL_DEL, s->stub.pidfd, NULL);
-	pthread_mutex_unlock(&m->lock);
-	pthread_mutex_lock(&s->lock);
+	mutex_unlock(&m->lock);
+	mutex_lock(&s->lock);
 	list_for_each (c, &s->contexts, node)
 		clock_stop(&c->clock);
-	pthread_mutex_unlock(&s->lock);
+	mutex_unlock(&s->lock);
 	/* Its pages may be given to others as soon as we return: nothing of it may run any more. */
 	s->destroyed = true; /* first: threads that find themselves dying are to know why */
 	stub_send_kill(&s->stub);
@@ -307,11 +307,11 @@ int process_space_protect(struct space *s, gva_t addr, uint64_t len, unsigned pr
 	if (!is_guest_range(addr, len))
 		return -EINVAL;
 	/* A hole may be in the range: what is mapped must be known now. */
-	pthread_mutex_lock(&s->lock);
+	mutex_lock(&s->lock);
 	int err = s->batch ? space_stub(s) : 0;
 	if (!err && s->batch)
 		err = batch_flush(s);
-	pthread_mutex_unlock(&s->lock);
+	mutex_unlock(&s->lock);
 	if (err)
 		return err;
 	return prot ? protect_range(s, addr.v, len, prot) : process_space_unmap(s, addr, len);

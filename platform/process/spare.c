@@ -76,9 +76,9 @@ static int order_locked(struct machine *m)
 
 void spare_order(struct machine *m)
 {
-	pthread_mutex_lock(&m->template.lock);
+	mutex_lock(&m->template.lock);
 	(void)order_locked(m);
-	pthread_mutex_unlock(&m->template.lock);
+	mutex_unlock(&m->template.lock);
 }
 
 /* The spare becomes `st`, whose first thread has the stack *stack. */
@@ -124,10 +124,10 @@ static int watch(struct space *s)
 	struct epoll_event ev = { .events = EPOLLIN, .data.fd = s->stub.pidfd };
 	struct machine *m = s->m;
 
-	pthread_mutex_lock(&m->lock);
+	mutex_lock(&m->lock);
 	list_add(&m->spaces, &s->node);
 	int err = epoll_ctl(m->reaper_epoll, EPOLL_CTL_ADD, s->stub.pidfd, &ev) < 0 ? -errno : 0;
-	pthread_mutex_unlock(&m->lock);
+	mutex_unlock(&m->lock);
 	return err;
 }
 
@@ -150,9 +150,9 @@ static int take_locked(struct space *s)
 
 int spare_take(struct space *s)
 {
-	pthread_mutex_lock(&s->m->template.lock);
+	mutex_lock(&s->m->template.lock);
 	int err = take_locked(s);
-	pthread_mutex_unlock(&s->m->template.lock);
+	mutex_unlock(&s->m->template.lock);
 	return err ? err : watch(s);
 }
 

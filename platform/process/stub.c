@@ -17,7 +17,7 @@
 void stub_init(struct stub *st)
 {
 	*st = (struct stub){ .socket = -1, .pidfd = -1, .mapper = -1, .slot = UINT32_MAX };
-	pthread_mutex_init(&st->lock, NULL);
+	mutex_init(&st->lock, LOCK_STUB);
 }
 
 void stub_destroy(struct stub *st)
@@ -26,7 +26,7 @@ void stub_destroy(struct stub *st)
 		close(st->socket);
 	if (st->mapper >= 0)
 		close(st->mapper);
-	pthread_mutex_destroy(&st->lock);
+	mutex_destroy(&st->lock);
 }
 
 union fd_control {
@@ -200,7 +200,7 @@ int stub_command(struct stub *st, const struct step *steps, unsigned n, int pass
 {
 	int err;
 
-	pthread_mutex_lock(&st->lock);
+	mutex_lock(&st->lock);
 	if (!received && ++st->nr_commands == MAPPER_AFTER)
 		mapper_start(st);
 	if (!received && st->mapper >= 0) {
@@ -210,7 +210,7 @@ int stub_command(struct stub *st, const struct step *steps, unsigned n, int pass
 		if (!err)
 			err = stub_answer(st, received, NULL);
 	}
-	pthread_mutex_unlock(&st->lock);
+	mutex_unlock(&st->lock);
 	return err;
 }
 

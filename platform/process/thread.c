@@ -191,13 +191,13 @@ static int await_first_report(struct context *c)
 static int start_new(struct context *c, struct space *s)
 {
 	bool fresh;
-	pthread_mutex_lock(&s->lock);
+	mutex_lock(&s->lock);
 	int err = slot_set_take(&s->stacks, &c->m->stacks, &c->stack, &fresh);
 	if (!err) {
 		attach_locked(c, s);
 		err = make_thread(c, s, !fresh);
 	}
-	pthread_mutex_unlock(&s->lock);
+	mutex_unlock(&s->lock);
 	return err ? err : await_first_report(c);
 }
 
@@ -225,7 +225,7 @@ static bool park(struct context *c)
 			      .stack = c->stack,
 			      .id = c->id,
 			      .used = clock_last(&c->clock) };
-	pthread_mutex_lock(&s->lock);
+	mutex_lock(&s->lock);
 	bool room = !s->destroyed && s->nr_parked < PARKED_MAX;
 	if (room) {
 		list_add(&s->parked, &p->node);
@@ -233,7 +233,7 @@ static bool park(struct context *c)
 		c->listener = -1;
 		c->stack = UINT32_MAX; /* p's now */
 	}
-	pthread_mutex_unlock(&s->lock);
+	mutex_unlock(&s->lock);
 	if (!room)
 		free(p);
 	return room;
@@ -241,7 +241,7 @@ static bool park(struct context *c)
 
 static bool unpark(struct context *c, struct space *s, struct cpu_time *used)
 {
-	pthread_mutex_lock(&s->lock);
+	mutex_lock(&s->lock);
 	bool any = s->nr_parked > 0;
 	if (any) {
 		struct parked *p = list_first(&s->parked, struct parked, node);
@@ -256,7 +256,7 @@ static bool unpark(struct context *c, struct space *s, struct cpu_time *used)
 		attach_locked(c, s);
 		free(p);
 	}
-	pthread_mutex_unlock(&s->lock);
+	mutex_unlock(&s->lock);
 	return any;
 }
 
@@ -291,7 +291,7 @@ void stub_threads_forget(struct space *s)
 {
 	struct parked *p, *next;
 
-	pthread_mutex_lock(&s->lock);
+	mutex_lock(&s->lock);
 	list_for_each_safe (p, next, &s->parked, node) {
 		list_del(&p->node);
 		close(p->listener);
@@ -299,7 +299,7 @@ void stub_threads_forget(struct space *s)
 		free(p);
 	}
 	s->nr_parked = 0;
-	pthread_mutex_unlock(&s->lock);
+	mutex_unlock(&s->lock);
 }
 
 /* ---- beginning and end ---- */
@@ -309,9 +309,9 @@ int stub_thread_start(struct context *c, struct space *s)
 	struct cpu_regs regs = c->regs;
 	struct cpu_time used;
 
-	pthread_mutex_lock(&s->lock);
+	mutex_lock(&s->lock);
 	int err = space_open(s);
-	pthread_mutex_unlock(&s->lock);
+	mutex_unlock(&s->lock);
 	if (err)
 		return err;
 	if (c->listener >= 0)
@@ -334,11 +334,11 @@ void stub_thread_detach(struct context *c)
 {
 	struct space *s = c->s;
 	if (s) {
-		pthread_mutex_lock(&s->lock);
+		mutex_lock(&s->lock);
 		list_del(&c->node);
 		if (c->stack != UINT32_MAX)
 			slot_set_give(&s->stacks, c->stack);
-		pthread_mutex_unlock(&s->lock);
+		mutex_unlock(&s->lock);
 		space_put(s);
 	}
 	if (c->listener >= 0)

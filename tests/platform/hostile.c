@@ -268,11 +268,11 @@ static unsigned helpers(const struct stub *st)
 /* Of the helper, whether there is a mapper or not. */
 static int helper_command(struct stub *st, const struct step *step)
 {
-	pthread_mutex_lock(&st->lock);
+	mutex_lock(&st->lock);
 	int err = stub_order(st, step, 1, NULL, 0);
 	if (!err)
 		err = stub_answer(st, NULL, NULL);
-	pthread_mutex_unlock(&st->lock);
+	mutex_unlock(&st->lock);
 	return err;
 }
 

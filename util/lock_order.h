@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The one order of the monitor's locks. A thread that holds a lock takes only such whose number is
+ * higher. The essays that the last column names say more about a lock; none of them has an order
+ * of its own.
+ *
+ * Locks are of two kinds. One that SLEEPS may be held across work that takes long: copies from and
+ * to a guest (which may have to wait for mm->lock), host calls on files, waits for a platform. Any
+ * other is a short one: its holder does not wait, so that nobody waits long for it, whatever any
+ * guest does. A short lock is never held when one that sleeps is taken. sandbox->lock is short:
+ * that is why no process can make another's getppid wait.
+ *
+ * Two of a class are taken at a time only where the third column says how: BY_ADDRESS, the lower
+ * address first; NESTS, in the order of the objects, which the text names.
+ */
+#ifndef HL_UTIL_LOCK_ORDER_H
+#define HL_UTIL_LOCK_ORDER_H
+
+#define LOCK_SHORT      0U
+#define LOCK_SLEEPS     1U
+#define LOCK_BY_ADDRESS 2U
+#define LOCK_NESTS      4U
+
+/* X(class, number, rules, what it guards and which objects nest, where more is said) */
+/* clang-format off */
+#define LOCK_CLASSES(X)                                                                            \
+	X(SOCK_DIAG, 10, LOCK_SLEEPS,                                                              \
+	  "the answers that wait in a netlink socket", "net/sock_diag.c")                          \
+	X(FASYNC_ARMING, 12, LOCK_SLEEPS,                                                          \
+	  "changes of O_ASYNC, one at a time", "kernel/fasync.c")                                  \
+	X(FILE_POS, 14, LOCK_SLEEPS,                                                               \
+	  "the position of an open file; its owner (F_SETOWN)", "fs/file.h")                       \
+	X(EPOLL_NEST, 20, LOCK_SLEEPS,                                                             \
+	  "which epoll instances are in which, one check at a time", "kernel/epoll.c")             \
+	X(EPOLL, 22, LOCK_SLEEPS | LOCK_NESTS,                                                     \
+	  "the items of an epoll instance; an outer instance before those in it", "kernel/epoll.c")\
+	X(FILE_WATCH, 24, LOCK_NESTS,                                                              \
+	  "the epoll items of a file; an epoll file before those of instances that it is in",      \
+	  "kernel/epoll.c")                                                                        \
+	X(FIFO, 30, LOCK_SLEEPS,                                                                   \
+	  "the pipe behind a FIFO", "fs/pipefs/pipe.h")                                            \
+	X(PIPE, 32, LOCK_SLEEPS | LOCK_BY_ADDRESS,                                                 \
+	  "the buffers of a pipe, its ends", "fs/pipefs/pipe.c")                                   \
+	X(PTY_TABLE, 34, LOCK_SLEEPS,                                                              \
+	  "the numbers of terminals", "kernel/pty.c")                                              \
+	X(PTY, 36, LOCK_SLEEPS,                                                                    \
+	  "the queues and settings of a terminal", "kernel/pty.c")                                 \
+	X(NET, 40, LOCK_SLEEPS,                                                                    \
+	  "the list of all sockets", "net/net.h")                                                  \
+	X(UNIX_NAMES, 42, LOCK_SLEEPS,                                                             \
+	  "the names of unix sockets", "net/unix_name.c")                                          \
+	X(UNIX_GC, 44, LOCK_SLEEPS,                                                                \
+	  "which sockets are in flight in messages", "net/unix_gc.c")                              \
+	X(UNIX_SOCK, 46, LOCK_SLEEPS | LOCK_BY_ADDRESS,                                            \
+	  "the state and the queues of a unix socket", "net/unix_sock.h")                          \
+	X(UNIX_DEAD, 48, LOCK_SHORT,                                                               \
+	  "messages that wait to be freed", "net/unix_gc.c")                                       \
+	X(EVENTFD, 50, LOCK_SHORT,                                                                 \
+	  "the count of an eventfd", "kernel/eventfd.c")                                           \
+	X(FUTEX_BUCKET, 52, LOCK_SLEEPS | LOCK_BY_ADDRESS,                                         \
+	  "the waiters of a bucket", "kernel/futex_table.h")                                       \
+	X(RAMFS_DATA, 54, LOCK_SLEEPS,                                                             \
+	  "the data and the seals of a file in memory", "fs/ramfs/file.c")                         \
+	X(MM, 60, LOCK_SLEEPS | LOCK_NESTS,                                                        \
+	  "an address space: vmas, backings, what is mapped; fork: a parent's before its child's", \
+	  "mm/mm.h")                                                                               \
+	X(PAGESOURCE, 62, LOCK_SLEEPS,                                                             \
+	  "the mappings of a file", "mm/pagesource.c")                                             \
+	X(FILECACHE, 64, LOCK_SLEEPS,                                                              \
+	  "which pages of host files are in the arena", "mm/filecache.c")                          \
+	X(HOSTFS_PAGES, 66, LOCK_SLEEPS,                                                           \
+	  "host files that are mapped", "fs/hostfs/pages.c")                                       \
+	X(PAGESTORE, 68, LOCK_SLEEPS,                                                              \
+	  "the extents of a file in memory", "mm/pagestore.c")                                     \
+	X(SPACE, 70, LOCK_SLEEPS,                                                                  \
+	  "the threads of an address space without KVM", "platform/process/process.h")             \
+	X(STUB, 72, LOCK_SLEEPS,                                                                   \
+	  "a stub's orders, one at a time", "platform/process/process.h")                          \
+	X(SLOTS, 74, LOCK_SHORT,                                                                   \
+	  "which command pages and stacks are free", "platform/process/slots.c")                   \
+	X(MACHINE, 76, LOCK_SHORT,                                                                 \
+	  "the address spaces without KVM", "platform/process/machine.c")                          \
+	X(KVM_MEMORY, 78, LOCK_SLEEPS,                                                             \
+	  "memory slots and page tables of a machine", "platform/kvm/memory.c")                    \
+	X(KVM_POOL, 80, LOCK_SHORT,                                                                \
+	  "who has which vCPU", "platform/kvm/vcpu.c")                                             \
+	X(PHYSMEM, 82, LOCK_SHORT,                                                                 \
+	  "what of the window for host files is free", "platform/physmem.h")                       \
+	X(ARENA, 84, LOCK_SHORT,                                                                   \
+	  "the reference counts of arena pages", "mm/arena.c")                                     \
+	X(BUDGET, 86, LOCK_SHORT,                                                                  \
+	  "the thread that measures memory", "mm/budget.c")                                        \
+	X(VDSO_CLOCK, 90, LOCK_SHORT,                                                              \
+	  "the page that the vDSO reads the time from", "loader/vdso.c")                           \
+	X(FDTABLE, 100, LOCK_SHORT,                                                                \
+	  "descriptors", "kernel/fdtable.h")                                                       \
+	X(RSEQ, 102, LOCK_SHORT,                                                                   \
+	  "turns on a CPU of restartable sequences", "kernel/rseq_cpu.c")                          \
+	X(SANDBOX, 110, LOCK_SHORT,                                                                \
+	  "the process tree, signals, job control, timers", "kernel/process.h")                    \
+	X(OBSERVER, 112, LOCK_SHORT,                                                               \
+	  "what is told of system calls", "sys/observe.h")                                         \
+	X(FUTEX_PI, 114, LOCK_SHORT,                                                               \
+	  "which task owns which priority-inheriting futex", "kernel/futex_pi.c")                  \
+	X(THREAD_CLOCK, 116, LOCK_SHORT,                                                           \
+	  "the CPU time of a thread without KVM", "platform/process/cputime.c")                    \
+	X(FS_STRUCT, 120, LOCK_SHORT,                                                              \
+	  "a process's root and working directory", "fs/vfs.h")                                    \
+	X(MOUNTS, 122, LOCK_SHORT,                                                                 \
+	  "the mount table", "fs/mount.c")                                                         \
+	X(DEVPTS, 124, LOCK_SHORT,                                                                 \
+	  "the names of terminals", "fs/devpts.c")                                                 \
+	X(RAMFS, 126, LOCK_SHORT,                                                                  \
+	  "names and attributes of a file system in memory", "fs/ramfs/internal.h")                \
+	X(HOSTFS_SEEN, 128, LOCK_SHORT,                                                            \
+	  "names that were looked up lately", "fs/hostfs/seen.c")                                  \
+	X(ANON_ATTR, 130, LOCK_SHORT,                                                              \
+	  "the attributes of a file without a name", "fs/anon.h")                                  \
+	X(FILE_LOCKS, 132, LOCK_SHORT,                                                             \
+	  "locks of files", "fs/locks.c")                                                          \
+	X(WRITERS, 134, LOCK_SHORT,                                                                \
+	  "which files are written to, which are run", "fs/writers.c")                             \
+	X(INOTIFY, 136, LOCK_SHORT,                                                                \
+	  "watches and events", "fs/inotify.c")                                                    \
+	X(USERS, 138, LOCK_SHORT,                                                                  \
+	  "the users that something is counted for", "fs/user.h")                                  \
+	X(WAITQUEUE, 140, LOCK_NESTS,                                                              \
+	  "who waits; a file's before those of epoll instances that it is in", "host/wait.h")      \
+	X(EPOLL_READY, 142, LOCK_SHORT,                                                            \
+	  "the items of an epoll instance that may be ready", "kernel/epoll.c")                    \
+	X(FASYNC, 144, LOCK_SHORT,                                                                 \
+	  "signals that wait to be sent because of O_ASYNC", "kernel/fasync.c")
+/* clang-format on */
+
+#endif
