@@ -469,7 +469,7 @@ void signal_return(struct task *t)
 {
 	struct cpu_regs regs;
 
-	t->restart.fn = NULL;
+	t->restart.kind = RESTART_NONE;
 	t->regs_replaced = true;
 	if (t->sb->platform->regs_get(t->context, &regs) || return_frame(t, &regs))
 		force_sigsegv(t, 0);

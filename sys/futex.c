@@ -26,8 +26,6 @@ struct futex_args {
 
 /* ---- restart ---- */
 
-static int64_t wait_restart(struct task *t, struct restart *r);
-
 /* A wait with a timeout goes on to the same point in time; one without starts over. */
 static int64_t wait_or_restart(struct task *t, const struct futex_want *want, uint64_t deadline,
 			       bool timeout)
@@ -39,14 +37,14 @@ static int64_t wait_or_restart(struct task *t, const struct futex_want *want, ui
 	if (!timeout)
 		return -ERESTARTSYS;
 	t->restart = (struct restart){
-		.fn = wait_restart,
+		.kind = RESTART_FUTEX,
 		.deadline = deadline,
 		.a = { want->ref.addr, want->ref.shared, want->val, want->bitset },
 	};
 	return -ERESTART_RESTARTBLOCK;
 }
 
-static int64_t wait_restart(struct task *t, struct restart *r)
+int64_t futex_wait_restart(struct task *t, const struct restart *r)
 {
 	struct futex_want want = { { r->a[0], r->a[1] }, (uint32_t)r->a[2], (uint32_t)r->a[3] };
 

@@ -136,18 +136,17 @@ static int64_t poll_fds(struct task *t, uint64_t addr, unsigned n, uint64_t dead
 	return r;
 }
 
-static int64_t poll_restart(struct task *t, struct restart *rs);
-
 static int64_t poll_restartable(struct task *t, uint64_t addr, unsigned n, uint64_t deadline)
 {
 	int64_t r = poll_fds(t, addr, n, deadline);
 	if (r != -EINTR)
 		return r;
-	t->restart = (struct restart){ .fn = poll_restart, .deadline = deadline, .a = { addr, n } };
+	t->restart =
+	    (struct restart){ .kind = RESTART_POLL, .deadline = deadline, .a = { addr, n } };
 	return -ERESTART_RESTARTBLOCK;
 }
 
-static int64_t poll_restart(struct task *t, struct restart *rs)
+int64_t poll_restart(struct task *t, const struct restart *rs)
 {
 	return poll_restartable(t, rs->a[0], rs->a[1], rs->deadline);
 }

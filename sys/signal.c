@@ -147,10 +147,16 @@ SYSCALL_DEFINE(rt_sigtimedwait)
 
 SYSCALL_DEFINE(restart_syscall)
 {
-	int64_t (*fn)(struct task *, struct restart *) = t->restart.fn;
+	static restart_fn *const table[NR_RESTART_KINDS] = {
+		[RESTART_SLEEP] = sleep_restart,
+		[RESTART_CPU_SLEEP] = cpu_sleep_restart,
+		[RESTART_POLL] = poll_restart,
+		[RESTART_FUTEX] = futex_wait_restart,
+	};
+	const struct restart r = t->restart;
 
-	t->restart.fn = NULL;
-	return fn ? fn(t, &t->restart) : -EINTR;
+	t->restart.kind = RESTART_NONE;
+	return table[r.kind] ? table[r.kind](t, &r) : -EINTR;
 }
 
 /* ---- sending: sandbox->lock held in the static functions ---- */

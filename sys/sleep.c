@@ -9,13 +9,6 @@
 
 /* ---- relative ---- */
 
-static int64_t sleep_until(struct task *t, uint64_t deadline, uint64_t rem_addr);
-
-static int64_t sleep_restart(struct task *t, struct restart *r)
-{
-	return sleep_until(t, r->deadline, r->a[0]);
-}
-
 /* A signal ends it: the time left goes to the guest, a restart sleeps on to the same point in
  * time. */
 static int64_t sleep_until(struct task *t, uint64_t deadline, uint64_t rem_addr)
@@ -32,8 +25,13 @@ static int64_t sleep_until(struct task *t, uint64_t deadline, uint64_t rem_addr)
 	if (rem_addr && put_user(t, rem_addr, &left))
 		return -EFAULT;
 	t->restart =
-	    (struct restart){ .fn = sleep_restart, .deadline = deadline, .a = { rem_addr } };
+	    (struct restart){ .kind = RESTART_SLEEP, .deadline = deadline, .a = { rem_addr } };
 	return -ERESTART_RESTARTBLOCK;
+}
+
+int64_t sleep_restart(struct task *t, const struct restart *r)
+{
+	return sleep_until(t, r->deadline, r->a[0]);
 }
 
 static int64_t sleep_for(struct task *t, const struct timespec *ts, uint64_t rem_addr)
@@ -95,8 +93,6 @@ static int cpu_sleep_to(struct task *t, const struct cpu_clock *c, uint64_t unti
 	}
 }
 
-static int64_t cpu_sleep_restart(struct task *t, struct restart *r);
-
 static int64_t cpu_sleep(struct task *t, const struct cpu_clock *c, uint64_t until, bool absolute,
 			 uint64_t rem_addr)
 {
@@ -112,14 +108,14 @@ static int64_t cpu_sleep(struct task *t, const struct cpu_clock *c, uint64_t unt
 	if (rem_addr && put_user(t, rem_addr, &left))
 		return -EFAULT;
 	t->restart = (struct restart){
-		.fn = cpu_sleep_restart,
+		.kind = RESTART_CPU_SLEEP,
 		.deadline = until,
 		.a = { rem_addr, c->thread, (uint64_t)c->tid },
 	};
 	return -ERESTART_RESTARTBLOCK;
 }
 
-static int64_t cpu_sleep_restart(struct task *t, struct restart *r)
+int64_t cpu_sleep_restart(struct task *t, const struct restart *r)
 {
 	struct cpu_clock c = { r->a[1], (int)r->a[2] };
 

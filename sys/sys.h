@@ -26,6 +26,11 @@ typedef int64_t syscall_fn(struct task *t, const uint64_t *a);
 	int64_t sys_##name(struct task *t __attribute__((unused)),                                 \
 			   const uint64_t *a __attribute__((unused)))
 
+/* What restart_syscall(2) runs, one for each kind of restart block (kernel/restart.h); in the file
+ * of the system call it belongs to. */
+typedef int64_t restart_fn(struct task *t, const struct restart *r);
+restart_fn sleep_restart, cpu_sleep_restart, poll_restart, futex_wait_restart;
+
 /* sys/dispatch.c: runs the system call in t->event. */
 int64_t sys_dispatch(struct task *t);
 const char *sys_name(uint64_t nr); /* NULL: no such number */
