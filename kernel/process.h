@@ -63,8 +63,8 @@ struct process {
 	struct waitqueue child_event; /* wait4 of this process sleeps here */
 
 	/* group stop (kernel/sigdeliver.c) */
-	bool stop_requested; /* tasks park themselves until SIGCONT or SIGKILL */
-	int nr_stopped;      /* parked tasks */
+	bool stop_requested; /* tasks park until SIGCONT or SIGKILL */
+	int nr_stopped;      /* tasks that rest for it */
 	bool stopped;        /* all are: from then until SIGCONT */
 	int stop_sig;        /* which stopped it */
 	bool stop_taken;     /* wait(2) has reported the stop already */

@@ -4,10 +4,13 @@
  * stack and the way back; restart of the system call it interrupted; group stops.
  *
  * 	signal_deliver
- * 	  next_signal           under the lock: parks for a stop, takes a signal, default actions
+ * 	  next_signal           under the lock: takes a signal, default actions
  * 	  deliver_to_handler    no lock: restart rules, rseq, frame, mask
  * 	  ... until none is left
  * 	  end_without_handler   restart rules, the temporary mask ends
+ *
+ * A stop in the middle ends the visit: registers are stored, and what has been done so far is in
+ * task->delivery. The task parks and comes again.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -15,6 +18,7 @@
 #include <sys/syscall.h>
 
 #include "arch/x86_64/sigframe.h"
+#include "kernel/park.h"
 #include "kernel/process.h"
 #include "kernel/restart.h"
 #include "kernel/rseq.h"
@@ -32,11 +36,10 @@
 #define MIN_ALTSTACK 2048 /* the kernel's MINSIGSTKSZ */
 
 /* One visit to signal_deliver. */
-struct delivery {
+struct visit {
 	struct task *t;
-	bool in_syscall; /* `result` is a system call's, no handler was entered yet */
-	int64_t result;
-	bool have_regs; /* regs hold the guest's registers, maybe changed */
+	struct delivery *d; /* of the task */
+	bool have_regs;     /* regs hold the guest's registers, maybe changed */
 	struct cpu_regs regs;
 };
 
@@ -61,25 +64,6 @@ void signal_stop_completed(struct process *p)
 		sandbox_changed_locked(p->sb);
 }
 
-static void park(struct task *t)
-{
-	struct process *p = t->process;
-
-	if (t->sb->observer && p->nr_stopped + 1 == p->nr_tasks)
-		t->sb->observer->ops->stopped(t->sb->observer, t, p->stop_sig);
-	t->parked = true;
-	p->nr_stopped++;
-	signal_stop_completed(p);
-	signal_recalc(t);
-	while (p->stop_requested && !t->group_exiting) {
-		sandbox_unlock(t->sb);
-		sleeper_wait(&t->sleeper, DEADLINE_NONE);
-		sandbox_lock(t->sb);
-	}
-	p->nr_stopped--;
-	t->parked = false;
-}
-
 static void request_stop(struct task *t, int sig)
 {
 	struct process *p = t->process;
@@ -90,10 +74,8 @@ static void request_stop(struct task *t, int sig)
 		return;
 	p->stop_requested = true;
 	p->stop_sig = sig;
-	list_for_each (o, &p->tasks, process_node) {
-		if (o != t)
-			sleeper_interrupt(&o->sleeper);
-	}
+	list_for_each (o, &p->tasks, process_node)
+		park_request(o, PARK_STOP);
 }
 
 /* ---- which signal ---- */
@@ -105,18 +87,16 @@ static int take(struct task *t, siginfo_t *si)
 	return sig ? sig : signal_dequeue(t, ~t->blocked, si);
 }
 
-enum verdict { NOTHING, HANDLER, DIES };
+enum verdict { NOTHING, HANDLER, PARKS, DIES };
 
-/* Lock held. Stops happen in here. */
-static enum verdict next_signal_locked(struct task *t, struct taken *out)
+/* Lock held. */
+static enum verdict next_signal_locked(struct task *t, bool may_park, struct taken *out)
 {
 	for (;;) {
 		if (t->group_exiting)
 			return DIES;
-		if (t->process->stop_requested) {
-			park(t);
-			continue;
-		}
+		if (t->park && may_park)
+			return PARKS;
 		out->sig = take(t, &out->info);
 		if (!out->sig)
 			return NOTHING;
@@ -148,15 +128,15 @@ static void observe(struct task *t, enum verdict v, const siginfo_t *si)
 		o->ops->crashed(o, t, si);
 }
 
-static enum verdict next_signal(struct task *t, struct taken *out)
+static enum verdict next_signal(struct task *t, bool may_park, struct taken *out)
 {
 	sandbox_lock(t->sb);
-	enum verdict v = next_signal_locked(t, out);
+	enum verdict v = next_signal_locked(t, may_park, out);
 	bool told = t->group_exiting;
 	int code = told ? t->process->exit_code : out->sig;
 	signal_recalc(t);
 	sandbox_unlock(t->sb);
-	if (v != NOTHING && !told)
+	if ((v == HANDLER || v == DIES) && !told)
 		observe(t, v, &out->info);
 	if (v == DIES && told) {
 		observer_killed(t, code);
@@ -169,41 +149,44 @@ static enum verdict next_signal(struct task *t, struct taken *out)
 
 /* ---- restart rules ---- */
 
-static void load_regs(struct delivery *d)
+static void load_regs(struct visit *v)
 {
-	if (d->have_regs)
+	if (v->have_regs)
 		return;
-	d->t->sb->platform->regs_get(d->t->context, &d->regs);
-	d->have_regs = true;
+	v->t->sb->platform->regs_get(v->t->context, &v->regs);
+	v->have_regs = true;
 }
 
-static void rewind_to(struct delivery *d, uint64_t nr)
+static void rewind_to(struct visit *v, uint64_t nr)
 {
-	load_regs(d);
-	regs_rewind(&d->regs, nr, d->t->event.syscall.args[0]);
+	load_regs(v);
+	regs_rewind(&v->regs, nr, v->t->event.syscall.args[0]);
 }
 
 /* A handler is about to run: again afterwards, or -EINTR? */
-static void restart_for_handler(struct delivery *d, const struct ksigaction *a)
+static void restart_for_handler(struct visit *v, const struct ksigaction *a)
 {
-	if (!d->in_syscall)
+	int64_t r = v->d->result;
+
+	if (!v->d->in_syscall)
 		return;
-	d->in_syscall = false;
-	bool again =
-	    d->result == -ERESTARTNOINTR || (d->result == -ERESTARTSYS && a->flags & SA_RESTART);
-	if (again)
-		rewind_to(d, d->t->event.syscall.nr);
-	else if (d->result <= -ERESTARTSYS && d->result >= -ERESTART_RESTARTBLOCK)
-		regs_set_result(&d->regs, (uint64_t)-EINTR);
+	v->d->in_syscall = false;
+	if (r == -ERESTARTNOINTR || (r == -ERESTARTSYS && a->flags & SA_RESTART))
+		rewind_to(v, v->t->event.syscall.nr);
+	else if (r <= -ERESTARTSYS && r >= -ERESTART_RESTARTBLOCK)
+		regs_set_result(&v->regs, (uint64_t)-EINTR);
 }
 
-static void restart_without_handler(struct delivery *d)
+static void restart_without_handler(struct visit *v)
 {
-	switch (d->in_syscall ? d->result : 0) {
+	if (!v->d->in_syscall)
+		return;
+	v->d->in_syscall = false;
+	switch (v->d->result) {
 	case -ERESTARTSYS:
 	case -ERESTARTNOHAND:
-	case -ERESTARTNOINTR: rewind_to(d, d->t->event.syscall.nr); break;
-	case -ERESTART_RESTARTBLOCK: rewind_to(d, SYS_restart_syscall); break;
+	case -ERESTARTNOINTR: rewind_to(v, v->t->event.syscall.nr); break;
+	case -ERESTART_RESTARTBLOCK: rewind_to(v, SYS_restart_syscall); break;
 	default: break;
 	}
 }
@@ -263,11 +246,11 @@ static int frame_place(struct task *t, const struct ksigaction *a, uint64_t sp, 
 	return (nested || entering) && !inside_altstack(alt, out->sp) ? -EFAULT : 0;
 }
 
-static void frame_fill(struct delivery *d, const struct taken *s, struct sigframe *f, uint64_t fp)
+static void frame_fill(struct visit *v, const struct taken *s, struct sigframe *f, uint64_t fp)
 {
-	struct task *t = d->t;
+	struct task *t = v->t;
 
-	sigframe_save(f, &d->regs, fp);
+	sigframe_save(f, &v->regs, fp);
 	f->restorer = s->action.restorer;
 	f->uc_stack =
 	    (struct sigframe_stack){ t->altstack.sp, t->altstack.flags, 0, t->altstack.size };
@@ -280,38 +263,38 @@ static void frame_fill(struct delivery *d, const struct taken *s, struct sigfram
 }
 
 /* `image`: a copy of the frame from place.sp on. */
-static int frame_write(struct delivery *d, const struct taken *s, const struct sigframe_place *pl,
+static int frame_write(struct visit *v, const struct taken *s, const struct sigframe_place *pl,
 		       char *image)
 {
-	struct task *t = d->t;
+	struct task *t = v->t;
 	const struct platform *pf = t->sb->platform;
 	uint64_t xcr0;
 	size_t fp_size = pf->fp_size(t->sb->machine, &xcr0);
 	char *fp = image + (pl->fp - pl->sp);
 
-	frame_fill(d, s, (struct sigframe *)(void *)image, pl->fp);
+	frame_fill(v, s, (struct sigframe *)(void *)image, pl->fp);
 	if (pf->fp_get(t->context, fp, fp_size))
 		return -EFAULT;
 	sigframe_fp_save(fp, fp_size, xcr0);
 	return copy_to_guest(t->mm, GVA(pl->sp), image, pl->size) ? -EFAULT : 0;
 }
 
-static int push_frame(struct delivery *d, const struct taken *s)
+static int push_frame(struct visit *v, const struct taken *s)
 {
-	struct task *t = d->t;
+	struct task *t = v->t;
 	struct sigframe_place pl;
 	uint64_t xcr0;
 	size_t fp_size = t->sb->platform->fp_size(t->sb->machine, &xcr0);
 
 	if (!(s->action.flags & SA_RESTORER) ||
-	    frame_place(t, &s->action, regs_sp(&d->regs), fp_size, &pl))
+	    frame_place(t, &s->action, regs_sp(&v->regs), fp_size, &pl))
 		return -EFAULT;
 	char *image = calloc(1, pl.size);
-	int err = image ? frame_write(d, s, &pl, image) : -ENOMEM;
+	int err = image ? frame_write(v, s, &pl, image) : -ENOMEM;
 	free(image);
 	if (err)
 		return err;
-	sigframe_enter(&d->regs, pl.sp, s->sig, s->action.handler);
+	sigframe_enter(&v->regs, pl.sp, s->sig, s->action.handler);
 	return t->sb->platform->fp_set(t->context, NULL, 0);
 }
 
@@ -338,25 +321,26 @@ static void force_sigsegv(struct task *t, int sig)
 		signal_force(t, SIGSEGV, &si);
 }
 
-static void deliver_to_handler(struct delivery *d, const struct taken *s)
+static void deliver_to_handler(struct visit *v, const struct taken *s)
 {
-	load_regs(d);
-	restart_for_handler(d, &s->action);
-	if (rseq_signal(d->t, &d->regs))
-		force_sigsegv(d->t, s->sig);
-	if (push_frame(d, s))
-		force_sigsegv(d->t, s->sig);
+	load_regs(v);
+	v->d->entered = true;
+	restart_for_handler(v, &s->action);
+	if (rseq_signal(v->t, &v->regs))
+		force_sigsegv(v->t, s->sig);
+	if (push_frame(v, s))
+		force_sigsegv(v->t, s->sig);
 	else
-		handler_entered(d->t, s);
+		handler_entered(v->t, s);
 }
 
 /* ---- the visit ---- */
 
 /* A system call that ended by itself has no more use for its mask; an interrupted one keeps it for
  * the handler. */
-static void end_mask_of_finished_call(struct delivery *d)
+static void end_mask_of_finished_call(struct task *t)
 {
-	struct task *t = d->t;
+	const struct delivery *d = &t->delivery;
 
 	if (!t->restore_mask || !d->in_syscall || d->result == -EINTR ||
 	    d->result == -ERESTARTNOHAND)
@@ -365,11 +349,11 @@ static void end_mask_of_finished_call(struct delivery *d)
 	signal_set_mask(t, t->saved_mask);
 }
 
-static void end_without_handler(struct delivery *d)
+static void end_without_handler(struct visit *v)
 {
-	struct task *t = d->t;
+	struct task *t = v->t;
 
-	restart_without_handler(d);
+	restart_without_handler(v);
 	if (t->restore_mask) {
 		t->restore_mask = false;
 		signal_set_mask(t, t->saved_mask);
@@ -378,14 +362,14 @@ static void end_without_handler(struct delivery *d)
 
 /* False: the CPU would not take them, as a handler's address that is none. The signal that makes of
  * it is pending. */
-static bool store_regs(struct delivery *d)
+static bool store_regs(struct visit *v)
 {
-	struct task *t = d->t;
+	struct task *t = v->t;
 	siginfo_t si;
 
-	if (!d->have_regs)
+	if (!v->have_regs)
 		return true;
-	int err = t->sb->platform->regs_set(t->context, &d->regs);
+	int err = t->sb->platform->regs_set(t->context, &v->regs);
 
 	/* Where it runs is gone: the next run says so. */
 	if (!err || err == -EIO)
@@ -395,22 +379,27 @@ static bool store_regs(struct delivery *d)
 	return false;
 }
 
-void signal_deliver(struct task *t, bool in_syscall, int64_t result)
+bool signal_deliver(struct task *t)
 {
-	struct delivery d = { .t = t, .in_syscall = in_syscall, .result = result };
+	struct visit v = { .t = t, .d = &t->delivery };
 	struct taken s;
-	enum verdict v;
+	enum verdict next;
+	bool stored = true;
 
 	kick_take(&t->sleeper.kick);
-	end_mask_of_finished_call(&d);
+	end_mask_of_finished_call(t);
 	do {
-		while ((v = next_signal(t, &s)) == HANDLER)
-			deliver_to_handler(&d, &s);
-		if (v == DIES)
-			return;
-		if (d.in_syscall || !d.have_regs)
-			end_without_handler(&d);
-	} while (!store_regs(&d));
+		/* Registers that could not be stored are nowhere but here: the signal for that
+		 * comes before any rest. */
+		while ((next = next_signal(t, stored, &s)) == HANDLER)
+			deliver_to_handler(&v, &s);
+		if (next == DIES)
+			return true;
+		if (next == NOTHING && !v.d->entered)
+			end_without_handler(&v);
+		stored = store_regs(&v);
+	} while (!stored);
+	return next != PARKS;
 }
 
 /* ---- the way back: rt_sigreturn(2) ---- */

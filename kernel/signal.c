@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "fs/cred.h"
+#include "kernel/park.h"
 #include "kernel/process.h"
 #include "kernel/sandbox.h"
 #include "kernel/sigqueue.h"
@@ -71,9 +72,7 @@ static bool has_work(struct task *t)
 
 	if (t->group_exiting)
 		return true;
-	if (t->parked)
-		return !p->stop_requested;
-	return p->stop_requested || ((t->pending.set | p->pending.set) & ~t->blocked);
+	return t->park || ((t->pending.set | p->pending.set) & ~t->blocked);
 }
 
 void signal_recalc(struct task *t)
@@ -110,7 +109,7 @@ static struct task *first_task(struct process *p)
 
 static bool can_take(struct task *t, int sig)
 {
-	return !t->group_exiting && !t->parked && !(t->blocked & SIGBIT(sig));
+	return !t->group_exiting && !t->stopped && !(t->blocked & SIGBIT(sig));
 }
 
 /* The leader if it can, else a thread that is not busy with another signal, else any: as Linux's
@@ -165,7 +164,7 @@ static void retarget(struct task *t, ksigset_t set)
 	list_for_each (o, &p->tasks, process_node) {
 		if (!set)
 			return;
-		if (o == t || o->group_exiting || o->parked || !(set & ~o->blocked))
+		if (o == t || o->group_exiting || o->stopped || !(set & ~o->blocked))
 			continue;
 		set &= o->blocked;
 		sleeper_interrupt(&o->sleeper);
@@ -188,10 +187,8 @@ static void continue_process(struct process *p)
 	int sig = p->stop_sig;
 	p->stop_requested = false;
 	p->stopped = false;
-	list_for_each (t, &p->tasks, process_node) {
-		signal_recalc(t);
-		sleeper_wake(&t->sleeper);
-	}
+	list_for_each (t, &p->tasks, process_node)
+		park_release(t, PARK_STOP);
 	p->continued = true;
 	if (p == p->sb->main)
 		sandbox_changed_locked(p->sb);

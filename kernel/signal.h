@@ -50,6 +50,15 @@ struct sigpending {
 	struct list queue;     /* struct sigqueue, in order of arrival */
 };
 
+/* What is left of the way from an event back into the guest. Here and not on a stack, because the
+ * task may park in between (kernel/park.h). Owner only. */
+struct delivery {
+	bool due;        /* signal_deliver is to look even if nobody has interrupted the task */
+	bool in_syscall; /* `result` is a system call's, and restart rules still apply to it */
+	bool entered;    /* some handler was: the temporary mask is in its frame */
+	int64_t result;
+};
+
 struct sigaltstack_state {
 	uint64_t sp, size; /* size 0: none */
 	int flags;         /* as the guest gave them: SS_ONSTACK or 0, SS_DISABLE; SS_AUTODISARM */
@@ -84,9 +93,10 @@ void signal_set_mask(struct task *t, ksigset_t mask);
 void signal_set_temporary_mask(struct task *t, ksigset_t mask);
 /* Is there a signal that signal_deliver would act on? */
 bool signal_pending(struct task *t);
-/* Owner, from task_work: takes signals until one pushes a frame, or none is left. Handles stops and
- * death. `in_syscall`: `result` is the pending system call result that restart rules apply to. */
-void signal_deliver(struct task *t, bool in_syscall, int64_t result);
+/* Owner, from the task's loop: takes signals until none is left or the task has to end, and applies
+ * the restart rules, as task->delivery says. False: the task has to park first, and then to call
+ * again. */
+bool signal_deliver(struct task *t);
 /* Dequeues the first signal in `set` (for sigtimedwait, signalfd): number, or 0. Lock held. */
 int signal_dequeue(struct task *t, ksigset_t set, siginfo_t *si);
 void sigpending_init(struct sigpending *p);

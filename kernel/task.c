@@ -28,6 +28,7 @@
 #include "kernel/futex.h"
 #include "kernel/membarrier.h"
 #include "kernel/oom.h"
+#include "kernel/park.h"
 #include "kernel/process.h"
 #include "kernel/rseq.h"
 #include "kernel/rseq_cpu.h"
@@ -75,7 +76,7 @@ char task_state(const struct task *t)
 {
 	uint32_t where = atomic_load_explicit(&t->sleeper.kick.state, memory_order_relaxed);
 
-	if (t->parked)
+	if (t->stopped)
 		return 'T';
 	if (atomic_load_explicit(&t->in_guest, memory_order_relaxed))
 		return 'R';
@@ -296,7 +297,6 @@ static void vsyscall_failed(struct task *t)
 
 static void on_syscall(struct task *t)
 {
-	t->in_syscall = true;
 	t->regs_replaced = false;
 	int64_t r = sys_dispatch(t);
 	if (r == -EFAULT && vsyscall_contains(t->event.syscall.ip))
@@ -313,10 +313,12 @@ static void on_syscall(struct task *t)
 		oom_pause(t);
 	if (!t->exiting && !t->regs_replaced) {
 		t->sb->platform->syscall_result(t->context, (uint64_t)r);
-		if (t->sleeper.interrupted || is_restart(r) || t->restore_mask)
-			task_work(t, true, r);
+		t->delivery = (struct delivery){
+			.due = is_restart(r) || t->restore_mask,
+			.in_syscall = true,
+			.result = r,
+		};
 	}
-	t->in_syscall = false;
 }
 
 /* A page that may be read counts as present, one of PROT_NONE does not; of the kernel's half
@@ -403,6 +405,7 @@ static void on_interrupted(struct task *t)
 
 static void handle_event(struct task *t)
 {
+	t->in_event = true;
 	switch (t->event.kind) {
 	case EVENT_SYSCALL: on_syscall(t); break;
 	case EVENT_FAULT: on_fault(t); break;
@@ -411,21 +414,28 @@ static void handle_event(struct task *t)
 	case EVENT_LOST_PAGE: on_lost_page(t); break;
 	case EVENT_DEAD: on_dead(t); break;
 	}
+	t->in_event = false;
 }
 
-void task_work(struct task *t, bool in_syscall, int64_t result)
+/* Between two runs of the guest, where somebody wants something of the task or its last system call
+ * has something left to do: it ends if told to, else parks while it has to and delivers signals. */
+static void task_work(struct task *t)
 {
 	struct sandbox *sb = t->sb;
-	sandbox_lock(sb);
-	bool die = t->group_exiting;
-	int code = t->process->exit_code;
-	sandbox_unlock(sb);
-	if (!die) {
-		signal_deliver(t, in_syscall, result);
-		return;
-	}
-	observer_killed(t, code);
-	task_exit_self(t, code);
+	bool die;
+
+	do {
+		sandbox_lock(sb);
+		task_park(t);
+		die = t->group_exiting;
+		int code = t->process->exit_code;
+		sandbox_unlock(sb);
+		if (die) {
+			observer_killed(t, code);
+			task_exit_self(t, code);
+		}
+	} while (!die && !signal_deliver(t));
+	t->delivery = (struct delivery){ 0 };
 }
 
 /* ---- the end ---- */
@@ -601,12 +611,13 @@ static void *task_main(void *arg)
 				    sizeof tid); /* as Linux: a bad address is ignored */
 	}
 	while (!t->exiting) {
-		if (t->sleeper.interrupted) {
-			task_work(t, false, 0);
+		if (t->sleeper.interrupted || t->delivery.due) {
+			task_work(t);
 			continue;
 		}
 		if (!run_guest(t))
 			continue;
+		t->delivery.in_syscall = false;
 		handle_event(t);
 	}
 	task_end(t);
@@ -649,8 +660,9 @@ static int link_locked(struct task *t)
 	t->sb->nr_tasks++;
 	if (t->pid == p->pid)
 		p->leader = t;
-	/* a stop in progress, or signals sent to the process while it had no task */
-	signal_recalc(t);
+	if (p->stop_requested)
+		t->park |= PARK_STOP;
+	signal_recalc(t); /* that, or signals sent to the process while it had no task */
 	return 0;
 }
 

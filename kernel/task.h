@@ -62,13 +62,15 @@ struct task {
 	/* kernel/cputimer.c; and by how much its clock may go on: */
 	struct host_cputimer cpu_timer;
 	uint64_t cpu_step;
-	bool parked;     /* by a group stop */
+	unsigned park;   /* reasons to rest: kernel/park.h */
+	bool stopped;    /* it rests, and counts for a group stop */
 	bool futex_dead; /* its futexes are given up: owns no new ones */
 	int pdeathsig;
 
 	/* owner only */
 	struct event event; /* the last one */
-	bool in_syscall;    /* handling event.syscall */
+	bool in_event;      /* handling `event` */
+	struct delivery delivery;
 	bool signals_due;   /* the system call woke a file that signals tell of (kernel/fasync.h) */
 	bool regs_replaced; /* the handler set all registers: no syscall result */
 	bool restore_mask;  /* saved_mask holds the mask to return to */
@@ -121,8 +123,6 @@ int task_set_cred(struct task *t, struct cred *new);
 int task_start(struct task *t, const struct sched *inherited);
 /* Ends the calling task: never blocks on the guest. `code`: wait status. The loop then leaves. */
 void task_exit_self(struct task *t, int code);
-/* Owner, when interrupted: dies if told to, else delivers signals. As signal_deliver. */
-void task_work(struct task *t, bool in_syscall, int64_t result);
 /* Ends all tasks of the caller's process. */
 void process_exit_group(struct task *t, int code);
 /* Same for a process seen from outside. sandbox->lock held. */

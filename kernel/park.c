@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "kernel/park.h"
+
+#include <assert.h>
+
+#include "kernel/process.h"
+#include "kernel/sandbox.h"
+#include "kernel/task.h"
+
+void park_request(struct task *t, enum park_reason why)
+{
+	t->park |= why;
+	sleeper_interrupt(&t->sleeper);
+}
+
+void park_release(struct task *t, enum park_reason why)
+{
+	t->park &= ~(unsigned)why;
+	signal_recalc(t);
+	sleeper_wake(&t->sleeper);
+}
+
+/* A group stop is over when the last task of the process has come to rest. */
+static void count_as_stopped(struct task *t, bool stopped)
+{
+	struct process *p = t->process;
+
+	if (stopped == t->stopped)
+		return;
+	if (stopped && t->sb->observer && p->nr_stopped + 1 == p->nr_tasks)
+		t->sb->observer->ops->stopped(t->sb->observer, t, p->stop_sig);
+	t->stopped = stopped;
+	p->nr_stopped += stopped ? 1 : -1;
+	if (stopped)
+		signal_stop_completed(p);
+}
+
+void task_park(struct task *t)
+{
+	assert(!t->in_event);
+	while (t->park && !t->group_exiting) {
+		count_as_stopped(t, t->park & PARK_STOP);
+		sandbox_unlock(t->sb);
+		sleeper_pause(&t->sleeper);
+		sandbox_lock(t->sb);
+	}
+	count_as_stopped(t, false);
+}
