@@ -12,6 +12,7 @@
 #include <ucontext.h>
 #include <unistd.h>
 
+#include "arch/sigframe.h"
 #include "util/lock.h"
 #include "util/time.h"
 
@@ -37,8 +38,6 @@ struct kernel_action {
 	void (*restorer)(void);
 	uint64_t mask;
 };
-
-#define SA_RESTORER 0x04000000
 
 static int init_error;
 

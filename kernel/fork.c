@@ -164,8 +164,8 @@ static int share(struct task *t, struct task *child, uint64_t flags)
 static int copy_fp(struct task *t, struct task *child)
 {
 	const struct platform *pf = t->sb->platform;
-	uint64_t xcr0;
-	size_t size = pf->fp_size(t->sb->machine, &xcr0);
+	uint64_t features;
+	size_t size = pf->fp_size(t->sb->machine, &features);
 	void *buf = aligned_alloc(64, (size + 63) & ~(size_t)63);
 	if (!buf)
 		return -ENOMEM;

@@ -17,7 +17,7 @@
 #include <string.h>
 #include <sys/syscall.h>
 
-#include "arch/x86_64/sigframe.h"
+#include "arch/sigframe.h"
 #include "kernel/park.h"
 #include "kernel/process.h"
 #include "kernel/restart.h"
@@ -29,11 +29,9 @@
 
 #define HANDLER_DFL ((uint64_t)(uintptr_t)SIG_DFL)
 #define HANDLER_IGN ((uint64_t)(uintptr_t)SIG_IGN)
-#define SA_RESTORER 0x04000000
 #ifndef SS_AUTODISARM
 #define SS_AUTODISARM (1U << 31)
 #endif
-#define MIN_ALTSTACK 2048 /* the kernel's MINSIGSTKSZ */
 
 /* One visit to signal_deliver. */
 struct visit {
@@ -220,7 +218,7 @@ int signal_set_altstack(struct task *t, const struct sigaltstack_state *ss, uint
 		return -EPERM;
 	if (mode != SS_DISABLE && mode != SS_ONSTACK && mode != 0)
 		return -EINVAL;
-	if (mode != SS_DISABLE && ss->size < MIN_ALTSTACK)
+	if (mode != SS_DISABLE && ss->size < SIGFRAME_MIN_ALTSTACK)
 		return -ENOMEM;
 	t->altstack = *ss;
 	if (mode == SS_DISABLE)
@@ -246,36 +244,35 @@ static int frame_place(struct task *t, const struct ksigaction *a, uint64_t sp, 
 	return (nested || entering) && !inside_altstack(alt, out->sp) ? -EFAULT : 0;
 }
 
-static void frame_fill(struct visit *v, const struct taken *s, struct sigframe *f, uint64_t fp)
+/* False: the handler has nowhere to return to. */
+static bool frame_info(struct task *t, const struct taken *s, struct sigframe_info *out)
 {
-	struct task *t = v->t;
-
-	sigframe_save(f, &v->regs, fp);
-	f->restorer = s->action.restorer;
-	f->uc_stack =
-	    (struct sigframe_stack){ t->altstack.sp, t->altstack.flags, 0, t->altstack.size };
-	f->uc_sigmask = t->restore_mask ? t->saved_mask : t->blocked;
-	f->uc_mcontext.oldmask = f->uc_sigmask;
-	f->uc_mcontext.trapno = t->trap.nr;
-	f->uc_mcontext.err = t->trap.error;
-	f->uc_mcontext.cr2 = t->trap.addr;
-	f->info = s->info;
+	*out = (struct sigframe_info){
+		.sig = s->sig,
+		.siginfo = s->info,
+		.mask = t->restore_mask ? t->saved_mask : t->blocked,
+		.altstack = { t->altstack.sp, t->altstack.flags, 0, t->altstack.size },
+		.trap = t->trap,
+		.handler = s->action.handler,
+		.restorer = s->action.restorer,
+	};
+	return s->action.flags & SA_RESTORER ||
+	       sigframe_trampoline(t->mm->vdso_base, &out->restorer);
 }
 
-/* `image`: a copy of the frame from place.sp on. */
-static int frame_write(struct visit *v, const struct taken *s, const struct sigframe_place *pl,
-		       char *image)
+/* `image`: a copy of the frame. */
+static int frame_write(struct visit *v, const struct sigframe_info *info,
+		       const struct sigframe_place *pl, char *image)
 {
 	struct task *t = v->t;
 	const struct platform *pf = t->sb->platform;
-	uint64_t xcr0;
-	size_t fp_size = pf->fp_size(t->sb->machine, &xcr0);
-	char *fp = image + (pl->fp - pl->sp);
+	uint64_t features;
+	size_t fp_size = pf->fp_size(t->sb->machine, &features);
 
-	frame_fill(v, s, (struct sigframe *)(void *)image, pl->fp);
-	if (pf->fp_get(t->context, fp, fp_size))
+	sigframe_fill(image, pl, &v->regs, info);
+	if (pf->fp_get(t->context, sigframe_fp(image, pl), fp_size))
 		return -EFAULT;
-	sigframe_fp_save(fp, fp_size, xcr0);
+	sigframe_fp_fill(image, pl, fp_size, features);
 	return copy_to_guest(t->mm, GVA(pl->sp), image, pl->size) ? -EFAULT : 0;
 }
 
@@ -283,18 +280,18 @@ static int push_frame(struct visit *v, const struct taken *s)
 {
 	struct task *t = v->t;
 	struct sigframe_place pl;
-	uint64_t xcr0;
-	size_t fp_size = t->sb->platform->fp_size(t->sb->machine, &xcr0);
+	struct sigframe_info info;
+	uint64_t features;
+	size_t fp_size = t->sb->platform->fp_size(t->sb->machine, &features);
 
-	if (!(s->action.flags & SA_RESTORER) ||
-	    frame_place(t, &s->action, regs_sp(&v->regs), fp_size, &pl))
+	if (!frame_info(t, s, &info) || frame_place(t, &s->action, regs_sp(&v->regs), fp_size, &pl))
 		return -EFAULT;
 	char *image = calloc(1, pl.size);
-	int err = image ? frame_write(v, s, &pl, image) : -ENOMEM;
+	int err = image ? frame_write(v, &info, &pl, image) : -ENOMEM;
 	free(image);
 	if (err)
 		return err;
-	sigframe_enter(&v->regs, pl.sp, s->sig, s->action.handler);
+	sigframe_enter(&v->regs, &pl, &info);
 	return t->sb->platform->fp_set(t->context, NULL, 0);
 }
 
@@ -404,51 +401,45 @@ bool signal_deliver(struct task *t)
 
 /* ---- the way back: rt_sigreturn(2) ---- */
 
-static int return_fp(struct task *t, uint64_t addr)
+static bool read_guest(const struct sigframe_reader *r, void *dst, uint64_t addr, size_t n)
+{
+	struct task *t = r->arg;
+
+	return copy_from_guest(t->mm, dst, GVA(addr), n) == 0;
+}
+
+static int return_fp(struct task *t, const struct sigframe *f, const struct sigframe_reader *r)
 {
 	const struct platform *pf = t->sb->platform;
-	uint64_t xcr0;
-	size_t size = pf->fp_size(t->sb->machine, &xcr0), claim = SIGFRAME_FP_HEAD;
-	uint32_t magic2 = SIGFRAME_FP_MAGIC2;
-	int err = -EFAULT;
+	uint64_t features;
+	size_t size = pf->fp_size(t->sb->machine, &features);
+	void *fp = calloc(1, size);
 
-	if (addr == 0)
-		return pf->fp_set(t->context, NULL, 0);
-	char *fp = calloc(1, size);
 	if (!fp)
 		return -ENOMEM;
-	if (addr & 63 || copy_from_guest(t->mm, fp, GVA(addr), SIGFRAME_FP_HEAD))
-		goto out;
-	claim = sigframe_fp_claim(fp, size);
-	if (claim > SIGFRAME_FP_HEAD &&
-	    copy_from_guest(t->mm, &magic2, GVA(addr + claim), sizeof magic2))
-		goto out;
-	if (magic2 != SIGFRAME_FP_MAGIC2)
-		claim = SIGFRAME_FP_HEAD;
-	if (copy_from_guest(t->mm, fp + SIGFRAME_FP_HEAD, GVA(addr + SIGFRAME_FP_HEAD),
-			    claim - SIGFRAME_FP_HEAD))
-		goto out;
-	err =
-	    sigframe_fp_restore(fp, claim, size, xcr0) ? pf->fp_set(t->context, fp, size) : -EINVAL;
-out:
+	int found = sigframe_fp_read(f, r, fp, size, features);
+	int err = found < 0 ? found
+		  : found   ? pf->fp_set(t->context, fp, size)
+			    : pf->fp_set(t->context, NULL, 0);
 	free(fp);
 	return err;
 }
 
 static int return_frame(struct task *t, struct cpu_regs *regs)
 {
+	const struct sigframe_reader r = { read_guest, t };
 	struct sigframe f;
 
-	if (copy_from_guest(t->mm, &f, GVA(regs_sp(regs) - sizeof f.restorer),
-			    offsetof(struct sigframe, info)))
+	if (!sigframe_read(&f, regs, &r))
 		return -EFAULT;
-	signal_set_mask(t, f.uc_sigmask);
-	struct sigaltstack_state alt = { f.uc_stack.sp, f.uc_stack.size, f.uc_stack.flags };
+	signal_set_mask(t, sigframe_mask(&f));
+	struct sigframe_stack stack = sigframe_altstack(&f);
+	struct sigaltstack_state alt = { stack.sp, stack.size, stack.flags };
 	/* as Linux: a bad one is not taken, and that is all */
 	(void)signal_set_altstack(t, &alt, regs_sp(regs));
 	if (!sigframe_restore(&f, regs))
 		return -EINVAL;
-	int err = return_fp(t, f.uc_mcontext.fpstate);
+	int err = return_fp(t, &f, &r);
 	/* Linux, too, has loaded them when the rest fails */
 	int bad = t->sb->platform->regs_set(t->context, regs);
 	return err ? err : bad;

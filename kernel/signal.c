@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "arch/sigframe.h"
 #include "fs/cred.h"
 #include "kernel/park.h"
 #include "kernel/process.h"
@@ -21,7 +22,6 @@
 #ifndef SA_EXPOSE_TAGBITS
 #define SA_EXPOSE_TAGBITS 0x800
 #endif
-#define SA_RESTORER 0x04000000
 /* Bits of sa_flags the kernel knows; the others read back as zero (sigaction(2),
  * SA_UNSUPPORTED). */
 #define SA_KNOWN                                                                                   \

@@ -36,6 +36,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "arch/sigframe.h"
+
 #define N(constant)                                                                                \
 	{                                                                                          \
 		(uint64_t)(constant), #constant                                                    \
@@ -60,9 +62,6 @@
 #endif
 #ifndef MADV_COLLAPSE
 #define MADV_COLLAPSE 25
-#endif
-#ifndef SA_RESTORER
-#define SA_RESTORER 0x04000000
 #endif
 #define SS_AUTODISARM_BIT (1U << 31)
 

@@ -4,12 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "arch/regs.h"
+#include "arch/sigframe.h"
 #include "kernel/sandbox.h"
 #include "sys/trace_print.h"
-
-/* Offset of uc_sigmask in the ucontext that the stack pointer is at when rt_sigreturn is called. */
-#define UCONTEXT_SIGMASK 296
 
 /* strace's names: 32 is RTMIN as the kernel counts, then RT_1 ... */
 static const char *signal_suffix(int sig, char *buf, size_t size)
@@ -105,7 +102,7 @@ void print_sigaction(struct print *p, int i, const struct names *names)
 	print_sigset_value(p->out, sa.mask);
 	text_puts(p->out, ", sa_flags=");
 	names_put_flags(p->out, &names_sigaction, sa.flags);
-	if (sa.flags & 0x04000000) /* SA_RESTORER */
+	if (sa.flags & SA_RESTORER)
 		text_printf(p->out, ", sa_restorer=%#lx", sa.restorer);
 	text_putc(p->out, '}');
 }
@@ -264,7 +261,7 @@ void print_sigframe(struct print *p, int i, const struct names *names)
 	uint64_t set;
 
 	if (p->t->sb->platform->regs_get(p->t->context, &regs) ||
-	    copy_from_guest(p->t->mm, &set, GVA(regs_sp(&regs) + UCONTEXT_SIGMASK), sizeof set))
+	    copy_from_guest(p->t->mm, &set, GVA(sigframe_mask_at(&regs)), sizeof set))
 		return;
 	text_puts(p->out, "{mask=");
 	print_sigset_value(p->out, set);

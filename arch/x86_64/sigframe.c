@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "arch/x86_64/sigframe.h"
+#include "arch/sigframe.h"
 
+#include <errno.h>
 #include <string.h>
 
 _Static_assert(sizeof(struct sigframe_context) == 256, "struct sigcontext");
@@ -31,18 +32,33 @@ struct sw_bytes {
 #define SW_OFFSET 464
 _Static_assert(sizeof(struct sw_bytes) == 48, "struct _fpx_sw_bytes");
 
-struct sigframe_place sigframe_place(uint64_t top, size_t fp_size)
-{
-	struct sigframe_place p;
+/* Linux's own word behind the XSAVE area: all of it is there. */
+#define FP_MAGIC2 0x46505845U
+#define FP_TAIL   sizeof(uint32_t)
+/* The legacy part, which every frame has. */
+#define FP_HEAD 512
 
-	p.fp = (top - (fp_size + SIGFRAME_FP_TAIL)) & ~63UL;
-	p.sp = ((p.fp - sizeof(struct sigframe)) & ~15UL) - 8;
-	p.size = p.fp + fp_size + SIGFRAME_FP_TAIL - p.sp;
+bool sigframe_trampoline(uint64_t vdso, uint64_t *out)
+{
+	return false;
+}
+
+struct sigframe_place sigframe_place(uint64_t sp, size_t fp_size)
+{
+	uint64_t fp = (sp - (fp_size + FP_TAIL)) & ~63UL;
+	struct sigframe_place p = { .sp = ((fp - sizeof(struct sigframe)) & ~15UL) - 8 };
+
+	p.fp = fp - p.sp;
+	p.size = p.fp + fp_size + FP_TAIL;
 	return p;
 }
 
-void sigframe_save(struct sigframe *f, const struct cpu_regs *r, uint64_t fp)
+void sigframe_fill(void *image, const struct sigframe_place *pl, const struct cpu_regs *r,
+		   const struct sigframe_info *info)
 {
+	struct sigframe *f = image;
+
+	f->restorer = info->restorer;
 	f->uc_flags = UC_FP_XSTATE | UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS;
 	f->uc_mcontext = (struct sigframe_context){
 		.r8 = r->r8,
@@ -65,19 +81,86 @@ void sigframe_save(struct sigframe *f, const struct cpu_regs *r, uint64_t fp)
 		.rflags = r->rflags,
 		.cs = USER_CS,
 		.ss = USER_SS,
-		.fpstate = fp,
+		.err = info->trap.error,
+		.trapno = info->trap.nr,
+		.oldmask = info->mask,
+		.cr2 = info->trap.addr,
+		.fpstate = pl->sp + pl->fp,
 	};
+	f->uc_stack = info->altstack;
+	f->uc_sigmask = info->mask;
+	f->info = info->siginfo;
 }
 
-void sigframe_enter(struct cpu_regs *r, uint64_t sp, int sig, uint64_t handler)
+static uint64_t header_get(const void *fp)
 {
-	r->rdi = (uint64_t)sig;
-	r->rsi = sp + offsetof(struct sigframe, info);
-	r->rdx = sp + offsetof(struct sigframe, uc_flags);
+	uint64_t xstate_bv;
+
+	memcpy(&xstate_bv, (const char *)fp + FP_HEAD, sizeof xstate_bv);
+	return xstate_bv;
+}
+
+static void header_set(void *fp, uint64_t xstate_bv)
+{
+	memcpy((char *)fp + FP_HEAD, &xstate_bv, sizeof xstate_bv);
+}
+
+void sigframe_fp_fill(void *image, const struct sigframe_place *pl, size_t fp_size,
+		      uint64_t fp_features)
+{
+	char *fp = sigframe_fp(image, pl);
+	const uint32_t magic2 = FP_MAGIC2;
+	struct sw_bytes sw = {
+		.magic1 = FP_MAGIC1,
+		.extended_size = (uint32_t)(fp_size + FP_TAIL),
+		.xfeatures = fp_features,
+		.xstate_size = (uint32_t)fp_size,
+	};
+
+	memcpy(fp + SW_OFFSET, &sw, sizeof sw);
+	memcpy(fp + fp_size, &magic2, sizeof magic2);
+	/* Old programs change the legacy part and know no header: it always counts as valid. */
+	header_set(fp, header_get(fp) | XSTATE_FP | XSTATE_SSE);
+}
+
+void sigframe_enter(struct cpu_regs *r, const struct sigframe_place *pl,
+		    const struct sigframe_info *info)
+{
+	r->rdi = (uint64_t)info->sig;
+	r->rsi = pl->sp + offsetof(struct sigframe, info);
+	r->rdx = pl->sp + offsetof(struct sigframe, uc_flags);
 	r->rax = 0;
-	r->rsp = sp;
-	r->rip = handler;
+	r->rsp = pl->sp;
+	r->rip = info->handler;
 	r->rflags &= ~(RFLAGS_TF | RFLAGS_DF | RFLAGS_RF);
+}
+
+/* ---- the way back ---- */
+
+/* The handler's return has taken the restorer's address from the stack. */
+static uint64_t frame_at(const struct cpu_regs *r)
+{
+	return r->rsp - sizeof(uint64_t);
+}
+
+bool sigframe_read(struct sigframe *f, const struct cpu_regs *regs, const struct sigframe_reader *r)
+{
+	return r->read(r, f, frame_at(regs), offsetof(struct sigframe, info));
+}
+
+uint64_t sigframe_mask_at(const struct cpu_regs *regs)
+{
+	return frame_at(regs) + offsetof(struct sigframe, uc_sigmask);
+}
+
+uint64_t sigframe_mask(const struct sigframe *f)
+{
+	return f->uc_sigmask;
+}
+
+struct sigframe_stack sigframe_altstack(const struct sigframe *f)
+{
+	return f->uc_stack;
 }
 
 /* Privilege bits are forced, as Linux does; a 32-bit code segment is not offered. */
@@ -116,60 +199,45 @@ bool sigframe_restore(const struct sigframe *f, struct cpu_regs *r)
 	return true;
 }
 
-static uint64_t header_get(const void *fp)
-{
-	uint64_t xstate_bv;
-
-	memcpy(&xstate_bv, (const char *)fp + SIGFRAME_FP_HEAD, sizeof xstate_bv);
-	return xstate_bv;
-}
-
-static void header_set(void *fp, uint64_t xstate_bv)
-{
-	memcpy((char *)fp + SIGFRAME_FP_HEAD, &xstate_bv, sizeof xstate_bv);
-}
-
-void sigframe_fp_save(void *fp, size_t fp_size, uint64_t xcr0)
-{
-	const uint32_t magic2 = SIGFRAME_FP_MAGIC2;
-	struct sw_bytes sw = {
-		.magic1 = FP_MAGIC1,
-		.extended_size = (uint32_t)fp_size + SIGFRAME_FP_TAIL,
-		.xfeatures = xcr0,
-		.xstate_size = (uint32_t)fp_size,
-	};
-
-	memcpy((char *)fp + SW_OFFSET, &sw, sizeof sw);
-	memcpy((char *)fp + fp_size, &magic2, sizeof magic2);
-	/* Old programs change the legacy part and know no header: it always counts as valid. */
-	header_set(fp, header_get(fp) | XSTATE_FP | XSTATE_SSE);
-}
-
-size_t sigframe_fp_claim(const void *head, size_t fp_size)
+/* How many bytes of the area claim to be there, by Linux's words in its legacy part. */
+static size_t fp_claim(const char *fp, size_t fp_size)
 {
 	struct sw_bytes sw;
 
-	memcpy(&sw, (const char *)head + SW_OFFSET, sizeof sw);
-	if (sw.magic1 != FP_MAGIC1 || sw.xstate_size < SIGFRAME_FP_HEAD + XSAVE_HEADER ||
+	memcpy(&sw, fp + SW_OFFSET, sizeof sw);
+	if (sw.magic1 != FP_MAGIC1 || sw.xstate_size < FP_HEAD + XSAVE_HEADER ||
 	    sw.xstate_size > fp_size || sw.xstate_size > sw.extended_size)
-		return SIGFRAME_FP_HEAD;
+		return FP_HEAD;
 	return sw.xstate_size;
 }
 
-bool sigframe_fp_restore(void *fp, size_t claim, size_t fp_size, uint64_t xcr0)
+int sigframe_fp_read(const struct sigframe *f, const struct sigframe_reader *r, void *fp,
+		     size_t fp_size, uint64_t fp_features)
 {
+	uint64_t addr = f->uc_mcontext.fpstate;
+	uint32_t magic2 = 0;
 	struct sw_bytes sw;
 
+	if (addr == 0)
+		return 0;
+	if (addr & 63 || !r->read(r, fp, addr, FP_HEAD))
+		return -EFAULT;
+	size_t claim = fp_claim(fp, fp_size);
+	if (claim > FP_HEAD && !r->read(r, &magic2, addr + claim, sizeof magic2))
+		return -EFAULT;
+	if (magic2 != FP_MAGIC2)
+		claim = FP_HEAD;
+	if (claim > FP_HEAD && !r->read(r, (char *)fp + FP_HEAD, addr + FP_HEAD, claim - FP_HEAD))
+		return -EFAULT;
 	memcpy(&sw, (char *)fp + SW_OFFSET, sizeof sw);
 	memset((char *)fp + SW_OFFSET, 0, sizeof sw);
-	memset((char *)fp + claim, 0, fp_size - claim);
-	if (claim == SIGFRAME_FP_HEAD) {
+	if (claim == FP_HEAD) {
 		header_set(fp, XSTATE_FP | XSTATE_SSE);
-		return true;
+		return 1;
 	}
 	uint64_t present = header_get(fp);
-	if (present & ~xcr0)
-		return false;
+	if (present & ~fp_features)
+		return -EINVAL;
 	header_set(fp, present & sw.xfeatures);
-	return true;
+	return 1;
 }
