@@ -11,7 +11,7 @@
 void file_set_anon(struct file *f, struct caller *c, const char *name)
 {
 	f->anon_name = name;
-	f->anon_ino = atomic_fetch_add(&c->fs->mounts->next_anon_ino, 1) + 1;
+	f->anon_ino = atomic_fetch_add(&c->fs->vfs->next_anon_ino, 1) + 1;
 }
 
 void anon_attr_init(struct anon_attr *attr, struct caller *c, mode_t mode)

@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 
 #include "fs/anon.h"
+#include "fs/mount.h"
 
 struct anon_inode {
 	struct inode inode;
@@ -154,7 +155,7 @@ static int inode_new(struct filesystem *fs, struct caller *c, struct file *f, st
 
 int file_path(struct file *f, struct caller *c, struct path *out)
 {
-	struct path made = { .mnt = c->fs->mounts->internal };
+	struct path made = { .mnt = c->fs->vfs->internal };
 	struct inode *i;
 
 	if (f->path.dentry) {

@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "fs/mount.h"
 #include "fs/notify.h"
 
 /* A last name in its directory. */
@@ -34,21 +35,28 @@ static struct inode *place_inode(const struct place *p)
 	return p->dir.dentry->inode;
 }
 
-static struct mount *place_mount(const struct place *p, struct caller *c)
+/* What is mounted at the name, a reference; NULL: nothing. */
+static struct mount *place_mount(const struct place *p)
 {
-	return p->type == LAST_NORM ? mount_at(c->fs->mounts, &p->dir, p->last, strlen(p->last))
-				    : NULL;
+	return p->type == LAST_NORM ? mount_at(&p->dir, p->last, strlen(p->last)) : NULL;
+}
+
+/* Is something mounted at the name, so that it must stay? */
+static bool place_covered(const struct place *p)
+{
+	return p->type == LAST_NORM && mount_covers(&p->dir, p->last, strlen(p->last));
 }
 
 /* What the name stands for now, symlinks not followed; a reference. */
 static int place_lookup(const struct place *p, struct caller *c, struct dentry **out)
 {
-	struct mount *m = place_mount(p, c);
+	struct mount *m = place_mount(p);
 	struct inode *dir = place_inode(p);
 	struct walk_step step;
 
 	if (m) {
 		*out = dentry_get(m->root);
+		mount_put(m);
 		return 0;
 	}
 	int err = dir->ops->walk(dir, c, p->last, strlen(p->last), STEP_NOFOLLOW, &step);
@@ -87,7 +95,7 @@ static int may_create(const struct place *p, struct caller *c, bool dir_wanted)
 		return -EEXIST;
 	bool check = read_only(p) || (p->slash && !dir_wanted) ||
 		     !(place_inode(p)->fs->flags & FS_CHECKS_ACCESS);
-	if (place_mount(p, c) || (check && place_exists(p, c)))
+	if (place_covered(p) || (check && place_exists(p, c)))
 		return -EEXIST;
 	if ((p->slash && !dir_wanted) || place_inode(p)->fs->flags & FS_KNOWS_NAMES)
 		return -ENOENT;
@@ -194,6 +202,18 @@ static int removal_error(const struct place *p, struct caller *c, bool dir)
 	return err ? err : -EPERM;
 }
 
+/* A name to unlink that a mount covers. */
+static int covered_error(const struct place *p, struct caller *c)
+{
+	struct dentry *d;
+	int err = place_lookup(p, c, &d);
+
+	if (!err)
+		err = S_ISDIR(d->inode->type) ? -EISDIR : -EBUSY;
+	dentry_put(d);
+	return err;
+}
+
 static int unlink_at(struct caller *c, const struct place *p)
 {
 	struct inode *dir = place_inode(p);
@@ -204,8 +224,8 @@ static int unlink_at(struct caller *c, const struct place *p)
 		return -EROFS;
 	if (p->slash)
 		return slash_error(p, c);
-	if (place_mount(p, c))
-		return -EISDIR;
+	if (place_covered(p))
+		return covered_error(p, c);
 	return dir->ops->unlink ? dir->ops->unlink(dir, c, p->last) : removal_error(p, c, false);
 }
 
@@ -232,7 +252,7 @@ static int rmdir_at(struct caller *c, const struct place *p)
 		return special[p->type];
 	if (read_only(p))
 		return -EROFS;
-	if (place_mount(p, c))
+	if (place_covered(p))
 		return -EBUSY;
 	return dir->ops->rmdir ? dir->ops->rmdir(dir, c, p->last) : removal_error(p, c, true);
 }
@@ -331,7 +351,7 @@ static int rename_at(struct caller *c, const struct place *from, const struct pl
 		return flags & RENAME_NOREPLACE ? -EEXIST : -EBUSY;
 	if (read_only(from))
 		return -EROFS;
-	bool mount = place_mount(from, c) || place_mount(to, c);
+	bool mount = place_covered(from) || place_covered(to);
 	/* The file system looks at plain names itself. */
 	int err = from->slash || to->slash || mount || !dir->ops->rename
 		      ? check_names(c, from, to, flags)

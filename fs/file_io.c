@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "fs/anon.h"
+#include "fs/mount.h"
 #include "fs/notify.h"
 
 /* Linux: rw_verify_area. */
@@ -134,6 +135,6 @@ int file_getattr(struct file *f, struct caller *c, unsigned mask, struct statx *
 	else
 		anon_getattr(f, NULL, out);
 	if (!err)
-		mount_getattr(c->fs->mounts->internal, false, mask, out);
+		mount_getattr(c->fs->vfs->internal, false, mask, out);
 	return err;
 }

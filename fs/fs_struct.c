@@ -1,27 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdlib.h>
 
-#include "fs/vfs.h"
+#include "fs/mount.h"
 
-static struct fs_struct *alloc(struct mount_table *t, const struct path *root,
-			       const struct path *cwd, unsigned umask)
+static struct fs_struct *alloc(struct vfs *vfs, const struct path *root, const struct path *cwd,
+			       unsigned umask)
 {
 	struct fs_struct *fs = malloc(sizeof *fs);
 
 	if (!fs)
 		return NULL;
 	*fs = (struct fs_struct){
-		.refs = 1, .mounts = t, .root = path_get(root), .cwd = path_get(cwd), .umask = umask
+		.refs = 1, .vfs = vfs, .root = path_get(root), .cwd = path_get(cwd), .umask = umask
 	};
 	mutex_init(&fs->lock, LOCK_FS_STRUCT);
 	return fs;
 }
 
-struct fs_struct *fs_struct_new(struct mount_table *t)
+struct fs_struct *fs_struct_new(struct mnt_namespace *ns)
 {
-	struct path root = { .mnt = t->root, .dentry = t->root->root };
+	struct path root = { .mnt = ns->root, .dentry = ns->root->root };
 
-	return alloc(t, &root, &root, 022);
+	return alloc(ns->vfs, &root, &root, 022);
 }
 
 struct fs_struct *fs_struct_get(struct fs_struct *fs)
@@ -33,7 +33,7 @@ struct fs_struct *fs_struct_get(struct fs_struct *fs)
 struct fs_struct *fs_struct_copy(struct fs_struct *fs)
 {
 	mutex_lock(&fs->lock);
-	struct fs_struct *copy = alloc(fs->mounts, &fs->root, &fs->cwd, fs->umask);
+	struct fs_struct *copy = alloc(fs->vfs, &fs->root, &fs->cwd, fs->umask);
 	mutex_unlock(&fs->lock);
 	return copy;
 }

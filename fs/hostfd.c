@@ -16,6 +16,7 @@
 
 #include "fs/hostfs/internal.h"
 #include "fs/hostfs/stream.h"
+#include "fs/mount.h"
 #include "host/beneath.h"
 #include "host/fdpath.h"
 #include "host/hostcall.h"
@@ -49,11 +50,11 @@ int hostfd_create(struct physmem *pm, struct filesystem **out)
 }
 
 /* The file system whose inode it becomes: the guest's root where that shows the file too. */
-static struct mount *mount_of(struct mount_table *mounts, mode_t type)
+static struct mount *mount_of(const struct mnt_namespace *ns, mode_t type)
 {
 	bool named = S_ISREG(type) || S_ISDIR(type);
 
-	return named && mounts->root && hostfs_is_whole(mounts->root->fs) ? mounts->root : NULL;
+	return named && ns->root && hostfs_is_whole(ns->root->fs) ? ns->root : NULL;
 }
 
 static int file_of(struct dentry *d, unsigned flags, struct file **out)
@@ -87,13 +88,12 @@ static void set_name(struct file *f)
 /* `m`: the mount that shows the file; NULL: there is none, and it gets a name instead. */
 static void set_place(struct file *f, struct mount *m, struct mount *internal)
 {
-	f->path.mnt = m ? m : internal;
-	atomic_fetch_add(&f->path.mnt->refs, 1);
+	f->path.mnt = mount_get(m ? m : internal);
 	if (!m)
 		set_name(f);
 }
 
-static int wrap_own(struct filesystem *hostfd, struct mount_table *mounts, int fd,
+static int wrap_own(struct filesystem *hostfd, const struct mnt_namespace *ns, int fd,
 		    struct file **out)
 {
 	char name[PATH_MAX];
@@ -106,20 +106,21 @@ static int wrap_own(struct filesystem *hostfd, struct mount_table *mounts, int f
 		host_close(fd);
 		return -EBADF;
 	}
-	struct mount *m = mount_of(mounts, st.stx_mode);
+	struct mount *m = mount_of(ns, st.stx_mode);
 	struct filesystem *fs = m ? m->fs : hostfd;
 	err = hostfs_dentry_of_fd(container_of(fs, struct hostfs, fs), fd, name,
 				  len < 0 ? 0 : (size_t)len, &d);
 	if (!err)
 		err = file_of(d, (unsigned)flags, out);
 	if (!err)
-		set_place(*out, m, mounts->internal);
+		set_place(*out, m, ns->vfs->internal);
 	return err;
 }
 
-int hostfd_wrap(struct filesystem *hostfd, struct mount_table *mounts, int fd, struct file **out)
+int hostfd_wrap(struct filesystem *hostfd, const struct mnt_namespace *ns, int fd,
+		struct file **out)
 {
 	int own = (int)host_ret(fcntl(fd, F_DUPFD_CLOEXEC, 0));
 
-	return own < 0 ? own : wrap_own(hostfd, mounts, own, out);
+	return own < 0 ? own : wrap_own(hostfd, ns, own, out);
 }

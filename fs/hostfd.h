@@ -12,6 +12,7 @@ struct physmem;
 int hostfd_create(struct physmem *pm, struct filesystem **out);
 /* Wraps host descriptor `fd` (a copy is made; it stays the caller's). Any kind: regular file,
  * directory, pipe, socket, terminal, device. */
-int hostfd_wrap(struct filesystem *hostfd, struct mount_table *mounts, int fd, struct file **out);
+int hostfd_wrap(struct filesystem *hostfd, const struct mnt_namespace *ns, int fd,
+		struct file **out);
 
 #endif

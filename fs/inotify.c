@@ -271,7 +271,7 @@ static struct mark *mark_find(struct inotify *in, int wd)
 static int mark_new(struct inotify *in, struct caller *c, struct watch *w, uint32_t mask,
 		    struct mark **out)
 {
-	struct user *u = user_get(c->fs->mounts->users, c->cred->uid);
+	struct user *u = user_get(c->fs->vfs->users, c->cred->uid);
 	struct mark *m = calloc(1, sizeof(*m));
 
 	if (!u || !m || !user_charge(u, USER_INOTIFY_WATCHES, 1, INOTIFY_MAX_USER_WATCHES)) {
@@ -588,12 +588,12 @@ static int open_host(struct inotify_table *t)
 
 int inotify_create(struct caller *c, int flags, struct file **out)
 {
-	struct inotify_table *t = c->fs->mounts->inotify;
+	struct inotify_table *t = c->fs->vfs->inotify;
 	int err = open_host(t);
 
 	if (err)
 		return err;
-	struct user *u = user_get(c->fs->mounts->users, c->cred->uid);
+	struct user *u = user_get(c->fs->vfs->users, c->cred->uid);
 	struct inotify *in = calloc(1, sizeof(*in));
 	if (!u || !in || !user_charge(u, USER_INOTIFY_INSTANCES, 1, INOTIFY_MAX_USER_INSTANCES)) {
 		err = u && in ? -EMFILE : -ENOMEM;

@@ -19,6 +19,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "fs/mount.h"
 #include "fs/walk.h"
 
 #ifndef STATX_MNT_ID_UNIQUE
@@ -77,11 +78,15 @@ static void step_within(struct walk *w, struct dentry *d)
 	w->path.dentry = d;
 }
 
+/* Onto the root of `m`, whose reference is taken over. */
 static int cross_mount(struct walk *w, struct mount *m)
 {
-	if (w->flags & WALK_NO_XDEV)
+	if (w->flags & WALK_NO_XDEV) {
+		mount_put(m);
 		return -EXDEV;
-	step_to(w, m, m->root);
+	}
+	path_put(&w->path);
+	w->path = (struct path){ .mnt = m, .dentry = dentry_get(m->root) };
 	return 0;
 }
 
@@ -100,34 +105,61 @@ static int step_up_in_fs(struct walk *w)
 	return err;
 }
 
-/* From a mount's root: the directory that holds the mount point. */
-static int step_off_mount(struct walk *w)
+/* Where the walk stands may be covered by mounts that it has come to from below. */
+static int step_onto_cover(struct walk *w)
 {
 	struct mount *m = w->path.mnt;
+	struct mount *top = m->cover && inode_same(here(w), m->root->inode) ? mount_top(m) : NULL;
 
-	if (!m->parent)
-		return 0;
-	if (w->flags & WALK_NO_XDEV)
-		return -EXDEV;
-	if (m->at_root) {
-		step_to(w, m->parent, m->parent->root);
-		return 0;
+	return top ? cross_mount(w, top) : 0;
+}
+
+/* From a mount's root to the directory that holds the name `over` it covers, or to the root of
+ * `parent`, which it covers where that is NULL. Takes both references over. */
+static int step_off_mount(struct walk *w, struct mount *parent, struct dentry *over)
+{
+	struct inode *dir = over ? over->dir : parent->root->inode;
+	struct path to = { .mnt = parent };
+	int err = w->flags & WALK_NO_XDEV ? -EXDEV : 0;
+
+	if (!err && dir == parent->root->inode)
+		to.dentry = dentry_get(parent->root);
+	else if (!err && !(to.dentry = dentry_new(inode_get(dir), NULL, "", 0)))
+		err = -ENOMEM;
+	dentry_put(over);
+	if (err) {
+		mount_put(parent);
+		return err;
 	}
-	struct dentry *d = dentry_new(inode_get(m->over->dir), NULL, "", 0);
-	if (!d)
-		return -ENOMEM;
-	step_to(w, m->parent, d);
-	dentry_put(d);
+	path_put(&w->path);
+	w->path = to;
 	return 0;
 }
 
 static int step_up(struct walk *w)
 {
-	if (at_walk_root(w))
-		return w->flags & WALK_BENEATH ? -EXDEV : 0;
-	if (inode_same(here(w), w->path.mnt->root->inode))
-		return step_off_mount(w);
-	return step_up_in_fs(w);
+	struct mount *parent;
+	struct dentry *over;
+	bool up = false;
+	int err = 0;
+
+	while (!err && !up) {
+		if (at_walk_root(w)) {
+			if (w->flags & WALK_BENEATH)
+				return -EXDEV;
+			break;
+		}
+		up = !inode_same(here(w), w->path.mnt->root->inode);
+		if (up) {
+			err = step_up_in_fs(w);
+		} else if (mount_point(w->path.mnt, &parent, &over)) {
+			up = over;
+			err = step_off_mount(w, parent, over);
+		} else {
+			break;
+		}
+	}
+	return err ? err : step_onto_cover(w);
 }
 
 static int step_dot(struct walk *w)
@@ -142,7 +174,7 @@ static int step_dot(struct walk *w)
  */
 static bool in_sysroot(struct walk *w)
 {
-	const struct path *sysroot = &w->c->fs->mounts->sysroot;
+	const struct path *sysroot = &w->c->fs->vfs->sysroot;
 	struct walk probe;
 
 	if (!sysroot->dentry || w->flags & (WALK_BENEATH | WALK_IN_ROOT))
@@ -158,7 +190,7 @@ static bool in_sysroot(struct walk *w)
 
 static void step_to_sysroot(struct walk *w)
 {
-	const struct path *sysroot = &w->c->fs->mounts->sysroot;
+	const struct path *sysroot = &w->c->fs->vfs->sysroot;
 
 	step_to(w, sysroot->mnt, sysroot->dentry);
 }
@@ -251,7 +283,6 @@ static int follow_link(struct walk *w, const char *names, struct walk_step *step
 static size_t run_length(struct walk *w)
 {
 	bool dots = here(w)->fs->flags & FS_WALKS_DOTS;
-	struct mount_table *t = w->c->fs->mounts;
 	const char *s = w->rest;
 	size_t run = 0;
 	unsigned depth = 0;
@@ -260,7 +291,7 @@ static size_t run_length(struct walk *w)
 		bool dot = is_dot(s, len), dotdot = is_dotdot(s, len);
 		if ((dot || dotdot) && (!dots || (dotdot && depth == 0)))
 			break;
-		if (s != w->rest && !dot && !dotdot && mount_may_be_at(t, &w->path, depth, s, len))
+		if (s != w->rest && !dot && !dotdot && mount_may_be_at(&w->path, depth, s, len))
 			break;
 		if (w->parent_only && !*skip_slashes(s + len))
 			break;
@@ -322,16 +353,15 @@ static int walk_names(struct walk *w, size_t len)
 /* Is there a mount on the first name? 1: stepped onto it. */
 static int walk_mount(struct walk *w, size_t len)
 {
-	struct mount_table *t = w->c->fs->mounts;
+	struct mount *m = mount_at(&w->path, w->rest, len);
 
-	if (!mount_may_be_at(t, &w->path, 0, w->rest, len))
-		return 0;
-	struct mount *m = mount_at(t, &w->path, w->rest, len);
 	if (!m)
 		return 0;
 	int err =
 	    w->path.dentry == w->path.mnt->root ? 0 : here(w)->ops->permission(here(w), w->c, X_OK);
-	if (!err)
+	if (err)
+		mount_put(m);
+	else
 		err = cross_mount(w, m);
 	w->rest += len;
 	return err ? err : 1;

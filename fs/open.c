@@ -12,6 +12,7 @@
 
 #include "fs/cred.h"
 #include "fs/device.h"
+#include "fs/mount.h"
 #include "fs/notify.h"
 #include "fs/protect.h"
 #include "fs/walk.h"
@@ -85,7 +86,7 @@ static int open_device(struct inode *i, struct caller *c, int flags, struct file
 		err = -ENXIO;
 	if (err)
 		return err;
-	return device_open(c->fs->mounts->devices, c, makedev(st.stx_rdev_major, st.stx_rdev_minor),
+	return device_open(c->fs->vfs->devices, c, makedev(st.stx_rdev_major, st.stx_rdev_minor),
 			   flags, out);
 }
 
@@ -253,7 +254,7 @@ int vfs_open_unreadable(struct caller *c, const struct path *start, const char *
 	if (err)
 		return err;
 	struct inode *i = p.dentry->inode;
-	kernel.cred = c->fs->mounts->monitor;
+	kernel.cred = c->fs->vfs->monitor;
 	err = S_ISREG(i->type) ? i->ops->permission(i, c, X_OK) : -EACCES;
 	if (!err)
 		err = i->ops->open(i, &kernel, p.dentry, O_RDONLY, out);
@@ -352,7 +353,7 @@ static int truncate_opened(struct file *f, struct caller *c)
 static int begin_use(struct file *f, struct caller *c, bool truncate)
 {
 	bool regular = is_regular(f);
-	int err = regular && file_writable(f) ? file_count_writer(f, c->fs->mounts->writers) : 0;
+	int err = regular && file_writable(f) ? file_count_writer(f, c->fs->vfs->writers) : 0;
 
 	if (err)
 		return err;

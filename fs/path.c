@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "fs/file.h"
+#include "fs/mount.h"
 
 /* A string that grows to the front, at the end of a buffer. */
 struct front {
@@ -42,43 +43,55 @@ static int inode_path(struct inode *i, struct dentry *d, char *buf)
 	return i->ops->path(i, d, buf, PATH_MAX);
 }
 
-/* Prepends the names from the root of `p`'s file system, or from *root if that lies on it. 1: *root
- * was met. */
+/* Prepends the names from the root of `mnt`, or from *root if that lies on it. 1: *root was met. */
 static int prepend_in_mount(struct front *f, struct inode *i, struct dentry *d, struct mount *mnt,
 			    const struct path *root)
 {
-	char path[PATH_MAX], root_path[PATH_MAX] = "/";
+	char path[PATH_MAX], above[PATH_MAX];
 	const char *names = NULL;
 
 	int n = inode_path(i, d, path);
-	if (n >= 0 && mnt == root->mnt)
-		n = inode_path(root->dentry->inode, root->dentry, root_path);
+	if (n >= 0 && mnt == root->mnt) {
+		n = inode_path(root->dentry->inode, root->dentry, above);
+		names = n < 0 ? NULL : strip_root(path, above);
+	}
+	bool met = names;
+	if (n >= 0 && !met) {
+		n = inode_path(mnt->root->inode, mnt->root, above);
+		names = n < 0 ? NULL : strip_root(path, above);
+	}
 	if (n < 0)
 		return n;
-	if (mnt == root->mnt)
-		names = strip_root(path, root_path);
-	bool met = names;
-	if (!names)
+	if (!names) /* it was moved out of what the mount shows */
 		names = strcmp(path, "/") ? path : "";
 	int err = prepend(f, names, strlen(names));
 	return err ? err : met;
 }
 
+/* Prepends "/" and the name that a mount covers; nothing where it covers a root. */
+static int prepend_over(struct front *f, const struct dentry *over)
+{
+	int err = over ? prepend(f, over->name, strlen(over->name)) : 0;
+
+	return over && !err ? prepend(f, "/", 1) : err;
+}
+
 static int prepend_all(struct front *f, const struct path *p, const struct path *root)
 {
-	struct mount *m = p->mnt;
+	struct mount *m = mount_get(p->mnt), *parent;
+	struct dentry *over;
 	int met = prepend_in_mount(f, p->dentry->inode, p->dentry, m, root);
 
-	while (met == 0 && m->parent) {
-		struct dentry *over = m->over;
-		int err = prepend(f, over->name, strlen(over->name));
-		if (!err)
-			err = prepend(f, "/", 1);
-		if (err)
-			return err;
-		m = m->parent;
-		met = prepend_in_mount(f, over->dir, NULL, m, root);
+	while (met == 0 && mount_point(m, &parent, &over)) {
+		met = prepend_over(f, over);
+		if (!met)
+			met = prepend_in_mount(f, over ? over->dir : parent->root->inode,
+					       over ? NULL : parent->root, parent, root);
+		dentry_put(over);
+		mount_put(m);
+		m = parent;
 	}
+	mount_put(m);
 	return met;
 }
 

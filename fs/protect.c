@@ -11,7 +11,7 @@
 
 static const char *const names[] = { "hardlinks", "fifos", "regular" };
 
-_Static_assert(sizeof names / sizeof *names == sizeof((struct mount_table *)0)->protections,
+_Static_assert(sizeof names / sizeof *names == sizeof((struct vfs *)0)->protections,
 	       "one for each");
 
 static int read_level(const char *name)
@@ -28,13 +28,13 @@ static int read_level(const char *name)
 }
 
 /* Read when first asked for, and kept: level + 1, so that 0 is not known. */
-int protection_level(struct mount_table *t, enum protection p)
+int protection_level(struct vfs *vfs, enum protection p)
 {
-	uint8_t known = atomic_load_explicit(&t->protections[p], memory_order_relaxed);
+	uint8_t known = atomic_load_explicit(&vfs->protections[p], memory_order_relaxed);
 
 	if (!known) {
 		known = (uint8_t)(read_level(names[p]) + 1);
-		atomic_store_explicit(&t->protections[p], known, memory_order_relaxed);
+		atomic_store_explicit(&vfs->protections[p], known, memory_order_relaxed);
 	}
 	return known - 1;
 }
@@ -47,7 +47,7 @@ int protect_sticky(struct caller *c, const struct statx *dir, const struct statx
 		return 0;
 	if (found->stx_uid == dir->stx_uid || found->stx_uid == c->cred->fsuid)
 		return 0;
-	int level = protection_level(c->fs->mounts, fifo ? PROTECTED_FIFOS : PROTECTED_REGULAR);
+	int level = protection_level(c->fs->vfs, fifo ? PROTECTED_FIFOS : PROTECTED_REGULAR);
 	bool denied =
 	    (level >= 1 && dir->stx_mode & S_IWOTH) || (level >= 2 && dir->stx_mode & S_IWGRP);
 	return denied ? -EACCES : 0;

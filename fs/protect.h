@@ -12,7 +12,7 @@
 
 enum protection { PROTECTED_HARDLINKS, PROTECTED_FIFOS, PROTECTED_REGULAR };
 
-int protection_level(struct mount_table *t, enum protection p);
+int protection_level(struct vfs *vfs, enum protection p);
 /* O_CREAT of something that exists (Linux's may_create_in_sticky()). 0 or -EACCES. */
 int protect_sticky(struct caller *c, const struct statx *dir, const struct statx *found);
 

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "fs/mount.h"
 #include "fs/notify.h"
 
 void filesystem_init(struct filesystem *fs, const struct filesystem_ops *ops, const char *type,
@@ -106,18 +107,14 @@ void dentry_put(struct dentry *d)
 
 struct path path_get(const struct path *p)
 {
-	if (p->mnt)
-		atomic_fetch_add_explicit(&p->mnt->refs, 1, memory_order_relaxed);
-	return (struct path){ .mnt = p->mnt, .dentry = dentry_get(p->dentry) };
+	return (struct path){ .mnt = p->mnt ? mount_get(p->mnt) : NULL,
+			      .dentry = dentry_get(p->dentry) };
 }
 
-/* A mount's memory belongs to its table, which outlives all paths: its count only tells whether it
- * is busy. */
 void path_put(struct path *p)
 {
-	if (p->mnt)
-		atomic_fetch_sub(&p->mnt->refs, 1);
 	dentry_put(p->dentry);
+	mount_put(p->mnt);
 	*p = (struct path){ NULL, NULL };
 }
 

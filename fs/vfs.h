@@ -11,8 +11,8 @@
  *
  * Path walk (fs/namei.c): root, cwd, mounts, "..", symlinks and RESOLVE_* flags are the vfs's. A
  * file system is asked for a run of plain names at once (ops->walk) and takes as many as it can in
- * one host call; it stops at a symlink. Runs never cross a mount point: the mount table knows the
- * mount points of a file system by their path.
+ * one host call; it stops at a symlink. Runs never cross a mount point: each name is first asked for
+ * among those that mounts cover (fs/mount.h).
  *
  * Errors are -errno as the system call returns it. Object first, then the caller.
  */
@@ -38,7 +38,9 @@
 struct file;
 struct inode;
 struct dentry;
+struct mnt_namespace;
 struct mount;
+struct mount_hash;
 struct task;
 struct fs_struct;
 struct inotify_table;
@@ -221,42 +223,21 @@ struct filesystem_ops {
 
 enum { MOUNT_RDONLY = 1, MOUNT_NOSUID = 2, MOUNT_NODEV = 4, MOUNT_NOEXEC = 8, MOUNT_NOATIME = 16 };
 
-struct mount {
-	_Atomic uint32_t refs;
-	struct list node;   /* in mount_table.mounts */
-	struct mount *next; /* in its bucket of mount_table.by_name */
-	struct filesystem *fs;
-	struct dentry *root;  /* NULL: the internal mount */
-	struct mount *parent; /* NULL: the root mount, or the internal one */
-	char *mountpoint;     /* guest path it was mounted at, "/dev/shm" */
-	/* the name covered, in its directory of the parent's file system; its inode may be NULL:
-	 * nothing lies below. NULL for the root mount */
-	struct dentry *over;
-	bool at_root; /* that directory is the root of the parent's file system */
-	unsigned flags;
-	unsigned id;
-	const char *source; /* as in /proc/mounts; owned */
-};
-
-#define MOUNT_BUCKETS 256
-
-/* All mounts of a sandbox, and what else its file systems share. */
-struct mount_table {
-	struct rwlock lock;
-	struct list mounts; /* oldest first */
-	/* By the name they cover, youngest first: a walk asks for each name. Whoever finds NULL
-	 * needs no lock. */
-	_Atomic(struct mount *) by_name[MOUNT_BUCKETS];
-	struct mount *root;
+/* What the file systems of a sandbox share, whatever namespace they are mounted in. */
+struct vfs {
+	struct rwlock mount_lock; /* fs/mount.h */
+	struct list mounts;       /* all there are, attached or not; mount_lock */
+	uint64_t next_mount_id;   /* mount_lock */
+	struct mount_hash *mount_hash;
 	/* Where files are that no directory of the guest's holds (memfd_create's, pipes, inherited
-	 * descriptors), as pipefs, sockfs and others are on Linux: not in `mounts`, and no name can
+	 * descriptors), as pipefs, sockfs and others are on Linux: in no namespace, and no name can
 	 * be looked up on it. */
 	struct mount *internal;
-	unsigned next_id, next_dev;
+	_Atomic unsigned next_dev;
 	_Atomic uint64_t next_anon_ino; /* of files without a path; starts at 1 */
 	struct device_table *devices;   /* fs/device.h: what device numbers mean */
-	/* memfd_create's files; made when first asked for, guarded by lock */
-	struct filesystem *memfs;
+	/* memfd_create's files; made when first asked for */
+	_Atomic(struct filesystem *) memfs;
 	struct lock_table *locks;       /* fs/locks.h */
 	struct writers *writers;        /* fs/writers.h */
 	struct users *users;            /* fs/user.h */
@@ -271,7 +252,7 @@ struct mount_table {
 /* Root, cwd and umask; shared by CLONE_FS. */
 struct fs_struct {
 	_Atomic uint32_t refs;
-	struct mount_table *mounts;
+	struct vfs *vfs;
 	struct mutex lock;
 	struct path root, cwd;
 	_Atomic unsigned umask;
@@ -302,33 +283,23 @@ typedef int lookup_fn(struct inode *dir, struct caller *c, const char *name, siz
 int walk_by_lookup(struct inode *dir, struct caller *c, const char *names, size_t len,
 		   unsigned flags, lookup_fn *lookup, struct walk_step *out);
 
-/* fs/mount.c */
-int mount_table_create(struct mount_table **out);
-void mount_table_destroy(struct mount_table *t);
-/* Places `fs` (reference taken over, also on failure) at the absolute guest path; "/" first. Not a
- * guest system call. */
-int mount_table_add(struct mount_table *t, const char *where, struct filesystem *fs, unsigned flags,
-		    const char *source);
-
-/* The mount at `name` in `dir`; NULL: none. Mounts live as long as the table. */
-struct mount *mount_at(struct mount_table *t, const struct path *dir, const char *name, size_t len);
-/* May one be at `name` in a directory `depth` levels below `dir`? Names are all it looks at. */
-bool mount_may_be_at(struct mount_table *t, const struct path *dir, unsigned depth,
-		     const char *name, size_t len);
+/* fs/super.c */
+int vfs_create(struct vfs **out);
+/* All its files are closed and its namespaces gone. */
+void vfs_destroy(struct vfs *vfs);
 /* The file system of files without a name, borrowed. */
-int mount_table_memfs(struct mount_table *t, struct mm_host *mem, struct filesystem **out);
-/* Writes back what the host keeps for all of them (sync(2)). */
-void mount_table_sync(struct mount_table *t, struct caller *c);
+int vfs_memfs(struct vfs *vfs, struct mm_host *mem, struct filesystem **out);
+/* Writes back what the host keeps for all that is mounted (sync(2)). */
+void vfs_sync(struct vfs *vfs, struct caller *c);
 /* A device number for a file system in memory. */
-dev_t mount_table_new_dev(struct mount_table *t);
-
+dev_t vfs_new_dev(struct vfs *vfs);
 /* From now on absolute names are looked up below the directory `path` first. Before the first task
  * runs. */
-void mount_table_set_sysroot(struct mount_table *t, const struct path *path);
+void vfs_set_sysroot(struct vfs *vfs, const struct path *path);
 
 /* fs/fs_struct.c */
-struct fs_struct *
-fs_struct_new(struct mount_table *t); /* root and cwd at "/", umask 022; NULL: no memory */
+/* root and cwd at the root of the namespace, umask 022; NULL: no memory */
+struct fs_struct *fs_struct_new(struct mnt_namespace *ns);
 struct fs_struct *fs_struct_get(struct fs_struct *fs);
 struct fs_struct *fs_struct_copy(struct fs_struct *fs);
 void fs_struct_put(struct fs_struct *fs);

@@ -833,7 +833,7 @@ int epoll_create_file(struct caller *c, struct sandbox *sb, struct file **out)
 {
 	struct epoll_domain *d = epoll_domain_get(sb);
 	struct epoll *ep = calloc(1, sizeof(*ep));
-	struct user *u = user_get(sb->mounts->users, c->cred->uid);
+	struct user *u = user_get(sb->vfs->users, c->cred->uid);
 
 	if (!d || !ep || !u) {
 		user_put(u);

@@ -104,7 +104,7 @@ struct fdtable *fdtable_get(struct fdtable *ft)
  * is the table. */
 static void drop_posix_locks(struct fdtable *ft, struct file *f, struct caller *c)
 {
-	struct lock_table *locks = c->fs->mounts->locks;
+	struct lock_table *locks = c->fs->vfs->locks;
 	struct inode_id id;
 
 	if (lock_table_used(locks) && file_identify(f, &id) == 0)

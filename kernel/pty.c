@@ -1011,7 +1011,7 @@ int pty_table_create(struct sandbox *sb, struct filesystem **devpts)
 
 	if (!t)
 		return -ENOMEM;
-	int err = devpts_create(mount_table_new_dev(sb->mounts), &sb->clock, &t->devpts);
+	int err = devpts_create(vfs_new_dev(sb->vfs), &sb->clock, &t->devpts);
 	if (err) {
 		free(t);
 		return err;
@@ -1019,13 +1019,13 @@ int pty_table_create(struct sandbox *sb, struct filesystem **devpts)
 	mutex_init(&t->lock, LOCK_PTY_TABLE);
 	t->sb = sb;
 	sb->ptys = t;
-	err = device_table_add(sb->mounts->devices, TTYAUX_MAJOR, PTMX_MINOR, PTMX_MINOR, open_ptmx,
-			       t);
+	err =
+	    device_table_add(sb->vfs->devices, TTYAUX_MAJOR, PTMX_MINOR, PTMX_MINOR, open_ptmx, t);
 	if (!err)
-		err = device_table_add(sb->mounts->devices, UNIX98_PTY_SLAVE_MAJOR, 0, 0xfffff,
+		err = device_table_add(sb->vfs->devices, UNIX98_PTY_SLAVE_MAJOR, 0, 0xfffff,
 				       open_slave, t);
 	if (!err)
-		err = tty_add_devices(sb, sb->mounts->devices);
+		err = tty_add_devices(sb, sb->vfs->devices);
 	if (!err)
 		*devpts = filesystem_get(t->devpts);
 	return err;

@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "fs/cred.h"
+#include "fs/mount.h"
 #include "kernel/epoll.h"
 #include "kernel/exec.h"
 #include "kernel/fasync.h"
@@ -177,7 +178,9 @@ int sandbox_create(const struct sandbox_config *cfg, struct sandbox **out, struc
 	if (!err)
 		err = futex_table_create(&sb->futexes);
 	if (!err)
-		err = mount_table_create(&sb->mounts);
+		err = vfs_create(&sb->vfs);
+	if (!err && !(sb->mnt_ns = mnt_ns_new(sb->vfs)))
+		err = -ENOMEM;
 	if (!err)
 		err = create_init(sb, cfg);
 	if (err) {
@@ -267,8 +270,9 @@ void sandbox_destroy(struct sandbox *sb)
 		tty_put(sb->console);
 	pty_table_free(sb->ptys);
 	filecache_destroy(sb->mem.filecache);
-	if (sb->mounts)
-		mount_table_destroy(sb->mounts);
+	mnt_ns_put(sb->mnt_ns);
+	if (sb->vfs)
+		vfs_destroy(sb->vfs);
 	if (sb->futexes)
 		futex_table_destroy(sb->futexes);
 	epoll_domain_free(sb->epolls);

@@ -38,7 +38,8 @@ struct sandbox {
 	struct physmem *physmem;
 	struct arena *arena;
 	struct mm_host mem;
-	struct mount_table *mounts;
+	struct vfs *vfs;
+	struct mnt_namespace *mnt_ns;
 	struct futex_table *futexes;
 	struct epoll_domain *epolls;   /* lock; NULL before the first epoll instance */
 	struct net *net;               /* lock; NULL before the first socket */

@@ -43,9 +43,9 @@ static void inherit_signals(struct task *t, const struct spawn_request *rq)
 static int furnish(struct task *t, const struct spawn_request *rq)
 {
 	struct sandbox *sb = t->sb;
-	t->cred = cred_get(sb->mounts->monitor);
+	t->cred = cred_get(sb->vfs->monitor);
 	t->files = fdtable_new();
-	t->fs = fs_struct_new(sb->mounts);
+	t->fs = fs_struct_new(sb->mnt_ns);
 	t->sighand = sighand_new();
 	if (!t->cred || !t->files || !t->fs || !t->sighand)
 		return -ENOMEM;
@@ -84,7 +84,7 @@ static int new_main(struct sandbox *sb, struct process **out)
 	sandbox_lock(sb);
 	int err = process_new(sb, sb->init, out);
 	if (!err) {
-		process_set_cred(*out, cred_get(sb->mounts->monitor));
+		process_set_cred(*out, cred_get(sb->vfs->monitor));
 		sb->main = process_get(*out);
 	}
 	sandbox_unlock(sb);
@@ -125,7 +125,7 @@ int sandbox_spawn(struct sandbox *sb, const struct spawn_request *rq, struct why
 	if (!err) {
 		err = start(sb, p, rq, why);
 		/* a set-user-ID program's may have been tried */
-		(void)cred_assume(sb->mounts->monitor);
+		(void)cred_assume(sb->vfs->monitor);
 		if (err) {
 			sandbox_lock(sb);
 			sb->main = NULL;

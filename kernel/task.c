@@ -138,7 +138,7 @@ static void drop_user(struct user *u)
 
 int task_count(struct task *t, uint64_t max)
 {
-	struct user *u = user_get(t->sb->mounts->users, t->cred->uid);
+	struct user *u = user_get(t->sb->vfs->users, t->cred->uid);
 
 	if (!u)
 		return -ENOMEM;
@@ -163,7 +163,7 @@ int task_set_cred(struct task *t, struct cred *new)
 	struct user *user = t->user;
 
 	if (new->uid != t->cred->uid) {
-		user = user_get(t->sb->mounts->users, new->uid);
+		user = user_get(t->sb->vfs->users, new->uid);
 		if (!user) {
 			cred_put(new);
 			return -ENOMEM;

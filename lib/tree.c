@@ -13,6 +13,7 @@
 #include "fs/devfs.h"
 #include "fs/file.h"
 #include "fs/hostfs/hostfs.h"
+#include "fs/mount.h"
 #include "fs/ramfs/ramfs.h"
 #include "kernel/pty.h"
 #include "kernel/sandbox.h"
@@ -32,8 +33,8 @@ struct visitor {
 static int visitor_init(struct visitor *v, struct sandbox *sb, const struct path *cwd)
 {
 	memset(v, 0, sizeof *v);
-	v->caller.cred = sb->mounts->monitor;
-	v->caller.fs = fs_struct_new(sb->mounts);
+	v->caller.cred = sb->vfs->monitor;
+	v->caller.fs = fs_struct_new(sb->mnt_ns);
 	v->caller.sleeper = &v->sleeper;
 	v->caller.mem = &sb->mem;
 	kick_attach(&v->sleeper.kick);
@@ -75,7 +76,7 @@ static int make_sysfs(struct sandbox *sb, struct filesystem **out, struct why *w
 
 static int make_devfs(struct sandbox *sb, struct filesystem **out, struct why *why)
 {
-	return devfs_create(&sb->mem, mount_table_new_dev(sb->mounts), out);
+	return devfs_create(&sb->mem, vfs_new_dev(sb->vfs), out);
 }
 
 static int make_shm(struct sandbox *sb, struct filesystem **out, struct why *why)
@@ -89,7 +90,7 @@ static int make_shm(struct sandbox *sb, struct filesystem **out, struct why *why
 		.max_inodes = ram / 2 / PAGE_SIZE,
 	};
 
-	return ramfs_create(&sb->mem, mount_table_new_dev(sb->mounts), &opt, out);
+	return ramfs_create(&sb->mem, vfs_new_dev(sb->vfs), &opt, out);
 }
 
 static int make_devpts(struct sandbox *sb, struct filesystem **out, struct why *why)
@@ -118,7 +119,7 @@ static int mount_one(struct sandbox *sb, const struct standard_mount *m, struct 
 	int err = m->make(sb, &fs, why);
 
 	if (!err)
-		err = mount_table_add(sb->mounts, m->where, fs, m->flags, m->source);
+		err = mnt_ns_mount(sb->mnt_ns, m->where, fs, m->flags, m->source);
 	return err ? why_set(why, -err, "cannot mount %s: %s", m->where, strerror(-err)) : 0;
 }
 
@@ -138,7 +139,7 @@ static int set_sysroot(struct sandbox *sb, const char *dir, struct why *why)
 	}
 	if (err)
 		return why_set(why, -err, "sysroot '%s': %s", dir, strerror(-err));
-	mount_table_set_sysroot(sb->mounts, &p);
+	vfs_set_sysroot(sb->vfs, &p);
 	path_put(&p);
 	return 0;
 }
@@ -170,7 +171,7 @@ static int walk_to(struct sandbox *sb, const char *dir, struct path *out)
  * outside of our root, and stays there. */
 static int take_own_directory(struct sandbox *sb, bool has_path, struct path *out)
 {
-	struct path p = { .mnt = sb->mounts->root };
+	struct path p = { .mnt = sb->mnt_ns->root };
 	int fd = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	struct stat st;
 

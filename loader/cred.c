@@ -15,6 +15,7 @@
 
 #include "fs/cred.h"
 #include "fs/file.h"
+#include "fs/mount.h"
 #include "fs/vfs.h"
 
 /* Can files be used as these credentials at all? An unprivileged monitor can act as nobody but

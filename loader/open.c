@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "fs/mount.h"
 #include "fs/writers.h"
 #include "loader/elf.h"
 #include "loader/loader.h"
@@ -48,7 +49,7 @@ int exec_open(struct caller *c, const struct path *start, const char *name, unsi
 	else if (inode->ops->permission)
 		err = inode->ops->permission(inode, c, X_OK);
 	if (!err)
-		err = file_deny_write(*out, c->fs->mounts->writers);
+		err = file_deny_write(*out, c->fs->vfs->writers);
 	if (err)
 		file_put(*out);
 	return err;

@@ -66,7 +66,7 @@ int unix_files_depart(struct unix_sock *to, struct caller *c, struct scm *msg, s
 
 	if (!from->files)
 		return 0;
-	struct user *u = user_get(c->fs->mounts->users, c->cred->uid);
+	struct user *u = user_get(c->fs->vfs->users, c->cred->uid);
 	if (!u || too_many(u, c)) {
 		user_put(u);
 		return u ? -ETOOMANYREFS : -ENOMEM;

@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* /proc/PID/mounts and mountinfo (proc(5)). */
+#include <errno.h>
 #include <limits.h>
 #include <poll.h>
+#include <stdlib.h>
+#include <sys/sysmacros.h>
 
+#include "fs/mount.h"
 #include "kernel/sandbox.h"
 #include "kernel/task.h"
 #include "proc/proc.h"
@@ -27,13 +31,21 @@ static void put_flags(struct text *out, unsigned flags)
 	text_puts(out, flags & MOUNT_NOATIME ? ",noatime" : ",relatime");
 }
 
+/* Where `m` is, seen from `root`; NULL: it does not lie there. */
+static const char *place_below(struct mount *m, const char *root, char buf[PATH_MAX])
+{
+	const struct path at = { .mnt = m, .dentry = m->root }, all = { NULL, NULL };
+
+	return path_string(&at, &all, buf, PATH_MAX) < 0 ? NULL : path_below(buf, root);
+}
+
 /* Calls `put` for each mount that the process the node is about can reach, `at` being where from
  * its root. */
 static int each_mount(struct pseudo_node *n, struct text *out,
-		      void (*put)(struct text *out, const struct mount *m, const char *at))
+		      void (*put)(struct text *out, struct mount *m, const char *at))
 {
-	char root[PATH_MAX] = "/";
-	struct mount *m;
+	char root[PATH_MAX] = "/", buf[PATH_MAX];
+	size_t nr;
 
 	sandbox_lock(n->sb);
 	struct task *t = proc_task(n);
@@ -43,17 +55,20 @@ static int each_mount(struct pseudo_node *n, struct text *out,
 	fs_struct_put(fs);
 	if (len < 0)
 		return len;
-	rwlock_rdlock(&n->sb->mounts->lock);
-	list_for_each (m, &n->sb->mounts->mounts, node) {
-		const char *at = path_below(m->mountpoint, root);
+	struct mount **list = mnt_ns_list(n->sb->mnt_ns, &nr);
+	if (!list)
+		return -ENOMEM;
+	for (size_t i = 0; i < nr; i++) {
+		const char *at = place_below(list[i], root, buf);
 		if (at)
-			put(out, m, at);
+			put(out, list[i], at);
+		mount_put(list[i]);
 	}
-	rwlock_unlock(&n->sb->mounts->lock);
+	free(list);
 	return 0;
 }
 
-static void put_mount(struct text *out, const struct mount *m, const char *at)
+static void put_mount(struct text *out, struct mount *m, const char *at)
 {
 	put_escaped(out, m->source);
 	text_putc(out, ' ');
@@ -75,7 +90,7 @@ unsigned proc_poll_mounts(struct pseudo_node *n, _Atomic uint64_t *seen, struct 
 	return POLLIN | POLLRDNORM;
 }
 
-static void put_stats(struct text *out, const struct mount *m, const char *at)
+static void put_stats(struct text *out, struct mount *m, const char *at)
 {
 	text_puts(out, "device ");
 	put_escaped(out, m->source);
@@ -89,10 +104,28 @@ int proc_show_mountstats(struct pseudo_node *n, struct caller *c, struct text *o
 	return each_mount(n, out, put_stats);
 }
 
-static void put_info(struct text *out, const struct mount *m, const char *at)
+/* The root of a namespace is its own parent, as on Linux. */
+static uint64_t parent_id(struct mount *m)
 {
-	text_printf(out, "%u %u %u:%u / ", m->id, m->parent ? m->parent->id : 0,
-		    (unsigned)(m->fs->dev >> 8), (unsigned)(m->fs->dev & 0xff));
+	struct mount *parent;
+	struct dentry *over;
+	uint64_t id = mount_point(m, &parent, &over) ? parent->id : m->id;
+
+	dentry_put(over);
+	mount_put(parent);
+	return id;
+}
+
+static void put_info(struct text *out, struct mount *m, const char *at)
+{
+	struct inode_id id = { .dev = 0 };
+	unsigned dev_major = major(m->fs->dev), dev_minor = minor(m->fs->dev);
+
+	if (!m->fs->dev && inode_identify(m->root->inode, &id) == 0 && id.of_host) {
+		dev_major = (unsigned)(id.dev >> 32);
+		dev_minor = (unsigned)id.dev;
+	}
+	text_printf(out, "%lu %lu %u:%u / ", m->id, parent_id(m), dev_major, dev_minor);
 	put_escaped(out, at);
 	text_putc(out, ' ');
 	put_flags(out, m->flags);

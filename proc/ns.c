@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "fs/mount.h"
 #include "mm/mm.h"
 #include "proc/proc.h"
 
@@ -151,7 +152,7 @@ static int ns_jump(struct pseudo_node *n, struct caller *c, struct path *out)
 	int err = proc_check_inspect(n, c);
 	if (err)
 		return err;
-	struct mount *mnt = c->fs->mounts->internal;
+	struct mount *mnt = c->fs->vfs->internal;
 	struct ns_inode *i = calloc(1, sizeof *i);
 	if (!i)
 		return -ENOMEM;

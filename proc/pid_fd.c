@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "fs/mount.h"
 #include "kernel/fdtable.h"
 #include "kernel/sandbox.h"
 #include "kernel/task.h"
@@ -72,8 +73,8 @@ static int fdinfo_show(struct pseudo_node *n, struct caller *c, struct text *out
 	struct fdtable *ft = node_files(n);
 	unsigned flags = f->flags | (ft && fd_get_cloexec(ft, n->number) == 1 ? 02000000 : 0);
 	fdtable_put(ft, c);
-	text_printf(out, "pos:\t%ld\nflags:\t0%o\nmnt_id:\t%u\nino:\t%lu\n", pos < 0 ? 0 : pos,
-		    flags, (f->path.mnt ? f->path.mnt : c->fs->mounts->internal)->id, f->anon_ino);
+	text_printf(out, "pos:\t%ld\nflags:\t0%o\nmnt_id:\t%lu\nino:\t%lu\n", pos < 0 ? 0 : pos,
+		    flags, (f->path.mnt ? f->path.mnt : c->fs->vfs->internal)->id, f->anon_ino);
 	if (f->ops->show_fdinfo)
 		f->ops->show_fdinfo(f, out);
 	file_put(f);

@@ -326,7 +326,7 @@ int pseudo_fs_create(struct sandbox *sb, const char *type, const struct pseudo_e
 		return -ENOMEM;
 	filesystem_init(&pfs->fs, &pseudo_fs_ops, type,
 			magic == PROC_SUPER_MAGIC ? FS_KNOWS_NAMES : 0);
-	pfs->fs.dev = mount_table_new_dev(sb->mounts);
+	pfs->fs.dev = vfs_new_dev(sb->vfs);
 	pfs->sb = sb;
 	pfs->magic = magic;
 	struct pseudo_node *n = node_new(pfs, NULL, &(struct pseudo_found){ .entry = root }, "", 0);

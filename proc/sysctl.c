@@ -143,7 +143,7 @@ static int show_pty_nr(struct pseudo_node *n, struct caller *c, struct text *out
 static int show_protection(struct pseudo_node *n, struct caller *c, struct text *out)
 {
 	text_printf(out, "%d\n",
-		    protection_level(n->sb->mounts, (enum protection)(intptr_t)n->entry->arg));
+		    protection_level(n->sb->vfs, (enum protection)(intptr_t)n->entry->arg));
 	return 0;
 }
 

@@ -209,6 +209,6 @@ int proc_show_locks(struct pseudo_node *n, struct caller *c, struct text *out)
 {
 	struct lock_lines to = { .out = out };
 
-	lock_for_each(n->sb->mounts->locks, put_lock, &to);
+	lock_for_each(n->sb->vfs->locks, put_lock, &to);
 	return 0;
 }

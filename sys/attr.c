@@ -219,7 +219,7 @@ SYSCALL_DEFINE(truncate)
 		if (!err && !(p.dentry->inode->fs->flags & FS_CHECKS_ACCESS))
 			err = p.dentry->inode->ops->permission(p.dentry->inode, &at.c, W_OK);
 		if (!err)
-			err = writers_check(at.c.fs->mounts->writers, p.dentry->inode);
+			err = writers_check(at.c.fs->vfs->writers, p.dentry->inode);
 		if (!err)
 			err = vfs_setattr(&at.c, &p, &attr);
 		path_put(&p);

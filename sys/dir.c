@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "fs/change.h"
+#include "fs/mount.h"
 #include "fs/notify.h"
 #include "sys/at.h"
 

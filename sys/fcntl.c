@@ -189,7 +189,7 @@ static int64_t fcntl_getlk(struct fcntl *x)
 		err = -EINVAL;
 	if (err)
 		return err;
-	lock_test(x->c.fs->mounts->locks, &id, &l);
+	lock_test(x->c.fs->vfs->locks, &id, &l);
 	fl.l_type = l.type;
 	if (l.type != F_UNLCK) {
 		fl.l_whence = SEEK_SET;
@@ -202,7 +202,7 @@ static int64_t fcntl_getlk(struct fcntl *x)
 
 static int64_t fcntl_setlk(struct fcntl *x)
 {
-	struct lock_table *locks = x->c.fs->mounts->locks;
+	struct lock_table *locks = x->c.fs->vfs->locks;
 	bool wait = x->cmd == F_SETLKW || x->cmd == F_OFD_SETLKW;
 	struct file_lock l;
 	struct inode_id id;
@@ -427,7 +427,7 @@ static int do_flock(struct caller *c, struct file *f, int type, bool wait)
 
 	if (err)
 		return err;
-	f->locks = c->fs->mounts->locks;
+	f->locks = c->fs->vfs->locks;
 	err = lock_set(f->locks, c, &id, &l, wait);
 	return err == -EINTR ? -ERESTARTSYS : err;
 }

@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
+#include "fs/mount.h"
 #include "sys/sys.h"
 
 #ifndef MAP_FIXED_NOREPLACE

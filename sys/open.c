@@ -198,7 +198,7 @@ SYSCALL_DEFINE(memfd_create)
 	long n = copy_string_from_guest(t->mm, name, GVA(a[0]), MEMFD_NAME_MAX + 1);
 	if (n < 0)
 		return n == -ENAMETOOLONG ? -EINVAL : n;
-	err = mount_table_memfs(c.fs->mounts, c.mem, &fs);
+	err = vfs_memfs(c.fs->vfs, c.mem, &fs);
 	if (!err)
 		err = ramfs_memfd(fs, &c, name, (unsigned)a[1], &f);
 	return err ? err : fd_return(t, f, a[1] & MFD_CLOEXEC);

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "fs/change.h"
+#include "fs/mount.h"
 #include "sys/at.h"
 
 /* The layout of glibc's struct stat on x86_64 is the kernel's. */

@@ -34,7 +34,7 @@ SYSCALL_DEFINE(sync)
 {
 	struct caller c = task_caller(t);
 
-	mount_table_sync(t->fs->mounts, &c);
+	vfs_sync(t->fs->vfs, &c);
 	return 0;
 }
 

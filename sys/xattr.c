@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <sys/xattr.h>
 
+#include "fs/mount.h"
 #include "fs/notify.h"
 #include "sys/at.h"
 

@@ -106,8 +106,6 @@
 	  "the CPU time of a thread without KVM", "platform/process/cputime.c")                    \
 	X(FS_STRUCT, 120, LOCK_SHORT,                                                              \
 	  "a process's root and working directory", "fs/vfs.h")                                    \
-	X(MOUNTS, 122, LOCK_SHORT,                                                                 \
-	  "the mount table", "fs/mount.c")                                                         \
 	X(DEVPTS, 124, LOCK_SHORT,                                                                 \
 	  "the names of terminals", "fs/devpts.c")                                                 \
 	X(RAMFS, 126, LOCK_SHORT,                                                                  \
@@ -129,7 +127,9 @@
 	X(EPOLL_READY, 142, LOCK_SHORT,                                                            \
 	  "the items of an epoll instance that may be ready", "kernel/epoll.c")                    \
 	X(FASYNC, 144, LOCK_SHORT,                                                                 \
-	  "signals that wait to be sent because of O_ASYNC", "kernel/fasync.c")
+	  "signals that wait to be sent because of O_ASYNC", "kernel/fasync.c")                    \
+	X(MOUNTS, 150, LOCK_SHORT,                                                                 \
+	  "the mounts of all namespaces", "fs/mount.h")
 /* clang-format on */
 
 #endif

@@ -139,7 +139,7 @@ static struct pipe *pipe_new(struct caller *c)
 
 	if (!p)
 		return NULL;
-	p->user = user_get(c->fs->mounts->users, c->cred->uid);
+	p->user = user_get(c->fs->vfs->users, c->cred->uid);
 	if (p->user)
 		p->slots = pipe_first_slots(p->user, c);
 	p->bufs = calloc(p->slots ?: 1, sizeof(*p->bufs));

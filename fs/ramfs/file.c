@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "fs/generic.h"
+#include "fs/mount.h"
 #include "fs/ramfs/internal.h"
 
 #ifndef MFD_NOEXEC_SEAL
@@ -333,8 +334,7 @@ static int memfd_file(struct ramfs_inode *ri, struct mount *mnt, const char *nam
 		return -ENOMEM;
 	int err = ramfs_file_new(ri, d, O_RDWR | 0100000 /* O_LARGEFILE */, out);
 	if (!err) {
-		(*out)->path.mnt = mnt;
-		atomic_fetch_add(&mnt->refs, 1);
+		(*out)->path.mnt = mount_get(mnt);
 		(*out)->anon_name = d->name; /* which the file holds on to */
 	}
 	dentry_put(d);
@@ -355,7 +355,7 @@ int ramfs_memfd(struct filesystem *fs, struct caller *c, const char *name, unsig
 		ri->seals = 0;
 	if (flags & MFD_NOEXEC_SEAL)
 		ri->seals = F_SEAL_EXEC;
-	return memfd_file(ri, c->fs->mounts->internal, name, out);
+	return memfd_file(ri, c->fs->vfs->internal, name, out);
 }
 
 int ramfs_get_seals(struct file *f)

@@ -195,7 +195,7 @@ static bool may_link(struct ramfs_inode *ri, struct caller *c)
 
 	if (c->cred->fsuid == ri->uid || cred_capable(c->cred, CAP_FOWNER))
 		return true;
-	if (!protection_level(c->fs->mounts, PROTECTED_HARDLINKS))
+	if (!protection_level(c->fs->vfs, PROTECTED_HARDLINKS))
 		return true;
 	return S_ISREG(ri->mode) && !special && !ramfs_may(ri, c->cred, R_OK | W_OK);
 }

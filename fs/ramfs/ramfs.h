@@ -15,7 +15,7 @@ struct ramfs_options {
 	gid_t gid;
 };
 
-/* `dev`: what stat shows (mount_table_new_dev). */
+/* `dev`: what stat shows (vfs_new_dev). */
 int ramfs_create(struct mm_host *mem, dev_t dev, const struct ramfs_options *opt,
 		 struct filesystem **out);
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fs/mount.h"
 #include "mm/pagestore.h"
 
 #define FILES_MAX 16
@@ -108,9 +109,9 @@ void exec_world_file(struct world *w, const char *name, const void *bytes, size_
 		file_put(&files[i].f->file);
 	for (i = i < 0 ? 0 : i; files[i].f && strcmp(files[i].name, name) != 0; i++)
 		assert_true(i < FILES_MAX - 1);
-	static struct mount internal; /* as a memfd's: on no tree */
+	static struct mount internal = { .refs = 1 }; /* as a memfd's: on no tree */
 	file_init(&m->file, &ops, 0);
-	m->file.path.mnt = &internal;
+	m->file.path.mnt = mount_get(&internal);
 	pagesource_init(&m->ps, &source_ops);
 	pagestore_init(&m->store, w->host.arena, NULL);
 	uio_init_kernel(&u, (void *)(uintptr_t)bytes, n);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A mount table and a caller to test file systems with, and short forms of what tests do all the
- * time. */
+/* A mount namespace and a caller to test file systems with, and short forms of what tests do
+ * often. */
 #ifndef HL_TESTS_UNIT_FSWORLD_H
 #define HL_TESTS_UNIT_FSWORLD_H
 
@@ -22,6 +22,7 @@
 #include "fs/devfs.h"
 #include "fs/file.h"
 #include "fs/hostfs/hostfs.h"
+#include "fs/mount.h"
 #include "fs/ramfs/ramfs.h"
 #include "mm/arena.h"
 #include "platform/physmem.h"
@@ -29,7 +30,8 @@
 struct fsworld {
 	struct physmem *pm;
 	struct mm_host mem;
-	struct mount_table *mounts;
+	struct vfs *vfs;
+	struct mnt_namespace *ns;
 	struct sleeper sleeper;
 	struct caller c;
 	char dir[64]; /* a directory of the host, removed at the end */
@@ -42,7 +44,9 @@ static inline void world_open(struct fsworld *w)
 	kick_attach(&w->sleeper.kick);
 	assert_int_equal(physmem_create(4UL << 30, 1UL << 30, &w->pm, NULL), 0);
 	assert_int_equal(arena_create(w->pm, &w->mem.arena), 0);
-	assert_int_equal(mount_table_create(&w->mounts), 0);
+	assert_int_equal(vfs_create(&w->vfs), 0);
+	w->ns = mnt_ns_new(w->vfs);
+	assert_non_null(w->ns);
 	strcpy(w->dir, "/tmp/hl-fs-XXXXXX");
 	assert_non_null(mkdtemp(w->dir));
 	w->c = (struct caller){ .cred = cred_of_monitor(),
@@ -54,9 +58,9 @@ static inline void world_open(struct fsworld *w)
 static inline void world_mount(struct fsworld *w, const char *where, struct filesystem *fs,
 			       unsigned flags)
 {
-	assert_int_equal(mount_table_add(w->mounts, where, fs, flags, "test"), 0);
+	assert_int_equal(mnt_ns_mount(w->ns, where, fs, flags, "test"), 0);
 	if (!w->c.fs)
-		w->c.fs = fs_struct_new(w->mounts);
+		w->c.fs = fs_struct_new(w->ns);
 	assert_non_null(w->c.fs);
 }
 
@@ -75,7 +79,7 @@ static inline struct filesystem *world_ramfs(struct fsworld *w, uint64_t max_byt
 	struct ramfs_options opt = { .type = "tmpfs", .mode = 0755, .max_bytes = max_bytes };
 	struct filesystem *fs;
 
-	assert_int_equal(ramfs_create(&w->mem, mount_table_new_dev(w->mounts), &opt, &fs), 0);
+	assert_int_equal(ramfs_create(&w->mem, vfs_new_dev(w->vfs), &opt, &fs), 0);
 	return fs;
 }
 
@@ -87,7 +91,8 @@ static inline int remove_one(const char *path, const struct stat *st, int type, 
 static inline void world_close(struct fsworld *w)
 {
 	fs_struct_put(w->c.fs);
-	mount_table_destroy(w->mounts);
+	mnt_ns_put(w->ns);
+	vfs_destroy(w->vfs);
 	cred_put((struct cred *)(uintptr_t)w->c.cred);
 	arena_destroy(w->mem.arena);
 	physmem_destroy(w->pm);

@@ -26,10 +26,12 @@ static int teardown(void **state)
 
 	/* Everything that was taken is given back. */
 	fs_struct_put(w->c.fs);
-	mount_table_destroy(w->mounts);
+	mnt_ns_put(w->ns);
+	vfs_destroy(w->vfs);
 	assert_int_equal(arena_used(w->mem.arena), 0);
-	assert_int_equal(mount_table_create(&w->mounts), 0);
+	assert_int_equal(vfs_create(&w->vfs), 0);
 	w->c.fs = NULL;
+	w->ns = NULL;
 	world_close(w);
 	free(w);
 	return 0;
@@ -281,9 +283,9 @@ static void permissions(void **state)
 /* The levels of fs.protected_*, which a test cannot set on the host. */
 static void set_levels(struct fsworld *w, int hardlinks, int fifos, int regular)
 {
-	w->mounts->protections[PROTECTED_HARDLINKS] = (uint8_t)(hardlinks + 1);
-	w->mounts->protections[PROTECTED_FIFOS] = (uint8_t)(fifos + 1);
-	w->mounts->protections[PROTECTED_REGULAR] = (uint8_t)(regular + 1);
+	w->vfs->protections[PROTECTED_HARDLINKS] = (uint8_t)(hardlinks + 1);
+	w->vfs->protections[PROTECTED_FIFOS] = (uint8_t)(fifos + 1);
+	w->vfs->protections[PROTECTED_REGULAR] = (uint8_t)(regular + 1);
 }
 
 static int create(struct fsworld *w, struct caller *c, const char *name)
@@ -368,7 +370,7 @@ static struct file *memfd(struct fsworld *w, unsigned flags)
 	struct filesystem *fs;
 	struct file *f;
 
-	assert_int_equal(mount_table_memfs(w->mounts, &w->mem, &fs), 0);
+	assert_int_equal(vfs_memfs(w->vfs, &w->mem, &fs), 0);
 	assert_int_equal(ramfs_memfd(fs, &w->c, "name", flags, &f), 0);
 	return f;
 }

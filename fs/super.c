@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the file systems of a sandbox share: struct vfs. */
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/sysmacros.h>
+
+#include "fs/anon.h"
+#include "fs/device.h"
+#include "fs/inotify.h"
+#include "fs/locks.h"
+#include "fs/mount.h"
+#include "fs/ramfs/ramfs.h"
+#include "fs/user.h"
+#include "fs/writers.h"
+
+/* Unnamed devices of ours, far from the host's, which count up from 1. */
+#define FIRST_DEV_MINOR 0x80000
+
+static struct mount *internal_mount_new(struct vfs *vfs)
+{
+	struct filesystem *fs = anonfs_new();
+
+	return fs ? mount_new(vfs, fs, NULL, 0, "") : NULL;
+}
+
+int vfs_create(struct vfs **out)
+{
+	struct vfs *vfs = calloc(1, sizeof *vfs);
+
+	if (!vfs)
+		return -ENOMEM;
+	rwlock_init(&vfs->mount_lock, LOCK_MOUNTS);
+	list_init(&vfs->mounts);
+	vfs->next_mount_id = 1;
+	vfs->next_dev = FIRST_DEV_MINOR;
+	vfs->next_anon_ino = 1;
+	vfs->mount_hash = mount_hash_new();
+	vfs->internal = internal_mount_new(vfs);
+	vfs->devices = device_table_new();
+	vfs->monitor = cred_of_monitor();
+	vfs->locks = lock_table_new();
+	vfs->writers = writers_new();
+	vfs->users = users_new();
+	vfs->inotify = inotify_table_new();
+	if (!vfs->mount_hash || !vfs->internal || !vfs->monitor || !vfs->devices || !vfs->locks ||
+	    !vfs->writers || !vfs->users || !vfs->inotify) {
+		vfs_destroy(vfs);
+		return -ENOMEM;
+	}
+	*out = vfs;
+	return 0;
+}
+
+void vfs_set_sysroot(struct vfs *vfs, const struct path *path)
+{
+	vfs->sysroot = path_get(path);
+}
+
+void vfs_destroy(struct vfs *vfs)
+{
+	if (vfs->sysroot.dentry)
+		path_put(&vfs->sysroot);
+	mount_put(vfs->internal);
+	filesystem_put(vfs->memfs);
+	if (vfs->monitor)
+		cred_put(vfs->monitor);
+	device_table_free(vfs->devices);
+	lock_table_free(vfs->locks);
+	writers_free(vfs->writers);
+	inotify_table_free(vfs->inotify);
+	users_free(vfs->users);
+	mount_hash_free(vfs->mount_hash);
+	rwlock_destroy(&vfs->mount_lock);
+	free(vfs);
+}
+
+dev_t vfs_new_dev(struct vfs *vfs)
+{
+	return makedev(0, atomic_fetch_add(&vfs->next_dev, 1));
+}
+
+int vfs_memfs(struct vfs *vfs, struct mm_host *mem, struct filesystem **out)
+{
+	const struct ramfs_options opt = { .type = "tmpfs", .mode = 0755 };
+	struct filesystem *none = NULL, *made;
+
+	*out = vfs->memfs;
+	if (*out)
+		return 0;
+	int err = ramfs_create(mem, vfs_new_dev(vfs), &opt, &made);
+	if (err)
+		return err;
+	if (!atomic_compare_exchange_strong(&vfs->memfs, &none, made))
+		filesystem_put(made);
+	*out = vfs->memfs;
+	return 0;
+}
+
+static bool holds(struct filesystem *const *list, size_t n, const struct filesystem *fs)
+{
+	while (n && list[n - 1] != fs)
+		n--;
+	return n;
+}
+
+/* References to the file systems that have something to write back, each once; *n of them. */
+static struct filesystem **list_to_sync(struct vfs *vfs, size_t *n)
+{
+	struct filesystem **list;
+	struct mount *m;
+	size_t max = 0;
+
+	*n = 0;
+	rwlock_rdlock(&vfs->mount_lock);
+	list_for_each (m, &vfs->mounts, all_node)
+		max += m->fs->ops->sync ? 1 : 0;
+	list = calloc(max, sizeof(struct filesystem *));
+	list_for_each (m, &vfs->mounts, all_node) {
+		if (list && m->fs->ops->sync && !holds(list, *n, m->fs))
+			list[(*n)++] = filesystem_get(m->fs);
+	}
+	rwlock_unlock(&vfs->mount_lock);
+	return list;
+}
+
+void vfs_sync(struct vfs *vfs, struct caller *c)
+{
+	size_t n;
+	struct filesystem **list = list_to_sync(vfs, &n);
+
+	for (size_t i = 0; i < n; i++) {
+		list[i]->ops->sync(list[i], c);
+		filesystem_put(list[i]);
+	}
+	free(list);
+}
