@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include <elf.h>
+#include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -19,6 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "host/clock.h"
 #include "loader/clock.h"
 
 #define PAGE      4096UL
@@ -97,7 +99,7 @@ static int setup(void **state)
 	mprotect(mem + PAGE, len, PROT_READ | PROT_EXEC);
 	vdso_gettime = (gettime_fn *)(uintptr_t)symbol_find(mem + PAGE, "__vdso_clock_gettime");
 	assert_non_null(vdso_gettime);
-	clock_page_init(&page, (struct vdso_data *)mem);
+	clock_page_init(&page, NULL, (struct vdso_data *)mem);
 	if (!page.usable)
 		print_message(
 		    "the host does not count time by the TSC: only the fall-back is tested\n");
@@ -228,12 +230,87 @@ static void coarse_clocks_lag(void **state)
 	}
 }
 
+/* ---- clocks of a guest's own ---- */
+
+#define DAY_NS (86400L * 1000000000)
+
+static const struct guest_clock moved = { .realtime = -10 * 365 * DAY_NS + 123,
+					  .monotonic = 40 * DAY_NS,
+					  .boottime = 41 * DAY_NS };
+
+/* `clock` is what the guest's clock shows, by the vDSO. A page that has run out in between makes
+ * the vDSO ask this host, which knows nothing of the guest's clock. */
+static void check_moved(struct clock_page *p, clockid_t clock, uint64_t slack)
+{
+	uint64_t before, got, after;
+
+	do {
+		while (!clock_page_update(p))
+			pause_us(200);
+		before = guest_clock_ns(&moved, clock);
+		got = vdso_ns(clock);
+		after = guest_clock_ns(&moved, clock);
+	} while (clock_page_expired(p));
+	assert_in_range(got, before - slack, after + slack);
+}
+
+static void shows_the_guests_clocks(void **state)
+{
+	struct clock_page p;
+
+	if (!page.usable)
+		return;
+	clock_page_init(&p, &moved, page.data);
+	for (int i = 0; i < NR_CLOCKS; i++)
+		check_moved(&p, clocks[i], 100000);
+	/* which move in steps of up to 10 ms */
+	check_moved(&p, CLOCK_MONOTONIC_COARSE, 11000000);
+	check_moved(&p, CLOCK_REALTIME_COARSE, 11000000);
+	clock_page_init(&page, NULL, page.data);
+}
+
+static void distances_are_bounded(void **state)
+{
+	struct guest_clock gc = { 0 };
+
+	assert_int_equal(guest_clock_check(&gc), 0);
+	assert_int_equal(guest_clock_check(&moved), 0);
+	gc.boottime = -(int64_t)host_ns(CLOCK_BOOTTIME) - DAY_NS;
+	assert_int_equal(guest_clock_check(&gc), -ERANGE);
+	gc = (struct guest_clock){ .realtime = INT64_MIN };
+	assert_int_equal(guest_clock_check(&gc), -ERANGE);
+	gc = (struct guest_clock){ .monotonic = INT64_MAX };
+	assert_int_equal(guest_clock_check(&gc), -ERANGE);
+	gc = (struct guest_clock){ .realtime = 250 * 365 * DAY_NS };
+	assert_int_equal(guest_clock_check(&gc), -ERANGE);
+}
+
+static void deadlines_become_the_hosts(void **state)
+{
+	uint64_t day = DAY_NS;
+
+	assert_int_equal(guest_clock_to_host(&moved, CLOCK_MONOTONIC, 41 * day), day);
+	assert_int_equal(guest_clock_to_host(&moved, CLOCK_BOOTTIME, 42 * day), day);
+	assert_int_equal(guest_clock_to_host(&moved, CLOCK_REALTIME, 123), 3650 * day);
+	assert_int_equal(guest_clock_to_host(&moved, CLOCK_TAI, 123), 3650 * day);
+	/* of a time before the host's began, and of one after its end */
+	assert_int_equal(guest_clock_to_host(&moved, CLOCK_MONOTONIC, day), 1);
+	assert_int_equal(guest_clock_to_host(&moved, CLOCK_REALTIME, CLOCK_NS_MAX), CLOCK_NS_MAX);
+	assert_int_equal(guest_clock_to_host(&moved, CLOCK_MONOTONIC, UINT64_MAX), CLOCK_NS_MAX);
+	assert_int_equal(guest_clock_to_host(NULL, CLOCK_MONOTONIC, day), day);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(all_names_are_there),  cmocka_unit_test(falls_back),
-		cmocka_unit_test(agrees_with_the_host), cmocka_unit_test(never_backwards),
+		cmocka_unit_test(all_names_are_there),
+		cmocka_unit_test(falls_back),
+		cmocka_unit_test(agrees_with_the_host),
+		cmocka_unit_test(never_backwards),
 		cmocka_unit_test(coarse_clocks_lag),
+		cmocka_unit_test(shows_the_guests_clocks),
+		cmocka_unit_test(distances_are_bounded),
+		cmocka_unit_test(deadlines_become_the_hosts),
 	};
 
 	return cmocka_run_group_tests_name("clock", tests, setup, NULL);
