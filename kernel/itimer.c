@@ -52,11 +52,6 @@ static uint64_t real_now(struct process *p)
 	return guest_clock_ns(&p->sb->clock, CLOCK_MONOTONIC);
 }
 
-static uint64_t later(uint64_t now, uint64_t value)
-{
-	return value > INT64_MAX - now ? INT64_MAX : now + value;
-}
-
 /* The first of the moments `at`, `at` + `interval`, ... that is not before `earliest`. */
 static uint64_t next_period(uint64_t at, uint64_t interval, uint64_t earliest)
 {
@@ -71,7 +66,7 @@ static void cpu_fire(struct cputimer *ct)
 
 	send(ct->process, it->sig);
 	if (it->interval)
-		cputimer_arm(ct, next_period(later(ct->expires, it->interval), it->interval,
+		cputimer_arm(ct, next_period(timer_after(ct->expires, it->interval), it->interval,
 					     process_cpu_ns(ct->process) + TICK));
 }
 
@@ -131,7 +126,7 @@ static void real_set(struct itimers *it, const struct timer_setting *new)
 
 	it->real_interval = new->value ? new->interval : 0;
 	if (new->value)
-		ktimer_arm(sb, &it->real, later(real_now(it->process), new->value));
+		ktimer_arm(sb, &it->real, timer_after(real_now(it->process), new->value));
 	else
 		ktimer_disarm(sb, &it->real);
 }
@@ -140,7 +135,7 @@ static void cpu_set(struct cpu_itimer *c, const struct timer_setting *new)
 {
 	c->interval = new->interval;
 	if (new->value)
-		cputimer_arm(&c->ct, later(process_cpu_ns(c->ct.process), new->value));
+		cputimer_arm(&c->ct, timer_after(process_cpu_ns(c->ct.process), new->value));
 	else
 		cputimer_disarm(&c->ct);
 }

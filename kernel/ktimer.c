@@ -16,10 +16,16 @@
 #include "util/lock.h"
 #include "util/time.h"
 
+#define NEVER UINT64_MAX
+
+/* The host's timer is never set to a later time, nor off: at worst it goes off for nothing. Many
+ * timers are set on and on and seldom go off. */
 struct clock_base {
 	clockid_t clock;
-	int fd; /* host timerfd, -1: not in use yet; armed for the first of `timers` */
+	int fd;              /* host timerfd, -1: not in use yet */
+	uint64_t programmed; /* what it is set to; not after the first of `timers` */
 	struct rb_tree timers;
+	_Atomic uint64_t next; /* when the first of them is due */
 };
 
 enum { NR_BASES = 3 };
@@ -33,7 +39,20 @@ struct ktimer_thread {
 	int wake;     /* eventfd: look at the bases again, or stop */
 	bool stop;
 	struct clock_base bases[NR_BASES];
+	struct list watch_clock; /* ktimer.set_node */
 };
+
+clockid_t ktimer_clock(clockid_t clock, bool absolute)
+{
+	switch (clock) {
+	case CLOCK_REALTIME: return absolute ? CLOCK_REALTIME : CLOCK_MONOTONIC;
+	case CLOCK_REALTIME_ALARM:
+	case CLOCK_TAI: return CLOCK_REALTIME;
+	case CLOCK_BOOTTIME:
+	case CLOCK_BOOTTIME_ALARM: return CLOCK_BOOTTIME;
+	default: return CLOCK_MONOTONIC;
+	}
+}
 
 static struct clock_base *base_of(struct ktimer_thread *kth, clockid_t clock)
 {
@@ -72,43 +91,56 @@ static void erase(struct clock_base *b, struct ktimer *kt)
 	kt->armed = false;
 }
 
-/* Sets the host's timer to the first of the queue, or off. */
 static void program(struct ktimer_thread *kth, struct clock_base *b)
 {
-	struct ktimer *first = first_timer(b);
-	struct itimerspec it = { { 0, 0 }, { 0, 0 } };
+	/* The host then tells when its clock is set. */
+	int cancel = b->clock == CLOCK_REALTIME ? TFD_TIMER_CANCEL_ON_SET : 0;
+	struct itimerspec it = { .it_value = ns_to_timespec(
+				     guest_clock_to_host(&kth->sb->clock, b->clock, b->next)) };
 
-	if (first) /* never 0, which would turn it off */
-		it.it_value =
-		    ns_to_timespec(guest_clock_to_host(&kth->sb->clock, b->clock, first->expires));
-	timerfd_settime(b->fd, TFD_TIMER_ABSTIME, &it, NULL);
+	b->programmed = b->next;
+	timerfd_settime(b->fd, TFD_TIMER_ABSTIME | cancel, &it, NULL);
+}
+
+/* The first of the queue may be another one now. */
+static void queue_changed(struct ktimer_thread *kth, struct clock_base *b)
+{
+	struct ktimer *first = first_timer(b);
+
+	b->next = first ? first->expires : NEVER;
+	if (b->next < b->programmed)
+		program(kth, b);
 }
 
 void ktimer_arm(struct sandbox *sb, struct ktimer *kt, uint64_t expires)
 {
 	struct clock_base *b = base_of(sb->timer_thread, kt->clock);
-	struct ktimer *first = first_timer(b);
 
 	if (kt->armed)
 		erase(b, kt);
 	kt->expires = expires < CLOCK_NS_MAX ? expires : CLOCK_NS_MAX;
 	insert(b, kt);
-	if (first == kt || first_timer(b) == kt)
-		program(sb->timer_thread, b);
+	queue_changed(sb->timer_thread, b);
 }
 
-/* The host's timer is left as it is: at worst it goes off once for nothing. */
 void ktimer_disarm(struct sandbox *sb, struct ktimer *kt)
 {
 	if (!kt->armed)
 		return;
 	struct clock_base *b = base_of(sb->timer_thread, kt->clock);
 	erase(b, kt);
-	if (!first_timer(b))
-		program(sb->timer_thread, b);
+	queue_changed(sb->timer_thread, b);
 }
 
-/* ---- the thread ---- */
+void ktimer_watch_clock(struct sandbox *sb, struct ktimer *kt, void (*clock_set)(struct ktimer *kt))
+{
+	kt->clock_set = clock_set;
+	list_del(&kt->set_node);
+	if (clock_set)
+		list_add_tail(&sb->timer_thread->watch_clock, &kt->set_node);
+}
+
+/* ---- what is due ---- */
 
 static void run_expired(struct ktimer_thread *kth, struct clock_base *b)
 {
@@ -119,8 +151,45 @@ static void run_expired(struct ktimer_thread *kth, struct clock_base *b)
 		erase(b, kt);
 		kt->fire(kt);
 	}
-	program(kth, b);
+	queue_changed(kth, b);
 }
+
+static bool is_due(struct ktimer_thread *kth, struct clock_base *b)
+{
+	return b->next != NEVER && b->next <= guest_clock_ns(&kth->sb->clock, b->clock);
+}
+
+void ktimer_run_due(struct sandbox *sb)
+{
+	struct ktimer_thread *kth = sb->timer_thread;
+
+	for (int i = 0; kth && i < NR_BASES; i++) {
+		if (!is_due(kth, &kth->bases[i]))
+			continue;
+		sandbox_lock(sb);
+		run_expired(kth, &kth->bases[i]);
+		sandbox_unlock(sb);
+	}
+}
+
+/* The host's timer of a base is readable: it went off, or the clock was set. */
+static void base_ready(struct ktimer_thread *kth, struct clock_base *b)
+{
+	struct ktimer *kt, *next;
+	uint64_t ticks;
+
+	if (b->clock == CLOCK_REALTIME && read(b->fd, &ticks, sizeof ticks) < 0 &&
+	    errno == ECANCELED) {
+		list_for_each_safe (kt, next, &kth->watch_clock, set_node)
+			kt->clock_set(kt);
+	}
+	b->programmed = NEVER;
+	run_expired(kth, b);
+	if (b->programmed == NEVER)
+		program(kth, b);
+}
+
+/* ---- the thread ---- */
 
 static nfds_t poll_set(struct ktimer_thread *kth, struct pollfd *fds)
 {
@@ -163,7 +232,7 @@ static void *timer_main(void *arg)
 			drain(kth->wake);
 		for (int i = 0; i < NR_BASES; i++) {
 			if (ready > 0 && fds[1 + i].fd >= 0 && fds[1 + i].revents)
-				run_expired(kth, &kth->bases[i]);
+				base_ready(kth, &kth->bases[i]);
 		}
 	}
 	sandbox_unlock(kth->sb);
@@ -190,7 +259,10 @@ static int start(struct sandbox *sb)
 	kth->sb = sb;
 	cond_init(&kth->started);
 	for (int i = 0; i < NR_BASES; i++)
-		kth->bases[i] = (struct clock_base){ .clock = base_clocks[i], .fd = -1 };
+		kth->bases[i] = (struct clock_base){
+			.clock = base_clocks[i], .fd = -1, .programmed = NEVER, .next = NEVER
+		};
+	list_init(&kth->watch_clock);
 	kth->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (kth->wake < 0 || spawn(kth)) {
 		if (kth->wake >= 0)
@@ -212,20 +284,29 @@ static void poke(struct ktimer_thread *kth)
 		;
 }
 
-int ktimer_prepare(struct sandbox *sb, clockid_t clock)
+static int open_base(struct ktimer_thread *kth, clockid_t clock)
 {
-	int err = sb->timer_thread ? 0 : start(sb);
+	struct clock_base *b = base_of(kth, clock);
 
-	if (err)
-		return err;
-	struct clock_base *b = base_of(sb->timer_thread, clock);
 	if (b->fd >= 0)
 		return 0;
 	b->fd = timerfd_create(clock, TFD_CLOEXEC | TFD_NONBLOCK);
 	if (b->fd < 0)
 		return -EAGAIN;
-	poke(sb->timer_thread);
+	program(kth, b);
+	poke(kth);
 	return 0;
+}
+
+int ktimer_prepare(struct sandbox *sb, clockid_t clock)
+{
+	int err = sb->timer_thread ? 0 : start(sb);
+
+	if (!err)
+		err = open_base(sb->timer_thread, ktimer_clock(clock, true));
+	if (!err)
+		err = open_base(sb->timer_thread, ktimer_clock(clock, false));
+	return err;
 }
 
 int ktimer_host_tid(struct sandbox *sb)

@@ -45,20 +45,6 @@ struct posix_timers {
 
 /* ---- the clock under a timer ---- */
 
-/* Which of the timer thread's clocks serves a clock, and what to take off a point in time of it to
- * get there. */
-static clockid_t base_clock(clockid_t clock)
-{
-	switch (clock) {
-	case CLOCK_REALTIME:
-	case CLOCK_REALTIME_ALARM:
-	case CLOCK_TAI: return CLOCK_REALTIME;
-	case CLOCK_BOOTTIME:
-	case CLOCK_BOOTTIME_ALARM: return CLOCK_BOOTTIME;
-	default: return CLOCK_MONOTONIC;
-	}
-}
-
 static uint64_t tai_offset(const struct guest_clock *gc)
 {
 	uint64_t real = guest_clock_ns(gc, CLOCK_REALTIME), tai = guest_clock_ns(gc, CLOCK_TAI);
@@ -66,7 +52,7 @@ static uint64_t tai_offset(const struct guest_clock *gc)
 	return (tai - real + NSEC_PER_SEC / 2) / NSEC_PER_SEC * NSEC_PER_SEC; /* whole seconds */
 }
 
-/* Points in time as the guest gives them for this clock, to those of base_clock. */
+/* Points in time as the guest gives them for this clock, to those of the timer thread's. */
 static uint64_t to_base(const struct posix_timer *pt, uint64_t at)
 {
 	bool tai = pt->rq.clock == CLOCK_TAI && !pt->rq.cpu;
@@ -88,7 +74,7 @@ static bool cpu_target(struct posix_timer *pt)
 static uint64_t clock_now(struct posix_timer *pt)
 {
 	if (!pt->rq.cpu)
-		return guest_clock_ns(&pt->process->sb->clock, base_clock(pt->rq.clock));
+		return guest_clock_ns(&pt->process->sb->clock, pt->kt.clock);
 	if (!cpu_target(pt))
 		return 0;
 	return pt->ct.task ? task_cpu_ns(pt->ct.task) : process_cpu_ns(pt->ct.process);
@@ -130,16 +116,6 @@ static void disarm(struct posix_timer *pt)
 
 /* ---- going off ---- */
 
-/* Moves `at` on by whole periods until it lies in the future: how many. */
-static int64_t forward(uint64_t *at, uint64_t interval, uint64_t now)
-{
-	if (now < *at)
-		return 0;
-	uint64_t n = (now - *at) / interval + 1;
-	*at += n * interval;
-	return (int64_t)n;
-}
-
 static int overrun_value(int64_t n)
 {
 	return n > INT_MAX ? INT_MAX : (int)n;
@@ -152,7 +128,7 @@ static void go_on_ignored(struct posix_timer *pt)
 	uint64_t at = expiry(pt), now = clock_now(pt);
 
 	pt->rests = false;
-	forward(&at, pt->interval, now);
+	timer_forward(&at, pt->interval, now);
 	arm(pt, at < now + IGNORED_STEP ? now + IGNORED_STEP : at);
 }
 
@@ -188,7 +164,7 @@ static void delivered(struct sigqueue *q, siginfo_t *si)
 	if (!pt->rests)
 		return;
 	uint64_t at = expiry(pt);
-	pt->overrun += forward(&at, pt->interval, clock_now(pt));
+	pt->overrun += (int64_t)timer_forward(&at, pt->interval, clock_now(pt));
 	pt->overrun_last = pt->overrun;
 	pt->overrun = -1;
 	pt->rests = false;
@@ -277,8 +253,7 @@ static void entry_init(struct posix_timer *pt)
 static int create_locked(struct task *t, struct posix_timer *pt)
 {
 	struct process *p = t->process;
-	int err =
-	    pt->rq.cpu ? cputimer_prepare(t->sb) : ktimer_prepare(t->sb, base_clock(pt->rq.clock));
+	int err = pt->rq.cpu ? cputimer_prepare(t->sb) : ktimer_prepare(t->sb, pt->rq.clock);
 
 	if (err || !timers_of(p))
 		return -EAGAIN;
@@ -287,7 +262,7 @@ static int create_locked(struct task *t, struct posix_timer *pt)
 		return -EAGAIN;
 	pt->process = p;
 	pt->id = new_id(p);
-	pt->kt = (struct ktimer){ .clock = base_clock(pt->rq.clock), .fire = kt_fire };
+	pt->kt = (struct ktimer){ .clock = ktimer_clock(pt->rq.clock, false), .fire = kt_fire };
 	pt->ct = (struct cputimer){ .fire = ct_fire };
 	list_init(&pt->ct.node);
 	entry_init(pt);
@@ -346,7 +321,7 @@ static void get(struct posix_timer *pt, struct timer_setting *out)
 		return;
 	uint64_t now = clock_now(pt), at = expiry(pt);
 	if (pt->interval && (pt->rests || none)) {
-		forward(&at, pt->interval, now);
+		timer_forward(&at, pt->interval, now);
 		if (none)
 			pt->none_expires = at;
 	}
@@ -368,10 +343,8 @@ static int set(struct posix_timer *pt, bool abs, const struct timer_setting *new
 	if (pt->rq.cpu && !cpu_target(pt))
 		return -ESRCH;
 	pt->interval = new->interval;
-	uint64_t now = abs ? 0 : clock_now(pt);
-	uint64_t at = abs                            ? to_base(pt, new->value)
-		      : new->value > INT64_MAX - now ? INT64_MAX
-						     : now + new->value;
+	pt->kt.clock = ktimer_clock(pt->rq.clock, abs);
+	uint64_t at = abs ? to_base(pt, new->value) : timer_after(clock_now(pt), new->value);
 	arm(pt, at ? at : 1);
 	return 0;
 }

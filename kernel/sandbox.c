@@ -259,13 +259,13 @@ void sandbox_destroy(struct sandbox *sb)
 	sandbox_kill(sb);
 	sandbox_wait_tasks(sb);
 	oom_stop(sb);
-	ktimer_stop(sb);
 	fasync_stop(sb);
 	if (sb->pids)
 		reap_all(sb);
 	process_put(sb->main);
 	/* files in flight between sockets end here, which belong to all that follows */
 	net_free(sb->net);
+	ktimer_stop(sb);
 	if (sb->console)
 		tty_put(sb->console);
 	pty_table_free(sb->ptys);

@@ -58,9 +58,10 @@ struct sandbox {
 
 	struct mutex lock; /* the process tree, signals, job control: see kernel/process.h */
 	struct pid_table *pids;
-	struct siguser *sigusers;           /* kernel/sigqueue.c */
-	struct waitqueue signal_sent;       /* to anyone: signalfds wait here */
-	struct ktimer_thread *timer_thread; /* NULL: no timer was ever set */
+	struct siguser *sigusers;     /* kernel/sigqueue.c */
+	struct waitqueue signal_sent; /* to anyone: signalfds wait here */
+	/* NULL: no timer was ever set; set once, under the lock */
+	_Atomic(struct ktimer_thread *) timer_thread;
 	struct list processes;
 	struct process *init; /* pid 1: no task; adopts and reaps orphans */
 	struct process *main; /* the program; its end is the sandbox's */

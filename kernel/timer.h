@@ -8,6 +8,8 @@
 #include <stdint.h>
 #include <time.h>
 
+#include "host/clock.h"
+
 struct pid;
 struct process;
 struct sandbox;
@@ -22,6 +24,22 @@ void timers_exit(struct process *p);
 struct timer_setting {
 	uint64_t value, interval;
 };
+
+/* `value` from now; saturates. */
+static inline uint64_t timer_after(uint64_t now, uint64_t value)
+{
+	return value > CLOCK_NS_MAX - now ? CLOCK_NS_MAX : now + value;
+}
+
+/* Moves *at on by whole periods until it lies in the future: how many. */
+static inline uint64_t timer_forward(uint64_t *at, uint64_t interval, uint64_t now)
+{
+	if (now < *at)
+		return 0;
+	uint64_t n = (now - *at) / interval + 1;
+	*at += n * interval;
+	return n;
+}
 
 /* ---- kernel/itimer.c: `which` is ITIMER_* ---- */
 /* -EINVAL: no such timer; -EAGAIN. `old` may be NULL. */

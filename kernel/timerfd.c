@@ -1,15 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A timer that is a descriptor (Linux: fs/timerfd.c). It goes off once after it was set; a periodic
+ * one goes on when it is read or asked for the time that is left, and the periods that passed
+ * meanwhile are counted then.
+ *
+ * Whether it has gone off is found by the clock, by everyone who looks, and does not wait for the
+ * timer thread: the ktimer's part is to wake those who wait.
+ */
 #include "kernel/timerfd.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/timerfd.h>
-#include <unistd.h>
 
+#include "fs/cred.h"
+#include "kernel/ktimer.h"
+#include "kernel/sandbox.h"
 #include "mm/mm.h"
+#include "util/time.h"
 
 #ifndef TFD_IOC_SET_TICKS
 #define TFD_IOC_SET_TICKS _IOW('T', 0, uint64_t)
@@ -17,9 +29,21 @@
 
 struct timerfd {
 	struct file file;
-	int fd; /* the host's, not blocking */
-	clockid_t clock;
-	_Atomic int flags; /* of the last timerfd_settime */
+	struct sandbox *sb;
+	clockid_t clock;       /* as it was created */
+	struct waitqueue wait; /* for ticks */
+
+	/* guarded by sandbox->lock and, but for `kt.node`, by `lock` as well: who holds either may
+	 * read */
+	struct ktimer kt;
+	uint64_t interval;
+
+	struct mutex lock; /* inside sandbox->lock; all that a poll takes */
+	uint64_t ticks;    /* since it was last read */
+	bool armed;        /* `kt.expires` is to come, or nobody has looked since */
+	bool expired;      /* went off and was not set on yet */
+	bool canceled;     /* the clock was set; the reader does not know yet */
+	int flags;         /* of the last timerfd_settime */
 };
 
 static struct timerfd *timerfd_of(struct file *f)
@@ -27,44 +51,167 @@ static struct timerfd *timerfd_of(struct file *f)
 	return container_of(f, struct timerfd, file);
 }
 
-/* 8, -EAGAIN, -ECANCELED */
-static ssize_t read_host(struct timerfd *tf, uint64_t *ticks)
+static void timerfd_lock(struct timerfd *tf)
 {
-	ssize_t n;
+	sandbox_lock(tf->sb);
+	mutex_lock(&tf->lock);
+}
 
-	do
-		n = read(tf->fd, ticks, sizeof *ticks);
-	while (n < 0 && errno == EINTR);
-	return n < 0 ? -errno : n;
+static void timerfd_unlock(struct timerfd *tf)
+{
+	mutex_unlock(&tf->lock);
+	sandbox_unlock(tf->sb);
+}
+
+/* ---- lock held ---- */
+
+static uint64_t now_of(const struct timerfd *tf)
+{
+	return guest_clock_ns(&tf->sb->clock, tf->kt.clock);
+}
+
+/* Goes off if it is time. */
+static void look(struct timerfd *tf)
+{
+	if (!tf->armed || now_of(tf) < tf->kt.expires)
+		return;
+	tf->armed = false;
+	tf->expired = true;
+	tf->ticks++;
+}
+
+static uint64_t time_left(const struct timerfd *tf)
+{
+	uint64_t now = now_of(tf);
+
+	return tf->kt.expires > now ? tf->kt.expires - now : 0;
+}
+
+/* ---- both locks held ---- */
+
+static void arm(struct timerfd *tf, uint64_t expires)
+{
+	tf->armed = true;
+	tf->expired = false;
+	ktimer_arm(tf->sb, &tf->kt, expires);
+}
+
+/* A periodic timer that went off is set on. */
+static void go_on(struct timerfd *tf)
+{
+	uint64_t at = tf->kt.expires;
+
+	if (!tf->expired || !tf->interval)
+		return;
+	tf->ticks += timer_forward(&at, tf->interval, now_of(tf)) - 1;
+	arm(tf, at);
+}
+
+/* ---- what the timer thread calls: sandbox->lock held ---- */
+
+static void fire(struct ktimer *kt)
+{
+	struct timerfd *tf = container_of(kt, struct timerfd, kt);
+
+	mutex_lock(&tf->lock);
+	look(tf);
+	mutex_unlock(&tf->lock);
+	waitqueue_wake_all(&tf->wait, POLLIN);
+}
+
+static void clock_set(struct ktimer *kt)
+{
+	struct timerfd *tf = container_of(kt, struct timerfd, kt);
+
+	mutex_lock(&tf->lock);
+	tf->canceled = true;
+	tf->ticks++;
+	mutex_unlock(&tf->lock);
+	waitqueue_wake_all(&tf->wait, POLLIN);
+}
+
+/* ---- the file ---- */
+
+/* 0, -EAGAIN, -ECANCELED */
+static int take(struct timerfd *tf, uint64_t *ticks)
+{
+	int err = 0;
+
+	timerfd_lock(tf);
+	look(tf);
+	if (tf->canceled) {
+		err = -ECANCELED; /* and it does not go on: the reader has to think again */
+	} else if (!tf->ticks) {
+		err = -EAGAIN;
+	} else {
+		go_on(tf);
+		*ticks = tf->ticks;
+	}
+	if (err != -EAGAIN) {
+		tf->canceled = tf->expired = false;
+		tf->ticks = 0;
+	}
+	timerfd_unlock(tf);
+	return err;
+}
+
+static int wait_take(struct timerfd *tf, struct caller *c, uint64_t *ticks)
+{
+	struct waiter w;
+	int r, err = 0;
+
+	waiter_init(&w, c->sleeper);
+	waitqueue_add(&tf->wait, &w);
+	while ((r = take(tf, ticks)) == -EAGAIN && !err)
+		err = sleeper_wait(c->sleeper, DEADLINE_NONE);
+	waitqueue_remove(&w);
+	return r == -EAGAIN ? err : r;
 }
 
 static ssize_t timerfd_read(struct file *f, struct caller *c, struct uio *u, int64_t *pos)
 {
 	struct timerfd *tf = timerfd_of(f);
-	struct pollfd p = { .fd = tf->fd, .events = POLLIN };
 	uint64_t ticks;
-	ssize_t n;
 
 	if (pos)
 		return -ESPIPE;
 	if (u->resid < sizeof ticks)
 		return -EINVAL;
-	while ((n = read_host(tf, &ticks)) == -EAGAIN && !(f->flags & O_NONBLOCK)) {
-		int err = sleeper_poll(c->sleeper, &p, 1, DEADLINE_NONE);
-		if (err < 0)
-			return err;
-	}
-	if (n < 0)
-		return n;
-	return uio_put(u, &ticks, sizeof ticks) == sizeof ticks ? n : -EFAULT;
+	int err = take(tf, &ticks);
+	if (err == -EAGAIN && !(f->flags & O_NONBLOCK))
+		err = wait_take(tf, c, &ticks);
+	if (err)
+		return err;
+	return uio_put(u, &ticks, sizeof ticks) == sizeof ticks ? (ssize_t)sizeof ticks : -EFAULT;
 }
 
 static unsigned timerfd_poll(struct file *f, struct poll_table *pt)
 {
-	struct pollfd p = { .fd = timerfd_of(f)->fd, .events = POLLIN };
+	struct timerfd *tf = timerfd_of(f);
 
-	poll_host(pt, p.fd);
-	return poll(&p, 1, 0) > 0 ? (unsigned)p.revents : 0;
+	poll_wait(pt, &tf->wait);
+	mutex_lock(&tf->lock);
+	look(tf);
+	unsigned events = tf->ticks ? POLLIN : 0;
+	mutex_unlock(&tf->lock);
+	return events;
+}
+
+/* As checkpoint and restore set it. */
+static int set_ticks(struct timerfd *tf, uint64_t ticks)
+{
+	if (!ticks)
+		return -EINVAL;
+	mutex_lock(&tf->lock);
+	bool canceled = tf->canceled;
+	tf->canceled = false;
+	if (!canceled)
+		tf->ticks = ticks;
+	mutex_unlock(&tf->lock);
+	if (canceled)
+		return -ECANCELED;
+	waitqueue_wake_all(&tf->wait, POLLIN);
+	return 0;
 }
 
 static int64_t timerfd_ioctl(struct file *f, struct caller *c, struct mm *mm, unsigned cmd,
@@ -76,29 +223,35 @@ static int64_t timerfd_ioctl(struct file *f, struct caller *c, struct mm *mm, un
 		return -ENOTTY;
 	if (copy_from_guest(mm, &ticks, GVA(arg), sizeof ticks))
 		return -EFAULT;
-	return ioctl(timerfd_of(f)->fd, TFD_IOC_SET_TICKS, &ticks) ? -errno : 0;
+	return set_ticks(timerfd_of(f), ticks);
 }
 
 static void timerfd_release(struct file *f)
 {
 	struct timerfd *tf = timerfd_of(f);
 
-	close(tf->fd);
+	sandbox_lock(tf->sb);
+	ktimer_disarm(tf->sb, &tf->kt);
+	ktimer_watch_clock(tf->sb, &tf->kt, NULL);
+	sandbox_unlock(tf->sb);
+	waitqueue_destroy(&tf->wait);
+	mutex_destroy(&tf->lock);
 	free(tf);
 }
 
-/* How often it went off cannot be had from the host without taking it: whether it did is what we
- * can say. */
 static void timerfd_show_fdinfo(struct file *f, struct text *out)
 {
 	struct timerfd *tf = timerfd_of(f);
-	struct itimerspec it = { { 0, 0 }, { 0, 0 } };
 
-	timerfd_gettime(tf->fd, &it);
-	text_printf(out, "clockid: %d\nticks: %d\nsettime flags: 0%o\n", tf->clock,
-		    timerfd_poll(f, NULL) & POLLIN ? 1 : 0, (unsigned)tf->flags);
-	text_printf(out, "it_value: (%ld, %ld)\nit_interval: (%ld, %ld)\n", it.it_value.tv_sec,
-		    it.it_value.tv_nsec, it.it_interval.tv_sec, it.it_interval.tv_nsec);
+	mutex_lock(&tf->lock);
+	look(tf);
+	struct timespec left = ns_to_timespec(time_left(tf)),
+			interval = ns_to_timespec(tf->interval);
+	text_printf(out, "clockid: %d\nticks: %lu\nsettime flags: 0%o\n", tf->clock, tf->ticks,
+		    (unsigned)tf->flags);
+	mutex_unlock(&tf->lock);
+	text_printf(out, "it_value: (%ld, %ld)\nit_interval: (%ld, %ld)\n", left.tv_sec,
+		    left.tv_nsec, interval.tv_sec, interval.tv_nsec);
 }
 
 static const struct file_ops timerfd_ops = {
@@ -111,38 +264,100 @@ static const struct file_ops timerfd_ops = {
 	.release = timerfd_release,
 };
 
-int timerfd_new(struct caller *c, clockid_t clock, int flags, struct file **out)
-{
-	int fd = timerfd_create(clock, TFD_CLOEXEC | TFD_NONBLOCK);
+/* ---- create, set, get ---- */
 
-	if (fd < 0)
-		return -errno;
+static int check_clock(clockid_t clock, const struct cred *cred)
+{
+	switch (clock) {
+	case CLOCK_REALTIME:
+	case CLOCK_MONOTONIC:
+	case CLOCK_BOOTTIME: return 0;
+	case CLOCK_REALTIME_ALARM:
+	case CLOCK_BOOTTIME_ALARM: return cred_capable(cred, CAP_WAKE_ALARM) ? 0 : -EPERM;
+	default: return -EINVAL;
+	}
+}
+
+int timerfd_new(struct caller *c, struct sandbox *sb, clockid_t clock, int flags, struct file **out)
+{
+	int err = check_clock(clock, c->cred);
+
+	if (err)
+		return err;
 	struct timerfd *tf = calloc(1, sizeof *tf);
-	if (!tf) {
-		close(fd);
+	if (!tf)
+		return -ENOMEM;
+	sandbox_lock(sb);
+	err = ktimer_prepare(sb, clock);
+	sandbox_unlock(sb);
+	if (err) {
+		free(tf);
 		return -ENOMEM;
 	}
 	file_init(&tf->file, &timerfd_ops, O_RDWR | (unsigned)(flags & O_NONBLOCK));
 	file_set_anon(&tf->file, c, "anon_inode:[timerfd]");
-	tf->fd = fd;
+	tf->sb = sb;
 	tf->clock = clock;
+	tf->kt = (struct ktimer){ .clock = ktimer_clock(clock, true), .fire = fire };
+	list_init(&tf->kt.set_node);
+	waitqueue_init(&tf->wait);
+	mutex_init(&tf->lock, LOCK_TIMERFD);
 	*out = &tf->file;
 	return 0;
 }
 
-int timerfd_set(struct file *f, int flags, const struct itimerspec *new, struct itimerspec *old)
+static int set(struct timerfd *tf, int flags, const struct timer_setting *new)
 {
-	if (f->ops != &timerfd_ops)
-		return -EINVAL;
-	if (timerfd_settime(timerfd_of(f)->fd, flags, new, old))
-		return -errno;
-	timerfd_of(f)->flags = flags;
+	bool absolute = flags & TFD_TIMER_ABSTIME, canceled = tf->canceled;
+
+	ktimer_disarm(tf->sb, &tf->kt);
+	tf->kt.clock = ktimer_clock(tf->clock, absolute);
+	tf->kt.expires = 0;
+	tf->armed = tf->expired = false;
+	tf->ticks = 0;
+	tf->interval = new->interval;
+	if (new->value) {
+		arm(tf, absolute ? new->value : timer_after(now_of(tf), new->value));
+		tf->canceled = false;
+		if (canceled)
+			return -ECANCELED;
+	}
+	tf->flags = flags;
 	return 0;
 }
 
-int timerfd_get(struct file *f, struct itimerspec *out)
+int timerfd_set(struct file *f, struct caller *c, int flags, const struct timer_setting *new,
+		struct timer_setting *old)
 {
 	if (f->ops != &timerfd_ops)
 		return -EINVAL;
-	return timerfd_gettime(timerfd_of(f)->fd, out) ? -errno : 0;
+	struct timerfd *tf = timerfd_of(f);
+	int err = check_clock(tf->clock, c->cred);
+	if (err)
+		return err;
+	timerfd_lock(tf);
+	look(tf);
+	go_on(tf);
+	*old = (struct timer_setting){ .value = time_left(tf), .interval = tf->interval };
+	bool cancels = flags & TFD_TIMER_CANCEL_ON_SET && flags & TFD_TIMER_ABSTIME &&
+		       ktimer_clock(tf->clock, true) == CLOCK_REALTIME;
+	ktimer_watch_clock(tf->sb, &tf->kt, cancels ? clock_set : NULL);
+	if (!cancels)
+		tf->canceled = false;
+	err = set(tf, flags, new);
+	timerfd_unlock(tf);
+	return err;
+}
+
+int timerfd_get(struct file *f, struct timer_setting *out)
+{
+	if (f->ops != &timerfd_ops)
+		return -EINVAL;
+	struct timerfd *tf = timerfd_of(f);
+	timerfd_lock(tf);
+	look(tf);
+	go_on(tf);
+	*out = (struct timer_setting){ .value = time_left(tf), .interval = tf->interval };
+	timerfd_unlock(tf);
+	return 0;
 }

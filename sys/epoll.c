@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* epoll_create(2), epoll_ctl(2), epoll_wait(2) and their variants */
 #include "kernel/epoll.h"
+#include "kernel/ktimer.h"
 #include "sys/sys.h"
 
 #define EPOLL_MAX_EVENTS (INT32_MAX / (int)sizeof(struct epoll_event))
@@ -55,6 +56,8 @@ static int64_t do_epoll_wait(struct task *t, const uint64_t *a, uint64_t deadlin
 	if (!ep)
 		return -EBADF;
 	uio_init_guest(&out, t->mm, GVA(a[1]), max * sizeof(struct epoll_event));
+	/* Of a timerfd that has gone off, it is the timer that tells. */
+	ktimer_run_due(t->sb);
 	int64_t r =
 	    file_is_epoll(ep) ? epoll_collect(ep, &t->sleeper, &out, max, deadline) : -EINVAL;
 	file_put(ep);

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Interval timers and POSIX timers: the arguments. */
+/* Interval timers, POSIX timers and timerfds: the arguments. */
 #include "kernel/timer.h"
 
 #include <limits.h>
 #include <linux/capability.h>
 #include <sys/time.h>
+#include <sys/timerfd.h>
 
 #include "fs/cred.h"
+#include "kernel/timerfd.h"
 #include "sys/sys.h"
 #include "sys/time.h"
 #include "util/time.h"
@@ -182,6 +184,25 @@ static struct itimerspec to_itimerspec(const struct timer_setting *s)
 	return (struct itimerspec){ ns_to_timespec(s->interval), ns_to_timespec(s->value) };
 }
 
+static bool itimerspec_valid(const struct itimerspec *it)
+{
+	return timespec_valid(&it->it_interval) && timespec_valid(&it->it_value);
+}
+
+/* Linux's times end at CLOCK_NS_MAX. */
+static uint64_t setting_of(const struct timespec *ts)
+{
+	uint64_t ns = timespec_to_ns(ts);
+
+	return ns < CLOCK_NS_MAX ? ns : CLOCK_NS_MAX;
+}
+
+static struct timer_setting of_itimerspec(const struct itimerspec *it)
+{
+	return (struct timer_setting){ .value = setting_of(&it->it_value),
+				       .interval = setting_of(&it->it_interval) };
+}
+
 SYSCALL_DEFINE(timer_settime)
 {
 	struct timer_setting new, old;
@@ -191,10 +212,9 @@ SYSCALL_DEFINE(timer_settime)
 		return -EINVAL;
 	if (get_user(t, &it, a[2]))
 		return -EFAULT;
-	if (!timespec_valid(&it.it_interval) || !timespec_valid(&it.it_value))
+	if (!itimerspec_valid(&it))
 		return -EINVAL;
-	new =
-	    (struct timer_setting){ timespec_to_ns(&it.it_value), timespec_to_ns(&it.it_interval) };
+	new = of_itimerspec(&it);
 	int err = posix_timer_set(t->process, (int)a[0], (int)a[1] & TIMER_ABSTIME, &new, &old);
 	if (err || !a[3])
 		return err;
@@ -221,4 +241,56 @@ SYSCALL_DEFINE(timer_getoverrun)
 SYSCALL_DEFINE(timer_delete)
 {
 	return posix_timer_delete(t->process, (int)a[0]);
+}
+
+/* ---- timerfds ---- */
+
+SYSCALL_DEFINE(timerfd_create)
+{
+	struct caller c = task_caller(t);
+	int flags = (int)a[1];
+	struct file *f;
+
+	if (flags & ~(TFD_CLOEXEC | TFD_NONBLOCK))
+		return -EINVAL;
+	int err = timerfd_new(&c, t->sb, (clockid_t)a[0], flags, &f);
+	return err ? err : fd_return(t, f, flags & TFD_CLOEXEC);
+}
+
+SYSCALL_DEFINE(timerfd_settime)
+{
+	struct caller c = task_caller(t);
+	struct timer_setting new, old;
+	struct itimerspec it;
+	int flags = (int)a[1];
+
+	if (get_user(t, &it, a[2]))
+		return -EFAULT;
+	if (flags & ~(TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET) || !itimerspec_valid(&it))
+		return -EINVAL;
+	new = of_itimerspec(&it);
+	struct file *f = fd_get(t->files, (int)a[0]);
+	if (!f)
+		return -EBADF;
+	int err = timerfd_set(f, &c, flags, &new, &old);
+	file_put(f);
+	if (err || !a[3])
+		return err;
+	it = to_itimerspec(&old);
+	return put_user(t, a[3], &it);
+}
+
+SYSCALL_DEFINE(timerfd_gettime)
+{
+	struct timer_setting s;
+	struct file *f = fd_get(t->files, (int)a[0]);
+
+	if (!f)
+		return -EBADF;
+	int err = timerfd_get(f, &s);
+	file_put(f);
+	if (err)
+		return err;
+	struct itimerspec it = to_itimerspec(&s);
+	return put_user(t, a[1], &it);
 }

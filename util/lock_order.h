@@ -104,6 +104,8 @@
 	  "which task owns which priority-inheriting futex", "kernel/futex_pi.c")                  \
 	X(THREAD_CLOCK, 116, LOCK_SHORT,                                                           \
 	  "the CPU time of a thread without KVM", "platform/process/cputime.c")                    \
+	X(TIMERFD, 118, LOCK_SHORT,                                                                \
+	  "the ticks of a timerfd", "kernel/timerfd.c")                                            \
 	X(FS_STRUCT, 120, LOCK_SHORT,                                                              \
 	  "a process's root and working directory", "fs/vfs.h")                                    \
 	X(DEVPTS, 124, LOCK_SHORT,                                                                 \
