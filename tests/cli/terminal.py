@@ -12,6 +12,7 @@ import termios
 import time
 
 HL = sys.argv[1]
+PATIENCE = 120  # seconds: only what hangs takes so long, on however busy a machine
 
 
 class Terminal:
@@ -21,7 +22,7 @@ class Terminal:
             os.execve(args[0], args, dict(os.environ, TERM="vt100"))
         self.text = b""
 
-    def expect(self, what, seconds=10):
+    def expect(self, what, seconds=PATIENCE):
         end = time.monotonic() + seconds
         while what not in self.text:
             left = end - time.monotonic()
@@ -36,7 +37,7 @@ class Terminal:
     def type(self, data):
         os.write(self.fd, data)
 
-    def wait(self, options=0, seconds=10):
+    def wait(self, options=0, seconds=PATIENCE):
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             # What is not read would keep the program from ending.
@@ -57,10 +58,15 @@ class Terminal:
             raise SystemExit(f"status {status:#x}, not exit {code}: {self.text!r}")
 
 
+def at_work(t):
+    """cat has given a line back: what a key sends now is not for the shell that started it."""
+    t.type(b"word\n")
+    t.expect(b"word\r\nword\r\n")
+
+
 def interrupt():
-    t = Terminal(HL, "sh", "-c", "echo ready; sleep 1000")
-    t.expect(b"ready")
-    time.sleep(0.3)
+    t = Terminal(HL, "sh", "-c", "cat; echo no")
+    at_work(t)
     t.type(b"\x03")
     t.expect_exit(130)
 
@@ -74,9 +80,8 @@ def interrupt_handled():
 
 
 def quit_key():
-    t = Terminal(HL, "sh", "-c", "echo ready; exec sleep 1000")
-    t.expect(b"ready")
-    time.sleep(0.3)
+    t = Terminal(HL, "cat")
+    at_work(t)
     t.type(b"\x1c")
     t.expect_exit(131)
 
@@ -84,13 +89,11 @@ def quit_key():
 def stop_and_continue():
     t = Terminal(HL, "sh", "-c", "echo ready; read x; echo got $x")
     t.expect(b"ready")
-    time.sleep(0.3)
     t.type(b"\x1a")
     status = t.wait(os.WUNTRACED)
     if not os.WIFSTOPPED(status):
         raise SystemExit(f"status {status:#x}, not stopped")
     os.kill(t.pid, signal.SIGCONT)
-    time.sleep(0.1)
     t.type(b"word\n")
     t.expect(b"got word")
     t.expect_exit(0)
@@ -115,7 +118,8 @@ def stops_itself():
 
 def continued_from_inside():
     """Without a terminal nobody would continue hl, but another process of the guest may."""
-    program = "(sleep 0.2; kill -CONT $$) & kill -STOP $$; exit 7"
+    stopped = "until grep -q '^State:.T' /proc/$$/status; do sleep 0.02; done"
+    program = f"({stopped}; kill -CONT $$) & kill -STOP $$; exit 7"
     if os.spawnvp(os.P_WAIT, "setsid", ["setsid", "-w", HL, "sh", "-c", program]) != 7:
         raise SystemExit("did not go on")
 
@@ -169,15 +173,21 @@ def shell_jobs():
     t = Terminal(HL, "bash", "--norc", "--noprofile", "-i")
     t.type(b"PS1='$ '; echo up\n")
     t.expect(b"\rup\r\n")
-    t.type(b"sleep 1000\n")
-    time.sleep(0.5)
+    t.expect(b"$ ")
+    # Without a fork in it: a shell that waits for its child to execute something can not be stopped.
+    t.type(b"sh -c 'echo on; while :; do :; done'\n")
+    t.expect(b"on\r\n")
     t.type(b"\x1a")
     t.expect(b"Stopped")
+    t.expect(b"$ ")
     t.type(b"bg; jobs; kill %1; wait\n")
     t.expect(b"Running")
-    t.type(b"sleep 1000\n")
-    time.sleep(0.5)
+    t.expect(b"$ ")
+    t.type(b"echo on; cat\n")
+    t.expect(b"on\r\n")
+    at_work(t)
     t.type(b"\x03")
+    t.expect(b"$ ")
     t.type(b"echo st=$?\n")
     t.expect(b"st=130")
     t.type(b"exit 5\n")
