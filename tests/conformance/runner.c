@@ -64,7 +64,7 @@ struct result {
 };
 
 static struct options opt = {
-	.hl = "build/hl", .platform = "kvm", .work = "/tmp", .jobs = 2, .timeout = 60
+	.hl = "build/hl", .platform = "kvm", .work = "/tmp", .jobs = 2, .timeout = 300
 };
 static struct test *tests;
 static size_t ntests;
