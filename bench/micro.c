@@ -19,14 +19,17 @@
 #include <semaphore.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/timerfd.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -307,6 +310,60 @@ static uint64_t bench_futex(long n)
 	return start;
 }
 
+static void timer_set(int fd, long ns)
+{
+	struct itimerspec it = { .it_value = { ns / 1000000000, ns % 1000000000 } };
+
+	CHECK(timerfd_settime(fd, 0, &it, NULL) == 0);
+}
+
+// What an event loop does with each request: its time limit is moved on.
+static uint64_t bench_timerfd(long n)
+{
+	int fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK);
+
+	CHECK(fd >= 0);
+	uint64_t start = now();
+	for (long i = 0; i < n; i++)
+		timer_set(fd, 10000000000 + i);
+	start = now() - start;
+	close(fd);
+	return start;
+}
+
+#define TIMER_NS 100000
+
+// What comes on top of the time that was asked for.
+static uint64_t timer_lateness(long n, bool epoll)
+{
+	int fd = timerfd_create(CLOCK_MONOTONIC, 0), ep = epoll_create1(0);
+	struct epoll_event ev = { .events = EPOLLIN };
+	uint64_t ticks, total = 0;
+
+	CHECK(fd >= 0 && ep >= 0 && epoll_ctl(ep, EPOLL_CTL_ADD, fd, &ev) == 0);
+	for (long i = 0; i < n; i++) {
+		uint64_t start = now();
+		timer_set(fd, TIMER_NS);
+		if (epoll)
+			CHECK(epoll_wait(ep, &ev, 1, -1) == 1);
+		CHECK(read(fd, &ticks, sizeof(ticks)) == sizeof(ticks));
+		total += now() - start - TIMER_NS;
+	}
+	close(fd);
+	close(ep);
+	return total;
+}
+
+static uint64_t bench_timerfd_read(long n)
+{
+	return timer_lateness(n, false);
+}
+
+static uint64_t bench_timerfd_epoll(long n)
+{
+	return timer_lateness(n, true);
+}
+
 static uint64_t signal_arrived;
 static sem_t signal_seen;
 
@@ -371,6 +428,9 @@ static const struct bench {
 	{ "fork-exec", "fork, execve of a static program, exit, wait", bench_exec, 0 },
 	{ "thread", "create and join a thread", bench_thread, 0 },
 	{ "futex", "futex hand-over to another thread and back", bench_futex, 0 },
+	{ "timerfd", "set a timer that is set already", bench_timerfd, 0 },
+	{ "timerfd-read", "by how much a read of a timerfd is late", bench_timerfd_read, 200 },
+	{ "timerfd-epoll", "the same through epoll", bench_timerfd_epoll, 200 },
 	{ "signal", "from pthread_kill to the handler of a thread in read", bench_signal, 100 },
 };
 

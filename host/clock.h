@@ -18,8 +18,8 @@
  * by as much at once. Absolute timers and sleeps of CLOCK_REALTIME follow, relative ones do not,
  * and a timerfd with TFD_TIMER_CANCEL_ON_SET says ECANCELED, all as on Linux.
  *
- * Times that the host keeps remain the host's: those of files on a host's file system (a program
- * outside sees the same ones), and those that its network stack writes into packets.
+ * Times that the host keeps remain the host's: those of files on a host's file system, which
+ * programs outside see as well (utimensat(2)'s UTIME_NOW is the host's now there).
  *
  * The distances are set before the first task runs and never change after that.
  *

@@ -3,6 +3,7 @@
 #define HL_LIB_CONFIG_H
 
 #include "hl.h"
+#include "host/clock.h"
 
 /* A NULL-terminated list of strings it owns. */
 struct strings {
@@ -28,6 +29,9 @@ struct hl_config {
 	bool stats;
 	bool host_priority;
 	uint64_t memory_limit; /* bytes; 0: from the host */
+	/* How far the guest's clocks are from the host's. No public call sets it: it is for what
+	 * brings a guest's time along, and for tests (tests/clock). */
+	struct guest_clock clock;
 	/* What a setter could not say; the first one stays. */
 	bool no_memory;
 	char *invalid;

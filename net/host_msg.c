@@ -11,6 +11,7 @@
 
 #include "host/hostcall.h"
 #include "net/host_sock.h"
+#include "util/time.h"
 
 #define MAX_PIECES   64
 #define MAX_DATAGRAM 65536
@@ -295,6 +296,51 @@ static ssize_t receive_all(struct host_sock *i, struct socket_msg *m, struct hos
 	return total ? total : r;
 }
 
+/* How many times a control message begins with, and how long their fraction's unit is; 0: none. A
+ * third one of SO_TIMESTAMPING is of the network card's own clock. */
+static unsigned stamps_of(const struct cmsghdr *cm, long *unit)
+{
+	*unit = cm->cmsg_type == SO_TIMESTAMP || cm->cmsg_type == SO_TIMESTAMP_NEW
+		    ? (long)NSEC_PER_USEC
+		    : 1;
+	if (cm->cmsg_level != SOL_SOCKET)
+		return 0;
+	switch (cm->cmsg_type) {
+	case SO_TIMESTAMP:
+	case SO_TIMESTAMP_NEW:
+	case SO_TIMESTAMPNS:
+	case SO_TIMESTAMPNS_NEW: return 1;
+	case SO_TIMESTAMPING:
+	case SO_TIMESTAMPING_NEW: return 2;
+	default: return 0;
+	}
+}
+
+/* The host's times become the guest's. A time of 0 is none. */
+static void move_stamps(const struct guest_clock *gc, struct socket_msg *m)
+{
+	struct msghdr h = { .msg_control = m->control, .msg_controllen = m->control_len };
+
+	for (struct cmsghdr *cm = CMSG_FIRSTHDR(&h); cm; cm = CMSG_NXTHDR(&h, cm)) {
+		long unit;
+		unsigned n = stamps_of(cm, &unit);
+
+		for (unsigned i = 0;
+		     i < n && CMSG_LEN((i + 1) * sizeof(struct timespec)) <= cm->cmsg_len; i++) {
+			unsigned char *at = CMSG_DATA(cm) + i * sizeof(struct timespec);
+			struct timespec ts;
+
+			memcpy(&ts, at, sizeof ts);
+			if (!ts.tv_sec)
+				continue;
+			ts.tv_nsec *= unit;
+			ts = guest_clock_of_host_time(gc, ts);
+			ts.tv_nsec /= unit;
+			memcpy(at, &ts, sizeof ts);
+		}
+	}
+}
+
 ssize_t host_sock_recvmsg(struct socket *s, struct caller *c, struct socket_msg *m)
 {
 	struct host_sock *i = host_sock_of(s);
@@ -305,5 +351,7 @@ ssize_t host_sock_recvmsg(struct socket *s, struct caller *c, struct socket_msg 
 	host_wait_end(&w);
 	if (!m->control)
 		m->control_len = 0;
+	else if (r >= 0 && guest_clock_ahead(c->mem->clock, CLOCK_REALTIME))
+		move_stamps(c->mem->clock, m);
 	return r;
 }
