@@ -5,9 +5,10 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
-#include <ucontext.h>
 
-/* arch/x86_64/fixup.S */
+#include "arch/host.h"
+
+/* fixup.S, of the architecture */
 struct fixup_row {
 	uintptr_t begin, end, target;
 };
@@ -16,11 +17,13 @@ extern const struct fixup_row fixup_table[], fixup_table_end[];
 static int init_error;
 static struct sigaction bus_before, segv_before;
 
-static bool ip_fix(greg_t *ip)
+static bool context_fix(void *uc)
 {
+	uintptr_t ip = host_context_ip(uc);
+
 	for (const struct fixup_row *row = fixup_table; row < fixup_table_end; row++) {
-		if ((uintptr_t)*ip >= row->begin && (uintptr_t)*ip < row->end) {
-			*ip = (greg_t)row->target;
+		if (ip >= row->begin && ip < row->end) {
+			host_context_set_ip(uc, row->target);
 			return true;
 		}
 	}
@@ -45,7 +48,7 @@ static void fault_handler(int sig, siginfo_t *info, void *uc)
 {
 	int saved = errno;
 
-	if (!ip_fix(&((ucontext_t *)uc)->uc_mcontext.gregs[REG_RIP]))
+	if (!context_fix(uc))
 		fault_pass_on(sig, info, uc);
 	errno = saved;
 }

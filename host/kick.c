@@ -9,26 +9,26 @@
 #include <stddef.h>
 #include <sys/syscall.h>
 #include <time.h>
-#include <ucontext.h>
 #include <unistd.h>
 
+#include "arch/host.h"
 #include "arch/sigframe.h"
 #include "util/lock.h"
 #include "util/time.h"
 
-_Static_assert(offsetof(struct kick, pending) == 0, "arch/x86_64/hostcall.S");
+_Static_assert(offsetof(struct kick, pending) == 0, "hostcall.S");
 
-/* arch/x86_64/hostcall.S */
+/* hostcall.S, of the architecture */
 extern const char host_call_begin[], host_call_end[], host_call_cancel[];
 void host_sigreturn(void);
 long host_call_raw(struct kick *k, long nr, long a, long b, long c, long d, long e, long f);
 
 static void kick_handler(int sig, siginfo_t *info, void *uc)
 {
-	greg_t *ip = &((ucontext_t *)uc)->uc_mcontext.gregs[REG_RIP];
+	uint64_t ip = host_context_ip(uc);
 
-	if (*ip >= (greg_t)host_call_begin && *ip < (greg_t)host_call_end)
-		*ip = (greg_t)host_call_cancel;
+	if (ip >= (uintptr_t)host_call_begin && ip < (uintptr_t)host_call_end)
+		host_context_set_ip(uc, (uintptr_t)host_call_cancel);
 }
 
 /* rt_sigaction(2): struct kernel_sigaction. */
