@@ -2,11 +2,11 @@
 /* prctl(2), arch_prctl(2), personality(2). */
 #include <sys/prctl.h>
 
-#include <asm/prctl.h>
 #include <linux/capability.h>
 #include <linux/securebits.h>
 #include <stdlib.h>
 
+#include "arch/prctl.h"
 #include "sys/sys.h"
 
 /* ---- one function an option; the arguments are prctl's second to fifth ---- */
@@ -305,59 +305,23 @@ SYSCALL_DEFINE(prctl)
 	return -EINVAL;
 }
 
-static int64_t set_base(struct task *t, bool fs, uint64_t base)
+SYSCALL_DEFINE(arch_prctl)
 {
 	const struct platform *pf = t->sb->platform;
+	struct arch_prctl_effect effect;
 	struct cpu_regs regs;
-	if (base >= GUEST_TASK_SIZE)
-		return -EPERM;
+	uint64_t features;
+
+	pf->fp_size(t->sb->machine, &features);
 	int err = pf->regs_get(t->context, &regs);
 	if (err)
 		return err;
-	if (fs)
-		regs.fs_base = base;
-	else
-		regs.gs_base = base;
-	return pf->regs_set(t->context, &regs);
-}
-
-static int64_t get_base(struct task *t, bool fs, uint64_t addr)
-{
-	struct cpu_regs regs;
-	int err = t->sb->platform->regs_get(t->context, &regs);
-	return err ? err : put_user(t, addr, fs ? &regs.fs_base : &regs.gs_base);
-}
-
-#ifndef ARCH_GET_XCOMP_SUPP
-#define ARCH_GET_XCOMP_SUPP 0x1021
-#define ARCH_GET_XCOMP_PERM 0x1022
-#define ARCH_REQ_XCOMP_PERM 0x1023
-#endif
-#define XFEATURE_XTILE_DATA 18 /* the last that Linux can be asked for */
-
-/* Documentation/arch/x86/xstate.rst. Parts that need permission (AMX) are never there. */
-static int64_t get_xcomp(struct task *t, uint64_t addr)
-{
-	uint64_t features;
-
-	t->sb->platform->fp_size(t->sb->machine, &features);
-	return put_user(t, addr, &features);
-}
-
-SYSCALL_DEFINE(arch_prctl)
-{
-	switch ((int)a[0]) {
-	case ARCH_SET_FS: return set_base(t, true, a[1]);
-	case ARCH_SET_GS: return set_base(t, false, a[1]);
-	case ARCH_GET_FS: return get_base(t, true, a[1]);
-	case ARCH_GET_GS: return get_base(t, false, a[1]);
-	case ARCH_GET_CPUID: return 1;
-	case ARCH_SET_CPUID: return -ENODEV; /* as a CPU that cannot fault on CPUID */
-	case ARCH_GET_XCOMP_SUPP:
-	case ARCH_GET_XCOMP_PERM: return get_xcomp(t, a[1]);
-	case ARCH_REQ_XCOMP_PERM: return a[1] <= XFEATURE_XTILE_DATA ? -EOPNOTSUPP : -EINVAL;
-	}
-	return -EINVAL;
+	int64_t r = arch_prctl(&regs, (int)a[0], a[1], features, &effect);
+	if (r == 0 && effect.set_regs)
+		r = pf->regs_set(t->context, &regs);
+	if (r == 0 && effect.put)
+		r = put_user(t, a[1], &effect.value);
+	return r;
 }
 
 /* Only what changes nothing else, or what the loader knows of, can be set; the rest would be a

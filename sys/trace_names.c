@@ -2,7 +2,6 @@
 #include "sys/trace_names.h"
 
 #include <arpa/inet.h>
-#include <asm/prctl.h>
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/futex.h>
@@ -36,6 +35,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "arch/prctl.h"
 #include "arch/sigframe.h"
 
 #define N(constant)                                                                                \
@@ -170,9 +170,7 @@ NAMES(prctl, "PR_???", N(PR_SET_PDEATHSIG), N(PR_GET_PDEATHSIG), N(PR_GET_DUMPAB
       N(PR_GET_TID_ADDRESS), N(PR_SET_THP_DISABLE), N(PR_GET_THP_DISABLE), N(PR_CAP_AMBIENT),
       N(PR_GET_SPECULATION_CTRL), N(PR_SET_SPECULATION_CTRL), N(PR_SET_IO_FLUSHER), N(PR_GET_IO_FLUSHER),
       { 0x53564d41, "PR_SET_VMA" }, { 59, "PR_SET_SYSCALL_USER_DISPATCH" })
-NAMES(arch_prctl, "ARCH_???", N(ARCH_SET_GS), N(ARCH_SET_FS), N(ARCH_GET_FS), N(ARCH_GET_GS), N(ARCH_GET_CPUID),
-      N(ARCH_SET_CPUID), { 0x1021, "ARCH_GET_XCOMP_SUPP" }, { 0x1022, "ARCH_GET_XCOMP_PERM" },
-      { 0x1023, "ARCH_REQ_XCOMP_PERM" })
+NAMES(arch_prctl, "ARCH_???", ARCH_PRCTL_OPS(N))
 NAMES(membarrier, "MEMBARRIER_CMD_???", N(MEMBARRIER_CMD_QUERY), N(MEMBARRIER_CMD_GLOBAL),
       N(MEMBARRIER_CMD_GLOBAL_EXPEDITED), N(MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED),
       N(MEMBARRIER_CMD_PRIVATE_EXPEDITED), N(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED),

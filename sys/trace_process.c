@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Processes: clone, wait, futex, prctl, capabilities, affinity. */
-#include <asm/prctl.h>
 #include <linux/capability.h>
 #include <linux/futex.h>
 #include <linux/sched.h>
@@ -9,6 +8,7 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
+#include "arch/prctl.h"
 #include "sys/trace_print.h"
 
 /* ---- clone: strace prints the stack first and leaves out what the flags do not ask for ---- */
@@ -208,9 +208,7 @@ void print_prctl_args(struct print *p, int i, const struct names *names)
 
 void print_arch_prctl_arg(struct print *p, int i, const struct names *names)
 {
-	unsigned op = (unsigned)p->a[0];
-
-	if (op == ARCH_GET_FS || op == ARCH_GET_GS)
+	if (arch_prctl_puts((int)p->a[0]))
 		print_hex_pointer(p, i, names);
 	else
 		print_hex(p, i, names);
