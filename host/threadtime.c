@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define TICK_NS 10000000UL /* USER_HZ is 100 on x86 */
+#define TICK_NS 10000000UL /* USER_HZ is 100 */
 
 static bool read_file(pid_t pid, pid_t tid, const char *name, char *buf, size_t size)
 {

@@ -32,7 +32,7 @@ typedef uint64_t ksigset_t; /* bit n-1 is signal n, as the kernel's sigset_t */
 #define SIGBIT(sig)        (1UL << ((sig)-1))
 #define SIGSET_UNBLOCKABLE (SIGBIT(SIGKILL) | SIGBIT(SIGSTOP))
 
-/* The kernel's struct sigaction on x86_64. */
+/* The kernel's struct sigaction. */
 struct ksigaction {
 	uint64_t handler; /* guest address, or SIG_DFL / SIG_IGN */
 	uint64_t flags;   /* SA_* */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "loader/elf.h"
+#include "arch/machine.h"
 #include "util/minmax.h"
 
 /* Linux's limit for the program header table (load_elf_phdrs). */
@@ -16,9 +17,9 @@ static const char *machine_name(unsigned machine)
 		unsigned machine;
 		const char *name;
 	} names[] = {
-		{ EM_386, "32-bit x86" }, { EM_ARM, "32-bit ARM" }, { EM_AARCH64, "aarch64" },
-		{ EM_RISCV, "RISC-V" },   { EM_PPC64, "PowerPC" },  { EM_S390, "s390" },
-		{ EM_MIPS, "MIPS" },      { EM_SPARCV9, "SPARC" },
+		{ EM_386, "32-bit x86" },  { EM_X86_64, "x86_64" }, { EM_ARM, "32-bit ARM" },
+		{ EM_AARCH64, "aarch64" }, { EM_RISCV, "RISC-V" },  { EM_PPC64, "PowerPC" },
+		{ EM_S390, "s390" },       { EM_MIPS, "MIPS" },     { EM_SPARCV9, "SPARC" },
 	};
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
 		if (names[i].machine == machine)
@@ -32,10 +33,10 @@ static int check_machine(const struct elf *e, int err, struct why *why)
 	const Elf64_Ehdr *h = &e->header;
 	const char *other = machine_name(h->e_machine);
 
-	if (other)
+	if (other && h->e_machine != ARCH_ELF_MACHINE)
 		return why_set(why, err, "%s: a program for %s, which this machine can not run",
 			       e->name, other);
-	if (h->e_machine != EM_X86_64)
+	if (h->e_machine != ARCH_ELF_MACHINE)
 		return why_set(why, err, "%s: a program for an unknown machine (ELF machine %u)",
 			       e->name, h->e_machine);
 	if (h->e_ident[EI_CLASS] != ELFCLASS64 || h->e_ident[EI_DATA] != ELFDATA2LSB)

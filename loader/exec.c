@@ -12,10 +12,8 @@
 #include "loader/stack.h"
 #include "loader/vdso.h"
 
-/* Where Linux puts position independent programs: two thirds up, and bits of a page number at
- * random. */
+/* Where Linux puts position independent programs: two thirds up, and something at random. */
 #define PIE_BASE        (GUEST_TASK_SIZE / 3 * 2)
-#define PIE_RANDOM_BITS 28
 #define BRK_RANDOM_BITS 18 /* 1 GiB */
 
 /* What the request becomes while scripts are followed. */
@@ -164,7 +162,7 @@ static int read_interp(struct exec *x)
 static int map_program(struct exec *x, struct elf_place *program, struct elf_place *interp)
 {
 	uint64_t rnd;
-	int err = random_pages(x->rq->no_randomize, PIE_RANDOM_BITS, &rnd);
+	int err = random_pages(x->rq->no_randomize, ARCH_MMAP_RANDOM_BITS, &rnd);
 
 	if (!err)
 		err = elf_map(&x->program, x->mm, PAGE_DOWN(PIE_BASE) + rnd, program, x->why);

@@ -4,7 +4,7 @@
  *           file name (AT_EXECFN)
  *           environment strings
  *           argument strings
- *           "x86_64" (AT_PLATFORM), 16 random bytes (AT_RANDOM)
+ *           the name of the machine (AT_PLATFORM), 16 random bytes (AT_RANDOM)
  *           auxiliary vector
  *           envp[], NULL
  *           argv[], NULL
@@ -21,6 +21,8 @@
 #include <sys/mman.h>
 #include <sys/random.h>
 
+#include "arch/machine.h"
+
 #ifndef AT_RSEQ_FEATURE_SIZE
 #define AT_RSEQ_FEATURE_SIZE 27
 #define AT_RSEQ_ALIGN        28
@@ -29,14 +31,10 @@
 #define AT_MINSIGSTKSZ 51
 #endif
 
-#define PLATFORM_NAME "x86_64"
-#define RANDOM_BYTES  16
+#define RANDOM_BYTES 16
 
 /* What a stack has below its contents from the start (setup_arg_pages). */
 #define STACK_EXPAND (128 * 1024UL)
-/* Where Linux puts the stack and the mappings below it at random: bits of a page number. */
-#define STACK_RANDOM_BITS 22
-#define MMAP_RANDOM_BITS  28
 /* Least and greatest room mmap_base leaves for a stack. */
 #define STACK_ROOM_MIN (128UL << 20)
 #define STACK_ROOM_MAX (GUEST_TASK_SIZE / 6 * 5)
@@ -60,14 +58,14 @@ int stack_layout(struct mm *mm, uint64_t limit, bool no_randomize)
 			: limit > STACK_ROOM_MAX ? STACK_ROOM_MAX
 						 : limit;
 	uint64_t stack_random, mmap_random, gap;
-	int err = random_pages(no_randomize, STACK_RANDOM_BITS, &stack_random);
+	int err = random_pages(no_randomize, ARCH_STACK_RANDOM_BITS, &stack_random);
 
 	if (!err)
-		err = random_pages(no_randomize, MMAP_RANDOM_BITS, &mmap_random);
+		err = random_pages(no_randomize, ARCH_MMAP_RANDOM_BITS, &mmap_random);
 	if (err)
 		return err;
 	/* The most that the stack can be moved down, and its guard gap. */
-	gap = room + (no_randomize ? 0 : PAGE_SIZE << STACK_RANDOM_BITS) + (1UL << 20);
+	gap = room + (no_randomize ? 0 : PAGE_SIZE << ARCH_STACK_RANDOM_BITS) + (1UL << 20);
 	gap = gap > STACK_ROOM_MAX ? STACK_ROOM_MAX : gap;
 	mm->start_stack = mm_end(mm) - stack_random;
 	mm->mmap_base = PAGE_DOWN(mm_end(mm) - gap - mmap_random);
@@ -147,7 +145,7 @@ static void aux(struct mm *mm, uint64_t type, uint64_t value)
 	mm->auxv[mm->auxv_len++] = value;
 }
 
-/* Order and set of Linux's create_elf_tables on x86_64. The CPU's words are the host's: guest code
+/* Order and set of Linux's create_elf_tables. The CPU's words are the host's: guest code
  * runs on it. */
 static void make_auxv(struct mm *mm, const struct stack_args *a, uint64_t platform, uint64_t random,
 		      uint64_t execfn)
@@ -208,7 +206,7 @@ static int place_tables(struct block *b, struct mm *mm, const struct stack_args 
 	if (err || getrandom(random, sizeof random, 0) != sizeof random)
 		return -EIO;
 	b->at = (b->at - (jitter >> PAGE_SHIFT)) & ~15UL;
-	platform = place_bytes(b, PLATFORM_NAME, sizeof PLATFORM_NAME);
+	platform = place_bytes(b, ARCH_NAME, sizeof ARCH_NAME);
 	random_at = place_bytes(b, random, sizeof random);
 	make_auxv(mm, a, platform, random_at, execfn);
 	pos = (b->at & ~15UL) - (1 + argc + 1 + envc + 1 + mm->auxv_len) * sizeof(uint64_t);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The initial stack of a program (the x86-64 psABI, "Initial Process Stack"): strings, auxiliary
+/* The initial stack of a program (elf(5), getauxval(3)): strings, auxiliary
  * vector, argc. */
 #ifndef HL_LOADER_STACK_H
 #define HL_LOADER_STACK_H

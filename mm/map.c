@@ -25,9 +25,9 @@
 #define MAP_KNOWN                                                                                  \
 	(MAP_SHARED | MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS | MAP_DENYWRITE | MAP_EXECUTABLE |   \
 	 MAP_UNINITIALIZED | MAP_GROWSDOWN | MAP_LOCKED | MAP_NORESERVE | MAP_POPULATE |           \
-	 MAP_NONBLOCK | MAP_STACK | MAP_HUGETLB | MAP_32BIT | (0x3fu << 26))
+	 MAP_NONBLOCK | MAP_STACK | MAP_HUGETLB | ARCH_MAP_LOW | (0x3fu << 26))
 
-/* The range MAP_32BIT looks in. */
+/* The range ARCH_MAP_LOW looks in. */
 #define LOW_BASE 0x40000000UL
 #define LOW_END  0x80000000UL
 
@@ -119,7 +119,7 @@ int64_t mm_place(struct mm *mm, uint64_t addr, uint64_t len, unsigned flags)
 	if (len > mm_end(mm))
 		return -ENOMEM;
 	if (!(flags & (MAP_FIXED | MAP_FIXED_NOREPLACE))) {
-		found = find_place(mm, addr, len, flags & MAP_32BIT);
+		found = find_place(mm, addr, len, flags & ARCH_MAP_LOW);
 		return found ? (int64_t)found : -ENOMEM;
 	}
 	if (addr > mm_end(mm) - len)

@@ -59,7 +59,7 @@ static inline bool vma_is_accountable(unsigned prot, unsigned flags)
 {
 	return (prot & 2) && !(flags & (VMA_SHARED | VMA_NORESERVE));
 }
-/* May a user access of this kind (GUEST_*) be made at all? On x86, any right implies reading. */
+/* May a user access of this kind (GUEST_*) be made at all? Any right implies reading, as on x86. */
 static inline bool vma_allows(const struct vma *v, unsigned access)
 {
 	return access == GUEST_READ ? v->prot != 0 : (v->prot & access) == access;

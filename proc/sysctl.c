@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <sys/utsname.h>
 
+#include "arch/machine.h"
 #include "fs/protect.h"
 #include "fs/inotify.h"
 #include "fs/pipefs/pipe.h"
@@ -187,7 +188,7 @@ static const struct pseudo_entry pty_entries[] = {
 static const struct pseudo_dir pty_dir = { PSEUDO_TABLE(pty_entries) };
 
 static const struct pseudo_entry kernel_entries[] = {
-	FIXED("arch", "x86_64"),
+	FIXED("arch", ARCH_NAME),
 	FIXED("cap_last_cap", "40"),
 	FIXED("core_pattern", "core"),
 	FIXED("core_uses_pid", "0"),

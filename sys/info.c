@@ -8,6 +8,7 @@
 #include <sys/sysinfo.h>
 #include <sys/utsname.h>
 
+#include "arch/machine.h"
 #include "sys/sys.h"
 #include "util/time.h"
 
@@ -21,7 +22,7 @@ SYSCALL_DEFINE(uname)
 	uts_get(t->sb, UTS_HOST, u.nodename);
 	uts_get(t->sb, UTS_DOMAIN, u.domainname);
 	if ((t->process->personality & PER_MASK) == PER_LINUX32)
-		strcpy(u.machine, "i686"); /* uname(2) as setarch(8) expects it */
+		strcpy(u.machine, ARCH_NAME_32); /* uname(2) as setarch(8) expects it */
 	return put_user(t, a[0], &u);
 }
 

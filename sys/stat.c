@@ -8,12 +8,13 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "arch/machine.h"
 #include "fs/change.h"
 #include "fs/mount.h"
 #include "sys/at.h"
 
-/* The layout of glibc's struct stat on x86_64 is the kernel's. */
-_Static_assert(sizeof(struct stat) == 144, "struct stat of x86_64");
+/* The layout of glibc's struct stat is the kernel's. */
+_Static_assert(sizeof(struct stat) == ARCH_STAT_SIZE, "struct stat");
 
 static struct timespec stat_time(const struct statx_timestamp *ts)
 {

@@ -66,27 +66,19 @@ static bool is_device(unsigned mode)
 	return (mode & S_IFMT) == S_IFCHR || (mode & S_IFMT) == S_IFBLK;
 }
 
-/* The kernel's struct stat of x86_64, as far as it is shown. */
-struct guest_stat {
-	uint64_t dev, ino, nlink;
-	uint32_t mode, uid, gid, pad;
-	uint64_t rdev;
-	int64_t size;
-};
-
 void print_stat(struct print *p, int i, const struct names *names)
 {
-	struct guest_stat st;
+	struct stat st; /* the layout of libc is the kernel's: sys/stat.c */
 
 	if (!FETCH(p, i, &st))
 		return;
 	text_puts(p->out, "{st_mode=");
-	print_type_and_mode(p->out, st.mode);
-	if (is_device(st.mode))
-		text_printf(p->out, ", st_rdev=makedev(%#x, %#x), ...}", major(st.rdev),
-			    minor(st.rdev));
+	print_type_and_mode(p->out, st.st_mode);
+	if (is_device(st.st_mode))
+		text_printf(p->out, ", st_rdev=makedev(%#x, %#x), ...}", major(st.st_rdev),
+			    minor(st.st_rdev));
 	else
-		text_printf(p->out, ", st_size=%ld, ...}", st.size);
+		text_printf(p->out, ", st_size=%ld, ...}", (int64_t)st.st_size);
 }
 
 void print_statx_flags(struct print *p, int i, const struct names *names)

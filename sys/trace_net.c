@@ -172,7 +172,7 @@ struct guest_msghdr {
 	uint64_t iov, iovlen, control, controllen;
 	int32_t flags, pad2;
 };
-_Static_assert(sizeof(struct guest_msghdr) == sizeof(struct msghdr), "struct msghdr of x86_64");
+_Static_assert(sizeof(struct guest_msghdr) == sizeof(struct msghdr), "struct msghdr");
 
 static void print_rights(struct text *out, const int *fd, size_t n)
 {

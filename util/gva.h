@@ -7,6 +7,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "arch/memory.h"
+
 typedef struct gva {
 	uint64_t v;
 } gva_t;
@@ -14,14 +16,14 @@ typedef struct gva {
 #define GVA(x)   ((gva_t){ (uint64_t)(x) })
 #define GVA_NULL GVA(0)
 
-#define PAGE_SHIFT   12
-#define PAGE_SIZE    4096UL
+#define PAGE_SHIFT   ARCH_PAGE_SHIFT
+#define PAGE_SIZE    (1UL << PAGE_SHIFT)
 #define PAGE_MASK    (~(PAGE_SIZE - 1))
 #define PAGE_DOWN(x) ((uint64_t)(x)&PAGE_MASK)
 #define PAGE_UP(x)   (((uint64_t)(x) + PAGE_SIZE - 1) & PAGE_MASK)
 
-/* First address past what a guest may map: Linux's TASK_SIZE on x86_64 with four-level paging. */
-#define GUEST_TASK_SIZE 0x7ffffffff000UL
+/* First address past what a guest may map. */
+#define GUEST_TASK_SIZE ARCH_TASK_SIZE
 /* Linux's default vm.mmap_min_addr. */
 #define GUEST_MMAP_MIN 0x10000UL
 
