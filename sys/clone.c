@@ -2,6 +2,7 @@
 /* fork(2), vfork(2), clone(2), clone3(2), exit(2). */
 #include <linux/sched.h>
 
+#include "arch/syscall.h"
 #include "kernel/fork.h"
 #include "sys/sys.h"
 
@@ -29,8 +30,8 @@ SYSCALL_DEFINE(clone)
 				 .stack = a[1],
 				 .parent_tid = a[2],
 				 .pidfd = a[2],
-				 .child_tid = a[3],
-				 .tls = a[4],
+				 .child_tid = a[CLONE_ARG_CHILD_TID],
+				 .tls = a[CLONE_ARG_TLS],
 			     });
 }
 

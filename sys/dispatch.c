@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "arch/syscall.h"
 #include "sys/observe.h"
 #include "sys/sys.h"
 #include "sys/table.h"
@@ -22,6 +23,34 @@ static const struct syscall_entry table[] = {
 };
 #undef SYSCALL
 
+/* The table is in the order of x86-64's numbers. */
+#if ARCH_SYSCALLS_GENERIC
+#define SYSCALL(nr, name, status, err, note, ret, args) ROW_##name = (nr),
+enum {
+#include "sys/syscalls.def"
+};
+#undef SYSCALL
+
+#define NUMBER(nr, name) [nr] = ROW_##name + 1,
+static const uint16_t generic_rows[] = {
+#include "sys/syscalls_generic.def"
+};
+_Static_assert(sizeof generic_rows / sizeof *generic_rows <= SYSCALL_NR_SAME,
+	       "numbers that differ");
+
+static uint32_t row_of(uint32_t nr)
+{
+	if (nr >= SYSCALL_NR_SAME)
+		return nr;
+	return nr < sizeof generic_rows / sizeof *generic_rows ? generic_rows[nr] - 1U : UINT32_MAX;
+}
+#else
+static uint32_t row_of(uint32_t nr)
+{
+	return nr;
+}
+#endif
+
 unsigned sys_table_size(void)
 {
 	return sizeof table / sizeof *table;
@@ -29,10 +58,10 @@ unsigned sys_table_size(void)
 
 const struct syscall_entry *sys_entry(uint64_t nr)
 {
-	/* Linux looks at the low 32 bits of rax alone (entry_64.S: movslq %eax, %rsi). */
-	uint32_t low = (uint32_t)nr;
+	/* Linux looks at the low 32 bits of the register alone. */
+	uint32_t row = row_of((uint32_t)nr);
 
-	return low < sys_table_size() && table[low].name ? &table[low] : NULL;
+	return row < sys_table_size() && table[row].name ? &table[row] : NULL;
 }
 
 const char *sys_name(uint64_t nr)

@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 
 #include "arch/prctl.h"
+#include "arch/syscall.h"
 #include "sys/trace_print.h"
 
 /* ---- clone: strace prints the stack first and leaves out what the flags do not ask for ---- */
@@ -41,11 +42,11 @@ void print_clone_ptid(struct print *p, int i, const struct names *names)
 void print_clone_ctid(struct print *p, int i, const struct names *names)
 {
 	if (p->a[0] & CLONE_SETTLS)
-		text_printf(p->out, "tls=%#lx", p->a[4]);
+		text_printf(p->out, "tls=%#lx", p->a[CLONE_ARG_TLS]);
 	if (!(p->a[0] & (CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID)))
 		return;
 	text_puts(p->out, p->a[0] & CLONE_SETTLS ? ", child_tidptr=" : "child_tidptr=");
-	print_address(p, p->a[i]);
+	print_address(p, p->a[CLONE_ARG_CHILD_TID]);
 }
 
 static void print_clone_struct(struct print *p, const struct clone_args *c)
