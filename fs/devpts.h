@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * devpts: a directory with a device node for each pty (pts(4)), and ptmx. What the nodes open:
- * fs/device.h; who makes and unmakes them: kernel/pty.c.
+ * fs/device.h; who makes and unmakes them: kernel/tty/pty.c.
  */
 #ifndef HL_FS_DEVPTS_H
 #define HL_FS_DEVPTS_H

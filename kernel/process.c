@@ -12,7 +12,7 @@
 #include "kernel/sandbox.h"
 #include "kernel/task.h"
 #include "kernel/timer.h"
-#include "kernel/tty.h"
+#include "kernel/tty/tty.h"
 
 static void inherit(struct process *p, struct process *parent)
 {

@@ -13,7 +13,7 @@
 #include "kernel/process.h"
 #include "kernel/sandbox.h"
 #include "kernel/task.h"
-#include "kernel/tty.h"
+#include "kernel/tty/tty.h"
 #include "loader/vdso.h"
 #include "loader/loader.h"
 

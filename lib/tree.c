@@ -15,7 +15,7 @@
 #include "fs/hostfs/hostfs.h"
 #include "fs/mount.h"
 #include "fs/ramfs/ramfs.h"
-#include "kernel/pty.h"
+#include "kernel/tty/pty.h"
 #include "kernel/sandbox.h"
 #include "loader/loader.h"
 #include "proc/proc.h"

@@ -13,7 +13,7 @@
 #include "kernel/sandbox.h"
 #include "kernel/sigqueue.h"
 #include "kernel/task.h"
-#include "kernel/tty.h"
+#include "kernel/tty/tty.h"
 #include "mm/usage.h"
 #include "proc/proc.h"
 #include "util/time.h"

@@ -17,7 +17,7 @@
 #include "fs/inotify.h"
 #include "fs/pipefs/pipe.h"
 #include "kernel/epoll.h"
-#include "kernel/pty.h"
+#include "kernel/tty/pty.h"
 #include "kernel/sandbox.h"
 #include "proc/net.h"
 #include "proc/proc.h"

@@ -2,7 +2,7 @@
 /* Identity of processes: pids, process groups, sessions (credentials(7)). */
 #include "kernel/process.h"
 
-#include "kernel/tty.h"
+#include "kernel/tty/tty.h"
 #include "sys/sys.h"
 
 SYSCALL_DEFINE(getpid)

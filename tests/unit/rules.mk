@@ -7,7 +7,7 @@ UNIT_BINS  := $(UNIT_TESTS:%=$(UNIT)/test_%)
 UNIT_COMMON := $(UNIT)/fake.c.o $(UNIT)/exec_world.c.o
 # Nothing above these folders is needed, nor has to compile.
 UNIT_LIB := $(filter $(addprefix $(BUILD)/,util/% host/% arch/% platform/physmem.% mm/% fs/% loader/% \
-	      kernel/ldisc.% kernel/ktimer.% kernel/timerfd.%),$(LIB_OBJS))
+	      kernel/tty/ldisc.% kernel/ktimer.% kernel/timerfd.%),$(LIB_OBJS))
 
 $(UNIT)/libunit.a: $(UNIT_LIB)
 	@mkdir -p $(@D)

@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-#include "kernel/ldisc.h"
+#include "kernel/tty/ldisc.h"
 
 #define ROUNDS 150
 #define STEPS  25

@@ -4,7 +4,7 @@
  * its foreground is kept here. To the host all of the guest is one process, in the foreground or
  * not; the signals of its keys reach that process, and come here through tty_signal.
  */
-#include "kernel/console.h"
+#include "kernel/tty/console.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,10 +15,10 @@
 
 #include "fs/file.h"
 #include "fs/hostfs/stream.h"
-#include "kernel/pty.h"
+#include "kernel/tty/pty.h"
 #include "kernel/restart.h"
 #include "kernel/sandbox.h"
-#include "kernel/tty.h"
+#include "kernel/tty/tty.h"
 
 struct console {
 	struct tty tty;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Pseudo-terminals of the guest's own (pty(7)): /dev/ptmx and /dev/pts. */
-#ifndef HL_KERNEL_PTY_H
-#define HL_KERNEL_PTY_H
+#ifndef HL_KERNEL_TTY_PTY_H
+#define HL_KERNEL_TTY_PTY_H
 
 struct filesystem;
 struct pty_table;

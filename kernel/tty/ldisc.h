@@ -4,8 +4,8 @@
  * reads, echo and signals; what the slave writes becomes what the master sees. Pure: no locks, no
  * sleeping, no signals sent; its owner sees to that.
  */
-#ifndef HL_KERNEL_LDISC_H
-#define HL_KERNEL_LDISC_H
+#ifndef HL_KERNEL_TTY_LDISC_H
+#define HL_KERNEL_TTY_LDISC_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Job control as Linux has it in drivers/tty/tty_jobctrl.c. */
-#include "kernel/tty.h"
+#include "kernel/tty/tty.h"
 
 #include <asm/ioctls.h>
 #include <asm/termbits.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The rules are those of Linux's drivers/tty/n_tty.c. */
-#include "kernel/ldisc.h"
+#include "kernel/tty/ldisc.h"
 
 #include <asm/ioctls.h>
 #include <ctype.h>

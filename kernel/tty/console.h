@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The host's terminal behind the program's standard descriptors. */
-#ifndef HL_KERNEL_CONSOLE_H
-#define HL_KERNEL_CONSOLE_H
+#ifndef HL_KERNEL_TTY_CONSOLE_H
+#define HL_KERNEL_TTY_CONSOLE_H
 
 #include <stdbool.h>
 

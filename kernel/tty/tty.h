@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Terminals and job control (tty_ioctl(2), credentials(7)). Two kinds: the host's terminal, passed
- * through (kernel/console.h), and ptys of the guest's own (kernel/pty.h). Sessions and foreground
- * groups are the guest's in both.
+ * Terminals and job control (tty_ioctl(2), credentials(7)). There are two kinds: the host's
+ * terminal, passed through (kernel/tty/console.h), and ptys of the guest's own (kernel/tty/pty.h).
+ * Sessions and foreground groups are the guest's in both.
  */
-#ifndef HL_KERNEL_TTY_H
-#define HL_KERNEL_TTY_H
+#ifndef HL_KERNEL_TTY_TTY_H
+#define HL_KERNEL_TTY_TTY_H
 
 #include <stdatomic.h>
 #include <stdbool.h>

@@ -12,7 +12,7 @@
  *
  * Locks: pty_table.lock, pty.lock; signals are sent without them, for sandbox->lock comes before.
  */
-#include "kernel/pty.h"
+#include "kernel/tty/pty.h"
 
 #include <asm/termios.h>
 #include <errno.h>
@@ -32,12 +32,12 @@
 #include "fs/file.h"
 #include "fs/hostfs/stream.h"
 #include "kernel/fdtable.h"
-#include "kernel/ldisc.h"
+#include "kernel/tty/ldisc.h"
 #include "kernel/process.h"
 #include "kernel/restart.h"
 #include "kernel/sandbox.h"
 #include "kernel/task.h"
-#include "kernel/tty.h"
+#include "kernel/tty/tty.h"
 #include "util/lock.h"
 
 #define PTMX_MINOR 2
