@@ -17,6 +17,10 @@ struct task;
 struct observer;
 
 struct observer_ops {
+	/* The task makes the system call in t->event. */
+	void (*enter)(struct observer *o, struct task *t);
+	/* The call returns `result`, as the handler gives it (-ERESTART* included). */
+	void (*leave)(struct observer *o, struct task *t, int64_t result);
 	/* The sandbox's program is loaded into `t` and about to run. */
 	void (*program)(struct observer *o, struct task *t, const char *path, char *const *argv,
 			char *const *envp);

@@ -152,6 +152,7 @@ int sandbox_create(const struct sandbox_config *cfg, struct sandbox **out, struc
 	if (!sb)
 		return why_set(why, ENOMEM, "out of memory");
 	sb->platform = cfg->platform;
+	sb->syscall = cfg->syscall;
 	sb->observer = cfg->observer;
 	sb->notify = cfg->notify;
 	sb->notify_arg = cfg->notify_arg;

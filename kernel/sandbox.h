@@ -32,8 +32,12 @@ struct siguser;
 struct ktimer_thread;
 struct vdso_clock;
 
+/* Does the system call in t->event; its result or -errno (or -ERESTART*, kernel/restart.h). */
+typedef int64_t sandbox_syscall(struct task *t);
+
 struct sandbox {
 	const struct platform *platform;
+	sandbox_syscall *syscall;
 	struct machine *machine;
 	struct physmem *physmem;
 	struct arena *arena;
@@ -80,6 +84,7 @@ struct sandbox {
 
 struct sandbox_config {
 	const struct platform *platform;
+	sandbox_syscall *syscall; /* sys_dispatch of sys/sys.h, which stands above the kernel */
 	struct observer *observer;
 	void (*notify)(void *arg);
 	void *notify_arg;

@@ -298,7 +298,7 @@ static void vsyscall_failed(struct task *t)
 static void on_syscall(struct task *t)
 {
 	t->regs_replaced = false;
-	int64_t r = sys_dispatch(t);
+	int64_t r = t->sb->syscall(t);
 	if (r == -EFAULT && vsyscall_contains(t->event.syscall.ip))
 		vsyscall_failed(t);
 	if (++t->since_measured == CALLS_BETWEEN_MEASURES) {
@@ -336,7 +336,7 @@ static struct trap fault_trap(struct task *t, int code)
 
 static void on_vsyscall(struct task *t, struct cpu_regs *regs)
 {
-	int64_t r = sys_dispatch(t);
+	int64_t r = t->sb->syscall(t);
 	if (r == -EFAULT) {
 		vsyscall_failed(t);
 		return;

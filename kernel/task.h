@@ -144,9 +144,6 @@ void task_count_write(struct task *t, int64_t n);
 /* CPU time and faults of one thread so far. */
 void task_rusage(struct task *t, struct rusage_sum *out);
 
-/* The system call in t->event: set up by the layer above (sys/dispatch.c). */
-int64_t sys_dispatch(struct task *t);
-
 /* The caller for file system calls. */
 static inline struct caller task_caller(struct task *t)
 {

@@ -36,6 +36,7 @@
 #include "lib/tree.h"
 #include "platform/choose.h"
 #include "sys/observe.h"
+#include "sys/sys.h"
 #include "util/time.h"
 
 struct hl_sandbox {
@@ -165,6 +166,7 @@ static int make_kernel(struct hl_sandbox *sb, const struct hl_config *cfg,
 	const struct caller_limits *limits = limits_raise();
 	struct sandbox_config sc = {
 		.platform = choice->platform,
+		.syscall = sys_dispatch,
 		.host_priority = cfg->host_priority,
 		.nofile = &limits->nofile,
 		.fsize = &limits->fsize,

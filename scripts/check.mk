@@ -26,6 +26,10 @@ $(BUILD)/tidy/%.c: %.c .clang-tidy $(BUILD)/%.c.o
 	@touch $@
 tidy: $(TIDY)
 
+.PHONY: check-calls
+check-calls: $(LIB_OBJS) $(CLI_OBJS)
+	@BUILD=$(BUILD) scripts/check-calls $^
+
 lint:
 	+@MAKE='$(MAKE)' scripts/lint $(ONLY)
 

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "arch/syscall.h"
-#include "sys/observe.h"
 #include "sys/sys.h"
 #include "sys/table.h"
-#include "sys/trace_print.h"
 
 /* Handlers exist for FULL and PARTIAL rows only. */
 #define HANDLER_FULL(name)    int64_t sys_##name(struct task *t, const uint64_t *a);
@@ -64,13 +62,6 @@ const struct syscall_entry *sys_entry(uint64_t nr)
 	return row < sys_table_size() && table[row].name ? &table[row] : NULL;
 }
 
-const char *sys_name(uint64_t nr)
-{
-	const struct syscall_entry *e = sys_entry(nr);
-
-	return e ? e->name : NULL;
-}
-
 static int64_t call(struct task *t, const struct syscall_entry *e)
 {
 	if (e && e->fn)
@@ -81,12 +72,13 @@ static int64_t call(struct task *t, const struct syscall_entry *e)
 int64_t sys_dispatch(struct task *t)
 {
 	const struct syscall_entry *e = sys_entry(t->event.syscall.nr);
+	struct observer *o = t->sb->observer;
 
 	t->syscalls++;
-	if (!t->sb->observer)
+	if (!o)
 		return call(t, e);
-	observe_enter(t, e);
+	o->ops->enter(o, t);
 	int64_t result = call(t, e);
-	observe_exit(t, e, result);
+	o->ops->leave(o, t, result);
 	return result;
 }

@@ -74,9 +74,9 @@ static struct call_seen *remember(struct observed *ob, const struct event *ev)
 	return s;
 }
 
-void observe_enter(struct task *t, const struct syscall_entry *e)
+static void on_enter(struct observer *base, struct task *t)
 {
-	struct observe *o = observe_of(t->sb->observer);
+	struct observe *o = observe_of(base);
 
 	if (!t->observed)
 		t->observed = calloc(1, sizeof *t->observed);
@@ -84,13 +84,14 @@ void observe_enter(struct task *t, const struct syscall_entry *e)
 		return;
 	remember(t->observed, &t->event);
 	if (o->cfg.format)
-		trace_enter(o, t, e);
+		trace_enter(o, t, sys_entry(t->event.syscall.nr));
 	t->observed->entered_ns = monotonic_ns();
 }
 
-void observe_exit(struct task *t, const struct syscall_entry *e, int64_t result)
+static void on_leave(struct observer *base, struct task *t, int64_t result)
 {
-	struct observe *o = observe_of(t->sb->observer);
+	struct observe *o = observe_of(base);
+	const struct syscall_entry *e = sys_entry(t->event.syscall.nr);
 	struct observed *ob = t->observed;
 
 	if (!ob)
@@ -187,6 +188,8 @@ static void on_ended(struct observer *base, struct task *t)
 }
 
 static const struct observer_ops ops = {
+	.enter = on_enter,
+	.leave = on_leave,
 	.program = on_program,
 	.signal = on_signal,
 	.stopped = on_stopped,

@@ -79,11 +79,6 @@ struct call_report {
 int observe_create(const struct observe_config *cfg, struct observer **out);
 void observe_destroy(struct observer *o);
 
-/* Around each system call, by the task that makes it; `e`: NULL for a number that does not
- * exist. */
-void observe_enter(struct task *t, const struct syscall_entry *e);
-void observe_exit(struct task *t, const struct syscall_entry *e, int64_t result);
-
 /* In order of the numbers, those that were called. */
 void observe_each_call(struct observer *o, void (*fn)(void *arg, const struct call_report *r),
 		       void *arg);

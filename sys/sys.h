@@ -18,8 +18,6 @@
 #include "kernel/sandbox.h"
 #include "kernel/task.h"
 
-typedef int64_t syscall_fn(struct task *t, const uint64_t *a);
-
 /* Defines the handler of `name`; its six raw arguments are a[0]..a[5]. */
 #define SYSCALL_DEFINE(name)                                                                       \
 	int64_t sys_##name(struct task *t, const uint64_t *a);                                     \
@@ -33,7 +31,6 @@ restart_fn sleep_restart, cpu_sleep_restart, poll_restart, futex_wait_restart;
 
 /* sys/dispatch.c: runs the system call in t->event. */
 int64_t sys_dispatch(struct task *t);
-const char *sys_name(uint64_t nr); /* NULL: no such number */
 
 /* Copies of whole objects: 0 or -EFAULT. */
 #define get_user(t, dst, addr)                                                                     \

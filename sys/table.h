@@ -5,7 +5,18 @@
 
 #include <stdint.h>
 
-#include "sys/sys.h"
+#include "sys/syscall_args.h"
+
+struct task;
+typedef int64_t syscall_fn(struct task *t, const uint64_t *a);
+
+/* What an argument is. ARG_END stands behind the last. */
+#define TYPE(name, when, fn, names) ARG_##name,
+enum arg_type {
+	ARG_END,
+#include "sys/trace_types.def"
+};
+#undef TYPE
 
 /* How the tracer prints a result. */
 enum ret_type {
@@ -27,7 +38,7 @@ struct syscall_entry {
 	syscall_fn *fn;   /* NULL: none, gives `err` */
 	uint16_t err;     /* ENOSYS where nothing better is known */
 	uint8_t ret;      /* enum ret_type */
-	uint8_t args[6];  /* enum arg_type, ARG_END behind the last */
+	uint8_t args[6];  /* enum arg_type */
 };
 
 /* NULL: no such number. */

@@ -11,7 +11,6 @@
 #include <stdint.h>
 
 #include "kernel/task.h"
-#include "sys/syscall_args.h"
 #include "sys/trace_names.h"
 #include "util/text.h"
 
@@ -29,13 +28,6 @@ struct print {
 };
 
 typedef void print_fn(struct print *p, int i, const struct names *names);
-
-#define TYPE(name, when, fn, table) ARG_##name,
-enum arg_type {
-	ARG_END,
-#include "sys/trace_types.def"
-};
-#undef TYPE
 
 #define TYPE(name, when, fn, table) void fn(struct print *, int, const struct names *);
 #include "sys/trace_types.def"
