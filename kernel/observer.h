@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Who watches a sandbox from above: the tracer, the statistics, the crash report (sys/observe.c).
+ * Who watches a sandbox from above: the tracer, the statistics, the crash report (trace/observe.c).
  * Set before the first task starts. Called by the task it is about, with no lock held, except where
  * it says so.
  */

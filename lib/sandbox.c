@@ -35,7 +35,7 @@
 #include "lib/limits.h"
 #include "lib/tree.h"
 #include "platform/choose.h"
-#include "sys/observe.h"
+#include "trace/observe.h"
 #include "sys/sys.h"
 #include "util/time.h"
 

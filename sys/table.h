@@ -14,7 +14,7 @@ typedef int64_t syscall_fn(struct task *t, const uint64_t *a);
 #define TYPE(name, when, fn, names) ARG_##name,
 enum arg_type {
 	ARG_END,
-#include "sys/trace_types.def"
+#include "sys/arg_types.def"
 };
 #undef TYPE
 

@@ -37,9 +37,9 @@ fuzz-run-elf: $(FUZZ)/elf $(FUZZ)/elf-seeds
 TIME ?= 60
 SEED ?= $(shell od -An -N4 -tu4 /dev/urandom)
 CALLS := $(BUILD)/tests/fuzz/calls
-CALLS_SRCS := $(filter-out %/outside.c,$(wildcard tests/fuzz/calls/*.c)) sys/trace_names.c util/text.c
+CALLS_SRCS := $(filter-out %/outside.c,$(wildcard tests/fuzz/calls/*.c)) trace/names.c util/text.c
 
-$(CALLS)/calls: $(CALLS_SRCS) tests/fuzz/calls/fuzz.h $(wildcard sys/*.def) sys/syscall_args.h sys/trace_names.h
+$(CALLS)/calls: $(CALLS_SRCS) tests/fuzz/calls/fuzz.h $(wildcard sys/*.def) sys/syscall_args.h trace/names.h
 	@mkdir -p $(@D)
 	$(CC) -std=gnu17 -O1 -g -D_GNU_SOURCE -fno-strict-aliasing -iquote . -iquote tests/fuzz/calls $(WARNINGS) -Wno-clobbered -static \
 	    -ffunction-sections -Wl,--gc-sections -o $@ $(CALLS_SRCS) -pthread

@@ -4,7 +4,7 @@
  * come from the tables from which the tracer takes their names, so what is added there is tried
  * here.
  */
-#include "sys/trace_names.h"
+#include "trace/names.h"
 
 #include <fcntl.h>
 #include <linux/futex.h>
@@ -32,7 +32,7 @@
 
 enum arg {
 #define TYPE(name, when, function, names) ARG_##name,
-#include "sys/trace_types.def"
+#include "sys/arg_types.def"
 #undef TYPE
 	ARG_TYPES
 };
@@ -45,7 +45,7 @@ static const struct type {
 	const struct names *names;
 } types[] = {
 #define TYPE(name, when, function, names) { when, names },
-#include "sys/trace_types.def"
+#include "sys/arg_types.def"
 #undef TYPE
 };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Names of the constants that system calls take, for the tracer. */
-#ifndef HL_SYS_TRACE_NAMES_H
-#define HL_SYS_TRACE_NAMES_H
+#ifndef HL_TRACE_NAMES_H
+#define HL_TRACE_NAMES_H
 
 #include <stdint.h>
 

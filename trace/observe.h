@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a user may see of a running sandbox: the trace of system calls (sys/trace.c), counts and
- * times, the report of a crash (sys/crash.c), lines about what happens. One observer a sandbox;
+ * What a user may see of a running sandbox: the trace of system calls (trace/trace.c), counts and
+ * times, the report of a crash (trace/crash.c), lines about what happens. One observer a sandbox;
  * NULL when nothing of it was asked for, and then a system call pays one test for it.
  */
-#ifndef HL_SYS_OBSERVE_H
-#define HL_SYS_OBSERVE_H
+#ifndef HL_TRACE_OBSERVE_H
+#define HL_TRACE_OBSERVE_H
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -87,7 +87,7 @@ void observe_each_call(struct observer *o, void (*fn)(void *arg, const struct ca
 void observe_log(struct observe *o, int level, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* sys/trace.c */
+/* trace/trace.c */
 void trace_enter(struct observe *o, struct task *t, const struct syscall_entry *e);
 void trace_exit(struct observe *o, struct task *t, const struct syscall_entry *e, int64_t result,
 		uint64_t ns);
@@ -97,7 +97,7 @@ void trace_ended(struct observe *o, struct task *t);
 void trace_program(struct observe *o, struct task *t, const char *path, char *const *argv,
 		   char *const *envp);
 
-/* sys/crash.c */
+/* trace/crash.c */
 void crash_report(struct observe *o, struct task *t, const siginfo_t *si);
 
 #endif

@@ -7,7 +7,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
-#include "sys/trace_print.h"
+#include "trace/print.h"
 
 union address {
 	sa_family_t family;

@@ -11,7 +11,7 @@
 #include <time.h>
 #include <utime.h>
 
-#include "sys/trace_print.h"
+#include "trace/print.h"
 
 static void print_ts(struct text *out, const struct timespec *ts)
 {

@@ -7,9 +7,9 @@
 
 #include "kernel/process.h"
 #include "kernel/sandbox.h"
-#include "sys/observe.h"
+#include "trace/observe.h"
 #include "sys/table.h"
-#include "sys/trace_print.h"
+#include "trace/print.h"
 
 /* The mapping of an address and its neighbours. */
 struct place {

@@ -6,7 +6,7 @@
 
 #include "arch/sigframe.h"
 #include "kernel/sandbox.h"
-#include "sys/trace_print.h"
+#include "trace/print.h"
 
 /* strace's names: 32 is RTMIN as the kernel counts, then RT_1 ... */
 static const char *signal_suffix(int sig, char *buf, size_t size)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "sys/trace_names.h"
+#include "trace/names.h"
 
 #include <arpa/inet.h>
 #include <fcntl.h>

@@ -19,9 +19,9 @@
 #include "kernel/process.h"
 #include "kernel/restart.h"
 #include "kernel/sandbox.h"
-#include "sys/observe.h"
 #include "sys/table.h"
-#include "sys/trace_print.h"
+#include "trace/observe.h"
+#include "trace/print.h"
 #include "util/time.h"
 
 #define RESULT_COLUMN 40 /* strace's */
@@ -34,7 +34,7 @@ static const struct {
 	const struct names *names;
 	enum when when;
 } types[] = {
-#include "sys/trace_types.def"
+#include "sys/arg_types.def"
 };
 #undef TYPE
 

@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
-#include "sys/trace_print.h"
+#include "trace/print.h"
 
 void print_nothing(struct print *p, int i, const struct names *names)
 {

@@ -10,7 +10,7 @@
 
 #include "arch/prctl.h"
 #include "arch/syscall.h"
-#include "sys/trace_print.h"
+#include "trace/print.h"
 
 /* ---- clone: strace prints the stack first and leaves out what the flags do not ask for ---- */
 

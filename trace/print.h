@@ -3,15 +3,15 @@
  * Printing the arguments of one system call as strace does. Guest memory is only looked at: what
  * cannot be read is printed as its address.
  */
-#ifndef HL_SYS_TRACE_PRINT_H
-#define HL_SYS_TRACE_PRINT_H
+#ifndef HL_TRACE_PRINT_H
+#define HL_TRACE_PRINT_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "kernel/task.h"
-#include "sys/trace_names.h"
+#include "trace/names.h"
 #include "util/text.h"
 
 /* strace's -s and the number of elements it shows of an array. */
@@ -30,7 +30,7 @@ struct print {
 typedef void print_fn(struct print *p, int i, const struct names *names);
 
 #define TYPE(name, when, fn, table) void fn(struct print *, int, const struct names *);
-#include "sys/trace_types.def"
+#include "sys/arg_types.def"
 #undef TYPE
 
 /* Copies an object of the guest's; prints NULL or the address and gives false where that cannot be

@@ -13,7 +13,7 @@
 #include <sys/sysmacros.h>
 #include <termios.h>
 
-#include "sys/trace_print.h"
+#include "trace/print.h"
 
 static void print_open_value(struct text *out, uint64_t flags)
 {

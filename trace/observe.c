@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "sys/observe.h"
+#include "trace/observe.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -9,7 +9,7 @@
 #include "kernel/process.h"
 #include "kernel/sandbox.h"
 #include "sys/table.h"
-#include "sys/trace_print.h"
+#include "trace/print.h"
 
 static struct observe *observe_of(struct observer *o)
 {
