@@ -53,7 +53,7 @@ endif
 ARCH := $(firstword $(subst -, ,$(shell $(CC) -dumpmachine)))
 
 # A folder's sources are whatever lies in it: a new file needs no line here.
-LIB_DIRS := util arch/$(ARCH) host platform platform/kvm platform/process mm fs fs/* net kernel kernel/tty loader proc sys trace snapshot lib jail
+LIB_DIRS := util arch/$(ARCH) host platform platform/kvm platform/process mm cred fs fs/* net kernel kernel/tty loader proc sys trace snapshot lib jail
 LIB_SRCS := $(sort $(foreach d,$(LIB_DIRS),$(wildcard $(d)/*.c) $(wildcard $(d)/*.S)))
 CLI_SRCS := $(wildcard cli/*.c)
 LIB_OBJS := $(LIB_SRCS:%=$(BUILD)/%.o)

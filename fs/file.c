@@ -4,7 +4,7 @@
 #include <fcntl.h>
 #include <poll.h>
 
-#include "fs/cred.h"
+#include "cred/cred.h"
 #include "fs/locks.h"
 #include "fs/notify.h"
 #include "fs/writers.h"

@@ -26,7 +26,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#include "fs/user.h"
+#include "cred/user.h"
 #include "host/hostcall.h"
 #include "util/lock.h"
 #include "util/rbtree.h"

@@ -2,8 +2,8 @@
 /*
  * inotify(7) over an instance of the host's: hostfs shows the host's own files, and only the host
  * sees what programs outside the sandbox do to them. A sandbox has one of the host's however many
- * its guest makes; limits are the guest's own (fs/user.h). Of file systems in memory the vfs tells
- * (fs/notify.h).
+ * its guest makes; limits are the guest's own (cred/user.h). Of file systems in memory the vfs
+ * tells (fs/notify.h).
  */
 #ifndef HL_FS_INOTIFY_H
 #define HL_FS_INOTIFY_H

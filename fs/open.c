@@ -10,7 +10,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#include "fs/cred.h"
+#include "cred/cred.h"
 #include "fs/device.h"
 #include "fs/mount.h"
 #include "fs/notify.h"

@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "fs/cred.h"
+#include "cred/cred.h"
 
 static const char *const names[] = { "hardlinks", "fifos", "regular" };
 

@@ -10,7 +10,7 @@
 #include "fs/locks.h"
 #include "fs/mount.h"
 #include "fs/ramfs/ramfs.h"
-#include "fs/user.h"
+#include "cred/user.h"
 #include "fs/writers.h"
 
 /* Unnamed devices of ours, far from the host's, which count up from 1. */

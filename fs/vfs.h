@@ -9,7 +9,7 @@
  *   mount       a filesystem placed in the tree; struct path = mount + dentry
  *   file        an open file description (fs/file.h)
  *
- * Path walk (fs/namei.c): root, cwd, mounts, "..", symlinks and RESOLVE_* flags are the vfs's. A
+ * Path walk (fs/walk.c): root, cwd, mounts, "..", symlinks and RESOLVE_* flags are the vfs's. A
  * file system is asked for a run of plain names at once (ops->walk) and takes as many as it can in
  * one host call; it stops at a symlink. Runs never cross a mount point: each name is first asked for
  * among those that mounts cover (fs/mount.h).
@@ -29,7 +29,7 @@
 #include <sys/types.h>
 #include <time.h>
 
-#include "fs/cred.h"
+#include "cred/cred.h"
 #include "host/wait.h"
 #include "mm/pagesource.h"
 #include "util/list.h"
@@ -240,12 +240,12 @@ struct vfs {
 	_Atomic(struct filesystem *) memfs;
 	struct lock_table *locks;       /* fs/locks.h */
 	struct writers *writers;        /* fs/writers.h */
-	struct users *users;            /* fs/user.h */
+	struct users *users;            /* cred/user.h */
 	struct inotify_table *inotify;  /* fs/inotify.h */
 	_Atomic uint8_t protections[3]; /* fs/protect.h */
 	/* the monitor's own credentials, read once: dozens of host calls */
 	struct cred *monitor;
-	/* absolute names are looked up below it first (fs/namei.c); dentry NULL: none */
+	/* absolute names are looked up below it first (fs/walk.c); dentry NULL: none */
 	struct path sysroot;
 };
 
@@ -311,7 +311,7 @@ int fs_struct_root_name(struct fs_struct *fs, char *buf, size_t size);
 void fs_struct_set_cwd(struct fs_struct *fs, struct path *p);
 void fs_struct_set_root(struct fs_struct *fs, struct path *p);
 
-/* fs/namei.c: path walk */
+/* fs/walk.c: path walk */
 enum {
 	WALK_NOFOLLOW = 1 << 0,  /* a symlink at the end is the result */
 	WALK_DIRECTORY = 1 << 1, /* the result must be a directory */

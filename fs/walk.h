@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The state of a path walk: shared by fs/namei.c and the operations that finish a walk in their own
+/* The state of a path walk: shared by fs/walk.c and the operations that finish a walk in their own
  * way. */
 #ifndef HL_FS_WALK_H
 #define HL_FS_WALK_H

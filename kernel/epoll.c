@@ -32,7 +32,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "fs/user.h"
+#include "cred/user.h"
 #include "kernel/sandbox.h"
 #include "util/lock.h"
 #include "util/rbtree.h"

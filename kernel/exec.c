@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "fs/cred.h"
+#include "cred/cred.h"
 #include "kernel/cputimer.h"
 #include "kernel/fdtable.h"
 #include "kernel/fork.h"

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fs/user.h"
+#include "cred/user.h"
 #include "kernel/fdtable.h"
 #include "kernel/pidfd.h"
 #include "kernel/process.h"

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
-#include "fs/cred.h"
+#include "cred/cred.h"
 #include "fs/file.h"
 #include "kernel/fdtable.h"
 #include "kernel/pid.h"

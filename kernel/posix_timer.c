@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fs/cred.h"
+#include "cred/cred.h"
 #include "kernel/cputime.h"
 #include "kernel/cputimer.h"
 #include "kernel/ktimer.h"

@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fs/cred.h"
+#include "cred/cred.h"
 #include "fs/file.h"
-#include "fs/user.h"
+#include "cred/user.h"
 #include "kernel/rseq_cpu.h"
 #include "kernel/sandbox.h"
 #include "kernel/task.h"

@@ -10,7 +10,7 @@
 #include <sys/resource.h>
 #include <time.h>
 
-#include "fs/cred.h"
+#include "cred/cred.h"
 #include "fs/mount.h"
 #include "kernel/epoll.h"
 #include "kernel/exec.h"

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "arch/sigframe.h"
-#include "fs/cred.h"
+#include "cred/cred.h"
 #include "kernel/park.h"
 #include "kernel/process.h"
 #include "kernel/sandbox.h"

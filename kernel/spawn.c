@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "fs/cred.h"
+#include "cred/cred.h"
 #include "host/umask.h"
 #include "kernel/exec.h"
 #include "kernel/fdtable.h"

@@ -17,8 +17,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "fs/cred.h"
-#include "fs/user.h"
+#include "cred/cred.h"
+#include "cred/user.h"
 #include "kernel/cputime.h"
 #include "kernel/cputimer.h"
 #include "kernel/event.h"

@@ -17,7 +17,7 @@
 #include <sys/ioctl.h>
 #include <sys/timerfd.h>
 
-#include "fs/cred.h"
+#include "cred/cred.h"
 #include "kernel/ktimer.h"
 #include "kernel/sandbox.h"
 #include "mm/mm.h"

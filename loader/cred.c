@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "fs/cred.h"
+#include "cred/cred.h"
 #include "fs/file.h"
 #include "fs/mount.h"
 #include "fs/vfs.h"

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fs/cred.h"
+#include "cred/cred.h"
 #include "loader/cred.h"
 #include "loader/elf.h"
 #include "loader/loader.h"

@@ -16,7 +16,7 @@
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 
-#include "fs/cred.h"
+#include "cred/cred.h"
 #include "host/hostcall.h"
 #include "net/device.h"
 

@@ -10,7 +10,7 @@
 #include <netinet/in.h>
 #include <stdlib.h>
 
-#include "fs/cred.h"
+#include "cred/cred.h"
 #include "host/hostcall.h"
 #include "net/host_sock.h"
 #include "net/net.h"

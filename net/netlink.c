@@ -7,7 +7,7 @@
 #include <linux/rtnetlink.h>
 #include <string.h>
 
-#include "fs/cred.h"
+#include "cred/cred.h"
 #include "host/hostcall.h"
 #include "net/host_sock.h"
 #include "net/inet.h"

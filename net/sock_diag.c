@@ -17,7 +17,7 @@
 #include <poll.h>
 #include <stdlib.h>
 
-#include "fs/cred.h"
+#include "cred/cred.h"
 #include "host/hostcall.h"
 #include "mm/mm.h"
 #include "net/host_sock.h"

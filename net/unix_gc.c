@@ -24,7 +24,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fs/user.h"
+#include "cred/user.h"
 #include "net/unix_sock.h"
 
 static struct unix_sock *file_unix(struct file *f)

@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "fs/change.h"
+#include "fs/names.h"
 #include "net/unix_sock.h"
 
 #define PATH_OFFSET   offsetof(struct sockaddr_un, sun_path)

@@ -5,7 +5,7 @@
 #include <sys/time.h>
 #include <utime.h>
 
-#include "fs/change.h"
+#include "fs/names.h"
 #include "fs/notify.h"
 #include "fs/writers.h"
 #include "sys/at.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* User and group ids (credentials(7), capabilities(7)). Credentials are immutable: each change
  * installs a copy. */
-#include "fs/cred.h"
+#include "cred/cred.h"
 
 #include <limits.h>
 #include <linux/capability.h>

@@ -6,8 +6,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "fs/change.h"
 #include "fs/mount.h"
+#include "fs/names.h"
 #include "fs/notify.h"
 #include "sys/at.h"
 

@@ -9,8 +9,8 @@
 #include <unistd.h>
 
 #include "arch/machine.h"
-#include "fs/change.h"
 #include "fs/mount.h"
+#include "fs/names.h"
 #include "sys/at.h"
 
 /* The layout of glibc's struct stat is the kernel's. */

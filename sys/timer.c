@@ -7,7 +7,7 @@
 #include <sys/time.h>
 #include <sys/timerfd.h>
 
-#include "fs/cred.h"
+#include "cred/cred.h"
 #include "kernel/timerfd.h"
 #include "sys/sys.h"
 #include "sys/time.h"

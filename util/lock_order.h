@@ -42,9 +42,9 @@
 	X(PIPE, 32, LOCK_SLEEPS | LOCK_BY_ADDRESS,                                                 \
 	  "the buffers of a pipe, its ends", "fs/pipefs/pipe.c")                                   \
 	X(PTY_TABLE, 34, LOCK_SLEEPS,                                                              \
-	  "the numbers of terminals", "kernel/pty.c")                                              \
+	  "the numbers of terminals", "kernel/tty/pty.c")                                          \
 	X(PTY, 36, LOCK_SLEEPS,                                                                    \
-	  "the queues and settings of a terminal", "kernel/pty.c")                                 \
+	  "the queues and settings of a terminal", "kernel/tty/pty.c")                             \
 	X(NET, 40, LOCK_SLEEPS,                                                                    \
 	  "the list of all sockets", "net/net.h")                                                  \
 	X(UNIX_NAMES, 42, LOCK_SLEEPS,                                                             \
@@ -99,7 +99,7 @@
 	X(SANDBOX, 110, LOCK_SHORT,                                                                \
 	  "the process tree, signals, job control, timers", "kernel/process.h")                    \
 	X(OBSERVER, 112, LOCK_SHORT,                                                               \
-	  "what is told of system calls", "sys/observe.h")                                         \
+	  "what is told of system calls", "trace/observe.h")                                         \
 	X(FUTEX_PI, 114, LOCK_SHORT,                                                               \
 	  "which task owns which priority-inheriting futex", "kernel/futex_pi.c")                  \
 	X(THREAD_CLOCK, 116, LOCK_SHORT,                                                           \
@@ -123,7 +123,7 @@
 	X(INOTIFY, 136, LOCK_SHORT,                                                                \
 	  "watches and events", "fs/inotify.c")                                                    \
 	X(USERS, 138, LOCK_SHORT,                                                                  \
-	  "the users that something is counted for", "fs/user.h")                                  \
+	  "the users that something is counted for", "cred/user.h")                                  \
 	X(WAITQUEUE, 140, LOCK_NESTS,                                                              \
 	  "who waits; a file's before those of epoll instances that it is in", "host/wait.h")      \
 	X(EPOLL_READY, 142, LOCK_SHORT,                                                            \

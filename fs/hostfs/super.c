@@ -5,7 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "fs/cred.h"
+#include "cred/cred.h"
 #include "fs/hostfs/internal.h"
 #include "host/aside.h"
 #include "host/beneath.h"

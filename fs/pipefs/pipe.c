@@ -19,7 +19,7 @@
 #include <sys/stat.h>
 
 #include "fs/anon.h"
-#include "fs/user.h"
+#include "cred/user.h"
 #include "util/lock.h"
 
 #define PIPE_DEFAULT_SLOTS 16U

@@ -18,7 +18,7 @@
 
 #include <cmocka.h>
 
-#include "fs/change.h"
+#include "fs/names.h"
 #include "fs/devfs.h"
 #include "fs/file.h"
 #include "fs/hostfs/hostfs.h"

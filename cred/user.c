@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "fs/user.h"
+#include "cred/user.h"
 
 #include <stdlib.h>
 

@@ -5,7 +5,7 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
-#include "fs/change.h"
+#include "fs/names.h"
 #include "sys/at.h"
 
 static int64_t do_mkdir(struct task *t, int dfd, uint64_t name, uint64_t mode)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Changes of the tree of names and of attributes: mkdir(2), rename(2), chmod(2)..., over all file
  * systems. */
-#ifndef HL_FS_CHANGE_H
-#define HL_FS_CHANGE_H
+#ifndef HL_FS_NAMES_H
+#define HL_FS_NAMES_H
 
 #include "fs/vfs.h"
 

@@ -3,7 +3,7 @@
  * Operations on names: what every file system has in common. Who comes first when several things
  * are wrong at once follows Linux's fs/namei.c.
  */
-#include "fs/change.h"
+#include "fs/names.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -4,8 +4,8 @@
  * struct ucounts). A user is a real user id. A record lives as long as somebody refers to it; who
  * counts something holds a reference until it is given back. Thread-safe.
  */
-#ifndef HL_FS_USER_H
-#define HL_FS_USER_H
+#ifndef HL_CRED_USER_H
+#define HL_CRED_USER_H
 
 #include <stdatomic.h>
 #include <stdbool.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Credentials of a guest thread (credentials(7)). Immutable once shared: a change makes a new
  * one. */
-#ifndef HL_FS_CRED_H
-#define HL_FS_CRED_H
+#ifndef HL_CRED_CRED_H
+#define HL_CRED_CRED_H
 
 #include <stdatomic.h>
 #include <stdbool.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "fs/cred.h"
+#include "cred/cred.h"
 
 #include <linux/capability.h>
 #include <linux/prctl.h>
