@@ -1,16 +1,45 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "platform/process/process.h"
 #include "stub_symbols.h"
+
+/* Descriptors that no new thread may have, a sixteenth where there are few. A thread that starts
+ * gives its place up and receives its listener: who is created in between must not get the last. */
+#define DESCRIPTORS_KEPT 16
+
+static int descriptors_for_threads(void)
+{
+	struct rlimit rl;
+
+	if (getrlimit(RLIMIT_NOFILE, &rl) < 0 || rl.rlim_cur > INT_MAX)
+		return INT_MAX;
+	int all = (int)rl.rlim_cur, kept = all / 16;
+	return all - (kept < DESCRIPTORS_KEPT ? kept : DESCRIPTORS_KEPT);
+}
+
+/* A descriptor that keeps the place of the listener, or as clone(2) where there is room for no more
+ * threads. */
+static int place_take(struct machine *m)
+{
+	int fd = fcntl(m->control_fd, F_DUPFD_CLOEXEC, 0);
+
+	if (fd >= 0 && fd < descriptors_for_threads())
+		return fd;
+	if (fd >= 0)
+		close(fd);
+	return -EAGAIN;
+}
 
 int process_context_create(struct machine *m, struct context **out)
 {
@@ -18,11 +47,11 @@ int process_context_create(struct machine *m, struct context **out)
 	if (!c)
 		return -ENOMEM;
 	c->m = m;
-	c->listener = fcntl(m->control_fd, F_DUPFD_CLOEXEC, 0);
+	c->listener = place_take(m);
 	if (c->listener < 0) {
+		int err = c->listener;
 		free(c);
-		/* RLIMIT_NOFILE: as clone(2) when there is room for no more threads */
-		return -EAGAIN;
+		return err;
 	}
 	c->regs.rflags = RFLAGS_FIXED;
 	c->regs_known = true;

@@ -159,6 +159,13 @@ static void attach_locked(struct context *c, struct space *s)
 	list_add(&s->contexts, &c->node);
 }
 
+static void place_give_up(struct context *c)
+{
+	if (c->listener >= 0)
+		close(c->listener);
+	c->listener = -1;
+}
+
 /* space.lock held. A thread that was made, but whose listener got lost, ends with its stub. */
 static int make_thread(struct context *c, struct space *s, bool mapped)
 {
@@ -195,6 +202,8 @@ static int start_new(struct context *c, struct space *s)
 	int err = slot_set_take(&s->stacks, &c->m->stacks, &c->stack, &fresh);
 	if (!err) {
 		attach_locked(c, s);
+		/* One at a time in a space: context.c keeps descriptors for that. */
+		place_give_up(c);
 		err = make_thread(c, s, !fresh);
 	}
 	mutex_unlock(&s->lock);
@@ -248,6 +257,7 @@ static bool unpark(struct context *c, struct space *s, struct cpu_time *used)
 		list_del(&p->node);
 		s->nr_parked--;
 		c->tid = p->tid;
+		place_give_up(c);
 		c->listener = p->listener;
 		c->stack = p->stack;
 		c->id = p->id;
@@ -314,9 +324,6 @@ int stub_thread_start(struct context *c, struct space *s)
 	mutex_unlock(&s->lock);
 	if (err)
 		return err;
-	if (c->listener >= 0)
-		close(c->listener);
-	c->listener = -1;
 	err = unpark(c, s, &used) ? start_parked(c, &used) : start_new(c, s);
 	if (err && c->s)
 		stub_kill(&s->stub); /* no thread is left behind */
@@ -341,9 +348,7 @@ void stub_thread_detach(struct context *c)
 		mutex_unlock(&s->lock);
 		space_put(s);
 	}
-	if (c->listener >= 0)
-		close(c->listener);
-	c->listener = -1;
+	place_give_up(c);
 	c->stack = UINT32_MAX;
 	c->s = NULL;
 	c->state = THREAD_NONE;
