@@ -27,6 +27,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -104,6 +105,17 @@ static UNUSED void need_root(void)
 	if (geteuid() != 0) {
 		say("needs root\n");
 		_exit(99);
+	}
+}
+
+/* For cases that open many files: where no more may be had, they are skipped. */
+static UNUSED void need_descriptors(unsigned n)
+{
+	struct rlimit r;
+
+	if (getrlimit(RLIMIT_NOFILE, &r) == 0 && r.rlim_max < n) {
+		say("needs %u descriptors\n", n);
+		_exit(97);
 	}
 }
 

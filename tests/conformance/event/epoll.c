@@ -441,6 +441,7 @@ CASE(hundreds)
 	struct epoll_event_packed e[500];
 	int n;
 
+	need_descriptors(1024);
 	ep = (int)NEED(syscall(SYS_epoll_create1, 0));
 	for (int i = 0; i < 400; i++)
 		NEED(epoll_add(ep, ADD, (int)NEED(eventfd(i % 2, 0)), EPOLLIN, i));

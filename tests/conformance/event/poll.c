@@ -74,6 +74,7 @@ CASE(too_many)
 	static struct pollfd f[2000];
 	struct rlimit r = { 50, 4096 };
 
+	need_descriptors(4096);
 	for (int i = 0; i < 2000; i++)
 		f[i].fd = -1;
 	R(poll(f, 1024, 0));
@@ -288,6 +289,7 @@ CASE(many_descriptors)
 	struct baton b = baton_new();
 	pthread_t t;
 
+	need_descriptors(1024);
 	for (int i = 0; i < 300; i++) {
 		int q[2];
 		NEED(pipe(q));

@@ -411,6 +411,7 @@ CASE(rlimit_nofile)
 	struct rlimit r = { 10, 4096 };
 	int n = 0;
 
+	need_descriptors(4096);
 	NEED(setrlimit(RLIMIT_NOFILE, &r));
 	while (open("/dev/null", O_RDONLY) >= 0)
 		n++;

@@ -273,6 +273,7 @@ CASE(self_limits)
 					    NULL };
 	struct rlimit r = { 99, 1000 };
 
+	need_descriptors(1000);
 	NEED(setrlimit(RLIMIT_NOFILE, &r));
 	say_lines("/proc/self/limits", keys);
 }

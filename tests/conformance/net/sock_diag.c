@@ -358,6 +358,7 @@ CASE(unix_dump)
 	int d = diag(), n, v[2], datagrams = 0;
 	bool end = false;
 
+	need_descriptors(1024);
 	for (int i = 0; i < PAIRS; i++) {
 		NEED(socketpair(AF_UNIX, SOCK_STREAM, 0, v));
 		inos[2 * i] = inode_of(v[0]);

@@ -487,6 +487,7 @@ CASE(process_state)
 {
 	struct rlimit r = { 55, 4096 };
 
+	need_descriptors(4096);
 	NEED(setrlimit(RLIMIT_NOFILE, &r));
 	umask(0123);
 	NEED(mkdir("d", 0777));

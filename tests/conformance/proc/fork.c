@@ -54,6 +54,7 @@ CASE(inherited_state)
 	struct rlimit r = { 77, 4096 };
 	stack_t ss = { .ss_sp = alt, .ss_size = sizeof(alt) };
 
+	need_descriptors(4096);
 	NEED(setrlimit(RLIMIT_NOFILE, &r));
 	block(SET(SIGUSR1));
 	handle(SIGUSR2, SIG_IGN, 0);

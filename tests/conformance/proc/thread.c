@@ -62,6 +62,7 @@ CASE(one_thousand)
 	pthread_attr_t attr;
 	int made = 0;
 
+	need_descriptors(2048);
 	NEED(sem_init(&sem, 0, 0));
 	pthread_attr_init(&attr);
 	pthread_attr_setstacksize(&attr, 32768);
