@@ -4,8 +4,10 @@
 #include <arpa/inet.h>
 #include <dirent.h>
 #include <linux/netlink.h>
+#include <linux/sockios.h>
 #include <net/if.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -68,6 +70,15 @@ static int bound(int family, int type, struct sockaddr_storage *a, socklen_t *le
 	return s;
 }
 
+/* The other side may read what was sent, or see the end, before the acknowledgement is back. */
+static void await_acknowledged(int s)
+{
+	int n;
+
+	while (NEED(ioctl(s, SIOCOUTQ, &n)) == 0 && n > 0)
+		usleep(1000);
+}
+
 static void tcp(int family, const char *file)
 {
 	struct sockaddr_storage a;
@@ -79,14 +90,17 @@ static void tcp(int family, const char *file)
 	say_line("listening", file, l);
 	say_line("new", file, c);
 	NEED(connect(c, (struct sockaddr *)&a, len));
+	NEED(poll(&(struct pollfd){ .fd = l, .events = POLLIN }, 1, -1));
 	say_line("with a connection", file, l);
 	int s = (int)NEED(accept(l, NULL, NULL));
 	NEED(send(c, "abc", 3, 0));
 	NEED(poll(&(struct pollfd){ .fd = s, .events = POLLIN }, 1, -1));
+	await_acknowledged(c);
 	say_line("client", file, c);
 	say_line("server", file, s);
 	NEED(shutdown(c, SHUT_WR));
 	NEED(poll(&(struct pollfd){ .fd = s, .events = POLLRDHUP }, 1, -1));
+	await_acknowledged(c);
 	say_line("client", file, c);
 	NEED(recv(s, (char[8]){ 0 }, 8, 0));
 	NEED(recv(s, (char[8]){ 0 }, 8, 0));
