@@ -13,11 +13,16 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "host/threadtime.h"
 #include "platform/process/process.h"
 #include "stub_symbols.h"
 
-#define PATIENCE_MS                                                                                \
-	2000 /* for a thread that should report at once: afterwards its guest is the reason, and ends */
+/* For a thread that should report at once: one that runs and does not has a guest that is the
+ * reason, and ends. One that is kept from running, by a busy host or because it is stopped or
+ * frozen, may take longer. */
+#define PATIENCE_MS    1000
+#define PATIENCE_RUN   100000000UL /* ns of CPU time, from the end of the first PATIENCE_MS on */
+#define PATIENCE_TIMES 60          /* and then whatever the reason */
 
 #define PARKED_MAX 32 /* in a space: each costs a descriptor and a stack */
 
@@ -52,13 +57,26 @@ int notif_receive(struct context *c, struct kick *k, struct seccomp_notif *n)
 	}
 }
 
+/* *first: what the thread had run for when this was asked first; 0: it was not. */
+static bool kept_from_running(struct context *c, uint64_t *first)
+{
+	pid_t pid = c->s->stub.pid;
+	uint64_t run = thread_run_ns(pid, c->tid ? c->tid : pid);
+
+	if (*first == 0)
+		*first = run;
+	return run && run - *first < PATIENCE_RUN;
+}
+
 int notif_await(struct context *c, struct seccomp_notif *n)
 {
 	struct pollfd p = { c->listener, POLLIN, 0 };
-	int r;
+	uint64_t run = 0;
+	int r, times = 0;
 	do {
 		r = poll(&p, 1, PATIENCE_MS);
-	} while (r < 0 && errno == EINTR);
+	} while ((r < 0 && errno == EINTR) ||
+		 (r == 0 && times++ < PATIENCE_TIMES && kept_from_running(c, &run)));
 	if (r != 1 || !(p.revents & POLLIN))
 		return -EIO;
 	return notif_receive(c, NULL, n);
