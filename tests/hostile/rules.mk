@@ -14,4 +14,4 @@ $(HOSTILE)/suite: tests/hostile/suite.c include/hl.h $(BUILD)/libhl.a
 .PHONY: check-hostile
 check-hostile check-prepare: $(PLAIN) $(HOSTILE)/suite $(HOSTILE)/guest
 check-hostile:
-	@$(PLAIN) scripts/run-tests 400 $(HOSTILE)/suite
+	@$(PLAIN) scripts/run-tests 1800 $(HOSTILE)/suite

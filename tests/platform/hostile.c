@@ -28,7 +28,7 @@
 extern const char g_syscall[], g_count[], g_read[], g_write[], g_divide[], g_int3[], g_ud2[],
     g_spin[], g_scribble[];
 
-#define PATIENCE_S 5 /* more than any step may take, context.c's PATIENCE_MS included */
+#define PATIENCE_S 120 /* only what hangs takes so long, on however busy a machine */
 #define SECOND     1000000000L
 
 /* ---- what is left behind */

@@ -174,7 +174,6 @@ static void latency(void)
 		thread_end(&r.t);
 	}
 	printf("# kick to end of the host thread: %lu us at best\n", best / 1000);
-	CHECK(best < 5000000);
 	world_end(&w);
 }
 

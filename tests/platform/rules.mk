@@ -18,6 +18,6 @@ $(PLATFORM_BINS) $(PLATFORM_STUB): $(BUILD)/tests/platform/%: $(BUILD)/tests/pla
 .PHONY: check-platform
 check-platform check-prepare: $(PLAIN) $(PLATFORM_BINS) $(PLATFORM_STUB)
 check-platform:
-	@HL_TEST_PLATFORM=$(PLATFORM) $(PLAIN) scripts/run-tests 600 $(if $(filter kvm,$(PLATFORM)),$(PLATFORM_BINS),$(PLATFORM_BOTH) $(PLATFORM_STUB))
+	@HL_TEST_PLATFORM=$(PLATFORM) $(PLAIN) scripts/run-tests 1800 $(if $(filter kvm,$(PLATFORM)),$(PLATFORM_BINS),$(PLATFORM_BOTH) $(PLATFORM_STUB))
 
 -include $(PLATFORM_COMMON:.o=.d) $(PLATFORM_BINS:=.c.d) $(PLATFORM_STUB).c.d

@@ -86,7 +86,8 @@ $b mount -t tmpfs -o size=75% upper /upper; $b mkdir /upper/u /upper/w
 $b mount -t overlay -o lowerdir=/low,upperdir=/upper/u,workdir=/upper/w overlay /new || echo "RIG: overlay"
 for dir in proc sys dev; do $b mkdir -p /new/$dir; $b mount --move /$dir /new/$dir; done
 $b mkdir -p /new/dev/pts /new/dev/shm /new/run/rig /new/tmp
-$b mount -t devpts devpts /new/dev/pts; $b mount -t tmpfs shm /new/dev/shm; $b mount -t tmpfs tmp /new/tmp
+$b mount -t devpts devpts /new/dev/pts; $b mount -t tmpfs shm /new/dev/shm
+[ -e /in-tmp ] || $b mount -t tmpfs tmp /new/tmp
 $b ip link set lo up
 $b cp /bin/busybox /command /new/run/rig/
 echo "RIG: started after $($b cut -d' ' -f1 /new/proc/uptime) s"
@@ -127,6 +128,8 @@ init_write "$work/root/init"
 	printf ' %q' "$@"
 	echo
 } >"$work/root/command"
+# Where the current directory lies there, the host's /tmp must be seen.
+case $PWD/ in /tmp/*) : >"$work/root/in-tmp" ;; esac
 (cd "$work/root" && find . | cpio -o -H newc --quiet | gzip -1) >"$work/initrd"
 
 timeout -k 5 "$seconds" qemu-system-x86_64 -M pc -accel tcg,thread=multi -cpu "$cpu" -smp "$cpus" -m "$memory" \

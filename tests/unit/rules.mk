@@ -20,6 +20,6 @@ $(UNIT_BINS): $(UNIT)/test_%: $(UNIT)/test_%.c.o $(UNIT_COMMON) $(UNIT)/libunit.
 .PHONY: check-unit
 check-unit check-prepare: $(PLAIN) $(UNIT_BINS)
 check-unit:
-	@$(PLAIN) scripts/run-tests 300 $(UNIT_BINS)
+	@$(PLAIN) scripts/run-tests 1800 $(UNIT_BINS)
 
 -include $(UNIT_COMMON:.o=.d) $(UNIT_BINS:=.c.d)
