@@ -127,17 +127,18 @@ bool kick_take(struct kick *k)
 	       atomic_exchange(&k->pending, 0);
 }
 
-bool kick_wait(struct kick *k, uint64_t deadline_ns)
+bool kick_wait(struct kick *k, clockid_t clock, uint64_t deadline_ns)
 {
 	struct timespec ts = ns_to_timespec(deadline_ns);
 	const struct timespec *timeout = deadline_ns == UINT64_MAX ? NULL : &ts;
+	/* This one takes an absolute time, futex(2). */
+	int op = FUTEX_WAIT_BITSET_PRIVATE | (clock == CLOCK_REALTIME ? FUTEX_CLOCK_REALTIME : 0);
 
 	lock_assert_may_sleep();
 	atomic_store(&k->state, KICK_FUTEX);
 	while (!atomic_load(&k->pending)) {
-		/* FUTEX_WAIT_BITSET takes an absolute CLOCK_MONOTONIC time, futex(2). */
-		long r = syscall(SYS_futex, &k->pending, FUTEX_WAIT_BITSET_PRIVATE, 0, timeout,
-				 NULL, FUTEX_BITSET_MATCH_ANY);
+		long r =
+		    syscall(SYS_futex, &k->pending, op, 0, timeout, NULL, FUTEX_BITSET_MATCH_ANY);
 		if (r < 0 && errno == ETIMEDOUT)
 			break;
 	}

@@ -59,9 +59,9 @@ void kick_send(struct kick *k);
 void kick_nudge(struct kick *k);
 /* Owner: takes the pending kick; true if there was one. */
 bool kick_take(struct kick *k);
-/* Owner: sleeps until a kick is pending or the CLOCK_MONOTONIC deadline (ns; UINT64_MAX: none)
- * passes. True: kicked. Does not take the kick. */
-bool kick_wait(struct kick *k, uint64_t deadline_ns);
+/* Owner: sleeps until a kick is pending or the deadline passes, in ns of CLOCK_MONOTONIC or
+ * CLOCK_REALTIME (UINT64_MAX: none). True: kicked. Does not take the kick. */
+bool kick_wait(struct kick *k, clockid_t clock, uint64_t deadline_ns);
 /* Owner: raw host system call; -EINTR when a kick was pending or came in time, else the result or
  * -errno. */
 long host_call_intr(struct kick *k, long nr, long a, long b, long c, long d, long e, long f);

@@ -85,7 +85,20 @@ int waitqueue_wake(struct waitqueue *q, unsigned events, int nr)
  */
 enum { SLEEPER_WOKEN = 1 };
 
-static int sleeper_may_sleep(struct sleeper *s, uint64_t host_deadline)
+/* A deadline as the host's clock has it. */
+struct host_deadline {
+	clockid_t clock;
+	uint64_t ns; /* UINT64_MAX: none */
+};
+
+static uint64_t host_left(struct host_deadline d)
+{
+	uint64_t now = guest_clock_ns(NULL, d.clock);
+
+	return d.ns > now ? d.ns - now : 0;
+}
+
+static int sleeper_may_sleep(struct sleeper *s, struct host_deadline d)
 {
 	bool interrupted = atomic_load(&s->interrupted);
 
@@ -93,7 +106,7 @@ static int sleeper_may_sleep(struct sleeper *s, uint64_t host_deadline)
 		return SLEEPER_WOKEN;
 	if (interrupted)
 		return -EINTR;
-	return host_deadline != DEADLINE_NONE && monotonic_ns() >= host_deadline ? -ETIMEDOUT : 0;
+	return d.ns == UINT64_MAX || host_left(d) ? 0 : -ETIMEDOUT;
 }
 
 uint64_t sleeper_now(const struct sleeper *s)
@@ -105,40 +118,36 @@ uint64_t sleeper_deadline(const struct sleeper *s, uint64_t ns)
 {
 	uint64_t now = sleeper_now(s);
 
-	return ns < DEADLINE_NONE - now ? now + ns : DEADLINE_NONE;
+	return ns < CLOCK_NS_MAX - now ? now + ns : DEADLINE_NONE;
 }
 
 /* The last moment, where a deadline becomes a time of the host's clock. */
-static uint64_t to_host(const struct sleeper *s, uint64_t deadline)
+static struct host_deadline to_host(const struct sleeper *s, uint64_t deadline)
 {
-	if (deadline == DEADLINE_NONE)
-		return DEADLINE_NONE;
-	return guest_clock_to_host(s->clock, CLOCK_MONOTONIC, deadline);
+	bool realtime = deadline != DEADLINE_NONE && deadline & DEADLINE_REALTIME;
+	struct host_deadline d = { realtime ? CLOCK_REALTIME : CLOCK_MONOTONIC, UINT64_MAX };
+
+	if (deadline != DEADLINE_NONE)
+		d.ns = guest_clock_to_host(s->clock, d.clock, deadline & ~DEADLINE_REALTIME);
+	return d;
 }
 
 int sleeper_wait(struct sleeper *s, uint64_t deadline)
 {
-	uint64_t host_deadline = to_host(s, deadline);
-	int r = sleeper_may_sleep(s, host_deadline);
+	struct host_deadline d = to_host(s, deadline);
+	int r = sleeper_may_sleep(s, d);
 
 	if (r)
 		return r < 0 ? r : 0;
-	kick_wait(&s->kick, host_deadline);
+	kick_wait(&s->kick, d.clock, d.ns);
 	kick_take(&s->kick);
 	return 0;
 }
 
 void sleeper_pause(struct sleeper *s)
 {
-	kick_wait(&s->kick, DEADLINE_NONE);
+	kick_wait(&s->kick, CLOCK_MONOTONIC, UINT64_MAX);
 	kick_take(&s->kick);
-}
-
-static struct timespec time_left(uint64_t host_deadline)
-{
-	uint64_t now = monotonic_ns();
-
-	return ns_to_timespec(host_deadline > now ? host_deadline - now : 0);
 }
 
 /* What a host call for a waiting thread came to: when a kick or the deadline ended it, the caller
@@ -153,9 +162,9 @@ static int sleeper_called(struct sleeper *s, long r)
 
 int sleeper_poll(struct sleeper *s, struct pollfd *fds, unsigned n, uint64_t deadline)
 {
-	uint64_t host_deadline = to_host(s, deadline);
+	struct host_deadline d = to_host(s, deadline);
 	struct timespec left = { 0 };
-	int r = sleeper_may_sleep(s, host_deadline);
+	int r = sleeper_may_sleep(s, d);
 
 	if (r < 0) {
 		int ready = host_call(SYS_ppoll, fds, n, &left, NULL, 0);
@@ -163,9 +172,9 @@ int sleeper_poll(struct sleeper *s, struct pollfd *fds, unsigned n, uint64_t dea
 	}
 	if (r)
 		return 0;
-	if (host_deadline != DEADLINE_NONE)
-		left = time_left(host_deadline);
-	long timeout = host_deadline == DEADLINE_NONE ? 0 : (long)&left;
+	if (d.ns != UINT64_MAX)
+		left = ns_to_timespec(host_left(d));
+	long timeout = d.ns == UINT64_MAX ? 0 : (long)&left;
 	return sleeper_called(s,
 			      host_call_intr(&s->kick, SYS_ppoll, (long)fds, n, timeout, 0, 0, 0));
 }
@@ -173,9 +182,9 @@ int sleeper_poll(struct sleeper *s, struct pollfd *fds, unsigned n, uint64_t dea
 int sleeper_epoll(struct sleeper *s, int epfd, struct epoll_event *events, int max,
 		  uint64_t deadline)
 {
-	uint64_t host_deadline = to_host(s, deadline);
+	struct host_deadline d = to_host(s, deadline);
 	struct timespec left = { 0 };
-	int r = sleeper_may_sleep(s, host_deadline);
+	int r = sleeper_may_sleep(s, d);
 
 	if (r < 0) {
 		int ready = host_call(SYS_epoll_pwait2, epfd, events, max, &left, NULL, 0);
@@ -183,9 +192,9 @@ int sleeper_epoll(struct sleeper *s, int epfd, struct epoll_event *events, int m
 	}
 	if (r)
 		return 0;
-	if (host_deadline != DEADLINE_NONE)
-		left = time_left(host_deadline);
-	long timeout = host_deadline == DEADLINE_NONE ? 0 : (long)&left;
+	if (d.ns != UINT64_MAX)
+		left = ns_to_timespec(host_left(d));
+	long timeout = d.ns == UINT64_MAX ? 0 : (long)&left;
 	return sleeper_called(
 	    s, host_call_intr(&s->kick, SYS_epoll_pwait2, epfd, (long)events, max, timeout, 0, 0));
 }

@@ -33,14 +33,20 @@
 #include "util/list.h"
 #include "util/lock.h"
 
-#define DEADLINE_NONE UINT64_MAX
+/*
+ * A deadline is a point in time of the sleeper's CLOCK_MONOTONIC, in ns; 0 is in the past. With
+ * DEADLINE_REALTIME it is one of its CLOCK_REALTIME, and who sleeps by sleeper_wait follows that
+ * clock when somebody sets it.
+ */
+#define DEADLINE_NONE     UINT64_MAX
+#define DEADLINE_REALTIME (1UL << 63)
 
 struct epoll_event;
 struct pollfd;
 
 struct sleeper {
 	struct kick kick;
-	/* what deadlines are CLOCK_MONOTONIC of; constant; NULL: the host's */
+	/* what deadlines are points in time of; constant; NULL: the host's */
 	const struct guest_clock *clock;
 	_Atomic bool interrupted; /* set by others (with a kick), cleared by the owner alone */
 	_Atomic bool killed;      /* the owner is to end, whatever it is doing; never cleared */
@@ -74,7 +80,7 @@ void waitqueue_remove(struct waiter *w);
 int waitqueue_wake(struct waitqueue *q, unsigned events, int nr);
 #define waitqueue_wake_all(q, events) waitqueue_wake(q, events, INT32_MAX)
 
-/* The sleeper's CLOCK_MONOTONIC, ns. Deadlines below are points in time of it. */
+/* The sleeper's CLOCK_MONOTONIC, ns. */
 uint64_t sleeper_now(const struct sleeper *s);
 /* Now and `ns` more; saturates to DEADLINE_NONE. */
 uint64_t sleeper_deadline(const struct sleeper *s, uint64_t ns);

@@ -315,7 +315,8 @@ static int start_timer(struct hl_sandbox *sb, uint64_t timeout_ms, struct hl_err
 
 	if (!timeout_ms)
 		return 0;
-	sb->timeout_ns = timeout_ms > UINT64_MAX / 4000000 ? UINT64_MAX / 4 : timeout_ms * 1000000;
+	sb->timeout_ns = timeout_ms > UINT64_MAX / 4 / NSEC_PER_MSEC ? UINT64_MAX / 4
+								     : timeout_ms * NSEC_PER_MSEC;
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
 	int e = pthread_create(&sb->timer, NULL, timer_main, sb);

@@ -168,7 +168,7 @@ static int64_t do_futimesat(struct task *t, int dfd, uint64_t name, uint64_t add
 	if (addr && copy_from_guest(t->mm, tv, GVA(addr), sizeof tv))
 		return -EFAULT;
 	for (int i = 0; addr && i < 2; i++) {
-		if (tv[i].tv_usec < 0 || tv[i].tv_usec >= 1000000)
+		if (tv[i].tv_usec < 0 || tv[i].tv_usec >= (long)USEC_PER_SEC)
 			return -EINVAL;
 		times[i] = (struct timespec){ tv[i].tv_sec, tv[i].tv_usec * 1000 };
 	}

@@ -355,9 +355,9 @@ SYSCALL_DEFINE(select)
 			return -EFAULT;
 		if (tv.tv_sec < 0 || tv.tv_usec < 0)
 			return -EINVAL;
-		if (__builtin_add_overflow(tv.tv_sec, tv.tv_usec / 1000000, &ts.tv_sec))
+		if (__builtin_add_overflow(tv.tv_sec, tv.tv_usec / (long)USEC_PER_SEC, &ts.tv_sec))
 			return -EINVAL;
-		ts.tv_nsec = tv.tv_usec % 1000000 * 1000;
+		ts.tv_nsec = tv.tv_usec % (long)USEC_PER_SEC * (long)NSEC_PER_USEC;
 	}
 	uint64_t deadline = poll_deadline(t, a[4] ? &ts : NULL);
 	return poll_finish(t, do_select(t, a, deadline), a[4], deadline, true);

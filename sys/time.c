@@ -11,19 +11,13 @@
 #include "sys/sys.h"
 #include "util/time.h"
 
-uint64_t deadline_at(const struct task *t, clockid_t clock, const struct timespec *abs)
+uint64_t deadline_at(clockid_t clock, const struct timespec *abs)
 {
 	uint64_t at = timespec_to_ns(abs);
 
 	if (at >= CLOCK_NS_MAX)
 		return DEADLINE_NONE;
-	if (clock == CLOCK_REALTIME) {
-		/* read first: the result errs on the late side */
-		uint64_t real = guest_clock_ns(&t->sb->clock, CLOCK_REALTIME);
-		uint64_t mono = guest_clock_ns(&t->sb->clock, CLOCK_MONOTONIC);
-		at = at > real ? at - real + mono : 1;
-	}
-	return at ? at : 1;
+	return (at ? at : 1) | (clock == CLOCK_REALTIME ? DEADLINE_REALTIME : 0);
 }
 
 /* ---- CPU clocks ---- */

@@ -9,10 +9,9 @@
 
 struct task;
 
-/* Deadline, a point in time of the guest's CLOCK_MONOTONIC in ns, that a point in time of
- * CLOCK_REALTIME or CLOCK_MONOTONIC is; never early, 1 at the least (0 means "do not wait" to
- * many), saturates to DEADLINE_NONE. */
-uint64_t deadline_at(const struct task *t, clockid_t clock, const struct timespec *abs);
+/* The sleeper's deadline (host/wait.h) that a point in time of CLOCK_REALTIME or CLOCK_MONOTONIC is;
+ * 1 at the least (0 means "do not wait" to many), saturates to DEADLINE_NONE. */
+uint64_t deadline_at(clockid_t clock, const struct timespec *abs);
 
 /* A CPU clock of the guest: one of its threads or processes. */
 struct cpu_clock {

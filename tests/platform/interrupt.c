@@ -296,13 +296,13 @@ static void waits(void)
 	CHECK_EQ(kick_init(), 0);
 	kick_attach(&r.k);
 	uint64_t before = now_ns();
-	CHECK(!kick_wait(&r.k, before + 20000000));
+	CHECK(!kick_wait(&r.k, CLOCK_MONOTONIC, before + 20000000));
 	CHECK(now_ns() - before >= 20000000);
-	CHECK(!kick_wait(&r.k, 0));
+	CHECK(!kick_wait(&r.k, CLOCK_MONOTONIC, 0));
 	CHECK_EQ(pthread_create(&host, NULL, one_each, &r), 0);
 	for (unsigned i = 1; i <= 5000 && now_ns() < end; i++) {
 		atomic_store(&r.turn, i);
-		CHECK(kick_wait(&r.k, UINT64_MAX));
+		CHECK(kick_wait(&r.k, CLOCK_MONOTONIC, UINT64_MAX));
 		CHECK(kick_take(&r.k));
 	}
 	atomic_store(&r.turn, LAST);
