@@ -12,12 +12,14 @@
 
 #include "host/fscred.h"
 
-static struct cred *cred_alloc(int nr_groups)
+static struct cred *cred_alloc(struct user_namespace *ns, int nr_groups)
 {
 	struct cred *c = calloc(1, sizeof *c + (size_t)nr_groups * sizeof(gid_t));
 
 	if (c) {
 		c->refs = 1;
+		c->user_ns = ns;
+		ns_get(&ns->ns);
 		c->nr_groups = nr_groups;
 	}
 	return c;
@@ -62,10 +64,10 @@ static void caps_of_monitor(struct cred *c)
 	c->no_new_privs = prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1;
 }
 
-struct cred *cred_of_monitor(void)
+struct cred *cred_of_monitor(struct user_namespace *ns)
 {
 	int n = getgroups(0, NULL);
-	struct cred *c = cred_alloc(n > 0 ? n : 0);
+	struct cred *c = cred_alloc(ns, n > 0 ? n : 0);
 
 	if (!c)
 		return NULL;
@@ -79,9 +81,9 @@ struct cred *cred_of_monitor(void)
 	return c;
 }
 
-struct cred *cred_of_init(void)
+struct cred *cred_of_init(struct user_namespace *ns)
 {
-	struct cred *c = cred_alloc(0);
+	struct cred *c = cred_alloc(ns, 0);
 
 	if (c)
 		c->cap_effective = c->cap_permitted = c->cap_bounding =
@@ -92,7 +94,7 @@ struct cred *cred_of_init(void)
 struct cred *cred_copy(const struct cred *c, int nr_groups)
 {
 	int n = nr_groups < 0 ? c->nr_groups : nr_groups;
-	struct cred *copy = cred_alloc(n);
+	struct cred *copy = cred_alloc(c->user_ns, n);
 
 	if (!copy)
 		return NULL;
@@ -116,8 +118,10 @@ void cred_put(const struct cred *c)
 {
 	struct cred *shared = (struct cred *)(uintptr_t)c;
 
-	if (shared && atomic_fetch_sub(&shared->refs, 1) == 1)
-		free(shared);
+	if (!shared || atomic_fetch_sub(&shared->refs, 1) != 1)
+		return;
+	ns_put(&shared->user_ns->ns);
+	free(shared);
 }
 
 bool cred_in_group(const struct cred *c, gid_t gid)
@@ -133,6 +137,11 @@ bool cred_in_group(const struct cred *c, gid_t gid)
 bool cred_capable(const struct cred *c, int cap)
 {
 	return c->cap_effective >> cap & 1;
+}
+
+bool cred_ns_capable(const struct cred *c, const struct user_namespace *ns, int cap)
+{
+	return c->user_ns == ns && cred_capable(c, cap);
 }
 
 int cred_assume(const struct cred *c)

@@ -9,8 +9,11 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "cred/ns_common.h"
+
 struct cred {
 	_Atomic uint32_t refs;
+	struct user_namespace *user_ns; /* reference; where its ids and capabilities count */
 	uid_t uid, euid, suid, fsuid;
 	gid_t gid, egid, sgid, fsgid;
 	uint64_t cap_effective, cap_permitted, cap_inheritable, cap_bounding, cap_ambient;
@@ -21,9 +24,9 @@ struct cred {
 };
 
 /* The credentials of the monitor itself: what a plain `hl prog` runs with. NULL: no memory. */
-struct cred *cred_of_monitor(void);
+struct cred *cred_of_monitor(struct user_namespace *ns);
 /* Those of the first process of a Linux system: user 0 with all capabilities. NULL: no memory. */
-struct cred *cred_of_init(void);
+struct cred *cred_of_init(struct user_namespace *ns);
 /* A copy with one reference and room for `nr_groups` groups (-1: the same groups). NULL: no
  * memory. */
 struct cred *cred_copy(const struct cred *c, int nr_groups);
@@ -37,6 +40,8 @@ int cred_assume(const struct cred *c);
 /* The same without any capability, for calls that must not do what the host would let the guest's
  * root do. */
 int cred_assume_powerless(const struct cred *c);
+/* Has it the capability over the whole system, or (cred_ns_capable) over what `ns` owns? */
 bool cred_capable(const struct cred *c, int cap);
+bool cred_ns_capable(const struct cred *c, const struct user_namespace *ns, int cap);
 
 #endif

@@ -24,6 +24,7 @@
 #define HL_FS_MOUNT_H
 
 #include "fs/mount_hash.h"
+#include "cred/ns_common.h"
 
 struct mount {
 	_Atomic uint32_t refs;
@@ -50,7 +51,7 @@ struct mount {
 };
 
 struct mnt_namespace {
-	_Atomic uint32_t refs;
+	struct ns_common ns;
 	struct vfs *vfs;
 	struct mount *root; /* NULL before the first mount; constant once it is set */
 
@@ -94,11 +95,8 @@ struct mount *mount_topmost_locked(struct mount *m);
 
 /* ---- namespaces ---- */
 
-/* Without mounts yet. NULL: no memory. */
-struct mnt_namespace *mnt_ns_new(struct vfs *vfs);
-struct mnt_namespace *mnt_ns_get(struct mnt_namespace *ns);
-/* With the last reference all its mounts are detached. */
-void mnt_ns_put(struct mnt_namespace *ns);
+/* Without mounts yet; with its last reference (ns_put) all it has are detached. NULL: no memory. */
+struct mnt_namespace *mnt_ns_new(struct vfs *vfs, struct user_namespace *owner);
 /* Mounts `fs` (reference taken over, also on failure) at an absolute name in the namespace; "/"
  * first. The name need not exist. No guest asks for this: the monitor's rights count. 0 or
  * -errno. */

@@ -7,24 +7,6 @@
 
 #include "fs/mount.h"
 
-struct mnt_namespace *mnt_ns_new(struct vfs *vfs)
-{
-	struct mnt_namespace *ns = calloc(1, sizeof *ns);
-
-	if (!ns)
-		return NULL;
-	ns->refs = 1;
-	ns->vfs = vfs;
-	list_init(&ns->mounts);
-	return ns;
-}
-
-struct mnt_namespace *mnt_ns_get(struct mnt_namespace *ns)
-{
-	atomic_fetch_add_explicit(&ns->refs, 1, memory_order_relaxed);
-	return ns;
-}
-
 struct mount **mnt_ns_list(struct mnt_namespace *ns, size_t *n)
 {
 	struct mount **list, *m;
@@ -251,18 +233,29 @@ int mount_move(struct mount *m, const struct path *dir, const char *name)
 	return err;
 }
 
-void mnt_ns_put(struct mnt_namespace *ns)
+static void mnt_ns_release(struct ns_common *common)
 {
+	struct mnt_namespace *ns = container_of(common, struct mnt_namespace, ns);
 	struct list gone = LIST_INIT(gone);
 
-	if (!ns || atomic_fetch_sub(&ns->refs, 1) != 1)
-		return;
 	rwlock_wrlock(&ns->vfs->mount_lock);
 	if (ns->root)
 		leave_locked(ns->root, &gone);
 	rwlock_unlock(&ns->vfs->mount_lock);
 	put_gone(&gone);
 	free(ns);
+}
+
+struct mnt_namespace *mnt_ns_new(struct vfs *vfs, struct user_namespace *owner)
+{
+	struct mnt_namespace *ns = calloc(1, sizeof *ns);
+
+	if (!ns)
+		return NULL;
+	ns_init(&ns->ns, NS_MNT, vfs->ns_numbers, owner, mnt_ns_release);
+	ns->vfs = vfs;
+	list_init(&ns->mounts);
+	return ns;
 }
 
 /* ---- what the monitor mounts ---- */

@@ -37,7 +37,9 @@ int vfs_create(struct vfs **out)
 	vfs->mount_hash = mount_hash_new();
 	vfs->internal = internal_mount_new(vfs);
 	vfs->devices = device_table_new();
-	vfs->monitor = cred_of_monitor();
+	vfs->ns_numbers = calloc(1, sizeof *vfs->ns_numbers);
+	vfs->user_ns = vfs->ns_numbers ? user_ns_new(vfs->ns_numbers) : NULL;
+	vfs->monitor = vfs->user_ns ? cred_of_monitor(vfs->user_ns) : NULL;
 	vfs->locks = lock_table_new();
 	vfs->writers = writers_new();
 	vfs->users = users_new();
@@ -69,6 +71,9 @@ void vfs_destroy(struct vfs *vfs)
 	writers_free(vfs->writers);
 	inotify_table_free(vfs->inotify);
 	users_free(vfs->users);
+	if (vfs->user_ns)
+		ns_put(&vfs->user_ns->ns);
+	free(vfs->ns_numbers);
 	mount_hash_free(vfs->mount_hash);
 	rwlock_destroy(&vfs->mount_lock);
 	free(vfs);

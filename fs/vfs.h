@@ -41,6 +41,7 @@ struct dentry;
 struct mnt_namespace;
 struct mount;
 struct mount_hash;
+struct ns_numbers;
 struct task;
 struct fs_struct;
 struct inotify_table;
@@ -233,6 +234,8 @@ struct vfs {
 	 * descriptors), as pipefs, sockfs and others are on Linux: in no namespace, and no name can
 	 * be looked up on it. */
 	struct mount *internal;
+	struct ns_numbers *ns_numbers;  /* cred/ns_common.h */
+	struct user_namespace *user_ns; /* the first one */
 	_Atomic unsigned next_dev;
 	_Atomic uint64_t next_anon_ino; /* of files without a path; starts at 1 */
 	struct device_table *devices;   /* fs/device.h: what device numbers mean */

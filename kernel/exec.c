@@ -87,7 +87,7 @@ static int dethread(struct task *t)
 		old->task = NULL;
 		/* the thread goes on under another number */
 		pid_ended(old, PID_THREAD_ENDED | PID_REAPED, 0);
-		pid_detach(sb->pids, old);
+		pid_detach(old);
 		pid_put(old);
 		t->pid = pid_get(p->pid);
 		t->pid->task = t;

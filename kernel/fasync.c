@@ -163,7 +163,7 @@ static void send_signal(struct sandbox *sb, const struct fasync_signal *s, bool 
 	siginfo_t urgent;
 
 	sandbox_lock(sb);
-	struct pid *pid = s->owner.pid ? pid_find(sb->pids, s->owner.pid) : NULL;
+	struct pid *pid = s->owner.pid ? pid_find(sb->pid_ns, s->owner.pid) : NULL;
 	if (pid && s->reason == POLL_PRI) {
 		siginfo_kernel(&urgent, SIGURG, SI_KERNEL);
 		send_to_owner(pid, &s->owner, SIGURG, &urgent);

@@ -9,6 +9,7 @@
 
 #include "cred/user.h"
 #include "kernel/fdtable.h"
+#include "kernel/nsproxy.h"
 #include "kernel/pidfd.h"
 #include "kernel/process.h"
 #include "kernel/rseq.h"
@@ -155,6 +156,7 @@ static int share(struct task *t, struct task *child, uint64_t flags)
 		return err;
 	child->files = flags & CLONE_FILES ? fdtable_get(t->files) : fdtable_copy(t->files);
 	child->fs = flags & CLONE_FS ? fs_struct_share(t->fs) : fs_struct_copy(t->fs);
+	child->nsproxy = nsproxy_get(t->nsproxy);
 	if (!child->files || !child->fs)
 		return -ENOMEM;
 	err = share_sighand(t, child, flags);

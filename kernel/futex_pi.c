@@ -117,7 +117,7 @@ static int attach_to_owner(struct acquire *a, uint32_t val)
 	struct sandbox *sb = a->t->sb;
 
 	sandbox_lock(sb);
-	struct pid *pid = pid_find(sb->pids, (pid_t)(val & FUTEX_TID_MASK));
+	struct pid *pid = pid_find(task_pid_ns(a->t), (pid_t)(val & FUTEX_TID_MASK));
 	struct task *owner = pid ? pid->task : NULL;
 	bool alive = owner && !owner->futex_dead;
 	/* With the lock held: a task that ends marks itself dead under it, and then looks for

@@ -4,43 +4,38 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define PID_BUCKETS 1024
-#define PID_RESERVED                                                                               \
-	300 /* as Linux: after a wrap, low numbers are left to those who took them at the start */
+#include "fs/vfs.h"
 
-struct pid_table {
-	struct list buckets[PID_BUCKETS];
-	unsigned max; /* numbers are below it */
-	unsigned used;
-	_Atomic pid_t last; /* read without the lock by pid_last */
-};
+/* As Linux: after a wrap, low numbers are left to those who took them at the start. */
+#define PID_RESERVED 300
 
-int pid_table_create(struct pid_table **out, unsigned max)
+static void release(struct ns_common *ns)
 {
-	struct pid_table *t = calloc(1, sizeof *t);
-	if (!t)
-		return -ENOMEM;
+	free(container_of(ns, struct pid_namespace, ns));
+}
+
+struct pid_namespace *pid_ns_new(struct vfs *vfs, unsigned max)
+{
+	struct pid_namespace *ns = calloc(1, sizeof *ns);
+
+	if (!ns)
+		return NULL;
+	ns_init(&ns->ns, NS_PID, vfs->ns_numbers, vfs->user_ns, release);
 	for (int i = 0; i < PID_BUCKETS; i++)
-		list_init(&t->buckets[i]);
-	t->max = max;
-	*out = t;
-	return 0;
+		list_init(&ns->buckets[i]);
+	ns->max = max;
+	return ns;
 }
 
-void pid_table_destroy(struct pid_table *t)
+static struct list *bucket(struct pid_namespace *ns, pid_t nr)
 {
-	free(t);
+	return &ns->buckets[(unsigned)nr % PID_BUCKETS];
 }
 
-static struct list *bucket(struct pid_table *t, pid_t nr)
-{
-	return &t->buckets[(unsigned)nr % PID_BUCKETS];
-}
-
-struct pid *pid_find(struct pid_table *t, pid_t nr)
+struct pid *pid_find(struct pid_namespace *ns, pid_t nr)
 {
 	struct pid *p;
-	list_for_each (p, bucket(t, nr), hash_node) {
+	list_for_each (p, bucket(ns, nr), hash_node) {
 		if (p->nr == nr)
 			return p;
 	}
@@ -48,43 +43,47 @@ struct pid *pid_find(struct pid_table *t, pid_t nr)
 }
 
 /* Numbers rise until pid_max and wrap, so that a number is reused as late as possible. */
-static pid_t next_free(struct pid_table *t)
+static pid_t next_free(struct pid_namespace *ns)
 {
-	pid_t nr = t->last;
+	pid_t nr = ns->last;
 	do {
-		nr = (unsigned)nr + 1 >= t->max ? PID_RESERVED : nr + 1;
-	} while (pid_find(t, nr));
+		nr = (unsigned)nr + 1 >= ns->max ? PID_RESERVED : nr + 1;
+	} while (pid_find(ns, nr));
 	return nr;
 }
 
-int pid_alloc(struct pid_table *t, struct pid **out)
+int pid_alloc(struct pid_namespace *ns, struct pid **out)
 {
-	if (t->used + PID_RESERVED >= t->max)
+	if (ns->used + PID_RESERVED >= ns->max)
 		return -EAGAIN;
 	struct pid *p = calloc(1, sizeof *p);
 	if (!p)
 		return -ENOMEM;
 	p->refs = 1;
-	p->nr = next_free(t);
-	t->last = p->nr;
+	p->ns = ns;
+	ns_get(&ns->ns);
+	p->nr = next_free(ns);
+	ns->last = p->nr;
 	list_init(&p->pgrp);
 	list_init(&p->session);
 	waitqueue_init(&p->exited);
 	p->hashed = true;
-	list_add(bucket(t, p->nr), &p->hash_node);
-	t->used++;
+	list_add(bucket(ns, p->nr), &p->hash_node);
+	ns->used++;
 	*out = p;
 	return 0;
 }
 
-void pid_detach(struct pid_table *t, struct pid *p)
+void pid_detach(struct pid *p)
 {
+	struct pid_namespace *ns = p->ns;
+
 	if (!p->hashed || p->task || p->process || !list_empty(&p->pgrp) ||
 	    !list_empty(&p->session))
 		return;
 	list_del(&p->hash_node);
 	p->hashed = false;
-	t->used--;
+	ns->used--;
 }
 
 void pid_ended(struct pid *p, unsigned what, int exit_code)
@@ -105,10 +104,16 @@ void pid_put(struct pid *p)
 	if (!p || --p->refs)
 		return;
 	waitqueue_destroy(&p->exited);
+	ns_put(&p->ns->ns);
 	free(p);
 }
 
-pid_t pid_last(const struct pid_table *t)
+pid_t pid_last(const struct pid_namespace *ns)
 {
-	return t->last;
+	return ns->last;
+}
+
+pid_t pid_nr(const struct pid *p, const struct pid_namespace *ns)
+{
+	return p->ns == ns ? p->nr : 0;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The pid namespace of a sandbox: numbers, and what they name as thread, process, process group and
- * session. */
+/* Pid namespaces (pid_namespaces(7)): numbers, and what they name as thread, process, process group
+ * and session. */
 #ifndef HL_KERNEL_PID_H
 #define HL_KERNEL_PID_H
 
@@ -8,16 +8,19 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "cred/ns_common.h"
 #include "host/wait.h"
 #include "util/list.h"
 
 struct task;
 struct process;
+struct vfs;
 
 /* A number stays in use while it names anything (a process group outlives its leader) or is
  * referenced (pidfd). All fields but refs are guarded by sandbox->lock. */
 struct pid {
 	_Atomic uint32_t refs;
+	struct pid_namespace *ns; /* reference */
 	pid_t nr;
 	struct list hash_node;
 	struct task *task;       /* the thread with this tid; NULL when it is gone */
@@ -37,20 +40,31 @@ enum { PID_THREAD_ENDED = 1, PID_PROCESS_ENDED = 2, PID_REAPED = 4 };
 /* Something of what it names ended, as a wait status says: for pidfds. sandbox->lock held. */
 void pid_ended(struct pid *p, unsigned what, int exit_code);
 
-struct pid_table;
+#define PID_BUCKETS 1024
 
-int pid_table_create(struct pid_table **out, unsigned max);
-void pid_table_destroy(struct pid_table *t);
+/* sandbox->lock */
+struct pid_namespace {
+	struct ns_common ns;
+	struct list buckets[PID_BUCKETS];
+	unsigned max; /* numbers are below it */
+	unsigned used;
+	_Atomic pid_t last; /* read without the lock by pid_last */
+};
+
+/* NULL: no memory. */
+struct pid_namespace *pid_ns_new(struct vfs *vfs, unsigned max);
 /* The calls below: sandbox->lock held. */
 /* A fresh number (rising, wrapping at pid_max, as Linux), one reference. -EAGAIN: all taken,
  * -ENOMEM. */
-int pid_alloc(struct pid_table *t, struct pid **out);
-struct pid *pid_find(struct pid_table *t, pid_t nr);
+int pid_alloc(struct pid_namespace *ns, struct pid **out);
+struct pid *pid_find(struct pid_namespace *ns, pid_t nr);
 /* Frees the number once nothing carries it any more. Call after detaching a task, process, group or
  * session. */
-void pid_detach(struct pid_table *t, struct pid *p);
+void pid_detach(struct pid *p);
 struct pid *pid_get(struct pid *p);
 void pid_put(struct pid *p); /* any lock state */
-pid_t pid_last(const struct pid_table *t);
+pid_t pid_last(const struct pid_namespace *ns);
+/* Its number as those in `ns` see it; 0: they do not. No lock. */
+pid_t pid_nr(const struct pid *p, const struct pid_namespace *ns);
 
 #endif

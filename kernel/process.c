@@ -37,7 +37,7 @@ int process_new(struct sandbox *sb, struct process *parent, struct process **out
 	struct process *p = calloc(1, sizeof *p);
 	if (!p)
 		return -ENOMEM;
-	int err = pid_alloc(sb->pids, &p->pid);
+	int err = pid_alloc(parent ? parent->pid->ns : sb->pid_ns, &p->pid);
 	if (err) {
 		free(p);
 		return err;
@@ -93,7 +93,7 @@ uint64_t process_rlimit(struct process *p, int which)
 
 struct process *process_find(struct sandbox *sb, pid_t tgid)
 {
-	struct pid *pid = pid_find(sb->pids, tgid);
+	struct pid *pid = pid_find(sb->pid_ns, tgid);
 	return pid ? pid->process : NULL;
 }
 
@@ -112,7 +112,7 @@ static void leave_pid(struct sandbox *sb, struct list *node, struct pid **slot)
 {
 	list_del(node);
 	if (*slot)
-		pid_detach(sb->pids, *slot);
+		pid_detach(*slot);
 	pid_put(*slot);
 	*slot = NULL;
 }
@@ -327,7 +327,6 @@ void process_exited(struct process *p)
 
 void process_reap(struct process *p)
 {
-	struct sandbox *sb = p->sb;
 	put_inherited(p); /* still there where it never ran */
 	list_del(&p->sibling);
 	list_del(&p->all_node);
@@ -340,7 +339,7 @@ void process_reap(struct process *p)
 	p->pid->process = NULL;
 	pid_ended(p->pid, PID_REAPED, p->exit_code);
 	p->parent = NULL;
-	pid_detach(sb->pids, p->pid);
+	pid_detach(p->pid);
 	process_put(p);
 }
 

@@ -11,13 +11,13 @@
 #include <time.h>
 
 #include "cred/cred.h"
-#include "fs/mount.h"
 #include "kernel/epoll.h"
 #include "kernel/exec.h"
 #include "kernel/fasync.h"
 #include "kernel/fdtable.h"
 #include "kernel/futex.h"
 #include "kernel/ktimer.h"
+#include "kernel/nsproxy.h"
 #include "kernel/oom.h"
 #include "kernel/process.h"
 #include "kernel/tty/pty.h"
@@ -58,10 +58,17 @@ static int files_for_guests(void)
 	return all - (quarter < FILES_KEPT ? quarter : FILES_KEPT);
 }
 
+static int create_namespaces(struct sandbox *sb)
+{
+	sb->pid_ns = pid_ns_new(sb->vfs, GUEST_PID_MAX);
+	sb->nsproxy = sb->pid_ns ? nsproxy_new(sb->vfs, sb->pid_ns) : NULL;
+	return sb->nsproxy ? 0 : -ENOMEM;
+}
+
 /* pid 1: adopts orphans and reaps them at once; it has no thread and takes no signals. */
 static int create_init(struct sandbox *sb, const struct sandbox_config *cfg)
 {
-	struct cred *cred = cred_of_init();
+	struct cred *cred = cred_of_init(sb->vfs->user_ns);
 	if (!cred)
 		return -ENOMEM;
 	sandbox_lock(sb);
@@ -164,7 +171,7 @@ int sandbox_create(const struct sandbox_config *cfg, struct sandbox **out, struc
 	cond_init(&sb->changed);
 	list_init(&sb->processes);
 	waitqueue_init(&sb->signal_sent);
-	uts_init(&sb->uts);
+	waitqueue_init(&sb->uts_changes.queue);
 	int err = getrandom(sb->boot_id, sizeof sb->boot_id, 0) == sizeof sb->boot_id ? 0 : -EIO;
 	if (!err)
 		err = guest_clock_check(&sb->clock);
@@ -175,13 +182,11 @@ int sandbox_create(const struct sandbox_config *cfg, struct sandbox **out, struc
 	if (!err)
 		err = oom_init(sb, cfg->memory_limit);
 	if (!err)
-		err = pid_table_create(&sb->pids, GUEST_PID_MAX);
-	if (!err)
 		err = futex_table_create(&sb->futexes);
 	if (!err)
 		err = vfs_create(&sb->vfs);
-	if (!err && !(sb->mnt_ns = mnt_ns_new(sb->vfs)))
-		err = -ENOMEM;
+	if (!err)
+		err = create_namespaces(sb);
 	if (!err)
 		err = create_init(sb, cfg);
 	if (err) {
@@ -261,7 +266,7 @@ void sandbox_destroy(struct sandbox *sb)
 	sandbox_wait_tasks(sb);
 	oom_stop(sb);
 	fasync_stop(sb);
-	if (sb->pids)
+	if (sb->pid_ns)
 		reap_all(sb);
 	process_put(sb->main);
 	/* files in flight between sockets end here, which belong to all that follows */
@@ -271,7 +276,9 @@ void sandbox_destroy(struct sandbox *sb)
 		tty_put(sb->console);
 	pty_table_free(sb->ptys);
 	filecache_destroy(sb->mem.filecache);
-	mnt_ns_put(sb->mnt_ns);
+	nsproxy_put(sb->nsproxy);
+	if (sb->pid_ns)
+		ns_put(&sb->pid_ns->ns);
 	if (sb->vfs)
 		vfs_destroy(sb->vfs);
 	if (sb->futexes)
@@ -286,10 +293,8 @@ void sandbox_destroy(struct sandbox *sb)
 		sb->platform->machine_destroy(sb->machine);
 	if (sb->physmem)
 		physmem_destroy(sb->physmem);
-	if (sb->pids)
-		pid_table_destroy(sb->pids);
 	waitqueue_destroy(&sb->signal_sent);
-	uts_destroy(&sb->uts);
+	waitqueue_destroy(&sb->uts_changes.queue);
 	cond_destroy(&sb->changed);
 	mutex_destroy(&sb->lock);
 	free(sb);

@@ -28,6 +28,7 @@ struct epoll_domain;
 struct fasync_domain;
 struct futex_table;
 struct net;
+struct nsproxy;
 struct siguser;
 struct ktimer_thread;
 struct vdso_clock;
@@ -43,7 +44,7 @@ struct sandbox {
 	struct arena *arena;
 	struct mm_host mem;
 	struct vfs *vfs;
-	struct mnt_namespace *mnt_ns;
+	struct nsproxy *nsproxy; /* the namespaces it starts with; constant */
 	struct futex_table *futexes;
 	struct epoll_domain *epolls;   /* lock; NULL before the first epoll instance */
 	struct net *net;               /* lock; NULL before the first socket */
@@ -53,7 +54,7 @@ struct sandbox {
 	void (*notify)(void *arg);
 	void *notify_arg;
 	struct guest_clock clock; /* constant */
-	struct uts uts;
+	struct uts_changes uts_changes;
 	struct sched sched; /* what the monitor was started with; constant */
 	/* host descriptors from this one on are kept for forks, threads and execs: -ENFILE */
 	int files_max;
@@ -61,7 +62,7 @@ struct sandbox {
 	bool host_priority;
 
 	struct mutex lock; /* the process tree, signals, job control: see kernel/process.h */
-	struct pid_table *pids;
+	struct pid_namespace *pid_ns; /* the first one */
 	struct siguser *sigusers;     /* kernel/sigqueue.c */
 	struct waitqueue signal_sent; /* to anyone: signalfds wait here */
 	/* NULL: no timer was ever set; set once, under the lock */

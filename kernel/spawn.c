@@ -10,6 +10,7 @@
 #include "host/umask.h"
 #include "kernel/exec.h"
 #include "kernel/fdtable.h"
+#include "kernel/nsproxy.h"
 #include "kernel/process.h"
 #include "kernel/sandbox.h"
 #include "kernel/task.h"
@@ -45,7 +46,8 @@ static int furnish(struct task *t, const struct spawn_request *rq)
 	struct sandbox *sb = t->sb;
 	t->cred = cred_get(sb->vfs->monitor);
 	t->files = fdtable_new();
-	t->fs = fs_struct_new(sb->mnt_ns);
+	t->fs = fs_struct_new(nsproxy_mnt(sb->nsproxy));
+	t->nsproxy = nsproxy_get(sb->nsproxy);
 	t->sighand = sighand_new();
 	if (!t->cred || !t->files || !t->fs || !t->sighand)
 		return -ENOMEM;

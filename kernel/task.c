@@ -29,6 +29,7 @@
 #include "kernel/membarrier.h"
 #include "kernel/oom.h"
 #include "kernel/park.h"
+#include "kernel/nsproxy.h"
 #include "kernel/process.h"
 #include "kernel/rseq.h"
 #include "kernel/rseq_cpu.h"
@@ -103,7 +104,7 @@ int task_new(struct sandbox *sb, struct process *p, struct task **out)
 	}
 	sandbox_lock(sb);
 	if (p->pid->task || p->nr_tasks)
-		err = pid_alloc(sb->pids, &t->pid);
+		err = pid_alloc(p->pid->ns, &t->pid);
 	else
 		t->pid = pid_get(p->pid);
 	if (!err)
@@ -195,6 +196,7 @@ static void put_shared(struct task *t)
 	}
 	if (t->fs)
 		fs_struct_put(t->fs);
+	nsproxy_put(t->nsproxy);
 	if (t->sighand)
 		sighand_put(t->sighand);
 	if (t->cred)
@@ -212,7 +214,7 @@ void task_free(struct task *t)
 	sigpending_flush(&t->pending, ~0UL);
 	if (t->pid->task == t)
 		t->pid->task = NULL;
-	pid_detach(sb->pids, t->pid);
+	pid_detach(t->pid);
 	sandbox_unlock(sb);
 	pid_put(t->pid);
 	process_put(t->process);
@@ -505,7 +507,7 @@ static void unlink_locked(struct task *t)
 	}
 	if (t->pid != p->pid)
 		pid_ended(t->pid, PID_THREAD_ENDED | PID_REAPED, t->exit_code);
-	pid_detach(t->sb->pids, t->pid);
+	pid_detach(t->pid);
 	if (--p->nr_tasks == 0) {
 		sigpending_flush(&p->pending, ~0UL);
 		process_exited(p);

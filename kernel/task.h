@@ -24,6 +24,7 @@
 #include "platform/platform.h"
 
 struct fdtable;
+struct nsproxy;
 struct process;
 struct sandbox;
 struct rusage_sum;
@@ -46,6 +47,7 @@ struct task {
 	struct mm *mm;
 	struct fdtable *files;
 	struct fs_struct *fs;
+	struct nsproxy *nsproxy;
 	struct sighand *sighand;
 	struct cred *cred;
 	struct user *user; /* of cred, counted there; NULL: not yet. sandbox->lock */
@@ -143,6 +145,12 @@ void task_count_read(struct task *t, int64_t n);
 void task_count_write(struct task *t, int64_t n);
 /* CPU time and faults of one thread so far. */
 void task_rusage(struct task *t, struct rusage_sum *out);
+
+/* The pid namespace it is in: what numbers of processes mean to it. */
+static inline struct pid_namespace *task_pid_ns(const struct task *t)
+{
+	return t->pid->ns;
+}
 
 /* The caller for file system calls. */
 static inline struct caller task_caller(struct task *t)

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The names of a sandbox's system (uts_namespaces(7)): sethostname(2), setdomainname(2),
- * /proc/sys/kernel. */
+/* The names of the system (uts_namespaces(7)): sethostname(2), setdomainname(2), /proc/sys/kernel. */
 #ifndef HL_KERNEL_UTS_H
 #define HL_KERNEL_UTS_H
 
@@ -8,25 +7,34 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "cred/ns_common.h"
 #include "host/wait.h"
 
 struct sandbox;
+struct vfs;
 
 #define UTS_NAME_MAX 64
 
 enum uts_name { UTS_HOST, UTS_DOMAIN, UTS_NAMES };
 
-struct uts {
+struct uts_namespace {
+	struct ns_common ns;
 	char names[UTS_NAMES][UTS_NAME_MAX + 1]; /* sandbox->lock; NUL-terminated */
-	_Atomic uint64_t changes[UTS_NAMES];
-	struct waitqueue changed;
 };
 
-/* The host's names, to begin with. */
-void uts_init(struct uts *u);
-void uts_destroy(struct uts *u);
+/* Changes of names, in whichever namespace: as on Linux, a poll of the files in /proc/sys/kernel
+ * hears of all. */
+struct uts_changes {
+	_Atomic uint64_t count[UTS_NAMES];
+	struct waitqueue queue;
+};
+
+/* With the host's names. NULL: no memory. */
+struct uts_namespace *uts_ns_new(struct vfs *vfs);
 /* A new name of `len` bytes, at most UTS_NAME_MAX, cut at a NUL. */
-void uts_set(struct sandbox *sb, enum uts_name which, const char *name, size_t len);
-void uts_get(struct sandbox *sb, enum uts_name which, char out[UTS_NAME_MAX + 1]);
+void uts_set(struct sandbox *sb, struct uts_namespace *ns, enum uts_name which, const char *name,
+	     size_t len);
+void uts_get(struct sandbox *sb, const struct uts_namespace *ns, enum uts_name which,
+	     char out[UTS_NAME_MAX + 1]);
 
 #endif

@@ -24,6 +24,7 @@
 
 #include "fs/file.h"
 #include "fs/hostfd.h"
+#include "kernel/nsproxy.h"
 #include "kernel/tty/console.h"
 #include "kernel/process.h"
 #include "kernel/sandbox.h"
@@ -189,8 +190,8 @@ static int wrap_stdio(struct hl_sandbox *sb, const struct hl_config *cfg, struct
 
 	for (int fd = 0; !err && fd < 3; fd++) {
 		if (cfg->stdio[fd] >= 0 && fcntl(cfg->stdio[fd], F_GETFD) >= 0)
-			err = hostfd_wrap(sb->hostfd, sb->kernel->mnt_ns, cfg->stdio[fd],
-					  &rq->stdio[fd]);
+			err = hostfd_wrap(sb->hostfd, nsproxy_mnt(sb->kernel->nsproxy),
+					  cfg->stdio[fd], &rq->stdio[fd]);
 	}
 	return err ? err : console_attach(sb->kernel, rq->stdio, &rq->controlling);
 }

@@ -15,6 +15,7 @@
 #include "fs/hostfs/hostfs.h"
 #include "fs/mount.h"
 #include "fs/ramfs/ramfs.h"
+#include "kernel/nsproxy.h"
 #include "kernel/tty/pty.h"
 #include "kernel/sandbox.h"
 #include "loader/loader.h"
@@ -34,7 +35,7 @@ static int visitor_init(struct visitor *v, struct sandbox *sb, const struct path
 {
 	memset(v, 0, sizeof *v);
 	v->caller.cred = sb->vfs->monitor;
-	v->caller.fs = fs_struct_new(sb->mnt_ns);
+	v->caller.fs = fs_struct_new(nsproxy_mnt(sb->nsproxy));
 	v->caller.sleeper = &v->sleeper;
 	v->caller.mem = &sb->mem;
 	kick_attach(&v->sleeper.kick);
@@ -119,7 +120,7 @@ static int mount_one(struct sandbox *sb, const struct standard_mount *m, struct 
 	int err = m->make(sb, &fs, why);
 
 	if (!err)
-		err = mnt_ns_mount(sb->mnt_ns, m->where, fs, m->flags, m->source);
+		err = mnt_ns_mount(nsproxy_mnt(sb->nsproxy), m->where, fs, m->flags, m->source);
 	return err ? why_set(why, -err, "cannot mount %s: %s", m->where, strerror(-err)) : 0;
 }
 
@@ -171,7 +172,7 @@ static int walk_to(struct sandbox *sb, const char *dir, struct path *out)
  * outside of our root, and stays there. */
 static int take_own_directory(struct sandbox *sb, bool has_path, struct path *out)
 {
-	struct path p = { .mnt = sb->mnt_ns->root };
+	struct path p = { .mnt = nsproxy_mnt(sb->nsproxy)->root };
 	int fd = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	struct stat st;
 

@@ -7,6 +7,7 @@
 #include <sys/sysmacros.h>
 
 #include "fs/mount.h"
+#include "kernel/nsproxy.h"
 #include "kernel/sandbox.h"
 #include "kernel/task.h"
 #include "proc/proc.h"
@@ -50,14 +51,14 @@ static int each_mount(struct pseudo_node *n, struct text *out,
 	sandbox_lock(n->sb);
 	struct task *t = proc_task(n);
 	struct fs_struct *fs = t && t->fs ? fs_struct_get(t->fs) : NULL;
+	struct nsproxy *ns = nsproxy_get(t && t->nsproxy ? t->nsproxy : n->sb->nsproxy);
 	sandbox_unlock(n->sb);
 	int len = fs ? fs_struct_root_name(fs, root, sizeof root) : 1;
 	fs_struct_put(fs);
-	if (len < 0)
-		return len;
-	struct mount **list = mnt_ns_list(n->sb->mnt_ns, &nr);
+	struct mount **list = len < 0 ? NULL : mnt_ns_list(nsproxy_mnt(ns), &nr);
+	nsproxy_put(ns);
 	if (!list)
-		return -ENOMEM;
+		return len < 0 ? len : -ENOMEM;
 	for (size_t i = 0; i < nr; i++) {
 		const char *at = place_below(list[i], root, buf);
 		if (at)

@@ -393,7 +393,7 @@ static int tasks_lookup(struct pseudo_node *dir, struct caller *c, const char *n
 	if (!pseudo_number(name, len, &nr))
 		return -ENOENT;
 	sandbox_lock(dir->sb);
-	struct pid *p = pid_find(dir->sb->pids, nr);
+	struct pid *p = pid_find(dir->sb->pid_ns, nr);
 	struct process *of = proc_process(dir);
 	bool found = p && of && (p->process == of || (p->task && p->task->process == of));
 	if (found) {

@@ -118,7 +118,7 @@ static int root_lookup(struct pseudo_node *dir, struct caller *c, const char *na
 	if (!pseudo_number(name, len, &nr))
 		return -ENOENT;
 	sandbox_lock(dir->sb);
-	struct pid *p = pid_find(dir->sb->pids, nr);
+	struct pid *p = pid_find(dir->sb->pid_ns, nr);
 	/* threads too, though readdir does not name them */
 	bool found = p && (p->process || p->task);
 	if (found) {

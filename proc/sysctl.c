@@ -17,8 +17,10 @@
 #include "fs/inotify.h"
 #include "fs/pipefs/pipe.h"
 #include "kernel/epoll.h"
+#include "kernel/nsproxy.h"
 #include "kernel/tty/pty.h"
 #include "kernel/sandbox.h"
+#include "kernel/task.h"
 #include "proc/net.h"
 #include "proc/proc.h"
 
@@ -51,11 +53,17 @@ static enum uts_name name_of(const struct pseudo_node *n)
 	return (enum uts_name)(intptr_t)n->entry->arg;
 }
 
+/* Of whoever looks; where that is no task, what the sandbox starts with. */
+static struct uts_namespace *names_for(struct pseudo_node *n, struct caller *c)
+{
+	return nsproxy_uts(c->task ? c->task->nsproxy : n->sb->nsproxy);
+}
+
 static int show_name(struct pseudo_node *n, struct caller *c, struct text *out)
 {
 	char name[UTS_NAME_MAX + 1];
 
-	uts_get(n->sb, name_of(n), name);
+	uts_get(n->sb, names_for(n, c), name_of(n), name);
 	text_printf(out, "%s\n", name);
 	return 0;
 }
@@ -65,16 +73,16 @@ static int store_name(struct pseudo_node *n, struct caller *c, char *text)
 {
 	size_t len = strcspn(text, "\n");
 
-	uts_set(n->sb, name_of(n), text, len < UTS_NAME_MAX ? len : UTS_NAME_MAX);
+	uts_set(n->sb, names_for(n, c), name_of(n), text, len < UTS_NAME_MAX ? len : UTS_NAME_MAX);
 	return 0;
 }
 
 static unsigned poll_name(struct pseudo_node *n, _Atomic uint64_t *seen, struct poll_table *pt)
 {
-	struct uts *u = &n->sb->uts;
+	struct uts_changes *changes = &n->sb->uts_changes;
 
-	poll_wait(pt, &u->changed);
-	uint64_t now = u->changes[name_of(n)];
+	poll_wait(pt, &changes->queue);
+	uint64_t now = changes->count[name_of(n)];
 	bool changed = atomic_exchange(seen, now) != now;
 	return POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM | (changed ? POLLERR | POLLPRI : 0);
 }
@@ -89,7 +97,7 @@ static int show_host(struct pseudo_node *n, struct caller *c, struct text *out)
 
 static int show_last_pid(struct pseudo_node *n, struct caller *c, struct text *out)
 {
-	text_printf(out, "%d\n", pid_last(n->sb->pids));
+	text_printf(out, "%d\n", pid_last(n->sb->pid_ns));
 	return 0;
 }
 

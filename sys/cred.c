@@ -312,7 +312,7 @@ static struct cred *cred_of(struct task *t, pid_t pid)
 	if (pid == 0)
 		return cred_get(t->cred);
 	sandbox_lock(t->sb);
-	struct pid *p = pid_find(t->sb->pids, pid);
+	struct pid *p = pid_find(task_pid_ns(t), pid);
 	struct cred *c = p && p->task      ? p->task->cred
 			 : p && p->process ? process_cred(p->process)
 					   : NULL;

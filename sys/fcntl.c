@@ -247,7 +247,7 @@ static struct file_owner get_owner(struct file *f)
 static bool owner_exists(struct task *t, int type, int pid)
 {
 	sandbox_lock(t->sb);
-	struct pid *p = pid ? pid_find(t->sb->pids, pid) : NULL;
+	struct pid *p = pid ? pid_find(task_pid_ns(t), pid) : NULL;
 	sandbox_unlock(t->sb);
 	return p || !pid;
 }

@@ -300,7 +300,7 @@ SYSCALL_DEFINE(get_robust_list)
 
 	if (a[0]) {
 		sandbox_lock(t->sb);
-		struct pid *pid = pid_find(t->sb->pids, (pid_t)a[0]);
+		struct pid *pid = pid_find(task_pid_ns(t), (pid_t)a[0]);
 		struct task *other = pid ? pid->task : NULL;
 		if (!other)
 			err = -ESRCH;

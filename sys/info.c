@@ -9,6 +9,7 @@
 #include <sys/utsname.h>
 
 #include "arch/machine.h"
+#include "kernel/nsproxy.h"
 #include "sys/sys.h"
 #include "util/time.h"
 
@@ -19,8 +20,9 @@ SYSCALL_DEFINE(uname)
 	struct utsname u;
 	if (uname(&u) < 0)
 		return -errno;
-	uts_get(t->sb, UTS_HOST, u.nodename);
-	uts_get(t->sb, UTS_DOMAIN, u.domainname);
+	const struct uts_namespace *ns = nsproxy_uts(t->nsproxy);
+	uts_get(t->sb, ns, UTS_HOST, u.nodename);
+	uts_get(t->sb, ns, UTS_DOMAIN, u.domainname);
 	if ((t->process->personality & PER_MASK) == PER_LINUX32)
 		strcpy(u.machine, ARCH_NAME_32); /* uname(2) as setarch(8) expects it */
 	return put_user(t, a[0], &u);
@@ -28,15 +30,16 @@ SYSCALL_DEFINE(uname)
 
 static int64_t set_name(struct task *t, enum uts_name which, const uint64_t *a)
 {
+	struct uts_namespace *ns = nsproxy_uts(t->nsproxy);
 	char name[UTS_NAME_MAX];
 
-	if (!cred_capable(t->cred, CAP_SYS_ADMIN))
+	if (!cred_ns_capable(t->cred, ns->ns.owner, CAP_SYS_ADMIN))
 		return -EPERM;
 	if ((int)a[1] < 0 || (int)a[1] > UTS_NAME_MAX)
 		return -EINVAL;
 	if (copy_from_guest(t->mm, name, GVA(a[0]), (unsigned)a[1]))
 		return -EFAULT;
-	uts_set(t->sb, which, name, (unsigned)a[1]);
+	uts_set(t->sb, ns, which, name, (unsigned)a[1]);
 	return 0;
 }
 

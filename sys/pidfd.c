@@ -18,7 +18,7 @@ static int find_pid(struct task *t, pid_t nr, unsigned flags, struct pid **out)
 	int err = 0;
 
 	sandbox_lock(t->sb);
-	struct pid *pid = pid_find(t->sb->pids, nr);
+	struct pid *pid = pid_find(task_pid_ns(t), nr);
 	if (!pid || (!pid->task && !pid->process))
 		err = -ESRCH;
 	else if (!pid->process && !(flags & PIDFD_THREAD))

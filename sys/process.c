@@ -7,7 +7,7 @@
 
 SYSCALL_DEFINE(getpid)
 {
-	return t->process->pid->nr;
+	return pid_nr(t->process->pid, task_pid_ns(t));
 }
 
 SYSCALL_DEFINE(gettid)
@@ -18,7 +18,7 @@ SYSCALL_DEFINE(gettid)
 SYSCALL_DEFINE(getppid)
 {
 	sandbox_lock(t->sb);
-	pid_t nr = t->process->parent ? t->process->parent->pid->nr : 0;
+	pid_t nr = t->process->parent ? pid_nr(t->process->parent->pid, task_pid_ns(t)) : 0;
 	sandbox_unlock(t->sb);
 	return nr;
 }
@@ -33,7 +33,7 @@ SYSCALL_DEFINE(getpgid)
 {
 	sandbox_lock(t->sb);
 	struct process *p = target(t, (pid_t)a[0]);
-	pid_t nr = p && p->pgrp ? p->pgrp->nr : -ESRCH;
+	pid_t nr = p && p->pgrp ? pid_nr(p->pgrp, task_pid_ns(t)) : -ESRCH;
 	sandbox_unlock(t->sb);
 	return nr;
 }
@@ -47,7 +47,7 @@ SYSCALL_DEFINE(getsid)
 {
 	sandbox_lock(t->sb);
 	struct process *p = target(t, (pid_t)a[0]);
-	pid_t nr = p && p->session ? p->session->nr : -ESRCH;
+	pid_t nr = p && p->session ? pid_nr(p->session, task_pid_ns(t)) : -ESRCH;
 	sandbox_unlock(t->sb);
 	return nr;
 }
@@ -78,7 +78,7 @@ static int setpgid_locked(struct task *t, pid_t pid, pid_t pgid)
 		pgid = p->pid->nr;
 	struct pid *group = p->pid;
 	if (pgid != p->pid->nr) {
-		group = pid_find(t->sb->pids, pgid);
+		group = pid_find(task_pid_ns(t), pgid);
 		if (!group || list_empty(&group->pgrp) ||
 		    list_first(&group->pgrp, struct process, pgrp_node)->session != p->session)
 			return -EPERM;

@@ -57,7 +57,7 @@ static int get_remote(struct task *t, pid_t pid, struct mm **out)
 	int err = 0;
 
 	sandbox_lock(t->sb);
-	struct pid *p = pid_find(t->sb->pids, pid);
+	struct pid *p = pid_find(task_pid_ns(t), pid);
 	struct task *o = p ? p->task : NULL;
 	if (!o || !o->mm)
 		err = -ESRCH;

@@ -78,7 +78,7 @@ static int do_prlimit(struct task *t, pid_t pid, unsigned which, const struct rl
 	sandbox_lock(t->sb);
 	struct process *p = pid ? process_find(t->sb, pid) : t->process;
 	if (!p && pid) {
-		struct pid *id = pid_find(t->sb->pids, pid);
+		struct pid *id = pid_find(task_pid_ns(t), pid);
 		p = id && id->task ? id->task->process : NULL;
 	}
 	int err = !p ? -ESRCH : may_touch(t, p) ? 0 : -EPERM;

@@ -33,7 +33,7 @@ static struct subject subject_of_task(struct task *o)
 /* A thread that clone(2) has not started yet is nobody. sandbox->lock held. */
 static int find_subject(struct task *t, pid_t pid, struct subject *out)
 {
-	struct pid *p = pid ? pid_find(t->sb->pids, pid) : t->pid;
+	struct pid *p = pid ? pid_find(task_pid_ns(t), pid) : t->pid;
 
 	if (!p || (p->task && !p->task->host_tid) || (!p->task && !p->process))
 		return -ESRCH;
@@ -466,7 +466,8 @@ static void walk_threads(struct walk *w, const struct process *p, const uid_t *u
 /* Who joined last is asked first, as in Linux: of several failures it matters which comes last. */
 static void walk_group(struct walk *w, pid_t nr)
 {
-	const struct pid *group = nr ? pid_find(w->caller->sb->pids, nr) : w->caller->process->pgrp;
+	const struct pid *group =
+	    nr ? pid_find(task_pid_ns(w->caller), nr) : w->caller->process->pgrp;
 	struct process *p;
 
 	if (!group)

@@ -180,7 +180,7 @@ static int send_process(struct task *t, struct process *p, int sig, const siginf
 /* The number of any thread stands for its process. */
 static int send_pid(struct task *t, pid_t nr, int sig, const siginfo_t *si)
 {
-	struct pid *pid = pid_find(t->sb->pids, nr);
+	struct pid *pid = pid_find(task_pid_ns(t), nr);
 	struct process *p = pid && pid->task ? pid->task->process : pid ? pid->process : NULL;
 
 	return p ? send_process(t, p, sig, si) : -ESRCH;
@@ -226,7 +226,7 @@ static int send_something(struct task *t, pid_t pid, int sig, const siginfo_t *s
 		return -ESRCH;
 	if (pid == -1)
 		return send_all(t, sig, si);
-	return send_pgrp(t, pid ? pid_find(t->sb->pids, -pid) : t->process->pgrp, sig, si);
+	return send_pgrp(t, pid ? pid_find(task_pid_ns(t), -pid) : t->process->pgrp, sig, si);
 }
 
 SYSCALL_DEFINE(kill)
@@ -244,7 +244,7 @@ SYSCALL_DEFINE(kill)
  * effect. */
 static int send_thread(struct task *t, pid_t tgid, pid_t tid, int sig, const siginfo_t *si)
 {
-	struct pid *pid = pid_find(t->sb->pids, tid);
+	struct pid *pid = pid_find(task_pid_ns(t), tid);
 	struct task *to = pid ? pid->task : NULL;
 	struct process *p = to ? to->process : pid ? pid->process : NULL;
 

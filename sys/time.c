@@ -38,7 +38,7 @@ static int dynamic_clock(struct task *t, clockid_t clock, struct cpu_clock *c)
 	/* any thread may name its own process */
 	c->tid = !c->thread && nr == t->tid ? t->process->pid->nr : nr;
 	sandbox_lock(t->sb);
-	struct pid *pid = pid_find(t->sb->pids, c->tid);
+	struct pid *pid = pid_find(task_pid_ns(t), c->tid);
 	bool ok = pid && (c->thread ? pid->task && pid->task->process == t->process
 				    : pid->process != NULL);
 	sandbox_unlock(t->sb);
@@ -65,7 +65,7 @@ int cpu_clock_read(struct task *t, const struct cpu_clock *c, uint64_t *ns)
 		return 0;
 	}
 	sandbox_lock(t->sb);
-	struct pid *pid = pid_find(t->sb->pids, c->tid);
+	struct pid *pid = pid_find(task_pid_ns(t), c->tid);
 	if (pid && c->thread && pid->task)
 		*ns = task_cpu_ns(pid->task);
 	else if (pid && !c->thread && pid->process)

@@ -99,7 +99,7 @@ static int check_host_clock(struct task *t, clockid_t clock)
 static struct pid *find_pid(struct task *t, pid_t nr)
 {
 	sandbox_lock(t->sb);
-	struct pid *pid = pid_find(t->sb->pids, nr);
+	struct pid *pid = pid_find(task_pid_ns(t), nr);
 	if (pid)
 		pid_get(pid);
 	sandbox_unlock(t->sb);

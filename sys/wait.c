@@ -13,7 +13,7 @@
 static struct pid *find_pid(struct task *t, pid_t nr)
 {
 	sandbox_lock(t->sb);
-	struct pid *p = pid_find(t->sb->pids, nr);
+	struct pid *p = pid_find(task_pid_ns(t), nr);
 	if (p)
 		pid_get(p);
 	sandbox_unlock(t->sb);

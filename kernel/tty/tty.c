@@ -255,7 +255,7 @@ static int change_pgrp(struct tty *tty, struct process *p, pid_t nr)
 		return -ENOTTY;
 	if (nr < 0)
 		return -EINVAL;
-	struct pid *pgrp = pid_find(tty->sb->pids, nr);
+	struct pid *pgrp = pid_find(p->pid->ns, nr);
 	if (!pgrp)
 		return -ESRCH;
 	if (list_empty(&pgrp->pgrp) ||

@@ -45,11 +45,11 @@ static inline void world_open(struct fsworld *w)
 	assert_int_equal(physmem_create(4UL << 30, 1UL << 30, &w->pm, NULL), 0);
 	assert_int_equal(arena_create(w->pm, &w->mem.arena), 0);
 	assert_int_equal(vfs_create(&w->vfs), 0);
-	w->ns = mnt_ns_new(w->vfs);
+	w->ns = mnt_ns_new(w->vfs, w->vfs->user_ns);
 	assert_non_null(w->ns);
 	strcpy(w->dir, "/tmp/hl-fs-XXXXXX");
 	assert_non_null(mkdtemp(w->dir));
-	w->c = (struct caller){ .cred = cred_of_monitor(),
+	w->c = (struct caller){ .cred = cred_of_monitor(w->vfs->user_ns),
 				.sleeper = &w->sleeper,
 				.mem = &w->mem,
 				.fsize_limit = UINT64_MAX };
@@ -91,9 +91,10 @@ static inline int remove_one(const char *path, const struct stat *st, int type, 
 static inline void world_close(struct fsworld *w)
 {
 	fs_struct_put(w->c.fs);
-	mnt_ns_put(w->ns);
+	if (w->ns)
+		ns_put(&w->ns->ns);
+	cred_put(w->c.cred);
 	vfs_destroy(w->vfs);
-	cred_put((struct cred *)(uintptr_t)w->c.cred);
 	arena_destroy(w->mem.arena);
 	physmem_destroy(w->pm);
 	kick_detach(&w->sleeper.kick);

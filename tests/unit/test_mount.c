@@ -31,7 +31,7 @@ static void expect_mounts_freed(struct fsworld *w)
 
 	fs_struct_put(w->c.fs);
 	w->c.fs = NULL;
-	mnt_ns_put(w->ns);
+	ns_put(&w->ns->ns);
 	w->ns = NULL;
 	list_for_each (m, &w->vfs->mounts, all_node)
 		n++;

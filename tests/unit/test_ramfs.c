@@ -26,7 +26,7 @@ static int teardown(void **state)
 
 	/* Everything that was taken is given back. */
 	fs_struct_put(w->c.fs);
-	mnt_ns_put(w->ns);
+	ns_put(&w->ns->ns);
 	vfs_destroy(w->vfs);
 	assert_int_equal(arena_used(w->mem.arena), 0);
 	assert_int_equal(vfs_create(&w->vfs), 0);

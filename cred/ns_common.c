@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cred/ns_common.h"
+
+#include <stdlib.h>
+
+#include "util/list.h"
+
+/* Linux's PROC_DYNAMIC_FIRST, behind the fixed numbers. */
+#define FIRST_LATER 0xf0000000U
+
+static const struct {
+	const char *name;
+	unsigned clone_flag, first;
+} kinds[] = {
+#define NS_KIND(kind, name, flag, first) [kind] = { name, flag, first },
+	NS_KINDS(NS_KIND)
+#undef NS_KIND
+};
+
+const char *ns_kind_name(enum ns_kind kind)
+{
+	return kinds[kind].name;
+}
+
+unsigned ns_kind_clone_flag(enum ns_kind kind)
+{
+	return kinds[kind].clone_flag;
+}
+
+void ns_init(struct ns_common *ns, enum ns_kind kind, struct ns_numbers *numbers,
+	     struct user_namespace *owner, void (*release)(struct ns_common *ns))
+{
+	bool first = !atomic_exchange(&numbers->first_taken[kind], true);
+
+	ns->refs = 1;
+	ns->kind = kind;
+	ns->inum = first ? kinds[kind].first : FIRST_LATER + atomic_fetch_add(&numbers->later, 1);
+	ns->owner = owner;
+	ns->release = release;
+	if (owner)
+		ns_get(&owner->ns);
+}
+
+struct ns_common *ns_get(struct ns_common *ns)
+{
+	atomic_fetch_add_explicit(&ns->refs, 1, memory_order_relaxed);
+	return ns;
+}
+
+void ns_put(struct ns_common *ns)
+{
+	if (!ns || atomic_fetch_sub(&ns->refs, 1) != 1)
+		return;
+	if (ns->owner)
+		ns_put(&ns->owner->ns);
+	ns->release(ns);
+}
+
+static void release_plain(struct ns_common *ns)
+{
+	free(ns);
+}
+
+struct ns_common *ns_new(enum ns_kind kind, struct ns_numbers *numbers,
+			 struct user_namespace *owner)
+{
+	struct ns_common *ns = malloc(sizeof *ns);
+
+	if (ns)
+		ns_init(ns, kind, numbers, owner, release_plain);
+	return ns;
+}
+
+static void release_user(struct ns_common *ns)
+{
+	free(container_of(ns, struct user_namespace, ns));
+}
+
+struct user_namespace *user_ns_new(struct ns_numbers *numbers)
+{
+	struct user_namespace *u = malloc(sizeof *u);
+
+	if (u)
+		ns_init(&u->ns, NS_USER, numbers, NULL, release_user);
+	return u;
+}

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fs/nsfs.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <linux/nsfs.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "cred/ns_common.h"
+#include "fs/file.h"
+#include "fs/mount.h"
+#include "mm/mm.h"
+
+#define NSFS_MAGIC 0x6e736673
+
+struct ns_inode {
+	struct inode inode;
+	struct ns_common *ns; /* reference */
+};
+
+static struct ns_common *ns_of(struct inode *i)
+{
+	return container_of(i, struct ns_inode, inode)->ns;
+}
+
+int ns_name(const struct ns_common *ns, char *buf, size_t size)
+{
+	return snprintf(buf, size, "%s:[%u]", ns_kind_name(ns->kind), ns->inum);
+}
+
+static int ns_identify(struct inode *i, struct inode_id *out)
+{
+	*out = (struct inode_id){ .dev = i->fs->dev, .ino = ns_of(i)->inum };
+	return 0;
+}
+
+static int ns_getattr(struct inode *i, struct caller *c, unsigned mask, struct statx *out)
+{
+	memset(out, 0, sizeof *out);
+	out->stx_mask = STATX_BASIC_STATS;
+	out->stx_mode = S_IFREG | 0444;
+	out->stx_nlink = 1;
+	out->stx_ino = ns_of(i)->inum;
+	out->stx_blksize = PAGE_SIZE;
+	out->stx_dev_major = major(i->fs->dev);
+	out->stx_dev_minor = minor(i->fs->dev);
+	return 0;
+}
+
+static int ns_permission(struct inode *i, struct caller *c, int mask)
+{
+	struct statx st;
+
+	if (mask & W_OK)
+		return -EPERM;
+	ns_getattr(i, c, STATX_BASIC_STATS, &st);
+	return generic_permission(&st, c->cred, mask);
+}
+
+static int ns_statfs(struct inode *i, struct caller *c, struct statfs *out)
+{
+	memset(out, 0, sizeof *out);
+	out->f_type = NSFS_MAGIC;
+	out->f_bsize = out->f_frsize = PAGE_SIZE;
+	out->f_namelen = NAME_MAX;
+	return 0;
+}
+
+static int ns_inode_path(struct inode *i, struct dentry *d, char *buf, size_t size)
+{
+	int n = ns_name(ns_of(i), buf, size);
+
+	return (size_t)n < size ? n : -ENAMETOOLONG;
+}
+
+/* ioctl_nsfs(2). What owns or holds a first namespace is nothing a program could see: EPERM, as
+ * where that is outside of the caller's. */
+static int64_t ns_ioctl(struct file *f, struct caller *c, struct mm *mm, unsigned cmd, uint64_t arg)
+{
+	enum ns_kind kind = ns_of(file_inode(f))->kind;
+	const uid_t owner = 0;
+
+	switch (cmd) {
+	case NS_GET_NSTYPE: return ns_kind_clone_flag(kind);
+	case NS_GET_USERNS: return -EPERM;
+	case NS_GET_PARENT: return kind == NS_PID || kind == NS_USER ? -EPERM : -EINVAL;
+	case NS_GET_OWNER_UID:
+		if (kind != NS_USER)
+			return -EINVAL;
+		return copy_to_guest(mm, GVA(arg), &owner, sizeof owner) ? -EFAULT : 0;
+	}
+	return -ENOTTY;
+}
+
+static void ns_file_release(struct file *f)
+{
+	free(f);
+}
+
+static const struct file_ops ns_file_ops = { .ioctl = ns_ioctl, .release = ns_file_release };
+
+static int ns_open(struct inode *i, struct caller *c, struct dentry *d, int flags,
+		   struct file **out)
+{
+	struct file *f = calloc(1, sizeof *f);
+
+	if (!f)
+		return -ENOMEM;
+	file_init(f, &ns_file_ops, (unsigned)flags);
+	*out = f;
+	return 0;
+}
+
+static void ns_inode_release(struct inode *i)
+{
+	ns_put(ns_of(i));
+	free(container_of(i, struct ns_inode, inode));
+}
+
+static const struct inode_ops ns_inode_ops = {
+	.identify = ns_identify,
+	.getattr = ns_getattr,
+	.permission = ns_permission,
+	.open = ns_open,
+	.statfs = ns_statfs,
+	.path = ns_inode_path,
+	.release = ns_inode_release,
+};
+
+int ns_path(struct vfs *vfs, struct ns_common *ns, struct path *out)
+{
+	struct ns_inode *i = calloc(1, sizeof *i);
+
+	if (!i)
+		return -ENOMEM;
+	inode_init(&i->inode, vfs->internal->fs, &ns_inode_ops, S_IFREG);
+	i->ns = ns_get(ns);
+	struct dentry *d = dentry_new(&i->inode, NULL, "", 0);
+	if (!d)
+		return -ENOMEM;
+	*out = (struct path){ .mnt = mount_get(vfs->internal), .dentry = d };
+	return 0;
+}

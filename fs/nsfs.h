@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* nsfs: the files that stand for namespaces. A link of /proc/PID/ns leads to one; whoever has it
+ * open holds the namespace. */
+#ifndef HL_FS_NSFS_H
+#define HL_FS_NSFS_H
+
+#include <stddef.h>
+
+struct file;
+struct ns_common;
+struct path;
+struct vfs;
+
+/* The file that stands for a namespace, a reference. 0 or -ENOMEM. */
+int ns_path(struct vfs *vfs, struct ns_common *ns, struct path *out);
+/* "mnt:[4026531832]"; as snprintf. */
+int ns_name(const struct ns_common *ns, char *buf, size_t size);
+
+#endif

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The namespaces of a task, but for its user namespace, which its credentials have. Tasks share one
+ * until one of them asks for a namespace of its own (clone(2), unshare(2), setns(2)); a set is never
+ * changed.
+ */
+#ifndef HL_KERNEL_NSPROXY_H
+#define HL_KERNEL_NSPROXY_H
+
+#include "fs/mount.h"
+#include "kernel/pid.h"
+#include "kernel/uts.h"
+
+struct task;
+
+struct nsproxy {
+	_Atomic uint32_t refs;
+	/* References. NS_PID is the one that children are born in, a task's own is that of its pid
+	 * (task_pid_ns). NS_USER is NULL. */
+	struct ns_common *ns[NR_NS_KINDS];
+};
+
+/* The first set of a sandbox: a namespace of each kind, `pids` among them. NULL: no memory. */
+struct nsproxy *nsproxy_new(struct vfs *vfs, struct pid_namespace *pids);
+struct nsproxy *nsproxy_get(struct nsproxy *p);
+void nsproxy_put(struct nsproxy *p);
+
+static inline struct mnt_namespace *nsproxy_mnt(const struct nsproxy *p)
+{
+	return container_of(p->ns[NS_MNT], struct mnt_namespace, ns);
+}
+
+static inline struct uts_namespace *nsproxy_uts(const struct nsproxy *p)
+{
+	return container_of(p->ns[NS_UTS], struct uts_namespace, ns);
+}
+
+#endif
