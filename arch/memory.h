@@ -7,6 +7,7 @@
  *   ARCH_*_RANDOM_BITS      bits of a page number by which the kernel moves the stack, the mappings
  *                           below it and a position independent program (arch_mmap_rnd)
  *   ARCH_MAP_LOW            the flag of mmap(2) that asks for the lowest 2 GiB; 0: there is none
+ *   ARCH_MAP_NAMES(N)       its name, behind a comma, in a table of names
  */
 #ifndef HL_ARCH_MEMORY_H
 #define HL_ARCH_MEMORY_H

@@ -48,6 +48,7 @@ struct sigframe_place {
 /* What a frame holds besides the registers. */
 struct sigframe_info {
 	int sig;
+	uint64_t flags; /* SA_* */
 	siginfo_t siginfo;
 	uint64_t mask; /* to return to */
 	struct sigframe_stack altstack;

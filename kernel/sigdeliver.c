@@ -249,6 +249,7 @@ static bool frame_info(struct task *t, const struct taken *s, struct sigframe_in
 {
 	*out = (struct sigframe_info){
 		.sig = s->sig,
+		.flags = s->action.flags,
 		.siginfo = s->info,
 		.mask = t->restore_mask ? t->saved_mask : t->blocked,
 		.altstack = { t->altstack.sp, t->altstack.flags, 0, t->altstack.size },

@@ -95,11 +95,12 @@ int hl_host_inspect(struct hl_host_report **out, struct hl_error **err)
 	if (!r)
 		return error_set(err, HL_NO_MEMORY, "out of memory");
 	checks_make(host_checks, true, add, &r->host);
-	for (size_t i = 0; platforms[i] && i < NR_PLATFORMS; i++)
+	for (size_t i = 0; platforms[i] && i < NR_PLATFORMS; i++) {
 		inspect_platform(r, i);
+		r->shown.nr_platforms++;
+	}
 	inspect_choice(r);
 	r->shown.platforms = r->platform;
-	r->shown.nr_platforms = NR_PLATFORMS;
 	r->shown.findings = r->host.shown;
 	r->shown.nr_findings = r->host.count;
 	*out = &r->shown;

@@ -10,6 +10,7 @@
 #define ARCH_STACK_RANDOM_BITS 22
 #define ARCH_MMAP_RANDOM_BITS  28
 
-#define ARCH_MAP_LOW MAP_32BIT
+#define ARCH_MAP_LOW      MAP_32BIT
+#define ARCH_MAP_NAMES(N) , N(MAP_32BIT)
 
 #endif
