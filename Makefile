@@ -52,9 +52,19 @@ endif
 # The CPU that is compiled for, which is that of guests: a folder of arch/.
 ARCH := $(firstword $(subst -, ,$(shell $(CC) -dumpmachine)))
 
+# What runs guests of that CPU. Where nothing does, the library is complete but for that, and says so.
+ifeq ($(ARCH),x86_64)
+PLATFORM_DIRS := platform/kvm platform/process
+else
+PLATFORM_DIRS := platform/none
+endif
+
 # A folder's sources are whatever lies in it: a new file needs no line here.
-LIB_DIRS := util arch/$(ARCH) host platform platform/kvm platform/process mm cred fs fs/* net kernel kernel/tty loader proc sys trace snapshot lib jail
+LIB_DIRS := util arch arch/$(ARCH) host platform $(PLATFORM_DIRS) mm cred fs fs/* net kernel kernel/tty loader proc sys trace snapshot lib jail
 LIB_SRCS := $(sort $(foreach d,$(LIB_DIRS),$(wildcard $(d)/*.c) $(wildcard $(d)/*.S)))
+ifeq ($(PLATFORM_DIRS),platform/none)
+LIB_SRCS := $(filter-out platform/choose.c,$(LIB_SRCS))
+endif
 CLI_SRCS := $(wildcard cli/*.c)
 LIB_OBJS := $(LIB_SRCS:%=$(BUILD)/%.o)
 CLI_OBJS := $(CLI_SRCS:%=$(BUILD)/%.o)
@@ -117,8 +127,10 @@ docs:
 compile_commands.json:
 	@scripts/compile-commands '$(CC) $(HL_CFLAGS) $(CFLAGS)' $(filter %.c,$(LIB_SRCS) $(CLI_SRCS)) > $@
 
-include arch/$(ARCH)/vdso/rules.mk
+include arch/vdso.mk
+ifneq ($(PLATFORM_DIRS),platform/none)
 include platform/process/stub/rules.mk
+endif
 include scripts/install.mk
 include scripts/check.mk
 

@@ -17,6 +17,8 @@
 /* clang-format off */
 #if defined(__x86_64__)
 #define ARCH_FILE(name) ARCH_QUOTE(arch/x86_64/name)
+#elif defined(__aarch64__)
+#define ARCH_FILE(name) ARCH_QUOTE(arch/aarch64/name)
 #else
 #error "there is no folder in arch/ for this CPU"
 #endif

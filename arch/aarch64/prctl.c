@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "arch/prctl.h"
+
+#include <errno.h>
+
+int64_t arch_prctl(struct cpu_regs *r, int op, uint64_t arg, uint64_t fp_features,
+		   struct arch_prctl_effect *out)
+{
+	*out = (struct arch_prctl_effect){ 0 };
+	return -ENOSYS;
+}
+
+bool arch_prctl_puts(int op)
+{
+	return false;
+}

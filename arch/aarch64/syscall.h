@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef HL_ARCH_AARCH64_SYSCALL_H
+#define HL_ARCH_AARCH64_SYSCALL_H
+
+#define ARCH_SYSCALLS_GENERIC 1
+
+/* clone(flags, stack, parent_tid, tls, child_tid) */
+#define CLONE_ARG_TLS       3
+#define CLONE_ARG_CHILD_TID 4
+
+#endif

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef HL_ARCH_AARCH64_VSYSCALL_H
+#define HL_ARCH_AARCH64_VSYSCALL_H
+
+#define VSYSCALL_PAGE 0UL
+#define VSYSCALL_SIZE 0UL
+
+static inline bool vsyscall_contains(uint64_t addr)
+{
+	return false;
+}
+
+#endif
