@@ -153,9 +153,8 @@ struct platform {
 	int (*regs_set)(struct context *c, const struct cpu_regs *in);
 
 	/* Extended (floating-point, vector) state as signal frames hold it, fp_size() bytes, and
-	 * which parts of it guests of this machine have; x86: the standard (non-compacted) XSAVE
-	 * format of the SDM, XCR0. fp_set checks what it is given (x86: reserved bits, XSTATE_BV
-	 * within XCR0, MXCSR) and gives -EINVAL; buf NULL: the state of a fresh process. */
+	 * which parts of it guests of this machine have: sigframe.h of the architecture. fp_set
+	 * checks what it is given and gives -EINVAL; buf NULL: the state of a fresh process. */
 	size_t (*fp_size)(const struct machine *m, uint64_t *features);
 	int (*fp_get)(struct context *c, void *buf, size_t size);
 	int (*fp_set)(struct context *c, const void *buf, size_t size);

@@ -9,6 +9,10 @@
  * 	        | siginfo                                    the handler's second argument
  * 	        | ucontext                                   its third
  * 	sp      | return address: sa_restorer                sp + 8 is a multiple of 16
+ *
+ * Platforms give and take the extended state in the same format, the standard (non-compacted) one
+ * of XSAVE (Intel SDM vol. 1, 13.4); its features are XCR0's. What they take is checked: reserved
+ * bits, XSTATE_BV within XCR0, MXCSR.
  */
 #ifndef HL_ARCH_X86_64_SIGFRAME_H
 #define HL_ARCH_X86_64_SIGFRAME_H
