@@ -53,23 +53,28 @@ static void put_peer(struct nlbuf *b, struct unix_sock *u)
 	nlbuf_attr_copy(b, UNIX_DIAG_PEER, &ino, sizeof(ino));
 }
 
-/* References to those who wait to be accepted. */
+/* References to those who wait to be accepted. The embryos are locked when the listener no longer
+ * is: two sockets are locked in the order of their addresses, which these two may not be in. */
 static size_t waiting_peers(struct unix_sock *u, struct unix_sock ***out)
 {
 	struct unix_sock *embryo;
-	size_t n = 0;
+	size_t n = 0, nr_peers = 0;
 
 	mutex_lock(&u->lock);
 	*out = malloc(u->accept_len * sizeof(**out));
 	if (*out)
-		list_for_each (embryo, &u->accept_queue, accept_node) {
-			mutex_lock(&embryo->lock);
-			if (embryo->peer)
-				(*out)[n++] = unix_get(embryo->peer);
-			mutex_unlock(&embryo->lock);
-		}
+		list_for_each (embryo, &u->accept_queue, accept_node)
+			(*out)[n++] = unix_get(embryo);
 	mutex_unlock(&u->lock);
-	return n;
+	for (size_t i = 0; i < n; i++) {
+		embryo = (*out)[i];
+		mutex_lock(&embryo->lock);
+		if (embryo->peer)
+			(*out)[nr_peers++] = unix_get(embryo->peer);
+		mutex_unlock(&embryo->lock);
+		unix_put(embryo);
+	}
+	return nr_peers;
 }
 
 static void put_waiting(struct nlbuf *b, struct unix_sock *u)
