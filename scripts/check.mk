@@ -5,7 +5,7 @@
 #: make check             all suites, after having installed what they need  [PLATFORMS='kvm process']
 #:                        PLATFORM=kvm|process: what a single suite runs on; default kvm
 #:                        CHECK_JOBS=1: one suite after the other
-.PHONY: lint check check-compilers check-prepare tidy
+.PHONY: lint check check-compilers check-locks check-prepare tidy
 
 PLATFORM ?= kvm
 
@@ -36,6 +36,13 @@ lint:
 # Both compilers take every file, warnings as errors.
 check-compilers:
 	+@MAKE='$(MAKE)' scripts/check-compilers
+
+#: make check-locks       do locks keep their order? Suites on a build with LOCKS=1  [PLATFORM=kvm|process]
+LOCKS_SUITES := check-unit check-platform check-conformance check-ends
+check-locks:
+	+@failed=0; for suite in $(LOCKS_SUITES); do \
+		$(MAKE) --no-print-directory LOCKS=1 $$suite || failed=1; \
+	done; exit $$failed
 
 check:
 	+@MAKE='$(MAKE)' PLATFORMS='$(PLATFORMS)' scripts/check
