@@ -4,6 +4,8 @@
  * program says "begin" when it is prepared, and then does nothing but the operation, over and over,
  * until somebody ends it. It says why when the operation fails, which is a failure of the test:
  * nothing long was under way.
+ *
+ * PROG killed OP: a child does that, and its parent kills it at the end of the standard input.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -675,12 +677,31 @@ static const struct op {
 	OPS(OP)
 };
 
+static void kill_at_the_end_of_input(void (*run)(void))
+{
+	pid_t pid = (pid_t)NEED(fork());
+	int status;
+	char byte;
+
+	if (pid == 0)
+		run();
+	while (NEED(read(STDIN_FILENO, &byte, 1)) > 0)
+		;
+	NEED(kill(pid, SIGKILL));
+	NEED(waitpid(pid, &status, 0));
+	exit(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL ? 0 : 4);
+}
+
 int main(int argc, char **argv)
 {
 	for (size_t i = 0; i < sizeof ops / sizeof *ops; i++) {
 		if (argc < 2)
 			puts(ops[i].name);
-		else if (strcmp(argv[1], ops[i].name) == 0)
+		else if (strcmp(argv[argc - 1], ops[i].name) != 0)
+			continue;
+		else if (argc > 2)
+			kill_at_the_end_of_input(ops[i].run);
+		else
 			ops[i].run();
 	}
 	return argc < 2 ? 0 : 2;
