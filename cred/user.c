@@ -29,9 +29,10 @@ void users_free(struct users *all)
 	free(all);
 }
 
-/* Where the user is linked, or would be. lock held */
+/* Where the user is linked, or would be. */
 static struct user **find(struct users *all, uid_t uid)
 {
+	lock_assert_held(&all->lock);
 	struct user **link = &all->buckets[uid % BUCKETS];
 
 	while (*link && (*link)->uid != uid)

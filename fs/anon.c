@@ -31,9 +31,9 @@ static struct statx_timestamp statx_time(const struct timespec *ts)
 	return (struct statx_timestamp){ .tv_sec = ts->tv_sec, .tv_nsec = ts->tv_nsec };
 }
 
-/* attr->lock held. */
 static void fill(const struct anon_attr *attr, struct statx *out)
 {
+	lock_assert_held(&attr->lock);
 	out->stx_mode = attr->mode;
 	out->stx_uid = attr->uid;
 	out->stx_gid = attr->gid;
@@ -58,9 +58,10 @@ void anon_getattr(const struct file *f, struct anon_attr *attr, struct statx *ou
 	mutex_unlock(&attr->lock);
 }
 
-/* Linux: setattr_copy. attr->lock held. */
+/* Linux: setattr_copy. */
 static void apply(struct anon_attr *attr, const struct iattr *change, struct timespec now)
 {
+	lock_assert_held(&attr->lock);
 	if (change->valid & ATTR_UID)
 		attr->uid = change->uid;
 	if (change->valid & ATTR_GID)

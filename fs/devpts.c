@@ -100,9 +100,10 @@ static void node_link(struct devpts *d, struct devpts_node *n)
 	mutex_unlock(&d->lock);
 }
 
-/* The first node whose number is not below `ino`. lock held */
+/* The first node whose number is not below `ino`. */
 static struct devpts_node *find_from(struct devpts *d, unsigned ino)
 {
+	lock_assert_held(&d->lock);
 	struct rb_node *n = d->nodes.root, *found = NULL;
 
 	while (n) {
@@ -113,9 +114,9 @@ static struct devpts_node *find_from(struct devpts *d, unsigned ino)
 	return entry_of(found);
 }
 
-/* lock held */
 static struct devpts_node *find_ino(struct devpts *d, unsigned ino)
 {
+	lock_assert_held(&d->lock);
 	struct devpts_node *n = find_from(d, ino);
 
 	return n && n->ino == ino ? n : NULL;

@@ -124,6 +124,7 @@ static bool same_event(const struct inotify_event *a, const struct inotify_event
 /* An event like the last one that waits is told once. */
 static void queue_event(struct inotify *in, int wd, const struct inotify_event *e)
 {
+	lock_assert_held(&in->table->lock);
 	struct notice *last =
 	    list_empty(&in->events) ? NULL : container_of(in->events.prev, struct notice, node);
 	bool full = in->nr_events >= INOTIFY_MAX_QUEUED_EVENTS;
@@ -149,6 +150,7 @@ static void queue_event(struct inotify *in, int wd, const struct inotify_event *
 
 static struct notice *take_event(struct inotify *in)
 {
+	lock_assert_held(&in->table->lock);
 	struct notice *ev = list_first(&in->events, struct notice, node);
 
 	list_del(&ev->node);
@@ -179,6 +181,7 @@ static struct rb_node **watch_search(struct inotify_table *t, int wd, struct rb_
 
 static struct watch *watch_find(struct inotify_table *t, int wd)
 {
+	lock_assert_held(&t->lock);
 	struct rb_node *parent, **link = watch_search(t, wd, &parent);
 
 	return *link ? watch_of(*link) : NULL;
@@ -186,6 +189,7 @@ static struct watch *watch_find(struct inotify_table *t, int wd)
 
 static struct watch *watch_get(struct inotify_table *t, int wd)
 {
+	lock_assert_held(&t->lock);
 	struct rb_node *parent, **link = watch_search(t, wd, &parent);
 
 	if (*link)
@@ -202,6 +206,7 @@ static struct watch *watch_get(struct inotify_table *t, int wd)
 /* The same of an inode of our own. */
 static int own_watch(struct inotify_table *t, struct inode *i, struct watch **out)
 {
+	lock_assert_held(&t->lock);
 	struct watch *w = i->watch ?: calloc(1, sizeof(*w));
 
 	if (w && !i->watch) {
@@ -217,6 +222,7 @@ static int own_watch(struct inotify_table *t, struct inode *i, struct watch **ou
 /* `gone`: the host has ended it already. */
 static void watch_put(struct inotify_table *t, struct watch *w, bool gone)
 {
+	lock_assert_held(&t->lock);
 	if (!list_empty(&w->marks))
 		return;
 	if (w->inode) {
@@ -249,6 +255,7 @@ static void mark_end(struct mark *m)
 
 static struct mark *mark_of_watch(struct inotify *in, const struct watch *w)
 {
+	lock_assert_held(&in->table->lock);
 	struct mark *m;
 
 	list_for_each (m, &w->marks, watch_node)
@@ -259,6 +266,7 @@ static struct mark *mark_of_watch(struct inotify *in, const struct watch *w)
 
 static struct mark *mark_find(struct inotify *in, int wd)
 {
+	lock_assert_held(&in->table->lock);
 	struct mark *m;
 
 	list_for_each (m, &in->marks, instance_node)
@@ -271,6 +279,7 @@ static struct mark *mark_find(struct inotify *in, int wd)
 static int mark_new(struct inotify *in, struct caller *c, struct watch *w, uint32_t mask,
 		    struct mark **out)
 {
+	lock_assert_held(&in->table->lock);
 	struct user *u = user_get(c->fs->vfs->users, c->cred->uid);
 	struct mark *m = calloc(1, sizeof(*m));
 
@@ -309,6 +318,7 @@ static void tell_marks(struct watch *w, const struct inotify_event *e, uint32_t 
 
 static void deliver(struct inotify_table *t, const struct inotify_event *e)
 {
+	lock_assert_held(&t->lock);
 	struct watch *w = watch_find(t, e->wd);
 
 	if (!w)
@@ -319,6 +329,7 @@ static void deliver(struct inotify_table *t, const struct inotify_event *e)
 
 static void deliver_overflow(struct inotify_table *t, const struct inotify_event *e)
 {
+	lock_assert_held(&t->lock);
 	struct inotify *in;
 
 	list_for_each (in, &t->instances, node)
@@ -328,6 +339,7 @@ static void deliver_overflow(struct inotify_table *t, const struct inotify_event
 /* Sorts what has come into the queues. */
 static void drain(struct inotify_table *t)
 {
+	lock_assert_held(&t->lock);
 	char buf[DRAIN_BYTES] __attribute__((aligned(8)));
 	ssize_t n;
 
@@ -620,9 +632,10 @@ bool file_is_inotify(const struct file *f)
 	return f->ops == &inotify_ops;
 }
 
-/* table->lock held. The watch descriptor. */
+/* The watch descriptor. */
 static int set_mark(struct inotify *in, struct caller *c, struct watch *w, uint32_t mask)
 {
+	lock_assert_held(&in->table->lock);
 	struct mark *m = mark_of_watch(in, w);
 	int err = 0;
 
@@ -637,10 +650,11 @@ static int set_mark(struct inotify *in, struct caller *c, struct watch *w, uint3
 	return err ? err : m->wd;
 }
 
-/* table->lock held. Has the host watch the file. */
+/* Has the host watch the file. */
 static int host_watch(struct inotify_table *t, struct caller *c, struct inode *i, uint32_t mask,
 		      struct watch **out)
 {
+	lock_assert_held(&t->lock);
 	int wd = i->ops->watch(i, c, t->fd, (mask & HOST_MASK) | IN_MASK_ADD);
 
 	if (wd < 0)

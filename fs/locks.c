@@ -116,6 +116,7 @@ static struct list *bucket_of(struct lock_table *t, const struct inode_id *id)
 
 static struct locked_file *find_file(struct lock_table *t, const struct inode_id *id)
 {
+	lock_assert_held(&t->lock);
 	struct locked_file *f;
 
 	list_for_each (f, bucket_of(t, id), node)
@@ -126,6 +127,7 @@ static struct locked_file *find_file(struct lock_table *t, const struct inode_id
 
 static struct locked_file *get_file(struct lock_table *t, const struct inode_id *id)
 {
+	lock_assert_held(&t->lock);
 	struct locked_file *f = find_file(t, id);
 
 	if (f)
@@ -213,6 +215,7 @@ static struct held_lock *find_conflict(struct locked_file *f, const struct file_
 /* Would `owner` wait for itself in the end? */
 static bool would_deadlock(struct lock_table *t, const void *owner, const void *blocker)
 {
+	lock_assert_held(&t->lock);
 	for (int i = 0; i < MAX_DEADLOCK_STEPS && blocker; i++) {
 		const void *next = NULL;
 		struct lock_wait *w;
@@ -228,6 +231,7 @@ static bool would_deadlock(struct lock_table *t, const void *owner, const void *
 
 static void insert(struct lock_table *t, struct lock_owner *o, struct held_lock *n)
 {
+	lock_assert_held(&t->lock);
 	struct rb_node **link = &o->locks.root, *parent = NULL;
 
 	while (*link) {
@@ -242,6 +246,7 @@ static void insert(struct lock_table *t, struct lock_owner *o, struct held_lock 
 static void cut_out(struct lock_table *t, struct lock_owner *o, const struct file_lock *l,
 		    struct held_lock **spare)
 {
+	lock_assert_held(&t->lock);
 	struct held_lock *h, *next;
 
 	for (h = first_from(o, l->start); h && h->l.start <= l->end; h = next) {
@@ -266,6 +271,7 @@ static void cut_out(struct lock_table *t, struct lock_owner *o, const struct fil
 /* Joins the new lock with its neighbours where they touch and are of its type. */
 static void merge(struct lock_table *t, struct lock_owner *o, struct held_lock *n)
 {
+	lock_assert_held(&t->lock);
 	struct held_lock *below = held_of(rb_prev(&n->node)), *above = next_of(n);
 
 	if (below && below->l.type == n->l.type && below->l.end + 1 == n->l.start) {
@@ -310,6 +316,7 @@ static bool lock(struct lock_table *t, struct locked_file *f, const struct file_
 
 static int apply(struct lock_table *t, struct locked_file *f, const struct file_lock *l)
 {
+	lock_assert_held(&t->lock);
 	struct held_lock *spare = malloc(sizeof *spare);
 	bool done = spare;
 
@@ -335,10 +342,11 @@ static void give_up_other_type(struct lock_table *t, struct locked_file *f,
 	waitqueue_wake_all(&f->changed, 0);
 }
 
-/* Sleeps until the file's locks changed. The table's lock is held on entry and exit. */
+/* Sleeps until the file's locks changed. */
 static int wait_change(struct lock_table *t, struct caller *c, struct locked_file *f,
 		       const struct file_lock *l, const struct held_lock *blocker)
 {
+	lock_assert_held(&t->lock);
 	struct lock_wait wait = { .owner = l->owner, .blocker = blocker->l.owner };
 	struct waiter w;
 
@@ -363,6 +371,7 @@ static int wait_change(struct lock_table *t, struct caller *c, struct locked_fil
 static int set_locked(struct lock_table *t, struct caller *c, struct locked_file *f,
 		      const struct file_lock *l, bool wait)
 {
+	lock_assert_held(&t->lock);
 	struct held_lock *blocker;
 	int err = 0;
 

@@ -60,9 +60,10 @@ static struct claim *find(struct writers *w, const struct inode_id *id)
 	return NULL;
 }
 
-/* `by`: 1 or -1. lock held. */
+/* `by`: 1 or -1. */
 static int take_locked(struct writers *w, const struct inode_id *id, int by)
 {
+	lock_assert_held(&w->lock);
 	struct claim *c = find(w, id);
 
 	if (c && (c->count > 0) != (by > 0))

@@ -44,6 +44,7 @@ uint64_t task_cpu_ns(struct task *t)
 
 uint64_t process_cpu_ns(struct process *p)
 {
+	lock_assert_held(&p->sb->lock);
 	uint64_t sum = p->dead_threads.utime_ns + p->dead_threads.stime_ns;
 	struct task *t;
 

@@ -139,6 +139,7 @@ static bool fire_one(struct process *p)
 
 void cputimer_check(struct sandbox *sb)
 {
+	lock_assert_held(&sb->lock);
 	struct process *p, *next;
 
 	list_for_each_safe (p, next, &sb->processes, all_node) {
@@ -153,6 +154,7 @@ void cputimer_check(struct sandbox *sb)
 
 void cputimer_arm(struct cputimer *ct, uint64_t expires)
 {
+	lock_assert_held(&ct->process->sb->lock);
 	list_del(&ct->node);
 	ct->expires = expires;
 	list_add_tail(&ct->process->cpu_timers, &ct->node);
@@ -161,17 +163,20 @@ void cputimer_arm(struct cputimer *ct, uint64_t expires)
 
 void cputimer_disarm(struct cputimer *ct)
 {
+	lock_assert_held(&ct->process->sb->lock);
 	list_del(&ct->node);
 }
 
 void cputimer_task_started(struct task *t)
 {
+	lock_assert_held(&t->sb->lock);
 	if (!list_empty(&t->process->cpu_timers))
 		program(t->process);
 }
 
 void cputimer_space_changed(struct process *p)
 {
+	lock_assert_held(&p->sb->lock);
 	host_timer_delete(&p->space_timer);
 	if (!list_empty(&p->cpu_timers))
 		program(p);
@@ -179,6 +184,7 @@ void cputimer_space_changed(struct process *p)
 
 void cputimer_task_ended(struct task *t)
 {
+	lock_assert_held(&t->sb->lock);
 	struct cputimer *ct, *next;
 
 	host_timer_delete(&t->cpu_timer);

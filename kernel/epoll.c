@@ -379,16 +379,17 @@ static void epoll_table_host(struct poll_table *pt, int host_fd)
 		et->error = epitem_add_host(et->item, host_fd);
 }
 
-/* What is true of the item's file now, of what is wanted. ep->lock held. */
+/* What is true of the item's file now, of what is wanted. */
 static unsigned epitem_poll(struct epitem *item, struct poll_table *pt)
 {
+	lock_assert_held(&item->ep->lock);
 	return file_poll(item->file, pt) & item->events & ~EPOLL_PRIVATE;
 }
 
-/* Takes the item out of everything and frees it. ep->lock held. The file may be freed once it is
- * off file_node. */
+/* Takes the item out of everything and frees it. The file may be freed once it is off file_node. */
 static void epitem_remove(struct epitem *item)
 {
+	lock_assert_held(&item->ep->lock);
 	struct epitem_waiter *ew, *next;
 	struct file *f = item->file;
 
@@ -659,10 +660,10 @@ static void ep_return_ready(struct epoll *ep, struct list *left)
 	mutex_unlock(&ep->ready_lock);
 }
 
-/* Reports the item if its file is ready: 1, 0, or -EFAULT (it stays on the ready list). ep->lock
- * held. */
+/* Reports the item if its file is ready: 1, 0, or -EFAULT (it stays on the ready list). */
 static int ep_report(struct epitem *item, struct uio *out)
 {
+	lock_assert_held(&item->ep->lock);
 	ep_unready(item);
 	unsigned events = epitem_poll(item, NULL);
 	if (!events)

@@ -173,9 +173,10 @@ static void send_signal(struct sandbox *sb, const struct fasync_signal *s, bool 
 	sandbox_unlock(sb);
 }
 
-/* The next one; domain->lock held. */
+/* The next one. */
 static bool take_due(struct fasync_domain *d, struct fasync_signal *s, bool *on)
 {
+	lock_assert_held(&d->lock);
 	if (list_empty(&d->due))
 		return false;
 	struct fasync *e = list_first(&d->due, struct fasync, due_node);
@@ -222,9 +223,9 @@ static void poke(struct fasync_domain *d)
 		;
 }
 
-/* domain->lock held. */
 static void note(struct fasync *e, unsigned reasons)
 {
+	lock_assert_held(&e->domain->lock);
 	if (!e->on)
 		reasons &= BIT(POLL_PRI);
 	if (!e->reasons && reasons)
@@ -249,9 +250,10 @@ static bool fasync_woken(struct waiter *w, unsigned events)
 	return false;
 }
 
-/* What the host says of an entry's descriptor. domain->lock held. */
+/* What the host says of an entry's descriptor. */
 static void note_host(struct fasync *e, bool room)
 {
+	lock_assert_held(&e->domain->lock);
 	struct epoll_event ev;
 	unsigned reasons = 0;
 

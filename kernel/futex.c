@@ -225,9 +225,10 @@ int futex_wait_many(struct task *t, const struct futex_want *want, unsigned n, u
 
 /* ---- waking ---- */
 
-/* Bucket lock held. At least one is woken even if `nr` asks for none, as Linux does. */
+/* At least one is woken even if `nr` asks for none, as Linux does. */
 static int wake_key(struct futex_bucket *b, const struct futex_key *key, int nr, uint32_t bitset)
 {
+	lock_assert_held(&b->lock);
 	struct futex_waiter *w, *next;
 	int woken = 0;
 
@@ -261,11 +262,12 @@ int futex_wake(struct task *t, struct futex_ref ref, int nr, uint32_t bitset)
 	return r;
 }
 
-/* Both locks held. */
 static int requeue_keys(struct futex_bucket *from, const struct futex_key *key,
 			struct futex_bucket *to, const struct futex_key *key2, int nr_wake,
 			int nr_requeue)
 {
+	lock_assert_held(&from->lock);
+	lock_assert_held(&to->lock);
 	struct futex_waiter *w, *next;
 	int done = 0;
 

@@ -356,10 +356,10 @@ static int requeue_rest(struct acquire *a, struct futex_bucket *from, const stru
 	return done;
 }
 
-/* Both locks held. */
 static int requeue_locked(struct acquire *a, struct futex_bucket *from, const struct futex_key *key,
 			  uint64_t addr, uint32_t cmpval, int nr_requeue)
 {
+	lock_assert_held(&from->lock);
 	uint32_t now;
 	int err = guest_load32(a->t->mm, GVA(addr), &now);
 

@@ -36,10 +36,11 @@ static bool must_pass(struct task *t, struct task *o, bool whole_sandbox)
 	return o != t && (whole_sandbox || o->mm == t->mm);
 }
 
-/* Lock held: who is in the guest is asked out. True: some are still to be waited for. `first`: this
- * is the request. */
+/* Who is in the guest is asked out. True: some are still to be waited for. `first`: this is the
+ * request. */
 static bool visit(struct task *t, bool whole_sandbox, bool first)
 {
+	lock_assert_held(&t->sb->lock);
 	struct process *p;
 	struct task *o;
 	bool any = false;

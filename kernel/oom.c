@@ -28,9 +28,10 @@ struct candidate {
 	int64_t score;
 };
 
-/* The address space of a process that still runs; NULL: it has none. sandbox->lock held. */
+/* The address space of a process that still runs; NULL: it has none. */
 static struct mm *running_mm(struct process *p)
 {
+	lock_assert_held(&p->sb->lock);
 	struct task *t;
 
 	if (p->group_exiting)

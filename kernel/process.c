@@ -34,6 +34,7 @@ static void inherit(struct process *p, struct process *parent)
 
 int process_new(struct sandbox *sb, struct process *parent, struct process **out)
 {
+	lock_assert_held(&sb->lock);
 	struct process *p = calloc(1, sizeof *p);
 	if (!p)
 		return -ENOMEM;
@@ -93,6 +94,7 @@ uint64_t process_rlimit(struct process *p, int which)
 
 struct process *process_find(struct sandbox *sb, pid_t tgid)
 {
+	lock_assert_held(&sb->lock);
 	struct pid *pid = pid_find(sb->pid_ns, tgid);
 	return pid ? pid->process : NULL;
 }
@@ -104,6 +106,7 @@ struct cred *process_cred(const struct process *p)
 
 void process_set_cred(struct process *p, struct cred *c)
 {
+	lock_assert_held(&p->sb->lock);
 	cred_put(p->cred);
 	p->cred = c;
 }
@@ -119,6 +122,7 @@ static void leave_pid(struct sandbox *sb, struct list *node, struct pid **slot)
 
 void process_set_pgrp(struct process *p, struct pid *pgrp)
 {
+	lock_assert_held(&p->sb->lock);
 	if (pgrp)
 		pid_get(pgrp);
 	leave_pid(p->sb, &p->pgrp_node, &p->pgrp);
@@ -129,6 +133,7 @@ void process_set_pgrp(struct process *p, struct pid *pgrp)
 
 void process_set_session(struct process *p, struct pid *session)
 {
+	lock_assert_held(&p->sb->lock);
 	if (session)
 		pid_get(session);
 	leave_pid(p->sb, &p->session_node, &p->session);
@@ -187,6 +192,7 @@ static void check_orphaned_group(struct process *p, struct pid *pgrp, struct pro
 
 void process_check_orphans(struct process *p)
 {
+	lock_assert_held(&p->sb->lock);
 	check_orphaned_group(p, p->pgrp, p->parent);
 	struct process *child;
 	list_for_each (child, &p->children, sibling) {
@@ -224,6 +230,7 @@ static const struct ksigaction *parent_action(struct process *parent, int sig)
 
 bool process_parent_ignores_exit(struct process *p)
 {
+	lock_assert_held(&p->sb->lock);
 	if (p->parent == p->sb->init)
 		return true;
 	const struct ksigaction *a = parent_action(p->parent, SIGCHLD);
@@ -233,6 +240,7 @@ bool process_parent_ignores_exit(struct process *p)
 
 void process_notify_parent(struct process *p, int sig, int code, int status)
 {
+	lock_assert_held(&p->sb->lock);
 	struct process *parent = p->parent;
 	if (!parent)
 		return;
@@ -303,6 +311,7 @@ static void put_inherited(struct process *p)
 
 void process_exited(struct process *p)
 {
+	lock_assert_held(&p->sb->lock);
 	struct sandbox *sb = p->sb;
 	if (p->session_leader)
 		tty_leader_ended(p);
@@ -327,6 +336,7 @@ void process_exited(struct process *p)
 
 void process_reap(struct process *p)
 {
+	lock_assert_held(&p->sb->lock);
 	put_inherited(p); /* still there where it never ran */
 	list_del(&p->sibling);
 	list_del(&p->all_node);
@@ -363,6 +373,7 @@ void rusage_add(struct rusage_sum *to, const struct rusage_sum *from)
 
 void process_rusage(struct process *p, struct rusage_sum *out)
 {
+	lock_assert_held(&p->sb->lock);
 	*out = p->dead_threads;
 	struct task *t;
 	list_for_each (t, &p->tasks, process_node) {

@@ -81,6 +81,7 @@ void rseq_cpu_need(struct task *t)
 
 static void give(struct rseq_cpus *rc, int i, struct task *t)
 {
+	lock_assert_held(&rc->lock);
 	struct cpu *c = &rc->cpu[i];
 
 	t->rseq_fresh = c->last != t;
@@ -93,6 +94,7 @@ static void give(struct rseq_cpus *rc, int i, struct task *t)
 /* A free CPU, the one it had before if possible; -1: none. */
 static int find_free(struct rseq_cpus *rc, int before)
 {
+	lock_assert_held(&rc->lock);
 	if (before >= 0 && before < rc->n && !rc->cpu[before].owner)
 		return before;
 	for (int i = 0; i < rc->n; i++) {
@@ -104,6 +106,7 @@ static int find_free(struct rseq_cpus *rc, int before)
 
 static struct cpu *longest_held(struct rseq_cpus *rc)
 {
+	lock_assert_held(&rc->lock);
 	struct cpu *best = NULL;
 
 	for (int i = 0; i < rc->n; i++) {
@@ -117,6 +120,7 @@ static struct cpu *longest_held(struct rseq_cpus *rc)
 /* Asks for a CPU whose slice is over. When to look again. */
 static uint64_t ask(struct rseq_cpus *rc, const struct sleeper *s)
 {
+	lock_assert_held(&rc->lock);
 	struct cpu *c = longest_held(rc);
 	uint64_t now = sleeper_now(s);
 

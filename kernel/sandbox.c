@@ -218,6 +218,7 @@ void sandbox_kill(struct sandbox *sb)
 
 void sandbox_changed_locked(struct sandbox *sb)
 {
+	lock_assert_held(&sb->lock);
 	cond_broadcast(&sb->changed);
 	if (sb->notify)
 		sb->notify(sb->notify_arg);

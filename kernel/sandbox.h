@@ -109,13 +109,8 @@ void sandbox_changed_locked(struct sandbox *sb);
 /* Totals of the threads that ended and of those that run, so far. */
 void sandbox_totals(struct sandbox *sb, struct sandbox_totals *out);
 
-static inline void sandbox_lock(struct sandbox *sb)
-{
-	mutex_lock(&sb->lock);
-}
-static inline void sandbox_unlock(struct sandbox *sb)
-{
-	mutex_unlock(&sb->lock);
-}
+/* Macros, so that a violation of the order of locks is said to be where they are used. */
+#define sandbox_lock(sb)   mutex_lock(&(sb)->lock)
+#define sandbox_unlock(sb) mutex_unlock(&(sb)->lock)
 
 #endif

@@ -99,6 +99,7 @@ static int change_host(pid_t tid, const struct sched *old, const struct sched *n
 
 void sched_follow(struct task *t)
 {
+	lock_assert_held(&t->sb->lock);
 	t->sb->platform->schedule_as(t->context, t->host_tid);
 }
 
@@ -119,6 +120,7 @@ static int pass_on(struct task *t, const struct sched *from, const struct sched 
  * priority) changes only how fast the guest runs. */
 int sched_set(struct task *t, const struct sched *s)
 {
+	lock_assert_held(&t->sb->lock);
 	int err = pass_on(t, &t->sched, s);
 
 	if (err && t->sb->host_priority)
@@ -129,5 +131,6 @@ int sched_set(struct task *t, const struct sched *s)
 
 void sched_start(struct task *t, const struct sched *inherited)
 {
+	lock_assert_held(&t->sb->lock);
 	(void)pass_on(t, inherited, &t->sched);
 }

@@ -52,6 +52,7 @@ struct taken {
 
 void signal_stop_completed(struct process *p)
 {
+	lock_assert_held(&p->sb->lock);
 	if (!p->stop_requested || p->stopped || p->nr_stopped < p->nr_tasks)
 		return;
 	p->stopped = true;
@@ -87,9 +88,9 @@ static int take(struct task *t, siginfo_t *si)
 
 enum verdict { NOTHING, HANDLER, PARKS, DIES };
 
-/* Lock held. */
 static enum verdict next_signal_locked(struct task *t, bool may_park, struct taken *out)
 {
+	lock_assert_held(&t->sb->lock);
 	for (;;) {
 		if (t->group_exiting)
 			return DIES;

@@ -65,9 +65,10 @@ void sighand_put(struct sighand *h)
 
 /* ---- who looks at what ---- */
 
-/* Does the task have to come to signal_deliver? Lock held. */
+/* Does the task have to come to signal_deliver? */
 static bool has_work(struct task *t)
 {
+	lock_assert_held(&t->sb->lock);
 	struct process *p = t->process;
 
 	if (t->group_exiting)
@@ -77,6 +78,7 @@ static bool has_work(struct task *t)
 
 void signal_recalc(struct task *t)
 {
+	lock_assert_held(&t->sb->lock);
 	atomic_store(&t->sleeper.interrupted, has_work(t));
 }
 
@@ -288,11 +290,13 @@ static int send(struct process *p, struct task *only, int sig, const siginfo_t *
 
 int signal_send_task(struct task *t, int sig, const siginfo_t *si)
 {
+	lock_assert_held(&t->sb->lock);
 	return send(t->process, t, sig, si);
 }
 
 int signal_send_process(struct process *p, int sig, const siginfo_t *si)
 {
+	lock_assert_held(&p->sb->lock);
 	return send(p, NULL, sig, si);
 }
 
@@ -311,6 +315,7 @@ int signal_send_pgrp(struct pid *pgrp, int sig, const siginfo_t *si)
 
 int signal_send_entry(struct process *p, struct task *only, struct sigqueue *q)
 {
+	lock_assert_held(&p->sb->lock);
 	struct task *t = only ? only : first_task(p);
 	struct sigpending *to = only ? &only->pending : &p->pending;
 	int sig = q->info.si_signo;
@@ -367,6 +372,7 @@ void signal_force_fault(struct task *t, int sig, int code, uint64_t addr, const 
 
 int signal_dequeue(struct task *t, ksigset_t set, siginfo_t *si)
 {
+	lock_assert_held(&t->sb->lock);
 	int sig = sigpending_take(&t->pending, set, si);
 
 	if (sig)
@@ -461,6 +467,7 @@ int signal_set_action(struct task *t, int sig, const struct ksigaction *act, str
 
 void signal_exec(struct task *t)
 {
+	lock_assert_held(&t->sb->lock);
 	for (int i = 0; i < NSIGNALS; i++) {
 		struct ksigaction *a = &t->sighand->action[i];
 		uint64_t handler = a->handler == HANDLER_IGN ? HANDLER_IGN : HANDLER_DFL;
@@ -471,6 +478,7 @@ void signal_exec(struct task *t)
 
 void signal_task_left(struct task *t)
 {
+	lock_assert_held(&t->sb->lock);
 	retarget(t, ~t->blocked);
 	signal_stop_completed(t->process);
 }
@@ -479,6 +487,7 @@ void signal_task_left(struct task *t)
 
 int signal_may_send(struct task *t, struct process *p, int sig)
 {
+	lock_assert_held(&t->sb->lock);
 	const struct cred *c = t->cred, *target = process_cred(p);
 
 	if (p == t->process)

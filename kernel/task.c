@@ -75,6 +75,7 @@ struct mm_host *task_mem(struct task *t)
  * it. */
 char task_state(const struct task *t)
 {
+	lock_assert_held(&t->sb->lock);
 	uint32_t where = atomic_load_explicit(&t->sleeper.kick.state, memory_order_relaxed);
 
 	if (t->stopped)
@@ -461,6 +462,7 @@ static void kill_siblings_locked(struct process *p, struct task *but)
 
 void process_kill_locked(struct process *p, int code)
 {
+	lock_assert_held(&p->sb->lock);
 	if (!p->group_exiting) {
 		p->group_exiting = true;
 		p->exit_code = code;
@@ -482,10 +484,10 @@ void process_exit_group(struct task *t, int code)
 	task_exit_self(t, code);
 }
 
-/* Takes the task out of its process; the last one turns the process into a zombie. sandbox->lock
- * held. */
+/* Takes the task out of its process; the last one turns the process into a zombie. */
 static void unlink_locked(struct task *t)
 {
+	lock_assert_held(&t->sb->lock);
 	struct process *p = t->process;
 	struct rusage_sum ru;
 

@@ -18,9 +18,10 @@ struct tables {
 	unsigned n, room;
 };
 
-/* Threads of a process mostly share their table. sandbox->lock held. */
+/* Threads of a process mostly share their table. */
 static void collect_process(struct process *p, struct tables *all)
 {
+	lock_assert_held(&p->sb->lock);
 	struct task *t;
 
 	list_for_each (t, &p->tasks, process_node) {

@@ -80,9 +80,10 @@ static bool take_continued(struct process *child, const struct wait_request *rq,
 	return true;
 }
 
-/* 1: *out is filled; 0: nothing yet; -ECHILD. Lock held. */
+/* 1: *out is filled; 0: nothing yet; -ECHILD. */
 static int scan(struct task *t, const struct wait_request *rq, struct wait_result *out)
 {
+	lock_assert_held(&t->sb->lock);
 	struct process *child, *tmp;
 	bool any = false;
 	list_for_each_safe (child, tmp, &t->process->children, sibling) {

@@ -389,9 +389,10 @@ int hl_sandbox_start(const struct hl_config *cfg, struct hl_sandbox **out, struc
 
 /* ---- end ---- */
 
-/* Is it decided how the program ends? Its threads may still be on their way. Lock held. */
+/* Is it decided how the program ends? Its threads may still be on their way. */
 static bool end_is_known(const struct hl_sandbox *sb, int *status)
 {
+	lock_assert_held(&sb->kernel->lock);
 	const struct sandbox *k = sb->kernel;
 
 	if (!k->main_ended && !k->main->group_exiting)
@@ -413,9 +414,9 @@ static void fill_end(struct hl_sandbox *sb, int st, struct hl_result *res)
 		res->end = HL_KILLED;
 }
 
-/* Lock held. */
 static bool all_are_stopped(const struct sandbox *k)
 {
+	lock_assert_held(&k->lock);
 	struct process *p;
 
 	list_for_each (p, &k->processes, all_node)
@@ -424,9 +425,9 @@ static bool all_are_stopped(const struct sandbox *k)
 	return true;
 }
 
-/* Lock held. */
 static void fill_result(struct hl_sandbox *sb, struct hl_result *res)
 {
+	lock_assert_held(&sb->kernel->lock);
 	uint64_t end = sb->end_ns;
 	int status;
 

@@ -54,10 +54,10 @@ static uint64_t cpu_time_ns(void)
 	return timespec_to_ns(&ts);
 }
 
-/* Caller holds lock. Waits until the page is half through, or, while asleep, until somebody wakes
- * us. */
+/* Waits until the page is half through, or, while asleep, until somebody wakes us. */
 static void keeper_wait(struct vdso_clock *vc)
 {
+	lock_assert_held(&vc->lock);
 	uint64_t until = monotonic_ns() + (vc->term ? vc->term / 2 : RETRY_NS);
 
 	if (vc->asleep)

@@ -25,10 +25,11 @@ struct span {
 
 enum span_state { SPAN_OK, SPAN_FAULT, SPAN_BAD };
 
-/* The span at `addr`, at most `n` bytes. Caller holds mm->lock for reading. */
+/* The span at `addr`, at most `n` bytes. */
 static enum span_state span_at(struct mm *mm, uint64_t addr, size_t n, unsigned access, bool force,
 			       struct span *out)
 {
+	lock_assert_held(&mm->lock);
 	struct vma *v = vma_at(mm, addr);
 	struct backing *b;
 
@@ -42,9 +43,10 @@ static enum span_state span_at(struct mm *mm, uint64_t addr, size_t n, unsigned 
 	return out->host ? SPAN_OK : SPAN_BAD;
 }
 
-/* Caller holds mm->lock for reading; it is let go meanwhile. */
+/* mm->lock, held for reading, is let go meanwhile. */
 static bool fault_in(struct mm *mm, uint64_t addr, unsigned access, bool force)
 {
+	lock_assert_held(&mm->lock);
 	int code, r;
 
 	rwlock_unlock(&mm->lock);

@@ -207,9 +207,10 @@ static void page_set_refs(struct arena *a, uint64_t page, uint32_t n)
 	atomic_store_explicit(&a->refs[page], n, memory_order_release);
 }
 
-/* Caller holds lock. Everything warm goes back to the host. */
+/* Everything warm goes back to the host. */
 static void warm_drop(struct arena *a)
 {
+	lock_assert_held(&a->lock);
 	struct rb_node *n;
 
 	while ((n = a->warm.root)) {
@@ -222,9 +223,10 @@ static void warm_drop(struct arena *a)
 	a->nr_warm = 0;
 }
 
-/* Caller holds lock. *warm: the pages have old contents. */
+/* *warm: the pages have old contents. */
 static bool take(struct arena *a, uint64_t n, uint64_t *start, bool *warm, bool cold)
 {
+	lock_assert_held(&a->lock);
 	*warm = !cold && n <= WARM_RUN && extent_take(&a->warm, n, start);
 	if (*warm)
 		a->nr_warm -= n;
@@ -298,10 +300,11 @@ void arena_ref(struct arena *a, uint64_t off, uint64_t len)
 	mutex_unlock(&a->lock);
 }
 
-/* Caller holds lock. Drops one count each from *page on; returns the length of the first run of
- * pages that nobody holds any more, with *page at its start. */
+/* Drops one count each from *page on; returns the length of the first run of pages that nobody
+ * holds any more, with *page at its start. */
 static uint64_t unref_run(struct arena *a, uint64_t *page, uint64_t end)
 {
+	lock_assert_held(&a->lock);
 	uint64_t n = 0;
 
 	while (*page + n < end) {
@@ -317,10 +320,10 @@ static uint64_t unref_run(struct arena *a, uint64_t *page, uint64_t end)
 	return n;
 }
 
-/* Caller holds lock, which is let go while the host takes a run back: it belongs to nobody
- * meanwhile. */
+/* The lock is let go while the host takes a run back: it belongs to nobody meanwhile. */
 static void run_release(struct arena *a, uint64_t start, uint64_t n)
 {
+	lock_assert_held(&a->lock);
 	if (a->retired) {
 		/* Nobody will ask for these pages: they go when the whole arena does, in one. */
 	} else if (n <= WARM_RUN) {

@@ -11,6 +11,7 @@ static struct backing *backing_of(const struct rb_node *n)
 
 struct backing *backing_find(struct mm *mm, uint64_t addr)
 {
+	lock_assert_held(&mm->lock);
 	struct rb_node *n = mm->backings.root;
 	struct backing *found = NULL;
 
@@ -70,6 +71,7 @@ void backing_account(struct mm *mm, int64_t bytes)
 
 int backing_add(struct mm *mm, const struct backing *like)
 {
+	lock_assert_held_write(&mm->lock);
 	struct backing *b = malloc(sizeof *b);
 
 	if (!b) {
@@ -104,6 +106,7 @@ static int backing_split(struct mm *mm, uint64_t addr)
 
 int backing_isolate(struct mm *mm, uint64_t start, uint64_t end)
 {
+	lock_assert_held_write(&mm->lock);
 	if (backing_split(mm, start) < 0)
 		return -ENOMEM;
 	if (backing_split(mm, end) == 0)
@@ -128,6 +131,7 @@ void backing_drop(struct mm *mm, uint64_t start, uint64_t end)
 
 void backing_move(struct mm *mm, struct backing *b, uint64_t start)
 {
+	lock_assert_held_write(&mm->lock);
 	rb_erase(&mm->backings, &b->node);
 	b->end = start + (b->end - b->start);
 	b->start = start;
@@ -142,6 +146,7 @@ static bool backing_continues(const struct backing *a, const struct backing *b)
 
 void backing_merge(struct mm *mm, uint64_t start, uint64_t end)
 {
+	lock_assert_held_write(&mm->lock);
 	struct backing *b = backing_find(mm, start ? start - 1 : 0), *next;
 
 	for (; b && b->start <= end; b = next) {

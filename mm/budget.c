@@ -212,9 +212,10 @@ static bool trim(struct budget *b)
 	return true;
 }
 
-/* One round: milliseconds until the next, 0: none is needed. No lock held. */
+/* One round: milliseconds until the next, 0: none is needed. */
 static uint64_t look(struct budget *b)
 {
+	lock_assert_none();
 	uint64_t used = budget_measure(b);
 
 	if (used > b->soft && b->uncounted > b->limit / TRIM_SHARE && trim(b))
@@ -252,9 +253,9 @@ static void *watch(void *arg)
 	return NULL;
 }
 
-/* lock held */
 static void start_thread(struct budget *b)
 {
+	lock_assert_held(&b->lock);
 	pthread_attr_t attr;
 	sigset_t all, old;
 

@@ -169,6 +169,7 @@ static bool may_be_copied(const struct vma *v)
 
 int mm_fault_locked(struct mm *mm, uint64_t addr, unsigned access, bool force, int *si_code)
 {
+	lock_assert_held_write(&mm->lock);
 	struct vma *v = vma_for_access(mm, addr);
 	uint64_t page = PAGE_DOWN(addr);
 	bool write = access == GUEST_WRITE;

@@ -158,6 +158,7 @@ int mm_may_lock(struct mm *mm, uint64_t len)
 
 int mm_clear_range(struct mm *mm, uint64_t start, uint64_t end)
 {
+	lock_assert_held_write(&mm->lock);
 	struct vma *v = vma_find(mm, start), *next;
 	struct backing *b;
 	int err;

@@ -78,9 +78,11 @@ static void mm_destroy(struct mm *mm)
 	struct vma *v;
 
 	mm->host->platform->space_destroy(mm->space);
+	rwlock_wrlock(&mm->lock); /* nobody waits for it; but so all may count on it */
 	backing_drop(mm, 0, UINT64_MAX);
 	while ((v = vma_first(mm)))
 		vma_delete(mm, v);
+	rwlock_unlock(&mm->lock);
 	fork_pages_put(mm->fork_pages);
 	fork_pages_put(mm->parent_fork_pages);
 	mm_unpin(mm);

@@ -73,9 +73,9 @@ static void sweep_vma(const struct sweep *s, struct vma *v)
 	}
 }
 
-/* Caller holds mm->lock for writing. */
 static void sweep_mm(const struct sweep *s, struct mm *mm)
 {
+	lock_assert_held_write(&mm->lock);
 	struct vma *v;
 
 	mutex_lock(&s->ps->lock);

@@ -91,9 +91,10 @@ static uint64_t quota_left(struct page_quota *q)
 	return used < q->max ? PAGE_DOWN(q->max - used) : 0;
 }
 
-/* Caller holds lock for writing; [start, end) is a hole. */
+/* [start, end) is a hole. */
 static int hole_fill(struct pagestore *s, uint64_t start, uint64_t end, bool lazy)
 {
+	lock_assert_held_write(&s->lock);
 	struct store_extent *e, *below;
 	uint64_t off;
 	int err;
@@ -332,9 +333,10 @@ int pagestore_get_run(struct pagestore *s, uint64_t off, uint64_t len, bool spar
 	return err;
 }
 
-/* Makes `at` a border of extents. Caller holds lock for writing. */
+/* Makes `at` a border of extents. */
 static int extent_split(struct pagestore *s, uint64_t at)
 {
+	lock_assert_held_write(&s->lock);
 	struct store_extent *e = extent_find(s, at), *high;
 
 	if (!e || e->start >= at)
@@ -350,10 +352,10 @@ static int extent_split(struct pagestore *s, uint64_t at)
 	return 0;
 }
 
-/* What stands in [start, end) counts as written from now on, or (`lazy`) as far as it has been.
- * Caller holds lock for writing. */
+/* What stands in [start, end) counts as written from now on, or (`lazy`) as far as it has been. */
 static int extents_mark(struct pagestore *s, uint64_t start, uint64_t end, bool lazy)
 {
+	lock_assert_held_write(&s->lock);
 	struct store_extent *e = extent_find(s, start);
 
 	if (!e || e->start >= end)
@@ -402,9 +404,10 @@ void pagestore_destroy(struct pagestore *s)
 	rwlock_destroy(&s->lock);
 }
 
-/* Zeroes bytes in place. Caller holds lock. */
+/* Zeroes bytes in place. */
 static void zero_in_place(struct pagestore *s, uint64_t start, uint64_t end)
 {
+	lock_assert_held(&s->lock);
 	while (start < end) {
 		struct piece p = piece_at(s, start, end - start);
 

@@ -28,6 +28,7 @@ int mm_unmap_range(struct mm *mm, uint64_t start, uint64_t end)
 
 int mm_map_range(struct mm *mm, uint64_t start, uint64_t end)
 {
+	lock_assert_held_write(&mm->lock);
 	vma_for_range (v, mm, start, end) {
 		uint64_t low = max64(v->start, start), high = min64(v->end, end);
 		backing_for_range (b, mm, low, high) {
@@ -77,6 +78,7 @@ static int protect_vma(struct mm *mm, const struct vma *v, uint64_t low, uint64_
 
 int mm_protect_range(struct mm *mm, uint64_t start, uint64_t end)
 {
+	lock_assert_held_write(&mm->lock);
 	vma_for_range (v, mm, start, end) {
 		int err = protect_vma(mm, v, max64(v->start, start), min64(v->end, end));
 		if (err)
@@ -270,6 +272,7 @@ static int populate(struct mm *mm, struct vma *v, uint64_t start, uint64_t end, 
 
 int mm_populate(struct mm *mm, struct vma *v, uint64_t start, uint64_t end)
 {
+	lock_assert_held_write(&mm->lock);
 	return populate(mm, v, start, end, mm_copies_files(v) ? FILL_CACHED : FILL_PLAIN);
 }
 
@@ -296,6 +299,7 @@ static int bring_in(struct mm *mm, const struct backing *b, uint64_t from, uint6
 
 int mm_bring_in(struct mm *mm, uint64_t start, uint64_t end)
 {
+	lock_assert_held_write(&mm->lock);
 	backing_for_range (b, mm, start, end) {
 		int err = bring_in(mm, b, max64(b->start, start), min64(b->end, end));
 
@@ -350,6 +354,7 @@ int mm_populate_now(struct mm *mm, uint64_t start, uint64_t end, bool go_on)
 
 int mm_populate_copies(struct mm *mm, struct vma *v, uint64_t start, uint64_t end)
 {
+	lock_assert_held_write(&mm->lock);
 	return populate(mm, v, start, end, FILL_COPIES);
 }
 
@@ -361,6 +366,7 @@ bool mm_copies_files(const struct vma *v)
 
 void mm_populate_eagerly(struct mm *mm, struct vma *v, uint64_t start, uint64_t end)
 {
+	lock_assert_held_write(&mm->lock);
 	bool private_file = v->source && !(v->flags & VMA_SHARED);
 	uint64_t max = mm->host->props.eager_map_max;
 

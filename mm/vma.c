@@ -13,6 +13,7 @@ static struct vma *vma_of(const struct rb_node *n)
 
 struct vma *vma_find(struct mm *mm, uint64_t addr)
 {
+	lock_assert_held(&mm->lock);
 	struct rb_node *n = mm->vmas.root;
 	struct vma *found = NULL;
 
@@ -160,6 +161,7 @@ void vma_free(struct vma *v)
 
 void vma_insert(struct mm *mm, struct vma *v)
 {
+	lock_assert_held_write(&mm->lock);
 	struct rb_node **link = &mm->vmas.root, *parent = NULL;
 
 	while (*link) {
@@ -212,6 +214,7 @@ void vma_resize(struct mm *mm, struct vma *v, uint64_t start, uint64_t end)
 
 void vma_change(struct mm *mm, struct vma *v, unsigned prot, unsigned flags)
 {
+	lock_assert_held_write(&mm->lock);
 	account(mm, v, -1);
 	v->prot = prot;
 	v->flags = flags;
@@ -220,6 +223,7 @@ void vma_change(struct mm *mm, struct vma *v, unsigned prot, unsigned flags)
 
 int vma_split(struct mm *mm, uint64_t addr)
 {
+	lock_assert_held_write(&mm->lock);
 	struct vma *v = vma_at(mm, addr), *high;
 
 	if (!v || v->start == addr)
@@ -265,6 +269,7 @@ static bool vma_continues(const struct vma *a, const struct vma *b)
 
 void vma_merge(struct mm *mm, uint64_t start, uint64_t end)
 {
+	lock_assert_held_write(&mm->lock);
 	struct vma *v = vma_find(mm, start ? start - 1 : 0), *next;
 	uint64_t joined;
 

@@ -70,6 +70,7 @@ static struct diag_sock *diag_of(struct socket *s)
 
 static void enqueue(struct diag_sock *d, const void *data, size_t len)
 {
+	lock_assert_held(&d->lock);
 	struct mm_host *mem = d->host.sk.net->mem;
 	struct datagram *g = NULL;
 
@@ -91,6 +92,7 @@ static void enqueue(struct diag_sock *d, const void *data, size_t len)
 
 static void dequeue(struct diag_sock *d, struct datagram *g)
 {
+	lock_assert_held(&d->lock);
 	list_del(&g->node);
 	d->queued -= (unsigned)g->len;
 	mm_host_uncharge(d->host.sk.net->mem, sizeof(*g) + g->len);
@@ -213,6 +215,7 @@ static void end_dump(struct diag_sock *d)
 /* Adds the next datagram of the dump to the queue. 0 or what is wrong with the dump. */
 static int dump_some(struct diag_sock *d)
 {
+	lock_assert_held(&d->lock);
 	uint32_t port = netlink_port(d->host.fd);
 	struct nlbuf b = { .data = malloc(d->datagram_size), .size = d->datagram_size };
 	int r = -ENOMEM;
@@ -239,6 +242,7 @@ static void dump_more(struct diag_sock *d)
 
 static int start_dump(struct diag_sock *d, struct caller *c, const struct nlmsghdr *h, bool is_unix)
 {
+	lock_assert_held(&d->lock);
 	if (d->dump.active)
 		return -EBUSY;
 	int fd = is_unix ? -1 : inet_diag_ask(c, h);
@@ -256,6 +260,7 @@ static int start_dump(struct diag_sock *d, struct caller *c, const struct nlmsgh
 static int inet_get_one(struct diag_sock *d, struct caller *c, const struct nlmsghdr *h,
 			struct nlbuf *b)
 {
+	lock_assert_held(&d->lock);
 	int fd = inet_diag_ask(c, h);
 
 	if (fd < 0)
@@ -267,6 +272,7 @@ static int inet_get_one(struct diag_sock *d, struct caller *c, const struct nlms
 
 static int get_one(struct diag_sock *d, struct caller *c, const struct nlmsghdr *h, bool is_unix)
 {
+	lock_assert_held(&d->lock);
 	struct nlbuf b = { .data = malloc(DATAGRAM_MAX), .size = DATAGRAM_MAX };
 
 	if (!b.data)
@@ -372,9 +378,10 @@ static ssize_t diag_sendmsg(struct socket *s, struct caller *c, struct socket_ms
 	return (ssize_t)len;
 }
 
-/* Takes the first datagram. Lock held. */
+/* Takes the first datagram. */
 static ssize_t take(struct diag_sock *d, struct socket_msg *m)
 {
+	lock_assert_held(&d->lock);
 	struct datagram *g = list_first(&d->queue, struct datagram, node);
 	struct sockaddr_nl kernel = { .nl_family = AF_NETLINK };
 	size_t resid = m->uio->resid, n = g->len < resid ? g->len : resid;
@@ -395,10 +402,11 @@ static ssize_t take(struct diag_sock *d, struct socket_msg *m)
 	return result;
 }
 
-/* Waits until there is a datagram: 0 or -errno. Lock held. */
+/* Waits until there is a datagram: 0 or -errno. */
 static int wait_for_datagram(struct diag_sock *d, struct waiter *w, unsigned flags,
 			     uint64_t deadline)
 {
+	lock_assert_held(&d->lock);
 	for (;;) {
 		if (d->lost) {
 			d->lost = false;

@@ -34,9 +34,9 @@ static struct unix_sock *file_unix(struct file *f)
 	return s && s->ops == &unix_ops ? unix_of(s) : NULL;
 }
 
-/* gc_lock held. */
 static void count_inflight(struct unix_domain *d, struct file *f, int by)
 {
+	lock_assert_held(&d->gc_lock);
 	struct unix_sock *u = file_unix(f);
 
 	if (!u)
@@ -227,9 +227,10 @@ static void visit_peel(struct unix_sock *child, struct list *out)
 	list_add_tail(out, &child->gc_node);
 }
 
-/* Is there a circle among the sockets in flight, collectable or not? gc_lock held. */
+/* Is there a circle among the sockets in flight, collectable or not? */
 static bool find_circle(struct unix_domain *d)
 {
+	lock_assert_held(&d->gc_lock);
 	struct unix_sock *u, *next;
 	struct list left, peeled;
 	unsigned n = 0;

@@ -82,9 +82,10 @@ static bool addr_equal(const struct unix_addr *a, const struct unix_addr *b)
 	return a->id.dev == b->id.dev && a->id.ino == b->id.ino;
 }
 
-/* names_lock held. Abstract names are a type's own; a path has one socket. */
+/* Abstract names are a type's own; a path has one socket. */
 static struct unix_sock *find_locked(struct unix_domain *d, const struct unix_addr *a, int type)
 {
+	lock_assert_held(&d->names_lock);
 	struct unix_sock *u;
 
 	list_for_each (u, bucket_of(d, a, type), name_node)
@@ -93,9 +94,10 @@ static struct unix_sock *find_locked(struct unix_domain *d, const struct unix_ad
 	return NULL;
 }
 
-/* Gives the socket its name, `a` taken over. names_lock held. -EINVAL: it has one. */
+/* Gives the socket its name, `a` taken over. -EINVAL: it has one. */
 static int bind_locked(struct unix_sock *u, struct unix_addr *a)
 {
+	lock_assert_held(&u->domain->names_lock);
 	mutex_lock(&u->lock);
 	bool bound = u->addr;
 	if (!bound)

@@ -98,9 +98,10 @@ static void receive_end(struct receive *r)
 	}
 }
 
-/* Takes the descriptors of a message, or copies of them. Lock held. */
+/* Takes the descriptors of a message, or copies of them. */
 static int receive_files(struct receive *r, struct unix_msg *m)
 {
+	lock_assert_held(&r->u->lock);
 	if (r->sm->flags & MSG_PEEK)
 		return m->scm.files && !r->sm->scm.files ? unix_files_copy(&r->sm->scm, &m->scm)
 							 : 0;
@@ -120,9 +121,10 @@ static void receive_dequeue(struct receive *r, struct unix_msg *m)
 	list_add_tail(&r->done, &m->node);
 }
 
-/* Copies from a message of a stream: 0 or -errno. Lock held. */
+/* Copies from a message of a stream: 0 or -errno. */
 static int stream_copy(struct receive *r, struct unix_msg *m)
 {
+	lock_assert_held(&r->u->lock);
 	struct uio *to = r->sm->uio;
 	size_t left = m->len - m->off, n = left < to->resid ? left : to->resid;
 
@@ -141,9 +143,10 @@ static int stream_copy(struct receive *r, struct unix_msg *m)
 	return 0;
 }
 
-/* Reads what is there, up to the end of the buffers or to where one read must end. Lock held. */
+/* Reads what is there, up to the end of the buffers or to where one read must end. */
 static int stream_read_queue(struct receive *r)
 {
+	lock_assert_held(&r->u->lock);
 	bool passcred = socket_flag(&r->u->sk, SO_PASSCRED);
 	struct unix_msg *m, *next;
 	int err = 0;
@@ -162,9 +165,10 @@ static int stream_read_queue(struct receive *r)
 	return err;
 }
 
-/* Nothing (more) is in the queue: 1: it may come. 0: the end. Lock held. */
+/* Nothing (more) is in the queue: 1: it may come. 0: the end. */
 static int stream_end(struct unix_sock *u)
 {
+	lock_assert_held(&u->lock);
 	int err = -u->err;
 
 	if (err) {
@@ -211,9 +215,10 @@ static ssize_t stream_recv(struct unix_sock *u, struct caller *c, struct socket_
 	return r.copied ? (ssize_t)r.copied : err;
 }
 
-/* Waits for a datagram: 1, 0 at the end (nothing will come), -errno. Lock held. */
+/* Waits for a datagram: 1, 0 at the end (nothing will come), -errno. */
 static int dgram_wait(struct receive *r)
 {
+	lock_assert_held(&r->u->lock);
 	struct unix_sock *u = r->u;
 
 	for (;;) {
@@ -233,9 +238,10 @@ static int dgram_wait(struct receive *r)
 	}
 }
 
-/* A queue that was full has room again. Lock held. */
+/* A queue that was full has room again. */
 static void wake_room(struct unix_sock *u)
 {
+	lock_assert_held(&u->lock);
 	struct unix_sock *s;
 
 	waitqueue_wake_all(&u->room, 0);
@@ -244,9 +250,10 @@ static void wake_room(struct unix_sock *u)
 }
 
 /* Takes the first message: its length, or what was copied of it. A message that cannot be copied is
- * lost, as on Linux. Lock held. */
+ * lost, as on Linux. */
 static ssize_t dgram_take(struct receive *r)
 {
+	lock_assert_held(&r->u->lock);
 	struct unix_msg *m = list_first(&r->u->queue, struct unix_msg, node);
 	struct socket_msg *sm = r->sm;
 	size_t n = m->len < sm->uio->resid ? m->len : sm->uio->resid;

@@ -146,6 +146,7 @@ static ssize_t stream_send(struct unix_sock *u, struct caller *c, struct socket_
 
 bool unix_queue_full(const struct unix_sock *u, const struct unix_sock *other)
 {
+	lock_assert_held(&other->lock);
 	return u != other && other->peer != u && other->queue_len > other->backlog;
 }
 
@@ -168,9 +169,10 @@ static int dgram_target(struct unix_sock *u, struct caller *c, struct socket_msg
 	return *out ? 0 : -ENOTCONN;
 }
 
-/* other->lock held: may the message go in now? 1: the queue is full. */
+/* May the message go in now? 1: the queue is full. */
 static int dgram_admit(struct unix_sock *u, struct unix_sock *other)
 {
+	lock_assert_held(&other->lock);
 	if (!unix_may_send(u, other))
 		return -EPERM;
 	if (other->dead)

@@ -138,9 +138,10 @@ bool unix_writable(const struct unix_sock *u);
 int unix_new(struct net *net, struct caller *c, int type, unsigned flags, struct unix_sock **out);
 /* Gives up the connection of a datagram socket. No lock held. */
 void unix_dgram_disconnect(struct unix_sock *u);
-/* May `u` send to `other`? other->lock held. */
+/* May `u` send to `other`? */
 static inline bool unix_may_send(const struct unix_sock *u, const struct unix_sock *other)
 {
+	lock_assert_held(&other->lock);
 	return !other->peer || other->peer == u;
 }
 struct ucred unix_cred(struct caller *c);

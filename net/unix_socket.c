@@ -50,6 +50,7 @@ void unix_unlock_two(struct unix_sock *a, struct unix_sock *b)
 int unix_sleep(struct unix_sock *u, struct waitqueue *q, struct waiter *w, unsigned events,
 	       uint64_t deadline)
 {
+	lock_assert_held(&u->lock);
 	if (!w->queue) {
 		w->events = events;
 		waitqueue_add(q, w);
@@ -316,10 +317,12 @@ static int wait_for_listener(struct unix_sock *other, struct caller *c, bool non
 	return err;
 }
 
-/* Both locks held: makes the pair. The embryo is not seen by anybody yet. */
+/* Makes the pair. The embryo is not seen by anybody yet. */
 static void establish(struct unix_sock *u, struct unix_sock *listener, struct unix_sock *embryo,
 		      struct caller *c)
 {
+	lock_assert_held(&u->lock);
+	lock_assert_held(&listener->lock);
 	embryo->embryo = true;
 	embryo->state = UNIX_ESTABLISHED;
 	embryo->peer = unix_get(u);
@@ -451,9 +454,10 @@ static int unix_connect(struct socket *s, struct caller *c, const struct sockadd
 				: connect_stream(u, c, name, len, nonblock);
 }
 
-/* Takes the oldest connection; u->lock held. Waits for one exclusively. */
+/* Takes the oldest connection. Waits for one exclusively. */
 static int wait_embryo(struct unix_sock *u, struct waiter *w, bool nonblock, uint64_t deadline)
 {
+	lock_assert_held(&u->lock);
 	for (;;) {
 		if (u->state != UNIX_LISTEN)
 			return -EINVAL;

@@ -19,6 +19,7 @@
 
 struct process *proc_process(struct pseudo_node *n)
 {
+	lock_assert_held(&n->sb->lock);
 	if (n->pid->process)
 		return n->pid->process;
 	return n->pid->task ? n->pid->task->process : NULL;
@@ -35,6 +36,7 @@ struct task *proc_task_of(struct pid *pid)
 
 struct task *proc_task(struct pseudo_node *n)
 {
+	lock_assert_held(&n->sb->lock);
 	return proc_task_of(n->pid);
 }
 

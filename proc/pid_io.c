@@ -38,9 +38,10 @@ static void add_storage(struct storage *s, const struct task *t)
 	text_free(&host);
 }
 
-/* sandbox->lock held. Of one thread, or of all that the process has and had. */
+/* Of one thread, or of all that the process has and had. */
 static void collect(struct process *p, struct task *one, struct rusage_sum *sum, struct storage *s)
 {
+	lock_assert_held(&p->sb->lock);
 	struct task *t;
 
 	if (one) {

@@ -37,9 +37,9 @@ extern const struct pseudo_dir proc_fd_dir, proc_fdinfo_dir, proc_ns_dir, proc_m
 struct process *proc_process(struct pseudo_node *n);
 struct task *proc_task(struct pseudo_node *n);
 struct task *proc_task_of(struct pid *pid);
-/* The address space, a reference; NULL when it has none any more. No lock held. */
+/* The address space, a reference; NULL when it has none any more. Takes sandbox->lock. */
 struct mm *proc_mm(struct pseudo_node *n);
-/* Like that, for the caller and the node. No lock held. */
+/* Like that, for the caller and the node. Takes sandbox->lock. */
 int proc_check_inspect(struct pseudo_node *n, struct caller *c);
 /* The text of a link to `f`, whose reference is taken over: its name as the caller sees it. */
 int proc_link_to_file(struct file *f, struct caller *c, struct text *out);

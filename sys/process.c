@@ -23,9 +23,10 @@ SYSCALL_DEFINE(getppid)
 	return nr;
 }
 
-/* The process of `pid`, or the caller's for 0; NULL: ESRCH. sandbox->lock held. */
+/* The process of `pid`, or the caller's for 0; NULL: ESRCH. */
 static struct process *target(struct task *t, pid_t pid)
 {
+	lock_assert_held(&t->sb->lock);
 	return pid ? process_find(t->sb, pid) : t->process;
 }
 

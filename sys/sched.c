@@ -30,9 +30,10 @@ static struct subject subject_of_task(struct task *o)
 	return (struct subject){ o, o->process, o->cred, &o->sched };
 }
 
-/* A thread that clone(2) has not started yet is nobody. sandbox->lock held. */
+/* A thread that clone(2) has not started yet is nobody. */
 static int find_subject(struct task *t, pid_t pid, struct subject *out)
 {
+	lock_assert_held(&t->sb->lock);
 	struct pid *p = pid ? pid_find(task_pid_ns(t), pid) : t->pid;
 
 	if (!p || (p->task && !p->task->host_tid) || (!p->task && !p->process))

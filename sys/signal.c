@@ -170,6 +170,7 @@ static void siginfo_of_sender(struct task *t, int sig, int code, siginfo_t *si)
 
 static int send_process(struct task *t, struct process *p, int sig, const siginfo_t *si)
 {
+	lock_assert_held(&t->sb->lock);
 	int err = valid_signal(sig) ? signal_may_send(t, p, sig) : -EINVAL;
 
 	if (err || !sig)
@@ -180,6 +181,7 @@ static int send_process(struct task *t, struct process *p, int sig, const siginf
 /* The number of any thread stands for its process. */
 static int send_pid(struct task *t, pid_t nr, int sig, const siginfo_t *si)
 {
+	lock_assert_held(&t->sb->lock);
 	struct pid *pid = pid_find(task_pid_ns(t), nr);
 	struct process *p = pid && pid->task ? pid->task->process : pid ? pid->process : NULL;
 
@@ -188,6 +190,7 @@ static int send_pid(struct task *t, pid_t nr, int sig, const siginfo_t *si)
 
 static int send_pgrp(struct task *t, struct pid *pgrp, int sig, const siginfo_t *si)
 {
+	lock_assert_held(&t->sb->lock);
 	struct process *p, *next;
 	int ret = -ESRCH;
 
@@ -203,6 +206,7 @@ static int send_pgrp(struct task *t, struct pid *pgrp, int sig, const siginfo_t 
 
 static int send_all(struct task *t, int sig, const siginfo_t *si)
 {
+	lock_assert_held(&t->sb->lock);
 	struct process *p, *next;
 	int ret = 0;
 	bool any = false;
@@ -220,6 +224,7 @@ static int send_all(struct task *t, int sig, const siginfo_t *si)
 
 static int send_something(struct task *t, pid_t pid, int sig, const siginfo_t *si)
 {
+	lock_assert_held(&t->sb->lock);
 	if (pid > 0)
 		return send_pid(t, pid, sig, si);
 	if (pid == INT_MIN)
@@ -244,6 +249,7 @@ SYSCALL_DEFINE(kill)
  * effect. */
 static int send_thread(struct task *t, pid_t tgid, pid_t tid, int sig, const siginfo_t *si)
 {
+	lock_assert_held(&t->sb->lock);
 	struct pid *pid = pid_find(task_pid_ns(t), tid);
 	struct task *to = pid ? pid->task : NULL;
 	struct process *p = to ? to->process : pid ? pid->process : NULL;

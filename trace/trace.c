@@ -258,6 +258,7 @@ static void print_prefix(struct text *out, struct task *t, bool many)
 
 static void cut_open_line_locked(struct observe *o)
 {
+	lock_assert_held(&o->lock);
 	if (!o->open)
 		return;
 	o->cfg.trace(o->cfg.trace_arg, " <unfinished ...>\n", 18);
@@ -266,6 +267,7 @@ static void cut_open_line_locked(struct observe *o)
 
 static void print_locked(struct observe *o, const struct text *line)
 {
+	lock_assert_held(&o->lock);
 	o->cfg.trace(o->cfg.trace_arg, text_str(line), line->len);
 }
 
@@ -475,9 +477,9 @@ void trace_signal(struct observe *o, struct task *t, const siginfo_t *si)
 	print_whole_line(o, &line);
 }
 
-/* sandbox->lock held. */
 void trace_stopped(struct observe *o, struct task *t, int sig)
 {
+	lock_assert_held(&t->sb->lock);
 	struct text line = { 0 };
 
 	if (o->cfg.format == TRACE_JSON) {

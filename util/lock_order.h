@@ -74,8 +74,9 @@
 	  "the extents of a file in memory", "mm/pagestore.c")                                     \
 	X(SPACE, 70, LOCK_SLEEPS,                                                                  \
 	  "the threads of an address space without KVM", "platform/process/process.h")             \
-	X(STUB, 72, LOCK_SLEEPS,                                                                   \
-	  "a stub's orders, one at a time", "platform/process/process.h")                          \
+	X(STUB, 72, LOCK_SLEEPS | LOCK_NESTS,                                                      \
+	  "a stub's orders, one at a time; the template's before a space's",                       \
+	  "platform/process/process.h")                                                            \
 	X(SLOTS, 74, LOCK_SHORT,                                                                   \
 	  "which command pages and stacks are free", "platform/process/slots.c")                   \
 	X(MACHINE, 76, LOCK_SHORT,                                                                 \

@@ -195,6 +195,7 @@ static void pipe_put(struct pipe *p)
  * Readers and writers wait exclusively. */
 static int pipe_sleep(struct pipe *p, struct waitqueue *q, struct waiter *w)
 {
+	lock_assert_held(&p->lock);
 	if (!w->queue) {
 		w->exclusive = true;
 		waitqueue_add(q, w);
@@ -205,10 +206,10 @@ static int pipe_sleep(struct pipe *p, struct waitqueue *q, struct waiter *w)
 	return err;
 }
 
-/* Ends the waiting of an exclusive waiter, lock held: a wake-up it leaves unused goes to the
- * next. */
+/* Ends the waiting of an exclusive waiter: a wake-up it leaves unused goes to the next. */
 static void pipe_wait_done(struct pipe *p, struct waiter *w)
 {
+	lock_assert_held(&p->lock);
 	struct waitqueue *q = w->queue;
 
 	if (!q)
@@ -220,10 +221,11 @@ static void pipe_wait_done(struct pipe *p, struct waiter *w)
 		waitqueue_wake(q, POLL_WRITE, 1);
 }
 
-/* Waits, lock held, until there is data: 1; 0: no writer is left. `moved`: something was read, do
+/* Waits until there is data: 1; 0: no writer is left. `moved`: something was read, do
  * not wait. */
 static int pipe_wait_data(struct pipe *p, struct waiter *w, bool nonblock)
 {
+	lock_assert_held(&p->lock);
 	while (pipe_empty(p)) {
 		if (!p->writers && !p->lent)
 			return 0;
@@ -664,9 +666,10 @@ static int pipe_resize(struct pipe *p, unsigned slots)
 	return 0;
 }
 
-/* Its user may not go beyond his share by growing a pipe (Linux: pipe_set_size). lock held */
+/* Its user may not go beyond his share by growing a pipe (Linux: pipe_set_size). */
 static int pipe_may_grow(struct pipe *p, const struct caller *c, unsigned slots)
 {
+	lock_assert_held(&p->lock);
 	if (slots <= p->slots)
 		return 0;
 	if (slots > PIPE_MAX_SIZE / PAGE_SIZE && !cred_capable(c->cred, CAP_SYS_RESOURCE))
@@ -675,9 +678,9 @@ static int pipe_may_grow(struct pipe *p, const struct caller *c, unsigned slots)
 	return then > PIPE_USER_PAGES_SOFT && !pipe_privileged(c) ? -EPERM : 0;
 }
 
-/* lock held */
 static int pipe_resize_counted(struct pipe *p, unsigned slots)
 {
+	lock_assert_held(&p->lock);
 	unsigned before = p->slots;
 	int err;
 
@@ -789,9 +792,10 @@ static void pipe_lock_two(struct pipe *a, struct pipe *b)
 	mutex_lock(a < b ? &b->lock : &a->lock);
 }
 
-/* Copies one slot: bytes, 0 when `to` is full, -ENOMEM. Both locks held. */
+/* Copies one slot: bytes, 0 when `to` is full, -ENOMEM. */
 static ssize_t pipe_tee_slot(struct pipe *to, const struct pipe_buf *b, size_t len)
 {
+	lock_assert_held(&to->lock);
 	size_t n = b->len < len ? b->len : len;
 	struct pipe_buf copy = { .len = n, .packet = b->packet, .no_merge = true };
 

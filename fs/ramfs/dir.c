@@ -157,11 +157,11 @@ static const char *name_in(struct ramfs_inode *dir, const struct ramfs_inode *ri
 	return NULL;
 }
 
-/* The name it was found by or, renamed within its directory since, the new one; NULL: none.
- * ramfs.lock held. */
+/* The name it was found by or, renamed within its directory since, the new one; NULL: none. */
 static const char *name_now(struct ramfs_inode *dir, const struct ramfs_inode *ri,
 			    const struct dentry *d)
 {
+	lock_assert_held(&ramfs_of(&dir->inode)->lock);
 	struct ramfs_entry *e = ramfs_find(dir, d->name, strlen(d->name));
 
 	return e && e->inode == ri ? e->name : name_in(dir, ri);

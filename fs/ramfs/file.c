@@ -82,10 +82,10 @@ static ssize_t ramfs_read(struct file *f, struct caller *c, struct uio *u, int64
 	return n;
 }
 
-/* What the seals and the largest file size leave of a write at `pos`: bytes, or -EPERM, -EFBIG.
- * data_lock held. */
+/* What the seals and the largest file size leave of a write at `pos`: bytes, or -EPERM, -EFBIG. */
 static ssize_t write_allowed(struct ramfs_inode *ri, int64_t pos, size_t len)
 {
+	lock_assert_held(&ri->data_lock);
 	uint64_t size = pagestore_size(&ri->store);
 
 	if (ri->seals & SEALS_WRITE)
@@ -151,9 +151,9 @@ static int64_t ramfs_lseek(struct file *f, struct caller *c, int64_t off, int wh
 	return generic_lseek(f, off, whence, (int64_t)pagestore_size(&ri->store));
 }
 
-/* data_lock held */
 static int set_size(struct ramfs_inode *ri, uint64_t size)
 {
+	lock_assert_held(&ri->data_lock);
 	uint64_t old = pagestore_size(&ri->store);
 
 	if (size > INT64_MAX)
@@ -179,18 +179,18 @@ static int ramfs_truncate(struct file *f, struct caller *c, uint64_t size)
 	return ramfs_set_size(file_ri(f), c->cred, size);
 }
 
-/* data_lock held */
 static int punch(struct ramfs_inode *ri, int64_t off, int64_t len)
 {
+	lock_assert_held(&ri->data_lock);
 	if (ri->seals & SEALS_WRITE)
 		return -EPERM;
 	pagestore_punch(&ri->store, &ri->source, (uint64_t)off, (uint64_t)len);
 	return 0;
 }
 
-/* data_lock held */
 static int allocate(struct ramfs_inode *ri, int64_t off, int64_t len, bool keep_size)
 {
+	lock_assert_held(&ri->data_lock);
 	uint64_t end = (uint64_t)off + (uint64_t)len;
 	bool grows = !keep_size && end > pagestore_size(&ri->store);
 
@@ -371,9 +371,9 @@ static bool mapped_writable(struct ramfs_inode *ri)
 	return busy;
 }
 
-/* data_lock held */
 static int add_seals(struct ramfs_inode *ri, unsigned seals)
 {
+	lock_assert_held(&ri->data_lock);
 	if (ri->seals & F_SEAL_SEAL)
 		return -EPERM;
 	if (seals & F_SEAL_WRITE && !(ri->seals & F_SEAL_WRITE) && mapped_writable(ri))

@@ -113,6 +113,7 @@ int ramfs_inode_new(struct ramfs *r, struct caller *c, struct ramfs_inode *dir, 
 
 void ramfs_touch(struct ramfs_inode *ri, bool modified)
 {
+	lock_assert_held(&ramfs_of(&ri->inode)->lock);
 	ri->ctime = guest_clock_realtime(ramfs_of(&ri->inode)->clock);
 	if (modified)
 		ri->mtime = ri->ctime;
@@ -125,6 +126,7 @@ static struct statx_timestamp statx_time(const struct timespec *ts)
 
 void ramfs_fill(struct ramfs_inode *ri, struct statx *out)
 {
+	lock_assert_held(&ramfs_of(&ri->inode)->lock);
 	out->stx_mask = STATX_BASIC_STATS;
 	/* never set */
 	out->stx_attributes_mask = STATX_ATTR_IMMUTABLE | STATX_ATTR_APPEND | STATX_ATTR_NODUMP;

@@ -16,9 +16,10 @@
 #include "fs/protect.h"
 #include "fs/ramfs/internal.h"
 
-/* ramfs.lock held: is there room for a name in `dir`? */
+/* Is there room for a name in `dir`? */
 static int may_add(struct ramfs_inode *dir, const char *name, size_t len)
 {
+	lock_assert_held(&ramfs_of(&dir->inode)->lock);
 	if (len > NAME_MAX)
 		return -ENAMETOOLONG;
 	if (!dir->nlink)
@@ -26,9 +27,10 @@ static int may_add(struct ramfs_inode *dir, const char *name, size_t len)
 	return ramfs_find(dir, name, len) ? -EEXIST : 0;
 }
 
-/* ramfs.lock held. Links a new inode into `dir`. */
+/* Links a new inode into `dir`. */
 static int add(struct ramfs_inode *dir, const char *name, struct ramfs_inode *ri)
 {
+	lock_assert_held(&ramfs_of(&dir->inode)->lock);
 	size_t len = strlen(name);
 	int err = may_add(dir, name, len);
 
@@ -91,10 +93,11 @@ int ramfs_symlink(struct inode *dir, struct caller *c, const char *name, const c
 	return copy ? make(dir, c, name, S_IFLNK | 0777, 0, copy) : -ENOMEM;
 }
 
-/* ramfs.lock held: what is there already, by that name. */
+/* What is there already, by that name. */
 static int open_existing(struct ramfs_inode *dir, const char *name, int flags,
 			 struct ramfs_inode **out)
 {
+	lock_assert_held(&ramfs_of(&dir->inode)->lock);
 	struct ramfs_entry *e = ramfs_find(dir, name, strlen(name));
 
 	if (!e)
@@ -200,10 +203,10 @@ static bool may_link(struct ramfs_inode *ri, struct caller *c)
 	return S_ISREG(ri->mode) && !special && !ramfs_may(ri, c->cred, R_OK | W_OK);
 }
 
-/* ramfs.lock held */
 static int link_locked(struct ramfs_inode *dir, struct caller *c, const char *name,
 		       struct ramfs_inode *ri)
 {
+	lock_assert_held(&ramfs_of(&dir->inode)->lock);
 	if (!ri->nlink && !ri->linkable)
 		return -ENOENT;
 	if (!may_link(ri, c))
@@ -228,11 +231,11 @@ int ramfs_link(struct inode *dir, struct caller *c, const char *name, struct ino
 	return 0;
 }
 
-/* ramfs.lock held. Takes the name out; the inode it stood for, with the entry's reference, in
- * *victim. */
+/* Takes the name out; the inode it stood for, with the entry's reference, in *victim. */
 static int remove_locked(struct ramfs_inode *dir, struct caller *c, const char *name, bool want_dir,
 			 struct ramfs_inode **victim)
 {
+	lock_assert_held(&ramfs_of(&dir->inode)->lock);
 	struct ramfs_entry *e = ramfs_find(dir, name, strlen(name));
 
 	if (!e)

@@ -154,9 +154,9 @@ static void take_old_name_out(struct renaming *m)
 	move_parent(ri, m->from_dir, m->to_dir);
 }
 
-/* ramfs.lock held */
 static int rename_locked(struct renaming *m, struct caller *c, struct ramfs_inode **victim)
 {
+	lock_assert_held(&ramfs_of(&m->from_dir->inode)->lock);
 	int err = check_names(m);
 
 	/* One file by two names stays as it is, and that takes no rights. */

@@ -92,10 +92,10 @@ static struct pty *file_pty(struct file *f)
 	return container_of(f, struct pty_file, file)->pty;
 }
 
-/* Sleeping, with the lock held on entry and exit. */
 static int pty_sleep(struct pty *p, struct waitqueue *q, struct waiter *w, unsigned events,
 		     uint64_t deadline)
 {
+	lock_assert_held(&p->lock);
 	if (!w->queue) {
 		w->events = events;
 		waitqueue_add(q, w);
@@ -147,10 +147,11 @@ static struct read_terms read_terms(const struct ldisc *ld, const struct sleeper
 	return rt;
 }
 
-/* Waits for input: 1, 0: the read is over, -errno. Lock held. */
+/* Waits for input: 1, 0: the read is over, -errno. */
 static int slave_wait_input(struct pty *p, struct waiter *w, const struct read_terms *rt,
 			    bool nonblock)
 {
+	lock_assert_held(&p->lock);
 	while (!ldisc_readable(&p->ld, false)) {
 		if (p->master_closed || !rt->deadline)
 			return 0;
@@ -163,10 +164,11 @@ static int slave_wait_input(struct pty *p, struct waiter *w, const struct read_t
 	return 1;
 }
 
-/* Takes what is there; false: the read is over. Lock held. */
+/* Takes what is there; false: the read is over. */
 static bool slave_take(struct pty *p, struct caller *c, struct uio *u, struct read_terms *rt,
 		       ssize_t *total)
 {
+	lock_assert_held(&p->lock);
 	unsigned char buf[CHUNK];
 	bool eof;
 	size_t n = ldisc_read(&p->ld, buf, u->resid < CHUNK ? u->resid : CHUNK, &eof);
@@ -204,9 +206,10 @@ static ssize_t slave_read(struct file *f, struct caller *c, struct uio *u, int64
 	return total || r > 0 ? total : r;
 }
 
-/* Waits for room: 0, -EIO (nobody reads any more), -EAGAIN, -EINTR. Lock held. */
+/* Waits for room: 0, -EIO (nobody reads any more), -EAGAIN, -EINTR. */
 static int slave_wait_room(struct pty *p, struct waiter *w, bool nonblock)
 {
+	lock_assert_held(&p->lock);
 	for (;;) {
 		if (p->master_closed)
 			return -EIO;
@@ -236,9 +239,10 @@ static int slave_write_chunk(struct pty *p, struct waiter *w, const unsigned cha
 	return 0;
 }
 
-/* One write at a time: they do not mix, however long. Lock held. */
+/* One write at a time: they do not mix, however long. */
 static int slave_begin_write(struct pty *p, struct waiter *w, bool nonblock)
 {
+	lock_assert_held(&p->lock);
 	while (p->writing && !p->master_closed) {
 		if (nonblock)
 			return -EAGAIN;
@@ -319,9 +323,10 @@ static void slave_release(struct file *f)
 
 /* ---- the master's side ---- */
 
-/* Something for the master: 1, -EIO: nobody is there, -EAGAIN, -EINTR. Lock held. */
+/* Something for the master: 1, -EIO: nobody is there, -EAGAIN, -EINTR. */
 static int master_wait_output(struct pty *p, struct waiter *w, bool nonblock)
 {
+	lock_assert_held(&p->lock);
 	while (!ldisc_output_count(&p->ld) && !(p->packet && p->ld.packet_status)) {
 		if (p->slave_closed)
 			return -EIO;
@@ -334,10 +339,10 @@ static int master_wait_output(struct pty *p, struct waiter *w, bool nonblock)
 	return 1;
 }
 
-/* In packet mode (ioctl_tty(2), TIOCPKT) a read starts with what changed, or with 0 and is data.
- * Lock held. */
+/* In packet mode (ioctl_tty(2), TIOCPKT) a read starts with what changed, or with 0 and is data. */
 static ssize_t master_take(struct pty *p, struct uio *u)
 {
+	lock_assert_held(&p->lock);
 	unsigned char buf[CHUNK];
 	size_t n = 0;
 
@@ -878,9 +883,10 @@ static const struct tty_ops pty_ops = {
 	.release = pty_free,
 };
 
-/* Gives the pty the lowest number that is free. table->lock held. */
+/* Gives the pty the lowest number that is free. */
 static int take_number(struct pty_table *t, struct pty *p)
 {
+	lock_assert_held(&t->lock);
 	for (unsigned i = 0; i < PTY_MAX / WORD_BITS; i++) {
 		if (!~t->used[i])
 			continue;

@@ -61,9 +61,9 @@ void *control_ptr(const struct machine *m, uint64_t gpa)
 	return m->control + gpa;
 }
 
-/* Called with mem_lock held. */
 static int control_grow(struct machine *m)
 {
+	lock_assert_held(&m->mem_lock);
 	uint64_t size = m->control_end ? m->control_end : CONTROL_STEP;
 	unsigned slot =
 	    m->control_end ? 1 + (unsigned)__builtin_ctzl(m->control_end / CONTROL_STEP) : 0;
@@ -91,7 +91,9 @@ int control_create(struct machine *m, struct why *why)
 	madvise(m->control, CONTROL_SIZE, MADV_NOHUGEPAGE);
 	madvise(m->control, CONTROL_SIZE, MADV_DONTDUMP);
 	m->table_next = CONTROL_TABLES;
+	mutex_lock(&m->mem_lock);
 	err = control_grow(m);
+	mutex_unlock(&m->mem_lock);
 	if (err)
 		return why_set(why, -err, "KVM refuses memory: %s", strerror(-err));
 	memcpy(m->control, shim_image, SHIM_SIZE);
@@ -127,9 +129,9 @@ static void table_list_move(const struct machine *m, struct table_list *to, stru
 	from->count = 0;
 }
 
-/* Called with mem_lock held. */
 static uint64_t table_take(struct machine *m)
 {
+	lock_assert_held(&m->mem_lock);
 	uint64_t gpa = m->free.first;
 
 	if (m->free.count) {
@@ -155,10 +157,10 @@ uint64_t table_alloc(struct machine *m)
 	return gpa;
 }
 
-/* Called with mem_lock held. KVM forgets every shadow when a slot goes, and waits until no vCPU
- * uses them. */
+/* KVM forgets every shadow when a slot goes, and waits until no vCPU uses them. */
 static int drop_all_locked(struct machine *m)
 {
+	lock_assert_held(&m->mem_lock);
 	int err = slot_set(m, SLOT_DUMMY, DUMMY_GPA, m->control, PAGE_SIZE);
 
 	if (!err)

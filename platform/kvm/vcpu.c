@@ -190,9 +190,10 @@ static void owner_set(struct vcpu *v, struct context *c)
 	list_add_tail(&v->m->vcpus, &v->link);
 }
 
-/* Called with pool_lock held. `tid`: only one that this thread ran last; 0: any. */
+/* `tid`: only one that this thread ran last; 0: any. */
 static struct vcpu *vcpu_find_free(struct machine *m, pid_t tid)
 {
+	lock_assert_held(&m->pool_lock);
 	struct vcpu *v;
 
 	list_for_each (v, &m->vcpus, link)
@@ -201,9 +202,10 @@ static struct vcpu *vcpu_find_free(struct machine *m, pid_t tid)
 	return NULL;
 }
 
-/* Called with pool_lock held. Takes the vCPU of a context whose thread is elsewhere. */
+/* Takes the vCPU of a context whose thread is elsewhere. */
 static struct vcpu *vcpu_steal(struct machine *m)
 {
+	lock_assert_held(&m->pool_lock);
 	struct vcpu *v;
 
 	list_for_each (v, &m->vcpus, link) {
@@ -221,9 +223,9 @@ static struct vcpu *vcpu_steal(struct machine *m)
 	return NULL;
 }
 
-/* Called with pool_lock held. */
 static struct vcpu *vcpu_get(struct machine *m, pid_t tid)
 {
+	lock_assert_held(&m->pool_lock);
 	struct vcpu *v = vcpu_find_free(m, tid);
 
 	if (!v && !m->host->moves_slowly)
@@ -247,10 +249,11 @@ static uint64_t now_ns(void)
 	return timespec_to_ns(&ts);
 }
 
-/* Called with pool_lock held. Stops the running vCPU that was bound first, has had its time, and is
- * not yet told. The owner waits for our lock before it goes away when it finds `preempt` set. */
+/* Stops the running vCPU that was bound first, has had its time, and is not yet told. The owner
+ * waits for our lock before it goes away when it finds `preempt` set. */
 static void vcpu_preempt(struct machine *m)
 {
+	lock_assert_held(&m->pool_lock);
 	uint64_t now = now_ns();
 	struct vcpu *v;
 
@@ -267,15 +270,17 @@ static void vcpu_preempt(struct machine *m)
 	}
 }
 
-/* Called with pool_lock held: waits for one turn's time. */
+/* Waits for one turn's time. */
 static void waiter_sleep(struct machine *m, struct waiter *w)
 {
+	lock_assert_held(&m->pool_lock);
 	cond_wait_until(&w->cond, &m->pool_lock, now_ns() + SLICE_NS);
 }
 
-/* Called with pool_lock held: `v` has no owner. */
+/* `v` has no owner. */
 static void vcpu_hand_over(struct machine *m, struct vcpu *v)
 {
+	lock_assert_held(&m->pool_lock);
 	struct waiter *w;
 
 	if (list_empty(&m->waiters))
@@ -287,10 +292,11 @@ static void vcpu_hand_over(struct machine *m, struct vcpu *v)
 	cond_signal(&w->cond);
 }
 
-/* Called with pool_lock held. A kick is noticed at the end of a turn: only machines with hundreds
- * of busy threads ever get here. */
+/* A kick is noticed at the end of a turn: only machines with hundreds of busy threads ever get
+ * here. */
 static void vcpu_wait(struct context *c, struct kick *k)
 {
+	lock_assert_held(&c->m->pool_lock);
 	struct machine *m = c->m;
 	struct waiter w = { .context = c };
 

@@ -16,11 +16,12 @@ static uint64_t runs_until_now(const struct context *c)
 	return c->state == THREAD_CALLED || c->state == THREAD_REPORTED ? runs : 0;
 }
 
-/* clock.lock held. The system time comes in ticks, the sum in ns: neither part of it may ever go
- * back. Asking the host is dear (files in /proc): a thread that has not run since it was asked last
- * is not asked again. */
+/* The system time comes in ticks, the sum in ns: neither part of it may ever go back. Asking the
+ * host is dear (files in /proc): a thread that has not run since it was asked last is not asked
+ * again. */
 static void clock_look(struct thread_clock *k)
 {
+	lock_assert_held(&k->lock);
 	uint64_t runs = runs_until_now(container_of(k, struct context, clock));
 	if (!k->tid || (runs && runs == k->runs_seen))
 		return;

@@ -96,6 +96,7 @@ static int batch_add(struct space *s, struct step step, struct memfile *mf)
 
 int space_open(struct space *s)
 {
+	lock_assert_held(&s->lock);
 	if (!s->batch)
 		return 0;
 	int err = space_stub(s);
@@ -139,7 +140,9 @@ int process_space_create(struct machine *m, struct space **out)
 	s->batch->n = s->batch->nr_files = 0;
 	/* Now, so that fork and execve are told when there is none. But the first space of all is
 	 * the empty one that the first execve replaces. */
+	mutex_lock(&s->lock);
 	int err = atomic_exchange(&m->has_space, true) ? space_stub(s) : 0;
+	mutex_unlock(&s->lock);
 	if (err) {
 		process_space_destroy(s);
 		return err;

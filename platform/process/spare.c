@@ -108,7 +108,10 @@ static int collect_locked(struct machine *m, struct stub *st, uint32_t *stack)
 static int greet(struct space *s, uint32_t stack)
 {
 	int listener = -1;
+
+	mutex_lock(&s->stub.lock);
 	int err = stub_answer(&s->stub, &listener, NULL);
+	mutex_unlock(&s->stub.lock);
 
 	if (!err && listener < 0)
 		err = -EMFILE;
@@ -150,6 +153,7 @@ static int take_locked(struct space *s)
 
 int spare_take(struct space *s)
 {
+	lock_assert_held(&s->lock);
 	mutex_lock(&s->m->template.lock);
 	int err = take_locked(s);
 	mutex_unlock(&s->m->template.lock);
@@ -163,7 +167,9 @@ void spare_destroy(struct machine *m)
 
 	if (!m->spare_ordered)
 		return;
+	mutex_lock(&m->template.lock);
 	(void)collect_locked(m, &st, &stack);
+	mutex_unlock(&m->template.lock);
 	stub_kill(&st);
 	if (st.socket >= 0)
 		close(st.socket);

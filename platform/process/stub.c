@@ -53,6 +53,7 @@ void stub_page_set(struct stub *st, char *page)
 int stub_order(struct stub *st, const struct step *steps, unsigned n, const int *pass,
 	       unsigned nr_pass)
 {
+	lock_assert_held(&st->lock);
 	char byte = 0;
 	union fd_control control;
 	struct iovec iov = { &byte, 1 };
@@ -102,6 +103,7 @@ static ssize_t receive(struct stub *st, void *buf, size_t size, bool *passes, in
 
 int stub_answer(struct stub *st, int *received, int64_t *value)
 {
+	lock_assert_held(&st->lock);
 	char buf[8];
 	bool passes;
 	int fd;
@@ -125,9 +127,10 @@ int stub_answer(struct stub *st, int *received, int64_t *value)
 
 /* ---- by the mapper ---- */
 
-/* stub.lock held. Its report: 0 or the -errno of the command before; -EIO: it is gone. */
+/* Its report: 0 or the -errno of the command before; -EIO: it is gone. */
 static int mapper_report(struct stub *st)
 {
+	lock_assert_held(&st->lock);
 	struct pollfd p = { st->mapper, POLLIN, 0 };
 	struct seccomp_notif n = { 0 };
 

@@ -168,9 +168,9 @@ void stub_thread_steps(struct machine *m, uint32_t stack, struct step steps[THRE
 	memcpy(steps, make, sizeof make);
 }
 
-/* space.lock held. */
 static void attach_locked(struct context *c, struct space *s)
 {
+	lock_assert_held(&s->lock);
 	c->s = s;
 	c->stack_base = c->m->control + CONTROL_STACK_OFF + ((uint64_t)c->stack << STACK_SHIFT);
 	s->refs++;
@@ -184,9 +184,10 @@ static void place_give_up(struct context *c)
 	c->listener = -1;
 }
 
-/* space.lock held. A thread that was made, but whose listener got lost, ends with its stub. */
+/* A thread that was made, but whose listener got lost, ends with its stub. */
 static int make_thread(struct context *c, struct space *s, bool mapped)
 {
+	lock_assert_held(&s->lock);
 	struct step steps[THREAD_STEPS];
 
 	stub_thread_steps(c->m, c->stack, steps);
@@ -290,6 +291,7 @@ static bool unpark(struct context *c, struct space *s, struct cpu_time *used)
 
 int stub_thread_keep(struct space *s, int listener, uint32_t stack)
 {
+	lock_assert_held(&s->lock);
 	struct parked *p = malloc(sizeof *p);
 	int err = p ? slot_set_adopt(&s->stacks) : -ENOMEM;
 
