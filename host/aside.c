@@ -16,6 +16,7 @@
 
 #include "host/clone.h"
 #include "host/hostcall.h"
+#include "host/thread.h"
 
 #define STACK (64UL << 10)
 
@@ -72,18 +73,17 @@ static int fork_orphan(void *arg)
 static int start(struct aside *a)
 {
 	char *stack = mmap(NULL, STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	sigset_t all, old;
+	sigset_t old;
 
 	if (stack == MAP_FAILED)
 		return -ENOMEM;
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
+	host_signals_block(&old);
 	pid_t pid = clone(fork_orphan, stack + STACK, CLONE_VM | CLONE_VFORK, a);
 	if (pid < 0)
 		a->err = -errno;
 	while (pid > 0 && waitpid(pid, NULL, __WCLONE) < 0 && errno == EINTR)
 		;
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	host_signals_restore(&old);
 	munmap(stack, STACK);
 	return a->err;
 }

@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 
 #include "host/clone.h"
+#include "host/thread.h"
 
 #define STACK (64UL << 10)
 
@@ -29,20 +30,19 @@ static int child(void *arg)
 int host_trial(int clone_flags, int (*fn)(void))
 {
 	struct trial t = { fn, -ECHILD };
-	sigset_t all, old;
+	sigset_t old;
 	char *stack = mmap(NULL, STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (stack == MAP_FAILED)
 		return -ENOMEM;
 	/* No handler of the program's may run in the child. */
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
+	host_signals_block(&old);
 	pid_t pid = clone(child, stack + STACK, clone_flags | CLONE_VM | CLONE_VFORK, &t);
 	if (pid < 0)
 		t.result = -errno;
 	while (pid > 0 && waitpid(pid, NULL, __WCLONE) < 0 && errno == EINTR)
 		;
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	host_signals_restore(&old);
 	munmap(stack, STACK);
 	return t.result;
 }

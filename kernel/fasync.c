@@ -30,6 +30,7 @@
 
 #include "host/hostcall.h"
 #include "host/kick.h"
+#include "host/thread.h"
 #include "kernel/process.h"
 #include "kernel/sandbox.h"
 #include "kernel/task.h"
@@ -309,17 +310,12 @@ static void *fasync_main(void *arg)
 static int start(struct fasync_domain *d)
 {
 	struct epoll_event ev = { .events = EPOLLIN, .data.u64 = WAKE_ID };
-	sigset_t all, old;
 
 	d->epfd = (int)host_ret(epoll_create1(EPOLL_CLOEXEC));
 	d->wake = (int)host_ret(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
 	if (d->epfd < 0 || d->wake < 0 || epoll_ctl(d->epfd, EPOLL_CTL_ADD, d->wake, &ev))
 		return -EMFILE;
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	int err = pthread_create(&d->thread, NULL, fasync_main, d);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	return err ? -EAGAIN : 0;
+	return host_thread_start(&d->thread, 0, 0, fasync_main, d) < 0 ? -EAGAIN : 0;
 }
 
 void fasync_domain_free(struct fasync_domain *d)

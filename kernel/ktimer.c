@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "host/kick.h"
+#include "host/thread.h"
 #include "kernel/cputimer.h"
 #include "kernel/sandbox.h"
 #include "util/lock.h"
@@ -239,17 +240,6 @@ static void *timer_main(void *arg)
 	return NULL;
 }
 
-static int spawn(struct ktimer_thread *kth)
-{
-	sigset_t all, old;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	int err = pthread_create(&kth->thread, NULL, timer_main, kth);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	return err ? -EAGAIN : 0;
-}
-
 static int start(struct sandbox *sb)
 {
 	struct ktimer_thread *kth = calloc(1, sizeof *kth);
@@ -264,7 +254,7 @@ static int start(struct sandbox *sb)
 		};
 	list_init(&kth->watch_clock);
 	kth->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (kth->wake < 0 || spawn(kth)) {
+	if (kth->wake < 0 || host_thread_start(&kth->thread, 0, 0, timer_main, kth)) {
 		if (kth->wake >= 0)
 			close(kth->wake);
 		free(kth);

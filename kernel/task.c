@@ -19,6 +19,7 @@
 
 #include "cred/cred.h"
 #include "cred/user.h"
+#include "host/thread.h"
 #include "kernel/cputime.h"
 #include "kernel/cputimer.h"
 #include "kernel/event.h"
@@ -628,25 +629,10 @@ static void *task_main(void *arg)
 	return NULL;
 }
 
-/* The host thread gets no signal but kicks and its own faults: everything else is the embedding
- * program's. */
 static int create_host_thread(struct task *t)
 {
-	pthread_attr_t attr;
-	sigset_t all, old;
-
-	pthread_attr_init(&attr);
-	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-	pthread_attr_setstacksize(&attr, TASK_HOST_STACK);
-	sigfillset(&all);
-	sigdelset(&all, HL_KICK_SIGNAL);
-	sigdelset(&all, SIGSEGV);
-	sigdelset(&all, SIGBUS);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	int err = pthread_create(&t->thread, &attr, task_main, t);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	pthread_attr_destroy(&attr);
-	if (err)
+	if (host_thread_start(&t->thread, TASK_HOST_STACK, THREAD_DETACHED | THREAD_KICKED,
+			      task_main, t) < 0)
 		return -EAGAIN;
 	t->host_tid = cputime_thread_id(t->thread);
 	return 0;

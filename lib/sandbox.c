@@ -24,6 +24,7 @@
 
 #include "fs/file.h"
 #include "fs/hostfd.h"
+#include "host/thread.h"
 #include "kernel/nsproxy.h"
 #include "kernel/tty/console.h"
 #include "kernel/process.h"
@@ -312,18 +313,13 @@ static void *timer_main(void *arg)
 
 static int start_timer(struct hl_sandbox *sb, uint64_t timeout_ms, struct hl_error **err)
 {
-	sigset_t all, old;
-
 	if (!timeout_ms)
 		return 0;
 	sb->timeout_ns = timeout_ms > UINT64_MAX / 4 / NSEC_PER_MSEC ? UINT64_MAX / 4
 								     : timeout_ms * NSEC_PER_MSEC;
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	int e = pthread_create(&sb->timer, NULL, timer_main, sb);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	int e = host_thread_start(&sb->timer, 0, 0, timer_main, sb);
 	sb->has_timer = e == 0;
-	return e ? error_set(err, HL_SYSTEM, "no thread for the time limit: %s", strerror(e)) : 0;
+	return e ? error_set(err, HL_SYSTEM, "no thread for the time limit: %s", strerror(-e)) : 0;
 }
 
 static void stop_timer(struct hl_sandbox *sb)

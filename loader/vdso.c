@@ -9,13 +9,13 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <time.h>
 
 #include "host/clock.h"
+#include "host/thread.h"
 #include "host/wait.h"
 #include "loader/clock.h"
 #include "mm/mm.h"
@@ -92,14 +92,9 @@ static void *keeper_main(void *arg)
 
 void vdso_clock_keep(struct vdso_clock *vc)
 {
-	sigset_t all, old;
-
 	if (!vc || !vc->page.usable)
 		return;
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	vc->keeper_runs = pthread_create(&vc->keeper, NULL, keeper_main, vc) == 0;
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	vc->keeper_runs = host_thread_start(&vc->keeper, 0, 0, keeper_main, vc) == 0;
 }
 
 void vdso_clock_sync(struct vdso_clock *vc)

@@ -5,13 +5,13 @@
 #include <fcntl.h>
 #include <malloc.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "host/thread.h"
 #include "util/gva.h"
 #include "util/lock.h"
 #include "util/minmax.h"
@@ -256,16 +256,7 @@ static void *watch(void *arg)
 static void start_thread(struct budget *b)
 {
 	lock_assert_held(&b->lock);
-	pthread_attr_t attr;
-	sigset_t all, old;
-
-	pthread_attr_init(&attr);
-	pthread_attr_setstacksize(&attr, STACK_BYTES);
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	b->started = pthread_create(&b->thread, &attr, watch, b) == 0;
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	pthread_attr_destroy(&attr);
+	b->started = host_thread_start(&b->thread, STACK_BYTES, 0, watch, b) == 0;
 }
 
 static void begin_watching(struct budget *b)

@@ -2,7 +2,6 @@
 #include <errno.h>
 #include <cpuid.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -14,6 +13,7 @@
 #include <unistd.h>
 
 #include "host/memfd.h"
+#include "host/thread.h"
 #include "platform/process/process.h"
 
 #define GIB      (1UL << 30)
@@ -130,7 +130,6 @@ static void *reaper_main(void *arg)
 static int reaper_start(struct machine *m)
 {
 	struct epoll_event ev = { .events = EPOLLIN };
-	sigset_t all, old;
 
 	m->reaper_epoll = epoll_create1(EPOLL_CLOEXEC);
 	m->reaper_wake = eventfd(0, EFD_CLOEXEC);
@@ -138,10 +137,7 @@ static int reaper_start(struct machine *m)
 	if (m->reaper_epoll < 0 || m->reaper_wake < 0 ||
 	    epoll_ctl(m->reaper_epoll, EPOLL_CTL_ADD, m->reaper_wake, &ev) < 0)
 		return -errno;
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	int err = -pthread_create(&m->reaper, NULL, reaper_main, m);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	int err = host_thread_start(&m->reaper, 0, 0, reaper_main, m);
 	if (err)
 		return err;
 	m->reaper_runs = true;

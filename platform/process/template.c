@@ -25,6 +25,7 @@
 #include <unistd.h>
 
 #include "host/clone.h"
+#include "host/thread.h"
 #include "platform/process/process.h"
 
 #ifndef MFD_EXEC
@@ -184,14 +185,13 @@ static int template_clone(struct machine *m, struct template_start *ts)
 	char *stack = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (stack == MAP_FAILED)
 		return -ENOMEM;
-	sigset_t all, old;
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
+	sigset_t old;
+	host_signals_block(&old);
 	int pidfd = -1;
 	pid_t pid = clone(template_child, stack + size,
 			  CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, ts, &pidfd);
 	int err = pid < 0 ? -errno : 0;
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	host_signals_restore(&old);
 	munmap(stack, size);
 	m->template.pid = pid;
 	m->template.pidfd = pidfd;
