@@ -150,10 +150,29 @@ void sleeper_pause(struct sleeper *s)
 	kick_take(&s->kick);
 }
 
-/* What a host call for a waiting thread came to: when a kick or the deadline ended it, the caller
- * looks again. */
-static int sleeper_called(struct sleeper *s, long r)
+/*
+ * A host call that waits for descriptors: its number, its arguments, and which of them is the
+ * time. Whoever may not sleep any more is still told what is ready. When a kick or the deadline
+ * ended the call, the caller looks again.
+ */
+static int sleep_in(struct sleeper *s, uint64_t deadline, long nr, long args[6], int timeout)
 {
+	struct host_deadline d = to_host(s, deadline);
+	struct timespec left = { 0 };
+	int err = sleeper_may_sleep(s, d);
+
+	if (err > 0)
+		return 0;
+	args[timeout] = (long)&left;
+	if (err) {
+		long ready = host_call(nr, args[0], args[1], args[2], args[3], args[4], args[5]);
+		return ready > 0 ? (int)ready : err;
+	}
+	if (d.ns == UINT64_MAX)
+		args[timeout] = 0;
+	else
+		left = ns_to_timespec(host_left(d));
+	long r = host_call_intr(&s->kick, nr, args[0], args[1], args[2], args[3], args[4], args[5]);
 	if (r != -EINTR)
 		return (int)r;
 	kick_take(&s->kick);
@@ -162,41 +181,17 @@ static int sleeper_called(struct sleeper *s, long r)
 
 int sleeper_poll(struct sleeper *s, struct pollfd *fds, unsigned n, uint64_t deadline)
 {
-	struct host_deadline d = to_host(s, deadline);
-	struct timespec left = { 0 };
-	int r = sleeper_may_sleep(s, d);
+	long args[6] = { (long)fds, n };
 
-	if (r < 0) {
-		int ready = host_call(SYS_ppoll, fds, n, &left, NULL, 0);
-		return ready > 0 ? ready : r;
-	}
-	if (r)
-		return 0;
-	if (d.ns != UINT64_MAX)
-		left = ns_to_timespec(host_left(d));
-	long timeout = d.ns == UINT64_MAX ? 0 : (long)&left;
-	return sleeper_called(s,
-			      host_call_intr(&s->kick, SYS_ppoll, (long)fds, n, timeout, 0, 0, 0));
+	return sleep_in(s, deadline, SYS_ppoll, args, 2);
 }
 
 int sleeper_epoll(struct sleeper *s, int epfd, struct epoll_event *events, int max,
 		  uint64_t deadline)
 {
-	struct host_deadline d = to_host(s, deadline);
-	struct timespec left = { 0 };
-	int r = sleeper_may_sleep(s, d);
+	long args[6] = { epfd, (long)events, max };
 
-	if (r < 0) {
-		int ready = host_call(SYS_epoll_pwait2, epfd, events, max, &left, NULL, 0);
-		return ready > 0 ? ready : r;
-	}
-	if (r)
-		return 0;
-	if (d.ns != UINT64_MAX)
-		left = ns_to_timespec(host_left(d));
-	long timeout = d.ns == UINT64_MAX ? 0 : (long)&left;
-	return sleeper_called(
-	    s, host_call_intr(&s->kick, SYS_epoll_pwait2, epfd, (long)events, max, timeout, 0, 0));
+	return sleep_in(s, deadline, SYS_epoll_pwait2, args, 3);
 }
 
 int sleeper_wait_readable(struct sleeper *s, int fd)
