@@ -17,7 +17,7 @@ static struct cred *cred_alloc(struct user_namespace *ns, int nr_groups)
 	struct cred *c = calloc(1, sizeof *c + (size_t)nr_groups * sizeof(gid_t));
 
 	if (c) {
-		c->refs = 1;
+		ref_set(&c->refs, 1);
 		c->user_ns = ns;
 		ns_get(&ns->ns);
 		c->nr_groups = nr_groups;
@@ -99,7 +99,7 @@ struct cred *cred_copy(const struct cred *c, int nr_groups)
 	if (!copy)
 		return NULL;
 	memcpy(copy, c, sizeof *c);
-	copy->refs = 1;
+	ref_set(&copy->refs, 1);
 	copy->nr_groups = n;
 	if (nr_groups < 0)
 		memcpy(copy->groups, c->groups, (size_t)n * sizeof(gid_t));
@@ -110,7 +110,7 @@ struct cred *cred_get(const struct cred *c)
 {
 	struct cred *shared = (struct cred *)(uintptr_t)c;
 
-	atomic_fetch_add_explicit(&shared->refs, 1, memory_order_relaxed);
+	ref_get(&shared->refs);
 	return shared;
 }
 
@@ -118,7 +118,7 @@ void cred_put(const struct cred *c)
 {
 	struct cred *shared = (struct cred *)(uintptr_t)c;
 
-	if (!shared || atomic_fetch_sub(&shared->refs, 1) != 1)
+	if (!shared || !ref_put(&shared->refs))
 		return;
 	ns_put(&shared->user_ns->ns);
 	free(shared);

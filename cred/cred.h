@@ -10,9 +10,10 @@
 #include <sys/types.h>
 
 #include "cred/ns_common.h"
+#include "util/ref.h"
 
 struct cred {
-	_Atomic uint32_t refs;
+	struct ref refs;
 	struct user_namespace *user_ns; /* reference; where its ids and capabilities count */
 	uid_t uid, euid, suid, fsuid;
 	gid_t gid, egid, sgid, fsgid;

@@ -32,7 +32,7 @@ void ns_init(struct ns_common *ns, enum ns_kind kind, struct ns_numbers *numbers
 {
 	bool first = !atomic_exchange(&numbers->first_taken[kind], true);
 
-	ns->refs = 1;
+	ref_set(&ns->refs, 1);
 	ns->kind = kind;
 	ns->inum = first ? kinds[kind].first : FIRST_LATER + atomic_fetch_add(&numbers->later, 1);
 	ns->owner = owner;
@@ -43,13 +43,13 @@ void ns_init(struct ns_common *ns, enum ns_kind kind, struct ns_numbers *numbers
 
 struct ns_common *ns_get(struct ns_common *ns)
 {
-	atomic_fetch_add_explicit(&ns->refs, 1, memory_order_relaxed);
+	ref_get(&ns->refs);
 	return ns;
 }
 
 void ns_put(struct ns_common *ns)
 {
-	if (!ns || atomic_fetch_sub(&ns->refs, 1) != 1)
+	if (!ns || !ref_put(&ns->refs))
 		return;
 	if (ns->owner)
 		ns_put(&ns->owner->ns);

@@ -14,6 +14,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "util/ref.h"
+
 struct user_namespace;
 
 /* X(enum, name as in /proc/PID/ns, flag of clone(2), number of a system's first one) */
@@ -32,7 +34,7 @@ enum ns_kind { NS_KINDS(NS_KIND) NR_NS_KINDS };
 #undef NS_KIND
 
 struct ns_common {
-	_Atomic uint32_t refs;
+	struct ref refs;
 	enum ns_kind kind;
 	unsigned inum;
 	struct user_namespace *owner; /* reference; NULL: of the first user namespace */

@@ -11,7 +11,7 @@
 
 void file_init(struct file *f, const struct file_ops *ops, unsigned flags)
 {
-	*f = (struct file){ .refs = 1, .ops = ops, .flags = flags };
+	*f = (struct file){ .refs = REF_INIT(1), .ops = ops, .flags = flags };
 	mutex_init(&f->pos_lock, LOCK_FILE_POS);
 	mutex_init(&f->watch_lock, LOCK_FILE_WATCH);
 	list_init(&f->epoll_items);
@@ -19,7 +19,7 @@ void file_init(struct file *f, const struct file_ops *ops, unsigned flags)
 
 struct file *file_get(struct file *f)
 {
-	atomic_fetch_add_explicit(&f->refs, 1, memory_order_relaxed);
+	ref_get(&f->refs);
 	return f;
 }
 
@@ -44,7 +44,7 @@ static void drop_locks(struct file *f)
 
 void file_put(struct file *f)
 {
-	if (!f || atomic_fetch_sub(&f->refs, 1) != 1)
+	if (!f || !ref_put(&f->refs))
 		return;
 	notify_closed(f);
 	if (f->gone)

@@ -6,6 +6,7 @@
 #include "fs/vfs.h"
 #include "mm/uio.h"
 #include "util/lock.h"
+#include "util/ref.h"
 #include "util/text.h"
 
 struct file;
@@ -84,7 +85,7 @@ struct file_ops {
 };
 
 struct file {
-	_Atomic uint32_t refs;
+	struct ref refs;
 	const struct file_ops *ops;
 	/* where it was opened; NULLs for pipes, sockets, anonymous inodes: see file_path */
 	struct path path;

@@ -10,9 +10,11 @@ static struct fs_struct *alloc(struct vfs *vfs, const struct path *root, const s
 
 	if (!fs)
 		return NULL;
-	*fs = (struct fs_struct){
-		.refs = 1, .vfs = vfs, .root = path_get(root), .cwd = path_get(cwd), .umask = umask
-	};
+	*fs = (struct fs_struct){ .refs = REF_INIT(1),
+				  .vfs = vfs,
+				  .root = path_get(root),
+				  .cwd = path_get(cwd),
+				  .umask = umask };
 	mutex_init(&fs->lock, LOCK_FS_STRUCT);
 	return fs;
 }
@@ -26,7 +28,7 @@ struct fs_struct *fs_struct_new(struct mnt_namespace *ns)
 
 struct fs_struct *fs_struct_get(struct fs_struct *fs)
 {
-	atomic_fetch_add_explicit(&fs->refs, 1, memory_order_relaxed);
+	ref_get(&fs->refs);
 	return fs;
 }
 
@@ -77,7 +79,7 @@ void fs_struct_set_root(struct fs_struct *fs, struct path *p)
 
 void fs_struct_put(struct fs_struct *fs)
 {
-	if (!fs || atomic_fetch_sub(&fs->refs, 1) != 1)
+	if (!fs || !ref_put(&fs->refs))
 		return;
 	path_put(&fs->root);
 	path_put(&fs->cwd);

@@ -25,7 +25,7 @@ struct mount *mount_new(struct vfs *vfs, struct filesystem *fs, struct dentry *r
 		filesystem_put(fs);
 		return NULL;
 	}
-	m->refs = 1;
+	ref_set(&m->refs, 1);
 	m->vfs = vfs;
 	m->fs = fs;
 	m->flags = flags;
@@ -56,13 +56,13 @@ struct mount *mount_clone(const struct path *from)
 
 struct mount *mount_get(struct mount *m)
 {
-	atomic_fetch_add_explicit(&m->refs, 1, memory_order_relaxed);
+	ref_get(&m->refs);
 	return m;
 }
 
 void mount_put(struct mount *m)
 {
-	if (m && atomic_fetch_sub(&m->refs, 1) == 1)
+	if (m && ref_put(&m->refs))
 		mount_free(m);
 }
 

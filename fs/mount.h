@@ -25,9 +25,10 @@
 
 #include "fs/mount_hash.h"
 #include "cred/ns_common.h"
+#include "util/ref.h"
 
 struct mount {
-	_Atomic uint32_t refs;
+	struct ref refs;
 	/* constant */
 	struct vfs *vfs;
 	struct filesystem *fs;

@@ -189,7 +189,7 @@ int mount_detach(struct mount *m, bool busy_ok, unsigned refs)
 	rwlock_wrlock(&vfs->mount_lock);
 	if (!m->ns || !m->parent)
 		err = -EINVAL;
-	else if (!busy_ok && (!list_empty(&m->children) || m->refs > refs + 1))
+	else if (!busy_ok && (!list_empty(&m->children) || ref_count(&m->refs) > refs + 1))
 		err = -EBUSY;
 	else
 		leave_locked(m, &gone);

@@ -14,35 +14,35 @@
 void filesystem_init(struct filesystem *fs, const struct filesystem_ops *ops, const char *type,
 		     unsigned flags)
 {
-	*fs = (struct filesystem){ .refs = 1, .ops = ops, .type = type, .flags = flags };
+	*fs = (struct filesystem){ .refs = REF_INIT(1), .ops = ops, .type = type, .flags = flags };
 }
 
 struct filesystem *filesystem_get(struct filesystem *fs)
 {
-	atomic_fetch_add_explicit(&fs->refs, 1, memory_order_relaxed);
+	ref_get(&fs->refs);
 	return fs;
 }
 
 void filesystem_put(struct filesystem *fs)
 {
-	if (fs && atomic_fetch_sub(&fs->refs, 1) == 1)
+	if (fs && ref_put(&fs->refs))
 		fs->ops->destroy(fs);
 }
 
 void inode_init(struct inode *i, struct filesystem *fs, const struct inode_ops *ops, mode_t type)
 {
-	*i = (struct inode){ .refs = 1, .type = type & S_IFMT, .ops = ops, .fs = fs };
+	*i = (struct inode){ .refs = REF_INIT(1), .type = type & S_IFMT, .ops = ops, .fs = fs };
 }
 
 struct inode *inode_get(struct inode *i)
 {
-	atomic_fetch_add_explicit(&i->refs, 1, memory_order_relaxed);
+	ref_get(&i->refs);
 	return i;
 }
 
 void inode_put(struct inode *i)
 {
-	if (!i || atomic_fetch_sub(&i->refs, 1) != 1)
+	if (!i || !ref_put(&i->refs))
 		return;
 	if (i->watch)
 		notify_gone(i);
@@ -82,7 +82,7 @@ struct dentry *dentry_new(struct inode *inode, struct inode *dir, const char *na
 		inode_put(inode);
 		return NULL;
 	}
-	d->refs = 1;
+	ref_set(&d->refs, 1);
 	d->inode = inode;
 	d->dir = dir ? inode_get(dir) : NULL;
 	memcpy(d->name, name, len);
@@ -92,13 +92,13 @@ struct dentry *dentry_new(struct inode *inode, struct inode *dir, const char *na
 
 struct dentry *dentry_get(struct dentry *d)
 {
-	atomic_fetch_add_explicit(&d->refs, 1, memory_order_relaxed);
+	ref_get(&d->refs);
 	return d;
 }
 
 void dentry_put(struct dentry *d)
 {
-	if (!d || atomic_fetch_sub(&d->refs, 1) != 1)
+	if (!d || !ref_put(&d->refs))
 		return;
 	inode_put(d->inode);
 	inode_put(d->dir);

@@ -34,6 +34,7 @@
 #include "mm/pagesource.h"
 #include "util/list.h"
 #include "util/lock.h"
+#include "util/ref.h"
 
 struct file;
 struct inode;
@@ -180,7 +181,7 @@ struct inode_ops {
 };
 
 struct inode {
-	_Atomic uint32_t refs;
+	struct ref refs;
 	mode_t type; /* S_IFMT part, never changes */
 	const struct inode_ops *ops;
 	struct filesystem *fs;
@@ -188,14 +189,14 @@ struct inode {
 };
 
 struct dentry {
-	_Atomic uint32_t refs;
+	struct ref refs;
 	struct inode *inode;
 	struct inode *dir; /* the directory it was found in; NULL: a root, or not known */
 	char name[];       /* in dir */
 };
 
 struct filesystem {
-	_Atomic uint32_t refs;
+	struct ref refs;
 	const struct filesystem_ops *ops;
 	struct inode *root;
 	const char *type; /* as in /proc/mounts */
@@ -254,7 +255,7 @@ struct vfs {
 
 /* Root, cwd and umask; shared by CLONE_FS. */
 struct fs_struct {
-	_Atomic uint32_t refs;
+	struct ref refs;
 	struct vfs *vfs;
 	struct mutex lock;
 	struct path root, cwd;

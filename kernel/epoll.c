@@ -36,6 +36,7 @@
 #include "kernel/sandbox.h"
 #include "util/lock.h"
 #include "util/rbtree.h"
+#include "util/ref.h"
 
 #define EPOLL_MAX_NESTS  4
 #define EPOLL_HOST_BATCH 64
@@ -54,7 +55,7 @@ struct epoll_domain {
 struct epoll {
 	struct file file;
 	/* of this memory: the file's, and those who remove items of a file that goes */
-	_Atomic uint32_t refs;
+	struct ref refs;
 	struct epoll_domain *domain;
 	struct user *user; /* reference: of who made it, whose watches its items are */
 	struct mutex lock;
@@ -117,7 +118,7 @@ bool file_is_epoll(const struct file *f)
 
 static void ep_put(struct epoll *ep)
 {
-	if (atomic_fetch_sub(&ep->refs, 1) != 1)
+	if (!ref_put(&ep->refs))
 		return;
 	int epfd = ep->host_epfd;
 	if (epfd >= 0)
@@ -417,7 +418,7 @@ static struct epoll *ep_get_watching(struct file *f)
 	mutex_lock(&f->watch_lock);
 	if (!list_empty(&f->epoll_items)) {
 		ep = list_first(&f->epoll_items, struct epitem, file_node)->ep;
-		atomic_fetch_add(&ep->refs, 1);
+		ref_get(&ep->refs);
 	}
 	mutex_unlock(&f->watch_lock);
 	return ep;
@@ -843,7 +844,7 @@ int epoll_create_file(struct caller *c, struct sandbox *sb, struct file **out)
 	}
 	file_init(&ep->file, &epoll_ops, O_RDWR);
 	file_set_anon(&ep->file, c, "anon_inode:[eventpoll]");
-	ep->refs = 1;
+	ref_set(&ep->refs, 1);
 	ep->domain = d;
 	ep->user = u;
 	ep->host_epfd = -1;

@@ -39,12 +39,12 @@ static void parts_free(struct exec_parts *parts)
 
 static int take_own_copies(struct task *t, struct exec_parts *parts)
 {
-	if (t->files->refs > 1) {
+	if (ref_count(&t->files->refs) > 1) {
 		parts->files = fdtable_copy(t->files);
 		if (!parts->files)
 			return -ENOMEM;
 	}
-	if (t->sighand->refs > 1) {
+	if (ref_count(&t->sighand->refs) > 1) {
 		sandbox_lock(t->sb);
 		parts->sighand = sighand_copy(t->sighand);
 		sandbox_unlock(t->sb);
@@ -202,7 +202,7 @@ static bool fs_is_shared(struct task *t)
 	list_for_each (o, &t->process->tasks, process_node)
 		own += o->fs == t->fs;
 	/* the first program's task is not linked yet */
-	bool shared = t->fs->refs > (own ? own : 1);
+	bool shared = ref_count(&t->fs->refs) > (own ? own : 1);
 	sandbox_unlock(t->sb);
 	return shared;
 }

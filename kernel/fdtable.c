@@ -55,7 +55,7 @@ struct fdtable *fdtable_new(void)
 	struct fdtable *ft = calloc(1, sizeof *ft);
 	if (!ft)
 		return NULL;
-	ft->refs = 1;
+	ref_set(&ft->refs, 1);
 	mutex_init(&ft->lock, LOCK_FDTABLE);
 	if (grow_locked(ft, 0) < 0) {
 		free(ft);
@@ -96,7 +96,7 @@ struct fdtable *fdtable_copy(struct fdtable *ft)
 
 struct fdtable *fdtable_get(struct fdtable *ft)
 {
-	ft->refs++;
+	ref_get(&ft->refs);
 	return ft;
 }
 
@@ -125,7 +125,7 @@ static int release(struct fdtable *ft, struct file *f, struct caller *c)
 
 void fdtable_put(struct fdtable *ft, struct caller *c)
 {
-	if (!ft || --ft->refs)
+	if (!ft || !ref_put(&ft->refs))
 		return;
 	for (int fd = 0; fd < ft->size; fd++) {
 		if (ft->files[fd])

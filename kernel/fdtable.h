@@ -10,9 +10,10 @@
 
 #include "fs/file.h"
 #include "util/lock.h"
+#include "util/ref.h"
 
 struct fdtable {
-	_Atomic uint32_t refs;
+	struct ref refs;
 	struct mutex lock;
 	/* guarded by lock */
 	struct file **files; /* `size` slots, NULL: free */

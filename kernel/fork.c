@@ -15,6 +15,7 @@
 #include "kernel/rseq.h"
 #include "kernel/sandbox.h"
 #include "kernel/task.h"
+#include "util/ref.h"
 
 #ifndef CLONE_NEWTIME
 #define CLONE_NEWTIME 0x80
@@ -28,7 +29,7 @@
 
 /* Shared by a vfork parent and its child; the last one frees it. */
 struct vfork_done {
-	_Atomic int refs;
+	struct ref refs;
 	_Atomic bool done;
 	/* valid while refs == 2 or the parent waits; guarded by sandbox->lock */
 	struct sleeper *parent;
@@ -39,7 +40,7 @@ struct vfork_done {
 
 static void vfork_put(struct vfork_done *v)
 {
-	if (--v->refs == 0)
+	if (ref_put(&v->refs))
 		free(v);
 }
 
@@ -114,7 +115,7 @@ static int share_mm(struct task *t, struct task *child, uint64_t flags)
 static int share_sighand(struct task *t, struct task *child, uint64_t flags)
 {
 	if (flags & CLONE_SIGHAND) {
-		t->sighand->refs++;
+		ref_get(&t->sighand->refs);
 		child->sighand = t->sighand;
 		return 0;
 	}
@@ -132,7 +133,7 @@ static int share_sighand(struct task *t, struct task *child, uint64_t flags)
 
 static struct fs_struct *fs_struct_share(struct fs_struct *fs)
 {
-	fs->refs++;
+	ref_get(&fs->refs);
 	return fs;
 }
 
@@ -223,7 +224,7 @@ static void copy_owner_state(struct task *t, struct task *child, const struct cl
 /* A thread's table, fs_struct and handlers of its own (unshare(2)). */
 static int unshare_files(struct task *t)
 {
-	if (t->files->refs == 1)
+	if (ref_count(&t->files->refs) == 1)
 		return 0;
 	struct fdtable *own = fdtable_copy(t->files), *old = t->files;
 	if (!own)
@@ -238,7 +239,7 @@ static int unshare_files(struct task *t)
 
 static int unshare_fs(struct task *t)
 {
-	if (t->fs->refs == 1)
+	if (ref_count(&t->fs->refs) == 1)
 		return 0;
 	struct fs_struct *own = fs_struct_copy(t->fs), *old = t->fs;
 	if (!own)
@@ -328,7 +329,7 @@ static int start_child(struct task *t, struct task *child, const struct clone_re
 		*vfork = calloc(1, sizeof **vfork);
 		if (!*vfork)
 			return -ENOMEM;
-		(*vfork)->refs = 2;
+		ref_set(&(*vfork)->refs, 2);
 		(*vfork)->parent = &t->sleeper;
 		child->vfork = *vfork;
 	}

@@ -93,7 +93,7 @@ static void clear_child_tid(struct task *t)
 	struct futex_ref ref = { .addr = t->clear_child_tid, .shared = true };
 
 	/* Nobody is left to see it otherwise. */
-	if (t->mm->refs > 1 && !copy_to_guest(t->mm, GVA(ref.addr), &zero, sizeof zero))
+	if (ref_count(&t->mm->refs) > 1 && !copy_to_guest(t->mm, GVA(ref.addr), &zero, sizeof zero))
 		futex_wake(t, ref, 1, FUTEX_ANY);
 	t->clear_child_tid = 0;
 }

@@ -22,7 +22,7 @@ struct nsproxy *nsproxy_new(struct vfs *vfs, struct pid_namespace *pids)
 
 	if (!p)
 		return NULL;
-	p->refs = 1;
+	ref_set(&p->refs, 1);
 	for (enum ns_kind kind = 0; kind < NR_NS_KINDS; kind++) {
 		if (kind == NS_USER)
 			continue;
@@ -37,13 +37,13 @@ struct nsproxy *nsproxy_new(struct vfs *vfs, struct pid_namespace *pids)
 
 struct nsproxy *nsproxy_get(struct nsproxy *p)
 {
-	atomic_fetch_add_explicit(&p->refs, 1, memory_order_relaxed);
+	ref_get(&p->refs);
 	return p;
 }
 
 void nsproxy_put(struct nsproxy *p)
 {
-	if (!p || atomic_fetch_sub(&p->refs, 1) != 1)
+	if (!p || !ref_put(&p->refs))
 		return;
 	for (enum ns_kind kind = 0; kind < NR_NS_KINDS; kind++)
 		ns_put(p->ns[kind]);

@@ -10,11 +10,12 @@
 #include "fs/mount.h"
 #include "kernel/pid.h"
 #include "kernel/uts.h"
+#include "util/ref.h"
 
 struct task;
 
 struct nsproxy {
-	_Atomic uint32_t refs;
+	struct ref refs;
 	/* References. NS_PID is the one that children are born in, a task's own is that of its pid
 	 * (task_pid_ns). NS_USER is NULL. */
 	struct ns_common *ns[NR_NS_KINDS];

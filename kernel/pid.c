@@ -59,7 +59,7 @@ int pid_alloc(struct pid_namespace *ns, struct pid **out)
 	struct pid *p = calloc(1, sizeof *p);
 	if (!p)
 		return -ENOMEM;
-	p->refs = 1;
+	ref_set(&p->refs, 1);
 	p->ns = ns;
 	ns_get(&ns->ns);
 	p->nr = next_free(ns);
@@ -95,13 +95,13 @@ void pid_ended(struct pid *p, unsigned what, int exit_code)
 
 struct pid *pid_get(struct pid *p)
 {
-	p->refs++;
+	ref_get(&p->refs);
 	return p;
 }
 
 void pid_put(struct pid *p)
 {
-	if (!p || --p->refs)
+	if (!p || !ref_put(&p->refs))
 		return;
 	waitqueue_destroy(&p->exited);
 	ns_put(&p->ns->ns);

@@ -11,6 +11,7 @@
 #include "cred/ns_common.h"
 #include "host/wait.h"
 #include "util/list.h"
+#include "util/ref.h"
 
 struct task;
 struct process;
@@ -19,7 +20,7 @@ struct vfs;
 /* A number stays in use while it names anything (a process group outlives its leader) or is
  * referenced (pidfd). All fields but refs are guarded by sandbox->lock. */
 struct pid {
-	_Atomic uint32_t refs;
+	struct ref refs;
 	struct pid_namespace *ns; /* reference */
 	pid_t nr;
 	struct list hash_node;

@@ -43,7 +43,7 @@ int process_new(struct sandbox *sb, struct process *parent, struct process **out
 		free(p);
 		return err;
 	}
-	p->refs = 1;
+	ref_set(&p->refs, 1);
 	p->sb = sb;
 	p->pid->process = p;
 	p->exit_signal = SIGCHLD;
@@ -68,13 +68,13 @@ int process_new(struct sandbox *sb, struct process *parent, struct process **out
 
 struct process *process_get(struct process *p)
 {
-	p->refs++;
+	ref_get(&p->refs);
 	return p;
 }
 
 void process_put(struct process *p)
 {
-	if (!p || --p->refs)
+	if (!p || !ref_put(&p->refs))
 		return;
 	sigpending_flush(&p->pending, ~0UL);
 	rseq_cpu_free(p);

@@ -15,6 +15,7 @@
 #include "kernel/sched.h"
 #include "kernel/signal.h"
 #include "util/list.h"
+#include "util/ref.h"
 
 struct cred;
 struct file;
@@ -35,7 +36,7 @@ struct rusage_sum {
 
 /* All fields are guarded by sandbox->lock unless said otherwise. */
 struct process {
-	_Atomic uint32_t refs; /* any */
+	struct ref refs; /* any */
 	struct sandbox *sb;
 	struct pid *pid;      /* tgid; reference */
 	struct task *leader;  /* the thread with tid == tgid, NULL when it is gone */

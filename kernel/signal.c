@@ -44,7 +44,7 @@ struct sighand *sighand_new(void)
 
 	if (!h)
 		return NULL;
-	h->refs = 1;
+	ref_set(&h->refs, 1);
 	return h;
 }
 
@@ -59,7 +59,7 @@ struct sighand *sighand_copy(struct sighand *h)
 
 void sighand_put(struct sighand *h)
 {
-	if (--h->refs == 0)
+	if (ref_put(&h->refs))
 		free(h);
 }
 

@@ -21,6 +21,7 @@
 
 #include "util/gva.h"
 #include "util/list.h"
+#include "util/ref.h"
 
 struct task;
 struct trap;
@@ -41,7 +42,7 @@ struct ksigaction {
 };
 
 struct sighand {
-	_Atomic uint32_t refs;
+	struct ref refs;
 	struct ksigaction action[NSIGNALS]; /* [sig - 1] */
 };
 

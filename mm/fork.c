@@ -41,7 +41,7 @@ void fork_note_write(struct mm *mm, uint64_t page)
 
 void fork_pages_put(struct fork_pages *p)
 {
-	if (p && atomic_fetch_sub(&p->refs, 1) == 1)
+	if (p && ref_put(&p->refs))
 		free(p);
 }
 
@@ -89,9 +89,9 @@ static void pages_share(struct mm *parent, struct mm *child)
 		parent->fork_pages = calloc(1, sizeof *parent->fork_pages);
 		if (!parent->fork_pages)
 			return;
-		parent->fork_pages->refs = 1;
+		ref_set(&parent->fork_pages->refs, 1);
 	}
-	atomic_fetch_add(&parent->fork_pages->refs, 1);
+	ref_get(&parent->fork_pages->refs);
 	child->parent_fork_pages = parent->fork_pages;
 }
 

@@ -7,13 +7,15 @@
 #define HL_MM_FORK_H
 
 #include "mm/mm.h"
+#include "util/ref.h"
 
 /* Pages are looked at in aligned units of this size. */
 #define FORK_UNIT  (4 * PAGE_SIZE)
 #define FORK_PAGES 8
 
 struct fork_pages {
-	_Atomic uint32_t refs, n;
+	struct ref refs;
+	_Atomic uint32_t n;
 	_Atomic uint64_t units[FORK_PAGES]; /* addresses */
 };
 

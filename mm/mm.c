@@ -44,7 +44,8 @@ int mm_create(struct mm_host *h, struct mm **out)
 		free(mm);
 		return err;
 	}
-	mm->refs = mm->pins = 1;
+	ref_set(&mm->refs, 1);
+	ref_set(&mm->pins, 1);
 	mm->host = h;
 	h->counts.spaces++;
 	rwlock_init(&mm->lock, LOCK_MM);
@@ -57,19 +58,13 @@ int mm_create(struct mm_host *h, struct mm **out)
 
 struct mm *mm_get(struct mm *mm)
 {
-	atomic_fetch_add(&mm->refs, 1);
+	ref_get(&mm->refs);
 	return mm;
 }
 
 bool mm_tryget(struct mm *mm)
 {
-	uint32_t n = mm->refs;
-
-	while (n > 0) {
-		if (atomic_compare_exchange_weak(&mm->refs, &n, n + 1))
-			return true;
-	}
-	return false;
+	return ref_tryget(&mm->refs);
 }
 
 /* The space goes first: no page may be given away while it can be reached. */
@@ -90,13 +85,13 @@ static void mm_destroy(struct mm *mm)
 
 struct mm *mm_pin(struct mm *mm)
 {
-	atomic_fetch_add(&mm->pins, 1);
+	ref_get(&mm->pins);
 	return mm;
 }
 
 void mm_unpin(struct mm *mm)
 {
-	if (atomic_fetch_sub(&mm->pins, 1) != 1)
+	if (!ref_put(&mm->pins))
 		return;
 	rwlock_destroy(&mm->lock);
 	mm->host->counts.spaces--;
@@ -107,6 +102,6 @@ void mm_unpin(struct mm *mm)
 
 void mm_put(struct mm *mm)
 {
-	if (mm && atomic_fetch_sub(&mm->refs, 1) == 1)
+	if (mm && ref_put(&mm->refs))
 		mm_destroy(mm);
 }

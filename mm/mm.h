@@ -35,6 +35,7 @@
 #include "util/list.h"
 #include "util/lock.h"
 #include "util/rbtree.h"
+#include "util/ref.h"
 
 /* What all address spaces of a sandbox share. */
 struct mm_host {
@@ -100,8 +101,8 @@ struct fork_pages;
 struct guest_clock;
 
 struct mm {
-	_Atomic uint32_t refs;
-	_Atomic uint32_t pins; /* of the struct; all references together hold one */
+	struct ref refs;
+	struct ref pins; /* of the struct; all references together hold one */
 	struct mm_host *host;
 	struct space *space;
 

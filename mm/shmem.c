@@ -5,10 +5,11 @@
 #include <stdlib.h>
 
 #include "mm/pagestore.h"
+#include "util/ref.h"
 
 struct shmem {
 	struct pagesource ps;
-	_Atomic uint32_t refs;
+	struct ref refs;
 	struct pagestore store;
 };
 
@@ -25,14 +26,14 @@ static int shmem_get(struct pagesource *ps, uint64_t off, uint64_t len, bool wri
 
 static void shmem_ref(struct pagesource *ps)
 {
-	atomic_fetch_add(&shmem_of(ps)->refs, 1);
+	ref_get(&shmem_of(ps)->refs);
 }
 
 static void shmem_unref(struct pagesource *ps)
 {
 	struct shmem *s = shmem_of(ps);
 
-	if (atomic_fetch_sub(&s->refs, 1) != 1)
+	if (!ref_put(&s->refs))
 		return;
 	pagestore_destroy(&s->store);
 	pagesource_destroy(&s->ps);
@@ -67,7 +68,7 @@ int shmem_create(struct arena *a, uint64_t size, struct pagesource **out)
 	pagesource_init(&s->ps, &shmem_ops);
 	pagestore_init(&s->store, a, NULL);
 	pagestore_truncate(&s->store, NULL, size);
-	s->refs = 1;
+	ref_set(&s->refs, 1);
 	*out = &s->ps;
 	return 0;
 }

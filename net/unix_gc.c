@@ -164,7 +164,7 @@ static void find_candidates(struct unix_domain *d, struct list *candidates)
 	struct unix_sock *u;
 
 	list_for_each (u, &d->inflight, inflight_node) {
-		u->gc_candidate = u->sk.file.refs == u->inflight;
+		u->gc_candidate = ref_count(&u->sk.file.refs) == u->inflight;
 		u->gc_refs = u->inflight;
 		if (u->gc_candidate)
 			list_add_tail(candidates, &u->gc_node);

@@ -21,13 +21,13 @@
 struct unix_addr *unix_addr_get(struct unix_addr *a)
 {
 	if (a)
-		atomic_fetch_add(&a->refs, 1);
+		ref_get(&a->refs);
 	return a;
 }
 
 void unix_addr_put(struct unix_addr *a)
 {
-	if (!a || atomic_fetch_sub(&a->refs, 1) != 1)
+	if (!a || !ref_put(&a->refs))
 		return;
 	if (a->path.dentry)
 		path_put(&a->path);
@@ -40,7 +40,7 @@ static struct unix_addr *unix_addr_new(const struct sockaddr_un *name, unsigned 
 
 	if (!a)
 		return NULL;
-	a->refs = 1;
+	ref_set(&a->refs, 1);
 	a->len = len;
 	memcpy(a->bytes, name, len);
 	a->name.sun_family = AF_UNIX;

@@ -24,6 +24,7 @@
 #include "net/net.h"
 #include "net/unix.h"
 #include "util/lock.h"
+#include "util/ref.h"
 
 #define UNIX_NAME_BUCKETS 1024
 #define UNIX_MAX_QLEN     10 /* datagrams; Linux: net.unix.max_dgram_qlen */
@@ -33,7 +34,7 @@ enum { RCV_SHUTDOWN = 1, SEND_SHUTDOWN = 2, SHUTDOWN_MASK = 3 };
 
 /* A bound name; shared with the sockets accept(2) makes. */
 struct unix_addr {
-	_Atomic uint32_t refs;
+	struct ref refs;
 	unsigned len; /* as getsockname(2) gives it */
 	union {
 		struct sockaddr_un name;
@@ -57,7 +58,7 @@ struct unix_msg {
 
 struct unix_sock {
 	struct socket sk;
-	_Atomic uint32_t refs;
+	struct ref refs;
 	struct unix_domain *domain;
 
 	struct mutex lock;

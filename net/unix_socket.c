@@ -18,13 +18,13 @@
 
 struct unix_sock *unix_get(struct unix_sock *u)
 {
-	atomic_fetch_add(&u->refs, 1);
+	ref_get(&u->refs);
 	return u;
 }
 
 void unix_put(struct unix_sock *u)
 {
-	if (!u || atomic_fetch_sub(&u->refs, 1) != 1)
+	if (!u || !ref_put(&u->refs))
 		return;
 	unix_addr_put(u->addr);
 	waitqueue_destroy(&u->wait);
@@ -81,7 +81,7 @@ int unix_new(struct net *net, struct caller *c, int type, unsigned flags, struct
 	if (!u)
 		return -ENOMEM;
 	socket_init(&u->sk, c, net, &unix_ops, AF_UNIX, type, 0, flags);
-	u->refs = 1;
+	ref_set(&u->refs, 1);
 	u->domain = net->unix_domain;
 	u->backlog = UNIX_MAX_QLEN;
 	u->peer_cred = (struct ucred){ .pid = 0, .uid = (uid_t)-1, .gid = (gid_t)-1 };
@@ -606,7 +606,7 @@ static void unix_stat(struct socket *s, struct socket_stat *out)
 	mutex_lock(&u->lock);
 	out->state = u->state == UNIX_LISTEN ? TCP_LISTEN : u->peer ? TCP_ESTABLISHED : TCP_CLOSE;
 	out->embryo = u->embryo;
-	out->refs = u->refs + 1; /* Linux counts its table of sockets as one */
+	out->refs = ref_count(&u->refs) + 1; /* Linux counts its table of sockets as one */
 	out->rx = u->state == UNIX_LISTEN ? u->accept_len : (unsigned)u->queue_bytes;
 	mutex_unlock(&u->lock);
 	out->tx = u->wmem;

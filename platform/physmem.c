@@ -171,7 +171,7 @@ int physmem_create(uint64_t arena_size, uint64_t window_size, struct physmem **o
 		return why_set(why, ENOMEM, "out of memory");
 	pm->arena_size = arena_size;
 	pm->window_size = window_size;
-	pm->arena = (struct memfile){ .refs = 1, .writable = true, .fd = -1, .pm = pm };
+	pm->arena = (struct memfile){ .refs = REF_INIT(1), .writable = true, .fd = -1, .pm = pm };
 	mutex_init(&pm->lock, LOCK_PHYSMEM);
 	list_init(&pm->free);
 	pm->base = aligned_reserve(arena_size + window_size);
@@ -222,7 +222,7 @@ int memfile_open(struct physmem *pm, int fd, bool writable, struct memfile **out
 		return -ENOMEM;
 	}
 	*mf = (struct memfile){
-		.refs = 1, .writable = writable, .fd = fd, .pm = pm, .pieces = pieces
+		.refs = REF_INIT(1), .writable = writable, .fd = fd, .pm = pm, .pieces = pieces
 	};
 	*out = mf;
 	return 0;
@@ -230,7 +230,7 @@ int memfile_open(struct physmem *pm, int fd, bool writable, struct memfile **out
 
 struct memfile *memfile_get(struct memfile *mf)
 {
-	atomic_fetch_add_explicit(&mf->refs, 1, memory_order_relaxed);
+	ref_get(&mf->refs);
 	return mf;
 }
 
@@ -250,7 +250,7 @@ void memfile_put(struct memfile *mf)
 {
 	struct piece *p, *next;
 
-	if (atomic_fetch_sub(&mf->refs, 1) != 1)
+	if (!ref_put(&mf->refs))
 		return;
 	for (p = mf->pieces->head; p; p = next) {
 		next = p->next;

@@ -23,12 +23,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "util/ref.h"
 #include "util/why.h"
 
 struct physmem;
 
 struct memfile {
-	_Atomic uint32_t refs;
+	struct ref refs;
 	bool writable; /* may be mapped for writing */
 	int fd;        /* owned */
 	struct physmem *pm;

@@ -21,6 +21,7 @@
 #include "fs/anon.h"
 #include "cred/user.h"
 #include "util/lock.h"
+#include "util/ref.h"
 
 #define PIPE_DEFAULT_SLOTS 16U
 #define PIPE_FEW_SLOTS     2U     /* of a pipe of a user who has many */
@@ -30,7 +31,7 @@
 #define POLL_WRITE (POLLOUT | POLLWRNORM)
 
 struct pipe {
-	_Atomic uint32_t refs; /* open files */
+	struct ref refs; /* one for each open file, and for whoever makes it */
 	struct mutex lock;
 	/* guarded by lock */
 	struct pipe_buf *bufs; /* `slots` of them, a power of two */
@@ -151,6 +152,7 @@ static struct pipe *pipe_new(struct caller *c)
 		free(p);
 		return NULL;
 	}
+	ref_set(&p->refs, 1);
 	p->mem = c->mem;
 	mutex_init(&p->lock, LOCK_PIPE);
 	waitqueue_init(&p->readable);
@@ -180,7 +182,7 @@ static void pipe_put(struct pipe *p)
 
 	if (ff)
 		mutex_lock(&ff->lock);
-	bool last = atomic_fetch_sub(&p->refs, 1) == 1;
+	bool last = ref_put(&p->refs);
 	if (ff) {
 		if (last)
 			ff->pipe = NULL;
@@ -477,7 +479,7 @@ static struct pipe_file *pipe_file_new(struct pipe *p, unsigned flags)
 	file_init(&pf->file, &pipe_ops,
 		  flags & (O_ACCMODE | O_NONBLOCK | O_DIRECT | O_ASYNC | O_APPEND));
 	pf->pipe = p;
-	atomic_fetch_add(&p->refs, 1);
+	ref_get(&p->refs);
 	mutex_lock(&p->lock);
 	if (file_readable(&pf->file)) {
 		p->readers++;
@@ -501,14 +503,13 @@ int pipe_create(struct caller *c, unsigned flags, struct file *out[2])
 	if (!p)
 		return -ENOMEM;
 
-	struct pipe_file *r = pipe_file_new(p, O_RDONLY | (flags & O_NONBLOCK));
-	if (!r) {
-		pipe_free(p);
-		return -ENOMEM;
-	}
-	struct pipe_file *w = pipe_file_new(p, O_WRONLY | (flags & (O_NONBLOCK | O_DIRECT)));
+	struct pipe_file *r = pipe_file_new(p, O_RDONLY | (flags & O_NONBLOCK)), *w = NULL;
+	if (r)
+		w = pipe_file_new(p, O_WRONLY | (flags & (O_NONBLOCK | O_DIRECT)));
+	pipe_put(p);
 	if (!w) {
-		file_put(&r->file);
+		if (r)
+			file_put(&r->file);
 		return -ENOMEM;
 	}
 	file_set_anon(&r->file, c, "pipe");
@@ -584,17 +585,17 @@ static int fifo_attach(struct fifo *ff, struct caller *c, int flags, struct pipe
 	int err = -ENOMEM;
 
 	mutex_lock(&ff->lock);
-	struct pipe *p = ff->pipe ?: pipe_new(c);
+	struct pipe *made = ff->pipe ? NULL : pipe_new(c), *p = made ?: ff->pipe;
 	if (p) {
 		p->fifo = ff;
 		*out = pipe_file_new(p, flags);
 		if (*out) {
 			ff->pipe = p;
 			err = 0;
-		} else if (p != ff->pipe) {
-			pipe_free(p);
 		}
 	}
+	if (made && ref_put(&made->refs))
+		pipe_free(made);
 	mutex_unlock(&ff->lock);
 	return err;
 }

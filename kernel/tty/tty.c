@@ -22,18 +22,18 @@ enum { TTYAUX_TTY, TTYAUX_CONSOLE }; /* minors of TTYAUX_MAJOR */
 
 void tty_init(struct tty *tty, const struct tty_ops *ops, struct sandbox *sb, dev_t dev)
 {
-	*tty = (struct tty){ .refs = 1, .ops = ops, .sb = sb, .dev = dev };
+	*tty = (struct tty){ .refs = REF_INIT(1), .ops = ops, .sb = sb, .dev = dev };
 }
 
 struct tty *tty_get(struct tty *tty)
 {
-	atomic_fetch_add(&tty->refs, 1);
+	ref_get(&tty->refs);
 	return tty;
 }
 
 void tty_put(struct tty *tty)
 {
-	if (!tty || atomic_fetch_sub(&tty->refs, 1) != 1)
+	if (!tty || !ref_put(&tty->refs))
 		return;
 	pid_put(tty->session);
 	pid_put(tty->pgrp);

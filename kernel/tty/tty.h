@@ -12,6 +12,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "util/ref.h"
+
 struct caller;
 struct device_table;
 struct file;
@@ -35,7 +37,7 @@ struct tty_ops {
 };
 
 struct tty {
-	_Atomic uint32_t refs;
+	struct ref refs;
 	const struct tty_ops *ops;
 	struct sandbox *sb;
 	dev_t dev;

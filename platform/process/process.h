@@ -50,6 +50,7 @@
 #include "platform/process/layout.h"
 #include "util/list.h"
 #include "util/lock.h"
+#include "util/ref.h"
 
 #ifndef SECCOMP_IOCTL_NOTIF_SET_FLAGS
 #define SECCOMP_IOCTL_NOTIF_SET_FLAGS      SECCOMP_IOW(4, __u64)
@@ -174,7 +175,7 @@ struct batch {
  * space_destroy. */
 struct space {
 	struct machine *m;
-	_Atomic unsigned refs;
+	struct ref refs;
 	_Atomic bool destroyed;
 	struct list node; /* machine.spaces */
 	struct stub stub;

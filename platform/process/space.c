@@ -126,7 +126,7 @@ int process_space_create(struct machine *m, struct space **out)
 	if (!s)
 		return -ENOMEM;
 	s->m = m;
-	s->refs = 1;
+	ref_set(&s->refs, 1);
 	stub_init(&s->stub);
 	mutex_init(&s->lock, LOCK_SPACE);
 	list_init(&s->node);
@@ -166,7 +166,7 @@ static void free_stacks(struct space *s)
 
 void space_put(struct space *s)
 {
-	if (atomic_fetch_sub(&s->refs, 1) > 1)
+	if (!ref_put(&s->refs))
 		return;
 	if (s->stub.pidfd >= 0)
 		machine_bury(s->m, s->stub.pidfd);

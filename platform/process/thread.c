@@ -173,7 +173,7 @@ static void attach_locked(struct context *c, struct space *s)
 	lock_assert_held(&s->lock);
 	c->s = s;
 	c->stack_base = c->m->control + CONTROL_STACK_OFF + ((uint64_t)c->stack << STACK_SHIFT);
-	s->refs++;
+	ref_get(&s->refs);
 	list_add(&s->contexts, &c->node);
 }
 
@@ -419,7 +419,7 @@ void stub_thread_end(struct context *c)
 	struct space *s = c->s;
 	if (!s)
 		return;
-	s->refs++; /* thread_leave may find it destroyed, and let go */
+	ref_get(&s->refs); /* thread_leave may find it destroyed, and let go */
 	clock_stop(&c->clock);
 	if (!s->stub.dead && !park(c) && thread_leave(c) < 0)
 		stub_kill(&s->stub); /* the guest made it impossible */

@@ -109,7 +109,7 @@ void exec_world_file(struct world *w, const char *name, const void *bytes, size_
 		file_put(&files[i].f->file);
 	for (i = i < 0 ? 0 : i; files[i].f && strcmp(files[i].name, name) != 0; i++)
 		assert_true(i < FILES_MAX - 1);
-	static struct mount internal = { .refs = 1 }; /* as a memfd's: on no tree */
+	static struct mount internal = { .refs = REF_INIT(1) }; /* as a memfd's: on no tree */
 	file_init(&m->file, &ops, 0);
 	m->file.path.mnt = mount_get(&internal);
 	pagesource_init(&m->ps, &source_ops);
@@ -125,7 +125,7 @@ void exec_world_clear(void)
 	for (int i = 0; i < FILES_MAX; i++) {
 		if (!files[i].f)
 			continue;
-		assert_int_equal(files[i].f->file.refs, 1);
+		assert_int_equal(ref_count(&files[i].f->file.refs), 1);
 		file_put(&files[i].f->file);
 		files[i].f = NULL;
 	}
@@ -147,7 +147,7 @@ int __wrap_exec_open(struct caller *c, const struct path *start, const char *nam
 int exec_world_load(struct world *w, const char *name, char *const *argv, char *const *envp,
 		    struct exec_image *img, struct why *why)
 {
-	static struct cred cred = { .refs = 1, .uid = 1, .euid = 2, .gid = 3, .egid = 4 };
+	static struct cred cred = { .refs = REF_INIT(1), .uid = 1, .euid = 2, .gid = 3, .egid = 4 };
 	struct caller c = { .cred = &cred, .mem = &w->host };
 	int i = file_find(name);
 	const struct exec_request rq = {

@@ -36,7 +36,7 @@ static void expect_mounts_freed(struct fsworld *w)
 	list_for_each (m, &w->vfs->mounts, all_node)
 		n++;
 	assert_int_equal(n, 1);
-	assert_int_equal(w->vfs->internal->refs, 1);
+	assert_int_equal(ref_count(&w->vfs->internal->refs), 1);
 	assert_int_equal(w->vfs->mount_hash->used, 0);
 	assert_int_equal(((struct name_set *)w->vfs->mount_hash->names)->used, 0);
 }
