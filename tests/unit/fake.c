@@ -253,6 +253,7 @@ void mm_check(struct mm *mm)
 {
 	uint64_t mapped = 0, backed = 0, resident = 0, in_vmas = 0;
 
+	rwlock_rdlock(&mm->lock);
 	check_vmas(mm);
 	for (struct backing *b = backing_find(mm, 0); b; b = backing_next(b)) {
 		backed += b->end - b->start;
@@ -272,6 +273,15 @@ void mm_check(struct mm *mm)
 	assert_int_equal(mapped, mapped_bytes(mm->space));
 	assert_int_equal(in_vmas, backed);
 	assert_int_equal(resident, mm->resident);
+	rwlock_unlock(&mm->lock);
+}
+
+struct vma *mm_vma_at(struct mm *mm, uint64_t addr)
+{
+	rwlock_rdlock(&mm->lock);
+	struct vma *v = vma_at(mm, addr);
+	rwlock_unlock(&mm->lock);
+	return v;
 }
 
 /* ---- the guest ---- */

@@ -35,6 +35,8 @@ void world_keep_copies(struct world *w);
 
 /* Fails unless the space is what vmas and backings say. */
 void mm_check(struct mm *mm);
+/* vma_at, for tests in which nobody else changes anything. */
+struct vma *mm_vma_at(struct mm *mm, uint64_t addr);
 /* Guest accesses. 0, or the signal mm_fault gave, with its code in *si_code. */
 int guest_read(struct mm *mm, uint64_t addr, void *buf, size_t n, int *si_code);
 int guest_write(struct mm *mm, uint64_t addr, const void *buf, size_t n, int *si_code);

@@ -148,7 +148,7 @@ static void fixed_program(void **state)
 	assert_int_equal(guest_peek(img.mm, FIXED_BASE + 0x5000), -1);
 	assert_int_equal(guest_peek(img.mm, 0), -1);
 	assert_int_equal(guest_poke(img.mm, FIXED_BASE + 0x4fff, 1), 0);
-	v = vma_at(img.mm, FIXED_BASE);
+	v = mm_vma_at(img.mm, FIXED_BASE);
 	assert_int_equal(v->prot, GUEST_READ | GUEST_EXEC);
 	assert_int_equal(img.mm->start_code, FIXED_BASE);
 	assert_int_equal(img.mm->end_code, FIXED_BASE + 0x1000);
@@ -195,7 +195,7 @@ static void stack_contents(void **state)
 	world_count_reset(&w);
 	assert_int_equal(guest_poke(img.mm, sp - 100000, 1), 0);
 	assert_int_equal(w.faults, 0);
-	assert_int_equal(vma_at(img.mm, sp)->prot, GUEST_READ | GUEST_WRITE);
+	assert_int_equal(mm_vma_at(img.mm, sp)->prot, GUEST_READ | GUEST_WRITE);
 	exec_image_destroy(&img);
 }
 
@@ -242,7 +242,7 @@ static void executable_stack(void **state)
 	exec_world_file(&w, "/p", &im, sizeof im);
 	load_ok("/p", no_args, no_env, &img);
 	assert_true(img.exec_stack);
-	assert_int_equal(vma_at(img.mm, img.sp)->prot, GUEST_READ | GUEST_WRITE | GUEST_EXEC);
+	assert_int_equal(mm_vma_at(img.mm, img.sp)->prot, GUEST_READ | GUEST_WRITE | GUEST_EXEC);
 	exec_image_destroy(&img);
 }
 

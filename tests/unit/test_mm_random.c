@@ -145,7 +145,7 @@ static void op_mremap(struct run_state *s, int64_t *native, int64_t *ours)
 	if (!flags && old + new_len > PAGES)
 		new_len = PAGES - old;
 	/* Linux may keep vmas apart that we join (it looks at where their pages came from). */
-	struct vma *v = vma_at(s->mm, page_addr(old));
+	struct vma *v = mm_vma_at(s->mm, page_addr(old));
 	bool one = in_one_native_vma(page_addr(old), page_addr(old + old_len));
 	if (!one)
 		flags = 0;
@@ -247,7 +247,7 @@ static void op_fork(struct run_state *s, int64_t *native, int64_t *ours)
 	mm_check(s->mm);
 	for (int i = 0; i < 8; i++) {
 		uint64_t addr = page_addr(pick(PAGES)) + 200;
-		struct vma *v = vma_at(s->mm, addr);
+		struct vma *v = mm_vma_at(s->mm, addr);
 
 		if (v && !(v->flags & VMA_SHARED))
 			guest_poke(child, addr, 99);
@@ -294,7 +294,7 @@ static void compare_rights(struct run_state *s)
 
 	native_rights(rights);
 	for (unsigned i = 0; i < PAGES; i++) {
-		struct vma *v = vma_at(s->mm, page_addr(i));
+		struct vma *v = mm_vma_at(s->mm, page_addr(i));
 		char ours[5] = "none";
 
 		if (v)
