@@ -5,13 +5,14 @@
  * to survive, and to end when the guest does.
  *
  * 	main.c		processes and threads, what is counted, what is noted of the last calls
- * 	grammar.c a call: a row of sys/syscalls.def, and for each type of argument what is passed
- * 	memory.c where arguments lie: good places, the edges of mappings, files that somebody
- *  truncates
+ * 	grammar.c	a call: a row of sys/syscalls.def, and for each type of argument what is
+ *			passed
+ * 	memory.c	where arguments lie: good places, the edges of mappings, files that
+ *			somebody truncates
  * 	objects.c	descriptors of every kind, names
- * 	deeds.c what is no call with arguments: faults, exec of broken files, odd instructions,
- *  spoilt signal
- * frames outside.c on the host: truncates and renames the guest's files under it
+ * 	deeds.c		what is no call with arguments: faults, exec of broken files, odd
+ *			instructions, spoilt signal frames
+ * 	outside.c	on the host: truncates and renames the guest's files under it
  *
  * All choices come from one seed. Each thread has a seed derived from it, and each call depends on
  * its thread's seed and its own number alone, so the same seed makes the same calls. What the
@@ -40,15 +41,20 @@ struct slot {
 	struct noted last[NOTED]; /* call i is at i % NOTED */
 };
 
+/* Calls of each row of the grammar. */
+struct counts {
+	uint64_t made[ROWS], worked[ROWS];
+};
+
 struct ring {
 	uint64_t seed, next_slot;
-	/* of the first process, which no call may end; of threads that may be gone */
-	int32_t main, tids[TIDS];
-	uint64_t made[ROWS], worked[ROWS];
+	int32_t tids[TIDS];  /* of threads that may be gone */
+	struct counts round; /* since the last sweep */
 	struct slot slot[SLOTS];
 };
 
 extern struct ring *ring;
+extern pid_t first_process; /* no call may name it; not in the ring, which calls write to */
 
 /* --- main.c */
 struct me {

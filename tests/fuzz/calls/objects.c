@@ -298,7 +298,7 @@ int process(void)
 	case 7: pid = (int)syscall(SYS_gettid); break;
 	default: pid = getpid(); break;
 	}
-	return pid == -1 || pid == ring->main || pid == -ring->main ? getpid() : pid;
+	return pid == -1 || pid == first_process || pid == -first_process ? getpid() : pid;
 }
 
 int signal_number(void)
