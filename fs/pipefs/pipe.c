@@ -587,7 +587,8 @@ static int fifo_attach(struct fifo *ff, struct caller *c, int flags, struct pipe
 	mutex_lock(&ff->lock);
 	struct pipe *made = ff->pipe ? NULL : pipe_new(c), *p = made ?: ff->pipe;
 	if (p) {
-		p->fifo = ff;
+		if (p != ff->pipe)
+			p->fifo = ff; /* constant from here on: pipe_put reads it without a lock */
 		*out = pipe_file_new(p, flags);
 		if (*out) {
 			ff->pipe = p;

@@ -361,3 +361,29 @@ CASE(eventfd_across_fork)
 	V(v);
 	reap("child", pid);
 }
+
+static char in_memory[] = "/dev/shm/hl-pipe-XXXXXX/fifo";
+
+static void *open_and_close(void *arg)
+{
+	for (int i = 0; i < 200; i++)
+		close((int)NEED(open(in_memory, O_RDWR)));
+	return arg;
+}
+
+/* For the thread sanitizer: what the last to close looks at is not written to by an open. */
+CASE(fifo_by_two)
+{
+	pthread_t t;
+
+	in_memory[sizeof in_memory - 6] = '\0';
+	NEED((long)mkdtemp(in_memory) ?: -1);
+	in_memory[sizeof in_memory - 6] = '/';
+	NEED(mkfifo(in_memory, 0600));
+	MUST(pthread_create(&t, NULL, open_and_close, NULL));
+	open_and_close(NULL);
+	MUST(pthread_join(t, NULL));
+	R(unlink(in_memory));
+	in_memory[sizeof in_memory - 6] = '\0';
+	R(rmdir(in_memory));
+}
