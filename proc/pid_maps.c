@@ -75,11 +75,19 @@ struct seen_from {
 static int see(const struct vma *v, void *arg)
 {
 	struct seen_from *s = arg;
-	struct vma seen = *v;
 	const char *name = v->name ? path_below(v->name, s->root) : NULL;
+	/* Without its links: those of its file change under the file's lock. */
+	struct vma seen = {
+		.start = v->start,
+		.end = v->end,
+		.prot = v->prot,
+		.flags = v->flags,
+		.source = v->source,
+		.offset = v->offset,
+		.mm = v->mm,
+		.name = name ? (char *)(uintptr_t)name : v->name,
+	};
 
-	if (name)
-		seen.name = (char *)(uintptr_t)name;
 	return s->fn(&seen, s->arg);
 }
 

@@ -3,6 +3,7 @@
  * they lie below. */
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include "case.h"
 
@@ -131,4 +132,30 @@ CASE(of_a_child)
 	say_all((int)NEED(openat(proc, name, O_RDONLY | O_DIRECTORY)), in, out, proc);
 	give(&end);
 	reap("child", pid);
+}
+
+/* For the thread sanitizer: another process maps and unmaps a file of which this one has mappings,
+ * too. */
+CASE(maps_while_another_maps)
+{
+	char text[4096];
+
+	need_root();
+	int fd = (int)NEED(memfd_create("shared", 0)),
+	    maps = (int)NEED(open("/proc/self/maps", O_RDONLY));
+	NEED(ftruncate(fd, 4096));
+	NEED(mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, 0));
+	NEED(chroot("."));
+	pid_t pid = (pid_t)NEED(fork());
+	for (int i = 0; i < 100; i++) {
+		if (pid == 0)
+			munmap((void *)NEED(mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, 0)), 4096);
+		else
+			NEED(pread(maps, text, sizeof(text), 0));
+	}
+	if (pid == 0)
+		_exit(0);
+	int status;
+	NEED(waitpid(pid, &status, 0));
+	X(status);
 }
