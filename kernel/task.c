@@ -349,6 +349,14 @@ static void on_vsyscall(struct task *t, struct cpu_regs *regs)
 	t->sb->platform->regs_set(t->context, regs);
 }
 
+static void tell_out_of_resources(struct task *t, const char *why)
+{
+	sandbox_lock(t->sb);
+	if (t->sb->observer)
+		t->sb->observer->ops->out_of_resources(t->sb->observer, t->process, why);
+	sandbox_unlock(t->sb);
+}
+
 static void on_fault(struct task *t)
 {
 	struct cpu_regs regs;
@@ -364,6 +372,7 @@ static void on_fault(struct task *t)
 	if (err == 0)
 		return;
 	if (err == -SIGKILL) {
+		tell_out_of_resources(t, "there is no memory for a page that it touched");
 		process_exit_group(t, SIGKILL);
 		return;
 	}
