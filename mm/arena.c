@@ -21,11 +21,15 @@
 #include "mm/budget.h"
 #include "util/gva.h"
 #include "util/lock.h"
+#include "util/minmax.h"
 #include "util/rbtree.h"
 
 /* Longest run that is kept warm, and how much altogether; pages. */
 #define WARM_RUN 64
 #define WARM_MAX 2048
+
+/* One host call gives back so many bytes at most: no signal ends it. */
+#define PUNCH_UNIT (8UL << 20)
 
 struct extent {
 	struct rb_node node;
@@ -218,6 +222,14 @@ static void page_set_refs(struct arena *a, uint64_t page, uint32_t n)
 	atomic_store_explicit(&a->refs[page], n, REFS_RELEASE);
 }
 
+/* Pages that were discarded, if the arena did not retire meanwhile. */
+static void clean_add(struct arena *a, uint64_t start, uint64_t end)
+{
+	lock_assert_held(&a->lock);
+	if (!a->retired)
+		extent_add(&a->clean, start, end);
+}
+
 /* Everything warm goes back to the host. */
 static void warm_drop(struct arena *a)
 {
@@ -229,7 +241,7 @@ static void warm_drop(struct arena *a)
 
 		extent_delete(&a->warm, extent_of(n));
 		arena_discard(a, start << PAGE_SHIFT, (end - start) << PAGE_SHIFT);
-		extent_add(&a->clean, start, end);
+		clean_add(a, start, end);
 	}
 	a->nr_warm = 0;
 }
@@ -346,7 +358,7 @@ static void run_release(struct arena *a, uint64_t start, uint64_t n)
 		mutex_unlock(&a->lock);
 		arena_discard(a, start << PAGE_SHIFT, n << PAGE_SHIFT);
 		mutex_lock(&a->lock);
-		extent_add(&a->clean, start, start + n);
+		clean_add(a, start, start + n);
 	}
 	a->used -= n;
 }
@@ -410,9 +422,17 @@ bool arena_room(struct arena *a, uint64_t len)
 	return budget_room(a->budget, len);
 }
 
-void arena_discard(struct arena *a, uint64_t off, uint64_t len)
+static void punch(struct arena *a, uint64_t off, uint64_t len)
 {
 	if (fallocate(a->mf->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)off,
 		      (off_t)len) != 0)
 		memset(a->base + off, 0, len);
+}
+
+void arena_discard(struct arena *a, uint64_t off, uint64_t len)
+{
+	uint64_t end = off + len;
+
+	for (; off < end && !a->retired; off += PUNCH_UNIT)
+		punch(a, off, min64(end - off, PUNCH_UNIT));
 }

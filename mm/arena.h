@@ -52,7 +52,7 @@ uint64_t arena_resident(struct arena *a);
 void arena_set_budget(struct arena *a, struct budget *b);
 /* May a system call take `len` bytes (mm/budget.h)? Allocating does not ask. */
 bool arena_room(struct arena *a, uint64_t len);
-/* Drops the contents: the pages read as zero again. */
+/* Drops the contents: the pages read as zero again, unless the arena retires meanwhile. */
 void arena_discard(struct arena *a, uint64_t off, uint64_t len);
 
 #endif

@@ -125,13 +125,44 @@ static void random_use(void **state)
 	}
 }
 
+/* More than the host gives back at a time, and no multiple of it. */
+static void discards_all(void **state)
+{
+	uint64_t pages = 5003, off = take(pages + 2);
+	char *p = arena_ptr(a, off);
+
+	memset(p, 1, (pages + 2) * PAGE_SIZE);
+	arena_discard(a, off + PAGE_SIZE, pages * PAGE_SIZE);
+	for (uint64_t i = 0; i < (pages + 2) * PAGE_SIZE; i += PAGE_SIZE / 2)
+		assert_int_equal(p[i], i < PAGE_SIZE || i >= (pages + 1) * PAGE_SIZE);
+	arena_unref(a, off, (pages + 2) * PAGE_SIZE);
+}
+
+/* What was not emptied because it is the end is given to nobody. */
+static void retired_gives_nothing_back(void **state)
+{
+	uint64_t off = take(5000), next;
+
+	memset(arena_ptr(a, off), 1, 5000 * PAGE_SIZE);
+	arena_retire(a);
+	arena_unref(a, off, 5000 * PAGE_SIZE);
+	next = take(5000);
+	assert_true(next >= off + 5000 * PAGE_SIZE);
+	arena_unref(a, next, 5000 * PAGE_SIZE);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(lowest_offset_first), TEST(too_much),   TEST(pages_come_zeroed),
-		TEST(counts_by_page),      TEST(random_use),
+		TEST(lowest_offset_first),
+		TEST(too_much),
+		TEST(pages_come_zeroed),
+		TEST(counts_by_page),
+		TEST(random_use),
+		TEST(discards_all),
+		TEST(retired_gives_nothing_back),
 	};
 
 	return cmocka_run_group_tests_name("arena", tests, NULL, NULL);
