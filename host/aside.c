@@ -2,8 +2,8 @@
 /*
  * A child that shares our memory forks the process that makes the call and ends; that one is an
  * orphan from the start. It has a copy of our memory, so there is nothing to be freed behind it.
- * Its result comes through a pipe; for aside_close, the end of the pipe tells it that our own
- * descriptor is closed.
+ * Its result comes through a pipe; for aside_hold, the end of the pipe tells it that it is not
+ * needed any longer.
  */
 #include "host/aside.h"
 
@@ -21,9 +21,9 @@
 #define STACK (64UL << 10)
 
 struct aside {
-	int fd;      /* the file */
-	int pipe;    /* the orphan's end */
-	bool closes; /* nothing else is to be done with it */
+	int fd;     /* the file */
+	int pipe;   /* the orphan's end */
+	bool holds; /* it is to be kept open, no more */
 	long nr, args[3];
 	int err; /* -errno: there is no such process */
 };
@@ -49,7 +49,7 @@ static void orphan_main(const struct aside *a)
 
 	keep_two((unsigned)a->fd, (unsigned)a->pipe);
 	syscall(SYS_setsid);
-	if (a->closes) {
+	if (a->holds) {
 		syscall(SYS_read, a->pipe, &end, 1);
 	} else {
 		r = host_call(a->nr, a->fd, a->args[0], a->args[1], a->args[2]);
@@ -108,17 +108,26 @@ long aside_call(struct sleeper *s, int fd, long nr, long a, long b, long c)
 	return r;
 }
 
-void aside_close(int fd)
+int aside_hold(int fd)
 {
 	int pair[2];
 
-	if (pipe2(pair, O_CLOEXEC) < 0) {
-		host_close(fd);
-		return;
-	}
-	struct aside as = { .fd = fd, .pipe = pair[0], .closes = true };
-	(void)start(&as);
-	host_close(fd);
+	if (pipe2(pair, O_CLOEXEC) < 0)
+		return -errno;
+	struct aside as = { .fd = fd, .pipe = pair[0], .holds = true };
+	int err = start(&as);
 	host_close(pair[0]);
+	if (!err)
+		return pair[1];
 	host_close(pair[1]);
+	return err;
+}
+
+void aside_close(int fd)
+{
+	int held = aside_hold(fd);
+
+	host_close(fd);
+	if (held >= 0)
+		host_close(held);
 }

@@ -22,5 +22,8 @@
 long aside_call(struct sleeper *s, int fd, long nr, long a, long b, long c);
 /* Closes `fd` by what may be the last reference to its file. Does not wait for it. */
 void aside_close(int fd);
+/* A process that keeps the file of `fd` open until the descriptor this returns is closed, by our
+ * end or before: nobody here will wait for the end of a large file. -errno. */
+int aside_hold(int fd);
 
 #endif

@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <time.h>
 
 #include "cred/cred.h"
@@ -212,6 +213,7 @@ void sandbox_kill_locked(struct sandbox *sb)
 void sandbox_kill(struct sandbox *sb)
 {
 	sandbox_lock(sb);
+	sb->hurried |= !sb->main_ended;
 	sandbox_kill_locked(sb);
 	sandbox_unlock(sb);
 }
@@ -292,8 +294,11 @@ void sandbox_destroy(struct sandbox *sb)
 		arena_destroy(sb->arena);
 	if (sb->machine)
 		sb->platform->machine_destroy(sb->machine);
-	if (sb->physmem)
+	if (sb->physmem) {
+		if (sb->hurried || WIFSIGNALED(sb->exit_status))
+			physmem_hurry(sb->physmem);
 		physmem_destroy(sb->physmem);
+	}
 	waitqueue_destroy(&sb->signal_sent);
 	waitqueue_destroy(&sb->uts_changes.queue);
 	cond_destroy(&sb->changed);

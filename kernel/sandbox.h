@@ -74,6 +74,7 @@ struct sandbox {
 	unsigned max_tasks;
 	struct cond changed; /* nr_tasks fell, or main ended, stopped, continued */
 	bool ending;         /* no new task may start */
+	bool hurried;        /* sandbox_kill ended it, not its program */
 	int exit_status;     /* wait status of main, valid once main_ended */
 	bool main_ended;
 	struct pty_table *ptys;
@@ -99,7 +100,8 @@ struct sandbox_config {
 
 /* Builds machine, memory, pid table and init; no mounts, no program yet. */
 int sandbox_create(const struct sandbox_config *cfg, struct sandbox **out, struct why *why);
-/* Ends every process, waits for their host threads, frees all. */
+/* Ends every process, waits for their host threads, frees all. Memory is given back aside
+ * (physmem_hurry) where a kill or a signal was the end of the program. */
 void sandbox_destroy(struct sandbox *sb);
 /* Kills every process. Any thread. */
 void sandbox_kill(struct sandbox *sb);

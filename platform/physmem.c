@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "host/aside.h"
 #include "host/fixup.h"
 #include "host/memfd.h"
 #include "util/gva.h"
@@ -15,6 +16,9 @@
 #include "util/lock.h"
 
 #define GIB (1UL << 30)
+
+/* So much memory takes longer to be given back than a process to be made. */
+#define HURRY_BYTES (64UL << 20)
 
 /* Host files are mapped in pieces of whole units, a power of two bytes: at least MIN, so that
  * neighbouring requests share a piece; at most MAX, because kvm pays for address space by the
@@ -44,6 +48,7 @@ struct physmem {
 	char *base;
 	uint64_t arena_size, window_size;
 	struct memfile arena;
+	int held; /* physmem_hurry: closed behind the arena; -1: there is no such process */
 
 	struct mutex lock; /* guards what follows, and additions to every list of pieces */
 	struct list free;
@@ -153,10 +158,21 @@ void physmem_destroy(struct physmem *pm)
 		munmap(pm->base, pm->arena_size + pm->window_size);
 	if (pm->arena.fd >= 0)
 		close(pm->arena.fd);
+	if (pm->held >= 0)
+		close(pm->held);
 	list_for_each_safe (x, tmp, &pm->free, link)
 		free(x);
 	mutex_destroy(&pm->lock);
 	free(pm);
+}
+
+void physmem_hurry(struct physmem *pm)
+{
+	struct stat st;
+
+	if (pm->held < 0 && fstat(pm->arena.fd, &st) == 0 &&
+	    (uint64_t)st.st_blocks * 512 >= HURRY_BYTES)
+		pm->held = aside_hold(pm->arena.fd);
 }
 
 int physmem_create(uint64_t arena_size, uint64_t window_size, struct physmem **out, struct why *why)
@@ -171,6 +187,7 @@ int physmem_create(uint64_t arena_size, uint64_t window_size, struct physmem **o
 		return why_set(why, ENOMEM, "out of memory");
 	pm->arena_size = arena_size;
 	pm->window_size = window_size;
+	pm->held = -1;
 	pm->arena = (struct memfile){ .refs = REF_INIT(1), .writable = true, .fd = -1, .pm = pm };
 	mutex_init(&pm->lock, LOCK_PHYSMEM);
 	list_init(&pm->free);

@@ -43,6 +43,10 @@ int physmem_create(uint64_t arena_size, uint64_t window_size, struct physmem **o
 		   struct why *why);
 /* Every memory file but the arena must be gone. */
 void physmem_destroy(struct physmem *pm);
+/* The end is urgent. To give gigabytes back takes the host a while, for which neither
+ * physmem_destroy nor the end of this process will wait: a process of its own does (host/aside.h).
+ * No effect where there is little, or the second time. */
+void physmem_hurry(struct physmem *pm);
 
 struct memfile *physmem_arena(struct physmem *pm);
 uint64_t physmem_arena_size(const struct physmem *pm);
