@@ -257,8 +257,10 @@ static int status_of_result(const struct run *r, const struct hl_result *res)
 }
 
 /* The last resort. What the sandbox owns ends with this process, as soon as the host lets it. */
-static _Noreturn void leave_behind(const struct run *r, const struct hl_result *res)
+static _Noreturn void leave_behind(const struct run *r, struct hl_sandbox *sb,
+				   const struct hl_result *res)
 {
+	hl_sandbox_free_within(sb, 0, NULL);
 	complain(&r->out, "a call of the host does not end in time: hl ends without it");
 	_exit(status_of_result(r, res));
 }
@@ -273,7 +275,7 @@ static int run_sandbox(struct run *r, struct relay *relay)
 		return report_error(&r->out, err);
 	int failed = relay_wait(relay, sb, &res, &err);
 	if (failed == RELAY_LEFT_BEHIND)
-		leave_behind(r, &res);
+		leave_behind(r, sb, &res);
 	int status = failed ? report_error(&r->out, err) : status_of_result(r, &res);
 	if (r->stats && !r->out.quiet)
 		print_stats(sb, &res);

@@ -34,7 +34,8 @@
  *   all signals but the ones named above, so that yours never go to them.
  * - Where a guest gives up a large file of the host's, or writes one back, a process of its own
  *   does that. It has no parent here, holds nothing but that file, and may live longer than the
- *   sandbox.
+ *   sandbox. So does one that gives much memory back to the host, where a kill, the time limit or
+ *   a signal ended the program.
  * - On the platform "process" it also owns a child process, which sends SIGCHLD when
  *   hl_sandbox_free ends it. A wait(2) for any child waits for that one, too, and may reap it.
  *
@@ -72,6 +73,8 @@ enum hl_code {
 	HL_SYSTEM,    /* the host refused something else */
 	HL_STATE,     /* the call makes no sense in the state the sandbox is in */
 	HL_TIMED_OUT, /* hl_sandbox_wait only: the time to wait is over; the sandbox goes on */
+	/* hl_sandbox_free_within only: a thread and the memory of the sandbox are left behind */
+	HL_LEFT_BEHIND,
 };
 
 /* NULL gives HL_OK and "". The text is one line without a newline that names the thing at fault
@@ -210,7 +213,7 @@ HL_API int hl_sandbox_event_fd(struct hl_sandbox *sb);
 /* The three below may be called from any thread at any time between start and free, several at
  * once. */
 
-/* Ends every process of the sandbox. */
+/* Ends every process of the sandbox; does not wait for that. */
 HL_API void hl_sandbox_kill(struct hl_sandbox *sb);
 /* Sends a signal to the program's process as kill(2) does. */
 HL_API int hl_sandbox_signal(struct hl_sandbox *sb, int sig, struct hl_error **err);
@@ -219,8 +222,20 @@ HL_API int hl_sandbox_signal(struct hl_sandbox *sb, int sig, struct hl_error **e
  * to the program's process group when it has none. SIGCONT goes to the program's process group. */
 HL_API int hl_sandbox_signal_terminal(struct hl_sandbox *sb, int sig, struct hl_error **err);
 
-/* Kills what still runs, waits for its threads, and frees everything. NULL: no effect. */
+/* Kills what still runs, waits for its threads, however long that takes, and frees everything.
+ * NULL: no effect. */
 HL_API void hl_sandbox_free(struct hl_sandbox *sb);
+/*
+ * The same, but waits for `milliseconds` at most (HL_FOREVER; 0: not at all). A thread can be in a
+ * call of the host that no signal ends: a file system whose server is gone, a broken disk. Then
+ * this is -1 with HL_LEFT_BEHIND: `sb` and its descriptors are gone for you, and your functions for
+ * output are not called any more, but for a call that has not returned. The thread, the memory and
+ * the files of the sandbox stay in your process until the host lets the thread go, and are freed
+ * then; the end of your process may have to wait for it, too. Threads that are merely on their way
+ * end within a few milliseconds of a kill, where the machine is not busy.
+ */
+HL_API int hl_sandbox_free_within(struct hl_sandbox *sb, uint64_t milliseconds,
+				  struct hl_error **err);
 
 /* ---- counters -------------------------------------------------------------------------------- */
 

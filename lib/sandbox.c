@@ -6,7 +6,7 @@
  *          failure undoes it all
  * 	run     nothing of this file runs, but for the time limit's thread where there is one
  * 	end     the kernel calls on_change when the program ended; wait and event_fd tell
- * 	free    kill, join, undo
+ * 	free    kill, join, undo; a thread that does not come back is left behind
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -293,6 +293,24 @@ static void kill_all(struct hl_sandbox *sb)
 	(void)!write(sb->event_fd, &one, sizeof one);
 }
 
+static uint64_t ns_of(uint64_t milliseconds)
+{
+	return milliseconds > UINT64_MAX / 4 / NSEC_PER_MSEC ? UINT64_MAX / 4
+							     : milliseconds * NSEC_PER_MSEC;
+}
+
+/* For HL_FOREVER it is centuries away. */
+static uint64_t deadline_of(uint64_t milliseconds)
+{
+	return monotonic_ns() + ns_of(milliseconds);
+}
+
+/* Until somebody says that something has changed, or -ETIMEDOUT. The kernel's lock is held. */
+static int wait_changed(struct hl_sandbox *sb, uint64_t until)
+{
+	return cond_wait_until(&sb->kernel->changed, &sb->kernel->lock, until);
+}
+
 static void *timer_main(void *arg)
 {
 	struct hl_sandbox *sb = arg;
@@ -301,7 +319,7 @@ static void *timer_main(void *arg)
 
 	sandbox_lock(sb->kernel);
 	while (!err && !sb->freeing && !sb->kernel->main_ended)
-		err = cond_wait_until(&sb->kernel->changed, &sb->kernel->lock, end);
+		err = wait_changed(sb, end);
 	bool over = err && !sb->kernel->main_ended;
 	if (over)
 		sb->expired = true;
@@ -315,8 +333,7 @@ static int start_timer(struct hl_sandbox *sb, uint64_t timeout_ms, struct hl_err
 {
 	if (!timeout_ms)
 		return 0;
-	sb->timeout_ns = timeout_ms > UINT64_MAX / 4 / NSEC_PER_MSEC ? UINT64_MAX / 4
-								     : timeout_ms * NSEC_PER_MSEC;
+	sb->timeout_ns = ns_of(timeout_ms);
 	int e = host_thread_start(&sb->timer, 0, 0, timer_main, sb);
 	sb->has_timer = e == 0;
 	return e ? error_set(err, HL_SYSTEM, "no thread for the time limit: %s", strerror(-e)) : 0;
@@ -443,17 +460,10 @@ static bool ended_locked(const struct hl_sandbox *sb)
 
 static void wait_locked(struct hl_sandbox *sb, uint64_t milliseconds)
 {
-	uint64_t now = monotonic_ns(), ns = milliseconds > UINT64_MAX / 4 / NSEC_PER_MSEC
-						? UINT64_MAX / 4
-						: milliseconds * NSEC_PER_MSEC;
-	int err = 0;
+	uint64_t until = deadline_of(milliseconds);
 
-	while (!err && !ended_locked(sb)) {
-		if (milliseconds == HL_FOREVER)
-			cond_wait(&sb->kernel->changed, &sb->kernel->lock);
-		else
-			err = cond_wait_until(&sb->kernel->changed, &sb->kernel->lock, now + ns);
-	}
+	while (!ended_locked(sb) && wait_changed(sb, until) == 0)
+		;
 }
 
 int hl_sandbox_wait(struct hl_sandbox *sb, uint64_t milliseconds, struct hl_result *res,
@@ -534,14 +544,9 @@ int hl_sandbox_signal_terminal(struct hl_sandbox *sb, int sig, struct hl_error *
 	return ended ? error_set(err, HL_STATE, "the program has ended") : 0;
 }
 
-void hl_sandbox_free(struct hl_sandbox *sb)
+static void destroy(struct hl_sandbox *sb)
 {
-	if (!sb)
-		return;
 	if (sb->kernel) {
-		stop_timer(sb);
-		sandbox_kill(sb->kernel);
-		sandbox_wait_tasks(sb->kernel);
 		if (sb->hostfd)
 			filesystem_put(sb->hostfd);
 		sandbox_destroy(sb->kernel);
@@ -550,6 +555,62 @@ void hl_sandbox_free(struct hl_sandbox *sb)
 	if (sb->event_fd >= 0)
 		close(sb->event_fd);
 	free(sb);
+}
+
+/* False: after so long there still are threads. */
+static bool wait_tasks(struct hl_sandbox *sb, uint64_t milliseconds)
+{
+	uint64_t until = deadline_of(milliseconds);
+
+	sandbox_lock(sb->kernel);
+	while (sb->kernel->nr_tasks && wait_changed(sb, until) == 0)
+		;
+	bool gone = sb->kernel->nr_tasks == 0;
+	sandbox_unlock(sb->kernel);
+	return gone;
+}
+
+static void *destroy_later(void *arg)
+{
+	struct hl_sandbox *sb = arg;
+
+	sandbox_wait_tasks(sb->kernel);
+	destroy(sb);
+	return NULL;
+}
+
+/* The thread that does not come back will need what is the sandbox's if it ever does. Where there
+ * is no thread to wait for it, all stays. */
+static void leave_behind(struct hl_sandbox *sb)
+{
+	pthread_t thread;
+
+	if (sb->observer)
+		observe_mute(sb->observer);
+	physmem_hurry(sb->kernel->physmem);
+	(void)host_thread_start(&thread, 0, THREAD_DETACHED, destroy_later, sb);
+}
+
+int hl_sandbox_free_within(struct hl_sandbox *sb, uint64_t milliseconds, struct hl_error **err)
+{
+	if (sb && sb->kernel) {
+		stop_timer(sb);
+		sandbox_kill(sb->kernel);
+		if (!wait_tasks(sb, milliseconds)) {
+			leave_behind(sb);
+			return error_set(err, HL_LEFT_BEHIND,
+					 "a call of the host does not end in time: its thread is "
+					 "left behind, with the memory of the sandbox");
+		}
+	}
+	if (sb)
+		destroy(sb);
+	return 0;
+}
+
+void hl_sandbox_free(struct hl_sandbox *sb)
+{
+	hl_sandbox_free_within(sb, HL_FOREVER, NULL);
 }
 
 /* ---- counters ---- */

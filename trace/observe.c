@@ -27,7 +27,8 @@ void observe_log(struct observe *o, int level, const char *fmt, ...)
 	text_vprintf(&line, fmt, ap);
 	va_end(ap);
 	mutex_lock(&o->lock);
-	o->cfg.log(o->cfg.log_arg, text_str(&line), line.len);
+	if (!o->muted)
+		o->cfg.log(o->cfg.log_arg, text_str(&line), line.len);
 	mutex_unlock(&o->lock);
 	text_free(&line);
 }
@@ -217,6 +218,11 @@ int observe_create(const struct observe_config *cfg, struct observer **out)
 	}
 	*out = &o->base;
 	return 0;
+}
+
+void observe_mute(struct observer *base)
+{
+	observe_of(base)->muted = true;
 }
 
 void observe_destroy(struct observer *base)

@@ -63,6 +63,7 @@ struct observe {
 	struct observer base; /* first */
 	struct observe_config cfg;
 	uint64_t start_ns;
+	_Atomic bool muted;    /* set without the lock: who holds it may be writing for ever */
 	struct mutex lock;     /* the two outputs; taken inside sandbox->lock */
 	struct observed *open; /* whose line has no end yet; lock */
 	/* one a number, the last one for numbers that do not exist; NULL: no statistics */
@@ -78,6 +79,8 @@ struct call_report {
 
 int observe_create(const struct observe_config *cfg, struct observer **out);
 void observe_destroy(struct observer *o);
+/* From here on nothing is written, but for what is being written now. */
+void observe_mute(struct observer *o);
 
 /* In order of the numbers, those that were called. */
 void observe_each_call(struct observer *o, void (*fn)(void *arg, const struct call_report *r),

@@ -256,19 +256,25 @@ static void print_prefix(struct text *out, struct task *t, bool many)
 		text_printf(out, "[pid %5d] ", t->tid);
 }
 
+static void put_locked(struct observe *o, const char *data, size_t len)
+{
+	if (!o->muted)
+		o->cfg.trace(o->cfg.trace_arg, data, len);
+}
+
 static void cut_open_line_locked(struct observe *o)
 {
 	lock_assert_held(&o->lock);
 	if (!o->open)
 		return;
-	o->cfg.trace(o->cfg.trace_arg, " <unfinished ...>\n", 18);
+	put_locked(o, " <unfinished ...>\n", 18);
 	o->open = NULL;
 }
 
 static void print_locked(struct observe *o, const struct text *line)
 {
 	lock_assert_held(&o->lock);
-	o->cfg.trace(o->cfg.trace_arg, text_str(line), line->len);
+	put_locked(o, text_str(line), line->len);
 }
 
 static void print_whole_line(struct observe *o, struct text *line)

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -229,6 +230,73 @@ static void free_while_running(void)
 
 	hl_config_set_timeout(cfg, 100000);
 	hl_sandbox_free(start(cfg));
+}
+
+/* Nothing but a kill moves the sandbox's threads, as if they were in calls of a host whose disk does
+ * not answer; until the process that this returns is killed. */
+static pid_t hold_threads(void)
+{
+	char self[4096] = "", of[32], said[8] = "";
+	int out[2];
+
+	CHECK(readlink("/proc/self/exe", self, sizeof self - 8) > 0 && strrchr(self, '/'), "exe");
+	strcpy(strrchr(self, '/'), "/hold");
+	snprintf(of, sizeof of, "%d", getpid());
+	CHECK(pipe2(out, O_CLOEXEC) == 0, "pipe");
+	prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY);
+	pid_t pid = fork();
+	if (pid == 0) {
+		dup2(out[1], 1);
+		execl(self, "hold", of, NULL);
+		_exit(1);
+	}
+	close(out[1]);
+	CHECK(read(out[0], said, sizeof said - 1) > 0, "the host does not let us hold threads");
+	close(out[0]);
+	return pid;
+}
+
+static void count_line(void *arg, const char *data, size_t len)
+{
+	++*(atomic_int *)arg;
+}
+
+static void left_behind(void)
+{
+	expect_exit(start(CONFIG("true")), 0); /* what is kept once is kept by now */
+	int fds = count_entries("/proc/self/fd"), tasks = count_threads(3); /* ".", ".." and ours */
+	atomic_int lines = 0;
+	struct hl_config *cfg = CONFIG("sleep", "1000");
+	struct hl_error *err = NULL;
+	struct hl_result res;
+
+	hl_config_set_log(cfg, 2, count_line, &lines);
+	struct hl_sandbox *sb = start(cfg);
+	pid_t holder = hold_threads();
+	hl_sandbox_kill(sb);
+	CHECK(hl_sandbox_wait(sb, 50, &res, &err) == -1 && hl_error_code(err) == HL_TIMED_OUT,
+	      "its threads were not held");
+	CHECK(res.end == HL_KILLED, "end %d", res.end);
+	hl_error_free(err);
+	int before = lines;
+	CHECK(hl_sandbox_free_within(sb, 50, &err) == -1, "freed");
+	CHECK(hl_error_code(err) == HL_LEFT_BEHIND, "%s", hl_error_text(err));
+	hl_error_free(err);
+	kill(holder, SIGKILL);
+	CHECK(waitpid(holder, NULL, 0) == holder, "the holder is gone");
+	CHECK(count_threads(tasks) == tasks, "%d threads, were %d", count_threads(tasks), tasks);
+	CHECK(count_entries("/proc/self/fd") == fds, "%d descriptors, were %d",
+	      count_entries("/proc/self/fd"), fds);
+	CHECK(lines == before, "%d lines for a sandbox that was freed", lines - before);
+}
+
+static void freed_in_time(void)
+{
+	struct hl_error *err = NULL;
+
+	CHECK(hl_sandbox_free_within(start(CONFIG("sleep", "1000")), 60000, &err) == 0, "%s",
+	      hl_error_text(err));
+	CHECK(hl_sandbox_free_within(NULL, 0, &err) == 0, "of NULL");
 }
 
 static void time_limit(void)
@@ -451,6 +519,8 @@ static const struct {
 	{ "errors", errors },
 	{ "kill", kill_it },
 	{ "free-while-running", free_while_running },
+	{ "left-behind", left_behind },
+	{ "freed-in-time", freed_in_time },
 	{ "time-limit", time_limit },
 	{ "signals", signals },
 	{ "stop-and-continue", stop_and_continue },

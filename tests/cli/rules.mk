@@ -23,7 +23,11 @@ $(CLI_TESTS)/deny: tests/lib/deny.c sys/syscalls.def
 	@mkdir -p $(@D)
 	$(CC) -std=gnu17 -O1 -g -D_GNU_SOURCE $(WARNINGS) -static -iquote . -o $@ $<
 
+$(CLI_TESTS)/hold: tests/lib/hold.c
+	@mkdir -p $(@D)
+	$(CC) -std=gnu17 -O1 -g -D_GNU_SOURCE $(WARNINGS) -static -o $@ $<
+
 .PHONY: check-cli
-check-cli check-prepare: $(PLAIN) $(BUILD)/hl $(CLI_TEST_BINS) $(CLI_TESTS)/deny
+check-cli check-prepare: $(PLAIN) $(BUILD)/hl $(CLI_TEST_BINS) $(CLI_TESTS)/deny $(CLI_TESTS)/hold
 check-cli:
 	$(PLAIN) tests/cli/run --hl $(BUILD)/hl --platform $(PLATFORM) --bins $(CLI_TESTS) $(if $(ONLY),--only '$(ONLY)')

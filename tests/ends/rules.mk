@@ -7,7 +7,11 @@ $(ENDS_TESTS)/ops: tests/ends/ops.c
 	@mkdir -p $(@D)
 	$(CC) -std=gnu17 -O1 -g -D_GNU_SOURCE $(WARNINGS) -static -o $@ $< -pthread
 
+$(ENDS_TESTS)/killer: tests/ends/killer.c include/hl.h $(BUILD)/libhl.a
+	@mkdir -p $(@D)
+	$(CC) -std=gnu17 -O1 -g -D_GNU_SOURCE $(WARNINGS) $(if $(SAN),-fsanitize=$(SAN)) -Iinclude -o $@ $< $(BUILD)/libhl.a -pthread
+
 .PHONY: check-ends
-check-ends check-prepare: $(BUILD)/hl $(ENDS_TESTS)/ops
+check-ends check-prepare: $(BUILD)/hl $(ENDS_TESTS)/ops $(ENDS_TESTS)/killer
 check-ends:
 	tests/ends/run --hl $(BUILD)/hl --platform $(PLATFORM) --bins $(ENDS_TESTS) $(if $(ONLY),--only '$(ONLY)')
