@@ -267,6 +267,16 @@ static bool vma_continues(const struct vma *a, const struct vma *b)
 	       same_name(a->name, b->name);
 }
 
+/* A sweep (pagesource.c) that has not reached both of them has not reached what they become. */
+static void sweep_join(struct vma *v, const struct vma *next)
+{
+	if (!v->source)
+		return;
+	mutex_lock(&v->source->lock);
+	v->source_sweep = min64(v->source_sweep, next->source_sweep);
+	mutex_unlock(&v->source->lock);
+}
+
 void vma_merge(struct mm *mm, uint64_t start, uint64_t end)
 {
 	lock_assert_held_write(&mm->lock);
@@ -277,8 +287,7 @@ void vma_merge(struct mm *mm, uint64_t start, uint64_t end)
 		next = vma_next(v);
 		if (!next || !vma_continues(v, next))
 			continue;
-		if (next->source_sweep < v->source_sweep)
-			v->source_sweep = next->source_sweep;
+		sweep_join(v, next);
 		joined = next->end;
 		vma_delete(mm, next);
 		vma_resize(mm, v, v->start, joined);

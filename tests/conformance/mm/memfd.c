@@ -2,6 +2,7 @@
 /* memfd_create(2) and seals. */
 #include <linux/memfd.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include "map.h"
 
@@ -284,4 +285,27 @@ CASE(executed)
 ROLE(hello)
 {
 	say("hello from a memfd\n");
+}
+
+/* For the thread sanitizer: another process changes the size of a file while mappings of it are cut
+ * in pieces and joined. */
+CASE(resized_while_pieces_join)
+{
+	int fd = (int)NEED(memfd_create("m", 0)), status;
+
+	NEED(ftruncate(fd, 4 * 4096));
+	char *m = (char *)NEED(mmap(NULL, 4 * 4096, PROT_READ, MAP_SHARED, fd, 0));
+	pid_t pid = (pid_t)NEED(fork());
+	for (int i = 0; i < 100; i++) {
+		if (pid == 0) {
+			NEED(ftruncate(fd, (1 + i % 4) * 4096));
+		} else {
+			NEED(mprotect(m + 4096, 4096, PROT_NONE));
+			NEED(mprotect(m + 4096, 4096, PROT_READ));
+		}
+	}
+	if (pid == 0)
+		_exit(0);
+	NEED(waitpid(pid, &status, 0));
+	X(status);
 }
