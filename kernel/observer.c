@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "kernel/observer.h"
 
+#include <string.h>
+
 #include "kernel/process.h"
 #include "kernel/sandbox.h"
 #include "kernel/sigqueue.h"
@@ -14,6 +16,19 @@ void totals_add(struct sandbox_totals *to, struct task *t)
 	to->exceptions += t->exceptions;
 	to->interrupts += t->interrupts;
 	to->threads++;
+}
+
+void observer_out_of_resources(struct sandbox *sb, struct process *p, const char *why)
+{
+	char comm[TASK_COMM_LEN] = "?";
+
+	if (!sb->observer)
+		return;
+	sandbox_lock(sb);
+	if (!list_empty(&p->tasks))
+		memcpy(comm, list_first(&p->tasks, struct task, process_node)->comm, sizeof comm);
+	sandbox_unlock(sb);
+	sb->observer->ops->out_of_resources(sb->observer, p->pid->nr, comm, why);
 }
 
 void observer_killed(struct task *t, int wait_status)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Who watches a sandbox from above: the tracer, the statistics, the crash report (trace/observe.c).
- * Set before the first task starts. Called by the task it is about, with no lock held, except where
- * it says so.
+ * Set before the first task starts. Called by the task it is about, except where it says so, and
+ * with no lock held: what is written may block for ever.
  */
 #ifndef HL_KERNEL_OBSERVER_H
 #define HL_KERNEL_OBSERVER_H
@@ -27,14 +27,14 @@ struct observer_ops {
 	/* A signal was taken off the queue: its handler is about to run, or it stops or kills the
 	 * process. */
 	void (*signal)(struct observer *o, struct task *t, const siginfo_t *si);
-	/* The process has stopped; `t` was the last thread to do so. sandbox->lock held. */
+	/* The process stops; `t` is the last thread to do so. */
 	void (*stopped)(struct observer *o, struct task *t, int sig);
 	/* The program dies of `sig`, whose default action is a core dump; registers and memory are
 	 * still there. */
 	void (*crashed)(struct observer *o, struct task *t, const siginfo_t *si);
-	/* `p` is about to be killed because there is no more of something, as `why` says.
-	 * sandbox->lock held. */
-	void (*out_of_resources)(struct observer *o, struct process *p, const char *why);
+	/* A process is about to be killed because there is no more of something, as `why` says. Any
+	 * thread. */
+	void (*out_of_resources)(struct observer *o, int pid, const char *comm, const char *why);
 	/* The thread ends with t->exit_code; its memory is still there. */
 	void (*ended)(struct observer *o, struct task *t);
 };
@@ -54,5 +54,7 @@ void totals_add(struct sandbox_totals *to, struct task *t);
 /* The task was told to die by a signal that was never taken off a queue: tells the observer of
  * it. */
 void observer_killed(struct task *t, int wait_status);
+/* Tells the observer, if there is one. No lock held. */
+void observer_out_of_resources(struct sandbox *sb, struct process *p, const char *why);
 
 #endif

@@ -20,6 +20,14 @@ void park_release(struct task *t, enum park_reason why)
 	sleeper_wake(&t->sleeper);
 }
 
+/* Without the lock, which is let go: the stop may be over when this is back. */
+static void tell_stopped(struct task *t, int sig)
+{
+	sandbox_unlock(t->sb);
+	t->sb->observer->ops->stopped(t->sb->observer, t, sig);
+	sandbox_lock(t->sb);
+}
+
 /* A group stop is over when the last task of the process has come to rest. */
 static void count_as_stopped(struct task *t, bool stopped)
 {
@@ -28,7 +36,7 @@ static void count_as_stopped(struct task *t, bool stopped)
 	if (stopped == t->stopped)
 		return;
 	if (stopped && t->sb->observer && p->nr_stopped + 1 == p->nr_tasks)
-		t->sb->observer->ops->stopped(t->sb->observer, t, p->stop_sig);
+		tell_stopped(t, p->stop_sig);
 	t->stopped = stopped;
 	p->nr_stopped += stopped ? 1 : -1;
 	if (stopped)

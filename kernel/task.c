@@ -349,14 +349,6 @@ static void on_vsyscall(struct task *t, struct cpu_regs *regs)
 	t->sb->platform->regs_set(t->context, regs);
 }
 
-static void tell_out_of_resources(struct task *t, const char *why)
-{
-	sandbox_lock(t->sb);
-	if (t->sb->observer)
-		t->sb->observer->ops->out_of_resources(t->sb->observer, t->process, why);
-	sandbox_unlock(t->sb);
-}
-
 static void on_fault(struct task *t)
 {
 	struct cpu_regs regs;
@@ -372,7 +364,8 @@ static void on_fault(struct task *t)
 	if (err == 0)
 		return;
 	if (err == -SIGKILL) {
-		tell_out_of_resources(t, "there is no memory for a page that it touched");
+		observer_out_of_resources(t->sb, t->process,
+					  "there is no memory for a page that it touched");
 		process_exit_group(t, SIGKILL);
 		return;
 	}
@@ -397,10 +390,9 @@ static void on_dead(struct task *t)
 	/* Of any other process, its parent hears. */
 	if (!sb->dead_reason[0] && t->event.dead && t->process == sb->main && !t->group_exiting)
 		strncpy(sb->dead_reason, t->event.dead, sizeof sb->dead_reason - 1);
-	if (!t->event.dead && sb->observer)
-		sb->observer->ops->out_of_resources(sb->observer, t->process,
-						    "the host gives no more threads");
 	sandbox_unlock(sb);
+	if (!t->event.dead)
+		observer_out_of_resources(sb, t->process, "the host gives no more threads");
 	process_exit_group(t, SIGKILL);
 }
 

@@ -144,13 +144,9 @@ static void on_stopped(struct observer *base, struct task *t, int sig)
 		    trace_signal_name(sig));
 }
 
-static void on_out_of_resources(struct observer *base, struct process *p, const char *why)
+static void on_out_of_resources(struct observer *base, int pid, const char *comm, const char *why)
 {
-	struct task *t =
-	    list_empty(&p->tasks) ? NULL : list_first(&p->tasks, struct task, process_node);
-
-	observe_log(observe_of(base), 1, "%s: killed process %d (%s)", why, p->pid->nr,
-		    t ? t->comm : "?");
+	observe_log(observe_of(base), 1, "%s: killed process %d (%s)", why, pid, comm);
 }
 
 static void on_crashed(struct observer *base, struct task *t, const siginfo_t *si)

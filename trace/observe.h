@@ -64,7 +64,7 @@ struct observe {
 	struct observe_config cfg;
 	uint64_t start_ns;
 	_Atomic bool muted;    /* set without the lock: who holds it may be writing for ever */
-	struct mutex lock;     /* the two outputs; taken inside sandbox->lock */
+	struct mutex lock;     /* the two outputs; sandbox->lock is not held */
 	struct observed *open; /* whose line has no end yet; lock */
 	/* one a number, the last one for numbers that do not exist; NULL: no statistics */
 	struct call_count *counts;

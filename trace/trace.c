@@ -494,7 +494,7 @@ void trace_stopped(struct observe *o, struct task *t, int sig)
 		text_free(&line);
 		return;
 	}
-	print_prefix(&line, t, t->sb->nr_tasks > 1);
+	print_prefix(&line, t, many_threads(t));
 	text_printf(&line, "--- stopped by %s ---", trace_signal_name(sig));
 	print_whole_line(o, &line);
 }
