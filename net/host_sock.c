@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Sockets of the host: their life, connections, options. Their data: net/host_msg.c. */
+/*
+ * Sockets of the host: their life, connections, options. Their data: net/host_msg.c.
+ *
+ * Threads of guests use one socket at the same time as they like. The thread sanitizer takes that
+ * for a race where one of them binds or connects it by the C library's function: host_call it is.
+ */
 #include "net/host_sock.h"
 
 #include <errno.h>
@@ -157,7 +162,7 @@ int host_sock_bind(struct socket *s, struct caller *c, const struct sockaddr *a,
 	struct host_sock *i = host_sock_of(s);
 
 	return i->rules->bind ? i->rules->bind(i->fd, c, a, len)
-			      : (int)host_ret(bind(i->fd, a, len));
+			      : (int)host_call(SYS_bind, i->fd, a, len);
 }
 
 /*
@@ -176,7 +181,7 @@ int host_sock_connect(struct socket *s, struct caller *c, const struct sockaddr 
 		return err;
 	host_wait_begin(&w, i, c, POLLOUT, s->sndtimeo);
 	for (;;) {
-		err = (int)host_ret(connect(i->fd, a, len));
+		err = (int)host_call(SYS_connect, i->fd, a, len);
 		if ((err != -EINPROGRESS && err != -EALREADY) || nonblock)
 			break;
 		int r = host_wait(&w);
@@ -191,7 +196,7 @@ int host_sock_connect(struct socket *s, struct caller *c, const struct sockaddr 
 
 static int host_sock_listen(struct socket *s, struct caller *c, unsigned backlog)
 {
-	return (int)host_ret(listen(host_sock_of(s)->fd, (int)backlog));
+	return (int)host_call(SYS_listen, host_sock_of(s)->fd, backlog);
 }
 
 static int host_sock_accept(struct socket *s, struct caller *c, bool nonblock,

@@ -68,7 +68,7 @@ static int bind_inet(int fd, struct caller *c, const struct sockaddr *a, unsigne
 	if (has_port && !cred_capable(c->cred, CAP_NET_BIND_SERVICE) &&
 	    ntohs(in->sin_port) < net_sysctl("ipv4/ip_unprivileged_port_start", 1024))
 		return -EACCES;
-	return (int)host_ret(bind(fd, a, len));
+	return (int)host_call(SYS_bind, fd, a, len);
 }
 
 #ifndef IP_LOCAL_PORT_RANGE

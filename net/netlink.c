@@ -29,7 +29,7 @@ static int check_address(const struct sockaddr *a, unsigned len)
 static int bind_port(int fd, struct sockaddr_nl *a, uint32_t port)
 {
 	a->nl_pid = port;
-	return (int)host_ret(bind(fd, (struct sockaddr *)a, sizeof(*a)));
+	return (int)host_call(SYS_bind, fd, a, sizeof(*a));
 }
 
 /* A port of the kernel's choice is the number of the process, or a number that no process has
