@@ -56,7 +56,7 @@ struct process {
 	struct pid *tty_old_pgrp;
 	bool session_leader;
 	bool did_exec;
-	bool subreaper;
+	_Atomic bool subreaper;
 	pid_t forked_by; /* tid of the parent's thread that made it (__WNOTHREAD) */
 	int exit_signal; /* to the parent; SIGCHLD; 0: none */
 
@@ -89,12 +89,13 @@ struct process {
 	struct list cpu_timers; /* kernel/cputimer.c: that count its CPU time */
 	struct host_cputimer space_timer;
 	_Atomic unsigned personality;
-	int oom_score_adj, oom_score_adj_min; /* the least that an unprivileged process may set */
-	unsigned coredump_filter;             /* core(5) */
+	_Atomic int oom_score_adj,
+	    oom_score_adj_min;            /* the least that an unprivileged process may set */
+	_Atomic unsigned coredump_filter; /* core(5) */
 	_Atomic unsigned dumpable;
 	_Atomic uint32_t membarrier_registered;
 	_Atomic(struct rseq_cpus *) rseq_cpus; /* kernel/rseq_cpu.c; NULL: not needed */
-	int thp_disable;
+	_Atomic bool thp_disable;
 };
 
 struct process *process_get(struct process *p);

@@ -506,3 +506,27 @@ CASE(affinity)
 	Z(pthread_getaffinity_np(pthread_self(), sizeof(set), &set));
 	V(CPU_COUNT(&set) == sysconf(_SC_NPROCESSORS_ONLN));
 }
+
+static void *change_process(void *arg)
+{
+	int on;
+
+	for (int i = 0; i < 500; i++) {
+		NEED(prctl(PR_SET_CHILD_SUBREAPER, i & 1));
+		NEED(prctl(PR_GET_CHILD_SUBREAPER, &on));
+		NEED(prctl(PR_SET_THP_DISABLE, i & 1, 0, 0, 0));
+		NEED(prctl(PR_GET_THP_DISABLE, 0, 0, 0, 0));
+	}
+	return arg;
+}
+
+/* For the thread sanitizer: what is the process's, its threads may change at any time. */
+CASE(settings_by_two)
+{
+	pthread_t t;
+
+	MUST(pthread_create(&t, NULL, change_process, NULL));
+	change_process(NULL);
+	MUST(pthread_join(t, NULL));
+	R(prctl(PR_GET_THP_DISABLE, 0, 0, 0, 0));
+}
