@@ -111,8 +111,14 @@ void mm_totals(struct mm *mm, struct mm_totals *out)
 	uint64_t next[3] = { 0 }, tables = 1;
 	unsigned steps = 0;
 
-	*out = (struct mm_totals){ 0 };
 	rwlock_rdlock(&mm->lock);
+	*out = (struct mm_totals){
+		.size = mm->total_bytes,
+		.peak = mm->peak_bytes,
+		.locked = mm->locked_bytes,
+		.data = mm->data_bytes,
+		.stack = mm->stack_bytes,
+	};
 	backing_for_range (b, mm, 0, UINT64_MAX) {
 		bool in_memory = b->mf == arena_memfile(mm->host->arena);
 		uint64_t bytes =

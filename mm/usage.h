@@ -37,8 +37,9 @@ static inline uint64_t mm_usage_pss(const struct mm_usage *u)
 
 /* The sums that /proc/PID/status, stat and statm tell; bytes. */
 struct mm_totals {
-	uint64_t anon, file, shmem; /* resident, as above */
-	uint64_t exec;              /* of vmas with program text */
+	uint64_t size, peak, locked, data, stack; /* of vmas: now, at most; parts of it */
+	uint64_t anon, file, shmem;               /* resident, as above */
+	uint64_t exec;                            /* of vmas with program text */
 	/* what page tables for all that take: four levels of pages with 512 entries */
 	uint64_t tables;
 };

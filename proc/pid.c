@@ -160,18 +160,17 @@ static int show_auxv(struct pseudo_node *n, struct caller *c, struct text *out)
 static int show_statm(struct pseudo_node *n, struct caller *c, struct text *out)
 {
 	struct mm *mm = proc_mm(n);
-	uint64_t size = 0, rss = 0, shared = 0, text = 0, data = 0;
+	struct mm_totals m = { 0 };
+	uint64_t rss = 0, shared = 0, text = 0;
 	if (mm) {
-		size = mm->total_bytes / PAGE_SIZE;
-		struct mm_totals m;
 		mm_totals(mm, &m);
 		rss = (m.anon + m.file + m.shmem) / PAGE_SIZE;
 		shared = (m.file + m.shmem) / PAGE_SIZE;
 		text = (PAGE_UP(mm->end_code) - PAGE_DOWN(mm->start_code)) / PAGE_SIZE;
-		data = (mm->data_bytes + mm->stack_bytes) / PAGE_SIZE;
 		mm_put(mm);
 	}
-	text_printf(out, "%lu %lu %lu %lu 0 %lu 0\n", size, rss, shared, text, data);
+	text_printf(out, "%lu %lu %lu %lu 0 %lu 0\n", m.size / PAGE_SIZE, rss, shared, text,
+		    (m.data + m.stack) / PAGE_SIZE);
 	return 0;
 }
 

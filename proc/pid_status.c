@@ -208,17 +208,17 @@ static void put_memory(struct text *out, const struct view *v)
 	uint64_t rest = m->file + m->shmem,
 		 peak = mm->peak_resident > m->anon ? mm->peak_resident : m->anon;
 	uint64_t text = PAGE_UP(mm->end_code) - PAGE_DOWN(mm->start_code);
-	kb(out, "VmPeak", mm->peak_bytes);
-	kb(out, "VmSize", mm->total_bytes);
-	kb(out, "VmLck", mm->locked_bytes);
+	kb(out, "VmPeak", m->peak);
+	kb(out, "VmSize", m->size);
+	kb(out, "VmLck", m->locked);
 	kb(out, "VmPin", 0);
 	kb(out, "VmHWM", peak + rest);
 	kb(out, "VmRSS", m->anon + rest);
 	kb(out, "RssAnon", m->anon);
 	kb(out, "RssFile", m->file);
 	kb(out, "RssShmem", m->shmem);
-	kb(out, "VmData", mm->data_bytes);
-	kb(out, "VmStk", mm->stack_bytes);
+	kb(out, "VmData", m->data);
+	kb(out, "VmStk", m->stack);
 	kb(out, "VmExe", text);
 	kb(out, "VmLib", m->exec > text ? m->exec - text : 0);
 	kb(out, "VmPTE", m->tables);
@@ -347,8 +347,8 @@ int proc_show_stat(struct pseudo_node *n, struct caller *c, struct text *out)
 		    v.children.stime_ns / NSEC_PER_TICK);
 	text_printf(out, "%d %d %d 0 %lu ", priority_of(&v.sched), v.sched.nice, v.threads,
 		    v.start_ticks);
-	text_printf(out, "%lu %lu %lu ", m ? m->total_bytes : 0,
-		    (t->anon + t->file + t->shmem) / PAGE_SIZE, v.rss_limit);
+	text_printf(out, "%lu %lu %lu ", t->size, (t->anon + t->file + t->shmem) / PAGE_SIZE,
+		    v.rss_limit);
 	text_printf(out, "%lu %lu %lu 0 0 ", open ? m->start_code : !!m, open ? m->end_code : !!m,
 		    open ? m->start_stack : 0);
 	text_printf(out, "%lu %lu %lu %lu 0 0 0 %d %d %d %d 0 0 0 ", v.pending & INT32_MAX,

@@ -2,6 +2,7 @@
 /* /proc/PID: what each file says, whom it lets look, and what is left of it when the process
  * ends. */
 #include <dirent.h>
+#include <pthread.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -785,4 +786,30 @@ CASE(schedstat)
 	rewind(f);
 	V(fscanf(f, "%lu", &later));
 	V(later > ran + 1000000);
+}
+
+static void *map_and_unmap(void *arg)
+{
+	for (int i = 0; i < 200; i++)
+		munmap(
+		    (void *)NEED(mmap(NULL, 65536, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)),
+		    65536);
+	return arg;
+}
+
+/* For the thread sanitizer: sizes are told while they change. */
+CASE(sizes_while_they_change)
+{
+	static const char *const names[] = { "/proc/self/status", "/proc/self/stat",
+					     "/proc/self/statm" };
+	char text[8192];
+	pthread_t t;
+
+	MUST(pthread_create(&t, NULL, map_and_unmap, NULL));
+	for (int i = 0; i < 90; i++) {
+		int fd = (int)NEED(open(names[i % 3], O_RDONLY));
+		V(read(fd, text, sizeof(text)) > 0);
+		close(fd);
+	}
+	MUST(pthread_join(t, NULL));
 }
