@@ -9,7 +9,7 @@
 
 #include "cred/cred.h"
 
-static const char *const names[] = { "hardlinks", "fifos", "regular" };
+static const char *const names[] = { "symlinks", "hardlinks", "fifos", "regular" };
 
 _Static_assert(sizeof names / sizeof *names == sizeof((struct vfs *)0)->protections,
 	       "one for each");
@@ -51,4 +51,16 @@ int protect_sticky(struct caller *c, const struct statx *dir, const struct statx
 	bool denied =
 	    (level >= 1 && dir->stx_mode & S_IWOTH) || (level >= 2 && dir->stx_mode & S_IWGRP);
 	return denied ? -EACCES : 0;
+}
+
+bool protect_looks_at_links(const struct statx *dir)
+{
+	return (dir->stx_mode & (S_ISVTX | S_IWOTH)) == (S_ISVTX | S_IWOTH);
+}
+
+int protect_symlink(struct caller *c, const struct statx *dir, const struct statx *link)
+{
+	bool trusted = link->stx_uid == c->cred->fsuid || link->stx_uid == dir->stx_uid;
+
+	return trusted || !protect_looks_at_links(dir) ? 0 : -EACCES;
 }

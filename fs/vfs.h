@@ -246,7 +246,7 @@ struct vfs {
 	struct writers *writers;        /* fs/writers.h */
 	struct users *users;            /* cred/user.h */
 	struct inotify_table *inotify;  /* fs/inotify.h */
-	_Atomic uint8_t protections[3]; /* fs/protect.h */
+	_Atomic uint8_t protections[4]; /* fs/protect.h */
 	/* the monitor's own credentials, read once: dozens of host calls */
 	struct cred *monitor;
 	/* absolute names are looked up below it first (fs/walk.c); dentry NULL: none */

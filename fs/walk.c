@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "fs/mount.h"
+#include "fs/protect.h"
 #include "fs/walk.h"
 
 #ifndef STATX_MNT_ID_UNIQUE
@@ -267,10 +268,71 @@ static int follow_text(struct walk *w, const char *names, size_t consumed, struc
 	return err;
 }
 
+/* The directory that the last of `names` lies in; reference. The walk has been there. */
+static int walk_to_parent(struct walk *w, const char *names, size_t len, struct dentry **out)
+{
+	struct walk_step step = { .consumed = len };
+
+	if (!len) {
+		*out = dentry_get(w->path.dentry);
+		return 0;
+	}
+	int err = here(w)->ops->walk(here(w), w->c, names, len, STEP_DIRECTORY, &step);
+	free(step.link);
+	if (!err && (!step.dentry || step.consumed < len || !S_ISDIR(step.dentry->inode->type)))
+		err = -EACCES; /* it has become something else */
+	if (err && step.dentry)
+		dentry_put(step.dentry);
+	*out = step.dentry;
+	return err;
+}
+
+static int link_getattr(struct caller *c, struct inode *dir, const char *name, size_t len,
+			struct statx *out)
+{
+	struct walk_step step = { .consumed = len };
+	int err = dir->ops->walk(dir, c, name, len, STEP_NOFOLLOW, &step);
+
+	if (!err)
+		err = inode_getattr(step.dentry->inode, c, STATX_UID, out);
+	if (step.dentry)
+		dentry_put(step.dentry);
+	return err;
+}
+
+/* The first `len` bytes of `names` have led to a symlink at the end of the path. Others may have
+ * put it there. */
+static int may_follow(struct walk *w, const char *names, size_t len)
+{
+	const char *slash = memrchr(names, '/', len), *name = slash ? slash + 1 : names;
+	size_t above = (size_t)(name - names);
+	struct statx dir, link;
+	struct dentry *d;
+
+	while (above && names[above - 1] == '/')
+		above--;
+	int err = walk_to_parent(w, names, above, &d);
+	if (err)
+		return err;
+	err = inode_getattr(d->inode, w->c, STATX_MODE | STATX_UID, &dir);
+	if (!err && protect_looks_at_links(&dir)) {
+		err = link_getattr(w->c, d->inode, name, len - (size_t)(name - names), &link);
+		if (!err)
+			err = protect_symlink(w->c, &dir, &link);
+	}
+	dentry_put(d);
+	return err;
+}
+
 static int follow_link(struct walk *w, const char *names, struct walk_step *step)
 {
 	if (w->flags & WALK_NO_SYMLINKS || ++w->links > MAX_LINKS)
 		return -ELOOP;
+	if (!*skip_slashes(w->rest) && protection_level(w->c->fs->vfs, PROTECTED_SYMLINKS)) {
+		int err = may_follow(w, names, step->consumed);
+		if (err)
+			return err;
+	}
 	if (step->link)
 		return splice_link(w, names, step->consumed, step->link);
 	struct inode *link = step->dentry->inode;

@@ -257,7 +257,8 @@ static const struct pseudo_entry fs_entries[] = {
 	  .arg = (void *)PROTECTED_HARDLINKS },
 	{ "protected_regular", S_IFREG | 0444, .show = show_protection,
 	  .arg = (void *)PROTECTED_REGULAR },
-	FIXED("protected_symlinks", "0"),
+	{ "protected_symlinks", S_IFREG | 0444, .show = show_protection,
+	  .arg = (void *)PROTECTED_SYMLINKS },
 };
 static const struct pseudo_dir fs_dir = { PSEUDO_TABLE(fs_entries) };
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Path walk over a file system in memory and one of the host. */
+#include "fs/protect.h"
 #include "tests/unit/fsworld.h"
 
 /* "/" is in memory; "/h" is a directory of the host; "/h/in/m" is in memory again, read-only at
@@ -271,13 +272,45 @@ static void slashes(void **state)
 	assert_int_equal(vfs_rmdir(&w->c, NULL, "/h/moved/"), 0);
 }
 
+/* The host's names come in runs, and the text of a symlink without the symlink itself. */
+static void protected_symlinks(void **state)
+{
+	struct fsworld *w = *state;
+	char name[PATH_MAX];
+
+	if (geteuid() != 0)
+		skip();
+	assert_int_equal(vfs_symlink(&w->c, "c", NULL, "/h/a/b/link"), 0);
+	snprintf(name, sizeof name, "%s/a/b/link", w->dir);
+	assert_int_equal(lchown(name, 1000, 1000), 0);
+	snprintf(name, sizeof name, "%s/a/b", w->dir);
+	assert_int_equal(chmod(name, 01777), 0);
+	w->vfs->protections[PROTECTED_SYMLINKS] = 1 + 1;
+	assert_int_equal(try_open(w, "/h/a/b/link", O_RDONLY), -EACCES);
+	assert_int_equal(try_open(w, "/h/a/../a/b/link/", O_RDONLY), -EACCES);
+	assert_int_equal(try_open(w, "/h/a/b/link/file", O_RDONLY), 0);
+	assert_int_equal(try_open(w, "/h/a/b/link", O_PATH | O_NOFOLLOW), 0);
+	w->vfs->protections[PROTECTED_SYMLINKS] = 0 + 1;
+	assert_int_equal(try_open(w, "/h/a/b/link", O_RDONLY), 0);
+}
+
 int main(void)
 {
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(plain),          TEST(dotdot),    TEST(from_cwd),      TEST(in_root),
-		TEST(symlinks),       TEST(errors),    TEST(many_symlinks), TEST(resolve_flags),
-		TEST(busy_and_cross), TEST(read_only), TEST(opening),       TEST(slashes),
+		TEST(plain),
+		TEST(dotdot),
+		TEST(from_cwd),
+		TEST(in_root),
+		TEST(symlinks),
+		TEST(errors),
+		TEST(many_symlinks),
+		TEST(resolve_flags),
+		TEST(busy_and_cross),
+		TEST(read_only),
+		TEST(opening),
+		TEST(slashes),
+		TEST(protected_symlinks),
 	};
 
 	return cmocka_run_group_tests_name("fs_walk", tests, NULL, NULL);

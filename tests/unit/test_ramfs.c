@@ -308,6 +308,16 @@ static void change_mode(struct fsworld *w, const char *name, mode_t mode)
 	path_put(&p);
 }
 
+static int walks(struct caller *c, const char *name)
+{
+	struct path p;
+	int err = path_walk(c, NULL, name, 0, &p);
+
+	if (!err)
+		path_put(&p);
+	return err;
+}
+
 static void protected_files(void **state)
 {
 	struct fsworld *w = *state;
@@ -339,6 +349,35 @@ static void protected_files(void **state)
 	change_mode(w, "/tmp", 0777);
 	assert_int_equal(create(w, &user, "/tmp/file"), 0);
 	path_put(&p);
+	cred_put(owner.cred);
+	cred_put(user.cred);
+}
+
+static void protected_symlinks(void **state)
+{
+	struct fsworld *w = *state;
+	struct caller owner = as_user(w, 1000), user = as_user(w, 1001);
+
+	assert_int_equal(vfs_mkdir(&w->c, NULL, "/tmp", 0777), 0);
+	assert_int_equal(vfs_mkdir(&w->c, NULL, "/tmp/d", 0755), 0);
+	assert_int_equal(vfs_mkdir(&w->c, NULL, "/tmp/d/below", 0755), 0);
+	change_mode(w, "/tmp", 01777);
+	assert_int_equal(vfs_symlink(&owner, "d", NULL, "/tmp/his"), 0);
+	assert_int_equal(vfs_symlink(&w->c, "d", NULL, "/tmp/roots"), 0);
+	w->vfs->protections[PROTECTED_SYMLINKS] = 0 + 1;
+	assert_int_equal(walks(&user, "/tmp/his"), 0);
+	w->vfs->protections[PROTECTED_SYMLINKS] = 1 + 1;
+	assert_int_equal(walks(&user, "/tmp/his"), -EACCES);
+	assert_int_equal(walks(&user, "/tmp/his/"), -EACCES);
+	assert_int_equal(walks(&user, "/tmp//d/..//his"), -EACCES);
+	assert_int_equal(walks(&user, "/tmp/his/below"), 0); /* at the end of a path alone */
+	assert_int_equal(walks(&w->c, "/tmp/his"), -EACCES);
+	assert_int_equal(walks(&owner, "/tmp/his"), 0);
+	assert_int_equal(walks(&user, "/tmp/roots"), 0);
+	assert_int_equal(vfs_symlink(&w->c, "tmp/his", NULL, "/to"), 0);
+	assert_int_equal(walks(&user, "/to"), -EACCES);
+	change_mode(w, "/tmp", 0777);
+	assert_int_equal(walks(&user, "/tmp/his"), 0);
 	cred_put(owner.cred);
 	cred_put(user.cred);
 }
@@ -454,6 +493,7 @@ int main(void)
 		TEST(tmpfile_gets_a_name),
 		TEST(permissions),
 		TEST(protected_files),
+		TEST(protected_symlinks),
 		TEST(setgid_directories),
 		TEST(directories_while_they_change),
 		TEST(seals),

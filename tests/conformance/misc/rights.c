@@ -455,6 +455,7 @@ static int use_files_of_others(void *arg)
 	OK(open("/dev/shm/protected/fifo", O_CREAT | O_RDWR, 0600));
 	R(link("/dev/shm/protected/private", "/dev/shm/protected/linked"));
 	R(link("/dev/shm/protected/file", "/dev/shm/protected/copied"));
+	OK(open("/dev/shm/protected/symlink", O_RDONLY));
 	return 0;
 }
 
@@ -478,7 +479,9 @@ CASE(protected_files)
 	put_file("/dev/shm/protected/private", "x");
 	NEED(mkfifo("/dev/shm/protected/fifo", 0666));
 	NEED(chmod("/dev/shm/protected/fifo", 0666));
+	NEED(symlink("file", "/dev/shm/protected/symlink"));
 	in_child("nobody", use_files_of_others, NULL);
+	say_setting("symlinks");
 	say_setting("hardlinks");
 	say_setting("fifos");
 	say_setting("regular");
