@@ -311,6 +311,14 @@ void posix_timers_delete_all(struct process *p)
 	p->timers = NULL;
 }
 
+void posix_timers_each(struct process *p, posix_timer_fn *fn, void *arg)
+{
+	for (struct rb_node *n = p->timers ? rb_last(&p->timers->by_id) : NULL; n; n = rb_prev(n)) {
+		const struct posix_timer *pt = rb_entry(n, struct posix_timer, node);
+		fn(arg, pt->id, &pt->rq);
+	}
+}
+
 /* ---- set and get ---- */
 
 static void get(struct posix_timer *pt, struct timer_setting *out)

@@ -498,6 +498,7 @@ static const struct pseudo_entry pid_entries[] = {
 	FILE("mountstats", 0400, .show = proc_show_mountstats, .poll = proc_poll_mounts,
 	     .may_open = may_open_fs, .gone = GONE_SAME),
 	DIRECTORY("task", 0555, tasks_dir),
+	SHOW("timers", proc_show_timers),
 	FILE("timerslack_ns", 0666, .show = proc_show_timerslack, .store = proc_store_timerslack),
 };
 const struct pseudo_dir proc_pid_dir = { PSEUDO_TABLE(pid_entries) };

@@ -85,6 +85,8 @@ int proc_show_mountinfo(struct pseudo_node *n, struct caller *c, struct text *ou
 unsigned proc_poll_mounts(struct pseudo_node *n, _Atomic uint64_t *seen, struct poll_table *pt);
 int proc_show_mountstats(struct pseudo_node *n, struct caller *c, struct text *out);
 int proc_show_io(struct pseudo_node *n, struct caller *c, struct text *out);
+/* proc/pid_timers.c */
+int proc_show_timers(struct pseudo_node *n, struct caller *c, struct text *out);
 /* proc/pid_settings.c */
 int proc_show_oom_score(struct pseudo_node *n, struct caller *c, struct text *out);
 int proc_show_oom_score_adj(struct pseudo_node *n, struct caller *c, struct text *out);

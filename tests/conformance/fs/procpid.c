@@ -9,6 +9,9 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <time.h>
 
 #include "case.h"
 
@@ -812,4 +815,42 @@ CASE(sizes_while_they_change)
 		close(fd);
 	}
 	MUST(pthread_join(t, NULL));
+}
+
+static void say_timers(const char *when)
+{
+	char text[4096], self[32], *at;
+	int fd = (int)NEED(open("/proc/self/timers", O_RDONLY));
+	ssize_t n = NEED(read(fd, text, sizeof(text) - 1));
+
+	text[n] = 0;
+	snprintf(self, sizeof(self), "id.%d\n", getpid());
+	while ((at = strstr(text, self)))
+		memmove(at + 3, at + strlen(self) - 1, strlen(at + strlen(self) - 1) + 1);
+	say("%s:\n%s", when, text);
+	close(fd);
+}
+
+CASE(timers)
+{
+	struct sigevent e = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR1 };
+	int id[6];
+
+	say_timers("none");
+	R(syscall(SYS_timer_create, CLOCK_REALTIME, NULL, &id[0]));
+	e.sigev_value.sival_ptr = (void *)0x123456789aUL;
+	R(syscall(SYS_timer_create, CLOCK_MONOTONIC, &e, &id[1]));
+	e.sigev_notify = SIGEV_NONE;
+	e.sigev_signo = 0;
+	R(syscall(SYS_timer_create, CLOCK_PROCESS_CPUTIME_ID, &e, &id[2]));
+	e.sigev_notify = SIGEV_THREAD_ID;
+	e.sigev_signo = 40;
+	e._sigev_un._tid = gettid();
+	R(syscall(SYS_timer_create, CLOCK_THREAD_CPUTIME_ID, &e, &id[3]));
+	R(syscall(SYS_timer_create, CLOCK_BOOTTIME, &e, &id[4]));
+	say_timers("five");
+	R(syscall(SYS_timer_delete, id[1]));
+	R(syscall(SYS_timer_create, CLOCK_TAI, &e, &id[5]));
+	say_timers("others");
+	R(access("/proc/thread-self/timers", F_OK));
 }
