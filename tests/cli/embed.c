@@ -232,8 +232,8 @@ static void free_while_running(void)
 	hl_sandbox_free(start(cfg));
 }
 
-/* Nothing but a kill moves the sandbox's threads, as if they were in calls of a host whose disk does
- * not answer; until the process that this returns is killed. */
+/* Nothing but a kill moves the sandbox's threads, as if they were in calls of a host whose disk
+ * does not answer; until the process that this returns is killed. */
 static pid_t hold_threads(void)
 {
 	char self[4096] = "", of[32], said[8] = "";

@@ -2,8 +2,8 @@
 /*
  * hold PID [LEAVE]: stops threads of a process so that nothing but SIGKILL moves them, like a call
  * of a host whose disk does not answer: all but the first, which is the program's own, and the last
- * LEAVE (0) that it has started. Says "held", and lets go when it is killed or the threads are gone.
- * Status 77: the host does not allow it.
+ * LEAVE (0) that it has started. Says "held", and lets go when it is killed or the threads are
+ * gone. Status 77: the host does not allow it.
  */
 #include <dirent.h>
 #include <errno.h>

@@ -3,11 +3,11 @@
  * 	calls RING SEED SECONDS [--table]	for a sandbox only: natively it would do real harm
  * 	calls --show RING			anywhere: the last calls of each thread
  *
- * The first process makes no call of the grammar, and no call may name it. It has a user of its own,
- * whom workers may not send signals to: with spoilt registers they would try. It starts workers and
- * kills all there is every second or so, then starts others. A worker is a session of its own, has
- * descriptors of every kind and threads that make calls; its first thread wakes those that block
- * for too long and replaces those that ended.
+ * The first process makes no call of the grammar, and no call may name it. It has a user of its
+ * own, whom workers may not send signals to: with spoilt registers they would try. It starts
+ * workers and kills all there is every second or so, then starts others. A worker is a session of
+ * its own, has descriptors of every kind and threads that make calls; its first thread wakes
+ * those that block for too long and replaces those that ended.
  */
 #include <dirent.h>
 #include <errno.h>
