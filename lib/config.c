@@ -110,7 +110,8 @@ struct hl_config *hl_config_new(void)
 		return NULL;
 	while (environ && environ[n])
 		n++;
-	if (!strings_copy(&cfg->env, n, (const char *const *)environ)) {
+	if (!strings_copy(&cfg->env, n, (const char *const *)environ) ||
+	    !mount_list_add_standard(&cfg->mounts)) {
 		hl_config_free(cfg);
 		return NULL;
 	}
@@ -129,6 +130,7 @@ void hl_config_free(struct hl_config *cfg)
 	free(cfg->program);
 	free(cfg->workdir);
 	free(cfg->sysroot);
+	mount_list_clear(&cfg->mounts);
 	free(cfg->platform);
 	free(cfg->invalid);
 	free(cfg);

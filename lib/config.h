@@ -3,6 +3,7 @@
 #define HL_LIB_CONFIG_H
 
 #include "hl.h"
+#include "lib/mounts.h"
 #include "host/clock.h"
 
 /* A NULL-terminated list of strings it owns. */
@@ -16,6 +17,7 @@ struct hl_config {
 	char *program; /* NULL: args[0] */
 	char *workdir; /* NULL: the caller's */
 	char *sysroot; /* NULL: none */
+	struct mount_list mounts;
 	char *platform;
 	uint64_t timeout_ms;       /* 0: none */
 	int stdio[3];              /* host descriptors; -1: closed */

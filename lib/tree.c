@@ -57,30 +57,35 @@ static void visitor_done(struct visitor *v)
 
 /* ---- mounts ---- */
 
-static int make_hostfs(struct sandbox *sb, struct filesystem **out, struct why *why)
+static int make_hostfs(struct sandbox *sb, const struct mount_spec *m, struct filesystem **out,
+		       struct why *why)
 {
-	int fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int fd = open(m->source, O_PATH | O_DIRECTORY | O_CLOEXEC);
 
-	return fd < 0 ? why_set(why, errno, "cannot open /: %s", strerror(errno))
+	return fd < 0 ? why_set(why, errno, "cannot open %s: %s", m->source, strerror(errno))
 		      : hostfs_create(fd, sb->physmem, out, why);
 }
 
-static int make_procfs(struct sandbox *sb, struct filesystem **out, struct why *why)
+static int make_procfs(struct sandbox *sb, const struct mount_spec *m, struct filesystem **out,
+		       struct why *why)
 {
 	return procfs_create(sb, out);
 }
 
-static int make_sysfs(struct sandbox *sb, struct filesystem **out, struct why *why)
+static int make_sysfs(struct sandbox *sb, const struct mount_spec *m, struct filesystem **out,
+		      struct why *why)
 {
 	return sysfs_create(sb, out);
 }
 
-static int make_devfs(struct sandbox *sb, struct filesystem **out, struct why *why)
+static int make_devfs(struct sandbox *sb, const struct mount_spec *m, struct filesystem **out,
+		      struct why *why)
 {
 	return devfs_create(&sb->mem, vfs_new_dev(sb->vfs), out);
 }
 
-static int make_shm(struct sandbox *sb, struct filesystem **out, struct why *why)
+static int make_tmpfs(struct sandbox *sb, const struct mount_spec *m, struct filesystem **out,
+		      struct why *why)
 {
 	/* Half of the memory, and an inode for each page of it, as Linux's defaults (tmpfs(5)). */
 	uint64_t ram = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
@@ -94,34 +99,42 @@ static int make_shm(struct sandbox *sb, struct filesystem **out, struct why *why
 	return ramfs_create(&sb->mem, vfs_new_dev(sb->vfs), &opt, out);
 }
 
-static int make_devpts(struct sandbox *sb, struct filesystem **out, struct why *why)
+static int make_devpts(struct sandbox *sb, const struct mount_spec *m, struct filesystem **out,
+		       struct why *why)
 {
-	return pty_table_create(sb, out);
+	return sb->ptys ? -EBUSY : pty_table_create(sb, out);
 }
 
-#define NO_EXEC (MOUNT_NOSUID | MOUNT_NODEV | MOUNT_NOEXEC)
-
-static const struct standard_mount {
-	const char *where, *source;
-	unsigned flags;
-	int (*make)(struct sandbox *sb, struct filesystem **out, struct why *why);
-} standard_mounts[] = {
-	{ "/", "hostfs", 0, make_hostfs },
-	{ "/proc", "proc", NO_EXEC, make_procfs },
-	{ "/sys", "sysfs", NO_EXEC | MOUNT_RDONLY, make_sysfs },
-	{ "/dev", "devtmpfs", MOUNT_NOSUID, make_devfs },
-	{ "/dev/pts", "devpts", MOUNT_NOSUID | MOUNT_NOEXEC, make_devpts },
-	{ "/dev/shm", "tmpfs", MOUNT_NOSUID | MOUNT_NODEV, make_shm },
+static const struct mount_type {
+	const char *name;
+	int (*make)(struct sandbox *sb, const struct mount_spec *m, struct filesystem **out,
+		    struct why *why);
+	bool host_source; /* the source is a name of the host's, which the guest does not see */
+} mount_types[] = {
+	{ "hostfs", make_hostfs, true },  { "proc", make_procfs, false },
+	{ "sysfs", make_sysfs, false },   { "devtmpfs", make_devfs, false },
+	{ "devpts", make_devpts, false }, { "tmpfs", make_tmpfs, false },
 };
 
-static int mount_one(struct sandbox *sb, const struct standard_mount *m, struct why *why)
+static const struct mount_type *find_type(const char *name)
 {
+	for (size_t i = 0; i < sizeof mount_types / sizeof *mount_types; i++) {
+		if (strcmp(mount_types[i].name, name) == 0)
+			return &mount_types[i];
+	}
+	return NULL;
+}
+
+static int mount_one(struct sandbox *sb, const struct mount_spec *m, struct why *why)
+{
+	const struct mount_type *type = find_type(m->type);
 	struct filesystem *fs;
-	int err = m->make(sb, &fs, why);
+	int err = type ? type->make(sb, m, &fs, why) : -ENODEV;
 
 	if (!err)
-		err = mnt_ns_mount(nsproxy_mnt(sb->nsproxy), m->where, fs, m->flags, m->source);
-	return err ? why_set(why, -err, "cannot mount %s: %s", m->where, strerror(-err)) : 0;
+		err = mnt_ns_mount(nsproxy_mnt(sb->nsproxy), m->target, fs, m->flags,
+				   type->host_source ? type->name : m->source);
+	return err ? why_set(why, -err, "cannot mount %s: %s", m->target, strerror(-err)) : 0;
 }
 
 /* `dir` is the host's, as the caller sees it; the guest sees the same tree. */
@@ -149,8 +162,8 @@ int tree_mount(struct sandbox *sb, const struct hl_config *cfg, struct why *why)
 {
 	int err = 0;
 
-	for (size_t i = 0; !err && i < sizeof standard_mounts / sizeof *standard_mounts; i++)
-		err = mount_one(sb, &standard_mounts[i], why);
+	for (size_t i = 0; !err && i < cfg->mounts.count; i++)
+		err = mount_one(sb, &cfg->mounts.item[i], why);
 	return !err && cfg->sysroot ? set_sysroot(sb, cfg->sysroot, why) : err;
 }
 

@@ -9,7 +9,7 @@
 struct path;
 struct sandbox;
 
-/* Mounts everything: the host at "/", and over it what a guest must see as its own. 0 or -errno. */
+/* Mounts what the configuration lists. 0 or -errno. */
 int tree_mount(struct sandbox *sb, const struct hl_config *cfg, struct why *why);
 /* Where the program starts, a reference to put: `dir`, a path of the guest, relative to the calling
  * process's directory, which NULL stands for; that may have been removed. 0 or -errno. */
