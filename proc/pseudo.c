@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 #include "kernel/pid.h"
 #include "kernel/process.h"
@@ -193,8 +194,8 @@ static int node_getattr(struct inode *i, struct caller *c, unsigned mask, struct
 	out->stx_blksize = 1024;
 	if (S_ISREG(n->entry->mode) && fs_of(i->fs)->magic == SYSFS_MAGIC)
 		out->stx_size = out->stx_blksize = PAGE_SIZE; /* a page each */
-	out->stx_dev_major = (uint32_t)(i->fs->dev >> 8);
-	out->stx_dev_minor = (uint32_t)(i->fs->dev & 0xff);
+	out->stx_dev_major = major(i->fs->dev);
+	out->stx_dev_minor = minor(i->fs->dev);
 	out->stx_atime.tv_sec = out->stx_mtime.tv_sec = out->stx_ctime.tv_sec = now.tv_sec;
 	out->stx_atime.tv_nsec = out->stx_mtime.tv_nsec = out->stx_ctime.tv_nsec =
 	    (uint32_t)now.tv_nsec;

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "fs/generic.h"
@@ -257,8 +258,8 @@ static void source_identify(struct pagesource *ps, unsigned *major, unsigned *mi
 {
 	struct ramfs_inode *ri = container_of(ps, struct ramfs_inode, source);
 
-	*major = (unsigned)(ri->inode.fs->dev >> 8);
-	*minor = (unsigned)(ri->inode.fs->dev & 0xff);
+	*major = gnu_dev_major(ri->inode.fs->dev);
+	*minor = gnu_dev_minor(ri->inode.fs->dev);
 	*ino = ri->ino;
 }
 
