@@ -6,7 +6,7 @@
 #include <string.h>
 #include <sys/syscall.h>
 
-int context_create(struct machine *m, struct context **out)
+int kvm_context_create(struct machine *m, struct context **out)
 {
 	struct context *c = calloc(1, sizeof *c);
 
@@ -37,7 +37,7 @@ static void context_release(struct context *c)
 	atomic_store(&c->hold, HOLD_NONE);
 }
 
-void context_destroy(struct context *c)
+void kvm_context_destroy(struct context *c)
 {
 	context_hold(c);
 	vcpu_forget(c);
@@ -87,7 +87,7 @@ static int run_once(struct context *c, struct space *s, struct kick *k, struct e
 	return event_decode(c, s, r, ev);
 }
 
-int context_run(struct context *c, struct space *s, struct kick *k, struct event *ev)
+int kvm_context_run(struct context *c, struct space *s, struct kick *k, struct event *ev)
 {
 	int r = 0, err;
 
@@ -111,12 +111,12 @@ int context_run(struct context *c, struct space *s, struct kick *k, struct event
 	return r < 0 ? r : 0;
 }
 
-void context_syscall_result(struct context *c, uint64_t rax)
+void kvm_context_syscall_result(struct context *c, uint64_t rax)
 {
 	c->regs.rax = rax;
 }
 
-int context_regs_get(struct context *c, struct cpu_regs *out)
+int kvm_context_regs_get(struct context *c, struct cpu_regs *out)
 {
 	int err;
 
@@ -134,7 +134,7 @@ static bool canonical(uint64_t addr)
 	return (uint64_t)((int64_t)(addr << 16) >> 16) == addr;
 }
 
-int context_regs_set(struct context *c, const struct cpu_regs *in)
+int kvm_context_regs_set(struct context *c, const struct cpu_regs *in)
 {
 	int err;
 
@@ -154,7 +154,7 @@ int context_regs_set(struct context *c, const struct cpu_regs *in)
 	return 0;
 }
 
-int context_fp_get(struct context *c, void *buf, size_t size)
+int kvm_context_fp_get(struct context *c, void *buf, size_t size)
 {
 	char tmp[XSAVE_BUFFER];
 	int err = 0;
@@ -184,7 +184,7 @@ static bool fp_valid(const struct kvm_host *h, const void *buf)
 	return !(x.parts & ~h->xcr0) && !x.compact && !(x.mxcsr & ~0xffffU);
 }
 
-int context_fp_set(struct context *c, const void *buf, size_t size)
+int kvm_context_fp_set(struct context *c, const void *buf, size_t size)
 {
 	const struct kvm_host *h = c->m->host;
 	int err = 0;
@@ -207,22 +207,22 @@ int context_fp_set(struct context *c, const void *buf, size_t size)
 	return err;
 }
 
-uint64_t context_runs(const struct context *c)
+uint64_t kvm_context_runs(const struct context *c)
 {
 	return c->runs;
 }
 
 /* A vCPU runs in the thread that asks for it. */
-bool context_cpu_time(struct context *c, struct cpu_time *out)
+bool kvm_context_cpu_time(struct context *c, struct cpu_time *out)
 {
 	return false;
 }
 
-bool space_clock(const struct space *s, clockid_t *out)
+bool kvm_space_clock(const struct space *s, clockid_t *out)
 {
 	return false;
 }
 
-void context_schedule_as(struct context *c, pid_t host_tid)
+void kvm_context_schedule_as(struct context *c, pid_t host_tid)
 {
 }

@@ -72,7 +72,7 @@ static bool event_page_fault(struct context *c, struct space *s, uint64_t error,
 	if (sregs_get(c->vcpu, &sregs) < 0)
 		return event_dead(c, ev, "KVM does not tell the address of a page fault");
 	/* Mapped by another thread in the meantime, or a TLB that had fewer rights: once more. */
-	if (space_allows(s, sregs.cr2, access))
+	if (kvm_space_allows(s, sregs.cr2, access))
 		return false;
 	ev->kind = EVENT_FAULT;
 	ev->fault.addr = sregs.cr2;
@@ -85,8 +85,8 @@ static bool event_undefined(struct context *c, struct space *s, struct event *ev
 {
 	uint8_t op, n;
 
-	if (!vcpu_interpreted(c->vcpu) || !space_peek(s, c->regs.rip, &op) || op != 0xcd ||
-	    !space_peek(s, c->regs.rip + 1, &n))
+	if (!vcpu_interpreted(c->vcpu) || !kvm_space_peek(s, c->regs.rip, &op) || op != 0xcd ||
+	    !kvm_space_peek(s, c->regs.rip + 1, &n))
 		return event_exception(ev, VECTOR_UD, 0);
 	if (n != VECTOR_BP && n != VECTOR_OF)
 		return event_exception(ev, VECTOR_GP, n * 8UL + 2);

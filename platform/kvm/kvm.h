@@ -188,16 +188,16 @@ void memory_warm(struct machine *m, void *hva, uint64_t len);
 int translations_drop_all(struct machine *m);
 
 /* space.c */
-int space_create(struct machine *m, struct space **out);
-void space_destroy(struct space *s);
-int space_map(struct space *s, gva_t addr, uint64_t len, unsigned prot, struct memfile *mf,
-	      uint64_t off);
-int space_unmap(struct space *s, gva_t addr, uint64_t len);
-int space_protect(struct space *s, gva_t addr, uint64_t len, unsigned prot);
+int kvm_space_create(struct machine *m, struct space **out);
+void kvm_space_destroy(struct space *s);
+int kvm_space_map(struct space *s, gva_t addr, uint64_t len, unsigned prot, struct memfile *mf,
+		  uint64_t off);
+int kvm_space_unmap(struct space *s, gva_t addr, uint64_t len);
+int kvm_space_protect(struct space *s, gva_t addr, uint64_t len, unsigned prot);
 /* Does the page table allow this access? */
-bool space_allows(const struct space *s, uint64_t addr, unsigned access);
+bool kvm_space_allows(const struct space *s, uint64_t addr, unsigned access);
 /* The byte at `addr`, read once; false: there is none. */
-bool space_peek(const struct space *s, uint64_t addr, uint8_t *out);
+bool kvm_space_peek(const struct space *s, uint64_t addr, uint8_t *out);
 int shim_map(struct machine *m);
 
 /* vcpu.c: the pool */
@@ -244,18 +244,18 @@ int fp_load(struct context *c, void *buf);
 void fp_init(void *buf);
 
 /* context.c */
-int context_create(struct machine *m, struct context **out);
-void context_destroy(struct context *c);
-int context_run(struct context *c, struct space *s, struct kick *k, struct event *ev);
-void context_syscall_result(struct context *c, uint64_t rax);
-int context_regs_get(struct context *c, struct cpu_regs *out);
-int context_regs_set(struct context *c, const struct cpu_regs *in);
-int context_fp_get(struct context *c, void *buf, size_t size);
-int context_fp_set(struct context *c, const void *buf, size_t size);
-uint64_t context_runs(const struct context *c);
-bool context_cpu_time(struct context *c, struct cpu_time *out);
-bool space_clock(const struct space *s, clockid_t *out);
-void context_schedule_as(struct context *c, pid_t host_tid);
+int kvm_context_create(struct machine *m, struct context **out);
+void kvm_context_destroy(struct context *c);
+int kvm_context_run(struct context *c, struct space *s, struct kick *k, struct event *ev);
+void kvm_context_syscall_result(struct context *c, uint64_t rax);
+int kvm_context_regs_get(struct context *c, struct cpu_regs *out);
+int kvm_context_regs_set(struct context *c, const struct cpu_regs *in);
+int kvm_context_fp_get(struct context *c, void *buf, size_t size);
+int kvm_context_fp_set(struct context *c, const void *buf, size_t size);
+uint64_t kvm_context_runs(const struct context *c);
+bool kvm_context_cpu_time(struct context *c, struct cpu_time *out);
+bool kvm_space_clock(const struct space *s, clockid_t *out);
+void kvm_context_schedule_as(struct context *c, pid_t host_tid);
 
 /* event.c: why a vCPU stopped. False: nothing the caller has to know, run on. */
 bool event_decode(struct context *c, struct space *s, long result, struct event *ev);

@@ -35,7 +35,7 @@ static int vm_create(struct machine *m, struct why *why)
 	return 0;
 }
 
-static void machine_destroy(struct machine *m)
+static void kvm_machine_destroy(struct machine *m)
 {
 	vcpus_destroy(m);
 	if (m->fd >= 0)
@@ -65,7 +65,7 @@ static struct machine *machine_alloc(struct kvm_host *h)
 	return m;
 }
 
-static int machine_create(struct machine **out, struct why *why)
+static int kvm_machine_create(struct machine **out, struct why *why)
 {
 	struct kvm_host *h = host_get(why);
 	struct machine *m = h ? machine_alloc(h) : NULL;
@@ -81,7 +81,7 @@ static int machine_create(struct machine **out, struct why *why)
 	if (!err)
 		err = shim_map(m);
 	if (err) {
-		machine_destroy(m);
+		kvm_machine_destroy(m);
 		return why_set(why, -err, "cannot set up a virtual machine: %s", strerror(-err));
 	}
 	*out = m;
@@ -90,7 +90,7 @@ static int machine_create(struct machine **out, struct why *why)
 
 /* A quarter of what is left of guest-physical addresses to the window, but no more than memory
  * slots allow. */
-static void machine_props(const struct machine *m, struct machine_props *out)
+static void kvm_machine_props(const struct machine *m, struct machine_props *out)
 {
 	unsigned bits = m->host->phys_bits < PHYS_BITS_MAX ? m->host->phys_bits : PHYS_BITS_MAX;
 	uint64_t total = (1UL << bits) - PHYSMEM_GPA;
@@ -109,13 +109,13 @@ static void machine_props(const struct machine *m, struct machine_props *out)
 	};
 }
 
-static int machine_attach(struct machine *m, struct physmem *pm, struct why *why)
+static int kvm_machine_attach(struct machine *m, struct physmem *pm, struct why *why)
 {
 	struct machine_props props;
 	uint64_t arena = physmem_arena_size(pm);
 	uint64_t words = physmem_size(pm) / GIB / 64 + 2;
 
-	machine_props(m, &props);
+	kvm_machine_props(m, &props);
 	if (arena > props.arena_max || physmem_size(pm) - arena > props.window_max)
 		return why_set(why, E2BIG,
 			       "this host's KVM can address %lu GiB of guest memory, not %lu",
@@ -128,7 +128,7 @@ static int machine_attach(struct machine *m, struct physmem *pm, struct why *why
 	return 0;
 }
 
-static size_t fp_size(const struct machine *m, uint64_t *xcr0)
+static size_t kvm_fp_size(const struct machine *m, uint64_t *xcr0)
 {
 	if (xcr0)
 		*xcr0 = m->host->xcr0;
@@ -138,26 +138,26 @@ static size_t fp_size(const struct machine *m, uint64_t *xcr0)
 const struct platform platform_kvm = {
 	.name = "kvm",
 	.checks = kvm_checks,
-	.machine_create = machine_create,
-	.machine_props = machine_props,
-	.machine_attach = machine_attach,
-	.machine_destroy = machine_destroy,
-	.space_create = space_create,
-	.space_destroy = space_destroy,
-	.space_map = space_map,
-	.space_unmap = space_unmap,
-	.space_protect = space_protect,
-	.context_create = context_create,
-	.context_destroy = context_destroy,
-	.run = context_run,
-	.syscall_result = context_syscall_result,
-	.regs_get = context_regs_get,
-	.regs_set = context_regs_set,
-	.fp_size = fp_size,
-	.fp_get = context_fp_get,
-	.fp_set = context_fp_set,
-	.runs = context_runs,
-	.cpu_time = context_cpu_time,
-	.space_clock = space_clock,
-	.schedule_as = context_schedule_as,
+	.machine_create = kvm_machine_create,
+	.machine_props = kvm_machine_props,
+	.machine_attach = kvm_machine_attach,
+	.machine_destroy = kvm_machine_destroy,
+	.space_create = kvm_space_create,
+	.space_destroy = kvm_space_destroy,
+	.space_map = kvm_space_map,
+	.space_unmap = kvm_space_unmap,
+	.space_protect = kvm_space_protect,
+	.context_create = kvm_context_create,
+	.context_destroy = kvm_context_destroy,
+	.run = kvm_context_run,
+	.syscall_result = kvm_context_syscall_result,
+	.regs_get = kvm_context_regs_get,
+	.regs_set = kvm_context_regs_set,
+	.fp_size = kvm_fp_size,
+	.fp_get = kvm_context_fp_get,
+	.fp_set = kvm_context_fp_set,
+	.runs = kvm_context_runs,
+	.cpu_time = kvm_context_cpu_time,
+	.space_clock = kvm_space_clock,
+	.schedule_as = kvm_context_schedule_as,
 };

@@ -137,8 +137,8 @@ static bool range_bad(gva_t addr, uint64_t len)
 	return !gva_range_ok(addr, len) || (addr.v | len) & ~PAGE_MASK;
 }
 
-int space_map(struct space *s, gva_t addr, uint64_t len, unsigned prot, struct memfile *mf,
-	      uint64_t off)
+int kvm_space_map(struct space *s, gva_t addr, uint64_t len, unsigned prot, struct memfile *mf,
+		  uint64_t off)
 {
 	struct run r = { .m = s->m };
 	uint64_t end = addr.v + len, gpa;
@@ -146,7 +146,7 @@ int space_map(struct space *s, gva_t addr, uint64_t len, unsigned prot, struct m
 	int err;
 
 	if (!prot)
-		return space_unmap(s, addr, len);
+		return kvm_space_unmap(s, addr, len);
 	if (range_bad(addr, len) || off & ~PAGE_MASK || off + len < off)
 		return -EINVAL;
 	if (prot & GUEST_WRITE && !mf->writable)
@@ -156,7 +156,7 @@ int space_map(struct space *s, gva_t addr, uint64_t len, unsigned prot, struct m
 	if (!err)
 		err = tables_make(s, addr.v, end);
 	if (err) {
-		int r2 = space_unmap(s, addr, len);
+		int r2 = kvm_space_unmap(s, addr, len);
 		return r2 ? r2 : err;
 	}
 	if (prot & GUEST_WRITE)
@@ -209,12 +209,12 @@ static int range_change(struct space *s, gva_t addr, uint64_t len, unsigned prot
 	return run_finish(&r);
 }
 
-int space_unmap(struct space *s, gva_t addr, uint64_t len)
+int kvm_space_unmap(struct space *s, gva_t addr, uint64_t len)
 {
 	return range_change(s, addr, len, 0);
 }
 
-int space_protect(struct space *s, gva_t addr, uint64_t len, unsigned prot)
+int kvm_space_protect(struct space *s, gva_t addr, uint64_t len, unsigned prot)
 {
 	return range_change(s, addr, len, prot);
 }
@@ -226,7 +226,7 @@ static uint64_t leaf_entry(const struct space *s, uint64_t addr)
 	return table ? entry_load(&table[table_index(addr, 0)]) : 0;
 }
 
-bool space_allows(const struct space *s, uint64_t addr, unsigned access)
+bool kvm_space_allows(const struct space *s, uint64_t addr, unsigned access)
 {
 	uint64_t e = leaf_entry(s, addr);
 
@@ -235,7 +235,7 @@ bool space_allows(const struct space *s, uint64_t addr, unsigned access)
 	return !(access & GUEST_WRITE && !(e & PTE_W)) && !(access & GUEST_EXEC && e & PTE_NX);
 }
 
-bool space_peek(const struct space *s, uint64_t addr, uint8_t *out)
+bool kvm_space_peek(const struct space *s, uint64_t addr, uint8_t *out)
 {
 	uint64_t e = leaf_entry(s, addr);
 	const char *page = (const char *)physmem_base(s->m->pm) + ((e & PTE_ADDR) - PHYSMEM_GPA);
@@ -260,7 +260,7 @@ int shim_map(struct machine *m)
 	return 0;
 }
 
-int space_create(struct machine *m, struct space **out)
+int kvm_space_create(struct machine *m, struct space **out)
 {
 	struct space *s = malloc(sizeof *s);
 	unsigned shim = table_index(SHIM_BASE, 3);
@@ -292,7 +292,7 @@ static void tables_collect(struct machine *m, uint64_t table, unsigned level,
 	table_list_add(m, list, table);
 }
 
-void space_destroy(struct space *s)
+void kvm_space_destroy(struct space *s)
 {
 	struct table_list list = { 0 };
 
