@@ -52,7 +52,7 @@ static ssize_t zero_read(struct file *f, struct caller *c, struct uio *u, int64_
 		len = u->resid < PIECE ? u->resid : PIECE;
 		n = uio_zero(u, len);
 		total += n;
-	} while (n == len && u->resid && !sleeper_killed(c->sleeper));
+	} while (n == len && u->resid && !sleeper_stops(c->sleeper));
 	return total || !want ? (ssize_t)total : -EFAULT;
 }
 
@@ -76,7 +76,7 @@ static ssize_t random_read(struct file *f, struct caller *c, struct uio *u, int6
 	unsigned char buf[4096];
 	size_t total = 0, want = u->resid;
 
-	while (total < want && !sleeper_killed(c->sleeper)) {
+	while (total < want && (!total || !sleeper_stops(c->sleeper))) {
 		size_t n = want - total < sizeof buf ? want - total : sizeof buf;
 		if (getrandom(buf, n, 0) != (ssize_t)n)
 			break;
@@ -94,7 +94,7 @@ static ssize_t random_write(struct file *f, struct caller *c, struct uio *u, int
 	unsigned char buf[4096];
 	size_t total = 0, want = u->resid, n;
 
-	while (!sleeper_killed(c->sleeper) &&
+	while ((!total || (u->resid && !sleeper_stops(c->sleeper))) &&
 	       (n = uio_take(u, buf, u->resid < sizeof buf ? u->resid : sizeof buf)))
 		total += n;
 	return total || !want ? (ssize_t)total : -EFAULT;

@@ -25,7 +25,7 @@ static bool is_regular(struct file *f)
 #define PIECE (1UL << 20)
 
 /* A transfer of gigabytes takes the host seconds and does not look at who is to end. So it goes in
- * pieces. */
+ * pieces, and what is left after one may be left for later. */
 static ssize_t transfer(struct file *f, struct caller *c, struct uio *u, int64_t *pos,
 			ssize_t (*op)(struct file *f, struct caller *c, struct uio *u,
 				      int64_t *pos))
@@ -42,7 +42,7 @@ static ssize_t transfer(struct file *f, struct caller *c, struct uio *u, int64_t
 		n = op(f, c, u, pos);
 		u->resid += hidden;
 		total += n > 0 ? n : 0;
-	} while (n == (ssize_t)len && u->resid && !sleeper_killed(c->sleeper));
+	} while (n == (ssize_t)len && u->resid && !sleeper_stops(c->sleeper));
 	return total ? total : n;
 }
 

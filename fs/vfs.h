@@ -57,6 +57,7 @@ struct caller {
 	struct mm_host *mem;   /* where in-memory file systems get their pages */
 	uint64_t fsize_limit;  /* RLIMIT_FSIZE; UINT64_MAX: none */
 	uint64_t nofile_limit; /* RLIMIT_NOFILE */
+	size_t done; /* bytes that the transfer moved before it was frozen: kernel/resume.h */
 	/* out: SIGPIPE, when the last reader left a transfer that had begun */
 	int signal;
 	/* opaque here: procfs and terminals, which stand above or get it through ops, look

@@ -28,6 +28,8 @@ void waiter_init(struct waiter *w, struct sleeper *s)
 
 void waitqueue_add(struct waitqueue *q, struct waiter *w)
 {
+	if (w->sleeper)
+		w->sleeper->nr_waiters++;
 	mutex_lock(&q->lock);
 	w->queue = q;
 	if (w->exclusive)
@@ -47,6 +49,8 @@ void waitqueue_remove(struct waiter *w)
 	list_del(&w->node);
 	w->queue = NULL;
 	mutex_unlock(&q->lock);
+	if (w->sleeper)
+		w->sleeper->nr_waiters--;
 }
 
 static bool waiter_wake(struct waiter *w, unsigned events)
@@ -74,13 +78,38 @@ int waitqueue_wake(struct waitqueue *q, unsigned events, int nr)
 	return woken;
 }
 
+/* The owner is about to sleep, and a freeze is under way. 0: it may. */
+static int sleep_frozen(struct sleeper *s, uint32_t work)
+{
+	if (work & SLEEPER_UNWIND) {
+		s->gave_up = GAVE_UP_SLEEP;
+		return -EINTR;
+	}
+	freezer_set(s, REST_ASLEEP);
+	return 0;
+}
+
+/* The owner sleeps no more. */
+static void sleep_left(struct sleeper *s)
+{
+	if (atomic_load(&s->work) & SLEEPER_FREEZE)
+		freezer_set(s, REST_MOVING);
+}
+
+/* And was woken: it says so before it takes the kick. */
+static void sleep_over(struct sleeper *s)
+{
+	sleep_left(s);
+	kick_take(&s->kick);
+}
+
 /*
  * May the caller, who has just tested what it waits for, go to sleep? 0, -EINTR, -ETIMEDOUT, or
  * SLEEPER_WOKEN: it was woken since, and tests once more.
  *
  * Who is both woken and interrupted must find what it was woken for. The waker sets its condition
- * and then kicks; a later sender of a signal finds that kick pending or taken. So `interrupted` is
- * read first: if it was set after the wake-up, the kick of the wake-up is seen here and not the
+ * and then kicks; a later sender of a signal finds that kick pending or taken. So `work` is read
+ * first: if it was set after the wake-up, the kick of the wake-up is seen here and not the
  * interrupt; the next test finds the condition true.
  */
 enum { SLEEPER_WOKEN = 1 };
@@ -100,13 +129,15 @@ static uint64_t host_left(struct host_deadline d)
 
 static int sleeper_may_sleep(struct sleeper *s, struct host_deadline d)
 {
-	bool interrupted = atomic_load(&s->interrupted);
+	uint32_t work = atomic_load(&s->work);
 
 	if (kick_take(&s->kick))
 		return SLEEPER_WOKEN;
-	if (interrupted)
+	if (work & SLEEPER_INTERRUPTED)
 		return -EINTR;
-	return d.ns == UINT64_MAX || host_left(d) ? 0 : -ETIMEDOUT;
+	if (d.ns != UINT64_MAX && !host_left(d))
+		return -ETIMEDOUT;
+	return work ? sleep_frozen(s, work) : 0;
 }
 
 uint64_t sleeper_now(const struct sleeper *s)
@@ -114,11 +145,12 @@ uint64_t sleeper_now(const struct sleeper *s)
 	return guest_clock_ns(s->clock, CLOCK_MONOTONIC);
 }
 
-uint64_t sleeper_deadline(const struct sleeper *s, uint64_t ns)
+uint64_t sleeper_deadline(struct sleeper *s, uint64_t ns)
 {
-	uint64_t now = sleeper_now(s);
-
-	return ns < CLOCK_NS_MAX - now ? now + ns : DEADLINE_NONE;
+	if (!s->again || !s->since)
+		s->since = sleeper_now(s);
+	s->again = false;
+	return ns < CLOCK_NS_MAX - s->since ? s->since + ns : DEADLINE_NONE;
 }
 
 /* The last moment, where a deadline becomes a time of the host's clock. */
@@ -140,7 +172,25 @@ int sleeper_wait(struct sleeper *s, uint64_t deadline)
 	if (r)
 		return r < 0 ? r : 0;
 	kick_wait(&s->kick, d.clock, d.ns);
-	kick_take(&s->kick);
+	sleep_over(s);
+	return 0;
+}
+
+int sleeper_wait_killable(struct sleeper *s)
+{
+	uint32_t work = atomic_load(&s->work);
+	int err = 0;
+
+	if (kick_take(&s->kick))
+		return 0;
+	if (sleeper_killed(s))
+		return -EINTR;
+	if (work & SLEEPER_FREEZE)
+		err = sleep_frozen(s, work);
+	if (err)
+		return err;
+	kick_wait(&s->kick, CLOCK_MONOTONIC, UINT64_MAX);
+	sleep_over(s);
 	return 0;
 }
 
@@ -148,6 +198,17 @@ void sleeper_pause(struct sleeper *s)
 {
 	kick_wait(&s->kick, CLOCK_MONOTONIC, UINT64_MAX);
 	kick_take(&s->kick);
+}
+
+bool sleeper_stops(struct sleeper *s)
+{
+	if (!s || sleeper_killed(s))
+		return s;
+	if (!(atomic_load_explicit(&s->work, memory_order_relaxed) & SLEEPER_FREEZE))
+		return false;
+	if (s->gave_up == GAVE_UP_NOTHING)
+		s->gave_up = GAVE_UP_LOOP;
+	return true;
 }
 
 /*
@@ -166,6 +227,8 @@ static int sleep_in(struct sleeper *s, uint64_t deadline, long nr, long args[6],
 	args[timeout] = (long)&left;
 	if (err) {
 		long ready = host_call(nr, args[0], args[1], args[2], args[3], args[4], args[5]);
+		if (ready > 0)
+			sleeper_got(s);
 		return ready > 0 ? (int)ready : err;
 	}
 	if (d.ns == UINT64_MAX)
@@ -173,9 +236,11 @@ static int sleep_in(struct sleeper *s, uint64_t deadline, long nr, long args[6],
 	else
 		left = ns_to_timespec(host_left(d));
 	long r = host_call_intr(&s->kick, nr, args[0], args[1], args[2], args[3], args[4], args[5]);
-	if (r != -EINTR)
+	if (r != -EINTR) {
+		sleep_left(s);
 		return (int)r;
-	kick_take(&s->kick);
+	}
+	sleep_over(s);
 	return 0;
 }
 
@@ -223,18 +288,23 @@ void sleeper_kill(struct sleeper *s)
 
 void sleeper_interrupt(struct sleeper *s)
 {
-	atomic_store(&s->interrupted, true);
+	atomic_fetch_or(&s->work, SLEEPER_INTERRUPTED);
 	kick_send(&s->kick);
 }
 
 long sleeper_call(struct sleeper *s, long nr, long a, long b, long c, long d, long e, long f)
 {
 	for (;;) {
+		uint32_t work = atomic_load(&s->work);
+		if (work & SLEEPER_FREEZE && sleep_frozen(s, work))
+			return -EINTR;
 		long r = host_call_intr(&s->kick, nr, a, b, c, d, e, f);
-		if (r != -EINTR)
+		if (r != -EINTR) {
+			sleep_left(s);
 			return r;
-		kick_take(&s->kick);
-		if (atomic_load(&s->interrupted))
+		}
+		sleep_over(s);
+		if (sleeper_interrupted(s))
 			return -EINTR;
 	}
 }

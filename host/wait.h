@@ -18,8 +18,12 @@
  * No wake-up is lost: a wake between the test and the wait stays pending in the sleeper's kick and
  * ends the wait at once. Nor does an error win over the event: who is woken and interrupted at
  * once, as by the end of a child and its SIGCHLD, tests the condition again before it sees the
- * error. -EINTR means `interrupted` is set: a signal, a stop or the end of the task. Callers that
- * can restart turn it into -ERESTARTSYS & co. (kernel/restart.h).
+ * error. -EINTR means that the owner is interrupted: by a signal, a stop or the end of the task.
+ * Callers that can restart turn it into -ERESTARTSYS & co. (kernel/restart.h).
+ *
+ * -EINTR is also what a wait returns that a freeze has ended (kernel/freeze.h), and then `gave_up`
+ * says so. The caller cleans up and returns as for a signal; the system call is made again later,
+ * with the same arguments, as if it had slept on.
  */
 #ifndef HL_HOST_WAIT_H
 #define HL_HOST_WAIT_H
@@ -29,6 +33,7 @@
 #include <stdint.h>
 
 #include "host/clock.h"
+#include "host/freezer.h"
 #include "host/kick.h"
 #include "util/list.h"
 #include "util/lock.h"
@@ -44,12 +49,35 @@
 struct epoll_event;
 struct pollfd;
 
+/* Bits of sleeper.work: why the owner has to leave the guest. */
+enum {
+	SLEEPER_INTERRUPTED = 1, /* a signal, a stop, the end: sleeps end with -EINTR */
+	SLEEPER_FREEZE = 2, /* a freeze is under way: the owner says when it sleeps, and parks */
+	SLEEPER_UNWIND = 4, /* and its sleeps end, too */
+};
+
+enum gave_up {
+	GAVE_UP_NOTHING,
+	GAVE_UP_SLEEP, /* a sleep ended with -EINTR for a freeze */
+	GAVE_UP_LOOP,  /* a long loop ended for a freeze: sleeper_stops() */
+};
+
 struct sleeper {
 	struct kick kick;
 	/* what deadlines are points in time of; constant; NULL: the host's */
 	const struct guest_clock *clock;
-	_Atomic bool interrupted; /* set by others (with a kick), cleared by the owner alone */
-	_Atomic bool killed;      /* the owner is to end, whatever it is doing; never cleared */
+	/* Set by others (with a kick). INTERRUPTED is cleared by the owner alone, the others by
+	 * whoever thaws. */
+	_Atomic uint32_t work;
+	_Atomic bool killed; /* the owner is to end, whatever it is doing; never cleared */
+	/* owner only */
+	enum gave_up gave_up; /* since it was last reset */
+	bool again;     /* the call was made before and gave up, and no time was asked for yet */
+	uint64_t since; /* when the call last asked for a deadline; 0: it did not */
+	unsigned nr_waiters; /* of this sleeper's on wait queues */
+	/* freezer->lock */
+	struct freezer *freezer; /* constant after the start; NULL: none */
+	enum rest rest;
 };
 
 struct waitqueue {
@@ -82,18 +110,35 @@ int waitqueue_wake(struct waitqueue *q, unsigned events, int nr);
 
 /* The sleeper's CLOCK_MONOTONIC, ns. */
 uint64_t sleeper_now(const struct sleeper *s);
-/* Now and `ns` more; saturates to DEADLINE_NONE. */
-uint64_t sleeper_deadline(const struct sleeper *s, uint64_t ns);
+/* Now and `ns` more; saturates to DEADLINE_NONE. When a call is made again after a freeze, the first
+ * deadline it asks for is the one it waited for before. */
+uint64_t sleeper_deadline(struct sleeper *s, uint64_t ns);
 /* 0: look again: something woke us, or the time is over. -EINTR: interrupted. -ETIMEDOUT: the
  * deadline is over. An error is never the end of a sleep: it is returned at once, instead of
  * sleeping, so that the caller has tested its condition after whatever ended the sleep before. */
 int sleeper_wait(struct sleeper *s, uint64_t deadline);
-/* As sleeper_wait without a deadline, but an interrupt is a wake like any other: for waits that
- * only some may end. */
+/* As sleeper_wait without a deadline, but an interrupt is a wake like any other, unless it is the
+ * end of the task: -EINTR. */
+int sleeper_wait_killable(struct sleeper *s);
+/* Waits for a kick, whatever it means. For waits that are over soon: a freeze does not end them. */
 void sleeper_pause(struct sleeper *s);
+/* What the owner had given up waiting for has come nevertheless. */
+static inline void sleeper_got(struct sleeper *s)
+{
+	s->gave_up = GAVE_UP_NOTHING;
+}
 /* Makes `s` look again; also ends a host call made with sleeper_call. */
 void sleeper_wake(struct sleeper *s);
 void sleeper_interrupt(struct sleeper *s);
+static inline bool sleeper_interrupted(const struct sleeper *s)
+{
+	return atomic_load(&s->work) & SLEEPER_INTERRUPTED;
+}
+/* Has the owner to leave the guest, for whatever reason? */
+static inline bool sleeper_wanted(const struct sleeper *s)
+{
+	return atomic_load_explicit(&s->work, memory_order_relaxed);
+}
 /* An interrupt for ever: the owner's thread ends as soon as it looks. Loops that may take long ask
  * for it between their pieces, whoever else may interrupt them. NULL: nobody to be killed. */
 void sleeper_kill(struct sleeper *s);
@@ -101,7 +146,11 @@ static inline bool sleeper_killed(const struct sleeper *s)
 {
 	return s && atomic_load_explicit(&s->killed, memory_order_relaxed);
 }
-/* Waits for a host descriptor to become readable, whoever interrupts: 0. -EINTR: sleeper_kill. */
+/* Owner, in a long loop, when some of it is done: is the rest to be left? For the owner's end, or,
+ * where the call can go on from there later (kernel/resume.h), for a freeze. */
+bool sleeper_stops(struct sleeper *s);
+/* Waits for a host descriptor to become readable, whoever interrupts: 0. -EINTR: sleeper_kill. A
+ * freeze waits for it. */
 int sleeper_wait_readable(struct sleeper *s, int fd);
 /* ppoll(2) on host descriptors. >= 0: some are ready (the number), or a mere wake (0): look again.
  * -EINTR: interrupted.

@@ -58,15 +58,34 @@ void vfork_release(struct task *t)
 	vfork_put(v);
 }
 
-/* The parent sleeps through anything but its own death. */
-static void vfork_wait(struct task *t, struct vfork_done *v)
+static void vfork_wait_end(struct task *t)
 {
-	while (!v->done && !signal_is_fatal_pending(t))
-		sleeper_pause(&t->sleeper);
+	struct vfork_done *v = t->vfork_wait.on;
+
+	t->vfork_wait.on = NULL;
 	sandbox_lock(t->sb);
 	v->parent = NULL;
 	sandbox_unlock(t->sb);
 	vfork_put(v);
+}
+
+/* The parent sleeps through anything but its own death and a freeze. */
+int64_t vfork_wait_again(struct task *t)
+{
+	int err = 0;
+
+	while (!t->vfork_wait.on->done && !err)
+		err = sleeper_wait_killable(&t->sleeper);
+	if (err && t->sleeper.gave_up)
+		return -ERESTARTNOINTR;
+	vfork_wait_end(t);
+	return t->vfork_wait.child;
+}
+
+void vfork_resume_end(struct task *t)
+{
+	if (t->vfork_wait.on)
+		vfork_wait_end(t);
 }
 
 /* Namespaces are not offered. Whoever lacks the capability cannot tell, and falls back as anywhere;
@@ -378,9 +397,10 @@ int64_t task_clone(struct task *t, const struct clone_request *rq)
 		pid_t tid = child->tid; /* the child may be gone before we return */
 		err = start_child(t, child, rq, &vfork);
 		if (!err) {
-			if (vfork)
-				vfork_wait(t, vfork);
-			return tid;
+			if (!vfork)
+				return tid;
+			t->vfork_wait = (struct vfork_wait){ vfork, tid };
+			return vfork_wait_again(t);
 		}
 		task_free(child);
 	}

@@ -7,6 +7,14 @@
 
 struct task;
 
+struct vfork_done;
+
+/* A parent's wait for its vfork child, which goes on after a freeze (kernel/resume.h). */
+struct vfork_wait {
+	struct vfork_done *on; /* NULL: none */
+	int64_t child;         /* its tid */
+};
+
 /* As struct clone_args of clone3, checked by task_clone. Addresses are the guest's. */
 struct clone_request {
 	uint64_t flags; /* CLONE_*, without the exit signal */
@@ -20,6 +28,11 @@ struct clone_request {
 
 /* The new tid, or -errno. With CLONE_VFORK returns when the child gave the address space back. */
 int64_t task_clone(struct task *t, const struct clone_request *rq);
+
+/* The call made again: waits on. */
+int64_t vfork_wait_again(struct task *t);
+/* It ended otherwise: kernel/resume.c. */
+void vfork_resume_end(struct task *t);
 
 /* unshare(2): 0, or -EINVAL for what can not be undone here. */
 int task_unshare(struct task *t, uint64_t flags);

@@ -151,17 +151,36 @@ static bool unqueue(struct futex_waiter *w)
 	return woken;
 }
 
+struct futex_waiter *futex_waiter_get(struct task *t, bool *queued)
+{
+	struct futex_waits *f = &t->futex;
+
+	*queued = f->queued;
+	f->queued = false;
+	if (!*queued)
+		f->one = (struct futex_waiter){ .owns = false };
+	return &f->one;
+}
+
+bool futex_stays_queued(struct task *t, int err)
+{
+	return t->futex.queued = err == -EINTR && t->sleeper.gave_up;
+}
+
 int futex_wait(struct task *t, const struct futex_want *want, uint64_t deadline)
 {
-	struct futex_waiter w = { .owns = false };
+	bool queued;
+	struct futex_waiter *w = futex_waiter_get(t, &queued);
 
 	if (!want->bitset)
 		return -EINVAL;
-	int err = futex_queue(t, want, &w);
+	int err = queued ? 0 : futex_queue(t, want, w);
 	if (err)
 		return err;
-	err = futex_sleep(t, &w, deadline);
-	return unqueue(&w) ? 0 : err;
+	err = futex_sleep(t, w, deadline);
+	if (futex_stays_queued(t, err))
+		return err;
+	return unqueue(w) ? 0 : err;
 }
 
 /* The index of one that was woken, -1: none. */
@@ -195,32 +214,56 @@ static int keys_ok(struct task *t, const struct futex_want *want, unsigned n)
 	return err;
 }
 
-static int wait_many(struct task *t, const struct futex_want *want, struct futex_waiter *w,
-		     unsigned n, uint64_t deadline)
+static int queue_many(struct task *t, const struct futex_want *want, unsigned n)
 {
-	unsigned queued = 0;
+	struct futex_waits *f = &t->futex;
 	int err = keys_ok(t, want, n);
 
-	while (!err && queued < n) {
-		err = futex_queue(t, &want[queued], &w[queued]);
-		if (!err)
-			queued++;
+	if (err)
+		return err;
+	f->many = calloc(n, sizeof *f->many);
+	if (!f->many)
+		return -ENOMEM;
+	while (!err && f->nr_many < n) {
+		err = futex_queue(t, &want[f->nr_many], &f->many[f->nr_many]);
+		f->nr_many += !err;
 	}
-	while (!err && !any_woken(w, n))
-		err = sleeper_wait(&t->sleeper, deadline);
-	int woken = unqueue_many(w, queued);
-	return woken >= 0 ? woken : err;
+	return err;
+}
+
+/* The index of one that was woken, -1: none, or none was waited for. */
+static int end_many(struct futex_waits *f)
+{
+	int woken = unqueue_many(f->many, f->nr_many);
+
+	free(f->many);
+	f->many = NULL;
+	f->nr_many = 0;
+	return woken;
 }
 
 int futex_wait_many(struct task *t, const struct futex_want *want, unsigned n, uint64_t deadline)
 {
-	struct futex_waiter *w = calloc(n, sizeof *w);
+	struct futex_waits *f = &t->futex;
+	int err = f->many ? 0 : queue_many(t, want, n);
 
-	if (!w)
-		return -ENOMEM;
-	int r = wait_many(t, want, w, n, deadline);
-	free(w);
-	return r;
+	while (!err && !any_woken(f->many, f->nr_many))
+		err = sleeper_wait(&t->sleeper, deadline);
+	if (err == -EINTR && t->sleeper.gave_up)
+		return err;
+	int woken = end_many(f);
+	return woken >= 0 ? woken : err;
+}
+
+void futex_resume_end(struct task *t)
+{
+	struct futex_waits *f = &t->futex;
+
+	if (f->many)
+		end_many(f);
+	if (f->queued)
+		futex_pi_unqueue(t, &f->one);
+	f->queued = false;
 }
 
 /* ---- waking ---- */

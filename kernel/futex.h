@@ -3,11 +3,50 @@
 #ifndef HL_KERNEL_FUTEX_H
 #define HL_KERNEL_FUTEX_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "mm/mm.h"
+#include "util/list.h"
+
+struct futex_bucket;
 struct futex_table;
+struct pi_state;
 struct task;
+
+/* Inside of kernel/futex*.c: one word that a task waits for. */
+struct futex_waiter {
+	struct list node;                      /* empty: woken */
+	_Atomic(struct futex_bucket *) bucket; /* changes under the locks of both */
+	struct futex_key key;
+	struct task *task;
+	uint64_t addr; /* of the word it waits for, in task->mm */
+	uint32_t bitset;
+	atomic_bool woken; /* a hint without the lock */
+	/* PI */
+	struct pi_state *pi; /* waits to own this one */
+	bool owns;           /* woken as owner */
+	/* FUTEX_WAIT_REQUEUE_PI: will be moved to pi_key, and can not be woken otherwise */
+	bool for_requeue;
+	struct futex_key pi_key;
+	uint64_t pi_addr;
+};
+
+/*
+ * The waiters of a task. They are the task's and not on its stack, because a wait that gives up for
+ * a freeze (kernel/resume.h) stays queued: it keeps its place, a wake-up finds it and a requeue
+ * takes it along. The value it waited for is not compared again.
+ */
+struct futex_waits {
+	struct futex_waiter one;
+	struct futex_waiter *many; /* of futex_waitv(2), while it waits or has given up */
+	unsigned nr_many;
+	bool queued; /* `one` was left queued */
+};
+
+/* A call that gave up ended otherwise: takes its waiters off. */
+void futex_resume_end(struct task *t);
 
 int futex_table_create(struct futex_table **out);
 void futex_table_destroy(struct futex_table *ft);

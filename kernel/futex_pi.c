@@ -165,40 +165,52 @@ static int acquire(struct acquire *a)
 
 /* ---- FUTEX_LOCK_PI, FUTEX_TRYLOCK_PI ---- */
 
-/* Takes the waiter off after its sleep ended with `err`: 0 when it owns the word after all. */
-static int lock_finish(struct task *t, struct futex_waiter *w, int err)
+void futex_pi_unqueue(struct task *t, struct futex_waiter *w)
 {
 	struct futex_bucket *b = futex_lock_waiter(w);
 
-	if (!w->owns)
+	if (!w->owns && w->pi)
 		state_leave(t->sb->futexes, w);
+	else
+		list_del(&w->node);
 	mutex_unlock(&b->lock);
+}
+
+/* Sleeps, and takes the waiter off: 0 when it owns the word after all. */
+static int lock_sleep(struct task *t, struct futex_waiter *w, uint64_t deadline)
+{
+	int err = futex_sleep(t, w, deadline);
+
+	if (futex_stays_queued(t, err))
+		return -ERESTARTNOINTR;
+	futex_pi_unqueue(t, w);
 	if (w->owns)
 		return 0;
 	return err == -EINTR ? -ERESTARTNOINTR : err;
 }
 
-static int lock_wait(struct acquire *a, uint64_t deadline)
+static int lock_wait(struct acquire *a, struct futex_waiter *w, uint64_t deadline)
 {
-	struct futex_waiter w = {
-		.bucket = a->bucket,
-		.key = a->key,
-		.task = a->t,
-		.addr = a->ref.addr,
-		.bitset = FUTEX_ANY,
-	};
-
-	state_join(a->state, &w);
-	list_add_tail(&a->bucket->waiters, &w.node);
+	w->bucket = a->bucket;
+	w->key = a->key;
+	w->task = a->t;
+	w->addr = a->ref.addr;
+	w->bitset = FUTEX_ANY;
+	state_join(a->state, w);
+	list_add_tail(&a->bucket->waiters, &w->node);
 	mutex_unlock(&a->bucket->lock);
-	return lock_finish(a->t, &w, futex_sleep(a->t, &w, deadline));
+	return lock_sleep(a->t, w, deadline);
 }
 
 int futex_lock_pi(struct task *t, struct futex_ref ref, uint64_t deadline, bool try_only)
 {
 	struct acquire a = { .t = t, .for_task = t, .ref = ref };
-	int r = futex_key_of(t, ref, &a.key);
+	bool queued;
+	struct futex_waiter *w = futex_waiter_get(t, &queued);
 
+	if (queued)
+		return lock_sleep(t, w, deadline);
+	int r = futex_key_of(t, ref, &a.key);
 	if (r)
 		return r;
 	a.bucket = futex_bucket_of(t->sb->futexes, &a.key);
@@ -206,13 +218,13 @@ int futex_lock_pi(struct task *t, struct futex_ref ref, uint64_t deadline, bool 
 		mutex_lock(&a.bucket->lock);
 		r = acquire(&a);
 		if (r == 0 && !try_only)
-			return lock_wait(&a, deadline);
+			return lock_wait(&a, w, deadline);
 		if (r == 0)
 			state_put(t->sb->futexes, a.state);
 		mutex_unlock(&a.bucket->lock);
 		if (r != -EAGAIN)
 			break;
-		if (t->sleeper.interrupted)
+		if (sleeper_interrupted(&t->sleeper))
 			return -ERESTARTNOINTR;
 		sched_yield();
 	}
@@ -259,39 +271,45 @@ int futex_unlock_pi(struct task *t, struct futex_ref ref)
 		mutex_lock(&b->lock);
 		r = unlock(t, ref.addr, futex_top_waiter(b, &key));
 		mutex_unlock(&b->lock);
-	} while (r == -EAGAIN && !t->sleeper.interrupted);
+	} while (r == -EAGAIN && !sleeper_interrupted(&t->sleeper));
 	return r == -EAGAIN ? -ERESTARTNOINTR : r;
 }
 
 /* ---- FUTEX_WAIT_REQUEUE_PI, FUTEX_CMP_REQUEUE_PI ---- */
 
-int futex_wait_requeue_pi(struct task *t, const struct futex_want *want, struct futex_ref to,
-			  uint64_t deadline)
+static int queue_for_requeue(struct task *t, const struct futex_want *want, struct futex_ref to,
+			     struct futex_waiter *w)
 {
-	struct futex_waiter w = { .for_requeue = true, .pi_addr = to.addr };
+	struct futex_key key;
 
 	if (want->ref.addr == to.addr || !want->bitset)
 		return -EINVAL;
-	int err = futex_key_of(t, to, &w.pi_key);
+	w->for_requeue = true;
+	w->pi_addr = to.addr;
+	int err = futex_key_of(t, to, &w->pi_key);
 	if (err)
 		return err;
-	struct futex_key key;
 	err = futex_key_of(t, want->ref, &key);
-	if (!err && futex_key_equal(&key, &w.pi_key))
+	if (!err && futex_key_equal(&key, &w->pi_key))
 		err = -EINVAL;
-	if (!err)
-		err = futex_queue(t, want, &w);
+	return err ? err : futex_queue(t, want, w);
+}
+
+int futex_wait_requeue_pi(struct task *t, const struct futex_want *want, struct futex_ref to,
+			  uint64_t deadline)
+{
+	bool queued;
+	struct futex_waiter *w = futex_waiter_get(t, &queued);
+	int err = queued ? 0 : queue_for_requeue(t, want, to, w);
+
 	if (err)
 		return err;
-	err = futex_sleep(t, &w, deadline);
-	struct futex_bucket *b = futex_lock_waiter(&w);
-	bool moved = w.pi;
-	if (!w.owns && moved)
-		state_leave(t->sb->futexes, &w);
-	else
-		list_del(&w.node);
-	mutex_unlock(&b->lock);
-	if (w.owns)
+	err = futex_sleep(t, w, deadline);
+	if (futex_stays_queued(t, err))
+		return -ERESTARTNOINTR;
+	futex_pi_unqueue(t, w);
+	bool moved = w->pi;
+	if (w->owns)
 		return 0;
 	if (err == -EINTR) /* once moved, a restart would only find that the word has changed */
 		return moved ? -EWOULDBLOCK : -ERESTARTNOINTR;

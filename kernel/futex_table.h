@@ -42,23 +42,6 @@ struct pi_state {
 	unsigned waiters;
 };
 
-struct futex_waiter {
-	struct list node;                      /* empty: woken */
-	_Atomic(struct futex_bucket *) bucket; /* changes under the locks of both */
-	struct futex_key key;
-	struct task *task;
-	uint64_t addr; /* of the word it waits for, in task->mm */
-	uint32_t bitset;
-	atomic_bool woken; /* a hint without the lock */
-	/* PI */
-	struct pi_state *pi; /* waits to own this one */
-	bool owns;           /* woken as owner */
-	/* FUTEX_WAIT_REQUEUE_PI: will be moved to pi_key, and can not be woken otherwise */
-	bool for_requeue;
-	struct futex_key pi_key;
-	uint64_t pi_addr;
-};
-
 static inline bool futex_key_equal(const struct futex_key *x, const struct futex_key *y)
 {
 	return x->a == y->a && x->b == y->b;
@@ -74,6 +57,10 @@ void futex_unlock_two(struct futex_bucket *x, struct futex_bucket *y);
 int futex_queue(struct task *t, const struct futex_want *want, struct futex_waiter *w);
 /* Sleeps until woken (0), -EINTR or -ETIMEDOUT. */
 int futex_sleep(struct task *t, struct futex_waiter *w, uint64_t deadline);
+/* The task's own waiter, emptied; or as it was left, still queued, by a call that gave up: *queued. */
+struct futex_waiter *futex_waiter_get(struct task *t, bool *queued);
+/* Did the sleep that ended with `err` give up for a freeze? Then the waiter stays queued. */
+bool futex_stays_queued(struct task *t, int err);
 /* Locks whatever bucket the waiter is, or was last, in. */
 struct futex_bucket *futex_lock_waiter(struct futex_waiter *w);
 
@@ -83,6 +70,8 @@ void futex_waiter_wake(struct futex_waiter *w);
 void futex_waiter_move(struct futex_waiter *w, struct futex_bucket *from, struct futex_bucket *to,
 		       const struct futex_key *key);
 
+/* kernel/futex_pi.c: takes the waiter off, whatever it waits for. */
+void futex_pi_unqueue(struct task *t, struct futex_waiter *w);
 /* kernel/futex_pi.c: all PI futexes of a task that ends go to their next waiters. */
 void futex_pi_exit(struct task *t);
 

@@ -43,14 +43,31 @@ static void count_as_stopped(struct task *t, bool stopped)
 		signal_stop_completed(p);
 }
 
+/* A call that gave up its sleep is made again as soon as it may sleep, and before its task ends: it
+ * has something to clean up. */
+static bool has_to_rest(const struct task *t)
+{
+	if (t->group_exiting)
+		return false;
+	if (t->unwound == GAVE_UP_SLEEP && !(atomic_load(&t->sleeper.work) & SLEEPER_UNWIND))
+		return false;
+	return t->park;
+}
+
 void task_park(struct task *t)
 {
-	assert(!t->in_event);
-	while (t->park && !t->group_exiting) {
+	assert(!t->in_event && !t->sleeper.nr_waiters);
+	while (has_to_rest(t)) {
+		t->resting = true;
 		count_as_stopped(t, t->park & PARK_STOP);
+		freezer_set(&t->sleeper, REST_PARKED);
 		sandbox_unlock(t->sb);
 		sleeper_pause(&t->sleeper);
 		sandbox_lock(t->sb);
 	}
+	if (!t->resting)
+		return;
+	t->resting = false;
 	count_as_stopped(t, false);
+	freezer_set(&t->sleeper, REST_MOVING);
 }

@@ -13,7 +13,8 @@
  * - the guest's registers are in the platform's context;
  * - the result of its last system call, and how far the delivery of signals has come, are in
  *   task->delivery (kernel/signal.h);
- * - what a restarted system call needs is in task->restart (kernel/restart.h).
+ * - what a restarted system call needs is in task->restart (kernel/restart.h);
+ * - a system call that is to be made again is in task->event and task->resume (kernel/resume.h).
  *
  * So task_park() is called from the task's loop alone (task_work() in kernel/task.c), never from
  * inside a system call or a delivery: these return, and say in the task what is left to do. Whoever
@@ -26,6 +27,8 @@ struct task;
 
 enum park_reason {
 	PARK_STOP = 1, /* job control has stopped the process: kernel/sigdeliver.c */
+	PARK_FREEZE =
+	    2, /* the sandbox is frozen: kernel/freeze.c, which does not interrupt sleeps */
 };
 
 /* Owner, sandbox->lock held: rests while there is a reason to and the task is not told to end. The

@@ -7,6 +7,7 @@
 #ifndef HL_KERNEL_RESTART_H
 #define HL_KERNEL_RESTART_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define ERESTARTSYS    512 /* restart if no handler, or the handler has SA_RESTART */
@@ -14,6 +15,11 @@
 #define ERESTARTNOHAND 514 /* restart if no handler ran, else EINTR */
 #define ERESTART_RESTARTBLOCK                                                                      \
 	516 /* as NOHAND, but through restart_syscall with the time that is left */
+
+static inline bool is_restart(int64_t r)
+{
+	return r <= -ERESTARTSYS && r >= -ERESTART_RESTARTBLOCK;
+}
 
 /* What restart_syscall(2) goes on with. A number and not a function: it can be stored. */
 enum restart_kind {

@@ -163,7 +163,7 @@ bool rseq_cpu_acquire(struct task *t)
 	else
 		wait_turn(rc, t);
 	mutex_unlock(&rc->lock);
-	if (!t->sleeper.interrupted)
+	if (!sleeper_wanted(&t->sleeper))
 		return true;
 	rseq_cpu_release(t); /* the wait may have used up the kick that would end the run */
 	return false;

@@ -168,6 +168,8 @@ int sandbox_create(const struct sandbox_config *cfg, struct sandbox **out, struc
 	sb->clock = cfg->clock;
 	sb->files_max = files_for_guests();
 	sched_of_host(&sb->sched);
+	mutex_init(&sb->freeze_lock, LOCK_FREEZE);
+	freezer_init(&sb->freezer);
 	mutex_init(&sb->lock, LOCK_SANDBOX);
 	cond_init(&sb->changed);
 	list_init(&sb->processes);
@@ -303,5 +305,7 @@ void sandbox_destroy(struct sandbox *sb)
 	waitqueue_destroy(&sb->uts_changes.queue);
 	cond_destroy(&sb->changed);
 	mutex_destroy(&sb->lock);
+	freezer_destroy(&sb->freezer);
+	mutex_destroy(&sb->freeze_lock);
 	free(sb);
 }

@@ -10,6 +10,8 @@
 
 #include "fs/vfs.h"
 #include "host/clock.h"
+#include "host/freezer.h"
+#include "kernel/freeze.h"
 #include "kernel/observer.h"
 #include "kernel/pid.h"
 #include "kernel/uts.h"
@@ -61,6 +63,10 @@ struct sandbox {
 	/* kernel/sched.h: the host's threads get what guests ask for; constant */
 	bool host_priority;
 
+	struct mutex freeze_lock; /* one freeze or thaw at a time */
+	unsigned freezes;         /* that were not thawed; freeze_lock */
+	struct freezer freezer;   /* all linked tasks; its own lock */
+
 	struct mutex lock; /* the process tree, signals, job control: see kernel/process.h */
 	struct pid_namespace *pid_ns; /* the first one */
 	struct siguser *sigusers;     /* kernel/sigqueue.c */
@@ -75,7 +81,8 @@ struct sandbox {
 	struct cond changed; /* nr_tasks fell, or main ended, stopped, continued */
 	bool ending;         /* no new task may start */
 	bool hurried;        /* sandbox_kill ended it, not its program */
-	int exit_status;     /* wait status of main, valid once main_ended */
+	enum freeze_state freeze;
+	int exit_status; /* wait status of main, valid once main_ended */
 	bool main_ended;
 	struct pty_table *ptys;
 	struct tty *console;          /* the host's terminal behind fd 0-2, NULL: none */

@@ -73,13 +73,17 @@ static bool has_work(struct task *t)
 
 	if (t->group_exiting)
 		return true;
-	return t->park || ((t->pending.set | p->pending.set) & ~t->blocked);
+	return t->park & ~(unsigned)PARK_FREEZE ||
+	       ((t->pending.set | p->pending.set) & ~t->blocked);
 }
 
 void signal_recalc(struct task *t)
 {
 	lock_assert_held(&t->sb->lock);
-	atomic_store(&t->sleeper.interrupted, has_work(t));
+	if (has_work(t))
+		atomic_fetch_or(&t->sleeper.work, SLEEPER_INTERRUPTED);
+	else
+		atomic_fetch_and(&t->sleeper.work, ~(uint32_t)SLEEPER_INTERRUPTED);
 }
 
 bool signal_pending(struct task *t)
@@ -88,14 +92,6 @@ bool signal_pending(struct task *t)
 	bool work = has_work(t);
 	sandbox_unlock(t->sb);
 	return work;
-}
-
-bool signal_is_fatal_pending(struct task *t)
-{
-	sandbox_lock(t->sb);
-	bool fatal = t->group_exiting;
-	sandbox_unlock(t->sb);
-	return fatal;
 }
 
 /* The thread that stands for the process where any would do: the leader while it lives. NULL: none
@@ -120,12 +116,12 @@ static struct task *choose_task(struct process *p, int sig)
 {
 	struct task *t, *busy = NULL;
 
-	if (p->leader && can_take(p->leader, sig) && !p->leader->sleeper.interrupted)
+	if (p->leader && can_take(p->leader, sig) && !sleeper_interrupted(&p->leader->sleeper))
 		return p->leader;
 	list_for_each (t, &p->tasks, process_node) {
 		if (!can_take(t, sig))
 			continue;
-		if (!t->sleeper.interrupted)
+		if (!sleeper_interrupted(&t->sleeper))
 			return t;
 		busy = t;
 	}
@@ -427,7 +423,8 @@ void signal_set_mask(struct task *t, ksigset_t mask)
 
 void signal_set_temporary_mask(struct task *t, ksigset_t mask)
 {
-	t->saved_mask = t->blocked;
+	if (!t->restore_mask) /* a call made again has it in force already: kernel/resume.h */
+		t->saved_mask = t->blocked;
 	t->restore_mask = true;
 	signal_set_mask(t, mask);
 }

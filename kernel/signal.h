@@ -84,7 +84,7 @@ void signal_force_default(struct task *t, int sig);
  * -ESRCH: nobody to send it to, or ignored. Lock held. */
 struct sigqueue;
 int signal_send_entry(struct process *p, struct task *only, struct sigqueue *q);
-/* Recomputes task->sleeper.interrupted. Lock held. */
+/* Recomputes whether task->sleeper is interrupted. Lock held. */
 void signal_recalc(struct task *t);
 /* Owner, no lock: sets the mask (unblockable bits dropped), wakes others for signals this unblocked
  * or left to them. */
@@ -110,7 +110,6 @@ void signal_exec(struct task *t);
 /* `t` ended while siblings live on: hands process signals it was chosen for to another, and
  * completes a group stop that only waited for it. Lock held. */
 void signal_task_left(struct task *t);
-bool signal_is_fatal_pending(struct task *t); /* SIGKILL on its way: nothing else matters */
 
 /* May `t` send `sig` (0: only ask) to `p` (kill(2))? 0 or -EPERM. Lock held. */
 int signal_may_send(struct task *t, struct process *p, int sig);

@@ -26,6 +26,7 @@
 #include "kernel/fasync.h"
 #include "kernel/fdtable.h"
 #include "kernel/fork.h"
+#include "kernel/freeze.h"
 #include "kernel/futex.h"
 #include "kernel/membarrier.h"
 #include "kernel/oom.h"
@@ -81,6 +82,8 @@ char task_state(const struct task *t)
 
 	if (t->stopped)
 		return 'T';
+	if (t->resting)
+		return t->unwound == GAVE_UP_SLEEP ? 'S' : 'R';
 	if (atomic_load_explicit(&t->in_guest, memory_order_relaxed))
 		return 'R';
 	return where == KICK_HOST || where == KICK_FUTEX ? 'S' : 'R';
@@ -287,11 +290,6 @@ void task_rusage(struct task *t, struct rusage_sum *out)
 
 /* ---- events ---- */
 
-static bool is_restart(int64_t r)
-{
-	return r <= -ERESTARTSYS && r >= -ERESTART_RESTARTBLOCK;
-}
-
 static void vsyscall_failed(struct task *t)
 {
 	struct trap trap = vsyscall_trap();
@@ -299,19 +297,36 @@ static void vsyscall_failed(struct task *t)
 	signal_force_fault(t, SIGSEGV, SI_KERNEL, 0, &trap);
 }
 
+/* True: the call is to be made again later. */
+static bool gave_up(struct task *t, int64_t r)
+{
+	bool again = resume_wanted(t, r);
+
+	t->unwound = again ? t->sleeper.gave_up : GAVE_UP_NOTHING;
+	t->delivery.due = again;
+	if (!again)
+		resume_end(t);
+	return again;
+}
+
 static void on_syscall(struct task *t)
 {
 	t->regs_replaced = false;
+	t->sleeper.gave_up = GAVE_UP_NOTHING;
+	if (!t->unwound)
+		t->sleeper.since = 0;
 	int64_t r = t->sb->syscall(t);
+	if (t->signals_due) {
+		t->signals_due = false;
+		fasync_send_due(t->sb);
+	}
+	if ((t->sleeper.gave_up || t->unwound) && gave_up(t, r))
+		return;
 	if (r == -EFAULT && vsyscall_contains(t->event.syscall.ip))
 		vsyscall_failed(t);
 	if (++t->since_measured == CALLS_BETWEEN_MEASURES) {
 		t->since_measured = 0;
 		budget_tick(t->sb->mem.budget);
-	}
-	if (t->signals_due) {
-		t->signals_due = false;
-		fasync_send_due(t->sb);
 	}
 	if (budget_over(t->sb->mem.budget))
 		oom_pause(t);
@@ -422,24 +437,38 @@ static void handle_event(struct task *t)
 	t->in_event = false;
 }
 
+static void call_again(struct task *t)
+{
+	t->sleeper.again = true;
+	sleeper_wake(&t->sleeper); /* an interrupt's kick has been taken by the rest */
+	t->in_event = true;
+	on_syscall(t);
+	t->in_event = false;
+}
+
 /* Between two runs of the guest, where somebody wants something of the task or its last system call
  * has something left to do: it ends if told to, else parks while it has to and delivers signals. */
 static void task_work(struct task *t)
 {
 	struct sandbox *sb = t->sb;
-	bool die;
+	bool done = false;
 
-	do {
+	while (!done && !t->exiting) {
+		lock_assert_none();
 		sandbox_lock(sb);
 		task_park(t);
-		die = t->group_exiting;
+		bool die = t->group_exiting;
 		int code = t->process->exit_code;
 		sandbox_unlock(sb);
-		if (die) {
+		if (t->unwound) {
+			call_again(t);
+		} else if (die) {
 			observer_killed(t, code);
 			task_exit_self(t, code);
+		} else {
+			done = signal_deliver(t);
 		}
-	} while (!die && !signal_deliver(t));
+	}
 	t->delivery = (struct delivery){ 0 };
 }
 
@@ -497,6 +526,7 @@ static void unlink_locked(struct task *t)
 	task_rusage(t, &ru);
 	rusage_add(&p->dead_threads, &ru);
 	cputimer_task_ended(t);
+	freeze_task_unlinked(t);
 	list_del(&t->process_node);
 	sigpending_flush(&t->pending, ~0UL);
 	t->pid->task = NULL;
@@ -617,7 +647,7 @@ static void *task_main(void *arg)
 				    sizeof tid); /* as Linux: a bad address is ignored */
 	}
 	while (!t->exiting) {
-		if (t->sleeper.interrupted || t->delivery.due) {
+		if (sleeper_wanted(&t->sleeper) || t->delivery.due) {
 			task_work(t);
 			continue;
 		}
@@ -653,6 +683,7 @@ static int link_locked(struct task *t)
 		p->leader = t;
 	if (p->stop_requested)
 		t->park |= PARK_STOP;
+	freeze_task_linked(t);
 	signal_recalc(t); /* that, or signals sent to the process while it had no task */
 	return 0;
 }
@@ -660,6 +691,7 @@ static int link_locked(struct task *t)
 static void unlink_unstarted_locked(struct task *t)
 {
 	struct process *p = t->process;
+	freeze_task_unlinked(t);
 	list_del(&t->process_node);
 	p->nr_tasks--;
 	p->nr_live--;

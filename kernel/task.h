@@ -16,8 +16,11 @@
 
 #include "fs/vfs.h"
 #include "host/wait.h"
+#include "kernel/fork.h"
+#include "kernel/futex.h"
 #include "kernel/process.h"
 #include "kernel/restart.h"
+#include "kernel/resume.h"
 #include "kernel/sched.h"
 #include "kernel/signal.h"
 #include "mm/mm.h"
@@ -65,6 +68,7 @@ struct task {
 	struct host_cputimer cpu_timer;
 	uint64_t cpu_step;
 	unsigned park;   /* reasons to rest: kernel/park.h */
+	bool resting;    /* in task_park */
 	bool stopped;    /* it rests, and counts for a group stop */
 	bool futex_dead; /* its futexes are given up: owns no new ones */
 	int pdeathsig;
@@ -80,6 +84,12 @@ struct task {
 	struct sigaltstack_state altstack;
 	struct trap trap; /* the last ones: signal frames show them */
 	struct restart restart;
+	/* The call in `event` gave up (kernel/resume.h), and is to be made again or is being made
+	 * again. Others look at it under sandbox->lock while the task rests. */
+	_Atomic(enum gave_up) unwound;
+	struct resume resume;
+	struct futex_waits futex; /* what it waits for: kernel/futex.h */
+	struct vfork_wait vfork_wait;
 	uint64_t clear_child_tid; /* guest address; 0: none */
 	uint64_t set_child_tid;
 	_Atomic uint64_t
@@ -163,6 +173,7 @@ static inline struct caller task_caller(struct task *t)
 		.mem = task_mem(t),
 		.fsize_limit = task_fsize_limit(t),
 		.nofile_limit = task_nofile_limit(t),
+		.done = t->resume.done,
 		.task = t,
 	};
 }

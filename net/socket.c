@@ -73,7 +73,7 @@ void socket_publish(struct socket *s)
 	mutex_unlock(&s->net->lock);
 }
 
-uint64_t socket_deadline(const struct caller *c, uint64_t timeo)
+uint64_t socket_deadline(struct caller *c, uint64_t timeo)
 {
 	return timeo ? sleeper_deadline(c->sleeper, timeo) : DEADLINE_NONE;
 }

@@ -131,7 +131,7 @@ static inline bool socket_flag(const struct socket *s, int option)
 	return s->flags >> option & 1;
 }
 /* The deadline of a wait that starts now; `timeo` 0: none. */
-uint64_t socket_deadline(const struct caller *c, uint64_t timeo);
+uint64_t socket_deadline(struct caller *c, uint64_t timeo);
 int socket_setsockopt(struct socket *s, struct caller *c, int level, int name, const void *val,
 		      unsigned len);
 int socket_getsockopt(struct socket *s, struct caller *c, int level, int name, void *buf,

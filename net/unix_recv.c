@@ -41,7 +41,8 @@ struct receive {
 	struct scm files; /* taken off a message, still counted as in flight */
 	struct list done; /* messages used up, to be freed without the lock */
 	size_t copied;
-	bool begun; /* a message was looked at, if only for what goes with it */
+	size_t before; /* copied by the same call before it was frozen */
+	bool begun;    /* a message was looked at, if only for what goes with it */
 	bool stop;
 };
 
@@ -79,6 +80,7 @@ static void receive_begin(struct receive *r, struct unix_sock *u, struct caller 
 			  struct socket_msg *sm)
 {
 	*r = (struct receive){ .u = u, .sm = sm, .deadline = socket_deadline(c, u->sk.rcvtimeo) };
+	r->before = c->done;
 	list_init(&r->done);
 	waiter_init(&r->w, c->sleeper);
 	receive_lock(r);
@@ -183,10 +185,12 @@ static int stream_end(struct unix_sock *u)
 static int stream_receive(struct receive *r)
 {
 	unsigned flags = r->sm->flags;
-	size_t resid = r->sm->uio->resid, want = flags & MSG_WAITALL ? resid : r->u->sk.rcvlowat;
+	size_t resid = r->sm->uio->resid + r->before,
+	       want = flags & MSG_WAITALL ? resid : r->u->sk.rcvlowat;
 
 	if (want > resid)
 		want = resid;
+	want -= want < r->before ? want : r->before;
 	for (;;) {
 		bool empty = list_empty(&r->u->queue);
 		int err = stream_read_queue(r);

@@ -64,9 +64,23 @@ const struct syscall_entry *sys_entry(uint64_t nr)
 
 static int64_t call(struct task *t, const struct syscall_entry *e)
 {
+	if (t->vfork_wait.on)
+		return vfork_wait_again(t);
 	if (e && e->fn)
 		return e->fn(t, t->event.syscall.args);
 	return e && e->err ? -e->err : -ENOSYS;
+}
+
+/* A call made again after a freeze (kernel/resume.h) is the same call: it is counted and shown
+ * once. */
+static int64_t call_observed(struct task *t, struct observer *o, const struct syscall_entry *e)
+{
+	if (!t->unwound)
+		o->ops->enter(o, t);
+	int64_t result = call(t, e);
+	if (!resume_wanted(t, result))
+		o->ops->leave(o, t, result);
+	return result;
 }
 
 int64_t sys_dispatch(struct task *t)
@@ -74,11 +88,6 @@ int64_t sys_dispatch(struct task *t)
 	const struct syscall_entry *e = sys_entry(t->event.syscall.nr);
 	struct observer *o = t->sb->observer;
 
-	t->syscalls++;
-	if (!o)
-		return call(t, e);
-	o->ops->enter(o, t);
-	int64_t result = call(t, e);
-	o->ops->leave(o, t, result);
-	return result;
+	t->syscalls += !t->unwound;
+	return o ? call_observed(t, o, e) : call(t, e);
 }

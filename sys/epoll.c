@@ -52,7 +52,7 @@ static int64_t do_epoll_wait(struct task *t, const uint64_t *a, uint64_t deadlin
 		return -EINVAL;
 	if (!gva_range_ok(GVA(a[1]), max * sizeof(struct epoll_event)))
 		return -EFAULT;
-	struct file *ep = fd_get(t->files, a[0]);
+	struct file *ep = task_fd(t, a[0]);
 	if (!ep)
 		return -EBADF;
 	uio_init_guest(&out, t->mm, GVA(a[1]), max * sizeof(struct epoll_event));
@@ -60,7 +60,7 @@ static int64_t do_epoll_wait(struct task *t, const uint64_t *a, uint64_t deadlin
 	ktimer_run_due(t->sb);
 	int64_t r =
 	    file_is_epoll(ep) ? epoll_collect(ep, &t->sleeper, &out, max, deadline) : -EINVAL;
-	file_put(ep);
+	task_fd_put(t, ep);
 	return r;
 }
 

@@ -397,11 +397,11 @@ SYSCALL_DEFINE(fcntl)
 		.t = t, .c = task_caller(t), .fd = (int)a[0], .cmd = (int)a[1], .arg = a[2]
 	};
 
-	x.f = fd_get_path(t->files, x.fd);
+	x.f = task_fd_path(t, x.fd);
 	if (!x.f)
 		return -EBADF;
 	int64_t r = fcntl_run(&x);
-	file_put(x.f);
+	task_fd_put(t, x.f);
 	return r;
 }
 
@@ -439,11 +439,11 @@ SYSCALL_DEFINE(flock)
 
 	if (type < 0)
 		return type;
-	struct file *f = fd_get(t->files, (int)a[0]);
+	struct file *f = task_fd(t, (int)a[0]);
 	if (!f)
 		return -EBADF;
 	int err = do_flock(&c, f, type, !(a[1] & LOCK_NB));
-	file_put(f);
+	task_fd_put(t, f);
 	return err;
 }
 
@@ -517,11 +517,11 @@ static int64_t do_ioctl(struct task *t, struct file *f, int fd, unsigned cmd, ui
 
 SYSCALL_DEFINE(ioctl)
 {
-	struct file *f = fd_get(t->files, (int)a[0]);
+	struct file *f = task_fd(t, (int)a[0]);
 
 	if (!f)
 		return -EBADF;
 	int64_t r = do_ioctl(t, f, (int)a[0], (unsigned)a[1], a[2]);
-	file_put(f);
+	task_fd_put(t, f);
 	return r == -EINTR ? -ERESTARTSYS : r;
 }

@@ -134,7 +134,7 @@ SYSCALL_DEFINE(getrandom)
 		done += (size_t)got - left;
 		if (left)
 			return done ? (int64_t)done : -EFAULT;
-		if (t->sleeper.interrupted)
+		if (sleeper_interrupted(&t->sleeper))
 			return (int64_t)done;
 	}
 	return (int64_t)done;

@@ -16,14 +16,41 @@ static void raise_self(struct task *t, int sig)
 	sandbox_unlock(t->sb);
 }
 
+void transfer_begin(struct task *t, struct uio *u, int64_t *pos)
+{
+	size_t done = t->resume.done;
+
+	if (!done)
+		return;
+	uio_advance(u, done < u->resid ? done : u->resid);
+	if (pos)
+		*pos += (int64_t)done;
+}
+
+int64_t transfer_end(struct task *t, int64_t r)
+{
+	size_t done = t->resume.done;
+
+	if (t->sleeper.gave_up && r > 0) {
+		t->resume.done += (size_t)r;
+		return -ERESTARTSYS;
+	}
+	if (!done || resume_wanted(t, r))
+		return r;
+	return r > 0 ? r + (int64_t)done : (int64_t)done;
+}
+
 int64_t io_result(struct task *t, int64_t r)
 {
 	switch (r) {
-	case -EINTR: return -ERESTARTSYS;
+	case -EINTR: r = -ERESTARTSYS; break;
 	case -EPIPE: raise_self(t, SIGPIPE); break;
-	case -EFSIZE: raise_self(t, SIGXFSZ); return -EFBIG;
+	case -EFSIZE:
+		raise_self(t, SIGXFSZ);
+		r = -EFBIG;
+		break;
 	}
-	return r;
+	return transfer_end(t, r);
 }
 
 int64_t transfer_result(struct task *t, const struct caller *c, int64_t r)

@@ -42,16 +42,16 @@ static void poll_call_free(struct poll_call *pc)
 	}
 }
 
-static void poll_call_open(struct poll_call *pc, struct fdtable *ft)
+static void poll_call_open(struct task *t, struct poll_call *pc)
 {
 	for (unsigned i = 0; i < pc->n; i++)
-		pc->files[i] = pc->fds[i].fd >= 0 ? fd_get(ft, pc->fds[i].fd) : NULL;
+		pc->files[i] = pc->fds[i].fd >= 0 ? task_fd(t, pc->fds[i].fd) : NULL;
 }
 
-static void poll_call_close(struct poll_call *pc)
+static void poll_call_close(struct task *t, struct poll_call *pc)
 {
 	for (unsigned i = 0; i < pc->n; i++)
-		file_put(pc->files[i]);
+		task_fd_put(t, pc->files[i]);
 }
 
 static unsigned poll_one(struct poll_call *pc, unsigned i, struct poller *p)
@@ -100,7 +100,7 @@ static int poll_loop(struct poll_call *pc, struct sleeper *s, uint64_t deadline)
 	if (ready)
 		return ready;
 	if (err == -ETIMEDOUT)
-		return atomic_load(&s->interrupted) ? -EINTR : 0;
+		return sleeper_interrupted(s) ? -EINTR : 0;
 	return err;
 }
 
@@ -127,9 +127,9 @@ static int64_t poll_fds(struct task *t, uint64_t addr, unsigned n, uint64_t dead
 		poll_call_free(&pc);
 		return -EFAULT;
 	}
-	poll_call_open(&pc, t->files);
+	poll_call_open(t, &pc);
 	r = poll_loop(&pc, &t->sleeper, deadline);
-	poll_call_close(&pc);
+	poll_call_close(t, &pc);
 	if (r >= 0 && poll_write_back(t, &pc, addr))
 		r = -EFAULT;
 	poll_call_free(&pc);
@@ -157,7 +157,7 @@ SYSCALL_DEFINE(poll)
 }
 
 /* The deadline of a relative timeout: none when absent, 0 (do not wait) when zero. */
-static uint64_t poll_deadline(const struct task *t, const struct timespec *ts)
+static uint64_t poll_deadline(struct task *t, const struct timespec *ts)
 {
 	if (!ts)
 		return DEADLINE_NONE;
@@ -182,7 +182,7 @@ static int64_t poll_finish(struct task *t, int64_t r, uint64_t time_addr, uint64
 
 	if (r == -EINTR)
 		r = -ERESTARTNOHAND;
-	if (!time_addr)
+	if (!time_addr || resume_wanted(t, r))
 		return r;
 	if (timeval)
 		left.tv_nsec /= 1000;
@@ -313,12 +313,12 @@ static int64_t select_run(struct task *t, struct select_call *sc, uint64_t deadl
 	int64_t r = select_to_poll(sc, &pc);
 	if (r)
 		return r;
-	poll_call_open(&pc, t->files);
+	poll_call_open(t, &pc);
 	for (unsigned i = 0; i < pc.n && !r; i++)
 		r = pc.files[i] ? 0 : -EBADF;
 	if (!r)
 		r = poll_loop(&pc, &t->sleeper, deadline);
-	poll_call_close(&pc);
+	poll_call_close(t, &pc);
 	if (r >= 0)
 		r = select_from_poll(sc, &pc);
 	poll_call_free(&pc);

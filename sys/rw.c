@@ -31,12 +31,16 @@ static int check_mode(const struct file *f, transfer_fn *fn, const int64_t *pos)
 static int64_t transfer(struct task *t, struct file *f, struct caller *c, struct uio *u,
 			transfer_fn *fn, int64_t *pos)
 {
+	transfer_begin(t, u, pos);
 	int64_t r = fn(f, c, u, pos);
 
+	if (t->sleeper.gave_up)
+		return r; /* counted when it is whole */
+	int64_t all = transfer_end(t, r);
 	if (fn == file_read)
-		task_count_read(t, r);
+		task_count_read(t, all);
 	else
-		task_count_write(t, r);
+		task_count_write(t, all);
 	return r;
 }
 
@@ -45,7 +49,7 @@ static int64_t transfer_one(struct task *t, const uint64_t *a, transfer_fn *fn, 
 	struct caller c = task_caller(t);
 	struct uio u;
 
-	struct file *f = fd_get(t->files, (int)a[0]);
+	struct file *f = task_fd(t, (int)a[0]);
 	if (!f)
 		return -EBADF;
 	int64_t r = check_mode(f, fn, pos);
@@ -53,7 +57,7 @@ static int64_t transfer_one(struct task *t, const uint64_t *a, transfer_fn *fn, 
 		r = single_uio(t, &u, a[1], a[2]);
 	if (!r)
 		r = transfer(t, f, &c, &u, fn, pos);
-	file_put(f);
+	task_fd_put(t, f);
 	return transfer_result(t, &c, r);
 }
 
@@ -126,7 +130,7 @@ static int64_t transfer_many(struct task *t, const uint64_t *a, transfer_fn *fn,
 			     unsigned rwf)
 {
 	struct caller c = task_caller(t);
-	struct file *f = fd_get(t->files, (int)a[0]);
+	struct file *f = task_fd(t, (int)a[0]);
 
 	if (!f)
 		return -EBADF;
@@ -137,7 +141,7 @@ static int64_t transfer_many(struct task *t, const uint64_t *a, transfer_fn *fn,
 		r = transfer_vec(t, f, &c, a, fn, pos, rwf);
 	if (r > 0 && fn == file_write && rwf & (RWF_DSYNC | RWF_SYNC) && f->ops->fsync)
 		f->ops->fsync(f, &c, !(rwf & RWF_SYNC));
-	file_put(f);
+	task_fd_put(t, f);
 	return transfer_result(t, &c, r);
 }
 

@@ -48,18 +48,22 @@ static ssize_t copy_all(struct copy *x, size_t len)
 
 	if (!buf)
 		return -ENOMEM;
-	while (total < len && !cut && !sleeper_killed(x->c.sleeper)) {
+	while (total < len && !cut) {
 		size_t want = len - total < size ? len - total : size;
 		n = copy_some(x, buf, want, &cut);
 		if (n <= 0)
 			break;
 		total += (size_t)n;
+		if (total < len && sleeper_stops(x->c.sleeper))
+			break;
 	}
 	free(buf);
 	return total ? (ssize_t)total : n;
 }
 
-/* An offset argument: the guest's variable, or the file's position. */
+/* An offset argument: the guest's variable, or the file's position. Both are written back when a
+ * call is frozen in the middle, and so what is left of the length is all that it has to know when it
+ * is made again. */
 static int get_offset(struct task *t, struct caller *c, struct file *f, uint64_t addr, int64_t *pos)
 {
 	if (addr && get_user(t, pos, addr))
@@ -75,6 +79,13 @@ static int put_offset(struct task *t, struct caller *c, struct file *f, uint64_t
 		return put_user(t, addr, &pos);
 	f->ops->lseek(f, c, pos, SEEK_SET);
 	return 0;
+}
+
+static size_t left_of(struct task *t, size_t len)
+{
+	size_t max = len < MAX_RW_COUNT ? len : MAX_RW_COUNT;
+
+	return t->resume.done < max ? max - t->resume.done : 0;
 }
 
 static bool is_pipe(struct file *f)
@@ -98,29 +109,37 @@ static int64_t sendfile_files(struct task *t, struct copy *x, uint64_t off, size
 	int err = get_offset(t, &x->c, x->in, off, &x->in_pos);
 	if (err)
 		return err;
-	if (count > MAX_RW_COUNT)
-		count = MAX_RW_COUNT;
+	count = left_of(t, count);
 	ssize_t n = is_pipe(x->out) ? splice_file_to_pipe(&x->c, x->in, &x->in_pos, x->out, count)
 				    : copy_all(x, count);
 	err = n >= 0 ? put_offset(t, &x->c, x->in, off, x->in_pos) : 0;
 	return err ? err : n;
 }
 
+/* /proc/PID/io counts it when it is whole. */
+static void copy_count(struct task *t, int64_t r)
+{
+	if (t->sleeper.gave_up)
+		return;
+	task_count_read(t, transfer_end(t, r));
+	task_count_write(t, transfer_end(t, r));
+}
+
 SYSCALL_DEFINE(sendfile)
 {
-	struct copy x = { .c = task_caller(t),
-			  .in = fd_get(t->files, (int)a[1]),
-			  .out = fd_get(t->files, (int)a[0]) };
+	struct copy x = { .c = task_caller(t) };
+
+	x.in = task_fd(t, (int)a[1]);
+	x.out = task_fd(t, (int)a[0]);
 	int64_t r = x.in && x.out ? 0 : -EBADF;
 
 	if (!r && (int64_t)a[3] < 0)
 		r = -EINVAL;
 	if (!r)
 		r = sendfile_files(t, &x, a[2], a[3]);
-	task_count_read(t, r);
-	task_count_write(t, r);
-	file_put(x.in);
-	file_put(x.out);
+	copy_count(t, r);
+	task_fd_put(t, x.in);
+	task_fd_put(t, x.out);
 	return transfer_result(t, &x.c, r);
 }
 
@@ -166,7 +185,7 @@ static int clamp_to_size(struct copy *x, size_t *len)
 
 static int64_t copy_range(struct task *t, struct copy *x, const uint64_t *a)
 {
-	size_t len = a[4] < MAX_RW_COUNT ? a[4] : MAX_RW_COUNT;
+	size_t len = left_of(t, a[4]);
 	int64_t out_pos;
 
 	int err = check_copy(x);
@@ -193,14 +212,14 @@ static int64_t copy_range(struct task *t, struct copy *x, const uint64_t *a)
 
 SYSCALL_DEFINE(copy_file_range)
 {
-	struct copy x = { .c = task_caller(t),
-			  .in = fd_get(t->files, (int)a[0]),
-			  .out = fd_get(t->files, (int)a[2]) };
+	struct copy x = { .c = task_caller(t) };
+
+	x.in = task_fd(t, (int)a[0]);
+	x.out = task_fd(t, (int)a[2]);
 	int64_t r = !x.in || !x.out ? -EBADF : a[5] ? -EINVAL : copy_range(t, &x, a);
 
-	task_count_read(t, r);
-	task_count_write(t, r);
-	file_put(x.in);
-	file_put(x.out);
+	copy_count(t, r);
+	task_fd_put(t, x.in);
+	task_fd_put(t, x.out);
 	return io_result(t, r);
 }

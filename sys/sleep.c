@@ -22,7 +22,7 @@ static int64_t sleep_until(struct task *t, uint64_t deadline, uint64_t rem_addr)
 	if (err == -ETIMEDOUT || now >= deadline)
 		return 0;
 	struct timespec left = ns_to_timespec(deadline - now);
-	if (rem_addr && put_user(t, rem_addr, &left))
+	if (rem_addr && !t->sleeper.gave_up && put_user(t, rem_addr, &left))
 		return -EFAULT;
 	t->restart =
 	    (struct restart){ .kind = RESTART_SLEEP, .deadline = deadline, .a = { rem_addr } };
@@ -105,7 +105,7 @@ static int64_t cpu_sleep(struct task *t, const struct cpu_clock *c, uint64_t unt
 		return -ERESTARTNOHAND;
 	cpu_clock_read(t, c, &now);
 	struct timespec left = ns_to_timespec(until > now ? until - now : 0);
-	if (rem_addr && put_user(t, rem_addr, &left))
+	if (rem_addr && !t->sleeper.gave_up && put_user(t, rem_addr, &left))
 		return -EFAULT;
 	t->restart = (struct restart){
 		.kind = RESTART_CPU_SLEEP,
@@ -133,7 +133,11 @@ static int64_t cpu_nanosleep(struct task *t, const struct cpu_clock *c, bool abs
 	if (err)
 		return err;
 	until = until > UINT64_MAX - now ? UINT64_MAX : until + now;
-	return cpu_sleep(t, c, until, absolute, rem_addr);
+	if (t->resume.deadline) /* it was frozen, and sleeps on */
+		until = t->resume.deadline;
+	int64_t r = cpu_sleep(t, c, until, absolute, rem_addr);
+	t->resume.deadline = resume_wanted(t, r) ? until : 0;
+	return r;
 }
 
 /* ---- clock_nanosleep(2) ---- */

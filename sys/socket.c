@@ -23,7 +23,7 @@ static struct net *task_net(struct task *t)
 /* The socket behind a descriptor; its file is to be put. -EBADF, -ENOTSOCK. */
 static int get_socket(struct task *t, int fd, struct socket **out)
 {
-	struct file *f = fd_get(t->files, fd);
+	struct file *f = task_fd(t, fd);
 
 	if (!f)
 		return -EBADF;
@@ -34,9 +34,9 @@ static int get_socket(struct task *t, int fd, struct socket **out)
 	return -ENOTSOCK;
 }
 
-static void put_socket(struct socket *s)
+static void put_socket(struct task *t, struct socket *s)
 {
-	file_put(&s->file);
+	task_fd_put(t, &s->file);
 }
 
 /* Checks the type and takes its flags off. */
@@ -92,7 +92,7 @@ SYSCALL_DEFINE(bind)
 	err = get_sockaddr(t, a[1], a[2], &name);
 	if (!err)
 		err = s->ops->bind(s, &c, (struct sockaddr *)&name, a[2]);
-	put_socket(s);
+	put_socket(t, s);
 	return err;
 }
 
@@ -110,7 +110,7 @@ SYSCALL_DEFINE(connect)
 		r = s->ops->connect(s, &c, (struct sockaddr *)&name, a[2],
 				    s->file.flags & O_NONBLOCK);
 	r = socket_result(t, s, r, s->sndtimeo, MSG_NOSIGNAL);
-	put_socket(s);
+	put_socket(t, s);
 	return r;
 }
 
@@ -123,7 +123,7 @@ SYSCALL_DEFINE(listen)
 	if (err)
 		return err;
 	err = s->ops->listen(s, &c, a[1]);
-	put_socket(s);
+	put_socket(t, s);
 	return err;
 }
 
@@ -140,14 +140,14 @@ static int64_t do_accept(struct task *t, const uint64_t *a, unsigned flags)
 		return r;
 	int len = s->ops->accept(s, &c, s->file.flags & O_NONBLOCK, &peer, &new);
 	r = socket_result(t, s, len, s->rcvtimeo, MSG_NOSIGNAL);
-	put_socket(s);
+	put_socket(t, s);
 	if (r < 0)
 		return r;
 	if (flags & SOCK_NONBLOCK)
 		atomic_fetch_or(&new->file.flags, O_NONBLOCK);
 	int err = a[1] ? put_sockaddr(t, &peer, len, a[1], a[2]) : 0;
 	if (err) {
-		put_socket(new);
+		put_socket(t, new);
 		return err;
 	}
 	return fd_return(t, &new->file, flags & SOCK_CLOEXEC);
@@ -172,7 +172,7 @@ static int64_t do_getname(struct task *t, const uint64_t *a, bool peer)
 	if (err)
 		return err;
 	int len = s->ops->getname(s, peer, &name);
-	put_socket(s);
+	put_socket(t, s);
 	return len < 0 ? len : put_sockaddr(t, &name, len, a[1], a[2]);
 }
 
@@ -194,7 +194,7 @@ SYSCALL_DEFINE(shutdown)
 	if (err)
 		return err;
 	err = (unsigned)a[1] > SHUT_RDWR ? -EINVAL : s->ops->shutdown(s, a[1]);
-	put_socket(s);
+	put_socket(t, s);
 	return err;
 }
 
@@ -224,13 +224,14 @@ SYSCALL_DEFINE(sendto)
 		r = get_sockaddr(t, a[4], a[5], &m.name);
 	if (!r) {
 		uio_init_guest(&u, t->mm, GVA(a[1]), clamp_len(a[2]));
+		transfer_begin(t, &u, NULL);
 		m.uio = &u;
 		m.name_len = a[4] ? a[5] : 0;
 		m.flags = io_flags(s, a[3]);
 		r = s->ops->sendmsg(s, &c, &m);
 	}
 	r = socket_result(t, s, r, s->sndtimeo, a[3]);
-	put_socket(s);
+	put_socket(t, s);
 	return r;
 }
 
@@ -248,17 +249,18 @@ SYSCALL_DEFINE(recvfrom)
 		r = -EFAULT;
 	if (!r) {
 		uio_init_guest(&u, t->mm, GVA(a[1]), clamp_len(a[2]));
+		transfer_begin(t, &u, NULL);
 		m.uio = &u;
 		m.flags = io_flags(s, a[3]);
 		r = s->ops->recvmsg(s, &c, &m);
 		scm_release(&m.scm);
 	}
-	if (r >= 0 && a[4]) {
+	if (r >= 0 && a[4] && !t->sleeper.gave_up) {
 		int err = put_sockaddr(t, &m.name, m.name_len, a[4], a[5]);
 		r = err ?: r;
 	}
 	r = socket_result(t, s, r, s->rcvtimeo, a[3]);
-	put_socket(s);
+	put_socket(t, s);
 	return r;
 }
 
@@ -272,7 +274,7 @@ static int64_t one_message(struct task *t, const uint64_t *a, message_mover *mov
 	if (r)
 		return r;
 	r = move(t, s, a[1], (unsigned)a[2]);
-	put_socket(s);
+	put_socket(t, s);
 	return r;
 }
 
@@ -293,14 +295,26 @@ static int64_t one_of_many(struct task *t, struct socket *s, uint64_t addr, unsi
 	int64_t r = move(t, s, addr, flags);
 	unsigned len = r;
 
+	if (r >= 0)
+		t->resume.done = 0; /* of the next message */
 	if (r >= 0 && put_user(t, addr + offsetof(struct mmsghdr, msg_len), &len))
 		return -EFAULT;
 	return r;
 }
 
+/* Their number, or why there is none; a call that is frozen in the middle keeps it for later. */
+static int64_t messages_result(struct task *t, unsigned done, int64_t r)
+{
+	if (resume_wanted(t, r))
+		t->resume.messages = done;
+	else if (done)
+		r = done;
+	return r;
+}
+
 SYSCALL_DEFINE(sendmmsg)
 {
-	unsigned n = (unsigned)a[2] < MMSG_MAX ? a[2] : MMSG_MAX, done = 0;
+	unsigned n = (unsigned)a[2] < MMSG_MAX ? a[2] : MMSG_MAX, done = t->resume.messages;
 	struct socket *s;
 
 	int64_t r = get_socket(t, a[0], &s);
@@ -308,15 +322,15 @@ SYSCALL_DEFINE(sendmmsg)
 		return r;
 	for (; done < n && r >= 0; done += r >= 0)
 		r = one_of_many(t, s, a[1] + done * sizeof(struct mmsghdr), a[3], send_header);
-	put_socket(s);
-	return done ? done : r < 0 ? r : 0;
+	put_socket(t, s);
+	return messages_result(t, done, r < 0 ? r : 0);
 }
 
 /* recvmmsg(2): the timeout is only looked at after each message. */
 static int64_t receive_many(struct task *t, struct socket *s, const uint64_t *a, uint64_t deadline)
 {
 	unsigned n = (unsigned)a[2] < MMSG_MAX ? a[2] : MMSG_MAX,
-		 flags = a[3] & ~(uint64_t)MSG_WAITFORONE, done = 0;
+		 flags = a[3] & ~(uint64_t)MSG_WAITFORONE, done = t->resume.messages;
 	int64_t r = 0;
 
 	while (done < n) {
@@ -329,7 +343,7 @@ static int64_t receive_many(struct task *t, struct socket *s, const uint64_t *a,
 		if (deadline != DEADLINE_NONE && sleeper_now(&t->sleeper) >= deadline)
 			break;
 	}
-	return done ? done : r;
+	return messages_result(t, done, r);
 }
 
 static struct timespec time_left(const struct task *t, uint64_t deadline)
@@ -349,12 +363,13 @@ SYSCALL_DEFINE(recvmmsg)
 	if (r)
 		return r;
 	if (a[4])
-		deadline = deadline_after(t, &ts);
+		deadline = t->resume.deadline ? t->resume.deadline : deadline_after(t, &ts);
 	r = get_socket(t, a[0], &s);
 	if (r)
 		return r;
 	r = receive_many(t, s, a, deadline);
-	put_socket(s);
+	t->resume.deadline = resume_wanted(t, r) ? deadline : 0;
+	put_socket(t, s);
 	if (r > 0 && a[4]) {
 		ts = time_left(t, deadline);
 		if (put_user(t, a[4], &ts))
@@ -381,7 +396,7 @@ SYSCALL_DEFINE(setsockopt)
 		err = -EFAULT;
 	else
 		err = socket_setsockopt(s, &c, a[1], a[2], val, len);
-	put_socket(s);
+	put_socket(t, s);
 	return err;
 }
 
@@ -400,7 +415,7 @@ SYSCALL_DEFINE(getsockopt)
 		n = len < 0 ? -EINVAL
 			    : socket_getsockopt(s, &c, a[1], a[2], val,
 						len < OPTION_MAX ? len : OPTION_MAX);
-	put_socket(s);
+	put_socket(t, s);
 	if (n < 0)
 		return n;
 	return copy_to_guest(t->mm, GVA(a[3]), val, n) ? -EFAULT : put_user(t, a[4], &n);

@@ -35,10 +35,9 @@ int64_t socket_result(struct task *t, const struct socket *s, int64_t r, uint64_
 		      unsigned flags)
 {
 	/* A call with a timeout is not restarted (signal(7)); only streams raise SIGPIPE. */
-	if (r == -EINTR && timeo)
-		return r;
-	if (r == -EPIPE && (s->type != SOCK_STREAM || flags & MSG_NOSIGNAL))
-		return r;
+	if ((r == -EINTR && timeo) ||
+	    (r == -EPIPE && (s->type != SOCK_STREAM || flags & MSG_NOSIGNAL)))
+		return transfer_end(t, r);
 	return io_result(t, r);
 }
 
@@ -174,6 +173,7 @@ static int get_header(struct task *t, uint64_t addr, struct header *hd)
 		return n;
 	}
 	uio_init_guestv(&hd->uio, t->mm, hd->iov, n);
+	transfer_begin(t, &hd->uio, NULL);
 	return 0;
 }
 
@@ -197,7 +197,7 @@ int64_t send_header(struct task *t, struct socket *s, uint64_t addr, unsigned fl
 	int64_t r = get_header(t, addr, &hd);
 	if (!r && hd.h.msg_namelen)
 		r = get_sockaddr(t, (uint64_t)hd.h.msg_name, hd.h.msg_namelen, &m.name);
-	if (!r)
+	if (!r && !c.done) /* it went with the first part */
 		r = get_control(t, s, &m, (uint64_t)hd.h.msg_control, hd.h.msg_controllen);
 	if (!r) {
 		m.name_len = hd.h.msg_namelen;
@@ -383,7 +383,7 @@ int64_t receive_header(struct task *t, struct socket *s, uint64_t addr, unsigned
 		m.uio = &hd.uio;
 		r = s->ops->recvmsg(s, &c, &m);
 	}
-	if (r >= 0) {
+	if (r >= 0 && !t->sleeper.gave_up) {
 		int err = put_received(t, s, addr, &hd, &m);
 		r = err ?: r;
 	}

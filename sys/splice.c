@@ -44,7 +44,7 @@ static ssize_t splice_from_pipe(struct splice *s)
 
 	while (r > 0 && total < s->len) {
 		struct pipe_buf b;
-		r = pipe_end_borrow(&s->from, &s->c, s->nonblock || total, &b);
+		r = pipe_end_borrow(&s->from, &s->c, s->nonblock || total || s->c.done, &b);
 		if (r <= 0)
 			break;
 		r = splice_write_buf(s, &b, s->len - total);
@@ -82,9 +82,9 @@ static ssize_t splice_to_pipe(struct splice *s)
 	size_t total = 0;
 	ssize_t r = 1;
 
-	while (total < s->len && (!total || would_read(s->in))) {
+	while (total < s->len && ((!total && !s->c.done) || would_read(s->in))) {
 		struct pipe_buf b;
-		r = pipe_end_promise(&s->to, &s->c, s->nonblock || total, &b);
+		r = pipe_end_promise(&s->to, &s->c, s->nonblock || total || s->c.done, &b);
 		if (r < 0)
 			break;
 		r = splice_read_buf(s, &b, s->len - total);
@@ -125,7 +125,7 @@ static ssize_t splice_pipes(struct splice *s)
 	ssize_t r = 1;
 
 	while (r > 0 && total < s->len) {
-		r = splice_slot(s, s->len - total, s->nonblock || total);
+		r = splice_slot(s, s->len - total, s->nonblock || total || s->c.done);
 		if (r > 0)
 			total += r;
 	}
@@ -215,9 +215,12 @@ ssize_t splice_file_to_pipe(struct caller *c, struct file *in, int64_t *pos, str
 	return r;
 }
 
-static size_t clamp_len(uint64_t len)
+/* What is left to move of `len` bytes. */
+static size_t clamp_len(struct task *t, uint64_t len)
 {
-	return len < MAX_RW_COUNT ? len : MAX_RW_COUNT;
+	size_t max = len < MAX_RW_COUNT ? len : MAX_RW_COUNT;
+
+	return t->resume.done < max ? max - t->resume.done : 0;
 }
 
 SYSCALL_DEFINE(splice)
@@ -230,19 +233,19 @@ SYSCALL_DEFINE(splice)
 	if (flags & ~SPLICE_F_ALL)
 		return -EINVAL;
 	struct splice s = {
-		.in = fd_get(t->files, a[0]),
-		.out = fd_get(t->files, a[2]),
-		.len = clamp_len(a[4]),
+		.len = clamp_len(t, a[4]),
 		.nonblock = flags & SPLICE_F_NONBLOCK,
 		.c = task_caller(t),
 	};
+	s.in = task_fd(t, a[0]);
+	s.out = task_fd(t, a[2]);
 	if (s.in && s.out) {
 		splice_begin(&s);
 		r = do_splice(t, &s, a[1], a[3]);
 		splice_end(&s);
 	}
-	file_put(s.in);
-	file_put(s.out);
+	task_fd_put(t, s.in);
+	task_fd_put(t, s.out);
 	return transfer_result(t, &s.c, r);
 }
 
@@ -289,19 +292,19 @@ SYSCALL_DEFINE(tee)
 	if (!a[2])
 		return 0;
 	struct splice s = {
-		.in = fd_get(t->files, a[0]),
-		.out = fd_get(t->files, a[1]),
-		.len = clamp_len(a[2]),
+		.len = clamp_len(t, a[2]),
 		.nonblock = a[3] & SPLICE_F_NONBLOCK,
 		.c = task_caller(t),
 	};
+	s.in = task_fd(t, a[0]);
+	s.out = task_fd(t, a[1]);
 	if (s.in && s.out) {
 		splice_begin(&s);
 		r = do_tee(&s);
 		splice_end(&s);
 	}
-	file_put(s.in);
-	file_put(s.out);
+	task_fd_put(t, s.in);
+	task_fd_put(t, s.out);
 	return transfer_result(t, &s.c, r);
 }
 
@@ -314,7 +317,7 @@ static ssize_t vmsplice_in(struct pipe_end *p, struct caller *c, struct uio *u, 
 
 	while (u->resid) {
 		struct pipe_buf b;
-		r = pipe_end_promise(p, c, nonblock || total, &b);
+		r = pipe_end_promise(p, c, nonblock || total || c->done, &b);
 		if (r < 0)
 			break;
 		b.len = uio_take(u, b.page, uio_page_left(u)); /* a slot is a page of the guest's */
@@ -341,6 +344,7 @@ static int64_t do_vmsplice(struct task *t, struct file *f, struct caller *c, con
 	if (n < 0)
 		return n;
 	uio_init_guestv(&u, t->mm, iov, a[2]);
+	transfer_begin(t, &u, NULL);
 	int64_t r = 0;
 	if (u.resid && file_writable(f))
 		r = vmsplice_in(&p, c, &u, nonblock);
@@ -356,8 +360,8 @@ SYSCALL_DEFINE(vmsplice)
 	if (a[3] & ~(uint64_t)SPLICE_F_ALL)
 		return -EINVAL;
 	struct caller c = task_caller(t);
-	struct file *f = fd_get(t->files, a[0]);
+	struct file *f = task_fd(t, a[0]);
 	int64_t r = f ? do_vmsplice(t, f, &c, a) : -EBADF;
-	file_put(f);
+	task_fd_put(t, f);
 	return transfer_result(t, &c, r);
 }

@@ -48,8 +48,13 @@ static inline int64_t fd_return(struct task *t, struct file *f, bool cloexec)
 /* sys/pipe.c: two of them, whose numbers are written to `addr`; both references taken over. */
 int64_t fd_return_pair(struct task *t, struct file *files[2], bool cloexec, uint64_t addr);
 
-/* sys/io_result.c: the result of reading or writing a file, as the system call's: raises SIGPIPE
- * and SIGXFSZ, makes an interrupted call restartable. */
+/* sys/io_result.c: a transfer that was frozen in the middle and is made again goes on behind what
+ * it moved then (kernel/resume.h): begin moves buffers and position there; NULL: no position. End
+ * adds it to the result `r`, or keeps what this part moved for the next. */
+void transfer_begin(struct task *t, struct uio *u, int64_t *pos);
+int64_t transfer_end(struct task *t, int64_t r);
+/* The result of reading or writing a file, as the system call's: raises SIGPIPE and SIGXFSZ, makes
+ * an interrupted call restartable, and ends the transfer. */
 int64_t io_result(struct task *t, int64_t r);
 /* The same for a call that may have moved something and earned a signal nevertheless
  * (caller.signal). */
@@ -79,9 +84,9 @@ int get_sigset(struct task *t, uint64_t addr, uint64_t size, ksigset_t *out);
 int get_siginfo(struct task *t, uint64_t addr, int sig, siginfo_t *si);
 /* Deadline, a point in time of the guest's CLOCK_MONOTONIC in ns, of a relative time; saturates to
  * DEADLINE_NONE. */
-uint64_t deadline_after(const struct task *t, const struct timespec *rel);
+uint64_t deadline_after(struct task *t, const struct timespec *rel);
 /* The same for poll(2)'s and epoll_wait(2)'s milliseconds: DEADLINE_NONE when negative, 0 (do not
  * wait) when 0. */
-uint64_t deadline_after_ms(const struct task *t, int timeout);
+uint64_t deadline_after_ms(struct task *t, int timeout);
 
 #endif

@@ -87,12 +87,12 @@ int get_sigset(struct task *t, uint64_t addr, uint64_t size, ksigset_t *out)
 	return get_user(t, out, addr);
 }
 
-uint64_t deadline_after(const struct task *t, const struct timespec *rel)
+uint64_t deadline_after(struct task *t, const struct timespec *rel)
 {
 	return sleeper_deadline(&t->sleeper, timespec_to_ns(rel));
 }
 
-uint64_t deadline_after_ms(const struct task *t, int timeout)
+uint64_t deadline_after_ms(struct task *t, int timeout)
 {
 	if (timeout <= 0)
 		return timeout < 0 ? DEADLINE_NONE : 0;

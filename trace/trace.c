@@ -316,7 +316,7 @@ static void print_opening(struct observe *o, struct task *t, const struct syscal
 static void print_tail(struct print *p, const struct syscall_entry *e, uint64_t ns)
 {
 	text_puts(p->out, "= ");
-	if (p->t->exiting || signal_is_fatal_pending(p->t))
+	if (p->t->exiting || sleeper_killed(&p->t->sleeper))
 		text_putc(p->out, '?');
 	else
 		print_result(p, e ? (enum ret_type)e->ret : RET_DEC);

@@ -24,6 +24,8 @@
 /* X(class, number, rules, what it guards and which objects nest, where more is said) */
 /* clang-format off */
 #define LOCK_CLASSES(X)                                                                            \
+	X(FREEZE, 2, LOCK_SLEEPS,                                                                  \
+	  "freezes and thaws of a sandbox, one at a time", "kernel/freeze.h")                      \
 	X(SOCK_DIAG, 10, LOCK_SLEEPS,                                                              \
 	  "the answers that wait in a netlink socket", "net/sock_diag.c")                          \
 	X(FASYNC_ARMING, 12, LOCK_SLEEPS,                                                          \
@@ -132,7 +134,9 @@
 	X(FASYNC, 144, LOCK_SHORT,                                                                 \
 	  "signals that wait to be sent because of O_ASYNC", "kernel/fasync.c")                    \
 	X(MOUNTS, 150, LOCK_SHORT,                                                                 \
-	  "the mounts of all namespaces", "fs/mount.h")
+	  "the mounts of all namespaces", "fs/mount.h")                                            \
+	X(FREEZER, 152, LOCK_SHORT,                                                                \
+	  "which tasks stand still", "host/freezer.h")
 /* clang-format on */
 
 #endif

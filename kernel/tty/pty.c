@@ -73,7 +73,8 @@ struct pty {
 	bool locked; /* TIOCSPTLCK */
 	bool packet; /* TIOCPKT */
 	bool exclusive;
-	bool writing; /* a slave's write is going on: others wait */
+	/* whose write to the slave is going on, perhaps frozen in the middle: others wait */
+	const struct task *writer;
 	struct waitqueue slave_wait, master_wait;
 };
 
@@ -130,7 +131,7 @@ struct read_terms {
 	uint64_t deadline;
 };
 
-static struct read_terms read_terms(const struct ldisc *ld, const struct sleeper *s)
+static struct read_terms read_terms(const struct ldisc *ld, struct caller *c)
 {
 	uint64_t time = ld->t.c_cc[VTIME] * 100000000UL;
 	struct read_terms rt = { .canonical = ld->t.c_lflag & ICANON,
@@ -143,7 +144,9 @@ static struct read_terms read_terms(const struct ldisc *ld, const struct sleeper
 	if (ld->t.c_cc[VMIN])
 		rt.between = time;
 	else
-		rt.deadline = time ? sleeper_deadline(s, time) : 0;
+		rt.deadline = time ? sleeper_deadline(c->sleeper, time) : 0;
+	if (c->done && rt.between)
+		rt.deadline = sleeper_deadline(c->sleeper, rt.between);
 	return rt;
 }
 
@@ -181,7 +184,7 @@ static bool slave_take(struct pty *p, struct caller *c, struct uio *u, struct re
 	ldisc_resume(&p->ld);
 	if (rt->between)
 		rt->deadline = sleeper_deadline(c->sleeper, rt->between);
-	return !rt->canonical && (size_t)*total < rt->min && u->resid;
+	return !rt->canonical && (size_t)*total + c->done < rt->min && u->resid;
 }
 
 static ssize_t slave_read(struct file *f, struct caller *c, struct uio *u, int64_t *pos)
@@ -195,7 +198,7 @@ static ssize_t slave_read(struct file *f, struct caller *c, struct uio *u, int64
 		return r;
 	waiter_init(&w, c->sleeper);
 	mutex_lock(&p->lock);
-	struct read_terms rt = read_terms(&p->ld, c->sleeper);
+	struct read_terms rt = read_terms(&p->ld, c);
 	do {
 		r = slave_wait_input(p, &w, &rt, f->flags & O_NONBLOCK);
 	} while (r > 0 && slave_take(p, c, u, &rt, &total));
@@ -240,17 +243,17 @@ static int slave_write_chunk(struct pty *p, struct waiter *w, const unsigned cha
 }
 
 /* One write at a time: they do not mix, however long. */
-static int slave_begin_write(struct pty *p, struct waiter *w, bool nonblock)
+static int slave_begin_write(struct pty *p, struct caller *c, struct waiter *w, bool nonblock)
 {
 	lock_assert_held(&p->lock);
-	while (p->writing && !p->master_closed) {
+	while (p->writer && p->writer != c->task && !p->master_closed) {
 		if (nonblock)
 			return -EAGAIN;
 		int err = pty_sleep(p, &p->slave_wait, w, POLL_WRITE, DEADLINE_NONE);
 		if (err)
 			return err;
 	}
-	p->writing = true;
+	p->writer = c->task;
 	return 0;
 }
 
@@ -275,15 +278,14 @@ static ssize_t slave_write(struct file *f, struct caller *c, struct uio *u, int6
 	ssize_t total = 0;
 	int err = pos ? -ESPIPE : tty_check_write(&p->tty, c);
 
-	if (err)
-		return err;
 	waiter_init(&w, c->sleeper);
 	mutex_lock(&p->lock);
-	err = slave_begin_write(p, &w, nonblock);
-	if (!err) {
+	if (!err)
+		err = slave_begin_write(p, c, &w, nonblock);
+	if (!err)
 		err = slave_write_all(p, &w, u, nonblock, &total);
-		p->writing = false;
-	}
+	if (p->writer == c->task && !c->sleeper->gave_up)
+		p->writer = NULL;
 	mutex_unlock(&p->lock);
 	waitqueue_remove(&w);
 	waitqueue_wake_all(&p->slave_wait, POLL_WRITE);
