@@ -17,6 +17,7 @@
 #include <termios.h>
 
 #include "fs/hostfs/internal.h"
+#include "host/fdpath.h"
 #include "host/hostcall.h"
 
 #define CHUNK     65536
@@ -59,15 +60,34 @@ static long wait_ready(struct caller *c, int fd, short events)
 	return call(c, SYS_ppoll, (long)&p, 1, 0);
 }
 
+/* A FIFO does not take RWF_NOWAIT: asks through a description of our own. */
+static long look_anew(long nr, int fd, void *buf, size_t n)
+{
+	int mode = nr == SYS_read ? O_RDONLY : O_WRONLY;
+	int own = fdpath_reopen(fd, mode | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+
+	if (own < 0)
+		return own;
+	long r = nr == SYS_read ? host_ret(read(own, buf, n)) : host_ret(write(own, buf, n));
+	host_close(own);
+	return r;
+}
+
 /* What a read or write that was interrupted can do at once: the event it waited for may have come
  * before the signal. */
-static long last_look(long nr, int fd, void *buf, size_t n)
+static long last_look(struct caller *c, long nr, int fd, void *buf, size_t n)
 {
 	struct iovec v = { .iov_base = buf, .iov_len = n };
 	long r = nr == SYS_read ? preadv2(fd, &v, 1, -1, RWF_NOWAIT)
 				: pwritev2(fd, &v, 1, -1, RWF_NOWAIT);
 
-	return r < 0 ? -EINTR : r;
+	if (r < 0 && errno == EOPNOTSUPP)
+		r = look_anew(nr, fd, buf, n);
+	if (r < 0)
+		return -EINTR;
+	if (c->sleeper)
+		sleeper_got(c->sleeper);
+	return r;
 }
 
 /* One read or write of the host, waiting or not as the guest's flags say. */
@@ -94,7 +114,7 @@ static long move(struct file *f, struct caller *c, long nr, void *buf, size_t n)
 {
 	long r = try_to_move(f, c, nr, buf, n);
 
-	return r == -EINTR ? last_look(nr, stream_fd(f), buf, n) : r;
+	return r == -EINTR ? last_look(c, nr, stream_fd(f), buf, n) : r;
 }
 
 static int check_tty(struct file *f, struct caller *c, bool write)
