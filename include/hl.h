@@ -210,7 +210,7 @@ HL_API int hl_sandbox_wait(struct hl_sandbox *sb, uint64_t milliseconds, struct 
  * hl_sandbox_wait: for event loops. */
 HL_API int hl_sandbox_event_fd(struct hl_sandbox *sb);
 
-/* The three below may be called from any thread at any time between start and free, several at
+/* The five below may be called from any thread at any time between start and free, several at
  * once. */
 
 /* Ends every process of the sandbox; does not wait for that. */
@@ -221,6 +221,25 @@ HL_API int hl_sandbox_signal(struct hl_sandbox *sb, int sig, struct hl_error **e
  * SIGQUIT, SIGTSTP, SIGWINCH, SIGHUP): to the foreground process group of the guest's terminal, or
  * to the program's process group when it has none. SIGCONT goes to the program's process group. */
 HL_API int hl_sandbox_signal_terminal(struct hl_sandbox *sb, int sig, struct hl_error **err);
+
+/*
+ * Stops every process of the sandbox where it is, or lets them go on. The guest does not notice: no
+ * signal is sent, calls that sleep sleep on afterwards, a transfer in the middle goes on with the
+ * next byte. hl_sandbox_pause returns when all stand still. It waits for one that is inside a call
+ * of the host that no signal ends (a disk that does not answer), or inside a function of yours
+ * (hl_output_fn).
+ *
+ * Pauses add up: each needs its hl_sandbox_resume, and the last of them lets the guest go on. One
+ * that has no pause to undo fails with HL_STATE. A sandbox that has ended can be paused and resumed
+ * to no effect.
+ *
+ * Time goes on. Clocks of the guest run, its timers go off and its timeouts pass: what they bring
+ * about waits for the resume. Signals wait, too, and what comes in through descriptors and sockets;
+ * memory that other programs share with the guest may change. hl_sandbox_kill, hl_sandbox_free, a
+ * SIGKILL and the time limit of hl_config_set_timeout end a paused sandbox at once.
+ */
+HL_API int hl_sandbox_pause(struct hl_sandbox *sb, struct hl_error **err);
+HL_API int hl_sandbox_resume(struct hl_sandbox *sb, struct hl_error **err);
 
 /* Kills what still runs, waits for its threads, however long that takes, and frees everything.
  * NULL: no effect. */

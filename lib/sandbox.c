@@ -544,6 +544,18 @@ int hl_sandbox_signal_terminal(struct hl_sandbox *sb, int sig, struct hl_error *
 	return ended ? error_set(err, HL_STATE, "the program has ended") : 0;
 }
 
+/* ---- pauses ---- */
+
+int hl_sandbox_pause(struct hl_sandbox *sb, struct hl_error **err)
+{
+	return sandbox_freeze(sb->kernel) ? error_set(err, HL_STATE, "too many pauses") : 0;
+}
+
+int hl_sandbox_resume(struct hl_sandbox *sb, struct hl_error **err)
+{
+	return sandbox_thaw(sb->kernel) ? error_set(err, HL_STATE, "the sandbox is not paused") : 0;
+}
+
 static void destroy(struct hl_sandbox *sb)
 {
 	if (sb->kernel) {

@@ -451,6 +451,194 @@ static void trace_and_log(void)
 	CHECK(strstr(log.text, "dies of SIGSEGV") && strstr(log.text, "rip "), "%s", log.text);
 }
 
+/* ---- pauses ---- */
+
+/* A guest that writes for ever, through two processes, as fast as the pipe takes it. */
+struct writer {
+	struct hl_sandbox *sb;
+	int out; /* the reading end, which does not wait */
+};
+
+static struct writer start_writer(void)
+{
+	int out[2];
+
+	CHECK(pipe2(out, O_CLOEXEC) == 0, "pipe");
+	struct hl_config *cfg = CONFIG("sh", "-c", "while :; do echo x; done | cat");
+	hl_config_set_stdio(cfg, 0, out[1], 2);
+	struct writer w = { start(cfg), out[0] };
+	close(out[1]);
+	CHECK(fcntl(w.out, F_SETFL, O_NONBLOCK) == 0, "O_NONBLOCK");
+	return w;
+}
+
+static void pause_it(struct hl_sandbox *sb)
+{
+	struct hl_error *err = NULL;
+
+	CHECK(hl_sandbox_pause(sb, &err) == 0, "%s", hl_error_text(err));
+}
+
+static void resume_it(struct hl_sandbox *sb)
+{
+	struct hl_error *err = NULL;
+
+	CHECK(hl_sandbox_resume(sb, &err) == 0, "%s", hl_error_text(err));
+}
+
+static void drain(int fd)
+{
+	char buf[4096];
+
+	while (read(fd, buf, sizeof buf) > 0)
+		;
+	CHECK(errno == EAGAIN, "%s", strerror(errno));
+}
+
+static void expect_movement(struct writer *w)
+{
+	struct pollfd p = { w->out, POLLIN, 0 };
+
+	drain(w->out);
+	CHECK(poll(&p, 1, 30000) == 1, "nothing moves");
+}
+
+/* The pipe has room and the guest wants nothing more than to write. For as long as three other
+ * sandboxes take from start to end it does not, and makes no call. */
+static void expect_stillness(struct writer *w)
+{
+	struct pollfd p = { w->out, POLLIN, 0 };
+	struct hl_stats before, after;
+
+	drain(w->out);
+	hl_sandbox_stats(w->sb, &before);
+	for (int i = 0; i < 3; i++)
+		expect_exit(start(CONFIG("true")), 0);
+	hl_sandbox_stats(w->sb, &after);
+	CHECK(poll(&p, 1, 0) == 0, "something was written");
+	CHECK(after.entries == before.entries, "%lu entries into the guest",
+	      after.entries - before.entries);
+}
+
+static void pause_and_resume(void)
+{
+	struct writer w = start_writer();
+	struct hl_result res;
+
+	for (int i = 0; i < 20; i++) {
+		expect_movement(&w);
+		pause_it(w.sb);
+		expect_stillness(&w);
+		hl_sandbox_wait(w.sb, 0, &res, NULL);
+		CHECK(res.end == HL_RUNNING && !res.stopped, "end %d", res.end);
+		resume_it(w.sb);
+	}
+	expect_movement(&w);
+	hl_sandbox_free(w.sb);
+	close(w.out);
+}
+
+static void pauses_add_up(void)
+{
+	struct writer w = start_writer();
+	struct hl_error *err = NULL;
+
+	CHECK(hl_sandbox_resume(w.sb, &err) == -1 && hl_error_code(err) == HL_STATE, "%s",
+	      hl_error_text(err));
+	hl_error_free(err);
+	pause_it(w.sb);
+	pause_it(w.sb);
+	resume_it(w.sb);
+	expect_stillness(&w);
+	resume_it(w.sb);
+	expect_movement(&w);
+	CHECK(hl_sandbox_resume(w.sb, NULL) == -1, "one resume too many");
+	hl_sandbox_free(w.sb);
+	close(w.out);
+}
+
+/* What comes for a sleeper while it is paused is there when it goes on. */
+static void pause_of_a_sleeper(void)
+{
+	int in[2], out[2];
+	char buf[8];
+
+	CHECK(pipe2(in, O_CLOEXEC) == 0 && pipe2(out, O_CLOEXEC) == 0, "pipe");
+	struct hl_config *cfg = CONFIG("cat");
+	hl_config_set_stdio(cfg, in[0], out[1], 2);
+	struct hl_sandbox *sb = start(cfg);
+	CHECK(write(in[1], "a", 1) == 1 && read(out[0], buf, sizeof buf) == 1, "cat");
+	for (int i = 0; i < 100; i++) {
+		struct pollfd p = { out[0], POLLIN, 0 };
+		pause_it(sb);
+		CHECK(write(in[1], "b", 1) == 1, "write");
+		CHECK(poll(&p, 1, 0) == 0, "it was not paused");
+		resume_it(sb);
+		CHECK(read(out[0], buf, sizeof buf) == 1 && buf[0] == 'b', "read");
+	}
+	close(in[0]);
+	close(in[1]);
+	expect_exit(sb, 0);
+	close(out[0]);
+	close(out[1]);
+}
+
+static void end_while_paused(void)
+{
+	struct hl_error *err = NULL;
+	struct writer w = start_writer();
+
+	pause_it(w.sb);
+	hl_sandbox_kill(w.sb);
+	struct hl_result res;
+	CHECK(hl_sandbox_wait(w.sb, 60000, &res, &err) == 0, "%s", hl_error_text(err));
+	CHECK(res.end == HL_KILLED, "end %d", res.end);
+	resume_it(w.sb);
+	pause_it(w.sb); /* of one that has ended */
+	hl_sandbox_free(w.sb);
+	close(w.out);
+
+	w = start_writer();
+	pause_it(w.sb);
+	CHECK(hl_sandbox_signal(w.sb, SIGKILL, &err) == 0, "%s", hl_error_text(err));
+	res = finish(w.sb);
+	CHECK(res.end == HL_SIGNALED && res.status == SIGKILL, "end %d", res.end);
+	close(w.out);
+
+	w = start_writer();
+	pause_it(w.sb);
+	hl_sandbox_free(w.sb);
+	close(w.out);
+
+	struct hl_config *cfg = CONFIG("sleep", "1000");
+	hl_config_set_timeout(cfg, 300);
+	struct hl_sandbox *sb = start(cfg);
+	pause_it(sb);
+	res = finish(sb);
+	CHECK(res.end == HL_EXPIRED, "end %d", res.end);
+}
+
+/* A signal waits for the resume, and ends the sleep then. */
+static void signal_while_paused(void)
+{
+	struct hl_sandbox *sb = start(CONFIG("sh", "-c",
+					     "trap 'exit 9' USR1; kill -STOP $$; "
+					     "sleep 1000 & wait"));
+	struct pollfd p = { hl_sandbox_event_fd(sb), POLLIN, 0 };
+	struct hl_result res;
+
+	CHECK(poll(&p, 1, 30000) == 1, "no event");
+	hl_sandbox_wait(sb, 0, &res, NULL);
+	CHECK(res.stopped, "end %d", res.end);
+	pause_it(sb);
+	CHECK(hl_sandbox_signal(sb, SIGUSR1, NULL) == 0, "USR1");
+	CHECK(hl_sandbox_signal(sb, SIGCONT, NULL) == 0, "CONT");
+	expect_exit(start(CONFIG("true")), 0);
+	CHECK(hl_sandbox_wait(sb, 0, &res, NULL) == -1 && res.end == HL_RUNNING, "it has ended");
+	resume_it(sb);
+	expect_exit(sb, 9);
+}
+
 static void add_calls(void *arg, const struct hl_call_stats *c)
 {
 	*(uint64_t *)arg += c->calls;
@@ -529,6 +717,11 @@ static const struct {
 	{ "leaves-host-alone", leaves_host_alone },
 	{ "leaves-masks-alone", leaves_masks_alone },
 	{ "trace-and-log", trace_and_log },
+	{ "pause-and-resume", pause_and_resume },
+	{ "pauses-add-up", pauses_add_up },
+	{ "pause-of-a-sleeper", pause_of_a_sleeper },
+	{ "end-while-paused", end_while_paused },
+	{ "signal-while-paused", signal_while_paused },
 	{ "counters", counters },
 	{ "host-report", host_report },
 };
