@@ -12,6 +12,9 @@
  * 	  --only PATTERN    cases whose id AREA/FAMILY/CASE, or a component of it, matches (fnmatch)
  * 	  --expected FILE   lines "ID: reason": cases known to differ. One that no longer differs is
  *                      a failure
+ * 	  --skip FILE       lines "ID: reason": cases that are not run
+ * 	  --seed N          each run under hl finds a number that comes of it in HL_SHAKE_SEED
+ * 	  --part N          one case in N, chosen by the seed
  * 	  --work DIR        where scratch directories go
  * 	  --jobs N, --timeout SECONDS, --verbose
  *
@@ -44,9 +47,9 @@ enum outcome { PASSED, FAILED, SKIPPED, EXPECTED, OUTCOMES };
 enum { SIDES = 2, STATUS_TIMEOUT = -1 };
 
 struct options {
-	const char *hl, *platform, *only, *expected, *work;
+	const char *hl, *platform, *only, *expected, *skip, *work;
 	bool native_only, survive, verbose;
-	int jobs, timeout;
+	int jobs, timeout, seed, part;
 };
 
 struct test {
@@ -64,7 +67,7 @@ struct result {
 };
 
 static struct options opt = {
-	.hl = "build/hl", .platform = "kvm", .work = "/tmp", .jobs = 2, .timeout = 300
+	.hl = "build/hl", .platform = "kvm", .work = "/tmp", .jobs = 2, .timeout = 300, .part = 1
 };
 static struct test *tests;
 static size_t ntests;
@@ -240,12 +243,27 @@ static void stdio_to(int fd, const char *path, int flags)
 		close(from);
 }
 
+/* The same for the same seed and case, whatever else is run. */
+static unsigned number_for(const char *id)
+{
+	unsigned n = (unsigned)opt.seed * 2654435761U;
+
+	for (; *id; id++)
+		n = (n ^ (unsigned char)*id) * 16777619U; /* FNV-1a */
+	return n >> 8;
+}
+
 /* Every run starts from the same: descriptors, environment, limits, signals, mask of modes. */
-static void run_child(char *const argv[], const char *dir, const char *out, const char *err)
+static void run_child(char *const argv[], const char *seed, const char *dir, const char *out,
+		      const char *err)
 {
 	char *const env[] = {
 		(char[]){ "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" },
-		(char[]){ "HOME=/" }, (char[]){ "LANG=C" }, (char[]){ "TERM=dumb" }, NULL
+		(char[]){ "HOME=/" },
+		(char[]){ "LANG=C" },
+		(char[]){ "TERM=dumb" },
+		seed ? text("HL_SHAKE_SEED=%s", seed) : NULL,
+		NULL
 	};
 	sigset_t none;
 
@@ -320,7 +338,7 @@ static int kill_leftovers(void)
 	return killed;
 }
 
-static struct result run(char *const argv[], const char *base)
+static struct result run(char *const argv[], const char *seed, const char *base)
 {
 	char *dir = text("%s/scratch", base), *out = text("%s/out", base),
 	     *err = text("%s/err", base);
@@ -333,7 +351,7 @@ static struct result run(char *const argv[], const char *base)
 	if (pid < 0)
 		die("fork");
 	if (pid == 0)
-		run_child(argv, dir, out, err);
+		run_child(argv, seed, dir, out, err);
 	r.status = wait_limited(pid, opt.timeout);
 	r.leftovers = kill_leftovers();
 	r.out = read_whole(out);
@@ -437,7 +455,11 @@ static struct result run_under(const struct test *t, const char *base, bool nati
 				t->name,
 				NULL };
 
-	return run(native ? plain : under, base);
+	char *seed = !native && opt.seed ? text("%u", number_for(t->id)) : NULL;
+	struct result r = run(native ? plain : under, seed, base);
+
+	free(seed);
+	return r;
 }
 
 static enum outcome judge(const struct test *t, const char *base, FILE *report)
@@ -576,22 +598,34 @@ static bool selected(const char *id)
 	return false;
 }
 
-/* For as long as the test. */
-static const char *expected_reason(const char *id)
+/* What a list says of a case, for as long as the test; NULL: nothing. */
+static const char *reason_in(const char *list, const char *id)
 {
-	static const char *list;
 	size_t n = strlen(id);
 
-	if (!opt.expected)
-		return NULL;
-	if (!list)
-		list = read_whole(opt.expected);
 	for (const char *line = list; *line; line += line_length(line))
 		if (strncmp(line, id, n) == 0 && strncmp(line + n, ": ", 2) == 0)
 			return strndup(line + n + 2, strcspn(line + n + 2, "\n"));
 	return NULL;
 }
 
+static const char *expected_reason(const char *id)
+{
+	static const char *list;
+
+	if (!list)
+		list = opt.expected ? read_whole(opt.expected) : "";
+	return reason_in(list, id);
+}
+
+static bool left_out(const char *id)
+{
+	static const char *list;
+
+	if (!list)
+		list = opt.skip ? read_whole(opt.skip) : "";
+	return reason_in(list, id) || number_for(id) % (unsigned)opt.part;
+}
 /* AREA/FAMILY of a program are the last two components of its path. */
 static const char *family_of(const char *program)
 {
@@ -612,7 +646,7 @@ static void add_cases(const char *program)
 	while (fgets(line, sizeof(line), p)) {
 		line[strcspn(line, "\n")] = 0;
 		char *id = text("%s/%s", family_of(program), line);
-		if (!selected(id)) {
+		if (!selected(id) || left_out(id)) {
 			free(id);
 			continue;
 		}
@@ -651,9 +685,12 @@ static void parse(int argc, char **argv)
 			{ "--platform", &opt.platform, 0, 0 },
 			{ "--only", &opt.only, 0, 0 },
 			{ "--expected", &opt.expected, 0, 0 },
+			{ "--skip", &opt.skip, 0, 0 },
 			{ "--work", &opt.work, 0, 0 },
 			{ "--jobs", 0, &opt.jobs, 0 },
 			{ "--timeout", 0, &opt.timeout, 0 },
+			{ "--seed", 0, &opt.seed, 0 },
+			{ "--part", 0, &opt.part, 0 },
 			{ "--native-only", 0, 0, &opt.native_only },
 			{ "--survive", 0, 0, &opt.survive },
 			{ "--verbose", 0, 0, &opt.verbose },
