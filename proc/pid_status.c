@@ -35,6 +35,7 @@ struct view {
 	uint64_t queued, queue_limit; /* signals of the user, RLIMIT_SIGPENDING */
 	uint64_t nvcsw, nivcsw;       /* of the thread */
 	uint64_t rss_limit;
+	pid_t host_tid; /* 0: none */
 	cpu_set_t cpus;
 	struct rusage_sum self, children;
 	struct sched sched;
@@ -44,9 +45,11 @@ struct view {
 };
 
 /* Of a thread other than the caller's, only the host's /proc has the switches, and of any the CPU
- * it ran on last. The thread that serves a guest's speaks for it. sandbox->lock held. */
+ * it ran on last. The thread that serves a guest's speaks for it. Others must not wait while the
+ * host's files are read: if the thread has ended meanwhile, there are none. */
 static void view_host_thread(struct view *v, pid_t tid)
 {
+	lock_assert_may_sleep();
 	struct text status = { 0 }, stat = { 0 };
 	char path[64];
 
@@ -106,11 +109,9 @@ static void view_task(struct view *v, struct process *p, struct task *t)
 	v->fdsize = t->files ? t->files->size : 0;
 	v->mm = t->mm ? mm_get(t->mm) : NULL;
 	v->queued = sigqueue_count(t->sb, t->cred->uid);
-	if (t->host_tid) {
-		view_host_thread(v, t->host_tid);
-		if (sched_getaffinity(t->host_tid, sizeof v->cpus, &v->cpus) < 0)
-			CPU_ZERO(&v->cpus);
-	}
+	v->host_tid = t->host_tid;
+	if (t->host_tid && sched_getaffinity(t->host_tid, sizeof v->cpus, &v->cpus) < 0)
+		CPU_ZERO(&v->cpus);
 }
 
 static void view_tty(struct view *v, const struct tty *tty)
@@ -163,6 +164,8 @@ static bool view_take(struct pseudo_node *n, struct caller *c, struct view *v)
 			view_task(v, p, t);
 	}
 	sandbox_unlock(n->sb);
+	if (v->host_tid)
+		view_host_thread(v, v->host_tid);
 	if (v->mm)
 		mm_totals(v->mm, &v->memory);
 	return p != NULL;
@@ -373,13 +376,15 @@ int proc_show_schedstat(struct pseudo_node *n, struct caller *c, struct text *ou
 
 	sandbox_lock(n->sb);
 	struct task *t = n->pid->task;
-	if (t && t->host_tid) {
+	pid_t host_tid = t ? t->host_tid : 0;
+	if (host_tid)
 		task_rusage(t, &used);
-		snprintf(path, sizeof path, "/proc/self/task/%d/schedstat", t->host_tid);
+	sandbox_unlock(n->sb);
+	if (host_tid) {
+		snprintf(path, sizeof path, "/proc/self/task/%d/schedstat", host_tid);
 		if (proc_show_host(&host, path) == 0)
 			sscanf(text_str(&host), "%*u %lu %lu", &waited, &times);
 	}
-	sandbox_unlock(n->sb);
 	text_free(&host);
 	text_printf(out, "%lu %lu %lu\n", used.utime_ns + used.stime_ns, waited, times);
 	return 0;
