@@ -28,5 +28,5 @@ void event_exception(struct task *t, const struct trap *trap)
 	struct trap_signal s = trap_signal(trap, regs_ip(&regs));
 	if (trap_is_floating_point(trap))
 		s.code = floating_point_code(t, trap, s.code);
-	signal_force_fault(t, s.sig, s.code, s.addr, trap);
+	signal_force_fault(t, s.sig, s.code, GVA(s.addr), trap);
 }

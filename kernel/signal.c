@@ -354,13 +354,13 @@ void signal_force_default(struct task *t, int sig)
 	sandbox_unlock(t->sb);
 }
 
-void signal_force_fault(struct task *t, int sig, int code, uint64_t addr, const struct trap *trap)
+void signal_force_fault(struct task *t, int sig, int code, gva_t addr, const struct trap *trap)
 {
 	siginfo_t si;
 
 	trap_remember(&t->trap, trap);
 	siginfo_kernel(&si, sig, code);
-	si.si_addr = (void *)(uintptr_t)addr;
+	si.si_addr = (void *)(uintptr_t)addr.v;
 	signal_force(t, sig, &si);
 }
 

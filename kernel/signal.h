@@ -76,7 +76,7 @@ int signal_send_pgrp(struct pid *pgrp, int sig, const siginfo_t *si); /* -ESRCH:
 /* A fault of the running task itself: forced, even if blocked or ignored (then the action becomes
  * the default). No lock held. */
 void signal_force(struct task *t, int sig, const siginfo_t *si);
-void signal_force_fault(struct task *t, int sig, int code, uint64_t addr, const struct trap *trap);
+void signal_force_fault(struct task *t, int sig, int code, gva_t addr, const struct trap *trap);
 /* The same with the action set to default first: the process ends. */
 void signal_force_default(struct task *t, int sig);
 /* Queues a timer's entry (kernel/sigqueue.h) for `only`, or for the process when NULL. -EEXIST: it

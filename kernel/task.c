@@ -294,7 +294,7 @@ static void vsyscall_failed(struct task *t)
 {
 	struct trap trap = vsyscall_trap();
 
-	signal_force_fault(t, SIGSEGV, SI_KERNEL, 0, &trap);
+	signal_force_fault(t, SIGSEGV, SI_KERNEL, GVA_NULL, &trap);
 }
 
 /* True: the call is to be made again later. */
@@ -344,13 +344,13 @@ static void on_syscall(struct task *t)
  * nothing is told. */
 static struct trap fault_trap(struct task *t, int code)
 {
-	uint64_t addr = t->event.fault.addr;
+	gva_t addr = t->event.fault.addr;
 	unsigned access = t->event.fault.access;
 	char byte;
-	bool present = addr >= GUEST_TASK_SIZE ||
-		       (code == SEGV_ACCERR && !copy_from_guest(t->mm, &byte, GVA(addr), 1));
+	bool present = addr.v >= GUEST_TASK_SIZE ||
+		       (code == SEGV_ACCERR && !copy_from_guest(t->mm, &byte, addr, 1));
 
-	return trap_page_fault(addr, access == GUEST_WRITE, access == GUEST_EXEC, present);
+	return trap_page_fault(addr.v, access == GUEST_WRITE, access == GUEST_EXEC, present);
 }
 
 static void on_vsyscall(struct task *t, struct cpu_regs *regs)
@@ -395,7 +395,7 @@ static void on_lost_page(struct task *t)
 		return;
 	t->sb->platform->regs_get(t->context, &regs);
 	struct trap trap = trap_page_fault(regs_ip(&regs), false, false, false);
-	signal_force_fault(t, SIGBUS, BUS_ADRERR, regs_ip(&regs), &trap);
+	signal_force_fault(t, SIGBUS, BUS_ADRERR, GVA(regs_ip(&regs)), &trap);
 }
 
 static void on_dead(struct task *t)

@@ -8,7 +8,7 @@
 
 bool vsyscall_begin(struct task *t, struct cpu_regs *regs)
 {
-	uint64_t addr = t->event.fault.addr, caller;
+	uint64_t addr = t->event.fault.addr.v, caller;
 	struct vsyscall call;
 
 	if (t->event.fault.access != GUEST_EXEC || !vsyscall_contains(addr))

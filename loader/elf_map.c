@@ -26,7 +26,7 @@ static int64_t map_file_part(const struct mapping *m, const Elf64_Phdr *p)
 {
 	uint64_t page_off = p->p_vaddr & ~PAGE_MASK;
 	const struct mmap_args a = {
-		.addr = m->bias + p->p_vaddr - page_off,
+		.addr = GVA(m->bias + p->p_vaddr - page_off),
 		.len = p->p_filesz + page_off,
 		.prot = segment_prot(p),
 		.flags = MAP_PRIVATE | MAP_FIXED,
@@ -42,7 +42,7 @@ static int64_t map_file_part(const struct mapping *m, const Elf64_Phdr *p)
 static int map_zero_part(const struct mapping *m, const Elf64_Phdr *p, uint64_t start, uint64_t end)
 {
 	const struct mmap_args a = {
-		.addr = start,
+		.addr = GVA(start),
 		.len = end - start,
 		.prot = PROT_READ | PROT_WRITE | (p->p_flags & PF_X ? PROT_EXEC : 0),
 		.flags = MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS,
@@ -74,7 +74,7 @@ static int find_room(const struct elf *e, struct mm *mm, uint64_t base, uint64_t
 {
 	uint64_t len = e->high - e->low, slack = e->align - PAGE_SIZE;
 	const struct mmap_args a = {
-		.addr = base,
+		.addr = GVA(base),
 		.len = len + slack,
 		.flags =
 		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | (base ? MAP_FIXED_NOREPLACE : 0),
@@ -88,7 +88,7 @@ static int find_room(const struct elf *e, struct mm *mm, uint64_t base, uint64_t
 	if (at < 0)
 		return (int)at;
 	*bias = (((uint64_t)at + slack) & ~(e->align - 1)) - e->low;
-	return mm_munmap(mm, (uint64_t)at, len + slack);
+	return mm_munmap(mm, GVA(at), len + slack);
 }
 
 static void place_add(struct elf_place *pl, const Elf64_Phdr *p)

@@ -184,7 +184,7 @@ static int map_stack(struct mm *mm, uint64_t low, uint64_t top, const struct sta
 	uint64_t expand = a->stack_limit < STACK_EXPAND ? PAGE_DOWN(a->stack_limit) : STACK_EXPAND;
 	uint64_t start = PAGE_DOWN(low) - expand;
 	const struct mmap_args args = {
-		.addr = start,
+		.addr = GVA(start),
 		.len = top - start,
 		.prot = PROT_READ | PROT_WRITE | (a->exec_stack ? PROT_EXEC : 0),
 		.flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_GROWSDOWN,

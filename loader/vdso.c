@@ -181,7 +181,7 @@ static int64_t map_part(struct mm *mm, uint64_t addr, uint64_t off, uint64_t len
 			const char *name)
 {
 	const struct mmap_args a = {
-		.addr = addr,
+		.addr = GVA(addr),
 		.len = len,
 		.prot = prot,
 		.flags = MAP_PRIVATE | MAP_FIXED,
@@ -198,7 +198,7 @@ int vdso_map(struct mm *mm, uint64_t hint)
 {
 	struct vdso_clock *vc = mm->host->vdso;
 	const struct mmap_args room = {
-		.addr = hint,
+		.addr = GVA(hint),
 		.len = PAGE_SIZE + vc->image_len,
 		.flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
 	};

@@ -240,23 +240,23 @@ static int advise_by_pieces(struct mm *mm, uint64_t start, uint64_t end, unsigne
 	return err;
 }
 
-int mm_madvise(struct mm *mm, uint64_t addr, uint64_t len, int advice)
+int mm_madvise(struct mm *mm, gva_t addr, uint64_t len, int advice)
 {
-	uint64_t end = addr + PAGE_UP(len);
+	uint64_t start = addr.v, end = start + PAGE_UP(len);
 	int err;
 
-	if (!advice_known((unsigned)advice) || (addr & ~PAGE_MASK))
+	if (!advice_known((unsigned)advice) || (start & ~PAGE_MASK))
 		return -EINVAL;
-	if ((len && !PAGE_UP(len)) || end < addr)
+	if ((len && !PAGE_UP(len)) || end < start)
 		return -EINVAL;
-	if (end == addr)
+	if (end == start)
 		return 0;
 	if (advice == MADV_REMOVE)
-		return mm_remove(mm, addr, end);
+		return mm_remove(mm, start, end);
 	if (advice == MADV_POPULATE_READ || advice == MADV_POPULATE_WRITE)
-		return advise_by_pieces(mm, addr, end, (unsigned)advice);
+		return advise_by_pieces(mm, start, end, (unsigned)advice);
 	rwlock_wrlock(&mm->lock);
-	err = advise_locked(mm, addr, end, (unsigned)advice);
+	err = advise_locked(mm, start, end, (unsigned)advice);
 	rwlock_unlock(&mm->lock);
 	return err;
 }

@@ -42,7 +42,7 @@ static bool brk_allowed(const struct mm *mm, uint64_t addr)
 	return mm->limit_data == UINT64_MAX || addr - mm->brk_start + data <= mm->limit_data;
 }
 
-uint64_t mm_brk(struct mm *mm, uint64_t addr)
+uint64_t mm_brk(struct mm *mm, gva_t addr)
 {
 	uint64_t from, to, brk;
 	int err = 0;
@@ -50,15 +50,15 @@ uint64_t mm_brk(struct mm *mm, uint64_t addr)
 
 	rwlock_wrlock(&mm->lock);
 	from = PAGE_UP(mm->brk);
-	to = PAGE_UP(addr);
-	if (!brk_allowed(mm, addr))
+	to = PAGE_UP(addr.v);
+	if (!brk_allowed(mm, addr.v))
 		err = -1;
 	else if (to < from)
 		err = mm_clear_range(mm, to, from);
 	else if (to > from)
 		err = brk_grow(mm, from, to);
 	if (!err)
-		mm->brk = addr;
+		mm->brk = addr.v;
 	brk = mm->brk;
 	now = !err && mm->lock_future && !(mm->lock_future & MCL_ONFAULT);
 	rwlock_unlock(&mm->lock);

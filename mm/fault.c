@@ -195,13 +195,13 @@ int mm_fault_locked(struct mm *mm, uint64_t addr, unsigned access, bool force, i
 	return err ? fault_signal(err, si_code) : 0;
 }
 
-int mm_fault(struct mm *mm, uint64_t addr, unsigned access, int *si_code)
+int mm_fault(struct mm *mm, gva_t addr, unsigned access, int *si_code)
 {
 	int r;
 
 	rwlock_wrlock(&mm->lock);
 	mm->faults_minor++;
-	r = mm_fault_locked(mm, addr, access, false, si_code);
+	r = mm_fault_locked(mm, addr.v, access, false, si_code);
 	rwlock_unlock(&mm->lock);
 	return r;
 }

@@ -65,9 +65,9 @@ static int populate_error(int err)
 	return err == -EFAULT ? -ENOMEM : err == -ENOMEM ? -EAGAIN : err;
 }
 
-static int lock_range(struct mm *mm, uint64_t addr, uint64_t len, bool lock, bool on_fault)
+static int lock_range(struct mm *mm, gva_t addr, uint64_t len, bool lock, bool on_fault)
 {
-	uint64_t start = PAGE_DOWN(addr), end = start + PAGE_UP(len + (addr & ~PAGE_MASK));
+	uint64_t start = PAGE_DOWN(addr.v), end = start + PAGE_UP(len + (addr.v & ~PAGE_MASK));
 	int err;
 
 	rwlock_wrlock(&mm->lock);
@@ -77,12 +77,12 @@ static int lock_range(struct mm *mm, uint64_t addr, uint64_t len, bool lock, boo
 					: populate_error(mm_populate_now(mm, start, end, false));
 }
 
-int mm_mlock(struct mm *mm, uint64_t addr, uint64_t len, unsigned flags)
+int mm_mlock(struct mm *mm, gva_t addr, uint64_t len, unsigned flags)
 {
 	return lock_range(mm, addr, len, true, flags & MLOCK_ONFAULT);
 }
 
-int mm_munlock(struct mm *mm, uint64_t addr, uint64_t len)
+int mm_munlock(struct mm *mm, gva_t addr, uint64_t len)
 {
 	return lock_range(mm, addr, len, false, false);
 }

@@ -247,7 +247,7 @@ static int64_t mmap_locked(struct mm *mm, const struct mmap_args *a, uint64_t le
 
 	if (mm->nr_vmas >= VMA_MAX_COUNT)
 		return -ENOMEM;
-	addr = mm_place(mm, a->addr, len, a->flags);
+	addr = mm_place(mm, a->addr.v, len, a->flags);
 	if (addr < 0)
 		return addr;
 	if (flags & VMA_LOCKED)
@@ -309,14 +309,15 @@ int64_t mm_mmap(struct mm *mm, const struct mmap_args *a)
 	return r;
 }
 
-int mm_munmap(struct mm *mm, uint64_t addr, uint64_t len)
+int mm_munmap(struct mm *mm, gva_t addr, uint64_t len)
 {
+	uint64_t start = addr.v;
 	int err;
 
-	if ((addr & ~PAGE_MASK) || addr > mm_end(mm) || len > mm_end(mm) - addr || len == 0)
+	if ((start & ~PAGE_MASK) || start > mm_end(mm) || len > mm_end(mm) - start || len == 0)
 		return -EINVAL;
 	rwlock_wrlock(&mm->lock);
-	err = mm_clear_range(mm, addr, addr + PAGE_UP(len));
+	err = mm_clear_range(mm, start, start + PAGE_UP(len));
 	rwlock_unlock(&mm->lock);
 	return err;
 }

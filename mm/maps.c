@@ -115,34 +115,34 @@ static int mincore_locked(struct mm *mm, uint64_t start, uint64_t *end, unsigned
 	return 0;
 }
 
-int mm_mincore(struct mm *mm, uint64_t addr, uint64_t len, gva_t vec)
+int mm_mincore(struct mm *mm, gva_t addr, uint64_t len, gva_t vec)
 {
 	unsigned char buf[MINCORE_CHUNK];
-	uint64_t end = addr + PAGE_UP(len);
+	uint64_t at = addr.v, end = at + PAGE_UP(len);
 
-	if (addr & ~PAGE_MASK)
+	if (at & ~PAGE_MASK)
 		return -EINVAL;
-	if (!gva_range_ok(GVA(addr), len))
+	if (!gva_range_ok(addr, len))
 		return -ENOMEM;
 	if (!gva_range_ok(vec, PAGE_UP(len) >> PAGE_SHIFT))
 		return -EFAULT;
-	while (addr < end) {
-		uint64_t stop = min64(end, addr + (MINCORE_CHUNK << PAGE_SHIFT)), n;
+	while (at < end) {
+		uint64_t stop = min64(end, at + (MINCORE_CHUNK << PAGE_SHIFT)), n;
 		int err;
 
 		if (mm_killed(mm))
 			return -EINTR;
 		rwlock_rdlock(&mm->lock);
-		err = mincore_locked(mm, addr, &stop, buf);
+		err = mincore_locked(mm, at, &stop, buf);
 		rwlock_unlock(&mm->lock);
 		if (err)
 			return err;
-		n = (stop - addr) >> PAGE_SHIFT;
+		n = (stop - at) >> PAGE_SHIFT;
 		for (uint64_t i = 0; i < n; i++)
 			buf[i] &= 1;
 		if (copy_to_guest(mm, vec, buf, n) > 0)
 			return -EFAULT;
-		addr = stop;
+		at = stop;
 		vec.v += n;
 	}
 	return 0;

@@ -170,7 +170,8 @@ void mm_put(struct mm *mm);
  * Return an address or
  * -errno as the system call does. */
 struct mmap_args {
-	uint64_t addr, len;
+	gva_t addr;
+	uint64_t len;
 	unsigned prot, flags;      /* PROT_*, MAP_* */
 	struct pagesource *source; /* NULL: anonymous memory, /dev/zero. A reference is taken */
 	uint64_t offset;
@@ -180,23 +181,23 @@ struct mmap_args {
 	const char *name;   /* copied; may be NULL */
 };
 int64_t mm_mmap(struct mm *mm, const struct mmap_args *a);
-int mm_munmap(struct mm *mm, uint64_t addr, uint64_t len);
-int mm_mprotect(struct mm *mm, uint64_t addr, uint64_t len, unsigned prot);
-int64_t mm_mremap(struct mm *mm, uint64_t old, uint64_t old_len, uint64_t new_len, unsigned flags,
-		  uint64_t new_addr);
-int mm_madvise(struct mm *mm, uint64_t addr, uint64_t len, int advice);
-int mm_mincore(struct mm *mm, uint64_t addr, uint64_t len, gva_t vec);
-int mm_msync(struct mm *mm, uint64_t addr, uint64_t len, int flags);
-int mm_mlock(struct mm *mm, uint64_t addr, uint64_t len, unsigned flags); /* MLOCK_ONFAULT */
-int mm_munlock(struct mm *mm, uint64_t addr, uint64_t len);
+int mm_munmap(struct mm *mm, gva_t addr, uint64_t len);
+int mm_mprotect(struct mm *mm, gva_t addr, uint64_t len, unsigned prot);
+int64_t mm_mremap(struct mm *mm, gva_t old, uint64_t old_len, uint64_t new_len, unsigned flags,
+		  gva_t new_addr);
+int mm_madvise(struct mm *mm, gva_t addr, uint64_t len, int advice);
+int mm_mincore(struct mm *mm, gva_t addr, uint64_t len, gva_t vec);
+int mm_msync(struct mm *mm, gva_t addr, uint64_t len, int flags);
+int mm_mlock(struct mm *mm, gva_t addr, uint64_t len, unsigned flags); /* MLOCK_ONFAULT */
+int mm_munlock(struct mm *mm, gva_t addr, uint64_t len);
 int mm_mlockall(struct mm *mm, int flags); /* MCL_*; 0: munlockall */
-uint64_t mm_brk(struct mm *mm, uint64_t addr);
+uint64_t mm_brk(struct mm *mm, gva_t addr);
 
 /* mm/fault.c: the guest touched `addr`. 0: run on. Else -SIGSEGV or -SIGBUS with *si_code
  * (SEGV_MAPERR, SEGV_ACCERR, BUS_ADRERR), or -SIGKILL when memory is exhausted. `sp` (0: unknown)
  * does not matter: a GROWSDOWN vma grows for any access between its guard gap and its limit, as
  * Linux's does. */
-int mm_fault(struct mm *mm, uint64_t addr, unsigned access, int *si_code);
+int mm_fault(struct mm *mm, gva_t addr, unsigned access, int *si_code);
 /* After EVENT_LOST_PAGE: unmaps every page of a file that is behind the file's end by now. True:
  * some were, run on. */
 bool mm_drop_lost_pages(struct mm *mm);

@@ -86,22 +86,22 @@ static int protect_from(struct mm *mm, uint64_t start, uint64_t end, unsigned pr
 	return protect_locked(mm, start, end, prot & PROT_RIGHTS);
 }
 
-int mm_mprotect(struct mm *mm, uint64_t addr, uint64_t len, unsigned prot)
+int mm_mprotect(struct mm *mm, gva_t addr, uint64_t len, unsigned prot)
 {
 	const unsigned grows = PROT_GROWSDOWN | PROT_GROWSUP;
-	uint64_t end = addr + PAGE_UP(len);
+	uint64_t start = addr.v, end = start + PAGE_UP(len);
 	int err;
 
-	if ((prot & grows) == grows || (addr & ~PAGE_MASK))
+	if ((prot & grows) == grows || (start & ~PAGE_MASK))
 		return -EINVAL;
 	if (len == 0)
 		return 0;
-	if (end <= addr)
+	if (end <= start)
 		return -ENOMEM;
 	if (prot & ~(PROT_RIGHTS | PROT_SEM | grows))
 		return -EINVAL;
 	rwlock_wrlock(&mm->lock);
-	err = protect_from(mm, addr, end, prot);
+	err = protect_from(mm, start, end, prot);
 	rwlock_unlock(&mm->lock);
 	return err;
 }

@@ -227,10 +227,10 @@ static int64_t remap_locked(struct mm *mm, struct remap *r)
 	return err ? err : (int64_t)r->old;
 }
 
-int64_t mm_mremap(struct mm *mm, uint64_t old, uint64_t old_len, uint64_t new_len, unsigned flags,
-		  uint64_t new_addr)
+int64_t mm_mremap(struct mm *mm, gva_t old, uint64_t old_len, uint64_t new_len, unsigned flags,
+		  gva_t new_addr)
 {
-	struct remap r = { old, PAGE_UP(old_len), PAGE_UP(new_len), new_addr, flags };
+	struct remap r = { old.v, PAGE_UP(old_len), PAGE_UP(new_len), new_addr.v, flags };
 	int64_t ret = check_args(mm, &r);
 	const struct vma *v;
 	bool locked;

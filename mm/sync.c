@@ -68,17 +68,17 @@ static int sync_range(struct mm *mm, uint64_t at, uint64_t end, int flags)
 	return unmapped;
 }
 
-int mm_msync(struct mm *mm, uint64_t addr, uint64_t len, int flags)
+int mm_msync(struct mm *mm, gva_t addr, uint64_t len, int flags)
 {
-	uint64_t end = addr + PAGE_UP(len);
+	uint64_t start = addr.v, end = start + PAGE_UP(len);
 
-	if ((flags & ~(MS_ASYNC | MS_INVALIDATE | MS_SYNC)) || (addr & ~PAGE_MASK))
+	if ((flags & ~(MS_ASYNC | MS_INVALIDATE | MS_SYNC)) || (start & ~PAGE_MASK))
 		return -EINVAL;
 	if ((flags & MS_ASYNC) && (flags & MS_SYNC))
 		return -EINVAL;
-	if (end < addr)
+	if (end < start)
 		return -ENOMEM;
-	return sync_range(mm, addr, end, flags);
+	return sync_range(mm, start, end, flags);
 }
 
 /* Looks at the vma at or above *at, moves *at behind it. Sets *hole when there was one before

@@ -64,7 +64,7 @@ struct event {
 		} syscall;
 		struct {
 			/* faulting linear address, as reported by the CPU; may be anything */
-			uint64_t addr;
+			gva_t addr;
 			unsigned access; /* one of GUEST_READ, GUEST_WRITE, GUEST_EXEC */
 		} fault;
 		struct trap exception;

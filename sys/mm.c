@@ -79,7 +79,7 @@ static int64_t map_file(struct task *t, struct mmap_args *m, int fd)
 SYSCALL_DEFINE(mmap)
 {
 	struct mmap_args m = {
-		.addr = a[0],
+		.addr = GVA(a[0]),
 		.len = a[1],
 		.prot = (unsigned)a[2],
 		.flags = (unsigned)a[3],
@@ -97,43 +97,43 @@ SYSCALL_DEFINE(mmap)
 
 SYSCALL_DEFINE(munmap)
 {
-	return mm_munmap(t->mm, a[0], a[1]);
+	return mm_munmap(t->mm, GVA(a[0]), a[1]);
 }
 
 SYSCALL_DEFINE(mprotect)
 {
-	return mm_mprotect(t->mm, a[0], a[1], (unsigned)a[2]);
+	return mm_mprotect(t->mm, GVA(a[0]), a[1], (unsigned)a[2]);
 }
 
 SYSCALL_DEFINE(mremap)
 {
-	return mm_mremap(t->mm, a[0], a[1], a[2], (unsigned)a[3], a[4]);
+	return mm_mremap(t->mm, GVA(a[0]), a[1], a[2], (unsigned)a[3], GVA(a[4]));
 }
 
 SYSCALL_DEFINE(brk)
 {
-	return (int64_t)mm_brk(t->mm, a[0]);
+	return (int64_t)mm_brk(t->mm, GVA(a[0]));
 }
 
 SYSCALL_DEFINE(madvise)
 {
-	return mm_madvise(t->mm, a[0], a[1], (int)a[2]);
+	return mm_madvise(t->mm, GVA(a[0]), a[1], (int)a[2]);
 }
 
 SYSCALL_DEFINE(mincore)
 {
-	return mm_mincore(t->mm, a[0], a[1], GVA(a[2]));
+	return mm_mincore(t->mm, GVA(a[0]), a[1], GVA(a[2]));
 }
 
 SYSCALL_DEFINE(msync)
 {
-	return mm_msync(t->mm, a[0], a[1], (int)a[2]);
+	return mm_msync(t->mm, GVA(a[0]), a[1], (int)a[2]);
 }
 
 SYSCALL_DEFINE(mlock)
 {
 	update_lock_limit(t);
-	return mm_mlock(t->mm, a[0], a[1], 0);
+	return mm_mlock(t->mm, GVA(a[0]), a[1], 0);
 }
 
 SYSCALL_DEFINE(mlock2)
@@ -141,12 +141,12 @@ SYSCALL_DEFINE(mlock2)
 	if (a[2] & ~1UL) /* MLOCK_ONFAULT */
 		return -EINVAL;
 	update_lock_limit(t);
-	return mm_mlock(t->mm, a[0], a[1], (unsigned)a[2]);
+	return mm_mlock(t->mm, GVA(a[0]), a[1], (unsigned)a[2]);
 }
 
 SYSCALL_DEFINE(munlock)
 {
-	return mm_munlock(t->mm, a[0], a[1]);
+	return mm_munlock(t->mm, GVA(a[0]), a[1]);
 }
 
 SYSCALL_DEFINE(mlockall)
@@ -178,5 +178,5 @@ SYSCALL_DEFINE(pkey_free)
 
 SYSCALL_DEFINE(pkey_mprotect)
 {
-	return (int)a[3] == -1 ? mm_mprotect(t->mm, a[0], a[1], (unsigned)a[2]) : -EINVAL;
+	return (int)a[3] == -1 ? mm_mprotect(t->mm, GVA(a[0]), a[1], (unsigned)a[2]) : -EINVAL;
 }

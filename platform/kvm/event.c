@@ -75,7 +75,7 @@ static bool event_page_fault(struct context *c, struct space *s, uint64_t error,
 	if (kvm_space_allows(s, sregs.cr2, access))
 		return false;
 	ev->kind = EVENT_FAULT;
-	ev->fault.addr = sregs.cr2;
+	ev->fault.addr = GVA(sregs.cr2);
 	ev->fault.access = access;
 	return true;
 }

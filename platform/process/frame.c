@@ -166,7 +166,7 @@ void frame_event(struct context *c, uint64_t sig, struct event *ev)
 		event_exception(ev, VECTOR_GP, 0);
 	} else if (sig == SIGSEGV && trap == VECTOR_PF && code > 0) {
 		ev->kind = EVENT_FAULT;
-		ev->fault.addr = frame_greg(c, REG_CR2);
+		ev->fault.addr = GVA(frame_greg(c, REG_CR2));
 		ev->fault.access = error & PF_FETCH   ? GUEST_EXEC
 				   : error & PF_WRITE ? GUEST_WRITE
 						      : GUEST_READ;

@@ -283,7 +283,7 @@ static void vsyscall(void)
 			CHECK_EQ(t.ev.syscall.nr, 4711);
 		} else {
 			CHECK_EQ(t.ev.kind, EVENT_FAULT);
-			CHECK_EQ(t.ev.fault.addr, calls[i].at);
+			CHECK_EQ(t.ev.fault.addr.v, calls[i].at);
 		}
 		thread_jump(&t, g_read, calls[i].at, 0);
 		thread_fault(&t, calls[i].at, GUEST_READ);

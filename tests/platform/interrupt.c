@@ -148,7 +148,7 @@ static void among_faults(void)
 			continue;
 		}
 		CHECK_EQ(t.ev.kind, EVENT_FAULT);
-		CHECK_EQ(t.ev.fault.addr, AT_DATA + i * 64);
+		CHECK_EQ(t.ev.fault.addr.v, AT_DATA + i * 64);
 		i++;
 	}
 	kicker_stop(&q);

@@ -188,7 +188,7 @@ static void see_change(struct world *w, const char *program, unsigned prot, unsi
 	for (unsigned i = 0; i < CPUS; i++) {
 		runner_join(&r[i]);
 		CHECK_EQ(r[i].t.ev.kind, EVENT_FAULT);
-		CHECK_EQ(r[i].t.ev.fault.addr, AT_DATA);
+		CHECK_EQ(r[i].t.ev.fault.addr.v, AT_DATA);
 		CHECK_EQ(r[i].t.ev.fault.access, access);
 		thread_end(&r[i].t);
 	}

@@ -116,7 +116,7 @@ void thread_run(struct thread *t, enum event_kind kind)
 	if (t->ev.kind == EVENT_DEAD)
 		printf("dead: %s\n", t->ev.dead);
 	if (t->ev.kind == EVENT_FAULT && kind != EVENT_FAULT)
-		printf("fault at %#lx, access %u\n", (unsigned long)t->ev.fault.addr,
+		printf("fault at %#lx, access %u\n", (unsigned long)t->ev.fault.addr.v,
 		       t->ev.fault.access);
 	if (t->ev.kind == EVENT_EXCEPTION && kind != EVENT_EXCEPTION)
 		printf("exception %lu\n", t->ev.exception.nr);
@@ -126,7 +126,7 @@ void thread_run(struct thread *t, enum event_kind kind)
 void thread_fault(struct thread *t, uint64_t addr, unsigned access)
 {
 	thread_run(t, EVENT_FAULT);
-	CHECK_EQ(t->ev.fault.addr, addr);
+	CHECK_EQ(t->ev.fault.addr.v, addr);
 	CHECK_EQ(t->ev.fault.access, access);
 }
 

@@ -301,7 +301,7 @@ static int guest_ptr(struct mm *mm, uint64_t addr, unsigned access, char **ptr, 
 			return 0;
 		}
 		((struct world *)mm->host->machine)->faults++;
-		sig = mm_fault(mm, addr, access, si_code);
+		sig = mm_fault(mm, GVA(addr), access, si_code);
 		if (sig)
 			return sig;
 	}
@@ -353,7 +353,7 @@ int guest_poke(struct mm *mm, uint64_t addr, uint8_t val)
 uint64_t map_anon(struct mm *mm, uint64_t addr, uint64_t len, unsigned prot, unsigned flags)
 {
 	const struct mmap_args a = {
-		.addr = addr,
+		.addr = GVA(addr),
 		.len = len,
 		.prot = prot,
 		.flags = MAP_ANONYMOUS | (flags & MAP_TYPE ? flags : flags | MAP_PRIVATE),

@@ -38,7 +38,7 @@ static int64_t map_file(struct pagesource *ps, uint64_t addr, uint64_t len, unsi
 			unsigned flags, uint64_t off)
 {
 	const struct mmap_args a = {
-		.addr = addr,
+		.addr = GVA(addr),
 		.len = len,
 		.prot = prot,
 		.flags = flags,
@@ -54,7 +54,7 @@ static void assert_fault(uint64_t addr, unsigned access, int sig, int code)
 {
 	int got_code = 0;
 
-	assert_int_equal(mm_fault(mm, addr, access, &got_code), -sig);
+	assert_int_equal(mm_fault(mm, GVA(addr), access, &got_code), -sig);
 	assert_int_equal(got_code, code);
 }
 
@@ -72,7 +72,7 @@ static void eager_memory_takes_no_fault(void **state)
 	assert_int_equal(w.maps, 1);
 	assert_int_equal(guest_poke(mm, at + 50 * PAGE_SIZE, 1), 0);
 	assert_int_equal(w.faults, 0);
-	assert_int_equal(mm_munmap(mm, at, 100 * PAGE_SIZE), 0);
+	assert_int_equal(mm_munmap(mm, GVA(at), 100 * PAGE_SIZE), 0);
 	assert_int_equal(w.unmaps, 1);
 	assert_int_equal(arena_used(w.host.arena), 0);
 }
@@ -83,9 +83,9 @@ static void reservations_cost_nothing(void **state)
 
 	assert_int_equal(w.maps, 0);
 	assert_int_equal(arena_used(w.host.arena), 0);
-	assert_int_equal(mm_mprotect(mm, at + (1UL << 40), PAGE_SIZE, RW), 0);
+	assert_int_equal(mm_mprotect(mm, GVA(at + (1UL << 40)), PAGE_SIZE, RW), 0);
 	assert_int_equal(arena_used(w.host.arena), PAGE_SIZE);
-	assert_int_equal(mm_munmap(mm, at, 16UL << 40), 0);
+	assert_int_equal(mm_munmap(mm, GVA(at), 16UL << 40), 0);
 	assert_int_equal(arena_used(w.host.arena), 0);
 }
 
@@ -120,20 +120,20 @@ static void bad_arguments(void **state)
 		{ 0, 2 << 20, RW, MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -ENOMEM },
 	};
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-		const struct mmap_args a = { .addr = cases[i].addr,
+		const struct mmap_args a = { .addr = GVA(cases[i].addr),
 					     .len = cases[i].len,
 					     .prot = cases[i].prot,
 					     .flags = cases[i].flags };
 		assert_int_equal(mm_mmap(mm, &a), cases[i].want);
 	}
-	assert_int_equal(mm_munmap(mm, 1, 4096), -EINVAL);
-	assert_int_equal(mm_munmap(mm, 4096, 0), -EINVAL);
-	assert_int_equal(mm_munmap(mm, GUEST_TASK_SIZE, 4096), -EINVAL);
-	assert_int_equal(mm_munmap(mm, 4096, UINT64_MAX), -EINVAL);
-	assert_int_equal(mm_munmap(mm, 1 << 20, 4096), 0);
-	assert_int_equal(mm_mprotect(mm, 1 << 20, 4096, RW), -ENOMEM);
-	assert_int_equal(mm_mprotect(mm, UINT64_MAX & PAGE_MASK, 8192, RW), -ENOMEM);
-	assert_int_equal(mm_mprotect(mm, 4096, 4096, 0x10), -EINVAL);
+	assert_int_equal(mm_munmap(mm, GVA(1), 4096), -EINVAL);
+	assert_int_equal(mm_munmap(mm, GVA(4096), 0), -EINVAL);
+	assert_int_equal(mm_munmap(mm, GVA(GUEST_TASK_SIZE), 4096), -EINVAL);
+	assert_int_equal(mm_munmap(mm, GVA(4096), UINT64_MAX), -EINVAL);
+	assert_int_equal(mm_munmap(mm, GVA(1 << 20), 4096), 0);
+	assert_int_equal(mm_mprotect(mm, GVA(1 << 20), 4096, RW), -ENOMEM);
+	assert_int_equal(mm_mprotect(mm, GVA(UINT64_MAX & PAGE_MASK), 8192, RW), -ENOMEM);
+	assert_int_equal(mm_mprotect(mm, GVA(4096), 4096, 0x10), -EINVAL);
 }
 
 static void hints_and_places(void **state)
@@ -147,7 +147,7 @@ static void hints_and_places(void **state)
 	assert_int_equal(c, b - PAGE_SIZE);
 	if (ARCH_MAP_LOW)
 		assert_int_equal(map_anon(mm, 0, PAGE_SIZE, RW, ARCH_MAP_LOW), 0x40000000);
-	const struct mmap_args fixed = { .addr = a,
+	const struct mmap_args fixed = { .addr = GVA(a),
 					 .len = PAGE_SIZE,
 					 .flags =
 					     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE };
@@ -159,11 +159,11 @@ static void neighbours_join(void **state)
 	uint64_t at = map_anon(mm, 0, 6 * PAGE_SIZE, RW, 0);
 
 	assert_int_equal(nr_vmas(), 1);
-	mm_mprotect(mm, at + 2 * PAGE_SIZE, PAGE_SIZE, PROT_READ);
+	mm_mprotect(mm, GVA(at + 2 * PAGE_SIZE), PAGE_SIZE, PROT_READ);
 	assert_int_equal(nr_vmas(), 3);
-	mm_mprotect(mm, at + 2 * PAGE_SIZE, PAGE_SIZE, RW);
+	mm_mprotect(mm, GVA(at + 2 * PAGE_SIZE), PAGE_SIZE, RW);
 	assert_int_equal(nr_vmas(), 1);
-	mm_munmap(mm, at + PAGE_SIZE, PAGE_SIZE);
+	mm_munmap(mm, GVA(at + PAGE_SIZE), PAGE_SIZE);
 	assert_int_equal(nr_vmas(), 2);
 	map_anon(mm, at + PAGE_SIZE, PAGE_SIZE, RW, MAP_FIXED);
 	assert_int_equal(nr_vmas(), 1);
@@ -176,7 +176,7 @@ static void too_many_maps(void **state)
 	unsigned i;
 
 	for (i = 0; !err && i < VMA_MAX_COUNT; i++)
-		err = mm_mprotect(mm, at + 2 * i * PAGE_SIZE, PAGE_SIZE,
+		err = mm_mprotect(mm, GVA(at + 2 * i * PAGE_SIZE), PAGE_SIZE,
 				  i & 1 ? PROT_READ : PROT_EXEC);
 	assert_int_equal(err, -ENOMEM);
 	assert_in_range(i, VMA_MAX_COUNT / 2 - 2, VMA_MAX_COUNT / 2 + 2);
@@ -256,9 +256,9 @@ static void remap_of_several(void **state)
 
 	for (unsigned i = 0; i < 5; i++)
 		guest_poke(mm, at + i * PAGE_SIZE, (unsigned char)(i + 1));
-	mm_mprotect(mm, at + PAGE_SIZE, PAGE_SIZE, PROT_READ);
-	mm_munmap(mm, at + 2 * PAGE_SIZE, PAGE_SIZE);
-	assert_int_equal(mm_mremap(mm, at, 4 * PAGE_SIZE, 4 * PAGE_SIZE, flags, to), to);
+	mm_mprotect(mm, GVA(at + PAGE_SIZE), PAGE_SIZE, PROT_READ);
+	mm_munmap(mm, GVA(at + 2 * PAGE_SIZE), PAGE_SIZE);
+	assert_int_equal(mm_mremap(mm, GVA(at), 4 * PAGE_SIZE, 4 * PAGE_SIZE, flags, GVA(to)), to);
 	mm_check(mm);
 	assert_int_equal(guest_peek(mm, to), 1);
 	assert_int_equal(guest_peek(mm, to + PAGE_SIZE), 2);
@@ -268,9 +268,10 @@ static void remap_of_several(void **state)
 	assert_fault(at + 3 * PAGE_SIZE, GUEST_READ, SIGSEGV, SEGV_MAPERR);
 	assert_int_equal(guest_peek(mm, to + 4 * PAGE_SIZE), 0);
 	/* It may not begin in the hole. */
-	mm_munmap(mm, to + 2 * PAGE_SIZE, PAGE_SIZE);
-	assert_int_equal(mm_mremap(mm, to + 2 * PAGE_SIZE, 2 * PAGE_SIZE, 2 * PAGE_SIZE, flags, at),
-			 -EFAULT);
+	mm_munmap(mm, GVA(to + 2 * PAGE_SIZE), PAGE_SIZE);
+	assert_int_equal(
+	    mm_mremap(mm, GVA(to + 2 * PAGE_SIZE), 2 * PAGE_SIZE, 2 * PAGE_SIZE, flags, GVA(at)),
+	    -EFAULT);
 }
 
 /* A source of length 0 may lie where the target is cleared, and its pages stay where they are. */
@@ -281,16 +282,20 @@ static void remap_of_nothing(void **state)
 		 to = map_anon(mm, 0, 1 << 20, RW, 0);
 	const unsigned flags = MREMAP_MAYMOVE | MREMAP_FIXED;
 
-	assert_int_equal(mm_mremap(mm, s + 3 * PAGE_SIZE, 0, PAGE_SIZE, flags, to + 3 * PAGE_SIZE),
-			 to + 3 * PAGE_SIZE);
+	assert_int_equal(
+	    mm_mremap(mm, GVA(s + 3 * PAGE_SIZE), 0, PAGE_SIZE, flags, GVA(to + 3 * PAGE_SIZE)),
+	    to + 3 * PAGE_SIZE);
 	mm_check(mm);
 	assert_int_equal(guest_peek(mm, s + 5 * PAGE_SIZE + 1), file_byte(5 * PAGE_SIZE + 1));
-	assert_int_equal(mm_mremap(mm, s + PAGE_SIZE, 0, PAGE_SIZE, flags, s + PAGE_SIZE), -EFAULT);
+	assert_int_equal(mm_mremap(mm, GVA(s + PAGE_SIZE), 0, PAGE_SIZE, flags, GVA(s + PAGE_SIZE)),
+			 -EFAULT);
 	mm_check(mm);
 	assert_int_equal(
-	    mm_mremap(mm, s + 3 * PAGE_SIZE, 0, 4 * PAGE_SIZE, flags, s + 2 * PAGE_SIZE), -EINVAL);
+	    mm_mremap(mm, GVA(s + 3 * PAGE_SIZE), 0, 4 * PAGE_SIZE, flags, GVA(s + 2 * PAGE_SIZE)),
+	    -EINVAL);
 	assert_int_equal(
-	    mm_mremap(mm, s + 3 * PAGE_SIZE, 0, 4 * PAGE_SIZE, flags, s + 3 * PAGE_SIZE), -EFAULT);
+	    mm_mremap(mm, GVA(s + 3 * PAGE_SIZE), 0, 4 * PAGE_SIZE, flags, GVA(s + 3 * PAGE_SIZE)),
+	    -EFAULT);
 	mm_check(mm);
 	assert_fault(s + 4 * PAGE_SIZE, GUEST_READ, SIGSEGV, SEGV_MAPERR);
 	ps->ops->unref(ps);
@@ -336,7 +341,7 @@ static void platform_out_of_memory(void **state)
 	at = map_anon(mm, 0, 4 * PAGE_SIZE, RW, 0);
 	mm_check(mm);
 	w.fail_maps = 2;
-	assert_int_equal(mm_fault(mm, at, GUEST_WRITE, &code), -SIGKILL);
+	assert_int_equal(mm_fault(mm, GVA(at), GUEST_WRITE, &code), -SIGKILL);
 	mm_check(mm);
 	assert_int_equal(guest_poke(mm, at, 1), 0);
 }
@@ -411,7 +416,7 @@ static void private_files_are_copied(void **state)
 	assert_int_equal(guest_peek(mm, large + 100), 77);
 	assert_int_equal(guest_peek(mm, large + 101), file_byte(101));
 	assert_int_equal(guest_peek(mm, ro + 100), file_byte(100));
-	assert_int_equal(mm_madvise(mm, large, PAGE_SIZE, MADV_DONTNEED), 0);
+	assert_int_equal(mm_madvise(mm, GVA(large), PAGE_SIZE, MADV_DONTNEED), 0);
 	assert_int_equal(guest_peek(mm, large + 100), file_byte(100));
 	/* Rights are not asked of the loader and of debuggers. */
 	assert_int_equal(copy_to_guest(mm, GVA(ro), "x", 1), 1);
@@ -438,8 +443,8 @@ static void copies_are_shared_and_kept(void **state)
 	guest_poke(mm, b, 1);
 	assert_int_equal(guest_peek(mm, a + PAGE_SIZE), file_byte(PAGE_SIZE));
 	/* They outlive the mapping, and serve the next. */
-	assert_int_equal(mm_munmap(mm, a, 101 * PAGE_SIZE), 0);
-	assert_int_equal(mm_munmap(mm, b, 100 * PAGE_SIZE), 0);
+	assert_int_equal(mm_munmap(mm, GVA(a), 101 * PAGE_SIZE), 0);
+	assert_int_equal(mm_munmap(mm, GVA(b), 100 * PAGE_SIZE), 0);
 	assert_int_equal(arena_used(w.host.arena), file + copies);
 	/* A file that has changed is copied again; one that may change any time is not kept. */
 	file_put_byte(ps, 5, 222);
@@ -466,7 +471,7 @@ static void copies_make_room(void **state)
 		assert_true(map_file(ps[i], 0, PAGE_SIZE, PROT_READ, MAP_PRIVATE, 0) > 0);
 		ps[i]->ops->unref(ps[i]);
 	}
-	assert_int_equal(mm_munmap(mm, 0, GUEST_TASK_SIZE), 0);
+	assert_int_equal(mm_munmap(mm, GVA(0), GUEST_TASK_SIZE), 0);
 	/* Each of those kept: the file, and its copy. */
 	assert_int_equal(arena_used(w.host.arena), 2 * 32 * PAGE_SIZE);
 }
@@ -478,8 +483,8 @@ static void wipe_and_dont_fork(void **state)
 
 	for (unsigned i = 0; i < 3; i++)
 		guest_poke(mm, a + i * PAGE_SIZE, 5);
-	assert_int_equal(mm_madvise(mm, a, PAGE_SIZE, MADV_WIPEONFORK), 0);
-	assert_int_equal(mm_madvise(mm, a + PAGE_SIZE, PAGE_SIZE, MADV_DONTFORK), 0);
+	assert_int_equal(mm_madvise(mm, GVA(a), PAGE_SIZE, MADV_WIPEONFORK), 0);
+	assert_int_equal(mm_madvise(mm, GVA(a + PAGE_SIZE), PAGE_SIZE, MADV_DONTFORK), 0);
 	assert_int_equal(mm_fork(mm, no_hints, &child), 0);
 	assert_int_equal(guest_peek(child, a), 0);
 	assert_int_equal(guest_peek(child, a + PAGE_SIZE), -1);
@@ -495,7 +500,7 @@ static void copies_stop_at_the_byte(void **state)
 	uint64_t at = map_anon(mm, 0, 3 * PAGE_SIZE, RW, 0);
 	char buf[3 * PAGE_SIZE];
 
-	mm_mprotect(mm, at + 2 * PAGE_SIZE, PAGE_SIZE, PROT_READ);
+	mm_mprotect(mm, GVA(at + 2 * PAGE_SIZE), PAGE_SIZE, PROT_READ);
 	memset(buf, 3, sizeof buf);
 	assert_int_equal(copy_to_guest(mm, GVA(at + PAGE_SIZE - 5), buf, 2 * PAGE_SIZE),
 			 PAGE_SIZE - 5);
@@ -591,19 +596,19 @@ static void futex_keys(void **state)
 static void heap(void **state)
 {
 	mm->brk_start = mm->brk = 0x600000;
-	assert_int_equal(mm_brk(mm, 0), 0x600000);
-	assert_int_equal(mm_brk(mm, 0x600000 + 100), 0x600000 + 100);
+	assert_int_equal(mm_brk(mm, GVA(0)), 0x600000);
+	assert_int_equal(mm_brk(mm, GVA(0x600000 + 100)), 0x600000 + 100);
 	assert_int_equal(guest_poke(mm, 0x600000 + 4000, 1), 0);
-	assert_int_equal(mm_brk(mm, 0x621000), 0x621000);
+	assert_int_equal(mm_brk(mm, GVA(0x621000)), 0x621000);
 	assert_int_equal(nr_vmas(), 1);
-	assert_int_equal(mm_brk(mm, 0x5ff000), 0x621000);
+	assert_int_equal(mm_brk(mm, GVA(0x5ff000)), 0x621000);
 	map_anon(mm, 0x700000, PAGE_SIZE, RW, MAP_FIXED);
-	assert_int_equal(mm_brk(mm, 0x700000), 0x621000);
-	assert_int_equal(mm_brk(mm, 0x6ff000), 0x6ff000);
-	assert_int_equal(mm_brk(mm, 0x600000), 0x600000);
+	assert_int_equal(mm_brk(mm, GVA(0x700000)), 0x621000);
+	assert_int_equal(mm_brk(mm, GVA(0x6ff000)), 0x6ff000);
+	assert_int_equal(mm_brk(mm, GVA(0x600000)), 0x600000);
 	assert_fault(0x600000, GUEST_READ, SIGSEGV, SEGV_MAPERR);
 	mm->limit_data = 0x1000;
-	assert_int_equal(mm_brk(mm, 0x602000), 0x600000);
+	assert_int_equal(mm_brk(mm, GVA(0x602000)), 0x600000);
 }
 
 static void resident_pages_are_told(void **state)
@@ -613,12 +618,12 @@ static void resident_pages_are_told(void **state)
 	unsigned char got[8];
 
 	guest_poke(mm, at + 2 * PAGE_SIZE, 1);
-	assert_int_equal(mm_mincore(mm, at, 8 * PAGE_SIZE, GVA(vec)), 0);
+	assert_int_equal(mm_mincore(mm, GVA(at), 8 * PAGE_SIZE, GVA(vec)), 0);
 	copy_from_guest(mm, got, GVA(vec), 8);
 	assert_memory_equal(got, "\0\0\1\0\0\0\0\0", 8);
-	assert_int_equal(mm_mincore(mm, at + 1, PAGE_SIZE, GVA(vec)), -EINVAL);
-	assert_int_equal(mm_mincore(mm, 0x10000, PAGE_SIZE, GVA(vec)), -ENOMEM);
-	assert_int_equal(mm_mincore(mm, at, PAGE_SIZE, GVA(0x10000)), -EFAULT);
+	assert_int_equal(mm_mincore(mm, GVA(at + 1), PAGE_SIZE, GVA(vec)), -EINVAL);
+	assert_int_equal(mm_mincore(mm, GVA(0x10000), PAGE_SIZE, GVA(vec)), -ENOMEM);
+	assert_int_equal(mm_mincore(mm, GVA(at), PAGE_SIZE, GVA(0x10000)), -EFAULT);
 }
 
 /* ---- two threads ---- */
@@ -650,9 +655,9 @@ static void copies_race_with_changes(void **state)
 	for (int i = 0; i < 3000; i++) {
 		struct mm *child;
 
-		mm_munmap(mm, h.at + PAGE_SIZE, PAGE_SIZE);
+		mm_munmap(mm, GVA(h.at + PAGE_SIZE), PAGE_SIZE);
 		map_anon(mm, h.at + PAGE_SIZE, PAGE_SIZE, RW, MAP_FIXED);
-		mm_mprotect(mm, h.at, 2 * PAGE_SIZE, i & 1 ? RW : PROT_READ);
+		mm_mprotect(mm, GVA(h.at), 2 * PAGE_SIZE, i & 1 ? RW : PROT_READ);
 		assert_int_equal(mm_fork(mm, no_hints, &child), 0);
 		mm_put(child);
 	}

@@ -79,7 +79,7 @@ static void op_mmap(struct run_state *s, int64_t *native, int64_t *ours)
 	if (pick(8) == 0)
 		flags |= MAP_FIXED_NOREPLACE;
 	const struct mmap_args a = {
-		.addr = page_addr(page),
+		.addr = GVA(page_addr(page)),
 		.len = len * PAGE_SIZE,
 		.prot = prot,
 		.flags = flags,
@@ -89,7 +89,7 @@ static void op_mmap(struct run_state *s, int64_t *native, int64_t *ours)
 	};
 	sprintf(s->log, "mmap(%u, %u, prot %u, flags %#x, off %" PRIu64 ")", page, len, prot, flags,
 		off / PAGE_SIZE);
-	*native = native_ptr(mmap(host_addr(a.addr), a.len, (int)prot, (int)flags,
+	*native = native_ptr(mmap(host_addr(a.addr.v), a.len, (int)prot, (int)flags,
 				  file ? s->fd[shared] : -1, file ? (off_t)off : 0));
 	*ours = mm_mmap(s->mm, &a);
 }
@@ -100,7 +100,7 @@ static void op_munmap(struct run_state *s, int64_t *native, int64_t *ours)
 
 	sprintf(s->log, "munmap(%u, %u)", page, len);
 	*native = result(munmap(host_addr(page_addr(page)), len * PAGE_SIZE));
-	*ours = mm_munmap(s->mm, page_addr(page), len * PAGE_SIZE);
+	*ours = mm_munmap(s->mm, GVA(page_addr(page)), len * PAGE_SIZE);
 }
 
 static void op_mprotect(struct run_state *s, int64_t *native, int64_t *ours)
@@ -110,7 +110,7 @@ static void op_mprotect(struct run_state *s, int64_t *native, int64_t *ours)
 
 	sprintf(s->log, "mprotect(%u, %u, %u)", page, len, prot);
 	*native = result(mprotect(host_addr(page_addr(page)), len * PAGE_SIZE, (int)prot));
-	*ours = mm_mprotect(s->mm, page_addr(page), len * PAGE_SIZE, prot);
+	*ours = mm_mprotect(s->mm, GVA(page_addr(page)), len * PAGE_SIZE, prot);
 }
 
 static bool in_one_native_vma(uint64_t start, uint64_t end)
@@ -159,8 +159,8 @@ static void op_mremap(struct run_state *s, int64_t *native, int64_t *ours)
 	sprintf(s->log, "mremap(%u, %u, %u, flags %u, %u)", old, old_len, new_len, flags, to);
 	*native = native_ptr(mremap(host_addr(page_addr(old)), old_len * PAGE_SIZE,
 				    new_len * PAGE_SIZE, (int)flags, host_addr(page_addr(to))));
-	*ours = mm_mremap(s->mm, page_addr(old), old_len * PAGE_SIZE, new_len * PAGE_SIZE, flags,
-			  page_addr(to));
+	*ours = mm_mremap(s->mm, GVA(page_addr(old)), old_len * PAGE_SIZE, new_len * PAGE_SIZE,
+			  flags, GVA(page_addr(to)));
 }
 
 static void op_madvise(struct run_state *s, int64_t *native, int64_t *ours)
@@ -174,7 +174,7 @@ static void op_madvise(struct run_state *s, int64_t *native, int64_t *ours)
 
 	sprintf(s->log, "madvise(%u, %u, %d)", page, len, advice);
 	*native = result(madvise(host_addr(page_addr(page)), len * PAGE_SIZE, advice));
-	*ours = mm_madvise(s->mm, page_addr(page), len * PAGE_SIZE, advice);
+	*ours = mm_madvise(s->mm, GVA(page_addr(page)), len * PAGE_SIZE, advice);
 }
 
 static void op_mlock(struct run_state *s, int64_t *native, int64_t *ours)
@@ -185,8 +185,8 @@ static void op_mlock(struct run_state *s, int64_t *native, int64_t *ours)
 	sprintf(s->log, "%s(%u, %u)", lock ? "mlock" : "munlock", page, len);
 	/* The sanitizers make the library's functions do nothing. */
 	*native = result(syscall(lock ? SYS_mlock : SYS_munlock, page_addr(page), len * PAGE_SIZE));
-	*ours = lock ? mm_mlock(s->mm, page_addr(page), len * PAGE_SIZE, 0)
-		     : mm_munlock(s->mm, page_addr(page), len * PAGE_SIZE);
+	*ours = lock ? mm_mlock(s->mm, GVA(page_addr(page)), len * PAGE_SIZE, 0)
+		     : mm_munlock(s->mm, GVA(page_addr(page)), len * PAGE_SIZE);
 }
 
 /* Copies that may straddle anything; the count of bytes moved must agree. */
