@@ -147,7 +147,10 @@ int __wrap_exec_open(struct caller *c, const struct path *start, const char *nam
 int exec_world_load(struct world *w, const char *name, char *const *argv, char *const *envp,
 		    struct exec_image *img, struct why *why)
 {
-	static struct cred cred = { .refs = REF_INIT(1), .uid = 1, .euid = 2, .gid = 3, .egid = 4 };
+	static struct user_namespace user_ns = { .ns.refs = REF_INIT(1) };
+	static struct cred cred = {
+		.refs = REF_INIT(1), .user_ns = &user_ns, .uid = 1, .euid = 2, .gid = 3, .egid = 4
+	};
 	struct caller c = { .cred = &cred, .mem = &w->host };
 	int i = file_find(name);
 	const struct exec_request rq = {
