@@ -161,8 +161,11 @@ void cputimer_arm(struct cputimer *ct, uint64_t expires)
 	program(ct->process);
 }
 
+/* A timer that was never armed has no process. */
 void cputimer_disarm(struct cputimer *ct)
 {
+	if (list_empty(&ct->node))
+		return;
 	lock_assert_held(&ct->process->sb->lock);
 	list_del(&ct->node);
 }

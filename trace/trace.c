@@ -485,7 +485,6 @@ void trace_signal(struct observe *o, struct task *t, const siginfo_t *si)
 
 void trace_stopped(struct observe *o, struct task *t, int sig)
 {
-	lock_assert_held(&t->sb->lock);
 	struct text line = { 0 };
 
 	if (o->cfg.format == TRACE_JSON) {
