@@ -3,17 +3,17 @@
  * The freezer: all tasks of a sandbox come to rest, and go on later, without any of them noticing.
  *
  * A frozen task is parked (kernel/park.h): nothing of it is on a host stack or in a host call.
- * Guest code that runs is interrupted, which is easy. A system call that sleeps is the hard part. It
- * gives up its sleep, cleans up as if a signal had come, and leaves in the task what it has done so
- * far (kernel/resume.h); after the thaw the task's loop makes the same call again, which finds that
- * and sleeps on to the same deadline. The guest's registers are not touched: for the guest it is
- * one call all along. A signal that comes meanwhile is seen by the call made again, as by one that
- * had slept through.
+ * Guest code that runs is interrupted, which is easy. A system call that sleeps is the hard part.
+ * It gives up its sleep, cleans up as if a signal had come, and leaves in the task what it has done
+ * so far (kernel/resume.h); after the thaw the task's loop makes the same call again, which finds
+ * that and sleeps on to the same deadline. The guest's registers are not touched: for the guest it
+ * is one call all along. A signal that comes meanwhile is seen by the call made again, as by one
+ * that had slept through.
  *
- * While a call is given up, nobody may be able to tell. A sleeper is known to others in many ways: a
- * futex wake-up counts it, a FIFO opens because it waits at the other end, a signal it waits for is
- * kept and not ignored, it is the next in a queue. So sleeps end only when no task runs that could
- * look, and no task runs before all sleep again. A freeze has two steps, and a thaw takes them back:
+ * While a call is given up, nobody may be able to tell. A sleeper is known to others in many ways:
+ * a futex wake-up counts it, a FIFO opens because it waits at the other end, /proc shows it, it is
+ * the next in a queue. So sleeps end only when no task runs that could look, and no task runs
+ * before all sleep again. A freeze has two steps, and a thaw takes them back:
  *
  *	RUNNING ──▶ STILLING ──────────────▶ UNWINDING ───────────────▶ FROZEN
  *	            tasks that run park;     sleeps end, too: each

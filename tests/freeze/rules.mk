@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # The conformance cases once more under an hl that is paused and resumed at random moments:
 #
-#   make check-freeze [PLATFORM=kvm] [ONLY=futex] [SEED=n]   a part of the cases, which the seed chooses
-#   make check-freeze ALL=1                                  all of them
+#   make check-freeze [PLATFORM=kvm] [SEED=n]   a part of the cases, which the seed chooses
+#   make check-freeze ALL=1                     all of them
+#   make check-freeze ONLY=futex                those
 
 FREEZE := $(BUILD)/tests/freeze
 SEED   ?= $(shell expr $$(date +%s) % 1000000 + 1)
@@ -10,7 +11,7 @@ SEED   ?= $(shell expr $$(date +%s) % 1000000 + 1)
 $(FREEZE)/shake: tests/freeze/shake.c $(CLI_OBJS) $(BUILD)/libhl.a
 	@mkdir -p $(@D)
 	$(CC) -std=gnu17 -O1 -g -D_GNU_SOURCE $(WARNINGS) $(if $(SAN),-fsanitize=$(SAN)) -Iinclude -o $@ $^ -ljson-c -pthread \
-	    -Wl,--wrap=hl_sandbox_start,--wrap=hl_sandbox_free
+	    -Wl,--wrap=hl_sandbox_start,--wrap=hl_sandbox_free,--wrap=hl_sandbox_free_within
 
 .PHONY: check-freeze
 check-freeze check-prepare: $(PLAIN) $(FREEZE)/shake $(CONF)/runner $(CONF_COMPARED)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * hl, with a thread beside each sandbox that pauses and resumes it at random moments, hundreds of
- * times a second. Linked with the command's own objects: hl_sandbox_start and hl_sandbox_free go
+ * times a second. Linked with the command's own objects: the start and the end of a sandbox go
  * through here, so that everything else is as in hl.
  *
  * HL_SHAKE_SEED: a number that decides the moments, as far as threads allow; the guest does not see
@@ -23,9 +23,13 @@
 int __real_hl_sandbox_start(const struct hl_config *cfg, struct hl_sandbox **out,
 			    struct hl_error **err);
 void __real_hl_sandbox_free(struct hl_sandbox *sb);
+int __real_hl_sandbox_free_within(struct hl_sandbox *sb, uint64_t milliseconds,
+				  struct hl_error **err);
 int __wrap_hl_sandbox_start(const struct hl_config *cfg, struct hl_sandbox **out,
 			    struct hl_error **err);
 void __wrap_hl_sandbox_free(struct hl_sandbox *sb);
+int __wrap_hl_sandbox_free_within(struct hl_sandbox *sb, uint64_t milliseconds,
+				  struct hl_error **err);
 
 static uint64_t random_state;
 static char count_file[4096];
@@ -114,11 +118,23 @@ static void write_count(void)
 	}
 }
 
-void __wrap_hl_sandbox_free(struct hl_sandbox *sb)
+static void stop_shaking(void)
 {
-	if (sb && atomic_exchange(&shaking, false)) {
+	if (atomic_exchange(&shaking, false)) {
 		pthread_join(shaker, NULL);
 		write_count();
 	}
+}
+
+void __wrap_hl_sandbox_free(struct hl_sandbox *sb)
+{
+	stop_shaking();
 	__real_hl_sandbox_free(sb);
+}
+
+int __wrap_hl_sandbox_free_within(struct hl_sandbox *sb, uint64_t milliseconds,
+				  struct hl_error **err)
+{
+	stop_shaking();
+	return __real_hl_sandbox_free_within(sb, milliseconds, err);
 }
