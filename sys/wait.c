@@ -137,6 +137,8 @@ SYSCALL_DEFINE(waitid)
 	struct wait_result r = { 0 };
 	int err = do_waitid(t, a, &r);
 
+	if (resume_wanted(t, err)) /* it will be made again, and is not over */
+		return err;
 	if (!err && a[4] && r.pid && put_rusage(t, a[4], &r.usage))
 		return -EFAULT;
 	if (a[2] && put_wait_info(t, a[2], &r))
