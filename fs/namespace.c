@@ -208,7 +208,7 @@ static bool lies_on_locked(const struct mount *m, const struct mount *above)
 
 int mount_move(struct mount *m, const struct path *dir, const char *name)
 {
-	struct point to, from = { NULL };
+	struct point to, from = { .parent = NULL };
 	int err = point_init(&to, dir, name);
 
 	if (err)

@@ -132,6 +132,11 @@ static const struct inode_ops ns_inode_ops = {
 	.release = ns_inode_release,
 };
 
+struct ns_common *ns_of_file(struct file *f)
+{
+	return f->ops == &ns_file_ops ? ns_of(file_inode(f)) : NULL;
+}
+
 int ns_path(struct vfs *vfs, struct ns_common *ns, struct path *out)
 {
 	struct ns_inode *i = calloc(1, sizeof *i);

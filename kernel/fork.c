@@ -17,12 +17,6 @@
 #include "kernel/task.h"
 #include "util/ref.h"
 
-#ifndef CLONE_NEWTIME
-#define CLONE_NEWTIME 0x80
-#endif
-#define CLONE_NAMESPACES                                                                           \
-	(CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET | \
-	 CLONE_NEWCGROUP | CLONE_NEWTIME)
 #ifndef CLONE_CLEAR_SIGHAND
 #define CLONE_CLEAR_SIGHAND 0x100000000UL
 #endif
@@ -88,17 +82,8 @@ void vfork_resume_end(struct task *t)
 		vfork_wait_end(t);
 }
 
-/* Namespaces are not offered. Whoever lacks the capability cannot tell, and falls back as anywhere;
- * to others the answer is that of a kernel built without them. */
-static int check_namespaces(struct task *t, uint64_t flags)
-{
-	if (!(flags & CLONE_NAMESPACES))
-		return 0;
-	return cred_capable(t->cred, CAP_SYS_ADMIN) ? -EINVAL : -EPERM;
-}
-
 /* clone(2), ERRORS. */
-static int check_flags(struct task *t, const struct clone_request *rq)
+static int check_flags(const struct clone_request *rq)
 {
 	uint64_t f = rq->flags;
 	if (f & ~(uint64_t)(UINT32_MAX | CLONE_CLEAR_SIGHAND))
@@ -115,7 +100,7 @@ static int check_flags(struct task *t, const struct clone_request *rq)
 		return -EINVAL;
 	if (rq->exit_signal > NSIGNALS)
 		return -EINVAL;
-	return check_namespaces(t, f);
+	return 0;
 }
 
 static int share_mm(struct task *t, struct task *child, uint64_t flags)
@@ -176,10 +161,11 @@ static int share(struct task *t, struct task *child, uint64_t flags)
 		return err;
 	child->files = flags & CLONE_FILES ? fdtable_get(t->files) : fdtable_copy(t->files);
 	child->fs = flags & CLONE_FS ? fs_struct_share(t->fs) : fs_struct_copy(t->fs);
-	child->nsproxy = nsproxy_get(t->nsproxy);
 	if (!child->files || !child->fs)
 		return -ENOMEM;
-	err = share_sighand(t, child, flags);
+	err = nsproxy_clone(t, flags, &child->nsproxy);
+	if (!err)
+		err = share_sighand(t, child, flags);
 	return err ? err : share_mm(t, child, flags);
 }
 
@@ -280,10 +266,17 @@ int task_unshare(struct task *t, uint64_t flags)
 	if (flags & ~known ||
 	    (flags & (CLONE_THREAD | CLONE_SIGHAND | CLONE_VM | CLONE_NEWUSER) && !alone))
 		return -EINVAL;
-	int err = check_namespaces(t, flags);
+	struct nsproxy *nsproxy = NULL;
+	int err = nsproxy_clone(t, flags, &nsproxy);
 	if (!err && flags & CLONE_FILES)
 		err = unshare_files(t);
-	return !err && flags & CLONE_FS ? unshare_fs(t) : err;
+	if (!err && flags & CLONE_FS)
+		err = unshare_fs(t);
+	if (err)
+		nsproxy_put(nsproxy);
+	else
+		nsproxy_set(t, nsproxy);
+	return err;
 }
 
 static int new_process(struct task *t, uint64_t exit_signal, struct process **out)
@@ -375,7 +368,7 @@ int64_t task_clone(struct task *t, const struct clone_request *rq)
 	struct vfork_done *vfork = NULL;
 	bool thread = rq->flags & CLONE_THREAD;
 
-	int err = check_flags(t, rq);
+	int err = check_flags(rq);
 	if (!err &&
 	    !budget_room(t->sb->mem.budget, BUDGET_TASK_BYTES + (thread ? 0 : BUDGET_SPACE_BYTES)))
 		err = -ENOMEM;

@@ -7,12 +7,23 @@
 #ifndef HL_KERNEL_NSPROXY_H
 #define HL_KERNEL_NSPROXY_H
 
+#include <sched.h>
+
 #include "fs/mount.h"
 #include "kernel/pid.h"
 #include "kernel/uts.h"
 #include "util/ref.h"
 
+struct sandbox;
 struct task;
+
+/* The flags of clone(2) that ask for a namespace. */
+#ifndef CLONE_NEWTIME
+#define CLONE_NEWTIME 0x80
+#endif
+#define CLONE_NAMESPACES                                                                           \
+	(CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET | \
+	 CLONE_NEWCGROUP | CLONE_NEWTIME)
 
 struct nsproxy {
 	struct ref refs;
@@ -21,10 +32,17 @@ struct nsproxy {
 	struct ns_common *ns[NR_NS_KINDS];
 };
 
-/* The first set of a sandbox: a namespace of each kind, `pids` among them. NULL: no memory. */
-struct nsproxy *nsproxy_new(struct vfs *vfs, struct pid_namespace *pids);
+/* The first set of a sandbox: a namespace of each kind, pid_ns among them. NULL: no memory. */
+struct nsproxy *nsproxy_new(struct sandbox *sb);
 struct nsproxy *nsproxy_get(struct nsproxy *p);
 void nsproxy_put(struct nsproxy *p);
+/* For a child: the same set, or one with new namespaces where `flags` (clone(2)) ask for them.
+ * -EINVAL: of kinds of which there is only one. -EPERM, -ENOSPC. */
+int nsproxy_clone(struct task *t, uint64_t flags, struct nsproxy **out);
+/* Owner: `t` has another namespace of the kind of `ns`. -ENOMEM. */
+int nsproxy_enter(struct task *t, struct ns_common *ns);
+/* Owner: takes the reference over. */
+void nsproxy_set(struct task *t, struct nsproxy *p);
 
 static inline struct mnt_namespace *nsproxy_mnt(const struct nsproxy *p)
 {

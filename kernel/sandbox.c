@@ -62,7 +62,7 @@ static int files_for_guests(void)
 static int create_namespaces(struct sandbox *sb)
 {
 	sb->pid_ns = pid_ns_new(sb->vfs, GUEST_PID_MAX);
-	sb->nsproxy = sb->pid_ns ? nsproxy_new(sb->vfs, sb->pid_ns) : NULL;
+	sb->nsproxy = sb->pid_ns ? nsproxy_new(sb) : NULL;
 	return sb->nsproxy ? 0 : -ENOMEM;
 }
 

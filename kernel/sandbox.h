@@ -57,6 +57,7 @@ struct sandbox {
 	void *notify_arg;
 	struct guest_clock clock; /* constant */
 	struct uts_changes uts_changes;
+	_Atomic unsigned nr_uts_ns;
 	struct sched sched; /* what the monitor was started with; constant */
 	/* host descriptors from this one on are kept for forks, threads and execs: -ENFILE */
 	int files_max;

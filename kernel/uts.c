@@ -1,25 +1,40 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "kernel/uts.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
 
 #include "kernel/sandbox.h"
 
-static void release(struct ns_common *ns)
+static void release(struct ns_common *common)
 {
-	free(container_of(ns, struct uts_namespace, ns));
+	struct uts_namespace *ns = container_of(common, struct uts_namespace, ns);
+
+	ns->sb->nr_uts_ns--;
+	free(ns);
 }
 
-struct uts_namespace *uts_ns_new(struct vfs *vfs)
+static struct uts_namespace *uts_ns_alloc(struct sandbox *sb)
 {
 	struct uts_namespace *ns = calloc(1, sizeof *ns);
+
+	if (!ns)
+		return NULL;
+	ns_init(&ns->ns, NS_UTS, sb->vfs->ns_numbers, sb->vfs->user_ns, release);
+	ns->sb = sb;
+	return ns;
+}
+
+struct uts_namespace *uts_ns_new(struct sandbox *sb)
+{
+	struct uts_namespace *ns = uts_ns_alloc(sb);
 	struct utsname host;
 
 	if (!ns)
 		return NULL;
-	ns_init(&ns->ns, NS_UTS, vfs->ns_numbers, vfs->user_ns, release);
+	sb->nr_uts_ns++;
 	if (uname(&host) == 0) {
 		memcpy(ns->names[UTS_HOST], host.nodename, UTS_NAME_MAX);
 		memcpy(ns->names[UTS_DOMAIN], host.domainname, UTS_NAME_MAX);
@@ -27,21 +42,40 @@ struct uts_namespace *uts_ns_new(struct vfs *vfs)
 	return ns;
 }
 
-void uts_set(struct sandbox *sb, struct uts_namespace *ns, enum uts_name which, const char *name,
-	     size_t len)
+int uts_ns_copy(const struct uts_namespace *from, struct uts_namespace **out)
 {
+	struct sandbox *sb = from->sb;
+
+	if (atomic_fetch_add(&sb->nr_uts_ns, 1) >= UTS_NS_MAX) {
+		sb->nr_uts_ns--;
+		return -ENOSPC;
+	}
+	*out = uts_ns_alloc(sb);
+	if (!*out) {
+		sb->nr_uts_ns--;
+		return -ENOMEM;
+	}
 	sandbox_lock(sb);
-	memset(ns->names[which], 0, sizeof ns->names[which]);
-	memcpy(ns->names[which], name, strnlen(name, len));
-	sb->uts_changes.count[which]++;
+	memcpy((*out)->names, from->names, sizeof from->names);
 	sandbox_unlock(sb);
-	waitqueue_wake_all(&sb->uts_changes.queue, 0);
+	return 0;
 }
 
-void uts_get(struct sandbox *sb, const struct uts_namespace *ns, enum uts_name which,
-	     char out[UTS_NAME_MAX + 1])
+void uts_set(struct uts_namespace *ns, enum uts_name which, const char *name, size_t len)
 {
-	sandbox_lock(sb);
+	struct uts_changes *changes = &ns->sb->uts_changes;
+
+	sandbox_lock(ns->sb);
+	memset(ns->names[which], 0, sizeof ns->names[which]);
+	memcpy(ns->names[which], name, strnlen(name, len));
+	changes->count[which]++;
+	sandbox_unlock(ns->sb);
+	waitqueue_wake_all(&changes->queue, 0);
+}
+
+void uts_get(const struct uts_namespace *ns, enum uts_name which, char out[UTS_NAME_MAX + 1])
+{
+	sandbox_lock(ns->sb);
 	memcpy(out, ns->names[which], UTS_NAME_MAX + 1);
-	sandbox_unlock(sb);
+	sandbox_unlock(ns->sb);
 }

@@ -11,14 +11,16 @@
 #include "host/wait.h"
 
 struct sandbox;
-struct vfs;
 
 #define UTS_NAME_MAX 64
+/* How many there may be in a sandbox: /proc/sys/user/max_uts_namespaces. */
+#define UTS_NS_MAX 16384
 
 enum uts_name { UTS_HOST, UTS_DOMAIN, UTS_NAMES };
 
 struct uts_namespace {
 	struct ns_common ns;
+	struct sandbox *sb;
 	char names[UTS_NAMES][UTS_NAME_MAX + 1]; /* sandbox->lock; NUL-terminated */
 };
 
@@ -29,12 +31,12 @@ struct uts_changes {
 	struct waitqueue queue;
 };
 
-/* With the host's names. NULL: no memory. */
-struct uts_namespace *uts_ns_new(struct vfs *vfs);
+/* The first one of a sandbox, with the host's names. NULL: no memory. */
+struct uts_namespace *uts_ns_new(struct sandbox *sb);
+/* One with the names of another. -ENOSPC: there are UTS_NS_MAX already. */
+int uts_ns_copy(const struct uts_namespace *from, struct uts_namespace **out);
 /* A new name of `len` bytes, at most UTS_NAME_MAX, cut at a NUL. */
-void uts_set(struct sandbox *sb, struct uts_namespace *ns, enum uts_name which, const char *name,
-	     size_t len);
-void uts_get(struct sandbox *sb, const struct uts_namespace *ns, enum uts_name which,
-	     char out[UTS_NAME_MAX + 1]);
+void uts_set(struct uts_namespace *ns, enum uts_name which, const char *name, size_t len);
+void uts_get(const struct uts_namespace *ns, enum uts_name which, char out[UTS_NAME_MAX + 1]);
 
 #endif

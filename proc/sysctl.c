@@ -63,7 +63,7 @@ static int show_name(struct pseudo_node *n, struct caller *c, struct text *out)
 {
 	char name[UTS_NAME_MAX + 1];
 
-	uts_get(n->sb, names_for(n, c), name_of(n), name);
+	uts_get(names_for(n, c), name_of(n), name);
 	text_printf(out, "%s\n", name);
 	return 0;
 }
@@ -73,7 +73,7 @@ static int store_name(struct pseudo_node *n, struct caller *c, char *text)
 {
 	size_t len = strcspn(text, "\n");
 
-	uts_set(n->sb, names_for(n, c), name_of(n), text, len < UTS_NAME_MAX ? len : UTS_NAME_MAX);
+	uts_set(names_for(n, c), name_of(n), text, len < UTS_NAME_MAX ? len : UTS_NAME_MAX);
 	return 0;
 }
 
@@ -262,12 +262,12 @@ static const struct pseudo_entry fs_entries[] = {
 };
 static const struct pseudo_dir fs_dir = { PSEUDO_TABLE(fs_entries) };
 
-/* No namespace can be made. */
+/* Of one kind more can be made than there are at the start. */
 static const struct pseudo_entry user_entries[] = {
 	FIXED("max_cgroup_namespaces", "0"), FIXED("max_ipc_namespaces", "0"),
 	FIXED("max_mnt_namespaces", "0"),    FIXED("max_net_namespaces", "0"),
 	FIXED("max_pid_namespaces", "0"),    FIXED("max_time_namespaces", "0"),
-	FIXED("max_user_namespaces", "0"),   FIXED("max_uts_namespaces", "0"),
+	FIXED("max_user_namespaces", "0"),   NUMBER("max_uts_namespaces", UTS_NS_MAX),
 };
 static const struct pseudo_dir user_dir = { PSEUDO_TABLE(user_entries) };
 

@@ -21,8 +21,8 @@ SYSCALL_DEFINE(uname)
 	if (uname(&u) < 0)
 		return -errno;
 	const struct uts_namespace *ns = nsproxy_uts(t->nsproxy);
-	uts_get(t->sb, ns, UTS_HOST, u.nodename);
-	uts_get(t->sb, ns, UTS_DOMAIN, u.domainname);
+	uts_get(ns, UTS_HOST, u.nodename);
+	uts_get(ns, UTS_DOMAIN, u.domainname);
 	if ((t->process->personality & PER_MASK) == PER_LINUX32)
 		strcpy(u.machine, ARCH_NAME_32); /* uname(2) as setarch(8) expects it */
 	return put_user(t, a[0], &u);
@@ -39,7 +39,7 @@ static int64_t set_name(struct task *t, enum uts_name which, const uint64_t *a)
 		return -EINVAL;
 	if (copy_from_guest(t->mm, name, GVA(a[0]), (unsigned)a[1]))
 		return -EFAULT;
-	uts_set(t->sb, ns, which, name, (unsigned)a[1]);
+	uts_set(ns, which, name, (unsigned)a[1]);
 	return 0;
 }
 
