@@ -68,18 +68,26 @@ static bool has_ended(int pidfd)
 
 /* A stub ended though nobody asked it to: the guest got it killed. Its threads' waits must end. The
  * event may be that of a space which was destroyed meanwhile and closed its descriptor: the number
- * is another stub's then, which lives. */
+ * is another stub's then, which lives. A space is locked before the machine: a new one is listed
+ * with its lock held. */
 static void machine_notice_death(struct machine *m, int pidfd)
 {
-	struct space *s;
+	struct space *s, *dead = NULL;
+
 	mutex_lock(&m->lock);
 	list_for_each (s, &m->spaces, node) {
 		if (s->stub.pidfd == pidfd && has_ended(pidfd)) {
-			space_died(s);
 			epoll_ctl(m->reaper_epoll, EPOLL_CTL_DEL, pidfd, NULL);
+			ref_get(&s->refs);
+			dead = s;
+			break;
 		}
 	}
 	mutex_unlock(&m->lock);
+	if (!dead)
+		return;
+	space_died(dead);
+	space_put(dead);
 }
 
 void machine_bury(struct machine *m, int pidfd)
