@@ -227,6 +227,9 @@ static const char *differs(const struct test *t)
 	} table[] = {
 		{ "process", "in_turn", "there are no vCPUs to share" },
 		{ "process", "cheap", "there are no vCPUs to share" },
+		{ "process", "threads_few_cpus", "there are no vCPUs to share" },
+		{ "process", "threads_one_cpu", "there are no vCPUs to share" },
+		{ "process", "threads_soft_limit", "there are no vCPUs to share" },
 	};
 
 	for (size_t i = 0; i < sizeof table / sizeof *table; i++)
