@@ -154,7 +154,7 @@ static void host_sock_release(struct socket *s)
 
 int host_check_address(const struct host_sock *i, const struct sockaddr *a, unsigned len)
 {
-	return i->rules->check_address ? i->rules->check_address(a, len) : 0;
+	return i->rules->check_address ? i->rules->check_address(i->sk.net, a, len) : 0;
 }
 
 int host_sock_bind(struct socket *s, struct caller *c, const struct sockaddr *a, unsigned len)

@@ -21,8 +21,9 @@ struct host_rules {
 	int (*bind)(int fd, struct caller *c, const struct sockaddr *a, unsigned len);
 	/* A message is about to be sent: 0 or -errno; NULL: nothing to do. */
 	int (*prepare_send)(int fd, struct caller *c);
-	/* May data go there, may this go out? 0 or -errno. NULL: yes. */
-	int (*check_address)(const struct sockaddr *a, unsigned len);
+	/* May data of the sandbox whose network `net` is go there? 0 or -errno. NULL: yes. */
+	int (*check_address)(const struct net *net, const struct sockaddr *a, unsigned len);
+	/* May the message go out with its control messages? As above. */
 	int (*check_control)(struct socket_msg *m);
 	/* May the caller set the option of the host's socket? NULL: yes. */
 	int (*check_option)(int fd, struct caller *c, int level, int name, const void *val,

@@ -18,43 +18,11 @@
 #include "host/hostcall.h"
 #include "net/host_sock.h"
 #include "net/net.h"
+#include "net/policy.h"
 
-/* Addresses that are never the guest's: of this link alone, where clouds answer with the machine's
- * own credentials. */
-static const struct {
-	struct in6_addr addr; /* IPv4 as ::ffff:a.b.c.d */
-	unsigned bits;
-} refused[] = {
-	{ { { { [10] = 0xff, 0xff, 169, 254 } } }, 96 + 16 },
-	{ { { { [10] = 0xff, 0xff, 100, 100, 100, 200 } } }, 128 },
-	{ { { { 0xfe, 0x80 } } }, 10 },
-	{ { { { 0xfd, 0x00, 0x0e, 0xc2, [14] = 0x02, 0x54 } } }, 128 },
-};
-
-static bool prefix_equal(const uint8_t *a, const uint8_t *b, unsigned bits)
+static int check_address(const struct net *net, const struct sockaddr *a, unsigned len)
 {
-	unsigned bytes = bits / 8, rest = bits % 8;
-
-	return !memcmp(a, b, bytes) && (!rest || !((a[bytes] ^ b[bytes]) >> (8 - rest)));
-}
-
-/* What is no address is the host's to refuse. */
-static int check_address(const struct sockaddr *a, unsigned len)
-{
-	const struct sockaddr_in *in = (const struct sockaddr_in *)(const void *)a;
-	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)(const void *)a;
-	struct in6_addr to = { { { [10] = 0xff, 0xff } } };
-
-	if (len >= sizeof(*in) && a->sa_family == AF_INET)
-		memcpy(&to.s6_addr[12], &in->sin_addr, sizeof(in->sin_addr));
-	else if (len >= offsetof(struct sockaddr_in6, sin6_scope_id) && a->sa_family == AF_INET6)
-		to = in6->sin6_addr;
-	else
-		return 0;
-	for (size_t i = 0; i < sizeof(refused) / sizeof(*refused); i++)
-		if (prefix_equal(to.s6_addr, refused[i].addr.s6_addr, refused[i].bits))
-			return -EACCES;
-	return 0;
+	return net_policy_check(net->policy, a, len);
 }
 
 /* The host asks the monitor's credentials about a low port (ip(7)), so the guest's are asked here.

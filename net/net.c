@@ -87,13 +87,14 @@ unsigned net_sysctl(const char *name, unsigned otherwise)
 	return end != buf && v <= UINT_MAX ? (unsigned)v : otherwise;
 }
 
-struct net *net_new(struct mm_host *mem)
+struct net *net_new(struct mm_host *mem, const struct net_policy *policy)
 {
 	struct net *net = calloc(1, sizeof(*net));
 
 	if (!net)
 		return NULL;
 	net->mem = mem;
+	net->policy = policy;
 	mutex_init(&net->lock, LOCK_NET);
 	list_init(&net->sockets);
 	net->unix_domain = unix_domain_new(mem);

@@ -17,7 +17,7 @@
 #define BIT(n) (1UL << (n))
 
 /* To the kernel alone, and to no group. */
-static int check_address(const struct sockaddr *a, unsigned len)
+static int check_address(const struct net *net, const struct sockaddr *a, unsigned len)
 {
 	const struct sockaddr_nl *nl = (const struct sockaddr_nl *)(const void *)a;
 

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 
 #include "net/net.h"
+#include "net/policy.h"
 #include "sys/sockmsg.h"
 #include "util/time.h"
 
@@ -14,7 +15,7 @@ static struct net *task_net(struct task *t)
 {
 	sandbox_lock(t->sb);
 	if (!t->sb->net)
-		t->sb->net = net_new(&t->sb->mem);
+		t->sb->net = net_new(&t->sb->mem, &net_policy_default);
 	struct net *net = t->sb->net;
 	sandbox_unlock(t->sb);
 	return net;

@@ -7,7 +7,7 @@ UNIT_BINS  := $(UNIT_TESTS:%=$(UNIT)/test_%)
 UNIT_COMMON := $(UNIT)/fake.c.o $(UNIT)/exec_world.c.o
 # Nothing above these folders is needed, nor has to compile.
 UNIT_LIB := $(filter $(addprefix $(BUILD)/,util/% host/% arch/% platform/physmem.% mm/% cred/% fs/% loader/% \
-	      kernel/tty/ldisc.% kernel/ktimer.% kernel/timerfd.%),$(LIB_OBJS))
+	      net/policy.% kernel/tty/ldisc.% kernel/ktimer.% kernel/timerfd.%),$(LIB_OBJS))
 
 $(UNIT)/libunit.a: $(UNIT_LIB)
 	@mkdir -p $(@D)
