@@ -17,6 +17,7 @@
 #include "fs/hostfs/internal.h"
 #include "fs/hostfs/stream.h"
 #include "fs/mount.h"
+#include "fs/writers.h"
 #include "host/beneath.h"
 #include "host/fdpath.h"
 #include "host/hostcall.h"
@@ -112,8 +113,15 @@ static int wrap_own(struct filesystem *hostfd, const struct mnt_namespace *ns, i
 				  len < 0 ? 0 : (size_t)len, &d);
 	if (!err)
 		err = file_of(d, (unsigned)flags, out);
-	if (!err)
-		set_place(*out, m, ns->vfs->internal);
+	if (err)
+		return err;
+	set_place(*out, m, ns->vfs->internal);
+	if (S_ISREG(d->inode->type) && file_writable(*out))
+		err = file_count_writer(*out, ns->vfs->writers);
+	if (err) {
+		file_put(*out);
+		*out = NULL;
+	}
 	return err;
 }
 

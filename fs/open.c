@@ -312,11 +312,17 @@ static int open_tmpfile(struct path *dir, struct caller *c, int flags, mode_t mo
 		err = i->ops->permission(i, c, W_OK | X_OK);
 	if (!err)
 		err = i->ops->tmpfile ? i->ops->tmpfile(i, c, flags, mode, out) : -EOPNOTSUPP;
-	if (!err) {
+	if (!err)
 		file_set_place(*out, dir);
-		notify_opened(*out);
-	}
 	path_put(dir);
+	if (err)
+		return err;
+	if (file_writable(*out))
+		err = file_count_writer(*out, c->fs->vfs->writers);
+	if (err)
+		file_put(*out);
+	else
+		notify_opened(*out);
 	return err;
 }
 

@@ -224,7 +224,7 @@ int task_exec(struct task *t, struct file *exe, const char *filename, char *cons
 		.no_randomize = t->process->personality & ADDR_NO_RANDOMIZE,
 		.fs_shared = fs_is_shared(t),
 	};
-	int err = exec_text_busy(t, exe) ? -ETXTBSY : exec_load(&rq, &parts.image, why);
+	int err = exec_load(&rq, &parts.image, why);
 	/* of the first program the caller of hl is told instead */
 	if (err && parts.image.too_late && !why)
 		process_exit_group(t, SIGSEGV);

@@ -22,7 +22,4 @@ void exec_limits(struct mm *mm, struct process *p);
 int task_exec(struct task *t, struct file *exe, const char *filename, char *const *argv,
 	      char *const *envp, bool fd_path_inaccessible, struct why *why);
 
-/* kernel/text_busy.c: some process has `exe` open for writing. */
-bool exec_text_busy(struct task *t, struct file *exe);
-
 #endif

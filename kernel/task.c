@@ -582,7 +582,7 @@ static void task_end(struct task *t)
 	if (last)
 		timers_exit(p);
 	struct caller c = task_caller(t);
-	sandbox_lock(sb); /* another task's execve may be looking at it: text_busy.c */
+	sandbox_lock(sb); /* another task may be looking at it for /proc */
 	struct fdtable *files = t->files;
 	t->files = NULL;
 	sandbox_unlock(sb);

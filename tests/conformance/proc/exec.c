@@ -5,6 +5,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/sendfile.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/time.h>
 
@@ -237,6 +238,57 @@ CASE(text_busy)
 
 	in_child("open for writing", do_exec, &e);
 	close(fd);
+	in_child("closed", do_exec, &e);
+}
+
+static void send_fd(int socket, int fd)
+{
+	char byte = 'x', control[CMSG_SPACE(sizeof(fd))] = { 0 };
+	struct iovec iov = { &byte, 1 };
+	struct msghdr h = { .msg_iov = &iov,
+			    .msg_iovlen = 1,
+			    .msg_control = control,
+			    .msg_controllen = sizeof(control) };
+	struct cmsghdr *cm = CMSG_FIRSTHDR(&h);
+
+	cm->cmsg_level = SOL_SOCKET;
+	cm->cmsg_type = SCM_RIGHTS;
+	cm->cmsg_len = CMSG_LEN(sizeof(fd));
+	memcpy(CMSG_DATA(cm), &fd, sizeof(fd));
+	NEED(sendmsg(socket, &h, 0));
+	close(fd);
+}
+
+/* A description that no process has a number for: it is on its way through a socket. */
+CASE(text_busy_in_a_message)
+{
+	int pair[2];
+
+	copy_self("prog", 0755);
+	NEED(socketpair(AF_UNIX, SOCK_STREAM, 0, pair));
+	send_fd(pair[0], (int)NEED(open("prog", O_WRONLY)));
+	try("./prog");
+	close(pair[0]);
+	close(pair[1]);
+}
+
+/* A file without a name is open for writing from the start. */
+CASE(text_busy_tmpfile)
+{
+	static char buf[1 << 16];
+	char fd_path[32], role[] = "role:hello", *argv[] = { case_self, role, NULL };
+	struct exec e = { fd_path, argv, vars };
+	int in = (int)NEED(open(case_self, O_RDONLY)),
+	    out = (int)NEED(open(".", O_TMPFILE | O_RDWR, 0755));
+	ssize_t n;
+
+	while ((n = read(in, buf, sizeof(buf))) > 0)
+		NEED(write(out, buf, n));
+	snprintf(fd_path, sizeof(fd_path), "/proc/self/fd/%d", out);
+	in_child("open for writing", do_exec, &e);
+	int again = (int)NEED(open(fd_path, O_RDONLY));
+	close(out);
+	snprintf(fd_path, sizeof(fd_path), "/proc/self/fd/%d", again);
 	in_child("closed", do_exec, &e);
 }
 
