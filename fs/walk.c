@@ -523,7 +523,8 @@ void walk_end(struct walk *w)
 	free(w->owned);
 }
 
-void walk_take_path(struct walk *w, struct path *out)
+/* Moves w->path into *out. */
+static void walk_take_path(struct walk *w, struct path *out)
 {
 	*out = w->path;
 	w->path = (struct path){ NULL, NULL };

@@ -34,7 +34,5 @@ int walk_begin(struct walk *w, struct caller *c, const struct path *start, const
 /* Walks to the end. w->path is the result. */
 int walk_run(struct walk *w);
 void walk_end(struct walk *w);
-/* Moves w->path into *out. */
-void walk_take_path(struct walk *w, struct path *out);
 
 #endif

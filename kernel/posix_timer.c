@@ -299,7 +299,7 @@ int posix_timer_delete(struct process *p, int id)
 	return pt ? 0 : -EINVAL;
 }
 
-void posix_timers_delete_all(struct process *p)
+static void posix_timers_delete_all(struct process *p)
 {
 	struct rb_node *n;
 

@@ -190,7 +190,8 @@ static void check_orphaned_group(struct process *p, struct pid *pgrp, struct pro
 	signal_send_pgrp(pgrp, SIGCONT, &si);
 }
 
-void process_check_orphans(struct process *p)
+/* SIGHUP+SIGCONT to groups with stopped members that became orphaned when `p` left or ended. */
+static void process_check_orphans(struct process *p)
 {
 	lock_assert_held(&p->sb->lock);
 	check_orphaned_group(p, p->pgrp, p->parent);
@@ -228,7 +229,8 @@ static const struct ksigaction *parent_action(struct process *parent, int sig)
 	return t && sig ? &t->sighand->action[sig - 1] : NULL;
 }
 
-bool process_parent_ignores_exit(struct process *p)
+/* The parent does not want zombies: SIGCHLD ignored, SA_NOCLDWAIT, or the parent is init. */
+static bool process_parent_ignores_exit(struct process *p)
 {
 	lock_assert_held(&p->sb->lock);
 	if (p->parent == p->sb->init)

@@ -113,8 +113,6 @@ void process_set_cred(struct process *p, struct cred *c);
 void process_set_pgrp(struct process *p, struct pid *pgrp);
 void process_set_session(struct process *p, struct pid *session);
 bool process_group_orphaned(struct pid *pgrp);
-/* SIGHUP+SIGCONT to groups with stopped members that became orphaned when `p` left or ended. */
-void process_check_orphans(struct process *p);
 /* Tells the parent's wait queue and sends it `exit_signal`/SIGCHLD with the given si_code and
  * status. */
 void process_notify_parent(struct process *p, int sig, int code, int status);
@@ -123,8 +121,6 @@ void process_exited(struct process *p);
 /* Takes it out of the tree and drops the tree's reference. */
 void process_reap(struct process *p);
 void process_rusage(struct process *p, struct rusage_sum *out);
-/* The parent does not want zombies: SIGCHLD ignored, SA_NOCLDWAIT, or the parent is init. */
-bool process_parent_ignores_exit(struct process *p);
 void rusage_add(struct rusage_sum *to, const struct rusage_sum *from);
 
 #endif

@@ -144,13 +144,3 @@ int sandbox_spawn(struct sandbox *sb, const struct spawn_request *rq, struct why
 	}
 	return err ? why_set(why, -err, "cannot start '%s': %s", rq->path, strerror(-err)) : 0;
 }
-
-int sandbox_wait_main(struct sandbox *sb)
-{
-	sandbox_lock(sb);
-	while (!sb->main_ended)
-		cond_wait(&sb->changed, &sb->lock);
-	int status = sb->exit_status;
-	sandbox_unlock(sb);
-	return status;
-}

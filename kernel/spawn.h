@@ -26,8 +26,6 @@ struct spawn_request {
 /* Loads the program as the sandbox's main process and lets it run. Errors as execve(2), with a
  * sentence. */
 int sandbox_spawn(struct sandbox *sb, const struct spawn_request *rq, struct why *why);
-/* Until the main process ended: its wait status. Everything else of the sandbox may still run. */
-int sandbox_wait_main(struct sandbox *sb);
 /* Until no guest thread is left. */
 void sandbox_wait_tasks(struct sandbox *sb);
 

@@ -78,8 +78,7 @@ int posix_timer_delete(struct process *p, int id);
 /* Every timer of the process, the highest id first. sandbox->lock held. */
 typedef void posix_timer_fn(void *arg, int id, const struct posix_timer_request *rq);
 void posix_timers_each(struct process *p, posix_timer_fn *fn, void *arg);
-/* For timers_exec and timers_exit: lock held. */
-void posix_timers_delete_all(struct process *p);
+/* Lock held. */
 void itimers_delete(struct process *p);
 
 #endif

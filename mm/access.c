@@ -245,15 +245,6 @@ int mm_access_segs(struct mm *mm, const struct iovec *segs, size_t skip, size_t 
 	return g.nr;
 }
 
-int mm_access_iov(struct mm *mm, gva_t addr, size_t n, bool write, struct iovec *iov, int max,
-		  size_t *covered)
-{
-	/* NOLINTNEXTLINE(performance-no-int-to-ptr): a guest address, never followed */
-	const struct iovec seg = { (void *)(uintptr_t)addr.v, n };
-
-	return mm_access_segs(mm, &seg, 0, n, write, iov, max, covered);
-}
-
 int mm_futex_key(struct mm *mm, gva_t addr, bool shared, struct futex_key *out)
 {
 	struct span s;

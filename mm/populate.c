@@ -270,10 +270,17 @@ static int populate(struct mm *mm, struct vma *v, uint64_t start, uint64_t end, 
 	return stop < end ? -EFAULT : 0;
 }
 
+/* Does `v` map copies of its file's pages, whatever is done to them? Not the vDSO and its data: the
+ * monitor goes on writing there. */
+static bool copies_files(const struct vma *v)
+{
+	return v->mm->host->filecache && v->source && !(v->flags & (VMA_SHARED | VMA_SPECIAL));
+}
+
 int mm_populate(struct mm *mm, struct vma *v, uint64_t start, uint64_t end)
 {
 	lock_assert_held_write(&mm->lock);
-	return populate(mm, v, start, end, mm_copies_files(v) ? FILL_CACHED : FILL_PLAIN);
+	return populate(mm, v, start, end, copies_files(v) ? FILL_CACHED : FILL_PLAIN);
 }
 
 static int bring_in(struct mm *mm, const struct backing *b, uint64_t from, uint64_t to)
@@ -358,19 +365,13 @@ int mm_populate_copies(struct mm *mm, struct vma *v, uint64_t start, uint64_t en
 	return populate(mm, v, start, end, FILL_COPIES);
 }
 
-/* Not the vDSO and its data: the monitor goes on writing there. */
-bool mm_copies_files(const struct vma *v)
-{
-	return v->mm->host->filecache && v->source && !(v->flags & (VMA_SHARED | VMA_SPECIAL));
-}
-
 void mm_populate_eagerly(struct mm *mm, struct vma *v, uint64_t start, uint64_t end)
 {
 	lock_assert_held_write(&mm->lock);
 	bool private_file = v->source && !(v->flags & VMA_SHARED);
 	uint64_t max = mm->host->props.eager_map_max;
 
-	if (mm_copies_files(v) && max < CACHED_MAP_MAX)
+	if (copies_files(v) && max < CACHED_MAP_MAX)
 		max = CACHED_MAP_MAX;
 	if (!v->prot || end - start > max)
 		return;

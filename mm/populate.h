@@ -42,8 +42,6 @@ int mm_populate_copies(struct mm *mm, struct vma *v, uint64_t start, uint64_t en
 /* What is best done at once for memory that has just become accessible. Never fails: a fault will
  * find what is wrong. */
 void mm_populate_eagerly(struct mm *mm, struct vma *v, uint64_t start, uint64_t end);
-/* Does `v` map copies of its file's pages, whatever is done to them? */
-bool mm_copies_files(const struct vma *v);
 /* The part of the hole around `addr` that is worth filling at once: aligned `unit`, inside `v` and
  * its file. */
 void mm_populate_window(struct mm *mm, const struct vma *v, uint64_t addr, uint64_t unit,

@@ -221,7 +221,9 @@ void vma_change(struct mm *mm, struct vma *v, unsigned prot, unsigned flags)
 	account(mm, v, 1);
 }
 
-int vma_split(struct mm *mm, uint64_t addr)
+/* Makes `addr`, if it is inside a vma, a border. -ENOMEM; -EINVAL: of pages that stay together
+ * (VMA_SPECIAL). */
+static int vma_split(struct mm *mm, uint64_t addr)
 {
 	lock_assert_held_write(&mm->lock);
 	struct vma *v = vma_at(mm, addr), *high;

@@ -31,9 +31,6 @@ void vma_delete(struct mm *mm, struct vma *v);
 void vma_resize(struct mm *mm, struct vma *v, uint64_t start, uint64_t end);
 /* Changes rights and flags of a linked vma. */
 void vma_change(struct mm *mm, struct vma *v, unsigned prot, unsigned flags);
-/* Makes `addr`, if it is inside a vma, a border. -ENOMEM; -EINVAL: of pages that stay together
- * (VMA_SPECIAL). */
-int vma_split(struct mm *mm, uint64_t addr);
 /* Makes both ends of the range borders. Errors as above: nothing visible changed. */
 int vma_isolate(struct mm *mm, uint64_t start, uint64_t end);
 /* Joins neighbours that fit together in and at the ends of the range. */

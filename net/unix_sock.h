@@ -126,17 +126,12 @@ static inline bool unix_is_dgram(const struct unix_sock *u)
 {
 	return u->sk.type == SOCK_DGRAM;
 }
-/* Locks two sockets, which may be the same. */
-void unix_lock_two(struct unix_sock *a, struct unix_sock *b);
-void unix_unlock_two(struct unix_sock *a, struct unix_sock *b);
 /* Sleeps with u->lock given up; the waiter goes on `q` at the first sleep, for `events`. 0, -EINTR,
  * -EAGAIN (deadline). */
 int unix_sleep(struct unix_sock *u, struct waitqueue *q, struct waiter *w, unsigned events,
 	       uint64_t deadline);
 /* Room in the send buffer for poll and for who waits. */
 bool unix_writable(const struct unix_sock *u);
-/* A new socket of the type, not connected; its file has one reference. */
-int unix_new(struct net *net, struct caller *c, int type, unsigned flags, struct unix_sock **out);
 /* Gives up the connection of a datagram socket. No lock held. */
 void unix_dgram_disconnect(struct unix_sock *u);
 /* May `u` send to `other`? */
@@ -145,7 +140,6 @@ static inline bool unix_may_send(const struct unix_sock *u, const struct unix_so
 	lock_assert_held(&other->lock);
 	return !other->peer || other->peer == u;
 }
-struct ucred unix_cred(struct caller *c);
 
 /* unix_send.c, unix_recv.c */
 ssize_t unix_sendmsg(struct socket *s, struct caller *c, struct socket_msg *m);

@@ -33,14 +33,15 @@ void unix_put(struct unix_sock *u)
 	free(u);
 }
 
-void unix_lock_two(struct unix_sock *a, struct unix_sock *b)
+/* Locks two sockets, which may be the same. */
+static void unix_lock_two(struct unix_sock *a, struct unix_sock *b)
 {
 	mutex_lock(a < b ? &a->lock : &b->lock);
 	if (a != b)
 		mutex_lock(a < b ? &b->lock : &a->lock);
 }
 
-void unix_unlock_two(struct unix_sock *a, struct unix_sock *b)
+static void unix_unlock_two(struct unix_sock *a, struct unix_sock *b)
 {
 	mutex_unlock(&a->lock);
 	if (a != b)
@@ -67,14 +68,16 @@ bool unix_writable(const struct unix_sock *u)
 	return u->state != UNIX_LISTEN && u->wmem * 4 <= u->sk.sndbuf;
 }
 
-struct ucred unix_cred(struct caller *c)
+static struct ucred unix_cred(struct caller *c)
 {
 	return (struct ucred){ .pid = c->tgid, .uid = c->cred->euid, .gid = c->cred->egid };
 }
 
 /* Life */
 
-int unix_new(struct net *net, struct caller *c, int type, unsigned flags, struct unix_sock **out)
+/* A new socket of the type, not connected; its file has one reference. */
+static int unix_new(struct net *net, struct caller *c, int type, unsigned flags,
+		    struct unix_sock **out)
 {
 	struct unix_sock *u = calloc(1, sizeof(*u));
 

@@ -91,7 +91,8 @@ int proc_may_open(struct pseudo_node *n, struct caller *c, int flags)
 	return err == -ENOENT ? 0 : err;
 }
 
-int proc_may_open_mm(struct pseudo_node *n, struct caller *c, int flags)
+/* As proc_may_open, of a process that has an address space. */
+static int proc_may_open_mm(struct pseudo_node *n, struct caller *c, int flags)
 {
 	int err = proc_check_inspect(n, c);
 	struct mm *mm = err ? NULL : proc_mm(n);

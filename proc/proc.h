@@ -45,8 +45,6 @@ int proc_check_inspect(struct pseudo_node *n, struct caller *c);
 int proc_link_to_file(struct file *f, struct caller *c, struct text *out);
 /* pseudo_entry.may_open: for whom proc_may_inspect lets; of a zombie there is nothing to hide. */
 int proc_may_open(struct pseudo_node *n, struct caller *c, int flags);
-/* The same, and there is an address space. */
-int proc_may_open_mm(struct pseudo_node *n, struct caller *c, int flags);
 /* Is the node below /proc/PID/task/TID, and so about one thread? */
 bool proc_is_thread(const struct pseudo_node *n);
 /* A file shown from the host's file of the same name. */

@@ -26,9 +26,11 @@ $(BUILD)/tidy/%.c: %.c .clang-tidy $(BUILD)/%.c.o
 	@touch $@
 tidy: $(TIDY)
 
-.PHONY: check-calls
+.PHONY: check-calls check-exports
 check-calls: $(LIB_OBJS) $(CLI_OBJS)
 	@BUILD=$(BUILD) scripts/check-calls $^
+check-exports: $(LIB_OBJS) $(CLI_OBJS)
+	@scripts/check-exports $^
 
 lint:
 	+@MAKE='$(MAKE)' scripts/lint $(ONLY)

@@ -83,6 +83,15 @@ void print_pointer(struct print *p, int i, const struct names *names)
 	print_address(p, p->a[i]);
 }
 
+/* What the call fills in: only where it did not fail. */
+static bool fetch_result(struct print *p, uint64_t addr, void *dst, size_t size)
+{
+	if (p->result >= 0)
+		return fetch(p, addr, dst, size);
+	print_address(p, addr);
+	return false;
+}
+
 void print_mincore(struct print *p, int i, const struct names *names)
 {
 	unsigned char vec[TRACE_ARRAY_MAX];
@@ -151,14 +160,6 @@ bool fetch(struct print *p, uint64_t addr, void *dst, size_t size)
 {
 	if (addr && copy_from_guest(p->t->mm, dst, GVA(addr), size) == 0)
 		return true;
-	print_address(p, addr);
-	return false;
-}
-
-bool fetch_result(struct print *p, uint64_t addr, void *dst, size_t size)
-{
-	if (p->result >= 0)
-		return fetch(p, addr, dst, size);
 	print_address(p, addr);
 	return false;
 }
@@ -267,7 +268,7 @@ void print_quoted(struct text *out, const char *s, size_t len, bool truncated)
 	text_puts(out, truncated ? "\"..." : "\"");
 }
 
-void print_hex_quoted(struct text *out, const char *s, size_t len)
+static void print_hex_quoted(struct text *out, const char *s, size_t len)
 {
 	size_t shown = len < TRACE_STRING_MAX ? len : TRACE_STRING_MAX;
 

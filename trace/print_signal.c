@@ -39,7 +39,7 @@ void print_signal(struct print *p, int i, const struct names *names)
 	text_puts(p->out, trace_signal_name((int)p->a[i]));
 }
 
-void print_sigset_value(struct text *out, uint64_t set)
+static void print_sigset_value(struct text *out, uint64_t set)
 {
 	char buf[16];
 	bool invert = __builtin_popcountll(set) >= 64 * 2 / 3;

@@ -39,11 +39,8 @@ static inline int hostfs_fd(struct inode *i)
 	return container_of(i, struct hostfs_inode, inode)->fd;
 }
 
-extern const struct inode_ops hostfs_inode_ops;
 extern const struct file_ops hostfs_file_ops, hostfs_dir_ops;
 
-/* Takes `fd` over, also on failure. `type`: S_IFMT bits. */
-int hostfs_inode_new(struct hostfs *h, int fd, mode_t type, struct inode **out);
 /* An inode and a dentry for it. */
 int hostfs_dentry_new(struct hostfs *h, int fd, mode_t type, const char *name, size_t len,
 		      struct dentry **out);

@@ -24,7 +24,7 @@ static void inode_release(struct inode *i)
 	free(hi);
 }
 
-const struct inode_ops hostfs_inode_ops = {
+static const struct inode_ops hostfs_inode_ops = {
 	.walk = hostfs_walk,
 	.walk_getattr = hostfs_walk_getattr,
 	.walk_open = hostfs_walk_open,
@@ -90,7 +90,8 @@ int hostfs_identify(struct inode *i, struct inode_id *out)
 	return 0;
 }
 
-int hostfs_inode_new(struct hostfs *h, int fd, mode_t type, struct inode **out)
+/* Takes `fd` over, also on failure. `type`: S_IFMT bits. */
+static int hostfs_inode_new(struct hostfs *h, int fd, mode_t type, struct inode **out)
 {
 	struct hostfs_inode *hi = malloc(sizeof *hi);
 

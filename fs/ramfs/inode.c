@@ -39,6 +39,8 @@ static void release(struct inode *i)
 	free(ri);
 }
 
+static const struct inode_ops ramfs_inode_ops;
+
 static struct ramfs_inode *inode_alloc(struct ramfs *r, mode_t mode)
 {
 	struct ramfs_inode *ri = calloc(1, sizeof *ri);
@@ -282,7 +284,7 @@ int ramfs_open(struct inode *i, struct caller *c, struct dentry *d, int flags, s
 	return ramfs_file_new(ri, d, flags, out);
 }
 
-const struct inode_ops ramfs_inode_ops = {
+static const struct inode_ops ramfs_inode_ops = {
 	.walk = ramfs_walk,
 	.parent = ramfs_parent,
 	.getattr = ramfs_getattr,

@@ -78,7 +78,6 @@ static inline struct ramfs_inode *ramfs_inode(struct inode *i)
 	return container_of(i, struct ramfs_inode, inode);
 }
 
-extern const struct inode_ops ramfs_inode_ops;
 extern const struct file_ops ramfs_file_ops, ramfs_dir_ops;
 extern const struct pagesource_ops ramfs_source_ops;
 

@@ -181,7 +181,9 @@ static int check_change_locked(struct tty *tty, struct task *t, int sig)
 	return -ERESTARTSYS;
 }
 
-int tty_check_change(struct tty *tty, struct task *t, int sig)
+/* May the caller, perhaps of a background group, use its controlling terminal? Else `sig` (SIGTTIN,
+ * SIGTTOU) goes to its group: 0, -EIO, -ERESTARTSYS. */
+static int tty_check_change(struct tty *tty, struct task *t, int sig)
 {
 	sandbox_lock(tty->sb);
 	int err = check_change_locked(tty, t, sig);
@@ -219,7 +221,8 @@ void tty_opened(struct tty *tty, struct caller *c, int flags)
 	sandbox_unlock(tty->sb);
 }
 
-struct tty *tty_of_caller(struct caller *c)
+/* The controlling terminal of the caller, a reference; NULL: none. */
+static struct tty *tty_of_caller(struct caller *c)
 {
 	struct task *t = c->task;
 

@@ -62,9 +62,6 @@ void tty_hangup(struct tty *tty);
 bool tty_signal_locked(struct tty *tty, int sig);
 void tty_signal(struct tty *tty, int sig);
 
-/* May the caller, perhaps of a background group, use its controlling terminal? Else `sig` (SIGTTIN,
- * SIGTTOU) goes to its group: 0, -EIO, -ERESTARTSYS. */
-int tty_check_change(struct tty *tty, struct task *t, int sig);
 int tty_check_read(struct tty *tty, struct caller *c);
 int tty_check_write(struct tty *tty, struct caller *c);
 /* open(2) of a terminal makes it the controlling one of a session leader that has none. */
@@ -73,8 +70,6 @@ void tty_opened(struct tty *tty, struct caller *c, int flags);
  * go on. */
 int64_t tty_ioctl(struct tty *tty, struct file *f, struct caller *c, struct mm *mm, unsigned cmd,
 		  uint64_t arg);
-/* The controlling terminal of the caller, a reference; NULL: none. */
-struct tty *tty_of_caller(struct caller *c);
 
 /* /dev/tty and /dev/console of a sandbox. */
 int tty_add_devices(struct sandbox *sb, struct device_table *devices);

@@ -184,8 +184,6 @@ int physmem_gpa(struct machine *m, const void *hva, uint64_t len, uint64_t *gpa)
 int translations_drop(struct machine *m, uint64_t gpa, uint64_t len, bool again);
 /* Under shadow paging, makes a guest's first touch of new arena memory cheap. */
 void memory_warm(struct machine *m, void *hva, uint64_t len);
-/* Drops all translations of all vCPUs, and all KVM knows about page tables. */
-int translations_drop_all(struct machine *m);
 
 /* space.c */
 int kvm_space_create(struct machine *m, struct space **out);
@@ -201,7 +199,6 @@ bool kvm_space_peek(const struct space *s, uint64_t addr, uint8_t *out);
 int shim_map(struct machine *m);
 
 /* vcpu.c: the pool */
-int vcpu_add(struct machine *m, struct vcpu **out);
 void vcpus_destroy(struct machine *m);
 /* Before each run: RDTSCP and RDPID of the guest tell the host CPU we are on, as Linux has them
  * do. */

@@ -170,7 +170,8 @@ static int drop_all_locked(struct machine *m)
 	return err;
 }
 
-int translations_drop_all(struct machine *m)
+/* Drops all translations of all vCPUs, and all KVM knows about page tables. */
+static int translations_drop_all(struct machine *m)
 {
 	int err;
 

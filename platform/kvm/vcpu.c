@@ -145,7 +145,7 @@ static int vcpu_create(struct machine *m, struct vcpu **out)
 }
 
 /* Called with pool_lock held, or before the machine is shared. */
-int vcpu_add(struct machine *m, struct vcpu **out)
+static int vcpu_add(struct machine *m, struct vcpu **out)
 {
 	int err = vcpu_create(m, out);
 
