@@ -28,6 +28,7 @@
 
 #include "cred/user.h"
 #include "host/hostcall.h"
+#include "host/hostfile.h"
 #include "util/lock.h"
 #include "util/rbtree.h"
 
@@ -531,7 +532,7 @@ static void inotify_show_fdinfo(struct file *f, struct text *out)
 	struct mark *m;
 
 	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", in->table->fd);
-	FILE *host = fopen(path, "re");
+	FILE *host = hostfile_stream(path);
 	mutex_lock(&in->table->lock);
 	while (host && fgets(line, sizeof(line), host)) {
 		int n = sscanf(line, "inotify wd:%x ino:%lx sdev:%31s mask:%x %159[^\n]", &wd, &ino,

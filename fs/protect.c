@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "cred/cred.h"
+#include "host/hostfile.h"
 
 static const char *const names[] = { "symlinks", "hardlinks", "fifos", "regular" };
 
@@ -16,15 +17,11 @@ _Static_assert(sizeof names / sizeof *names == sizeof((struct vfs *)0)->protecti
 
 static int read_level(const char *name)
 {
-	char path[64], digit = '0';
+	char path[64], digit[2];
 
 	snprintf(path, sizeof path, "/proc/sys/fs/protected_%s", name);
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return 0;
-	(void)!read(fd, &digit, 1);
-	close(fd);
-	return digit >= '0' && digit <= '9' ? digit - '0' : 0;
+	hostfile_read(path, digit, sizeof digit);
+	return digit[0] >= '0' && digit[0] <= '9' ? digit[0] - '0' : 0;
 }
 
 /* Read when first asked for, and kept: level + 1, so that 0 is not known. */

@@ -11,6 +11,7 @@
 #include <sys/utsname.h>
 
 #include "host/hostcall.h"
+#include "host/hostfile.h"
 #include "host/trial.h"
 
 static void look_kernel(struct finding *f, bool thorough)
@@ -67,12 +68,9 @@ static void look_user_namespaces(struct finding *f, bool thorough)
 /* The number in a small file of /proc; -1: it cannot be read. */
 static int number_in(const char *path)
 {
-	char text[16] = "";
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
+	char text[16];
 
-	host_close(fd);
-	return n > 0 ? atoi(text) : -1;
+	return hostfile_read(path, text, sizeof text) > 0 ? atoi(text) : -1;
 }
 
 static void look_yama(struct finding *f, bool thorough)

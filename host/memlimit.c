@@ -14,6 +14,8 @@
 #include <string.h>
 #include <sys/sysinfo.h>
 
+#include "host/hostfile.h"
+
 /* The first version writes "none" as the largest number of pages. */
 #define V1_NO_LIMIT (INT64_MAX & ~4095LL)
 
@@ -30,7 +32,7 @@ static uint64_t limit_of(const char *dir, bool v2)
 
 	if (asprintf(&path, "%s/%s", dir, v2 ? "memory.max" : "memory.limit_in_bytes") < 0)
 		return UINT64_MAX;
-	FILE *f = fopen(path, "re");
+	FILE *f = hostfile_stream(path);
 	free(path);
 	if (!f)
 		return UINT64_MAX;
@@ -79,7 +81,7 @@ static bool find_group(const char *cgroup, struct hierarchy *h)
 {
 	char line[PATH_MAX + 64];
 	bool found = false;
-	FILE *f = fopen(cgroup, "re");
+	FILE *f = hostfile_stream(cgroup);
 
 	while (f && !found && fgets(line, sizeof(line), f)) {
 		char *controllers = strchr(line, ':'),
@@ -102,7 +104,7 @@ static bool find_mount(const char *mountinfo, struct hierarchy *h)
 {
 	char line[3 * PATH_MAX], type[32], options[256];
 	bool found = false;
-	FILE *f = fopen(mountinfo, "re");
+	FILE *f = hostfile_stream(mountinfo);
 
 	while (f && !found && fgets(line, sizeof(line), f)) {
 		const char *rest = strstr(line, " - ");

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "host/hostfile.h"
+
 #define TICK_NS 10000000UL /* USER_HZ is 100 */
 
 static bool read_file(pid_t pid, pid_t tid, const char *name, char *buf, size_t size)
@@ -14,13 +16,7 @@ static bool read_file(pid_t pid, pid_t tid, const char *name, char *buf, size_t 
 	char path[64];
 
 	snprintf(path, sizeof path, "/proc/%d/task/%d/%s", pid, tid, name);
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return false;
-	ssize_t n = read(fd, buf, size - 1);
-	close(fd);
-	buf[n > 0 ? n : 0] = 0;
-	return n > 0;
+	return hostfile_read(path, buf, size) > 0;
 }
 
 uint64_t thread_run_ns(pid_t pid, pid_t tid)

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "host/hostcall.h"
+#include "host/hostfile.h"
 
 /* umask(2) cannot read without writing: for that moment, files of the process's other threads would
  * be made with any mode they ask for. */
@@ -24,11 +25,8 @@ mode_t host_umask(void)
 {
 	static const char key[] = "\nUmask:\t";
 	char buf[512];
-	int fd = open("/proc/thread-self/status", O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? 0 : read(fd, buf, sizeof buf - 1);
 
-	host_close(fd);
-	buf[n > 0 ? n : 0] = '\0';
+	hostfile_read("/proc/thread-self/status", buf, sizeof buf);
 	const char *line = strstr(buf, key);
 	return line ? (mode_t)strtoul(line + sizeof key - 1, NULL, 8) : read_by_writing();
 }

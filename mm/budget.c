@@ -2,7 +2,6 @@
 #include "mm/budget.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <malloc.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -11,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "host/hostfile.h"
 #include "host/thread.h"
 #include "util/gva.h"
 #include "util/lock.h"
@@ -94,8 +94,8 @@ static void prepare(struct budget *b)
 		return;
 	mutex_lock(&b->lock);
 	if (!b->prepared) {
-		b->statm = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
-		b->fd_dir = open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
+		b->statm = hostfile_open("/proc/self/statm");
+		b->fd_dir = hostfile_open("/proc/self/fd");
 		b->cpus = (unsigned)sysconf(_SC_NPROCESSORS_ONLN);
 		if (b->find_limit)
 			set_limit(b, b->find_limit());

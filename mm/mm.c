@@ -7,6 +7,7 @@
 #include <sys/sysinfo.h>
 #include <unistd.h>
 
+#include "host/hostfile.h"
 #include "mm/backing.h"
 #include "mm/fork.h"
 #include "mm/vma.h"
@@ -18,16 +19,11 @@
 /* Writers first: a guest whose threads copy all the time must not keep an mmap out for ever. */
 uint64_t mm_overcommit_max(void)
 {
-	int fd = open("/proc/sys/vm/overcommit_memory", O_RDONLY | O_CLOEXEC);
 	struct sysinfo si;
-	char mode = '0';
+	char mode[2];
 
-	if (fd >= 0) {
-		if (read(fd, &mode, 1) != 1)
-			mode = '0';
-		close(fd);
-	}
-	if (mode == '1' || sysinfo(&si) < 0)
+	hostfile_read("/proc/sys/vm/overcommit_memory", mode, sizeof mode);
+	if (mode[0] == '1' || sysinfo(&si) < 0)
 		return UINT64_MAX;
 	return (si.totalram + si.totalswap) * (uint64_t)si.mem_unit;
 }

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "host/hostcall.h"
+#include "host/hostfile.h"
 #include "net/inet.h"
 #include "net/socket.h"
 #include "net/unix.h"
@@ -68,14 +68,9 @@ int socket_create_pair(struct net *net, struct caller *c, int family, int type, 
 void net_sysctl_text(const char *name, char *buf, size_t size)
 {
 	char path[128];
-	ssize_t n = -1;
 
 	snprintf(path, sizeof(path), "/proc/sys/net/%s", name);
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd >= 0)
-		n = read(fd, buf, size - 1);
-	host_close(fd);
-	buf[n > 0 ? n : 0] = '\0';
+	hostfile_read(path, buf, size);
 }
 
 unsigned net_sysctl(const char *name, unsigned otherwise)

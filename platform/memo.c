@@ -11,6 +11,8 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "host/hostfile.h"
+
 #define VALUE_MAX 1000000000UL
 
 /* ---- where ---- */
@@ -62,13 +64,7 @@ static int find_place(struct memo *m)
 
 static int boot_id(char out[37])
 {
-	int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? -1 : read(fd, out, 36);
-
-	if (fd >= 0)
-		close(fd);
-	out[36] = '\0';
-	return n == 36 ? 0 : -ENOENT;
+	return hostfile_read("/proc/sys/kernel/random/boot_id", out, 37) == 36 ? 0 : -ENOENT;
 }
 
 static int make_key(struct memo *m, const char *device)

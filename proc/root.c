@@ -11,6 +11,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "host/hostfile.h"
 #include "kernel/process.h"
 #include "kernel/sandbox.h"
 #include "kernel/task.h"
@@ -20,9 +21,9 @@ int proc_show_host(struct text *out, const char *host_path)
 {
 	char buf[4096];
 	ssize_t n;
-	int fd = open(host_path, O_RDONLY | O_CLOEXEC);
+	int fd = hostfile_open(host_path);
 	if (fd < 0)
-		return -errno;
+		return fd;
 	while ((n = read(fd, buf, sizeof buf)) > 0)
 		text_put(out, buf, (size_t)n);
 	int err = n < 0 ? -errno : 0;

@@ -15,6 +15,7 @@
 #include <sys/sysinfo.h>
 #include <unistd.h>
 
+#include "host/hostfile.h"
 #include "kernel/sandbox.h"
 #include "proc/net.h"
 #include "proc/proc.h"
@@ -37,7 +38,7 @@ static bool host_has(const struct pseudo_node *dir, const char *name)
 {
 	char path[PATH_MAX];
 
-	return host_path(dir, name, path) && access(path, F_OK) == 0;
+	return host_path(dir, name, path) && hostfile_exists(path);
 }
 
 static int show_host(struct pseudo_node *n, struct caller *c, struct text *out)

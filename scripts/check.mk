@@ -26,11 +26,13 @@ $(BUILD)/tidy/%.c: %.c .clang-tidy $(BUILD)/%.c.o
 	@touch $@
 tidy: $(TIDY)
 
-.PHONY: check-calls check-exports
+.PHONY: check-calls check-exports check-hostcalls
 check-calls: $(LIB_OBJS) $(CLI_OBJS)
 	@BUILD=$(BUILD) scripts/check-calls $^
 check-exports: $(LIB_OBJS) $(CLI_OBJS)
 	@scripts/check-exports $^
+check-hostcalls: $(LIB_OBJS) $(CLI_OBJS)
+	@BUILD=$(BUILD) scripts/check-hostcalls $^
 
 lint:
 	+@MAKE='$(MAKE)' scripts/lint $(ONLY)

@@ -14,6 +14,8 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "host/hostfile.h"
+
 #define CPUID_MAX 256
 
 /* AMX needs permission per process. Everything else a program of the host has, a guest has: XSAVE
@@ -177,15 +179,10 @@ static void features_note(struct kvm_host *h)
 
 static bool file_says_yes(const char *path)
 {
-	char c = 'N';
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	char c[2];
 
-	if (fd < 0)
-		return false;
-	if (read(fd, &c, 1) != 1)
-		c = 'N';
-	close(fd);
-	return c == 'Y' || c == '1';
+	hostfile_read(path, c, sizeof c);
+	return c[0] == 'Y' || c[0] == '1';
 }
 
 /* Does the hardware walk guest page tables? The capability says so since Linux 6.11, and only
