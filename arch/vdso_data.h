@@ -5,8 +5,9 @@
  *
  * Every clock is a line over the CPU's counter (arch/counter.h),
  * `base + (count - count_base) * mult >> VDSO_SHIFT`, valid for count_base <= count < count_end; an
- * earlier count, of a CPU slightly behind, reads as count_base. Past the end the vDSO makes a system call, and so does a reader who meets a
- * writer too often: `seq` is odd while the page changes.
+ * earlier count, of a CPU slightly behind, reads as count_base. Past the end the vDSO makes a
+ * system call, and so does a reader who meets a writer too often: `seq` is odd while the page
+ * changes.
  */
 #ifndef HL_ARCH_VDSO_DATA_H
 #define HL_ARCH_VDSO_DATA_H

@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-// What an operation costs, in the place where this program runs: natively, or as a guest. It knows nothing of hl.
+// What an operation costs, in the place where this program runs: natively, or as a guest. It knows
+// nothing of hl.
 //
-//	micro NAME                one benchmark of the table: nanoseconds an operation, the median of several rounds
+//	micro NAME                one benchmark of the table: ns an operation, median of some rounds
 //	micro --list              the names and what one operation is
-//	micro --wall N CMD...     wall time of CMD, in nanoseconds, the median of N runs; all must exit with 0
+//	micro --wall N CMD...     wall time of CMD in ns, the median of N runs; all must exit with 0
 //	micro --peak CMD...       peak resident memory of CMD, in KiB; it must exit with 0
 //	micro --footprint CMD...  memory of CMD and its children once it has printed a line, in KiB
 //	micro --private CMD...    the part of it that nobody shares
-//	micro --idle-cpu CMD...   CPU time that they use in half a second from then on, in nanoseconds
-//	micro --idle N            N threads that wait; prints a line when all are there, ends with its stdin
+//	micro --idle-cpu CMD...   CPU time that they use in half a second from then on, in ns
+//	micro --idle N            N threads that wait; prints a line when all wait, ends with stdin
 //
-// A benchmark that fails ends with a message and status 1: no number comes from something that did not work.
+// A benchmark that fails ends with a message and status 1: no number comes from something that did
+// not work.
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>

@@ -11,7 +11,7 @@
 
 #include "mm/shmem.h"
 
-#define PIECE     (1UL << 20) /* of a long read, after which it looks whether the reader is to end */
+#define PIECE     (1UL << 20) /* of a long read; between two it asks whether the reader ends */
 #define MEM_MAJOR 1
 enum { DEV_NULL = 3, DEV_ZERO = 5, DEV_FULL = 7, DEV_RANDOM = 8, DEV_URANDOM = 9 };
 

@@ -54,7 +54,8 @@ struct file_ops {
 	/* Ready events now, whatever was asked; registers with pt unless NULL. NULL op: always
 	 * readable and writable. */
 	unsigned (*poll)(struct file *f, struct poll_table *pt);
-	/* -ENOTTY when the command is not known. arg is as the guest gave it; guest memory through `mm`. */
+	/* -ENOTTY when the command is not known. arg is as the guest gave it; guest memory through
+	 * `mm`. */
 	int64_t (*ioctl)(struct file *f, struct caller *c, struct mm *mm, unsigned cmd,
 			 uint64_t arg);
 	/* The source of the file's pages, a reference for the caller. `shared_write`: MAP_SHARED

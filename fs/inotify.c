@@ -4,8 +4,10 @@
  * host, and a guest must not use up those of others. What the guest has are instances of ours, each
  * with marks (a file, and which events of it are wanted) and a queue.
  *
- * 	host's instance --drain--> watch (a file) --> its marks --> the queue of each mark's instance --> read(2)
- * 	fs/notify.c -------------> watch (an inode of ours) --> ...
+ * 	host's instance --drain--> watch (a file) --> its marks
+ * 	fs/notify.c -------------> watch (an inode of ours) --> its marks
+ *
+ * 	mark --> the queue of its instance --> read(2)
  *
  * Whoever reads or polls an instance drains the host's first, and so fills the queues of others,
  * too, and wakes them. Who waits sleeps on its own queue and on the host's descriptor at once. The

@@ -73,8 +73,8 @@ struct mount *mount_new(struct vfs *vfs, struct filesystem *fs, struct dentry *r
 struct mount *mount_get(struct mount *m);
 void mount_put(struct mount *m);
 
-/* Could there be a mount at `name` in a directory `depth` levels below `dir`? Takes no lock; "no" is
- * certain. */
+/* Could there be a mount at `name` in a directory `depth` levels below `dir`? Takes no lock; "no"
+ * is certain. */
 bool mount_may_be_at(const struct path *dir, unsigned depth, const char *name, size_t len);
 /* The topmost mount at `name` in `dir`, a reference; NULL: there is none. */
 struct mount *mount_at(const struct path *dir, const char *name, size_t len);
@@ -83,8 +83,8 @@ struct mount *mount_at(const struct path *dir, const char *name, size_t len);
 bool mount_covers(const struct path *dir, const char *name, size_t len);
 /* The topmost mount over the root of `m`, a reference; NULL: nothing covers it. */
 struct mount *mount_top(struct mount *m);
-/* What `m` is mounted on: false where that is nothing. *over (a reference) is the name it covers, in
- * over->dir; NULL where it covers the root of *parent (a reference). */
+/* What `m` is mounted on: false where that is nothing. *over (a reference) is the name it covers,
+ * in over->dir; NULL where it covers the root of *parent (a reference). */
 bool mount_point(struct mount *m, struct mount **parent, struct dentry **over);
 
 /* Between fs/mount.c and fs/namespace.c. */

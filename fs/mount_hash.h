@@ -2,10 +2,10 @@
 /*
  * Finds the mount at a name. Two questions, for two prices:
  *
- *   Could there be a mount at a name of this spelling in this file system? A path walk asks this for
- *   every name it passes, before it knows the directory. The answer takes no lock: it comes from a
- *   set of 64-bit hashes in a table whose memory is never given back while the hash lives. A change
- *   makes `seq` odd while it lasts; whoever reads in the meantime gets "yes".
+ *   Could there be a mount at a name of this spelling in this file system? A path walk asks this
+ *   for every name it passes, before it knows the directory. The answer takes no lock: it comes
+ *   from a set of 64-bit hashes in a table whose memory is never given back while the hash lives. A
+ *   change makes `seq` odd while it lasts; whoever reads in the meantime gets "yes".
  *
  *   Which mount is at this name of this directory of this mount? The answer comes from an ordinary
  *   hash table, under the lock that guards the mounts (fs/mount.h).

@@ -11,8 +11,8 @@
  *
  * Path walk (fs/walk.c): root, cwd, mounts, "..", symlinks and RESOLVE_* flags are the vfs's. A
  * file system is asked for a run of plain names at once (ops->walk) and takes as many as it can in
- * one host call; it stops at a symlink. Runs never cross a mount point: each name is first asked for
- * among those that mounts cover (fs/mount.h).
+ * one host call; it stops at a symlink. Runs never cross a mount point: each name is first asked
+ * for among those that mounts cover (fs/mount.h).
  *
  * Errors are -errno as the system call returns it. Object first, then the caller.
  */
@@ -174,7 +174,8 @@ struct inode_ops {
 	int (*path)(struct inode *i, struct dentry *d, char *buf, size_t size);
 	/* With FS_NOTIFIES: the directory in which what was found as `d` stands now, a reference,
 	 * and its name there.
-	 * *gone: it has lost its name, the last one is given. NULL: there is none, or it is not known. */
+	 * *gone: it has lost its name, the last one is given. NULL: there is none, or it is not
+	 * known. */
 	struct inode *(*place)(struct inode *i, const struct dentry *d, char name[NAME_MAX + 1],
 			       bool *gone);
 	/* Last reference gone. */

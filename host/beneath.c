@@ -37,7 +37,8 @@ static const long forbidden[] = {
 
 #define RENAME_RACE_TRIES 64
 
-/* -EAGAIN: a rename or mount elsewhere raced with a ".." of ours; the manual page says to try again. */
+/* -EAGAIN: a rename or mount elsewhere raced with a ".." of ours; the manual page says to try
+ * again. */
 static int openat2_retry(int dirfd, const char *names, int flags, mode_t mode, uint64_t resolve)
 {
 	struct open_how how = { .flags = (uint64_t)(flags | O_CLOEXEC),

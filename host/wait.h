@@ -154,7 +154,8 @@ bool sleeper_stops(struct sleeper *s);
 int sleeper_wait_readable(struct sleeper *s, int fd);
 /* ppoll(2) on host descriptors. >= 0: some are ready (the number), or a mere wake (0): look again.
  * -EINTR: interrupted.
- * -ETIMEDOUT: the deadline is over; both only when none of the descriptors is ready. Other -errno: ppoll's. */
+ * -ETIMEDOUT: the deadline is over; both only when none of the descriptors is ready. Other -errno:
+ * ppoll's. */
 int sleeper_poll(struct sleeper *s, struct pollfd *fds, unsigned n, uint64_t deadline);
 /* The same with epoll_pwait2(2): >= 0 is the number of events taken. */
 int sleeper_epoll(struct sleeper *s, int epfd, struct epoll_event *events, int max,

@@ -11,7 +11,9 @@
  *
  *   the waking task                              the thread
  *   fasync_woken: reason noted, thread poked     epoll_wait
- *   end of the call: fasync_send_due  <--------> fasync_send_due: one takes the note and sends, the other waits for it
+ *   end of the call: fasync_send_due             fasync_send_due
+ *
+ * One of the two takes the note and sends; the other waits for it.
  *
  * Locks, outermost first: domain->arming, file locks, waitqueue.lock, domain->lock. Signals are
  * sent with none of them.

@@ -36,14 +36,14 @@ struct ktimer {
  * a time does not care when that clock is set: it is of CLOCK_MONOTONIC. */
 clockid_t ktimer_clock(clockid_t clock, bool absolute);
 
-/* For timers of a guest's clock: 0, or -EAGAIN: the host gives no thread or descriptors. Never fails
- * again for a clock once it has not. */
+/* For timers of a guest's clock: 0, or -EAGAIN: the host gives no thread or descriptors. Never
+ * fails again for a clock once it has not. */
 int ktimer_prepare(struct sandbox *sb, clockid_t clock);
 /* The timer's clock is prepared. Moves it if it is armed. */
 void ktimer_arm(struct sandbox *sb, struct ktimer *kt, uint64_t expires);
 void ktimer_disarm(struct sandbox *sb, struct ktimer *kt);
-/* Calls `clock_set`, like `fire`, whenever somebody has set CLOCK_REALTIME, which is prepared. NULL:
- * no longer. `kt->set_node` is initialised. */
+/* Calls `clock_set`, like `fire`, whenever somebody has set CLOCK_REALTIME, which is prepared.
+ * NULL: no longer. `kt->set_node` is initialised. */
 void ktimer_watch_clock(struct sandbox *sb, struct ktimer *kt,
 			void (*clock_set)(struct ktimer *kt));
 /* Runs at once what is due, for who cannot bear that the thread may be late. No lock held. */

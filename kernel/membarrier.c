@@ -4,13 +4,13 @@
  * membarrier_enter. One that is in the guest is kicked out of it.
  *
  * 	caller                              other task
- * 	fence = true                        in_guest = true     (sequentially consistent, as all of these)
+ * 	fence = true                        in_guest = true
  * 	in_guest? kick it, wait for         fence = false
  * 	!fence or !in_guest                 run the guest
  * 	                                    in_guest = false
  *
- * If the caller reads in_guest as false, the other's clearing of `fence` comes later, and so does
- * its guest code.
+ * All of these are sequentially consistent. If the caller reads in_guest as false, the other's
+ * clearing of `fence` comes later, and so does its guest code.
  */
 #include "kernel/membarrier.h"
 

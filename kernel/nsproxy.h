@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The namespaces of a task, but for its user namespace, which its credentials have. Tasks share one
- * until one of them asks for a namespace of its own (clone(2), unshare(2), setns(2)); a set is never
- * changed.
+ * until one of them asks for a namespace of its own (clone(2), unshare(2), setns(2)); a set is
+ * never changed.
  */
 #ifndef HL_KERNEL_NSPROXY_H
 #define HL_KERNEL_NSPROXY_H

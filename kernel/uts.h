@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The names of the system (uts_namespaces(7)): sethostname(2), setdomainname(2), /proc/sys/kernel. */
+/* The names of the system (uts_namespaces(7)): sethostname(2), setdomainname(2),
+ * /proc/sys/kernel. */
 #ifndef HL_KERNEL_UTS_H
 #define HL_KERNEL_UTS_H
 

@@ -22,8 +22,8 @@ struct exec_request {
 	struct caller *caller;
 	struct mm_host *mem;
 	struct file *file; /* opened for execution (regular, x bit checked); borrowed */
-	const char *
-	    filename; /* as given to execve: AT_EXECFN and argv of scripts ("/dev/fd/N/..." for execveat) */
+	const char
+	    *filename; /* of execve: AT_EXECFN, argv of scripts ("/dev/fd/N/..." for execveat) */
 	char *const *argv; /* NULL-terminated, may be empty (Linux then supplies one "") */
 	char *const *envp;
 	/* execveat of a close-on-exec descriptor: a script can not work (-ENOENT) */

@@ -15,8 +15,8 @@
 
 #define MAX_PIECES   64
 #define MAX_DATAGRAM 65536
-#define STREAM_UNIT                                                                                \
-	32768U /* Linux copies a stream in pieces of this size (SKB_FRAG_PAGE_ORDER), each whole or not */
+/* Linux copies a stream in pieces of this size (SKB_FRAG_PAGE_ORDER), each whole or not at all. */
+#define STREAM_UNIT 32768U
 #define PASSED_ON                                                                                  \
 	(MSG_OOB | MSG_PEEK | MSG_DONTROUTE | MSG_TRUNC | MSG_MORE | MSG_CONFIRM | MSG_ERRQUEUE |  \
 	 MSG_EOR)

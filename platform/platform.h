@@ -130,7 +130,8 @@ struct platform {
 	 * than what is mapped. prot 0: unmap. */
 	int (*space_protect)(struct space *s, gva_t addr, uint64_t len, unsigned prot);
 
-	/* New contexts have the registers of regs_start(0, 0), and the FP state of a fresh process. */
+	/* New contexts have the registers of regs_start(0, 0), and the FP state of a fresh
+	 * process. */
 	int (*context_create)(struct machine *m, struct context **out);
 	void (*context_destroy)(struct context *c);
 	/* NULL: spaces of this platform do not end by themselves. `died` is called when the space

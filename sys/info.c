@@ -53,7 +53,8 @@ SYSCALL_DEFINE(setdomainname)
 	return set_name(t, UTS_DOMAIN, a);
 }
 
-/* ---- syslog(2): there are no messages, and they are for those with the capability (sysctl kernel.dmesg_restrict) */
+/* ---- syslog(2): there are no messages, and they are for those with the capability (sysctl
+ * kernel.dmesg_restrict) */
 
 enum {
 	LOG_CLOSE,

@@ -9,8 +9,8 @@
 
 struct task;
 
-/* The sleeper's deadline (host/wait.h) that a point in time of CLOCK_REALTIME or CLOCK_MONOTONIC is;
- * 1 at the least (0 means "do not wait" to many), saturates to DEADLINE_NONE. */
+/* The sleeper's deadline (host/wait.h) that a point in time of CLOCK_REALTIME or CLOCK_MONOTONIC
+ * is; 1 at the least (0 means "do not wait" to many), saturates to DEADLINE_NONE. */
 uint64_t deadline_at(clockid_t clock, const struct timespec *abs);
 
 /* A CPU clock of the guest: one of its threads or processes. */

@@ -102,7 +102,7 @@
 	X(SANDBOX, 110, LOCK_SHORT,                                                                \
 	  "the process tree, signals, job control, timers", "kernel/process.h")                    \
 	X(OBSERVER, 112, LOCK_SHORT,                                                               \
-	  "what is told of system calls", "trace/observe.h")                                         \
+	  "what is told of system calls", "trace/observe.h")                                       \
 	X(FUTEX_PI, 114, LOCK_SHORT,                                                               \
 	  "which task owns which priority-inheriting futex", "kernel/futex_pi.c")                  \
 	X(THREAD_CLOCK, 116, LOCK_SHORT,                                                           \
@@ -126,7 +126,7 @@
 	X(INOTIFY, 136, LOCK_SHORT,                                                                \
 	  "watches and events", "fs/inotify.c")                                                    \
 	X(USERS, 138, LOCK_SHORT,                                                                  \
-	  "the users that something is counted for", "cred/user.h")                                  \
+	  "the users that something is counted for", "cred/user.h")                                \
 	X(WAITQUEUE, 140, LOCK_NESTS,                                                              \
 	  "who waits; a file's before those of epoll instances that it is in", "host/wait.h")      \
 	X(EPOLL_READY, 142, LOCK_SHORT,                                                            \

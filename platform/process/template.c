@@ -62,7 +62,8 @@ struct template_start {
 	int image, arena, control, socket;
 };
 
-/* ---- in the child, which shares our memory until execveat: only raw system calls on its own stack */
+/* ---- in the child, which shares our memory until execveat: only raw system calls on its own
+ * stack */
 
 /* One of /proc/self/fd's entries a time, for hosts that deny close_range(2). */
 static int close_listed(int dir, int keep)

@@ -129,7 +129,9 @@ sigaction:
 
 /* ---- the helper: r12 the step, r13 its flags, r14 the value to answer (0: none) ---- */
 
-wait:	/* Guests can write msg_controllen, which can lose descriptors that are passed to us, and nothing else. */
+	/* Guests can write msg_controllen, which can lose descriptors that are passed to us, and
+	 * nothing else. */
+wait:
 	xor	%r14d, %r14d
 	mov	$STUB_SCRATCH, %rax
 	movq	$16 + 4 * COMMAND_FILES, (%rax) /* CMSG_SPACE */
@@ -216,7 +218,7 @@ gone:
 	jmp	gone
 
 /*
- * ---- the mapper: a second helper, which gets its orders and answers them by a notification of its own ----
+ * ---- the mapper: a second helper, which gets its orders and answers them by a notification ----
  *
  * That is three times as fast as by a socket: the host hands the CPU over, as it does for guest
  * threads. It can not do all the helper does, because its threads would inherit its filter, and
@@ -232,7 +234,9 @@ mapper:
 	test	%rax, %rax
 	js	gone
 	xor	%edi, %edi
-mapper_report: /* rdi: 0 or -errno; the answer is not negative when there is a new order, -ENOSYS when there will be none */
+/* rdi: 0 or -errno; the answer is not negative when there is a new order, -ENOSYS when there will
+ * be none */
+mapper_report:
 	mov	$STUB_REPORT, %eax
 	syscall
 stub_mapper_ip:
@@ -262,7 +266,9 @@ stub_mapper_ip:
 
 /* ---- a guest thread, from its start to its first report ---- */
 
-guest_thread: /* no signal stack before the filter is there: guests could write what an unfiltered handler returns to */
+/* no signal stack before the filter is there: guests could write what an unfiltered handler returns
+ * to */
+guest_thread:
 	mov	$__NR_seccomp, %eax
 	mov	$SECCOMP_SET_MODE_FILTER, %edi
 	mov	$NEW_LISTENER_WAIT_KILLABLE, %esi
@@ -277,7 +283,8 @@ guest_thread: /* no signal stack before the filter is there: guests could write 
 stub_altstack_ip:
 	ud2 /* the handler reports, and what it returns to is the guest */
 
-	.globl stub_mapper_ip, stub_handler, stub_report_ip, stub_sigreturn_ip, stub_altstack_ip, stub_exit, stub_exit_ip
+	.globl stub_mapper_ip, stub_handler, stub_report_ip, stub_sigreturn_ip, stub_altstack_ip
+	.globl stub_exit, stub_exit_ip
 stub_handler:
 	cld
 	rdfsbase %r10
