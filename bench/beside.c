@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // How long one process waits because of what another does: natively, or as a guest.
 //
-//	beside NAME          the longest getppid of a second in which another process does NAME, in nanoseconds
-//	beside --kill NAME   how long that process takes to end once it is sent SIGKILL, the median of some
+//	beside NAME          the longest getppid (ns) of a second in which another does NAME
+//	beside --kill NAME   how long it takes to end once it is sent SIGKILL, a median
 //	beside --list        the names and what the other process does
 //
-// On a busy machine the longest of a second is the host's scheduling: compare with the row that computes.
+// On a busy machine the longest of a second is the host's scheduling: compare with the row that
+// computes.
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>

@@ -110,8 +110,8 @@ int waitqueue_wake(struct waitqueue *q, unsigned events, int nr);
 
 /* The sleeper's CLOCK_MONOTONIC, ns. */
 uint64_t sleeper_now(const struct sleeper *s);
-/* Now and `ns` more; saturates to DEADLINE_NONE. When a call is made again after a freeze, the first
- * deadline it asks for is the one it waited for before. */
+/* Now and `ns` more; saturates to DEADLINE_NONE. When a call is made again after a freeze, the
+ * first deadline it asks for is the one it waited for before. */
 uint64_t sleeper_deadline(struct sleeper *s, uint64_t ns);
 /* 0: look again: something woke us, or the time is over. -EINTR: interrupted. -ETIMEDOUT: the
  * deadline is over. An error is never the end of a sleep: it is returned at once, instead of

@@ -57,7 +57,8 @@ void futex_unlock_two(struct futex_bucket *x, struct futex_bucket *y);
 int futex_queue(struct task *t, const struct futex_want *want, struct futex_waiter *w);
 /* Sleeps until woken (0), -EINTR or -ETIMEDOUT. */
 int futex_sleep(struct task *t, struct futex_waiter *w, uint64_t deadline);
-/* The task's own waiter, emptied; or as it was left, still queued, by a call that gave up: *queued. */
+/* The task's own waiter, emptied; or as it was left, still queued, by a call that gave up:
+ * *queued. */
 struct futex_waiter *futex_waiter_get(struct task *t, bool *queued);
 /* Did the sleep that ended with `err` give up for a freeze? Then the waiter stays queued. */
 bool futex_stays_queued(struct task *t, int err);

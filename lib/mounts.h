@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The list of what is mounted in a guest's tree before its program starts: part of struct hl_config.
- * The order counts: "/" comes first, and what is mounted later covers what was mounted before. */
+/* The list of what is mounted in a guest's tree before its program starts: part of struct
+ * hl_config. The order counts: "/" comes first, and what is mounted later covers what was mounted
+ * before. */
 #ifndef HL_LIB_MOUNTS_H
 #define HL_LIB_MOUNTS_H
 
@@ -23,8 +24,8 @@ struct mount_list {
 /* Adds a mount; false: no memory. */
 bool mount_list_add(struct mount_list *l, const char *type, const char *source, const char *target,
 		    unsigned flags);
-/* Adds what a plain `hl PROGRAM` sees: the host's files, and over them what must be the guest's own.
- * false: no memory. */
+/* Adds what a plain `hl PROGRAM` sees: the host's files, and over them what must be the guest's
+ * own. false: no memory. */
 bool mount_list_add_standard(struct mount_list *l);
 void mount_list_clear(struct mount_list *l);
 

@@ -62,8 +62,8 @@ static ssize_t copy_all(struct copy *x, size_t len)
 }
 
 /* An offset argument: the guest's variable, or the file's position. Both are written back when a
- * call is frozen in the middle, and so what is left of the length is all that it has to know when it
- * is made again. */
+ * call is frozen in the middle, and so what is left of the length is all that it has to know when
+ * it is made again. */
 static int get_offset(struct task *t, struct caller *c, struct file *f, uint64_t addr, int64_t *pos)
 {
 	if (addr && get_user(t, pos, addr))

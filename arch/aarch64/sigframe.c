@@ -138,8 +138,8 @@ bool sigframe_restore(const struct sigframe *f, struct cpu_regs *r)
 	return true;
 }
 
-/* parse_user_sigframe(): one record of the state, which may have no other size; no record twice, and
- * none that this machine does not write. */
+/* parse_user_sigframe(): one record of the state, which may have no other size; no record twice,
+ * and none that this machine does not write. */
 int sigframe_fp_read(const struct sigframe *f, const struct sigframe_reader *r, void *fp,
 		     size_t fp_size, uint64_t fp_features)
 {

@@ -35,8 +35,8 @@ struct sigframe {
 	struct sigframe_context uc_mcontext;
 };
 
-/* Extended state as a platform gives and takes it: what the record has behind its head. There are no
- * features. */
+/* Extended state as a platform gives and takes it: what the record has behind its head. There are
+ * no features. */
 struct fpsimd_state {
 	uint32_t fpsr, fpcr;
 	unsigned char v[32][16];
