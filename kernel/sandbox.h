@@ -78,10 +78,9 @@ struct sandbox {
 	struct process *init; /* pid 1: no task; adopts and reaps orphans */
 	struct process *main; /* the program; its end is the sandbox's */
 	unsigned nr_tasks;    /* host threads that still run */
-	unsigned max_tasks;
-	struct cond changed; /* nr_tasks fell, or main ended, stopped, continued */
-	bool ending;         /* no new task may start */
-	bool hurried;        /* sandbox_kill ended it, not its program */
+	struct cond changed;  /* nr_tasks fell, or main ended, stopped, continued */
+	bool ending;          /* no new task may start */
+	bool hurried;         /* sandbox_kill ended it, not its program */
 	enum freeze_state freeze;
 	int exit_status; /* wait status of main, valid once main_ended */
 	bool main_ended;

@@ -101,9 +101,10 @@ static int show_last_pid(struct pseudo_node *n, struct caller *c, struct text *o
 	return 0;
 }
 
+/* Nothing but the numbers bounds threads as such; memory does before. */
 static int show_threads_max(struct pseudo_node *n, struct caller *c, struct text *out)
 {
-	text_printf(out, "%u\n", n->sb->max_tasks);
+	text_printf(out, "%u\n", n->sb->pid_ns->max);
 	return 0;
 }
 

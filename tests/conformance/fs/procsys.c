@@ -87,6 +87,16 @@ CASE(there)
 	say_open("/proc/nothing");
 }
 
+/* A program that sizes itself by this wants room for some threads. */
+CASE(threads_max)
+{
+	char text[32] = "";
+	int fd = (int)NEED(open("/proc/sys/kernel/threads-max", O_RDONLY));
+
+	NEED(read(fd, text, sizeof(text) - 1));
+	V(strtol(text, NULL, 10) >= 1000);
+}
+
 CASE(uptime)
 {
 	double up = 0, idle = -1, later = 0;
