@@ -13,8 +13,9 @@ static void spec_clear(struct mount_spec *s)
 	free(s->target);
 }
 
-bool mount_list_add(struct mount_list *l, const char *type, const char *source, const char *target,
-		    unsigned flags)
+/* false: no memory. */
+static bool mount_list_add(struct mount_list *l, const char *type, const char *source,
+			   const char *target, unsigned flags)
 {
 	struct mount_spec s = { strdup(type), strdup(source), strdup(target), flags };
 
@@ -51,5 +52,5 @@ void mount_list_clear(struct mount_list *l)
 	for (size_t i = 0; i < l->count; i++)
 		spec_clear(&l->item[i]);
 	free(l->item);
-	*l = (struct mount_list){ NULL };
+	*l = (struct mount_list){ .item = NULL };
 }

@@ -21,9 +21,6 @@ struct mount_list {
 	size_t count, room;
 };
 
-/* Adds a mount; false: no memory. */
-bool mount_list_add(struct mount_list *l, const char *type, const char *source, const char *target,
-		    unsigned flags);
 /* Adds what a plain `hl PROGRAM` sees: the host's files, and over them what must be the guest's
  * own. false: no memory. */
 bool mount_list_add_standard(struct mount_list *l);
