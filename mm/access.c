@@ -197,39 +197,39 @@ struct gather {
 };
 
 /* One segment; false when it could not be covered whole. */
-static bool gather_seg(struct mm *mm, struct gather *g, uint64_t addr, size_t n)
+static bool gather_seg(struct mm *mm, struct gather *g, gva_t addr, size_t n)
 {
 	while (n > 0 && g->nr < g->max) {
 		struct span s;
 
-		g->stopped = addr;
-		if (!gva_range_ok(GVA(addr), n) ||
-		    span_at(mm, addr, n, g->access, false, &s) != SPAN_OK)
+		g->stopped = addr.v;
+		if (!gva_range_ok(addr, n) ||
+		    span_at(mm, addr.v, n, g->access, false, &s) != SPAN_OK)
 			return false;
 		g->iov[g->nr++] = (struct iovec){ s.host, s.len };
 		g->covered += s.len;
-		addr += s.len;
+		addr = gva_add(addr, s.len);
 		n -= s.len;
 	}
 	return n == 0;
 }
 
 /* True when nothing more can be had: all covered, or all of `iov` used. */
-static bool gather_all(struct mm *mm, struct gather *g, const struct iovec *segs, size_t skip,
+static bool gather_all(struct mm *mm, struct gather *g, const struct guest_iovec *segs, size_t skip,
 		       size_t n)
 {
 	g->nr = 0;
 	g->covered = 0;
 	for (; g->covered < n; segs++, skip = 0) {
-		size_t len = min64(segs->iov_len - skip, n - g->covered);
+		size_t len = min64(segs->len - skip, n - g->covered);
 
-		if (!gather_seg(mm, g, (uint64_t)(uintptr_t)segs->iov_base + skip, len))
+		if (!gather_seg(mm, g, gva_add(segs->base, skip), len))
 			return g->nr == g->max;
 	}
 	return true;
 }
 
-int mm_access_segs(struct mm *mm, const struct iovec *segs, size_t skip, size_t n, bool write,
+int mm_access_segs(struct mm *mm, const struct guest_iovec *segs, size_t skip, size_t n, bool write,
 		   struct iovec *iov, int max, size_t *covered)
 {
 	struct gather g = { .access = write ? GUEST_WRITE : GUEST_READ, .iov = iov, .max = max };

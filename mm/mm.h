@@ -215,15 +215,20 @@ size_t poke_guest(struct mm *mm, gva_t dst, const void *src, size_t n);
 long copy_string_from_guest(struct mm *mm, char *dst, gva_t src, size_t max);
 /* As above; allocates (free with free()). */
 long dup_string_from_guest(struct mm *mm, char **out, gva_t src, size_t max);
-/* The host memory behind `n` bytes from `skip` bytes into the guest segments `segs` (iov_base:
- * guest addresses), for direct host input/output, faulted in: up to `max` pieces; returns how many,
- * with the bytes covered in *covered (less than asked for: the rest is bad, or `max` is reached).
- * Only between mm_access_begin and _end, which hold mm->lock for reading: do not block meanwhile,
- * and use none of the functions above. To fault, the lock is let go for a moment: one gather a
- * section, earlier pieces would be void. */
+/* A guest's struct iovec (readv(2)). */
+struct guest_iovec {
+	gva_t base;
+	uint64_t len;
+};
+/* The host memory behind `n` bytes from `skip` bytes into the guest segments `segs`, for direct
+ * host input/output, faulted in: up to `max` pieces; returns how many, with the bytes covered in
+ * *covered (less than asked for: the rest is bad, or `max` is reached). Only between
+ * mm_access_begin and _end, which hold mm->lock for reading: do not block meanwhile, and use none
+ * of the functions above. To fault, the lock is let go for a moment: one gather a section, earlier
+ * pieces would be void. */
 void mm_access_begin(struct mm *mm);
 void mm_access_end(struct mm *mm);
-int mm_access_segs(struct mm *mm, const struct iovec *segs, size_t skip, size_t n, bool write,
+int mm_access_segs(struct mm *mm, const struct guest_iovec *segs, size_t skip, size_t n, bool write,
 		   struct iovec *iov, int max, size_t *covered);
 /* Futex words: where a 4-byte-aligned word lives. The key is the same for every mapping of the same
  * shared page. */

@@ -3,49 +3,45 @@
 
 #include <string.h>
 
-void uio_init_guestv(struct uio *u, struct mm *mm, const struct iovec *segs, int nr)
+void uio_init_guestv(struct uio *u, struct mm *mm, const struct guest_iovec *segs, int nr)
 {
 	*u = (struct uio){ .mm = mm, .segs = segs, .nr_segs = nr };
 	for (int i = 0; i < nr; i++)
-		u->resid += segs[i].iov_len;
+		u->resid += segs[i].len;
 }
 
 /* A single buffer has no segs: `one` moves with the struct, should it be copied. */
-static const struct iovec *uio_segs(const struct uio *u)
+static const struct guest_iovec *uio_segs(const struct uio *u)
 {
 	return u->segs ? u->segs : &u->one;
 }
 
-static void uio_init_one(struct uio *u, struct mm *mm, void *base, size_t len)
-{
-	*u = (struct uio){ .mm = mm, .one = { base, len }, .nr_segs = 1, .resid = len };
-}
-
 void uio_init_guest(struct uio *u, struct mm *mm, gva_t buf, size_t len)
 {
-	uio_init_one(u, mm, (void *)(uintptr_t)buf.v, len);
+	*u = (struct uio){ .mm = mm, .one = { buf, len }, .nr_segs = 1, .resid = len };
 }
 
 void uio_init_kernel(struct uio *u, void *buf, size_t len)
 {
-	uio_init_one(u, NULL, buf, len);
+	*u = (struct uio){ .buf = buf, .one.len = len, .nr_segs = 1, .resid = len };
 }
 
 /* What is left of the first segment, once empty ones are behind us. */
 static size_t seg_left(struct uio *u)
 {
-	while (u->nr_segs > 1 && uio_segs(u)->iov_len == u->skip) {
+	while (u->nr_segs > 1 && uio_segs(u)->len == u->skip) {
 		u->segs++;
 		u->nr_segs--;
 		u->skip = 0;
 	}
-	return uio_segs(u)->iov_len - u->skip;
+	return uio_segs(u)->len - u->skip;
 }
 
 size_t uio_page_left(struct uio *u)
 {
-	size_t left = seg_left(u),
-	       page = PAGE_SIZE - (((uintptr_t)uio_segs(u)->iov_base + u->skip) & (PAGE_SIZE - 1));
+	size_t left = seg_left(u);
+	uint64_t at = (u->mm ? uio_segs(u)->base.v : (uintptr_t)u->buf) + u->skip;
+	size_t page = PAGE_SIZE - (at & (PAGE_SIZE - 1));
 
 	return page < left ? page : left;
 }
@@ -95,11 +91,12 @@ static size_t uio_move(struct uio *u, enum move how, char *buf, size_t n)
 		n = u->resid;
 	while (done < n) {
 		size_t step = seg_left(u), left;
-		char *at = (char *)uio_segs(u)->iov_base + u->skip, *from = buf ? buf + done : NULL;
+		char *from = buf ? buf + done : NULL;
 
 		step = step < n - done ? step : n - done;
-		left = u->mm ? move_guest(u->mm, how, GVA((uintptr_t)at), from, step)
-			     : move_kernel(how, at, from, step);
+		left = u->mm
+			   ? move_guest(u->mm, how, gva_add(uio_segs(u)->base, u->skip), from, step)
+			   : move_kernel(how, u->buf + u->skip, from, step);
 		uio_advance(u, step - left);
 		done += step - left;
 		if (left)
@@ -123,25 +120,6 @@ size_t uio_zero(struct uio *u, size_t n)
 	return uio_move(u, MOVE_ZERO, NULL, n);
 }
 
-static int pin_kernel(const struct uio *u, struct iovec *iov, int max, size_t *len)
-{
-	const struct iovec *segs = uio_segs(u);
-	size_t skip = u->skip;
-	int nr = 0;
-
-	*len = 0;
-	for (; *len < u->resid && nr < max; segs++, skip = 0) {
-		size_t n = segs->iov_len - skip;
-
-		if (n == 0)
-			continue;
-		n = n < u->resid - *len ? n : u->resid - *len;
-		iov[nr++] = (struct iovec){ (char *)segs->iov_base + skip, n };
-		*len += n;
-	}
-	return nr;
-}
-
 int uio_pin(struct uio *u, bool write_to_buffers, struct iovec *iov, int max, size_t *len)
 {
 	*len = 0;
@@ -149,8 +127,11 @@ int uio_pin(struct uio *u, bool write_to_buffers, struct iovec *iov, int max, si
 		mm_access_begin(u->mm);
 	if (u->resid == 0)
 		return 0;
-	if (!u->mm)
-		return pin_kernel(u, iov, max, len);
+	if (!u->mm) {
+		iov[0] = (struct iovec){ u->buf + u->skip, u->resid };
+		*len = u->resid;
+		return 1;
+	}
 	return mm_access_segs(u->mm, uio_segs(u), u->skip, u->resid, write_to_buffers, iov, max,
 			      len);
 }

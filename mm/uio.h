@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The memory side of a read or write: guest buffers (one, or an iovec) or monitor memory, consumed
- * from the front. */
+/* The memory side of a read or write: guest buffers (one, or an iovec) or a buffer of the
+ * monitor's, consumed from the front. */
 #ifndef HL_MM_UIO_H
 #define HL_MM_UIO_H
 
@@ -11,11 +11,12 @@
 #include "mm/mm.h"
 
 struct uio {
-	struct mm *mm;            /* NULL: segments are monitor addresses */
-	const struct iovec *segs; /* iov_base holds a guest address when mm is set */
-	struct iovec one;         /* the segment of the single-buffer form */
+	struct mm *mm;                  /* NULL: `buf` of the monitor instead of segments */
+	const struct guest_iovec *segs; /* NULL: one segment, `one` */
+	struct guest_iovec one;
+	char *buf;
 	int nr_segs;
-	size_t skip;  /* bytes consumed of segs[0] */
+	size_t skip;  /* bytes consumed of segs[0], or of `buf` */
 	size_t resid; /* bytes left in all */
 	/* a write goes to the end of the file, wherever else it was to go (RWF_APPEND) */
 	bool append;
@@ -24,7 +25,7 @@ struct uio {
 
 void uio_init_guest(struct uio *u, struct mm *mm, gva_t buf, size_t len);
 /* `segs` stays owned by the caller and must outlive the uio. */
-void uio_init_guestv(struct uio *u, struct mm *mm, const struct iovec *segs, int nr);
+void uio_init_guestv(struct uio *u, struct mm *mm, const struct guest_iovec *segs, int nr);
 void uio_init_kernel(struct uio *u, void *buf, size_t len);
 /* Move bytes and advance. Bytes moved: less than n only at a bad address (then the uio stands at
  * it) or when resid is out. */

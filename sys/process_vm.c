@@ -8,23 +8,23 @@
 /* One side of the copy: an iovec array and how far it is done. */
 struct side {
 	struct mm *mm;
-	struct iovec fast[8], *iov;
+	struct guest_iovec fast[8], *iov;
 	int n;       /* entries left, or -errno */
 	size_t done; /* of iov[0] */
 };
 
 /* The next bytes in one piece; 0: none left. */
-static size_t side_next(struct side *s, uint64_t *addr)
+static size_t side_next(struct side *s, gva_t *addr)
 {
-	while (s->n > 0 && s->done == s->iov->iov_len) {
+	while (s->n > 0 && s->done == s->iov->len) {
 		s->iov++;
 		s->n--;
 		s->done = 0;
 	}
 	if (s->n <= 0)
 		return 0;
-	*addr = (uint64_t)(uintptr_t)s->iov->iov_base + s->done;
-	return s->iov->iov_len - s->done;
+	*addr = gva_add(s->iov->base, s->done);
+	return s->iov->len - s->done;
 }
 
 /* Bytes copied before the first that could not be, or before the caller is to end. */
@@ -32,7 +32,7 @@ static int64_t copy_all(const struct sleeper *caller, struct side *from, struct 
 {
 	char buf[4096];
 	int64_t total = 0;
-	uint64_t src, dst;
+	gva_t src, dst;
 
 	for (;;) {
 		size_t n = side_next(from, &src), room = side_next(to, &dst);
@@ -40,8 +40,8 @@ static int64_t copy_all(const struct sleeper *caller, struct side *from, struct 
 		n = n < sizeof buf ? n : sizeof buf;
 		if (!n || sleeper_killed(caller))
 			return total;
-		size_t got = n - copy_from_guest(from->mm, buf, GVA(src), n);
-		size_t put = got - copy_to_guest(to->mm, GVA(dst), buf, got);
+		size_t got = n - copy_from_guest(from->mm, buf, src, n);
+		size_t put = got - copy_to_guest(to->mm, dst, buf, got);
 		from->done += put;
 		to->done += put;
 		total += (int64_t)put;
@@ -74,7 +74,7 @@ static size_t side_length(const struct side *s)
 	size_t sum = 0;
 
 	for (int i = 0; i < s->n; i++)
-		sum += s->iov[i].iov_len;
+		sum += s->iov[i].len;
 	return sum;
 }
 
@@ -103,9 +103,9 @@ static int64_t process_vm_rw(struct task *t, const uint64_t *a, bool write)
 	local.n = get_iovec(t, a[1], (uint32_t)a[2], local.fast, &local.iov);
 	if (local.n < 0)
 		return local.n;
-	struct iovec *local_iov = local.iov;
+	struct guest_iovec *local_iov = local.iov;
 	remote.n = get_iovec_of_other(t, a[3], a[4], remote.fast, &remote.iov);
-	struct iovec *remote_iov = remote.iov;
+	struct guest_iovec *remote_iov = remote.iov;
 	int64_t r = remote.n < 0 ? remote.n : transfer(t, (pid_t)a[0], &local, &remote, write);
 	if (local_iov != local.fast)
 		free(local_iov);

@@ -111,7 +111,7 @@ static int check_rwf(struct file *f, transfer_fn *fn, unsigned rwf)
 static int64_t transfer_vec(struct task *t, struct file *f, struct caller *c, const uint64_t *a,
 			    transfer_fn *fn, int64_t *pos, unsigned rwf)
 {
-	struct iovec fast[8], *iov;
+	struct guest_iovec fast[8], *iov;
 	struct uio u;
 
 	int n = get_iovec(t, a[1], (uint32_t)a[2], fast, &iov);

@@ -149,7 +149,7 @@ static int get_control(struct task *t, const struct socket *s, struct socket_msg
 
 struct header {
 	struct msghdr h;
-	struct iovec fast[8], *iov;
+	struct guest_iovec fast[8], *iov;
 	struct uio uio;
 };
 

@@ -333,7 +333,7 @@ static ssize_t vmsplice_in(struct pipe_end *p, struct caller *c, struct uio *u, 
 static int64_t do_vmsplice(struct task *t, struct file *f, struct caller *c, const uint64_t *a)
 {
 	bool nonblock = a[3] & SPLICE_F_NONBLOCK || f->flags & O_NONBLOCK;
-	struct iovec fast[8], *iov;
+	struct guest_iovec fast[8], *iov;
 	struct pipe_end p;
 	struct uio u;
 
@@ -343,7 +343,7 @@ static int64_t do_vmsplice(struct task *t, struct file *f, struct caller *c, con
 	int n = get_iovec(t, a[1], (uint32_t)a[2], fast, &iov);
 	if (n < 0)
 		return n;
-	uio_init_guestv(&u, t->mm, iov, a[2]);
+	uio_init_guestv(&u, t->mm, iov, n);
 	transfer_begin(t, &u, NULL);
 	int64_t r = 0;
 	if (u.resid && file_writable(f))

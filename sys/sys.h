@@ -72,10 +72,11 @@ int get_path(struct task *t, uint64_t addr, bool empty_ok, char **out);
 /* An iovec array: *out is `fast` (at least 8) or malloc'd (free when != fast). Sum of lengths
  * checked and clamped to MAX_RW_COUNT. Of `n` Linux takes 32 bits (import_iovec()). */
 #define MAX_RW_COUNT (0x7ffff000UL)
-int get_iovec(struct task *t, uint64_t addr, uint32_t n, struct iovec *fast, struct iovec **out);
+int get_iovec(struct task *t, uint64_t addr, uint32_t n, struct guest_iovec *fast,
+	      struct guest_iovec **out);
 /* The same for buffers of another process: where they lie is seen when they are used. */
-int get_iovec_of_other(struct task *t, uint64_t addr, uint64_t n, struct iovec *fast,
-		       struct iovec **out);
+int get_iovec_of_other(struct task *t, uint64_t addr, uint64_t n, struct guest_iovec *fast,
+		       struct guest_iovec **out);
 /* A timespec argument: -EFAULT, -EINVAL when not normalised or negative. */
 int get_timespec(struct task *t, uint64_t addr, struct timespec *ts);
 /* A sigset argument of system calls that also pass its size: -EINVAL unless size == 8, -EFAULT. */

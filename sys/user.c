@@ -24,27 +24,29 @@ int get_path(struct task *t, uint64_t addr, bool empty_ok, char **out)
 	return 0;
 }
 
+_Static_assert(sizeof(struct guest_iovec) == sizeof(struct iovec), "as the guest passes it");
+
 /* readv(2): each length must fit ssize_t, the sum is cut to MAX_RW_COUNT as Linux does. `own`:
  * addresses of the caller's, which are looked at now. */
-static int check_iovec(struct iovec *iov, int n, bool own)
+static int check_iovec(struct guest_iovec *iov, int n, bool own)
 {
 	uint64_t sum = 0;
 	for (int i = 0; i < n; i++) {
-		if (iov[i].iov_len > SSIZE_MAX)
+		if (iov[i].len > SSIZE_MAX)
 			return -EINVAL;
-		if (own && !gva_range_ok(GVA(iov[i].iov_base), iov[i].iov_len))
+		if (own && !gva_range_ok(iov[i].base, iov[i].len))
 			return -EFAULT;
-		if (iov[i].iov_len > MAX_RW_COUNT - sum)
-			iov[i].iov_len = MAX_RW_COUNT - sum;
-		sum += iov[i].iov_len;
+		if (iov[i].len > MAX_RW_COUNT - sum)
+			iov[i].len = MAX_RW_COUNT - sum;
+		sum += iov[i].len;
 	}
 	return n;
 }
 
-static int copy_iovec(struct task *t, uint64_t addr, uint64_t n, struct iovec *fast,
-		      struct iovec **out, bool own)
+static int copy_iovec(struct task *t, uint64_t addr, uint64_t n, struct guest_iovec *fast,
+		      struct guest_iovec **out, bool own)
 {
-	struct iovec *iov = fast;
+	struct guest_iovec *iov = fast;
 	if (n > IOV_MAX)
 		return -EINVAL;
 	if (n > 8) {
@@ -62,13 +64,14 @@ static int copy_iovec(struct task *t, uint64_t addr, uint64_t n, struct iovec *f
 	return err;
 }
 
-int get_iovec(struct task *t, uint64_t addr, uint32_t n, struct iovec *fast, struct iovec **out)
+int get_iovec(struct task *t, uint64_t addr, uint32_t n, struct guest_iovec *fast,
+	      struct guest_iovec **out)
 {
 	return copy_iovec(t, addr, n, fast, out, true);
 }
 
-int get_iovec_of_other(struct task *t, uint64_t addr, uint64_t n, struct iovec *fast,
-		       struct iovec **out)
+int get_iovec_of_other(struct task *t, uint64_t addr, uint64_t n, struct guest_iovec *fast,
+		       struct guest_iovec **out)
 {
 	return copy_iovec(t, addr, n, fast, out, false);
 }

@@ -27,6 +27,11 @@ typedef struct gva {
 /* Linux's default vm.mmap_min_addr. */
 #define GUEST_MMAP_MIN 0x10000UL
 
+static inline gva_t gva_add(gva_t addr, uint64_t n)
+{
+	return GVA(addr.v + n);
+}
+
 /* Does [addr, addr+len) lie inside the user half, without wrapping? */
 static inline bool gva_range_ok(gva_t addr, uint64_t len)
 {

@@ -537,10 +537,10 @@ static void strings(void **state)
 static void segments_are_gathered(void **state)
 {
 	uint64_t a = map_anon(mm, 0, 4 * PAGE_SIZE, RW, 0), b = map_anon(mm, 0, 1UL << 30, RW, 0);
-	struct iovec segs[] = { { (void *)(a + 10), 100 },
-				{ NULL, 0 },
-				{ (void *)(b + 60000), 20000 },
-				{ (void *)0x1000, 10 } };
+	struct guest_iovec segs[] = { { GVA(a + 10), 100 },
+				      { GVA_NULL, 0 },
+				      { GVA(b + 60000), 20000 },
+				      { GVA(0x1000), 10 } };
 	struct iovec iov[16];
 	struct uio u;
 	size_t len;
