@@ -119,9 +119,9 @@ static void switch_mm(struct task *t, struct exec_image *image)
 	sandbox_unlock(t->sb);
 	vfork_release(t);
 	mm_put(old);
-	t->clear_child_tid = t->set_child_tid = 0;
-	t->robust_list = 0;
-	t->rseq = 0;
+	t->clear_child_tid = t->set_child_tid = GVA_NULL;
+	t->robust_list = GVA_NULL;
+	t->rseq = GVA_NULL;
 	t->rseq_len = t->rseq_sig = 0;
 	rseq_cpu_free(t->process);
 	t->altstack = (struct sigaltstack_state){ .flags = SS_DISABLE };

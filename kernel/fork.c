@@ -192,10 +192,10 @@ static int copy_cpu(struct task *t, struct task *child, const struct clone_reque
 	if (err)
 		return err;
 	regs_set_result(&regs, 0);
-	if (rq->stack)
-		regs_set_sp(&regs, rq->stack);
+	if (rq->stack.v)
+		regs_set_sp(&regs, rq->stack.v);
 	if (rq->flags & CLONE_SETTLS)
-		regs_set_tls(&regs, rq->tls);
+		regs_set_tls(&regs, rq->tls.v);
 	err = pf->regs_set(child->context, &regs);
 	if (err)
 		/* a TLS address outside the user half, as do_arch_prctl_64 */
@@ -319,12 +319,12 @@ static int report_child(struct task *t, struct task *child, const struct clone_r
 		*pidfd = pidfd_install(t, child->pid, 0);
 		if (*pidfd < 0)
 			return *pidfd;
-		if (copy_to_guest(t->mm, GVA(rq->pidfd), pidfd, sizeof *pidfd))
+		if (copy_to_guest(t->mm, rq->pidfd, pidfd, sizeof *pidfd))
 			return -EFAULT;
 	}
 	if (rq->flags & CLONE_PARENT_SETTID)
 		/* as Linux: not checked */
-		(void)copy_to_guest(t->mm, GVA(rq->parent_tid), &tid, sizeof tid);
+		(void)copy_to_guest(t->mm, rq->parent_tid, &tid, sizeof tid);
 	return 0;
 }
 

@@ -5,6 +5,8 @@
 
 #include <stdint.h>
 
+#include "util/gva.h"
+
 struct task;
 
 struct vfork_done;
@@ -15,13 +17,13 @@ struct vfork_wait {
 	int64_t child;         /* its tid */
 };
 
-/* As struct clone_args of clone3, checked by task_clone. Addresses are the guest's. */
+/* As struct clone_args of clone3, checked by task_clone. */
 struct clone_request {
 	uint64_t flags; /* CLONE_*, without the exit signal */
-	uint64_t pidfd, child_tid, parent_tid;
+	gva_t pidfd, child_tid, parent_tid;
 	uint64_t exit_signal;
-	uint64_t stack; /* the new stack pointer; 0: the caller's */
-	uint64_t tls;
+	gva_t stack; /* the new stack pointer; 0: the caller's */
+	gva_t tls;
 	const int32_t *set_tid; /* wished pids, innermost namespace first */
 	unsigned set_tid_size;
 };

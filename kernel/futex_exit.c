@@ -71,10 +71,11 @@ static void robust_list_walk(struct task *t)
 	struct robust_entry next = { 0 };
 	int limit = ROBUST_LIST_LIMIT;
 
-	if (copy_from_guest(t->mm, &head, GVA(t->robust_list), sizeof head))
+	gva_t list = t->robust_list;
+	if (copy_from_guest(t->mm, &head, list, sizeof head))
 		return;
 	struct robust_entry e = entry_decode(head.next), pending = entry_decode(head.pending);
-	while (e.addr != t->robust_list && limit--) {
+	while (e.addr != list.v && limit--) {
 		/* before the word is handed on, and the entry with it */
 		bool more = entry_next(t, e, &next);
 		if (e.addr != pending.addr && !bury(t, e, head.futex_offset, false))
@@ -90,20 +91,21 @@ static void robust_list_walk(struct task *t)
 static void clear_child_tid(struct task *t)
 {
 	const uint32_t zero = 0;
-	struct futex_ref ref = { .addr = t->clear_child_tid, .shared = true };
+	struct futex_ref ref = { .addr = t->clear_child_tid.v, .shared = true };
 
 	/* Nobody is left to see it otherwise. */
-	if (ref_count(&t->mm->refs) > 1 && !copy_to_guest(t->mm, GVA(ref.addr), &zero, sizeof zero))
+	if (ref_count(&t->mm->refs) > 1 &&
+	    !copy_to_guest(t->mm, t->clear_child_tid, &zero, sizeof zero))
 		futex_wake(t, ref, 1, FUTEX_ANY);
-	t->clear_child_tid = 0;
+	t->clear_child_tid = GVA_NULL;
 }
 
 void futex_task_exit(struct task *t)
 {
-	if (t->robust_list)
+	if (atomic_load(&t->robust_list).v)
 		robust_list_walk(t);
-	t->robust_list = 0;
+	t->robust_list = GVA_NULL;
 	futex_pi_exit(t);
-	if (t->clear_child_tid)
+	if (t->clear_child_tid.v)
 		clear_child_tid(t);
 }

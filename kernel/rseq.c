@@ -30,7 +30,7 @@ _Static_assert(sizeof(struct rseq_section) == 32, "struct rseq_cs");
 
 static int write_field(struct task *t, size_t offset, const void *src, size_t n)
 {
-	return copy_to_guest(t->mm, GVA(t->rseq + offset), src, n) ? -EFAULT : 0;
+	return copy_to_guest(t->mm, gva_add(t->rseq, offset), src, n) ? -EFAULT : 0;
 }
 
 static int write_cpu(struct task *t, uint32_t start, uint32_t id, uint32_t node, uint32_t cid)
@@ -43,22 +43,22 @@ static int write_cpu(struct task *t, uint32_t start, uint32_t id, uint32_t node,
 
 /* ---- rseq(2) ---- */
 
-int rseq_register(struct task *t, uint64_t addr, uint32_t len, uint32_t sig)
+int rseq_register(struct task *t, gva_t addr, uint32_t len, uint32_t sig)
 {
 	const uint64_t none = 0;
 
-	if (t->rseq) {
-		if (t->rseq != addr || t->rseq_len != len)
+	if (t->rseq.v) {
+		if (t->rseq.v != addr.v || t->rseq_len != len)
 			return -EINVAL;
 		return t->rseq_sig != sig ? -EPERM : -EBUSY;
 	}
-	if (len < sizeof(struct rseq_area) || addr % sizeof(struct rseq_area))
+	if (len < sizeof(struct rseq_area) || addr.v % sizeof(struct rseq_area))
 		return -EINVAL;
-	if (!gva_range_ok(GVA(addr), len))
+	if (!gva_range_ok(addr, len))
 		return -EFAULT;
 	t->rseq = addr;
 	if (write_field(t, offsetof(struct rseq_area, rseq_cs), &none, sizeof none)) {
-		t->rseq = 0;
+		t->rseq = GVA_NULL;
 		return -EFAULT;
 	}
 	t->rseq_len = len;
@@ -67,16 +67,16 @@ int rseq_register(struct task *t, uint64_t addr, uint32_t len, uint32_t sig)
 	return 0;
 }
 
-int rseq_unregister(struct task *t, uint64_t addr, uint32_t len, uint32_t sig)
+int rseq_unregister(struct task *t, gva_t addr, uint32_t len, uint32_t sig)
 {
-	if (!t->rseq || t->rseq != addr || t->rseq_len != len)
+	if (!t->rseq.v || t->rseq.v != addr.v || t->rseq_len != len)
 		return -EINVAL;
 	if (t->rseq_sig != sig)
 		return -EPERM;
 	int err = write_cpu(t, 0, CPU_ID_UNINITIALIZED, 0, 0);
 	if (err)
 		return err;
-	t->rseq = 0;
+	t->rseq = GVA_NULL;
 	t->rseq_len = t->rseq_sig = 0;
 	return 0;
 }
@@ -99,9 +99,9 @@ static bool section_ok(struct task *t, const struct rseq_section *s)
 	       sig == t->rseq_sig;
 }
 
-static int section_address(struct task *t, uint64_t *addr)
+static int section_address(struct task *t, gva_t *addr)
 {
-	gva_t at = GVA(t->rseq + offsetof(struct rseq_area, rseq_cs));
+	gva_t at = gva_add(t->rseq, offsetof(struct rseq_area, rseq_cs));
 
 	return copy_from_guest(t->mm, addr, at, sizeof *addr) ? -EFAULT : 0;
 }
@@ -120,15 +120,15 @@ static int leave_section(struct task *t, uint64_t *ip)
 {
 	const uint64_t none = 0;
 	struct rseq_section s;
-	uint64_t addr;
+	gva_t addr;
 
 	if (section_address(t, &addr))
 		return -EFAULT;
-	if (!addr)
+	if (!addr.v)
 		return 0;
 	if (has_siblings(t))
 		rseq_cpu_need(t);
-	if (copy_from_guest(t->mm, &s, GVA(addr), sizeof s))
+	if (copy_from_guest(t->mm, &s, addr, sizeof s))
 		return -EFAULT;
 	if (!section_ok(t, &s))
 		return -EINVAL;
@@ -151,7 +151,7 @@ static void punish(struct task *t)
 int rseq_signal(struct task *t, struct cpu_regs *regs)
 {
 	uint64_t ip = regs_ip(regs);
-	int r = t->rseq ? leave_section(t, &ip) : 0;
+	int r = t->rseq.v ? leave_section(t, &ip) : 0;
 
 	if (r > 0)
 		regs_set_ip(regs, ip);
@@ -191,7 +191,7 @@ void rseq_resume(struct task *t, bool fenced)
 {
 	bool fresh;
 
-	if (!t->rseq)
+	if (!t->rseq.v)
 		return;
 	int cpu = rseq_cpu_mine(t, &fresh);
 	if (cpu < 0)
@@ -211,8 +211,8 @@ void rseq_resume(struct task *t, bool fenced)
  * sections. */
 void rseq_thread_created(struct task *t)
 {
-	uint64_t section = 0;
+	gva_t section = GVA_NULL;
 
-	if (t->rseq && !section_address(t, &section) && section)
+	if (t->rseq.v && !section_address(t, &section) && section.v)
 		rseq_cpu_need(t);
 }

@@ -10,11 +10,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "util/gva.h"
+
 struct cpu_regs;
 struct task;
 
-int rseq_register(struct task *t, uint64_t addr, uint32_t len, uint32_t sig);
-int rseq_unregister(struct task *t, uint64_t addr, uint32_t len, uint32_t sig);
+int rseq_register(struct task *t, gva_t addr, uint32_t len, uint32_t sig);
+int rseq_unregister(struct task *t, gva_t addr, uint32_t len, uint32_t sig);
 /* Before each entry into the guest: brings the registered area's CPU numbers up to date, and aborts
  * a critical section that the guest was taken out of. `fenced`: membarrier(2) wants it aborted in
  * any case. */

@@ -154,7 +154,7 @@ bool rseq_cpu_acquire(struct task *t)
 {
 	struct rseq_cpus *rc = atomic_load(&t->process->rseq_cpus);
 
-	if (!rc || !t->rseq)
+	if (!rc || !t->rseq.v)
 		return true;
 	mutex_lock(&rc->lock);
 	int cpu = find_free(rc, t->rseq_cpu);

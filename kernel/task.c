@@ -641,9 +641,9 @@ static void *task_main(void *arg)
 	current = t;
 	kick_attach(&t->sleeper.kick);
 	start_clock(t);
-	if (t->set_child_tid) {
+	if (t->set_child_tid.v) {
 		uint32_t tid = (uint32_t)t->tid;
-		(void)copy_to_guest(t->mm, GVA(t->set_child_tid), &tid,
+		(void)copy_to_guest(t->mm, t->set_child_tid, &tid,
 				    sizeof tid); /* as Linux: a bad address is ignored */
 	}
 	while (!t->exiting) {

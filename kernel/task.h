@@ -90,12 +90,10 @@ struct task {
 	struct resume resume;
 	struct futex_waits futex; /* what it waits for: kernel/futex.h */
 	struct vfork_wait vfork_wait;
-	uint64_t clear_child_tid; /* guest address; 0: none */
-	uint64_t set_child_tid;
-	_Atomic uint64_t
-	    /* guest address of struct robust_list_head; get_robust_list(2) of others reads it */
-	    robust_list;
-	uint64_t rseq; /* guest address; 0: none */
+	gva_t clear_child_tid, set_child_tid; /* 0: none */
+	/* struct robust_list_head; get_robust_list(2) of others reads it */
+	_Atomic(gva_t) robust_list;
+	gva_t rseq; /* 0: none */
 	uint32_t rseq_len, rseq_sig;
 	int rseq_cpu;                 /* the CPU number last written there; -1: none yet */
 	int rseq_held;                /* kernel/rseq_cpu.c: CPU number + 1; 0: none */

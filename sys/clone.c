@@ -27,11 +27,11 @@ SYSCALL_DEFINE(clone)
 	return task_clone(t, &(struct clone_request){
 				 .flags = flags,
 				 .exit_signal = a[0] & CSIGNAL,
-				 .stack = a[1],
-				 .parent_tid = a[2],
-				 .pidfd = a[2],
-				 .child_tid = a[CLONE_ARG_CHILD_TID],
-				 .tls = a[CLONE_ARG_TLS],
+				 .stack = GVA(a[1]),
+				 .parent_tid = GVA(a[2]),
+				 .pidfd = GVA(a[2]),
+				 .child_tid = GVA(a[CLONE_ARG_CHILD_TID]),
+				 .tls = GVA(a[CLONE_ARG_TLS]),
 			     });
 }
 
@@ -80,11 +80,11 @@ SYSCALL_DEFINE(clone3)
 	return task_clone(t, &(struct clone_request){
 				 .flags = ca.flags,
 				 .exit_signal = ca.exit_signal,
-				 .stack = ca.stack ? ca.stack + ca.stack_size : 0,
-				 .parent_tid = ca.parent_tid,
-				 .pidfd = ca.pidfd,
-				 .child_tid = ca.child_tid,
-				 .tls = ca.tls,
+				 .stack = GVA(ca.stack ? ca.stack + ca.stack_size : 0),
+				 .parent_tid = GVA(ca.parent_tid),
+				 .pidfd = GVA(ca.pidfd),
+				 .child_tid = GVA(ca.child_tid),
+				 .tls = GVA(ca.tls),
 			     });
 }
 
@@ -107,6 +107,6 @@ SYSCALL_DEFINE(exit_group)
 
 SYSCALL_DEFINE(set_tid_address)
 {
-	t->clear_child_tid = a[0];
+	t->clear_child_tid = GVA(a[0]);
 	return t->tid;
 }

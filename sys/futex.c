@@ -289,13 +289,14 @@ SYSCALL_DEFINE(set_robust_list)
 {
 	if (a[1] != ROBUST_HEAD_SIZE)
 		return -EINVAL;
-	t->robust_list = a[0];
+	t->robust_list = GVA(a[0]);
 	return 0;
 }
 
 SYSCALL_DEFINE(get_robust_list)
 {
-	uint64_t head = t->robust_list, len = ROBUST_HEAD_SIZE;
+	gva_t head = t->robust_list;
+	uint64_t len = ROBUST_HEAD_SIZE;
 	int err = 0;
 
 	if (a[0]) {

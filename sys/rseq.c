@@ -15,7 +15,8 @@ SYSCALL_DEFINE(rseq)
 
 	if (flags & ~RSEQ_FLAG_UNREGISTER)
 		return -EINVAL;
-	return flags ? rseq_unregister(t, a[0], len, sig) : rseq_register(t, a[0], len, sig);
+	return flags ? rseq_unregister(t, GVA(a[0]), len, sig)
+		     : rseq_register(t, GVA(a[0]), len, sig);
 }
 
 #define MEMBARRIER_CMD_GET_REGISTRATIONS 512
