@@ -108,9 +108,9 @@ static int share_mm(struct task *t, struct task *child, uint64_t flags)
 	if (!(flags & CLONE_VM)) {
 		struct cpu_regs regs = { 0 };
 		t->sb->platform->regs_get(t->context, &regs);
-		return mm_fork(t->mm,
-			       (const uint64_t[FORK_HINTS]){ regs_sp(&regs), regs_tls(&regs) },
-			       &child->mm);
+		return mm_fork(
+		    t->mm, (const gva_t[FORK_HINTS]){ GVA(regs_sp(&regs)), GVA(regs_tls(&regs)) },
+		    &child->mm);
 	}
 	child->mm = mm_get(t->mm);
 	return 0;

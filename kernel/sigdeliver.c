@@ -259,7 +259,7 @@ static bool frame_info(struct task *t, const struct taken *s, struct sigframe_in
 		.restorer = s->action.restorer,
 	};
 	return s->action.flags & SA_RESTORER ||
-	       sigframe_trampoline(t->mm->vdso_base, &out->restorer);
+	       sigframe_trampoline(t->mm->vdso_base.v, &out->restorer);
 }
 
 /* `image`: a copy of the frame. */

@@ -151,8 +151,8 @@ static void make_auxv(struct mm *mm, const struct stack_args *a, uint64_t platfo
 		      uint64_t execfn)
 {
 	mm->auxv_len = 0;
-	if (mm->vdso_base)
-		aux(mm, AT_SYSINFO_EHDR, mm->vdso_base);
+	if (mm->vdso_base.v)
+		aux(mm, AT_SYSINFO_EHDR, mm->vdso_base.v);
 	aux(mm, AT_MINSIGSTKSZ, getauxval(AT_MINSIGSTKSZ));
 	aux(mm, AT_HWCAP, getauxval(AT_HWCAP));
 	aux(mm, AT_PAGESZ, PAGE_SIZE);

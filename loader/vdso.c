@@ -177,11 +177,11 @@ void vdso_clock_destroy(struct vdso_clock *vc)
 	free(vc);
 }
 
-static int64_t map_part(struct mm *mm, uint64_t addr, uint64_t off, uint64_t len, unsigned prot,
+static int64_t map_part(struct mm *mm, gva_t addr, uint64_t off, uint64_t len, unsigned prot,
 			const char *name)
 {
 	const struct mmap_args a = {
-		.addr = GVA(addr),
+		.addr = addr,
 		.len = len,
 		.prot = prot,
 		.flags = MAP_PRIVATE | MAP_FIXED,
@@ -194,11 +194,10 @@ static int64_t map_part(struct mm *mm, uint64_t addr, uint64_t off, uint64_t len
 	return mm_mmap(mm, &a);
 }
 
-int vdso_map(struct mm *mm, uint64_t hint)
+int vdso_map(struct mm *mm)
 {
 	struct vdso_clock *vc = mm->host->vdso;
 	const struct mmap_args room = {
-		.addr = GVA(hint),
 		.len = PAGE_SIZE + vc->image_len,
 		.flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
 	};
@@ -206,13 +205,13 @@ int vdso_map(struct mm *mm, uint64_t hint)
 
 	if (at < 0)
 		return (int)at;
-	r = map_part(mm, (uint64_t)at, 0, PAGE_SIZE, PROT_READ, "[vvar]");
+	r = map_part(mm, GVA(at), 0, PAGE_SIZE, PROT_READ, "[vvar]");
 	if (r >= 0)
-		r = map_part(mm, (uint64_t)at + PAGE_SIZE, PAGE_SIZE, vc->image_len,
+		r = map_part(mm, GVA(at + PAGE_SIZE), PAGE_SIZE, vc->image_len,
 			     PROT_READ | PROT_EXEC, "[vdso]");
 	if (r < 0)
 		return (int)r;
-	mm->vdso_base = (uint64_t)r;
+	mm->vdso_base = GVA(r);
 	mutex_lock(&vc->lock);
 	if (clock_page_expired(&vc->page))
 		vc->term = clock_page_update(&vc->page);

@@ -23,8 +23,7 @@ int vdso_clock_gettime(struct vdso_clock *vc, clockid_t clock, struct timespec *
  * do. For the thread that makes the sandbox, when the guest already runs: the guest need not wait
  * for it. */
 void vdso_clock_keep(struct vdso_clock *vc);
-/* Maps image and data into `mm` and sets mm->vdso_base; AT_SYSINFO_EHDR is that address. `hint`:
- * where, or 0. */
-int vdso_map(struct mm *mm, uint64_t hint);
+/* Maps image and data into `mm` and sets mm->vdso_base; AT_SYSINFO_EHDR is that address. */
+int vdso_map(struct mm *mm);
 
 #endif

@@ -72,12 +72,12 @@ static void hot_add(struct fork *f, uint64_t unit)
 		f->hot[f->nr_hot++] = unit;
 }
 
-static void hot_collect(struct fork *f, const uint64_t *hints)
+static void hot_collect(struct fork *f, const gva_t *hints)
 {
 	struct fork_pages *p = f->parent->fork_pages;
 
 	for (unsigned i = 0; i < FORK_HINTS; i++)
-		hot_add(f, hints[i] & ~(FORK_UNIT - 1));
+		hot_add(f, hints[i].v & ~(FORK_UNIT - 1));
 	for (unsigned i = 0; p && i < p->n; i++)
 		hot_add(f, p->units[i]);
 }
@@ -249,7 +249,7 @@ static int fork_vmas(const struct fork *f)
 	return err;
 }
 
-int mm_fork(struct mm *parent, const uint64_t hints[FORK_HINTS], struct mm **out)
+int mm_fork(struct mm *parent, const gva_t hints[FORK_HINTS], struct mm **out)
 {
 	struct fork f = { .parent = parent };
 	int err = mm_create(parent->host, &f.child);

@@ -118,7 +118,7 @@ struct mm {
 	uint64_t locked_bytes, data_bytes, stack_bytes;
 	uint64_t start_code, end_code, start_data, end_data, start_stack;
 	uint64_t arg_start, arg_end, env_start, env_end;
-	uint64_t vdso_base;
+	gva_t vdso_base;
 	unsigned nr_vmas;
 	unsigned lock_future; /* mlockall(MCL_FUTURE) */
 	uint64_t auxv[64];
@@ -156,7 +156,7 @@ int mm_create(struct mm_host *h, struct mm **out);
 /* The child's copy of `parent` at this moment. `hints`: addresses that both will write to at once
  * (0: none), the stack pointer and the thread pointer. */
 #define FORK_HINTS 2
-int mm_fork(struct mm *parent, const uint64_t hints[FORK_HINTS], struct mm **out);
+int mm_fork(struct mm *parent, const gva_t hints[FORK_HINTS], struct mm **out);
 struct mm *mm_get(struct mm *mm);
 /* False when the last reference is gone already. */
 bool mm_tryget(struct mm *mm);

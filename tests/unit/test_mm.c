@@ -17,7 +17,7 @@
 
 static struct world w;
 static struct mm *mm;
-static const uint64_t no_hints[FORK_HINTS];
+static const gva_t no_hints[FORK_HINTS];
 
 static int setup(void **state)
 {
@@ -381,7 +381,7 @@ static void fork_learns(void **state)
 {
 	uint64_t heap = map_anon(mm, 0, 64 * PAGE_SIZE, RW, 0),
 		 stack = map_anon(mm, 0, 16 * PAGE_SIZE, RW, 0);
-	const uint64_t hints[FORK_HINTS] = { stack + 10 * PAGE_SIZE };
+	const gva_t hints[FORK_HINTS] = { GVA(stack + 10 * PAGE_SIZE) };
 	unsigned faults[4];
 
 	for (unsigned i = 0; i < 4; i++) {

@@ -238,7 +238,8 @@ static void op_touch(struct run_state *s, int64_t *native, int64_t *ours)
 /* A child that only looks on; the parent must be as before, though all of it is copy-on-write. */
 static void op_fork(struct run_state *s, int64_t *native, int64_t *ours)
 {
-	const uint64_t hints[FORK_HINTS] = { page_addr(pick(PAGES)), page_addr(pick(PAGES)) };
+	const gva_t hints[FORK_HINTS] = { GVA(page_addr(pick(PAGES))),
+					  GVA(page_addr(pick(PAGES))) };
 	struct mm *child;
 
 	sprintf(s->log, "fork");
