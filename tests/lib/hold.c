@@ -8,6 +8,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +29,20 @@ static int by_number(const void *a, const void *b)
 	return *(const int *)a - *(const int *)b;
 }
 
+/* KVM puts a worker of its own among the threads of whoever has a machine, sooner or later. */
+static bool is_kernels(const char *pid, const char *tid)
+{
+	char name[300], comm[32] = "";
+
+	snprintf(name, sizeof name, "/proc/%s/task/%s/comm", pid, tid);
+	FILE *f = fopen(name, "r");
+	if (!f)
+		return false;
+	bool found = fgets(comm, sizeof comm, f) && strncmp(comm, "kvm-", 4) == 0;
+	fclose(f);
+	return found;
+}
+
 /* In the order in which they were started. */
 static int find_threads(const char *pid, int *tid)
 {
@@ -40,7 +55,7 @@ static int find_threads(const char *pid, int *tid)
 	if (!d)
 		die(name);
 	while ((e = readdir(d)) && n < MOST)
-		if (e->d_name[0] != '.')
+		if (e->d_name[0] != '.' && !is_kernels(pid, e->d_name))
 			tid[n++] = atoi(e->d_name);
 	closedir(d);
 	qsort(tid, (size_t)n, sizeof *tid, by_number);
