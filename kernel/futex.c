@@ -37,9 +37,9 @@ void futex_table_destroy(struct futex_table *ft)
 
 int futex_key_of(struct task *t, struct futex_ref ref, struct futex_key *out)
 {
-	if (ref.addr % sizeof(uint32_t))
+	if (ref.addr.v % sizeof(uint32_t))
 		return -EINVAL;
-	return mm_futex_key(t->mm, GVA(ref.addr), ref.shared, out);
+	return mm_futex_key(t->mm, ref.addr, ref.shared, out);
 }
 
 struct futex_bucket *futex_bucket_of(struct futex_table *ft, const struct futex_key *key)
@@ -122,7 +122,7 @@ int futex_queue(struct task *t, const struct futex_want *want, struct futex_wait
 	w->bitset = want->bitset;
 	w->woken = false;
 	mutex_lock(&b->lock);
-	err = guest_load32(t->mm, GVA(want->ref.addr), &now);
+	err = guest_load32(t->mm, want->ref.addr, &now);
 	if (!err && now != want->val)
 		err = -EAGAIN;
 	if (!err)
@@ -346,7 +346,7 @@ int futex_requeue(struct task *t, struct futex_ref from, struct futex_ref to, in
 	struct futex_bucket *b2 = futex_bucket_of(t->sb->futexes, &key2);
 	futex_lock_two(b, b2);
 	if (cmpval)
-		r = guest_load32(t->mm, GVA(from.addr), &now);
+		r = guest_load32(t->mm, from.addr, &now);
 	if (!r && cmpval && now != *cmpval)
 		r = -EAGAIN;
 	if (!r)
@@ -362,14 +362,14 @@ static int32_t sign_extend12(uint32_t v)
 	return (int32_t)(v << 20) >> 20;
 }
 
-static int op_apply(struct mm *mm, uint64_t addr, unsigned op, uint32_t arg, uint32_t *old)
+static int op_apply(struct mm *mm, gva_t addr, unsigned op, uint32_t arg, uint32_t *old)
 {
 	switch (op) {
-	case FUTEX_OP_SET: return guest_atomic32(mm, GVA(addr), GUEST_XCHG, arg, old);
-	case FUTEX_OP_ADD: return guest_atomic32(mm, GVA(addr), GUEST_ADD, arg, old);
-	case FUTEX_OP_OR: return guest_atomic32(mm, GVA(addr), GUEST_OR, arg, old);
-	case FUTEX_OP_ANDN: return guest_atomic32(mm, GVA(addr), GUEST_AND, ~arg, old);
-	case FUTEX_OP_XOR: return guest_atomic32(mm, GVA(addr), GUEST_XOR, arg, old);
+	case FUTEX_OP_SET: return guest_atomic32(mm, addr, GUEST_XCHG, arg, old);
+	case FUTEX_OP_ADD: return guest_atomic32(mm, addr, GUEST_ADD, arg, old);
+	case FUTEX_OP_OR: return guest_atomic32(mm, addr, GUEST_OR, arg, old);
+	case FUTEX_OP_ANDN: return guest_atomic32(mm, addr, GUEST_AND, ~arg, old);
+	case FUTEX_OP_XOR: return guest_atomic32(mm, addr, GUEST_XOR, arg, old);
 	default: return -ENOSYS;
 	}
 }
@@ -389,7 +389,7 @@ static int op_compare(unsigned cmp, int32_t old, int32_t arg)
 
 /* Changes the word as `code` says (futex(2), FUTEX_WAKE_OP): 1 or 0 as the comparison with the old
  * value, or -errno. */
-static int op_run(struct mm *mm, uint64_t addr, uint32_t code)
+static int op_run(struct mm *mm, gva_t addr, uint32_t code)
 {
 	uint32_t arg = (uint32_t)sign_extend12(code >> 12 & 0xfff), old;
 

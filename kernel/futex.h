@@ -21,7 +21,7 @@ struct futex_waiter {
 	_Atomic(struct futex_bucket *) bucket; /* changes under the locks of both */
 	struct futex_key key;
 	struct task *task;
-	uint64_t addr; /* of the word it waits for, in task->mm */
+	gva_t addr; /* of the word it waits for, in task->mm */
 	uint32_t bitset;
 	atomic_bool woken; /* a hint without the lock */
 	/* PI */
@@ -30,7 +30,7 @@ struct futex_waiter {
 	/* FUTEX_WAIT_REQUEUE_PI: will be moved to pi_key, and can not be woken otherwise */
 	bool for_requeue;
 	struct futex_key pi_key;
-	uint64_t pi_addr;
+	gva_t pi_addr;
 };
 
 /*
@@ -57,7 +57,7 @@ void futex_task_exit(struct task *t);
 
 /* A word as the guest names it. */
 struct futex_ref {
-	uint64_t addr;
+	gva_t addr;
 	bool shared; /* may be known to other processes */
 };
 

@@ -16,23 +16,23 @@ struct robust_head {
 
 /* An entry's address; bit 0 says that the futex is a PI one. */
 struct robust_entry {
-	uint64_t addr;
+	gva_t addr;
 	bool pi;
 };
 
 static struct robust_entry entry_decode(uint64_t v)
 {
-	return (struct robust_entry){ .addr = v & ~1UL, .pi = v & 1 };
+	return (struct robust_entry){ .addr = GVA(v & ~1UL), .pi = v & 1 };
 }
 
 /* Marks the word as its owner's legacy. The owner may have ended between unlocking and waking
  * (pending): then the wake is made up for. False: the memory is not what it should be, stop. */
 static bool bury(struct task *t, struct robust_entry e, int64_t offset, bool pending)
 {
-	struct futex_ref ref = { .addr = e.addr + (uint64_t)offset, .shared = true };
+	struct futex_ref ref = { .addr = gva_add(e.addr, (uint64_t)offset), .shared = true };
 	uint32_t val, old;
 
-	if (ref.addr % sizeof val || guest_load32(t->mm, GVA(ref.addr), &val))
+	if (ref.addr.v % sizeof val || guest_load32(t->mm, ref.addr, &val))
 		return false;
 	for (;;) {
 		uint32_t owner = val & FUTEX_TID_MASK;
@@ -42,8 +42,8 @@ static bool bury(struct task *t, struct robust_entry e, int64_t offset, bool pen
 		}
 		if (owner != (uint32_t)t->tid)
 			return true;
-		if (guest_cmpxchg32(t->mm, GVA(ref.addr), val,
-				    (val & FUTEX_WAITERS) | FUTEX_OWNER_DIED, &old))
+		if (guest_cmpxchg32(t->mm, ref.addr, val, (val & FUTEX_WAITERS) | FUTEX_OWNER_DIED,
+				    &old))
 			return false;
 		if (old == val)
 			break;
@@ -58,7 +58,7 @@ static bool entry_next(struct task *t, struct robust_entry e, struct robust_entr
 {
 	uint64_t v;
 
-	if (copy_from_guest(t->mm, &v, GVA(e.addr), sizeof v))
+	if (copy_from_guest(t->mm, &v, e.addr, sizeof v))
 		return false;
 	*next = entry_decode(v);
 	return true;
@@ -75,23 +75,23 @@ static void robust_list_walk(struct task *t)
 	if (copy_from_guest(t->mm, &head, list, sizeof head))
 		return;
 	struct robust_entry e = entry_decode(head.next), pending = entry_decode(head.pending);
-	while (e.addr != list.v && limit--) {
+	while (e.addr.v != list.v && limit--) {
 		/* before the word is handed on, and the entry with it */
 		bool more = entry_next(t, e, &next);
-		if (e.addr != pending.addr && !bury(t, e, head.futex_offset, false))
+		if (e.addr.v != pending.addr.v && !bury(t, e, head.futex_offset, false))
 			return;
 		if (!more)
 			return;
 		e = next;
 	}
-	if (pending.addr)
+	if (pending.addr.v)
 		bury(t, pending, head.futex_offset, true);
 }
 
 static void clear_child_tid(struct task *t)
 {
 	const uint32_t zero = 0;
-	struct futex_ref ref = { .addr = t->clear_child_tid.v, .shared = true };
+	struct futex_ref ref = { .addr = t->clear_child_tid, .shared = true };
 
 	/* Nobody is left to see it otherwise. */
 	if (ref_count(&t->mm->refs) > 1 &&

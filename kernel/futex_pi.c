@@ -104,7 +104,7 @@ static int attach_to_state(struct acquire *a, uint32_t val, struct pi_state *s)
 static int owner_gone(struct acquire *a, uint32_t val)
 {
 	uint32_t now;
-	int err = guest_load32(a->t->mm, GVA(a->ref.addr), &now);
+	int err = guest_load32(a->t->mm, a->ref.addr, &now);
 
 	if (err)
 		return err;
@@ -133,7 +133,7 @@ static int attach_to_owner(struct acquire *a, uint32_t val)
 static int word_update(struct acquire *a, uint32_t from, uint32_t to)
 {
 	uint32_t old;
-	int err = guest_cmpxchg32(a->t->mm, GVA(a->ref.addr), from, to, &old);
+	int err = guest_cmpxchg32(a->t->mm, a->ref.addr, from, to, &old);
 
 	if (err)
 		return err;
@@ -145,7 +145,7 @@ static int word_update(struct acquire *a, uint32_t from, uint32_t to)
 static int acquire(struct acquire *a)
 {
 	uint32_t val, tid = (uint32_t)a->for_task->tid;
-	int err = guest_load32(a->t->mm, GVA(a->ref.addr), &val);
+	int err = guest_load32(a->t->mm, a->ref.addr, &val);
 
 	if (err)
 		return err;
@@ -236,10 +236,10 @@ int futex_lock_pi(struct task *t, struct futex_ref ref, uint64_t deadline, bool 
 /* ---- FUTEX_UNLOCK_PI ---- */
 
 /* Bucket lock held. -EAGAIN: the word changed meanwhile. */
-static int unlock(struct task *t, uint64_t addr, struct futex_waiter *top)
+static int unlock(struct task *t, gva_t addr, struct futex_waiter *top)
 {
 	uint32_t val, old, to = 0;
-	int err = guest_load32(t->mm, GVA(addr), &val);
+	int err = guest_load32(t->mm, addr, &val);
 
 	if (err)
 		return err;
@@ -249,7 +249,7 @@ static int unlock(struct task *t, uint64_t addr, struct futex_waiter *top)
 		return -EINVAL;
 	if (top)
 		to = (uint32_t)top->task->tid | FUTEX_WAITERS;
-	err = guest_cmpxchg32(t->mm, GVA(addr), val, to, &old);
+	err = guest_cmpxchg32(t->mm, addr, val, to, &old);
 	if (err)
 		return err;
 	if (old != val)
@@ -282,7 +282,7 @@ static int queue_for_requeue(struct task *t, const struct futex_want *want, stru
 {
 	struct futex_key key;
 
-	if (want->ref.addr == to.addr || !want->bitset)
+	if (want->ref.addr.v == to.addr.v || !want->bitset)
 		return -EINVAL;
 	w->for_requeue = true;
 	w->pi_addr = to.addr;
@@ -375,11 +375,11 @@ static int requeue_rest(struct acquire *a, struct futex_bucket *from, const stru
 }
 
 static int requeue_locked(struct acquire *a, struct futex_bucket *from, const struct futex_key *key,
-			  uint64_t addr, uint32_t cmpval, int nr_requeue)
+			  gva_t addr, uint32_t cmpval, int nr_requeue)
 {
 	lock_assert_held(&from->lock);
 	uint32_t now;
-	int err = guest_load32(a->t->mm, GVA(addr), &now);
+	int err = guest_load32(a->t->mm, addr, &now);
 
 	if (err)
 		return err;
@@ -403,7 +403,7 @@ int futex_requeue_pi(struct task *t, struct futex_ref from, struct futex_ref to,
 	struct acquire a = { .t = t, .ref = to, .set_waiters = nr_requeue > 0 };
 	struct futex_key key;
 
-	if (nr_wake != 1 || nr_requeue < 0 || from.addr == to.addr)
+	if (nr_wake != 1 || nr_requeue < 0 || from.addr.v == to.addr.v)
 		return -EINVAL;
 	int r = futex_key_of(t, from, &key);
 	if (!r)
@@ -446,8 +446,8 @@ static void bequeath(struct futex_table *ft, struct futex_waiter *heir)
 	struct task *t = heir->task;
 	uint32_t val, old, to = (uint32_t)t->tid | FUTEX_WAITERS | FUTEX_OWNER_DIED;
 
-	if (guest_load32(t->mm, GVA(heir->addr), &val) == 0) {
-		while (guest_cmpxchg32(t->mm, GVA(heir->addr), val, to, &old) == 0 && old != val)
+	if (guest_load32(t->mm, heir->addr, &val) == 0) {
+		while (guest_cmpxchg32(t->mm, heir->addr, val, to, &old) == 0 && old != val)
 			val = old;
 	}
 	state_hand_over(ft, heir->pi, heir);

@@ -39,14 +39,16 @@ static int64_t wait_or_restart(struct task *t, const struct futex_want *want, ui
 	t->restart = (struct restart){
 		.kind = RESTART_FUTEX,
 		.deadline = deadline,
-		.a = { want->ref.addr, want->ref.shared, want->val, want->bitset },
+		.a = { want->ref.addr.v, want->ref.shared, want->val, want->bitset },
 	};
 	return -ERESTART_RESTARTBLOCK;
 }
 
 int64_t futex_wait_restart(struct task *t, const struct restart *r)
 {
-	struct futex_want want = { { r->a[0], r->a[1] }, (uint32_t)r->a[2], (uint32_t)r->a[3] };
+	struct futex_want want = { { GVA(r->a[0]), r->a[1] },
+				   (uint32_t)r->a[2],
+				   (uint32_t)r->a[3] };
 
 	return wait_or_restart(t, &want, r->deadline, true);
 }
@@ -169,8 +171,8 @@ SYSCALL_DEFINE(futex)
 	const struct futex_op *op =
 	    cmd < sizeof futex_ops / sizeof *futex_ops ? &futex_ops[cmd] : NULL;
 	struct futex_args f = {
-		.ref = { a[0], shared },
-		.ref2 = { a[4], shared },
+		.ref = { GVA(a[0]), shared },
+		.ref2 = { GVA(a[4]), shared },
 		.val = (uint32_t)a[2],
 		.val2 = (int)a[3],
 		.val3 = (uint32_t)a[5],
@@ -202,7 +204,7 @@ static int fetch_waitv(struct task *t, uint64_t addr, unsigned n, struct futex_w
 			return -EFAULT;
 		if (!flags_ok(v.flags) || v.__reserved || v.val > UINT32_MAX)
 			return -EINVAL;
-		out[i] = (struct futex_want){ { v.uaddr, !(v.flags & FUTEX2_PRIVATE) },
+		out[i] = (struct futex_want){ { GVA(v.uaddr), !(v.flags & FUTEX2_PRIVATE) },
 					      (uint32_t)v.val,
 					      UINT32_MAX };
 	}
@@ -252,7 +254,7 @@ SYSCALL_DEFINE(futex_wait)
 	int r = fetch_deadline(t, a[4], (clockid_t)a[5], &deadline);
 	if (r)
 		return r;
-	struct futex_want want = { { a[0], !(a[3] & FUTEX2_PRIVATE) },
+	struct futex_want want = { { GVA(a[0]), !(a[3] & FUTEX2_PRIVATE) },
 				   (uint32_t)a[1],
 				   (uint32_t)a[2] };
 	r = futex_wait(t, &want, deadline);
@@ -261,7 +263,7 @@ SYSCALL_DEFINE(futex_wait)
 
 SYSCALL_DEFINE(futex_wake)
 {
-	struct futex_ref ref = { a[0], !(a[3] & FUTEX2_PRIVATE) };
+	struct futex_ref ref = { GVA(a[0]), !(a[3] & FUTEX2_PRIVATE) };
 
 	if (!flags_ok((uint32_t)a[3]) || a[1] > UINT32_MAX)
 		return -EINVAL;
