@@ -58,9 +58,25 @@ SYSCALL_DEFINE(wait4)
 	return r.pid;
 }
 
+/* The process that a pidfd stands for. *f: the file, to be put when the wait is over. */
+static int pidfd_target(struct task *t, int fd, struct wait_request *rq, struct file **f)
+{
+	if (fd < 0)
+		return -EINVAL;
+	*f = task_fd(t, fd);
+	if (!*f)
+		return -EBADF;
+	rq->type = WAIT_PID;
+	rq->pid = pidfd_pid(*f);
+	if (!rq->pid)
+		return -EBADF;
+	pid_get(rq->pid);
+	return 0;
+}
+
 /* The target of waitid: 0 with a reference in rq->pid (NULL when nothing can match), or -errno. */
 static int waitid_target(struct task *t, int type, pid_t id, struct wait_request *rq,
-			 bool *nonblock)
+			 struct file **pidfd)
 {
 	switch (type) {
 	case P_ALL: return 0;
@@ -72,18 +88,7 @@ static int waitid_target(struct task *t, int type, pid_t id, struct wait_request
 		rq->type = WAIT_PGRP;
 		rq->pid = id ? find_pid(t, id) : own_pgrp(t);
 		return id >= 0 ? 0 : -EINVAL;
-	case P_PIDFD: {
-		struct file *f = id >= 0 ? fd_get(t->files, id) : NULL;
-		if (!f)
-			return id >= 0 ? -EBADF : -EINVAL;
-		rq->type = WAIT_PID;
-		rq->pid = pidfd_pid(f);
-		if (rq->pid)
-			pid_get(rq->pid);
-		*nonblock = f->flags & O_NONBLOCK;
-		file_put(f);
-		return rq->pid ? 0 : -EBADF;
-	}
+	case P_PIDFD: return pidfd_target(t, id, rq, pidfd);
 	}
 	return -EINVAL;
 }
@@ -115,12 +120,13 @@ static int do_waitid(struct task *t, const uint64_t *a, struct wait_result *r)
 {
 	unsigned options = (unsigned)a[3];
 	struct wait_request rq = { .options = options };
-	bool nonblock = false;
+	struct file *pidfd = NULL;
 
 	if (!waitid_options_ok(options))
 		return -EINVAL;
-	int err = waitid_target(t, (int)a[0], (pid_t)a[1], &rq, &nonblock);
+	int err = waitid_target(t, (int)a[0], (pid_t)a[1], &rq, &pidfd);
 	if (!err) {
+		bool nonblock = pidfd && pidfd->flags & O_NONBLOCK;
 		bool report_again = nonblock && !(options & WNOHANG);
 		rq.options |= nonblock ? WNOHANG : 0;
 		err = task_wait(t, &rq, r);
@@ -128,6 +134,7 @@ static int do_waitid(struct task *t, const uint64_t *a, struct wait_result *r)
 			err = -EAGAIN;
 	}
 	pid_put(rq.pid);
+	task_fd_put(t, pidfd);
 	return err;
 }
 

@@ -273,6 +273,19 @@ static UNUSED void take(const struct baton *b)
 		;
 }
 
+/* As /proc has it: 'S' asleep, 'R' running... */
+static UNUSED char state_of_thread(pid_t tid)
+{
+	char path[64], buf[512];
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", tid);
+	int fd = (int)NEED(open(path, O_RDONLY));
+	ssize_t n = NEED(read(fd, buf, sizeof(buf) - 1));
+	close(fd);
+	buf[n] = 0;
+	return strrchr(buf, ')')[2];
+}
+
 /* Files of the scratch directory. */
 static UNUSED void put_file(const char *path, const char *text)
 {

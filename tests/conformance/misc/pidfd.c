@@ -259,6 +259,45 @@ CASE(wait)
 	reap("child", pid);
 }
 
+struct waiting {
+	int fd;
+	_Atomic pid_t tid;
+	int result, status;
+};
+
+static void *wait_by_pidfd(void *arg)
+{
+	struct waiting *w = arg;
+	siginfo_t i = { 0 };
+
+	w->tid = gettid();
+	w->result = waitid(P_PIDFD, w->fd, &i, WEXITED) ? errno : 0;
+	w->status = i.si_status;
+	return NULL;
+}
+
+/* Who sleeps by a descriptor sleeps on when it is closed, and used for something else. */
+CASE(wait_closed)
+{
+	for (int round = 0; round < 20; round++) {
+		pid_t pid = pausing();
+		struct waiting w = { .fd = (int)NEED(pidfd_open(pid, 0)) };
+		pthread_t t;
+
+		NEED(-pthread_create(&t, NULL, wait_by_pidfd, &w));
+		while (!w.tid || state_of_thread(w.tid) != 'S')
+			sched_yield();
+		close(w.fd);
+		NEED(open("/dev/null", O_RDONLY));
+		for (int looks = 0; looks < 100; looks++)
+			state_of_thread(w.tid);
+		NEED(kill(pid, SIGKILL));
+		pthread_join(t, NULL);
+		say("%d %d\n", w.result, w.status);
+		close(w.fd);
+	}
+}
+
 CASE(getfd)
 {
 	int p[2];
