@@ -45,8 +45,10 @@ void freezer_set(struct sleeper *s, enum rest how)
 {
 	struct freezer *f = s->freezer;
 
+	if (!f)
+		return;
 	mutex_lock(&f->lock);
-	if (s->freezer && s->rest != how) {
+	if (s->rest != how) {
 		f->moving -= s->rest == REST_MOVING;
 		f->moving += how == REST_MOVING;
 		s->rest = how;

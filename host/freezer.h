@@ -31,7 +31,8 @@ void freezer_destroy(struct freezer *f);
 void freezer_enter(struct freezer *f, struct sleeper *s);
 void freezer_leave(struct freezer *f, struct sleeper *s);
 /* A sleeper that was resting (or moving) is made to move; the owner says how it rests from now on,
- * or that it moves. No effect when it is so already. */
+ * or that it moves. No effect when it is so already, or when `s` does not count. No other thread
+ * may call freezer_enter or freezer_leave meanwhile. */
 void freezer_set(struct sleeper *s, enum rest how);
 /* How it rests, and whether a wake-up is on its way to it. */
 enum rest freezer_rest_of(struct sleeper *s, bool *woken);

@@ -75,9 +75,9 @@ struct sleeper {
 	bool again;     /* the call was made before and gave up, and no time was asked for yet */
 	uint64_t since; /* when the call last asked for a deadline; 0: it did not */
 	unsigned nr_waiters; /* of this sleeper's on wait queues */
-	/* freezer->lock */
-	struct freezer *freezer; /* constant after the start; NULL: none */
-	enum rest rest;
+	/* set by freezer_enter and freezer_leave; NULL: it is in none, or not any more */
+	struct freezer *freezer;
+	enum rest rest; /* freezer->lock */
 };
 
 struct waitqueue {
