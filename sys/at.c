@@ -7,7 +7,7 @@
 /* A name is looked up in directories only; the descriptor itself may be anything. */
 static int start_at(struct task *t, int dfd, struct at *at)
 {
-	at->file = fd_get_path(t->files, dfd);
+	at->file = task_fd_path(t, dfd);
 	if (!at->file)
 		return -EBADF;
 	struct inode *i = file_inode(at->file);
@@ -48,7 +48,7 @@ void at_put(struct at *at)
 	free(at->name);
 	if (at->place.dentry)
 		path_put(&at->place);
-	file_put(at->file);
+	task_fd_put(at->c.task, at->file);
 }
 
 unsigned at_walk_flags(int at_flags)

@@ -22,6 +22,7 @@ int at_get(struct task *t, int dfd, uint64_t name, bool empty_ok, struct at *out
 int at_begin(struct task *t, int dfd, char *name, struct at *out);
 /* Begins at `dfd` even where the name is absolute (openat2(2), RESOLVE_IN_ROOT). 0 or -errno. */
 int at_scope(struct task *t, int dfd, struct at *at);
+/* Of two, in the order in which they were got (task_fd_put()). */
 void at_put(struct at *at);
 /* "" with AT_EMPTY_PATH: the descriptor itself is meant. */
 static inline bool at_is_file(const struct at *at)

@@ -196,11 +196,13 @@ static int64_t do_rename(struct task *t, int olddfd, uint64_t old, int newdfd, u
 	if (err)
 		return err;
 	err = at_get(t, newdfd, new, false, &to);
-	if (!err) {
-		err = vfs_rename(&from.c, from.start, from.name, to.start, to.name, flags);
-		at_put(&to);
+	if (err) {
+		at_put(&from);
+		return err;
 	}
+	err = vfs_rename(&from.c, from.start, from.name, to.start, to.name, flags);
 	at_put(&from);
+	at_put(&to);
 	return err;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* open(2), openat(2), openat2(2): flags against kinds of files, and every errno. */
 #include <linux/openat2.h>
+#include <pthread.h>
 #include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
@@ -459,6 +460,46 @@ CASE(fifo_blocking)
 	R(read(r, b, 16));
 	R(read(r, b, 16));
 	reap("writer", pid);
+}
+
+struct opening {
+	int dir;
+	_Atomic pid_t tid;
+	int result;
+};
+
+static void *open_fifo(void *arg)
+{
+	struct opening *o = arg;
+
+	o->tid = gettid();
+	o->result = openat(o->dir, "p", O_RDONLY);
+	if (o->result < 0)
+		o->result = -errno;
+	return NULL;
+}
+
+/* An open that sleeps sleeps on when the descriptor of its directory is closed. */
+CASE(fifo_of_closed_directory)
+{
+	NEED(mkdir("d", 0755));
+	NEED(mkfifo("d/p", 0644));
+	for (int round = 0; round < 20; round++) {
+		struct opening o = { .dir = (int)NEED(open("d", O_RDONLY | O_DIRECTORY)) };
+		pthread_t t;
+
+		NEED(-pthread_create(&t, NULL, open_fifo, &o));
+		while (!o.tid || state_of_thread(o.tid) != 'S')
+			sched_yield();
+		close(o.dir);
+		for (int looks = 0; looks < 100; looks++)
+			state_of_thread(o.tid);
+		int w = (int)NEED(open("d/p", O_WRONLY));
+		pthread_join(t, NULL);
+		say("%d\n", o.result < 0 ? o.result : 0);
+		close(o.result);
+		close(w);
+	}
 }
 
 CASE(creat_and_close_on_exec)
