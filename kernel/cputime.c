@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The CPU time of a guest thread is that of the host thread that serves it, read from the host's
+ * clock of that thread, plus what the platform knows of guest code that ran in threads of its own.
+ * Clock numbers are made here the way the C library makes them, because it has no call for another
+ * thread by number.
+ */
 #include "kernel/cputime.h"
 
 #include <time.h>

@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * This file turns exceptions of guest code into the signals that Linux sends for them. A
+ * floating-point exception needs the saved floating-point state besides, because only that says
+ * which of its kinds it was.
+ */
 #include "kernel/event.h"
 
 #include <stdlib.h>

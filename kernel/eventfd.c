@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * An eventfd is a 64-bit counter that writes add to and reads take from, as eventfd(2) says.
+ * Readers and writers that block wait on one queue, told apart by the events they wait for.
+ */
 #include "kernel/eventfd.h"
 
 #include <errno.h>

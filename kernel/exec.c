@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * This file replaces the program of a process by another one (execve(2)). The new image and private
+ * copies of shared tables are made first, and the other threads are ended; only then does commit()
+ * switch the task over, and nothing in it can fail.
+ */
 #include "kernel/exec.h"
 
 #include <errno.h>

@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A descriptor table is an array of files and a bitmap of close-on-exec flags, which both double
+ * when they are full. The lowest free number is remembered as a bound, so that open(2) need not
+ * search from 0. A file is released only after the table's lock has been given up, because closing
+ * it may take long.
+ */
 #include "kernel/fdtable.h"
 
 #include <errno.h>

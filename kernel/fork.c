@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * This file makes new threads and processes (clone(2), clone3(2), vfork(2)) and separates what a
+ * thread shares with others (unshare(2)). A child is made complete before its thread starts; a
+ * failure on the way undoes all of it. The parent of a vfork waits here, too.
+ */
 #include "kernel/fork.h"
 
 #include <errno.h>

@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * This file brings all tasks of a sandbox to rest and lets them go on, in the steps that its header
+ * explains. Each step marks every task and then waits until all of them have followed; sandbox.lock
+ * is given up while it waits.
+ */
 #include "kernel/freeze.h"
 
 #include <errno.h>

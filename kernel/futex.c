@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * This file implements the futex operations that concern no owner: wait, wake, requeue and
+ * FUTEX_WAKE_OP (futex(2)). Waiters hang in hash buckets by the memory that their word lies in; a
+ * wait compares the word and queues itself under the bucket's lock, so that no wake-up between the
+ * two is lost. Priority inheritance is in futex_pi.c.
+ */
 #include "kernel/futex.h"
 
 #include <errno.h>

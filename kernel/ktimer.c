@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One thread of each sandbox calls back when a timer is due. Each clock has a tree of timers and a
+ * host timerfd that is set to the first of them or to an earlier time, since to set it costs a host
+ * call; see header.
+ */
 #include "kernel/ktimer.h"
 
 #include <errno.h>

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * This file makes, shares and replaces the sets of namespaces that tasks have. A change of one
+ * namespace makes a new set, because other tasks may share the old one.
+ */
 #include "kernel/nsproxy.h"
 
 #include <errno.h>

@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * These are the parts of observing that the kernel has to do itself: it adds up the counters of a
+ * task, and it tells the observer of a process that is about to be killed, and of a signal that
+ * killed a thread before it was delivered.
+ */
 #include "kernel/observer.h"
 
 #include <string.h>

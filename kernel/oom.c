@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * When a sandbox has used up its memory, the process is killed that would free most, adjusted by
+ * its oom_score_adj, as Linux's oom_badness() has it. To find out what a process really holds takes
+ * long, so only those that have most mapped are measured, and not under sandbox.lock.
+ */
 #include "kernel/oom.h"
 
 #include <signal.h>

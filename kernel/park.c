@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A task rests here for as long as anything asks it to; the header has the rule. The last thread of
+ * a process that comes to rest for a stop completes that stop, which is what wait(2) and SIGCHLD
+ * tell the parent.
+ */
 #include "kernel/park.h"
 
 #include <assert.h>

@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * This file gives out the numbers of processes and threads and finds what they name
+ * (pid_namespaces(7)). Numbers rise to pid_max before they are used again, as on Linux, so that a
+ * number that somebody still remembers does not soon mean another process.
+ */
 #include "kernel/pid.h"
 
 #include <errno.h>

@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A pidfd is a file that holds a reference to a struct pid and becomes readable when the process or
+ * thread ends (pidfd_open(2)). PIDFD_GET_INFO has no manual page; include/uapi/linux/pidfd.h
+ * describes it.
+ */
 #include "kernel/pidfd.h"
 
 #include <errno.h>

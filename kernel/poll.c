@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * This file waits for any of several files on behalf of one thread; see header for how it is used.
+ * A few entries lie in the poller itself, so that an ordinary poll(2) allocates nothing.
+ */
 #include "kernel/poll.h"
 
 #include <errno.h>

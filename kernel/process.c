@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * This file keeps the process tree: how processes are made, their groups and sessions, what a
+ * parent is told of them, who adopts orphans, and how processes end. SIGHUP to orphaned groups
+ * follows POSIX (_exit, "Consequences of Process Termination"). The end of the sandbox's main
+ * process ends the sandbox.
+ */
 #include "kernel/process.h"
 
 #include <errno.h>

@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * This file keeps what a system call that gave up its sleep for a freeze has looked up, until the
+ * call is made again; see header. Files are kept in the order in which the call looks them up,
+ * because a number may name another file by then.
+ */
 #include "kernel/resume.h"
 
 #include <errno.h>

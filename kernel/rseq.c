@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * This file keeps the CPU numbers in a thread's rseq area up to date and sends it to the abort
+ * handler of a critical section it was taken out of (rseq(2), kernel/rseq.c of Linux). A bad
+ * description of a section is answered by SIGSEGV, as there.
+ */
 #include "kernel/rseq.h"
 
 #include <errno.h>

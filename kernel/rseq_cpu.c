@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * This file hands out CPUs of our own making to the threads of programs with critical sections; see
+ * header for why. Threads that find none wait in a queue, and ask the thread that has had one
+ * longest to leave the guest once its time slice is over.
+ */
 #include "kernel/rseq_cpu.h"
 
 #include <errno.h>

@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * This file makes a sandbox from its parts, ends it and takes it apart. The order in
+ * sandbox_destroy() matters: tasks end first, then what they may have left open, and the memory
+ * goes last.
+ */
 #include "kernel/sandbox.h"
 
 #include <errno.h>

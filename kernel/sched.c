@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * This file keeps the scheduling attributes that a guest sets, and gives the host's thread the part
+ * of them that costs nobody but the guest, or all of them where the sandbox was started so; see
+ * header.
+ */
 #include "kernel/sched.h"
 
 #include <errno.h>

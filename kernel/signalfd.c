@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Reading a signalfd takes pending signals of the reader off their queues (signalfd(2)). All
+ * readers of a sandbox wait on one queue, which each sent signal wakes, because a signalfd shows
+ * the signals of the thread that reads it and not of the one that made it.
+ */
 #include "kernel/signalfd.h"
 
 #include <errno.h>

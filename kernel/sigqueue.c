@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * This file keeps the queues of pending signals and counts their entries by user, for
+ * RLIMIT_SIGPENDING. Signals are taken in Linux's order: those that the thread's own instructions
+ * caused come first, then the lowest number.
+ */
 #include "kernel/sigqueue.h"
 
 #include <stdlib.h>

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * This file starts the first program of a sandbox. Its task is made with an empty address space and
+ * then executes the program like any other task, so that there is one way to load a program.
+ */
 #include "kernel/spawn.h"
 
 #include <errno.h>

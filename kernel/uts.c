@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * This file keeps the host and domain names of UTS namespaces (uts_namespaces(7)). The first
+ * namespace begins with the host's names, a new one with those of the namespace it was made in.
+ */
 #include "kernel/uts.h"
 
 #include <errno.h>

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A call of the vsyscall page that came as a page fault becomes an ordinary system call here, with
+ * the registers as they are after the return from the page; see header.
+ */
 #include "kernel/vsyscall.h"
 
 #include <string.h>

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * This file finds a child that wait(2) or waitid(2) can report, and sleeps until there is one. The
+ * caller is on the queue before it looks, so that no change between the look and the sleep is lost.
+ */
 #include "kernel/wait.h"
 
 #include <errno.h>

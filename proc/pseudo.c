@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * This file is the inode side of file systems whose files are generated: look-up in tables,
+ * attributes, permissions, symbolic links. A node is made anew by each look-up; its inode number is
+ * a hash of its path, so that the same file always has the same one.
+ */
 #include "proc/pseudo.h"
 
 #include <ctype.h>

@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * This file is the open-file side of generated file systems: reading, writing, seeking and listing.
+ * The text of a file is made when it is read from the start and kept in the open file, so that a
+ * program that reads it in pieces sees one state of it.
+ */
 #include "proc/pseudo_file.h"
 
 #include <dirent.h>

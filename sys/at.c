@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * This file fetches the directory and the name that most file system calls take, and walks there
+ * from them (path_resolution(7), openat(2)).
+ */
 #include "sys/at.h"
 
 #include <stdlib.h>

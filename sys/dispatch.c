@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * This file finds the row of a system call in the table made from sys/syscalls.def, and calls its
+ * handler. It is also the one place where an observer sees calls begin and end.
+ */
 #include "arch/syscall.h"
 #include "sys/sys.h"
 #include "sys/table.h"

@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * This file decodes the futex system calls: futex(2), its operations as a table, and the newer
+ * calls that do one operation each. It also has the calls for robust lists (get_robust_list(2)).
+ * The work is done in kernel/futex.c and kernel/futex_pi.c.
+ */
 #include <linux/futex.h>
 #include <stdlib.h>
 #include <time.h>

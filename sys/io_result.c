@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * This file makes the result of a system call from that of a transfer: the signals that go with
+ * EPIPE and EFBIG, the restart after a signal, and the sum of parts where a freeze came in between
+ * (kernel/resume.h).
+ */
 #include "fs/file.h"
 #include "kernel/signal.h"
 #include "sys/sys.h"

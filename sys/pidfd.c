@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * This file has the system calls on pidfds: pidfd_open(2), pidfd_send_signal(2) and pidfd_getfd(2).
+ * A directory /proc/PID serves as a pidfd for signals, as on Linux.
+ */
 #include "kernel/pidfd.h"
 
 #include <fcntl.h>

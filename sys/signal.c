@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * This file has the system calls that set signal handlers and masks, wait for signals and send them
+ * (signal(7)). It decides which processes a number given to kill(2) stands for; kernel/signal.c
+ * decides whether the caller may signal them.
+ */
 #include <limits.h>
 #include <signal.h>
 

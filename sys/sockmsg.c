@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * This file moves message headers, addresses and control messages between the guest and a socket
+ * (sendmsg(2), cmsg(3)). Control messages of unix sockets are taken apart and made here, because
+ * they carry the guest's own files and ids; the host's sockets get and give theirs as they are.
+ */
 #include "sys/sockmsg.h"
 
 #include <fcntl.h>

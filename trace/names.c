@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * These are the names of constants and flags, in the order in which the tracer tries them. A
+ * constant that the C library's headers do not have is given as a number.
+ */
 #include "trace/names.h"
 
 #include <arpa/inet.h>

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * This file is the observer of a sandbox: it receives what the kernel tells, counts system calls,
+ * writes the log, and hands the rest to the tracer and the crash report; see header.
+ */
 #include "trace/observe.h"
 
 #include <errno.h>
