@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Prints the texts of --help and --version on standard output. docs/hl.1 says the same at more
+ * length. */
 #include <stdio.h>
 
 #include "cli/cli.h"

@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * This is the entry point of the hl command: it picks the subcommand by the first argument. It also
+ * holds what all subcommands share to report errors, and the exit status that each kind of error
+ * has.
+ */
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Makes and copies credentials. Those of the process that hl runs in are asked of the host; from
+ * then on the sandbox keeps its own (credentials(7), capabilities(7)). */
 #include "cred/cred.h"
 
 #include <linux/capability.h>

@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Numbers namespaces, counts the references to them and records their owners, in the same way for
+ * each kind. The first namespace of a kind has the fixed number that it has on Linux; later ones
+ * count up from PROC_DYNAMIC_FIRST.
+ */
 #include "cred/ns_common.h"
 
 #include <stdlib.h>

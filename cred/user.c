@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Keeps the users of a sandbox in a hash table by user id, with the counters that their limits
+ * bound. See the header. */
 #include "cred/user.h"
 
 #include <stdlib.h>

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Keeps the attributes of files that have no name in a directory: what fstat(2) shows of a pipe or
+ * socket, and what fchmod(2), fchown(2) and the like change of it. */
 #include "fs/anon.h"
 
 #include <string.h>

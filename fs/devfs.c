@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Furnishes /dev: a ramfs that is filled with the standard nodes and links when it is made. */
 #include "fs/devfs.h"
 
 #include <sys/stat.h>

@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Keeps the table of devices that a sandbox knows, and implements the memory devices in it: null,
+ * zero and full (null(4), full(4)), random and urandom (random(4)). Guests open these instead of
+ * the host's.
+ */
 #include "fs/device.h"
 
 #include <errno.h>

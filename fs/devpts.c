@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Implements the devpts file system. Its nodes are in a tree by inode number, which follows from
+ * the number of the pty; a lookup turns the name into that number. See the header. */
 #include "fs/devpts.h"
 
 #include <dirent.h>

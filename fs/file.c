@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Manages the life of an open file description: it counts references, and with the last one it
+ * gives up locks, claims on the inode and the object behind the file. */
 #include "fs/file.h"
 
 #include <fcntl.h>

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Keeps the root, working directory and umask of a process, which clone(2) with CLONE_FS shares
+ * between processes (Linux's struct fs_struct). */
 #include <stdlib.h>
 
 #include "fs/mount.h"

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Checks permissions and changes of attributes for file systems that live in the monitor, after
+ * Linux's fs/namei.c and fs/attr.c. See the header. */
 #include "fs/generic.h"
 
 #include <errno.h>

@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Implements the two hash tables that find mounts by name. Path walks read the set of names without
+ * a lock, so its writers bracket each change with a sequence count and never free a table that may
+ * still be read. See the header.
+ */
 #include "fs/mount_hash.h"
 
 #include <errno.h>

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Makes the inodes behind /proc/PID/ns. They have the namespace's number as inode number, by which
+ * programs compare namespaces (namespaces(7)), and answer the requests of ioctl_nsfs(2). */
 #include "fs/nsfs.h"
 
 #include <errno.h>

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Gives splice(2) and its relatives one interface to the monitor's pipes and to those of the host.
+ * See the header. */
 #include "fs/pipe_end.h"
 
 #include <errno.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Implements the fs.protected_* rules, with the levels that the host is set to. See the header. */
 #include "fs/protect.h"
 
 #include <errno.h>

@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Manages the life of the vfs's objects (file systems, inodes, dentries, paths), and implements the
+ * walk for those file systems that can only look one name up at a time. See the header; walk.c has
+ * the path walk itself.
+ */
 #include "fs/vfs.h"
 
 #include <errno.h>

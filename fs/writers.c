@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Counts, for each file, the opens for writing against the programs that run from it (Linux's
+ * i_writecount), so that either can refuse the other with ETXTBSY. See the header. */
 #include "fs/writers.h"
 
 #include <errno.h>

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Makes the checks of `hl doctor` that concern the host's kernel in general. What a single platform
+ * needs is checked in that platform's own checks.c. */
 #include "host/checks.h"
 
 #include <errno.h>

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Turns the host's clocks into the guest's and back. The distances may not bring a clock below
+ * zero, nor near the end of its range within a century. See the header. */
 #include "host/clock.h"
 
 #include <errno.h>

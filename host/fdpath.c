@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Reaches files by their descriptors through /proc/self/fd. See the header for why. */
 #include "host/fdpath.h"
 
 #include <fcntl.h>

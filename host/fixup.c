@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Installs the handler of SIGBUS and SIGSEGV that lets guarded copies fail instead of crashing
+ * the monitor. A table made in assembly (fixup.S) says which instructions are guarded. See the
+ * header. */
 #include "host/fixup.h"
 
 #include <errno.h>

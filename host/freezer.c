@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Counts which sleepers of a group still move, and lets a freeze wait until none does. See the
+ * header. */
 #include "host/freezer.h"
 
 #include "host/wait.h"

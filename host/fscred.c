@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Gives a host thread the file system ids, groups and capabilities of the guest task that it
+ * works for, so that the host's kernel checks access to files as it would for that task. See the
+ * header. */
 #include "host/fscred.h"
 
 #include <linux/capability.h>

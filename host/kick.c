@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Ends a host call that another thread is blocked in, by a signal. If the call has not begun yet,
+ * the signal's handler moves the instruction pointer past it. See the header for the protocol. */
 #include "host/kick.h"
 
 #include <errno.h>

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Creates memory files. The size is checked against RLIMIT_FSIZE first, because the host would send
+ * SIGXFSZ where it fails. */
 #include "host/memfd.h"
 
 #include <sys/mman.h>

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Reads the CPU time of another process's thread from schedstat and stat under
+ * /proc/PID/task/TID. */
 #include "host/threadtime.h"
 
 #include <fcntl.h>

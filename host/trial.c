@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Runs a function in a child that shares the monitor's memory, as vfork(2) does: what the child
+ * changes of its own state, like its namespaces, ends with it. */
 #include "host/trial.h"
 
 #include <errno.h>

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Reads the umask from procfs where that is mounted, because umask(2) cannot read it without
+ * changing it. */
 #include "host/umask.h"
 
 #include <fcntl.h>

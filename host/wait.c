@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Implements wait queues and the sleepers that wait on them. See the header for how they are
+ * used. */
 #include "host/wait.h"
 
 #include <errno.h>

@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Holds the configuration that a caller of the library fills in before it runs a program (hl.h).
+ * The setters return nothing: the first invalid value or failed allocation is remembered, and
+ * running the program reports it.
+ */
 #include "lib/config.h"
 
 #include <fcntl.h>

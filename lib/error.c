@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Makes the errors that the library returns, each of which is a code and a sentence (hl.h). Making
+ * one never fails: without memory for it, a static one takes its place. */
 #include "lib/error.h"
 
 #include <stdarg.h>

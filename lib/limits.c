@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Raises RLIMIT_NOFILE and RLIMIT_FSIZE of the process once, and remembers what they were. See the
+ * header for why. */
 #include "lib/limits.h"
 
 #include <pthread.h>

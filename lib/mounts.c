@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Builds the list of mounts that a configuration holds. See the header. */
 #include "lib/mounts.h"
 
 #include <stdlib.h>

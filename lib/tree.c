@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Mounts the file systems of a sandbox, then finds its working directory and its program. There is
+ * no task yet at that time, so a stand-in with the monitor's credentials walks the paths. */
 #include "lib/tree.h"
 
 #include <elf.h>

@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Reads the headers of an ELF file and checks them before anything is mapped, after
+ * load_elf_binary() of Linux's fs/binfmt_elf.c. The file is the guest's, so every number in it is
+ * checked before use.
+ */
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>

@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Builds the image that execve(2) will run: it follows "#!" lines to the ELF file, reads that and
+ * its dynamic linker, and maps both into a new address space with the stack and the vDSO. See
+ * loader.h.
+ */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

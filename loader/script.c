@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Parses the "#!" line of a script, after load_script() of Linux's fs/binfmt_script.c. */
 #include "loader/script.h"
 
 #include <errno.h>

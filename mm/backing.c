@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Maintains the red-black tree of backings: it finds, splits, joins and drops them, and counts what
+ * they hold as resident. See the header. */
 #include "mm/backing.h"
 
 #include <errno.h>

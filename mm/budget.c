@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Bounds the memory of a sandbox, by an estimate that is cheap to keep and by a thread that
+ * measures when the estimate comes near the limit. See the header. */
 #include "mm/budget.h"
 
 #include <errno.h>

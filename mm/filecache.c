@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Keeps copies of file pages in the arena. A file is copied unit by unit, when a mapping needs the
+ * unit. Where there is no room for more, the file that was used longest ago is dropped. See the
+ * header.
+ */
 #include "mm/filecache.h"
 
 #include <errno.h>

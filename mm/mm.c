@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Creates and destroys address spaces and counts the references to them. There are two counts, as
+ * in Linux: users of the mappings, and holders of the structure alone. */
 #include "mm/mm.h"
 
 #include <errno.h>

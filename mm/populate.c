@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Finds memory for the pages of a vma (anonymous, from a file, or a copy of one), notes it in the
+ * tree of backings and tells the platform, so that both always agree. See the header. */
 #include "mm/populate.h"
 
 #include <errno.h>

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Implements the page source behind MAP_SHARED | MAP_ANONYMOUS mappings. The pages are kept in a
+ * pagestore, as those of ramfs files are. */
 #include "mm/shmem.h"
 
 #include <errno.h>

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Copies between buffers of the monitor and the buffers of a read or write, which are the guest's
+ * or the monitor's own. See the header. */
 #include "mm/uio.h"
 
 #include <string.h>

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Computes the numbers of /proc/PID/smaps, statm and pagemap from vmas and backings. See the header
+ * for what they can know. */
 #include "mm/usage.h"
 
 #include <string.h>

@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Maintains the red-black tree of vmas: it finds, splits and joins them, and finds free address
+ * ranges between them. Each node knows the largest gap of its subtree, so that a search for space
+ * takes logarithmic time.
+ */
 #include "mm/vma.h"
 #include "util/minmax.h"
 

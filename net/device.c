@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Answers the ioctl requests about network interfaces (netdevice(7)) with what the host says.
+ * Requests that would change an interface fail with EPERM. */
 #include "net/device.h"
 
 #include <errno.h>

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Holds the table of address families, the network object that the sockets of a sandbox belong to,
+ * and the sysctls of the network, which are the host's. */
 #include "net/net.h"
 
 #include <errno.h>

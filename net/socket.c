@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Implements the part of a socket that does not depend on its family: the file operations, and the
+ * options of level SOL_SOCKET (socket(7)). See the header. */
 #include "net/socket.h"
 
 #include <errno.h>

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Receives from unix sockets: streams, datagrams, and what comes with the data, such as descriptors
+ * (unix(7)). See unix_sock.h for the locks. */
 #include <errno.h>
 #include <poll.h>
 #include <string.h>

@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Sends to unix sockets: builds messages with their credentials and descriptors, finds the
+ * receiver, and waits while its queue or the sender's buffer is full. See unix_sock.h for the
+ * locks.
+ */
 #include <errno.h>
 #include <poll.h>
 #include <string.h>

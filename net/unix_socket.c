@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Manages the life of a unix socket and its connections (unix(7)), after Linux's
+ * net/unix/af_unix.c. See unix_sock.h for the locks, and for what is in the other files. */
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Chooses between KVM and stub processes by what an exit of KVM costs on this host. See the header
+ * for the rule. */
 #include "platform/choose.h"
 
 #include <errno.h>

@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Remembers one measured number in a file until the machine boots again. The directory may be open
+ * to other users, so the file is trusted only when nobody else could have put it there. See the
+ * header.
+ */
 #include "platform/memo.h"
 
 #include <errno.h>

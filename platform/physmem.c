@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Reserves the range of host addresses that a sandbox's memory lies in, and maps pieces of host
+ * files into its window. See the header. */
 #include "platform/physmem.h"
 
 #include <errno.h>

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Makes the checks of a table one after the other, and helps each of them to phrase what it has
+ * found. */
 #include "util/finding.h"
 
 #include <stdarg.h>

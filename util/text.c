@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Implements a string that grows as text is appended. Its capacity doubles, so that appending takes
+ * constant time on average. */
 #include "util/text.h"
 
 #include <stdio.h>

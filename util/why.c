@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Keeps the first explanation of a failure, because the code that fails first knows most about
+ * it. */
 #include "util/why.h"
 
 #include <stdarg.h>

@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Decides whether guests may tell the time by the generic timer's counter: they may when the host's
+ * kernel itself uses it as its clock source, because on CPUs whose counter reads wrong Linux falls
+ * back to another one.
+ */
 #include "arch/counter.h"
 
 #include <fcntl.h>

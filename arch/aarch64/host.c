@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Reads and changes the program counter in the context that a signal handler of the monitor
+ * receives. See arch/host.h. */
 #include "arch/host.h"
 
 #include <ucontext.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* arm64 has no arch_prctl(2), so every request gets ENOSYS as from its kernel. */
 #include "arch/prctl.h"
 
 #include <errno.h>

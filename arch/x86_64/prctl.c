@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Implements arch_prctl(2): the bases of FS and GS, faulting of CPUID, and the extended state that
+ * a program may ask for. */
 #include "arch/prctl.h"
 
 #include <errno.h>

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Prints the registers of a crashed thread, and holds the machine code of the smallest loop of
+ * system calls, which hl uses to measure what one costs. See arch/regs.h. */
 #include "arch/regs.h"
 
 #include <stdio.h>

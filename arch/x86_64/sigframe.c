@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Builds the signal frame of x86-64 in memory of the monitor, and reads it back for
+ * rt_sigreturn(2), after Linux's arch/x86/kernel/signal_64.c and fpu/signal.c. A frame that is read
+ * back is the guest's own writing and is checked. See the header for its layout.
+ */
 #include "arch/sigframe.h"
 
 #include <errno.h>

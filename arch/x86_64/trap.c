@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Turns exceptions of x86 CPUs into the signals that Linux sends for them
+ * (arch/x86/kernel/traps.c). See arch/trap.h. */
 #include "arch/trap.h"
 
 #include <signal.h>

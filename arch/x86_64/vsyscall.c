@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Recognises calls into the vsyscall page, as emulate_vsyscall() of Linux's
+ * arch/x86/entry/vsyscall/vsyscall_64.c does. See arch/vsyscall.h. */
 #include "arch/vsyscall.h"
 
 #include <sys/syscall.h>

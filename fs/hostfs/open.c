@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Opens files of host directories. Most of the code concerns FIFOs: the monitor must not block in
+ * the host's open(2), so it opens them without waiting and waits for the other end itself. */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Makes and destroys hostfs instances and their inodes, each of which holds an O_PATH descriptor of
+ * the host's file. See walk.c for how lookups stay inside the directory. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>

@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Implements the directories of ramfs. Each has two trees of its entries: by name for lookups, and
+ * by position for getdents(2), so that a reader goes on at the right place whatever was added or
+ * removed meanwhile.
+ */
 #include <dirent.h>
 #include <errno.h>
 #include <limits.h>

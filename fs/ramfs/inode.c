@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Creates the inodes of ramfs and keeps their attributes. Directories are in dir.c, the contents of
+ * regular files in file.c. */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>

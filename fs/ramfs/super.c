@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Makes and destroys instances of ramfs, and lets the monitor put nodes into one before a guest
+ * uses it. */
 #include <errno.h>
 #include <linux/magic.h>
 #include <stdlib.h>

@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Runs a guest thread: binds it to a vCPU, enters the guest until there is an event for the
+ * monitor, and gives the vCPU up when others wait for one. Values for registers come from the guest
+ * and are checked before KVM gets them.
+ */
 #include "platform/kvm/kvm.h"
 
 #include <errno.h>

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Creates the virtual machine of a sandbox, and says what it can do. The table of KVM's platform
+ * operations is here. */
 #include "platform/kvm/kvm.h"
 
 #include <errno.h>

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Runs a guest thread in its stub until there is an event, and gets and sets its registers.
+ * process.h describes the states that such a thread can be in. */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>

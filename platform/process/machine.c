@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Creates the template process of a sandbox and the control file that its stubs share. It also runs
+ * the reaper: a thread that is the template's parent for as long as the machine lives, and that
+ * notices when a stub is killed. The table of platform operations is here.
+ */
 #include <errno.h>
 #include <cpuid.h>
 #include <poll.h>

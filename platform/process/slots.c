@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Hands out numbers of pages and stacks in the control file. Giving one back cannot fail, because
+ * the room for it is reserved when it is taken. */
 #include "platform/process/process.h"
 
 #include <errno.h>

@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Implements an address space as a stub process. Mappings made before its guest code runs are
+ * collected, and sent to the stub as one command, because each command costs a switch to the stub
+ * and back.
+ */
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>

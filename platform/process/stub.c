@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Sends commands to a stub's helper and mapper, and takes their answers. See process.h for why the
+ * guest code in the stub cannot forge these. */
 #include "platform/process/process.h"
 
 #include <errno.h>
