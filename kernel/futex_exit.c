@@ -65,13 +65,12 @@ static bool entry_next(struct task *t, struct robust_entry e, struct robust_entr
 }
 
 /* The list is the guest's: it may be circular, or grow while it is walked. */
-static void robust_list_walk(struct task *t)
+static void robust_list_walk(struct task *t, gva_t list)
 {
 	struct robust_head head;
 	struct robust_entry next = { 0 };
 	int limit = ROBUST_LIST_LIMIT;
 
-	gva_t list = t->robust_list;
 	if (copy_from_guest(t->mm, &head, list, sizeof head))
 		return;
 	struct robust_entry e = entry_decode(head.next), pending = entry_decode(head.pending);
@@ -102,8 +101,10 @@ static void clear_child_tid(struct task *t)
 
 void futex_task_exit(struct task *t)
 {
-	if (atomic_load(&t->robust_list).v)
-		robust_list_walk(t);
+	gva_t list = t->robust_list;
+
+	if (list.v)
+		robust_list_walk(t, list);
 	t->robust_list = GVA_NULL;
 	futex_pi_exit(t);
 	if (t->clear_child_tid.v)
