@@ -14,6 +14,7 @@
 #include "kernel/fork.h"
 #include "kernel/futex.h"
 #include "kernel/task.h"
+#include "net/socket.h"
 
 /* The file that was kept for the next look-up of the call; NULL: it has to be looked up. */
 static struct file *take_kept(struct task *t)
@@ -80,6 +81,9 @@ void resume_end(struct task *t)
 	t->sleeper.again = false;
 	futex_resume_end(t);
 	vfork_resume_end(t);
+	if (r->scm)
+		scm_release(r->scm);
+	free(r->scm);
 	if (r->files) {
 		for (unsigned i = 0; i < r->nr_files; i++)
 			file_put(r->files[i]);

@@ -12,7 +12,8 @@
  * - A transfer that has moved something says how much, and goes on behind it: transfer_begin() and
  *   transfer_end() (sys/sys.h). File operations find the amount in caller.done.
  * - A call looks its files up with task_fd() and puts them with task_fd_put(), so that the second
- *   time it gets the same ones.
+ *   time it gets the same ones. The descriptors that a message carries are kept with the message
+ *   (send_header() in sys/sockmsg.c).
  * - A temporary signal mask stays in force (signal_set_temporary_mask()).
  * - What others may do to the sleeper must not get lost: a futex waiter stays queued
  *   (kernel/futex.c), a parent that waits for its vfork child keeps it (kernel/fork.c).
@@ -26,6 +27,7 @@
 #include <stdint.h>
 
 struct file;
+struct scm;
 struct task;
 
 /* Empty but for a call that gave up. Owner only. */
@@ -35,6 +37,8 @@ struct resume {
 	uint64_t deadline;   /* recvmmsg: of all of them together; or in CPU time (sys/sleep.c) */
 	struct file **files; /* those it has looked up, in that order; references */
 	unsigned nr_files, next_file;
+	struct scm
+	    *scm; /* sendmsg: what goes with the message it is at; owned, NULL: not read yet */
 };
 
 /* An open file for as long as the call lasts; as fd_get() and fd_get_path(). */

@@ -226,8 +226,11 @@ static ssize_t dgram_send_to(struct unix_sock *u, struct unix_sock *other, struc
 	if (err)
 		return err;
 	err = dgram_deliver(u, other, c, m, nonblock, deadline);
-	if (err)
+	if (err) {
+		/* The caller may try again, with the same descriptors. */
+		unix_files_arrive(u->domain, &sm->scm, &m->scm);
 		unix_free_message(u->domain, m);
+	}
 	if (err == -ECONNREFUSED && !sm->name_len)
 		unix_dgram_disconnect(u);
 	return err ?: (ssize_t)len;

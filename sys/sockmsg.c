@@ -193,6 +193,31 @@ static unsigned with_nonblock(const struct socket *s, unsigned flags)
 	return s->file.flags & O_NONBLOCK ? flags | MSG_DONTWAIT : flags;
 }
 
+/* What goes with the message: as the guest says, or what a call that was frozen has read. */
+static int begin_scm(struct task *t, const struct socket *s, struct socket_msg *m,
+		     const struct msghdr *h)
+{
+	if (!t->resume.scm)
+		return get_control(t, s, m, (uint64_t)h->msg_control, h->msg_controllen);
+	m->scm = *t->resume.scm;
+	free(t->resume.scm);
+	t->resume.scm = NULL;
+	return 0;
+}
+
+/* Keeps it for a call that is frozen; without memory for that it is read again. */
+static void end_scm(struct task *t, const struct socket *s, struct socket_msg *m, int64_t r)
+{
+	if (s->family == AF_UNIX && resume_wanted(t, r)) {
+		t->resume.scm = malloc(sizeof(m->scm));
+		if (t->resume.scm) {
+			*t->resume.scm = m->scm;
+			return;
+		}
+	}
+	scm_release(&m->scm);
+}
+
 int64_t send_header(struct task *t, struct socket *s, uint64_t addr, unsigned flags)
 {
 	struct socket_msg m = { .flags = with_nonblock(s, flags) };
@@ -203,13 +228,13 @@ int64_t send_header(struct task *t, struct socket *s, uint64_t addr, unsigned fl
 	if (!r && hd.h.msg_namelen)
 		r = get_sockaddr(t, (uint64_t)hd.h.msg_name, hd.h.msg_namelen, &m.name);
 	if (!r && !c.done) /* it went with the first part */
-		r = get_control(t, s, &m, (uint64_t)hd.h.msg_control, hd.h.msg_controllen);
+		r = begin_scm(t, s, &m, &hd.h);
 	if (!r) {
 		m.name_len = hd.h.msg_namelen;
 		m.uio = &hd.uio;
 		r = s->ops->sendmsg(s, &c, &m);
 	}
-	scm_release(&m.scm);
+	end_scm(t, s, &m, r);
 	free(m.control);
 	free_header(&hd);
 	return socket_result(t, s, r, s->sndtimeo, flags);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* AF_UNIX sockets: pairs, streams, datagrams, names, descriptors and credentials passed. */
 #include <poll.h>
+#include <pthread.h>
+#include <sched.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -388,6 +390,87 @@ CASE(scm_rights)
 	R(send_fds(s[0], got, 1, "y", 1));
 	receive_fds(s[1], got, sizeof(got), MSG_CMSG_CLOEXEC);
 	R(fcntl(got[0], F_GETFD));
+}
+
+struct sender {
+	int fd;
+	_Atomic pid_t tid;
+	ssize_t sent;
+};
+
+static void *send_one(void *arg)
+{
+	struct sender *w = arg;
+
+	w->tid = gettid();
+	w->sent = send_fds(s[0], &w->fd, 1, "x", 1);
+	return NULL;
+}
+
+/* Reads until descriptors come: one of them, or -1. */
+static int receive_until_fd(int sock)
+{
+	union {
+		struct cmsghdr h;
+		char room[CMSG_SPACE(sizeof(int))];
+	} c;
+	char b[4096];
+	int fd;
+
+	for (;;) {
+		struct iovec v = { b, sizeof(b) };
+		struct msghdr m = { .msg_iov = &v,
+				    .msg_iovlen = 1,
+				    .msg_control = &c,
+				    .msg_controllen = sizeof(c) };
+		if (recvmsg(sock, &m, 0) <= 0)
+			return -1;
+		if (!CMSG_FIRSTHDR(&m))
+			continue;
+		memcpy(&fd, CMSG_DATA(&c.h), sizeof(fd));
+		return fd;
+	}
+}
+
+/* A message that waits for room has its descriptors from the start, whatever becomes of them. */
+static void close_while_sending(int type)
+{
+	struct sender w = { .fd = -1 };
+	char b[1024] = "";
+	pthread_t t;
+	int p[2];
+
+	pair(type);
+	NEED(pipe(p));
+	NEED(write(p[1], "passed", 6));
+	while (send(s[0], b, sizeof(b), MSG_DONTWAIT) > 0)
+		;
+	w.fd = p[0];
+	NEED(-pthread_create(&t, NULL, send_one, &w));
+	while (!w.tid || state_of_thread(w.tid) != 'S')
+		sched_yield();
+	close(p[0]);
+	NEED(open("/dev/null", O_RDONLY));
+	for (int looks = 0; looks < 100; looks++)
+		state_of_thread(w.tid);
+	int got = receive_until_fd(s[1]);
+	pthread_join(t, NULL);
+	ssize_t n = read(got, b, 8);
+	say("sent %zd, read %zd: %.6s\n", w.sent, n, b);
+	close(got);
+	close(p[0]);
+	close(p[1]);
+	close(s[0]);
+	close(s[1]);
+}
+
+CASE(scm_rights_closed)
+{
+	for (int round = 0; round < 10; round++) {
+		close_while_sending(SOCK_DGRAM);
+		close_while_sending(SOCK_STREAM);
+		close_while_sending(SOCK_SEQPACKET);
+	}
 }
 
 CASE(scm_rights_to_child)
