@@ -75,6 +75,7 @@ struct socket_ops {
 	int (*bind)(struct socket *s, struct caller *c, const struct sockaddr *a, unsigned len);
 	int (*connect)(struct socket *s, struct caller *c, const struct sockaddr *a, unsigned len,
 		       bool nonblock);
+	/* NULL, both: -EOPNOTSUPP. */
 	int (*listen)(struct socket *s, struct caller *c, unsigned backlog);
 	/* A new socket, its file with one reference for the caller. Length of the peer's address,
 	 * which is the one it had when it connected: by now it may be gone. */

@@ -123,7 +123,7 @@ SYSCALL_DEFINE(listen)
 	int err = get_socket(t, a[0], &s);
 	if (err)
 		return err;
-	err = s->ops->listen(s, &c, a[1]);
+	err = s->ops->listen ? s->ops->listen(s, &c, a[1]) : -EOPNOTSUPP;
 	put_socket(t, s);
 	return err;
 }
@@ -139,7 +139,9 @@ static int64_t do_accept(struct task *t, const uint64_t *a, unsigned flags)
 	int64_t r = get_socket(t, a[0], &s);
 	if (r)
 		return r;
-	int len = s->ops->accept(s, &c, s->file.flags & O_NONBLOCK, &peer, &new);
+	int len = s->ops->accept
+		      ? s->ops->accept(s, &c, s->file.flags & O_NONBLOCK, &peer, &new)
+		      : -EOPNOTSUPP;
 	r = socket_result(t, s, len, s->rcvtimeo, MSG_NOSIGNAL);
 	put_socket(t, s);
 	if (r < 0)

@@ -405,6 +405,19 @@ static void say_answer(const char *what, int d)
 		    from.nl_pid);
 }
 
+/* What only stream sockets can do. */
+CASE(no_connections)
+{
+	int d = diag();
+
+	R(listen(d, 1));
+	R(accept(d, NULL, NULL));
+	R(accept4(d, NULL, NULL, SOCK_CLOEXEC));
+	R(shutdown(d, SHUT_WR));
+	R(connect(d, (struct sockaddr *)&(struct sockaddr_nl){ .nl_family = AF_NETLINK },
+		  sizeof(struct sockaddr_nl)));
+}
+
 CASE(refusals)
 {
 	struct sock_diag_req r = { .sdiag_family = AF_MAX };
