@@ -605,11 +605,11 @@ CASE(ping_pong)
 	_Atomic uint32_t *a =
 	    mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	pid_t pid = fork();
-	uint32_t me = pid == 0;
+	uint32_t me = pid == 0, turn;
 
 	for (int i = 0; i < 300; i++) {
-		while (*a % 2 != me)
-			futex(a, FUTEX_WAIT, *a % 2 == me ? (uint32_t)-1 : *a, NULL, NULL, 0);
+		while ((turn = *a) % 2 != me)
+			futex(a, FUTEX_WAIT, turn, NULL, NULL, 0);
 		++*a;
 		futex(a, FUTEX_WAKE, 1, NULL, NULL, 0);
 	}
