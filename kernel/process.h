@@ -84,7 +84,7 @@ struct process {
 	/* the leader's once it ended: a zombie counts until somebody waits for it */
 	struct user *user;
 	uint64_t start_time_ns;      /* the guest's CLOCK_BOOTTIME */
-	struct posix_timers *timers; /* kernel/timer.c; created on demand */
+	struct posix_timers *timers; /* kernel/posix_timer.c; created on demand */
 	struct itimers *itimers;
 	struct list cpu_timers; /* kernel/cputimer.c: that count its CPU time */
 	struct host_cputimer space_timer;
