@@ -11,9 +11,10 @@
 #include <string.h>
 #include <sys/syscall.h>
 
-int kvm_context_create(struct machine *m, struct context **out)
+int kvm_context_create(struct machine *machine, struct context **out)
 {
-	struct context *c = calloc(1, sizeof *c);
+	struct kvm_machine *m = to_kvm_machine(machine);
+	struct kvm_context *c = calloc(1, sizeof *c);
 
 	if (!c)
 		return -ENOMEM;
@@ -21,12 +22,12 @@ int kvm_context_create(struct machine *m, struct context **out)
 	c->regs.rflags = RFLAGS_FIXED;
 	c->segs_known = true;
 	segments_init(&c->segs);
-	*out = c;
+	*out = (struct context *)c;
 	return 0;
 }
 
 /* From here to context_release nobody takes the vCPU away. */
-static void context_hold(struct context *c)
+static void context_hold(struct kvm_context *c)
 {
 	uint32_t none = HOLD_NONE;
 
@@ -37,13 +38,14 @@ static void context_hold(struct context *c)
 	}
 }
 
-static void context_release(struct context *c)
+static void context_release(struct kvm_context *c)
 {
 	atomic_store(&c->hold, HOLD_NONE);
 }
 
-void kvm_context_destroy(struct context *c)
+void kvm_context_destroy(struct context *context)
 {
+	struct kvm_context *c = to_kvm_context(context);
 	context_hold(c);
 	vcpu_forget(c);
 	free(c->fp);
@@ -52,9 +54,9 @@ void kvm_context_destroy(struct context *c)
 
 /* Leaves a vCPU that others wait for, or that is of no use any more. Whoever set `preempt` may
  * still be using our kick: it does so under pool_lock. */
-static int run_end(struct context *c)
+static int run_end(struct kvm_context *c)
 {
-	struct machine *m = c->m;
+	struct kvm_machine *m = c->m;
 
 	atomic_store(&c->kick, NULL);
 	if (!c->vcpu)
@@ -71,7 +73,7 @@ static int run_end(struct context *c)
 }
 
 /* One entry into the guest. > 0: there is an event; 0: none. */
-static int run_once(struct context *c, struct space *s, struct kick *k, struct event *ev)
+static int run_once(struct kvm_context *c, struct kvm_space *s, struct kick *k, struct event *ev)
 {
 	struct vcpu *v = c->vcpu;
 	long r;
@@ -92,8 +94,10 @@ static int run_once(struct context *c, struct space *s, struct kick *k, struct e
 	return event_decode(c, s, r, ev);
 }
 
-int kvm_context_run(struct context *c, struct space *s, struct kick *k, struct event *ev)
+int kvm_context_run(struct context *context, struct space *space, struct kick *k, struct event *ev)
 {
+	struct kvm_space *s = to_kvm_space(space);
+	struct kvm_context *c = to_kvm_context(context);
 	int r = 0, err;
 
 	while (r == 0) {
@@ -116,13 +120,15 @@ int kvm_context_run(struct context *c, struct space *s, struct kick *k, struct e
 	return r < 0 ? r : 0;
 }
 
-void kvm_context_syscall_result(struct context *c, uint64_t rax)
+void kvm_context_syscall_result(struct context *context, uint64_t rax)
 {
+	struct kvm_context *c = to_kvm_context(context);
 	c->regs.rax = rax;
 }
 
-int kvm_context_regs_get(struct context *c, struct cpu_regs *out)
+int kvm_context_regs_get(struct context *context, struct cpu_regs *out)
 {
+	struct kvm_context *c = to_kvm_context(context);
 	int err;
 
 	context_hold(c);
@@ -139,8 +145,9 @@ static bool canonical(uint64_t addr)
 	return (uint64_t)((int64_t)(addr << 16) >> 16) == addr;
 }
 
-int kvm_context_regs_set(struct context *c, const struct cpu_regs *in)
+int kvm_context_regs_set(struct context *context, const struct cpu_regs *in)
 {
+	struct kvm_context *c = to_kvm_context(context);
 	int err;
 
 	if (!canonical(in->rip) || !canonical(in->fs_base) || !canonical(in->gs_base))
@@ -159,8 +166,9 @@ int kvm_context_regs_set(struct context *c, const struct cpu_regs *in)
 	return 0;
 }
 
-int kvm_context_fp_get(struct context *c, void *buf, size_t size)
+int kvm_context_fp_get(struct context *context, void *buf, size_t size)
 {
+	struct kvm_context *c = to_kvm_context(context);
 	char tmp[XSAVE_BUFFER];
 	int err = 0;
 
@@ -189,8 +197,9 @@ static bool fp_valid(const struct kvm_host *h, const void *buf)
 	return !(x.parts & ~h->xcr0) && !x.compact && !(x.mxcsr & ~0xffffU);
 }
 
-int kvm_context_fp_set(struct context *c, const void *buf, size_t size)
+int kvm_context_fp_set(struct context *context, const void *buf, size_t size)
 {
+	struct kvm_context *c = to_kvm_context(context);
 	const struct kvm_host *h = c->m->host;
 	int err = 0;
 
@@ -212,22 +221,23 @@ int kvm_context_fp_set(struct context *c, const void *buf, size_t size)
 	return err;
 }
 
-uint64_t kvm_context_runs(const struct context *c)
+uint64_t kvm_context_runs(const struct context *context)
 {
+	const struct kvm_context *c = (const struct kvm_context *)context;
 	return c->runs;
 }
 
 /* A vCPU runs in the thread that asks for it. */
-bool kvm_context_cpu_time(struct context *c, struct cpu_time *out)
+bool kvm_context_cpu_time(struct context *context, struct cpu_time *out)
 {
 	return false;
 }
 
-bool kvm_space_clock(const struct space *s, clockid_t *out)
+bool kvm_space_clock(const struct space *space, clockid_t *out)
 {
 	return false;
 }
 
-void kvm_context_schedule_as(struct context *c, pid_t host_tid)
+void kvm_context_schedule_as(struct context *context, pid_t host_tid)
 {
 }

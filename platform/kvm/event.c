@@ -18,7 +18,7 @@
 #define RIP_SYSCALL SHIM_BASE
 #define RIP_STUBS   (SHIM_BASE + SHIM_STUBS)
 
-static bool event_dead(struct context *c, struct event *ev, const char *text)
+static bool event_dead(struct kvm_context *c, struct event *ev, const char *text)
 {
 	c->vcpu->dead = true;
 	ev->kind = EVENT_DEAD;
@@ -33,7 +33,7 @@ static bool event_exception(struct event *ev, unsigned vector, uint64_t error)
 	return true;
 }
 
-static bool event_syscall(struct context *c, struct event *ev)
+static bool event_syscall(struct kvm_context *c, struct event *ev)
 {
 	struct cpu_regs *r = &c->regs;
 
@@ -53,12 +53,13 @@ static bool event_syscall(struct context *c, struct event *ev)
 
 /* In user mode at the system call entry: a system call that arrived so, or a jump there. rcx may be
  * anything then, and if it can be an address the jump is a system call like any other. */
-static bool at_user_entry(const struct context *c)
+static bool at_user_entry(const struct kvm_context *c)
 {
 	return c->regs.rip == RIP_SYSCALL && c->regs.rcx <= GUEST_TASK_SIZE;
 }
 
-static bool event_page_fault(struct context *c, struct space *s, uint64_t error, struct event *ev)
+static bool event_page_fault(struct kvm_context *c, struct kvm_space *s, uint64_t error,
+			     struct event *ev)
 {
 	struct kvm_sregs sregs;
 	unsigned access = error & PF_FETCH   ? GUEST_EXEC
@@ -81,7 +82,7 @@ static bool event_page_fault(struct context *c, struct space *s, uint64_t error,
 }
 
 /* A host that interprets makes #UD of `int n`. Tells what it should be. */
-static bool event_undefined(struct context *c, struct space *s, struct event *ev)
+static bool event_undefined(struct kvm_context *c, struct kvm_space *s, struct event *ev)
 {
 	uint8_t op, n;
 
@@ -94,7 +95,8 @@ static bool event_undefined(struct context *c, struct space *s, struct event *ev
 	return event_exception(ev, n, 0);
 }
 
-static bool event_vector(struct context *c, struct space *s, unsigned vector, struct event *ev)
+static bool event_vector(struct kvm_context *c, struct kvm_space *s, unsigned vector,
+			 struct event *ev)
 {
 	const struct shim_frame *f = &c->vcpu->block->frame;
 
@@ -113,7 +115,7 @@ static bool event_vector(struct context *c, struct space *s, unsigned vector, st
 	}
 }
 
-static bool event_out(struct context *c, struct space *s, struct event *ev)
+static bool event_out(struct kvm_context *c, struct kvm_space *s, struct event *ev)
 {
 	struct vcpu *v = c->vcpu;
 
@@ -127,7 +129,7 @@ static bool event_out(struct context *c, struct space *s, struct event *ev)
 }
 
 /* Stopped before the shim's first OUT. */
-static bool at_system_call(const struct context *c)
+static bool at_system_call(const struct kvm_context *c)
 {
 	return c->vcpu->run->s.regs.regs.rip == RIP_SYSCALL &&
 	       (c->vcpu->stop == STOP_SYSCALL || at_user_entry(c));
@@ -136,7 +138,7 @@ static bool at_system_call(const struct context *c)
 /* The interrupt window was open. KVM opens it only when no exception is on its way. One that is no
  * system call's tells that the guest does other things now: not worth another such exit, and on a
  * host that has been taken for the wrong kind the first of them without end. */
-static bool event_window(struct context *c, struct event *ev)
+static bool event_window(struct kvm_context *c, struct event *ev)
 {
 	if (at_system_call(c))
 		return event_syscall(c, ev);
@@ -146,7 +148,7 @@ static bool event_window(struct context *c, struct event *ev)
 }
 
 /* A kick. */
-static bool event_stopped(struct context *c, struct space *s, struct event *ev)
+static bool event_stopped(struct kvm_context *c, struct kvm_space *s, struct event *ev)
 {
 	uint64_t rip = c->vcpu->run->s.regs.regs.rip;
 
@@ -176,7 +178,7 @@ static enum stop stop_find(struct vcpu *v, bool out)
 	return rip < RIP_STUBS ? STOP_SYSCALL : STOP_FRAME;
 }
 
-static bool event_broken(struct context *c, struct event *ev)
+static bool event_broken(struct kvm_context *c, struct event *ev)
 {
 	const struct kvm_run *run = c->vcpu->run;
 
@@ -192,7 +194,7 @@ static bool event_broken(struct context *c, struct event *ev)
 	}
 }
 
-bool event_decode(struct context *c, struct space *s, long result, struct event *ev)
+bool event_decode(struct kvm_context *c, struct kvm_space *s, long result, struct event *ev)
 {
 	struct vcpu *v = c->vcpu;
 	bool out = result == 0 && v->run->exit_reason == KVM_EXIT_IO;

@@ -25,10 +25,10 @@
 #include "util/list.h"
 #include "util/lock.h"
 
-#define CONTROL_SIZE (3UL << 30) /* below the holes that KVM keeps for itself near 4 GiB */
-#define PHYSMEM_GPA  (4UL << 30)
-#define VCPU_MAX     4096
-#define KVM_DEVICE   "/dev/kvm"
+#define CONTROL_MEMORY_SIZE (3UL << 30) /* below the holes that KVM keeps for itself near 4 GiB */
+#define PHYSMEM_GPA         (4UL << 30)
+#define VCPU_MAX            4096
+#define KVM_DEVICE          "/dev/kvm"
 
 /* Offsets in control memory. */
 #define CONTROL_BLOCKS PAGE_SIZE /* behind the shim's code */
@@ -57,7 +57,7 @@ struct table_list {
 	uint64_t count;
 };
 
-struct machine {
+struct kvm_machine {
 	int fd;
 	struct kvm_host *host;
 	struct physmem *pm;
@@ -81,8 +81,8 @@ struct machine {
 	unsigned vcpu_hard;
 };
 
-struct space {
-	struct machine *m;
+struct kvm_space {
+	struct kvm_machine *m;
 	uint64_t root;
 };
 
@@ -109,13 +109,13 @@ enum stop {
 };
 
 struct vcpu {
-	struct machine *m;
+	struct kvm_machine *m;
 	int fd;
 	struct kvm_run *run;
 	struct shim_block *block;
 	uint64_t tss; /* guest address of block */
 	struct list link;
-	struct context *owner;
+	struct kvm_context *owner;
 	pid_t tid; /* of the last one to run it; under pool_lock */
 	/* when its owner could begin to run, ns; UINT64_MAX: not yet. Under pool_lock */
 	uint64_t since;
@@ -141,8 +141,8 @@ struct segments {
  * pool_lock). */
 enum hold { HOLD_NONE, HOLD_OWNER, HOLD_TAKER };
 
-struct context {
-	struct machine *m;
+struct kvm_context {
+	struct kvm_machine *m;
 	_Atomic uint32_t hold;
 	struct vcpu *vcpu;           /* may be NULL */
 	_Atomic(struct kick *) kick; /* of the thread that is in `run` */
@@ -157,6 +157,22 @@ struct context {
 	uint64_t runs;
 };
 
+/* The objects behind the handles of platform.h. */
+static inline struct kvm_machine *to_kvm_machine(struct machine *m)
+{
+	return (struct kvm_machine *)m;
+}
+
+static inline struct kvm_space *to_kvm_space(struct space *s)
+{
+	return (struct kvm_space *)s;
+}
+
+static inline struct kvm_context *to_kvm_context(struct context *c)
+{
+	return (struct kvm_context *)c;
+}
+
 /* host.c */
 struct kvm_host *host_get(struct why *why);
 int host_open(struct why *why);
@@ -169,21 +185,21 @@ bool host_is_virtual(void);
 void device_explain(struct finding *f, int err);
 
 /* memory.c: guest-physical memory of a machine */
-int control_create(struct machine *m, struct why *why);
-void control_destroy(struct machine *m);
-void *control_ptr(const struct machine *m, uint64_t gpa);
+int control_create(struct kvm_machine *m, struct why *why);
+void control_destroy(struct kvm_machine *m);
+void *control_ptr(const struct kvm_machine *m, uint64_t gpa);
 /* A zeroed page table; 0: no memory. */
-uint64_t table_alloc(struct machine *m);
+uint64_t table_alloc(struct kvm_machine *m);
 /* Gives back tables that no live root leads to any more. */
-void tables_free(struct machine *m, struct table_list *list);
-void table_list_add(const struct machine *m, struct table_list *list, uint64_t gpa);
+void tables_free(struct kvm_machine *m, struct table_list *list);
+void table_list_add(const struct kvm_machine *m, struct table_list *list, uint64_t gpa);
 /* The guest-physical address of physmem memory, with a memory slot behind [hva, hva+len). */
-int physmem_gpa(struct machine *m, const void *hva, uint64_t len, uint64_t *gpa);
+int physmem_gpa(struct kvm_machine *m, const void *hva, uint64_t len, uint64_t *gpa);
 /* Drops every translation of every vCPU that leads to [gpa, gpa+len). `again`: guests will use the
  * pages again. */
-int translations_drop(struct machine *m, uint64_t gpa, uint64_t len, bool again);
+int translations_drop(struct kvm_machine *m, uint64_t gpa, uint64_t len, bool again);
 /* Under shadow paging, makes a guest's first touch of new arena memory cheap. */
-void memory_warm(struct machine *m, void *hva, uint64_t len);
+void memory_warm(struct kvm_machine *m, void *hva, uint64_t len);
 
 /* space.c */
 int kvm_space_create(struct machine *m, struct space **out);
@@ -193,23 +209,23 @@ int kvm_space_map(struct space *s, gva_t addr, uint64_t len, unsigned prot, stru
 int kvm_space_unmap(struct space *s, gva_t addr, uint64_t len);
 int kvm_space_protect(struct space *s, gva_t addr, uint64_t len, unsigned prot);
 /* Does the page table allow this access? */
-bool kvm_space_allows(const struct space *s, uint64_t addr, unsigned access);
+bool kvm_space_allows(const struct kvm_space *s, uint64_t addr, unsigned access);
 /* The byte at `addr`, read once; false: there is none. */
-bool kvm_space_peek(const struct space *s, uint64_t addr, uint8_t *out);
-int shim_map(struct machine *m);
+bool kvm_space_peek(const struct kvm_space *s, uint64_t addr, uint8_t *out);
+int shim_map(struct kvm_machine *m);
 
 /* vcpu.c: the pool */
-void vcpus_destroy(struct machine *m);
+void vcpus_destroy(struct kvm_machine *m);
 /* Before each run: RDTSCP and RDPID of the guest tell the host CPU we are on, as Linux has them
  * do. */
 void vcpu_note_cpu(struct vcpu *v);
 /* Gives a context that is about to run and has no vCPU one. `k` as in run; -EINTR: kicked while
  * waiting. */
-int vcpu_bind(struct context *c, struct kick *k);
+int vcpu_bind(struct kvm_context *c, struct kick *k);
 /* Takes it away again; the state stays in the context. */
-int vcpu_unbind(struct context *c);
+int vcpu_unbind(struct kvm_context *c);
 /* For a context that ends: no state is kept. */
-void vcpu_forget(struct context *c);
+void vcpu_forget(struct kvm_context *c);
 
 /*
  * Two kinds of host. On hardware `syscall` enters the shim in supervisor mode, and the shim's
@@ -231,13 +247,13 @@ static inline bool vcpu_interpreted(const struct vcpu *v)
 
 /* state.c: user state into and out of a vCPU. All under the context's hold. */
 void segments_init(struct segments *segs);
-int segments_fetch(struct context *c);
-int state_load(struct context *c, uint64_t root);
-void state_store(struct context *c);
+int segments_fetch(struct kvm_context *c);
+int state_load(struct kvm_context *c, uint64_t root);
+void state_store(struct kvm_context *c);
 /* CR2, and the privilege level, of a stopped vCPU. */
 int sregs_get(struct vcpu *v, struct kvm_sregs *out);
-int fp_fetch(struct context *c, void *buf);
-int fp_load(struct context *c, void *buf);
+int fp_fetch(struct kvm_context *c, void *buf);
+int fp_load(struct kvm_context *c, void *buf);
 void fp_init(void *buf);
 
 /* context.c */
@@ -255,6 +271,6 @@ bool kvm_space_clock(const struct space *s, clockid_t *out);
 void kvm_context_schedule_as(struct context *c, pid_t host_tid);
 
 /* event.c: why a vCPU stopped. False: nothing the caller has to know, run on. */
-bool event_decode(struct context *c, struct space *s, long result, struct event *ev);
+bool event_decode(struct kvm_context *c, struct kvm_space *s, long result, struct event *ev);
 
 #endif

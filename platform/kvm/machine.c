@@ -20,7 +20,7 @@
 /* Host address space has 47 bits, and we are not its only user. */
 #define PHYS_BITS_MAX 46
 
-static int vm_create(struct machine *m, struct why *why)
+static int vm_create(struct kvm_machine *m, struct why *why)
 {
 	int kvm = host_open(why);
 	int err;
@@ -37,8 +37,9 @@ static int vm_create(struct machine *m, struct why *why)
 	return 0;
 }
 
-static void kvm_machine_destroy(struct machine *m)
+static void kvm_machine_destroy(struct machine *machine)
 {
+	struct kvm_machine *m = to_kvm_machine(machine);
 	vcpus_destroy(m);
 	if (m->fd >= 0)
 		close(m->fd);
@@ -48,9 +49,9 @@ static void kvm_machine_destroy(struct machine *m)
 	free(m);
 }
 
-static struct machine *machine_alloc(struct kvm_host *h)
+static struct kvm_machine *machine_alloc(struct kvm_host *h)
 {
-	struct machine *m = calloc(1, sizeof *m);
+	struct kvm_machine *m = calloc(1, sizeof *m);
 
 	if (!m)
 		return NULL;
@@ -70,7 +71,7 @@ static struct machine *machine_alloc(struct kvm_host *h)
 static int kvm_machine_create(struct machine **out, struct why *why)
 {
 	struct kvm_host *h = host_get(why);
-	struct machine *m = h ? machine_alloc(h) : NULL;
+	struct kvm_machine *m = h ? machine_alloc(h) : NULL;
 	int err;
 
 	if (!m)
@@ -83,17 +84,18 @@ static int kvm_machine_create(struct machine **out, struct why *why)
 	if (!err)
 		err = shim_map(m);
 	if (err) {
-		kvm_machine_destroy(m);
+		kvm_machine_destroy((struct machine *)m);
 		return why_set(why, -err, "cannot set up a virtual machine: %s", strerror(-err));
 	}
-	*out = m;
+	*out = (struct machine *)m;
 	return 0;
 }
 
 /* A quarter of what is left of guest-physical addresses to the window, but no more than memory
  * slots allow. */
-static void kvm_machine_props(const struct machine *m, struct machine_props *out)
+static void kvm_machine_props(const struct machine *machine, struct machine_props *out)
 {
+	const struct kvm_machine *m = (const struct kvm_machine *)machine;
 	unsigned bits = m->host->phys_bits < PHYS_BITS_MAX ? m->host->phys_bits : PHYS_BITS_MAX;
 	uint64_t total = (1UL << bits) - PHYSMEM_GPA;
 	uint64_t slots = m->host->slots > 64 ? m->host->slots - 64UL : 0;
@@ -111,13 +113,14 @@ static void kvm_machine_props(const struct machine *m, struct machine_props *out
 	};
 }
 
-static int kvm_machine_attach(struct machine *m, struct physmem *pm, struct why *why)
+static int kvm_machine_attach(struct machine *machine, struct physmem *pm, struct why *why)
 {
+	struct kvm_machine *m = to_kvm_machine(machine);
 	struct machine_props props;
 	uint64_t arena = physmem_arena_size(pm);
 	uint64_t words = physmem_size(pm) / GIB / 64 + 2;
 
-	kvm_machine_props(m, &props);
+	kvm_machine_props(machine, &props);
 	if (arena > props.arena_max || physmem_size(pm) - arena > props.window_max)
 		return why_set(why, E2BIG,
 			       "this host's KVM can address %lu GiB of guest memory, not %lu",
@@ -130,8 +133,9 @@ static int kvm_machine_attach(struct machine *m, struct physmem *pm, struct why 
 	return 0;
 }
 
-static size_t kvm_fp_size(const struct machine *m, uint64_t *xcr0)
+static size_t kvm_fp_size(const struct machine *machine, uint64_t *xcr0)
 {
+	const struct kvm_machine *m = (const struct kvm_machine *)machine;
 	if (xcr0)
 		*xcr0 = m->host->xcr0;
 	return m->host->xsave_size;

@@ -38,13 +38,14 @@
 #define WARM_MAX (4UL << 20)
 
 /* Where translations_drop_all puts its dummy. */
-#define DUMMY_GPA CONTROL_SIZE
+#define DUMMY_GPA CONTROL_MEMORY_SIZE
 
 /* A freed table costs 4 KiB until all translations of the machine are dropped, which costs every
  * running guest thread its warm translations. */
 #define STALE_TABLES_MAX 2048
 
-static int slot_set(struct machine *m, unsigned slot, uint64_t gpa, const void *hva, uint64_t size)
+static int slot_set(struct kvm_machine *m, unsigned slot, uint64_t gpa, const void *hva,
+		    uint64_t size)
 {
 	struct kvm_userspace_memory_region r = {
 		.slot = slot,
@@ -56,12 +57,12 @@ static int slot_set(struct machine *m, unsigned slot, uint64_t gpa, const void *
 	return ioctl(m->fd, KVM_SET_USER_MEMORY_REGION, &r) < 0 ? -errno : 0;
 }
 
-void *control_ptr(const struct machine *m, uint64_t gpa)
+void *control_ptr(const struct kvm_machine *m, uint64_t gpa)
 {
 	return m->control + gpa;
 }
 
-static int control_grow(struct machine *m)
+static int control_grow(struct kvm_machine *m)
 {
 	lock_assert_held(&m->mem_lock);
 	uint64_t size = m->control_end ? m->control_end : CONTROL_STEP;
@@ -69,7 +70,7 @@ static int control_grow(struct machine *m)
 	    m->control_end ? 1 + (unsigned)__builtin_ctzl(m->control_end / CONTROL_STEP) : 0;
 	int err;
 
-	if (m->control_end + size > CONTROL_SIZE)
+	if (m->control_end + size > CONTROL_MEMORY_SIZE)
 		return -ENOMEM;
 	err = slot_set(m, SLOT_CONTROL + slot, m->control_end, m->control + m->control_end, size);
 	if (!err)
@@ -77,19 +78,19 @@ static int control_grow(struct machine *m)
 	return err;
 }
 
-int control_create(struct machine *m, struct why *why)
+int control_create(struct kvm_machine *m, struct why *why)
 {
 	int err;
 
-	m->control = mmap(NULL, CONTROL_SIZE, PROT_READ | PROT_WRITE,
+	m->control = mmap(NULL, CONTROL_MEMORY_SIZE, PROT_READ | PROT_WRITE,
 			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (m->control == MAP_FAILED) {
 		m->control = NULL;
 		return why_set(why, ENOMEM,
 			       "no room for page tables (is address space, `ulimit -v`, limited?)");
 	}
-	madvise(m->control, CONTROL_SIZE, MADV_NOHUGEPAGE);
-	madvise(m->control, CONTROL_SIZE, MADV_DONTDUMP);
+	madvise(m->control, CONTROL_MEMORY_SIZE, MADV_NOHUGEPAGE);
+	madvise(m->control, CONTROL_MEMORY_SIZE, MADV_DONTDUMP);
 	m->table_next = CONTROL_TABLES;
 	mutex_lock(&m->mem_lock);
 	err = control_grow(m);
@@ -100,14 +101,14 @@ int control_create(struct machine *m, struct why *why)
 	return 0;
 }
 
-void control_destroy(struct machine *m)
+void control_destroy(struct kvm_machine *m)
 {
 	if (m->control)
-		munmap(m->control, CONTROL_SIZE);
+		munmap(m->control, CONTROL_MEMORY_SIZE);
 	free(m->slots);
 }
 
-void table_list_add(const struct machine *m, struct table_list *list, uint64_t gpa)
+void table_list_add(const struct kvm_machine *m, struct table_list *list, uint64_t gpa)
 {
 	if (list->count++)
 		*(uint64_t *)control_ptr(m, list->last) = gpa;
@@ -116,7 +117,8 @@ void table_list_add(const struct machine *m, struct table_list *list, uint64_t g
 	list->last = gpa;
 }
 
-static void table_list_move(const struct machine *m, struct table_list *to, struct table_list *from)
+static void table_list_move(const struct kvm_machine *m, struct table_list *to,
+			    struct table_list *from)
 {
 	if (!from->count)
 		return;
@@ -129,7 +131,7 @@ static void table_list_move(const struct machine *m, struct table_list *to, stru
 	from->count = 0;
 }
 
-static uint64_t table_take(struct machine *m)
+static uint64_t table_take(struct kvm_machine *m)
 {
 	lock_assert_held(&m->mem_lock);
 	uint64_t gpa = m->free.first;
@@ -147,7 +149,7 @@ static uint64_t table_take(struct machine *m)
 	return gpa;
 }
 
-uint64_t table_alloc(struct machine *m)
+uint64_t table_alloc(struct kvm_machine *m)
 {
 	uint64_t gpa;
 
@@ -158,7 +160,7 @@ uint64_t table_alloc(struct machine *m)
 }
 
 /* KVM forgets every shadow when a slot goes, and waits until no vCPU uses them. */
-static int drop_all_locked(struct machine *m)
+static int drop_all_locked(struct kvm_machine *m)
 {
 	lock_assert_held(&m->mem_lock);
 	int err = slot_set(m, SLOT_DUMMY, DUMMY_GPA, m->control, PAGE_SIZE);
@@ -171,7 +173,7 @@ static int drop_all_locked(struct machine *m)
 }
 
 /* Drops all translations of all vCPUs, and all KVM knows about page tables. */
-static int translations_drop_all(struct machine *m)
+static int translations_drop_all(struct kvm_machine *m)
 {
 	int err;
 
@@ -181,7 +183,7 @@ static int translations_drop_all(struct machine *m)
 	return err;
 }
 
-void tables_free(struct machine *m, struct table_list *list)
+void tables_free(struct kvm_machine *m, struct table_list *list)
 {
 	mutex_lock(&m->mem_lock);
 	table_list_move(m, &m->stale, list);
@@ -195,7 +197,7 @@ void tables_free(struct machine *m, struct table_list *list)
  * where KVM is nested. KVM maps up to eight neighbours with it, if the host has them mapped,
  * writable.
  */
-static void host_map(const struct machine *m, void *hva, uint64_t len, int advice)
+static void host_map(const struct kvm_machine *m, void *hva, uint64_t len, int advice)
 {
 	uint64_t off = (uint64_t)((char *)hva - (char *)physmem_base(m->pm));
 
@@ -204,12 +206,12 @@ static void host_map(const struct machine *m, void *hva, uint64_t len, int advic
 		madvise(hva, len, advice);
 }
 
-void memory_warm(struct machine *m, void *hva, uint64_t len)
+void memory_warm(struct kvm_machine *m, void *hva, uint64_t len)
 {
 	host_map(m, hva, len, MADV_POPULATE_WRITE);
 }
 
-int translations_drop(struct machine *m, uint64_t gpa, uint64_t len, bool again)
+int translations_drop(struct kvm_machine *m, uint64_t gpa, uint64_t len, bool again)
 {
 	char *hva = (char *)physmem_base(m->pm) + (gpa - PHYSMEM_GPA);
 
@@ -244,7 +246,7 @@ static unsigned slot_index(uint64_t off, uint64_t *start, uint64_t *size)
 
 _Static_assert(SLOT_MIN << 5 == SLOT_MAX, "slot_index");
 
-static int slot_ensure(struct machine *m, unsigned slot, uint64_t start, uint64_t size)
+static int slot_ensure(struct kvm_machine *m, unsigned slot, uint64_t start, uint64_t size)
 {
 	_Atomic uint64_t *word = &m->slots[slot / 64];
 	uint64_t bit = 1UL << slot % 64;
@@ -263,13 +265,13 @@ static int slot_ensure(struct machine *m, unsigned slot, uint64_t start, uint64_
 }
 
 /* The number of slots before the window's. */
-static unsigned arena_slots(const struct machine *m)
+static unsigned arena_slots(const struct kvm_machine *m)
 {
 	uint64_t start, size;
 	return slot_index(physmem_arena_size(m->pm), &start, &size);
 }
 
-int physmem_gpa(struct machine *m, const void *hva, uint64_t len, uint64_t *gpa)
+int physmem_gpa(struct kvm_machine *m, const void *hva, uint64_t len, uint64_t *gpa)
 {
 	uint64_t off = (uint64_t)((const char *)hva - (const char *)physmem_base(m->pm));
 	uint64_t arena = physmem_arena_size(m->pm);

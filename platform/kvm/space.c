@@ -24,7 +24,7 @@
 
 /* Data pages whose translations have to go, as one run of guest-physical addresses. */
 struct run {
-	struct machine *m;
+	struct kvm_machine *m;
 	bool again; /* they stay mapped, with other rights */
 	uint64_t start, end;
 	int err;
@@ -71,7 +71,7 @@ static unsigned table_index(uint64_t addr, unsigned level)
 }
 
 /* The page table (level 0) of `addr` under `root`. NULL: none and not to be made, or no memory. */
-static uint64_t *leaf_table(struct machine *m, uint64_t root, uint64_t addr, bool make)
+static uint64_t *leaf_table(struct kvm_machine *m, uint64_t root, uint64_t addr, bool make)
 {
 	uint64_t *table = control_ptr(m, root);
 
@@ -124,7 +124,7 @@ static uint64_t span_end(uint64_t addr, uint64_t end)
 }
 
 /* Makes all tables of a range, so that what comes after cannot fail. */
-static int tables_make(struct space *s, uint64_t addr, uint64_t end)
+static int tables_make(struct kvm_space *s, uint64_t addr, uint64_t end)
 {
 	for (; addr < end; addr = span_end(addr, end))
 		if (!leaf_table(s->m, s->root, addr, true))
@@ -137,16 +137,17 @@ static bool range_bad(gva_t addr, uint64_t len)
 	return !gva_range_ok(addr, len) || (addr.v | len) & ~PAGE_MASK;
 }
 
-int kvm_space_map(struct space *s, gva_t addr, uint64_t len, unsigned prot, struct memfile *mf,
+int kvm_space_map(struct space *space, gva_t addr, uint64_t len, unsigned prot, struct memfile *mf,
 		  uint64_t off)
 {
+	struct kvm_space *s = to_kvm_space(space);
 	struct run r = { .m = s->m };
 	uint64_t end = addr.v + len, gpa;
 	void *hva;
 	int err;
 
 	if (!prot)
-		return kvm_space_unmap(s, addr, len);
+		return kvm_space_unmap(space, addr, len);
 	if (range_bad(addr, len) || off & ~PAGE_MASK || off + len < off)
 		return -EINVAL;
 	if (prot & GUEST_WRITE && !mf->writable)
@@ -156,7 +157,7 @@ int kvm_space_map(struct space *s, gva_t addr, uint64_t len, unsigned prot, stru
 	if (!err)
 		err = tables_make(s, addr.v, end);
 	if (err) {
-		int r2 = kvm_space_unmap(s, addr, len);
+		int r2 = kvm_space_unmap(space, addr, len);
 		return r2 ? r2 : err;
 	}
 	if (prot & GUEST_WRITE)
@@ -171,7 +172,7 @@ int kvm_space_map(struct space *s, gva_t addr, uint64_t len, unsigned prot, stru
 }
 
 /* First address behind the largest aligned block around `addr` that has no table. */
-static uint64_t hole_end(const struct space *s, uint64_t addr)
+static uint64_t hole_end(const struct kvm_space *s, uint64_t addr)
 {
 	const uint64_t *table = control_ptr(s->m, s->root);
 
@@ -186,7 +187,7 @@ static uint64_t hole_end(const struct space *s, uint64_t addr)
 }
 
 /* Unmap, or new rights for what is mapped. */
-static int range_change(struct space *s, gva_t addr, uint64_t len, unsigned prot)
+static int range_change(struct kvm_space *s, gva_t addr, uint64_t len, unsigned prot)
 {
 	struct run r = { .m = s->m, .again = prot != 0 };
 	uint64_t end = addr.v + len, at = addr.v;
@@ -209,24 +210,26 @@ static int range_change(struct space *s, gva_t addr, uint64_t len, unsigned prot
 	return run_finish(&r);
 }
 
-int kvm_space_unmap(struct space *s, gva_t addr, uint64_t len)
+int kvm_space_unmap(struct space *space, gva_t addr, uint64_t len)
 {
+	struct kvm_space *s = to_kvm_space(space);
 	return range_change(s, addr, len, 0);
 }
 
-int kvm_space_protect(struct space *s, gva_t addr, uint64_t len, unsigned prot)
+int kvm_space_protect(struct space *space, gva_t addr, uint64_t len, unsigned prot)
 {
+	struct kvm_space *s = to_kvm_space(space);
 	return range_change(s, addr, len, prot);
 }
 
-static uint64_t leaf_entry(const struct space *s, uint64_t addr)
+static uint64_t leaf_entry(const struct kvm_space *s, uint64_t addr)
 {
 	const uint64_t *table =
 	    addr < GUEST_TASK_SIZE ? leaf_table(s->m, s->root, addr, false) : NULL;
 	return table ? entry_load(&table[table_index(addr, 0)]) : 0;
 }
 
-bool kvm_space_allows(const struct space *s, uint64_t addr, unsigned access)
+bool kvm_space_allows(const struct kvm_space *s, uint64_t addr, unsigned access)
 {
 	uint64_t e = leaf_entry(s, addr);
 
@@ -235,7 +238,7 @@ bool kvm_space_allows(const struct space *s, uint64_t addr, unsigned access)
 	return !(access & GUEST_WRITE && !(e & PTE_W)) && !(access & GUEST_EXEC && e & PTE_NX);
 }
 
-bool kvm_space_peek(const struct space *s, uint64_t addr, uint8_t *out)
+bool kvm_space_peek(const struct kvm_space *s, uint64_t addr, uint8_t *out)
 {
 	uint64_t e = leaf_entry(s, addr);
 	const char *page = (const char *)physmem_base(s->m->pm) + ((e & PTE_ADDR) - PHYSMEM_GPA);
@@ -243,7 +246,7 @@ bool kvm_space_peek(const struct space *s, uint64_t addr, uint8_t *out)
 	return e & PTE_P && fixup_copy(out, page + (addr & ~PAGE_MASK), 1) == 0;
 }
 
-int shim_map(struct machine *m)
+int shim_map(struct kvm_machine *m)
 {
 	uint64_t pages = CONTROL_TABLES / PAGE_SIZE;
 	uint64_t *leaf;
@@ -260,9 +263,10 @@ int shim_map(struct machine *m)
 	return 0;
 }
 
-int kvm_space_create(struct machine *m, struct space **out)
+int kvm_space_create(struct machine *machine, struct space **out)
 {
-	struct space *s = malloc(sizeof *s);
+	struct kvm_machine *m = to_kvm_machine(machine);
+	struct kvm_space *s = malloc(sizeof *s);
 	unsigned shim = table_index(SHIM_BASE, 3);
 
 	if (!s)
@@ -275,12 +279,12 @@ int kvm_space_create(struct machine *m, struct space **out)
 	}
 	((uint64_t *)control_ptr(m, s->root))[shim] =
 	    ((uint64_t *)control_ptr(m, m->shim_root))[shim];
-	*out = s;
+	*out = (struct space *)s;
 	return 0;
 }
 
 /* Collects a table and all user tables below it. */
-static void tables_collect(struct machine *m, uint64_t table, unsigned level,
+static void tables_collect(struct kvm_machine *m, uint64_t table, unsigned level,
 			   struct table_list *list)
 {
 	const uint64_t *entries = control_ptr(m, table);
@@ -292,8 +296,9 @@ static void tables_collect(struct machine *m, uint64_t table, unsigned level,
 	table_list_add(m, list, table);
 }
 
-void kvm_space_destroy(struct space *s)
+void kvm_space_destroy(struct space *space)
 {
+	struct kvm_space *s = to_kvm_space(space);
 	struct table_list list = { 0 };
 
 	tables_collect(s->m, s->root, 3, &list);

@@ -44,7 +44,7 @@ int sregs_get(struct vcpu *v, struct kvm_sregs *out)
 	return 0;
 }
 
-int segments_fetch(struct context *c)
+int segments_fetch(struct kvm_context *c)
 {
 	struct kvm_sregs sregs;
 
@@ -57,7 +57,7 @@ int segments_fetch(struct context *c)
 	return 0;
 }
 
-static void sregs_fill(struct kvm_sregs *sr, const struct context *c, uint64_t root)
+static void sregs_fill(struct kvm_sregs *sr, const struct kvm_context *c, uint64_t root)
 {
 	const struct kvm_host *h = c->m->host;
 	struct kvm_segment flat = { .limit = 0xffffffff, .dpl = 3, .present = 1, .s = 1, .g = 1 };
@@ -91,7 +91,7 @@ static void sregs_fill(struct kvm_sregs *sr, const struct context *c, uint64_t r
 
 /* Everything: another context's state is in the vCPU, or another address space, or other segment
  * bases are due. */
-static int load_all(struct context *c, uint64_t root)
+static int load_all(struct kvm_context *c, uint64_t root)
 {
 	struct vcpu *v = c->vcpu;
 	struct kvm_sync_regs *sync = &v->run->s.regs;
@@ -126,7 +126,7 @@ static void load_iret(struct vcpu *v, const struct cpu_regs *r)
 	out->rflags = 2;
 }
 
-int state_load(struct context *c, uint64_t root)
+int state_load(struct kvm_context *c, uint64_t root)
 {
 	struct vcpu *v = c->vcpu;
 	struct kvm_regs *out = &v->run->s.regs.regs;
@@ -149,7 +149,7 @@ int state_load(struct context *c, uint64_t root)
 }
 
 /* After the vCPU stopped: the user's registers, and where it stands. */
-void state_store(struct context *c)
+void state_store(struct kvm_context *c)
 {
 	struct vcpu *v = c->vcpu;
 	struct cpu_regs *r = &c->regs;
@@ -180,7 +180,7 @@ void fp_init(void *buf)
 	x->mxcsr = 0x1f80;
 }
 
-int fp_fetch(struct context *c, void *buf)
+int fp_fetch(struct kvm_context *c, void *buf)
 {
 	struct xsave_head *x = buf;
 
@@ -203,7 +203,7 @@ static void sse_present(struct xsave_head *x)
 	x->parts |= XSAVE_SSE;
 }
 
-int fp_load(struct context *c, void *buf)
+int fp_load(struct kvm_context *c, void *buf)
 {
 	sse_present(buf);
 	c->vcpu->used = true;

@@ -32,7 +32,7 @@
 struct waiter {
 	struct list link;
 	struct cond cond;
-	struct context *context;
+	struct kvm_context *context;
 };
 
 #define MSRS_MAX 3
@@ -110,7 +110,7 @@ static void vcpu_free(struct vcpu *v)
 	free(v);
 }
 
-static int vcpu_create(struct machine *m, struct vcpu **out)
+static int vcpu_create(struct kvm_machine *m, struct vcpu **out)
 {
 	struct vcpu *v = calloc(1, sizeof *v);
 	uint64_t gpa = CONTROL_BLOCKS + m->vcpu_count * sizeof(struct shim_block);
@@ -145,7 +145,7 @@ static int vcpu_create(struct machine *m, struct vcpu **out)
 }
 
 /* Called with pool_lock held, or before the machine is shared. */
-static int vcpu_add(struct machine *m, struct vcpu **out)
+static int vcpu_add(struct kvm_machine *m, struct vcpu **out)
 {
 	int err = vcpu_create(m, out);
 
@@ -154,7 +154,7 @@ static int vcpu_add(struct machine *m, struct vcpu **out)
 	return err;
 }
 
-void vcpus_destroy(struct machine *m)
+void vcpus_destroy(struct kvm_machine *m)
 {
 	struct vcpu *v, *tmp;
 
@@ -164,7 +164,7 @@ void vcpus_destroy(struct machine *m)
 }
 
 /* Saves what only the vCPU knows. Afterwards the context can do without it. */
-static int state_save(struct context *c)
+static int state_save(struct kvm_context *c)
 {
 	void *fp = c->fp ? c->fp : malloc(XSAVE_BUFFER);
 
@@ -175,7 +175,7 @@ static int state_save(struct context *c)
 }
 
 /* Called with pool_lock held, and the hold on `c` if it is not NULL. */
-static void owner_set(struct vcpu *v, struct context *c)
+static void owner_set(struct vcpu *v, struct kvm_context *c)
 {
 	if (v->owner)
 		v->owner->vcpu = NULL;
@@ -191,7 +191,7 @@ static void owner_set(struct vcpu *v, struct context *c)
 }
 
 /* `tid`: only one that this thread ran last; 0: any. */
-static struct vcpu *vcpu_find_free(struct machine *m, pid_t tid)
+static struct vcpu *vcpu_find_free(struct kvm_machine *m, pid_t tid)
 {
 	lock_assert_held(&m->pool_lock);
 	struct vcpu *v;
@@ -203,14 +203,14 @@ static struct vcpu *vcpu_find_free(struct machine *m, pid_t tid)
 }
 
 /* Takes the vCPU of a context whose thread is elsewhere. */
-static struct vcpu *vcpu_steal(struct machine *m)
+static struct vcpu *vcpu_steal(struct kvm_machine *m)
 {
 	lock_assert_held(&m->pool_lock);
 	struct vcpu *v;
 
 	list_for_each (v, &m->vcpus, link) {
 		uint32_t none = HOLD_NONE;
-		struct context *o = v->owner;
+		struct kvm_context *o = v->owner;
 		if (!atomic_compare_exchange_strong(&o->hold, &none, HOLD_TAKER))
 			continue;
 		if (state_save(o) == 0) {
@@ -223,7 +223,7 @@ static struct vcpu *vcpu_steal(struct machine *m)
 	return NULL;
 }
 
-static struct vcpu *vcpu_get(struct machine *m, pid_t tid)
+static struct vcpu *vcpu_get(struct kvm_machine *m, pid_t tid)
 {
 	lock_assert_held(&m->pool_lock);
 	struct vcpu *v = vcpu_find_free(m, tid);
@@ -251,7 +251,7 @@ static uint64_t now_ns(void)
 
 /* Stops the running vCPU that was bound first, has had its time, and is not yet told. The owner
  * waits for our lock before it goes away when it finds `preempt` set. */
-static void vcpu_preempt(struct machine *m)
+static void vcpu_preempt(struct kvm_machine *m)
 {
 	lock_assert_held(&m->pool_lock);
 	uint64_t now = now_ns();
@@ -271,14 +271,14 @@ static void vcpu_preempt(struct machine *m)
 }
 
 /* Waits for one turn's time. */
-static void waiter_sleep(struct machine *m, struct waiter *w)
+static void waiter_sleep(struct kvm_machine *m, struct waiter *w)
 {
 	lock_assert_held(&m->pool_lock);
 	cond_wait_until(&w->cond, &m->pool_lock, now_ns() + SLICE_NS);
 }
 
 /* `v` has no owner. */
-static void vcpu_hand_over(struct machine *m, struct vcpu *v)
+static void vcpu_hand_over(struct kvm_machine *m, struct vcpu *v)
 {
 	lock_assert_held(&m->pool_lock);
 	struct waiter *w;
@@ -294,10 +294,10 @@ static void vcpu_hand_over(struct machine *m, struct vcpu *v)
 
 /* A kick is noticed at the end of a turn: only machines with hundreds of busy threads ever get
  * here. */
-static void vcpu_wait(struct context *c, struct kick *k)
+static void vcpu_wait(struct kvm_context *c, struct kick *k)
 {
 	lock_assert_held(&c->m->pool_lock);
-	struct machine *m = c->m;
+	struct kvm_machine *m = c->m;
 	struct waiter w = { .context = c };
 
 	cond_init(&w.cond);
@@ -319,7 +319,7 @@ static void vcpu_wait(struct context *c, struct kick *k)
 	cond_destroy(&w.cond);
 }
 
-static int fp_restore(struct context *c)
+static int fp_restore(struct kvm_context *c)
 {
 	char fresh[XSAVE_BUFFER];
 
@@ -341,7 +341,7 @@ static void thread_change(struct vcpu *v)
 }
 
 /* The context has a vCPU: fills it. */
-static int vcpu_begin(struct context *c, pid_t tid)
+static int vcpu_begin(struct kvm_context *c, pid_t tid)
 {
 	struct vcpu *v = c->vcpu;
 	int err = fp_restore(c);
@@ -356,9 +356,9 @@ static int vcpu_begin(struct context *c, pid_t tid)
 	return err;
 }
 
-int vcpu_bind(struct context *c, struct kick *k)
+int vcpu_bind(struct kvm_context *c, struct kick *k)
 {
-	struct machine *m = c->m;
+	struct kvm_machine *m = c->m;
 	struct vcpu *v;
 
 	mutex_lock(&m->pool_lock);
@@ -371,9 +371,9 @@ int vcpu_bind(struct context *c, struct kick *k)
 	return c->vcpu ? vcpu_begin(c, k->tid) : -EINTR;
 }
 
-static void vcpu_release(struct context *c)
+static void vcpu_release(struct kvm_context *c)
 {
-	struct machine *m = c->m;
+	struct kvm_machine *m = c->m;
 	struct vcpu *v = c->vcpu;
 
 	mutex_lock(&m->pool_lock);
@@ -387,7 +387,7 @@ static void vcpu_release(struct context *c)
 		vcpu_free(v);
 }
 
-int vcpu_unbind(struct context *c)
+int vcpu_unbind(struct kvm_context *c)
 {
 	int err = 0;
 
@@ -400,7 +400,7 @@ int vcpu_unbind(struct context *c)
 	return err;
 }
 
-void vcpu_forget(struct context *c)
+void vcpu_forget(struct kvm_context *c)
 {
 	if (c->vcpu)
 		vcpu_release(c);

@@ -32,7 +32,7 @@ static int descriptors_for_threads(void)
 
 /* A descriptor that keeps the place of the listener, or as clone(2) where there is room for no more
  * threads. */
-static int place_take(struct machine *m)
+static int place_take(struct process_machine *m)
 {
 	int fd = fcntl(m->control_fd, F_DUPFD_CLOEXEC, 0);
 
@@ -43,9 +43,10 @@ static int place_take(struct machine *m)
 	return -EAGAIN;
 }
 
-int process_context_create(struct machine *m, struct context **out)
+int process_context_create(struct machine *machine, struct context **out)
 {
-	struct context *c = calloc(1, sizeof *c);
+	struct process_machine *m = to_process_machine(machine);
+	struct process_context *c = calloc(1, sizeof *c);
 	if (!c)
 		return -ENOMEM;
 	c->m = m;
@@ -59,12 +60,13 @@ int process_context_create(struct machine *m, struct context **out)
 	c->regs_known = true;
 	list_init(&c->node);
 	mutex_init(&c->clock.lock, LOCK_THREAD_CLOCK);
-	*out = c;
+	*out = (struct context *)c;
 	return 0;
 }
 
-void process_context_destroy(struct context *c)
+void process_context_destroy(struct context *context)
 {
+	struct process_context *c = to_process_context(context);
 	stub_thread_end(c);
 	stub_thread_detach(c);
 	mutex_destroy(&c->clock.lock);
@@ -72,15 +74,16 @@ void process_context_destroy(struct context *c)
 	free(c);
 }
 
-void process_context_watch(struct context *c, void (*died)(void *arg), void *arg)
+void process_context_watch(struct context *context, void (*died)(void *arg), void *arg)
 {
+	struct process_context *c = to_process_context(context);
 	c->died = died;
 	c->died_arg = arg;
 }
 
 /* ---- run ---- */
 
-static int event_dead(struct context *c, struct event *ev)
+static int event_dead(struct process_context *c, struct event *ev)
 {
 	ev->kind = EVENT_DEAD;
 	ev->dead = "the process that the guest runs in has ended: by the host (is it out of "
@@ -89,7 +92,8 @@ static int event_dead(struct context *c, struct event *ev)
 	return 0;
 }
 
-static void event_syscall(struct context *c, const struct seccomp_notif *n, struct event *ev)
+static void event_syscall(struct process_context *c, const struct seccomp_notif *n,
+			  struct event *ev)
 {
 	c->state = THREAD_CALLED;
 	c->regs_known = false;
@@ -101,7 +105,7 @@ static void event_syscall(struct context *c, const struct seccomp_notif *n, stru
 		ev->syscall.args[i] = n->data.args[i];
 }
 
-static int resume(struct context *c)
+static int resume(struct process_context *c)
 {
 	enum thread_state was = c->state;
 	int64_t val = was == THREAD_CALLED ? (int64_t)c->result : 0;
@@ -116,7 +120,7 @@ static int resume(struct context *c)
 }
 
 /* Until there is an event; a kick sends the thread into its handler. */
-static int wait_event(struct context *c, struct kick *k, struct event *ev)
+static int wait_event(struct process_context *c, struct kick *k, struct event *ev)
 {
 	struct seccomp_notif n;
 	int err = c->preempted ? -EINTR : notif_receive(c, k, &n);
@@ -143,7 +147,7 @@ static int wait_event(struct context *c, struct kick *k, struct event *ev)
 }
 
 /* What is still in the thread comes into the context. */
-static int keep_state(struct context *c)
+static int keep_state(struct process_context *c)
 {
 	int err = stub_thread_stop(c);
 	if (err || c->state != THREAD_REPORTED || c->fp_dirty || !c->frame_fp)
@@ -156,7 +160,7 @@ static int keep_state(struct context *c)
 }
 
 /* execve gives a context another space: a thread there takes its state over. */
-static int move_to(struct context *c, struct space *s)
+static int move_to(struct process_context *c, struct process_space *s)
 {
 	int err = c->s ? keep_state(c) : 0;
 	struct cpu_regs regs = c->regs;
@@ -165,8 +169,10 @@ static int move_to(struct context *c, struct space *s)
 	return err ? err : stub_thread_start(c, s);
 }
 
-int process_run(struct context *c, struct space *s, struct kick *k, struct event *ev)
+int process_run(struct context *context, struct space *space, struct kick *k, struct event *ev)
 {
+	struct process_space *s = to_process_space(space);
+	struct process_context *c = to_process_context(context);
 	if (atomic_load(&k->pending)) {
 		ev->kind = EVENT_INTERRUPTED;
 		return 0;
@@ -191,22 +197,25 @@ int process_run(struct context *c, struct space *s, struct kick *k, struct event
 
 /* ---- registers ---- */
 
-void process_syscall_result(struct context *c, uint64_t rax)
+void process_syscall_result(struct context *context, uint64_t rax)
 {
+	struct process_context *c = to_process_context(context);
 	c->result = rax;
 	if (c->state == THREAD_REPORTED || c->state == THREAD_NONE)
 		c->regs.rax = rax;
 }
 
-int process_regs_get(struct context *c, struct cpu_regs *out)
+int process_regs_get(struct context *context, struct cpu_regs *out)
 {
+	struct process_context *c = to_process_context(context);
 	int err = c->state == THREAD_RUNS ? -EIO : stub_thread_stop(c);
 	*out = c->regs;
 	return err;
 }
 
-int process_regs_set(struct context *c, const struct cpu_regs *in)
+int process_regs_set(struct context *context, const struct cpu_regs *in)
 {
+	struct process_context *c = to_process_context(context);
 	if (!is_canonical(in->rip) || !is_canonical(in->fs_base) || !is_canonical(in->gs_base))
 		return -EINVAL;
 	int err = c->state == THREAD_RUNS ? -EIO : stub_thread_stop(c);
@@ -219,14 +228,14 @@ int process_regs_set(struct context *c, const struct cpu_regs *in)
 }
 
 /* x87 control word and MXCSR at their defaults, no part in use. */
-static void fp_fresh(const struct machine *m, char *buf)
+static void fp_fresh(const struct process_machine *m, char *buf)
 {
 	memset(buf, 0, m->fp_size);
 	memcpy(buf, &(uint16_t){ 0x37f }, 2);
 	memcpy(buf + 24, &(uint32_t){ 0x1f80 }, 4);
 }
 
-int context_own_fp(struct context *c)
+int context_own_fp(struct process_context *c)
 {
 	if (c->fp)
 		return 0;
@@ -237,8 +246,9 @@ int context_own_fp(struct context *c)
 	return 0;
 }
 
-int process_fp_get(struct context *c, void *buf, size_t size)
+int process_fp_get(struct context *context, void *buf, size_t size)
 {
+	struct process_context *c = to_process_context(context);
 	if (size < c->m->fp_size)
 		return -EINVAL;
 	int err = c->state == THREAD_RUNS ? -EIO : stub_thread_stop(c);
@@ -257,7 +267,7 @@ int process_fp_get(struct context *c, void *buf, size_t size)
 	return 0;
 }
 
-static bool fp_valid(const struct machine *m, const char *buf)
+static bool fp_valid(const struct process_machine *m, const char *buf)
 {
 	uint64_t bv, reserved[7];
 	uint32_t mxcsr;
@@ -272,8 +282,9 @@ static bool fp_valid(const struct machine *m, const char *buf)
 	return !(bv & ~m->xcr0) && !(mxcsr & ~0xffffU);
 }
 
-int process_fp_set(struct context *c, const void *buf, size_t size)
+int process_fp_set(struct context *context, const void *buf, size_t size)
 {
+	struct process_context *c = to_process_context(context);
 	if (buf && (size < c->m->fp_size || !fp_valid(c->m, buf)))
 		return -EINVAL;
 	int err = c->state == THREAD_RUNS ? -EIO : stub_thread_stop(c);
@@ -290,7 +301,8 @@ int process_fp_set(struct context *c, const void *buf, size_t size)
 	return 0;
 }
 
-uint64_t process_runs(const struct context *c)
+uint64_t process_runs(const struct context *context)
 {
+	const struct process_context *c = (const struct process_context *)context;
 	return c->runs;
 }

@@ -10,7 +10,7 @@
 #define TICK_NS 10000000UL /* what system time is counted in: nothing of it is to be seen before */
 
 /* How often the thread has run until now; 0: it runs. */
-static uint64_t runs_until_now(const struct context *c)
+static uint64_t runs_until_now(const struct process_context *c)
 {
 	uint64_t runs = c->runs;
 	return c->state == THREAD_CALLED || c->state == THREAD_REPORTED ? runs : 0;
@@ -22,7 +22,7 @@ static uint64_t runs_until_now(const struct context *c)
 static void clock_look(struct thread_clock *k)
 {
 	lock_assert_held(&k->lock);
-	uint64_t runs = runs_until_now(container_of(k, struct context, clock));
+	uint64_t runs = runs_until_now(container_of(k, struct process_context, clock));
 	if (!k->tid || (runs && runs == k->runs_seen))
 		return;
 	k->runs_seen = runs;
@@ -66,8 +66,9 @@ struct cpu_time clock_last(struct thread_clock *k)
 	return last;
 }
 
-bool process_cpu_time(struct context *c, struct cpu_time *out)
+bool process_cpu_time(struct context *context, struct cpu_time *out)
 {
+	struct process_context *c = to_process_context(context);
 	struct thread_clock *k = &c->clock;
 
 	mutex_lock(&k->lock);
@@ -79,8 +80,9 @@ bool process_cpu_time(struct context *c, struct cpu_time *out)
 }
 
 /* The stub's clock, as clock_getcpuclockid(3) makes it: ~pid, of all threads, scheduler time. */
-bool process_space_clock(const struct space *s, clockid_t *out)
+bool process_space_clock(const struct space *space, clockid_t *out)
 {
+	const struct process_space *s = (const struct process_space *)space;
 	*out = (clockid_t)(~(unsigned)s->stub.pid << 3 | 2);
 	return true;
 }

@@ -15,13 +15,13 @@
 #define XSAVE_HEADER 64
 #define XSAVE_BV     512
 
-static uint64_t stack_guest_base(const struct context *c)
+static uint64_t stack_guest_base(const struct process_context *c)
 {
 	return STUB_STACKS + ((uint64_t)c->stack << STACK_SHIFT);
 }
 
 /* The monitor's view of `size` bytes at a stub address; NULL: not on this thread's stack. */
-static void *on_stack(const struct context *c, uint64_t addr, uint64_t size)
+static void *on_stack(const struct process_context *c, uint64_t addr, uint64_t size)
 {
 	uint64_t off = addr - stack_guest_base(c);
 	return off <= STACK_SIZE && size <= STACK_SIZE - off && addr % 8 == 0 ? c->stack_base + off
@@ -40,14 +40,14 @@ static uint32_t frame_word32(const void *field)
 	return __atomic_load_n((const uint32_t *)field, __ATOMIC_RELAXED);
 }
 
-static uint64_t frame_greg(const struct context *c, int greg)
+static uint64_t frame_greg(const struct process_context *c, int greg)
 {
 	return frame_word(&c->uc->uc_mcontext.gregs[greg]);
 }
 
 /* Length of the extended state at `fp` as the kernel noted it; the legacy part alone where the note
  * makes no sense. */
-static size_t fp_length(const struct context *c, const char *fp, uint64_t addr)
+static size_t fp_length(const struct process_context *c, const char *fp, uint64_t addr)
 {
 	const char *sw = fp + FX_SW_BYTES;
 	uint32_t magic = frame_word32(sw + offsetof(struct _fpx_sw_bytes, magic1));
@@ -59,7 +59,7 @@ static size_t fp_length(const struct context *c, const char *fp, uint64_t addr)
 	return size;
 }
 
-int frame_locate(struct context *c, const uint64_t *args)
+int frame_locate(struct process_context *c, const uint64_t *args)
 {
 	c->info = on_stack(c, args[1], sizeof *c->info);
 	c->uc = on_stack(c, args[2], sizeof(struct ucontext_t) - sizeof(struct _libc_fpstate));
@@ -86,7 +86,7 @@ static uint64_t possible(uint64_t addr)
 	return is_canonical(addr) ? addr : 0;
 }
 
-void frame_load_regs(struct context *c, const uint64_t *args)
+void frame_load_regs(struct process_context *c, const uint64_t *args)
 {
 	uint64_t *r = &c->regs.rax;
 	for (size_t i = 0; i < sizeof greg_of / sizeof greg_of[0]; i++)
@@ -98,7 +98,7 @@ void frame_load_regs(struct context *c, const uint64_t *args)
 	c->regs_known = true;
 }
 
-static void fp_store(struct context *c)
+static void fp_store(struct process_context *c)
 {
 	if (!c->frame_fp || !c->fp)
 		return;
@@ -110,7 +110,7 @@ static void fp_store(struct context *c)
 
 /* Before the handler returns: what the context says is what the guest gets. The handler itself
  * loads the segment bases, from where siginfo was. */
-void frame_store(struct context *c)
+void frame_store(struct process_context *c)
 {
 	const uint64_t *r = &c->regs.rax;
 	uint64_t bases[2] = { c->regs.fs_base, c->regs.gs_base };
@@ -125,7 +125,7 @@ void frame_store(struct context *c)
 	c->fp_dirty = c->regs_dirty = false;
 }
 
-void frame_fp_load(struct context *c, void *buf)
+void frame_fp_load(struct process_context *c, void *buf)
 {
 	size_t n = c->frame_fp_size < c->m->fp_size ? c->frame_fp_size : c->m->fp_size;
 	uint64_t bv = 3;
@@ -151,7 +151,7 @@ static void event_exception(struct event *ev, uint64_t vector, uint64_t error)
 	};
 }
 
-void frame_event(struct context *c, uint64_t sig, struct event *ev)
+void frame_event(struct process_context *c, uint64_t sig, struct event *ev)
 {
 	uint64_t trap = frame_greg(c, REG_TRAPNO), error = frame_greg(c, REG_ERR);
 	int code = (int)frame_word32(&c->info->si_code);

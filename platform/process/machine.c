@@ -49,9 +49,9 @@ static size_t fp_size_of(uint64_t xcr0)
 
 /* ---- the reaper ---- */
 
-static void space_died(struct space *s)
+static void space_died(struct process_space *s)
 {
-	struct context *c;
+	struct process_context *c;
 	s->stub.dead = true;
 	mutex_lock(&s->lock);
 	list_for_each (c, &s->contexts, node) {
@@ -75,9 +75,9 @@ static bool has_ended(int pidfd)
  * event may be that of a space which was destroyed meanwhile and closed its descriptor: the number
  * is another stub's then, which lives. A space is locked before the machine: a new one is listed
  * with its lock held. */
-static void machine_notice_death(struct machine *m, int pidfd)
+static void machine_notice_death(struct process_machine *m, int pidfd)
 {
-	struct space *s, *dead = NULL;
+	struct process_space *s, *dead = NULL;
 
 	mutex_lock(&m->lock);
 	list_for_each (s, &m->spaces, node) {
@@ -95,7 +95,7 @@ static void machine_notice_death(struct machine *m, int pidfd)
 	space_put(dead);
 }
 
-void machine_bury(struct machine *m, int pidfd)
+void machine_bury(struct process_machine *m, int pidfd)
 {
 	mutex_lock(&m->lock);
 	int oldest = m->dying[m->next_dying];
@@ -108,7 +108,7 @@ void machine_bury(struct machine *m, int pidfd)
 	close(oldest);
 }
 
-static void start_done(struct machine *m, int err)
+static void start_done(struct process_machine *m, int err)
 {
 	mutex_lock(&m->lock);
 	m->start_err = err;
@@ -121,7 +121,7 @@ static void start_done(struct machine *m, int err)
  * the machine. */
 static void *reaper_main(void *arg)
 {
-	struct machine *m = arg;
+	struct process_machine *m = arg;
 	struct epoll_event ev;
 
 	int err = template_start(m);
@@ -140,7 +140,7 @@ static void *reaper_main(void *arg)
 	return NULL;
 }
 
-static int reaper_start(struct machine *m)
+static int reaper_start(struct process_machine *m)
 {
 	struct epoll_event ev = { .events = EPOLLIN };
 
@@ -169,7 +169,7 @@ static void close_fd(int fd)
 		close(fd);
 }
 
-static void reaper_stop(struct machine *m)
+static void reaper_stop(struct process_machine *m)
 {
 	if (!m->reaper_runs)
 		return;
@@ -178,8 +178,9 @@ static void reaper_stop(struct machine *m)
 	pthread_join(m->reaper, NULL);
 }
 
-static void process_machine_destroy(struct machine *m)
+static void process_machine_destroy(struct machine *machine)
 {
+	struct process_machine *m = to_process_machine(machine);
 	spare_destroy(m);
 	for (unsigned i = 0; i < DYING_MAX; i++)
 		machine_bury(m, -1);
@@ -188,7 +189,7 @@ static void process_machine_destroy(struct machine *m)
 	close_fd(m->reaper_epoll);
 	close_fd(m->reaper_wake);
 	if (m->control)
-		munmap(m->control, CONTROL_SIZE);
+		munmap(m->control, CONTROL_FILE_SIZE);
 	close_fd(m->control_fd);
 	slots_destroy(&m->pages);
 	slots_destroy(&m->stacks);
@@ -198,9 +199,9 @@ static void process_machine_destroy(struct machine *m)
 	free(m);
 }
 
-static struct machine *machine_alloc(void)
+static struct process_machine *machine_alloc(void)
 {
-	struct machine *m = calloc(1, sizeof *m);
+	struct process_machine *m = calloc(1, sizeof *m);
 	if (!m)
 		return NULL;
 	m->control_fd = m->reaper_epoll = m->reaper_wake = -1;
@@ -217,13 +218,13 @@ static struct machine *machine_alloc(void)
 	return m;
 }
 
-static int control_create(struct machine *m)
+static int control_create(struct process_machine *m)
 {
-	m->control_fd = memfd_sized("hl-control", CONTROL_SIZE);
+	m->control_fd = memfd_sized("hl-control", CONTROL_FILE_SIZE);
 	if (m->control_fd < 0)
 		return m->control_fd;
-	m->control = mmap(NULL, CONTROL_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE,
-			  m->control_fd, 0);
+	m->control = mmap(NULL, CONTROL_FILE_SIZE, PROT_READ | PROT_WRITE,
+			  MAP_SHARED | MAP_NORESERVE, m->control_fd, 0);
 	if (m->control == MAP_FAILED) {
 		m->control = NULL;
 		return -errno;
@@ -236,21 +237,22 @@ static int control_create(struct machine *m)
 
 static int process_machine_create(struct machine **out, struct why *why)
 {
-	struct machine *m = machine_alloc();
+	struct process_machine *m = machine_alloc();
 	int err = m ? control_create(m) : -ENOMEM;
 	if (err && m)
-		process_machine_destroy(m);
+		process_machine_destroy((struct machine *)m);
 	if (err)
 		return why_set(why, -err, "no memory for the process platform (is %s limited?): %s",
 			       err == -EFBIG ? "file size, `ulimit -f`,"
 					     : "address space, `ulimit -v`,",
 			       strerror(-err));
-	*out = m;
+	*out = (struct machine *)m;
 	return 0;
 }
 
-static int process_machine_attach(struct machine *m, struct physmem *pm, struct why *why)
+static int process_machine_attach(struct machine *machine, struct physmem *pm, struct why *why)
 {
+	struct process_machine *m = to_process_machine(machine);
 	m->pm = pm;
 	int err = reaper_start(m);
 	return err ? why_set(why, -err, "the process platform cannot start its stub: %s",
@@ -258,7 +260,7 @@ static int process_machine_attach(struct machine *m, struct physmem *pm, struct 
 		   : 0;
 }
 
-static void process_machine_props(const struct machine *m, struct machine_props *out)
+static void process_machine_props(const struct machine *machine, struct machine_props *out)
 {
 	*out = (struct machine_props){
 		.arena_max = 1024 * GIB,
@@ -270,8 +272,9 @@ static void process_machine_props(const struct machine *m, struct machine_props 
 	};
 }
 
-static size_t process_fp_size(const struct machine *m, uint64_t *xcr0)
+static size_t process_fp_size(const struct machine *machine, uint64_t *xcr0)
 {
+	const struct process_machine *m = (const struct process_machine *)machine;
 	*xcr0 = m->xcr0;
 	return m->fp_size;
 }

@@ -125,7 +125,7 @@ void stub_await_end(int pidfd);
 
 #define DYING_MAX 16
 
-struct machine {
+struct process_machine {
 	struct physmem *pm;
 	int control_fd;
 	char *control;
@@ -159,7 +159,7 @@ struct machine {
 #define CONTROL_PAGES     65536U
 #define CONTROL_STACKS    31000U
 #define CONTROL_STACK_OFF ((uint64_t)CONTROL_PAGES * PAGE_SIZE)
-#define CONTROL_SIZE      (CONTROL_STACK_OFF + ((uint64_t)CONTROL_STACKS << STACK_SHIFT))
+#define CONTROL_FILE_SIZE (CONTROL_STACK_OFF + ((uint64_t)CONTROL_STACKS << STACK_SHIFT))
 
 /* What is to be mapped in a space where no guest code has run yet. It is one command, when it first
  * runs. */
@@ -173,8 +173,8 @@ struct batch {
 
 /* Lives until the last context that has a thread in it has let go, which may be after
  * space_destroy. */
-struct space {
-	struct machine *m;
+struct process_space {
+	struct process_machine *m;
 	struct ref refs;
 	_Atomic bool destroyed;
 	struct list node; /* machine.spaces */
@@ -188,15 +188,15 @@ struct space {
 };
 
 /* space.c, space.lock held: what was put off is done, and will not be put off again. */
-int space_open(struct space *s);
+int space_open(struct process_space *s);
 
 /* ---- spare.c ---- */
 
 /* Gives the space its stub, whose first thread is parked there; space.lock held. */
-int spare_take(struct space *s);
+int spare_take(struct process_space *s);
 /* Has the next one forked. A failure shows when it is wanted. */
-void spare_order(struct machine *m);
-void spare_destroy(struct machine *m);
+void spare_order(struct process_machine *m);
+void spare_destroy(struct process_machine *m);
 
 /* ---- cputime.c ---- */
 
@@ -215,15 +215,11 @@ void clock_stop(struct thread_clock *k);
 /* What the thread that was stopped last had used. */
 struct cpu_time clock_last(struct thread_clock *k);
 
-/* ---- sched.c ---- */
-
-void stub_thread_inherit(struct context *c);
-
 enum thread_state { THREAD_NONE, THREAD_RUNS, THREAD_CALLED, THREAD_REPORTED };
 
-struct context {
-	struct machine *m;
-	struct space *s; /* where the thread is; NULL in THREAD_NONE */
+struct process_context {
+	struct process_machine *m;
+	struct process_space *s; /* where the thread is; NULL in THREAD_NONE */
 	struct list node;
 	_Atomic(enum thread_state) state;
 	pid_t tid;
@@ -247,6 +243,25 @@ struct context {
 	struct thread_clock clock;
 };
 
+/* sched.c */
+void stub_thread_inherit(struct process_context *c);
+
+/* The objects behind the handles of platform.h. */
+static inline struct process_machine *to_process_machine(struct machine *m)
+{
+	return (struct process_machine *)m;
+}
+
+static inline struct process_space *to_process_space(struct space *s)
+{
+	return (struct process_space *)s;
+}
+
+static inline struct process_context *to_process_context(struct context *c)
+{
+	return (struct process_context *)c;
+}
+
 static inline bool is_canonical(uint64_t addr)
 {
 	return (uint64_t)((int64_t)(addr << 16) >> 16) == addr;
@@ -254,49 +269,49 @@ static inline bool is_canonical(uint64_t addr)
 
 /* ---- thread.c ---- */
 
-int notif_answer(struct context *c, int64_t val, uint32_t flags);
+int notif_answer(struct process_context *c, int64_t val, uint32_t flags);
 /* The next one: 0, -EINTR (kicked, `k` given), or -EIO when there will be none. */
-int notif_receive(struct context *c, struct kick *k, struct seccomp_notif *n);
+int notif_receive(struct process_context *c, struct kick *k, struct seccomp_notif *n);
 /* As above, of a thread that must report without delay. What does not (it has blocked the signal)
  * is killed. */
-int notif_await(struct context *c, struct seccomp_notif *n);
+int notif_await(struct process_context *c, struct seccomp_notif *n);
 bool notif_is_report(const struct seccomp_notif *n);
 
-int stub_thread_start(struct context *c, struct space *s);
+int stub_thread_start(struct process_context *c, struct process_space *s);
 /* To REPORTED: see above. Where the space is being taken away, which may be at any moment, the
  * registers are what they were last. */
-int stub_thread_stop(struct context *c);
-int stub_thread_take_report(struct context *c, const struct seccomp_notif *n);
+int stub_thread_stop(struct process_context *c);
+int stub_thread_take_report(struct process_context *c, const struct seccomp_notif *n);
 /* Ends the thread, or parks it. */
-void stub_thread_end(struct context *c);
+void stub_thread_end(struct process_context *c);
 /* The thread is gone: the context keeps its registers and lets go of all else. */
-void stub_thread_detach(struct context *c);
+void stub_thread_detach(struct process_context *c);
 #define THREAD_STEPS 4
 /* The steps that make a thread with this stack and send its listener. */
-void stub_thread_steps(struct machine *m, uint32_t stack, struct step steps[THREAD_STEPS]);
+void stub_thread_steps(struct process_machine *m, uint32_t stack, struct step steps[THREAD_STEPS]);
 /* A thread so made that nobody has heard of yet; takes listener and stack over. space.lock held. */
-int stub_thread_keep(struct space *s, int listener, uint32_t stack);
+int stub_thread_keep(struct process_space *s, int listener, uint32_t stack);
 /* The space's parked threads: none of them can run any more. */
-void stub_threads_forget(struct space *s);
+void stub_threads_forget(struct process_space *s);
 
 /* ---- frame.c ---- */
 
 /* The frame of a report: 0, or -EIO when it lies outside the stack. */
-int frame_locate(struct context *c, const uint64_t *args);
-void frame_load_regs(struct context *c, const uint64_t *args);
-void frame_store(struct context *c);
-void frame_fp_load(struct context *c, void *buf);
+int frame_locate(struct process_context *c, const uint64_t *args);
+void frame_load_regs(struct process_context *c, const uint64_t *args);
+void frame_store(struct process_context *c);
+void frame_fp_load(struct process_context *c, void *buf);
 /* What a report of signal `sig` means. */
-void frame_event(struct context *c, uint64_t sig, struct event *ev);
+void frame_event(struct process_context *c, uint64_t sig, struct event *ev);
 
-void space_put(struct space *s);
+void space_put(struct process_space *s);
 
 /* context.c: makes sure that there is c->fp. */
-int context_own_fp(struct context *c);
+int context_own_fp(struct process_context *c);
 
 /* Takes the descriptor of a killed stub over. Few are ever around: waits for the oldest one when
  * there are too many. */
-void machine_bury(struct machine *m, int pidfd);
+void machine_bury(struct process_machine *m, int pidfd);
 
 /* checks.c */
 extern const struct check process_checks[];
@@ -307,8 +322,8 @@ extern const struct check process_checks[];
 int stub_memfd(void);
 
 /* Its parent is the calling thread, with which it ends. */
-int template_start(struct machine *m);
-void template_end(struct machine *m);
+int template_start(struct process_machine *m);
+void template_end(struct process_machine *m);
 
 /* space.c and context.c: platform.h's functions */
 int process_space_create(struct machine *m, struct space **out);

@@ -24,8 +24,9 @@ static void copy_to(pid_t to, pid_t from)
 		(void)syscall(SYS_sched_setattr, to, attr, 0);
 }
 
-void process_schedule_as(struct context *c, pid_t host_tid)
+void process_schedule_as(struct context *context, pid_t host_tid)
 {
+	struct process_context *c = to_process_context(context);
 	atomic_store(&c->m->scheduled, true);
 	mutex_lock(&c->clock.lock); /* the thread does not end meanwhile */
 	if (c->clock.tid)
@@ -34,7 +35,7 @@ void process_schedule_as(struct context *c, pid_t host_tid)
 }
 
 /* A new thread comes with the scheduling of the one that made it. */
-void stub_thread_inherit(struct context *c)
+void stub_thread_inherit(struct process_context *c)
 {
 	if (atomic_load(&c->m->scheduled))
 		copy_to(c->tid, 0);

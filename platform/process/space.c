@@ -19,7 +19,7 @@
 
 /* ---- mappings that can wait: no guest code has run here yet ---- */
 
-static int space_stub(struct space *s)
+static int space_stub(struct process_space *s)
 {
 	int err = s->stub.pid ? 0 : spare_take(s);
 	/* As fork(2) when there is room for no more processes. */
@@ -34,7 +34,7 @@ static void batch_clear(struct batch *b)
 }
 
 /* When it fails nobody knows how far it went: the stub is of no use any more. */
-static int batch_flush(struct space *s)
+static int batch_flush(struct process_space *s)
 {
 	struct batch *b = s->batch;
 	int fds[COMMAND_FILES];
@@ -69,7 +69,7 @@ static unsigned batch_file(struct batch *b, struct memfile *mf)
 	return i;
 }
 
-static int batch_room(struct space *s, struct memfile *mf, unsigned *file)
+static int batch_room(struct process_space *s, struct memfile *mf, unsigned *file)
 {
 	struct batch *b = s->batch;
 	int err = space_stub(s);
@@ -85,7 +85,7 @@ static int batch_room(struct space *s, struct memfile *mf, unsigned *file)
 }
 
 /* `mf`: what is to be args[4]; NULL: nothing. */
-static int batch_add(struct space *s, struct step step, struct memfile *mf)
+static int batch_add(struct process_space *s, struct step step, struct memfile *mf)
 {
 	unsigned file;
 	int err = batch_room(s, mf, &file);
@@ -99,7 +99,7 @@ static int batch_add(struct space *s, struct step step, struct memfile *mf)
 	return 0;
 }
 
-int space_open(struct space *s)
+int space_open(struct process_space *s)
 {
 	lock_assert_held(&s->lock);
 	if (!s->batch)
@@ -114,7 +114,7 @@ int space_open(struct space *s)
 }
 
 /* *done: `step` has been put off. */
-static int put_off(struct space *s, const struct step *step, struct memfile *mf, bool *done)
+static int put_off(struct process_space *s, const struct step *step, struct memfile *mf, bool *done)
 {
 	mutex_lock(&s->lock);
 	*done = s->batch != NULL;
@@ -125,9 +125,10 @@ static int put_off(struct space *s, const struct step *step, struct memfile *mf,
 
 /* ---- life ---- */
 
-int process_space_create(struct machine *m, struct space **out)
+int process_space_create(struct machine *machine, struct space **out)
 {
-	struct space *s = calloc(1, sizeof *s);
+	struct process_machine *m = to_process_machine(machine);
+	struct process_space *s = calloc(1, sizeof *s);
 	if (!s)
 		return -ENOMEM;
 	s->m = m;
@@ -139,7 +140,7 @@ int process_space_create(struct machine *m, struct space **out)
 	list_init(&s->parked);
 	s->batch = malloc(sizeof *s->batch);
 	if (!s->batch) {
-		process_space_destroy(s);
+		process_space_destroy((struct space *)s);
 		return -ENOMEM;
 	}
 	s->batch->n = s->batch->nr_files = 0;
@@ -149,15 +150,15 @@ int process_space_create(struct machine *m, struct space **out)
 	int err = atomic_exchange(&m->has_space, true) ? space_stub(s) : 0;
 	mutex_unlock(&s->lock);
 	if (err) {
-		process_space_destroy(s);
+		process_space_destroy((struct space *)s);
 		return err;
 	}
-	*out = s;
+	*out = (struct space *)s;
 	return 0;
 }
 
 /* Registers of its threads are on them, and may hold secrets: the next owner gets empty pages. */
-static void free_stacks(struct space *s)
+static void free_stacks(struct process_space *s)
 {
 	for (uint32_t i = 0; i < s->stacks.nr_free; i++) {
 		uint32_t slot = s->stacks.free[i];
@@ -169,7 +170,7 @@ static void free_stacks(struct space *s)
 	free(s->stacks.free);
 }
 
-void space_put(struct space *s)
+void space_put(struct process_space *s)
 {
 	if (!ref_put(&s->refs))
 		return;
@@ -188,9 +189,9 @@ void space_put(struct space *s)
 
 /* After the kill: do all guest threads wait in the host kernel, which they will not leave any
  * more? */
-static bool threads_stopped(struct space *s)
+static bool threads_stopped(struct process_space *s)
 {
-	struct context *c;
+	struct process_context *c;
 	bool stopped = true;
 
 	mutex_lock(&s->lock);
@@ -200,18 +201,20 @@ static bool threads_stopped(struct space *s)
 	return stopped;
 }
 
-void process_space_stop(struct space *s)
+void process_space_stop(struct space *space)
 {
+	struct process_space *s = to_process_space(space);
 	mutex_lock(&s->lock);
 	if (s->stub.pidfd >= 0)
 		stub_send_kill(&s->stub);
 	mutex_unlock(&s->lock);
 }
 
-void process_space_destroy(struct space *s)
+void process_space_destroy(struct space *space)
 {
-	struct machine *m = s->m;
-	struct context *c;
+	struct process_space *s = to_process_space(space);
+	struct process_machine *m = s->m;
+	struct process_context *c;
 
 	mutex_lock(&m->lock);
 	list_del(&s->node);
@@ -247,9 +250,10 @@ static uint64_t host_prot(unsigned prot)
 	       (prot & GUEST_EXEC ? PROT_READ | PROT_EXEC : 0U);
 }
 
-int process_space_map(struct space *s, gva_t addr, uint64_t len, unsigned prot, struct memfile *mf,
-		      uint64_t off)
+int process_space_map(struct space *space, gva_t addr, uint64_t len, unsigned prot,
+		      struct memfile *mf, uint64_t off)
 {
+	struct process_space *s = to_process_space(space);
 	bool arena = mf == physmem_arena(s->m->pm);
 	uint64_t end;
 	const struct step steps[] = {
@@ -269,7 +273,7 @@ int process_space_map(struct space *s, gva_t addr, uint64_t len, unsigned prot, 
 	if (prot & GUEST_WRITE && !mf->writable)
 		return -EACCES;
 	if (!prot)
-		return process_space_unmap(s, addr, len);
+		return process_space_unmap(space, addr, len);
 	bool later;
 	int err = put_off(s, steps, arena ? NULL : mf, &later);
 	if (later)
@@ -278,13 +282,14 @@ int process_space_map(struct space *s, gva_t addr, uint64_t len, unsigned prot, 
 	if (err && err != -EIO) {
 		if (!arena)
 			stub_command(&s->stub, &close_passed, 1, -1, NULL);
-		process_space_unmap(s, addr, len);
+		process_space_unmap(space, addr, len);
 	}
 	return err;
 }
 
-int process_space_unmap(struct space *s, gva_t addr, uint64_t len)
+int process_space_unmap(struct space *space, gva_t addr, uint64_t len)
 {
+	struct process_space *s = to_process_space(space);
 	const struct step step = { SYS_munmap, { addr.v, len }, STEP_LAST };
 
 	if (!is_guest_range(addr, len))
@@ -296,7 +301,7 @@ int process_space_unmap(struct space *s, gva_t addr, uint64_t len)
 
 /* mprotect(2) stops at a hole with ENOMEM; ours goes on behind it: by halves, until what is left of
  * a hole is a page. */
-static int protect_range(struct space *s, uint64_t addr, uint64_t len, unsigned prot)
+static int protect_range(struct process_space *s, uint64_t addr, uint64_t len, unsigned prot)
 {
 	const struct step step = { SYS_mprotect, { addr, len, host_prot(prot) }, STEP_LAST };
 	int err = stub_command(&s->stub, &step, 1, -1, NULL);
@@ -310,8 +315,9 @@ static int protect_range(struct space *s, uint64_t addr, uint64_t len, unsigned 
 	return err ? err : protect_range(s, addr + half, len - half, prot);
 }
 
-int process_space_protect(struct space *s, gva_t addr, uint64_t len, unsigned prot)
+int process_space_protect(struct space *space, gva_t addr, uint64_t len, unsigned prot)
 {
+	struct process_space *s = to_process_space(space);
 	if (!is_guest_range(addr, len))
 		return -EINVAL;
 	/* A hole may be in the range: what is mapped must be known now. */
@@ -322,5 +328,5 @@ int process_space_protect(struct space *s, gva_t addr, uint64_t len, unsigned pr
 	mutex_unlock(&s->lock);
 	if (err)
 		return err;
-	return prot ? protect_range(s, addr.v, len, prot) : process_space_unmap(s, addr, len);
+	return prot ? protect_range(s, addr.v, len, prot) : process_space_unmap(space, addr, len);
 }

@@ -18,7 +18,7 @@
 
 /* The child takes the passed socket for its own, and then a command page of its own: there its
  * steps go on. */
-static int order_fork(struct machine *m, int socket)
+static int order_fork(struct process_machine *m, int socket)
 {
 	enum { CHILD = 2, OWN_PAGE = 6 };
 	const struct step steps[OWN_PAGE] = {
@@ -38,7 +38,7 @@ static int order_fork(struct machine *m, int socket)
 	return stub_order(&m->template, steps, OWN_PAGE, &socket, 1);
 }
 
-static void spare_release(struct machine *m)
+static void spare_release(struct process_machine *m)
 {
 	struct stub *st = &m->spare;
 
@@ -52,7 +52,7 @@ static void spare_release(struct machine *m)
 	st->slot = m->spare_stack = UINT32_MAX;
 }
 
-static int order_locked(struct machine *m)
+static int order_locked(struct process_machine *m)
 {
 	int pair[2];
 
@@ -74,7 +74,7 @@ static int order_locked(struct machine *m)
 	return err;
 }
 
-void spare_order(struct machine *m)
+void spare_order(struct process_machine *m)
 {
 	mutex_lock(&m->template.lock);
 	(void)order_locked(m);
@@ -82,7 +82,7 @@ void spare_order(struct machine *m)
 }
 
 /* The spare becomes `st`, whose first thread has the stack *stack. */
-static int collect_locked(struct machine *m, struct stub *st, uint32_t *stack)
+static int collect_locked(struct process_machine *m, struct stub *st, uint32_t *stack)
 {
 	int64_t pid;
 	int err = m->spare_ordered ? 0 : order_locked(m);
@@ -105,7 +105,7 @@ static int collect_locked(struct machine *m, struct stub *st, uint32_t *stack)
 }
 
 /* The first thread's listener, and then the stub's word that all is done. */
-static int greet(struct space *s, uint32_t stack)
+static int greet(struct process_space *s, uint32_t stack)
 {
 	int listener = -1;
 
@@ -122,10 +122,10 @@ static int greet(struct space *s, uint32_t stack)
 	return err;
 }
 
-static int watch(struct space *s)
+static int watch(struct process_space *s)
 {
 	struct epoll_event ev = { .events = EPOLLIN, .data.fd = s->stub.pidfd };
-	struct machine *m = s->m;
+	struct process_machine *m = s->m;
 
 	mutex_lock(&m->lock);
 	list_add(&m->spaces, &s->node);
@@ -136,9 +136,9 @@ static int watch(struct space *s)
 
 /* Until it greets, the child may read its steps from the template's page: nobody may write another
  * command there. */
-static int take_locked(struct space *s)
+static int take_locked(struct process_space *s)
 {
-	struct machine *m = s->m;
+	struct process_machine *m = s->m;
 	uint32_t stack = UINT32_MAX;
 	int err = collect_locked(m, &s->stub, &stack);
 
@@ -151,7 +151,7 @@ static int take_locked(struct space *s)
 	return err;
 }
 
-int spare_take(struct space *s)
+int spare_take(struct process_space *s)
 {
 	lock_assert_held(&s->lock);
 	mutex_lock(&s->m->template.lock);
@@ -160,7 +160,7 @@ int spare_take(struct space *s)
 	return err ? err : watch(s);
 }
 
-void spare_destroy(struct machine *m)
+void spare_destroy(struct process_machine *m)
 {
 	struct stub st = { .socket = -1, .pidfd = -1 };
 	uint32_t stack;

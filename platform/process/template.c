@@ -180,7 +180,7 @@ static int template_child(void *arg)
 
 /* ---- in the monitor */
 
-static int template_clone(struct machine *m, struct template_start *ts)
+static int template_clone(struct process_machine *m, struct template_start *ts)
 {
 	size_t size = 64 << 10;
 	char *stack = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -200,7 +200,7 @@ static int template_clone(struct machine *m, struct template_start *ts)
 }
 
 /* Its first answer tells that it has emptied itself. */
-static int template_greet(struct machine *m)
+static int template_greet(struct process_machine *m)
 {
 	char byte;
 	ssize_t n;
@@ -210,7 +210,7 @@ static int template_greet(struct machine *m)
 	return n == 1 && byte == 0 ? 0 : -EIO;
 }
 
-static int start_image(struct machine *m, int image)
+static int start_image(struct process_machine *m, int image)
 {
 	int pair[2];
 	int err = socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0 ? -errno : 0;
@@ -226,7 +226,7 @@ static int start_image(struct machine *m, int image)
 	return err ? err : template_greet(m);
 }
 
-void template_end(struct machine *m)
+void template_end(struct process_machine *m)
 {
 	struct stub *t = &m->template;
 	if (t->pid > 0) {
@@ -243,7 +243,7 @@ void template_end(struct machine *m)
 
 /* A process can be ended from outside at any moment, as the host does when it is out of memory.
  * Once in a lifetime that is no reason to give up. */
-int template_start(struct machine *m)
+int template_start(struct process_machine *m)
 {
 	int image = image_fd();
 	if (image < 0)

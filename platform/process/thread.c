@@ -28,7 +28,7 @@
 
 /* ---- notifications ---- */
 
-int notif_answer(struct context *c, int64_t val, uint32_t flags)
+int notif_answer(struct process_context *c, int64_t val, uint32_t flags)
 {
 	struct seccomp_notif_resp r = { .id = c->id, .val = val, .flags = flags };
 	if (ioctl(c->listener, SECCOMP_IOCTL_NOTIF_SEND, &r) == 0)
@@ -36,7 +36,7 @@ int notif_answer(struct context *c, int64_t val, uint32_t flags)
 	return errno == ENOENT ? 0 : -errno; /* the thread died: the wait that follows finds out */
 }
 
-int notif_receive(struct context *c, struct kick *k, struct seccomp_notif *n)
+int notif_receive(struct process_context *c, struct kick *k, struct seccomp_notif *n)
 {
 	for (;;) {
 		memset(n, 0, sizeof *n);
@@ -58,7 +58,7 @@ int notif_receive(struct context *c, struct kick *k, struct seccomp_notif *n)
 }
 
 /* *first: what the thread had run for when this was asked first; 0: it was not. */
-static bool kept_from_running(struct context *c, uint64_t *first)
+static bool kept_from_running(struct process_context *c, uint64_t *first)
 {
 	pid_t pid = c->s->stub.pid;
 	uint64_t run = thread_run_ns(pid, c->tid ? c->tid : pid);
@@ -68,7 +68,7 @@ static bool kept_from_running(struct context *c, uint64_t *first)
 	return run && run - *first < PATIENCE_RUN;
 }
 
-int notif_await(struct context *c, struct seccomp_notif *n)
+int notif_await(struct process_context *c, struct seccomp_notif *n)
 {
 	struct pollfd p = { c->listener, POLLIN, 0 };
 	uint64_t run = 0;
@@ -87,7 +87,7 @@ bool notif_is_report(const struct seccomp_notif *n)
 	return n->data.nr == STUB_REPORT && n->data.instruction_pointer == STUB_REPORT_IP_ADDR;
 }
 
-int stub_thread_take_report(struct context *c, const struct seccomp_notif *n)
+int stub_thread_take_report(struct process_context *c, const struct seccomp_notif *n)
 {
 	uint64_t args[6];
 	for (int i = 0; i < 6; i++)
@@ -102,7 +102,7 @@ int stub_thread_take_report(struct context *c, const struct seccomp_notif *n)
 }
 
 /* Not what the system call gives: the host would take -ERESTARTSYS and its kin for its own. */
-static int stop_called(struct context *c)
+static int stop_called(struct process_context *c)
 {
 	struct seccomp_notif n;
 
@@ -118,7 +118,7 @@ static int stop_called(struct context *c)
 
 /* The space is being taken away. A thread that stands in a notification does not come back from
  * there once it is killed; for any other one we wait. */
-static void thread_drop(struct context *c)
+static void thread_drop(struct process_context *c)
 {
 	if (c->state == THREAD_RUNS)
 		stub_kill(&c->s->stub);
@@ -127,7 +127,7 @@ static void thread_drop(struct context *c)
 	stub_thread_detach(c);
 }
 
-int stub_thread_stop(struct context *c)
+int stub_thread_stop(struct process_context *c)
 {
 	bool called = c->state == THREAD_CALLED;
 	int err = called && !c->s->destroyed ? stop_called(c) : 0;
@@ -148,7 +148,7 @@ int stub_thread_stop(struct context *c)
 
 /* The stack_t lies at the stack's own end, whose guest may as well write it: it is free to lose its
  * reports. */
-void stub_thread_steps(struct machine *m, uint32_t stack, struct step steps[THREAD_STEPS])
+void stub_thread_steps(struct process_machine *m, uint32_t stack, struct step steps[THREAD_STEPS])
 {
 	uint64_t at = STUB_STACKS + ((uint64_t)stack << STACK_SHIFT);
 	uint64_t off = CONTROL_STACK_OFF + ((uint64_t)stack << STACK_SHIFT);
@@ -168,7 +168,7 @@ void stub_thread_steps(struct machine *m, uint32_t stack, struct step steps[THRE
 	memcpy(steps, make, sizeof make);
 }
 
-static void attach_locked(struct context *c, struct space *s)
+static void attach_locked(struct process_context *c, struct process_space *s)
 {
 	lock_assert_held(&s->lock);
 	c->s = s;
@@ -177,7 +177,7 @@ static void attach_locked(struct context *c, struct space *s)
 	list_add(&s->contexts, &c->node);
 }
 
-static void place_give_up(struct context *c)
+static void place_give_up(struct process_context *c)
 {
 	if (c->listener >= 0)
 		close(c->listener);
@@ -185,7 +185,7 @@ static void place_give_up(struct context *c)
 }
 
 /* A thread that was made, but whose listener got lost, ends with its stub. */
-static int make_thread(struct context *c, struct space *s, bool mapped)
+static int make_thread(struct process_context *c, struct process_space *s, bool mapped)
 {
 	lock_assert_held(&s->lock);
 	struct step steps[THREAD_STEPS];
@@ -199,7 +199,7 @@ static int make_thread(struct context *c, struct space *s, bool mapped)
 	return err;
 }
 
-static int await_first_report(struct context *c)
+static int await_first_report(struct process_context *c)
 {
 	struct seccomp_notif n;
 
@@ -214,7 +214,7 @@ static int await_first_report(struct context *c)
 	return err;
 }
 
-static int start_new(struct context *c, struct space *s)
+static int start_new(struct process_context *c, struct process_space *s)
 {
 	bool fresh;
 	mutex_lock(&s->lock);
@@ -241,9 +241,9 @@ struct parked {
 };
 
 /* False: it can not be parked. */
-static bool park(struct context *c)
+static bool park(struct process_context *c)
 {
-	struct space *s = c->s;
+	struct process_space *s = c->s;
 	struct parked *p = c->state == THREAD_CALLED && !c->preempted ? malloc(sizeof *p) : NULL;
 
 	if (!p)
@@ -267,7 +267,7 @@ static bool park(struct context *c)
 	return room;
 }
 
-static bool unpark(struct context *c, struct space *s, struct cpu_time *used)
+static bool unpark(struct process_context *c, struct process_space *s, struct cpu_time *used)
 {
 	mutex_lock(&s->lock);
 	bool any = s->nr_parked > 0;
@@ -289,7 +289,7 @@ static bool unpark(struct context *c, struct space *s, struct cpu_time *used)
 	return any;
 }
 
-int stub_thread_keep(struct space *s, int listener, uint32_t stack)
+int stub_thread_keep(struct process_space *s, int listener, uint32_t stack)
 {
 	lock_assert_held(&s->lock);
 	struct parked *p = malloc(sizeof *p);
@@ -306,7 +306,7 @@ int stub_thread_keep(struct space *s, int listener, uint32_t stack)
 }
 
 /* It comes with what its last owner left in its registers. */
-static int start_parked(struct context *c, const struct cpu_time *used)
+static int start_parked(struct process_context *c, const struct cpu_time *used)
 {
 	if (!c->tid)
 		return await_first_report(c);
@@ -317,7 +317,7 @@ static int start_parked(struct context *c, const struct cpu_time *used)
 	return stop_called(c);
 }
 
-void stub_threads_forget(struct space *s)
+void stub_threads_forget(struct process_space *s)
 {
 	struct parked *p, *next;
 
@@ -334,7 +334,7 @@ void stub_threads_forget(struct space *s)
 
 /* ---- beginning and end ---- */
 
-int stub_thread_start(struct context *c, struct space *s)
+int stub_thread_start(struct process_context *c, struct process_space *s)
 {
 	struct cpu_regs regs = c->regs;
 	struct cpu_time used;
@@ -357,9 +357,9 @@ int stub_thread_start(struct context *c, struct space *s)
 	return err;
 }
 
-void stub_thread_detach(struct context *c)
+void stub_thread_detach(struct process_context *c)
 {
-	struct space *s = c->s;
+	struct process_space *s = c->s;
 	if (s) {
 		mutex_lock(&s->lock);
 		list_del(&c->node);
@@ -377,7 +377,7 @@ void stub_thread_detach(struct context *c)
 
 /* The next notification of a thread on its way out. A preempt signal that was still pending comes
  * before it. */
-static int await_exit(struct context *c, struct seccomp_notif *n)
+static int await_exit(struct process_context *c, struct seccomp_notif *n)
 {
 	int err = notif_await(c, n);
 
@@ -395,7 +395,7 @@ static int await_exit(struct context *c, struct seccomp_notif *n)
 
 /* The thread leaves through the stub's own exit, whose notification alone is let through to the
  * host. */
-static int thread_leave(struct context *c)
+static int thread_leave(struct process_context *c)
 {
 	struct seccomp_notif n;
 	int err = stub_thread_stop(c);
@@ -414,9 +414,9 @@ static int thread_leave(struct context *c)
 
 /* A thread is never left behind: without its listener it would run on, and get ENOSYS from every
  * system call. */
-void stub_thread_end(struct context *c)
+void stub_thread_end(struct process_context *c)
 {
-	struct space *s = c->s;
+	struct process_space *s = c->s;
 	if (!s)
 		return;
 	ref_get(&s->refs); /* thread_leave may find it destroyed, and let go */

@@ -325,8 +325,10 @@ static void check_descriptors(pid_t pid)
 	CHECK_EQ(count_entries(path), 2 + 3);
 }
 
-static void check_stub(struct space *s, unsigned guests)
+static void check_stub(struct space *space, unsigned guests)
 {
+	const struct process_space *s = to_process_space(space);
+
 	await_threads(&s->stub, guests);
 	check_maps(s->stub.pid);
 	check_filters(&s->stub, guests);
@@ -335,7 +337,13 @@ static void check_stub(struct space *s, unsigned guests)
 
 /* ---- jumps into the stub */
 
-static uint64_t tempting(const struct context *c)
+/* Where the signal stack of a context begins in its stub. */
+static uint64_t stack_of(struct context *c)
+{
+	return STUB_STACKS + ((uint64_t)to_process_context(c)->stack << STACK_SHIFT);
+}
+
+static uint64_t tempting(struct context *c)
 {
 	static const uint64_t fixed[] = { STUB_TEXT,
 					  STUB_COMMAND,
@@ -360,7 +368,7 @@ static uint64_t tempting(const struct context *c)
 					  0xffffffffff600000,
 					  1UL << 47,
 					  ~0UL };
-	uint64_t stack = STUB_STACKS + ((uint64_t)c->stack << STACK_SHIFT);
+	uint64_t stack = stack_of(c);
 	unsigned i = (unsigned)(random64() % (sizeof fixed / sizeof fixed[0] + 8));
 
 	/* Frames begin some 3 KiB below the end. */
@@ -368,7 +376,7 @@ static uint64_t tempting(const struct context *c)
 						  : stack + STACK_SIZE - random64() % 4096 / 8 * 8;
 }
 
-static uint64_t lying_value(const struct context *c, unsigned set)
+static uint64_t lying_value(struct context *c, unsigned set)
 {
 	switch (set) {
 	case 0: return 0;
@@ -387,8 +395,7 @@ static void lying_regs(const struct scene *sc, struct cpu_regs *r, unsigned set)
 	if (set >= 3)
 		r->rax = random64() % 3 ? random64() % 470 : STUB_REPORT;
 	if (set == 4)
-		r->rsp =
-		    STUB_STACKS + ((uint64_t)sc->evil.c->stack << STACK_SHIFT) + STACK_SIZE - 3000;
+		r->rsp = stack_of(sc->evil.c) + STACK_SIZE - 3000;
 	r->rflags = RFLAGS_FIXED | (set == 5 ? 0x100 : random64() & RFLAGS_USER & ~0x100UL);
 	r->fs_base = random64() >> 20;
 	r->gs_base = random64() >> 20;
@@ -411,7 +418,7 @@ static void jump_everywhere(void)
 		if (at % 16 == 0)
 			good_goes_on(&sc);
 		if (at % 256 == 255)
-			check_stub(sc.w.s, sc.evil.c->s ? 1 : 0);
+			check_stub(sc.w.s, to_process_context(sc.evil.c)->s ? 1 : 0);
 	}
 	check_stub(sc.good_space, 1);
 	printf("# %u jumps, %u stubs ended\n", cases, sc.deaths);
@@ -432,8 +439,7 @@ static struct frame *forge(struct scene *sc, uint64_t rip, uint64_t mask)
 
 	memset(f, 0, sizeof *f);
 	f->uc.uc_flags = 6; /* UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS */
-	f->uc.uc_stack = (stack_t){ .ss_sp = (void *)(STUB_STACKS +
-						      ((uint64_t)sc->evil.c->stack << STACK_SHIFT)),
+	f->uc.uc_stack = (stack_t){ .ss_sp = (void *)(stack_of(sc->evil.c)),
 				    .ss_size = STACK_SIZE - sizeof(stack_t) };
 	f->uc.uc_mcontext.gregs[REG_RIP] = (greg_t)rip;
 	f->uc.uc_mcontext.gregs[REG_RSP] = (greg_t)AT_STACK;
@@ -689,11 +695,11 @@ static void impossible_registers(void)
 	scene_start(&sc);
 	for (unsigned i = 0; i < 4 * sizeof values / sizeof values[0]; i++) {
 		uint64_t v = values[i / 4];
-		uint64_t stack = STUB_STACKS + ((uint64_t)sc.evil.c->stack << STACK_SHIFT);
+		uint64_t stack = stack_of(sc.evil.c);
 		struct cpu_regs r = { .rax = STUB_REPORT,
 				      .rip = STUB_REPORT_IP_ADDR - 2,
 				      .rflags = RFLAGS_FIXED };
-		ucontext_t *uc = (ucontext_t *)(sc.evil.c->stack_base + 4096);
+		ucontext_t *uc = (ucontext_t *)(to_process_context(sc.evil.c)->stack_base + 4096);
 		r.rdi = i % 4 == 3 ? SIGSYS : SIGTRAP;
 		r.rsi = stack + 8192;
 		r.rdx = stack + 4096;
@@ -722,8 +728,7 @@ static void report_edges(void)
 
 	scene_start(&sc);
 	for (unsigned i = 0; i < 2 * 10; i++) {
-		const uint64_t size = sizes[i % 2],
-			       stack = STUB_STACKS + ((uint64_t)sc.evil.c->stack << STACK_SHIFT);
+		const uint64_t size = sizes[i % 2], stack = stack_of(sc.evil.c);
 		const struct {
 			uint64_t at;
 			bool inside;
@@ -765,7 +770,7 @@ static void scribbled_stacks(void)
 	watchdog_start();
 	scene_start(&sc);
 	for (unsigned round = 0; round < 40; round++) {
-		uint64_t stack = STUB_STACKS + ((uint64_t)t->c->stack << STACK_SHIFT);
+		uint64_t stack = stack_of(t->c);
 		runner_start(&sc.w, &r, g_scribble, stack + STACK_SIZE - 4096, stack + STACK_SIZE);
 		bool alive = true;
 		for (unsigned i = 0; i < 50 && alive; i++) {
@@ -797,19 +802,19 @@ static void left_stack(void)
 	scene_start(&sc);
 	thread_start(&sc.w, &second, g_syscall);
 	thread_run(&second, EVENT_SYSCALL);
-	uint32_t slot = second.c->stack;
+	uint32_t slot = to_process_context(second.c)->stack;
 	thread_end(&second);
 	for (unsigned i = 0; i < 8; i++) {
 		struct thread t;
 		thread_start(&sc.w, &t, g_syscall);
 		t.s = sc.good_space;
 		thread_run(&t, EVENT_SYSCALL);
-		CHECK(t.c->stack != slot);
+		CHECK(to_process_context(t.c)->stack != slot);
 		thread_end(&t);
 	}
 	thread_start(&sc.w, &third, g_syscall);
 	thread_run(&third, EVENT_SYSCALL);
-	CHECK_EQ(third.c->stack, slot);
+	CHECK_EQ(to_process_context(third.c)->stack, slot);
 	thread_jump(&sc.evil, g_write, STUB_STACKS + ((uint64_t)slot << STACK_SHIFT), 0);
 	r = thread_regs(&sc.evil);
 	r.rax = 0x5ec2e7;
@@ -821,8 +826,8 @@ static void left_stack(void)
 	for (unsigned i = 0; i < 4; i++) {
 		thread_start(&sc.w, &third, g_syscall);
 		thread_run(&third, EVENT_SYSCALL);
-		if (third.c->stack == slot)
-			CHECK_EQ(*(uint64_t *)third.c->stack_base, 0);
+		if (to_process_context(third.c)->stack == slot)
+			CHECK_EQ(*(uint64_t *)to_process_context(third.c)->stack_base, 0);
 		thread_end(&third);
 		evil_again(&sc);
 	}
@@ -861,7 +866,8 @@ static void scribbled_orders(void)
 			  0 },
 			{ SYS_close, { STUB_FD_PASSED }, STEP_LAST },
 		};
-		int none = -1, err = stub_command(&sc.w.s->stub, by_helper, 2, fd, &none);
+		int none = -1,
+		    err = stub_command(&to_process_space(sc.w.s)->stub, by_helper, 2, fd, &none);
 		/* The descriptor that came with an order may be lost, and no other taken for it. */
 		CHECK(err == 0 || err == -EBADF);
 		lost += err != 0;
@@ -899,7 +905,7 @@ static void confined_helper(void)
 	struct scene sc;
 
 	scene_start(&sc);
-	struct stub *st = &sc.w.s->stub;
+	struct stub *st = &to_process_space(sc.w.s)->stub;
 	for (uint64_t nr = 0; nr < 600; nr++) {
 		const struct step step = { nr, { 0 }, STEP_LAST };
 		if (may(nr) || nr == 335 || nr == 336)
@@ -955,7 +961,8 @@ static void poor_process(void)
 	char path[64];
 
 	scene_start(&sc);
-	const pid_t pids[] = { sc.w.m->template.pid, sc.w.s->stub.pid };
+	const pid_t pids[] = { to_process_machine(sc.w.m)->template.pid,
+			       to_process_space(sc.w.s)->stub.pid };
 	for (unsigned i = 0; i < 2; i++) {
 		snprintf(path, sizeof path, "%d", pids[i]);
 		CHECK_EQ(status_value(pids[i], path, "Uid", 10), geteuid() ? geteuid() : 65534);
@@ -1005,8 +1012,8 @@ static void no_room_for_filter(void)
 	struct thread t;
 
 	scene_start(&sc);
-	fill_filters(&sc.w.s->stub, 50);
-	fill_filters(&sc.w.s->stub, 1);
+	fill_filters(&to_process_space(sc.w.s)->stub, 50);
+	fill_filters(&to_process_space(sc.w.s)->stub, 1);
 	thread_start(&sc.w, &t, g_syscall);
 	long before = now_ns();
 	int err = sc.w.p->run(t.c, sc.w.s, &t.k, &t.ev);
@@ -1033,7 +1040,7 @@ static void no_room_for_listener(void)
 	CHECK_EQ(setrlimit(RLIMIT_NOFILE, &was), 0);
 	for (uint64_t fd = 3; fd < few.rlim_cur; fd++) {
 		const struct step step = { SYS_dup2, { STUB_FD_ARENA, fd }, STEP_LAST };
-		CHECK_EQ(helper_command(&sc.w.s->stub, &step), 0);
+		CHECK_EQ(helper_command(&to_process_space(sc.w.s)->stub, &step), 0);
 	}
 	thread_start(&sc.w, &t, g_syscall);
 	long before = now_ns();

@@ -37,8 +37,8 @@ static uint64_t member_pages(struct world *w, unsigned n)
 static void scarce(struct world *w, unsigned soft, unsigned hard)
 {
 	world_start(w);
-	w->m->vcpu_soft = soft;
-	w->m->vcpu_hard = hard;
+	to_kvm_machine(w->m)->vcpu_soft = soft;
+	to_kvm_machine(w->m)->vcpu_hard = hard;
 }
 
 static void in_turn(void)
@@ -62,7 +62,7 @@ static void in_turn(void)
 		CHECK_EQ(t[i].ev.syscall.nr, 1);
 		CHECK_EQ(thread_regs(&t[i]).fs_base, AT_DATA + i * PAGE_SIZE);
 	}
-	CHECK_EQ(w.m->vcpu_count, 4);
+	CHECK_EQ(to_kvm_machine(w.m)->vcpu_count, 4);
 	for (unsigned i = 0; i < N; i++)
 		thread_end(&t[i]);
 	world_end(&w);
@@ -98,7 +98,7 @@ static void at_once(unsigned soft, unsigned hard, unsigned n)
 		CHECK_EQ(pthread_create(&host[i], NULL, member_main, &t[i]), 0);
 	for (unsigned i = 0; i < n; i++)
 		pthread_join(host[i], NULL);
-	CHECK(w.m->vcpu_count <= hard);
+	CHECK(to_kvm_machine(w.m)->vcpu_count <= hard);
 	for (unsigned i = 0; i < n; i++)
 		thread_end(&t[i]);
 	world_end(&w);
@@ -177,16 +177,16 @@ static void cheap(void)
 	scarce(&w, 64, 1024);
 	for (unsigned i = 0; i < 1000; i++)
 		thread_start(&w, &t[i], g_syscall);
-	CHECK_EQ(w.m->vcpu_count, 0);
+	CHECK_EQ(to_kvm_machine(w.m)->vcpu_count, 0);
 	for (unsigned i = 0; i < 1000; i++) {
 		thread_run(&t[i], EVENT_SYSCALL);
 		if (i >= 500)
 			continue;
 		thread_end(&t[i]);
 		thread_start(&w, &t[i], g_syscall);
-		CHECK_EQ(w.m->vcpu_count, 1); /* the same host thread always */
+		CHECK_EQ(to_kvm_machine(w.m)->vcpu_count, 1); /* the same host thread always */
 	}
-	CHECK(w.m->vcpu_count <= 64);
+	CHECK(to_kvm_machine(w.m)->vcpu_count <= 64);
 	for (unsigned i = 0; i < 1000; i++)
 		thread_end(&t[i]);
 	world_end(&w);
