@@ -17,6 +17,7 @@ enum {
 	STATUS_NOT_FOUND = 127
 };
 
+/* cli/output.c */
 struct output {
 	bool quiet;
 };

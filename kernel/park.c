@@ -45,7 +45,7 @@ static void count_as_stopped(struct task *t, bool stopped)
 	t->stopped = stopped;
 	p->nr_stopped += stopped ? 1 : -1;
 	if (stopped)
-		signal_stop_completed(p);
+		process_stop_completed(p);
 }
 
 /* A call that gave up its sleep is made again as soon as it may sleep, and before its task ends: it

@@ -264,6 +264,19 @@ void process_notify_parent(struct process *p, int sig, int code, int status)
 	waitqueue_wake_all(&parent->child_event, 0);
 }
 
+void process_stop_completed(struct process *p)
+{
+	lock_assert_held(&p->sb->lock);
+	if (!p->stop_requested || p->stopped || p->nr_stopped < p->nr_tasks)
+		return;
+	p->stopped = true;
+	p->stop_taken = false;
+	p->continued = false;
+	process_notify_parent(p, SIGCHLD, CLD_STOPPED, p->stop_sig);
+	if (p == p->sb->main)
+		sandbox_changed_locked(p->sb);
+}
+
 /* Who adopts the children of `p`: another ancestor that asked for it (PR_SET_CHILD_SUBREAPER), or
  * init. */
 static struct process *reaper_of(struct process *p)
@@ -304,6 +317,41 @@ static void wait_status_to_sigchld(int code, int *si_code, int *status)
 	int sig = code & 0x7f;
 	*si_code = sig == 0 ? CLD_EXITED : code & 0x80 ? CLD_DUMPED : CLD_KILLED;
 	*status = sig == 0 ? code >> 8 & 0xff : sig;
+}
+
+static void kill_siblings_locked(struct process *p, struct task *but)
+{
+	struct task *o;
+	list_for_each (o, &p->tasks, process_node) {
+		if (o == but)
+			continue;
+		o->group_exiting = true;
+		sleeper_kill(&o->sleeper);
+	}
+}
+
+void process_kill_locked(struct process *p, int code)
+{
+	lock_assert_held(&p->sb->lock);
+	if (!p->group_exiting) {
+		p->group_exiting = true;
+		p->exit_code = code;
+	}
+	kill_siblings_locked(p, NULL);
+}
+
+void process_exit_group(struct task *t, int code)
+{
+	struct process *p = t->process;
+	sandbox_lock(t->sb);
+	if (!p->group_exiting && !t->group_exiting) {
+		p->group_exiting = true;
+		p->exit_code = code;
+		kill_siblings_locked(p, t);
+	}
+	code = p->exit_code;
+	sandbox_unlock(t->sb);
+	task_exit_self(t, code);
 }
 
 /* What `inherit` took beside the tree. */
@@ -359,34 +407,4 @@ void process_reap(struct process *p)
 	p->parent = NULL;
 	pid_detach(p->pid);
 	process_put(p);
-}
-
-void rusage_add(struct rusage_sum *to, const struct rusage_sum *from)
-{
-	to->utime_ns += from->utime_ns;
-	to->stime_ns += from->stime_ns;
-	to->minflt += from->minflt;
-	to->majflt += from->majflt;
-	to->nvcsw += from->nvcsw;
-	to->nivcsw += from->nivcsw;
-	to->inblock += from->inblock;
-	to->oublock += from->oublock;
-	to->rchar += from->rchar;
-	to->wchar += from->wchar;
-	to->syscr += from->syscr;
-	to->syscw += from->syscw;
-	if (from->maxrss_kb > to->maxrss_kb)
-		to->maxrss_kb = from->maxrss_kb;
-}
-
-void process_rusage(struct process *p, struct rusage_sum *out)
-{
-	lock_assert_held(&p->sb->lock);
-	*out = p->dead_threads;
-	struct task *t;
-	list_for_each (t, &p->tasks, process_node) {
-		struct rusage_sum ru;
-		task_rusage(t, &ru);
-		rusage_add(out, &ru);
-	}
 }

@@ -12,6 +12,7 @@
 #include "host/wait.h"
 #include "kernel/cputimer.h"
 #include "kernel/pid.h"
+#include "kernel/rusage.h"
 #include "kernel/sched.h"
 #include "kernel/signal.h"
 #include "util/list.h"
@@ -26,13 +27,6 @@ struct tty;
 
 /* Anonymous memory, private and shared, ELF headers and private huge pages: Linux's default. */
 #define COREDUMP_FILTER_DEFAULT 0x33
-
-struct rusage_sum {
-	uint64_t utime_ns, stime_ns;
-	uint64_t minflt, majflt, nvcsw, nivcsw, inblock, oublock;
-	uint64_t rchar, wchar, syscr, syscw; /* proc_pid_io(5) */
-	uint64_t maxrss_kb;
-};
 
 /* All fields are guarded by sandbox->lock unless said otherwise. */
 struct process {
@@ -116,11 +110,15 @@ bool process_group_orphaned(struct pid *pgrp);
 /* Tells the parent's wait queue and sends it `exit_signal`/SIGCHLD with the given si_code and
  * status. */
 void process_notify_parent(struct process *p, int sig, int code, int status);
+/* If every task of a process that stops has parked itself now: tells the parent. */
+void process_stop_completed(struct process *p);
+/* Tells all its tasks to end, with this wait status unless they have been told before. */
+void process_kill_locked(struct process *p, int code);
+/* Ends all tasks of the caller's process. Owner, no lock held. */
+void process_exit_group(struct task *t, int code);
 /* The last task ended: zombie or gone. */
 void process_exited(struct process *p);
 /* Takes it out of the tree and drops the tree's reference. */
 void process_reap(struct process *p);
-void process_rusage(struct process *p, struct rusage_sum *out);
-void rusage_add(struct rusage_sum *to, const struct rusage_sum *from);
 
 #endif

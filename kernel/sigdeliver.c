@@ -50,19 +50,6 @@ struct taken {
 
 /* ---- group stop: lock held ---- */
 
-void signal_stop_completed(struct process *p)
-{
-	lock_assert_held(&p->sb->lock);
-	if (!p->stop_requested || p->stopped || p->nr_stopped < p->nr_tasks)
-		return;
-	p->stopped = true;
-	p->stop_taken = false;
-	p->continued = false;
-	process_notify_parent(p, SIGCHLD, CLD_STOPPED, p->stop_sig);
-	if (p == p->sb->main)
-		sandbox_changed_locked(p->sb);
-}
-
 static void request_stop(struct task *t, int sig)
 {
 	struct process *p = t->process;

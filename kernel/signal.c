@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Generation of signals, masks and dispositions. Queues: sigqueue.c. Delivery: sigdeliver.c. */
+/* Generation of signals, masks and dispositions. Queues: sigqueue.c. What takes signals off them:
+ * sigwait.c, and for delivery sigdeliver.c. */
 #include "kernel/signal.h"
 
 #include <errno.h>
@@ -14,7 +15,6 @@
 #include "kernel/sandbox.h"
 #include "kernel/sigqueue.h"
 #include "kernel/task.h"
-#include "kernel/timer.h"
 
 #define HANDLER_DFL ((uint64_t)(uintptr_t)SIG_DFL)
 #define HANDLER_IGN ((uint64_t)(uintptr_t)SIG_IGN)
@@ -28,13 +28,6 @@
 	((uint64_t)(SA_NOCLDSTOP | SA_NOCLDWAIT | SA_SIGINFO | SA_ONSTACK | SA_RESTART |           \
 		    SA_NODEFER | SA_RESETHAND | SA_EXPOSE_TAGBITS | SA_RESTORER) &                 \
 	 0xffffffff)
-
-void siginfo_kernel(siginfo_t *si, int sig, int code)
-{
-	memset(si, 0, sizeof *si);
-	si->si_signo = sig;
-	si->si_code = code;
-}
 
 /* ---- struct sighand ---- */
 
@@ -364,50 +357,15 @@ void signal_force_fault(struct task *t, int sig, int code, gva_t addr, const str
 	signal_force(t, sig, &si);
 }
 
-/* ---- taking ---- */
+/* ---- masks and dispositions ---- */
 
-int signal_dequeue(struct task *t, ksigset_t set, siginfo_t *si)
+void signal_set_mask_locked(struct task *t, ksigset_t mask)
 {
 	lock_assert_held(&t->sb->lock);
-	int sig = sigpending_take(&t->pending, set, si);
-
-	if (sig)
-		return sig;
-	sig = sigpending_take(&t->process->pending, set, si);
-	if (sig == SIGALRM)
-		itimer_signal_taken(t->process);
-	return sig;
-}
-
-int signal_wait(struct task *t, ksigset_t set, uint64_t deadline, siginfo_t *si)
-{
-	int err = -ETIMEDOUT;
-
-	set &= ~SIGSET_UNBLOCKABLE;
-	sandbox_lock(t->sb);
-	int sig = signal_dequeue(t, set, si);
-	if (!sig && deadline) {
-		t->real_blocked = t->blocked;
-		t->blocked &= ~set;
-		signal_recalc(t);
-		sandbox_unlock(t->sb);
-		do
-			err = sleeper_wait(&t->sleeper, deadline);
-		while (err == 0);
-		sandbox_lock(t->sb);
-		retarget(t, t->real_blocked & ~t->blocked);
-		t->blocked = t->real_blocked;
-		t->real_blocked = 0;
-		sig = signal_dequeue(t, set, si);
-	}
+	retarget(t, mask & ~t->blocked);
+	t->blocked = mask;
 	signal_recalc(t);
-	sandbox_unlock(t->sb);
-	if (sig)
-		return sig;
-	return err == -EINTR ? -EINTR : -EAGAIN;
 }
-
-/* ---- masks and dispositions ---- */
 
 void signal_set_mask(struct task *t, ksigset_t mask)
 {
@@ -415,9 +373,7 @@ void signal_set_mask(struct task *t, ksigset_t mask)
 	if (mask == t->blocked)
 		return;
 	sandbox_lock(t->sb);
-	retarget(t, mask & ~t->blocked);
-	t->blocked = mask;
-	signal_recalc(t);
+	signal_set_mask_locked(t, mask);
 	sandbox_unlock(t->sb);
 }
 
@@ -477,7 +433,7 @@ void signal_task_left(struct task *t)
 {
 	lock_assert_held(&t->sb->lock);
 	retarget(t, ~t->blocked);
-	signal_stop_completed(t->process);
+	process_stop_completed(t->process);
 }
 
 /* ---- who may ---- */

@@ -89,6 +89,8 @@ void signal_recalc(struct task *t);
 /* Owner, no lock: sets the mask (unblockable bits dropped), wakes others for signals this unblocked
  * or left to them. */
 void signal_set_mask(struct task *t, ksigset_t mask);
+/* The same with the lock held; `mask` has no unblockable bits. */
+void signal_set_mask_locked(struct task *t, ksigset_t mask);
 /* For the duration of one system call (ppoll, sigsuspend...): the old mask comes back after the
  * handler's frame was pushed with it, or when the call ends without a signal. */
 void signal_set_temporary_mask(struct task *t, ksigset_t mask);
@@ -125,7 +127,5 @@ int signal_set_altstack(struct task *t, const struct sigaltstack_state *ss, uint
 int signal_altstack_flags(const struct task *t, uint64_t sp);
 /* rt_sigreturn(2): takes the frame off the guest's stack; a bad one forces SIGSEGV. */
 void signal_return(struct task *t);
-/* If every task of a process that stops has parked itself now: tells the parent. Lock held. */
-void signal_stop_completed(struct process *p);
 
 #endif

@@ -11,6 +11,13 @@
 
 #include "kernel/sandbox.h"
 
+void siginfo_kernel(siginfo_t *si, int sig, int code)
+{
+	memset(si, 0, sizeof *si);
+	si->si_signo = sig;
+	si->si_code = code;
+}
+
 /* How many entries a user has in this sandbox. Exists while there are any. */
 struct siguser {
 	struct siguser *next;

@@ -248,46 +248,6 @@ void task_count_write(struct task *t, int64_t n)
 		count(&t->wchar, (uint64_t)n);
 }
 
-/* What guest code has used in threads of its own is known apart; then the thread that serves it is
- * the guest's kernel. */
-static void rusage_add_guest(struct task *t, struct rusage_sum *ru)
-{
-	struct cpu_time guest;
-
-	if (!t->sb->platform->cpu_time(t->context, &guest))
-		return;
-	ru->stime_ns += ru->utime_ns + guest.system_ns;
-	ru->utime_ns = guest.user_ns;
-}
-
-/* The host can tell user from system time only for the calling thread; for another one the sum is
- * given as user time. */
-void task_rusage(struct task *t, struct rusage_sum *out)
-{
-	struct rusage ru;
-
-	memset(out, 0, sizeof *out);
-	out->minflt = t->faults;
-	out->rchar = t->rchar;
-	out->wchar = t->wchar;
-	out->syscr = t->syscr;
-	out->syscw = t->syscw;
-	if (t->host_tid == gettid()) {
-		getrusage(RUSAGE_THREAD, &ru);
-		out->utime_ns = timeval_to_ns(&ru.ru_utime);
-		out->stime_ns = timeval_to_ns(&ru.ru_stime);
-		out->nvcsw = (uint64_t)ru.ru_nvcsw;
-		out->nivcsw = (uint64_t)ru.ru_nivcsw;
-		out->inblock = (uint64_t)ru.ru_inblock;
-		out->oublock = (uint64_t)ru.ru_oublock;
-	} else if (t->host_tid) {
-		out->utime_ns = cputime_clock_ns(cputime_clock(t));
-	}
-	rusage_add_guest(t, out);
-	if (t->mm)
-		out->maxrss_kb = mm_resident(t->mm) / 1024;
-}
-
 /* ---- events ---- */
 
 static void vsyscall_failed(struct task *t)
@@ -473,47 +433,6 @@ static void task_work(struct task *t)
 }
 
 /* ---- the end ---- */
-
-void task_exit_self(struct task *t, int code)
-{
-	t->exit_code = code;
-	t->exiting = true;
-}
-
-static void kill_siblings_locked(struct process *p, struct task *but)
-{
-	struct task *o;
-	list_for_each (o, &p->tasks, process_node) {
-		if (o == but)
-			continue;
-		o->group_exiting = true;
-		sleeper_kill(&o->sleeper);
-	}
-}
-
-void process_kill_locked(struct process *p, int code)
-{
-	lock_assert_held(&p->sb->lock);
-	if (!p->group_exiting) {
-		p->group_exiting = true;
-		p->exit_code = code;
-	}
-	kill_siblings_locked(p, NULL);
-}
-
-void process_exit_group(struct task *t, int code)
-{
-	struct process *p = t->process;
-	sandbox_lock(t->sb);
-	if (!p->group_exiting && !t->group_exiting) {
-		p->group_exiting = true;
-		p->exit_code = code;
-		kill_siblings_locked(p, t);
-	}
-	code = p->exit_code;
-	sandbox_unlock(t->sb);
-	task_exit_self(t, code);
-}
 
 /* Takes the task out of its process; the last one turns the process into a zombie. */
 static void unlink_locked(struct task *t)

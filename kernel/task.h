@@ -30,7 +30,6 @@ struct fdtable;
 struct nsproxy;
 struct process;
 struct sandbox;
-struct rusage_sum;
 
 #define TASK_COMM_LEN       16
 #define TIMER_SLACK_DEFAULT 50000 /* ns */
@@ -131,12 +130,6 @@ int task_set_cred(struct task *t, struct cred *new);
 /* Makes it visible and lets it run. `inherited`: the scheduling of the host thread that calls.
  * -EAGAIN: the host gives no thread (the task is not started, caller frees). */
 int task_start(struct task *t, const struct sched *inherited);
-/* Ends the calling task: never blocks on the guest. `code`: wait status. The loop then leaves. */
-void task_exit_self(struct task *t, int code);
-/* Ends all tasks of the caller's process. */
-void process_exit_group(struct task *t, int code);
-/* Same for a process seen from outside. sandbox->lock held. */
-void process_kill_locked(struct process *p, int code);
 
 /* The task the calling host thread runs; NULL: it runs none. */
 struct task *task_current(void);
@@ -151,8 +144,13 @@ char task_state(const struct task *t);
 /* Owner: a call has read or written `n` bytes (less than 0: it failed). */
 void task_count_read(struct task *t, int64_t n);
 void task_count_write(struct task *t, int64_t n);
-/* CPU time and faults of one thread so far. */
-void task_rusage(struct task *t, struct rusage_sum *out);
+
+/* Ends the calling task: never blocks on the guest. `code`: wait status. The loop then leaves. */
+static inline void task_exit_self(struct task *t, int code)
+{
+	t->exit_code = code;
+	t->exiting = true;
+}
 
 /* The pid namespace it is in: what numbers of processes mean to it. */
 static inline struct pid_namespace *task_pid_ns(const struct task *t)

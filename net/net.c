@@ -1,16 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Holds the table of address families, the network object that the sockets of a sandbox belong to,
- * and the sysctls of the network, which are the host's. */
+/* Holds the table of address families and the network object that the sockets of a sandbox belong
+ * to. */
 #include "net/net.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
-#include "host/hostfile.h"
 #include "net/inet.h"
 #include "net/socket.h"
 #include "net/unix.h"
@@ -65,23 +60,6 @@ int socket_create_pair(struct net *net, struct caller *c, int family, int type, 
 		return err;
 	file_put(&out[0]->file);
 	return -EOPNOTSUPP;
-}
-
-void net_sysctl_text(const char *name, char *buf, size_t size)
-{
-	char path[128];
-
-	snprintf(path, sizeof(path), "/proc/sys/net/%s", name);
-	hostfile_read(path, buf, size);
-}
-
-unsigned net_sysctl(const char *name, unsigned otherwise)
-{
-	char buf[32], *end;
-
-	net_sysctl_text(name, buf, sizeof(buf));
-	unsigned long v = strtoul(buf, &end, 10);
-	return end != buf && v <= UINT_MAX ? (unsigned)v : otherwise;
 }
 
 struct net *net_new(struct mm_host *mem, const struct net_policy *policy)

@@ -149,12 +149,6 @@ static ssize_t stream_send(struct unix_sock *u, struct caller *c, struct socket_
 	return total ?: n;
 }
 
-bool unix_queue_full(const struct unix_sock *u, const struct unix_sock *other)
-{
-	lock_assert_held(&other->lock);
-	return u != other && other->peer != u && other->queue_len > other->backlog;
-}
-
 /* To whom a datagram goes, a reference. */
 static int dgram_target(struct unix_sock *u, struct caller *c, struct socket_msg *sm,
 			struct unix_sock **out)

@@ -116,22 +116,33 @@ static inline struct unix_sock *unix_of(struct socket *s)
 {
 	return container_of(s, struct unix_sock, sk);
 }
-struct unix_sock *unix_get(struct unix_sock *u);
+
+static inline struct unix_sock *unix_get(struct unix_sock *u)
+{
+	ref_get(&u->refs);
+	return u;
+}
+
 void unix_put(struct unix_sock *u);
+
 static inline bool unix_is_stream(const struct unix_sock *u)
 {
 	return u->sk.type == SOCK_STREAM;
 }
+
 static inline bool unix_is_dgram(const struct unix_sock *u)
 {
 	return u->sk.type == SOCK_DGRAM;
 }
+
 /* Sleeps with u->lock given up; the waiter goes on `q` at the first sleep, for `events`. 0, -EINTR,
  * -EAGAIN (deadline). */
 int unix_sleep(struct unix_sock *u, struct waitqueue *q, struct waiter *w, unsigned events,
 	       uint64_t deadline);
 /* Room in the send buffer for poll and for who waits. */
 bool unix_writable(const struct unix_sock *u);
+/* Would a message from `u` have to wait for room at `other`? other->lock held. */
+bool unix_queue_full(const struct unix_sock *u, const struct unix_sock *other);
 /* Gives up the connection of a datagram socket. No lock held. */
 void unix_dgram_disconnect(struct unix_sock *u);
 /* May `u` send to `other`? */
@@ -144,8 +155,6 @@ static inline bool unix_may_send(const struct unix_sock *u, const struct unix_so
 /* unix_send.c, unix_recv.c */
 ssize_t unix_sendmsg(struct socket *s, struct caller *c, struct socket_msg *m);
 ssize_t unix_recvmsg(struct socket *s, struct caller *c, struct socket_msg *m);
-/* Would a message from `u` have to wait? other->lock held. */
-bool unix_queue_full(const struct unix_sock *u, const struct unix_sock *other);
 
 /* unix_msg.c */
 /* A message with the next `len` bytes of `from`, charged to `u`. */

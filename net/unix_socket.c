@@ -18,12 +18,6 @@
 #define POLL_READ  (POLLIN | POLLRDNORM)
 #define POLL_WRITE (POLLOUT | POLLWRNORM | POLLWRBAND)
 
-struct unix_sock *unix_get(struct unix_sock *u)
-{
-	ref_get(&u->refs);
-	return u;
-}
-
 void unix_put(struct unix_sock *u)
 {
 	if (!u || !ref_put(&u->refs))
@@ -68,6 +62,12 @@ int unix_sleep(struct unix_sock *u, struct waitqueue *q, struct waiter *w, unsig
 bool unix_writable(const struct unix_sock *u)
 {
 	return u->state != UNIX_LISTEN && u->wmem * 4 <= u->sk.sndbuf;
+}
+
+bool unix_queue_full(const struct unix_sock *u, const struct unix_sock *other)
+{
+	lock_assert_held(&other->lock);
+	return u != other && other->peer != u && other->queue_len > other->backlog;
 }
 
 static struct ucred unix_cred(struct caller *c)

@@ -26,9 +26,11 @@ $(BUILD)/tidy/%.c: %.c .clang-tidy $(BUILD)/%.c.o
 	@touch $@
 tidy: $(TIDY)
 
-.PHONY: check-calls check-exports check-hostcalls
+.PHONY: check-calls check-pairs check-exports check-hostcalls
 check-calls: $(LIB_OBJS) $(CLI_OBJS)
 	@BUILD=$(BUILD) scripts/check-calls $^
+check-pairs: $(LIB_OBJS) $(CLI_OBJS)
+	@BUILD=$(BUILD) scripts/check-pairs $^
 check-exports: $(LIB_OBJS) $(CLI_OBJS)
 	@scripts/check-exports $^
 check-hostcalls: $(LIB_OBJS) $(CLI_OBJS)

@@ -20,23 +20,6 @@ static struct observe *observe_of(struct observer *o)
 	return (struct observe *)(void *)o;
 }
 
-void observe_log(struct observe *o, int level, const char *fmt, ...)
-{
-	struct text line = { 0 };
-	va_list ap;
-
-	if (level > o->cfg.log_level)
-		return;
-	va_start(ap, fmt);
-	text_vprintf(&line, fmt, ap);
-	va_end(ap);
-	mutex_lock(&o->lock);
-	if (!o->muted)
-		o->cfg.log(o->cfg.log_arg, text_str(&line), line.len);
-	mutex_unlock(&o->lock);
-	text_free(&line);
-}
-
 /* ---- system calls ---- */
 
 static unsigned slot_of(uint64_t nr, const struct syscall_entry *e)

@@ -86,7 +86,7 @@ void observe_mute(struct observer *o);
 void observe_each_call(struct observer *o, void (*fn)(void *arg, const struct call_report *r),
 		       void *arg);
 
-/* A line for the log if `level` is asked for. No newline. */
+/* trace/log.c. A line for the log if `level` is asked for. No newline. */
 void observe_log(struct observe *o, int level, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 

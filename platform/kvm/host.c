@@ -6,7 +6,6 @@
 
 #include <cpuid.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,18 +32,6 @@ static const struct {
 	{ KVM_CAP_XSAVE, "KVM_CAP_XSAVE" },
 	{ KVM_CAP_XCRS, "KVM_CAP_XCRS" },
 };
-
-int host_open(struct why *why)
-{
-	struct finding f = { 0 };
-	int fd = open(KVM_DEVICE, O_RDWR | O_CLOEXEC);
-	int err = errno;
-
-	if (fd >= 0)
-		return fd;
-	device_explain(&f, err);
-	return why_set(why, err, "%s%s%s", f.text, f.advice[0] ? ": " : "", f.advice);
-}
 
 /* Clears in a guest's feature words what the host's own programs do not have, or what is not
  * offered. */
@@ -229,7 +216,7 @@ static unsigned cap_value(int kvm, unsigned cap, unsigned fallback)
 
 static int host_probe(struct kvm_host *h, struct why *why)
 {
-	int kvm = host_open(why);
+	int kvm = kvm_device_open(why);
 	int err;
 
 	if (kvm < 0)

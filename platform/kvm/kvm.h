@@ -173,16 +173,18 @@ static inline struct kvm_context *to_kvm_context(struct context *c)
 	return (struct kvm_context *)c;
 }
 
+/* device.c */
+int kvm_device_open(struct why *why);
+/* The device could not be opened with errno `err`: says why, and the way out. */
+void kvm_device_explain(struct finding *f, int err);
+
 /* host.c */
 struct kvm_host *host_get(struct why *why);
-int host_open(struct why *why);
 
 /* checks.c */
 extern const struct check kvm_checks[];
 /* Is this host a virtual machine itself? */
 bool host_is_virtual(void);
-/* The device could not be opened: why, and the way out. */
-void device_explain(struct finding *f, int err);
 
 /* memory.c: guest-physical memory of a machine */
 int control_create(struct kvm_machine *m, struct why *why);

@@ -22,7 +22,7 @@
 
 static int vm_create(struct kvm_machine *m, struct why *why)
 {
-	int kvm = host_open(why);
+	int kvm = kvm_device_open(why);
 	int err;
 
 	if (kvm < 0)

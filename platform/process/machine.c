@@ -95,19 +95,6 @@ static void machine_notice_death(struct process_machine *m, int pidfd)
 	space_put(dead);
 }
 
-void machine_bury(struct process_machine *m, int pidfd)
-{
-	mutex_lock(&m->lock);
-	int oldest = m->dying[m->next_dying];
-	m->dying[m->next_dying] = pidfd;
-	m->next_dying = (m->next_dying + 1) % DYING_MAX;
-	mutex_unlock(&m->lock);
-	if (oldest < 0)
-		return;
-	stub_await_end(oldest);
-	close(oldest);
-}
-
 static void start_done(struct process_machine *m, int err)
 {
 	mutex_lock(&m->lock);
@@ -183,7 +170,7 @@ static void process_machine_destroy(struct machine *machine)
 	struct process_machine *m = to_process_machine(machine);
 	spare_destroy(m);
 	for (unsigned i = 0; i < DYING_MAX; i++)
-		machine_bury(m, -1);
+		stub_reap_later(m, -1);
 	template_end(m);
 	reaper_stop(m);
 	close_fd(m->reaper_epoll);

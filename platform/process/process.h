@@ -57,6 +57,8 @@
 #define SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP 1
 #endif
 
+struct process_machine;
+
 /* ---- slots.c: numbers of pages and stacks in the control file ---- */
 
 struct slots {
@@ -119,7 +121,9 @@ int stub_answer(struct stub *st, int *received, int64_t *value);
 void stub_send_kill(struct stub *st);
 /* The same; returns when no thread of it runs any more. */
 void stub_kill(struct stub *st);
-void stub_await_end(int pidfd);
+/* Takes the descriptor of a killed stub over, which may be -1. Few are ever around: waits for the
+ * oldest one when there are too many. */
+void stub_reap_later(struct process_machine *m, int pidfd);
 
 /* ---- machine.c ---- */
 
@@ -308,10 +312,6 @@ void space_put(struct process_space *s);
 
 /* context.c: makes sure that there is c->fp. */
 int context_own_fp(struct process_context *c);
-
-/* Takes the descriptor of a killed stub over. Few are ever around: waits for the oldest one when
- * there are too many. */
-void machine_bury(struct process_machine *m, int pidfd);
 
 /* checks.c */
 extern const struct check process_checks[];

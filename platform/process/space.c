@@ -175,7 +175,7 @@ void space_put(struct process_space *s)
 	if (!ref_put(&s->refs))
 		return;
 	if (s->stub.pidfd >= 0)
-		machine_bury(s->m, s->stub.pidfd);
+		stub_reap_later(s->m, s->stub.pidfd);
 	if (s->stub.slot != UINT32_MAX)
 		slots_give(&s->m->pages, s->stub.slot);
 	free_stacks(s);

@@ -219,7 +219,7 @@ int stub_command(struct stub *st, const struct step *steps, unsigned n, int pass
 	return err;
 }
 
-void stub_await_end(int pidfd)
+static void stub_await_end(int pidfd)
 {
 	struct pollfd p = { pidfd, POLLIN, 0 };
 
@@ -242,4 +242,17 @@ void stub_kill(struct stub *st)
 	stub_send_kill(st);
 	if (st->pidfd >= 0)
 		stub_await_end(st->pidfd);
+}
+
+void stub_reap_later(struct process_machine *m, int pidfd)
+{
+	mutex_lock(&m->lock);
+	int oldest = m->dying[m->next_dying];
+	m->dying[m->next_dying] = pidfd;
+	m->next_dying = (m->next_dying + 1) % DYING_MAX;
+	mutex_unlock(&m->lock);
+	if (oldest < 0)
+		return;
+	stub_await_end(oldest);
+	close(oldest);
 }

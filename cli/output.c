@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How the commands report errors, and the exit status that each kind of error has. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+
+void complain(const struct output *out, const char *fmt, ...)
+{
+	char line[4096];
+	va_list ap;
+	int n;
+
+	if (out->quiet)
+		return;
+	n = snprintf(line, sizeof line, "hl: ");
+	va_start(ap, fmt);
+	n += vsnprintf(line + n, sizeof line - (size_t)n - 1, fmt, ap);
+	va_end(ap);
+	if (n > (int)sizeof line - 2)
+		n = (int)sizeof line - 2;
+	line[n++] = '\n';
+	(void)!write(STDERR_FILENO, line, (size_t)n);
+}
+
+int usage_error(const struct output *out, const char *fmt, ...)
+{
+	char text[1024];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof text, fmt, ap);
+	va_end(ap);
+	complain(out, "%s (hl --help shows the usage)", text);
+	return STATUS_USAGE;
+}
+
+static int status_of(enum hl_code code)
+{
+	switch (code) {
+	case HL_INVALID: return STATUS_USAGE;
+	case HL_NOT_FOUND: return STATUS_NOT_FOUND;
+	case HL_NOT_EXEC: return STATUS_NOT_EXEC;
+	default: return STATUS_HL;
+	}
+}
+
+int report_error(const struct output *out, struct hl_error *err)
+{
+	int status = status_of(hl_error_code(err));
+
+	complain(out, "%s", hl_error_text(err));
+	hl_error_free(err);
+	return status;
+}

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Opens KVM's device, or says why that is not possible and what to do about it. */
+#include "platform/kvm/kvm.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* The name of a group of the host, without the name service, which a static program does not
+ * have. */
+static void group_name(gid_t gid, char *out, size_t size)
+{
+	FILE *f = fopen("/etc/group", "re");
+	struct group *g = NULL;
+
+	while (f && (g = fgetgrent(f)) && g->gr_gid != gid)
+		;
+	if (g)
+		snprintf(out, size, "%s", g->gr_name);
+	else
+		snprintf(out, size, "%u", (unsigned)gid);
+	if (f)
+		fclose(f);
+}
+
+static void advise_permission(struct finding *f)
+{
+	struct stat st;
+	char group[64];
+
+	if (stat(KVM_DEVICE, &st) < 0 || (st.st_mode & 0060) != 0060) {
+		finding_advise(
+		    f,
+		    "give a group access: `sudo chgrp kvm %s; sudo chmod 660 %s`, and join it: "
+		    "`sudo usermod -aG kvm USER`, then log in again",
+		    KVM_DEVICE, KVM_DEVICE);
+		return;
+	}
+	group_name(st.st_gid, group, sizeof group);
+	finding_advise(
+	    f, "join the group that owns it: `sudo usermod -aG %s USER`, then log in again", group);
+}
+
+void kvm_device_explain(struct finding *f, int err)
+{
+	switch (err) {
+	case ENOENT:
+		finding_set(f, FOUND_NO, "%s does not exist", KVM_DEVICE);
+		finding_advise(
+		    f,
+		    "load the module (`sudo modprobe kvm_intel` or kvm_amd) where the CPU and its "
+		    "firmware settings allow it; to a container, pass the device");
+		break;
+	case EACCES:
+	case EPERM:
+		finding_set(f, FOUND_DENIED, "no permission for %s", KVM_DEVICE);
+		advise_permission(f);
+		break;
+	case ENODEV:
+	case ENXIO:
+		finding_set(f, FOUND_NO, "%s has no driver behind it", KVM_DEVICE);
+		finding_advise(f, "load the module: `sudo modprobe kvm_intel` or kvm_amd");
+		break;
+	default: finding_set(f, FOUND_NO, "cannot open %s: %s", KVM_DEVICE, strerror(err));
+	}
+}
+
+int kvm_device_open(struct why *why)
+{
+	struct finding f = { 0 };
+	int fd = open(KVM_DEVICE, O_RDWR | O_CLOEXEC);
+	int err = errno;
+
+	if (fd >= 0)
+		return fd;
+	kvm_device_explain(&f, err);
+	return why_set(why, err, "%s%s%s", f.text, f.advice[0] ? ": " : "", f.advice);
+}
