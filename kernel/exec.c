@@ -106,7 +106,7 @@ static int dethread(struct task *t)
 static void reset_cpu(struct task *t, const struct exec_image *image)
 {
 	const struct platform *pf = t->sb->platform;
-	struct cpu_regs regs = regs_start(image->entry, image->sp);
+	struct cpu_regs regs = regs_start(image->entry.v, image->sp.v);
 	pf->regs_set(t->context, &regs);
 	pf->fp_set(t->context, NULL, 0);
 	t->regs_replaced = true;

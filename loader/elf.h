@@ -28,9 +28,10 @@ struct elf {
 
 /* Where an ELF file was put. */
 struct elf_place {
-	uint64_t bias, entry, phdr;
-	uint64_t start_code, end_code, start_data, end_data;
-	uint64_t brk; /* end of its last segment */
+	uint64_t bias;
+	gva_t entry, phdr; /* phdr.v 0: not loaded */
+	gva_t start_code, end_code, start_data, end_data;
+	gva_t brk; /* end of its last segment */
 };
 
 /* Reads and checks `f`, which must outlive the struct. `err`: what a file that is no such ELF
@@ -46,8 +47,7 @@ static inline bool elf_is_fixed(const struct elf *e)
 
 /* Maps the segments. `base`: where the image begins; 0: wherever there is room; ignored for
  * ET_EXEC. */
-int elf_map(const struct elf *e, struct mm *mm, uint64_t base, struct elf_place *out,
-	    struct why *why);
+int elf_map(const struct elf *e, struct mm *mm, gva_t base, struct elf_place *out, struct why *why);
 
 /* The path of a file as the guest sees it, for /proc/PID/maps. NULL: it has none, or no memory.
  * Free with free(). */

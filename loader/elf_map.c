@@ -7,7 +7,6 @@
 #include <sys/mman.h>
 
 #include "loader/elf.h"
-#include "util/minmax.h"
 
 struct mapping {
 	const struct elf *elf;
@@ -22,11 +21,17 @@ static unsigned segment_prot(const Elf64_Phdr *p)
 	       (p->p_flags & PF_X ? PROT_EXEC : 0u);
 }
 
+/* Where the segment goes. */
+static gva_t segment_start(uint64_t bias, const Elf64_Phdr *p)
+{
+	return GVA(bias + p->p_vaddr);
+}
+
 static int64_t map_file_part(const struct mapping *m, const Elf64_Phdr *p)
 {
 	uint64_t page_off = p->p_vaddr & ~PAGE_MASK;
 	const struct mmap_args a = {
-		.addr = GVA(m->bias + p->p_vaddr - page_off),
+		.addr = gva_sub(segment_start(m->bias, p), page_off),
 		.len = p->p_filesz + page_off,
 		.prot = segment_prot(p),
 		.flags = MAP_PRIVATE | MAP_FIXED,
@@ -39,45 +44,45 @@ static int64_t map_file_part(const struct mapping *m, const Elf64_Phdr *p)
 }
 
 /* Linux gives such memory the right to write whatever the segment says. */
-static int map_zero_part(const struct mapping *m, const Elf64_Phdr *p, uint64_t start, uint64_t end)
+static int map_zero_part(const struct mapping *m, const Elf64_Phdr *p, gva_t start, gva_t end)
 {
 	const struct mmap_args a = {
-		.addr = GVA(start),
-		.len = end - start,
+		.addr = start,
+		.len = gva_diff(end, start),
 		.prot = PROT_READ | PROT_WRITE | (p->p_flags & PF_X ? PROT_EXEC : 0),
 		.flags = MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS,
 	};
-	int64_t r = start < end ? mm_mmap(m->mm, &a) : 0;
+	int64_t r = gva_lt(start, end) ? mm_mmap(m->mm, &a) : 0;
 
 	return r < 0 ? (int)r : 0;
 }
 
 static int map_segment(const struct mapping *m, const Elf64_Phdr *p)
 {
-	uint64_t file_end = m->bias + p->p_vaddr + p->p_filesz,
-		 end = m->bias + p->p_vaddr + p->p_memsz;
+	gva_t start = segment_start(m->bias, p);
+	gva_t file_end = gva_add(start, p->p_filesz), end = gva_add(start, p->p_memsz);
 	int64_t r;
 
 	if (p->p_filesz == 0)
-		return map_zero_part(m, p, PAGE_DOWN(file_end), PAGE_UP(end));
+		return map_zero_part(m, p, gva_page_down(file_end), gva_page_up(end));
 	r = map_file_part(m, p);
 	if (r < 0 || p->p_memsz == p->p_filesz)
 		return r < 0 ? (int)r : 0;
-	if (zero_guest(m->mm, GVA(file_end), PAGE_UP(file_end) - file_end) > 0 &&
+	if (zero_guest(m->mm, file_end, gva_diff(gva_page_up(file_end), file_end)) > 0 &&
 	    (p->p_flags & PF_W))
 		return -EFAULT;
-	return map_zero_part(m, p, PAGE_UP(file_end), PAGE_UP(end));
+	return map_zero_part(m, p, gva_page_up(file_end), gva_page_up(end));
 }
 
 /* Finds room for the whole image: reserved and given back, nothing else maps meanwhile. */
-static int find_room(const struct elf *e, struct mm *mm, uint64_t base, uint64_t *bias)
+static int find_room(const struct elf *e, struct mm *mm, gva_t base, uint64_t *bias)
 {
 	uint64_t len = e->high - e->low, slack = e->align - PAGE_SIZE;
 	const struct mmap_args a = {
-		.addr = GVA(base),
+		.addr = base,
 		.len = len + slack,
-		.flags =
-		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | (base ? MAP_FIXED_NOREPLACE : 0),
+		.flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE |
+			 (base.v ? MAP_FIXED_NOREPLACE : 0),
 	};
 	int64_t at;
 
@@ -93,16 +98,16 @@ static int find_room(const struct elf *e, struct mm *mm, uint64_t base, uint64_t
 
 static void place_add(struct elf_place *pl, const Elf64_Phdr *p)
 {
-	uint64_t start = pl->bias + p->p_vaddr, file_end = start + p->p_filesz;
+	gva_t start = segment_start(pl->bias, p), file_end = gva_add(start, p->p_filesz);
 
 	if (p->p_flags & PF_X) {
-		if (!pl->end_code || start < pl->start_code)
+		if (!pl->end_code.v || gva_lt(start, pl->start_code))
 			pl->start_code = start;
-		pl->end_code = max64(pl->end_code, file_end);
+		pl->end_code = gva_max(pl->end_code, file_end);
 	}
-	pl->start_data = max64(pl->start_data, start);
-	pl->end_data = max64(pl->end_data, file_end);
-	pl->brk = max64(pl->brk, start + p->p_memsz);
+	pl->start_data = gva_max(pl->start_data, start);
+	pl->end_data = gva_max(pl->end_data, file_end);
+	pl->brk = gva_max(pl->brk, gva_add(start, p->p_memsz));
 }
 
 static int map_segments(const struct mapping *m, struct elf_place *out, struct why *why)
@@ -119,14 +124,13 @@ static int map_segments(const struct mapping *m, struct elf_place *out, struct w
 		if (err)
 			return why_set(why, -err,
 				       "%s: ELF segment %u can not be mapped at %#lx: %s", e->name,
-				       i, (unsigned long)(m->bias + p->p_vaddr), strerror(-err));
+				       i, segment_start(m->bias, p).v, strerror(-err));
 		place_add(out, p);
 	}
 	return 0;
 }
 
-int elf_map(const struct elf *e, struct mm *mm, uint64_t base, struct elf_place *out,
-	    struct why *why)
+int elf_map(const struct elf *e, struct mm *mm, gva_t base, struct elf_place *out, struct why *why)
 {
 	struct mapping m = { .elf = e, .mm = mm };
 	int err = elf_is_fixed(e) ? 0 : find_room(e, mm, base, &m.bias);
@@ -139,9 +143,9 @@ int elf_map(const struct elf *e, struct mm *mm, uint64_t base, struct elf_place 
 	free(m.path);
 	if (err)
 		return err;
-	out->entry = m.bias + e->header.e_entry;
-	out->phdr = e->phdr ? m.bias + e->phdr : 0;
-	if (out->entry >= GUEST_TASK_SIZE)
+	out->entry = GVA(m.bias + e->header.e_entry);
+	out->phdr = e->phdr ? GVA(m.bias + e->phdr) : GVA_NULL;
+	if (out->entry.v >= GUEST_TASK_SIZE)
 		return why_set(why, ENOEXEC,
 			       "%s: the ELF entry point lies outside the address space", e->name);
 	return 0;

@@ -18,7 +18,7 @@
 #include "loader/vdso.h"
 
 /* Where Linux puts position independent programs: two thirds up, and something at random. */
-#define PIE_BASE        (GUEST_TASK_SIZE / 3 * 2)
+#define PIE_BASE        GVA(GUEST_TASK_SIZE / 3 * 2)
 #define BRK_RANDOM_BITS 18 /* 1 GiB */
 
 /* What the request becomes while scripts are followed. */
@@ -170,9 +170,10 @@ static int map_program(struct exec *x, struct elf_place *program, struct elf_pla
 	int err = random_pages(x->rq->no_randomize, ARCH_MMAP_RANDOM_BITS, &rnd);
 
 	if (!err)
-		err = elf_map(&x->program, x->mm, PAGE_DOWN(PIE_BASE) + rnd, program, x->why);
+		err = elf_map(&x->program, x->mm, gva_add(gva_page_down(PIE_BASE), rnd), program,
+			      x->why);
 	if (!err && x->interp_file)
-		err = elf_map(&x->interp, x->mm, 0, interp, x->why);
+		err = elf_map(&x->interp, x->mm, GVA_NULL, interp, x->why);
 	x->too_late = err;
 	return err;
 }
@@ -187,7 +188,7 @@ static int set_brk(struct exec *x, const struct elf_place *p)
 	mm->end_code = p->end_code;
 	mm->start_data = p->start_data;
 	mm->end_data = p->end_data;
-	mm->brk = mm->brk_start = PAGE_UP(p->brk) + rnd;
+	mm->brk = mm->brk_start = gva_add(gva_page_up(p->brk), rnd);
 	return err;
 }
 

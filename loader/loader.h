@@ -37,10 +37,10 @@ struct exec_request {
 
 struct exec_image {
 	struct mm *mm;
-	struct cred *cred;  /* what the program runs with; a reference */
-	bool secure;        /* other than its caller's: AT_SECURE, not dumpable */
-	struct file *exe;   /* the ELF file that runs: for /proc/PID/exe; a reference */
-	uint64_t entry, sp; /* first instruction (the interpreter's when there is one), stack */
+	struct cred *cred; /* what the program runs with; a reference */
+	bool secure;       /* other than its caller's: AT_SECURE, not dumpable */
+	struct file *exe;  /* the ELF file that runs: for /proc/PID/exe; a reference */
+	gva_t entry, sp;   /* first instruction (the interpreter's when there is one), stack */
 	char comm[16];
 	unsigned personality_clear;
 	bool exec_stack;

@@ -67,8 +67,8 @@ int stack_layout(struct mm *mm, uint64_t limit, bool no_randomize)
 	/* The most that the stack can be moved down, and its guard gap. */
 	gap = room + (no_randomize ? 0 : PAGE_SIZE << ARCH_STACK_RANDOM_BITS) + (1UL << 20);
 	gap = gap > STACK_ROOM_MAX ? STACK_ROOM_MAX : gap;
-	mm->start_stack = mm_end(mm) - stack_random;
-	mm->mmap_base = PAGE_DOWN(mm_end(mm) - gap - mmap_random);
+	mm->start_stack = gva_sub(mm_end(mm), stack_random);
+	mm->mmap_base = gva_page_down(gva_sub(mm_end(mm), gap + mmap_random));
 	return 0;
 }
 
@@ -104,13 +104,18 @@ int stack_check_args(const char *filename, char *const *argv, char *const *envp,
  * down. */
 struct block {
 	char *buf;
-	uint64_t base, at; /* `at`: guest address of the lowest byte placed */
+	gva_t base, at; /* `at`: guest address of the lowest byte placed */
 };
 
-static uint64_t place_bytes(struct block *b, const void *src, size_t n)
+static char *block_ptr(const struct block *b, gva_t addr)
 {
-	b->at -= n;
-	memcpy(b->buf + (b->at - b->base), src, n);
+	return b->buf + gva_diff(addr, b->base);
+}
+
+static gva_t place_bytes(struct block *b, const void *src, size_t n)
+{
+	b->at = gva_sub(b->at, n);
+	memcpy(block_ptr(b, b->at), src, n);
 	return b->at;
 }
 
@@ -123,18 +128,18 @@ static void place_strings(struct block *b, char *const *v, uint64_t n)
 	}
 }
 
-static void place_word(struct block *b, uint64_t *pos, uint64_t word)
+static void place_word(struct block *b, gva_t *pos, uint64_t word)
 {
-	memcpy(b->buf + (*pos - b->base), &word, sizeof word);
-	*pos += sizeof word;
+	memcpy(block_ptr(b, *pos), &word, sizeof word);
+	*pos = gva_add(*pos, sizeof word);
 }
 
 /* Pointers to consecutive strings from guest address `str` on, and a NULL. */
-static void place_pointers(struct block *b, uint64_t *pos, uint64_t str, uint64_t n)
+static void place_pointers(struct block *b, gva_t *pos, gva_t str, uint64_t n)
 {
 	for (; n > 0; n--) {
-		place_word(b, pos, str);
-		str += strlen(b->buf + (str - b->base)) + 1;
+		place_word(b, pos, str.v);
+		str = gva_add(str, strlen(block_ptr(b, str)) + 1);
 	}
 	place_word(b, pos, 0);
 }
@@ -147,8 +152,8 @@ static void aux(struct mm *mm, uint64_t type, uint64_t value)
 
 /* Order and set of Linux's create_elf_tables. The CPU's words are the host's: guest code
  * runs on it. */
-static void make_auxv(struct mm *mm, const struct stack_args *a, uint64_t platform, uint64_t random,
-		      uint64_t execfn)
+static void make_auxv(struct mm *mm, const struct stack_args *a, gva_t platform, gva_t random,
+		      gva_t execfn)
 {
 	mm->auxv_len = 0;
 	if (mm->vdso_base.v)
@@ -157,21 +162,21 @@ static void make_auxv(struct mm *mm, const struct stack_args *a, uint64_t platfo
 	aux(mm, AT_HWCAP, getauxval(AT_HWCAP));
 	aux(mm, AT_PAGESZ, PAGE_SIZE);
 	aux(mm, AT_CLKTCK, 100);
-	aux(mm, AT_PHDR, a->program->phdr);
+	aux(mm, AT_PHDR, a->program->phdr.v);
 	aux(mm, AT_PHENT, sizeof(Elf64_Phdr));
 	aux(mm, AT_PHNUM, a->elf->header.e_phnum);
 	aux(mm, AT_BASE, a->interp_base);
 	aux(mm, AT_FLAGS, 0);
-	aux(mm, AT_ENTRY, a->program->entry);
+	aux(mm, AT_ENTRY, a->program->entry.v);
 	aux(mm, AT_UID, a->cred->uid);
 	aux(mm, AT_EUID, a->cred->euid);
 	aux(mm, AT_GID, a->cred->gid);
 	aux(mm, AT_EGID, a->cred->egid);
 	aux(mm, AT_SECURE, a->secure);
-	aux(mm, AT_RANDOM, random);
+	aux(mm, AT_RANDOM, random.v);
 	aux(mm, AT_HWCAP2, getauxval(AT_HWCAP2));
-	aux(mm, AT_EXECFN, execfn);
-	aux(mm, AT_PLATFORM, platform);
+	aux(mm, AT_EXECFN, execfn.v);
+	aux(mm, AT_PLATFORM, platform.v);
 	if (getauxval(AT_RSEQ_FEATURE_SIZE)) {
 		aux(mm, AT_RSEQ_FEATURE_SIZE, getauxval(AT_RSEQ_FEATURE_SIZE));
 		aux(mm, AT_RSEQ_ALIGN, getauxval(AT_RSEQ_ALIGN));
@@ -179,13 +184,13 @@ static void make_auxv(struct mm *mm, const struct stack_args *a, uint64_t platfo
 	aux(mm, AT_NULL, 0);
 }
 
-static int map_stack(struct mm *mm, uint64_t low, uint64_t top, const struct stack_args *a)
+static int map_stack(struct mm *mm, gva_t low, gva_t top, const struct stack_args *a)
 {
 	uint64_t expand = a->stack_limit < STACK_EXPAND ? PAGE_DOWN(a->stack_limit) : STACK_EXPAND;
-	uint64_t start = PAGE_DOWN(low) - expand;
+	gva_t start = gva_sub(gva_page_down(low), expand);
 	const struct mmap_args args = {
-		.addr = GVA(start),
-		.len = top - start,
+		.addr = start,
+		.len = gva_diff(top, start),
 		.prot = PROT_READ | PROT_WRITE | (a->exec_stack ? PROT_EXEC : 0),
 		.flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_GROWSDOWN,
 		.name = "[stack]",
@@ -197,20 +202,22 @@ static int map_stack(struct mm *mm, uint64_t low, uint64_t top, const struct sta
 
 /* What comes below the strings; the stack pointer it ends at. */
 static int place_tables(struct block *b, struct mm *mm, const struct stack_args *a, uint64_t argc,
-			uint64_t envc, uint64_t execfn, uint64_t *sp)
+			uint64_t envc, gva_t execfn, gva_t *sp)
 {
 	char random[RANDOM_BYTES];
-	uint64_t platform, random_at, pos, jitter;
+	gva_t platform, random_at, pos;
+	uint64_t jitter;
 	int err = random_pages(a->no_randomize, 13, &jitter);
 
 	if (err || getrandom(random, sizeof random, 0) != sizeof random)
 		return -EIO;
-	b->at = (b->at - (jitter >> PAGE_SHIFT)) & ~15UL;
+	b->at = gva_align_down(gva_sub(b->at, jitter >> PAGE_SHIFT), 16);
 	platform = place_bytes(b, ARCH_NAME, sizeof ARCH_NAME);
 	random_at = place_bytes(b, random, sizeof random);
 	make_auxv(mm, a, platform, random_at, execfn);
-	pos = (b->at & ~15UL) - (1 + argc + 1 + envc + 1 + mm->auxv_len) * sizeof(uint64_t);
-	pos &= ~15UL;
+	pos = gva_sub(gva_align_down(b->at, 16),
+		      (1 + argc + 1 + envc + 1 + mm->auxv_len) * sizeof(uint64_t));
+	pos = gva_align_down(pos, 16);
 	*sp = b->at = pos;
 	place_word(b, &pos, argc);
 	place_pointers(b, &pos, mm->arg_start, argc);
@@ -221,11 +228,11 @@ static int place_tables(struct block *b, struct mm *mm, const struct stack_args 
 }
 
 static int fill_block(struct block *b, struct mm *mm, const struct stack_args *a, uint64_t argc,
-		      uint64_t envc, uint64_t *sp)
+		      uint64_t envc, gva_t *sp)
 {
-	uint64_t execfn;
+	gva_t execfn;
 
-	b->at -= sizeof(uint64_t);
+	b->at = gva_sub(b->at, sizeof(uint64_t));
 	execfn = place_bytes(b, a->filename, strlen(a->filename) + 1);
 	mm->env_end = b->at;
 	place_strings(b, a->envp, envc);
@@ -235,9 +242,10 @@ static int fill_block(struct block *b, struct mm *mm, const struct stack_args *a
 	return place_tables(b, mm, a, argc, envc, execfn, sp);
 }
 
-int stack_build(struct mm *mm, const struct stack_args *a, uint64_t *sp)
+int stack_build(struct mm *mm, const struct stack_args *a, gva_t *sp)
 {
-	uint64_t argc, envc, top = mm->start_stack, size;
+	uint64_t argc, envc, size;
+	gva_t top = mm->start_stack;
 	struct block b;
 	int err;
 
@@ -245,13 +253,13 @@ int stack_build(struct mm *mm, const struct stack_args *a, uint64_t *sp)
 	/* Tables, random bytes, alignment: less than three pages beyond the pointers. */
 	size =
 	    PAGE_UP(size + strlen(a->filename) + (argc + envc) * sizeof(uint64_t)) + 4 * PAGE_SIZE;
-	b = (struct block){ calloc(1, size), top - size, top };
+	b = (struct block){ calloc(1, size), gva_sub(top, size), top };
 	if (!b.buf)
 		return -ENOMEM;
 	err = fill_block(&b, mm, a, argc, envc, sp);
 	if (!err)
 		err = map_stack(mm, *sp, top, a);
-	if (!err && copy_to_guest(mm, GVA(b.at), b.buf + (b.at - b.base), top - b.at) > 0)
+	if (!err && copy_to_guest(mm, b.at, block_ptr(&b, b.at), gva_diff(top, b.at)) > 0)
 		err = -EFAULT;
 	mm->start_stack = *sp;
 	free(b.buf);

@@ -28,7 +28,7 @@ int stack_layout(struct mm *mm, uint64_t limit, bool no_randomize);
 int stack_check_args(const char *filename, char *const *argv, char *const *envp, uint64_t limit);
 /* Maps the stack below mm->start_stack, as stack_layout chose it, and fills it in; *sp is where the
  * program begins. */
-int stack_build(struct mm *mm, const struct stack_args *a, uint64_t *sp);
+int stack_build(struct mm *mm, const struct stack_args *a, gva_t *sp);
 
 /* `bits` random bits, shifted to a page border; 0 when not wanted. -errno only if the host gives no
  * random bytes. */

@@ -26,7 +26,7 @@ struct span {
 enum span_state { SPAN_OK, SPAN_FAULT, SPAN_BAD };
 
 /* The span at `addr`, at most `n` bytes. */
-static enum span_state span_at(struct mm *mm, uint64_t addr, size_t n, unsigned access, bool force,
+static enum span_state span_at(struct mm *mm, gva_t addr, size_t n, unsigned access, bool force,
 			       struct span *out)
 {
 	lock_assert_held(&mm->lock);
@@ -38,13 +38,13 @@ static enum span_state span_at(struct mm *mm, uint64_t addr, size_t n, unsigned 
 	b = backing_at(mm, addr);
 	if (!b || (access == GUEST_WRITE && b->cow))
 		return SPAN_FAULT;
-	out->len = min64(min64(v->end, b->end) - addr, n);
+	out->len = min64(gva_diff(gva_min(v->end, b->end), addr), n);
 	out->host = memfile_ptr(b->mf, backing_off(b, addr), out->len);
 	return out->host ? SPAN_OK : SPAN_BAD;
 }
 
 /* mm->lock, held for reading, is let go meanwhile. */
-static bool fault_in(struct mm *mm, uint64_t addr, unsigned access, bool force)
+static bool fault_in(struct mm *mm, gva_t addr, unsigned access, bool force)
 {
 	lock_assert_held(&mm->lock);
 	int code, r;
@@ -58,7 +58,7 @@ static bool fault_in(struct mm *mm, uint64_t addr, unsigned access, bool force)
 }
 
 /* The span at `addr`, faulted in. */
-static bool span_get(struct mm *mm, uint64_t addr, size_t n, unsigned access, bool force,
+static bool span_get(struct mm *mm, gva_t addr, size_t n, unsigned access, bool force,
 		     struct span *out)
 {
 	enum span_state s;
@@ -96,10 +96,10 @@ static inline size_t transfer(struct mm *mm, gva_t addr, char *buf, size_t n, un
 	if (!gva_range_ok(addr, n))
 		return n;
 	rwlock_rdlock(&mm->lock);
-	while (n > 0 && span_get(mm, addr.v, n, access, force, &s)) {
+	while (n > 0 && span_get(mm, addr, n, access, force, &s)) {
 		size_t left = move(s.host, buf, s.len), done = s.len - left;
 
-		addr.v += done;
+		addr = gva_add(addr, done);
 		buf = buf ? buf + done : NULL;
 		n -= done;
 		if (left)
@@ -143,7 +143,7 @@ long copy_string_from_guest(struct mm *mm, char *dst, gva_t src, size_t max)
 		if (src.v + done >= GUEST_TASK_SIZE)
 			return -EFAULT;
 		chunk = min64(chunk, GUEST_TASK_SIZE - (src.v + done));
-		copied = chunk - copy_from_guest(mm, dst + done, GVA(src.v + done), chunk);
+		copied = chunk - copy_from_guest(mm, dst + done, gva_add(src, done), chunk);
 		nul = memchr(dst + done, 0, copied);
 		if (nul)
 			return nul - dst;
@@ -167,7 +167,7 @@ long dup_string_from_guest(struct mm *mm, char **out, gva_t src, size_t max)
 			return -ENOMEM;
 		}
 		buf = bigger;
-		r = copy_string_from_guest(mm, buf + have, GVA(src.v + have), size - have);
+		r = copy_string_from_guest(mm, buf + have, gva_add(src, have), size - have);
 		if (r >= 0) {
 			*out = buf;
 			return (long)have + r;
@@ -193,7 +193,7 @@ struct gather {
 	struct iovec *iov;
 	int max, nr;
 	size_t covered;
-	uint64_t stopped; /* the address that was not accessible */
+	gva_t stopped; /* the address that was not accessible */
 };
 
 /* One segment; false when it could not be covered whole. */
@@ -202,9 +202,8 @@ static bool gather_seg(struct mm *mm, struct gather *g, gva_t addr, size_t n)
 	while (n > 0 && g->nr < g->max) {
 		struct span s;
 
-		g->stopped = addr.v;
-		if (!gva_range_ok(addr, n) ||
-		    span_at(mm, addr.v, n, g->access, false, &s) != SPAN_OK)
+		g->stopped = addr;
+		if (!gva_range_ok(addr, n) || span_at(mm, addr, n, g->access, false, &s) != SPAN_OK)
 			return false;
 		g->iov[g->nr++] = (struct iovec){ s.host, s.len };
 		g->covered += s.len;
@@ -233,10 +232,10 @@ int mm_access_segs(struct mm *mm, const struct guest_iovec *segs, size_t skip, s
 		   struct iovec *iov, int max, size_t *covered)
 {
 	struct gather g = { .access = write ? GUEST_WRITE : GUEST_READ, .iov = iov, .max = max };
-	uint64_t bad = GUEST_TASK_SIZE;
+	gva_t bad = GVA(GUEST_TASK_SIZE);
 
 	for (int tries = 0; !gather_all(mm, &g, segs, skip, n) && tries < GATHER_TRIES; tries++) {
-		if (g.stopped == bad || g.stopped >= GUEST_TASK_SIZE)
+		if (gva_eq(g.stopped, bad) || g.stopped.v >= GUEST_TASK_SIZE)
 			break;
 		if (!fault_in(mm, g.stopped, g.access, false))
 			bad = g.stopped;
@@ -257,11 +256,11 @@ int mm_futex_key(struct mm *mm, gva_t addr, bool shared, struct futex_key *out)
 	if (!shared)
 		return 0;
 	rwlock_rdlock(&mm->lock);
-	if (!span_get(mm, addr.v, sizeof(uint32_t), GUEST_READ, false, &s))
+	if (!span_get(mm, addr, sizeof(uint32_t), GUEST_READ, false, &s))
 		err = -EFAULT;
-	v = vma_at(mm, addr.v);
+	v = vma_at(mm, addr);
 	if (v && (v->flags & VMA_SHARED))
-		*out = (struct futex_key){ (uintptr_t)v->source, v->offset + (addr.v - v->start) };
+		*out = (struct futex_key){ (uintptr_t)v->source, vma_offset(v, addr) };
 	else
 		out->a |= 1; /* never meets the key of a private futex, as in Linux */
 	rwlock_unlock(&mm->lock);
@@ -276,7 +275,7 @@ static uint32_t *word_get(struct mm *mm, gva_t addr, unsigned access)
 	if (addr.v % sizeof(uint32_t) || !gva_range_ok(addr, sizeof(uint32_t)))
 		return NULL;
 	rwlock_rdlock(&mm->lock);
-	if (span_get(mm, addr.v, sizeof(uint32_t), access, false, &s))
+	if (span_get(mm, addr, sizeof(uint32_t), access, false, &s))
 		return s.host;
 	rwlock_unlock(&mm->lock);
 	return NULL;

@@ -14,25 +14,25 @@
 #endif
 
 /* Applied to the part of a vma in the range. */
-typedef int advise_fn(struct mm *mm, struct vma *v, uint64_t start, uint64_t end);
+typedef int advise_fn(struct mm *mm, struct vma *v, gva_t start, gva_t end);
 
-static int advise_nothing(struct mm *mm, struct vma *v, uint64_t start, uint64_t end)
+static int advise_nothing(struct mm *mm, struct vma *v, gva_t start, gva_t end)
 {
 	return 0;
 }
 
-static int advise_unlocked(struct mm *mm, struct vma *v, uint64_t start, uint64_t end)
+static int advise_unlocked(struct mm *mm, struct vma *v, gva_t start, gva_t end)
 {
 	return v->flags & VMA_LOCKED ? -EINVAL : 0;
 }
 
 /* Lazy freeing may come as late as one likes; only what it applies to is checked. */
-static int advise_free(struct mm *mm, struct vma *v, uint64_t start, uint64_t end)
+static int advise_free(struct mm *mm, struct vma *v, gva_t start, gva_t end)
 {
 	return v->source ? -EINVAL : advise_unlocked(mm, v, start, end);
 }
 
-static int advise_willneed(struct mm *mm, struct vma *v, uint64_t start, uint64_t end)
+static int advise_willneed(struct mm *mm, struct vma *v, gva_t start, gva_t end)
 {
 	if (v->source && v->prot)
 		mm_populate(mm, v, start, end);
@@ -41,11 +41,11 @@ static int advise_willneed(struct mm *mm, struct vma *v, uint64_t start, uint64_
 
 /* Are all pages of [from, to) of `b` ours alone? Then they can be emptied where they are, and stay
  * mapped. */
-static bool all_exclusive(struct mm *mm, const struct backing *b, uint64_t from, uint64_t to)
+static bool all_exclusive(struct mm *mm, const struct backing *b, gva_t from, gva_t to)
 {
 	if (!b->owned)
 		return false;
-	for (uint64_t at = from; at < to; at += PAGE_SIZE) {
+	for (gva_t at = from; gva_lt(at, to); at = gva_add(at, PAGE_SIZE)) {
 		if (!arena_page_exclusive(mm->host->arena, backing_off(b, at)))
 			return false;
 	}
@@ -54,20 +54,20 @@ static bool all_exclusive(struct mm *mm, const struct backing *b, uint64_t from,
 
 /* Private copies go, what is behind them comes back: zeroes, or the file. The range is cut to
  * measure. */
-static int drop_private(struct mm *mm, struct vma *v, uint64_t start, uint64_t end)
+static int drop_private(struct mm *mm, struct vma *v, gva_t start, gva_t end)
 {
 	struct backing *b, *next;
 
 	if (backing_isolate(mm, start, end) < 0)
 		return -EAGAIN;
-	for (b = backing_find(mm, start); b && b->start < end; b = next) {
-		uint64_t from = b->start, to = b->end;
+	for (b = backing_find(mm, start); b && gva_lt(b->start, end); b = next) {
+		gva_t from = b->start, to = b->end;
 
 		if (mm_killed(mm))
 			return -EINTR;
 		next = backing_next(b);
 		if (!v->source && all_exclusive(mm, b, from, to)) {
-			arena_discard(mm->host->arena, b->off, to - from);
+			arena_discard(mm->host->arena, b->off, gva_diff(to, from));
 			continue;
 		}
 		mm_unmap_range(mm, from, to);
@@ -77,19 +77,19 @@ static int drop_private(struct mm *mm, struct vma *v, uint64_t start, uint64_t e
 	return 0;
 }
 
-static int advise_dontneed_locked(struct mm *mm, struct vma *v, uint64_t start, uint64_t end)
+static int advise_dontneed_locked(struct mm *mm, struct vma *v, gva_t start, gva_t end)
 {
 	if ((v->flags & VMA_SHARED) || (v->flags & VMA_SPECIAL))
 		return 0;
 	return drop_private(mm, v, start, end);
 }
 
-static int advise_dontneed(struct mm *mm, struct vma *v, uint64_t start, uint64_t end)
+static int advise_dontneed(struct mm *mm, struct vma *v, gva_t start, gva_t end)
 {
 	return v->flags & VMA_LOCKED ? -EINVAL : advise_dontneed_locked(mm, v, start, end);
 }
 
-static int change_flags(struct mm *mm, struct vma *v, uint64_t start, uint64_t end, unsigned flags)
+static int change_flags(struct mm *mm, struct vma *v, gva_t start, gva_t end, unsigned flags)
 {
 	int err;
 
@@ -103,49 +103,48 @@ static int change_flags(struct mm *mm, struct vma *v, uint64_t start, uint64_t e
 	return 0;
 }
 
-static int advise_dontfork(struct mm *mm, struct vma *v, uint64_t start, uint64_t end)
+static int advise_dontfork(struct mm *mm, struct vma *v, gva_t start, gva_t end)
 {
 	return change_flags(mm, v, start, end, v->flags | VMA_DONTFORK);
 }
 
-static int advise_dofork(struct mm *mm, struct vma *v, uint64_t start, uint64_t end)
+static int advise_dofork(struct mm *mm, struct vma *v, gva_t start, gva_t end)
 {
 	return change_flags(mm, v, start, end, v->flags & ~(unsigned)VMA_DONTFORK);
 }
 
-static int advise_wipeonfork(struct mm *mm, struct vma *v, uint64_t start, uint64_t end)
+static int advise_wipeonfork(struct mm *mm, struct vma *v, gva_t start, gva_t end)
 {
 	return v->source ? -EINVAL : change_flags(mm, v, start, end, v->flags | VMA_WIPEONFORK);
 }
 
-static int advise_keeponfork(struct mm *mm, struct vma *v, uint64_t start, uint64_t end)
+static int advise_keeponfork(struct mm *mm, struct vma *v, gva_t start, gva_t end)
 {
 	return change_flags(mm, v, start, end, v->flags & ~(unsigned)VMA_WIPEONFORK);
 }
 
-static int advise_dontdump(struct mm *mm, struct vma *v, uint64_t start, uint64_t end)
+static int advise_dontdump(struct mm *mm, struct vma *v, gva_t start, gva_t end)
 {
 	return change_flags(mm, v, start, end, v->flags | VMA_DONTDUMP);
 }
 
-static int advise_dodump(struct mm *mm, struct vma *v, uint64_t start, uint64_t end)
+static int advise_dodump(struct mm *mm, struct vma *v, gva_t start, gva_t end)
 {
 	if (v->flags & VMA_SPECIAL)
 		return -EINVAL;
 	return change_flags(mm, v, start, end, v->flags & ~(unsigned)VMA_DONTDUMP);
 }
 
-static int populate_access(struct mm *mm, struct vma *v, uint64_t start, uint64_t end,
-			   unsigned access)
+static int populate_access(struct mm *mm, struct vma *v, gva_t start, gva_t end, unsigned access)
 {
 	if (!(v->prot & access) || (v->flags & VMA_SPECIAL))
 		return -EINVAL;
-	for (uint64_t at = start; at < end; at += PAGE_SIZE) {
+	for (gva_t at = start; gva_lt(at, end); at = gva_add(at, PAGE_SIZE)) {
 		struct backing *b = backing_at(mm, at);
 		int code, sig;
 
 		if (b && (access == GUEST_READ || !b->cow)) {
-			at = b->end - PAGE_SIZE;
+			at = gva_sub(b->end, PAGE_SIZE);
 			continue;
 		}
 		if (!arena_room(mm->host->arena, PAGE_SIZE))
@@ -157,12 +156,12 @@ static int populate_access(struct mm *mm, struct vma *v, uint64_t start, uint64_
 	return mm_bring_in(mm, start, end);
 }
 
-static int advise_populate_read(struct mm *mm, struct vma *v, uint64_t start, uint64_t end)
+static int advise_populate_read(struct mm *mm, struct vma *v, gva_t start, gva_t end)
 {
 	return populate_access(mm, v, start, end, GUEST_READ);
 }
 
-static int advise_populate_write(struct mm *mm, struct vma *v, uint64_t start, uint64_t end)
+static int advise_populate_write(struct mm *mm, struct vma *v, gva_t start, gva_t end)
 {
 	return populate_access(mm, v, start, end, GUEST_WRITE);
 }
@@ -194,22 +193,22 @@ static const struct {
 	[MADV_DONTNEED_LOCKED] = { .fn = advise_dontneed_locked },
 };
 
-static int advise_locked(struct mm *mm, uint64_t start, uint64_t end, unsigned advice)
+static int advise_locked(struct mm *mm, gva_t start, gva_t end, unsigned advice)
 {
-	uint64_t at = start;
+	gva_t at = start;
 	int unmapped = 0, err = 0;
 
-	while (!err && at < end) {
+	while (!err && gva_lt(at, end)) {
 		struct vma *v = vma_find(mm, at);
-		uint64_t high;
+		gva_t high;
 
-		if (!v || v->start > at) {
+		if (!v || gva_lt(at, v->start)) {
 			unmapped = -ENOMEM;
-			if (!v || v->start >= end || advice_table[advice].stops_at_hole)
+			if (!v || gva_le(end, v->start) || advice_table[advice].stops_at_hole)
 				break;
 			at = v->start;
 		}
-		high = v->end < end ? v->end : end;
+		high = gva_min(v->end, end);
 		err = advice_table[advice].fn(mm, v, at, high);
 		at = high;
 	}
@@ -225,11 +224,11 @@ static bool advice_known(unsigned advice)
 }
 
 /* As mm_populate_now, a piece at a time. */
-static int advise_by_pieces(struct mm *mm, uint64_t start, uint64_t end, unsigned advice)
+static int advise_by_pieces(struct mm *mm, gva_t start, gva_t end, unsigned advice)
 {
 	int err = 0;
 
-	for (uint64_t stop; !err && start < end; start = stop) {
+	for (gva_t stop; !err && gva_lt(start, end); start = stop) {
 		if (mm_killed(mm))
 			return -EINTR;
 		stop = populate_piece_end(start, end);
@@ -242,14 +241,14 @@ static int advise_by_pieces(struct mm *mm, uint64_t start, uint64_t end, unsigne
 
 int mm_madvise(struct mm *mm, gva_t addr, uint64_t len, int advice)
 {
-	uint64_t start = addr.v, end = start + PAGE_UP(len);
+	gva_t start = addr, end = gva_add(start, PAGE_UP(len));
 	int err;
 
-	if (!advice_known((unsigned)advice) || (start & ~PAGE_MASK))
+	if (!advice_known((unsigned)advice) || !gva_page_aligned(start))
 		return -EINVAL;
-	if ((len && !PAGE_UP(len)) || end < start)
+	if ((len && !PAGE_UP(len)) || gva_lt(end, start))
 		return -EINVAL;
-	if (end == start)
+	if (gva_eq(end, start))
 		return 0;
 	if (advice == MADV_REMOVE)
 		return mm_remove(mm, start, end);

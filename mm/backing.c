@@ -11,7 +11,7 @@ static struct backing *backing_of(const struct rb_node *n)
 	return n ? container_of((struct rb_node *)(uintptr_t)n, struct backing, node) : NULL;
 }
 
-struct backing *backing_find(struct mm *mm, uint64_t addr)
+struct backing *backing_find(struct mm *mm, gva_t addr)
 {
 	lock_assert_held(&mm->lock);
 	struct rb_node *n = mm->backings.root;
@@ -19,9 +19,9 @@ struct backing *backing_find(struct mm *mm, uint64_t addr)
 
 	while (n) {
 		struct backing *b = backing_of(n);
-		if (b->end > addr) {
+		if (gva_lt(addr, b->end)) {
 			found = b;
-			n = b->start <= addr ? NULL : n->left;
+			n = gva_le(b->start, addr) ? NULL : n->left;
 		} else {
 			n = n->right;
 		}
@@ -29,11 +29,11 @@ struct backing *backing_find(struct mm *mm, uint64_t addr)
 	return found;
 }
 
-struct backing *backing_at(struct mm *mm, uint64_t addr)
+struct backing *backing_at(struct mm *mm, gva_t addr)
 {
 	struct backing *b = backing_find(mm, addr);
 
-	return b && b->start <= addr ? b : NULL;
+	return b && gva_le(b->start, addr) ? b : NULL;
 }
 
 struct backing *backing_next(const struct backing *b)
@@ -52,7 +52,7 @@ static void backing_link(struct mm *mm, struct backing *b)
 
 	while (*link) {
 		parent = *link;
-		link = b->start < backing_of(parent)->start ? &parent->left : &parent->right;
+		link = gva_lt(b->start, backing_of(parent)->start) ? &parent->left : &parent->right;
 	}
 	rb_insert(&mm->backings, &b->node, parent, link);
 }
@@ -78,22 +78,22 @@ int backing_add(struct mm *mm, const struct backing *like)
 
 	if (!b) {
 		if (like->owned)
-			arena_unref(mm->host->arena, like->off, like->end - like->start);
+			arena_unref(mm->host->arena, like->off, backing_len(like));
 		return -ENOMEM;
 	}
 	*b = *like;
 	backing_link(mm, b);
 	if (b->owned)
-		backing_account(mm, (int64_t)(b->end - b->start));
+		backing_account(mm, (int64_t)(backing_len(b)));
 	backing_merge(mm, b->start, b->end);
 	return 0;
 }
 
-static int backing_split(struct mm *mm, uint64_t addr)
+static int backing_split(struct mm *mm, gva_t addr)
 {
 	struct backing *b = backing_at(mm, addr), *high;
 
-	if (!b || b->start == addr)
+	if (!b || gva_eq(b->start, addr))
 		return 0;
 	high = malloc(sizeof *high);
 	if (!high)
@@ -106,7 +106,7 @@ static int backing_split(struct mm *mm, uint64_t addr)
 	return 0;
 }
 
-int backing_isolate(struct mm *mm, uint64_t start, uint64_t end)
+int backing_isolate(struct mm *mm, gva_t start, gva_t end)
 {
 	lock_assert_held_write(&mm->lock);
 	if (backing_split(mm, start) < 0)
@@ -117,41 +117,41 @@ int backing_isolate(struct mm *mm, uint64_t start, uint64_t end)
 	return -ENOMEM;
 }
 
-void backing_drop(struct mm *mm, uint64_t start, uint64_t end)
+void backing_drop(struct mm *mm, gva_t start, gva_t end)
 {
 	struct backing *b = backing_find(mm, start), *next;
 
-	for (; b && b->start < end; b = next) {
+	for (; b && gva_lt(b->start, end); b = next) {
 		next = backing_next(b);
 		if (b->owned) {
-			backing_account(mm, -(int64_t)(b->end - b->start));
-			arena_unref(mm->host->arena, b->off, b->end - b->start);
+			backing_account(mm, -(int64_t)(backing_len(b)));
+			arena_unref(mm->host->arena, b->off, backing_len(b));
 		}
 		backing_delete(mm, b);
 	}
 }
 
-void backing_move(struct mm *mm, struct backing *b, uint64_t start)
+void backing_move(struct mm *mm, struct backing *b, gva_t start)
 {
 	lock_assert_held_write(&mm->lock);
 	rb_erase(&mm->backings, &b->node);
-	b->end = start + (b->end - b->start);
+	b->end = gva_add(start, backing_len(b));
 	b->start = start;
 	backing_link(mm, b);
 }
 
 static bool backing_continues(const struct backing *a, const struct backing *b)
 {
-	return a->end == b->start && a->mf == b->mf && a->owned == b->owned && a->cow == b->cow &&
-	       backing_off(a, a->end) == b->off;
+	return gva_eq(a->end, b->start) && a->mf == b->mf && a->owned == b->owned &&
+	       a->cow == b->cow && backing_off(a, a->end) == b->off;
 }
 
-void backing_merge(struct mm *mm, uint64_t start, uint64_t end)
+void backing_merge(struct mm *mm, gva_t start, gva_t end)
 {
 	lock_assert_held_write(&mm->lock);
-	struct backing *b = backing_find(mm, start ? start - 1 : 0), *next;
+	struct backing *b = backing_find(mm, start.v ? gva_sub(start, 1) : start), *next;
 
-	for (; b && b->start <= end; b = next) {
+	for (; b && gva_le(b->start, end); b = next) {
 		next = backing_next(b);
 		if (!next || !backing_continues(b, next))
 			continue;

@@ -19,16 +19,16 @@
 
 struct backing {
 	struct rb_node node;
-	uint64_t start, end;
+	gva_t start, end;
 	struct memfile *mf;
 	uint64_t off; /* in mf, of `start` */
 	bool owned, cow;
 };
 
 /* The first backing that ends above `addr`; NULL: none. */
-struct backing *backing_find(struct mm *mm, uint64_t addr);
+struct backing *backing_find(struct mm *mm, gva_t addr);
 /* The backing that holds `addr`; NULL: none. */
-struct backing *backing_at(struct mm *mm, uint64_t addr);
+struct backing *backing_at(struct mm *mm, gva_t addr);
 struct backing *backing_next(const struct backing *b);
 /* The one before `b`; the last one when `b` is NULL. */
 struct backing *backing_prev(struct mm *mm, const struct backing *b);
@@ -38,20 +38,25 @@ int backing_add(struct mm *mm, const struct backing *like);
 /* `bytes` of arena pages more, or fewer, in this address space. */
 void backing_account(struct mm *mm, int64_t bytes);
 /* Makes both ends of the range borders. -ENOMEM: nothing lost. */
-int backing_isolate(struct mm *mm, uint64_t start, uint64_t end);
+int backing_isolate(struct mm *mm, gva_t start, gva_t end);
 /* Drops what lies in the range, whose ends must be borders or holes; arena pages are released. */
-void backing_drop(struct mm *mm, uint64_t start, uint64_t end);
+void backing_drop(struct mm *mm, gva_t start, gva_t end);
 /* Gives `b` another address, which must be free. */
-void backing_move(struct mm *mm, struct backing *b, uint64_t start);
+void backing_move(struct mm *mm, struct backing *b, gva_t start);
 /* Joins neighbours that continue each other in and at the ends of the range. */
-void backing_merge(struct mm *mm, uint64_t start, uint64_t end);
+void backing_merge(struct mm *mm, gva_t start, gva_t end);
 
-static inline uint64_t backing_off(const struct backing *b, uint64_t addr)
+static inline uint64_t backing_len(const struct backing *b)
 {
-	return b->off + (addr - b->start);
+	return gva_diff(b->end, b->start);
+}
+static inline uint64_t backing_off(const struct backing *b, gva_t addr)
+{
+	return b->off + gva_diff(addr, b->start);
 }
 
 #define backing_for_range(b, mm, from, to)                                                         \
-	for (struct backing *b = backing_find(mm, from); b && b->start < (to); b = backing_next(b))
+	for (struct backing *b = backing_find(mm, from); b && gva_lt(b->start, to);                \
+	     b = backing_next(b))
 
 #endif

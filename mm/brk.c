@@ -6,7 +6,7 @@
 #include "mm/map.h"
 #include "mm/populate.h"
 
-static int brk_grow(struct mm *mm, uint64_t from, uint64_t to)
+static int brk_grow(struct mm *mm, gva_t from, gva_t to)
 {
 	const struct vma like = {
 		.start = from,
@@ -18,11 +18,12 @@ static int brk_grow(struct mm *mm, uint64_t from, uint64_t to)
 	struct vma *v;
 
 	/* Room for one page more, as Linux leaves it. */
-	if (to + PAGE_SIZE > mm_end(mm) || !vma_range_free(mm, from, to + PAGE_SIZE))
+	if (gva_lt(mm_end(mm), gva_add(to, PAGE_SIZE)) ||
+	    !vma_range_free(mm, from, gva_add(to, PAGE_SIZE)))
 		return -1;
-	if (mm_may_expand(mm, to - from, like.prot, like.flags) < 0)
+	if (mm_may_expand(mm, gva_diff(to, from), like.prot, like.flags) < 0)
 		return -1;
-	if (mm->lock_future && mm_may_lock(mm, to - from) < 0)
+	if (mm->lock_future && mm_may_lock(mm, gva_diff(to, from)) < 0)
 		return -1;
 	v = mm->nr_vmas < VMA_MAX_COUNT ? vma_new(mm, &like) : NULL;
 	if (!v)
@@ -33,32 +34,33 @@ static int brk_grow(struct mm *mm, uint64_t from, uint64_t to)
 	return 0;
 }
 
-static bool brk_allowed(const struct mm *mm, uint64_t addr)
+static bool brk_allowed(const struct mm *mm, gva_t addr)
 {
-	uint64_t data = mm->end_data - mm->start_data;
+	uint64_t data = gva_diff(mm->end_data, mm->start_data);
 
-	if (addr < mm->brk_start || addr > mm_end(mm))
+	if (gva_lt(addr, mm->brk_start) || gva_lt(mm_end(mm), addr))
 		return false;
-	return mm->limit_data == UINT64_MAX || addr - mm->brk_start + data <= mm->limit_data;
+	return mm->limit_data == UINT64_MAX ||
+	       gva_diff(addr, mm->brk_start) + data <= mm->limit_data;
 }
 
-uint64_t mm_brk(struct mm *mm, gva_t addr)
+gva_t mm_brk(struct mm *mm, gva_t addr)
 {
-	uint64_t from, to, brk;
+	gva_t from, to, brk;
 	int err = 0;
 	bool now;
 
 	rwlock_wrlock(&mm->lock);
-	from = PAGE_UP(mm->brk);
-	to = PAGE_UP(addr.v);
-	if (!brk_allowed(mm, addr.v))
+	from = gva_page_up(mm->brk);
+	to = gva_page_up(addr);
+	if (!brk_allowed(mm, addr))
 		err = -1;
-	else if (to < from)
+	else if (gva_lt(to, from))
 		err = mm_clear_range(mm, to, from);
-	else if (to > from)
+	else if (gva_lt(from, to))
 		err = brk_grow(mm, from, to);
 	if (!err)
-		mm->brk = addr.v;
+		mm->brk = addr;
 	brk = mm->brk;
 	now = !err && mm->lock_future && !(mm->lock_future & MCL_ONFAULT);
 	rwlock_unlock(&mm->lock);

@@ -14,7 +14,6 @@
 
 #include "mm/fork.h"
 #include "mm/populate.h"
-#include "util/minmax.h"
 
 /* A growing stack takes this much more than was touched, its limit permitting. */
 #define STACK_STEP (16 * PAGE_SIZE)
@@ -23,32 +22,32 @@
 
 /* May the stack `v` begin at `start`? The rules of Linux's expand_downwards and
  * acct_stack_growth. */
-static bool stack_may_start(struct mm *mm, struct vma *v, uint64_t start)
+static bool stack_may_start(struct mm *mm, struct vma *v, gva_t start)
 {
 	const struct vma *prev = vma_prev(v);
-	uint64_t more = v->start - start;
+	uint64_t more = gva_diff(v->start, start);
 
-	if (start < GUEST_MMAP_MIN)
+	if (start.v < GUEST_MMAP_MIN)
 		return false;
-	if (prev && prev->end > start)
+	if (prev && gva_lt(start, prev->end))
 		return false;
 	if (prev && prev->prot && !(prev->flags & VMA_GROWSDOWN) &&
-	    start - prev->end < STACK_GUARD_GAP)
+	    gva_diff(start, prev->end) < STACK_GUARD_GAP)
 		return false;
-	if (v->end - start > mm->limit_stack || mm->total_bytes + more > mm->limit_as)
+	if (gva_diff(v->end, start) > mm->limit_stack || mm->total_bytes + more > mm->limit_as)
 		return false;
 	return !(v->flags & VMA_LOCKED) || mm->locked_bytes + more <= mm->limit_memlock;
 }
 
 /* The vma for an access to `addr`: a stack above it grows to meet it. NULL: none. */
-static struct vma *vma_for_access(struct mm *mm, uint64_t addr)
+static struct vma *vma_for_access(struct mm *mm, gva_t addr)
 {
 	struct vma *v = vma_find(mm, addr);
-	uint64_t start = PAGE_DOWN(addr), step = start & ~(STACK_STEP - 1);
+	gva_t start = gva_page_down(addr), step = gva_align_down(addr, STACK_STEP);
 
-	if (!v || v->start <= addr)
+	if (!v || gva_le(v->start, addr))
 		return v;
-	if (!(v->flags & VMA_GROWSDOWN) || addr >= mm_end(mm))
+	if (!(v->flags & VMA_GROWSDOWN) || gva_le(mm_end(mm), addr))
 		return NULL;
 	if (stack_may_start(mm, v, step))
 		start = step;
@@ -58,12 +57,12 @@ static struct vma *vma_for_access(struct mm *mm, uint64_t addr)
 	return v;
 }
 
-static int fault_missing(struct mm *mm, struct vma *v, uint64_t page, bool write)
+static int fault_missing(struct mm *mm, struct vma *v, gva_t page, bool write)
 {
 	bool copy = write && v->source && !(v->flags & VMA_SHARED);
 	uint64_t unit =
 	    copy ? mm->host->props.cow_copy_pages * PAGE_SIZE : mm->host->props.fault_map_unit;
-	uint64_t start, end;
+	gva_t start, end;
 	int err;
 
 	mm_populate_window(mm, v, page, unit, &start, &end);
@@ -71,31 +70,32 @@ static int fault_missing(struct mm *mm, struct vma *v, uint64_t page, bool write
 	if (backing_at(mm, page))
 		return 0;
 	/* A neighbour may be what failed. */
-	if (err && end - start > PAGE_SIZE)
-		err = mm_populate(mm, v, page, page + PAGE_SIZE);
+	if (err && gva_diff(end, start) > PAGE_SIZE)
+		err = mm_populate(mm, v, page, gva_add(page, PAGE_SIZE));
 	if (backing_at(mm, page))
 		return 0;
 	return err ? err : -EFAULT;
 }
 
-static void cow_window(const struct vma *v, const struct backing *b, uint64_t page, uint64_t unit,
-		       uint64_t *start, uint64_t *end)
+static void cow_window(const struct vma *v, const struct backing *b, gva_t page, uint64_t unit,
+		       gva_t *start, gva_t *end)
 {
-	*start = max64(max64(page & ~(unit - 1), v->start), b->start);
-	*end = min64(min64((page | (unit - 1)) + 1, v->end), b->end);
+	*start = gva_max(gva_align_down(page, unit), gva_max(v->start, b->start));
+	*end = gva_min(gva_next_unit(page, unit), gva_min(v->end, b->end));
 }
 
 /* The page at `page` is ours alone: so are, perhaps, those around it. */
-static int cow_reuse(struct mm *mm, struct vma *v, struct backing *b, uint64_t page)
+static int cow_reuse(struct mm *mm, struct vma *v, struct backing *b, gva_t page)
 {
 	struct arena *arena = mm->host->arena;
-	uint64_t low, high, start = page, end = page + PAGE_SIZE;
+	gva_t low, high, start = page, end = gva_add(page, PAGE_SIZE);
 
 	cow_window(v, b, page, REUSE_UNIT, &low, &high);
-	while (start > low && arena_page_exclusive(arena, backing_off(b, start - PAGE_SIZE)))
-		start -= PAGE_SIZE;
-	while (end < high && arena_page_exclusive(arena, backing_off(b, end)))
-		end += PAGE_SIZE;
+	while (gva_lt(low, start) &&
+	       arena_page_exclusive(arena, backing_off(b, gva_sub(start, PAGE_SIZE))))
+		start = gva_sub(start, PAGE_SIZE);
+	while (gva_lt(end, high) && arena_page_exclusive(arena, backing_off(b, end)))
+		end = gva_add(end, PAGE_SIZE);
 	if (backing_isolate(mm, start, end) < 0)
 		return -ENOMEM;
 	backing_at(mm, start)->cow = false;
@@ -104,10 +104,10 @@ static int cow_reuse(struct mm *mm, struct vma *v, struct backing *b, uint64_t p
 }
 
 /* Replaces exactly [start, end) of the backing there by copies. -EFAULT: the file ends before. */
-static int cow_copy_range(struct mm *mm, uint64_t start, uint64_t end)
+static int cow_copy_range(struct mm *mm, gva_t start, gva_t end)
 {
 	struct arena *arena = mm->host->arena;
-	uint64_t len = end - start, off;
+	uint64_t len = gva_diff(end, start), off;
 	struct backing *b, old;
 	int err = backing_isolate(mm, start, end);
 
@@ -131,10 +131,10 @@ static int cow_copy_range(struct mm *mm, uint64_t start, uint64_t end)
 	return err;
 }
 
-static int cow_break(struct mm *mm, struct vma *v, uint64_t page)
+static int cow_break(struct mm *mm, struct vma *v, gva_t page)
 {
 	struct backing *b = backing_at(mm, page);
-	uint64_t start, end;
+	gva_t start, end;
 	int err;
 
 	mm->faults_cow++;
@@ -143,8 +143,8 @@ static int cow_break(struct mm *mm, struct vma *v, uint64_t page)
 		return cow_reuse(mm, v, b, page);
 	cow_window(v, b, page, mm->host->props.cow_copy_pages * PAGE_SIZE, &start, &end);
 	err = cow_copy_range(mm, start, end);
-	if (err == -EFAULT && end - start > PAGE_SIZE)
-		err = cow_copy_range(mm, page, page + PAGE_SIZE);
+	if (err == -EFAULT && gva_diff(end, start) > PAGE_SIZE)
+		err = cow_copy_range(mm, page, gva_add(page, PAGE_SIZE));
 	return err;
 }
 
@@ -167,11 +167,11 @@ static bool may_be_copied(const struct vma *v)
 	return (v->flags & (VMA_SHARED | VMA_MAYWRITE)) == VMA_MAYWRITE;
 }
 
-int mm_fault_locked(struct mm *mm, uint64_t addr, unsigned access, bool force, int *si_code)
+int mm_fault_locked(struct mm *mm, gva_t addr, unsigned access, bool force, int *si_code)
 {
 	lock_assert_held_write(&mm->lock);
 	struct vma *v = vma_for_access(mm, addr);
-	uint64_t page = PAGE_DOWN(addr);
+	gva_t page = gva_page_down(addr);
 	bool write = access == GUEST_WRITE;
 	struct backing *b;
 	int err;
@@ -186,7 +186,7 @@ int mm_fault_locked(struct mm *mm, uint64_t addr, unsigned access, bool force, i
 		b = backing_at(mm, page);
 	} else if (!write || !b->cow) {
 		/* Nothing to do, except where the platform had no memory to map it with before. */
-		err = mm_map_range(mm, page, page + PAGE_SIZE);
+		err = mm_map_range(mm, page, gva_add(page, PAGE_SIZE));
 	} else {
 		err = 0;
 	}
@@ -201,7 +201,7 @@ int mm_fault(struct mm *mm, gva_t addr, unsigned access, int *si_code)
 
 	rwlock_wrlock(&mm->lock);
 	mm->faults_minor++;
-	r = mm_fault_locked(mm, addr.v, access, false, si_code);
+	r = mm_fault_locked(mm, addr, access, false, si_code);
 	rwlock_unlock(&mm->lock);
 	return r;
 }

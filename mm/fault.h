@@ -7,6 +7,6 @@
 
 /* As mm_fault. `force`: the vma's rights are not asked for, but a private page is still copied
  * before a write. */
-int mm_fault_locked(struct mm *mm, uint64_t addr, unsigned access, bool force, int *si_code);
+int mm_fault_locked(struct mm *mm, gva_t addr, unsigned access, bool force, int *si_code);
 
 #endif

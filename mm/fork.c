@@ -19,21 +19,21 @@
 
 /* ---- pages written soon after a fork ---- */
 
-static void pages_note(struct fork_pages *p, uint64_t unit)
+static void pages_note(struct fork_pages *p, gva_t unit)
 {
 	uint32_t n = p ? p->n : FORK_PAGES;
 
 	for (uint32_t i = 0; i < n; i++) {
-		if (n == FORK_PAGES || p->units[i] == unit)
+		if (n == FORK_PAGES || gva_eq(p->units[i], unit))
 			return;
 	}
 	if (atomic_compare_exchange_strong(&p->n, &n, n + 1))
 		p->units[n] = unit;
 }
 
-void fork_note_write(struct mm *mm, uint64_t page)
+void fork_note_write(struct mm *mm, gva_t page)
 {
-	uint64_t unit = page & ~(FORK_UNIT - 1);
+	gva_t unit = gva_align_down(page, FORK_UNIT);
 
 	pages_note(mm->fork_pages, unit);
 	pages_note(mm->parent_fork_pages, unit);
@@ -47,14 +47,14 @@ void fork_pages_put(struct fork_pages *p)
 
 struct fork {
 	struct mm *parent, *child;
-	uint64_t hot[FORK_PAGES + FORK_HINTS];
+	gva_t hot[FORK_PAGES + FORK_HINTS];
 	unsigned nr_hot;
 };
 
-static bool is_hot(const struct fork *f, uint64_t addr)
+static bool is_hot(const struct fork *f, gva_t addr)
 {
 	for (unsigned i = 0; i < f->nr_hot; i++) {
-		if (addr >= f->hot[i] && addr - f->hot[i] < FORK_UNIT)
+		if (gva_eq(gva_align_down(addr, FORK_UNIT), f->hot[i]))
 			return true;
 	}
 	return false;
@@ -62,13 +62,13 @@ static bool is_hot(const struct fork *f, uint64_t addr)
 
 /* A unit counts if it lies in private memory that may be written; then whole backings are in it or
  * out of it. */
-static void hot_add(struct fork *f, uint64_t unit)
+static void hot_add(struct fork *f, gva_t unit)
 {
 	struct vma *v = vma_at(f->parent, unit);
 
-	if (!unit || is_hot(f, unit) || !v || (v->flags & VMA_SHARED) || !(v->prot & GUEST_WRITE))
+	if (!unit.v || is_hot(f, unit) || !v || (v->flags & VMA_SHARED) || !(v->prot & GUEST_WRITE))
 		return;
-	if (backing_isolate(f->parent, unit, unit + FORK_UNIT) == 0)
+	if (backing_isolate(f->parent, unit, gva_add(unit, FORK_UNIT)) == 0)
 		f->hot[f->nr_hot++] = unit;
 }
 
@@ -77,7 +77,7 @@ static void hot_collect(struct fork *f, const gva_t *hints)
 	struct fork_pages *p = f->parent->fork_pages;
 
 	for (unsigned i = 0; i < FORK_HINTS; i++)
-		hot_add(f, hints[i].v & ~(FORK_UNIT - 1));
+		hot_add(f, gva_align_down(hints[i], FORK_UNIT));
 	for (unsigned i = 0; p && i < p->n; i++)
 		hot_add(f, p->units[i]);
 }
@@ -99,7 +99,7 @@ static void pages_share(struct mm *parent, struct mm *child)
 static bool copied_now(const struct fork *f, const struct vma *v, const struct backing *b)
 {
 	return b->owned && (v->prot & GUEST_WRITE) && !(v->flags & VMA_SHARED) &&
-	       is_hot(f, b->start) && b->start >= v->start && b->end <= v->end;
+	       is_hot(f, b->start) && gva_le(v->start, b->start) && gva_le(b->end, v->end);
 }
 
 /* ---- the copy ---- */
@@ -127,13 +127,13 @@ static void copy_fields(struct mm *child, const struct mm *mm)
 	child->limit_memlock = mm->limit_memlock;
 }
 
-static int revoke_run(struct mm *mm, const struct vma *v, uint64_t start, uint64_t end)
+static int revoke_run(struct mm *mm, const struct vma *v, gva_t start, gva_t end)
 {
 	unsigned rights = (v->prot | GUEST_READ) & ~(unsigned)GUEST_WRITE;
 
-	return start < end
-		   ? mm->host->platform->space_protect(mm->space, GVA(start), end - start, rights)
-		   : 0;
+	return gva_lt(start, end) ? mm->host->platform->space_protect(mm->space, start,
+								      gva_diff(end, start), rights)
+				  : 0;
 }
 
 /* Takes the right to write from the pages of `v` that will be copy-on-write, before their backings
@@ -141,7 +141,8 @@ static int revoke_run(struct mm *mm, const struct vma *v, uint64_t start, uint64
  * in a run may not be written anyway. */
 static int revoke_write(const struct fork *f, const struct vma *v)
 {
-	uint64_t start = 0, end = 0, backed = 0; /* the run so far, and what goes on behind it */
+	/* the run so far, and what goes on behind it */
+	gva_t start = GVA_NULL, end = GVA_NULL, backed = GVA_NULL;
 	int err = 0;
 
 	if ((v->flags & (VMA_SHARED | VMA_DONTFORK | VMA_WIPEONFORK)) || !(v->prot & GUEST_WRITE))
@@ -149,16 +150,16 @@ static int revoke_write(const struct fork *f, const struct vma *v)
 	backing_for_range (b, f->parent, v->start, v->end) {
 		bool keeps = copied_now(f, v, b);
 
-		if (b->start > backed || keeps) {
+		if (gva_lt(backed, b->start) || keeps) {
 			err = err ? err : revoke_run(f->parent, v, start, end);
-			start = end = 0;
+			start = end = GVA_NULL;
 		}
 		backed = b->end;
 		if (!b->owned || b->cow || keeps)
 			continue;
-		if (start == end)
-			start = max64(b->start, v->start);
-		end = min64(b->end, v->end);
+		if (gva_eq(start, end))
+			start = gva_max(b->start, v->start);
+		end = gva_min(b->end, v->end);
 	}
 	return err ? err : revoke_run(f->parent, v, start, end);
 }
@@ -167,11 +168,11 @@ static int copy_now(const struct fork *f, const struct backing *b)
 {
 	struct arena *arena = f->parent->host->arena;
 	struct backing copy = *b;
-	int err = arena_alloc_dirty(arena, b->end - b->start, &copy.off);
+	int err = arena_alloc_dirty(arena, backing_len(b), &copy.off);
 
 	if (err)
 		return err;
-	memcpy(arena_ptr(arena, copy.off), arena_ptr(arena, b->off), b->end - b->start);
+	memcpy(arena_ptr(arena, copy.off), arena_ptr(arena, b->off), backing_len(b));
 	copy.cow = false;
 	return backing_add(f->child, &copy);
 }
@@ -191,12 +192,12 @@ static int share_backings(const struct fork *f, const struct vma *v)
 				return err;
 			continue;
 		}
-		copy.start = max64(b->start, v->start);
-		copy.end = min64(b->end, v->end);
+		copy.start = gva_max(b->start, v->start);
+		copy.end = gva_min(b->end, v->end);
 		copy.off = backing_off(b, copy.start);
 		if (b->owned) {
 			copy.cow = b->cow = true;
-			arena_ref(mm->host->arena, copy.off, copy.end - copy.start);
+			arena_ref(mm->host->arena, copy.off, backing_len(&copy));
 		}
 		err = backing_add(f->child, &copy);
 		if (err)
@@ -212,8 +213,7 @@ static int fork_vma(const struct fork *f, const struct vma *v)
 
 	if (v->flags & VMA_DONTFORK)
 		return 0;
-	if (vma_is_accountable(v->prot, v->flags) &&
-	    mm_may_commit(f->parent->host, v->end - v->start) < 0)
+	if (vma_is_accountable(v->prot, v->flags) && mm_may_commit(f->parent->host, vma_len(v)) < 0)
 		return -ENOMEM;
 	c = vma_new(f->child, v);
 	if (!c)
@@ -262,7 +262,7 @@ int mm_fork(struct mm *parent, const gva_t hints[FORK_HINTS], struct mm **out)
 	hot_collect(&f, hints);
 	pages_share(parent, f.child);
 	err = fork_vmas(&f);
-	backing_merge(parent, 0, UINT64_MAX);
+	backing_merge(parent, GVA_NULL, GVA_MAX);
 	rwlock_unlock(&f.child->lock);
 	rwlock_unlock(&parent->lock);
 	if (err) {

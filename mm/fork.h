@@ -16,11 +16,11 @@
 struct fork_pages {
 	struct ref refs;
 	_Atomic uint32_t n;
-	_Atomic uint64_t units[FORK_PAGES]; /* addresses */
+	_Atomic(gva_t) units[FORK_PAGES];
 };
 
 /* A page of `mm` was met copy-on-write by a write. */
-void fork_note_write(struct mm *mm, uint64_t page);
+void fork_note_write(struct mm *mm, gva_t page);
 void fork_pages_put(struct fork_pages *p);
 
 #endif

@@ -9,32 +9,32 @@
 #include "util/minmax.h"
 
 /* Locked bytes in the range already: they do not count twice. */
-static uint64_t locked_in(struct mm *mm, uint64_t start, uint64_t end)
+static uint64_t locked_in(struct mm *mm, gva_t start, gva_t end)
 {
 	uint64_t n = 0;
 
 	vma_for_range (v, mm, start, end) {
 		if (v->flags & VMA_LOCKED)
-			n += min64(v->end, end) - (v->start > start ? v->start : start);
+			n += gva_diff(gva_min(v->end, end), gva_max(v->start, start));
 	}
 	return n;
 }
 
 /* Sets or clears VMA_LOCKED up to the first hole: -ENOMEM there. */
-static int set_locked(struct mm *mm, uint64_t start, uint64_t end, bool lock)
+static int set_locked(struct mm *mm, gva_t start, gva_t end, bool lock)
 {
-	uint64_t at = start;
+	gva_t at = start;
 	int err = 0;
 
-	while (!err && at < end) {
+	while (!err && gva_lt(at, end)) {
 		struct vma *v = vma_at(mm, at);
-		uint64_t high;
+		gva_t high;
 
 		if (!v) {
 			err = -ENOMEM;
 			break;
 		}
-		high = min64(v->end, end);
+		high = gva_min(v->end, end);
 		if (!(v->flags & VMA_LOCKED) == lock && !(v->flags & VMA_SPECIAL)) {
 			err = vma_isolate(mm, at, high);
 			v = vma_at(mm, at);
@@ -47,15 +47,15 @@ static int set_locked(struct mm *mm, uint64_t start, uint64_t end, bool lock)
 	return err;
 }
 
-static int mlock_locked(struct mm *mm, uint64_t start, uint64_t end, bool lock)
+static int mlock_locked(struct mm *mm, gva_t start, gva_t end, bool lock)
 {
 	if (lock && mm->limit_memlock == 0)
 		return -EPERM;
 	if (lock &&
-	    mm->locked_bytes + (end - start) - locked_in(mm, start, end) > mm->limit_memlock)
+	    mm->locked_bytes + gva_diff(end, start) - locked_in(mm, start, end) > mm->limit_memlock)
 		return -ENOMEM;
-	if (end <= start)
-		return end < start ? -EINVAL : 0;
+	if (gva_le(end, start))
+		return gva_lt(end, start) ? -EINVAL : 0;
 	return set_locked(mm, start, end, lock);
 }
 
@@ -67,7 +67,8 @@ static int populate_error(int err)
 
 static int lock_range(struct mm *mm, gva_t addr, uint64_t len, bool lock, bool on_fault)
 {
-	uint64_t start = PAGE_DOWN(addr.v), end = start + PAGE_UP(len + (addr.v & ~PAGE_MASK));
+	gva_t start = gva_page_down(addr);
+	gva_t end = gva_add(start, PAGE_UP(len + gva_diff(addr, start)));
 	int err;
 
 	rwlock_wrlock(&mm->lock);
@@ -103,7 +104,7 @@ static int mlockall_locked(struct mm *mm, int flags)
 			continue;
 		vma_change(mm, v, v->prot, changed);
 	}
-	vma_merge(mm, 0, UINT64_MAX);
+	vma_merge(mm, GVA_NULL, GVA_MAX);
 	return 0;
 }
 
@@ -115,6 +116,6 @@ int mm_mlockall(struct mm *mm, int flags)
 	err = mlockall_locked(mm, flags);
 	rwlock_unlock(&mm->lock);
 	if (!err && (flags & MCL_CURRENT) && !(flags & MCL_ONFAULT))
-		mm_populate_now(mm, 0, mm_end(mm), true);
+		mm_populate_now(mm, GVA_NULL, mm_end(mm), true);
 	return err;
 }

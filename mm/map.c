@@ -10,7 +10,6 @@
 
 #include "mm/populate.h"
 #include "mm/shmem.h"
-#include "util/minmax.h"
 
 #ifndef MAP_UNINITIALIZED
 #define MAP_UNINITIALIZED 0x4000000
@@ -28,8 +27,8 @@
 	 MAP_NONBLOCK | MAP_STACK | MAP_HUGETLB | ARCH_MAP_LOW | (0x3fu << 26))
 
 /* The range ARCH_MAP_LOW looks in. */
-#define LOW_BASE 0x40000000UL
-#define LOW_END  0x80000000UL
+#define LOW_BASE GVA(0x40000000)
+#define LOW_END  GVA(0x80000000)
 
 #define PROT_RIGHTS (unsigned)(PROT_READ | PROT_WRITE | PROT_EXEC)
 
@@ -96,41 +95,43 @@ static unsigned new_vma_flags(const struct mm *mm, const struct mmap_args *a)
 }
 
 /* Where Linux's get_unmapped_area looks without MAP_FIXED: the hint, if it is free; top-down;
- * bottom-up. `low`: all of it, the hint too, below 2 GiB. */
-static uint64_t find_place(struct mm *mm, uint64_t hint, uint64_t len, bool low)
+ * bottom-up. `low`: all of it, the hint too, below 2 GiB. GVA_NULL: nowhere. */
+static gva_t find_place(struct mm *mm, gva_t hint, uint64_t len, bool low)
 {
-	uint64_t end = low ? LOW_END : mm_end(mm), found;
+	gva_t end = low ? LOW_END : mm_end(mm), found;
 
-	if (len > end)
-		return 0;
-	hint = PAGE_DOWN(hint) ? max64(PAGE_DOWN(hint), GUEST_MMAP_MIN) : 0;
-	if (hint && hint <= end - len && vma_range_free(mm, hint, hint + len))
-		return hint;
+	if (len > end.v)
+		return GVA_NULL;
+	hint = gva_page_down(hint);
+	if (hint.v) {
+		hint = gva_max(hint, GVA(GUEST_MMAP_MIN));
+		if (gva_le(hint, gva_sub(end, len)) && vma_range_free(mm, hint, gva_add(hint, len)))
+			return hint;
+	}
 	if (low)
 		return vma_gap_lowest(mm, len, LOW_BASE, LOW_END);
-	found = vma_gap_highest(mm, len, GUEST_MMAP_MIN, mm->mmap_base);
-	return found ? found : vma_gap_lowest(mm, len, mm->mmap_base, mm_end(mm));
+	found = vma_gap_highest(mm, len, GVA(GUEST_MMAP_MIN), mm->mmap_base);
+	return found.v ? found : vma_gap_lowest(mm, len, mm->mmap_base, mm_end(mm));
 }
 
-int64_t mm_place(struct mm *mm, uint64_t addr, uint64_t len, unsigned flags)
+int mm_place(struct mm *mm, gva_t addr, uint64_t len, unsigned flags, gva_t *out)
 {
-	uint64_t found;
-
-	if (len > mm_end(mm))
+	if (len > mm_end(mm).v)
 		return -ENOMEM;
 	if (!(flags & (MAP_FIXED | MAP_FIXED_NOREPLACE))) {
-		found = find_place(mm, addr, len, flags & ARCH_MAP_LOW);
-		return found ? (int64_t)found : -ENOMEM;
+		*out = find_place(mm, addr, len, flags & ARCH_MAP_LOW);
+		return out->v ? 0 : -ENOMEM;
 	}
-	if (addr > mm_end(mm) - len)
+	if (gva_lt(gva_sub(mm_end(mm), len), addr))
 		return -ENOMEM;
-	if (addr & ~PAGE_MASK)
+	if (!gva_page_aligned(addr))
 		return -EINVAL;
-	if (addr < GUEST_MMAP_MIN)
+	if (addr.v < GUEST_MMAP_MIN)
 		return -EPERM;
-	if ((flags & MAP_FIXED_NOREPLACE) && vma_bytes(mm, addr, addr + len) > 0)
+	if ((flags & MAP_FIXED_NOREPLACE) && vma_bytes(mm, addr, gva_add(addr, len)) > 0)
 		return -EEXIST;
-	return (int64_t)addr;
+	*out = addr;
+	return 0;
 }
 
 int mm_may_expand(struct mm *mm, uint64_t len, unsigned prot, unsigned flags)
@@ -156,14 +157,14 @@ int mm_may_lock(struct mm *mm, uint64_t len)
 	return mm->locked_bytes + len > mm->limit_memlock ? -EAGAIN : 0;
 }
 
-int mm_clear_range(struct mm *mm, uint64_t start, uint64_t end)
+int mm_clear_range(struct mm *mm, gva_t start, gva_t end)
 {
 	lock_assert_held_write(&mm->lock);
 	struct vma *v = vma_find(mm, start), *next;
 	struct backing *b;
 	int err;
 
-	if (!v || v->start >= end)
+	if (!v || gva_le(end, v->start))
 		return 0;
 	err = vma_isolate(mm, start, end);
 	if (!err)
@@ -171,13 +172,13 @@ int mm_clear_range(struct mm *mm, uint64_t start, uint64_t end)
 	if (err)
 		return err;
 	b = backing_find(mm, start);
-	if (b && b->start < end) {
+	if (b && gva_lt(b->start, end)) {
 		err = mm_unmap_range(mm, start, end);
 		if (err)
 			return err;
 		backing_drop(mm, start, end);
 	}
-	for (v = vma_find(mm, start); v && v->start < end; v = next) {
+	for (v = vma_find(mm, start); v && gva_lt(v->start, end); v = next) {
 		next = vma_next(v);
 		vma_delete(mm, v);
 	}
@@ -210,51 +211,49 @@ static void populate_new(struct mm *mm, const struct mmap_args *a, struct vma *v
 
 /* Makes the vma and puts it where nothing is any more; past the clearing only memory for the vma
  * could fail, so it is made before. */
-static int64_t insert_mapping(struct mm *mm, const struct mmap_args *a, uint64_t addr, uint64_t len,
-			      unsigned flags)
+static int insert_mapping(struct mm *mm, const struct mmap_args *a, gva_t addr, uint64_t len,
+			  unsigned flags)
 {
 	const struct vma like = { .start = addr,
-				  .end = addr + len,
+				  .end = gva_add(addr, len),
 				  .prot = a->prot & PROT_RIGHTS,
 				  .flags = flags,
 				  .source = a->source,
 				  .offset = a->source ? a->offset : 0,
 				  .name = (char *)(uintptr_t)a->name };
 	struct vma *v;
-	int err = mm_may_expand(mm, len - vma_bytes(mm, addr, addr + len), like.prot, flags);
+	int err =
+	    mm_may_expand(mm, len - vma_bytes(mm, addr, gva_add(addr, len)), like.prot, flags);
 
 	if (err)
 		return err;
 	v = vma_new(mm, &like);
 	if (!v)
 		return -ENOMEM;
-	err = mm_clear_range(mm, addr, addr + len);
+	err = mm_clear_range(mm, addr, gva_add(addr, len));
 	if (err) {
 		vma_free(v);
 		return err;
 	}
 	vma_insert(mm, v);
 	populate_new(mm, a, v);
-	vma_merge(mm, addr, addr + len);
-	return (int64_t)addr;
+	vma_merge(mm, addr, gva_add(addr, len));
+	return 0;
 }
 
-static int64_t mmap_locked(struct mm *mm, const struct mmap_args *a, uint64_t len)
+/* *at: where the mapping is. */
+static int mmap_locked(struct mm *mm, const struct mmap_args *a, uint64_t len, gva_t *at)
 {
 	unsigned flags = new_vma_flags(mm, a);
-	int64_t addr;
-	int err = 0;
+	int err = mm->nr_vmas < VMA_MAX_COUNT ? 0 : -ENOMEM;
 
-	if (mm->nr_vmas >= VMA_MAX_COUNT)
-		return -ENOMEM;
-	addr = mm_place(mm, a->addr.v, len, a->flags);
-	if (addr < 0)
-		return addr;
-	if (flags & VMA_LOCKED)
+	if (!err)
+		err = mm_place(mm, a->addr, len, a->flags, at);
+	if (!err && (flags & VMA_LOCKED))
 		err = mm_may_lock(mm, len);
 	if (!err)
 		err = check_type(a);
-	return err ? err : insert_mapping(mm, a, (uint64_t)addr, len, flags);
+	return err ? err : insert_mapping(mm, a, *at, len, flags);
 }
 
 /* Of MAP_ANONYMOUS, or a mapping of /dev/zero, which has no pages of its own. */
@@ -266,28 +265,29 @@ static bool is_shared_anonymous(const struct mmap_args *a)
 }
 
 /* Shared anonymous memory is a file of memory that has no name. */
-static int64_t mmap_shared_anonymous(struct mm *mm, const struct mmap_args *a, uint64_t len)
+static int mmap_shared_anonymous(struct mm *mm, const struct mmap_args *a, uint64_t len, gva_t *at)
 {
 	struct mmap_args with = *a;
-	int64_t r = a->flags & MAP_NORESERVE ? 0 : mm_may_commit(mm->host, len);
+	int err = a->flags & MAP_NORESERVE ? 0 : mm_may_commit(mm->host, len);
 
-	if (!r)
-		r = shmem_create(mm->host->arena, len, &with.source);
-	if (r < 0)
-		return r;
+	if (!err)
+		err = shmem_create(mm->host->arena, len, &with.source);
+	if (err)
+		return err;
 	/* Linux makes memory that begins at 0, and maps what is behind its end. Who cannot write
 	 * needs none of his own. */
 	with.offset = is_file(a) && (a->vma_flags & VMA_MAYWRITE) ? a->offset : 0;
 	with.name = "/dev/zero (deleted)";
-	r = mmap_locked(mm, &with, len);
+	err = mmap_locked(mm, &with, len, at);
 	with.source->ops->unref(with.source);
-	return r;
+	return err;
 }
 
 int64_t mm_mmap(struct mm *mm, const struct mmap_args *a)
 {
 	uint64_t len = PAGE_UP(a->len);
-	int64_t r;
+	gva_t at;
+	int err;
 
 	if (is_file(a) && (a->offset & ~PAGE_MASK))
 		return -EINVAL;
@@ -300,24 +300,26 @@ int64_t mm_mmap(struct mm *mm, const struct mmap_args *a)
 	rwlock_wrlock(&mm->lock);
 	bool now = wants_pages(mm, a);
 	if (is_shared_anonymous(a))
-		r = mmap_shared_anonymous(mm, a, len);
+		err = mmap_shared_anonymous(mm, a, len, &at);
 	else
-		r = mmap_locked(mm, a, len);
+		err = mmap_locked(mm, a, len, &at);
 	rwlock_unlock(&mm->lock);
-	if (r >= 0 && now)
-		mm_populate_now(mm, (uint64_t)r, (uint64_t)r + len, true);
-	return r;
+	if (err)
+		return err;
+	if (now)
+		mm_populate_now(mm, at, gva_add(at, len), true);
+	return (int64_t)at.v;
 }
 
 int mm_munmap(struct mm *mm, gva_t addr, uint64_t len)
 {
-	uint64_t start = addr.v;
 	int err;
 
-	if ((start & ~PAGE_MASK) || start > mm_end(mm) || len > mm_end(mm) - start || len == 0)
+	if (!gva_page_aligned(addr) || gva_lt(mm_end(mm), addr) ||
+	    len > gva_diff(mm_end(mm), addr) || len == 0)
 		return -EINVAL;
 	rwlock_wrlock(&mm->lock);
-	err = mm_clear_range(mm, start, start + PAGE_UP(len));
+	err = mm_clear_range(mm, addr, gva_add(addr, PAGE_UP(len)));
 	rwlock_unlock(&mm->lock);
 	return err;
 }

@@ -5,8 +5,8 @@
 
 #include "mm/mm.h"
 
-/* An address for `len` bytes as mmap's flags want it: address or -errno. */
-int64_t mm_place(struct mm *mm, uint64_t addr, uint64_t len, unsigned flags);
+/* An address for `len` bytes as mmap's flags want it, `addr` or another. 0 or -errno. */
+int mm_place(struct mm *mm, gva_t addr, uint64_t len, unsigned flags, gva_t *out);
 /* Would `len` more bytes of such memory go past a limit? 0 or -ENOMEM. */
 int mm_may_expand(struct mm *mm, uint64_t len, unsigned prot, unsigned flags);
 /* The part of it that is about promises of memory. */
@@ -15,6 +15,6 @@ int mm_may_commit(const struct mm_host *h, uint64_t len);
 int mm_may_lock(struct mm *mm, uint64_t len);
 /* Unmaps everything in the range. -ENOMEM, or -EINVAL where it may not be cut: nothing visible
  * changed. */
-int mm_clear_range(struct mm *mm, uint64_t start, uint64_t end);
+int mm_clear_range(struct mm *mm, gva_t start, gva_t end);
 
 #endif

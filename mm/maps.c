@@ -86,10 +86,9 @@ uint64_t mm_touched(struct mm *mm)
 
 	if (!rwlock_tryrdlock(&mm->lock))
 		return mm->resident;
-	backing_for_range (b, mm, 0, UINT64_MAX) {
+	backing_for_range (b, mm, GVA_NULL, GVA_MAX) {
 		if (b->owned)
-			total +=
-			    touched_bytes(arena_ptr(mm->host->arena, b->off), b->end - b->start);
+			total += touched_bytes(arena_ptr(mm->host->arena, b->off), backing_len(b));
 	}
 	rwlock_unlock(&mm->lock);
 	return total;
@@ -97,19 +96,20 @@ uint64_t mm_touched(struct mm *mm)
 
 /* The host knows which pages of a memory file have been touched. At most to *end, which becomes the
  * end of the vma at `start` if that is lower. */
-static int mincore_locked(struct mm *mm, uint64_t start, uint64_t *end, unsigned char *vec)
+static int mincore_locked(struct mm *mm, gva_t start, gva_t *end, unsigned char *vec)
 {
 	const struct vma *v = vma_at(mm, start);
 
 	if (!v)
 		return -ENOMEM;
-	*end = min64(*end, v->end);
-	memset(vec, 0, (*end - start) >> PAGE_SHIFT);
+	*end = gva_min(*end, v->end);
+	memset(vec, 0, gva_diff(*end, start) >> PAGE_SHIFT);
 	backing_for_range (b, mm, start, *end) {
-		uint64_t low = max64(b->start, start), high = min64(b->end, *end);
-		void *host = memfile_ptr(b->mf, backing_off(b, low), high - low);
+		gva_t low = gva_max(b->start, start), high = gva_min(b->end, *end);
+		void *host = memfile_ptr(b->mf, backing_off(b, low), gva_diff(high, low));
 
-		if (!host || mincore(host, high - low, vec + ((low - start) >> PAGE_SHIFT)) < 0)
+		if (!host || mincore(host, gva_diff(high, low),
+				     vec + (gva_diff(low, start) >> PAGE_SHIFT)) < 0)
 			return -EAGAIN;
 	}
 	return 0;
@@ -118,16 +118,17 @@ static int mincore_locked(struct mm *mm, uint64_t start, uint64_t *end, unsigned
 int mm_mincore(struct mm *mm, gva_t addr, uint64_t len, gva_t vec)
 {
 	unsigned char buf[MINCORE_CHUNK];
-	uint64_t at = addr.v, end = at + PAGE_UP(len);
+	gva_t at = addr, end = gva_add(at, PAGE_UP(len));
 
-	if (at & ~PAGE_MASK)
+	if (!gva_page_aligned(at))
 		return -EINVAL;
 	if (!gva_range_ok(addr, len))
 		return -ENOMEM;
 	if (!gva_range_ok(vec, PAGE_UP(len) >> PAGE_SHIFT))
 		return -EFAULT;
-	while (at < end) {
-		uint64_t stop = min64(end, at + (MINCORE_CHUNK << PAGE_SHIFT)), n;
+	while (gva_lt(at, end)) {
+		gva_t stop = gva_min(end, gva_add(at, MINCORE_CHUNK << PAGE_SHIFT));
+		uint64_t n;
 		int err;
 
 		if (mm_killed(mm))
@@ -137,13 +138,13 @@ int mm_mincore(struct mm *mm, gva_t addr, uint64_t len, gva_t vec)
 		rwlock_unlock(&mm->lock);
 		if (err)
 			return err;
-		n = (stop - at) >> PAGE_SHIFT;
+		n = gva_diff(stop, at) >> PAGE_SHIFT;
 		for (uint64_t i = 0; i < n; i++)
 			buf[i] &= 1;
 		if (copy_to_guest(mm, vec, buf, n) > 0)
 			return -EFAULT;
 		at = stop;
-		vec.v += n;
+		vec = gva_add(vec, n);
 	}
 	return 0;
 }

@@ -48,7 +48,7 @@ int mm_create(struct mm_host *h, struct mm **out)
 	h->counts.spaces++;
 	rwlock_init(&mm->lock, LOCK_MM);
 	vma_tree_init(mm);
-	mm->mmap_base = (mm_end(mm) - MMAP_GAP_DEFAULT);
+	mm->mmap_base = gva_sub(mm_end(mm), MMAP_GAP_DEFAULT);
 	mm->limit_as = mm->limit_data = mm->limit_stack = mm->limit_memlock = UINT64_MAX;
 	*out = mm;
 	return 0;
@@ -72,7 +72,7 @@ static void mm_destroy(struct mm *mm)
 
 	mm->host->platform->space_destroy(mm->space);
 	rwlock_wrlock(&mm->lock); /* nobody waits for it; but so all may count on it */
-	backing_drop(mm, 0, UINT64_MAX);
+	backing_drop(mm, GVA_NULL, GVA_MAX);
 	while ((v = vma_first(mm)))
 		vma_delete(mm, v);
 	rwlock_unlock(&mm->lock);

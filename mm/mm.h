@@ -71,7 +71,7 @@ static inline void mm_host_uncharge(struct mm_host *h, uint64_t bytes)
 
 struct vma {
 	struct rb_node node;
-	uint64_t start, end;
+	gva_t start, end;
 	unsigned prot;             /* PROT_* */
 	unsigned flags;            /* VMA_* */
 	struct pagesource *source; /* NULL: anonymous private */
@@ -110,14 +110,14 @@ struct mm {
 	/* guarded by lock */
 	struct rb_tree vmas;
 	struct rb_tree backings;
-	uint64_t brk_start, brk;
-	uint64_t mmap_base;             /* top-down search starts below */
+	gva_t brk_start, brk;
+	gva_t mmap_base;                /* top-down search starts below */
 	uint64_t total_bytes;           /* of vmas: VmSize */
 	uint64_t peak_bytes;            /* the most that was */
 	_Atomic uint64_t peak_resident; /* written under lock, reset by /proc/PID/clear_refs */
 	uint64_t locked_bytes, data_bytes, stack_bytes;
-	uint64_t start_code, end_code, start_data, end_data, start_stack;
-	uint64_t arg_start, arg_end, env_start, env_end;
+	gva_t start_code, end_code, start_data, end_data, start_stack;
+	gva_t arg_start, arg_end, env_start, env_end;
 	gva_t vdso_base;
 	unsigned nr_vmas;
 	unsigned lock_future; /* mlockall(MCL_FUTURE) */
@@ -147,9 +147,9 @@ static inline bool mm_killed(const struct mm *mm)
 
 /* First address behind what can be mapped: the platform may keep a part of the user half for
  * itself. */
-static inline uint64_t mm_end(const struct mm *mm)
+static inline gva_t mm_end(const struct mm *mm)
 {
-	return mm->host->props.user_end;
+	return GVA(mm->host->props.user_end);
 }
 
 int mm_create(struct mm_host *h, struct mm **out);
@@ -191,7 +191,7 @@ int mm_msync(struct mm *mm, gva_t addr, uint64_t len, int flags);
 int mm_mlock(struct mm *mm, gva_t addr, uint64_t len, unsigned flags); /* MLOCK_ONFAULT */
 int mm_munlock(struct mm *mm, gva_t addr, uint64_t len);
 int mm_mlockall(struct mm *mm, int flags); /* MCL_*; 0: munlockall */
-uint64_t mm_brk(struct mm *mm, gva_t addr);
+gva_t mm_brk(struct mm *mm, gva_t addr);
 
 /* mm/fault.c: the guest touched `addr`. 0: run on. Else -SIGSEGV or -SIGBUS with *si_code
  * (SEGV_MAPERR, SEGV_ACCERR, BUS_ADRERR), or -SIGKILL when memory is exhausted. `sp` (0: unknown)

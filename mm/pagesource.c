@@ -11,6 +11,7 @@
 #include "mm/backing.h"
 #include "mm/populate.h"
 #include "mm/vma.h"
+#include "util/minmax.h"
 
 void pagesource_init(struct pagesource *ps, const struct pagesource_ops *ops)
 {
@@ -31,20 +32,22 @@ struct sweep {
 	bool copies;         /* private copies go too */
 };
 
-static uint64_t clamp(uint64_t x, uint64_t low, uint64_t high)
+/* Where `v` has the file's byte at `off`, or the end of `v` that is nearer to it. */
+static gva_t address_of(const struct vma *v, uint64_t off)
 {
-	return x < low ? low : x > high ? high : x;
+	off = min64(max64(off, v->offset), vma_offset(v, v->end));
+	return gva_add(v->start, off - v->offset);
 }
 
 /* Unmaps and drops the backings that touch [start, end) and are not owned: what is gone comes back
  * with a fault. */
-static bool drop_uncopied(struct mm *mm, uint64_t start, uint64_t end)
+static bool drop_uncopied(struct mm *mm, gva_t start, gva_t end)
 {
 	struct backing *b, *next;
 	bool any = false;
 
-	for (b = backing_find(mm, start); b && b->start < end; b = next) {
-		uint64_t from = b->start, to = b->end;
+	for (b = backing_find(mm, start); b && gva_lt(b->start, end); b = next) {
+		gva_t from = b->start, to = b->end;
 
 		next = backing_next(b);
 		if (b->owned)
@@ -58,12 +61,10 @@ static bool drop_uncopied(struct mm *mm, uint64_t start, uint64_t end)
 
 static void sweep_vma(const struct sweep *s, struct vma *v)
 {
-	uint64_t len = v->end - v->start;
-	uint64_t start = v->start + (clamp(s->start, v->offset, v->offset + len) - v->offset);
-	uint64_t end = v->start + (clamp(s->end, v->offset, v->offset + len) - v->offset);
+	gva_t start = address_of(v, s->start), end = address_of(v, s->end);
 	struct backing *b = backing_find(v->mm, start);
 
-	if (start == end || !b || b->start >= end)
+	if (gva_eq(start, end) || !b || gva_le(end, b->start))
 		return;
 	if (backing_isolate(v->mm, start, end) == 0 && s->copies) {
 		mm_unmap_range(v->mm, start, end);
@@ -142,10 +143,10 @@ bool mm_drop_lost_pages(struct mm *mm)
 	rwlock_wrlock(&mm->lock);
 	for (struct vma *v = vma_first(mm); v; v = vma_next(v)) {
 		uint64_t size = v->source ? PAGE_UP(v->source->ops->size(v->source)) : UINT64_MAX;
-		uint64_t end = clamp(size, v->offset, v->offset + (v->end - v->start));
+		gva_t end = address_of(v, size);
 
-		if (v->source && end < v->offset + (v->end - v->start))
-			any |= drop_uncopied(mm, v->start + (end - v->offset), v->end);
+		if (gva_lt(end, v->end))
+			any |= drop_uncopied(mm, end, v->end);
 	}
 	rwlock_unlock(&mm->lock);
 	return any;

@@ -20,38 +20,36 @@ unsigned mm_rights(const struct vma *v, const struct backing *b);
 
 /* Backs every hole of `v` in [start, end), as far as its file goes, and maps what was added. The
  * first error stops it. */
-int mm_populate(struct mm *mm, struct vma *v, uint64_t start, uint64_t end);
+int mm_populate(struct mm *mm, struct vma *v, gva_t start, gva_t end);
 /* What MAP_POPULATE and mlock do: backs what is mapped in the range, and gets the pages now, so
  * that the guest need not wait for one later. Called without mm->lock, which is taken for a piece
  * at a time: others have their turn. Ends at the first vma that fails, or goes on behind it; the
  * first error, -EFAULT for one that cannot be touched at all.
  * -EINTR: the calling thread is to end. */
-int mm_populate_now(struct mm *mm, uint64_t start, uint64_t end, bool go_on);
+int mm_populate_now(struct mm *mm, gva_t start, gva_t end, bool go_on);
 /* The second half of that, for what stands there. */
-int mm_bring_in(struct mm *mm, uint64_t start, uint64_t end);
+int mm_bring_in(struct mm *mm, gva_t start, gva_t end);
 /* How much is done at a time. */
 #define POPULATE_PIECE (16UL << 20)
-static inline uint64_t populate_piece_end(uint64_t start, uint64_t end)
+static inline gva_t populate_piece_end(gva_t start, gva_t end)
 {
-	uint64_t stop = (start | (POPULATE_PIECE - 1)) + 1;
-
-	return stop < end ? stop : end;
+	return gva_min(gva_next_unit(start, POPULATE_PIECE), end);
 }
 /* mm_populate for a private file mapping, with copies of the file's pages. */
-int mm_populate_copies(struct mm *mm, struct vma *v, uint64_t start, uint64_t end);
+int mm_populate_copies(struct mm *mm, struct vma *v, gva_t start, gva_t end);
 /* What is best done at once for memory that has just become accessible. Never fails: a fault will
  * find what is wrong. */
-void mm_populate_eagerly(struct mm *mm, struct vma *v, uint64_t start, uint64_t end);
+void mm_populate_eagerly(struct mm *mm, struct vma *v, gva_t start, gva_t end);
 /* The part of the hole around `addr` that is worth filling at once: aligned `unit`, inside `v` and
  * its file. */
-void mm_populate_window(struct mm *mm, const struct vma *v, uint64_t addr, uint64_t unit,
-			uint64_t *start, uint64_t *end);
+void mm_populate_window(struct mm *mm, const struct vma *v, gva_t addr, uint64_t unit, gva_t *start,
+			gva_t *end);
 
 /* Maps what stands in the range: for pages that may not have been mapped. */
-int mm_map_range(struct mm *mm, uint64_t start, uint64_t end);
+int mm_map_range(struct mm *mm, gva_t start, gva_t end);
 /* Sets the rights of what stands in the range: for pages that are mapped. */
-int mm_protect_range(struct mm *mm, uint64_t start, uint64_t end);
-int mm_unmap_range(struct mm *mm, uint64_t start, uint64_t end);
+int mm_protect_range(struct mm *mm, gva_t start, gva_t end);
+int mm_unmap_range(struct mm *mm, gva_t start, gva_t end);
 
 /* Copies [off, off+len) of `mf` to `dst`; returns bytes not copied (the file ended). */
 uint64_t memfile_read(struct memfile *mf, uint64_t off, void *dst, uint64_t len);

@@ -41,44 +41,44 @@ static int change_rights(struct mm *mm, struct vma *v, unsigned prot)
 	return mm_map_range(mm, v->start, v->end);
 }
 
-static int protect_locked(struct mm *mm, uint64_t start, uint64_t end, unsigned prot)
+static int protect_locked(struct mm *mm, gva_t start, gva_t end, unsigned prot)
 {
-	uint64_t at = start;
+	gva_t at = start;
 	int err = 0;
 
-	while (!err && at < end) {
+	while (!err && gva_lt(at, end)) {
 		struct vma *v = vma_at(mm, at);
-		uint64_t high;
+		gva_t high;
 
 		if (!v) {
 			err = -ENOMEM;
 			break;
 		}
-		high = v->end < end ? v->end : end;
-		err = check_rights(mm, v, high - at, prot);
+		high = gva_min(v->end, end);
+		err = check_rights(mm, v, gva_diff(high, at), prot);
 		if (!err && v->prot != prot)
 			err = vma_isolate(mm, at, high);
 		if (!err)
 			err = change_rights(mm, vma_at(mm, at), prot);
 		at = high;
 	}
-	vma_merge(mm, start, at < end ? at : end);
+	vma_merge(mm, start, gva_min(at, end));
 	return err;
 }
 
-static int protect_from(struct mm *mm, uint64_t start, uint64_t end, unsigned prot)
+static int protect_from(struct mm *mm, gva_t start, gva_t end, unsigned prot)
 {
 	struct vma *v = vma_find(mm, start);
 
 	if (!v)
 		return -ENOMEM;
 	if (prot & PROT_GROWSDOWN) {
-		if (v->start >= end)
+		if (gva_le(end, v->start))
 			return -ENOMEM;
 		if (!(v->flags & VMA_GROWSDOWN))
 			return -EINVAL;
 		start = v->start;
-	} else if (v->start > start) {
+	} else if (gva_lt(start, v->start)) {
 		return -ENOMEM;
 	} else if (prot & PROT_GROWSUP) {
 		return -EINVAL;
@@ -89,14 +89,14 @@ static int protect_from(struct mm *mm, uint64_t start, uint64_t end, unsigned pr
 int mm_mprotect(struct mm *mm, gva_t addr, uint64_t len, unsigned prot)
 {
 	const unsigned grows = PROT_GROWSDOWN | PROT_GROWSUP;
-	uint64_t start = addr.v, end = start + PAGE_UP(len);
+	gva_t start = addr, end = gva_add(start, PAGE_UP(len));
 	int err;
 
-	if ((prot & grows) == grows || (start & ~PAGE_MASK))
+	if ((prot & grows) == grows || !gva_page_aligned(start))
 		return -EINVAL;
 	if (len == 0)
 		return 0;
-	if (end <= start)
+	if (gva_le(end, start))
 		return -ENOMEM;
 	if (prot & ~(PROT_RIGHTS | PROT_SEM | grows))
 		return -EINVAL;

@@ -13,7 +13,8 @@
 #endif
 
 struct remap {
-	uint64_t old, old_len, new_len, new_addr;
+	gva_t old, new; /* `new`: where it is asked to be, and, when all is done, where it is */
+	uint64_t old_len, new_len;
 	unsigned flags;
 };
 
@@ -27,17 +28,20 @@ static int check_args(const struct mm *mm, const struct remap *r)
 {
 	if (r->flags & ~(unsigned)(MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP))
 		return -EINVAL;
-	if ((r->old & ~PAGE_MASK) || r->new_len == 0 || r->new_len > mm_end(mm))
+	if (!gva_page_aligned(r->old) || r->new_len == 0 || r->new_len > mm_end(mm).v)
 		return -EINVAL;
 	if (!has_target(r))
 		return 0;
-	if ((r->new_addr & ~PAGE_MASK) || r->new_addr > mm_end(mm) - r->new_len)
+	if (!gva_page_aligned(r->new) || gva_lt(gva_sub(mm_end(mm), r->new_len), r->new))
 		return -EINVAL;
 	if (!(r->flags & MREMAP_MAYMOVE))
 		return -EINVAL;
 	if ((r->flags & MREMAP_DONTUNMAP) && r->old_len != r->new_len)
 		return -EINVAL;
-	return r->old + r->old_len > r->new_addr && r->new_addr + r->new_len > r->old ? -EINVAL : 0;
+	if (gva_lt(r->new, gva_add(r->old, r->old_len)) &&
+	    gva_lt(r->old, gva_add(r->new, r->new_len)))
+		return -EINVAL;
+	return 0;
 }
 
 /* May the part of `v` (NULL: none) from r->old on move, or become r->new_len long? (Linux's
@@ -55,7 +59,7 @@ static int check_vma(struct mm *mm, const struct remap *r, const struct vma *v)
 		return -EINVAL;
 	if ((r->flags & MREMAP_DONTUNMAP) && (v->flags & VMA_SPECIAL))
 		return -EINVAL;
-	if (min64(r->old_len, r->new_len) > v->end - r->old)
+	if (min64(r->old_len, r->new_len) > gva_diff(v->end, r->old))
 		return -EFAULT;
 	if (!grows)
 		return 0;
@@ -67,83 +71,79 @@ static int check_vma(struct mm *mm, const struct remap *r, const struct vma *v)
 }
 
 /* Backings of the old range get their new addresses; both trees hold whole backings only. */
-static void move_backings(struct mm *mm, uint64_t old, uint64_t len, uint64_t new)
+static void move_backings(struct mm *mm, gva_t old, uint64_t len, gva_t new)
 {
 	struct backing *b = backing_find(mm, old), *next;
 
-	for (; b && b->start < old + len; b = next) {
+	for (; b && gva_lt(b->start, gva_add(old, len)); b = next) {
 		next = backing_next(b);
-		backing_move(mm, b, b->start - old + new);
+		backing_move(mm, b, gva_add(new, gva_diff(b->start, old)));
 	}
 }
 
-/* Moves the cut-out vma at r->old to the free range at `new`. */
-static int64_t move_vma(struct mm *mm, const struct remap *r, uint64_t new)
+/* Moves the old range, which lies in one vma, to the free range at r->new. */
+static int move(struct mm *mm, const struct remap *r)
 {
-	struct vma *v = vma_at(mm, r->old), *n = vma_new(mm, v);
-	bool keep = r->old_len == 0 || (r->flags & MREMAP_DONTUNMAP);
 	uint64_t len = min64(r->old_len, r->new_len);
+	gva_t old_end = gva_add(r->old, r->old_len), moved_end = gva_add(r->new, len);
+	struct vma *v, *n;
+	int err = mm->nr_vmas + 2 >= VMA_MAX_COUNT - 3 ? -ENOMEM : 0;
 
+	if (!err && r->old_len)
+		err = vma_isolate(mm, r->old, old_end);
+	if (!err && r->old_len)
+		err = backing_isolate(mm, r->old, old_end);
+	if (err)
+		return err;
+	v = vma_at(mm, r->old);
+	n = vma_new(mm, v);
 	if (!n)
 		return -ENOMEM;
-	n->offset += r->old - v->start;
-	n->start = new;
-	n->end = new + r->new_len;
+	n->offset = vma_offset(v, r->old);
+	n->start = r->new;
+	n->end = gva_add(r->new, r->new_len);
 	if (len && backing_find(mm, r->old)) {
-		mm_unmap_range(mm, r->old, r->old + len);
-		move_backings(mm, r->old, len, new);
+		mm_unmap_range(mm, r->old, gva_add(r->old, len));
+		move_backings(mm, r->old, len, r->new);
 	}
-	if (!keep)
+	if (r->old_len && !(r->flags & MREMAP_DONTUNMAP))
 		vma_delete(mm, v);
 	else if (r->old_len)
 		vma_change(mm, v, v->prot, v->flags & ~(unsigned)VMA_LOCKED);
 	vma_insert(mm, n);
-	backing_merge(mm, new, new + len);
-	if (mm_map_range(mm, new, new + len) < 0)
+	backing_merge(mm, r->new, moved_end);
+	if (mm_map_range(mm, r->new, moved_end) < 0)
 		return -ENOMEM;
 	if (r->new_len > len)
-		mm_populate_eagerly(mm, n, new + len, n->end);
-	vma_merge(mm, new, new + r->new_len);
-	vma_merge(mm, r->old, r->old + r->old_len);
-	return (int64_t) new;
-}
-
-static int64_t isolate_and_move(struct mm *mm, const struct remap *r, uint64_t new)
-{
-	uint64_t end = r->old + r->old_len;
-	int err = mm->nr_vmas + 2 >= VMA_MAX_COUNT - 3 ? -ENOMEM : 0;
-
-	if (!err && r->old_len)
-		err = vma_isolate(mm, r->old, end);
-	if (!err && r->old_len)
-		err = backing_isolate(mm, r->old, end);
-	return err ? err : move_vma(mm, r, new);
+		mm_populate_eagerly(mm, n, moved_end, n->end);
+	vma_merge(mm, r->new, gva_add(r->new, r->new_len));
+	vma_merge(mm, r->old, old_end);
+	return 0;
 }
 
 /* Gives back what r->new_len leaves of the old range. */
 static int shrink(struct mm *mm, struct remap *r)
 {
-	uint64_t from = r->old + r->new_len;
+	gva_t from = gva_add(r->old, r->new_len);
 
 	if (r->old_len <= r->new_len)
 		return 0;
-	if (!gva_range_ok(GVA(from), r->old_len - r->new_len))
+	if (!gva_range_ok(from, r->old_len - r->new_len))
 		return -EINVAL;
-	int err = mm_clear_range(mm, from, r->old + r->old_len);
+	int err = mm_clear_range(mm, from, gva_add(r->old, r->old_len));
 	r->old_len = r->new_len;
 	return err;
 }
 
 /* MREMAP_FIXED and MREMAP_DONTUNMAP. A source of length 0 may lie where the target is cleared. */
-static int64_t remap_to(struct mm *mm, struct remap *r)
+static int remap_to(struct mm *mm, struct remap *r)
 {
 	unsigned how = r->flags & MREMAP_FIXED ? MAP_FIXED : 0;
 	const struct vma *v;
-	int64_t new;
 	int err = 0;
 
 	if (how)
-		err = mm_clear_range(mm, r->new_addr, r->new_addr + r->new_len);
+		err = mm_clear_range(mm, r->new, gva_add(r->new, r->new_len));
 	if (!err && !vma_at(mm, r->old))
 		err = -EFAULT;
 	if (!err)
@@ -153,63 +153,53 @@ static int64_t remap_to(struct mm *mm, struct remap *r)
 	v = vma_at(mm, r->old);
 	if ((r->flags & MREMAP_DONTUNMAP) && mm_may_expand(mm, r->old_len, v->prot, v->flags) < 0)
 		return -ENOMEM;
-	new = mm_place(mm, r->new_addr, r->new_len, how);
-	return new < 0 ? new : isolate_and_move(mm, r, (uint64_t) new);
+	err = mm_place(mm, r->new, r->new_len, how, &r->new);
+	return err ? err : move(mm, r);
 }
 
 /* A range that only moves may hold several vmas, and holes between them. Each vma is a move of its
  * own: where one fails, those below it have moved. (Linux's remap_move) */
-static int64_t remap_range(struct mm *mm, const struct remap *r)
+static int remap_range(struct mm *mm, const struct remap *r)
 {
-	uint64_t end = r->old + r->old_len, at = r->old;
+	gva_t end = gva_add(r->old, r->old_len), at = r->old;
 	struct vma *v = vma_at(mm, at);
-	int64_t ret = v ? (int64_t)r->new_addr : -EFAULT;
+	int err = v ? 0 : -EFAULT;
 
-	for (; ret >= 0 && at < end && v && v->start < end; v = vma_find(mm, at)) {
+	for (; !err && gva_lt(at, end) && v && gva_lt(v->start, end); v = vma_find(mm, at)) {
 		struct remap part = *r;
 
-		part.old = max64(v->start, at);
-		part.old_len = part.new_len = min64(v->end, end) - part.old;
-		part.new_addr = r->new_addr + (part.old - r->old);
-		at = part.old + part.old_len;
-		ret = check_vma(mm, &part, v);
-		if (!ret)
-			ret = remap_to(mm, &part);
+		part.old = gva_max(v->start, at);
+		part.old_len = part.new_len = gva_diff(gva_min(v->end, end), part.old);
+		part.new = gva_add(r->new, gva_diff(part.old, r->old));
+		at = gva_add(part.old, part.old_len);
+		err = check_vma(mm, &part, v);
+		if (!err)
+			err = remap_to(mm, &part);
 	}
-	return ret < 0 ? ret : (int64_t)r->new_addr;
+	return err;
 }
 
-static bool can_grow_in_place(struct mm *mm, const struct remap *r, const struct vma *v)
+/* In place where there is room above, else elsewhere. */
+static int grow(struct mm *mm, struct remap *r, struct vma *v)
 {
-	uint64_t end = r->old + r->new_len;
+	gva_t from = v->end, to = gva_add(r->old, r->new_len);
+	int err;
 
-	return r->old_len && r->old + r->old_len == v->end && end <= mm_end(mm) &&
-	       vma_range_free(mm, v->end, end);
-}
-
-static int64_t grow_in_place(struct mm *mm, const struct remap *r, struct vma *v)
-{
-	uint64_t from = v->end, to = r->old + r->new_len;
-
-	vma_resize(mm, v, v->start, to);
-	mm_populate_eagerly(mm, v, from, to);
-	vma_merge(mm, from, to);
-	return (int64_t)r->old;
-}
-
-static int64_t grow(struct mm *mm, const struct remap *r, struct vma *v)
-{
-	int64_t new;
-
-	if (can_grow_in_place(mm, r, v))
-		return grow_in_place(mm, r, v);
+	if (r->old_len && gva_eq(gva_add(r->old, r->old_len), from) && gva_le(to, mm_end(mm)) &&
+	    vma_range_free(mm, from, to)) {
+		vma_resize(mm, v, v->start, to);
+		mm_populate_eagerly(mm, v, from, to);
+		vma_merge(mm, from, to);
+		r->new = r->old;
+		return 0;
+	}
 	if (!(r->flags & MREMAP_MAYMOVE))
 		return -ENOMEM;
-	new = mm_place(mm, 0, r->new_len, 0);
-	return new < 0 ? new : isolate_and_move(mm, r, (uint64_t) new);
+	err = mm_place(mm, GVA_NULL, r->new_len, 0, &r->new);
+	return err ? err : move(mm, r);
 }
 
-static int64_t remap_locked(struct mm *mm, struct remap *r)
+static int remap_locked(struct mm *mm, struct remap *r)
 {
 	struct vma *v = vma_at(mm, r->old);
 	int err;
@@ -223,26 +213,28 @@ static int64_t remap_locked(struct mm *mm, struct remap *r)
 		return remap_to(mm, r);
 	if (r->new_len > r->old_len)
 		return grow(mm, r, v);
-	err = shrink(mm, r);
-	return err ? err : (int64_t)r->old;
+	r->new = r->old;
+	return shrink(mm, r);
 }
 
 int64_t mm_mremap(struct mm *mm, gva_t old, uint64_t old_len, uint64_t new_len, unsigned flags,
 		  gva_t new_addr)
 {
-	struct remap r = { old.v, PAGE_UP(old_len), PAGE_UP(new_len), new_addr.v, flags };
-	int64_t ret = check_args(mm, &r);
+	struct remap r = { old, new_addr, PAGE_UP(old_len), PAGE_UP(new_len), flags };
+	int err = check_args(mm, &r);
 	const struct vma *v;
 	bool locked;
 
-	if (ret)
-		return ret;
+	if (err)
+		return err;
 	rwlock_wrlock(&mm->lock);
-	ret = remap_locked(mm, &r);
-	v = ret >= 0 ? vma_at(mm, (uint64_t)ret) : NULL;
+	err = remap_locked(mm, &r);
+	v = err ? NULL : vma_at(mm, r.new);
 	locked = v && (v->flags & VMA_LOCKED);
 	rwlock_unlock(&mm->lock);
+	if (err)
+		return err;
 	if (locked && r.new_len > r.old_len)
-		mm_populate_now(mm, (uint64_t)ret + r.old_len, (uint64_t)ret + r.new_len, true);
-	return ret;
+		mm_populate_now(mm, gva_add(r.new, r.old_len), gva_add(r.new, r.new_len), true);
+	return (int64_t)r.new.v;
 }

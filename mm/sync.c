@@ -14,25 +14,25 @@ struct file_part {
 	uint64_t off, len;
 };
 
-static void part_of(const struct vma *v, uint64_t start, uint64_t end, struct file_part *out)
+static void part_of(const struct vma *v, gva_t start, gva_t end, struct file_part *out)
 {
-	uint64_t low = v->start > start ? v->start : start;
+	gva_t low = gva_max(v->start, start);
 
 	out->source = v->source;
-	out->off = v->offset + (low - v->start);
-	out->len = (v->end < end ? v->end : end) - low;
+	out->off = vma_offset(v, low);
+	out->len = gva_diff(gva_min(v->end, end), low);
 	out->source->ops->ref(out->source);
 }
 
 /* Looks at the vma at or above *at, moves *at behind it. -ENOMEM: there was a hole before it, or
  * nothing. */
-static int next_to_sync(struct mm *mm, uint64_t *at, uint64_t end, int flags, struct file_part *out)
+static int next_to_sync(struct mm *mm, gva_t *at, gva_t end, int flags, struct file_part *out)
 {
 	struct vma *v = vma_find(mm, *at);
-	int err = v && v->start <= *at ? 0 : -ENOMEM;
+	int err = v && gva_le(v->start, *at) ? 0 : -ENOMEM;
 
 	out->source = NULL;
-	if (!v || v->start >= end) {
+	if (!v || gva_le(end, v->start)) {
 		*at = end;
 		return -ENOMEM;
 	}
@@ -44,11 +44,11 @@ static int next_to_sync(struct mm *mm, uint64_t *at, uint64_t end, int flags, st
 	return err;
 }
 
-static int sync_range(struct mm *mm, uint64_t at, uint64_t end, int flags)
+static int sync_range(struct mm *mm, gva_t at, gva_t end, int flags)
 {
 	int unmapped = 0;
 
-	while (at < end) {
+	while (gva_lt(at, end)) {
 		struct file_part part;
 		int err;
 
@@ -70,29 +70,28 @@ static int sync_range(struct mm *mm, uint64_t at, uint64_t end, int flags)
 
 int mm_msync(struct mm *mm, gva_t addr, uint64_t len, int flags)
 {
-	uint64_t start = addr.v, end = start + PAGE_UP(len);
+	gva_t start = addr, end = gva_add(start, PAGE_UP(len));
 
-	if ((flags & ~(MS_ASYNC | MS_INVALIDATE | MS_SYNC)) || (start & ~PAGE_MASK))
+	if ((flags & ~(MS_ASYNC | MS_INVALIDATE | MS_SYNC)) || !gva_page_aligned(start))
 		return -EINVAL;
 	if ((flags & MS_ASYNC) && (flags & MS_SYNC))
 		return -EINVAL;
-	if (end < start)
+	if (gva_lt(end, start))
 		return -ENOMEM;
 	return sync_range(mm, start, end, flags);
 }
 
 /* Looks at the vma at or above *at, moves *at behind it. Sets *hole when there was one before
  * it. */
-static int next_to_remove(struct mm *mm, uint64_t *at, uint64_t end, bool *hole,
-			  struct file_part *out)
+static int next_to_remove(struct mm *mm, gva_t *at, gva_t end, bool *hole, struct file_part *out)
 {
 	struct vma *v = vma_find(mm, *at);
-	uint64_t from = *at;
+	gva_t from = *at;
 
-	*hole |= !v || v->start > from;
-	*at = v && v->start < end ? v->end : end;
+	*hole |= !v || gva_lt(from, v->start);
+	*at = v && gva_lt(v->start, end) ? v->end : end;
 	out->source = NULL;
-	if (!v || v->start >= end)
+	if (!v || gva_le(end, v->start))
 		return 0;
 	if ((v->flags & VMA_LOCKED) || !v->source)
 		return -EINVAL;
@@ -104,11 +103,11 @@ static int next_to_remove(struct mm *mm, uint64_t *at, uint64_t end, bool *hole,
 	return 0;
 }
 
-int mm_remove(struct mm *mm, uint64_t start, uint64_t end)
+int mm_remove(struct mm *mm, gva_t start, gva_t end)
 {
 	bool hole = false;
 
-	while (start < end) {
+	while (gva_lt(start, end)) {
 		struct file_part part;
 		int err;
 

@@ -5,6 +5,6 @@
 #include "mm/mm.h"
 
 /* MADV_REMOVE: makes holes in the files mapped shared in the range. Without mm->lock. */
-int mm_remove(struct mm *mm, uint64_t start, uint64_t end);
+int mm_remove(struct mm *mm, gva_t start, gva_t end);
 
 #endif

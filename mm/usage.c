@@ -18,16 +18,16 @@ static unsigned holders_of_file(struct pagesource *ps, uint64_t off, uint64_t le
 
 	mutex_lock(&ps->lock);
 	list_for_each (v, &ps->vmas, source_node)
-		n += v->offset < off + len && off < v->offset + (v->end - v->start);
+		n += v->offset < off + len && off < vma_offset(v, v->end);
 	mutex_unlock(&ps->lock);
 	return n ? n : 1;
 }
 
-static unsigned holders_of(const struct vma *v, const struct backing *b, uint64_t at, uint64_t len)
+static unsigned holders_of(const struct vma *v, const struct backing *b, gva_t at, uint64_t len)
 {
 	if (b->owned)
 		return b->cow ? arena_page_holders(v->mm->host->arena, backing_off(b, at)) : 1;
-	return v->source ? holders_of_file(v->source, v->offset + (at - v->start), len) : 1;
+	return v->source ? holders_of_file(v->source, vma_offset(v, at), len) : 1;
 }
 
 static void add_dirty(struct mm_usage *u, uint64_t bytes, unsigned holders, uint64_t *pss)
@@ -44,43 +44,43 @@ static void add_clean(struct mm_usage *u, uint64_t bytes, unsigned holders)
 }
 
 /* Private memory that nobody else has: what the host has given of it. */
-static uint64_t touched(const struct backing *b, uint64_t from, uint64_t to, unsigned *steps)
+static uint64_t touched(const struct backing *b, gva_t from, gva_t to, unsigned *steps)
 {
 	unsigned left = USAGE_STEPS - *steps;
-	uint64_t bytes = usage_data_bytes(b->mf, backing_off(b, from), to - from, &left);
+	uint64_t bytes = usage_data_bytes(b->mf, backing_off(b, from), gva_diff(to, from), &left);
 
 	*steps = USAGE_STEPS - left;
 	return bytes;
 }
 
-static void add_file(struct mm_usage *u, const struct vma *v, const struct backing *b,
-		     uint64_t from, uint64_t to)
+static void add_file(struct mm_usage *u, const struct vma *v, const struct backing *b, gva_t from,
+		     gva_t to)
 {
-	u->file += to - from;
-	add_clean(u, to - from, holders_of(v, b, from, to - from));
+	u->file += gva_diff(to, from);
+	add_clean(u, gva_diff(to, from), holders_of(v, b, from, gva_diff(to, from)));
 }
 
-static void add_shmem(struct mm_usage *u, const struct vma *v, const struct backing *b,
-		      uint64_t from, uint64_t to)
+static void add_shmem(struct mm_usage *u, const struct vma *v, const struct backing *b, gva_t from,
+		      gva_t to)
 {
-	u->shmem += to - from;
-	add_dirty(u, to - from, holders_of(v, b, from, to - from), &u->pss_shmem);
+	u->shmem += gva_diff(to, from);
+	add_dirty(u, gva_diff(to, from), holders_of(v, b, from, gva_diff(to, from)), &u->pss_shmem);
 }
 
 /* Those who shared pages since a fork may have given them up one by one. */
-static void add_anon(struct mm_usage *u, const struct vma *v, const struct backing *b,
-		     uint64_t from, uint64_t to)
+static void add_anon(struct mm_usage *u, const struct vma *v, const struct backing *b, gva_t from,
+		     gva_t to)
 {
-	uint64_t bytes = b->cow ? to - from : touched(b, from, to, &u->steps),
+	uint64_t bytes = b->cow ? gva_diff(to, from) : touched(b, from, to, &u->steps),
 		 step = b->cow ? PAGE_SIZE : bytes;
 
 	u->anon += bytes;
 	for (uint64_t done = 0; done < bytes; done += step)
-		add_dirty(u, step, holders_of(v, b, from + done, step), &u->pss_anon);
+		add_dirty(u, step, holders_of(v, b, gva_add(from, done), step), &u->pss_anon);
 }
 
-static void add_piece(struct mm_usage *u, const struct vma *v, const struct backing *b,
-		      uint64_t from, uint64_t to)
+static void add_piece(struct mm_usage *u, const struct vma *v, const struct backing *b, gva_t from,
+		      gva_t to)
 {
 	if (b->mf != arena_memfile(v->mm->host->arena))
 		add_file(u, v, b, from, to);
@@ -93,14 +93,14 @@ static void add_piece(struct mm_usage *u, const struct vma *v, const struct back
 void mm_usage_add(const struct vma *v, struct mm_usage *u)
 {
 	backing_for_range (b, v->mm, v->start, v->end)
-		add_piece(u, v, b, max64(b->start, v->start), min64(b->end, v->end));
+		add_piece(u, v, b, gva_max(b->start, v->start), gva_min(b->end, v->end));
 }
 
-/* Tables that have an entry in [start, end), of a level where one table covers `span` bytes, beyond
+/* Tables that have an entry for `b`, of a level where one table covers `span` bytes, beyond
  * the last one that was counted, which *next is behind. */
-static uint64_t tables_at(uint64_t start, uint64_t end, uint64_t span, uint64_t *next)
+static uint64_t tables_at(const struct backing *b, uint64_t span, uint64_t *next)
 {
-	uint64_t first = max64(start / span, *next), last = (end - 1) / span;
+	uint64_t first = max64(b->start.v / span, *next), last = (b->end.v - 1) / span;
 
 	if (first > last)
 		return 0;
@@ -121,23 +121,21 @@ void mm_totals(struct mm *mm, struct mm_totals *out)
 		.data = mm->data_bytes,
 		.stack = mm->stack_bytes,
 	};
-	backing_for_range (b, mm, 0, UINT64_MAX) {
+	backing_for_range (b, mm, GVA_NULL, GVA_MAX) {
 		bool in_memory = b->mf == arena_memfile(mm->host->arena);
 		uint64_t bytes =
-		    b->owned && !b->cow ? touched(b, b->start, b->end, &steps) : b->end - b->start;
+		    b->owned && !b->cow ? touched(b, b->start, b->end, &steps) : backing_len(b);
 		*(b->owned ? &out->anon : in_memory ? &out->shmem : &out->file) += bytes;
 		for (unsigned level = 0; level < 3; level++)
-			tables +=
-			    tables_at(b->start, b->end, PAGE_SIZE << 9 * (level + 1), &next[level]);
+			tables += tables_at(b, PAGE_SIZE << 9 * (level + 1), &next[level]);
 	}
 	for (struct vma *v = vma_first(mm); v; v = vma_next(v))
-		out->exec +=
-		    (v->prot & (PROT_EXEC | PROT_WRITE)) == PROT_EXEC ? v->end - v->start : 0;
+		out->exec += (v->prot & (PROT_EXEC | PROT_WRITE)) == PROT_EXEC ? vma_len(v) : 0;
 	rwlock_unlock(&mm->lock);
 	out->tables = tables * PAGE_SIZE;
 }
 
-static uint64_t pagemap_entry(struct mm *mm, const struct backing *b, uint64_t at)
+static uint64_t pagemap_entry(struct mm *mm, const struct backing *b, gva_t at)
 {
 	const struct vma *v = vma_at(mm, at);
 	uint64_t entry = PAGEMAP_PRESENT;
@@ -149,16 +147,17 @@ static uint64_t pagemap_entry(struct mm *mm, const struct backing *b, uint64_t a
 	return entry;
 }
 
-void mm_pagemap(struct mm *mm, uint64_t start, size_t n, uint64_t *out)
+void mm_pagemap(struct mm *mm, gva_t start, size_t n, uint64_t *out)
 {
-	uint64_t end = start + n * PAGE_SIZE;
+	gva_t end = gva_add(start, n * PAGE_SIZE);
 
 	memset(out, 0, n * sizeof *out);
 	rwlock_rdlock(&mm->lock);
 	backing_for_range (b, mm, start, end) {
-		uint64_t to = min64(b->end, end);
-		for (uint64_t at = max64(b->start, start); at < to; at += PAGE_SIZE)
-			out[(at - start) / PAGE_SIZE] = pagemap_entry(mm, b, at);
+		gva_t to = gva_min(b->end, end);
+		for (gva_t at = gva_max(b->start, start); gva_lt(at, to);
+		     at = gva_add(at, PAGE_SIZE))
+			out[gva_diff(at, start) / PAGE_SIZE] = pagemap_entry(mm, b, at);
 	}
 	rwlock_unlock(&mm->lock);
 }

@@ -58,6 +58,6 @@ void mm_usage_add(const struct vma *v, struct mm_usage *u);
 #define PAGEMAP_EXCLUSIVE (1UL << 56)
 #define PAGEMAP_FILE      (1UL << 61)
 #define PAGEMAP_PRESENT   (1UL << 63)
-void mm_pagemap(struct mm *mm, uint64_t start, size_t n, uint64_t *out);
+void mm_pagemap(struct mm *mm, gva_t start, size_t n, uint64_t *out);
 
 #endif

@@ -16,7 +16,7 @@ static struct vma *vma_of(const struct rb_node *n)
 	return n ? container_of((struct rb_node *)(uintptr_t)n, struct vma, node) : NULL;
 }
 
-struct vma *vma_find(struct mm *mm, uint64_t addr)
+struct vma *vma_find(struct mm *mm, gva_t addr)
 {
 	lock_assert_held(&mm->lock);
 	struct rb_node *n = mm->vmas.root;
@@ -24,9 +24,9 @@ struct vma *vma_find(struct mm *mm, uint64_t addr)
 
 	while (n) {
 		struct vma *v = vma_of(n);
-		if (v->end > addr) {
+		if (gva_lt(addr, v->end)) {
 			found = v;
-			n = v->start <= addr ? NULL : n->left;
+			n = gva_le(v->start, addr) ? NULL : n->left;
 		} else {
 			n = n->right;
 		}
@@ -34,11 +34,11 @@ struct vma *vma_find(struct mm *mm, uint64_t addr)
 	return found;
 }
 
-struct vma *vma_at(struct mm *mm, uint64_t addr)
+struct vma *vma_at(struct mm *mm, gva_t addr)
 {
 	struct vma *v = vma_find(mm, addr);
 
-	return v && v->start <= addr ? v : NULL;
+	return v && gva_le(v->start, addr) ? v : NULL;
 }
 
 struct vma *vma_first(struct mm *mm)
@@ -56,11 +56,11 @@ struct vma *vma_prev(const struct vma *v)
 	return vma_of(rb_prev(&v->node));
 }
 
-uint64_t vma_low(const struct vma *v)
+gva_t vma_low(const struct vma *v)
 {
 	if (!(v->flags & VMA_GROWSDOWN))
 		return v->start;
-	return v->start > STACK_GUARD_GAP ? v->start - STACK_GUARD_GAP : 0;
+	return GVA(v->start.v > STACK_GUARD_GAP ? v->start.v - STACK_GUARD_GAP : 0);
 }
 
 static void vma_augment(struct rb_node *n)
@@ -83,20 +83,20 @@ void vma_tree_init(struct mm *mm)
 static void gap_update(struct mm *mm, struct vma *v)
 {
 	struct vma *prev;
-	uint64_t floor;
+	gva_t floor;
 
 	if (!v)
 		return;
 	prev = vma_prev(v);
-	floor = prev ? prev->end : 0;
-	v->gap = vma_low(v) > floor ? vma_low(v) - floor : 0;
+	floor = prev ? prev->end : GVA_NULL;
+	v->gap = gva_lt(floor, vma_low(v)) ? gva_diff(vma_low(v), floor) : 0;
 	rb_update(&mm->vmas, &v->node);
 }
 
 /* Adds (sign 1) or takes away (-1) what `v` stands for in the counters. */
 static void account(struct mm *mm, const struct vma *v, int sign)
 {
-	uint64_t n = (v->end - v->start) * (uint64_t)(int64_t)sign;
+	uint64_t n = vma_len(v) * (uint64_t)(int64_t)sign;
 
 	mm->total_bytes += n;
 	mm->peak_bytes = max64(mm->peak_bytes, mm->total_bytes);
@@ -171,7 +171,7 @@ void vma_insert(struct mm *mm, struct vma *v)
 
 	while (*link) {
 		parent = *link;
-		link = v->start < vma_of(parent)->start ? &parent->left : &parent->right;
+		link = gva_lt(v->start, vma_of(parent)->start) ? &parent->left : &parent->right;
 	}
 	v->gap = v->max_gap = 0;
 	rb_insert(&mm->vmas, &v->node, parent, link);
@@ -195,20 +195,20 @@ void vma_delete(struct mm *mm, struct vma *v)
 }
 
 /* Whoever looks through a source's vmas does so under its lock, from any address space. */
-static void set_range(struct vma *v, uint64_t start, uint64_t end)
+static void set_range(struct vma *v, gva_t start, gva_t end)
 {
 	struct pagesource *ps = v->source;
 
 	if (ps)
 		mutex_lock(&ps->lock);
-	v->offset += start - v->start;
+	v->offset = vma_offset(v, start);
 	v->start = start;
 	v->end = end;
 	if (ps)
 		mutex_unlock(&ps->lock);
 }
 
-void vma_resize(struct mm *mm, struct vma *v, uint64_t start, uint64_t end)
+void vma_resize(struct mm *mm, struct vma *v, gva_t start, gva_t end)
 {
 	account(mm, v, -1);
 	set_range(v, start, end);
@@ -228,12 +228,12 @@ void vma_change(struct mm *mm, struct vma *v, unsigned prot, unsigned flags)
 
 /* Makes `addr`, if it is inside a vma, a border. -ENOMEM; -EINVAL: of pages that stay together
  * (VMA_SPECIAL). */
-static int vma_split(struct mm *mm, uint64_t addr)
+static int vma_split(struct mm *mm, gva_t addr)
 {
 	lock_assert_held_write(&mm->lock);
 	struct vma *v = vma_at(mm, addr), *high;
 
-	if (!v || v->start == addr)
+	if (!v || gva_eq(v->start, addr))
 		return 0;
 	if (v->flags & VMA_SPECIAL)
 		return -EINVAL;
@@ -242,14 +242,14 @@ static int vma_split(struct mm *mm, uint64_t addr)
 	high = vma_new(mm, v);
 	if (!high)
 		return -ENOMEM;
-	high->offset += addr - v->start;
+	high->offset = vma_offset(v, addr);
 	high->start = addr;
 	vma_resize(mm, v, v->start, addr);
 	vma_insert(mm, high);
 	return 0;
 }
 
-int vma_isolate(struct mm *mm, uint64_t start, uint64_t end)
+int vma_isolate(struct mm *mm, gva_t start, gva_t end)
 {
 	int err = vma_split(mm, start);
 
@@ -268,10 +268,9 @@ static bool same_name(const char *a, const char *b)
 
 static bool vma_continues(const struct vma *a, const struct vma *b)
 {
-	return a->end == b->start && a->prot == b->prot && a->flags == b->flags &&
+	return gva_eq(a->end, b->start) && a->prot == b->prot && a->flags == b->flags &&
 	       !(a->flags & VMA_SPECIAL) && a->source == b->source &&
-	       (!a->source || a->offset + (a->end - a->start) == b->offset) &&
-	       same_name(a->name, b->name);
+	       (!a->source || vma_offset(a, a->end) == b->offset) && same_name(a->name, b->name);
 }
 
 /* A sweep (pagesource.c) that has not reached both of them has not reached what they become. */
@@ -284,13 +283,13 @@ static void sweep_join(struct vma *v, const struct vma *next)
 	mutex_unlock(&v->source->lock);
 }
 
-void vma_merge(struct mm *mm, uint64_t start, uint64_t end)
+void vma_merge(struct mm *mm, gva_t start, gva_t end)
 {
 	lock_assert_held_write(&mm->lock);
-	struct vma *v = vma_find(mm, start ? start - 1 : 0), *next;
-	uint64_t joined;
+	struct vma *v = vma_find(mm, start.v ? gva_sub(start, 1) : start), *next;
+	gva_t joined;
 
-	for (; v && v->start <= end; v = next) {
+	for (; v && gva_le(v->start, end); v = next) {
 		next = vma_next(v);
 		if (!next || !vma_continues(v, next))
 			continue;
@@ -302,86 +301,86 @@ void vma_merge(struct mm *mm, uint64_t start, uint64_t end)
 	}
 }
 
-bool vma_range_free(struct mm *mm, uint64_t start, uint64_t end)
+bool vma_range_free(struct mm *mm, gva_t start, gva_t end)
 {
 	struct vma *v = vma_find(mm, start);
 
-	return !v || end <= vma_low(v);
+	return !v || gva_le(end, vma_low(v));
 }
 
 /* The part of the gap below `v` that lies in [*low, *high): does it hold `len` bytes? */
-static bool gap_fits(const struct vma *v, uint64_t len, uint64_t *low, uint64_t *high)
+static bool gap_fits(const struct vma *v, uint64_t len, gva_t *low, gva_t *high)
 {
-	*high = min64(*high, vma_low(v));
-	*low = max64(*low, vma_low(v) - v->gap);
-	return *high > *low && *high - *low >= len;
+	*high = gva_min(*high, vma_low(v));
+	*low = gva_max(*low, gva_sub(vma_low(v), v->gap));
+	return gva_lt(*low, *high) && gva_diff(*high, *low) >= len;
 }
 
-/* The subtree's highest gap that fits; 0: none. */
-static uint64_t subtree_highest(const struct rb_node *n, uint64_t len, uint64_t low, uint64_t high)
+/* The subtree's highest gap that fits; GVA_NULL: none. */
+static gva_t subtree_highest(const struct rb_node *n, uint64_t len, gva_t low, gva_t high)
 {
 	const struct vma *v = vma_of(n);
-	uint64_t found = 0, gap_low = low, gap_high = high;
+	gva_t found = GVA_NULL, gap_low = low, gap_high = high;
 
 	if (!v || v->max_gap < len)
-		return 0;
-	if (v->end < high)
+		return GVA_NULL;
+	if (gva_lt(v->end, high))
 		found = subtree_highest(n->right, len, low, high);
-	if (found)
+	if (found.v)
 		return found;
 	if (gap_fits(v, len, &gap_low, &gap_high))
-		return gap_high - len;
-	return v->start > low ? subtree_highest(n->left, len, low, high) : 0;
+		return gva_sub(gap_high, len);
+	return gva_lt(low, v->start) ? subtree_highest(n->left, len, low, high) : GVA_NULL;
 }
 
-static uint64_t subtree_lowest(const struct rb_node *n, uint64_t len, uint64_t low, uint64_t high)
+static gva_t subtree_lowest(const struct rb_node *n, uint64_t len, gva_t low, gva_t high)
 {
 	const struct vma *v = vma_of(n);
-	uint64_t found = 0, gap_low = low, gap_high = high;
+	gva_t found = GVA_NULL, gap_low = low, gap_high = high;
 
 	if (!v || v->max_gap < len)
-		return 0;
-	if (v->start > low)
+		return GVA_NULL;
+	if (gva_lt(low, v->start))
 		found = subtree_lowest(n->left, len, low, high);
-	if (found)
+	if (found.v)
 		return found;
 	if (gap_fits(v, len, &gap_low, &gap_high))
 		return gap_low;
-	return v->end < high ? subtree_lowest(n->right, len, low, high) : 0;
+	return gva_lt(v->end, high) ? subtree_lowest(n->right, len, low, high) : GVA_NULL;
 }
 
 /* Where free space without an end begins. */
-static uint64_t last_end(struct mm *mm)
+static gva_t last_end(struct mm *mm)
 {
 	struct vma *v = vma_of(rb_last(&mm->vmas));
 
-	return v ? v->end : 0;
+	return v ? v->end : GVA_NULL;
 }
 
-uint64_t vma_gap_highest(struct mm *mm, uint64_t len, uint64_t low, uint64_t high)
+gva_t vma_gap_highest(struct mm *mm, uint64_t len, gva_t low, gva_t high)
 {
-	uint64_t top = max64(last_end(mm), low);
+	gva_t top = gva_max(last_end(mm), low);
 
-	if (top < high && high - top >= len)
-		return high - len;
+	if (gva_lt(top, high) && gva_diff(high, top) >= len)
+		return gva_sub(high, len);
 	return subtree_highest(mm->vmas.root, len, low, high);
 }
 
-uint64_t vma_gap_lowest(struct mm *mm, uint64_t len, uint64_t low, uint64_t high)
+gva_t vma_gap_lowest(struct mm *mm, uint64_t len, gva_t low, gva_t high)
 {
-	uint64_t found = subtree_lowest(mm->vmas.root, len, low, high),
-		 top = max64(last_end(mm), low);
+	gva_t found = subtree_lowest(mm->vmas.root, len, low, high);
+	gva_t top = gva_max(last_end(mm), low);
 
-	if (found)
+	if (found.v)
 		return found;
-	return top < high && high - top >= len ? top : 0;
+	return gva_lt(top, high) && gva_diff(high, top) >= len ? top : GVA_NULL;
 }
 
-uint64_t vma_bytes(struct mm *mm, uint64_t start, uint64_t end)
+uint64_t vma_bytes(struct mm *mm, gva_t start, gva_t end)
 {
 	uint64_t n = 0;
 
 	vma_for_range (v, mm, start, end)
-		n += min64(v->end, end) - max64(v->start, start);
+		n += gva_diff(gva_min(v->end, end), gva_max(v->start, start));
 	return n;
 }

@@ -12,9 +12,9 @@
 
 void vma_tree_init(struct mm *mm);
 /* The first vma that ends above `addr`; NULL: none. */
-struct vma *vma_find(struct mm *mm, uint64_t addr);
+struct vma *vma_find(struct mm *mm, gva_t addr);
 /* The vma that holds `addr`; NULL: none. */
-struct vma *vma_at(struct mm *mm, uint64_t addr);
+struct vma *vma_at(struct mm *mm, gva_t addr);
 struct vma *vma_first(struct mm *mm);
 struct vma *vma_next(const struct vma *v);
 struct vma *vma_prev(const struct vma *v);
@@ -28,23 +28,33 @@ void vma_insert(struct mm *mm, struct vma *v);
 /* Takes `v` out and frees it. */
 void vma_delete(struct mm *mm, struct vma *v);
 /* Moves the borders of a linked vma (its offset follows `start`). */
-void vma_resize(struct mm *mm, struct vma *v, uint64_t start, uint64_t end);
+void vma_resize(struct mm *mm, struct vma *v, gva_t start, gva_t end);
 /* Changes rights and flags of a linked vma. */
 void vma_change(struct mm *mm, struct vma *v, unsigned prot, unsigned flags);
 /* Makes both ends of the range borders. Errors as above: nothing visible changed. */
-int vma_isolate(struct mm *mm, uint64_t start, uint64_t end);
+int vma_isolate(struct mm *mm, gva_t start, gva_t end);
 /* Joins neighbours that fit together in and at the ends of the range. */
-void vma_merge(struct mm *mm, uint64_t start, uint64_t end);
+void vma_merge(struct mm *mm, gva_t start, gva_t end);
+
+static inline uint64_t vma_len(const struct vma *v)
+{
+	return gva_diff(v->end, v->start);
+}
+/* Where the byte at `addr` lies in the source. */
+static inline uint64_t vma_offset(const struct vma *v, gva_t addr)
+{
+	return v->offset + gva_diff(addr, v->start);
+}
 
 /* Lowest address the vma keeps others away from: a growing stack has a guard gap. */
-uint64_t vma_low(const struct vma *v);
+gva_t vma_low(const struct vma *v);
 /* Is [start, end) free of vmas and of guard gaps? */
-bool vma_range_free(struct mm *mm, uint64_t start, uint64_t end);
-/* Highest, or lowest, free place for `len` bytes in [low, high). 0: none. */
-uint64_t vma_gap_highest(struct mm *mm, uint64_t len, uint64_t low, uint64_t high);
-uint64_t vma_gap_lowest(struct mm *mm, uint64_t len, uint64_t low, uint64_t high);
+bool vma_range_free(struct mm *mm, gva_t start, gva_t end);
+/* Highest, or lowest, free place for `len` bytes in [low, high). GVA_NULL: none. */
+gva_t vma_gap_highest(struct mm *mm, uint64_t len, gva_t low, gva_t high);
+gva_t vma_gap_lowest(struct mm *mm, uint64_t len, gva_t low, gva_t high);
 /* Bytes of vmas in the range. */
-uint64_t vma_bytes(struct mm *mm, uint64_t start, uint64_t end);
+uint64_t vma_bytes(struct mm *mm, gva_t start, gva_t end);
 
 /* Private, writable, not a stack: what RLIMIT_DATA counts. */
 static inline bool vma_is_data(unsigned prot, unsigned flags)
@@ -63,6 +73,6 @@ static inline bool vma_allows(const struct vma *v, unsigned access)
 }
 
 #define vma_for_range(v, mm, from, to)                                                             \
-	for (struct vma *v = vma_find(mm, from); v && v->start < (to); v = vma_next(v))
+	for (struct vma *v = vma_find(mm, from); v && gva_lt(v->start, to); v = vma_next(v))
 
 #endif

@@ -31,7 +31,7 @@ static int look(const struct vma *v, void *arg)
 
 	if (!v->source || !v->source->ops->identify || !v->name)
 		return 0;
-	snprintf(name, sizeof name, "%lx-%lx", v->start, v->end);
+	snprintf(name, sizeof name, "%lx-%lx", v->start.v, v->end.v);
 	if (s->name ? strcmp(name, s->name) != 0 : s->left-- > 0)
 		return 0;
 	memcpy(s->found, name, sizeof name);

@@ -16,6 +16,7 @@
 #include "mm/usage.h"
 #include "proc/net.h"
 #include "proc/proc.h"
+#include "util/minmax.h"
 
 struct process *proc_process(struct pseudo_node *n)
 {
@@ -112,16 +113,16 @@ static int may_open_fs(struct pseudo_node *n, struct caller *c, int flags)
 
 /* ---- text of the address space ---- */
 
-static int show_range(struct mm *mm, uint64_t start, uint64_t end, struct text *out)
+static int show_range(struct mm *mm, gva_t start, gva_t end, struct text *out)
 {
 	char buf[4096];
-	while (start < end) {
-		size_t n = end - start < sizeof buf ? end - start : sizeof buf;
-		size_t left = copy_from_guest(mm, buf, GVA(start), n);
+	while (gva_lt(start, end)) {
+		size_t n = min64(gva_diff(end, start), sizeof buf);
+		size_t left = copy_from_guest(mm, buf, start, n);
 		text_put(out, buf, n - left);
 		if (left)
 			return 0;
-		start += n;
+		start = gva_add(start, n);
 	}
 	return 0;
 }
@@ -167,7 +168,8 @@ static int show_statm(struct pseudo_node *n, struct caller *c, struct text *out)
 		mm_totals(mm, &m);
 		rss = (m.anon + m.file + m.shmem) / PAGE_SIZE;
 		shared = (m.file + m.shmem) / PAGE_SIZE;
-		text = (PAGE_UP(mm->end_code) - PAGE_DOWN(mm->start_code)) / PAGE_SIZE;
+		text =
+		    gva_diff(gva_page_up(mm->end_code), gva_page_down(mm->start_code)) / PAGE_SIZE;
 		mm_put(mm);
 	}
 	text_printf(out, "%lu %lu %lu %lu 0 %lu 0\n", m.size / PAGE_SIZE, rss, shared, text,

@@ -42,7 +42,7 @@ void proc_put_vma(struct text *out, const struct vma *v)
 	size_t line = out->len;
 	struct file_id id = vma_file(v);
 
-	text_printf(out, "%08lx-%08lx %c%c%c%c %08lx %02x:%02x %lu ", v->start, v->end,
+	text_printf(out, "%08lx-%08lx %c%c%c%c %08lx %02x:%02x %lu ", v->start.v, v->end.v,
 		    v->prot & PROT_READ ? 'r' : '-', v->prot & PROT_WRITE ? 'w' : '-',
 		    v->prot & PROT_EXEC ? 'x' : '-', v->flags & VMA_SHARED ? 's' : 'p',
 		    v->source ? v->offset : 0, id.major, id.minor, id.ino);
@@ -59,8 +59,8 @@ static int map_line(const struct vma *v, void *arg)
 
 /* Every process has it where the CPU's kernel does; it is none of its address space. */
 static const struct vma vsyscall_vma = {
-	.start = VSYSCALL_PAGE,
-	.end = VSYSCALL_PAGE + PAGE_SIZE,
+	.start = { VSYSCALL_PAGE },
+	.end = { VSYSCALL_PAGE + PAGE_SIZE },
 	.prot = PROT_EXEC,
 	.name = (char[]){ "[vsyscall]" },
 };
@@ -171,13 +171,13 @@ static int query_vma(const struct vma *v, void *arg)
 	struct file_id id = vma_file(v);
 	bool next = q->query_flags & QUERY_NEXT;
 
-	if (v->end <= q->query_addr || (next && !query_matches(q, v)))
+	if (v->end.v <= q->query_addr || (next && !query_matches(q, v)))
 		return 0;
-	if (!query_matches(q, v) || (!next && v->start > q->query_addr))
+	if (!query_matches(q, v) || (!next && v->start.v > q->query_addr))
 		return 1;
 	x->found = true;
-	q->vma_start = v->start;
-	q->vma_end = v->end;
+	q->vma_start = v->start.v;
+	q->vma_end = v->end.v;
 	q->vma_flags = query_bits(v);
 	q->vma_page_size = PAGE_SIZE;
 	q->vma_offset = v->source ? v->offset : 0;

@@ -6,6 +6,7 @@
 
 #include "kernel/sandbox.h"
 #include "mm/usage.h"
+#include "mm/vma.h"
 #include "proc/proc.h"
 
 static void kb(struct text *out, const char *name, uint64_t bytes)
@@ -70,7 +71,7 @@ static const struct {
 static void put_flags(struct text *out, const struct vma *v)
 {
 	text_puts(out, "VmFlags: ");
-	if (v->start >= GUEST_TASK_SIZE) {
+	if (v->start.v >= GUEST_TASK_SIZE) {
 		text_puts(out, "ex \n");
 		return;
 	}
@@ -87,10 +88,10 @@ static int smap_block(const struct vma *v, void *arg)
 	struct text *out = arg;
 	struct mm_usage u = { 0 };
 
-	if (v->start < GUEST_TASK_SIZE)
+	if (v->start.v < GUEST_TASK_SIZE)
 		mm_usage_add(v, &u);
 	proc_put_vma(out, v);
-	kb(out, "Size:", v->end - v->start);
+	kb(out, "Size:", vma_len(v));
 	kb(out, "KernelPageSize:", PAGE_SIZE);
 	kb(out, "MMUPageSize:", PAGE_SIZE);
 	put_usage(out, &u, v->flags & VMA_LOCKED ? mm_usage_pss(&u) : 0, false);
@@ -107,7 +108,8 @@ int proc_show_smaps(struct pseudo_node *n, struct caller *c, struct text *out)
 /* ---- smaps_rollup ---- */
 
 struct rollup {
-	uint64_t start, end, locked;
+	gva_t start, end;
+	uint64_t locked;
 	struct mm_usage sum;
 };
 
@@ -119,7 +121,7 @@ static int rollup_add(const struct vma *v, void *arg)
 	mm_usage_add(v, &r->sum);
 	if (v->flags & VMA_LOCKED)
 		r->locked += mm_usage_pss(&r->sum) - before;
-	if (!r->end)
+	if (!r->end.v)
 		r->start = v->start;
 	r->end = v->end;
 	return 0;
@@ -130,10 +132,10 @@ int proc_show_smaps_rollup(struct pseudo_node *n, struct caller *c, struct text 
 	struct rollup r = { 0 };
 	int err = proc_each_vma(n, c, rollup_add, &r, false);
 
-	if (err || !r.end)
+	if (err || !r.end.v)
 		return err ?: -ESRCH;
 	size_t line = out->len;
-	text_printf(out, "%08lx-%08lx ---p 00000000 00:00 0 ", r.start, r.end);
+	text_printf(out, "%08lx-%08lx ---p 00000000 00:00 0 ", r.start.v, r.end.v);
 	proc_put_map_name(out, line, "[rollup]");
 	text_putc(out, '\n');
 	put_usage(out, &r.sum, r.locked, true);
@@ -154,11 +156,11 @@ ssize_t proc_read_pagemap(struct pseudo_node *n, struct caller *c, struct uio *u
 	struct mm *mm = proc_mm(n);
 	if (!mm)
 		return 0;
-	uint64_t at = (uint64_t)pos / sizeof entries[0], last = mm_end(mm) / PAGE_SIZE;
+	uint64_t at = (uint64_t)pos / sizeof entries[0], last = mm_end(mm).v / PAGE_SIZE;
 	while (want && at < last) {
 		size_t k = want < PAGEMAP_CHUNK ? want : PAGEMAP_CHUNK;
 		k = k < last - at ? k : last - at;
-		mm_pagemap(mm, at * PAGE_SIZE, k, entries);
+		mm_pagemap(mm, GVA(at * PAGE_SIZE), k, entries);
 		size_t put = uio_put(u, entries, k * sizeof entries[0]);
 		done += put;
 		if (put < k * sizeof entries[0])

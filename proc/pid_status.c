@@ -210,7 +210,7 @@ static void put_memory(struct text *out, const struct view *v)
 		return;
 	uint64_t rest = m->file + m->shmem,
 		 peak = mm->peak_resident > m->anon ? mm->peak_resident : m->anon;
-	uint64_t text = PAGE_UP(mm->end_code) - PAGE_DOWN(mm->start_code);
+	uint64_t text = gva_diff(gva_page_up(mm->end_code), gva_page_down(mm->start_code));
 	kb(out, "VmPeak", m->peak);
 	kb(out, "VmSize", m->size);
 	kb(out, "VmLck", m->locked);
@@ -352,14 +352,14 @@ int proc_show_stat(struct pseudo_node *n, struct caller *c, struct text *out)
 		    v.start_ticks);
 	text_printf(out, "%lu %lu %lu ", t->size, (t->anon + t->file + t->shmem) / PAGE_SIZE,
 		    v.rss_limit);
-	text_printf(out, "%lu %lu %lu 0 0 ", open ? m->start_code : !!m, open ? m->end_code : !!m,
-		    open ? m->start_stack : 0);
+	text_printf(out, "%lu %lu %lu 0 0 ", open ? m->start_code.v : !!m,
+		    open ? m->end_code.v : !!m, open ? m->start_stack.v : 0);
 	text_printf(out, "%lu %lu %lu %lu 0 0 0 %d %d %d %d 0 0 0 ", v.pending & INT32_MAX,
 		    v.blocked & INT32_MAX, v.ignored & INT32_MAX, v.caught & INT32_MAX,
 		    v.exit_signal, v.cpu, v.sched.priority, v.sched.policy);
-	text_printf(out, "%lu %lu %lu %lu %lu %lu %lu %d\n", open ? m->start_data : 0,
-		    open ? m->end_data : 0, open ? m->brk_start : 0, open ? m->arg_start : 0,
-		    open ? m->arg_end : 0, open ? m->env_start : 0, open ? m->env_end : 0,
+	text_printf(out, "%lu %lu %lu %lu %lu %lu %lu %d\n", open ? m->start_data.v : 0,
+		    open ? m->end_data.v : 0, open ? m->brk_start.v : 0, open ? m->arg_start.v : 0,
+		    open ? m->arg_end.v : 0, open ? m->env_start.v : 0, open ? m->env_end.v : 0,
 		    v.inspected ? v.exit_code : 0);
 	view_drop(&v);
 	return 0;

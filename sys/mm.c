@@ -112,7 +112,7 @@ SYSCALL_DEFINE(mremap)
 
 SYSCALL_DEFINE(brk)
 {
-	return (int64_t)mm_brk(t->mm, GVA(a[0]));
+	return (int64_t)mm_brk(t->mm, GVA(a[0])).v;
 }
 
 SYSCALL_DEFINE(madvise)

@@ -13,43 +13,43 @@
 
 /* The mapping of an address and its neighbours. */
 struct place {
-	uint64_t addr;
+	gva_t addr;
 	struct text here;
 	/* end of the last mapping below, start of the first above; 0: none */
-	uint64_t below, above;
+	gva_t below, above;
 };
 
 static int find_place(const struct vma *v, void *arg)
 {
 	struct place *p = arg;
 
-	if (v->end <= p->addr) {
+	if (gva_le(v->end, p->addr)) {
 		p->below = v->end;
 		return 0;
 	}
-	if (v->start > p->addr) {
+	if (gva_lt(p->addr, v->start)) {
 		p->above = v->start;
 		return 1;
 	}
 	text_printf(&p->here, "%s+%#lx (%lx-%lx %c%c%c%c)", v->name ? v->name : "anonymous memory",
-		    p->addr - v->start + (v->source ? v->offset : 0), v->start, v->end,
+		    gva_diff(p->addr, v->start) + (v->source ? v->offset : 0), v->start.v, v->end.v,
 		    v->prot & PROT_READ ? 'r' : '-', v->prot & PROT_WRITE ? 'w' : '-',
 		    v->prot & PROT_EXEC ? 'x' : '-', v->flags & VMA_SHARED ? 's' : 'p');
 	return 1;
 }
 
-static void report_place(struct observe *o, struct task *t, const char *what, uint64_t addr)
+static void report_place(struct observe *o, struct task *t, const char *what, gva_t addr)
 {
 	struct place p = { .addr = addr };
 
 	mm_for_each_vma(t->mm, find_place, &p);
 	if (p.here.len)
-		observe_log(o, 1, "  %s %#lx in %s", what, addr, text_str(&p.here));
+		observe_log(o, 1, "  %s %#lx in %s", what, addr.v, text_str(&p.here));
 	else
 		observe_log(o, 1,
 			    "  %s %#lx is not mapped; the mappings next to it end at %#lx and "
 			    "start at %#lx",
-			    what, addr, p.below, p.above);
+			    what, addr.v, p.below.v, p.above.v);
 	text_free(&p.here);
 }
 
@@ -120,9 +120,9 @@ void crash_report(struct observe *o, struct task *t, const siginfo_t *si)
 	text_free(&info);
 	if (t->sb->platform->regs_get(t->context, &r))
 		return;
-	report_place(o, t, "instruction", regs_ip(&r));
+	report_place(o, t, "instruction", GVA(regs_ip(&r)));
 	if (has_address(si->si_signo) && si->si_code > 0 && si->si_code != SI_KERNEL)
-		report_place(o, t, "address", (uintptr_t)si->si_addr);
+		report_place(o, t, "address", GVA((uintptr_t)si->si_addr));
 	report_registers(o, &r);
 	report_bytes(o, t, "code ", regs_ip(&r), 1, 16);
 	report_bytes(o, t, "stack", regs_sp(&r), 8, 4);

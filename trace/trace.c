@@ -544,7 +544,7 @@ static void print_program(struct text *out, struct task *t, const char *path, ch
 	}
 	while (envp[vars])
 		vars++;
-	text_printf(out, "], %#lx /* %u var%s */", t->mm->env_start, vars, vars == 1 ? "" : "s");
+	text_printf(out, "], %#lx /* %u var%s */", t->mm->env_start.v, vars, vars == 1 ? "" : "s");
 }
 
 void trace_program(struct observe *o, struct task *t, const char *path, char *const *argv,

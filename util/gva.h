@@ -15,6 +15,7 @@ typedef struct gva {
 
 #define GVA(x)   ((gva_t){ (uint64_t)(x) })
 #define GVA_NULL GVA(0)
+#define GVA_MAX  GVA(UINT64_MAX)
 
 #define PAGE_SHIFT   ARCH_PAGE_SHIFT
 #define PAGE_SIZE    (1UL << PAGE_SHIFT)
@@ -30,6 +31,69 @@ typedef struct gva {
 static inline gva_t gva_add(gva_t addr, uint64_t n)
 {
 	return GVA(addr.v + n);
+}
+
+static inline gva_t gva_sub(gva_t addr, uint64_t n)
+{
+	return GVA(addr.v - n);
+}
+
+/* Bytes from `low` up to `high`. */
+static inline uint64_t gva_diff(gva_t high, gva_t low)
+{
+	return high.v - low.v;
+}
+
+static inline bool gva_eq(gva_t a, gva_t b)
+{
+	return a.v == b.v;
+}
+
+static inline bool gva_lt(gva_t a, gva_t b)
+{
+	return a.v < b.v;
+}
+
+static inline bool gva_le(gva_t a, gva_t b)
+{
+	return a.v <= b.v;
+}
+
+static inline gva_t gva_min(gva_t a, gva_t b)
+{
+	return gva_lt(a, b) ? a : b;
+}
+
+static inline gva_t gva_max(gva_t a, gva_t b)
+{
+	return gva_lt(a, b) ? b : a;
+}
+
+/* `unit` is a power of two. */
+static inline gva_t gva_align_down(gva_t addr, uint64_t unit)
+{
+	return GVA(addr.v & ~(unit - 1));
+}
+
+/* The next border of units above `addr`. */
+static inline gva_t gva_next_unit(gva_t addr, uint64_t unit)
+{
+	return GVA((addr.v | (unit - 1)) + 1);
+}
+
+static inline gva_t gva_page_down(gva_t addr)
+{
+	return GVA(PAGE_DOWN(addr.v));
+}
+
+static inline gva_t gva_page_up(gva_t addr)
+{
+	return GVA(PAGE_UP(addr.v));
+}
+
+static inline bool gva_page_aligned(gva_t addr)
+{
+	return !(addr.v & ~PAGE_MASK);
 }
 
 /* Does [addr, addr+len) lie inside the user half, without wrapping? */

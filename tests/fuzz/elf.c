@@ -26,7 +26,7 @@ static void load(char *const *argv, char *const *envp)
 		assert_true(why.text[0] != '\0');
 		return;
 	}
-	assert_true(img.entry < GUEST_TASK_SIZE && img.sp % 16 == 0);
+	assert_true(img.entry.v < GUEST_TASK_SIZE && img.sp.v % 16 == 0);
 	assert_non_null(vma_at(img.mm, img.sp));
 	mm_check(img.mm);
 	exec_image_destroy(&img);

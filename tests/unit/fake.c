@@ -196,11 +196,11 @@ void world_count_reset(struct world *w)
 
 /* ---- checks ---- */
 
-static void check_page(struct mm *mm, const struct vma *v, const struct backing *b, uint64_t addr)
+static void check_page(struct mm *mm, const struct vma *v, const struct backing *b, gva_t addr)
 {
 	const struct space *s = mm->space;
-	size_t i = run_find(s, addr);
-	bool mapped = i < s->n && s->runs[i].start <= addr;
+	size_t i = run_find(s, addr.v);
+	bool mapped = i < s->n && s->runs[i].start <= addr.v;
 
 	if (!mm_rights(v, b)) {
 		assert_false(mapped);
@@ -208,13 +208,12 @@ static void check_page(struct mm *mm, const struct vma *v, const struct backing 
 	}
 	assert_true(mapped);
 	assert_ptr_equal(s->runs[i].mf, b->mf);
-	assert_int_equal(s->runs[i].off + (addr - s->runs[i].start), backing_off(b, addr));
+	assert_int_equal(s->runs[i].off + (addr.v - s->runs[i].start), backing_off(b, addr));
 	if (s->runs[i].prot != mm_rights(v, b))
 		fail_msg("page %#lx is mapped with rights %u, not %u; backing [%#lx, %#lx) cow %d, "
 			 "vma [%#lx, %#lx)",
-			 (unsigned long)addr, s->runs[i].prot, mm_rights(v, b),
-			 (unsigned long)b->start, (unsigned long)b->end, b->cow,
-			 (unsigned long)v->start, (unsigned long)v->end);
+			 addr.v, s->runs[i].prot, mm_rights(v, b), b->start.v, b->end.v, b->cow,
+			 v->start.v, v->end.v);
 }
 
 static uint64_t mapped_bytes(const struct space *s)
@@ -229,18 +228,19 @@ static uint64_t mapped_bytes(const struct space *s)
 /* The counters and the gaps in the tree, counted again. */
 static void check_vmas(struct mm *mm)
 {
-	uint64_t total = 0, locked = 0, data = 0, end = 0;
+	uint64_t total = 0, locked = 0, data = 0;
+	gva_t end = GVA_NULL;
 	unsigned n = 0;
 
 	for (struct vma *v = vma_first(mm); v; v = vma_next(v)) {
-		uint64_t low = vma_low(v);
+		gva_t low = vma_low(v);
 
-		assert_true(v->start >= end && v->end > v->start);
-		assert_int_equal(v->gap, low > end ? low - end : 0);
+		assert_true(gva_le(end, v->start) && gva_lt(v->start, v->end));
+		assert_int_equal(v->gap, gva_lt(end, low) ? gva_diff(low, end) : 0);
 		end = v->end;
-		total += v->end - v->start;
-		locked += v->flags & VMA_LOCKED ? v->end - v->start : 0;
-		data += vma_is_data(v->prot, v->flags) ? v->end - v->start : 0;
+		total += vma_len(v);
+		locked += v->flags & VMA_LOCKED ? vma_len(v) : 0;
+		data += vma_is_data(v->prot, v->flags) ? vma_len(v) : 0;
 		n++;
 	}
 	assert_int_equal(mm->total_bytes, total);
@@ -255,18 +255,17 @@ void mm_check(struct mm *mm)
 
 	rwlock_rdlock(&mm->lock);
 	check_vmas(mm);
-	for (struct backing *b = backing_find(mm, 0); b; b = backing_next(b)) {
-		backed += b->end - b->start;
-		resident += b->owned ? b->end - b->start : 0;
+	for (struct backing *b = backing_find(mm, GVA_NULL); b; b = backing_next(b)) {
+		backed += backing_len(b);
+		resident += b->owned ? backing_len(b) : 0;
 	}
 	for (struct vma *v = vma_first(mm); v; v = vma_next(v)) {
 		backing_for_range (b, mm, v->start, v->end) {
-			uint64_t from = b->start > v->start ? b->start : v->start;
-			uint64_t to = b->end < v->end ? b->end : v->end;
+			gva_t from = gva_max(b->start, v->start), to = gva_min(b->end, v->end);
 
-			in_vmas += to - from;
-			mapped += mm_rights(v, b) ? to - from : 0;
-			for (uint64_t at = from; at < to; at += PAGE_SIZE)
+			in_vmas += gva_diff(to, from);
+			mapped += mm_rights(v, b) ? gva_diff(to, from) : 0;
+			for (gva_t at = from; gva_lt(at, to); at = gva_add(at, PAGE_SIZE))
 				check_page(mm, v, b, at);
 		}
 	}
@@ -279,7 +278,7 @@ void mm_check(struct mm *mm)
 struct vma *mm_vma_at(struct mm *mm, uint64_t addr)
 {
 	rwlock_rdlock(&mm->lock);
-	struct vma *v = vma_at(mm, addr);
+	struct vma *v = vma_at(mm, GVA(addr));
 	rwlock_unlock(&mm->lock);
 	return v;
 }

@@ -137,7 +137,7 @@ static void fixed_program(void **state)
 
 	exec_world_file(&w, "/bin/prog", &im, sizeof im);
 	load_ok("/bin/prog", no_args, no_env, &img);
-	assert_int_equal(img.entry, FIXED_BASE + 0x200);
+	assert_int_equal(img.entry.v, FIXED_BASE + 0x200);
 	assert_string_equal(img.comm, "prog");
 	assert_int_equal(guest_peek(img.mm, FIXED_BASE), 0x7f);
 	assert_int_equal(guest_poke(img.mm, FIXED_BASE, 0), -1);
@@ -150,10 +150,10 @@ static void fixed_program(void **state)
 	assert_int_equal(guest_poke(img.mm, FIXED_BASE + 0x4fff, 1), 0);
 	v = mm_vma_at(img.mm, FIXED_BASE);
 	assert_int_equal(v->prot, GUEST_READ | GUEST_EXEC);
-	assert_int_equal(img.mm->start_code, FIXED_BASE);
-	assert_int_equal(img.mm->end_code, FIXED_BASE + 0x1000);
-	assert_int_equal(img.mm->end_data, FIXED_BASE + 0x2100);
-	assert_true(img.mm->brk_start >= FIXED_BASE + 0x5000);
+	assert_int_equal(img.mm->start_code.v, FIXED_BASE);
+	assert_int_equal(img.mm->end_code.v, FIXED_BASE + 0x1000);
+	assert_int_equal(img.mm->end_data.v, FIXED_BASE + 0x2100);
+	assert_true(img.mm->brk_start.v >= FIXED_BASE + 0x5000);
 	assert_int_equal(aux_find(img.mm, AT_PHDR), FIXED_BASE + offsetof(struct image, ph));
 	assert_int_equal(aux_find(img.mm, AT_BASE), 0);
 	exec_image_destroy(&img);
@@ -169,7 +169,7 @@ static void stack_contents(void **state)
 
 	exec_world_file(&w, "/bin/prog", &im, sizeof im);
 	load_ok("/bin/prog", argv, envp, &img);
-	sp = img.sp;
+	sp = img.sp.v;
 	assert_int_equal(sp % 16, 0);
 	assert_int_equal(peek64(img.mm, sp), 3);
 	assert_string_at(img.mm, peek64(img.mm, sp + 8), "first");
@@ -184,13 +184,13 @@ static void stack_contents(void **state)
 	assert_int_equal(img.mm->auxv[img.mm->auxv_len - 2], AT_NULL);
 	assert_string_at(img.mm, aux_find(img.mm, AT_EXECFN), "/bin/prog");
 	assert_string_at(img.mm, aux_find(img.mm, AT_PLATFORM), ARCH_NAME);
-	assert_int_equal(aux_find(img.mm, AT_ENTRY), img.entry);
+	assert_int_equal(aux_find(img.mm, AT_ENTRY), img.entry.v);
 	assert_int_equal(aux_find(img.mm, AT_PHNUM), 3);
 	assert_int_equal(aux_find(img.mm, AT_UID), 1);
 	assert_int_equal(aux_find(img.mm, AT_EGID), 4);
 	assert_true(peek64(img.mm, aux_find(img.mm, AT_RANDOM)) != 0);
-	assert_int_equal(img.mm->arg_end - img.mm->arg_start, 6 + 1 + 6);
-	assert_int_equal(img.mm->env_end - img.mm->env_start, 8);
+	assert_int_equal(img.mm->arg_end.v - img.mm->arg_start.v, 6 + 1 + 6);
+	assert_int_equal(img.mm->env_end.v - img.mm->env_start.v, 8);
 	/* Pushes below take no fault at first, and the stack is not executable. */
 	world_count_reset(&w);
 	assert_int_equal(guest_poke(img.mm, sp - 100000, 1), 0);
@@ -206,8 +206,8 @@ static void no_arguments_at_all(void **state)
 
 	exec_world_file(&w, "/p", &im, sizeof im);
 	load_ok("/p", NULL, NULL, &img);
-	assert_int_equal(peek64(img.mm, img.sp), 1);
-	assert_string_at(img.mm, peek64(img.mm, img.sp + 8), "");
+	assert_int_equal(peek64(img.mm, img.sp.v), 1);
+	assert_string_at(img.mm, peek64(img.mm, img.sp.v + 8), "");
 	exec_image_destroy(&img);
 }
 
@@ -225,8 +225,8 @@ static void interpreter(void **state)
 	load_ok("/bin/prog", no_args, no_env, &img);
 	base = aux_find(img.mm, AT_BASE);
 	assert_true(base != 0);
-	assert_int_equal(img.entry, base + 0x200);
-	assert_true(aux_find(img.mm, AT_ENTRY) != img.entry);
+	assert_int_equal(img.entry.v, base + 0x200);
+	assert_true(aux_find(img.mm, AT_ENTRY) != img.entry.v);
 	const uint64_t pie = ARCH_TASK_SIZE / 3 * 2;
 	assert_in_range(aux_find(img.mm, AT_PHDR), pie - PAGE_SIZE,
 			pie + (PAGE_SIZE << ARCH_MMAP_RANDOM_BITS));
@@ -242,7 +242,7 @@ static void executable_stack(void **state)
 	exec_world_file(&w, "/p", &im, sizeof im);
 	load_ok("/p", no_args, no_env, &img);
 	assert_true(img.exec_stack);
-	assert_int_equal(mm_vma_at(img.mm, img.sp)->prot, GUEST_READ | GUEST_WRITE | GUEST_EXEC);
+	assert_int_equal(mm_vma_at(img.mm, img.sp.v)->prot, GUEST_READ | GUEST_WRITE | GUEST_EXEC);
 	exec_image_destroy(&img);
 }
 
@@ -259,7 +259,7 @@ static void empty_segments(void **state)
 	im.ph[2] = (Elf64_Phdr){ PT_LOAD, PF_R | PF_W, 0, 0x9010, 0, 0, 0x2000, 0x1000 };
 	exec_world_file(&w, "/p", &im, sizeof im);
 	load_ok("/p", no_args, no_env, &img);
-	assert_int_equal(guest_poke(img.mm, img.entry - 0x200 + 0xb00f, 1), 0);
+	assert_int_equal(guest_poke(img.mm, img.entry.v - 0x200 + 0xb00f, 1), 0);
 	exec_image_destroy(&img);
 }
 
@@ -358,7 +358,7 @@ static void too_many_arguments(void **state)
 	assert_int_equal(exec_world_load(&w, "/p", many, no_env, &img, NULL), -E2BIG);
 	many[100000] = NULL;
 	load_ok("/p", many, no_env, &img);
-	assert_int_equal(peek64(img.mm, img.sp), 100000);
+	assert_int_equal(peek64(img.mm, img.sp.v), 100000);
 	exec_image_destroy(&img);
 	free(longest);
 	free(many);
@@ -441,9 +441,9 @@ static void scripts_run(void **state)
 	exec_world_file(&w, "/s1", "#!/bin/prog -x y\n", 17);
 	exec_world_file(&w, "/s2", "#!/s1\n", 6);
 	load_ok("/s2", argv, no_env, &img);
-	assert_int_equal(peek64(img.mm, img.sp), 5);
+	assert_int_equal(peek64(img.mm, img.sp.v), 5);
 	for (unsigned i = 0; i < 5; i++)
-		assert_string_at(img.mm, peek64(img.mm, img.sp + 8 + 8 * i), want[i]);
+		assert_string_at(img.mm, peek64(img.mm, img.sp.v + 8 + 8 * i), want[i]);
 	assert_string_equal(img.comm, "s2");
 	assert_string_at(img.mm, aux_find(img.mm, AT_EXECFN), "/s2");
 	exec_image_destroy(&img);

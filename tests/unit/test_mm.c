@@ -327,7 +327,7 @@ static void stacks_grow(void **state)
 	assert_int_equal(guest_poke(mm, below + PAGE_SIZE + STACK_GUARD_GAP, 1), 0);
 	assert_fault(below + STACK_GUARD_GAP, GUEST_WRITE, SIGSEGV, SEGV_MAPERR);
 	/* Nothing is placed in the guard gap. */
-	mm->mmap_base = top;
+	mm->mmap_base = GVA(top);
 	assert_true(map_anon(mm, 0, PAGE_SIZE, RW, 0) < below);
 }
 
@@ -595,20 +595,20 @@ static void futex_keys(void **state)
 
 static void heap(void **state)
 {
-	mm->brk_start = mm->brk = 0x600000;
-	assert_int_equal(mm_brk(mm, GVA(0)), 0x600000);
-	assert_int_equal(mm_brk(mm, GVA(0x600000 + 100)), 0x600000 + 100);
+	mm->brk_start = mm->brk = GVA(0x600000);
+	assert_int_equal(mm_brk(mm, GVA(0)).v, 0x600000);
+	assert_int_equal(mm_brk(mm, GVA(0x600000 + 100)).v, 0x600000 + 100);
 	assert_int_equal(guest_poke(mm, 0x600000 + 4000, 1), 0);
-	assert_int_equal(mm_brk(mm, GVA(0x621000)), 0x621000);
+	assert_int_equal(mm_brk(mm, GVA(0x621000)).v, 0x621000);
 	assert_int_equal(nr_vmas(), 1);
-	assert_int_equal(mm_brk(mm, GVA(0x5ff000)), 0x621000);
+	assert_int_equal(mm_brk(mm, GVA(0x5ff000)).v, 0x621000);
 	map_anon(mm, 0x700000, PAGE_SIZE, RW, MAP_FIXED);
-	assert_int_equal(mm_brk(mm, GVA(0x700000)), 0x621000);
-	assert_int_equal(mm_brk(mm, GVA(0x6ff000)), 0x6ff000);
-	assert_int_equal(mm_brk(mm, GVA(0x600000)), 0x600000);
+	assert_int_equal(mm_brk(mm, GVA(0x700000)).v, 0x621000);
+	assert_int_equal(mm_brk(mm, GVA(0x6ff000)).v, 0x6ff000);
+	assert_int_equal(mm_brk(mm, GVA(0x600000)).v, 0x600000);
 	assert_fault(0x600000, GUEST_READ, SIGSEGV, SEGV_MAPERR);
 	mm->limit_data = 0x1000;
-	assert_int_equal(mm_brk(mm, GVA(0x602000)), 0x600000);
+	assert_int_equal(mm_brk(mm, GVA(0x602000)).v, 0x600000);
 }
 
 static void resident_pages_are_told(void **state)
