@@ -17,11 +17,12 @@ static inline bool vsyscall_contains(uint64_t addr);
 /* The call that a jump into the page makes. */
 struct vsyscall {
 	uint64_t nr, args[6];
-	uint64_t return_at; /* guest address of the address that it returns to, a word */
+	uint64_t return_at;   /* guest address of the address that it returns to, a word */
+	uint64_t bad_pointer; /* an argument that no program may have as a pointer; 0: none is */
 };
 /* False: there is no call at the address. */
 bool vsyscall_decode(const struct cpu_regs *r, struct vsyscall *out);
-/* What becomes of a caller that has passed a bad pointer. */
+/* What becomes of a caller that can not get what it asks for. */
 struct trap vsyscall_trap(void);
 
 #include ARCH_FILE(vsyscall.h)

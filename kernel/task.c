@@ -250,13 +250,6 @@ void task_count_write(struct task *t, int64_t n)
 
 /* ---- events ---- */
 
-static void vsyscall_failed(struct task *t)
-{
-	struct trap trap = vsyscall_trap();
-
-	signal_force_fault(t, SIGSEGV, SI_KERNEL, GVA_NULL, &trap);
-}
-
 /* True: the call is to be made again later. */
 static bool gave_up(struct task *t, int64_t r)
 {
@@ -282,8 +275,6 @@ static void on_syscall(struct task *t)
 	}
 	if ((t->sleeper.gave_up || t->unwound) && gave_up(t, r))
 		return;
-	if (r == -EFAULT && vsyscall_contains(t->event.syscall.ip))
-		vsyscall_failed(t);
 	if (++t->since_measured == CALLS_BETWEEN_MEASURES) {
 		t->since_measured = 0;
 		budget_tick(t->sb->mem.budget);
@@ -313,25 +304,11 @@ static struct trap fault_trap(struct task *t, int code)
 	return trap_page_fault(addr.v, access == GUEST_WRITE, access == GUEST_EXEC, present);
 }
 
-static void on_vsyscall(struct task *t, struct cpu_regs *regs)
-{
-	int64_t r = t->sb->syscall(t);
-	if (r == -EFAULT) {
-		vsyscall_failed(t);
-		return;
-	}
-	regs_set_result(regs, (uint64_t)r);
-	t->sb->platform->regs_set(t->context, regs);
-}
-
 static void on_fault(struct task *t)
 {
-	struct cpu_regs regs;
 	int code = 0;
-	if (vsyscall_begin(t, &regs)) {
-		on_vsyscall(t, &regs);
+	if (vsyscall_fault(t))
 		return;
-	}
 	t->faults++;
 	int err = mm_fault(t->mm, t->event.fault.addr, t->event.fault.access, &code);
 	if (budget_over(t->sb->mem.budget))

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Calls of the vsyscall page (arch/vsyscall.h). Where the machine has no such page a jump there is
- * a fault, and the call is made here; where the host has one it comes as a system call whose
- * instruction lies in the page. */
+/*
+ * Calls of the vsyscall page (arch/vsyscall.h). No machine lets a guest run there, so that a jump
+ * into the page is a fault; the call is made here.
+ */
 #ifndef HL_KERNEL_VSYSCALL_H
 #define HL_KERNEL_VSYSCALL_H
 
@@ -11,8 +12,8 @@
 
 struct task;
 
-/* The fault in t->event is a call: it becomes EVENT_SYSCALL, and *regs what the caller gets back,
- * but for the result. False: it is a fault like others. */
-bool vsyscall_begin(struct task *t, struct cpu_regs *regs);
+/* Was the fault in t->event a jump into the page? Then the call has been made, or the signal for a
+ * bad one is pending. */
+bool vsyscall_fault(struct task *t);
 
 #endif

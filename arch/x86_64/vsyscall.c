@@ -5,6 +5,7 @@
 
 #include <sys/syscall.h>
 
+#include "arch/memory.h"
 #include "arch/x86_64/vectors.h"
 
 #define ENTRY_SIZE 1024
@@ -22,6 +23,10 @@ bool vsyscall_decode(const struct cpu_regs *r, struct vsyscall *out)
 		.args = { r->rdi, r->rsi },
 		.return_at = r->rsp,
 	};
+	if (r->rdi > ARCH_TASK_SIZE)
+		out->bad_pointer = r->rdi;
+	else if (r->rsi > ARCH_TASK_SIZE && out->nr != SYS_time)
+		out->bad_pointer = r->rsi;
 	return true;
 }
 

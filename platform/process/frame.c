@@ -2,6 +2,7 @@
 /* The signal frame in which a reported thread's registers are (sigaction(2), the kernel's struct
  * rt_sigframe). */
 #include <errno.h>
+#include <linux/audit.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -151,6 +152,45 @@ static void event_exception(struct event *ev, uint64_t vector, uint64_t error)
 	};
 }
 
+/* A system call by another door, or the one number that the filter traps: the guest gave it, or
+ * a number whose low half it is. */
+static void event_trapped_call(struct process_context *c, struct event *ev)
+{
+	const struct cpu_regs *r = &c->regs;
+
+	if (frame_word32(&c->info->si_arch) == AUDIT_ARCH_X86_64) {
+		ev->kind = EVENT_SYSCALL;
+		ev->syscall.nr = UINT32_MAX;
+		memcpy(ev->syscall.args,
+		       (uint64_t[]){ r->rdi, r->rsi, r->rdx, r->r10, r->r8, r->r9 },
+		       sizeof ev->syscall.args);
+		ev->syscall.ip = r->rip;
+		return;
+	}
+	/* From 64-bit code that is `int 0x80`, which has two bytes. */
+	if ((frame_greg(c, REG_CSGSFS) & 0xffff) == USER_CS)
+		c->regs.rip = possible(c->regs.rip - 2);
+	event_exception(ev, VECTOR_GP, 0);
+}
+
+/*
+ * A jump into the vsyscall page is a fault at the address jumped to, as where there is no such
+ * page. Of a call that the filter traps the host has already emulated the return
+ * (seccomp_filter.rst, "Caveats"), which is taken back here. Where there is no entry, or the stack
+ * or a pointer is none, the host sends SIGSEGV without a trap, so that the trap number is stale.
+ */
+static bool in_vsyscall_page(struct process_context *c, uint64_t sig)
+{
+	uint64_t entry = sig == SIGSYS ? frame_word(&c->info->si_call_addr) : c->regs.rip;
+
+	if ((sig != SIGSYS && sig != SIGSEGV) || !vsyscall_contains(entry))
+		return false;
+	if (sig == SIGSYS)
+		c->regs.rsp -= sizeof(uint64_t);
+	c->regs.rip = entry;
+	return true;
+}
+
 void frame_event(struct process_context *c, uint64_t sig, struct event *ev)
 {
 	uint64_t trap = frame_greg(c, REG_TRAPNO), error = frame_greg(c, REG_ERR);
@@ -160,10 +200,10 @@ void frame_event(struct process_context *c, uint64_t sig, struct event *ev)
 		ev->kind = EVENT_INTERRUPTED;
 	} else if (sig == SIGBUS && trap == VECTOR_PF) {
 		ev->kind = EVENT_LOST_PAGE;
-	} else if (sig == SIGSEGV && code == SI_KERNEL && vsyscall_contains(c->regs.rip)) {
-		/* No entry of it, or a pointer that no call takes. No trap brought it about: the
-		 * number is stale. */
-		event_exception(ev, VECTOR_GP, 0);
+	} else if (in_vsyscall_page(c, sig)) {
+		ev->kind = EVENT_FAULT;
+		ev->fault.addr = GVA(c->regs.rip);
+		ev->fault.access = GUEST_EXEC;
 	} else if (sig == SIGSEGV && trap == VECTOR_PF && code > 0) {
 		ev->kind = EVENT_FAULT;
 		ev->fault.addr = GVA(frame_greg(c, REG_CR2));
@@ -171,11 +211,7 @@ void frame_event(struct process_context *c, uint64_t sig, struct event *ev)
 				   : error & PF_WRITE ? GUEST_WRITE
 						      : GUEST_READ;
 	} else if (sig == SIGSYS) {
-		/* A system call by another door. From 64-bit code that is `int 0x80`, which has two
-		 * bytes. */
-		if ((frame_greg(c, REG_CSGSFS) & 0xffff) == USER_CS)
-			c->regs.rip = possible(c->regs.rip - 2);
-		event_exception(ev, VECTOR_GP, 0);
+		event_trapped_call(c, ev);
 	} else if (sig == SIGILL) {
 		/* use of AMX, which is not granted, comes without a trap number */
 		event_exception(ev, VECTOR_UD, 0);

@@ -20,10 +20,11 @@
  *   NONE     there is no host thread yet: the registers are in the context
  *   RUNS     guest code runs (or is about to, or its handler is)
  *   CALLED   stopped in a system call that the host kernel has latched; answered by its result
- *   REPORTED stopped in the stub's signal handler: faults, interruptions, and whenever all
- *            registers are wanted. They are in the frame on the thread's signal stack, which the
- *            guest can write, too: whatever is there is the guest's own state, is read once, and
- *            every pointer in it is checked against the stack
+ *   REPORTED stopped in the stub's signal handler: faults, interruptions, the few system calls
+ *            that the filter traps, and whenever all registers are wanted. They are in the frame
+ *            on the thread's signal stack, which the guest can write, too: whatever is there is
+ *            the guest's own state, is read once, and every pointer in it is checked against the
+ *            stack
  *
  *   CALLED becomes REPORTED by a signal that stays pending until the call is answered
  *   (WAIT_KILLABLE_RECV), so that the handler sees the thread behind its system call.

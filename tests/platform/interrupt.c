@@ -11,7 +11,9 @@
 #include <time.h>
 #include <unistd.h>
 
-extern const char g_spin[], g_count[], g_read[], g_syscall[];
+#include "arch/vsyscall.h"
+
+extern const char g_spin[], g_count[], g_read[], g_syscall[], g_call[];
 
 static uint64_t now_ns(void)
 {
@@ -150,6 +152,61 @@ static void among_faults(void)
 		CHECK_EQ(t.ev.kind, EVENT_FAULT);
 		CHECK_EQ(t.ev.fault.addr.v, AT_DATA + i * 64);
 		i++;
+	}
+	kicker_stop(&q);
+	CHECK(interrupted > 0);
+	thread_end(&t);
+	world_end(&w);
+}
+
+/* How many interruptions came before the next other event. */
+static unsigned run_kicked(struct thread *t)
+{
+	unsigned n = 0;
+
+	for (;; n++) {
+		CHECK_EQ(t->w->p->run(t->c, t->s, &t->k, &t->ev), 0);
+		if (t->ev.kind != EVENT_INTERRUPTED)
+			return n;
+		CHECK(kick_take(&t->k));
+	}
+}
+
+/* Number -1 and jumps into the vsyscall page, which a host's kernel would not make again after an
+ * interruption. */
+static void among_odd_calls(void)
+{
+	struct world w;
+	struct thread t;
+	struct kicker q;
+	struct cpu_regs r;
+	unsigned interrupted = 0;
+
+	world_start(&w);
+	thread_start(&w, &t, g_syscall);
+	kicker_start(&q, &t.k, 150);
+	for (uint64_t i = 0; i < 3000; i++) {
+		thread_jump(&t, g_syscall, i, i + 1);
+		r = thread_regs(&t);
+		r.rax = i % 2 ? UINT64_MAX : UINT32_MAX;
+		thread_regs_set(&t, &r);
+		interrupted += run_kicked(&t);
+		CHECK_EQ(t.ev.kind, EVENT_SYSCALL);
+		CHECK_EQ((uint32_t)t.ev.syscall.nr, UINT32_MAX);
+		CHECK_EQ(t.ev.syscall.args[0], i);
+		CHECK_EQ(t.ev.syscall.args[1], i + 1);
+		CHECK_EQ(t.ev.syscall.ip, AT(g_syscall) + 2);
+		w.p->syscall_result(t.c, i + 4711);
+		interrupted += run_kicked(&t); /* it was the result */
+		CHECK_EQ(t.ev.kind, EVENT_SYSCALL);
+		CHECK_EQ(t.ev.syscall.nr, i + 4711);
+
+		thread_jump(&t, g_call, VSYSCALL_PAGE + 1024 * (i % 4), i);
+		interrupted += run_kicked(&t);
+		CHECK_EQ(t.ev.kind, EVENT_FAULT);
+		CHECK_EQ(t.ev.fault.addr.v, VSYSCALL_PAGE + 1024 * (i % 4));
+		CHECK_EQ(thread_regs(&t).rip, t.ev.fault.addr.v);
+		CHECK_EQ(thread_regs(&t).rsp, AT_STACK - 8);
 	}
 	kicker_stop(&q);
 	CHECK(interrupted > 0);
@@ -329,6 +386,7 @@ const struct test tests[] = {
 	{ "busy_loop", busy_loop },
 	{ "among_syscalls", among_syscalls },
 	{ "among_faults", among_faults },
+	{ "among_odd_calls", among_odd_calls },
 	{ "latency", latency },
 	{ "host_call_results", results },
 	{ "host_calls", host_calls },

@@ -354,6 +354,8 @@ bytes:
 #define DATA_ARCH 4
 #define DATA_IP 8
 #define DATA_ARG0 16
+#define NR_NONE 0xffffffff
+#define VSYSCALL_HIGH 0xffffffff /* the upper half of any address in the vsyscall page */
 	.macro	bpf code, jt, jf, k
 	.short	\code
 	.byte	\jt, \jf
@@ -376,7 +378,10 @@ bytes:
  * A guest thread's. Two calls pass, each from one place in the text above: those the handler and
  * the start need. What else a guest could do by jumping there is nothing that its own instructions
  * could not: they set registers, the signal mask and the place of the signal stack of the thread
- * that calls. Foreign calling conventions trap; all else is for the monitor.
+ * that calls. Foreign calling conventions trap. So do calls which the host does not restart when a
+ * signal interrupts the wait for the monitor, so that they would return its -ERESTARTSYS: those of
+ * the vsyscall page, which it emulates, and number -1, by which it knows that there is no call. All
+ * else is for the monitor.
  */
 	.balign	8
 filter:
@@ -384,8 +389,12 @@ filter:
 	bpf	JEQ, 1, 0, AUDIT_ARCH_X86_64
 	bpf	RET, 0, 0, RET_TRAP
 	bpf	LD_ABS, 0, 0, DATA_NR
-	bpf	JEQ, 2, 0, __NR_rt_sigreturn
-	bpf	JEQ, 6, 0, __NR_sigaltstack
+	bpf	JEQ, 6, 0, __NR_rt_sigreturn
+	bpf	JEQ, 10, 0, __NR_sigaltstack
+	bpf	JEQ, 2, 0, NR_NONE
+	bpf	LD_ABS, 0, 0, DATA_IP + 4
+	bpf	JEQ, 0, 1, VSYSCALL_HIGH
+	bpf	RET, 0, 0, RET_TRAP
 	bpf	RET, 0, 0, RET_NOTIFY
 	need	DATA_IP, stub_sigreturn_low, 0x7fff, 10
 	bpf	RET, 0, 0, RET_ALLOW

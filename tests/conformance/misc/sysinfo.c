@@ -184,20 +184,46 @@ CASE(call_numbers)
 #define VSYSCALL 0xffffffffff600000UL
 
 static sigjmp_buf back;
-static volatile int caught;
+static siginfo_t caught;
+static greg_t caught_ip, caught_sp, caught_ax;
 
-static void jump_back(int sig)
+static void jump_back(int sig, siginfo_t *si, void *uc)
 {
-	caught = sig;
+	greg_t *regs = ((ucontext_t *)uc)->uc_mcontext.gregs;
+
+	caught = *si;
+	caught_ip = regs[REG_RIP];
+	caught_sp = regs[REG_RSP];
+	caught_ax = regs[REG_RAX];
 	siglongjmp(back, 1);
 }
 
 static long vsyscall(unsigned long at, void *a, void *b)
 {
-	caught = 0;
+	caught.si_signo = 0;
 	if (sigsetjmp(back, 1))
 		return -1;
 	return ((long (*)(void *, void *))at)(a, b);
+}
+
+/* Jumps there with the stack pointer at `sp`, and comes back by a signal. */
+static void vsyscall_jump(unsigned long at, const void *sp)
+{
+	caught.si_signo = 0;
+	if (sigsetjmp(back, 1))
+		return;
+	__asm__ volatile("mov %0, %%rsp; jmp *%1" : : "r"(sp), "r"(at), "D"(0), "S"(0), "a"(77));
+	__builtin_unreachable();
+}
+
+static void say_caught(const char *what, unsigned long at)
+{
+	if (!caught.si_signo)
+		say("%s: none\n", what);
+	else
+		say("%s: %s code %d at %p, ip %s, rax %s\n", what, signal_name(caught.si_signo),
+		    caught.si_code, caught.si_addr, caught_ip == (greg_t)at ? "there" : "elsewhere",
+		    caught_ax == -ENOSYS ? "-ENOSYS" : "untouched");
 }
 
 CASE(vsyscall_page)
@@ -207,9 +233,12 @@ CASE(vsyscall_page)
 	unsigned cpu = 9999;
 	char line[512], last[512] = "";
 
-	handle(SIGSEGV, jump_back, 0);
-	handle(SIGILL, jump_back, 0);
-	handle(SIGBUS, jump_back, 0);
+	static char handler_stack[65536];
+	stack_t alt = { .ss_sp = handler_stack, .ss_size = sizeof handler_stack };
+	sigaltstack(&alt, NULL);
+	handle_info(SIGSEGV, jump_back, SA_ONSTACK);
+	handle_info(SIGILL, jump_back, SA_ONSTACK);
+	handle_info(SIGBUS, jump_back, SA_ONSTACK);
 	V(vsyscall(VSYSCALL, &tv, NULL));
 	V(tv.tv_sec > 0);
 	V(vsyscall(VSYSCALL + 1024, &t, NULL) == t && t > 0);
@@ -223,13 +252,29 @@ CASE(vsyscall_page)
 	} bad[] = { { "bad pointer", VSYSCALL, (void *)8 },
 		    { "bad pointer", VSYSCALL + 1024, (void *)8 },
 		    { "pointer of the kernel", VSYSCALL + 1024, (void *)VSYSCALL },
+		    { "pointer that is no address", VSYSCALL + 2048, (void *)(1UL << 60) },
 		    { "no fourth entry", VSYSCALL + 3072, NULL },
 		    { "no entry", VSYSCALL + 1, NULL },
 		    { "behind an entry", VSYSCALL + 1025, NULL } };
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
 		vsyscall(bad[i].at, bad[i].arg, NULL);
-		say("%s: %s\n", bad[i].what, caught ? signal_name(caught) : "none");
+		say_caught(bad[i].what, bad[i].at);
 	}
+	vsyscall(VSYSCALL, &tv, (void *)VSYSCALL);
+	say_caught("second pointer of the kernel", VSYSCALL);
+	vsyscall(VSYSCALL + 1024, NULL, (void *)VSYSCALL);
+	say_caught("one that time() does not look at", VSYSCALL + 1024);
+	vsyscall_jump(VSYSCALL + 1024, (void *)8);
+	say_caught("no stack", VSYSCALL + 1024);
+	static void *stack[16];
+	stack[8] = (void *)16;
+	vsyscall_jump(VSYSCALL + 1024, &stack[8]);
+	say_caught("back to nowhere", 16);
+	V(caught_sp == (greg_t)&stack[9]);
+	stack[8] = (void *)(1UL << 60);
+	vsyscall_jump(VSYSCALL + 1024, &stack[8]);
+	say("back to what is no address: %s code %d\n", signal_name(caught.si_signo),
+	    caught.si_code);
 	FILE *f = fopen("/proc/self/maps", "r");
 	while (f && fgets(line, sizeof line, f))
 		strcpy(last, line);
