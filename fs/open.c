@@ -302,6 +302,7 @@ static int open_tmpfile(struct path *dir, struct caller *c, int flags, mode_t mo
 			struct file **out)
 {
 	struct inode *i = dir->dentry->inode;
+	struct file *f;
 	int err = 0;
 
 	if (!dir->mnt->root)
@@ -311,19 +312,21 @@ static int open_tmpfile(struct path *dir, struct caller *c, int flags, mode_t mo
 	else if (!(i->fs->flags & FS_CHECKS_ACCESS))
 		err = i->ops->permission(i, c, W_OK | X_OK);
 	if (!err)
-		err = i->ops->tmpfile ? i->ops->tmpfile(i, c, flags, mode, out) : -EOPNOTSUPP;
+		err = i->ops->tmpfile ? i->ops->tmpfile(i, c, flags, mode, &f) : -EOPNOTSUPP;
 	if (!err)
-		file_set_place(*out, dir);
+		file_set_place(f, dir);
 	path_put(dir);
 	if (err)
 		return err;
-	if (file_writable(*out))
-		err = file_count_writer(*out, c->fs->vfs->writers);
-	if (err)
-		file_put(*out);
-	else
-		notify_opened(*out);
-	return err;
+	if (file_writable(f))
+		err = file_count_writer(f, c->fs->vfs->writers);
+	if (err) {
+		file_put(f);
+		return err;
+	}
+	notify_opened(f);
+	*out = f;
+	return 0;
 }
 
 static unsigned open_walk_flags(int flags)

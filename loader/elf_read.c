@@ -206,6 +206,10 @@ int elf_read(struct elf *e, struct caller *c, struct file *f, const char *name, 
 	if (got < 0)
 		return why_set(why, (int)-got, "%s: can not be read: %s", name,
 			       strerror((int)-got));
+	/* Linux looks at a program through a buffer padded with zeros, but reads the header of an
+	 * interpreter whole (elf_read() in fs/binfmt_elf.c). */
+	if (err == ELIBBAD && (size_t)got < sizeof e->header)
+		return why_set(why, EIO, "%s: is shorter than an ELF header", name);
 	r = check_header(e, (size_t)got, err, why);
 	if (!r)
 		r = read_phdrs(e, c, err, why);

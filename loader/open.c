@@ -37,20 +37,23 @@ int exec_open(struct caller *c, const struct path *start, const char *name, unsi
 {
 	int flags = O_RDONLY | O_NONBLOCK | (walk_flags & WALK_NOFOLLOW ? O_NOFOLLOW : 0);
 	struct inode *inode;
-	int err = vfs_open(c, start, name, flags, 0, walk_flags, out);
+	struct file *f;
+	int err = vfs_open(c, start, name, flags, 0, walk_flags, &f);
 
 	if (err == -EACCES)
-		err = vfs_open_unreadable(c, start, name, walk_flags, out);
+		err = vfs_open_unreadable(c, start, name, walk_flags, &f);
 	if (err) /* a socket, an eventfd: no regular file, which is all that matters here */
 		return err == -ENXIO ? -EACCES : err;
-	inode = file_inode(*out);
-	if (!inode || inode->type != S_IFREG || (*out)->path.mnt->flags & MOUNT_NOEXEC)
+	inode = file_inode(f);
+	if (!inode || inode->type != S_IFREG || f->path.mnt->flags & MOUNT_NOEXEC)
 		err = -EACCES;
 	else if (inode->ops->permission)
 		err = inode->ops->permission(inode, c, X_OK);
 	if (!err)
-		err = file_deny_write(*out, c->fs->vfs->writers);
+		err = file_deny_write(f, c->fs->vfs->writers);
 	if (err)
-		file_put(*out);
+		file_put(f);
+	else
+		*out = f;
 	return err;
 }

@@ -220,6 +220,8 @@ static void interpreter(void **state)
 	exec_world_file(&w, "/bin/prog", &im, sizeof im);
 	load_fails("/bin/prog", ENOENT, "/lib/ld.so");
 	exec_world_file(&w, "/lib/ld.so", "text", 4);
+	load_fails("/bin/prog", EIO, "shorter than an ELF header");
+	exec_world_file(&w, "/lib/ld.so", (char[64]){ "text" }, 64);
 	load_fails("/bin/prog", ELIBBAD, "");
 	exec_world_file(&w, "/lib/ld.so", &ld, sizeof ld);
 	load_ok("/bin/prog", no_args, no_env, &img);

@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 #include <sys/personality.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 
 #include "case.h"
 
@@ -438,6 +439,10 @@ ELF_WITH(empty_interpreter, (ph[1] = ph[0], ph[1].p_type = PT_INTERP, ph[1].p_of
 			     ph[1].p_filesz = 2, ph[1].p_memsz = 2, eh->e_phnum = 2))
 ELF_WITH(short_interpreter, (ph[1] = ph[0], ph[1].p_type = PT_INTERP, ph[1].p_offset = 10,
 			     ph[1].p_filesz = 1, ph[1].p_memsz = 1, eh->e_phnum = 2))
+/* Its name stands in the identification's unused bytes. */
+ELF_WITH(interpreter_i,
+	 (ph[1] = ph[0], ph[1].p_type = PT_INTERP, ph[1].p_offset = 8,
+	  ph[1].p_filesz = ph[1].p_memsz = 2, eh->e_phnum = 2, memcpy(eh->e_ident + 8, "i", 2)))
 ELF_WITH(pie, eh->e_type = ET_DYN; eh->e_entry -= ph[0].p_vaddr; ph[0].p_vaddr = 0)
 
 struct elf_case {
@@ -492,6 +497,35 @@ CASE(elf_bad)
 						{ "missing_interpreter", missing_interpreter } };
 
 	try_elfs(list, sizeof(list) / sizeof(*list));
+}
+
+/* An ELF interpreter that exists and cannot be executed. */
+CASE(elf_bad_interpreters)
+{
+	char name[] = "program";
+
+	make_elf("program", 0x10000000, interpreter_i);
+	make_elf("i", 0x20000000, NULL);
+	in_child("program", pie_child, name);
+	NEED(chmod("i", 0644));
+	in_child("program", pie_child, name);
+	NEED(unlink("i"));
+	NEED(mkdir("i", 0755));
+	in_child("program", pie_child, name);
+	NEED(rmdir("i"));
+	NEED(mkfifo("i", 0777));
+	in_child("program", pie_child, name);
+	NEED(unlink("i"));
+	NEED(symlink("i", "i"));
+	in_child("program", pie_child, name);
+	NEED(unlink("i"));
+	make_elf("i", 0x20000000, other_machine);
+	in_child("program", pie_child, name);
+	put_file("i", "no ELF");
+	NEED(chmod("i", 0755));
+	in_child("program", pie_child, name);
+	put_file("i", "");
+	in_child("program", pie_child, name);
 }
 
 /* What Linux notices only when the old program is gone. */
