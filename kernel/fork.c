@@ -134,7 +134,7 @@ static int share_sighand(struct task *t, struct task *child, uint64_t flags)
 	if (!child->sighand)
 		return -ENOMEM;
 	for (int i = 0; flags & CLONE_CLEAR_SIGHAND && i < NSIGNALS; i++) {
-		if (child->sighand->action[i].handler != (uint64_t)(uintptr_t)SIG_IGN)
+		if (!action_is_ignore(&child->sighand->action[i]))
 			memset(&child->sighand->action[i], 0, sizeof child->sighand->action[i]);
 	}
 	return 0;

@@ -242,8 +242,7 @@ static bool process_parent_ignores_exit(struct process *p)
 	if (p->parent == p->sb->init)
 		return true;
 	const struct ksigaction *a = parent_action(p->parent, SIGCHLD);
-	return p->exit_signal == SIGCHLD && a &&
-	       (a->handler == (uint64_t)(uintptr_t)SIG_IGN || a->flags & SA_NOCLDWAIT);
+	return p->exit_signal == SIGCHLD && a && (action_is_ignore(a) || a->flags & SA_NOCLDWAIT);
 }
 
 void process_notify_parent(struct process *p, int sig, int code, int status)
@@ -255,7 +254,7 @@ void process_notify_parent(struct process *p, int sig, int code, int status)
 	bool stop_event = code == CLD_STOPPED || code == CLD_CONTINUED || code == CLD_TRAPPED;
 	const struct ksigaction *a = parent_action(parent, sig);
 	bool quiet = sig == 0 || !a || (stop_event && a->flags & SA_NOCLDSTOP) ||
-		     (sig == SIGCHLD && a->handler == (uint64_t)(uintptr_t)SIG_IGN);
+		     (sig == SIGCHLD && action_is_ignore(a));
 	if (!quiet) {
 		siginfo_t si;
 		fill_sigchld(p, &si, sig, code, status);

@@ -27,8 +27,6 @@
 #include "kernel/sigqueue.h"
 #include "kernel/task.h"
 
-#define HANDLER_DFL ((uint64_t)(uintptr_t)SIG_DFL)
-#define HANDLER_IGN ((uint64_t)(uintptr_t)SIG_IGN)
 #ifndef SS_AUTODISARM
 #define SS_AUTODISARM (1U << 31)
 #endif
@@ -87,14 +85,13 @@ static enum verdict next_signal_locked(struct task *t, bool may_park, struct tak
 		if (!out->sig)
 			return NOTHING;
 		struct ksigaction *a = &t->sighand->action[out->sig - 1];
-		ksigset_t bit = SIGBIT(out->sig);
-		if (a->handler == HANDLER_IGN || (a->handler == HANDLER_DFL && bit & SIGSET_IGNORE))
+		if (action_discards(a, out->sig))
 			continue;
-		if (a->handler == HANDLER_DFL && bit & SIGSET_STOP) {
+		if (action_is_default(a) && SIGBIT(out->sig) & SIGSET_STOP) {
 			request_stop(t, out->sig);
 			continue;
 		}
-		if (a->handler == HANDLER_DFL)
+		if (action_is_default(a))
 			return DIES;
 		out->action = *a;
 		if (a->flags & SA_RESETHAND)
@@ -179,17 +176,17 @@ static void restart_without_handler(struct visit *v)
 
 /* ---- the alternate stack ---- */
 
-static bool inside_altstack(const struct sigaltstack_state *s, uint64_t sp)
+static bool inside_altstack(const struct sigaltstack_state *s, gva_t sp)
 {
-	return sp > s->sp && sp - s->sp <= s->size;
+	return gva_lt(s->sp, sp) && gva_diff(sp, s->sp) <= s->size;
 }
 
-static bool on_altstack(const struct sigaltstack_state *s, uint64_t sp)
+static bool on_altstack(const struct sigaltstack_state *s, gva_t sp)
 {
 	return !((unsigned)s->flags & SS_AUTODISARM) && inside_altstack(s, sp);
 }
 
-int signal_altstack_flags(const struct task *t, uint64_t sp)
+int signal_altstack_flags(const struct task *t, gva_t sp)
 {
 	int mode = SS_DISABLE;
 
@@ -198,7 +195,7 @@ int signal_altstack_flags(const struct task *t, uint64_t sp)
 	return mode | (t->altstack.flags & (int)SS_AUTODISARM);
 }
 
-int signal_set_altstack(struct task *t, const struct sigaltstack_state *ss, uint64_t sp)
+int signal_set_altstack(struct task *t, const struct sigaltstack_state *ss, gva_t sp)
 {
 	int mode = ss->flags & ~(int)SS_AUTODISARM;
 
@@ -210,26 +207,26 @@ int signal_set_altstack(struct task *t, const struct sigaltstack_state *ss, uint
 		return -ENOMEM;
 	t->altstack = *ss;
 	if (mode == SS_DISABLE)
-		t->altstack.sp = t->altstack.size = 0;
+		t->altstack = (struct sigaltstack_state){ .flags = ss->flags };
 	return 0;
 }
 
 /* ---- pushing a frame ---- */
 
-static int frame_place(struct task *t, const struct ksigaction *a, uint64_t sp, size_t fp_size,
+static int frame_place(struct task *t, const struct ksigaction *a, gva_t sp, size_t fp_size,
 		       struct sigframe_place *out)
 {
 	const struct sigaltstack_state *alt = &t->altstack;
 	bool nested = on_altstack(alt, sp), entering = false;
-	uint64_t top = sp - SIGFRAME_RED_ZONE;
+	gva_t top = gva_sub(sp, SIGFRAME_RED_ZONE);
 
 	if (a->flags & SA_ONSTACK && alt->size && !on_altstack(alt, top)) {
-		top = alt->sp + alt->size;
+		top = gva_add(alt->sp, alt->size);
 		entering = true;
 	}
-	*out = sigframe_place(top, fp_size);
+	*out = sigframe_place(top.v, fp_size);
 	/* A frame that would run over the end of the alternate stack is not written at all. */
-	return (nested || entering) && !inside_altstack(alt, out->sp) ? -EFAULT : 0;
+	return (nested || entering) && !inside_altstack(alt, GVA(out->sp)) ? -EFAULT : 0;
 }
 
 /* False: the handler has nowhere to return to. */
@@ -240,10 +237,10 @@ static bool frame_info(struct task *t, const struct taken *s, struct sigframe_in
 		.flags = s->action.flags,
 		.siginfo = s->info,
 		.mask = t->restore_mask ? t->saved_mask : t->blocked,
-		.altstack = { t->altstack.sp, t->altstack.flags, 0, t->altstack.size },
+		.altstack = { t->altstack.sp.v, t->altstack.flags, 0, t->altstack.size },
 		.trap = t->trap,
-		.handler = s->action.handler,
-		.restorer = s->action.restorer,
+		.handler = s->action.handler.v,
+		.restorer = s->action.restorer.v,
 	};
 	return s->action.flags & SA_RESTORER ||
 	       sigframe_trampoline(t->mm->vdso_base.v, &out->restorer);
@@ -273,7 +270,8 @@ static int push_frame(struct visit *v, const struct taken *s)
 	uint64_t features;
 	size_t fp_size = t->sb->platform->fp_size(t->sb->machine, &features);
 
-	if (!frame_info(t, s, &info) || frame_place(t, &s->action, regs_sp(&v->regs), fp_size, &pl))
+	if (!frame_info(t, s, &info) ||
+	    frame_place(t, &s->action, GVA(regs_sp(&v->regs)), fp_size, &pl))
 		return -EFAULT;
 	char *image = calloc(1, pl.size);
 	int err = image ? frame_write(v, &info, &pl, image) : -ENOMEM;
@@ -423,9 +421,9 @@ static int return_frame(struct task *t, struct cpu_regs *regs)
 		return -EFAULT;
 	signal_set_mask(t, sigframe_mask(&f));
 	struct sigframe_stack stack = sigframe_altstack(&f);
-	struct sigaltstack_state alt = { stack.sp, stack.size, stack.flags };
+	struct sigaltstack_state alt = { GVA(stack.sp), stack.size, stack.flags };
 	/* as Linux: a bad one is not taken, and that is all */
-	(void)signal_set_altstack(t, &alt, regs_sp(regs));
+	(void)signal_set_altstack(t, &alt, GVA(regs_sp(regs)));
 	if (!sigframe_restore(&f, regs))
 		return -EINVAL;
 	int err = return_fp(t, &f, &r);

@@ -16,9 +16,6 @@
 #include "kernel/sigqueue.h"
 #include "kernel/task.h"
 
-#define HANDLER_DFL ((uint64_t)(uintptr_t)SIG_DFL)
-#define HANDLER_IGN ((uint64_t)(uintptr_t)SIG_IGN)
-
 #ifndef SA_EXPOSE_TAGBITS
 #define SA_EXPOSE_TAGBITS 0x800
 #endif
@@ -123,7 +120,7 @@ static struct task *choose_task(struct process *p, int sig)
 
 static bool is_default_fatal(const struct sighand *h, int sig)
 {
-	return h->action[sig - 1].handler == HANDLER_DFL &&
+	return action_is_default(&h->action[sig - 1]) &&
 	       !(SIGBIT(sig) & (SIGSET_IGNORE | SIGSET_STOP));
 }
 
@@ -203,11 +200,9 @@ static void forget_continue(struct process *p)
 /* A blocked signal is never ignored: its handler may be another one when it is unblocked. */
 static bool is_ignored(const struct task *t, int sig)
 {
-	uint64_t handler = t->sighand->action[sig - 1].handler;
-
 	if ((t->blocked | t->real_blocked) & SIGBIT(sig))
 		return false;
-	return handler == HANDLER_IGN || (handler == HANDLER_DFL && SIGBIT(sig) & SIGSET_IGNORE);
+	return action_discards(&t->sighand->action[sig - 1], sig);
 }
 
 /* Everything up to the queue. True: there is something to queue. */
@@ -322,7 +317,7 @@ static void force_locked(struct task *t, int sig, const siginfo_t *si, bool to_d
 {
 	struct ksigaction *a = &t->sighand->action[sig - 1];
 
-	if (t->blocked & SIGBIT(sig) || a->handler == HANDLER_IGN || to_default) {
+	if (t->blocked & SIGBIT(sig) || action_is_ignore(a) || to_default) {
 		a->handler = HANDLER_DFL;
 		t->blocked &= ~SIGBIT(sig);
 	}
@@ -389,10 +384,9 @@ void signal_set_temporary_mask(struct task *t, ksigset_t mask)
  * ignores. */
 static void flush_ignored(struct task *t, int sig)
 {
-	uint64_t handler = t->sighand->action[sig - 1].handler;
 	struct task *o;
 
-	if (handler != HANDLER_IGN && !(handler == HANDLER_DFL && SIGBIT(sig) & SIGSET_IGNORE))
+	if (!action_discards(&t->sighand->action[sig - 1], sig))
 		return;
 	sigpending_flush(&t->process->pending, SIGBIT(sig));
 	list_for_each (o, &t->process->tasks, process_node)
@@ -423,7 +417,7 @@ void signal_exec(struct task *t)
 	lock_assert_held(&t->sb->lock);
 	for (int i = 0; i < NSIGNALS; i++) {
 		struct ksigaction *a = &t->sighand->action[i];
-		uint64_t handler = a->handler == HANDLER_IGN ? HANDLER_IGN : HANDLER_DFL;
+		gva_t handler = action_is_ignore(a) ? HANDLER_IGN : HANDLER_DFL;
 		*a = (struct ksigaction){ .handler = handler };
 	}
 	t->altstack = (struct sigaltstack_state){ 0 };

@@ -33,13 +33,26 @@ typedef uint64_t ksigset_t; /* bit n-1 is signal n, as the kernel's sigset_t */
 #define SIGBIT(sig)        (1UL << ((sig)-1))
 #define SIGSET_UNBLOCKABLE (SIGBIT(SIGKILL) | SIGBIT(SIGSTOP))
 
+/* What a handler can be that is no address. */
+#define HANDLER_DFL GVA((uintptr_t)SIG_DFL)
+#define HANDLER_IGN GVA((uintptr_t)SIG_IGN)
+
 /* The kernel's struct sigaction. */
 struct ksigaction {
-	uint64_t handler; /* guest address, or SIG_DFL / SIG_IGN */
-	uint64_t flags;   /* SA_* */
-	uint64_t restorer;
+	gva_t handler;  /* or HANDLER_DFL, HANDLER_IGN */
+	uint64_t flags; /* SA_* */
+	gva_t restorer;
 	ksigset_t mask;
 };
+
+static inline bool action_is_default(const struct ksigaction *a)
+{
+	return gva_eq(a->handler, HANDLER_DFL);
+}
+static inline bool action_is_ignore(const struct ksigaction *a)
+{
+	return gva_eq(a->handler, HANDLER_IGN);
+}
 
 struct sighand {
 	struct ref refs;
@@ -61,8 +74,9 @@ struct delivery {
 };
 
 struct sigaltstack_state {
-	uint64_t sp, size; /* size 0: none */
-	int flags;         /* as the guest gave them: SS_ONSTACK or 0, SS_DISABLE; SS_AUTODISARM */
+	gva_t sp;      /* its lowest byte */
+	uint64_t size; /* 0: none */
+	int flags;     /* as the guest gave them: SS_ONSTACK or 0, SS_DISABLE; SS_AUTODISARM */
 };
 
 /* The siginfo_t the guest will see; its layout is the host's, both being Linux on one
@@ -122,9 +136,9 @@ int signal_set_action(struct task *t, int sig, const struct ksigaction *act,
  * -EINTR. */
 int signal_wait(struct task *t, ksigset_t set, uint64_t deadline, siginfo_t *si);
 /* sigaltstack(2) with the stack pointer at `sp`; `ss` NULL asks only. */
-int signal_set_altstack(struct task *t, const struct sigaltstack_state *ss, uint64_t sp);
+int signal_set_altstack(struct task *t, const struct sigaltstack_state *ss, gva_t sp);
 /* What sigaltstack(2) reports in ss_flags. */
-int signal_altstack_flags(const struct task *t, uint64_t sp);
+int signal_altstack_flags(const struct task *t, gva_t sp);
 /* rt_sigreturn(2): takes the frame off the guest's stack; a bad one forces SIGSEGV. */
 void signal_return(struct task *t);
 

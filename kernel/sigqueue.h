@@ -31,6 +31,12 @@ struct sigqueue {
 	(SIGSET_SYNCHRONOUS | SIGBIT(SIGQUIT) | SIGBIT(SIGABRT) | SIGBIT(SIGXCPU) | SIGBIT(SIGXFSZ))
 #define SIGRT_FIRST 32 /* the kernel's SIGRTMIN; libcs keep some for themselves */
 
+/* Does the signal do nothing, unless it is blocked? */
+static inline bool action_discards(const struct ksigaction *a, int sig)
+{
+	return action_is_ignore(a) || (action_is_default(a) && SIGBIT(sig) & SIGSET_IGNORE);
+}
+
 /* An entry that counts for real user `uid`; NULL: out of memory, or `limit` entries count
  * already. */
 struct sigqueue *sigqueue_alloc(struct sandbox *sb, uid_t uid, uint64_t limit);

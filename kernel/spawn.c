@@ -40,7 +40,7 @@ static void inherit_signals(struct task *t, const struct spawn_request *rq)
 {
 	for (int i = 0; i < NSIGNALS; i++) {
 		if (rq->ignored & ~SIGSET_UNBLOCKABLE & SIGBIT(i + 1))
-			t->sighand->action[i].handler = (uint64_t)(uintptr_t)SIG_IGN;
+			t->sighand->action[i].handler = HANDLER_IGN;
 	}
 	t->blocked = rq->blocked & ~SIGSET_UNBLOCKABLE;
 }

@@ -93,10 +93,10 @@ static void view_signals(struct view *v, struct process *p, struct task *t)
 	v->pending = t->pending.set;
 	v->blocked = t->blocked;
 	for (int i = 0; i < NSIGNALS; i++) {
-		uint64_t h = t->sighand->action[i].handler;
-		if (h == (uint64_t)(uintptr_t)SIG_IGN)
+		const struct ksigaction *a = &t->sighand->action[i];
+		if (action_is_ignore(a))
 			v->ignored |= 1UL << i;
-		else if (h != (uint64_t)(uintptr_t)SIG_DFL)
+		else if (!action_is_default(a))
 			v->caught |= 1UL << i;
 	}
 }

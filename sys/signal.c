@@ -40,12 +40,12 @@ SYSCALL_DEFINE(rt_sigaction)
 	if (a[1]) {
 		if (get_user(t, &u, a[1]))
 			return -EFAULT;
-		act = (struct ksigaction){ u.handler, u.flags, u.restorer, u.mask };
+		act = (struct ksigaction){ GVA(u.handler), u.flags, GVA(u.restorer), u.mask };
 	}
 	int err = signal_set_action(t, (int)a[0], a[1] ? &act : NULL, &old);
 	if (err || !a[2])
 		return err;
-	u = (struct user_sigaction){ old.handler, old.flags, old.restorer, old.mask };
+	u = (struct user_sigaction){ old.handler.v, old.flags, old.restorer.v, old.mask };
 	return put_user(t, a[2], &u);
 }
 
@@ -88,11 +88,12 @@ SYSCALL_DEFINE(sigaltstack)
 	int err = t->sb->platform->regs_get(t->context, &regs);
 	if (err)
 		return err;
-	struct user_stack old = { t->altstack.sp, signal_altstack_flags(t, regs_sp(&regs)), 0,
+	gva_t sp = GVA(regs_sp(&regs));
+	struct user_stack old = { t->altstack.sp.v, signal_altstack_flags(t, sp), 0,
 				  t->altstack.size };
 	if (a[0]) {
-		struct sigaltstack_state ss = { u.sp, u.size, u.flags };
-		err = signal_set_altstack(t, &ss, regs_sp(&regs));
+		struct sigaltstack_state ss = { GVA(u.sp), u.size, u.flags };
+		err = signal_set_altstack(t, &ss, sp);
 		if (err)
 			return err;
 	}

@@ -80,14 +80,14 @@ void print_pselect_sigset(struct print *p, int i, const struct names *names)
 	text_printf(p->out, ", sigsetsize=%lu}", arg.size);
 }
 
-static void print_handler(struct print *p, uint64_t handler)
+static void print_handler(struct print *p, const struct ksigaction *a)
 {
-	if (handler == (uintptr_t)SIG_DFL)
+	if (action_is_default(a))
 		text_puts(p->out, "SIG_DFL");
-	else if (handler == (uintptr_t)SIG_IGN)
+	else if (action_is_ignore(a))
 		text_puts(p->out, "SIG_IGN");
 	else
-		text_printf(p->out, "%#lx", handler);
+		text_printf(p->out, "%#lx", a->handler.v);
 }
 
 void print_sigaction(struct print *p, int i, const struct names *names)
@@ -97,13 +97,13 @@ void print_sigaction(struct print *p, int i, const struct names *names)
 	if (!FETCH(p, i, &sa))
 		return;
 	text_puts(p->out, "{sa_handler=");
-	print_handler(p, sa.handler);
+	print_handler(p, &sa);
 	text_puts(p->out, ", sa_mask=");
 	print_sigset_value(p->out, sa.mask);
 	text_puts(p->out, ", sa_flags=");
 	names_put_flags(p->out, &names_sigaction, sa.flags);
 	if (sa.flags & SA_RESTORER)
-		text_printf(p->out, ", sa_restorer=%#lx", sa.restorer);
+		text_printf(p->out, ", sa_restorer=%#lx", sa.restorer.v);
 	text_putc(p->out, '}');
 }
 

@@ -164,7 +164,7 @@ void tty_signal(struct tty *tty, int sig)
 
 static bool signal_ignored(struct task *t, int sig)
 {
-	return t->blocked & SIGBIT(sig) || t->sighand->action[sig - 1].handler == (uint64_t)SIG_IGN;
+	return t->blocked & SIGBIT(sig) || action_is_ignore(&t->sighand->action[sig - 1]);
 }
 
 static int check_change_locked(struct tty *tty, struct task *t, int sig)
