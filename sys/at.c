@@ -34,7 +34,7 @@ int at_begin(struct task *t, int dfd, char *name, struct at *out)
 	return err;
 }
 
-int at_get(struct task *t, int dfd, uint64_t name, bool empty_ok, struct at *out)
+int at_get(struct task *t, int dfd, gva_t name, bool empty_ok, struct at *out)
 {
 	char *copy;
 	int err = get_path(t, name, empty_ok, &copy);

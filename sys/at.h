@@ -17,7 +17,7 @@ struct at {
 };
 
 /* Fetches them. at_put is due only after 0. -EBADF, -ENOTDIR and the errors of get_path. */
-int at_get(struct task *t, int dfd, uint64_t name, bool empty_ok, struct at *out);
+int at_get(struct task *t, int dfd, gva_t name, bool empty_ok, struct at *out);
 /* The same with a name that has been fetched, which is taken over, also on failure. */
 int at_begin(struct task *t, int dfd, char *name, struct at *out);
 /* Begins at `dfd` even where the name is absolute (openat2(2), RESOLVE_IN_ROOT). 0 or -errno. */

@@ -11,8 +11,7 @@
 #include "sys/at.h"
 #include "util/time.h"
 
-static int64_t change_at(struct task *t, int dfd, uint64_t name, int flags,
-			 const struct iattr *attr)
+static int64_t change_at(struct task *t, int dfd, gva_t name, int flags, const struct iattr *attr)
 {
 	struct path p;
 	struct at at;
@@ -51,7 +50,7 @@ static struct iattr mode_attr(uint64_t mode)
 	return (struct iattr){ .valid = ATTR_MODE, .mode = (mode_t)mode & 07777 };
 }
 
-static int64_t do_chmod(struct task *t, int dfd, uint64_t name, uint64_t mode, int flags)
+static int64_t do_chmod(struct task *t, int dfd, gva_t name, uint64_t mode, int flags)
 {
 	struct iattr attr = mode_attr(mode);
 
@@ -62,7 +61,7 @@ static int64_t do_chmod(struct task *t, int dfd, uint64_t name, uint64_t mode, i
 
 SYSCALL_DEFINE(chmod)
 {
-	return do_chmod(t, AT_FDCWD, a[0], a[1], 0);
+	return do_chmod(t, AT_FDCWD, GVA(a[0]), a[1], 0);
 }
 
 SYSCALL_DEFINE(fchmod)
@@ -74,12 +73,12 @@ SYSCALL_DEFINE(fchmod)
 
 SYSCALL_DEFINE(fchmodat)
 {
-	return do_chmod(t, (int)a[0], a[1], a[2], 0);
+	return do_chmod(t, (int)a[0], GVA(a[1]), a[2], 0);
 }
 
 SYSCALL_DEFINE(fchmodat2)
 {
-	return do_chmod(t, (int)a[0], a[1], a[2], (int)a[3]);
+	return do_chmod(t, (int)a[0], GVA(a[1]), a[2], (int)a[3]);
 }
 
 /* An id of -1 stays as it is. */
@@ -92,8 +91,7 @@ static struct iattr owner_attr(uint64_t uid, uint64_t gid)
 	return attr;
 }
 
-static int64_t do_chown(struct task *t, int dfd, uint64_t name, uint64_t uid, uint64_t gid,
-			int flags)
+static int64_t do_chown(struct task *t, int dfd, gva_t name, uint64_t uid, uint64_t gid, int flags)
 {
 	struct iattr attr = owner_attr(uid, gid);
 
@@ -104,12 +102,12 @@ static int64_t do_chown(struct task *t, int dfd, uint64_t name, uint64_t uid, ui
 
 SYSCALL_DEFINE(chown)
 {
-	return do_chown(t, AT_FDCWD, a[0], a[1], a[2], 0);
+	return do_chown(t, AT_FDCWD, GVA(a[0]), a[1], a[2], 0);
 }
 
 SYSCALL_DEFINE(lchown)
 {
-	return do_chown(t, AT_FDCWD, a[0], a[1], a[2], AT_SYMLINK_NOFOLLOW);
+	return do_chown(t, AT_FDCWD, GVA(a[0]), a[1], a[2], AT_SYMLINK_NOFOLLOW);
 }
 
 SYSCALL_DEFINE(fchown)
@@ -121,11 +119,11 @@ SYSCALL_DEFINE(fchown)
 
 SYSCALL_DEFINE(fchownat)
 {
-	return do_chown(t, (int)a[0], a[1], a[2], a[3], (int)a[4]);
+	return do_chown(t, (int)a[0], GVA(a[1]), a[2], a[3], (int)a[4]);
 }
 
 /* do_utimes() of Linux's fs/utimes.c: `times` NULL means now. */
-static int64_t do_utimes(struct task *t, int dfd, uint64_t name, const struct timespec *times,
+static int64_t do_utimes(struct task *t, int dfd, gva_t name, const struct timespec *times,
 			 int flags)
 {
 	struct timespec now = { .tv_nsec = UTIME_NOW };
@@ -133,7 +131,7 @@ static int64_t do_utimes(struct task *t, int dfd, uint64_t name, const struct ti
 			      .atime = times ? times[0] : now,
 			      .mtime = times ? times[1] : now };
 
-	if (name || dfd == AT_FDCWD)
+	if (name.v || dfd == AT_FDCWD)
 		return flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH)
 			   ? -EINVAL
 			   : change_at(t, dfd, name, flags, &attr);
@@ -157,32 +155,32 @@ SYSCALL_DEFINE(utimensat)
 		if (!nsec_ok(times[0].tv_nsec) || !nsec_ok(times[1].tv_nsec))
 			return -EINVAL;
 	}
-	return do_utimes(t, (int)a[0], a[1], a[2] ? times : NULL, (int)a[3]);
+	return do_utimes(t, (int)a[0], GVA(a[1]), a[2] ? times : NULL, (int)a[3]);
 }
 
-static int64_t do_futimesat(struct task *t, int dfd, uint64_t name, uint64_t addr)
+static int64_t do_futimesat(struct task *t, int dfd, gva_t name, gva_t addr)
 {
 	struct timeval tv[2];
 	struct timespec times[2];
 
-	if (addr && copy_from_guest(t->mm, tv, GVA(addr), sizeof tv))
+	if (addr.v && copy_from_guest(t->mm, tv, addr, sizeof tv))
 		return -EFAULT;
-	for (int i = 0; addr && i < 2; i++) {
+	for (int i = 0; addr.v && i < 2; i++) {
 		if (tv[i].tv_usec < 0 || tv[i].tv_usec >= (long)USEC_PER_SEC)
 			return -EINVAL;
 		times[i] = (struct timespec){ tv[i].tv_sec, tv[i].tv_usec * 1000 };
 	}
-	return do_utimes(t, dfd, name, addr ? times : NULL, 0);
+	return do_utimes(t, dfd, name, addr.v ? times : NULL, 0);
 }
 
 SYSCALL_DEFINE(futimesat)
 {
-	return do_futimesat(t, (int)a[0], a[1], a[2]);
+	return do_futimesat(t, (int)a[0], GVA(a[1]), GVA(a[2]));
 }
 
 SYSCALL_DEFINE(utimes)
 {
-	return do_futimesat(t, AT_FDCWD, a[0], a[1]);
+	return do_futimesat(t, AT_FDCWD, GVA(a[0]), GVA(a[1]));
 }
 
 SYSCALL_DEFINE(utime)
@@ -190,13 +188,13 @@ SYSCALL_DEFINE(utime)
 	struct utimbuf buf;
 	struct timespec times[2] = { { 0 } };
 
-	if (a[1] && get_user(t, &buf, a[1]))
+	if (a[1] && get_user(t, &buf, GVA(a[1])))
 		return -EFAULT;
 	if (a[1]) {
 		times[0].tv_sec = buf.actime;
 		times[1].tv_sec = buf.modtime;
 	}
-	return do_utimes(t, AT_FDCWD, a[0], a[1] ? times : NULL, 0);
+	return do_utimes(t, AT_FDCWD, GVA(a[0]), a[1] ? times : NULL, 0);
 }
 
 SYSCALL_DEFINE(truncate)
@@ -207,7 +205,7 @@ SYSCALL_DEFINE(truncate)
 
 	if ((int64_t)a[1] < 0)
 		return -EINVAL;
-	int err = at_get(t, AT_FDCWD, a[0], false, &at);
+	int err = at_get(t, AT_FDCWD, GVA(a[0]), false, &at);
 	if (err)
 		return err;
 	err = at_walk(&at, 0, &p);

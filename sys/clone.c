@@ -36,18 +36,18 @@ SYSCALL_DEFINE(clone)
 }
 
 /* An extensible struct (clone3(2)): what lies behind the part we know must be zero, else -E2BIG. */
-static int get_clone_args(struct task *t, uint64_t addr, uint64_t size, struct clone_args *out)
+static int get_clone_args(struct task *t, gva_t addr, uint64_t size, struct clone_args *out)
 {
 	if (size > PAGE_SIZE)
 		return -E2BIG;
 	if (size < CLONE_ARGS_SIZE_VER0)
 		return -EINVAL;
 	memset(out, 0, sizeof *out);
-	if (copy_from_guest(t->mm, out, GVA(addr), size < sizeof *out ? size : sizeof *out))
+	if (copy_from_guest(t->mm, out, addr, size < sizeof *out ? size : sizeof *out))
 		return -EFAULT;
 	for (uint64_t i = sizeof *out; i < size; i++) {
 		char c;
-		if (get_user(t, &c, addr + i))
+		if (get_user(t, &c, gva_add(addr, i)))
 			return -EFAULT;
 		if (c)
 			return -E2BIG;
@@ -72,7 +72,7 @@ static int check_clone_args(const struct clone_args *ca)
 SYSCALL_DEFINE(clone3)
 {
 	struct clone_args ca;
-	int err = get_clone_args(t, a[0], a[1], &ca);
+	int err = get_clone_args(t, GVA(a[0]), a[1], &ca);
 	if (!err)
 		err = check_clone_args(&ca);
 	if (err)

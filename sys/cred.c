@@ -71,8 +71,8 @@ static bool ids_hold(const struct ids *i, uint32_t id)
 
 static int put_ids(struct task *t, const uint64_t *a, struct ids i)
 {
-	return put_user(t, a[0], &i.real) || put_user(t, a[1], &i.effective) ||
-		       put_user(t, a[2], &i.saved)
+	return put_user(t, GVA(a[0]), &i.real) || put_user(t, GVA(a[1]), &i.effective) ||
+		       put_user(t, GVA(a[2]), &i.saved)
 		   ? -EFAULT
 		   : 0;
 }
@@ -293,7 +293,7 @@ SYSCALL_DEFINE(setgroups)
 
 /* capget(2): how many 32-bit sets a version has; the preferred version is written back for an
  * unknown one. */
-static int cap_words(struct task *t, uint64_t header, struct __user_cap_header_struct *h)
+static int cap_words(struct task *t, gva_t header, struct __user_cap_header_struct *h)
 {
 	if (get_user(t, h, header))
 		return -EFAULT;
@@ -302,8 +302,7 @@ static int cap_words(struct task *t, uint64_t header, struct __user_cap_header_s
 	if (h->version == _LINUX_CAPABILITY_VERSION_2 || h->version == _LINUX_CAPABILITY_VERSION_3)
 		return _LINUX_CAPABILITY_U32S_3;
 	h->version = _LINUX_CAPABILITY_VERSION_3;
-	return copy_to_guest(t->mm, GVA(header), &h->version, sizeof h->version) ? -EFAULT
-										 : -EINVAL;
+	return copy_to_guest(t->mm, header, &h->version, sizeof h->version) ? -EFAULT : -EINVAL;
 }
 
 /* A reference to the credentials of thread `pid`; NULL: ESRCH. */
@@ -326,7 +325,7 @@ SYSCALL_DEFINE(capget)
 {
 	struct __user_cap_header_struct h;
 	struct __user_cap_data_struct d[2];
-	int n = cap_words(t, a[0], &h);
+	int n = cap_words(t, GVA(a[0]), &h);
 	if (n < 0)
 		return n == -EINVAL && !a[1] ? 0 : n;
 	if (h.pid < 0)
@@ -359,7 +358,7 @@ SYSCALL_DEFINE(capset)
 {
 	struct __user_cap_header_struct h;
 	struct __user_cap_data_struct d[2] = { { 0 }, { 0 } };
-	int n = cap_words(t, a[0], &h);
+	int n = cap_words(t, GVA(a[0]), &h);
 	if (n < 0)
 		return n;
 	if (h.pid != 0 && h.pid != t->tid)

@@ -64,7 +64,7 @@ static bool emit_dent(struct dir_emit *e, const char *name, size_t len, uint64_t
 	return true;
 }
 
-static int64_t read_dents(struct task *t, struct file *f, uint64_t addr, size_t size, bool old)
+static int64_t read_dents(struct task *t, struct file *f, gva_t addr, size_t size, bool old)
 {
 	struct caller c = task_caller(t);
 	size_t wanted = size > INT_MAX ? 0 : size < DENTS_MAX ? size : DENTS_MAX;
@@ -73,7 +73,7 @@ static int64_t read_dents(struct task *t, struct file *f, uint64_t addr, size_t 
 	if (!f->ops->readdir)
 		return -ENOTDIR;
 	/* Entries that the guest's buffer cannot take are left for the next call. */
-	uio_init_guest(&u, t->mm, GVA(addr), wanted);
+	uio_init_guest(&u, t->mm, addr, wanted);
 	size_t room = uio_front(&u, true, wanted);
 	struct dents d = { .emit = { .emit = emit_dent, .room = room }, .size = room, .old = old };
 	d.buf = malloc(room ? room : 1);
@@ -83,7 +83,7 @@ static int64_t read_dents(struct task *t, struct file *f, uint64_t addr, size_t 
 	notify_file(f, IN_ACCESS);
 	if (!d.used && (r == -EINVAL || (!r && d.full)))
 		r = room < wanted ? -EFAULT : -EINVAL;
-	if (!r && copy_to_guest(t->mm, GVA(addr), d.buf, d.used))
+	if (!r && copy_to_guest(t->mm, addr, d.buf, d.used))
 		r = -EFAULT;
 	free(d.buf);
 	return r ? r : (int64_t)d.used;
@@ -95,7 +95,7 @@ static int64_t do_getdents(struct task *t, const uint64_t *a, bool old)
 
 	if (!f)
 		return -EBADF;
-	int64_t r = read_dents(t, f, a[1], (unsigned)a[2], old);
+	int64_t r = read_dents(t, f, GVA(a[1]), (unsigned)a[2], old);
 	file_put(f);
 	return r;
 }
@@ -143,7 +143,7 @@ static int check_dir(struct caller *c, const struct path *p)
 	return S_ISDIR(p->dentry->inode->type) && p->mnt->root ? vfs_access(c, p, X_OK) : -ENOTDIR;
 }
 
-static int64_t walk_to_dir(struct task *t, uint64_t name, struct path *p)
+static int64_t walk_to_dir(struct task *t, gva_t name, struct path *p)
 {
 	struct at at;
 	int err = at_get(t, AT_FDCWD, name, false, &at);
@@ -160,7 +160,7 @@ static int64_t walk_to_dir(struct task *t, uint64_t name, struct path *p)
 SYSCALL_DEFINE(chdir)
 {
 	struct path p;
-	int64_t r = walk_to_dir(t, a[0], &p);
+	int64_t r = walk_to_dir(t, GVA(a[0]), &p);
 
 	if (!r)
 		fs_struct_set_cwd(t->fs, &p);
@@ -186,7 +186,7 @@ SYSCALL_DEFINE(fchdir)
 SYSCALL_DEFINE(chroot)
 {
 	struct path p;
-	int64_t r = walk_to_dir(t, a[0], &p);
+	int64_t r = walk_to_dir(t, GVA(a[0]), &p);
 
 	if (r)
 		return r;

@@ -32,7 +32,7 @@ SYSCALL_DEFINE(epoll_ctl)
 	struct epoll_event event = { 0 };
 	int op = a[1], fd = a[2], err = -EBADF;
 
-	if (op != EPOLL_CTL_DEL && get_user(t, &event, a[3]))
+	if (op != EPOLL_CTL_DEL && get_user(t, &event, GVA(a[3])))
 		return -EFAULT;
 	struct file *ep = fd_get(t->files, a[0]);
 	struct file *f = fd_get(t->files, fd);
@@ -74,7 +74,7 @@ static int64_t do_epoll_pwait(struct task *t, const uint64_t *a, uint64_t deadli
 	ksigset_t mask;
 
 	if (a[4]) {
-		int err = get_sigset(t, a[4], a[5], &mask);
+		int err = get_sigset(t, GVA(a[4]), a[5], &mask);
 		if (err)
 			return err;
 		signal_set_temporary_mask(t, mask);
@@ -93,7 +93,7 @@ SYSCALL_DEFINE(epoll_pwait2)
 	struct timespec ts;
 
 	if (a[3]) {
-		int err = get_timespec(t, a[3], &ts);
+		int err = get_timespec(t, GVA(a[3]), &ts);
 		if (err)
 			return err;
 		deadline = ts.tv_sec || ts.tv_nsec ? deadline_after(t, &ts) : 0;

@@ -44,11 +44,11 @@ static int strings_add(struct strings *s, char *str)
 
 /* execve(2), "Limits on size of arguments and environment"; the loader checks the exact sum, this
  * bounds the copy. */
-static int strings_fetch(struct task *t, uint64_t addr, uint64_t max_bytes, struct strings *s)
+static int strings_fetch(struct task *t, gva_t addr, uint64_t max_bytes, struct strings *s)
 {
 	int err = strings_add(s, NULL);
 	s->n = 0;
-	for (; addr && !err; addr += sizeof(uint64_t)) {
+	for (; addr.v && !err; addr = gva_add(addr, sizeof(uint64_t))) {
 		uint64_t p;
 		char *str;
 		if (get_user(t, &p, addr))
@@ -121,8 +121,8 @@ static int64_t exec_file(struct task *t, int dfd, const char *path, int flags, s
 	return err;
 }
 
-static int64_t do_execveat(struct task *t, int dfd, uint64_t path_addr, uint64_t argv_addr,
-			   uint64_t envp_addr, int flags)
+static int64_t do_execveat(struct task *t, int dfd, gva_t path_addr, gva_t argv_addr,
+			   gva_t envp_addr, int flags)
 {
 	struct strings argv = { 0 }, envp = { 0 };
 	char *path;
@@ -147,10 +147,10 @@ static int64_t do_execveat(struct task *t, int dfd, uint64_t path_addr, uint64_t
 
 SYSCALL_DEFINE(execve)
 {
-	return do_execveat(t, AT_FDCWD, a[0], a[1], a[2], 0);
+	return do_execveat(t, AT_FDCWD, GVA(a[0]), GVA(a[1]), GVA(a[2]), 0);
 }
 
 SYSCALL_DEFINE(execveat)
 {
-	return do_execveat(t, (int)a[0], a[1], a[2], a[3], (int)a[4]);
+	return do_execveat(t, (int)a[0], GVA(a[1]), GVA(a[2]), GVA(a[3]), (int)a[4]);
 }

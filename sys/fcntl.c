@@ -162,7 +162,7 @@ static int get_lock(struct fcntl *x, struct flock *fl, struct file_lock *l, stru
 {
 	bool ofd = is_ofd(x->cmd);
 
-	if (get_user(x->t, fl, x->arg))
+	if (get_user(x->t, fl, GVA(x->arg)))
 		return -EFAULT;
 	if (ofd && fl->l_pid)
 		return -EINVAL;
@@ -197,7 +197,7 @@ static int64_t fcntl_getlk(struct fcntl *x)
 		fl.l_len = l.end == INT64_MAX ? 0 : l.end - l.start + 1;
 		fl.l_pid = l.pid;
 	}
-	return put_user(x->t, x->arg, &fl);
+	return put_user(x->t, GVA(x->arg), &fl);
 }
 
 static int64_t fcntl_setlk(struct fcntl *x)
@@ -294,7 +294,7 @@ static int64_t fcntl_setown_ex(struct fcntl *x)
 {
 	struct f_owner_ex o;
 
-	if (get_user(x->t, &o, x->arg))
+	if (get_user(x->t, &o, GVA(x->arg)))
 		return -EFAULT;
 	if (o.type != F_OWNER_TID && o.type != F_OWNER_PID && o.type != F_OWNER_PGRP)
 		return -EINVAL;
@@ -307,7 +307,7 @@ static int64_t fcntl_getown_ex(struct fcntl *x)
 	struct f_owner_ex ex = { .type = (enum __pid_type)(o.pid ? o.type : F_OWNER_TID),
 				 .pid = o.pid };
 
-	return put_user(x->t, x->arg, &ex);
+	return put_user(x->t, GVA(x->arg), &ex);
 }
 
 static int64_t fcntl_setsig(struct fcntl *x)
@@ -451,7 +451,7 @@ static int64_t ioctl_flag(struct task *t, struct file *f, int fd, unsigned cmd, 
 {
 	int on;
 
-	if (get_user(t, &on, arg))
+	if (get_user(t, &on, GVA(arg)))
 		return -EFAULT;
 	if (cmd == FIOASYNC)
 		return set_async(t, f, fd, on);
@@ -464,8 +464,8 @@ static int64_t ioctl_owner(struct task *t, struct file *f, unsigned cmd, uint64_
 	int who = owner_number(f);
 
 	if (cmd == FIOGETOWN || cmd == SIOCGPGRP)
-		return put_user(t, arg, &who);
-	return get_user(t, &who, arg) ? -EFAULT : set_owner_number(t, f, who);
+		return put_user(t, GVA(arg), &who);
+	return get_user(t, &who, GVA(arg)) ? -EFAULT : set_owner_number(t, f, who);
 }
 
 /* do_vfs_ioctl(): what any regular file or directory knows. */
@@ -480,9 +480,9 @@ static int64_t ioctl_inode(struct task *t, struct caller *c, struct file *f, uns
 	int64_t pos = f->ops->lseek && cmd == FIONREAD ? f->ops->lseek(f, c, 0, SEEK_CUR) : 0;
 	int left = (int)((int64_t)st.stx_size - pos), block = (int)st.stx_blksize;
 	int64_t size = (int64_t)st.stx_size;
-	return cmd == FIONREAD   ? put_user(t, arg, &left)
-	       : cmd == FIGETBSZ ? put_user(t, arg, &block)
-				 : put_user(t, arg, &size);
+	return cmd == FIONREAD   ? put_user(t, GVA(arg), &left)
+	       : cmd == FIGETBSZ ? put_user(t, GVA(arg), &block)
+				 : put_user(t, GVA(arg), &size);
 }
 
 static int64_t do_ioctl(struct task *t, struct file *f, int fd, unsigned cmd, uint64_t arg)

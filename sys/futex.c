@@ -149,13 +149,13 @@ static const struct futex_op {
 	[FUTEX_LOCK_PI2] = { .run = op_lock_pi, .timeout = true, .realtime_flag = true },
 };
 
-static int fetch_timeout(struct task *t, const struct futex_op *op, bool realtime, uint64_t addr,
+static int fetch_timeout(struct task *t, const struct futex_op *op, bool realtime, gva_t addr,
 			 struct futex_args *f)
 {
 	struct timespec ts;
 
 	f->deadline = DEADLINE_NONE;
-	f->has_timeout = op->timeout && addr;
+	f->has_timeout = op->timeout && addr.v;
 	if (!f->has_timeout)
 		return 0;
 	int err = get_timespec(t, addr, &ts);
@@ -185,7 +185,7 @@ SYSCALL_DEFINE(futex)
 
 	if (!op || !op->run)
 		return -ENOSYS;
-	int err = fetch_timeout(t, op, realtime, a[3], &f);
+	int err = fetch_timeout(t, op, realtime, GVA(a[3]), &f);
 	if (err)
 		return err;
 	if (realtime && !op->realtime_flag)
@@ -200,12 +200,12 @@ static bool flags_ok(uint64_t flags)
 	return (flags & ~(uint64_t)FUTEX2_PRIVATE) == FUTEX2_SIZE_U32;
 }
 
-static int fetch_waitv(struct task *t, uint64_t addr, unsigned n, struct futex_want *out)
+static int fetch_waitv(struct task *t, gva_t addr, unsigned n, struct futex_want *out)
 {
 	struct futex_waitv v;
 
 	for (unsigned i = 0; i < n; i++) {
-		if (get_user(t, &v, addr + i * sizeof v))
+		if (get_user(t, &v, gva_add(addr, i * sizeof v)))
 			return -EFAULT;
 		if (!flags_ok(v.flags) || v.__reserved || v.val > UINT32_MAX)
 			return -EINVAL;
@@ -216,12 +216,12 @@ static int fetch_waitv(struct task *t, uint64_t addr, unsigned n, struct futex_w
 	return 0;
 }
 
-static int fetch_deadline(struct task *t, uint64_t addr, clockid_t clock, uint64_t *deadline)
+static int fetch_deadline(struct task *t, gva_t addr, clockid_t clock, uint64_t *deadline)
 {
 	struct timespec ts;
 
 	*deadline = DEADLINE_NONE;
-	if (!addr)
+	if (!addr.v)
 		return 0;
 	if (clock != CLOCK_REALTIME && clock != CLOCK_MONOTONIC)
 		return -EINVAL;
@@ -237,13 +237,13 @@ SYSCALL_DEFINE(futex_waitv)
 
 	if ((uint32_t)a[2] || n == 0 || n > WAITV_MAX || !a[0])
 		return -EINVAL;
-	int64_t r = fetch_deadline(t, a[3], (clockid_t)a[4], &deadline);
+	int64_t r = fetch_deadline(t, GVA(a[3]), (clockid_t)a[4], &deadline);
 	if (r)
 		return r;
 	struct futex_want *want = calloc(n, sizeof *want);
 	if (!want)
 		return -ENOMEM;
-	r = fetch_waitv(t, a[0], (unsigned)n, want);
+	r = fetch_waitv(t, GVA(a[0]), (unsigned)n, want);
 	if (!r)
 		r = futex_wait_many(t, want, (unsigned)n, deadline);
 	free(want);
@@ -256,7 +256,7 @@ SYSCALL_DEFINE(futex_wait)
 
 	if (!flags_ok((uint32_t)a[3]) || a[1] > UINT32_MAX || a[2] > UINT32_MAX)
 		return -EINVAL;
-	int r = fetch_deadline(t, a[4], (clockid_t)a[5], &deadline);
+	int r = fetch_deadline(t, GVA(a[4]), (clockid_t)a[5], &deadline);
 	if (r)
 		return r;
 	struct futex_want want = { { GVA(a[0]), !(a[3] & FUTEX2_PRIVATE) },
@@ -283,7 +283,7 @@ SYSCALL_DEFINE(futex_requeue)
 
 	if ((uint32_t)a[1] || !a[0])
 		return -EINVAL;
-	int err = fetch_waitv(t, a[0], 2, want);
+	int err = fetch_waitv(t, GVA(a[0]), 2, want);
 	return err ? err
 		   : futex_requeue(t, want[0].ref, want[1].ref, (int)a[2], (int)a[3], &want[0].val);
 }
@@ -319,6 +319,6 @@ SYSCALL_DEFINE(get_robust_list)
 		sandbox_unlock(t->sb);
 	}
 	if (!err)
-		err = put_user(t, a[2], &len);
-	return err ? err : put_user(t, a[1], &head);
+		err = put_user(t, GVA(a[2]), &len);
+	return err ? err : put_user(t, GVA(a[1]), &head);
 }

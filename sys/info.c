@@ -25,7 +25,7 @@ SYSCALL_DEFINE(uname)
 	uts_get(ns, UTS_DOMAIN, u.domainname);
 	if ((t->process->personality & PER_MASK) == PER_LINUX32)
 		strcpy(u.machine, ARCH_NAME_32); /* uname(2) as setarch(8) expects it */
-	return put_user(t, a[0], &u);
+	return put_user(t, GVA(a[0]), &u);
 }
 
 static int64_t set_name(struct task *t, enum uts_name which, const uint64_t *a)
@@ -67,15 +67,15 @@ enum {
 	LOG_SIZE_BUFFER
 };
 
-static int check_log_buffer(uint64_t addr, int len)
+static int check_log_buffer(gva_t addr, int len)
 {
-	if (!addr || len < 0)
+	if (!addr.v || len < 0)
 		return -EINVAL;
-	return gva_range_ok(GVA(addr), (uint64_t)len) ? 0 : -EFAULT;
+	return gva_range_ok(addr, (uint64_t)len) ? 0 : -EFAULT;
 }
 
 /* Reads wait for a first message. */
-static int64_t read_log(struct task *t, uint64_t addr, int len)
+static int64_t read_log(struct task *t, gva_t addr, int len)
 {
 	int err = check_log_buffer(addr, len);
 
@@ -91,9 +91,9 @@ SYSCALL_DEFINE(syslog)
 	if (!cred_capable(t->cred, CAP_SYSLOG))
 		return -EPERM;
 	switch (type) {
-	case LOG_READ: return read_log(t, a[1], len);
+	case LOG_READ: return read_log(t, GVA(a[1]), len);
 	case LOG_READ_ALL:
-	case LOG_READ_CLEAR: return check_log_buffer(a[1], len);
+	case LOG_READ_CLEAR: return check_log_buffer(GVA(a[1]), len);
 	case LOG_CLOSE:
 	case LOG_OPEN:
 	case LOG_CLEAR:
@@ -113,7 +113,7 @@ SYSCALL_DEFINE(sysinfo)
 	sandbox_lock(t->sb);
 	si.procs = (unsigned short)t->sb->nr_tasks;
 	sandbox_unlock(t->sb);
-	return put_user(t, a[0], &si);
+	return put_user(t, GVA(a[0]), &si);
 }
 
 /* Bounded pieces: the monitor's memory for one call does not depend on the guest's length. */
@@ -131,7 +131,7 @@ SYSCALL_DEFINE(getrandom)
 		ssize_t got = getrandom(buf, n, flags);
 		if (got < 0)
 			return done ? (int64_t)done : -errno;
-		size_t left = copy_to_guest(t->mm, GVA(a[0] + done), buf, (size_t)got);
+		size_t left = copy_to_guest(t->mm, gva_add(GVA(a[0]), done), buf, (size_t)got);
 		done += (size_t)got - left;
 		if (left)
 			return done ? (int64_t)done : -EFAULT;
@@ -146,7 +146,7 @@ SYSCALL_DEFINE(getcpu)
 	unsigned cpu, node;
 	if (getcpu(&cpu, &node) < 0)
 		return -errno;
-	if (a[0] && put_user(t, a[0], &cpu))
+	if (a[0] && put_user(t, GVA(a[0]), &cpu))
 		return -EFAULT;
-	return a[1] ? put_user(t, a[1], &node) : 0;
+	return a[1] ? put_user(t, GVA(a[1]), &node) : 0;
 }

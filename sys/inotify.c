@@ -45,7 +45,7 @@ static int get_inotify(struct task *t, uint64_t fd, struct file **out)
 	return 0;
 }
 
-static int64_t watch_at(struct task *t, struct file *f, uint64_t name, uint32_t mask)
+static int64_t watch_at(struct task *t, struct file *f, gva_t name, uint32_t mask)
 {
 	struct path p;
 	struct at at;
@@ -72,7 +72,7 @@ SYSCALL_DEFINE(inotify_add_watch)
 	int64_t r = get_inotify(t, a[0], &f);
 	if (r)
 		return r;
-	r = watch_at(t, f, a[1], mask);
+	r = watch_at(t, f, GVA(a[1]), mask);
 	file_put(f);
 	return r;
 }

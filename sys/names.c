@@ -8,7 +8,7 @@
 #include "fs/names.h"
 #include "sys/at.h"
 
-static int64_t do_mkdir(struct task *t, int dfd, uint64_t name, uint64_t mode)
+static int64_t do_mkdir(struct task *t, int dfd, gva_t name, uint64_t mode)
 {
 	struct at at;
 	int err = at_get(t, dfd, name, false, &at);
@@ -22,12 +22,12 @@ static int64_t do_mkdir(struct task *t, int dfd, uint64_t name, uint64_t mode)
 
 SYSCALL_DEFINE(mkdir)
 {
-	return do_mkdir(t, AT_FDCWD, a[0], a[1]);
+	return do_mkdir(t, AT_FDCWD, GVA(a[0]), a[1]);
 }
 
 SYSCALL_DEFINE(mkdirat)
 {
-	return do_mkdir(t, (int)a[0], a[1], a[2]);
+	return do_mkdir(t, (int)a[0], GVA(a[1]), a[2]);
 }
 
 static int check_node_type(mode_t mode)
@@ -50,7 +50,7 @@ static dev_t decode_dev(unsigned dev)
 	return makedev((dev & 0xfff00) >> 8, (dev & 0xff) | ((dev >> 12) & 0xfff00));
 }
 
-static int64_t do_mknod(struct task *t, int dfd, uint64_t name, uint64_t mode, uint64_t dev)
+static int64_t do_mknod(struct task *t, int dfd, gva_t name, uint64_t mode, uint64_t dev)
 {
 	struct at at;
 	mode_t m = (mode_t)mode & 0xffff;
@@ -69,15 +69,15 @@ static int64_t do_mknod(struct task *t, int dfd, uint64_t name, uint64_t mode, u
 
 SYSCALL_DEFINE(mknod)
 {
-	return do_mknod(t, AT_FDCWD, a[0], a[1], a[2]);
+	return do_mknod(t, AT_FDCWD, GVA(a[0]), a[1], a[2]);
 }
 
 SYSCALL_DEFINE(mknodat)
 {
-	return do_mknod(t, (int)a[0], a[1], a[2], a[3]);
+	return do_mknod(t, (int)a[0], GVA(a[1]), a[2], a[3]);
 }
 
-static int64_t do_symlink(struct task *t, uint64_t target, int dfd, uint64_t name)
+static int64_t do_symlink(struct task *t, gva_t target, int dfd, gva_t name)
 {
 	struct at to, at;
 	int err = at_get(t, AT_FDCWD, target, false, &to);
@@ -95,15 +95,15 @@ static int64_t do_symlink(struct task *t, uint64_t target, int dfd, uint64_t nam
 
 SYSCALL_DEFINE(symlink)
 {
-	return do_symlink(t, a[0], AT_FDCWD, a[1]);
+	return do_symlink(t, GVA(a[0]), AT_FDCWD, GVA(a[1]));
 }
 
 SYSCALL_DEFINE(symlinkat)
 {
-	return do_symlink(t, a[0], (int)a[1], a[2]);
+	return do_symlink(t, GVA(a[0]), (int)a[1], GVA(a[2]));
 }
 
-static int64_t do_unlink(struct task *t, int dfd, uint64_t name, bool dir)
+static int64_t do_unlink(struct task *t, int dfd, gva_t name, bool dir)
 {
 	struct at at;
 	int err = at_get(t, dfd, name, false, &at);
@@ -117,12 +117,12 @@ static int64_t do_unlink(struct task *t, int dfd, uint64_t name, bool dir)
 
 SYSCALL_DEFINE(unlink)
 {
-	return do_unlink(t, AT_FDCWD, a[0], false);
+	return do_unlink(t, AT_FDCWD, GVA(a[0]), false);
 }
 
 SYSCALL_DEFINE(rmdir)
 {
-	return do_unlink(t, AT_FDCWD, a[0], true);
+	return do_unlink(t, AT_FDCWD, GVA(a[0]), true);
 }
 
 SYSCALL_DEFINE(unlinkat)
@@ -130,10 +130,10 @@ SYSCALL_DEFINE(unlinkat)
 	int flags = (int)a[2];
 
 	return flags & ~AT_REMOVEDIR ? -EINVAL
-				     : do_unlink(t, (int)a[0], a[1], flags & AT_REMOVEDIR);
+				     : do_unlink(t, (int)a[0], GVA(a[1]), flags & AT_REMOVEDIR);
 }
 
-static int link_to(struct task *t, const struct path *target, int dfd, uint64_t name)
+static int link_to(struct task *t, const struct path *target, int dfd, gva_t name)
 {
 	struct at at;
 	int err = at_get(t, dfd, name, false, &at);
@@ -153,8 +153,7 @@ static bool may_link(const struct task *t, const struct at *at)
 	       cred_capable(t->cred, CAP_DAC_READ_SEARCH);
 }
 
-static int64_t do_link(struct task *t, int olddfd, uint64_t old, int newdfd, uint64_t new,
-		       int flags)
+static int64_t do_link(struct task *t, int olddfd, gva_t old, int newdfd, gva_t new, int flags)
 {
 	int walk = (flags & AT_SYMLINK_FOLLOW ? 0 : AT_SYMLINK_NOFOLLOW) | (flags & AT_EMPTY_PATH);
 	struct path target;
@@ -176,15 +175,15 @@ static int64_t do_link(struct task *t, int olddfd, uint64_t old, int newdfd, uin
 
 SYSCALL_DEFINE(link)
 {
-	return do_link(t, AT_FDCWD, a[0], AT_FDCWD, a[1], 0);
+	return do_link(t, AT_FDCWD, GVA(a[0]), AT_FDCWD, GVA(a[1]), 0);
 }
 
 SYSCALL_DEFINE(linkat)
 {
-	return do_link(t, (int)a[0], a[1], (int)a[2], a[3], (int)a[4]);
+	return do_link(t, (int)a[0], GVA(a[1]), (int)a[2], GVA(a[3]), (int)a[4]);
 }
 
-static int64_t do_rename(struct task *t, int olddfd, uint64_t old, int newdfd, uint64_t new,
+static int64_t do_rename(struct task *t, int olddfd, gva_t old, int newdfd, gva_t new,
 			 unsigned flags)
 {
 	struct at from, to;
@@ -208,15 +207,15 @@ static int64_t do_rename(struct task *t, int olddfd, uint64_t old, int newdfd, u
 
 SYSCALL_DEFINE(rename)
 {
-	return do_rename(t, AT_FDCWD, a[0], AT_FDCWD, a[1], 0);
+	return do_rename(t, AT_FDCWD, GVA(a[0]), AT_FDCWD, GVA(a[1]), 0);
 }
 
 SYSCALL_DEFINE(renameat)
 {
-	return do_rename(t, (int)a[0], a[1], (int)a[2], a[3], 0);
+	return do_rename(t, (int)a[0], GVA(a[1]), (int)a[2], GVA(a[3]), 0);
 }
 
 SYSCALL_DEFINE(renameat2)
 {
-	return do_rename(t, (int)a[0], a[1], (int)a[2], a[3], (unsigned)a[4]);
+	return do_rename(t, (int)a[0], GVA(a[1]), (int)a[2], GVA(a[3]), (unsigned)a[4]);
 }

@@ -38,7 +38,7 @@ static int64_t open_at(struct task *t, struct at *at, int flags, mode_t mode, un
 	return fd_return(t, f, flags & O_CLOEXEC);
 }
 
-static int64_t do_open(struct task *t, int dfd, uint64_t name, uint64_t flags, uint64_t mode)
+static int64_t do_open(struct task *t, int dfd, gva_t name, uint64_t flags, uint64_t mode)
 {
 	struct at at;
 	int err = at_get(t, dfd, name, false, &at);
@@ -52,17 +52,17 @@ static int64_t do_open(struct task *t, int dfd, uint64_t name, uint64_t flags, u
 
 SYSCALL_DEFINE(open)
 {
-	return do_open(t, AT_FDCWD, a[0], a[1], a[2]);
+	return do_open(t, AT_FDCWD, GVA(a[0]), a[1], a[2]);
 }
 
 SYSCALL_DEFINE(openat)
 {
-	return do_open(t, (int)a[0], a[1], a[2], a[3]);
+	return do_open(t, (int)a[0], GVA(a[1]), a[2], a[3]);
 }
 
 SYSCALL_DEFINE(creat)
 {
-	return do_open(t, AT_FDCWD, a[0], O_CREAT | O_WRONLY | O_TRUNC, a[1]);
+	return do_open(t, AT_FDCWD, GVA(a[0]), O_CREAT | O_WRONLY | O_TRUNC, a[1]);
 }
 
 #define RESOLVE_KNOWN                                                                              \
@@ -90,7 +90,7 @@ static int check_how(const struct open_how *how)
 
 /* A struct that grows from version to version (openat2(2), NOTES): what we do not know must be
  * 0. */
-static int get_how(struct task *t, uint64_t addr, uint64_t size, struct open_how *how)
+static int get_how(struct task *t, gva_t addr, uint64_t size, struct open_how *how)
 {
 	char tail[PAGE_SIZE];
 
@@ -98,9 +98,9 @@ static int get_how(struct task *t, uint64_t addr, uint64_t size, struct open_how
 		return -EINVAL;
 	if (size > PAGE_SIZE)
 		return -E2BIG;
-	if (copy_from_guest(t->mm, how, GVA(addr), sizeof *how))
+	if (copy_from_guest(t->mm, how, addr, sizeof *how))
 		return -EFAULT;
-	if (copy_from_guest(t->mm, tail, GVA(addr + sizeof *how), size - sizeof *how))
+	if (copy_from_guest(t->mm, tail, gva_add(addr, sizeof *how), size - sizeof *how))
 		return -EFAULT;
 	for (size_t i = 0; i < size - sizeof *how; i++)
 		if (tail[i])
@@ -133,10 +133,10 @@ SYSCALL_DEFINE(openat2)
 	struct open_how how;
 	struct at at;
 
-	int err = get_how(t, a[2], a[3], &how);
+	int err = get_how(t, GVA(a[2]), a[3], &how);
 	if (err)
 		return err;
-	err = at_get(t, (int)a[0], a[1], false, &at);
+	err = at_get(t, (int)a[0], GVA(a[1]), false, &at);
 	if (err)
 		return err;
 	unsigned walk = resolve_flags(how.resolve);

@@ -78,15 +78,15 @@ static int target_of(unsigned flags, struct file *f, struct pid **pid, enum targ
 }
 
 /* Nobody can pretend to be the kernel, or kill(2), to others. */
-static int fetch_siginfo(struct task *t, uint64_t addr, struct signal_request *rq)
+static int fetch_siginfo(struct task *t, gva_t addr, struct signal_request *rq)
 {
-	if (!addr) {
+	if (!addr.v) {
 		siginfo_kernel(&rq->si, rq->sig, rq->target == TARGET_THREAD ? SI_TKILL : SI_USER);
 		rq->si.si_pid = t->process->pid->nr;
 		rq->si.si_uid = t->cred->uid;
 		return 0;
 	}
-	int given, err = get_user(t, &given, addr + offsetof(siginfo_t, si_signo));
+	int given, err = get_user(t, &given, gva_add(addr, offsetof(siginfo_t, si_signo)));
 	if (!err)
 		err = get_siginfo(t, addr, rq->sig, &rq->si);
 	if (err)
@@ -146,7 +146,7 @@ SYSCALL_DEFINE(pidfd_send_signal)
 		return -EBADF;
 	err = target_of((unsigned)a[3], f, &rq.pid, &rq.target);
 	if (!err)
-		err = fetch_siginfo(t, a[2], &rq);
+		err = fetch_siginfo(t, GVA(a[2]), &rq);
 	if (!err) {
 		sandbox_lock(t->sb);
 		err = send_locked(t, &rq);

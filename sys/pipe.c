@@ -7,7 +7,7 @@
 
 /* Linux's order: both descriptors exist before the numbers are written; when that fails they are
  * closed again. */
-int64_t fd_return_pair(struct task *t, struct file *files[2], bool cloexec, uint64_t addr)
+int64_t fd_return_pair(struct task *t, struct file *files[2], bool cloexec, gva_t addr)
 {
 	struct caller c = task_caller(t);
 	int fds[2];
@@ -27,7 +27,7 @@ int64_t fd_return_pair(struct task *t, struct file *files[2], bool cloexec, uint
 	return err;
 }
 
-static int64_t do_pipe(struct task *t, uint64_t addr, unsigned flags)
+static int64_t do_pipe(struct task *t, gva_t addr, unsigned flags)
 {
 	struct caller c = task_caller(t);
 	struct file *files[2];
@@ -42,10 +42,10 @@ static int64_t do_pipe(struct task *t, uint64_t addr, unsigned flags)
 
 SYSCALL_DEFINE(pipe)
 {
-	return do_pipe(t, a[0], 0);
+	return do_pipe(t, GVA(a[0]), 0);
 }
 
 SYSCALL_DEFINE(pipe2)
 {
-	return do_pipe(t, a[0], a[1]);
+	return do_pipe(t, GVA(a[0]), a[1]);
 }

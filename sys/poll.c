@@ -105,16 +105,18 @@ static int poll_loop(struct poll_call *pc, struct sleeper *s, uint64_t deadline)
 }
 
 /* Only revents is written: another thread may be changing the rest. */
-static int poll_write_back(struct task *t, const struct poll_call *pc, uint64_t addr)
+static int poll_write_back(struct task *t, const struct poll_call *pc, gva_t addr)
 {
 	for (unsigned i = 0; i < pc->n; i++)
-		if (put_user(t, addr + i * sizeof(struct pollfd) + offsetof(struct pollfd, revents),
-			     &pc->fds[i].revents))
+		if (put_user(
+			t,
+			gva_add(addr, i * sizeof(struct pollfd) + offsetof(struct pollfd, revents)),
+			&pc->fds[i].revents))
 			return -EFAULT;
 	return 0;
 }
 
-static int64_t poll_fds(struct task *t, uint64_t addr, unsigned n, uint64_t deadline)
+static int64_t poll_fds(struct task *t, gva_t addr, unsigned n, uint64_t deadline)
 {
 	struct poll_call pc;
 
@@ -123,7 +125,7 @@ static int64_t poll_fds(struct task *t, uint64_t addr, unsigned n, uint64_t dead
 	int64_t r = poll_call_alloc(&pc, n);
 	if (r)
 		return r;
-	if (copy_from_guest(t->mm, pc.fds, GVA(addr), n * sizeof(struct pollfd))) {
+	if (copy_from_guest(t->mm, pc.fds, addr, n * sizeof(struct pollfd))) {
 		poll_call_free(&pc);
 		return -EFAULT;
 	}
@@ -136,24 +138,24 @@ static int64_t poll_fds(struct task *t, uint64_t addr, unsigned n, uint64_t dead
 	return r;
 }
 
-static int64_t poll_restartable(struct task *t, uint64_t addr, unsigned n, uint64_t deadline)
+static int64_t poll_restartable(struct task *t, gva_t addr, unsigned n, uint64_t deadline)
 {
 	int64_t r = poll_fds(t, addr, n, deadline);
 	if (r != -EINTR)
 		return r;
 	t->restart =
-	    (struct restart){ .kind = RESTART_POLL, .deadline = deadline, .a = { addr, n } };
+	    (struct restart){ .kind = RESTART_POLL, .deadline = deadline, .a = { addr.v, n } };
 	return -ERESTART_RESTARTBLOCK;
 }
 
 int64_t poll_restart(struct task *t, const struct restart *rs)
 {
-	return poll_restartable(t, rs->a[0], rs->a[1], rs->deadline);
+	return poll_restartable(t, GVA(rs->a[0]), rs->a[1], rs->deadline);
 }
 
 SYSCALL_DEFINE(poll)
 {
-	return poll_restartable(t, a[0], a[1], deadline_after_ms(t, (int)a[2]));
+	return poll_restartable(t, GVA(a[0]), a[1], deadline_after_ms(t, (int)a[2]));
 }
 
 /* The deadline of a relative timeout: none when absent, 0 (do not wait) when zero. */
@@ -174,7 +176,7 @@ static struct timespec deadline_left(const struct task *t, uint64_t deadline)
 /* What ppoll, select and pselect6 have in common at the end (Linux: poll_select_finish): the time
  * that is left is written back, so that the call can be restarted as it is; where that fails it
  * cannot. */
-static int64_t poll_finish(struct task *t, int64_t r, uint64_t time_addr, uint64_t deadline,
+static int64_t poll_finish(struct task *t, int64_t r, gva_t time_addr, uint64_t deadline,
 			   bool timeval)
 {
 	struct timespec left = deadline_left(t, deadline);
@@ -182,7 +184,7 @@ static int64_t poll_finish(struct task *t, int64_t r, uint64_t time_addr, uint64
 
 	if (r == -EINTR)
 		r = -ERESTARTNOHAND;
-	if (!time_addr || resume_wanted(t, r))
+	if (!time_addr.v || resume_wanted(t, r))
 		return r;
 	if (timeval)
 		left.tv_nsec /= 1000;
@@ -197,16 +199,16 @@ SYSCALL_DEFINE(ppoll)
 	ksigset_t mask;
 	int err;
 
-	if (a[2] && (err = get_timespec(t, a[2], &ts)))
+	if (a[2] && (err = get_timespec(t, GVA(a[2]), &ts)))
 		return err;
 	uint64_t deadline = poll_deadline(t, a[2] ? &ts : NULL);
 	if (a[3]) {
-		err = get_sigset(t, a[3], a[4], &mask);
+		err = get_sigset(t, GVA(a[3]), a[4], &mask);
 		if (err)
 			return err;
 		signal_set_temporary_mask(t, mask);
 	}
-	return poll_finish(t, poll_fds(t, a[0], a[1], deadline), a[2], deadline, false);
+	return poll_finish(t, poll_fds(t, GVA(a[0]), a[1], deadline), GVA(a[2]), deadline, false);
 }
 
 /* select(2): three bit maps in, three out; the descriptors in between are those of a poll. */
@@ -219,7 +221,7 @@ static const unsigned select_sets[3] = {
 
 struct select_call {
 	unsigned n;        /* descriptors 0..n-1 */
-	uint64_t addr[3];  /* 0: no such set */
+	gva_t addr[3];     /* 0: no such set */
 	uint64_t *bits[3]; /* in, then out */
 	uint64_t *mem;
 };
@@ -238,8 +240,8 @@ static int select_read(struct task *t, struct select_call *sc)
 		return -ENOMEM;
 	for (int k = 0; k < 3; k++) {
 		sc->bits[k] = sc->mem + k * words;
-		if (sc->addr[k] &&
-		    copy_from_guest(t->mm, sc->bits[k], GVA(sc->addr[k]), words * sizeof(uint64_t)))
+		if (sc->addr[k].v &&
+		    copy_from_guest(t->mm, sc->bits[k], sc->addr[k], words * sizeof(uint64_t)))
 			return -EFAULT;
 		/* Whole words come and go; bits behind the last descriptor come back as 0. */
 		if (sc->n % 64)
@@ -251,8 +253,8 @@ static int select_read(struct task *t, struct select_call *sc)
 static int select_write(struct task *t, struct select_call *sc)
 {
 	for (int k = 0; k < 3; k++)
-		if (sc->addr[k] && copy_to_guest(t->mm, GVA(sc->addr[k]), sc->bits[k],
-						 select_words(sc->n) * sizeof(uint64_t)))
+		if (sc->addr[k].v && copy_to_guest(t->mm, sc->addr[k], sc->bits[k],
+						   select_words(sc->n) * sizeof(uint64_t)))
 			return -EFAULT;
 	return 0;
 }
@@ -327,7 +329,7 @@ static int64_t select_run(struct task *t, struct select_call *sc, uint64_t deadl
 
 static int64_t do_select(struct task *t, const uint64_t *a, uint64_t deadline)
 {
-	struct select_call sc = { .addr = { a[1], a[2], a[3] } };
+	struct select_call sc = { .addr = { GVA(a[1]), GVA(a[2]), GVA(a[3]) } };
 	int n = a[0];
 
 	if (n < 0)
@@ -351,7 +353,7 @@ SYSCALL_DEFINE(select)
 	struct timespec ts;
 
 	if (a[4]) {
-		if (get_user(t, &tv, a[4]))
+		if (get_user(t, &tv, GVA(a[4])))
 			return -EFAULT;
 		if (tv.tv_sec < 0 || tv.tv_usec < 0)
 			return -EINVAL;
@@ -360,28 +362,29 @@ SYSCALL_DEFINE(select)
 		ts.tv_nsec = tv.tv_usec % (long)USEC_PER_SEC * (long)NSEC_PER_USEC;
 	}
 	uint64_t deadline = poll_deadline(t, a[4] ? &ts : NULL);
-	return poll_finish(t, do_select(t, a, deadline), a[4], deadline, true);
+	return poll_finish(t, do_select(t, a, deadline), GVA(a[4]), deadline, true);
 }
 
 SYSCALL_DEFINE(pselect6)
 {
 	struct {
-		uint64_t addr, size;
+		gva_t addr;
+		uint64_t size;
 	} sig = { 0 };
 	struct timespec ts;
 	ksigset_t mask;
 	int err;
 
-	if (a[5] && get_user(t, &sig, a[5]))
+	if (a[5] && get_user(t, &sig, GVA(a[5])))
 		return -EFAULT;
-	if (a[4] && (err = get_timespec(t, a[4], &ts)))
+	if (a[4] && (err = get_timespec(t, GVA(a[4]), &ts)))
 		return err;
 	uint64_t deadline = poll_deadline(t, a[4] ? &ts : NULL);
-	if (sig.addr) {
+	if (sig.addr.v) {
 		err = get_sigset(t, sig.addr, sig.size, &mask);
 		if (err)
 			return err;
 		signal_set_temporary_mask(t, mask);
 	}
-	return poll_finish(t, do_select(t, a, deadline), a[4], deadline, false);
+	return poll_finish(t, do_select(t, a, deadline), GVA(a[4]), deadline, false);
 }

@@ -26,7 +26,7 @@ static int64_t set_pdeathsig(struct task *t, const uint64_t *a)
 static int64_t get_pdeathsig(struct task *t, const uint64_t *a)
 {
 	int32_t sig = t->pdeathsig;
-	return put_user(t, a[0], &sig);
+	return put_user(t, GVA(a[0]), &sig);
 }
 
 static int64_t set_name(struct task *t, const uint64_t *a)
@@ -48,7 +48,7 @@ static int64_t get_name(struct task *t, const uint64_t *a)
 	sandbox_lock(t->sb);
 	memcpy(name, t->comm, sizeof name);
 	sandbox_unlock(t->sb);
-	return put_user(t, a[0], &name);
+	return put_user(t, GVA(a[0]), &name);
 }
 
 static int64_t set_dumpable(struct task *t, const uint64_t *a)
@@ -73,7 +73,7 @@ static int64_t set_subreaper(struct task *t, const uint64_t *a)
 static int64_t get_subreaper(struct task *t, const uint64_t *a)
 {
 	int32_t on = t->process->subreaper;
-	return put_user(t, a[0], &on);
+	return put_user(t, GVA(a[0]), &on);
 }
 
 static int64_t set_no_new_privs(struct task *t, const uint64_t *a)
@@ -234,7 +234,7 @@ static int64_t get_seccomp(struct task *t, const uint64_t *a)
 static int64_t get_tsc(struct task *t, const uint64_t *a)
 {
 	int32_t mode = PR_TSC_ENABLE;
-	return put_user(t, a[0], &mode);
+	return put_user(t, GVA(a[0]), &mode);
 }
 
 /* Time stamp counters cannot be taken from a guest's threads. */
@@ -245,7 +245,7 @@ static int64_t set_tsc(struct task *t, const uint64_t *a)
 
 static int64_t get_tid_address(struct task *t, const uint64_t *a)
 {
-	return put_user(t, a[0], &t->clear_child_tid);
+	return put_user(t, GVA(a[0]), &t->clear_child_tid);
 }
 
 /* The fields that /proc/PID/stat shows of an address space stay as execve(2) set them. */
@@ -318,7 +318,7 @@ SYSCALL_DEFINE(arch_prctl)
 	if (r == 0 && effect.set_regs)
 		r = pf->regs_set(t->context, &regs);
 	if (r == 0 && effect.put)
-		r = put_user(t, a[1], &effect.value);
+		r = put_user(t, GVA(a[1]), &effect.value);
 	return r;
 }
 

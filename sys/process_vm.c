@@ -100,11 +100,11 @@ static int64_t process_vm_rw(struct task *t, const uint64_t *a, bool write)
 
 	if (a[5])
 		return -EINVAL;
-	local.n = get_iovec(t, a[1], (uint32_t)a[2], local.fast, &local.iov);
+	local.n = get_iovec(t, GVA(a[1]), (uint32_t)a[2], local.fast, &local.iov);
 	if (local.n < 0)
 		return local.n;
 	struct guest_iovec *local_iov = local.iov;
-	remote.n = get_iovec_of_other(t, a[3], a[4], remote.fast, &remote.iov);
+	remote.n = get_iovec_of_other(t, GVA(a[3]), a[4], remote.fast, &remote.iov);
 	struct guest_iovec *remote_iov = remote.iov;
 	int64_t r = remote.n < 0 ? remote.n : transfer(t, (pid_t)a[0], &local, &remote, write);
 	if (local_iov != local.fast)

@@ -10,7 +10,7 @@
 #include "sys/sys.h"
 #include "util/time.h"
 
-int put_rusage(struct task *t, uint64_t addr, const struct rusage_sum *ru)
+int put_rusage(struct task *t, gva_t addr, const struct rusage_sum *ru)
 {
 	struct rusage out;
 	memset(&out, 0, sizeof out);
@@ -37,7 +37,7 @@ SYSCALL_DEFINE(getrusage)
 	default: sandbox_unlock(t->sb); return -EINVAL;
 	}
 	sandbox_unlock(t->sb);
-	return put_rusage(t, a[1], &ru);
+	return put_rusage(t, GVA(a[1]), &ru);
 }
 
 /* prlimit(2): another process's limits need the same ids, or CAP_SYS_RESOURCE. */
@@ -93,24 +93,24 @@ static int do_prlimit(struct task *t, pid_t pid, unsigned which, const struct rl
 SYSCALL_DEFINE(prlimit64)
 {
 	struct rlimit new, old;
-	if (a[2] && get_user(t, &new, a[2]))
+	if (a[2] && get_user(t, &new, GVA(a[2])))
 		return -EFAULT;
 	int err =
 	    do_prlimit(t, (pid_t)a[0], (unsigned)a[1], a[2] ? &new : NULL, a[3] ? &old : NULL);
-	return err ? err : a[3] ? put_user(t, a[3], &old) : 0;
+	return err ? err : a[3] ? put_user(t, GVA(a[3]), &old) : 0;
 }
 
 SYSCALL_DEFINE(getrlimit)
 {
 	struct rlimit old;
 	int err = do_prlimit(t, 0, (unsigned)a[0], NULL, &old);
-	return err ? err : put_user(t, a[1], &old);
+	return err ? err : put_user(t, GVA(a[1]), &old);
 }
 
 SYSCALL_DEFINE(setrlimit)
 {
 	struct rlimit new;
-	if (get_user(t, &new, a[1]))
+	if (get_user(t, &new, GVA(a[1])))
 		return -EFAULT;
 	return do_prlimit(t, 0, (unsigned)a[0], &new, NULL);
 }

@@ -2,12 +2,12 @@
 #ifndef HL_SYS_RESOURCE_H
 #define HL_SYS_RESOURCE_H
 
-#include <stdint.h>
+#include "util/gva.h"
 
 struct rusage_sum;
 struct task;
 
 /* Writes a struct rusage to the guest. 0 or -EFAULT. */
-int put_rusage(struct task *t, uint64_t addr, const struct rusage_sum *ru);
+int put_rusage(struct task *t, gva_t addr, const struct rusage_sum *ru);
 
 #endif

@@ -11,11 +11,11 @@
 typedef ssize_t transfer_fn(struct file *f, struct caller *c, struct uio *u, int64_t *pos);
 
 /* The buffer of the simple forms (vfs_read(): access_ok, then the count is cut). */
-static int single_uio(struct task *t, struct uio *u, uint64_t buf, uint64_t len)
+static int single_uio(struct task *t, struct uio *u, gva_t buf, uint64_t len)
 {
-	if (!gva_range_ok(GVA(buf), len))
+	if (!gva_range_ok(buf, len))
 		return -EFAULT;
-	uio_init_guest(u, t->mm, GVA(buf), len < MAX_RW_COUNT ? len : MAX_RW_COUNT);
+	uio_init_guest(u, t->mm, buf, len < MAX_RW_COUNT ? len : MAX_RW_COUNT);
 	return 0;
 }
 
@@ -54,7 +54,7 @@ static int64_t transfer_one(struct task *t, const uint64_t *a, transfer_fn *fn, 
 		return -EBADF;
 	int64_t r = check_mode(f, fn, pos);
 	if (!r)
-		r = single_uio(t, &u, a[1], a[2]);
+		r = single_uio(t, &u, GVA(a[1]), a[2]);
 	if (!r)
 		r = transfer(t, f, &c, &u, fn, pos);
 	task_fd_put(t, f);
@@ -114,7 +114,7 @@ static int64_t transfer_vec(struct task *t, struct file *f, struct caller *c, co
 	struct guest_iovec fast[8], *iov;
 	struct uio u;
 
-	int n = get_iovec(t, a[1], (uint32_t)a[2], fast, &iov);
+	int n = get_iovec(t, GVA(a[1]), (uint32_t)a[2], fast, &iov);
 	if (n < 0)
 		return n;
 	uio_init_guestv(&u, t->mm, iov, n);

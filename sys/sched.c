@@ -268,12 +268,12 @@ SYSCALL_DEFINE(sched_getscheduler)
 	return err ? err : s.policy | (s.reset_on_fork ? SCHED_RESET_ON_FORK : 0);
 }
 
-static int64_t set_scheduler(struct task *t, pid_t pid, int policy, uint64_t param)
+static int64_t set_scheduler(struct task *t, pid_t pid, int policy, gva_t param)
 {
 	struct sched_param p;
 	struct wish w = { .policy = policy, .keep_nice = true };
 
-	if (!param || pid < 0)
+	if (!param.v || pid < 0)
 		return -EINVAL;
 	if (get_user(t, &p, param))
 		return -EFAULT;
@@ -287,12 +287,12 @@ static int64_t set_scheduler(struct task *t, pid_t pid, int policy, uint64_t par
 
 SYSCALL_DEFINE(sched_setscheduler)
 {
-	return (int)a[1] < 0 ? -EINVAL : set_scheduler(t, (pid_t)a[0], (int)a[1], a[2]);
+	return (int)a[1] < 0 ? -EINVAL : set_scheduler(t, (pid_t)a[0], (int)a[1], GVA(a[2]));
 }
 
 SYSCALL_DEFINE(sched_setparam)
 {
-	return set_scheduler(t, (pid_t)a[0], POLICY_KEPT, a[1]);
+	return set_scheduler(t, (pid_t)a[0], POLICY_KEPT, GVA(a[1]));
 }
 
 SYSCALL_DEFINE(sched_getparam)
@@ -302,7 +302,7 @@ SYSCALL_DEFINE(sched_getparam)
 		return -EINVAL;
 	int err = get_sched(t, (pid_t)a[0], &s);
 	struct sched_param p = { err ? 0 : s.priority };
-	return err ? err : put_user(t, a[1], &p);
+	return err ? err : put_user(t, GVA(a[1]), &p);
 }
 
 SYSCALL_DEFINE(sched_get_priority_max)
@@ -338,7 +338,7 @@ SYSCALL_DEFINE(sched_rr_get_interval)
 	if (!err)
 		slice_of(&s, &ts);
 	sandbox_unlock(t->sb);
-	return err ? err : put_user(t, a[1], &ts);
+	return err ? err : put_user(t, GVA(a[1]), &ts);
 }
 
 static void fill_attributes(const struct subject *s, struct sched_attributes *out)
@@ -379,7 +379,7 @@ SYSCALL_DEFINE(sched_getattr)
 }
 
 /* A size that is not ours is told the one that is. */
-static int wrong_size(struct task *t, uint64_t addr)
+static int wrong_size(struct task *t, gva_t addr)
 {
 	uint32_t size = sizeof(struct sched_attributes);
 
@@ -387,7 +387,7 @@ static int wrong_size(struct task *t, uint64_t addr)
 }
 
 /* copy_struct_from_user(): what a newer struct has besides must be empty. */
-static int fetch_attributes(struct task *t, uint64_t addr, struct sched_attributes *out)
+static int fetch_attributes(struct task *t, gva_t addr, struct sched_attributes *out)
 {
 	uint8_t buf[PAGE_SIZE];
 	uint32_t size;
@@ -397,7 +397,7 @@ static int fetch_attributes(struct task *t, uint64_t addr, struct sched_attribut
 	size = size ? size : SCHED_ATTRIBUTES_MIN;
 	if (size < SCHED_ATTRIBUTES_MIN || size > sizeof buf)
 		return wrong_size(t, addr);
-	if (copy_from_guest(t->mm, buf, GVA(addr), size))
+	if (copy_from_guest(t->mm, buf, addr, size))
 		return -EFAULT;
 	for (size_t i = sizeof *out; i < size; i++) {
 		if (buf[i])
@@ -414,7 +414,7 @@ SYSCALL_DEFINE(sched_setattr)
 	struct sched_attributes attr;
 	if (!a[1] || (pid_t)a[0] < 0 || a[2])
 		return -EINVAL;
-	int err = fetch_attributes(t, a[1], &attr);
+	int err = fetch_attributes(t, GVA(a[1]), &attr);
 	if (err)
 		return err;
 	if ((int)attr.policy < 0 || attr.flags & ~(uint64_t)SCHED_ATTRIBUTES_KNOWN)

@@ -64,18 +64,18 @@ static ssize_t copy_all(struct copy *x, size_t len)
 /* An offset argument: the guest's variable, or the file's position. Both are written back when a
  * call is frozen in the middle, and so what is left of the length is all that it has to know when
  * it is made again. */
-static int get_offset(struct task *t, struct caller *c, struct file *f, uint64_t addr, int64_t *pos)
+static int get_offset(struct task *t, struct caller *c, struct file *f, gva_t addr, int64_t *pos)
 {
-	if (addr && get_user(t, pos, addr))
+	if (addr.v && get_user(t, pos, addr))
 		return -EFAULT;
-	if (!addr)
+	if (!addr.v)
 		*pos = f->ops->lseek ? f->ops->lseek(f, c, 0, SEEK_CUR) : -ESPIPE;
-	return *pos < 0 ? (addr ? -EINVAL : (int)*pos) : 0;
+	return *pos < 0 ? (addr.v ? -EINVAL : (int)*pos) : 0;
 }
 
-static int put_offset(struct task *t, struct caller *c, struct file *f, uint64_t addr, int64_t pos)
+static int put_offset(struct task *t, struct caller *c, struct file *f, gva_t addr, int64_t pos)
 {
-	if (addr)
+	if (addr.v)
 		return put_user(t, addr, &pos);
 	f->ops->lseek(f, c, pos, SEEK_SET);
 	return 0;
@@ -96,7 +96,7 @@ static bool is_pipe(struct file *f)
 	return pipe_end_is_pipe(&e);
 }
 
-static int64_t sendfile_files(struct task *t, struct copy *x, uint64_t off, size_t count)
+static int64_t sendfile_files(struct task *t, struct copy *x, gva_t off, size_t count)
 {
 	struct inode *i = file_inode(x->in);
 
@@ -136,7 +136,7 @@ SYSCALL_DEFINE(sendfile)
 	if (!r && (int64_t)a[3] < 0)
 		r = -EINVAL;
 	if (!r)
-		r = sendfile_files(t, &x, a[2], a[3]);
+		r = sendfile_files(t, &x, GVA(a[2]), a[3]);
 	copy_count(t, r);
 	task_fd_put(t, x.in);
 	task_fd_put(t, x.out);
@@ -190,9 +190,9 @@ static int64_t copy_range(struct task *t, struct copy *x, const uint64_t *a)
 
 	int err = check_copy(x);
 	if (!err)
-		err = get_offset(t, &x->c, x->in, a[1], &x->in_pos);
+		err = get_offset(t, &x->c, x->in, GVA(a[1]), &x->in_pos);
 	if (!err)
-		err = get_offset(t, &x->c, x->out, a[3], &out_pos);
+		err = get_offset(t, &x->c, x->out, GVA(a[3]), &out_pos);
 	if (!err && (x->in_pos > INT64_MAX - (int64_t)len || out_pos > INT64_MAX - (int64_t)len))
 		err = -EOVERFLOW;
 	if (!err)
@@ -204,9 +204,9 @@ static int64_t copy_range(struct task *t, struct copy *x, const uint64_t *a)
 	x->out_pos = &out_pos;
 	ssize_t n = copy_all(x, len);
 	if (n > 0)
-		err = put_offset(t, &x->c, x->in, a[1], x->in_pos);
+		err = put_offset(t, &x->c, x->in, GVA(a[1]), x->in_pos);
 	if (n > 0 && !err)
-		err = put_offset(t, &x->c, x->out, a[3], out_pos);
+		err = put_offset(t, &x->c, x->out, GVA(a[3]), out_pos);
 	return err ? err : n;
 }
 

@@ -38,7 +38,7 @@ SYSCALL_DEFINE(rt_sigaction)
 	if (a[3] != sizeof(ksigset_t))
 		return -EINVAL;
 	if (a[1]) {
-		if (get_user(t, &u, a[1]))
+		if (get_user(t, &u, GVA(a[1])))
 			return -EFAULT;
 		act = (struct ksigaction){ GVA(u.handler), u.flags, GVA(u.restorer), u.mask };
 	}
@@ -46,7 +46,7 @@ SYSCALL_DEFINE(rt_sigaction)
 	if (err || !a[2])
 		return err;
 	u = (struct user_sigaction){ old.handler.v, old.flags, old.restorer.v, old.mask };
-	return put_user(t, a[2], &u);
+	return put_user(t, GVA(a[2]), &u);
 }
 
 SYSCALL_DEFINE(rt_sigprocmask)
@@ -56,7 +56,7 @@ SYSCALL_DEFINE(rt_sigprocmask)
 	if (a[3] != sizeof(ksigset_t))
 		return -EINVAL;
 	if (a[1]) {
-		if (get_user(t, &set, a[1]))
+		if (get_user(t, &set, GVA(a[1])))
 			return -EFAULT;
 		switch ((int)a[0]) {
 		case SIG_BLOCK: signal_set_mask(t, old | set); break;
@@ -65,7 +65,7 @@ SYSCALL_DEFINE(rt_sigprocmask)
 		default: return -EINVAL;
 		}
 	}
-	return a[2] ? put_user(t, a[2], &old) : 0;
+	return a[2] ? put_user(t, GVA(a[2]), &old) : 0;
 }
 
 SYSCALL_DEFINE(rt_sigpending)
@@ -83,7 +83,7 @@ SYSCALL_DEFINE(sigaltstack)
 	struct user_stack u;
 	struct cpu_regs regs;
 
-	if (a[0] && get_user(t, &u, a[0]))
+	if (a[0] && get_user(t, &u, GVA(a[0])))
 		return -EFAULT;
 	int err = t->sb->platform->regs_get(t->context, &regs);
 	if (err)
@@ -97,7 +97,7 @@ SYSCALL_DEFINE(sigaltstack)
 		if (err)
 			return err;
 	}
-	return a[1] ? put_user(t, a[1], &old) : 0;
+	return a[1] ? put_user(t, GVA(a[1]), &old) : 0;
 }
 
 SYSCALL_DEFINE(rt_sigreturn)
@@ -123,7 +123,7 @@ SYSCALL_DEFINE(pause)
 SYSCALL_DEFINE(rt_sigsuspend)
 {
 	ksigset_t mask;
-	int err = get_sigset(t, a[0], a[1], &mask);
+	int err = get_sigset(t, GVA(a[0]), a[1], &mask);
 
 	if (err)
 		return err;
@@ -137,16 +137,16 @@ SYSCALL_DEFINE(rt_sigtimedwait)
 	struct timespec ts;
 	ksigset_t set;
 	siginfo_t si;
-	int err = get_sigset(t, a[0], a[3], &set);
+	int err = get_sigset(t, GVA(a[0]), a[3], &set);
 
 	if (!err && a[2]) {
-		err = get_timespec(t, a[2], &ts);
+		err = get_timespec(t, GVA(a[2]), &ts);
 		deadline = err || (!ts.tv_sec && !ts.tv_nsec) ? 0 : deadline_after(t, &ts);
 	}
 	if (err)
 		return err;
 	int sig = signal_wait(t, set, deadline, &si);
-	if (sig > 0 && a[1] && put_user(t, a[1], &si))
+	if (sig > 0 && a[1] && put_user(t, GVA(a[1]), &si))
 		return -EFAULT;
 	return sig;
 }
@@ -314,7 +314,7 @@ static bool fits(const siginfo_t *si)
 	return true;
 }
 
-int get_siginfo(struct task *t, uint64_t addr, int sig, siginfo_t *si)
+int get_siginfo(struct task *t, gva_t addr, int sig, siginfo_t *si)
 {
 	if (get_user(t, si, addr))
 		return -EFAULT;
@@ -335,7 +335,7 @@ SYSCALL_DEFINE(rt_sigqueueinfo)
 {
 	pid_t pid = (pid_t)a[0];
 	siginfo_t si;
-	int err = get_siginfo(t, a[2], (int)a[1], &si);
+	int err = get_siginfo(t, GVA(a[2]), (int)a[1], &si);
 
 	if (!err && pretends(&si) && pid != t->tid)
 		err = -EPERM;
@@ -351,7 +351,7 @@ SYSCALL_DEFINE(rt_tgsigqueueinfo)
 {
 	pid_t tgid = (pid_t)a[0], tid = (pid_t)a[1];
 	siginfo_t si;
-	int err = get_siginfo(t, a[3], (int)a[2], &si);
+	int err = get_siginfo(t, GVA(a[3]), (int)a[2], &si);
 
 	if (err)
 		return err;

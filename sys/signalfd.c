@@ -22,7 +22,7 @@ static int64_t new_mask(struct task *t, int fd, ksigset_t mask)
 	return err ? err : fd;
 }
 
-static int64_t do_signalfd(struct task *t, int fd, uint64_t addr, uint64_t size, int flags)
+static int64_t do_signalfd(struct task *t, int fd, gva_t addr, uint64_t size, int flags)
 {
 	struct file *f;
 	ksigset_t mask;
@@ -40,10 +40,10 @@ static int64_t do_signalfd(struct task *t, int fd, uint64_t addr, uint64_t size,
 
 SYSCALL_DEFINE(signalfd)
 {
-	return do_signalfd(t, (int)a[0], a[1], a[2], 0);
+	return do_signalfd(t, (int)a[0], GVA(a[1]), a[2], 0);
 }
 
 SYSCALL_DEFINE(signalfd4)
 {
-	return do_signalfd(t, (int)a[0], a[1], a[2], (int)a[3]);
+	return do_signalfd(t, (int)a[0], GVA(a[1]), a[2], (int)a[3]);
 }

@@ -11,7 +11,7 @@
 
 /* A signal ends it: the time left goes to the guest, a restart sleeps on to the same point in
  * time. */
-static int64_t sleep_until(struct task *t, uint64_t deadline, uint64_t rem_addr)
+static int64_t sleep_until(struct task *t, uint64_t deadline, gva_t rem_addr)
 {
 	int err;
 
@@ -22,19 +22,19 @@ static int64_t sleep_until(struct task *t, uint64_t deadline, uint64_t rem_addr)
 	if (err == -ETIMEDOUT || now >= deadline)
 		return 0;
 	struct timespec left = ns_to_timespec(deadline - now);
-	if (rem_addr && !t->sleeper.gave_up && put_user(t, rem_addr, &left))
+	if (rem_addr.v && !t->sleeper.gave_up && put_user(t, rem_addr, &left))
 		return -EFAULT;
 	t->restart =
-	    (struct restart){ .kind = RESTART_SLEEP, .deadline = deadline, .a = { rem_addr } };
+	    (struct restart){ .kind = RESTART_SLEEP, .deadline = deadline, .a = { rem_addr.v } };
 	return -ERESTART_RESTARTBLOCK;
 }
 
 int64_t sleep_restart(struct task *t, const struct restart *r)
 {
-	return sleep_until(t, r->deadline, r->a[0]);
+	return sleep_until(t, r->deadline, GVA(r->a[0]));
 }
 
-static int64_t sleep_for(struct task *t, const struct timespec *ts, uint64_t rem_addr)
+static int64_t sleep_for(struct task *t, const struct timespec *ts, gva_t rem_addr)
 {
 	return sleep_until(t, deadline_after(t, ts), rem_addr);
 }
@@ -42,9 +42,9 @@ static int64_t sleep_for(struct task *t, const struct timespec *ts, uint64_t rem
 SYSCALL_DEFINE(nanosleep)
 {
 	struct timespec ts;
-	int err = get_timespec(t, a[0], &ts);
+	int err = get_timespec(t, GVA(a[0]), &ts);
 
-	return err ? err : sleep_for(t, &ts, a[1]);
+	return err ? err : sleep_for(t, &ts, GVA(a[1]));
 }
 
 /* ---- to a point in time: the host follows the clock, also when it is set ---- */
@@ -94,7 +94,7 @@ static int cpu_sleep_to(struct task *t, const struct cpu_clock *c, uint64_t unti
 }
 
 static int64_t cpu_sleep(struct task *t, const struct cpu_clock *c, uint64_t until, bool absolute,
-			 uint64_t rem_addr)
+			 gva_t rem_addr)
 {
 	uint64_t now = until;
 	int err = cpu_sleep_to(t, c, until);
@@ -105,12 +105,12 @@ static int64_t cpu_sleep(struct task *t, const struct cpu_clock *c, uint64_t unt
 		return -ERESTARTNOHAND;
 	cpu_clock_read(t, c, &now);
 	struct timespec left = ns_to_timespec(until > now ? until - now : 0);
-	if (rem_addr && !t->sleeper.gave_up && put_user(t, rem_addr, &left))
+	if (rem_addr.v && !t->sleeper.gave_up && put_user(t, rem_addr, &left))
 		return -EFAULT;
 	t->restart = (struct restart){
 		.kind = RESTART_CPU_SLEEP,
 		.deadline = until,
-		.a = { rem_addr, c->thread, (uint64_t)c->tid },
+		.a = { rem_addr.v, c->thread, (uint64_t)c->tid },
 	};
 	return -ERESTART_RESTARTBLOCK;
 }
@@ -119,11 +119,11 @@ int64_t cpu_sleep_restart(struct task *t, const struct restart *r)
 {
 	struct cpu_clock c = { r->a[1], (int)r->a[2] };
 
-	return cpu_sleep(t, &c, r->deadline, false, r->a[0]);
+	return cpu_sleep(t, &c, r->deadline, false, GVA(r->a[0]));
 }
 
 static int64_t cpu_nanosleep(struct task *t, const struct cpu_clock *c, bool absolute,
-			     const struct timespec *ts, uint64_t rem_addr)
+			     const struct timespec *ts, gva_t rem_addr)
 {
 	uint64_t now = 0, until = timespec_to_ns(ts);
 
@@ -177,12 +177,12 @@ SYSCALL_DEFINE(clock_nanosleep)
 	if (!err && cpu < 0)
 		err = cpu;
 	if (!err)
-		err = get_timespec(t, a[2], &ts);
+		err = get_timespec(t, GVA(a[2]), &ts);
 	if (err)
 		return err;
 	if (cpu)
-		return cpu_nanosleep(t, &c, absolute, &ts, a[3]);
+		return cpu_nanosleep(t, &c, absolute, &ts, GVA(a[3]));
 	if (is_alarm(clock)) /* waking the machine is the host's to allow */
 		return absolute ? sleep_to(t, clock, &ts) : -EPERM;
-	return absolute ? sleep_to(t, clock, &ts) : sleep_for(t, &ts, a[3]);
+	return absolute ? sleep_to(t, clock, &ts) : sleep_for(t, &ts, GVA(a[3]));
 }

@@ -78,7 +78,7 @@ SYSCALL_DEFINE(socketpair)
 	if (err)
 		return err;
 	struct file *files[2] = { &s[0]->file, &s[1]->file };
-	return fd_return_pair(t, files, flags & SOCK_CLOEXEC, a[3]);
+	return fd_return_pair(t, files, flags & SOCK_CLOEXEC, GVA(a[3]));
 }
 
 SYSCALL_DEFINE(bind)
@@ -90,7 +90,7 @@ SYSCALL_DEFINE(bind)
 	int err = get_socket(t, a[0], &s);
 	if (err)
 		return err;
-	err = get_sockaddr(t, a[1], a[2], &name);
+	err = get_sockaddr(t, GVA(a[1]), a[2], &name);
 	if (!err)
 		err = s->ops->bind(s, &c, (struct sockaddr *)&name, a[2]);
 	put_socket(t, s);
@@ -106,7 +106,7 @@ SYSCALL_DEFINE(connect)
 	int64_t r = get_socket(t, a[0], &s);
 	if (r)
 		return r;
-	r = get_sockaddr(t, a[1], a[2], &name);
+	r = get_sockaddr(t, GVA(a[1]), a[2], &name);
 	if (!r)
 		r = s->ops->connect(s, &c, (struct sockaddr *)&name, a[2],
 				    s->file.flags & O_NONBLOCK);
@@ -139,16 +139,15 @@ static int64_t do_accept(struct task *t, const uint64_t *a, unsigned flags)
 	int64_t r = get_socket(t, a[0], &s);
 	if (r)
 		return r;
-	int len = s->ops->accept
-		      ? s->ops->accept(s, &c, s->file.flags & O_NONBLOCK, &peer, &new)
-		      : -EOPNOTSUPP;
+	int len = s->ops->accept ? s->ops->accept(s, &c, s->file.flags & O_NONBLOCK, &peer, &new)
+				 : -EOPNOTSUPP;
 	r = socket_result(t, s, len, s->rcvtimeo, MSG_NOSIGNAL);
 	put_socket(t, s);
 	if (r < 0)
 		return r;
 	if (flags & SOCK_NONBLOCK)
 		atomic_fetch_or(&new->file.flags, O_NONBLOCK);
-	int err = a[1] ? put_sockaddr(t, &peer, len, a[1], a[2]) : 0;
+	int err = a[1] ? put_sockaddr(t, &peer, len, GVA(a[1]), GVA(a[2])) : 0;
 	if (err) {
 		put_socket(t, new);
 		return err;
@@ -176,7 +175,7 @@ static int64_t do_getname(struct task *t, const uint64_t *a, bool peer)
 		return err;
 	int len = s->ops->getname(s, peer, &name);
 	put_socket(t, s);
-	return len < 0 ? len : put_sockaddr(t, &name, len, a[1], a[2]);
+	return len < 0 ? len : put_sockaddr(t, &name, len, GVA(a[1]), GVA(a[2]));
 }
 
 SYSCALL_DEFINE(getsockname)
@@ -224,7 +223,7 @@ SYSCALL_DEFINE(sendto)
 	if (!gva_range_ok(GVA(a[1]), clamp_len(a[2])))
 		r = -EFAULT;
 	if (!r && a[4])
-		r = get_sockaddr(t, a[4], a[5], &m.name);
+		r = get_sockaddr(t, GVA(a[4]), a[5], &m.name);
 	if (!r) {
 		uio_init_guest(&u, t->mm, GVA(a[1]), clamp_len(a[2]));
 		transfer_begin(t, &u, NULL);
@@ -259,7 +258,7 @@ SYSCALL_DEFINE(recvfrom)
 		scm_release(&m.scm);
 	}
 	if (r >= 0 && a[4] && !t->sleeper.gave_up) {
-		int err = put_sockaddr(t, &m.name, m.name_len, a[4], a[5]);
+		int err = put_sockaddr(t, &m.name, m.name_len, GVA(a[4]), GVA(a[5]));
 		r = err ?: r;
 	}
 	r = socket_result(t, s, r, s->rcvtimeo, a[3]);
@@ -267,7 +266,7 @@ SYSCALL_DEFINE(recvfrom)
 	return r;
 }
 
-typedef int64_t message_mover(struct task *t, struct socket *s, uint64_t addr, unsigned flags);
+typedef int64_t message_mover(struct task *t, struct socket *s, gva_t addr, unsigned flags);
 
 static int64_t one_message(struct task *t, const uint64_t *a, message_mover *move)
 {
@@ -276,7 +275,7 @@ static int64_t one_message(struct task *t, const uint64_t *a, message_mover *mov
 
 	if (r)
 		return r;
-	r = move(t, s, a[1], (unsigned)a[2]);
+	r = move(t, s, GVA(a[1]), (unsigned)a[2]);
 	put_socket(t, s);
 	return r;
 }
@@ -292,7 +291,7 @@ SYSCALL_DEFINE(recvmsg)
 }
 
 /* Moves one of several messages and notes its length. */
-static int64_t one_of_many(struct task *t, struct socket *s, uint64_t addr, unsigned flags,
+static int64_t one_of_many(struct task *t, struct socket *s, gva_t addr, unsigned flags,
 			   message_mover *move)
 {
 	int64_t r = move(t, s, addr, flags);
@@ -300,7 +299,7 @@ static int64_t one_of_many(struct task *t, struct socket *s, uint64_t addr, unsi
 
 	if (r >= 0)
 		t->resume.done = 0; /* of the next message */
-	if (r >= 0 && put_user(t, addr + offsetof(struct mmsghdr, msg_len), &len))
+	if (r >= 0 && put_user(t, gva_add(addr, offsetof(struct mmsghdr, msg_len)), &len))
 		return -EFAULT;
 	return r;
 }
@@ -324,7 +323,8 @@ SYSCALL_DEFINE(sendmmsg)
 	if (r)
 		return r;
 	for (; done < n && r >= 0; done += r >= 0)
-		r = one_of_many(t, s, a[1] + done * sizeof(struct mmsghdr), a[3], send_header);
+		r = one_of_many(t, s, gva_add(GVA(a[1]), done * sizeof(struct mmsghdr)), a[3],
+				send_header);
 	put_socket(t, s);
 	return messages_result(t, done, r < 0 ? r : 0);
 }
@@ -337,7 +337,8 @@ static int64_t receive_many(struct task *t, struct socket *s, const uint64_t *a,
 	int64_t r = 0;
 
 	while (done < n) {
-		r = one_of_many(t, s, a[1] + done * sizeof(struct mmsghdr), flags, receive_header);
+		r = one_of_many(t, s, gva_add(GVA(a[1]), done * sizeof(struct mmsghdr)), flags,
+				receive_header);
 		if (r < 0)
 			break;
 		done++;
@@ -362,7 +363,7 @@ SYSCALL_DEFINE(recvmmsg)
 	struct timespec ts;
 	struct socket *s;
 
-	int64_t r = a[4] ? get_timespec(t, a[4], &ts) : 0;
+	int64_t r = a[4] ? get_timespec(t, GVA(a[4]), &ts) : 0;
 	if (r)
 		return r;
 	if (a[4])
@@ -375,7 +376,7 @@ SYSCALL_DEFINE(recvmmsg)
 	put_socket(t, s);
 	if (r > 0 && a[4]) {
 		ts = time_left(t, deadline);
-		if (put_user(t, a[4], &ts))
+		if (put_user(t, GVA(a[4]), &ts))
 			return -EFAULT;
 	}
 	return r;
@@ -413,7 +414,7 @@ SYSCALL_DEFINE(getsockopt)
 	int err = get_socket(t, a[0], &s);
 	if (err)
 		return err;
-	int n = get_user(t, &len, a[4]);
+	int n = get_user(t, &len, GVA(a[4]));
 	if (!n)
 		n = len < 0 ? -EINVAL
 			    : socket_getsockopt(s, &c, a[1], a[2], val,
@@ -421,5 +422,5 @@ SYSCALL_DEFINE(getsockopt)
 	put_socket(t, s);
 	if (n < 0)
 		return n;
-	return copy_to_guest(t->mm, GVA(a[3]), val, n) ? -EFAULT : put_user(t, a[4], &n);
+	return copy_to_guest(t->mm, GVA(a[3]), val, n) ? -EFAULT : put_user(t, GVA(a[4]), &n);
 }

@@ -14,16 +14,16 @@
 #define CONTROL_MAX  131072U /* Linux: net.core.optmem_max */
 #define CONTROL_ROOM 4096U
 
-int get_sockaddr(struct task *t, uint64_t addr, int len, struct sockaddr_storage *out)
+int get_sockaddr(struct task *t, gva_t addr, int len, struct sockaddr_storage *out)
 {
 	memset(out, 0, sizeof(*out));
 	if (len < 0 || (size_t)len > sizeof(*out))
 		return -EINVAL;
-	return copy_from_guest(t->mm, out, GVA(addr), len) ? -EFAULT : 0;
+	return copy_from_guest(t->mm, out, addr, len) ? -EFAULT : 0;
 }
 
-int put_sockaddr(struct task *t, const struct sockaddr_storage *name, int len, uint64_t addr,
-		 uint64_t len_addr)
+int put_sockaddr(struct task *t, const struct sockaddr_storage *name, int len, gva_t addr,
+		 gva_t len_addr)
 {
 	int room;
 
@@ -31,7 +31,7 @@ int put_sockaddr(struct task *t, const struct sockaddr_storage *name, int len, u
 		return -EFAULT;
 	if (room < 0)
 		return -EINVAL;
-	if (copy_to_guest(t->mm, GVA(addr), name, room < len ? room : len))
+	if (copy_to_guest(t->mm, addr, name, room < len ? room : len))
 		return -EFAULT;
 	return put_user(t, len_addr, &len);
 }
@@ -134,18 +134,18 @@ static int parse_control(struct task *t, const struct socket *s, struct scm *scm
 
 /* A unix socket's control messages are taken apart; another family gets them as they are, in
  * m->control. */
-static int get_control(struct task *t, const struct socket *s, struct socket_msg *m, uint64_t addr,
+static int get_control(struct task *t, const struct socket *s, struct socket_msg *m, gva_t addr,
 		       size_t size)
 {
 	if (size > INT_MAX || size > CONTROL_MAX)
 		return -ENOBUFS;
-	if (!addr || !size)
+	if (!addr.v || !size)
 		return 0;
 	m->control = malloc(size);
 	if (!m->control)
 		return -ENOBUFS;
 	m->control_len = size;
-	if (copy_from_guest(t->mm, m->control, GVA(addr), size))
+	if (copy_from_guest(t->mm, m->control, addr, size))
 		return -EFAULT;
 	return s->family == AF_UNIX ? parse_control(t, s, &m->scm, m->control, size) : 0;
 }
@@ -158,7 +158,7 @@ struct header {
 	struct uio uio;
 };
 
-static int get_header(struct task *t, uint64_t addr, struct header *hd)
+static int get_header(struct task *t, gva_t addr, struct header *hd)
 {
 	hd->iov = hd->fast;
 	if (get_user(t, &hd->h, addr))
@@ -171,8 +171,7 @@ static int get_header(struct task *t, uint64_t addr, struct header *hd)
 		hd->h.msg_namelen = sizeof(struct sockaddr_storage);
 	if (hd->h.msg_iovlen > IOV_MAX)
 		return -EMSGSIZE;
-	int n =
-	    get_iovec(t, (uint64_t)hd->h.msg_iov, (uint32_t)hd->h.msg_iovlen, hd->fast, &hd->iov);
+	int n = get_iovec(t, GVA(hd->h.msg_iov), (uint32_t)hd->h.msg_iovlen, hd->fast, &hd->iov);
 	if (n < 0) {
 		hd->iov = hd->fast;
 		return n;
@@ -198,7 +197,7 @@ static int begin_scm(struct task *t, const struct socket *s, struct socket_msg *
 		     const struct msghdr *h)
 {
 	if (!t->resume.scm)
-		return get_control(t, s, m, (uint64_t)h->msg_control, h->msg_controllen);
+		return get_control(t, s, m, GVA(h->msg_control), h->msg_controllen);
 	m->scm = *t->resume.scm;
 	free(t->resume.scm);
 	t->resume.scm = NULL;
@@ -218,7 +217,7 @@ static void end_scm(struct task *t, const struct socket *s, struct socket_msg *m
 	scm_release(&m->scm);
 }
 
-int64_t send_header(struct task *t, struct socket *s, uint64_t addr, unsigned flags)
+int64_t send_header(struct task *t, struct socket *s, gva_t addr, unsigned flags)
 {
 	struct socket_msg m = { .flags = with_nonblock(s, flags) };
 	struct caller c = task_caller(t);
@@ -226,7 +225,7 @@ int64_t send_header(struct task *t, struct socket *s, uint64_t addr, unsigned fl
 
 	int64_t r = get_header(t, addr, &hd);
 	if (!r && hd.h.msg_namelen)
-		r = get_sockaddr(t, (uint64_t)hd.h.msg_name, hd.h.msg_namelen, &m.name);
+		r = get_sockaddr(t, GVA(hd.h.msg_name), hd.h.msg_namelen, &m.name);
 	if (!r && !c.done) /* it went with the first part */
 		r = begin_scm(t, s, &m, &hd.h);
 	if (!r) {
@@ -244,7 +243,7 @@ int64_t send_header(struct task *t, struct socket *s, uint64_t addr, unsigned fl
 
 struct control_out {
 	struct task *t;
-	uint64_t addr, start;
+	gva_t addr, start;
 	size_t left;
 	unsigned flags; /* MSG_CTRUNC */
 };
@@ -255,7 +254,7 @@ static void control_advance(struct control_out *co, size_t data)
 
 	if (space > co->left)
 		space = co->left;
-	co->addr += space;
+	co->addr = gva_add(co->addr, space);
 	co->left -= space;
 }
 
@@ -275,14 +274,14 @@ static int put_control(struct control_out *co, int type, const void *data, size_
 		cm.cmsg_len = co->left;
 	}
 	if (put_user(co->t, co->addr, &cm) ||
-	    copy_to_guest(co->t->mm, GVA(co->addr + sizeof(cm)), data, cm.cmsg_len - sizeof(cm)))
+	    copy_to_guest(co->t->mm, gva_add(co->addr, sizeof(cm)), data, cm.cmsg_len - sizeof(cm)))
 		return -EFAULT;
 	control_advance(co, n);
 	return 0;
 }
 
 /* One descriptor for the guest: 0 or -errno. */
-static int put_file(struct control_out *co, struct file *f, bool cloexec, uint64_t addr)
+static int put_file(struct control_out *co, struct file *f, bool cloexec, gva_t addr)
 {
 	int fd = fd_return(co->t, file_get(f), cloexec);
 
@@ -306,7 +305,7 @@ static void put_files(struct control_out *co, const struct scm_files *files, boo
 
 	while (n < files->n && n < room) {
 		if (put_file(co, files->files[n], cloexec,
-			     co->addr + CMSG_LEN(0) + n * sizeof(int)))
+			     gva_add(co->addr, CMSG_LEN(0) + n * sizeof(int))))
 			break;
 		n++;
 	}
@@ -326,9 +325,9 @@ static int put_raw_control(struct control_out *co, const struct socket_msg *m)
 {
 	size_t n = m->control_len < co->left ? m->control_len : co->left;
 
-	if (co->addr && copy_to_guest(co->t->mm, GVA(co->addr), m->control, n))
+	if (co->addr.v && copy_to_guest(co->t->mm, co->addr, m->control, n))
 		return -EFAULT;
-	co->addr += n;
+	co->addr = gva_add(co->addr, n);
 	return 0;
 }
 
@@ -354,7 +353,7 @@ static int put_all_control(struct control_out *co, const struct socket *s,
 		return put_raw_control(co, m);
 	if (m->no_message)
 		return 0;
-	if (!co->addr) {
+	if (!co->addr.v) {
 		if (stamp || passcred || m->scm.files)
 			co->flags |= MSG_CTRUNC;
 		return 0;
@@ -369,20 +368,20 @@ static int put_all_control(struct control_out *co, const struct socket *s,
 	return err;
 }
 
-#define MEMBER(addr, field) ((addr) + offsetof(struct msghdr, field))
+#define MEMBER(addr, field) gva_add(addr, offsetof(struct msghdr, field))
 
-static int64_t put_received(struct task *t, struct socket *s, uint64_t addr,
-			    const struct header *hd, struct socket_msg *m)
+static int64_t put_received(struct task *t, struct socket *s, gva_t addr, const struct header *hd,
+			    struct socket_msg *m)
 {
 	struct control_out co = { .t = t, .left = hd->h.msg_controllen };
 
-	co.addr = co.start = co.left ? (uint64_t)hd->h.msg_control : 0;
+	co.addr = co.start = co.left ? GVA(hd->h.msg_control) : GVA_NULL;
 	int err = put_all_control(&co, s, m);
 	if (!err && hd->h.msg_name)
-		err = put_sockaddr(t, &m->name, m->name_len, (uint64_t)hd->h.msg_name,
+		err = put_sockaddr(t, &m->name, m->name_len, GVA(hd->h.msg_name),
 				   MEMBER(addr, msg_namelen));
 	unsigned flags = m->out_flags | co.flags | (m->flags & MSG_CMSG_CLOEXEC);
-	size_t used = co.addr - co.start;
+	size_t used = gva_diff(co.addr, co.start);
 	if (!err)
 		err = put_user(t, MEMBER(addr, msg_flags), &flags);
 	if (!err)
@@ -400,7 +399,7 @@ static int make_control_room(struct socket_msg *m, const struct msghdr *h)
 	return m->control ? 0 : -ENOBUFS;
 }
 
-int64_t receive_header(struct task *t, struct socket *s, uint64_t addr, unsigned flags)
+int64_t receive_header(struct task *t, struct socket *s, gva_t addr, unsigned flags)
 {
 	struct socket_msg m = { .flags = with_nonblock(s, flags) };
 	struct caller c = task_caller(t);

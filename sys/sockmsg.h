@@ -7,15 +7,15 @@
 #include "sys/sys.h"
 
 /* A socket address argument: -EINVAL for a bad length, -EFAULT. */
-int get_sockaddr(struct task *t, uint64_t addr, int len, struct sockaddr_storage *out);
+int get_sockaddr(struct task *t, gva_t addr, int len, struct sockaddr_storage *out);
 /* A socket address result: cut to the room the guest says it has at `len_addr`, where the true
  * length is written. */
-int put_sockaddr(struct task *t, const struct sockaddr_storage *name, int len, uint64_t addr,
-		 uint64_t len_addr);
+int put_sockaddr(struct task *t, const struct sockaddr_storage *name, int len, gva_t addr,
+		 gva_t len_addr);
 
 /* sendmsg and recvmsg of the message header at `addr`. */
-int64_t send_header(struct task *t, struct socket *s, uint64_t addr, unsigned flags);
-int64_t receive_header(struct task *t, struct socket *s, uint64_t addr, unsigned flags);
+int64_t send_header(struct task *t, struct socket *s, gva_t addr, unsigned flags);
+int64_t receive_header(struct task *t, struct socket *s, gva_t addr, unsigned flags);
 /* The system call's result of a send or receive: SIGPIPE, restart. */
 int64_t socket_result(struct task *t, const struct socket *s, int64_t r, uint64_t timeo,
 		      unsigned flags);

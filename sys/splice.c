@@ -162,24 +162,24 @@ static ssize_t splice_run(struct splice *s)
 	return from ? splice_from_pipe(s) : splice_to_pipe(s);
 }
 
-static int64_t do_splice(struct task *t, struct splice *s, uint64_t off_in, uint64_t off_out)
+static int64_t do_splice(struct task *t, struct splice *s, gva_t off_in, gva_t off_out)
 {
 	int64_t pos;
 
-	if ((off_in && pipe_end_is_pipe(&s->from)) || (off_out && pipe_end_is_pipe(&s->to)))
+	if ((off_in.v && pipe_end_is_pipe(&s->from)) || (off_out.v && pipe_end_is_pipe(&s->to)))
 		return -ESPIPE;
-	uint64_t off = off_in ?: off_out;
-	if (off && get_user(t, &pos, off))
+	gva_t off = off_in.v ? off_in : off_out;
+	if (off.v && get_user(t, &pos, off))
 		return -EFAULT;
-	int err = splice_check(s, off_in, off_out);
+	int err = splice_check(s, off_in.v, off_out.v);
 	if (err)
 		return err;
-	if (off && pos < 0)
+	if (off.v && pos < 0)
 		return -EINVAL;
-	s->in_pos = off_in ? &pos : NULL;
-	s->out_pos = off_out ? &pos : NULL;
+	s->in_pos = off_in.v ? &pos : NULL;
+	s->out_pos = off_out.v ? &pos : NULL;
 	ssize_t r = splice_run(s);
-	if (r >= 0 && off && put_user(t, off, &pos))
+	if (r >= 0 && off.v && put_user(t, off, &pos))
 		return -EFAULT;
 	return r;
 }
@@ -241,7 +241,7 @@ SYSCALL_DEFINE(splice)
 	s.out = task_fd(t, a[2]);
 	if (s.in && s.out) {
 		splice_begin(&s);
-		r = do_splice(t, &s, a[1], a[3]);
+		r = do_splice(t, &s, GVA(a[1]), GVA(a[3]));
 		splice_end(&s);
 	}
 	task_fd_put(t, s.in);
@@ -340,7 +340,7 @@ static int64_t do_vmsplice(struct task *t, struct file *f, struct caller *c, con
 	pipe_end_init(&p, f);
 	if (!pipe_end_is_pipe(&p))
 		return -EBADF;
-	int n = get_iovec(t, a[1], (uint32_t)a[2], fast, &iov);
+	int n = get_iovec(t, GVA(a[1]), (uint32_t)a[2], fast, &iov);
 	if (n < 0)
 		return n;
 	uio_init_guestv(&u, t->mm, iov, n);

@@ -21,7 +21,7 @@ static struct timespec stat_time(const struct statx_timestamp *ts)
 	return (struct timespec){ .tv_sec = ts->tv_sec, .tv_nsec = ts->tv_nsec };
 }
 
-static int put_stat(struct task *t, uint64_t addr, const struct statx *x)
+static int put_stat(struct task *t, gva_t addr, const struct statx *x)
 {
 	struct stat st = {
 		.st_dev = makedev(x->stx_dev_major, x->stx_dev_minor),
@@ -43,15 +43,15 @@ static int put_stat(struct task *t, uint64_t addr, const struct statx *x)
 }
 
 /* Since Linux 6.11 a NULL name is an empty one to AT_EMPTY_PATH. */
-static int stat_at(struct task *t, int dfd, uint64_t name, int flags, struct at *at)
+static int stat_at(struct task *t, int dfd, gva_t name, int flags, struct at *at)
 {
-	if (name || !(flags & AT_EMPTY_PATH))
+	if (name.v || !(flags & AT_EMPTY_PATH))
 		return at_get(t, dfd, name, flags & AT_EMPTY_PATH, at);
 	char *empty = strdup("");
 	return empty ? at_begin(t, dfd, empty, at) : -ENOMEM;
 }
 
-static int getattr_at(struct task *t, int dfd, uint64_t name, int flags, unsigned mask,
+static int getattr_at(struct task *t, int dfd, gva_t name, int flags, unsigned mask,
 		      struct statx *x)
 {
 	struct at at;
@@ -67,7 +67,7 @@ static int getattr_at(struct task *t, int dfd, uint64_t name, int flags, unsigne
 	return err;
 }
 
-static int64_t do_stat(struct task *t, int dfd, uint64_t name, uint64_t buf, int flags)
+static int64_t do_stat(struct task *t, int dfd, gva_t name, gva_t buf, int flags)
 {
 	struct statx x;
 	int err = getattr_at(t, dfd, name, flags, STATX_BASIC_STATS, &x);
@@ -77,12 +77,12 @@ static int64_t do_stat(struct task *t, int dfd, uint64_t name, uint64_t buf, int
 
 SYSCALL_DEFINE(stat)
 {
-	return do_stat(t, AT_FDCWD, a[0], a[1], 0);
+	return do_stat(t, AT_FDCWD, GVA(a[0]), GVA(a[1]), 0);
 }
 
 SYSCALL_DEFINE(lstat)
 {
-	return do_stat(t, AT_FDCWD, a[0], a[1], AT_SYMLINK_NOFOLLOW);
+	return do_stat(t, AT_FDCWD, GVA(a[0]), GVA(a[1]), AT_SYMLINK_NOFOLLOW);
 }
 
 SYSCALL_DEFINE(fstat)
@@ -95,7 +95,7 @@ SYSCALL_DEFINE(fstat)
 		return -EBADF;
 	int err = file_getattr(f, &c, STATX_BASIC_STATS, &x);
 	file_put(f);
-	return err ? err : put_stat(t, a[1], &x);
+	return err ? err : put_stat(t, GVA(a[1]), &x);
 }
 
 #define STAT_FLAGS (AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH | AT_STATX_SYNC_TYPE)
@@ -104,7 +104,7 @@ SYSCALL_DEFINE(newfstatat)
 {
 	int flags = (int)a[3];
 
-	return flags & ~STAT_FLAGS ? -EINVAL : do_stat(t, (int)a[0], a[1], a[2], flags);
+	return flags & ~STAT_FLAGS ? -EINVAL : do_stat(t, (int)a[0], GVA(a[1]), GVA(a[2]), flags);
 }
 
 #define STATX_RESERVED 0x80000000U
@@ -118,8 +118,8 @@ SYSCALL_DEFINE(statx)
 	if (mask & STATX_RESERVED || flags & ~STAT_FLAGS ||
 	    (flags & AT_STATX_SYNC_TYPE) == AT_STATX_SYNC_TYPE)
 		return -EINVAL;
-	int err = getattr_at(t, (int)a[0], a[1], flags, mask, &x);
-	return err ? err : put_user(t, a[4], &x);
+	int err = getattr_at(t, (int)a[0], GVA(a[1]), flags, mask, &x);
+	return err ? err : put_user(t, GVA(a[4]), &x);
 }
 
 /* access(2) asks for the real ids, and for the capabilities those would have (faccessat(2) in
@@ -151,7 +151,7 @@ static int access_at(struct at *at, int mask, int flags)
 	return err;
 }
 
-static int64_t do_access(struct task *t, int dfd, uint64_t name, uint64_t mask, int flags)
+static int64_t do_access(struct task *t, int dfd, gva_t name, uint64_t mask, int flags)
 {
 	struct at at;
 
@@ -171,20 +171,20 @@ static int64_t do_access(struct task *t, int dfd, uint64_t name, uint64_t mask, 
 
 SYSCALL_DEFINE(access)
 {
-	return do_access(t, AT_FDCWD, a[0], (unsigned)a[1], 0);
+	return do_access(t, AT_FDCWD, GVA(a[0]), (unsigned)a[1], 0);
 }
 
 SYSCALL_DEFINE(faccessat)
 {
-	return do_access(t, (int)a[0], a[1], (unsigned)a[2], 0);
+	return do_access(t, (int)a[0], GVA(a[1]), (unsigned)a[2], 0);
 }
 
 SYSCALL_DEFINE(faccessat2)
 {
-	return do_access(t, (int)a[0], a[1], (unsigned)a[2], (int)a[3]);
+	return do_access(t, (int)a[0], GVA(a[1]), (unsigned)a[2], (int)a[3]);
 }
 
-static int64_t readlink_path(struct task *t, struct at *at, const struct path *p, uint64_t buf,
+static int64_t readlink_path(struct task *t, struct at *at, const struct path *p, gva_t buf,
 			     size_t size)
 {
 	struct inode *i = p->dentry->inode;
@@ -195,10 +195,10 @@ static int64_t readlink_path(struct task *t, struct at *at, const struct path *p
 	ssize_t n = i->ops->readlink(i, &at->c, text, size < sizeof text ? size : sizeof text);
 	if (n < 0)
 		return n;
-	return copy_to_guest(t->mm, GVA(buf), text, (size_t)n) ? -EFAULT : n;
+	return copy_to_guest(t->mm, buf, text, (size_t)n) ? -EFAULT : n;
 }
 
-static int64_t do_readlink(struct task *t, int dfd, uint64_t name, uint64_t buf, int size)
+static int64_t do_readlink(struct task *t, int dfd, gva_t name, gva_t buf, int size)
 {
 	struct path p;
 	struct at at;
@@ -219,12 +219,12 @@ static int64_t do_readlink(struct task *t, int dfd, uint64_t name, uint64_t buf,
 
 SYSCALL_DEFINE(readlink)
 {
-	return do_readlink(t, AT_FDCWD, a[0], a[1], (int)a[2]);
+	return do_readlink(t, AT_FDCWD, GVA(a[0]), GVA(a[1]), (int)a[2]);
 }
 
 SYSCALL_DEFINE(readlinkat)
 {
-	return do_readlink(t, (int)a[0], a[1], a[2], (int)a[3]);
+	return do_readlink(t, (int)a[0], GVA(a[1]), GVA(a[2]), (int)a[3]);
 }
 
 static unsigned long mount_statfs_flags(const struct mount *m)
@@ -245,7 +245,7 @@ static unsigned long mount_statfs_flags(const struct mount *m)
 	return flags;
 }
 
-static int64_t statfs_path(struct task *t, struct caller *c, const struct path *p, uint64_t buf)
+static int64_t statfs_path(struct task *t, struct caller *c, const struct path *p, gva_t buf)
 {
 	struct inode *i = p->dentry->inode;
 	struct statfs st = { 0 };
@@ -262,12 +262,12 @@ SYSCALL_DEFINE(statfs)
 	struct path p;
 	struct at at;
 
-	int64_t r = at_get(t, AT_FDCWD, a[0], false, &at);
+	int64_t r = at_get(t, AT_FDCWD, GVA(a[0]), false, &at);
 	if (r)
 		return r;
 	r = at_walk(&at, 0, &p);
 	if (!r) {
-		r = statfs_path(t, &at.c, &p, a[1]);
+		r = statfs_path(t, &at.c, &p, GVA(a[1]));
 		path_put(&p);
 	}
 	at_put(&at);
@@ -284,7 +284,7 @@ SYSCALL_DEFINE(fstatfs)
 		return -EBADF;
 	int64_t r = file_path(f, &c, &p);
 	if (!r) {
-		r = statfs_path(t, &c, &p, a[1]);
+		r = statfs_path(t, &c, &p, GVA(a[1]));
 		path_put(&p);
 	}
 	file_put(f);

@@ -34,9 +34,8 @@ int64_t sys_dispatch(struct task *t);
 
 /* Copies of whole objects: 0 or -EFAULT. */
 #define get_user(t, dst, addr)                                                                     \
-	(copy_from_guest((t)->mm, (dst), GVA(addr), sizeof *(dst)) ? -EFAULT : 0)
-#define put_user(t, addr, src)                                                                     \
-	(copy_to_guest((t)->mm, GVA(addr), (src), sizeof *(src)) ? -EFAULT : 0)
+	(copy_from_guest((t)->mm, (dst), (addr), sizeof *(dst)) ? -EFAULT : 0)
+#define put_user(t, addr, src) (copy_to_guest((t)->mm, (addr), (src), sizeof *(src)) ? -EFAULT : 0)
 
 /* A new descriptor for `f` (reference taken over, also on failure): the lowest free number, or
  * -EMFILE. */
@@ -46,7 +45,7 @@ static inline int64_t fd_return(struct task *t, struct file *f, bool cloexec)
 }
 
 /* sys/pipe.c: two of them, whose numbers are written to `addr`; both references taken over. */
-int64_t fd_return_pair(struct task *t, struct file *files[2], bool cloexec, uint64_t addr);
+int64_t fd_return_pair(struct task *t, struct file *files[2], bool cloexec, gva_t addr);
 
 /* sys/io_result.c: a transfer that was frozen in the middle and is made again goes on behind what
  * it moved then (kernel/resume.h): begin moves buffers and position there; NULL: no position. End
@@ -68,21 +67,21 @@ ssize_t splice_file_to_pipe(struct caller *c, struct file *in, int64_t *pos, str
 /* A path argument, as getname(9): NUL-terminated copy to be freed with free(). -EFAULT,
  * -ENAMETOOLONG (PATH_MAX),
  * -ENOENT when empty and not allowed, -ENOMEM. */
-int get_path(struct task *t, uint64_t addr, bool empty_ok, char **out);
+int get_path(struct task *t, gva_t addr, bool empty_ok, char **out);
 /* An iovec array: *out is `fast` (at least 8) or malloc'd (free when != fast). Sum of lengths
  * checked and clamped to MAX_RW_COUNT. Of `n` Linux takes 32 bits (import_iovec()). */
 #define MAX_RW_COUNT (0x7ffff000UL)
-int get_iovec(struct task *t, uint64_t addr, uint32_t n, struct guest_iovec *fast,
+int get_iovec(struct task *t, gva_t addr, uint32_t n, struct guest_iovec *fast,
 	      struct guest_iovec **out);
 /* The same for buffers of another process: where they lie is seen when they are used. */
-int get_iovec_of_other(struct task *t, uint64_t addr, uint64_t n, struct guest_iovec *fast,
+int get_iovec_of_other(struct task *t, gva_t addr, uint64_t n, struct guest_iovec *fast,
 		       struct guest_iovec **out);
 /* A timespec argument: -EFAULT, -EINVAL when not normalised or negative. */
-int get_timespec(struct task *t, uint64_t addr, struct timespec *ts);
+int get_timespec(struct task *t, gva_t addr, struct timespec *ts);
 /* A sigset argument of system calls that also pass its size: -EINVAL unless size == 8, -EFAULT. */
-int get_sigset(struct task *t, uint64_t addr, uint64_t size, ksigset_t *out);
+int get_sigset(struct task *t, gva_t addr, uint64_t size, ksigset_t *out);
 /* A siginfo argument for signal `sig` (sys/signal.c): -EFAULT, -E2BIG. */
-int get_siginfo(struct task *t, uint64_t addr, int sig, siginfo_t *si);
+int get_siginfo(struct task *t, gva_t addr, int sig, siginfo_t *si);
 /* Deadline, a point in time of the guest's CLOCK_MONOTONIC in ns, of a relative time; saturates to
  * DEADLINE_NONE. */
 uint64_t deadline_after(struct task *t, const struct timespec *rel);

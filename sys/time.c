@@ -96,7 +96,7 @@ SYSCALL_DEFINE(clock_gettime)
 		err = cpu_clock_read(t, &c, &ns);
 		ts = err ? (struct timespec){ 0 } : ns_to_timespec(ns);
 	}
-	return err ? err : put_user(t, a[1], &ts);
+	return err ? err : put_user(t, GVA(a[1]), &ts);
 }
 
 SYSCALL_DEFINE(clock_getres)
@@ -109,7 +109,7 @@ SYSCALL_DEFINE(clock_getres)
 		err = host_result(clock_getres((clockid_t)a[0], &ts));
 	if (err < 0)
 		return err;
-	return a[1] ? put_user(t, a[1], &ts) : 0;
+	return a[1] ? put_user(t, GVA(a[1]), &ts) : 0;
 }
 
 SYSCALL_DEFINE(gettimeofday)
@@ -121,9 +121,9 @@ SYSCALL_DEFINE(gettimeofday)
 	gettimeofday(&tv, &tz); /* the time zone is the host's */
 	struct timespec now = guest_clock_realtime(&t->sb->clock);
 	TIMESPEC_TO_TIMEVAL(&tv, &now);
-	if (a[0] && put_user(t, a[0], &tv))
+	if (a[0] && put_user(t, GVA(a[0]), &tv))
 		return -EFAULT;
-	return a[1] ? put_user(t, a[1], &tz) : 0;
+	return a[1] ? put_user(t, GVA(a[1]), &tz) : 0;
 }
 
 SYSCALL_DEFINE(time)
@@ -132,7 +132,7 @@ SYSCALL_DEFINE(time)
 
 	vdso_clock_sync(task_mem(t)->vdso);
 	now = guest_clock_realtime(&t->sb->clock).tv_sec;
-	return a[0] && put_user(t, a[0], &now) ? -EFAULT : now;
+	return a[0] && put_user(t, GVA(a[0]), &now) ? -EFAULT : now;
 }
 
 static int64_t clock_ticks(uint64_t ns)
@@ -160,7 +160,7 @@ SYSCALL_DEFINE(times)
 		.tms_cutime = clock_ticks(children.utime_ns),
 		.tms_cstime = clock_ticks(children.stime_ns),
 	};
-	return put_user(t, a[0], &tms) ? -EFAULT : now;
+	return put_user(t, GVA(a[0]), &tms) ? -EFAULT : now;
 }
 
 /* ---- setting them: as Linux without CAP_SYS_TIME ---- */
@@ -171,14 +171,14 @@ SYSCALL_DEFINE(clock_settime)
 
 	if ((clockid_t)a[0] != CLOCK_REALTIME)
 		return -EINVAL;
-	return get_user(t, &ts, a[1]) ? -EFAULT : -EPERM;
+	return get_user(t, &ts, GVA(a[1])) ? -EFAULT : -EPERM;
 }
 
 SYSCALL_DEFINE(settimeofday)
 {
 	struct timeval tv;
 
-	if (a[0] && get_user(t, &tv, a[0]))
+	if (a[0] && get_user(t, &tv, GVA(a[0])))
 		return -EFAULT;
 	if (a[0] && (tv.tv_usec < 0 || tv.tv_usec > 999999 || tv.tv_sec < 0))
 		return -EINVAL;
@@ -197,7 +197,7 @@ static void adjustment_of_guest(const struct guest_clock *gc, struct timex *tx)
 	tx->time.tv_usec = nano ? when.tv_nsec : when.tv_nsec / (long)NSEC_PER_USEC;
 }
 
-static int64_t read_adjustment(struct task *t, uint64_t addr, clockid_t clock)
+static int64_t read_adjustment(struct task *t, gva_t addr, clockid_t clock)
 {
 	struct timex tx;
 
@@ -214,7 +214,7 @@ static int64_t read_adjustment(struct task *t, uint64_t addr, clockid_t clock)
 
 SYSCALL_DEFINE(adjtimex)
 {
-	return read_adjustment(t, a[0], CLOCK_REALTIME);
+	return read_adjustment(t, GVA(a[0]), CLOCK_REALTIME);
 }
 
 SYSCALL_DEFINE(clock_adjtime)
@@ -223,5 +223,5 @@ SYSCALL_DEFINE(clock_adjtime)
 		return (clockid_t)a[0] >= 0 && (clockid_t)a[0] <= CLOCK_TAI && (clockid_t)a[0] != 10
 			   ? -EOPNOTSUPP
 			   : -EINVAL;
-	return read_adjustment(t, a[1], CLOCK_REALTIME);
+	return read_adjustment(t, GVA(a[1]), CLOCK_REALTIME);
 }

@@ -29,7 +29,7 @@ SYSCALL_DEFINE(getitimer)
 	if (err)
 		return err;
 	struct itimerval v = to_itimerval(&s);
-	return put_user(t, a[1], &v);
+	return put_user(t, GVA(a[1]), &v);
 }
 
 SYSCALL_DEFINE(setitimer)
@@ -38,7 +38,7 @@ SYSCALL_DEFINE(setitimer)
 	struct itimerval v;
 
 	if (a[1]) { /* as Linux: NULL turns it off */
-		if (get_user(t, &v, a[1]))
+		if (get_user(t, &v, GVA(a[1])))
 			return -EFAULT;
 		if (!timeval_valid(&v.it_value) || !timeval_valid(&v.it_interval))
 			return -EINVAL;
@@ -49,7 +49,7 @@ SYSCALL_DEFINE(setitimer)
 	if (err || !a[2])
 		return err;
 	v = to_itimerval(&old);
-	return put_user(t, a[2], &v);
+	return put_user(t, GVA(a[2]), &v);
 }
 
 /* What is left of an earlier alarm is rounded, but never to nothing. */
@@ -135,11 +135,11 @@ static int fetch_thread(struct task *t, pid_t tid, struct posix_timer_request *r
 	return own ? 0 : -EINVAL;
 }
 
-static int fetch_sigevent(struct task *t, uint64_t addr, struct posix_timer_request *rq)
+static int fetch_sigevent(struct task *t, gva_t addr, struct posix_timer_request *rq)
 {
 	struct user_sigevent ev;
 
-	if (!addr) {
+	if (!addr.v) {
 		rq->notify = SIGEV_SIGNAL;
 		rq->sig = SIGALRM;
 		rq->value_is_id = true;
@@ -165,14 +165,14 @@ SYSCALL_DEFINE(timer_create)
 	int err = fetch_clock(t, (clockid_t)a[0], &rq);
 
 	if (!err)
-		err = fetch_sigevent(t, a[1], &rq);
+		err = fetch_sigevent(t, GVA(a[1]), &rq);
 	if (err) {
 		pid_put(rq.cpu);
 		pid_put(rq.thread);
 		return err;
 	}
 	int32_t id = posix_timer_create(t, &rq);
-	if (id >= 0 && put_user(t, a[2], &id)) {
+	if (id >= 0 && put_user(t, GVA(a[2]), &id)) {
 		posix_timer_delete(t->process, id);
 		return -EFAULT;
 	}
@@ -210,7 +210,7 @@ SYSCALL_DEFINE(timer_settime)
 
 	if (!a[2])
 		return -EINVAL;
-	if (get_user(t, &it, a[2]))
+	if (get_user(t, &it, GVA(a[2])))
 		return -EFAULT;
 	if (!itimerspec_valid(&it))
 		return -EINVAL;
@@ -219,7 +219,7 @@ SYSCALL_DEFINE(timer_settime)
 	if (err || !a[3])
 		return err;
 	it = to_itimerspec(&old);
-	return put_user(t, a[3], &it);
+	return put_user(t, GVA(a[3]), &it);
 }
 
 SYSCALL_DEFINE(timer_gettime)
@@ -230,7 +230,7 @@ SYSCALL_DEFINE(timer_gettime)
 	if (err)
 		return err;
 	struct itimerspec it = to_itimerspec(&s);
-	return put_user(t, a[1], &it);
+	return put_user(t, GVA(a[1]), &it);
 }
 
 SYSCALL_DEFINE(timer_getoverrun)
@@ -264,7 +264,7 @@ SYSCALL_DEFINE(timerfd_settime)
 	struct itimerspec it;
 	int flags = (int)a[1];
 
-	if (get_user(t, &it, a[2]))
+	if (get_user(t, &it, GVA(a[2])))
 		return -EFAULT;
 	if (flags & ~(TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET) || !itimerspec_valid(&it))
 		return -EINVAL;
@@ -277,7 +277,7 @@ SYSCALL_DEFINE(timerfd_settime)
 	if (err || !a[3])
 		return err;
 	it = to_itimerspec(&old);
-	return put_user(t, a[3], &it);
+	return put_user(t, GVA(a[3]), &it);
 }
 
 SYSCALL_DEFINE(timerfd_gettime)
@@ -292,5 +292,5 @@ SYSCALL_DEFINE(timerfd_gettime)
 	if (err)
 		return err;
 	struct itimerspec it = to_itimerspec(&s);
-	return put_user(t, a[1], &it);
+	return put_user(t, GVA(a[1]), &it);
 }

@@ -8,12 +8,12 @@
 #include "sys/sys.h"
 #include "util/time.h"
 
-int get_path(struct task *t, uint64_t addr, bool empty_ok, char **out)
+int get_path(struct task *t, gva_t addr, bool empty_ok, char **out)
 {
 	char *buf = malloc(PATH_MAX);
 	if (!buf)
 		return -ENOMEM;
-	long n = copy_string_from_guest(t->mm, buf, GVA(addr), PATH_MAX);
+	long n = copy_string_from_guest(t->mm, buf, addr, PATH_MAX);
 	if (n == 0 && !empty_ok)
 		n = -ENOENT;
 	if (n < 0) {
@@ -43,7 +43,7 @@ static int check_iovec(struct guest_iovec *iov, int n, bool own)
 	return n;
 }
 
-static int copy_iovec(struct task *t, uint64_t addr, uint64_t n, struct guest_iovec *fast,
+static int copy_iovec(struct task *t, gva_t addr, uint64_t n, struct guest_iovec *fast,
 		      struct guest_iovec **out, bool own)
 {
 	struct guest_iovec *iov = fast;
@@ -54,7 +54,7 @@ static int copy_iovec(struct task *t, uint64_t addr, uint64_t n, struct guest_io
 		if (!iov)
 			return -ENOMEM;
 	}
-	int err = copy_from_guest(t->mm, iov, GVA(addr), n * sizeof *iov)
+	int err = copy_from_guest(t->mm, iov, addr, n * sizeof *iov)
 		      ? -EFAULT
 		      : check_iovec(iov, (int)n, own);
 	if (err < 0 && iov != fast)
@@ -64,26 +64,26 @@ static int copy_iovec(struct task *t, uint64_t addr, uint64_t n, struct guest_io
 	return err;
 }
 
-int get_iovec(struct task *t, uint64_t addr, uint32_t n, struct guest_iovec *fast,
+int get_iovec(struct task *t, gva_t addr, uint32_t n, struct guest_iovec *fast,
 	      struct guest_iovec **out)
 {
 	return copy_iovec(t, addr, n, fast, out, true);
 }
 
-int get_iovec_of_other(struct task *t, uint64_t addr, uint64_t n, struct guest_iovec *fast,
+int get_iovec_of_other(struct task *t, gva_t addr, uint64_t n, struct guest_iovec *fast,
 		       struct guest_iovec **out)
 {
 	return copy_iovec(t, addr, n, fast, out, false);
 }
 
-int get_timespec(struct task *t, uint64_t addr, struct timespec *ts)
+int get_timespec(struct task *t, gva_t addr, struct timespec *ts)
 {
 	if (get_user(t, ts, addr))
 		return -EFAULT;
 	return timespec_valid(ts) ? 0 : -EINVAL;
 }
 
-int get_sigset(struct task *t, uint64_t addr, uint64_t size, ksigset_t *out)
+int get_sigset(struct task *t, gva_t addr, uint64_t size, ksigset_t *out)
 {
 	if (size != sizeof *out)
 		return -EINVAL;

@@ -51,9 +51,9 @@ SYSCALL_DEFINE(wait4)
 	pid_put(rq.pid);
 	if (err)
 		return err;
-	if (r.pid && a[1] && put_user(t, a[1], &r.wait_status))
+	if (r.pid && a[1] && put_user(t, GVA(a[1]), &r.wait_status))
 		return -EFAULT;
-	if (r.pid && a[3] && put_rusage(t, a[3], &r.usage))
+	if (r.pid && a[3] && put_rusage(t, GVA(a[3]), &r.usage))
 		return -EFAULT;
 	return r.pid;
 }
@@ -93,7 +93,7 @@ static int waitid_target(struct task *t, int type, pid_t id, struct wait_request
 	return -EINVAL;
 }
 
-static int put_wait_info(struct task *t, uint64_t addr, const struct wait_result *r)
+static int put_wait_info(struct task *t, gva_t addr, const struct wait_result *r)
 {
 	siginfo_t si;
 	memset(&si, 0, sizeof si);
@@ -105,7 +105,7 @@ static int put_wait_info(struct task *t, uint64_t addr, const struct wait_result
 	}
 	/* As Linux: the fields alone, not the rest of the structure. */
 	size_t n = offsetof(siginfo_t, si_status) + sizeof si.si_status;
-	return copy_to_guest(t->mm, GVA(addr), &si, n) ? -EFAULT : 0;
+	return copy_to_guest(t->mm, addr, &si, n) ? -EFAULT : 0;
 }
 
 static bool waitid_options_ok(unsigned options)
@@ -146,9 +146,9 @@ SYSCALL_DEFINE(waitid)
 
 	if (resume_wanted(t, err)) /* it will be made again, and is not over */
 		return err;
-	if (!err && a[4] && r.pid && put_rusage(t, a[4], &r.usage))
+	if (!err && a[4] && r.pid && put_rusage(t, GVA(a[4]), &r.usage))
 		return -EFAULT;
-	if (a[2] && put_wait_info(t, a[2], &r))
+	if (a[2] && put_wait_info(t, GVA(a[2]), &r))
 		return -EFAULT;
 	return err;
 }

@@ -30,7 +30,7 @@ static int64_t on_path(struct task *t, const uint64_t *a, bool follow, bool writ
 	struct path p;
 	struct at at;
 
-	int64_t r = at_get(t, AT_FDCWD, a[0], false, &at);
+	int64_t r = at_get(t, AT_FDCWD, GVA(a[0]), false, &at);
 	if (r)
 		return r;
 	r = at_walk(&at, follow ? 0 : AT_SYMLINK_NOFOLLOW, &p);
@@ -65,9 +65,9 @@ static int64_t on_target(struct task *t, const uint64_t *a, enum target by, bool
 	return by == BY_FD ? on_fd(t, a, write, fn) : on_path(t, a, by == BY_PATH, write, fn);
 }
 
-static int get_name(struct task *t, uint64_t addr, char name[XATTR_NAME_MAX + 1])
+static int get_name(struct task *t, gva_t addr, char name[XATTR_NAME_MAX + 1])
 {
-	long n = copy_string_from_guest(t->mm, name, GVA(addr), XATTR_NAME_MAX + 1);
+	long n = copy_string_from_guest(t->mm, name, addr, XATTR_NAME_MAX + 1);
 
 	return n == 0 || n == -ENAMETOOLONG ? -ERANGE : n < 0 ? (int)n : 0;
 }
@@ -79,7 +79,7 @@ static int64_t set_value(struct task *t, struct caller *c, struct inode *i, cons
 
 	if (a[4] & ~(uint64_t)(XATTR_CREATE | XATTR_REPLACE))
 		return -EINVAL;
-	int err = get_name(t, a[1], name);
+	int err = get_name(t, GVA(a[1]), name);
 	if (err)
 		return err;
 	if (size > XATTR_SIZE_MAX)
@@ -101,7 +101,7 @@ static int64_t get_value(struct task *t, struct caller *c, struct inode *i, cons
 	char name[XATTR_NAME_MAX + 1];
 	size_t size = a[3] < XATTR_SIZE_MAX ? a[3] : XATTR_SIZE_MAX;
 
-	int err = get_name(t, a[1], name);
+	int err = get_name(t, GVA(a[1]), name);
 	if (err)
 		return err;
 	if (!i->ops->getxattr)
@@ -135,7 +135,7 @@ static int64_t list_names(struct task *t, struct caller *c, struct inode *i, con
 static int64_t remove_value(struct task *t, struct caller *c, struct inode *i, const uint64_t *a)
 {
 	char name[XATTR_NAME_MAX + 1];
-	int err = get_name(t, a[1], name);
+	int err = get_name(t, GVA(a[1]), name);
 
 	if (err)
 		return err;
