@@ -12,6 +12,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "cred/user_ns.h"
 #include "host/fscred.h"
 
 static struct cred *cred_alloc(struct user_namespace *ns, int nr_groups)
@@ -146,13 +147,41 @@ bool cred_ns_capable(const struct cred *c, const struct user_namespace *ns, int 
 	return c->user_ns == ns && cred_capable(c, cap);
 }
 
+/* Of a contained guest's capabilities, those that count on the host: whose files it may use. Not
+ * CAP_FSETID, so that a set-user-ID file of the host's is none any more once a guest has written to
+ * it; nothing that makes devices, trusted attributes or immutable files. */
+#define CAPS_CONTAINED                                                                             \
+	(1UL << CAP_CHOWN | 1UL << CAP_DAC_OVERRIDE | 1UL << CAP_DAC_READ_SEARCH |                 \
+	 1UL << CAP_FOWNER)
+
+static int assume(const struct cred *c, uint64_t caps)
+{
+	if (c->user_ns->mapped)
+		return fscred_limit(caps);
+	return fscred_assume(&(struct fscred){ c->fsuid, c->fsgid, caps, c->groups, c->nr_groups });
+}
+
 int cred_assume(const struct cred *c)
 {
-	return fscred_assume(
-	    &(struct fscred){ c->fsuid, c->fsgid, c->cap_effective, c->groups, c->nr_groups });
+	/* what a mapped guest may do as its own users is asked before; here it is the caller */
+	uint64_t caps = c->user_ns->mapped ? ~0UL : c->cap_effective;
+
+	return assume(c, c->user_ns->contained ? caps & CAPS_CONTAINED : caps);
+}
+
+int cred_assume_for_setgid(const struct cred *c)
+{
+	uint64_t caps = c->cap_effective & (CAPS_CONTAINED | 1UL << CAP_FSETID);
+
+	return c->user_ns->mapped ? cred_assume(c) : assume(c, caps);
 }
 
 int cred_assume_powerless(const struct cred *c)
 {
-	return fscred_assume(&(struct fscred){ c->fsuid, c->fsgid, 0, c->groups, c->nr_groups });
+	return assume(c, 0);
+}
+
+bool cred_overrides_files(const struct cred *c)
+{
+	return (c->cap_effective & CAPS_CONTAINED) == CAPS_CONTAINED;
 }

@@ -41,6 +41,11 @@ int cred_assume(const struct cred *c);
 /* The same without any capability, for calls that must not do what the host would let the guest's
  * root do. */
 int cred_assume_powerless(const struct cred *c);
+/* The same with CAP_FSETID, which a contained guest's calls are made without: for the set-group-ID
+ * bit of directories. cred_assume has to follow. */
+int cred_assume_for_setgid(const struct cred *c);
+/* May it use and change any file, whoever owns it? */
+bool cred_overrides_files(const struct cred *c);
 /* Has it the capability over the whole system, or (cred_ns_capable) over what `ns` owns? */
 bool cred_capable(const struct cred *c, int cap);
 bool cred_ns_capable(const struct cred *c, const struct user_namespace *ns, int cap);

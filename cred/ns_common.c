@@ -8,6 +8,7 @@
 
 #include <stdlib.h>
 
+#include "cred/user_ns.h"
 #include "util/list.h"
 
 /* Linux's PROC_DYNAMIC_FIRST, behind the fixed numbers. */
@@ -74,18 +75,4 @@ struct ns_common *ns_new(enum ns_kind kind, struct ns_numbers *numbers,
 	if (ns)
 		ns_init(ns, kind, numbers, owner, release_plain);
 	return ns;
-}
-
-static void release_user(struct ns_common *ns)
-{
-	free(container_of(ns, struct user_namespace, ns));
-}
-
-struct user_namespace *user_ns_new(struct ns_numbers *numbers)
-{
-	struct user_namespace *u = malloc(sizeof *u);
-
-	if (u)
-		ns_init(&u->ns, NS_USER, numbers, NULL, release_user);
-	return u;
 }

@@ -4,8 +4,8 @@
  * namespace that owns them. fs/nsfs.h has the files that stand for them.
  *
  * A namespace is embedded in what it isolates: mnt_namespace (fs/mount.h), pid_namespace
- * (kernel/pid.h), uts_namespace (kernel/uts.h), user_namespace (below). The other kinds isolate
- * nothing yet; they are this struct alone, one of each kind in a sandbox.
+ * (kernel/pid.h), uts_namespace (kernel/uts.h), user_namespace (cred/user_ns.h). The other kinds
+ * isolate nothing yet; they are this struct alone, one of each kind in a sandbox.
  */
 #ifndef HL_CRED_NS_COMMON_H
 #define HL_CRED_NS_COMMON_H
@@ -41,10 +41,6 @@ struct ns_common {
 	void (*release)(struct ns_common *ns);
 };
 
-struct user_namespace {
-	struct ns_common ns;
-};
-
 const char *ns_kind_name(enum ns_kind kind);
 unsigned ns_kind_clone_flag(enum ns_kind kind);
 
@@ -63,6 +59,5 @@ void ns_put(struct ns_common *ns);
 /* A namespace of a kind that isolates nothing yet. NULL: no memory. */
 struct ns_common *ns_new(enum ns_kind kind, struct ns_numbers *numbers,
 			 struct user_namespace *owner);
-struct user_namespace *user_ns_new(struct ns_numbers *numbers);
 
 #endif

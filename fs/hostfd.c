@@ -24,30 +24,24 @@
 
 static void destroy(struct filesystem *fs)
 {
-	struct hostfs *h = container_of(fs, struct hostfs, fs);
-
-	hostfs_pages_free(h->pages);
-	free(h);
+	hostfs_done(container_of(fs, struct hostfs, fs));
 }
 
 static const struct filesystem_ops hostfd_ops = { .destroy = destroy };
 
-int hostfd_create(struct physmem *pm, struct filesystem **out)
+int hostfd_create(const struct hostfs_options *opt, struct filesystem **out)
 {
-	struct hostfs *h = calloc(1, sizeof *h);
+	struct hostfs *h = malloc(sizeof *h);
 
 	if (!h)
 		return -ENOMEM;
-	filesystem_init(&h->fs, &hostfd_ops, "hostfd", FS_CHECKS_ACCESS);
+	int err = hostfs_init(h, &hostfd_ops, "hostfd", 0, opt);
 	h->whole = true;
-	h->pages = hostfs_pages_new(pm);
-	if (!h->pages) {
-		free(h);
-		return -ENOMEM;
-	}
-	fdpath_init();
-	*out = &h->fs;
-	return 0;
+	if (err)
+		filesystem_put(&h->fs);
+	else
+		*out = &h->fs;
+	return err;
 }
 
 /* The file system whose inode it becomes: the guest's root where that shows the file too. */
@@ -79,9 +73,11 @@ static void set_name(struct file *f)
 	struct dentry *d = f->path.dentry;
 	struct inode_id id;
 
-	f->anon_name = S_ISFIFO(d->inode->type)   ? "pipe"
-		       : S_ISSOCK(d->inode->type) ? "socket"
-						  : d->name;
+	switch (d->inode->type) {
+	case S_IFIFO: f->anon_name = "pipe"; break;
+	case S_IFSOCK: f->anon_name = "socket"; break;
+	default: f->anon_name = *d->name ? d->name : "file";
+	}
 	if (inode_identify(d->inode, &id) == 0)
 		f->anon_ino = id.ino;
 }
@@ -109,8 +105,12 @@ static int wrap_own(struct filesystem *hostfd, const struct mnt_namespace *ns, i
 	}
 	struct mount *m = mount_of(ns, st.stx_mode);
 	struct filesystem *fs = m ? m->fs : hostfd;
-	err = hostfs_dentry_of_fd(container_of(fs, struct hostfs, fs), fd, name,
-				  len < 0 ? 0 : (size_t)len, &d);
+	struct hostfs *h = container_of(fs, struct hostfs, fs);
+	/* what the host calls its files is no business of a private world's; its devices have the
+	 * same names everywhere */
+	if (h->contained && (S_ISREG(st.stx_mode) || S_ISDIR(st.stx_mode)))
+		len = 0;
+	err = hostfs_dentry_of_fd(h, fd, name, len < 0 ? 0 : (size_t)len, &d);
 	if (!err)
 		err = file_of(d, (unsigned)flags, out);
 	if (err)

@@ -6,10 +6,10 @@
 #include "fs/file.h"
 #include "util/why.h"
 
-struct physmem;
+struct hostfs_options;
 
 /* What inherited descriptors hang on; one a sandbox, mounted nowhere. */
-int hostfd_create(struct physmem *pm, struct filesystem **out);
+int hostfd_create(const struct hostfs_options *opt, struct filesystem **out);
 /* Wraps host descriptor `fd` (a copy is made; it stays the caller's). Any kind: regular file,
  * directory, pipe, socket, terminal, device. */
 int hostfd_wrap(struct filesystem *hostfd, const struct mnt_namespace *ns, int fd,

@@ -84,7 +84,7 @@ static int may_change_dir(const struct place *p, struct caller *c)
 {
 	struct inode *dir = place_inode(p);
 
-	return dir->fs->flags & FS_CHECKS_ACCESS ? 0 : dir->ops->permission(dir, c, W_OK | X_OK);
+	return fs_checks_access(dir->fs, c) ? 0 : dir->ops->permission(dir, c, W_OK | X_OK);
 }
 
 /* filename_create(): is the name free, may it be made here? `dir_wanted`: a slash behind it is
@@ -93,8 +93,8 @@ static int may_create(const struct place *p, struct caller *c, bool dir_wanted)
 {
 	if (p->type != LAST_NORM)
 		return -EEXIST;
-	bool check = read_only(p) || (p->slash && !dir_wanted) ||
-		     !(place_inode(p)->fs->flags & FS_CHECKS_ACCESS);
+	bool check =
+	    read_only(p) || (p->slash && !dir_wanted) || !fs_checks_access(place_inode(p)->fs, c);
 	if (place_covered(p) || (check && place_exists(p, c)))
 		return -EEXIST;
 	if ((p->slash && !dir_wanted) || place_inode(p)->fs->flags & FS_KNOWS_NAMES)

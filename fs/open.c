@@ -57,7 +57,7 @@ static int check_mount(const struct mount *m, struct inode *i, int flags)
 {
 	bool device = S_ISCHR(i->type) || S_ISBLK(i->type);
 
-	if (device && m->flags & MOUNT_NODEV)
+	if (device && (m->flags & MOUNT_NODEV || i->fs->flags & FS_NODEV))
 		return -EACCES;
 	if (m->flags & MOUNT_RDONLY && opens_for_writing(flags) && !device && !S_ISFIFO(i->type))
 		return -EROFS;
@@ -68,8 +68,7 @@ static int check_noatime(struct inode *i, struct caller *c, int flags)
 {
 	struct statx st;
 
-	if (!(flags & O_NOATIME) || i->fs->flags & FS_CHECKS_ACCESS ||
-	    cred_capable(c->cred, CAP_FOWNER))
+	if (!(flags & O_NOATIME) || fs_checks_access(i->fs, c) || cred_capable(c->cred, CAP_FOWNER))
 		return 0;
 	int err = inode_getattr(i, c, STATX_UID, &st);
 	return err ? err : st.stx_uid == c->cred->fsuid ? 0 : -EPERM;
@@ -79,7 +78,7 @@ static int open_device(struct inode *i, struct caller *c, int flags, struct file
 {
 	struct statx st;
 
-	int err = i->fs->flags & FS_CHECKS_ACCESS ? i->ops->permission(i, c, open_mask(flags)) : 0;
+	int err = fs_checks_access(i->fs, c) ? i->ops->permission(i, c, open_mask(flags)) : 0;
 	if (!err)
 		err = inode_getattr(i, c, STATX_BASIC_STATS, &st);
 	if (!err && S_ISBLK(i->type))
@@ -98,7 +97,7 @@ static int open_found(const struct path *p, struct caller *c, int flags, struct 
 	int err = flags & O_CREAT && flags & O_EXCL ? -EEXIST : check_type(i, flags);
 	if (!err)
 		err = check_mount(p->mnt, i, flags);
-	if (!err && !(i->fs->flags & FS_CHECKS_ACCESS))
+	if (!err && !fs_checks_access(i->fs, c))
 		err = i->ops->permission(i, c, open_mask(flags));
 	if (!err)
 		err = check_noatime(i, c, flags);
@@ -149,7 +148,7 @@ static int may_open_found(struct caller *c, struct inode *dir, struct walk_step 
 {
 	struct statx parent, found;
 
-	if (!step->dentry || dir->fs->flags & FS_CHECKS_ACCESS)
+	if (!step->dentry || fs_checks_access(dir->fs, c))
 		return 0;
 	int err = dir->ops->getattr(dir, c, STATX_MODE | STATX_UID, &parent);
 	if (!err && parent.stx_mode & S_ISVTX)
@@ -201,7 +200,8 @@ static int open_finish(struct walk *w, const char *names, size_t len, unsigned f
 	int oflags =
 	    slash ? (a->flags & ~O_NOFOLLOW) | O_DIRECTORY : a->flags | (a->truncate ? O_TRUNC : 0);
 
-	if (!dir->ops->walk_open || rdonly || (slash && a->flags & O_CREAT))
+	if (!dir->ops->walk_open || rdonly || (slash && a->flags & O_CREAT) ||
+	    !fs_checks_access(dir->fs, w->c))
 		return finish_by_steps(w, names, len, flags, step);
 	int err = dir->ops->walk_open(dir, w->c, names, len, oflags, a->mode, &a->file, step);
 	w->done = !err && a->file;
@@ -309,7 +309,7 @@ static int open_tmpfile(struct path *dir, struct caller *c, int flags, mode_t mo
 		err = -ENOENT;
 	else if (dir->mnt->flags & MOUNT_RDONLY)
 		err = -EROFS;
-	else if (!(i->fs->flags & FS_CHECKS_ACCESS))
+	else if (!fs_checks_access(i->fs, c))
 		err = i->ops->permission(i, c, W_OK | X_OK);
 	if (!err)
 		err = i->ops->tmpfile ? i->ops->tmpfile(i, c, flags, mode, &f) : -EOPNOTSUPP;

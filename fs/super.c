@@ -11,6 +11,7 @@
 #include "fs/mount.h"
 #include "fs/ramfs/ramfs.h"
 #include "cred/user.h"
+#include "cred/user_ns.h"
 #include "fs/writers.h"
 
 /* Unnamed devices of ours, far from the host's, which count up from 1. */
@@ -50,6 +51,18 @@ int vfs_create(struct vfs **out)
 		return -ENOMEM;
 	}
 	*out = vfs;
+	return 0;
+}
+
+int vfs_contain(struct vfs *vfs)
+{
+	struct cred *root = cred_of_init(vfs->user_ns);
+
+	if (!root)
+		return -ENOMEM;
+	cred_put(vfs->monitor);
+	vfs->monitor = root;
+	user_ns_contain(vfs->user_ns);
 	return 0;
 }
 

@@ -34,6 +34,12 @@ void filesystem_put(struct filesystem *fs)
 		fs->ops->destroy(fs);
 }
 
+bool fs_checks_access(const struct filesystem *fs, const struct caller *c)
+{
+	return fs->flags & FS_CHECKS_ACCESS ||
+	       (fs->flags & FS_CHECKS_OVERRIDES && cred_overrides_files(c->cred));
+}
+
 void inode_init(struct inode *i, struct filesystem *fs, const struct inode_ops *ops, mode_t type)
 {
 	*i = (struct inode){ .refs = REF_INIT(1), .type = type & S_IFMT, .ops = ops, .fs = fs };

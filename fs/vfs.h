@@ -214,6 +214,11 @@ enum {
 	    1, /* runs may hold "." and any ".." that does not rise above the run's directory */
 	/* open and the like check permissions themselves (the host kernel does) */
 	FS_CHECKS_ACCESS = 2,
+	/* the same only for callers that override any file's (the host does not know the guest's
+	 * users apart) */
+	FS_CHECKS_OVERRIDES = 16,
+	/* no device is opened here, whatever the mount says */
+	FS_NODEV = 32,
 	/* has all names there can be: making another one is -ENOENT (procfs) */
 	FS_KNOWS_NAMES = 4,
 	/* inodes can be watched (fs/notify.h): each is one object while it has a name */
@@ -249,7 +254,9 @@ struct vfs {
 	struct users *users;            /* cred/user.h */
 	struct inotify_table *inotify;  /* fs/inotify.h */
 	_Atomic uint8_t protections[4]; /* fs/protect.h */
-	/* the monitor's own credentials, read once: dozens of host calls */
+	/* what the monitor does in the guest's tree on its own account, and what the first program
+	 * starts with: its own credentials, read once (dozens of host calls); in a private world
+	 * root's */
 	struct cred *monitor;
 	/* absolute names are looked up below it first (fs/walk.c); dentry NULL: none */
 	struct path sysroot;
@@ -278,6 +285,8 @@ void filesystem_put(struct filesystem *fs);
 struct path path_get(const struct path *p);
 void path_put(struct path *p);
 void inode_init(struct inode *i, struct filesystem *fs, const struct inode_ops *ops, mode_t type);
+/* Does `fs` check by itself what `c` may do? Else the vfs has to. */
+bool fs_checks_access(const struct filesystem *fs, const struct caller *c);
 /* Are both references to one file? False also when it can not be told. */
 bool inode_same(struct inode *a, struct inode *b);
 int inode_identify(struct inode *i, struct inode_id *out);
@@ -299,6 +308,9 @@ int vfs_memfs(struct vfs *vfs, struct mm_host *mem, struct filesystem **out);
 void vfs_sync(struct vfs *vfs, struct caller *c);
 /* A device number for a file system in memory. */
 dev_t vfs_new_dev(struct vfs *vfs);
+/* The world is a private one: its first user is root, whoever started hl, and what its users are to
+ * the host is the user namespace's to say. Before anything is mounted. 0 or -ENOMEM. */
+int vfs_contain(struct vfs *vfs);
 /* From now on absolute names are looked up below the directory `path` first. Before the first task
  * runs. */
 void vfs_set_sysroot(struct vfs *vfs, const struct path *path);

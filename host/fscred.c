@@ -126,9 +126,21 @@ static int ids_change(const struct fscred *fc)
 	return err;
 }
 
-static uint64_t caps_wanted(const struct fscred *fc)
+static uint64_t caps_wanted(uint64_t caps)
 {
-	return (current.effective & ~CAPS_ASKED) | (current.permitted & CAPS_ASKED & fc->caps);
+	return (current.effective & ~CAPS_ASKED) | (current.permitted & CAPS_ASKED & caps);
+}
+
+int fscred_limit(uint64_t caps)
+{
+	learn();
+	return current.effective == caps_wanted(caps) ? 0 : caps_assume(caps_wanted(caps));
+}
+
+uint64_t fscred_effective(void)
+{
+	learn();
+	return current.effective;
 }
 
 int fscred_assume(const struct fscred *fc)
@@ -137,10 +149,8 @@ int fscred_assume(const struct fscred *fc)
 	bool same_ids = fc->uid == current.uid && fc->gid == current.gid &&
 			groups_equal(fc->groups, fc->nr_groups);
 
-	if (same_ids && current.effective == caps_wanted(fc))
-		return 0;
 	int err = same_ids ? 0 : ids_change(fc);
-	return err || current.effective == caps_wanted(fc) ? err : caps_assume(caps_wanted(fc));
+	return err ? err : fscred_limit(fc->caps);
 }
 
 mode_t fscred_umask(mode_t mode, mode_t mask)

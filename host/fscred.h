@@ -22,6 +22,10 @@ struct fscred {
 
 /* 0, or -EPERM when the host does not let this process act as them. */
 int fscred_assume(const struct fscred *fc);
+/* Keeps the ids, and of the capabilities that fscred.caps is about those in `caps`. 0 or -errno. */
+int fscred_limit(uint64_t caps);
+/* The calling thread's effective capabilities. */
+uint64_t fscred_effective(void);
 /* Gives the calling thread a umask of its own, `mask`, which the host heeds as Linux does: not
  * where a directory has a default ACL. Returns the mode to create with. Where the host refuses
  * (unshare(2) filtered), the process's umask goes on to apply, and `mask` is taken off the mode. */

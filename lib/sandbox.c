@@ -22,8 +22,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cred/user_ns.h"
 #include "fs/file.h"
 #include "fs/hostfd.h"
+#include "fs/hostfs/hostfs.h"
 #include "host/thread.h"
 #include "kernel/nsproxy.h"
 #include "kernel/tty/console.h"
@@ -187,7 +189,13 @@ static int make_kernel(struct hl_sandbox *sb, const struct hl_config *cfg,
 
 static int wrap_stdio(struct hl_sandbox *sb, const struct hl_config *cfg, struct spawn_request *rq)
 {
-	int err = hostfd_create(sb->kernel->physmem, &sb->hostfd);
+	const struct user_namespace *users = sb->kernel->vfs->user_ns;
+	const struct hostfs_options opt = {
+		.pm = sb->kernel->physmem,
+		.users = users,
+		.contained = users->contained,
+	};
+	int err = hostfd_create(&opt, &sb->hostfd);
 
 	for (int fd = 0; !err && fd < 3; fd++) {
 		if (cfg->stdio[fd] >= 0 && fcntl(cfg->stdio[fd], F_GETFD) >= 0)

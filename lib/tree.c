@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cred/user_ns.h"
 #include "fs/devfs.h"
 #include "fs/file.h"
 #include "fs/hostfs/hostfs.h"
@@ -62,10 +63,15 @@ static void visitor_done(struct visitor *v)
 static int make_hostfs(struct sandbox *sb, const struct mount_spec *m, struct filesystem **out,
 		       struct why *why)
 {
-	int fd = open(m->source, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	const struct hostfs_options opt = {
+		.pm = sb->physmem,
+		.users = sb->vfs->user_ns,
+		.contained = sb->vfs->user_ns->contained,
+	};
+	int fd = open(m->source, O_PATH | O_CLOEXEC);
 
 	return fd < 0 ? why_set(why, errno, "cannot open %s: %s", m->source, strerror(errno))
-		      : hostfs_create(fd, sb->physmem, out, why);
+		      : hostfs_create(fd, &opt, out, why);
 }
 
 static int make_procfs(struct sandbox *sb, const struct mount_spec *m, struct filesystem **out,

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "cred/cred.h"
+#include "cred/user_ns.h"
 #include "fs/nsfs.h"
 #include "kernel/nsproxy.h"
 #include "kernel/process.h"

@@ -214,7 +214,7 @@ SYSCALL_DEFINE(truncate)
 		err = regular ? inode_check_size(p.dentry->inode, &at.c, a[1])
 		      : S_ISDIR(p.dentry->inode->type) ? -EISDIR
 						       : -EINVAL;
-		if (!err && !(p.dentry->inode->fs->flags & FS_CHECKS_ACCESS))
+		if (!err && !fs_checks_access(p.dentry->inode->fs, &at.c))
 			err = p.dentry->inode->ops->permission(p.dentry->inode, &at.c, W_OK);
 		if (!err)
 			err = writers_check(at.c.fs->vfs->writers, p.dentry->inode);

@@ -115,6 +115,8 @@
 	  "the names of terminals", "fs/devpts.c")                                                 \
 	X(RAMFS, 126, LOCK_SHORT,                                                                  \
 	  "names and attributes of a file system in memory", "fs/ramfs/internal.h")                \
+	X(HOSTFS_FIFOS, 127, LOCK_SHORT,                                                           \
+	  "the FIFOs of a host's directory that guests have open", "fs/hostfs/fifo.c")             \
 	X(HOSTFS_SEEN, 128, LOCK_SHORT,                                                            \
 	  "names that were looked up lately", "fs/hostfs/seen.c")                                  \
 	X(ANON_ATTR, 130, LOCK_SHORT,                                                              \

@@ -15,6 +15,7 @@
 #include <sys/uio.h>
 
 #include "fs/hostfs/internal.h"
+#include "fs/mount.h"
 #include "host/hostcall.h"
 
 #ifndef RWF_NOAPPEND
@@ -136,10 +137,24 @@ static int64_t set_inode_flags(struct file *f, struct mm *mm, uint64_t arg)
 	return host_ret(ioctl(file_fd(f), FS_IOC_SETFLAGS, &flags));
 }
 
+/* As a change of the attributes of what the file shows. */
+static int may_set_flags(struct file *f, struct caller *c)
+{
+	struct inode *i = f->path.dentry->inode;
+	struct iattr flags = { .valid = ATTR_TIMES }; /* which the owner alone sets */
+
+	if (f->path.mnt->flags & MOUNT_RDONLY)
+		return -EROFS;
+	return !i->fs->root && hostfs_of(i)->contained ? -EPERM : hostfs_may_setattr(i, c, &flags);
+}
+
 static int64_t host_ioctl(struct file *f, struct caller *c, struct mm *mm, unsigned cmd,
 			  uint64_t arg)
 {
-	int err = hostfs_act_as(c);
+	int err = cmd == FS_IOC_SETFLAGS ? may_set_flags(f, c) : 0;
+
+	if (!err)
+		err = hostfs_act_as(c);
 	if (err)
 		return err;
 	switch (cmd) {

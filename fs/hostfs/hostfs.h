@@ -10,9 +10,16 @@
 
 struct physmem;
 
-/* `dirfd` (O_PATH or a directory; taken over, also on failure) becomes the root. `pm`: where mapped
- * files are placed. */
-int hostfs_create(int dirfd, struct physmem *pm, struct filesystem **out, struct why *why);
+struct hostfs_options {
+	struct physmem *pm;                 /* where mapped files are placed */
+	const struct user_namespace *users; /* whose owners are shown, and asked first */
+	/* it belongs to a private world: see fs/hostfs/contain.c */
+	bool contained;
+};
+
+/* `fd` (O_PATH, of a directory or a regular file; taken over, also on failure) becomes the root. */
+int hostfs_create(int fd, const struct hostfs_options *opt, struct filesystem **out,
+		  struct why *why);
 /* Is it the host's own root, whole? */
 bool hostfs_is_whole(struct filesystem *fs);
 /* `fd` (taken over, also on failure), an O_PATH descriptor of a directory of the host's that no

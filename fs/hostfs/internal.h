@@ -5,16 +5,21 @@
 
 #include <fcntl.h>
 
+#include "cred/user_ns.h"
 #include "fs/file.h"
 #include "fs/hostfs/hostfs.h"
 
 struct hostfs {
 	struct filesystem fs;
 	struct physmem *pm;
+	const struct user_namespace *users;
+	bool contained;
 	bool whole;           /* the root is the host's own root: ".." can not lead out */
 	_Atomic bool removes; /* a name was removed: an open file may have none left */
 	struct hostfs_pages *pages;
 	struct hostfs_seen *seen; /* NULL: the root is not the host's */
+	struct mutex fifo_lock;
+	struct list fifos; /* guarded by fifo_lock */
 };
 
 struct hostfs_inode {
@@ -24,6 +29,7 @@ struct hostfs_inode {
 	_Atomic uint64_t unsynced;
 	_Atomic bool identified; /* `id` is set */
 	struct inode_id id;
+	struct hostfs_fifo *fifo; /* fifo.c; NULL: was never opened */
 };
 
 static inline struct hostfs *hostfs_of(struct inode *i)
@@ -41,6 +47,11 @@ static inline int hostfs_fd(struct inode *i)
 
 extern const struct file_ops hostfs_file_ops, hostfs_dir_ops;
 
+/* What file systems of host inodes have in common; the flags are open(2)'s of the vfs. 0 or
+ * -ENOMEM. */
+int hostfs_init(struct hostfs *h, const struct filesystem_ops *ops, const char *type,
+		unsigned flags, const struct hostfs_options *opt);
+void hostfs_done(struct hostfs *h);
 /* An inode and a dentry for it. */
 int hostfs_dentry_new(struct hostfs *h, int fd, mode_t type, const char *name, size_t len,
 		      struct dentry **out);
@@ -50,6 +61,29 @@ int hostfs_dentry_of_fd(struct hostfs *h, int fd, const char *name, size_t len,
 /* The host's calls are the caller's from here on: file system ids and groups. 0 or -errno. */
 int hostfs_act_as(struct caller *c);
 int hostfs_statx(int fd, const char *name, unsigned mask, struct statx *out);
+
+/* contain.c: what a private world makes different */
+/* Attributes as the guest is to see them. */
+void hostfs_show(const struct hostfs *h, struct statx *st);
+/* Are the guest's own credentials asked before the host's kernel is? */
+bool hostfs_asks_guest(const struct hostfs *h, const struct caller *c);
+/* 0 also where the host alone is to be asked. `mask` as for access(2). */
+int hostfs_may(struct inode *i, struct caller *c, int mask);
+int hostfs_may_remove(struct inode *dir, struct caller *c, const char *name);
+int hostfs_may_link(struct inode *target, struct caller *c);
+int hostfs_may_setattr(struct inode *i, struct caller *c, struct iattr *a);
+int hostfs_may_xattr(struct inode *i, struct caller *c, const char *name, bool write);
+ssize_t hostfs_filter_xattrs(const struct hostfs *h, char *names, ssize_t n);
+/* `mode` with its S_IFMT part. */
+bool hostfs_allows_mode(const struct hostfs *h, mode_t mode);
+/* Was so much access given with an inherited descriptor? 0 or -EACCES; 0 for other inodes. */
+int hostfs_granted(struct inode *i, int mask);
+
+/* fifo.c */
+/* What the caller may is not asked. */
+int hostfs_fifo_open(struct inode *i, const struct inode_id *id, struct caller *c, int flags,
+		     struct file **out);
+void hostfs_fifo_put(struct hostfs_inode *hi);
 
 /* large.c */
 /* Is `name` in `fd` ("": `fd` itself) a regular file of many bytes that has at most so many

@@ -24,10 +24,13 @@ static int begin_create(struct caller *c, mode_t *mode)
 /* A node of a device would work for other programs of the host, outside of the sandbox. */
 int hostfs_mknod(struct inode *dir, struct caller *c, const char *name, mode_t mode, dev_t dev)
 {
+	struct hostfs *h = hostfs_of(dir);
 	bool device = S_ISCHR(mode) || S_ISBLK(mode);
 	int err = begin_create(c, &mode);
 
-	if (!err && device && (S_ISBLK(mode) || !device_harmless(dev)))
+	if (!err && device && (h->contained || S_ISBLK(mode) || !device_harmless(dev)))
+		err = -EPERM;
+	if (!err && !hostfs_allows_mode(h, mode))
 		err = -EPERM;
 	return err ? err : (int)host_ret(mknodat(hostfs_fd(dir), name, mode, dev));
 }
@@ -51,8 +54,10 @@ int hostfs_symlink(struct inode *dir, struct caller *c, const char *name, const 
 int hostfs_link(struct inode *dir, struct caller *c, const char *name, struct inode *target)
 {
 	char from[FDPATH_NAME];
-	int err = hostfs_act_as(c);
+	int err = hostfs_may_link(target, c);
 
+	if (!err)
+		err = hostfs_act_as(c);
 	if (err)
 		return err;
 	err = (int)host_ret(linkat(hostfs_fd(target), "", hostfs_fd(dir), name, AT_EMPTY_PATH));
@@ -75,9 +80,16 @@ static int name_removed(struct inode *dir, int large, int err)
 	return err;
 }
 
+static int begin_remove(struct inode *dir, struct caller *c, const char *name)
+{
+	int err = hostfs_may_remove(dir, c, name);
+
+	return err ? err : hostfs_act_as(c);
+}
+
 int hostfs_unlink(struct inode *dir, struct caller *c, const char *name)
 {
-	int err = hostfs_act_as(c);
+	int err = begin_remove(dir, c, name);
 
 	if (err)
 		return err;
@@ -88,15 +100,31 @@ int hostfs_unlink(struct inode *dir, struct caller *c, const char *name)
 
 int hostfs_rmdir(struct inode *dir, struct caller *c, const char *name)
 {
-	int err = hostfs_act_as(c);
+	int err = begin_remove(dir, c, name);
 
 	return err ? err : (int)host_ret(unlinkat(hostfs_fd(dir), name, AT_REMOVEDIR));
+}
+
+/* vfs_rename() of Linux's fs/namei.c, in its order. */
+static int begin_rename(struct inode *dir, struct caller *c, const char *name, struct inode *newdir,
+			const char *newname, unsigned flags)
+{
+	/* it leaves a device behind */
+	if (flags & RENAME_WHITEOUT && hostfs_of(dir)->contained)
+		return -EPERM;
+	int err = begin_remove(dir, c, name);
+	if (!err)
+		err = hostfs_may_remove(newdir, c, newname);
+	/* the name is free */
+	return err == -ENOENT && hostfs_asks_guest(hostfs_of(dir), c) && !(flags & RENAME_EXCHANGE)
+		   ? hostfs_may(newdir, c, W_OK | X_OK)
+		   : err;
 }
 
 int hostfs_rename(struct inode *dir, struct caller *c, const char *name, struct inode *newdir,
 		  const char *newname, unsigned flags)
 {
-	int err = hostfs_act_as(c);
+	int err = begin_rename(dir, c, name, newdir, newname, flags);
 
 	if (err)
 		return err;

@@ -145,29 +145,71 @@ static int reopen(struct inode *i, struct caller *c, int flags)
 	return fd == -ENXIO ? -EINTR : fd;
 }
 
+/* What access an open asks for, as access(2) has it. */
+static int access_mask(int flags)
+{
+	static const int mask[] = { R_OK, W_OK, R_OK | W_OK, R_OK | W_OK };
+
+	return mask[flags & O_ACCMODE] | (flags & O_TRUNC ? W_OK : 0);
+}
+
+static int open_own_fifo(struct inode *i, struct caller *c, int flags, struct file **out)
+{
+	struct inode_id id;
+	int err = hostfs_permission(i, c, access_mask(flags));
+
+	if (!err)
+		err = hostfs_identify(i, &id);
+	return err ? err : hostfs_fifo_open(i, &id, c, flags, out);
+}
+
 int hostfs_open(struct inode *i, struct caller *c, struct dentry *d, int flags, struct file **out)
 {
-	int err = hostfs_act_as(c);
+	int err = hostfs_granted(i, access_mask(flags));
+	if (!err)
+		err = hostfs_act_as(c);
 	if (err)
 		return err;
+	if (S_ISFIFO(i->type) && i->fs->root && hostfs_of(i)->contained)
+		return open_own_fifo(i, c, flags, out);
 	int fd = reopen(i, c, flags);
 	if (fd < 0)
 		return fd;
 	return hostfs_file_new(hostfs_of(i), c, fd, flags, d->name, strlen(d->name), out);
 }
 
+/* What walk_open has left: somebody made the name before us. It is opened if the guest may. */
+static int open_made(struct caller *c, const struct walk_step *step, int flags, struct file **out)
+{
+	struct dentry *d = step->dentry;
+
+	if (!d || S_ISLNK(d->inode->type))
+		return -ELOOP;
+	int err = hostfs_may(d->inode, c, access_mask(flags));
+	return err ? err : hostfs_open(d->inode, c, d, flags, out);
+}
+
 int hostfs_create_file(struct inode *dir, struct caller *c, const char *name, int flags,
 		       mode_t mode, struct file **out, bool *created)
 {
+	size_t len = strlen(name);
 	struct walk_step step;
-	int err = hostfs_walk_open(dir, c, name, strlen(name), flags, mode, out, &step);
+	/* what exists is not opened before the guest was asked */
+	bool asks = hostfs_asks_guest(hostfs_of(dir), c);
+	int err = hostfs_may(dir, c, W_OK | X_OK);
 
+	*out = NULL;
+	if (!err)
+		err = hostfs_walk_open(dir, c, name, len, asks ? flags | O_EXCL : flags, mode, out,
+				       &step);
+	if (err == -EEXIST && !(flags & O_EXCL))
+		err = hostfs_walk(dir, c, name, len, STEP_NOFOLLOW, &step);
+	*created = !err && *out;
 	if (!err && !*out) {
+		err = open_made(c, &step, flags, out);
 		dentry_put(step.dentry);
 		free(step.link);
-		err = -ELOOP;
 	}
-	*created = !err;
 	return err;
 }
 
@@ -177,6 +219,8 @@ int hostfs_tmpfile(struct inode *dir, struct caller *c, int flags, mode_t mode, 
 	    flags & (O_TMPFILE | O_ACCMODE | O_EXCL | O_APPEND | O_DIRECT | O_SYNC | O_DSYNC);
 	int err = hostfs_act_as(c);
 
+	if (!err && !hostfs_allows_mode(hostfs_of(dir), S_IFREG | mode))
+		err = -EPERM;
 	if (err)
 		return err;
 	mode = fscred_umask(mode, c->fs->umask);

@@ -19,6 +19,7 @@ static void inode_release(struct inode *i)
 {
 	struct hostfs_inode *hi = hostfs_inode(i);
 
+	hostfs_fifo_put(hi);
 	if (S_ISREG(i->type) && hostfs_of(i)->removes && hostfs_is_large(hi->fd, "", 0))
 		aside_close(hi->fd);
 	else
@@ -105,6 +106,7 @@ static int hostfs_inode_new(struct hostfs *h, int fd, mode_t type, struct inode 
 	hi->fd = fd;
 	hi->unsynced = ASIDE_BYTES;
 	hi->identified = false;
+	hi->fifo = NULL;
 	*out = &hi->inode;
 	return 0;
 }
@@ -136,19 +138,39 @@ int hostfs_dentry_of_fd(struct hostfs *h, int fd, const char *name, size_t len, 
 	return err;
 }
 
-static void destroy(struct filesystem *fs)
+int hostfs_init(struct hostfs *h, const struct filesystem_ops *ops, const char *type,
+		unsigned flags, const struct hostfs_options *opt)
 {
-	struct hostfs *h = container_of(fs, struct hostfs, fs);
+	unsigned who = opt->users->mapped ? FS_CHECKS_OVERRIDES : FS_CHECKS_ACCESS;
 
-	inode_put(fs->root);
+	*h = (struct hostfs){ .pm = opt->pm, .users = opt->users, .contained = opt->contained };
+	filesystem_init(&h->fs, ops, type, flags | who | (opt->contained ? FS_NODEV : 0));
+	mutex_init(&h->fifo_lock, LOCK_HOSTFS_FIFOS);
+	list_init(&h->fifos);
+	h->pages = hostfs_pages_new(opt->pm);
+	fdpath_init();
+	return h->pages ? 0 : -ENOMEM;
+}
+
+void hostfs_done(struct hostfs *h)
+{
 	hostfs_pages_free(h->pages);
 	hostfs_seen_free(h->seen);
+	mutex_destroy(&h->fifo_lock);
 	free(h);
+}
+
+static void destroy(struct filesystem *fs)
+{
+	inode_put(fs->root);
+	hostfs_done(container_of(fs, struct hostfs, fs));
 }
 
 static int sync_root(struct filesystem *fs, struct caller *c)
 {
-	int fd = beneath_open(hostfs_fd(fs->root), ".", O_RDONLY | O_DIRECTORY, 0);
+	int root = hostfs_fd(fs->root);
+	int fd = S_ISDIR(fs->root->type) ? beneath_open(root, ".", O_RDONLY | O_DIRECTORY, 0)
+					 : fdpath_reopen(root, O_RDONLY | O_NONBLOCK);
 
 	if (fd < 0)
 		return fd;
@@ -175,44 +197,44 @@ static bool is_host_root(int fd)
 	       here.stx_dev_minor == root.stx_dev_minor && here.stx_mnt_id == root.stx_mnt_id;
 }
 
-static int set_root(struct hostfs *h, int dirfd, struct why *why)
+static int set_root(struct hostfs *h, int fd, struct why *why)
 {
 	struct statx st;
 
-	if (beneath_forbidden(dirfd)) {
-		host_close(dirfd);
+	if (beneath_forbidden(fd)) {
+		host_close(fd);
 		return why_set(why, EACCES,
 			       "a file system of the host's kernel can not be given to a guest");
 	}
-	if (hostfs_statx(dirfd, "", STATX_TYPE, &st) < 0 || !S_ISDIR(st.stx_mode)) {
-		host_close(dirfd);
-		return why_set(why, ENOTDIR, "not a directory");
+	if (hostfs_statx(fd, "", STATX_TYPE, &st) < 0 ||
+	    (!S_ISDIR(st.stx_mode) && !S_ISREG(st.stx_mode))) {
+		host_close(fd);
+		return why_set(why, ENOTDIR, "neither a directory nor a regular file");
 	}
-	h->whole = is_host_root(dirfd);
-	return hostfs_inode_new(h, dirfd, S_IFDIR, &h->fs.root);
+	h->whole = is_host_root(fd);
+	return hostfs_inode_new(h, fd, st.stx_mode, &h->fs.root);
 }
 
-int hostfs_create(int dirfd, struct physmem *pm, struct filesystem **out, struct why *why)
+int hostfs_create(int fd, const struct hostfs_options *opt, struct filesystem **out,
+		  struct why *why)
 {
-	struct hostfs *h = calloc(1, sizeof *h);
+	struct hostfs *h = malloc(sizeof *h);
 
 	if (!h) {
-		host_close(dirfd);
+		host_close(fd);
 		return why_set(why, ENOMEM, "no memory");
 	}
-	filesystem_init(&h->fs, &hostfs_ops, "hostfs", FS_WALKS_DOTS | FS_CHECKS_ACCESS);
-	int err = set_root(h, dirfd, why);
-	if (!err && !(h->pages = hostfs_pages_new(pm)))
+	int no_memory = hostfs_init(h, &hostfs_ops, "hostfs", FS_WALKS_DOTS, opt);
+	int err = set_root(h, fd, why);
+	if (!err && no_memory)
 		err = why_set(why, ENOMEM, "no memory");
 	if (!err && h->whole)
 		h->seen = hostfs_seen_new(); /* without it: slower */
-	if (err) {
+	if (err)
 		filesystem_put(&h->fs);
-		return err;
-	}
-	fdpath_init();
-	*out = &h->fs;
-	return 0;
+	else
+		*out = &h->fs;
+	return err;
 }
 
 int hostfs_take_directory(struct filesystem *fs, int fd, struct dentry **out)

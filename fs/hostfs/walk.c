@@ -17,6 +17,7 @@
 #include <sys/stat.h>
 
 #include "fs/hostfs/internal.h"
+#include "fs/protect.h"
 #include "host/beneath.h"
 #include "host/fdpath.h"
 #include "host/fscred.h"
@@ -33,6 +34,18 @@ struct lookup {
 	char names[PATH_MAX];
 };
 
+/* Where the guest's right to search is asked of each directory, a look-up takes one name. */
+static int lookup_one(struct lookup *l, struct inode *dir, struct caller *c)
+{
+	size_t first = strcspn(l->names, "/");
+
+	if (first < l->len) {
+		l->names[l->len = first] = '\0';
+		l->flags = STEP_DIRECTORY;
+	}
+	return hostfs_may(dir, c, X_OK);
+}
+
 static int lookup_init(struct lookup *l, struct inode *dir, struct caller *c, const char *names,
 		       size_t len, unsigned flags)
 {
@@ -44,6 +57,11 @@ static int lookup_init(struct lookup *l, struct inode *dir, struct caller *c, co
 	l->len = len;
 	memcpy(l->names, names, len);
 	l->names[len] = '\0';
+	if (hostfs_asks_guest(l->h, c)) {
+		int err = lookup_one(l, dir, c);
+		if (err)
+			return err;
+	}
 	return hostfs_act_as(c);
 }
 
@@ -268,11 +286,16 @@ int hostfs_walk_getattr(struct inode *dir, struct caller *c, const char *names, 
 	*out = (struct walk_step){ 0 };
 	if (err)
 		return err;
+	*done = false;
+	if (l.len < len)
+		return walk_retry(&l, -EAGAIN, out);
 	bool single = !strchr(l.names, '/') && strcmp(l.names, ".");
 	err = single ? getattr_name(&l, mask, st) : -EAGAIN;
 	if (err == -EAGAIN)
 		err = getattr_path(&l, mask, st);
 	*done = !err;
+	if (!err)
+		hostfs_show(l.h, st);
 	return err == -ELOOP || err == -EXDEV ? walk_retry(&l, err, out) : err;
 }
 
@@ -297,6 +320,76 @@ static int create_or_open(struct lookup *l, int flags, mode_t mode, bool *create
 	return fd == -EEXIST ? beneath_open(l->dirfd, l->names, flags, mode) : fd;
 }
 
+/* What O_CREAT has found lies in a directory where others may make names, too: the host would check
+ * that of an open that creates. */
+static int may_open_found(struct lookup *l, struct caller *c, const struct statx *found)
+{
+	size_t last = last_start(l);
+	int above = last ? open_above(l, last) : l->dirfd;
+	struct statx dir;
+
+	if (above < 0)
+		return above;
+	int err = hostfs_statx(above, "", STATX_MODE | STATX_UID, &dir);
+	if (above != l->dirfd)
+		host_close(above);
+	return err ? err : protect_sticky(c, &dir, found);
+}
+
+/* FIFOs and devices of the host are never opened: what lies there is looked at first. -EAGAIN: it
+ * is none that may be opened here. */
+static int open_looked_at(struct lookup *l, struct caller *c, int flags)
+{
+	bool excl = flags & O_CREAT && flags & O_EXCL;
+	int follow = excl ? O_NOFOLLOW : flags & O_NOFOLLOW;
+	int ref = beneath_open(l->dirfd, l->names, O_PATH | (flags & O_DIRECTORY) | follow, 0);
+	struct statx st;
+
+	if (ref < 0)
+		return ref;
+	int fd = hostfs_statx(ref, "", STATX_TYPE | STATX_UID, &st);
+	bool dir = S_ISDIR(st.stx_mode);
+	if (!fd && excl)
+		fd = -EEXIST;
+	else if (!fd && S_ISLNK(st.stx_mode))
+		fd = -ELOOP;
+	else if (!fd && flags & O_CREAT)
+		fd = dir ? -EISDIR : may_open_found(l, c, &st);
+	if (!fd && !dir && !S_ISREG(st.stx_mode))
+		fd = -EAGAIN;
+	if (!fd)
+		fd = fdpath_reopen(ref, flags & ~(O_CREAT | O_NOFOLLOW));
+	host_close(ref);
+	return fd;
+}
+
+/* Of a name that is not there: may it be made with this mode? */
+static int may_create(struct lookup *l, mode_t mode)
+{
+	size_t last = last_start(l);
+
+	if (hostfs_allows_mode(l->h, S_IFREG | mode))
+		return 0;
+	int above = last ? open_above(l, last) : -EPERM;
+	if (above >= 0)
+		host_close(above);
+	return above < 0 ? above : -EPERM;
+}
+
+static int open_contained(struct lookup *l, struct caller *c, int flags, mode_t mode, bool *created)
+{
+	int fd = open_looked_at(l, c, flags);
+
+	if (fd != -ENOENT || !(flags & O_CREAT))
+		return fd;
+	int err = may_create(l, mode);
+	if (err)
+		return err;
+	fd = beneath_open(l->dirfd, l->names, flags | O_EXCL, mode);
+	*created = fd >= 0;
+	return fd == -EEXIST && !(flags & O_EXCL) ? -EAGAIN : fd;
+}
+
 int hostfs_walk_open(struct inode *dir, struct caller *c, const char *names, size_t len, int oflags,
 		     mode_t mode, struct file **file, struct walk_step *out)
 {
@@ -316,9 +409,13 @@ int hostfs_walk_open(struct inode *dir, struct caller *c, const char *names, siz
 	/* O_NONBLOCK: a FIFO or device that lies there must not hold us up before we know what it
 	 * is. */
 	int kept = (oflags & OPEN_FLAGS) | O_NONBLOCK;
-	int fd = cuts && (oflags & (O_CREAT | O_EXCL)) == O_CREAT
-		     ? create_or_open(&l, kept, mode, &out->created)
-		     : beneath_open(l.dirfd, l.names, kept, oflags & O_CREAT ? mode : 0);
+	int fd;
+	if (l.h->contained)
+		fd = open_contained(&l, c, kept, mode, &out->created);
+	else if (cuts && (oflags & (O_CREAT | O_EXCL)) == O_CREAT)
+		fd = create_or_open(&l, kept, mode, &out->created);
+	else
+		fd = beneath_open(l.dirfd, l.names, kept, oflags & O_CREAT ? mode : 0);
 	if (needs_walk(fd))
 		return walk_retry(&l, fd == -ELOOP || fd == -EXDEV ? fd : -EAGAIN, out);
 	if (fd < 0)

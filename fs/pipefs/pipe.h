@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Pipes and FIFOs in the monitor's memory (pipe(7), fifo(7)). A FIFO of a host directory is the
- * host's own. */
+ * host's own, but in a private world (fs/hostfs/fifo.c). */
 #ifndef HL_FS_PIPEFS_PIPE_H
 #define HL_FS_PIPEFS_PIPE_H
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cred/user_ns.h"
 #include "fs/mount.h"
 #include "mm/pagestore.h"
 

@@ -18,6 +18,7 @@
 
 #include <cmocka.h>
 
+#include "cred/user_ns.h"
 #include "fs/names.h"
 #include "fs/devfs.h"
 #include "fs/file.h"
@@ -66,11 +67,15 @@ static inline void world_mount(struct fsworld *w, const char *where, struct file
 
 static inline struct filesystem *world_hostfs(struct fsworld *w, const char *dir)
 {
+	const struct hostfs_options opt = {
+		.pm = w->pm,
+		.users = w->vfs->user_ns,
+		.contained = w->vfs->user_ns->contained,
+	};
 	struct filesystem *fs;
 	struct why why = { 0 };
 
-	assert_int_equal(
-	    hostfs_create(open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC), w->pm, &fs, &why), 0);
+	assert_int_equal(hostfs_create(open(dir, O_PATH | O_CLOEXEC), &opt, &fs, &why), 0);
 	return fs;
 }
 
