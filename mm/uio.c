@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#include "host/fixup.h"
+
 void uio_init_guestv(struct uio *u, struct mm *mm, const struct guest_iovec *segs, int nr)
 {
 	*u = (struct uio){ .mm = mm, .segs = segs, .nr_segs = nr };
@@ -75,10 +77,11 @@ static size_t move_guest(struct mm *mm, enum move how, gva_t at, char *buf, size
 	return n;
 }
 
+/* What is put may lie in a mapped file, which its owner may shorten. */
 static size_t move_kernel(enum move how, char *at, char *buf, size_t n)
 {
 	switch (how) {
-	case MOVE_PUT: memcpy(at, buf, n); break;
+	case MOVE_PUT: return fixup_copy(at, buf, n);
 	case MOVE_TAKE: memcpy(buf, at, n); break;
 	case MOVE_ZERO: memset(at, 0, n); break;
 	}
