@@ -40,6 +40,9 @@ ifneq ($(LOCKS),)
 HL_CFLAGS += -DHL_LOCKS
 endif
 
+# What libhl needs besides the C library.
+HL_LIBS := -lzstd -lz
+
 # V=1 shows the commands, -s shows nothing.
 ifeq ($(V),)
 ifeq ($(findstring s,$(firstword -$(MAKEFLAGS))),)
@@ -113,7 +116,7 @@ $(BUILD)/internal.a: $(LIB_OBJS)
 
 # The command line is a client of the library like any other.
 $(BUILD)/hl.debug: $(CLI_OBJS) $(BUILD)/libhl.a
-	$(call say,LD,$@)$(CC) $(LDFLAGS_HL) -o $@ $^ -ljson-c $(LDLIBS)
+	$(call say,LD,$@)$(CC) $(LDFLAGS_HL) -o $@ $^ -ljson-c $(HL_LIBS) $(LDLIBS)
 
 $(BUILD)/hl: $(BUILD)/hl.debug
 	$(call say,STRIP,$@)$(STRIP) -o $@ $<

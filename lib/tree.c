@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "cred/user_ns.h"
+#include "fs/cpiofs/cpiofs.h"
 #include "fs/devfs.h"
 #include "fs/file.h"
 #include "fs/hostfs/hostfs.h"
@@ -113,6 +114,16 @@ static int make_devpts(struct sandbox *sb, const struct mount_spec *m, struct fi
 	return sb->ptys ? -EBUSY : pty_table_create(sb, out);
 }
 
+static int make_cpiofs(struct sandbox *sb, const struct mount_spec *m, struct filesystem **out,
+		       struct why *why)
+{
+	int fd = open(m->source, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+
+	return fd < 0 ? why_set(why, errno, "%s: %s", m->source, strerror(errno))
+		      : cpiofs_create(&sb->mem, sb->physmem, fd, m->source, vfs_new_dev(sb->vfs),
+				      out, why);
+}
+
 static const struct mount_type {
 	const char *name;
 	int (*make)(struct sandbox *sb, const struct mount_spec *m, struct filesystem **out,
@@ -122,6 +133,7 @@ static const struct mount_type {
 	{ "hostfs", make_hostfs, true },  { "proc", make_procfs, false },
 	{ "sysfs", make_sysfs, false },   { "devtmpfs", make_devfs, false },
 	{ "devpts", make_devpts, false }, { "tmpfs", make_tmpfs, false },
+	{ "cpio", make_cpiofs, true },
 };
 
 static const struct mount_type *find_type(const char *name)

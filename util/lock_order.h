@@ -72,6 +72,8 @@
 	  "which pages of host files are in the arena", "mm/filecache.c")                          \
 	X(HOSTFS_PAGES, 66, LOCK_SLEEPS,                                                           \
 	  "host files that are mapped", "fs/hostfs/pages.c")                                       \
+	X(CPIOFS_PAGES, 67, LOCK_SLEEPS,                                                           \
+	  "pages of a cpio archive that were copied", "fs/cpiofs/internal.h")                      \
 	X(PAGESTORE, 68, LOCK_SLEEPS,                                                              \
 	  "the extents of a file in memory", "mm/pagestore.c")                                     \
 	X(SPACE, 70, LOCK_SLEEPS,                                                                  \
@@ -119,6 +121,8 @@
 	  "the FIFOs of a host's directory that guests have open", "fs/hostfs/fifo.c")             \
 	X(HOSTFS_SEEN, 128, LOCK_SHORT,                                                            \
 	  "names that were looked up lately", "fs/hostfs/seen.c")                                  \
+	X(CPIOFS, 129, LOCK_SHORT,                                                                 \
+	  "the inodes of a cpio archive that are in use", "fs/cpiofs/internal.h")                  \
 	X(ANON_ATTR, 130, LOCK_SHORT,                                                              \
 	  "the attributes of a file without a name", "fs/anon.h")                                  \
 	X(FILE_LOCKS, 132, LOCK_SHORT,                                                             \

@@ -7,12 +7,12 @@ CLI_TEST_BINS := $(addprefix $(CLI_TESTS)/,embed calls clock-and-getppid crash o
 # Only what an installed libhl gives: the header and the archive.
 $(CLI_TESTS)/embed: tests/cli/embed.c include/hl.h $(BUILD)/libhl.a
 	@mkdir -p $(@D)
-	$(CC) -std=gnu17 -O1 -g -D_GNU_SOURCE $(WARNINGS) $(if $(SAN),-fsanitize=$(SAN)) -Iinclude -o $@ $< $(BUILD)/libhl.a -pthread
+	$(CC) -std=gnu17 -O1 -g -D_GNU_SOURCE $(WARNINGS) $(if $(SAN),-fsanitize=$(SAN)) -Iinclude -o $@ $< $(BUILD)/libhl.a $(HL_LIBS) -pthread
 
 # Every allocation of the library goes through the test.
 $(CLI_TESTS)/oom: tests/cli/oom.c include/hl.h $(BUILD)/libhl.a
 	@mkdir -p $(@D)
-	$(CC) -std=gnu17 -O1 -g -D_GNU_SOURCE $(WARNINGS) -Iinclude -o $@ $< $(BUILD)/libhl.a -pthread $(if $(SAN),-fsanitize=$(SAN)) \
+	$(CC) -std=gnu17 -O1 -g -D_GNU_SOURCE $(WARNINGS) -Iinclude -o $@ $< $(BUILD)/libhl.a $(HL_LIBS) -pthread $(if $(SAN),-fsanitize=$(SAN)) \
 	    -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=reallocarray,--wrap=aligned_alloc,--wrap=strdup
 
 $(CLI_TESTS)/%: tests/cli/%.c

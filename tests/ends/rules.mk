@@ -9,7 +9,7 @@ $(ENDS_TESTS)/ops: tests/ends/ops.c
 
 $(ENDS_TESTS)/killer: tests/ends/killer.c include/hl.h $(BUILD)/libhl.a
 	@mkdir -p $(@D)
-	$(CC) -std=gnu17 -O1 -g -D_GNU_SOURCE $(WARNINGS) $(if $(SAN),-fsanitize=$(SAN)) -Iinclude -o $@ $< $(BUILD)/libhl.a -pthread
+	$(CC) -std=gnu17 -O1 -g -D_GNU_SOURCE $(WARNINGS) $(if $(SAN),-fsanitize=$(SAN)) -Iinclude -o $@ $< $(BUILD)/libhl.a $(HL_LIBS) -pthread
 
 .PHONY: check-ends
 check-ends check-prepare: $(BUILD)/hl $(ENDS_TESTS)/ops $(ENDS_TESTS)/killer

@@ -10,7 +10,7 @@ SEED   ?= $(shell expr $$(date +%s) % 1000000 + 1)
 
 $(FREEZE)/shake: tests/freeze/shake.c $(CLI_OBJS) $(BUILD)/libhl.a
 	@mkdir -p $(@D)
-	$(CC) -std=gnu17 -O1 -g -D_GNU_SOURCE $(WARNINGS) $(if $(SAN),-fsanitize=$(SAN)) -Iinclude -o $@ $^ -ljson-c -pthread \
+	$(CC) -std=gnu17 -O1 -g -D_GNU_SOURCE $(WARNINGS) $(if $(SAN),-fsanitize=$(SAN)) -Iinclude -o $@ $^ -ljson-c $(HL_LIBS) -pthread \
 	    -Wl,--wrap=hl_sandbox_start,--wrap=hl_sandbox_free,--wrap=hl_sandbox_free_within
 
 .PHONY: check-freeze

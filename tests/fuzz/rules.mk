@@ -11,7 +11,7 @@ fuzz-elf:
 	$(MAKE) BUILD=$(FUZZ_BUILD) CC="$(if $(findstring ccache,$(CC)),ccache )clang" SAN=fuzzer-no-link,address,undefined fuzz-run-elf
 
 $(FUZZ)/elf: $(FUZZ)/elf.c.o $(BUILD)/tests/unit/fake.c.o $(BUILD)/tests/unit/exec_world.c.o $(FUZZ_LIB)
-	$(CC) -pthread -fsanitize=fuzzer,address,undefined -Wl,--wrap=exec_open -o $@ $^ -lcmocka $(LDLIBS)
+	$(CC) -pthread -fsanitize=fuzzer,address,undefined -Wl,--wrap=exec_open -o $@ $^ -lcmocka $(HL_LIBS) $(LDLIBS)
 
 # An input is an option byte, the length of the program, the program, and its interpreter (here: the same).
 seed = { printf '\003'; perl -e 'print pack "v", -s $$ARGV[0]' $(1); cat $(1) $(1); } > $(FUZZ)/elf-seeds/$(2)

@@ -9,7 +9,7 @@ $(HOSTILE)/guest: tests/hostile/guest.c $(BUILD)/gen/stub_symbols.h
 
 $(HOSTILE)/suite: tests/hostile/suite.c include/hl.h $(BUILD)/libhl.a
 	@mkdir -p $(@D)
-	$(CC) -std=gnu17 -O1 -g -D_GNU_SOURCE $(WARNINGS) $(if $(SAN),-fsanitize=$(SAN)) -Iinclude -o $@ $< $(BUILD)/libhl.a -pthread
+	$(CC) -std=gnu17 -O1 -g -D_GNU_SOURCE $(WARNINGS) $(if $(SAN),-fsanitize=$(SAN)) -Iinclude -o $@ $< $(BUILD)/libhl.a $(HL_LIBS) -pthread
 
 .PHONY: check-hostile
 check-hostile check-prepare: $(PLAIN) $(HOSTILE)/suite $(HOSTILE)/guest

@@ -15,7 +15,7 @@ $(UNIT)/libunit.a: $(UNIT_LIB)
 	$(AR) rcs $@ $^
 
 $(UNIT_BINS): $(UNIT)/test_%: $(UNIT)/test_%.c.o $(UNIT_COMMON) $(UNIT)/libunit.a
-	$(CC) -pthread $(if $(SAN),-fsanitize=$(SAN)) -Wl,--wrap=exec_open -o $@ $^ -lcmocka $(LDLIBS)
+	$(CC) -pthread $(if $(SAN),-fsanitize=$(SAN)) -Wl,--wrap=exec_open -o $@ $^ -lcmocka $(HL_LIBS) $(LDLIBS)
 
 .PHONY: check-unit
 check-unit check-prepare: $(PLAIN) $(UNIT_BINS)

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The bytes of an archive: a file of the host's, mapped, or pages of the arena that a compressed one
+ * was unpacked into. Anyone may shorten the host's file at any time: nothing reads the mapping but
+ * archive_copy, which survives that, and uio_put, which copies in the same way. What an archive
+ * holds may be hostile.
+ */
+#ifndef HL_FS_CPIOFS_ARCHIVE_H
+#define HL_FS_CPIOFS_ARCHIVE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "mm/arena.h"
+#include "platform/physmem.h"
+#include "util/why.h"
+
+struct archive {
+	const char *map; /* NULL: the file is empty */
+	uint64_t size;   /* when it was opened */
+	/* the archive begins at `base` of it: what guests map */
+	struct memfile *mf;
+	uint64_t base;
+	struct arena *arena; /* which the pages are of; NULL: a file of the host's */
+	uint64_t pages_len;  /* bytes of those pages */
+	const char *name;    /* in messages; borrowed, and gone once the file system is made */
+};
+
+/* Maps the file behind `fd`, which is taken over, also on failure. 0 or -errno. */
+int archive_open(struct archive *a, struct physmem *pm, int fd, const char *name, struct why *why);
+void archive_close(struct archive *a);
+/* Bytes copied: less than `n` where the file ends before. */
+size_t archive_copy(const struct archive *a, uint64_t off, void *dst, size_t n);
+/* How much of it there is now. */
+uint64_t archive_size_now(const struct archive *a);
+/* Sets the sentence "NAME: PROBLEM, at byte OFFSET", with the entry's name where there is one, and
+ * returns -EINVAL. */
+int archive_bad(const struct archive *a, struct why *why, const char *problem, uint64_t offset,
+		const char *entry);
+
+#endif

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Makes and destroys instances of cpiofs. */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "fs/cpiofs/internal.h"
+#include "fs/cpiofs/scan.h"
+#include "fs/cpiofs/unpack.h"
+
+/* How often what was unpacked may be an archive that goes on compressed. */
+#define UNPACK_MAX 8
+
+static void destroy(struct filesystem *fs)
+{
+	struct cpiofs *cf = container_of(fs, struct cpiofs, fs);
+
+	inode_put(fs->root);
+	for (struct cpio_dir *d = cf->dirs, *next; d; d = next) {
+		next = d->next;
+		cpio_dir_free(d);
+	}
+	free(cf->slots);
+	index_free(&cf->index);
+	archive_close(&cf->archive);
+	mutex_destroy(&cf->lock);
+	free(cf);
+}
+
+static const struct filesystem_ops cpiofs_ops = { .destroy = destroy };
+
+/* Replaces the archive by what is unpacked from `off` on. */
+static int replace_unpacked(struct archive *a, uint64_t off, struct arena *arena, struct why *why)
+{
+	struct archive unpacked;
+	int err = unpack(a, off, arena, &unpacked, why);
+
+	if (err)
+		return err;
+	archive_close(a);
+	*a = unpacked;
+	return 0;
+}
+
+/* Unpacks the archive as far as it is compressed, and finds its index or makes one. */
+static int read_archive(struct archive *a, struct arena *arena, struct index *ix, struct why *why)
+{
+	uint64_t compressed;
+
+	for (int i = 0; i < UNPACK_MAX; i++) {
+		if (index_find(ix, a))
+			return 0;
+		int err = scan_archive(a, ix, &compressed, why);
+		if (err || compressed == NOT_COMPRESSED)
+			return err;
+		err = replace_unpacked(a, compressed, arena, why);
+		if (err)
+			return err;
+	}
+	return why_set(why, EINVAL, "%s: is compressed too often", a->name);
+}
+
+/* Takes `a` and `ix` over. */
+static struct cpiofs *cpiofs_new(const struct archive *a, const struct index *ix)
+{
+	struct cpiofs *cf = calloc(1, sizeof *cf);
+
+	if (!cf)
+		return NULL;
+	filesystem_init(&cf->fs, &cpiofs_ops, "cpio", 0);
+	cf->archive = *a;
+	cf->archive.name = NULL;
+	cf->index = *ix;
+	mutex_init(&cf->lock, LOCK_CPIOFS);
+	return cf;
+}
+
+int cpiofs_create(struct mm_host *mem, struct physmem *pm, int fd, const char *name, dev_t dev,
+		  struct filesystem **out, struct why *why)
+{
+	struct archive a;
+	struct index ix;
+	int err = archive_open(&a, pm, fd, name, why);
+
+	if (err)
+		return err;
+	err = read_archive(&a, mem->arena, &ix, why);
+	struct cpiofs *cf = err ? NULL : cpiofs_new(&a, &ix);
+	if (!cf) {
+		if (!err)
+			index_free(&ix);
+		archive_close(&a);
+		return err ? err : why_set(why, ENOMEM, "%s: out of memory", name);
+	}
+	cf->fs.dev = dev;
+	cf->arena = mem->arena;
+	cf->slots = calloc(ix.count, sizeof *cf->slots);
+	err = cf->slots ? cpio_get_inode(cf, 0, &cf->fs.root) : -ENOMEM;
+	if (err) {
+		filesystem_put(&cf->fs);
+		return why_set(why, -err, "%s: %s", name,
+			       err == -EIO ? "the index is not that of the archive"
+					   : "out of memory");
+	}
+	*out = &cf->fs;
+	return 0;
+}
