@@ -40,10 +40,10 @@ struct dir_emit {
 };
 
 struct file_ops {
-	/* `pos` NULL: at the file position, and move it (or a stream). Bytes moved, 0 at the end,
-	 * or -errno; -EAGAIN under O_NONBLOCK; -EINTR when interrupted before anything moved. A
-	 * write that ends early because of a bad guest address returns what was moved, or -EFAULT
-	 * if nothing was. -EPIPE: the system call layer raises SIGPIPE. */
+	/* `pos` NULL: at the file position, and move it (or a stream); else *pos moves. Bytes
+	 * moved, 0 at the end, or -errno; -EAGAIN under O_NONBLOCK; -EINTR when interrupted before
+	 * anything moved. A write that ends early because of a bad guest address returns what was
+	 * moved, or -EFAULT if nothing was. -EPIPE: the system call layer raises SIGPIPE. */
 	ssize_t (*read)(struct file *f, struct caller *c, struct uio *u, int64_t *pos);
 	ssize_t (*write)(struct file *f, struct caller *c, struct uio *u, int64_t *pos);
 	/* NULL: -ESPIPE */

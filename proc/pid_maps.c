@@ -284,8 +284,7 @@ static ssize_t mem_move(struct mm *mm, struct file *f, struct uio *u, int64_t *p
 		at += n;
 		done += (ssize_t)n;
 	}
-	if (!pos)
-		f->pos = (int64_t)at;
+	*(pos ? pos : &f->pos) = (int64_t)at;
 	mutex_unlock(&f->pos_lock);
 	return done || !u->resid ? done : -EIO;
 }

@@ -70,9 +70,10 @@ static ssize_t pseudo_read(struct file *f, struct caller *c, struct uio *u, int6
 {
 	struct pseudo_file *pf = pseudo_file_of(f);
 	mutex_lock(&f->pos_lock);
-	ssize_t n = read_at_locked(pf, c, u, pos ? *pos : f->pos);
-	if (n > 0 && !pos)
-		f->pos += n;
+	int64_t *at = pos ? pos : &f->pos;
+	ssize_t n = read_at_locked(pf, c, u, *at);
+	if (n > 0)
+		*at += n;
 	mutex_unlock(&f->pos_lock);
 	return n;
 }

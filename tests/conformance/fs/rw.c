@@ -249,6 +249,24 @@ CASE(sendfile)
 	R(sendfile(in, (int)NEED(open(".", O_RDONLY)), NULL, 1));
 }
 
+/* What the kernel makes is as long as any file, and has an end. */
+CASE(sendfile_of_proc)
+{
+	char b[4096];
+	int in = open("/proc/sys/kernel/ostype", O_RDONLY), p[2];
+	off_t off = 2;
+
+	NEED(in);
+	NEED(pipe(p));
+	R(sendfile(p[1], in, NULL, 3));
+	R(lseek(in, 0, SEEK_CUR));
+	R(sendfile(p[1], in, NULL, 100));
+	R(sendfile(p[1], in, NULL, 100));
+	R(sendfile(p[1], in, &off, 100));
+	V(off);
+	R(read(p[0], b, sizeof b));
+}
+
 CASE(splice)
 {
 	char b[16] = "";
