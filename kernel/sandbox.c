@@ -33,6 +33,7 @@
 #include "loader/vdso.h"
 #include "mm/filecache.h"
 #include "net/net.h"
+#include "net/policy.h"
 
 #define GUEST_PID_MAX 4194304 /* /proc/sys/kernel/pid_max of 64-bit Linux */
 
@@ -171,6 +172,7 @@ int sandbox_create(const struct sandbox_config *cfg, struct sandbox **out, struc
 	sb->notify_arg = cfg->notify_arg;
 	sb->host_priority = cfg->host_priority;
 	sb->clock = cfg->clock;
+	sb->net_policy = cfg->net_policy ? cfg->net_policy : &net_policy_default;
 	sb->files_max = files_for_guests();
 	sched_of_host(&sb->sched);
 	mutex_init(&sb->freeze_lock, LOCK_FREEZE);

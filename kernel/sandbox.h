@@ -30,6 +30,7 @@ struct epoll_domain;
 struct fasync_domain;
 struct futex_table;
 struct net;
+struct net_policy;
 struct nsproxy;
 struct siguser;
 struct ktimer_thread;
@@ -48,8 +49,9 @@ struct sandbox {
 	struct vfs *vfs;
 	struct nsproxy *nsproxy; /* the namespaces it starts with; constant */
 	struct futex_table *futexes;
-	struct epoll_domain *epolls;   /* lock; NULL before the first epoll instance */
-	struct net *net;               /* lock; NULL before the first socket */
+	struct epoll_domain *epolls;         /* lock; NULL before the first epoll instance */
+	struct net *net;                     /* lock; NULL before the first socket */
+	const struct net_policy *net_policy; /* constant */
 	struct fasync_domain *fasyncs; /* lock; NULL before the first file that signals tell of */
 	struct observer *observer;     /* NULL: none; not owned */
 	/* main ended, stopped or continued; lock held; NULL: nobody asks */
@@ -98,8 +100,9 @@ struct sandbox_config {
 	void (*notify)(void *arg);
 	void *notify_arg;
 	bool host_priority;
-	struct guest_clock clock; /* for a guest whose time is not the host's */
-	uint64_t memory_limit;    /* bytes; 0: what the host allows, less a reserve */
+	struct guest_clock clock;            /* for a guest whose time is not the host's */
+	uint64_t memory_limit;               /* bytes; 0: what the host allows, less a reserve */
+	const struct net_policy *net_policy; /* NULL: net_policy_default */
 	/* RLIMIT_NOFILE and RLIMIT_FSIZE as the guest sees them; the host's own bound the monitor.
 	 * NULL: as the host's. */
 	const struct rlimit *nofile, *fsize;

@@ -11,10 +11,15 @@
 #include <sys/socket.h>
 
 #include "host/hostcall.h"
+#include "net/net.h"
+#include "net/policy.h"
 
-/* Asks the host, whose unix sockets answer as all others do. */
-static int ask_host(unsigned cmd, void *arg)
+/* Asks the host, whose unix sockets answer as all others do. Without a network there are no
+ * interfaces, and `arg` stays as it is: an empty list. */
+static int ask_host(const struct net *net, unsigned cmd, void *arg)
 {
+	if (net->policy->none)
+		return cmd == SIOCGIFCONF ? 0 : -ENODEV;
 	int fd = (int)host_ret(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
 
 	if (fd < 0)
@@ -25,14 +30,14 @@ static int ask_host(unsigned cmd, void *arg)
 }
 
 /* The addresses in a buffer of the guest's; without one, how long it would have to be. */
-static int64_t list_addresses(struct mm *mm, uint64_t arg)
+static int64_t list_addresses(const struct net *net, struct mm *mm, uint64_t arg)
 {
 	struct ifconf guest, host = { 0 };
 
 	if (copy_from_guest(mm, &guest, GVA(arg), sizeof(guest)))
 		return -EFAULT;
 	uint64_t buf = (uint64_t)guest.ifc_buf;
-	int err = ask_host(SIOCGIFCONF, &host);
+	int err = ask_host(net, SIOCGIFCONF, &host);
 	if (err)
 		return err;
 	if (buf) {
@@ -41,7 +46,7 @@ static int64_t list_addresses(struct mm *mm, uint64_t arg)
 		host.ifc_buf = malloc((size_t)host.ifc_len + 1);
 		if (!host.ifc_buf)
 			return -ENOMEM;
-		err = ask_host(SIOCGIFCONF, &host);
+		err = ask_host(net, SIOCGIFCONF, &host);
 		if (!err && copy_to_guest(mm, GVA(buf), host.ifc_buf, (size_t)host.ifc_len))
 			err = -EFAULT;
 		free(host.ifc_buf);
@@ -81,18 +86,18 @@ static bool changes_one(unsigned cmd)
 	return false;
 }
 
-int64_t device_ioctl(struct mm *mm, unsigned cmd, uint64_t arg)
+int64_t device_ioctl(const struct net *net, struct mm *mm, unsigned cmd, uint64_t arg)
 {
 	struct ifreq r;
 
 	if (cmd == SIOCGIFCONF)
-		return list_addresses(mm, arg);
+		return list_addresses(net, mm, arg);
 	if (_IOC_TYPE(cmd) != SOCK_IOC_TYPE)
 		return -ENOTTY;
 	if (copy_from_guest(mm, &r, GVA(arg), sizeof(r)))
 		return -EFAULT;
 	if (changes_one(cmd))
 		return -EPERM;
-	int err = asks_about_one(cmd) ? ask_host(cmd, &r) : -ENOTTY;
+	int err = asks_about_one(cmd) ? ask_host(net, cmd, &r) : -ENOTTY;
 	return err ? err : copy_to_guest(mm, GVA(arg), &r, sizeof(r)) ? -EFAULT : 0;
 }

@@ -5,8 +5,10 @@
 
 #include "mm/mm.h"
 
+struct net;
+
 /* What a socket of any family answers about interfaces. -ENOTTY: not such a request; -EPERM: it
  * would change one. */
-int64_t device_ioctl(struct mm *mm, unsigned cmd, uint64_t arg);
+int64_t device_ioctl(const struct net *net, struct mm *mm, unsigned cmd, uint64_t arg);
 
 #endif

@@ -12,6 +12,7 @@
 #include <limits.h>
 #include <linux/sock_diag.h>
 #include <linux/sockios.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -24,6 +25,8 @@
 #include "cred/cred.h"
 #include "host/hostcall.h"
 #include "net/device.h"
+#include "net/net.h"
+#include "net/policy.h"
 
 #define IOCTL_MAX 64
 #define TCP_TIMEOUT_INIT                                                                           \
@@ -161,8 +164,7 @@ int host_sock_bind(struct socket *s, struct caller *c, const struct sockaddr *a,
 {
 	struct host_sock *i = host_sock_of(s);
 
-	return i->rules->bind ? i->rules->bind(i->fd, c, a, len)
-			      : (int)host_call(SYS_bind, i->fd, a, len);
+	return i->rules->bind(s->net, i->fd, c, a, len);
 }
 
 /*
@@ -196,7 +198,10 @@ int host_sock_connect(struct socket *s, struct caller *c, const struct sockaddr 
 
 static int host_sock_listen(struct socket *s, struct caller *c, unsigned backlog)
 {
-	return (int)host_call(SYS_listen, host_sock_of(s)->fd, backlog);
+	struct host_sock *i = host_sock_of(s);
+	int err = i->rules->check_listen ? i->rules->check_listen(s->net) : 0;
+
+	return err ? err : (int)host_call(SYS_listen, i->fd, backlog);
 }
 
 static int host_sock_accept(struct socket *s, struct caller *c, bool nonblock,
@@ -292,7 +297,7 @@ int host_sock_setsockopt(struct socket *s, struct caller *c, int level, int name
 		name = NO_OPTION;
 	int err = cred_assume(c->cred);
 	if (!err && i->rules->check_option)
-		err = i->rules->check_option(i->fd, c, level, name, val, len);
+		err = i->rules->check_option(s->net, i->fd, c, level, name, val, len);
 	return err ? err : (int)host_ret(setsockopt(i->fd, level, name, val, len));
 }
 
@@ -317,9 +322,12 @@ int64_t host_sock_ioctl(struct socket *s, struct caller *c, struct mm *mm, unsig
 	unsigned size = rules->ioctl_size ? rules->ioctl_size(cmd) : 0;
 
 	if (!size || size > sizeof(buf))
-		return device_ioctl(mm, cmd, arg);
+		return device_ioctl(s->net, mm, cmd, arg);
 	if (copy_from_guest(mm, buf, GVA(arg), size))
 		return -EFAULT;
+	/* A request with that argument is about an interface. */
+	if (size == sizeof(struct ifreq) && s->net->policy->none)
+		return -ENODEV;
 	long r = host_ret(ioctl(host_sock_of(s)->fd, cmd, buf));
 	if (r >= 0 && copy_to_guest(mm, GVA(arg), buf, size))
 		return -EFAULT;

@@ -17,8 +17,11 @@ struct host_options {
 bool host_option_listed(const struct host_options *list, int level, int name);
 
 struct host_rules {
-	/* bind(2) of the host's socket, for the caller; NULL: as it is. */
-	int (*bind)(int fd, struct caller *c, const struct sockaddr *a, unsigned len);
+	/* bind(2) of the host's socket, for the caller. */
+	int (*bind)(const struct net *net, int fd, struct caller *c, const struct sockaddr *a,
+		    unsigned len);
+	/* May the socket listen? 0 or -errno; NULL: yes. */
+	int (*check_listen)(const struct net *net);
 	/* A message is about to be sent: 0 or -errno; NULL: nothing to do. */
 	int (*prepare_send)(int fd, struct caller *c);
 	/* May data of the sandbox whose network `net` is go there? 0 or -errno. NULL: yes. */
@@ -26,8 +29,8 @@ struct host_rules {
 	/* May the message go out with its control messages? As above. */
 	int (*check_control)(struct socket_msg *m);
 	/* May the caller set the option of the host's socket? NULL: yes. */
-	int (*check_option)(int fd, struct caller *c, int level, int name, const void *val,
-			    unsigned len);
+	int (*check_option)(const struct net *net, int fd, struct caller *c, int level, int name,
+			    const void *val, unsigned len);
 	const struct host_options *options; /* ends with those of level -1 */
 	/* Size of the argument of an ioctl that goes to the host, both ways; 0: it does not. */
 	unsigned (*ioctl_size)(unsigned cmd);

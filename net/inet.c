@@ -27,7 +27,8 @@ static int check_address(const struct net *net, const struct sockaddr *a, unsign
 
 /* The host asks the monitor's credentials about a low port (ip(7)), so the guest's are asked here.
  * The port is at the same place in both families' addresses. */
-static int bind_inet(int fd, struct caller *c, const struct sockaddr *a, unsigned len)
+static int bind_inet(const struct net *net, int fd, struct caller *c, const struct sockaddr *a,
+		     unsigned len)
 {
 	const struct sockaddr_in *in = (const struct sockaddr_in *)(const void *)a;
 	bool has_port = len >= sizeof(*in) &&
@@ -36,7 +37,14 @@ static int bind_inet(int fd, struct caller *c, const struct sockaddr *a, unsigne
 	if (has_port && !cred_capable(c->cred, CAP_NET_BIND_SERVICE) &&
 	    ntohs(in->sin_port) < net_sysctl("ipv4/ip_unprivileged_port_start", 1024))
 		return -EACCES;
-	return (int)host_call(SYS_bind, fd, a, len);
+	/* The host's addresses, the one that stands for all of them included, are not there. */
+	return net->policy->none ? -EADDRNOTAVAIL : (int)host_call(SYS_bind, fd, a, len);
+}
+
+/* The host would give an unbound socket a port of its own. */
+static int check_listen(const struct net *net)
+{
+	return net->policy->none ? -EADDRNOTAVAIL : 0;
 }
 
 #ifndef IP_LOCAL_PORT_RANGE
@@ -148,9 +156,29 @@ static int check_congestion(struct caller *c, const char *name, unsigned len)
 	return -EPERM;
 }
 
-static int check_option(int fd, struct caller *c, int level, int name, const void *val,
-			unsigned len)
+/* Options whose value is an interface or a group: the host would look for it, or join it. */
+static const struct host_options of_interfaces[] = {
+	{ SOL_SOCKET, BIT(SO_BINDTODEVICE) | BIT(SO_BINDTOIFINDEX), 0 },
+	{ IPPROTO_IP,
+	  BIT(IP_MULTICAST_IF) | BIT(IP_ADD_MEMBERSHIP) | BIT(IP_DROP_MEMBERSHIP) |
+	      BIT(IP_UNBLOCK_SOURCE) | BIT(IP_BLOCK_SOURCE) | BIT(IP_ADD_SOURCE_MEMBERSHIP) |
+	      BIT(IP_DROP_SOURCE_MEMBERSHIP) | BIT(MCAST_JOIN_GROUP) | BIT(MCAST_BLOCK_SOURCE) |
+	      BIT(MCAST_UNBLOCK_SOURCE) | BIT(MCAST_LEAVE_GROUP) | BIT(MCAST_JOIN_SOURCE_GROUP) |
+	      BIT(MCAST_LEAVE_SOURCE_GROUP) | BIT(IP_UNICAST_IF),
+	  0 },
+	{ IPPROTO_IPV6,
+	  BIT(IPV6_MULTICAST_IF) | BIT(IPV6_JOIN_GROUP) | BIT(IPV6_LEAVE_GROUP) |
+	      BIT(MCAST_JOIN_GROUP) | BIT(MCAST_BLOCK_SOURCE) | BIT(MCAST_UNBLOCK_SOURCE) |
+	      BIT(MCAST_LEAVE_GROUP) | BIT(MCAST_JOIN_SOURCE_GROUP) | BIT(MCAST_LEAVE_SOURCE_GROUP),
+	  BIT(IPV6_UNICAST_IF - 64) },
+	{ -1, 0, 0 },
+};
+
+static int check_option(const struct net *net, int fd, struct caller *c, int level, int name,
+			const void *val, unsigned len)
 {
+	if (net->policy->none && host_option_listed(of_interfaces, level, name))
+		return -ENODEV;
 	if (level == SOL_SOCKET && (name == SO_BINDTODEVICE || name == SO_BINDTOIFINDEX))
 		return check_rebind(fd, c);
 	if (level == IPPROTO_TCP && name == TCP_CONGESTION)
@@ -176,6 +204,7 @@ static unsigned ioctl_size(unsigned cmd)
 
 static const struct host_rules inet_rules = {
 	.bind = bind_inet,
+	.check_listen = check_listen,
 	.check_address = check_address,
 	.check_control = check_control,
 	.check_option = check_option,

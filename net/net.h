@@ -25,8 +25,8 @@ struct net *net_new(struct mm_host *mem, const struct net_policy *policy);
 /* No socket is left. */
 void net_free(struct net *net);
 
-/* net/sysctl.c. A setting of the host's network, which is the guest's: /proc/sys/net/NAME. As it is now: the
- * first number, or `otherwise`; the text, "" when there is none. */
+/* net/sysctl.c. A setting of the host's network, which is the guest's: /proc/sys/net/NAME. As it
+ * is now: the first number, or `otherwise`; the text, "" when there is none. */
 unsigned net_sysctl(const char *name, unsigned otherwise);
 void net_sysctl_text(const char *name, char *buf, size_t size);
 

@@ -11,7 +11,9 @@
 #include "host/hostcall.h"
 #include "net/host_sock.h"
 #include "net/inet.h"
+#include "net/net.h"
 #include "net/netlink.h"
+#include "net/policy.h"
 #include "net/sock_diag.h"
 
 #define BIT(n) (1UL << (n))
@@ -52,7 +54,8 @@ uint32_t netlink_port(int fd)
 	return own.nl_pid;
 }
 
-static int bind_netlink(int fd, struct caller *c, const struct sockaddr *a, unsigned len)
+static int bind_netlink(const struct net *net, int fd, struct caller *c, const struct sockaddr *a,
+			unsigned len)
 {
 	struct sockaddr_nl nl;
 
@@ -99,12 +102,13 @@ static const struct host_rules netlink_rules = {
 };
 
 /* The groups tell of sockets that go, which may be anybody's. */
-static int bind_diag(int fd, struct caller *c, const struct sockaddr *a, unsigned len)
+static int bind_diag(const struct net *net, int fd, struct caller *c, const struct sockaddr *a,
+		     unsigned len)
 {
 	struct sockaddr_nl nl = { 0 };
 
 	memcpy(&nl, a, len < sizeof(nl) ? len : sizeof(nl));
-	return len >= sizeof(nl) && nl.nl_groups ? -EPERM : bind_netlink(fd, c, a, len);
+	return len >= sizeof(nl) && nl.nl_groups ? -EPERM : bind_netlink(net, fd, c, a, len);
 }
 
 static const struct host_options diag_options[] = {
@@ -154,7 +158,8 @@ int netlink_create(struct net *net, struct caller *c, int type, int protocol, un
 		return sock_diag_create(net, c, type, flags, out);
 	if (protocol == NETLINK_KOBJECT_UEVENT)
 		return create_uevent(net, c, type, flags, out);
-	if (protocol != NETLINK_ROUTE)
+	/* Of a network without interfaces there is nothing to ask. */
+	if (protocol != NETLINK_ROUTE || net->policy->none)
 		return -EPROTONOSUPPORT;
 	return host_sock_create(net, c, &netlink_rules, AF_NETLINK, type, protocol, flags, out);
 }

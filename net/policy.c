@@ -3,7 +3,6 @@
 #include "net/policy.h"
 
 #include <errno.h>
-#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -18,6 +17,8 @@ const struct net_policy net_policy_default = {
 	.refused = link_local,
 	.nr_refused = sizeof link_local / sizeof *link_local,
 };
+
+const struct net_policy net_policy_none = { .none = true };
 
 static bool prefix_equal(const uint8_t *a, const uint8_t *b, unsigned bits)
 {
@@ -38,6 +39,8 @@ int net_policy_check(const struct net_policy *p, const struct sockaddr *a, unsig
 		to = in6->sin6_addr;
 	else
 		return 0;
+	if (p->none)
+		return IN6_IS_ADDR_V4MAPPED(&to) ? -ENETUNREACH : -EADDRNOTAVAIL;
 	for (size_t i = 0; i < p->nr_refused; i++)
 		if (prefix_equal(to.s6_addr, p->refused[i].addr.s6_addr, p->refused[i].bits))
 			return -EACCES;

@@ -14,6 +14,7 @@
 
 #include "kernel/sandbox.h"
 #include "net/net.h"
+#include "net/policy.h"
 #include "net/socket.h"
 #include "proc/proc.h"
 
@@ -206,18 +207,26 @@ static const struct table netlinks = {
 	0
 };
 
-/* Interfaces, routes, counters: the host's, which netlink tells as well. */
+/* Interfaces, routes, counters: the host's, which netlink tells as well. Of a sandbox without a
+ * network there is the head of each table. */
 static int show_host(struct pseudo_node *n, struct caller *c, struct text *out)
 {
+	size_t lines = (size_t)(uintptr_t)n->entry->arg, head = 0;
 	char path[64];
 
 	snprintf(path, sizeof(path), "/proc/net/%s", n->entry->name);
-	return proc_show_host(out, path);
+	int err = proc_show_host(out, path);
+	if (err || !n->sb->net_policy->none)
+		return err;
+	while (lines && head < out->len)
+		lines -= out->buf[head++] == '\n';
+	text_cut(out, head);
+	return 0;
 }
 
-#define HOST(file)                                                                                 \
+#define HOST(file, head)                                                                           \
 	{                                                                                          \
-		file, S_IFREG | 0444, .show = show_host                                            \
+		file, S_IFREG | 0444, .show = show_host, .arg = (void *)(uintptr_t)(head)          \
 	}
 #define TABLE(file, which)                                                                         \
 	{                                                                                          \
@@ -225,12 +234,12 @@ static int show_host(struct pseudo_node *n, struct caller *c, struct text *out)
 	}
 
 static const struct pseudo_entry net_entries[] = {
-	HOST("arp"),         HOST("dev"),           HOST("dev_mcast"),
-	HOST("fib_trie"),    HOST("if_inet6"),      HOST("igmp"),
-	HOST("igmp6"),       HOST("ipv6_route"),    HOST("netstat"),
-	HOST("protocols"),   HOST("psched"),        HOST("route"),
-	HOST("snmp"),        HOST("snmp6"),         TABLE("netlink", netlinks),
-	TABLE("tcp", tcp),   TABLE("tcp6", tcp6),   TABLE("udp", udp),
-	TABLE("udp6", udp6), TABLE("unix", unixes),
+	HOST("arp", 1),       HOST("dev", 2),        HOST("dev_mcast", 0),
+	HOST("fib_trie", 0),  HOST("if_inet6", 0),   HOST("igmp", 1),
+	HOST("igmp6", 0),     HOST("ipv6_route", 0), HOST("netstat", 0),
+	HOST("protocols", 1), HOST("psched", 1),     HOST("route", 1),
+	HOST("snmp", 0),      HOST("snmp6", 0),      TABLE("netlink", netlinks),
+	TABLE("tcp", tcp),    TABLE("tcp6", tcp6),   TABLE("udp", udp),
+	TABLE("udp6", udp6),  TABLE("unix", unixes),
 };
 const struct pseudo_dir proc_net_dir = { PSEUDO_TABLE(net_entries) };

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* /sys/class/net: the interfaces of the host, a directory each (on Linux a link to one). */
+/* /sys/class/net: the interfaces of the host, a directory each (on Linux a link to one); none
+ * where the sandbox has no network. */
 #include <dirent.h>
 #include <errno.h>
 #include <net/if.h>
@@ -7,6 +8,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "kernel/sandbox.h"
+#include "net/policy.h"
 #include "proc/net.h"
 #include "proc/proc.h"
 
@@ -74,7 +77,7 @@ static int net_lookup(struct pseudo_node *dir, struct caller *c, const char *nam
 {
 	char interface[IF_NAMESIZE];
 
-	if (len >= sizeof(interface))
+	if (len >= sizeof(interface) || dir->sb->net_policy->none)
 		return -ENOENT;
 	memcpy(interface, name, len);
 	interface[len] = '\0';
@@ -87,7 +90,8 @@ static int net_lookup(struct pseudo_node *dir, struct caller *c, const char *nam
 static bool net_next(struct pseudo_node *dir, struct caller *c, int *cursor, char name[32],
 		     unsigned char *d_type)
 {
-	struct if_nameindex *all = if_nameindex(), *best = NULL;
+	struct if_nameindex *all = dir->sb->net_policy->none ? NULL : if_nameindex();
+	struct if_nameindex *best = NULL;
 
 	for (struct if_nameindex *i = all; i && i->if_index; i++)
 		if ((int)i->if_index >= *cursor && (!best || i->if_index < best->if_index))

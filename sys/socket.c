@@ -15,7 +15,7 @@ static struct net *task_net(struct task *t)
 {
 	sandbox_lock(t->sb);
 	if (!t->sb->net)
-		t->sb->net = net_new(&t->sb->mem, &net_policy_default);
+		t->sb->net = net_new(&t->sb->mem, t->sb->net_policy);
 	struct net *net = t->sb->net;
 	sandbox_unlock(t->sb);
 	return net;

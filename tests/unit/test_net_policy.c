@@ -70,13 +70,24 @@ static void no_address(void **state)
 static void policies_are_apart(void **state)
 {
 	const struct net_prefix loopback[] = { { { { { [15] = 1 } } }, 128 } };
-	const struct net_policy own = { loopback, 1 };
-	const struct net_policy none = { NULL, 0 };
+	const struct net_policy own = { .refused = loopback, .nr_refused = 1 };
+	const struct net_policy none = { .refused = NULL };
 
 	assert_int_equal(check6(&own, "::1"), -EACCES);
 	assert_int_equal(check4(&own, "169.254.169.254"), 0);
 	assert_int_equal(check4(&none, "169.254.169.254"), 0);
 	assert_int_equal(check4(&net_policy_default, "169.254.169.254"), -EACCES);
+}
+
+static void none_refuses_all(void **state)
+{
+	struct sockaddr away = { .sa_family = AF_UNSPEC };
+
+	assert_int_equal(check4(&net_policy_none, "127.0.0.1"), -ENETUNREACH);
+	assert_int_equal(check4(&net_policy_none, "192.0.2.1"), -ENETUNREACH);
+	assert_int_equal(check6(&net_policy_none, "::1"), -EADDRNOTAVAIL);
+	assert_int_equal(check6(&net_policy_none, "::ffff:192.0.2.1"), -ENETUNREACH);
+	assert_int_equal(net_policy_check(&net_policy_none, &away, sizeof(away)), 0);
 }
 
 int main(void)
@@ -86,6 +97,7 @@ int main(void)
 		cmocka_unit_test(default_allows_the_rest),
 		cmocka_unit_test(no_address),
 		cmocka_unit_test(policies_are_apart),
+		cmocka_unit_test(none_refuses_all),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
