@@ -30,6 +30,9 @@ int usage_error(const struct output *out, const char *fmt, ...)
 /* Complains of `err`, frees it, and gives its exit status. */
 int report_error(const struct output *out, struct hl_error *err);
 
+/* The same for want of memory. */
+int report_no_memory(const struct output *out);
+
 /* cli/run.c */
 int run_main(int argc, char **argv);
 /* cli/doctor.c */

@@ -54,3 +54,9 @@ int report_error(const struct output *out, struct hl_error *err)
 	hl_error_free(err);
 	return status;
 }
+
+int report_no_memory(const struct output *out)
+{
+	complain(out, "out of memory");
+	return STATUS_HL;
+}

@@ -110,14 +110,42 @@ HL_API void hl_config_set_args(struct hl_config *cfg, size_t count, const char *
  * the guest's view of the file system. */
 HL_API void hl_config_set_program(struct hl_config *cfg, const char *program);
 
-/* `name=value` sets; a bare `name` takes the value the calling process has now (no effect when it
- * has none). */
+/* What the program's environment has beside what it starts from, in whatever order this and the
+ * kind of world are set. `name=value` sets; a bare `name` takes the value the calling process has
+ * now (no effect when it has none). */
 HL_API void hl_config_add_env(struct hl_config *cfg, const char *assignment);
+/* From here on it starts from an empty one, without what was added before. */
 HL_API void hl_config_clear_env(struct hl_config *cfg);
 
-/* Working directory, a path of the guest; relative to the calling process's, which is also the
- * default. */
+/* Working directory, a path of the guest. In a plain world it is relative to the calling process's,
+ * which is also the default; in a private one it is "/" without this call, and relative to it. */
 HL_API void hl_config_set_workdir(struct hl_config *cfg, const char *dir);
+
+/* Whom the program runs as: "UID" or "UID:GID", by number, or by name as the guest's /etc/passwd
+ * and /etc/group have them. Without a group it is the user's own, and so are the supplementary ones
+ * (group 0 where /etc/passwd does not know the user). Default: the caller; in a private world root.
+ * In a plain world it takes root to run a program as somebody else. */
+HL_API void hl_config_set_user(struct hl_config *cfg, const char *user);
+/* The name of the machine, 1 to 64 bytes. Default: the host's; in a private world "hl". */
+HL_API void hl_config_set_hostname(struct hl_config *cfg, const char *name);
+
+/*
+ * Worlds. Without a call of these the guest sees what its caller sees: a plain world. The functions
+ * below give it a private one. There the program sees no file of the host's but those below what
+ * the configuration names; its environment is PATH, HOME, TERM as the caller has it, and what
+ * hl_config_add_env adds; it is root, with all capabilities inside and none outside; it has a host
+ * name of its own and no network but unix sockets. /proc, /sys, /dev and /dev/shm are the guest's
+ * own in every world.
+ *
+ * Paths of the host are relative to the working directory of hl_sandbox_start.
+ */
+
+/* `dir`, a directory of the host, is "/". Changes of its files are changes on the host. */
+HL_API void hl_config_set_root(struct hl_config *cfg, const char *dir);
+/* An empty file system in memory at `guest`, of `bytes` at most (0: half of the machine's memory).
+ * `guest` is absolute and need not exist; not "/", nor /bin, /dev, /proc, /sys, /usr or below. Of
+ * several mounts the one with the longest path counts. */
+HL_API void hl_config_add_tmpfs(struct hl_config *cfg, const char *guest, uint64_t bytes);
 /* Absolute paths are looked up under this host directory first, then on the host: for a foreign
  * libc. */
 HL_API void hl_config_set_sysroot(struct hl_config *cfg, const char *dir);

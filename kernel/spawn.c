@@ -48,7 +48,7 @@ static void inherit_signals(struct task *t, const struct spawn_request *rq)
 static int furnish(struct task *t, const struct spawn_request *rq)
 {
 	struct sandbox *sb = t->sb;
-	t->cred = cred_get(sb->vfs->monitor);
+	t->cred = cred_get(rq->cred);
 	t->files = fdtable_new();
 	t->fs = fs_struct_new(nsproxy_mnt(sb->nsproxy));
 	t->nsproxy = nsproxy_get(sb->nsproxy);
@@ -85,12 +85,12 @@ static int load(struct task *t, const struct spawn_request *rq, struct why *why)
 	return 0;
 }
 
-static int new_main(struct sandbox *sb, struct process **out)
+static int new_main(struct sandbox *sb, const struct cred *cred, struct process **out)
 {
 	sandbox_lock(sb);
 	int err = process_new(sb, sb->init, out);
 	if (!err) {
-		process_set_cred(*out, cred_get(sb->vfs->monitor));
+		process_set_cred(*out, cred_get(cred));
 		sb->main = process_get(*out);
 	}
 	sandbox_unlock(sb);
@@ -127,10 +127,10 @@ static int start(struct sandbox *sb, struct process *p, const struct spawn_reque
 int sandbox_spawn(struct sandbox *sb, const struct spawn_request *rq, struct why *why)
 {
 	struct process *p;
-	int err = new_main(sb, &p);
+	int err = new_main(sb, rq->cred, &p);
 	if (!err) {
 		err = start(sb, p, rq, why);
-		/* a set-user-ID program's may have been tried */
+		/* those of the program may have been tried */
 		(void)cred_assume(sb->vfs->monitor);
 		if (err) {
 			sandbox_lock(sb);

@@ -8,6 +8,7 @@
 
 #include "util/why.h"
 
+struct cred;
 struct file;
 struct path;
 struct sandbox;
@@ -16,6 +17,7 @@ struct spawn_request {
 	const char *path; /* looked up in the guest's tree; relative to workdir */
 	char *const *argv;
 	char *const *envp;
+	const struct cred *cred;
 	const struct path *workdir; /* where it starts */
 	uint64_t ignored, blocked;  /* signals, as ksigset_t */
 	struct file *stdio[3];      /* references taken over, also on failure; NULL: closed */

@@ -7,6 +7,7 @@
 #include "lib/config.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,61 +15,13 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "fs/vfs.h"
+#include "lib/user.h"
+
 const char *hl_version(void)
 {
 	return HL_VERSION;
 }
-
-/* ---- lists of strings ---- */
-
-static void strings_clear(struct strings *s)
-{
-	for (size_t i = 0; i < s->count; i++)
-		free(s->item[i]);
-	free(s->item);
-	*s = (struct strings){ 0 };
-}
-
-/* Room for `n` more and the NULL. */
-static bool strings_reserve(struct strings *s, size_t n)
-{
-	size_t need = s->count + n + 1, room = need * 2;
-
-	if (need <= s->room)
-		return true;
-	char **item = reallocarray(s->item, room, sizeof *item);
-	if (!item)
-		return false;
-	s->item = item;
-	s->room = room;
-	return true;
-}
-
-/* Takes `owned` over. */
-static bool strings_add(struct strings *s, char *owned)
-{
-	if (!owned || !strings_reserve(s, 1)) {
-		free(owned);
-		return false;
-	}
-	s->item[s->count++] = owned;
-	s->item[s->count] = NULL;
-	return true;
-}
-
-static bool strings_copy(struct strings *s, size_t count, const char *const *items)
-{
-	if (!strings_reserve(s, count))
-		return false;
-	for (size_t i = 0; i < count; i++) {
-		if (!strings_add(s, strdup(items[i])))
-			return false;
-	}
-	s->item[s->count] = NULL;
-	return true;
-}
-
-/* ---- */
 
 static void remember_invalid(struct hl_config *cfg, const char *what, const char *value)
 {
@@ -76,6 +29,23 @@ static void remember_invalid(struct hl_config *cfg, const char *what, const char
 		cfg->invalid = NULL;
 		cfg->no_memory = true;
 	}
+}
+
+/* Adds a mount beside those that every sandbox has. */
+static void add_mount(struct hl_config *cfg, const struct mount_spec *m)
+{
+	char target[PATH_MAX];
+	const char *why = mount_target(m->target, target);
+
+	if (!why && mount_list_has(&cfg->mounts, target))
+		why = "there are two mounts at";
+	if (why)
+		remember_invalid(cfg, why, m->target);
+	if (why)
+		return;
+	struct mount_spec plain = *m;
+	plain.target = target;
+	cfg->no_memory |= !mount_list_add(&cfg->mounts, &plain);
 }
 
 static void set_string(struct hl_config *cfg, char **slot, const char *value)
@@ -115,8 +85,7 @@ struct hl_config *hl_config_new(void)
 		return NULL;
 	while (environ && environ[n])
 		n++;
-	if (!strings_copy(&cfg->env, n, (const char *const *)environ) ||
-	    !mount_list_add_standard(&cfg->mounts)) {
+	if (!strings_copy(&cfg->caller_env, n, (const char *const *)environ)) {
 		hl_config_free(cfg);
 		return NULL;
 	}
@@ -131,10 +100,14 @@ void hl_config_free(struct hl_config *cfg)
 	if (!cfg)
 		return;
 	strings_clear(&cfg->args);
+	strings_clear(&cfg->caller_env);
 	strings_clear(&cfg->env);
 	free(cfg->program);
 	free(cfg->workdir);
 	free(cfg->sysroot);
+	free(cfg->root);
+	free(cfg->hostname);
+	free(cfg->user);
 	mount_list_clear(&cfg->mounts);
 	free(cfg->platform);
 	free(cfg->invalid);
@@ -156,29 +129,6 @@ void hl_config_set_program(struct hl_config *cfg, const char *program)
 		set_string(cfg, &cfg->program, program);
 }
 
-static char **find_env(struct hl_config *cfg, const char *name, size_t len)
-{
-	for (size_t i = 0; i < cfg->env.count; i++) {
-		if (strncmp(cfg->env.item[i], name, len) == 0 && cfg->env.item[i][len] == '=')
-			return &cfg->env.item[i];
-	}
-	return NULL;
-}
-
-static void put_env(struct hl_config *cfg, const char *name, size_t len, const char *value)
-{
-	char **slot = find_env(cfg, name, len), *text;
-
-	if (asprintf(&text, "%.*s=%s", (int)len, name, value) < 0) {
-		cfg->no_memory = true;
-	} else if (slot) {
-		free(*slot);
-		*slot = text;
-	} else if (!strings_add(&cfg->env, text)) {
-		cfg->no_memory = true;
-	}
-}
-
 void hl_config_add_env(struct hl_config *cfg, const char *assignment)
 {
 	if (!cfg)
@@ -188,8 +138,8 @@ void hl_config_add_env(struct hl_config *cfg, const char *assignment)
 
 	if (len == 0)
 		remember_invalid(cfg, "an environment variable needs a name", assignment);
-	else if (value)
-		put_env(cfg, assignment, len, value);
+	else if (value && !env_put(&cfg->env, assignment, len, value))
+		cfg->no_memory = true;
 }
 
 void hl_config_clear_env(struct hl_config *cfg)
@@ -197,8 +147,7 @@ void hl_config_clear_env(struct hl_config *cfg)
 	if (!cfg)
 		return;
 	strings_clear(&cfg->env);
-	if (!strings_copy(&cfg->env, 0, NULL))
-		cfg->no_memory = true;
+	cfg->clear_env = true;
 }
 
 void hl_config_set_workdir(struct hl_config *cfg, const char *dir)
@@ -211,6 +160,40 @@ void hl_config_set_sysroot(struct hl_config *cfg, const char *dir)
 {
 	if (cfg)
 		set_string(cfg, &cfg->sysroot, dir);
+}
+
+void hl_config_set_root(struct hl_config *cfg, const char *dir)
+{
+	if (cfg)
+		set_string(cfg, &cfg->root, dir);
+}
+
+void hl_config_set_user(struct hl_config *cfg, const char *user)
+{
+	if (!cfg)
+		return;
+	if (user && !user_spec_valid(user))
+		remember_invalid(cfg, "a user is UID[:GID], by number or name", user);
+	set_string(cfg, &cfg->user, user);
+}
+
+void hl_config_set_hostname(struct hl_config *cfg, const char *name)
+{
+	if (!cfg)
+		return;
+	if (name && (!*name || strlen(name) > HOST_NAME_MAX))
+		remember_invalid(cfg, "a host name has 1 to 64 bytes", name);
+	set_string(cfg, &cfg->hostname, name);
+}
+
+void hl_config_add_tmpfs(struct hl_config *cfg, const char *guest, uint64_t bytes)
+{
+	if (cfg)
+		add_mount(cfg, &(struct mount_spec){ .type = "tmpfs",
+						     .source = "tmpfs",
+						     .target = guest,
+						     .flags = MOUNT_NOSUID | MOUNT_NODEV,
+						     .size = bytes });
 }
 
 void hl_config_set_platform(struct hl_config *cfg, const char *name)

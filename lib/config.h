@@ -4,20 +4,21 @@
 
 #include "hl.h"
 #include "lib/mounts.h"
+#include "lib/strings.h"
 #include "host/clock.h"
 
-/* A NULL-terminated list of strings it owns. */
-struct strings {
-	char **item;
-	size_t count, room;
-};
-
 struct hl_config {
-	struct strings args, env;
-	char *program; /* NULL: args[0] */
-	char *workdir; /* NULL: the caller's */
-	char *sysroot; /* NULL: none */
-	struct mount_list mounts;
+	struct strings args;
+	struct strings caller_env; /* what a plain world starts from */
+	struct strings env;        /* what is set beside */
+	bool clear_env;            /* `env` is all there is */
+	char *program;             /* NULL: args[0] */
+	char *workdir;             /* NULL: the caller's; of a private world: "/" */
+	char *sysroot;             /* NULL: none */
+	char *root;                /* a directory of the host's; NULL: the host's own */
+	char *hostname;            /* NULL: the host's; of a private world: "hl" */
+	char *user;                /* UID[:GID]; NULL: the caller; of a private world: root */
+	struct mount_list mounts;  /* beside the standard ones */
 	char *platform;
 	uint64_t timeout_ms;       /* 0: none */
 	int stdio[3];              /* host descriptors; -1: closed */

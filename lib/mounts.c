@@ -2,6 +2,7 @@
 /* Builds the list of mounts that a configuration holds. See the header. */
 #include "lib/mounts.h"
 
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,17 +10,18 @@
 
 static void spec_clear(struct mount_spec *s)
 {
-	free(s->type);
-	free(s->source);
-	free(s->target);
+	free((char *)(uintptr_t)s->type);
+	free((char *)(uintptr_t)s->source);
+	free((char *)(uintptr_t)s->target);
 }
 
-/* false: no memory. */
-static bool mount_list_add(struct mount_list *l, const char *type, const char *source,
-			   const char *target, unsigned flags)
+bool mount_list_add(struct mount_list *l, const struct mount_spec *m)
 {
-	struct mount_spec s = { strdup(type), strdup(source), strdup(target), flags };
+	struct mount_spec s = *m;
 
+	s.type = strdup(m->type);
+	s.source = strdup(m->source);
+	s.target = strdup(m->target);
 	if (l->count == l->room) {
 		size_t room = l->room ? l->room * 2 : 8;
 		struct mount_spec *item = reallocarray(l->item, room, sizeof *item);
@@ -38,14 +40,89 @@ static bool mount_list_add(struct mount_list *l, const char *type, const char *s
 
 #define NO_EXEC (MOUNT_NOSUID | MOUNT_NODEV | MOUNT_NOEXEC)
 
-bool mount_list_add_standard(struct mount_list *l)
+static const struct mount_spec standard[] = {
+	{ "proc", "proc", "/proc", NO_EXEC, 0 },
+	{ "sysfs", "sysfs", "/sys", NO_EXEC | MOUNT_RDONLY, 0 },
+	{ "devtmpfs", "devtmpfs", "/dev", MOUNT_NOSUID, 0 },
+	{ "devpts", "devpts", "/dev/pts", MOUNT_NOSUID | MOUNT_NOEXEC, 0 },
+	{ "tmpfs", "tmpfs", "/dev/shm", MOUNT_NOSUID | MOUNT_NODEV, 0 },
+};
+
+bool mount_list_add_standard(struct mount_list *l, const struct mount_spec *root)
 {
-	return mount_list_add(l, "hostfs", "/", "/", 0) &&
-	       mount_list_add(l, "proc", "proc", "/proc", NO_EXEC) &&
-	       mount_list_add(l, "sysfs", "sysfs", "/sys", NO_EXEC | MOUNT_RDONLY) &&
-	       mount_list_add(l, "devtmpfs", "devtmpfs", "/dev", MOUNT_NOSUID) &&
-	       mount_list_add(l, "devpts", "devpts", "/dev/pts", MOUNT_NOSUID | MOUNT_NOEXEC) &&
-	       mount_list_add(l, "tmpfs", "tmpfs", "/dev/shm", MOUNT_NOSUID | MOUNT_NODEV);
+	bool ok = mount_list_add(l, root);
+
+	for (size_t i = 0; ok && i < sizeof standard / sizeof *standard; i++)
+		ok = mount_list_add(l, &standard[i]);
+	return ok;
+}
+
+/* A name below another one is longer. */
+static int by_length(const void *a, const void *b)
+{
+	const struct mount_spec *x = a, *y = b;
+	size_t lx = strlen(x->target), ly = strlen(y->target);
+
+	return (lx > ly) - (lx < ly);
+}
+
+bool mount_list_add_sorted(struct mount_list *l, const struct mount_list *from)
+{
+	size_t first = l->count;
+
+	for (size_t i = 0; i < from->count; i++) {
+		if (!mount_list_add(l, &from->item[i]))
+			return false;
+	}
+	if (from->count)
+		qsort(l->item + first, from->count, sizeof *l->item, by_length);
+	return true;
+}
+
+bool mount_list_has(const struct mount_list *l, const char *target)
+{
+	for (size_t i = 0; i < l->count; i++) {
+		if (strcmp(l->item[i].target, target) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Places that are the sandbox's own, or hold the programs: neither they nor what lies below them
+ * can be mounted over. */
+static const char *const kept[] = { "/bin", "/dev", "/proc", "/sys", "/usr" };
+
+static bool is_kept(const char *target)
+{
+	for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) {
+		size_t len = strlen(kept[i]);
+		if (strncmp(target, kept[i], len) == 0 && (!target[len] || target[len] == '/'))
+			return true;
+	}
+	return false;
+}
+
+const char *mount_target(const char *place, char plain[PATH_MAX])
+{
+	size_t n = 0;
+
+	if (place[0] != '/')
+		return "the place of a mount is an absolute path of the guest's";
+	for (const char *s = place; *s; s += strcspn(s, "/")) {
+		s += strspn(s, "/");
+		size_t len = strcspn(s, "/");
+		if (len == 2 && s[0] == '.' && s[1] == '.')
+			return "the place of a mount cannot have '..' in it";
+		if (len > NAME_MAX || n + len + 2 > PATH_MAX)
+			return "the place of a mount is too long";
+		if (!len || (len == 1 && s[0] == '.'))
+			continue;
+		plain[n++] = '/';
+		memcpy(plain + n, s, len);
+		n += len;
+	}
+	plain[n] = '\0';
+	return !n || is_kept(plain) ? "nothing can be mounted at this place" : NULL;
 }
 
 void mount_list_clear(struct mount_list *l)

@@ -1,29 +1,41 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The list of what is mounted in a guest's tree before its program starts: part of struct
- * hl_config. The order counts: "/" comes first, and what is mounted later covers what was mounted
- * before. */
+/* The list of what is mounted in a guest's tree before its program starts. The order counts: "/"
+ * comes first, and what is mounted later covers what was mounted before. */
 #ifndef HL_LIB_MOUNTS_H
 #define HL_LIB_MOUNTS_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
-/* As mount(2) has it. All strings are owned. */
+/* As mount(2) has it. */
 struct mount_spec {
-	char *type;     /* as in /proc/filesystems; "hostfs" is a directory of the host */
-	char *source;   /* hostfs: which directory; else the name shown in /proc/mounts */
-	char *target;   /* absolute, in the guest's tree; the name need not exist */
-	unsigned flags; /* MOUNT_* of fs/vfs.h */
+	const char *type;   /* as in /proc/filesystems; "hostfs" is a directory of the host */
+	const char *source; /* hostfs: which directory; else the name shown in /proc/mounts */
+	const char *target; /* absolute, in the guest's tree; the name need not exist */
+	unsigned flags;     /* MOUNT_* of fs/vfs.h */
+	uint64_t size;      /* most bytes of a tmpfs; 0: as many as tmpfs(5) says */
 };
 
+/* The strings of the items are owned. */
 struct mount_list {
 	struct mount_spec *item;
 	size_t count, room;
 };
 
-/* Adds what a plain `hl PROGRAM` sees: the host's files, and over them what must be the guest's
- * own. false: no memory. */
-bool mount_list_add_standard(struct mount_list *l);
+/* false: no memory. The strings of `m` are copied. */
+bool mount_list_add(struct mount_list *l, const struct mount_spec *m);
+/* Adds what every guest has: `root`, and over it what must be the guest's own. false: no memory. */
+bool mount_list_add_standard(struct mount_list *l, const struct mount_spec *root);
+/* Adds all of `from`, each after what it lies below, whatever their order there: the longest prefix
+ * of a name decides which mount it is on. false: no memory. */
+bool mount_list_add_sorted(struct mount_list *l, const struct mount_list *from);
+bool mount_list_has(const struct mount_list *l, const char *target);
 void mount_list_clear(struct mount_list *l);
+
+/* A place where a user may mount something, made plain: without "." and double slashes. NULL, or
+ * what is wrong with it. */
+const char *mount_target(const char *place, char plain[PATH_MAX]);
 
 #endif

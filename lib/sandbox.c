@@ -22,6 +22,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cred/cred.h"
 #include "cred/user_ns.h"
 #include "fs/file.h"
 #include "fs/hostfd.h"
@@ -38,6 +39,7 @@
 #include "lib/error.h"
 #include "lib/limits.h"
 #include "lib/tree.h"
+#include "lib/world.h"
 #include "platform/choose.h"
 #include "trace/observe.h"
 #include "sys/sys.h"
@@ -75,7 +77,8 @@ static int check_config(const struct hl_config *cfg, struct hl_error **err)
 		return error_set(err, HL_INVALID, "%s", cfg->invalid);
 	if (cfg->args.count == 0)
 		return error_set(err, HL_INVALID, "no program to run");
-	return 0;
+	const char *contradiction = world_contradiction(cfg);
+	return contradiction ? error_set(err, HL_INVALID, "%s", contradiction) : 0;
 }
 
 static int make_observer(struct hl_sandbox *sb, const struct hl_config *cfg)
@@ -176,6 +179,7 @@ static int make_kernel(struct hl_sandbox *sb, const struct hl_config *cfg,
 		.fsize = &limits->fsize,
 		.clock = cfg->clock,
 		.memory_limit = cfg->memory_limit,
+		.net_policy = world_network(cfg),
 		.observer = sb->observer,
 		.notify = on_change,
 		.notify_arg = sb,
@@ -249,44 +253,67 @@ static enum hl_code spawn_code(int e)
 	return e == -EAGAIN || e == -ENFILE || e == -EMFILE || e == -EIO ? HL_SYSTEM : HL_NOT_EXEC;
 }
 
-static int run_program(struct hl_sandbox *sb, const struct hl_config *cfg, struct spawn_request *rq,
+static int run_program(struct hl_sandbox *sb, const struct hl_config *cfg,
+		       const struct start_point *from, struct spawn_request *rq,
 		       struct hl_error **err)
 {
 	struct why why = { "" };
+	const char *name = cfg->program ? cfg->program : cfg->args.item[0];
 	char *path;
-	int e = tree_find_program(sb->kernel, cfg, rq->workdir, &path, &why);
+	int e = tree_find_program(sb->kernel, from, name, &path, &why);
 
 	if (e)
 		return fail(err, e == -ENOENT ? HL_NOT_FOUND : HL_NOT_EXEC, e, &why);
 	rq->path = path;
 	e = spawn(sb, rq, &why);
-	if (e == -ENOEXEC && tree_looks_like_script(sb->kernel, rq->workdir, path))
+	if (e == -ENOEXEC && tree_looks_like_script(sb->kernel, from, path))
 		e = spawn_by_shell(sb, cfg, rq);
 	free(path);
 	return e ? fail(err, spawn_code(e), e, &why) : 0;
+}
+
+/* The tree, and what of it the program starts with. */
+static int make_world(struct hl_sandbox *sb, const struct hl_config *cfg, struct cred **cred,
+		      struct strings *env, struct path *workdir, struct why *why)
+{
+	char *home = NULL;
+	int e = tree_mount(sb->kernel, cfg, why);
+
+	if (e)
+		return e;
+	world_set_hostname(cfg, sb->kernel);
+	e = world_user(cfg, sb->kernel, cred, &home, why);
+	if (!e)
+		e = world_environment(cfg, home, env);
+	free(home);
+	return e ? e : tree_find_workdir(sb->kernel, cfg, workdir, why);
 }
 
 static int start_program(struct hl_sandbox *sb, const struct hl_config *cfg, struct hl_error **err)
 {
 	struct spawn_request rq = {
 		.argv = cfg->args.item,
-		.envp = cfg->env.item,
 		.ignored = cfg->ignored,
 		.blocked = cfg->blocked,
 	};
 	struct why why = { "" };
+	struct cred *cred = NULL;
+	struct strings env = { .item = NULL };
 	struct path workdir = { NULL, NULL };
-	int e = tree_mount(sb->kernel, cfg, &why);
+	int e = make_world(sb, cfg, &cred, &env, &workdir, &why);
+	const struct start_point from = { cred, &env, workdir };
 
+	rq.cred = cred;
+	rq.envp = env.item;
 	rq.workdir = &workdir;
 	if (!e)
-		e = tree_find_workdir(sb->kernel, cfg->workdir, &workdir, &why);
-	if (!e)
 		e = wrap_stdio(sb, cfg, &rq);
-	int ret = e ? fail(err, HL_SYSTEM, e, &why) : run_program(sb, cfg, &rq, err);
+	int ret = e ? fail(err, HL_SYSTEM, e, &why) : run_program(sb, cfg, &from, &rq, err);
 	put_stdio(&rq);
 	if (workdir.dentry)
 		path_put(&workdir);
+	strings_clear(&env);
+	cred_put(cred);
 	return ret;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Mounts the file systems of a sandbox, then finds its working directory and its program. There is
- * no task yet at that time, so a stand-in with the monitor's credentials walks the paths. */
+ * no task yet at that time, so a visitor walks the paths. */
 #include "lib/tree.h"
 
 #include <elf.h>
@@ -22,42 +22,12 @@
 #include "kernel/nsproxy.h"
 #include "kernel/tty/pty.h"
 #include "kernel/sandbox.h"
+#include "lib/visitor.h"
+#include "lib/world.h"
 #include "loader/loader.h"
 #include "proc/proc.h"
 
 #define DEFAULT_PATH "/bin:/usr/bin" /* confstr(_CS_PATH), which execvp uses without PATH */
-
-/* ---- a caller before there is a task ---- */
-
-struct visitor {
-	struct caller caller;
-	struct sleeper sleeper;
-};
-
-/* `cwd` NULL: "/". */
-static int visitor_init(struct visitor *v, struct sandbox *sb, const struct path *cwd)
-{
-	memset(v, 0, sizeof *v);
-	v->caller.cred = sb->vfs->monitor;
-	v->caller.fs = fs_struct_new(nsproxy_mnt(sb->nsproxy));
-	v->caller.sleeper = &v->sleeper;
-	v->caller.mem = &sb->mem;
-	kick_attach(&v->sleeper.kick);
-	if (!v->caller.fs)
-		return -ENOMEM;
-	if (cwd) {
-		struct path p = path_get(cwd);
-		fs_struct_set_cwd(v->caller.fs, &p);
-	}
-	return 0;
-}
-
-static void visitor_done(struct visitor *v)
-{
-	kick_detach(&v->sleeper.kick);
-	if (v->caller.fs)
-		fs_struct_put(v->caller.fs);
-}
 
 /* ---- mounts ---- */
 
@@ -69,10 +39,14 @@ static int make_hostfs(struct sandbox *sb, const struct mount_spec *m, struct fi
 		.users = sb->vfs->user_ns,
 		.contained = sb->vfs->user_ns->contained,
 	};
-	int fd = open(m->source, O_PATH | O_CLOEXEC);
+	bool root = strcmp(m->target, "/") == 0;
+	int fd = open(m->source, O_PATH | O_CLOEXEC | (root ? O_DIRECTORY : 0));
+	struct why inner = { "" };
 
-	return fd < 0 ? why_set(why, errno, "cannot open %s: %s", m->source, strerror(errno))
-		      : hostfs_create(fd, &opt, out, why);
+	if (fd < 0)
+		return why_set(why, errno, "cannot open '%s': %s", m->source, strerror(errno));
+	int err = hostfs_create(fd, &opt, out, &inner);
+	return err ? why_set(why, -err, "'%s': %s", m->source, inner.text) : 0;
 }
 
 static int make_procfs(struct sandbox *sb, const struct mount_spec *m, struct filesystem **out,
@@ -101,7 +75,7 @@ static int make_tmpfs(struct sandbox *sb, const struct mount_spec *m, struct fil
 	const struct ramfs_options opt = {
 		.type = "tmpfs",
 		.mode = 01777,
-		.max_bytes = ram / 2,
+		.max_bytes = m->size ? m->size : ram / 2,
 		.max_inodes = ram / 2 / PAGE_SIZE,
 	};
 
@@ -163,7 +137,7 @@ static int set_sysroot(struct sandbox *sb, const char *dir, struct why *why)
 	struct visitor v;
 	struct path p;
 	char *real = realpath(dir, NULL);
-	int err = real ? visitor_init(&v, sb, NULL) : -errno;
+	int err = real ? visitor_init(&v, sb, sb->vfs->monitor, NULL) : -errno;
 
 	if (real) {
 		if (!err)
@@ -180,10 +154,14 @@ static int set_sysroot(struct sandbox *sb, const char *dir, struct why *why)
 
 int tree_mount(struct sandbox *sb, const struct hl_config *cfg, struct why *why)
 {
-	int err = 0;
+	struct mount_list mounts = { .item = NULL };
+	int err = world_is_private(cfg) ? vfs_contain(sb->vfs) : 0;
 
-	for (size_t i = 0; !err && i < cfg->mounts.count; i++)
-		err = mount_one(sb, &cfg->mounts.item[i], why);
+	if (!err)
+		err = world_mounts(cfg, &mounts);
+	for (size_t i = 0; !err && i < mounts.count; i++)
+		err = mount_one(sb, &mounts.item[i], why);
+	mount_list_clear(&mounts);
 	return !err && cfg->sysroot ? set_sysroot(sb, cfg->sysroot, why) : err;
 }
 
@@ -192,7 +170,7 @@ int tree_mount(struct sandbox *sb, const struct hl_config *cfg, struct why *why)
 static int walk_to(struct sandbox *sb, const char *dir, struct path *out)
 {
 	struct visitor v;
-	int err = visitor_init(&v, sb, NULL);
+	int err = visitor_init(&v, sb, sb->vfs->monitor, NULL);
 
 	if (!err)
 		err = path_walk(&v.caller, NULL, dir, WALK_DIRECTORY, out);
@@ -242,7 +220,7 @@ static int find_below_own(struct sandbox *sb, const char *dir, struct path *out)
 
 	if (err)
 		return err;
-	err = visitor_init(&v, sb, &own);
+	err = visitor_init(&v, sb, sb->vfs->monitor, &own);
 	if (!err)
 		err = path_walk(&v.caller, NULL, dir, WALK_DIRECTORY, out);
 	visitor_done(&v);
@@ -250,9 +228,13 @@ static int find_below_own(struct sandbox *sb, const char *dir, struct path *out)
 	return err;
 }
 
-int tree_find_workdir(struct sandbox *sb, const char *dir, struct path *out, struct why *why)
+int tree_find_workdir(struct sandbox *sb, const struct hl_config *cfg, struct path *out,
+		      struct why *why)
 {
-	int err = !dir            ? find_own_directory(sb, out)
+	const char *dir = cfg->workdir;
+	bool private = world_is_private(cfg);
+	int err = private         ? walk_to(sb, dir ? dir : "/", out)
+		  : !dir          ? find_own_directory(sb, out)
 		  : dir[0] == '/' ? walk_to(sb, dir, out)
 				  : find_below_own(sb, dir, out);
 
@@ -305,17 +287,7 @@ static int search_path(struct visitor *v, const char *path, const char *name, ch
 	}
 }
 
-static const char *path_variable(const struct hl_config *cfg)
-{
-	for (size_t i = 0; i < cfg->env.count; i++) {
-		if (strncmp(cfg->env.item[i], "PATH=", 5) == 0)
-			return cfg->env.item[i] + 5;
-	}
-	return DEFAULT_PATH;
-}
-
-static int find(struct visitor *v, const struct hl_config *cfg, const char *name, char **out,
-		struct why *why)
+static int find(struct visitor *v, const char *path, const char *name, char **out, struct why *why)
 {
 	int err;
 
@@ -326,32 +298,33 @@ static int find(struct visitor *v, const struct hl_config *cfg, const char *name
 			free(*out);
 		return err ? why_set(why, -err, "%s: %s", name, strerror(-err)) : 0;
 	}
-	err = name[0] ? search_path(v, path_variable(cfg), name, out) : -ENOENT;
+	err = name[0] ? search_path(v, path ? path : DEFAULT_PATH, name, out) : -ENOENT;
 	if (err == -ENOENT && name[0])
 		why_set(why, ENOENT, "%s: not found in PATH", name);
 	return err ? why_set(why, -err, "'%s': %s", name, strerror(-err)) : 0;
 }
 
-int tree_find_program(struct sandbox *sb, const struct hl_config *cfg, const struct path *workdir,
+int tree_find_program(struct sandbox *sb, const struct start_point *from, const char *name,
 		      char **out, struct why *why)
 {
 	struct visitor v;
-	int err = visitor_init(&v, sb, workdir);
+	int err = visitor_init(&v, sb, from->cred, &from->workdir);
 
 	if (!err)
-		err = find(&v, cfg, cfg->program ? cfg->program : cfg->args.item[0], out, why);
+		err = find(&v, env_value(from->env, "PATH"), name, out, why);
 	visitor_done(&v);
 	return err;
 }
 
-bool tree_looks_like_script(struct sandbox *sb, const struct path *workdir, const char *path)
+bool tree_looks_like_script(struct sandbox *sb, const struct start_point *from, const char *path)
 {
 	struct visitor v;
 	struct file *f;
 	char head[80];
 	bool text = false;
 
-	if (visitor_init(&v, sb, workdir) == 0 && exec_open(&v.caller, NULL, path, 0, &f) == 0) {
+	if (visitor_init(&v, sb, from->cred, &from->workdir) == 0 &&
+	    exec_open(&v.caller, NULL, path, 0, &f) == 0) {
 		ssize_t n = file_read_kernel(f, &v.caller, head, sizeof head, 0);
 		/* as bash's check_binary_file: a NUL in the first line makes it binary */
 		char *end = n > 0 ? memchr(head, '\n', (size_t)n) : NULL;

@@ -3,23 +3,33 @@
 #ifndef HL_LIB_TREE_H
 #define HL_LIB_TREE_H
 
+#include "fs/vfs.h"
 #include "lib/config.h"
 #include "util/why.h"
 
-struct path;
+struct cred;
 struct sandbox;
+
+/* Where a program is looked for. All borrowed. */
+struct start_point {
+	const struct cred *cred; /* whose rights count */
+	const struct strings *env;
+	struct path workdir;
+};
 
 /* Mounts what the configuration lists. 0 or -errno. */
 int tree_mount(struct sandbox *sb, const struct hl_config *cfg, struct why *why);
-/* Where the program starts, a reference to put: `dir`, a path of the guest, relative to the calling
- * process's directory, which NULL stands for; that may have been removed. 0 or -errno. */
-int tree_find_workdir(struct sandbox *sb, const char *dir, struct path *out, struct why *why);
-/* The path to execute for the program of `cfg` (malloc'd): itself if it has a slash, else the first
+/* Where the program starts, a reference to put: a path of the guest. In a plain world it is
+ * relative to the calling process's directory, which is also the default; that may have been
+ * removed. In a private one both are "/". 0 or -errno. */
+int tree_find_workdir(struct sandbox *sb, const struct hl_config *cfg, struct path *out,
+		      struct why *why);
+/* The path to execute for the program `name` (malloc'd): itself if it has a slash, else the first
  * hit in PATH, as execvp(3). -ENOENT, or -EACCES when all that was found may not be executed, and
  * the like. */
-int tree_find_program(struct sandbox *sb, const struct hl_config *cfg, const struct path *workdir,
+int tree_find_program(struct sandbox *sb, const struct start_point *from, const char *name,
 		      char **out, struct why *why);
 /* Could the file at `path` be a script without its "#!" line, which shells run as one of theirs? */
-bool tree_looks_like_script(struct sandbox *sb, const struct path *workdir, const char *path);
+bool tree_looks_like_script(struct sandbox *sb, const struct start_point *from, const char *path);
 
 #endif

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One run of a program: what its options say. */
+#ifndef HL_CLI_RUN_H
+#define HL_CLI_RUN_H
+
+#include "cli/cli.h"
+
+struct run {
+	struct output out;
+	struct hl_config *cfg;
+	int verbose;
+	bool stats;
+	int trace_fd; /* -1: none */
+	bool done;    /* an option did all there is to do */
+};
+
+/* cli/options.c: fills *r in, up to the program, which is argv[optind]. -1: go on and run; else
+ * hl's exit status. */
+int parse_options(struct run *r, int argc, char **argv);
+
+#endif

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a configuration makes of the guest's world. A plain world is the caller's: its files, its
+ * environment, its user. A private one has another root, and then nothing else of the caller's
+ * either but what the configuration names.
+ */
+#ifndef HL_LIB_WORLD_H
+#define HL_LIB_WORLD_H
+
+#include "lib/config.h"
+#include "util/why.h"
+
+struct cred;
+struct net_policy;
+struct sandbox;
+
+bool world_is_private(const struct hl_config *cfg);
+/* NULL, or which parts of the configuration exclude each other. */
+const char *world_contradiction(const struct hl_config *cfg);
+/* All that is to be mounted. -ENOMEM. */
+int world_mounts(const struct hl_config *cfg, struct mount_list *out);
+const struct net_policy *world_network(const struct hl_config *cfg);
+void world_set_hostname(const struct hl_config *cfg, struct sandbox *sb);
+/* Whom the program runs as, once the tree is mounted: a reference. *home: malloc'd, or NULL. */
+int world_user(const struct hl_config *cfg, struct sandbox *sb, struct cred **out, char **home,
+	       struct why *why);
+/* The program's environment; `home`: of its user. -ENOMEM. */
+int world_environment(const struct hl_config *cfg, const char *home, struct strings *out);
+
+#endif
