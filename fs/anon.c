@@ -68,8 +68,6 @@ static void apply(struct anon_attr *attr, const struct iattr *change, struct tim
 		attr->uid = change->uid;
 	if (change->valid & ATTR_GID)
 		attr->gid = change->gid;
-	if (change->valid & ATTR_CHOWN)
-		attr->mode = generic_drop_suid(attr->mode);
 	if (change->valid & ATTR_MODE)
 		attr->mode = (attr->mode & S_IFMT) | (change->mode & 07777);
 	if (change->valid & ATTR_TIMES) {

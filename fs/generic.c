@@ -68,14 +68,37 @@ static int may_set_times(const struct statx *st, const struct cred *cred, const 
 	return now ? generic_permission(st, cred, W_OK) : -EPERM;
 }
 
+/* Linux's in_group_or_capable(): may the file have a set-group-ID bit for this group? */
+static bool may_set_gid(const struct cred *cred, gid_t gid)
+{
+	return cred_in_group(cred, gid) || cred_capable(cred, CAP_FSETID);
+}
+
+mode_t generic_drop_set_id(const struct statx *st, const struct cred *cred)
+{
+	mode_t mode = st->stx_mode;
+
+	if (S_ISDIR(mode))
+		return mode;
+	if (mode & S_IXGRP || !may_set_gid(cred, st->stx_gid))
+		mode &= ~(mode_t)S_ISGID;
+	return mode & ~(mode_t)S_ISUID;
+}
+
 int generic_setattr_check(const struct statx *st, const struct cred *cred, struct iattr *a)
 {
+	mode_t left = a->valid & ATTR_CHOWN ? generic_drop_set_id(st, cred) : st->stx_mode;
+
+	if (left != st->stx_mode) {
+		a->valid |= ATTR_MODE;
+		a->mode = left & 07777;
+	}
 	if (a->valid & (ATTR_UID | ATTR_GID) && !may_chown(st, cred, a))
 		return -EPERM;
 	if (a->valid & ATTR_MODE) {
 		if (!owner_or_capable(st, cred))
 			return -EPERM;
-		if (!cred_in_group(cred, st->stx_gid) && !cred_capable(cred, CAP_FSETID))
+		if (!may_set_gid(cred, a->valid & ATTR_GID ? a->gid : st->stx_gid))
 			a->mode &= ~(mode_t)S_ISGID;
 	}
 	if (a->valid & ATTR_SIZE) {
@@ -84,15 +107,6 @@ int generic_setattr_check(const struct statx *st, const struct cred *cred, struc
 			return err;
 	}
 	return a->valid & ATTR_TIMES ? may_set_times(st, cred, a) : 0;
-}
-
-mode_t generic_drop_suid(mode_t mode)
-{
-	if (S_ISDIR(mode))
-		return mode;
-	if (mode & S_IXGRP)
-		mode &= ~(mode_t)S_ISGID;
-	return mode & ~(mode_t)S_ISUID;
 }
 
 void generic_set_time(struct timespec *t, const struct timespec *to, struct timespec now)

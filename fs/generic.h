@@ -6,11 +6,13 @@
 
 #include "fs/vfs.h"
 
-/* May `cred` make this change (setattr_prepare())? `st`: the attributes now. Adjusts the mode in *a
- * where Linux does (setgid of a group one is not in). 0, -EPERM, -EACCES. */
+/* May `cred` make this change (notify_change() and setattr_prepare())? `st`: the attributes now.
+ * Adjusts the mode in *a where Linux does (setgid of a group one is not in), and adds one where a
+ * chown(2) takes set-id bits off. 0, -EPERM, -EACCES. */
 int generic_setattr_check(const struct statx *st, const struct cred *cred, struct iattr *a);
-/* The mode after a change of owner, or a write: without setuid and setgid bits. */
-mode_t generic_drop_suid(mode_t mode);
+/* The mode after a change of owner by `cred`, or after its write without CAP_FSETID
+ * (setattr_should_drop_suidgid()): without set-id bits. */
+mode_t generic_drop_set_id(const struct statx *st, const struct cred *cred);
 /* UTIME_NOW stands for `now`; UTIME_OMIT leaves *t alone. */
 void generic_set_time(struct timespec *t, const struct timespec *to, struct timespec now);
 /* lseek(2) over a file of `size` bytes, with the position in `f`. Not SEEK_DATA and SEEK_HOLE. */

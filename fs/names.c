@@ -16,6 +16,7 @@
 
 #include "fs/mount.h"
 #include "fs/notify.h"
+#include "fs/protect.h"
 
 /* A last name in its directory. */
 struct place {
@@ -87,9 +88,9 @@ static int may_change_dir(const struct place *p, struct caller *c)
 	return fs_checks_access(dir->fs, c) ? 0 : dir->ops->permission(dir, c, W_OK | X_OK);
 }
 
-/* filename_create(): is the name free, may it be made here? `dir_wanted`: a slash behind it is
- * fine. */
-static int may_create(const struct place *p, struct caller *c, bool dir_wanted)
+/* filename_create(): is the name free, and none of a file system that has all it can have?
+ * `dir_wanted`: a slash behind it is fine. */
+static int check_free(const struct place *p, struct caller *c, bool dir_wanted)
 {
 	if (p->type != LAST_NORM)
 		return -EEXIST;
@@ -99,9 +100,14 @@ static int may_create(const struct place *p, struct caller *c, bool dir_wanted)
 		return -EEXIST;
 	if ((p->slash && !dir_wanted) || place_inode(p)->fs->flags & FS_KNOWS_NAMES)
 		return -ENOENT;
-	if (read_only(p))
-		return -EROFS;
-	return may_change_dir(p, c);
+	return read_only(p) ? -EROFS : 0;
+}
+
+static int may_create(const struct place *p, struct caller *c, bool dir_wanted)
+{
+	int err = check_free(p, c, dir_wanted);
+
+	return err ? err : may_change_dir(p, c);
 }
 
 int vfs_mkdir(struct caller *c, const struct path *start, const char *name, mode_t mode)
@@ -151,12 +157,16 @@ int vfs_symlink(struct caller *c, const char *target, const struct path *start, 
 static int link_at(struct caller *c, const struct path *target, const struct place *p)
 {
 	struct inode *dir = place_inode(p), *i = target->dentry->inode;
-	int err = may_create(p, c, false);
+	int err = check_free(p, c, false);
 
+	if (!err && target->mnt != p->dir.mnt)
+		err = -EXDEV;
+	if (!err && !fs_checks_access(i->fs, c))
+		err = protect_hardlink(c, i);
+	if (!err)
+		err = may_change_dir(p, c);
 	if (err)
 		return err;
-	if (target->mnt != p->dir.mnt)
-		return -EXDEV;
 	if (S_ISDIR(i->type) || !dir->ops->link)
 		return -EPERM;
 	return dir->ops->link(dir, c, p->last, i);

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -49,6 +50,21 @@ int protect_sticky(struct caller *c, const struct statx *dir, const struct statx
 	bool denied =
 	    (level >= 1 && dir->stx_mode & S_IWOTH) || (level >= 2 && dir->stx_mode & S_IWGRP);
 	return denied ? -EACCES : 0;
+}
+
+int protect_hardlink(struct caller *c, struct inode *i)
+{
+	struct statx st;
+
+	if (!protection_level(c->fs->vfs, PROTECTED_HARDLINKS))
+		return 0;
+	int err = inode_getattr(i, c, STATX_TYPE | STATX_MODE | STATX_UID | STATX_GID, &st);
+	if (err || c->cred->fsuid == st.stx_uid || cred_capable(c->cred, CAP_FOWNER))
+		return err;
+	bool special =
+	    st.stx_mode & S_ISUID || (st.stx_mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP);
+	bool plain = S_ISREG(st.stx_mode) && !special;
+	return plain && !i->ops->permission(i, c, R_OK | W_OK) ? 0 : -EPERM;
 }
 
 bool protect_looks_at_links(const struct statx *dir)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* stat(2), statx(2), access(2), readlink(2), statfs(2). */
 #include <limits.h>
+#include <linux/securebits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -128,14 +129,18 @@ static struct cred *access_cred(struct task *t, bool effective)
 {
 	const struct cred *now = t->cred;
 
-	if (effective || (now->uid == now->fsuid && now->gid == now->fsgid))
+	bool fixed = now->securebits & SECBIT_NO_SETUID_FIXUP;
+	uint64_t caps = fixed ? now->cap_effective : now->uid ? 0 : now->cap_permitted;
+
+	if (effective ||
+	    (now->uid == now->fsuid && now->gid == now->fsgid && caps == now->cap_effective))
 		return cred_get(t->cred);
 	struct cred *c = cred_copy(now, -1);
 	if (!c)
 		return NULL;
 	c->fsuid = c->uid;
 	c->fsgid = c->gid;
-	c->cap_effective = c->uid ? 0 : c->cap_permitted;
+	c->cap_effective = caps;
 	return c;
 }
 

@@ -20,6 +20,7 @@
 #include "fs/generic.h"
 #include "fs/hostfs/internal.h"
 #include "fs/protect.h"
+#include "host/hostcall.h"
 
 void hostfs_show(const struct hostfs *h, struct statx *st)
 {
@@ -76,24 +77,6 @@ int hostfs_may_remove(struct inode *dir, struct caller *c, const char *name)
 	return st.stx_mode & S_ISVTX && !owns && !cred_capable(c->cred, CAP_FOWNER) ? -EPERM : 0;
 }
 
-/* may_linkat() of Linux's fs/namei.c. */
-int hostfs_may_link(struct inode *target, struct caller *c)
-{
-	struct hostfs *h = hostfs_of(target);
-	struct statx st;
-
-	if (!hostfs_asks_guest(h, c) || !protection_level(c->fs->vfs, PROTECTED_HARDLINKS))
-		return 0;
-	int err = shown(h, hostfs_fd(target), "", &st);
-	if (err || c->cred->fsuid == st.stx_uid || cred_capable(c->cred, CAP_FOWNER))
-		return err;
-	bool special =
-	    st.stx_mode & S_ISUID || (st.stx_mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP);
-	return S_ISREG(st.stx_mode) && !special && !generic_permission(&st, c->cred, R_OK | W_OK)
-		   ? 0
-		   : -EPERM;
-}
-
 /* Adjusts *a as generic_setattr_check() does. */
 int hostfs_may_setattr(struct inode *i, struct caller *c, struct iattr *a)
 {
@@ -111,6 +94,18 @@ int hostfs_may_setattr(struct inode *i, struct caller *c, struct iattr *a)
 bool hostfs_allows_mode(const struct hostfs *h, mode_t mode)
 {
 	return !h->contained || S_ISDIR(mode) || !(mode & (S_ISUID | S_ISGID));
+}
+
+int hostfs_drop_set_id(struct inode *i)
+{
+	struct statx st;
+
+	if (!hostfs_of(i)->contained)
+		return 0;
+	int err = hostfs_statx(hostfs_fd(i), "", STATX_MODE, &st);
+	if (err || !(st.stx_mode & (S_ISUID | S_ISGID)))
+		return err;
+	return (int)host_call(SYS_fchmod, hostfs_fd(i), st.stx_mode & 01777);
 }
 
 /* ---- descriptors that the caller gave ---- */

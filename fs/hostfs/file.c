@@ -166,6 +166,10 @@ static int64_t host_ioctl(struct file *f, struct caller *c, struct mm *mm, unsig
 
 static int regular_pagesource(struct file *f, bool shared_write, struct pagesource **out)
 {
+	int err = shared_write ? hostfs_drop_set_id(f->path.dentry->inode) : 0;
+
+	if (err)
+		return err;
 	return hostfs_pages_get(file_pages(f), f->path.dentry->inode, shared_write, out);
 }
 

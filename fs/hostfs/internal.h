@@ -70,12 +70,14 @@ bool hostfs_asks_guest(const struct hostfs *h, const struct caller *c);
 /* 0 also where the host alone is to be asked. `mask` as for access(2). */
 int hostfs_may(struct inode *i, struct caller *c, int mask);
 int hostfs_may_remove(struct inode *dir, struct caller *c, const char *name);
-int hostfs_may_link(struct inode *target, struct caller *c);
 int hostfs_may_setattr(struct inode *i, struct caller *c, struct iattr *a);
 int hostfs_may_xattr(struct inode *i, struct caller *c, const char *name, bool write);
 ssize_t hostfs_filter_xattrs(const struct hostfs *h, char *names, ssize_t n);
 /* `mode` with its S_IFMT part. */
 bool hostfs_allows_mode(const struct hostfs *h, mode_t mode);
+/* Before a file is written to by other means than a write, which would do it. 0, or -errno where the
+ * bits cannot be taken off. */
+int hostfs_drop_set_id(struct inode *i);
 /* Was so much access given with an inherited descriptor? 0 or -EACCES; 0 for other inodes. */
 int hostfs_granted(struct inode *i, int mask);
 

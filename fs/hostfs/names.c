@@ -54,10 +54,8 @@ int hostfs_symlink(struct inode *dir, struct caller *c, const char *name, const 
 int hostfs_link(struct inode *dir, struct caller *c, const char *name, struct inode *target)
 {
 	char from[FDPATH_NAME];
-	int err = hostfs_may_link(target, c);
+	int err = hostfs_act_as(c);
 
-	if (!err)
-		err = hostfs_act_as(c);
 	if (err)
 		return err;
 	err = (int)host_ret(linkat(hostfs_fd(target), "", hostfs_fd(dir), name, AT_EMPTY_PATH));

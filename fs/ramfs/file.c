@@ -53,11 +53,14 @@ static void accessed(struct ramfs_inode *ri, unsigned flags)
 static void modified(struct ramfs_inode *ri, const struct cred *cred)
 {
 	struct ramfs *r = ramfs_of(&ri->inode);
+	struct statx st;
 
 	mutex_lock(&r->lock);
 	ramfs_touch(ri, true);
-	if (cred && !cred_capable(cred, CAP_FSETID))
-		ri->mode = generic_drop_suid(ri->mode);
+	if (cred && !cred_capable(cred, CAP_FSETID)) {
+		ramfs_fill(ri, &st);
+		ri->mode = generic_drop_set_id(&st, cred);
+	}
 	mutex_unlock(&r->lock);
 }
 

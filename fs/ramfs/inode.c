@@ -188,12 +188,10 @@ static void apply(struct ramfs_inode *ri, const struct iattr *a)
 		ri->uid = a->uid;
 	if (a->valid & ATTR_GID)
 		ri->gid = a->gid;
-	if (a->valid & ATTR_CHOWN)
-		ri->mode = generic_drop_suid(ri->mode);
-	if (a->valid & ATTR_MODE)
+	if (a->valid & ATTR_MODE) {
 		ri->mode = (ri->mode & S_IFMT) | (a->mode & 07777);
-	if (a->valid & ATTR_MODE)
 		ramfs_acl_chmod(ri);
+	}
 	ramfs_touch(ri, false);
 	if (a->valid & ATTR_TIMES) {
 		generic_set_time(&ri->atime, &a->atime, ri->ctime);

@@ -189,28 +189,11 @@ int ramfs_tmpfile(struct inode *dir, struct caller *c, int flags, mode_t mode, s
 	return err;
 }
 
-/* protected_hardlinks (proc(5)): who does not own a file may link it only if it could as well be
- * copied. */
-static bool may_link(struct ramfs_inode *ri, struct caller *c)
-{
-	bool special =
-	    ri->mode & S_ISUID || (ri->mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP);
-
-	if (c->cred->fsuid == ri->uid || cred_capable(c->cred, CAP_FOWNER))
-		return true;
-	if (!protection_level(c->fs->vfs, PROTECTED_HARDLINKS))
-		return true;
-	return S_ISREG(ri->mode) && !special && !ramfs_may(ri, c->cred, R_OK | W_OK);
-}
-
-static int link_locked(struct ramfs_inode *dir, struct caller *c, const char *name,
-		       struct ramfs_inode *ri)
+static int link_locked(struct ramfs_inode *dir, const char *name, struct ramfs_inode *ri)
 {
 	lock_assert_held(&ramfs_of(&dir->inode)->lock);
 	if (!ri->nlink && !ri->linkable)
 		return -ENOENT;
-	if (!may_link(ri, c))
-		return -EPERM;
 	int err = add(dir, name, ri);
 	if (!err)
 		ramfs_touch(ri, false);
@@ -222,7 +205,7 @@ int ramfs_link(struct inode *dir, struct caller *c, const char *name, struct ino
 	struct ramfs *r = ramfs_of(dir);
 
 	mutex_lock(&r->lock);
-	int err = link_locked(ramfs_inode(dir), c, name, ramfs_inode(target));
+	int err = link_locked(ramfs_inode(dir), name, ramfs_inode(target));
 	mutex_unlock(&r->lock);
 	if (err)
 		return err;
