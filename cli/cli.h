@@ -39,6 +39,8 @@ int run_main(int argc, char **argv);
 int doctor_main(int argc, char **argv);
 /* cli/doctor_json.c: the report as one JSON object on stdout. 0 or hl's exit status. */
 int print_report_json(const struct hl_host_report *r);
+/* cli/mkinitrd.c */
+int mkinitrd_main(int argc, char **argv);
 /* cli/help.c */
 int print_help(void);
 int print_version(void);

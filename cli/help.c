@@ -7,6 +7,7 @@
 
 static const char help[] =
     "Usage: hl [OPTIONS] [--] PROGRAM [ARGS...]\n"
+    "       hl mkinitrd -o FILE [OPTIONS] DIR | --program PROGRAM...\n"
     "       hl doctor [--json]\n"
     "Runs an unmodified Linux program in its own lightweight virtual machine; hl doctor says how\n"
     "well this host can do that, and what to do about what is missing.\n"

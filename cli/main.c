@@ -10,7 +10,7 @@ static const struct verb {
 	int (*main)(int argc, char **argv); /* NULL: not in this version */
 } verbs[] = {
 	{ "run", run_main }, { "snapshot", NULL }, { "doctor", doctor_main },
-	{ "bench", NULL },   { "oci", NULL },
+	{ "bench", NULL },   { "oci", NULL },      { "mkinitrd", mkinitrd_main },
 };
 
 int main(int argc, char **argv)

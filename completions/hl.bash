@@ -17,6 +17,13 @@ _hl() {
 		mapfile -t COMPREPLY < <(compgen -W '--json --help' -- "$cur")
 		return
 	fi
+	if [ "$i" = 1 ] && [ "$COMP_CWORD" -gt 1 ] && [ "${COMP_WORDS[1]}" = mkinitrd ]; then
+		mapfile -t COMPREPLY < <(case $cur in
+			-*) compgen -W '-o --output --program --add -z --gzip --zstd --keep-owners --help' -- "$cur" ;;
+			*) compgen -f -- "$cur" ;;
+			esac)
+		return
+	fi
 	if [ "$i" -lt "$COMP_CWORD" ]; then
 		if declare -F _command_offset >/dev/null; then
 			_command_offset "$i"
@@ -40,7 +47,7 @@ _hl() {
 		;;
 	*/*) mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
 	*) mapfile -t COMPREPLY < <(
-		[ "$COMP_CWORD" != 1 ] || compgen -W 'run doctor' -- "$cur"
+		[ "$COMP_CWORD" != 1 ] || compgen -W 'run doctor mkinitrd' -- "$cur"
 		compgen -c -- "$cur"
 	) ;;
 	esac

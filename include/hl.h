@@ -311,6 +311,31 @@ HL_API void hl_sandbox_stats(struct hl_sandbox *sb, struct hl_stats *out);
 HL_API void hl_sandbox_each_call(struct hl_sandbox *sb,
 				 void (*fn)(void *arg, const struct hl_call_stats *c), void *arg);
 
+/* ---- archives to start from ------------------------------------------------------------------ */
+
+/*
+ * A cpio archive in the making, for hl_config_set_initrd. The same files give the same bytes. Data
+ * of a page or more begin at a page of the archive, and it ends with an index of its names, so
+ * that nothing of it has to be read or unpacked at the start of a sandbox.
+ */
+struct hl_initrd;
+
+HL_API struct hl_initrd *hl_initrd_new(void); /* NULL: no memory */
+HL_API void hl_initrd_free(struct hl_initrd *a);
+/* No file in the archive is younger than so many seconds since 1970 (SOURCE_DATE_EPOCH). */
+HL_API void hl_initrd_set_newest(struct hl_initrd *a, uint32_t seconds);
+/* Files belong to whom they belong to on the host. Default: to root, user and group 0. */
+HL_API void hl_initrd_set_keep_owners(struct hl_initrd *a, bool on);
+/* The file `path` is never added: the one that the archive is about to be written to. */
+HL_API void hl_initrd_leave_out(struct hl_initrd *a, const char *path);
+/* Adds the file, or the directory with all below it, at `path`, to be found at `guest`. NULL: where
+ * it is on the host, with the symlinks that lead there. Directories on the way need not be added.
+ * Of one name the file added last counts. */
+HL_API int hl_initrd_add(struct hl_initrd *a, const char *path, const char *guest,
+			 struct hl_error **err);
+/* Writes the archive. Files are read now: one that has changed since it was added is an error. */
+HL_API int hl_initrd_write(struct hl_initrd *a, int fd, struct hl_error **err);
+
 /* ---- what this host offers ------------------------------------------------------------------- */
 
 enum hl_found {

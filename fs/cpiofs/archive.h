@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The bytes of an archive: a file of the host's, mapped, or pages of the arena that a compressed one
- * was unpacked into. Anyone may shorten the host's file at any time: nothing reads the mapping but
- * archive_copy, which survives that, and uio_put, which copies in the same way. What an archive
- * holds may be hostile.
+ * The bytes of an archive: a file of the host's, mapped, or pages of the arena that a compressed
+ * one was unpacked into. Anyone may shorten the host's file at any time: nothing reads the mapping
+ * but archive_copy, which survives that, and uio_put, which copies in the same way. What an
+ * archive holds may be hostile.
  */
 #ifndef HL_FS_CPIOFS_ARCHIVE_H
 #define HL_FS_CPIOFS_ARCHIVE_H

@@ -292,36 +292,6 @@ int cpio_parent(struct inode *dir, struct caller *c, struct dentry **out)
 	return *out ? 0 : -ENOMEM;
 }
 
-static int prepend(char *buf, char **at, const char *name)
-{
-	size_t len = strlen(name) + 1;
-
-	if ((size_t)(*at - buf) < len)
-		return -ENAMETOOLONG;
-	*at -= len;
-	**at = '/';
-	memcpy(*at + 1, name, len - 1);
-	return 0;
-}
-
-int cpio_node_path(struct cpiofs *cf, uint32_t i, char *buf, size_t size)
-{
-	char *at = buf + size - 1, name[NAME_MAX + 1];
-	struct index_node n;
-
-	*at = '\0';
-	for (; i; i = n.parent) {
-		if (index_node(&cf->index, i, &n) || index_name(&cf->index, &n, name))
-			return -EIO;
-		int err = prepend(buf, &at, name);
-		if (err)
-			return err;
-	}
-	size_t len = strlen(at);
-	memmove(buf, at, len + 1);
-	return (int)len;
-}
-
 int cpio_path(struct inode *i, struct dentry *d, char *buf, size_t size)
 {
 	struct cpiofs *cf = cpiofs_of(i);
@@ -331,7 +301,7 @@ int cpio_path(struct inode *i, struct dentry *d, char *buf, size_t size)
 		return -ENOENT;
 	if (size < 2)
 		return -ENAMETOOLONG;
-	int len = cpio_node_path(cf, cpio_inode(dir)->node, buf, size);
+	int len = index_path(&cf->index, cpio_inode(dir)->node, buf, size);
 	if (len < 0)
 		return len;
 	size_t more = dir == i ? 0 : strlen(d->name) + 1;

@@ -79,5 +79,7 @@ void index_free(struct index *ix);
 int index_node(const struct index *ix, uint32_t i, struct index_node *out);
 /* The name of a node, with a NUL behind it. */
 int index_name(const struct index *ix, const struct index_node *n, char name[NAME_MAX + 1]);
+/* The path of a node from the root, with a slash in front; "" for the root. Length or -errno. */
+int index_path(const struct index *ix, uint32_t i, char *buf, size_t size);
 
 #endif

@@ -9,12 +9,12 @@
 #include "util/lock.h"
 
 /*
- * Files are known by their nodes in the index. Inodes are made when somebody needs one and are found
- * again as long as it is referenced; directories are read from the index when they are first
+ * Files are known by their nodes in the index. Inodes are made when somebody needs one and are
+ * found again as long as it is referenced; directories are read from the index when they are first
  * searched, and kept.
  *
- * Locks: cpiofs.lock guards the table of inodes and the list of directories; a file's pages_lock the pages that were copied for
- * its mappings.
+ * Locks: cpiofs.lock guards the table of inodes and the list of directories; a file's pages_lock
+ * the pages that were copied for its mappings.
  */
 struct cpiofs {
 	struct filesystem fs;
@@ -91,10 +91,14 @@ static inline struct cpio_inode *cpio_inode(struct inode *i)
 
 extern const struct pagesource_ops cpio_source_ops;
 
-/* inode.c */
+/* attr.c */
 /* The attributes of node `i`, from its header, which is read and checked each time. 0 or -EIO. */
 int cpio_attr(struct cpiofs *cf, uint32_t i, struct cpio_attr *out);
 void cpio_fill(struct cpiofs *cf, uint32_t i, const struct cpio_attr *a, struct statx *out);
+/* The target of a symlink, cut to size - 1, with a NUL behind it. Length or -errno. */
+ssize_t cpio_target(struct cpiofs *cf, const struct cpio_attr *a, char *buf, size_t size);
+
+/* inode.c */
 /* The inode of node `i`, a reference. */
 int cpio_get_inode(struct cpiofs *cf, uint32_t i, struct inode **out);
 
@@ -107,8 +111,6 @@ int cpio_walk_getattr(struct inode *dir, struct caller *c, const char *names, si
 		      struct walk_step *out);
 int cpio_parent(struct inode *dir, struct caller *c, struct dentry **out);
 int cpio_path(struct inode *i, struct dentry *d, char *buf, size_t size);
-/* The path of node `i` from the root, with a slash in front; "" for the root. Length or -errno. */
-int cpio_node_path(struct cpiofs *cf, uint32_t i, char *buf, size_t size);
 int cpio_readdir(struct file *f, struct caller *c, struct dir_emit *e);
 
 /* file.c */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reads the headers of cpio entries. See the header. */
+/* Reads and writes the headers of cpio entries. See the header. */
 #include "fs/cpiofs/newc.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define MAGIC_LEN 6
@@ -46,4 +47,12 @@ const char *newc_parse(const char raw[NEWC_HEADER], struct newc *out)
 			return "a header with something else than hexadecimal digits";
 	}
 	return NULL;
+}
+
+void newc_format(const struct newc *h, char raw[NEWC_HEADER + 1])
+{
+	snprintf(
+	    raw, NEWC_HEADER + 1, "07070%c%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X",
+	    h->summed ? '2' : '1', h->ino, h->mode, h->uid, h->gid, h->nlink, h->mtime, h->filesize,
+	    h->devmajor, h->devminor, h->rdevmajor, h->rdevminor, h->namesize, h->check);
 }

@@ -28,6 +28,8 @@ struct newc {
 /* NULL, or what is wrong with the header. */
 const char *newc_parse(const char raw[NEWC_HEADER], struct newc *out);
 
+void newc_format(const struct newc *h, char raw[NEWC_HEADER + 1]);
+
 static inline uint64_t newc_align(uint64_t offset)
 {
 	return (offset + 3) & ~3ULL;

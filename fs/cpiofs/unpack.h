@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Unpacks archives that are compressed, wholly or from some offset on: the images that distributions
- * boot from begin with a small archive for the CPU that is not.
+ * Unpacks archives that are compressed, wholly or from some offset on: the images that
+ * distributions boot from begin with a small archive for the CPU that is not.
  */
 #ifndef HL_FS_CPIOFS_UNPACK_H
 #define HL_FS_CPIOFS_UNPACK_H

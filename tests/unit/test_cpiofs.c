@@ -44,14 +44,6 @@ static void pad(struct maker *m)
 	put_zeroes(m, newc_align(m->len) - m->len);
 }
 
-static void newc_format(const struct newc *h, char raw[NEWC_HEADER + 1])
-{
-	snprintf(
-	    raw, NEWC_HEADER + 1, "07070%c%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X",
-	    h->summed ? '2' : '1', h->ino, h->mode, h->uid, h->gid, h->nlink, h->mtime, h->filesize,
-	    h->devmajor, h->devminor, h->rdevmajor, h->rdevminor, h->namesize, h->check);
-}
-
 /* `h` without sizes, a name of `name_len` bytes, and data. */
 static void put_raw(struct maker *m, struct newc h, const char *name, size_t name_len,
 		    const void *data, size_t n)

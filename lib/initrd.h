@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* An archive in the making (hl_initrd of hl.h): shared by lib/initrd.c, which collects its files,
+ * and lib/initrd_write.c. */
+#ifndef HL_LIB_INITRD_H
+#define HL_LIB_INITRD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/stat.h>
+
+#include "hl.h"
+
+struct initrd_file {
+	char *guest;  /* its name in the archive, without a slash in front; "" is the root */
+	char *source; /* where it is on the host */
+	struct stat st;
+	size_t order; /* in which it was added: of one name the last counts */
+	/* in the archive; set when it is written */
+	uint32_t ino, nlink;
+	struct initrd_file
+	    *first;    /* of the hard links to the file, by name; NULL: the file itself */
+	bool has_data; /* the last of the hard links has them */
+};
+
+struct hl_initrd {
+	struct initrd_file *file;
+	size_t count, room;
+	bool keep_owners;
+	bool clamps_times;
+	uint32_t newest;    /* with clamps_times: no file is younger */
+	struct stat output; /* of a file that stays out; st_nlink 0: none */
+};
+
+#endif
