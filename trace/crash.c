@@ -61,7 +61,7 @@ static void report_registers(struct observe *o, const struct cpu_regs *r)
 		observe_log(o, 1, "  %s", line);
 }
 
-static void report_bytes(struct observe *o, struct task *t, const char *what, uint64_t addr,
+static void report_bytes(struct observe *o, struct task *t, const char *what, gva_t addr,
 			 size_t word, size_t n)
 {
 	struct text line = { 0 };
@@ -69,7 +69,7 @@ static void report_bytes(struct observe *o, struct task *t, const char *what, ui
 
 	for (size_t i = 0; i < n; i++) {
 		v = 0;
-		if (copy_from_guest(t->mm, &v, GVA(addr + i * word), word))
+		if (copy_from_guest(t->mm, &v, gva_add(addr, i * word), word))
 			break;
 		text_printf(&line, " %0*lx", (int)word * 2, v);
 	}
@@ -124,8 +124,8 @@ void crash_report(struct observe *o, struct task *t, const siginfo_t *si)
 	if (has_address(si->si_signo) && si->si_code > 0 && si->si_code != SI_KERNEL)
 		report_place(o, t, "address", GVA((uintptr_t)si->si_addr));
 	report_registers(o, &r);
-	report_bytes(o, t, "code ", regs_ip(&r), 1, 16);
-	report_bytes(o, t, "stack", regs_sp(&r), 8, 4);
+	report_bytes(o, t, "code ", GVA(regs_ip(&r)), 1, 16);
+	report_bytes(o, t, "stack", GVA(regs_sp(&r)), 8, 4);
 	if (t->observed)
 		report_calls(o, t->observed);
 }

@@ -35,18 +35,18 @@ typedef void print_fn(struct print *p, int i, const struct names *names);
 
 /* Copies an object of the guest's; prints NULL or the address and gives false where that cannot
  * be. */
-bool fetch(struct print *p, uint64_t addr, void *dst, size_t size);
+bool fetch(struct print *p, gva_t addr, void *dst, size_t size);
 #define FETCH(p, i, dst) (fetch_for((p), (i), (dst), sizeof *(dst)))
 /* The same, and false where the call that should fill it in failed. */
 bool fetch_for(struct print *p, int i, void *dst, size_t size);
 
-void print_address(struct print *p, uint64_t addr);
+void print_address(struct print *p, gva_t addr);
 void print_quoted(struct text *out, const char *s, size_t len, bool truncated);
-void print_guest_string(struct print *p, uint64_t addr, size_t max);
-void print_guest_buffer(struct print *p, uint64_t addr, uint64_t len);
+void print_guest_string(struct print *p, gva_t addr, size_t max);
+void print_guest_buffer(struct print *p, gva_t addr, uint64_t len);
 void print_mode_bits(struct text *out, unsigned mode);
 void print_siginfo_value(struct text *out, const siginfo_t *si);
-void print_iovec_at(struct print *p, uint64_t addr, uint64_t count, uint64_t bytes);
+void print_iovec_at(struct print *p, gva_t addr, uint64_t count, uint64_t bytes);
 const char *trace_signal_name(int sig); /* "SIGINT"; a buffer of the calling thread */
 
 #endif

@@ -70,21 +70,21 @@ void print_dirfd(struct print *p, int i, const struct names *names)
 		print_int(p, i, names);
 }
 
-void print_address(struct print *p, uint64_t addr)
+void print_address(struct print *p, gva_t addr)
 {
-	if (addr)
-		text_printf(p->out, "%#lx", addr);
+	if (addr.v)
+		text_printf(p->out, "%#lx", addr.v);
 	else
 		text_puts(p->out, "NULL");
 }
 
 void print_pointer(struct print *p, int i, const struct names *names)
 {
-	print_address(p, p->a[i]);
+	print_address(p, GVA(p->a[i]));
 }
 
 /* What the call fills in: only where it did not fail. */
-static bool fetch_result(struct print *p, uint64_t addr, void *dst, size_t size)
+static bool fetch_result(struct print *p, gva_t addr, void *dst, size_t size)
 {
 	if (p->result >= 0)
 		return fetch(p, addr, dst, size);
@@ -98,7 +98,7 @@ void print_mincore(struct print *p, int i, const struct names *names)
 	uint64_t pages = (p->a[1] + PAGE_SIZE - 1) / PAGE_SIZE;
 	unsigned shown = pages < TRACE_ARRAY_MAX ? (unsigned)pages : TRACE_ARRAY_MAX;
 
-	if (!fetch_result(p, p->a[i], vec, shown))
+	if (!fetch_result(p, GVA(p->a[i]), vec, shown))
 		return;
 	text_putc(p->out, '[');
 	for (unsigned k = 0; k < shown; k++)
@@ -109,7 +109,7 @@ void print_mincore(struct print *p, int i, const struct names *names)
 void print_mremap_addr(struct print *p, int i, const struct names *names)
 {
 	if (p->a[3] & 2) /* MREMAP_FIXED */
-		print_address(p, p->a[i]);
+		print_address(p, GVA(p->a[i]));
 }
 
 void print_mode_bits(struct text *out, unsigned mode)
@@ -156,9 +156,9 @@ void print_dev(struct print *p, int i, const struct names *names)
 
 /* ---- guest memory ---- */
 
-bool fetch(struct print *p, uint64_t addr, void *dst, size_t size)
+bool fetch(struct print *p, gva_t addr, void *dst, size_t size)
 {
-	if (addr && copy_from_guest(p->t->mm, dst, GVA(addr), size) == 0)
+	if (addr.v && copy_from_guest(p->t->mm, dst, addr, size) == 0)
 		return true;
 	print_address(p, addr);
 	return false;
@@ -166,7 +166,8 @@ bool fetch(struct print *p, uint64_t addr, void *dst, size_t size)
 
 bool fetch_for(struct print *p, int i, void *dst, size_t size)
 {
-	return p->done ? fetch_result(p, p->a[i], dst, size) : fetch(p, p->a[i], dst, size);
+	return p->done ? fetch_result(p, GVA(p->a[i]), dst, size)
+		       : fetch(p, GVA(p->a[i]), dst, size);
 }
 
 void print_int_pointer(struct print *p, int i, const struct names *names)
@@ -221,7 +222,7 @@ void print_groups(struct print *p, int i, const struct names *names)
 
 	if ((p->done && p->a[0] == 0) || !fetch_for(p, i, id, shown * sizeof *id)) {
 		if (p->done && p->a[0] == 0)
-			print_address(p, p->a[i]);
+			print_address(p, GVA(p->a[i]));
 		return;
 	}
 	text_putc(p->out, '[');
@@ -278,10 +279,10 @@ static void print_hex_quoted(struct text *out, const char *s, size_t len)
 	text_puts(out, len > shown ? "\"..." : "\"");
 }
 
-void print_guest_string(struct print *p, uint64_t addr, size_t max)
+void print_guest_string(struct print *p, gva_t addr, size_t max)
 {
-	char *s = addr ? malloc(max + 1) : NULL;
-	long n = s ? copy_string_from_guest(p->t->mm, s, GVA(addr), max + 1) : -EFAULT;
+	char *s = addr.v ? malloc(max + 1) : NULL;
+	long n = s ? copy_string_from_guest(p->t->mm, s, addr, max + 1) : -EFAULT;
 
 	if (n >= 0)
 		print_quoted(p->out, s, (size_t)n, false);
@@ -294,28 +295,28 @@ void print_guest_string(struct print *p, uint64_t addr, size_t max)
 
 void print_path(struct print *p, int i, const struct names *names)
 {
-	print_guest_string(p, p->a[i], 4095);
+	print_guest_string(p, GVA(p->a[i]), 4095);
 }
 
 void print_string(struct print *p, int i, const struct names *names)
 {
-	print_guest_string(p, p->a[i], TRACE_STRING_MAX);
+	print_guest_string(p, GVA(p->a[i]), TRACE_STRING_MAX);
 }
 
 void print_path_result(struct print *p, int i, const struct names *names)
 {
 	if (p->result < 0)
-		print_address(p, p->a[i]);
+		print_address(p, GVA(p->a[i]));
 	else
 		print_path(p, i, names);
 }
 
-void print_guest_buffer(struct print *p, uint64_t addr, uint64_t len)
+void print_guest_buffer(struct print *p, gva_t addr, uint64_t len)
 {
 	char buf[TRACE_STRING_MAX];
 	size_t shown = len < sizeof buf ? len : sizeof buf;
 
-	if (shown == 0 && addr)
+	if (shown == 0 && addr.v)
 		text_puts(p->out, "\"\"");
 	else if (fetch(p, addr, buf, shown))
 		print_quoted(p->out, buf, shown, len > shown);
@@ -323,16 +324,16 @@ void print_guest_buffer(struct print *p, uint64_t addr, uint64_t len)
 
 void print_buffer(struct print *p, int i, const struct names *names)
 {
-	print_guest_buffer(p, p->a[i], p->a[i + 1]);
+	print_guest_buffer(p, GVA(p->a[i]), p->a[i + 1]);
 }
 
 void print_buffer_result(struct print *p, int i, const struct names *names)
 {
 	/* A length of 0 asks getxattr and the like for the size alone. */
 	if (p->result < 0 || (p->result > 0 && p->a[i + 1] == 0))
-		print_address(p, p->a[i]);
+		print_address(p, GVA(p->a[i]));
 	else
-		print_guest_buffer(p, p->a[i], (uint64_t)p->result);
+		print_guest_buffer(p, GVA(p->a[i]), (uint64_t)p->result);
 }
 
 void print_bytes_result(struct print *p, int i, const struct names *names)
@@ -341,7 +342,7 @@ void print_bytes_result(struct print *p, int i, const struct names *names)
 	size_t shown =
 	    p->result > (int64_t)sizeof buf ? sizeof buf : (size_t)(p->result < 0 ? 0 : p->result);
 
-	if (fetch_result(p, p->a[i], buf, shown)) {
+	if (fetch_result(p, GVA(p->a[i]), buf, shown)) {
 		print_hex_quoted(p->out, buf, shown);
 		if (p->result > (int64_t)shown)
 			text_puts(p->out, "...");
@@ -349,11 +350,9 @@ void print_bytes_result(struct print *p, int i, const struct names *names)
 }
 
 /* `bytes`: how many the buffers hold, counted from the first. */
-void print_iovec_at(struct print *p, uint64_t addr, uint64_t count, uint64_t bytes)
+void print_iovec_at(struct print *p, gva_t addr, uint64_t count, uint64_t bytes)
 {
-	struct {
-		uint64_t base, len;
-	} v[TRACE_ARRAY_MAX];
+	struct guest_iovec v[TRACE_ARRAY_MAX];
 	unsigned shown = count < TRACE_ARRAY_MAX ? (unsigned)count : TRACE_ARRAY_MAX;
 
 	if (!fetch(p, addr, v, shown * sizeof *v))
@@ -371,31 +370,31 @@ void print_iovec_at(struct print *p, uint64_t addr, uint64_t count, uint64_t byt
 
 void print_iovec(struct print *p, int i, const struct names *names)
 {
-	print_iovec_at(p, p->a[i], p->a[i + 1], UINT64_MAX);
+	print_iovec_at(p, GVA(p->a[i]), p->a[i + 1], UINT64_MAX);
 }
 
 void print_iovec_result(struct print *p, int i, const struct names *names)
 {
-	print_iovec_at(p, p->a[i], p->a[i + 1], p->result < 0 ? 0 : (uint64_t)p->result);
+	print_iovec_at(p, GVA(p->a[i]), p->a[i + 1], p->result < 0 ? 0 : (uint64_t)p->result);
 }
 
 /* ---- argv and envp ---- */
 
 void print_strings(struct print *p, int i, const struct names *names)
 {
-	uint64_t addr = p->a[i], str;
+	gva_t addr = GVA(p->a[i]), str;
 
-	if (!addr) {
+	if (!addr.v) {
 		text_puts(p->out, "NULL");
 		return;
 	}
 	text_putc(p->out, '[');
-	for (unsigned n = 0;; n++, addr += 8) {
-		if (copy_from_guest(p->t->mm, &str, GVA(addr), sizeof str)) {
-			text_printf(p->out, "%s... /* %#lx */", n ? ", " : "", addr);
+	for (unsigned n = 0;; n++, addr = gva_add(addr, sizeof str)) {
+		if (copy_from_guest(p->t->mm, &str, addr, sizeof str)) {
+			text_printf(p->out, "%s... /* %#lx */", n ? ", " : "", addr.v);
 			break;
 		}
-		if (!str)
+		if (!str.v)
 			break;
 		if (n)
 			text_puts(p->out, ", ");
@@ -410,14 +409,14 @@ void print_strings(struct print *p, int i, const struct names *names)
 
 void print_strings_count(struct print *p, int i, const struct names *names)
 {
-	uint64_t addr = p->a[i], str = 1;
+	gva_t addr = GVA(p->a[i]), str = addr;
 	unsigned n = 0;
 
 	print_address(p, addr);
-	for (; addr && str && n < 100000; addr += 8) {
-		if (copy_from_guest(p->t->mm, &str, GVA(addr), sizeof str))
+	for (; addr.v && str.v && n < 100000; addr = gva_add(addr, sizeof str)) {
+		if (copy_from_guest(p->t->mm, &str, addr, sizeof str))
 			return;
-		n += str != 0;
+		n += str.v != 0;
 	}
 	if (p->a[i])
 		text_printf(p->out, " /* %u var%s */", n, n == 1 ? "" : "s");
@@ -430,11 +429,11 @@ void print_dirents(struct print *p, int i, const struct names *names)
 	unsigned n = 0;
 	uint16_t reclen;
 
-	print_address(p, p->a[i]);
+	print_address(p, GVA(p->a[i]));
 	if (p->result < 0)
 		return;
 	for (int64_t at = 0; at + 18 <= p->result; at += reclen, n++) {
-		if (copy_from_guest(p->t->mm, &reclen, GVA(p->a[i] + (uint64_t)at + 16),
+		if (copy_from_guest(p->t->mm, &reclen, gva_add(GVA(p->a[i]), (uint64_t)at + 16),
 				    sizeof reclen) ||
 		    !reclen)
 			break;

@@ -277,7 +277,7 @@ void print_pollfds(struct print *p, int i, const struct names *names)
 	struct pollfd fds[TRACE_ARRAY_MAX];
 	unsigned shown = p->a[1] < TRACE_ARRAY_MAX ? (unsigned)p->a[1] : TRACE_ARRAY_MAX;
 
-	if (!fetch(p, p->a[i], fds, shown * sizeof *fds))
+	if (!fetch(p, GVA(p->a[i]), fds, shown * sizeof *fds))
 		return;
 	text_putc(p->out, '[');
 	for (unsigned k = 0; k < shown; k++) {
@@ -298,9 +298,9 @@ void print_fd_set(struct print *p, int i, const struct names *names)
 	const char *sep = "";
 
 	FD_ZERO(&set);
-	if (n < 0 || !fetch(p, p->a[i], &set, ((size_t)n + 63) / 64 * 8)) {
+	if (n < 0 || !fetch(p, GVA(p->a[i]), &set, ((size_t)n + 63) / 64 * 8)) {
 		if (n < 0)
-			print_address(p, p->a[i]);
+			print_address(p, GVA(p->a[i]));
 		return;
 	}
 	text_putc(p->out, '[');
@@ -325,7 +325,7 @@ void print_epoll_event(struct print *p, int i, const struct names *names)
 	struct epoll_event ev;
 
 	if ((int)p->a[1] == EPOLL_CTL_DEL)
-		print_address(p, p->a[i]);
+		print_address(p, GVA(p->a[i]));
 	else if (FETCH(p, i, &ev))
 		print_one_epoll_event(p->out, &ev);
 }
@@ -336,10 +336,10 @@ void print_epoll_events(struct print *p, int i, const struct names *names)
 	unsigned shown = p->result > TRACE_ARRAY_MAX ? TRACE_ARRAY_MAX : (unsigned)p->result;
 
 	if (p->result < 0) {
-		print_address(p, p->a[i]);
+		print_address(p, GVA(p->a[i]));
 		return;
 	}
-	if (!fetch(p, p->a[i], ev, shown * sizeof *ev))
+	if (!fetch(p, GVA(p->a[i]), ev, shown * sizeof *ev))
 		return;
 	text_putc(p->out, '[');
 	for (unsigned k = 0; k < shown; k++) {

@@ -67,7 +67,7 @@ static void print_address_value(struct text *out, const union address *a, size_t
 	}
 }
 
-static void print_sockaddr_at(struct print *p, uint64_t addr, size_t len)
+static void print_sockaddr_at(struct print *p, gva_t addr, size_t len)
 {
 	union address a = { 0 };
 
@@ -81,7 +81,7 @@ static void print_sockaddr_at(struct print *p, uint64_t addr, size_t len)
 
 void print_sockaddr(struct print *p, int i, const struct names *names)
 {
-	print_sockaddr_at(p, p->a[i], (uint32_t)p->a[i + 1]);
+	print_sockaddr_at(p, GVA(p->a[i]), (uint32_t)p->a[i + 1]);
 }
 
 void print_sockaddr_result(struct print *p, int i, const struct names *names)
@@ -90,9 +90,9 @@ void print_sockaddr_result(struct print *p, int i, const struct names *names)
 
 	if (p->result < 0 || !p->a[i] ||
 	    copy_from_guest(p->t->mm, &len, GVA(p->a[i + 1]), sizeof len))
-		print_address(p, p->a[i]);
+		print_address(p, GVA(p->a[i]));
 	else
-		print_sockaddr_at(p, p->a[i], len);
+		print_sockaddr_at(p, GVA(p->a[i]), len);
 }
 
 void print_socket_type(struct print *p, int i, const struct names *names)
@@ -127,7 +127,7 @@ void print_socket_option(struct print *p, int i, const struct names *names)
 	}
 }
 
-static void print_option(struct print *p, uint64_t addr, size_t len)
+static void print_option(struct print *p, gva_t addr, size_t len)
 {
 	struct linger l;
 	struct ucred c;
@@ -151,7 +151,7 @@ static void print_option(struct print *p, uint64_t addr, size_t len)
 
 void print_option_value(struct print *p, int i, const struct names *names)
 {
-	print_option(p, p->a[i], (uint32_t)p->a[i + 1]);
+	print_option(p, GVA(p->a[i]), (uint32_t)p->a[i + 1]);
 }
 
 void print_option_result(struct print *p, int i, const struct names *names)
@@ -159,9 +159,9 @@ void print_option_result(struct print *p, int i, const struct names *names)
 	uint32_t len;
 
 	if (p->result < 0 || copy_from_guest(p->t->mm, &len, GVA(p->a[i + 1]), sizeof len))
-		print_address(p, p->a[i]);
+		print_address(p, GVA(p->a[i]));
 	else
-		print_option(p, p->a[i], len);
+		print_option(p, GVA(p->a[i]), len);
 }
 
 /* ---- messages ---- */
@@ -204,7 +204,7 @@ static void print_cmsg(struct text *out, const struct cmsghdr *c, const char *da
 	text_putc(out, '}');
 }
 
-static void print_control(struct print *p, uint64_t addr, uint64_t len)
+static void print_control(struct print *p, gva_t addr, uint64_t len)
 {
 	char buf[1024];
 	struct cmsghdr c;
@@ -231,13 +231,13 @@ static void print_msg(struct print *p, int i, uint64_t bytes)
 	if (!FETCH(p, i, &m))
 		return;
 	text_puts(p->out, "{msg_name=");
-	print_sockaddr_at(p, m.name, m.namelen);
+	print_sockaddr_at(p, GVA(m.name), m.namelen);
 	text_printf(p->out, ", msg_namelen=%u, msg_iov=", m.namelen);
-	print_iovec_at(p, m.iov, m.iovlen, bytes);
+	print_iovec_at(p, GVA(m.iov), m.iovlen, bytes);
 	text_printf(p->out, ", msg_iovlen=%lu", m.iovlen);
 	if (m.controllen) {
 		text_puts(p->out, ", msg_control=");
-		print_control(p, m.control, m.controllen);
+		print_control(p, GVA(m.control), m.controllen);
 	}
 	text_printf(p->out, ", msg_controllen=%lu, msg_flags=", m.controllen);
 	names_put_flags(p->out, &names_msg, (unsigned)m.flags);

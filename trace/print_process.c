@@ -20,7 +20,7 @@ void print_clone_flags(struct print *p, int i, const struct names *names)
 	uint64_t flags = p->a[0] & 0xffffff00UL;
 
 	text_puts(p->out, "child_stack=");
-	print_address(p, p->a[1]);
+	print_address(p, GVA(p->a[1]));
 	text_puts(p->out, ", flags=");
 	if (flags || !sig)
 		names_put_flags(p->out, &names_clone, flags);
@@ -46,7 +46,7 @@ void print_clone_ctid(struct print *p, int i, const struct names *names)
 	if (!(p->a[0] & (CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID)))
 		return;
 	text_puts(p->out, p->a[0] & CLONE_SETTLS ? ", child_tidptr=" : "child_tidptr=");
-	print_address(p, p->a[CLONE_ARG_CHILD_TID]);
+	print_address(p, GVA(p->a[CLONE_ARG_CHILD_TID]));
 }
 
 static void print_clone_struct(struct print *p, const struct clone_args *c)
@@ -62,7 +62,7 @@ static void print_clone_struct(struct print *p, const struct clone_args *c)
 	text_printf(p->out, ", exit_signal=%s",
 		    c->exit_signal ? trace_signal_name((int)c->exit_signal) : "0");
 	text_puts(p->out, ", stack=");
-	print_address(p, c->stack);
+	print_address(p, GVA(c->stack));
 	text_printf(p->out, ", stack_size=%#llx", c->stack_size);
 	if (c->flags & CLONE_SETTLS)
 		text_printf(p->out, ", tls=%#llx", c->tls);
@@ -75,7 +75,7 @@ void print_clone_args(struct print *p, int i, const struct names *names)
 	size_t size = p->a[1] < sizeof c ? p->a[1] : sizeof c;
 	int tid;
 
-	if (!fetch(p, p->a[i], &c, size))
+	if (!fetch(p, GVA(p->a[i]), &c, size))
 		return;
 	print_clone_struct(p, &c);
 	if (p->result > 0 && c.flags & CLONE_PARENT_SETTID &&
@@ -107,7 +107,7 @@ void print_wait_status(struct print *p, int i, const struct names *names)
 	int st;
 
 	if (p->result <= 0)
-		print_address(p, p->a[i]);
+		print_address(p, GVA(p->a[i]));
 	else if (FETCH(p, i, &st))
 		print_status(p->out, st);
 }
@@ -182,7 +182,7 @@ void print_futex_val3(struct print *p, int i, const struct names *names)
 void print_prctl_args(struct print *p, int i, const struct names *names)
 {
 	switch ((int)p->a[0]) {
-	case PR_SET_NAME: print_guest_string(p, p->a[i], 15); break;
+	case PR_SET_NAME: print_guest_string(p, GVA(p->a[i]), 15); break;
 	case PR_GET_NAME: print_path_result(p, i, names); break;
 	case PR_SET_PDEATHSIG: print_signal(p, i, names); break;
 	case PR_GET_PDEATHSIG:
@@ -265,10 +265,10 @@ void print_cpu_set(struct print *p, int i, const struct names *names)
 	const char *sep = "";
 
 	if (p->done && p->result < 0) {
-		print_address(p, p->a[i]);
+		print_address(p, GVA(p->a[i]));
 		return;
 	}
-	if (!fetch(p, p->a[i], set, size < sizeof set ? size : sizeof set))
+	if (!fetch(p, GVA(p->a[i]), set, size < sizeof set ? size : sizeof set))
 		return;
 	text_putc(p->out, '[');
 	for (unsigned cpu = 0; cpu < sizeof set * 8; cpu++) {

@@ -249,7 +249,7 @@ void print_sigstack(struct print *p, int i, const struct names *names)
 	if (!FETCH(p, i, &ss))
 		return;
 	text_puts(p->out, "{ss_sp=");
-	print_address(p, (uintptr_t)ss.ss_sp);
+	print_address(p, GVA((uintptr_t)ss.ss_sp));
 	text_puts(p->out, ", ss_flags=");
 	names_put_flags(p->out, &names_sigaltstack, (unsigned)ss.ss_flags);
 	text_printf(p->out, ", ss_size=%zu}", ss.ss_size);

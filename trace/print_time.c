@@ -37,8 +37,8 @@ void print_timespec_left(struct print *p, int i, const struct names *names)
 	struct timespec ts;
 
 	if (p->result == 0 || p->result == -EINVAL || p->result == -EFAULT)
-		print_address(p, p->a[i]);
-	else if (fetch(p, p->a[i], &ts, sizeof ts))
+		print_address(p, GVA(p->a[i]));
+	else if (fetch(p, GVA(p->a[i]), &ts, sizeof ts))
 		print_ts(p->out, &ts);
 }
 
