@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "fs/generic.h"
+#include "mm/mm.h"
 
 #define ANON_DEV_MINOR 15 /* one number for all of them, as an unnamed device of Linux */
 

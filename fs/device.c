@@ -14,6 +14,7 @@
 #include <sys/random.h>
 #include <sys/sysmacros.h>
 
+#include "mm/access.h"
 #include "mm/shmem.h"
 
 #define PIECE     (1UL << 20) /* of a long read; between two it asks whether the reader ends */

@@ -31,6 +31,7 @@
 #include "cred/user.h"
 #include "host/hostcall.h"
 #include "host/hostfile.h"
+#include "mm/access.h"
 #include "util/lock.h"
 #include "util/rbtree.h"
 

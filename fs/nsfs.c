@@ -16,7 +16,7 @@
 #include "cred/ns_common.h"
 #include "fs/file.h"
 #include "fs/mount.h"
-#include "mm/mm.h"
+#include "mm/access.h"
 
 #define NSFS_MAGIC 0x6e736673
 

@@ -20,7 +20,6 @@
 #include "kernel/process.h"
 #include "kernel/sandbox.h"
 #include "kernel/task.h"
-#include "mm/mm.h"
 #include "util/minmax.h"
 #include "util/time.h"
 

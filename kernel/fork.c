@@ -20,6 +20,8 @@
 #include "kernel/rseq.h"
 #include "kernel/sandbox.h"
 #include "kernel/task.h"
+#include "mm/access.h"
+#include "mm/fork.h"
 #include "util/ref.h"
 
 #ifndef CLONE_CLEAR_SIGHAND

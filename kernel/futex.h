@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "mm/mm.h"
+#include "mm/access.h"
 #include "util/list.h"
 
 struct futex_bucket;

@@ -7,6 +7,7 @@
 #include "kernel/futex_table.h"
 #include "kernel/sandbox.h"
 #include "kernel/task.h"
+#include "mm/access.h"
 
 struct robust_head {
 	uint64_t next; /* of the list; its own address ends it */

@@ -18,6 +18,7 @@
 #include "kernel/restart.h"
 #include "kernel/sandbox.h"
 #include "kernel/task.h"
+#include "mm/access.h"
 
 /* ---- struct pi_state: bucket lock held ---- */
 

@@ -16,7 +16,6 @@
 #include <stdatomic.h>
 
 #include "kernel/futex.h"
-#include "mm/mm.h"
 #include "util/list.h"
 #include "util/lock.h"
 

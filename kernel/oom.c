@@ -14,6 +14,7 @@
 #include "kernel/process.h"
 #include "kernel/sandbox.h"
 #include "kernel/task.h"
+#include "mm/maps.h"
 
 #define OOM_SCORE_ADJ_MIN (-1000) /* never (proc_pid_oom_score_adj(5)) */
 #define OOM_SCORE_SCALE   1000

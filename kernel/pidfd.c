@@ -20,6 +20,7 @@
 #include "kernel/process.h"
 #include "kernel/sandbox.h"
 #include "kernel/task.h"
+#include "mm/access.h"
 
 struct pidfd {
 	struct file file;

@@ -15,6 +15,7 @@
 #include "kernel/sandbox.h"
 #include "kernel/signal.h"
 #include "kernel/task.h"
+#include "mm/access.h"
 
 /* The guest's area; the first 32 bytes are in every version. */
 struct rseq_area {

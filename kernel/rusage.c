@@ -11,6 +11,7 @@
 #include "kernel/process.h"
 #include "kernel/sandbox.h"
 #include "kernel/task.h"
+#include "mm/maps.h"
 #include "util/time.h"
 
 /* The host can tell user from system time only for the calling thread; for another one the sum is

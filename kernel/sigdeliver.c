@@ -26,6 +26,7 @@
 #include "kernel/signal.h"
 #include "kernel/sigqueue.h"
 #include "kernel/task.h"
+#include "mm/access.h"
 
 #ifndef SS_AUTODISARM
 #define SS_AUTODISARM (1U << 31)

@@ -38,6 +38,10 @@
 #include "kernel/sandbox.h"
 #include "kernel/timer.h"
 #include "kernel/vsyscall.h"
+#include "mm/access.h"
+#include "mm/fault.h"
+#include "mm/maps.h"
+#include "mm/pagesource.h"
 #include "util/lock.h"
 #include "util/time.h"
 

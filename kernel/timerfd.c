@@ -20,7 +20,7 @@
 #include "cred/cred.h"
 #include "kernel/ktimer.h"
 #include "kernel/sandbox.h"
-#include "mm/mm.h"
+#include "mm/access.h"
 #include "util/time.h"
 
 #ifndef TFD_IOC_SET_TICKS

@@ -11,6 +11,7 @@
 #include "kernel/sandbox.h"
 #include "kernel/signal.h"
 #include "kernel/task.h"
+#include "mm/access.h"
 
 static void failed(struct task *t)
 {

@@ -9,8 +9,11 @@
 #include <stdint.h>
 
 #include "fs/file.h"
-#include "mm/mm.h"
+#include "util/gva.h"
 #include "util/why.h"
+
+struct mm;
+struct pagesource;
 
 struct elf {
 	const char *name; /* for messages; borrowed */

@@ -7,6 +7,9 @@
 #include <sys/mman.h>
 
 #include "loader/elf.h"
+#include "mm/access.h"
+#include "mm/map.h"
+#include "mm/vma.h"
 
 struct mapping {
 	const struct elf *elf;

@@ -16,6 +16,7 @@
 #include "loader/script.h"
 #include "loader/stack.h"
 #include "loader/vdso.h"
+#include "mm/mm.h"
 
 /* Where Linux puts position independent programs: two thirds up, and something at random. */
 #define PIE_BASE        GVA(GUEST_TASK_SIZE / 3 * 2)

@@ -12,8 +12,11 @@
 #include <stdint.h>
 
 #include "fs/file.h"
-#include "mm/mm.h"
+#include "util/gva.h"
 #include "util/why.h"
+
+struct mm;
+struct mm_host;
 
 #define EXEC_MAX_ARG_STRLEN   (32 * 4096) /* Linux's MAX_ARG_STRLEN */
 #define EXEC_MAX_SCRIPT_DEPTH 5           /* Linux's limit of nested interpreters */

@@ -22,6 +22,8 @@
 #include <sys/random.h>
 
 #include "arch/machine.h"
+#include "mm/access.h"
+#include "mm/map.h"
 
 #ifndef AT_RSEQ_FEATURE_SIZE
 #define AT_RSEQ_FEATURE_SIZE 27

@@ -18,8 +18,10 @@
 #include "host/thread.h"
 #include "host/wait.h"
 #include "loader/clock.h"
+#include "mm/map.h"
 #include "mm/mm.h"
 #include "mm/shmem.h"
+#include "mm/vma.h"
 #include "util/lock.h"
 #include "util/time.h"
 

@@ -4,6 +4,8 @@
  * memory, whose rights allow the access now. Where there is none, the fault a guest access would
  * have caused is taken, and we look again.
  */
+#include "mm/access.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

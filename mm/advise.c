@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* madvise(2). Advice that changes nothing a program could see, and that there is nothing to do for
  * here, is taken and done with, as Linux may do. */
+#include "mm/advise.h"
+
 #include <errno.h>
 #include <signal.h>
 #include <sys/mman.h>

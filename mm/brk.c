@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* brk(2): the heap is anonymous memory between brk_start and brk. Answers the break that stands
  * afterwards. */
+#include "mm/brk.h"
+
 #include <sys/mman.h>
 
 #include "mm/map.h"

@@ -1,13 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Which pages are written soon after a fork: copied when the next one comes, they cost no faults. A
- * process keeps the list; it and its children add to it when they meet a copy-on-write page.
+ * The address space of fork(2)'s child, and which pages are written soon after a fork: copied when
+ * the next one comes, they cost no faults. A process keeps the list; it and its children add to it
+ * when they meet a copy-on-write page.
  */
 #ifndef HL_MM_FORK_H
 #define HL_MM_FORK_H
 
 #include "mm/mm.h"
 #include "util/ref.h"
+
+/* The child's copy of `parent` at this moment. `hints`: addresses that both will write to at once
+ * (0: none), the stack pointer and the thread pointer. */
+#define FORK_HINTS 2
+int mm_fork(struct mm *parent, const gva_t hints[FORK_HINTS], struct mm **out);
 
 /* Pages are looked at in aligned units of this size. */
 #define FORK_UNIT  (4 * PAGE_SIZE)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* mlock(2) and its family: the guest's view is kept (VmLck, limits, errors, pages present); the
  * host is not asked to lock anything, as the sandbox has no such right over it. */
+#include "mm/lock.h"
+
 #include <errno.h>
 #include <sys/mman.h>
 

@@ -1,9 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the mapping calls share. Callers hold mm->lock for writing. */
+/* mmap(2) and munmap(2), and what the mapping calls share. Addresses and lengths are as the guest
+ * gave them, and are checked here. */
 #ifndef HL_MM_MAP_H
 #define HL_MM_MAP_H
 
+#include <stdint.h>
+
 #include "mm/mm.h"
+#include "util/gva.h"
+
+struct mmap_args {
+	gva_t addr;
+	uint64_t len;
+	unsigned prot, flags;      /* PROT_*, MAP_* */
+	struct pagesource *source; /* NULL: anonymous memory, /dev/zero. A reference is taken */
+	uint64_t offset;
+	/* -errno: the file cannot be mapped like that, which is told when all else is right */
+	int refused;
+	unsigned vma_flags; /* VMA_MAYWRITE, VMA_MAYEXEC... of the file */
+	const char *name;   /* copied; may be NULL */
+};
+/* The address, or -errno. */
+int64_t mm_mmap(struct mm *mm, const struct mmap_args *a);
+int mm_munmap(struct mm *mm, gva_t addr, uint64_t len);
+
+/* ---- for mm/ itself; mm->lock held for writing ---- */
 
 /* An address for `len` bytes as mmap's flags want it, `addr` or another. 0 or -errno. */
 int mm_place(struct mm *mm, gva_t addr, uint64_t len, unsigned flags, gva_t *out);

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Looking at an address space: its vmas, what is resident. */
+#include "mm/maps.h"
+
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "mm/access.h"
 #include "mm/backing.h"
-#include "mm/usage.h"
 #include "mm/vma.h"
 #include "util/minmax.h"
 

@@ -18,7 +18,6 @@
  * limit and at random. */
 #define MMAP_GAP_DEFAULT (1UL << 30)
 
-/* Writers first: a guest whose threads copy all the time must not keep an mmap out for ever. */
 uint64_t mm_overcommit_max(void)
 {
 	struct sysinfo si;

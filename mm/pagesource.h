@@ -13,6 +13,7 @@
 #include "util/list.h"
 #include "util/lock.h"
 
+struct mm;
 struct pagesource;
 
 /* A run of memory-file pages that stands behind a run of file pages. */
@@ -66,5 +67,8 @@ void pagesource_truncated(struct pagesource *ps, uint64_t size);
 /* The pages of [off, off+len) were replaced (hole punched): drop every mapping of them, copies
  * excepted. Same rules. */
 void pagesource_invalidate(struct pagesource *ps, uint64_t off, uint64_t len);
+/* After EVENT_LOST_PAGE: unmaps every page of a file that is behind the file's end by now. True:
+ * some were, run on. */
+bool mm_drop_lost_pages(struct mm *mm);
 
 #endif

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* mprotect(2), after Linux's do_mprotect_pkey: what comes before the first vma that refuses has
  * been changed. */
+#include "mm/protect.h"
+
 #include <errno.h>
 #include <sys/mman.h>
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* mremap(2): checks and errors in the order of Linux's. Pages are not copied: their backings
  * move. */
+#include "mm/remap.h"
+
 #include <errno.h>
 #include <sys/mman.h>
 

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What reaches through a mapping to its file: msync(2), MADV_REMOVE. The file is called without
  * mm->lock, as it may block or come back to us. */
+#include "mm/sync.h"
+
 #include <errno.h>
 #include <sys/mman.h>
 
-#include "mm/sync.h"
-
+#include "mm/pagesource.h"
 #include "mm/vma.h"
 
 /* The part of a shared file mapping at or above *at. */

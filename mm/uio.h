@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <sys/uio.h>
 
-#include "mm/mm.h"
+#include "mm/access.h"
 
 struct uio {
 	struct mm *mm;                  /* NULL: `buf` of the monitor instead of segments */

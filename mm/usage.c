@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 
 #include "mm/backing.h"
+#include "mm/maps.h"
 #include "mm/vma.h"
 #include "util/minmax.h"
 

@@ -8,7 +8,13 @@
 #ifndef HL_MM_USAGE_H
 #define HL_MM_USAGE_H
 
-#include "mm/mm.h"
+#include <stddef.h>
+#include <stdint.h>
+
+#include "util/gva.h"
+
+struct mm;
+struct vma;
 
 /* Bytes. */
 struct mm_usage {
@@ -44,11 +50,6 @@ struct mm_totals {
 	uint64_t tables;
 };
 void mm_totals(struct mm *mm, struct mm_totals *out);
-
-/* Bytes of [off, off + len) of a memory file that the host has given; once *steps is used up, all
- * that is left. A step is a hole and at most 4 MiB behind it. */
-#define USAGE_STEPS 10000
-uint64_t usage_data_bytes(struct memfile *mf, uint64_t off, uint64_t len, unsigned *steps);
 
 /* Adds what is behind `v`. Called by mm_for_each_vma's fn, under the mm lock. */
 void mm_usage_add(const struct vma *v, struct mm_usage *u);

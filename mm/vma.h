@@ -1,10 +1,44 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The tree of vmas of an address space. Callers hold mm->lock: for writing where anything
- * changes. */
+/* A vma: a range of an address space as the guest asked for it. The tree of them is mm->vmas.
+ * Callers hold mm->lock: for writing where anything changes. */
 #ifndef HL_MM_VMA_H
 #define HL_MM_VMA_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 #include "mm/mm.h"
+#include "util/gva.h"
+#include "util/list.h"
+#include "util/rbtree.h"
+
+struct vma {
+	struct rb_node node;
+	gva_t start, end;
+	unsigned prot;             /* PROT_* */
+	unsigned flags;            /* VMA_* */
+	struct pagesource *source; /* NULL: anonymous private */
+	uint64_t offset;           /* in source, of `start` */
+	struct list source_node;   /* on source->vmas */
+	uint64_t source_sweep;     /* see pagesource.c; guarded by source->lock */
+	uint64_t gap, max_gap;     /* free bytes below `start`; the largest gap of this subtree */
+	struct mm *mm;
+	char *name; /* for /proc/PID/maps: path of the file, "[heap]"...; owned; may be NULL */
+};
+
+enum {
+	VMA_SHARED = 1 << 0,
+	VMA_GROWSDOWN = 1 << 1,
+	VMA_LOCKED = 1 << 2,
+	VMA_DONTFORK = 1 << 3,
+	VMA_WIPEONFORK = 1 << 4,
+	VMA_DONTDUMP = 1 << 5,
+	VMA_NORESERVE = 1 << 6,
+	/* mprotect may add PROT_WRITE (not for MAP_SHARED of a read-only descriptor) */
+	VMA_MAYWRITE = 1 << 8,
+	VMA_MAYEXEC = 1 << 9,  /* likewise PROT_EXEC (noexec mounts) */
+	VMA_SPECIAL = 1 << 10, /* vDSO and its data: not in core files, no mremap of parts */
+};
 
 /* Linux's defaults of vm.max_map_count and stack_guard_gap. */
 #define VMA_MAX_COUNT   65530u

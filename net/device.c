@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 
 #include "host/hostcall.h"
+#include "mm/access.h"
 #include "net/net.h"
 #include "net/policy.h"
 

@@ -3,7 +3,9 @@
 #ifndef HL_NET_DEVICE_H
 #define HL_NET_DEVICE_H
 
-#include "mm/mm.h"
+#include <stdint.h>
+
+struct mm;
 
 struct net;
 

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "host/hostcall.h"
+#include "mm/mm.h"
 #include "net/host_sock.h"
 #include "util/time.h"
 

@@ -24,6 +24,7 @@
 
 #include "cred/cred.h"
 #include "host/hostcall.h"
+#include "mm/access.h"
 #include "net/device.h"
 #include "net/net.h"
 #include "net/policy.h"

@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <sys/ioctl.h>
 
+#include "mm/access.h"
+#include "mm/mm.h"
 #include "net/device.h"
 #include "net/unix_sock.h"
 

@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <string.h>
 
+#include "mm/mm.h"
 #include "net/unix_sock.h"
 
 #define POLL_READ  (POLLIN | POLLRDNORM)

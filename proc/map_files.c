@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 
 #include "kernel/sandbox.h"
+#include "mm/vma.h"
 #include "proc/proc.h"
 
 /* A search for a vma with a file: by its name here, or by how many come before it. */

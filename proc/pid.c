@@ -13,6 +13,7 @@
 #include "kernel/process.h"
 #include "kernel/sandbox.h"
 #include "kernel/task.h"
+#include "mm/access.h"
 #include "mm/usage.h"
 #include "proc/net.h"
 #include "proc/proc.h"

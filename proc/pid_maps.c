@@ -13,6 +13,9 @@
 #include "kernel/sandbox.h"
 #include "kernel/task.h"
 #include "kernel/vsyscall.h"
+#include "mm/access.h"
+#include "mm/maps.h"
+#include "mm/vma.h"
 #include "proc/proc.h"
 
 /* Of the file behind a vma; zeros: there is none. */

@@ -10,6 +10,7 @@
 #include "kernel/process.h"
 #include "kernel/sandbox.h"
 #include "kernel/task.h"
+#include "mm/maps.h"
 #include "proc/proc.h"
 
 #define COREDUMP_FILTER_MASK 0x1ffU /* Linux's MMF_DUMP_FILTER_MASK */

@@ -7,6 +7,15 @@
 #include <sys/stat.h>
 
 #include "fs/mount.h"
+#include "mm/advise.h"
+#include "mm/brk.h"
+#include "mm/lock.h"
+#include "mm/map.h"
+#include "mm/maps.h"
+#include "mm/protect.h"
+#include "mm/remap.h"
+#include "mm/sync.h"
+#include "mm/vma.h"
 #include "sys/sys.h"
 
 #ifndef MAP_FIXED_NOREPLACE

@@ -17,6 +17,7 @@
 #include "kernel/restart.h"
 #include "kernel/sandbox.h"
 #include "kernel/task.h"
+#include "mm/access.h"
 
 /* Defines the handler of `name`; its six raw arguments are a[0]..a[5]. */
 #define SYSCALL_DEFINE(name)                                                                       \

@@ -7,6 +7,9 @@
 
 #include "kernel/process.h"
 #include "kernel/sandbox.h"
+#include "mm/access.h"
+#include "mm/maps.h"
+#include "mm/vma.h"
 #include "trace/observe.h"
 #include "sys/table.h"
 #include "trace/print.h"

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
+#include "mm/access.h"
 #include "trace/print.h"
 
 void print_nothing(struct print *p, int i, const struct names *names)

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include "mm/access.h"
 #include "trace/print.h"
 
 union address {

@@ -10,6 +10,7 @@
 
 #include "arch/prctl.h"
 #include "arch/syscall.h"
+#include "mm/access.h"
 #include "trace/print.h"
 
 /* ---- clone: strace prints the stack first and leaves out what the flags do not ask for ---- */

@@ -6,6 +6,7 @@
 
 #include "arch/sigframe.h"
 #include "kernel/sandbox.h"
+#include "mm/access.h"
 #include "trace/print.h"
 
 /* strace's names: 32 is RTMIN as the kernel counts, then RT_1 ... */

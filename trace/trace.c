@@ -34,6 +34,7 @@ static const struct {
 	const struct names *names;
 	enum when when;
 } types[] = {
+#include "mm/access.h"
 #include "sys/arg_types.def"
 };
 #undef TYPE

@@ -6,6 +6,7 @@
 #include "fs/cpiofs/internal.h"
 #include "fs/cpiofs/scan.h"
 #include "fs/cpiofs/unpack.h"
+#include "mm/mm.h"
 
 /* How often what was unpacked may be an archive that goes on compressed. */
 #define UNPACK_MAX 8

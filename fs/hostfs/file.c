@@ -17,6 +17,7 @@
 #include "fs/hostfs/internal.h"
 #include "fs/mount.h"
 #include "host/hostcall.h"
+#include "mm/access.h"
 
 #ifndef RWF_NOAPPEND
 #define RWF_NOAPPEND 0x20

@@ -19,6 +19,7 @@
 #include "fs/hostfs/internal.h"
 #include "host/fdpath.h"
 #include "host/hostcall.h"
+#include "mm/access.h"
 
 #define CHUNK     65536
 #define PIPE_ATOM 4096 /* PIPE_BUF: what a writable pipe takes without waiting */

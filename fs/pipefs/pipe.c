@@ -20,6 +20,8 @@
 
 #include "fs/anon.h"
 #include "cred/user.h"
+#include "mm/access.h"
+#include "mm/mm.h"
 #include "util/lock.h"
 #include "util/ref.h"
 

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "fs/ramfs/internal.h"
+#include "mm/mm.h"
 
 static void destroy(struct filesystem *fs)
 {

@@ -38,6 +38,7 @@
 #include "kernel/sandbox.h"
 #include "kernel/task.h"
 #include "kernel/tty/tty.h"
+#include "mm/access.h"
 #include "util/lock.h"
 
 #define PTMX_MINOR 2

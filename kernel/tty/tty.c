@@ -17,6 +17,7 @@
 #include "kernel/restart.h"
 #include "kernel/sandbox.h"
 #include "kernel/task.h"
+#include "mm/access.h"
 
 enum { TTYAUX_TTY, TTYAUX_CONSOLE }; /* minors of TTYAUX_MAJOR */
 

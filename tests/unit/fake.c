@@ -7,7 +7,9 @@
 #include <sys/mman.h>
 
 #include "mm/backing.h"
+#include "mm/fault.h"
 #include "mm/filecache.h"
+#include "mm/map.h"
 #include "mm/pagestore.h"
 #include "mm/populate.h"
 #include "mm/vma.h"

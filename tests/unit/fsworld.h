@@ -26,6 +26,7 @@
 #include "fs/mount.h"
 #include "fs/ramfs/ramfs.h"
 #include "mm/arena.h"
+#include "mm/mm.h"
 #include "platform/physmem.h"
 
 struct fsworld {

@@ -10,6 +10,7 @@
 #include <sys/auxv.h>
 
 #include "loader/script.h"
+#include "mm/access.h"
 #include "mm/vma.h"
 
 static struct world w;

@@ -8,8 +8,18 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "mm/access.h"
+#include "mm/advise.h"
 #include "mm/backing.h"
+#include "mm/brk.h"
+#include "mm/fault.h"
+#include "mm/fork.h"
+#include "mm/map.h"
+#include "mm/maps.h"
+#include "mm/pagesource.h"
 #include "mm/pagestore.h"
+#include "mm/protect.h"
+#include "mm/remap.h"
 #include "mm/uio.h"
 #include "mm/vma.h"
 

@@ -16,6 +16,13 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "mm/access.h"
+#include "mm/advise.h"
+#include "mm/fork.h"
+#include "mm/lock.h"
+#include "mm/map.h"
+#include "mm/protect.h"
+#include "mm/remap.h"
 #include "mm/vma.h"
 
 /* The host maps nothing here by itself, and every sanitizer leaves these addresses to programs. */
