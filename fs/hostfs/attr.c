@@ -117,7 +117,8 @@ static bool is_foreign_device(struct inode *i)
 
 	if (!is_device(i))
 		return false;
-	if (!i->fs->root || S_ISBLK(i->type) || hostfs_statx(hostfs_fd(i), "", STATX_TYPE, &st))
+	if (!i->fs->root || hostfs_of(i)->contained || S_ISBLK(i->type) ||
+	    hostfs_statx(hostfs_fd(i), "", STATX_TYPE, &st))
 		return true;
 	return !device_harmless(makedev(st.stx_rdev_major, st.stx_rdev_minor));
 }

@@ -75,8 +75,8 @@ int hostfs_may_xattr(struct inode *i, struct caller *c, const char *name, bool w
 ssize_t hostfs_filter_xattrs(const struct hostfs *h, char *names, ssize_t n);
 /* `mode` with its S_IFMT part. */
 bool hostfs_allows_mode(const struct hostfs *h, mode_t mode);
-/* Before a file is written to by other means than a write, which would do it. 0, or -errno where the
- * bits cannot be taken off. */
+/* Before a file is written to by other means than a write, which would do it. 0, or -errno where
+ * the bits cannot be taken off. */
 int hostfs_drop_set_id(struct inode *i);
 /* Was so much access given with an inherited descriptor? 0 or -EACCES; 0 for other inodes. */
 int hostfs_granted(struct inode *i, int mask);

@@ -289,7 +289,7 @@ int hostfs_walk_getattr(struct inode *dir, struct caller *c, const char *names, 
 	*done = false;
 	if (l.len < len)
 		return walk_retry(&l, -EAGAIN, out);
-	bool single = !strchr(l.names, '/') && strcmp(l.names, ".");
+	bool single = !strchr(l.names, '/') && strcmp(l.names, ".") && strcmp(l.names, "..");
 	err = single ? getattr_name(&l, mask, st) : -EAGAIN;
 	if (err == -EAGAIN)
 		err = getattr_path(&l, mask, st);

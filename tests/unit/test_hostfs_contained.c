@@ -254,8 +254,8 @@ static void changed_owners(void **state)
 	assert_int_equal(change_owner(w, "/file", 1000, 1000), -EPERM);
 }
 
-/* What the caller may do is no more than half of the answer: another user of the guest's is asked by
- * the modes it sees. */
+/* What the caller may do is no more than half of the answer: another user of the guest's is asked
+ * by the modes it sees. */
 static void other_users(void **state)
 {
 	struct fsworld *w = *state;

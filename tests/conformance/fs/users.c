@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Who may do what to files in memory, and what becomes of their modes and owners: users of each kind
- * do each operation in directories of each mode. tmpfs natively, ramfs under hl.
+ * Who may do what to files in memory, and what becomes of their modes and owners: users of each
+ * kind do each operation in directories of each mode. tmpfs natively, ramfs under hl.
  */
 #include <grp.h>
 #include <linux/capability.h>
