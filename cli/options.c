@@ -173,6 +173,34 @@ static bool parse_size(const char *s, uint64_t *out)
 	return !*rest && *out >> shift == n && *out <= INT64_MAX;
 }
 
+static const char mount_usage[] =
+    "--mount takes HOST[:GUEST][:ro], GUEST an absolute path, not '%s'";
+
+/* Colons part the names: a host's name with one in it can be given through hl.h, or by a symlink. */
+static int opt_mount(struct run *r, const char *arg)
+{
+	char *host = strdup(arg), *guest = host ? strchr(host, ':') : NULL, *rest = NULL;
+	bool read_only = false;
+
+	if (!host)
+		return report_no_memory(&r->out);
+	if (guest)
+		*guest++ = '\0';
+	if (guest && *guest == '/' && (rest = strchr(guest, ':')))
+		*rest++ = '\0';
+	else if (guest && *guest != '/') {
+		rest = guest;
+		guest = NULL;
+	}
+	if (rest)
+		read_only = strcmp(rest, "ro") == 0;
+	bool good = *host && (!rest || read_only);
+	if (good)
+		hl_config_add_mount(r->cfg, host, guest, read_only);
+	free(host);
+	return good ? 0 : usage_error(&r->out, mount_usage, arg);
+}
+
 static int opt_tmpfs(struct run *r, const char *arg)
 {
 	const char *colon = strrchr(arg, ':');
@@ -211,6 +239,7 @@ static const struct option_def {
 	{ "clear-env", 0, no_argument, opt_clear_env },
 	{ "workdir", 0, required_argument, opt_workdir },
 	{ "root", 0, required_argument, opt_root },
+	{ "mount", 0, required_argument, opt_mount },
 	{ "tmpfs", 0, required_argument, opt_tmpfs },
 	{ "user", 0, required_argument, opt_user },
 	{ "hostname", 0, required_argument, opt_hostname },

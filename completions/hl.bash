@@ -7,7 +7,7 @@ _hl() {
 	# The first word that is neither an option nor an option's value is the program: from there on complete for it.
 	while [ "$i" -lt "$COMP_CWORD" ]; do
 		case ${COMP_WORDS[i]} in
-		-t | --timeout | --env | --workdir | --sysroot | --platform | --root | --tmpfs | --user | --hostname) i=$((i + 2)) ;;
+		-t | --timeout | --env | --workdir | --sysroot | --platform | --root | --mount | --tmpfs | --user | --hostname) i=$((i + 2)) ;;
 		-* | =*) i=$((i + 1)) ;;
 		run) if [ "$i" = 1 ]; then i=2; else break; fi ;;
 		*) break ;;
@@ -34,6 +34,7 @@ _hl() {
 	fi
 	case $prev in
 	--workdir | --sysroot | --root) mapfile -t COMPREPLY < <(compgen -d -- "$cur") && return ;;
+	--mount) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
 	--platform) mapfile -t COMPREPLY < <(compgen -W 'auto kvm process' -- "$cur") && return ;;
 	--user) mapfile -t COMPREPLY < <(compgen -u -- "$cur") && return ;;
 	--env) mapfile -t COMPREPLY < <(compgen -v -- "$cur") && return ;;
@@ -43,7 +44,7 @@ _hl() {
 	-*)
 		mapfile -t COMPREPLY < <(compgen -W '-h --help -V --version -v --verbose -q --quiet -t --timeout --strace
 			--strace= --strace=json: --stats --platform --sysroot --host-priority --env --clear-env --workdir
-			--root --tmpfs --user --hostname' -- "$cur")
+			--root --mount --tmpfs --user --hostname' -- "$cur")
 		;;
 	*/*) mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
 	*) mapfile -t COMPREPLY < <(

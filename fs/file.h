@@ -96,6 +96,7 @@ struct file {
 	_Atomic unsigned flags;  /* O_ACCMODE, O_APPEND, O_NONBLOCK... as F_GETFL gives them */
 	struct mutex pos_lock;
 	int64_t pos; /* guarded by pos_lock; not used by files whose position the host keeps */
+	_Atomic unsigned mounts_read; /* fs/readdir.c */
 	/* epoll instances that watch it (kernel/epoll.c). `gone` is set with the first of them and
 	 * is called when the last reference is dropped, before release. */
 	struct mutex watch_lock;

@@ -142,9 +142,19 @@ HL_API void hl_config_set_hostname(struct hl_config *cfg, const char *name);
 
 /* `dir`, a directory of the host, is "/". Changes of its files are changes on the host. */
 HL_API void hl_config_set_root(struct hl_config *cfg, const char *dir);
-/* An empty file system in memory at `guest`, of `bytes` at most (0: half of the machine's memory).
- * `guest` is absolute and need not exist; not "/", nor /bin, /dev, /proc, /sys, /usr or below. Of
- * several mounts the one with the longest path counts. */
+/*
+ * `host`, a directory or a regular file of the host, is seen at `guest`, in any world (NULL: at
+ * "/host"); with `read_only` every change there is EROFS. No path leads out of it: neither "..",
+ * nor a symlink, whose text is looked up in the guest's tree. Set-user-ID bits have no effect on
+ * it, and devices are not opened. What hl may not do there, the guest may not either.
+ *
+ * `guest` is absolute and need not exist; not "/", nor /bin, /dev, /proc, /sys, /usr or below, and
+ * not the place of another mount. Of several mounts the one with the longest path counts.
+ */
+HL_API void hl_config_add_mount(struct hl_config *cfg, const char *host, const char *guest,
+				bool read_only);
+/* An empty file system in memory at `guest`, of `bytes` at most (0: half of the machine's memory);
+ * `guest` as above. */
 HL_API void hl_config_add_tmpfs(struct hl_config *cfg, const char *guest, uint64_t bytes);
 /* Absolute paths are looked up under this host directory first, then on the host: for a foreign
  * libc. */

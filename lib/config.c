@@ -18,6 +18,8 @@
 #include "fs/vfs.h"
 #include "lib/user.h"
 
+#define DEFAULT_PLACE "/host" /* of a mount that names none */
+
 const char *hl_version(void)
 {
 	return HL_VERSION;
@@ -184,6 +186,17 @@ void hl_config_set_hostname(struct hl_config *cfg, const char *name)
 	if (name && (!*name || strlen(name) > HOST_NAME_MAX))
 		remember_invalid(cfg, "a host name has 1 to 64 bytes", name);
 	set_string(cfg, &cfg->hostname, name);
+}
+
+void hl_config_add_mount(struct hl_config *cfg, const char *host, const char *guest, bool read_only)
+{
+	unsigned flags = MOUNT_NOSUID | MOUNT_NODEV | (read_only ? MOUNT_RDONLY : 0);
+
+	if (cfg)
+		add_mount(cfg, &(struct mount_spec){ .type = "hostfs",
+						     .source = host,
+						     .target = guest ? guest : DEFAULT_PLACE,
+						     .flags = flags });
 }
 
 void hl_config_add_tmpfs(struct hl_config *cfg, const char *guest, uint64_t bytes)

@@ -119,12 +119,65 @@ static const struct mount_type *find_type(const char *name)
 	return NULL;
 }
 
+/* The length of the first names of a path, one more than in the first `len` bytes. */
+static size_t next_name(const char *path, size_t len)
+{
+	return len + 1 + strcspn(path + len + 1, "/");
+}
+
+/* An empty directory at the first `at` bytes of `target`, with those in it that its first `len`
+ * bytes name: something is to be mounted in the last one. */
+static int mount_filler(struct sandbox *sb, const char *target, size_t at, size_t len)
+{
+	const struct ramfs_options opt = { .type = "tmpfs", .mode = 0755 };
+	char path[PATH_MAX];
+	struct filesystem *fs;
+	int err = ramfs_create(&sb->mem, vfs_new_dev(sb->vfs), &opt, &fs);
+
+	if (err)
+		return err;
+	for (size_t end = at; !err && end < len;) {
+		end = next_name(target, end);
+		snprintf(path, sizeof path, "%.*s", (int)(end - at), target + at);
+		err = ramfs_make(fs, path, S_IFDIR | 0755, 0, NULL);
+	}
+	if (err) {
+		filesystem_put(fs);
+		return err;
+	}
+	snprintf(path, sizeof path, "%.*s", (int)at, target);
+	return mnt_ns_mount(nsproxy_mnt(sb->nsproxy), path, fs, MOUNT_RDONLY, "none");
+}
+
+/* What is mounted needs no name of its own, but a directory to have it in. Where the guest's tree
+ * has none, the first name that is missing becomes a filler. */
+static int make_parents(struct sandbox *sb, const char *target)
+{
+	size_t len = (size_t)(strrchr(target, '/') - target), end = 0;
+	char path[PATH_MAX];
+	struct visitor v;
+	struct statx st;
+	int err = len ? visitor_init(&v, sb, sb->vfs->monitor, NULL) : 0;
+
+	if (!len)
+		return 0;
+	while (!err && end < len) {
+		end = next_name(target, end);
+		snprintf(path, sizeof path, "%.*s", (int)end, target);
+		err = vfs_getattr(&v.caller, NULL, path, WALK_DIRECTORY, STATX_TYPE, &st);
+	}
+	visitor_done(&v);
+	return err == -ENOENT ? mount_filler(sb, target, end, len) : err;
+}
+
 static int mount_one(struct sandbox *sb, const struct mount_spec *m, struct why *why)
 {
 	const struct mount_type *type = find_type(m->type);
 	struct filesystem *fs;
-	int err = type ? type->make(sb, m, &fs, why) : -ENODEV;
+	int err = type ? make_parents(sb, m->target) : -ENODEV;
 
+	if (!err)
+		err = type->make(sb, m, &fs, why);
 	if (!err)
 		err = mnt_ns_mount(nsproxy_mnt(sb->nsproxy), m->target, fs, m->flags,
 				   type->host_source ? type->name : m->source);

@@ -9,6 +9,7 @@
 #include "fs/mount.h"
 #include "fs/names.h"
 #include "fs/notify.h"
+#include "fs/readdir.h"
 #include "sys/at.h"
 
 /* Both layouts have the same size for the same name. */
@@ -79,7 +80,7 @@ static int64_t read_dents(struct task *t, struct file *f, gva_t addr, size_t siz
 	d.buf = malloc(room ? room : 1);
 	if (!d.buf)
 		return -ENOMEM;
-	int64_t r = f->ops->readdir(f, &c, &d.emit);
+	int64_t r = vfs_readdir(f, &c, &d.emit);
 	notify_file(f, IN_ACCESS);
 	if (!d.used && (r == -EINVAL || (!r && d.full)))
 		r = room < wanted ? -EFAULT : -EINVAL;
