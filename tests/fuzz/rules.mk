@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-# libFuzzer targets, one a parser: make fuzz-elf [SECONDS=60]. They need clang and build in a place of their own.
+# libFuzzer targets, one a parser: make fuzz-elf, fuzz-cpio [FUZZ_SECONDS=60]. They need clang and build in a place of their own.
 
 FUZZ_SECONDS ?= 60
 FUZZ_BUILD   ?= build-fuzz
 FUZZ         := $(BUILD)/tests/fuzz
-FUZZ_LIB     := $(filter $(addprefix $(BUILD)/,util/% host/% arch/% platform/physmem.% mm/% fs/% loader/%),$(LIB_OBJS))
+FUZZ_LIB     := $(filter $(addprefix $(BUILD)/,util/% host/% arch/% platform/physmem.% mm/% cred/% fs/% loader/%),$(LIB_OBJS))
 
 .PHONY: fuzz-elf fuzz-run-elf
 fuzz-elf:
@@ -29,7 +29,23 @@ fuzz-run-elf: $(FUZZ)/elf $(FUZZ)/elf-seeds
 	$(FUZZ)/elf -max_total_time=$(FUZZ_SECONDS) -max_len=40000 -rss_limit_mb=4096 -print_final_stats=1 \
 	    -artifact_prefix=$(FUZZ)/ $(FUZZ)/elf-corpus $(FUZZ)/elf-seeds
 
--include $(FUZZ)/elf.c.d
+# Archives: what tools make of a small tree, and orders that make others.
+.PHONY: fuzz-cpio fuzz-run-cpio
+fuzz-cpio:
+	$(MAKE) BUILD=$(FUZZ_BUILD) CC="$(if $(findstring ccache,$(CC)),ccache )clang" SAN=fuzzer-no-link,address,undefined fuzz-run-cpio
+
+$(FUZZ)/cpio: $(FUZZ)/cpio.c.o $(BUILD)/tests/unit/fake.c.o $(BUILD)/tests/unit/exec_world.c.o $(FUZZ_LIB)
+	$(CC) -pthread -fsanitize=fuzzer,address,undefined -Wl,--wrap=exec_open -o $@ $^ -lcmocka $(HL_LIBS) $(LDLIBS)
+
+$(FUZZ)/cpio-seeds: tests/fuzz/cpio-seeds tests/fuzz/rules.mk
+	tests/fuzz/cpio-seeds $@
+
+fuzz-run-cpio: $(FUZZ)/cpio $(FUZZ)/cpio-seeds
+	@mkdir -p $(FUZZ)/cpio-corpus
+	$(FUZZ)/cpio -max_total_time=$(FUZZ_SECONDS) -max_len=8192 -rss_limit_mb=2048 -print_final_stats=1 \
+	    -artifact_prefix=$(FUZZ)/ $(FUZZ)/cpio-corpus $(FUZZ)/cpio-seeds
+
+-include $(FUZZ)/elf.c.d $(FUZZ)/cpio.c.d
 
 # The fuzzer of system calls (tests/fuzz/calls/fuzz.h).
 #: make fuzz-calls        random typed calls, confined  [TIME=60] [SEED=N] [PLATFORM=process] [SAN=...]
