@@ -61,6 +61,14 @@ size_t archive_copy(const struct archive *a, uint64_t off, void *dst, size_t n)
 	return n - fixup_copy(dst, a->map + off, n);
 }
 
+size_t archive_read(const struct archive *a, uint64_t off, void *dst, size_t n)
+{
+	if (a->arena || off >= a->size)
+		return archive_copy(a, off, dst, n);
+	ssize_t got = pread(a->mf->fd, dst, min64(n, a->size - off), (off_t)off);
+	return got < 0 ? 0 : (size_t)got;
+}
+
 uint64_t archive_size_now(const struct archive *a)
 {
 	struct stat st;

@@ -32,6 +32,9 @@ int archive_open(struct archive *a, struct physmem *pm, int fd, const char *name
 void archive_close(struct archive *a);
 /* Bytes copied: less than `n` where the file ends before. */
 size_t archive_copy(const struct archive *a, uint64_t off, void *dst, size_t n);
+/* The same by a host call where it is a file: for bytes that are looked at once, cheaper than pages
+ * that have to be mapped for it. */
+size_t archive_read(const struct archive *a, uint64_t off, void *dst, size_t n);
 /* How much of it there is now. */
 uint64_t archive_size_now(const struct archive *a);
 /* Sets the sentence "NAME: PROBLEM, at byte OFFSET", with the entry's name where there is one, and

@@ -17,6 +17,7 @@
 #include "util/minmax.h"
 
 #define ZEROES 4096UL /* are looked through in pieces of this size */
+#define NEAR   8192UL /* bytes that are read together: a header, a name, what is behind it */
 
 struct scan {
 	const struct archive *a;
@@ -26,7 +27,22 @@ struct scan {
 	bool any; /* an entry, or a trailer */
 	struct newc h;
 	char name[PATH_MAX];
+	uint64_t near_at; /* what `near` is of */
+	size_t near_len;
+	char near[NEAR];
 };
+
+/* As archive_copy, of up to NEAR bytes. */
+static size_t copy_near(struct scan *s, uint64_t off, void *dst, size_t n)
+{
+	if (off < s->near_at || off + n > s->near_at + s->near_len) {
+		s->near_at = off;
+		s->near_len = archive_read(s->a, off, s->near, NEAR);
+	}
+	n = min64(n, s->near_at + s->near_len - off);
+	memcpy(dst, s->near + (off - s->near_at), n);
+	return n;
+}
 
 static int bad(struct scan *s, const char *problem)
 {
@@ -61,21 +77,23 @@ static ssize_t read_target(void *arg, uint64_t header, char target[PATH_MAX])
 static void skip_zeroes(struct scan *s)
 {
 	char piece[ZEROES];
+	size_t n, i;
 
-	for (;;) {
-		size_t n = archive_copy(s->a, s->at, piece, sizeof piece), i = 0;
-		while (i < n && !piece[i])
+	if (copy_near(s, s->at, piece, 1) == 1 && piece[0])
+		return;
+	do {
+		n = copy_near(s, s->at, piece, sizeof piece);
+		for (i = 0; i < n && !piece[i];)
 			i++;
 		s->at += i;
-		if (i < n || n < sizeof piece)
-			return;
-		off_t data =
-		    s->a->arena ? (off_t)s->at : lseek(s->a->mf->fd, (off_t)s->at, SEEK_DATA);
+		if (i < sizeof piece || s->a->arena)
+			continue;
+		off_t data = lseek(s->a->mf->fd, (off_t)s->at, SEEK_DATA);
 		if (data > (off_t)s->at)
 			s->at = (uint64_t)data;
 		else if (data < 0 && errno == ENXIO)
 			s->at = s->a->size;
-	}
+	} while (i == sizeof piece);
 }
 
 /* Drops what may stand before the first name, and sees that nothing leads out or is empty. */
@@ -108,7 +126,7 @@ static int read_name(struct scan *s)
 	s->name[0] = '\0';
 	if (size == 0 || size > PATH_MAX)
 		return bad(s, size ? "a name longer than 4095 bytes" : "an entry without a name");
-	if (archive_copy(s->a, s->at + NEWC_HEADER, s->name, size) < size)
+	if (copy_near(s, s->at + NEWC_HEADER, s->name, size) < size)
 		return bad(s, "the archive ends in the middle of a name");
 	if (s->name[size - 1])
 		return bad(s, "a name without a NUL behind it");
@@ -155,7 +173,7 @@ static int scan_entry(struct scan *s)
 	char raw[NEWC_HEADER];
 	int err;
 
-	if (archive_copy(s->a, s->at, raw, sizeof raw) < sizeof raw)
+	if (copy_near(s, s->at, raw, sizeof raw) < sizeof raw)
 		return bad(s, "the archive ends in the middle of a header");
 	const char *problem = newc_parse(raw, &s->h);
 	if (!problem && s->at & 3)
@@ -190,7 +208,8 @@ static int scan_entries(struct scan *s, uint64_t *compressed)
 	int err = 0;
 
 	for (skip_zeroes(s); !err && s->at < s->a->size; skip_zeroes(s)) {
-		if (unpack_is_due(s->a, s->at)) {
+		char head[UNPACK_HEAD];
+		if (unpack_is_due(head, copy_near(s, s->at, head, sizeof head))) {
 			*compressed = s->at;
 			return 0;
 		}

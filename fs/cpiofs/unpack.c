@@ -132,11 +132,8 @@ static const struct format formats[] = {
 	{ .name = "lzop", .magic = "\x89LZO", .magic_len = 4 },
 };
 
-static const struct format *format_at(const struct archive *a, uint64_t off)
+static const struct format *find_format(const char *head, size_t n)
 {
-	char head[8] = { 0 };
-	size_t n = archive_copy(a, off, head, sizeof head);
-
 	for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {
 		const struct format *f = &formats[i];
 		if (n >= f->magic_len && memcmp(head, f->magic, f->magic_len) == 0)
@@ -145,9 +142,16 @@ static const struct format *format_at(const struct archive *a, uint64_t off)
 	return NULL;
 }
 
-bool unpack_is_due(const struct archive *a, uint64_t off)
+bool unpack_is_due(const char *head, size_t n)
 {
-	return format_at(a, off);
+	return find_format(head, n);
+}
+
+static const struct format *format_at(const struct archive *a, uint64_t off)
+{
+	char head[UNPACK_HEAD];
+
+	return find_format(head, archive_copy(a, off, head, sizeof head));
 }
 
 /* ---- */

@@ -8,8 +8,10 @@
 
 #include "fs/cpiofs/archive.h"
 
-/* Does something compressed begin at `off`? */
-bool unpack_is_due(const struct archive *a, uint64_t off);
+#define UNPACK_HEAD 8UL
+
+/* Does something compressed begin with these bytes, UNPACK_HEAD or fewer? */
+bool unpack_is_due(const char *head, size_t n);
 /* Makes *out of the first `off` bytes of `a` as they are, what is compressed behind them unpacked,
  * and what follows that as it is. The pages come from the arena, within the budget of the sandbox:
  * where they would not, that is the end of it. 0 or -errno with the sentence set. */
