@@ -204,6 +204,10 @@ static void check_page(struct mm *mm, const struct vma *v, const struct backing 
 	size_t i = run_find(s, addr.v);
 	bool mapped = i < s->n && s->runs[i].start <= addr.v;
 
+	/* What may be written in place is nobody else's: mm/advise.c counts on it. */
+	if (b->owned && !b->cow)
+		assert_true(arena_page_exclusive(mm->host->arena, backing_off(b, addr)));
+
 	if (!mm_rights(v, b)) {
 		assert_false(mapped);
 		return;
