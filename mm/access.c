@@ -198,34 +198,30 @@ struct gather {
 	gva_t stopped; /* the address that was not accessible */
 };
 
-/* One segment; false when it could not be covered whole. */
-static bool gather_seg(struct mm *mm, struct gather *g, gva_t addr, size_t n)
-{
-	while (n > 0 && g->nr < g->max) {
-		struct span s;
-
-		g->stopped = addr;
-		if (!gva_range_ok(addr, n) || span_at(mm, addr, n, g->access, false, &s) != SPAN_OK)
-			return false;
-		g->iov[g->nr++] = (struct iovec){ s.host, s.len };
-		g->covered += s.len;
-		addr = gva_add(addr, s.len);
-		n -= s.len;
-	}
-	return n == 0;
-}
-
 /* True when nothing more can be had: all covered, or all of `iov` used. */
-static bool gather_all(struct mm *mm, struct gather *g, const struct guest_iovec *segs, size_t skip,
-		       size_t n)
+static bool gather(struct mm *mm, struct gather *g, const struct guest_iovec *segs, size_t skip,
+		   size_t n)
 {
 	g->nr = 0;
 	g->covered = 0;
 	for (; g->covered < n; segs++, skip = 0) {
-		size_t len = min64(segs->len - skip, n - g->covered);
+		gva_t addr = gva_add(segs->base, skip);
+		size_t left = min64(segs->len - skip, n - g->covered);
 
-		if (!gather_seg(mm, g, gva_add(segs->base, skip), len))
-			return g->nr == g->max;
+		while (left > 0) {
+			struct span s;
+
+			if (g->nr == g->max)
+				return true;
+			g->stopped = addr;
+			if (!gva_range_ok(addr, left) ||
+			    span_at(mm, addr, left, g->access, false, &s) != SPAN_OK)
+				return false;
+			g->iov[g->nr++] = (struct iovec){ s.host, s.len };
+			g->covered += s.len;
+			addr = gva_add(addr, s.len);
+			left -= s.len;
+		}
 	}
 	return true;
 }
@@ -236,7 +232,7 @@ int mm_access_segs(struct mm *mm, const struct guest_iovec *segs, size_t skip, s
 	struct gather g = { .access = write ? GUEST_WRITE : GUEST_READ, .iov = iov, .max = max };
 	gva_t bad = GVA(GUEST_TASK_SIZE);
 
-	for (int tries = 0; !gather_all(mm, &g, segs, skip, n) && tries < GATHER_TRIES; tries++) {
+	for (int tries = 0; !gather(mm, &g, segs, skip, n) && tries < GATHER_TRIES; tries++) {
 		if (gva_eq(g.stopped, bad) || g.stopped.v >= GUEST_TASK_SIZE)
 			break;
 		if (!fault_in(mm, g.stopped, g.access, false))

@@ -68,23 +68,6 @@ static void extent_augment(struct rb_node *n)
 		e->max = extent_of(n->right)->max;
 }
 
-/* The lowest extent of at least `n` pages. */
-static struct extent *extent_lowest(struct rb_tree *t, uint64_t n)
-{
-	struct rb_node *p = t->root;
-
-	if (!p || extent_of(p)->max < n)
-		return NULL;
-	for (;;) {
-		if (p->left && extent_of(p->left)->max >= n)
-			p = p->left;
-		else if (extent_of(p)->end - extent_of(p)->start >= n)
-			return extent_of(p);
-		else
-			p = p->right;
-	}
-}
-
 /* Links a new extent; it must not touch another. Without memory for the node the offsets are lost:
  * they cost nothing. */
 static void extent_insert(struct rb_tree *t, uint64_t start, uint64_t end)
@@ -108,30 +91,21 @@ static void extent_delete(struct rb_tree *t, struct extent *e)
 	free(e);
 }
 
-/* The neighbours of the used range that starts at `start`. */
-static void extent_neighbours(struct rb_tree *t, uint64_t start, struct extent **below,
-			      struct extent **above)
+/* Gives [start, end), which is in no extent, back to the tree. */
+static void extent_add(struct rb_tree *t, uint64_t start, uint64_t end)
 {
-	struct rb_node *p = t->root;
+	struct extent *below = NULL, *above = NULL;
 
-	*below = *above = NULL;
-	while (p) {
+	for (struct rb_node *p = t->root; p;) {
 		struct extent *e = extent_of(p);
 		if (e->start < start) {
-			*below = e;
+			below = e;
 			p = p->right;
 		} else {
-			*above = e;
+			above = e;
 			p = p->left;
 		}
 	}
-}
-
-static void extent_add(struct rb_tree *t, uint64_t start, uint64_t end)
-{
-	struct extent *below, *above;
-
-	extent_neighbours(t, start, &below, &above);
 	if (above && above->start == end) {
 		end = above->end;
 		extent_delete(t, above);
@@ -147,10 +121,20 @@ static void extent_add(struct rb_tree *t, uint64_t start, uint64_t end)
 /* Takes the lowest `n` pages in a row out of the tree. False: there are none. */
 static bool extent_take(struct rb_tree *t, uint64_t n, uint64_t *start)
 {
-	struct extent *e = extent_lowest(t, n);
+	struct rb_node *p = t->root;
+	struct extent *e;
 
-	if (!e)
+	if (!p || extent_of(p)->max < n)
 		return false;
+	for (;;) {
+		e = extent_of(p);
+		if (p->left && extent_of(p->left)->max >= n)
+			p = p->left;
+		else if (e->end - e->start >= n)
+			break;
+		else
+			p = p->right;
+	}
 	*start = e->start;
 	e->start += n;
 	if (e->start == e->end)
@@ -422,17 +406,12 @@ bool arena_room(struct arena *a, uint64_t len)
 	return budget_room(a->budget, len);
 }
 
-static void punch(struct arena *a, uint64_t off, uint64_t len)
-{
-	if (fallocate(a->mf->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)off,
-		      (off_t)len) != 0)
-		memset(a->base + off, 0, len);
-}
-
 void arena_discard(struct arena *a, uint64_t off, uint64_t len)
 {
-	uint64_t end = off + len;
-
-	for (; off < end && !a->retired; off += PUNCH_UNIT)
-		punch(a, off, min64(end - off, PUNCH_UNIT));
+	for (uint64_t end = off + len, n; off < end && !a->retired; off += n) {
+		n = min64(end - off, PUNCH_UNIT);
+		if (fallocate(a->mf->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)off,
+			      (off_t)n) != 0)
+			memset(a->base + off, 0, n);
+	}
 }

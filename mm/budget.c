@@ -177,20 +177,16 @@ static uint64_t private_bytes(const struct budget *b)
 	return resident > shared ? (resident - shared) * PAGE_SIZE : 0;
 }
 
-/* Linux 6.2 and later tell the number of descriptors as the size of the directory; others say 0. */
-static uint64_t descriptors(const struct budget *b)
-{
-	struct stat st;
-
-	return b->fd_dir >= 0 && fstat(b->fd_dir, &st) == 0 ? (uint64_t)st.st_size : 0;
-}
-
 uint64_t budget_measure(struct budget *b)
 {
-	uint64_t private = private_bytes(b), counted = b->counts->bytes;
+	uint64_t private = private_bytes(b), counted = b->counts->bytes, descriptors = 0;
+	struct stat st;
 
 	b->uncounted = private > counted ? private - counted : 0;
-	return arena_resident(b->arena) + private + descriptors(b) * DESCRIPTOR_BYTES +
+	/* Linux 6.2 and later tell their number as the size of the directory; others say 0. */
+	if (b->fd_dir >= 0 && fstat(b->fd_dir, &st) == 0)
+		descriptors = (uint64_t)st.st_size;
+	return arena_resident(b->arena) + private + descriptors * DESCRIPTOR_BYTES +
 	       kernel_bytes(b);
 }
 
@@ -255,12 +251,6 @@ static void *watch(void *arg)
 	return NULL;
 }
 
-static void start_thread(struct budget *b)
-{
-	lock_assert_held(&b->lock);
-	b->started = host_thread_start(&b->thread, STACK_BYTES, 0, watch, b) == 0;
-}
-
 static void begin_watching(struct budget *b)
 {
 	if (b->watching)
@@ -269,7 +259,7 @@ static void begin_watching(struct budget *b)
 	if (!b->stop) {
 		b->watching = true;
 		if (!b->started)
-			start_thread(b);
+			b->started = !host_thread_start(&b->thread, STACK_BYTES, 0, watch, b);
 		cond_signal(&b->changed);
 	}
 	mutex_unlock(&b->lock);

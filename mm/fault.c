@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <signal.h>
 
+#include "host/fixup.h"
 #include "mm/fork.h"
 #include "mm/populate.h"
 
@@ -108,6 +109,7 @@ static int cow_copy_range(struct mm *mm, gva_t start, gva_t end)
 {
 	struct arena *arena = mm->host->arena;
 	uint64_t len = gva_diff(end, start), off;
+	const void *src;
 	struct backing *b, old;
 	int err = backing_isolate(mm, start, end);
 
@@ -116,7 +118,8 @@ static int cow_copy_range(struct mm *mm, gva_t start, gva_t end)
 	if (err)
 		return err;
 	b = backing_at(mm, start);
-	if (memfile_read(b->mf, b->off, arena_ptr(arena, off), len) > 0) {
+	src = memfile_ptr(b->mf, b->off, len);
+	if (!src || fixup_copy(arena_ptr(arena, off), src, len) > 0) {
 		arena_unref(arena, off, len);
 		return -EFAULT;
 	}
@@ -148,19 +151,6 @@ static int cow_break(struct mm *mm, struct vma *v, gva_t page)
 	return err;
 }
 
-/* The signal for a fault that could not be served. */
-static int fault_signal(int err, int *si_code)
-{
-	*si_code = BUS_ADRERR;
-	return err == -ENOMEM ? -SIGKILL : -SIGBUS;
-}
-
-static int fault_segv(int code, int *si_code)
-{
-	*si_code = code;
-	return -SIGSEGV;
-}
-
 /* Could its owner make it writable, and would then write to a copy? (Linux's is_cow_mapping) */
 static bool may_be_copied(const struct vma *v)
 {
@@ -176,10 +166,10 @@ int mm_fault_locked(struct mm *mm, gva_t addr, unsigned access, bool force, int 
 	struct backing *b;
 	int err;
 
-	if (!v)
-		return fault_segv(SEGV_MAPERR, si_code);
-	if (!vma_allows(v, access) && !(force && (!write || may_be_copied(v))))
-		return fault_segv(SEGV_ACCERR, si_code);
+	if (!v || (!vma_allows(v, access) && !(force && (!write || may_be_copied(v))))) {
+		*si_code = v ? SEGV_ACCERR : SEGV_MAPERR;
+		return -SIGSEGV;
+	}
 	b = backing_at(mm, page);
 	if (!b) {
 		err = fault_missing(mm, v, page, write);
@@ -192,7 +182,10 @@ int mm_fault_locked(struct mm *mm, gva_t addr, unsigned access, bool force, int 
 	}
 	if (!err && write && b->cow)
 		err = cow_break(mm, v, page);
-	return err ? fault_signal(err, si_code) : 0;
+	if (!err)
+		return 0;
+	*si_code = BUS_ADRERR;
+	return err == -ENOMEM ? -SIGKILL : -SIGBUS;
 }
 
 int mm_fault(struct mm *mm, gva_t addr, unsigned access, int *si_code)

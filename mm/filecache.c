@@ -57,17 +57,6 @@ static void file_drop(struct filecache *c, struct cached_file *f)
 	free(f);
 }
 
-static struct cached_file *file_find(struct filecache *c, struct pagesource *ps)
-{
-	struct cached_file *f;
-
-	list_for_each (f, &c->files, node) {
-		if (f->source == ps)
-			return f;
-	}
-	return NULL;
-}
-
 static struct cached_file *file_new(struct filecache *c, struct pagesource *ps, uint64_t version)
 {
 	uint64_t size = PAGE_UP(ps->ops->size(ps)), nr = (size + UNIT - 1) / UNIT;
@@ -87,8 +76,12 @@ static struct cached_file *file_new(struct filecache *c, struct pagesource *ps, 
 static struct cached_file *file_get_entry(struct filecache *c, struct pagesource *ps)
 {
 	uint64_t version = ps->ops->version ? ps->ops->version(ps) : 0;
-	struct cached_file *f = file_find(c, ps);
+	struct cached_file *f = NULL, *each;
 
+	list_for_each (each, &c->files, node) {
+		if (each->source == ps)
+			f = each;
+	}
 	if (f && f->version != version) {
 		file_drop(c, f);
 		f = NULL;
@@ -114,25 +107,6 @@ static void make_room(struct filecache *c, const struct cached_file *keep)
 	}
 }
 
-static int copy_in(struct filecache *c, const struct cached_file *f, uint64_t off, uint64_t len,
-		   uint64_t dst)
-{
-	while (len > 0) {
-		struct page_run run;
-		int err = f->source->ops->get(f->source, off, len, false, &run);
-
-		if (err)
-			return err;
-		run.len = min64(run.len, len);
-		if (memfile_read_zero(run.mf, run.off, arena_ptr(c->arena, dst), run.len) < 0)
-			return -ENOMEM;
-		off += run.len;
-		dst += run.len;
-		len -= run.len;
-	}
-	return 0;
-}
-
 /* Copies units [from, to), none of which is there, into one run of the arena. */
 static int units_fill(struct filecache *c, struct cached_file *f, uint64_t from, uint64_t to)
 {
@@ -141,7 +115,7 @@ static int units_fill(struct filecache *c, struct cached_file *f, uint64_t from,
 
 	if (err)
 		return err;
-	err = copy_in(c, f, from * UNIT, len, dst);
+	err = pagesource_read(f->source, from * UNIT, len, arena_ptr(c->arena, dst));
 	if (err) {
 		arena_unref(c->arena, dst, len);
 		return err;
@@ -151,16 +125,6 @@ static int units_fill(struct filecache *c, struct cached_file *f, uint64_t from,
 	f->bytes += len;
 	c->bytes += len;
 	return 0;
-}
-
-/* Makes sure of the unit `first`, and of those up to `last` that are missing with it. */
-static int units_ensure(struct filecache *c, struct cached_file *f, uint64_t first, uint64_t last)
-{
-	uint64_t to = first;
-
-	while (to <= last && f->units[to] == ABSENT)
-		to++;
-	return to > first ? units_fill(c, f, first, to) : 0;
 }
 
 static void run_at(const struct filecache *c, const struct cached_file *f, uint64_t off,
@@ -181,15 +145,16 @@ static int get_locked(struct filecache *c, struct pagesource *ps, uint64_t off, 
 		      struct page_run *out)
 {
 	struct cached_file *f = file_get_entry(c, ps);
-	uint64_t end;
-	int err;
+	uint64_t end, first = off / UNIT, missing = first;
 
 	if (!f)
 		return -EAGAIN;
 	if (off >= f->size)
 		return -EFAULT;
 	end = off + min64(len, f->size - off);
-	err = units_ensure(c, f, off / UNIT, (end - 1) / UNIT);
+	while (missing * UNIT < end && f->units[missing] == ABSENT)
+		missing++;
+	int err = missing > first ? units_fill(c, f, first, missing) : 0;
 	if (err)
 		return err;
 	run_at(c, f, off, end, out);

@@ -226,22 +226,15 @@ static int fork_vma(const struct fork *f, const struct vma *v)
 	return err ? err : mm_map_range(f->child, c->start, c->end);
 }
 
-/* What stays with the parent has backings of its own. */
-static int isolate_unshared(struct mm *mm)
+static int fork_vmas(const struct fork *f)
 {
 	int err = 0;
 
-	for (struct vma *v = vma_first(mm); v && !err; v = vma_next(v)) {
+	/* What stays with the parent has backings of its own. */
+	for (struct vma *v = vma_first(f->parent); v && !err; v = vma_next(v)) {
 		if (v->flags & (VMA_DONTFORK | VMA_WIPEONFORK))
-			err = backing_isolate(mm, v->start, v->end);
+			err = backing_isolate(f->parent, v->start, v->end);
 	}
-	return err;
-}
-
-static int fork_vmas(const struct fork *f)
-{
-	int err = isolate_unshared(f->parent);
-
 	for (struct vma *v = vma_first(f->parent); v && !err; v = vma_next(v))
 		err = mm_killed(f->parent) ? -EINTR : revoke_write(f, v);
 	for (struct vma *v = vma_first(f->parent); v && !err; v = vma_next(v))

@@ -8,19 +8,6 @@
 
 #include "mm/map.h"
 #include "mm/populate.h"
-#include "util/minmax.h"
-
-/* Locked bytes in the range already: they do not count twice. */
-static uint64_t locked_in(struct mm *mm, gva_t start, gva_t end)
-{
-	uint64_t n = 0;
-
-	vma_for_range (v, mm, start, end) {
-		if (v->flags & VMA_LOCKED)
-			n += gva_diff(gva_min(v->end, end), gva_max(v->start, start));
-	}
-	return n;
-}
 
 /* Sets or clears VMA_LOCKED up to the first hole: -ENOMEM there. */
 static int set_locked(struct mm *mm, gva_t start, gva_t end, bool lock)
@@ -51,20 +38,20 @@ static int set_locked(struct mm *mm, gva_t start, gva_t end, bool lock)
 
 static int mlock_locked(struct mm *mm, gva_t start, gva_t end, bool lock)
 {
+	uint64_t bytes = mm->locked_bytes + gva_diff(end, start);
+
 	if (lock && mm->limit_memlock == 0)
 		return -EPERM;
-	if (lock &&
-	    mm->locked_bytes + gva_diff(end, start) - locked_in(mm, start, end) > mm->limit_memlock)
+	/* What is locked already does not count twice. */
+	vma_for_range (v, mm, start, end) {
+		if (v->flags & VMA_LOCKED)
+			bytes -= gva_diff(gva_min(v->end, end), gva_max(v->start, start));
+	}
+	if (lock && bytes > mm->limit_memlock)
 		return -ENOMEM;
 	if (gva_le(end, start))
 		return gva_lt(end, start) ? -EINVAL : 0;
 	return set_locked(mm, start, end, lock);
-}
-
-/* Linux's __mlock_posix_error_return. */
-static int populate_error(int err)
-{
-	return err == -EFAULT ? -ENOMEM : err == -ENOMEM ? -EAGAIN : err;
 }
 
 static int lock_range(struct mm *mm, gva_t addr, uint64_t len, bool lock, bool on_fault)
@@ -76,8 +63,11 @@ static int lock_range(struct mm *mm, gva_t addr, uint64_t len, bool lock, bool o
 	rwlock_wrlock(&mm->lock);
 	err = mlock_locked(mm, start, end, lock);
 	rwlock_unlock(&mm->lock);
-	return err || !lock || on_fault ? err
-					: populate_error(mm_populate_now(mm, start, end, false));
+	if (err || !lock || on_fault)
+		return err;
+	err = mm_populate_now(mm, start, end, false);
+	/* Linux's __mlock_posix_error_return */
+	return err == -EFAULT ? -ENOMEM : err == -ENOMEM ? -EAGAIN : err;
 }
 
 int mm_mlock(struct mm *mm, gva_t addr, uint64_t len, unsigned flags)

@@ -8,6 +8,10 @@
  */
 #include "mm/pagesource.h"
 
+#include <errno.h>
+#include <string.h>
+
+#include "host/fixup.h"
 #include "mm/backing.h"
 #include "mm/populate.h"
 #include "mm/vma.h"
@@ -23,6 +27,26 @@ void pagesource_init(struct pagesource *ps, const struct pagesource_ops *ops)
 void pagesource_destroy(struct pagesource *ps)
 {
 	mutex_destroy(&ps->lock);
+}
+
+int pagesource_read(struct pagesource *ps, uint64_t off, uint64_t len, void *dst)
+{
+	for (uint64_t done = 0, n; done < len; done += n) {
+		char *to = (char *)dst + done;
+		struct page_run run;
+		const void *src;
+		int err = ps->ops->get(ps, off + done, len - done, false, &run);
+
+		if (err)
+			return err;
+		n = min64(run.len, len - done);
+		src = memfile_ptr(run.mf, run.off, n);
+		if (!src)
+			return -ENOMEM;
+		uint64_t left = fixup_copy(to, src, n);
+		memset(to + (n - left), 0, left);
+	}
+	return 0;
 }
 
 struct sweep {

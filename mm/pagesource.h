@@ -59,6 +59,9 @@ struct pagesource {
 
 void pagesource_init(struct pagesource *ps, const struct pagesource_ops *ops);
 void pagesource_destroy(struct pagesource *ps);
+/* Copies the file's bytes from `off` (page-aligned) on; what the file has not is zero. 0 or what
+ * ops->get gave; -ENOMEM: the file could not be reached. */
+int pagesource_read(struct pagesource *ps, uint64_t off, uint64_t len, void *dst);
 /* The file now ends at `size`: every mapped page wholly behind it is unmapped everywhere, private
  * copies included; the tail of the last page of private copies is left alone, as Linux leaves it.
  * Call without any mm lock, after ops->get stopped giving the pages and before their memory is

@@ -84,13 +84,6 @@ static void quota_return(struct page_quota *q, uint64_t n)
 		atomic_fetch_sub(&q->used, n);
 }
 
-static uint64_t quota_left(struct page_quota *q)
-{
-	uint64_t used = q->used;
-
-	return used < q->max ? PAGE_DOWN(q->max - used) : 0;
-}
-
 /* [start, end) is a hole. */
 static int hole_fill(struct pagestore *s, uint64_t start, uint64_t end, bool lazy)
 {
@@ -260,8 +253,11 @@ static int hole_fill_for_write(struct pagestore *s, uint64_t pos, uint64_t len)
 	if (ahead > end && hole_fill(s, start, ahead, false) == 0)
 		return 0;
 	int err = hole_fill(s, start, end, false);
-	uint64_t left = err == -ENOSPC ? quota_left(s->quota) : 0;
+	if (err != -ENOSPC)
+		return err;
 	/* As much as there is room for: a write that ends at a full file system is a short one. */
+	uint64_t used = s->quota->used, left = used < s->quota->max ? s->quota->max - used : 0;
+	left = PAGE_DOWN(left);
 	return left && left < end - start ? hole_fill(s, start, start + left, false) : err;
 }
 
@@ -281,14 +277,6 @@ static int piece_to_write(struct pagestore *s, uint64_t pos, uint64_t len, struc
 	return err;
 }
 
-static void grow_to(struct pagestore *s, uint64_t size)
-{
-	rwlock_wrlock(&s->lock);
-	if (size > s->size)
-		s->size = size;
-	rwlock_unlock(&s->lock);
-}
-
 ssize_t pagestore_write(struct pagestore *s, struct uio *u, uint64_t pos)
 {
 	size_t done = 0;
@@ -301,10 +289,13 @@ ssize_t pagestore_write(struct pagestore *s, struct uio *u, uint64_t pos)
 		if (err)
 			return done ? (ssize_t)done : err;
 		n = uio_take(u, arena_ptr(s->arena, p.off), p.len);
-		if (n > 0)
-			grow_to(s, pos + done + n);
-		piece_drop(s, &p);
 		done += n;
+		if (n > 0) {
+			rwlock_wrlock(&s->lock);
+			s->size = max64(s->size, pos + done);
+			rwlock_unlock(&s->lock);
+		}
+		piece_drop(s, &p);
 		if (n < p.len)
 			return done ? (ssize_t)done : -EFAULT;
 	}

@@ -140,43 +140,6 @@ static int back_file(struct mm *mm, const struct vma *v, gva_t start, gva_t end)
 	return 0;
 }
 
-uint64_t memfile_read(struct memfile *mf, uint64_t off, void *dst, uint64_t len)
-{
-	const void *src = memfile_ptr(mf, off, len);
-
-	return src ? fixup_copy(dst, src, len) : len;
-}
-
-int memfile_read_zero(struct memfile *mf, uint64_t off, void *dst, uint64_t len)
-{
-	const void *src = memfile_ptr(mf, off, len);
-	uint64_t left;
-
-	if (!src)
-		return -ENOMEM;
-	left = fixup_copy(dst, src, len);
-	memset((char *)dst + (len - left), 0, left);
-	return 0;
-}
-
-static int copy_file(struct mm *mm, const struct vma *v, gva_t start, gva_t end, uint64_t dst)
-{
-	while (gva_lt(start, end)) {
-		struct page_run run;
-		int err = source_get(v, start, end, &run);
-
-		if (err)
-			return err;
-		run.len = min64(run.len, gva_diff(end, start));
-		if (memfile_read_zero(run.mf, run.off, arena_ptr(mm->host->arena, dst), run.len) <
-		    0)
-			return -ENOMEM;
-		start = gva_add(start, run.len);
-		dst += run.len;
-	}
-	return 0;
-}
-
 static int back_copies(struct mm *mm, const struct vma *v, gva_t start, gva_t end)
 {
 	struct arena *arena = mm->host->arena;
@@ -187,7 +150,8 @@ static int back_copies(struct mm *mm, const struct vma *v, gva_t start, gva_t en
 
 	if (err)
 		return err;
-	err = copy_file(mm, v, start, end, b.off);
+	err = pagesource_read(v->source, vma_offset(v, start), gva_diff(end, start),
+			      arena_ptr(arena, b.off));
 	if (!err)
 		return backing_add(mm, &b);
 	arena_unref(arena, b.off, gva_diff(end, start));

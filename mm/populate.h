@@ -51,9 +51,4 @@ int mm_map_range(struct mm *mm, gva_t start, gva_t end);
 int mm_protect_range(struct mm *mm, gva_t start, gva_t end);
 int mm_unmap_range(struct mm *mm, gva_t start, gva_t end);
 
-/* Copies [off, off+len) of `mf` to `dst`; returns bytes not copied (the file ended). */
-uint64_t memfile_read(struct memfile *mf, uint64_t off, void *dst, uint64_t len);
-/* The same; what the file has not is zero. 0, or -ENOMEM: the file could not be reached. */
-int memfile_read_zero(struct memfile *mf, uint64_t off, void *dst, uint64_t len);
-
 #endif

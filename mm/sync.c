@@ -45,10 +45,17 @@ static int next_to_sync(struct mm *mm, gva_t *at, gva_t end, int flags, struct f
 	return err;
 }
 
-static int sync_range(struct mm *mm, gva_t at, gva_t end, int flags)
+int mm_msync(struct mm *mm, gva_t addr, uint64_t len, int flags)
 {
+	gva_t at = addr, end = gva_add(addr, PAGE_UP(len));
 	int unmapped = 0;
 
+	if ((flags & ~(MS_ASYNC | MS_INVALIDATE | MS_SYNC)) || !gva_page_aligned(addr))
+		return -EINVAL;
+	if ((flags & MS_ASYNC) && (flags & MS_SYNC))
+		return -EINVAL;
+	if (gva_lt(end, addr))
+		return -ENOMEM;
 	while (gva_lt(at, end)) {
 		struct file_part part;
 		int err;
@@ -67,19 +74,6 @@ static int sync_range(struct mm *mm, gva_t at, gva_t end, int flags)
 			return err;
 	}
 	return unmapped;
-}
-
-int mm_msync(struct mm *mm, gva_t addr, uint64_t len, int flags)
-{
-	gva_t start = addr, end = gva_add(start, PAGE_UP(len));
-
-	if ((flags & ~(MS_ASYNC | MS_INVALIDATE | MS_SYNC)) || !gva_page_aligned(start))
-		return -EINVAL;
-	if ((flags & MS_ASYNC) && (flags & MS_SYNC))
-		return -EINVAL;
-	if (gva_lt(end, start))
-		return -ENOMEM;
-	return sync_range(mm, start, end, flags);
 }
 
 /* Looks at the vma at or above *at, moves *at behind it. Sets *hole when there was one before

@@ -38,12 +38,6 @@ static void add_dirty(struct mm_usage *u, uint64_t bytes, unsigned holders, uint
 	u->pss_dirty += bytes / holders;
 }
 
-static void add_clean(struct mm_usage *u, uint64_t bytes, unsigned holders)
-{
-	*(holders > 1 ? &u->shared_clean : &u->private_clean) += bytes;
-	u->pss_file += bytes / holders;
-}
-
 /* Private memory that nobody else has: what the host has given of it. */
 static uint64_t touched(const struct backing *b, gva_t from, gva_t to, unsigned *steps)
 {
@@ -52,20 +46,6 @@ static uint64_t touched(const struct backing *b, gva_t from, gva_t to, unsigned 
 
 	*steps = USAGE_STEPS - left;
 	return bytes;
-}
-
-static void add_file(struct mm_usage *u, const struct vma *v, const struct backing *b, gva_t from,
-		     gva_t to)
-{
-	u->file += gva_diff(to, from);
-	add_clean(u, gva_diff(to, from), holders_of(v, b, from, gva_diff(to, from)));
-}
-
-static void add_shmem(struct mm_usage *u, const struct vma *v, const struct backing *b, gva_t from,
-		      gva_t to)
-{
-	u->shmem += gva_diff(to, from);
-	add_dirty(u, gva_diff(to, from), holders_of(v, b, from, gva_diff(to, from)), &u->pss_shmem);
 }
 
 /* Those who shared pages since a fork may have given them up one by one. */
@@ -80,15 +60,25 @@ static void add_anon(struct mm_usage *u, const struct vma *v, const struct backi
 		add_dirty(u, step, holders_of(v, b, gva_add(from, done), step), &u->pss_anon);
 }
 
+/* The part [from, to) of `b` that is in `v`. */
 static void add_piece(struct mm_usage *u, const struct vma *v, const struct backing *b, gva_t from,
 		      gva_t to)
 {
-	if (b->mf != arena_memfile(v->mm->host->arena))
-		add_file(u, v, b, from, to);
-	else if (b->owned)
+	uint64_t bytes = gva_diff(to, from);
+
+	if (b->owned && b->mf == arena_memfile(v->mm->host->arena)) {
 		add_anon(u, v, b, from, to);
-	else
-		add_shmem(u, v, b, from, to);
+		return;
+	}
+	unsigned holders = holders_of(v, b, from, bytes);
+	if (b->mf == arena_memfile(v->mm->host->arena)) {
+		u->shmem += bytes;
+		add_dirty(u, bytes, holders, &u->pss_shmem);
+	} else {
+		u->file += bytes;
+		*(holders > 1 ? &u->shared_clean : &u->private_clean) += bytes;
+		u->pss_file += bytes / holders;
+	}
 }
 
 void mm_usage_add(const struct vma *v, struct mm_usage *u)

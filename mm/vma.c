@@ -126,9 +126,17 @@ static void source_link(struct vma *v, int sign)
 	mutex_unlock(&ps->lock);
 }
 
-/* What it is made of; not where it is linked, which others may be changing (source_node). */
-static int attributes_copy(struct vma *v, const struct vma *like)
+struct vma *vma_new(struct mm *mm, const struct vma *like)
 {
+	struct vma *v = calloc(1, sizeof *v);
+
+	if (!v)
+		return NULL;
+	list_init(&v->source_node);
+	v->mm = mm;
+	if (!like)
+		return v;
+	/* What it is made of; not where it is linked, which others may be changing. */
 	v->start = like->start;
 	v->end = like->end;
 	v->prot = like->prot;
@@ -136,21 +144,10 @@ static int attributes_copy(struct vma *v, const struct vma *like)
 	v->source = like->source;
 	v->offset = like->offset;
 	v->name = like->name ? strdup(like->name) : NULL;
-	return like->name && !v->name ? -ENOMEM : 0;
-}
-
-struct vma *vma_new(struct mm *mm, const struct vma *like)
-{
-	struct vma *v = calloc(1, sizeof *v);
-
-	if (!v)
-		return NULL;
-	if (like && attributes_copy(v, like) < 0) {
+	if (like->name && !v->name) {
 		free(v);
 		return NULL;
 	}
-	list_init(&v->source_node);
-	v->mm = mm;
 	if (v->source)
 		v->source->ops->ref(v->source);
 	return v;
@@ -194,11 +191,12 @@ void vma_delete(struct mm *mm, struct vma *v)
 	vma_free(v);
 }
 
-/* Whoever looks through a source's vmas does so under its lock, from any address space. */
-static void set_range(struct vma *v, gva_t start, gva_t end)
+void vma_resize(struct mm *mm, struct vma *v, gva_t start, gva_t end)
 {
 	struct pagesource *ps = v->source;
 
+	account(mm, v, -1);
+	/* Whoever looks through a source's vmas does so under its lock, from any address space. */
 	if (ps)
 		mutex_lock(&ps->lock);
 	v->offset = vma_offset(v, start);
@@ -206,12 +204,6 @@ static void set_range(struct vma *v, gva_t start, gva_t end)
 	v->end = end;
 	if (ps)
 		mutex_unlock(&ps->lock);
-}
-
-void vma_resize(struct mm *mm, struct vma *v, gva_t start, gva_t end)
-{
-	account(mm, v, -1);
-	set_range(v, start, end);
 	account(mm, v, 1);
 	gap_update(mm, v);
 	gap_update(mm, vma_next(v));
@@ -261,26 +253,14 @@ int vma_isolate(struct mm *mm, gva_t start, gva_t end)
 	return err;
 }
 
-static bool same_name(const char *a, const char *b)
-{
-	return a == b || (a && b && strcmp(a, b) == 0);
-}
-
 static bool vma_continues(const struct vma *a, const struct vma *b)
 {
-	return gva_eq(a->end, b->start) && a->prot == b->prot && a->flags == b->flags &&
-	       !(a->flags & VMA_SPECIAL) && a->source == b->source &&
-	       (!a->source || vma_offset(a, a->end) == b->offset) && same_name(a->name, b->name);
-}
-
-/* A sweep (pagesource.c) that has not reached both of them has not reached what they become. */
-static void sweep_join(struct vma *v, const struct vma *next)
-{
-	if (!v->source)
-		return;
-	mutex_lock(&v->source->lock);
-	v->source_sweep = min64(v->source_sweep, next->source_sweep);
-	mutex_unlock(&v->source->lock);
+	if (!gva_eq(a->end, b->start) || a->prot != b->prot || a->flags != b->flags ||
+	    (a->flags & VMA_SPECIAL) || a->source != b->source)
+		return false;
+	if (a->source && vma_offset(a, a->end) != b->offset)
+		return false;
+	return a->name == b->name || (a->name && b->name && strcmp(a->name, b->name) == 0);
 }
 
 void vma_merge(struct mm *mm, gva_t start, gva_t end)
@@ -293,7 +273,13 @@ void vma_merge(struct mm *mm, gva_t start, gva_t end)
 		next = vma_next(v);
 		if (!next || !vma_continues(v, next))
 			continue;
-		sweep_join(v, next);
+		/* A sweep (pagesource.c) that has not reached both of them has not reached what
+		 * they become. */
+		if (v->source) {
+			mutex_lock(&v->source->lock);
+			v->source_sweep = min64(v->source_sweep, next->source_sweep);
+			mutex_unlock(&v->source->lock);
+		}
 		joined = next->end;
 		vma_delete(mm, next);
 		vma_resize(mm, v, v->start, joined);
