@@ -108,7 +108,7 @@ static int file_make(void)
 
 	CHECK(fd >= 0);
 	CHECK(unlink(path) == 0);
-	CHECK(write(fd, buf, sizeof(buf)) == PAGE);
+	CHECK(write(fd, buf, sizeof buf) == PAGE);
 	return fd;
 }
 
@@ -348,7 +348,7 @@ static uint64_t timer_lateness(long n, bool epoll)
 		timer_set(fd, TIMER_NS);
 		if (epoll)
 			CHECK(epoll_wait(ep, &ev, 1, -1) == 1);
-		CHECK(read(fd, &ticks, sizeof(ticks)) == sizeof(ticks));
+		CHECK(read(fd, &ticks, sizeof ticks) == sizeof ticks);
 		total += now() - start - TIMER_NS;
 	}
 	close(fd);
@@ -447,7 +447,7 @@ static int compare(const void *a, const void *b)
 
 static double median(double *v, int n)
 {
-	qsort(v, (size_t)n, sizeof(*v), compare);
+	qsort(v, (size_t)n, sizeof *v, compare);
 	return v[n / 2];
 }
 
@@ -553,11 +553,11 @@ static long smaps_sum(long pid, const char *prefix)
 	long sum = 0, kib;
 	FILE *f;
 
-	snprintf(path, sizeof(path), "/proc/%ld/smaps_rollup", pid);
+	snprintf(path, sizeof path, "/proc/%ld/smaps_rollup", pid);
 	f = fopen(path, "re");
 	if (!f)
 		return 0; // it ended meanwhile
-	while (fgets(line, sizeof(line), f))
+	while (fgets(line, sizeof line, f))
 		if (strncmp(line, prefix, strlen(prefix)) == 0 &&
 		    sscanf(strchr(line, ':') + 1, "%ld", &kib) == 1)
 			sum += kib;
@@ -585,10 +585,10 @@ static long tree_sum(long pid, quantity q)
 	struct dirent *e;
 	DIR *d;
 
-	snprintf(path, sizeof(path), "/proc/%ld/task", pid);
+	snprintf(path, sizeof path, "/proc/%ld/task", pid);
 	d = opendir(path);
 	while (d && (e = readdir(d))) {
-		snprintf(path, sizeof(path), "/proc/%ld/task/%s/children", pid, e->d_name);
+		snprintf(path, sizeof path, "/proc/%ld/task/%s/children", pid, e->d_name);
 		if (e->d_name[0] != '.')
 			sum += children_sum(path, q);
 	}
@@ -628,10 +628,10 @@ static long cpu_ns(long pid)
 	long sum = 0;
 	DIR *d;
 
-	snprintf(path, sizeof(path), "/proc/%ld/task", pid);
+	snprintf(path, sizeof path, "/proc/%ld/task", pid);
 	d = opendir(path);
 	while (d && (e = readdir(d))) {
-		snprintf(path, sizeof(path), "/proc/%ld/task/%s/schedstat", pid, e->d_name);
+		snprintf(path, sizeof path, "/proc/%ld/task/%s/schedstat", pid, e->d_name);
 		sum += thread_cpu_ns(path);
 	}
 	if (d)
@@ -702,7 +702,7 @@ static int idle(unsigned count)
 
 static int list(void)
 {
-	for (size_t i = 0; i < sizeof(benches) / sizeof(*benches); i++)
+	for (size_t i = 0; i < sizeof benches / sizeof *benches; i++)
 		printf("%s\t%s\n", benches[i].name, benches[i].what);
 	return 0;
 }
@@ -728,7 +728,7 @@ int main(int argc, char **argv)
 		return observe(argv + 2, idle_cpu_ns);
 	if (strcmp(verb, "--idle") == 0 && argc > 2)
 		return idle((unsigned)atoi(argv[2]));
-	for (size_t i = 0; i < sizeof(benches) / sizeof(*benches); i++)
+	for (size_t i = 0; i < sizeof benches / sizeof *benches; i++)
 		if (strcmp(verb, benches[i].name) == 0)
 			return bench_run(&benches[i]);
 	fprintf(stderr, "usage: micro NAME | --list | --wall N CMD | --peak CMD | --footprint CMD "

@@ -16,7 +16,7 @@ struct users {
 
 struct users *users_new(void)
 {
-	struct users *all = calloc(1, sizeof(*all));
+	struct users *all = calloc(1, sizeof *all);
 
 	if (all)
 		mutex_init(&all->lock, LOCK_USERS);
@@ -47,7 +47,7 @@ struct user *user_get(struct users *all, uid_t uid)
 	mutex_lock(&all->lock);
 	struct user **link = find(all, uid);
 	if (!*link) {
-		*link = calloc(1, sizeof(**link));
+		*link = calloc(1, sizeof **link);
 		if (*link) {
 			(*link)->users = all;
 			(*link)->uid = uid;

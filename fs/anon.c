@@ -47,7 +47,7 @@ static void fill(const struct anon_attr *attr, struct statx *out)
 
 void anon_getattr(const struct file *f, struct anon_attr *attr, struct statx *out)
 {
-	memset(out, 0, sizeof(*out));
+	memset(out, 0, sizeof *out);
 	out->stx_mask = STATX_BASIC_STATS;
 	out->stx_blksize = 4096;
 	out->stx_nlink = 1;

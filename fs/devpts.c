@@ -71,7 +71,7 @@ static void node_init(struct devpts_node *n, struct devpts *d, unsigned ino, mod
 
 static struct devpts_node *node_new(struct devpts *d, unsigned ino, mode_t mode)
 {
-	struct devpts_node *n = calloc(1, sizeof(*n));
+	struct devpts_node *n = calloc(1, sizeof *n);
 
 	if (!n)
 		return NULL;
@@ -79,7 +79,7 @@ static struct devpts_node *node_new(struct devpts *d, unsigned ino, mode_t mode)
 	if (ino == INO_PTMX)
 		strcpy(n->name, "ptmx");
 	else
-		snprintf(n->name, sizeof(n->name), "%u", ino - INO_FIRST);
+		snprintf(n->name, sizeof n->name, "%u", ino - INO_FIRST);
 	return n;
 }
 
@@ -244,7 +244,7 @@ static int devpts_getattr(struct inode *i, struct caller *c, unsigned mask, stru
 
 	if (n->alias)
 		return inode_getattr(n->alias, c, mask, out);
-	memset(out, 0, sizeof(*out));
+	memset(out, 0, sizeof *out);
 	mutex_lock(&d->lock);
 	fill_attributes(n, out);
 	mutex_unlock(&d->lock);
@@ -299,7 +299,7 @@ static int devpts_permission(struct inode *i, struct caller *c, int mask)
 static int devpts_open(struct inode *i, struct caller *c, struct dentry *dentry, int flags,
 		       struct file **out)
 {
-	struct file *f = malloc(sizeof(*f));
+	struct file *f = malloc(sizeof *f);
 
 	if (!f)
 		return -ENOMEM;
@@ -412,7 +412,7 @@ static const struct filesystem_ops devpts_fs_ops = { .destroy = devpts_destroy }
 
 int devpts_create(dev_t dev, const struct guest_clock *clock, struct filesystem **out)
 {
-	struct devpts *d = calloc(1, sizeof(*d));
+	struct devpts *d = calloc(1, sizeof *d);
 
 	if (!d)
 		return -ENOMEM;

@@ -92,7 +92,7 @@ struct inotify {
 
 struct inotify_table *inotify_table_new(void)
 {
-	struct inotify_table *t = calloc(1, sizeof(*t));
+	struct inotify_table *t = calloc(1, sizeof *t);
 
 	if (!t)
 		return NULL;
@@ -135,10 +135,10 @@ static void queue_event(struct inotify *in, int wd, const struct inotify_event *
 
 	if (full && last->e.mask & IN_Q_OVERFLOW)
 		return;
-	struct notice *ev = malloc(sizeof(*ev) + e->len);
+	struct notice *ev = malloc(sizeof *ev + e->len);
 	if (!ev)
 		return;
-	memcpy(&ev->e, e, sizeof(*e) + e->len);
+	memcpy(&ev->e, e, sizeof *e + e->len);
 	ev->e.wd = wd;
 	if (full)
 		ev->e = (struct inotify_event){ .wd = -1, .mask = IN_Q_OVERFLOW };
@@ -148,7 +148,7 @@ static void queue_event(struct inotify *in, int wd, const struct inotify_event *
 	}
 	list_add_tail(&in->events, &ev->node);
 	in->nr_events++;
-	in->bytes += sizeof(ev->e) + ev->e.len;
+	in->bytes += sizeof ev->e + ev->e.len;
 	waitqueue_wake_all(&in->wait, POLLIN | POLLRDNORM);
 }
 
@@ -159,7 +159,7 @@ static struct notice *take_event(struct inotify *in)
 
 	list_del(&ev->node);
 	in->nr_events--;
-	in->bytes -= sizeof(ev->e) + ev->e.len;
+	in->bytes -= sizeof ev->e + ev->e.len;
 	return ev;
 }
 
@@ -198,7 +198,7 @@ static struct watch *watch_get(struct inotify_table *t, int wd)
 
 	if (*link)
 		return watch_of(*link);
-	struct watch *w = calloc(1, sizeof(*w));
+	struct watch *w = calloc(1, sizeof *w);
 	if (!w)
 		return NULL;
 	w->wd = wd;
@@ -211,7 +211,7 @@ static struct watch *watch_get(struct inotify_table *t, int wd)
 static int own_watch(struct inotify_table *t, struct inode *i, struct watch **out)
 {
 	lock_assert_held(&t->lock);
-	struct watch *w = i->watch ?: calloc(1, sizeof(*w));
+	struct watch *w = i->watch ?: calloc(1, sizeof *w);
 
 	if (w && !i->watch) {
 		w->inode = i;
@@ -285,7 +285,7 @@ static int mark_new(struct inotify *in, struct caller *c, struct watch *w, uint3
 {
 	lock_assert_held(&in->table->lock);
 	struct user *u = user_get(c->fs->vfs->users, c->cred->uid);
-	struct mark *m = calloc(1, sizeof(*m));
+	struct mark *m = calloc(1, sizeof *m);
 
 	if (!u || !m || !user_charge(u, USER_INOTIFY_WATCHES, 1, INOTIFY_MAX_USER_WATCHES)) {
 		int err = u && m ? -ENOSPC : -ENOMEM;
@@ -347,14 +347,14 @@ static void drain(struct inotify_table *t)
 	char buf[DRAIN_BYTES] __attribute__((aligned(8)));
 	ssize_t n;
 
-	while ((n = read(t->fd, buf, sizeof(buf))) > 0)
+	while ((n = read(t->fd, buf, sizeof buf)) > 0)
 		for (ssize_t at = 0; at < n;) {
 			const struct inotify_event *e = (const void *)(buf + at);
 			if (e->mask & IN_Q_OVERFLOW)
 				deliver_overflow(t, e);
 			else
 				deliver(t, e);
-			at += (ssize_t)(sizeof(*e) + e->len);
+			at += (ssize_t)(sizeof *e + e->len);
 		}
 }
 
@@ -510,7 +510,7 @@ static int64_t inotify_ioctl(struct file *f, struct caller *c, struct mm *mm, un
 	drain(in->table);
 	int n = (int)in->bytes;
 	mutex_unlock(&in->table->lock);
-	return copy_to_guest(mm, GVA(arg), &n, sizeof(n)) ? -EFAULT : 0;
+	return copy_to_guest(mm, GVA(arg), &n, sizeof n) ? -EFAULT : 0;
 }
 
 /* An inode that is watched is there while the lock is held. */
@@ -534,10 +534,10 @@ static void inotify_show_fdinfo(struct file *f, struct text *out)
 	unsigned long ino;
 	struct mark *m;
 
-	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", in->table->fd);
+	snprintf(path, sizeof path, "/proc/self/fdinfo/%d", in->table->fd);
 	FILE *host = hostfile_stream(path);
 	mutex_lock(&in->table->lock);
-	while (host && fgets(line, sizeof(line), host)) {
+	while (host && fgets(line, sizeof line, host)) {
 		int n = sscanf(line, "inotify wd:%x ino:%lx sdev:%31s mask:%x %159[^\n]", &wd, &ino,
 			       sdev, &mask, rest);
 		if (n != 5)
@@ -610,7 +610,7 @@ int inotify_create(struct caller *c, int flags, struct file **out)
 	if (err)
 		return err;
 	struct user *u = user_get(c->fs->vfs->users, c->cred->uid);
-	struct inotify *in = calloc(1, sizeof(*in));
+	struct inotify *in = calloc(1, sizeof *in);
 	if (!u || !in || !user_charge(u, USER_INOTIFY_INSTANCES, 1, INOTIFY_MAX_USER_INSTANCES)) {
 		err = u && in ? -EMFILE : -ENOMEM;
 		user_put(u);

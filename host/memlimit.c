@@ -36,7 +36,7 @@ static uint64_t limit_of(const char *dir, bool v2)
 	free(path);
 	if (!f)
 		return UINT64_MAX;
-	bool any = fgets(value, sizeof(value), f);
+	bool any = fgets(value, sizeof value, f);
 	fclose(f);
 	if (!any || value[0] < '0' || value[0] > '9')
 		return UINT64_MAX; /* "max" */
@@ -52,8 +52,8 @@ static uint64_t smallest_limit(const char *root, const struct hierarchy *h)
 	const char *below = strncmp(h->group, h->mount_root, skip) == 0 ? h->group + skip : "";
 	uint64_t smallest = UINT64_MAX;
 
-	size_t top = (size_t)snprintf(dir, sizeof(dir), "%s%s", root, h->mount);
-	snprintf(dir + top, sizeof(dir) - top, "%s", below);
+	size_t top = (size_t)snprintf(dir, sizeof dir, "%s%s", root, h->mount);
+	snprintf(dir + top, sizeof dir - top, "%s", below);
 	for (;;) {
 		uint64_t limit = limit_of(dir, h->v2);
 		if (limit < smallest)
@@ -83,7 +83,7 @@ static bool find_group(const char *cgroup, struct hierarchy *h)
 	bool found = false;
 	FILE *f = hostfile_stream(cgroup);
 
-	while (f && !found && fgets(line, sizeof(line), f)) {
+	while (f && !found && fgets(line, sizeof line, f)) {
 		char *controllers = strchr(line, ':'),
 		     *path = controllers ? strchr(controllers + 1, ':') : NULL;
 		if (!path)
@@ -91,7 +91,7 @@ static bool find_group(const char *cgroup, struct hierarchy *h)
 		*path++ = '\0';
 		path[strcspn(path, "\n")] = '\0';
 		found = h->v2 ? controllers[1] == '\0' : has_word(controllers + 1, "memory");
-		snprintf(h->group, sizeof(h->group), "%s", path);
+		snprintf(h->group, sizeof h->group, "%s", path);
 	}
 	if (f)
 		fclose(f);
@@ -106,7 +106,7 @@ static bool find_mount(const char *mountinfo, struct hierarchy *h)
 	bool found = false;
 	FILE *f = hostfile_stream(mountinfo);
 
-	while (f && !found && fgets(line, sizeof(line), f)) {
+	while (f && !found && fgets(line, sizeof line, f)) {
 		const char *rest = strstr(line, " - ");
 		if (!rest ||
 		    sscanf(line, "%*s %*s %*s %4095s %4095s", h->mount_root, h->mount) != 2 ||
@@ -123,7 +123,7 @@ static bool find_mount(const char *mountinfo, struct hierarchy *h)
 uint64_t host_cgroup_limit(const char *root, const char *cgroup, const char *mountinfo)
 {
 	uint64_t smallest = UINT64_MAX;
-	struct hierarchy *h = malloc(sizeof(*h));
+	struct hierarchy *h = malloc(sizeof *h);
 
 	for (int v2 = 0; h && v2 < 2; v2++) {
 		h->v2 = v2;

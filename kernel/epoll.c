@@ -356,7 +356,7 @@ static void epoll_table_wait(struct poll_table *pt, struct waitqueue *q)
 {
 	struct epoll_table *et = container_of(pt, struct epoll_table, pt);
 	struct epitem *item = et->item;
-	struct epitem_waiter *ew = item->waiters ? malloc(sizeof(*ew)) : &item->first;
+	struct epitem_waiter *ew = item->waiters ? malloc(sizeof *ew) : &item->first;
 
 	if (!ew) {
 		et->error = -ENOMEM;
@@ -468,7 +468,7 @@ static void epitem_link(struct epitem *item, struct rb_node *parent, struct rb_n
 static struct epitem *epitem_new(struct epoll *ep, struct file *f, int fd,
 				 const struct epoll_event *event)
 {
-	struct epitem *item = calloc(1, sizeof(*item));
+	struct epitem *item = calloc(1, sizeof *item);
 
 	if (!item)
 		return NULL;
@@ -671,7 +671,7 @@ static int ep_report(struct epitem *item, struct uio *out)
 		return 0;
 
 	struct epoll_event ev = { .events = events, .data.u64 = item->data };
-	if (uio_put(out, &ev, sizeof(ev)) < sizeof(ev)) {
+	if (uio_put(out, &ev, sizeof ev) < sizeof ev) {
 		ep_make_ready(item);
 		return -EFAULT;
 	}
@@ -814,7 +814,7 @@ static struct epoll_domain *epoll_domain_get(struct sandbox *sb)
 	sandbox_lock(sb);
 	d = sb->epolls;
 	if (!d) {
-		d = calloc(1, sizeof(*d));
+		d = calloc(1, sizeof *d);
 		if (d)
 			mutex_init(&d->nest, LOCK_EPOLL_NEST);
 		sb->epolls = d;
@@ -834,7 +834,7 @@ void epoll_domain_free(struct epoll_domain *d)
 int epoll_create_file(struct caller *c, struct sandbox *sb, struct file **out)
 {
 	struct epoll_domain *d = epoll_domain_get(sb);
-	struct epoll *ep = calloc(1, sizeof(*ep));
+	struct epoll *ep = calloc(1, sizeof *ep);
 	struct user *u = user_get(sb->vfs->users, c->cred->uid);
 
 	if (!d || !ep || !u) {

@@ -90,7 +90,7 @@ static ssize_t eventfd_file_read(struct file *f, struct caller *c, struct uio *u
 			return err;
 	}
 	waitqueue_wake_all(&e->wait, POLLOUT);
-	return uio_put(u, &n, sizeof(n)) == sizeof(n) ? (ssize_t)sizeof(n) : -EFAULT;
+	return uio_put(u, &n, sizeof n) == sizeof n ? (ssize_t)sizeof n : -EFAULT;
 }
 
 static ssize_t eventfd_file_write(struct file *f, struct caller *c, struct uio *u, int64_t *pos)
@@ -100,9 +100,9 @@ static ssize_t eventfd_file_write(struct file *f, struct caller *c, struct uio *
 
 	if (pos)
 		return -ESPIPE;
-	if (u->resid != sizeof(n))
+	if (u->resid != sizeof n)
 		return -EINVAL;
-	if (uio_take(u, &n, sizeof(n)) < sizeof(n))
+	if (uio_take(u, &n, sizeof n) < sizeof n)
 		return -EFAULT;
 	if (n == UINT64_MAX)
 		return -EINVAL;
@@ -112,7 +112,7 @@ static ssize_t eventfd_file_write(struct file *f, struct caller *c, struct uio *
 			return err;
 	}
 	waitqueue_wake_all(&e->wait, POLLIN);
-	return sizeof(n);
+	return sizeof n;
 }
 
 static unsigned eventfd_poll(struct file *f, struct poll_table *pt)
@@ -147,7 +147,7 @@ static const struct file_ops eventfd_ops = {
 
 int eventfd_create(struct caller *c, uint64_t count, int flags, struct file **out)
 {
-	struct eventfd *e = calloc(1, sizeof(*e));
+	struct eventfd *e = calloc(1, sizeof *e);
 
 	if (!e)
 		return -ENOMEM;

@@ -222,7 +222,7 @@ static void poke(struct fasync_domain *d)
 {
 	const uint64_t one = 1;
 
-	while (write(d->wake, &one, sizeof(one)) < 0 && errno == EINTR)
+	while (write(d->wake, &one, sizeof one) < 0 && errno == EINTR)
 		;
 }
 
@@ -285,7 +285,7 @@ static void note_host_events(struct fasync_domain *d, const struct epoll_event *
 
 	mutex_lock(&d->lock);
 	for (int i = 0; i < n; i++) {
-		if (events[i].data.u64 == WAKE_ID && read(d->wake, &count, sizeof(count)) < 0)
+		if (events[i].data.u64 == WAKE_ID && read(d->wake, &count, sizeof count) < 0)
 			continue;
 		list_for_each (e, &d->entries, node)
 			if (e->id == events[i].data.u64 >> 1)
@@ -334,7 +334,7 @@ void fasync_domain_free(struct fasync_domain *d)
 
 static struct fasync_domain *domain_new(struct sandbox *sb)
 {
-	struct fasync_domain *d = calloc(1, sizeof(*d));
+	struct fasync_domain *d = calloc(1, sizeof *d);
 
 	if (!d)
 		return NULL;
@@ -388,7 +388,7 @@ struct fasync_table {
 static void fasync_table_wait(struct poll_table *pt, struct waitqueue *q)
 {
 	struct fasync_table *ft = container_of(pt, struct fasync_table, pt);
-	struct fasync_waiter *fw = calloc(1, sizeof(*fw));
+	struct fasync_waiter *fw = calloc(1, sizeof *fw);
 
 	if (!fw) {
 		ft->error = -ENOMEM;
@@ -480,7 +480,7 @@ static void fasync_file_gone(struct file *f)
 
 static struct fasync *entry_new(struct fasync_domain *d, struct file *f)
 {
-	struct fasync *e = calloc(1, sizeof(*e));
+	struct fasync *e = calloc(1, sizeof *e);
 
 	if (!e)
 		return NULL;

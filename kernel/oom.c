@@ -149,7 +149,7 @@ static void on_exceeded(void *arg, uint64_t used, uint64_t limit)
 	unsigned n = find_candidates(sb, c, limit);
 	if (n > 1)
 		rank(c, n, limit);
-	snprintf(why, sizeof(why), "out of memory (%lu MiB are used, %lu may be)", used >> 20,
+	snprintf(why, sizeof why, "out of memory (%lu MiB are used, %lu may be)", used >> 20,
 		 limit >> 20);
 	for (unsigned i = 0; i < n && excess > 0; i++)
 		if (kill_all_with(sb, &c[i], why))

@@ -16,7 +16,7 @@ static struct poll_entry *poll_entry_new(struct poller *p)
 	if (p->nr_inline < POLLER_INLINE)
 		e = &p->inline_entries[p->nr_inline++];
 	else
-		e = malloc(sizeof(*e));
+		e = malloc(sizeof *e);
 	if (!e) {
 		p->error = -ENOMEM;
 		return NULL;
@@ -41,11 +41,11 @@ static void poller_wait(struct poll_table *pt, struct waitqueue *q)
 static bool poller_grow_host(struct poller *p)
 {
 	unsigned max = p->max_host * 2;
-	struct pollfd *host = malloc(max * sizeof(*host));
+	struct pollfd *host = malloc(max * sizeof *host);
 
 	if (!host)
 		return false;
-	memcpy(host, p->host, p->nr_host * sizeof(*host));
+	memcpy(host, p->host, p->nr_host * sizeof *host);
 	if (p->host != p->inline_host)
 		free(p->host);
 	p->host = host;

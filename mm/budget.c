@@ -110,7 +110,7 @@ int budget_create(uint64_t limit, budget_limit_fn *find_limit, struct arena *a,
 		  struct budget_counts *counts, budget_exceeded_fn *exceeded, void *arg,
 		  struct budget **out)
 {
-	struct budget *b = calloc(1, sizeof(*b));
+	struct budget *b = calloc(1, sizeof *b);
 
 	if (!b)
 		return -ENOMEM;
@@ -170,7 +170,7 @@ static uint64_t private_bytes(const struct budget *b)
 {
 	char text[128] = "", *at = text;
 
-	if (b->statm < 0 || pread(b->statm, text, sizeof(text) - 1, 0) <= 0)
+	if (b->statm < 0 || pread(b->statm, text, sizeof text - 1, 0) <= 0)
 		return b->counts->bytes;
 	strtoull(at, &at, 10);
 	uint64_t resident = strtoull(at, &at, 10), shared = strtoull(at, &at, 10);

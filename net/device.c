@@ -35,7 +35,7 @@ static int64_t list_addresses(const struct net *net, struct mm *mm, uint64_t arg
 {
 	struct ifconf guest, host = { 0 };
 
-	if (copy_from_guest(mm, &guest, GVA(arg), sizeof(guest)))
+	if (copy_from_guest(mm, &guest, GVA(arg), sizeof guest))
 		return -EFAULT;
 	uint64_t buf = (uint64_t)guest.ifc_buf;
 	int err = ask_host(net, SIOCGIFCONF, &host);
@@ -53,7 +53,7 @@ static int64_t list_addresses(const struct net *net, struct mm *mm, uint64_t arg
 		free(host.ifc_buf);
 	}
 	guest.ifc_len = host.ifc_len;
-	return err ? err : copy_to_guest(mm, GVA(arg), &guest, sizeof(guest)) ? -EFAULT : 0;
+	return err ? err : copy_to_guest(mm, GVA(arg), &guest, sizeof guest) ? -EFAULT : 0;
 }
 
 static bool asks_about_one(unsigned cmd)
@@ -95,10 +95,10 @@ int64_t device_ioctl(const struct net *net, struct mm *mm, unsigned cmd, uint64_
 		return list_addresses(net, mm, arg);
 	if (_IOC_TYPE(cmd) != SOCK_IOC_TYPE)
 		return -ENOTTY;
-	if (copy_from_guest(mm, &r, GVA(arg), sizeof(r)))
+	if (copy_from_guest(mm, &r, GVA(arg), sizeof r))
 		return -EFAULT;
 	if (changes_one(cmd))
 		return -EPERM;
 	int err = asks_about_one(cmd) ? ask_host(net, cmd, &r) : -ENOTTY;
-	return err ? err : copy_to_guest(mm, GVA(arg), &r, sizeof(r)) ? -EFAULT : 0;
+	return err ? err : copy_to_guest(mm, GVA(arg), &r, sizeof r) ? -EFAULT : 0;
 }

@@ -238,7 +238,7 @@ static ssize_t receive_some(struct host_sock *i, struct socket_msg *m)
 {
 	struct msghdr h = {
 		.msg_name = &m->name,
-		.msg_namelen = sizeof(m->name),
+		.msg_namelen = sizeof m->name,
 		.msg_control = m->control,
 		.msg_controllen = m->control_len,
 	};

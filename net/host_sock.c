@@ -110,7 +110,7 @@ int host_wait(struct host_wait *w)
 static int host_sock_new(struct net *net, struct caller *c, const struct host_rules *rules, int fd,
 			 const struct socket *like, unsigned flags, struct socket **out)
 {
-	struct host_sock *i = calloc(1, sizeof(*i));
+	struct host_sock *i = calloc(1, sizeof *i);
 
 	if (!i) {
 		host_close(fd);
@@ -133,7 +133,7 @@ int host_sock_create(struct net *net, struct caller *c, const struct host_rules 
 
 	if (fd < 0)
 		return fd;
-	socklen_t len = sizeof(like.protocol);
+	socklen_t len = sizeof like.protocol;
 	getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &like.protocol, &len);
 	return host_sock_new(net, c, rules, fd, &like, flags, out);
 }
@@ -215,7 +215,7 @@ static int host_sock_accept(struct socket *s, struct caller *c, bool nonblock,
 
 	host_wait_begin(&w, i, c, POLLIN, s->rcvtimeo);
 	for (;;) {
-		len = sizeof(*peer);
+		len = sizeof *peer;
 		fd = (int)host_ret(
 		    accept4(i->fd, (struct sockaddr *)peer, &len, SOCK_NONBLOCK | SOCK_CLOEXEC));
 		if (fd != -EAGAIN || nonblock)
@@ -237,7 +237,7 @@ static int host_sock_accept(struct socket *s, struct caller *c, bool nonblock,
 
 int host_sock_getname(struct socket *s, bool peer, struct sockaddr_storage *out)
 {
-	socklen_t len = sizeof(*out);
+	socklen_t len = sizeof *out;
 	int fd = host_sock_of(s)->fd;
 	int r = peer ? getpeername(fd, (struct sockaddr *)out, &len)
 		     : getsockname(fd, (struct sockaddr *)out, &len);
@@ -322,7 +322,7 @@ int64_t host_sock_ioctl(struct socket *s, struct caller *c, struct mm *mm, unsig
 	char buf[IOCTL_MAX] = { 0 };
 	unsigned size = rules->ioctl_size ? rules->ioctl_size(cmd) : 0;
 
-	if (!size || size > sizeof(buf))
+	if (!size || size > sizeof buf)
 		return device_ioctl(s->net, mm, cmd, arg);
 	if (copy_from_guest(mm, buf, GVA(arg), size))
 		return -EFAULT;
@@ -338,7 +338,7 @@ int64_t host_sock_ioctl(struct socket *s, struct caller *c, struct mm *mm, unsig
 static void stat_tcp(int fd, struct socket_stat *out)
 {
 	struct tcp_info info = { 0 };
-	socklen_t len = sizeof(info);
+	socklen_t len = sizeof info;
 
 	getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len);
 	out->state = info.tcpi_state;
@@ -361,11 +361,11 @@ static void stat_tcp(int fd, struct socket_stat *out)
 static void stat_datagrams(int fd, struct socket_stat *out)
 {
 	struct sockaddr_storage peer;
-	socklen_t len = sizeof(peer);
+	socklen_t len = sizeof peer;
 	uint32_t mem[SK_MEMINFO_VARS] = { 0 };
 
 	out->state = getpeername(fd, (struct sockaddr *)&peer, &len) ? TCP_CLOSE : TCP_ESTABLISHED;
-	len = sizeof(mem);
+	len = sizeof mem;
 	getsockopt(fd, SOL_SOCKET, SO_MEMINFO, mem, &len);
 	out->rx = mem[SK_MEMINFO_RMEM_ALLOC];
 	out->tx = mem[SK_MEMINFO_WMEM_ALLOC];

@@ -31,7 +31,7 @@ static int bind_inet(const struct net *net, int fd, struct caller *c, const stru
 		     unsigned len)
 {
 	const struct sockaddr_in *in = (const struct sockaddr_in *)(const void *)a;
-	bool has_port = len >= sizeof(*in) &&
+	bool has_port = len >= sizeof *in &&
 			(a->sa_family == AF_INET || a->sa_family == AF_INET6) && in->sin_port;
 
 	if (has_port && !cred_capable(c->cred, CAP_NET_BIND_SERVICE) &&
@@ -149,7 +149,7 @@ static int check_congestion(struct caller *c, const char *name, unsigned len)
 	if (cred_capable(c->cred, CAP_NET_ADMIN))
 		return 0;
 	len = (unsigned)strnlen(name, len);
-	net_sysctl_text("ipv4/tcp_allowed_congestion_control", allowed, sizeof(allowed));
+	net_sysctl_text("ipv4/tcp_allowed_congestion_control", allowed, sizeof allowed);
 	for (char *a = strtok_r(allowed, " \n", &save); a; a = strtok_r(NULL, " \n", &save))
 		if (strlen(a) == len && !memcmp(a, name, len))
 			return 0;

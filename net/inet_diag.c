@@ -27,16 +27,16 @@ struct owner {
  * descriptors, which would be the monitor's. */
 static bool is_allowed(const struct nlmsghdr *h, const struct inet_diag_req_v2 *r)
 {
-	size_t left = h->nlmsg_len - NLMSG_LENGTH(sizeof(*r));
+	size_t left = h->nlmsg_len - NLMSG_LENGTH(sizeof *r);
 	const char *at = (const char *)(r + 1);
 	struct nlattr a;
 
 	if (r->sdiag_protocol != IPPROTO_TCP && r->sdiag_protocol != IPPROTO_UDP)
 		return false;
-	while (left >= sizeof(a)) {
-		memcpy(&a, at, sizeof(a));
+	while (left >= sizeof a) {
+		memcpy(&a, at, sizeof a);
 		size_t step = ((size_t)a.nla_len + NLA_ALIGNTO - 1) & ~(NLA_ALIGNTO - 1UL);
-		if (a.nla_len < sizeof(a) || step > left || a.nla_type != INET_DIAG_REQ_BYTECODE)
+		if (a.nla_len < sizeof a || step > left || a.nla_type != INET_DIAG_REQ_BYTECODE)
 			return false;
 		left -= step;
 		at += step;
@@ -52,7 +52,7 @@ static int send_request(int fd, const struct nlmsghdr *request)
 	char *copy = malloc(request->nlmsg_len);
 	struct iovec iov = { copy, request->nlmsg_len };
 	struct msghdr m = {
-		.msg_name = &kernel, .msg_namelen = sizeof(kernel), .msg_iov = &iov, .msg_iovlen = 1
+		.msg_name = &kernel, .msg_namelen = sizeof kernel, .msg_iov = &iov, .msg_iovlen = 1
 	};
 
 	if (!copy)
@@ -60,7 +60,7 @@ static int send_request(int fd, const struct nlmsghdr *request)
 	h.nlmsg_flags &= NLM_F_REQUEST | NLM_F_DUMP;
 	h.nlmsg_pid = 0;
 	memcpy(copy, request, request->nlmsg_len);
-	memcpy(copy, &h, sizeof(h));
+	memcpy(copy, &h, sizeof h);
 	long n = host_ret(sendmsg(fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL));
 	free(copy);
 	return n < 0 ? (int)n : 0;
@@ -70,7 +70,7 @@ int inet_diag_ask(struct caller *c, const struct nlmsghdr *request)
 {
 	const struct inet_diag_req_v2 *r = nlmsg_body(request);
 
-	if (request->nlmsg_len < NLMSG_LENGTH(sizeof(*r)))
+	if (request->nlmsg_len < NLMSG_LENGTH(sizeof *r))
 		return -EINVAL;
 	if (!is_allowed(request, r))
 		return -ENOENT;
@@ -104,7 +104,7 @@ static struct owner *owners_of(struct net *net, size_t *n)
 	mutex_lock(&net->lock);
 	list_for_each (s, &net->sockets, net_node)
 		room++;
-	struct owner *o = malloc(room * sizeof(*o));
+	struct owner *o = malloc(room * sizeof *o);
 	if (o)
 		list_for_each (s, &net->sockets, net_node)
 			if (s->family == AF_INET || s->family == AF_INET6)
@@ -113,7 +113,7 @@ static struct owner *owners_of(struct net *net, size_t *n)
 						    s->attr.uid };
 	mutex_unlock(&net->lock);
 	if (o)
-		qsort(o, *n, sizeof(*o), by_host_inode);
+		qsort(o, *n, sizeof *o, by_host_inode);
 	return o;
 }
 
@@ -123,7 +123,7 @@ static bool translate(struct inet_diag_msg *m, const struct owner *owners, size_
 {
 	struct owner key = { .host_ino = m->idiag_inode };
 	const struct owner *o =
-	    key.host_ino ? bsearch(&key, owners, n, sizeof(key), by_host_inode) : NULL;
+	    key.host_ino ? bsearch(&key, owners, n, sizeof key, by_host_inode) : NULL;
 
 	if (!o)
 		return false;
@@ -141,7 +141,7 @@ static int take_messages(struct nlbuf *b, uint32_t port, const struct owner *own
 	for (size_t at = 0; left - at >= sizeof(struct nlmsghdr);) {
 		struct nlmsghdr *h = (struct nlmsghdr *)(void *)(b->data + at);
 		size_t len = NLMSG_ALIGN(h->nlmsg_len);
-		if (h->nlmsg_len < sizeof(*h) || len > left - at)
+		if (h->nlmsg_len < sizeof *h || len > left - at)
 			break;
 		if (h->nlmsg_type == NLMSG_ERROR)
 			return ((struct nlmsgerr *)NLMSG_DATA(h))->error;

@@ -64,7 +64,7 @@ int socket_create_pair(struct net *net, struct caller *c, int family, int type, 
 
 struct net *net_new(struct mm_host *mem, const struct net_policy *policy)
 {
-	struct net *net = calloc(1, sizeof(*net));
+	struct net *net = calloc(1, sizeof *net);
 
 	if (!net)
 		return NULL;

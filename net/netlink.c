@@ -23,15 +23,15 @@ static int check_address(const struct net *net, const struct sockaddr *a, unsign
 {
 	const struct sockaddr_nl *nl = (const struct sockaddr_nl *)(const void *)a;
 
-	return len < sizeof(*nl) || nl->nl_family != AF_NETLINK ? -EINVAL
-	       : nl->nl_pid || nl->nl_groups                    ? -EPERM
-								: 0;
+	return len < sizeof *nl || nl->nl_family != AF_NETLINK ? -EINVAL
+	       : nl->nl_pid || nl->nl_groups                   ? -EPERM
+							       : 0;
 }
 
 static int bind_port(int fd, struct sockaddr_nl *a, uint32_t port)
 {
 	a->nl_pid = port;
-	return (int)host_call(SYS_bind, fd, a, sizeof(*a));
+	return (int)host_call(SYS_bind, fd, a, sizeof *a);
 }
 
 /* A port of the kernel's choice is the number of the process, or a number that no process has
@@ -48,7 +48,7 @@ static int bind_automatic(int fd, struct caller *c, struct sockaddr_nl *a)
 uint32_t netlink_port(int fd)
 {
 	struct sockaddr_nl own = { 0 };
-	socklen_t len = sizeof(own);
+	socklen_t len = sizeof own;
 
 	getsockname(fd, (struct sockaddr *)&own, &len);
 	return own.nl_pid;
@@ -59,9 +59,9 @@ static int bind_netlink(const struct net *net, int fd, struct caller *c, const s
 {
 	struct sockaddr_nl nl;
 
-	if (len < sizeof(nl) || a->sa_family != AF_NETLINK)
+	if (len < sizeof nl || a->sa_family != AF_NETLINK)
 		return -EINVAL;
-	memcpy(&nl, a, sizeof(nl));
+	memcpy(&nl, a, sizeof nl);
 	return nl.nl_pid || netlink_port(fd) ? bind_port(fd, &nl, nl.nl_pid)
 					     : bind_automatic(fd, c, &nl);
 }
@@ -107,8 +107,8 @@ static int bind_diag(const struct net *net, int fd, struct caller *c, const stru
 {
 	struct sockaddr_nl nl = { 0 };
 
-	memcpy(&nl, a, len < sizeof(nl) ? len : sizeof(nl));
-	return len >= sizeof(nl) && nl.nl_groups ? -EPERM : bind_netlink(net, fd, c, a, len);
+	memcpy(&nl, a, len < sizeof nl ? len : sizeof nl);
+	return len >= sizeof nl && nl.nl_groups ? -EPERM : bind_netlink(net, fd, c, a, len);
 }
 
 static const struct host_options diag_options[] = {
@@ -143,7 +143,7 @@ static int create_uevent(struct net *net, struct caller *c, int type, unsigned f
 	if (err)
 		return err;
 	err = (int)host_ret(setsockopt(host_sock_of(*out)->fd, SOL_SOCKET, SO_ATTACH_FILTER,
-				       &filter, sizeof(filter)));
+				       &filter, sizeof filter));
 	if (err)
 		file_put(&(*out)->file);
 	return err;

@@ -74,10 +74,10 @@ static void enqueue(struct diag_sock *d, const void *data, size_t len)
 	struct mm_host *mem = d->host.sk.net->mem;
 	struct datagram *g = NULL;
 
-	if (d->queued <= QUEUE_MAX && mm_host_charge(mem, sizeof(*g) + len)) {
-		g = malloc(sizeof(*g) + len);
+	if (d->queued <= QUEUE_MAX && mm_host_charge(mem, sizeof *g + len)) {
+		g = malloc(sizeof *g + len);
 		if (!g)
-			mm_host_uncharge(mem, sizeof(*g) + len);
+			mm_host_uncharge(mem, sizeof *g + len);
 	}
 	if (!g) {
 		d->lost = true;
@@ -95,7 +95,7 @@ static void dequeue(struct diag_sock *d, struct datagram *g)
 	lock_assert_held(&d->lock);
 	list_del(&g->node);
 	d->queued -= (unsigned)g->len;
-	mm_host_uncharge(d->host.sk.net->mem, sizeof(*g) + g->len);
+	mm_host_uncharge(d->host.sk.net->mem, sizeof *g + g->len);
 	free(g);
 }
 
@@ -113,7 +113,7 @@ static bool wants(const struct unix_diag_req *r, struct socket *s, struct socket
 static struct nlmsghdr *begin_message(struct nlbuf *b, unsigned type, unsigned flags, uint32_t seq,
 				      uint32_t port)
 {
-	struct nlmsghdr *h = nlbuf_put(b, sizeof(*h));
+	struct nlmsghdr *h = nlbuf_put(b, sizeof *h);
 
 	if (h)
 		*h = (struct nlmsghdr){ .nlmsg_type = (uint16_t)type,
@@ -176,7 +176,7 @@ static bool cookie_fits(const uint32_t cookie[2], const struct socket *s)
 	uint64_t is = s->file.anon_ino;
 
 	return (cookie[0] == INET_DIAG_NOCOOKIE && cookie[1] == INET_DIAG_NOCOOKIE) ||
-	       !memcmp(cookie, &is, sizeof(is));
+	       !memcmp(cookie, &is, sizeof is);
 }
 
 static int unix_get_one(struct diag_sock *d, const struct nlmsghdr *h,
@@ -250,7 +250,7 @@ static int start_dump(struct diag_sock *d, struct caller *c, const struct nlmsgh
 		return fd;
 	d->dump = (struct dump){ .active = true, .fd = fd, .seq = h->nlmsg_seq };
 	if (is_unix)
-		memcpy(&d->dump.request, nlmsg_body(h), sizeof(d->dump.request));
+		memcpy(&d->dump.request, nlmsg_body(h), sizeof d->dump.request);
 	int err = dump_some(d);
 	return err ? err : DUMP_STARTED;
 }
@@ -293,7 +293,7 @@ static int answer(struct diag_sock *d, struct caller *c, const struct nlmsghdr *
 		return cred_capable(c->cred, CAP_NET_ADMIN) ? -EOPNOTSUPP : -EPERM;
 	if (h->nlmsg_type != SOCK_DIAG_BY_FAMILY)
 		return -EINVAL;
-	if (h->nlmsg_len < NLMSG_LENGTH(sizeof(*r)) || r->sdiag_family >= AF_MAX)
+	if (h->nlmsg_len < NLMSG_LENGTH(sizeof *r) || r->sdiag_family >= AF_MAX)
 		return -EINVAL;
 	bool is_unix = r->sdiag_family == AF_UNIX;
 	if (!is_unix && r->sdiag_family != AF_INET && r->sdiag_family != AF_INET6)
@@ -308,10 +308,10 @@ static int answer(struct diag_sock *d, struct caller *c, const struct nlmsghdr *
 static void acknowledge(struct diag_sock *d, const struct nlmsghdr *h, int err)
 {
 	int capped = 0;
-	socklen_t len = sizeof(capped);
+	socklen_t len = sizeof capped;
 
 	getsockopt(d->host.fd, SOL_NETLINK, NETLINK_CAP_ACK, &capped, &len);
-	size_t body = err && !capped ? h->nlmsg_len - sizeof(*h) : 0;
+	size_t body = err && !capped ? h->nlmsg_len - sizeof *h : 0;
 	struct nlbuf b = { .size = NLMSG_SPACE(sizeof(struct nlmsgerr)) + NLMSG_ALIGN(body) };
 	b.data = malloc(b.size);
 	if (!b.data) {
@@ -320,7 +320,7 @@ static void acknowledge(struct diag_sock *d, const struct nlmsghdr *h, int err)
 	}
 	struct nlmsghdr *reply = begin_message(&b, NLMSG_ERROR, err && !capped ? 0 : NLM_F_CAPPED,
 					       h->nlmsg_seq, netlink_port(d->host.fd));
-	struct nlmsgerr *e = nlbuf_put(&b, sizeof(*e));
+	struct nlmsgerr *e = nlbuf_put(&b, sizeof *e);
 	e->error = err;
 	e->msg = *h;
 	if (body)
@@ -335,7 +335,7 @@ static void answer_all(struct diag_sock *d, struct caller *c, const unsigned cha
 {
 	for (size_t at = 0; len - at >= sizeof(struct nlmsghdr);) {
 		const struct nlmsghdr *h = (const struct nlmsghdr *)(const void *)(data + at);
-		if (h->nlmsg_len < sizeof(*h) || h->nlmsg_len > len - at)
+		if (h->nlmsg_len < sizeof *h || h->nlmsg_len > len - at)
 			break;
 		bool asks = h->nlmsg_flags & NLM_F_REQUEST && h->nlmsg_type >= NLMSG_MIN_TYPE;
 		int err = asks ? answer(d, c, h) : 0;
@@ -391,8 +391,8 @@ static ssize_t take(struct diag_sock *d, struct socket_msg *m)
 		d->datagram_size = resid < DATAGRAM_MAX ? resid : DATAGRAM_MAX;
 	if (uio_put(m->uio, g->data, n) < n)
 		result = -EFAULT;
-	memcpy(&m->name, &kernel, sizeof(kernel));
-	m->name_len = sizeof(kernel);
+	memcpy(&m->name, &kernel, sizeof kernel);
+	m->name_len = sizeof kernel;
 	if (g->len > n)
 		m->out_flags |= MSG_TRUNC;
 	if (!(m->flags & MSG_PEEK)) {
@@ -505,7 +505,7 @@ int sock_diag_create(struct net *net, struct caller *c, int type, unsigned flags
 	    socket(AF_NETLINK, type | SOCK_NONBLOCK | SOCK_CLOEXEC, NETLINK_SOCK_DIAG));
 	if (fd < 0)
 		return fd;
-	struct diag_sock *d = calloc(1, sizeof(*d));
+	struct diag_sock *d = calloc(1, sizeof *d);
 	if (!d) {
 		host_close(fd);
 		return -ENOMEM;

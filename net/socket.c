@@ -187,9 +187,9 @@ static int get_timeout(const void *val, unsigned len, uint64_t *out)
 {
 	struct timeval tv;
 
-	if (len < sizeof(tv))
+	if (len < sizeof tv)
 		return -EINVAL;
-	memcpy(&tv, val, sizeof(tv));
+	memcpy(&tv, val, sizeof tv);
 	if (tv.tv_usec < 0 || tv.tv_usec >= (long)USEC_PER_SEC)
 		return -EDOM;
 	if (tv.tv_sec < 0 || (uint64_t)tv.tv_sec > UINT64_MAX / NSEC_PER_SEC / 4)
@@ -223,9 +223,9 @@ static int set_linger(struct socket *s, const void *val, unsigned len)
 {
 	struct linger l;
 
-	if (len < sizeof(l))
+	if (len < sizeof l)
 		return -EINVAL;
-	memcpy(&l, val, sizeof(l));
+	memcpy(&l, val, sizeof l);
 	s->linger = l.l_onoff ? l.l_linger & INT32_MAX : -1;
 	return 0;
 }
@@ -272,7 +272,7 @@ static int bind_to_device(struct socket *s, struct caller *c, const void *val, u
 	char name[IFNAMSIZ] = { 0 };
 	unsigned index = 0;
 
-	memcpy(name, val, len < sizeof(name) ? len : sizeof(name) - 1);
+	memcpy(name, val, len < sizeof name ? len : sizeof name - 1);
 	if (name[0]) {
 		index = if_nametoindex(name);
 		if (!index)
@@ -288,9 +288,9 @@ static int generic_setsockopt(struct socket *s, struct caller *c, int name, cons
 
 	if (name == SO_BINDTODEVICE)
 		return bind_to_device(s, c, val, len);
-	if (len < sizeof(v))
+	if (len < sizeof v)
 		return -EINVAL;
-	memcpy(&v, val, sizeof(v));
+	memcpy(&v, val, sizeof v);
 	if (option_is_boolean(name)) {
 		if (v)
 			atomic_fetch_or(&s->flags, 1UL << name);
@@ -336,13 +336,13 @@ static int option_value(const void *val, unsigned len)
 {
 	int v = 0;
 
-	memcpy(&v, val, len < sizeof(v) ? len != 0 : sizeof(v));
+	memcpy(&v, val, len < sizeof v ? len != 0 : sizeof v);
 	return v;
 }
 
 static int check_privilege(struct caller *c, int level, int name, const void *val, unsigned len)
 {
-	for (size_t i = 0; i < sizeof(privileged) / sizeof(*privileged); i++) {
+	for (size_t i = 0; i < sizeof privileged / sizeof *privileged; i++) {
 		if (privileged[i].level != level || privileged[i].name != name)
 			continue;
 		int v = option_value(val, len);
@@ -379,14 +379,14 @@ static int put_timeout(void *buf, unsigned size, uint64_t ns)
 {
 	struct timeval tv = ns_to_timeval(ns);
 
-	return put_value(buf, size, &tv, sizeof(tv));
+	return put_value(buf, size, &tv, sizeof tv);
 }
 
 static int put_linger(void *buf, unsigned size, int seconds)
 {
 	struct linger l = { .l_onoff = seconds >= 0, .l_linger = seconds < 0 ? 0 : seconds };
 
-	return put_value(buf, size, &l, sizeof(l));
+	return put_value(buf, size, &l, sizeof l);
 }
 
 /* The name of the interface the socket is bound to. */
@@ -396,7 +396,7 @@ static int put_device(const struct socket *s, void *buf, unsigned size)
 
 	if (!s->bound_if)
 		return 0;
-	if (size < sizeof(name))
+	if (size < sizeof name)
 		return -EINVAL;
 	if (!if_indextoname((unsigned)s->bound_if, name))
 		return -ENODEV;
@@ -437,12 +437,12 @@ static int generic_getsockopt(struct socket *s, int name, void *buf, unsigned si
 	case SO_LINGER: return put_linger(buf, size, s->linger);
 	case SO_BINDTODEVICE: return put_device(s, buf, size);
 	case SO_COOKIE:
-		return size < sizeof(s->file.anon_ino)
+		return size < sizeof s->file.anon_ino
 			   ? -EINVAL
-			   : put_value(buf, size, &s->file.anon_ino, sizeof(s->file.anon_ino));
+			   : put_value(buf, size, &s->file.anon_ino, sizeof s->file.anon_ino);
 	}
 	int err = get_integer(s, name, &val);
-	return err ? err : put_value(buf, size, &val, sizeof(val));
+	return err ? err : put_value(buf, size, &val, sizeof val);
 }
 
 int socket_getsockopt(struct socket *s, struct caller *c, int level, int name, void *buf,

@@ -11,7 +11,7 @@ void net_sysctl_text(const char *name, char *buf, size_t size)
 {
 	char path[128];
 
-	snprintf(path, sizeof(path), "/proc/sys/net/%s", name);
+	snprintf(path, sizeof path, "/proc/sys/net/%s", name);
 	hostfile_read(path, buf, size);
 }
 
@@ -19,7 +19,7 @@ unsigned net_sysctl(const char *name, unsigned otherwise)
 {
 	char buf[32], *end;
 
-	net_sysctl_text(name, buf, sizeof(buf));
+	net_sysctl_text(name, buf, sizeof buf);
 	unsigned long v = strtoul(buf, &end, 10);
 	return end != buf && v <= UINT_MAX ? (unsigned)v : otherwise;
 }

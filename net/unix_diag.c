@@ -39,7 +39,7 @@ static void put_vfs(struct nlbuf *b, const struct unix_addr *a)
 				     .udiag_vfs_dev = device_of(&a->id) };
 
 	if (a->path.dentry)
-		nlbuf_attr_copy(b, UNIX_DIAG_VFS, &vfs, sizeof(vfs));
+		nlbuf_attr_copy(b, UNIX_DIAG_VFS, &vfs, sizeof vfs);
 }
 
 static void put_peer(struct nlbuf *b, struct unix_sock *u)
@@ -50,7 +50,7 @@ static void put_peer(struct nlbuf *b, struct unix_sock *u)
 	if (!peer)
 		return;
 	uint32_t ino = inode_of(peer);
-	nlbuf_attr_copy(b, UNIX_DIAG_PEER, &ino, sizeof(ino));
+	nlbuf_attr_copy(b, UNIX_DIAG_PEER, &ino, sizeof ino);
 }
 
 /* References to those who wait to be accepted. The embryos are locked when the listener no longer
@@ -61,7 +61,7 @@ static size_t waiting_peers(struct unix_sock *u, struct unix_sock ***out)
 	size_t n = 0, nr_peers = 0;
 
 	mutex_lock(&u->lock);
-	*out = malloc(u->accept_len * sizeof(**out));
+	*out = malloc(u->accept_len * sizeof **out);
 	if (*out)
 		list_for_each (embryo, &u->accept_queue, accept_node)
 			(*out)[n++] = unix_get(embryo);
@@ -81,7 +81,7 @@ static void put_waiting(struct nlbuf *b, struct unix_sock *u)
 {
 	struct unix_sock **peers;
 	size_t n = waiting_peers(u, &peers);
-	uint32_t *inos = nlbuf_attr(b, UNIX_DIAG_ICONS, n * sizeof(*inos));
+	uint32_t *inos = nlbuf_attr(b, UNIX_DIAG_ICONS, n * sizeof *inos);
 
 	for (size_t i = 0; i < n; i++) {
 		uint32_t ino = inode_of(peers[i]);
@@ -101,7 +101,7 @@ static void put_queues(struct nlbuf *b, struct unix_sock *u, const struct socket
 	else if (unix_is_dgram(u) && !list_empty(&u->queue))
 		q.udiag_rqueue = (uint32_t)list_first(&u->queue, struct unix_msg, node)->len;
 	mutex_unlock(&u->lock);
-	nlbuf_attr_copy(b, UNIX_DIAG_RQLEN, &q, sizeof(q));
+	nlbuf_attr_copy(b, UNIX_DIAG_RQLEN, &q, sizeof q);
 }
 
 /* What is received is charged to who sent it. */
@@ -113,7 +113,7 @@ static void put_memory(struct nlbuf *b, struct unix_sock *u)
 		[SK_MEMINFO_SNDBUF] = u->sk.sndbuf,
 	};
 
-	nlbuf_attr_copy(b, UNIX_DIAG_MEMINFO, mem, sizeof(mem));
+	nlbuf_attr_copy(b, UNIX_DIAG_MEMINFO, mem, sizeof mem);
 }
 
 static void put_shutdown(struct nlbuf *b, struct unix_sock *u)
@@ -121,12 +121,12 @@ static void put_shutdown(struct nlbuf *b, struct unix_sock *u)
 	mutex_lock(&u->lock);
 	uint8_t mode = (uint8_t)u->shutdown;
 	mutex_unlock(&u->lock);
-	nlbuf_attr_copy(b, UNIX_DIAG_SHUTDOWN, &mode, sizeof(mode));
+	nlbuf_attr_copy(b, UNIX_DIAG_SHUTDOWN, &mode, sizeof mode);
 }
 
 void unix_diag_put(struct nlbuf *b, struct socket *s, const struct socket_stat *st, uint32_t show)
 {
-	struct unix_diag_msg *m = nlbuf_put(b, sizeof(*m));
+	struct unix_diag_msg *m = nlbuf_put(b, sizeof *m);
 	struct unix_sock *u = unix_of(s);
 	const struct unix_addr *a = u->addr;
 
@@ -136,7 +136,7 @@ void unix_diag_put(struct nlbuf *b, struct socket *s, const struct socket_stat *
 	m->udiag_type = (uint8_t)s->type;
 	m->udiag_state = (uint8_t)st->state;
 	m->udiag_ino = (uint32_t)s->file.anon_ino;
-	memcpy(m->udiag_cookie, &s->file.anon_ino, sizeof(m->udiag_cookie));
+	memcpy(m->udiag_cookie, &s->file.anon_ino, sizeof m->udiag_cookie);
 	if (show & UDIAG_SHOW_NAME && a)
 		put_name(b, a);
 	if (show & UDIAG_SHOW_VFS && a)
@@ -151,5 +151,5 @@ void unix_diag_put(struct nlbuf *b, struct socket *s, const struct socket_stat *
 		put_memory(b, u);
 	put_shutdown(b, u);
 	if (show & UDIAG_SHOW_UID)
-		nlbuf_attr_copy(b, UNIX_DIAG_UID, &s->attr.uid, sizeof(s->attr.uid));
+		nlbuf_attr_copy(b, UNIX_DIAG_UID, &s->attr.uid, sizeof s->attr.uid);
 }

@@ -100,7 +100,7 @@ void unix_files_arrive(struct unix_domain *d, struct scm *to, struct scm *msg)
 
 int unix_files_copy(struct scm *to, const struct scm *msg)
 {
-	size_t size = sizeof(*msg->files) + msg->files->n * sizeof(msg->files->files[0]);
+	size_t size = sizeof *msg->files + msg->files->n * sizeof msg->files->files[0];
 
 	to->files = malloc(size);
 	if (!to->files)

@@ -29,19 +29,19 @@ static struct unix_msg *msg_alloc(struct mm_host *mem, size_t len)
 {
 	struct unix_msg *m;
 
-	if (!mm_host_charge(mem, sizeof(*m) + len))
+	if (!mm_host_charge(mem, sizeof *m + len))
 		return NULL;
-	m = malloc(sizeof(*m) + len);
+	m = malloc(sizeof *m + len);
 	if (m)
 		*m = (struct unix_msg){ .len = len };
 	else
-		mm_host_uncharge(mem, sizeof(*m) + len);
+		mm_host_uncharge(mem, sizeof *m + len);
 	return m;
 }
 
 static void msg_dealloc(struct mm_host *mem, struct unix_msg *m)
 {
-	mm_host_uncharge(mem, sizeof(*m) + m->len);
+	mm_host_uncharge(mem, sizeof *m + m->len);
 	free(m);
 }
 
@@ -161,5 +161,5 @@ int64_t unix_ioctl(struct socket *s, struct caller *c, struct mm *mm, unsigned c
 	}
 	if (n < 0)
 		return n;
-	return copy_to_guest(mm, GVA(arg), &n, sizeof(n)) ? -EFAULT : 0;
+	return copy_to_guest(mm, GVA(arg), &n, sizeof n) ? -EFAULT : 0;
 }

@@ -36,7 +36,7 @@ void unix_addr_put(struct unix_addr *a)
 
 static struct unix_addr *unix_addr_new(const struct sockaddr_un *name, unsigned len)
 {
-	struct unix_addr *a = calloc(1, sizeof(*a));
+	struct unix_addr *a = calloc(1, sizeof *a);
 
 	if (!a)
 		return NULL;
@@ -63,13 +63,13 @@ static unsigned hash_bytes(unsigned h, const void *p, size_t n)
 
 static struct list *bucket_of(struct unix_domain *d, const struct unix_addr *a, int type)
 {
-	unsigned h = hash_bytes(2166136261U, &type, sizeof(type));
+	unsigned h = hash_bytes(2166136261U, &type, sizeof type);
 
 	if (is_abstract(a))
 		h = hash_bytes(h, a->bytes + PATH_OFFSET, a->len - PATH_OFFSET);
 	else
-		h = hash_bytes(hash_bytes(2166136261U, &a->id.dev, sizeof(a->id.dev)), &a->id.ino,
-			       sizeof(a->id.ino));
+		h = hash_bytes(hash_bytes(2166136261U, &a->id.dev, sizeof a->id.dev), &a->id.ino,
+			       sizeof a->id.ino);
 	return &d->names[h % UNIX_NAME_BUCKETS];
 }
 
@@ -182,7 +182,7 @@ int unix_autobind(struct unix_sock *u)
 		mutex_lock(&d->names_lock);
 		unsigned n = d->next_autobind++ & AUTOBIND_MASK;
 		mutex_unlock(&d->names_lock);
-		snprintf(name.sun_path + 1, sizeof(name.sun_path) - 1, "%05x", n);
+		snprintf(name.sun_path + 1, sizeof name.sun_path - 1, "%05x", n);
 		struct unix_addr *a = unix_addr_new(&name, PATH_OFFSET + 6);
 		if (!a)
 			return -ENOMEM;

@@ -31,7 +31,7 @@ static void receive_cred(struct socket_msg *sm, const struct unix_msg *m)
 static bool same_cred(const struct scm *a, const struct scm *b)
 {
 	return a->has_cred == b->has_cred &&
-	       (!a->has_cred || !memcmp(&a->cred, &b->cred, sizeof(a->cred)));
+	       (!a->has_cred || !memcmp(&a->cred, &b->cred, sizeof a->cred));
 }
 
 /* One receive in progress. */

@@ -81,7 +81,7 @@ static struct ucred unix_cred(struct caller *c)
 static int unix_new(struct net *net, struct caller *c, int type, unsigned flags,
 		    struct unix_sock **out)
 {
-	struct unix_sock *u = calloc(1, sizeof(*u));
+	struct unix_sock *u = calloc(1, sizeof *u);
 
 	if (!u)
 		return -ENOMEM;
@@ -242,7 +242,7 @@ static void unix_release(struct socket *s)
 
 struct unix_domain *unix_domain_new(struct mm_host *mem)
 {
-	struct unix_domain *d = calloc(1, sizeof(*d));
+	struct unix_domain *d = calloc(1, sizeof *d);
 
 	if (!d)
 		return NULL;
@@ -443,7 +443,7 @@ static int unix_connect(struct socket *s, struct caller *c, const struct sockadd
 	struct unix_sock *u = unix_of(s);
 	const struct sockaddr_un *name = (const struct sockaddr_un *)(const void *)a;
 
-	if (len < sizeof(a->sa_family))
+	if (len < sizeof a->sa_family)
 		return -EINVAL;
 	if (unix_is_dgram(u) && a->sa_family == AF_UNSPEC) {
 		unix_dgram_disconnect(u);
@@ -482,7 +482,7 @@ static int put_addr(const struct unix_addr *a, struct sockaddr_storage *out)
 {
 	if (!a) {
 		out->ss_family = AF_UNIX;
-		return sizeof(out->ss_family);
+		return sizeof out->ss_family;
 	}
 	memcpy(out, a->bytes, a->len);
 	return a->len;
@@ -642,10 +642,10 @@ static int unix_getsockopt(struct socket *s, struct caller *c, int level, int na
 	val = u->state == UNIX_LISTEN;
 	mutex_unlock(&u->lock);
 	if (name == SO_PEERCRED) {
-		size = size < sizeof(cred) ? size : sizeof(cred);
+		size = size < sizeof cred ? size : sizeof cred;
 		memcpy(buf, &cred, size);
 	} else if (name == SO_ACCEPTCONN) {
-		size = size < sizeof(val) ? size : sizeof(val);
+		size = size < sizeof val ? size : sizeof val;
 		memcpy(buf, &val, size);
 	} else {
 		return SOCKET_GENERIC;

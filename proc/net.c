@@ -103,7 +103,7 @@ static void put_address(struct text *out, const struct sockaddr_storage *a, int 
 		return;
 	}
 	for (int i = 0; i < 4; i++) {
-		memcpy(&word, in6->sin6_addr.s6_addr + 4 * i, sizeof(word));
+		memcpy(&word, in6->sin6_addr.s6_addr + 4 * i, sizeof word);
 		text_printf(out, "%08X", word);
 	}
 	text_printf(out, ":%04X ", ntohs(in6->sin6_port));
@@ -214,7 +214,7 @@ static int show_host(struct pseudo_node *n, struct caller *c, struct text *out)
 	size_t lines = (size_t)(uintptr_t)n->entry->arg, head = 0;
 	char path[64];
 
-	snprintf(path, sizeof(path), "/proc/net/%s", n->entry->name);
+	snprintf(path, sizeof path, "/proc/net/%s", n->entry->name);
 	int err = proc_show_host(out, path);
 	if (err || !n->sb->net_policy->none)
 		return err;

@@ -16,7 +16,7 @@
 static int show_host(struct pseudo_node *n, struct caller *c, struct text *out)
 {
 	char path[128] = "/sys";
-	int len = pseudo_path(n, path + 4, sizeof(path) - 4);
+	int len = pseudo_path(n, path + 4, sizeof path - 4);
 
 	return len < 0 ? len : proc_show_host(out, path);
 }
@@ -77,7 +77,7 @@ static int net_lookup(struct pseudo_node *dir, struct caller *c, const char *nam
 {
 	char interface[IF_NAMESIZE];
 
-	if (len >= sizeof(interface) || dir->sb->net_policy->none)
+	if (len >= sizeof interface || dir->sb->net_policy->none)
 		return -ENOENT;
 	memcpy(interface, name, len);
 	interface[len] = '\0';

@@ -25,8 +25,8 @@ static int poll_call_alloc(struct poll_call *pc, unsigned n)
 	pc->files = pc->stack_files;
 	if (n <= POLL_STACK)
 		return 0;
-	pc->fds = malloc(n * sizeof(*pc->fds));
-	pc->files = malloc(n * sizeof(*pc->files));
+	pc->fds = malloc(n * sizeof *pc->fds);
+	pc->files = malloc(n * sizeof *pc->files);
 	if (pc->fds && pc->files)
 		return 0;
 	free(pc->fds);

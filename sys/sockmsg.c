@@ -16,8 +16,8 @@
 
 int get_sockaddr(struct task *t, gva_t addr, int len, struct sockaddr_storage *out)
 {
-	memset(out, 0, sizeof(*out));
-	if (len < 0 || (size_t)len > sizeof(*out))
+	memset(out, 0, sizeof *out);
+	if (len < 0 || (size_t)len > sizeof *out)
 		return -EINVAL;
 	return copy_from_guest(t->mm, out, addr, len) ? -EFAULT : 0;
 }
@@ -54,7 +54,7 @@ static int get_files(struct task *t, struct scm *scm, const int *fds, unsigned n
 	if (!n)
 		return 0;
 	if (!scm->files) {
-		scm->files = malloc(sizeof(*scm->files) + SCM_MAX_FD * sizeof(struct file *));
+		scm->files = malloc(sizeof *scm->files + SCM_MAX_FD * sizeof(struct file *));
 		if (!scm->files)
 			return -ENOMEM;
 		scm->files->n = 0;
@@ -122,7 +122,7 @@ static int parse_control(struct task *t, const struct socket *s, struct scm *scm
 
 	while (!err && size - off >= sizeof(struct cmsghdr)) {
 		const struct cmsghdr *cm = (const struct cmsghdr *)(const void *)(buf + off);
-		if (cm->cmsg_len < sizeof(*cm) || cm->cmsg_len > size - off)
+		if (cm->cmsg_len < sizeof *cm || cm->cmsg_len > size - off)
 			return -EINVAL;
 		err = get_control_message(t, s, scm, cm);
 		if (CMSG_ALIGN(cm->cmsg_len) > size - off)
@@ -208,7 +208,7 @@ static int begin_scm(struct task *t, const struct socket *s, struct socket_msg *
 static void end_scm(struct task *t, const struct socket *s, struct socket_msg *m, int64_t r)
 {
 	if (s->family == AF_UNIX && resume_wanted(t, r)) {
-		t->resume.scm = malloc(sizeof(m->scm));
+		t->resume.scm = malloc(sizeof m->scm);
 		if (t->resume.scm) {
 			*t->resume.scm = m->scm;
 			return;
@@ -265,7 +265,7 @@ static int put_control(struct control_out *co, int type, const void *data, size_
 			      .cmsg_type = type,
 			      .cmsg_len = CMSG_LEN(n) };
 
-	if (co->left < sizeof(cm)) {
+	if (co->left < sizeof cm) {
 		co->flags |= MSG_CTRUNC;
 		return 0;
 	}
@@ -274,7 +274,7 @@ static int put_control(struct control_out *co, int type, const void *data, size_
 		cm.cmsg_len = co->left;
 	}
 	if (put_user(co->t, co->addr, &cm) ||
-	    copy_to_guest(co->t->mm, gva_add(co->addr, sizeof(cm)), data, cm.cmsg_len - sizeof(cm)))
+	    copy_to_guest(co->t->mm, gva_add(co->addr, sizeof cm), data, cm.cmsg_len - sizeof cm))
 		return -EFAULT;
 	control_advance(co, n);
 	return 0;
@@ -339,7 +339,7 @@ static int put_time(struct control_out *co, int stamp, struct timespec when)
 		when = guest_clock_realtime(&co->t->sb->clock);
 	if (stamp == SO_TIMESTAMP || stamp == SO_TIMESTAMP_NEW)
 		when.tv_nsec /= 1000; /* a struct timeval */
-	return put_control(co, stamp, &when, sizeof(when));
+	return put_control(co, stamp, &when, sizeof when);
 }
 
 static int put_all_control(struct control_out *co, const struct socket *s,

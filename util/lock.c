@@ -83,10 +83,10 @@ __attribute__((format(printf, 1, 2))) static _Noreturn void violation(const char
 	va_list ap;
 
 	va_start(ap, format);
-	int n = vsnprintf(line, sizeof(line) - 1, format, ap);
+	int n = vsnprintf(line, sizeof line - 1, format, ap);
 	va_end(ap);
-	if (n > (int)sizeof(line) - 2)
-		n = sizeof(line) - 2;
+	if (n > (int)sizeof line - 2)
+		n = sizeof line - 2;
 	line[n] = '\n';
 	ssize_t ignored = write(STDERR_FILENO, line, (size_t)n + 1);
 	(void)ignored;

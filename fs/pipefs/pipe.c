@@ -138,14 +138,14 @@ static unsigned pipe_first_slots(struct user *u, const struct caller *c)
 
 static struct pipe *pipe_new(struct caller *c)
 {
-	struct pipe *p = calloc(1, sizeof(*p));
+	struct pipe *p = calloc(1, sizeof *p);
 
 	if (!p)
 		return NULL;
 	p->user = user_get(c->fs->vfs->users, c->cred->uid);
 	if (p->user)
 		p->slots = pipe_first_slots(p->user, c);
-	p->bufs = calloc(p->slots ?: 1, sizeof(*p->bufs));
+	p->bufs = calloc(p->slots ?: 1, sizeof *p->bufs);
 	if (!p->user || !p->bufs) {
 		if (p->user)
 			user_uncharge(p->user, USER_PIPE_SLOTS, p->slots);
@@ -437,7 +437,7 @@ static int64_t pipe_ioctl(struct file *f, struct caller *c, struct mm *mm, unsig
 	for (unsigned i = p->tail; i != p->head; i++)
 		bytes += pipe_slot(p, i)->len;
 	mutex_unlock(&p->lock);
-	return copy_to_guest(mm, GVA(arg), &bytes, sizeof(bytes)) ? -EFAULT : 0;
+	return copy_to_guest(mm, GVA(arg), &bytes, sizeof bytes) ? -EFAULT : 0;
 }
 
 static int pipe_getattr(struct file *f, struct caller *c, unsigned mask, struct statx *out)
@@ -474,7 +474,7 @@ static void pipe_release(struct file *f)
  * pipe. */
 static struct pipe_file *pipe_file_new(struct pipe *p, unsigned flags)
 {
-	struct pipe_file *pf = calloc(1, sizeof(*pf));
+	struct pipe_file *pf = calloc(1, sizeof *pf);
 
 	if (!pf)
 		return NULL;
@@ -655,7 +655,7 @@ static int pipe_resize(struct pipe *p, unsigned slots)
 
 	if (used + p->lent > slots)
 		return -EBUSY;
-	struct pipe_buf *bufs = slots <= PIPE_MAX_SLOTS ? calloc(slots, sizeof(*bufs)) : NULL;
+	struct pipe_buf *bufs = slots <= PIPE_MAX_SLOTS ? calloc(slots, sizeof *bufs) : NULL;
 	if (!bufs)
 		return -ENOMEM;
 	for (unsigned i = 0; i < used; i++)

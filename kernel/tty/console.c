@@ -101,7 +101,7 @@ static dev_t terminal_of(struct file *f)
 
 static int console_new(struct sandbox *sb, struct file *f, dev_t dev)
 {
-	struct console *con = calloc(1, sizeof(*con));
+	struct console *con = calloc(1, sizeof *con);
 
 	if (!con)
 		return -ENOMEM;

@@ -290,7 +290,7 @@ static void rub_out(struct ldisc *l, unsigned columns)
 
 static void flush_marks(struct ldisc *l)
 {
-	memset(l->marks, 0, sizeof(l->marks));
+	memset(l->marks, 0, sizeof l->marks);
 }
 
 void ldisc_flush_input(struct ldisc *l)

@@ -519,7 +519,7 @@ static int64_t get_termio(struct pty *p, struct mm *mm, uint64_t arg)
 	old.c_line = t->c_line;
 	memcpy(old.c_cc, t->c_cc, NCC);
 	mutex_unlock(&p->lock);
-	return copy_to_guest(mm, GVA(arg), &old, sizeof(old)) ? -EFAULT : 0;
+	return copy_to_guest(mm, GVA(arg), &old, sizeof old) ? -EFAULT : 0;
 }
 
 static int64_t set_termio(struct pty *p, struct mm *mm, uint64_t arg, bool flush)
@@ -528,7 +528,7 @@ static int64_t set_termio(struct pty *p, struct mm *mm, uint64_t arg, bool flush
 	struct termios2 t;
 	struct termio new;
 
-	if (copy_from_guest(mm, &new, GVA(arg), sizeof(new)))
+	if (copy_from_guest(mm, &new, GVA(arg), sizeof new))
 		return -EFAULT;
 	mutex_lock(&p->lock);
 	t = p->ld.t;
@@ -547,10 +547,10 @@ static int64_t set_size(struct pty *p, struct mm *mm, uint64_t arg)
 {
 	struct winsize ws;
 
-	if (copy_from_guest(mm, &ws, GVA(arg), sizeof(ws)))
+	if (copy_from_guest(mm, &ws, GVA(arg), sizeof ws))
 		return -EFAULT;
 	mutex_lock(&p->lock);
-	bool changed = memcmp(&ws, &p->size, sizeof(ws));
+	bool changed = memcmp(&ws, &p->size, sizeof ws);
 	p->size = ws;
 	mutex_unlock(&p->lock);
 	if (changed)
@@ -615,7 +615,7 @@ static int64_t flow(struct pty *p, int what)
 
 static int64_t put_int(struct mm *mm, uint64_t arg, int val)
 {
-	return copy_to_guest(mm, GVA(arg), &val, sizeof(val)) ? -EFAULT : 0;
+	return copy_to_guest(mm, GVA(arg), &val, sizeof val) ? -EFAULT : 0;
 }
 
 /* The lock guards what `flag` points to. */
@@ -641,7 +641,7 @@ static int64_t get_size(struct pty *p, struct mm *mm, uint64_t arg)
 	mutex_lock(&p->lock);
 	struct winsize ws = p->size;
 	mutex_unlock(&p->lock);
-	return copy_to_guest(mm, GVA(arg), &ws, sizeof(ws)) ? -EFAULT : 0;
+	return copy_to_guest(mm, GVA(arg), &ws, sizeof ws) ? -EFAULT : 0;
 }
 
 static int64_t set_exclusive(struct pty *p, bool on)
@@ -704,7 +704,7 @@ static int64_t open_peer(struct pty *p, struct caller *c, int flags)
 
 	if (flags & ~(O_ACCMODE | O_NOCTTY | O_NONBLOCK | O_CLOEXEC | O_SYNC))
 		return -EINVAL;
-	snprintf(name, sizeof(name), "/dev/pts/%u", p->index);
+	snprintf(name, sizeof name, "/dev/pts/%u", p->index);
 	int err = vfs_open(c, NULL, name, flags & ~O_CLOEXEC, 0, 0, &f);
 	if (err)
 		return err;
@@ -725,7 +725,7 @@ static int64_t set_lock(struct pty *p, struct mm *mm, uint64_t arg)
 {
 	int val;
 
-	if (copy_from_guest(mm, &val, GVA(arg), sizeof(val)))
+	if (copy_from_guest(mm, &val, GVA(arg), sizeof val))
 		return -EFAULT;
 	mutex_lock(&p->lock);
 	p->locked = val;
@@ -737,7 +737,7 @@ static int64_t set_packet(struct pty *p, struct mm *mm, uint64_t arg)
 {
 	int val;
 
-	if (copy_from_guest(mm, &val, GVA(arg), sizeof(val)))
+	if (copy_from_guest(mm, &val, GVA(arg), sizeof val))
 		return -EFAULT;
 	mutex_lock(&p->lock);
 	if (val && !p->packet)
@@ -799,7 +799,7 @@ static const struct file_ops master_ops = {
 /* Takes the reference to the pty over. */
 static struct pty_file *pty_file_new(struct pty *p, const struct file_ops *ops, int flags)
 {
-	struct pty_file *pf = calloc(1, sizeof(*pf));
+	struct pty_file *pf = calloc(1, sizeof *pf);
 
 	if (!pf) {
 		tty_put(&p->tty);
@@ -914,7 +914,7 @@ static int make_ldisc(struct pty *p, struct mm_host *mem)
 
 static int pty_new(struct pty_table *t, struct caller *c, struct pty **out)
 {
-	struct pty *p = calloc(1, sizeof(*p));
+	struct pty *p = calloc(1, sizeof *p);
 
 	if (!p)
 		return -ENOMEM;
@@ -1016,7 +1016,7 @@ int pty_add_console(struct pty_table *t)
 
 int pty_table_create(struct sandbox *sb, struct filesystem **devpts)
 {
-	struct pty_table *t = calloc(1, sizeof(*t));
+	struct pty_table *t = calloc(1, sizeof *t);
 
 	if (!t)
 		return -ENOMEM;

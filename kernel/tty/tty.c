@@ -343,13 +343,13 @@ int64_t tty_ioctl(struct tty *tty, struct file *f, struct caller *c, struct mm *
 
 	if (err)
 		return cmd == TIOCSPGRP && err == -EIO ? -ENOTTY : err;
-	if (cmd == TIOCSPGRP && copy_from_guest(mm, &val, GVA(arg), sizeof(val)))
+	if (cmd == TIOCSPGRP && copy_from_guest(mm, &val, GVA(arg), sizeof val))
 		return -EFAULT;
 	sandbox_lock(tty->sb);
 	err = session_ioctl(tty, f, c->task, cmd, arg, &val);
 	sandbox_unlock(tty->sb);
 	if (!err && (cmd == TIOCGPGRP || cmd == TIOCGSID))
-		return copy_to_guest(mm, GVA(arg), &val, sizeof(val)) ? -EFAULT : 0;
+		return copy_to_guest(mm, GVA(arg), &val, sizeof val) ? -EFAULT : 0;
 	return err;
 }
 

@@ -502,8 +502,8 @@ static int filled_pair(int type, size_t len)
 
 	if (socketpair(AF_UNIX, type | SOCK_NONBLOCK, 0, s) < 0)
 		return -1;
-	setsockopt(s[0], SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size));
-	setsockopt(s[0], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+	setsockopt(s[0], SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof size);
+	setsockopt(s[0], SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
 	while (write(s[0], big, len) >= 0)
 		;
 	return errno == EAGAIN ? s[0] : -1;
@@ -535,7 +535,7 @@ static struct sockaddr_in listener_name;
 
 static int one_tcp(void)
 {
-	socklen_t len = sizeof(listener_name);
+	socklen_t len = sizeof listener_name;
 
 	if (listener < 0) {
 		listener = socket(AF_INET, SOCK_STREAM, 0);
@@ -557,7 +557,7 @@ static int one_tcp(void)
 static int one_udp(void)
 {
 	struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	socklen_t len = sizeof(a);
+	socklen_t len = sizeof a;
 	int r = socket(AF_INET, SOCK_DGRAM, 0), s = socket(AF_INET, SOCK_DGRAM, 0);
 
 	if (r < 0 || s < 0 || bind(r, (struct sockaddr *)&a, len) < 0 ||
@@ -601,13 +601,13 @@ static bool send_fd(int to, int fd)
 	struct msghdr m = { .msg_iov = &io,
 			    .msg_iovlen = 1,
 			    .msg_control = control,
-			    .msg_controllen = sizeof(control) };
+			    .msg_controllen = sizeof control };
 	struct cmsghdr *h = CMSG_FIRSTHDR(&m);
 
 	h->cmsg_level = SOL_SOCKET;
 	h->cmsg_type = SCM_RIGHTS;
 	h->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(h), &fd, sizeof(fd));
+	memcpy(CMSG_DATA(h), &fd, sizeof fd);
 	return sendmsg(to, &m, MSG_DONTWAIT) == 1;
 }
 
@@ -731,7 +731,7 @@ static void inotify_watches(void)
 
 	NEED(in >= 0);
 	for (; n < 3000; n++) {
-		snprintf(name, sizeof(name), "d%ld", n);
+		snprintf(name, sizeof name, "d%ld", n);
 		if (mkdir(name, 0700) < 0 || inotify_add_watch(in, name, IN_ALL_EVENTS) < 0)
 			break;
 	}
@@ -759,7 +759,7 @@ static void inodes(void)
 	long n = 0;
 
 	for (;; n++) {
-		snprintf(name, sizeof(name), "/dev/shm/%ld", n);
+		snprintf(name, sizeof name, "/dev/shm/%ld", n);
 		if (mknod(name, S_IFREG | 0600, 0) < 0)
 			break;
 	}
@@ -773,7 +773,7 @@ static void long_names(void)
 
 	NEED(mkdir("/dev/shm/d", 0700) == 0 && chdir("/dev/shm/d") == 0);
 	for (;; n++) {
-		snprintf(name, sizeof(name), "%0250ld", n);
+		snprintf(name, sizeof name, "%0250ld", n);
 		if (symlink(name, name) < 0)
 			break;
 	}
@@ -796,13 +796,13 @@ static void xattrs(void)
 	long n = 0;
 
 	for (int file = 0;; file++) {
-		snprintf(name, sizeof(name), "/dev/shm/%d", file);
+		snprintf(name, sizeof name, "/dev/shm/%d", file);
 		if (mknod(name, S_IFREG | 0600, 0) < 0)
 			break;
 		int err = 0;
 		for (int i = 0; !err; i++) {
 			char attr[64];
-			snprintf(attr, sizeof(attr), "user.%d", i);
+			snprintf(attr, sizeof attr, "user.%d", i);
 			err = setxattr(name, attr, big, 4096, 0);
 			n += !err;
 		}
@@ -846,7 +846,7 @@ static void polls(void)
 	limit(RLIMIT_NOFILE, MANY_FILES);
 	NEED(getrlimit(RLIMIT_NOFILE, &r) == 0);
 	nfds_t n = r.rlim_cur < 500000 ? r.rlim_cur : 500000;
-	struct pollfd *p = calloc(n, sizeof(*p));
+	struct pollfd *p = calloc(n, sizeof *p);
 	NEED(p);
 	int fd = eventfd(1, 0);
 	for (nfds_t i = 0; i < n; i++)
@@ -870,8 +870,8 @@ static double round_of_work(void)
 	pid_t pid = fork();
 	NEED(pid >= 0);
 	if (pid == 0)
-		_exit(write(fd[1], &sum, sizeof(sum)) == sizeof(sum) ? 7 : 1);
-	NEED(read(fd[0], &sum, sizeof(sum)) == sizeof(sum) && sum == 2048);
+		_exit(write(fd[1], &sum, sizeof sum) == sizeof sum ? 7 : 1);
+	NEED(read(fd[0], &sum, sizeof sum) == sizeof sum && sum == 2048);
 	NEED(waitpid(pid, &status, 0) == pid && WEXITSTATUS(status) == 7);
 	close(fd[0]);
 	close(fd[1]);
@@ -956,7 +956,7 @@ static const struct {
 
 int main(int argc, char **argv)
 {
-	size_t n = sizeof(bombs) / sizeof(bombs[0]);
+	size_t n = sizeof bombs / sizeof bombs[0];
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	if (argc > 1 && !strcmp(argv[1], "job"))

@@ -112,7 +112,7 @@ static char *read_whole(const char *path)
 
 	if (!f || !mem)
 		die(path);
-	while ((n = fread(chunk, 1, sizeof(chunk), f)) > 0)
+	while ((n = fread(chunk, 1, sizeof chunk, f)) > 0)
 		fwrite(chunk, 1, n, mem);
 	fclose(f);
 	fclose(mem);
@@ -130,7 +130,7 @@ static uint64_t content_hash(int dir, const char *name)
 
 	if (fd < 0)
 		return 0;
-	while ((n = read(fd, buf, sizeof(buf))) > 0)
+	while ((n = read(fd, buf, sizeof buf)) > 0)
 		for (ssize_t i = 0; i < n; i++)
 			hash = (hash ^ buf[i]) * 1099511628211u;
 	close(fd);
@@ -149,7 +149,7 @@ static void describe(FILE *out, int dir, const char *path, const char *name)
 		fprintf(out, " links %lu size %ld", (unsigned long)st.st_nlink, (long)st.st_size);
 	if (S_ISREG(st.st_mode))
 		fprintf(out, " hash %016lx", (unsigned long)content_hash(dir, name));
-	if (S_ISLNK(st.st_mode) && readlinkat(dir, name, target, sizeof(target) - 1) >= 0)
+	if (S_ISLNK(st.st_mode) && readlinkat(dir, name, target, sizeof target - 1) >= 0)
 		fprintf(out, " -> %s", target);
 	fprintf(out, "\n");
 }
@@ -643,14 +643,14 @@ static void add_cases(const char *program)
 
 	if (!path || !p)
 		die(program);
-	while (fgets(line, sizeof(line), p)) {
+	while (fgets(line, sizeof line, p)) {
 		line[strcspn(line, "\n")] = 0;
 		char *id = text("%s/%s", family_of(program), line);
 		if (!selected(id) || left_out(id)) {
 			free(id);
 			continue;
 		}
-		tests = must(realloc(tests, (ntests + 1) * sizeof(*tests)));
+		tests = must(realloc(tests, (ntests + 1) * sizeof *tests));
 		tests[ntests++] =
 		    (struct test){ id, path, must(strdup(line)), expected_reason(id), 0, 0 };
 	}
@@ -696,7 +696,7 @@ static void parse(int argc, char **argv)
 			{ "--verbose", 0, 0, &opt.verbose },
 		};
 		bool known = false;
-		for (size_t j = 0; j < sizeof(table) / sizeof(*table) && !known; j++) {
+		for (size_t j = 0; j < sizeof table / sizeof *table && !known; j++) {
 			known = strcmp(a, table[j].name) == 0;
 			if (known && table[j].flag)
 				*table[j].flag = true;

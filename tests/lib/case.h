@@ -60,10 +60,10 @@ __attribute__((format(printf, 1, 2))) static void say(const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	int n = vsnprintf(buf, sizeof(buf), fmt, ap);
+	int n = vsnprintf(buf, sizeof buf, fmt, ap);
 	va_end(ap);
-	if (n > (int)sizeof(buf) - 1)
-		n = sizeof(buf) - 1;
+	if (n > (int)sizeof buf - 1)
+		n = sizeof buf - 1;
 	if (write(STDOUT_FILENO, buf, n) != n)
 		_exit(98);
 	errno = saved;
@@ -155,11 +155,11 @@ static UNUSED const char *signal_name(int sig)
 	const char *name = sigabbrev_np(sig);
 
 	if (name)
-		snprintf(buf, sizeof(buf), "SIG%s", name);
+		snprintf(buf, sizeof buf, "SIG%s", name);
 	else if (sig >= SIGRTMIN)
-		snprintf(buf, sizeof(buf), "RTMIN+%d", sig - SIGRTMIN);
+		snprintf(buf, sizeof buf, "RTMIN+%d", sig - SIGRTMIN);
 	else
-		snprintf(buf, sizeof(buf), "SIG%d", sig);
+		snprintf(buf, sizeof buf, "SIG%d", sig);
 	return buf;
 }
 
@@ -278,9 +278,9 @@ static UNUSED char state_of_thread(pid_t tid)
 {
 	char path[64], buf[512];
 
-	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", tid);
+	snprintf(path, sizeof path, "/proc/self/task/%d/stat", tid);
 	int fd = (int)NEED(open(path, O_RDONLY));
-	ssize_t n = NEED(read(fd, buf, sizeof(buf) - 1));
+	ssize_t n = NEED(read(fd, buf, sizeof buf - 1));
 	close(fd);
 	buf[n] = 0;
 	return strrchr(buf, ')')[2];
@@ -304,7 +304,7 @@ static UNUSED void say_file(const char *path)
 		say("%s: %s\n", path, strerrorname_np(errno));
 		return;
 	}
-	ssize_t n = read(fd, buf, sizeof(buf) - 1);
+	ssize_t n = read(fd, buf, sizeof buf - 1);
 	close(fd);
 	buf[n < 0 ? 0 : n] = 0;
 	say("%s: %zd bytes: %s\n", path, n, buf);
@@ -317,10 +317,10 @@ static UNUSED void say_bytes(const char *what, const void *p, size_t n)
 	char line[2048];
 	size_t len = 0;
 
-	for (size_t i = 0, j; i < n && len < sizeof(line) - 32; i = j) {
+	for (size_t i = 0, j; i < n && len < sizeof line - 32; i = j) {
 		for (j = i; j < n && b[j] == b[i]; j++)
 			;
-		len += snprintf(line + len, sizeof(line) - len, j - i > 3 ? " %02x*%zu" : " %02x",
+		len += snprintf(line + len, sizeof line - len, j - i > 3 ? " %02x*%zu" : " %02x",
 				b[i], j - i);
 		if (j - i <= 3)
 			j = i + 1;

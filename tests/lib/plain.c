@@ -56,7 +56,7 @@ static void plain_limits(void)
 		{ RLIMIT_AS, RLIM_INFINITY, RLIM_INFINITY },
 	};
 
-	for (size_t i = 0; i < sizeof(usual) / sizeof(*usual); i++) {
+	for (size_t i = 0; i < sizeof usual / sizeof *usual; i++) {
 		struct rlimit have, want = { usual[i].soft, usual[i].hard };
 		if (setrlimit(usual[i].what, &want) == 0 || getrlimit(usual[i].what, &have) != 0)
 			continue;
@@ -75,7 +75,7 @@ static void plain_environment(void)
 		"PYTHONPATH", "TIME_STYLE", "TZ"
 	};
 
-	for (size_t i = 0; i < sizeof(gone) / sizeof(*gone); i++)
+	for (size_t i = 0; i < sizeof gone / sizeof *gone; i++)
 		unsetenv(gone[i]);
 	setenv("LC_ALL", "C", 1);
 	setenv("TERM", "dumb", 1);

@@ -25,7 +25,7 @@ static void put(const char *path, const char *text)
 {
 	char full[256], *slash = full;
 
-	snprintf(full, sizeof(full), "%s%s", root, path);
+	snprintf(full, sizeof full, "%s%s", root, path);
 	while ((slash = strchr(slash + 1, '/'))) {
 		*slash = 0;
 		mkdir(full, 0755);
@@ -41,8 +41,8 @@ static uint64_t limit(void)
 {
 	char cgroup[256], mountinfo[256];
 
-	snprintf(cgroup, sizeof(cgroup), "%s/self/cgroup", root);
-	snprintf(mountinfo, sizeof(mountinfo), "%s/self/mountinfo", root);
+	snprintf(cgroup, sizeof cgroup, "%s/self/cgroup", root);
+	snprintf(mountinfo, sizeof mountinfo, "%s/self/mountinfo", root);
 	return host_cgroup_limit(root, cgroup, mountinfo);
 }
 
@@ -179,6 +179,6 @@ int main(void)
 	if (!mkdtemp(root))
 		return 1;
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);
-	snprintf(command, sizeof(command), "rm -rf %s", root);
+	snprintf(command, sizeof command, "rm -rf %s", root);
 	return system(command) || failed;
 }

@@ -18,7 +18,7 @@ static unsigned host_instances(void)
 	assert_non_null(d);
 	while ((e = readdir(d))) {
 		char link[64] = "";
-		ssize_t len = readlinkat(dirfd(d), e->d_name, link, sizeof(link) - 1);
+		ssize_t len = readlinkat(dirfd(d), e->d_name, link, sizeof link - 1);
 		n += len > 0 && !strcmp(link, "anon_inode:inotify");
 	}
 	closedir(d);

@@ -42,9 +42,9 @@ static unsigned random_below(unsigned n)
 static void note(struct world *w, const char *what, const unsigned char *s, size_t n)
 {
 	w->log_len +=
-	    (size_t)snprintf(w->log + w->log_len, sizeof(w->log) - w->log_len, " %s", what);
-	for (size_t i = 0; i < n && w->log_len < sizeof(w->log) - 8; i++)
-		w->log_len += (size_t)snprintf(w->log + w->log_len, sizeof(w->log) - w->log_len,
+	    (size_t)snprintf(w->log + w->log_len, sizeof w->log - w->log_len, " %s", what);
+	for (size_t i = 0; i < n && w->log_len < sizeof w->log - 8; i++)
+		w->log_len += (size_t)snprintf(w->log + w->log_len, sizeof w->log - w->log_len,
 					       "%c%02x", i ? '.' : ':', s[i]);
 }
 
@@ -74,7 +74,7 @@ static void set_modes(struct world *w)
 	t.c_oflag = some_of(OPOST | ONLCR) |
 		    (random_below(4) ? 0 : some_of(OCRNL | ONOCR | ONLRET | XTABS | OLCUC));
 	char text[64];
-	snprintf(text, sizeof(text), "modes(l%o,i%o,o%o)", t.c_lflag, t.c_iflag, t.c_oflag);
+	snprintf(text, sizeof text, "modes(l%o,i%o,o%o)", t.c_lflag, t.c_iflag, t.c_oflag);
 	note(w, text, NULL, 0);
 	assert_int_equal(ioctl(w->slave, TCSETS2, &t), 0);
 	ldisc_set_termios(&w->ld, &t);
@@ -85,13 +85,13 @@ static unsigned char random_key(void)
 	static const unsigned char keys[] =
 	    "abc x_9.\t\n\r\x7f\x7f\x15\x17\x16\x12\x03\x04\x04\x1a\x1c\x11\xc3\xa9\xff\x01\x00";
 
-	return keys[random_below(sizeof(keys))];
+	return keys[random_below(sizeof keys)];
 }
 
 static void type(struct world *w)
 {
 	unsigned char s[12];
-	size_t n = 1 + random_below(sizeof(s));
+	size_t n = 1 + random_below(sizeof s);
 
 	for (size_t i = 0; i < n; i++)
 		s[i] = random_key();
@@ -126,7 +126,7 @@ static void compare(struct world *w, const char *side, const unsigned char *a, s
 static void put_out(struct world *w)
 {
 	unsigned char s[12];
-	size_t n = 1 + random_below(sizeof(s));
+	size_t n = 1 + random_below(sizeof s);
 
 	for (size_t i = 0; i < n; i++)
 		s[i] = random_key();
@@ -139,7 +139,7 @@ static void put_out(struct world *w)
 static void read_slave(struct world *w)
 {
 	unsigned char a[64], b[64];
-	size_t n = 1 + random_below(sizeof(a));
+	size_t n = 1 + random_below(sizeof a);
 	bool eof = false;
 
 	note(w, "read", NULL, 0);
@@ -157,10 +157,10 @@ static void read_slave(struct world *w)
 static void read_master(struct world *w)
 {
 	unsigned char a[4096], b[4096];
-	ssize_t na = 0, nb = (ssize_t)ldisc_take_output(&w->ld, b, sizeof(b));
+	ssize_t na = 0, nb = (ssize_t)ldisc_take_output(&w->ld, b, sizeof b);
 
 	for (int tries = 0; tries < PATIENCE; tries++) {
-		ssize_t r = read(w->master, a + na, sizeof(a) - (size_t)na);
+		ssize_t r = read(w->master, a + na, sizeof a - (size_t)na);
 		na += r > 0 ? r : 0;
 		if (r < 0 && na >= nb)
 			break;
@@ -174,7 +174,7 @@ static void world_open(struct world *w)
 {
 	int zero = 0;
 
-	memset(w, 0, sizeof(*w));
+	memset(w, 0, sizeof *w);
 	w->master = open("/dev/ptmx", O_RDWR | O_NOCTTY | O_NONBLOCK);
 	assert_true(w->master >= 0);
 	assert_int_equal(ioctl(w->master, TIOCSPTLCK, &zero), 0);
@@ -201,7 +201,7 @@ static bool play(uint64_t number)
 	for (unsigned i = 0; i < STEPS && !w.differs; i++) {
 		if (i && !random_below(8))
 			set_modes(&w);
-		steps[random_below(sizeof(steps) / sizeof(*steps))](&w);
+		steps[random_below(sizeof steps / sizeof *steps)](&w);
 		read_master(&w);
 	}
 	world_close(&w);
@@ -227,12 +227,12 @@ static void endless_line(void **state)
 	bool eof;
 
 	assert_int_equal(ldisc_init(&ld), 0);
-	memset(s, 'a', sizeof(s));
-	assert_int_equal(ldisc_type(&ld, s, sizeof(s)), sizeof(s));
+	memset(s, 'a', sizeof s);
+	assert_int_equal(ldisc_type(&ld, s, sizeof s), sizeof s);
 	assert_false(ldisc_readable(&ld, false));
 	assert_int_equal(ldisc_type(&ld, (const unsigned char *)"\n", 1), 1);
 	assert_true(ldisc_readable(&ld, false));
-	assert_int_equal(ldisc_read(&ld, b, sizeof(b), &eof), LDISC_BUF);
+	assert_int_equal(ldisc_read(&ld, b, sizeof b, &eof), LDISC_BUF);
 	assert_int_equal(b[LDISC_BUF - 1], '\n');
 	ldisc_destroy(&ld);
 }

@@ -16,7 +16,7 @@ static int check4(const struct net_policy *p, const char *text)
 	struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = htons(80) };
 
 	assert_int_equal(inet_pton(AF_INET, text, &in.sin_addr), 1);
-	return net_policy_check(p, (struct sockaddr *)&in, sizeof(in));
+	return net_policy_check(p, (struct sockaddr *)&in, sizeof in);
 }
 
 static int check6(const struct net_policy *p, const char *text)
@@ -24,7 +24,7 @@ static int check6(const struct net_policy *p, const char *text)
 	struct sockaddr_in6 in6 = { .sin6_family = AF_INET6, .sin6_port = htons(80) };
 
 	assert_int_equal(inet_pton(AF_INET6, text, &in6.sin6_addr), 1);
-	return net_policy_check(p, (struct sockaddr *)&in6, sizeof(in6));
+	return net_policy_check(p, (struct sockaddr *)&in6, sizeof in6);
 }
 
 static void default_refuses_the_link(void **state)
@@ -60,9 +60,9 @@ static void no_address(void **state)
 
 	assert_int_equal(inet_pton(AF_INET, "169.254.0.1", &in.sin_addr), 1);
 	assert_int_equal(
-	    net_policy_check(&net_policy_default, (struct sockaddr *)&in, sizeof(in) - 1), 0);
+	    net_policy_check(&net_policy_default, (struct sockaddr *)&in, sizeof in - 1), 0);
 	in.sin_family = AF_UNIX;
-	assert_int_equal(net_policy_check(&net_policy_default, (struct sockaddr *)&in, sizeof(in)),
+	assert_int_equal(net_policy_check(&net_policy_default, (struct sockaddr *)&in, sizeof in),
 			 0);
 }
 
@@ -87,7 +87,7 @@ static void none_refuses_all(void **state)
 	assert_int_equal(check4(&net_policy_none, "192.0.2.1"), -ENETUNREACH);
 	assert_int_equal(check6(&net_policy_none, "::1"), -EADDRNOTAVAIL);
 	assert_int_equal(check6(&net_policy_none, "::ffff:192.0.2.1"), -ENETUNREACH);
-	assert_int_equal(net_policy_check(&net_policy_none, &away, sizeof(away)), 0);
+	assert_int_equal(net_policy_check(&net_policy_none, &away, sizeof away), 0);
 }
 
 int main(void)

@@ -42,7 +42,7 @@ static void say_ready(const char *what, int epfd, int timeout)
 	else
 		say("%s: %ld", what, n);
 	if (n > 0)
-		qsort(e, n, sizeof(*e), by_data);
+		qsort(e, n, sizeof *e, by_data);
 	for (long i = 0; i < n; i++)
 		say(" [%lu %x]", (unsigned long)e[i].data, e[i].events);
 	if (n >= 0)
@@ -60,7 +60,7 @@ static void drain(void)
 {
 	char b[4096];
 
-	while (read(p[0], b, sizeof(b)) > 0)
+	while (read(p[0], b, sizeof b) > 0)
 		;
 }
 
@@ -147,7 +147,7 @@ CASE(edge_out)
 	NEED(epoll_add(ep, ADD, p[1], EPOLLOUT | EPOLLET, 9));
 	say_ready("writable", ep, 0);
 	say_ready("once", ep, 0);
-	NEED(write(p[1], buf, sizeof(buf)));
+	NEED(write(p[1], buf, sizeof buf));
 	say_ready("full", ep, 0);
 	drain();
 	say_ready("drained", ep, 0);

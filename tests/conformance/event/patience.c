@@ -42,7 +42,7 @@ static void slowly(void)
 
 static void fill_large(void)
 {
-	for (size_t i = 0; i < sizeof(large); i++)
+	for (size_t i = 0; i < sizeof large; i++)
 		large[i] = (char)(i * 31 + (i >> 9));
 }
 
@@ -180,7 +180,7 @@ CASE(descriptors_with_much)
 	struct msghdr m = { .msg_iov = &iov,
 			    .msg_iovlen = 1,
 			    .msg_control = &control,
-			    .msg_controllen = sizeof(control) };
+			    .msg_controllen = sizeof control };
 	int fd[2], files = 0;
 	size_t total = 0;
 	ssize_t n;
@@ -196,7 +196,7 @@ CASE(descriptors_with_much)
 	close(fd[1]);
 	do {
 		iov = (struct iovec){ received, LARGE / 48 };
-		m.msg_controllen = sizeof(control);
+		m.msg_controllen = sizeof control;
 		n = recvmsg(fd[0], &m, 0);
 		files += n > 0 && CMSG_FIRSTHDR(&m);
 		total += n > 0 ? n : 0;
@@ -312,7 +312,7 @@ static int send_slowly(void *arg)
 
 static void messages(struct mmsghdr *m, struct iovec *iov)
 {
-	memset(m, 0, MESSAGES * sizeof(*m));
+	memset(m, 0, MESSAGES * sizeof *m);
 	for (int i = 0; i < MESSAGES; i++) {
 		iov[i] = (struct iovec){ received + i * 64, 64 };
 		m[i].msg_hdr.msg_iov = &iov[i];
@@ -440,7 +440,7 @@ CASE(timeouts)
 	TIMED(60, select(fd[0] + 1, &set, NULL, NULL, &tv));
 	say("left %ld.%ld\n", (long)tv.tv_sec, (long)tv.tv_usec);
 	tv = (struct timeval){ 0, 60000 };
-	NEED(setsockopt(fd[0], SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv)));
+	NEED(setsockopt(fd[0], SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof tv));
 	TIMED(60, recv(fd[0], &c, 1, 0));
 	int word = 0;
 	TIMED(60, syscall(SYS_futex, &word, FUTEX_WAIT, 0, &ts, NULL, 0));
@@ -461,10 +461,10 @@ static void until_asleep(pid_t pid, pid_t tid)
 {
 	char path[64], line[512], *state;
 
-	snprintf(path, sizeof(path), "/proc/%d/task/%d/stat", pid, tid);
+	snprintf(path, sizeof path, "/proc/%d/task/%d/stat", pid, tid);
 	do {
 		int fd = (int)NEED(open(path, O_RDONLY));
-		ssize_t n = read(fd, line, sizeof(line) - 1);
+		ssize_t n = read(fd, line, sizeof line - 1);
 		close(fd);
 		line[n > 0 ? n : 0] = 0;
 		state = strrchr(line, ')');
@@ -515,7 +515,7 @@ static int open_for_reading(void *arg)
 	int fd = open("fifo", O_RDONLY);
 
 	say("open: %s\n", fd < 0 ? strerrorname_np(errno) : "ok");
-	R(read(fd, buf, sizeof(buf)));
+	R(read(fd, buf, sizeof buf));
 	return 0;
 }
 
@@ -726,7 +726,7 @@ static int cause_events(void *arg)
 	for (int i = 0; i < 10; i++) {
 		uint64_t one = 1;
 		slowly();
-		if (write(event_fd, &one, sizeof(one)) != sizeof(one))
+		if (write(event_fd, &one, sizeof one) != sizeof one)
 			return 1;
 		slowly();
 		kill(getppid(), SIGUSR2);
@@ -754,8 +754,8 @@ CASE(small_files)
 	pid_t pid = child(cause_events, NULL);
 	int ok = 0;
 	for (int i = 0; i < 10; i++) {
-		ok += read(event_fd, &n, sizeof(n)) == sizeof(n) && n == 1;
-		ok += read(signal_fd, &info, sizeof(info)) == sizeof(info);
+		ok += read(event_fd, &n, sizeof n) == sizeof n && n == 1;
+		ok += read(signal_fd, &info, sizeof info) == sizeof info;
 		ok += read(notify_fd, events, sizeof(struct inotify_event)) ==
 		      sizeof(struct inotify_event);
 		give(&seen);
@@ -767,7 +767,7 @@ CASE(small_files)
 	NEED(timerfd_settime(tfd, 0, &it, NULL));
 	ok = 0;
 	for (int i = 0; i < 5; i++)
-		ok += read(tfd, &n, sizeof(n)) == sizeof(n) && n >= 1;
+		ok += read(tfd, &n, sizeof n) == sizeof n && n >= 1;
 	say("%d of 5\n", ok);
 }
 
@@ -780,7 +780,7 @@ static int connect_slowly(void *arg)
 	for (int i = 0; i < 10; i++) {
 		int fd = (int)NEED(socket(AF_UNIX, SOCK_STREAM, 0));
 		slowly();
-		if (connect(fd, (const struct sockaddr *)a, sizeof(*a)))
+		if (connect(fd, (const struct sockaddr *)a, sizeof *a))
 			return errno;
 		close(fd);
 	}
@@ -792,7 +792,7 @@ CASE(accept_and_connect)
 	struct sockaddr_un a = { AF_UNIX, "socket" };
 	int ok = 0, fd = (int)NEED(socket(AF_UNIX, SOCK_STREAM, 0));
 
-	NEED(bind(fd, (struct sockaddr *)&a, sizeof(a)));
+	NEED(bind(fd, (struct sockaddr *)&a, sizeof a));
 	NEED(listen(fd, 0));
 	pid_t first = child(connect_slowly, &a), second = child(connect_slowly, &a);
 	for (int i = 0; i < 20; i++) {

@@ -72,15 +72,15 @@ CASE(capacity)
 
 	make_pipe(O_NONBLOCK);
 	R(fcntl(p[0], F_GETPIPE_SZ));
-	R(write(p[1], buf, sizeof(buf)));
+	R(write(p[1], buf, sizeof buf));
 	R(write(p[1], buf, 1));
 	R(read(p[0], buf, 4096));
-	R(write(p[1], buf, sizeof(buf)));
+	R(write(p[1], buf, sizeof buf));
 	R(read(p[0], buf, 100));
 	/* Less than PIPE_BUF is all or nothing. */
 	R(write(p[1], buf, 4096));
 	R(write(p[1], buf, 4097));
-	R(read(p[0], buf, sizeof(buf)));
+	R(read(p[0], buf, sizeof buf));
 }
 
 CASE(set_size)
@@ -112,7 +112,7 @@ CASE(small_writes)
 	while (write(p[1], "x", 1) == 1)
 		n++;
 	V(n);
-	R(read(p[0], b, sizeof(b)));
+	R(read(p[0], b, sizeof b));
 }
 
 CASE(packets)
@@ -145,9 +145,9 @@ static void writes_lines(char c)
 {
 	char line[1000];
 
-	memset(line, c, sizeof(line));
+	memset(line, c, sizeof line);
 	for (int i = 0; i < 20; i++)
-		if (write(p[1], line, sizeof(line)) != sizeof(line))
+		if (write(p[1], line, sizeof line) != sizeof line)
 			_exit(1);
 	_exit(0);
 }
@@ -166,13 +166,12 @@ CASE(atomic_writes)
 	for (;;) {
 		size_t have = 0;
 		ssize_t n = 1;
-		while (have < sizeof(line) &&
-		       (n = read(p[0], line + have, sizeof(line) - have)) > 0)
+		while (have < sizeof line && (n = read(p[0], line + have, sizeof line - have)) > 0)
 			have += n;
 		if (n <= 0)
 			break;
 		lines++;
-		for (size_t i = 1; i < sizeof(line); i++)
+		for (size_t i = 1; i < sizeof line; i++)
 			mixed += line[i] != line[0];
 	}
 	V(lines);
@@ -188,7 +187,7 @@ static int reads_all(void *arg)
 	ssize_t n;
 
 	close(p[1]);
-	while ((n = read(p[0], b, sizeof(b))) > 0)
+	while ((n = read(p[0], b, sizeof b)) > 0)
 		sum += n;
 	V(sum);
 	return 0;
@@ -200,7 +199,7 @@ CASE(blocking_write)
 
 	make_pipe(0);
 	pid_t pid = child(reads_all, NULL);
-	R(write(p[1], buf, sizeof(buf)));
+	R(write(p[1], buf, sizeof buf));
 	close(p[1]);
 	reap("reader", pid);
 }
@@ -224,7 +223,7 @@ CASE(reader_closes_while_writing)
 	handle(SIGPIPE, SIG_IGN, 0);
 	make_pipe(0);
 	MUST(pthread_create(&t, NULL, closes_reader, NULL));
-	ssize_t n = write(p[1], buf, sizeof(buf));
+	ssize_t n = write(p[1], buf, sizeof buf);
 	V(n == -1 || (n >= 65536 && n < 200000));
 	R(write(p[1], buf, 1));
 	pthread_join(t, NULL);
@@ -240,7 +239,7 @@ CASE(poll_states)
 	f[1] = (struct pollfd){ .fd = p[1], .events = POLLOUT };
 	R(poll(f, 2, 0));
 	say("empty: %x %x\n", f[0].revents, f[1].revents);
-	NEED(write(p[1], buf, sizeof(buf)));
+	NEED(write(p[1], buf, sizeof buf));
 	R(poll(f, 2, 0));
 	say("full: %x %x\n", f[0].revents, f[1].revents);
 	NEED(read(p[0], buf, 100));
@@ -252,7 +251,7 @@ CASE(poll_states)
 	close(p[1]);
 	R(poll(f, 1, 0));
 	say("writer gone: %x\n", f[0].revents);
-	NEED(read(p[0], buf, sizeof(buf)));
+	NEED(read(p[0], buf, sizeof buf));
 	R(poll(f, 1, 0));
 	say("empty, writer gone: %x\n", f[0].revents);
 	make_pipe(0);

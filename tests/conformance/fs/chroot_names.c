@@ -23,7 +23,7 @@ static void say_name(const char *what, const char *text)
 static void say_link(int self, const char *name)
 {
 	char text[PATH_MAX];
-	ssize_t n = NEED(readlinkat(self, name, text, sizeof(text) - 1));
+	ssize_t n = NEED(readlinkat(self, name, text, sizeof text - 1));
 
 	text[n] = 0;
 	say_name(name, text);
@@ -33,8 +33,8 @@ static void say_fd(int self, const char *what, int fd)
 {
 	char name[32], text[PATH_MAX];
 
-	snprintf(name, sizeof(name), "fd/%d", fd);
-	ssize_t n = NEED(readlinkat(self, name, text, sizeof(text) - 1));
+	snprintf(name, sizeof name, "fd/%d", fd);
+	ssize_t n = NEED(readlinkat(self, name, text, sizeof text - 1));
 	text[n] = 0;
 	say_name(what, text);
 }
@@ -45,7 +45,7 @@ static void say_mapped(int self, const char *table)
 	FILE *f = fdopen((int)NEED(openat(self, table, O_RDONLY)), "r");
 	char line[PATH_MAX + 128];
 
-	while (f && fgets(line, sizeof(line), f)) {
+	while (f && fgets(line, sizeof line, f)) {
 		line[strcspn(line, "\n")] = 0;
 		char *name = strchr(line, '/');
 		if (name && (strstr(name, "/inside") || strstr(name, "/outside")))
@@ -59,7 +59,7 @@ static void say_size(int self, const char *table)
 	char buf[4096];
 	int fd = (int)NEED(openat(self, table, O_RDONLY));
 
-	say("%s: %s\n", table, NEED(read(fd, buf, sizeof(buf))) > 0 ? "mounts" : "none");
+	say("%s: %s\n", table, NEED(read(fd, buf, sizeof buf)) > 0 ? "mounts" : "none");
 	close(fd);
 }
 
@@ -91,7 +91,7 @@ CASE(names)
 	char cwd[PATH_MAX];
 
 	need_root();
-	NEED(getcwd(base, sizeof(base)) ? 0 : -1);
+	NEED(getcwd(base, sizeof base) ? 0 : -1);
 	NEED(mkdir("root", 0755));
 	NEED(mkdir("root/sub", 0755));
 	int out = map_new("outside"), in = map_new("root/sub/inside");
@@ -100,11 +100,11 @@ CASE(names)
 
 	NEED(chroot("root"));
 	say_all(self, in, out, proc);
-	NEED(syscall(SYS_getcwd, cwd, sizeof(cwd)));
+	NEED(syscall(SYS_getcwd, cwd, sizeof cwd));
 	say("%.14s\n", cwd);
 	NEED(chdir("/sub"));
 	say_all(self, in, out, proc);
-	say_name("getcwd", getcwd(cwd, sizeof(cwd)) ?: "?");
+	say_name("getcwd", getcwd(cwd, sizeof cwd) ?: "?");
 	NEED(chroot("/sub"));
 	say_all(self, in, out, proc);
 }
@@ -116,7 +116,7 @@ CASE(of_a_child)
 	char name[32];
 
 	need_root();
-	NEED(getcwd(base, sizeof(base)) ? 0 : -1);
+	NEED(getcwd(base, sizeof base) ? 0 : -1);
 	NEED(mkdir("root", 0755));
 	int out = map_new("outside"), in = map_new("root/inside"),
 	    proc = (int)NEED(open("/proc", O_RDONLY));
@@ -128,7 +128,7 @@ CASE(of_a_child)
 		_exit(0);
 	}
 	take(&ready);
-	snprintf(name, sizeof(name), "%d", pid);
+	snprintf(name, sizeof name, "%d", pid);
 	say_all((int)NEED(openat(proc, name, O_RDONLY | O_DIRECTORY)), in, out, proc);
 	give(&end);
 	reap("child", pid);
@@ -151,7 +151,7 @@ CASE(maps_while_another_maps)
 		if (pid == 0)
 			munmap((void *)NEED(mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, 0)), 4096);
 		else
-			NEED(pread(maps, text, sizeof(text), 0));
+			NEED(pread(maps, text, sizeof text, 0));
 	}
 	if (pid == 0)
 		_exit(0);

@@ -86,11 +86,11 @@ CASE(small_buffer)
 	long got;
 
 	for (int i = 0; i < 20; i++) {
-		snprintf(name, sizeof(name), "n%02d", i);
+		snprintf(name, sizeof name, "n%02d", i);
 		put_file(name, "");
 	}
 	fd = (int)NEED(open(".", O_RDONLY));
-	while ((got = getdents(fd, b, sizeof(b))) > 0)
+	while ((got = getdents(fd, b, sizeof b)) > 0)
 		for (long at = 0; at < got && n < 64;) {
 			struct entry *e = (struct entry *)(void *)(b + at);
 			names[n++] = strdup(e->name);
@@ -99,13 +99,13 @@ CASE(small_buffer)
 			at += e->len;
 		}
 	V(got);
-	qsort(names, n, sizeof(*names), by_name);
+	qsort(names, n, sizeof *names, by_name);
 	for (int i = 0; i < n; i++)
 		say("%s ", names[i]);
 	say("\n");
-	R(getdents(fd, b, sizeof(b)));
+	R(getdents(fd, b, sizeof b));
 	R(lseek(fd, 0, SEEK_SET));
-	V(getdents(fd, b, sizeof(b)) > 0);
+	V(getdents(fd, b, sizeof b) > 0);
 }
 
 CASE(telldir_seekdir)
@@ -116,7 +116,7 @@ CASE(telldir_seekdir)
 	int n = 0, good = 0;
 
 	for (int i = 0; i < 100; i++) {
-		snprintf(name, sizeof(name), "file%d", i);
+		snprintf(name, sizeof name, "file%d", i);
 		put_file(name, "");
 	}
 	DIR *d = opendir(".");
@@ -144,7 +144,7 @@ CASE(deleted_while_reading)
 	int seen = 0;
 
 	for (int i = 0; i < 300; i++) {
-		snprintf(name, sizeof(name), "file%d", i);
+		snprintf(name, sizeof name, "file%d", i);
 		put_file(name, "");
 	}
 	DIR *d = opendir(".");
@@ -163,7 +163,7 @@ CASE(large_directory)
 	int n = 0;
 
 	for (int i = 0; i < 3000; i++) {
-		snprintf(name, sizeof(name), "a_rather_long_name_for_a_file_%d", i);
+		snprintf(name, sizeof name, "a_rather_long_name_for_a_file_%d", i);
 		NEED(mknod(name, S_IFREG | 0600, 0));
 	}
 	DIR *d = opendir(".");
@@ -172,7 +172,7 @@ CASE(large_directory)
 	V(n);
 	closedir(d);
 	for (int i = 0; i < 3000; i++) {
-		snprintf(name, sizeof(name), "a_rather_long_name_for_a_file_%d", i);
+		snprintf(name, sizeof name, "a_rather_long_name_for_a_file_%d", i);
 		NEED(unlink(name));
 	}
 	list(".");
@@ -185,7 +185,7 @@ CASE(removed_directory)
 	NEED(mkdir("gone", 0755));
 	int fd = (int)NEED(open("gone", O_RDONLY));
 	NEED(rmdir("gone"));
-	R(getdents(fd, b, sizeof(b)));
+	R(getdents(fd, b, sizeof b));
 }
 
 /* The buffer ends in the middle of a page that cannot be written: what fits in front of it is

@@ -49,11 +49,11 @@ static int names(void *arg)
 	};
 	char new[64], slash[64], old[64];
 
-	for (size_t i = 0; i < sizeof(dirs) / sizeof(*dirs); i++) {
+	for (size_t i = 0; i < sizeof dirs / sizeof *dirs; i++) {
 		say("%s, %s\n", dirs[i][0], dirs[i][1]);
-		snprintf(new, sizeof(new), "%s/x", dirs[i][0]);
-		snprintf(slash, sizeof(slash), "%s/x/", dirs[i][0]);
-		snprintf(old, sizeof(old), "%s/%s", dirs[i][0], dirs[i][1]);
+		snprintf(new, sizeof new, "%s/x", dirs[i][0]);
+		snprintf(slash, sizeof slash, "%s/x/", dirs[i][0]);
+		snprintf(old, sizeof old, "%s/%s", dirs[i][0], dirs[i][1]);
 		make(new, old);
 		R(mkdir(slash, 0700));
 		unmake(new, old);

@@ -13,7 +13,7 @@
 static void say_events(int fd)
 {
 	char b[4096];
-	ssize_t n = read(fd, b, sizeof(b));
+	ssize_t n = read(fd, b, sizeof b);
 
 	if (n == -1)
 		say("%s\n", strerrorname_np(errno));
@@ -21,7 +21,7 @@ static void say_events(int fd)
 		struct inotify_event *e = (struct inotify_event *)(void *)(b + at);
 		say("wd %d mask %x name %s cookie %d\n", e->wd, e->mask, e->len ? e->name : "-",
 		    e->cookie != 0);
-		at += (ssize_t)sizeof(*e) + e->len;
+		at += (ssize_t)sizeof *e + e->len;
 	}
 }
 
@@ -299,7 +299,7 @@ CASE(inotify_memfd)
 	int fd = (int)NEED(inotify_init1(IN_NONBLOCK)), m = (int)NEED(memfd_create("m", 0));
 	char path[32], b[4];
 
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", m);
+	snprintf(path, sizeof path, "/proc/self/fd/%d", m);
 	R(inotify_add_watch(fd, path, IN_ALL_EVENTS));
 	R(write(m, "abc", 3));
 	R(pread(m, b, 3, 0));
@@ -382,18 +382,18 @@ CASE(inotify_interrupted)
 
 	NEED(sigaction(SIGALRM, &sa, NULL));
 	NEED(setitimer(ITIMER_REAL, &soon, NULL));
-	R(read(fd, b, sizeof(b)));
+	R(read(fd, b, sizeof b));
 	put_file("f", "");
 	NEED(inotify_add_watch(fd, "f", IN_ATTRIB | IN_MODIFY));
 	NEED(chmod("f", 0600));
-	R(read(fd, tiny, sizeof(tiny)));
+	R(read(fd, tiny, sizeof tiny));
 	R(read(fd, b, 0));
 	R(lseek(fd, 0, SEEK_SET));
 	R(write(fd, b, 1));
-	R(pread(fd, b, sizeof(b), 0));
+	R(pread(fd, b, sizeof b, 0));
 	say_events(fd);
 	NEED(chmod("f", 0644));
-	R(syscall(SYS_read, fd, 8L, sizeof(b)));
+	R(syscall(SYS_read, fd, 8L, sizeof b));
 }
 
 CASE(inotify_links)
@@ -497,11 +497,11 @@ CASE(inotify_overflow)
 		NEED(chmod("f", 0600));
 		NEED(chmod("g", 0600));
 	}
-	while ((got = read(fd, b, sizeof(b))) > 0)
+	while ((got = read(fd, b, sizeof b)) > 0)
 		for (ssize_t at = 0; at < got; n++) {
 			struct inotify_event *e = (struct inotify_event *)(void *)(b + at);
 			last = e->mask;
-			at += (ssize_t)sizeof(*e) + e->len;
+			at += (ssize_t)sizeof *e + e->len;
 		}
 	say("%d events, the last %x\n", n, last);
 }
@@ -511,7 +511,7 @@ static int instances(void *arg)
 	char limit[16] = "";
 	int fd = open("/proc/sys/fs/inotify/max_user_instances", O_RDONLY), n = 0;
 
-	NEED(read(fd, limit, sizeof(limit) - 1));
+	NEED(read(fd, limit, sizeof limit - 1));
 	NEED(setresuid(61206, 61206, 61206));
 	while (inotify_init() >= 0)
 		n++;

@@ -24,7 +24,7 @@ static bool find(const char *file, const char *where, struct info *out)
 	bool found = false;
 	struct info i;
 
-	while (f && fgets(line, sizeof(line), f)) {
+	while (f && fgets(line, sizeof line, f)) {
 		if (sscanf(line, "%lu %lu %u:%u %255s %255s", &i.id, &i.parent, &i.major, &i.minor,
 			   root, point) != 6 ||
 		    strcmp(point, where))
@@ -53,17 +53,17 @@ CASE(mountinfo)
 	struct info i, its;
 	struct stat st;
 
-	for (size_t n = 0; n < sizeof(where) / sizeof(*where); n++) {
+	for (size_t n = 0; n < sizeof where / sizeof *where; n++) {
 		say("%s\n", where[n]);
 		V(find("/proc/self/mountinfo", where[n], &i));
 		NEED(stat(where[n], &st));
 		V(i.major == major(st.st_dev) && i.minor == minor(st.st_dev));
 		V(i.separator);
 		V(i.id == mount_id(where[n]));
-		snprintf(above, sizeof(above), "%s/..", where[n]);
+		snprintf(above, sizeof above, "%s/..", where[n]);
 		V(i.parent == mount_id(above));
 		/* The parent is in the same namespace. */
-		snprintf(file, sizeof(file), "/proc/%d/mountinfo", getppid());
+		snprintf(file, sizeof file, "/proc/%d/mountinfo", getppid());
 		V(find(file, where[n], &its) && its.id == i.id && its.parent == i.parent);
 	}
 	V(find("/proc/self/mountinfo", "/", &i) && i.id == mount_id("/"));
@@ -77,13 +77,13 @@ CASE(device_in_maps)
 	struct stat st;
 	FILE *maps;
 
-	snprintf(name, sizeof(name), "/dev/shm/device-in-maps-%d", getpid());
+	snprintf(name, sizeof name, "/dev/shm/device-in-maps-%d", getpid());
 	int fd = (int)NEED(open(name, O_RDWR | O_CREAT | O_EXCL, 0600));
 	NEED(ftruncate(fd, 4096));
 	NEED(fstat(fd, &st));
 	NEED(mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, 0) == MAP_FAILED ? -1 : 0);
 	maps = fopen("/proc/self/maps", "r");
-	while (maps && fgets(line, sizeof(line), maps)) {
+	while (maps && fgets(line, sizeof line, maps)) {
 		if (strstr(line, name))
 			V(sscanf(line, "%*s %*s %*s %x:%x", &maj, &min));
 	}
@@ -97,10 +97,10 @@ static void *say_own_namespace(void *arg)
 	char own[64], of_thread[64], name[64];
 	ssize_t a, b;
 
-	snprintf(name, sizeof(name), "/proc/self/task/%d/ns/%s", gettid(), (const char *)arg);
-	b = NEED(readlink(name, of_thread, sizeof(of_thread)));
-	snprintf(name, sizeof(name), "/proc/self/ns/%s", (const char *)arg);
-	a = NEED(readlink(name, own, sizeof(own)));
+	snprintf(name, sizeof name, "/proc/self/task/%d/ns/%s", gettid(), (const char *)arg);
+	b = NEED(readlink(name, of_thread, sizeof of_thread));
+	snprintf(name, sizeof name, "/proc/self/ns/%s", (const char *)arg);
+	a = NEED(readlink(name, own, sizeof own));
 	V(a == b && memcmp(own, of_thread, (size_t)a) == 0);
 	return NULL;
 }
@@ -114,10 +114,10 @@ CASE(namespace_files)
 	struct stat st;
 	pthread_t t;
 
-	for (size_t n = 0; n < sizeof(kinds) / sizeof(*kinds); n++) {
+	for (size_t n = 0; n < sizeof kinds / sizeof *kinds; n++) {
 		say("%s\n", kinds[n]);
-		snprintf(name, sizeof(name), "/proc/self/ns/%s", kinds[n]);
-		text[NEED(readlink(name, text, sizeof(text) - 1))] = 0;
+		snprintf(name, sizeof name, "/proc/self/ns/%s", kinds[n]);
+		text[NEED(readlink(name, text, sizeof text - 1))] = 0;
 		int fd = (int)NEED(open(name, O_RDONLY));
 		NEED(fstat(fd, &st));
 		V(strtoul(strchr(text, '[') + 1, NULL, 10) == st.st_ino);

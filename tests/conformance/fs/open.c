@@ -139,7 +139,7 @@ CASE(name_lengths)
 	R(open(name, O_WRONLY | O_CREAT, 0600));
 	name[255] = 'n';
 	R(open(name, O_WRONLY | O_CREAT, 0600));
-	memset(name, 0, sizeof(name));
+	memset(name, 0, sizeof name);
 	for (int i = 0; i < 2047; i++)
 		memcpy(name + 2 * i, "./", 3);
 	strcat(name, "x");
@@ -174,7 +174,7 @@ CASE(creation_mode)
 
 	umask(027);
 	for (int i = 0; i < 6; i++) {
-		snprintf(name, sizeof(name), "f%d", i);
+		snprintf(name, sizeof name, "f%d", i);
 		close((int)NEED(open(name, O_CREAT | O_WRONLY, modes[i])));
 		NEED(stat(name, &st));
 		say("%o -> %o\n", modes[i], st.st_mode);
@@ -224,12 +224,12 @@ CASE(o_path)
 	int l = (int)R(open("link", O_PATH | O_NOFOLLOW));
 	R(fstat(l, &st));
 	X(st.st_mode & S_IFMT);
-	ssize_t n = readlinkat(l, "", link, sizeof(link));
+	ssize_t n = readlinkat(l, "", link, sizeof link);
 	say("%.*s\n", (int)n, link);
 	int d = (int)R(open("dir", O_PATH | O_DIRECTORY));
 	R(openat(d, "inner", O_RDONLY));
 	R(fchdir(d));
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
 	int again = (int)R(open(link, O_RDONLY));
 	R(read(again, b, 4));
 }
@@ -245,11 +245,11 @@ CASE(o_tmpfile)
 	R(write(fd, "hidden", 6));
 	R(open(".", O_TMPFILE | O_RDONLY, 0600));
 	R(open("missing", O_TMPFILE | O_RDWR, 0600));
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
 	R(linkat(AT_FDCWD, path, AT_FDCWD, "visible", AT_SYMLINK_FOLLOW));
 	say_file("visible");
 	fd = (int)R(open(".", O_TMPFILE | O_RDWR | O_EXCL, 0600));
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
 	R(linkat(AT_FDCWD, path, AT_FDCWD, "never", AT_SYMLINK_FOLLOW));
 	fd = (int)R(open(".", O_TMPFILE | O_RDWR, 0600));
 	R(linkat(fd, "", AT_FDCWD, "by_empty_path", AT_EMPTY_PATH));
@@ -321,9 +321,9 @@ CASE(openat2_resolve)
 		     { "/proc/self/stat", RESOLVE_NO_XDEV },
 		     { "inner", RESOLVE_NO_XDEV },
 		     { "inner", RESOLVE_BENEATH | RESOLVE_IN_ROOT } };
-	for (size_t i = 0; i < sizeof(list) / sizeof(*list); i++) {
+	for (size_t i = 0; i < sizeof list / sizeof *list; i++) {
 		how.resolve = list[i].resolve;
-		int fd = (int)openat2(dir, list[i].path, &how, sizeof(how));
+		int fd = (int)openat2(dir, list[i].path, &how, sizeof how);
 		say("%s %lx: %s\n", list[i].path, list[i].resolve,
 		    fd == -1 ? strerrorname_np(errno) : "ok");
 		if (fd >= 0)
@@ -337,24 +337,24 @@ CASE(openat2_errors)
 	char big[64] = "";
 
 	put_file("f", "");
-	R(openat2(AT_FDCWD, "f", &how, sizeof(how)));
+	R(openat2(AT_FDCWD, "f", &how, sizeof how));
 	R(openat2(AT_FDCWD, "f", &how, 8));
 	R(openat2(AT_FDCWD, "f", &how, 0));
-	R(openat2(AT_FDCWD, "f", (struct open_how *)(void *)big, sizeof(big)));
+	R(openat2(AT_FDCWD, "f", (struct open_how *)(void *)big, sizeof big));
 	big[60] = 1;
-	R(openat2(AT_FDCWD, "f", (struct open_how *)(void *)big, sizeof(big)));
-	R(openat2(AT_FDCWD, "f", NULL, sizeof(how)));
+	R(openat2(AT_FDCWD, "f", (struct open_how *)(void *)big, sizeof big));
+	R(openat2(AT_FDCWD, "f", NULL, sizeof how));
 	how.mode = 0600;
-	R(openat2(AT_FDCWD, "f", &how, sizeof(how)));
+	R(openat2(AT_FDCWD, "f", &how, sizeof how));
 	how.flags = O_RDWR | O_CREAT;
 	how.mode = 0200000;
-	R(openat2(AT_FDCWD, "f", &how, sizeof(how)));
+	R(openat2(AT_FDCWD, "f", &how, sizeof how));
 	how = (struct open_how){ .flags = 1UL << 40 };
-	R(openat2(AT_FDCWD, "f", &how, sizeof(how)));
+	R(openat2(AT_FDCWD, "f", &how, sizeof how));
 	how = (struct open_how){ .resolve = 0x1000 };
-	R(openat2(AT_FDCWD, "f", &how, sizeof(how)));
+	R(openat2(AT_FDCWD, "f", &how, sizeof how));
 	how = (struct open_how){ .flags = O_PATH | O_RDWR };
-	R(openat2(AT_FDCWD, "f", &how, sizeof(how)));
+	R(openat2(AT_FDCWD, "f", &how, sizeof how));
 }
 
 CASE(permissions_as_user)

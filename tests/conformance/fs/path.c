@@ -56,7 +56,7 @@ CASE(unlinked_but_open)
 	again = (int)R(open("f", O_RDONLY));
 	V(again);
 	char path[32];
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
 	again = (int)R(open(path, O_RDONLY));
 	R(lseek(again, 0, SEEK_END));
 	R(linkat(AT_FDCWD, path, AT_FDCWD, "back", AT_SYMLINK_FOLLOW));
@@ -197,8 +197,8 @@ CASE(symlink_depth)
 
 	put_file("l0", "end");
 	for (int i = 1; i <= 41; i++) {
-		snprintf(name, sizeof(name), "l%d", i);
-		snprintf(target, sizeof(target), "l%d", i - 1);
+		snprintf(name, sizeof name, "l%d", i);
+		snprintf(target, sizeof target, "l%d", i - 1);
 		NEED(symlink(target, name));
 	}
 	R(access("l40", F_OK));
@@ -207,8 +207,8 @@ CASE(symlink_depth)
 	NEED(mkdir("d", 0755));
 	NEED(symlink("d", "e0"));
 	for (int i = 1; i <= 21; i++) {
-		snprintf(name, sizeof(name), "e%d", i);
-		snprintf(target, sizeof(target), "e%d", i - 1);
+		snprintf(name, sizeof name, "e%d", i);
+		snprintf(target, sizeof target, "e%d", i - 1);
 		NEED(symlink(target, name));
 	}
 	R(access("e19/../e18", F_OK));
@@ -353,15 +353,15 @@ CASE(chdir)
 	R(chdir(".."));
 	R(chdir("dirlink"));
 	/* getcwd knows the real place, not the link. */
-	say("%s\n", strrchr(getcwd(b, sizeof(b)), '/'));
+	say("%s\n", strrchr(getcwd(b, sizeof b), '/'));
 	R(chdir("inner/"));
 	R(chdir(""));
 	R(fchdir(0));
 	R(fchdir(99));
 	R(chdir("/"));
-	say("%s\n", getcwd(b, sizeof(b)));
+	say("%s\n", getcwd(b, sizeof b));
 	R(chdir("../../.."));
-	say("%s\n", getcwd(b, sizeof(b)));
+	say("%s\n", getcwd(b, sizeof b));
 }
 
 CASE(getcwd_follows_rename)
@@ -373,10 +373,10 @@ CASE(getcwd_follows_rename)
 	NEED(mkdir("a/b", 0755));
 	NEED(chdir("a/b"));
 	NEED(rename("../../a", "../../renamed"));
-	say("%s\n", strstr(getcwd(b, sizeof(b)), "/renamed"));
+	say("%s\n", strstr(getcwd(b, sizeof b), "/renamed"));
 	NEED(rename("../b", "../../moved"));
-	say("%s\n", strrchr(getcwd(b, sizeof(b)), '/'));
-	n = syscall(SYS_getcwd, b, sizeof(b));
+	say("%s\n", strrchr(getcwd(b, sizeof b), '/'));
+	n = syscall(SYS_getcwd, b, sizeof b);
 	V(n == (long)strlen(b) + 1);
 	R(syscall(SYS_getcwd, b, 3));
 	R(syscall(SYS_getcwd, b, 0));
@@ -390,12 +390,12 @@ CASE(deleted_working_directory)
 	NEED(mkdir("gone", 0755));
 	NEED(chdir("gone"));
 	NEED(rmdir("../gone"));
-	R(syscall(SYS_getcwd, b, sizeof(b)));
+	R(syscall(SYS_getcwd, b, sizeof b));
 	R(open("f", O_CREAT | O_WRONLY, 0644));
 	R(open(".", O_RDONLY));
 	R(stat(".", &st));
 	V(st.st_nlink);
-	ssize_t n = readlink("/proc/self/cwd", b, sizeof(b));
+	ssize_t n = readlink("/proc/self/cwd", b, sizeof b);
 	say("%.*s\n", (int)(n > 15 ? 15 : n), b + (n > 15 ? n - 15 : 0));
 	R(access("..", F_OK));
 	R(chdir(".."));
@@ -412,7 +412,7 @@ CASE(deep_directories)
 		NEED(chdir(name));
 		depth++;
 	}
-	R(syscall(SYS_getcwd, b, sizeof(b)));
+	R(syscall(SYS_getcwd, b, sizeof b));
 	put_file("bottom", "reached");
 	say_file("bottom");
 	NEED(unlink("bottom"));
@@ -466,9 +466,9 @@ CASE(chroot)
 	pid_t pid = fork();
 	if (pid == 0) {
 		R(chroot("jail"));
-		R(syscall(SYS_getcwd, b, sizeof(b)) > 0);
+		R(syscall(SYS_getcwd, b, sizeof b) > 0);
 		R(chdir("/"));
-		say("%s\n", getcwd(b, sizeof(b)));
+		say("%s\n", getcwd(b, sizeof b));
 		say_file("/in");
 		say_file("/absolute");
 		say_file("/escape");

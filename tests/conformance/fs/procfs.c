@@ -11,7 +11,7 @@
 static void say_link(const char *path)
 {
 	char b[4096], self[4096];
-	ssize_t n = readlink(path, b, sizeof(b) - 1);
+	ssize_t n = readlink(path, b, sizeof b - 1);
 
 	if (n == -1) {
 		say("%s: %s\n", path, strerrorname_np(errno));
@@ -19,9 +19,9 @@ static void say_link(const char *path)
 	}
 	b[n] = 0;
 	say("%s: %s\n", path,
-	    strcmp(b, getcwd(self, sizeof(self))) == 0 ? "(cwd)"
-	    : strcmp(b, case_self) == 0                ? "(program)"
-						       : b);
+	    strcmp(b, getcwd(self, sizeof self)) == 0 ? "(cwd)"
+	    : strcmp(b, case_self) == 0               ? "(program)"
+						      : b);
 }
 
 CASE(self_links)
@@ -34,8 +34,8 @@ CASE(self_links)
 	say_link("/proc/self/fd/0");
 	say_link("/proc/self/fd/99");
 	say_link("/proc/self/fd/x");
-	ssize_t n = readlink("/proc/self", b, sizeof(b));
-	snprintf(pid, sizeof(pid), "%d", getpid());
+	ssize_t n = readlink("/proc/self", b, sizeof b);
+	snprintf(pid, sizeof pid, "%d", getpid());
 	V(n == (ssize_t)strlen(pid) && memcmp(b, pid, n) == 0);
 	say_link("/proc/mounts");
 	say_link("/dev/fd");
@@ -66,7 +66,7 @@ static void say_lines(const char *path, const char *const *keys)
 	char line[512];
 	FILE *f = fopen(path, "r");
 
-	while (f && fgets(line, sizeof(line), f))
+	while (f && fgets(line, sizeof line, f))
 		for (int i = 0; keys[i]; i++)
 			if (strncmp(line, keys[i], strlen(keys[i])) == 0)
 				say("%s", line);
@@ -101,12 +101,12 @@ CASE(self_stat)
 
 	NEED(prctl(PR_SET_NAME, "odd) name"));
 	int fd = (int)NEED(open("/proc/self/stat", O_RDONLY));
-	NEED(read(fd, b, sizeof(b) - 1));
+	NEED(read(fd, b, sizeof b - 1));
 	V(sscanf(b, "%d (odd) name) %c %d %d %d", &pid, &state, &ppid, &pgrp, &session));
 	V(pid == getpid() && ppid == getppid() && pgrp == getpgrp() && session == getsid(0));
 	say("%c\n", state);
 	fd = (int)NEED(open("/proc/self/comm", O_RDONLY));
-	NEED(read(fd, comm, sizeof(comm) - 1));
+	NEED(read(fd, comm, sizeof comm - 1));
 	say("%s", comm);
 }
 
@@ -114,12 +114,12 @@ CASE(self_cmdline_environ)
 {
 	char b[8192];
 	int fd = (int)NEED(open("/proc/self/cmdline", O_RDONLY));
-	ssize_t n = NEED(read(fd, b, sizeof(b)));
+	ssize_t n = NEED(read(fd, b, sizeof b));
 
 	V(n == (ssize_t)(strlen(case_argv[0]) + strlen(case_argv[1]) + 2));
 	V(strcmp(b, case_argv[0]) == 0 && strcmp(b + strlen(b) + 1, case_argv[1]) == 0);
 	fd = (int)NEED(open("/proc/self/environ", O_RDONLY));
-	n = NEED(read(fd, b, sizeof(b)));
+	n = NEED(read(fd, b, sizeof b));
 	say("%s\n", b);
 	V(n > 0 && b[n - 1] == 0);
 }
@@ -135,9 +135,9 @@ CASE(of_children)
 		take(&b);
 		_exit(0);
 	}
-	snprintf(path, sizeof(path), "/proc/%d/exe", pid);
-	V(readlink(path, link, sizeof(link)) == (ssize_t)strlen(case_self));
-	snprintf(path, sizeof(path), "/proc/%d", pid);
+	snprintf(path, sizeof path, "/proc/%d/exe", pid);
+	V(readlink(path, link, sizeof link) == (ssize_t)strlen(case_self));
+	snprintf(path, sizeof path, "/proc/%d", pid);
 	R(stat(path, &st));
 	say("%o %ld\n", st.st_mode, (long)(st.st_nlink > 2));
 	give(&b);
@@ -152,9 +152,9 @@ static char state_of(pid_t pid, char *rest)
 {
 	char path[64], buf[1024];
 
-	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	snprintf(path, sizeof path, "/proc/%d/stat", pid);
 	int fd = (int)NEED(open(path, O_RDONLY));
-	ssize_t n = NEED(read(fd, buf, sizeof(buf) - 1));
+	ssize_t n = NEED(read(fd, buf, sizeof buf - 1));
 	close(fd);
 	buf[n] = 0;
 	char *state = strrchr(buf, ')') + 2;
@@ -239,11 +239,11 @@ CASE(files_agree)
 	struct stat st;
 
 	/* stat, access and open tell the same; reading gives text although the size is 0. */
-	for (size_t i = 0; i < sizeof(paths) / sizeof(*paths); i++) {
+	for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
 		char b[64];
 		int r = stat(paths[i], &st), fd = open(paths[i], O_RDONLY);
 		say("%s: stat %d mode %o size %ld access %d read %d\n", paths[i], r, st.st_mode,
-		    (long)st.st_size, access(paths[i], R_OK), read(fd, b, sizeof(b)) > 0);
+		    (long)st.st_size, access(paths[i], R_OK), read(fd, b, sizeof b) > 0);
 		close(fd);
 	}
 	R(open("/proc/self/stat", O_WRONLY | O_CREAT, 0644) >= 0);
@@ -257,7 +257,7 @@ CASE(read_in_pieces)
 	char whole[4096] = "", pieces[4096] = "";
 	int a = (int)NEED(open("/proc/version", O_RDONLY)),
 	    b = (int)NEED(open("/proc/version", O_RDONLY));
-	ssize_t n = read(a, whole, sizeof(whole)), m = 0, got;
+	ssize_t n = read(a, whole, sizeof whole), m = 0, got;
 
 	while ((got = read(b, pieces + m, 7)) > 0)
 		m += got;
@@ -283,7 +283,7 @@ CASE(self_task)
 	char path[64];
 	struct stat st;
 
-	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", gettid());
+	snprintf(path, sizeof path, "/proc/self/task/%d/stat", gettid());
 	R(stat(path, &st));
 	NEED(stat("/proc/self/task", &st));
 	V(st.st_nlink);

@@ -19,7 +19,7 @@ static char path_buf[128];
 
 static const char *of(pid_t pid, const char *name)
 {
-	snprintf(path_buf, sizeof(path_buf), "/proc/%d/%s", pid, name);
+	snprintf(path_buf, sizeof path_buf, "/proc/%d/%s", pid, name);
 	return path_buf;
 }
 
@@ -49,7 +49,7 @@ static void say_ns(const char *name, const char *path)
 	struct stat st, target;
 	struct statfs fs;
 
-	ssize_t n = readlink(path, b, sizeof(b) - 1);
+	ssize_t n = readlink(path, b, sizeof b - 1);
 	b[n < 0 ? 0 : n] = 0;
 	int parts = sscanf(b, "%[a-z_]:[%lu]", kind, &nr);
 	NEED(lstat(path, &st));
@@ -78,11 +78,11 @@ CASE(namespaces)
 		V(mine.st_ino == its.st_ino && mine.st_dev == its.st_dev);
 	}
 	int fd = (int)NEED(open("/proc/self/ns/uts", O_RDONLY));
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-	V(readlink(link, text, sizeof(text)) == readlink("/proc/self/ns/uts", link, sizeof(link)));
+	snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+	V(readlink(link, text, sizeof text) == readlink("/proc/self/ns/uts", link, sizeof link));
 	give(&b);
 	reap("child", pid);
-	R(readlink(of(pid, "ns/uts"), text, sizeof(text)));
+	R(readlink(of(pid, "ns/uts"), text, sizeof text));
 }
 
 CASE(settings)
@@ -170,7 +170,7 @@ static long io_value(const char *key)
 	long v = -1;
 	FILE *f = fopen("/proc/self/io", "r");
 
-	while (f && fgets(line, sizeof(line), f))
+	while (f && fgets(line, sizeof line, f))
 		if (strncmp(line, key, strlen(key)) == 0)
 			v = atol(line + strlen(key));
 	if (f)
@@ -214,15 +214,15 @@ CASE(children)
 	char text[64] = "", want[64];
 
 	int fd = (int)NEED(open("/proc/thread-self/children", O_RDONLY));
-	NEED(read(fd, text, sizeof(text) - 1));
-	snprintf(want, sizeof(want), "%d %d ", one, two);
+	NEED(read(fd, text, sizeof text - 1));
+	snprintf(want, sizeof want, "%d %d ", one, two);
 	V(strcmp(text, want));
 	give(&b);
 	give(&b);
 	reap("one", one);
 	reap("two", two);
 	NEED(lseek(fd, 0, SEEK_SET));
-	R(read(fd, text, sizeof(text)));
+	R(read(fd, text, sizeof text));
 	R(access("/proc/self/children", F_OK));
 }
 
@@ -251,7 +251,7 @@ static void say_reads(const int *fds)
 	for (unsigned i = 0; i < NR_READ; i++) {
 		if (fds[i] == -1)
 			continue;
-		ssize_t n = read(fds[i], b, sizeof(b));
+		ssize_t n = read(fds[i], b, sizeof b);
 		say("read %s: %s\n", read_files[i],
 		    n == -1 ? strerrorname_np(errno)
 		    : n     ? "some"
@@ -266,7 +266,7 @@ static void say_dirs(const int *fds)
 	for (unsigned i = 0; i < NR_DIR; i++) {
 		if (fds[i] == -1)
 			continue;
-		long n = syscall(SYS_getdents64, fds[i], b, sizeof(b));
+		long n = syscall(SYS_getdents64, fds[i], b, sizeof b);
 		say("list %s: %s\n", dir_files[i],
 		    n == -1  ? strerrorname_np(errno)
 		    : n > 48 ? "some"
@@ -305,7 +305,7 @@ static void say_open(const char *name, const char *path)
 	char b[4096];
 	struct stat st;
 	int fd = open(path, O_RDONLY);
-	ssize_t n = fd == -1 ? -2 : read(fd, b, sizeof(b));
+	ssize_t n = fd == -1 ? -2 : read(fd, b, sizeof b);
 
 	say("%s: open %s, read %s, ", name, fd == -1 ? strerrorname_np(errno) : "ok",
 	    n == -1  ? strerrorname_np(errno)
@@ -321,7 +321,7 @@ static void say_readlink(const char *name, const char *path)
 	struct stat st;
 
 	errno = 0;
-	ssize_t n = readlink(path, b, sizeof(b));
+	ssize_t n = readlink(path, b, sizeof b);
 	say("%s: readlink %s, ", name, n == -1 ? strerrorname_np(errno) : "ok");
 	say_outcome("lstat", lstat(path, &st) == -1, errno);
 }
@@ -367,7 +367,7 @@ static int look(void *arg)
 			say("%s: %s\n", dir_files[i], strerrorname_np(errno));
 			continue;
 		}
-		long n = syscall(SYS_getdents64, fd, b, sizeof(b));
+		long n = syscall(SYS_getdents64, fd, b, sizeof b);
 		say("list %s: %s\n", dir_files[i],
 		    n == -1  ? strerrorname_np(errno)
 		    : n > 48 ? "some"
@@ -441,7 +441,7 @@ static long value_of(const char *path, const char *word)
 	long v = -1;
 	FILE *f = fopen(path, "r");
 
-	while (v == -1 && f && fgets(line, sizeof(line), f))
+	while (v == -1 && f && fgets(line, sizeof line, f))
 		if (strncmp(line, word, strlen(word)) == 0)
 			v = strtol(line + strlen(word), NULL, 0);
 	if (f)
@@ -457,7 +457,7 @@ static void sums_of(const char *path, const char *const *words, size_t n, long *
 
 	for (size_t i = 0; i < n; i++)
 		sums[i] = -1;
-	while (f && fgets(line, sizeof(line), f))
+	while (f && fgets(line, sizeof line, f))
 		for (size_t i = 0; i < n; i++)
 			if (strncmp(line, words[i], strlen(words[i])) == 0)
 				sums[i] =
@@ -527,7 +527,7 @@ CASE(status_fields)
 		"HugetlbPages:",
 	};
 
-	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+	for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
 		say("%s %s\n", words[i],
 		    value_of("/proc/self/status", words[i]) == -1 ? "missing" : "there");
 }
@@ -580,9 +580,9 @@ CASE(smaps)
 					      "Pss_File:", "Pss_Shmem:", "Private_Dirty:" };
 	size_t len = 8UL << 20;
 
-	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+	for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
 		say("%s %s\n", words[i], smaps_sum(words[i]) == -1 ? "missing" : "there");
-	for (size_t i = 0; i < sizeof(rollup) / sizeof(rollup[0]); i++)
+	for (size_t i = 0; i < sizeof rollup / sizeof rollup[0]; i++)
 		say("rollup %s %s\n", rollup[i],
 		    value_of("/proc/self/smaps_rollup", rollup[i]) == -1 ? "missing" : "there");
 	long dirty = smaps_sum("Private_Dirty:"), anon = smaps_sum("Anonymous:"),
@@ -635,7 +635,7 @@ CASE(maps_file)
 	NEED(fstat(fd, &st));
 	void *p = mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE, fd, PAGE);
 	FILE *f = fopen("/proc/self/maps", "r");
-	while (fgets(line, sizeof(line), f)) {
+	while (fgets(line, sizeof line, f)) {
 		if (sscanf(line, "%lx-%*x %*s %*x %x:%x %lu", &start, &maj, &min, &ino) == 4 &&
 		    start == (unsigned long)p)
 			V(ino == st.st_ino && maj == st.st_dev >> 8 && min == (st.st_dev & 0xff));
@@ -654,10 +654,10 @@ struct procmap_query {
 static void query(int fd, const char *what, uint64_t flags, const char *addr, const char *base)
 {
 	char name[PATH_MAX] = "";
-	struct procmap_query q = { .size = sizeof(q),
+	struct procmap_query q = { .size = sizeof q,
 				   .query_flags = flags,
 				   .query_addr = (uint64_t)addr,
-				   .vma_name_size = sizeof(name),
+				   .vma_name_size = sizeof name,
 				   .vma_name_addr = (uint64_t)name };
 
 	if (ioctl(fd, PROCMAP_QUERY, &q) == -1) {
@@ -674,7 +674,7 @@ CASE(procmap_query)
 {
 	int fd = (int)NEED(open("/proc/self/maps", O_RDONLY)),
 	    file = (int)NEED(open("file", O_RDWR | O_CREAT, 0600));
-	struct procmap_query q = { .size = sizeof(q) };
+	struct procmap_query q = { .size = sizeof q };
 
 	if (ioctl(fd, PROCMAP_QUERY, &q) == -1 && errno == ENOTTY) {
 		say("Linux before 6.11\n");
@@ -699,7 +699,7 @@ CASE(procmap_query)
 	R(ioctl(fd, PROCMAP_QUERY, &q));
 	q.size = 5000;
 	R(ioctl(fd, PROCMAP_QUERY, &q));
-	q = (struct procmap_query){ .size = sizeof(q),
+	q = (struct procmap_query){ .size = sizeof q,
 				    .query_addr = (uint64_t)p + 4 * PAGE,
 				    .vma_name_size = 1 };
 	R(ioctl(fd, PROCMAP_QUERY, &q));
@@ -717,7 +717,7 @@ CASE(pagemap)
 
 	memset(p, 1, 4 * PAGE);
 	NEED(munmap(p + PAGE, PAGE));
-	R(pread(fd, e, sizeof(e), (off_t)((uintptr_t)p / PAGE * 8)));
+	R(pread(fd, e, sizeof e, (off_t)((uintptr_t)p / PAGE * 8)));
 	for (int i = 0; i < 4; i++)
 		say("present %d file %d exclusive %d\n", (int)(e[i] >> 63), (int)(e[i] >> 61 & 1),
 		    (int)(e[i] >> 56 & 1));
@@ -734,7 +734,7 @@ static int follow_as_other(void *arg)
 
 	become(1234);
 	NEED(prctl(PR_SET_DUMPABLE, 1));
-	V(readlink(arg, text, sizeof(text)) > 0);
+	V(readlink(arg, text, sizeof text) > 0);
 	R(stat(arg, &st));
 	return 0;
 }
@@ -751,8 +751,8 @@ CASE(map_files)
 	NEED(fstat(fd, &st));
 	char *p = mmap(NULL, PAGE, PROT_READ, MAP_SHARED, fd, 0);
 	char *anon = mmap(NULL, 4 * PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	snprintf(name, sizeof(name), "/proc/self/map_files/%lx-%lx", (long)p, (long)p + PAGE);
-	NEED(readlink(name, text, sizeof(text) - 1));
+	snprintf(name, sizeof name, "/proc/self/map_files/%lx-%lx", (long)p, (long)p + PAGE);
+	NEED(readlink(name, text, sizeof text - 1));
 	say("%s\n", strrchr(text, '/'));
 	NEED(lstat(name, &link));
 	say("%o\n", link.st_mode);
@@ -764,10 +764,10 @@ CASE(map_files)
 		listed += strcmp(e->d_name, strrchr(name, '/') + 1) == 0;
 	V(listed);
 	in_child("other", follow_as_other, name);
-	snprintf(text, sizeof(text), "/proc/self/map_files/%lx-%lx", (long)anon,
+	snprintf(text, sizeof text, "/proc/self/map_files/%lx-%lx", (long)anon,
 		 (long)anon + 4 * PAGE);
 	R(access(text, F_OK));
-	snprintf(text, sizeof(text), "/proc/self/map_files/%lx-%lx", (long)p, (long)p + 2 * PAGE);
+	snprintf(text, sizeof text, "/proc/self/map_files/%lx-%lx", (long)p, (long)p + 2 * PAGE);
 	R(access(text, F_OK));
 	R(access("/proc/self/map_files/x", F_OK));
 	NEED(munmap(p, PAGE));
@@ -811,7 +811,7 @@ CASE(sizes_while_they_change)
 	MUST(pthread_create(&t, NULL, map_and_unmap, NULL));
 	for (int i = 0; i < 90; i++) {
 		int fd = (int)NEED(open(names[i % 3], O_RDONLY));
-		V(read(fd, text, sizeof(text)) > 0);
+		V(read(fd, text, sizeof text) > 0);
 		close(fd);
 	}
 	MUST(pthread_join(t, NULL));
@@ -821,10 +821,10 @@ static void say_timers(const char *when)
 {
 	char text[4096], self[32], *at;
 	int fd = (int)NEED(open("/proc/self/timers", O_RDONLY));
-	ssize_t n = NEED(read(fd, text, sizeof(text) - 1));
+	ssize_t n = NEED(read(fd, text, sizeof text - 1));
 
 	text[n] = 0;
-	snprintf(self, sizeof(self), "id.%d\n", getpid());
+	snprintf(self, sizeof self, "id.%d\n", getpid());
 	while ((at = strstr(text, self)))
 		memmove(at + 3, at + strlen(self) - 1, strlen(at + strlen(self) - 1) + 1);
 	say("%s:\n%s", when, text);

@@ -21,7 +21,7 @@ static void say_words(const char *path, const char *const *words)
 		say("%s: %s\n", path, strerrorname_np(errno));
 		return;
 	}
-	while ((n = read(fd, text + len, sizeof(text) - 2 - len)) > 0)
+	while ((n = read(fd, text + len, sizeof text - 2 - len)) > 0)
 		len += n;
 	close(fd);
 	text[len] = 0;
@@ -93,7 +93,7 @@ CASE(threads_max)
 	char text[32] = "";
 	int fd = (int)NEED(open("/proc/sys/kernel/threads-max", O_RDONLY));
 
-	NEED(read(fd, text, sizeof(text) - 1));
+	NEED(read(fd, text, sizeof text - 1));
 	V(strtol(text, NULL, 10) >= 1000);
 }
 
@@ -116,7 +116,7 @@ static void say_locks(const char *kind, ino_t ino)
 	unsigned long nr;
 	FILE *f = fopen("/proc/locks", "r");
 
-	while (f && fgets(line, sizeof(line), f)) {
+	while (f && fgets(line, sizeof line, f)) {
 		int n = sscanf(line, "%*d: %15s %15s %15s %d %x:%x:%lu %23s %23s", what, advisory,
 			       type, &pid, &maj, &min, &nr, start, end);
 		if (n == 9 && nr == ino && strcmp(what, kind) == 0)
@@ -221,7 +221,7 @@ CASE(names)
 	store("/proc/sys/kernel/hostname", "second\nthird");
 	store("/proc/sys/kernel/domainname", "example.org");
 	say_names();
-	memset(longer, 'a', sizeof(longer));
+	memset(longer, 'a', sizeof longer);
 	longer[79] = 0;
 	store("/proc/sys/kernel/hostname", longer);
 	say_names();
@@ -301,6 +301,6 @@ CASE(settings)
 	};
 
 	NEED(chdir("/proc/sys"));
-	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
+	for (size_t i = 0; i < sizeof files / sizeof files[0]; i++)
 		say_file(files[i]);
 }

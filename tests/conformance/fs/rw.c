@@ -372,12 +372,12 @@ CASE(large_transfers)
 	int fd = (int)NEED(open("big", O_RDWR | O_CREAT, 0644));
 	long bad = 0;
 
-	for (size_t i = 0; i < sizeof(big); i++)
+	for (size_t i = 0; i < sizeof big; i++)
 		big[i] = (char)(i * 7 >> 3);
-	R(write(fd, big, sizeof(big)));
-	memset(big, 0, sizeof(big));
-	R(pread(fd, big, sizeof(big), 0));
-	for (size_t i = 0; i < sizeof(big); i++)
+	R(write(fd, big, sizeof big));
+	memset(big, 0, sizeof big);
+	R(pread(fd, big, sizeof big, 0));
+	for (size_t i = 0; i < sizeof big; i++)
 		bad += big[i] != (char)(i * 7 >> 3);
 	V(bad);
 	/* A count beyond what one call may move. */

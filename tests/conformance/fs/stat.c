@@ -49,7 +49,7 @@ CASE(kinds)
 					     "" };
 
 	make_tree();
-	for (size_t i = 0; i < sizeof(paths) / sizeof(*paths); i++)
+	for (size_t i = 0; i < sizeof paths / sizeof *paths; i++)
 		say_stat(paths[i]);
 }
 
@@ -65,7 +65,7 @@ CASE(fields)
 	NEED(stat("link", &st2));
 	V(st.st_ino == st2.st_ino && st.st_dev == st2.st_dev);
 	NEED(fstat((int)NEED(open("file", O_RDONLY)), &st2));
-	V(memcmp(&st, &st2, sizeof(st)));
+	V(memcmp(&st, &st2, sizeof st));
 	NEED(stat("dir", &st2));
 	V(st.st_ino != st2.st_ino);
 	V(st.st_dev == st2.st_dev);
@@ -320,7 +320,7 @@ CASE(access)
 		if (who)
 			NEED(setresuid(1000, 1000, 1000));
 		for (int i = 0; i < 6; i++) {
-			snprintf(name, sizeof(name), "m%d", i);
+			snprintf(name, sizeof name, "m%d", i);
 			if (!who) {
 				put_file(name, "");
 				NEED(chmod(name, modes[i]));
@@ -494,7 +494,7 @@ static void change_attributes(int fd)
 	struct timespec times[2] = { { 7, 0 }, { 8, 0 } };
 	char name[64];
 
-	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+	snprintf(name, sizeof name, "/proc/self/fd/%d", fd);
 	R(futimens(fd, times));
 	say_attributes(fd);
 	R(fchmod(fd, 04640));

@@ -40,7 +40,7 @@ CASE(topology)
 	char dir[64];
 
 	for (int i = 0; i < sysconf(_SC_NPROCESSORS_CONF); i++) {
-		snprintf(dir, sizeof(dir), "/sys/devices/system/cpu/cpu%d/topology", i);
+		snprintf(dir, sizeof dir, "/sys/devices/system/cpu/cpu%d/topology", i);
 		say_files(dir, names);
 	}
 	R(access("/sys/devices/system/cpu/cpu0/online", F_OK));
@@ -61,7 +61,7 @@ CASE(caches)
 	char dir[64];
 
 	for (int i = 0; i < 8; i++) {
-		snprintf(dir, sizeof(dir), "/sys/devices/system/cpu/cpu0/cache/index%d", i);
+		snprintf(dir, sizeof dir, "/sys/devices/system/cpu/cpu0/cache/index%d", i);
 		if (access(dir, F_OK) == 0)
 			say_files(dir, names);
 		else

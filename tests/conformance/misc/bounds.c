@@ -175,13 +175,13 @@ static long send_fd(int to, int fd)
 	struct msghdr m = { .msg_iov = &io,
 			    .msg_iovlen = 1,
 			    .msg_control = control,
-			    .msg_controllen = sizeof(control) };
+			    .msg_controllen = sizeof control };
 	struct cmsghdr *h = CMSG_FIRSTHDR(&m);
 
 	h->cmsg_level = SOL_SOCKET;
 	h->cmsg_type = SCM_RIGHTS;
 	h->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(h), &fd, sizeof(fd));
+	memcpy(CMSG_DATA(h), &fd, sizeof fd);
 	return sendmsg(to, &m, MSG_DONTWAIT);
 }
 
@@ -281,12 +281,12 @@ CASE(files_in_memory)
 	if (!mkdtemp(dir))
 		return;
 	for (int i = 0; i < 20000; i++) {
-		snprintf(name, sizeof(name), "%s/%d", dir, i);
+		snprintf(name, sizeof name, "%s/%d", dir, i);
 		made += mknod(name, S_IFREG | 0600, 0) == 0;
 	}
 	V(made);
 	for (int i = 0; i < 20000; i++) {
-		snprintf(name, sizeof(name), "%s/%d", dir, i);
+		snprintf(name, sizeof name, "%s/%d", dir, i);
 		unlink(name);
 	}
 	made = rmdir(dir);

@@ -197,12 +197,12 @@ CASE(capget_capset)
 
 	need_root();
 	R(syscall(SYS_capget, &h, old));
-	memcpy(d, old, sizeof(d));
+	memcpy(d, old, sizeof d);
 	d[0].effective &= ~(1U << CAP_CHOWN);
 	R(syscall(SYS_capset, &h, d));
 	put_file("f", "");
 	R(chown("f", 5, 5));
-	memcpy(d, old, sizeof(d));
+	memcpy(d, old, sizeof d);
 	R(syscall(SYS_capset, &h, d));
 	R(chown("f", 5, 5));
 	d[0].permitted &= ~(1U << CAP_CHOWN);

@@ -105,11 +105,11 @@ CASE(thread_that_executes)
 
 		MUST(pthread_create(&t, NULL, exec_self, &ready));
 		take(&ready);
-		NEED(write(numbers[1], &other, sizeof(other)));
+		NEED(write(numbers[1], &other, sizeof other));
 		for (;;)
 			pause();
 	}
-	NEED(read(numbers[0], &tid, sizeof(tid)));
+	NEED(read(numbers[0], &tid, sizeof tid));
 	int leader = (int)NEED(pidfd_open(pid, O_EXCL)),
 	    thread = (int)NEED(pidfd_open(tid, O_EXCL));
 	poll_now("thread before", thread, 0);
@@ -144,11 +144,11 @@ CASE(leader_that_ends_first)
 		syscall(SYS_exit, 0);
 	}
 	take(&ready);
-	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	snprintf(path, sizeof path, "/proc/%d/stat", pid);
 	do {
 		char buf[512];
 		int fd = (int)NEED(open(path, O_RDONLY));
-		ssize_t n = NEED(read(fd, buf, sizeof(buf) - 1));
+		ssize_t n = NEED(read(fd, buf, sizeof buf - 1));
 		close(fd);
 		buf[n] = 0;
 		state = strrchr(buf, ')')[2];
@@ -171,7 +171,7 @@ static void say_info(int fd, pid_t pid, uint64_t mask, size_t size)
 {
 	struct info i;
 
-	memset(&i, 0xff, sizeof(i));
+	memset(&i, 0xff, sizeof i);
 	i.mask = mask;
 	if (ioctl(fd, _IOC(_IOC_READ | _IOC_WRITE, 0xff, 11, size), &i)) {
 		say("%s\n", strerrorname_np(errno));
@@ -327,9 +327,9 @@ CASE(fdinfo)
 	char path[40], line[200];
 	int shown = 0;
 
-	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	snprintf(path, sizeof path, "/proc/self/fdinfo/%d", fd);
 	FILE *f = fopen(path, "r");
-	while (f && fgets(line, sizeof(line), f))
+	while (f && fgets(line, sizeof line, f))
 		if (sscanf(line, "Pid: %d", &shown) == 1)
 			V(shown == pid);
 	NEED(kill(pid, SIGKILL));

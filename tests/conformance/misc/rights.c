@@ -80,8 +80,7 @@ static int run_with_shared_fs(void *arg)
 
 	become_nobody();
 	in_child("alone", run_program, NULL);
-	pid_t pid =
-	    (pid_t)NEED(clone(run_program, stack + sizeof(stack), CLONE_FS | SIGCHLD, NULL));
+	pid_t pid = (pid_t)NEED(clone(run_program, stack + sizeof stack, CLONE_FS | SIGCHLD, NULL));
 	reap("shared", pid);
 	return 0;
 }
@@ -93,7 +92,7 @@ CASE(set_user_id_and_shared_fs)
 
 	need_root();
 	NEED(chmod(".", 0755));
-	snprintf(cmd, sizeof(cmd), "cp '%s' prog && chmod 4755 prog", case_self);
+	snprintf(cmd, sizeof cmd, "cp '%s' prog && chmod 4755 prog", case_self);
 	NEED(system(cmd) ? -1 : 0);
 	put_file("private", "x");
 	NEED(chmod("private", 0600));
@@ -105,8 +104,8 @@ static void use_attributes(const char *path)
 	char b[256];
 
 	R(setxattr(path, "trusted.a", "1", 1, 0));
-	R(getxattr(path, "trusted.a", b, sizeof(b)));
-	R(listxattr(path, b, sizeof(b)));
+	R(getxattr(path, "trusted.a", b, sizeof b));
+	R(listxattr(path, b, sizeof b));
 	R(listxattr(path, NULL, 0));
 	R(setxattr(path, "security.a", "1", 1, 0));
 	R(removexattr(path, "security.a"));
@@ -145,7 +144,7 @@ CASE(memory_of_the_dead)
 		take(&hold);
 		_exit(0);
 	}
-	snprintf(path, sizeof(path), "/proc/%d/mem", pid);
+	snprintf(path, sizeof path, "/proc/%d/mem", pid);
 	int fd = (int)NEED(open(path, O_RDWR));
 	R(pread(fd, b, 6, (off_t)(uintptr_t)secret));
 	say("%s\n", b);
@@ -219,7 +218,7 @@ CASE(namespaces_without_capability)
 
 	need_root();
 	become_nobody();
-	for (size_t i = 0; i < sizeof(flags) / sizeof(*flags); i++) {
+	for (size_t i = 0; i < sizeof flags / sizeof *flags; i++) {
 		say("0x%x\n", flags[i]);
 		R(syscall(SYS_clone, flags[i] | SIGCHLD, 0, 0, 0, 0));
 		R(unshare(flags[i]));
@@ -235,11 +234,11 @@ CASE(clone3_flags)
 
 	for (int bit = 34; bit < 64; bit++) {
 		a.flags = 1UL << bit;
-		if (syscall(SYS_clone3, &a, sizeof(a)) != -1 || errno != EINVAL)
+		if (syscall(SYS_clone3, &a, sizeof a) != -1 || errno != EINVAL)
 			say("bit %d\n", bit);
 	}
 	a.flags = 0x40;
-	R(syscall(SYS_clone3, &a, sizeof(a)));
+	R(syscall(SYS_clone3, &a, sizeof a));
 }
 
 /* Only children that were waited for are counted. */
@@ -265,7 +264,7 @@ static void say_lines(const char *path, const char *const *keys)
 	FILE *f = fopen(path, "r");
 
 	NEED(f ? 0 : -1);
-	while (fgets(line, sizeof(line), f))
+	while (fgets(line, sizeof line, f))
 		for (int i = 0; keys[i]; i++)
 			if (strncmp(line, keys[i], strlen(keys[i])) == 0)
 				say("%s", line);
@@ -285,7 +284,7 @@ CASE(status_of_a_zombie)
 	}
 	NEED(waitid(P_PID, pid, &si, WEXITED | WNOWAIT));
 	V(si.si_uid);
-	snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	snprintf(path, sizeof path, "/proc/%d/status", pid);
 	say_lines(path, (const char *const[]){ "State", "Uid", "Threads", NULL });
 }
 
@@ -305,7 +304,7 @@ static void set_options(void)
 	};
 	int s = (int)NEED(socket(AF_INET, SOCK_STREAM, 0));
 
-	for (size_t i = 0; i < sizeof(options) / sizeof(*options); i++) {
+	for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
 		int r = setsockopt(s, options[i].level, options[i].name, &options[i].value,
 				   sizeof(int));
 		say("%s: %s\n", options[i].what, r ? strerrorname_np(errno) : "ok");
@@ -332,7 +331,7 @@ CASE(kernel_log)
 	need_root();
 	drop_capability(CAP_SYSLOG);
 	become_nobody();
-	R(syscall(SYS_syslog, 2, b, sizeof(b)));
+	R(syscall(SYS_syslog, 2, b, sizeof b));
 	R(syscall(SYS_syslog, 5, NULL, 0));
 	R(syscall(SYS_syslog, 77, b, 1));
 }
@@ -354,8 +353,8 @@ static void look_into(pid_t pid)
 	struct iovec from = { secret_word, 4 }, to = { (char[4]){ 0 }, 4 };
 	char path[64];
 
-	for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++) {
-		snprintf(path, sizeof(path), "/proc/%d/%s", pid, files[i]);
+	for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+		snprintf(path, sizeof path, "/proc/%d/%s", pid, files[i]);
 		int fd = open(path, O_RDONLY);
 		say("%s: %s\n", files[i], fd == -1 ? strerrorname_np(errno) : "ok");
 		close(fd);
@@ -463,7 +462,7 @@ static void say_setting(const char *name)
 {
 	char path[64];
 
-	snprintf(path, sizeof(path), "/proc/sys/fs/protected_%s", name);
+	snprintf(path, sizeof path, "/proc/sys/fs/protected_%s", name);
 	say_file(path);
 }
 
@@ -508,8 +507,8 @@ CASE(memory_of_former_users)
 	NEED(setfsuid(1000) ? -1 : 0);
 	R(prctl(PR_GET_DUMPABLE));
 	NEED(setresuid(1000, 1000, 1000));
-	for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++) {
-		snprintf(path, sizeof(path), "/proc/self/%s", files[i]);
+	for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+		snprintf(path, sizeof path, "/proc/self/%s", files[i]);
 		int fd = open(path, O_RDONLY);
 		say("%s: %s", files[i], fd == -1 ? strerrorname_np(errno) : "ok");
 		close(fd);

@@ -51,26 +51,26 @@ CASE(affinity)
 	cpu_set_t all, one;
 	unsigned long word = 0;
 
-	NEED(sched_getaffinity(0, sizeof(all), &all));
+	NEED(sched_getaffinity(0, sizeof all, &all));
 	int n = CPU_COUNT(&all), cpu = 0;
 	V(n > 0);
 	while (!CPU_ISSET(cpu, &all))
 		cpu++;
 	CPU_ZERO(&one);
 	CPU_SET(cpu, &one);
-	R(sched_setaffinity(0, sizeof(one), &one));
-	NEED(sched_getaffinity(0, sizeof(one), &one));
+	R(sched_setaffinity(0, sizeof one, &one));
+	NEED(sched_getaffinity(0, sizeof one, &one));
 	V(CPU_COUNT(&one));
 	V(sched_getcpu() == cpu);
 	pid_t pid = fork();
 	if (pid == 0) {
-		NEED(sched_getaffinity(0, sizeof(one), &one));
+		NEED(sched_getaffinity(0, sizeof one, &one));
 		_exit(CPU_COUNT(&one));
 	}
 	reap("inherited", pid);
 	CPU_ZERO(&one);
-	R(sched_setaffinity(0, sizeof(one), &one));
-	R(sched_setaffinity(0x3ffffff, sizeof(all), &all));
+	R(sched_setaffinity(0, sizeof one, &one));
+	R(sched_setaffinity(0x3ffffff, sizeof all, &all));
 	R(syscall(SYS_sched_getaffinity, 0, 8, &word));
 	R(syscall(SYS_sched_getaffinity, 0, 7, &word));
 	R(syscall(SYS_sched_getaffinity, 0, 8, 8L));
@@ -107,11 +107,11 @@ CASE(sched_attr)
 	} a = { .size = 48, .nice = 7 };
 
 	R(syscall(SYS_sched_setattr, 0, &a, 0));
-	memset(&a, 0, sizeof(a));
-	R(syscall(SYS_sched_getattr, 0, &a, sizeof(a), 0));
+	memset(&a, 0, sizeof a);
+	R(syscall(SYS_sched_getattr, 0, &a, sizeof a, 0));
 	say("policy %u nice %d size %u\n", a.policy, a.nice, a.size);
 	R(syscall(SYS_sched_getattr, 0, &a, 4, 0));
-	R(syscall(SYS_sched_getattr, 0, &a, sizeof(a), 1));
+	R(syscall(SYS_sched_getattr, 0, &a, sizeof a, 1));
 	R(syscall(SYS_sched_setattr, 0, NULL, 0));
 }
 
@@ -122,7 +122,7 @@ CASE(rlimits)
 	struct rlimit r;
 
 	need_root();
-	for (size_t i = 0; i < sizeof(which) / sizeof(*which); i++) {
+	for (size_t i = 0; i < sizeof which / sizeof *which; i++) {
 		NEED(getrlimit(which[i], &r));
 		say("limit %d: %ld %ld\n", which[i], (long)r.rlim_cur, (long)r.rlim_max);
 	}
@@ -262,7 +262,7 @@ CASE(affinity_holds)
 	int wrong = 0;
 	cpu_set_t all, one;
 
-	NEED(sched_getaffinity(0, sizeof(all), &all));
+	NEED(sched_getaffinity(0, sizeof all, &all));
 	for (unsigned round = 0; round < 5; round++) {
 		for (unsigned cpu = 0; cpu < CPU_SETSIZE; cpu++) {
 			pthread_t t;
@@ -273,7 +273,7 @@ CASE(affinity_holds)
 				continue;
 			CPU_ZERO(&one);
 			CPU_SET(cpu, &one);
-			NEED(sched_setaffinity(0, sizeof(one), &one));
+			NEED(sched_setaffinity(0, sizeof one, &one));
 			wrong += cpu_now() != cpu;
 			MUST(pthread_create(&t, NULL, cpu_of_thread, &other));
 			MUST(pthread_join(t, NULL));
@@ -300,10 +300,10 @@ CASE(fresh_threads)
 	pthread_attr_t a;
 	cpu_set_t cpus;
 
-	NEED(sched_getaffinity(0, sizeof(cpus), &cpus));
+	NEED(sched_getaffinity(0, sizeof cpus, &cpus));
 	pthread_attr_init(&a);
 	pthread_attr_setinheritsched(&a, PTHREAD_EXPLICIT_SCHED);
-	pthread_attr_setaffinity_np(&a, sizeof(cpus), &cpus);
+	pthread_attr_setaffinity_np(&a, sizeof cpus, &cpus);
 	for (int i = 0; i < 60; i++) {
 		pthread_t t;
 
@@ -314,7 +314,7 @@ CASE(fresh_threads)
 		pid_t p = (pid_t)NEED(fork());
 		if (!p)
 			_exit(0);
-		child += sched_setaffinity(p, sizeof(cpus), &cpus) != 0;
+		child += sched_setaffinity(p, sizeof cpus, &cpus) != 0;
 		child += sched_getscheduler(p) != 0;
 		waitpid(p, NULL, 0);
 	}
@@ -340,8 +340,8 @@ CASE(zombies)
 	R(sched_getscheduler(pid));
 	R(sched_getparam(pid, &p));
 	R(sched_rr_get_interval(pid, &ts));
-	OK(sched_getaffinity(pid, sizeof(cpus), &cpus));
-	R(sched_setaffinity(pid, sizeof(cpus), &cpus));
+	OK(sched_getaffinity(pid, sizeof cpus, &cpus));
+	R(sched_setaffinity(pid, sizeof cpus, &cpus));
 	R(getpriority(PRIO_PROCESS, pid));
 	R(setpriority(PRIO_PROCESS, pid, 9));
 	R(getpriority(PRIO_PROCESS, pid));
@@ -349,7 +349,7 @@ CASE(zombies)
 	R(kill(pid, 0));
 	R(kill(pid, SIGTERM));
 	R(setpriority(PRIO_PROCESS, pid, 10));
-	R(sched_setaffinity(pid, sizeof(cpus), &cpus));
+	R(sched_setaffinity(pid, sizeof cpus, &cpus));
 }
 
 /* pid 1 is there for all, and root's. */
@@ -362,11 +362,11 @@ CASE(first_process)
 	need_root();
 	OK(sched_getscheduler(1));
 	OK(sched_rr_get_interval(1, &ts));
-	OK(sched_getaffinity(1, sizeof(cpus), &cpus));
+	OK(sched_getaffinity(1, sizeof cpus, &cpus));
 	OK(getpriority(PRIO_PROCESS, 1));
 	NEED(setresgid(1234, 1234, 1234));
 	NEED(setresuid(1234, 1234, 1234));
-	R(sched_setaffinity(1, sizeof(cpus), &cpus));
+	R(sched_setaffinity(1, sizeof cpus, &cpus));
 	R(setpriority(PRIO_PROCESS, 1, 19));
 	R(kill(1, 0));
 	R(kill(1, SIGUSR1));
@@ -389,14 +389,14 @@ CASE(numbers_below_zero)
 	} a = { 48, { 0 } };
 
 	CPU_ZERO(&cpus);
-	R(sched_getaffinity(-1, sizeof(cpus), &cpus));
-	R(sched_setaffinity(-1, sizeof(cpus), &cpus));
+	R(sched_getaffinity(-1, sizeof cpus, &cpus));
+	R(sched_setaffinity(-1, sizeof cpus, &cpus));
 	R(sched_getscheduler(-1));
 	R(sched_setscheduler(-1, SCHED_OTHER, &p));
 	R(sched_getparam(-1, &p));
 	R(sched_setparam(-1, &p));
 	R(sched_rr_get_interval(-1, &ts));
-	R(syscall(SYS_sched_getattr, -1, &a, sizeof(a), 0));
+	R(syscall(SYS_sched_getattr, -1, &a, sizeof a, 0));
 	R(syscall(SYS_sched_setattr, -1, &a, 0));
 	R(syscall(SYS_ioprio_get, 1, -1));
 	R(syscall(SYS_ioprio_set, 1, -1, 0));
@@ -421,7 +421,7 @@ static void say_scheduling(void)
 
 	R(sched_getscheduler(0));
 	NEED(sched_getparam(0, &p));
-	NEED(syscall(SYS_sched_getattr, 0, &a, sizeof(a), 0));
+	NEED(syscall(SYS_sched_getattr, 0, &a, sizeof a, 0));
 	say("priority %d; policy %u flags %lu nice %d priority %u; nice %ld\n", p.sched_priority,
 	    a.policy, (unsigned long)a.flags, a.nice, a.priority,
 	    20 - syscall(SYS_getpriority, PRIO_PROCESS, 0));
@@ -577,7 +577,7 @@ CASE(attribute_sizes)
 
 	R(syscall(SYS_sched_setattr, 0, &a, 0));
 	V(a.size);
-	a.size = sizeof(a);
+	a.size = sizeof a;
 	R(syscall(SYS_sched_setattr, 0, &a, 0));
 	a.newer[1] = 1;
 	R(syscall(SYS_sched_setattr, 0, &a, 0));
@@ -597,8 +597,8 @@ CASE(attribute_sizes)
 	R(syscall(SYS_sched_setattr, 0, &a, 0));
 	a = (struct attributes){ .size = 48, .flags = 1, .nice = 5 };
 	R(syscall(SYS_sched_setattr, 0, &a, 0));
-	memset(&a, 0xff, sizeof(a));
-	R(syscall(SYS_sched_getattr, 0, &a, sizeof(a), 0));
+	memset(&a, 0xff, sizeof a);
+	R(syscall(SYS_sched_getattr, 0, &a, sizeof a, 0));
 	say("size %u flags %lu nice %d\n", a.size, (unsigned long)a.flags, a.nice);
 	R(syscall(SYS_sched_getattr, 0, &a, 48, 0));
 	V(a.size);

@@ -36,7 +36,7 @@ CASE(hostname)
 	V(strcmp(b, u.nodename));
 	FILE *f = fopen("/proc/sys/kernel/hostname", "r");
 	char line[100] = "";
-	V(f && fgets(line, sizeof(line), f));
+	V(f && fgets(line, sizeof line, f));
 	line[strcspn(line, "\n")] = 0;
 	V(strcmp(b, line));
 	NEED(setresuid(1000, 1000, 1000));
@@ -70,9 +70,9 @@ CASE(getrandom)
 	R(getrandom(a, 0, 0));
 	R(syscall(SYS_getrandom, 8L, 8, 0));
 	static char big[100000];
-	R(getrandom(big, sizeof(big), 0));
+	R(getrandom(big, sizeof big, 0));
 	int zeros = 0;
-	for (size_t i = 0; i < sizeof(big); i++)
+	for (size_t i = 0; i < sizeof big; i++)
 		zeros += big[i] == 0;
 	V(zeros > 100 && zeros < 1000);
 	R(getentropy(a, 32));
@@ -148,7 +148,7 @@ CASE(removed_syscalls)
 				       SYS_create_module, SYS_query_module,   SYS_get_kernel_syms,
 				       SYS_epoll_ctl_old, SYS_epoll_wait_old, SYS_set_thread_area };
 
-	for (size_t i = 0; i < sizeof(numbers) / sizeof(*numbers); i++)
+	for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
 		R(syscall(numbers[i], 0, 0, 0));
 }
 

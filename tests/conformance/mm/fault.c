@@ -248,7 +248,7 @@ static void overflowed(int sig, siginfo_t *info, void *ctx)
 CASE(stack_overflow)
 {
 	static char alt[65536];
-	stack_t ss = { .ss_sp = alt, .ss_size = sizeof(alt) };
+	stack_t ss = { .ss_sp = alt, .ss_size = sizeof alt };
 	volatile char first = 0;
 
 	NEED(sigaltstack(&ss, NULL));

@@ -96,8 +96,8 @@ CASE(create)
 	X(fcntl(fd, F_GETFL));
 	NEED(fstat(fd, &st));
 	say("mode %o size %ld links %ld\n", st.st_mode, (long)st.st_size, (long)st.st_nlink);
-	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
-	ssize_t n = readlink(name, link, sizeof(link) - 1);
+	snprintf(name, sizeof name, "/proc/self/fd/%d", fd);
+	ssize_t n = readlink(name, link, sizeof link - 1);
 	say("%.*s\n", (int)n, link);
 	V(fcntl((int)R(memfd_create("", MFD_CLOEXEC)), F_GETFD));
 	R(memfd_create("x", 0x1000));
@@ -257,7 +257,7 @@ CASE(reopened)
 	char path[40], b[8] = "";
 
 	NEED(write(fd, "content", 7));
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
 	int again = (int)R(open(path, O_RDONLY));
 	R(read(again, b, 7));
 	say("%s\n", b);
@@ -271,7 +271,7 @@ CASE(executed)
 	static char buf[65536];
 	ssize_t n;
 
-	while ((n = read(from, buf, sizeof(buf))) > 0)
+	while ((n = read(from, buf, sizeof buf)) > 0)
 		NEED(write(fd, buf, n));
 	pid_t pid = fork();
 	if (pid == 0) {

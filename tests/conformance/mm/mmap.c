@@ -492,7 +492,7 @@ CASE(jit)
 	unsigned char *p = (unsigned char *)map_anon(1, PROT_READ | PROT_WRITE);
 	int (*fn)(void) = (int (*)(void))(uintptr_t)p;
 
-	memcpy(p, code, sizeof(code));
+	memcpy(p, code, sizeof code);
 	NEED(mprotect(p, PAGE, PROT_READ | PROT_EXEC));
 	V(fn());
 	NEED(mprotect(p, PAGE, PROT_READ | PROT_WRITE));
@@ -516,7 +516,7 @@ CASE(jit_two_views)
 	    OK((unsigned char *)mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0));
 	unsigned char *x =
 	    OK((unsigned char *)mmap(NULL, PAGE, PROT_READ | PROT_EXEC, MAP_SHARED, fd, 0));
-	memcpy(w, code, sizeof(code));
+	memcpy(w, code, sizeof code);
 	V(((int (*)(void))(uintptr_t)x)());
 	w[1] = 8;
 	V(((int (*)(void))(uintptr_t)x)());
@@ -601,9 +601,9 @@ CASE(proc_self_maps)
 	unsigned long from, to, last = 0;
 
 	NEED(mprotect(p + PAGE, PAGE, PROT_READ | PROT_WRITE | PROT_EXEC));
-	snprintf(want, sizeof(want), "%lx-%lx rwxp 00000000 00:00 0", (long)(p + PAGE),
+	snprintf(want, sizeof want, "%lx-%lx rwxp 00000000 00:00 0", (long)(p + PAGE),
 		 (long)(p + 2 * PAGE));
-	while (f && fgets(line, sizeof(line), f)) {
+	while (f && fgets(line, sizeof line, f)) {
 		hits += strstr(line, want) != NULL;
 		stacks += strstr(line, "[stack]") != NULL;
 		sorted &= sscanf(line, "%lx-%lx", &from, &to) == 2 && from >= last && from < to;

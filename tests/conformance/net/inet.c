@@ -23,7 +23,7 @@ static struct sockaddr_in loopback(int port)
 /* A socket bound to a port of its own, whose address is written to *a. */
 static int bound(int type, struct sockaddr_in *a)
 {
-	socklen_t len = sizeof(*a);
+	socklen_t len = sizeof *a;
 	int s = (int)NEED(socket(AF_INET, type, 0));
 
 	*a = loopback(0);
@@ -34,7 +34,7 @@ static int bound(int type, struct sockaddr_in *a)
 
 static int connect_to(int s, const struct sockaddr_in *a)
 {
-	return connect(s, (const struct sockaddr *)a, sizeof(*a));
+	return connect(s, (const struct sockaddr *)a, sizeof *a);
 }
 
 /* A connection: p[0] the client's end, p[1] the server's. */
@@ -97,10 +97,10 @@ CASE(udp_recv_after_shutdown)
 	R(send(p[1], "last", 4, 0));
 	readable(p[0]);
 	R(shutdown(p[0], SHUT_RD));
-	R(recv(p[0], b, sizeof(b), 0));
-	R(recv(p[0], b, sizeof(b), 0));
-	R(recv(p[0], b, sizeof(b), MSG_DONTWAIT));
-	R(read(p[0], b, sizeof(b)));
+	R(recv(p[0], b, sizeof b, 0));
+	R(recv(p[0], b, sizeof b, 0));
+	R(recv(p[0], b, sizeof b, MSG_DONTWAIT));
+	R(read(p[0], b, sizeof b));
 }
 
 static void *shut_down(void *fd)
@@ -118,7 +118,7 @@ CASE(udp_shutdown_ends_a_wait)
 	char b[8];
 
 	MUST(pthread_create(&t, NULL, shut_down, &s));
-	long n = recv(s, b, sizeof(b), 0);
+	long n = recv(s, b, sizeof b, 0);
 	MUST(pthread_join(t, NULL));
 	V(n);
 }
@@ -133,15 +133,15 @@ CASE(wait_beside_unread_errors)
 	char b[8];
 
 	close(bound(SOCK_DGRAM, &closed));
-	NEED(setsockopt(s, IPPROTO_IP, IP_RECVERR, &on, sizeof(on)));
-	NEED(setsockopt(s, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv)));
+	NEED(setsockopt(s, IPPROTO_IP, IP_RECVERR, &on, sizeof on));
+	NEED(setsockopt(s, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof tv));
 	NEED(connect_to(s, &closed));
 	R(send(s, "x", 1, 0));
-	R(recv(s, b, sizeof(b), 0));
+	R(recv(s, b, sizeof b, 0));
 	long before = cpu_ms();
-	R(recv(s, b, sizeof(b), 0));
+	R(recv(s, b, sizeof b, 0));
 	V(cpu_ms() - before < 250);
-	R(recv(s, b, sizeof(b), MSG_ERRQUEUE));
+	R(recv(s, b, sizeof b, MSG_ERRQUEUE));
 }
 
 /* The same where a peek starts behind what is there. */
@@ -152,14 +152,14 @@ CASE(peek_past_the_end)
 	char b[8];
 
 	udp_pair(p);
-	NEED(setsockopt(p[0], SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv)));
-	NEED(setsockopt(p[0], SOL_SOCKET, SO_PEEK_OFF, &off, sizeof(off)));
+	NEED(setsockopt(p[0], SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof tv));
+	NEED(setsockopt(p[0], SOL_SOCKET, SO_PEEK_OFF, &off, sizeof off));
 	R(send(p[1], "four", 4, 0));
-	R(recv(p[0], b, sizeof(b), MSG_PEEK));
+	R(recv(p[0], b, sizeof b, MSG_PEEK));
 	long before = cpu_ms();
-	R(recv(p[0], b, sizeof(b), MSG_PEEK));
+	R(recv(p[0], b, sizeof b, MSG_PEEK));
 	V(cpu_ms() - before < 250);
-	R(recv(p[0], b, sizeof(b), 0));
+	R(recv(p[0], b, sizeof b, 0));
 }
 
 CASE(connect_after_refusal)
@@ -181,7 +181,7 @@ CASE(connect_without_waiting)
 	int l = bound(SOCK_STREAM, &a),
 	    s = (int)NEED(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0)), err = -1;
 	struct pollfd p = { .fd = s, .events = POLLOUT };
-	socklen_t len = sizeof(err);
+	socklen_t len = sizeof err;
 
 	R(connect_to(s, &a));
 	NEED(poll(&p, 1, -1));
@@ -200,15 +200,15 @@ CASE(accept_after_reset)
 {
 	struct sockaddr_in a, of, from = { 0 };
 	struct linger hard = { .l_onoff = 1 };
-	socklen_t len = sizeof(of);
+	socklen_t len = sizeof of;
 	int l = bound(SOCK_STREAM, &a), c = (int)NEED(socket(AF_INET, SOCK_STREAM, 0));
 
 	NEED(listen(l, 1));
 	NEED(connect_to(c, &a));
 	NEED(getsockname(c, (struct sockaddr *)&of, &len));
-	NEED(setsockopt(c, SOL_SOCKET, SO_LINGER, &hard, sizeof(hard)));
+	NEED(setsockopt(c, SOL_SOCKET, SO_LINGER, &hard, sizeof hard));
 	close(c);
-	len = sizeof(from);
+	len = sizeof from;
 	int s = accept(l, (struct sockaddr *)&from, &len);
 	V(s >= 0);
 	V(len);
@@ -221,10 +221,10 @@ CASE(accept_inherits_timeouts)
 {
 	struct timeval tv = { .tv_sec = 3 }, got = { 0 };
 	struct sockaddr_in a;
-	socklen_t len = sizeof(got);
+	socklen_t len = sizeof got;
 	int l = bound(SOCK_STREAM, &a), c = (int)NEED(socket(AF_INET, SOCK_STREAM, 0));
 
-	NEED(setsockopt(l, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv)));
+	NEED(setsockopt(l, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof tv));
 	NEED(listen(l, 1));
 	NEED(connect_to(c, &a));
 	R(getsockopt(accept(l, NULL, NULL), SOL_SOCKET, SO_RCVTIMEO, &got, &len));
@@ -234,7 +234,7 @@ CASE(accept_inherits_timeouts)
 CASE(accept_into_a_bad_address)
 {
 	struct sockaddr_in a;
-	socklen_t len = sizeof(a);
+	socklen_t len = sizeof a;
 	int l = bound(SOCK_STREAM, &a), c = (int)NEED(socket(AF_INET, SOCK_STREAM, 0));
 
 	NEED(listen(l, 1));
@@ -335,7 +335,7 @@ CASE(send_from_bad_memory)
 		say("%zu good bytes: %s, some sent %d\n", good[i],
 		    n < 0 ? strerrorname_np(err) : "ok", n > 65536);
 		for (long got = 0; got < n;)
-			got += NEED(recv(p[1], sink, sizeof(sink), 0));
+			got += NEED(recv(p[1], sink, sizeof sink, 0));
 	}
 }
 
@@ -347,10 +347,10 @@ static int bind_low(void *type)
 				  .sin6_addr = IN6ADDR_LOOPBACK_INIT };
 
 	NEED(setresuid(65534, 65534, 65534));
-	R(bind(socket(AF_INET, *(int *)type, 0), (struct sockaddr *)&a, sizeof(a)));
-	R(bind(socket(AF_INET6, *(int *)type, 0), (struct sockaddr *)&b, sizeof(b)));
+	R(bind(socket(AF_INET, *(int *)type, 0), (struct sockaddr *)&a, sizeof a));
+	R(bind(socket(AF_INET6, *(int *)type, 0), (struct sockaddr *)&b, sizeof b));
 	a.sin_port = 0;
-	R(bind(socket(AF_INET, *(int *)type, 0), (struct sockaddr *)&a, sizeof(a)));
+	R(bind(socket(AF_INET, *(int *)type, 0), (struct sockaddr *)&a, sizeof a));
 	return 0;
 }
 

@@ -18,7 +18,7 @@ CASE(kinds)
 	static const int protocols[] = { -1, 0, IPPROTO_ICMP, IPPROTO_TCP, IPPROTO_UDP, 263 };
 	int v[2];
 
-	for (size_t f = 0; f < sizeof(families) / sizeof(*families); f++) {
+	for (size_t f = 0; f < sizeof families / sizeof *families; f++) {
 		for (int type = 0; type <= 11; type++) {
 			/* Raw and packet sockets and those of other netlink families are not for a
 			 * guest. */
@@ -51,11 +51,11 @@ static void try_option(const char *what, int s, int level, int name, int val)
 	socklen_t len = sizeof(int);
 	int old = 0;
 	int g = getsockopt(s, level, name, &old, &len), err = errno;
-	int r = setsockopt(s, level, name, &val, sizeof(val)), err2 = errno;
+	int r = setsockopt(s, level, name, &val, sizeof val), err2 = errno;
 
 	say("%s: get %s, set %s\n", what, g < 0 ? strerrorname_np(err) : "ok",
 	    r < 0 ? strerrorname_np(err2) : "ok");
-	len = sizeof(old);
+	len = sizeof old;
 	if (!g && !r && !getsockopt(s, level, name, &old, &len))
 		say("  %d, %u bytes\n", old, len);
 }
@@ -102,14 +102,14 @@ CASE(levels)
 static void bind_to(int s, const char *name, socklen_t len)
 {
 	char got[IFNAMSIZ] = "";
-	socklen_t size = sizeof(got);
+	socklen_t size = sizeof got;
 	int index = -1;
 
 	say("%.8s, %u bytes\n", name, len);
 	R(setsockopt(s, SOL_SOCKET, SO_BINDTODEVICE, name, len));
 	R(getsockopt(s, SOL_SOCKET, SO_BINDTODEVICE, got, &size));
 	say("  %u bytes: %s\n", size, got);
-	size = sizeof(index);
+	size = sizeof index;
 	R(getsockopt(s, SOL_SOCKET, SO_BINDTOIFINDEX, &index, &size));
 	V(index);
 	R(getsockopt(s, SOL_SOCKET, SO_BINDTODEVICE, got, &size));
@@ -121,9 +121,9 @@ static int unbind(void *arg)
 
 	NEED(setresuid(65534, 65534, 65534));
 	R(setsockopt(s, SOL_SOCKET, SO_BINDTODEVICE, "lo", 2));
-	R(setsockopt(s, SOL_SOCKET, SO_BINDTOIFINDEX, &bad, sizeof(bad)));
-	R(setsockopt(s, SOL_SOCKET, SO_BINDTOIFINDEX, &index, sizeof(index)));
-	R(setsockopt(s, SOL_SOCKET, SO_BINDTOIFINDEX, &none, sizeof(none)));
+	R(setsockopt(s, SOL_SOCKET, SO_BINDTOIFINDEX, &bad, sizeof bad));
+	R(setsockopt(s, SOL_SOCKET, SO_BINDTOIFINDEX, &index, sizeof index));
+	R(setsockopt(s, SOL_SOCKET, SO_BINDTOIFINDEX, &none, sizeof none));
 	return 0;
 }
 
@@ -132,7 +132,7 @@ CASE(bind_to_device)
 	static const int types[] = { SOCK_STREAM, SOCK_DGRAM };
 
 	need_root();
-	for (size_t i = 0; i < sizeof(types) / sizeof(*types); i++) {
+	for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
 		int s = (int)NEED(socket(AF_UNIX, types[i], 0)), one = 1;
 
 		bind_to(s, "none-such", 9);
@@ -171,9 +171,9 @@ CASE(inet)
 	OPTION(udp, IPPROTO_IP, IP_TTL, 9);
 	to->sin_family = AF_INET;
 	to->sin_addr.s_addr = inet_addr("239.1.2.3");
-	R(setsockopt(udp, IPPROTO_IP, MCAST_JOIN_GROUP, &g, sizeof(g)));
-	R(setsockopt(udp, IPPROTO_IP, MCAST_JOIN_GROUP, &g, sizeof(g)));
-	R(setsockopt(udp, IPPROTO_IP, MCAST_LEAVE_GROUP, &g, sizeof(g)));
+	R(setsockopt(udp, IPPROTO_IP, MCAST_JOIN_GROUP, &g, sizeof g));
+	R(setsockopt(udp, IPPROTO_IP, MCAST_JOIN_GROUP, &g, sizeof g));
+	R(setsockopt(udp, IPPROTO_IP, MCAST_LEAVE_GROUP, &g, sizeof g));
 }
 
 CASE(tcp_info)
@@ -182,7 +182,7 @@ CASE(tcp_info)
 		struct tcp_info i;
 		char more[512];
 	} b;
-	socklen_t len = sizeof(b);
+	socklen_t len = sizeof b;
 	int s = (int)NEED(socket(AF_INET, SOCK_STREAM, 0));
 
 	R(getsockopt(s, IPPROTO_TCP, TCP_INFO, &b, &len));
@@ -227,15 +227,15 @@ CASE(bound_device)
 {
 	int s = (int)NEED(socket(AF_INET, SOCK_STREAM, 0)), index = 0;
 	char name[IF_NAMESIZE] = "";
-	socklen_t len = sizeof(name);
+	socklen_t len = sizeof name;
 
 	R(getsockopt(s, SOL_SOCKET, SO_BINDTODEVICE, name, &len));
 	V(len);
 	R(setsockopt(s, SOL_SOCKET, SO_BINDTODEVICE, "lo", 3));
-	len = sizeof(name);
+	len = sizeof name;
 	R(getsockopt(s, SOL_SOCKET, SO_BINDTODEVICE, name, &len));
 	say("%u bytes: %s\n", len, name);
-	len = sizeof(index);
+	len = sizeof index;
 	R(getsockopt(s, SOL_SOCKET, SO_BINDTOIFINDEX, &index, &len));
 	V(index);
 }
@@ -267,12 +267,12 @@ CASE(interface_requests)
 
 	for (int f = 0; f < 4; f++) {
 		int s = (int)NEED(socket(families[f], SOCK_DGRAM, 0));
-		for (size_t i = 0; i < sizeof(asks) / sizeof(*asks); i++) {
+		for (size_t i = 0; i < sizeof asks / sizeof *asks; i++) {
 			struct ifreq r = { .ifr_name = "lo" },
 				     none = { .ifr_name = "nosuchdevice" };
 			say("%d %s\n", families[f], asks[i].name);
 			if (!R(ioctl(s, asks[i].cmd, &r)))
-				say_bytes("  ", &r, sizeof(r));
+				say_bytes("  ", &r, sizeof r);
 			R(ioctl(s, asks[i].cmd, &none));
 			R(ioctl(s, asks[i].cmd, (void *)8));
 		}
@@ -289,19 +289,19 @@ CASE(interface_list)
 	R(ioctl(s, SIOCGIFCONF, &c));
 	int whole = c.ifc_len;
 	V(whole % (int)sizeof(struct ifreq));
-	c = (struct ifconf){ .ifc_len = sizeof(all), .ifc_req = all };
+	c = (struct ifconf){ .ifc_len = sizeof all, .ifc_req = all };
 	R(ioctl(s, SIOCGIFCONF, &c));
 	V(c.ifc_len == whole);
-	for (size_t i = 0; i < c.ifc_len / sizeof(*all); i++)
+	for (size_t i = 0; i < c.ifc_len / sizeof *all; i++)
 		say("%s %s\n", all[i].ifr_name,
 		    inet_ntoa(((struct sockaddr_in *)&all[i].ifr_addr)->sin_addr));
-	c = (struct ifconf){ .ifc_len = sizeof(*all), .ifc_req = all };
+	c = (struct ifconf){ .ifc_len = sizeof *all, .ifc_req = all };
 	R(ioctl(s, SIOCGIFCONF, &c));
 	V(c.ifc_len);
 	c = (struct ifconf){ .ifc_len = 10, .ifc_req = all };
 	R(ioctl(s, SIOCGIFCONF, &c));
 	V(c.ifc_len);
-	c = (struct ifconf){ .ifc_len = sizeof(all), .ifc_buf = (void *)8 };
+	c = (struct ifconf){ .ifc_len = sizeof all, .ifc_buf = (void *)8 };
 	R(ioctl(s, SIOCGIFCONF, &c));
 	R(ioctl(s, SIOCGIFCONF, (void *)8));
 }
@@ -325,7 +325,7 @@ CASE(interface_changes)
 static unsigned port_of(int s)
 {
 	struct sockaddr_nl a = { 0 };
-	socklen_t len = sizeof(a);
+	socklen_t len = sizeof a;
 
 	NEED(getsockname(s, (struct sockaddr *)&a, &len));
 	return a.nl_pid;
@@ -335,7 +335,7 @@ static unsigned bound_port(int s, unsigned port)
 {
 	struct sockaddr_nl a = { .nl_family = AF_NETLINK, .nl_pid = port };
 
-	R(bind(s, (struct sockaddr *)&a, sizeof(a)));
+	R(bind(s, (struct sockaddr *)&a, sizeof a));
 	return port_of(s);
 }
 
@@ -346,7 +346,7 @@ CASE(netlink_ports)
 	struct {
 		struct nlmsghdr h;
 		struct rtgenmsg g;
-	} ask = { { .nlmsg_len = sizeof(ask),
+	} ask = { { .nlmsg_len = sizeof ask,
 		    .nlmsg_type = RTM_GETLINK,
 		    .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP },
 		  { .rtgen_family = AF_UNSPEC } };
@@ -361,9 +361,9 @@ CASE(netlink_ports)
 	V(bound_port(s[0], 0) == (unsigned)getpid());
 	V(bound_port(s[2], 0x7ffff123));
 	close(s[0]);
-	NEED(send(s[3], &ask, sizeof(ask), 0));
+	NEED(send(s[3], &ask, sizeof ask, 0));
 	V(port_of(s[3]) == (unsigned)getpid());
-	NEED(recv(s[3], b, sizeof(b), 0));
+	NEED(recv(s[3], b, sizeof b, 0));
 	V(((struct nlmsghdr *)b)->nlmsg_pid == (unsigned)getpid());
 }
 
@@ -373,7 +373,7 @@ static int change_by_netlink(void *unused)
 	struct {
 		struct nlmsghdr h;
 		struct ifinfomsg i;
-	} ask = { { .nlmsg_len = sizeof(ask),
+	} ask = { { .nlmsg_len = sizeof ask,
 		    .nlmsg_type = RTM_NEWLINK,
 		    .nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK,
 		    .nlmsg_seq = 7 },
@@ -386,8 +386,8 @@ static int change_by_netlink(void *unused)
 	int s = (int)NEED(socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE));
 
 	NEED(setresuid(65534, 65534, 65534));
-	R(send(s, &ask, sizeof(ask), 0));
-	R(recv(s, &answer, sizeof(answer), 0) > 0);
+	R(send(s, &ask, sizeof ask, 0));
+	R(recv(s, &answer, sizeof answer, 0) > 0);
 	V(answer.h.nlmsg_type);
 	V(answer.h.nlmsg_seq);
 	say("%s\n", strerrorname_np(-answer.e.error));

@@ -54,18 +54,18 @@ static struct nlmsghdr *find(int d, uint32_t ino, size_t at, bool dump)
 	bool found = false, end = false;
 
 	while (!end) {
-		int n = (int)NEED(recv(d, reply, sizeof(reply), 0));
+		int n = (int)NEED(recv(d, reply, sizeof reply, 0));
 		for (struct nlmsghdr *h = (void *)reply; NLMSG_OK(h, (unsigned)n);
 		     h = NLMSG_NEXT(h, n)) {
 			uint32_t this;
-			memcpy(&this, (char *)NLMSG_DATA(h) + at, sizeof(this));
+			memcpy(&this, (char *)NLMSG_DATA(h) + at, sizeof this);
 			end = end || !dump || h->nlmsg_type == NLMSG_DONE ||
 			      h->nlmsg_type == NLMSG_ERROR;
 			if (h->nlmsg_type == NLMSG_ERROR)
 				say("error %s\n",
 				    strerrorname_np(-((struct nlmsgerr *)NLMSG_DATA(h))->error));
 			else if (h->nlmsg_type != NLMSG_DONE && this == ino &&
-				 h->nlmsg_len < sizeof(kept)) {
+				 h->nlmsg_len < sizeof kept) {
 				memcpy(kept, h, h->nlmsg_len);
 				found = true;
 			}
@@ -119,7 +119,7 @@ static struct nlmsghdr *dump_inet(int d, int s, int family, int protocol, unsign
 {
 	struct inet_diag_req_v2 r = about(family, protocol, ext);
 
-	ask(d, SOCK_DIAG_BY_FAMILY, NLM_F_DUMP, &r, sizeof(r));
+	ask(d, SOCK_DIAG_BY_FAMILY, NLM_F_DUMP, &r, sizeof r);
 	return find(d, inode_of(s), offsetof(struct inet_diag_msg, idiag_inode), true);
 }
 
@@ -130,9 +130,9 @@ static int bound(int family, int type, struct sockaddr_storage *a, socklen_t *le
 				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	struct sockaddr_in6 in6 = { .sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT };
 
-	NEED(family == AF_INET ? bind(s, (struct sockaddr *)&in, sizeof(in))
-			       : bind(s, (struct sockaddr *)&in6, sizeof(in6)));
-	*len = sizeof(*a);
+	NEED(family == AF_INET ? bind(s, (struct sockaddr *)&in, sizeof in)
+			       : bind(s, (struct sockaddr *)&in6, sizeof in6));
+	*len = sizeof *a;
 	NEED(getsockname(s, (struct sockaddr *)a, len));
 	return s;
 }
@@ -216,20 +216,20 @@ CASE(inet_exact)
 	NEED(listen(l, 3));
 	r.id.idiag_sport = ((struct sockaddr_in *)&a)->sin_port;
 	r.id.idiag_src[0] = htonl(INADDR_LOOPBACK);
-	ask(d, SOCK_DIAG_BY_FAMILY, NLM_F_ACK, &r, sizeof(r));
+	ask(d, SOCK_DIAG_BY_FAMILY, NLM_F_ACK, &r, sizeof r);
 	say_inet("listening", find(d, inode_of(l), at, false));
-	say("acknowledgement: %ld bytes\n", (long)NEED(recv(d, reply, sizeof(reply), 0)));
+	say("acknowledgement: %ld bytes\n", (long)NEED(recv(d, reply, sizeof reply, 0)));
 	uint64_t cookie = 0;
-	len = sizeof(cookie);
+	len = sizeof cookie;
 	NEED(getsockopt(l, SOL_SOCKET, SO_COOKIE, &cookie, &len));
-	memcpy(r.id.idiag_cookie, &cookie, sizeof(cookie));
-	ask(d, SOCK_DIAG_BY_FAMILY, 0, &r, sizeof(r));
+	memcpy(r.id.idiag_cookie, &cookie, sizeof cookie);
+	ask(d, SOCK_DIAG_BY_FAMILY, 0, &r, sizeof r);
 	say_inet("by its cookie", find(d, inode_of(l), at, false));
 	r.id.idiag_cookie[0]++;
-	ask(d, SOCK_DIAG_BY_FAMILY, 0, &r, sizeof(r));
+	ask(d, SOCK_DIAG_BY_FAMILY, 0, &r, sizeof r);
 	say_inet("wrong cookie", find(d, inode_of(l), at, false));
 	NEED(close(l));
-	ask(d, SOCK_DIAG_BY_FAMILY, NLM_F_ACK, &r, sizeof(r));
+	ask(d, SOCK_DIAG_BY_FAMILY, NLM_F_ACK, &r, sizeof r);
 	say_inet("closed", find(d, 0, at, false));
 }
 
@@ -247,9 +247,9 @@ CASE(states)
 	NEED(connect(c, (struct sockaddr *)&a, len));
 	for (int i = 0; i < 2; i++) {
 		r.idiag_states = i ? 1U << TCP_ESTABLISHED : 1U << TCP_LISTEN;
-		ask(d, SOCK_DIAG_BY_FAMILY, NLM_F_DUMP, &r, sizeof(r));
+		ask(d, SOCK_DIAG_BY_FAMILY, NLM_F_DUMP, &r, sizeof r);
 		say_inet("listening", find(d, inode_of(l), at, true));
-		ask(d, SOCK_DIAG_BY_FAMILY, NLM_F_DUMP, &r, sizeof(r));
+		ask(d, SOCK_DIAG_BY_FAMILY, NLM_F_DUMP, &r, sizeof r);
 		say_inet("connected", find(d, inode_of(c), at, true));
 	}
 }
@@ -266,7 +266,7 @@ static struct nlmsghdr *get_unix(int d, int s)
 				   .udiag_show = SHOW_ALL,
 				   .udiag_cookie = { ~0U, ~0U } };
 
-	ask(d, SOCK_DIAG_BY_FAMILY, 0, &r, sizeof(r));
+	ask(d, SOCK_DIAG_BY_FAMILY, 0, &r, sizeof r);
 	return find(d, inode_of(s), offsetof(struct unix_diag_msg, udiag_ino), false);
 }
 
@@ -315,11 +315,11 @@ CASE(unix_sockets)
 	struct stat st;
 
 	say_unix("new", d, l, -1);
-	NEED(bind(l, (struct sockaddr *)&a, sizeof(a)));
+	NEED(bind(l, (struct sockaddr *)&a, sizeof a));
 	say_unix("bound", d, l, -1);
 	NEED(listen(l, 5));
 	say_unix("listening", d, l, -1);
-	NEED(connect(c, (struct sockaddr *)&a, sizeof(a)));
+	NEED(connect(c, (struct sockaddr *)&a, sizeof a));
 	say_unix("one waits", d, l, -1);
 	say_unix("client", d, c, -1);
 	int s = (int)NEED(accept(l, NULL, NULL));
@@ -364,7 +364,7 @@ CASE(unix_dump)
 		inos[2 * i] = inode_of(v[0]);
 		inos[2 * i + 1] = inode_of(v[1]);
 	}
-	ask(d, SOCK_DIAG_BY_FAMILY, NLM_F_DUMP | NLM_F_ACK, &r, sizeof(r));
+	ask(d, SOCK_DIAG_BY_FAMILY, NLM_F_DUMP | NLM_F_ACK, &r, sizeof r);
 	R(poll(&(struct pollfd){ .fd = d, .events = POLLIN }, 1, -1));
 	while (!end) {
 		n = (int)NEED(recv(d, reply, 32768, 0));
@@ -382,7 +382,7 @@ CASE(unix_dump)
 	for (int i = 0; i < PAIRS * 2; i++)
 		once += told[i] == 1;
 	V(once);
-	R(recv(d, reply, sizeof(reply), MSG_DONTWAIT));
+	R(recv(d, reply, sizeof reply, MSG_DONTWAIT));
 }
 
 /* ---- the rest ---- */
@@ -390,8 +390,8 @@ CASE(unix_dump)
 static void say_answer(const char *what, int d)
 {
 	struct sockaddr_nl from;
-	socklen_t len = sizeof(from);
-	long n = recvfrom(d, reply, sizeof(reply), MSG_DONTWAIT, (struct sockaddr *)&from, &len);
+	socklen_t len = sizeof from;
+	long n = recvfrom(d, reply, sizeof reply, MSG_DONTWAIT, (struct sockaddr *)&from, &len);
 	struct nlmsghdr *h = (void *)reply;
 
 	if (n < 0)
@@ -425,27 +425,27 @@ CASE(refusals)
 	struct inet_diag_req_v2 in = about(AF_INET, IPPROTO_TCP, 0);
 	int d = diag(), one = 1;
 
-	ask(d, SOCK_DIAG_BY_FAMILY, 0, &r, sizeof(r));
+	ask(d, SOCK_DIAG_BY_FAMILY, 0, &r, sizeof r);
 	say_answer("no such family", d);
 	r.sdiag_family = AF_UNIX;
-	ask(d, SOCK_DIAG_BY_FAMILY, 0, &r, sizeof(r));
+	ask(d, SOCK_DIAG_BY_FAMILY, 0, &r, sizeof r);
 	say_answer("short", d);
 	ask(d, SOCK_DIAG_BY_FAMILY, 0, &r, 1);
 	say_answer("shorter", d);
-	ask(d, 77, 0, &r, sizeof(r));
+	ask(d, 77, 0, &r, sizeof r);
 	say_answer("no such type", d);
-	ask(d, NLMSG_NOOP, NLM_F_ACK, &r, sizeof(r));
+	ask(d, NLMSG_NOOP, NLM_F_ACK, &r, sizeof r);
 	say_answer("nothing asked", d);
-	ask(d, SOCK_DIAG_BY_FAMILY, 0, &u, sizeof(u));
+	ask(d, SOCK_DIAG_BY_FAMILY, 0, &u, sizeof u);
 	say_answer("inode 0", d);
 	u.udiag_ino = inode_of(d);
 	u.udiag_cookie[0] = u.udiag_cookie[1] = ~0U;
-	ask(d, SOCK_DIAG_BY_FAMILY, 0, &u, sizeof(u));
+	ask(d, SOCK_DIAG_BY_FAMILY, 0, &u, sizeof u);
 	say_answer("not a unix socket", d);
-	NEED(setsockopt(d, SOL_NETLINK, NETLINK_CAP_ACK, &one, sizeof(one)));
-	ask(d, SOCK_DIAG_BY_FAMILY, 0, &u, sizeof(u));
+	NEED(setsockopt(d, SOL_NETLINK, NETLINK_CAP_ACK, &one, sizeof one));
+	ask(d, SOCK_DIAG_BY_FAMILY, 0, &u, sizeof u);
 	say_answer("without the request", d);
-	ask(d, SOCK_DIAG_BY_FAMILY, NLM_F_DUMP, &in, sizeof(in) - 4);
+	ask(d, SOCK_DIAG_BY_FAMILY, NLM_F_DUMP, &in, sizeof in - 4);
 	say_answer("short", d);
 	say_answer("nothing left", d);
 	R(send(d, "abc", 3, 0));
@@ -460,12 +460,12 @@ CASE(peek_and_truncate)
 	struct sock_diag_req r = { .sdiag_family = AF_MAX };
 	int d = diag();
 
-	ask(d, SOCK_DIAG_BY_FAMILY, 0, &r, sizeof(r));
+	ask(d, SOCK_DIAG_BY_FAMILY, 0, &r, sizeof r);
 	R(recv(d, NULL, 0, MSG_PEEK | MSG_TRUNC));
 	struct iovec iov = { reply, 10 };
 	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
 	R(recvmsg(d, &m, 0));
 	say("flags %#x\n", m.msg_flags);
-	R(recv(d, reply, sizeof(reply), MSG_DONTWAIT));
+	R(recv(d, reply, sizeof reply, MSG_DONTWAIT));
 	V(poll(&(struct pollfd){ .fd = d, .events = POLLIN }, 1, 0));
 }

@@ -29,10 +29,10 @@ static bool find_line(const char *file, int s, int at, char fields[20][128], int
 	char path[64], line[512], *save, *f;
 	bool found = false;
 
-	snprintf(path, sizeof(path), "/proc/net/%s", file);
+	snprintf(path, sizeof path, "/proc/net/%s", file);
 	FILE *t = fopen(path, "r");
 	NEED(t ? 0 : -1);
-	while (!found && fgets(line, sizeof(line), t)) {
+	while (!found && fgets(line, sizeof line, t)) {
 		*n = 0;
 		for (f = strtok_r(line, " \n", &save); f && *n < 20;
 		     f = strtok_r(NULL, " \n", &save))
@@ -63,9 +63,9 @@ static int bound(int family, int type, struct sockaddr_storage *a, socklen_t *le
 				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	struct sockaddr_in6 in6 = { .sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT };
 
-	NEED(family == AF_INET ? bind(s, (struct sockaddr *)&in, sizeof(in))
-			       : bind(s, (struct sockaddr *)&in6, sizeof(in6)));
-	*len = sizeof(*a);
+	NEED(family == AF_INET ? bind(s, (struct sockaddr *)&in, sizeof in)
+			       : bind(s, (struct sockaddr *)&in6, sizeof in6));
+	*len = sizeof *a;
 	NEED(getsockname(s, (struct sockaddr *)a, len));
 	return s;
 }
@@ -147,13 +147,13 @@ CASE(unix_sockets)
 	int c = (int)NEED(socket(AF_UNIX, SOCK_STREAM, 0));
 
 	say_unix("new", l);
-	NEED(bind(l, (struct sockaddr *)&a, sizeof(a)));
+	NEED(bind(l, (struct sockaddr *)&a, sizeof a));
 	say_unix("bound", l);
 	NEED(listen(l, 1));
 	say_unix("listening", l);
 	NEED(bind(d, (struct sockaddr *)&b, offsetof(struct sockaddr_un, sun_path) + 24));
 	say_unix("datagrams", d);
-	NEED(connect(c, (struct sockaddr *)&a, sizeof(a)));
+	NEED(connect(c, (struct sockaddr *)&a, sizeof a));
 	say_unix("client", c);
 	say_unix("server", (int)NEED(accept(l, NULL, NULL)));
 	NEED(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, v));
@@ -168,7 +168,7 @@ CASE(netlink)
 	int s = (int)NEED(socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE)), n;
 	char f[20][128];
 
-	NEED(bind(s, (struct sockaddr *)&a, sizeof(a)));
+	NEED(bind(s, (struct sockaddr *)&a, sizeof a));
 	V(find_line("netlink", s, 9, f, &n));
 	say("%s %d %s, %d columns\n", f[1], atoi(f[2]) == getpid(), f[3], n);
 }
@@ -181,15 +181,15 @@ CASE(heads)
 					     "netstat", "snmp",    "arp",    "if_inet6",
 					     "igmp",    "snmp6",   "psched", "protocols" };
 
-	for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++) {
+	for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
 		char path[64], line[4096] = "";
-		snprintf(path, sizeof(path), "/proc/self/net/%s", files[i]);
+		snprintf(path, sizeof path, "/proc/self/net/%s", files[i]);
 		FILE *f = fopen(path, "r");
 		if (!f) {
 			say("%s: %s\n", files[i], strerrorname_np(errno));
 			continue;
 		}
-		NEED(fgets(line, sizeof(line), f) ? 0 : -1);
+		NEED(fgets(line, sizeof line, f) ? 0 : -1);
 		say("%s: %zu %.150s\n", files[i], strlen(line),
 		    strcmp(files[i], "snmp6") ? line : "");
 		fclose(f);
@@ -217,9 +217,9 @@ CASE(settings)
 		"unix/max_dgram_qlen",
 	};
 
-	for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++) {
+	for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
 		char path[128];
-		snprintf(path, sizeof(path), "/proc/sys/net/%s", files[i]);
+		snprintf(path, sizeof path, "/proc/sys/net/%s", files[i]);
 		say_file(path);
 	}
 }
@@ -233,9 +233,9 @@ CASE(interfaces)
 	struct dirent *e;
 	unsigned n = 0, listed = 0;
 
-	for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++) {
+	for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
 		char path[64];
-		snprintf(path, sizeof(path), "/sys/class/net/lo/%s", files[i]);
+		snprintf(path, sizeof path, "/sys/class/net/lo/%s", files[i]);
 		say_file(path);
 	}
 	NEED(d ? 0 : -1);

@@ -24,7 +24,7 @@ static struct sockaddr_un name_of(const char *path)
 {
 	struct sockaddr_un a = { .sun_family = AF_UNIX };
 
-	strncpy(a.sun_path, path, sizeof(a.sun_path) - 1);
+	strncpy(a.sun_path, path, sizeof a.sun_path - 1);
 	return a;
 }
 
@@ -150,7 +150,7 @@ CASE(shutdown)
 CASE(listen_connect_accept)
 {
 	struct sockaddr_un a;
-	socklen_t len = sizeof(a);
+	socklen_t len = sizeof a;
 	struct stat st;
 	char b[8] = "";
 
@@ -167,10 +167,10 @@ CASE(listen_connect_accept)
 	int d = (int)R(accept4(l, (struct sockaddr *)&a, &len, SOCK_CLOEXEC));
 	say("peer's family %d length %d\n", a.sun_family, len);
 	V(fcntl(d, F_GETFD));
-	len = sizeof(a);
+	len = sizeof a;
 	R(getsockname(d, (struct sockaddr *)&a, &len));
 	say("%s %d\n", a.sun_path, len);
-	len = sizeof(a);
+	len = sizeof a;
 	R(getpeername(c, (struct sockaddr *)&a, &len));
 	say("%s %d\n", a.sun_path, len);
 	R(write(c, "hi", 2));
@@ -230,7 +230,7 @@ CASE(server_process)
 	if (pid == 0) {
 		for (int i = 0; i < 3; i++) {
 			int d = (int)NEED(accept(l, NULL, NULL));
-			ssize_t n = read(d, b, sizeof(b));
+			ssize_t n = read(d, b, sizeof b);
 			for (ssize_t j = 0; j < n; j++)
 				b[j] ^= 0x20;
 			NEED(write(d, b, n));
@@ -242,7 +242,7 @@ CASE(server_process)
 		int c = (int)NEED(socket(AF_UNIX, SOCK_STREAM, 0));
 		NEED(connect_to(c, "sock"));
 		NEED(write(c, "hello", 5));
-		NEED(read(c, b, sizeof(b)));
+		NEED(read(c, b, sizeof b));
 		say("%s\n", b);
 		close(c);
 	}
@@ -252,7 +252,7 @@ CASE(server_process)
 CASE(abstract_names)
 {
 	struct sockaddr_un a = { .sun_family = AF_UNIX }, got;
-	socklen_t len = sizeof(got);
+	socklen_t len = sizeof got;
 	int l = (int)NEED(socket(AF_UNIX, SOCK_STREAM, 0)),
 	    c = (int)NEED(socket(AF_UNIX, SOCK_STREAM, 0));
 
@@ -271,7 +271,7 @@ CASE(abstract_names)
 	/* Autobind: five hexadecimal digits. */
 	int d = (int)NEED(socket(AF_UNIX, SOCK_DGRAM, 0));
 	R(bind(d, (struct sockaddr *)&a, sizeof(sa_family_t)));
-	len = sizeof(got);
+	len = sizeof got;
 	R(getsockname(d, (struct sockaddr *)&got, &len));
 	V(len);
 	R(bind(d, (struct sockaddr *)&a, n));
@@ -284,10 +284,10 @@ CASE(address_errors)
 	char longest[108];
 
 	R(bind(fd, (struct sockaddr *)&a, 1));
-	R(bind(fd, (struct sockaddr *)&a, sizeof(a) + 1));
+	R(bind(fd, (struct sockaddr *)&a, sizeof a + 1));
 	a.sun_family = AF_INET;
-	R(bind(fd, (struct sockaddr *)&a, sizeof(a)));
-	R(connect(fd, (struct sockaddr *)&a, sizeof(a)));
+	R(bind(fd, (struct sockaddr *)&a, sizeof a));
+	R(connect(fd, (struct sockaddr *)&a, sizeof a));
 	R(bind_to(fd, "missing/x"));
 	put_file("file", "");
 	R(connect_to(fd, "file"));
@@ -301,7 +301,7 @@ CASE(address_errors)
 CASE(datagram_names)
 {
 	struct sockaddr_un a;
-	socklen_t len = sizeof(a);
+	socklen_t len = sizeof a;
 	char b[8] = "";
 	int x = (int)NEED(socket(AF_UNIX, SOCK_DGRAM, 0)),
 	    y = (int)NEED(socket(AF_UNIX, SOCK_DGRAM, 0));
@@ -309,24 +309,24 @@ CASE(datagram_names)
 	NEED(bind_to(x, "x"));
 	NEED(bind_to(y, "y"));
 	a = name_of("y");
-	R(sendto(x, "hello", 5, 0, (struct sockaddr *)&a, sizeof(a)));
+	R(sendto(x, "hello", 5, 0, (struct sockaddr *)&a, sizeof a));
 	R(recvfrom(y, b, 8, 0, (struct sockaddr *)&a, &len));
 	say("%s from %s, length %d\n", b, a.sun_path, len);
 	R(send(x, "x", 1, 0));
 	R(connect_to(x, "y"));
 	R(send(x, "x", 1, 0));
 	a = name_of("missing");
-	R(sendto(x, "x", 1, 0, (struct sockaddr *)&a, sizeof(a)));
+	R(sendto(x, "x", 1, 0, (struct sockaddr *)&a, sizeof a));
 	/* A connected datagram socket takes from its peer only. */
 	NEED(connect_to(y, "y2") == -1);
 	int z = (int)NEED(socket(AF_UNIX, SOCK_DGRAM, 0));
 	NEED(bind_to(z, "z"));
 	R(connect_to(y, "x"));
 	a = name_of("y");
-	R(sendto(z, "x", 1, 0, (struct sockaddr *)&a, sizeof(a)));
+	R(sendto(z, "x", 1, 0, (struct sockaddr *)&a, sizeof a));
 	R(connect_to((int)NEED(socket(AF_UNIX, SOCK_STREAM, 0)), "y"));
 	struct sockaddr none = { .sa_family = AF_UNSPEC };
-	R(connect(x, &none, sizeof(none)));
+	R(connect(x, &none, sizeof none));
 	R(send(x, "x", 1, 0));
 }
 
@@ -342,7 +342,7 @@ static ssize_t send_fds(int sock, const int *fds, int n, const char *data, size_
 			    .msg_control = &c,
 			    .msg_controllen = CMSG_SPACE(n * sizeof(int)) };
 
-	memset(&c, 0, sizeof(c));
+	memset(&c, 0, sizeof c);
 	c.h = (struct cmsghdr){ .cmsg_len = CMSG_LEN(n * sizeof(int)),
 				.cmsg_level = SOL_SOCKET,
 				.cmsg_type = SCM_RIGHTS };
@@ -357,7 +357,7 @@ static int receive_fds(int sock, int *fds, size_t room, int flags)
 		char room[CMSG_SPACE(16 * sizeof(int))];
 	} c;
 	char b[16];
-	struct iovec v = { b, sizeof(b) };
+	struct iovec v = { b, sizeof b };
 	struct msghdr m = {
 		.msg_iov = &v, .msg_iovlen = 1, .msg_control = &c, .msg_controllen = room
 	};
@@ -382,13 +382,13 @@ CASE(scm_rights)
 	R(send_fds(s[0], p, 2, "x", 1));
 	close(p[0]);
 	close(p[1]);
-	receive_fds(s[1], got, sizeof(got), 0);
+	receive_fds(s[1], got, sizeof got, 0);
 	say("%d %d\n", got[0], got[1]);
 	R(read(got[0], b, 8));
 	say("%s\n", b);
 	R(fcntl(got[0], F_GETFD));
 	R(send_fds(s[0], got, 1, "y", 1));
-	receive_fds(s[1], got, sizeof(got), MSG_CMSG_CLOEXEC);
+	receive_fds(s[1], got, sizeof got, MSG_CMSG_CLOEXEC);
 	R(fcntl(got[0], F_GETFD));
 }
 
@@ -418,16 +418,16 @@ static int receive_until_fd(int sock)
 	int fd;
 
 	for (;;) {
-		struct iovec v = { b, sizeof(b) };
+		struct iovec v = { b, sizeof b };
 		struct msghdr m = { .msg_iov = &v,
 				    .msg_iovlen = 1,
 				    .msg_control = &c,
-				    .msg_controllen = sizeof(c) };
+				    .msg_controllen = sizeof c };
 		if (recvmsg(sock, &m, 0) <= 0)
 			return -1;
 		if (!CMSG_FIRSTHDR(&m))
 			continue;
-		memcpy(&fd, CMSG_DATA(&c.h), sizeof(fd));
+		memcpy(&fd, CMSG_DATA(&c.h), sizeof fd);
 		return fd;
 	}
 }
@@ -443,7 +443,7 @@ static void close_while_sending(int type)
 	pair(type);
 	NEED(pipe(p));
 	NEED(write(p[1], "passed", 6));
-	while (send(s[0], b, sizeof(b), MSG_DONTWAIT) > 0)
+	while (send(s[0], b, sizeof b, MSG_DONTWAIT) > 0)
 		;
 	w.fd = p[0];
 	NEED(-pthread_create(&t, NULL, send_one, &w));
@@ -567,19 +567,19 @@ CASE(scm_credentials)
 	char b[4];
 	struct iovec v = { b, 4 };
 	struct msghdr m = {
-		.msg_iov = &v, .msg_iovlen = 1, .msg_control = &c, .msg_controllen = sizeof(c)
+		.msg_iov = &v, .msg_iovlen = 1, .msg_control = &c, .msg_controllen = sizeof c
 	};
 	struct ucred u;
 	int on = 1;
 
 	pair(SOCK_STREAM);
-	R(setsockopt(s[1], SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)));
+	R(setsockopt(s[1], SOL_SOCKET, SO_PASSCRED, &on, sizeof on));
 	pid_t pid = fork();
 	if (pid == 0)
 		_exit(write(s[0], "x", 1) != 1);
 	R(recvmsg(s[1], &m, 0));
 	say("level %d type %d\n", c.h.cmsg_level == SOL_SOCKET, c.h.cmsg_type == SCM_CREDENTIALS);
-	memcpy(&u, CMSG_DATA(&c.h), sizeof(u));
+	memcpy(&u, CMSG_DATA(&c.h), sizeof u);
 	say("pid %d uid %d gid %d\n", u.pid == pid, u.uid, u.gid);
 	reap("child", pid);
 }
@@ -600,15 +600,15 @@ CASE(credentials_at_end)
 		struct msghdr m = { .msg_iov = &v,
 				    .msg_iovlen = 1,
 				    .msg_control = &c,
-				    .msg_controllen = sizeof(c) };
+				    .msg_controllen = sizeof c };
 		struct ucred u;
 
 		pair(types[i]);
-		NEED(setsockopt(s[1], SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)));
+		NEED(setsockopt(s[1], SOL_SOCKET, SO_PASSCRED, &on, sizeof on));
 		NEED(shutdown(s[1], SHUT_RD));
 		R(recvmsg(s[1], &m, 0));
 		say("type %d control %zu flags %x\n", types[i], m.msg_controllen, m.msg_flags);
-		memcpy(&u, CMSG_DATA(&c.h), sizeof(u));
+		memcpy(&u, CMSG_DATA(&c.h), sizeof u);
 		if (m.msg_controllen)
 			say("pid %d uid %d gid %d\n", u.pid, u.uid, u.gid);
 		m.msg_control = NULL;
@@ -621,7 +621,7 @@ CASE(credentials_at_end)
 CASE(peer_credentials)
 {
 	struct ucred u = { 0 };
-	socklen_t len = sizeof(u);
+	socklen_t len = sizeof u;
 
 	pair(SOCK_STREAM);
 	R(getsockopt(s[0], SOL_SOCKET, SO_PEERCRED, &u, &len));
@@ -636,20 +636,20 @@ CASE(options)
 	socklen_t len;
 
 	pair(SOCK_STREAM);
-	for (size_t i = 0; i < sizeof(opts) / sizeof(*opts); i++) {
+	for (size_t i = 0; i < sizeof opts / sizeof *opts; i++) {
 		v = -1;
-		len = sizeof(v);
+		len = sizeof v;
 		int r = getsockopt(s[0], SOL_SOCKET, opts[i], &v, &len);
 		say("option %d: %d value %d length %d\n", opts[i], r, v, len);
 	}
 	v = 10000;
-	R(setsockopt(s[0], SOL_SOCKET, SO_SNDBUF, &v, sizeof(v)));
-	len = sizeof(v);
+	R(setsockopt(s[0], SOL_SOCKET, SO_SNDBUF, &v, sizeof v));
+	len = sizeof v;
 	R(getsockopt(s[0], SOL_SOCKET, SO_SNDBUF, &v, &len));
 	V(v);
 	R(setsockopt(s[0], SOL_SOCKET, SO_SNDBUF, &v, 2));
 	R(getsockopt(s[0], SOL_SOCKET, 9999, &v, &len));
-	R(setsockopt(s[0], SOL_SOCKET, 9999, &v, sizeof(v)));
+	R(setsockopt(s[0], SOL_SOCKET, 9999, &v, sizeof v));
 	R(getsockopt(s[0], 77, SO_TYPE, &v, &len));
 	len = 2;
 	R(getsockopt(s[0], SOL_SOCKET, SO_TYPE, &v, &len));
@@ -662,7 +662,7 @@ CASE(receive_timeout)
 	char b;
 
 	pair(SOCK_STREAM);
-	R(setsockopt(s[0], SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv)));
+	R(setsockopt(s[0], SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof tv));
 	R(read(s[0], &b, 1));
 }
 
@@ -672,14 +672,14 @@ CASE(nonblocking_full)
 	int n = 0;
 
 	pair(SOCK_STREAM);
-	ssize_t a = send(s[0], buf, sizeof(buf), MSG_DONTWAIT);
-	V(a > 0 && a < (ssize_t)sizeof(buf));
-	R(send(s[0], buf, sizeof(buf), MSG_DONTWAIT) == -1);
+	ssize_t a = send(s[0], buf, sizeof buf, MSG_DONTWAIT);
+	V(a > 0 && a < (ssize_t)sizeof buf);
+	R(send(s[0], buf, sizeof buf, MSG_DONTWAIT) == -1);
 	R(ioctl(s[1], FIONREAD, &n));
 	V(n == a);
 	struct pollfd f = { .fd = s[0], .events = POLLOUT };
 	R(poll(&f, 1, 0));
-	while (recv(s[1], buf, sizeof(buf), MSG_DONTWAIT) > 0)
+	while (recv(s[1], buf, sizeof buf, MSG_DONTWAIT) > 0)
 		;
 	R(poll(&f, 1, 0));
 }
@@ -723,14 +723,14 @@ CASE(large_stream)
 	if (pid == 0) {
 		close(s[1]);
 		for (int i = 0; i < 10; i++) {
-			memset(buf, 'a' + i, sizeof(buf));
-			if (write(s[0], buf, sizeof(buf)) != sizeof(buf))
+			memset(buf, 'a' + i, sizeof buf);
+			if (write(s[0], buf, sizeof buf) != sizeof buf)
 				_exit(1);
 		}
 		_exit(0);
 	}
 	close(s[0]);
-	while ((n = read(s[1], buf, sizeof(buf))) > 0)
+	while ((n = read(s[1], buf, sizeof buf)) > 0)
 		for (ssize_t i = 0; i < n; i++, sum++)
 			bad += buf[i] != (char)('a' + sum / 100000);
 	V(sum);
@@ -769,10 +769,10 @@ CASE(listener_peercred)
 {
 	struct sockaddr_un a = { AF_UNIX, "listener" };
 	struct ucred c = { 0 };
-	socklen_t len = sizeof(c);
+	socklen_t len = sizeof c;
 	int l = (int)NEED(socket(AF_UNIX, SOCK_STREAM, 0));
 
-	NEED(bind(l, (struct sockaddr *)&a, sizeof(a)));
+	NEED(bind(l, (struct sockaddr *)&a, sizeof a));
 	NEED(getsockopt(l, SOL_SOCKET, SO_PEERCRED, &c, &len));
 	V(c.pid);
 	NEED(listen(l, 1));
@@ -803,19 +803,19 @@ CASE(no_descriptors)
 	char b[16];
 
 	send_rights(0);
-	R(recv(s[1], b, sizeof(b), 0));
+	R(recv(s[1], b, sizeof b, 0));
 }
 
 CASE(descriptors_without_data)
 {
 	char control[CMSG_SPACE(sizeof(int))] = { 0 }, b[16];
-	struct msghdr h = { .msg_control = control, .msg_controllen = sizeof(control) };
+	struct msghdr h = { .msg_control = control, .msg_controllen = sizeof control };
 
 	send_rights(1);
 	R(recvmsg(s[1], &h, 0));
 	V(h.msg_controllen);
 	X(h.msg_flags);
-	R(recv(s[1], b, sizeof(b), 0));
+	R(recv(s[1], b, sizeof b, 0));
 	NEED(send(s[0], "x", 1, 0));
 	R(recv(s[1], b, 0, 0));
 	R(read(s[1], b, 0));
@@ -825,17 +825,17 @@ CASE(descriptors_without_data)
 static void say_time(int fd)
 {
 	char control[256], b[16];
-	struct iovec v = { b, sizeof(b) };
+	struct iovec v = { b, sizeof b };
 	struct msghdr h = { .msg_iov = &v,
 			    .msg_iovlen = 1,
 			    .msg_control = control,
-			    .msg_controllen = sizeof(control) };
+			    .msg_controllen = sizeof control };
 
 	R(recvmsg(fd, &h, 0));
 	X(h.msg_flags);
 	for (struct cmsghdr *cm = CMSG_FIRSTHDR(&h); cm; cm = CMSG_NXTHDR(&h, cm)) {
 		struct timespec when;
-		memcpy(&when, CMSG_DATA(cm), sizeof(when));
+		memcpy(&when, CMSG_DATA(cm), sizeof when);
 		say("  type %d, %zu bytes, %d\n", cm->cmsg_type, cm->cmsg_len,
 		    cm->cmsg_type != SCM_RIGHTS && labs(time(NULL) - when.tv_sec) < 5);
 	}
@@ -845,12 +845,12 @@ static void timestamps(int type)
 {
 	static const int kinds[] = { SO_TIMESTAMP, SO_TIMESTAMPNS, SO_TIMESTAMP_NEW };
 	int on = 1, off = 0, got;
-	socklen_t len = sizeof(got);
+	socklen_t len = sizeof got;
 
 	NEED(socketpair(AF_UNIX, type, 0, s));
 	NEED(send(s[0], "before", 6, 0));
 	for (int i = 0; i < 3; i++) {
-		R(setsockopt(s[1], SOL_SOCKET, kinds[i], &on, sizeof(on)));
+		R(setsockopt(s[1], SOL_SOCKET, kinds[i], &on, sizeof on));
 		for (int k = 0; k < 3; k++) {
 			NEED(getsockopt(s[1], SOL_SOCKET, kinds[k], &got, &len));
 			V(got);
@@ -863,7 +863,7 @@ static void timestamps(int type)
 	NEED(send(s[0], "x", 1, 0));
 	R(recvmsg(s[1], &bare, 0));
 	X(bare.msg_flags);
-	R(setsockopt(s[1], SOL_SOCKET, SO_TIMESTAMP, &off, sizeof(off)));
+	R(setsockopt(s[1], SOL_SOCKET, SO_TIMESTAMP, &off, sizeof off));
 	NEED(send(s[0], "off", 3, 0));
 	say_time(s[1]);
 }

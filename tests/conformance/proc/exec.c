@@ -47,7 +47,7 @@ static void exec_role(const char *role, const char *extra)
 {
 	char arg1[64], *argv[] = { case_self, arg1, (char *)(uintptr_t)extra, NULL };
 
-	snprintf(arg1, sizeof(arg1), "role:%s", role);
+	snprintf(arg1, sizeof arg1, "role:%s", role);
 	execve(case_self, argv, vars);
 	say("execve: %s\n", strerrorname_np(errno));
 	_exit(9);
@@ -67,7 +67,7 @@ static void copy_self(const char *path, mode_t mode)
 	    out = (int)NEED(open(path, O_WRONLY | O_CREAT, 0755));
 	ssize_t n;
 
-	while ((n = read(in, buf, sizeof(buf))) > 0)
+	while ((n = read(in, buf, sizeof buf)) > 0)
 		NEED(write(out, buf, n));
 	close(in);
 	close(out);
@@ -93,7 +93,7 @@ CASE(long_argument)
 	char role[] = "role:length", *argv[] = { case_self, role, big, NULL };
 	struct exec e = { case_self, argv, vars };
 
-	memset(big, 'x', sizeof(big) - 1);
+	memset(big, 'x', sizeof big - 1);
 	in_child("100 kB", do_exec, &e);
 }
 
@@ -126,7 +126,7 @@ CASE(too_big_in_all)
 	struct rlimit r = { 8 << 20, RLIM_INFINITY };
 	struct exec e = { case_self, argv, vars };
 
-	memset(part, 'y', sizeof(part) - 1);
+	memset(part, 'y', sizeof part - 1);
 	argv[0] = case_self;
 	argv[1] = role;
 	for (int i = 2; i < 20; i++)
@@ -243,18 +243,18 @@ CASE(text_busy)
 
 static void send_fd(int socket, int fd)
 {
-	char byte = 'x', control[CMSG_SPACE(sizeof(fd))] = { 0 };
+	char byte = 'x', control[CMSG_SPACE(sizeof fd)] = { 0 };
 	struct iovec iov = { &byte, 1 };
 	struct msghdr h = { .msg_iov = &iov,
 			    .msg_iovlen = 1,
 			    .msg_control = control,
-			    .msg_controllen = sizeof(control) };
+			    .msg_controllen = sizeof control };
 	struct cmsghdr *cm = CMSG_FIRSTHDR(&h);
 
 	cm->cmsg_level = SOL_SOCKET;
 	cm->cmsg_type = SCM_RIGHTS;
-	cm->cmsg_len = CMSG_LEN(sizeof(fd));
-	memcpy(CMSG_DATA(cm), &fd, sizeof(fd));
+	cm->cmsg_len = CMSG_LEN(sizeof fd);
+	memcpy(CMSG_DATA(cm), &fd, sizeof fd);
 	NEED(sendmsg(socket, &h, 0));
 	close(fd);
 }
@@ -282,13 +282,13 @@ CASE(text_busy_tmpfile)
 	    out = (int)NEED(open(".", O_TMPFILE | O_RDWR, 0755));
 	ssize_t n;
 
-	while ((n = read(in, buf, sizeof(buf))) > 0)
+	while ((n = read(in, buf, sizeof buf)) > 0)
 		NEED(write(out, buf, n));
-	snprintf(fd_path, sizeof(fd_path), "/proc/self/fd/%d", out);
+	snprintf(fd_path, sizeof fd_path, "/proc/self/fd/%d", out);
 	in_child("open for writing", do_exec, &e);
 	int again = (int)NEED(open(fd_path, O_RDONLY));
 	close(out);
-	snprintf(fd_path, sizeof(fd_path), "/proc/self/fd/%d", again);
+	snprintf(fd_path, sizeof fd_path, "/proc/self/fd/%d", again);
 	in_child("closed", do_exec, &e);
 }
 
@@ -410,12 +410,12 @@ CASE(script_nested)
 	interpreter();
 	put_program("s0", "#!./interp role:args\n", 0755);
 	for (int i = 1; i <= 6; i++) {
-		snprintf(text, sizeof(text), "#!./s%d arg%d\n", i - 1, i);
-		snprintf(name, sizeof(name), "s%d", i);
+		snprintf(text, sizeof text, "#!./s%d arg%d\n", i - 1, i);
+		snprintf(name, sizeof name, "s%d", i);
 		put_program(name, text, 0755);
 	}
 	for (int i = 1; i <= 6; i++) {
-		snprintf(path, sizeof(path), "./s%d", i);
+		snprintf(path, sizeof path, "./s%d", i);
 		try(path);
 	}
 }
@@ -436,7 +436,7 @@ CASE(script_long_line)
 
 	interpreter();
 	for (int i = 0; i < 2; i++) {
-		memset(text, 'a', sizeof(text));
+		memset(text, 'a', sizeof text);
 		memcpy(text, "#!./interp role:args:", 21);
 		strcpy(text + lines[i].len, "\n");
 		put_program(lines[i].name, text, 0755);
@@ -444,7 +444,7 @@ CASE(script_long_line)
 	try("./argument_cut");
 	try("./fits");
 	/* The name of the interpreter itself does not fit. */
-	memset(text, 'i', sizeof(text));
+	memset(text, 'i', sizeof text);
 	memcpy(text, "#!./", 4);
 	strcpy(text + 300, "\n");
 	put_program("name_cut", text, 0755);
@@ -502,7 +502,7 @@ static void handler(int sig)
 CASE(signal_state)
 {
 	static char alt[65536];
-	stack_t ss = { .ss_sp = alt, .ss_size = sizeof(alt) };
+	stack_t ss = { .ss_sp = alt, .ss_size = sizeof alt };
 	struct itimerval it = { { 0, 0 }, { 1000, 0 } };
 
 	handle(SIGUSR1, handler, 0);
@@ -562,7 +562,7 @@ ROLE(process_state)
 	prctl(PR_GET_NAME, name);
 	prctl(PR_GET_PDEATHSIG, &sig);
 	say("limit %ld umask %o nice %d cwd %s name %s\n", (long)r.rlim_cur, umask(0),
-	    getpriority(PRIO_PROCESS, 0), strrchr(getcwd(cwd, sizeof(cwd)), '/'), name);
+	    getpriority(PRIO_PROCESS, 0), strrchr(getcwd(cwd, sizeof cwd), '/'), name);
 	say("pdeathsig %d no_new_privs %d dumpable %d\n", sig,
 	    prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0), prctl(PR_GET_DUMPABLE, 0, 0, 0, 0));
 }
@@ -571,7 +571,7 @@ static void *execs(void *arg)
 {
 	char pid[16];
 
-	snprintf(pid, sizeof(pid), "%d", getpid());
+	snprintf(pid, sizeof pid, "%d", getpid());
 	exec_role("same_pid", pid);
 	return NULL;
 }
@@ -629,7 +629,7 @@ CASE(execveat)
 		      { AT_FDCWD, 0, "prog" },     { 99, 0, "prog" },
 		      { 99, AT_EMPTY_PATH, "" },   { dir, 0x8000, "prog" } };
 
-	for (size_t i = 0; i < sizeof(calls) / sizeof(*calls); i++) {
+	for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
 		pid_t pid = fork();
 		if (pid == 0) {
 			syscall(SYS_execveat, calls[i].fd, calls[i].path, argv, vars,
@@ -671,7 +671,7 @@ CASE(script_by_descriptor)
 CASE(proc_self_exe)
 {
 	char link[4096];
-	ssize_t n = readlink("/proc/self/exe", link, sizeof(link) - 1);
+	ssize_t n = readlink("/proc/self/exe", link, sizeof link - 1);
 
 	link[n > 0 ? n : 0] = 0;
 	V(strcmp(link, case_self));
@@ -683,12 +683,12 @@ CASE(proc_self_exe)
 ROLE(exe)
 {
 	char link[4096];
-	ssize_t n = readlink("/proc/self/exe", link, sizeof(link) - 1);
+	ssize_t n = readlink("/proc/self/exe", link, sizeof link - 1);
 
 	link[n > 0 ? n : 0] = 0;
 	say("%s\n", strrchr(link, '/'));
 	R(unlink("prog"));
-	n = readlink("/proc/self/exe", link, sizeof(link) - 1);
+	n = readlink("/proc/self/exe", link, sizeof link - 1);
 	link[n > 0 ? n : 0] = 0;
 	say("%s\n", strrchr(link, '/'));
 	char role[] = "role:hello", *argv[] = { case_self, role, NULL };
@@ -711,7 +711,7 @@ ROLE(exe_of_memfd)
 {
 	char link[4096];
 	struct stat st;
-	ssize_t n = readlink("/proc/self/exe", link, sizeof(link) - 1);
+	ssize_t n = readlink("/proc/self/exe", link, sizeof link - 1);
 
 	link[n > 0 ? n : 0] = 0;
 	say("%s\n", link);
@@ -754,7 +754,7 @@ ROLE(again)
 		say("done\n");
 		return;
 	}
-	snprintf(next, sizeof(next), "%d", n - 1);
+	snprintf(next, sizeof next, "%d", n - 1);
 	exec_role("again", next);
 }
 
@@ -791,7 +791,7 @@ ROLE(among_many)
 	for (int i = 0; i < 6; i++)
 		NEED(
 		    pthread_create(&t, NULL, i % 2 ? ends_soon : waits, (void *)(intptr_t)(i * 3)));
-	snprintf(next, sizeof(next), "%d", n - 1);
+	snprintf(next, sizeof next, "%d", n - 1);
 	exec_role("among_many", next);
 }
 

@@ -40,7 +40,7 @@ static int inherits(void *arg)
 	sigpending(&set);
 	say("pending %d, ", sigismember(&set, SIGUSR1));
 	say("umask %o, nice %d, ", umask(0), getpriority(PRIO_PROCESS, 0));
-	say("cwd %s, ", strrchr(getcwd(cwd, sizeof(cwd)), '/'));
+	say("cwd %s, ", strrchr(getcwd(cwd, sizeof cwd), '/'));
 	sigaltstack(NULL, &ss);
 	say("altstack kept %d, alarm %u, ", ss.ss_flags != SS_DISABLE, alarm(0));
 	prctl(PR_GET_NAME, cwd);
@@ -52,7 +52,7 @@ CASE(inherited_state)
 {
 	static char alt[65536];
 	struct rlimit r = { 77, 4096 };
-	stack_t ss = { .ss_sp = alt, .ss_size = sizeof(alt) };
+	stack_t ss = { .ss_sp = alt, .ss_size = sizeof alt };
 
 	need_descriptors(4096);
 	NEED(setrlimit(RLIMIT_NOFILE, &r));
@@ -107,11 +107,11 @@ static void clone_with(const char *what, int flags)
 	pid_t pid;
 
 	NEED(open("/dev/null", O_RDONLY));
-	pid = clone(clone_fn, stack + sizeof(stack), flags | SIGCHLD, &value);
+	pid = clone(clone_fn, stack + sizeof stack, flags | SIGCHLD, &value);
 	V(waitpid(pid, &st, 0) == pid);
 	say_status(what, st);
 	say("memory shared %d, directory shared %d, umask shared %d, descriptors shared %d\n",
-	    value == 11, strcmp(getcwd(cwd, sizeof(cwd)), "/") == 0, umask(022) == 0,
+	    value == 11, strcmp(getcwd(cwd, sizeof cwd), "/") == 0, umask(022) == 0,
 	    fcntl(0, F_GETFD) == -1);
 }
 
@@ -158,7 +158,7 @@ CASE(clone_sighand)
 
 	handle(SIGUSR1, on_usr1, 0);
 	pid =
-	    clone(changes_handler, stack + sizeof(stack), CLONE_VM | CLONE_SIGHAND | SIGCHLD, NULL);
+	    clone(changes_handler, stack + sizeof stack, CLONE_VM | CLONE_SIGHAND | SIGCHLD, NULL);
 	reap("child", pid);
 	raise(SIGUSR1);
 	say("ignored by the child's doing\n");
@@ -193,9 +193,8 @@ CASE(clone_cleartid)
 	static char stack[65536] __attribute__((aligned(16)));
 	static volatile pid_t tid = 99;
 	int value = 0;
-	pid_t pid =
-	    clone(clone_fn, stack + sizeof(stack), CLONE_VM | CLONE_CHILD_CLEARTID | SIGCHLD,
-		  &value, NULL, NULL, (void *)(uintptr_t)&tid);
+	pid_t pid = clone(clone_fn, stack + sizeof stack, CLONE_VM | CLONE_CHILD_CLEARTID | SIGCHLD,
+			  &value, NULL, NULL, (void *)(uintptr_t)&tid);
 
 	/* The kernel wakes a futex there. */
 	while (tid)
@@ -289,7 +288,7 @@ CASE(clone3_fork)
 				.pidfd = (uintptr_t)&pidfd,
 				.parent_tid = (uintptr_t)&ptid,
 				.exit_signal = SIGCHLD };
-	pid_t pid = (pid_t)clone3(&a, sizeof(a));
+	pid_t pid = (pid_t)clone3(&a, sizeof a);
 
 	if (pid == 0)
 		_exit(6);
@@ -308,24 +307,24 @@ CASE(clone3_errors)
 	R(clone3(NULL, 64));
 	R(clone3((struct clone_args *)(void *)big, 5000));
 	big[200] = 1;
-	R(clone3((struct clone_args *)(void *)big, sizeof(big)));
+	R(clone3((struct clone_args *)(void *)big, sizeof big));
 	a.exit_signal = 65;
-	R(clone3(&a, sizeof(a)));
+	R(clone3(&a, sizeof a));
 	a.exit_signal = SIGCHLD;
 	a.flags = SIGCHLD;
-	R(clone3(&a, sizeof(a)));
+	R(clone3(&a, sizeof a));
 	a.flags = CLONE_THREAD;
-	R(clone3(&a, sizeof(a)));
+	R(clone3(&a, sizeof a));
 	a.flags = 0;
 	a.stack = 0x1000;
-	R(clone3(&a, sizeof(a)));
+	R(clone3(&a, sizeof a));
 	a.stack = 0;
 	a.stack_size = 10;
-	R(clone3(&a, sizeof(a)));
+	R(clone3(&a, sizeof a));
 	a = (struct clone_args){ .flags = CLONE_CLEAR_SIGHAND | CLONE_SIGHAND | CLONE_VM };
-	R(clone3(&a, sizeof(a)));
+	R(clone3(&a, sizeof a));
 	a = (struct clone_args){ .set_tid = 1 };
-	R(clone3(&a, sizeof(a)));
+	R(clone3(&a, sizeof a));
 }
 
 CASE(clone3_clear_sighand)
@@ -335,7 +334,7 @@ CASE(clone3_clear_sighand)
 
 	handle(SIGUSR1, on_usr1, 0);
 	handle(SIGUSR2, SIG_IGN, 0);
-	pid = (pid_t)clone3(&a, sizeof(a));
+	pid = (pid_t)clone3(&a, sizeof a);
 	if (pid == 0) {
 		struct sigaction sa;
 		sigaction(SIGUSR2, NULL, &sa);

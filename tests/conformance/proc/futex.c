@@ -241,7 +241,7 @@ CASE(wake_op)
 		    { FUTEX_OP_ADD, 0xfff, FUTEX_OP_CMP_GE, 0xfff, 3 },
 		    { FUTEX_OP_SET | FUTEX_OP_OPARG_SHIFT, 4, FUTEX_OP_CMP_EQ, 0, 0 } };
 
-	for (size_t i = 0; i < sizeof(ops) / sizeof(*ops); i++) {
+	for (size_t i = 0; i < sizeof ops / sizeof *ops; i++) {
 		word2 = ops[i].old;
 		uint32_t code =
 		    (uint32_t)FUTEX_OP(ops[i].op, ops[i].oparg, ops[i].cmp, ops[i].cmparg);
@@ -498,7 +498,7 @@ static void *dies_owning(void *arg)
 {
 	uint32_t tid = (uint32_t)gettid();
 
-	R(syscall(SYS_set_robust_list, &head, sizeof(head)));
+	R(syscall(SYS_set_robust_list, &head, sizeof head));
 	head.list.next = &locks[0].list;
 	locks[0].list.next = &locks[1].list;
 	locks[1].list.next = &head.list;
@@ -524,7 +524,7 @@ CASE(robust_list)
 static void *dies_with_loop(void *arg)
 {
 	/* A list that never ends, one that leaves memory. */
-	syscall(SYS_set_robust_list, &head, sizeof(head));
+	syscall(SYS_set_robust_list, &head, sizeof head);
 	head.list.next = &locks[0].list;
 	locks[0].list.next = &locks[1].list;
 	locks[1].list.next = arg ? arg : &locks[0].list;
@@ -548,7 +548,7 @@ CASE(get_robust_list)
 	void *at = NULL;
 	size_t len = 0;
 
-	R(syscall(SYS_set_robust_list, &head, sizeof(head)));
+	R(syscall(SYS_set_robust_list, &head, sizeof head));
 	R(syscall(SYS_get_robust_list, 0, &at, &len));
 	V(at == &head);
 	V(len);

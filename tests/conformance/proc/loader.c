@@ -101,7 +101,7 @@ CASE(auxv_types)
 				     AT_GID,          AT_EGID,   AT_SECURE,   AT_RANDOM,
 				     AT_HWCAP2,       AT_EXECFN, AT_PLATFORM, AT_MINSIGSTKSZ };
 
-	for (size_t i = 0; i < sizeof(types) / sizeof(*types); i++) {
+	for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
 		int n = 0;
 		for (Elf64_auxv_t *a = auxv(); a->a_type != AT_NULL; a++)
 			n += (int)a->a_type == types[i];
@@ -178,7 +178,7 @@ CASE(proc_self_auxv)
 {
 	char buf[2048];
 	int fd = (int)R(open("/proc/self/auxv", O_RDONLY));
-	ssize_t n = read(fd, buf, sizeof(buf)), mine = 0;
+	ssize_t n = read(fd, buf, sizeof buf), mine = 0;
 
 	while (auxv()[mine].a_type != AT_NULL)
 		mine++;
@@ -209,14 +209,14 @@ CASE(bss_is_zero)
 {
 	int any = 0;
 
-	for (size_t i = 0; i < sizeof(bss); i++)
+	for (size_t i = 0; i < sizeof bss; i++)
 		any |= bss[i];
 	V(any);
-	for (size_t i = 1; i < sizeof(data); i++)
+	for (size_t i = 1; i < sizeof data; i++)
 		any |= data[i];
 	V(any);
 	V(data[0]);
-	memset(bss, 1, sizeof(bss));
+	memset(bss, 1, sizeof bss);
 	V(bss[99999]);
 }
 
@@ -230,7 +230,7 @@ CASE(segment_rights)
 	char perm[8];
 	static const void *const at[] = { __ehdr_start, entry_point, constant, data };
 
-	while (f && fgets(line, sizeof(line), f)) {
+	while (f && fgets(line, sizeof line, f)) {
 		if (sscanf(line, "%lx-%lx %7s", &from, &to, perm) != 3)
 			continue;
 		for (int i = 0; i < 4; i++)
@@ -373,7 +373,7 @@ static void make_elf(const char *path, unsigned long vaddr,
 	struct {
 		Elf64_Ehdr eh;
 		Elf64_Phdr ph[2];
-		unsigned char code[sizeof(code)];
+		unsigned char code[sizeof code];
 	} f = { .eh = { .e_type = ET_EXEC,
 			.e_machine = EM_X86_64,
 			.e_version = 1,
@@ -386,13 +386,13 @@ static void make_elf(const char *path, unsigned long vaddr,
 	int fd = (int)NEED(open(path, O_WRONLY | O_CREAT | O_TRUNC, 0755));
 
 	memcpy(f.eh.e_ident, "\177ELF\2\1\1", 7);
-	memcpy(f.code, code, sizeof(code));
+	memcpy(f.code, code, sizeof code);
 	f.eh.e_entry = vaddr + offsetof(__typeof__(f), code);
 	f.ph[0].p_vaddr = vaddr;
-	f.ph[0].p_filesz = f.ph[0].p_memsz = sizeof(f);
+	f.ph[0].p_filesz = f.ph[0].p_memsz = sizeof f;
 	if (change)
 		change(&f.eh, f.ph);
-	NEED(write(fd, &f, sizeof(f)));
+	NEED(write(fd, &f, sizeof f));
 	close(fd);
 }
 
@@ -466,7 +466,7 @@ CASE(elf_good)
 		{ "pie", pie },           { "entry_outside", entry_outside }
 	};
 
-	try_elfs(list, sizeof(list) / sizeof(*list));
+	try_elfs(list, sizeof list / sizeof *list);
 }
 
 /* What linkers do not make. */
@@ -481,7 +481,7 @@ CASE(elf_odd)
 						{ "bss_past_end", bss_past_end },
 						{ "only_bss", only_bss } };
 
-	try_elfs(list, sizeof(list) / sizeof(*list));
+	try_elfs(list, sizeof list / sizeof *list);
 }
 
 CASE(elf_bad)
@@ -496,7 +496,7 @@ CASE(elf_bad)
 						{ "short_interpreter", short_interpreter },
 						{ "missing_interpreter", missing_interpreter } };
 
-	try_elfs(list, sizeof(list) / sizeof(*list));
+	try_elfs(list, sizeof list / sizeof *list);
 }
 
 /* An ELF interpreter that exists and cannot be executed. */
@@ -539,5 +539,5 @@ CASE(elf_bad_past_no_return)
 						{ "nothing_loaded", nothing_loaded },
 						{ "misaligned", misaligned } };
 
-	try_elfs(list, sizeof(list) / sizeof(*list));
+	try_elfs(list, sizeof list / sizeof *list);
 }

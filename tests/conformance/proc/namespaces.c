@@ -29,7 +29,7 @@ static ino_t uts_of(const char *who)
 	char name[64];
 	struct stat st;
 
-	snprintf(name, sizeof(name), "/proc/%s/ns/uts", who);
+	snprintf(name, sizeof name, "/proc/%s/ns/uts", who);
 	NEED(stat(name, &st));
 	return st.st_ino;
 }
@@ -76,7 +76,7 @@ CASE(held_by_a_file)
 		_exit(0);
 	}
 	NEED(read(to_parent[0], name, 1));
-	snprintf(name, sizeof(name), "/proc/%d/ns/uts", pid);
+	snprintf(name, sizeof name, "/proc/%d/ns/uts", pid);
 	int fd = (int)NEED(open(name, O_RDONLY));
 	give(&end);
 	reap("child", pid);
@@ -119,13 +119,13 @@ CASE(own)
 	char name[64], cwd[PATH_MAX];
 
 	need_root();
-	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
-		snprintf(name, sizeof(name), "/proc/self/ns/%s", kinds[i]);
+	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+		snprintf(name, sizeof name, "/proc/self/ns/%s", kinds[i]);
 		int fd = (int)NEED(open(name, O_RDONLY));
 		say("%s\n", kinds[i]);
 		R(setns(fd, 0));
 		close(fd);
 	}
 	R(setns((int)NEED(open("/proc/self/ns/mnt", O_RDONLY)), CLONE_NEWNS));
-	say("%s\n", getcwd(cwd, sizeof(cwd)));
+	say("%s\n", getcwd(cwd, sizeof cwd));
 }

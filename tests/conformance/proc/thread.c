@@ -487,7 +487,7 @@ CASE(stack_attributes)
 	void *res;
 
 	pthread_attr_init(&attr);
-	Z(pthread_attr_setstack(&attr, stack, sizeof(stack)));
+	Z(pthread_attr_setstack(&attr, stack, sizeof stack));
 	MUST(pthread_create(&t, &attr, returns, (void *)5));
 	Z(pthread_join(t, &res));
 	V(res);
@@ -503,7 +503,7 @@ CASE(affinity)
 {
 	cpu_set_t set;
 
-	Z(pthread_getaffinity_np(pthread_self(), sizeof(set), &set));
+	Z(pthread_getaffinity_np(pthread_self(), sizeof set, &set));
 	V(CPU_COUNT(&set) == sysconf(_SC_NPROCESSORS_ONLN));
 }
 

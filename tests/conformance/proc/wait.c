@@ -149,7 +149,7 @@ CASE(waitid_rusage)
 	siginfo_t info;
 	pid_t pid = exits(4);
 
-	memset(&ru, 0xff, sizeof(ru));
+	memset(&ru, 0xff, sizeof ru);
 	R(syscall(SYS_waitid, P_PID, pid, &info, WEXITED, &ru));
 	V(ru.ru_utime.tv_usec < 1000000 && ru.ru_stime.tv_sec < 60);
 	V(ru.ru_maxrss >= 0); /* of so short a life Linux may not have counted a page */

@@ -42,7 +42,7 @@ static void own(int fd)
 static void tcp_pair(void)
 {
 	struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	socklen_t len = sizeof(a);
+	socklen_t len = sizeof a;
 	int l = (int)NEED(socket(AF_INET, SOCK_STREAM, 0));
 
 	NEED(bind(l, (struct sockaddr *)&a, len));
@@ -91,9 +91,9 @@ CASE(pipe_writer)
 
 	NEED(pipe(p));
 	own(p[1]);
-	NEED(write(p[1], b, sizeof(b)));
+	NEED(write(p[1], b, sizeof b));
 	next_signal(false);
-	NEED(read(p[0], b, sizeof(b)));
+	NEED(read(p[0], b, sizeof b));
 	next_signal(false);
 }
 
@@ -194,7 +194,7 @@ static int write_much(void *arg)
 {
 	static char b[1 << 20];
 
-	return write(v[1], b, sizeof(b)) == sizeof(b) ? 0 : 1;
+	return write(v[1], b, sizeof b) == sizeof b ? 0 : 1;
 }
 
 CASE(blocked_writer)
@@ -207,7 +207,7 @@ CASE(blocked_writer)
 	pid_t pid = child(write_much, NULL);
 	next_signal(true);
 	while (n < 1 << 20)
-		n += NEED(read(v[0], b, sizeof(b)));
+		n += NEED(read(v[0], b, sizeof b));
 	reap("writer", pid);
 }
 

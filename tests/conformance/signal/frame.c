@@ -15,14 +15,14 @@ static char alt[65536];
 
 static void use_altstack(int flags)
 {
-	stack_t ss = { .ss_sp = alt, .ss_size = sizeof(alt), .ss_flags = flags };
+	stack_t ss = { .ss_sp = alt, .ss_size = sizeof alt, .ss_flags = flags };
 
 	NEED(sigaltstack(&ss, NULL));
 }
 
 static bool on_alt(const void *p)
 {
-	return (const char *)p >= alt && (const char *)p < alt + sizeof(alt);
+	return (const char *)p >= alt && (const char *)p < alt + sizeof alt;
 }
 
 static void where(int sig)
@@ -69,7 +69,7 @@ CASE(altstack_errors)
 	R(sigaltstack(&ss, NULL));
 	ss.ss_size = 2047;
 	R(sigaltstack(&ss, NULL));
-	ss.ss_size = sizeof(alt);
+	ss.ss_size = sizeof alt;
 	ss.ss_flags = 77;
 	R(sigaltstack(&ss, NULL));
 	ss.ss_flags = SS_ONSTACK;
@@ -517,7 +517,7 @@ static void spoils_red_zone(int sig)
 {
 	volatile char big[2000];
 
-	memset((char *)(uintptr_t)big, 0x77, sizeof(big));
+	memset((char *)(uintptr_t)big, 0x77, sizeof big);
 	count++;
 }
 
@@ -590,7 +590,7 @@ CASE(swapcontext)
 	static char stack[65536];
 
 	getcontext(&other_context);
-	other_context.uc_stack = (stack_t){ .ss_sp = stack, .ss_size = sizeof(stack) };
+	other_context.uc_stack = (stack_t){ .ss_sp = stack, .ss_size = sizeof stack };
 	other_context.uc_link = &main_context;
 	makecontext(&other_context, other, 0);
 	R(swapcontext(&main_context, &other_context));

@@ -401,7 +401,7 @@ CASE(write_interrupted)
 	NEED(fcntl(pipe_fd[1], F_SETPIPE_SZ, 65536));
 	start_alarms(0, counts);
 	/* A partial write is told, then nothing can be written. */
-	R(write(pipe_fd[1], buf, sizeof(buf)));
+	R(write(pipe_fd[1], buf, sizeof buf));
 	R(write(pipe_fd[1], buf, 1));
 }
 

@@ -205,9 +205,9 @@ static void *writes(void *arg)
 	unsigned char buf[1000];
 
 	for (int i = 0; i < 300; i++) {
-		memset(buf, i, sizeof(buf));
-		for (size_t off = 0; off < sizeof(buf);) {
-			ssize_t n = write(pipe_fds[1], buf + off, sizeof(buf) - off);
+		memset(buf, i, sizeof buf);
+		for (size_t off = 0; off < sizeof buf;) {
+			ssize_t n = write(pipe_fds[1], buf + off, sizeof buf - off);
 			if (n < 0)
 				atomic_fetch_add(&corrupted, 1);
 			else
@@ -231,7 +231,7 @@ CASE(restarted_io)
 	NEED(fcntl(pipe_fds[1], F_SETPIPE_SZ, 4096));
 	NEED(setitimer(ITIMER_REAL, &it, NULL));
 	NEED(-pthread_create(&t, NULL, writes, NULL));
-	while ((n = read(pipe_fds[0], buf, sizeof(buf))) > 0) {
+	while ((n = read(pipe_fds[0], buf, sizeof buf)) > 0) {
 		for (ssize_t i = 0; i < n; i++)
 			corrupted += buf[i] != (unsigned char)((total + i) / 1000);
 		total += n;

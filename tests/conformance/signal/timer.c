@@ -315,12 +315,12 @@ CASE(signalfd)
 	struct pollfd pfd = { .fd = fd, .events = POLLIN };
 
 	block(set);
-	R(read(fd, i, sizeof(i)));
+	R(read(fd, i, sizeof i));
 	R(poll(&pfd, 1, 0));
 	kill(getpid(), SIGUSR1);
 	sigqueue(getpid(), SIGRTMIN, (union sigval){ .sival_int = 6 });
 	R(poll(&pfd, 1, 0));
-	R(read(fd, i, sizeof(i)));
+	R(read(fd, i, sizeof i));
 	say("%u code %d own %d\n", i[0].ssi_signo, i[0].ssi_code, (pid_t)i[0].ssi_pid == getpid());
 	say("%d code %d value %d\n", (int)i[1].ssi_signo == SIGRTMIN, i[1].ssi_code, i[1].ssi_int);
 	R(poll(&pfd, 1, 0));
@@ -335,14 +335,14 @@ CASE(signalfd_changes)
 
 	block(SET(SIGUSR1, SIGUSR2));
 	raise(SIGUSR2);
-	R(read(fd, &i, sizeof(i)));
+	R(read(fd, &i, sizeof i));
 	V(signalfd(fd, &other, 0) == fd);
-	R(read(fd, &i, sizeof(i)));
+	R(read(fd, &i, sizeof i));
 	V(i.ssi_signo);
 	R(signalfd(0, &set, 0));
 	R(signalfd(999, &set, 0));
 	R(signalfd(-1, &set, 0x10));
-	R(write(fd, &i, sizeof(i)));
+	R(write(fd, &i, sizeof i));
 }
 
 CASE(signalfd_blocking)
@@ -355,7 +355,7 @@ CASE(signalfd_blocking)
 	pid_t pid = fork();
 	if (pid == 0)
 		_exit(6);
-	R(read(fd, &i, sizeof(i)));
+	R(read(fd, &i, sizeof i));
 	say("signo %u code %d status %d pid %d\n", i.ssi_signo, i.ssi_code, i.ssi_status,
 	    (pid_t)i.ssi_pid == pid);
 	reap("child", pid);
@@ -396,7 +396,7 @@ CASE(clocks)
 	};
 	struct timespec ts, res;
 
-	for (size_t i = 0; i < sizeof(clocks) / sizeof(*clocks); i++) {
+	for (size_t i = 0; i < sizeof clocks / sizeof *clocks; i++) {
 		int64_t a = now(clocks[i]), b = now(clocks[i]);
 		NEED(clock_getres(clocks[i], &res));
 		say("clock %d: goes forward %d, resolution %ld\n", clocks[i], b >= a && a > 0,

@@ -130,7 +130,7 @@ static const struct {
 
 static void tame(long nr, uint64_t a[6])
 {
-	for (size_t i = 0; i < sizeof(takes_pid) / sizeof(*takes_pid); i++) {
+	for (size_t i = 0; i < sizeof takes_pid / sizeof *takes_pid; i++) {
 		int v = (int)a[takes_pid[i].arg];
 		if (takes_pid[i].nr == nr && (v == parent || v == -parent || v == -1 || v == 1))
 			a[takes_pid[i].arg] = (uint64_t)self;

@@ -52,7 +52,7 @@ void handle_signals(void)
 	sigaction(SIGCHLD, &sa, NULL);
 	sa.sa_sigaction = on_fault;
 	sa.sa_flags = SA_SIGINFO | SA_NODEFER | SA_ONSTACK;
-	for (size_t i = 0; i < sizeof(faults) / sizeof(*faults); i++)
+	for (size_t i = 0; i < sizeof faults / sizeof *faults; i++)
 		sigaction(faults[i], &sa, NULL);
 }
 
@@ -168,7 +168,7 @@ static void exec_broken(void)
 	char bytes[1024];
 	int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC),
 	    to = open("prog", O_WRONLY | O_CREAT | O_CLOEXEC, 0777);
-	ssize_t n = pread(fd, bytes, sizeof(bytes), 0);
+	ssize_t n = pread(fd, bytes, sizeof bytes, 0);
 
 	for (uint64_t i = 1 + below(4); i && n > 0; i--)
 		bytes[below((uint64_t)n)] = (char)number();
@@ -197,19 +197,19 @@ static void end_thread(void)
 static void pass_descriptors(void)
 {
 	int pair[2], fds[4];
-	char byte = 'x', control[CMSG_SPACE(sizeof(fds))] __attribute__((aligned(8))) = "";
+	char byte = 'x', control[CMSG_SPACE(sizeof fds)] __attribute__((aligned(8))) = "";
 	struct msghdr m = { .msg_iov = &(struct iovec){ &byte, 1 },
 			    .msg_iovlen = 1,
 			    .msg_control = control,
-			    .msg_controllen = sizeof(control) };
+			    .msg_controllen = sizeof control };
 	struct cmsghdr *c = CMSG_FIRSTHDR(&m);
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair) != 0)
 		return;
-	*c = (struct cmsghdr){ CMSG_LEN(sizeof(fds)), SOL_SOCKET, SCM_RIGHTS };
+	*c = (struct cmsghdr){ CMSG_LEN(sizeof fds), SOL_SOCKET, SCM_RIGHTS };
 	for (int i = 0; i < 4; i++)
 		fds[i] = percent(50) ? pair[i & 1] : (int)below(40);
-	memcpy(CMSG_DATA(c), fds, sizeof(fds));
+	memcpy(CMSG_DATA(c), fds, sizeof fds);
 	sendmsg(pair[0], &m, MSG_DONTWAIT | MSG_NOSIGNAL);
 	close(pair[below(2)]);
 	if (percent(80))
@@ -224,5 +224,5 @@ void deed(void)
 		exec_here,       exec_broken, end_thread,  pass_descriptors,
 	};
 
-	deeds[below(sizeof(deeds) / sizeof(*deeds))]();
+	deeds[below(sizeof deeds / sizeof *deeds)]();
 }

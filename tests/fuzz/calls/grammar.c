@@ -60,7 +60,7 @@ static const struct row {
 #include "sys/syscalls.def"
 #undef SYSCALL
 };
-enum { ROW_COUNT = sizeof(rows) / sizeof(*rows) };
+enum { ROW_COUNT = sizeof rows / sizeof *rows };
 _Static_assert((int)ROW_COUNT <= ROWS, "the ring counts each");
 
 /* The call being made, and what goes with the pointer made last: its length, its count. 0: nothing
@@ -154,7 +154,7 @@ static enum object object_of(const char *call)
 		{ "sync_file", OBJECT_FILE },   { "fchdir", OBJECT_DIRECTORY },
 	};
 
-	for (size_t i = 0; i < sizeof(list) / sizeof(*list); i++)
+	for (size_t i = 0; i < sizeof list / sizeof *list; i++)
 		if (strncmp(call, list[i].prefix, strlen(list[i].prefix)) == 0)
 			return list[i].kind;
 	return OBJECTS;
@@ -248,7 +248,7 @@ static uint64_t a_string(void)
 					    "ext4",
 					    "",
 					    "user." };
-	const char *s = list[below(sizeof(list) / sizeof(*list))];
+	const char *s = list[below(sizeof list / sizeof *list)];
 
 	return P(put(s, strlen(s) + 1));
 }
@@ -262,7 +262,7 @@ static uint64_t vectors(void)
 		size_t size = length();
 		v[i] = (struct iovec){ room(size), size };
 	}
-	uint64_t p = P(put(v, n * sizeof(*v)));
+	uint64_t p = P(put(v, n * sizeof *v));
 	fitting = n;
 	return p;
 }
@@ -271,7 +271,7 @@ static uint64_t strings(void)
 {
 	const void *v[4] = { put("calls", 6), put("end", 4), percent(90) ? NULL : room(8), NULL };
 
-	return P(put(v, sizeof(v)));
+	return P(put(v, sizeof v));
 }
 
 static uint64_t groups(void)
@@ -280,7 +280,7 @@ static uint64_t groups(void)
 
 	for (int i = 0; i < 40; i++)
 		g[i] = (uint32_t)below(70000);
-	return P(put(g, sizeof(g)));
+	return P(put(g, sizeof g));
 }
 
 static uint64_t a_futex(void)
@@ -347,7 +347,7 @@ static uint64_t poll_list(void)
 
 	for (size_t i = 0; i < n; i++)
 		p[i] = (struct pollfd){ descriptor(), (short)random64(), 0 };
-	uint64_t q = P(put(p, n * sizeof(*p)));
+	uint64_t q = P(put(p, n * sizeof *p));
 	fitting = n;
 	return q;
 }
@@ -358,7 +358,7 @@ static uint64_t descriptor_set(void)
 
 	for (int i = 0; i < 16; i++)
 		s[i] = random64() & random64();
-	return percent(30) ? 0 : passed(s, sizeof(s));
+	return percent(30) ? 0 : passed(s, sizeof s);
 }
 
 static uint64_t epoll_interest(void)
@@ -366,7 +366,7 @@ static uint64_t epoll_interest(void)
 	struct epoll_event e = { (uint32_t)(some_of(&names_epoll) | EPOLLIN),
 				 { .u64 = random64() } };
 
-	return passed(&e, sizeof(e));
+	return passed(&e, sizeof e);
 }
 
 static uint64_t epoll_results(void)
@@ -393,14 +393,14 @@ static uint64_t timespec(void)
 {
 	struct timespec t = moment();
 
-	return percent(8) ? 0 : passed(&t, sizeof(t));
+	return percent(8) ? 0 : passed(&t, sizeof t);
 }
 
 static uint64_t timeval(void)
 {
 	struct timeval t = short_moment();
 
-	return percent(8) ? 0 : passed(&t, sizeof(t));
+	return percent(8) ? 0 : passed(&t, sizeof t);
 }
 
 static uint64_t timespecs(void)
@@ -409,14 +409,14 @@ static uint64_t timespecs(void)
 
 	if (percent(30))
 		t[below(2)].tv_nsec = (long)PICK(UTIME_NOW, UTIME_OMIT);
-	return percent(30) ? 0 : passed(t, sizeof(t));
+	return percent(30) ? 0 : passed(t, sizeof t);
 }
 
 static uint64_t timevals(void)
 {
 	struct timeval t[2] = { short_moment(), short_moment() };
 
-	return percent(30) ? 0 : passed(t, sizeof(t));
+	return percent(30) ? 0 : passed(t, sizeof t);
 }
 
 static uint64_t signal_set(void)
@@ -431,7 +431,7 @@ static uint64_t signal_set_and_size(void)
 {
 	uint64_t both[2] = { signal_set(), percent(90) ? 8 : number() };
 
-	return percent(40) ? 0 : passed(both, sizeof(both));
+	return percent(40) ? 0 : passed(both, sizeof both);
 }
 
 static void some_handler(int sig)
@@ -446,7 +446,7 @@ static uint64_t signal_action(void)
 		 some_of(&names_sigaction), number(), random64() & random64() };
 
 	fitting = 8; /* the size of the set of signals comes last */
-	return passed(&sa, sizeof(sa));
+	return passed(&sa, sizeof sa);
 }
 
 static uint64_t signal_event(void)
@@ -456,7 +456,7 @@ static uint64_t signal_event(void)
 			      .sigev_value.sival_ptr = (void *)(uintptr_t)number() };
 
 	e._sigev_un._tid = percent(80) ? (int)syscall(SYS_gettid) : process();
-	return percent(25) ? 0 : passed(&e, sizeof(e));
+	return percent(25) ? 0 : passed(&e, sizeof e);
 }
 
 static uint64_t signal_info(void)
@@ -464,7 +464,7 @@ static uint64_t signal_info(void)
 	siginfo_t si = { .si_signo = signal_number(),
 			 .si_code = percent(80) ? SI_QUEUE : (int)number() };
 
-	return percent(30) ? 0 : passed(&si, sizeof(si));
+	return percent(30) ? 0 : passed(&si, sizeof si);
 }
 
 static uint64_t signal_stack(void)
@@ -514,7 +514,7 @@ static uint64_t capability_header(void)
 	uint32_t h[2] = { (uint32_t)PICK(0x20080522, 0x20080522, 0x20071026, 0x19980330, number()),
 			  percent(70) ? 0 : (uint32_t)process() };
 
-	return passed(h, sizeof(h));
+	return passed(h, sizeof h);
 }
 
 static uint64_t capability_data(void)
@@ -523,7 +523,7 @@ static uint64_t capability_data(void)
 
 	for (int i = 0; i < 6; i++)
 		d[i] = percent(80) ? ~0U : (uint32_t)random64();
-	return passed(d, sizeof(d));
+	return passed(d, sizeof d);
 }
 
 static uint64_t processors(void)
@@ -553,7 +553,7 @@ static uint64_t scheduling(void)
 		   .priority = (uint32_t)below(3) };
 
 	fitting = 0; /* the flags come next */
-	return passed(&attr, sizeof(attr));
+	return passed(&attr, sizeof attr);
 }
 
 static uint64_t futex_operation(void)
@@ -572,7 +572,7 @@ static uint64_t futex_vector(void)
 	for (size_t i = 0; i < n; i++)
 		v[i].val = below(2), v[i].uaddr = a_futex(),
 		v[i].flags = (uint32_t)PICK(2, 0x82, 2, number()), v[i].reserved = 0;
-	uint64_t p = P(put(v, n * sizeof(*v)));
+	uint64_t p = P(put(v, n * sizeof *v));
 	fitting = n;
 	return p;
 }
@@ -586,8 +586,8 @@ static uint64_t robust_list(void)
 {
 	uint64_t head[3] = { P(me.scratch), zero_mostly(), zero_mostly() };
 
-	fitting = sizeof(head);
-	return passed(head, sizeof(head));
+	fitting = sizeof head;
+	return passed(head, sizeof head);
 }
 
 /* --- sockets */
@@ -608,13 +608,13 @@ static uint64_t an_address(void)
 		u.in = (struct sockaddr_in){ .sin_family = AF_INET,
 					     .sin_port = port,
 					     .sin_addr = { htonl(INADDR_LOOPBACK) } };
-		size = sizeof(u.in);
+		size = sizeof u.in;
 		break;
 	case 1:
 		u.in6 = (struct sockaddr_in6){ .sin6_family = AF_INET6,
 					       .sin6_port = port,
 					       .sin6_addr = IN6ADDR_LOOPBACK_INIT };
-		size = sizeof(u.in6);
+		size = sizeof u.in6;
 		break;
 	case 2: u.un.sun_family = AF_UNIX; break;
 	case 3: /* abstract */
@@ -633,7 +633,7 @@ static uint64_t an_address(void)
 		u.bytes[1] = 0;
 		size = below(140);
 	}
-	uint64_t p = P(put(&u, sizeof(u)));
+	uint64_t p = P(put(&u, sizeof u));
 	fitting = size;
 	return p;
 }
@@ -691,7 +691,7 @@ static struct msghdr message_header(void)
 		m.msg_namelen = (socklen_t)fitting;
 	}
 	if (percent(60)) {
-		size_t size = control(bytes, sizeof(bytes));
+		size_t size = control(bytes, sizeof bytes);
 		m.msg_control = put(bytes, size);
 		m.msg_controllen = percent(90) ? size : length();
 	}
@@ -702,7 +702,7 @@ static uint64_t message(void)
 {
 	struct msghdr m = message_header();
 
-	return passed(&m, sizeof(m));
+	return passed(&m, sizeof m);
 }
 
 static uint64_t messages(void)
@@ -712,7 +712,7 @@ static uint64_t messages(void)
 
 	for (size_t i = 0; i < n; i++)
 		m[i].msg_hdr = message_header();
-	uint64_t p = P(put(m, sizeof(m)));
+	uint64_t p = P(put(m, sizeof m));
 	fitting = n;
 	return p;
 }
@@ -750,7 +750,7 @@ static uint64_t option_value(void)
 	uint64_t v[8] = { number(), below(3), number(), 0 };
 
 	fitting = PICK(4, 4, 8, 16, 1, 12);
-	return passed(v, sizeof(v));
+	return passed(v, sizeof v);
 }
 
 /* --- the table */
@@ -861,7 +861,7 @@ static uint64_t make_argument(void)
 {
 	enum arg kind = row->arg[at];
 
-	for (size_t i = 0; i < sizeof(special) / sizeof(*special); i++)
+	for (size_t i = 0; i < sizeof special / sizeof *special; i++)
 		if (special[i].nr == row->nr && special[i].arg == at)
 			return special[i].make();
 	if (generators[kind])
@@ -882,7 +882,7 @@ static bool is_rare(const struct row *r)
 				      SYS_fsync,        SYS_setreuid,   SYS_mlockall, SYS_mkdir,
 				      SYS_rt_sigsuspend };
 
-	for (size_t i = 0; i < sizeof(rare) / sizeof(*rare); i++)
+	for (size_t i = 0; i < sizeof rare / sizeof *rare; i++)
 		if (rare[i] == r->nr)
 			return true;
 	return false;

@@ -56,7 +56,7 @@ static void note(const struct call *c)
 
 	n->number = me.number;
 	n->nr = c->nr;
-	memcpy(n->arg, c->arg, sizeof(n->arg));
+	memcpy(n->arg, c->arg, sizeof n->arg);
 	if (c->row >= 0)
 		__atomic_fetch_add(&ring->round.made[c->row], 1, __ATOMIC_RELAXED);
 }
@@ -65,7 +65,7 @@ long call6(long nr, const uint64_t a[6])
 {
 	struct call c = { .nr = nr, .row = -1 };
 
-	memcpy(c.arg, a, sizeof(c.arg));
+	memcpy(c.arg, a, sizeof c.arg);
 	note(&c);
 	return raw(nr, a);
 }
@@ -110,7 +110,7 @@ static void settle(void)
 	uint64_t none = 0;
 
 	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &none, NULL, 8);
-	sigaltstack(&(stack_t){ .ss_sp = stack, .ss_size = sizeof(stack) }, NULL);
+	sigaltstack(&(stack_t){ .ss_sp = stack, .ss_size = sizeof stack }, NULL);
 }
 
 void make_calls(int count)
@@ -212,7 +212,7 @@ static void set_limits(void)
 		       { RLIMIT_NOFILE, 160 },
 		       { RLIMIT_CORE, 0 } };
 
-	for (size_t i = 0; i < sizeof(limits) / sizeof(*limits); i++)
+	for (size_t i = 0; i < sizeof limits / sizeof *limits; i++)
 		setrlimit(limits[i].what, &(struct rlimit){ limits[i].value, limits[i].value });
 }
 
@@ -428,9 +428,9 @@ static bool map_ring(const char *path)
 {
 	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 
-	if (fd < 0 || ftruncate(fd, sizeof(*ring)) != 0)
+	if (fd < 0 || ftruncate(fd, sizeof *ring) != 0)
 		return fail(path);
-	ring = memory_map(sizeof(*ring), PROT_READ | PROT_WRITE, MAP_SHARED, fd);
+	ring = memory_map(sizeof *ring, PROT_READ | PROT_WRITE, MAP_SHARED, fd);
 	close(fd);
 	return ring != MAP_FAILED || fail(path);
 }

@@ -182,9 +182,9 @@ static void open_sockets(void)
 		if (socketpair(AF_UNIX, types[i] | SOCK_NONBLOCK, 0, pair) == 0)
 			keep_pair(OBJECT_SOCKET, pair);
 	unlink("sock");
-	listen_at((const struct sockaddr *)&un, sizeof(un), SOCK_STREAM);
+	listen_at((const struct sockaddr *)&un, sizeof un, SOCK_STREAM);
 	in.sin_port = htons((uint16_t)(20000 + below(40)));
-	listen_at((const struct sockaddr *)&in, sizeof(in), SOCK_STREAM);
+	listen_at((const struct sockaddr *)&in, sizeof in, SOCK_STREAM);
 	keep(OBJECT_SOCKET, socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0));
 	keep(OBJECT_SOCKET, socket(AF_INET6, SOCK_DGRAM | SOCK_NONBLOCK, 0));
 	keep(OBJECT_SOCKET, socket(AF_NETLINK, SOCK_RAW | SOCK_NONBLOCK, 0));
@@ -218,7 +218,7 @@ static void open_terminal(void)
 
 void objects_open(void)
 {
-	memset(opened, 0, sizeof(opened));
+	memset(opened, 0, sizeof opened);
 	open_files();
 	open_pipes();
 	open_sockets();
@@ -239,13 +239,13 @@ int descriptor(void)
 
 const char *relative_name(void)
 {
-	return names[below(sizeof(names) / sizeof(*names))];
+	return names[below(sizeof names / sizeof *names)];
 }
 
 static void *long_path(void)
 {
 	char text[2 * PAGE];
-	size_t n = 250 + below(sizeof(text) - 300);
+	size_t n = 250 + below(sizeof text - 300);
 
 	memset(text, 'q', n);
 	if (percent(60))
@@ -278,7 +278,7 @@ void *path(void)
 	case 6:
 	case 7:
 	case 8:
-	case 9: s = system_names[below(sizeof(system_names) / sizeof(*system_names))]; break;
+	case 9: s = system_names[below(sizeof system_names / sizeof *system_names)]; break;
 	}
 	return put(s, strlen(s) + 1);
 }

@@ -33,7 +33,7 @@ static const char *name(void)
 	static const char *const list[] = { "a", "b",   "c",   "mapped", "mapped", "big", "prog",
 					    "d", "d/e", "d/f", "d/g",    "d/g/h",  "link" };
 
-	return list[below(sizeof(list) / sizeof(*list))];
+	return list[below(sizeof list / sizeof *list)];
 }
 
 static void cut(void)
