@@ -181,6 +181,12 @@ int cred_assume_powerless(const struct cred *c)
 	return assume(c, 0);
 }
 
+bool cred_changes_rights(const struct cred *old, const struct cred *new)
+{
+	return old->euid != new->euid || old->egid != new->egid || old->fsuid != new->fsuid ||
+	       old->fsgid != new->fsgid || new->cap_permitted & ~old->cap_permitted;
+}
+
 bool cred_overrides_files(const struct cred *c)
 {
 	return (c->cap_effective & CAPS_CONTAINED) == CAPS_CONTAINED;

@@ -44,6 +44,8 @@ int cred_assume_powerless(const struct cred *c);
 /* The same with CAP_FSETID, which a contained guest's calls are made without: for the set-group-ID
  * bit of directories. cred_assume has to follow. */
 int cred_assume_for_setgid(const struct cred *c);
+/* Linux's commit_creds(): does `new` act as somebody else, or with more rights? */
+bool cred_changes_rights(const struct cred *old, const struct cred *new);
 /* May it use and change any file, whoever owns it? */
 bool cred_overrides_files(const struct cred *c);
 /* Has it the capability over the whole system, or (cred_ns_capable) over what `ns` owns? */

@@ -37,7 +37,7 @@ void filesystem_put(struct filesystem *fs)
 bool fs_checks_access(const struct filesystem *fs, const struct caller *c)
 {
 	return fs->flags & FS_CHECKS_ACCESS ||
-	       (fs->flags & FS_CHECKS_OVERRIDES && cred_overrides_files(c->cred));
+	       (fs->flags & FS_MAPS_OWNERS && cred_overrides_files(c->cred));
 }
 
 void inode_init(struct inode *i, struct filesystem *fs, const struct inode_ops *ops, mode_t type)

@@ -214,9 +214,9 @@ enum {
 	    1, /* runs may hold "." and any ".." that does not rise above the run's directory */
 	/* open and the like check permissions themselves (the host kernel does) */
 	FS_CHECKS_ACCESS = 2,
-	/* the same only for callers that override any file's (the host does not know the guest's
-	 * users apart) */
-	FS_CHECKS_OVERRIDES = 16,
+	/* the host knows one user of the guest: only callers that override any file's modes are
+	 * checked by it, and owners other than 0 are nobody the guest knows */
+	FS_MAPS_OWNERS = 16,
 	/* no device is opened here, whatever the mount says */
 	FS_NODEV = 32,
 	/* has all names there can be: making another one is -ENOENT (procfs) */

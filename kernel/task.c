@@ -160,14 +160,6 @@ int task_count(struct task *t, uint64_t max)
 	return 0;
 }
 
-/* Linux's commit_creds(): others of the new user may not look into what the old one left in memory,
- * and its parent's signal was for the old one. */
-static bool changes_rights(const struct cred *old, const struct cred *new)
-{
-	return old->euid != new->euid || old->egid != new->egid || old->fsuid != new->fsuid ||
-	       old->fsgid != new->fsgid || new->cap_permitted & ~old->cap_permitted;
-}
-
 int task_set_cred(struct task *t, struct cred *new)
 {
 	struct user *user = t->user;
@@ -183,7 +175,9 @@ int task_set_cred(struct task *t, struct cred *new)
 	sandbox_lock(t->sb);
 	struct cred *old = t->cred;
 	struct user *old_user = user == t->user ? NULL : t->user;
-	if (changes_rights(old, new)) {
+	/* others of the new user may not look into what the old one left in memory, and its
+	 * parent's signal was for the old one */
+	if (cred_changes_rights(old, new)) {
 		t->process->dumpable = 0;
 		t->pdeathsig = 0;
 	}

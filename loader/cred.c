@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What execve(2) does to credentials: set-user-ID and set-group-ID files, and the rules of
- * capabilities(7), "Transformation of capabilities during execve()". Capabilities attached to files
- * are not looked at: a guest that may not use them on the host could do nothing with them here
- * either.
+ * What execve(2) does to credentials: set-user-ID and set-group-ID files, capabilities attached to
+ * files, and the rules of capabilities(7), "Transformation of capabilities during execve()", in the
+ * order of Linux's security/commoncap.c. Capabilities of the host's files are not looked at: a guest
+ * that may not use them on the host could do nothing with them here either.
  */
 #include "loader/cred.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <linux/capability.h>
 #include <linux/securebits.h>
+#include <linux/xattr.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -17,6 +20,53 @@
 #include "fs/file.h"
 #include "fs/mount.h"
 #include "fs/vfs.h"
+#include "loader/loader.h"
+
+/* Of a file. */
+struct file_caps {
+	uint64_t permitted, inheritable;
+	bool there; /* it has some, if only the empty set */
+	bool effective;
+};
+
+/* Linux's mnt_may_suid(). */
+static bool mount_allows(const struct file *exe)
+{
+	return exe->path.mnt && exe->path.mnt->root && !(exe->path.mnt->flags & MOUNT_NOSUID);
+}
+
+/* 0: also where there are none. -EINVAL: no layout that is known (linux/capability.h). */
+static int read_file_caps(struct caller *c, struct file *exe, struct file_caps *out)
+{
+	struct vfs_ns_cap_data d = { 0 };
+	struct inode *i = file_inode(exe);
+
+	*out = (struct file_caps){ 0 };
+	if (!i || !mount_allows(exe) || !i->ops->getxattr || i->fs->flags & FS_CHECKS_ACCESS)
+		return 0;
+	ssize_t n = i->ops->getxattr(i, c, XATTR_NAME_CAPS, &d, sizeof d);
+	if (n == -ENODATA || n == -EOPNOTSUPP)
+		return 0;
+	uint32_t magic = le32toh(d.magic_etc);
+	uint32_t revision = n < 4 ? 0 : magic & VFS_CAP_REVISION_MASK;
+	bool pair = (revision == VFS_CAP_REVISION_2 && n == XATTR_CAPS_SZ_2) ||
+		    (revision == VFS_CAP_REVISION_3 && n == XATTR_CAPS_SZ_3);
+	if (!pair && !(revision == VFS_CAP_REVISION_1 && n == XATTR_CAPS_SZ_1))
+		return n < 0 && n != -ERANGE ? (int)n : -EINVAL;
+	if (revision == VFS_CAP_REVISION_3 && d.rootid)
+		return 0; /* another user namespace's */
+	out->there = true;
+	out->effective = magic & VFS_CAP_FLAGS_EFFECTIVE;
+	out->permitted = le32toh(d.data[0].permitted);
+	out->inheritable = le32toh(d.data[0].inheritable);
+	if (pair) {
+		out->permitted |= (uint64_t)le32toh(d.data[1].permitted) << 32;
+		out->inheritable |= (uint64_t)le32toh(d.data[1].inheritable) << 32;
+	}
+	out->permitted &= (1ULL << (CAP_LAST_CAP + 1)) - 1;
+	out->inheritable &= (1ULL << (CAP_LAST_CAP + 1)) - 1;
+	return 0;
+}
 
 /* Can files be used as these credentials at all? An unprivileged monitor can act as nobody but
  * itself. */
@@ -29,16 +79,23 @@ static bool can_act_as(struct caller *c, const struct cred *cred, struct file *e
 	return !inode || !inode->ops->permission || inode->ops->permission(inode, &as, F_OK) == 0;
 }
 
-static void take_file_ids(struct caller *c, struct file *exe, bool fs_shared, struct cred *new)
+/* Of a file whose owner the guest does not know, the bits mean nothing. */
+static bool knows_owner(struct file *exe, const struct statx *st)
+{
+	return !(file_inode(exe)->fs->flags & FS_MAPS_OWNERS) || (!st->stx_uid && !st->stx_gid);
+}
+
+/* bprm_fill_uid() of Linux's fs/exec.c. */
+static void take_file_ids(struct caller *c, struct file *exe, struct cred *new)
 {
 	const struct cred *old = c->cred;
 	struct statx st;
 
-	if (fs_shared && !cred_capable(old, CAP_SETUID))
-		return; /* others could move its root and working directory */
-	if (old->no_new_privs || !exe->path.mnt->root || exe->path.mnt->flags & MOUNT_NOSUID)
+	if (old->no_new_privs || !mount_allows(exe))
 		return;
 	if (file_getattr(exe, c, STATX_MODE | STATX_UID | STATX_GID, &st) < 0)
+		return;
+	if (!knows_owner(exe, &st))
 		return;
 	if (st.stx_mode & S_ISUID)
 		new->euid = st.stx_uid;
@@ -52,32 +109,83 @@ static void take_file_ids(struct caller *c, struct file *exe, bool fs_shared, st
 	}
 }
 
-static void transform_caps(struct cred *c, bool set_id)
+/* handle_privileged_root(): *effective, as if the file said so. */
+static void give_root_caps(struct cred *new, bool has_caps, bool *effective)
 {
-	bool root = !(c->securebits & SECBIT_NOROOT) && (c->uid == 0 || c->euid == 0);
-
-	if (root || set_id)
-		c->cap_ambient = 0;
-	c->cap_permitted = root ? c->cap_inheritable | c->cap_bounding : c->cap_ambient;
-	c->cap_effective = root && c->euid != 0 ? 0 : c->cap_permitted;
-	c->securebits &= ~SECBIT_KEEP_CAPS;
+	if (new->securebits & SECBIT_NOROOT || (has_caps && new->euid == 0 && new->uid != 0))
+		return;
+	if (new->euid == 0 || new->uid == 0)
+		new->cap_permitted = new->cap_bounding | new->cap_inheritable;
+	if (new->euid == 0)
+		*effective = true;
 }
 
-struct cred *exec_cred(struct caller *c, struct file *exe, bool fs_shared, bool *secure)
+/* What a program gets that others could steer (they share its root and working directory, or no new
+ * privileges are to be had) is no more than its caller had. */
+static void downgrade(struct cred *new, const struct cred *old)
 {
-	struct cred *new = cred_copy(c->cred, -1);
-
-	if (!new)
-		return NULL;
-	take_file_ids(c, exe, fs_shared, new);
-	bool set_id = new->euid != c->cred->uid || new->egid != c->cred->gid;
-	transform_caps(new, set_id);
-	if (fs_shared) {
-		new->cap_permitted &= c->cred->cap_permitted;
-		new->cap_effective &= new->cap_permitted;
+	if (!cred_capable(old, CAP_SETUID) || old->no_new_privs) {
+		new->euid = new->uid;
+		new->egid = new->gid;
 	}
+	new->cap_permitted &= old->cap_permitted;
+}
+
+/* cap_bprm_creds_from_file(). 0 or -EPERM. */
+static int transform(struct cred *new, const struct cred *old, const struct file_caps *fc,
+		     bool unsafe, bool *secure)
+{
+	bool effective = fc->effective;
+
+	new->cap_permitted =
+	    (new->cap_bounding & fc->permitted) | (new->cap_inheritable & fc->inheritable);
+	if (effective && fc->permitted & ~new->cap_permitted)
+		return -EPERM;
+	give_root_caps(new, fc->there, &effective);
+	bool changes = new->euid != old->euid || !cred_in_group(old, new->egid);
+	if ((changes || new->cap_permitted & ~old->cap_permitted) && unsafe)
+		downgrade(new, old);
+	if (fc->there || changes)
+		new->cap_ambient = 0;
+	new->cap_permitted |= new->cap_ambient;
+	new->cap_effective = effective ? new->cap_permitted : new->cap_ambient;
+	new->securebits &= ~SECBIT_KEEP_CAPS;
 	new->suid = new->fsuid = new->euid;
 	new->sgid = new->fsgid = new->egid;
-	*secure = set_id || (new->uid != 0 && new->cap_permitted & ~new->cap_ambient);
-	return new;
+	*secure = changes || new->euid != old->uid || new->egid != old->gid ||
+		  (new->uid != 0 && (effective || new->cap_permitted & ~new->cap_ambient));
+	return 0;
+}
+
+/* begin_new_exec() of Linux's fs/exec.c: what its user may not read, nobody may read by it. */
+static bool may_dump(struct caller *c, struct file *exe, const struct cred *new)
+{
+	const struct cred *old = c->cred;
+	struct inode *i = file_inode(exe);
+	bool readable = !i || !i->ops->permission || i->ops->permission(i, c, R_OK) == 0;
+
+	return readable && old->euid == old->uid && old->egid == old->gid &&
+	       !cred_changes_rights(old, new);
+}
+
+int exec_cred(struct caller *c, struct file *exe, bool fs_shared, struct exec_image *image)
+{
+	struct file_caps fc;
+	int err = read_file_caps(c, exe, &fc);
+	struct cred *new = err ? NULL : cred_copy(c->cred, -1);
+
+	if (!err && !new)
+		err = -ENOMEM;
+	if (!err) {
+		take_file_ids(c, exe, new);
+		err = transform(new, c->cred, &fc, fs_shared || c->cred->no_new_privs,
+				&image->secure);
+	}
+	if (err) {
+		cred_put(new);
+		return err;
+	}
+	image->cred = new;
+	image->dumpable = may_dump(c, exe, new);
+	return 0;
 }

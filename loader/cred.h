@@ -5,11 +5,12 @@
 #include <stdbool.h>
 
 struct caller;
-struct cred;
+struct exec_image;
 struct file;
 
-/* The credentials with which the program in `exe` runs when `c` executes it; *secure: the caller
- * must not steer it (AT_SECURE). NULL: no memory. */
-struct cred *exec_cred(struct caller *c, struct file *exe, bool fs_shared, bool *secure);
+/* With what rights the program in `exe` runs when `c` executes it: image->cred, secure, dumpable.
+ * `fs_shared`: tasks outside the process share its root and working directory. 0, -EPERM, -EINVAL
+ * (capabilities of the file), -ENOMEM. */
+int exec_cred(struct caller *c, struct file *exe, bool fs_shared, struct exec_image *image);
 
 #endif

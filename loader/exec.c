@@ -237,10 +237,10 @@ static int load(struct exec *x, struct exec_image *out)
 		err = elf_read(&x->program, x->rq->caller, x->file, x->filename, ENOEXEC, x->why);
 	if (!err)
 		err = read_interp(x);
-	if (!err) {
-		out->cred = exec_cred(x->rq->caller, x->file, x->rq->fs_shared, &out->secure);
-		err = out->cred ? mm_create(x->rq->mem, &x->mm) : -ENOMEM;
-	}
+	if (!err)
+		err = exec_cred(x->rq->caller, x->file, x->rq->fs_shared, out);
+	if (!err)
+		err = mm_create(x->rq->mem, &x->mm);
 	if (!err)
 		err = build_mm(x, out);
 	if (err)

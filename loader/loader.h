@@ -41,7 +41,8 @@ struct exec_request {
 struct exec_image {
 	struct mm *mm;
 	struct cred *cred; /* what the program runs with; a reference */
-	bool secure;       /* other than its caller's: AT_SECURE, not dumpable */
+	bool secure;       /* the caller must not steer it: AT_SECURE */
+	bool dumpable;     /* others of its user may look into it (PR_SET_DUMPABLE) */
 	struct file *exe;  /* the ELF file that runs: for /proc/PID/exe; a reference */
 	gva_t entry, sp;   /* first instruction (the interpreter's when there is one), stack */
 	char comm[16];

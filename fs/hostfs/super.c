@@ -141,7 +141,7 @@ int hostfs_dentry_of_fd(struct hostfs *h, int fd, const char *name, size_t len, 
 int hostfs_init(struct hostfs *h, const struct filesystem_ops *ops, const char *type,
 		unsigned flags, const struct hostfs_options *opt)
 {
-	unsigned who = opt->users->mapped ? FS_CHECKS_OVERRIDES : FS_CHECKS_ACCESS;
+	unsigned who = opt->users->mapped ? FS_MAPS_OWNERS : FS_CHECKS_ACCESS;
 
 	*h = (struct hostfs){ .pm = opt->pm, .users = opt->users, .contained = opt->contained };
 	filesystem_init(&h->fs, ops, type, flags | who | (opt->contained ? FS_NODEV : 0));

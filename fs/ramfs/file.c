@@ -57,6 +57,7 @@ static void modified(struct ramfs_inode *ri, const struct cred *cred)
 
 	mutex_lock(&r->lock);
 	ramfs_touch(ri, true);
+	ramfs_drop_file_caps(ri);
 	if (cred && !cred_capable(cred, CAP_FSETID)) {
 		ramfs_fill(ri, &st);
 		ri->mode = generic_drop_set_id(&st, cred);

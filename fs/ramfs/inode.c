@@ -184,6 +184,8 @@ static int ramfs_permission(struct inode *i, struct caller *c, int mask)
 
 static void apply(struct ramfs_inode *ri, const struct iattr *a)
 {
+	if (a->valid & ATTR_CHOWN && !S_ISDIR(ri->mode))
+		ramfs_drop_file_caps(ri);
 	if (a->valid & ATTR_UID)
 		ri->uid = a->uid;
 	if (a->valid & ATTR_GID)

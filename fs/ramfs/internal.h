@@ -133,6 +133,8 @@ int ramfs_rename(struct inode *dir, struct caller *c, const char *name, struct i
 /* What a new inode has of its directory: the default ACL, or without one the umask. -ENOMEM. */
 int ramfs_acl_inherit(struct ramfs_inode *ri, const struct ramfs_inode *dir, mode_t umask);
 void ramfs_acl_chmod(struct ramfs_inode *ri); /* the mode was changed */
+/* A write or a change of owner takes them away, whoever does it. ramfs.lock held. */
+void ramfs_drop_file_caps(struct ramfs_inode *ri);
 /* generic_permission() with the ACL. */
 int ramfs_may(struct ramfs_inode *ri, const struct cred *cred, int mask);
 bool ramfs_acl_is(const char *name); /* of the two attributes */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Extended attributes (xattr(7)): user., trusted., security.; ACLs are in acl.c. */
+#include <endian.h>
 #include <errno.h>
 #include <linux/capability.h>
 #include <linux/xattr.h>
@@ -50,6 +51,8 @@ static int may_access(struct ramfs_inode *ri, struct caller *c, const char *name
 
 	if (has_prefix(name, "trusted."))
 		return admin ? 0 : write ? -EPERM : -ENODATA;
+	if (strcmp(name, XATTR_NAME_CAPS) == 0)
+		return write && !cred_capable(c->cred, CAP_SETFCAP) ? -EPERM : 0;
 	if (has_prefix(name, "security."))
 		return write && !admin ? -EPERM : 0;
 	if (!has_prefix(name, "user."))
@@ -70,6 +73,29 @@ static struct ramfs_xattr *find(struct ramfs_inode *ri, const char *name)
 		if (strcmp(x->name, name) == 0)
 			return x;
 	return NULL;
+}
+
+void ramfs_drop_file_caps(struct ramfs_inode *ri)
+{
+	lock_assert_held(&ramfs_of(&ri->inode)->lock);
+	struct ramfs_xattr *x = find(ri, XATTR_NAME_CAPS);
+
+	if (x)
+		xattr_free(ri, x);
+}
+
+/* Linux's cap_convert_nscap(): one of the layouts of today, with capabilities for 64 bits. */
+static bool caps_valid(const void *buf, size_t size)
+{
+	uint32_t magic = 0;
+
+	if (size >= sizeof magic)
+		memcpy(&magic, buf, sizeof magic);
+	switch (le32toh(magic) & VFS_CAP_REVISION_MASK) {
+	case VFS_CAP_REVISION_2: return size == XATTR_CAPS_SZ_2;
+	case VFS_CAP_REVISION_3: return size == XATTR_CAPS_SZ_3;
+	default: return false;
+	}
 }
 
 static ssize_t get_locked(struct ramfs_inode *ri, struct caller *c, const char *name, void *buf,
@@ -141,6 +167,8 @@ int ramfs_setxattr(struct inode *i, struct caller *c, const char *name, const vo
 
 	if (ramfs_acl_is(name))
 		return ramfs_acl_set(ramfs_inode(i), c, name, buf, size);
+	if (size && strcmp(name, XATTR_NAME_CAPS) == 0 && !caps_valid(buf, size))
+		return -EINVAL;
 	struct ramfs_xattr *x = arena_room(r->arena, size) ? xattr_new(name, buf, size) : NULL;
 
 	if (!x)
