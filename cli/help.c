@@ -17,6 +17,7 @@ static const char help[] =
     "      --clear-env         start from an empty environment\n"
     "      --workdir DIR       start in this directory\n"
     "      --root DIR          DIR is the whole world of the program\n"
+    "      --isolate           the host's programs, read-only, and nothing else of it\n"
     "      --mount HOST[:GUEST][:ro] a directory or file of the host at GUEST (default /host)\n"
     "      --tmpfs GUEST[:SIZE] an empty directory in memory at GUEST\n"
     "      --user UID[:GID]    run as this user, by number or by a name of the guest's\n"

@@ -139,6 +139,12 @@ static int opt_root(struct run *r, const char *arg)
 	return 0;
 }
 
+static int opt_isolate(struct run *r, const char *arg)
+{
+	hl_config_set_isolate(r->cfg, true);
+	return 0;
+}
+
 static int opt_user(struct run *r, const char *arg)
 {
 	hl_config_set_user(r->cfg, arg);
@@ -176,7 +182,7 @@ static bool parse_size(const char *s, uint64_t *out)
 static const char mount_usage[] =
     "--mount takes HOST[:GUEST][:ro], GUEST an absolute path, not '%s'";
 
-/* Colons part the names: a host's name with one in it can be given through hl.h, or by a symlink. */
+/* Colons part the names. A host's name that has one can be given through hl.h, or by a symlink. */
 static int opt_mount(struct run *r, const char *arg)
 {
 	char *host = strdup(arg), *guest = host ? strchr(host, ':') : NULL, *rest = NULL;
@@ -239,6 +245,7 @@ static const struct option_def {
 	{ "clear-env", 0, no_argument, opt_clear_env },
 	{ "workdir", 0, required_argument, opt_workdir },
 	{ "root", 0, required_argument, opt_root },
+	{ "isolate", 0, no_argument, opt_isolate },
 	{ "mount", 0, required_argument, opt_mount },
 	{ "tmpfs", 0, required_argument, opt_tmpfs },
 	{ "user", 0, required_argument, opt_user },

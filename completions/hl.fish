@@ -14,6 +14,7 @@ complete -c hl -l host-priority -d 'Let real-time priority and negative nice rea
 complete -c hl -l env -x -a '(set -nx)' -d 'Set or pass on a variable'
 complete -c hl -l clear-env -d 'Start from an empty environment'
 complete -c hl -l root -x -a '(__fish_complete_directories)' -d 'The whole world of the program'
+complete -c hl -l isolate -d 'The programs of the host, and nothing else of it'
 complete -c hl -l mount -r -d 'A directory or file of the host at a place of the guest'
 complete -c hl -l tmpfs -x -d 'An empty directory in memory'
 complete -c hl -l user -x -a '(__fish_complete_users)' -d 'Run as this user'

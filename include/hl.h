@@ -142,6 +142,10 @@ HL_API void hl_config_set_hostname(struct hl_config *cfg, const char *name);
 
 /* `dir`, a directory of the host, is "/". Changes of its files are changes on the host. */
 HL_API void hl_config_set_root(struct hl_config *cfg, const char *dir);
+/* The programs of the host, and no more of it: /bin, /lib, /usr and the like are its own,
+ * read-only, /etc has what programs need and nothing that is secret or names the host, and all
+ * else is in memory, empty at the start and lost at the end. */
+HL_API void hl_config_set_isolate(struct hl_config *cfg, bool on);
 /*
  * `host`, a directory or a regular file of the host, is seen at `guest`, in any world (NULL: at
  * "/host"); with `read_only` every change there is EROFS. No path leads out of it: neither "..",

@@ -170,6 +170,12 @@ void hl_config_set_root(struct hl_config *cfg, const char *dir)
 		set_string(cfg, &cfg->root, dir);
 }
 
+void hl_config_set_isolate(struct hl_config *cfg, bool on)
+{
+	if (cfg)
+		cfg->isolate = on;
+}
+
 void hl_config_set_user(struct hl_config *cfg, const char *user)
 {
 	if (!cfg)

@@ -9,12 +9,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* As mount(2) has it. */
+/* As mount(2) has it. Some types are no mounts: "directory", "symlink" and "file" make such a thing
+ * in a root that is in memory. */
 struct mount_spec {
-	const char *type;   /* as in /proc/filesystems; "hostfs" is a directory of the host */
-	const char *source; /* hostfs: which directory; else the name shown in /proc/mounts */
-	const char *target; /* absolute, in the guest's tree; the name need not exist */
-	unsigned flags;     /* MOUNT_* of fs/vfs.h */
+	const char *type; /* as in /proc/filesystems; "hostfs" is a directory of the host */
+	/* hostfs: which directory; symlink, file: the text; directory: UID:GID, or "" for root's;
+	 * else the name in /proc/mounts */
+	const char *source;
+	const char *target; /* absolute, in the guest's tree; of a mount the name need not exist */
+	unsigned flags;     /* MOUNT_* of fs/vfs.h; directory, file: the mode */
 	uint64_t size;      /* most bytes of a tmpfs; 0: as many as tmpfs(5) says */
 };
 

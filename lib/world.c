@@ -9,6 +9,7 @@
 #include "cred/cred.h"
 #include "kernel/nsproxy.h"
 #include "kernel/sandbox.h"
+#include "lib/isolate.h"
 #include "lib/user.h"
 #include "lib/visitor.h"
 #include "net/policy.h"
@@ -20,25 +21,43 @@
 
 bool world_is_private(const struct hl_config *cfg)
 {
-	return cfg->root;
+	return cfg->root || cfg->isolate;
 }
 
 const char *world_contradiction(const struct hl_config *cfg)
 {
+	if (cfg->isolate && cfg->root)
+		return "--isolate has a root of its own, and --root is another";
 	if (cfg->sysroot && world_is_private(cfg))
 		return "a private root and --sysroot exclude each other";
 	return NULL;
 }
 
+/* NULL: the host's. */
+static const char *hostname_of(const struct hl_config *cfg)
+{
+	if (cfg->hostname)
+		return cfg->hostname;
+	return world_is_private(cfg) ? PRIVATE_HOSTNAME : NULL;
+}
+
+static struct mount_spec root_of(const struct hl_config *cfg)
+{
+	if (cfg->isolate)
+		return (struct mount_spec){ .type = "tmpfs", .source = "tmpfs", .target = "/" };
+	return (struct mount_spec){ .type = "hostfs",
+				    .source = cfg->root ? cfg->root : "/",
+				    .target = "/" };
+}
+
 int world_mounts(const struct hl_config *cfg, struct mount_list *out)
 {
-	const struct mount_spec root = { .type = "hostfs",
-					 .source = cfg->root ? cfg->root : "/",
-					 .target = "/" };
+	const struct mount_spec root = root_of(cfg);
+	int err = mount_list_add_standard(out, &root) ? 0 : -ENOMEM;
 
-	if (mount_list_add_standard(out, &root) && mount_list_add_sorted(out, &cfg->mounts))
-		return 0;
-	return -ENOMEM;
+	if (!err && cfg->isolate)
+		err = isolate_add(out, cfg, hostname_of(cfg));
+	return err ? err : mount_list_add_sorted(out, &cfg->mounts) ? 0 : -ENOMEM;
 }
 
 const struct net_policy *world_network(const struct hl_config *cfg)
@@ -49,12 +68,11 @@ const struct net_policy *world_network(const struct hl_config *cfg)
 void world_set_hostname(const struct hl_config *cfg, struct sandbox *sb)
 {
 	struct uts_namespace *uts = nsproxy_uts(sb->nsproxy);
-	bool private = world_is_private(cfg);
-	const char *name = cfg->hostname ? cfg->hostname : private ? PRIVATE_HOSTNAME : NULL;
+	const char *name = hostname_of(cfg);
 
 	if (name)
 		uts_set(uts, UTS_HOST, name, strlen(name));
-	if (private)
+	if (world_is_private(cfg))
 		uts_set(uts, UTS_DOMAIN, NO_DOMAIN, strlen(NO_DOMAIN));
 }
 
