@@ -24,8 +24,6 @@ struct clone_request {
 	uint64_t exit_signal;
 	gva_t stack; /* the new stack pointer; 0: the caller's */
 	gva_t tls;
-	const int32_t *set_tid; /* wished pids, innermost namespace first */
-	unsigned set_tid_size;
 };
 
 /* The new tid, or -errno. With CLONE_VFORK returns when the child gave the address space back. */

@@ -109,7 +109,7 @@ struct task {
 	_Atomic uint64_t timer_slack_ns; /* owner, and whom /proc/PID/timerslack_ns lets */
 
 	/* counters, owner writes, others may read */
-	_Atomic uint64_t syscalls, faults, exceptions, interrupts, nvcsw, nivcsw;
+	_Atomic uint64_t syscalls, faults, exceptions, interrupts;
 	/* proc_pid_io(5): bytes and calls of reading and writing */
 	_Atomic uint64_t rchar, wchar, syscr, syscw;
 	/* of the thread that runs it; 0: not made yet */

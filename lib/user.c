@@ -24,7 +24,6 @@
 struct user {
 	uid_t uid;
 	gid_t gid;
-	bool has_gid;
 	char *name, *home; /* NULL: not known */
 	gid_t *groups;
 	int nr_groups;

@@ -255,7 +255,6 @@ static void image_fill(struct exec *x, struct exec_image *out)
 
 	out->mm = x->mm;
 	out->exe = x->file;
-	out->exec_stack = x->program.exec_stack;
 	memset(out->comm, 0, sizeof out->comm);
 	strncpy(out->comm, base, sizeof out->comm - 1);
 	x->mm = NULL;

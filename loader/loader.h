@@ -47,7 +47,6 @@ struct exec_image {
 	gva_t entry, sp;   /* first instruction (the interpreter's when there is one), stack */
 	char comm[16];
 	unsigned personality_clear;
-	bool exec_stack;
 	/* Set by a failed exec_load: Linux would have noticed past its point of no return, and
 	 * killed the process. */
 	bool too_late;

@@ -26,7 +26,7 @@ $(BUILD)/tidy/%.c: %.c .clang-tidy $(BUILD)/%.c.o
 	@touch $@
 tidy: $(TIDY)
 
-.PHONY: check-calls check-pairs check-exports check-hostcalls
+.PHONY: check-calls check-pairs check-exports check-hostcalls check-fields
 check-calls: $(LIB_OBJS) $(CLI_OBJS)
 	@BUILD=$(BUILD) scripts/check-calls $^
 check-pairs: $(LIB_OBJS) $(CLI_OBJS)
@@ -35,6 +35,8 @@ check-exports: $(LIB_OBJS) $(CLI_OBJS)
 	@scripts/check-exports $^
 check-hostcalls: $(LIB_OBJS) $(CLI_OBJS)
 	@BUILD=$(BUILD) scripts/check-hostcalls $^
+check-fields: $(LIB_OBJS) $(CLI_OBJS)
+	@scripts/check-fields $(filter %.c,$(LIB_SRCS) $(CLI_SRCS)) -- $(HL_CFLAGS)
 
 lint:
 	+@MAKE='$(MAKE)' scripts/lint $(ONLY)

@@ -11,7 +11,6 @@
 
 struct hostfs {
 	struct filesystem fs;
-	struct physmem *pm;
 	const struct user_namespace *users;
 	bool contained;
 	bool whole;           /* the root is the host's own root: ".." can not lead out */

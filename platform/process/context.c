@@ -57,7 +57,6 @@ int process_context_create(struct machine *machine, struct context **out)
 		return err;
 	}
 	c->regs.rflags = RFLAGS_FIXED;
-	c->regs_known = true;
 	list_init(&c->node);
 	mutex_init(&c->clock.lock, LOCK_THREAD_CLOCK);
 	*out = (struct context *)c;
@@ -96,7 +95,6 @@ static void event_syscall(struct process_context *c, const struct seccomp_notif 
 			  struct event *ev)
 {
 	c->state = THREAD_CALLED;
-	c->regs_known = false;
 	c->result = (uint64_t)(uint32_t)n->data.nr;
 	ev->kind = EVENT_SYSCALL;
 	ev->syscall.nr = (uint32_t)n->data.nr;
@@ -223,7 +221,6 @@ int process_regs_set(struct context *context, const struct cpu_regs *in)
 		return err;
 	c->regs = *in;
 	c->regs.rflags = (in->rflags & RFLAGS_USER) | RFLAGS_FIXED;
-	c->regs_dirty = true;
 	return 0;
 }
 

@@ -96,7 +96,6 @@ void frame_load_regs(struct process_context *c, const uint64_t *args)
 	c->regs.rip = possible(c->regs.rip);
 	c->regs.fs_base = possible(args[3]);
 	c->regs.gs_base = possible(args[4]);
-	c->regs_known = true;
 }
 
 static void fp_store(struct process_context *c)
@@ -123,7 +122,7 @@ void frame_store(struct process_context *c)
 	memcpy(c->info, bases, sizeof bases);
 	if (c->fp_dirty)
 		fp_store(c);
-	c->fp_dirty = c->regs_dirty = false;
+	c->fp_dirty = false;
 }
 
 void frame_fp_load(struct process_context *c, void *buf)

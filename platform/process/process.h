@@ -155,7 +155,6 @@ struct process_machine {
 	/* pidfds of stubs that were killed and may not be gone yet, by age from next_dying on */
 	int dying[DYING_MAX];
 	unsigned next_dying;
-	struct why *start_why; /* while it starts */
 	int start_err;
 	bool started;
 	struct cond start_cond;
@@ -234,7 +233,7 @@ struct process_context {
 	uint64_t id;      /* of the pending notification */
 	uint64_t result;  /* CALLED: what rax will hold */
 	bool preempted;   /* a preempt signal is on its way */
-	bool regs_known, regs_dirty, fp_dirty;
+	bool fp_dirty;
 	struct cpu_regs regs;
 	char *fp;        /* fp_size bytes; NULL: fresh */
 	siginfo_t *info; /* REPORTED: in the monitor's view of the stack */

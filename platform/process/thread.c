@@ -352,7 +352,6 @@ int stub_thread_start(struct process_context *c, struct process_space *s)
 	else
 		stub_thread_inherit(c);
 	c->regs = regs;
-	c->regs_dirty = true;
 	c->fp_dirty = c->fp != NULL;
 	return err;
 }
