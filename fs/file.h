@@ -46,6 +46,9 @@ struct file_ops {
 	 * moved, or -EFAULT if nothing was. -EPIPE: the system call layer raises SIGPIPE. */
 	ssize_t (*read)(struct file *f, struct caller *c, struct uio *u, int64_t *pos);
 	ssize_t (*write)(struct file *f, struct caller *c, struct uio *u, int64_t *pos);
+	/* The part of an open(2) by name that waits for who opens the other end (fifo(7)). -EINTR:
+	 * it was interrupted, and may be called again. NULL: there is nothing to wait for. */
+	int (*meet)(struct file *f, struct caller *c);
 	/* NULL: -ESPIPE */
 	int64_t (*lseek)(struct file *f, struct caller *c, int64_t off, int whence);
 	bool no_splice_read, no_splice_write; /* splice(2) and sendfile(2) give -EINVAL */

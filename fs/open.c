@@ -316,17 +316,9 @@ static int open_tmpfile(struct path *dir, struct caller *c, int flags, mode_t mo
 	if (!err)
 		file_set_place(f, dir);
 	path_put(dir);
-	if (err)
-		return err;
-	if (file_writable(f))
-		err = file_count_writer(f, c->fs->vfs->writers);
-	if (err) {
-		file_put(f);
-		return err;
-	}
-	notify_opened(f);
-	*out = f;
-	return 0;
+	if (!err)
+		*out = f;
+	return err;
 }
 
 static unsigned open_walk_flags(int flags)
@@ -359,17 +351,6 @@ static int truncate_opened(struct file *f, struct caller *c)
 	return err;
 }
 
-static int begin_use(struct file *f, struct caller *c, bool truncate)
-{
-	bool regular = is_regular(f);
-	int err = regular && file_writable(f) ? file_count_writer(f, c->fs->vfs->writers) : 0;
-
-	if (err)
-		return err;
-	notify_opened(f);
-	return regular && truncate ? truncate_opened(f, c) : 0;
-}
-
 #define O_LARGEFILE_BIT 0100000 /* F_GETFL of a 64-bit program always shows it */
 
 /* What F_GETFL may show of what was asked. */
@@ -390,8 +371,8 @@ static int check_flags(int flags)
 	return (flags & O_CREAT) && (flags & O_DIRECTORY) ? -EINVAL : 0;
 }
 
-int vfs_open(struct caller *c, const struct path *start, const char *name, int flags, mode_t mode,
-	     unsigned walk_flags, struct file **out)
+int vfs_open_begin(struct caller *c, const struct path *start, const char *name, int flags,
+		   mode_t mode, unsigned walk_flags, struct file **out)
 {
 	/* An open that may not write leaves it to the file system. */
 	bool truncate = flags & O_TRUNC && (flags & O_ACCMODE) != O_RDONLY;
@@ -418,10 +399,37 @@ int vfs_open(struct caller *c, const struct path *start, const char *name, int f
 		return err;
 	a.file->flags = (unsigned)kept_flags(flags) | O_LARGEFILE_BIT;
 	a.file->created = a.created;
-	err = begin_use(a.file, c, flags & O_TRUNC && !a.created);
+	*out = a.file;
+	return 0;
+}
+
+int vfs_open_end(struct file *f, struct caller *c, int flags)
+{
+	bool regular = is_regular(f), truncates = flags & O_TRUNC && !f->created;
+
+	if (flags & O_PATH)
+		return 0;
+	int err = f->ops->meet ? f->ops->meet(f, c) : 0;
+	if (!err && regular && file_writable(f))
+		err = file_count_writer(f, c->fs->vfs->writers);
 	if (err)
-		file_put(a.file);
+		return err;
+	notify_opened(f);
+	return regular && truncates && (flags & O_TMPFILE) != O_TMPFILE ? truncate_opened(f, c) : 0;
+}
+
+int vfs_open(struct caller *c, const struct path *start, const char *name, int flags, mode_t mode,
+	     unsigned walk_flags, struct file **out)
+{
+	struct file *f;
+	int err = vfs_open_begin(c, start, name, flags, mode, walk_flags, &f);
+
+	if (err)
+		return err;
+	err = vfs_open_end(f, c, flags);
+	if (err)
+		file_put(f);
 	else
-		*out = a.file;
+		*out = f;
 	return err;
 }

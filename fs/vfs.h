@@ -360,6 +360,11 @@ void mount_getattr(const struct mount *m, bool root, unsigned mask, struct statx
  * O_TMPFILE, mounts that are read-only... */
 int vfs_open(struct caller *c, const struct path *start, const char *name, int flags, mode_t mode,
 	     unsigned walk_flags, struct file **out);
+/* Its two halves: what makes the file, and what waits, perhaps long, for who opens the other end of
+ * it. After -EINTR the second may be called again with the file, as if it had never stopped. */
+int vfs_open_begin(struct caller *c, const struct path *start, const char *name, int flags,
+		   mode_t mode, unsigned walk_flags, struct file **out);
+int vfs_open_end(struct file *f, struct caller *c, int flags);
 /* For execve(2): a regular file that `c` may execute but not read. */
 int vfs_open_unreadable(struct caller *c, const struct path *start, const char *name,
 			unsigned walk_flags, struct file **out);

@@ -84,6 +84,8 @@ void resume_end(struct task *t)
 	if (r->scm)
 		scm_release(r->scm);
 	free(r->scm);
+	if (r->opening)
+		file_put(r->opening);
 	if (r->files) {
 		for (unsigned i = 0; i < r->nr_files; i++)
 			file_put(r->files[i]);

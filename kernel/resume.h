@@ -14,6 +14,8 @@
  * - A call looks its files up with task_fd() and puts them with task_fd_put(), so that the second
  *   time it gets the same ones. The descriptors that a message carries are kept with the message
  *   (send_header() in sys/sockmsg.c).
+ * - An open keeps the file that it has made, and goes on waiting for the other end of it
+ *   (sys/open.c).
  * - A temporary signal mask stays in force (signal_set_temporary_mask()).
  * - What others may do to the sleeper must not get lost: a futex waiter stays queued
  *   (kernel/futex.c), a parent that waits for its vfork child keeps it (kernel/fork.c).
@@ -39,6 +41,7 @@ struct resume {
 	unsigned nr_files, next_file;
 	struct scm
 	    *scm; /* sendmsg: what goes with the message it is at; owned, NULL: not read yet */
+	struct file *opening; /* open: a reference; NULL: it has not been found yet */
 };
 
 /* An open file for as long as the call lasts; as fd_get() and fd_get_path(). */

@@ -24,9 +24,19 @@
 
 static int64_t open_at(struct task *t, struct at *at, int flags, mode_t mode, unsigned walk_flags)
 {
-	struct file *f;
-	int err = vfs_open(&at->c, at->start, at->name, flags, mode, walk_flags, &f);
+	struct file *f = t->resume.opening;
+	int err = 0;
 
+	t->resume.opening = NULL;
+	if (!f)
+		err = vfs_open_begin(&at->c, at->start, at->name, flags, mode, walk_flags, &f);
+	if (!err) {
+		err = vfs_open_end(f, &at->c, flags);
+		if (err == -EINTR && t->sleeper.gave_up)
+			t->resume.opening = f;
+		else if (err)
+			file_put(f);
+	}
 	if (err)
 		return err == -EINTR ? -ERESTARTSYS : err;
 	if (hostfs_file_fd(f) >= t->sb->files_max) {

@@ -125,6 +125,8 @@ bool hostfs_seen_is(struct hostfs_seen *s, const char *path, size_t len, const s
 int hostfs_file_new(struct hostfs *h, struct caller *c, int fd, int flags, const char *name,
 		    size_t len, struct file **out);
 int hostfs_open(struct inode *i, struct caller *c, struct dentry *d, int flags, struct file **out);
+/* file_ops.meet of streams, those that are no FIFOs included. */
+int hostfs_fifo_meet(struct file *f, struct caller *c);
 int hostfs_create_file(struct inode *dir, struct caller *c, const char *name, int flags,
 		       mode_t mode, struct file **out, bool *created);
 int hostfs_tmpfile(struct inode *dir, struct caller *c, int flags, mode_t mode, struct file **out);

@@ -56,6 +56,9 @@ static int watch_opens(int fd)
 	return watch;
 }
 
+/* What an open of a file that has been found keeps of the flags. */
+#define FLAGS_REOPENED (O_ACCMODE | O_TRUNC | O_APPEND | O_DIRECT | O_SYNC | O_DSYNC | O_NOATIME)
+
 #define FIFO_LOOK_NS 20000000 /* how often to look where opens cannot be watched */
 
 /* fifo(7): an open for reading waits for a writer. `fd` is open without waiting and so has let a
@@ -82,17 +85,52 @@ static int fifo_wait_writer(struct caller *c, int fd)
 	return err < 0 && err != -ETIMEDOUT ? err : 0;
 }
 
-static int fifo_file(struct dentry *d, struct caller *c, int flags, struct file **out)
+/* An open for writing that waits for a reader; -errno or a descriptor. */
+static int fifo_wait_reader(struct inode *i, struct caller *c, int flags)
 {
-	bool waits = (flags & O_ACCMODE) == O_RDONLY && !(flags & O_NONBLOCK);
-	int err = waits ? fifo_wait_writer(c, hostfs_inode(d->inode)->fd) : 0;
+	char name[FDPATH_NAME];
+	int err = hostfs_act_as(c), kept = (flags & FLAGS_REOPENED) | O_CLOEXEC;
 
-	if (err) {
-		dentry_put(d);
+	if (err || fdpath_dir() < 0)
+		return err ? err : -EIO;
+	fdpath_name(hostfs_fd(i), name);
+	int fd = (int)sleeper_call(c->sleeper, SYS_openat, fdpath_dir(), (long)name, kept, 0, 0, 0);
+	if (fd != -EINTR)
+		return fd;
+	/* The reader may have come before the signal. */
+	fd = (int)host_call(SYS_openat, fdpath_dir(), name, kept | O_NONBLOCK);
+	return fd == -ENXIO ? -EINTR : fd;
+}
+
+/* Until then the file of an open for writing has nothing but the place (hostfs_open()). */
+static int fifo_open_writer(struct file *f, struct caller *c)
+{
+	struct dentry *place = f->path.dentry, *opened;
+	int fd = fifo_wait_reader(place->inode, c, (int)f->flags);
+
+	if (fd < 0)
+		return fd;
+	int err = hostfs_dentry_of_fd(hostfs_of(place->inode), fd, place->name, strlen(place->name),
+				      &opened);
+	if (err)
 		return err;
-	}
-	err = hostfs_stream_new(d, flags, out);
-	return err ? err : stream_own(*out);
+	f->path.dentry = opened;
+	dentry_put(place);
+	return 0;
+}
+
+int hostfs_fifo_meet(struct file *f, struct caller *c)
+{
+	struct inode *i = file_inode(f);
+	int err = 0;
+
+	if (!S_ISFIFO(i->type))
+		return 0;
+	if (!(f->flags & O_NONBLOCK) && (f->flags & O_ACCMODE) == O_RDONLY)
+		err = fifo_wait_writer(c, hostfs_fd(i));
+	else if (fcntl(hostfs_fd(i), F_GETFL) & O_PATH)
+		err = fifo_open_writer(f, c);
+	return err ? err : stream_own(f);
 }
 
 /* What the host cut (O_TRUNC by an open that can not write) is cut for the mappings of the file,
@@ -115,34 +153,20 @@ int hostfs_file_new(struct hostfs *h, struct caller *c, int fd, int flags, const
 	switch (d->inode->type) {
 	case S_IFREG: return regular_file(h, d, flags, out);
 	case S_IFDIR: return file_of_dentry(d, &hostfs_dir_ops, flags, out);
-	case S_IFIFO: return fifo_file(d, c, flags, out);
+	case S_IFIFO: return hostfs_stream_new(d, flags, out); /* and then hostfs_fifo_meet() */
 	}
 	dentry_put(d);
 	return -ENODEV; /* never the host's devices: fs/device.h */
 }
 
 /* Opens what a walk has found once more, to use it. */
-static int reopen(struct inode *i, struct caller *c, int flags)
+static int reopen(struct inode *i, int flags)
 {
-	char name[FDPATH_NAME];
-	int kept =
-	    flags & (O_ACCMODE | O_TRUNC | O_APPEND | O_DIRECT | O_SYNC | O_DSYNC | O_NOATIME);
+	int kept = flags & FLAGS_REOPENED;
 
 	if (S_ISDIR(i->type))
 		return beneath_open(hostfs_fd(i), ".", kept | O_DIRECTORY, 0);
-	if (fdpath_dir() < 0)
-		return -EIO;
-	fdpath_name(hostfs_fd(i), name);
-	if (!S_ISFIFO(i->type) || (flags & O_ACCMODE) == O_RDONLY)
-		return fdpath_reopen(hostfs_fd(i), kept | O_NONBLOCK);
-	/* Waits for a reader. */
-	kept |= O_CLOEXEC | (flags & O_NONBLOCK);
-	int fd = (int)sleeper_call(c->sleeper, SYS_openat, fdpath_dir(), (long)name, kept, 0, 0, 0);
-	if (fd != -EINTR)
-		return fd;
-	/* The reader may have come before the signal. */
-	fd = (int)host_call(SYS_openat, fdpath_dir(), name, kept | O_NONBLOCK);
-	return fd == -ENXIO ? -EINTR : fd;
+	return fdpath_dir() < 0 ? -EIO : fdpath_reopen(hostfs_fd(i), kept | O_NONBLOCK);
 }
 
 /* What access an open asks for, as access(2) has it. */
@@ -165,6 +189,7 @@ static int open_own_fifo(struct inode *i, struct caller *c, int flags, struct fi
 
 int hostfs_open(struct inode *i, struct caller *c, struct dentry *d, int flags, struct file **out)
 {
+	bool waits = (flags & O_ACCMODE) == O_WRONLY && !(flags & O_NONBLOCK);
 	int err = hostfs_granted(i, access_mask(flags));
 	if (!err)
 		err = hostfs_act_as(c);
@@ -172,7 +197,9 @@ int hostfs_open(struct inode *i, struct caller *c, struct dentry *d, int flags, 
 		return err;
 	if (S_ISFIFO(i->type) && i->fs->root && hostfs_of(i)->contained)
 		return open_own_fifo(i, c, flags, out);
-	int fd = reopen(i, c, flags);
+	if (S_ISFIFO(i->type) && waits)
+		return hostfs_stream_new(dentry_get(d), flags, out);
+	int fd = reopen(i, flags);
 	if (fd < 0)
 		return fd;
 	return hostfs_file_new(hostfs_of(i), c, fd, flags, d->name, strlen(d->name), out);

@@ -299,6 +299,7 @@ static const struct file_ops stream_ops = {
 	.fasync = true,
 	.read = stream_read,
 	.write = stream_write,
+	.meet = hostfs_fifo_meet,
 	.lseek = stream_lseek,
 	.poll = stream_poll,
 	.ioctl = stream_ioctl,

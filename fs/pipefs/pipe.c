@@ -566,12 +566,13 @@ static int fifo_wait_partner(struct pipe_file *pf, struct caller *c, struct wait
 	return err;
 }
 
-/* The part of a FIFO's open that depends on who else has it open. */
-static int fifo_meet(struct pipe_file *pf, struct caller *c)
+/* A FIFO's alone: a pipe without a name waits for nobody. */
+static int fifo_meet(struct file *f, struct caller *c)
 {
+	struct pipe_file *pf = pipe_file(f);
 	struct pipe *p = pf->pipe;
 
-	if (pf->partner)
+	if (pf->partner || !p->fifo)
 		return 0;
 	if (!file_readable(&pf->file))
 		return fifo_wait_partner(pf, c, &p->writable, &p->readers_ever);
@@ -626,15 +627,9 @@ int fifo_open(struct fifo *ff, struct caller *c, int flags, struct file **out)
 	if ((flags & O_ACCMODE) == O_WRONLY && (flags & O_NONBLOCK) && !fifo_has_reader(ff))
 		return -ENXIO;
 	int err = fifo_attach(ff, c, flags, &pf);
-	if (err)
-		return err;
-	err = fifo_meet(pf, c);
-	if (err) {
-		file_put(&pf->file);
-		return err;
-	}
-	*out = &pf->file;
-	return 0;
+	if (!err)
+		*out = &pf->file;
+	return err;
 }
 
 /* Size */
@@ -871,6 +866,7 @@ static const struct file_ops pipe_ops = {
 	.fasync = true,
 	.read = pipe_read,
 	.write = pipe_write,
+	.meet = fifo_meet,
 	.poll = pipe_poll,
 	.ioctl = pipe_ioctl,
 	.getattr = pipe_getattr,

@@ -502,6 +502,100 @@ CASE(fifo_of_closed_directory)
 	}
 }
 
+struct paused_open {
+	const char *name;
+	int flags;
+	_Atomic pid_t tid;
+	int result;
+};
+
+static void *open_it(void *arg)
+{
+	struct paused_open *o = arg;
+
+	o->tid = gettid();
+	o->result = open(o->name, o->flags);
+	if (o->result < 0)
+		o->result = -errno;
+	return NULL;
+}
+
+/* What an open that sleeps has looked up stays what it opens, wherever names lead by then. */
+static void opens_what_it_found(const char *dir, int flags)
+{
+	struct stat opened, there;
+
+	NEED(chdir(dir));
+	NEED(mkfifo("p", 0644));
+	NEED(symlink("p", "link"));
+	NEED(mkdir("elsewhere", 0755));
+	for (int round = 0; round < 10; round++) {
+		struct paused_open o = { .name = round % 2 ? "link" : "p", .flags = flags };
+		pthread_t t;
+
+		NEED(-pthread_create(&t, NULL, open_it, &o));
+		while (!o.tid || state_of_thread(o.tid) != 'S')
+			sched_yield();
+		NEED(chdir("elsewhere"));
+		NEED(rename("../p", "../moved"));
+		NEED(unlink("../link"));
+		for (int looks = 0; looks < 100; looks++)
+			state_of_thread(o.tid);
+		NEED(mkfifo("../p", 0644));
+		NEED(symlink("elsewhere", "../link"));
+		int other = (int)NEED(
+		    open("../moved", flags == O_RDONLY ? O_WRONLY : O_RDONLY | O_NONBLOCK));
+		pthread_join(t, NULL);
+		if (o.result < 0) {
+			say("%d\n", o.result);
+			_exit(1);
+		}
+		NEED(fstat(o.result, &opened));
+		NEED(stat("../moved", &there));
+		say("%d\n", opened.st_ino == there.st_ino);
+		close(o.result);
+		close(other);
+		NEED(chdir(".."));
+		NEED(unlink("moved"));
+		NEED(unlink("link"));
+		NEED(symlink("p", "link"));
+	}
+}
+
+CASE(fifo_of_left_directory)
+{
+	NEED(mkdir("d", 0755));
+	opens_what_it_found("d", O_RDONLY);
+}
+
+CASE(fifo_of_left_directory_writer)
+{
+	NEED(mkdir("d", 0755));
+	opens_what_it_found("d", O_WRONLY);
+}
+
+static void in_memory(int flags)
+{
+	char dir[] = "/dev/shm/open-XXXXXX";
+
+	NEED(mkdtemp(dir) ? 0 : -1);
+	opens_what_it_found(dir, flags);
+	NEED(unlink("p"));
+	NEED(unlink("link"));
+	NEED(rmdir("elsewhere"));
+	NEED(rmdir(dir));
+}
+
+CASE(fifo_of_left_directory_in_memory)
+{
+	in_memory(O_RDONLY);
+}
+
+CASE(fifo_of_left_directory_in_memory_writer)
+{
+	in_memory(O_WRONLY);
+}
+
 CASE(creat_and_close_on_exec)
 {
 	V(fcntl((int)R(creat("f", 0644)), F_GETFD));
