@@ -81,9 +81,9 @@ void resume_end(struct task *t)
 	t->sleeper.again = false;
 	futex_resume_end(t);
 	vfork_resume_end(t);
-	if (r->scm)
-		scm_release(r->scm);
-	free(r->scm);
+	if (r->message)
+		scm_release(&r->message->scm);
+	free(r->message);
 	if (r->opening)
 		file_put(r->opening);
 	if (r->files) {

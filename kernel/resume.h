@@ -29,7 +29,7 @@
 #include <stdint.h>
 
 struct file;
-struct scm;
+struct socket_msg;
 struct task;
 
 /* Empty but for a call that gave up. Owner only. */
@@ -39,8 +39,9 @@ struct resume {
 	uint64_t deadline;   /* recvmmsg: of all of them together; or in CPU time (sys/sleep.c) */
 	struct file **files; /* those it has looked up, in that order; references */
 	unsigned nr_files, next_file;
-	struct scm
-	    *scm; /* sendmsg: what goes with the message it is at; owned, NULL: not read yet */
+	/* of the message it is at: what goes with it, or came with its first part (sys/sockmsg.c);
+	 * owned, NULL: not read yet */
+	struct socket_msg *message;
 	struct file *opening; /* open: a reference; NULL: it has not been found yet */
 };
 

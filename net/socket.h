@@ -47,6 +47,7 @@ struct socket_msg {
 	unsigned flags;     /* MSG_* of the call; MSG_DONTWAIT also for O_NONBLOCK */
 	unsigned out_flags; /* receive: MSG_TRUNC, MSG_EOR, MSG_CTRUNC */
 	bool no_message;    /* receive: the end came instead of one, and nothing goes with that */
+	bool begun;         /* receive: name and scm are of a part that came before a freeze */
 	struct scm scm;     /* send: files are taken when they go out */
 	/* Control messages in the host's layout, of families that have them from the host. Send: as
 	 * the guest gave them; receive: room, and then what came. NULL: none. */

@@ -83,6 +83,7 @@ static void receive_begin(struct receive *r, struct unix_sock *u, struct caller 
 {
 	*r = (struct receive){ .u = u, .sm = sm, .deadline = socket_deadline(c, u->sk.rcvtimeo) };
 	r->before = c->done;
+	r->begun = sm->begun;
 	list_init(&r->done);
 	waiter_init(&r->w, c->sleeper);
 	receive_lock(r);
@@ -215,7 +216,7 @@ static ssize_t stream_recv(struct unix_sock *u, struct caller *c, struct socket_
 	receive_begin(&r, u, c, sm);
 	int err = u->state == UNIX_ESTABLISHED ? stream_receive(&r) : -EINVAL;
 	receive_end(&r);
-	if (!r.copied)
+	if (!r.copied && !r.before)
 		/* the end of a stream comes from nobody: with zeros, as Linux gives it */
 		sm->scm.has_cred = true;
 	return r.copied ? (ssize_t)r.copied : err;

@@ -239,8 +239,8 @@ SYSCALL_DEFINE(sendto)
 
 SYSCALL_DEFINE(recvfrom)
 {
-	struct caller c = task_caller(t);
 	struct socket_msg m = { 0 };
+	bool over = false;
 	struct socket *s;
 	struct uio u;
 
@@ -254,14 +254,11 @@ SYSCALL_DEFINE(recvfrom)
 		transfer_begin(t, &u, NULL);
 		m.uio = &u;
 		m.flags = io_flags(s, a[3]);
-		r = s->ops->recvmsg(s, &c, &m);
+		r = receive_part(t, s, &m, &over);
 		scm_release(&m.scm);
 	}
-	if (r >= 0 && a[4] && !t->sleeper.gave_up) {
-		int err = put_sockaddr(t, &m.name, m.name_len, GVA(a[4]), GVA(a[5]));
-		r = err ?: r;
-	}
-	r = socket_result(t, s, r, s->rcvtimeo, a[3]);
+	int err = over && a[4] ? put_sockaddr(t, &m.name, m.name_len, GVA(a[4]), GVA(a[5])) : 0;
+	r = receive_result(t, s, r, err, a[3]);
 	put_socket(t, s);
 	return r;
 }

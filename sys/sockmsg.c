@@ -192,29 +192,32 @@ static unsigned with_nonblock(const struct socket *s, unsigned flags)
 	return s->file.flags & O_NONBLOCK ? flags | MSG_DONTWAIT : flags;
 }
 
-/* What goes with the message: as the guest says, or what a call that was frozen has read. */
-static int begin_scm(struct task *t, const struct socket *s, struct socket_msg *m,
-		     const struct msghdr *h)
+/* Takes over what a call that is made again has kept of its message; false: nothing. */
+static bool take_kept(struct task *t, struct socket_msg *m)
 {
-	if (!t->resume.scm)
-		return get_control(t, s, m, GVA(h->msg_control), h->msg_controllen);
-	m->scm = *t->resume.scm;
-	free(t->resume.scm);
-	t->resume.scm = NULL;
-	return 0;
+	struct socket_msg *kept = t->resume.message;
+
+	if (!kept)
+		return false;
+	m->name = kept->name;
+	m->name_len = kept->name_len;
+	m->scm = kept->scm;
+	free(kept);
+	t->resume.message = NULL;
+	return true;
 }
 
-/* Keeps it for a call that is frozen; without memory for that it is read again. */
-static void end_scm(struct task *t, const struct socket *s, struct socket_msg *m, int64_t r)
+/* Keeps name and scm for a call that will be made again. Without memory for that they are lost:
+ * what is sent is read again. */
+static void keep(struct task *t, const struct socket *s, struct socket_msg *m)
 {
-	if (s->family == AF_UNIX && resume_wanted(t, r)) {
-		t->resume.scm = malloc(sizeof m->scm);
-		if (t->resume.scm) {
-			*t->resume.scm = m->scm;
-			return;
-		}
-	}
-	scm_release(&m->scm);
+	struct socket_msg *kept = s->family == AF_UNIX ? malloc(sizeof *kept) : NULL;
+
+	if (!kept)
+		return;
+	*kept = *m;
+	m->scm = (struct scm){ 0 };
+	t->resume.message = kept;
 }
 
 int64_t send_header(struct task *t, struct socket *s, gva_t addr, unsigned flags)
@@ -226,14 +229,16 @@ int64_t send_header(struct task *t, struct socket *s, gva_t addr, unsigned flags
 	int64_t r = get_header(t, addr, &hd);
 	if (!r && hd.h.msg_namelen)
 		r = get_sockaddr(t, GVA(hd.h.msg_name), hd.h.msg_namelen, &m.name);
-	if (!r && !c.done) /* it went with the first part */
-		r = begin_scm(t, s, &m, &hd.h);
+	if (!r && !c.done && !take_kept(t, &m)) /* else it went with the first part */
+		r = get_control(t, s, &m, GVA(hd.h.msg_control), hd.h.msg_controllen);
 	if (!r) {
 		m.name_len = hd.h.msg_namelen;
 		m.uio = &hd.uio;
 		r = s->ops->sendmsg(s, &c, &m);
 	}
-	end_scm(t, s, &m, r);
+	if (resume_wanted(t, r))
+		keep(t, s, &m);
+	scm_release(&m.scm);
 	free(m.control);
 	free_header(&hd);
 	return socket_result(t, s, r, s->sndtimeo, flags);
@@ -399,25 +404,44 @@ static int make_control_room(struct socket_msg *m, const struct msghdr *h)
 	return m->control ? 0 : -ENOBUFS;
 }
 
+int64_t receive_part(struct task *t, struct socket *s, struct socket_msg *m, bool *over)
+{
+	struct caller c = task_caller(t);
+
+	m->begun = c.done && take_kept(t, m);
+	int64_t r = s->ops->recvmsg(s, &c, m);
+	bool some = r >= 0 || c.done, again = t->sleeper.gave_up && (r > 0 || resume_wanted(t, r));
+	if (some && again)
+		keep(t, s, m);
+	*over = some && !again;
+	return r;
+}
+
+int64_t receive_result(struct task *t, const struct socket *s, int64_t r, int err, unsigned flags)
+{
+	if (err)
+		t->resume.done = 0;
+	return socket_result(t, s, err ? err : r, s->rcvtimeo, flags);
+}
+
 int64_t receive_header(struct task *t, struct socket *s, gva_t addr, unsigned flags)
 {
 	struct socket_msg m = { .flags = with_nonblock(s, flags) };
-	struct caller c = task_caller(t);
+	bool over = false;
 	struct header hd;
+	int err = 0;
 
 	int64_t r = get_header(t, addr, &hd);
 	if (!r && s->family != AF_UNIX)
 		r = make_control_room(&m, &hd.h);
 	if (!r) {
 		m.uio = &hd.uio;
-		r = s->ops->recvmsg(s, &c, &m);
+		r = receive_part(t, s, &m, &over);
 	}
-	if (r >= 0 && !t->sleeper.gave_up) {
-		int err = put_received(t, s, addr, &hd, &m);
-		r = err ?: r;
-	}
+	if (over)
+		err = put_received(t, s, addr, &hd, &m);
 	scm_release(&m.scm);
 	free(m.control);
 	free_header(&hd);
-	return socket_result(t, s, r, s->rcvtimeo, flags);
+	return receive_result(t, s, r, err, flags);
 }

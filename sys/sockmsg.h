@@ -16,6 +16,12 @@ int put_sockaddr(struct task *t, const struct sockaddr_storage *name, int len, g
 /* sendmsg and recvmsg of the message header at `addr`. */
 int64_t send_header(struct task *t, struct socket *s, gva_t addr, unsigned flags);
 int64_t receive_header(struct task *t, struct socket *s, gva_t addr, unsigned flags);
+/* Receives into m->uio, from where a call that was frozen had got to. *over: something has come and
+ * nothing more will, so that what goes with it can be written. */
+int64_t receive_part(struct task *t, struct socket *s, struct socket_msg *m, bool *over);
+/* The system call's result of a receive whose bytes are `r`; `err`: what goes with them could not
+ * be written. */
+int64_t receive_result(struct task *t, const struct socket *s, int64_t r, int err, unsigned flags);
 /* The system call's result of a send or receive: SIGPIPE, restart. */
 int64_t socket_result(struct task *t, const struct socket *s, int64_t r, uint64_t timeo,
 		      unsigned flags);

@@ -618,6 +618,142 @@ CASE(credentials_at_end)
 	}
 }
 
+/* A receive that waits for all of it, in a thread of its own. */
+struct receiving {
+	_Atomic pid_t tid;
+	ssize_t n;
+	struct msghdr m;
+	struct sockaddr_un name;
+	union {
+		struct cmsghdr h;
+		char room[CMSG_SPACE(sizeof(struct ucred))];
+	} control;
+	char b[8];
+};
+
+static void *receive_all(void *arg)
+{
+	struct receiving *r = arg;
+	struct iovec v = { r->b, sizeof(r->b) };
+
+	r->m = (struct msghdr){ .msg_name = &r->name,
+				.msg_namelen = sizeof(r->name),
+				.msg_iov = &v,
+				.msg_iovlen = 1,
+				.msg_control = &r->control,
+				.msg_controllen = sizeof(r->control) };
+	r->tid = gettid();
+	r->n = recvmsg(s[1], &r->m, MSG_WAITALL);
+	return NULL;
+}
+
+static pid_t send_from_child(const char *text)
+{
+	pid_t pid = (pid_t)NEED(fork());
+
+	if (pid == 0)
+		_exit(write(s[0], text, strlen(text)) != (ssize_t)strlen(text));
+	NEED(waitpid(pid, NULL, 0));
+	return pid;
+}
+
+/* Half of it has been received, and the thread sleeps. */
+static void until_half_is_there(struct receiving *r)
+{
+	int left = 1;
+
+	while (left || !r->tid || state_of_thread(r->tid) != 'S') {
+		NEED(ioctl(s[1], FIONREAD, &left));
+		sched_yield();
+	}
+	for (int looks = 0; looks < 100; looks++)
+		state_of_thread(r->tid);
+}
+
+static void connect_named(void)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX, .sun_path = "server" },
+			   b = { .sun_family = AF_UNIX, .sun_path = "client" };
+	int on = 1, l = (int)NEED(socket(AF_UNIX, SOCK_STREAM, 0));
+
+	s[0] = (int)NEED(socket(AF_UNIX, SOCK_STREAM, 0));
+	NEED(bind(l, (void *)&a, sizeof(a)));
+	NEED(listen(l, 1));
+	NEED(bind(s[0], (void *)&b, sizeof(b)));
+	NEED(connect(s[0], (void *)&a, sizeof(a)));
+	s[1] = (int)NEED(accept(l, NULL, NULL));
+	NEED(setsockopt(s[1], SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)));
+	close(l);
+	NEED(unlink("server"));
+	NEED(unlink("client"));
+}
+
+static void say_received(struct receiving *r, pid_t sender)
+{
+	struct ucred u;
+
+	memcpy(&u, CMSG_DATA(&r->control.h), sizeof(u));
+	say("%zd bytes, name %u %s, control %zu of the sender: %d, flags %x\n", r->n,
+	    r->m.msg_namelen, r->name.sun_path, r->m.msg_controllen, u.pid == sender,
+	    r->m.msg_flags);
+}
+
+/* What came first says whom it is from, and ends before what another one sent. */
+CASE(all_of_two_senders)
+{
+	for (int round = 0; round < 10; round++) {
+		struct receiving r = { 0 };
+		pthread_t t;
+		char rest[8];
+
+		connect_named();
+		pid_t first = send_from_child("abcd");
+		NEED(-pthread_create(&t, NULL, receive_all, &r));
+		until_half_is_there(&r);
+		send_from_child("efgh");
+		pthread_join(t, NULL);
+		say_received(&r, first);
+		R(recv(s[1], rest, sizeof(rest), MSG_DONTWAIT));
+		close(s[0]);
+		close(s[1]);
+	}
+}
+
+/* And so it does when nothing follows. */
+CASE(all_of_one_who_leaves)
+{
+	for (int round = 0; round < 10; round++) {
+		struct receiving r = { 0 };
+		pthread_t t;
+
+		connect_named();
+		pid_t first = send_from_child("abcd");
+		NEED(-pthread_create(&t, NULL, receive_all, &r));
+		until_half_is_there(&r);
+		close(s[0]);
+		pthread_join(t, NULL);
+		say_received(&r, first);
+		close(s[1]);
+	}
+}
+
+/* And when an error does. */
+CASE(all_within_time)
+{
+	for (int round = 0; round < 3; round++) {
+		struct timeval patience = { .tv_usec = 200000 };
+		struct receiving r = { 0 };
+
+		connect_named();
+		NEED(setsockopt(s[1], SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)));
+		pid_t first = send_from_child("abcd");
+		receive_all(&r);
+		say_received(&r, first);
+		close(s[0]);
+		close(s[1]);
+	}
+}
+
 CASE(peer_credentials)
 {
 	struct ucred u = { 0 };
