@@ -15,6 +15,7 @@ void waitqueue_init(struct waitqueue *q)
 {
 	mutex_init(&q->lock, LOCK_WAITQUEUE);
 	list_init(&q->waiters);
+	q->places = 0;
 }
 
 void waitqueue_destroy(struct waitqueue *q)
@@ -28,6 +29,30 @@ void waiter_init(struct waiter *w, struct sleeper *s)
 	list_init(&w->node);
 }
 
+/* In the order in which they came, or the reverse of it, however they came back from a freeze. */
+static void add_exclusive(struct waitqueue *q, struct waiter *w)
+{
+	struct sleeper *s = w->sleeper;
+	struct waiter *o;
+
+	w->place = ++q->places;
+	if (s && s->left == q) {
+		w->place = s->left_place;
+		s->left = NULL;
+	}
+	if (w->newest_first) {
+		list_for_each (o, &q->waiters, node)
+			if (o->exclusive && o->place < w->place)
+				break;
+		list_add_tail(&o->node, &w->node);
+	} else {
+		o = container_of(q->waiters.prev, struct waiter, node);
+		while (&o->node != &q->waiters && o->place > w->place)
+			o = container_of(o->node.prev, struct waiter, node);
+		list_add(&o->node, &w->node);
+	}
+}
+
 void waitqueue_add(struct waitqueue *q, struct waiter *w)
 {
 	if (w->sleeper)
@@ -35,7 +60,7 @@ void waitqueue_add(struct waitqueue *q, struct waiter *w)
 	mutex_lock(&q->lock);
 	w->queue = q;
 	if (w->exclusive)
-		list_add_tail(&q->waiters, &w->node);
+		add_exclusive(q, w);
 	else
 		list_add(&q->waiters, &w->node);
 	mutex_unlock(&q->lock);
@@ -51,16 +76,23 @@ void waitqueue_remove(struct waiter *w)
 	list_del(&w->node);
 	w->queue = NULL;
 	mutex_unlock(&q->lock);
-	if (w->sleeper)
-		w->sleeper->nr_waiters--;
+	struct sleeper *s = w->sleeper;
+	if (!s)
+		return;
+	s->nr_waiters--;
+	if (w->exclusive && s->gave_up) {
+		s->left = q;
+		s->left_place = w->place;
+	}
 }
 
 static bool waiter_wake(struct waiter *w, unsigned events)
 {
 	if (w->wake)
 		return w->wake(w, events);
+	bool news = !atomic_exchange(&w->woken, true);
 	sleeper_wake(w->sleeper);
-	return true;
+	return news;
 }
 
 int waitqueue_wake(struct waitqueue *q, unsigned events, int nr)
@@ -194,6 +226,16 @@ int sleeper_wait_killable(struct sleeper *s)
 	kick_wait(&s->kick, CLOCK_MONOTONIC, UINT64_MAX);
 	sleep_over(s);
 	return 0;
+}
+
+int waiter_sleep(struct waiter *w, uint64_t deadline)
+{
+	int err;
+
+	do
+		err = sleeper_wait(w->sleeper, deadline);
+	while (!err && w->exclusive && !atomic_load(&w->woken));
+	return err;
 }
 
 void sleeper_pause(struct sleeper *s)

@@ -75,6 +75,10 @@ struct sleeper {
 	bool again;     /* the call was made before and gave up, and no time was asked for yet */
 	uint64_t since; /* when the call last asked for a deadline; 0: it did not */
 	unsigned nr_waiters; /* of this sleeper's on wait queues */
+	/* The place among the exclusive waiters of a queue that it left for a freeze, to have it
+	 * again when the call is made again; NULL: none. */
+	const struct waitqueue *left;
+	uint64_t left_place;
 	/* set by freezer_enter and freezer_leave; NULL: it is in none, or not any more */
 	struct freezer *freezer;
 	enum rest rest; /* freezer->lock */
@@ -83,6 +87,7 @@ struct sleeper {
 struct waitqueue {
 	struct mutex lock;
 	struct list waiters;
+	uint64_t places; /* given to exclusive waiters so far */
 };
 
 struct waiter {
@@ -91,10 +96,14 @@ struct waiter {
 	struct sleeper *sleeper; /* kicked by the default wake function */
 	/* Called under the queue's lock; must not block or touch the queue. Returns true when the
 	 * event was used up by this waiter (counts for waitqueue_wake's `nr`). NULL: kick the
-	 * sleeper and return true. */
+	 * sleeper, which uses it up unless it was woken before and has not looked yet. */
 	bool (*wake)(struct waiter *w, unsigned events);
 	unsigned events; /* poll events of interest; 0: all */
 	bool exclusive;  /* placed last, and counted */
+	/* then: */
+	bool newest_first;  /* woken before those who came earlier, as all of the queue are */
+	uint64_t place;     /* among them, as they came */
+	_Atomic bool woken; /* since waiter_looks() */
 };
 
 void waitqueue_init(struct waitqueue *q);
@@ -103,6 +112,15 @@ void waiter_init(struct waiter *w, struct sleeper *s);
 void waitqueue_add(struct waitqueue *q, struct waiter *w);
 /* No effect when it is on no queue. After it returns the wake function does not run any more. */
 void waitqueue_remove(struct waiter *w);
+/* The owner is about to test its condition, or has done so with the lock that guards it still
+ * held: wake-ups from now on are for its next sleep. */
+static inline void waiter_looks(struct waiter *w)
+{
+	atomic_store(&w->woken, false);
+}
+/* sleeper_wait(), but an exclusive waiter sleeps until its queue wakes it. What it waits for may be
+ * there for another one, and a mere kick, as a freeze sends it, must not make it look first. */
+int waiter_sleep(struct waiter *w, uint64_t deadline);
 /* Wakes every non-exclusive waiter whose events meet `events` (poll bits; 0: all), and up to `nr`
  * exclusive ones, whose number it returns. */
 int waitqueue_wake(struct waitqueue *q, unsigned events, int nr);
@@ -122,6 +140,12 @@ int sleeper_wait(struct sleeper *s, uint64_t deadline);
 int sleeper_wait_killable(struct sleeper *s);
 /* Waits for a kick, whatever it means. For waits that are over soon: a freeze does not end them. */
 void sleeper_pause(struct sleeper *s);
+/* The call is over that may have given up: whatever it waits for next, it waits for anew. */
+static inline void sleeper_call_over(struct sleeper *s)
+{
+	s->again = false;
+	s->left = NULL;
+}
 /* What the owner had given up waiting for has come nevertheless. */
 static inline void sleeper_got(struct sleeper *s)
 {

@@ -159,22 +159,6 @@ static void ep_unready(struct epitem *item)
 	mutex_unlock(&item->ep->ready_lock);
 }
 
-/* Who sleeps in epoll_wait(2). Once woken it takes no further events until it has looked and sleeps
- * again. */
-struct ep_sleeper {
-	struct waiter w;
-	_Atomic bool woken;
-};
-
-static bool ep_sleeper_woken(struct waiter *w, unsigned events)
-{
-	struct ep_sleeper *es = container_of(w, struct ep_sleeper, w);
-
-	(void)events;
-	sleeper_wake(w->sleeper);
-	return !atomic_exchange(&es->woken, true);
-}
-
 /* True: one was asleep and is woken. */
 static bool ep_wake(struct epoll *ep)
 {
@@ -701,13 +685,13 @@ static int ep_send_events(struct epoll *ep, struct uio *out, int max)
 }
 
 /* Sleeps on the queue, or in the host instance if there is one. 0: look again. */
-static int ep_sleep(struct epoll *ep, struct sleeper *s, uint64_t deadline)
+static int ep_sleep(struct epoll *ep, struct waiter *w, uint64_t deadline)
 {
 	struct epoll_event events[EPOLL_HOST_BATCH];
 
 	if (ep->host_epfd < 0)
-		return sleeper_wait(s, deadline);
-	int n = sleeper_epoll(s, ep->host_epfd, events, EPOLL_HOST_BATCH, deadline);
+		return waiter_sleep(w, deadline);
+	int n = sleeper_epoll(w->sleeper, ep->host_epfd, events, EPOLL_HOST_BATCH, deadline);
 	if (n <= 0)
 		return n;
 	if (ep_take_host_events(ep, events, n))
@@ -717,21 +701,20 @@ static int ep_sleep(struct epoll *ep, struct sleeper *s, uint64_t deadline)
 
 static int ep_wait(struct epoll *ep, struct sleeper *s, struct uio *out, int max, uint64_t deadline)
 {
-	struct ep_sleeper es;
+	struct waiter w;
 	int n, err = 0;
 
-	waiter_init(&es.w, s);
-	es.w.wake = ep_sleeper_woken;
-	es.w.exclusive = true;
-	waitqueue_add(&ep->wait, &es.w);
+	waiter_init(&w, s);
+	w.exclusive = w.newest_first = true; /* as Linux's ep_poll() has it */
+	waitqueue_add(&ep->wait, &w);
 	for (;;) {
-		atomic_store(&es.woken, false);
+		waiter_looks(&w);
 		n = ep_send_events(ep, out, max);
 		if (n || err)
 			break;
-		err = ep_sleep(ep, s, deadline);
+		err = ep_sleep(ep, &w, deadline);
 	}
-	waitqueue_remove(&es.w);
+	waitqueue_remove(&w);
 	if (n)
 		return n;
 	return err == -ETIMEDOUT ? 0 : err;

@@ -78,7 +78,7 @@ void resume_end(struct task *t)
 {
 	struct resume *r = &t->resume;
 
-	t->sleeper.again = false;
+	sleeper_call_over(&t->sleeper);
 	futex_resume_end(t);
 	vfork_resume_end(t);
 	if (r->message)

@@ -52,8 +52,9 @@ int unix_sleep(struct unix_sock *u, struct waitqueue *q, struct waiter *w, unsig
 		w->events = events;
 		waitqueue_add(q, w);
 	}
+	waiter_looks(w);
 	mutex_unlock(&u->lock);
-	int err = sleeper_wait(w->sleeper, deadline);
+	int err = waiter_sleep(w, deadline);
 	mutex_lock(&u->lock);
 	return err == -ETIMEDOUT ? -EAGAIN : err;
 }

@@ -204,8 +204,9 @@ static int pipe_sleep(struct pipe *p, struct waitqueue *q, struct waiter *w)
 		w->exclusive = true;
 		waitqueue_add(q, w);
 	}
+	waiter_looks(w);
 	mutex_unlock(&p->lock);
-	int err = sleeper_wait(w->sleeper, DEADLINE_NONE);
+	int err = waiter_sleep(w, DEADLINE_NONE);
 	mutex_lock(&p->lock);
 	return err;
 }

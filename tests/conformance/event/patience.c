@@ -535,6 +535,122 @@ CASE(fifo_open)
 	}
 }
 
+/* ---- whose turn it is ---- */
+
+#define IN_LINE 5
+
+struct in_line {
+	int fd;
+	long (*wait)(int fd);
+	_Atomic pid_t tid;
+	_Atomic int turn; /* 0: has waited in vain so far */
+};
+
+static _Atomic int turns;
+
+static void *wait_in_line(void *arg)
+{
+	struct in_line *l = arg;
+
+	l->tid = gettid();
+	long r = l->wait(l->fd);
+	l->turn = r < 0 ? -errno : ++turns;
+	return NULL;
+}
+
+/* Threads that wait for one thing each of them takes alone are served in the order in which they
+ * came. */
+static void in_order(int fd, long (*wait)(int fd), void (*give)(void))
+{
+	for (int round = 0; round < 4; round++) {
+		struct in_line l[IN_LINE] = { 0 };
+		pthread_t th[IN_LINE];
+
+		turns = 0;
+		for (int i = 0; i < IN_LINE; i++) {
+			l[i].fd = fd;
+			l[i].wait = wait;
+			MUST(pthread_create(&th[i], NULL, wait_in_line, &l[i]));
+			while (!l[i].tid || state_of_thread(l[i].tid) != 'S')
+				sched_yield();
+		}
+		for (int i = 0; i < IN_LINE; i++) {
+			slowly();
+			give();
+			while (turns == i)
+				sched_yield();
+		}
+		for (int i = 0; i < IN_LINE; i++) {
+			MUST(pthread_join(th[i], NULL));
+			say("%d%c", l[i].turn, i < IN_LINE - 1 ? ' ' : '\n');
+		}
+	}
+}
+
+static struct sockaddr_un line_address = { .sun_family = AF_UNIX, .sun_path = "line" };
+static int line_pipe[2];
+
+static long accept_one(int fd)
+{
+	int new = accept(fd, NULL, NULL);
+
+	close(new);
+	return new;
+}
+
+static void connect_one(void)
+{
+	int fd = (int)NEED(socket(AF_UNIX, SOCK_STREAM, 0));
+
+	NEED(connect(fd, (void *)&line_address, sizeof(line_address)));
+	close(fd);
+}
+
+CASE(accept_in_order)
+{
+	int fd = (int)NEED(socket(AF_UNIX, SOCK_STREAM, 0));
+
+	NEED(bind(fd, (void *)&line_address, sizeof(line_address)));
+	NEED(listen(fd, IN_LINE));
+	in_order(fd, accept_one, connect_one);
+}
+
+static long read_one(int fd)
+{
+	char c;
+
+	return read(fd, &c, 1);
+}
+
+static void write_one(void)
+{
+	NEED(write(line_pipe[1], "x", 1));
+}
+
+CASE(pipe_readers_in_order)
+{
+	NEED(pipe(line_pipe));
+	in_order(line_pipe[0], read_one, write_one);
+}
+
+static long epoll_one(int fd)
+{
+	struct epoll_event e;
+	long n = epoll_wait(fd, &e, 1, -1);
+
+	return n == 1 ? read_one(line_pipe[0]) : -1;
+}
+
+CASE(epoll_in_order)
+{
+	struct epoll_event e = { .events = EPOLLIN | EPOLLET };
+	int ep = (int)NEED(epoll_create1(0));
+
+	NEED(pipe(line_pipe));
+	NEED(epoll_ctl(ep, EPOLL_CTL_ADD, line_pipe[0], &e));
+	in_order(ep, epoll_one, write_one);
+}
+
 static int wait_for_signal(void *arg)
 {
 	struct timespec long_time = { 100, 0 };
