@@ -44,6 +44,11 @@ static void drop_locks(struct file *f)
 	lock_release(f->locks, &id, LOCK_FLOCK, f);
 }
 
+int file_linger(struct file *f, struct caller *c)
+{
+	return f->ops->linger && ref_count(&f->refs) == 1 ? f->ops->linger(f, c) : 0;
+}
+
 void file_put(struct file *f)
 {
 	if (!f || !ref_put(&f->refs))

@@ -73,8 +73,10 @@ struct file_ops {
 	int (*setfl)(struct file *f, unsigned flags);
 	/* signals can tell of its readiness (kernel/fasync.h) */
 	bool fasync;
-	/* each close of a descriptor; its error is close(2)'s */
-	int (*flush)(struct file *f, struct caller *c);
+	/* Its last descriptor is closed, by a call of `c` and not by the end of a process: waits
+	 * as long as that call is to wait (SO_LINGER). 0, or -EINTR: it may be called again. NULL:
+	 * there is nothing to wait for. */
+	int (*linger)(struct file *f, struct caller *c);
 	/* Files without a path only. fstat(2); NULL: an anonymous inode's (fs/anon.h). */
 	int (*getattr)(struct file *f, struct caller *c, unsigned mask, struct statx *out);
 	/* Files without a path only. chmod(2), chown(2), utimensat(2), never the size; NULL:
@@ -132,6 +134,8 @@ void file_init(struct file *f, const struct file_ops *ops, unsigned flags);
 struct file *file_get(struct file *f);
 void file_put(struct file *f);
 struct inode *file_inode(struct file *f); /* NULL when it has none */
+/* Before the reference of a closed descriptor is put: file_ops.linger, where it is the last one. */
+int file_linger(struct file *f, struct caller *c);
 /* fs/anon_inode.c: where a walk that begins at `f` stands, a reference to put. A file without a
  * path gets a place on the internal mount. 0 or -errno. */
 int file_path(struct file *f, struct caller *c, struct path *out);

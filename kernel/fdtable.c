@@ -118,15 +118,11 @@ static void drop_posix_locks(struct fdtable *ft, struct file *f, struct caller *
 }
 
 /* What close(2) does with the description behind a descriptor that is no longer in the table. */
-static int release(struct fdtable *ft, struct file *f, struct caller *c)
+static void release(struct fdtable *ft, struct file *f, struct caller *c)
 {
-	int err = 0;
 	if (c)
 		drop_posix_locks(ft, f, c);
-	if (c && f->ops->flush && !(f->flags & O_PATH))
-		err = f->ops->flush(f, c);
 	file_put(f);
-	return err;
 }
 
 void fdtable_put(struct fdtable *ft, struct caller *c)
@@ -227,16 +223,30 @@ int fd_replace(struct fdtable *ft, struct caller *c, int fd, struct file *f, boo
 	if (err)
 		file_put(f);
 	if (old)
+		(void)file_linger(old, c);
+	if (old)
 		release(ft, old, c);
 	return err ? err : fd;
 }
 
-int fd_close(struct fdtable *ft, struct caller *c, int fd)
+struct file *fd_remove(struct fdtable *ft, struct caller *c, int fd)
 {
 	mutex_lock(&ft->lock);
 	struct file *f = remove_locked(ft, fd);
 	mutex_unlock(&ft->lock);
-	return f ? release(ft, f, c) : -EBADF;
+	if (f)
+		drop_posix_locks(ft, f, c);
+	return f;
+}
+
+void fd_close(struct fdtable *ft, struct caller *c, int fd)
+{
+	struct file *f = fd_remove(ft, c, fd);
+
+	if (!f)
+		return;
+	(void)file_linger(f, c);
+	file_put(f);
 }
 
 int fd_get_cloexec(struct fdtable *ft, int fd)

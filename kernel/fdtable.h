@@ -38,8 +38,9 @@ int fd_install(struct fdtable *ft, struct file *f, int min, bool cloexec, uint64
 /* dup2/dup3: puts `f` (reference taken over) at exactly `fd`, closing what was there. */
 int fd_replace(struct fdtable *ft, struct caller *c, int fd, struct file *f, bool cloexec,
 	       uint64_t limit);
-/* close(2). */
-int fd_close(struct fdtable *ft, struct caller *c, int fd);
+/* The descriptor is no more; its file, a reference, NULL: there was none. */
+struct file *fd_remove(struct fdtable *ft, struct caller *c, int fd);
+void fd_close(struct fdtable *ft, struct caller *c, int fd);
 int fd_get_cloexec(struct fdtable *ft, int fd); /* 0, 1, -EBADF */
 int fd_set_cloexec(struct fdtable *ft, int fd, bool on);
 void fd_close_range(struct fdtable *ft, struct caller *c, unsigned first, unsigned last,

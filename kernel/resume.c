@@ -84,8 +84,8 @@ void resume_end(struct task *t)
 	if (r->message)
 		scm_release(&r->message->scm);
 	free(r->message);
-	if (r->opening)
-		file_put(r->opening);
+	if (r->file)
+		file_put(r->file);
 	if (r->files) {
 		for (unsigned i = 0; i < r->nr_files; i++)
 			file_put(r->files[i]);

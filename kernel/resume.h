@@ -14,8 +14,8 @@
  * - A call looks its files up with task_fd() and puts them with task_fd_put(), so that the second
  *   time it gets the same ones. The descriptors that a message carries are kept with the message
  *   (send_header() in sys/sockmsg.c).
- * - An open keeps the file that it has made, and goes on waiting for the other end of it
- *   (sys/open.c).
+ * - An open keeps the file that it has made, and goes on waiting for the other end of it; a close
+ *   that lingers (SO_LINGER) keeps the file whose descriptor is gone (sys/open.c).
  * - A temporary signal mask stays in force (signal_set_temporary_mask()).
  * - What others may do to the sleeper must not get lost: a futex waiter stays queued
  *   (kernel/futex.c), a parent that waits for its vfork child keeps it (kernel/fork.c).
@@ -42,7 +42,7 @@ struct resume {
 	/* of the message it is at: what goes with it, or came with its first part (sys/sockmsg.c);
 	 * owned, NULL: not read yet */
 	struct socket_msg *message;
-	struct file *opening; /* open: a reference; NULL: it has not been found yet */
+	struct file *file; /* open, close: what it waits with, a reference; NULL: not found yet */
 };
 
 /* An open file for as long as the call lasts; as fd_get() and fd_get_path(). */

@@ -28,6 +28,7 @@
 #include "net/device.h"
 #include "net/net.h"
 #include "net/policy.h"
+#include "util/time.h"
 
 #define IOCTL_MAX 64
 #define TCP_TIMEOUT_INIT                                                                           \
@@ -148,10 +149,65 @@ uint32_t host_sock_inode(struct socket *s)
 	return i->inode;
 }
 
+/* How many seconds a close of the host's socket waits until all is sent (socket(7), SO_LINGER). */
+static unsigned close_waits(const struct host_sock *i)
+{
+	struct linger l = { 0 };
+	socklen_t len = sizeof(l);
+
+	if (i->sk.type != SOCK_STREAM || getsockopt(i->fd, SOL_SOCKET, SO_LINGER, &l, &len))
+		return 0;
+	return l.l_onoff ? (unsigned)l.l_linger : 0;
+}
+
+/* Has one of these bits (1 << TCP_*)? */
+static bool in_state(int fd, unsigned states)
+{
+	struct tcp_info info = { 0 };
+	socklen_t len = sizeof(info.tcpi_state);
+
+	return !getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) && states >> info.tcpi_state & 1;
+}
+
+/*
+ * The host's close would wait where nothing reaches it but a signal of the host. So the connection
+ * is shut down as a close does it (tcp_close() of Linux), and waited for as tcp_close() waits: until
+ * its end is acknowledged. An epoll instance hears of each change of its state.
+ */
+static int host_sock_linger(struct socket *s, struct caller *c)
+{
+	const unsigned open = 1 << TCP_ESTABLISHED | 1 << TCP_CLOSE_WAIT,
+		       leaving = 1 << TCP_FIN_WAIT1 | 1 << TCP_CLOSING | 1 << TCP_LAST_ACK;
+	struct epoll_event e = { .events = EPOLLIN | EPOLLET };
+	struct host_sock *i = host_sock_of(s);
+	int fd = i->fd, unread = 0, err = 0;
+	unsigned seconds = close_waits(i);
+
+	if (!seconds || !in_state(fd, open | leaving) || ioctl(fd, FIONREAD, &unread) || unread)
+		return 0;
+	int changes = epoll_create1(EPOLL_CLOEXEC);
+	if (changes < 0 || epoll_ctl(changes, EPOLL_CTL_ADD, fd, &e)) {
+		host_close(changes);
+		return 0;
+	}
+	uint64_t deadline = sleeper_deadline(c->sleeper, seconds * NSEC_PER_SEC);
+	shutdown(fd, SHUT_RDWR);
+	while (err >= 0 && in_state(fd, leaving))
+		err = sleeper_epoll(c->sleeper, changes, &e, 1, deadline);
+	host_close(changes);
+	return err == -EINTR ? err : 0;
+}
+
+/* Nobody waits any more: what is not sent yet is sent all the same. */
 static void host_sock_release(struct socket *s)
 {
-	host_close(host_sock_of(s)->fd);
-	free(host_sock_of(s));
+	struct host_sock *i = host_sock_of(s);
+
+	if (close_waits(i))
+		setsockopt(i->fd, SOL_SOCKET, SO_LINGER, &(struct linger){ 0 },
+			   sizeof(struct linger));
+	host_close(i->fd);
+	free(i);
 }
 
 /* Connections */
@@ -399,5 +455,6 @@ static const struct socket_ops host_sock_ops = {
 	.setsockopt = host_sock_setsockopt,
 	.getsockopt = host_sock_getsockopt,
 	.ioctl = host_sock_ioctl,
+	.linger = host_sock_linger,
 	.release = host_sock_release,
 };

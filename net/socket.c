@@ -150,8 +150,16 @@ static void socket_release(struct file *f)
 	s->ops->release(s);
 }
 
+static int socket_linger(struct file *f, struct caller *c)
+{
+	struct socket *s = socket_of(f);
+
+	return s->ops->linger ? s->ops->linger(s, c) : 0;
+}
+
 static const struct file_ops socket_file_ops = {
 	.fasync = true,
+	.linger = socket_linger,
 	.read = socket_read,
 	.write = socket_write,
 	.poll = socket_poll,

@@ -102,6 +102,7 @@ struct socket_ops {
 	int (*take_error)(struct socket *s);
 	int64_t (*ioctl)(struct socket *s, struct caller *c, struct mm *mm, unsigned cmd,
 			 uint64_t arg);
+	int (*linger)(struct socket *s, struct caller *c); /* file_ops.linger; NULL: need not */
 	void (*release)(struct socket *s); /* frees it, now or when nobody needs it any more */
 };
 

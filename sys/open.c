@@ -24,16 +24,16 @@
 
 static int64_t open_at(struct task *t, struct at *at, int flags, mode_t mode, unsigned walk_flags)
 {
-	struct file *f = t->resume.opening;
+	struct file *f = t->resume.file;
 	int err = 0;
 
-	t->resume.opening = NULL;
+	t->resume.file = NULL;
 	if (!f)
 		err = vfs_open_begin(&at->c, at->start, at->name, flags, mode, walk_flags, &f);
 	if (!err) {
 		err = vfs_open_end(f, &at->c, flags);
 		if (err == -EINTR && t->sleeper.gave_up)
-			t->resume.opening = f;
+			t->resume.file = f;
 		else if (err)
 			file_put(f);
 	}
@@ -160,10 +160,21 @@ SYSCALL_DEFINE(openat2)
 SYSCALL_DEFINE(close)
 {
 	struct caller c = task_caller(t);
-	int err = fd_close(t->files, &c, (int)a[0]);
+	struct file *f = t->resume.file;
 
-	/* The descriptor is gone: there is nothing to do again (close(2), NOTES). */
-	return err == -ERESTARTSYS ? -EINTR : err;
+	t->resume.file = NULL;
+	if (!f)
+		f = fd_remove(t->files, &c, (int)a[0]);
+	if (!f)
+		return -EBADF;
+	/* A signal ends the wait, and the close is done: the descriptor is gone (close(2),
+	 * NOTES). */
+	if (file_linger(f, &c) && t->sleeper.gave_up) {
+		t->resume.file = f;
+		return -ERESTARTSYS;
+	}
+	file_put(f);
+	return 0;
 }
 
 SYSCALL_DEFINE(close_range)

@@ -195,6 +195,108 @@ CASE(connect_without_waiting)
 	R(connect_to(s, &a));
 }
 
+/* ---- a close that lingers ---- */
+
+static struct sockaddr_in linger_address;
+static int linger_about[2];
+
+static void note(int sig)
+{
+	(void)sig;
+}
+
+/* Fills a connection that lingers, whose other end reads nothing yet; tells how much that is. */
+static int fill_lingering(void)
+{
+	struct linger on = { .l_onoff = 1, .l_linger = 1000 };
+	static char data[65536];
+	size_t total = 0;
+	ssize_t n;
+
+	int s = (int)NEED(socket(AF_INET, SOCK_STREAM, 0));
+	handle(SIGUSR1, note, SA_RESTART);
+	NEED(connect_to(s, &linger_address));
+	NEED(setsockopt(s, SOL_SOCKET, SO_LINGER, &on, sizeof(on)));
+	while ((n = send(s, data, sizeof(data), MSG_DONTWAIT)) > 0)
+		total += (size_t)n;
+	NEED(write(linger_about[1], &total, sizeof(total)));
+	return s;
+}
+
+static int close_lingering(void *arg)
+{
+	(void)arg;
+	return close(fill_lingering());
+}
+
+static int exit_lingering(void *arg)
+{
+	(void)arg;
+	return fill_lingering() < 0;
+}
+
+/* A child at one end of a connection, the other end, and how much is in between. */
+static int start_lingering(int (*fn)(void *), pid_t *pid, size_t *total)
+{
+	int l = bound(SOCK_STREAM, &linger_address);
+
+	NEED(listen(l, 1));
+	NEED(pipe(linger_about));
+	*pid = child(fn, NULL);
+	NEED(read(linger_about[0], total, sizeof(*total)));
+	return (int)NEED(accept(l, NULL, NULL));
+}
+
+static void until_sleeps(pid_t pid)
+{
+	char path[64], line[512], *state;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	do {
+		int fd = (int)NEED(open(path, O_RDONLY));
+		ssize_t n = NEED(read(fd, line, sizeof(line) - 1));
+		close(fd);
+		line[n] = 0;
+		state = strrchr(line, ')');
+	} while (state[2] != 'S');
+}
+
+CASE(close_lingers_until_signal)
+{
+	size_t total;
+	pid_t pid;
+
+	start_lingering(close_lingering, &pid, &total);
+	until_sleeps(pid);
+	NEED(kill(pid, SIGUSR1));
+	reap("closed", pid);
+}
+
+CASE(close_lingers_until_read)
+{
+	char buf[65536];
+	size_t total;
+	ssize_t n;
+	pid_t pid;
+
+	int s = start_lingering(close_lingering, &pid, &total);
+	until_sleeps(pid);
+	while ((n = NEED(read(s, buf, sizeof(buf)))) > 0)
+		total -= (size_t)n;
+	V(total);
+	reap("closed", pid);
+}
+
+/* The end of a process does not wait. */
+CASE(exit_does_not_linger)
+{
+	size_t total;
+	pid_t pid;
+
+	start_lingering(exit_lingering, &pid, &total);
+	reap("ended", pid);
+}
+
 /* What a client that gave up had as its address is still known. */
 CASE(accept_after_reset)
 {
