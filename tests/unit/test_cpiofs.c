@@ -13,6 +13,7 @@
 #include "fs/cpiofs/index.h"
 #include "fs/cpiofs/newc.h"
 #include "fs/cpiofs/tree.h"
+#include "mm/budget.h"
 #include "util/gva.h"
 
 #define KB 1024UL
@@ -21,14 +22,17 @@
 
 struct maker {
 	char *buf;
-	size_t len;
+	size_t len, room;
 	uint64_t last; /* the header put last */
 };
 
 static void put_bytes(struct maker *m, const void *bytes, size_t n)
 {
-	m->buf = realloc(m->buf, m->len + n);
-	assert_non_null(m->buf);
+	if (m->len + n > m->room) {
+		m->room = 2 * (m->len + n);
+		m->buf = realloc(m->buf, m->room);
+		assert_non_null(m->buf);
+	}
 	memcpy(m->buf + m->len, bytes, n);
 	m->len += n;
 }
@@ -864,6 +868,41 @@ static void broken_compression(void **state)
 	free(zeroes);
 }
 
+static void on_exceeded(void *arg, uint64_t used, uint64_t limit)
+{
+	fail_msg("%lu of %lu bytes", (unsigned long)used, (unsigned long)limit);
+}
+
+/* A small archive that becomes a large one: zeroes without a claim of how many. It ends where the
+ * memory of the sandbox does. */
+static void a_bomb(void **state)
+{
+	static const char head[] = { 0x28, (char)0xb5, 0x2f, (char)0xfd, 0, 0x58 };
+	static const char zeroes[] = { 2, 0, 0x10, 0 }; /* 128 KiB */
+	struct fsworld w;
+	struct filesystem *fs;
+	struct why why = { { 0 } };
+	struct maker m = { 0 };
+
+	put_bytes(&m, head, sizeof head);
+	for (int i = 0; i < 1000000; i++)
+		put_bytes(&m, zeroes, sizeof zeroes);
+	world_open(&w);
+	assert_int_equal(budget_create(256UL << 20, NULL, w.mem.arena, &w.mem.counts, on_exceeded,
+				       NULL, &w.mem.budget),
+			 0);
+	arena_set_budget(w.mem.arena, w.mem.budget);
+	assert_int_equal(create(&w, &m, &fs, &why), -ENOMEM);
+	assert_string_equal(why.text,
+			    "x.cpio: unpacked it is larger than the memory of the sandbox");
+	assert_int_equal(arena_used(w.mem.arena), 0);
+	arena_set_budget(w.mem.arena, NULL);
+	budget_destroy(w.mem.budget);
+	world_mount(&w, "/", world_ramfs(&w, 0), 0);
+	world_close(&w);
+	free(m.buf);
+}
+
 /* ---- an index in the archive ---- */
 
 /* The index of what `m` holds, as hl mkinitrd writes it. */
@@ -1047,6 +1086,7 @@ int main(void)
 		cmocka_unit_test(checksums),
 		cmocka_unit_test(compressed),
 		cmocka_unit_test(broken_compression),
+		cmocka_unit_test(a_bomb),
 		cmocka_unit_test(an_index_is_used),
 		cmocka_unit_test(an_index_that_does_not_fit_is_not_used),
 		cmocka_unit_test(an_index_may_lie),
