@@ -380,7 +380,7 @@ int hl_initrd_write(struct hl_initrd *a, int fd, struct hl_error **err)
 	int status = -1;
 
 	if (w)
-		w->tree = cpio_tree_new(NULL, NULL);
+		w->tree = cpio_tree_new(NULL, NULL, NULL);
 	if (!list || !links || !w || !w->tree) {
 		error_set(err, HL_NO_MEMORY, "out of memory");
 	} else {

@@ -199,6 +199,7 @@ static int scan_entry(struct scan *s)
 	err = cpio_tree_add(s->tree, s->name, &s->h, s->at);
 	return err == -ENOMEM      ? no_memory(s)
 	       : err == -EOVERFLOW ? bad_entry(s, "is one entry too many")
+	       : err == -ELOOP     ? bad_entry(s, "too many symlinks are on the way")
 	       : err < 0           ? bad_entry(s, "cannot be read")
 				   : 0;
 }
@@ -219,11 +220,12 @@ static int scan_entries(struct scan *s, uint64_t *compressed)
 	return err;
 }
 
-int scan_archive(const struct archive *a, struct index *ix, uint64_t *compressed, struct why *why)
+int scan_archive(const struct archive *a, struct budget *budget, struct index *ix,
+		 uint64_t *compressed, struct why *why)
 {
 	struct scan s = { .a = a, .why = why };
 
-	s.tree = cpio_tree_new(read_target, &s);
+	s.tree = cpio_tree_new(read_target, &s, budget);
 	if (!s.tree)
 		return no_memory(&s);
 	*compressed = NOT_COMPRESSED;

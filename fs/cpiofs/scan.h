@@ -5,10 +5,13 @@
 
 #include "fs/cpiofs/index.h"
 
+struct budget;
+
 #define NOT_COMPRESSED UINT64_MAX
 
 /* 0; -errno with the sentence set. *compressed: where the archive goes on compressed, as the images
  * do that distributions boot from; then there is no index yet. */
-int scan_archive(const struct archive *a, struct index *ix, uint64_t *compressed, struct why *why);
+int scan_archive(const struct archive *a, struct budget *budget, struct index *ix,
+		 uint64_t *compressed, struct why *why);
 
 #endif

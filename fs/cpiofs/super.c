@@ -43,17 +43,17 @@ static int replace_unpacked(struct archive *a, uint64_t off, struct arena *arena
 }
 
 /* Unpacks the archive as far as it is compressed, and finds its index or makes one. */
-static int read_archive(struct archive *a, struct arena *arena, struct index *ix, struct why *why)
+static int read_archive(struct archive *a, struct mm_host *mem, struct index *ix, struct why *why)
 {
 	uint64_t compressed;
 
 	for (int i = 0; i < UNPACK_MAX; i++) {
 		if (index_find(ix, a))
 			return 0;
-		int err = scan_archive(a, ix, &compressed, why);
+		int err = scan_archive(a, mem->budget, ix, &compressed, why);
 		if (err || compressed == NOT_COMPRESSED)
 			return err;
-		err = replace_unpacked(a, compressed, arena, why);
+		err = replace_unpacked(a, compressed, mem->arena, why);
 		if (err)
 			return err;
 	}
@@ -84,7 +84,7 @@ int cpiofs_create(struct mm_host *mem, struct physmem *pm, int fd, const char *n
 
 	if (err)
 		return err;
-	err = read_archive(&a, mem->arena, &ix, why);
+	err = read_archive(&a, mem, &ix, why);
 	struct cpiofs *cf = err ? NULL : cpiofs_new(&a, &ix);
 	if (!cf) {
 		if (!err)

@@ -12,12 +12,14 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "mm/budget.h"
 #include "util/minmax.h"
 #include "util/rbtree.h"
 
 #define MAX_LINKS   40 /* symlinks on the way to a name, as in fs/walk.c */
 #define MAX_NAMES   INT32_MAX
 #define BLOCK_BYTES 65536UL
+#define FOLLOW_MIN  65536UL /* bytes of targets that may be followed whatever the archive has */
 
 /* What one or more names stand for. */
 struct object {
@@ -50,6 +52,9 @@ struct block {
 struct cpio_tree {
 	struct rb_tree names, links;
 	struct block *blocks;
+	struct budget *budget;
+	uint64_t bytes;        /* of all blocks */
+	struct object missing; /* what all directories are that the archive has no entry for */
 	struct name *root;
 	uint32_t nr_names, archive;
 	cpio_target_fn *target;
@@ -59,15 +64,20 @@ struct cpio_tree {
 	struct name *last_dir;
 	size_t last_len;
 	char last_path[PATH_MAX];
+	/* Bytes of symlinks' targets, on all ways so far, and how many there may be: entries of a
+	 * few bytes must not cost long walks. */
+	uint64_t followed, may_follow;
 };
 
 static void *tree_alloc(struct cpio_tree *t, size_t size)
 {
 	size = (size + 15) & ~15UL;
 	if (!t->blocks || t->blocks->used + size > BLOCK_BYTES) {
-		struct block *b = malloc(sizeof *b);
+		bool room = budget_room(t->budget, t->bytes + sizeof(struct block));
+		struct block *b = room ? malloc(sizeof *b) : NULL;
 		if (!b)
 			return NULL;
+		t->bytes += sizeof *b;
 		b->next = t->blocks;
 		b->used = 0;
 		t->blocks = b;
@@ -150,8 +160,8 @@ struct tree_walk {
 	char text[2 * PATH_MAX];
 };
 
-/* The target of the symlink `n` takes the place of the name. 1: it leads nowhere. All targets on a
- * way together are no longer than a path may be: short names must not cost long walks. */
+/* The target of the symlink `n` takes the place of the name. 1: it leads nowhere. -ELOOP: too many
+ * were followed in this archive. */
 static int follow(struct cpio_tree *t, struct tree_walk *w, const struct name *n,
 		  const char *behind)
 {
@@ -161,6 +171,9 @@ static int follow(struct cpio_tree *t, struct tree_walk *w, const struct name *n
 	if (len < 0)
 		return (int)len;
 	w->followed += (size_t)len;
+	t->followed += (size_t)len;
+	if (t->followed > t->may_follow)
+		return -ELOOP;
 	if (len == 0 || ++w->links > MAX_LINKS || w->followed >= PATH_MAX)
 		return 1;
 	memmove(w->text + len, behind, strlen(behind) + 1);
@@ -187,8 +200,8 @@ static int walk_name(struct cpio_tree *t, struct tree_walk *w)
 		int err = get_name(t, w->at, name, len, &n);
 		if (err)
 			return err;
-		if (!n->object && !(n->object = object_new(t, S_IFDIR, NO_HEADER)))
-			return -ENOMEM;
+		if (!n->object)
+			n->object = &t->missing;
 		if (S_ISLNK(n->object->type))
 			return follow(t, w, n, name + len);
 	}
@@ -278,8 +291,9 @@ int cpio_tree_add(struct cpio_tree *t, const char *path, const struct newc *h, u
 {
 	const char *slash = strrchr(path, '/'), *last = slash ? slash + 1 : path;
 	struct name *dir = t->root, *n = t->root;
-	int err = slash ? walk_dirs(t, path, (size_t)(slash - path), &dir) : 0;
 
+	t->may_follow += NEWC_HEADER + strlen(path);
+	int err = slash ? walk_dirs(t, path, (size_t)(slash - path), &dir) : 0;
 	if (!err && *last)
 		err = get_name(t, dir, last, strlen(last), &n);
 	if (err)
@@ -303,7 +317,7 @@ void cpio_tree_end_archive(struct cpio_tree *t)
 	t->archive++;
 }
 
-struct cpio_tree *cpio_tree_new(cpio_target_fn *target, void *arg)
+struct cpio_tree *cpio_tree_new(cpio_target_fn *target, void *arg, struct budget *budget)
 {
 	struct cpio_tree *t = calloc(1, sizeof *t);
 
@@ -311,14 +325,16 @@ struct cpio_tree *cpio_tree_new(cpio_target_fn *target, void *arg)
 		return NULL;
 	t->target = target;
 	t->arg = arg;
+	t->budget = budget;
+	t->may_follow = FOLLOW_MIN;
+	t->missing = (struct object){ .type = S_IFDIR, .header = NO_HEADER };
 	t->root = tree_alloc(t, sizeof *t->root);
-	if (t->root)
-		t->root->object = object_new(t, S_IFDIR, NO_HEADER);
-	t->nr_names = 1;
-	if (!t->root || !t->root->object) {
-		cpio_tree_free(t);
+	if (!t->root) {
+		free(t);
 		return NULL;
 	}
+	t->root->object = &t->missing;
+	t->nr_names = 1;
 	return t;
 }
 
@@ -397,7 +413,8 @@ int cpio_tree_index(struct cpio_tree *t, struct index *ix)
 
 	if (names_len > UINT32_MAX)
 		return -EOVERFLOW;
-	char *made = malloc(nodes_len + names_len);
+	bool room = budget_room(t->budget, t->bytes + nodes_len + names_len);
+	char *made = room ? malloc(nodes_len + names_len) : NULL;
 	if (!made)
 		return -ENOMEM;
 	struct index_node *node = (struct index_node *)(void *)made;

@@ -23,17 +23,20 @@
 #include "fs/cpiofs/index.h"
 #include "fs/cpiofs/newc.h"
 
+struct budget;
 struct cpio_tree;
 
 /* The target of the symlink whose header is at `header`, cut to PATH_MAX - 1, with a NUL behind
  * it. Length or -errno. */
 typedef ssize_t cpio_target_fn(void *arg, uint64_t header, char target[PATH_MAX]);
 
-/* `target` may be NULL: symlinks are not followed. NULL: no memory. */
-struct cpio_tree *cpio_tree_new(cpio_target_fn *target, void *arg);
+/* `target` may be NULL: symlinks are not followed. `budget` bounds the memory; NULL: nothing does.
+ * NULL: no memory. */
+struct cpio_tree *cpio_tree_new(cpio_target_fn *target, void *arg, struct budget *budget);
 void cpio_tree_free(struct cpio_tree *t);
 /* `path`: names separated by single slashes, none of them "." or ".." or too long; "" is the root.
- * 0; 1: it was left out; -ENOMEM; -EOVERFLOW: too many names. */
+ * 0; 1: it was left out; -ENOMEM; -EOVERFLOW: too many names; -ELOOP: too many symlinks on the way,
+ * of this entry and those before. */
 int cpio_tree_add(struct cpio_tree *t, const char *path, const struct newc *h, uint64_t header);
 /* An archive ends: inode numbers of the next one are its own. */
 void cpio_tree_end_archive(struct cpio_tree *t);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * cpio archives of any bytes: what can be opened is walked, listed, read and mapped whole. Input: a
- * byte of options, and then the archive; or, with MADE, orders from which one is made that is nearly
- * right, so that what lies behind the first checks is reached. After each run nothing may be left.
+ * cpio archives of any bytes: what can be opened is walked, listed, read and mapped whole. Input:
+ * a byte of options, and then the archive; or, with MADE, orders from which one is made that is
+ * nearly right, so that what lies behind the first checks is reached. After each run nothing may
+ * be left.
  */
 #include "tests/unit/fsworld.h"
 
@@ -144,7 +145,7 @@ static void put_index(struct orders *o, struct made *m, struct cpio_tree *t)
 
 static void make(struct orders *o, struct made *m, bool indexed)
 {
-	struct cpio_tree *t = cpio_tree_new(NULL, NULL);
+	struct cpio_tree *t = cpio_tree_new(NULL, NULL, NULL);
 
 	m->len = 0;
 	while (o->size > 16)

@@ -868,9 +868,50 @@ static void broken_compression(void **state)
 	free(zeroes);
 }
 
+/* Entries of a few bytes that lead through long symlinks: the archive is refused before they cost
+ * more than its size. */
+static void costly_symlinks(void **state)
+{
+	struct maker m = { 0 };
+	char target[4000], name[16];
+
+	for (size_t i = 0; i < sizeof target; i++)
+		target[i] = i % 2 ? '/' : 'a';
+	for (int i = 0; i < 2; i++) {
+		snprintf(name, sizeof name, "l%d", i);
+		put_raw(&m, (struct newc){ .mode = S_IFLNK }, name, 3, target, sizeof target - 1);
+	}
+	for (int i = 0; i < 10000; i++) {
+		snprintf(name, sizeof name, "l%d/%d", i % 2, i);
+		put(&m, name, S_IFREG | 0644, "");
+	}
+	refused_with(&m, "too many symlinks are on the way, at byte");
+}
+
 static void on_exceeded(void *arg, uint64_t used, uint64_t limit)
 {
 	fail_msg("%lu of %lu bytes", (unsigned long)used, (unsigned long)limit);
+}
+
+static void refused_in_256_mib(struct maker *m, const char *text)
+{
+	struct fsworld w;
+	struct filesystem *fs;
+	struct why why = { { 0 } };
+
+	world_open(&w);
+	assert_int_equal(budget_create(256UL << 20, NULL, w.mem.arena, &w.mem.counts, on_exceeded,
+				       NULL, &w.mem.budget),
+			 0);
+	arena_set_budget(w.mem.arena, w.mem.budget);
+	assert_int_equal(create(&w, m, &fs, &why), -ENOMEM);
+	assert_string_equal(why.text, text);
+	assert_int_equal(arena_used(w.mem.arena), 0);
+	arena_set_budget(w.mem.arena, NULL);
+	budget_destroy(w.mem.budget);
+	world_mount(&w, "/", world_ramfs(&w, 0), 0);
+	world_close(&w);
+	free(m->buf);
 }
 
 /* A small archive that becomes a large one: zeroes without a claim of how many. It ends where the
@@ -879,28 +920,29 @@ static void a_bomb(void **state)
 {
 	static const char head[] = { 0x28, (char)0xb5, 0x2f, (char)0xfd, 0, 0x58 };
 	static const char zeroes[] = { 2, 0, 0x10, 0 }; /* 128 KiB */
-	struct fsworld w;
-	struct filesystem *fs;
-	struct why why = { { 0 } };
 	struct maker m = { 0 };
 
 	put_bytes(&m, head, sizeof head);
 	for (int i = 0; i < 1000000; i++)
 		put_bytes(&m, zeroes, sizeof zeroes);
-	world_open(&w);
-	assert_int_equal(budget_create(256UL << 20, NULL, w.mem.arena, &w.mem.counts, on_exceeded,
-				       NULL, &w.mem.budget),
-			 0);
-	arena_set_budget(w.mem.arena, w.mem.budget);
-	assert_int_equal(create(&w, &m, &fs, &why), -ENOMEM);
-	assert_string_equal(why.text,
-			    "x.cpio: unpacked it is larger than the memory of the sandbox");
-	assert_int_equal(arena_used(w.mem.arena), 0);
-	arena_set_budget(w.mem.arena, NULL);
-	budget_destroy(w.mem.budget);
-	world_mount(&w, "/", world_ramfs(&w, 0), 0);
-	world_close(&w);
-	free(m.buf);
+	refused_in_256_mib(&m, "x.cpio: unpacked it is larger than the memory of the sandbox");
+}
+
+/* Directories that are nothing but two bytes of a name. */
+static void a_bomb_of_names(void **state)
+{
+	struct maker m = { 0 };
+	char name[4000];
+
+	for (int i = 0; i < 4000; i++) {
+		snprintf(name, sizeof name, "%04d", i);
+		for (size_t at = 4; at < sizeof name; at++)
+			name[at] = at % 2 ? 'a' : '/';
+		name[sizeof name - 2] = 'f';
+		name[sizeof name - 1] = '\0';
+		put_raw(&m, (struct newc){ .mode = S_IFREG }, name, sizeof name, "", 0);
+	}
+	refused_in_256_mib(&m, "x.cpio: no memory for its names");
 }
 
 /* ---- an index in the archive ---- */
@@ -941,7 +983,7 @@ static void put_both(struct maker *m, struct cpio_tree *t, const char *name, mod
 static struct maker indexed(void)
 {
 	struct maker m = { 0 };
-	struct cpio_tree *t = cpio_tree_new(NULL, NULL);
+	struct cpio_tree *t = cpio_tree_new(NULL, NULL, NULL);
 
 	put_both(&m, t, ".", S_IFDIR | 0755, NULL);
 	put_both(&m, t, "bin", S_IFDIR | 0755, NULL);
@@ -1086,7 +1128,9 @@ int main(void)
 		cmocka_unit_test(checksums),
 		cmocka_unit_test(compressed),
 		cmocka_unit_test(broken_compression),
+		cmocka_unit_test(costly_symlinks),
 		cmocka_unit_test(a_bomb),
+		cmocka_unit_test(a_bomb_of_names),
 		cmocka_unit_test(an_index_is_used),
 		cmocka_unit_test(an_index_that_does_not_fit_is_not_used),
 		cmocka_unit_test(an_index_may_lie),
