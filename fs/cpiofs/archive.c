@@ -12,6 +12,8 @@
 #include "host/fixup.h"
 #include "util/minmax.h"
 
+#define ZEROES 4096UL /* are looked through in pieces of this size */
+
 int archive_open(struct archive *a, struct physmem *pm, int fd, const char *name, struct why *why)
 {
 	struct stat st;
@@ -67,6 +69,26 @@ size_t archive_read(const struct archive *a, uint64_t off, void *dst, size_t n)
 		return archive_copy(a, off, dst, n);
 	ssize_t got = pread(a->mf->fd, dst, min64(n, a->size - off), (off_t)off);
 	return got < 0 ? 0 : (size_t)got;
+}
+
+uint64_t archive_skip_zeroes(const struct archive *a, uint64_t off)
+{
+	char piece[ZEROES];
+	size_t n, i;
+
+	do {
+		n = archive_read(a, off, piece, sizeof piece);
+		for (i = 0; i < n && !piece[i];)
+			i++;
+		off += i;
+		off_t data = a->arena || i < sizeof piece ? (off_t)off
+							  : lseek(a->mf->fd, (off_t)off, SEEK_DATA);
+		if (data > (off_t)off)
+			off = min64((uint64_t)data, a->size);
+		else if (data < 0 && errno == ENXIO)
+			off = a->size;
+	} while (i == sizeof piece);
+	return off;
 }
 
 uint64_t archive_size_now(const struct archive *a)

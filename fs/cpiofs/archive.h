@@ -35,6 +35,9 @@ size_t archive_copy(const struct archive *a, uint64_t off, void *dst, size_t n);
 /* The same by a host call where it is a file: for bytes that are looked at once, cheaper than pages
  * that have to be mapped for it. */
 size_t archive_read(const struct archive *a, uint64_t off, void *dst, size_t n);
+/* The offset of what is not zero, from `off` on; or the archive's end. Holes of a file are not
+ * read. */
+uint64_t archive_skip_zeroes(const struct archive *a, uint64_t off);
 /* How much of it there is now. */
 uint64_t archive_size_now(const struct archive *a);
 /* Sets the sentence "NAME: PROBLEM, at byte OFFSET", with the entry's name where there is one, and

@@ -10,14 +10,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "fs/cpiofs/tree.h"
 #include "fs/cpiofs/unpack.h"
 #include "util/minmax.h"
 
-#define ZEROES 4096UL /* are looked through in pieces of this size */
-#define NEAR   8192UL /* bytes that are read together: a header, a name, what is behind it */
+#define NEAR 8192UL /* bytes that are read together: a header, a name, what is behind it */
 
 struct scan {
 	const struct archive *a;
@@ -73,27 +71,12 @@ static ssize_t read_target(void *arg, uint64_t header, char target[PATH_MAX])
 	return (ssize_t)strlen(target);
 }
 
-/* Past zeroes; a hole of the file is not read. */
 static void skip_zeroes(struct scan *s)
 {
-	char piece[ZEROES];
-	size_t n, i;
+	char c;
 
-	if (copy_near(s, s->at, piece, 1) == 1 && piece[0])
-		return;
-	do {
-		n = copy_near(s, s->at, piece, sizeof piece);
-		for (i = 0; i < n && !piece[i];)
-			i++;
-		s->at += i;
-		if (i < sizeof piece || s->a->arena)
-			continue;
-		off_t data = lseek(s->a->mf->fd, (off_t)s->at, SEEK_DATA);
-		if (data > (off_t)s->at)
-			s->at = (uint64_t)data;
-		else if (data < 0 && errno == ENXIO)
-			s->at = s->a->size;
-	} while (i == sizeof piece);
+	if (copy_near(s, s->at, &c, 1) == 1 && !c)
+		s->at = archive_skip_zeroes(s->a, s->at);
 }
 
 /* Drops what may stand before the first name, and sees that nothing leads out or is empty. */

@@ -289,14 +289,6 @@ static int unpack_one(struct unpacking *u, const struct format *f)
 	return err;
 }
 
-static void skip_zeroes(struct unpacking *u)
-{
-	char c;
-
-	while (archive_copy(u->a, u->at, &c, 1) == 1 && !c)
-		u->at++;
-}
-
 int unpack(const struct archive *a, uint64_t off, struct arena *arena, struct archive *out,
 	   struct why *why)
 {
@@ -307,7 +299,7 @@ int unpack(const struct archive *a, uint64_t off, struct arena *arena, struct ar
 	while (!err && (f = format_at(a, u.at))) {
 		err = unpack_one(&u, f);
 		if (!err)
-			skip_zeroes(&u);
+			u.at = archive_skip_zeroes(a, u.at);
 	}
 	if (!err)
 		err = copy_plain(&u, a->size);
