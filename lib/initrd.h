@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* An archive in the making (hl_initrd of hl.h): shared by lib/initrd.c, which collects its files,
- * and lib/initrd_write.c. */
+ * lib/initrd_order.c and lib/initrd_write.c. */
 #ifndef HL_LIB_INITRD_H
 #define HL_LIB_INITRD_H
 
@@ -31,5 +31,9 @@ struct hl_initrd {
 	uint32_t newest;    /* with clamps_times: no file is younger */
 	struct stat output; /* of a file that stays out; st_nlink 0: none */
 };
+
+/* lib/initrd_order.c: the files as they are to be written, with what `nlink` and what follows it
+ * say; *n of them, in an array to free. NULL: the error is set. */
+struct initrd_file **initrd_order(struct hl_initrd *a, size_t *n, struct hl_error **err);
 
 #endif

@@ -299,102 +299,28 @@ static int put_all(struct writer *w, struct initrd_file **list, size_t n)
 	return put_index(w) || put_trailer(w) ? -1 : 0;
 }
 
-/* ---- the order ---- */
-
-/* A directory comes before what is in it, and nothing else comes between. */
-static int compare_names(const char *a, const char *b)
-{
-	while (*a && *a == *b)
-		a++, b++;
-	int x = *a == '/' ? 1 : (unsigned char)*a + (*a ? 1 : 0);
-	int y = *b == '/' ? 1 : (unsigned char)*b + (*b ? 1 : 0);
-	return x - y;
-}
-
-static int by_name(const void *a, const void *b)
-{
-	const struct initrd_file *x = *(struct initrd_file *const *)a;
-	const struct initrd_file *y = *(struct initrd_file *const *)b;
-	int r = compare_names(x->guest, y->guest);
-
-	return r ? r : x->order < y->order ? -1 : 1;
-}
-
-static int by_inode(const void *a, const void *b)
-{
-	const struct initrd_file *x = *(struct initrd_file *const *)a;
-	const struct initrd_file *y = *(struct initrd_file *const *)b;
-
-	if (x->st.st_dev != y->st.st_dev)
-		return x->st.st_dev < y->st.st_dev ? -1 : 1;
-	if (x->st.st_ino != y->st.st_ino)
-		return x->st.st_ino < y->st.st_ino ? -1 : 1;
-	return by_name(a, b);
-}
-
-/* Of one name the last counts. How many are left. */
-static size_t sort_names(struct hl_initrd *a, struct initrd_file **list)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < a->count; i++)
-		list[i] = &a->file[i];
-	qsort(list, a->count, sizeof(struct initrd_file *), by_name);
-	for (size_t i = 0; i < a->count; i++) {
-		if (i + 1 == a->count || strcmp(list[i]->guest, list[i + 1]->guest) != 0)
-			list[n++] = list[i];
-	}
-	return n;
-}
-
-/* Finds the hard links among the files. `links` has room for all. */
-static void find_links(struct initrd_file *const *list, size_t n, struct initrd_file **links)
-{
-	size_t nr = 0, end;
-
-	for (size_t i = 0; i < n; i++) {
-		list[i]->nlink = 1;
-		list[i]->first = NULL;
-		list[i]->has_data = true;
-		if (!S_ISDIR(list[i]->st.st_mode) && !S_ISLNK(list[i]->st.st_mode))
-			links[nr++] = list[i];
-	}
-	qsort(links, nr, sizeof(struct initrd_file *), by_inode);
-	for (size_t i = 0; i < nr; i = end) {
-		for (end = i + 1; end < nr && links[end]->st.st_dev == links[i]->st.st_dev &&
-				  links[end]->st.st_ino == links[i]->st.st_ino;)
-			end++;
-		for (size_t j = i; j < end; j++) {
-			links[j]->nlink = (uint32_t)(end - i);
-			links[j]->first = j > i ? links[i] : NULL;
-			links[j]->has_data = j + 1 == end;
-		}
-	}
-}
-
 int hl_initrd_write(struct hl_initrd *a, int fd, struct hl_error **err)
 {
-	struct initrd_file **list = calloc(a->count + 1, sizeof(struct initrd_file *));
-	struct initrd_file **links = calloc(a->count + 1, sizeof(struct initrd_file *));
 	struct writer *w = calloc(1, sizeof *w);
+	struct initrd_file **list = NULL;
 	int status = -1;
+	size_t n;
 
 	if (w)
 		w->tree = cpio_tree_new(NULL, NULL, NULL);
-	if (!list || !links || !w || !w->tree) {
+	if (!w || !w->tree) {
 		error_set(err, HL_NO_MEMORY, "out of memory");
 	} else {
 		w->a = a;
 		w->fd = fd;
 		w->err = err;
-		size_t n = sort_names(a, list);
-		find_links(list, n, links);
-		status = put_all(w, list, n);
+		list = initrd_order(a, &n, err);
+		if (list)
+			status = put_all(w, list, n);
 	}
 	if (w)
 		cpio_tree_free(w->tree);
 	free(w);
-	free(links);
 	free(list);
 	return status;
 }

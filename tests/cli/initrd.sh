@@ -96,6 +96,22 @@ case_mkinitrd_add() {
 	[ "$(stat -c %a x/deep)" = 755 ] || fail mode
 }
 
+# What is added below a symlink of the archive goes where that leads.
+case_mkinitrd_add_below_symlinks() {
+	local hl=$real
+
+	mkdir -p d/usr/bin d/usr/lib && ln -s usr/bin d/bin && ln -s ../lib d/usr/bin/lib && ln -s /bin/lib d/lib || exit 1
+	echo old >d/usr/lib/x && echo new >new
+	try "$hl" mkinitrd d -o a.cpio --add new:/bin/new --add new:/lib/x --add new:/lib/./deep/y
+	expect_status 0
+	expect_quiet
+	cpio -it --quiet <a.cpio | grep -v hl-index >list
+	printf '%s\n' . bin lib usr usr/bin usr/bin/lib usr/bin/new usr/lib usr/lib/deep usr/lib/deep/y usr/lib/x | diff - list || fail names
+	[ "$(cpio -i --quiet --to-stdout usr/lib/x <a.cpio)" = new ] || fail 'the old one is there'
+	ln -s loop d/loop
+	refuses 2 '/loop/x: ' 'symbolic links' -- mkinitrd d -o x --add new:/loop/x
+}
+
 case_mkinitrd_programs() {
 	local hl=$real
 
