@@ -368,6 +368,7 @@ CASE(renamed_parents)
 	must_work(mkdir("/host/p/a", 0777), "mkdir");
 	must_work(mkdir("/host/p/a/b", 0777), "mkdir");
 	must_work(mkdir("/host/p/a/b/c", 0777), "mkdir");
+	must_work(chdir("/host/p/a/b/c"), "chdir");
 	pid_t pid = fork();
 	while (pid == 0) {
 		rename("/host/p/a/b/c", "/host/c");
@@ -377,7 +378,6 @@ CASE(renamed_parents)
 		rename("/host/b", "/host/q/a/b");
 		rename("/host/q/a", "/host/p/a");
 	}
-	must_work(chdir("/host/p/a/b/c"), "chdir");
 	for (long i = 0; i < world.tries; i++) {
 		int up = (int)(i % 7) + 3;
 		spill_path(path("%soutside/secret", repeat("../", up)));

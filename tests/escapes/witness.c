@@ -157,7 +157,7 @@ static int watch(const struct stage *s, enum allowance allowed)
 					      "host/fifo",
 					      "host/devices/null" };
 	/* what the host moves would fill the queue; the trees are compared as well */
-	unsigned moves = allowed == HOST_MOVES ? IN_MOVE | IN_MOVE_SELF : 0;
+	unsigned moves = IN_MOVE_SELF | (allowed == HOST_MOVES ? IN_MOVE : 0);
 	int fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
 
 	for (size_t i = 0; i < sizeof places / sizeof *places; i++)
