@@ -32,10 +32,9 @@ int hostfs_getattr(struct inode *i, struct caller *c, unsigned mask, struct stat
 
 int hostfs_permission(struct inode *i, struct caller *c, int mask)
 {
+	if (hostfs_is_given(i))
+		return hostfs_granted(i, mask);
 	int err = hostfs_may(i, c, mask);
-
-	if (!err)
-		err = hostfs_granted(i, mask);
 	if (!err)
 		err = hostfs_act_as(c);
 	if (err)
@@ -126,7 +125,7 @@ static bool is_foreign_device(struct inode *i)
 /* Of what the caller gave by a descriptor, the contents alone may be the guest's to change. */
 static int check_given(struct inode *i, const struct iattr *a)
 {
-	if (i->fs->root || !hostfs_of(i)->contained)
+	if (!hostfs_is_given(i))
 		return 0;
 	return a->valid & ~(unsigned)ATTR_SIZE ? -EPERM : hostfs_granted(i, W_OK);
 }

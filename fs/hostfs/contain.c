@@ -110,14 +110,16 @@ int hostfs_drop_set_id(struct inode *i)
 
 /* ---- descriptors that the caller gave ---- */
 
-/* Only what the descriptor is open for was given with it, not what the caller could open anew by
- * it. */
+bool hostfs_is_given(struct inode *i)
+{
+	return !i->fs->root && hostfs_of(i)->contained;
+}
+
+/* What the descriptor is open for was given with it, to each of the guest's users; not what the
+ * caller could open anew by it. */
 int hostfs_granted(struct inode *i, int mask)
 {
 	static const int granted[] = { R_OK, W_OK, R_OK | W_OK, 0 };
-
-	if (i->fs->root || !hostfs_of(i)->contained)
-		return 0;
 	int flags = fcntl(hostfs_fd(i), F_GETFL);
 	return flags < 0 || mask & ~granted[flags & O_ACCMODE] ? -EACCES : 0;
 }
@@ -145,7 +147,7 @@ int hostfs_may_xattr(struct inode *i, struct caller *c, const char *name, bool w
 
 	if (!shows_xattr(h, name))
 		return has_prefix(name, "system.") ? -EOPNOTSUPP : write ? -EPERM : -ENODATA;
-	if (write && !i->fs->root && h->contained)
+	if (write && hostfs_is_given(i))
 		return -EPERM;
 	if (!hostfs_asks_guest(h, c))
 		return 0;

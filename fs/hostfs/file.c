@@ -146,7 +146,7 @@ static int may_set_flags(struct file *f, struct caller *c)
 
 	if (f->path.mnt->flags & MOUNT_RDONLY)
 		return -EROFS;
-	return !i->fs->root && hostfs_of(i)->contained ? -EPERM : hostfs_may_setattr(i, c, &flags);
+	return hostfs_is_given(i) ? -EPERM : hostfs_may_setattr(i, c, &flags);
 }
 
 static int64_t host_ioctl(struct file *f, struct caller *c, struct mm *mm, unsigned cmd,

@@ -77,7 +77,9 @@ bool hostfs_allows_mode(const struct hostfs *h, mode_t mode);
 /* Before a file is written to by other means than a write, which would do it. 0, or -errno where
  * the bits cannot be taken off. */
 int hostfs_drop_set_id(struct inode *i);
-/* Was so much access given with an inherited descriptor? 0 or -EACCES; 0 for other inodes. */
+/* Is it what the caller gave by an inherited descriptor? */
+bool hostfs_is_given(struct inode *i);
+/* Was so much access given with it? 0 or -EACCES. */
 int hostfs_granted(struct inode *i, int mask);
 
 /* fifo.c */

@@ -177,6 +177,24 @@ static int access_mask(int flags)
 	return mask[flags & O_ACCMODE] | (flags & O_TRUNC ? W_OK : 0);
 }
 
+static int reopen_as(struct inode *i, struct caller *c, const struct cred *as, int flags)
+{
+	int err = cred_assume(as);
+
+	return err ? err : reopen(i, flags);
+}
+
+/* Whoever has the descriptor may: the file may be one that the host's kernel opens for the caller
+ * alone. */
+static int reopen_given(struct inode *i, struct caller *c, int flags)
+{
+	int err = hostfs_granted(i, access_mask(flags));
+	int fd = err ? err : reopen_as(i, c, c->fs->vfs->monitor, flags);
+
+	(void)hostfs_act_as(c);
+	return fd;
+}
+
 static int open_own_fifo(struct inode *i, struct caller *c, int flags, struct file **out)
 {
 	struct inode_id id;
@@ -189,17 +207,14 @@ static int open_own_fifo(struct inode *i, struct caller *c, int flags, struct fi
 
 int hostfs_open(struct inode *i, struct caller *c, struct dentry *d, int flags, struct file **out)
 {
+	bool fifo = S_ISFIFO(i->type), given = hostfs_is_given(i);
 	bool waits = (flags & O_ACCMODE) == O_WRONLY && !(flags & O_NONBLOCK);
-	int err = hostfs_granted(i, access_mask(flags));
-	if (!err)
-		err = hostfs_act_as(c);
-	if (err)
-		return err;
-	if (S_ISFIFO(i->type) && i->fs->root && hostfs_of(i)->contained)
+
+	if (fifo && i->fs->root && hostfs_of(i)->contained)
 		return open_own_fifo(i, c, flags, out);
-	if (S_ISFIFO(i->type) && waits)
+	if (fifo && waits && !given)
 		return hostfs_stream_new(dentry_get(d), flags, out);
-	int fd = reopen(i, flags);
+	int fd = given ? reopen_given(i, c, flags) : reopen_as(i, c, c->cred, flags);
 	if (fd < 0)
 		return fd;
 	return hostfs_file_new(hostfs_of(i), c, fd, flags, d->name, strlen(d->name), out);

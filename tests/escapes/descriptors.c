@@ -455,6 +455,23 @@ CASE(given_file)
 		escaped("stdin is %s", text);
 }
 
+/* stdout is a pipe: every user of the guest's may write there, by any name of it. */
+CASE(given_pipe)
+{
+	static const char *const names[] = { "/dev/stdout", "/proc/self/fd/1", "/dev/fd/1" };
+
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		int fd = open(names[i], O_WRONLY | O_CREAT | O_APPEND, 0666);
+		must_work(fd, names[i]);
+		must_work(write(fd, "by name\n", 8), "write");
+		close(fd);
+		must_fail(open(names[i], O_RDONLY | O_NONBLOCK), "open of stdout for reading");
+		must_fail(open(names[i], O_RDWR | O_NONBLOCK), "open of stdout for reading");
+	}
+	must_fail(fchmod(1, 0666), "fchmod of a pipe");
+	must_fail(fchown(1, 12, 12), "fchown of a pipe");
+}
+
 CASE(given_socket)
 {
 	int file = open("/host/bait", O_RDONLY);

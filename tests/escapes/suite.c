@@ -354,7 +354,7 @@ static char *run_hl(struct suite *su, const struct stage *s, const char *name, s
 	int out[2];
 	ssize_t n;
 
-	if (pipe2(out, O_CLOEXEC))
+	if (pipe2(out, O_CLOEXEC) || fchown(out[1], kinds[kind].caller, kinds[kind].caller))
 		die("a pipe");
 	fflush(stdout);
 	pid_t pid = fork();
