@@ -463,7 +463,8 @@ static int parent_from_root(struct hostfs *h, int fd)
 int hostfs_parent(struct inode *dir, struct caller *c, struct dentry **out)
 {
 	struct hostfs *h = hostfs_of(dir);
-	int err = hostfs_act_as(c);
+	/* where the way up does not begin in the directory itself, its right is asked apart */
+	int err = h->whole ? hostfs_act_as(c) : hostfs_permission(dir, c, X_OK);
 
 	if (err)
 		return err;
