@@ -25,7 +25,7 @@
 
 CASE(devices)
 {
-	static const char *const dirs[] = { "/host", "/", "/host/dir" };
+	const char *const dirs[] = { "/host", "/host/dir", root_of_host() ? "/" : "/host/." };
 	static const mode_t types[] = { S_IFCHR, S_IFBLK };
 
 	for (size_t d = 0; d < sizeof dirs / sizeof *dirs; d++) {
@@ -153,8 +153,8 @@ CASE(set_id_bits)
 		must_fail(chmod("/host/planted-set-id", bits[i]), "chmod");
 		close(fd);
 		unlink("/host/plain");
-		/* the root is a directory of the host's, too */
-		must_fail(open("/set-id", O_WRONLY | O_CREAT, bits[i]), "creat");
+		if (root_of_host())
+			must_fail(open("/set-id", O_WRONLY | O_CREAT, bits[i]), "creat");
 		must_fail(chmod("/one", bits[i]), "chmod");
 	}
 	must_work(mkdir("/host/set-id-dir", 0777), "mkdir");

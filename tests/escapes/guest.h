@@ -8,8 +8,8 @@
  * way it prints, so that suite.c, which watches from the host, finds the canary's text in it. At
  * the end it prints "done": a case that did not get there proves nothing.
  *
- * The guest's world: "/" is a directory of the host's (--root), /host is another (--mount), /ro a
- * third one that is read-only, /one a single file. OUTSIDE is the absolute name that the host has
+ * The guest's world: "/" is a directory of the host's (--root) or in memory (--isolate), /host is
+ * another (--mount), /ro a third one that is read-only, /one a single file. OUTSIDE is the absolute name that the host has
  * for a directory that belongs to none of them; /host holds what the host planted there.
  */
 #ifndef HL_TESTS_ESCAPES_GUEST_H
@@ -55,6 +55,8 @@ void check_fd(int fd, const char *how);
 void abuse(const char *path);
 /* A path in a buffer of the function's: good until the eighth call after. */
 __attribute__((format(printf, 1, 2))) const char *path(const char *fmt, ...);
+/* Is "/" the host's? */
+bool root_of_host(void);
 /* Runs it in a child, which may lose its root, and so on. */
 void in_child(void (*fn)(void));
 

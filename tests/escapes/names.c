@@ -431,6 +431,43 @@ CASE(mount_replaced)
 	must_work(access("/host/bait", F_OK), "the directory that was given");
 }
 
+/* What a host keeps from others, and what tells of its users. */
+CASE(secrets)
+{
+	static const char *const files[] = { "/etc/shadow",
+					     "/etc/gshadow",
+					     "/etc/sudoers",
+					     "/etc/ssh",
+					     "/etc/ssl/private",
+					     "/etc/machine-id",
+					     "/etc/fstab",
+					     "/etc/crontab",
+					     "/etc/security",
+					     "/etc/pam.d",
+					     "/etc/krb5.keytab",
+					     "/etc/gitconfig",
+					     "/root/.ssh",
+					     "/root/.bash_history",
+					     "/var/log/auth.log",
+					     "/var/lib/dpkg/status",
+					     "/run/utmp",
+					     "/run/secrets",
+					     "/var/run/docker.sock",
+					     "/boot",
+					     "/lost+found",
+					     "/sys/class/dmi/id/product_serial",
+					     "/proc/keys",
+					     "/proc/1/environ" };
+
+	for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+		int fd = open(files[i], O_RDONLY | O_NONBLOCK);
+		char byte;
+		if (fd >= 0 && (read(fd, &byte, 1) > 0 || errno == EISDIR))
+			escaped("%s can be read", files[i]);
+		close(fd);
+	}
+}
+
 /* What lies under a mount of the guest's own. */
 CASE(below_mounts)
 {

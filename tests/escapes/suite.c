@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Runs the escapes, each as four kinds of user, and says what the witnesses have seen:
+ * Runs the escapes, each as six kinds of user, and says what the witnesses have seen:
  *
  * 	suite --hl FILE --guest FILE --dir DIR [--platform NAME] [--tries N] [--only PATTERN]
  *
@@ -64,11 +64,11 @@ static const struct {
 	const char *name;
 	uid_t caller;
 	const char *user; /* NULL: root */
+	bool isolated;    /* --isolate instead of --root */
 } kinds[] = {
-	{ "root's root", 0, NULL },
-	{ "root's nobody", 0, "65534:65534" },
-	{ "nobody's root", NOBODY, NULL },
-	{ "nobody's 1000", NOBODY, "1000:1000" },
+	{ "root's root", 0, NULL, false },         { "root's nobody", 0, "65534:65534", false },
+	{ "nobody's root", NOBODY, NULL, false },  { "nobody's 1000", NOBODY, "1000:1000", false },
+	{ "root's isolated root", 0, NULL, true }, { "nobody's isolated root", NOBODY, NULL, true },
 };
 enum { NR_KINDS = sizeof kinds / sizeof *kinds };
 
@@ -315,8 +315,14 @@ static void exec_hl(struct suite *su, const struct stage *s, const char *name, s
 	argv[n++] = su->hl;
 	argv[n++] = "--platform";
 	argv[n++] = su->platform;
-	argv[n++] = "--root";
-	argv[n++] = root;
+	if (kinds[kind].isolated) {
+		argv[n++] = "--isolate";
+		argv[n++] = "--mount";
+		argv[n++] = strcat(root, "/guest:/guest:ro");
+	} else {
+		argv[n++] = "--root";
+		argv[n++] = root;
+	}
 	argv[n++] = "--mount";
 	argv[n++] = mount1;
 	argv[n++] = "--mount";
