@@ -73,13 +73,7 @@ static int dethread(struct task *t)
 		return -EAGAIN;
 	}
 	p->exec_task = t;
-	struct task *o;
-	list_for_each (o, &p->tasks, process_node) {
-		if (o == t)
-			continue;
-		o->group_exiting = true;
-		sleeper_kill(&o->sleeper);
-	}
+	process_kill_threads_locked(p, t);
 	while (p->nr_tasks > 1 && !t->group_exiting) {
 		sandbox_unlock(sb);
 		sleeper_pause(&t->sleeper);

@@ -287,6 +287,24 @@ static struct process *reaper_of(struct process *p)
 	return p->sb->init;
 }
 
+void wait_status_to_sigchld(int code, int *si_code, int *status)
+{
+	int sig = code & 0x7f;
+	*si_code = sig == 0 ? CLD_EXITED : code & 0x80 ? CLD_DUMPED : CLD_KILLED;
+	*status = sig == 0 ? code >> 8 & 0xff : sig;
+}
+
+/* Tells the parent of `p`, which has ended; where nobody will wait for it, nothing of it stays. */
+static void report_end(struct process *p)
+{
+	int code, status;
+	wait_status_to_sigchld(p->exit_code, &code, &status);
+	bool gone = process_parent_ignores_exit(p);
+	process_notify_parent(p, p->exit_signal, code, status);
+	if (gone)
+		process_reap(p);
+}
+
 static void adopt_children(struct process *p)
 {
 	struct process *reaper = reaper_of(p), *child, *tmp;
@@ -301,26 +319,16 @@ static void adopt_children(struct process *p)
 			siginfo_kernel(&si, t->pdeathsig, SI_USER);
 			signal_send_process(child, t->pdeathsig, &si);
 		}
-		if (!child->zombie)
-			continue;
-		if (reaper == p->sb->init)
-			process_reap(child);
-		else
-			process_notify_parent(child, SIGCHLD, CLD_EXITED,
-					      child->exit_code >> 8 & 0xff);
+		if (child->zombie)
+			report_end(child);
 	}
 }
 
-static void wait_status_to_sigchld(int code, int *si_code, int *status)
+void process_kill_threads_locked(struct process *p, struct task *but)
 {
-	int sig = code & 0x7f;
-	*si_code = sig == 0 ? CLD_EXITED : code & 0x80 ? CLD_DUMPED : CLD_KILLED;
-	*status = sig == 0 ? code >> 8 & 0xff : sig;
-}
-
-static void kill_siblings_locked(struct process *p, struct task *but)
-{
+	lock_assert_held(&p->sb->lock);
 	struct task *o;
+
 	list_for_each (o, &p->tasks, process_node) {
 		if (o == but)
 			continue;
@@ -336,7 +344,7 @@ void process_kill_locked(struct process *p, int code)
 		p->group_exiting = true;
 		p->exit_code = code;
 	}
-	kill_siblings_locked(p, NULL);
+	process_kill_threads_locked(p, NULL);
 }
 
 void process_exit_group(struct task *t, int code)
@@ -346,7 +354,7 @@ void process_exit_group(struct task *t, int code)
 	if (!p->group_exiting && !t->group_exiting) {
 		p->group_exiting = true;
 		p->exit_code = code;
-		kill_siblings_locked(p, t);
+		process_kill_threads_locked(p, t);
 	}
 	code = p->exit_code;
 	sandbox_unlock(t->sb);
@@ -381,12 +389,7 @@ void process_exited(struct process *p)
 		sandbox_kill_locked(sb);
 		sandbox_changed_locked(sb);
 	}
-	int code, status;
-	wait_status_to_sigchld(p->exit_code, &code, &status);
-	bool gone = process_parent_ignores_exit(p);
-	process_notify_parent(p, p->exit_signal, code, status);
-	if (gone)
-		process_reap(p);
+	report_end(p);
 }
 
 void process_reap(struct process *p)

@@ -114,6 +114,10 @@ void process_notify_parent(struct process *p, int sig, int code, int status);
 void process_stop_completed(struct process *p);
 /* Tells all its tasks to end, with this wait status unless they have been told before. */
 void process_kill_locked(struct process *p, int code);
+/* Its threads are to end, all but one (NULL: all). Lock held. */
+void process_kill_threads_locked(struct process *p, struct task *but);
+/* What si_code and si_status say of a process that ended so (waitpid(2), sigaction(2)). */
+void wait_status_to_sigchld(int code, int *si_code, int *status);
 /* Ends all tasks of the caller's process. Owner, no lock held. */
 void process_exit_group(struct task *t, int code);
 /* The last task ended: zombie or gone. */

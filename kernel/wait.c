@@ -39,26 +39,19 @@ static void fill(struct process *child, struct wait_result *out, int code, int s
 	rusage_add(&out->usage, &child->children_sum);
 }
 
-/* RUSAGE_CHILDREN is of those that were waited for. */
-static void reap(struct process *child, const struct rusage_sum *usage)
-{
-	rusage_add(&child->parent->children_sum, usage);
-	process_reap(child);
-}
-
 static bool take_exited(struct process *child, const struct wait_request *rq,
 			struct wait_result *out)
 {
 	if (!child->zombie || !(rq->options & WEXITED))
 		return false;
-	int ws = child->exit_code, sig = ws & 0x7f;
-	fill(child, out,
-	     sig == 0    ? CLD_EXITED
-	     : ws & 0x80 ? CLD_DUMPED
-			 : CLD_KILLED,
-	     sig ? sig : ws >> 8 & 0xff, ws);
-	if (!(rq->options & WNOWAIT))
-		reap(child, &out->usage);
+	int code, status;
+	wait_status_to_sigchld(child->exit_code, &code, &status);
+	fill(child, out, code, status, child->exit_code);
+	if (!(rq->options & WNOWAIT)) {
+		/* RUSAGE_CHILDREN is of those that were waited for. */
+		rusage_add(&child->parent->children_sum, &out->usage);
+		process_reap(child);
+	}
 	return true;
 }
 

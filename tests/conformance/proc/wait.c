@@ -491,3 +491,41 @@ CASE(zombie_can_be_signalled)
 	R(kill(pid, 0));
 	R(getpgid(pid));
 }
+
+/* A child whose own child is dead already, by a signal, when it ends. */
+static void leaves_killed_child(void)
+{
+	if (NEED(fork()) == 0) {
+		signal(SIGCHLD, SIG_DFL);
+		pid_t pid = pauses();
+
+		NEED(kill(pid, SIGKILL));
+		NEED(waitid(P_PID, (id_t)pid, NULL, WEXITED | WNOWAIT));
+		_exit(0);
+	}
+}
+
+CASE(inherited_zombie_is_reported_as_it_ended)
+{
+	siginfo_t si;
+	sigset_t set;
+
+	NEED(prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0));
+	sigemptyset(&set);
+	sigaddset(&set, SIGCHLD);
+	NEED(sigprocmask(SIG_BLOCK, &set, NULL));
+	leaves_killed_child();
+	/* The inherited one is reported before the child that leaves it. */
+	NEED(sigwaitinfo(&set, &si));
+	say("signo %d code %d status %d\n", si.si_signo, si.si_code, si.si_status);
+	for (int st; wait(&st) > 0;)
+		;
+}
+
+CASE(inherited_zombie_of_who_ignores_children)
+{
+	NEED(prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0));
+	signal(SIGCHLD, SIG_IGN);
+	leaves_killed_child();
+	R(wait(NULL));
+}
