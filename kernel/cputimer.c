@@ -83,17 +83,13 @@ static uint64_t step_of(const struct cputimer *ct, bool space_clock)
 	return left / clocks > MIN_STEP ? left / clocks : MIN_STEP;
 }
 
-static struct task *any_task(struct process *p)
-{
-	return list_empty(&p->tasks) ? NULL : list_first(&p->tasks, struct task, process_node);
-}
-
 /* All threads of a process share its address space. */
 static bool space_clock_of(struct process *p, clockid_t *out)
 {
-	struct task *t = any_task(p);
-
-	return t && t->mm && p->sb->platform->space_clock(t->mm->space, out);
+	if (list_empty(&p->tasks))
+		return false;
+	struct mm *mm = list_first(&p->tasks, struct task, process_node)->mm;
+	return mm && p->sb->platform->space_clock(mm->space, out);
 }
 
 static void program(struct process *p)

@@ -70,21 +70,15 @@ struct fdtable *fdtable_new(void)
 	return ft;
 }
 
-static int highest_open(const struct fdtable *ft)
-{
-	int fd = ft->size - 1;
-	while (fd >= 0 && !ft->files[fd])
-		fd--;
-	return fd;
-}
-
 struct fdtable *fdtable_copy(struct fdtable *ft)
 {
 	struct fdtable *n = fdtable_new();
 	if (!n)
 		return NULL;
 	mutex_lock(&ft->lock);
-	int last = highest_open(ft);
+	int last = ft->size - 1;
+	while (last >= 0 && !ft->files[last])
+		last--;
 	bool ok = grow_locked(n, last < 0 ? 0 : last) == 0;
 	for (int fd = 0; ok && fd <= last; fd++) {
 		if (ft->files[fd])

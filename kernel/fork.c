@@ -310,13 +310,6 @@ static void reparent_locked(struct task *t, struct process *p)
 	list_add_tail(&parent->children, &p->sibling);
 }
 
-static void drop_process(struct sandbox *sb, struct process *p)
-{
-	sandbox_lock(sb);
-	process_reap(p);
-	sandbox_unlock(sb);
-}
-
 /* The writes to the caller's memory that clone(2) promises before the child runs. */
 static int report_child(struct task *t, struct task *child, const struct clone_request *rq,
 			int32_t *pidfd)
@@ -404,7 +397,10 @@ int64_t task_clone(struct task *t, const struct clone_request *rq)
 		}
 		task_free(child);
 	}
-	if (!thread)
-		drop_process(t->sb, p);
+	if (!thread) {
+		sandbox_lock(t->sb);
+		process_reap(p);
+		sandbox_unlock(t->sb);
+	}
 	return err == -EAGAIN && signal_pending(t) ? -ERESTARTNOINTR : err;
 }

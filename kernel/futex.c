@@ -210,21 +210,15 @@ static bool any_woken(struct futex_waiter *w, unsigned n)
 	return false;
 }
 
-static int keys_ok(struct task *t, const struct futex_want *want, unsigned n)
-{
-	struct futex_key key;
-	int err = 0;
-
-	for (unsigned i = 0; i < n && !err; i++)
-		err = futex_key_of(t, want[i].ref, &key);
-	return err;
-}
-
 static int queue_many(struct task *t, const struct futex_want *want, unsigned n)
 {
 	struct futex_waits *f = &t->futex;
-	int err = keys_ok(t, want, n);
+	struct futex_key key;
+	int err = 0;
 
+	/* None is waited for where one is bad. */
+	for (unsigned i = 0; i < n && !err; i++)
+		err = futex_key_of(t, want[i].ref, &key);
 	if (err)
 		return err;
 	f->many = calloc(n, sizeof *f->many);

@@ -160,20 +160,17 @@ static void run_expired(struct ktimer_thread *kth, struct clock_base *b)
 	queue_changed(kth, b);
 }
 
-static bool is_due(struct ktimer_thread *kth, struct clock_base *b)
-{
-	return b->next != NEVER && b->next <= guest_clock_ns(&kth->sb->clock, b->clock);
-}
-
 void ktimer_run_due(struct sandbox *sb)
 {
 	struct ktimer_thread *kth = sb->timer_thread;
 
 	for (int i = 0; kth && i < NR_BASES; i++) {
-		if (!is_due(kth, &kth->bases[i]))
+		struct clock_base *b = &kth->bases[i];
+
+		if (b->next == NEVER || b->next > guest_clock_ns(&sb->clock, b->clock))
 			continue;
 		sandbox_lock(sb);
-		run_expired(kth, &kth->bases[i]);
+		run_expired(kth, b);
 		sandbox_unlock(sb);
 	}
 }

@@ -104,24 +104,19 @@ static void rank(struct candidate *c, unsigned n, uint64_t limit)
 	}
 }
 
-static bool runs_in(struct sandbox *sb, const struct candidate *c)
-{
-	sandbox_lock(sb);
-	bool runs = running_mm(c->process) == c->mm;
-	sandbox_unlock(sb);
-	return runs;
-}
-
 /* All that share the memory go, or nothing is won. False: it ended meanwhile. */
 static bool kill_all_with(struct sandbox *sb, const struct candidate *c, const char *why)
 {
 	struct process *p;
 
-	if (!runs_in(sb, c))
+	sandbox_lock(sb);
+	bool runs = running_mm(c->process) == c->mm;
+	sandbox_unlock(sb);
+	if (!runs)
 		return false;
 	observer_out_of_resources(sb, c->process, why);
 	sandbox_lock(sb);
-	bool runs = running_mm(c->process) == c->mm;
+	runs = running_mm(c->process) == c->mm;
 	if (runs) {
 		c->mm->dying = true;
 		sb->mem.counts.dying++;

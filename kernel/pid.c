@@ -47,16 +47,6 @@ struct pid *pid_find(struct pid_namespace *ns, pid_t nr)
 	return NULL;
 }
 
-/* Numbers rise until pid_max and wrap, so that a number is reused as late as possible. */
-static pid_t next_free(struct pid_namespace *ns)
-{
-	pid_t nr = ns->last;
-	do {
-		nr = (unsigned)nr + 1 >= ns->max ? PID_RESERVED : nr + 1;
-	} while (pid_find(ns, nr));
-	return nr;
-}
-
 int pid_alloc(struct pid_namespace *ns, struct pid **out)
 {
 	if (ns->used + PID_RESERVED >= ns->max)
@@ -67,8 +57,11 @@ int pid_alloc(struct pid_namespace *ns, struct pid **out)
 	ref_set(&p->refs, 1);
 	p->ns = ns;
 	ns_get(&ns->ns);
-	p->nr = next_free(ns);
-	ns->last = p->nr;
+	/* Numbers rise until pid_max and wrap, so that one is reused as late as possible. */
+	do {
+		ns->last = (unsigned)ns->last + 1 >= ns->max ? PID_RESERVED : ns->last + 1;
+	} while (pid_find(ns, ns->last));
+	p->nr = ns->last;
 	list_init(&p->pgrp);
 	list_init(&p->session);
 	waitqueue_init(&p->exited);

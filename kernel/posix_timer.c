@@ -45,20 +45,17 @@ struct posix_timers {
 
 /* ---- the clock under a timer ---- */
 
-static uint64_t tai_offset(const struct guest_clock *gc)
-{
-	uint64_t real = guest_clock_ns(gc, CLOCK_REALTIME), tai = guest_clock_ns(gc, CLOCK_TAI);
-
-	return (tai - real + NSEC_PER_SEC / 2) / NSEC_PER_SEC * NSEC_PER_SEC; /* whole seconds */
-}
-
 /* Points in time as the guest gives them for this clock, to those of the timer thread's. */
 static uint64_t to_base(const struct posix_timer *pt, uint64_t at)
 {
-	bool tai = pt->rq.clock == CLOCK_TAI && !pt->rq.cpu;
-	uint64_t off = tai ? tai_offset(&pt->process->sb->clock) : 0;
+	const struct guest_clock *gc = &pt->process->sb->clock;
 
-	return at > off ? at - off : 0;
+	if (pt->rq.clock != CLOCK_TAI || pt->rq.cpu)
+		return at;
+	/* TAI is ahead of UTC by whole seconds. */
+	uint64_t ahead = guest_clock_ns(gc, CLOCK_TAI) - guest_clock_ns(gc, CLOCK_REALTIME);
+	ahead = (ahead + NSEC_PER_SEC / 2) / NSEC_PER_SEC * NSEC_PER_SEC;
+	return at > ahead ? at - ahead : 0;
 }
 
 /* The process or thread whose CPU time counts; false: it is gone. */

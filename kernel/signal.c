@@ -197,14 +197,6 @@ static void forget_continue(struct process *p)
 		sigpending_flush(&t->pending, SIGBIT(SIGCONT));
 }
 
-/* A blocked signal is never ignored: its handler may be another one when it is unblocked. */
-static bool is_ignored(const struct task *t, int sig)
-{
-	if ((t->blocked | t->real_blocked) & SIGBIT(sig))
-		return false;
-	return action_discards(&t->sighand->action[sig - 1], sig);
-}
-
 /* Everything up to the queue. True: there is something to queue. */
 static bool prepare(struct process *p, struct task *t, int sig)
 {
@@ -214,7 +206,9 @@ static bool prepare(struct process *p, struct task *t, int sig)
 		forget_continue(p);
 	else if (sig == SIGCONT)
 		continue_process(p);
-	return !is_ignored(t, sig);
+	/* A blocked signal is never ignored: its handler may be another when it is unblocked. */
+	return (t->blocked | t->real_blocked) & SIGBIT(sig) ||
+	       !action_discards(&t->sighand->action[sig - 1], sig);
 }
 
 /* Kernel-made and standard signals get through without an entry when there are too many; RT signals

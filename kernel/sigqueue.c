@@ -97,14 +97,6 @@ void sigpending_init(struct sigpending *p)
 	list_init(&p->queue);
 }
 
-static void entry_drop(struct sigqueue *q)
-{
-	if (q->delivered)
-		list_del(&q->node);
-	else
-		sigqueue_free(q);
-}
-
 void sigpending_flush(struct sigpending *p, ksigset_t set)
 {
 	struct sigqueue *q, *tmp;
@@ -113,8 +105,12 @@ void sigpending_flush(struct sigpending *p, ksigset_t set)
 		return;
 	p->set &= ~set;
 	list_for_each_safe (q, tmp, &p->queue, node) {
-		if (set & SIGBIT(q->info.si_signo))
-			entry_drop(q);
+		if (!(set & SIGBIT(q->info.si_signo)))
+			continue;
+		if (q->delivered)
+			list_del(&q->node);
+		else
+			sigqueue_free(q);
 	}
 }
 

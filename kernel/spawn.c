@@ -97,14 +97,6 @@ static int new_main(struct sandbox *sb, const struct cred *cred, struct process 
 	return err;
 }
 
-static void take_console(struct sandbox *sb, struct process *p, const struct spawn_request *rq)
-{
-	sandbox_lock(sb);
-	if (sb->console && rq->controlling)
-		tty_attach(sb->console, p);
-	sandbox_unlock(sb);
-}
-
 static int start(struct sandbox *sb, struct process *p, const struct spawn_request *rq,
 		 struct why *why)
 {
@@ -116,7 +108,10 @@ static int start(struct sandbox *sb, struct process *p, const struct spawn_reque
 	if (!err)
 		err = load(t, rq, why);
 	if (!err) {
-		take_console(sb, p, rq);
+		sandbox_lock(sb);
+		if (sb->console && rq->controlling)
+			tty_attach(sb->console, p);
+		sandbox_unlock(sb);
 		err = task_start(t, &t->sched);
 	}
 	if (err)
