@@ -93,15 +93,15 @@ static int info_of(const struct pid *pid, uint64_t wanted, struct info *out)
 	return 0;
 }
 
-static int64_t get_info(struct pid *pid, struct task *t, uint64_t addr, size_t size)
+static int64_t get_info(struct pid *pid, struct task *t, gva_t addr, size_t size)
 {
 	uint8_t out[1 << _IOC_SIZEBITS] = { 0 }; /* what a newer struct has besides is empty */
 	struct info info = { 0 };
 	uint64_t wanted;
 
-	if (!addr)
+	if (!addr.v)
 		return -EINVAL;
-	if (copy_from_guest(t->mm, &wanted, GVA(addr), sizeof wanted))
+	if (copy_from_guest(t->mm, &wanted, addr, sizeof wanted))
 		return -EFAULT;
 	sandbox_lock(t->sb);
 	int err = info_of(pid, wanted, &info);
@@ -109,7 +109,7 @@ static int64_t get_info(struct pid *pid, struct task *t, uint64_t addr, size_t s
 	if (err)
 		return err;
 	memcpy(out, &info, sizeof info);
-	return copy_to_guest(t->mm, GVA(addr), out, size) ? -EFAULT : 0;
+	return copy_to_guest(t->mm, addr, out, size) ? -EFAULT : 0;
 }
 
 static int64_t pidfd_ioctl(struct file *f, struct caller *c, struct mm *mm, unsigned cmd,
@@ -118,7 +118,7 @@ static int64_t pidfd_ioctl(struct file *f, struct caller *c, struct mm *mm, unsi
 	if (_IOC_TYPE(cmd) != IOCTL_TYPE || _IOC_NR(cmd) != GET_INFO ||
 	    _IOC_SIZE(cmd) < INFO_SMALLEST)
 		return -ENOTTY;
-	return get_info(pidfd_of(f)->pid, c->task, arg, _IOC_SIZE(cmd));
+	return get_info(pidfd_of(f)->pid, c->task, GVA(arg), _IOC_SIZE(cmd));
 }
 
 static void pidfd_release(struct file *f)
