@@ -41,7 +41,7 @@
 #include "mm/access.h"
 #include "mm/fault.h"
 #include "mm/maps.h"
-#include "mm/pagesource.h"
+#include "mm/rmap.h"
 #include "util/lock.h"
 #include "util/time.h"
 

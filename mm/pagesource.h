@@ -13,7 +13,6 @@
 #include "util/list.h"
 #include "util/lock.h"
 
-struct mm;
 struct pagesource;
 
 /* A run of memory-file pages that stands behind a run of file pages. */
@@ -62,16 +61,5 @@ void pagesource_destroy(struct pagesource *ps);
 /* Copies the file's bytes from `off` (page-aligned) on; what the file has not is zero. 0 or what
  * ops->get gave; -ENOMEM: the file could not be reached. */
 int pagesource_read(struct pagesource *ps, uint64_t off, uint64_t len, void *dst);
-/* The file now ends at `size`: every mapped page wholly behind it is unmapped everywhere, private
- * copies included; the tail of the last page of private copies is left alone, as Linux leaves it.
- * Call without any mm lock, after ops->get stopped giving the pages and before their memory is
- * given away. */
-void pagesource_truncated(struct pagesource *ps, uint64_t size);
-/* The pages of [off, off+len) were replaced (hole punched): drop every mapping of them, copies
- * excepted. Same rules. */
-void pagesource_invalidate(struct pagesource *ps, uint64_t off, uint64_t len);
-/* After EVENT_LOST_PAGE: unmaps every page of a file that is behind the file's end by now. True:
- * some were, run on. */
-bool mm_drop_lost_pages(struct mm *mm);
 
 #endif

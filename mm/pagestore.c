@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "host/fixup.h"
+#include "mm/rmap.h"
 #include "util/gva.h"
 #include "util/minmax.h"
 

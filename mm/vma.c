@@ -273,7 +273,7 @@ void vma_merge(struct mm *mm, gva_t start, gva_t end)
 		next = vma_next(v);
 		if (!next || !vma_continues(v, next))
 			continue;
-		/* A sweep (pagesource.c) that has not reached both of them has not reached what
+		/* A sweep (rmap.c) that has not reached both of them has not reached what
 		 * they become. */
 		if (v->source) {
 			mutex_lock(&v->source->lock);

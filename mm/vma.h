@@ -20,7 +20,7 @@ struct vma {
 	struct pagesource *source; /* NULL: anonymous private */
 	uint64_t offset;           /* in source, of `start` */
 	struct list source_node;   /* on source->vmas */
-	uint64_t source_sweep;     /* see pagesource.c; guarded by source->lock */
+	uint64_t source_sweep;     /* see rmap.c; guarded by source->lock */
 	uint64_t gap, max_gap;     /* free bytes below `start`; the largest gap of this subtree */
 	struct mm *mm;
 	char *name; /* for /proc/PID/maps: path of the file, "[heap]"...; owned; may be NULL */

@@ -67,7 +67,7 @@
 	  "an address space: vmas, backings, what is mapped; fork: a parent's before its child's", \
 	  "mm/mm.h")                                                                               \
 	X(PAGESOURCE, 62, LOCK_SLEEPS,                                                             \
-	  "the mappings of a file", "mm/pagesource.c")                                             \
+	  "the mappings of a file", "mm/rmap.c")                                                   \
 	X(FILECACHE, 64, LOCK_SLEEPS,                                                              \
 	  "which pages of host files are in the arena", "mm/filecache.c")                          \
 	X(HOSTFS_PAGES, 66, LOCK_SLEEPS,                                                           \

@@ -12,6 +12,7 @@
 
 #include "fs/hostfs/internal.h"
 #include "host/hostcall.h"
+#include "mm/rmap.h"
 #include "platform/physmem.h"
 #include "util/gva.h"
 #include "util/lock.h"

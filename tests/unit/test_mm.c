@@ -16,10 +16,10 @@
 #include "mm/fork.h"
 #include "mm/map.h"
 #include "mm/maps.h"
-#include "mm/pagesource.h"
 #include "mm/pagestore.h"
 #include "mm/protect.h"
 #include "mm/remap.h"
+#include "mm/rmap.h"
 #include "mm/uio.h"
 #include "mm/vma.h"
 
