@@ -19,7 +19,6 @@
 
 #include "fs/generic.h"
 #include "fs/hostfs/internal.h"
-#include "fs/protect.h"
 #include "host/hostcall.h"
 
 void hostfs_show(const struct hostfs *h, struct statx *st)
@@ -121,6 +120,7 @@ int hostfs_granted(struct inode *i, int mask)
 {
 	static const int granted[] = { R_OK, W_OK, R_OK | W_OK, 0 };
 	int flags = fcntl(hostfs_fd(i), F_GETFL);
+
 	return flags < 0 || mask & ~granted[flags & O_ACCMODE] ? -EACCES : 0;
 }
 

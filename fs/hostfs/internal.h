@@ -46,8 +46,8 @@ static inline int hostfs_fd(struct inode *i)
 
 extern const struct file_ops hostfs_file_ops, hostfs_dir_ops;
 
-/* What file systems of host inodes have in common; the flags are open(2)'s of the vfs. 0 or
- * -ENOMEM. */
+/* What file systems of host inodes have in common. `flags`: FS_*, beside those that `opt` asks
+ * for. 0 or -ENOMEM. */
 int hostfs_init(struct hostfs *h, const struct filesystem_ops *ops, const char *type,
 		unsigned flags, const struct hostfs_options *opt);
 void hostfs_done(struct hostfs *h);

@@ -5,7 +5,7 @@ ESCAPES := $(BUILD)/tests/escapes
 ESCAPES_GUEST := $(addprefix tests/escapes/,guest.c names.c races.c descriptors.c files.c others.c)
 ESCAPES_SUITE := $(addprefix tests/escapes/,suite.c stage.c witness.c)
 # In a virtual machine each try costs an exit, on the same code of the monitor's.
-ESCAPES_TRIES = $(or $(TRIES),$(if $(filter kvm,$(PLATFORM)),100000,1000000))
+ESCAPES_TRIES = $(or $(TRIES),$(if $(filter kvm,$(PLATFORM)),30000,1000000))
 
 $(ESCAPES)/guest: $(ESCAPES_GUEST) tests/escapes/guest.h tests/escapes/cases.def
 	@mkdir -p $(@D)
