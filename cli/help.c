@@ -12,6 +12,8 @@ static const char help[] =
     "Runs an unmodified Linux program in its own lightweight virtual machine; hl doctor says how\n"
     "well this host can do that, and what to do about what is missing.\n"
     "\n"
+    "  -e, --exec CODE         run CODE by the interpreter PROGRAM, as its -c or -e does\n"
+    "      --repeat N          run it N times more, each from a fresh start\n"
     "  -t, --timeout SECONDS   end everything after this time; exit status 124\n"
     "      --env NAME[=VALUE]  set a variable, or pass the caller's value on\n"
     "      --clear-env         start from an empty environment\n"

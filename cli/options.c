@@ -145,6 +145,25 @@ static int opt_isolate(struct run *r, const char *arg)
 	return 0;
 }
 
+static int opt_exec(struct run *r, const char *arg)
+{
+	if (r->code)
+		return usage_error(&r->out, "--exec is given twice");
+	r->code = arg;
+	return 0;
+}
+
+static int opt_repeat(struct run *r, const char *arg)
+{
+	char *end;
+
+	errno = 0;
+	r->repeat = strtoul(arg, &end, 10);
+	if (errno || *arg < '0' || *arg > '9' || *end)
+		return usage_error(&r->out, "--repeat takes a number of runs, not '%s'", arg);
+	return 0;
+}
+
 static int opt_user(struct run *r, const char *arg)
 {
 	hl_config_set_user(r->cfg, arg);
@@ -245,6 +264,8 @@ static const struct option_def {
 	{ "clear-env", 0, no_argument, opt_clear_env },
 	{ "workdir", 0, required_argument, opt_workdir },
 	{ "root", 0, required_argument, opt_root },
+	{ "exec", 'e', required_argument, opt_exec },
+	{ "repeat", 0, required_argument, opt_repeat },
 	{ "isolate", 0, no_argument, opt_isolate },
 	{ "mount", 0, required_argument, opt_mount },
 	{ "tmpfs", 0, required_argument, opt_tmpfs },
@@ -318,5 +339,9 @@ int parse_options(struct run *r, int argc, char **argv)
 		return usage_error(&r->out, "--quiet and --verbose exclude each other");
 	if (optind >= argc)
 		return usage_error(&r->out, "no program to run");
+	if (r->code && optind + 1 < argc)
+		return usage_error(&r->out,
+				   "--exec takes an interpreter without arguments, not '%s'",
+				   argv[optind + 1]);
 	return -1;
 }

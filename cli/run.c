@@ -69,7 +69,12 @@ static int run(struct run *r, int argc, char **argv)
 
 	if (status >= 0)
 		return status;
-	hl_config_set_args(r->cfg, (size_t)(argc - optind), (const char *const *)argv + optind);
+	const char *const *args = (const char *const *)argv + optind;
+	if (r->code)
+		hl_config_set_args(r->cfg, 3,
+				   (const char *[]){ args[0], exec_option(args[0]), r->code });
+	else
+		hl_config_set_args(r->cfg, (size_t)(argc - optind), args);
 	if (r->verbose)
 		hl_config_set_log(r->cfg, r->verbose, put_log, r);
 	struct relay *relay = relay_open();
@@ -77,7 +82,10 @@ static int run(struct run *r, int argc, char **argv)
 		complain(&r->out, "cannot take signals: %s", strerror(errno));
 		return STATUS_HL;
 	}
-	status = run_sandbox(r, relay);
+	/* The first run that fails is the last. */
+	do
+		status = run_sandbox(r, relay);
+	while (!status && r->repeat-- > 0);
 	relay_close(relay);
 	return status;
 }

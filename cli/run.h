@@ -10,12 +10,17 @@ struct run {
 	struct hl_config *cfg;
 	int verbose;
 	bool stats;
-	int trace_fd; /* -1: none */
-	bool done;    /* an option did all there is to do */
+	int trace_fd;     /* -1: none */
+	bool done;        /* an option did all there is to do */
+	const char *code; /* --exec; NULL: none */
+	unsigned long repeat;
 };
 
 /* cli/options.c: fills *r in, up to the program, which is argv[optind]. -1: go on and run; else
  * hl's exit status. */
 int parse_options(struct run *r, int argc, char **argv);
+
+/* cli/exec.c: the option by which an interpreter takes a program from its command line. */
+const char *exec_option(const char *program);
 
 #endif

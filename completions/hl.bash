@@ -7,7 +7,7 @@ _hl() {
 	# The first word that is neither an option nor an option's value is the program: from there on complete for it.
 	while [ "$i" -lt "$COMP_CWORD" ]; do
 		case ${COMP_WORDS[i]} in
-		-t | --timeout | --env | --workdir | --sysroot | --platform | --root | --mount | --tmpfs | --user | --hostname) i=$((i + 2)) ;;
+		-t | --timeout | -e | --exec | --repeat | --env | --workdir | --sysroot | --platform | --root | --mount | --tmpfs | --user | --hostname) i=$((i + 2)) ;;
 		-* | =*) i=$((i + 1)) ;;
 		run) if [ "$i" = 1 ]; then i=2; else break; fi ;;
 		*) break ;;
@@ -38,13 +38,13 @@ _hl() {
 	--platform) mapfile -t COMPREPLY < <(compgen -W 'auto kvm process' -- "$cur") && return ;;
 	--user) mapfile -t COMPREPLY < <(compgen -u -- "$cur") && return ;;
 	--env) mapfile -t COMPREPLY < <(compgen -v -- "$cur") && return ;;
-	-t | --timeout | --tmpfs | --hostname) return ;;
+	-t | --timeout | -e | --exec | --repeat | --tmpfs | --hostname) return ;;
 	esac
 	case $cur in
 	-*)
 		mapfile -t COMPREPLY < <(compgen -W '-h --help -V --version -v --verbose -q --quiet -t --timeout --strace
 			--strace= --strace=json: --stats --platform --sysroot --host-priority --env --clear-env --workdir
-			--root --isolate --mount --tmpfs --user --hostname' -- "$cur")
+			-e --exec --repeat --root --isolate --mount --tmpfs --user --hostname' -- "$cur")
 		;;
 	*/*) mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
 	*) mapfile -t COMPREPLY < <(
