@@ -695,6 +695,160 @@ static void host_report(void)
 	hl_sandbox_free(sb);
 }
 
+/* ---- worlds ---- */
+
+/* What a sandbox of `cfg` prints. */
+static char *output_of(struct hl_config *cfg)
+{
+	static char text[4096];
+	size_t len = 0;
+	int p[2];
+
+	CHECK(pipe2(p, O_CLOEXEC) == 0, "pipe");
+	hl_config_set_stdio(cfg, -1, p[1], 2);
+	struct hl_sandbox *sb = start(cfg);
+	close(p[1]);
+	for (ssize_t n; (n = read(p[0], text + len, sizeof text - 1 - len)) > 0;)
+		len += (size_t)n;
+	text[len] = '\0';
+	close(p[0]);
+	expect_exit(sb, 0);
+	return text;
+}
+
+static void put_file(const char *path, const char *text)
+{
+	FILE *f = fopen(path, "w");
+
+	CHECK(f && fputs(text, f) >= 0 && fclose(f) == 0, "%s: %s", path, strerror(errno));
+}
+
+/* A tree with a shell and one more file, whose text is the tree's name. */
+static void make_tree(const char *dir)
+{
+	char command[256];
+
+	snprintf(command, sizeof command,
+		 "mkdir -p %s/bin && cp $(command -v busybox) %s/bin/sh && echo %s >%s/name", dir,
+		 dir, dir, dir);
+	CHECK(system(command) == 0, "%s", command);
+}
+
+static void expect_output(struct hl_config *cfg, const char *expected)
+{
+	const char *text = output_of(cfg);
+
+	CHECK(strcmp(text, expected) == 0, "'%s', not '%s'", text, expected);
+}
+
+static void private_worlds(void)
+{
+	make_tree("first");
+	struct hl_config *cfg =
+	    CONFIG("sh", "-c",
+		   "read x </name; read y <data/in; echo $x $y $PWD $A $B $HOME; "
+		   "echo out >/data/out; echo >/media/ro/x || echo denied");
+	CHECK(mkdir("given", 0755) == 0, "mkdir");
+	put_file("given/in", "given");
+	setenv("B", "secret", 1);
+	hl_config_add_env(cfg, "A=added");
+	hl_config_set_root(cfg, "first");
+	hl_config_add_mount(cfg, "given", "/data", false);
+	hl_config_add_mount(cfg, "given/in", "/media/ro/x", true);
+	hl_config_add_tmpfs(cfg, "/tmp", 1 << 20);
+	hl_config_set_hostname(cfg, "box");
+	hl_config_set_user(cfg, "0:0");
+	expect_output(cfg, "first given / added /\ndenied\n");
+	CHECK(access("given/out", R_OK) == 0 && access("first/data", F_OK) < 0, "files");
+}
+
+/* In one process, at the same time, each sees its own. */
+static void worlds_are_apart(void)
+{
+	struct hl_sandbox *sb[3];
+	int in[3][2], out[2];
+	char text[256];
+
+	make_tree("first");
+	make_tree("second");
+	CHECK(pipe2(out, O_CLOEXEC) == 0, "pipe");
+	for (int i = 0; i < 3; i++) {
+		struct hl_config *cfg =
+		    CONFIG("sh", "-c", "read x; cat /name 2>/dev/null || echo none");
+		CHECK(pipe2(in[i], O_CLOEXEC) == 0, "pipe");
+		hl_config_set_stdio(cfg, in[i][0], out[1], 2);
+		if (i < 2)
+			hl_config_set_root(cfg, i ? "second" : "first");
+		sb[i] = start(cfg);
+	}
+	for (int i = 2; i >= 0; i--) {
+		CHECK(write(in[i][1], "\n", 1) == 1, "write");
+		expect_exit(sb[i], 0);
+		close(in[i][0]);
+		close(in[i][1]);
+	}
+	close(out[1]);
+	ssize_t n = read(out[0], text, sizeof text - 1);
+	text[n < 0 ? 0 : n] = '\0';
+	close(out[0]);
+	CHECK(strcmp(text, "none\nsecond\nfirst\n") == 0, "'%s'", text);
+}
+
+static void isolated_world(void)
+{
+	struct hl_config *cfg =
+	    CONFIG("sh", "-c", "id -u; hostname; ls /tmp; echo x >/tmp/x; cat /tmp/x");
+
+	hl_config_set_isolate(cfg, true);
+	expect_output(cfg, "0\nhl\nx\n");
+}
+
+static void expect_refused(struct hl_config *cfg, enum hl_code code, const char *text)
+{
+	struct hl_error *err = NULL;
+	struct hl_sandbox *sb = NULL;
+	int fds = count_entries("/proc/self/fd");
+
+	CHECK(hl_sandbox_start(cfg, &sb, &err) == -1 && !sb, "it starts");
+	CHECK(hl_error_code(err) == code && strstr(hl_error_text(err), text), "%d: %s",
+	      hl_error_code(err), hl_error_text(err));
+	hl_error_free(err);
+	hl_config_free(cfg);
+	CHECK(count_entries("/proc/self/fd") == fds, "descriptors are left");
+}
+
+static void worlds_that_cannot_be(void)
+{
+	struct hl_config *cfg = CONFIG("true");
+
+	expect_exit(start(CONFIG("true")), 0); /* what is kept once is kept by now */
+	hl_config_set_root(cfg, "nowhere");
+	expect_refused(cfg, HL_SYSTEM, "nowhere");
+	cfg = CONFIG("true");
+	hl_config_add_mount(cfg, "nowhere", NULL, false);
+	expect_refused(cfg, HL_SYSTEM, "nowhere");
+	cfg = CONFIG("true");
+	hl_config_add_mount(cfg, "/", "/usr/x", false);
+	expect_refused(cfg, HL_INVALID, "/usr/x");
+	cfg = CONFIG("true");
+	hl_config_add_tmpfs(cfg, "tmp", 0);
+	expect_refused(cfg, HL_INVALID, "tmp");
+	cfg = CONFIG("true");
+	hl_config_set_user(cfg, "a:b:c");
+	expect_refused(cfg, HL_INVALID, "a:b:c");
+	cfg = CONFIG("true");
+	hl_config_set_isolate(cfg, true);
+	hl_config_set_user(cfg, "nosuch");
+	expect_refused(cfg, HL_SYSTEM, "nosuch");
+	cfg = CONFIG("true");
+	hl_config_set_isolate(cfg, true);
+	hl_config_set_root(cfg, "/");
+	expect_refused(cfg, HL_INVALID, "--root");
+	cfg = CONFIG("true");
+	hl_config_set_hostname(cfg, "");
+	expect_refused(cfg, HL_INVALID, "host name");
+}
+
 static const struct {
 	const char *name;
 	void (*run)(void);
@@ -724,6 +878,10 @@ static const struct {
 	{ "signal-while-paused", signal_while_paused },
 	{ "counters", counters },
 	{ "host-report", host_report },
+	{ "private-worlds", private_worlds },
+	{ "worlds-are-apart", worlds_are_apart },
+	{ "isolated-world", isolated_world },
+	{ "worlds-that-cannot-be", worlds_that_cannot_be },
 };
 
 int main(int argc, char **argv)

@@ -4,9 +4,10 @@
  * then fails to start with a reason, or its guest gets an error, or nothing notices; never a crash,
  * a hang, or something left behind.
  *
- * 	oom once|always FIRST STEP
+ * 	oom once|always FIRST STEP [private]
  *
- * from allocation FIRST on every STEPth one, until a run is over before it gets there.
+ * from allocation FIRST on every STEPth one, until a run is over before it gets there; in a private
+ * world where that is said.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -24,7 +25,7 @@
 #define RUN_SECONDS 30
 
 static _Atomic long allocations, fail_at; /* fail_at 0: none */
-static bool from_then_on;
+static bool from_then_on, private;
 
 static bool fails(void)
 {
@@ -105,6 +106,13 @@ static int run_sandbox(void)
 
 	hl_config_set_args(cfg, 4, args);
 	hl_config_set_platform(cfg, getenv("HL_TEST_PLATFORM"));
+	if (private) {
+		hl_config_set_isolate(cfg, true);
+		hl_config_set_user(cfg, "1000:1000");
+		hl_config_add_mount(cfg, "/", "/a/b/c", true);
+		hl_config_add_tmpfs(cfg, "/a/b/c/tmp", 1 << 20);
+		hl_config_set_hostname(cfg, "box");
+	}
 	int failed = hl_sandbox_start(cfg, &sb, &err);
 	hl_config_free(cfg);
 	if (!failed) {
@@ -173,6 +181,7 @@ int main(int argc, char **argv)
 	int bad = 0, runs = 0, refused = 0, status = 0;
 
 	from_then_on = argc > 1 && strcmp(argv[1], "always") == 0;
+	private = argc > 4;
 	if (step < 1)
 		return 2;
 	for (long at = atol(argv[2]);; at += step, runs++) {
