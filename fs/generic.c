@@ -5,6 +5,8 @@
 
 #include <errno.h>
 #include <linux/capability.h>
+#include <linux/xattr.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -107,6 +109,32 @@ int generic_setattr_check(const struct statx *st, const struct cred *cred, struc
 			return err;
 	}
 	return a->valid & ATTR_TIMES ? may_set_times(st, cred, a) : 0;
+}
+
+static bool has_prefix(const char *name, const char *prefix)
+{
+	return strncmp(name, prefix, strlen(prefix)) == 0;
+}
+
+int generic_xattr_check(const struct statx *st, const struct cred *cred, const char *name,
+			bool write)
+{
+	bool admin = cred_capable(cred, CAP_SYS_ADMIN);
+	bool plain = S_ISREG(st->stx_mode) || S_ISDIR(st->stx_mode);
+
+	if (has_prefix(name, "trusted."))
+		return admin ? 0 : write ? -EPERM : -ENODATA;
+	if (strcmp(name, XATTR_NAME_CAPS) == 0)
+		return write && !cred_capable(cred, CAP_SETFCAP) ? -EPERM : 0;
+	if (has_prefix(name, "security."))
+		return write && !admin ? -EPERM : 0;
+	if (!has_prefix(name, "user."))
+		return -EOPNOTSUPP;
+	if (!plain)
+		return write ? -EPERM : -ENODATA;
+	if (write && S_ISDIR(st->stx_mode) && st->stx_mode & S_ISVTX && !owner_or_capable(st, cred))
+		return -EPERM;
+	return 1;
 }
 
 void generic_set_time(struct timespec *t, const struct timespec *to, struct timespec now)

@@ -13,6 +13,10 @@ int generic_setattr_check(const struct statx *st, const struct cred *cred, struc
 /* The mode after a change of owner by `cred`, or after its write without CAP_FSETID
  * (setattr_should_drop_suidgid()): without set-id bits. */
 mode_t generic_drop_set_id(const struct statx *st, const struct cred *cred);
+/* May `cred` read or change an extended attribute that is no ACL (xattr_permission())? 0; 1: who
+ * may read or write the file itself; -errno. */
+int generic_xattr_check(const struct statx *st, const struct cred *cred, const char *name,
+			bool write);
 /* UTIME_NOW stands for `now`; UTIME_OMIT leaves *t alone. */
 void generic_set_time(struct timespec *t, const struct timespec *to, struct timespec now);
 /* lseek(2) over a file of `size` bytes, with the position in `f`. Not SEEK_DATA and SEEK_HOLE. */

@@ -11,87 +11,10 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "fs/acl.h"
 #include "fs/ramfs/internal.h"
 
-struct acl_entry {
-	uint16_t tag, perm;
-	uint32_t id;
-};
-
-struct ramfs_acl {
-	size_t n;
-	struct acl_entry e[];
-};
-
-_Static_assert(sizeof(struct acl_entry) == sizeof(struct posix_acl_xattr_entry),
-	       "an entry is as in the attribute");
-
-#define acl_for_each(x, acl) for (struct acl_entry *x = (acl)->e; x < (acl)->e + (acl)->n; x++)
-
-/* ---- the attribute's value ---- */
-
-/* posix_acl_valid(): owner, users, group, groups, mask, others, in this order; who names anybody
- * has a mask. */
-static bool in_order(struct ramfs_acl *acl)
-{
-	int state = ACL_USER_OBJ;
-	bool named = false;
-
-	acl_for_each (x, acl) {
-		if (x->perm & ~7)
-			return false;
-		if (x->tag == ACL_USER_OBJ && state == ACL_USER_OBJ)
-			state = ACL_USER;
-		else if (x->tag == ACL_GROUP_OBJ && state == ACL_USER)
-			state = ACL_GROUP;
-		else if ((x->tag == ACL_USER && state == ACL_USER) ||
-			 (x->tag == ACL_GROUP && state == ACL_GROUP))
-			named = true;
-		else if (x->tag == ACL_MASK && state == ACL_GROUP)
-			state = ACL_OTHER;
-		else if (x->tag == ACL_OTHER &&
-			 (state == ACL_OTHER || (state == ACL_GROUP && !named)))
-			state = 0;
-		else
-			return false;
-	}
-	return state == 0;
-}
-
-/* *out: NULL for one without entries, which is none. */
-static int parse(const void *buf, size_t size, struct ramfs_acl **out)
-{
-	const struct posix_acl_xattr_header *h = buf;
-	size_t bytes = size - sizeof *h;
-
-	*out = NULL;
-	if (size == 0)
-		return 0;
-	if (size < sizeof *h)
-		return -EINVAL;
-	if (h->a_version != POSIX_ACL_XATTR_VERSION)
-		return -EOPNOTSUPP;
-	if (bytes % sizeof(struct acl_entry))
-		return -EINVAL;
-	if (!bytes)
-		return 0;
-	struct ramfs_acl *acl = malloc(sizeof *acl + bytes);
-	if (!acl)
-		return -ENOMEM;
-	acl->n = bytes / sizeof(struct acl_entry);
-	memcpy(acl->e, h + 1, bytes);
-	if (!in_order(acl)) {
-		free(acl);
-		return -EINVAL;
-	}
-	acl_for_each (x, acl)
-		if (x->tag != ACL_USER && x->tag != ACL_GROUP)
-			x->id = (uint32_t)ACL_UNDEFINED_ID;
-	*out = acl;
-	return 0;
-}
-
-static ssize_t format(const struct ramfs_acl *acl, void *buf, size_t size)
+static ssize_t format(const struct posix_acl *acl, void *buf, size_t size)
 {
 	const struct posix_acl_xattr_header h = { .a_version = POSIX_ACL_XATTR_VERSION };
 	size_t bytes = acl->n * sizeof(struct acl_entry);
@@ -107,37 +30,29 @@ static ssize_t format(const struct ramfs_acl *acl, void *buf, size_t size)
 
 /* ---- mode and ACL ---- */
 
-static struct acl_entry *entry_of(struct ramfs_acl *acl, unsigned tag)
-{
-	acl_for_each (x, acl)
-		if (x->tag == tag)
-			return x;
-	return NULL;
-}
-
 /* What the mode's group bits stand for. */
-static struct acl_entry *group_class(struct ramfs_acl *acl)
+static struct acl_entry *group_class(struct posix_acl *acl)
 {
-	struct acl_entry *mask = entry_of(acl, ACL_MASK);
+	struct acl_entry *mask = posix_acl_entry(acl, ACL_MASK);
 
-	return mask ? mask : entry_of(acl, ACL_GROUP_OBJ);
+	return mask ? mask : posix_acl_entry(acl, ACL_GROUP_OBJ);
 }
 
-static mode_t acl_mode(struct ramfs_acl *acl)
+static mode_t acl_mode(struct posix_acl *acl)
 {
-	return (mode_t)(entry_of(acl, ACL_USER_OBJ)->perm << 6 | group_class(acl)->perm << 3 |
-			entry_of(acl, ACL_OTHER)->perm);
+	return (mode_t)(posix_acl_entry(acl, ACL_USER_OBJ)->perm << 6 |
+			group_class(acl)->perm << 3 | posix_acl_entry(acl, ACL_OTHER)->perm);
 }
 
-static void acl_set_mode(struct ramfs_acl *acl, mode_t mode)
+static void acl_set_mode(struct posix_acl *acl, mode_t mode)
 {
-	entry_of(acl, ACL_USER_OBJ)->perm = mode >> 6 & 7;
+	posix_acl_entry(acl, ACL_USER_OBJ)->perm = mode >> 6 & 7;
 	group_class(acl)->perm = mode >> 3 & 7;
-	entry_of(acl, ACL_OTHER)->perm = mode & 7;
+	posix_acl_entry(acl, ACL_OTHER)->perm = mode & 7;
 }
 
 /* Owner, group and others are all the mode can say. */
-static bool says_no_more_than_mode(const struct ramfs_acl *acl)
+static bool says_no_more_than_mode(const struct posix_acl *acl)
 {
 	return acl->n == 3;
 }
@@ -148,10 +63,10 @@ void ramfs_acl_chmod(struct ramfs_inode *ri)
 		acl_set_mode(ri->acl, ri->mode);
 }
 
-static struct ramfs_acl *acl_copy(const struct ramfs_acl *acl)
+static struct posix_acl *acl_copy(const struct posix_acl *acl)
 {
 	size_t bytes = sizeof *acl + acl->n * sizeof(struct acl_entry);
-	struct ramfs_acl *copy = malloc(bytes);
+	struct posix_acl *copy = malloc(bytes);
 
 	return copy ? memcpy(copy, acl, bytes) : NULL;
 }
@@ -164,8 +79,8 @@ int ramfs_acl_inherit(struct ramfs_inode *ri, const struct ramfs_inode *dir, mod
 		ri->mode &= ~umask;
 		return 0;
 	}
-	struct ramfs_acl *acl = acl_copy(dir->default_acl);
-	struct ramfs_acl *pass_on = acl && S_ISDIR(ri->mode) ? acl_copy(acl) : NULL;
+	struct posix_acl *acl = acl_copy(dir->default_acl);
+	struct posix_acl *pass_on = acl && S_ISDIR(ri->mode) ? acl_copy(acl) : NULL;
 	if (!acl || (S_ISDIR(ri->mode) && !pass_on)) {
 		free(acl);
 		return -ENOMEM;
@@ -182,39 +97,15 @@ int ramfs_acl_inherit(struct ramfs_inode *ri, const struct ramfs_inode *dir, mod
 
 /* ---- permission ---- */
 
-/* posix_acl_permission(): the first entry that fits decides; of groups, any that grants all that is
- * wanted. */
-static int acl_permission(struct ramfs_inode *ri, const struct cred *cred, unsigned want)
-{
-	struct acl_entry *mask = entry_of(ri->acl, ACL_MASK);
-	unsigned most = mask ? mask->perm : 7;
-	bool in_some_group = false;
-
-	acl_for_each (x, ri->acl) {
-		bool grants = (x->perm & most & want) == want;
-
-		if (x->tag == ACL_USER && x->id == cred->fsuid)
-			return grants ? 0 : -EACCES;
-		if ((x->tag == ACL_GROUP_OBJ && cred_in_group(cred, ri->gid)) ||
-		    (x->tag == ACL_GROUP && cred_in_group(cred, x->id))) {
-			in_some_group = true;
-			if ((x->perm & want) == want)
-				return grants ? 0 : -EACCES;
-		}
-		if (x->tag == ACL_OTHER)
-			return !in_some_group && (x->perm & want) == want ? 0 : -EACCES;
-	}
-	return -EACCES;
-}
-
 int ramfs_may(struct ramfs_inode *ri, const struct cred *cred, int mask)
 {
 	bool asks_acl = ri->acl && cred->fsuid != ri->uid && ri->mode & S_IRWXG;
 	struct statx st = { 0 };
 
 	ramfs_fill(ri, &st);
-	return generic_permission_acl(&st, cred, mask,
-				      asks_acl ? acl_permission(ri, cred, mask & 7) : -EAGAIN);
+	return generic_permission_acl(
+	    &st, cred, mask,
+	    asks_acl ? posix_acl_permits(ri->acl, ri->gid, cred, (unsigned)mask & 7) : -EAGAIN);
 }
 
 /* ---- as attributes ---- */
@@ -225,14 +116,14 @@ bool ramfs_acl_is(const char *name)
 	       strcmp(name, XATTR_NAME_POSIX_ACL_DEFAULT) == 0;
 }
 
-static struct ramfs_acl **acl_of(struct ramfs_inode *ri, const char *name)
+static struct posix_acl **acl_of(struct ramfs_inode *ri, const char *name)
 {
 	return strcmp(name, XATTR_NAME_POSIX_ACL_DEFAULT) == 0 ? &ri->default_acl : &ri->acl;
 }
 
 ssize_t ramfs_acl_get(struct ramfs_inode *ri, const char *name, void *buf, size_t size)
 {
-	struct ramfs_acl *acl = *acl_of(ri, name);
+	struct posix_acl *acl = *acl_of(ri, name);
 
 	if (S_ISLNK(ri->mode))
 		return -EOPNOTSUPP;
@@ -241,7 +132,7 @@ ssize_t ramfs_acl_get(struct ramfs_inode *ri, const char *name, void *buf, size_
 
 /* Puts an access ACL in place: the mode follows; one that says no more than the mode is not
  * kept. */
-static void take_access(struct ramfs_inode *ri, const struct cred *cred, struct ramfs_acl **acl)
+static void take_access(struct ramfs_inode *ri, const struct cred *cred, struct posix_acl **acl)
 {
 	ri->mode = (ri->mode & ~(mode_t)0777) | acl_mode(*acl);
 	if (!cred_in_group(cred, ri->gid) && !cred_capable(cred, CAP_FSETID))
@@ -253,9 +144,9 @@ static void take_access(struct ramfs_inode *ri, const struct cred *cred, struct 
 }
 
 static int replace(struct ramfs_inode *ri, const struct cred *cred, const char *name,
-		   struct ramfs_acl *acl)
+		   struct posix_acl *acl)
 {
-	struct ramfs_acl **at = acl_of(ri, name);
+	struct posix_acl **at = acl_of(ri, name);
 	int err = 0;
 
 	if (S_ISLNK(ri->mode))
@@ -280,8 +171,8 @@ int ramfs_acl_set(struct ramfs_inode *ri, struct caller *c, const char *name, co
 		  size_t size)
 {
 	struct ramfs *r = ramfs_of(&ri->inode);
-	struct ramfs_acl *acl;
-	int err = arena_room(r->arena, size) ? parse(buf, size, &acl) : -ENOMEM;
+	struct posix_acl *acl;
+	int err = arena_room(r->arena, size) ? posix_acl_parse(buf, size, &acl) : -ENOMEM;
 
 	if (err)
 		return err;

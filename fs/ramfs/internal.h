@@ -53,7 +53,7 @@ struct ramfs_inode {
 	unsigned nlink;
 	bool linkable; /* has no name yet, and may get one (O_TMPFILE) */
 	struct timespec atime, mtime, ctime, btime;
-	struct ramfs_acl *acl, *default_acl; /* NULL: none */
+	struct posix_acl *acl, *default_acl; /* NULL: none */
 	struct list xattrs;
 	size_t xattr_bytes;
 	union {

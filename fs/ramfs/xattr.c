@@ -10,6 +10,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "fs/generic.h"
 #include "fs/ramfs/internal.h"
 
 #define MAX_BYTES 131072 /* names and values of one inode together */
@@ -38,31 +39,13 @@ void ramfs_free_xattrs(struct ramfs_inode *ri)
 	ramfs_acl_free(ri);
 }
 
-static bool has_prefix(const char *name, const char *prefix)
-{
-	return strncmp(name, prefix, strlen(prefix)) == 0;
-}
-
-/* xattr_permission() of Linux's fs/xattr.c. */
 static int may_access(struct ramfs_inode *ri, struct caller *c, const char *name, bool write)
 {
-	bool admin = cred_capable(c->cred, CAP_SYS_ADMIN);
-	bool plain = S_ISREG(ri->mode) || S_ISDIR(ri->mode);
+	struct statx st = { 0 };
 
-	if (has_prefix(name, "trusted."))
-		return admin ? 0 : write ? -EPERM : -ENODATA;
-	if (strcmp(name, XATTR_NAME_CAPS) == 0)
-		return write && !cred_capable(c->cred, CAP_SETFCAP) ? -EPERM : 0;
-	if (has_prefix(name, "security."))
-		return write && !admin ? -EPERM : 0;
-	if (!has_prefix(name, "user."))
-		return -EOPNOTSUPP;
-	if (!plain)
-		return write ? -EPERM : -ENODATA;
-	if (write && S_ISDIR(ri->mode) && ri->mode & S_ISVTX && c->cred->fsuid != ri->uid &&
-	    !cred_capable(c->cred, CAP_FOWNER))
-		return -EPERM;
-	return ramfs_may(ri, c->cred, write ? W_OK : R_OK);
+	ramfs_fill(ri, &st);
+	int err = generic_xattr_check(&st, c->cred, name, write);
+	return err > 0 ? ramfs_may(ri, c->cred, write ? W_OK : R_OK) : err;
 }
 
 static struct ramfs_xattr *find(struct ramfs_inode *ri, const char *name)
@@ -205,7 +188,7 @@ ssize_t ramfs_listxattr(struct inode *i, struct caller *c, char *buf, size_t siz
 	if (ri->default_acl)
 		list_name(XATTR_NAME_POSIX_ACL_DEFAULT, buf, size, &total);
 	list_for_each (x, &ri->xattrs, node) {
-		if (!has_prefix(x->name, "trusted.") || cred_capable(c->cred, CAP_SYS_ADMIN))
+		if (strncmp(x->name, "trusted.", 8) != 0 || cred_capable(c->cred, CAP_SYS_ADMIN))
 			list_name(x->name, buf, size, &total);
 	}
 	mutex_unlock(&r->lock);
