@@ -276,16 +276,20 @@ static void copy_entry(struct copied *to, const char *name, const struct ramfs_i
 	to->type = IFTODT(ri->mode);
 }
 
-/* Up to BATCH entries from `pos` on. */
+/* Up to BATCH entries from `pos` on; -ENOENT: the directory was removed. */
 static int copy_batch(struct ramfs_inode *dir, int64_t pos, struct copied *to)
 {
 	struct ramfs *r = ramfs_of(&dir->inode);
 	int n = 0;
 
 	mutex_lock(&r->lock);
-	if (dir->nlink && pos <= 0)
+	if (!dir->nlink) {
+		mutex_unlock(&r->lock);
+		return -ENOENT;
+	}
+	if (pos <= 0)
 		copy_entry(&to[n++], ".", dir, 0);
-	if (dir->nlink && pos <= 1)
+	if (pos <= 1)
 		copy_entry(&to[n++], "..", dir->dir.parent ? dir->dir.parent : dir, 1);
 	struct ramfs_entry *e = first_from(&dir->dir, pos);
 	while (e && n < BATCH) {
@@ -305,20 +309,22 @@ static bool emit_batch(struct dir_emit *e, const struct copied *batch, int n, in
 			return false;
 		*pos = b->pos + 1;
 	}
-	return n > 0;
+	return true;
 }
 
 int ramfs_readdir(struct file *f, struct caller *c, struct dir_emit *e)
 {
 	struct ramfs_inode *dir = ramfs_inode(f->path.dentry->inode);
 	struct copied *batch = malloc(BATCH * sizeof *batch);
+	int n;
 
 	if (!batch)
 		return -ENOMEM;
 	mutex_lock(&f->pos_lock);
-	while (emit_batch(e, batch, copy_batch(dir, f->pos, batch), &f->pos))
-		;
+	do {
+		n = copy_batch(dir, f->pos, batch);
+	} while (n > 0 && emit_batch(e, batch, n, &f->pos));
 	mutex_unlock(&f->pos_lock);
 	free(batch);
-	return 0;
+	return n < 0 ? n : 0;
 }

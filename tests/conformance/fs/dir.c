@@ -188,6 +188,16 @@ CASE(removed_directory)
 	R(getdents(fd, b, sizeof b));
 }
 
+CASE(removed_directory_in_memory)
+{
+	char b[200], name[] = "/dev/shm/gone-XXXXXX";
+
+	NEED(mkdtemp(name) ? 0 : -1);
+	int fd = (int)NEED(open(name, O_RDONLY));
+	NEED(rmdir(name));
+	R(getdents(fd, b, sizeof(b)));
+}
+
 /* The buffer ends in the middle of a page that cannot be written: what fits in front of it is
  * given, the rest by the next call. */
 CASE(getdents_into_half_a_buffer)
