@@ -40,3 +40,21 @@ int pagesource_read(struct pagesource *ps, uint64_t off, uint64_t len, void *dst
 	}
 	return 0;
 }
+
+bool pagesource_identify(struct pagesource *ps, struct source_id *out)
+{
+	if (ps->shown)
+		*out = ps->shown_id;
+	else if (ps->ops->identify)
+		ps->ops->identify(ps, &out->major, &out->minor, &out->ino);
+	return ps->shown || ps->ops->identify;
+}
+
+void pagesource_show_as(struct pagesource *ps, const struct source_id *id)
+{
+	mutex_lock(&ps->lock);
+	if (!ps->shown)
+		ps->shown_id = *id;
+	ps->shown = true;
+	mutex_unlock(&ps->lock);
+}

@@ -46,6 +46,12 @@ struct pagesource_ops {
 	int (*punch)(struct pagesource *ps, uint64_t off, uint64_t len);
 };
 
+/* A file as stat(2) shows it. */
+struct source_id {
+	unsigned major, minor;
+	uint64_t ino;
+};
+
 struct pagesource {
 	const struct pagesource_ops *ops;
 	struct mutex lock; /* taken inside the mm lock; guards all below */
@@ -54,6 +60,9 @@ struct pagesource {
 	uint64_t sweeps;
 	/* shared mappings that may write (F_SEAL_WRITE); written under lock */
 	_Atomic uint32_t writable_shared;
+	/* what it shows instead of what its own file system says; the same whenever it is set */
+	_Atomic bool shown;
+	struct source_id shown_id;
 };
 
 void pagesource_init(struct pagesource *ps, const struct pagesource_ops *ops);
@@ -61,5 +70,9 @@ void pagesource_destroy(struct pagesource *ps);
 /* Copies the file's bytes from `off` (page-aligned) on; what the file has not is zero. 0 or what
  * ops->get gave; -ENOMEM: the file could not be reached. */
 int pagesource_read(struct pagesource *ps, uint64_t off, uint64_t len, void *dst);
+/* The file behind it; false: it has none. */
+bool pagesource_identify(struct pagesource *ps, struct source_id *out);
+/* The pages are those of another file, which a guest sees in the place of this one. */
+void pagesource_show_as(struct pagesource *ps, const struct source_id *id);
 
 #endif

@@ -21,16 +21,16 @@ struct search {
 	char found[32]; /* its name; "": none */
 	char *path;     /* owned */
 	mode_t mode;    /* of the link */
-	unsigned major, minor;
-	uint64_t ino;
+	struct source_id id;
 };
 
 static int look(const struct vma *v, void *arg)
 {
 	struct search *s = arg;
+	struct source_id id;
 	char name[32];
 
-	if (!v->source || !v->source->ops->identify || !v->name)
+	if (!v->source || !v->name || !pagesource_identify(v->source, &id))
 		return 0;
 	snprintf(name, sizeof name, "%lx-%lx", v->start.v, v->end.v);
 	if (s->name ? strcmp(name, s->name) != 0 : s->left-- > 0)
@@ -38,7 +38,7 @@ static int look(const struct vma *v, void *arg)
 	memcpy(s->found, name, sizeof name);
 	s->path = strdup(v->name);
 	s->mode = v->flags & VMA_SHARED && v->flags & VMA_MAYWRITE ? 0600 : 0400;
-	v->source->ops->identify(v->source, &s->major, &s->minor, &s->ino);
+	s->id = id;
 	return 1;
 }
 
@@ -73,8 +73,8 @@ static int check_same(const struct search *s, struct caller *c, const struct pat
 
 	if (err)
 		return err;
-	bool same =
-	    st.stx_ino == s->ino && st.stx_dev_major == s->major && st.stx_dev_minor == s->minor;
+	bool same = st.stx_ino == s->id.ino && st.stx_dev_major == s->id.major &&
+		    st.stx_dev_minor == s->id.minor;
 	return same ? 0 : -ENOENT;
 }
 

@@ -18,21 +18,6 @@
 #include "mm/vma.h"
 #include "proc/proc.h"
 
-/* Of the file behind a vma; zeros: there is none. */
-struct file_id {
-	unsigned major, minor;
-	uint64_t ino;
-};
-
-static struct file_id vma_file(const struct vma *v)
-{
-	struct file_id id = { 0 };
-
-	if (v->source && v->source->ops->identify)
-		v->source->ops->identify(v->source, &id.major, &id.minor, &id.ino);
-	return id;
-}
-
 void proc_put_map_name(struct text *out, size_t line, const char *name)
 {
 	while (out->len - line < 73 && !out->failed)
@@ -43,7 +28,10 @@ void proc_put_map_name(struct text *out, size_t line, const char *name)
 void proc_put_vma(struct text *out, const struct vma *v)
 {
 	size_t line = out->len;
-	struct file_id id = vma_file(v);
+	struct source_id id = { 0 }; /* there is no file */
+
+	if (v->source)
+		pagesource_identify(v->source, &id);
 
 	text_printf(out, "%08lx-%08lx %c%c%c%c %08lx %02x:%02x %lu ", v->start.v, v->end.v,
 		    v->prot & PROT_READ ? 'r' : '-', v->prot & PROT_WRITE ? 'w' : '-',
@@ -171,7 +159,7 @@ static int query_vma(const struct vma *v, void *arg)
 {
 	struct query *x = arg;
 	struct procmap_query *q = &x->q;
-	struct file_id id = vma_file(v);
+	struct source_id id = { 0 };
 	bool next = q->query_flags & QUERY_NEXT;
 
 	if (v->end.v <= q->query_addr || (next && !query_matches(q, v)))
@@ -179,6 +167,8 @@ static int query_vma(const struct vma *v, void *arg)
 	if (!query_matches(q, v) || (!next && v->start.v > q->query_addr))
 		return 1;
 	x->found = true;
+	if (v->source)
+		pagesource_identify(v->source, &id);
 	q->vma_start = v->start.v;
 	q->vma_end = v->end.v;
 	q->vma_flags = query_bits(v);
