@@ -64,6 +64,9 @@ struct file_ops {
 	/* The source of the file's pages, a reference for the caller. `shared_write`: MAP_SHARED
 	 * with the right to write. NULL op: -ENODEV. */
 	int (*pagesource)(struct file *f, bool shared_write, struct pagesource **out);
+	/* It is about to be mapped with the right to write: what may take long is done here. -EINTR
+	 * where the caller is to end or to freeze. NULL: nothing. */
+	int (*map_writable)(struct file *f, struct caller *c);
 	int (*readdir)(struct file *f, struct caller *c,
 		       struct dir_emit *e); /* from the file position, moves it; NULL: -ENOTDIR */
 	int (*fsync)(struct file *f, struct caller *c, bool data_only);
@@ -86,6 +89,8 @@ struct file_ops {
 	int (*reopen)(struct file *f, struct caller *c, int flags, struct file **out);
 	/* What /proc/PID/fdinfo/N says after the lines that all have (proc(5)); NULL: nothing. */
 	void (*show_fdinfo)(struct file *f, struct text *out);
+	/* The host's descriptor behind it, borrowed; NULL or -1: none. */
+	int (*host_fd)(const struct file *f);
 	int (*created)(struct file *f);  /* F_CREATED_QUERY; NULL: file.created */
 	void (*release)(struct file *f); /* last reference gone; frees the object around it */
 };

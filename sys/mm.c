@@ -44,7 +44,7 @@ static char *mapping_name(struct file *f)
 
 /* What the open file allows, and its pages. -errno: it cannot be mapped like that (mmap(2),
  * ERRORS). */
-static int ask_file(struct file *f, struct mmap_args *m)
+static int ask_file(struct file *f, struct caller *c, struct mmap_args *m)
 {
 	bool shared =
 	    (m->flags & MAP_TYPE) == MAP_SHARED || (m->flags & MAP_TYPE) == MAP_SHARED_VALIDATE;
@@ -61,7 +61,11 @@ static int ask_file(struct file *f, struct mmap_args *m)
 		m->vma_flags |= VMA_MAYWRITE;
 	if (!noexec)
 		m->vma_flags |= VMA_MAYEXEC;
-	int err = f->ops->pagesource(f, shared && file_writable(f), &m->source);
+	bool writes = shared && file_writable(f);
+	int err = writes && f->ops->map_writable ? f->ops->map_writable(f, c) : 0;
+	if (err)
+		return err;
+	err = f->ops->pagesource(f, writes, &m->source);
 	if (err != -EPERM || m->prot & PROT_WRITE)
 		return err;
 	/* Sealed against writing (F_ADD_SEALS in fcntl(2)): may be mapped to read, for good. */
@@ -74,7 +78,8 @@ static int64_t map_file(struct task *t, struct mmap_args *m, int fd)
 	struct file *f = fd_get(t->files, fd);
 	if (!f)
 		return -EBADF;
-	m->refused = ask_file(f, m);
+	struct caller c = task_caller(t);
+	m->refused = ask_file(f, &c, m);
 	char *name = mapping_name(f);
 	m->name = name;
 	int64_t r = mm_mmap(t->mm, m);

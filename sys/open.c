@@ -39,7 +39,7 @@ static int64_t open_at(struct task *t, struct at *at, int flags, mode_t mode, un
 	}
 	if (err)
 		return err == -EINTR ? -ERESTARTSYS : err;
-	if (hostfs_file_fd(f) >= t->sb->files_max) {
+	if (f->ops->host_fd && f->ops->host_fd(f) >= t->sb->files_max) {
 		file_put(f);
 		return -ENFILE;
 	}

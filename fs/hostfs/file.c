@@ -32,11 +32,9 @@ static int file_fd(struct file *f)
 	return hostfs_fd(f->path.dentry->inode);
 }
 
-int hostfs_file_fd(const struct file *f)
+static int host_fd(const struct file *f)
 {
-	bool ours = f->ops == &hostfs_file_ops || f->ops == &hostfs_dir_ops;
-
-	return ours ? hostfs_fd(f->path.dentry->inode) : -1;
+	return hostfs_fd(f->path.dentry->inode);
 }
 
 static struct hostfs_pages *file_pages(struct file *f)
@@ -236,6 +234,7 @@ const struct file_ops hostfs_file_ops = {
 	.fallocate = regular_fallocate,
 	.truncate = regular_truncate,
 	.setfl = host_setfl,
+	.host_fd = host_fd,
 	.release = release,
 };
 
@@ -299,5 +298,6 @@ const struct file_ops hostfs_dir_ops = {
 	.readdir = dir_readdir,
 	.fsync = host_fsync,
 	.setfl = host_setfl,
+	.host_fd = host_fd,
 	.release = release,
 };

@@ -15,6 +15,8 @@ struct hostfs_options {
 	const struct user_namespace *users; /* whose owners are shown, and asked first */
 	/* it belongs to a private world: see fs/hostfs/contain.c */
 	bool contained;
+	/* but whiteouts, which are devices, can be made: an overlay writes to it */
+	bool whiteouts;
 };
 
 /* `fd` (O_PATH, of a directory or a regular file; taken over, also on failure) becomes the root. */
@@ -25,7 +27,5 @@ bool hostfs_is_whole(struct filesystem *fs);
 /* `fd` (taken over, also on failure), an O_PATH descriptor of a directory of the host's that no
  * path may lead to, as a place on the whole root. -EACCES: it must not be given to a guest. */
 int hostfs_take_directory(struct filesystem *fs, int fd, struct dentry **out);
-/* The host's descriptor of an open file or directory, borrowed; -1: it is not one of hostfs. */
-int hostfs_file_fd(const struct file *f);
 
 #endif

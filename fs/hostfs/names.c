@@ -25,7 +25,8 @@ static int begin_create(struct caller *c, mode_t *mode)
 int hostfs_mknod(struct inode *dir, struct caller *c, const char *name, mode_t mode, dev_t dev)
 {
 	struct hostfs *h = hostfs_of(dir);
-	bool device = S_ISCHR(mode) || S_ISBLK(mode);
+	bool whiteout = h->whiteouts && S_ISCHR(mode) && dev == WHITEOUT_DEV;
+	bool device = (S_ISCHR(mode) || S_ISBLK(mode)) && !whiteout;
 	int err = begin_create(c, &mode);
 
 	if (!err && device && (h->contained || S_ISBLK(mode) || !device_harmless(dev)))
@@ -108,7 +109,7 @@ static int begin_rename(struct inode *dir, struct caller *c, const char *name, s
 			const char *newname, unsigned flags)
 {
 	/* it leaves a device behind */
-	if (flags & RENAME_WHITEOUT && hostfs_of(dir)->contained)
+	if (flags & RENAME_WHITEOUT && hostfs_of(dir)->contained && !hostfs_of(dir)->whiteouts)
 		return -EPERM;
 	int err = begin_remove(dir, c, name);
 	if (!err)

@@ -143,7 +143,9 @@ int hostfs_init(struct hostfs *h, const struct filesystem_ops *ops, const char *
 {
 	unsigned who = opt->users->mapped ? FS_MAPS_OWNERS : FS_CHECKS_ACCESS;
 
-	*h = (struct hostfs){ .users = opt->users, .contained = opt->contained };
+	*h = (struct hostfs){ .users = opt->users,
+			      .contained = opt->contained,
+			      .whiteouts = opt->whiteouts };
 	filesystem_init(&h->fs, ops, type, flags | who | (opt->contained ? FS_NODEV : 0));
 	mutex_init(&h->fifo_lock, LOCK_HOSTFS_FIFOS);
 	list_init(&h->fifos);
