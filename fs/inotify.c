@@ -674,7 +674,8 @@ static int may_watch(struct caller *c, struct inode *i, uint32_t mask)
 		return -ENOSYS;
 	if (mask & IN_ONLYDIR && !S_ISDIR(i->type))
 		return -ENOTDIR;
-	return i->ops->permission(i, c, R_OK);
+	int err = i->ops->permission(i, c, R_OK);
+	return !err && i->ops->watched ? i->ops->watched(i, c) : err;
 }
 
 int inotify_watch(struct file *f, struct caller *c, struct inode *i, uint32_t mask)

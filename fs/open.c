@@ -204,6 +204,8 @@ static int open_finish(struct walk *w, const char *names, size_t len, unsigned f
 	    !fs_checks_access(dir->fs, w->c))
 		return finish_by_steps(w, names, len, flags, step);
 	int err = dir->ops->walk_open(dir, w->c, names, len, oflags, a->mode, &a->file, step);
+	if (err > 0)
+		return finish_by_steps(w, names, len, flags, step);
 	w->done = !err && a->file;
 	a->created = w->done && step->created;
 	return err;

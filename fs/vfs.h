@@ -119,7 +119,7 @@ struct inode_ops {
 	 * the way, the result is as walk's, and the work is not done: *done false. `oflags` and
 	 * `mode` as for create, O_CREAT and O_EXCL included. Of O_TRUNC with the right to write the
 	 * file system only says whether there was anything to cut (out->created): the vfs does
-	 * it. */
+	 * it. walk_open may also return 1: the vfs is to go step by step. */
 	int (*walk_getattr)(struct inode *dir, struct caller *c, const char *names, size_t len,
 			    unsigned flags, unsigned mask, struct statx *st, bool *done,
 			    struct walk_step *out);
@@ -169,6 +169,9 @@ struct inode_ops {
 	/* inotify_add_watch(2) with an instance of the host's; NULL: the host does not know the
 	 * inode. */
 	int (*watch)(struct inode *i, struct caller *c, int inotify, uint32_t mask);
+	/* With FS_NOTIFIES: it is about to be watched, and is to stay one object while it has a
+	 * name. NULL: it does so anyway. 0 or -errno. */
+	int (*watched)(struct inode *i, struct caller *c);
 	/* Path from the file system's root, starting with '/', into buf (NUL-terminated); "
 	 * (deleted)" appended where the file is gone. Length or -errno (-ENAMETOOLONG). */
 	int (*path)(struct inode *i, struct dentry *d, char *buf, size_t size);

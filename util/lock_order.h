@@ -32,6 +32,12 @@
 	  "changes of O_ASYNC, one at a time", "kernel/fasync.c")                                  \
 	X(FILE_POS, 14, LOCK_SLEEPS,                                                               \
 	  "the position of an open file; its owner (F_SETOWN)", "fs/file.h")                       \
+	X(OVERLAY_COPY, 15, LOCK_SLEEPS,                                                           \
+	  "the copy of a lower file that is being made", "fs/overlay/internal.h")                  \
+	X(OVERLAY, 16, LOCK_SLEEPS,                                                                \
+	  "the names of an overlay", "fs/overlay/internal.h")                                      \
+	X(LAYER_POS, 18, LOCK_SLEEPS,                                                              \
+	  "the position of a file of a layer, behind one of an overlay", "fs/overlay/layer.c")     \
 	X(EPOLL_NEST, 20, LOCK_SLEEPS,                                                             \
 	  "which epoll instances are in which, one check at a time", "kernel/epoll.c")             \
 	X(EPOLL, 22, LOCK_SLEEPS | LOCK_NESTS,                                                     \
@@ -113,6 +119,8 @@
 	  "the ticks of a timerfd", "kernel/timerfd.c")                                            \
 	X(FS_STRUCT, 120, LOCK_SHORT,                                                              \
 	  "a process's root and working directory", "fs/vfs.h")                                    \
+	X(OVERLAY_TABLE, 122, LOCK_SHORT,                                                          \
+	  "which files of an overlay are in use, and where they lie", "fs/overlay/internal.h")     \
 	X(DEVPTS, 124, LOCK_SHORT,                                                                 \
 	  "the names of terminals", "fs/devpts.c")                                                 \
 	X(RAMFS, 126, LOCK_SHORT,                                                                  \

@@ -4,7 +4,7 @@
 UNIT       := $(BUILD)/tests/unit
 UNIT_TESTS := $(patsubst tests/unit/test_%.c,%,$(wildcard tests/unit/test_$(or $(ONLY),*).c))
 UNIT_BINS  := $(UNIT_TESTS:%=$(UNIT)/test_%)
-UNIT_COMMON := $(UNIT)/fake.c.o $(UNIT)/exec_world.c.o
+UNIT_COMMON := $(addprefix $(UNIT)/,fake.c.o exec_world.c.o overlay_model.c.o)
 # Nothing above these folders is needed, nor has to compile.
 UNIT_LIB := $(filter $(addprefix $(BUILD)/,util/% host/% arch/% platform/physmem.% mm/% cred/% fs/% loader/% \
 	      net/policy.% kernel/tty/ldisc.% kernel/ktimer.% kernel/timerfd.%),$(LIB_OBJS))

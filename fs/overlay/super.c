@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Makes and destroys overlays. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "fs/overlay/internal.h"
+#include "host/hostcall.h"
+
+static void put_all(struct filesystem *upper, struct filesystem **lower, unsigned nr_lower)
+{
+	for (unsigned i = 0; i < nr_lower; i++)
+		filesystem_put(lower[i]);
+	filesystem_put(upper);
+}
+
+/* Nobody has an inode of it any more, but for those that it keeps itself. */
+static void destroy(struct filesystem *fs)
+{
+	struct overlay *o = container_of(fs, struct overlay, fs);
+
+	for (unsigned i = 0; i < OVL_RECENT; i++) {
+		struct ovl_inode *kept = o->recent[i];
+		o->recent[i] = NULL;
+		ovl_put(kept);
+	}
+	while (!list_empty(&o->watched))
+		ovl_set_gone(container_of(o->watched.next, struct ovl_inode, watch_node));
+	inode_put(fs->root);
+	inode_put(o->work);
+	inode_put(o->index);
+	put_all(o->upper, o->lower, o->nr_lower);
+	if (o->lock_fd >= 0)
+		host_close(o->lock_fd);
+	cred_put(o->mounter);
+	free(o->devs);
+	free(o->lower);
+	mutex_destroy(&o->no_umask.lock);
+	mutex_destroy(&o->table_lock);
+	rwlock_destroy(&o->tree);
+	free(o);
+}
+
+static int sync_upper(struct filesystem *fs, struct caller *c)
+{
+	struct overlay *o = container_of(fs, struct overlay, fs);
+	struct caller mc = ovl_mounter(o, c);
+
+	return o->upper->ops->sync ? o->upper->ops->sync(o->upper, &mc) : 0;
+}
+
+static const struct filesystem_ops overlay_ops = { .destroy = destroy, .sync = sync_upper };
+
+/* A directory of the upper layer's own. `like`: where it is new, it gets the attributes of that. */
+static int own_directory(struct overlay *o, struct caller *mc, const char *name, struct inode *like,
+			 struct inode **out)
+{
+	struct inode *root = o->upper->root;
+	struct statx st;
+	int err = ovl_real_lookup(root, mc, name, strlen(name), out);
+
+	if (err == -ENOENT) {
+		err = root->ops->mkdir(root, mc, name, 0700);
+		if (!err)
+			err = ovl_real_lookup(root, mc, name, strlen(name), out);
+		if (!err && like)
+			err = inode_getattr(like, mc, STATX_BASIC_STATS, &st);
+		if (!err && like)
+			err = ovl_copy_attributes(o, mc, like, &st, *out);
+	}
+	if (!err && !S_ISDIR((*out)->type)) {
+		inode_put(*out);
+		*out = NULL;
+		err = -ENOTDIR;
+	}
+	return err;
+}
+
+/* Has an earlier run copied files up that have several names? */
+struct index_scan {
+	struct dir_emit emit;
+	bool any;
+};
+
+static bool scan_entry(struct dir_emit *e, const char *name, size_t len, uint64_t ino, int64_t next,
+		       unsigned char type)
+{
+	struct index_scan *x = container_of(e, struct index_scan, emit);
+
+	x->any = !(name[0] == '.' && (len == 1 || (len == 2 && name[1] == '.')));
+	return !x->any;
+}
+
+static int read_index(struct overlay *o, struct caller *mc)
+{
+	struct index_scan x = { { .emit = scan_entry }, false };
+	struct file *f;
+	int err = ovl_real_open(o->index, mc, O_RDONLY | O_DIRECTORY, &f);
+
+	if (err)
+		return err;
+	err = f->ops->readdir(f, mc, &x.emit);
+	file_put(f);
+	o->indexed = x.any;
+	return err;
+}
+
+static int open_layers(struct overlay *o)
+{
+	struct caller mc = ovl_mounter(o, NULL);
+	struct ovl_inode *root = ovl_new(o);
+	struct inode *top = NULL;
+	uint64_t ino;
+
+	if (!root)
+		return -ENOMEM;
+	int err = own_directory(o, &mc, "upper", o->lower[0]->root, &top);
+	if (!err)
+		err = own_directory(o, &mc, "work", NULL, &o->work);
+	if (!err)
+		err = own_directory(o, &mc, "index", NULL, &o->index);
+	if (!err)
+		err = read_index(o, &mc);
+	root->upper = top;
+	for (unsigned i = 0; i < o->nr_lower; i++)
+		root->lower[root->nr_lower++] =
+		    (struct ovl_real){ inode_get(o->lower[i]->root), i };
+	root->inode.type = S_IFDIR;
+	o->fs.root = &root->inode;
+	/* Their numbers are shown the same way each time. */
+	for (unsigned i = 0; !err && i < o->nr_lower; i++)
+		err = ovl_number_of(o, &mc, o->lower[i]->root, &ino);
+	if (!err)
+		ovl_work_clean(o, &mc);
+	return err;
+}
+
+static int init(struct overlay *o, struct vfs *vfs, const struct overlay_options *opt)
+{
+	o->mounter = cred_copy(vfs->monitor, -1);
+	o->lower = malloc(opt->nr_lower * sizeof *o->lower);
+	if (!o->mounter || !o->lower)
+		return -ENOMEM;
+	o->mounter->cap_effective = UINT64_MAX;
+	memcpy(o->lower, opt->lower, opt->nr_lower * sizeof *o->lower);
+	o->nr_lower = opt->nr_lower;
+	o->upper = opt->upper;
+	o->lock_fd = opt->lock_fd;
+	o->prefix = ovl_on_host(o->upper->root) ? "user.overlay." : "trusted.overlay.";
+	for (unsigned i = 0; i < o->nr_lower; i++)
+		if (!S_ISDIR(o->lower[i]->root->type))
+			return -ENOTDIR;
+	return open_layers(o);
+}
+
+int overlay_create(struct vfs *vfs, const struct overlay_options *opt, struct filesystem **out)
+{
+	struct overlay *o = calloc(1, sizeof *o);
+
+	if (!o) {
+		put_all(opt->upper, opt->lower, opt->nr_lower);
+		host_close(opt->lock_fd);
+		return -ENOMEM;
+	}
+	filesystem_init(&o->fs, &overlay_ops, opt->type, FS_NOTIFIES);
+	o->fs.dev = vfs_new_dev(vfs);
+	o->vfs = vfs;
+	o->lock_fd = -1;
+	o->no_umask.vfs = vfs;
+	mutex_init(&o->no_umask.lock, LOCK_FS_STRUCT);
+	rwlock_init(&o->tree, LOCK_OVERLAY);
+	mutex_init(&o->table_lock, LOCK_OVERLAY_TABLE);
+	list_init(&o->watched);
+	int err = init(o, vfs, opt);
+	if (!o->upper) { /* it came no further than to have no memory */
+		put_all(opt->upper, opt->lower, opt->nr_lower);
+		host_close(opt->lock_fd);
+	}
+	if (err) {
+		filesystem_put(&o->fs);
+		return err;
+	}
+	*out = &o->fs;
+	return 0;
+}
