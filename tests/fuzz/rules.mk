@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# libFuzzer targets, one a parser: make fuzz-elf, fuzz-cpio [FUZZ_SECONDS=60]. They need clang and build in a place of their own.
+# libFuzzer targets, one a parser: make fuzz-elf, fuzz-cpio, fuzz-overlay [FUZZ_SECONDS=60]. They need clang and build in a place of their own.
 
 FUZZ_SECONDS ?= 60
 FUZZ_BUILD   ?= build-fuzz
@@ -45,7 +45,25 @@ fuzz-run-cpio: $(FUZZ)/cpio $(FUZZ)/cpio-seeds
 	$(FUZZ)/cpio -max_total_time=$(FUZZ_SECONDS) -max_len=8192 -rss_limit_mb=2048 -print_final_stats=1 \
 	    -artifact_prefix=$(FUZZ)/ $(FUZZ)/cpio-corpus $(FUZZ)/cpio-seeds
 
--include $(FUZZ)/elf.c.d $(FUZZ)/cpio.c.d
+# Calls on an overlay and on its model. Nothing touches the host: all layers are in memory.
+.PHONY: fuzz-overlay fuzz-run-overlay
+fuzz-overlay:
+	$(MAKE) BUILD=$(FUZZ_BUILD) CC="$(if $(findstring ccache,$(CC)),ccache )clang" SAN=fuzzer-no-link,address,undefined fuzz-run-overlay
+
+FUZZ_OVERLAY := $(FUZZ)/overlay.c.o $(addprefix $(BUILD)/tests/unit/,overlay_model.c.o fake.c.o exec_world.c.o) $(FUZZ_LIB)
+$(FUZZ)/overlay: $(FUZZ_OVERLAY)
+	$(CC) -pthread -fsanitize=fuzzer,address,undefined -Wl,--wrap=exec_open -o $@ $^ -lcmocka $(HL_LIBS) $(LDLIBS)
+
+$(FUZZ)/overlay-seeds: tests/fuzz/rules.mk
+	@mkdir -p $@
+	for n in 0 1 2 3 4 5 6 7; do perl -e "srand $$n; print chr int rand 256 for 1 .. 6000" >$@/$$n; done
+
+fuzz-run-overlay: $(FUZZ)/overlay $(FUZZ)/overlay-seeds
+	@mkdir -p $(FUZZ)/overlay-corpus
+	$(FUZZ)/overlay -max_total_time=$(FUZZ_SECONDS) -max_len=12000 -rss_limit_mb=2048 -print_final_stats=1 \
+	    -artifact_prefix=$(FUZZ)/ $(FUZZ)/overlay-corpus $(FUZZ)/overlay-seeds
+
+-include $(FUZZ)/elf.c.d $(FUZZ)/cpio.c.d $(FUZZ)/overlay.c.d
 
 # The fuzzer of system calls (tests/fuzz/calls/fuzz.h).
 #: make fuzz-calls        random typed calls, confined  [TIME=60] [SEED=N] [PLATFORM=process] [SAN=...]
