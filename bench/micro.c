@@ -149,6 +149,17 @@ static uint64_t bench_open(long n)
 	});
 }
 
+static uint64_t bench_open_read(long n)
+{
+	char buf[PAGE];
+	int fd;
+
+	LOOP({
+		fd = open("/etc/passwd", O_RDONLY);
+		CHECK(fd >= 0 && read(fd, buf, sizeof buf) > 0 && close(fd) == 0);
+	});
+}
+
 // The other side of the pipes: sends back each byte it gets, ends with the pipe.
 static void echo_process(int in, int out)
 {
@@ -423,6 +434,7 @@ static const struct bench {
 	{ "write-4k", "pwrite of 4 KiB to a file", bench_write, 0 },
 	{ "stat", "stat of a file", bench_stat, 0 },
 	{ "open-close", "open and close of a file", bench_open, 0 },
+	{ "open-read-close", "open, read and close of a file", bench_open_read, 0 },
 	{ "pipe", "a byte to another process and back", bench_pipe, 0 },
 	{ "page-fault", "first touch of a page of anonymous memory", bench_fault, 0 },
 	{ "mmap-munmap", "map and unmap 64 KiB, untouched", bench_mmap, 0 },
