@@ -19,6 +19,7 @@ static const char help[] =
     "      --clear-env         start from an empty environment\n"
     "      --workdir DIR       start in this directory\n"
     "      --root DIR          DIR is the whole world of the program\n"
+    "      --overlay[=DIR]     what is written to it goes to memory, or to DIR\n"
     "      --isolate           the host's programs, read-only, and nothing else of it\n"
     "      --mount HOST[:GUEST][:ro] a directory or file of the host at GUEST (default /host)\n"
     "      --tmpfs GUEST[:SIZE] an empty directory in memory at GUEST\n"

@@ -139,6 +139,12 @@ static int opt_root(struct run *r, const char *arg)
 	return 0;
 }
 
+static int opt_overlay(struct run *r, const char *arg)
+{
+	hl_config_set_overlay(r->cfg, arg);
+	return 0;
+}
+
 static int opt_isolate(struct run *r, const char *arg)
 {
 	hl_config_set_isolate(r->cfg, true);
@@ -264,6 +270,7 @@ static const struct option_def {
 	{ "clear-env", 0, no_argument, opt_clear_env },
 	{ "workdir", 0, required_argument, opt_workdir },
 	{ "root", 0, required_argument, opt_root },
+	{ "overlay", 0, optional_argument, opt_overlay },
 	{ "exec", 'e', required_argument, opt_exec },
 	{ "repeat", 0, required_argument, opt_repeat },
 	{ "isolate", 0, no_argument, opt_isolate },

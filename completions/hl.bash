@@ -44,7 +44,7 @@ _hl() {
 	-*)
 		mapfile -t COMPREPLY < <(compgen -W '-h --help -V --version -v --verbose -q --quiet -t --timeout --strace
 			--strace= --strace=json: --stats --platform --sysroot --host-priority --env --clear-env --workdir
-			-e --exec --repeat --root --isolate --mount --tmpfs --user --hostname' -- "$cur")
+			-e --exec --repeat --root --overlay --overlay= --isolate --mount --tmpfs --user --hostname' -- "$cur")
 		;;
 	*/*) mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
 	*) mapfile -t COMPREPLY < <(

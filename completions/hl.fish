@@ -13,6 +13,7 @@ complete -c hl -l sysroot -x -a '(__fish_complete_directories)' -d 'Look absolut
 complete -c hl -l host-priority -d 'Let real-time priority and negative nice reach the host'
 complete -c hl -l env -x -a '(set -nx)' -d 'Set or pass on a variable'
 complete -c hl -l clear-env -d 'Start from an empty environment'
+complete -c hl -l overlay -d 'What is written to the root goes elsewhere'
 complete -c hl -l root -x -a '(__fish_complete_directories)' -d 'The whole world of the program'
 complete -c hl -l isolate -d 'The programs of the host, and nothing else of it'
 complete -c hl -s e -l exec -x -d 'Run CODE by the interpreter'

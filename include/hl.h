@@ -142,6 +142,10 @@ HL_API void hl_config_set_hostname(struct hl_config *cfg, const char *name);
 
 /* `dir`, a directory of the host, is "/". Changes of its files are changes on the host. */
 HL_API void hl_config_set_root(struct hl_config *cfg, const char *dir);
+/* The root stays as it is: what the program changes of it goes to memory, and is gone at the end
+ * (NULL), or to `dir`, an existing directory of the host, where the next sandbox with that
+ * directory finds it. One sandbox at a time can use a directory. */
+HL_API void hl_config_set_overlay(struct hl_config *cfg, const char *dir);
 /* The programs of the host, and no more of it: /bin, /lib, /usr and the like are its own,
  * read-only, /etc has what programs need and nothing that is secret or names the host, and all
  * else is in memory, empty at the start and lost at the end. */

@@ -108,6 +108,7 @@ void hl_config_free(struct hl_config *cfg)
 	free(cfg->workdir);
 	free(cfg->sysroot);
 	free(cfg->root);
+	free(cfg->upper);
 	free(cfg->hostname);
 	free(cfg->user);
 	mount_list_clear(&cfg->mounts);
@@ -168,6 +169,14 @@ void hl_config_set_root(struct hl_config *cfg, const char *dir)
 {
 	if (cfg)
 		set_string(cfg, &cfg->root, dir);
+}
+
+void hl_config_set_overlay(struct hl_config *cfg, const char *dir)
+{
+	if (!cfg)
+		return;
+	cfg->overlay = true;
+	set_string(cfg, &cfg->upper, dir);
 }
 
 void hl_config_set_isolate(struct hl_config *cfg, bool on)

@@ -16,6 +16,8 @@ struct hl_config {
 	char *workdir;             /* NULL: the caller's; of a private world: "/" */
 	char *sysroot;             /* NULL: none */
 	char *root;                /* a directory of the host's; NULL: the host's own */
+	bool overlay;              /* what is written to the root goes elsewhere */
+	char *upper;               /* where to: a directory of the host's; NULL: memory */
 	bool isolate;              /* the host's programs, over a root in memory */
 	char *hostname;            /* NULL: the host's; of a private world: "hl" */
 	char *user;                /* UID[:GID]; NULL: the caller; of a private world: root */

@@ -13,15 +13,26 @@ static void spec_clear(struct mount_spec *s)
 	free((char *)(uintptr_t)s->type);
 	free((char *)(uintptr_t)s->source);
 	free((char *)(uintptr_t)s->target);
+	free((char *)(uintptr_t)s->lower);
+	free((char *)(uintptr_t)s->upper);
+}
+
+/* NULL stays NULL. false: no memory. */
+static bool copy(const char **to, const char *from)
+{
+	*to = from ? strdup(from) : NULL;
+	return *to || !from;
 }
 
 bool mount_list_add(struct mount_list *l, const struct mount_spec *m)
 {
 	struct mount_spec s = *m;
+	bool copied = copy(&s.type, m->type);
 
-	s.type = strdup(m->type);
-	s.source = strdup(m->source);
-	s.target = strdup(m->target);
+	copied &= copy(&s.source, m->source);
+	copied &= copy(&s.target, m->target);
+	copied &= copy(&s.lower, m->lower);
+	copied &= copy(&s.upper, m->upper);
 	if (l->count == l->room) {
 		size_t room = l->room ? l->room * 2 : 8;
 		struct mount_spec *item = reallocarray(l->item, room, sizeof *item);
@@ -30,7 +41,7 @@ bool mount_list_add(struct mount_list *l, const struct mount_spec *m)
 			l->room = room;
 		}
 	}
-	if (l->count == l->room || !s.type || !s.source || !s.target) {
+	if (l->count == l->room || !copied) {
 		spec_clear(&s);
 		return false;
 	}
@@ -41,11 +52,11 @@ bool mount_list_add(struct mount_list *l, const struct mount_spec *m)
 #define NO_EXEC (MOUNT_NOSUID | MOUNT_NODEV | MOUNT_NOEXEC)
 
 static const struct mount_spec standard[] = {
-	{ "proc", "proc", "/proc", NO_EXEC, 0 },
-	{ "sysfs", "sysfs", "/sys", NO_EXEC | MOUNT_RDONLY, 0 },
-	{ "devtmpfs", "devtmpfs", "/dev", MOUNT_NOSUID, 0 },
-	{ "devpts", "devpts", "/dev/pts", MOUNT_NOSUID | MOUNT_NOEXEC, 0 },
-	{ "tmpfs", "tmpfs", "/dev/shm", MOUNT_NOSUID | MOUNT_NODEV, 0 },
+	{ "proc", "proc", "/proc", NO_EXEC, 0, NULL, NULL },
+	{ "sysfs", "sysfs", "/sys", NO_EXEC | MOUNT_RDONLY, 0, NULL, NULL },
+	{ "devtmpfs", "devtmpfs", "/dev", MOUNT_NOSUID, 0, NULL, NULL },
+	{ "devpts", "devpts", "/dev/pts", MOUNT_NOSUID | MOUNT_NOEXEC, 0, NULL, NULL },
+	{ "tmpfs", "tmpfs", "/dev/shm", MOUNT_NOSUID | MOUNT_NODEV, 0, NULL, NULL },
 };
 
 bool mount_list_add_standard(struct mount_list *l, const struct mount_spec *root)

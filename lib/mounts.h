@@ -19,6 +19,10 @@ struct mount_spec {
 	const char *target; /* absolute, in the guest's tree; of a mount the name need not exist */
 	unsigned flags;     /* MOUNT_* of fs/vfs.h; directory, file: the mode */
 	uint64_t size;      /* most bytes of a tmpfs; 0: as many as tmpfs(5) says */
+	/* overlay: the type of what lies beneath, from `source` */
+	const char *lower;
+	/* overlay: the directory of the host that takes what is written; NULL: memory */
+	const char *upper;
 };
 
 /* The strings of the items are owned. */

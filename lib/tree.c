@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -19,6 +20,7 @@
 #include "fs/hostfs/hostfs.h"
 #include "fs/mount.h"
 #include "fs/names.h"
+#include "fs/overlay/overlay.h"
 #include "fs/ramfs/ramfs.h"
 #include "kernel/nsproxy.h"
 #include "kernel/tty/pty.h"
@@ -32,22 +34,31 @@
 
 /* ---- mounts ---- */
 
-static int make_hostfs(struct sandbox *sb, const struct mount_spec *m, struct filesystem **out,
-		       struct why *why)
+/* `fd` (taken over) is a directory or a file of the host, which is named `name`. */
+static int hostfs_of_fd(struct sandbox *sb, int fd, const char *name, bool whiteouts,
+			struct filesystem **out, struct why *why)
 {
 	const struct hostfs_options opt = {
 		.pm = sb->physmem,
 		.users = sb->vfs->user_ns,
 		.contained = sb->vfs->user_ns->contained,
+		.whiteouts = whiteouts,
 	};
+	struct why inner = { "" };
+	int err = hostfs_create(fd, &opt, out, &inner);
+
+	return err ? why_set(why, -err, "'%s': %s", name, inner.text) : 0;
+}
+
+static int make_hostfs(struct sandbox *sb, const struct mount_spec *m, struct filesystem **out,
+		       struct why *why)
+{
 	bool root = strcmp(m->target, "/") == 0;
 	int fd = open(m->source, O_PATH | O_CLOEXEC | (root ? O_DIRECTORY : 0));
-	struct why inner = { "" };
 
 	if (fd < 0)
 		return why_set(why, errno, "cannot open '%s': %s", m->source, strerror(errno));
-	int err = hostfs_create(fd, &opt, out, &inner);
-	return err ? why_set(why, -err, "'%s': %s", m->source, inner.text) : 0;
+	return hostfs_of_fd(sb, fd, m->source, false, out, why);
 }
 
 static int make_procfs(struct sandbox *sb, const struct mount_spec *m, struct filesystem **out,
@@ -172,16 +183,70 @@ static int furnish(struct sandbox *sb, const struct furniture *thing, const stru
 
 /* ---- mounts ---- */
 
-static const struct mount_type {
+struct mount_type {
 	const char *name;
 	int (*make)(struct sandbox *sb, const struct mount_spec *m, struct filesystem **out,
 		    struct why *why);
 	bool host_source; /* the source is a name of the host's, which the guest does not see */
-} mount_types[] = {
+};
+
+static const struct mount_type *find_type(const char *name);
+
+/* The directory is locked for as long as `*lock` is open, against others that write to it. */
+static int make_upper_dir(struct sandbox *sb, const char *dir, struct filesystem **out, int *lock,
+			  struct why *why)
+{
+	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		return why_set(why, errno, "cannot open '%s': %s", dir, strerror(errno));
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+		int err = errno;
+		close(fd);
+		return err == EWOULDBLOCK
+			   ? why_set(why, EBUSY, "'%s' is in use by another sandbox", dir)
+			   : why_set(why, err, "cannot lock '%s': %s", dir, strerror(err));
+	}
+	int root = openat(fd, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int err = root < 0 ? why_set(why, errno, "cannot open '%s': %s", dir, strerror(errno))
+			   : hostfs_of_fd(sb, root, dir, true, out, why);
+	if (err)
+		close(fd);
+	else
+		*lock = fd;
+	return err;
+}
+
+static int make_overlay(struct sandbox *sb, const struct mount_spec *m, struct filesystem **out,
+			struct why *why)
+{
+	struct filesystem *lower;
+	struct overlay_options opt = {
+		.type = "overlay", .lower = &lower, .nr_lower = 1, .lock_fd = -1
+	};
+	int err = m->upper ? make_upper_dir(sb, m->upper, &opt.upper, &opt.lock_fd, why)
+			   : make_tmpfs(sb, m, &opt.upper, why);
+
+	if (err)
+		return err;
+	err = find_type(m->lower)->make(sb, m, &lower, why);
+	if (err) {
+		filesystem_put(opt.upper);
+		if (opt.lock_fd >= 0)
+			close(opt.lock_fd);
+		return err;
+	}
+	err = overlay_create(sb->vfs, &opt, out);
+	return err && m->upper ? why_set(why, -err, "'%s' cannot take what is written: %s",
+					 m->upper, strerror(-err))
+			       : err;
+}
+
+static const struct mount_type mount_types[] = {
 	{ "hostfs", make_hostfs, true },  { "proc", make_procfs, false },
 	{ "sysfs", make_sysfs, false },   { "devtmpfs", make_devfs, false },
 	{ "devpts", make_devpts, false }, { "tmpfs", make_tmpfs, false },
-	{ "cpio", make_cpiofs, true },
+	{ "cpio", make_cpiofs, true },    { "overlay", make_overlay, true },
 };
 
 static const struct mount_type *find_type(const char *name)

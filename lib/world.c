@@ -30,6 +30,8 @@ const char *world_contradiction(const struct hl_config *cfg)
 		return "--isolate has a root of its own, and --root is another";
 	if (cfg->sysroot && world_is_private(cfg))
 		return "a private root and --sysroot exclude each other";
+	if (cfg->overlay && !cfg->root)
+		return "an overlay needs a root of the host's (--root)";
 	return NULL;
 }
 
@@ -45,7 +47,9 @@ static struct mount_spec root_of(const struct hl_config *cfg)
 {
 	if (cfg->isolate)
 		return (struct mount_spec){ .type = "tmpfs", .source = "tmpfs", .target = "/" };
-	return (struct mount_spec){ .type = "hostfs",
+	return (struct mount_spec){ .type = cfg->overlay ? "overlay" : "hostfs",
+				    .lower = cfg->overlay ? "hostfs" : NULL,
+				    .upper = cfg->upper,
 				    .source = cfg->root ? cfg->root : "/",
 				    .target = "/" };
 }

@@ -195,7 +195,7 @@ CASE(removed_directory_in_memory)
 	NEED(mkdtemp(name) ? 0 : -1);
 	int fd = (int)NEED(open(name, O_RDONLY));
 	NEED(rmdir(name));
-	R(getdents(fd, b, sizeof(b)));
+	R(getdents(fd, b, sizeof b));
 }
 
 /* The buffer ends in the middle of a page that cannot be written: what fits in front of it is
