@@ -17,6 +17,7 @@ static const char help[] =
     "  -t, --timeout SECONDS   end everything after this time; exit status 124\n"
     "      --env NAME[=VALUE]  set a variable, or pass the caller's value on\n"
     "      --clear-env         start from an empty environment\n"
+    "      --initrd FILE       a cpio archive is the whole world of the program\n"
     "      --workdir DIR       start in this directory\n"
     "      --root DIR          DIR is the whole world of the program\n"
     "      --overlay[=DIR]     what is written to it goes to memory, or to DIR\n"

@@ -127,6 +127,12 @@ static int opt_clear_env(struct run *r, const char *arg)
 	return 0;
 }
 
+static int opt_initrd(struct run *r, const char *arg)
+{
+	hl_config_set_initrd(r->cfg, arg);
+	return 0;
+}
+
 static int opt_workdir(struct run *r, const char *arg)
 {
 	hl_config_set_workdir(r->cfg, arg);
@@ -268,6 +274,7 @@ static const struct option_def {
 	{ "host-priority", 0, no_argument, opt_host_priority },
 	{ "env", 0, required_argument, opt_env },
 	{ "clear-env", 0, no_argument, opt_clear_env },
+	{ "initrd", 0, required_argument, opt_initrd },
 	{ "workdir", 0, required_argument, opt_workdir },
 	{ "root", 0, required_argument, opt_root },
 	{ "overlay", 0, optional_argument, opt_overlay },

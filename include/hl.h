@@ -140,6 +140,10 @@ HL_API void hl_config_set_hostname(struct hl_config *cfg, const char *name);
  * Paths of the host are relative to the working directory of hl_sandbox_start.
  */
 
+/* The cpio archive `file` (newc format; as it is, or compressed by gzip or zstd) is "/", which is
+ * read-only. An archive that is not compressed is mapped, and must not be changed in place while it
+ * is in use: see hl_initrd for making one. */
+HL_API void hl_config_set_initrd(struct hl_config *cfg, const char *file);
 /* `dir`, a directory of the host, is "/". Changes of its files are changes on the host. */
 HL_API void hl_config_set_root(struct hl_config *cfg, const char *dir);
 /* The root stays as it is: what the program changes of it goes to memory, and is gone at the end

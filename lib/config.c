@@ -105,6 +105,7 @@ void hl_config_free(struct hl_config *cfg)
 	strings_clear(&cfg->caller_env);
 	strings_clear(&cfg->env);
 	free(cfg->program);
+	free(cfg->initrd);
 	free(cfg->workdir);
 	free(cfg->sysroot);
 	free(cfg->root);
@@ -151,6 +152,12 @@ void hl_config_clear_env(struct hl_config *cfg)
 		return;
 	strings_clear(&cfg->env);
 	cfg->clear_env = true;
+}
+
+void hl_config_set_initrd(struct hl_config *cfg, const char *file)
+{
+	if (cfg)
+		set_string(cfg, &cfg->initrd, file);
 }
 
 void hl_config_set_workdir(struct hl_config *cfg, const char *dir)

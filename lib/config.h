@@ -13,6 +13,7 @@ struct hl_config {
 	struct strings env;        /* what is set beside */
 	bool clear_env;            /* `env` is all there is */
 	char *program;             /* NULL: args[0] */
+	char *initrd;              /* an archive that is the root; NULL: none */
 	char *workdir;             /* NULL: the caller's; of a private world: "/" */
 	char *sysroot;             /* NULL: none */
 	char *root;                /* a directory of the host's; NULL: the host's own */

@@ -21,11 +21,15 @@
 
 bool world_is_private(const struct hl_config *cfg)
 {
-	return cfg->root || cfg->isolate;
+	return cfg->root || cfg->initrd || cfg->isolate;
 }
 
 const char *world_contradiction(const struct hl_config *cfg)
 {
+	if (cfg->initrd && cfg->root)
+		return "--root and --initrd exclude each other";
+	if (cfg->initrd && cfg->isolate)
+		return "--isolate has a root of its own, and --initrd is another";
 	if (cfg->isolate && cfg->root)
 		return "--isolate has a root of its own, and --root is another";
 	if (cfg->sysroot && world_is_private(cfg))
@@ -45,6 +49,10 @@ static const char *hostname_of(const struct hl_config *cfg)
 
 static struct mount_spec root_of(const struct hl_config *cfg)
 {
+	if (cfg->initrd)
+		return (struct mount_spec){
+			.type = "cpio", .source = cfg->initrd, .target = "/", .flags = MOUNT_RDONLY
+		};
 	if (cfg->isolate)
 		return (struct mount_spec){ .type = "tmpfs", .source = "tmpfs", .target = "/" };
 	return (struct mount_spec){ .type = cfg->overlay ? "overlay" : "hostfs",

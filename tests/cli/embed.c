@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -849,6 +850,60 @@ static void worlds_that_cannot_be(void)
 	expect_refused(cfg, HL_INVALID, "host name");
 }
 
+static struct hl_config *in_archive(const char *path, const char *program)
+{
+	struct hl_config *cfg = CONFIG(program, "true");
+
+	hl_config_set_initrd(cfg, path);
+	return cfg;
+}
+
+static void not_in_archive(const char *path, const char *program, enum hl_code code)
+{
+	struct hl_config *cfg = in_archive(path, program);
+	struct hl_sandbox *sb = NULL;
+	struct hl_error *err = NULL;
+
+	CHECK(hl_sandbox_start(cfg, &sb, &err) == -1 && hl_error_code(err) == code, "%s",
+	      hl_error_text(err));
+	hl_error_free(err);
+	hl_config_free(cfg);
+}
+
+/* Made, and the root of sandboxes, without a name on the host. */
+static void archive(void)
+{
+	struct hl_initrd *a = hl_initrd_new();
+	struct hl_error *err = NULL;
+	char path[64];
+	int fd = memfd_create("archive", MFD_CLOEXEC);
+
+	CHECK(a && fd >= 0, "no memory");
+	hl_initrd_set_newest(a, 1000);
+	CHECK(hl_initrd_add(a, "/no/such/file", "/x", &err) == -1, "added");
+	CHECK(hl_error_code(err) == HL_SYSTEM && strstr(hl_error_text(err), "/no/such/file"), "%s",
+	      hl_error_text(err));
+	hl_error_free(err);
+	CHECK(hl_initrd_add(a, "/proc/self/exe", "/../x", NULL) == -1, "added");
+	/* This program: it is dynamic, and its interpreter is not there. */
+	CHECK(hl_initrd_add(a, "/proc/self/exe", "/bin/self", &err) == 0, "%s", hl_error_text(err));
+	CHECK(hl_initrd_add(a, "/bin/busybox", NULL, &err) == 0, "%s", hl_error_text(err));
+	CHECK(hl_initrd_write(a, fd, &err) == 0, "%s", hl_error_text(err));
+	hl_initrd_free(a);
+	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+	not_in_archive("/no/such/archive", "/bin/busybox", HL_SYSTEM);
+	not_in_archive(path, "/bin/none", HL_NOT_FOUND);
+	not_in_archive(path, "/bin/self", HL_NOT_EXEC);
+	int fds = count_entries("/proc/self/fd");
+	for (int i = 0; i < 5; i++) {
+		struct hl_result res = finish(start(in_archive(path, "/bin/busybox")));
+		CHECK(res.end == HL_EXITED && res.status == 0, "%d %d", res.end, res.status);
+	}
+	CHECK(count_entries("/proc/self/fd") == fds, "%d descriptors, were %d",
+	      count_entries("/proc/self/fd"), fds);
+	close(fd);
+}
+
 static const struct {
 	const char *name;
 	void (*run)(void);
@@ -882,6 +937,7 @@ static const struct {
 	{ "worlds-are-apart", worlds_are_apart },
 	{ "isolated-world", isolated_world },
 	{ "worlds-that-cannot-be", worlds_that_cannot_be },
+	{ "archive", archive },
 };
 
 int main(int argc, char **argv)

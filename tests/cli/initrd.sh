@@ -158,3 +158,177 @@ case_mkinitrd_errors() {
 	refuses 2 '/large is too large' -- mkinitrd d -o x
 	[ "$(echo x*)" = 'x*' ] || fail "left behind: $(echo x*)"
 }
+
+# ---- --initrd ----
+
+# In `tree`: a static busybox that works as a shell, and below t something of every kind.
+make_initrd_tree() {
+	mkdir -p tree/bin
+	cp "$(command -v busybox)" tree/bin/busybox || fail 'no busybox'
+	ln -s busybox tree/bin/sh
+	make_tree tree/t
+	head -c 70001 /dev/urandom >tree/t/d/unaligned
+	: >"tree/t/$(printf 'n%.0s' {1..255})"
+	echo x >"tree/t/"$'line\nfeed \\\xff'
+}
+
+newc() { # [FORMAT]: an archive of this directory, to stdout
+	find . -print0 | LC_ALL=C sort -z | cpio -o0 --quiet -H "${1:-newc}"
+}
+
+# What a shell sees of the tree in its directory, with the busybox $1.
+# shellcheck disable=SC2016
+look='b=$1
+	$b find . -exec $b stat -c "%n %f %u:%g %t:%T %Y" {} \; | $b sort
+	$b find . ! -type d -exec $b stat -c "%n %h %s" {} \; | $b sort
+	$b find . -type f -exec $b sha1sum {} \; | $b sort
+	$b find . -type l -exec $b readlink {} \; | $b sort
+	for f in d/* d/deep/../deep/er/short bin/symlink z-link/x dangling none; do [ -e "$f" ] && echo "$f"; done
+	$b ls -a d bin d/empty'
+
+case_initrd_of_all_makers() {
+	local maker
+
+	[ "$(id -u)" = 0 ] || skip 'needs root, to make files of root'
+	make_initrd_tree
+	(cd tree/t && sh -c "$look" sh ../bin/busybox) >want
+	"$real" mkinitrd tree -o mkinitrd.cpio || fail mkinitrd
+	(cd tree && newc) >cpio.cpio
+	(cd tree && newc crc) >crc.cpio
+	bsdtar -C tree -cf - --format=newc bin t >bsdtar.cpio
+	gzip -c <cpio.cpio >gzip.cpio
+	zstd -qc <mkinitrd.cpio >zstd.cpio
+	{ cat cpio.cpio && head -c 1000 /dev/zero && cat mkinitrd.cpio; } >twice.cpio
+	mkdir early && echo x >early/file && { (cd early && newc) && cat gzip.cpio; } >early.cpio
+	# without the trailer and what is behind it
+	head -c "$(LC_ALL=C grep -abo '070701.\{104\}TRAILER!!!' cpio.cpio | cut -d: -f1)" cpio.cpio >no-trailer.cpio
+	for maker in mkinitrd cpio crc bsdtar gzip zstd twice early no-trailer; do
+		try "$hl" --initrd $maker.cpio --workdir /t sh -c "$look" sh /bin/busybox
+		expect_status 0
+		expect_quiet
+		diff want out >differences || fail "$maker: $(head -20 differences)"
+	done
+}
+
+case_initrd_is_read_only() {
+	make_initrd_tree
+	"$real" mkinitrd tree -o a.cpio || fail mkinitrd
+	cksum a.cpio >before
+	try "$hl" --initrd a.cpio --tmpfs /tmp --workdir /t /bin/sh -c 'b=/bin/busybox
+		echo x >/tmp/x && $b cat /tmp/x
+		for c in "touch new" "rm d-dash" "mkdir new" "mv d e" "chmod 600 z-link" "ln d-dash new" "truncate -s 0 d/page"; do
+			$b $c 2>&1 | $b grep -o "Read-only file system"
+		done'
+	expect_status 0
+	expect_quiet
+	expect_out "$(echo x; for ((i = 0; i < 7; i++)); do echo 'Read-only file system'; done)"
+	cksum a.cpio | cmp - before || fail 'the archive has changed'
+}
+
+# The libraries are mapped: the archive's own pages, and where they cannot be, copies.
+case_initrd_runs_dynamic_programs() {
+	local a
+
+	"$real" mkinitrd --program bash sed -o mkinitrd.cpio || fail mkinitrd
+	mkdir x && (cd x && cpio -id --quiet --no-absolute-filenames <../mkinitrd.cpio && newc >../cpio.cpio)
+	gzip -c <cpio.cpio >gzip.cpio
+	for a in mkinitrd cpio gzip; do
+		try "$hl" --initrd $a.cpio bash -c 'for i in {1..50}; do echo $i; done | sed -n "s/^4\(.\)/<\1>/p"; exit 3'
+		expect_status 3
+		expect_quiet
+		expect_out "$(printf '<%s>\n' {0..9})"
+	done
+}
+
+case_initrd_with_other_options() {
+	make_initrd_tree
+	"$real" mkinitrd tree -o a.cpio || fail mkinitrd
+	try "$hl" --initrd a.cpio --tmpfs /t/d --hostname here /bin/sh -c '/bin/busybox ls /t/d; /bin/busybox hostname'
+	expect_out here
+	refuses 2 'exclude each other' -- --initrd a.cpio --root tree sh
+	refuses 2 'exclude each other' -- --initrd a.cpio --sysroot tree sh
+	refuses 2 'a root of its own' -- --initrd a.cpio --isolate sh
+	refuses 127 python3 'not found in PATH' -- --initrd a.cpio python3
+}
+
+case_initrd_errors() {
+	local size
+
+	make_initrd_tree
+	(cd tree && newc) >a.cpio
+	refuses 125 'nowhere: No such file' -- --initrd nowhere sh
+	refuses 125 'tree: Is a directory' -- --initrd tree sh
+	refuses 125 '/dev/zero: not a regular file' -- --initrd /dev/zero sh
+	: >empty
+	refuses 125 'empty: no cpio archive, at byte 0' -- --initrd empty sh
+	echo text >text
+	refuses 125 'text: the archive ends in the middle of a header, at byte 0' -- --initrd text sh
+	head -c 100000 tree/bin/busybox >program
+	refuses 125 'program: no cpio header where one is due, at byte 0' -- --initrd program sh
+	for size in 50 115 3000 500000; do
+		head -c $size a.cpio >cut
+		refuses 125 'cut: ' 'the archive ends in the middle of' 'at byte' -- --initrd cut sh
+		gzip -c <cut >cut.gz
+		refuses 125 'cut.gz: ' 'the archive ends in the middle of' 'at byte' -- --initrd cut.gz sh
+		gzip -c <a.cpio | head -c $size >cut.gz
+		refuses 125 'cut.gz: ' 'ends in the middle' 'at byte' -- --initrd cut.gz sh
+	done
+	sed 's|t/d/empty|t/../mpty|' a.cpio >dots
+	refuses 125 "dots: entry 't/../mpty'" 'a part . or ..' 'at byte' -- --initrd dots sh
+	xz -c <a.cpio >a.xz
+	refuses 125 'a.xz: compressed by xz' gzip zstd -- --initrd a.xz sh
+	find tree/t/d-dash | cpio -o --quiet -H odc >odc
+	refuses 125 'odc: an archive of the old format' newc -- --initrd odc sh
+}
+
+# The archive is cut off under a guest that reads it: the file is shorter then, and that is all.
+case_initrd_is_shortened() {
+	make_initrd_tree
+	yes 'a line of text' | head -2000 >tree/z
+	"$real" mkinitrd tree -o a.cpio || fail mkinitrd
+	mkfifo go said
+	# shellcheck disable=SC2016
+	"$hl" --initrd a.cpio /bin/sh -c 'exec 3</z; echo ready; read line; n=0
+		while read -r x <&3; do n=$((n + 1)); done; echo $n; /bin/busybox true; echo $?' <go >said 2>err &
+	exec 8>go 9<said
+	read -r line <&9
+	[ "$line" = ready ] || fail "$line"
+	truncate -s -20000 a.cpio
+	echo go >&8
+	read -r line <&9
+	[ "$line" -gt 500 ] && [ "$line" -lt 2000 ] || fail "$line lines"
+	read -r line <&9
+	[ "$line" = 126 ] || fail "a program whose index is gone: $line"
+	wait $! || fail "status $?: $(cat err)"
+	[ "$(cat err)" = '/bin/sh: /bin/busybox: Input/output error' ] || fail "$(cat err)"
+}
+
+# The same under one that has mapped it, at pages of the archive and where it was copied.
+case_initrd_is_shortened_under_mappings() {
+	local how
+
+	mkdir -p tree/bin && cp "$bins/cut" tree/bin/ && head -c 3000000 /dev/zero | tr '\0' x >tree/z
+	"$real" mkinitrd tree -o pages || fail mkinitrd
+	(cd tree && newc) >unaligned
+	mkfifo go said
+	for how in pages unaligned; do
+		"$hl" --initrd $how /bin/cut /z <go >said 2>err &
+		exec 8>go 9<said
+		read -r line <&9
+		[ "$line" = 'mapped ok' ] || fail "$line"
+		truncate -s 2000000 $how
+		echo go >&8
+		exec 8>&-
+		cat <&9 >out
+		wait $! && status=0 || status=$?
+		# What was copied is still there.
+		if [ $how = pages ]; then
+			expect_status 135
+			expect_out $'pread EIO\nwrite EFAULT\nbegin ok'
+		else
+			expect_status 0
+			expect_out $'pread EIO\nwrite ok\nbegin ok\nend ok'
+		fi
+		expect_quiet
+	done
+}

@@ -37,3 +37,6 @@ CLI_FAMILIES := $(addprefix $(BUILD)/tests/conformance/fs/,dir fd inotify open p
 check-cli check-prepare: $(PLAIN) $(BUILD)/hl $(CLI_FAMILIES) $(CLI_TEST_BINS) $(CLI_TESTS)/deny $(CLI_TESTS)/hold
 check-cli:
 	$(PLAIN) tests/cli/run --hl $(BUILD)/hl --platform $(PLATFORM) --bins $(CLI_TESTS) $(if $(ONLY),--only '$(ONLY)')
+
+# For archives (initrd.sh).
+check-cli check-prepare: $(CLI_TESTS)/cut
