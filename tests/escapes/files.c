@@ -25,16 +25,18 @@
 
 CASE(devices)
 {
-	const char *const dirs[] = { "/host", "/host/dir", root_of_host() ? "/" : "/host/." };
+	static const char *const dirs[] = { "/host", "/host/dir", "" };
+	bool all = root_of_host(); /* else "/" is in memory, or writes to it go elsewhere */
 	static const mode_t types[] = { S_IFCHR, S_IFBLK };
 
 	for (size_t d = 0; d < sizeof dirs / sizeof *dirs; d++) {
 		for (int t = 0; t < 2; t++) {
 			for (unsigned major = 0; major < 32; major++)
 				for (unsigned minor = 0; minor < 16; minor++)
-					must_fail(mknod(path("%s/node", dirs[d]), types[t] | 0666,
-							makedev(major, minor)),
-						  "mknod");
+					if (mknod(path("%s/node", dirs[d]), types[t] | 0666,
+						  makedev(major, minor)) == 0 &&
+					    (all || dirs[d][0]))
+						escaped("mknod of %u:%u", major, minor);
 		}
 	}
 	must_fail(renameat2(AT_FDCWD, "/host/bait", AT_FDCWD, "/host/moved", RENAME_WHITEOUT),
@@ -153,8 +155,10 @@ CASE(set_id_bits)
 		must_fail(chmod("/host/planted-set-id", bits[i]), "chmod");
 		close(fd);
 		unlink("/host/plain");
+		int root = open("/set-id", O_WRONLY | O_CREAT, bits[i]);
 		if (root_of_host())
-			must_fail(open("/set-id", O_WRONLY | O_CREAT, bits[i]), "creat");
+			must_fail(root, "creat");
+		close(root);
 		must_fail(chmod("/one", bits[i]), "chmod");
 	}
 	must_work(mkdir("/host/set-id-dir", 0777), "mkdir");
