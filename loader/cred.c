@@ -2,8 +2,8 @@
 /*
  * What execve(2) does to credentials: set-user-ID and set-group-ID files, capabilities attached to
  * files, and the rules of capabilities(7), "Transformation of capabilities during execve()", in the
- * order of Linux's security/commoncap.c. Capabilities of the host's files are not looked at: a guest
- * that may not use them on the host could do nothing with them here either.
+ * order of Linux's security/commoncap.c. Capabilities of the host's files are not looked at: a
+ * guest that may not use them on the host could do nothing with them here either.
  */
 #include "loader/cred.h"
 

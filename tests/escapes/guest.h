@@ -9,8 +9,9 @@
  * the end it prints "done": a case that did not get there proves nothing.
  *
  * The guest's world: "/" is a directory of the host's (--root) or in memory (--isolate), /host is
- * another (--mount), /ro a third one that is read-only, /one a single file. OUTSIDE is the absolute name that the host has
- * for a directory that belongs to none of them; /host holds what the host planted there.
+ * another (--mount), /ro a third one that is read-only, /one a single file. OUTSIDE is the absolute
+ * name that the host has for a directory that belongs to none of them; /host holds what the host
+ * planted there.
  */
 #ifndef HL_TESTS_ESCAPES_GUEST_H
 #define HL_TESTS_ESCAPES_GUEST_H
