@@ -72,8 +72,8 @@ void ovl_work_remove(struct overlay *o, struct caller *mc, const char *temp)
 	inode_put(i);
 }
 
-/* As the guest's own directories may be moved here for a moment, they are emptied of whiteouts
- * alone: what has other contents stays, and nobody sees it. */
+/* What was left here by a run that ended badly is whole, or a directory that held nothing but
+ * whiteouts. A directory with others in it is nobody's work of ours, and stays. */
 struct cleaning {
 	struct dir_emit emit;
 	struct overlay *o;

@@ -56,6 +56,109 @@ static void random_host_upper(void **state)
 	run_random(&(struct model_options){ .host_lower = true, .host_upper = true });
 }
 
+/* ---- several lower layers ---- */
+
+static struct filesystem *layer(struct fsworld *w, void (*fill)(struct fsworld *w))
+{
+	struct mnt_namespace *ns = w->ns;
+	struct fs_struct *old = w->c.fs;
+	struct filesystem *fs = world_ramfs(w, 0);
+
+	w->ns = mnt_ns_new(w->vfs, w->vfs->user_ns);
+	w->c.fs = NULL;
+	world_mount(w, "/", filesystem_get(fs), 0);
+	fill(w);
+	fs_struct_put(w->c.fs);
+	ns_put(&w->ns->ns);
+	w->ns = ns;
+	w->c.fs = old;
+	return fs;
+}
+
+static void fill_bottom(struct fsworld *w)
+{
+	static const char *const dirs[] = { "/merged", "/opaque", "/gone", "/becomes-file" };
+
+	for (size_t i = 0; i < sizeof dirs / sizeof *dirs; i++) {
+		char name[40];
+		assert_int_equal(vfs_mkdir(&w->c, NULL, dirs[i], 0755), 0);
+		snprintf(name, sizeof name, "%s/below", dirs[i]);
+		assert_int_equal(write_file(w, name, "bottom"), 0);
+	}
+	assert_int_equal(write_file(w, "/both", "bottom"), 0);
+	assert_int_equal(write_file(w, "/hidden", "bottom"), 0);
+	assert_int_equal(write_file(w, "/merged/hidden", "bottom"), 0);
+	assert_int_equal(write_file(w, "/becomes-dir", "bottom"), 0);
+}
+
+static void whiteout(struct fsworld *w, const char *name)
+{
+	assert_int_equal(vfs_mknod(&w->c, NULL, name, S_IFCHR, 0), 0);
+}
+
+static void fill_top(struct fsworld *w)
+{
+	struct path p;
+
+	whiteout(w, "/hidden");
+	whiteout(w, "/gone");
+	assert_int_equal(vfs_mkdir(&w->c, NULL, "/merged", 0700), 0);
+	whiteout(w, "/merged/hidden");
+	assert_int_equal(write_file(w, "/merged/above", "top"), 0);
+	assert_int_equal(vfs_mkdir(&w->c, NULL, "/opaque", 0755), 0);
+	assert_int_equal(path_walk(&w->c, NULL, "/opaque", 0, &p), 0);
+	struct inode *i = p.dentry->inode;
+	assert_int_equal(i->ops->setxattr(i, &w->c, "trusted.overlay.opaque", "y", 1, 0), 0);
+	path_put(&p);
+	assert_int_equal(write_file(w, "/both", "top"), 0);
+	assert_int_equal(vfs_mkdir(&w->c, NULL, "/becomes-dir", 0755), 0);
+	assert_int_equal(write_file(w, "/becomes-file", "top"), 0);
+}
+
+static void two_lower_layers(void **state)
+{
+	struct fsworld w;
+	struct filesystem *lower[2], *fs;
+	struct statx st;
+
+	world_open(&w);
+	lower[0] = layer(&w, fill_top);
+	lower[1] = layer(&w, fill_bottom);
+	const struct overlay_options opt = { .type = "overlay",
+					     .lower = lower,
+					     .nr_lower = 2,
+					     .upper = world_ramfs(&w, 0),
+					     .lock_fd = -1 };
+	assert_int_equal(overlay_create(w.vfs, &opt, &fs), 0);
+	world_mount(&w, "/", fs, 0);
+	assert_string_equal(read_file(&w, "/both"), "top");
+	assert_string_equal(read_file(&w, "/hidden"), "ENOENT");
+	assert_string_equal(read_file(&w, "/gone/below"), "ENOENT");
+	assert_string_equal(read_file(&w, "/merged/above"), "top");
+	assert_string_equal(read_file(&w, "/merged/below"), "bottom");
+	assert_string_equal(read_file(&w, "/merged/hidden"), "ENOENT");
+	assert_string_equal(read_file(&w, "/opaque/below"), "ENOENT");
+	assert_string_equal(read_file(&w, "/becomes-file"), "top");
+	assert_string_equal(read_file(&w, "/becomes-dir/x"), "ENOENT");
+	assert_int_equal(stat_file(&w, "/merged", &st), 0);
+	assert_int_equal(st.stx_mode & 07777, 0700);
+	assert_int_equal(stat_file(&w, "/", &st), 0);
+	assert_int_equal(st.stx_nlink, 5); /* merged, opaque, becomes-dir */
+	assert_int_equal(vfs_rmdir(&w.c, NULL, "/opaque"), 0);
+	assert_int_equal(vfs_rmdir(&w.c, NULL, "/merged"), -ENOTEMPTY);
+	assert_int_equal(vfs_rename(&w.c, NULL, "/merged", NULL, "/moved", 0), 0);
+	assert_string_equal(read_file(&w, "/moved/below"), "bottom");
+	assert_string_equal(read_file(&w, "/moved/above"), "top");
+	assert_string_equal(read_file(&w, "/moved/hidden"), "ENOENT");
+	assert_string_equal(read_file(&w, "/merged/below"), "ENOENT");
+	assert_int_equal(vfs_unlink(&w.c, NULL, "/moved/below"), 0);
+	assert_int_equal(vfs_unlink(&w.c, NULL, "/moved/above"), 0);
+	assert_int_equal(vfs_rmdir(&w.c, NULL, "/moved"), 0);
+	assert_int_equal(vfs_mkdir(&w.c, NULL, "/gone", 0755), 0);
+	assert_string_equal(read_file(&w, "/gone/below"), "ENOENT");
+	world_close(&w);
+}
+
 /* ---- several at once ---- */
 
 #define THREADS 4
@@ -214,7 +317,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(random_in_memory),  cmocka_unit_test(random_nested),
 		cmocka_unit_test(random_host_lower), cmocka_unit_test(random_host_upper),
-		cmocka_unit_test(several_at_once),
+		cmocka_unit_test(two_lower_layers),  cmocka_unit_test(several_at_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
