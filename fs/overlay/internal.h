@@ -157,6 +157,7 @@ int ovl_real_lookup(struct inode *dir, struct caller *mc, const char *name, size
 /* A file of a layer, before its first use. */
 void ovl_take_file(struct file *real);
 int ovl_real_open(struct inode *i, struct caller *mc, int flags, struct file **out);
+bool ovl_hides_reads(const struct overlay *o);
 int ovl_open_lower(struct overlay *o, struct caller *mc, struct inode *i, struct file **out);
 bool ovl_is_whiteout(struct inode *i, struct caller *mc);
 /* Attributes of ours on inodes of the upper layer, by their last name. Length or -errno. */

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
+#include "cred/user_ns.h"
 #include "fs/device.h"
 #include "fs/overlay/internal.h"
 
@@ -57,12 +58,20 @@ int ovl_real_open(struct inode *i, struct caller *mc, int flags, struct file **o
 	return err;
 }
 
+/* The host lets owners open a file with O_NOATIME, and who has CAP_FOWNER there: the guest's root
+ * has it here, which is the caller there (cred/user_ns.h). */
+bool ovl_hides_reads(const struct overlay *o)
+{
+	return cred_capable(o->vfs->monitor, CAP_FOWNER) && !o->vfs->user_ns->mapped;
+}
+
 /* Reading leaves no trace in a lower layer, where the host lets us. */
 int ovl_open_lower(struct overlay *o, struct caller *mc, struct inode *i, struct file **out)
 {
-	bool owner = cred_capable(o->vfs->monitor, CAP_FOWNER);
+	int hidden = ovl_hides_reads(o) ? O_NOATIME : 0;
+	int err = ovl_real_open(i, mc, O_RDONLY | hidden, out);
 
-	return ovl_real_open(i, mc, O_RDONLY | (owner ? O_NOATIME : 0), out);
+	return err == -EPERM && hidden ? ovl_real_open(i, mc, O_RDONLY, out) : err;
 }
 
 bool ovl_is_whiteout(struct inode *i, struct caller *mc)

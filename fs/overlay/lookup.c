@@ -399,7 +399,7 @@ static int open_lower(struct overlay *o, struct last *l, struct caller *c, struc
 		return 0;
 	/* O_NONBLOCK: it may be a FIFO, whose other end nobody is to wait for. */
 	int flags = O_RDONLY | O_NONBLOCK | O_NOFOLLOW;
-	if (cred_capable(o->vfs->monitor, CAP_FOWNER))
+	if (ovl_hides_reads(o))
 		flags |= O_NOATIME;
 	int err = lower->ops->walk_open(lower, &mc, l->name, l->len, flags, 0, &real, &step);
 	dentry_put(step.dentry);
