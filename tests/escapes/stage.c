@@ -100,6 +100,7 @@ static const struct prop {
 	{ "outside/dir/secret", FILE_, 0666, "%c", 0, 0 },
 	{ "outside/dir/file", FILE_, 0666, "%c", 0, 0 },
 	{ "outside/dir/only-outside", FILE_, 0666, "%c", 0, 0 },
+	{ "upper", DIR, 0777, NULL, 0, 0 },
 	{ "spare", DIR, 0777, NULL, 0, 0 },
 	{ "spare/link", OUT_LINK, 0, "outside", 0, 0 },
 };

@@ -14,6 +14,7 @@
  * 	host/	    its /host, with whatever could lead out of it
  * 	ro/	    its /ro
  * 	one	    its /one
+ * 	upper/	    where an overlay may write
  * 	outside/    what must not be reached
  * 	spare/link  a symlink to outside/
  */

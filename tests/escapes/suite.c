@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Runs the escapes, each as six kinds of user, and says what the witnesses have seen:
+ * Runs the escapes, each in eight kinds of world, and says what the witnesses have seen:
  *
  * 	suite --hl FILE --guest FILE --dir DIR [--platform NAME] [--tries N] [--only PATTERN]
  *
@@ -59,16 +59,25 @@ static const enum allowance allowances[] = {
 	[GIVES_FILE] = FILE_IS_READ,
 };
 
+/* What the guest's root is: a directory of the host's; the same, with what is written to it in
+ * memory or in a directory of its own; memory, with the host's programs. */
+enum root { DIRECTORY, OVERLAY, OVERLAY_DIR, ISOLATED };
+
 /* Who starts hl, and whom it runs the guest as. */
 static const struct {
 	const char *name;
 	uid_t caller;
 	const char *user; /* NULL: root */
-	bool isolated;    /* --isolate instead of --root */
+	enum root root;
 } kinds[] = {
-	{ "root's root", 0, NULL, false },         { "root's nobody", 0, "65534:65534", false },
-	{ "nobody's root", NOBODY, NULL, false },  { "nobody's 1000", NOBODY, "1000:1000", false },
-	{ "root's isolated root", 0, NULL, true }, { "nobody's isolated root", NOBODY, NULL, true },
+	{ "root's root", 0, NULL, DIRECTORY },
+	{ "root's nobody", 0, "65534:65534", DIRECTORY },
+	{ "nobody's root", NOBODY, NULL, DIRECTORY },
+	{ "nobody's 1000", NOBODY, "1000:1000", DIRECTORY },
+	{ "root's root on an overlay", 0, NULL, OVERLAY },
+	{ "nobody's root on an overlay", NOBODY, NULL, OVERLAY_DIR },
+	{ "root's isolated root", 0, NULL, ISOLATED },
+	{ "nobody's isolated root", NOBODY, NULL, ISOLATED },
 };
 enum { NR_KINDS = sizeof kinds / sizeof *kinds };
 
@@ -294,6 +303,7 @@ static void exec_hl(struct suite *su, const struct stage *s, const char *name, s
 		    const struct gift *g, int out)
 {
 	char mount1[4096], mount2[4096], mount3[4096], root[4096], numbers[5][64], outside[4096];
+	char overlay[4096];
 	struct stat st;
 	const char *argv[32];
 	size_t n = 0;
@@ -315,7 +325,7 @@ static void exec_hl(struct suite *su, const struct stage *s, const char *name, s
 	argv[n++] = su->hl;
 	argv[n++] = "--platform";
 	argv[n++] = su->platform;
-	if (kinds[kind].isolated) {
+	if (kinds[kind].root == ISOLATED) {
 		argv[n++] = "--isolate";
 		argv[n++] = "--mount";
 		argv[n++] = strcat(root, "/guest:/guest:ro");
@@ -323,6 +333,11 @@ static void exec_hl(struct suite *su, const struct stage *s, const char *name, s
 		argv[n++] = "--root";
 		argv[n++] = root;
 	}
+	snprintf(overlay, sizeof overlay, "--overlay%s%s",
+		 kinds[kind].root == OVERLAY_DIR ? "=" : "",
+		 kinds[kind].root == OVERLAY_DIR ? stage_path(s, "upper") : "");
+	if (kinds[kind].root == OVERLAY || kinds[kind].root == OVERLAY_DIR)
+		argv[n++] = overlay;
 	argv[n++] = "--mount";
 	argv[n++] = mount1;
 	argv[n++] = "--mount";
