@@ -140,9 +140,10 @@ HL_API void hl_config_set_hostname(struct hl_config *cfg, const char *name);
  * Paths of the host are relative to the working directory of hl_sandbox_start.
  */
 
-/* The cpio archive `file` (newc format; as it is, or compressed by gzip or zstd) is "/", which is
- * read-only. An archive that is not compressed is mapped, and must not be changed in place while it
- * is in use: see hl_initrd for making one. */
+/* The cpio archive `file` (newc format; as it is, or compressed by gzip or zstd) is "/". What is
+ * written over it is in memory and gone at the end, unless hl_config_set_overlay says where it
+ * goes. An archive that is not compressed is mapped, and must not be changed in place while it is
+ * in use: see hl_initrd for making one. */
 HL_API void hl_config_set_initrd(struct hl_config *cfg, const char *file);
 /* `dir`, a directory of the host, is "/". Changes of its files are changes on the host. */
 HL_API void hl_config_set_root(struct hl_config *cfg, const char *dir);

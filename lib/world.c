@@ -26,16 +26,14 @@ bool world_is_private(const struct hl_config *cfg)
 
 const char *world_contradiction(const struct hl_config *cfg)
 {
-	if (cfg->initrd && cfg->root)
-		return "--root and --initrd exclude each other";
-	if (cfg->initrd && cfg->isolate)
-		return "--isolate has a root of its own, and --initrd is another";
-	if (cfg->isolate && cfg->root)
-		return "--isolate has a root of its own, and --root is another";
-	if (cfg->sysroot && world_is_private(cfg))
+	int roots = (cfg->root != NULL) + (cfg->initrd != NULL) + cfg->isolate;
+
+	if (roots > 1)
+		return "--root, --initrd and --isolate exclude each other: each is the root";
+	if (cfg->sysroot && roots)
 		return "a private root and --sysroot exclude each other";
-	if (cfg->overlay && !cfg->root)
-		return "an overlay needs a root of the host's (--root)";
+	if (cfg->overlay && !cfg->root && !cfg->initrd)
+		return "an overlay needs a root to lie over (--root or --initrd)";
 	return NULL;
 }
 
@@ -49,16 +47,17 @@ static const char *hostname_of(const struct hl_config *cfg)
 
 static struct mount_spec root_of(const struct hl_config *cfg)
 {
-	if (cfg->initrd)
-		return (struct mount_spec){
-			.type = "cpio", .source = cfg->initrd, .target = "/", .flags = MOUNT_RDONLY
-		};
 	if (cfg->isolate)
 		return (struct mount_spec){ .type = "tmpfs", .source = "tmpfs", .target = "/" };
-	return (struct mount_spec){ .type = cfg->overlay ? "overlay" : "hostfs",
-				    .lower = cfg->overlay ? "hostfs" : NULL,
+	/* What is written over an archive goes to memory where it is not said where to. */
+	bool over = cfg->overlay || cfg->initrd;
+	const char *type = cfg->initrd ? "cpio" : "hostfs";
+	return (struct mount_spec){ .type = over ? "overlay" : type,
+				    .lower = over ? type : NULL,
 				    .upper = cfg->upper,
-				    .source = cfg->root ? cfg->root : "/",
+				    .source = cfg->initrd ? cfg->initrd
+					      : cfg->root ? cfg->root
+							  : "/",
 				    .target = "/" };
 }
 

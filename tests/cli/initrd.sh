@@ -210,18 +210,18 @@ case_initrd_of_all_makers() {
 	done
 }
 
-case_initrd_is_read_only() {
+case_initrd_stays_as_it_is() {
 	make_initrd_tree
 	"$real" mkinitrd tree -o a.cpio || fail mkinitrd
 	cksum a.cpio >before
 	try "$hl" --initrd a.cpio --tmpfs /tmp --workdir /t /bin/sh -c 'b=/bin/busybox
 		echo x >/tmp/x && $b cat /tmp/x
-		for c in "touch new" "rm d-dash" "mkdir new" "mv d e" "chmod 600 z-link" "ln d-dash new" "truncate -s 0 d/page"; do
-			$b $c 2>&1 | $b grep -o "Read-only file system"
-		done'
-	expect_status 0
-	expect_quiet
-	expect_out "$(echo x; for ((i = 0; i < 7; i++)); do echo 'Read-only file system'; done)"
+		for c in "touch new" "rm d-dash" "mkdir dir" "truncate -s 0 d/page" "mv d e" "chmod 600 z-link" "ln z-link other"; do
+			$b $c || echo "$c"
+		done
+		$b ls -d new d dir e other 2>/dev/null'
+	expect_status 1
+	expect_out $'x\ndir\ne\nnew\nother'
 	cksum a.cpio | cmp - before || fail 'the archive has changed'
 }
 
@@ -247,7 +247,7 @@ case_initrd_with_other_options() {
 	expect_out here
 	refuses 2 'exclude each other' -- --initrd a.cpio --root tree sh
 	refuses 2 'exclude each other' -- --initrd a.cpio --sysroot tree sh
-	refuses 2 'a root of its own' -- --initrd a.cpio --isolate sh
+	refuses 2 'exclude each other' -- --initrd a.cpio --isolate sh
 	refuses 127 python3 'not found in PATH' -- --initrd a.cpio python3
 }
 
