@@ -19,12 +19,12 @@
 #include "fs/file.h"
 #include "fs/hostfs/hostfs.h"
 #include "fs/mount.h"
-#include "fs/names.h"
 #include "fs/overlay/overlay.h"
 #include "fs/ramfs/ramfs.h"
 #include "kernel/nsproxy.h"
 #include "kernel/tty/pty.h"
 #include "kernel/sandbox.h"
+#include "lib/furnish.h"
 #include "lib/visitor.h"
 #include "lib/world.h"
 #include "loader/loader.h"
@@ -109,79 +109,6 @@ static int make_cpiofs(struct sandbox *sb, const struct mount_spec *m, struct fi
 		      : cpiofs_create(&sb->mem, sb->physmem, fd, m->source, vfs_new_dev(sb->vfs),
 				      out, why);
 }
-
-/* ---- what is made in a root in memory, by root's hand ---- */
-
-static int make_directory(struct caller *c, const struct mount_spec *m)
-{
-	struct iattr owner = { .valid = ATTR_CHOWN | ATTR_UID | ATTR_GID };
-	struct path p;
-	int err = vfs_mkdir(c, NULL, m->target, m->flags);
-
-	if (err || sscanf(m->source, "%u:%u", &owner.uid, &owner.gid) != 2)
-		return err;
-	err = path_walk(c, NULL, m->target, 0, &p);
-	if (!err) {
-		err = vfs_setattr(c, &p, &owner);
-		path_put(&p);
-	}
-	return err;
-}
-
-static int make_symlink(struct caller *c, const struct mount_spec *m)
-{
-	return vfs_symlink(c, m->source, NULL, m->target);
-}
-
-static int make_file(struct caller *c, const struct mount_spec *m)
-{
-	char *text = (char *)(uintptr_t)m->source;
-	struct file *f;
-	struct uio u;
-	int err = vfs_open(c, NULL, m->target, O_CREAT | O_EXCL | O_WRONLY, m->flags, 0, &f);
-
-	if (err)
-		return err;
-	uio_init_kernel(&u, text, strlen(text));
-	ssize_t n = file_write(f, c, &u, NULL);
-	file_put(f);
-	return n < 0 ? (int)n : 0;
-}
-
-static const struct furniture {
-	const char *type;
-	int (*make)(struct caller *c, const struct mount_spec *m);
-} furniture[] = {
-	{ "directory", make_directory },
-	{ "symlink", make_symlink },
-	{ "file", make_file },
-};
-
-static const struct furniture *find_furniture(const char *type)
-{
-	for (size_t i = 0; i < sizeof furniture / sizeof *furniture; i++) {
-		if (strcmp(furniture[i].type, type) == 0)
-			return &furniture[i];
-	}
-	return NULL;
-}
-
-static int furnish(struct sandbox *sb, const struct furniture *thing, const struct mount_spec *m,
-		   struct why *why)
-{
-	struct visitor v;
-	int err = visitor_init(&v, sb, sb->vfs->monitor, NULL);
-
-	v.caller.fsize_limit = UINT64_MAX;
-	if (!err) {
-		v.caller.fs->umask = 0;
-		err = thing->make(&v.caller, m);
-	}
-	visitor_done(&v);
-	return err ? why_set(why, -err, "cannot make %s: %s", m->target, strerror(-err)) : 0;
-}
-
-/* ---- mounts ---- */
 
 struct mount_type {
 	const char *name;
@@ -311,12 +238,11 @@ static int make_parents(struct sandbox *sb, const char *target)
 
 static int mount_one(struct sandbox *sb, const struct mount_spec *m, struct why *why)
 {
-	const struct furniture *thing = find_furniture(m->type);
 	const struct mount_type *type = find_type(m->type);
 	struct filesystem *fs;
 
-	if (thing)
-		return furnish(sb, thing, m, why);
+	if (furnish_knows(m->type))
+		return furnish(sb, m, why);
 	int err = type ? make_parents(sb, m->target) : -ENODEV;
 
 	if (!err)

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Makes directories, symlinks and files in a root that is in memory, before anybody lives there: by
+ * root's hand, with the modes that are asked for. */
+#include "lib/furnish.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "fs/file.h"
+#include "fs/names.h"
+#include "kernel/sandbox.h"
+#include "lib/mounts.h"
+#include "lib/visitor.h"
+#include "mm/uio.h"
+
+static int make_directory(struct caller *c, const struct mount_spec *m)
+{
+	struct iattr owner = { .valid = ATTR_CHOWN | ATTR_UID | ATTR_GID };
+	struct path p;
+	int err = vfs_mkdir(c, NULL, m->target, m->flags);
+
+	if (err || sscanf(m->source, "%u:%u", &owner.uid, &owner.gid) != 2)
+		return err;
+	err = path_walk(c, NULL, m->target, 0, &p);
+	if (!err) {
+		err = vfs_setattr(c, &p, &owner);
+		path_put(&p);
+	}
+	return err;
+}
+
+static int make_symlink(struct caller *c, const struct mount_spec *m)
+{
+	return vfs_symlink(c, m->source, NULL, m->target);
+}
+
+static int make_file(struct caller *c, const struct mount_spec *m)
+{
+	char *text = (char *)(uintptr_t)m->source;
+	struct file *f;
+	struct uio u;
+	int err = vfs_open(c, NULL, m->target, O_CREAT | O_EXCL | O_WRONLY, m->flags, 0, &f);
+
+	if (err)
+		return err;
+	uio_init_kernel(&u, text, strlen(text));
+	ssize_t n = file_write(f, c, &u, NULL);
+	file_put(f);
+	return n < 0 ? (int)n : 0;
+}
+
+static const struct furniture {
+	const char *type;
+	int (*make)(struct caller *c, const struct mount_spec *m);
+} furniture[] = {
+	{ "directory", make_directory },
+	{ "symlink", make_symlink },
+	{ "file", make_file },
+};
+
+static const struct furniture *find(const char *type)
+{
+	for (size_t i = 0; i < sizeof furniture / sizeof *furniture; i++) {
+		if (strcmp(furniture[i].type, type) == 0)
+			return &furniture[i];
+	}
+	return NULL;
+}
+
+bool furnish_knows(const char *type)
+{
+	return find(type);
+}
+
+int furnish(struct sandbox *sb, const struct mount_spec *m, struct why *why)
+{
+	struct visitor v;
+	int err = visitor_init(&v, sb, sb->vfs->monitor, NULL);
+
+	v.caller.fsize_limit = UINT64_MAX;
+	if (!err) {
+		v.caller.fs->umask = 0;
+		err = find(m->type)->make(&v.caller, m);
+	}
+	visitor_done(&v);
+	return err ? why_set(why, -err, "cannot make %s: %s", m->target, strerror(-err)) : 0;
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is made in a root in memory: the types of struct mount_spec that are no mounts. */
+#ifndef HL_LIB_FURNISH_H
+#define HL_LIB_FURNISH_H
+
+#include <stdbool.h>
+
+#include "util/why.h"
+
+struct mount_spec;
+struct sandbox;
+
+bool furnish_knows(const char *type);
+/* Of a type that it knows. 0 or -errno. */
+int furnish(struct sandbox *sb, const struct mount_spec *m, struct why *why);
+
+#endif
