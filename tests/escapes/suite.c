@@ -21,6 +21,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -299,70 +300,69 @@ static void become(uid_t uid)
 		die("another user");
 }
 
+/* In a process that will execute it: nothing is freed. */
+struct command {
+	char *argv[40];
+	size_t n;
+};
+
+__attribute__((format(printf, 2, 3))) static void add(struct command *c, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	if (vasprintf(&c->argv[c->n++], fmt, ap) < 0)
+		die("memory");
+	va_end(ap);
+}
+
+static void add_world(struct command *c, const struct stage *s, size_t kind)
+{
+	if (kinds[kind].root == ISOLATED) {
+		add(c, "--isolate");
+		add(c, "--mount=%s:/guest:ro", stage_path(s, "root/guest"));
+	} else {
+		add(c, "--root=%s", stage_path(s, "root"));
+	}
+	if (kinds[kind].root == OVERLAY)
+		add(c, "--overlay");
+	if (kinds[kind].root == OVERLAY_DIR)
+		add(c, "--overlay=%s", stage_path(s, "upper"));
+	add(c, "--mount=%s:/host", stage_path(s, "host"));
+	add(c, "--mount=%s:/ro:ro", stage_path(s, "ro"));
+	add(c, "--mount=%s:/one", stage_path(s, "one"));
+	if (kinds[kind].user)
+		add(c, "--user=%s", kinds[kind].user);
+}
+
 static void exec_hl(struct suite *su, const struct stage *s, const char *name, size_t kind,
 		    const struct gift *g, int out)
 {
-	char mount1[4096], mount2[4096], mount3[4096], root[4096], numbers[5][64], outside[4096];
-	char overlay[4096];
+	struct command c = { .n = 0 };
 	struct stat st;
-	const char *argv[32];
-	size_t n = 0;
 
 	if (stat(stage_path(s, "outside/secret"), &st))
 		die("the canary");
-	snprintf(root, sizeof root, "%s", stage_path(s, "root"));
-	snprintf(outside, sizeof outside, "%s", stage_path(s, "outside"));
-	snprintf(mount1, sizeof mount1, "%s:/host", stage_path(s, "host"));
-	snprintf(mount2, sizeof mount2, "%s:/ro:ro", stage_path(s, "ro"));
-	snprintf(mount3, sizeof mount3, "%s:/one", stage_path(s, "one"));
-	snprintf(numbers[0], sizeof *numbers, "%ld", su->each);
-	snprintf(numbers[1], sizeof *numbers, "%d", su->victim);
-	snprintf(numbers[2], sizeof *numbers, "%lu", st.st_ino);
-	snprintf(numbers[3], sizeof *numbers, "%d", su->port);
-	snprintf(numbers[4], sizeof *numbers, "%d", su->shm);
-	char mark[32];
-	snprintf(mark, sizeof mark, "%p", (void *)su->secret);
-	argv[n++] = su->hl;
-	argv[n++] = "--platform";
-	argv[n++] = su->platform;
-	if (kinds[kind].root == ISOLATED) {
-		argv[n++] = "--isolate";
-		argv[n++] = "--mount";
-		argv[n++] = strcat(root, "/guest:/guest:ro");
-	} else {
-		argv[n++] = "--root";
-		argv[n++] = root;
-	}
-	snprintf(overlay, sizeof overlay, "--overlay%s%s",
-		 kinds[kind].root == OVERLAY_DIR ? "=" : "",
-		 kinds[kind].root == OVERLAY_DIR ? stage_path(s, "upper") : "");
-	if (kinds[kind].root == OVERLAY || kinds[kind].root == OVERLAY_DIR)
-		argv[n++] = overlay;
-	argv[n++] = "--mount";
-	argv[n++] = mount1;
-	argv[n++] = "--mount";
-	argv[n++] = mount2;
-	argv[n++] = "--mount";
-	argv[n++] = mount3;
-	if (kinds[kind].user) {
-		argv[n++] = "--user";
-		argv[n++] = kinds[kind].user;
-	}
-	argv[n++] = "--";
-	argv[n++] = "/guest";
-	argv[n++] = name;
-	argv[n++] = outside;
-	for (int i = 0; i < 5; i++)
-		argv[n++] = numbers[i];
-	argv[n++] = mark;
-	argv[n] = NULL;
+	add(&c, "%s", su->hl);
+	add(&c, "--platform=%s", su->platform);
+	add_world(&c, s, kind);
+	add(&c, "--");
+	add(&c, "/guest");
+	add(&c, "%s", name);
+	add(&c, "%s", stage_path(s, "outside"));
+	add(&c, "%ld", su->each);
+	add(&c, "%d", su->victim);
+	add(&c, "%lu", st.st_ino);
+	add(&c, "%d", su->port);
+	add(&c, "%d", su->shm);
+	add(&c, "%p", (void *)su->secret);
 	dup2(g->fd, 0);
 	dup2(out, 1);
 	dup2(out, 2);
 	close_range(3, ~0U, 0);
 	setsid(); /* the terminal may become the guest's */
 	become(kinds[kind].caller);
-	execv(su->hl, (char *const *)(void *)argv);
+	execv(su->hl, c.argv);
 	dprintf(2, "%s: %s\n", su->hl, strerror(errno));
 	_exit(127);
 }
@@ -484,19 +484,18 @@ static void run_case(struct suite *su, size_t i, size_t kind)
 /* Can this user start hl at all here? /dev/kvm may be root's alone. */
 static bool can_run(struct suite *su, size_t kind)
 {
-	char *const argv[] = { (char *)(size_t)su->hl,
-			       (char *)(size_t) "--platform",
-			       (char *)(size_t)su->platform,
-			       (char *)(size_t) "--",
-			       (char *)(size_t)su->guest,
-			       (char *)(size_t) "executed",
-			       NULL };
+	struct command c = { .n = 0 };
 	int status;
 	pid_t pid = fork();
 
 	if (pid == 0) {
+		add(&c, "%s", su->hl);
+		add(&c, "--platform=%s", su->platform);
+		add(&c, "--");
+		add(&c, "%s", su->guest);
+		add(&c, "executed");
 		become(kinds[kind].caller);
-		execv(su->hl, argv);
+		execv(su->hl, c.argv);
 		_exit(127);
 	}
 	return waitpid(pid, &status, 0) == pid && status == 0;
