@@ -4,7 +4,7 @@
 #define HL_FS_HOSTFD_H
 
 #include "fs/file.h"
-#include "util/why.h"
+#include "util/errmsg.h"
 
 struct hostfs_options;
 

@@ -207,7 +207,7 @@ static bool fs_is_shared(struct task *t)
 }
 
 int task_exec(struct task *t, struct file *exe, const char *filename, char *const *argv,
-	      char *const *envp, bool fd_path_inaccessible, struct why *why)
+	      char *const *envp, bool fd_path_inaccessible, struct errmsg *errmsg)
 {
 	struct caller c = task_caller(t);
 	struct exec_parts parts = { 0 };
@@ -223,9 +223,9 @@ int task_exec(struct task *t, struct file *exe, const char *filename, char *cons
 		.no_randomize = t->process->personality & ADDR_NO_RANDOMIZE,
 		.fs_shared = fs_is_shared(t),
 	};
-	int err = exec_load(&rq, &parts.image, why);
+	int err = exec_load(&rq, &parts.image, errmsg);
 	/* of the first program the caller of hl is told instead */
-	if (err && parts.image.too_late && !why)
+	if (err && parts.image.too_late && !errmsg)
 		process_exit_group(t, SIGSEGV);
 	if (err) {
 		(void)cred_assume(t->cred); /* the program's may have been tried */

@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "util/why.h"
+#include "util/errmsg.h"
 
 struct file;
 struct mm;
@@ -20,6 +20,6 @@ void exec_limits(struct mm *mm, struct process *p);
 /* Replaces the program of `t` (the caller) by `exe`. `filename`: what AT_EXECFN and scripts get. 0
  * or -errno. */
 int task_exec(struct task *t, struct file *exe, const char *filename, char *const *argv,
-	      char *const *envp, bool fd_path_inaccessible, struct why *why);
+	      char *const *envp, bool fd_path_inaccessible, struct errmsg *errmsg);
 
 #endif

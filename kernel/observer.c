@@ -23,7 +23,7 @@ void totals_add(struct sandbox_totals *to, struct task *t)
 	to->threads++;
 }
 
-void observer_out_of_resources(struct sandbox *sb, struct process *p, const char *why)
+void observer_out_of_resources(struct sandbox *sb, struct process *p, const char *reason)
 {
 	char comm[TASK_COMM_LEN] = "?";
 
@@ -33,7 +33,7 @@ void observer_out_of_resources(struct sandbox *sb, struct process *p, const char
 	if (!list_empty(&p->tasks))
 		memcpy(comm, list_first(&p->tasks, struct task, process_node)->comm, sizeof comm);
 	sandbox_unlock(sb);
-	sb->observer->ops->out_of_resources(sb->observer, p->pid->nr, comm, why);
+	sb->observer->ops->out_of_resources(sb->observer, p->pid->nr, comm, reason);
 }
 
 void observer_killed(struct task *t, int wait_status)

@@ -32,9 +32,9 @@ struct observer_ops {
 	/* The program dies of `sig`, whose default action is a core dump; registers and memory are
 	 * still there. */
 	void (*crashed)(struct observer *o, struct task *t, const siginfo_t *si);
-	/* A process is about to be killed because there is no more of something, as `why` says. Any
+	/* A process is about to be killed because there is no more of something, as `reason` says. Any
 	 * thread. */
-	void (*out_of_resources)(struct observer *o, int pid, const char *comm, const char *why);
+	void (*out_of_resources)(struct observer *o, int pid, const char *comm, const char *reason);
 	/* The thread ends with t->exit_code; its memory is still there. */
 	void (*ended)(struct observer *o, struct task *t);
 };
@@ -55,6 +55,6 @@ void totals_add(struct sandbox_totals *to, struct task *t);
  * it. */
 void observer_killed(struct task *t, int wait_status);
 /* Tells the observer, if there is one. No lock held. */
-void observer_out_of_resources(struct sandbox *sb, struct process *p, const char *why);
+void observer_out_of_resources(struct sandbox *sb, struct process *p, const char *reason);
 
 #endif

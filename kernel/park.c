@@ -12,15 +12,15 @@
 #include "kernel/sandbox.h"
 #include "kernel/task.h"
 
-void park_request(struct task *t, enum park_reason why)
+void park_request(struct task *t, enum park_reason reason)
 {
-	t->park |= why;
+	t->park |= reason;
 	sleeper_interrupt(&t->sleeper);
 }
 
-void park_release(struct task *t, enum park_reason why)
+void park_release(struct task *t, enum park_reason reason)
 {
-	t->park &= ~(unsigned)why;
+	t->park &= ~(unsigned)reason;
 	signal_recalc(t);
 	sleeper_wake(&t->sleeper);
 }

@@ -36,7 +36,7 @@ enum park_reason {
 void task_park(struct task *t);
 
 /* sandbox->lock held: gives the task a reason to park, or takes one away. */
-void park_request(struct task *t, enum park_reason why);
-void park_release(struct task *t, enum park_reason why);
+void park_request(struct task *t, enum park_reason reason);
+void park_release(struct task *t, enum park_reason reason);
 
 #endif

@@ -106,45 +106,46 @@ static bool address_space_left(void)
 	return true;
 }
 
-static int try_physmem(uint64_t arena, uint64_t window, struct physmem **out, struct why *why)
+static int try_physmem(uint64_t arena, uint64_t window, struct physmem **out, struct errmsg *errmsg)
 {
-	int err = physmem_create(arena, window, out, why);
+	int err = physmem_create(arena, window, out, errmsg);
 
 	if (err || address_space_left())
 		return err;
 	physmem_destroy(*out);
 	*out = NULL;
-	return why_set(why, ENOMEM,
-		       "address space is limited to what guest memory alone takes (`ulimit -v`)");
+	return errmsg_set(
+	    errmsg, ENOMEM,
+	    "address space is limited to what guest memory alone takes (`ulimit -v`)");
 }
 
 /* The largest sizes the machine can address, halved until the host's limits on address space and
  * files allow them. */
-static int create_physmem(struct sandbox *sb, struct why *why)
+static int create_physmem(struct sandbox *sb, struct errmsg *errmsg)
 {
 	const struct machine_props *props = &sb->mem.props;
 	uint64_t arena = props->arena_max, window = props->window_max;
 	int err;
 	do {
-		struct why inner = { "" };
+		struct errmsg inner = { "" };
 		err = try_physmem(arena, window, &sb->physmem, &inner);
 		if ((err != -ENOMEM && err != -EFBIG) || arena <= 1UL << 30)
-			return err ? why_set(why, -err, "%s", inner.text) : 0;
+			return err ? errmsg_set(errmsg, -err, "%s", inner.text) : 0;
 		arena /= 2;
 		window = window > 1UL << 30 ? window / 2 : window;
 	} while (1);
 }
 
-static int create_machine(struct sandbox *sb, struct why *why)
+static int create_machine(struct sandbox *sb, struct errmsg *errmsg)
 {
 	const struct platform *pf = sb->platform;
-	int err = pf->machine_create(&sb->machine, why);
+	int err = pf->machine_create(&sb->machine, errmsg);
 	if (err)
 		return err;
 	pf->machine_props(sb->machine, &sb->mem.props);
-	err = create_physmem(sb, why);
+	err = create_physmem(sb, errmsg);
 	if (!err)
-		err = pf->machine_attach(sb->machine, sb->physmem, why);
+		err = pf->machine_attach(sb->machine, sb->physmem, errmsg);
 	if (!err)
 		err = arena_create(sb->physmem, &sb->arena);
 	if (err)
@@ -160,11 +161,11 @@ static int create_machine(struct sandbox *sb, struct why *why)
 	return err ? err : vdso_clock_create(&sb->mem);
 }
 
-int sandbox_create(const struct sandbox_config *cfg, struct sandbox **out, struct why *why)
+int sandbox_create(const struct sandbox_config *cfg, struct sandbox **out, struct errmsg *errmsg)
 {
 	struct sandbox *sb = calloc(1, sizeof *sb);
 	if (!sb)
-		return why_set(why, ENOMEM, "out of memory");
+		return errmsg_set(errmsg, ENOMEM, "out of memory");
 	sb->platform = cfg->platform;
 	sb->syscall = cfg->syscall;
 	sb->observer = cfg->observer;
@@ -188,7 +189,7 @@ int sandbox_create(const struct sandbox_config *cfg, struct sandbox **out, struc
 	if (!err)
 		err = kick_init();
 	if (!err)
-		err = create_machine(sb, why);
+		err = create_machine(sb, errmsg);
 	if (!err)
 		err = oom_init(sb, cfg->memory_limit);
 	if (!err)
@@ -201,7 +202,7 @@ int sandbox_create(const struct sandbox_config *cfg, struct sandbox **out, struc
 		err = create_init(sb, cfg);
 	if (err) {
 		sandbox_destroy(sb);
-		return why_set(why, -err, "cannot create a sandbox: %s", strerror(-err));
+		return errmsg_set(errmsg, -err, "cannot create a sandbox: %s", strerror(-err));
 	}
 	*out = sb;
 	return 0;

@@ -14,13 +14,13 @@
 #include "kernel/freeze.h"
 #include "kernel/observer.h"
 #include "kernel/pid.h"
-#include "kernel/uts.h"
 #include "kernel/sched.h"
+#include "kernel/uts.h"
 #include "mm/mm.h"
 #include "platform/platform.h"
+#include "util/errmsg.h"
 #include "util/list.h"
 #include "util/lock.h"
-#include "util/why.h"
 
 struct process;
 struct pty_table;
@@ -109,7 +109,7 @@ struct sandbox_config {
 };
 
 /* Builds machine, memory, pid table and init; no mounts, no program yet. */
-int sandbox_create(const struct sandbox_config *cfg, struct sandbox **out, struct why *why);
+int sandbox_create(const struct sandbox_config *cfg, struct sandbox **out, struct errmsg *errmsg);
 /* Ends every process, waits for their host threads, frees all. Memory is given back aside
  * (physmem_hurry) where a kill or a signal was the end of the program. */
 void sandbox_destroy(struct sandbox *sb);

@@ -65,7 +65,7 @@ static int furnish(struct task *t, const struct spawn_request *rq)
 }
 
 /* Starts from an empty address space, which execve then replaces like any other. */
-static int load(struct task *t, const struct spawn_request *rq, struct why *why)
+static int load(struct task *t, const struct spawn_request *rq, struct errmsg *errmsg)
 {
 	struct caller c = task_caller(t);
 	struct file *exe;
@@ -74,11 +74,11 @@ static int load(struct task *t, const struct spawn_request *rq, struct why *why)
 		return err;
 	err = exec_open(&c, NULL, rq->path, 0, &exe);
 	if (err)
-		return why_set(why, -err, "%s: %s", rq->path, strerror(-err));
-	err = task_exec(t, exe, rq->path, rq->argv, rq->envp, false, why);
+		return errmsg_set(errmsg, -err, "%s: %s", rq->path, strerror(-err));
+	err = task_exec(t, exe, rq->path, rq->argv, rq->envp, false, errmsg);
 	file_put(exe);
 	if (err)
-		return why_set(why, -err, "%s: %s", rq->path, strerror(-err));
+		return errmsg_set(errmsg, -err, "%s: %s", rq->path, strerror(-err));
 	struct observer *o = t->sb->observer;
 	if (o)
 		o->ops->program(o, t, rq->path, rq->argv, rq->envp);
@@ -98,7 +98,7 @@ static int new_main(struct sandbox *sb, const struct cred *cred, struct process 
 }
 
 static int start(struct sandbox *sb, struct process *p, const struct spawn_request *rq,
-		 struct why *why)
+		 struct errmsg *errmsg)
 {
 	struct task *t;
 	int err = task_new(sb, p, &t);
@@ -106,7 +106,7 @@ static int start(struct sandbox *sb, struct process *p, const struct spawn_reque
 		return err;
 	err = furnish(t, rq);
 	if (!err)
-		err = load(t, rq, why);
+		err = load(t, rq, errmsg);
 	if (!err) {
 		sandbox_lock(sb);
 		if (sb->console && rq->controlling)
@@ -119,12 +119,12 @@ static int start(struct sandbox *sb, struct process *p, const struct spawn_reque
 	return err;
 }
 
-int sandbox_spawn(struct sandbox *sb, const struct spawn_request *rq, struct why *why)
+int sandbox_spawn(struct sandbox *sb, const struct spawn_request *rq, struct errmsg *errmsg)
 {
 	struct process *p;
 	int err = new_main(sb, rq->cred, &p);
 	if (!err) {
-		err = start(sb, p, rq, why);
+		err = start(sb, p, rq, errmsg);
 		/* those of the program may have been tried */
 		(void)cred_assume(sb->vfs->monitor);
 		if (err) {
@@ -141,5 +141,6 @@ int sandbox_spawn(struct sandbox *sb, const struct spawn_request *rq, struct why
 		if (rq->stdio[fd])
 			file_put(rq->stdio[fd]);
 	}
-	return err ? why_set(why, -err, "cannot start '%s': %s", rq->path, strerror(-err)) : 0;
+	return err ? errmsg_set(errmsg, -err, "cannot start '%s': %s", rq->path, strerror(-err))
+		   : 0;
 }

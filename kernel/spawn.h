@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "util/why.h"
+#include "util/errmsg.h"
 
 struct cred;
 struct file;
@@ -27,7 +27,7 @@ struct spawn_request {
 
 /* Loads the program as the sandbox's main process and lets it run. Errors as execve(2), with a
  * sentence. */
-int sandbox_spawn(struct sandbox *sb, const struct spawn_request *rq, struct why *why);
+int sandbox_spawn(struct sandbox *sb, const struct spawn_request *rq, struct errmsg *errmsg);
 /* Until no guest thread is left. */
 void sandbox_wait_tasks(struct sandbox *sb);
 

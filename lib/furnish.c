@@ -73,7 +73,7 @@ bool furnish_knows(const char *type)
 	return find(type);
 }
 
-int furnish(struct sandbox *sb, const struct mount_spec *m, struct why *why)
+int furnish(struct sandbox *sb, const struct mount_spec *m, struct errmsg *errmsg)
 {
 	struct visitor v;
 	int err = visitor_init(&v, sb, sb->vfs->monitor, NULL);
@@ -84,5 +84,5 @@ int furnish(struct sandbox *sb, const struct mount_spec *m, struct why *why)
 		err = find(m->type)->make(&v.caller, m);
 	}
 	visitor_done(&v);
-	return err ? why_set(why, -err, "cannot make %s: %s", m->target, strerror(-err)) : 0;
+	return err ? errmsg_set(errmsg, -err, "cannot make %s: %s", m->target, strerror(-err)) : 0;
 }

@@ -5,13 +5,13 @@
 
 #include <stdbool.h>
 
-#include "util/why.h"
+#include "util/errmsg.h"
 
 struct mount_spec;
 struct sandbox;
 
 bool furnish_knows(const char *type);
 /* Of a type that it knows. 0 or -errno. */
-int furnish(struct sandbox *sb, const struct mount_spec *m, struct why *why);
+int furnish(struct sandbox *sb, const struct mount_spec *m, struct errmsg *errmsg);
 
 #endif

@@ -26,7 +26,7 @@ struct report {
 	struct group host, of_platform[NR_PLATFORMS];
 	struct platform_report probed[NR_PLATFORMS];
 	struct platform_choice choice;
-	struct why why;
+	struct errmsg errmsg;
 };
 
 static void add(void *arg, const struct finding *f)
@@ -77,10 +77,10 @@ static void inspect_choice(struct report *r)
 					       [COST_MEASURED] = "measured",
 					       [COST_REMEMBERED] = "remembered",
 					       [COST_GUESSED] = "guessed" };
-	int err = platform_choose(NULL, &r->choice, &r->why);
+	int err = platform_choose(NULL, &r->choice, &r->errmsg);
 
 	r->shown.picked = err ? NULL : r->choice.platform->name;
-	r->shown.reason = err ? r->why.text : r->choice.reason;
+	r->shown.reason = err ? r->errmsg.text : r->choice.reason;
 	r->shown.kvm_exit_ns = r->choice.kvm_exit_ns;
 	r->shown.kvm_exit_max_ns = KVM_EXIT_MAX_NS;
 	r->shown.kvm_exit_source = sources[r->choice.source];

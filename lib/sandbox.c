@@ -63,10 +63,10 @@ struct hl_sandbox {
 static int choose_platform(const struct hl_config *cfg, struct platform_choice *out,
 			   struct hl_error **err)
 {
-	struct why why = { "" };
-	int e = platform_choose(cfg->platform, out, &why);
+	struct errmsg errmsg = { "" };
+	int e = platform_choose(cfg->platform, out, &errmsg);
 
-	return e ? error_set(err, e == -EINVAL ? HL_INVALID : HL_PLATFORM, "%s", why.text) : 0;
+	return e ? error_set(err, e == -EINVAL ? HL_INVALID : HL_PLATFORM, "%s", errmsg.text) : 0;
 }
 
 static int check_config(const struct hl_config *cfg, struct hl_error **err)
@@ -115,9 +115,9 @@ static enum hl_code code_of(int err, enum hl_code otherwise)
 	return err == -ENOMEM ? HL_NO_MEMORY : otherwise;
 }
 
-static int fail(struct hl_error **err, enum hl_code code, int e, const struct why *why)
+static int fail(struct hl_error **err, enum hl_code code, int e, const struct errmsg *errmsg)
 {
-	const char *text = why->text[0] ? why->text : strerror(-e);
+	const char *text = errmsg->text[0] ? errmsg->text : strerror(-e);
 
 	if (e == -EMFILE)
 		return error_set(err, HL_SYSTEM, "%s: hl has used up its descriptors (`ulimit -n`)",
@@ -145,11 +145,11 @@ static int make_kernel_instead(struct hl_sandbox *sb, struct sandbox_config *sc,
 			       const struct platform *pf)
 {
 	struct platform_report report;
-	struct why why = { "" };
+	struct errmsg errmsg = { "" };
 
 	platform_probe(pf, &report, false);
 	sc->platform = pf;
-	return report.usable ? sandbox_create(sc, &sb->kernel, &why) : -ENODEV;
+	return report.usable ? sandbox_create(sc, &sb->kernel, &errmsg) : -ENODEV;
 }
 
 /* No thread of the sandbox runs yet: nobody else calls `log`. */
@@ -169,7 +169,7 @@ static void log_platform(const struct hl_config *cfg, const struct platform *pf,
 static int make_kernel(struct hl_sandbox *sb, const struct hl_config *cfg,
 		       const struct platform_choice *choice, struct hl_error **err)
 {
-	struct why why = { "" };
+	struct errmsg errmsg = { "" };
 	const struct caller_limits *limits = limits_raise();
 	struct sandbox_config sc = {
 		.platform = choice->platform,
@@ -184,11 +184,11 @@ static int make_kernel(struct hl_sandbox *sb, const struct hl_config *cfg,
 		.notify = on_change,
 		.notify_arg = sb,
 	};
-	int e = sandbox_create(&sc, &sb->kernel, &why);
+	int e = sandbox_create(&sc, &sb->kernel, &errmsg);
 
 	if (e && choice->second && make_kernel_instead(sb, &sc, choice->second) == 0)
 		e = 0;
-	return e ? fail(err, HL_PLATFORM, e, &why) : 0;
+	return e ? fail(err, HL_PLATFORM, e, &errmsg) : 0;
 }
 
 static int wrap_stdio(struct hl_sandbox *sb, const struct hl_config *cfg, struct spawn_request *rq)
@@ -218,13 +218,13 @@ static void put_stdio(struct spawn_request *rq)
 }
 
 /* sandbox_spawn takes the references over, and may have to be called again. */
-static int spawn(struct hl_sandbox *sb, const struct spawn_request *rq, struct why *why)
+static int spawn(struct hl_sandbox *sb, const struct spawn_request *rq, struct errmsg *errmsg)
 {
 	for (int fd = 0; fd < 3; fd++) {
 		if (rq->stdio[fd])
 			file_get(rq->stdio[fd]);
 	}
-	return sandbox_spawn(sb->kernel, rq, why);
+	return sandbox_spawn(sb->kernel, rq, errmsg);
 }
 
 /* As execvp(3): a text file without "#!" is a script for /bin/sh. */
@@ -232,7 +232,7 @@ static int spawn_by_shell(struct hl_sandbox *sb, const struct hl_config *cfg,
 			  const struct spawn_request *rq)
 {
 	struct spawn_request sh = *rq;
-	struct why ignored = { "" };
+	struct errmsg ignored = { "" };
 	char **argv = calloc(cfg->args.count + 2, sizeof *argv);
 	static char name[] = "sh";
 
@@ -257,36 +257,36 @@ static int run_program(struct hl_sandbox *sb, const struct hl_config *cfg,
 		       const struct start_point *from, struct spawn_request *rq,
 		       struct hl_error **err)
 {
-	struct why why = { "" };
+	struct errmsg errmsg = { "" };
 	const char *name = cfg->program ? cfg->program : cfg->args.item[0];
 	char *path;
-	int e = tree_find_program(sb->kernel, from, name, &path, &why);
+	int e = tree_find_program(sb->kernel, from, name, &path, &errmsg);
 
 	if (e)
-		return fail(err, e == -ENOENT ? HL_NOT_FOUND : HL_NOT_EXEC, e, &why);
+		return fail(err, e == -ENOENT ? HL_NOT_FOUND : HL_NOT_EXEC, e, &errmsg);
 	rq->path = path;
-	e = spawn(sb, rq, &why);
+	e = spawn(sb, rq, &errmsg);
 	if (e == -ENOEXEC && tree_looks_like_script(sb->kernel, from, path))
 		e = spawn_by_shell(sb, cfg, rq);
 	free(path);
-	return e ? fail(err, spawn_code(e), e, &why) : 0;
+	return e ? fail(err, spawn_code(e), e, &errmsg) : 0;
 }
 
 /* The tree, and what of it the program starts with. */
 static int make_world(struct hl_sandbox *sb, const struct hl_config *cfg, struct cred **cred,
-		      struct strings *env, struct path *workdir, struct why *why)
+		      struct strings *env, struct path *workdir, struct errmsg *errmsg)
 {
 	char *home = NULL;
-	int e = tree_mount(sb->kernel, cfg, why);
+	int e = tree_mount(sb->kernel, cfg, errmsg);
 
 	if (e)
 		return e;
 	world_set_hostname(cfg, sb->kernel);
-	e = world_user(cfg, sb->kernel, cred, &home, why);
+	e = world_user(cfg, sb->kernel, cred, &home, errmsg);
 	if (!e)
 		e = world_environment(cfg, home, env);
 	free(home);
-	return e ? e : tree_find_workdir(sb->kernel, cfg, workdir, why);
+	return e ? e : tree_find_workdir(sb->kernel, cfg, workdir, errmsg);
 }
 
 static int start_program(struct hl_sandbox *sb, const struct hl_config *cfg, struct hl_error **err)
@@ -296,11 +296,11 @@ static int start_program(struct hl_sandbox *sb, const struct hl_config *cfg, str
 		.ignored = cfg->ignored,
 		.blocked = cfg->blocked,
 	};
-	struct why why = { "" };
+	struct errmsg errmsg = { "" };
 	struct cred *cred = NULL;
 	struct strings env = { .item = NULL };
 	struct path workdir = { NULL, NULL };
-	int e = make_world(sb, cfg, &cred, &env, &workdir, &why);
+	int e = make_world(sb, cfg, &cred, &env, &workdir, &errmsg);
 	const struct start_point from = { cred, &env, workdir };
 
 	rq.cred = cred;
@@ -308,7 +308,7 @@ static int start_program(struct hl_sandbox *sb, const struct hl_config *cfg, str
 	rq.workdir = &workdir;
 	if (!e)
 		e = wrap_stdio(sb, cfg, &rq);
-	int ret = e ? fail(err, HL_SYSTEM, e, &why) : run_program(sb, cfg, &from, &rq, err);
+	int ret = e ? fail(err, HL_SYSTEM, e, &errmsg) : run_program(sb, cfg, &from, &rq, err);
 	put_stdio(&rq);
 	if (workdir.dentry)
 		path_put(&workdir);

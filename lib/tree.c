@@ -36,7 +36,7 @@
 
 /* `fd` (taken over) is a directory or a file of the host, which is named `name`. */
 static int hostfs_of_fd(struct sandbox *sb, int fd, const char *name, bool whiteouts,
-			struct filesystem **out, struct why *why)
+			struct filesystem **out, struct errmsg *errmsg)
 {
 	const struct hostfs_options opt = {
 		.pm = sb->physmem,
@@ -44,43 +44,44 @@ static int hostfs_of_fd(struct sandbox *sb, int fd, const char *name, bool white
 		.contained = sb->vfs->user_ns->contained,
 		.whiteouts = whiteouts,
 	};
-	struct why inner = { "" };
+	struct errmsg inner = { "" };
 	int err = hostfs_create(fd, &opt, out, &inner);
 
-	return err ? why_set(why, -err, "'%s': %s", name, inner.text) : 0;
+	return err ? errmsg_set(errmsg, -err, "'%s': %s", name, inner.text) : 0;
 }
 
 static int make_hostfs(struct sandbox *sb, const struct mount_spec *m, struct filesystem **out,
-		       struct why *why)
+		       struct errmsg *errmsg)
 {
 	bool root = strcmp(m->target, "/") == 0;
 	int fd = open(m->source, O_PATH | O_CLOEXEC | (root ? O_DIRECTORY : 0));
 
 	if (fd < 0)
-		return why_set(why, errno, "cannot open '%s': %s", m->source, strerror(errno));
-	return hostfs_of_fd(sb, fd, m->source, false, out, why);
+		return errmsg_set(errmsg, errno, "cannot open '%s': %s", m->source,
+				  strerror(errno));
+	return hostfs_of_fd(sb, fd, m->source, false, out, errmsg);
 }
 
 static int make_procfs(struct sandbox *sb, const struct mount_spec *m, struct filesystem **out,
-		       struct why *why)
+		       struct errmsg *errmsg)
 {
 	return procfs_create(sb, out);
 }
 
 static int make_sysfs(struct sandbox *sb, const struct mount_spec *m, struct filesystem **out,
-		      struct why *why)
+		      struct errmsg *errmsg)
 {
 	return sysfs_create(sb, out);
 }
 
 static int make_devfs(struct sandbox *sb, const struct mount_spec *m, struct filesystem **out,
-		      struct why *why)
+		      struct errmsg *errmsg)
 {
 	return devfs_create(&sb->mem, vfs_new_dev(sb->vfs), out);
 }
 
 static int make_tmpfs(struct sandbox *sb, const struct mount_spec *m, struct filesystem **out,
-		      struct why *why)
+		      struct errmsg *errmsg)
 {
 	/* Half of the memory, and an inode for each page of it, as Linux's defaults (tmpfs(5)). */
 	uint64_t ram = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
@@ -95,25 +96,25 @@ static int make_tmpfs(struct sandbox *sb, const struct mount_spec *m, struct fil
 }
 
 static int make_devpts(struct sandbox *sb, const struct mount_spec *m, struct filesystem **out,
-		       struct why *why)
+		       struct errmsg *errmsg)
 {
 	return sb->ptys ? -EBUSY : pty_table_create(sb, out);
 }
 
 static int make_cpiofs(struct sandbox *sb, const struct mount_spec *m, struct filesystem **out,
-		       struct why *why)
+		       struct errmsg *errmsg)
 {
 	int fd = open(m->source, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 
-	return fd < 0 ? why_set(why, errno, "%s: %s", m->source, strerror(errno))
+	return fd < 0 ? errmsg_set(errmsg, errno, "%s: %s", m->source, strerror(errno))
 		      : cpiofs_create(&sb->mem, sb->physmem, fd, m->source, vfs_new_dev(sb->vfs),
-				      out, why);
+				      out, errmsg);
 }
 
 struct mount_type {
 	const char *name;
 	int (*make)(struct sandbox *sb, const struct mount_spec *m, struct filesystem **out,
-		    struct why *why);
+		    struct errmsg *errmsg);
 	bool host_source; /* the source is a name of the host's, which the guest does not see */
 };
 
@@ -121,22 +122,22 @@ static const struct mount_type *find_type(const char *name);
 
 /* The directory is locked for as long as `*lock` is open, against others that write to it. */
 static int make_upper_dir(struct sandbox *sb, const char *dir, struct filesystem **out, int *lock,
-			  struct why *why)
+			  struct errmsg *errmsg)
 {
 	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	if (fd < 0)
-		return why_set(why, errno, "cannot open '%s': %s", dir, strerror(errno));
+		return errmsg_set(errmsg, errno, "cannot open '%s': %s", dir, strerror(errno));
 	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
 		int err = errno;
 		close(fd);
 		return err == EWOULDBLOCK
-			   ? why_set(why, EBUSY, "'%s' is in use by another sandbox", dir)
-			   : why_set(why, err, "cannot lock '%s': %s", dir, strerror(err));
+			   ? errmsg_set(errmsg, EBUSY, "'%s' is in use by another sandbox", dir)
+			   : errmsg_set(errmsg, err, "cannot lock '%s': %s", dir, strerror(err));
 	}
 	int root = openat(fd, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	int err = root < 0 ? why_set(why, errno, "cannot open '%s': %s", dir, strerror(errno))
-			   : hostfs_of_fd(sb, root, dir, true, out, why);
+	int err = root < 0 ? errmsg_set(errmsg, errno, "cannot open '%s': %s", dir, strerror(errno))
+			   : hostfs_of_fd(sb, root, dir, true, out, errmsg);
 	if (err)
 		close(fd);
 	else
@@ -145,18 +146,18 @@ static int make_upper_dir(struct sandbox *sb, const char *dir, struct filesystem
 }
 
 static int make_overlay(struct sandbox *sb, const struct mount_spec *m, struct filesystem **out,
-			struct why *why)
+			struct errmsg *errmsg)
 {
 	struct filesystem *lower;
 	struct overlay_options opt = {
 		.type = "overlay", .lower = &lower, .nr_lower = 1, .lock_fd = -1
 	};
-	int err = m->upper ? make_upper_dir(sb, m->upper, &opt.upper, &opt.lock_fd, why)
-			   : make_tmpfs(sb, m, &opt.upper, why);
+	int err = m->upper ? make_upper_dir(sb, m->upper, &opt.upper, &opt.lock_fd, errmsg)
+			   : make_tmpfs(sb, m, &opt.upper, errmsg);
 
 	if (err)
 		return err;
-	err = find_type(m->lower)->make(sb, m, &lower, why);
+	err = find_type(m->lower)->make(sb, m, &lower, errmsg);
 	if (err) {
 		filesystem_put(opt.upper);
 		if (opt.lock_fd >= 0)
@@ -164,8 +165,8 @@ static int make_overlay(struct sandbox *sb, const struct mount_spec *m, struct f
 		return err;
 	}
 	err = overlay_create(sb->vfs, &opt, out);
-	return err && m->upper ? why_set(why, -err, "'%s' cannot take what is written: %s",
-					 m->upper, strerror(-err))
+	return err && m->upper ? errmsg_set(errmsg, -err, "'%s' cannot take what is written: %s",
+					    m->upper, strerror(-err))
 			       : err;
 }
 
@@ -236,25 +237,25 @@ static int make_parents(struct sandbox *sb, const char *target)
 	return err == -ENOENT ? mount_filler(sb, target, end, len) : err;
 }
 
-static int mount_one(struct sandbox *sb, const struct mount_spec *m, struct why *why)
+static int mount_one(struct sandbox *sb, const struct mount_spec *m, struct errmsg *errmsg)
 {
 	const struct mount_type *type = find_type(m->type);
 	struct filesystem *fs;
 
 	if (furnish_knows(m->type))
-		return furnish(sb, m, why);
+		return furnish(sb, m, errmsg);
 	int err = type ? make_parents(sb, m->target) : -ENODEV;
 
 	if (!err)
-		err = type->make(sb, m, &fs, why);
+		err = type->make(sb, m, &fs, errmsg);
 	if (!err)
 		err = mnt_ns_mount(nsproxy_mnt(sb->nsproxy), m->target, fs, m->flags,
 				   type->host_source ? type->name : m->source);
-	return err ? why_set(why, -err, "cannot mount %s: %s", m->target, strerror(-err)) : 0;
+	return err ? errmsg_set(errmsg, -err, "cannot mount %s: %s", m->target, strerror(-err)) : 0;
 }
 
 /* `dir` is the host's, as the caller sees it; the guest sees the same tree. */
-static int set_sysroot(struct sandbox *sb, const char *dir, struct why *why)
+static int set_sysroot(struct sandbox *sb, const char *dir, struct errmsg *errmsg)
 {
 	struct visitor v;
 	struct path p;
@@ -268,13 +269,13 @@ static int set_sysroot(struct sandbox *sb, const char *dir, struct why *why)
 		free(real);
 	}
 	if (err)
-		return why_set(why, -err, "sysroot '%s': %s", dir, strerror(-err));
+		return errmsg_set(errmsg, -err, "sysroot '%s': %s", dir, strerror(-err));
 	vfs_set_sysroot(sb->vfs, &p);
 	path_put(&p);
 	return 0;
 }
 
-int tree_mount(struct sandbox *sb, const struct hl_config *cfg, struct why *why)
+int tree_mount(struct sandbox *sb, const struct hl_config *cfg, struct errmsg *errmsg)
 {
 	struct mount_list mounts = { .item = NULL };
 	int err = world_is_private(cfg) ? vfs_contain(sb->vfs) : 0;
@@ -282,9 +283,9 @@ int tree_mount(struct sandbox *sb, const struct hl_config *cfg, struct why *why)
 	if (!err)
 		err = world_mounts(cfg, &mounts);
 	for (size_t i = 0; !err && i < mounts.count; i++)
-		err = mount_one(sb, &mounts.item[i], why);
+		err = mount_one(sb, &mounts.item[i], errmsg);
 	mount_list_clear(&mounts);
-	return !err && cfg->sysroot ? set_sysroot(sb, cfg->sysroot, why) : err;
+	return !err && cfg->sysroot ? set_sysroot(sb, cfg->sysroot, errmsg) : err;
 }
 
 /* ---- where it starts ---- */
@@ -351,7 +352,7 @@ static int find_below_own(struct sandbox *sb, const char *dir, struct path *out)
 }
 
 int tree_find_workdir(struct sandbox *sb, const struct hl_config *cfg, struct path *out,
-		      struct why *why)
+		      struct errmsg *errmsg)
 {
 	const char *dir = cfg->workdir;
 	bool private = world_is_private(cfg);
@@ -361,11 +362,12 @@ int tree_find_workdir(struct sandbox *sb, const struct hl_config *cfg, struct pa
 				  : find_below_own(sb, dir, out);
 
 	if (err && !dir)
-		return why_set(
-		    why, -err,
+		return errmsg_set(
+		    errmsg, -err,
 		    "the caller's working directory cannot be used: %s; --workdir names another",
 		    strerror(-err));
-	return err ? why_set(why, -err, "working directory '%s': %s", dir, strerror(-err)) : 0;
+	return err ? errmsg_set(errmsg, -err, "working directory '%s': %s", dir, strerror(-err))
+		   : 0;
 }
 
 /* ---- the program ---- */
@@ -409,7 +411,8 @@ static int search_path(struct visitor *v, const char *path, const char *name, ch
 	}
 }
 
-static int find(struct visitor *v, const char *path, const char *name, char **out, struct why *why)
+static int find(struct visitor *v, const char *path, const char *name, char **out,
+		struct errmsg *errmsg)
 {
 	int err;
 
@@ -418,22 +421,22 @@ static int find(struct visitor *v, const char *path, const char *name, char **ou
 		err = *out ? try_program(v, name) : -ENOMEM;
 		if (err)
 			free(*out);
-		return err ? why_set(why, -err, "%s: %s", name, strerror(-err)) : 0;
+		return err ? errmsg_set(errmsg, -err, "%s: %s", name, strerror(-err)) : 0;
 	}
 	err = name[0] ? search_path(v, path ? path : DEFAULT_PATH, name, out) : -ENOENT;
 	if (err == -ENOENT && name[0])
-		why_set(why, ENOENT, "%s: not found in PATH", name);
-	return err ? why_set(why, -err, "'%s': %s", name, strerror(-err)) : 0;
+		errmsg_set(errmsg, ENOENT, "%s: not found in PATH", name);
+	return err ? errmsg_set(errmsg, -err, "'%s': %s", name, strerror(-err)) : 0;
 }
 
 int tree_find_program(struct sandbox *sb, const struct start_point *from, const char *name,
-		      char **out, struct why *why)
+		      char **out, struct errmsg *errmsg)
 {
 	struct visitor v;
 	int err = visitor_init(&v, sb, from->cred, &from->workdir);
 
 	if (!err)
-		err = find(&v, env_value(from->env, "PATH"), name, out, why);
+		err = find(&v, env_value(from->env, "PATH"), name, out, errmsg);
 	visitor_done(&v);
 	return err;
 }

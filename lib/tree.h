@@ -5,7 +5,7 @@
 
 #include "fs/vfs.h"
 #include "lib/config.h"
-#include "util/why.h"
+#include "util/errmsg.h"
 
 struct cred;
 struct sandbox;
@@ -18,17 +18,17 @@ struct start_point {
 };
 
 /* Mounts what the configuration lists. 0 or -errno. */
-int tree_mount(struct sandbox *sb, const struct hl_config *cfg, struct why *why);
+int tree_mount(struct sandbox *sb, const struct hl_config *cfg, struct errmsg *errmsg);
 /* Where the program starts, a reference to put: a path of the guest. In a plain world it is
  * relative to the calling process's directory, which is also the default; that may have been
  * removed. In a private one both are "/". 0 or -errno. */
 int tree_find_workdir(struct sandbox *sb, const struct hl_config *cfg, struct path *out,
-		      struct why *why);
+		      struct errmsg *errmsg);
 /* The path to execute for the program `name` (malloc'd): itself if it has a slash, else the first
  * hit in PATH, as execvp(3). -ENOENT, or -EACCES when all that was found may not be executed, and
  * the like. */
 int tree_find_program(struct sandbox *sb, const struct start_point *from, const char *name,
-		      char **out, struct why *why);
+		      char **out, struct errmsg *errmsg);
 /* Could the file at `path` be a script without its "#!" line, which shells run as one of theirs? */
 bool tree_looks_like_script(struct sandbox *sb, const struct start_point *from, const char *path);
 

@@ -172,17 +172,17 @@ static int find_groups(struct caller *c, struct user *u)
 
 /* ---- the user ---- */
 
-static int find_user(struct caller *c, const char *name, struct user *u, struct why *why)
+static int find_user(struct caller *c, const char *name, struct user *u, struct errmsg *errmsg)
 {
 	bool number = parse_id(name, &u->uid), found;
 	int err = find_in_passwd(c, number ? NULL : name, u, &found);
 
 	if (err == -ENOMEM || found || number)
 		return err == -ENOMEM ? err : 0;
-	return why_set(why, ENOENT, "user '%s': not in the guest's /etc/passwd", name);
+	return errmsg_set(errmsg, ENOENT, "user '%s': not in the guest's /etc/passwd", name);
 }
 
-static int find_its_group(struct caller *c, const char *name, struct user *u, struct why *why)
+static int find_its_group(struct caller *c, const char *name, struct user *u, struct errmsg *errmsg)
 {
 	bool found;
 
@@ -193,7 +193,7 @@ static int find_its_group(struct caller *c, const char *name, struct user *u, st
 	int err = find_group(c, name, &u->gid, &found);
 	if (err == -ENOMEM || found)
 		return err;
-	return why_set(why, ENOENT, "group '%s': not in the guest's /etc/group", name);
+	return errmsg_set(errmsg, ENOENT, "group '%s': not in the guest's /etc/group", name);
 }
 
 static bool may_become(const struct cred *base, const struct user *u)
@@ -220,7 +220,7 @@ static struct cred *become(const struct cred *base, const struct user *u)
 }
 
 int user_find(struct caller *c, const char *spec, const struct cred *base, struct cred **out,
-	      char **home, struct why *why)
+	      char **home, struct errmsg *errmsg)
 {
 	struct user u = { .uid = 0 };
 	char *name = strdup(spec), *group = name ? strchr(name, ':') : NULL;
@@ -229,12 +229,12 @@ int user_find(struct caller *c, const char *spec, const struct cred *base, struc
 	*home = NULL;
 	if (group)
 		*group++ = '\0';
-	int err = name ? find_user(c, name, &u, why) : -ENOMEM;
+	int err = name ? find_user(c, name, &u, errmsg) : -ENOMEM;
 	if (!err)
-		err = find_its_group(c, group, &u, why);
+		err = find_its_group(c, group, &u, errmsg);
 	if (!err && !may_become(base, &u))
-		err = why_set(why, EPERM, "user '%s': only root can run a program as another user",
-			      spec);
+		err = errmsg_set(errmsg, EPERM,
+				 "user '%s': only root can run a program as another user", spec);
 	if (!err)
 		*out = become(base, &u);
 	if (!err && !*out)

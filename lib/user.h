@@ -5,7 +5,7 @@
 
 #include <stdbool.h>
 
-#include "util/why.h"
+#include "util/errmsg.h"
 
 struct cred;
 struct caller;
@@ -19,6 +19,6 @@ bool user_spec_valid(const char *spec);
  * user's directory. `c` looks the files up. 0 or -errno.
  */
 int user_find(struct caller *c, const char *spec, const struct cred *base, struct cred **out,
-	      char **home, struct why *why);
+	      char **home, struct errmsg *errmsg);
 
 #endif

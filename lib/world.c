@@ -88,7 +88,7 @@ void world_set_hostname(const struct hl_config *cfg, struct sandbox *sb)
 }
 
 int world_user(const struct hl_config *cfg, struct sandbox *sb, struct cred **out, char **home,
-	       struct why *why)
+	       struct errmsg *errmsg)
 {
 	const struct cred *first = sb->vfs->monitor;
 	const char *spec = cfg->user ? cfg->user : world_is_private(cfg) ? "0" : NULL;
@@ -101,7 +101,7 @@ int world_user(const struct hl_config *cfg, struct sandbox *sb, struct cred **ou
 	}
 	int err = visitor_init(&v, sb, first, NULL);
 	if (!err)
-		err = user_find(&v.caller, spec, first, out, home, why);
+		err = user_find(&v.caller, spec, first, out, home, errmsg);
 	visitor_done(&v);
 	return err;
 }

@@ -8,7 +8,7 @@
 #define HL_LIB_WORLD_H
 
 #include "lib/config.h"
-#include "util/why.h"
+#include "util/errmsg.h"
 
 struct cred;
 struct net_policy;
@@ -23,7 +23,7 @@ const struct net_policy *world_network(const struct hl_config *cfg);
 void world_set_hostname(const struct hl_config *cfg, struct sandbox *sb);
 /* Whom the program runs as, once the tree is mounted: a reference. *home: malloc'd, or NULL. */
 int world_user(const struct hl_config *cfg, struct sandbox *sb, struct cred **out, char **home,
-	       struct why *why);
+	       struct errmsg *errmsg);
 /* The program's environment; `home`: of its user. -ENOMEM. */
 int world_environment(const struct hl_config *cfg, const char *home, struct strings *out);
 

@@ -10,7 +10,7 @@
 
 #include "fs/file.h"
 #include "util/gva.h"
-#include "util/why.h"
+#include "util/errmsg.h"
 
 struct mm;
 struct pagesource;
@@ -41,7 +41,7 @@ struct elf_place {
  * gives: ENOEXEC for a program, ELIBBAD for an interpreter. 0 or -errno. On failure there is
  * nothing to free. */
 int elf_read(struct elf *e, struct caller *c, struct file *f, const char *name, int err,
-	     struct why *why);
+	     struct errmsg *errmsg);
 void elf_free(struct elf *e);
 static inline bool elf_is_fixed(const struct elf *e)
 {
@@ -50,7 +50,8 @@ static inline bool elf_is_fixed(const struct elf *e)
 
 /* Maps the segments. `base`: where the image begins; 0: wherever there is room; ignored for
  * ET_EXEC. */
-int elf_map(const struct elf *e, struct mm *mm, gva_t base, struct elf_place *out, struct why *why);
+int elf_map(const struct elf *e, struct mm *mm, gva_t base, struct elf_place *out,
+	    struct errmsg *errmsg);
 
 /* The path of a file as the guest sees it, for /proc/PID/maps. NULL: it has none, or no memory.
  * Free with free(). */

@@ -113,7 +113,7 @@ static void place_add(struct elf_place *pl, const Elf64_Phdr *p)
 	pl->brk = gva_max(pl->brk, gva_add(start, p->p_memsz));
 }
 
-static int map_segments(const struct mapping *m, struct elf_place *out, struct why *why)
+static int map_segments(const struct mapping *m, struct elf_place *out, struct errmsg *errmsg)
 {
 	const struct elf *e = m->elf;
 
@@ -125,31 +125,33 @@ static int map_segments(const struct mapping *m, struct elf_place *out, struct w
 			continue;
 		err = map_segment(m, p);
 		if (err)
-			return why_set(why, -err,
-				       "%s: ELF segment %u can not be mapped at %#lx: %s", e->name,
-				       i, segment_start(m->bias, p).v, strerror(-err));
+			return errmsg_set(errmsg, -err,
+					  "%s: ELF segment %u can not be mapped at %#lx: %s",
+					  e->name, i, segment_start(m->bias, p).v, strerror(-err));
 		place_add(out, p);
 	}
 	return 0;
 }
 
-int elf_map(const struct elf *e, struct mm *mm, gva_t base, struct elf_place *out, struct why *why)
+int elf_map(const struct elf *e, struct mm *mm, gva_t base, struct elf_place *out,
+	    struct errmsg *errmsg)
 {
 	struct mapping m = { .elf = e, .mm = mm };
 	int err = elf_is_fixed(e) ? 0 : find_room(e, mm, base, &m.bias);
 
 	if (err)
-		return why_set(why, -err, "%s: no room for it in the address space", e->name);
+		return errmsg_set(errmsg, -err, "%s: no room for it in the address space", e->name);
 	m.path = exec_file_path(e->file);
 	*out = (struct elf_place){ .bias = m.bias };
-	err = map_segments(&m, out, why);
+	err = map_segments(&m, out, errmsg);
 	free(m.path);
 	if (err)
 		return err;
 	out->entry = GVA(m.bias + e->header.e_entry);
 	out->phdr = e->phdr ? GVA(m.bias + e->phdr) : GVA_NULL;
 	if (out->entry.v >= GUEST_TASK_SIZE)
-		return why_set(why, ENOEXEC,
-			       "%s: the ELF entry point lies outside the address space", e->name);
+		return errmsg_set(errmsg, ENOEXEC,
+				  "%s: the ELF entry point lies outside the address space",
+				  e->name);
 	return 0;
 }

@@ -33,44 +33,47 @@ static const char *machine_name(unsigned machine)
 	return NULL;
 }
 
-static int check_machine(const struct elf *e, int err, struct why *why)
+static int check_machine(const struct elf *e, int err, struct errmsg *errmsg)
 {
 	const Elf64_Ehdr *h = &e->header;
 	const char *other = machine_name(h->e_machine);
 
 	if (other && h->e_machine != ARCH_ELF_MACHINE)
-		return why_set(why, err, "%s: a program for %s, which this machine can not run",
-			       e->name, other);
+		return errmsg_set(errmsg, err,
+				  "%s: a program for %s, which this machine can not run", e->name,
+				  other);
 	if (h->e_machine != ARCH_ELF_MACHINE)
-		return why_set(why, err, "%s: a program for an unknown machine (ELF machine %u)",
-			       e->name, h->e_machine);
+		return errmsg_set(errmsg, err,
+				  "%s: a program for an unknown machine (ELF machine %u)", e->name,
+				  h->e_machine);
 	if (h->e_ident[EI_CLASS] != ELFCLASS64 || h->e_ident[EI_DATA] != ELFDATA2LSB)
-		return why_set(why, err, "%s: not a 64-bit little-endian ELF file", e->name);
+		return errmsg_set(errmsg, err, "%s: not a 64-bit little-endian ELF file", e->name);
 	return 0;
 }
 
-static int check_header(const struct elf *e, size_t got, int err, struct why *why)
+static int check_header(const struct elf *e, size_t got, int err, struct errmsg *errmsg)
 {
 	const Elf64_Ehdr *h = &e->header;
 	int r;
 
 	if (got < sizeof h->e_ident || memcmp(h->e_ident, ELFMAG, SELFMAG) != 0)
-		return why_set(why, err, "%s: not an executable format that is known", e->name);
+		return errmsg_set(errmsg, err, "%s: not an executable format that is known",
+				  e->name);
 	if (got < sizeof *h)
-		return why_set(why, err, "%s: the ELF header is cut short", e->name);
-	r = check_machine(e, err, why);
+		return errmsg_set(errmsg, err, "%s: the ELF header is cut short", e->name);
+	r = check_machine(e, err, errmsg);
 	if (r)
 		return r;
 	if (h->e_type != ET_EXEC && h->e_type != ET_DYN)
-		return why_set(why, err, "%s: an ELF file, but not an executable (type %u)",
-			       e->name, h->e_type);
+		return errmsg_set(errmsg, err, "%s: an ELF file, but not an executable (type %u)",
+				  e->name, h->e_type);
 	if (h->e_phentsize != sizeof(Elf64_Phdr) || h->e_phnum == 0 ||
 	    h->e_phnum > PHDRS_MAX / sizeof(Elf64_Phdr))
-		return why_set(why, err, "%s: the ELF program header table has a bad size",
-			       e->name);
+		return errmsg_set(errmsg, err, "%s: the ELF program header table has a bad size",
+				  e->name);
 	if (h->e_entry >= GUEST_TASK_SIZE)
-		return why_set(why, err, "%s: the ELF entry point lies outside the address space",
-			       e->name);
+		return errmsg_set(
+		    errmsg, err, "%s: the ELF entry point lies outside the address space", e->name);
 	return 0;
 }
 
@@ -87,33 +90,36 @@ static int read_exactly(struct elf *e, struct caller *c, void *buf, size_t n, ui
 	return (size_t)got == n ? 0 : -ENOEXEC;
 }
 
-static int read_phdrs(struct elf *e, struct caller *c, int err, struct why *why)
+static int read_phdrs(struct elf *e, struct caller *c, int err, struct errmsg *errmsg)
 {
 	size_t size = e->header.e_phnum * sizeof(Elf64_Phdr);
 
 	e->ph = malloc(size);
 	if (!e->ph)
-		return why_set(why, ENOMEM, "%s: out of memory", e->name);
+		return errmsg_set(errmsg, ENOMEM, "%s: out of memory", e->name);
 	if (read_exactly(e, c, e->ph, size, e->header.e_phoff) < 0)
-		return why_set(why, err, "%s: the ELF program headers are cut short", e->name);
+		return errmsg_set(errmsg, err, "%s: the ELF program headers are cut short",
+				  e->name);
 	return 0;
 }
 
 static int read_interp(struct elf *e, struct caller *c, const Elf64_Phdr *p, int err,
-		       struct why *why)
+		       struct errmsg *errmsg)
 {
 	if (e->interp)
 		return 0;
 	if (p->p_filesz < 2 || p->p_filesz > PATH_MAX)
-		return why_set(why, err, "%s: the ELF interpreter's name has a bad length",
-			       e->name);
+		return errmsg_set(errmsg, err, "%s: the ELF interpreter's name has a bad length",
+				  e->name);
 	e->interp = malloc(p->p_filesz);
 	if (!e->interp)
-		return why_set(why, ENOMEM, "%s: out of memory", e->name);
+		return errmsg_set(errmsg, ENOMEM, "%s: out of memory", e->name);
 	if (read_exactly(e, c, e->interp, p->p_filesz, p->p_offset) < 0)
-		return why_set(why, err, "%s: the ELF interpreter's name is cut short", e->name);
+		return errmsg_set(errmsg, err, "%s: the ELF interpreter's name is cut short",
+				  e->name);
 	if (e->interp[p->p_filesz - 1] != '\0')
-		return why_set(why, err, "%s: the ELF interpreter's name does not end", e->name);
+		return errmsg_set(errmsg, err, "%s: the ELF interpreter's name does not end",
+				  e->name);
 	return 0;
 }
 
@@ -150,7 +156,7 @@ static void add_segment(struct elf *e, const Elf64_Phdr *p)
 		e->phdr = phoff - p->p_offset + p->p_vaddr;
 }
 
-static int check_segments(struct elf *e, int err, struct why *why)
+static int check_segments(struct elf *e, int err, struct errmsg *errmsg)
 {
 	e->align = PAGE_SIZE;
 	e->low = GUEST_TASK_SIZE;
@@ -161,15 +167,15 @@ static int check_segments(struct elf *e, int err, struct why *why)
 			continue;
 		const char *fault = segment_fault(p);
 		if (fault)
-			return why_set(why, err, "%s: ELF segment %u %s", e->name, i, fault);
+			return errmsg_set(errmsg, err, "%s: ELF segment %u %s", e->name, i, fault);
 		add_segment(e, p);
 	}
 	if (!e->high)
-		return why_set(why, err, "%s: the ELF file has nothing to load", e->name);
+		return errmsg_set(errmsg, err, "%s: the ELF file has nothing to load", e->name);
 	return 0;
 }
 
-static int read_special(struct elf *e, struct caller *c, int err, struct why *why)
+static int read_special(struct elf *e, struct caller *c, int err, struct errmsg *errmsg)
 {
 	for (unsigned i = 0; i < e->header.e_phnum; i++) {
 		const Elf64_Phdr *p = &e->ph[i];
@@ -178,25 +184,25 @@ static int read_special(struct elf *e, struct caller *c, int err, struct why *wh
 		if (p->p_type == PT_GNU_STACK)
 			e->exec_stack = p->p_flags & PF_X;
 		else if (p->p_type == PT_INTERP)
-			r = read_interp(e, c, p, err, why);
+			r = read_interp(e, c, p, err, errmsg);
 		if (r)
 			return r;
 	}
 	return 0;
 }
 
-static int get_source(struct elf *e, int err, struct why *why)
+static int get_source(struct elf *e, int err, struct errmsg *errmsg)
 {
 	int r = e->file->ops->pagesource ? e->file->ops->pagesource(e->file, false, &e->source)
 					 : -ENODEV;
 
 	if (r == -ENODEV)
-		return why_set(why, err, "%s: a file that can not be mapped", e->name);
-	return r ? why_set(why, -r, "%s: %s", e->name, strerror(-r)) : 0;
+		return errmsg_set(errmsg, err, "%s: a file that can not be mapped", e->name);
+	return r ? errmsg_set(errmsg, -r, "%s: %s", e->name, strerror(-r)) : 0;
 }
 
 int elf_read(struct elf *e, struct caller *c, struct file *f, const char *name, int err,
-	     struct why *why)
+	     struct errmsg *errmsg)
 {
 	ssize_t got;
 	int r;
@@ -204,21 +210,21 @@ int elf_read(struct elf *e, struct caller *c, struct file *f, const char *name, 
 	*e = (struct elf){ .name = name, .file = f };
 	got = file_read_kernel(f, c, &e->header, sizeof e->header, 0);
 	if (got < 0)
-		return why_set(why, (int)-got, "%s: can not be read: %s", name,
-			       strerror((int)-got));
+		return errmsg_set(errmsg, (int)-got, "%s: can not be read: %s", name,
+				  strerror((int)-got));
 	/* Linux looks at a program through a buffer padded with zeros, but reads the header of an
 	 * interpreter whole (elf_read() in fs/binfmt_elf.c). */
 	if (err == ELIBBAD && (size_t)got < sizeof e->header)
-		return why_set(why, EIO, "%s: is shorter than an ELF header", name);
-	r = check_header(e, (size_t)got, err, why);
+		return errmsg_set(errmsg, EIO, "%s: is shorter than an ELF header", name);
+	r = check_header(e, (size_t)got, err, errmsg);
 	if (!r)
-		r = read_phdrs(e, c, err, why);
+		r = read_phdrs(e, c, err, errmsg);
 	if (!r)
-		r = get_source(e, err, why);
+		r = get_source(e, err, errmsg);
 	if (!r)
-		r = read_special(e, c, err, why);
+		r = read_special(e, c, err, errmsg);
 	if (!r) {
-		r = check_segments(e, err, why);
+		r = check_segments(e, err, errmsg);
 		e->too_late = r;
 	}
 	if (r)

@@ -25,7 +25,7 @@
 /* What the request becomes while scripts are followed. */
 struct exec {
 	const struct exec_request *rq;
-	struct why *why;
+	struct errmsg *errmsg;
 	struct file *file; /* a reference */
 	char *filename;    /* what the next interpreter will be told to run */
 	char **argv;       /* strings owned */
@@ -103,11 +103,12 @@ static int follow_script(struct exec *x, const char *head, size_t n)
 	int err;
 
 	if (x->rq->fd_path_inaccessible)
-		return why_set(x->why, ENOENT, "%s: a script that its interpreter could not open",
-			       x->filename);
+		return errmsg_set(x->errmsg, ENOENT,
+				  "%s: a script that its interpreter could not open", x->filename);
 	err = script_parse(&s, head, n);
 	if (err < 0)
-		return why_set(x->why, -err, "%s: the script names no interpreter", x->filename);
+		return errmsg_set(x->errmsg, -err, "%s: the script names no interpreter",
+				  x->filename);
 	name = strdup(s.interp);
 	if (!name)
 		return -ENOMEM;
@@ -115,8 +116,8 @@ static int follow_script(struct exec *x, const char *head, size_t n)
 	if (!err)
 		err = open_interp(c, name, &f);
 	if (err) {
-		why_set(x->why, -err, "%s: its interpreter %s: %s", x->filename, name,
-			strerror(-err));
+		errmsg_set(x->errmsg, -err, "%s: its interpreter %s: %s", x->filename, name,
+			   strerror(-err));
 		free(name);
 		return err;
 	}
@@ -136,13 +137,13 @@ static int resolve(struct exec *x)
 		int err;
 
 		if (n < 0)
-			return why_set(x->why, (int)-n, "%s: can not be read: %s", x->filename,
-				       strerror((int)-n));
+			return errmsg_set(x->errmsg, (int)-n, "%s: can not be read: %s",
+					  x->filename, strerror((int)-n));
 		if (!script_is(head, (size_t)n))
 			return 0;
 		if (depth >= EXEC_MAX_SCRIPT_DEPTH)
-			return why_set(x->why, ELOOP, "%s: too many scripts run scripts",
-				       x->rq->filename);
+			return errmsg_set(x->errmsg, ELOOP, "%s: too many scripts run scripts",
+					  x->rq->filename);
 		err = follow_script(x, head, (size_t)n);
 		if (err)
 			return err;
@@ -158,11 +159,12 @@ static int read_interp(struct exec *x)
 		return 0;
 	err = open_interp(x->rq->caller, name, &x->interp_file);
 	if (err)
-		return why_set(x->why, -err, "%s: its ELF interpreter %s: %s", x->filename, name,
-			       strerror(-err));
+		return errmsg_set(x->errmsg, -err, "%s: its ELF interpreter %s: %s", x->filename,
+				  name, strerror(-err));
 	snprintf(x->interp_name, sizeof x->interp_name, "%.128s: its ELF interpreter %.128s",
 		 x->filename, name);
-	return elf_read(&x->interp, x->rq->caller, x->interp_file, x->interp_name, ELIBBAD, x->why);
+	return elf_read(&x->interp, x->rq->caller, x->interp_file, x->interp_name, ELIBBAD,
+			x->errmsg);
 }
 
 static int map_program(struct exec *x, struct elf_place *program, struct elf_place *interp)
@@ -172,9 +174,9 @@ static int map_program(struct exec *x, struct elf_place *program, struct elf_pla
 
 	if (!err)
 		err = elf_map(&x->program, x->mm, gva_add(gva_page_down(PIE_BASE), rnd), program,
-			      x->why);
+			      x->errmsg);
 	if (!err && x->interp_file)
-		err = elf_map(&x->interp, x->mm, GVA_NULL, interp, x->why);
+		err = elf_map(&x->interp, x->mm, GVA_NULL, interp, x->errmsg);
 	x->too_late = err;
 	return err;
 }
@@ -231,10 +233,11 @@ static int load(struct exec *x, struct exec_image *out)
 	if (!err)
 		err = resolve(x);
 	if (!err && stack_check_args(x->rq->filename, x->argv, x->rq->envp, x->rq->stack_limit) < 0)
-		err = why_set(x->why, E2BIG, "%s: arguments and environment are too long",
-			      x->rq->filename);
+		err = errmsg_set(x->errmsg, E2BIG, "%s: arguments and environment are too long",
+				 x->rq->filename);
 	if (!err)
-		err = elf_read(&x->program, x->rq->caller, x->file, x->filename, ENOEXEC, x->why);
+		err =
+		    elf_read(&x->program, x->rq->caller, x->file, x->filename, ENOEXEC, x->errmsg);
 	if (!err)
 		err = read_interp(x);
 	if (!err)
@@ -244,7 +247,7 @@ static int load(struct exec *x, struct exec_image *out)
 	if (!err)
 		err = build_mm(x, out);
 	if (err)
-		return why_set(x->why, -err, "%s: %s", x->rq->filename, strerror(-err));
+		return errmsg_set(x->errmsg, -err, "%s: %s", x->rq->filename, strerror(-err));
 	return 0;
 }
 
@@ -274,11 +277,12 @@ static void exec_free(struct exec *x)
 	free(x->filename);
 }
 
-int exec_load(const struct exec_request *rq, struct exec_image *out, struct why *why)
+int exec_load(const struct exec_request *rq, struct exec_image *out, struct errmsg *errmsg)
 {
-	struct exec x = {
-		.rq = rq, .why = why, .file = file_get(rq->file), .filename = strdup(rq->filename)
-	};
+	struct exec x = { .rq = rq,
+			  .errmsg = errmsg,
+			  .file = file_get(rq->file),
+			  .filename = strdup(rq->filename) };
 	int err;
 
 	*out = (struct exec_image){ 0 };

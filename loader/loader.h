@@ -13,7 +13,7 @@
 
 #include "fs/file.h"
 #include "util/gva.h"
-#include "util/why.h"
+#include "util/errmsg.h"
 
 struct mm;
 struct mm_host;
@@ -57,8 +57,8 @@ int exec_open(struct caller *c, const struct path *start, const char *name, unsi
 	      struct file **out);
 
 /* 0, or -errno as execve(2) gives it (-ENOENT also for a missing interpreter), with a sentence
- * naming the file and the fault in `why` (may be NULL). */
-int exec_load(const struct exec_request *rq, struct exec_image *out, struct why *why);
+ * naming the file and the fault in `errmsg` (may be NULL). */
+int exec_load(const struct exec_request *rq, struct exec_image *out, struct errmsg *errmsg);
 void exec_image_destroy(struct exec_image *img);
 
 #endif

@@ -76,7 +76,7 @@ static int pick(struct platform_choice *c, const struct platform *pf)
 	return 0;
 }
 
-static int choose_auto(struct platform_choice *c, struct why *why)
+static int choose_auto(struct platform_choice *c, struct errmsg *errmsg)
 {
 	struct platform_report kvm, process;
 
@@ -100,33 +100,34 @@ static int choose_auto(struct platform_choice *c, struct why *why)
 		explain_cost(c, ", but stub processes do not work");
 		return pick(c, &platform_kvm);
 	}
-	return why_set(
-	    why, ENODEV,
+	return errmsg_set(
+	    errmsg, ENODEV,
 	    "no platform works here (`hl doctor` says more): kvm: %.180s; process: %.180s",
 	    kvm.text, process.text);
 }
 
-static int choose_named(struct platform_choice *c, const struct platform *pf, struct why *why)
+static int choose_named(struct platform_choice *c, const struct platform *pf, struct errmsg *errmsg)
 {
 	struct platform_report r;
 
 	platform_probe(pf, &r, false);
 	if (!r.usable)
-		return why_set(why, ENODEV, "platform %s does not work here: %s%s%s", pf->name,
-			       r.text, r.advice[0] ? ": " : "", r.advice);
+		return errmsg_set(errmsg, ENODEV, "platform %s does not work here: %s%s%s",
+				  pf->name, r.text, r.advice[0] ? ": " : "", r.advice);
 	snprintf(c->reason, sizeof c->reason, "it was asked for");
 	c->platform = pf;
 	return 0;
 }
 
-int platform_choose(const char *name, struct platform_choice *out, struct why *why)
+int platform_choose(const char *name, struct platform_choice *out, struct errmsg *errmsg)
 {
 	*out = (struct platform_choice){ .source = COST_NONE };
 	if (!name || strcmp(name, "auto") == 0)
-		return choose_auto(out, why);
+		return choose_auto(out, errmsg);
 	for (size_t i = 0; platforms[i]; i++) {
 		if (strcmp(name, platforms[i]->name) == 0)
-			return choose_named(out, platforms[i], why);
+			return choose_named(out, platforms[i], errmsg);
 	}
-	return why_set(why, EINVAL, "no platform is called '%s': use auto, kvm or process", name);
+	return errmsg_set(errmsg, EINVAL, "no platform is called '%s': use auto, kvm or process",
+			  name);
 }

@@ -37,6 +37,6 @@ struct platform_choice {
 extern const struct platform *const platforms[];
 
 /* By name; "auto" (also NULL) picks. -EINVAL: no such name; -ENODEV: it, or none, works here. */
-int platform_choose(const char *name, struct platform_choice *out, struct why *why);
+int platform_choose(const char *name, struct platform_choice *out, struct errmsg *errmsg);
 
 #endif

@@ -177,16 +177,17 @@ void physmem_hurry(struct physmem *pm)
 		pm->held = aside_hold(pm->arena.fd);
 }
 
-int physmem_create(uint64_t arena_size, uint64_t window_size, struct physmem **out, struct why *why)
+int physmem_create(uint64_t arena_size, uint64_t window_size, struct physmem **out,
+		   struct errmsg *errmsg)
 {
 	struct physmem *pm;
 	int err = fixup_init();
 
 	if (err)
-		return why_set(why, -err, "cannot catch faults: %s", strerror(-err));
+		return errmsg_set(errmsg, -err, "cannot catch faults: %s", strerror(-err));
 	pm = calloc(1, sizeof *pm);
 	if (!pm)
-		return why_set(why, ENOMEM, "out of memory");
+		return errmsg_set(errmsg, ENOMEM, "out of memory");
 	pm->arena_size = arena_size;
 	pm->window_size = window_size;
 	pm->held = -1;
@@ -199,8 +200,8 @@ int physmem_create(uint64_t arena_size, uint64_t window_size, struct physmem **o
 		err = extent_add(&pm->free, arena_size, window_size);
 	if (err) {
 		physmem_destroy(pm);
-		return why_set(
-		    why, -err, "no room for %lu GiB of guest memory (is %s limited?): %s",
+		return errmsg_set(
+		    errmsg, -err, "no room for %lu GiB of guest memory (is %s limited?): %s",
 		    (unsigned long)((arena_size + window_size) / GIB),
 		    err == -EFBIG ? "file size, `ulimit -f`," : "address space, `ulimit -v`,",
 		    strerror(-err));

@@ -23,8 +23,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "util/errmsg.h"
 #include "util/ref.h"
-#include "util/why.h"
 
 struct physmem;
 
@@ -40,7 +40,7 @@ struct memfile {
  * nobody could use what memfile_ptr gives. Fails with -ENOMEM when the address space is limited
  * (RLIMIT_AS): try smaller. */
 int physmem_create(uint64_t arena_size, uint64_t window_size, struct physmem **out,
-		   struct why *why);
+		   struct errmsg *errmsg);
 /* Every memory file but the arena must be gone. */
 void physmem_destroy(struct physmem *pm);
 /* The end is urgent. To give gigabytes back takes the host a while, for which neither

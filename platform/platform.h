@@ -28,9 +28,9 @@
 #include "arch/trap.h"
 #include "host/kick.h"
 #include "platform/physmem.h"
+#include "util/errmsg.h"
 #include "util/finding.h"
 #include "util/gva.h"
-#include "util/why.h"
 
 struct machine;
 struct space;
@@ -108,10 +108,10 @@ struct platform {
 	const char *name;
 	const struct check *checks; /* what it needs of the host, and what makes it dear */
 
-	int (*machine_create)(struct machine **out, struct why *why);
+	int (*machine_create)(struct machine **out, struct errmsg *errmsg);
 	void (*machine_props)(const struct machine *m, struct machine_props *out);
 	/* Once, before the first space: the memory all mappings will come from. */
-	int (*machine_attach)(struct machine *m, struct physmem *pm, struct why *why);
+	int (*machine_attach)(struct machine *m, struct physmem *pm, struct errmsg *errmsg);
 	/* All spaces and contexts must be gone. */
 	void (*machine_destroy)(struct machine *m);
 

@@ -91,10 +91,10 @@ static int measure_in(const struct platform *pf, struct machine *m, struct physm
 }
 
 static int measure_with(const struct platform *pf, struct machine *m, struct physmem *pm,
-			uint64_t *ns, struct why *why)
+			uint64_t *ns, struct errmsg *errmsg)
 {
 	struct space *s;
-	int err = pf->machine_attach(m, pm, why);
+	int err = pf->machine_attach(m, pm, errmsg);
 
 	if (!err)
 		err = pf->space_create(m, &s);
@@ -105,25 +105,25 @@ static int measure_with(const struct platform *pf, struct machine *m, struct phy
 	return err;
 }
 
-static int measure(const struct platform *pf, uint64_t *ns, struct why *why)
+static int measure(const struct platform *pf, uint64_t *ns, struct errmsg *errmsg)
 {
 	struct machine *m;
 	struct physmem *pm = NULL;
 	int err = kick_init();
 
 	if (!err)
-		err = pf->machine_create(&m, why);
+		err = pf->machine_create(&m, errmsg);
 	if (err)
-		return why_set(why, -err, "%s", strerror(-err));
-	err = physmem_create(GIB, GIB, &pm, why);
+		return errmsg_set(errmsg, -err, "%s", strerror(-err));
+	err = physmem_create(GIB, GIB, &pm, errmsg);
 	if (!err)
-		err = measure_with(pf, m, pm, ns, why);
+		err = measure_with(pf, m, pm, ns, errmsg);
 	/* What the machine maps must outlive it. */
 	pf->machine_destroy(m);
 	if (pm)
 		physmem_destroy(pm);
-	return err ? why_set(why, -err, "guests of platform %s do not run: %s", pf->name,
-			     strerror(-err))
+	return err ? errmsg_set(errmsg, -err, "guests of platform %s do not run: %s", pf->name,
+				strerror(-err))
 		   : 0;
 }
 
@@ -158,12 +158,12 @@ static void note_failure(void *arg, const struct finding *f)
 
 void platform_probe(const struct platform *pf, struct platform_report *out, bool with_cost)
 {
-	struct why why = { "" };
+	struct errmsg errmsg = { "" };
 
 	*out = (struct platform_report){ .usable = true };
 	checks_make(pf->checks, false, note_failure, out);
-	if (!out->usable || !with_cost || measure(pf, &out->round_trip_ns, &why) == 0)
+	if (!out->usable || !with_cost || measure(pf, &out->round_trip_ns, &errmsg) == 0)
 		return;
 	out->usable = false;
-	snprintf(out->text, sizeof out->text, "%.255s", why.text);
+	snprintf(out->text, sizeof out->text, "%.255s", errmsg.text);
 }

@@ -131,9 +131,10 @@ static void on_stopped(struct observer *base, struct task *t, int sig)
 		    trace_signal_name(sig));
 }
 
-static void on_out_of_resources(struct observer *base, int pid, const char *comm, const char *why)
+static void on_out_of_resources(struct observer *base, int pid, const char *comm,
+				const char *reason)
 {
-	observe_log(observe_of(base), 1, "%s: killed process %d (%s)", why, pid, comm);
+	observe_log(observe_of(base), 1, "%s: killed process %d (%s)", reason, pid, comm);
 }
 
 static void on_crashed(struct observer *base, struct task *t, const siginfo_t *si)

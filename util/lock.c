@@ -103,11 +103,11 @@ static struct held *find(const void *lock)
 }
 
 static _Noreturn void against(const struct held *h, const void *lock, enum lock_class class,
-			      struct lock_place at, const char *why)
+			      struct lock_place at, const char *reason)
 {
 	violation("locks: %s (%p) is taken at %s:%d with %s (%p) held, taken at %s:%d: %s",
 		  classes[class].name, lock, at.file, at.line, classes[h->class].name, h->lock,
-		  h->at.file, h->at.line, why);
+		  h->at.file, h->at.line, reason);
 }
 
 /* May a thread that holds `h` wait for a lock of the class? NULL, or why not. */
@@ -131,9 +131,9 @@ static const char *forbidden(const struct held *h, const void *lock, enum lock_c
 static void check(const void *lock, enum lock_class class, struct lock_place at)
 {
 	for (unsigned i = 0; i < nr_held; i++) {
-		const char *why = forbidden(&held[i], lock, class);
-		if (why)
-			against(&held[i], lock, class, at, why);
+		const char *reason = forbidden(&held[i], lock, class);
+		if (reason)
+			against(&held[i], lock, class, at, reason);
 	}
 }
 

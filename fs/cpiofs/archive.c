@@ -14,7 +14,8 @@
 
 #define ZEROES 4096UL /* are looked through in pieces of this size */
 
-int archive_open(struct archive *a, struct physmem *pm, int fd, const char *name, struct why *why)
+int archive_open(struct archive *a, struct physmem *pm, int fd, const char *name,
+		 struct errmsg *errmsg)
 {
 	struct stat st;
 	void *map = NULL;
@@ -37,8 +38,8 @@ int archive_open(struct archive *a, struct physmem *pm, int fd, const char *name
 			munmap(map, (size_t)st.st_size);
 	}
 	if (err)
-		return why_set(why, -err, "%s: %s", name,
-			       err == -EINVAL ? "not a regular file" : strerror(-err));
+		return errmsg_set(errmsg, -err, "%s: %s", name,
+				  err == -EINVAL ? "not a regular file" : strerror(-err));
 	a->map = map;
 	a->size = (uint64_t)st.st_size;
 	return 0;
@@ -113,15 +114,15 @@ static void show_name(const char *name, char *out, size_t size)
 	snprintf(out + len, size - len, "%s", *name ? "..." : "");
 }
 
-int archive_bad(const struct archive *a, struct why *why, const char *problem, uint64_t offset,
-		const char *entry)
+int archive_bad(const struct archive *a, struct errmsg *errmsg, const char *problem,
+		uint64_t offset, const char *entry)
 {
 	char shown[128];
 
 	if (!entry)
-		return why_set(why, EINVAL, "%s: %s, at byte %lu", a->name, problem,
-			       (unsigned long)offset);
+		return errmsg_set(errmsg, EINVAL, "%s: %s, at byte %lu", a->name, problem,
+				  (unsigned long)offset);
 	show_name(entry, shown, sizeof shown);
-	return why_set(why, EINVAL, "%s: entry '%s': %s, at byte %lu", a->name, shown, problem,
-		       (unsigned long)offset);
+	return errmsg_set(errmsg, EINVAL, "%s: entry '%s': %s, at byte %lu", a->name, shown,
+			  problem, (unsigned long)offset);
 }

@@ -14,7 +14,7 @@
 
 #include "mm/arena.h"
 #include "platform/physmem.h"
-#include "util/why.h"
+#include "util/errmsg.h"
 
 struct archive {
 	const char *map; /* NULL: the file is empty */
@@ -28,7 +28,8 @@ struct archive {
 };
 
 /* Maps the file behind `fd`, which is taken over, also on failure. 0 or -errno. */
-int archive_open(struct archive *a, struct physmem *pm, int fd, const char *name, struct why *why);
+int archive_open(struct archive *a, struct physmem *pm, int fd, const char *name,
+		 struct errmsg *errmsg);
 void archive_close(struct archive *a);
 /* Bytes copied: less than `n` where the file ends before. */
 size_t archive_copy(const struct archive *a, uint64_t off, void *dst, size_t n);
@@ -42,7 +43,7 @@ uint64_t archive_skip_zeroes(const struct archive *a, uint64_t off);
 uint64_t archive_size_now(const struct archive *a);
 /* Sets the sentence "NAME: PROBLEM, at byte OFFSET", with the entry's name where there is one, and
  * returns -EINVAL. */
-int archive_bad(const struct archive *a, struct why *why, const char *problem, uint64_t offset,
-		const char *entry);
+int archive_bad(const struct archive *a, struct errmsg *errmsg, const char *problem,
+		uint64_t offset, const char *entry);
 
 #endif

@@ -14,11 +14,11 @@
 #define HL_FS_CPIOFS_CPIOFS_H
 
 #include "fs/vfs.h"
-#include "util/why.h"
+#include "util/errmsg.h"
 
 /* The archive behind `fd`, a regular file open for reading, which is taken over, also on failure.
  * `name`: in messages. `dev`: what stat shows (vfs_new_dev). 0 or -errno with the sentence set. */
 int cpiofs_create(struct mm_host *mem, struct physmem *pm, int fd, const char *name, dev_t dev,
-		  struct filesystem **out, struct why *why);
+		  struct filesystem **out, struct errmsg *errmsg);
 
 #endif

@@ -20,7 +20,7 @@
 struct scan {
 	const struct archive *a;
 	struct cpio_tree *tree;
-	struct why *why;
+	struct errmsg *errmsg;
 	uint64_t at;
 	bool any; /* an entry, or a trailer */
 	struct newc h;
@@ -44,17 +44,17 @@ static size_t copy_near(struct scan *s, uint64_t off, void *dst, size_t n)
 
 static int bad(struct scan *s, const char *problem)
 {
-	return archive_bad(s->a, s->why, problem, s->at, NULL);
+	return archive_bad(s->a, s->errmsg, problem, s->at, NULL);
 }
 
 static int bad_entry(struct scan *s, const char *problem)
 {
-	return archive_bad(s->a, s->why, problem, s->at, s->name);
+	return archive_bad(s->a, s->errmsg, problem, s->at, s->name);
 }
 
 static int no_memory(struct scan *s)
 {
-	return why_set(s->why, ENOMEM, "%s: no memory for its names", s->a->name);
+	return errmsg_set(s->errmsg, ENOMEM, "%s: no memory for its names", s->a->name);
 }
 
 static ssize_t read_target(void *arg, uint64_t header, char target[PATH_MAX])
@@ -204,9 +204,9 @@ static int scan_entries(struct scan *s, uint64_t *compressed)
 }
 
 int scan_archive(const struct archive *a, struct budget *budget, struct index *ix,
-		 uint64_t *compressed, struct why *why)
+		 uint64_t *compressed, struct errmsg *errmsg)
 {
-	struct scan s = { .a = a, .why = why };
+	struct scan s = { .a = a, .errmsg = errmsg };
 
 	s.tree = cpio_tree_new(read_target, &s, budget);
 	if (!s.tree)

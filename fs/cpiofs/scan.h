@@ -12,6 +12,6 @@ struct budget;
 /* 0; -errno with the sentence set. *compressed: where the archive goes on compressed, as the images
  * do that distributions boot from; then there is no index yet. */
 int scan_archive(const struct archive *a, struct budget *budget, struct index *ix,
-		 uint64_t *compressed, struct why *why);
+		 uint64_t *compressed, struct errmsg *errmsg);
 
 #endif

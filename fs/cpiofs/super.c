@@ -30,10 +30,11 @@ static void destroy(struct filesystem *fs)
 static const struct filesystem_ops cpiofs_ops = { .destroy = destroy };
 
 /* Replaces the archive by what is unpacked from `off` on. */
-static int replace_unpacked(struct archive *a, uint64_t off, struct arena *arena, struct why *why)
+static int replace_unpacked(struct archive *a, uint64_t off, struct arena *arena,
+			    struct errmsg *errmsg)
 {
 	struct archive unpacked;
-	int err = unpack(a, off, arena, &unpacked, why);
+	int err = unpack(a, off, arena, &unpacked, errmsg);
 
 	if (err)
 		return err;
@@ -43,21 +44,22 @@ static int replace_unpacked(struct archive *a, uint64_t off, struct arena *arena
 }
 
 /* Unpacks the archive as far as it is compressed, and finds its index or makes one. */
-static int read_archive(struct archive *a, struct mm_host *mem, struct index *ix, struct why *why)
+static int read_archive(struct archive *a, struct mm_host *mem, struct index *ix,
+			struct errmsg *errmsg)
 {
 	uint64_t compressed;
 
 	for (int i = 0; i < UNPACK_MAX; i++) {
 		if (index_find(ix, a))
 			return 0;
-		int err = scan_archive(a, mem->budget, ix, &compressed, why);
+		int err = scan_archive(a, mem->budget, ix, &compressed, errmsg);
 		if (err || compressed == NOT_COMPRESSED)
 			return err;
-		err = replace_unpacked(a, compressed, mem->arena, why);
+		err = replace_unpacked(a, compressed, mem->arena, errmsg);
 		if (err)
 			return err;
 	}
-	return why_set(why, EINVAL, "%s: is compressed too often", a->name);
+	return errmsg_set(errmsg, EINVAL, "%s: is compressed too often", a->name);
 }
 
 /* Takes `a` and `ix` over. */
@@ -76,21 +78,21 @@ static struct cpiofs *cpiofs_new(const struct archive *a, const struct index *ix
 }
 
 int cpiofs_create(struct mm_host *mem, struct physmem *pm, int fd, const char *name, dev_t dev,
-		  struct filesystem **out, struct why *why)
+		  struct filesystem **out, struct errmsg *errmsg)
 {
 	struct archive a;
 	struct index ix;
-	int err = archive_open(&a, pm, fd, name, why);
+	int err = archive_open(&a, pm, fd, name, errmsg);
 
 	if (err)
 		return err;
-	err = read_archive(&a, mem, &ix, why);
+	err = read_archive(&a, mem, &ix, errmsg);
 	struct cpiofs *cf = err ? NULL : cpiofs_new(&a, &ix);
 	if (!cf) {
 		if (!err)
 			index_free(&ix);
 		archive_close(&a);
-		return err ? err : why_set(why, ENOMEM, "%s: out of memory", name);
+		return err ? err : errmsg_set(errmsg, ENOMEM, "%s: out of memory", name);
 	}
 	cf->fs.dev = dev;
 	cf->arena = mem->arena;
@@ -98,9 +100,9 @@ int cpiofs_create(struct mm_host *mem, struct physmem *pm, int fd, const char *n
 	err = cf->slots ? cpio_get_inode(cf, 0, &cf->fs.root) : -ENOMEM;
 	if (err) {
 		filesystem_put(&cf->fs);
-		return why_set(why, -err, "%s: %s", name,
-			       err == -EIO ? "the index is not that of the archive"
-					   : "out of memory");
+		return errmsg_set(errmsg, -err, "%s: %s", name,
+				  err == -EIO ? "the index is not that of the archive"
+					      : "out of memory");
 	}
 	*out = &cf->fs;
 	return 0;

@@ -159,7 +159,7 @@ static const struct format *format_at(const struct archive *a, uint64_t off)
 struct unpacking {
 	const struct archive *a;
 	struct arena *arena;
-	struct why *why;
+	struct errmsg *errmsg;
 	uint64_t pages, room, len; /* where in the arena, for how much, and how much there is */
 	uint64_t at;               /* next of the input */
 	char *input;
@@ -172,8 +172,8 @@ static char *pages_ptr(const struct unpacking *u)
 
 static int too_large(struct unpacking *u)
 {
-	return why_set(u->why, ENOMEM, "%s: unpacked it is larger than the memory of the sandbox",
-		       u->a->name);
+	return errmsg_set(u->errmsg, ENOMEM,
+			  "%s: unpacked it is larger than the memory of the sandbox", u->a->name);
 }
 
 /* Sees that there is room for `room` bytes. */
@@ -203,7 +203,7 @@ static int copy_plain(struct unpacking *u, uint64_t end)
 	if (err || !n)
 		return err;
 	if (archive_copy(u->a, u->at, pages_ptr(u) + u->len, n) < n)
-		return archive_bad(u->a, u->why, "the file has been shortened", end, NULL);
+		return archive_bad(u->a, u->errmsg, "the file has been shortened", end, NULL);
 	u->len += n;
 	u->at = end;
 	return 0;
@@ -214,7 +214,7 @@ static int broken(struct unpacking *u, const struct format *f)
 	char problem[64];
 
 	snprintf(problem, sizeof problem, "what %s has compressed is broken", f->name);
-	return archive_bad(u->a, u->why, problem, u->at, NULL);
+	return archive_bad(u->a, u->errmsg, problem, u->at, NULL);
 }
 
 /* As much as there is input for in `s`. 1: the end of what was compressed. */
@@ -245,7 +245,7 @@ static int decode(struct unpacking *u, const struct format *f, void *d)
 		struct stream s = { .in = u->input };
 		size_t n = s.in_len = archive_copy(u->a, u->at, u->input, INPUT);
 		if (!n)
-			return archive_bad(u->a, u->why,
+			return archive_bad(u->a, u->errmsg,
 					   "the file ends in the middle of what is compressed",
 					   u->at, NULL);
 		r = decode_input(u, f, d, &s);
@@ -273,14 +273,14 @@ static int make_room(struct unpacking *u, const struct format *f)
 static int unpack_one(struct unpacking *u, const struct format *f)
 {
 	if (!f->open)
-		return why_set(
-		    u->why, EINVAL,
+		return errmsg_set(
+		    u->errmsg, EINVAL,
 		    "%s: compressed by %s, which is not unpacked here; gzip and zstd are",
 		    u->a->name, f->name);
 	int err = make_room(u, f);
 	void *d = err ? NULL : f->open();
 	if (!err && !d)
-		err = why_set(u->why, ENOMEM, "%s: no memory to unpack it", u->a->name);
+		err = errmsg_set(u->errmsg, ENOMEM, "%s: no memory to unpack it", u->a->name);
 	if (!err)
 		err = decode(u, f, d);
 	if (d)
@@ -290,9 +290,9 @@ static int unpack_one(struct unpacking *u, const struct format *f)
 }
 
 int unpack(const struct archive *a, uint64_t off, struct arena *arena, struct archive *out,
-	   struct why *why)
+	   struct errmsg *errmsg)
 {
-	struct unpacking u = { .a = a, .arena = arena, .why = why, .input = malloc(INPUT) };
+	struct unpacking u = { .a = a, .arena = arena, .errmsg = errmsg, .input = malloc(INPUT) };
 	const struct format *f;
 	int err = u.input ? copy_plain(&u, off) : -ENOMEM;
 
@@ -308,7 +308,7 @@ int unpack(const struct archive *a, uint64_t off, struct arena *arena, struct ar
 	if (used < u.room)
 		arena_unref(arena, u.pages + used, u.room - used);
 	if (err)
-		return why_set(why, -err, "%s: %s", a->name, strerror(-err));
+		return errmsg_set(errmsg, -err, "%s: %s", a->name, strerror(-err));
 	*out = (struct archive){
 		.map = used ? arena_ptr(arena, u.pages) : NULL,
 		.size = u.len,

@@ -16,6 +16,6 @@ bool unpack_is_due(const char *head, size_t n);
  * and what follows that as it is. The pages come from the arena, within the budget of the sandbox:
  * where they would not, that is the end of it. 0 or -errno with the sentence set. */
 int unpack(const struct archive *a, uint64_t off, struct arena *arena, struct archive *out,
-	   struct why *why);
+	   struct errmsg *errmsg);
 
 #endif

@@ -6,7 +6,7 @@
 #define HL_FS_HOSTFS_HOSTFS_H
 
 #include "fs/vfs.h"
-#include "util/why.h"
+#include "util/errmsg.h"
 
 struct physmem;
 
@@ -21,7 +21,7 @@ struct hostfs_options {
 
 /* `fd` (O_PATH, of a directory or a regular file; taken over, also on failure) becomes the root. */
 int hostfs_create(int fd, const struct hostfs_options *opt, struct filesystem **out,
-		  struct why *why);
+		  struct errmsg *errmsg);
 /* Is it the host's own root, whole? */
 bool hostfs_is_whole(struct filesystem *fs);
 /* `fd` (taken over, also on failure), an O_PATH descriptor of a directory of the host's that no

@@ -199,37 +199,37 @@ static bool is_host_root(int fd)
 	       here.stx_dev_minor == root.stx_dev_minor && here.stx_mnt_id == root.stx_mnt_id;
 }
 
-static int set_root(struct hostfs *h, int fd, struct why *why)
+static int set_root(struct hostfs *h, int fd, struct errmsg *errmsg)
 {
 	struct statx st;
 
 	if (beneath_forbidden(fd)) {
 		host_close(fd);
-		return why_set(why, EACCES,
-			       "a file system of the host's kernel can not be given to a guest");
+		return errmsg_set(errmsg, EACCES,
+				  "a file system of the host's kernel can not be given to a guest");
 	}
 	if (hostfs_statx(fd, "", STATX_TYPE, &st) < 0 ||
 	    (!S_ISDIR(st.stx_mode) && !S_ISREG(st.stx_mode))) {
 		host_close(fd);
-		return why_set(why, ENOTDIR, "neither a directory nor a regular file");
+		return errmsg_set(errmsg, ENOTDIR, "neither a directory nor a regular file");
 	}
 	h->whole = is_host_root(fd);
 	return hostfs_inode_new(h, fd, st.stx_mode, &h->fs.root);
 }
 
 int hostfs_create(int fd, const struct hostfs_options *opt, struct filesystem **out,
-		  struct why *why)
+		  struct errmsg *errmsg)
 {
 	struct hostfs *h = malloc(sizeof *h);
 
 	if (!h) {
 		host_close(fd);
-		return why_set(why, ENOMEM, "no memory");
+		return errmsg_set(errmsg, ENOMEM, "no memory");
 	}
 	int no_memory = hostfs_init(h, &hostfs_ops, "hostfs", FS_WALKS_DOTS, opt);
-	int err = set_root(h, fd, why);
+	int err = set_root(h, fd, errmsg);
 	if (!err && no_memory)
-		err = why_set(why, ENOMEM, "no memory");
+		err = errmsg_set(errmsg, ENOMEM, "no memory");
 	if (!err && h->whole)
 		h->seen = hostfs_seen_new(); /* without it: slower */
 	if (err)

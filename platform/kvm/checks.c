@@ -34,25 +34,25 @@ static void look_permission(struct finding *f, bool thorough)
 
 static void look_interface(struct finding *f, bool thorough)
 {
-	struct why why = { "" };
-	const struct kvm_host *h = host_get(&why);
+	struct errmsg errmsg = { "" };
+	const struct kvm_host *h = host_get(&errmsg);
 
 	if (h)
 		finding_set(f, FOUND_YES, "up to %u virtual CPUs, %u memory slots", h->vcpus,
 			    h->slots);
 	else
-		finding_set(f, FOUND_NO, "%.200s", why.text);
+		finding_set(f, FOUND_NO, "%.200s", errmsg.text);
 }
 
 static void look_machine(struct finding *f, bool thorough)
 {
-	struct why why = { "" };
+	struct errmsg errmsg = { "" };
 	struct machine *m;
 
 	if (!thorough)
 		return;
-	if (platform_kvm.machine_create(&m, &why) < 0) {
-		finding_set(f, FOUND_NO, "%.200s", why.text);
+	if (platform_kvm.machine_create(&m, &errmsg) < 0) {
+		finding_set(f, FOUND_NO, "%.200s", errmsg.text);
 		finding_advise(f, "another hypervisor may hold the CPU's virtualisation; `sudo "
 				  "dmesg` may say more");
 		return;

@@ -69,7 +69,7 @@ void kvm_device_explain(struct finding *f, int err)
 	}
 }
 
-int kvm_device_open(struct why *why)
+int kvm_device_open(struct errmsg *errmsg)
 {
 	struct finding f = { 0 };
 	int fd = open(KVM_DEVICE, O_RDWR | O_CLOEXEC);
@@ -78,5 +78,5 @@ int kvm_device_open(struct why *why)
 	if (fd >= 0)
 		return fd;
 	kvm_device_explain(&f, err);
-	return why_set(why, err, "%s%s%s", f.text, f.advice[0] ? ": " : "", f.advice);
+	return errmsg_set(errmsg, err, "%s%s%s", f.text, f.advice[0] ? ": " : "", f.advice);
 }

@@ -191,20 +191,20 @@ static bool moves_slowly(void)
 	       (major == 6 && minor < 13);
 }
 
-static int caps_check(int kvm, struct why *why)
+static int caps_check(int kvm, struct errmsg *errmsg)
 {
 	int version = ioctl(kvm, KVM_GET_API_VERSION, 0);
 
 	if (version != KVM_API_VERSION)
-		return why_set(why, ENOTSUP, "/dev/kvm has API version %d, not %d", version,
-			       KVM_API_VERSION);
+		return errmsg_set(errmsg, ENOTSUP, "/dev/kvm has API version %d, not %d", version,
+				  KVM_API_VERSION);
 	for (size_t i = 0; i < sizeof caps_needed / sizeof caps_needed[0]; i++)
 		if (ioctl(kvm, KVM_CHECK_EXTENSION, caps_needed[i].cap) <= 0)
-			return why_set(why, ENOTSUP, "KVM on this host lacks %s",
-				       caps_needed[i].name);
+			return errmsg_set(errmsg, ENOTSUP, "KVM on this host lacks %s",
+					  caps_needed[i].name);
 	if (!(ioctl(kvm, KVM_CHECK_EXTENSION, KVM_CAP_SYNC_REGS) & KVM_SYNC_X86_REGS))
-		return why_set(why, ENOTSUP,
-			       "KVM on this host cannot share registers (KVM_SYNC_X86_REGS)");
+		return errmsg_set(errmsg, ENOTSUP,
+				  "KVM on this host cannot share registers (KVM_SYNC_X86_REGS)");
 	return 0;
 }
 
@@ -214,15 +214,15 @@ static unsigned cap_value(int kvm, unsigned cap, unsigned fallback)
 	return r > 0 ? (unsigned)r : fallback;
 }
 
-static int host_probe(struct kvm_host *h, struct why *why)
+static int host_probe(struct kvm_host *h, struct errmsg *errmsg)
 {
-	int kvm = kvm_device_open(why);
+	int kvm = kvm_device_open(errmsg);
 	int err;
 
 	if (kvm < 0)
 		return kvm;
 	memset(h, 0, sizeof *h);
-	err = caps_check(kvm, why);
+	err = caps_check(kvm, errmsg);
 	if (!err) {
 		h->run_size = (size_t)ioctl(kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
 		h->slots = cap_value(kvm, KVM_CAP_NR_MEMSLOTS, 32);
@@ -233,8 +233,8 @@ static int host_probe(struct kvm_host *h, struct why *why)
 		h->moves_slowly = moves_slowly();
 		err = cpuid_get(h, kvm);
 		if (err)
-			why_set(why, -err, "KVM does not say what CPU it offers: %s",
-				strerror(-err));
+			errmsg_set(errmsg, -err, "KVM does not say what CPU it offers: %s",
+				   strerror(-err));
 		else
 			features_note(h);
 	}
@@ -243,22 +243,22 @@ static int host_probe(struct kvm_host *h, struct why *why)
 }
 
 static struct kvm_host the_host;
-static struct why host_why;
+static struct errmsg host_errmsg;
 static int host_error;
 
 static void host_find(void)
 {
-	host_error = host_probe(&the_host, &host_why);
+	host_error = host_probe(&the_host, &host_errmsg);
 }
 
 /* The CPU does not change while we run: asked once per process. */
-struct kvm_host *host_get(struct why *why)
+struct kvm_host *host_get(struct errmsg *errmsg)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 	pthread_once(&once, host_find);
 	if (!host_error)
 		return &the_host;
-	why_set(why, -host_error, "%s", host_why.text);
+	errmsg_set(errmsg, -host_error, "%s", host_errmsg.text);
 	return NULL;
 }

@@ -174,12 +174,12 @@ static inline struct kvm_context *to_kvm_context(struct context *c)
 }
 
 /* device.c */
-int kvm_device_open(struct why *why);
+int kvm_device_open(struct errmsg *errmsg);
 /* The device could not be opened with errno `err`: says why, and the way out. */
 void kvm_device_explain(struct finding *f, int err);
 
 /* host.c */
-struct kvm_host *host_get(struct why *why);
+struct kvm_host *host_get(struct errmsg *errmsg);
 
 /* checks.c */
 extern const struct check kvm_checks[];
@@ -187,7 +187,7 @@ extern const struct check kvm_checks[];
 bool host_is_virtual(void);
 
 /* memory.c: guest-physical memory of a machine */
-int control_create(struct kvm_machine *m, struct why *why);
+int control_create(struct kvm_machine *m, struct errmsg *errmsg);
 void control_destroy(struct kvm_machine *m);
 void *control_ptr(const struct kvm_machine *m, uint64_t gpa);
 /* A zeroed page table; 0: no memory. */

@@ -20,9 +20,9 @@
 /* Host address space has 47 bits, and we are not its only user. */
 #define PHYS_BITS_MAX 46
 
-static int vm_create(struct kvm_machine *m, struct why *why)
+static int vm_create(struct kvm_machine *m, struct errmsg *errmsg)
 {
-	int kvm = kvm_device_open(why);
+	int kvm = kvm_device_open(errmsg);
 	int err;
 
 	if (kvm < 0)
@@ -33,7 +33,8 @@ static int vm_create(struct kvm_machine *m, struct why *why)
 	} while (err == EINTR);
 	close(kvm);
 	if (m->fd < 0)
-		return why_set(why, err, "KVM cannot create a virtual machine: %s", strerror(err));
+		return errmsg_set(errmsg, err, "KVM cannot create a virtual machine: %s",
+				  strerror(err));
 	return 0;
 }
 
@@ -68,24 +69,25 @@ static struct kvm_machine *machine_alloc(struct kvm_host *h)
 	return m;
 }
 
-static int kvm_machine_create(struct machine **out, struct why *why)
+static int kvm_machine_create(struct machine **out, struct errmsg *errmsg)
 {
-	struct kvm_host *h = host_get(why);
+	struct kvm_host *h = host_get(errmsg);
 	struct kvm_machine *m = h ? machine_alloc(h) : NULL;
 	int err;
 
 	if (!m)
-		return why_set(why, h ? ENOMEM : ENODEV, "out of memory");
+		return errmsg_set(errmsg, h ? ENOMEM : ENODEV, "out of memory");
 	err = kick_init();
 	if (!err)
-		err = vm_create(m, why);
+		err = vm_create(m, errmsg);
 	if (!err)
-		err = control_create(m, why);
+		err = control_create(m, errmsg);
 	if (!err)
 		err = shim_map(m);
 	if (err) {
 		kvm_machine_destroy((struct machine *)m);
-		return why_set(why, -err, "cannot set up a virtual machine: %s", strerror(-err));
+		return errmsg_set(errmsg, -err, "cannot set up a virtual machine: %s",
+				  strerror(-err));
 	}
 	*out = (struct machine *)m;
 	return 0;
@@ -113,7 +115,7 @@ static void kvm_machine_props(const struct machine *machine, struct machine_prop
 	};
 }
 
-static int kvm_machine_attach(struct machine *machine, struct physmem *pm, struct why *why)
+static int kvm_machine_attach(struct machine *machine, struct physmem *pm, struct errmsg *errmsg)
 {
 	struct kvm_machine *m = to_kvm_machine(machine);
 	struct machine_props props;
@@ -122,13 +124,13 @@ static int kvm_machine_attach(struct machine *machine, struct physmem *pm, struc
 
 	kvm_machine_props(machine, &props);
 	if (arena > props.arena_max || physmem_size(pm) - arena > props.window_max)
-		return why_set(why, E2BIG,
-			       "this host's KVM can address %lu GiB of guest memory, not %lu",
-			       (unsigned long)((props.arena_max + props.window_max) / GIB),
-			       (unsigned long)(physmem_size(pm) / GIB));
+		return errmsg_set(errmsg, E2BIG,
+				  "this host's KVM can address %lu GiB of guest memory, not %lu",
+				  (unsigned long)((props.arena_max + props.window_max) / GIB),
+				  (unsigned long)(physmem_size(pm) / GIB));
 	m->slots = calloc(words, sizeof *m->slots);
 	if (!m->slots)
-		return why_set(why, ENOMEM, "out of memory");
+		return errmsg_set(errmsg, ENOMEM, "out of memory");
 	m->pm = pm;
 	return 0;
 }

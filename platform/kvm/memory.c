@@ -78,7 +78,7 @@ static int control_grow(struct kvm_machine *m)
 	return err;
 }
 
-int control_create(struct kvm_machine *m, struct why *why)
+int control_create(struct kvm_machine *m, struct errmsg *errmsg)
 {
 	int err;
 
@@ -86,8 +86,9 @@ int control_create(struct kvm_machine *m, struct why *why)
 			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (m->control == MAP_FAILED) {
 		m->control = NULL;
-		return why_set(why, ENOMEM,
-			       "no room for page tables (is address space, `ulimit -v`, limited?)");
+		return errmsg_set(
+		    errmsg, ENOMEM,
+		    "no room for page tables (is address space, `ulimit -v`, limited?)");
 	}
 	madvise(m->control, CONTROL_MEMORY_SIZE, MADV_NOHUGEPAGE);
 	madvise(m->control, CONTROL_MEMORY_SIZE, MADV_DONTDUMP);
@@ -96,7 +97,7 @@ int control_create(struct kvm_machine *m, struct why *why)
 	err = control_grow(m);
 	mutex_unlock(&m->mem_lock);
 	if (err)
-		return why_set(why, -err, "KVM refuses memory: %s", strerror(-err));
+		return errmsg_set(errmsg, -err, "KVM refuses memory: %s", strerror(-err));
 	memcpy(m->control, shim_image, SHIM_SIZE);
 	return 0;
 }

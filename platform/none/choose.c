@@ -8,7 +8,8 @@
 
 const struct platform *const platforms[] = { NULL };
 
-int platform_choose(const char *name, struct platform_choice *out, struct why *why)
+int platform_choose(const char *name, struct platform_choice *out, struct errmsg *errmsg)
 {
-	return why_set(why, ENODEV, "no platform of this version runs %s programs", ARCH_NAME);
+	return errmsg_set(errmsg, ENODEV, "no platform of this version runs %s programs",
+			  ARCH_NAME);
 }

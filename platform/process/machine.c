@@ -222,28 +222,29 @@ static int control_create(struct process_machine *m)
 	return err;
 }
 
-static int process_machine_create(struct machine **out, struct why *why)
+static int process_machine_create(struct machine **out, struct errmsg *errmsg)
 {
 	struct process_machine *m = machine_alloc();
 	int err = m ? control_create(m) : -ENOMEM;
 	if (err && m)
 		process_machine_destroy((struct machine *)m);
 	if (err)
-		return why_set(why, -err, "no memory for the process platform (is %s limited?): %s",
-			       err == -EFBIG ? "file size, `ulimit -f`,"
-					     : "address space, `ulimit -v`,",
-			       strerror(-err));
+		return errmsg_set(
+		    errmsg, -err, "no memory for the process platform (is %s limited?): %s",
+		    err == -EFBIG ? "file size, `ulimit -f`," : "address space, `ulimit -v`,",
+		    strerror(-err));
 	*out = (struct machine *)m;
 	return 0;
 }
 
-static int process_machine_attach(struct machine *machine, struct physmem *pm, struct why *why)
+static int process_machine_attach(struct machine *machine, struct physmem *pm,
+				  struct errmsg *errmsg)
 {
 	struct process_machine *m = to_process_machine(machine);
 	m->pm = pm;
 	int err = reaper_start(m);
-	return err ? why_set(why, -err, "the process platform cannot start its stub: %s",
-			     strerror(-err))
+	return err ? errmsg_set(errmsg, -err, "the process platform cannot start its stub: %s",
+				strerror(-err))
 		   : 0;
 }
 

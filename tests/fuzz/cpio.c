@@ -250,11 +250,11 @@ static void visit(const char *path, unsigned depth)
 static void look(int fd, bool shortened)
 {
 	struct filesystem *fs;
-	struct why why = { "" };
+	struct errmsg errmsg = { "" };
 	int own = dup(fd);
 
-	if (cpiofs_create(&w.mem, w.pm, fd, "x", vfs_new_dev(w.vfs), &fs, &why)) {
-		assert_true(why.text[0] && !strchr(why.text, '\n'));
+	if (cpiofs_create(&w.mem, w.pm, fd, "x", vfs_new_dev(w.vfs), &fs, &errmsg)) {
+		assert_true(errmsg.text[0] && !strchr(errmsg.text, '\n'));
 		close(own);
 		return;
 	}

@@ -18,12 +18,12 @@ static bool ready;
 static void load(char *const *argv, char *const *envp)
 {
 	struct exec_image img;
-	struct why why = { "" };
-	int err = exec_world_load(&w, "/bin/prog", argv, envp, &img, &why);
+	struct errmsg errmsg = { "" };
+	int err = exec_world_load(&w, "/bin/prog", argv, envp, &img, &errmsg);
 
 	assert_true(err <= 0);
 	if (err) {
-		assert_true(why.text[0] != '\0');
+		assert_true(errmsg.text[0] != '\0');
 		return;
 	}
 	assert_true(img.entry.v < GUEST_TASK_SIZE && img.sp.v % 16 == 0);

@@ -21,10 +21,10 @@
  * calls. */
 static void catch_faults(void)
 {
-	struct why why = { "" };
+	struct errmsg errmsg = { "" };
 	struct physmem *pm;
 
-	CHECK_EQ(physmem_create(GIB, 0, &pm, &why), 0);
+	CHECK_EQ(physmem_create(GIB, 0, &pm, &errmsg), 0);
 	physmem_destroy(pm);
 }
 
@@ -181,12 +181,12 @@ static void fixup_passes_on(void)
 
 static void physmem_pieces(void)
 {
-	struct why why = { "" };
+	struct errmsg errmsg = { "" };
 	struct physmem *pm;
 	struct memfile *mf[40];
 	char *p, *q;
 
-	CHECK_EQ(physmem_create(GIB, GIB, &pm, &why), 0);
+	CHECK_EQ(physmem_create(GIB, GIB, &pm, &errmsg), 0);
 	CHECK_EQ(physmem_size(pm), 2 * GIB);
 	CHECK_EQ(physmem_arena_size(pm), GIB);
 	CHECK(memfile_ptr(physmem_arena(pm), GIB - 1, 1) != NULL);
@@ -258,7 +258,7 @@ static void probe_works(void)
 static void expect_unusable(const char *word)
 {
 	struct platform_report r;
-	struct why why = { "" };
+	struct errmsg errmsg = { "" };
 	struct machine *m;
 
 	platform_probe(&platform_kvm, &r, true);
@@ -266,7 +266,7 @@ static void expect_unusable(const char *word)
 		printf("%s\n", r.text);
 		_exit(1);
 	}
-	if (platform_kvm.machine_create(&m, &why) >= 0 || !strstr(why.text, word))
+	if (platform_kvm.machine_create(&m, &errmsg) >= 0 || !strstr(errmsg.text, word))
 		_exit(2);
 }
 

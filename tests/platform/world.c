@@ -15,14 +15,14 @@ static const struct platform *platform;
 
 void world_start(struct world *w)
 {
-	struct why why = { "" };
+	struct errmsg errmsg = { "" };
 
 	memset(w, 0, sizeof *w);
 	w->p = platform;
-	if (w->p->machine_create(&w->m, &why) < 0 ||
-	    physmem_create(4 * GIB, 4 * GIB, &w->pm, &why) < 0 ||
-	    w->p->machine_attach(w->m, w->pm, &why) < 0) {
-		printf("%s\n", why.text);
+	if (w->p->machine_create(&w->m, &errmsg) < 0 ||
+	    physmem_create(4 * GIB, 4 * GIB, &w->pm, &errmsg) < 0 ||
+	    w->p->machine_attach(w->m, w->pm, &errmsg) < 0) {
+		printf("%s\n", errmsg.text);
 		exit(1);
 	}
 	w->s = world_space(w);
@@ -223,7 +223,7 @@ static bool test_passes(const struct test *t)
 static const char *differs(const struct test *t)
 {
 	static const struct {
-		const char *platform, *test, *why;
+		const char *platform, *test, *errmsg;
 	} table[] = {
 		{ "process", "in_turn", "there are no vCPUs to share" },
 		{ "process", "cheap", "there are no vCPUs to share" },
@@ -235,7 +235,7 @@ static const char *differs(const struct test *t)
 	for (size_t i = 0; i < sizeof table / sizeof *table; i++)
 		if (strcmp(platform->name, table[i].platform) == 0 &&
 		    strcmp(t->name, table[i].test) == 0)
-			return table[i].why;
+			return table[i].errmsg;
 	return NULL;
 }
 
@@ -250,21 +250,21 @@ static bool test_wanted(const struct test *t, char **argv)
 }
 
 /* Nothing of the kvm platform can be tested without the device: said by name, and counted. */
-static int without_platform(const char *why)
+static int without_platform(const char *errmsg)
 {
 	const char *require = getenv("HL_REQUIRE_KVM");
 	char reason[256];
 
 	if (platform == &platform_kvm && open("/dev/kvm", O_RDWR | O_CLOEXEC) < 0) {
 		snprintf(reason, sizeof reason, "/dev/kvm: %s", strerror(errno));
-		why = reason;
+		errmsg = reason;
 	}
 	if (platform != &platform_kvm || (require && strcmp(require, "1") == 0)) {
-		printf("not ok - %s cannot be tested (%s)\n", platform->name, why);
+		printf("not ok - %s cannot be tested (%s)\n", platform->name, errmsg);
 		return 1;
 	}
 	for (const struct test *t = tests; t->name; t++)
-		printf("skip - %s %s (%s)\n", platform->name, t->name, why);
+		printf("skip - %s %s (%s)\n", platform->name, t->name, errmsg);
 	return 0;
 }
 

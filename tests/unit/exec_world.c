@@ -146,7 +146,7 @@ int __wrap_exec_open(struct caller *c, const struct path *start, const char *nam
 }
 
 int exec_world_load(struct world *w, const char *name, char *const *argv, char *const *envp,
-		    struct exec_image *img, struct why *why)
+		    struct exec_image *img, struct errmsg *errmsg)
 {
 	static struct user_namespace user_ns = { .ns.refs = REF_INIT(1) };
 	static struct cred cred = {
@@ -164,5 +164,5 @@ int exec_world_load(struct world *w, const char *name, char *const *argv, char *
 		.stack_limit = 8 << 20,
 	};
 	assert_true(i >= 0);
-	return exec_load(&rq, img, why);
+	return exec_load(&rq, img, errmsg);
 }

@@ -13,6 +13,6 @@ void exec_world_file(struct world *w, const char *name, const void *bytes, size_
 void exec_world_clear(void);
 /* Runs `name` with argv and envp (NULL-terminated); result of exec_load. */
 int exec_world_load(struct world *w, const char *name, char *const *argv, char *const *envp,
-		    struct exec_image *img, struct why *why);
+		    struct exec_image *img, struct errmsg *errmsg);
 
 #endif

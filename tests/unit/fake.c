@@ -161,10 +161,10 @@ static const struct platform fake_platform = {
 
 void world_create(struct world *w)
 {
-	struct why why = { "" };
+	struct errmsg errmsg = { "" };
 
 	*w = (struct world){ 0 };
-	assert_int_equal(physmem_create(8UL << 30, 4UL << 30, &w->pm, &why), 0);
+	assert_int_equal(physmem_create(8UL << 30, 4UL << 30, &w->pm, &errmsg), 0);
 	w->host.platform = &fake_platform;
 	w->host.overcommit_max = UINT64_MAX;
 	w->host.machine = (struct machine *)w;

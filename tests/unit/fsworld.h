@@ -74,9 +74,9 @@ static inline struct filesystem *world_hostfs(struct fsworld *w, const char *dir
 		.contained = w->vfs->user_ns->contained,
 	};
 	struct filesystem *fs;
-	struct why why = { 0 };
+	struct errmsg errmsg = { 0 };
 
-	assert_int_equal(hostfs_create(open(dir, O_PATH | O_CLOEXEC), &opt, &fs, &why), 0);
+	assert_int_equal(hostfs_create(open(dir, O_PATH | O_CLOEXEC), &opt, &fs, &errmsg), 0);
 	return fs;
 }
 

@@ -91,20 +91,22 @@ static int archive_fd(const struct maker *m)
 	return fd;
 }
 
-static int create(struct fsworld *w, const struct maker *m, struct filesystem **fs, struct why *why)
+static int create(struct fsworld *w, const struct maker *m, struct filesystem **fs,
+		  struct errmsg *errmsg)
 {
-	return cpiofs_create(&w->mem, w->pm, archive_fd(m), "x.cpio", vfs_new_dev(w->vfs), fs, why);
+	return cpiofs_create(&w->mem, w->pm, archive_fd(m), "x.cpio", vfs_new_dev(w->vfs), fs,
+			     errmsg);
 }
 
 /* A world whose root is the archive, which is freed. */
 static void open_archive(struct fsworld *w, struct maker *m)
 {
 	struct filesystem *fs;
-	struct why why = { { 0 } };
+	struct errmsg errmsg = { { 0 } };
 
 	world_open(w);
-	if (create(w, m, &fs, &why))
-		fail_msg("%s", why.text);
+	if (create(w, m, &fs, &errmsg))
+		fail_msg("%s", errmsg.text);
 	world_mount(w, "/", fs, MOUNT_RDONLY);
 	free(m->buf);
 }
@@ -126,16 +128,16 @@ static void refused_with(struct maker *m, const char *text)
 {
 	struct fsworld w;
 	struct filesystem *fs;
-	struct why why = { { 0 } };
+	struct errmsg errmsg = { { 0 } };
 
 	world_open(&w);
-	int err = create(&w, m, &fs, &why);
+	int err = create(&w, m, &fs, &errmsg);
 	if (!err)
 		filesystem_put(fs);
 	assert_true(err < 0);
-	if (!strstr(why.text, text))
-		fail_msg("'%s' is not in: %s", text, why.text);
-	assert_int_equal(strncmp(why.text, "x.cpio: ", 8), 0);
+	if (!strstr(errmsg.text, text))
+		fail_msg("'%s' is not in: %s", text, errmsg.text);
+	assert_int_equal(strncmp(errmsg.text, "x.cpio: ", 8), 0);
 	assert_int_equal(arena_used(w.mem.arena), 0);
 	world_mount(&w, "/", world_ramfs(&w, 0), 0);
 	world_close(&w);
@@ -897,15 +899,15 @@ static void refused_in_256_mib(struct maker *m, const char *text)
 {
 	struct fsworld w;
 	struct filesystem *fs;
-	struct why why = { { 0 } };
+	struct errmsg errmsg = { { 0 } };
 
 	world_open(&w);
 	assert_int_equal(budget_create(256UL << 20, NULL, w.mem.arena, &w.mem.counts, on_exceeded,
 				       NULL, &w.mem.budget),
 			 0);
 	arena_set_budget(w.mem.arena, w.mem.budget);
-	assert_int_equal(create(&w, m, &fs, &why), -ENOMEM);
-	assert_string_equal(why.text, text);
+	assert_int_equal(create(&w, m, &fs, &errmsg), -ENOMEM);
+	assert_string_equal(errmsg.text, text);
 	assert_int_equal(arena_used(w.mem.arena), 0);
 	arena_set_budget(w.mem.arena, NULL);
 	budget_destroy(w.mem.budget);

@@ -323,13 +323,13 @@ static void not_special_files(void **state)
 	struct fsworld *w = *state;
 	const struct hostfs_options opt = { .pm = w->pm, .users = w->vfs->user_ns };
 	struct filesystem *fs;
-	struct why why = { 0 };
+	struct errmsg errmsg = { 0 };
 
 	assert_int_equal(mkfifo(host_path(w, "root/fifo"), 0644), 0);
 	int err =
-	    hostfs_create(open(host_path(w, "root/fifo"), O_PATH | O_CLOEXEC), &opt, &fs, &why);
+	    hostfs_create(open(host_path(w, "root/fifo"), O_PATH | O_CLOEXEC), &opt, &fs, &errmsg);
 	assert_int_equal(err, -ENOTDIR);
-	err = hostfs_create(open("/proc", O_PATH | O_CLOEXEC), &opt, &fs, &why);
+	err = hostfs_create(open("/proc", O_PATH | O_CLOEXEC), &opt, &fs, &errmsg);
 	assert_int_equal(err, -EACCES);
 }
 

@@ -79,26 +79,26 @@ static char *no_args[] = { S("prog"), NULL }, *no_env[] = { NULL };
 
 static void load_ok(const char *name, char *const *argv, char *const *envp, struct exec_image *img)
 {
-	struct why why = { "" };
-	int err = exec_world_load(&w, name, argv, envp, img, &why);
+	struct errmsg errmsg = { "" };
+	int err = exec_world_load(&w, name, argv, envp, img, &errmsg);
 
 	if (err)
-		fail_msg("%d: %s", err, why.text);
-	assert_string_equal(why.text, "");
+		fail_msg("%d: %s", err, errmsg.text);
+	assert_string_equal(errmsg.text, "");
 	mm_check(img->mm);
 }
 
 static void load_fails(const char *name, int want, const char *words)
 {
-	struct why why = { "" };
+	struct errmsg errmsg = { "" };
 	struct exec_image img;
-	int err = exec_world_load(&w, name, no_args, no_env, &img, &why);
+	int err = exec_world_load(&w, name, no_args, no_env, &img, &errmsg);
 
 	assert_int_equal(err, -want);
-	if (!strstr(why.text, words))
-		fail_msg("\"%s\" does not say \"%s\"", why.text, words);
-	assert_non_null(strstr(why.text, name));
-	assert_null(strchr(why.text, '\n'));
+	if (!strstr(errmsg.text, words))
+		fail_msg("\"%s\" does not say \"%s\"", errmsg.text, words);
+	assert_non_null(strstr(errmsg.text, name));
+	assert_null(strchr(errmsg.text, '\n'));
 	assert_int_equal(w.spaces, 0);
 }
 

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Keeps the first explanation of a failure, because the code that fails first knows most about
  * it. */
-#include "util/why.h"
+#include "util/errmsg.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 
-int why_set(struct why *w, int err, const char *fmt, ...)
+int errmsg_set(struct errmsg *m, int err, const char *fmt, ...)
 {
-	if (w && w->text[0] == '\0') {
+	if (m && m->text[0] == '\0') {
 		va_list ap;
 		va_start(ap, fmt);
-		vsnprintf(w->text, sizeof w->text, fmt, ap);
+		vsnprintf(m->text, sizeof m->text, fmt, ap);
 		va_end(ap);
 	}
 	return -err;
