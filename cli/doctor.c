@@ -15,12 +15,12 @@ static const char *const words[] = {
 	[HL_FOUND] = "yes", [HL_MISSING] = "no", [HL_DENIED] = "denied", [HL_NOT_LOOKED_FOR] = "-"
 };
 
-static void print_findings(const struct hl_finding *f, size_t n)
+static void print_checks(const struct hl_check *c, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
-		printf("  %-16s %-7s %s\n", f[i].key, words[f[i].found], f[i].text);
-		if (f[i].advice[0])
-			printf("  %-16s %-7s -> %s\n", "", "", f[i].advice);
+		printf("  %-16s %-7s %s\n", c[i].key, words[c[i].found], c[i].text);
+		if (c[i].advice[0])
+			printf("  %-16s %-7s -> %s\n", "", "", c[i].advice);
 	}
 	putchar('\n');
 }
@@ -32,7 +32,7 @@ static void print_platform(const struct hl_platform_report *p)
 		       (double)p->round_trip_ns / 1e3);
 	else
 		printf("%s: does not work: %s\n", p->name, p->text);
-	print_findings(p->findings, p->nr_findings);
+	print_checks(p->checks, p->nr_checks);
 }
 
 static void print_choice(const struct hl_host_report *r)
@@ -42,8 +42,8 @@ static void print_choice(const struct hl_host_report *r)
 		return;
 	}
 	printf("auto picks %s: %s\n", r->picked, r->reason);
-	if (r->remembered_in[0])
-		printf("  (that cost is remembered in %s)\n", r->remembered_in);
+	if (r->cached_in[0])
+		printf("  (that cost is cached in %s)\n", r->cached_in);
 }
 
 static void print_report(const struct hl_host_report *r)
@@ -52,7 +52,7 @@ static void print_report(const struct hl_host_report *r)
 	for (size_t i = 0; i < r->nr_platforms; i++)
 		print_platform(&r->platforms[i]);
 	puts("host:");
-	print_findings(r->findings, r->nr_findings);
+	print_checks(r->checks, r->nr_checks);
 	print_choice(r);
 }
 

@@ -51,7 +51,7 @@ static void put_object(struct object *o, const char *key, struct object value)
 	put(o, key, value.json, false);
 }
 
-static struct object finding(const struct hl_finding *f)
+static struct object check(const struct hl_check *c)
 {
 	static const char *const words[] = { [HL_FOUND] = "yes",
 					     [HL_MISSING] = "no",
@@ -59,20 +59,20 @@ static struct object finding(const struct hl_finding *f)
 					     [HL_NOT_LOOKED_FOR] = "not looked for" };
 	struct object o = object_new();
 
-	put_string(&o, "found", words[f->found]);
-	put_bool(&o, "needed", f->needed);
-	put_string(&o, "value", f->value);
-	put_string(&o, "text", f->text);
-	put_string(&o, "advice", f->advice);
+	put_string(&o, "found", words[c->found]);
+	put_bool(&o, "needed", c->needed);
+	put_string(&o, "value", c->value);
+	put_string(&o, "text", c->text);
+	put_string(&o, "advice", c->advice);
 	return o;
 }
 
-static struct object findings(const struct hl_finding *f, size_t n)
+static struct object checks(const struct hl_check *c, size_t n)
 {
 	struct object o = object_new();
 
 	for (size_t i = 0; i < n; i++)
-		put_object(&o, f[i].key, finding(&f[i]));
+		put_object(&o, c[i].key, check(&c[i]));
 	return o;
 }
 
@@ -83,7 +83,7 @@ static struct object platform(const struct hl_platform_report *p)
 	put_bool(&o, "usable", p->usable);
 	put_string(&o, "text", p->text);
 	put_number(&o, "round_trip_ns", p->round_trip_ns);
-	put_object(&o, "checks", findings(p->findings, p->nr_findings));
+	put_object(&o, "checks", checks(p->checks, p->nr_checks));
 	return o;
 }
 
@@ -96,7 +96,7 @@ static struct object choice(const struct hl_host_report *r)
 	put_number(&o, "kvm_exit_ns", r->kvm_exit_ns);
 	put_number(&o, "kvm_exit_max_ns", r->kvm_exit_max_ns);
 	put_string(&o, "kvm_exit_source", r->kvm_exit_source);
-	put_string(&o, "remembered_in", r->remembered_in);
+	put_string(&o, "cached_in", r->cached_in);
 	return o;
 }
 
@@ -110,7 +110,7 @@ static struct object report(const struct hl_host_report *r)
 	for (size_t i = 0; i < r->nr_platforms; i++)
 		put_object(&platforms, r->platforms[i].name, platform(&r->platforms[i]));
 	put_object(&o, "platforms", platforms);
-	put_object(&o, "host", findings(r->findings, r->nr_findings));
+	put_object(&o, "host", checks(r->checks, r->nr_checks));
 	return o;
 }
 

@@ -14,34 +14,34 @@
 
 #include "host/hostcall.h"
 #include "host/hostfile.h"
-#include "host/trial.h"
+#include "host/child.h"
 
-static void look_kernel(struct finding *f, bool thorough)
+static void look_kernel(struct check_result *r, bool thorough)
 {
 	struct utsname u;
 
 	uname(&u);
-	finding_value(f, "%s", u.release);
-	finding_set(f, FOUND_YES, "%.20s %.60s, %.20s", u.sysname, u.release, u.machine);
+	check_value(r, "%s", u.release);
+	check_found(r, FOUND_YES, "%.20s %.60s, %.20s", u.sysname, u.release, u.machine);
 }
 
 /* landlock_create_ruleset(2): so asked, it gives the version of the interface. */
-static void look_landlock(struct finding *f, bool thorough)
+static void look_landlock(struct check_result *r, bool thorough)
 {
 	long abi = host_call(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
 
 	if (abi > 0) {
-		finding_value(f, "%ld", abi);
-		finding_set(f, FOUND_YES, "Landlock, version %ld of its interface", abi);
+		check_value(r, "%ld", abi);
+		check_found(r, FOUND_YES, "Landlock, version %ld of its interface", abi);
 	} else if (abi == -EOPNOTSUPP) {
-		finding_set(f, FOUND_NO, "Landlock is built in and switched off");
-		finding_advise(f, "boot with `landlock` in the list of the kernel's `lsm=`");
+		check_found(r, FOUND_NO, "Landlock is built in and switched off");
+		check_advise(r, "boot with `landlock` in the list of the kernel's `lsm=`");
 	} else if (abi == -ENOSYS) {
-		finding_set(f, FOUND_NO, "no Landlock in this kernel");
-		finding_advise(f, "a kernel with CONFIG_SECURITY_LANDLOCK (Linux 5.13)");
+		check_found(r, FOUND_NO, "no Landlock in this kernel");
+		check_advise(r, "a kernel with CONFIG_SECURITY_LANDLOCK (Linux 5.13)");
 	} else {
-		finding_set(f, FOUND_DENIED, "Landlock: %s", strerror((int)-abi));
-		finding_advise(f, "a seccomp profile that allows landlock_create_ruleset(2)");
+		check_found(r, FOUND_DENIED, "Landlock: %s", strerror((int)-abi));
+		check_advise(r, "a seccomp profile that allows landlock_create_ruleset(2)");
 	}
 }
 
@@ -50,18 +50,18 @@ static int nothing(void)
 	return 0;
 }
 
-static void look_user_namespaces(struct finding *f, bool thorough)
+static void look_user_namespaces(struct check_result *r, bool thorough)
 {
-	int err = host_trial(CLONE_NEWUSER, nothing);
+	int err = host_run_in_child(CLONE_NEWUSER, nothing);
 
 	if (!err) {
-		finding_set(f, FOUND_YES, "user namespaces can be made");
+		check_found(r, FOUND_YES, "user namespaces can be made");
 		return;
 	}
-	finding_set(f, err == -EPERM || err == -EACCES ? FOUND_DENIED : FOUND_NO,
+	check_found(r, err == -EPERM || err == -EACCES ? FOUND_DENIED : FOUND_NO,
 		    "making a user namespace: %s", strerror(-err));
-	finding_advise(
-	    f,
+	check_advise(
+	    r,
 	    "sysctl kernel.unprivileged_userns_clone=1, "
 	    "kernel.apparmor_restrict_unprivileged_userns=0 "
 	    "or user.max_user_namespaces, whichever is there; in a container, its seccomp profile");
@@ -75,18 +75,18 @@ static int number_in(const char *path)
 	return hostfile_read(path, text, sizeof text) > 0 ? atoi(text) : -1;
 }
 
-static void look_yama(struct finding *f, bool thorough)
+static void look_yama(struct check_result *r, bool thorough)
 {
 	int scope = number_in("/proc/sys/kernel/yama/ptrace_scope");
 
 	if (scope < 0) {
-		finding_set(
-		    f, FOUND_NO,
+		check_found(
+		    r, FOUND_NO,
 		    "no Yama: nothing but ownership limits who may trace whom; hl traces nobody");
 		return;
 	}
-	finding_value(f, "%d", scope);
-	finding_set(f, FOUND_YES, "Yama, ptrace_scope %d; hl traces nobody", scope);
+	check_value(r, "%d", scope);
+	check_found(r, FOUND_YES, "Yama, ptrace_scope %d; hl traces nobody", scope);
 }
 
 const struct check host_checks[] = {

@@ -3,7 +3,7 @@
 #ifndef HL_HOST_CHECKS_H
 #define HL_HOST_CHECKS_H
 
-#include "util/finding.h"
+#include "util/check.h"
 
 extern const struct check host_checks[];
 

@@ -176,8 +176,8 @@ HL_API void hl_config_set_sysroot(struct hl_config *cfg, const char *dir);
 /*
  * "kvm": a virtual machine of KVM. "process": stub processes, which need no KVM. "auto" (default):
  * KVM where it works and an exit from it costs at most 8 us, else stub processes, else KVM however
- * slow. The cost is measured once a boot, in a few milliseconds of the first start, and remembered
- * in a file of the user's (FILES in hl(1)).
+ * slow. The cost is measured once a boot, in a few milliseconds of the first start, and cached in
+ * a file of the user's (FILES in hl(1)).
  */
 HL_API void hl_config_set_platform(struct hl_config *cfg, const char *name);
 
@@ -369,7 +369,7 @@ enum hl_found {
 };
 
 /* Strings are "" where there is nothing to say, never NULL. */
-struct hl_finding {
+struct hl_check {
 	const char *key; /* a name for programs */
 	enum hl_found found;
 	bool needed;        /* its platform does not work without */
@@ -383,22 +383,21 @@ struct hl_platform_report {
 	bool usable;
 	const char *text;       /* why it is not usable */
 	uint64_t round_trip_ns; /* of a guest's system call, measured now; 0: could not be */
-	const struct hl_finding *findings;
-	size_t nr_findings;
+	const struct hl_check *checks;
+	size_t nr_checks;
 };
 
 struct hl_host_report {
 	const char *picked; /* the platform that "auto" picks; NULL: none works here */
 	const char *reason;
-	uint64_t kvm_exit_ns;     /* what "auto" knows of it; 0: nothing */
-	uint64_t kvm_exit_max_ns; /* KVM is picked up to this */
-	const char
-	    *kvm_exit_source;      /* "measured", "remembered" or "guessed"; "": nothing is known */
-	const char *remembered_in; /* a file; "": nowhere */
+	uint64_t kvm_exit_ns;        /* what "auto" knows of it; 0: nothing */
+	uint64_t kvm_exit_max_ns;    /* KVM is picked up to this */
+	const char *kvm_exit_source; /* "measured", "cached" or "guessed"; "": nothing is known */
+	const char *cached_in;       /* the file that holds the cost; "": none */
 	const struct hl_platform_report *platforms;
 	size_t nr_platforms;
-	const struct hl_finding *findings; /* of the host itself; nothing depends on them */
-	size_t nr_findings;
+	const struct hl_check *checks; /* of the host itself; nothing depends on them */
+	size_t nr_checks;
 };
 
 /* Looks at everything, and runs a tiny guest on each platform: some ten milliseconds. */

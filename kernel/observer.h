@@ -32,8 +32,8 @@ struct observer_ops {
 	/* The program dies of `sig`, whose default action is a core dump; registers and memory are
 	 * still there. */
 	void (*crashed)(struct observer *o, struct task *t, const siginfo_t *si);
-	/* A process is about to be killed because there is no more of something, as `reason` says. Any
-	 * thread. */
+	/* A process is about to be killed because there is no more of something, which `reason`
+	 * tells. Any thread. */
 	void (*out_of_resources)(struct observer *o, int pid, const char *comm, const char *reason);
 	/* The thread ends with t->exit_code; its memory is still there. */
 	void (*ended)(struct observer *o, struct task *t);

@@ -8,15 +8,15 @@
 #include "platform/choose.h"
 
 #define NR_PLATFORMS 2
-#define FINDINGS_MAX 12
+#define CHECKS_MAX   12
 
 _Static_assert((int)FOUND_YES == HL_FOUND && (int)FOUND_NO == HL_MISSING &&
 		   (int)FOUND_DENIED == HL_DENIED && (int)FOUND_UNKNOWN == HL_NOT_LOOKED_FOR,
 	       "hl.h");
 
 struct group {
-	struct finding own[FINDINGS_MAX];
-	struct hl_finding shown[FINDINGS_MAX];
+	struct check_result own[CHECKS_MAX];
+	struct hl_check shown[CHECKS_MAX];
 	size_t count;
 };
 
@@ -29,15 +29,15 @@ struct report {
 	struct errmsg errmsg;
 };
 
-static void add(void *arg, const struct finding *f)
+static void add(void *arg, const struct check_result *r)
 {
 	struct group *g = arg;
 
-	if (g->count == FINDINGS_MAX)
+	if (g->count == CHECKS_MAX)
 		return;
-	struct finding *own = &g->own[g->count];
-	*own = *f;
-	g->shown[g->count++] = (struct hl_finding){
+	struct check_result *own = &g->own[g->count];
+	*own = *r;
+	g->shown[g->count++] = (struct hl_check){
 		.key = own->key,
 		.found = (enum hl_found)own->found,
 		.needed = own->needed,
@@ -55,9 +55,9 @@ static void inspect_platform(struct report *r, size_t i)
 
 	checks_make(platforms[i]->checks, true, add, g);
 	for (size_t n = g->count; n > 0; n--) {
-		const struct finding *f = &g->own[n - 1];
-		if (f->needed && f->found != FOUND_YES)
-			snprintf(probed->text, sizeof probed->text, "%s", f->text);
+		const struct check_result *c = &g->own[n - 1];
+		if (c->needed && c->found != FOUND_YES)
+			snprintf(probed->text, sizeof probed->text, "%s", c->text);
 	}
 	if (!probed->text[0])
 		platform_probe(platforms[i], probed, true);
@@ -66,8 +66,8 @@ static void inspect_platform(struct report *r, size_t i)
 		.usable = probed->usable,
 		.text = probed->text,
 		.round_trip_ns = probed->round_trip_ns,
-		.findings = g->shown,
-		.nr_findings = g->count,
+		.checks = g->shown,
+		.nr_checks = g->count,
 	};
 }
 
@@ -75,7 +75,7 @@ static void inspect_choice(struct report *r)
 {
 	static const char *const sources[] = { [COST_NONE] = "",
 					       [COST_MEASURED] = "measured",
-					       [COST_REMEMBERED] = "remembered",
+					       [COST_CACHED] = "cached",
 					       [COST_GUESSED] = "guessed" };
 	int err = platform_choose(NULL, &r->choice, &r->errmsg);
 
@@ -84,7 +84,7 @@ static void inspect_choice(struct report *r)
 	r->shown.kvm_exit_ns = r->choice.kvm_exit_ns;
 	r->shown.kvm_exit_max_ns = KVM_EXIT_MAX_NS;
 	r->shown.kvm_exit_source = sources[r->choice.source];
-	r->shown.remembered_in = r->choice.memo;
+	r->shown.cached_in = r->choice.cache;
 }
 
 int hl_host_inspect(struct hl_host_report **out, struct hl_error **err)
@@ -101,8 +101,8 @@ int hl_host_inspect(struct hl_host_report **out, struct hl_error **err)
 	}
 	inspect_choice(r);
 	r->shown.platforms = r->platform;
-	r->shown.findings = r->host.shown;
-	r->shown.nr_findings = r->host.count;
+	r->shown.checks = r->host.shown;
+	r->shown.nr_checks = r->host.count;
 	*out = &r->shown;
 	return 0;
 }

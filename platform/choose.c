@@ -18,18 +18,19 @@ static bool cost_is_low(const struct platform_choice *c)
 	return c->source == COST_GUESSED ? !host_is_virtual() : c->kvm_exit_ns <= KVM_EXIT_MAX_NS;
 }
 
-/* Not remembered: measure and remember, or, where that would be for this once only, guess. */
-static void find_cost(struct platform_choice *c, struct memo *m, struct platform_report *kvm)
+/* Nothing is cached: measures the cost, or, where the result could not be cached, guesses. */
+static void find_cost(struct platform_choice *c, struct probe_cache *cache,
+		      struct platform_report *kvm)
 {
 	platform_probe(&platform_kvm, kvm, false);
 	if (!kvm->usable)
 		return;
-	if (memo_prepare(m) < 0) {
+	if (probe_cache_prepare(cache) < 0) {
 		c->source = COST_GUESSED;
 		return;
 	}
 	platform_probe(&platform_kvm, kvm, true);
-	memo_write(m, kvm->round_trip_ns);
+	probe_cache_write(cache, kvm->round_trip_ns);
 	c->source = kvm->usable ? COST_MEASURED : COST_NONE;
 	c->kvm_exit_ns = kvm->round_trip_ns;
 }
@@ -38,18 +39,18 @@ static void find_cost(struct platform_choice *c, struct memo *m, struct platform
  * it. */
 static void weigh_kvm(struct platform_choice *c, struct platform_report *kvm)
 {
-	struct memo m;
+	struct probe_cache cache;
 
 	*kvm = (struct platform_report){ .usable = true };
-	if (memo_read(&m, KVM_DEVICE, &c->kvm_exit_ns) < 0) {
-		find_cost(c, &m, kvm);
+	if (probe_cache_read(&cache, KVM_DEVICE, &c->kvm_exit_ns) < 0) {
+		find_cost(c, &cache, kvm);
 	} else {
-		c->source = COST_REMEMBERED;
+		c->source = COST_CACHED;
 		if (cost_is_low(c))
 			platform_probe(&platform_kvm, kvm, false);
 	}
-	if (c->source == COST_MEASURED || c->source == COST_REMEMBERED)
-		snprintf(c->memo, sizeof c->memo, "%s", m.path);
+	if (c->source == COST_MEASURED || c->source == COST_CACHED)
+		snprintf(c->cache, sizeof c->cache, "%s", cache.path);
 }
 
 /* ---- the choice ---- */
@@ -61,7 +62,7 @@ static void explain_cost(struct platform_choice *c, const char *instead)
 	if (c->source == COST_GUESSED)
 		snprintf(c->reason, sizeof c->reason,
 			 "this host is %sa virtual machine, so exits of KVM are taken to be %s%s",
-			 low ? "not " : "", low ? "cheap" : "dear", instead);
+			 low ? "not " : "", low ? "cheap" : "expensive", instead);
 	else
 		snprintf(c->reason, sizeof c->reason,
 			 "an exit of KVM costs %.1f us here, %s than %.0f us%s",
@@ -94,7 +95,7 @@ static int choose_auto(struct platform_choice *c, struct errmsg *errmsg)
 				 kvm.text);
 		return pick(c, &platform_process);
 	}
-	if (kvm.usable && c->source == COST_REMEMBERED)
+	if (kvm.usable && c->source == COST_CACHED)
 		platform_probe(&platform_kvm, &kvm, false);
 	if (kvm.usable) {
 		explain_cost(c, ", but stub processes do not work");

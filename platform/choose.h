@@ -9,19 +9,20 @@
  * (nested virtualisation) nothing makes up for it. It is a number, not the measured cost of the
  * other platform, so that the choice is the same each time and takes one measurement.
  *
- * KVM's cost is measured once a boot and remembered (memo.h). Where it can not be, CPUID decides: a
- * host that is a virtual machine itself is taken to have dear exits, any other cheap ones. Whether
- * a platform may be used at all can differ from process to process, and is looked at each time.
+ * KVM's cost is measured once a boot and cached (probe_cache.h). Where it cannot be cached, CPUID
+ * decides: on a host that is itself a virtual machine exits are taken to be expensive, on any other
+ * cheap. Whether a platform may be used at all can differ from process to process, so that is
+ * checked each time.
  */
 #ifndef HL_PLATFORM_CHOOSE_H
 #define HL_PLATFORM_CHOOSE_H
 
-#include "platform/memo.h"
+#include "platform/probe_cache.h"
 #include "platform/platform.h"
 
 #define KVM_EXIT_MAX_NS 8000UL
 
-enum cost_source { COST_NONE, COST_MEASURED, COST_REMEMBERED, COST_GUESSED };
+enum cost_source { COST_NONE, COST_MEASURED, COST_CACHED, COST_GUESSED };
 
 struct platform_choice {
 	const struct platform *platform;
@@ -29,8 +30,8 @@ struct platform_choice {
 	const struct platform *second;
 	char reason[256]; /* a sentence */
 	enum cost_source source;
-	uint64_t kvm_exit_ns; /* 0: not known */
-	char memo[MEMO_PATH]; /* where the cost is remembered; "": nowhere */
+	uint64_t kvm_exit_ns;         /* 0: not known */
+	char cache[PROBE_CACHE_PATH]; /* the file that the cost is cached in; "": none */
 };
 
 /* All there are; ends with NULL. */

@@ -29,7 +29,7 @@
 #include "host/kick.h"
 #include "platform/physmem.h"
 #include "util/errmsg.h"
-#include "util/finding.h"
+#include "util/check.h"
 #include "util/gva.h"
 
 struct machine;
@@ -106,7 +106,7 @@ struct machine_props {
 
 struct platform {
 	const char *name;
-	const struct check *checks; /* what it needs of the host, and what makes it dear */
+	const struct check *checks; /* what it needs of the host, and what makes it slow */
 
 	int (*machine_create)(struct machine **out, struct errmsg *errmsg);
 	void (*machine_props)(const struct machine *m, struct machine_props *out);
@@ -178,7 +178,7 @@ struct platform {
 extern const struct platform platform_kvm, platform_process;
 
 /* The check that all of them share: memory files. */
-void look_memfd(struct finding *f, bool thorough);
+void look_memfd(struct check_result *r, bool thorough);
 /* Does it work here? Leaves nothing behind. `measure`: also run a guest, and find round_trip_ns; a
  * few milliseconds. */
 void platform_probe(const struct platform *pf, struct platform_report *out, bool measure);

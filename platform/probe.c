@@ -8,7 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "host/trial.h"
+#include "host/child.h"
 #include "platform/platform.h"
 #include "util/time.h"
 
@@ -127,7 +127,7 @@ static int measure(const struct platform *pf, uint64_t *ns, struct errmsg *errms
 		   : 0;
 }
 
-void look_memfd(struct finding *f, bool thorough)
+void look_memfd(struct check_result *r, bool thorough)
 {
 	if (!thorough && !host_is_filtered())
 		return;
@@ -135,24 +135,24 @@ void look_memfd(struct finding *f, bool thorough)
 
 	if (fd >= 0) {
 		close(fd);
-		finding_set(f, FOUND_YES, "memory files can be made");
+		check_found(r, FOUND_YES, "memory files can be made");
 		return;
 	}
 	int err = errno;
-	finding_set(f, err == EPERM || err == EACCES ? FOUND_DENIED : FOUND_NO,
+	check_found(r, err == EPERM || err == EACCES ? FOUND_DENIED : FOUND_NO,
 		    "making a memory file (memfd_create): %s", strerror(err));
-	finding_advise(f, "sysctl vm.memfd_noexec below 2; in a container, a seccomp profile that "
-			  "allows memfd_create(2)");
+	check_advise(r, "sysctl vm.memfd_noexec below 2; in a container, a seccomp profile that "
+			"allows memfd_create(2)");
 }
 
-static void note_failure(void *arg, const struct finding *f)
+static void note_failure(void *arg, const struct check_result *r)
 {
 	struct platform_report *out = arg;
 
-	if (f->needed && f->found != FOUND_YES && out->usable) {
+	if (r->needed && r->found != FOUND_YES && out->usable) {
 		out->usable = false;
-		snprintf(out->text, sizeof out->text, "%s", f->text);
-		snprintf(out->advice, sizeof out->advice, "%s", f->advice);
+		snprintf(out->text, sizeof out->text, "%s", r->text);
+		snprintf(out->advice, sizeof out->advice, "%s", r->advice);
 	}
 }
 

@@ -27,56 +27,56 @@ static void group_name(gid_t gid, char *out, size_t size)
 		fclose(f);
 }
 
-static void advise_permission(struct finding *f)
+static void advise_permission(struct check_result *r)
 {
 	struct stat st;
 	char group[64];
 
 	if (stat(KVM_DEVICE, &st) < 0 || (st.st_mode & 0060) != 0060) {
-		finding_advise(
-		    f,
+		check_advise(
+		    r,
 		    "give a group access: `sudo chgrp kvm %s; sudo chmod 660 %s`, and join it: "
 		    "`sudo usermod -aG kvm USER`, then log in again",
 		    KVM_DEVICE, KVM_DEVICE);
 		return;
 	}
 	group_name(st.st_gid, group, sizeof group);
-	finding_advise(
-	    f, "join the group that owns it: `sudo usermod -aG %s USER`, then log in again", group);
+	check_advise(
+	    r, "join the group that owns it: `sudo usermod -aG %s USER`, then log in again", group);
 }
 
-void kvm_device_explain(struct finding *f, int err)
+void kvm_device_explain(struct check_result *r, int err)
 {
 	switch (err) {
 	case ENOENT:
-		finding_set(f, FOUND_NO, "%s does not exist", KVM_DEVICE);
-		finding_advise(
-		    f,
+		check_found(r, FOUND_NO, "%s does not exist", KVM_DEVICE);
+		check_advise(
+		    r,
 		    "load the module (`sudo modprobe kvm_intel` or kvm_amd) where the CPU and its "
 		    "firmware settings allow it; to a container, pass the device");
 		break;
 	case EACCES:
 	case EPERM:
-		finding_set(f, FOUND_DENIED, "no permission for %s", KVM_DEVICE);
-		advise_permission(f);
+		check_found(r, FOUND_DENIED, "no permission for %s", KVM_DEVICE);
+		advise_permission(r);
 		break;
 	case ENODEV:
 	case ENXIO:
-		finding_set(f, FOUND_NO, "%s has no driver behind it", KVM_DEVICE);
-		finding_advise(f, "load the module: `sudo modprobe kvm_intel` or kvm_amd");
+		check_found(r, FOUND_NO, "%s has no driver behind it", KVM_DEVICE);
+		check_advise(r, "load the module: `sudo modprobe kvm_intel` or kvm_amd");
 		break;
-	default: finding_set(f, FOUND_NO, "cannot open %s: %s", KVM_DEVICE, strerror(err));
+	default: check_found(r, FOUND_NO, "cannot open %s: %s", KVM_DEVICE, strerror(err));
 	}
 }
 
 int kvm_device_open(struct errmsg *errmsg)
 {
-	struct finding f = { 0 };
+	struct check_result r = { 0 };
 	int fd = open(KVM_DEVICE, O_RDWR | O_CLOEXEC);
 	int err = errno;
 
 	if (fd >= 0)
 		return fd;
-	kvm_device_explain(&f, err);
-	return errmsg_set(errmsg, err, "%s%s%s", f.text, f.advice[0] ? ": " : "", f.advice);
+	kvm_device_explain(&r, err);
+	return errmsg_set(errmsg, err, "%s%s%s", r.text, r.advice[0] ? ": " : "", r.advice);
 }

@@ -47,7 +47,7 @@ struct kvm_host {
 	/* to run a vCPU in another thread than before waits for an RCU grace period */
 	bool moves_slowly;
 	/* two-dimensional paging: the hardware's. Else KVM shadows page tables, and faults are
-	 * dear */
+	 * expensive */
 	bool tdp;
 };
 
@@ -176,7 +176,7 @@ static inline struct kvm_context *to_kvm_context(struct context *c)
 /* device.c */
 int kvm_device_open(struct errmsg *errmsg);
 /* The device could not be opened with errno `err`: says why, and the way out. */
-void kvm_device_explain(struct finding *f, int err);
+void kvm_device_explain(struct check_result *r, int err);
 
 /* host.c */
 struct kvm_host *host_get(struct errmsg *errmsg);

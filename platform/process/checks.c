@@ -9,7 +9,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "host/trial.h"
+#include "host/child.h"
 #include "platform/process/process.h"
 
 #define HWCAP2_FSGSBASE_BIT 2
@@ -26,58 +26,58 @@ static enum found denied_or_not(int err)
 	return err == EPERM || err == EACCES ? FOUND_DENIED : FOUND_NO;
 }
 
-static void look_fsgsbase(struct finding *f, bool thorough)
+static void look_fsgsbase(struct check_result *r, bool thorough)
 {
 	if (getauxval(AT_HWCAP2) & HWCAP2_FSGSBASE_BIT) {
-		finding_set(f, FOUND_YES, "user code sets its segment bases by itself");
+		check_found(r, FOUND_YES, "user code sets its segment bases by itself");
 		return;
 	}
-	finding_set(f, FOUND_NO, "user code cannot set its segment bases (fsgsbase)");
-	finding_advise(f, "a CPU of 2013 or later, and a kernel not booted with `nofsgsbase`");
+	check_found(r, FOUND_NO, "user code cannot set its segment bases (fsgsbase)");
+	check_advise(r, "a CPU of 2013 or later, and a kernel not booted with `nofsgsbase`");
 }
 
-static void look_notify(struct finding *f, bool thorough)
+static void look_notify(struct check_result *r, bool thorough)
 {
 	uint32_t action = SECCOMP_RET_USER_NOTIF;
 
 	if (syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action) == 0) {
-		finding_set(f, FOUND_YES,
+		check_found(r, FOUND_YES,
 			    "seccomp hands system calls over (SECCOMP_RET_USER_NOTIF)");
 	} else if (errno == ENOSYS) {
 		/* Some profiles deny with this one. */
-		finding_set(f, FOUND_NO, "seccomp(2) is not there, or hidden");
-		finding_advise(f, "%s", by_container);
+		check_found(r, FOUND_NO, "seccomp(2) is not there, or hidden");
+		check_advise(r, "%s", by_container);
 	} else if (errno == EOPNOTSUPP) {
-		finding_set(
-		    f, FOUND_NO,
+		check_found(
+		    r, FOUND_NO,
 		    "seccomp has no user notification: the kernel is older than Linux 5.19");
-		finding_advise(f, "a newer kernel");
+		check_advise(r, "a newer kernel");
 	} else {
-		finding_set(f, denied_or_not(errno), "seccomp user notification: %s",
+		check_found(r, denied_or_not(errno), "seccomp user notification: %s",
 			    strerror(errno));
-		finding_advise(f, "%s", by_container);
+		check_advise(r, "%s", by_container);
 	}
 }
 
-static void look_killable(struct finding *f, bool thorough)
+static void look_killable(struct check_result *r, bool thorough)
 {
 	unsigned long flags =
 	    SECCOMP_FILTER_FLAG_NEW_LISTENER | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
 
 	/* An unknown flag is EINVAL, a known one gets as far as the missing program: EFAULT. */
 	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, NULL) < 0 && errno == EFAULT) {
-		finding_set(
-		    f, FOUND_YES,
+		check_found(
+		    r, FOUND_YES,
 		    "a system call that is handed over waits for its answer (WAIT_KILLABLE_RECV)");
 	} else if (errno == EINVAL) {
-		finding_set(
-		    f, FOUND_NO,
+		check_found(
+		    r, FOUND_NO,
 		    "seccomp has no WAIT_KILLABLE_RECV: the kernel is older than Linux 5.19");
-		finding_advise(f, "a newer kernel");
+		check_advise(r, "a newer kernel");
 	} else {
-		finding_set(f, denied_or_not(errno), "setting a seccomp filter: %s",
+		check_found(r, denied_or_not(errno), "setting a seccomp filter: %s",
 			    strerror(errno));
-		finding_advise(f, "%s", by_container);
+		check_advise(r, "%s", by_container);
 	}
 }
 
@@ -95,51 +95,51 @@ static int filter_set(void)
 	return 0;
 }
 
-static void look_listener(struct finding *f, bool thorough)
+static void look_listener(struct check_result *r, bool thorough)
 {
 	/* Where no filter is set there can be no listener, and nothing is denied. */
 	if (!thorough && !host_is_filtered())
 		return;
-	int err = host_trial(0, filter_set);
+	int err = host_run_in_child(0, filter_set);
 
 	if (!err) {
-		finding_set(f, FOUND_YES, "a filter can be set");
+		check_found(r, FOUND_YES, "a filter can be set");
 	} else if (err == -EBUSY) {
-		finding_set(f, FOUND_DENIED,
+		check_found(r, FOUND_DENIED,
 			    "another program already supervises this one's system calls");
-		finding_advise(f, "start hl outside of that supervisor");
+		check_advise(r, "start hl outside of that supervisor");
 	} else {
-		finding_set(f, denied_or_not(-err), "setting a seccomp filter: %s", strerror(-err));
-		finding_advise(f, "%s", by_container);
+		check_found(r, denied_or_not(-err), "setting a seccomp filter: %s", strerror(-err));
+		check_advise(r, "%s", by_container);
 	}
 }
 
-static void look_pidfd(struct finding *f, bool thorough)
+static void look_pidfd(struct check_result *r, bool thorough)
 {
 	int fd = (int)syscall(SYS_pidfd_open, getpid(), 0);
 
 	if (fd >= 0) {
 		close(fd);
-		finding_set(f, FOUND_YES, "a process can be watched (pidfd_open)");
+		check_found(r, FOUND_YES, "a process can be watched (pidfd_open)");
 		return;
 	}
-	finding_set(f, denied_or_not(errno), "watching a process (pidfd_open): %s",
+	check_found(r, denied_or_not(errno), "watching a process (pidfd_open): %s",
 		    strerror(errno));
-	finding_advise(f, "a container's seccomp profile can deny it: allow pidfd_open(2)");
+	check_advise(r, "a container's seccomp profile can deny it: allow pidfd_open(2)");
 }
 
-static void look_stub(struct finding *f, bool thorough)
+static void look_stub(struct check_result *r, bool thorough)
 {
 	int fd = stub_memfd();
 
 	if (fd >= 0) {
 		close(fd);
-		finding_set(f, FOUND_YES, "a memory file can be executed");
+		check_found(r, FOUND_YES, "a memory file can be executed");
 		return;
 	}
-	finding_set(f, denied_or_not(-fd), "making a memory file that can be executed: %s",
+	check_found(r, denied_or_not(-fd), "making a memory file that can be executed: %s",
 		    strerror(-fd));
-	finding_advise(f, "`sudo sysctl vm.memfd_noexec=1`");
+	check_advise(r, "`sudo sysctl vm.memfd_noexec=1`");
 }
 
 const struct check process_checks[] = {

@@ -17,8 +17,7 @@ static uint64_t runs_until_now(const struct process_context *c)
 }
 
 /* The system time comes in ticks, the sum in ns: neither part of it may ever go back. Asking the
- * host is dear (files in /proc): a thread that has not run since it was asked last is not asked
- * again. */
+ * host takes long (files in /proc), so it is not asked again of a thread that has not run since. */
 static void clock_look(struct thread_clock *k)
 {
 	lock_assert_held(&k->lock);

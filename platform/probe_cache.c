@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Remembers one measured number in a file until the machine boots again. The directory may be open
- * to other users, so the file is trusted only when nobody else could have put it there. See the
+ * Keeps one measured number in a file until the machine boots again. The directory may be open to
+ * other users, so the file is trusted only when nobody else could have put it there. See the
  * header.
  */
-#include "platform/memo.h"
+#include "platform/probe_cache.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -50,18 +50,18 @@ static bool directory_is_safe(const char *dir)
 	return st.st_uid == 0 && st.st_mode & S_ISVTX;
 }
 
-/* The first place that is safe, in m->dir; its file in m->path. */
-static int find_place(struct memo *m)
+/* The first place that is safe, in pc->dir; its file in pc->path. */
+static int find_place(struct probe_cache *pc)
 {
 	for (unsigned i = 0; i < NR_PLACES; i++) {
-		if (!place(i, m->dir, sizeof m->dir) || !directory_is_safe(m->dir))
+		if (!place(i, pc->dir, sizeof pc->dir) || !directory_is_safe(pc->dir))
 			continue;
-		int n =
-		    snprintf(m->path, sizeof m->path, "%s/hl-kvm-%u", m->dir, (unsigned)geteuid());
-		if (n < (int)sizeof m->path)
+		int n = snprintf(pc->path, sizeof pc->path, "%s/hl-kvm-%u", pc->dir,
+				 (unsigned)geteuid());
+		if (n < (int)sizeof pc->path)
 			return 0;
 	}
-	m->path[0] = '\0';
+	pc->path[0] = '\0';
 	return -ENOENT;
 }
 
@@ -72,7 +72,7 @@ static int boot_id(char out[37])
 	return hostfile_read("/proc/sys/kernel/random/boot_id", out, 37) == 36 ? 0 : -ENOENT;
 }
 
-static int make_key(struct memo *m, const char *device)
+static int make_key(struct probe_cache *pc, const char *device)
 {
 	char boot[37];
 	struct utsname u;
@@ -81,10 +81,10 @@ static int make_key(struct memo *m, const char *device)
 	if (boot_id(boot) < 0 || uname(&u) < 0 || stat(device, &st) < 0)
 		return -ENOENT;
 	int n =
-	    snprintf(m->key, sizeof m->key, "hl %s linux %s boot %s device %lx:%lx:%lx exit_ns ",
+	    snprintf(pc->key, sizeof pc->key, "hl %s linux %s boot %s device %lx:%lx:%lx exit_ns ",
 		     HL_VERSION, u.release, boot, (unsigned long)st.st_dev,
 		     (unsigned long)st.st_ino, (unsigned long)st.st_rdev);
-	return n < (int)sizeof m->key ? 0 : -ENOENT;
+	return n < (int)sizeof pc->key ? 0 : -ENOENT;
 }
 
 /* ---- reading ---- */
@@ -98,12 +98,12 @@ static bool file_is_ours(int fd)
 }
 
 /* The whole text is the key, a number and a newline. */
-static int parse(const struct memo *m, const char *text, uint64_t *value)
+static int parse(const struct probe_cache *pc, const char *text, uint64_t *value)
 {
-	size_t len = strlen(m->key);
+	size_t len = strlen(pc->key);
 	uint64_t v = 0;
 
-	if (strncmp(text, m->key, len) != 0)
+	if (strncmp(text, pc->key, len) != 0)
 		return -ENOENT;
 	for (text += len; *text >= '0' && *text <= '9' && v < VALUE_MAX; text++)
 		v = v * 10 + (uint64_t)(*text - '0');
@@ -113,11 +113,11 @@ static int parse(const struct memo *m, const char *text, uint64_t *value)
 	return 0;
 }
 
-static int read_file(const struct memo *m, uint64_t *value)
+static int read_file(const struct probe_cache *pc, uint64_t *value)
 {
-	char text[sizeof m->key + 32];
+	char text[sizeof pc->key + 32];
 	ssize_t n = -1;
-	int fd = open(m->path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	int fd = open(pc->path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 
 	if (fd < 0)
 		return -ENOENT;
@@ -127,16 +127,16 @@ static int read_file(const struct memo *m, uint64_t *value)
 	if (n < 0)
 		return -ENOENT;
 	text[n] = '\0';
-	return parse(m, text, value);
+	return parse(pc, text, value);
 }
 
-int memo_read(struct memo *m, const char *device, uint64_t *value)
+int probe_cache_read(struct probe_cache *pc, const char *device, uint64_t *value)
 {
-	m->fd = -1;
-	m->path[0] = '\0';
-	if (make_key(m, device) < 0 || find_place(m) < 0)
+	pc->fd = -1;
+	pc->path[0] = '\0';
+	if (make_key(pc, device) < 0 || find_place(pc) < 0)
 		return -ENOENT;
-	return read_file(m, value);
+	return read_file(pc, value);
 }
 
 /* ---- writing ---- */
@@ -151,32 +151,32 @@ static bool name_is_free(const char *path)
 	return st.st_uid == geteuid() && !S_ISDIR(st.st_mode);
 }
 
-int memo_prepare(struct memo *m)
+int probe_cache_prepare(struct probe_cache *pc)
 {
-	if (m->path[0] && name_is_free(m->path))
-		m->fd = open(m->dir, O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
-	if (m->fd < 0)
-		m->path[0] = '\0';
-	return m->fd < 0 ? -ENOENT : 0;
+	if (pc->path[0] && name_is_free(pc->path))
+		pc->fd = open(pc->dir, O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
+	if (pc->fd < 0)
+		pc->path[0] = '\0';
+	return pc->fd < 0 ? -ENOENT : 0;
 }
 
-static int link_file(const struct memo *m)
+static int link_file(const struct probe_cache *pc)
 {
 	char self[64];
 
-	snprintf(self, sizeof self, "/proc/self/fd/%d", m->fd);
-	return linkat(AT_FDCWD, self, AT_FDCWD, m->path, AT_SYMLINK_FOLLOW) < 0 ? -errno : 0;
+	snprintf(self, sizeof self, "/proc/self/fd/%d", pc->fd);
+	return linkat(AT_FDCWD, self, AT_FDCWD, pc->path, AT_SYMLINK_FOLLOW) < 0 ? -errno : 0;
 }
 
-void memo_write(struct memo *m, uint64_t value)
+void probe_cache_write(struct probe_cache *pc, uint64_t value)
 {
-	if (value && dprintf(m->fd, "%s%lu\n", m->key, (unsigned long)value) > 0 &&
-	    link_file(m) == -EEXIST) {
+	if (value && dprintf(pc->fd, "%s%lu\n", pc->key, (unsigned long)value) > 0 &&
+	    link_file(pc) == -EEXIST) {
 		/* What is there is no good, or another sandbox that starts was faster: either way
 		 * ours is as good. */
-		unlink(m->path);
-		(void)link_file(m);
+		unlink(pc->path);
+		(void)link_file(pc);
 	}
-	close(m->fd);
-	m->fd = -1;
+	close(pc->fd);
+	pc->fd = -1;
 }

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Trying something that cannot be undone, in a child that is thrown away. */
-#ifndef HL_HOST_TRIAL_H
-#define HL_HOST_TRIAL_H
+/* Runs a function that changes its process for good, in a child that ends with it. */
+#ifndef HL_HOST_CHILD_H
+#define HL_HOST_CHILD_H
 
 #include <stdbool.h>
 
 /* Runs `fn`, 0 or -errno, in a child made with these clone(2) flags besides, and gives its result.
  * The child shares our memory while we wait (vfork): raw system calls only. -errno also when there
  * is no child. No SIGCHLD comes of it. */
-int host_trial(int clone_flags, int (*fn)(void));
+int host_run_in_child(int clone_flags, int (*fn)(void));
 
 /* May a seccomp filter deny us what the kernel has? Where none is set, what the kernel's version
  * has can be had. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Runs a function in a child that shares the monitor's memory, as vfork(2) does: what the child
  * changes of its own state, like its namespaces, ends with it. */
-#include "host/trial.h"
+#include "host/child.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -29,7 +29,7 @@ static int child(void *arg)
 	return 0; /* clone(2) ends the child */
 }
 
-int host_trial(int clone_flags, int (*fn)(void))
+int host_run_in_child(int clone_flags, int (*fn)(void))
 {
 	struct trial t = { fn, -ECHILD };
 	sigset_t old;
