@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* /dev: a file system in memory, furnished with what programs expect there. What its nodes open:
+/* /dev: a file system in memory, filled with what programs expect there. What its nodes open:
  * fs/device.h. */
 #ifndef HL_FS_DEVFS_H
 #define HL_FS_DEVFS_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Manages the life of an open file description: it counts references, and with the last one it
- * gives up locks, claims on the inode and the object behind the file. */
+ * gives up locks, write access to the inode and the object behind the file. */
 #include "fs/file.h"
 
 #include <fcntl.h>
@@ -59,7 +59,7 @@ void file_put(struct file *f)
 	if (f->fasync_gone)
 		f->fasync_gone(f);
 	drop_locks(f);
-	file_drop_claim(f);
+	file_put_write_access(f);
 	struct path path = f->path;
 	cred_put(f->cred);
 	/* watch_lock is not: a nesting check may pass by until release */

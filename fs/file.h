@@ -125,8 +125,8 @@ struct file {
 	_Atomic(struct lock_table *) locks;
 	/* fs/writers.h: what this file counts as, and where; set when it is opened */
 	struct writers *writers; /* NULL: nothing */
-	struct inode_id claim_id;
-	int claim;
+	struct inode_id writecount_id;
+	int writecount;
 	/* Files without a path in the guest's tree: "anon_inode:[eventfd]" or "/memfd:x (deleted)"
 	 * as it is, or "pipe", "socket": shown as "pipe:[ino]" in /proc/PID/fd. NULL: has a
 	 * path. */

@@ -117,7 +117,7 @@ static int wrap_own(struct filesystem *hostfd, const struct mnt_namespace *ns, i
 		return err;
 	set_place(*out, m, ns->vfs->internal);
 	if (S_ISREG(d->inode->type) && file_writable(*out))
-		err = file_count_writer(*out, ns->vfs->writers);
+		err = file_get_write_access(*out, ns->vfs->writers);
 	if (err) {
 		file_put(*out);
 		*out = NULL;

@@ -413,7 +413,7 @@ int vfs_open_end(struct file *f, struct caller *c, int flags)
 		return 0;
 	int err = f->ops->meet ? f->ops->meet(f, c) : 0;
 	if (!err && regular && file_writable(f))
-		err = file_count_writer(f, c->fs->vfs->writers);
+		err = file_get_write_access(f, c->fs->vfs->writers);
 	if (err)
 		return err;
 	notify_opened(f);

@@ -77,7 +77,7 @@ static ssize_t host_peek(struct pipe_end *e, struct caller *c, bool nonblock, vo
 	}
 }
 
-static int host_borrow(struct pipe_end *e, struct caller *c, bool nonblock, struct pipe_buf *b)
+static int host_acquire(struct pipe_end *e, struct caller *c, bool nonblock, struct pipe_buf *b)
 {
 	int err = host_scratch(e);
 
@@ -94,7 +94,7 @@ static int host_borrow(struct pipe_end *e, struct caller *c, bool nonblock, stru
 }
 
 /* What is in front of b->off was used and is taken out of the pipe. */
-static void host_unborrow(struct pipe_end *e, struct pipe_buf *b)
+static void host_release(struct pipe_end *e, struct pipe_buf *b)
 {
 	ssize_t n = 1;
 
@@ -106,7 +106,7 @@ static void host_unborrow(struct pipe_end *e, struct pipe_buf *b)
 	free(b->page);
 }
 
-static int host_promise(struct pipe_end *e, struct caller *c, bool nonblock, struct pipe_buf *b)
+static int host_reserve(struct pipe_end *e, struct caller *c, bool nonblock, struct pipe_buf *b)
 {
 	struct pollfd p = { .fd = host_fd(e), .events = POLLOUT };
 	int r = poll(&p, 1, 0) > 0 ? p.revents : nonblock ? -EAGAIN : host_wait(e, c, POLLOUT);
@@ -122,7 +122,7 @@ static int host_promise(struct pipe_end *e, struct caller *c, bool nonblock, str
 }
 
 /* A page had room a moment ago. If others have filled it meanwhile the write waits for the next. */
-static void host_fulfil(struct pipe_end *e, struct caller *c, struct pipe_buf *b)
+static void host_commit(struct pipe_end *e, struct caller *c, struct pipe_buf *b)
 {
 	long r = b->len ? -EAGAIN : 0;
 
@@ -137,30 +137,32 @@ static void host_fulfil(struct pipe_end *e, struct caller *c, struct pipe_buf *b
 
 /* ---- either ---- */
 
-int pipe_end_borrow(struct pipe_end *e, struct caller *c, bool nonblock, struct pipe_buf *b)
+int pipe_end_acquire(struct pipe_end *e, struct caller *c, bool nonblock, struct pipe_buf *b)
 {
-	return e->pipe ? pipe_borrow(e->pipe, c, nonblock, b) : host_borrow(e, c, nonblock, b);
+	return e->pipe ? pipe_buf_acquire(e->pipe, c, nonblock, b)
+		       : host_acquire(e, c, nonblock, b);
 }
 
-void pipe_end_unborrow(struct pipe_end *e, struct pipe_buf *b)
+void pipe_end_release(struct pipe_end *e, struct pipe_buf *b)
 {
 	if (e->pipe)
-		pipe_unborrow(e->pipe, b);
+		pipe_buf_release(e->pipe, b);
 	else
-		host_unborrow(e, b);
+		host_release(e, b);
 }
 
-int pipe_end_promise(struct pipe_end *e, struct caller *c, bool nonblock, struct pipe_buf *b)
+int pipe_end_reserve(struct pipe_end *e, struct caller *c, bool nonblock, struct pipe_buf *b)
 {
-	return e->pipe ? pipe_promise(e->pipe, c, nonblock, b) : host_promise(e, c, nonblock, b);
+	return e->pipe ? pipe_buf_reserve(e->pipe, c, nonblock, b)
+		       : host_reserve(e, c, nonblock, b);
 }
 
-void pipe_end_fulfil(struct pipe_end *e, struct caller *c, struct pipe_buf *b)
+void pipe_end_commit(struct pipe_end *e, struct caller *c, struct pipe_buf *b)
 {
 	if (e->pipe)
-		pipe_fulfil(e->pipe, b);
+		pipe_buf_commit(e->pipe, b);
 	else
-		host_fulfil(e, c, b);
+		host_commit(e, c, b);
 }
 
 /* Nobody accounts for the memory of the host's pipes: no guest makes them larger than an ordinary

@@ -23,11 +23,11 @@ void pipe_end_init(struct pipe_end *e, struct file *f);
 void pipe_end_done(struct pipe_end *e);
 bool pipe_end_is_pipe(const struct pipe_end *e);
 bool pipe_end_same(const struct pipe_end *a, const struct pipe_end *b);
-/* As pipe_borrow, pipe_unborrow, pipe_promise, pipe_fulfil. */
-int pipe_end_borrow(struct pipe_end *e, struct caller *c, bool nonblock, struct pipe_buf *b);
-void pipe_end_unborrow(struct pipe_end *e, struct pipe_buf *b);
-int pipe_end_promise(struct pipe_end *e, struct caller *c, bool nonblock, struct pipe_buf *b);
-void pipe_end_fulfil(struct pipe_end *e, struct caller *c, struct pipe_buf *b);
+/* As pipe_buf_acquire, pipe_buf_release, pipe_buf_reserve, pipe_buf_commit. */
+int pipe_end_acquire(struct pipe_end *e, struct caller *c, bool nonblock, struct pipe_buf *b);
+void pipe_end_release(struct pipe_end *e, struct pipe_buf *b);
+int pipe_end_reserve(struct pipe_end *e, struct caller *c, bool nonblock, struct pipe_buf *b);
+void pipe_end_commit(struct pipe_end *e, struct caller *c, struct pipe_buf *b);
 
 /* fcntl(2) F_GETPIPE_SZ and F_SETPIPE_SZ; -EBADF: not a pipe. */
 int64_t pipe_end_fcntl(struct file *f, struct caller *c, int cmd, uint64_t arg);

@@ -12,11 +12,11 @@
 
 struct writers {
 	struct mutex lock;
-	struct list buckets[BUCKETS]; /* struct claim; guarded by lock */
+	struct list buckets[BUCKETS]; /* struct writecount; guarded by lock */
 };
 
 /* Linux's i_writecount: how many write, or, negative, how many deny it. */
-struct claim {
+struct writecount {
 	struct list node;
 	struct inode_id id;
 	int count;
@@ -36,7 +36,7 @@ struct writers *writers_new(void)
 
 void writers_free(struct writers *w)
 {
-	struct claim *c, *next;
+	struct writecount *c, *next;
 
 	if (!w)
 		return;
@@ -52,9 +52,9 @@ static struct list *bucket_of(struct writers *w, const struct inode_id *id)
 	return &w->buckets[(id->ino ^ id->dev ^ id->ino >> 7) % BUCKETS];
 }
 
-static struct claim *find(struct writers *w, const struct inode_id *id)
+static struct writecount *find(struct writers *w, const struct inode_id *id)
 {
-	struct claim *c;
+	struct writecount *c;
 
 	list_for_each (c, bucket_of(w, id), node)
 		if (c->id.ino == id->ino && c->id.dev == id->dev)
@@ -66,7 +66,7 @@ static struct claim *find(struct writers *w, const struct inode_id *id)
 static int take_locked(struct writers *w, const struct inode_id *id, int by)
 {
 	lock_assert_held(&w->lock);
-	struct claim *c = find(w, id);
+	struct writecount *c = find(w, id);
 
 	if (c && (c->count > 0) != (by > 0))
 		return -ETXTBSY;
@@ -83,26 +83,26 @@ static int take_locked(struct writers *w, const struct inode_id *id, int by)
 
 static int take(struct file *f, struct writers *w, int by)
 {
-	int err = file_identify(f, &f->claim_id);
+	int err = file_identify(f, &f->writecount_id);
 
 	if (err)
 		return err;
 	mutex_lock(&w->lock);
-	err = take_locked(w, &f->claim_id, by);
+	err = take_locked(w, &f->writecount_id, by);
 	mutex_unlock(&w->lock);
 	if (!err) {
 		f->writers = w;
-		f->claim = by;
+		f->writecount = by;
 	}
 	return err;
 }
 
-int file_count_writer(struct file *f, struct writers *w)
+int file_get_write_access(struct file *f, struct writers *w)
 {
 	return take(f, w, 1);
 }
 
-int file_deny_write(struct file *f, struct writers *w)
+int file_deny_write_access(struct file *f, struct writers *w)
 {
 	return take(f, w, -1);
 }
@@ -115,21 +115,21 @@ int writers_check(struct writers *w, struct inode *i)
 	if (err)
 		return err;
 	mutex_lock(&w->lock);
-	struct claim *c = find(w, &id);
+	struct writecount *c = find(w, &id);
 	err = c && c->count < 0 ? -ETXTBSY : 0;
 	mutex_unlock(&w->lock);
 	return err;
 }
 
-void file_drop_claim(struct file *f)
+void file_put_write_access(struct file *f)
 {
 	struct writers *w = f->writers;
 
 	if (!w)
 		return;
 	mutex_lock(&w->lock);
-	struct claim *c = find(w, &f->claim_id);
-	c->count -= f->claim;
+	struct writecount *c = find(w, &f->writecount_id);
+	c->count -= f->writecount;
 	if (!c->count) {
 		list_del(&c->node);
 		free(c);

@@ -17,11 +17,11 @@ void writers_free(struct writers *w);
 /* Counts `f` among the writers of its file, or among what denies writing, until its last reference
  * is gone.
  * -ETXTBSY, -ENOMEM. */
-int file_count_writer(struct file *f, struct writers *w);
-int file_deny_write(struct file *f, struct writers *w);
-/* As file_count_writer for the length of one change by path: 0 or -ETXTBSY. */
+int file_get_write_access(struct file *f, struct writers *w);
+int file_deny_write_access(struct file *f, struct writers *w);
+/* As file_get_write_access for the length of one change by path: 0 or -ETXTBSY. */
 int writers_check(struct writers *w, struct inode *i);
 /* file_put's part. */
-void file_drop_claim(struct file *f);
+void file_put_write_access(struct file *f);
 
 #endif

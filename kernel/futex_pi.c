@@ -440,23 +440,23 @@ static bool find_owned(struct futex_table *ft, struct task *t, struct futex_key 
 	return found;
 }
 
-/* Writes through the heir's own mapping: the dead task's may be gone. A bad word changes nothing
- * about who is next. */
-static void bequeath(struct futex_table *ft, struct futex_waiter *heir)
+/* Writes through the next owner's own mapping, because the dead task's may be gone. A word that
+ * cannot be written makes no difference to who is next. */
+static void pass_ownership(struct futex_table *ft, struct futex_waiter *next)
 {
-	struct task *t = heir->task;
+	struct task *t = next->task;
 	uint32_t val, old, to = (uint32_t)t->tid | FUTEX_WAITERS | FUTEX_OWNER_DIED;
 
-	if (guest_load32(t->mm, heir->addr, &val) == 0) {
-		while (guest_cmpxchg32(t->mm, heir->addr, val, to, &old) == 0 && old != val)
+	if (guest_load32(t->mm, next->addr, &val) == 0) {
+		while (guest_cmpxchg32(t->mm, next->addr, val, to, &old) == 0 && old != val)
 			val = old;
 	}
-	state_hand_over(ft, heir->pi, heir);
+	state_hand_over(ft, next->pi, next);
 }
 
-/* Other waiters of the same word, which mixed operations put there, are no heirs. */
-static struct futex_waiter *find_heir(struct futex_bucket *b, struct task *t,
-				      const struct futex_key *key)
+/* Other waiters of the same word, which mixed operations put there, do not become owners. */
+static struct futex_waiter *find_next_owner(struct futex_bucket *b, struct task *t,
+					    const struct futex_key *key)
 {
 	struct futex_waiter *w;
 
@@ -478,9 +478,9 @@ void futex_pi_exit(struct task *t)
 	while (find_owned(ft, t, &key)) {
 		struct futex_bucket *b = futex_bucket_of(ft, &key);
 		mutex_lock(&b->lock);
-		struct futex_waiter *heir = find_heir(b, t, &key);
-		if (heir)
-			bequeath(ft, heir);
+		struct futex_waiter *next = find_next_owner(b, t, &key);
+		if (next)
+			pass_ownership(ft, next);
 		mutex_unlock(&b->lock);
 	}
 	sandbox_lock(t->sb);

@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * These are the parts of observing that the kernel has to do itself: it adds up the counters of a
- * task, and it tells the observer of a process that is about to be killed, and of a signal that
- * killed a thread before it was delivered.
- */
+/* What the kernel itself does for an observer: it adds up the counters of tasks, and tells of a
+ * process that is about to be killed and of a signal that killed a thread undelivered. */
 #include "kernel/observer.h"
 
 #include <string.h>

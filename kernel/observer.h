@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Who watches a sandbox from above: the tracer, the statistics, the crash report (trace/observe.c).
- * Set before the first task starts. Called by the task it is about, except where it says so, and
- * with no lock held: what is written may block for ever.
+ * The events of a sandbox that the tracer, the statistics and the crash report want to know of
+ * (trace/tracer.c). The observer is set before the first task starts. Its functions are called by
+ * the task that the event is about, unless they say otherwise, and with no lock held, because what
+ * is written may block for ever.
  */
 #ifndef HL_KERNEL_OBSERVER_H
 #define HL_KERNEL_OBSERVER_H

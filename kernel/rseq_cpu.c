@@ -26,15 +26,15 @@ struct cpu {
 
 struct rseq_cpus {
 	struct mutex lock;
-	struct list waiting; /* struct turn, first come first served */
+	struct list waiting; /* struct cpu_waiter, first come first served */
 	int n;
 	struct cpu cpu[];
 };
 
-struct turn {
+struct cpu_waiter {
 	struct list node;
 	struct task *task;
-	bool given;
+	bool granted;
 };
 
 static struct rseq_cpus *cpus_new(void)
@@ -138,19 +138,19 @@ static uint64_t ask(struct rseq_cpus *rc, const struct sleeper *s)
 	return now + SLICE;
 }
 
-static void wait_turn(struct rseq_cpus *rc, struct task *t)
+static void wait_for_cpu(struct rseq_cpus *rc, struct task *t)
 {
-	struct turn turn = { .task = t };
+	struct cpu_waiter w = { .task = t };
 	int err = 0;
 
-	list_add_tail(&rc->waiting, &turn.node);
-	while (!turn.given && err != -EINTR) {
+	list_add_tail(&rc->waiting, &w.node);
+	while (!w.granted && err != -EINTR) {
 		uint64_t deadline = ask(rc, &t->sleeper);
 		mutex_unlock(&rc->lock);
 		err = sleeper_wait(&t->sleeper, deadline);
 		mutex_lock(&rc->lock);
 	}
-	list_del(&turn.node);
+	list_del(&w.node);
 }
 
 /* ---- around each run of the guest ---- */
@@ -166,7 +166,7 @@ bool rseq_cpu_acquire(struct task *t)
 	if (cpu >= 0)
 		give(rc, cpu, t);
 	else
-		wait_turn(rc, t);
+		wait_for_cpu(rc, t);
 	mutex_unlock(&rc->lock);
 	if (!sleeper_wanted(&t->sleeper))
 		return true;
@@ -185,9 +185,9 @@ void rseq_cpu_release(struct task *t)
 	mutex_lock(&rc->lock);
 	rc->cpu[i].owner = NULL;
 	if (!list_empty(&rc->waiting)) {
-		struct turn *next = list_first(&rc->waiting, struct turn, node);
+		struct cpu_waiter *next = list_first(&rc->waiting, struct cpu_waiter, node);
 		list_del(&next->node);
-		next->given = true;
+		next->granted = true;
 		give(rc, i, next->task);
 		sleeper_wake(&next->task->sleeper);
 	}

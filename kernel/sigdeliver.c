@@ -40,8 +40,8 @@ struct visit {
 	struct cpu_regs regs;
 };
 
-/* What to run a handler for. */
-struct taken {
+/* A signal that was taken off the queue, and what the program wants done about it. */
+struct ksignal {
 	int sig;
 	siginfo_t info;
 	struct ksigaction action;
@@ -74,7 +74,7 @@ static int take(struct task *t, siginfo_t *si)
 
 enum verdict { NOTHING, HANDLER, PARKS, DIES };
 
-static enum verdict next_signal_locked(struct task *t, bool may_park, struct taken *out)
+static enum verdict next_signal_locked(struct task *t, bool may_park, struct ksignal *out)
 {
 	lock_assert_held(&t->sb->lock);
 	for (;;) {
@@ -101,7 +101,7 @@ static enum verdict next_signal_locked(struct task *t, bool may_park, struct tak
 	}
 }
 
-static void observe(struct task *t, enum verdict v, const siginfo_t *si)
+static void tell_observer(struct task *t, enum verdict v, const siginfo_t *si)
 {
 	struct observer *o = t->sb->observer;
 
@@ -112,7 +112,7 @@ static void observe(struct task *t, enum verdict v, const siginfo_t *si)
 		o->ops->crashed(o, t, si);
 }
 
-static enum verdict next_signal(struct task *t, bool may_park, struct taken *out)
+static enum verdict next_signal(struct task *t, bool may_park, struct ksignal *out)
 {
 	sandbox_lock(t->sb);
 	enum verdict v = next_signal_locked(t, may_park, out);
@@ -121,7 +121,7 @@ static enum verdict next_signal(struct task *t, bool may_park, struct taken *out
 	signal_recalc(t);
 	sandbox_unlock(t->sb);
 	if ((v == HANDLER || v == DIES) && !told)
-		observe(t, v, &out->info);
+		tell_observer(t, v, &out->info);
 	if (v == DIES && told) {
 		observer_killed(t, code);
 		task_exit_self(t, code);
@@ -231,7 +231,7 @@ static int frame_place(struct task *t, const struct ksigaction *a, gva_t sp, siz
 }
 
 /* False: the handler has nowhere to return to. */
-static bool frame_info(struct task *t, const struct taken *s, struct sigframe_info *out)
+static bool frame_info(struct task *t, const struct ksignal *s, struct sigframe_info *out)
 {
 	*out = (struct sigframe_info){
 		.sig = s->sig,
@@ -263,7 +263,7 @@ static int frame_write(struct visit *v, const struct sigframe_info *info,
 	return copy_to_guest(t->mm, GVA(pl->sp), image, pl->size) ? -EFAULT : 0;
 }
 
-static int push_frame(struct visit *v, const struct taken *s)
+static int push_frame(struct visit *v, const struct ksignal *s)
 {
 	struct task *t = v->t;
 	struct sigframe_place pl;
@@ -283,7 +283,7 @@ static int push_frame(struct visit *v, const struct taken *s)
 	return t->sb->platform->fp_set(t->context, NULL, 0);
 }
 
-static void handler_entered(struct task *t, const struct taken *s)
+static void handler_entered(struct task *t, const struct ksignal *s)
 {
 	ksigset_t mask = t->blocked | s->action.mask;
 
@@ -306,7 +306,7 @@ static void force_sigsegv(struct task *t, int sig)
 		signal_force(t, SIGSEGV, &si);
 }
 
-static void deliver_to_handler(struct visit *v, const struct taken *s)
+static void deliver_to_handler(struct visit *v, const struct ksignal *s)
 {
 	load_regs(v);
 	v->d->entered = true;
@@ -367,7 +367,7 @@ static bool store_regs(struct visit *v)
 bool signal_deliver(struct task *t)
 {
 	struct visit v = { .t = t, .d = &t->delivery };
-	struct taken s;
+	struct ksignal s;
 	enum verdict next;
 	bool stored = true;
 

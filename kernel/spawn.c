@@ -45,7 +45,7 @@ static void inherit_signals(struct task *t, const struct spawn_request *rq)
 	t->blocked = rq->blocked & ~SIGSET_UNBLOCKABLE;
 }
 
-static int furnish(struct task *t, const struct spawn_request *rq)
+static int setup_task(struct task *t, const struct spawn_request *rq)
 {
 	struct sandbox *sb = t->sb;
 	t->cred = cred_get(rq->cred);
@@ -104,7 +104,7 @@ static int start(struct sandbox *sb, struct process *p, const struct spawn_reque
 	int err = task_new(sb, p, &t);
 	if (err)
 		return err;
-	err = furnish(t, rq);
+	err = setup_task(t, rq);
 	if (!err)
 		err = load(t, rq, errmsg);
 	if (!err) {

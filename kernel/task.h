@@ -114,7 +114,7 @@ struct task {
 	_Atomic uint64_t rchar, wchar, syscr, syscw;
 	/* of the thread that runs it; 0: not made yet */
 	_Atomic int host_tid;
-	struct observed *observed; /* the observer's own, NULL: none */
+	struct task_trace *trace; /* the observer's own; NULL: none */
 };
 
 /* kernel/task.c */

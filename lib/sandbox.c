@@ -41,7 +41,7 @@
 #include "lib/tree.h"
 #include "lib/world.h"
 #include "platform/choose.h"
-#include "trace/observe.h"
+#include "trace/tracer.h"
 #include "sys/sys.h"
 #include "util/time.h"
 
@@ -83,7 +83,7 @@ static int check_config(const struct hl_config *cfg, struct hl_error **err)
 
 static int make_observer(struct hl_sandbox *sb, const struct hl_config *cfg)
 {
-	struct observe_config oc = {
+	struct tracer_config oc = {
 		.log = cfg->log,
 		.log_arg = cfg->log_arg,
 		.log_level = cfg->log_level,
@@ -96,7 +96,7 @@ static int make_observer(struct hl_sandbox *sb, const struct hl_config *cfg)
 		oc.format = cfg->trace_format == HL_TRACE_JSON ? TRACE_JSON : TRACE_TEXT;
 	if (!oc.log_level && !oc.format && !oc.stats)
 		return 0;
-	return observe_create(&oc, &sb->observer);
+	return tracer_create(&oc, &sb->observer);
 }
 
 /* The kernel's lock is held. */
@@ -598,7 +598,7 @@ static void destroy(struct hl_sandbox *sb)
 			filesystem_put(sb->hostfd);
 		sandbox_destroy(sb->kernel);
 	}
-	observe_destroy(sb->observer);
+	tracer_destroy(sb->observer);
 	if (sb->event_fd >= 0)
 		close(sb->event_fd);
 	free(sb);
@@ -633,7 +633,7 @@ static void leave_behind(struct hl_sandbox *sb)
 	pthread_t thread;
 
 	if (sb->observer)
-		observe_mute(sb->observer);
+		tracer_mute(sb->observer);
 	physmem_hurry(sb->kernel->physmem);
 	(void)host_thread_start(&thread, 0, THREAD_DETACHED, destroy_later, sb);
 }
@@ -697,5 +697,5 @@ void hl_sandbox_each_call(struct hl_sandbox *sb,
 	struct each_call e = { fn, arg };
 
 	if (sb->observer)
-		observe_each_call(sb->observer, report_call, &e);
+		tracer_each_call(sb->observer, report_call, &e);
 }

@@ -50,7 +50,7 @@ int exec_open(struct caller *c, const struct path *start, const char *name, unsi
 	else if (inode->ops->permission)
 		err = inode->ops->permission(inode, c, X_OK);
 	if (!err)
-		err = file_deny_write(f, c->fs->vfs->writers);
+		err = file_deny_write_access(f, c->fs->vfs->writers);
 	if (err)
 		file_put(f);
 	else

@@ -269,7 +269,7 @@ static bool may_wait(const struct host_sock *i, const struct socket_msg *m)
  * alone. */
 static bool at_end(const struct host_sock *i, const struct host_wait *w)
 {
-	return !is_stream(i) && w->seen & POLLRDHUP;
+	return !is_stream(i) && w->revents & POLLRDHUP;
 }
 
 static ssize_t receive_all(struct host_sock *i, struct socket_msg *m, struct host_wait *w)

@@ -57,7 +57,7 @@ void host_wait_progress(struct host_wait *w)
 {
 	host_close(w->epfd);
 	w->epfd = -1;
-	w->seen = 0;
+	w->revents = 0;
 }
 
 /* From now on changes alone end the wait, and what is so now is one: the caller looks again before
@@ -79,7 +79,7 @@ static int sleep_for_change(struct host_wait *w)
 	int r = sleeper_epoll(w->sleeper, w->epfd, &ev, 1, w->deadline);
 
 	if (r > 0)
-		w->seen |= (short)ev.events;
+		w->revents |= (short)ev.events;
 	return r;
 }
 
@@ -89,7 +89,7 @@ static int sleep_until_ready(struct host_wait *w)
 	int r = sleeper_poll(w->sleeper, &p, 1, w->deadline);
 
 	if (r > 0)
-		w->seen = p.revents;
+		w->revents = p.revents;
 	return r;
 }
 
@@ -99,9 +99,9 @@ int host_wait(struct host_wait *w)
 
 	do
 		r = w->epfd >= 0 ? sleep_for_change(w)
-		    : w->seen    ? wait_for_changes(w)
+		    : w->revents ? wait_for_changes(w)
 				 : sleep_until_ready(w);
-	while (!r && !w->seen);
+	while (!r && !w->revents);
 	return r >= 0 ? 0 : r == -ETIMEDOUT ? -EAGAIN : r;
 }
 

@@ -82,8 +82,8 @@ struct host_wait {
 	struct sleeper *sleeper;
 	uint64_t deadline;
 	short events;
-	short seen; /* what the host reported in this wait; 0: nothing yet */
-	int epfd;   /* -1: none yet */
+	short revents; /* what the host reported in this wait; 0: nothing yet */
+	int epfd;      /* -1: none yet */
 };
 /* `timeo`: the socket's (ns, 0: none). */
 void host_wait_begin(struct host_wait *w, struct host_sock *i, struct caller *c, short events,

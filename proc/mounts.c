@@ -86,7 +86,8 @@ int proc_show_mounts(struct pseudo_node *n, struct caller *c, struct text *out)
 
 /* A change of the mounts would be POLLPRI and POLLERR (proc_pid_mounts(5)); a guest's never
  * change. */
-unsigned proc_poll_mounts(struct pseudo_node *n, _Atomic uint64_t *seen, struct poll_table *pt)
+unsigned proc_poll_mounts(struct pseudo_node *n, _Atomic uint64_t *poll_event,
+			  struct poll_table *pt)
 {
 	return POLLIN | POLLRDNORM;
 }

@@ -57,18 +57,18 @@ static const struct vma vsyscall_vma = {
 };
 
 /* A walk through the vmas by one who sees the files from a root of its own. */
-struct seen_from {
+struct vma_view {
 	char root[PATH_MAX];
 	int (*fn)(const struct vma *v, void *arg);
 	void *arg;
 };
 
-static int see(const struct vma *v, void *arg)
+static int show_from_root(const struct vma *v, void *arg)
 {
-	struct seen_from *s = arg;
+	struct vma_view *s = arg;
 	const char *name = v->name ? path_below(v->name, s->root) : NULL;
 	/* Without its links: those of its file change under the file's lock. */
-	struct vma seen = {
+	struct vma shown = {
 		.start = v->start,
 		.end = v->end,
 		.prot = v->prot,
@@ -79,14 +79,14 @@ static int see(const struct vma *v, void *arg)
 		.name = name ? (char *)(uintptr_t)name : v->name,
 	};
 
-	return s->fn(&seen, s->arg);
+	return s->fn(&shown, s->arg);
 }
 
 /* mm_for_each_vma, the names of files as the caller sees them. */
-static int each_seen_vma(struct mm *mm, struct caller *c, int (*fn)(const struct vma *, void *),
-			 void *arg)
+static int each_visible_vma(struct mm *mm, struct caller *c, int (*fn)(const struct vma *, void *),
+			    void *arg)
 {
-	struct seen_from s = { .fn = fn, .arg = arg };
+	struct vma_view s = { .fn = fn, .arg = arg };
 	int n = fs_struct_root_name(c->fs, s.root, sizeof s.root);
 
 	if (n < 0)
@@ -94,7 +94,7 @@ static int each_seen_vma(struct mm *mm, struct caller *c, int (*fn)(const struct
 	if (!strcmp(s.root, "/"))
 		mm_for_each_vma(mm, fn, arg);
 	else
-		mm_for_each_vma(mm, see, &s);
+		mm_for_each_vma(mm, show_from_root, &s);
 	return 0;
 }
 
@@ -105,7 +105,7 @@ int proc_each_vma(struct pseudo_node *n, struct caller *c, int (*fn)(const struc
 	struct mm *mm = err ? NULL : proc_mm(n);
 	if (!mm)
 		return err == -ENOENT ? 0 : err;
-	err = each_seen_vma(mm, c, fn, arg);
+	err = each_visible_vma(mm, c, fn, arg);
 	if (gate && VSYSCALL_PAGE && !err)
 		fn(&vsyscall_vma, arg);
 	mm_put(mm);
@@ -233,7 +233,7 @@ int64_t proc_maps_ioctl(struct pseudo_node *n, struct caller *c, struct mm *call
 	struct mm *mm = err ? NULL : proc_mm(n);
 	if (!mm)
 		return err ?: -ESRCH;
-	err = each_seen_vma(mm, c, query_vma, &x);
+	err = each_visible_vma(mm, c, query_vma, &x);
 	mm_put(mm);
 	if (err)
 		return err;

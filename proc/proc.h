@@ -80,7 +80,8 @@ int proc_show_uptime(struct pseudo_node *n, struct caller *c, struct text *out);
 int proc_show_vmstat(struct pseudo_node *n, struct caller *c, struct text *out);
 int proc_show_mounts(struct pseudo_node *n, struct caller *c, struct text *out);
 int proc_show_mountinfo(struct pseudo_node *n, struct caller *c, struct text *out);
-unsigned proc_poll_mounts(struct pseudo_node *n, _Atomic uint64_t *seen, struct poll_table *pt);
+unsigned proc_poll_mounts(struct pseudo_node *n, _Atomic uint64_t *poll_event,
+			  struct poll_table *pt);
 int proc_show_mountstats(struct pseudo_node *n, struct caller *c, struct text *out);
 int proc_show_io(struct pseudo_node *n, struct caller *c, struct text *out);
 /* proc/pid_timers.c */

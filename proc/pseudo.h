@@ -35,9 +35,10 @@ struct pseudo_entry {
 	ssize_t (*read_at)(struct pseudo_node *n, struct caller *c, struct uio *u, int64_t pos);
 	int64_t (*ioctl)(struct pseudo_node *n, struct caller *c, struct mm *mm, unsigned cmd,
 			 uint64_t arg);
-	/* S_IFREG: ready events; *seen belongs to the open file, for what has changed since the
-	 * last call. NULL: a file that cannot be waited for */
-	unsigned (*poll)(struct pseudo_node *n, _Atomic uint64_t *seen, struct poll_table *pt);
+	/* S_IFREG: ready events; *poll_event belongs to the open file, and tells what has changed
+	 * since the last call. NULL: a file that cannot be waited for */
+	unsigned (*poll)(struct pseudo_node *n, _Atomic uint64_t *poll_event,
+			 struct poll_table *pt);
 	int (*open)(struct pseudo_node *n, struct caller *c, int flags,
 		    /* S_IFREG of its own kind */
 		    struct file **out);

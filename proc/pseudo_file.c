@@ -25,7 +25,7 @@ struct pseudo_file {
 	struct pseudo_node *node; /* a reference */
 	struct text content;      /* guarded by file.pos_lock */
 	bool made;
-	_Atomic uint64_t seen; /* pseudo_entry.poll's */
+	_Atomic uint64_t poll_event; /* pseudo_entry.poll's */
 };
 
 static struct pseudo_file *pseudo_file_of(struct file *f)
@@ -122,7 +122,7 @@ static unsigned pseudo_poll(struct file *f, struct poll_table *pt)
 {
 	struct pseudo_file *pf = pseudo_file_of(f);
 
-	return pf->node->entry->poll(pf->node, &pf->seen, pt);
+	return pf->node->entry->poll(pf->node, &pf->poll_event, pt);
 }
 
 static void pseudo_release(struct file *f)
@@ -222,7 +222,7 @@ int pseudo_file_open(struct pseudo_node *n, int flags, struct file **out)
 	inode_get(&n->inode);
 	pf->node = n;
 	if (polled)
-		n->entry->poll(n, &pf->seen, NULL); /* what has changed until now is seen */
+		n->entry->poll(n, &pf->poll_event, NULL); /* what has changed until now is seen */
 	*out = &pf->file;
 	return 0;
 }

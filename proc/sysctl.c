@@ -77,13 +77,14 @@ static int store_name(struct pseudo_node *n, struct caller *c, char *text)
 	return 0;
 }
 
-static unsigned poll_name(struct pseudo_node *n, _Atomic uint64_t *seen, struct poll_table *pt)
+static unsigned poll_name(struct pseudo_node *n, _Atomic uint64_t *poll_event,
+			  struct poll_table *pt)
 {
 	struct uts_changes *changes = &n->sb->uts_changes;
 
 	poll_wait(pt, &changes->queue);
 	uint64_t now = changes->count[name_of(n)];
-	bool changed = atomic_exchange(seen, now) != now;
+	bool changed = atomic_exchange(poll_event, now) != now;
 	return POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM | (changed ? POLLERR | POLLPRI : 0);
 }
 

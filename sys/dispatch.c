@@ -77,7 +77,7 @@ static int64_t call(struct task *t, const struct syscall_entry *e)
 
 /* A call made again after a freeze (kernel/resume.h) is the same call: it is counted and shown
  * once. */
-static int64_t call_observed(struct task *t, struct observer *o, const struct syscall_entry *e)
+static int64_t call_traced(struct task *t, struct observer *o, const struct syscall_entry *e)
 {
 	if (!t->unwound)
 		o->ops->enter(o, t);
@@ -93,5 +93,5 @@ int64_t sys_dispatch(struct task *t)
 	struct observer *o = t->sb->observer;
 
 	t->syscalls += !t->unwound;
-	return o ? call_observed(t, o, e) : call(t, e);
+	return o ? call_traced(t, o, e) : call(t, e);
 }

@@ -44,12 +44,12 @@ static ssize_t splice_from_pipe(struct splice *s)
 
 	while (r > 0 && total < s->len) {
 		struct pipe_buf b;
-		r = pipe_end_borrow(&s->from, &s->c, s->nonblock || total || s->c.done, &b);
+		r = pipe_end_acquire(&s->from, &s->c, s->nonblock || total || s->c.done, &b);
 		if (r <= 0)
 			break;
 		r = splice_write_buf(s, &b, s->len - total);
 		bool partial = b.len > 0;
-		pipe_end_unborrow(&s->from, &b);
+		pipe_end_release(&s->from, &b);
 		if (r > 0)
 			total += r;
 		if (partial)
@@ -84,11 +84,11 @@ static ssize_t splice_to_pipe(struct splice *s)
 
 	while (total < s->len && ((!total && !s->c.done) || would_read(s->in))) {
 		struct pipe_buf b;
-		r = pipe_end_promise(&s->to, &s->c, s->nonblock || total || s->c.done, &b);
+		r = pipe_end_reserve(&s->to, &s->c, s->nonblock || total || s->c.done, &b);
 		if (r < 0)
 			break;
 		r = splice_read_buf(s, &b, s->len - total);
-		pipe_end_fulfil(&s->to, &s->c, &b);
+		pipe_end_commit(&s->to, &s->c, &b);
 		if (r > 0)
 			total += r;
 		if (r < (ssize_t)PAGE_SIZE)
@@ -102,20 +102,20 @@ static ssize_t splice_slot(struct splice *s, size_t len, bool nonblock)
 {
 	struct pipe_buf b, o;
 
-	int r = pipe_end_promise(&s->to, &s->c, nonblock, &o);
+	int r = pipe_end_reserve(&s->to, &s->c, nonblock, &o);
 	if (r < 0)
 		return r;
-	r = pipe_end_borrow(&s->from, &s->c, nonblock, &b);
+	r = pipe_end_acquire(&s->from, &s->c, nonblock, &b);
 	if (r > 0) {
 		o.len = b.len < len ? b.len : len;
 		o.packet = b.packet;
 		memcpy(o.page, b.page + b.off, o.len);
 		b.off += o.len;
 		b.len -= o.len;
-		pipe_end_unborrow(&s->from, &b);
+		pipe_end_release(&s->from, &b);
 		r = o.len;
 	}
-	pipe_end_fulfil(&s->to, &s->c, &o);
+	pipe_end_commit(&s->to, &s->c, &o);
 	return r;
 }
 
@@ -254,19 +254,19 @@ SYSCALL_DEFINE(splice)
 static ssize_t tee_slot(struct splice *s)
 {
 	struct pipe_buf b, o;
-	int r = pipe_end_borrow(&s->from, &s->c, s->nonblock, &b);
+	int r = pipe_end_acquire(&s->from, &s->c, s->nonblock, &b);
 
 	if (r <= 0)
 		return r;
-	r = pipe_end_promise(&s->to, &s->c, s->nonblock, &o);
+	r = pipe_end_reserve(&s->to, &s->c, s->nonblock, &o);
 	if (r == 0) {
 		o.len = b.len < s->len ? b.len : s->len;
 		o.packet = b.packet;
 		r = (int)o.len;
 		memcpy(o.page, b.page + b.off, o.len);
-		pipe_end_fulfil(&s->to, &s->c, &o);
+		pipe_end_commit(&s->to, &s->c, &o);
 	}
-	pipe_end_unborrow(&s->from, &b);
+	pipe_end_release(&s->from, &b);
 	return r;
 }
 
@@ -317,13 +317,13 @@ static ssize_t vmsplice_in(struct pipe_end *p, struct caller *c, struct uio *u, 
 
 	while (u->resid) {
 		struct pipe_buf b;
-		r = pipe_end_promise(p, c, nonblock || total || c->done, &b);
+		r = pipe_end_reserve(p, c, nonblock || total || c->done, &b);
 		if (r < 0)
 			break;
 		b.len = uio_take(u, b.page, uio_page_left(u)); /* a slot is a page of the guest's */
 		total += b.len;
 		r = b.len ? 0 : -EFAULT;
-		pipe_end_fulfil(p, c, &b);
+		pipe_end_commit(p, c, &b);
 		if (r < 0)
 			break;
 	}

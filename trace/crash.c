@@ -10,7 +10,7 @@
 #include "mm/access.h"
 #include "mm/maps.h"
 #include "mm/vma.h"
-#include "trace/observe.h"
+#include "trace/tracer.h"
 #include "sys/table.h"
 #include "trace/print.h"
 
@@ -41,30 +41,30 @@ static int find_place(const struct vma *v, void *arg)
 	return 1;
 }
 
-static void report_place(struct observe *o, struct task *t, const char *what, gva_t addr)
+static void report_place(struct tracer *o, struct task *t, const char *what, gva_t addr)
 {
 	struct place p = { .addr = addr };
 
 	mm_for_each_vma(t->mm, find_place, &p);
 	if (p.here.len)
-		observe_log(o, 1, "  %s %#lx in %s", what, addr.v, text_str(&p.here));
+		tracer_log(o, 1, "  %s %#lx in %s", what, addr.v, text_str(&p.here));
 	else
-		observe_log(o, 1,
-			    "  %s %#lx is not mapped; the mappings next to it end at %#lx and "
-			    "start at %#lx",
-			    what, addr.v, p.below.v, p.above.v);
+		tracer_log(o, 1,
+			   "  %s %#lx is not mapped; the mappings next to it end at %#lx and "
+			   "start at %#lx",
+			   what, addr.v, p.below.v, p.above.v);
 	text_free(&p.here);
 }
 
-static void report_registers(struct observe *o, const struct cpu_regs *r)
+static void report_registers(struct tracer *o, const struct cpu_regs *r)
 {
 	char line[128];
 
 	for (unsigned i = 0; regs_describe(r, i, line, sizeof line); i++)
-		observe_log(o, 1, "  %s", line);
+		tracer_log(o, 1, "  %s", line);
 }
 
-static void report_bytes(struct observe *o, struct task *t, const char *what, gva_t addr,
+static void report_bytes(struct tracer *o, struct task *t, const char *what, gva_t addr,
 			 size_t word, size_t n)
 {
 	struct text line = { 0 };
@@ -77,11 +77,11 @@ static void report_bytes(struct observe *o, struct task *t, const char *what, gv
 		text_printf(&line, " %0*lx", (int)word * 2, v);
 	}
 	if (line.len)
-		observe_log(o, 1, "  %s%s", what, text_str(&line));
+		tracer_log(o, 1, "  %s%s", what, text_str(&line));
 	text_free(&line);
 }
 
-static void report_call(struct observe *o, const struct call_seen *s)
+static void report_call(struct tracer *o, const struct call_record *s)
 {
 	const struct syscall_entry *e = sys_entry(s->nr);
 	struct text line = { 0 };
@@ -94,17 +94,17 @@ static void report_call(struct observe *o, const struct call_seen *s)
 		text_printf(&line, " = -1 %s", strerrorname_np((int)-s->result));
 	else if (s->done)
 		text_printf(&line, " = %#lx", (uint64_t)s->result);
-	observe_log(o, 1, "%s", text_str(&line));
+	tracer_log(o, 1, "%s", text_str(&line));
 	text_free(&line);
 }
 
-static void report_calls(struct observe *o, const struct observed *ob)
+static void report_calls(struct tracer *o, const struct task_trace *tt)
 {
-	unsigned n = ob->nr_calls < CALLS_REMEMBERED ? ob->nr_calls : CALLS_REMEMBERED;
+	unsigned n = tt->nr_calls < CALLS_REMEMBERED ? tt->nr_calls : CALLS_REMEMBERED;
 
-	observe_log(o, 1, "  last system calls of this thread, oldest first:");
-	for (unsigned i = ob->nr_calls - n; i != ob->nr_calls; i++)
-		report_call(o, &ob->last[i % CALLS_REMEMBERED]);
+	tracer_log(o, 1, "  last system calls of this thread, oldest first:");
+	for (unsigned i = tt->nr_calls - n; i != tt->nr_calls; i++)
+		report_call(o, &tt->last[i % CALLS_REMEMBERED]);
 }
 
 static bool has_address(int sig)
@@ -112,14 +112,14 @@ static bool has_address(int sig)
 	return sig == SIGSEGV || sig == SIGBUS;
 }
 
-void crash_report(struct observe *o, struct task *t, const siginfo_t *si)
+void crash_report(struct tracer *o, struct task *t, const siginfo_t *si)
 {
 	struct text info = { 0 };
 	struct cpu_regs r;
 
 	print_siginfo_value(&info, si);
-	observe_log(o, 1, "%s, process %d, thread %d, dies of %s %s", t->comm, t->process->pid->nr,
-		    t->tid, trace_signal_name(si->si_signo), text_str(&info));
+	tracer_log(o, 1, "%s, process %d, thread %d, dies of %s %s", t->comm, t->process->pid->nr,
+		   t->tid, trace_signal_name(si->si_signo), text_str(&info));
 	text_free(&info);
 	if (t->sb->platform->regs_get(t->context, &r))
 		return;
@@ -129,6 +129,6 @@ void crash_report(struct observe *o, struct task *t, const siginfo_t *si)
 	report_registers(o, &r);
 	report_bytes(o, t, "code ", GVA(regs_ip(&r)), 1, 16);
 	report_bytes(o, t, "stack", GVA(regs_sp(&r)), 8, 4);
-	if (t->observed)
-		report_calls(o, t->observed);
+	if (t->trace)
+		report_calls(o, t->trace);
 }

@@ -2,9 +2,9 @@
 /* The log of a sandbox: lines of text about what happens in it, for people. */
 #include <stdarg.h>
 
-#include "trace/observe.h"
+#include "trace/tracer.h"
 
-void observe_log(struct observe *o, int level, const char *fmt, ...)
+void tracer_log(struct tracer *o, int level, const char *fmt, ...)
 {
 	struct text line = { 0 };
 	va_list ap;

@@ -6,7 +6,7 @@
  *
  * As in strace, a line is begun when the call is made, and another thread that has something to say
  * meanwhile cuts it short: " <unfinished ...>"; the rest comes as "<... read resumed>". Who the
- * open line belongs to is observe.open.
+ * open line belongs to is tracer.open.
  */
 #include <errno.h>
 #include <poll.h>
@@ -20,7 +20,7 @@
 #include "kernel/restart.h"
 #include "kernel/sandbox.h"
 #include "sys/table.h"
-#include "trace/observe.h"
+#include "trace/tracer.h"
 #include "trace/print.h"
 #include "util/time.h"
 
@@ -59,53 +59,53 @@ static void print_json_string(struct text *out, const char *s, size_t len)
 }
 
 /* One argument as text, with the separator that is due before it; an argument may print nothing. */
-static void print_arg(struct observed *ob, struct print *p, int i, unsigned type)
+static void print_arg(struct task_trace *tt, struct print *p, int i, unsigned type)
 {
 	struct text *out = p->out;
 	size_t start = out->len;
 
-	if (ob->args_any)
+	if (tt->args_any)
 		text_puts(out, ", ");
 	size_t body = out->len;
 	types[type].print(p, i, types[type].names);
 	if (out->len == body)
 		text_cut(out, start);
 	else
-		ob->args_any = true;
+		tt->args_any = true;
 }
 
-static void print_json_arg(struct observed *ob, struct print *p, int i, unsigned type)
+static void print_json_arg(struct task_trace *tt, struct print *p, int i, unsigned type)
 {
 	struct text one = { 0 };
 
 	p->out = &one;
 	types[type].print(p, i, types[type].names);
 	if (one.len) {
-		text_puts(&ob->args, ob->args_any ? "," : "");
-		print_json_string(&ob->args, text_str(&one), one.len);
-		ob->args_any = true;
+		text_puts(&tt->args, tt->args_any ? "," : "");
+		print_json_string(&tt->args, text_str(&one), one.len);
+		tt->args_any = true;
 	}
 	text_free(&one);
 }
 
-/* Prints arguments from ob->args_done on; before the call up to the first that the call fills
+/* Prints arguments from tt->args_done on; before the call up to the first that the call fills
  * in. */
-static void print_args(struct observe *o, struct task *t, const struct syscall_entry *e, bool done,
+static void print_args(struct tracer *o, struct task *t, const struct syscall_entry *e, bool done,
 		       int64_t result)
 {
-	struct observed *ob = t->observed;
+	struct task_trace *tt = t->trace;
 	const uint8_t *args = e ? e->args : raw_args;
-	struct print p = { &ob->line, t, t->event.syscall.args, result, false, ob->socklen };
-	unsigned i = ob->args_done;
+	struct print p = { &tt->line, t, t->event.syscall.args, result, false, tt->socklen };
+	unsigned i = tt->args_done;
 
 	for (; i < 6 && args[i] != ARG_END && (done || types[args[i]].when == BEFORE); i++) {
 		p.done = types[args[i]].when == AFTER;
 		if (o->cfg.format == TRACE_JSON)
-			print_json_arg(ob, &p, (int)i, args[i]);
+			print_json_arg(tt, &p, (int)i, args[i]);
 		else
-			print_arg(ob, &p, (int)i, args[i]);
+			print_arg(tt, &p, (int)i, args[i]);
 	}
-	ob->args_done = i;
+	tt->args_done = i;
 }
 
 /* ---- results ---- */
@@ -257,13 +257,13 @@ static void print_prefix(struct text *out, struct task *t, bool many)
 		text_printf(out, "[pid %5d] ", t->tid);
 }
 
-static void put_locked(struct observe *o, const char *data, size_t len)
+static void put_locked(struct tracer *o, const char *data, size_t len)
 {
 	if (!o->muted)
 		o->cfg.trace(o->cfg.trace_arg, data, len);
 }
 
-static void cut_open_line_locked(struct observe *o)
+static void cut_open_line_locked(struct tracer *o)
 {
 	lock_assert_held(&o->lock);
 	if (!o->open)
@@ -272,13 +272,13 @@ static void cut_open_line_locked(struct observe *o)
 	o->open = NULL;
 }
 
-static void print_locked(struct observe *o, const struct text *line)
+static void print_locked(struct tracer *o, const struct text *line)
 {
 	lock_assert_held(&o->lock);
 	put_locked(o, text_str(line), line->len);
 }
 
-static void print_whole_line(struct observe *o, struct text *line)
+static void print_whole_line(struct tracer *o, struct text *line)
 {
 	text_putc(line, '\n');
 	mutex_lock(&o->lock);
@@ -296,21 +296,21 @@ static const char *name_of(struct task *t, const struct syscall_entry *e, char *
 	return buf;
 }
 
-static void print_opening(struct observe *o, struct task *t, const struct syscall_entry *e)
+static void print_opening(struct tracer *o, struct task *t, const struct syscall_entry *e)
 {
-	struct observed *ob = t->observed;
+	struct task_trace *tt = t->trace;
 	bool many = many_threads(t);
 	char buf[32];
 
-	text_cut(&ob->line, 0);
-	print_prefix(&ob->line, t, many);
-	text_printf(&ob->line, "%s(", name_of(t, e, buf, sizeof buf));
+	text_cut(&tt->line, 0);
+	print_prefix(&tt->line, t, many);
+	text_printf(&tt->line, "%s(", name_of(t, e, buf, sizeof buf));
 	print_args(o, t, e, false, 0);
 	mutex_lock(&o->lock);
 	cut_open_line_locked(o);
-	print_locked(o, &ob->line);
-	o->open = ob;
-	ob->column = ob->line.len;
+	print_locked(o, &tt->line);
+	o->open = tt;
+	tt->column = tt->line.len;
 	mutex_unlock(&o->lock);
 }
 
@@ -324,29 +324,29 @@ static void print_tail(struct print *p, const struct syscall_entry *e, uint64_t 
 	text_printf(p->out, " <%lu.%06lu>\n", ns / NSEC_PER_SEC, ns / NSEC_PER_USEC % USEC_PER_SEC);
 }
 
-static void print_closing(struct observe *o, struct task *t, const struct syscall_entry *e,
+static void print_closing(struct tracer *o, struct task *t, const struct syscall_entry *e,
 			  int64_t result, uint64_t ns)
 {
-	struct observed *ob = t->observed;
+	struct task_trace *tt = t->trace;
 	struct text tail = { 0 }, whole = { 0 };
 	struct print p = { &tail, t, t->event.syscall.args, result, true, 0 };
 	bool many = many_threads(t);
 	char buf[32];
 
-	text_cut(&ob->line, 0);
+	text_cut(&tt->line, 0);
 	print_args(o, t, e, true, result);
-	text_putc(&ob->line, ')');
+	text_putc(&tt->line, ')');
 	print_tail(&p, e, ns);
 
 	mutex_lock(&o->lock);
-	size_t column = o->open == ob ? ob->column : 0;
-	if (o->open != ob) {
+	size_t column = o->open == tt ? tt->column : 0;
+	if (o->open != tt) {
 		cut_open_line_locked(o);
 		print_prefix(&whole, t, many);
 		text_printf(&whole, "<... %s resumed>", name_of(t, e, buf, sizeof buf));
 	}
 	o->open = NULL;
-	text_put(&whole, text_str(&ob->line), ob->line.len);
+	text_put(&whole, text_str(&tt->line), tt->line.len);
 	column += whole.len;
 	text_printf(&whole, "%*s", column < RESULT_COLUMN ? (int)(RESULT_COLUMN - column) : 1, "");
 	text_put(&whole, text_str(&tail), tail.len);
@@ -358,7 +358,7 @@ static void print_closing(struct observe *o, struct task *t, const struct syscal
 
 /* ---- JSON ---- */
 
-static void print_json_head(struct observe *o, struct task *t, struct text *out)
+static void print_json_head(struct tracer *o, struct task *t, struct text *out)
 {
 	uint64_t ns = monotonic_ns() - o->start_ns;
 
@@ -366,7 +366,7 @@ static void print_json_head(struct observe *o, struct task *t, struct text *out)
 		    ns / NSEC_PER_USEC % USEC_PER_SEC, t->process->pid->nr, t->tid);
 }
 
-static void print_json_line(struct observe *o, struct text *out)
+static void print_json_line(struct tracer *o, struct text *out)
 {
 	text_puts(out, "}\n");
 	mutex_lock(&o->lock);
@@ -386,10 +386,10 @@ static const char *restart_name(int err)
 	}
 }
 
-static void print_json_call(struct observe *o, struct task *t, const struct syscall_entry *e,
+static void print_json_call(struct tracer *o, struct task *t, const struct syscall_entry *e,
 			    int64_t result, uint64_t ns)
 {
-	struct observed *ob = t->observed;
+	struct task_trace *tt = t->trace;
 	struct text out = { 0 };
 	char buf[32];
 
@@ -397,7 +397,7 @@ static void print_json_call(struct observe *o, struct task *t, const struct sysc
 	print_json_head(o, t, &out);
 	text_printf(&out, ",\"call\":\"%s\",\"number\":%u,\"args\":[%s]",
 		    name_of(t, e, buf, sizeof buf), (unsigned)t->event.syscall.nr,
-		    text_str(&ob->args));
+		    text_str(&tt->args));
 	if (t->exiting)
 		text_puts(&out, ",\"result\":null");
 	else if (result < 0 && result >= -4095)
@@ -408,11 +408,11 @@ static void print_json_call(struct observe *o, struct task *t, const struct sysc
 		text_printf(&out, ",\"result\":%ld", result);
 	text_printf(&out, ",\"seconds\":%lu.%06lu", ns / NSEC_PER_SEC,
 		    ns / NSEC_PER_USEC % USEC_PER_SEC);
-	text_cut(&ob->args, 0);
+	text_cut(&tt->args, 0);
 	print_json_line(o, &out);
 }
 
-static void print_json_text(struct observe *o, struct task *t, const char *key,
+static void print_json_text(struct tracer *o, struct task *t, const char *key,
 			    const struct text *value)
 {
 	struct text out = { 0 };
@@ -423,24 +423,24 @@ static void print_json_text(struct observe *o, struct task *t, const char *key,
 	print_json_line(o, &out);
 }
 
-/* ---- the calls of observe.c ---- */
+/* ---- the calls of tracer.c ---- */
 
 /* A length that the call will change: the trace shows both. */
 static void note_socklen(struct task *t, const struct syscall_entry *e)
 {
 	for (int i = 0; e && i < 6 && e->args[i] != ARG_END; i++) {
 		if (e->args[i] == ARG_OUT_SOCKLEN &&
-		    copy_from_guest(t->mm, &t->observed->socklen, GVA(t->event.syscall.args[i]),
+		    copy_from_guest(t->mm, &t->trace->socklen, GVA(t->event.syscall.args[i]),
 				    sizeof(uint32_t)))
-			t->observed->socklen = 0;
+			t->trace->socklen = 0;
 	}
 }
 
-void trace_enter(struct observe *o, struct task *t, const struct syscall_entry *e)
+void trace_enter(struct tracer *o, struct task *t, const struct syscall_entry *e)
 {
 	note_socklen(t, e);
-	t->observed->args_done = 0;
-	t->observed->args_any = false;
+	t->trace->args_done = 0;
+	t->trace->args_any = false;
 	if (o->cfg.format == TRACE_JSON)
 		print_args(o, t, e, false, 0);
 	else
@@ -457,7 +457,7 @@ static int64_t visible_result(struct task *t, int64_t result)
 	return (int64_t)regs_result(&regs);
 }
 
-void trace_exit(struct observe *o, struct task *t, const struct syscall_entry *e, int64_t result,
+void trace_exit(struct tracer *o, struct task *t, const struct syscall_entry *e, int64_t result,
 		uint64_t ns)
 {
 	result = visible_result(t, result);
@@ -467,7 +467,7 @@ void trace_exit(struct observe *o, struct task *t, const struct syscall_entry *e
 		print_closing(o, t, e, result, ns);
 }
 
-void trace_signal(struct observe *o, struct task *t, const siginfo_t *si)
+void trace_signal(struct tracer *o, struct task *t, const siginfo_t *si)
 {
 	struct text line = { 0 };
 
@@ -484,7 +484,7 @@ void trace_signal(struct observe *o, struct task *t, const siginfo_t *si)
 	print_whole_line(o, &line);
 }
 
-void trace_stopped(struct observe *o, struct task *t, int sig)
+void trace_stopped(struct tracer *o, struct task *t, int sig)
 {
 	struct text line = { 0 };
 
@@ -508,7 +508,7 @@ static void print_end(struct text *out, int st)
 		text_printf(out, "exited with %d", WEXITSTATUS(st));
 }
 
-void trace_ended(struct observe *o, struct task *t)
+void trace_ended(struct tracer *o, struct task *t)
 {
 	struct text line = { 0 };
 
@@ -548,7 +548,7 @@ static void print_program(struct text *out, struct task *t, const char *path, ch
 	text_printf(out, "], %#lx /* %u var%s */", t->mm->env_start.v, vars, vars == 1 ? "" : "s");
 }
 
-void trace_program(struct observe *o, struct task *t, const char *path, char *const *argv,
+void trace_program(struct tracer *o, struct task *t, const char *path, char *const *argv,
 		   char *const *envp)
 {
 	struct text args = { 0 }, line = { 0 };

@@ -106,11 +106,11 @@
 	X(FDTABLE, 100, LOCK_SHORT,                                                                \
 	  "descriptors", "kernel/fdtable.h")                                                       \
 	X(RSEQ, 102, LOCK_SHORT,                                                                   \
-	  "turns on a CPU of restartable sequences", "kernel/rseq_cpu.c")                          \
+	  "CPU numbers of restartable sequences", "kernel/rseq_cpu.c")                             \
 	X(SANDBOX, 110, LOCK_SHORT,                                                                \
 	  "the process tree, signals, job control, timers", "kernel/process.h")                    \
 	X(OBSERVER, 112, LOCK_SHORT,                                                               \
-	  "what is told of system calls", "trace/observe.h")                                       \
+	  "what is told of system calls", "trace/tracer.h")                                       \
 	X(FUTEX_PI, 114, LOCK_SHORT,                                                               \
 	  "which task owns which priority-inheriting futex", "kernel/futex_pi.c")                  \
 	X(THREAD_CLOCK, 116, LOCK_SHORT,                                                           \
@@ -127,8 +127,8 @@
 	  "names and attributes of a file system in memory", "fs/ramfs/internal.h")                \
 	X(HOSTFS_FIFOS, 127, LOCK_SHORT,                                                           \
 	  "the FIFOs of a host's directory that guests have open", "fs/hostfs/fifo.c")             \
-	X(HOSTFS_SEEN, 128, LOCK_SHORT,                                                            \
-	  "names that were looked up lately", "fs/hostfs/seen.c")                                  \
+	X(HOSTFS_STATCACHE, 128, LOCK_SHORT,                                                       \
+	  "the cache of attributes by path", "fs/hostfs/statcache.c")                              \
 	X(CPIOFS, 129, LOCK_SHORT,                                                                 \
 	  "the inodes of a cpio archive that are in use", "fs/cpiofs/internal.h")                  \
 	X(ANON_ATTR, 130, LOCK_SHORT,                                                              \

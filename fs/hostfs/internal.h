@@ -17,7 +17,7 @@ struct hostfs {
 	bool whole;           /* the root is the host's own root: ".." can not lead out */
 	_Atomic bool removes; /* a name was removed: an open file may have none left */
 	struct hostfs_pages *pages;
-	struct hostfs_seen *seen; /* NULL: the root is not the host's */
+	struct statcache *statcache; /* NULL: the root is not the host's */
 	struct mutex fifo_lock;
 	struct list fifos; /* guarded by fifo_lock */
 };
@@ -113,15 +113,15 @@ int hostfs_walk_open(struct inode *dir, struct caller *c, const char *names, siz
 int hostfs_parent(struct inode *dir, struct caller *c, struct dentry **out);
 int hostfs_path(struct inode *i, struct dentry *d, char *buf, size_t size);
 
-/* seen.c */
-#define SEEN_MASK (STATX_TYPE | STATX_INO | STATX_MNT_ID) /* what it must be told of a path */
-struct hostfs_seen *hostfs_seen_new(void);
-void hostfs_seen_free(struct hostfs_seen *s);
+/* statcache.c */
+#define STATCACHE_MASK (STATX_TYPE | STATX_INO | STATX_MNT_ID) /* what it must be told of a path */
+struct statcache *statcache_new(void);
+void statcache_free(struct statcache *s);
 /* `path`, from the root, leads to `st` without a symlink on the way. */
-void hostfs_seen_note(struct hostfs_seen *s, const char *path, size_t len, const struct statx *st);
-bool hostfs_seen_path(struct hostfs_seen *s, const char *path, size_t len);
+void statcache_add(struct statcache *s, const char *path, size_t len, const struct statx *st);
+bool statcache_has(struct statcache *s, const char *path, size_t len);
 /* Does it lead where it led then? */
-bool hostfs_seen_is(struct hostfs_seen *s, const char *path, size_t len, const struct statx *st);
+bool statcache_confirms(struct statcache *s, const char *path, size_t len, const struct statx *st);
 
 /* open.c */
 /* Makes a file of a descriptor just opened (taken over). -EACCES for devices. */

@@ -157,7 +157,7 @@ int hostfs_init(struct hostfs *h, const struct filesystem_ops *ops, const char *
 void hostfs_done(struct hostfs *h)
 {
 	hostfs_pages_free(h->pages);
-	hostfs_seen_free(h->seen);
+	statcache_free(h->statcache);
 	mutex_destroy(&h->fifo_lock);
 	free(h);
 }
@@ -231,7 +231,7 @@ int hostfs_create(int fd, const struct hostfs_options *opt, struct filesystem **
 	if (!err && no_memory)
 		err = errmsg_set(errmsg, ENOMEM, "no memory");
 	if (!err && h->whole)
-		h->seen = hostfs_seen_new(); /* without it: slower */
+		h->statcache = statcache_new(); /* without it: slower */
 	if (err)
 		filesystem_put(&h->fs);
 	else

@@ -249,30 +249,30 @@ static int getattr_name(struct lookup *l, unsigned mask, struct statx *st)
 	return l->flags & STEP_DIRECTORY && !S_ISDIR(st->stx_mode) ? -ENOTDIR : 0;
 }
 
-/* See seen.c. False: ask in the long way. */
-static bool getattr_seen(struct lookup *l, unsigned mask, struct statx *st)
+/* As statcache.c tells. False: it does not know the path, or the path leads elsewhere now. */
+static bool getattr_cached(struct lookup *l, unsigned mask, struct statx *st)
 {
-	struct hostfs_seen *seen = l->h->seen;
+	struct statcache *cache = l->h->statcache;
 
-	return l->dirfd == hostfs_fd(l->h->fs.root) && hostfs_seen_path(seen, l->names, l->len) &&
-	       hostfs_statx(l->dirfd, l->names, mask | SEEN_MASK, st) == 0 &&
-	       hostfs_seen_is(seen, l->names, l->len, st) &&
+	return l->dirfd == hostfs_fd(l->h->fs.root) && statcache_has(cache, l->names, l->len) &&
+	       hostfs_statx(l->dirfd, l->names, mask | STATCACHE_MASK, st) == 0 &&
+	       statcache_confirms(cache, l->names, l->len, st) &&
 	       !(l->flags & STEP_DIRECTORY && !S_ISDIR(st->stx_mode)) &&
 	       !(S_ISLNK(st->stx_mode) && !(l->flags & STEP_NOFOLLOW));
 }
 
 static int getattr_path(struct lookup *l, unsigned mask, struct statx *st)
 {
-	if (getattr_seen(l, mask, st))
+	if (getattr_cached(l, mask, st))
 		return 0;
 	int fd = beneath_open(l->dirfd, l->names, reference_flags(l->flags), 0);
 
 	if (fd < 0)
 		return fd;
-	int err = hostfs_statx(fd, "", mask | SEEN_MASK, st);
+	int err = hostfs_statx(fd, "", mask | STATCACHE_MASK, st);
 	host_close(fd);
 	if (!err && l->dirfd == hostfs_fd(l->h->fs.root))
-		hostfs_seen_note(l->h->seen, l->names, l->len, st);
+		statcache_add(l->h->statcache, l->names, l->len, st);
 	return err;
 }
 

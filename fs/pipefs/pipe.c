@@ -38,7 +38,7 @@ struct pipe {
 	/* guarded by lock */
 	struct pipe_buf *bufs; /* `slots` of them, a power of two */
 	unsigned slots, head, tail;
-	unsigned lent; /* slots out for splice */
+	unsigned held; /* slots that splice has acquired or reserved */
 	unsigned readers, writers;
 	/* opens so far: who waits in open(2) sees that somebody came */
 	unsigned readers_ever, writers_ever;
@@ -80,7 +80,7 @@ static bool pipe_empty(const struct pipe *p)
 
 static bool pipe_full(const struct pipe *p)
 {
-	return p->head - p->tail + p->lent >= p->slots;
+	return p->head - p->tail + p->held >= p->slots;
 }
 
 static struct pipe_buf *pipe_slot(struct pipe *p, unsigned i)
@@ -232,7 +232,7 @@ static int pipe_wait_data(struct pipe *p, struct waiter *w, bool nonblock)
 {
 	lock_assert_held(&p->lock);
 	while (pipe_empty(p)) {
-		if (!p->writers && !p->lent)
+		if (!p->writers && !p->held)
 			return 0;
 		if (nonblock)
 			return -EAGAIN;
@@ -649,7 +649,7 @@ static int pipe_resize(struct pipe *p, unsigned slots)
 	/* lock held */
 	unsigned used = p->head - p->tail;
 
-	if (used + p->lent > slots)
+	if (used + p->held > slots)
 		return -EBUSY;
 	struct pipe_buf *bufs = slots <= PIPE_MAX_SLOTS ? calloc(slots, sizeof *bufs) : NULL;
 	if (!bufs)
@@ -720,7 +720,7 @@ int64_t pipe_fcntl(struct file *f, struct caller *c, int cmd, uint64_t arg)
 
 /* Splice */
 
-int pipe_borrow(struct pipe *p, struct caller *c, bool nonblock, struct pipe_buf *out)
+int pipe_buf_acquire(struct pipe *p, struct caller *c, bool nonblock, struct pipe_buf *out)
 {
 	struct waiter w;
 
@@ -729,17 +729,17 @@ int pipe_borrow(struct pipe *p, struct caller *c, bool nonblock, struct pipe_buf
 	int r = pipe_wait_data(p, &w, nonblock);
 	if (r > 0) {
 		*out = *pipe_slot(p, p->tail++);
-		p->lent++;
+		p->held++;
 	}
 	pipe_wait_done(p, &w);
 	mutex_unlock(&p->lock);
 	return r;
 }
 
-void pipe_unborrow(struct pipe *p, struct pipe_buf *b)
+void pipe_buf_release(struct pipe *p, struct pipe_buf *b)
 {
 	mutex_lock(&p->lock);
-	p->lent--;
+	p->held--;
 	if (b->len)
 		*pipe_slot(p, --p->tail) = *b;
 	else
@@ -750,7 +750,7 @@ void pipe_unborrow(struct pipe *p, struct pipe_buf *b)
 	waitqueue_wake(&p->writable, POLL_WRITE, 1);
 }
 
-int pipe_promise(struct pipe *p, struct caller *c, bool nonblock, struct pipe_buf *out)
+int pipe_buf_reserve(struct pipe *p, struct caller *c, bool nonblock, struct pipe_buf *out)
 {
 	struct waiter w;
 
@@ -765,16 +765,16 @@ int pipe_promise(struct pipe *p, struct caller *c, bool nonblock, struct pipe_bu
 	if (!err && !out->page)
 		err = -ENOMEM;
 	if (!err)
-		p->lent++;
+		p->held++;
 	pipe_wait_done(p, &w);
 	mutex_unlock(&p->lock);
 	return err;
 }
 
-void pipe_fulfil(struct pipe *p, struct pipe_buf *b)
+void pipe_buf_commit(struct pipe *p, struct pipe_buf *b)
 {
 	mutex_lock(&p->lock);
-	p->lent--;
+	p->held--;
 	if (b->len)
 		pipe_push(p, b);
 	else

@@ -30,9 +30,9 @@ int fifo_open(struct fifo *ff, struct caller *c, int flags, struct file **out);
 int64_t pipe_fcntl(struct file *f, struct caller *c, int cmd, uint64_t arg);
 
 /*
- * For splice(2) and its family (sys/splice.c). A slot taken out of the pipe, or promised to data to
- * come, counts as full until it is given back, so that the file on the other side can be used
- * without the pipe's lock.
+ * For splice(2) and its family (sys/splice.c). A slot that is acquired by a reader, or reserved
+ * by a writer, counts as full until it is released or committed, so that the file on the other side
+ * can be used without the pipe's lock.
  */
 struct pipe_buf {
 	unsigned char *page;
@@ -42,13 +42,13 @@ struct pipe_buf {
 };
 struct pipe *file_pipe(struct file *f); /* NULL: not a pipe */
 /* Takes the oldest data out: 1, 0 at the end of the data, or -EAGAIN, -EINTR. */
-int pipe_borrow(struct pipe *p, struct caller *c, bool nonblock, struct pipe_buf *out);
-/* Gives back what is left of it (len may have become 0). */
-void pipe_unborrow(struct pipe *p, struct pipe_buf *b);
-/* Waits for a free slot and a page: 0, -EPIPE, -EAGAIN, -EINTR, -ENOMEM. */
-int pipe_promise(struct pipe *p, struct caller *c, bool nonblock, struct pipe_buf *out);
-/* Puts it in with the data it has now; nothing happens if that is none. */
-void pipe_fulfil(struct pipe *p, struct pipe_buf *b);
+int pipe_buf_acquire(struct pipe *p, struct caller *c, bool nonblock, struct pipe_buf *out);
+/* Puts back what is left of it (len may have become 0). */
+void pipe_buf_release(struct pipe *p, struct pipe_buf *b);
+/* Waits for a free slot and a page of memory: 0, -EPIPE, -EAGAIN, -EINTR, -ENOMEM. */
+int pipe_buf_reserve(struct pipe *p, struct caller *c, bool nonblock, struct pipe_buf *out);
+/* Puts the page in as the newest data, or frees the slot if it has got none. */
+void pipe_buf_commit(struct pipe *p, struct pipe_buf *b);
 /* tee(2): copies up to `len` bytes without taking them; 0 at the end of the data. */
 ssize_t pipe_tee(struct pipe *from, struct pipe *to, struct caller *c, bool nonblock, size_t len);
 

@@ -26,7 +26,7 @@ int ramfs_memfd(struct filesystem *fs, struct caller *c, const char *name, unsig
 int ramfs_get_seals(struct file *f);
 int ramfs_add_seals(struct file *f, unsigned seals);
 
-/* For who furnishes a file system before anyone uses it: as the system calls, by root's hand. */
+/* Fill a file system before anyone uses it: as the system calls do for root. */
 int ramfs_make(struct filesystem *fs, const char *path, mode_t mode, dev_t dev, const char *target);
 
 #endif

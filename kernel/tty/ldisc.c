@@ -46,7 +46,7 @@ int ldisc_init(struct ldisc *l)
 
 	if (!mem)
 		return -ENOMEM;
-	*l = (struct ldisc){ .t = initial_termios, .out = mem, .typed = mem + LDISC_OUTPUT };
+	*l = (struct ldisc){ .t = initial_termios, .out = mem, .pending = mem + LDISC_OUTPUT };
 	return 0;
 }
 
@@ -606,30 +606,31 @@ static bool type_one(struct ldisc *l, unsigned char c)
 void ldisc_resume(struct ldisc *l)
 {
 	commit_echo(l);
-	while (l->typed_tail != l->typed_head && type_one(l, l->typed[l->typed_tail % LDISC_TYPED]))
-		l->typed_tail++;
+	while (l->pending_tail != l->pending_head &&
+	       type_one(l, l->pending[l->pending_tail % LDISC_PENDING]))
+		l->pending_tail++;
 }
 
 bool ldisc_accepts(const struct ldisc *l)
 {
-	return l->typed_head - l->typed_tail < LDISC_TYPED;
+	return l->pending_head - l->pending_tail < LDISC_PENDING;
 }
 
-size_t ldisc_type(struct ldisc *l, const unsigned char *s, size_t n)
+size_t ldisc_receive(struct ldisc *l, const unsigned char *s, size_t n)
 {
 	size_t i = 0;
 
 	ldisc_resume(l);
-	while (i < n && l->typed_tail == l->typed_head && type_one(l, s[i]))
+	while (i < n && l->pending_tail == l->pending_head && type_one(l, s[i]))
 		i++;
 	while (i < n && ldisc_accepts(l))
-		l->typed[l->typed_head++ % LDISC_TYPED] = s[i++];
+		l->pending[l->pending_head++ % LDISC_PENDING] = s[i++];
 	return i;
 }
 
-void ldisc_flush_typed(struct ldisc *l)
+void ldisc_flush_pending(struct ldisc *l)
 {
-	l->typed_tail = l->typed_head;
+	l->pending_tail = l->pending_head;
 }
 
 /* Reading */

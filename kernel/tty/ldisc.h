@@ -15,9 +15,9 @@
 
 #define LDISC_BUF    4096U  /* Linux: N_TTY_BUF_SIZE */
 #define LDISC_OUTPUT 65536U /* what the master has not read yet */
-#define LDISC_TYPED                                                                                \
-	16384U /* what was typed and waits for room in buf; Linux: the slave's tty_buffers */
-#define LDISC_MEMORY (LDISC_OUTPUT + LDISC_TYPED)
+#define LDISC_PENDING                                                                              \
+	16384U /* typed, and waiting for room in buf; Linux: the slave's tty_buffers */
+#define LDISC_MEMORY (LDISC_OUTPUT + LDISC_PENDING)
 
 struct ldisc {
 	struct termios2 t;
@@ -28,8 +28,8 @@ struct ldisc {
 	unsigned head, canon_head, tail;
 	bool lnext; /* the next character is taken as it is */
 	/* Keys that nobody has looked at: they become input when there is room for it. */
-	unsigned char *typed; /* LDISC_TYPED bytes */
-	unsigned typed_head, typed_tail;
+	unsigned char *pending; /* LDISC_PENDING bytes */
+	unsigned pending_head, pending_tail;
 	/* Output */
 	unsigned char *out; /* LDISC_OUTPUT bytes */
 	unsigned out_head, out_tail;
@@ -48,13 +48,13 @@ int ldisc_init(struct ldisc *l);
 void ldisc_destroy(struct ldisc *l);
 void ldisc_set_termios(struct ldisc *l, const struct termios2 *t);
 
-/* Takes typed characters: how many. */
-size_t ldisc_type(struct ldisc *l, const unsigned char *s, size_t n);
+/* Takes characters typed at the terminal (Linux's receive_buf): how many. */
+size_t ldisc_receive(struct ldisc *l, const unsigned char *s, size_t n);
 /* Would it take at least one? */
 bool ldisc_accepts(const struct ldisc *l);
 /* Looks at keys that waited: after something was read, flushed, or set. */
 void ldisc_resume(struct ldisc *l);
-void ldisc_flush_typed(struct ldisc *l);
+void ldisc_flush_pending(struct ldisc *l);
 /* Is there something to read? For poll, MIN characters when there is no TIME. */
 bool ldisc_readable(const struct ldisc *l, bool poll);
 /* Takes what one read may have, at most `n`. *eof: a line of no characters at all was read: end of

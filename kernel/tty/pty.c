@@ -384,7 +384,7 @@ static int master_type(struct pty *p, struct waiter *w, const unsigned char *s, 
 {
 	while (n) {
 		mutex_lock(&p->lock);
-		size_t done = ldisc_type(&p->ld, s, n);
+		size_t done = ldisc_receive(&p->ld, s, n);
 		int err = 0;
 		if (!done)
 			err = nonblock
@@ -561,7 +561,7 @@ static int64_t set_size(struct pty *p, struct mm *mm, uint64_t arg)
 static void flush_slave(struct ldisc *l, bool input, bool output)
 {
 	if (input) {
-		ldisc_flush_typed(l);
+		ldisc_flush_pending(l);
 		ldisc_flush_input(l);
 	}
 	if (output)
@@ -574,7 +574,7 @@ static void flush_master(struct ldisc *l, bool input, bool output)
 	if (input)
 		ldisc_drop_output(l);
 	if (output)
-		ldisc_flush_typed(l);
+		ldisc_flush_pending(l);
 }
 
 /* What the other side wrote and this one has not read, and the reverse. */

@@ -270,7 +270,7 @@ static void vcpu_preempt(struct kvm_machine *m)
 	}
 }
 
-/* Waits for one turn's time. */
+/* Waits for the length of a time slice. */
 static void waiter_sleep(struct kvm_machine *m, struct waiter *w)
 {
 	lock_assert_held(&m->pool_lock);
@@ -292,7 +292,7 @@ static void vcpu_hand_over(struct kvm_machine *m, struct vcpu *v)
 	cond_signal(&w->cond);
 }
 
-/* A kick is noticed at the end of a turn: only machines with hundreds of busy threads ever get
+/* A kick is noticed at the end of a slice: only machines with hundreds of busy threads ever get
  * here. */
 static void vcpu_wait(struct kvm_context *c, struct kick *k)
 {

@@ -105,7 +105,7 @@ static int collect_locked(struct process_machine *m, struct stub *st, uint32_t *
 }
 
 /* The first thread's listener, and then the stub's word that all is done. */
-static int greet(struct process_space *s, uint32_t stack)
+static int await_ready(struct process_space *s, uint32_t stack)
 {
 	int listener = -1;
 
@@ -134,8 +134,8 @@ static int watch(struct process_space *s)
 	return err;
 }
 
-/* Until it greets, the child may read its steps from the template's page: nobody may write another
- * command there. */
+/* Until the child has said that it is ready, it may still read its steps from the template's page,
+ * so nobody may write another command there. */
 static int take_locked(struct process_space *s)
 {
 	struct process_machine *m = s->m;
@@ -143,7 +143,7 @@ static int take_locked(struct process_space *s)
 	int err = collect_locked(m, &s->stub, &stack);
 
 	if (!err)
-		err = greet(s, stack);
+		err = await_ready(s, stack);
 	if (err && stack != UINT32_MAX)
 		slots_give(&m->stacks, stack);
 	if (!err && m->spares_taken++)

@@ -200,7 +200,7 @@ static int template_clone(struct process_machine *m, struct template_start *ts)
 }
 
 /* Its first answer tells that it has emptied itself. */
-static int template_greet(struct process_machine *m)
+static int await_template(struct process_machine *m)
 {
 	char byte;
 	ssize_t n;
@@ -223,7 +223,7 @@ static int start_image(struct process_machine *m, int image)
 	m->template.socket = pair[0];
 	err = template_clone(m, &ts);
 	close(pair[1]);
-	return err ? err : template_greet(m);
+	return err ? err : await_template(m);
 }
 
 void template_end(struct process_machine *m)

@@ -97,7 +97,7 @@ static void type(struct world *w)
 		s[i] = random_key();
 	note(w, "type", s, n);
 	assert_int_equal(write(w->master, s, n), n);
-	assert_int_equal(ldisc_type(&w->ld, s, n), n);
+	assert_int_equal(ldisc_receive(&w->ld, s, n), n);
 	settle();
 }
 
@@ -228,9 +228,9 @@ static void endless_line(void **state)
 
 	assert_int_equal(ldisc_init(&ld), 0);
 	memset(s, 'a', sizeof s);
-	assert_int_equal(ldisc_type(&ld, s, sizeof s), sizeof s);
+	assert_int_equal(ldisc_receive(&ld, s, sizeof s), sizeof s);
 	assert_false(ldisc_readable(&ld, false));
-	assert_int_equal(ldisc_type(&ld, (const unsigned char *)"\n", 1), 1);
+	assert_int_equal(ldisc_receive(&ld, (const unsigned char *)"\n", 1), 1);
 	assert_true(ldisc_readable(&ld, false));
 	assert_int_equal(ldisc_read(&ld, b, sizeof b, &eof), LDISC_BUF);
 	assert_int_equal(b[LDISC_BUF - 1], '\n');

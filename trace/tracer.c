@@ -3,7 +3,7 @@
  * This file is the observer of a sandbox: it receives what the kernel tells, counts system calls,
  * writes the log, and hands the rest to the tracer and the crash report; see header.
  */
-#include "trace/observe.h"
+#include "trace/tracer.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -15,9 +15,9 @@
 #include "sys/table.h"
 #include "trace/print.h"
 
-static struct observe *observe_of(struct observer *o)
+static struct tracer *tracer_of(struct observer *o)
 {
-	return (struct observe *)(void *)o;
+	return (struct tracer *)(void *)o;
 }
 
 /* ---- system calls ---- */
@@ -27,7 +27,7 @@ static unsigned slot_of(uint64_t nr, const struct syscall_entry *e)
 	return e ? (uint32_t)nr : sys_table_size();
 }
 
-static void tell_missing(struct observe *o, struct task *t, const struct syscall_entry *e,
+static void tell_missing(struct tracer *o, struct task *t, const struct syscall_entry *e,
 			 int64_t result)
 {
 	uint64_t nr = t->event.syscall.nr;
@@ -35,10 +35,10 @@ static void tell_missing(struct observe *o, struct task *t, const struct syscall
 	if ((e && e->fn) || o->cfg.log_level < 1 ||
 	    atomic_exchange(&o->missing_told[slot_of(nr, e)], 1))
 		return;
-	observe_log(o, 1,
-		    "%s (process %d) made system call %d (%s), which hl does not have: it got %s",
-		    t->comm, t->process->pid->nr, (int)nr, e ? e->name : "unknown",
-		    strerrorname_np((int)-result));
+	tracer_log(o, 1,
+		   "%s (process %d) made system call %d (%s), which hl does not have: it got %s",
+		   t->comm, t->process->pid->nr, (int)nr, e ? e->name : "unknown",
+		   strerrorname_np((int)-result));
 }
 
 static void count(struct call_count *c, int64_t result, uint64_t ns)
@@ -52,9 +52,9 @@ static void count(struct call_count *c, int64_t result, uint64_t ns)
 		;
 }
 
-static struct call_seen *remember(struct observed *ob, const struct event *ev)
+static struct call_record *remember(struct task_trace *tt, const struct event *ev)
 {
-	struct call_seen *s = &ob->last[ob->nr_calls++ % CALLS_REMEMBERED];
+	struct call_record *s = &tt->last[tt->nr_calls++ % CALLS_REMEMBERED];
 
 	s->nr = ev->syscall.nr;
 	memcpy(s->args, ev->syscall.args, sizeof s->args);
@@ -64,28 +64,28 @@ static struct call_seen *remember(struct observed *ob, const struct event *ev)
 
 static void on_enter(struct observer *base, struct task *t)
 {
-	struct observe *o = observe_of(base);
+	struct tracer *o = tracer_of(base);
 
-	if (!t->observed)
-		t->observed = calloc(1, sizeof *t->observed);
-	if (!t->observed)
+	if (!t->trace)
+		t->trace = calloc(1, sizeof *t->trace);
+	if (!t->trace)
 		return;
-	remember(t->observed, &t->event);
+	remember(t->trace, &t->event);
 	if (o->cfg.format)
 		trace_enter(o, t, sys_entry(t->event.syscall.nr));
-	t->observed->entered_ns = monotonic_ns();
+	t->trace->entered_ns = monotonic_ns();
 }
 
 static void on_leave(struct observer *base, struct task *t, int64_t result)
 {
-	struct observe *o = observe_of(base);
+	struct tracer *o = tracer_of(base);
 	const struct syscall_entry *e = sys_entry(t->event.syscall.nr);
-	struct observed *ob = t->observed;
+	struct task_trace *tt = t->trace;
 
-	if (!ob)
+	if (!tt)
 		return;
-	uint64_t ns = monotonic_ns() - ob->entered_ns;
-	struct call_seen *s = &ob->last[(ob->nr_calls - 1) % CALLS_REMEMBERED];
+	uint64_t ns = monotonic_ns() - tt->entered_ns;
+	struct call_record *s = &tt->last[(tt->nr_calls - 1) % CALLS_REMEMBERED];
 	s->result = result;
 	s->done = true;
 	if (o->counts)
@@ -100,16 +100,16 @@ static void on_leave(struct observer *base, struct task *t, int64_t result)
 static void on_program(struct observer *base, struct task *t, const char *path, char *const *argv,
 		       char *const *envp)
 {
-	struct observe *o = observe_of(base);
+	struct tracer *o = tracer_of(base);
 
-	observe_log(o, 2, "process %d starts %s", t->process->pid->nr, path);
+	tracer_log(o, 2, "process %d starts %s", t->process->pid->nr, path);
 	if (o->cfg.format)
 		trace_program(o, t, path, argv, envp);
 }
 
 static void on_signal(struct observer *base, struct task *t, const siginfo_t *si)
 {
-	struct observe *o = observe_of(base);
+	struct tracer *o = tracer_of(base);
 	struct text info = { 0 };
 
 	if (o->cfg.format)
@@ -117,59 +117,58 @@ static void on_signal(struct observer *base, struct task *t, const siginfo_t *si
 	if (o->cfg.log_level < 2)
 		return;
 	print_siginfo_value(&info, si);
-	observe_log(o, 2, "thread %d (%s) takes %s", t->tid, t->comm, text_str(&info));
+	tracer_log(o, 2, "thread %d (%s) takes %s", t->tid, t->comm, text_str(&info));
 	text_free(&info);
 }
 
 static void on_stopped(struct observer *base, struct task *t, int sig)
 {
-	struct observe *o = observe_of(base);
+	struct tracer *o = tracer_of(base);
 
 	if (o->cfg.format)
 		trace_stopped(o, t, sig);
-	observe_log(o, 2, "process %d (%s) stopped by %s", t->process->pid->nr, t->comm,
-		    trace_signal_name(sig));
+	tracer_log(o, 2, "process %d (%s) stopped by %s", t->process->pid->nr, t->comm,
+		   trace_signal_name(sig));
 }
 
 static void on_out_of_resources(struct observer *base, int pid, const char *comm,
 				const char *reason)
 {
-	observe_log(observe_of(base), 1, "%s: killed process %d (%s)", reason, pid, comm);
+	tracer_log(tracer_of(base), 1, "%s: killed process %d (%s)", reason, pid, comm);
 }
 
 static void on_crashed(struct observer *base, struct task *t, const siginfo_t *si)
 {
-	struct observe *o = observe_of(base);
+	struct tracer *o = tracer_of(base);
 
 	if (o->cfg.log_level >= 1)
 		crash_report(o, t, si);
 }
 
-static void log_end(struct observe *o, struct task *t)
+static void log_end(struct tracer *o, struct task *t)
 {
 	int st = t->exit_code;
 
 	if (WIFSIGNALED(st))
-		observe_log(o, 2, "thread %d (%s) killed by %s", t->tid, t->comm,
-			    trace_signal_name(WTERMSIG(st)));
+		tracer_log(o, 2, "thread %d (%s) killed by %s", t->tid, t->comm,
+			   trace_signal_name(WTERMSIG(st)));
 	else
-		observe_log(o, 2, "thread %d (%s) exited with %d", t->tid, t->comm,
-			    WEXITSTATUS(st));
+		tracer_log(o, 2, "thread %d (%s) exited with %d", t->tid, t->comm, WEXITSTATUS(st));
 }
 
 static void on_ended(struct observer *base, struct task *t)
 {
-	struct observe *o = observe_of(base);
+	struct tracer *o = tracer_of(base);
 
 	if (o->cfg.format)
 		trace_ended(o, t);
 	log_end(o, t);
-	if (!t->observed)
+	if (!t->trace)
 		return;
-	text_free(&t->observed->line);
-	text_free(&t->observed->args);
-	free(t->observed);
-	t->observed = NULL;
+	text_free(&t->trace->line);
+	text_free(&t->trace->args);
+	free(t->trace);
+	t->trace = NULL;
 }
 
 static const struct observer_ops ops = {
@@ -183,9 +182,9 @@ static const struct observer_ops ops = {
 	.ended = on_ended,
 };
 
-int observe_create(const struct observe_config *cfg, struct observer **out)
+int tracer_create(const struct tracer_config *cfg, struct observer **out)
 {
-	struct observe *o = calloc(1, sizeof *o);
+	struct tracer *o = calloc(1, sizeof *o);
 
 	if (!o)
 		return -ENOMEM;
@@ -197,21 +196,21 @@ int observe_create(const struct observe_config *cfg, struct observer **out)
 	if (cfg->stats)
 		o->counts = calloc(sys_table_size() + 1, sizeof *o->counts);
 	if (!o->missing_told || (cfg->stats && !o->counts)) {
-		observe_destroy(&o->base);
+		tracer_destroy(&o->base);
 		return -ENOMEM;
 	}
 	*out = &o->base;
 	return 0;
 }
 
-void observe_mute(struct observer *base)
+void tracer_mute(struct observer *base)
 {
-	observe_of(base)->muted = true;
+	tracer_of(base)->muted = true;
 }
 
-void observe_destroy(struct observer *base)
+void tracer_destroy(struct observer *base)
 {
-	struct observe *o = observe_of(base);
+	struct tracer *o = tracer_of(base);
 
 	if (!base)
 		return;
@@ -221,10 +220,10 @@ void observe_destroy(struct observer *base)
 	free(o);
 }
 
-void observe_each_call(struct observer *base, void (*fn)(void *arg, const struct call_report *r),
-		       void *arg)
+void tracer_each_call(struct observer *base, void (*fn)(void *arg, const struct call_report *r),
+		      void *arg)
 {
-	struct observe *o = observe_of(base);
+	struct tracer *o = tracer_of(base);
 
 	for (unsigned nr = 0; o && o->counts && nr <= sys_table_size(); nr++) {
 		const struct syscall_entry *e = sys_entry(nr);
