@@ -194,29 +194,12 @@ static void base_ready(struct ktimer_thread *kth, struct clock_base *b)
 
 /* ---- the thread ---- */
 
-static nfds_t poll_set(struct ktimer_thread *kth, struct pollfd *fds)
-{
-	nfds_t n = 0;
-
-	fds[n++] = (struct pollfd){ .fd = kth->wake, .events = POLLIN };
-	for (int i = 0; i < NR_BASES; i++)
-		fds[n++] = (struct pollfd){ .fd = kth->bases[i].fd, .events = POLLIN };
-	return n;
-}
-
-static void drain(int fd)
-{
-	uint64_t count;
-
-	while (read(fd, &count, sizeof count) < 0 && errno == EINTR)
-		;
-}
-
 static void *timer_main(void *arg)
 {
 	struct ktimer_thread *kth = arg;
-	struct pollfd fds[1 + NR_BASES];
+	struct pollfd fds[1 + NR_BASES] = { { .fd = kth->wake, .events = POLLIN } };
 	sigset_t none;
+	uint64_t count;
 
 	sigfillset(&none);
 	sigdelset(&none, HL_KICK_SIGNAL);
@@ -224,15 +207,16 @@ static void *timer_main(void *arg)
 	kth->host_tid = gettid();
 	cond_broadcast(&kth->started);
 	while (!kth->stop) {
-		nfds_t n = poll_set(kth, fds);
+		for (int i = 0; i < NR_BASES; i++)
+			fds[1 + i] = (struct pollfd){ .fd = kth->bases[i].fd, .events = POLLIN };
 		sandbox_unlock(kth->sb);
 		/* A CPU timer's signal is let in here only, so none is missed. */
-		int ready = ppoll(fds, n, NULL, &none);
+		int ready = ppoll(fds, 1 + NR_BASES, NULL, &none);
 		sandbox_lock(kth->sb);
 		if (ready < 0)
 			cputimer_check(kth->sb);
 		if (ready > 0 && fds[0].revents)
-			drain(kth->wake);
+			(void)!read(kth->wake, &count, sizeof count); /* never blocks */
 		for (int i = 0; i < NR_BASES; i++) {
 			if (ready > 0 && fds[1 + i].fd >= 0 && fds[1 + i].revents)
 				base_ready(kth, &kth->bases[i]);

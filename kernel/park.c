@@ -25,23 +25,20 @@ void park_release(struct task *t, enum park_reason reason)
 	sleeper_wake(&t->sleeper);
 }
 
-/* Without the lock, which is let go: the stop may be over when this is back. */
-static void tell_stopped(struct task *t, int sig)
-{
-	sandbox_unlock(t->sb);
-	t->sb->observer->ops->stopped(t->sb->observer, t, sig);
-	sandbox_lock(t->sb);
-}
-
 /* A group stop is over when the last task of the process has come to rest. */
 static void count_as_stopped(struct task *t, bool stopped)
 {
 	struct process *p = t->process;
+	struct observer *o = t->sb->observer;
 
 	if (stopped == t->stopped)
 		return;
-	if (stopped && t->sb->observer && p->nr_stopped + 1 == p->nr_tasks)
-		tell_stopped(t, p->stop_sig);
+	if (stopped && o && p->nr_stopped + 1 == p->nr_tasks) {
+		int sig = p->stop_sig;
+		sandbox_unlock(t->sb); /* meanwhile the stop may end */
+		o->ops->stopped(o, t, sig);
+		sandbox_lock(t->sb);
+	}
 	t->stopped = stopped;
 	p->nr_stopped += stopped ? 1 : -1;
 	if (stopped)

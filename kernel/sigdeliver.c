@@ -65,13 +65,6 @@ static void request_stop(struct task *t, int sig)
 
 /* ---- which signal ---- */
 
-static int take(struct task *t, siginfo_t *si)
-{
-	int sig = sigpending_take_synchronous(&t->pending, ~t->blocked, si);
-
-	return sig ? sig : signal_dequeue(t, ~t->blocked, si);
-}
-
 enum verdict { NOTHING, HANDLER, PARKS, DIES };
 
 static enum verdict next_signal_locked(struct task *t, bool may_park, struct ksignal *out)
@@ -82,7 +75,9 @@ static enum verdict next_signal_locked(struct task *t, bool may_park, struct ksi
 			return DIES;
 		if (t->park && may_park)
 			return PARKS;
-		out->sig = take(t, &out->info);
+		out->sig = sigpending_take_synchronous(&t->pending, ~t->blocked, &out->info);
+		if (!out->sig)
+			out->sig = signal_dequeue(t, ~t->blocked, &out->info);
 		if (!out->sig)
 			return NOTHING;
 		struct ksigaction *a = &t->sighand->action[out->sig - 1];

@@ -346,38 +346,23 @@ static void on_dead(struct task *t)
 	process_exit_group(t, SIGKILL);
 }
 
-static void on_exception(struct task *t)
-{
-	t->exceptions++;
-	event_exception(t, &t->event.exception);
-}
-
-static void on_interrupted(struct task *t)
-{
-	t->interrupts++;
-	kick_take(&t->sleeper.kick);
-}
-
 static void handle_event(struct task *t)
 {
 	t->in_event = true;
 	switch (t->event.kind) {
 	case EVENT_SYSCALL: on_syscall(t); break;
 	case EVENT_FAULT: on_fault(t); break;
-	case EVENT_EXCEPTION: on_exception(t); break;
-	case EVENT_INTERRUPTED: on_interrupted(t); break;
+	case EVENT_EXCEPTION:
+		t->exceptions++;
+		event_exception(t, &t->event.exception);
+		break;
+	case EVENT_INTERRUPTED:
+		t->interrupts++;
+		kick_take(&t->sleeper.kick);
+		break;
 	case EVENT_LOST_PAGE: on_lost_page(t); break;
 	case EVENT_DEAD: on_dead(t); break;
 	}
-	t->in_event = false;
-}
-
-static void call_again(struct task *t)
-{
-	t->sleeper.again = true;
-	sleeper_wake(&t->sleeper); /* an interrupt's kick has been taken by the rest */
-	t->in_event = true;
-	on_syscall(t);
 	t->in_event = false;
 }
 
@@ -395,8 +380,12 @@ static void task_work(struct task *t)
 		bool die = t->group_exiting;
 		int code = t->process->exit_code;
 		sandbox_unlock(sb);
-		if (t->unwound) {
-			call_again(t);
+		if (t->unwound) { /* the call is made again */
+			t->sleeper.again = true;
+			sleeper_wake(&t->sleeper); /* the rest has taken an interrupt's kick */
+			t->in_event = true;
+			on_syscall(t);
+			t->in_event = false;
 		} else if (die) {
 			observer_killed(t, code);
 			task_exit_self(t, code);

@@ -91,24 +91,17 @@ static ssize_t send_copied(struct host_sock *i, struct socket_msg *m, struct msg
 	return r;
 }
 
-static ssize_t send_some(struct host_sock *i, struct socket_msg *m)
-{
-	struct msghdr h = { .msg_control = m->control, .msg_controllen = m->control_len };
-
-	if (m->name_len) {
-		h.msg_name = &m->name;
-		h.msg_namelen = m->name_len;
-	}
-	return is_stream(i) ? send_pinned(i, m, &h) : send_copied(i, m, &h);
-}
-
 /* Sends all there is, waiting as the flags say: bytes, or the error of a call that sent nothing. */
 static ssize_t send_all(struct host_sock *i, struct socket_msg *m, struct host_wait *w)
 {
 	ssize_t total = 0, r;
 
 	for (;;) {
-		r = send_some(i, m);
+		struct msghdr h = { .msg_name = m->name_len ? &m->name : NULL,
+				    .msg_namelen = m->name_len,
+				    .msg_control = m->control,
+				    .msg_controllen = m->control_len };
+		r = is_stream(i) ? send_pinned(i, m, &h) : send_copied(i, m, &h);
 		if (r > 0) {
 			total += r;
 			host_wait_progress(w);
@@ -253,27 +246,14 @@ static ssize_t receive_some(struct host_sock *i, struct socket_msg *m)
 	return r;
 }
 
-static bool wants_more(const struct host_sock *i, const struct socket_msg *m, ssize_t r)
-{
-	return r > 0 && is_stream(i) && m->flags & MSG_WAITALL &&
-	       !(m->flags & (MSG_PEEK | MSG_ERRQUEUE)) && m->uio->resid;
-}
-
-/* Neither errors nor urgent data are waited for (recv(2), tcp(7)). */
-static bool may_wait(const struct host_sock *i, const struct socket_msg *m)
-{
-	return !(m->flags & (MSG_DONTWAIT | MSG_ERRQUEUE)) && !(m->flags & MSG_OOB && is_stream(i));
-}
-
-/* A datagram socket that was shut down has nothing more to wait for; the host says so to poll
- * alone. */
-static bool at_end(const struct host_sock *i, const struct host_wait *w)
-{
-	return !is_stream(i) && w->revents & POLLRDHUP;
-}
-
+/* Receives what comes: once, or with MSG_WAITALL all that was asked for. Neither errors nor urgent
+ * data are waited for (recv(2), tcp(7)). */
 static ssize_t receive_all(struct host_sock *i, struct socket_msg *m, struct host_wait *w)
 {
+	bool stream = is_stream(i);
+	bool all = stream && m->flags & MSG_WAITALL && !(m->flags & (MSG_PEEK | MSG_ERRQUEUE));
+	bool may_wait =
+	    !(m->flags & (MSG_DONTWAIT | MSG_ERRQUEUE)) && !(stream && m->flags & MSG_OOB);
 	ssize_t total = 0, r;
 
 	for (;;) {
@@ -282,11 +262,13 @@ static ssize_t receive_all(struct host_sock *i, struct socket_msg *m, struct hos
 			total += r;
 			host_wait_progress(w);
 		}
-		if (wants_more(i, m, r))
+		if (r > 0 && all && m->uio->resid)
 			continue;
-		if (r != -EAGAIN || !may_wait(i, m))
+		if (r != -EAGAIN || !may_wait)
 			break;
-		if (at_end(i, w)) {
+		/* A datagram socket that was shut down has nothing more to wait for; the host says
+		 * so to poll alone. */
+		if (!stream && w->revents & POLLRDHUP) {
 			r = 0;
 			break;
 		}

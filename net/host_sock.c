@@ -73,35 +73,23 @@ static int wait_for_changes(struct host_wait *w)
 	return r ? r : (int)host_ret(epoll_wait(w->epfd, &ev, 1, 0));
 }
 
-static int sleep_for_change(struct host_wait *w)
-{
-	struct epoll_event ev = { 0 };
-	int r = sleeper_epoll(w->sleeper, w->epfd, &ev, 1, w->deadline);
-
-	if (r > 0)
-		w->revents |= (short)ev.events;
-	return r;
-}
-
-static int sleep_until_ready(struct host_wait *w)
-{
-	struct pollfd p = { .fd = w->i->fd, .events = w->events };
-	int r = sleeper_poll(w->sleeper, &p, 1, w->deadline);
-
-	if (r > 0)
-		w->revents = p.revents;
-	return r;
-}
-
 int host_wait(struct host_wait *w)
 {
+	struct pollfd p = { .fd = w->i->fd, .events = w->events };
+	struct epoll_event ev = { 0 };
 	int r;
 
-	do
-		r = w->epfd >= 0 ? sleep_for_change(w)
-		    : w->revents ? wait_for_changes(w)
-				 : sleep_until_ready(w);
-	while (!r && !w->revents);
+	do {
+		if (w->epfd >= 0) {
+			r = sleeper_epoll(w->sleeper, w->epfd, &ev, 1, w->deadline);
+			w->revents |= r > 0 ? (short)ev.events : 0;
+		} else if (w->revents) {
+			r = wait_for_changes(w);
+		} else {
+			r = sleeper_poll(w->sleeper, &p, 1, w->deadline);
+			w->revents = r > 0 ? p.revents : 0;
+		}
+	} while (!r && !w->revents);
 	return r >= 0 ? 0 : r == -ETIMEDOUT ? -EAGAIN : r;
 }
 

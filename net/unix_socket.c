@@ -308,21 +308,6 @@ static int unix_listen(struct socket *s, struct caller *c, unsigned backlog)
 	return err;
 }
 
-/* Waits until the listener's queue has room or things have changed: 0, -EAGAIN, -EINTR. Takes its
- * lock over and gives it up; the caller looks for the listener again (Linux:
- * unix_wait_for_peer). */
-static int wait_for_listener(struct unix_sock *other, struct caller *c, bool nonblock,
-			     uint64_t deadline)
-{
-	struct waiter w;
-
-	waiter_init(&w, c->sleeper);
-	int err = nonblock ? -EAGAIN : unix_sleep(other, &other->room, &w, 0, deadline);
-	mutex_unlock(&other->lock);
-	waitqueue_remove(&w);
-	return err;
-}
-
 /* Makes the pair. The embryo is not seen by anybody yet. */
 static void establish(struct unix_sock *u, struct unix_sock *listener, struct unix_sock *embryo,
 		      struct caller *c)
@@ -344,25 +329,32 @@ static void establish(struct unix_sock *u, struct unix_sock *listener, struct un
 	listener->accept_len++;
 }
 
-/* One try: 0, 1 when the queue is full (the listener stays locked), -errno. */
+/* One try: 0; -errno; 1: the listener's queue was full, and has room now, or things have changed
+ * (Linux: unix_wait_for_peer). */
 static int try_connect(struct unix_sock *u, struct unix_sock *listener, struct unix_sock *embryo,
-		       struct caller *c)
+		       struct caller *c, bool nonblock, uint64_t deadline)
 {
-	unix_lock_two(u, listener);
+	struct waiter w;
 	int err = 0;
-	if (u->state != UNIX_CLOSE)
+
+	unix_lock_two(u, listener);
+	if (u->state != UNIX_CLOSE) {
 		err = u->state == UNIX_LISTEN ? -EINVAL : -EISCONN;
-	else if (listener->state != UNIX_LISTEN || listener->shutdown & RCV_SHUTDOWN)
+	} else if (listener->state != UNIX_LISTEN || listener->shutdown & RCV_SHUTDOWN) {
 		err = -ECONNREFUSED;
-	else if (listener->accept_len > listener->backlog)
-		err = 1;
-	if (err > 0) {
+	} else if (listener->accept_len > listener->backlog) {
 		mutex_unlock(&u->lock);
-		return err;
-	}
-	if (!err)
+		waiter_init(&w, c->sleeper);
+		err = nonblock ? -EAGAIN : unix_sleep(listener, &listener->room, &w, 0, deadline);
+		mutex_unlock(&listener->lock);
+		waitqueue_remove(&w);
+		return err ? err : 1;
+	} else {
 		establish(u, listener, embryo, c);
+	}
 	unix_unlock_two(u, listener);
+	if (!err)
+		waitqueue_wake(&listener->wait, POLL_READ, 1);
 	return err;
 }
 
@@ -372,24 +364,19 @@ static int connect_stream(struct unix_sock *u, struct caller *c, const struct so
 	uint64_t deadline = socket_deadline(c, u->sk.sndtimeo);
 	struct unix_sock *listener, *embryo;
 
-	int err = unix_new(u->sk.net, c, u->sk.type, 0, &embryo);
-	if (err)
-		return err;
+	int r = unix_new(u->sk.net, c, u->sk.type, 0, &embryo);
+	if (r)
+		return r;
 	do {
-		err = unix_find(u->domain, c, a, len, u->sk.type, &listener);
-		if (err)
+		r = unix_find(u->domain, c, a, len, u->sk.type, &listener);
+		if (r)
 			break;
-		int r = try_connect(u, listener, embryo, c);
-		if (r == 0)
-			waitqueue_wake(&listener->wait, POLL_READ, 1);
-		err = r > 0 ? wait_for_listener(listener, c, nonblock, deadline) : r;
+		r = try_connect(u, listener, embryo, c, nonblock, deadline);
 		unix_put(listener);
-		if (r <= 0)
-			break;
-	} while (!err);
-	if (err)
+	} while (r > 0); /* looks for the listener again: it may be another one */
+	if (r)
 		file_put(&embryo->sk.file);
-	return err;
+	return r;
 }
 
 /* What a socket that changes its peer has received is not from the new one (Linux:

@@ -163,18 +163,13 @@ void tty_signal(struct tty *tty, int sig)
 
 /* Job control */
 
-static bool signal_ignored(struct task *t, int sig)
-{
-	return t->blocked & SIGBIT(sig) || action_is_ignore(&t->sighand->action[sig - 1]);
-}
-
 static int check_change_locked(struct tty *tty, struct task *t, int sig)
 {
 	struct process *p = t->process;
 
 	if (p->tty != tty || !tty->pgrp || p->pgrp == tty->pgrp)
 		return 0;
-	if (signal_ignored(t, sig))
+	if (t->blocked & SIGBIT(sig) || action_is_ignore(&t->sighand->action[sig - 1]))
 		return sig == SIGTTIN ? -EIO : 0;
 	if (process_group_orphaned(p->pgrp))
 		return -EIO;

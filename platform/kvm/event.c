@@ -161,19 +161,16 @@ static bool event_stopped(struct kvm_context *c, struct kvm_space *s, struct eve
 	return true;
 }
 
-static bool in_user_mode(struct vcpu *v)
-{
-	struct kvm_sregs sregs;
-	return sregs_get(v, &sregs) == 0 && sregs.cs.dpl == 3;
-}
-
 /* Supervisor mode is where the shim is. Having done an OUT is proof, else user code may be just
  * about to fault there. */
 static enum stop stop_find(struct vcpu *v, bool out)
 {
 	uint64_t rip = v->run->s.regs.regs.rip;
+	struct kvm_sregs sregs;
 
-	if (rip - SHIM_BASE >= SHIM_CODE_END || (!out && in_user_mode(v)))
+	if (rip - SHIM_BASE >= SHIM_CODE_END)
+		return STOP_USER;
+	if (!out && sregs_get(v, &sregs) == 0 && sregs.cs.dpl == 3)
 		return STOP_USER;
 	return rip < RIP_STUBS ? STOP_SYSCALL : STOP_FRAME;
 }

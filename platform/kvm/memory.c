@@ -10,8 +10,8 @@
  * Guest memory is all MAP_SHARED, so MADV_DONTNEED does that and loses nothing.
  *
  * Shadow tables are also cached by the guest-physical address of the table they shadow. A freed
- * page table is therefore used again only after translations_drop_all, which makes KVM forget all
- * of them.
+ * page table is therefore used again only after drop_all_locked, which makes KVM forget all of
+ * them.
  */
 #include "platform/kvm/kvm.h"
 
@@ -37,7 +37,7 @@
 /* Larger ranges than this are not warmed: they may be meant to stay mostly untouched. */
 #define WARM_MAX (4UL << 20)
 
-/* Where translations_drop_all puts its dummy. */
+/* Where drop_all_locked puts its dummy. */
 #define DUMMY_GPA CONTROL_MEMORY_SIZE
 
 /* A freed table costs 4 KiB until all translations of the machine are dropped, which costs every
@@ -160,7 +160,8 @@ uint64_t table_alloc(struct kvm_machine *m)
 	return gpa;
 }
 
-/* KVM forgets every shadow when a slot goes, and waits until no vCPU uses them. */
+/* Drops all translations of all vCPUs, and all that KVM knows about page tables: it forgets every
+ * shadow when a slot goes, and waits until no vCPU uses them. */
 static int drop_all_locked(struct kvm_machine *m)
 {
 	lock_assert_held(&m->mem_lock);
@@ -170,17 +171,6 @@ static int drop_all_locked(struct kvm_machine *m)
 		err = slot_set(m, SLOT_DUMMY, DUMMY_GPA, m->control, 0);
 	if (!err)
 		table_list_move(m, &m->free, &m->stale);
-	return err;
-}
-
-/* Drops all translations of all vCPUs, and all KVM knows about page tables. */
-static int translations_drop_all(struct kvm_machine *m)
-{
-	int err;
-
-	mutex_lock(&m->mem_lock);
-	err = drop_all_locked(m);
-	mutex_unlock(&m->mem_lock);
 	return err;
 }
 
@@ -216,8 +206,12 @@ int translations_drop(struct kvm_machine *m, uint64_t gpa, uint64_t len, bool ag
 {
 	char *hva = (char *)physmem_base(m->pm) + (gpa - PHYSMEM_GPA);
 
-	if (madvise(hva, len, MADV_DONTNEED) < 0 && madvise(hva, len, MADV_DONTNEED_LOCKED) < 0)
-		return translations_drop_all(m);
+	if (madvise(hva, len, MADV_DONTNEED) < 0 && madvise(hva, len, MADV_DONTNEED_LOCKED) < 0) {
+		mutex_lock(&m->mem_lock);
+		int err = drop_all_locked(m);
+		mutex_unlock(&m->mem_lock);
+		return err;
+	}
 	if (again)
 		host_map(m, hva, len, MADV_POPULATE_READ);
 	return 0;

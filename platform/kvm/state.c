@@ -114,36 +114,32 @@ static bool sysret_fits(const struct cpu_regs *r)
 	return r->rcx == r->rip && r->r11 == r->rflags && !(r->rflags & (RFLAGS_TF | RFLAGS_RF));
 }
 
-static void load_iret(struct vcpu *v, const struct cpu_regs *r)
-{
-	struct kvm_regs *out = &v->run->s.regs.regs;
-
-	v->block->frame = (struct shim_frame){
-		.rip = r->rip, .cs = USER_CS, .rflags = r->rflags, .rsp = r->rsp, .ss = USER_SS
-	};
-	out->rip = SHIM_BASE + SHIM_STUBS + SHIM_STUB_IRET;
-	out->rsp = v->tss + offsetof(struct shim_block, frame.rip);
-	out->rflags = 2;
-}
-
 int state_load(struct kvm_context *c, uint64_t root)
 {
 	struct vcpu *v = c->vcpu;
 	struct kvm_regs *out = &v->run->s.regs.regs;
+	const struct cpu_regs *r = &c->regs;
 
 	if (v->root != root || c->segs_dirty || (v->stop != STOP_USER && vcpu_interpreted(v)))
 		return load_all(c, root);
-	memcpy(out, &c->regs, GPRS_SIZE);
+	memcpy(out, r, GPRS_SIZE);
 	v->run->kvm_dirty_regs = KVM_SYNC_X86_REGS;
 	if (v->stray) {
 		memset(&v->run->s.regs.events, 0, sizeof v->run->s.regs.events);
 		v->run->kvm_dirty_regs |= KVM_SYNC_X86_EVENTS;
 	}
-	if (v->stop == STOP_SYSCALL && sysret_fits(&c->regs)) {
+	if (v->stop == STOP_SYSCALL && sysret_fits(r)) {
 		out->rip = SHIM_BASE + SHIM_SYSRET;
 		out->rflags = 2;
-	} else if (v->stop != STOP_USER) {
-		load_iret(v, &c->regs);
+	} else if (v->stop != STOP_USER) { /* back by IRET, from a frame in the vCPU's block */
+		v->block->frame = (struct shim_frame){ .rip = r->rip,
+						       .cs = USER_CS,
+						       .rflags = r->rflags,
+						       .rsp = r->rsp,
+						       .ss = USER_SS };
+		out->rip = SHIM_BASE + SHIM_STUBS + SHIM_STUB_IRET;
+		out->rsp = v->tss + offsetof(struct shim_block, frame.rip);
+		out->rflags = 2;
 	}
 	return 0;
 }
@@ -193,19 +189,16 @@ int fp_fetch(struct kvm_context *c, void *buf)
 	return 0;
 }
 
-/* XRSTOR takes MXCSR from the buffer also when the SSE part is absent, that is, initial. KVM does
- * not: then present it as it is. */
-static void sse_present(struct xsave_head *x)
-{
-	if (x->parts & XSAVE_SSE)
-		return;
-	memset(x->xmm, 0, sizeof x->xmm);
-	x->parts |= XSAVE_SSE;
-}
-
+/* Where the SSE part is absent, which means initial, XRSTOR still takes MXCSR from the buffer. KVM
+ * does not, so it gets that part as it is. */
 int fp_load(struct kvm_context *c, void *buf)
 {
-	sse_present(buf);
+	struct xsave_head *x = buf;
+
+	if (!(x->parts & XSAVE_SSE)) {
+		memset(x->xmm, 0, sizeof x->xmm);
+		x->parts |= XSAVE_SSE;
+	}
 	c->vcpu->used = true;
 	return ioctl(c->vcpu->fd, KVM_SET_XSAVE, buf) < 0 ? -EIO : 0;
 }

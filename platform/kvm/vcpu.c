@@ -53,18 +53,6 @@ static int msr_set(int fd, uint32_t index, uint64_t value)
 	return msrs_set(fd, &(struct kvm_msr_entry){ .index = index, .data = value }, 1);
 }
 
-/* Guest time is host time: the vDSO computes with it. Kernels before 5.16 cannot set an offset,
- * only a value; close, but for the time the call takes. */
-static int tsc_set(int fd)
-{
-	uint64_t zero = 0;
-	struct kvm_device_attr attr = { .group = KVM_VCPU_TSC_CTRL,
-					.attr = KVM_VCPU_TSC_OFFSET,
-					.addr = (uintptr_t)&zero };
-
-	return ioctl(fd, KVM_SET_DEVICE_ATTR, &attr) == 0 ? 0 : msr_set(fd, MSR_TSC, __rdtsc());
-}
-
 /* A host that interprets runs both instructions natively. */
 void vcpu_note_cpu(struct vcpu *v)
 {
@@ -79,26 +67,30 @@ void vcpu_note_cpu(struct vcpu *v)
 	v->tsc_aux = aux;
 }
 
-static int syscall_setup(int fd)
+/* What no run changes: the CPU's features, the entry of system calls, and the time, which is the
+ * host's because the vDSO computes with it. Kernels before 5.16 cannot set the counter's offset but
+ * only its value, which is then behind by the time the call takes. */
+static int vcpu_setup(struct vcpu *v)
 {
-	static const struct kvm_msr_entry entries[MSRS_MAX] = {
+	static const struct kvm_msr_entry syscall_msrs[MSRS_MAX] = {
 		{ .index = MSR_STAR,
 		  .data = (uint64_t)(USER_CS - 16) << 48 | (uint64_t)SHIM_CS << 32 },
 		{ .index = MSR_LSTAR, .data = SHIM_BASE },
 		{ .index = MSR_SFMASK, .data = SFMASK_USUAL },
 	};
-
-	return msrs_set(fd, entries, MSRS_MAX);
-}
-
-static int vcpu_setup(struct vcpu *v)
-{
 	struct kvm_host *h = v->m->host;
 	struct kvm_xcrs xcrs = { .nr_xcrs = 1, .xcrs[0].value = h->xcr0 };
+	uint64_t offset = 0;
+	struct kvm_device_attr tsc_offset = { .group = KVM_VCPU_TSC_CTRL,
+					      .attr = KVM_VCPU_TSC_OFFSET,
+					      .addr = (uintptr_t)&offset };
 
-	if (ioctl(v->fd, KVM_SET_CPUID2, h->cpuid) < 0 || ioctl(v->fd, KVM_SET_XCRS, &xcrs) < 0)
+	if (ioctl(v->fd, KVM_SET_CPUID2, h->cpuid) < 0 || ioctl(v->fd, KVM_SET_XCRS, &xcrs) < 0 ||
+	    msrs_set(v->fd, syscall_msrs, MSRS_MAX) < 0)
 		return -EIO;
-	return syscall_setup(v->fd) < 0 ? -EIO : tsc_set(v->fd);
+	if (ioctl(v->fd, KVM_SET_DEVICE_ATTR, &tsc_offset) == 0)
+		return 0;
+	return msr_set(v->fd, MSR_TSC, __rdtsc());
 }
 
 static void vcpu_free(struct vcpu *v)
@@ -270,13 +262,6 @@ static void vcpu_preempt(struct kvm_machine *m)
 	}
 }
 
-/* Waits for the length of a time slice. */
-static void waiter_sleep(struct kvm_machine *m, struct waiter *w)
-{
-	lock_assert_held(&m->pool_lock);
-	cond_wait_until(&w->cond, &m->pool_lock, now_ns() + SLICE_NS);
-}
-
 /* `v` has no owner. */
 static void vcpu_hand_over(struct kvm_machine *m, struct vcpu *v)
 {
@@ -310,7 +295,7 @@ static void vcpu_wait(struct kvm_context *c, struct kick *k)
 		else
 			vcpu_preempt(m);
 		if (!c->vcpu)
-			waiter_sleep(m, &w);
+			cond_wait_until(&w.cond, &m->pool_lock, now_ns() + SLICE_NS);
 	}
 	if (!c->vcpu) {
 		list_del(&w.link);
@@ -319,36 +304,27 @@ static void vcpu_wait(struct kvm_context *c, struct kick *k)
 	cond_destroy(&w.cond);
 }
 
-static int fp_restore(struct kvm_context *c)
-{
-	char fresh[XSAVE_BUFFER];
-
-	if (c->fp)
-		return fp_load(c, c->fp);
-	if (!c->vcpu->used)
-		return 0;
-	fp_init(fresh);
-	return fp_load(c, fresh);
-}
-
-/* Lets KVM note the new thread, which may take longer than a slice: nothing runs yet. */
-static void thread_change(struct vcpu *v)
-{
-	v->run->immediate_exit = 1;
-	v->run->kvm_dirty_regs = 0;
-	ioctl(v->fd, KVM_RUN, 0);
-	v->run->immediate_exit = 0;
-}
-
-/* The context has a vCPU: fills it. */
+/* The context has a vCPU: loads what each run does not. */
 static int vcpu_begin(struct kvm_context *c, pid_t tid)
 {
 	struct vcpu *v = c->vcpu;
-	int err = fp_restore(c);
+	char fresh[XSAVE_BUFFER];
+	int err = 0;
 
+	if (c->fp) {
+		err = fp_load(c, c->fp);
+	} else if (v->used) {
+		fp_init(fresh);
+		err = fp_load(c, fresh);
+	}
 	c->segs_dirty = true;
-	if (v->tid && v->tid != tid && c->m->host->moves_slowly)
-		thread_change(v);
+	if (v->tid && v->tid != tid && c->m->host->moves_slowly) {
+		/* Lets KVM note the new thread before the slice begins: that may take longer. */
+		v->run->immediate_exit = 1;
+		v->run->kvm_dirty_regs = 0;
+		ioctl(v->fd, KVM_RUN, 0);
+		v->run->immediate_exit = 0;
+	}
 	mutex_lock(&c->m->pool_lock);
 	v->tid = tid;
 	v->since = now_ns();
