@@ -21,31 +21,13 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "bench.h"
+
 enum { KILLS = 5 };
 
 static const char *self;
 
 static const size_t large = 1536UL << 20;
-
-static void fail(const char *what)
-{
-	fprintf(stderr, "beside: %s: %s\n", what, strerror(errno));
-	exit(1);
-}
-
-#define CHECK(expr)                                                                                \
-	do {                                                                                       \
-		if (!(expr))                                                                       \
-			fail(#expr);                                                               \
-	} while (0)
-
-static uint64_t now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
-}
 
 static void *memory(int flags)
 {

@@ -36,6 +36,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "bench.h"
+
 enum {
 	ROUNDS = 7,
 	ROUND_NS = 30 * 1000 * 1000, // 7 rounds and their calibration stay near 0.3 s
@@ -44,26 +46,6 @@ enum {
 };
 
 static const char *self;
-
-static void fail(const char *what)
-{
-	fprintf(stderr, "micro: %s: %s\n", what, strerror(errno));
-	exit(1);
-}
-
-#define CHECK(expr)                                                                                \
-	do {                                                                                       \
-		if (!(expr))                                                                       \
-			fail(#expr);                                                               \
-	} while (0)
-
-static uint64_t now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
-}
 
 // ---- the benchmarks: each does n operations and returns the nanoseconds they took ----
 

@@ -2,7 +2,7 @@
 .PHONY: bench
 
 # Static, so that a guest's start is that of the program alone.
-$(BUILD)/bench/micro $(BUILD)/bench/beside: $(BUILD)/bench/%: bench/%.c
+$(BUILD)/bench/micro $(BUILD)/bench/beside: $(BUILD)/bench/%: bench/%.c bench/bench.h
 	@mkdir -p $(@D)
 	$(CC) -std=gnu17 -O2 -D_GNU_SOURCE $(WARNINGS) -static -pthread $< -o $@
 

@@ -239,18 +239,6 @@ static int unlink_at(struct caller *c, const struct place *p)
 	return dir->ops->unlink ? dir->ops->unlink(dir, c, p->last) : removal_error(p, c, false);
 }
 
-int vfs_unlink(struct caller *c, const struct path *start, const char *name)
-{
-	struct place p;
-	int err = place_find(c, start, name, &p);
-
-	if (err)
-		return err;
-	err = unlink_at(c, &p);
-	path_put(&p.dir);
-	return err;
-}
-
 static int rmdir_at(struct caller *c, const struct place *p)
 {
 	static const int special[] = {
@@ -267,16 +255,27 @@ static int rmdir_at(struct caller *c, const struct place *p)
 	return dir->ops->rmdir ? dir->ops->rmdir(dir, c, p->last) : removal_error(p, c, true);
 }
 
-int vfs_rmdir(struct caller *c, const struct path *start, const char *name)
+static int remove_name(struct caller *c, const struct path *start, const char *name,
+		       int (*remove)(struct caller *c, const struct place *p))
 {
 	struct place p;
 	int err = place_find(c, start, name, &p);
 
 	if (err)
 		return err;
-	err = rmdir_at(c, &p);
+	err = remove(c, &p);
 	path_put(&p.dir);
 	return err;
+}
+
+int vfs_unlink(struct caller *c, const struct path *start, const char *name)
+{
+	return remove_name(c, start, name, unlink_at);
+}
+
+int vfs_rmdir(struct caller *c, const struct path *start, const char *name)
+{
+	return remove_name(c, start, name, rmdir_at);
 }
 
 /* Slashes behind names that are to be renamed are for directories alone; "new/" becomes what "old"

@@ -238,6 +238,19 @@ int waiter_sleep(struct waiter *w, uint64_t deadline)
 	return err;
 }
 
+int waiter_sleep_unlocked(struct waiter *w, struct waitqueue *q, struct mutex *lock,
+			  uint64_t deadline)
+{
+	lock_assert_held(lock);
+	if (!w->queue)
+		waitqueue_add(q, w);
+	waiter_looks(w);
+	mutex_unlock(lock);
+	int err = waiter_sleep(w, deadline);
+	mutex_lock(lock);
+	return err;
+}
+
 void sleeper_pause(struct sleeper *s)
 {
 	kick_wait(&s->kick, CLOCK_MONOTONIC, UINT64_MAX);

@@ -121,6 +121,11 @@ static inline void waiter_looks(struct waiter *w)
 /* sleeper_wait(), but an exclusive waiter sleeps until its queue wakes it. What it waits for may be
  * there for another one, and a mere kick, as a freeze sends it, must not make it look first. */
 int waiter_sleep(struct waiter *w, uint64_t deadline);
+/* One sleep of a thread that has tested its condition under `lock`, which is given up meanwhile.
+ * The waiter is put on `q` at the first sleep and under the lock, so that a change between the test
+ * and the sleep wakes it. */
+int waiter_sleep_unlocked(struct waiter *w, struct waitqueue *q, struct mutex *lock,
+			  uint64_t deadline);
 /* Wakes every non-exclusive waiter whose events meet `events` (poll bits; 0: all), and up to `nr`
  * exclusive ones, whose number it returns. */
 int waitqueue_wake(struct waitqueue *q, unsigned events, int nr);

@@ -47,15 +47,9 @@ static void unix_unlock_two(struct unix_sock *a, struct unix_sock *b)
 int unix_sleep(struct unix_sock *u, struct waitqueue *q, struct waiter *w, unsigned events,
 	       uint64_t deadline)
 {
-	lock_assert_held(&u->lock);
-	if (!w->queue) {
+	if (!w->queue)
 		w->events = events;
-		waitqueue_add(q, w);
-	}
-	waiter_looks(w);
-	mutex_unlock(&u->lock);
-	int err = waiter_sleep(w, deadline);
-	mutex_lock(&u->lock);
+	int err = waiter_sleep_unlocked(w, q, &u->lock, deadline);
 	return err == -ETIMEDOUT ? -EAGAIN : err;
 }
 

@@ -194,21 +194,12 @@ static void pipe_put(struct pipe *p)
 		pipe_free(p);
 }
 
-/* Sleeping, with the lock held on entry and exit. A waiter is put on its queue at the first sleep,
- * under the lock that guards the condition: a change between the test and the sleep wakes it.
- * Readers and writers wait exclusively. */
+/* Readers and writers wait exclusively. */
 static int pipe_sleep(struct pipe *p, struct waitqueue *q, struct waiter *w)
 {
-	lock_assert_held(&p->lock);
-	if (!w->queue) {
+	if (!w->queue)
 		w->exclusive = true;
-		waitqueue_add(q, w);
-	}
-	waiter_looks(w);
-	mutex_unlock(&p->lock);
-	int err = waiter_sleep(w, DEADLINE_NONE);
-	mutex_lock(&p->lock);
-	return err;
+	return waiter_sleep_unlocked(w, q, &p->lock, DEADLINE_NONE);
 }
 
 /* Ends the waiting of an exclusive waiter: a wake-up it leaves unused goes to the next. */

@@ -97,15 +97,9 @@ static struct pty *file_pty(struct file *f)
 static int pty_sleep(struct pty *p, struct waitqueue *q, struct waiter *w, unsigned events,
 		     uint64_t deadline)
 {
-	lock_assert_held(&p->lock);
-	if (!w->queue) {
+	if (!w->queue)
 		w->events = events;
-		waitqueue_add(q, w);
-	}
-	mutex_unlock(&p->lock);
-	int err = sleeper_wait(w->sleeper, deadline);
-	mutex_lock(&p->lock);
-	return err;
+	return waiter_sleep_unlocked(w, q, &p->lock, deadline);
 }
 
 /* What typing brought about: keys' signals, something to read on either side. No lock held. */

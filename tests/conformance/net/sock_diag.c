@@ -16,6 +16,7 @@
 #include <sys/un.h>
 
 #include "case.h"
+#include "loopback.h"
 
 static char reply[65536] __attribute__((aligned(8)));
 
@@ -121,20 +122,6 @@ static struct nlmsghdr *dump_inet(int d, int s, int family, int protocol, unsign
 
 	ask(d, SOCK_DIAG_BY_FAMILY, NLM_F_DUMP, &r, sizeof r);
 	return find(d, inode_of(s), offsetof(struct inet_diag_msg, idiag_inode), true);
-}
-
-static int bound(int family, int type, struct sockaddr_storage *a, socklen_t *len)
-{
-	int s = (int)NEED(socket(family, type, 0));
-	struct sockaddr_in in = { .sin_family = AF_INET,
-				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	struct sockaddr_in6 in6 = { .sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT };
-
-	NEED(family == AF_INET ? bind(s, (struct sockaddr *)&in, sizeof in)
-			       : bind(s, (struct sockaddr *)&in6, sizeof in6));
-	*len = sizeof *a;
-	NEED(getsockname(s, (struct sockaddr *)a, len));
-	return s;
 }
 
 static void tcp(int family)

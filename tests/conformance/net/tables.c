@@ -13,6 +13,7 @@
 #include <sys/un.h>
 
 #include "case.h"
+#include "loopback.h"
 
 static unsigned long inode_of(int s)
 {
@@ -54,20 +55,6 @@ static void say_line(const char *what, const char *file, int s)
 	else
 		say("%s: %.*s %.*s %s %s owner %s, %d columns\n", what, (int)strcspn(f[1], ":"),
 		    f[1], (int)strcspn(f[2], ":"), f[2], f[3], f[4], f[7], n);
-}
-
-static int bound(int family, int type, struct sockaddr_storage *a, socklen_t *len)
-{
-	int s = (int)NEED(socket(family, type, 0));
-	struct sockaddr_in in = { .sin_family = AF_INET,
-				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	struct sockaddr_in6 in6 = { .sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT };
-
-	NEED(family == AF_INET ? bind(s, (struct sockaddr *)&in, sizeof in)
-			       : bind(s, (struct sockaddr *)&in6, sizeof in6));
-	*len = sizeof *a;
-	NEED(getsockname(s, (struct sockaddr *)a, len));
-	return s;
 }
 
 /* The other side may read what was sent, or see the end, before the acknowledgement is back. */
