@@ -82,8 +82,8 @@ static int find_linker(int fd, const Elf64_Ehdr *eh, char linker[PATH_MAX])
 	return 0;
 }
 
-/* Lets the dynamic linker write to `text` which libraries `program` needs. It runs in a sandbox: the
- * file may be hostile, and the linker it names, too. */
+/* Lets the dynamic linker write to `text` which libraries `program` needs. It runs in a sandbox:
+ * the file may be hostile, and the linker it names, too. */
 static int list_libraries(struct mkinitrd *m, const char *linker, const char *program, FILE *text)
 {
 	const char *const args[] = { linker, "--list", program };

@@ -9,11 +9,11 @@
  *
  * A guest thread is a host thread in a loop:  run(context, space) -> event -> handle -> run ...
  *
- * Thread safety: a context belongs to one host thread at a time (`interrupt` alone may come from
- * any). The mapping calls of one space are serialised by the caller, and may run while contexts run
- * in that space; when space_unmap, space_protect (less rights) or a replacing space_map returns, no
- * CPU can use the old mapping any more. Errors are
- * -errno. -EIO means the machine is broken and the sandbox must end.
+ * Thread safety: a context belongs to one host thread at a time, and only its kick may be used by
+ * others. The mapping calls of one space are serialised by the caller, and may run while contexts
+ * run in that space. When space_unmap, space_protect with fewer rights, or a space_map that
+ * replaces something returns, no CPU can use the old mapping any more. Errors are -errno; -EIO
+ * means that the machine is broken and the sandbox must end.
  */
 #ifndef HL_PLATFORM_PLATFORM_H
 #define HL_PLATFORM_PLATFORM_H
@@ -44,7 +44,7 @@ enum event_kind {
 	/* a memory access the space does not allow; the instruction has not executed */
 	EVENT_FAULT,
 	EVENT_EXCEPTION,   /* any other CPU exception of user code */
-	EVENT_INTERRUPTED, /* interrupt() */
+	EVENT_INTERRUPTED, /* a kick */
 	/* a mapped page has no memory behind it any more (host file truncated); address unknown */
 	EVENT_LOST_PAGE,
 	/* this space can not run on: its platform side was destroyed. The process has been
@@ -91,10 +91,8 @@ struct machine_props {
 	uint64_t window_max; /* the same for the window of host files */
 	/* anonymous memory up to this size is best mapped when it is created */
 	uint64_t eager_map_max;
-	uint64_t
-	    /* larger memory is best mapped in aligned units of this size when touched; power of
-	     * two */
-	    fault_map_unit;
+	/* larger memory is best mapped in aligned units of this size when touched; power of two */
+	uint64_t fault_map_unit;
 	/* guest addresses from here on are the platform's own; at most GUEST_TASK_SIZE */
 	uint64_t user_end;
 	/* pages worth copying around one copy-on-write fault; power of two */

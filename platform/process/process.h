@@ -10,10 +10,10 @@
  *   context   a guest thread: a filtered thread of the stub. Its system calls come as seccomp
  *             notifications
  *
- * What makes it fast: the next stub is forked ahead (spare.c); what is mapped in a space before
- * guest code runs there is one command (struct batch); a thread that is done with waits in its last
- * system call for the next context (thread.c); and all that a guest waits for is handed over on one
- * CPU, which only notifications do.
+ * What makes it fast: the next stub is forked ahead (spare.c). All that is mapped in a space before
+ * guest code runs there is one command (struct batch). A thread whose context has ended waits in
+ * its last system call for the next context (thread.c). A notification hands a system call over to
+ * the monitor and back on one CPU, which no other means does.
  *
  * A guest thread is always in one of these states:
  *
@@ -29,14 +29,14 @@
  *   CALLED becomes REPORTED by a signal that stays pending until the call is answered
  *   (WAIT_KILLABLE_RECV), so that the handler sees the thread behind its system call.
  *
- * What the guest can not do: make a host system call (the filter knows one that passes, sigreturn,
- * harmless with any arguments), forge a system call of another thread or a completion of the
- * helper's or the mapper's, or reach the stub's text and command page. What the mapper has done is
- * in registers that the host kernel latched, as a system call's are.
+ * What the guest cannot do: make a host system call (the filter lets one pass, sigreturn, which is
+ * harmless with any arguments); forge a system call of another thread; forge the answer of the
+ * helper or the mapper; reach the stub's text and command page. The mapper answers by registers
+ * that the host kernel latched, as it latches those of a system call.
  *
- * A stub that is killed need not be waited for where all its guest threads stand in notifications:
- * a thread with SIGKILL pending never comes back from there. So their memory may be given to others
- * at once.
+ * A stub that was killed need not be waited for if all its guest threads stand in notifications: a
+ * thread with SIGKILL pending never comes back from there, so the memory may be given to others at
+ * once.
  */
 #ifndef HL_PLATFORM_PROCESS_PROCESS_H
 #define HL_PLATFORM_PROCESS_PROCESS_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Stub threads run where and as the threads that serve them do: nobody else knows of what the guest
- * asked for. */
+/* Gives stub threads the CPUs and the priority of the monitor's threads that serve them, because
+ * only those have what the guest asked for. */
 #include <stdint.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -10,8 +10,8 @@
 #define CPU_MASK_SIZE 8192 /* bytes: 65,536 CPUs */
 #define ATTR_SIZE     48   /* SCHED_ATTR_SIZE_VER0; what it begins with */
 
-/* 0: the caller. What the host refuses stays as it is: the guest's view comes from the thread that
- * serves it. */
+/* `from` 0 is the caller. Where the host refuses, the stub thread stays as it is: what the guest
+ * reads is that of the thread that serves it. */
 static void copy_to(pid_t to, pid_t from)
 {
 	unsigned long mask[CPU_MASK_SIZE / sizeof(unsigned long)];

@@ -16,8 +16,8 @@
 
 #include "platform/process/process.h"
 
-/* The child takes the passed socket for its own, and then a command page of its own: there its
- * steps go on. */
+/* The child takes the passed socket for its own, and then maps a command page of its own, on which
+ * its next steps stand. */
 static int order_fork(struct process_machine *m, int socket)
 {
 	enum { CHILD = 2, OWN_PAGE = 6 };

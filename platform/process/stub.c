@@ -36,8 +36,8 @@ union fd_control {
 	char space[CMSG_SPACE(COMMAND_FILES * sizeof(int))];
 };
 
-/* What the last owner's orders were is nobody's business; what the stub receives orders with must
- * lie where its guest can not write. */
+/* Clears the orders of the page's last owner, and puts the struct msghdr by which the stub receives
+ * its orders where its guest cannot write. */
 void stub_page_set(struct stub *st, char *page)
 {
 	const struct msghdr m = { .msg_iov = (void *)STUB_IOV_ADDR,
@@ -79,9 +79,8 @@ int stub_order(struct stub *st, const struct step *steps, unsigned n, const int 
 	return sent < 0 ? -EIO : 0;
 }
 
-/* One message of the stub's: its length, 0 or less when it is gone. *passes: it had a descriptor,
- * which is in *fd, or
- * -1 when there was no room for it. */
+/* Receives one message of the stub's: its length, 0 or less when the stub is gone. *passes: it had
+ * a descriptor, which is in *fd, or -1 when there was no room for it. */
 static ssize_t receive(struct stub *st, void *buf, size_t size, bool *passes, int *fd)
 {
 	union fd_control control;

@@ -17,9 +17,9 @@
 #include "platform/process/process.h"
 #include "stub_symbols.h"
 
-/* For a thread that should report at once: one that runs and does not has a guest that is the
- * reason, and ends. One that is kept from running, by a busy host or because it is stopped or
- * frozen, may take longer. */
+/* How long to wait for a thread that should report at once. If it runs and does not report, its
+ * guest is the reason, and it is ended. If it is kept from running, by a busy host or because it is
+ * stopped or frozen, it may take longer. */
 #define PATIENCE_MS    1000
 #define PATIENCE_RUN   100000000UL /* ns of CPU time, from the end of the first PATIENCE_MS on */
 #define PATIENCE_TIMES 60          /* and then whatever the reason */
@@ -101,7 +101,8 @@ int stub_thread_take_report(struct process_context *c, const struct seccomp_noti
 	return 0;
 }
 
-/* Not what the system call gives: the host would take -ERESTARTSYS and its kin for its own. */
+/* The answer is not the result of the call: the host would take -ERESTARTSYS and its relatives for
+ * its own. */
 static int stop_called(struct process_context *c)
 {
 	struct seccomp_notif n;
@@ -146,8 +147,8 @@ int stub_thread_stop(struct process_context *c)
 
 /* ---- a new thread ---- */
 
-/* The stack_t lies at the stack's own end, whose guest may as well write it: it is free to lose its
- * reports. */
+/* The stack_t lies at the end of the stack itself. The guest can write it, and by that can only
+ * lose its own reports. */
 void stub_thread_steps(struct process_machine *m, uint32_t stack, struct step steps[THREAD_STEPS])
 {
 	uint64_t at = STUB_STACKS + ((uint64_t)stack << STACK_SHIFT);
@@ -184,7 +185,7 @@ static void place_give_up(struct process_context *c)
 	c->listener = -1;
 }
 
-/* A thread that was made, but whose listener got lost, ends with its stub. */
+/* If the thread was made but its listener got lost, it ends with its stub. */
 static int make_thread(struct process_context *c, struct process_space *s, bool mapped)
 {
 	lock_assert_held(&s->lock);
@@ -305,7 +306,7 @@ int stub_thread_keep(struct process_space *s, int listener, uint32_t stack)
 	return 0;
 }
 
-/* It comes with what its last owner left in its registers. */
+/* The thread still has in its registers what its last context left there. */
 static int start_parked(struct process_context *c, const struct cpu_time *used)
 {
 	if (!c->tid)
