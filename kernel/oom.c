@@ -105,7 +105,7 @@ static void rank(struct candidate *c, unsigned n, uint64_t limit)
 }
 
 /* All that share the memory go, or nothing is won. False: it ended meanwhile. */
-static bool kill_all_with(struct sandbox *sb, const struct candidate *c, const char *why)
+static bool kill_all_with(struct sandbox *sb, const struct candidate *c, const char *reason)
 {
 	struct process *p;
 
@@ -114,7 +114,7 @@ static bool kill_all_with(struct sandbox *sb, const struct candidate *c, const c
 	sandbox_unlock(sb);
 	if (!runs)
 		return false;
-	observer_out_of_resources(sb, c->process, why);
+	observer_out_of_resources(sb, c->process, reason);
 	sandbox_lock(sb);
 	runs = running_mm(c->process) == c->mm;
 	if (runs) {
@@ -137,17 +137,17 @@ static void on_exceeded(void *arg, uint64_t used, uint64_t limit)
 	struct sandbox *sb = arg;
 	struct candidate c[CANDIDATES] = { 0 };
 	int64_t excess = (int64_t)(used - limit);
-	char why[96];
+	char reason[96];
 
 	if (sb->mem.counts.dying && monotonic_ns() < sb->mem.counts.killed_ns + PATIENCE_NS)
 		return;
 	unsigned n = find_candidates(sb, c, limit);
 	if (n > 1)
 		rank(c, n, limit);
-	snprintf(why, sizeof why, "out of memory (%lu MiB are used, %lu may be)", used >> 20,
+	snprintf(reason, sizeof reason, "out of memory (%lu MiB are used, %lu may be)", used >> 20,
 		 limit >> 20);
 	for (unsigned i = 0; i < n && excess > 0; i++)
-		if (kill_all_with(sb, &c[i], why))
+		if (kill_all_with(sb, &c[i], reason))
 			excess -= n > 1 ? (int64_t)c[i].bytes : excess;
 	for (unsigned i = 0; i < n; i++) {
 		mm_put(c[i].mm);
