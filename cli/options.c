@@ -216,24 +216,16 @@ static const char mount_usage[] =
 /* Colons part the names. A host's name that has one can be given through hl.h, or by a symlink. */
 static int opt_mount(struct run *r, const char *arg)
 {
-	char *host = strdup(arg), *guest = host ? strchr(host, ':') : NULL, *rest = NULL;
-	bool read_only = false;
+	char *rest = strdup(arg), *host = rest, *guest = NULL;
 
-	if (!host)
+	if (!rest)
 		return report_no_memory(&r->out);
-	if (guest)
-		*guest++ = '\0';
-	if (guest && *guest == '/' && (rest = strchr(guest, ':')))
-		*rest++ = '\0';
-	else if (guest && *guest != '/') {
-		rest = guest;
-		guest = NULL;
-	}
-	if (rest)
-		read_only = strcmp(rest, "ro") == 0;
-	bool good = *host && (!rest || read_only);
+	strsep(&rest, ":");
+	if (rest && *rest == '/')
+		guest = strsep(&rest, ":");
+	bool good = *host && (!rest || strcmp(rest, "ro") == 0);
 	if (good)
-		hl_config_add_mount(r->cfg, host, guest, read_only);
+		hl_config_add_mount(r->cfg, host, guest, rest);
 	free(host);
 	return good ? 0 : usage_error(&r->out, mount_usage, arg);
 }

@@ -41,10 +41,10 @@ static void add_mount(struct hl_config *cfg, const struct mount_spec *m)
 
 	if (!why && mount_list_has(&cfg->mounts, target))
 		why = "there are two mounts at";
-	if (why)
+	if (why) {
 		remember_invalid(cfg, why, m->target);
-	if (why)
 		return;
+	}
 	struct mount_spec plain = *m;
 	plain.target = target;
 	cfg->no_memory |= !mount_list_add(&cfg->mounts, &plain);

@@ -18,7 +18,7 @@
 #include "fs/vfs.h"
 
 #define TABLE_MAX  (16U << 20) /* bytes of a table that are looked at */
-#define LINE_MAX_  65536
+#define TABLE_LINE 65536
 #define GROUPS_MAX 65536 /* NGROUPS_MAX */
 
 struct user {
@@ -95,7 +95,7 @@ static int table_open(struct caller *c, const char *path, struct table *t)
 {
 	size_t len;
 
-	*t = (struct table){ .line = malloc(LINE_MAX_) };
+	*t = (struct table){ .line = malloc(TABLE_LINE) };
 	int err = t->line ? read_table(c, path, t, &len) : -ENOMEM;
 	if (!err && len)
 		t->file = fmemopen(t->text, len, "r");
@@ -110,7 +110,7 @@ static int find_in_passwd(struct caller *c, const char *name, struct user *u, bo
 	int err = table_open(c, "/etc/passwd", &t);
 
 	*found = false;
-	while (!err && t.file && !*found && !fgetpwent_r(t.file, &pw, t.line, LINE_MAX_, &p))
+	while (!err && t.file && !*found && !fgetpwent_r(t.file, &pw, t.line, TABLE_LINE, &p))
 		*found = name ? !strcmp(p->pw_name, name) : p->pw_uid == u->uid;
 	if (*found) {
 		u->uid = pw.pw_uid;
@@ -130,7 +130,7 @@ static int find_group(struct caller *c, const char *name, gid_t *gid, bool *foun
 	int err = table_open(c, "/etc/group", &t);
 
 	*found = false;
-	while (!err && t.file && !*found && !fgetgrent_r(t.file, &gr, t.line, LINE_MAX_, &g))
+	while (!err && t.file && !*found && !fgetgrent_r(t.file, &gr, t.line, TABLE_LINE, &g))
 		*found = !strcmp(g->gr_name, name);
 	if (*found)
 		*gid = gr.gr_gid;
@@ -155,7 +155,7 @@ static int find_groups(struct caller *c, struct user *u)
 	int err = table_open(c, "/etc/group", &t);
 
 	while (!err && t.file && u->nr_groups < GROUPS_MAX &&
-	       !fgetgrent_r(t.file, &gr, t.line, LINE_MAX_, &g)) {
+	       !fgetgrent_r(t.file, &gr, t.line, TABLE_LINE, &g)) {
 		if (!is_member(g, u->name))
 			continue;
 		gid_t *more = reallocarray(u->groups, (size_t)u->nr_groups + 1, sizeof *more);
