@@ -3,13 +3,17 @@
  * gives up locks, write access to the inode and the object behind the file. */
 #include "fs/file.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdlib.h>
 
 #include "cred/cred.h"
 #include "fs/locks.h"
+#include "fs/mount.h"
 #include "fs/notify.h"
 #include "fs/writers.h"
+#include "mm/mapped_place.h"
 
 void file_init(struct file *f, const struct file_ops *ops, unsigned flags)
 {
@@ -60,6 +64,8 @@ void file_put(struct file *f)
 		f->fasync_gone(f);
 	drop_locks(f);
 	file_put_write_access(f);
+	if (f->writes_mount)
+		mount_end_write(f->path.mnt);
 	struct path path = f->path;
 	cred_put(f->cred);
 	/* watch_lock is not: a nesting check may pass by until release */
@@ -67,6 +73,52 @@ void file_put(struct file *f)
 	f->ops->release(f);
 	if (path.dentry)
 		path_put(&path);
+}
+
+int file_begin_write(struct file *f)
+{
+	int err = mount_begin_write(f->path.mnt);
+
+	f->writes_mount = !err;
+	return err;
+}
+
+struct mapped_path {
+	struct mapped_place place;
+	struct path path;
+	bool writes;
+	struct writers *writers; /* it is still counted there (ETXTBSY); NULL: it is not */
+	struct inode_id writecount_id;
+};
+
+static void mapped_path_release(struct mapped_place *p)
+{
+	struct mapped_path *m = container_of(p, struct mapped_path, place);
+
+	if (m->writers)
+		writers_put(m->writers, &m->writecount_id, 1);
+	if (m->writes)
+		mount_end_write(m->path.mnt);
+	path_put(&m->path);
+	free(m);
+}
+
+int file_mapped_place(struct file *f, struct mapped_place **out)
+{
+	*out = NULL;
+	if (!f->path.mnt || !f->path.mnt->root)
+		return 0;
+	struct mapped_path *m = calloc(1, sizeof *m);
+	if (!m)
+		return -ENOMEM;
+	ref_set(&m->place.refs, 1);
+	m->place.release = mapped_path_release;
+	m->path = path_get(&f->path);
+	m->writes = f->writes_mount && mount_begin_write(f->path.mnt) == 0;
+	m->writers = file_get_write_access_again(f) ? f->writers : NULL;
+	m->writecount_id = f->writecount_id;
+	*out = &m->place;
+	return 0;
 }
 
 struct inode *file_inode(struct file *f)

@@ -10,6 +10,7 @@
 #include "util/text.h"
 
 struct file;
+struct mapped_place;
 
 /* Where a poll collects whom to listen to. A file calls poll_wait for each of its queues, or
  * poll_host for a host descriptor whose readiness is the file's own. */
@@ -124,6 +125,7 @@ struct file {
 	/* where its OFD and flock locks were taken; NULL: none ever */
 	_Atomic(struct lock_table *) locks;
 	/* fs/writers.h: what this file counts as, and where; set when it is opened */
+	bool writes_mount;       /* it keeps its mount from becoming read-only */
 	struct writers *writers; /* NULL: nothing */
 	struct inode_id writecount_id;
 	int writecount;
@@ -141,6 +143,11 @@ void file_put(struct file *f);
 struct inode *file_inode(struct file *f); /* NULL when it has none */
 /* Before the reference of a closed descriptor is put: file_ops.linger, where it is the last one. */
 int file_linger(struct file *f, struct caller *c);
+/* What a mapping of the file keeps in use after it is closed: its mount and, if it is open for
+ * writing, what that forbids others. A reference; NULL: nothing. -ENOMEM. */
+int file_mapped_place(struct file *f, struct mapped_place **out);
+/* It is open for writing, and keeps its mount writable until its last reference is gone. -EROFS. */
+int file_begin_write(struct file *f);
 /* fs/anon_inode.c: where a walk that begins at `f` stands, a reference to put. A file without a
  * path gets a place on the internal mount. 0 or -errno. */
 int file_path(struct file *f, struct caller *c, struct path *out);

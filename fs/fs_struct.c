@@ -23,9 +23,11 @@ static struct fs_struct *alloc(struct vfs *vfs, const struct path *root, const s
 
 struct fs_struct *fs_struct_new(struct mnt_namespace *ns)
 {
-	struct path root = { .mnt = ns->root, .dentry = ns->root->root };
+	struct path root = mnt_ns_root(ns);
+	struct fs_struct *fs = alloc(ns->vfs, &root, &root, 022);
 
-	return alloc(ns->vfs, &root, &root, 022);
+	path_put(&root);
+	return fs;
 }
 
 struct fs_struct *fs_struct_get(struct fs_struct *fs)
@@ -77,6 +79,31 @@ void fs_struct_set_cwd(struct fs_struct *fs, struct path *p)
 void fs_struct_set_root(struct fs_struct *fs, struct path *p)
 {
 	replace(fs, &fs->root, p);
+}
+
+static void switch_one(struct fs_struct *fs, struct path *which, const struct path *old,
+		       const struct path *new)
+{
+	mutex_lock(&fs->lock);
+	struct path was = path_get(which), drop = { .mnt = NULL };
+	mutex_unlock(&fs->lock);
+	/* It may take a host call to tell. */
+	if (was.mnt == old->mnt && inode_same(was.dentry->inode, old->dentry->inode)) {
+		mutex_lock(&fs->lock);
+		if (which->mnt == was.mnt && which->dentry == was.dentry) {
+			drop = *which;
+			*which = path_get(new);
+		}
+		mutex_unlock(&fs->lock);
+	}
+	path_put(&drop);
+	path_put(&was);
+}
+
+void fs_struct_switch(struct fs_struct *fs, const struct path *old, const struct path *new)
+{
+	switch_one(fs, &fs->root, old, new);
+	switch_one(fs, &fs->cwd, old, new);
 }
 
 void fs_struct_put(struct fs_struct *fs)

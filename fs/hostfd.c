@@ -44,12 +44,18 @@ int hostfd_create(const struct hostfs_options *opt, struct filesystem **out)
 	return err;
 }
 
-/* The file system whose inode it becomes: the guest's root where that shows the file too. */
-static struct mount *mount_of(const struct mnt_namespace *ns, mode_t type)
+/* The mount that the file becomes part of: the guest's root where that shows it too, else the
+ * internal one. A reference. */
+static struct mount *mount_of(struct mnt_namespace *ns, mode_t type)
 {
-	bool named = S_ISREG(type) || S_ISDIR(type);
+	struct path root = { .mnt = NULL };
 
-	return named && ns->root && hostfs_is_whole(ns->root->fs) ? ns->root : NULL;
+	if ((S_ISREG(type) || S_ISDIR(type)) && ns->root)
+		root = mnt_ns_root(ns);
+	struct mount *m =
+	    mount_get(root.mnt && hostfs_is_whole(root.mnt->fs) ? root.mnt : ns->vfs->internal);
+	path_put(&root);
+	return m;
 }
 
 static int file_of(struct dentry *d, unsigned flags, struct file **out)
@@ -82,16 +88,7 @@ static void set_name(struct file *f)
 		f->anon_ino = id.ino;
 }
 
-/* `m`: the mount that shows the file; NULL: there is none, and it gets a name instead. */
-static void set_place(struct file *f, struct mount *m, struct mount *internal)
-{
-	f->path.mnt = mount_get(m ? m : internal);
-	if (!m)
-		set_name(f);
-}
-
-static int wrap_own(struct filesystem *hostfd, const struct mnt_namespace *ns, int fd,
-		    struct file **out)
+static int wrap_own(struct filesystem *hostfd, struct mnt_namespace *ns, int fd, struct file **out)
 {
 	char name[PATH_MAX];
 	struct dentry *d;
@@ -104,7 +101,8 @@ static int wrap_own(struct filesystem *hostfd, const struct mnt_namespace *ns, i
 		return -EBADF;
 	}
 	struct mount *m = mount_of(ns, st.stx_mode);
-	struct filesystem *fs = m ? m->fs : hostfd;
+	bool internal = m == ns->vfs->internal;
+	struct filesystem *fs = internal ? hostfd : m->fs;
 	struct hostfs *h = container_of(fs, struct hostfs, fs);
 	/* what the host calls its files is no business of a private world's; its devices have the
 	 * same names everywhere */
@@ -113,11 +111,18 @@ static int wrap_own(struct filesystem *hostfd, const struct mnt_namespace *ns, i
 	err = hostfs_dentry_of_fd(h, fd, name, len < 0 ? 0 : (size_t)len, &d);
 	if (!err)
 		err = file_of(d, (unsigned)flags, out);
-	if (err)
+	if (err) {
+		mount_put(m);
 		return err;
-	set_place(*out, m, ns->vfs->internal);
-	if (S_ISREG(d->inode->type) && file_writable(*out))
-		err = file_get_write_access(*out, ns->vfs->writers);
+	}
+	(*out)->path.mnt = m;
+	if (internal) /* no path of the guest's leads to it: it gets a name instead */
+		set_name(*out);
+	if (S_ISREG(d->inode->type) && file_writable(*out)) {
+		err = internal ? 0 : file_begin_write(*out);
+		if (!err)
+			err = file_get_write_access(*out, ns->vfs->writers);
+	}
 	if (err) {
 		file_put(*out);
 		*out = NULL;
@@ -125,8 +130,7 @@ static int wrap_own(struct filesystem *hostfd, const struct mnt_namespace *ns, i
 	return err;
 }
 
-int hostfd_wrap(struct filesystem *hostfd, const struct mnt_namespace *ns, int fd,
-		struct file **out)
+int hostfd_wrap(struct filesystem *hostfd, struct mnt_namespace *ns, int fd, struct file **out)
 {
 	int own = (int)host_ret(fcntl(fd, F_DUPFD_CLOEXEC, 0));
 

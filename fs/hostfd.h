@@ -12,7 +12,6 @@ struct hostfs_options;
 int hostfd_create(const struct hostfs_options *opt, struct filesystem **out);
 /* Wraps host descriptor `fd` (a copy is made; it stays the caller's). Any kind: regular file,
  * directory, pipe, socket, terminal, device. */
-int hostfd_wrap(struct filesystem *hostfd, const struct mnt_namespace *ns, int fd,
-		struct file **out);
+int hostfd_wrap(struct filesystem *hostfd, struct mnt_namespace *ns, int fd, struct file **out);
 
 #endif

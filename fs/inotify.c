@@ -394,7 +394,7 @@ void inotify_tell(struct inode *i, const struct inotify_news *news)
 
 void inotify_inode_gone(struct inode *i)
 {
-	const struct inotify_event deleted = { .mask = IN_DELETE_SELF },
+	const struct inotify_event last = { .mask = i->fs->ended ? IN_UNMOUNT : IN_DELETE_SELF },
 				   ignored = { .mask = IN_IGNORED };
 	struct inotify_table *t = i->fs->watched;
 
@@ -402,7 +402,7 @@ void inotify_inode_gone(struct inode *i)
 	drain(t);
 	struct watch *w = i->watch;
 	if (w) {
-		tell_marks(w, &deleted, 0);
+		tell_marks(w, &last, 0);
 		tell_marks(w, &ignored, 0);
 		watch_put(t, w, true);
 	}

@@ -1,9 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Mounts: their life, and finding them. What changes a namespace is in fs/namespace.c. */
+/* Mounts: their life, and finding them. What changes the trees is in fs/mount_tree.h. */
 #include "fs/mount.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "mm/budget.h"
+
+/* What a mount takes, with its names. */
+#define MOUNT_BYTES 1024
 
 static void mount_free(struct mount *m)
 {
@@ -19,7 +25,8 @@ static void mount_free(struct mount *m)
 struct mount *mount_new(struct vfs *vfs, struct filesystem *fs, struct dentry *root, unsigned flags,
 			const char *source)
 {
-	struct mount *m = calloc(1, sizeof *m);
+	bool room = !vfs->budget || budget_room(vfs->budget, MOUNT_BYTES);
+	struct mount *m = room ? calloc(1, sizeof *m) : NULL;
 
 	if (!m) {
 		filesystem_put(fs);
@@ -29,6 +36,8 @@ struct mount *mount_new(struct vfs *vfs, struct filesystem *fs, struct dentry *r
 	m->vfs = vfs;
 	m->fs = fs;
 	m->flags = flags;
+	if (fs->flags & FS_OF_HOST)
+		m->locked = flags & (MOUNT_RDONLY | MOUNT_NOSUID | MOUNT_NODEV | MOUNT_NOEXEC);
 	m->source = strdup(source);
 	if (root)
 		m->root = dentry_get(root);
@@ -37,6 +46,10 @@ struct mount *mount_new(struct vfs *vfs, struct filesystem *fs, struct dentry *r
 	list_init(&m->ns_node);
 	list_init(&m->children);
 	list_init(&m->child_node);
+	list_init(&m->peers);
+	list_init(&m->slaves);
+	list_init(&m->slave_node);
+	list_init(&m->work_node);
 	rwlock_wrlock(&vfs->mount_lock);
 	m->id = vfs->next_mount_id++;
 	list_add_tail(&vfs->mounts, &m->all_node);
@@ -51,7 +64,12 @@ struct mount *mount_clone(const struct path *from)
 {
 	struct mount *m = from->mnt;
 
-	return mount_new(m->vfs, filesystem_get(m->fs), from->dentry, m->flags, m->source);
+	struct mount *copy =
+	    mount_new(m->vfs, filesystem_get(m->fs), from->dentry, m->flags, m->source);
+
+	if (copy)
+		copy->locked = m->locked;
+	return copy;
 }
 
 struct mount *mount_get(struct mount *m)
@@ -60,10 +78,87 @@ struct mount *mount_get(struct mount *m)
 	return m;
 }
 
-void mount_put(struct mount *m)
+void mount_unref(struct mount *m)
 {
 	if (m && ref_put(&m->refs))
 		mount_free(m);
+}
+
+void mount_put(struct mount *m)
+{
+	if (m && atomic_load_explicit(&m->expiring, memory_order_relaxed))
+		m->expiring = false;
+	mount_unref(m);
+}
+
+/* Numbers of mounts that were never another's begin here, above all that may be used again (Linux's
+ * mnt_id_ctr). Ours are never used again. */
+#define UNIQUE_MOUNTS (1ULL << 31)
+
+uint64_t mount_unique_id(const struct mount *m)
+{
+	return UNIQUE_MOUNTS + m->id;
+}
+
+/* atime_needs_update() of Linux's fs/inode.c. */
+enum atime mount_atime(const struct mount *m, bool dir)
+{
+	unsigned flags = m->flags;
+
+	if (mount_is_readonly(m) || flags & MOUNT_NOATIME || (dir && flags & MOUNT_NODIRATIME))
+		return ATIME_NEVER;
+	return flags & MOUNT_STRICTATIME ? ATIME_ALWAYS : ATIME_RELATIVE;
+}
+
+/* Whoever makes the mount read-only first says so, then looks for writers; a writer first counts
+ * itself, then looks. One that is turned away by an attempt which then fails must not tell of it:
+ * under the lock there is no attempt. */
+int mount_begin_write(struct mount *m)
+{
+	atomic_fetch_add(&m->writers, 1);
+	if (!mount_is_readonly(m))
+		return 0;
+	atomic_fetch_sub(&m->writers, 1);
+	rwlock_rdlock(&m->vfs->mount_lock);
+	bool readonly = mount_is_readonly(m);
+	if (!readonly)
+		atomic_fetch_add(&m->writers, 1);
+	rwlock_unlock(&m->vfs->mount_lock);
+	return readonly ? -EROFS : 0;
+}
+
+void mount_end_write(struct mount *m)
+{
+	atomic_fetch_sub(&m->writers, 1);
+}
+
+int mount_make_readonly(struct mount *m)
+{
+	unsigned before = m->flags;
+
+	lock_assert_held(&m->vfs->namespace_lock);
+	rwlock_wrlock(&m->vfs->mount_lock);
+	m->flags = before | MOUNT_RDONLY;
+	bool busy = m->writers;
+	if (busy)
+		m->flags = before;
+	rwlock_unlock(&m->vfs->mount_lock);
+	return busy ? -EBUSY : 0;
+}
+
+int filesystem_make_readonly(struct vfs *vfs, struct filesystem *fs)
+{
+	bool before = fs->readonly, busy = false;
+	struct mount *m;
+
+	rwlock_wrlock(&vfs->mount_lock);
+	fs->readonly = true;
+	list_for_each (m, &vfs->mounts, all_node)
+		busy |= m->fs == fs && m->writers;
+	if (busy)
+		fs->readonly = before;
+	rwlock_unlock(&vfs->mount_lock);
+	return busy ? -EBUSY : 0;
 }
 
 bool mount_may_be_at(const struct path *dir, unsigned depth, const char *name, size_t len)
@@ -90,7 +185,6 @@ struct mount *mount_find_locked(const struct mount_place *p, const char *name, s
 {
 	struct mount *m = mount_hash_bucket(p->parent->vfs->mount_hash, p);
 
-	lock_assert_held(&p->parent->vfs->mount_lock);
 	while (m && !(m->parent == p->parent && same_dir(m, p) && name_equal(m->over, name, len)))
 		m = m->hash_next;
 	return m;
@@ -171,4 +265,26 @@ bool mount_point(struct mount *m, struct mount **parent, struct dentry **over)
 	}
 	rwlock_unlock(&m->vfs->mount_lock);
 	return *parent;
+}
+
+bool mount_lies_on(const struct mount *m, const struct mount *above)
+{
+	while (m && m != above)
+		m = m->parent;
+	return m;
+}
+
+bool mount_is_reachable(struct mount *m, struct inode *at, const struct path *root)
+{
+	for (; m != root->mnt && m->parent; m = m->parent)
+		at = m->over ? m->over->dir : m->parent->root->inode;
+	return m == root->mnt && inode_is_below(at, root->dentry->inode);
+}
+
+struct path mnt_ns_root(struct mnt_namespace *ns)
+{
+	rwlock_rdlock(&ns->vfs->mount_lock);
+	struct mount *m = mount_get(mount_topmost_locked(ns->root));
+	rwlock_unlock(&ns->vfs->mount_lock);
+	return (struct path){ .mnt = m, .dentry = dentry_get(m->root) };
 }

@@ -77,7 +77,7 @@ static bool place_exists(const struct place *p, struct caller *c)
 
 static bool read_only(const struct place *p)
 {
-	return p->dir.mnt->flags & MOUNT_RDONLY;
+	return mount_is_readonly(p->dir.mnt);
 }
 
 /* The right to change the directory, where the file system leaves that to us. */
@@ -395,7 +395,7 @@ int vfs_setattr(struct caller *c, const struct path *p, const struct iattr *a)
 {
 	struct inode *i = p->dentry->inode;
 
-	if (p->mnt->flags & MOUNT_RDONLY)
+	if (mount_is_readonly(p->mnt))
 		return -EROFS;
 	int err = i->ops->setattr ? i->ops->setattr(i, c, a) : -EPERM;
 	if (!err)
@@ -407,7 +407,7 @@ int vfs_access(struct caller *c, const struct path *p, int mask)
 {
 	struct inode *i = p->dentry->inode;
 	bool noexec = p->mnt->flags & MOUNT_NOEXEC;
-	bool rdonly = p->mnt->flags & MOUNT_RDONLY;
+	bool rdonly = mount_is_readonly(p->mnt);
 
 	if (mask & X_OK && S_ISREG(i->type) && noexec)
 		return -EACCES;

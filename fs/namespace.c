@@ -1,248 +1,265 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Mount namespaces, and what changes them. */
+/* Attaches, detaches and moves trees of mounts, with all that propagates; copies and ends
+ * namespaces. See fs/mount.h and fs/mount_tree.h. */
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include "fs/mount.h"
+#include "fs/mount_tree.h"
+#include "fs/peers.h"
+#include "fs/propagation.h"
 
-struct mount **mnt_ns_list(struct mnt_namespace *ns, size_t *n)
+/* A tree that is nowhere, or in the namespace of such (open_tree(2)), comes to another one. */
+static void join_tree_locked(struct mount *top, struct mnt_namespace *ns)
 {
-	struct mount **list, *m;
-
-	*n = 0;
-	rwlock_rdlock(&ns->vfs->mount_lock);
-	list = calloc(ns->nr_mounts + 1, sizeof *list);
-	list_for_each (m, &ns->mounts, ns_node) {
-		if (list)
-			list[(*n)++] = mount_get(m);
+	for (struct mount *m = top; m; m = tree_next(m, top)) {
+		if (m->ns == ns)
+			continue;
+		if (m->ns) {
+			list_del(&m->ns_node);
+			m->ns->nr_mounts--;
+			if (m->ns->root == m)
+				m->ns->root = NULL;
+		}
+		mount_join(m, ns);
 	}
-	rwlock_unlock(&ns->vfs->mount_lock);
-	return list;
 }
 
-/* ---- where a mount is to be ---- */
-
-/* Prepared without the lock, for it may take a host call to tell which directory it is. */
-struct point {
-	struct mount *parent; /* reference */
-	struct dentry *over;  /* reference; NULL: the root of the parent */
-	struct mount_place place;
-};
-
-/* The name first: its directory is of the parent's file system, which may go with that. */
-static void point_put(struct point *p)
+/* A tree on a shared mount is shared: groups for those that have none yet. */
+static void invent_groups(struct mount *top)
 {
-	dentry_put(p->over);
-	mount_put(p->parent);
+	for (struct mount *m = top; m; m = tree_next(m, top)) {
+		m->invented = !m->group;
+		if (m->invented)
+			propagation_change(m, PROPAGATION_SHARED);
+	}
 }
 
-/* The inode that stands for a directory: that of its mount's or its file system's root where it is
- * one of these, so that a comparison of pointers tells. */
-static struct inode *standing_for(const struct path *dir)
+static void forget_groups(struct mount *top)
 {
-	struct inode *i = dir->dentry->inode;
-
-	if (inode_same(i, dir->mnt->root->inode))
-		i = dir->mnt->root->inode;
-	return inode_same(i, dir->mnt->fs->root) ? dir->mnt->fs->root : i;
+	for (struct mount *m = top; m; m = tree_next(m, top)) {
+		if (m->invented)
+			m->group = 0;
+		m->invented = false;
+	}
 }
 
-static int point_init(struct point *p, const struct path *dir, const char *name)
+static void drop_copies(struct list *copies, struct list *gone)
 {
-	*p = (struct point){ .parent = mount_get(dir->mnt) };
-	if (!name)
-		return 0;
-	struct inode *in = standing_for(dir);
-	int err = mount_place_init(&p->place, dir, name, strlen(name));
-	p->place.at_root = in == dir->mnt->fs->root;
-	if (!err && !(p->over = dentry_new(NULL, in, name, strlen(name))))
-		err = -ENOMEM;
-	if (err)
-		point_put(p);
+	struct mount *m, *next;
+
+	list_for_each_safe (m, next, copies, work_node) {
+		list_del(&m->work_node);
+		m->parent->ns->pending = 0;
+		tree_drop(m, gone);
+	}
+}
+
+/* What the tree is to bring along, and room for all of it. */
+static int prepare(struct mount *top, const struct point *p, struct list *copies)
+{
+	struct mnt_namespace *ns = p->parent->ns;
+	size_t n = 1;
+	struct mount *m;
+	int err = top->ns == ns ? 0 : tree_reserve(ns, top);
+
+	if (!err && mount_is_shared(p->parent)) {
+		invent_groups(top);
+		err = propagation_attach(top, p, copies);
+	}
+	list_for_each (m, copies, work_node)
+		n++;
+	rwlock_wrlock(&top->vfs->mount_lock);
+	if (!err)
+		err = mount_hash_reserve(top->vfs->mount_hash, n);
+	rwlock_unlock(&top->vfs->mount_lock);
 	return err;
 }
 
-/* The topmost mount at a point; NULL: nothing is mounted there yet. */
-static struct mount *point_top_locked(const struct point *p)
+static void hang_locked(struct mount *top, const struct point *p, struct point *from)
 {
-	struct mount *m = p->over
-			      ? mount_find_locked(&p->place, p->over->name, strlen(p->over->name))
-			      : p->parent;
-
-	return m ? mount_topmost_locked(m) : NULL;
+	mount_unlink(top);
+	*from = (struct point){ .parent = top->parent, .over = top->over };
+	mount_set_point(top, p);
+	mount_link(top);
 }
 
-/* Hangs `m` there; the references of the point go over to it. There is room in the hash. */
-static void hang_locked(struct mount *m, struct point *p)
+int tree_attach(struct mount *top, const struct point *p, struct point *from, struct list *gone)
 {
-	struct mount *top = point_top_locked(p);
+	struct mnt_namespace *ns = p->parent->ns;
+	struct list copies = LIST_INIT(copies);
+	struct mount *m, *next;
 
-	lock_assert_held_write(&m->vfs->mount_lock);
-	m->parent = top ? mount_get(top) : mount_get(p->parent);
-	list_add_tail(&m->parent->children, &m->child_node);
-	if (top) {
-		atomic_store_explicit(&top->cover, m, memory_order_release);
-	} else {
-		m->over = dentry_get(p->over);
-		m->place = p->place;
-		mount_hash_insert(m->vfs->mount_hash, m);
+	lock_assert_held(&ns->vfs->namespace_lock);
+	int err = prepare(top, p, &copies);
+	if (err) {
+		drop_copies(&copies, gone);
+		forget_groups(top);
+		ns->pending = 0;
+		return err;
 	}
+	rwlock_wrlock(&ns->vfs->mount_lock);
+	hang_locked(top, p, from);
+	join_tree_locked(top, ns);
+	list_for_each (m, &copies, work_node) {
+		mount_link(m);
+		join_tree_locked(m, m->parent->ns);
+	}
+	rwlock_unlock(&ns->vfs->mount_lock);
+	ns->pending = 0;
+	mnt_ns_changed(ns);
+	list_for_each_safe (m, next, &copies, work_node) {
+		list_del(&m->work_node);
+		m->ns->pending = 0;
+		mnt_ns_changed(m->ns);
+	}
+	return 0;
 }
 
-/* The references that it held to its place stay in m->parent and m->over. */
-static void unhang_locked(struct mount *m)
+int tree_pivot(struct mount *new, struct mount *root, const struct point *put_old,
+	       struct point from[2])
 {
-	if (m->over)
-		mount_hash_remove(m->vfs->mount_hash, m);
-	else if (m->parent)
-		m->parent->cover = NULL;
-	list_del(&m->child_node);
+	const struct point at = { .parent = root->parent,
+				  .over = root->over,
+				  .place = root->place };
+
+	rwlock_wrlock(&new->vfs->mount_lock);
+	int err = mount_hash_reserve(new->vfs->mount_hash, 2);
+	if (!err) {
+		mount_unlink(root);
+		hang_locked(new, &at, &from[0]);
+		hang_locked(root, put_old, &from[1]);
+	}
+	rwlock_unlock(&new->vfs->mount_lock);
+	if (!err)
+		mnt_ns_changed(new->ns);
+	return err;
 }
 
-/* ---- changes ---- */
-
-static void join_locked(struct mount *m, struct mnt_namespace *ns)
+/* What covers the root of `m`, which goes, and does not go itself comes to lie where the topmost of
+ * those lay that go. */
+static void slide_locked(struct mount *m, struct list *slid)
 {
-	m->ns = ns;
-	list_add_tail(&ns->mounts, &mount_get(m)->ns_node);
-	ns->nr_mounts++;
+	struct mount *cover = m->cover, *above = m;
+
+	if (!cover || cover->marked)
+		return;
+	while (above->parent->marked)
+		above = above->parent;
+	const struct point at = { .parent = above->parent,
+				  .over = above->over,
+				  .place = above->place };
+	mount_unlink(cover);
+	mount_put(m); /* which the list of those that go still holds */
+	mount_set_point(cover, &at);
+	list_add_tail(slid, &cover->work_node);
 }
+
+void tree_detach(struct mount *top, struct list *gone)
+{
+	struct list more = LIST_INIT(more), slid = LIST_INIT(slid);
+	struct mount *m, *next;
+
+	propagation_detach(top, &more);
+	for (m = top; m; m = tree_next(m, top))
+		propagation_leave(m);
+	mnt_ns_changed(top->ns);
+	list_for_each (m, &more, work_node) {
+		propagation_leave(m);
+		mnt_ns_changed(m->ns);
+	}
+	rwlock_wrlock(&top->vfs->mount_lock);
+	list_for_each (m, &more, work_node)
+		slide_locked(m, &slid);
+	tree_dissolve(top, gone);
+	list_for_each_safe (m, next, &more, work_node) {
+		list_del(&m->work_node);
+		mount_leave(m, gone);
+		mount_unlink(m);
+	}
+	list_for_each_safe (m, next, &slid, work_node) {
+		list_del(&m->work_node);
+		mount_link(m);
+	}
+	rwlock_unlock(&top->vfs->mount_lock);
+	list_for_each (m, gone, ns_node)
+		m->marked = false;
+}
+
+/* ---- one mount, by who knows what he does ---- */
 
 int mount_attach(struct mount *m, const struct path *dir, const char *name)
 {
-	struct vfs *vfs = m->vfs;
-	struct point p;
+	struct list gone = LIST_INIT(gone);
+	struct point p, from = { .parent = NULL };
 	int err = point_init(&p, dir, name);
 
 	if (err)
 		return err;
-	rwlock_wrlock(&vfs->mount_lock);
-	struct mnt_namespace *ns = dir->mnt->ns;
-	if (!ns)
-		err = -EINVAL;
-	else if (ns->nr_mounts >= MOUNT_MAX)
-		err = -ENOSPC;
-	else
-		err = mount_hash_reserve(vfs->mount_hash, 1);
-	if (!err) {
-		hang_locked(m, &p);
-		join_locked(m, ns);
-	}
-	rwlock_unlock(&vfs->mount_lock);
+	mutex_lock(&m->vfs->namespace_lock);
+	point_settle(&p);
+	err = p.parent->ns ? tree_attach(m, &p, &from, &gone) : -EINVAL;
+	if (!err)
+		mount_get(m); /* the tree's */
+	mutex_unlock(&m->vfs->namespace_lock);
+	tree_put_gone(&gone);
 	point_put(&p);
 	return err;
-}
-
-/* The mount after `m` of those below `top`, each after its parent; NULL: that was the last one. */
-static struct mount *next_below(struct mount *m, const struct mount *top)
-{
-	if (!list_empty(&m->children))
-		return list_first(&m->children, struct mount, child_node);
-	for (; m != top; m = m->parent) {
-		if (m->child_node.next != &m->parent->children)
-			return container_of(m->child_node.next, struct mount, child_node);
-	}
-	return NULL;
-}
-
-/* Takes `top` and all below it out of the namespace, into `gone`. */
-static void leave_locked(struct mount *top, struct list *gone)
-{
-	struct mount *m;
-
-	lock_assert_held_write(&top->vfs->mount_lock);
-	for (m = top; m; m = next_below(m, top)) {
-		list_del(&m->ns_node);
-		list_add_tail(gone, &m->ns_node);
-	}
-	list_for_each (m, gone, ns_node) {
-		unhang_locked(m);
-		m->ns->nr_mounts--;
-		m->ns = NULL;
-	}
-}
-
-/* Drops the references that such mounts held to their places, and the namespace's to them. Nobody
- * looks at the place of a mount that is in no namespace. */
-static void put_gone(struct list *gone)
-{
-	struct mount *m, *next;
-
-	list_for_each_safe (m, next, gone, ns_node) {
-		struct point from = { .parent = m->parent, .over = m->over };
-		list_del(&m->ns_node);
-		m->parent = NULL;
-		m->over = NULL;
-		point_put(&from);
-		mount_put(m);
-	}
 }
 
 int mount_detach(struct mount *m, bool busy_ok, unsigned refs)
 {
 	struct list gone = LIST_INIT(gone);
-	struct vfs *vfs = m->vfs;
 	int err = 0;
 
-	rwlock_wrlock(&vfs->mount_lock);
+	mutex_lock(&m->vfs->namespace_lock);
 	if (!m->ns || !m->parent)
 		err = -EINVAL;
-	else if (!busy_ok && (!list_empty(&m->children) || ref_count(&m->refs) > refs + 1))
+	else if (!busy_ok && (!list_empty(&m->children) || ref_count(&m->refs) > refs + 1 ||
+			      propagation_busy(m)))
 		err = -EBUSY;
 	else
-		leave_locked(m, &gone);
-	rwlock_unlock(&vfs->mount_lock);
-	put_gone(&gone);
+		tree_detach(m, &gone);
+	mutex_unlock(&m->vfs->namespace_lock);
+	tree_put_gone(&gone);
 	return err;
-}
-
-/* Does `m` lie on `above`, or is it that? */
-static bool lies_on_locked(const struct mount *m, const struct mount *above)
-{
-	while (m && m != above)
-		m = m->parent;
-	return m;
 }
 
 int mount_move(struct mount *m, const struct path *dir, const char *name)
 {
+	struct list gone = LIST_INIT(gone);
 	struct point to, from = { .parent = NULL };
 	int err = point_init(&to, dir, name);
 
 	if (err)
 		return err;
-	rwlock_wrlock(&m->vfs->mount_lock);
-	struct mount *top = point_top_locked(&to);
-	if (!m->ns || !m->parent || m->ns != dir->mnt->ns)
+	mutex_lock(&m->vfs->namespace_lock);
+	point_settle(&to);
+	if (!m->ns || !m->parent || m->ns != to.parent->ns)
 		err = -EINVAL;
-	else if (lies_on_locked(top ? top : dir->mnt, m))
+	else if (mount_lies_on(to.parent, m))
 		err = -ELOOP;
 	else
-		err = mount_hash_reserve(m->vfs->mount_hash, 1);
-	if (!err) {
-		unhang_locked(m);
-		from = (struct point){ .parent = m->parent, .over = m->over };
-		m->over = NULL;
-		hang_locked(m, &to);
-	}
-	rwlock_unlock(&m->vfs->mount_lock);
+		err = tree_attach(m, &to, &from, &gone);
+	mutex_unlock(&m->vfs->namespace_lock);
+	tree_put_gone(&gone);
 	point_put(&from);
 	point_put(&to);
 	return err;
 }
+
+/* ---- namespaces ---- */
 
 static void mnt_ns_release(struct ns_common *common)
 {
 	struct mnt_namespace *ns = container_of(common, struct mnt_namespace, ns);
 	struct list gone = LIST_INIT(gone);
 
-	rwlock_wrlock(&ns->vfs->mount_lock);
+	mutex_lock(&ns->vfs->namespace_lock);
 	if (ns->root)
-		leave_locked(ns->root, &gone);
-	rwlock_unlock(&ns->vfs->mount_lock);
-	put_gone(&gone);
+		tree_drop(ns->root, &gone);
+	mutex_unlock(&ns->vfs->namespace_lock);
+	tree_put_gone(&gone);
 	free(ns);
 }
 
@@ -258,15 +275,52 @@ struct mnt_namespace *mnt_ns_new(struct vfs *vfs, struct user_namespace *owner)
 	return ns;
 }
 
-/* ---- what the monitor mounts ---- */
-
-static void mount_root(struct mnt_namespace *ns, struct mount *m)
+/* The same place in the copy of its namespace; *old is to be put without locks. */
+static void switch_path(struct path *p, const struct mnt_namespace *from, struct path *old)
 {
-	rwlock_wrlock(&ns->vfs->mount_lock);
-	join_locked(m, ns);
-	ns->root = m;
-	rwlock_unlock(&ns->vfs->mount_lock);
+	if (p->mnt->ns != from)
+		return;
+	*old = *p;
+	*p = (struct path){ .mnt = mount_get(old->mnt->copy), .dentry = dentry_get(old->dentry) };
 }
+
+static int copy_into(struct mnt_namespace *ns, struct mnt_namespace *new, struct fs_struct *fs,
+		     struct path old[2])
+{
+	struct mount *top;
+	int err = tree_copy(ns->root, ns->root->root, COPY_UNBINDABLE, &top);
+
+	if (err)
+		return err;
+	tree_settle(top, new);
+	mutex_lock(&fs->lock);
+	switch_path(&fs->root, ns, &old[0]);
+	switch_path(&fs->cwd, ns, &old[1]);
+	mutex_unlock(&fs->lock);
+	return 0;
+}
+
+int mnt_ns_copy(struct mnt_namespace *ns, struct user_namespace *owner, struct fs_struct *fs,
+		struct mnt_namespace **out)
+{
+	struct mnt_namespace *new = mnt_ns_new(ns->vfs, owner);
+	struct path old[2] = { { .mnt = NULL } };
+
+	if (!new)
+		return -ENOMEM;
+	mutex_lock(&ns->vfs->namespace_lock);
+	int err = copy_into(ns, new, fs, old);
+	mutex_unlock(&ns->vfs->namespace_lock);
+	path_put(&old[0]);
+	path_put(&old[1]);
+	if (err)
+		ns_put(&new->ns);
+	else
+		*out = new;
+	return err;
+}
+
+/* ---- what the monitor mounts ---- */
 
 /* Mounts at a name, below which nothing has to be. */
 static int mount_at_name(struct mnt_namespace *ns, const char *where, struct mount *m)
@@ -281,11 +335,20 @@ static int mount_at_name(struct mnt_namespace *ns, const char *where, struct mou
 	int err = c.fs ? path_walk_parent(&c, NULL, where, 0, &dir, last, &type, &slash) : -ENOMEM;
 
 	if (!err) {
-		err = type == LAST_NORM ? mount_attach(m, &dir, last) : -EBUSY;
+		err = type == LAST_NORM   ? mount_attach(m, &dir, last)
+		      : type == LAST_ROOT ? mount_attach(m, &dir, NULL)
+					  : -EBUSY;
 		path_put(&dir);
 	}
 	fs_struct_put(c.fs);
 	return err;
+}
+
+static void mount_first(struct mnt_namespace *ns, struct mount *m)
+{
+	mutex_lock(&ns->vfs->namespace_lock);
+	tree_settle(mount_get(m), ns);
+	mutex_unlock(&ns->vfs->namespace_lock);
 }
 
 int mnt_ns_mount(struct mnt_namespace *ns, const char *where, struct filesystem *fs, unsigned flags,
@@ -299,7 +362,7 @@ int mnt_ns_mount(struct mnt_namespace *ns, const char *where, struct filesystem 
 	if (ns->root)
 		err = mount_at_name(ns, where, m);
 	else
-		mount_root(ns, m);
+		mount_first(ns, m);
 	mount_put(m);
 	return err;
 }

@@ -59,7 +59,7 @@ static int check_mount(const struct mount *m, struct inode *i, int flags)
 
 	if (device && (m->flags & MOUNT_NODEV || i->fs->flags & FS_NODEV))
 		return -EACCES;
-	if (m->flags & MOUNT_RDONLY && opens_for_writing(flags) && !device && !S_ISFIFO(i->type))
+	if (mount_is_readonly(m) && opens_for_writing(flags) && !device && !S_ISFIFO(i->type))
 		return -EROFS;
 	return 0;
 }
@@ -122,7 +122,7 @@ static int create_last(struct walk *w, const char *name, size_t len, struct walk
 	last[len] = '\0';
 	if (dir->fs->flags & FS_KNOWS_NAMES)
 		return -ENOENT;
-	if (w->path.mnt->flags & MOUNT_RDONLY)
+	if (mount_is_readonly(w->path.mnt))
 		return -EROFS;
 	if (!dir->ops->create)
 		return -EACCES;
@@ -194,8 +194,8 @@ static int open_finish(struct walk *w, const char *names, size_t len, unsigned f
 {
 	struct open_arg *a = w->arg;
 	struct inode *dir = w->path.dentry->inode;
-	bool rdonly = w->path.mnt->flags & MOUNT_RDONLY &&
-		      (opens_for_writing(a->flags) || a->flags & O_CREAT);
+	bool rdonly =
+	    mount_is_readonly(w->path.mnt) && (opens_for_writing(a->flags) || a->flags & O_CREAT);
 	bool slash = names[len] == '/';
 	int oflags =
 	    slash ? (a->flags & ~O_NOFOLLOW) | O_DIRECTORY : a->flags | (a->truncate ? O_TRUNC : 0);
@@ -309,7 +309,7 @@ static int open_tmpfile(struct path *dir, struct caller *c, int flags, mode_t mo
 
 	if (!dir->mnt->root)
 		err = -ENOENT;
-	else if (dir->mnt->flags & MOUNT_RDONLY)
+	else if (mount_is_readonly(dir->mnt))
 		err = -EROFS;
 	else if (!fs_checks_access(i->fs, c))
 		err = i->ops->permission(i, c, W_OK | X_OK);
@@ -351,6 +351,21 @@ static int truncate_opened(struct file *f, struct caller *c)
 	if (!err)
 		notify_dentry(f->path.dentry, IN_MODIFY);
 	return err;
+}
+
+/* The host keeps the times of access of its files, unless it is told not to: by the monitor, as the
+ * mount is nothing that the owner of the file was asked about. */
+static void spare_atime(struct file *f, struct caller *c)
+{
+	struct inode *i = file_inode(f);
+
+	if (!i || !(i->fs->flags & FS_OF_HOST) || !f->ops->setfl ||
+	    !(S_ISREG(i->type) || S_ISDIR(i->type)) ||
+	    mount_atime(f->path.mnt, S_ISDIR(i->type)) != ATIME_NEVER)
+		return;
+	(void)cred_assume(c->fs->vfs->monitor);
+	(void)f->ops->setfl(f, f->flags);
+	(void)cred_assume(c->cred);
 }
 
 #define O_LARGEFILE_BIT 0100000 /* F_GETFL of a 64-bit program always shows it */
@@ -413,9 +428,12 @@ int vfs_open_end(struct file *f, struct caller *c, int flags)
 		return 0;
 	int err = f->ops->meet ? f->ops->meet(f, c) : 0;
 	if (!err && regular && file_writable(f))
+		err = file_begin_write(f);
+	if (!err && regular && file_writable(f))
 		err = file_get_write_access(f, c->fs->vfs->writers);
 	if (err)
 		return err;
+	spare_atime(f, c);
 	notify_opened(f);
 	return regular && truncates && (flags & O_TMPFILE) != O_TMPFILE ? truncate_opened(f, c) : 0;
 }

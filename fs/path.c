@@ -23,27 +23,10 @@ static int prepend(struct front *f, const char *s, size_t len)
 	return 0;
 }
 
-/* `path` without the directory `root` in front; NULL when it does not lie there. "" for the root
- * itself. */
-static const char *strip_root(const char *path, const char *root)
-{
-	size_t len = strcmp(root, "/") ? strlen(root) : 0;
+enum { GOES_ON, ROOT_MET, MOVED_OUT };
 
-	if (strncmp(path, root, len) || (path[len] && path[len] != '/'))
-		return NULL;
-	return path[len] == '/' && !path[len + 1] ? path + len + 1 : path + len;
-}
-
-static int inode_path(struct inode *i, struct dentry *d, char *buf)
-{
-	if (i == i->fs->root) {
-		strcpy(buf, "/");
-		return 1;
-	}
-	return i->ops->path(i, d, buf, PATH_MAX);
-}
-
-/* Prepends the names from the root of `mnt`, or from *root if that lies on it. 1: *root was met. */
+/* Prepends the names from the root of `mnt`, or from *root if that lies on it. MOVED_OUT: it is not
+ * in what the mount shows any more, and nothing comes before its names. */
 static int prepend_in_mount(struct front *f, struct inode *i, struct dentry *d, struct mount *mnt,
 			    const struct path *root)
 {
@@ -53,19 +36,17 @@ static int prepend_in_mount(struct front *f, struct inode *i, struct dentry *d, 
 	int n = inode_path(i, d, path);
 	if (n >= 0 && mnt == root->mnt) {
 		n = inode_path(root->dentry->inode, root->dentry, above);
-		names = n < 0 ? NULL : strip_root(path, above);
+		names = n < 0 ? NULL : path_strip(path, above);
 	}
 	bool met = names;
 	if (n >= 0 && !met) {
 		n = inode_path(mnt->root->inode, mnt->root, above);
-		names = n < 0 ? NULL : strip_root(path, above);
+		names = n < 0 ? NULL : path_strip(path, above);
 	}
 	if (n < 0)
 		return n;
-	if (!names) /* it was moved out of what the mount shows */
-		names = strcmp(path, "/") ? path : "";
-	int err = prepend(f, names, strlen(names));
-	return err ? err : met;
+	int err = names ? prepend(f, names, strlen(names)) : prepend(f, path, strlen(path));
+	return err ? err : met ? ROOT_MET : names ? GOES_ON : MOVED_OUT;
 }
 
 /* Prepends "/" and the name that a mount covers; nothing where it covers a root. */
@@ -82,16 +63,16 @@ static int prepend_all(struct front *f, const struct path *p, const struct path 
 	struct dentry *over;
 	int met = prepend_in_mount(f, p->dentry->inode, p->dentry, m, root);
 
-	while (met == 0 && mount_point(m, &parent, &over)) {
+	while (met == GOES_ON && mount_point(m, &parent, &over)) {
 		met = prepend_over(f, over);
 		if (!met)
 			met = prepend_in_mount(f, over ? over->dir : parent->root->inode,
 					       over ? NULL : parent->root, parent, root);
 		dentry_put(over);
-		mount_put(m);
+		mount_unref(m);
 		m = parent;
 	}
-	mount_put(m);
+	mount_unref(m);
 	return met;
 }
 
@@ -124,42 +105,55 @@ static int internal_name(const struct path *p, char *buf, size_t size)
 	return (int)len;
 }
 
+/* 1: it lies below *root; 0: it does not, and `unreachable` stands in front. */
 static int put_path(const struct path *p, const struct path *root, const char *unreachable,
-		    char *buf, size_t size)
+		    char *buf, size_t size, size_t *len)
 {
 	char space[PATH_MAX + 16];
 	struct front f = { .buf = space, .at = space + sizeof space - 1 };
 
-	if (!p->mnt->root)
-		return internal_name(p, buf, size);
+	if (!p->mnt->root) {
+		int n = internal_name(p, buf, size);
+		*len = n < 0 ? 0 : (size_t)n;
+		return n < 0 ? n : 0;
+	}
 	*f.at = '\0';
 	int met = prepend_all(&f, p, root);
+	if (met == MOVED_OUT)
+		met = 0;
 	if (met >= 0 && *f.at != '/')
 		met = prepend(&f, "/", 1) ? -ENAMETOOLONG : met;
 	if (met == 0 && root->mnt && prepend(&f, unreachable, strlen(unreachable)))
 		met = -ENAMETOOLONG;
 	if (met < 0)
 		return met;
-	size_t len = strlen(f.at);
-	if (len >= size)
+	*len = strlen(f.at);
+	if (*len >= size)
 		return -ENAMETOOLONG;
-	memcpy(buf, f.at, len + 1);
-	return (int)len;
+	memcpy(buf, f.at, *len + 1);
+	return met;
 }
 
 int path_string(const struct path *p, const struct path *root, char *buf, size_t size)
 {
-	return put_path(p, root, "", buf, size);
+	size_t len;
+	int met = put_path(p, root, "", buf, size, &len);
+
+	return met < 0 ? met : (int)len;
+}
+
+int path_string_below(const struct path *p, const struct path *root, char *buf, size_t size)
+{
+	size_t len;
+	int met = put_path(p, root, "", buf, size, &len);
+
+	return met ? met : -ENOENT;
 }
 
 int path_string_cwd(const struct path *p, const struct path *root, char *buf, size_t size)
 {
-	return put_path(p, root, "(unreachable)", buf, size);
-}
+	size_t len;
+	int met = put_path(p, root, "(unreachable)", buf, size, &len);
 
-const char *path_below(const char *path, const char *root)
-{
-	const char *below = path[0] == '/' ? strip_root(path, root) : NULL;
-
-	return below && !*below ? "/" : below;
+	return met < 0 ? met : (int)len;
 }

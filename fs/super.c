@@ -30,7 +30,9 @@ int vfs_create(struct vfs **out)
 
 	if (!vfs)
 		return -ENOMEM;
+	mutex_init(&vfs->namespace_lock, LOCK_NAMESPACES);
 	rwlock_init(&vfs->mount_lock, LOCK_MOUNTS);
+	waitqueue_init(&vfs->mount_changed);
 	list_init(&vfs->mounts);
 	vfs->next_mount_id = 1;
 	vfs->next_dev = FIRST_DEV_MINOR;
@@ -89,6 +91,7 @@ void vfs_destroy(struct vfs *vfs)
 	free(vfs->ns_numbers);
 	mount_hash_free(vfs->mount_hash);
 	rwlock_destroy(&vfs->mount_lock);
+	mutex_destroy(&vfs->namespace_lock);
 	free(vfs);
 }
 

@@ -30,8 +30,10 @@ struct filesystem *filesystem_get(struct filesystem *fs)
 
 void filesystem_put(struct filesystem *fs)
 {
-	if (fs && ref_put(&fs->refs))
-		fs->ops->destroy(fs);
+	if (!fs || !ref_put(&fs->refs))
+		return;
+	fs->ended = true;
+	fs->ops->destroy(fs);
 }
 
 bool fs_checks_access(const struct filesystem *fs, const struct caller *c)

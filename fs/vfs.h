@@ -44,6 +44,8 @@ struct mount;
 struct mount_hash;
 struct ns_numbers;
 struct task;
+struct text;
+struct budget;
 struct fs_struct;
 struct inotify_table;
 struct watch;
@@ -208,6 +210,9 @@ struct filesystem {
 	unsigned flags;   /* FS_* */
 	/* st_dev of file systems in memory; 0: the inodes tell */
 	dev_t dev;
+	_Atomic bool readonly;  /* whatever its mounts say */
+	_Atomic bool ended;     /* its last mount is gone */
+	_Atomic unsigned shown; /* MS_SYNCHRONOUS and others that change nothing but /proc/mounts */
 	/* who is told of its inodes; NULL: none was ever watched */
 	_Atomic(struct inotify_table *) watched;
 };
@@ -222,6 +227,9 @@ enum {
 	FS_MAPS_OWNERS = 16,
 	/* no device is opened here, whatever the mount says */
 	FS_NODEV = 32,
+	/* its files are the host's: the host keeps their times of access, and the flags that the
+	 * monitor mounts it with are there to stay (-EPERM) */
+	FS_OF_HOST = 64,
 	/* has all names there can be: making another one is -ENOENT (procfs) */
 	FS_KNOWS_NAMES = 4,
 	/* inodes can be watched (fs/notify.h): each is one object while it has a name */
@@ -231,15 +239,34 @@ enum {
 struct filesystem_ops {
 	void (*destroy)(struct filesystem *fs);
 	int (*sync)(struct filesystem *fs, struct caller *c); /* NULL: nothing to write back */
+	/* What it adds to the options in /proc/mounts, each with a comma in front. NULL:
+	 * nothing. */
+	void (*show_options)(struct filesystem *fs, struct text *out);
 };
 
-enum { MOUNT_RDONLY = 1, MOUNT_NOSUID = 2, MOUNT_NODEV = 4, MOUNT_NOEXEC = 8, MOUNT_NOATIME = 16 };
+/* Times of access are kept as by relatime (mount(8)) unless a flag says otherwise. */
+enum {
+	MOUNT_RDONLY = 1,
+	MOUNT_NOSUID = 2,
+	MOUNT_NODEV = 4,
+	MOUNT_NOEXEC = 8,
+	MOUNT_NOATIME = 16,
+	MOUNT_NODIRATIME = 32,
+	MOUNT_STRICTATIME = 64,
+	MOUNT_NOSYMFOLLOW = 128,
+};
 
 /* What the file systems of a sandbox share, whatever namespace they are mounted in. */
 struct vfs {
-	struct rwlock mount_lock; /* fs/mount.h */
-	struct list mounts;       /* all there are, attached or not; mount_lock */
-	uint64_t next_mount_id;   /* mount_lock */
+	struct mutex namespace_lock;    /* fs/mount.h */
+	struct rwlock mount_lock;       /* the same */
+	struct list mounts;             /* all there are, attached or not; mount_lock */
+	uint64_t next_mount_id;         /* mount_lock */
+	uint64_t next_group;            /* namespace_lock: fs/propagation.h */
+	_Atomic uint64_t mount_event;   /* changes of namespaces so far */
+	struct waitqueue mount_changed; /* whoever waits for the next one */
+	uint64_t ram;                   /* bytes that the machine has */
+	struct budget *budget;          /* what mounts are counted for; NULL: for nothing */
 	struct mount_hash *mount_hash;
 	/* Where files are that no directory of the guest's holds (memfd_create's, pipes, inherited
 	 * descriptors), as pipefs, sockfs and others are on Linux: in no namespace, and no name can
@@ -331,6 +358,8 @@ struct path fs_struct_root(struct fs_struct *fs);
 int fs_struct_root_name(struct fs_struct *fs, char *buf, size_t size);
 void fs_struct_set_cwd(struct fs_struct *fs, struct path *p);
 void fs_struct_set_root(struct fs_struct *fs, struct path *p);
+/* From `old` to `new`, if root or working directory are that (pivot_root(2)). */
+void fs_struct_switch(struct fs_struct *fs, const struct path *old, const struct path *new);
 
 /* fs/walk.c: path walk */
 enum {
@@ -371,15 +400,24 @@ int vfs_open_end(struct file *f, struct caller *c, int flags);
 /* For execve(2): a regular file that `c` may execute but not read. */
 int vfs_open_unreadable(struct caller *c, const struct path *start, const char *name,
 			unsigned walk_flags, struct file **out);
-/* fs/path.c: the absolute guest path of `p` as seen from `root`; of what does not lie there, and
- * where `root` is NULLs, from the root of all. Length or -errno. */
-int path_string(const struct path *p, const struct path *root, char *buf, size_t size);
-/* The same as getcwd(2) has it: "(unreachable)" stands before what does not lie there. */
-int path_string_cwd(const struct path *p, const struct path *root, char *buf, size_t size);
+/* fs/inode_path.c */
 /* `path`, a name from the root of all, as seen from the directory that has the name `root` there;
  * points into it. NULL: it does not lie there. */
 const char *path_below(const char *path, const char *root);
-
+/* The same without the slash in front; "" for the root itself. */
+const char *path_strip(const char *path, const char *root);
+/* The path from the root of its file system, as inode_ops.path has it; "/" for that.
+ * `d`: where it was found, NULL: not known, which is enough for a directory. */
+int inode_path(struct inode *i, struct dentry *d, char buf[PATH_MAX]);
+/* Does `i` lie in the directory `top` of the same file system, however deep, or is it that? */
+bool inode_is_below(struct inode *i, struct inode *top);
+/* fs/path.c: the absolute guest path of `p` as seen from `root`; of what does not lie there, and
+ * where `root` is NULLs, from the root of all. Length or -errno. */
+int path_string(const struct path *p, const struct path *root, char *buf, size_t size);
+/* Only if it lies below `root`: 1; -ENOENT. */
+int path_string_below(const struct path *p, const struct path *root, char *buf, size_t size);
+/* The same as getcwd(2) has it: "(unreachable)" stands before what does not lie there. */
+int path_string_cwd(const struct path *p, const struct path *root, char *buf, size_t size);
 /* The rules of inode_permission(9) for in-memory file systems, from mode and owner and
  * capabilities. */
 int generic_permission(const struct statx *st, const struct cred *cred, int mask);

@@ -99,11 +99,18 @@ static bool at_walk_root(struct walk *w)
 static int step_up_in_fs(struct walk *w)
 {
 	struct dentry *up;
+	struct inode *top = w->path.mnt->root->inode;
 	int err = here(w)->ops->parent(here(w), w->c, &up);
 
-	if (!err)
-		step_within(w, up);
-	return err;
+	if (err)
+		return err;
+	/* It may have been moved out of what the mount shows (Linux's path_connected()). */
+	if (top != top->fs->root && !inode_is_below(up->inode, top)) {
+		dentry_put(up);
+		return -ENOENT;
+	}
+	step_within(w, up);
+	return 0;
 }
 
 /* Where the walk stands may be covered by mounts that it has come to from below. */
@@ -326,7 +333,8 @@ static int may_follow(struct walk *w, const char *names, size_t len)
 
 static int follow_link(struct walk *w, const char *names, struct walk_step *step)
 {
-	if (w->flags & WALK_NO_SYMLINKS || ++w->links > MAX_LINKS)
+	if (w->flags & WALK_NO_SYMLINKS || w->path.mnt->flags & MOUNT_NOSYMFOLLOW ||
+	    ++w->links > MAX_LINKS)
 		return -ELOOP;
 	if (!*skip_slashes(w->rest) && protection_level(w->c->fs->vfs, PROTECTED_SYMLINKS)) {
 		int err = may_follow(w, names, step->consumed);
@@ -593,10 +601,7 @@ static int getattr_or_walk(struct walk *w, const char *names, size_t len, unsign
 					  : walk_plain(w, names, len, flags, step);
 }
 
-/* Numbers of mounts that were never another's begin here, above all that may be used again (Linux's
- * mnt_id_ctr). Ours are never used again. */
-#define UNIQUE_MOUNTS (1ULL << 31)
-#define MOUNT_ATTRS   (STATX_ATTR_AUTOMOUNT | STATX_ATTR_MOUNT_ROOT | STATX_ATTR_DAX)
+#define MOUNT_ATTRS (STATX_ATTR_AUTOMOUNT | STATX_ATTR_MOUNT_ROOT | STATX_ATTR_DAX)
 
 void mount_getattr(const struct mount *m, bool root, unsigned mask, struct statx *out)
 {
@@ -604,7 +609,7 @@ void mount_getattr(const struct mount *m, bool root, unsigned mask, struct statx
 
 	out->stx_mask &= ~(STATX_MNT_ID | STATX_MNT_ID_UNIQUE);
 	out->stx_mask |= unique ? STATX_MNT_ID_UNIQUE : STATX_MNT_ID;
-	out->stx_mnt_id = unique ? UNIQUE_MOUNTS + m->id : m->id;
+	out->stx_mnt_id = unique ? mount_unique_id(m) : m->id;
 	out->stx_attributes &= ~(uint64_t)STATX_ATTR_MOUNT_ROOT;
 	out->stx_attributes |= root ? STATX_ATTR_MOUNT_ROOT : 0;
 	out->stx_attributes_mask |= MOUNT_ATTRS;

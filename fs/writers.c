@@ -121,18 +121,32 @@ int writers_check(struct writers *w, struct inode *i)
 	return err;
 }
 
-void file_put_write_access(struct file *f)
+bool file_get_write_access_again(const struct file *f)
 {
 	struct writers *w = f->writers;
 
-	if (!w)
-		return;
+	if (!w || f->writecount < 0)
+		return false;
 	mutex_lock(&w->lock);
-	struct writecount *c = find(w, &f->writecount_id);
-	c->count -= f->writecount;
+	find(w, &f->writecount_id)->count++;
+	mutex_unlock(&w->lock);
+	return true;
+}
+
+void writers_put(struct writers *w, const struct inode_id *id, int writecount)
+{
+	mutex_lock(&w->lock);
+	struct writecount *c = find(w, id);
+	c->count -= writecount;
 	if (!c->count) {
 		list_del(&c->node);
 		free(c);
 	}
 	mutex_unlock(&w->lock);
+}
+
+void file_put_write_access(struct file *f)
+{
+	if (f->writers)
+		writers_put(f->writers, &f->writecount_id, f->writecount);
 }

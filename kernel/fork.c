@@ -170,7 +170,7 @@ static int share(struct task *t, struct task *child, uint64_t flags)
 	child->fs = flags & CLONE_FS ? fs_struct_share(t->fs) : fs_struct_copy(t->fs);
 	if (!child->files || !child->fs)
 		return -ENOMEM;
-	err = nsproxy_clone(t, flags, &child->nsproxy);
+	err = nsproxy_clone(t, flags, child->fs, &child->nsproxy);
 	if (!err)
 		err = share_sighand(t, child, flags);
 	return err ? err : share_mm(t, child, flags);
@@ -274,14 +274,12 @@ int task_unshare(struct task *t, uint64_t flags)
 	    (flags & (CLONE_THREAD | CLONE_SIGHAND | CLONE_VM | CLONE_NEWUSER) && !alone))
 		return -EINVAL;
 	struct nsproxy *nsproxy = NULL;
-	int err = nsproxy_clone(t, flags, &nsproxy);
-	if (!err && flags & CLONE_FILES)
-		err = unshare_files(t);
-	if (!err && flags & CLONE_FS)
+	int err = flags & CLONE_FILES ? unshare_files(t) : 0;
+	if (!err && flags & (CLONE_FS | CLONE_NEWNS))
 		err = unshare_fs(t);
-	if (err)
-		nsproxy_put(nsproxy);
-	else
+	if (!err)
+		err = nsproxy_clone(t, flags, t->fs, &nsproxy);
+	if (!err)
 		nsproxy_set(t, nsproxy);
 	return err;
 }

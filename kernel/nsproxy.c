@@ -9,16 +9,34 @@
 #include <linux/capability.h>
 #include <stdlib.h>
 
+#include "fs/ramfs/ramfs.h"
+#include "kernel/process.h"
 #include "kernel/sandbox.h"
 #include "kernel/task.h"
+
+/* Below all that is mounted lies an empty file system, as on Linux, which nobody sees: because of
+ * it the root can be exchanged (pivot_root(2)). */
+static struct ns_common *first_mounts(struct sandbox *sb)
+{
+	const struct ramfs_options opt = { .type = "rootfs", .mode = 0755 };
+	struct mnt_namespace *ns = mnt_ns_new(sb->vfs, sb->vfs->user_ns);
+	struct filesystem *fs;
+
+	if (!ns)
+		return NULL;
+	if (ramfs_create(&sb->mem, vfs_new_dev(sb->vfs), &opt, &fs) == 0 &&
+	    mnt_ns_mount(ns, "/", fs, 0, "rootfs") == 0)
+		return &ns->ns;
+	ns_put(&ns->ns);
+	return NULL;
+}
 
 static struct ns_common *first_of(enum ns_kind kind, struct sandbox *sb)
 {
 	struct uts_namespace *uts;
-	struct mnt_namespace *mnt;
 
 	switch (kind) {
-	case NS_MNT: mnt = mnt_ns_new(sb->vfs, sb->vfs->user_ns); return mnt ? &mnt->ns : NULL;
+	case NS_MNT: return first_mounts(sb);
 	case NS_UTS: uts = uts_ns_new(sb); return uts ? &uts->ns : NULL;
 	case NS_PID: return ns_get(&sb->pid_ns->ns);
 	default: return ns_new(kind, sb->vfs->ns_numbers, sb->vfs->user_ns);
@@ -59,42 +77,69 @@ void nsproxy_put(struct nsproxy *p)
 	free(p);
 }
 
-/* A set that differs in one namespace, whose reference is taken over, also on failure. */
-static struct nsproxy *nsproxy_with(const struct nsproxy *old, struct ns_common *ns)
+static struct nsproxy *nsproxy_copy(const struct nsproxy *old)
 {
 	struct nsproxy *p = calloc(1, sizeof *p);
 
-	if (!p) {
-		ns_put(ns);
+	if (!p)
 		return NULL;
-	}
 	ref_set(&p->refs, 1);
 	for (enum ns_kind kind = 0; kind < NR_NS_KINDS; kind++) {
-		if (kind == ns->kind)
-			p->ns[kind] = ns;
-		else if (old->ns[kind])
+		if (old->ns[kind])
 			p->ns[kind] = ns_get(old->ns[kind]);
 	}
 	return p;
 }
 
-int nsproxy_clone(struct task *t, uint64_t flags, struct nsproxy **out)
+static int copy_uts(struct nsproxy *p)
 {
-	struct uts_namespace *uts;
+	struct uts_namespace *old = nsproxy_uts(p), *uts;
+	int err = uts_ns_copy(old, &uts);
+
+	if (err)
+		return err;
+	p->ns[NS_UTS] = &uts->ns;
+	ns_put(&old->ns);
+	return 0;
+}
+
+static int copy_mnt(struct nsproxy *p, const struct cred *cred, struct fs_struct *fs)
+{
+	struct mnt_namespace *old = nsproxy_mnt(p), *mnt;
+	int err = mnt_ns_copy(old, cred->user_ns, fs, &mnt);
+
+	if (err)
+		return err;
+	p->ns[NS_MNT] = &mnt->ns;
+	ns_put(&old->ns);
+	return 0;
+}
+
+int nsproxy_clone(struct task *t, uint64_t flags, struct fs_struct *fs, struct nsproxy **out)
+{
+	const uint64_t known = CLONE_NEWUTS | CLONE_NEWNS;
+	int err = 0;
 
 	if (flags & CLONE_NAMESPACES && !cred_capable(t->cred, CAP_SYS_ADMIN))
 		return -EPERM;
-	if (flags & CLONE_NAMESPACES & ~CLONE_NEWUTS)
+	if (flags & CLONE_NAMESPACES & ~known)
 		return -EINVAL;
-	if (!(flags & CLONE_NEWUTS)) {
+	if (!(flags & known)) {
 		*out = nsproxy_get(t->nsproxy);
 		return 0;
 	}
-	int err = uts_ns_copy(nsproxy_uts(t->nsproxy), &uts);
+	struct nsproxy *p = nsproxy_copy(t->nsproxy);
+	if (!p)
+		return -ENOMEM;
+	if (flags & CLONE_NEWUTS)
+		err = copy_uts(p);
+	if (!err && flags & CLONE_NEWNS)
+		err = copy_mnt(p, t->cred, fs);
 	if (err)
-		return err;
-	*out = nsproxy_with(t->nsproxy, &uts->ns);
-	return *out ? 0 : -ENOMEM;
+		nsproxy_put(p);
+	else
+		*out = p;
+	return err;
 }
 
 void nsproxy_set(struct task *t, struct nsproxy *p)
@@ -108,10 +153,49 @@ void nsproxy_set(struct task *t, struct nsproxy *p)
 
 int nsproxy_enter(struct task *t, struct ns_common *ns)
 {
-	struct nsproxy *p = nsproxy_with(t->nsproxy, ns_get(ns));
+	struct nsproxy *p = nsproxy_copy(t->nsproxy);
 
 	if (!p)
 		return -ENOMEM;
+	ns_put(p->ns[ns->kind]);
+	p->ns[ns->kind] = ns_get(ns);
 	nsproxy_set(t, p);
 	return 0;
+}
+
+/* References to what the tasks of a sandbox have, some more than once; *n of them. */
+static struct fs_struct **list_fs_structs(struct sandbox *sb, size_t *n)
+{
+	struct fs_struct **list;
+	struct process *p;
+	struct task *t;
+	size_t max = 1;
+
+	*n = 0;
+	sandbox_lock(sb);
+	list_for_each (p, &sb->processes, all_node)
+		max += (size_t)p->nr_tasks;
+	list = calloc(max, sizeof(struct fs_struct *));
+	list_for_each (p, &sb->processes, all_node) {
+		list_for_each (t, &p->tasks, process_node) {
+			bool again = *n && list && list[*n - 1] == t->fs;
+			if (list && t->fs && !again && *n < max)
+				list[(*n)++] = fs_struct_get(t->fs);
+		}
+	}
+	sandbox_unlock(sb);
+	return list;
+}
+
+int sandbox_switch_roots(struct sandbox *sb, const struct path *old, const struct path *new)
+{
+	size_t n;
+	struct fs_struct **list = list_fs_structs(sb, &n);
+
+	for (size_t i = 0; i < n; i++) {
+		fs_struct_switch(list[i], old, new);
+		fs_struct_put(list[i]);
+	}
+	free(list);
+	return list ? 0 : -ENOMEM;
 }

@@ -36,13 +36,17 @@ struct nsproxy {
 struct nsproxy *nsproxy_new(struct sandbox *sb);
 struct nsproxy *nsproxy_get(struct nsproxy *p);
 void nsproxy_put(struct nsproxy *p);
-/* For a child: the same set, or one with new namespaces where `flags` (clone(2)) ask for them.
- * -EINVAL: of kinds of which there is only one. -EPERM, -ENOSPC. */
-int nsproxy_clone(struct task *t, uint64_t flags, struct nsproxy **out);
+/* For a child: the same set, or one with new namespaces where `flags` (clone(2)) ask for them. `fs`
+ * is the child's own: of new mounts its root and working directory become part, once nothing can
+ * fail any more. -EINVAL: of kinds of which there is only one. -EPERM, -ENOSPC. */
+int nsproxy_clone(struct task *t, uint64_t flags, struct fs_struct *fs, struct nsproxy **out);
 /* Owner: `t` has another namespace of the kind of `ns`. -ENOMEM. */
 int nsproxy_enter(struct task *t, struct ns_common *ns);
 /* Owner: takes the reference over. */
 void nsproxy_set(struct task *t, struct nsproxy *p);
+
+/* Whoever has `old` as root or working directory gets `new` (pivot_root(2)). -ENOMEM. */
+int sandbox_switch_roots(struct sandbox *sb, const struct path *old, const struct path *new);
 
 static inline struct mnt_namespace *nsproxy_mnt(const struct nsproxy *p)
 {

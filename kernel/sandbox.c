@@ -196,8 +196,11 @@ int sandbox_create(const struct sandbox_config *cfg, struct sandbox **out, struc
 		err = futex_table_create(&sb->futexes);
 	if (!err)
 		err = vfs_create(&sb->vfs);
-	if (!err)
+	if (!err) {
+		sb->vfs->budget = sb->mem.budget;
+		sb->vfs->ram = (uint64_t)sysconf(_SC_PHYS_PAGES) * PAGE_SIZE;
 		err = create_namespaces(sb);
+	}
 	if (!err)
 		err = create_init(sb, cfg);
 	if (err) {

@@ -84,12 +84,14 @@ static int make_tmpfs(struct sandbox *sb, const struct mount_spec *m, struct fil
 		      struct errmsg *errmsg)
 {
 	/* Half of the memory, and an inode for each page of it, as Linux's defaults (tmpfs(5)). */
-	uint64_t ram = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
+	const uint64_t pages = sb->vfs->ram / 2 / PAGE_SIZE;
 	const struct ramfs_options opt = {
 		.type = "tmpfs",
 		.mode = strcmp(m->target, "/") ? 01777 : 0755,
-		.max_bytes = m->size ? m->size : ram / 2,
-		.max_inodes = ram / 2 / PAGE_SIZE,
+		.max_bytes = m->size ? m->size : pages * PAGE_SIZE,
+		.max_inodes = pages,
+		.default_bytes = pages * PAGE_SIZE,
+		.default_inodes = pages,
 	};
 
 	return ramfs_create(&sb->mem, vfs_new_dev(sb->vfs), &opt, out);
@@ -306,7 +308,6 @@ static int walk_to(struct sandbox *sb, const char *dir, struct path *out)
  * outside of our root, and stays there. */
 static int take_own_directory(struct sandbox *sb, bool has_path, struct path *out)
 {
-	struct path p = { .mnt = nsproxy_mnt(sb->nsproxy)->root };
 	int fd = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	struct stat st;
 
@@ -316,12 +317,12 @@ static int take_own_directory(struct sandbox *sb, bool has_path, struct path *ou
 		close(fd);
 		return -ENOENT;
 	}
-	int err = hostfs_take_directory(p.mnt->fs, fd, &p.dentry);
+	*out = mnt_ns_root(nsproxy_mnt(sb->nsproxy));
+	dentry_put(out->dentry);
+	int err = hostfs_take_directory(out->mnt->fs, fd, &out->dentry);
 	if (err)
-		return err;
-	*out = path_get(&p);
-	dentry_put(p.dentry);
-	return 0;
+		mount_put(out->mnt);
+	return err;
 }
 
 /* Not "/" in its place: the program may be about to clean up where it starts. */

@@ -19,6 +19,7 @@ struct elf {
 	const char *name; /* for messages; borrowed */
 	struct file *file;
 	struct pagesource *source;
+	struct mapped_place *place;
 	Elf64_Ehdr header;
 	Elf64_Phdr *ph;     /* header.e_phnum of them */
 	char *interp;       /* path; NULL: none */

@@ -39,6 +39,7 @@ static int64_t map_file_part(const struct mapping *m, const Elf64_Phdr *p)
 		.prot = segment_prot(p),
 		.flags = MAP_PRIVATE | MAP_FIXED,
 		.source = m->elf->source,
+		.place = m->elf->place,
 		.offset = p->p_offset - page_off,
 		.vma_flags = VMA_MAYWRITE | VMA_MAYEXEC,
 		.name = m->path,

@@ -12,6 +12,7 @@
 #include "loader/elf.h"
 #include "arch/machine.h"
 #include "util/minmax.h"
+#include "mm/mapped_place.h"
 
 /* Linux's limit for the program header table (load_elf_phdrs). */
 #define PHDRS_MAX 65536
@@ -196,6 +197,8 @@ static int get_source(struct elf *e, int err, struct errmsg *errmsg)
 	int r = e->file->ops->pagesource ? e->file->ops->pagesource(e->file, false, &e->source)
 					 : -ENODEV;
 
+	if (!r)
+		r = file_mapped_place(e->file, &e->place);
 	if (r == -ENODEV)
 		return errmsg_set(errmsg, err, "%s: a file that can not be mapped", e->name);
 	return r ? errmsg_set(errmsg, -r, "%s: %s", e->name, strerror(-r)) : 0;
@@ -236,9 +239,11 @@ void elf_free(struct elf *e)
 {
 	if (e->source)
 		e->source->ops->unref(e->source);
+	mapped_place_put(e->place);
 	free(e->ph);
 	free(e->interp);
 	e->source = NULL;
+	e->place = NULL;
 	e->ph = NULL;
 	e->interp = NULL;
 }

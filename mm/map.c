@@ -220,6 +220,7 @@ static int insert_mapping(struct mm *mm, const struct mmap_args *a, gva_t addr, 
 				  .flags = flags,
 				  .source = a->source,
 				  .offset = a->source ? a->offset : 0,
+				  .place = a->place,
 				  .name = (char *)(uintptr_t)a->name };
 	struct vma *v;
 	int err =

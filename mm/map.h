@@ -9,6 +9,8 @@
 #include "mm/mm.h"
 #include "util/gva.h"
 
+struct mapped_place;
+
 struct mmap_args {
 	gva_t addr;
 	uint64_t len;
@@ -17,8 +19,9 @@ struct mmap_args {
 	uint64_t offset;
 	/* -errno: the file cannot be mapped like that, which is told when all else is right */
 	int refused;
-	unsigned vma_flags; /* VMA_MAYWRITE, VMA_MAYEXEC... of the file */
-	const char *name;   /* copied; may be NULL */
+	unsigned vma_flags;         /* VMA_MAYWRITE, VMA_MAYEXEC... of the file */
+	const char *name;           /* copied; may be NULL */
+	struct mapped_place *place; /* a reference is taken; may be NULL */
 };
 /* The address, or -errno. */
 int64_t mm_mmap(struct mm *mm, const struct mmap_args *a);

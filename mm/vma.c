@@ -143,6 +143,7 @@ struct vma *vma_new(struct mm *mm, const struct vma *like)
 	v->flags = like->flags;
 	v->source = like->source;
 	v->offset = like->offset;
+	v->place = like->place;
 	v->name = like->name ? strdup(like->name) : NULL;
 	if (like->name && !v->name) {
 		free(v);
@@ -150,6 +151,8 @@ struct vma *vma_new(struct mm *mm, const struct vma *like)
 	}
 	if (v->source)
 		v->source->ops->ref(v->source);
+	if (v->place)
+		ref_get(&v->place->refs);
 	return v;
 }
 
@@ -157,6 +160,7 @@ void vma_free(struct vma *v)
 {
 	if (v->source)
 		v->source->ops->unref(v->source);
+	mapped_place_put(v->place); /* after the pages, which may be of its file system */
 	free(v->name);
 	free(v);
 }

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "mm/mapped_place.h"
 #include "mm/mm.h"
 #include "util/gva.h"
 #include "util/list.h"
@@ -24,6 +25,7 @@ struct vma {
 	uint64_t gap, max_gap;     /* free bytes below `start`; the largest gap of this subtree */
 	struct mm *mm;
 	char *name; /* for /proc/PID/maps: path of the file, "[heap]"...; owned; may be NULL */
+	struct mapped_place *place; /* reference; NULL: of nothing that could go away */
 };
 
 enum {

@@ -42,17 +42,7 @@ static int get_clone_args(struct task *t, gva_t addr, uint64_t size, struct clon
 		return -E2BIG;
 	if (size < CLONE_ARGS_SIZE_VER0)
 		return -EINVAL;
-	memset(out, 0, sizeof *out);
-	if (copy_from_guest(t->mm, out, addr, size < sizeof *out ? size : sizeof *out))
-		return -EFAULT;
-	for (uint64_t i = sizeof *out; i < size; i++) {
-		char c;
-		if (get_user(t, &c, gva_add(addr, i)))
-			return -EFAULT;
-		if (c)
-			return -E2BIG;
-	}
-	return 0;
+	return get_struct(t, addr, size, out, sizeof *out);
 }
 
 static int check_clone_args(const struct clone_args *ca)

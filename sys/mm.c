@@ -82,7 +82,10 @@ static int64_t map_file(struct task *t, struct mmap_args *m, int fd)
 	m->refused = ask_file(f, &c, m);
 	char *name = mapping_name(f);
 	m->name = name;
-	int64_t r = mm_mmap(t->mm, m);
+	int64_t r = file_mapped_place(f, &m->place);
+	if (!r)
+		r = mm_mmap(t->mm, m);
+	mapped_place_put(m->place);
 	free(name);
 	if (m->source)
 		m->source->ops->unref(m->source);

@@ -98,24 +98,14 @@ static int check_how(const struct open_how *how)
 	return how->resolve & RESOLVE_CACHED ? -EAGAIN : 0;
 }
 
-/* A struct that grows from version to version (openat2(2), NOTES): what we do not know must be
- * 0. */
 static int get_how(struct task *t, gva_t addr, uint64_t size, struct open_how *how)
 {
-	char tail[PAGE_SIZE];
-
 	if (size < sizeof *how)
 		return -EINVAL;
 	if (size > PAGE_SIZE)
 		return -E2BIG;
-	if (copy_from_guest(t->mm, how, addr, sizeof *how))
-		return -EFAULT;
-	if (copy_from_guest(t->mm, tail, gva_add(addr, sizeof *how), size - sizeof *how))
-		return -EFAULT;
-	for (size_t i = 0; i < size - sizeof *how; i++)
-		if (tail[i])
-			return -E2BIG;
-	return check_how(how);
+	int err = get_struct(t, addr, size, how, sizeof *how);
+	return err ? err : check_how(how);
 }
 
 static unsigned resolve_flags(uint64_t resolve)

@@ -8,15 +8,13 @@
 #include "sys/sys.h"
 
 /* Into the mount namespace: to its root. */
-static int enter_mounts(struct task *t, const struct mnt_namespace *ns)
+static int enter_mounts(struct task *t, struct mnt_namespace *ns)
 {
-	const struct path top = { .mnt = ns->root, .dentry = ns->root->root };
-
 	if (!cred_capable(t->cred, CAP_SYS_CHROOT))
 		return -EPERM;
 	if (ref_count(&t->fs->refs) != 1)
 		return -EINVAL;
-	struct path root = path_get(&top), cwd = path_get(&top);
+	struct path root = mnt_ns_root(ns), cwd = path_get(&root);
 	fs_struct_set_root(t->fs, &root);
 	fs_struct_set_cwd(t->fs, &cwd);
 	return 0;

@@ -232,18 +232,26 @@ SYSCALL_DEFINE(readlinkat)
 	return do_readlink(t, (int)a[0], GVA(a[1]), GVA(a[2]), (int)a[3]);
 }
 
+#ifndef ST_NOSYMFOLLOW
+#define ST_NOSYMFOLLOW 0x2000 /* of the kernel's headers alone */
+#endif
+
+/* flags_by_mnt() of Linux's fs/statfs.c. */
 static unsigned long mount_statfs_flags(const struct mount *m)
 {
 	static const struct {
 		unsigned mount;
 		unsigned long st;
 	} map[] = {
-		{ MOUNT_RDONLY, ST_RDONLY },   { MOUNT_NOSUID, ST_NOSUID },
-		{ MOUNT_NODEV, ST_NODEV },     { MOUNT_NOEXEC, ST_NOEXEC },
-		{ MOUNT_NOATIME, ST_NOATIME },
+		{ MOUNT_NOSUID, ST_NOSUID },         { MOUNT_NODEV, ST_NODEV },
+		{ MOUNT_NOEXEC, ST_NOEXEC },         { MOUNT_NOATIME, ST_NOATIME },
+		{ MOUNT_NODIRATIME, ST_NODIRATIME }, { MOUNT_NOSYMFOLLOW, ST_NOSYMFOLLOW },
 	};
-	unsigned long flags = 0;
+	unsigned long flags = mount_is_readonly(m) ? ST_RDONLY : 0;
 
+	/* The host tells of its own mounts. */
+	if (!(m->flags & (MOUNT_NOATIME | MOUNT_STRICTATIME)) && !(m->fs->flags & FS_OF_HOST))
+		flags |= ST_RELATIME;
 	for (size_t i = 0; i < sizeof map / sizeof *map; i++)
 		if (m->flags & map[i].mount)
 			flags |= map[i].st;
@@ -258,6 +266,8 @@ static int64_t statfs_path(struct task *t, struct caller *c, const struct path *
 	if (!i->ops->statfs)
 		return -ENOSYS;
 	int err = i->ops->statfs(i, c, &st);
+	if (mount_atime(p->mnt, false) == ATIME_NEVER)
+		st.f_flags &= ~(__fsword_t)ST_RELATIME;
 	st.f_flags |= (__fsword_t)mount_statfs_flags(p->mnt);
 	return err ? err : put_user(t, buf, &st);
 }

@@ -81,6 +81,10 @@ int get_iovec_of_other(struct task *t, gva_t addr, uint64_t n, struct guest_iove
 int get_timespec(struct task *t, gva_t addr, struct timespec *ts);
 /* A sigset argument of system calls that also pass its size: -EINVAL unless size == 8, -EFAULT. */
 int get_sigset(struct task *t, gva_t addr, uint64_t size, ksigset_t *out);
+/* A struct that grows from version to version, of which `known` bytes mean something here
+ * (copy_struct_from_user() of Linux): what is missing is 0; -E2BIG: there is something behind. The
+ * caller has checked that `size` is not absurd. */
+int get_struct(struct task *t, gva_t addr, uint64_t size, void *out, size_t known);
 /* A siginfo argument for signal `sig` (sys/signal.c): -EFAULT, -E2BIG. */
 int get_siginfo(struct task *t, gva_t addr, int sig, siginfo_t *si);
 /* Deadline, a point in time of the guest's CLOCK_MONOTONIC in ns, of a relative time; saturates to

@@ -101,3 +101,18 @@ uint64_t deadline_after_ms(struct task *t, int timeout)
 		return timeout < 0 ? DEADLINE_NONE : 0;
 	return sleeper_deadline(&t->sleeper, (uint64_t)timeout * NSEC_PER_MSEC);
 }
+
+int get_struct(struct task *t, gva_t addr, uint64_t size, void *out, size_t known)
+{
+	memset(out, 0, known);
+	if (copy_from_guest(t->mm, out, addr, size < known ? size : known))
+		return -EFAULT;
+	for (uint64_t i = known; i < size; i++) {
+		char c;
+		if (get_user(t, &c, gva_add(addr, i)))
+			return -EFAULT;
+		if (c)
+			return -E2BIG;
+	}
+	return 0;
+}

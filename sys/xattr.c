@@ -17,7 +17,7 @@ typedef int64_t xattr_fn(struct task *t, struct caller *c, struct inode *i, cons
 static int64_t on_place(struct task *t, struct caller *c, const struct path *p, const uint64_t *a,
 			bool write, xattr_fn *fn)
 {
-	if (write && p->mnt->flags & MOUNT_RDONLY)
+	if (write && mount_is_readonly(p->mnt))
 		return -EROFS;
 	int64_t r = fn(t, c, p->dentry->inode, a);
 	if (write && !r)

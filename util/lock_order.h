@@ -28,10 +28,14 @@
 	  "freezes and thaws of a sandbox, one at a time", "kernel/freeze.h")                      \
 	X(SOCK_DIAG, 10, LOCK_SLEEPS,                                                              \
 	  "the answers that wait in a netlink socket", "net/sock_diag.c")                          \
+	X(FS_CONTEXT, 11, LOCK_SLEEPS,                                                             \
+	  "the parameters of a file system that is being made", "sys/fsopen.c")                    \
 	X(FASYNC_ARMING, 12, LOCK_SLEEPS,                                                          \
 	  "changes of O_ASYNC, one at a time", "kernel/fasync.c")                                  \
-	X(FILE_POS, 14, LOCK_SLEEPS,                                                               \
+	X(FILE_POS, 13, LOCK_SLEEPS,                                                               \
 	  "the position of an open file; its owner (F_SETOWN)", "fs/file.h")                       \
+	X(NAMESPACES, 14, LOCK_SLEEPS,                                                             \
+	  "changes of mounts, one at a time; who propagates to whom", "fs/mount.h")                \
 	X(OVERLAY_COPY, 15, LOCK_SLEEPS,                                                           \
 	  "the copy of a lower file that is being made", "fs/overlay/internal.h")                  \
 	X(OVERLAY, 16, LOCK_SLEEPS,                                                                \

@@ -146,7 +146,8 @@ int hostfs_init(struct hostfs *h, const struct filesystem_ops *ops, const char *
 	*h = (struct hostfs){ .users = opt->users,
 			      .contained = opt->contained,
 			      .whiteouts = opt->whiteouts };
-	filesystem_init(&h->fs, ops, type, flags | who | (opt->contained ? FS_NODEV : 0));
+	filesystem_init(&h->fs, ops, type,
+			flags | who | FS_OF_HOST | (opt->contained ? FS_NODEV : 0));
 	mutex_init(&h->fifo_lock, LOCK_HOSTFS_FIFOS);
 	list_init(&h->fifos);
 	h->pages = hostfs_pages_new(opt->pm);

@@ -227,11 +227,16 @@ int ramfs_path(struct inode *i, struct dentry *d, char *buf, size_t size)
 	const char *last = NULL;
 
 	*at = '\0';
-	struct ramfs_inode *dir = S_ISDIR(i->type) ? ri : d && d->dir ? ramfs_inode(d->dir) : NULL;
-	if (!dir)
+	if (!S_ISDIR(i->type) && !(d && d->dir))
 		return -ENOENT;
 	mutex_lock(&r->lock);
-	if (dir != ri)
+	/* The name it was found by is looked at first: a directory may hold many. One that is gone
+	 * has no other any more. */
+	bool by_name = d && d->dir;
+	struct ramfs_inode *dir = !by_name                        ? ri
+				  : S_ISDIR(i->type) && ri->nlink ? ri->dir.parent
+								  : ramfs_inode(d->dir);
+	if (by_name)
 		last = name_now(dir, ri, d) ?: d->name;
 	int err = path_locked(dir, last, space, &at);
 	bool gone = ri->nlink == 0;
@@ -325,6 +330,7 @@ int ramfs_readdir(struct file *f, struct caller *c, struct dir_emit *e)
 		n = copy_batch(dir, f->pos, batch);
 	} while (n > 0 && emit_batch(e, batch, n, &f->pos));
 	mutex_unlock(&f->pos_lock);
+	ramfs_accessed(f);
 	free(batch);
 	return n < 0 ? n : 0;
 }

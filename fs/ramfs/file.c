@@ -36,16 +36,20 @@ static bool before(const struct timespec *a, const struct timespec *b)
 }
 
 /* relatime (mount(8)): only when it tells something new, or once a day. */
-static void accessed(struct ramfs_inode *ri, unsigned flags)
+void ramfs_accessed(struct file *f)
 {
+	struct ramfs_inode *ri = file_ri(f);
 	struct ramfs *r = ramfs_of(&ri->inode);
+	/* a file of an overlay's layer lies on no mount */
+	enum atime keep =
+	    f->path.mnt ? mount_atime(f->path.mnt, S_ISDIR(ri->inode.type)) : ATIME_RELATIVE;
 
-	if (flags & O_NOATIME)
+	if (keep == ATIME_NEVER || f->flags & O_NOATIME)
 		return;
 	struct timespec now = guest_clock_realtime(r->clock);
 	mutex_lock(&r->lock);
-	if (!before(&ri->mtime, &ri->atime) || !before(&ri->ctime, &ri->atime) ||
-	    now.tv_sec - ri->atime.tv_sec >= 86400)
+	if (keep == ATIME_ALWAYS || !before(&ri->mtime, &ri->atime) ||
+	    !before(&ri->ctime, &ri->atime) || now.tv_sec - ri->atime.tv_sec >= 86400)
 		ri->atime = now;
 	mutex_unlock(&r->lock);
 }
@@ -83,7 +87,7 @@ static ssize_t ramfs_read(struct file *f, struct caller *c, struct uio *u, int64
 		*at += n;
 	if (!pos)
 		mutex_unlock(&f->pos_lock);
-	accessed(ri, f->flags);
+	ramfs_accessed(f);
 	return n;
 }
 
@@ -282,7 +286,7 @@ static int ramfs_pagesource(struct file *f, bool shared_write, struct pagesource
 
 	if (shared_write && ri->seals & SEALS_WRITE)
 		return -EPERM;
-	accessed(ri, f->flags);
+	ramfs_accessed(f);
 	source_ref(&ri->source);
 	*out = &ri->source;
 	return 0;

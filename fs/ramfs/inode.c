@@ -246,7 +246,7 @@ static int ramfs_statfs(struct inode *i, struct caller *c, struct statfs *out)
 	out->f_type = TMPFS_MAGIC;
 	out->f_bsize = out->f_frsize = PAGE_SIZE;
 	out->f_namelen = NAME_MAX;
-	out->f_flags = ST_RELATIME | 0x20; /* ST_VALID, which only the kernel's headers know */
+	out->f_flags = 0x20; /* ST_VALID, which only the kernel's headers know */
 	if (limited) {
 		out->f_blocks = r->quota.max / PAGE_SIZE;
 		out->f_bfree = out->f_bavail = out->f_blocks - r->quota.used / PAGE_SIZE;

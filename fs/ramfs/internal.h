@@ -22,6 +22,7 @@ struct ramfs {
 	struct filesystem fs;
 	struct arena *arena;
 	const struct guest_clock *clock; /* for the times of files */
+	struct ramfs_options shown;      /* as it was made */
 	struct page_quota quota;
 	struct mutex lock;
 	uint64_t next_ino, nr_inodes, max_inodes; /* guarded by lock */
@@ -92,6 +93,8 @@ int ramfs_open(struct inode *i, struct caller *c, struct dentry *d, int flags, s
 int ramfs_file_new(struct ramfs_inode *ri, struct dentry *d, int flags, struct file **out);
 
 /* file.c */
+/* It was read: notes the time, if its mount says so. */
+void ramfs_accessed(struct file *f);
 /* `cred`: who changes it; without CAP_FSETID the set-ID bits go. */
 int ramfs_set_size(struct ramfs_inode *ri, const struct cred *cred, uint64_t size);
 

@@ -13,11 +13,18 @@ struct ramfs_options {
 	mode_t mode;         /* of the root */
 	uid_t uid;
 	gid_t gid;
+	/* of these limits /proc/mounts says nothing: Linux's defaults, half of the memory and as
+	 * many inodes as that has pages (tmpfs(5)) */
+	uint64_t default_bytes, default_inodes;
 };
 
 /* `dev`: what stat shows (vfs_new_dev). */
 int ramfs_create(struct mm_host *mem, dev_t dev, const struct ramfs_options *opt,
 		 struct filesystem **out);
+
+/* Other limits (mount(2) with MS_REMOUNT): 0: none, NULL: as it was. -EINVAL: it holds more
+ * already, or had no limit. */
+int ramfs_reconfigure(struct filesystem *fs, const uint64_t *max_bytes, const uint64_t *max_inodes);
 
 /* memfd_create(2): a file of `fs` without a name in it. `flags`: MFD_*, checked by the caller. */
 int ramfs_memfd(struct filesystem *fs, struct caller *c, const char *name, unsigned flags,

@@ -22,7 +22,49 @@ static void destroy(struct filesystem *fs)
 	free(r);
 }
 
-static const struct filesystem_ops ramfs_ops = { .destroy = destroy };
+/* shmem_show_options(): what differs from the defaults. */
+static void show_options(struct filesystem *fs, struct text *out)
+{
+	struct ramfs *r = container_of(fs, struct ramfs, fs);
+	const uint64_t unlimited = UINT64_MAX;
+
+	mutex_lock(&r->lock);
+	uint64_t bytes = r->quota.max, inodes = r->max_inodes;
+	mutex_unlock(&r->lock);
+	if (bytes != r->shown.default_bytes)
+		text_printf(out, ",size=%luk", bytes == unlimited ? 0 : bytes / 1024);
+	if (inodes != r->shown.default_inodes)
+		text_printf(out, ",nr_inodes=%lu", inodes == unlimited ? 0 : inodes);
+	if (r->shown.mode != 01777)
+		text_printf(out, ",mode=%03o", r->shown.mode);
+	if (r->shown.uid)
+		text_printf(out, ",uid=%u", r->shown.uid);
+	if (r->shown.gid)
+		text_printf(out, ",gid=%u", r->shown.gid);
+}
+
+static const struct filesystem_ops ramfs_ops = { .destroy = destroy, .show_options = show_options };
+
+static bool limit_fits(const uint64_t *limit, uint64_t now, uint64_t used)
+{
+	return !limit || !*limit || (now != UINT64_MAX && *limit >= used);
+}
+
+/* shmem_reconfigure() */
+int ramfs_reconfigure(struct filesystem *fs, const uint64_t *max_bytes, const uint64_t *max_inodes)
+{
+	struct ramfs *r = container_of(fs, struct ramfs, fs);
+
+	mutex_lock(&r->lock);
+	bool fits = limit_fits(max_bytes, r->quota.max, r->quota.used) &&
+		    limit_fits(max_inodes, r->max_inodes, r->nr_inodes);
+	if (fits && max_bytes)
+		r->quota.max = *max_bytes ? *max_bytes : UINT64_MAX;
+	if (fits && max_inodes)
+		r->max_inodes = *max_inodes ? *max_inodes : UINT64_MAX;
+	mutex_unlock(&r->lock);
+	return fits ? 0 : -EINVAL;
+}
 
 static int make_root(struct ramfs *r, const struct ramfs_options *opt)
 {
@@ -49,6 +91,7 @@ int ramfs_create(struct mm_host *mem, dev_t dev, const struct ramfs_options *opt
 	r->fs.dev = dev;
 	r->arena = mem->arena;
 	r->clock = mem->clock;
+	r->shown = *opt;
 	r->quota.max = opt->max_bytes ? opt->max_bytes : UINT64_MAX;
 	r->max_inodes = opt->max_inodes ? opt->max_inodes : UINT64_MAX;
 	mutex_init(&r->lock, LOCK_RAMFS);

@@ -1034,6 +1034,11 @@ int pty_table_create(struct sandbox *sb, struct filesystem **devpts)
 	return err;
 }
 
+struct filesystem *pty_table_devpts(struct pty_table *t)
+{
+	return t->devpts;
+}
+
 void pty_table_free(struct pty_table *t)
 {
 	if (!t)

@@ -12,6 +12,8 @@ struct sandbox;
 /* The ptys of a sandbox and their directory, to be mounted at /dev/pts. Before the first task
  * runs. */
 int pty_table_create(struct sandbox *sb, struct filesystem **devpts);
+/* Its file system, borrowed. */
+struct filesystem *pty_table_devpts(struct pty_table *t);
 /* The host's terminal gets its name in the directory, too, if it is a pty there: ttyname(3) looks
  * for it. */
 int pty_add_console(struct pty_table *t);

@@ -14,6 +14,7 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -24,6 +25,7 @@
 #include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -401,6 +403,89 @@ static void arguments(void)
 			_exit(1);
 		}
 	}
+	refused(n);
+}
+
+/* ---- mounts ---- */
+
+/* In a namespace of its own, a directory `m` on a tmpfs. */
+static void enter_mounts(void)
+{
+	NEED(unshare(CLONE_NEWNS) == 0);
+	NEED(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0);
+	NEED(mount("t", "/dev/shm", "tmpfs", 0, NULL) == 0);
+	NEED(chdir("/dev/shm") == 0);
+	NEED(mkdir("m", 0700) == 0);
+}
+
+static long bind_many(long most)
+{
+	char name[32];
+	long n = 0;
+
+	do
+		snprintf(name, sizeof name, "%ld", n);
+	while (n < most && mkdir(name, 0700) == 0 && mount("m", name, NULL, MS_BIND, NULL) == 0 &&
+	       ++n);
+	return n;
+}
+
+static void mounts(void)
+{
+	enter_mounts();
+	refused(bind_many(FAR_MORE));
+}
+
+/* Each on the one before. */
+static void stacked_mounts(void)
+{
+	long n = 0;
+
+	enter_mounts();
+	while (mount("m", "m", NULL, MS_BIND, NULL) == 0)
+		n++;
+	refused(n);
+}
+
+/* Copies of many of them, held by descriptors. */
+static void mount_namespaces(void)
+{
+	long n = 0;
+
+	limit(RLIMIT_NOFILE, MANY_FILES);
+	enter_mounts();
+	bind_many(5000);
+	while (open("/proc/self/ns/mnt", O_RDONLY) >= 0 && unshare(CLONE_NEWNS) == 0)
+		n++;
+	refused(n);
+}
+
+/* Trees that no namespace has. */
+static void mount_trees(void)
+{
+	long n = 0;
+
+	limit(RLIMIT_NOFILE, MANY_FILES);
+	enter_mounts();
+	bind_many(1000);
+	while (syscall(SYS_open_tree, AT_FDCWD, ".", 1 | AT_RECURSIVE) >= 0)
+		n++;
+	refused(n);
+}
+
+/* Mounts that double with each one. */
+static void propagation(void)
+{
+	char name[32];
+	long n = 0;
+
+	enter_mounts();
+	NEED(mount(NULL, ".", NULL, MS_SHARED, NULL) == 0);
+	NEED(chdir("/dev/shm") == 0);
+	do
+		snprintf(name, sizeof name, "%ld", n);
+	while (mkdir(name, 0700) == 0 && mount(".", name, NULL, MS_BIND | MS_REC, NULL) == 0 &&
+	       ++n);
 	refused(n);
 }
 
@@ -923,6 +1008,11 @@ static const struct {
 	{ "threads", threads, "[0-9]{3,}, then (EAGAIN|ENOMEM)" },
 	{ "futexes", futexes, "[0-9]{3,}, then (EAGAIN|ENOMEM)" },
 	{ "arguments", arguments, "[0-9]{2,}, then (0|E2BIG|EAGAIN|ENOMEM)" },
+	{ "mounts", mounts, "[0-9]{4,}, then (ENOSPC|ENOMEM)" },
+	{ "stacked_mounts", stacked_mounts, "[0-9]{4,}, then (ENOSPC|ENOMEM)" },
+	{ "mount_namespaces", mount_namespaces, "[0-9]{2,}, then (ENOMEM|EMFILE)" },
+	{ "mount_trees", mount_trees, "[0-9]{2,}, then (ENOMEM|EMFILE)" },
+	{ "propagation", propagation, "[0-9]+, then (ENOSPC|ENOMEM)" },
 	{ "files", files, "[0-9]{3,}, then (EMFILE|ENFILE|ENOMEM)" },
 	{ "eventfds", eventfds, "[0-9]{3,}, then (EMFILE|ENFILE|ENOMEM)" },
 	{ "timerfds", timerfds, "[0-9]{3,}, then (EMFILE|ENFILE|ENOMEM)" },

@@ -1,0 +1,371 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The types of file systems that a guest can mount, and their parameters. See the header. */
+#include "sys/fs_context.h"
+
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mount.h>
+
+#include "fs/devfs.h"
+#include "fs/mount.h"
+#include "kernel/tty/pty.h"
+#include "proc/proc.h"
+
+/* Flags of a file system that change nothing here but what /proc/mounts says. */
+#define SHOWN_FLAGS (MS_SYNCHRONOUS | MS_DIRSYNC | MS_MANDLOCK | MS_LAZYTIME)
+
+/* ---- values ---- */
+
+static bool parse_unsigned(const char *value, int base, unsigned *out)
+{
+	char *end;
+
+	errno = 0;
+	unsigned long n = value && *value ? strtoul(value, &end, base) : ULONG_MAX;
+	*out = (unsigned)n;
+	return n <= UINT_MAX && !errno && !*end && value[0] != '-';
+}
+
+/* memparse() of Linux's lib/cmdline.c, and per cent of the memory. */
+static bool parse_size(const char *value, uint64_t ram, uint64_t *out)
+{
+	static const char units[] = "kmgtpe";
+	char *end;
+
+	if (!value || *value < '0' || *value > '9')
+		return false;
+	errno = 0;
+	unsigned long long n = strtoull(value, &end, 0);
+	const char *unit = *end ? strchr(units, *end | 0x20) : NULL;
+	for (; unit && unit >= units; unit--)
+		if (__builtin_mul_overflow(n, 1024, &n))
+			return false;
+	end += *end && strchr(units, *end | 0x20) ? 1 : 0;
+	if (*end == '%' && !__builtin_mul_overflow(n, ram / 100, &n))
+		end++;
+	*out = n;
+	return !errno && !*end;
+}
+
+/* ---- types ---- */
+
+static int tmpfs_limit(struct fs_context *fc, const char *key, const char *value)
+{
+	bool inodes = strcmp(key, "nr_inodes") == 0, blocks = strcmp(key, "nr_blocks") == 0;
+	uint64_t n;
+
+	if (!parse_size(value, fc->ram, &n) || n > INT64_MAX / PAGE_SIZE)
+		return -EINVAL;
+	if (inodes) {
+		fc->tmpfs.max_inodes = n;
+		fc->inodes_given = true;
+		return 0;
+	}
+	fc->tmpfs.max_bytes = blocks ? n * PAGE_SIZE : (n + PAGE_SIZE - 1) / PAGE_SIZE * PAGE_SIZE;
+	fc->bytes_given = true;
+	return 0;
+}
+
+/* tmpfs(5). The huge pages are the host's. */
+static int tmpfs_parse(struct fs_context *fc, const char *key, const char *value)
+{
+	const struct {
+		const char *name;
+		int base;
+		unsigned *to;
+		bool *given;
+	} numbers[] = {
+		{ "mode", 8, &fc->tmpfs.mode, &fc->mode_given },
+		{ "uid", 10, &fc->tmpfs.uid, &fc->uid_given },
+		{ "gid", 10, &fc->tmpfs.gid, &fc->gid_given },
+	};
+
+	if (!strcmp(key, "size") || !strcmp(key, "nr_blocks") || !strcmp(key, "nr_inodes"))
+		return tmpfs_limit(fc, key, value);
+	for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+		if (strcmp(key, numbers[i].name))
+			continue;
+		unsigned n;
+		if (!parse_unsigned(value, numbers[i].base, &n) || n == UINT_MAX)
+			return -EINVAL;
+		*numbers[i].to = numbers[i].base == 8 ? n & 07777 : n;
+		*numbers[i].given = true;
+		return 0;
+	}
+	if (!strcmp(key, "inode64"))
+		return value ? -EINVAL : 0;
+	if (!strcmp(key, "huge"))
+		return value && !strcmp(value, "never") ? 0 : -EINVAL;
+	return PARAM_UNKNOWN;
+}
+
+static int tmpfs_create(struct fs_context *fc, struct task *t, struct filesystem **out)
+{
+	struct ramfs_options opt = fc->tmpfs;
+
+	opt.default_inodes = fc->ram / 2 / PAGE_SIZE;
+	opt.default_bytes = opt.default_inodes * PAGE_SIZE;
+	opt.type = "tmpfs";
+	opt.max_bytes = fc->bytes_given ? opt.max_bytes : opt.default_bytes;
+	opt.max_inodes = fc->inodes_given ? opt.max_inodes : opt.default_inodes;
+	opt.mode = fc->mode_given ? opt.mode : 01777;
+	opt.uid = fc->uid_given ? opt.uid : t->cred->fsuid;
+	opt.gid = fc->gid_given ? opt.gid : t->cred->fsgid;
+	return ramfs_create(&t->sb->mem, vfs_new_dev(t->sb->vfs), &opt, out);
+}
+
+static int tmpfs_reconfigure(const struct fs_context *fc, struct filesystem *fs)
+{
+	return ramfs_reconfigure(fs, fc->bytes_given ? &fc->tmpfs.max_bytes : NULL,
+				 fc->inodes_given ? &fc->tmpfs.max_inodes : NULL);
+}
+
+static int proc_create(struct fs_context *fc, struct task *t, struct filesystem **out)
+{
+	return procfs_create(t->sb, out);
+}
+
+/* The one of this type that is mounted somewhere. */
+static struct filesystem *find_mounted(struct vfs *vfs, const char *type)
+{
+	struct filesystem *fs = NULL;
+	struct mount *m;
+
+	rwlock_rdlock(&vfs->mount_lock);
+	list_for_each (m, &vfs->mounts, all_node) {
+		if (!fs && m->ns && strcmp(m->fs->type, type) == 0)
+			fs = filesystem_get(m->fs);
+	}
+	rwlock_unlock(&vfs->mount_lock);
+	return fs;
+}
+
+static int sysfs_find(struct fs_context *fc, struct task *t, struct filesystem **out)
+{
+	*out = find_mounted(t->sb->vfs, "sysfs");
+	return *out ? 0 : sysfs_create(t->sb, out);
+}
+
+static int devtmpfs_find(struct fs_context *fc, struct task *t, struct filesystem **out)
+{
+	*out = find_mounted(t->sb->vfs, "devtmpfs");
+	return *out ? 0 : devfs_create(&t->sb->mem, vfs_new_dev(t->sb->vfs), out);
+}
+
+/* There is one, with the terminals of all the sandbox: what it was made with stays. */
+static int devpts_parse(struct fs_context *fc, const char *key, const char *value)
+{
+	static const char *const numbers[] = { "uid", "gid", "mode", "ptmxmode", "max" };
+	unsigned n;
+
+	if (!strcmp(key, "newinstance"))
+		return value ? -EINVAL : 0;
+	for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+		bool octal = strstr(numbers[i], "mode");
+		if (!strcmp(key, numbers[i]))
+			return parse_unsigned(value, octal ? 8 : 10, &n) ? 0 : -EINVAL;
+	}
+	return PARAM_UNKNOWN;
+}
+
+static int devpts_find(struct fs_context *fc, struct task *t, struct filesystem **out)
+{
+	if (!t->sb->ptys)
+		return pty_table_create(t->sb, out);
+	*out = filesystem_get(pty_table_devpts(t->sb->ptys));
+	return 0;
+}
+
+static const struct fs_type types[] = {
+	{ "tmpfs", tmpfs_parse, tmpfs_create, tmpfs_reconfigure },
+	{ "proc", NULL, proc_create, NULL },
+	{ "sysfs", NULL, sysfs_find, NULL },
+	{ "devtmpfs", tmpfs_parse, devtmpfs_find, NULL },
+	{ "devpts", devpts_parse, devpts_find, NULL },
+};
+
+/* ---- the context ---- */
+
+static const struct fs_type *find_type(const char *name)
+{
+	for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+		if (strcmp(types[i].name, name) == 0)
+			return &types[i];
+	}
+	return NULL;
+}
+
+int fs_context_init(struct fs_context *fc, const struct vfs *vfs, const char *type)
+{
+	*fc = (struct fs_context){ .type = find_type(type), .ram = vfs->ram };
+	return fc->type ? 0 : -ENODEV;
+}
+
+/* What no guest can mount has no parameters. */
+void fs_context_init_for(struct fs_context *fc, const struct vfs *vfs, const struct filesystem *fs)
+{
+	static const struct fs_type other = { .name = "" };
+	const struct fs_type *type = find_type(fs->type);
+
+	*fc = (struct fs_context){ .type = type ? type : &other, .ram = vfs->ram };
+}
+
+void fs_context_free(struct fs_context *fc)
+{
+	free(fc->source);
+	for (unsigned i = 0; i < fc->log_lines; i++)
+		free(fc->log[i]);
+}
+
+/* vfs_parse_sb_flag() */
+static bool parse_flag(struct fs_context *fc, const char *key)
+{
+	static const struct {
+		const char *name;
+		unsigned set, clear;
+	} flags[] = {
+		{ "ro", MS_RDONLY, 0 },           { "rw", 0, MS_RDONLY },
+		{ "sync", MS_SYNCHRONOUS, 0 },    { "async", 0, MS_SYNCHRONOUS },
+		{ "dirsync", MS_DIRSYNC, 0 },     { "mand", MS_MANDLOCK, 0 },
+		{ "nomand", 0, MS_MANDLOCK },     { "lazytime", MS_LAZYTIME, 0 },
+		{ "nolazytime", 0, MS_LAZYTIME },
+	};
+
+	for (size_t i = 0; i < sizeof flags / sizeof *flags; i++) {
+		if (strcmp(key, flags[i].name) == 0) {
+			fc->flags = (fc->flags & ~flags[i].clear) | flags[i].set;
+			fc->changed |= flags[i].set | flags[i].clear;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* The oldest of too many goes. */
+__attribute__((format(printf, 2, 3))) static void complain(struct fs_context *fc, const char *fmt,
+							   ...)
+{
+	char *line;
+	va_list ap;
+
+	va_start(ap, fmt);
+	int n = vasprintf(&line, fmt, ap);
+	va_end(ap);
+	if (n < 0)
+		return;
+	if (fc->log_lines == FS_LOG_LINES) {
+		free(fc->log[0]);
+		memmove(fc->log, fc->log + 1, --fc->log_lines * sizeof *fc->log);
+	}
+	fc->log[fc->log_lines++] = line;
+}
+
+ssize_t fs_context_next_message(struct fs_context *fc, char line[FS_LOG_LINE], size_t size)
+{
+	size_t len = fc->log_lines ? strlen(fc->log[0]) : 0;
+
+	if (!len)
+		return -ENODATA;
+	if (len > size || len > FS_LOG_LINE)
+		return -EMSGSIZE;
+	memcpy(line, fc->log[0], len);
+	free(fc->log[0]);
+	memmove(fc->log, fc->log + 1, --fc->log_lines * sizeof *fc->log);
+	return (ssize_t)len;
+}
+
+static int parse_source(struct fs_context *fc, const char *value)
+{
+	if (fc->source)
+		complain(fc, "e Multiple sources\n");
+	if (!value || fc->source)
+		return -EINVAL;
+	fc->source = strdup(value);
+	return fc->source ? 0 : -ENOMEM;
+}
+
+int fs_context_parse(struct fs_context *fc, const char *key, const char *value)
+{
+	if (parse_flag(fc, key))
+		return 0;
+	int err = fc->type->parse ? fc->type->parse(fc, key, value) : PARAM_UNKNOWN;
+	if (err == PARAM_UNKNOWN && strcmp(key, "source") == 0)
+		return parse_source(fc, value);
+	if (err == PARAM_UNKNOWN)
+		complain(fc, "e %s: Unknown parameter '%s'\n", fc->type->name, key);
+	else if (err)
+		complain(fc, "e %s: Bad value for '%s'\n", fc->type->name, key);
+	return err == PARAM_UNKNOWN ? -EINVAL : err;
+}
+
+int fs_context_refuse(struct fs_context *fc, const char *key)
+{
+	/* Known parameters have another kind of value. */
+	int err = fc->type->parse ? fc->type->parse(fc, key, NULL) : PARAM_UNKNOWN;
+
+	complain(fc,
+		 err == PARAM_UNKNOWN ? "e %s: Unknown parameter '%s'\n"
+				      : "e %s: Bad value for '%s'\n",
+		 fc->type->name, key);
+	return -EINVAL;
+}
+
+int fs_context_parse_options(struct fs_context *fc, char *options)
+{
+	int err = 0;
+
+	for (char *key; !err && (key = strsep(&options, ","));) {
+		char *value = strchr(key, '=');
+		if (value == key || !*key)
+			continue;
+		if (value)
+			*value++ = '\0';
+		err = fs_context_parse(fc, key, value);
+	}
+	return err;
+}
+
+void fs_context_set_flags(struct fs_context *fc, unsigned long ms_flags)
+{
+	fc->flags = (unsigned)ms_flags & (MS_RDONLY | SHOWN_FLAGS);
+	fc->changed = MS_RDONLY | SHOWN_FLAGS;
+}
+
+int fs_context_create(struct fs_context *fc, struct task *t, struct filesystem **out)
+{
+	int err = fc->type->create(fc, t, out);
+
+	if (err)
+		return err;
+	bool shared = ref_count(&(*out)->refs) > 1; /* it is as it was */
+	if (!shared) {
+		(*out)->readonly = fc->flags & MS_RDONLY;
+		(*out)->shown = fc->flags & SHOWN_FLAGS;
+	} else if ((fc->flags & MS_RDONLY) != ((*out)->readonly ? MS_RDONLY : 0)) {
+		err = -EBUSY;
+		filesystem_put(*out);
+	}
+	return err;
+}
+
+int fs_context_reconfigure(struct fs_context *fc, struct task *t, struct filesystem *fs)
+{
+	struct vfs *vfs = t->sb->vfs;
+	int err = 0;
+
+	mutex_lock(&vfs->namespace_lock);
+	unsigned flags = fs->shown | (fs->readonly ? MS_RDONLY : 0);
+	flags = (flags & ~fc->changed) | (fc->flags & fc->changed);
+	if (fc->type->reconfigure)
+		err = fc->type->reconfigure(fc, fs);
+	if (!err && flags & MS_RDONLY && !fs->readonly)
+		err = filesystem_make_readonly(vfs, fs);
+	if (!err) {
+		fs->readonly = flags & MS_RDONLY;
+		fs->shown = flags & SHOWN_FLAGS;
+	}
+	mutex_unlock(&vfs->namespace_lock);
+	return err;
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a guest can mount: the types of file systems, and the parameters of one that is about to be
+ * made or changed, as mount(2) and fsconfig(2) give them (Linux's struct fs_context).
+ */
+#ifndef HL_SYS_FS_CONTEXT_H
+#define HL_SYS_FS_CONTEXT_H
+
+#include "fs/ramfs/ramfs.h"
+#include "sys/sys.h"
+
+struct fs_context;
+
+#define PARAM_UNKNOWN 1
+#define FS_LOG_LINE   512
+#define FS_LOG_LINES  8
+
+struct fs_type {
+	const char *name;
+	/* A parameter of its own; `value` NULL: a flag. PARAM_UNKNOWN: it has no such parameter;
+	 * -EINVAL: not with that value. NULL: it has none. */
+	int (*parse)(struct fs_context *fc, const char *key, const char *value);
+	/* A file system, a reference: a new one, or the one that there is. */
+	int (*create)(struct fs_context *fc, struct task *t, struct filesystem **out);
+	/* Takes the parameters over. NULL: they have no effect. */
+	int (*reconfigure)(const struct fs_context *fc, struct filesystem *fs);
+};
+
+struct fs_context {
+	const struct fs_type *type;
+	char *source;            /* owned; NULL: not given */
+	unsigned flags, changed; /* MS_RDONLY and others of a file system; which of them count */
+	struct ramfs_options tmpfs;
+	bool bytes_given, inodes_given, uid_given, gid_given, mode_given;
+	uint64_t ram;
+	/* what was found wrong last, for who reads the descriptor; each owned */
+	char *log[FS_LOG_LINES];
+	unsigned log_lines;
+};
+
+/* -ENODEV: there is no such type. fs_context_free is due after 0. */
+int fs_context_init(struct fs_context *fc, const struct vfs *vfs, const char *type);
+/* For a change of `fs`. */
+void fs_context_init_for(struct fs_context *fc, const struct vfs *vfs, const struct filesystem *fs);
+void fs_context_free(struct fs_context *fc);
+/* One parameter, of its own or of all types ("ro", "source"). */
+int fs_context_parse(struct fs_context *fc, const char *key, const char *value);
+/* A parameter of a kind that no type takes. */
+int fs_context_refuse(struct fs_context *fc, const char *key);
+/* The oldest message that was not read yet, a line: its length. -ENODATA: there is none. -EMSGSIZE:
+ * it is longer than `size`, and stays. */
+ssize_t fs_context_next_message(struct fs_context *fc, char line[FS_LOG_LINE], size_t size);
+/* Parameters as mount(2) gives them, separated by commas; the text is changed. */
+int fs_context_parse_options(struct fs_context *fc, char *options);
+/* The flags of mount(2) that are of the file system. */
+void fs_context_set_flags(struct fs_context *fc, unsigned long ms_flags);
+int fs_context_create(struct fs_context *fc, struct task *t, struct filesystem **out);
+/* Changes a file system as the parameters say; namespace_lock is taken. -EBUSY. */
+int fs_context_reconfigure(struct fs_context *fc, struct task *t, struct filesystem *fs);
+
+#endif
