@@ -82,8 +82,8 @@ static int find_linker(int fd, const Elf64_Ehdr *eh, char linker[PATH_MAX])
 	return 0;
 }
 
-/* Lets the dynamic linker write to `text` which libraries `program` needs. It runs in a sandbox:
- * the file may be hostile, and the linker it names, too. */
+/* Lets the dynamic linker write to `text` which libraries `program` needs. The program may be
+ * hostile, and the linker it names, too: what that changes is lost, and it has no network. */
 static int list_libraries(struct mkinitrd *m, const char *linker, const char *program, FILE *text)
 {
 	const char *const args[] = { linker, "--list", program };
@@ -94,6 +94,8 @@ static int list_libraries(struct mkinitrd *m, const char *linker, const char *pr
 	int status = 0;
 
 	hl_config_set_args(cfg, 3, args);
+	hl_config_set_root(cfg, "/");
+	hl_config_set_overlay(cfg, NULL);
 	hl_config_set_stdio(cfg, -1, fileno(text), -1);
 	hl_config_set_timeout(cfg, LIST_MS);
 	hl_config_clear_env(cfg);
@@ -107,6 +109,19 @@ static int list_libraries(struct mkinitrd *m, const char *linker, const char *pr
 	hl_config_free(cfg);
 	rewind(text);
 	return status;
+}
+
+/* A hostile linker could name a file that is nobody's business. */
+static bool is_elf(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	char magic[SELFMAG];
+	bool elf = fd >= 0 && pread(fd, magic, SELFMAG, 0) == SELFMAG &&
+		   memcmp(magic, ELFMAG, SELFMAG) == 0;
+
+	if (fd >= 0)
+		close(fd);
+	return elf;
 }
 
 /* Lines as "	libc.so.6 => /lib/libc.so.6 (0x7f...)", "	/lib/ld.so (0x7f...)", and of the
@@ -126,7 +141,13 @@ static int add_libraries(struct mkinitrd *m, FILE *text, const char *program)
 			status = STATUS_HL;
 		} else if (*path == '/' && end > path) {
 			end[-1] = '\0';
-			status = add(m, path, NULL);
+			if (is_elf(path)) {
+				status = add(m, path, NULL);
+			} else {
+				complain(&m->out, "%s needs %s, which is no library", program,
+					 path);
+				status = STATUS_HL;
+			}
 		}
 	}
 	return status;
