@@ -161,3 +161,15 @@ int64_t generic_lseek(struct file *f, int64_t off, int whence, int64_t size)
 	mutex_unlock(&f->pos_lock);
 	return to;
 }
+
+int generic_prepend(char *buf, char **at, const char *name)
+{
+	size_t len = strlen(name) + 1;
+
+	if ((size_t)(*at - buf) < len)
+		return -ENAMETOOLONG;
+	*at -= len;
+	**at = '/';
+	memcpy(*at + 1, name, len - 1);
+	return 0;
+}

@@ -21,5 +21,8 @@ int generic_xattr_check(const struct statx *st, const struct cred *cred, const c
 void generic_set_time(struct timespec *t, const struct timespec *to, struct timespec now);
 /* lseek(2) over a file of `size` bytes, with the position in `f`. Not SEEK_DATA and SEEK_HOLE. */
 int64_t generic_lseek(struct file *f, int64_t off, int whence, int64_t size);
+/* Paths are made from their end: puts a slash and `name` before what *at, in `buf`, points at. 0 or
+ * -ENAMETOOLONG. */
+int generic_prepend(char *buf, char **at, const char *name);
 
 #endif

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "fs/cpiofs/newc.h"
+#include "fs/generic.h"
 #include "host/fixup.h"
 
 static bool footer_read(const struct archive *a, uint64_t off, struct index_footer *f)
@@ -114,18 +115,6 @@ int index_name(const struct index *ix, const struct index_node *n, char name[NAM
 	return name_is_good(name, n->name_len) ? 0 : -EIO;
 }
 
-static int prepend(char *buf, char **at, const char *name)
-{
-	size_t len = strlen(name) + 1;
-
-	if ((size_t)(*at - buf) < len)
-		return -ENAMETOOLONG;
-	*at -= len;
-	**at = '/';
-	memcpy(*at + 1, name, len - 1);
-	return 0;
-}
-
 int index_path(const struct index *ix, uint32_t i, char *buf, size_t size)
 {
 	char *at = buf + size - 1, name[NAME_MAX + 1];
@@ -135,7 +124,7 @@ int index_path(const struct index *ix, uint32_t i, char *buf, size_t size)
 	for (; i; i = n.parent) {
 		if (index_node(ix, i, &n) || index_name(ix, &n, name))
 			return -EIO;
-		int err = prepend(buf, &at, name);
+		int err = generic_prepend(buf, &at, name);
 		if (err)
 			return err;
 	}

@@ -17,6 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "fs/generic.h"
 #include "fs/overlay/internal.h"
 
 /* ---- what the layers have ---- */
@@ -519,18 +520,6 @@ struct inode *ovl_place(struct inode *i, const struct dentry *d, char name[NAME_
 	return dir;
 }
 
-static int prepend(char *buf, char **at, const char *name)
-{
-	size_t len = strlen(name) + 1;
-
-	if ((size_t)(*at - buf) < len)
-		return -ENAMETOOLONG;
-	*at -= len;
-	**at = '/';
-	memcpy(*at + 1, name, len - 1);
-	return 0;
-}
-
 int ovl_path(struct inode *i, struct dentry *d, char *buf, size_t size)
 {
 	struct overlay *o = overlay_of(i);
@@ -542,10 +531,10 @@ int ovl_path(struct inode *i, struct dentry *d, char *buf, size_t size)
 	struct inode *dir = ovl_place(i, d, name, &gone);
 	if (!dir)
 		return -ENOENT;
-	err = prepend(space, &at, name);
+	err = generic_prepend(space, &at, name);
 	mutex_lock(&o->table_lock);
 	for (struct ovl_inode *up = ovl_inode(dir); !err && up->dir; up = up->dir)
-		err = prepend(space, &at, up->name);
+		err = generic_prepend(space, &at, up->name);
 	mutex_unlock(&o->table_lock);
 	inode_put(dir);
 	size_t len = strlen(at);

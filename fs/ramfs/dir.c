@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "fs/generic.h"
 #include "fs/ramfs/internal.h"
 
 #define FIRST_POS 2 /* behind "." and ".." */
@@ -194,26 +195,14 @@ struct inode *ramfs_place(struct inode *i, const struct dentry *d, char name[NAM
 	return dir ? &dir->inode : NULL;
 }
 
-static int prepend(char *buf, char **at, const char *name)
-{
-	size_t len = strlen(name) + 1;
-
-	if ((size_t)(*at - buf) < len)
-		return -ENAMETOOLONG;
-	*at -= len;
-	**at = '/';
-	memcpy(*at + 1, name, len - 1);
-	return 0;
-}
-
 /* Upwards by the parents; the name of the file itself is the dentry's. */
 static int path_locked(struct ramfs_inode *dir, const char *last, char *buf, char **at)
 {
-	int err = last ? prepend(buf, at, last) : 0;
+	int err = last ? generic_prepend(buf, at, last) : 0;
 
 	while (!err && dir->dir.parent) {
 		const char *name = name_in(dir->dir.parent, dir);
-		err = prepend(buf, at, name ? name : "(deleted)");
+		err = generic_prepend(buf, at, name ? name : "(deleted)");
 		dir = dir->dir.parent;
 	}
 	return err;
