@@ -18,10 +18,10 @@
  *   freed           with the last reference
  *
  * Two locks guard the trees, as on Linux. Whoever changes them holds vfs.namespace_lock, under
- * which the host may be asked where a directory lies, and takes vfs.mount_lock for writing while it moves
- * the pointers; either one is enough to read them. Path walks take mount_lock alone. It is the
- * innermost: no other is taken under it, and nothing waits there. References are dropped without
- * any of them.
+ * which the host may be asked where a directory lies, and takes vfs.mount_lock for writing while it
+ * moves the pointers; either one is enough to read them. Path walks take mount_lock alone. It is
+ * the innermost: no other is taken under it, and nothing waits there. References are dropped
+ * without any of them.
  */
 #ifndef HL_FS_MOUNT_H
 #define HL_FS_MOUNT_H

@@ -56,9 +56,9 @@ CASE(tmpfs_limits)
 	DIRS("t");
 	NEED(mount("t", "t", "tmpfs", 0, "size=8k,nr_inodes=3"));
 	int fd = (int)NEED(open("t/f", O_RDWR | O_CREAT, 0600));
-	R(write(fd, block, sizeof(block)));
-	R(write(fd, block, sizeof(block)));
-	R(write(fd, block, sizeof(block)));
+	R(write(fd, block, sizeof block));
+	R(write(fd, block, sizeof block));
+	R(write(fd, block, sizeof block));
 	R(open("t/g", O_RDWR | O_CREAT, 0600) >= 0);
 	R(open("t/h", O_RDWR | O_CREAT, 0600));
 	NEED(statfs("t", &fs));
@@ -66,7 +66,7 @@ CASE(tmpfs_limits)
 	R(mount(NULL, "t", NULL, MS_REMOUNT, "size=4k"));
 	R(mount(NULL, "t", NULL, MS_REMOUNT, "nr_inodes=2"));
 	R(mount(NULL, "t", NULL, MS_REMOUNT, "size=12k,nr_inodes=4"));
-	R(write(fd, block, sizeof(block)));
+	R(write(fd, block, sizeof block));
 	R(mkdir("t/h", 0700));
 	R(mount(NULL, "t", NULL, MS_REMOUNT, "size=0,mode=0123"));
 	R(mount(NULL, "t", NULL, MS_REMOUNT, "size=1m"));
@@ -223,12 +223,12 @@ CASE(descriptors_as_names)
 	put_file("file", "covered");
 	int dir = (int)NEED(open("a/b", O_PATH | O_DIRECTORY)), at = (int)NEED(open("to", O_PATH)),
 	    f = (int)NEED(open("a/b/f", O_PATH)), g = (int)NEED(open("file", O_PATH));
-	snprintf(from, sizeof(from), "/proc/self/fd/%d", dir);
-	snprintf(to, sizeof(to), "/proc/self/fd/%d", at);
+	snprintf(from, sizeof from, "/proc/self/fd/%d", dir);
+	snprintf(to, sizeof to, "/proc/self/fd/%d", at);
 	R(mount(from, to, NULL, MS_BIND, NULL));
 	say_file("to/f");
-	snprintf(from, sizeof(from), "/proc/self/fd/%d", f);
-	snprintf(to, sizeof(to), "/proc/self/fd/%d", g);
+	snprintf(from, sizeof from, "/proc/self/fd/%d", f);
+	snprintf(to, sizeof to, "/proc/self/fd/%d", g);
 	R(mount(from, to, NULL, MS_BIND, NULL));
 	say_file("file");
 	say_mounts("bound");
@@ -251,7 +251,7 @@ CASE(deleted_point)
 	DIRS("d", "s");
 	int fd = (int)NEED(open("d", O_PATH));
 	NEED(rmdir("d"));
-	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+	snprintf(name, sizeof name, "/proc/self/fd/%d", fd);
 	R(mount("t", name, "tmpfs", 0, NULL));
 	R(mount("s", name, NULL, MS_BIND, NULL));
 	R(mount(name, "s", NULL, MS_BIND, NULL));
@@ -271,7 +271,7 @@ CASE(renamed_above)
 	mount_marked("a/b/c", "m");
 	NEED(chdir("a/b/c"));
 	NEED(rename("../../../a", "../../../z"));
-	say("%s\n", getcwd(cwd, sizeof(cwd)) + strlen(world));
+	say("%s\n", getcwd(cwd, sizeof cwd) + strlen(world));
 	SEES("../../b/c/m");
 	NEED(chdir(world));
 	SEES("z/b/c/m");
@@ -443,7 +443,7 @@ CASE(poll_changes)
 	say_poll(&p);
 	NEED(umount("d"));
 	say_poll(&p);
-	NEED(read(p.fd, text, sizeof(text)));
+	NEED(read(p.fd, text, sizeof text));
 	say_poll(&p);
 	struct baton go = baton_new();
 	pid_t pid = child(mounts_later, &go);
@@ -467,11 +467,11 @@ CASE(inotify_unmount)
 	int in = (int)NEED(inotify_init1(IN_NONBLOCK));
 	V(inotify_add_watch(in, "d/m", IN_MODIFY));
 	NEED(umount("d"));
-	ssize_t n = read(in, &buf, sizeof(buf));
+	ssize_t n = read(in, &buf, sizeof buf);
 	for (ssize_t at = 0; at < n;) {
 		const struct inotify_event *e = (const void *)(buf.space + at);
 		say("wd %d mask 0x%x\n", e->wd, e->mask);
-		at += (ssize_t)(sizeof(*e) + e->len);
+		at += (ssize_t)(sizeof *e + e->len);
 	}
 	R(inotify_rm_watch(in, 1));
 }
@@ -489,7 +489,7 @@ CASE(proc_files)
 	const char *const files[] = { "/proc/self/mounts", "/proc/self/mountstats" };
 	for (size_t i = 0; i < 2; i++) {
 		FILE *f = fopen(files[i], "r");
-		while (f && fgets(line, sizeof(line), f)) {
+		while (f && fgets(line, sizeof line, f)) {
 			char *at = strstr(line, world);
 			if (at)
 				say("%.*s*%s", (int)(at - line), line, at + strlen(world));
@@ -539,5 +539,5 @@ CASE(moved_out_of_a_bind)
 	NEED(rename("../../a/in/deep", "../../a/deep"));
 	SEES("..");
 	SEES(".");
-	V(getcwd(cwd, sizeof(cwd)) ? 0 : errno);
+	V(getcwd(cwd, sizeof cwd) ? 0 : errno);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* open_tree(2), move_mount(2), mount_setattr(2), fsopen(2) and its kin, statmount(2), listmount(2). */
+/* open_tree(2), move_mount(2), mount_setattr(2), fsopen(2) and its kin, statmount(2),
+ * listmount(2). */
 #include "mount_world.h"
 
 #include "../../../sys/mount_abi.h"
@@ -69,7 +70,7 @@ CASE(trees_in_trees)
 	R(TREE(fd, "", OPEN_TREE_ABI_CLONE | AT_EMPTY_PATH) >= 0);
 	R(MOVE(fd, "sub", AT_FDCWD, "b", 0));
 	char name[64];
-	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+	snprintf(name, sizeof name, "/proc/self/fd/%d", fd);
 	R(mount(name, "b", NULL, MS_BIND, NULL));
 	R(umount("b"));
 	R(umount2(name, MNT_DETACH));
@@ -131,7 +132,7 @@ static void try_attr(uint64_t set, uint64_t clear, uint64_t propagation, unsigne
 
 	say("-- set 0x%lx, clear 0x%lx, propagation 0x%lx, flags 0x%x\n", set, clear, propagation,
 	    flags);
-	R(SETATTR(AT_FDCWD, "a", flags, &attr, sizeof(attr)));
+	R(SETATTR(AT_FDCWD, "a", flags, &attr, sizeof attr));
 }
 
 CASE(attributes)
@@ -176,9 +177,9 @@ CASE(attributes)
 		struct mount_attr_abi attr;
 		uint64_t more;
 	} big = { .attr = { .attr_set = MOUNT_ATTR_ABI_NOSUID } };
-	R(SETATTR(AT_FDCWD, "a", 0, &big, sizeof(big)));
+	R(SETATTR(AT_FDCWD, "a", 0, &big, sizeof big));
 	big.more = 1;
-	R(SETATTR(AT_FDCWD, "a", 0, &big, sizeof(big)));
+	R(SETATTR(AT_FDCWD, "a", 0, &big, sizeof big));
 	R(SETATTR(AT_FDCWD, "a", 0, &big, 31));
 	R(SETATTR(AT_FDCWD, "a", 0, &big, 4097));
 	R(SETATTR(AT_FDCWD, "a", 0, (void *)1, 32));
@@ -199,7 +200,7 @@ static void say_log(int fd)
 	char text[512];
 	ssize_t n;
 
-	while ((n = read(fd, text, sizeof(text))) > 0)
+	while ((n = read(fd, text, sizeof text)) > 0)
 		say("log: %.*s|\n", (int)n, text);
 	say("log: %s\n", n < 0 ? strerrorname_np(errno) : "end");
 }
@@ -221,7 +222,7 @@ CASE(new_file_system)
 	R(CONFIG(fd, FSCONFIG_ABI_SET_STRING, "mode", "0700", 0));
 	R(CONFIG(fd, FSCONFIG_ABI_SET_STRING, "size", "x", 0));
 	R(CONFIG(fd, FSCONFIG_ABI_SET_STRING, "nonsense", "1", 0));
-	R(read(fd, text, sizeof(text)));
+	R(read(fd, text, sizeof text));
 	say_log(fd);
 	R(CONFIG(fd, FSCONFIG_ABI_SET_FLAG, "size", NULL, 0));
 	R(CONFIG(fd, FSCONFIG_ABI_SET_FLAG, "nonsense", NULL, 0));
@@ -284,7 +285,7 @@ CASE(refused)
 
 	enter_world();
 	DIRS("d");
-	memset(key, 'k', sizeof(key) - 1);
+	memset(key, 'k', sizeof key - 1);
 	key[299] = 0;
 	R(FSOPEN("no-such-type", 0));
 	R(FSOPEN("tmpfs", 2));
@@ -331,7 +332,7 @@ static int ordinary(void *arg)
 	R(TREE(AT_FDCWD, "/", OPEN_TREE_ABI_CLONE));
 	R(TREE(AT_FDCWD, "/", 0) >= 0);
 	R(MOVE(AT_FDCWD, "/", AT_FDCWD, "/", 0));
-	R(SETATTR(AT_FDCWD, "/", 0, &attr, sizeof(attr)));
+	R(SETATTR(AT_FDCWD, "/", 0, &attr, sizeof attr));
 	R(SETATTR(AT_FDCWD, "/", 0, &attr, 1));
 	return 0;
 }
@@ -369,7 +370,7 @@ static long stat_mount(uint64_t id, uint64_t mask, size_t size)
 {
 	struct mnt_id_req_abi req = { .size = MNT_ID_REQ_ABI_VER0, .mnt_id = id, .param = mask };
 
-	memset(&answer, 0, sizeof(answer));
+	memset(&answer, 0, sizeof answer);
 	return syscall(SYS_statmount, &req, &answer, size, 0);
 }
 
@@ -392,12 +393,12 @@ static void say_mount(const char *name)
 	if (R(stat_mount(unique_id(name),
 			 STRINGS | STATMOUNT_ABI_SB_BASIC | STATMOUNT_ABI_MNT_BASIC |
 			     STATMOUNT_ABI_PROPAGATE_FROM,
-			 sizeof(answer))))
+			 sizeof answer)))
 		return;
 	X(sm->mask);
 	NEED(stat(name, &st));
 	V(sm->mnt_id == unique_id(name) && sm->mnt_id_old == old_id(name));
-	snprintf(above, sizeof(above), "%s/..", name);
+	snprintf(above, sizeof above, "%s/..", name);
 	V(sm->mnt_parent_id == unique_id(above) && sm->mnt_parent_id_old == old_id(above));
 	X(sm->sb_magic);
 	X(sm->sb_flags);
@@ -424,14 +425,14 @@ CASE(told_of_one)
 	say_mount("b");
 	uint64_t id = unique_id("a");
 	/* Only what is asked for is told. */
-	R(stat_mount(id, STATMOUNT_ABI_FS_TYPE, sizeof(answer)));
+	R(stat_mount(id, STATMOUNT_ABI_FS_TYPE, sizeof answer));
 	X(answer.sm.mask);
 	V(answer.sm.mnt_id);
 	say("%s\n", text(answer.sm.fs_type));
-	R(stat_mount(id, 0, sizeof(answer)));
+	R(stat_mount(id, 0, sizeof answer));
 	X(answer.sm.mask);
 	V(answer.sm.size);
-	R(stat_mount(id, 1ULL << 60, sizeof(answer)));
+	R(stat_mount(id, 1ULL << 60, sizeof answer));
 	X(answer.sm.mask);
 	R(stat_mount(id, STATMOUNT_ABI_FS_TYPE, 512));
 	R(stat_mount(id, STATMOUNT_ABI_FS_TYPE, 514));
@@ -440,29 +441,29 @@ CASE(told_of_one)
 	R(stat_mount(id, STATMOUNT_ABI_MNT_BASIC, 16));
 	V(answer.sm.size);
 	R(stat_mount(id, STATMOUNT_ABI_MNT_BASIC, 0));
-	R(stat_mount(old_id("a"), STATMOUNT_ABI_MNT_BASIC, sizeof(answer)));
-	R(stat_mount(id + 1000000, STATMOUNT_ABI_MNT_BASIC, sizeof(answer)));
+	R(stat_mount(old_id("a"), STATMOUNT_ABI_MNT_BASIC, sizeof answer));
+	R(stat_mount(id + 1000000, STATMOUNT_ABI_MNT_BASIC, sizeof answer));
 	NEED(umount("a"));
-	R(stat_mount(id, STATMOUNT_ABI_MNT_BASIC, sizeof(answer)));
+	R(stat_mount(id, STATMOUNT_ABI_MNT_BASIC, sizeof answer));
 	struct mnt_id_req_abi req = { .size = 24, .mnt_id = unique_id("b"), .param = 2 };
-	R(syscall(SYS_statmount, &req, &answer, sizeof(answer), 1));
-	R(syscall(SYS_statmount, 1, &answer, sizeof(answer), 0));
-	R(syscall(SYS_statmount, &req, 1, sizeof(answer), 0));
+	R(syscall(SYS_statmount, &req, &answer, sizeof answer, 1));
+	R(syscall(SYS_statmount, 1, &answer, sizeof answer, 0));
+	R(syscall(SYS_statmount, &req, 1, sizeof answer, 0));
 	req.size = 23;
-	R(syscall(SYS_statmount, &req, &answer, sizeof(answer), 0));
+	R(syscall(SYS_statmount, &req, &answer, sizeof answer, 0));
 	req.size = 5000;
-	R(syscall(SYS_statmount, &req, &answer, sizeof(answer), 0));
+	R(syscall(SYS_statmount, &req, &answer, sizeof answer, 0));
 	req.size = 32;
-	R(syscall(SYS_statmount, &req, &answer, sizeof(answer), 0));
+	R(syscall(SYS_statmount, &req, &answer, sizeof answer, 0));
 	req.spare = 1;
-	R(syscall(SYS_statmount, &req, &answer, sizeof(answer), 0));
+	R(syscall(SYS_statmount, &req, &answer, sizeof answer, 0));
 	struct {
 		struct mnt_id_req_abi req;
 		uint64_t more[2];
 	} big = { .req = { .size = 48, .mnt_id = unique_id("b"), .param = 2 } };
-	R(syscall(SYS_statmount, &big, &answer, sizeof(answer), 0));
+	R(syscall(SYS_statmount, &big, &answer, sizeof answer, 0));
 	big.more[1] = 1;
-	R(syscall(SYS_statmount, &big, &answer, sizeof(answer), 0));
+	R(syscall(SYS_statmount, &big, &answer, sizeof answer, 0));
 }
 
 static uint64_t ids[512];
@@ -471,7 +472,7 @@ static long list_mounts(uint64_t id, uint64_t last, size_t max, unsigned flags)
 {
 	struct mnt_id_req_abi req = { .size = MNT_ID_REQ_ABI_VER0, .mnt_id = id, .param = last };
 
-	memset(ids, 0, sizeof(ids));
+	memset(ids, 0, sizeof ids);
 	return syscall(SYS_listmount, &req, ids, max, flags);
 }
 
@@ -517,13 +518,13 @@ static int below_a_root(void *arg)
 	NEED(chroot("a"));
 	NEED(chdir("/"));
 	R(list_mounts(LSMT_ABI_ROOT, 0, 512, 0));
-	R(stat_mount(id[0], STATMOUNT_ABI_MNT_POINT, sizeof(answer)));
+	R(stat_mount(id[0], STATMOUNT_ABI_MNT_POINT, sizeof answer));
 	say("%s\n", text(answer.sm.mnt_point));
-	R(stat_mount(id[1], STATMOUNT_ABI_MNT_POINT, sizeof(answer)));
+	R(stat_mount(id[1], STATMOUNT_ABI_MNT_POINT, sizeof answer));
 	say("%s\n", text(answer.sm.mnt_point));
 	NEED(setresuid(1234, 1234, 1234));
-	R(stat_mount(id[0], STATMOUNT_ABI_MNT_BASIC, sizeof(answer)));
-	R(stat_mount(id[1], STATMOUNT_ABI_MNT_BASIC, sizeof(answer)));
+	R(stat_mount(id[0], STATMOUNT_ABI_MNT_BASIC, sizeof answer));
+	R(stat_mount(id[1], STATMOUNT_ABI_MNT_BASIC, sizeof answer));
 	R(list_mounts(id[1], 0, 512, 0));
 	return 0;
 }

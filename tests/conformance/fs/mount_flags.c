@@ -22,7 +22,7 @@ static void bind_socket(const char *name)
 	int s = (int)NEED(socket(AF_UNIX, SOCK_STREAM, 0));
 
 	strcpy(a.sun_path, name);
-	R(bind(s, (struct sockaddr *)&a, sizeof(a)));
+	R(bind(s, (struct sockaddr *)&a, sizeof a));
 	close(s);
 }
 
@@ -211,7 +211,7 @@ static void copy_self(const char *to)
 	char buf[65536];
 	ssize_t n;
 
-	while ((n = NEED(read(in, buf, sizeof(buf)))) > 0)
+	while ((n = NEED(read(in, buf, sizeof buf))) > 0)
 		NEED(write(out, buf, n));
 	close(in);
 	close(out);
@@ -287,7 +287,7 @@ CASE(nodev)
 	R(open("e/null", O_RDWR) >= 0);
 	int fd = (int)NEED(open("e/zero", O_RDONLY));
 	char name[64];
-	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+	snprintf(name, sizeof name, "/proc/self/fd/%d", fd);
 	R(open(name, O_RDONLY) >= 0);
 }
 
@@ -308,7 +308,7 @@ CASE(nosymfollow)
 	SEES("into");
 	SEES("outside");
 	SEES("d/sub/f");
-	R(readlink("d/l", text, sizeof(text)));
+	R(readlink("d/l", text, sizeof text));
 	R(open("d/l", O_PATH | O_NOFOLLOW) >= 0);
 	R(chdir("d/l"));
 	R(rename("d/l", "d/m"));
@@ -349,13 +349,13 @@ static void use(const char *at, const char *name)
 	char file[64], buf[8];
 	struct timespec both[2] = { old[0], old[1] };
 
-	snprintf(file, sizeof(file), "%s/%s", at, name);
+	snprintf(file, sizeof file, "%s/%s", at, name);
 	/* Changed after it was read last, or before. */
 	for (int newer = 0; newer < 2; newer++) {
 		both[1].tv_sec = newer ? 2000 : 500;
 		NEED(utimensat(AT_FDCWD, file, both, 0));
 		int fd = (int)NEED(open(file, O_RDONLY));
-		NEED(read(fd, buf, sizeof(buf)));
+		NEED(read(fd, buf, sizeof buf));
 		close(fd);
 		say("%s, %s: %s\n", file, newer ? "modified" : "old",
 		    atime_changed(file) ? "changed" : "stays");
@@ -366,10 +366,10 @@ static void use_dir(const char *at)
 {
 	char buf[1024], dir[64];
 
-	snprintf(dir, sizeof(dir), "%s/sub", at);
+	snprintf(dir, sizeof dir, "%s/sub", at);
 	NEED(utimensat(AT_FDCWD, dir, old, 0));
 	int fd = (int)NEED(open(dir, O_RDONLY));
-	NEED(syscall(SYS_getdents64, fd, buf, sizeof(buf)));
+	NEED(syscall(SYS_getdents64, fd, buf, sizeof buf));
 	close(fd);
 	say("%s: %s\n", dir, atime_changed(dir) ? "changed" : "stays");
 }
@@ -405,7 +405,7 @@ static void access_times(size_t nr_kinds)
 	int fd = (int)NEED(open("d/f", O_RDONLY));
 	struct stat before, after;
 	NEED(fstat(fd, &before));
-	NEED(read(fd, buf, sizeof(buf)));
+	NEED(read(fd, buf, sizeof buf));
 	NEED(fstat(fd, &after));
 	V(before.st_atim.tv_nsec == after.st_atim.tv_nsec);
 }

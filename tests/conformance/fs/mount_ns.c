@@ -9,7 +9,7 @@ static ino_t ns_of(const char *who)
 	char name[64];
 	struct stat st;
 
-	snprintf(name, sizeof(name), "/proc/%s/ns/mnt", who);
+	snprintf(name, sizeof name, "/proc/%s/ns/mnt", who);
 	NEED(stat(name, &st));
 	return st.st_ino;
 }
@@ -25,7 +25,7 @@ CASE(unshared)
 	NEED(chdir("d/e"));
 	R(unshare(CLONE_NEWNS));
 	V(ns_of("self") != before);
-	say("%s\n", getcwd(cwd, sizeof(cwd)) + strlen(world));
+	say("%s\n", getcwd(cwd, sizeof cwd) + strlen(world));
 	NEED(chdir(".."));
 	mount_marked("e", "mine");
 	SEES("e/mine");
@@ -83,7 +83,7 @@ CASE(clone_flags)
 	reap("clone", pid);
 	SEES("d/child's");
 	struct clone_args args = { .flags = CLONE_NEWNS | CLONE_NEWUTS, .exit_signal = SIGCHLD };
-	pid = (pid_t)NEED(syscall(SYS_clone3, &args, sizeof(args)));
+	pid = (pid_t)NEED(syscall(SYS_clone3, &args, sizeof args));
 	if (!pid)
 		_exit(cloned(NULL));
 	reap("clone3", pid);
@@ -118,16 +118,16 @@ CASE(entered)
 	int mine = (int)NEED(open("/proc/self/ns/mnt", O_RDONLY));
 	pid_t pid = child(holds, b);
 	take(&b[0]);
-	snprintf(name, sizeof(name), "/proc/%d/ns/mnt", pid);
+	snprintf(name, sizeof name, "/proc/%d/ns/mnt", pid);
 	int its = (int)NEED(open(name, O_RDONLY));
-	snprintf(name, sizeof(name), "/proc/%d/mountinfo", pid);
+	snprintf(name, sizeof name, "/proc/%d/mountinfo", pid);
 	say_mounts_of(name, world);
 	give(&b[1]);
 	reap("child", pid);
 	/* It lives on by the descriptor. */
 	R(setns(its, CLONE_NEWUTS));
 	R(setns(its, CLONE_NEWNS));
-	say("%s\n", getcwd(cwd, sizeof(cwd)));
+	say("%s\n", getcwd(cwd, sizeof cwd));
 	NEED(chdir(world));
 	SEES("d/held");
 	say_mounts("in it");
@@ -182,7 +182,7 @@ CASE(pivot)
 	int dir = (int)NEED(open("r/d", O_RDONLY));
 	R(pivot("r", "r/old"));
 	SEES("/new root");
-	say("%s\n", getcwd(cwd, sizeof(cwd)) + strlen("/old"));
+	say("%s\n", getcwd(cwd, sizeof cwd) + strlen("/old"));
 	NEED(chdir("/"));
 	SEES("old/proc/self");
 	R(umount("old"));
@@ -205,7 +205,7 @@ CASE(pivot_in_place)
 	NEED(mount("proc", "r/proc", "proc", 0, NULL));
 	NEED(chdir("r"));
 	R(pivot(".", "."));
-	say("%s\n", getcwd(cwd, sizeof(cwd)));
+	say("%s\n", getcwd(cwd, sizeof cwd));
 	R(umount2(".", MNT_DETACH));
 	NEED(chdir("/"));
 	SEES("new root");
@@ -220,7 +220,7 @@ static int root_of_parent(void *arg)
 	NEED(chdir("/"));
 	give(&b[0]);
 	take(&b[1]);
-	say("%s\n", getcwd(cwd, sizeof(cwd)));
+	say("%s\n", getcwd(cwd, sizeof cwd));
 	SEES("/new root");
 	SEES("new root");
 	return 0;

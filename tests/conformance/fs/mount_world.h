@@ -22,7 +22,7 @@ static UNUSED void enter_world(void)
 	NEED(mkdir("w", 0755));
 	NEED(mount("world", "w", "tmpfs", 0, NULL));
 	NEED(chdir("w"));
-	if (!getcwd(world, sizeof(world)))
+	if (!getcwd(world, sizeof world))
 		_exit(99);
 }
 
@@ -54,10 +54,10 @@ static void name_groups(struct info_line *l)
 		char *colon = strchr(f, ':');
 		size_t len = strlen(out);
 		if (colon)
-			snprintf(out + len, sizeof(out) - len, " %.*s:%ld", (int)(colon - f), f,
+			snprintf(out + len, sizeof out - len, " %.*s:%ld", (int)(colon - f), f,
 				 group_name(strtoul(colon + 1, NULL, 10)));
 		else
-			snprintf(out + len, sizeof(out) - len, " %s", f);
+			snprintf(out + len, sizeof out - len, " %s", f);
 	}
 	strcpy(l->optional, out);
 }
@@ -71,7 +71,7 @@ static bool parse_info(char *text, struct info_line *l)
 	if (!dash ||
 	    sscanf(text, "%*u %*u %*s %511s %511s %127s%n", l->root, l->at, l->flags, &used) != 3)
 		return false;
-	snprintf(l->optional, sizeof(l->optional), "%.*s", (int)(dash - text - used), text + used);
+	snprintf(l->optional, sizeof l->optional, "%.*s", (int)(dash - text - used), text + used);
 	return sscanf(dash + 3, "%31s %127s %255s", l->type, l->source, l->options) == 3;
 }
 
@@ -96,15 +96,15 @@ static UNUSED void say_mounts_of(const char *file, const char *below)
 		say("%s: %s\n", file, strerrorname_np(errno));
 		return;
 	}
-	while (n < 512 && fgets(text, sizeof(text), f)) {
+	while (n < 512 && fgets(text, sizeof text, f)) {
 		if (parse_info(text, &line[n]) && strncmp(line[n].at, below, len) == 0) {
 			line[n].order = n;
 			n++;
 		}
 	}
 	fclose(f);
-	qsort(line, n, sizeof(*line), by_place);
-	memset(groups_seen, 0, sizeof(groups_seen));
+	qsort(line, n, sizeof *line, by_place);
+	memset(groups_seen, 0, sizeof groups_seen);
 	for (size_t i = 0; i < n; i++) {
 		name_groups(&line[i]);
 		say("%s: root %s, %s%s - %s %s %s\n", line[i].at + len, line[i].root, line[i].flags,
@@ -131,7 +131,7 @@ static UNUSED void mount_marked(const char *at, const char *mark)
 	char name[PATH_MAX];
 
 	NEED(mount(mark, at, "tmpfs", 0, NULL));
-	snprintf(name, sizeof(name), "%s/%s", at, mark);
+	snprintf(name, sizeof name, "%s/%s", at, mark);
 	put_file(name, mark);
 }
 

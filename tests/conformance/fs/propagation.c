@@ -250,7 +250,7 @@ CASE(explosion)
 	NEED(chdir(world));
 	share(".", MS_SHARED);
 	for (int i = 0; i < 40 && !err; i++) {
-		snprintf(name, sizeof(name), "d%d", i);
+		snprintf(name, sizeof name, "d%d", i);
 		NEED(mkdir(name, 0700));
 		err = mount(".", name, NULL, MS_BIND | MS_REC, NULL) ? errno : 0;
 		n = i;
