@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What every page source has: its list of mappings, and the reading of its bytes through the runs of
- * pages that it gives. */
+/* What every page source has: its list of mappings, and the reading of its bytes through the runs
+ * of pages that it gives. */
 #include "mm/pagesource.h"
 
 #include <errno.h>

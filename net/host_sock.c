@@ -141,7 +141,7 @@ uint32_t host_sock_inode(struct socket *s)
 static unsigned close_waits(const struct host_sock *i)
 {
 	struct linger l = { 0 };
-	socklen_t len = sizeof(l);
+	socklen_t len = sizeof l;
 
 	if (i->sk.type != SOCK_STREAM || getsockopt(i->fd, SOL_SOCKET, SO_LINGER, &l, &len))
 		return 0;
@@ -152,15 +152,15 @@ static unsigned close_waits(const struct host_sock *i)
 static bool in_state(int fd, unsigned states)
 {
 	struct tcp_info info = { 0 };
-	socklen_t len = sizeof(info.tcpi_state);
+	socklen_t len = sizeof info.tcpi_state;
 
 	return !getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) && states >> info.tcpi_state & 1;
 }
 
 /*
  * The host's close would wait where nothing reaches it but a signal of the host. So the connection
- * is shut down as a close does it (tcp_close() of Linux), and waited for as tcp_close() waits: until
- * its end is acknowledged. An epoll instance hears of each change of its state.
+ * is shut down as a close does it (tcp_close() of Linux), and waited for as tcp_close() waits:
+ * until its end is acknowledged. An epoll instance hears of each change of its state.
  */
 static int host_sock_linger(struct socket *s, struct caller *c)
 {

@@ -602,7 +602,7 @@ static void connect_one(void)
 {
 	int fd = (int)NEED(socket(AF_UNIX, SOCK_STREAM, 0));
 
-	NEED(connect(fd, (void *)&line_address, sizeof(line_address)));
+	NEED(connect(fd, (void *)&line_address, sizeof line_address));
 	close(fd);
 }
 
@@ -610,7 +610,7 @@ CASE(accept_in_order)
 {
 	int fd = (int)NEED(socket(AF_UNIX, SOCK_STREAM, 0));
 
-	NEED(bind(fd, (void *)&line_address, sizeof(line_address)));
+	NEED(bind(fd, (void *)&line_address, sizeof line_address));
 	NEED(listen(fd, IN_LINE));
 	in_order(fd, accept_one, connect_one);
 }

@@ -216,10 +216,10 @@ static int fill_lingering(void)
 	int s = (int)NEED(socket(AF_INET, SOCK_STREAM, 0));
 	handle(SIGUSR1, note, SA_RESTART);
 	NEED(connect_to(s, &linger_address));
-	NEED(setsockopt(s, SOL_SOCKET, SO_LINGER, &on, sizeof(on)));
-	while ((n = send(s, data, sizeof(data), MSG_DONTWAIT)) > 0)
+	NEED(setsockopt(s, SOL_SOCKET, SO_LINGER, &on, sizeof on));
+	while ((n = send(s, data, sizeof data, MSG_DONTWAIT)) > 0)
 		total += (size_t)n;
-	NEED(write(linger_about[1], &total, sizeof(total)));
+	NEED(write(linger_about[1], &total, sizeof total));
 	return s;
 }
 
@@ -243,7 +243,7 @@ static int start_lingering(int (*fn)(void *), pid_t *pid, size_t *total)
 	NEED(listen(l, 1));
 	NEED(pipe(linger_about));
 	*pid = child(fn, NULL);
-	NEED(read(linger_about[0], total, sizeof(*total)));
+	NEED(read(linger_about[0], total, sizeof *total));
 	return (int)NEED(accept(l, NULL, NULL));
 }
 
@@ -251,10 +251,10 @@ static void until_sleeps(pid_t pid)
 {
 	char path[64], line[512], *state;
 
-	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	snprintf(path, sizeof path, "/proc/%d/stat", pid);
 	do {
 		int fd = (int)NEED(open(path, O_RDONLY));
-		ssize_t n = NEED(read(fd, line, sizeof(line) - 1));
+		ssize_t n = NEED(read(fd, line, sizeof line - 1));
 		close(fd);
 		line[n] = 0;
 		state = strrchr(line, ')');
@@ -281,7 +281,7 @@ CASE(close_lingers_until_read)
 
 	int s = start_lingering(close_lingering, &pid, &total);
 	until_sleeps(pid);
-	while ((n = NEED(read(s, buf, sizeof(buf)))) > 0)
+	while ((n = NEED(read(s, buf, sizeof buf))) > 0)
 		total -= (size_t)n;
 	V(total);
 	reap("closed", pid);

@@ -634,14 +634,14 @@ struct receiving {
 static void *receive_all(void *arg)
 {
 	struct receiving *r = arg;
-	struct iovec v = { r->b, sizeof(r->b) };
+	struct iovec v = { r->b, sizeof r->b };
 
 	r->m = (struct msghdr){ .msg_name = &r->name,
-				.msg_namelen = sizeof(r->name),
+				.msg_namelen = sizeof r->name,
 				.msg_iov = &v,
 				.msg_iovlen = 1,
 				.msg_control = &r->control,
-				.msg_controllen = sizeof(r->control) };
+				.msg_controllen = sizeof r->control };
 	r->tid = gettid();
 	r->n = recvmsg(s[1], &r->m, MSG_WAITALL);
 	return NULL;
@@ -677,12 +677,12 @@ static void connect_named(void)
 	int on = 1, l = (int)NEED(socket(AF_UNIX, SOCK_STREAM, 0));
 
 	s[0] = (int)NEED(socket(AF_UNIX, SOCK_STREAM, 0));
-	NEED(bind(l, (void *)&a, sizeof(a)));
+	NEED(bind(l, (void *)&a, sizeof a));
 	NEED(listen(l, 1));
-	NEED(bind(s[0], (void *)&b, sizeof(b)));
-	NEED(connect(s[0], (void *)&a, sizeof(a)));
+	NEED(bind(s[0], (void *)&b, sizeof b));
+	NEED(connect(s[0], (void *)&a, sizeof a));
 	s[1] = (int)NEED(accept(l, NULL, NULL));
-	NEED(setsockopt(s[1], SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)));
+	NEED(setsockopt(s[1], SOL_SOCKET, SO_PASSCRED, &on, sizeof on));
 	close(l);
 	NEED(unlink("server"));
 	NEED(unlink("client"));
@@ -692,7 +692,7 @@ static void say_received(struct receiving *r, pid_t sender)
 {
 	struct ucred u;
 
-	memcpy(&u, CMSG_DATA(&r->control.h), sizeof(u));
+	memcpy(&u, CMSG_DATA(&r->control.h), sizeof u);
 	say("%zd bytes, name %u %s, control %zu of the sender: %d, flags %x\n", r->n,
 	    r->m.msg_namelen, r->name.sun_path, r->m.msg_controllen, u.pid == sender,
 	    r->m.msg_flags);
@@ -713,7 +713,7 @@ CASE(all_of_two_senders)
 		send_from_child("efgh");
 		pthread_join(t, NULL);
 		say_received(&r, first);
-		R(recv(s[1], rest, sizeof(rest), MSG_DONTWAIT));
+		R(recv(s[1], rest, sizeof rest, MSG_DONTWAIT));
 		close(s[0]);
 		close(s[1]);
 	}
@@ -745,7 +745,7 @@ CASE(all_within_time)
 		struct receiving r = { 0 };
 
 		connect_named();
-		NEED(setsockopt(s[1], SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)));
+		NEED(setsockopt(s[1], SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience));
 		pid_t first = send_from_child("abcd");
 		receive_all(&r);
 		say_received(&r, first);
