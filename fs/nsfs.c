@@ -4,6 +4,7 @@
 #include "fs/nsfs.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <linux/nsfs.h>
 #include <stdio.h>
@@ -80,8 +81,8 @@ static int ns_inode_path(struct inode *i, struct dentry *d, char *buf, size_t si
 	return (size_t)n < size ? n : -ENAMETOOLONG;
 }
 
-/* ioctl_nsfs(2). What owns or holds a first namespace is nothing a program could see: EPERM, as
- * where that is outside of the caller's. */
+/* ioctl_nsfs(2); NS_GET_USERNS, which makes a descriptor, is in sys/namespace.c. What holds a first
+ * namespace is nothing a program could see: EPERM, as where that is outside of the caller's. */
 static int64_t ns_ioctl(struct file *f, struct caller *c, struct mm *mm, unsigned cmd, uint64_t arg)
 {
 	enum ns_kind kind = ns_of(file_inode(f))->kind;
@@ -89,7 +90,6 @@ static int64_t ns_ioctl(struct file *f, struct caller *c, struct mm *mm, unsigne
 
 	switch (cmd) {
 	case NS_GET_NSTYPE: return ns_kind_clone_flag(kind);
-	case NS_GET_USERNS: return -EPERM;
 	case NS_GET_PARENT: return kind == NS_PID || kind == NS_USER ? -EPERM : -EINVAL;
 	case NS_GET_OWNER_UID:
 		if (kind != NS_USER)
@@ -152,4 +152,19 @@ int ns_path(struct vfs *vfs, struct ns_common *ns, struct path *out)
 		return -ENOMEM;
 	*out = (struct path){ .mnt = mount_get(vfs->internal), .dentry = d };
 	return 0;
+}
+
+int ns_file(struct vfs *vfs, struct ns_common *ns, struct file **out)
+{
+	struct path p;
+	int err = ns_path(vfs, ns, &p);
+
+	if (err)
+		return err;
+	err = ns_open(p.dentry->inode, NULL, p.dentry, O_RDONLY, out);
+	if (err)
+		path_put(&p);
+	else
+		(*out)->path = p;
+	return err;
 }

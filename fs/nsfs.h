@@ -13,6 +13,8 @@ struct vfs;
 
 /* The file that stands for a namespace, a reference. 0 or -ENOMEM. */
 int ns_path(struct vfs *vfs, struct ns_common *ns, struct path *out);
+/* The same, opened: a reference. */
+int ns_file(struct vfs *vfs, struct ns_common *ns, struct file **out);
 /* The namespace that `f` stands for, borrowed from it; NULL: none. */
 struct ns_common *ns_of_file(struct file *f);
 /* "mnt:[4026531832]"; as snprintf. */

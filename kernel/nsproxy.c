@@ -151,16 +151,15 @@ void nsproxy_set(struct task *t, struct nsproxy *p)
 	nsproxy_put(old);
 }
 
-int nsproxy_enter(struct task *t, struct ns_common *ns)
+struct nsproxy *nsproxy_with(const struct nsproxy *old, struct ns_common *ns)
 {
-	struct nsproxy *p = nsproxy_copy(t->nsproxy);
+	struct nsproxy *p = nsproxy_copy(old);
 
 	if (!p)
-		return -ENOMEM;
+		return NULL;
 	ns_put(p->ns[ns->kind]);
 	p->ns[ns->kind] = ns_get(ns);
-	nsproxy_set(t, p);
-	return 0;
+	return p;
 }
 
 /* References to what the tasks of a sandbox have, some more than once; *n of them. */

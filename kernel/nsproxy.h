@@ -40,8 +40,8 @@ void nsproxy_put(struct nsproxy *p);
  * is the child's own: of new mounts its root and working directory become part, once nothing can
  * fail any more. -EINVAL: of kinds of which there is only one. -EPERM, -ENOSPC. */
 int nsproxy_clone(struct task *t, uint64_t flags, struct fs_struct *fs, struct nsproxy **out);
-/* Owner: `t` has another namespace of the kind of `ns`. -ENOMEM. */
-int nsproxy_enter(struct task *t, struct ns_common *ns);
+/* A set that has `ns` in place of the one of its kind, one reference. NULL: no memory. */
+struct nsproxy *nsproxy_with(const struct nsproxy *old, struct ns_common *ns);
 /* Owner: takes the reference over. */
 void nsproxy_set(struct task *t, struct nsproxy *p);
 

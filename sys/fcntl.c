@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/fs.h>
+#include <linux/nsfs.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
@@ -10,10 +11,12 @@
 #include <unistd.h>
 
 #include "fs/locks.h"
+#include "fs/nsfs.h"
 #include "fs/pipe_end.h"
 #include "fs/ramfs/ramfs.h"
 #include "kernel/fasync.h"
 #include "net/socket.h"
+#include "sys/namespace.h"
 #include "sys/sys.h"
 
 static uint64_t nofile(struct task *t)
@@ -510,6 +513,10 @@ static int64_t do_ioctl(struct task *t, struct file *f, int fd, unsigned cmd, ui
 	case FIOQSIZE:
 		if (i && (S_ISREG(i->type) || S_ISDIR(i->type)))
 			return ioctl_inode(t, &c, f, cmd, arg);
+		break;
+	case NS_GET_USERNS:
+		if (ns_of_file(f))
+			return ns_owner_descriptor(t, ns_of_file(f));
 		break;
 	}
 	return f->ops->ioctl ? f->ops->ioctl(f, &c, t->mm, cmd, arg) : -ENOTTY;

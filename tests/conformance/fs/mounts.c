@@ -105,6 +105,36 @@ static void *say_own_namespace(void *arg)
 	return NULL;
 }
 
+/* Which user namespace a namespace belongs to, and what stands above it. */
+CASE(namespace_owners)
+{
+	static const char *const kinds[] = { "cgroup", "ipc", "mnt",  "net",
+					     "pid",    "uts", "user", "pid_for_children" };
+	char name[64], text[64] = "";
+	struct stat user, owner;
+
+	NEED(stat("/proc/self/ns/user", &user));
+	for (size_t n = 0; n < sizeof kinds / sizeof *kinds; n++) {
+		say("%s\n", kinds[n]);
+		snprintf(name, sizeof name, "/proc/self/ns/%s", kinds[n]);
+		int fd = (int)NEED(open(name, O_RDONLY)), of = ioctl(fd, NS_GET_USERNS);
+		if (of < 0) {
+			say("%s\n", strerrorname_np(errno));
+		} else {
+			NEED(fstat(of, &owner));
+			V(owner.st_ino == user.st_ino && owner.st_dev == user.st_dev);
+			snprintf(name, sizeof name, "/proc/self/fd/%d", of);
+			NEED(readlink(name, text, sizeof text - 1));
+			say("%.5s %x %x\n", text, fcntl(of, F_GETFL), fcntl(of, F_GETFD));
+			R(ioctl(of, NS_GET_USERNS));
+			X(ioctl(of, NS_GET_NSTYPE));
+			close(of);
+		}
+		R(ioctl(fd, NS_GET_PARENT));
+		close(fd);
+	}
+}
+
 /* The number in a link's text is the inode's, whichever member of the namespace is asked. */
 CASE(namespace_files)
 {

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* setns(2). */
+/* setns(2), and the request of ioctl_nsfs(2) that makes a descriptor. */
+#include "sys/namespace.h"
+
 #include <linux/capability.h>
 
 #include "cred/cred.h"
+#include "cred/user_ns.h"
 #include "fs/nsfs.h"
 #include "kernel/nsproxy.h"
 #include "sys/sys.h"
@@ -36,9 +39,15 @@ static int enter(struct task *t, struct ns_common *ns)
 		return -EUSERS;
 	if (!cred_ns_capable(t->cred, ns->owner, CAP_SYS_ADMIN))
 		return -EPERM;
-	int err =
-	    ns->kind == NS_MNT ? enter_mounts(t, container_of(ns, struct mnt_namespace, ns)) : 0;
-	return err ? err : nsproxy_enter(t, ns);
+	struct nsproxy *next = nsproxy_with(t->nsproxy, ns);
+	int err = next ? 0 : -ENOMEM;
+	if (!err && ns->kind == NS_MNT)
+		err = enter_mounts(t, container_of(ns, struct mnt_namespace, ns));
+	if (err)
+		nsproxy_put(next);
+	else
+		nsproxy_set(t, next);
+	return err;
 }
 
 SYSCALL_DEFINE(setns)
@@ -52,4 +61,15 @@ SYSCALL_DEFINE(setns)
 										  : enter(t, ns);
 	file_put(f);
 	return err;
+}
+
+/* Nothing above the caller's own user namespace is shown; there is none below it. */
+int64_t ns_owner_descriptor(struct task *t, const struct ns_common *ns)
+{
+	struct file *f;
+
+	if (!ns->owner || ns->owner != t->cred->user_ns)
+		return -EPERM;
+	int err = ns_file(t->sb->vfs, &ns->owner->ns, &f);
+	return err ? err : fd_return(t, f, true);
 }

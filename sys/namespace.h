@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What system calls do with a namespace that a descriptor stands for (namespaces(7)). */
+#ifndef HL_SYS_NAMESPACE_H
+#define HL_SYS_NAMESPACE_H
+
+#include "sys/sys.h"
+
+struct ns_common;
+
+/* NS_GET_USERNS of ioctl_nsfs(2): a descriptor of the user namespace that owns it. -EPERM: the
+ * caller is not to know that. */
+int64_t ns_owner_descriptor(struct task *t, const struct ns_common *ns);
+
+#endif
