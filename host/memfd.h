@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Memory files (memfd_create(2)) of a size that is known. */
 #ifndef HL_HOST_MEMFD_H
 #define HL_HOST_MEMFD_H
 

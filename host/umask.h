@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The umask, read by one thread while others create files. */
 #ifndef HL_HOST_UMASK_H
 #define HL_HOST_UMASK_H
 

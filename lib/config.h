@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* struct hl_config: what a sandbox is to be, as the caller of hl.h has said it so far. */
 #ifndef HL_LIB_CONFIG_H
 #define HL_LIB_CONFIG_H
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* How the library's functions report an error to the caller of hl.h. */
 #ifndef HL_LIB_ERROR_H
 #define HL_LIB_ERROR_H
 

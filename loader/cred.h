@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* What execve(2) makes of credentials: set-id bits and capabilities (capabilities(7)). */
 #ifndef HL_LOADER_CRED_H
 #define HL_LOADER_CRED_H
 

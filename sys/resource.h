@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* How resource usage is told to a guest (getrusage(2), wait4(2)). */
 #ifndef HL_SYS_RESOURCE_H
 #define HL_SYS_RESOURCE_H
 

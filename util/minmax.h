@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The smaller and the larger of two numbers of 64 bits. */
 #ifndef HL_UTIL_MINMAX_H
 #define HL_UTIL_MINMAX_H
 

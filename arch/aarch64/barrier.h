@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* What arch/barrier.h promises, by the instructions of arm64. */
 #ifndef HL_ARCH_AARCH64_BARRIER_H
 #define HL_ARCH_AARCH64_BARRIER_H
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The names of the machine, and sizes of its ABI: see arch/machine.h. */
 #ifndef HL_ARCH_AARCH64_MACHINE_H
 #define HL_ARCH_AARCH64_MACHINE_H
 

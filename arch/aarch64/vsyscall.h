@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* arm64 has no such page. */
 #ifndef HL_ARCH_AARCH64_VSYSCALL_H
 #define HL_ARCH_AARCH64_VSYSCALL_H
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Pages, the size of an address space, and what is moved at random: see arch/memory.h. */
 #ifndef HL_ARCH_X86_64_MEMORY_H
 #define HL_ARCH_X86_64_MEMORY_H
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The operations of arch_prctl(2), which x86 alone has. */
 #ifndef HL_ARCH_X86_64_PRCTL_H
 #define HL_ARCH_X86_64_PRCTL_H
 

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Where the page is: ten MiB below the end of the address space (see
+ * arch/vsyscall.h). */
 #ifndef HL_ARCH_X86_64_VSYSCALL_H
 #define HL_ARCH_X86_64_VSYSCALL_H
 
