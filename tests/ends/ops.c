@@ -374,6 +374,37 @@ static void op_populate(void)
 	}
 }
 
+/* One call that gets more memory than there is time for. */
+static void op_populate_all(void)
+{
+	FOREVER
+	NEED(mmap(NULL, 64 * GIB, PROT_READ | PROT_WRITE,
+		  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_POPULATE, -1, 0));
+}
+
+static void op_lock(void)
+{
+	char *m = memory(64 * GIB);
+
+	FOREVER
+	NEED(mlock(m, 64 * GIB));
+}
+
+static void op_lock_all(void)
+{
+	memory(64 * GIB);
+	FOREVER
+	NEED(mlockall(MCL_CURRENT));
+}
+
+static void op_advise_populate(void)
+{
+	char *m = memory(64 * GIB);
+
+	FOREVER
+	NEED(madvise(m, 64 * GIB, MADV_POPULATE_WRITE));
+}
+
 static void op_dontneed(void)
 {
 	char *m = memory(64 * GIB);
@@ -644,6 +675,10 @@ static void op_many_readers(void)
 	X(open_truncate) \
 	X(map_huge) \
 	X(populate) \
+	X(populate_all) \
+	X(lock) \
+	X(lock_all) \
+	X(advise_populate) \
 	X(dontneed) \
 	X(msync) \
 	X(fork) \
