@@ -16,11 +16,23 @@ PATIENCE = 120  # seconds: only what hangs takes so long, on however busy a mach
 
 
 class Terminal:
+    all = []
+
     def __init__(self, *args):
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
             os.execve(args[0], args, dict(os.environ, TERM="vt100"))
         self.text = b""
+        Terminal.all.append(self)
+
+    def end(self):
+        """Whatever is left of its session, stopped or in the background, ends."""
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            try:
+                if os.getsid(int(pid)) == self.pid:
+                    os.kill(int(pid), signal.SIGKILL)
+            except ProcessLookupError:
+                pass
 
     def expect(self, what, seconds=PATIENCE):
         end = time.monotonic() + seconds
@@ -207,4 +219,8 @@ CASES = {f.__name__.replace("_", "-"): f for f in (
 if len(sys.argv) < 3:
     print("\n".join(CASES))
 else:
-    CASES[sys.argv[2]]()
+    try:
+        CASES[sys.argv[2]]()
+    finally:
+        for terminal in Terminal.all:
+            terminal.end()
