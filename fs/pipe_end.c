@@ -121,7 +121,8 @@ static int host_reserve(struct pipe_end *e, struct caller *c, bool nonblock, str
 	return b->page ? 0 : -ENOMEM;
 }
 
-/* A page had room a moment ago. If others have filled it meanwhile the write waits for the next. */
+/* A page had room a moment ago. If others have filled it meanwhile the write waits for the next.
+ * Who interrupts it does not undo it: the data may have left another pipe already. */
 static void host_commit(struct pipe_end *e, struct caller *c, struct pipe_buf *b)
 {
 	long r = b->len ? -EAGAIN : 0;
@@ -130,8 +131,10 @@ static void host_commit(struct pipe_end *e, struct caller *c, struct pipe_buf *b
 		r = sleeper_call(c->sleeper, SYS_write, host_fd(e), (long)b->page + b->off, b->len,
 				 0, 0, 0);
 		if (r == -EAGAIN && host_wait(e, c, POLLOUT) < 0)
-			break;
+			r = -EINTR;
 	}
+	if (r == -EINTR)
+		(void)stream_move_at_once(SYS_write, host_fd(e), b->page + b->off, b->len);
 	free(b->page);
 }
 

@@ -55,7 +55,7 @@ static ssize_t splice_from_pipe(struct splice *s)
 		if (partial)
 			break;
 	}
-	return total ? (ssize_t)total : r;
+	return total || r > 0 ? (ssize_t)total : r;
 }
 
 /* A read of a stream does not have to wait. Files without a poll never do. */
@@ -94,7 +94,7 @@ static ssize_t splice_to_pipe(struct splice *s)
 		if (r < (ssize_t)PAGE_SIZE)
 			break;
 	}
-	return total ? (ssize_t)total : r;
+	return total || r > 0 ? (ssize_t)total : r;
 }
 
 /* One slot from pipe to pipe: bytes, 0 at the end of the data, -errno. */
@@ -129,7 +129,7 @@ static ssize_t splice_pipes(struct splice *s)
 		if (r > 0)
 			total += r;
 	}
-	return total ? (ssize_t)total : r;
+	return total || r > 0 ? (ssize_t)total : r;
 }
 
 /* The rules on offsets and modes, in Linux's order (do_splice). */
@@ -215,7 +215,7 @@ ssize_t splice_file_to_pipe(struct caller *c, struct file *in, int64_t *pos, str
 	return r;
 }
 
-/* What is left to move of `len` bytes. */
+/* What is left to move of `len` bytes; nothing, where a freeze came behind the last of them. */
 static size_t clamp_len(struct task *t, uint64_t len)
 {
 	size_t max = len < MAX_RW_COUNT ? len : MAX_RW_COUNT;

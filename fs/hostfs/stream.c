@@ -74,16 +74,21 @@ static long look_anew(long nr, int fd, void *buf, size_t n)
 	return r;
 }
 
+long stream_move_at_once(long nr, int fd, void *buf, size_t n)
+{
+	struct iovec v = { .iov_base = buf, .iov_len = n };
+	long r = host_ret(nr == SYS_read ? preadv2(fd, &v, 1, -1, RWF_NOWAIT)
+					 : pwritev2(fd, &v, 1, -1, RWF_NOWAIT));
+
+	return r == -EOPNOTSUPP ? look_anew(nr, fd, buf, n) : r;
+}
+
 /* What a read or write that was interrupted can do at once: the event it waited for may have come
  * before the signal. */
 static long last_look(struct caller *c, long nr, int fd, void *buf, size_t n)
 {
-	struct iovec v = { .iov_base = buf, .iov_len = n };
-	long r = nr == SYS_read ? preadv2(fd, &v, 1, -1, RWF_NOWAIT)
-				: pwritev2(fd, &v, 1, -1, RWF_NOWAIT);
+	long r = stream_move_at_once(nr, fd, buf, n);
 
-	if (r < 0 && errno == EOPNOTSUPP)
-		r = look_anew(nr, fd, buf, n);
 	if (r < 0)
 		return -EINTR;
 	if (c->sleeper)

@@ -23,6 +23,9 @@ struct stream_tty_ops {
 int hostfs_stream_new(struct dentry *d, int flags, struct file **out);
 /* Its description is nobody else's: O_NONBLOCK is set there as the guest has it. */
 int stream_own(struct file *f);
+/* What a read or write (SYS_read, SYS_write) of a host's pipe can move without waiting, whatever
+ * flags its description has: bytes or -errno. */
+long stream_move_at_once(long nr, int fd, void *buf, size_t n);
 bool file_is_stream(const struct file *f);
 bool stream_is_tty(struct file *f);
 int stream_host_fd(struct file *f); /* borrowed */
