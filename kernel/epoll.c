@@ -197,7 +197,7 @@ static bool epitem_woken(struct waiter *w, unsigned events)
 
 static int ep_host_epfd(struct epoll *ep)
 {
-	/* ep->lock held */
+	lock_assert_held(&ep->lock);
 	if (ep->host_epfd < 0) {
 		int epfd = epoll_create1(EPOLL_CLOEXEC);
 		if (epfd < 0)

@@ -500,9 +500,10 @@ static struct fasync *entry_new(struct fasync_domain *d, struct file *f)
 	return e;
 }
 
-/* Watches what the owner and O_ASYNC ask for. domain->arming held. */
+/* Watches what the owner and O_ASYNC ask for. */
 static int arm(struct file *f, struct fasync *e, bool on)
 {
+	lock_assert_held(&e->domain->arming);
 	int err = e->waiters || e->host_fd >= 0 ? 0 : register_waiters(f, e);
 
 	if (err || e->host_fd < 0)
@@ -514,7 +515,7 @@ static int arm(struct file *f, struct fasync *e, bool on)
 	return err;
 }
 
-/* Takes the owner over, and O_ASYNC. domain->arming held. */
+/* Takes the owner over, and O_ASYNC. */
 static int update(struct file *f, struct fasync *e, int fd, bool on)
 {
 	int err = arm(f, e, on);

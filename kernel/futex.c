@@ -84,6 +84,7 @@ struct futex_bucket *futex_lock_waiter(struct futex_waiter *w)
 
 struct futex_waiter *futex_top_waiter(struct futex_bucket *b, const struct futex_key *key)
 {
+	lock_assert_held(&b->lock);
 	struct futex_waiter *w;
 
 	list_for_each (w, &b->waiters, node) {
@@ -95,6 +96,7 @@ struct futex_waiter *futex_top_waiter(struct futex_bucket *b, const struct futex
 
 void futex_waiter_wake(struct futex_waiter *w)
 {
+	lock_assert_held(&atomic_load(&w->bucket)->lock);
 	list_del(&w->node);
 	atomic_store(&w->woken, true);
 	sleeper_wake(&w->task->sleeper);
@@ -103,6 +105,8 @@ void futex_waiter_wake(struct futex_waiter *w)
 void futex_waiter_move(struct futex_waiter *w, struct futex_bucket *from, struct futex_bucket *to,
 		       const struct futex_key *key)
 {
+	lock_assert_held(&from->lock);
+	lock_assert_held(&to->lock);
 	if (from != to) {
 		list_del(&w->node);
 		list_add_tail(&to->waiters, &w->node);

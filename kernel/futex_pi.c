@@ -20,10 +20,11 @@
 #include "kernel/task.h"
 #include "mm/access.h"
 
-/* ---- struct pi_state: bucket lock held ---- */
+/* ---- struct pi_state ---- */
 
 static void state_put(struct futex_table *ft, struct pi_state *s)
 {
+	lock_assert_held(&futex_bucket_of(ft, &s->key)->lock);
 	if (s->waiters)
 		return;
 	mutex_lock(&ft->pi_lock);
@@ -35,6 +36,7 @@ static void state_put(struct futex_table *ft, struct pi_state *s)
 static struct pi_state *state_new(struct futex_table *ft, const struct futex_key *key,
 				  struct task *owner)
 {
+	lock_assert_held(&futex_bucket_of(ft, key)->lock);
 	struct pi_state *s = calloc(1, sizeof *s);
 
 	if (!s)
@@ -49,6 +51,7 @@ static struct pi_state *state_new(struct futex_table *ft, const struct futex_key
 
 static void state_join(struct pi_state *s, struct futex_waiter *w)
 {
+	lock_assert_held(&atomic_load(&w->bucket)->lock);
 	w->pi = s;
 	s->waiters++;
 }
@@ -58,6 +61,7 @@ static void state_leave(struct futex_table *ft, struct futex_waiter *w)
 {
 	struct pi_state *s = w->pi;
 
+	lock_assert_held(&futex_bucket_of(ft, &s->key)->lock);
 	list_del(&w->node);
 	s->waiters--;
 	state_put(ft, s);
@@ -66,6 +70,7 @@ static void state_leave(struct futex_table *ft, struct futex_waiter *w)
 /* `w`, a waiter of `s`, is the owner now; the word says so already. */
 static void state_hand_over(struct futex_table *ft, struct pi_state *s, struct futex_waiter *w)
 {
+	lock_assert_held(&futex_bucket_of(ft, &s->key)->lock);
 	mutex_lock(&ft->pi_lock);
 	s->owner = w->task;
 	mutex_unlock(&ft->pi_lock);
@@ -141,10 +146,10 @@ static int word_update(struct acquire *a, uint32_t from, uint32_t to)
 	return old == from ? 0 : -EAGAIN;
 }
 
-/* Bucket lock held. 1: for_task owns the word. 0: it has to wait on a->state. -EAGAIN: try
- * again. */
+/* 1: for_task owns the word. 0: it has to wait on a->state. -EAGAIN: try again. */
 static int acquire(struct acquire *a)
 {
+	lock_assert_held(&a->bucket->lock);
 	uint32_t val, tid = (uint32_t)a->for_task->tid;
 	int err = guest_load32(a->t->mm, a->ref.addr, &val);
 
@@ -236,9 +241,11 @@ int futex_lock_pi(struct task *t, struct futex_ref ref, uint64_t deadline, bool 
 
 /* ---- FUTEX_UNLOCK_PI ---- */
 
-/* Bucket lock held. -EAGAIN: the word changed meanwhile. */
-static int unlock(struct task *t, gva_t addr, struct futex_waiter *top)
+/* -EAGAIN: the word changed meanwhile. */
+static int unlock(struct task *t, struct futex_bucket *b, const struct futex_key *key, gva_t addr)
 {
+	lock_assert_held(&b->lock);
+	struct futex_waiter *top = futex_top_waiter(b, key);
 	uint32_t val, old, to = 0;
 	int err = guest_load32(t->mm, addr, &val);
 
@@ -270,7 +277,7 @@ int futex_unlock_pi(struct task *t, struct futex_ref ref)
 	struct futex_bucket *b = futex_bucket_of(t->sb->futexes, &key);
 	do {
 		mutex_lock(&b->lock);
-		r = unlock(t, ref.addr, futex_top_waiter(b, &key));
+		r = unlock(t, b, &key, ref.addr);
 		mutex_unlock(&b->lock);
 	} while (r == -EAGAIN && !sleeper_interrupted(&t->sleeper));
 	return r == -EAGAIN ? -ERESTARTNOINTR : r;
@@ -317,9 +324,11 @@ int futex_wait_requeue_pi(struct task *t, const struct futex_want *want, struct 
 	return err;
 }
 
-/* Both locks held: may `w` be moved to `a`'s futex? */
+/* May `w` be moved to `a`'s futex? */
 static bool requeue_fits(const struct futex_waiter *w, const struct acquire *a)
 {
+	lock_assert_held(&atomic_load(&w->bucket)->lock);
+	lock_assert_held(&a->bucket->lock);
 	return w->for_requeue && !w->pi && futex_key_equal(&w->pi_key, &a->key);
 }
 

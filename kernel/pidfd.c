@@ -59,10 +59,11 @@ struct info {
 #define INFO_SMALLEST sizeof(struct info)
 _Static_assert(sizeof(struct info) == 64, "PIDFD_INFO_SIZE_VER0");
 
-/* A thread, or a zombie. sandbox->lock held. */
+/* Of a thread, or a zombie. */
 static void fill_info(const struct pid *pid, struct info *out)
 {
 	const struct process *p = pid->task ? pid->task->process : pid->process;
+	lock_assert_held(&p->sb->lock);
 	const struct cred *c = pid->task ? pid->task->cred : process_cred(p);
 
 	out->mask |= INFO_PID | INFO_CREDS;

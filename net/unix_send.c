@@ -77,7 +77,7 @@ static int msg_build(struct unix_sock *u, struct unix_sock *other, struct caller
 
 static void enqueue(struct unix_sock *other, struct unix_msg *m)
 {
-	/* other->lock held */
+	lock_assert_held(&other->lock);
 	list_add_tail(&other->queue, &m->node);
 	other->queue_len++;
 	other->queue_bytes += m->len;

@@ -17,9 +17,10 @@
 #define FOR_CHILDREN 0x100U
 
 /* Of the process that pid 1 is, which has no task, and of tasks. NULL: of a zombie's nothing is
- * left. sandbox->lock held. */
+ * left. */
 static struct ns_common *find_locked(struct pseudo_node *n, unsigned link)
 {
+	lock_assert_held(&n->sb->lock);
 	unsigned kind = link & ~FOR_CHILDREN;
 	struct task *t = proc_task(n);
 	struct process *p = proc_process(n);

@@ -144,9 +144,9 @@ int proc_store_coredump_filter(struct pseudo_node *n, struct caller *c, char *te
 
 /* ---- timer slack: of others' threads with CAP_SYS_NICE only ---- */
 
-/* sandbox->lock held. */
 static int slack_task(struct pseudo_node *n, struct caller *c, struct task **out)
 {
+	lock_assert_held(&n->sb->lock);
 	*out = proc_task(n);
 	if (!*out)
 		return -ESRCH;

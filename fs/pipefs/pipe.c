@@ -637,7 +637,7 @@ static unsigned size_to_slots(uint64_t size)
 
 static int pipe_resize(struct pipe *p, unsigned slots)
 {
-	/* lock held */
+	lock_assert_held(&p->lock);
 	unsigned used = p->head - p->tail;
 
 	if (used + p->held > slots)

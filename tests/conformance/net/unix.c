@@ -270,7 +270,7 @@ CASE(abstract_names)
 	R(bind((int)NEED(socket(AF_UNIX, SOCK_STREAM, 0)), (struct sockaddr *)&a, n));
 	/* Autobind: five hexadecimal digits. */
 	int d = (int)NEED(socket(AF_UNIX, SOCK_DGRAM, 0));
-	R(bind(d, (struct sockaddr *)&a, sizeof sa_family_t));
+	R(bind(d, (struct sockaddr *)&a, sizeof(sa_family_t)));
 	len = sizeof got;
 	R(getsockname(d, (struct sockaddr *)&got, &len));
 	V(len);
