@@ -254,15 +254,15 @@ int ovl_file_new(struct ovl_inode *oi, struct dentry *d, int flags, struct file 
 	return 0;
 }
 
-/* An open that may not write but cuts. */
+/* An open that may not write but cuts. It is the caller who changes the file, so that set-id bits
+ * which the caller may not keep go. */
 static int cut(struct ovl_inode *oi, struct caller *c)
 {
 	const struct iattr a = { .valid = ATTR_SIZE, .size = 0 };
-	struct caller mc = ovl_mounter(overlay_of(&oi->inode), c);
 	int err = ovl_copy_up(oi, c, 0);
 	struct inode *upper = oi->upper;
 
-	return err ? err : upper->ops->setattr(upper, &mc, &a);
+	return err ? err : upper->ops->setattr(upper, c, &a);
 }
 
 static int open_regular(struct ovl_inode *oi, struct caller *c, struct dentry *d, int flags,

@@ -11,23 +11,33 @@
 #define BYTES 40000
 #define RUNS  12
 
+/* Those that found a fault stay. */
+static const unsigned kept[] = { 2966036555 };
+
+static void run_seed(const struct model_options *opt, unsigned seed, unsigned *total)
+{
+	unsigned state = seed, calls = 0;
+	uint8_t *bytes = malloc(BYTES);
+
+	for (int i = 0; i < BYTES; i++)
+		bytes[i] = (uint8_t)(rand_r(&state) >> 7);
+	const char *difference = model_run(opt, bytes, BYTES, &calls);
+	if (difference)
+		fail_msg("SEED=%u: %s", seed, difference);
+	*total += calls;
+	free(bytes);
+}
+
 static void run_random(const struct model_options *opt)
 {
 	const char *given = getenv("SEED");
 	unsigned base = given ? (unsigned)atoi(given) : (unsigned)time(NULL) * 16;
-	unsigned total = 0, calls = 0;
-	uint8_t *bytes = malloc(BYTES);
+	unsigned total = 0;
 
-	for (unsigned seed = base; seed < base + (given ? 1 : RUNS); seed++) {
-		unsigned state = seed;
-		for (int i = 0; i < BYTES; i++)
-			bytes[i] = (uint8_t)(rand_r(&state) >> 7);
-		const char *difference = model_run(opt, bytes, BYTES, &calls);
-		total += calls;
-		if (difference)
-			fail_msg("SEED=%u: %s", seed, difference);
-	}
-	free(bytes);
+	for (size_t i = 0; !given && i < sizeof kept / sizeof *kept; i++)
+		run_seed(opt, kept[i], &total);
+	for (unsigned seed = base; seed < base + (given ? 1 : RUNS); seed++)
+		run_seed(opt, seed, &total);
 	print_message("%u calls, seeds %u and on\n", total, base);
 }
 
