@@ -92,10 +92,7 @@ static int find_name(struct caller *c, const struct path *p, struct dentry **out
 static int lock_point(struct caller *c, const struct path *at, struct point *p)
 {
 	struct dentry *name = NULL;
-	int err = !at->mnt->root      ? -EINVAL
-		  : !at->mnt->ns      ? -ENOENT
-		  : path_is_mount(at) ? 0
-				      : find_name(c, at, &name);
+	int err = !at->mnt->root ? -EINVAL : path_is_mount(at) ? 0 : find_name(c, at, &name);
 
 	*p = (struct point){ .parent = NULL };
 	if (!err && name) {
@@ -108,6 +105,8 @@ static int lock_point(struct caller *c, const struct path *at, struct point *p)
 	}
 	dentry_put(name);
 	mutex_lock(&c->fs->vfs->namespace_lock);
+	if (!err && !at->mnt->ns)
+		err = -ENOENT;
 	if (!err)
 		point_settle(p);
 	return err;

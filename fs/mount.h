@@ -163,6 +163,8 @@ int mnt_ns_copy(struct mnt_namespace *ns, struct user_namespace *owner, struct f
 		struct mnt_namespace **out);
 /* Where a process begins that enters the namespace: references. */
 struct path mnt_ns_root(struct mnt_namespace *ns);
+/* Is the mount attached in it now? Takes mount_lock. */
+bool mnt_ns_has(struct mnt_namespace *ns, const struct mount *m);
 
 /* ---- changes of a namespace; what the caller may is not asked (fs/do_mount.h does) ---- */
 

@@ -275,6 +275,14 @@ struct mnt_namespace *mnt_ns_new(struct vfs *vfs, struct user_namespace *owner)
 	return ns;
 }
 
+bool mnt_ns_has(struct mnt_namespace *ns, const struct mount *m)
+{
+	rwlock_rdlock(&ns->vfs->mount_lock);
+	bool has = m->ns == ns;
+	rwlock_unlock(&ns->vfs->mount_lock);
+	return has;
+}
+
 /* The same place in the copy of its namespace; *old is to be put without locks. */
 static void switch_path(struct path *p, const struct mnt_namespace *from, struct path *old)
 {

@@ -132,7 +132,7 @@ static int remount(struct mount_call *m)
 	struct fs_context fc;
 	int err = 0;
 
-	if (m->at.mnt->ns != m->ns || !path_is_mount(&m->at))
+	if (!mnt_ns_has(m->ns, m->at.mnt) || !path_is_mount(&m->at))
 		return -EINVAL;
 	if (!(m->flags & MS_BIND)) {
 		fs_context_init_for(&fc, m->ns->vfs, m->at.mnt->fs);

@@ -316,3 +316,80 @@ CASE(container)
 	R(mkdir("tmp/x", 0700));
 	say_mounts_of("/proc/self/mountinfo", "");
 }
+
+/* ---- many at once ---- */
+
+static const char *const places[] = { "a", "a/x", "b", "b/x", "c" };
+enum { PLACES = sizeof places / sizeof *places, WORKERS = 4, ROUNDS = 300 };
+
+static const char *any_place(unsigned *state)
+{
+	return places[(unsigned)rand_r(state) % PLACES];
+}
+
+/* What it does may fail, in whatever way the others bring about; it must not harm anybody. */
+static void change_or_walk(unsigned *state)
+{
+	static const unsigned long kinds[] = { MS_SHARED, MS_PRIVATE, MS_SLAVE };
+	const char *at = any_place(state), *from = any_place(state);
+	struct stat st;
+	char name[PATH_MAX];
+
+	switch ((unsigned)rand_r(state) % 10) {
+	case 0: mount("t", at, "tmpfs", 0, "size=64k"); break;
+	case 1: mount(from, at, NULL, MS_BIND, NULL); break;
+	case 2: mount(from, at, NULL, MS_MOVE, NULL); break;
+	case 3: umount2(at, 0); break;
+	case 4:
+	case 5: umount2(at, MNT_DETACH); break;
+	case 6: mount(NULL, at, NULL, kinds[(unsigned)rand_r(state) % 3], NULL); break;
+	case 7: mount(NULL, at, NULL, MS_REMOUNT | MS_BIND | MS_RDONLY, NULL); break;
+	case 8:
+		snprintf(name, sizeof name, "%s/x", at);
+		mkdir(name, 0755);
+		break;
+	default: snprintf(name, sizeof name, "%s/../%s/x/../../a", at, from); stat(name, &st);
+	}
+}
+
+static int worker(void *arg)
+{
+	unsigned state = *(unsigned *)arg;
+
+	for (int i = 0; i < ROUNDS; i++)
+		change_or_walk(&state);
+	return 0;
+}
+
+/* Takes a copy of the namespace while it changes, and reads the listing, again and again. */
+static int copier(void *arg)
+{
+	char text[512];
+
+	(void)arg;
+	for (int i = 0; i < ROUNDS / 10; i++) {
+		NEED(unshare(CLONE_NEWNS));
+		int fd = (int)NEED(open("/proc/self/mountinfo", O_RDONLY));
+		while (NEED(read(fd, text, sizeof text)) > 0)
+			;
+		close(fd);
+	}
+	return 0;
+}
+
+CASE(many_at_once)
+{
+	pid_t pids[WORKERS + 1];
+
+	enter_world();
+	DIRS("a", "a/x", "b", "b/x", "c");
+	for (unsigned i = 0; i <= WORKERS; i++) {
+		pids[i] = (pid_t)NEED(fork());
+		if (pids[i] == 0)
+			_exit(i < WORKERS ? worker(&(unsigned){ i + 1 }) : copier(NULL));
+	}
+	for (unsigned i = 0; i <= WORKERS; i++)
+		reap("one of them", pids[i]);
+	NEED(chdir("/"));
+	R(umount2(world, MNT_DETACH));
+}
