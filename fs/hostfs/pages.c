@@ -29,6 +29,7 @@ struct hostfs_pages {
 struct host_source {
 	struct pagesource ps;
 	struct hostfs_pages *pages;
+	struct filesystem *fs; /* whose `pages` is: a reference */
 	struct list node;
 	struct inode_id id;
 	uint32_t refs;                           /* guarded by pages->lock */
@@ -120,8 +121,11 @@ static void source_unref(struct pagesource *ps)
 	if (last)
 		list_del(&s->node);
 	mutex_unlock(&s->pages->lock);
-	if (last)
+	if (last) {
+		struct filesystem *fs = s->fs;
 		source_free(s);
+		filesystem_put(fs);
+	}
 }
 
 static int source_sync(struct pagesource *ps, uint64_t off, uint64_t len)
@@ -226,8 +230,8 @@ static struct host_source *add_locked(struct hostfs_pages *p, const struct inode
 	return s;
 }
 
-static int get_locked(struct hostfs_pages *p, const struct inode_id *id, int fd, bool writable,
-		      struct pagesource **out)
+static int get_locked(struct hostfs_pages *p, struct inode *i, const struct inode_id *id,
+		      bool writable, struct pagesource **out)
 {
 	struct host_source *s = find_locked(p, id);
 
@@ -235,9 +239,10 @@ static int get_locked(struct hostfs_pages *p, const struct inode_id *id, int fd,
 		s = add_locked(p, id);
 	if (!s)
 		return -ENOMEM;
-	int err = add_file_locked(p, s, fd, writable);
+	int err = add_file_locked(p, s, hostfs_fd(i), writable);
 	if (!err) {
-		s->refs++;
+		if (s->refs++ == 0)
+			s->fs = filesystem_get(i->fs);
 		*out = &s->ps;
 	} else if (!s->refs) {
 		list_del(&s->node);
@@ -255,7 +260,7 @@ int hostfs_pages_get(struct hostfs_pages *p, struct inode *i, bool writable,
 	if (err)
 		return err;
 	mutex_lock(&p->lock);
-	err = get_locked(p, &id, hostfs_fd(i), writable, out);
+	err = get_locked(p, i, &id, writable, out);
 	mutex_unlock(&p->lock);
 	return err;
 }

@@ -234,14 +234,22 @@ static int source_get(struct pagesource *ps, uint64_t off, uint64_t len, bool wr
 				 true, out);
 }
 
+/* Mappings, and what is kept of them, may be there longer than any mount. */
 static void source_ref(struct pagesource *ps)
 {
-	inode_get(&container_of(ps, struct ramfs_inode, source)->inode);
+	struct inode *i = &container_of(ps, struct ramfs_inode, source)->inode;
+
+	filesystem_get(i->fs);
+	inode_get(i);
 }
 
 static void source_unref(struct pagesource *ps)
 {
-	inode_put(&container_of(ps, struct ramfs_inode, source)->inode);
+	struct inode *i = &container_of(ps, struct ramfs_inode, source)->inode;
+	struct filesystem *fs = i->fs;
+
+	inode_put(i);
+	filesystem_put(fs);
 }
 
 static uint64_t source_size(struct pagesource *ps)
