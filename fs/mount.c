@@ -19,6 +19,8 @@ static void mount_free(struct mount *m)
 	dentry_put(m->root);
 	filesystem_put(m->fs);
 	free(m->source);
+	if (m->vfs->counts)
+		atomic_fetch_sub(&m->vfs->counts->bytes, MOUNT_BYTES);
 	free(m);
 }
 
@@ -32,6 +34,8 @@ struct mount *mount_new(struct vfs *vfs, struct filesystem *fs, struct dentry *r
 		filesystem_put(fs);
 		return NULL;
 	}
+	if (vfs->counts)
+		atomic_fetch_add(&vfs->counts->bytes, MOUNT_BYTES);
 	ref_set(&m->refs, 1);
 	m->vfs = vfs;
 	m->fs = fs;

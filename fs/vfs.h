@@ -36,6 +36,7 @@
 #include "util/lock.h"
 #include "util/ref.h"
 
+struct budget_counts;
 struct file;
 struct inode;
 struct dentry;
@@ -267,6 +268,7 @@ struct vfs {
 	struct waitqueue mount_changed; /* whoever waits for the next one */
 	uint64_t ram;                   /* bytes that the machine has */
 	struct budget *budget;          /* what mounts are counted for; NULL: for nothing */
+	struct budget_counts *counts;   /* NULL: nobody counts */
 	struct mount_hash *mount_hash;
 	/* Where files are that no directory of the guest's holds (memfd_create's, pipes, inherited
 	 * descriptors), as pipefs, sockfs and others are on Linux: in no namespace, and no name can
