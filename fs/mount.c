@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "mm/budget.h"
+#include "mm/mm.h"
 
 /* What a mount takes, with its names. */
 #define MOUNT_BYTES 1024
@@ -19,23 +19,23 @@ static void mount_free(struct mount *m)
 	dentry_put(m->root);
 	filesystem_put(m->fs);
 	free(m->source);
-	if (m->vfs->counts)
-		atomic_fetch_sub(&m->vfs->counts->bytes, MOUNT_BYTES);
+	if (m->vfs->mem)
+		mm_host_uncharge(m->vfs->mem, MOUNT_BYTES);
 	free(m);
 }
 
 struct mount *mount_new(struct vfs *vfs, struct filesystem *fs, struct dentry *root, unsigned flags,
 			const char *source)
 {
-	bool room = !vfs->budget || budget_room(vfs->budget, MOUNT_BYTES);
+	bool room = !vfs->mem || mm_host_charge(vfs->mem, MOUNT_BYTES);
 	struct mount *m = room ? calloc(1, sizeof *m) : NULL;
 
 	if (!m) {
+		if (room && vfs->mem)
+			mm_host_uncharge(vfs->mem, MOUNT_BYTES);
 		filesystem_put(fs);
 		return NULL;
 	}
-	if (vfs->counts)
-		atomic_fetch_add(&vfs->counts->bytes, MOUNT_BYTES);
 	ref_set(&m->refs, 1);
 	m->vfs = vfs;
 	m->fs = fs;

@@ -36,7 +36,6 @@
 #include "util/lock.h"
 #include "util/ref.h"
 
-struct budget_counts;
 struct file;
 struct inode;
 struct dentry;
@@ -46,7 +45,6 @@ struct mount_hash;
 struct ns_numbers;
 struct task;
 struct text;
-struct budget;
 struct fs_struct;
 struct inotify_table;
 struct watch;
@@ -267,8 +265,7 @@ struct vfs {
 	_Atomic uint64_t mount_event;   /* changes of namespaces so far */
 	struct waitqueue mount_changed; /* whoever waits for the next one */
 	uint64_t ram;                   /* bytes that the machine has */
-	struct budget *budget;          /* what mounts are counted for; NULL: for nothing */
-	struct budget_counts *counts;   /* NULL: nobody counts */
+	struct mm_host *mem;            /* what mounts are counted for; NULL: for nothing */
 	struct mount_hash *mount_hash;
 	/* Where files are that no directory of the guest's holds (memfd_create's, pipes, inherited
 	 * descriptors), as pipefs, sockfs and others are on Linux: in no namespace, and no name can

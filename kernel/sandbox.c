@@ -197,8 +197,7 @@ int sandbox_create(const struct sandbox_config *cfg, struct sandbox **out, struc
 	if (!err)
 		err = vfs_create(&sb->vfs);
 	if (!err) {
-		sb->vfs->budget = sb->mem.budget;
-		sb->vfs->counts = &sb->mem.counts;
+		sb->vfs->mem = &sb->mem;
 		sb->vfs->ram = (uint64_t)sysconf(_SC_PHYS_PAGES) * PAGE_SIZE;
 		err = create_namespaces(sb);
 	}
