@@ -162,6 +162,16 @@ int64_t generic_lseek(struct file *f, int64_t off, int whence, int64_t size)
 	return to;
 }
 
+int64_t generic_dir_lseek(struct file *f, struct caller *c, int64_t off, int whence)
+{
+	return whence == SEEK_END ? -EINVAL : generic_lseek(f, off, whence, 0);
+}
+
+ssize_t generic_dir_io(struct file *f, struct caller *c, struct uio *u, int64_t *pos)
+{
+	return -EISDIR;
+}
+
 int generic_prepend(char *buf, char **at, const char *name)
 {
 	size_t len = strlen(name) + 1;

@@ -6,6 +6,8 @@
 
 #include "fs/vfs.h"
 
+struct uio;
+
 /* May `cred` make this change (notify_change() and setattr_prepare())? `st`: the attributes now.
  * Adjusts the mode in *a where Linux does (setgid of a group one is not in), and adds one where a
  * chown(2) takes set-id bits off. 0, -EPERM, -EACCES. */
@@ -21,6 +23,10 @@ int generic_xattr_check(const struct statx *st, const struct cred *cred, const c
 void generic_set_time(struct timespec *t, const struct timespec *to, struct timespec now);
 /* lseek(2) over a file of `size` bytes, with the position in `f`. Not SEEK_DATA and SEEK_HOLE. */
 int64_t generic_lseek(struct file *f, int64_t off, int whence, int64_t size);
+/* What directories answer: a listing has no end to seek from, and read(2) and write(2) are for
+ * files. */
+int64_t generic_dir_lseek(struct file *f, struct caller *c, int64_t off, int whence);
+ssize_t generic_dir_io(struct file *f, struct caller *c, struct uio *u, int64_t *pos);
 /* Paths are made from their end: puts a slash and `name` before what *at, in `buf`, points at. 0 or
  * -ENAMETOOLONG. */
 int generic_prepend(char *buf, char **at, const char *name);

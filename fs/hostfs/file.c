@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <sys/uio.h>
 
+#include "fs/generic.h"
 #include "fs/hostfs/internal.h"
 #include "fs/mount.h"
 #include "host/hostcall.h"
@@ -287,14 +288,9 @@ static int dir_readdir(struct file *f, struct caller *c, struct dir_emit *e)
 	return full < 0 ? full : 0;
 }
 
-static ssize_t dir_io(struct file *f, struct caller *c, struct uio *u, int64_t *pos)
-{
-	return -EISDIR;
-}
-
 const struct file_ops hostfs_dir_ops = {
-	.read = dir_io,
-	.write = dir_io,
+	.read = generic_dir_io,
+	.write = generic_dir_io,
 	.lseek = host_lseek,
 	.ioctl = host_ioctl,
 	.readdir = dir_readdir,

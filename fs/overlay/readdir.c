@@ -327,16 +327,6 @@ static int ovl_readdir(struct file *f, struct caller *c, struct dir_emit *e)
 	return err;
 }
 
-static ssize_t dir_io(struct file *f, struct caller *c, struct uio *u, int64_t *pos)
-{
-	return -EISDIR;
-}
-
-static int64_t dir_lseek(struct file *f, struct caller *c, int64_t off, int whence)
-{
-	return whence == SEEK_END ? -EINVAL : generic_lseek(f, off, whence, 0);
-}
-
 static int dir_fsync(struct file *f, struct caller *c, bool data_only)
 {
 	struct inode *upper = ovl_inode(f->path.dentry->inode)->upper;
@@ -360,9 +350,9 @@ static void dir_release(struct file *f)
 }
 
 static const struct file_ops ovl_dir_ops = {
-	.read = dir_io,
-	.write = dir_io,
-	.lseek = dir_lseek,
+	.read = generic_dir_io,
+	.write = generic_dir_io,
+	.lseek = generic_dir_lseek,
 	.readdir = ovl_readdir,
 	.fsync = dir_fsync,
 	.release = dir_release,

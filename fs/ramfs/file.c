@@ -321,20 +321,10 @@ const struct file_ops ramfs_file_ops = {
 	.release = ramfs_release,
 };
 
-static ssize_t dir_io(struct file *f, struct caller *c, struct uio *u, int64_t *pos)
-{
-	return -EISDIR;
-}
-
-static int64_t dir_lseek(struct file *f, struct caller *c, int64_t off, int whence)
-{
-	return whence == SEEK_END ? -EINVAL : generic_lseek(f, off, whence, 0);
-}
-
 const struct file_ops ramfs_dir_ops = {
-	.read = dir_io,
-	.write = dir_io,
-	.lseek = dir_lseek,
+	.read = generic_dir_io,
+	.write = generic_dir_io,
+	.lseek = generic_dir_lseek,
 	.readdir = ramfs_readdir,
 	.fsync = ramfs_fsync,
 	.release = ramfs_release,
