@@ -103,17 +103,28 @@ static void fill_closed_stdio(void)
 		close(fd);
 }
 
+/* Where a process has several threads, the host's kernel waits for all CPUs before it replaces the
+ * process's table of descriptors by a larger one (expand_fdtable(), which calls synchronize_rcu()):
+ * many milliseconds. One thread alone does not wait, so the table becomes large before there are
+ * more. Where the host does not allow so many descriptors, it will not have to grow much either. */
+static void grow_descriptor_table(void)
+{
+	int fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 1023);
+
+	if (fd >= 0)
+		close(fd);
+}
+
 int run_main(int argc, char **argv)
 {
 	struct run r = { .trace_fd = -1 };
 
-	prctl(PR_SET_DUMPABLE,
-	      /* the user's other programs have no business in the memory of a guest and its
-	     * monitor */
-	      0);
+	/* The user's other programs have no business in the memory of a guest and its monitor. */
+	prctl(PR_SET_DUMPABLE, 0);
 	/* looks at descriptors and signals: before anything changes them */
 	r.cfg = hl_config_new();
 	fill_closed_stdio();
+	grow_descriptor_table();
 	/* a message or a trace that meets RLIMIT_FSIZE is lost, and nothing else */
 	signal(SIGXFSZ, SIG_IGN);
 	int status = run(&r, argc, argv);
