@@ -20,6 +20,8 @@ enum {
 /* cli/output.c */
 struct output {
 	bool quiet;
+	const char *file; /* that complaints are about, and the line; NULL and 0: none */
+	unsigned line;
 };
 
 /* One line on stderr, "hl: ...", unless quiet. */
@@ -35,6 +37,8 @@ int report_no_memory(const struct output *out);
 
 /* cli/run.c */
 int run_main(int argc, char **argv);
+/* cli/explain.c: hl policy explain FILE. */
+int policy_main(int argc, char **argv);
 /* cli/doctor.c */
 int doctor_main(int argc, char **argv);
 /* cli/doctor_json.c: the report as one JSON object on stdout. 0 or hl's exit status. */

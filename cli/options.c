@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The options of hl run: a function each, and the table of them. */
+/* The options of hl run: a function each, and the table of them. See the headers. */
+#include "cli/options.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -26,8 +28,6 @@ static void put_trace(void *arg, const char *data, size_t len)
 		len -= (size_t)n;
 	}
 }
-
-typedef int option_fn(struct run *r, const char *arg);
 
 static int opt_help(struct run *r, const char *arg)
 {
@@ -157,6 +157,14 @@ static int opt_isolate(struct run *r, const char *arg)
 	return 0;
 }
 
+static int opt_policy(struct run *r, const char *arg)
+{
+	if (r->policy)
+		return usage_error(&r->out, "--policy is given twice");
+	r->policy = arg;
+	return 0;
+}
+
 static int opt_exec(struct run *r, const char *arg)
 {
 	if (r->code)
@@ -248,106 +256,64 @@ static int opt_tmpfs(struct run *r, const char *arg)
 	return 0;
 }
 
-static const struct option_def {
-	const char *name;
-	char letter; /* 0: none */
-	int has_arg;
-	option_fn *fn;
-} options[] = {
-	{ "help", 'h', no_argument, opt_help },
-	{ "version", 'V', no_argument, opt_version },
-	{ "verbose", 'v', no_argument, opt_verbose },
-	{ "quiet", 'q', no_argument, opt_quiet },
-	{ "timeout", 't', required_argument, opt_timeout },
-	{ "strace", 0, optional_argument, opt_strace },
-	{ "stats", 0, no_argument, opt_stats },
-	{ "platform", 0, required_argument, opt_platform },
-	{ "sysroot", 0, required_argument, opt_sysroot },
-	{ "host-priority", 0, no_argument, opt_host_priority },
-	{ "env", 0, required_argument, opt_env },
-	{ "clear-env", 0, no_argument, opt_clear_env },
-	{ "initrd", 0, required_argument, opt_initrd },
-	{ "workdir", 0, required_argument, opt_workdir },
-	{ "root", 0, required_argument, opt_root },
-	{ "overlay", 0, optional_argument, opt_overlay },
-	{ "exec", 'e', required_argument, opt_exec },
-	{ "repeat", 0, required_argument, opt_repeat },
-	{ "isolate", 0, no_argument, opt_isolate },
-	{ "mount", 0, required_argument, opt_mount },
-	{ "tmpfs", 0, required_argument, opt_tmpfs },
-	{ "user", 0, required_argument, opt_user },
-	{ "hostname", 0, required_argument, opt_hostname },
+/* A row an option: on the command line, and as a key of a policy (cli/options.h). */
+const struct option_def options[] = {
+	{ "help", 'h', no_argument, opt_help, RUN, NULL },
+	{ "version", 'V', no_argument, opt_version, RUN, NULL },
+	{ "verbose", 'v', no_argument, opt_verbose, RUN, NULL },
+	{ "quiet", 'q', no_argument, opt_quiet, RUN, NULL },
+	{ "policy", 0, required_argument, opt_policy, RUN, NULL },
+	{ "exec", 'e', required_argument, opt_exec, RUN, NULL },
+	{ "repeat", 0, required_argument, opt_repeat, RUN, NULL },
+	{ "strace", 0, optional_argument, opt_strace, RUN, NULL },
+	{ "stats", 0, no_argument, opt_stats, RUN, NULL },
+	{ "root", 0, required_argument, opt_root, CONFINES,
+	  "its / is the directory * of the host, where it changes files; nothing else is visible" },
+	{ "initrd", 0, required_argument, opt_initrd, CONFINES,
+	  "its / is the archive *, which stays as it is" },
+	{ "isolate", 0, no_argument, opt_isolate, CONFINES,
+	  "it sees the host's programs, read-only, and nothing else of the host" },
+	{ "overlay", 0, optional_argument, opt_overlay, CONFINES,
+	  "what it changes of its / goes to *, and / stays as it is" },
+	{ "clear-env", 0, no_argument, opt_clear_env, CONFINES,
+	  "it starts from an empty environment" },
+	{ "user", 0, required_argument, opt_user, CONFINES, "it runs as user *" },
+	{ "sysroot", 0, required_argument, opt_sysroot, GRANTS,
+	  "it finds absolute paths below * of the host first" },
+	{ "mount", 0, required_argument, opt_mount, GRANTS | REPEATS, "it is given the host's *" },
+	{ "env", 0, required_argument, opt_env, GRANTS | REPEATS,
+	  "its environment has * whatever the caller's has" },
+	{ "host-priority", 0, no_argument, opt_host_priority, GRANTS,
+	  "its priorities reach the host's scheduler: it can starve all else" },
+	{ "tmpfs", 0, required_argument, opt_tmpfs, DETAIL | REPEATS,
+	  "it has an empty directory in memory at *" },
+	{ "workdir", 0, required_argument, opt_workdir, DETAIL, "it starts in *" },
+	{ "hostname", 0, required_argument, opt_hostname, DETAIL, "its machine is named *" },
+	{ "platform", 0, required_argument, opt_platform, DETAIL, "its code is run by *" },
+	{ "timeout", 't', required_argument, opt_timeout, LIMIT, "it ends after * seconds" },
 };
 
-#define NR_OPTIONS (sizeof options / sizeof *options)
-#define OPT_BASE   1000 /* getopt's value of options[i] is OPT_BASE + i */
+const size_t nr_options = sizeof options / sizeof *options;
 
-static void fill_getopt(struct option *longs, char *shorts)
+const struct option_def *policy_option(const char *name)
 {
-	*shorts++ = '+'; /* stop at the program */
-	*shorts++ = ':'; /* tell a missing argument apart, and print nothing */
-	for (size_t i = 0; i < NR_OPTIONS; i++) {
-		longs[i] =
-		    (struct option){ options[i].name, options[i].has_arg, NULL, OPT_BASE + (int)i };
-		if (!options[i].letter)
-			continue;
-		*shorts++ = options[i].letter;
-		if (options[i].has_arg == required_argument)
-			*shorts++ = ':';
-	}
-	longs[NR_OPTIONS] = (struct option){ 0 };
-	*shorts = '\0';
-}
-
-static const struct option_def *option_of(int c)
-{
-	if (c >= OPT_BASE && c < OPT_BASE + (int)NR_OPTIONS)
-		return &options[c - OPT_BASE];
-	for (size_t i = 0; i < NR_OPTIONS; i++) {
-		if (options[i].letter && options[i].letter == c)
+	for (size_t i = 0; i < nr_options; i++) {
+		if (strcmp(options[i].name, name) == 0)
 			return &options[i];
 	}
 	return NULL;
 }
 
-/* getopt returned '?' or ':': what was wrong with which option? */
-static int bad_option(struct run *r, int c, char **argv)
+bool limit_value(const char *text, double *out)
 {
-	const char *word = argv[optind - 1];
-	const struct option_def *known = optopt ? option_of(optopt) : NULL;
+	uint64_t bytes;
+	char *end;
 
-	if (c == ':')
-		return usage_error(&r->out, "%s%s needs a value", known ? "--" : "",
-				   known ? known->name : word);
-	if (known)
-		return usage_error(&r->out, "--%s takes no value", known->name);
-	if (optopt)
-		return usage_error(&r->out, "unknown option '-%c'", optopt);
-	return usage_error(&r->out, "unknown option '%s'", word);
-}
-
-int parse_options(struct run *r, int argc, char **argv)
-{
-	struct option longs[NR_OPTIONS + 1];
-	char shorts[NR_OPTIONS * 2 + 3];
-	int c, status;
-
-	fill_getopt(longs, shorts);
-	while ((c = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
-		const struct option_def *o = option_of(c);
-		if (!o)
-			return bad_option(r, c, argv);
-		status = o->fn(r, optarg);
-		if (status || r->done)
-			return status;
-	}
-	if (r->out.quiet && r->verbose)
-		return usage_error(&r->out, "--quiet and --verbose exclude each other");
-	if (optind >= argc)
-		return usage_error(&r->out, "no program to run");
-	if (r->code && optind + 1 < argc)
-		return usage_error(&r->out,
-				   "--exec takes an interpreter without arguments, not '%s'",
-				   argv[optind + 1]);
-	return -1;
+	*out = strtod(text, &end);
+	if (end != text && !*end)
+		return true;
+	if (!parse_size(text, &bytes))
+		return false;
+	*out = (double)bytes;
+	return true;
 }

@@ -15,6 +15,8 @@ void complain(const struct output *out, const char *fmt, ...)
 	if (out->quiet)
 		return;
 	n = snprintf(line, sizeof line, "hl: ");
+	if (out->file && out->line)
+		n += snprintf(line + n, 2048, "%.1900s:%u: ", out->file, out->line);
 	va_start(ap, fmt);
 	n += vsnprintf(line + n, sizeof line - (size_t)n - 1, fmt, ap);
 	va_end(ap);

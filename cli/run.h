@@ -14,9 +14,10 @@ struct run {
 	bool done;        /* an option did all there is to do */
 	const char *code; /* --exec; NULL: none */
 	unsigned long repeat;
+	const char *policy; /* a file; NULL: none */
 };
 
-/* cli/options.c: fills *r in, up to the program, which is argv[optind]. -1: go on and run; else
+/* cli/parse.c: fills *r in, up to the program, which is argv[optind]. -1: go on and run; else
  * hl's exit status. */
 int parse_options(struct run *r, int argc, char **argv);
 

@@ -102,6 +102,8 @@ struct hl_config;
  * HL_NO_MEMORY. */
 HL_API struct hl_config *hl_config_new(void);
 HL_API void hl_config_free(struct hl_config *cfg);
+/* Reports now what a setter remembered, for a caller that wants to know which of them it was. */
+HL_API int hl_config_check(const struct hl_config *cfg, struct hl_error **err);
 
 /* The argument vector; args[0] is also the program unless hl_config_set_program names another.
  * Required. */

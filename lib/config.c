@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "fs/vfs.h"
+#include "lib/error.h"
 #include "lib/user.h"
 
 #define DEFAULT_PLACE "/host" /* of a mount that names none */
@@ -116,6 +117,13 @@ void hl_config_free(struct hl_config *cfg)
 	free(cfg->platform);
 	free(cfg->invalid);
 	free(cfg);
+}
+
+int hl_config_check(const struct hl_config *cfg, struct hl_error **err)
+{
+	if (!cfg || cfg->no_memory)
+		return error_set(err, HL_NO_MEMORY, "out of memory");
+	return cfg->invalid ? error_set(err, HL_INVALID, "%s", cfg->invalid) : 0;
 }
 
 void hl_config_set_args(struct hl_config *cfg, size_t count, const char *const *args)

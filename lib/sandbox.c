@@ -71,10 +71,8 @@ static int choose_platform(const struct hl_config *cfg, struct platform_choice *
 
 static int check_config(const struct hl_config *cfg, struct hl_error **err)
 {
-	if (!cfg || cfg->no_memory)
-		return error_set(err, HL_NO_MEMORY, "out of memory");
-	if (cfg->invalid)
-		return error_set(err, HL_INVALID, "%s", cfg->invalid);
+	if (hl_config_check(cfg, err))
+		return -1;
 	if (cfg->args.count == 0)
 		return error_set(err, HL_INVALID, "no program to run");
 	const char *contradiction = world_contradiction(cfg);

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The command line of hl run, and the policy that it names. What the policy says is set first, then
+ * what the command line says, as far as the policy leaves it the right to (cli/options.h).
+ */
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/options.h"
+#include "cli/policy_keys.h"
+#include "cli/run.h"
+
+#define OPT_BASE 1000 /* getopt's value of options[i] is OPT_BASE + i */
+
+static void fill_getopt(struct option *longs, char *shorts)
+{
+	*shorts++ = '+'; /* stop at the program */
+	*shorts++ = ':'; /* tell a missing argument apart, and print nothing */
+	for (size_t i = 0; i < nr_options; i++) {
+		longs[i] =
+		    (struct option){ options[i].name, options[i].has_arg, NULL, OPT_BASE + (int)i };
+		if (!options[i].letter)
+			continue;
+		*shorts++ = options[i].letter;
+		if (options[i].has_arg == required_argument)
+			*shorts++ = ':';
+	}
+	longs[nr_options] = (struct option){ 0 };
+	*shorts = '\0';
+}
+
+static const struct option_def *option_of(int c)
+{
+	if (c >= OPT_BASE && c < OPT_BASE + (int)nr_options)
+		return &options[c - OPT_BASE];
+	for (size_t i = 0; i < nr_options; i++) {
+		if (options[i].letter && options[i].letter == c)
+			return &options[i];
+	}
+	return NULL;
+}
+
+/* getopt returned '?' or ':': what was wrong with which option? */
+static int bad_option(struct run *r, int c, char **argv)
+{
+	const char *word = argv[optind - 1];
+	const struct option_def *known = optopt ? option_of(optopt) : NULL;
+
+	if (c == ':')
+		return usage_error(&r->out, "%s%s needs a value", known ? "--" : "",
+				   known ? known->name : word);
+	if (known)
+		return usage_error(&r->out, "--%s takes no value", known->name);
+	if (optopt)
+		return usage_error(&r->out, "unknown option '-%c'", optopt);
+	return usage_error(&r->out, "unknown option '%s'", word);
+}
+
+/* What the command line says of the world, in its order. */
+struct said {
+	const struct option_def *option;
+	const char *arg; /* NULL: none */
+};
+
+/* The policy has the option, too: does the command line's count? -1: it does; else a status. */
+static int weigh(struct run *r, const struct said *s, const struct policy_value *has)
+{
+	double ours, policys;
+
+	switch (s->option->rule & RULE) {
+	case LIMIT:
+		return limit_value(s->arg, &ours) && limit_value(has->text, &policys) &&
+			       ours >= policys
+			   ? 0
+			   : -1;
+	case CONFINES:
+		if (s->option->rule & REPEATS)
+			return -1;
+		if (s->arg ? has->text && strcmp(s->arg, has->text) == 0 : !has->text)
+			return 0;
+		return usage_error(&r->out, "--%s: the policy %s has it already, as %s",
+				   s->option->name, r->policy, has->text ? has->text : "true");
+	default: return -1;
+	}
+}
+
+static int set_said(struct run *r, const struct said *s, const struct policy *policy)
+{
+	const struct policy_value *has = policy_find(policy, s->option);
+
+	if (r->policy && (s->option->rule & RULE) == GRANTS)
+		return usage_error(&r->out,
+				   "--%s: with a policy, nothing but the policy gives something",
+				   s->option->name);
+	int status = has ? weigh(r, s, has) : -1;
+	return status < 0 ? s->option->fn(r, s->arg) : status;
+}
+
+/* Options about the run are set where they stand; -1: the command line is read. */
+static int collect(struct run *r, int argc, char **argv, struct said *said, size_t *count)
+{
+	struct option *longs = calloc(nr_options + 1, sizeof *longs);
+	char *shorts = calloc(nr_options * 2 + 3, 1);
+	int c, status = longs && shorts ? -1 : report_no_memory(&r->out);
+
+	if (status < 0)
+		fill_getopt(longs, shorts);
+	while (status < 0 && (c = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
+		const struct option_def *o = option_of(c);
+		if (!o) {
+			status = bad_option(r, c, argv);
+		} else if ((o->rule & RULE) != RUN) {
+			said[(*count)++] = (struct said){ o, optarg };
+		} else {
+			int failed = o->fn(r, optarg);
+			if (failed || r->done)
+				status = failed;
+		}
+	}
+	free(longs);
+	free(shorts);
+	return status;
+}
+
+/* What the options say together; 0, or hl's exit status. */
+static int check_together(const struct run *r, int argc, char **argv)
+{
+	if (r->out.quiet && r->verbose)
+		return usage_error(&r->out, "--quiet and --verbose exclude each other");
+	if (optind >= argc)
+		return usage_error(&r->out, "no program to run");
+	if (r->code && optind + 1 < argc)
+		return usage_error(&r->out,
+				   "--exec takes an interpreter without arguments, not '%s'",
+				   argv[optind + 1]);
+	return 0;
+}
+
+/* What a setter could not say is said at the line that asked for it. */
+static int check_config(const struct run *r)
+{
+	struct hl_error *err;
+
+	return hl_config_check(r->cfg, &err) ? report_error(&r->out, err) : 0;
+}
+
+static int set_policy(struct run *r, const struct policy *policy)
+{
+	int status = 0;
+
+	r->out.file = r->policy;
+	for (size_t i = 0; !status && i < policy->count; i++) {
+		const struct policy_value *v = &policy->value[i];
+		r->out.line = v->line;
+		status = v->option->fn(r, v->text);
+		if (!status)
+			status = check_config(r);
+	}
+	r->out.file = NULL;
+	r->out.line = 0;
+	return status;
+}
+
+int parse_options(struct run *r, int argc, char **argv)
+{
+	struct said *said = calloc((size_t)argc + 1, sizeof *said);
+	struct policy policy = { NULL, 0, 0 };
+	size_t count = 0;
+	int status = said ? collect(r, argc, argv, said, &count) : report_no_memory(&r->out);
+
+	if (status < 0) {
+		status = r->policy ? policy_load(&r->out, r->policy, &policy) : 0;
+		if (!status)
+			status = set_policy(r, &policy);
+		for (size_t i = 0; !status && i < count; i++)
+			status = set_said(r, &said[i], &policy);
+		if (!status)
+			status = check_together(r, argc, argv);
+		if (!status)
+			status = -1;
+	}
+	policy_free(&policy);
+	free(said);
+	return status;
+}
