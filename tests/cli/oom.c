@@ -11,6 +11,7 @@
  */
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -26,6 +27,7 @@
 
 static _Atomic long allocations, fail_at; /* fail_at 0: none */
 static bool from_then_on, private;
+static int nowhere; /* where the guest's complaints go, which are its own: it may meet ENOMEM */
 
 static bool fails(void)
 {
@@ -93,8 +95,8 @@ static int count_entries(const char *dir)
 	return n;
 }
 
-/* 1: it failed and said why; 0: the guest ended. */
-static int run_sandbox(void)
+/* 1: it failed and said why, in `words`; 0: the guest ended. */
+static int run_sandbox(char words[256])
 {
 	static const char *const args[] = {
 		"busybox", "sh", "-c", "echo a | cat; (exit 3); x=$(echo b); echo $x >/dev/shm/f"
@@ -106,6 +108,7 @@ static int run_sandbox(void)
 
 	hl_config_set_args(cfg, 4, args);
 	hl_config_set_platform(cfg, getenv("HL_TEST_PLATFORM"));
+	hl_config_set_stdio(cfg, -1, nowhere, nowhere);
 	if (private) {
 		hl_config_set_isolate(cfg, true);
 		hl_config_set_user(cfg, "1000:1000");
@@ -120,6 +123,7 @@ static int run_sandbox(void)
 		hl_sandbox_free(sb);
 	}
 	bool silent = failed && !hl_error_text(err)[0];
+	snprintf(words, 256, "%s", failed ? hl_error_text(err) : "");
 	hl_error_free(err);
 	if (silent)
 		exit(2);
@@ -141,20 +145,25 @@ static bool settles(const char *dir, int count)
  * `at`. */
 static int try_one(long at)
 {
+	char words[256];
+
 	alarm(RUN_SECONDS);
-	run_sandbox(); /* what is kept once is kept by now */
+	run_sandbox(words); /* what is kept once is kept by now */
 	int fds = count_entries("/proc/self/fd"), tasks = count_entries("/proc/self/task");
 
 	allocations = 0;
 	fail_at = at;
-	int status = run_sandbox();
+	int status = run_sandbox(words);
 	fail_at = 0;
 	if (!settles("/proc/self/fd", fds))
 		return 3;
 	if (!settles("/proc/self/task", tasks))
 		return 4;
-	if (run_sandbox() != 0)
+	if (run_sandbox(words) != 0) {
+		printf("%s\n", words);
+		fflush(stdout);
 		return 5;
+	}
 	return allocations < at ? 9 : status;
 }
 
@@ -182,7 +191,8 @@ int main(int argc, char **argv)
 
 	from_then_on = argc > 1 && strcmp(argv[1], "always") == 0;
 	private = argc > 4;
-	if (step < 1)
+	nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	if (step < 1 || nowhere < 0)
 		return 2;
 	for (long at = atol(argv[2]);; at += step, runs++) {
 		pid_t pid = fork();
