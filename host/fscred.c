@@ -4,9 +4,11 @@
  * header. */
 #include "host/fscred.h"
 
+#include <errno.h>
 #include <linux/capability.h>
 #include <sched.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -151,6 +153,27 @@ int fscred_assume(const struct fscred *fc)
 
 	int err = same_ids ? 0 : ids_change(fc);
 	return err ? err : fscred_limit(fc->caps);
+}
+
+int fscred_save(struct fscred_saved *s)
+{
+	int n = getgroups(0, NULL);
+
+	current.known = false;
+	learn();
+	*s = (struct fscred_saved){ current.uid, current.gid, current.effective, NULL, 0 };
+	s->groups = malloc(((size_t)n + 1) * sizeof *s->groups);
+	if (!s->groups)
+		return -ENOMEM;
+	s->nr_groups = getgroups(n, s->groups);
+	return 0;
+}
+
+void fscred_restore(struct fscred_saved *s)
+{
+	(void)fscred_assume(
+	    &(struct fscred){ s->uid, s->gid, s->effective, s->groups, s->nr_groups });
+	free(s->groups);
 }
 
 mode_t fscred_umask(mode_t mode, mode_t mask)

@@ -24,6 +24,19 @@ struct fscred {
 int fscred_assume(const struct fscred *fc);
 /* Keeps the ids, and of the capabilities that fscred.caps is about those in `caps`. 0 or -errno. */
 int fscred_limit(uint64_t caps);
+/* What a thread of the embedding program has, before it works for guests. */
+struct fscred_saved {
+	uid_t uid;
+	gid_t gid;
+	uint64_t effective;
+	gid_t *groups;
+	int nr_groups;
+};
+
+/* Reads anew what the calling thread has: it may have changed that itself since it was last here.
+ * 0 or -ENOMEM; after 0, fscred_restore gives it back to the thread and frees `s`. */
+int fscred_save(struct fscred_saved *s);
+void fscred_restore(struct fscred_saved *s);
 /* The calling thread's effective capabilities. */
 uint64_t fscred_effective(void);
 /* Gives the calling thread a umask of its own, `mask`, which the host heeds as Linux does: not

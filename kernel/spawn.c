@@ -125,8 +125,6 @@ int sandbox_spawn(struct sandbox *sb, const struct spawn_request *rq, struct err
 	int err = new_main(sb, rq->cred, &p);
 	if (!err) {
 		err = start(sb, p, rq, errmsg);
-		/* those of the program may have been tried */
-		(void)cred_assume(sb->vfs->monitor);
 		if (err) {
 			sandbox_lock(sb);
 			sb->main = NULL;

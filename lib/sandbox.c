@@ -27,6 +27,7 @@
 #include "fs/file.h"
 #include "fs/hostfd.h"
 #include "fs/hostfs/hostfs.h"
+#include "host/fscred.h"
 #include "host/thread.h"
 #include "kernel/nsproxy.h"
 #include "kernel/tty/console.h"
@@ -388,7 +389,6 @@ static int start(const struct hl_config *cfg, struct hl_sandbox **out, struct hl
 	struct platform_choice choice;
 	struct hl_sandbox *sb;
 
-	*out = NULL;
 	if (check_config(cfg, err) || check_limits(err) || choose_platform(cfg, &choice, err))
 		return -1;
 	sb = calloc(1, sizeof *sb);
@@ -417,11 +417,16 @@ static int start(const struct hl_config *cfg, struct hl_sandbox **out, struct hl
 }
 
 /* Files of ours may meet RLIMIT_FSIZE where it could not be raised. That is an error, not the end
- * of the program: a SIGXFSZ of our own is taken before the mask is as it was. */
+ * of the program: a SIGXFSZ of our own is taken before the mask is as it was. The names of the
+ * guest are looked up with the guest's rights, and the caller gets its own back. */
 int hl_sandbox_start(const struct hl_config *cfg, struct hl_sandbox **out, struct hl_error **err)
 {
 	sigset_t xfsz, old, pending;
+	struct fscred_saved own;
 
+	*out = NULL;
+	if (fscred_save(&own))
+		return error_set(err, HL_NO_MEMORY, "out of memory");
 	sigemptyset(&xfsz);
 	sigaddset(&xfsz, SIGXFSZ);
 	sigpending(&pending);
@@ -430,6 +435,7 @@ int hl_sandbox_start(const struct hl_config *cfg, struct hl_sandbox **out, struc
 	if (!sigismember(&pending, SIGXFSZ))
 		sigtimedwait(&xfsz, NULL, &(struct timespec){ 0 });
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	fscred_restore(&own);
 	return ret;
 }
 
@@ -591,6 +597,9 @@ int hl_sandbox_resume(struct hl_sandbox *sb, struct hl_error **err)
 
 static void destroy(struct hl_sandbox *sb)
 {
+	struct fscred_saved own;
+	bool saved = fscred_save(&own) == 0;
+
 	if (sb->kernel) {
 		if (sb->hostfd)
 			filesystem_put(sb->hostfd);
@@ -600,6 +609,8 @@ static void destroy(struct hl_sandbox *sb)
 	if (sb->event_fd >= 0)
 		close(sb->event_fd);
 	free(sb);
+	if (saved)
+		fscred_restore(&own);
 }
 
 /* False: after so long there still are threads. */

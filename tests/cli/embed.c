@@ -804,8 +804,27 @@ static void isolated_world(void)
 	expect_output(cfg, "0\nhl\nx\n");
 }
 
+/* As whom this thread asks the host: the lines of Uid, Gid, Groups and capabilities. */
+static void read_rights(char rights[1024])
+{
+	FILE *f = fopen("/proc/thread-self/status", "r");
+	char line[256];
+
+	CHECK(f, "%s", strerror(errno));
+	*rights = '\0';
+	while (fgets(line, sizeof line, f)) {
+		if (strstr(line, "Uid") || strstr(line, "Gid") || strstr(line, "Groups") ||
+		    strstr(line, "Cap"))
+			strncat(rights, line, 1023 - strlen(rights));
+	}
+	fclose(f);
+}
+
 static void expect_refused(struct hl_config *cfg, enum hl_code code, const char *text)
 {
+	char rights[1024], after[1024];
+
+	read_rights(rights);
 	struct hl_error *err = NULL;
 	struct hl_sandbox *sb = NULL;
 	int fds = count_entries("/proc/self/fd");
@@ -816,6 +835,43 @@ static void expect_refused(struct hl_config *cfg, enum hl_code code, const char 
 	hl_error_free(err);
 	hl_config_free(cfg);
 	CHECK(count_entries("/proc/self/fd") == fds, "descriptors are left");
+	read_rights(after);
+	CHECK(strcmp(rights, after) == 0, "was %s, is %s", rights, after);
+}
+
+/* Wherever a start fails, and after a run, the thread that called has the rights that it had. */
+static void leaves_rights_alone(void)
+{
+	static const struct {
+		const char *program, *workdir;
+		enum hl_code code;
+	} bad[] = {
+		{ "true", "/nowhere", HL_SYSTEM },       { "/etc/hosts/x", NULL, HL_NOT_EXEC },
+		{ "nosuchprogram", NULL, HL_NOT_FOUND }, { "/host/data", NULL, HL_NOT_EXEC },
+		{ "/host/text", NULL, HL_NOT_EXEC },
+	};
+
+	put_file("data", "neither a program nor a script\n");
+	put_file("text", "#!/nosuchinterpreter\n");
+	CHECK(chmod("data", 0644) == 0 && chmod("text", 0755) == 0, "%s", strerror(errno));
+	expect_exit(start(CONFIG("true")), 0); /* what is kept once is kept by now */
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		struct hl_config *cfg = CONFIG(bad[i].program);
+		hl_config_set_isolate(cfg, true);
+		hl_config_set_user(cfg, "1000:1000");
+		hl_config_add_mount(cfg, ".", NULL, false);
+		if (bad[i].workdir)
+			hl_config_set_workdir(cfg, bad[i].workdir);
+		expect_refused(cfg, bad[i].code, "");
+	}
+	struct hl_config *cfg = CONFIG("true");
+	char rights[1024], after[1024];
+	hl_config_set_isolate(cfg, true);
+	hl_config_set_user(cfg, "1000:1000");
+	read_rights(rights);
+	expect_exit(start(cfg), 0);
+	read_rights(after);
+	CHECK(strcmp(rights, after) == 0, "was %s, is %s", rights, after);
 }
 
 static void worlds_that_cannot_be(void)
@@ -925,6 +981,7 @@ static const struct {
 	{ "background-ends", background_ends },
 	{ "leaves-host-alone", leaves_host_alone },
 	{ "leaves-masks-alone", leaves_masks_alone },
+	{ "leaves-rights-alone", leaves_rights_alone },
 	{ "trace-and-log", trace_and_log },
 	{ "pause-and-resume", pause_and_resume },
 	{ "pauses-add-up", pauses_add_up },
