@@ -174,8 +174,6 @@ static int move_into_place(struct overlay *o, struct caller *mc, struct ovl_inod
 
 	if (!err)
 		err = o->work->ops->rename(o->work, mc, x->temp, dir, oi->name, 0);
-	if (!err && !ovl_is_dir(oi))
-		(void)ovl_set_mark(o, mc, dir, "impure", "y");
 	if (!err)
 		(void)ovl_set_times(dir, mc, &st);
 	return err;

@@ -19,7 +19,8 @@
  *   overlay.ino          the number that the file had before it was copied up
  *   overlay.nlink        how many names it has more than the upper layer counts
  *   overlay.index        the file's name in "index", see below
- *   overlay.impure       the directory may hold files with one of the above
+ *   overlay.impure       the directory may hold files with one of the above by names that no
+ *                        lower layer has
  *
  * What was one file by several names in a lower layer stays one: "index" has a link to each
  * such file that was copied up, by the identity of the lower one.
@@ -172,6 +173,8 @@ ssize_t ovl_real_listxattr(struct inode *real, struct caller *c, char **out);
 
 /* number.c */
 int ovl_ino(struct ovl_inode *oi, struct caller *mc, uint64_t *out);
+/* Of a file with an upper inode: may it show another number than that? */
+bool ovl_has_other_number(struct ovl_inode *oi, struct caller *mc);
 /* What an inode of a layer shows. */
 int ovl_number_of(struct overlay *o, struct caller *mc, struct inode *real, uint64_t *ino);
 /* `dev`: major << 32 | minor. */

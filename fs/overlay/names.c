@@ -172,7 +172,8 @@ int ovl_link(struct inode *dir, struct caller *c, const char *name, struct inode
 		free(place);
 		return err;
 	}
-	(void)ovl_set_mark(o, &mc, ovl_inode(dir)->upper, "impure", "y");
+	if (ovl_has_other_number(oi, &mc))
+		(void)ovl_set_mark(o, &mc, ovl_inode(dir)->upper, "impure", "y");
 	if (oi->gone) { /* it had no name yet (O_TMPFILE) */
 		oi->gone = false;
 		ovl_set_places(&(struct ovl_move){ oi, ovl_inode(dir), place }, 1);

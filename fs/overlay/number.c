@@ -80,3 +80,11 @@ int ovl_ino(struct ovl_inode *oi, struct caller *mc, uint64_t *out)
 	oi->ino_known = true;
 	return 0;
 }
+
+bool ovl_has_other_number(struct ovl_inode *oi, struct caller *mc)
+{
+	char text[24];
+
+	return oi->nr_lower ||
+	       ovl_get_mark(overlay_of(&oi->inode), mc, oi->upper, "ino", text, sizeof text) > 0;
+}

@@ -2,7 +2,12 @@
 /*
  * Reading directories. What the layers have is merged when a directory is read from its beginning;
  * the open file keeps the list, in which an entry's position is its place, so that seekdir(3) finds
- * it again. A name is looked up in a hash table: the time is linear.
+ * it again. A name is looked up in a hash table: the time is linear. The table holds the names of
+ * those layers that another one lies beneath: where a directory is in one layer alone, it is empty.
+ *
+ * An entry of the upper layer may not be what it looks like: a whiteout, or a copy, which shows the
+ * number that the file had before. Only those are looked up that may be one: devices, names that a
+ * lower layer has as well, and all where the directory is marked as impure (fs/overlay/internal.h).
  */
 #include <dirent.h>
 #include <errno.h>
@@ -23,13 +28,15 @@ struct entry {
 	size_t name; /* where in `names` it is */
 	unsigned char type;
 	bool hidden; /* a whiteout */
+	bool unsure; /* it is of the upper layer, and was not looked up */
 };
 
 struct listing {
 	struct entry *entries;
 	char *names;
-	uint32_t *slots; /* of entries, + 1; 0: free; a power of two, never more than half full */
-	size_t nr, room, names_len, names_room, nr_slots;
+	/* of the first nr_hashed entries, + 1; 0: free; a power of two, never more than half full */
+	uint32_t *slots;
+	size_t nr, nr_hashed, room, names_len, names_room, nr_slots;
 };
 
 static void listing_free(struct listing *l)
@@ -77,11 +84,31 @@ static bool grow_slots(struct listing *l)
 	free(l->slots);
 	l->slots = slots;
 	l->nr_slots = nr;
-	for (size_t i = 0; i < l->nr; i++) {
+	for (size_t i = 0; i < l->nr_hashed; i++) {
 		const char *name = name_of(l, &l->entries[i]);
 		*find_slot(l, name, strlen(name)) = (uint32_t)i + 1;
 	}
 	return true;
+}
+
+/* Another layer follows those that are listed. */
+static bool hash_listed(struct listing *l)
+{
+	while (l->nr * 2 > l->nr_slots)
+		if (!grow_slots(l))
+			return false;
+	for (; l->nr_hashed < l->nr; l->nr_hashed++) {
+		const char *name = name_of(l, &l->entries[l->nr_hashed]);
+		*find_slot(l, name, strlen(name)) = (uint32_t)l->nr_hashed + 1;
+	}
+	return true;
+}
+
+static struct entry *find_listed(struct listing *l, const char *name, size_t len)
+{
+	uint32_t at = l->nr_slots ? *find_slot(l, name, len) : 0;
+
+	return at ? &l->entries[at - 1] : NULL;
 }
 
 static bool grow(void *array, size_t *room, size_t need, size_t size)
@@ -102,8 +129,7 @@ static bool grow(void *array, size_t *room, size_t need, size_t size)
 static bool reserve(struct listing *l, size_t len)
 {
 	return grow(&l->entries, &l->room, l->nr + 1, sizeof *l->entries) &&
-	       grow(&l->names, &l->names_room, l->names_len + len + 1, 1) &&
-	       ((l->nr + 1) * 2 <= l->nr_slots || grow_slots(l));
+	       grow(&l->names, &l->names_room, l->names_len + len + 1, 1);
 }
 
 /* What one layer's directory has. */
@@ -114,7 +140,7 @@ struct merge {
 	struct caller *mc;
 	struct inode *real;
 	uint64_t dev; /* of `real` */
-	bool asks;    /* entries of the upper layer may not be what they look like */
+	bool upper, impure;
 	int err;
 };
 
@@ -124,6 +150,7 @@ static int ask(struct merge *m, struct entry *e, const char *name, size_t len)
 	struct ovl_inode *oi;
 	int err = ovl_lookup(m->dir, m->mc, name, len, &oi);
 
+	e->unsure = false;
 	e->hidden = err == -ENOENT;
 	if (!err) {
 		err = ovl_ino(oi, m->mc, &e->ino);
@@ -137,23 +164,24 @@ static int add(struct merge *m, const char *name, size_t len, uint64_t ino, unsi
 	struct listing *l = m->to;
 	struct overlay *o = overlay_of(&m->dir->inode);
 
+	struct entry *e = find_listed(l, name, len);
+	if (e)
+		return e->unsure ? ask(m, e, name, len) : 0;
 	if (!reserve(l, len))
 		return -ENOMEM;
-	uint32_t *slot = find_slot(l, name, len);
-	if (*slot)
-		return 0;
-	struct entry *e = &l->entries[l->nr];
+	e = &l->entries[l->nr];
 	*e = (struct entry){ .ino = ovl_shown_ino(o, m->dev, ino),
 			     .name = l->names_len,
-			     .type = type };
-	/* The name may be one that a lower layer hides from those beneath it. */
-	int err = m->asks || type == DT_CHR || type == DT_UNKNOWN ? ask(m, e, name, len) : 0;
+			     .type = type,
+			     .unsure = m->upper };
+	/* A device may be a lower layer's whiteout, too, for those beneath it. */
+	int err = m->impure || type == DT_CHR || type == DT_UNKNOWN ? ask(m, e, name, len) : 0;
 	if (err)
 		return err;
 	memcpy(l->names + l->names_len, name, len);
 	l->names[l->names_len + len] = '\0';
 	l->names_len += len + 1;
-	*slot = (uint32_t)++l->nr;
+	l->nr++;
 	return 0;
 }
 
@@ -172,8 +200,10 @@ static int merge_layer(struct merge *m)
 {
 	struct statx st;
 	struct file *f;
-	int err = inode_getattr(m->real, m->mc, STATX_INO, &st);
 
+	if (!hash_listed(m->to))
+		return -ENOMEM;
+	int err = inode_getattr(m->real, m->mc, STATX_INO, &st);
 	if (!err)
 		err = ovl_real_open(m->real, m->mc, O_RDONLY | O_DIRECTORY, &f);
 	if (err)
@@ -188,8 +218,7 @@ static bool is_impure(struct ovl_inode *dir, struct caller *mc)
 {
 	char value[2];
 
-	return dir->nr_lower ||
-	       ovl_get_mark(overlay_of(&dir->inode), mc, dir->upper, "impure", value, 2) == 1;
+	return ovl_get_mark(overlay_of(&dir->inode), mc, dir->upper, "impure", value, 2) == 1;
 }
 
 /* tree is held. */
@@ -202,10 +231,11 @@ static int list_directory(struct ovl_inode *dir, struct caller *mc, struct listi
 		return 0;
 	if (dir->upper) {
 		m.real = dir->upper;
-		m.asks = is_impure(dir, mc);
+		m.upper = true;
+		m.impure = is_impure(dir, mc);
 		err = merge_layer(&m);
 	}
-	m.asks = false;
+	m.upper = m.impure = false;
 	for (unsigned i = 0; !err && i < dir->nr_lower; i++) {
 		m.real = dir->lower[i].inode;
 		err = merge_layer(&m);

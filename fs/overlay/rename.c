@@ -154,7 +154,7 @@ static int prepare_move(struct renaming *m, struct ovl_inode *oi, struct ovl_ino
 		int beneath = ovl_beneath(to, &m->mc, to_name);
 		err = beneath > 0 ? ovl_set_mark(o, &m->mc, oi->upper, "opaque", "y") : beneath;
 	}
-	if (!err && m->from_dir != m->to_dir)
+	if (!err && ovl_has_other_number(oi, &m->mc))
 		err = ovl_set_mark(o, &m->mc, to->upper, "impure", "y");
 	return err;
 }

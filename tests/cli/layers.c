@@ -392,6 +392,48 @@ CASE(a_directory_that_changes_while_it_is_read)
 	V(again);
 }
 
+/* What a listing says of each name, stat(2) says, too. */
+static void check_numbers(const char *path)
+{
+	DIR *dir = opendir(path);
+	struct dirent *d;
+	struct stat st;
+	int n = 0;
+
+	for (; dir && (d = readdir(dir)); n++) {
+		NEED(fstatat(dirfd(dir), d->d_name, &st, AT_SYMLINK_NOFOLLOW));
+		if (strcmp(d->d_name, "..") && st.st_ino != d->d_ino)
+			say("%s/%s has another number\n", path, d->d_name);
+	}
+	say("%s: %d\n", path, n);
+	closedir(dir);
+}
+
+CASE(numbers_in_listings)
+{
+	static const char *const dirs[] = { ".", "dir", "dir/sub", "new", "moved" };
+
+	NEED(mkdir("new", 0755));
+	put("new/a", "a");
+	put("file", "changed");
+	put("dir/a", "changed");
+	check_numbers(".");
+	R(rename("dir/a", "dir/other"));
+	R(rename("dir/sub/b", "new/b"));
+	R(rename("new/a", "dir/a"));
+	R(link("two", "new/four"));
+	R(link("new/b", "dir/sub/b"));
+	R(rename("one", "six"));
+	R(renameat2(AT_FDCWD, "attrs", AT_FDCWD, "new/four", RENAME_EXCHANGE));
+	R(chmod("empty", 0711));
+	R(rename("empty", "dir/sub/full"));
+	for (size_t i = 0; i < 4; i++)
+		check_numbers(dirs[i]);
+	R(rename("dir", "moved"));
+	for (size_t i = 0; i < 5; i++)
+		check_numbers(dirs[i]);
+}
+
 CASE(other_users)
 {
 	need_root();
