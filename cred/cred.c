@@ -137,14 +137,39 @@ bool cred_in_group(const struct cred *c, gid_t gid)
 	return false;
 }
 
-bool cred_capable(const struct cred *c, int cap)
+bool cred_own_capable(const struct cred *c, int cap)
 {
 	return c->cap_effective >> cap & 1;
 }
 
+/* Linux's cap_capable(). A capability counts in the namespaces below as well, and who has made a
+ * namespace has all of them in it. */
 bool cred_ns_capable(const struct cred *c, const struct user_namespace *ns, int cap)
 {
-	return c->user_ns == ns && cred_capable(c, cap);
+	for (; ns != c->user_ns; ns = ns->ns.owner) {
+		if (user_ns_is_first(ns))
+			return false;
+		if (ns->ns.owner == c->user_ns && ns->owner == c->euid)
+			return true;
+	}
+	return cred_own_capable(c, cap);
+}
+
+bool cred_capable(const struct cred *c, int cap)
+{
+	return user_ns_is_first(c->user_ns) && cred_own_capable(c, cap);
+}
+
+bool cred_file_capable(const struct cred *c, uid_t uid, gid_t gid, int cap)
+{
+	return cred_own_capable(c, cap) && user_ns_has_uid(c->user_ns, uid) &&
+	       user_ns_has_gid(c->user_ns, gid);
+}
+
+bool cred_owner_or_capable(const struct cred *c, uid_t owner)
+{
+	return c->fsuid == owner ||
+	       (cred_own_capable(c, CAP_FOWNER) && user_ns_has_uid(c->user_ns, owner));
 }
 
 /* Of a contained guest's capabilities, those that count on the host: whose files it may use. Not
@@ -153,6 +178,12 @@ bool cred_ns_capable(const struct cred *c, const struct user_namespace *ns, int 
 #define CAPS_CONTAINED                                                                             \
 	(1UL << CAP_CHOWN | 1UL << CAP_DAC_OVERRIDE | 1UL << CAP_DAC_READ_SEARCH |                 \
 	 1UL << CAP_FOWNER)
+
+/* Its capabilities over the host's files. */
+static uint64_t caps_on_host(const struct cred *c)
+{
+	return user_ns_is_first(c->user_ns) ? c->cap_effective : 0;
+}
 
 static int assume(const struct cred *c, uint64_t caps)
 {
@@ -164,14 +195,14 @@ static int assume(const struct cred *c, uint64_t caps)
 int cred_assume(const struct cred *c)
 {
 	/* what a mapped guest may do as its own users is asked before; here it is the caller */
-	uint64_t caps = c->user_ns->mapped ? ~0UL : c->cap_effective;
+	uint64_t caps = c->user_ns->mapped ? ~0UL : caps_on_host(c);
 
 	return assume(c, c->user_ns->contained ? caps & CAPS_CONTAINED : caps);
 }
 
 int cred_assume_for_setgid(const struct cred *c)
 {
-	uint64_t caps = c->cap_effective & (CAPS_CONTAINED | 1UL << CAP_FSETID);
+	uint64_t caps = caps_on_host(c) & (CAPS_CONTAINED | 1UL << CAP_FSETID);
 
 	return c->user_ns->mapped ? cred_assume(c) : assume(c, caps);
 }
@@ -189,5 +220,5 @@ bool cred_changes_rights(const struct cred *old, const struct cred *new)
 
 bool cred_overrides_files(const struct cred *c)
 {
-	return (c->cap_effective & CAPS_CONTAINED) == CAPS_CONTAINED;
+	return (caps_on_host(c) & CAPS_CONTAINED) == CAPS_CONTAINED;
 }

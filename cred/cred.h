@@ -48,8 +48,22 @@ int cred_assume_for_setgid(const struct cred *c);
 bool cred_changes_rights(const struct cred *old, const struct cred *new);
 /* May it use and change any file, whoever owns it? */
 bool cred_overrides_files(const struct cred *c);
-/* Has it the capability over the whole system, or (cred_ns_capable) over what `ns` owns? */
-bool cred_capable(const struct cred *c, int cap);
+
+/*
+ * A capability counts over what belongs to a user namespace, so each question names one
+ * (user_namespaces(7), "Interaction of user namespaces and other types of namespaces").
+ */
+
+/* Over what belongs to `ns`: Linux's ns_capable(). */
 bool cred_ns_capable(const struct cred *c, const struct user_namespace *ns, int cap);
+/* Over the whole system, which belongs to the first user namespace: capable(). */
+bool cred_capable(const struct cred *c, int cap);
+/* Over what belongs to its own user namespace. */
+bool cred_own_capable(const struct cred *c, int cap);
+/* Over a file of this owner and group: capable_wrt_inode_uidgid(). */
+bool cred_file_capable(const struct cred *c, uid_t uid, gid_t gid, int cap);
+/* Is it a file's owner, or has it CAP_FOWNER over the files of that user?
+ * inode_owner_or_capable() */
+bool cred_owner_or_capable(const struct cred *c, uid_t owner);
 
 #endif

@@ -17,13 +17,30 @@ static void release_user(struct ns_common *ns)
 	free(container_of(ns, struct user_namespace, ns));
 }
 
-struct user_namespace *user_ns_new(struct ns_numbers *numbers)
+struct user_namespace *user_ns_new(struct ns_numbers *numbers, struct user_namespace *parent,
+				   uid_t owner)
 {
 	struct user_namespace *u = calloc(1, sizeof *u);
 
-	if (u)
-		ns_init(&u->ns, NS_USER, numbers, NULL, release_user);
+	if (u) {
+		ns_init(&u->ns, NS_USER, numbers, parent, release_user);
+		u->owner = owner;
+		u->contained = parent && parent->contained;
+		u->mapped = parent && parent->mapped;
+		u->host_uid = parent ? parent->host_uid : 0;
+		u->host_gid = parent ? parent->host_gid : 0;
+	}
 	return u;
+}
+
+bool user_ns_has_uid(const struct user_namespace *ns, uid_t uid)
+{
+	return user_ns_is_first(ns);
+}
+
+bool user_ns_has_gid(const struct user_namespace *ns, gid_t gid)
+{
+	return user_ns_is_first(ns);
 }
 
 void user_ns_contain(struct user_namespace *ns)

@@ -17,14 +17,25 @@
 #include "cred/ns_common.h"
 
 struct user_namespace {
-	struct ns_common ns;
-	/* constant once guests run */
+	struct ns_common ns; /* its owner is its parent; the first one of a sandbox has none */
+	uid_t owner;         /* the user who made it, which is one of its parent */
+	/* of the whole sandbox; constant once guests run */
 	bool contained, mapped;
 	uid_t host_uid; /* mapped: who is 0 there */
 	gid_t host_gid;
 };
 
-struct user_namespace *user_ns_new(struct ns_numbers *numbers);
+/* NULL: no memory. */
+struct user_namespace *user_ns_new(struct ns_numbers *numbers, struct user_namespace *parent,
+				   uid_t owner);
+static inline bool user_ns_is_first(const struct user_namespace *ns)
+{
+	return !ns->ns.owner;
+}
+/* Linux's kuid_has_mapping(): is this user, or group, of the sandbox one of `ns`? The first has
+ * all of them, a later one none. */
+bool user_ns_has_uid(const struct user_namespace *ns, uid_t uid);
+bool user_ns_has_gid(const struct user_namespace *ns, gid_t gid);
 /* Makes it one of a private world. Before the first guest runs. */
 void user_ns_contain(struct user_namespace *ns);
 /* How the owner of a host's file is shown. */

@@ -24,6 +24,11 @@ static bool mode_permits(const struct statx *st, const struct cred *cred, int ma
 	return ((unsigned)mask & ~mode & 7) == 0;
 }
 
+static bool capable_of(const struct statx *st, const struct cred *cred, int cap)
+{
+	return cred_file_capable(cred, st->stx_uid, st->stx_gid, cap);
+}
+
 int generic_permission(const struct statx *st, const struct cred *cred, int mask)
 {
 	return generic_permission_acl(st, cred, mask, -EAGAIN);
@@ -35,23 +40,19 @@ int generic_permission_acl(const struct statx *st, const struct cred *cred, int 
 
 	if (acl == -EAGAIN ? mode_permits(st, cred, mask) : acl == 0)
 		return 0;
-	if (cred_capable(cred, CAP_DAC_OVERRIDE) && (dir || !(mask & X_OK) || st->stx_mode & 0111))
+	if (capable_of(st, cred, CAP_DAC_OVERRIDE) &&
+	    (dir || !(mask & X_OK) || st->stx_mode & 0111))
 		return 0;
-	if (cred_capable(cred, CAP_DAC_READ_SEARCH) && (mask == R_OK || (dir && !(mask & W_OK))))
+	if (capable_of(st, cred, CAP_DAC_READ_SEARCH) && (mask == R_OK || (dir && !(mask & W_OK))))
 		return 0;
 	return -EACCES;
-}
-
-static bool owner_or_capable(const struct statx *st, const struct cred *cred)
-{
-	return cred->fsuid == st->stx_uid || cred_capable(cred, CAP_FOWNER);
 }
 
 static bool may_chown(const struct statx *st, const struct cred *cred, const struct iattr *a)
 {
 	bool owner = cred->fsuid == st->stx_uid;
 
-	if (cred_capable(cred, CAP_CHOWN))
+	if (capable_of(st, cred, CAP_CHOWN))
 		return true;
 	if (a->valid & ATTR_UID && !(owner && a->uid == st->stx_uid))
 		return false;
@@ -64,16 +65,15 @@ static int may_set_times(const struct statx *st, const struct cred *cred, const 
 {
 	bool now = a->atime.tv_nsec == UTIME_NOW && a->mtime.tv_nsec == UTIME_NOW;
 
-	if (owner_or_capable(st, cred) ||
+	if (cred_owner_or_capable(cred, st->stx_uid) ||
 	    (a->atime.tv_nsec == UTIME_OMIT && a->mtime.tv_nsec == UTIME_OMIT))
 		return 0;
 	return now ? generic_permission(st, cred, W_OK) : -EPERM;
 }
 
-/* Linux's in_group_or_capable(): may the file have a set-group-ID bit for this group? */
-static bool may_set_gid(const struct cred *cred, gid_t gid)
+bool generic_may_set_gid(const struct cred *cred, uid_t uid, gid_t gid)
 {
-	return cred_in_group(cred, gid) || cred_capable(cred, CAP_FSETID);
+	return cred_in_group(cred, gid) || cred_file_capable(cred, uid, gid, CAP_FSETID);
 }
 
 mode_t generic_drop_set_id(const struct statx *st, const struct cred *cred)
@@ -82,7 +82,7 @@ mode_t generic_drop_set_id(const struct statx *st, const struct cred *cred)
 
 	if (S_ISDIR(mode))
 		return mode;
-	if (mode & S_IXGRP || !may_set_gid(cred, st->stx_gid))
+	if (mode & S_IXGRP || !generic_may_set_gid(cred, st->stx_uid, st->stx_gid))
 		mode &= ~(mode_t)S_ISGID;
 	return mode & ~(mode_t)S_ISUID;
 }
@@ -98,9 +98,10 @@ int generic_setattr_check(const struct statx *st, const struct cred *cred, struc
 	if (a->valid & (ATTR_UID | ATTR_GID) && !may_chown(st, cred, a))
 		return -EPERM;
 	if (a->valid & ATTR_MODE) {
-		if (!owner_or_capable(st, cred))
+		if (!cred_owner_or_capable(cred, st->stx_uid))
 			return -EPERM;
-		if (!may_set_gid(cred, a->valid & ATTR_GID ? a->gid : st->stx_gid))
+		gid_t gid = a->valid & ATTR_GID ? a->gid : st->stx_gid;
+		if (!generic_may_set_gid(cred, st->stx_uid, gid))
 			a->mode &= ~(mode_t)S_ISGID;
 	}
 	if (a->valid & ATTR_SIZE) {
@@ -125,14 +126,15 @@ int generic_xattr_check(const struct statx *st, const struct cred *cred, const c
 	if (has_prefix(name, "trusted."))
 		return admin ? 0 : write ? -EPERM : -ENODATA;
 	if (strcmp(name, XATTR_NAME_CAPS) == 0)
-		return write && !cred_capable(cred, CAP_SETFCAP) ? -EPERM : 0;
+		return write && !capable_of(st, cred, CAP_SETFCAP) ? -EPERM : 0;
 	if (has_prefix(name, "security."))
 		return write && !admin ? -EPERM : 0;
 	if (!has_prefix(name, "user."))
 		return -EOPNOTSUPP;
 	if (!plain)
 		return write ? -EPERM : -ENODATA;
-	if (write && S_ISDIR(st->stx_mode) && st->stx_mode & S_ISVTX && !owner_or_capable(st, cred))
+	if (write && S_ISDIR(st->stx_mode) && st->stx_mode & S_ISVTX &&
+	    !cred_owner_or_capable(cred, st->stx_uid))
 		return -EPERM;
 	return 1;
 }

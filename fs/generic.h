@@ -12,6 +12,8 @@ struct uio;
  * Adjusts the mode in *a where Linux does (setgid of a group one is not in), and adds one where a
  * chown(2) takes set-id bits off. 0, -EPERM, -EACCES. */
 int generic_setattr_check(const struct statx *st, const struct cred *cred, struct iattr *a);
+/* May `cred` give a file of this owner and group a set-group-ID bit (in_group_or_capable())? */
+bool generic_may_set_gid(const struct cred *cred, uid_t uid, gid_t gid);
 /* The mode after a change of owner by `cred`, or after its write without CAP_FSETID
  * (setattr_should_drop_suidgid()): without set-id bits. */
 mode_t generic_drop_set_id(const struct statx *st, const struct cred *cred);

@@ -71,7 +71,7 @@ static int check_noatime(struct inode *i, struct caller *c, int flags)
 	if (!(flags & O_NOATIME) || fs_checks_access(i->fs, c) || cred_capable(c->cred, CAP_FOWNER))
 		return 0;
 	int err = inode_getattr(i, c, STATX_UID, &st);
-	return err ? err : st.stx_uid == c->cred->fsuid ? 0 : -EPERM;
+	return err ? err : cred_owner_or_capable(c->cred, st.stx_uid) ? 0 : -EPERM;
 }
 
 static int open_device(struct inode *i, struct caller *c, int flags, struct file **out)

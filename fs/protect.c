@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/capability.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -59,7 +58,7 @@ int protect_hardlink(struct caller *c, struct inode *i)
 	if (!protection_level(c->fs->vfs, PROTECTED_HARDLINKS))
 		return 0;
 	int err = inode_getattr(i, c, STATX_TYPE | STATX_MODE | STATX_UID | STATX_GID, &st);
-	if (err || c->cred->fsuid == st.stx_uid || cred_capable(c->cred, CAP_FOWNER))
+	if (err || cred_owner_or_capable(c->cred, st.stx_uid))
 		return err;
 	bool special =
 	    st.stx_mode & S_ISUID || (st.stx_mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP);

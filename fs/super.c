@@ -41,7 +41,7 @@ int vfs_create(struct vfs **out)
 	vfs->internal = internal_mount_new(vfs);
 	vfs->devices = device_table_new();
 	vfs->ns_numbers = calloc(1, sizeof *vfs->ns_numbers);
-	vfs->user_ns = vfs->ns_numbers ? user_ns_new(vfs->ns_numbers) : NULL;
+	vfs->user_ns = vfs->ns_numbers ? user_ns_new(vfs->ns_numbers, NULL, 0) : NULL;
 	vfs->monitor = vfs->user_ns ? cred_of_monitor(vfs->user_ns) : NULL;
 	vfs->locks = lock_table_new();
 	vfs->writers = writers_new();

@@ -120,7 +120,7 @@ int nsproxy_clone(struct task *t, uint64_t flags, struct fs_struct *fs, struct n
 	const uint64_t known = CLONE_NEWUTS | CLONE_NEWNS;
 	int err = 0;
 
-	if (flags & CLONE_NAMESPACES && !cred_capable(t->cred, CAP_SYS_ADMIN))
+	if (flags & CLONE_NAMESPACES && !cred_own_capable(t->cred, CAP_SYS_ADMIN))
 		return -EPERM;
 	if (flags & CLONE_NAMESPACES & ~known)
 		return -EINVAL;

@@ -436,7 +436,8 @@ int signal_may_send(struct task *t, struct process *p, int sig)
 	if (c->euid == target->suid || c->euid == target->uid || c->uid == target->suid ||
 	    c->uid == target->uid)
 		return 0;
-	if (cred_capable(c, CAP_KILL) || (sig == SIGCONT && p->session == t->process->session))
+	if (cred_ns_capable(c, target->user_ns, CAP_KILL) ||
+	    (sig == SIGCONT && p->session == t->process->session))
 		return 0;
 	return -EPERM;
 }

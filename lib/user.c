@@ -198,14 +198,14 @@ static int find_its_group(struct caller *c, const char *name, struct user *u, st
 
 static bool may_become(const struct cred *base, const struct user *u)
 {
-	return (cred_capable(base, CAP_SETUID) && cred_capable(base, CAP_SETGID)) ||
+	return (cred_own_capable(base, CAP_SETUID) && cred_own_capable(base, CAP_SETGID)) ||
 	       (u->uid == base->uid && u->gid == base->gid);
 }
 
 /* As setuid(2): root alone keeps its capabilities. */
 static struct cred *become(const struct cred *base, const struct user *u)
 {
-	bool powerful = cred_capable(base, CAP_SETGID);
+	bool powerful = cred_own_capable(base, CAP_SETGID);
 	struct cred *cred = cred_copy(base, powerful ? u->nr_groups : -1);
 
 	if (!cred)

@@ -124,7 +124,7 @@ static void give_root_caps(struct cred *new, bool has_caps, bool *effective)
  * privileges are to be had) is no more than its caller had. */
 static void downgrade(struct cred *new, const struct cred *old)
 {
-	if (!cred_capable(old, CAP_SETUID) || old->no_new_privs) {
+	if (!cred_ns_capable(old, new->user_ns, CAP_SETUID) || old->no_new_privs) {
 		new->euid = new->uid;
 		new->egid = new->gid;
 	}

@@ -34,7 +34,7 @@ static int bind_inet(const struct net *net, int fd, struct caller *c, const stru
 	bool has_port = len >= sizeof *in &&
 			(a->sa_family == AF_INET || a->sa_family == AF_INET6) && in->sin_port;
 
-	if (has_port && !cred_capable(c->cred, CAP_NET_BIND_SERVICE) &&
+	if (has_port && !cred_ns_capable(c->cred, net->user_ns, CAP_NET_BIND_SERVICE) &&
 	    ntohs(in->sin_port) < net_sysctl("ipv4/ip_unprivileged_port_start", 1024))
 		return -EACCES;
 	/* The host's addresses, the one that stands for all of them included, are not there. */
@@ -132,21 +132,21 @@ static const struct host_options options[] = {
 
 /* A socket that is bound to an interface stays there, unless one of CAP_NET_RAW lets it go (Linux:
  * sock_bindtoindex). */
-static int check_rebind(int fd, struct caller *c)
+static int check_rebind(const struct net *net, int fd, struct caller *c)
 {
 	socklen_t len = sizeof(int);
 	int index = 0;
 
 	getsockopt(fd, SOL_SOCKET, SO_BINDTOIFINDEX, &index, &len);
-	return index && !cred_capable(c->cred, CAP_NET_RAW) ? -EPERM : 0;
+	return index && !cred_ns_capable(c->cred, net->user_ns, CAP_NET_RAW) ? -EPERM : 0;
 }
 
 /* Without CAP_NET_ADMIN, one of the algorithms that the host lets anybody use (tcp(7)). */
-static int check_congestion(struct caller *c, const char *name, unsigned len)
+static int check_congestion(const struct net *net, struct caller *c, const char *name, unsigned len)
 {
 	char allowed[512], *save = NULL;
 
-	if (cred_capable(c->cred, CAP_NET_ADMIN))
+	if (cred_ns_capable(c->cred, net->user_ns, CAP_NET_ADMIN))
 		return 0;
 	len = (unsigned)strnlen(name, len);
 	net_sysctl_text("ipv4/tcp_allowed_congestion_control", allowed, sizeof allowed);
@@ -180,9 +180,9 @@ static int check_option(const struct net *net, int fd, struct caller *c, int lev
 	if (net->policy->none && host_option_listed(of_interfaces, level, name))
 		return -ENODEV;
 	if (level == SOL_SOCKET && (name == SO_BINDTODEVICE || name == SO_BINDTOIFINDEX))
-		return check_rebind(fd, c);
+		return check_rebind(net, fd, c);
 	if (level == IPPROTO_TCP && name == TCP_CONGESTION)
-		return check_congestion(c, val, len);
+		return check_congestion(net, c, val, len);
 	return 0;
 }
 

@@ -62,7 +62,8 @@ int socket_create_pair(struct net *net, struct caller *c, int family, int type, 
 	return -EOPNOTSUPP;
 }
 
-struct net *net_new(struct mm_host *mem, const struct net_policy *policy)
+struct net *net_new(struct mm_host *mem, const struct net_policy *policy,
+		    const struct user_namespace *user_ns)
 {
 	struct net *net = calloc(1, sizeof *net);
 
@@ -70,6 +71,7 @@ struct net *net_new(struct mm_host *mem, const struct net_policy *policy)
 		return NULL;
 	net->mem = mem;
 	net->policy = policy;
+	net->user_ns = user_ns;
 	mutex_init(&net->lock, LOCK_NET);
 	list_init(&net->sockets);
 	net->unix_domain = unix_domain_new(mem);

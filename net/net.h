@@ -11,17 +11,20 @@
 struct mm_host;
 struct net_policy;
 struct unix_domain;
+struct user_namespace;
 
 struct net {
-	const struct net_policy *policy; /* net/policy.h; not owned, outlives the network */
-	struct mm_host *mem;             /* who pays for what waits in queues */
+	const struct net_policy *policy;      /* net/policy.h; not owned, outlives the network */
+	const struct user_namespace *user_ns; /* whose capabilities count; not owned, the same */
+	struct mm_host *mem;                  /* who pays for what waits in queues */
 	struct unix_domain *unix_domain;
 	struct mutex lock;   /* inside it: locks of sockets */
 	struct list sockets; /* struct socket.net_node, in order of creation; guarded by lock */
 };
 
 /* NULL: no memory. */
-struct net *net_new(struct mm_host *mem, const struct net_policy *policy);
+struct net *net_new(struct mm_host *mem, const struct net_policy *policy,
+		    const struct user_namespace *user_ns);
 /* No socket is left. */
 void net_free(struct net *net);
 

@@ -290,7 +290,9 @@ static int answer(struct diag_sock *d, struct caller *c, const struct nlmsghdr *
 	const struct sock_diag_req *r = nlmsg_body(h);
 
 	if (h->nlmsg_type == SOCK_DESTROY)
-		return cred_capable(c->cred, CAP_NET_ADMIN) ? -EOPNOTSUPP : -EPERM;
+		return cred_ns_capable(c->cred, d->host.sk.net->user_ns, CAP_NET_ADMIN)
+			   ? -EOPNOTSUPP
+			   : -EPERM;
 	if (h->nlmsg_type != SOCK_DIAG_BY_FAMILY)
 		return -EINVAL;
 	if (h->nlmsg_len < NLMSG_LENGTH(sizeof *r) || r->sdiag_family >= AF_MAX)

@@ -267,7 +267,7 @@ static int set_integer(struct socket *s, int name, int val)
 /* Of a socket whose messages go through no interface it is kept and told, no more. */
 static int bind_to_interface(struct socket *s, struct caller *c, int index)
 {
-	if (s->bound_if && !cred_capable(c->cred, CAP_NET_RAW))
+	if (s->bound_if && !cred_ns_capable(c->cred, s->net->user_ns, CAP_NET_RAW))
 		return -EPERM;
 	if (index < 0)
 		return -EINVAL;
@@ -321,22 +321,20 @@ static int generic_setsockopt(struct socket *s, struct caller *c, int name, cons
 	return set_integer(s, name, v);
 }
 
-#define CAP(n) (1UL << (n))
-
 /* Options whose value must not be above `free` (or below 0) without one of the capabilities, as
  * Linux asks of those who set them; the host would ask the monitor's. */
 static const struct {
 	int level, name, free;
-	uint64_t caps;
+	bool raw; /* CAP_NET_RAW is enough, too */
 	int err;
 } privileged[] = {
-	{ SOL_SOCKET, SO_DEBUG, 0, CAP(CAP_NET_ADMIN), EACCES },
-	{ SOL_SOCKET, SO_PRIORITY, 6, CAP(CAP_NET_RAW) | CAP(CAP_NET_ADMIN), EPERM },
-	{ SOL_SOCKET, SO_MARK, -1, CAP(CAP_NET_RAW) | CAP(CAP_NET_ADMIN), EPERM },
-	{ SOL_SOCKET, SO_SNDBUFFORCE, -1, CAP(CAP_NET_ADMIN), EPERM },
-	{ SOL_SOCKET, SO_RCVBUFFORCE, -1, CAP(CAP_NET_ADMIN), EPERM },
-	{ IPPROTO_IP, IP_TRANSPARENT, 0, CAP(CAP_NET_RAW) | CAP(CAP_NET_ADMIN), EPERM },
-	{ IPPROTO_IPV6, IPV6_TRANSPARENT, 0, CAP(CAP_NET_RAW) | CAP(CAP_NET_ADMIN), EPERM },
+	{ SOL_SOCKET, SO_DEBUG, 0, false, EACCES },
+	{ SOL_SOCKET, SO_PRIORITY, 6, true, EPERM },
+	{ SOL_SOCKET, SO_MARK, -1, true, EPERM },
+	{ SOL_SOCKET, SO_SNDBUFFORCE, -1, false, EPERM },
+	{ SOL_SOCKET, SO_RCVBUFFORCE, -1, false, EPERM },
+	{ IPPROTO_IP, IP_TRANSPARENT, 0, true, EPERM },
+	{ IPPROTO_IPV6, IPV6_TRANSPARENT, 0, true, EPERM },
 };
 
 /* The value of an integer option, which may be given as a byte (Linux: do_ip_setsockopt). */
@@ -348,7 +346,8 @@ static int option_value(const void *val, unsigned len)
 	return v;
 }
 
-static int check_privilege(struct caller *c, int level, int name, const void *val, unsigned len)
+static int check_privilege(const struct net *net, struct caller *c, int level, int name,
+			   const void *val, unsigned len)
 {
 	for (size_t i = 0; i < sizeof privileged / sizeof *privileged; i++) {
 		if (privileged[i].level != level || privileged[i].name != name)
@@ -356,7 +355,10 @@ static int check_privilege(struct caller *c, int level, int name, const void *va
 		int v = option_value(val, len);
 		if (v >= 0 && v <= privileged[i].free)
 			return 0;
-		return c->cred->cap_effective & privileged[i].caps ? 0 : -privileged[i].err;
+		bool may =
+		    cred_ns_capable(c->cred, net->user_ns, CAP_NET_ADMIN) ||
+		    (privileged[i].raw && cred_ns_capable(c->cred, net->user_ns, CAP_NET_RAW));
+		return may ? 0 : -privileged[i].err;
 	}
 	return 0;
 }
@@ -364,7 +366,7 @@ static int check_privilege(struct caller *c, int level, int name, const void *va
 int socket_setsockopt(struct socket *s, struct caller *c, int level, int name, const void *val,
 		      unsigned len)
 {
-	int err = check_privilege(c, level, name, val, len);
+	int err = check_privilege(s->net, c, level, name, val, len);
 
 	if (err)
 		return err;

@@ -58,10 +58,12 @@ static bool may_access(struct task *caller, struct task *target, uid_t uid, gid_
 {
 	const struct cred *o = target->cred;
 
-	if (caller->process == target->process || cred_capable(caller->cred, CAP_SYS_PTRACE))
+	if (caller->process == target->process ||
+	    cred_ns_capable(caller->cred, o->user_ns, CAP_SYS_PTRACE))
 		return true;
 	return target->process->dumpable && uid == o->uid && uid == o->euid && uid == o->suid &&
-	       gid == o->gid && gid == o->egid && gid == o->sgid && !(o->cap_permitted & ~caps);
+	       gid == o->gid && gid == o->egid && gid == o->sgid &&
+	       caller->cred->user_ns == o->user_ns && !(o->cap_permitted & ~caps);
 }
 
 bool proc_may_inspect(struct task *reader, struct task *target)

@@ -150,7 +150,8 @@ static int slack_task(struct pseudo_node *n, struct caller *c, struct task **out
 	*out = proc_task(n);
 	if (!*out)
 		return -ESRCH;
-	return *out == c->task || cred_capable(c->cred, CAP_SYS_NICE) ? 0 : -EPERM;
+	bool may = *out == c->task || cred_ns_capable(c->cred, (*out)->cred->user_ns, CAP_SYS_NICE);
+	return may ? 0 : -EPERM;
 }
 
 int proc_show_timerslack(struct pseudo_node *n, struct caller *c, struct text *out)
@@ -213,7 +214,11 @@ int proc_may_open_setgroups(struct pseudo_node *n, struct caller *c, int flags)
 {
 	bool write = (flags & O_ACCMODE) != O_RDONLY;
 
-	return write && !cred_capable(c->cred, CAP_SYS_ADMIN) ? -EACCES : 0;
+	sandbox_lock(n->sb);
+	struct process *p = proc_process(n);
+	bool may = p && cred_ns_capable(c->cred, process_cred(p)->user_ns, CAP_SYS_ADMIN);
+	sandbox_unlock(n->sb);
+	return write && !may ? -EACCES : 0;
 }
 
 /* Once groups are mapped, they cannot be denied any more. */

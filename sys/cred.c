@@ -146,7 +146,7 @@ static int change_uids(struct task *t, const uint64_t *a, ids_rule *rule)
 {
 	const struct cred *c = t->cred;
 	struct ids i = uids_of(c);
-	int err = rule(&i, a, cred_capable(c, CAP_SETUID));
+	int err = rule(&i, a, cred_own_capable(c, CAP_SETUID));
 	struct cred *new = err ? NULL : cred_copy(c, -1);
 
 	if (!new)
@@ -162,7 +162,7 @@ static int change_gids(struct task *t, const uint64_t *a, ids_rule *rule)
 {
 	const struct cred *c = t->cred;
 	struct ids i = gids_of(c);
-	int err = rule(&i, a, cred_capable(c, CAP_SETGID));
+	int err = rule(&i, a, cred_own_capable(c, CAP_SETGID));
 	struct cred *new = err ? NULL : cred_copy(c, -1);
 
 	if (!new)
@@ -227,7 +227,7 @@ SYSCALL_DEFINE(setfsuid)
 	uint32_t id = (uint32_t)a[0], old = c->fsuid;
 	struct ids own = uids_of(c);
 
-	if (id == -1U || (!ids_hold(&own, id) && id != old && !cred_capable(c, CAP_SETUID)))
+	if (id == -1U || (!ids_hold(&own, id) && id != old && !cred_own_capable(c, CAP_SETUID)))
 		return old;
 	struct cred *new = cred_copy(c, -1);
 	if (new) {
@@ -244,7 +244,7 @@ SYSCALL_DEFINE(setfsgid)
 	uint32_t id = (uint32_t)a[0], old = c->fsgid;
 	struct ids own = gids_of(c);
 
-	if (id == -1U || (!ids_hold(&own, id) && id != old && !cred_capable(c, CAP_SETGID)))
+	if (id == -1U || (!ids_hold(&own, id) && id != old && !cred_own_capable(c, CAP_SETGID)))
 		return old;
 	struct cred *new = cred_copy(c, -1);
 	if (new) {
@@ -275,7 +275,7 @@ static int compare_gids(const void *x, const void *y)
 SYSCALL_DEFINE(setgroups)
 {
 	unsigned n = (unsigned)a[0];
-	if (!cred_capable(t->cred, CAP_SETGID))
+	if (!cred_own_capable(t->cred, CAP_SETGID))
 		return -EPERM;
 	if (n > NGROUPS_MAX)
 		return -EINVAL;
@@ -345,7 +345,7 @@ SYSCALL_DEFINE(capget)
 static int check_capset(const struct cred *old, const struct cred *new)
 {
 	uint64_t bound = old->cap_inheritable | old->cap_permitted;
-	if (!cred_capable(old, CAP_SETPCAP) && new->cap_inheritable & ~bound)
+	if (!cred_own_capable(old, CAP_SETPCAP) && new->cap_inheritable & ~bound)
 		return -EPERM;
 	if (new->cap_inheritable & ~(old->cap_inheritable | old->cap_bounding))
 		return -EPERM;

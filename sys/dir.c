@@ -191,7 +191,7 @@ SYSCALL_DEFINE(chroot)
 
 	if (r)
 		return r;
-	if (!cred_capable(t->cred, CAP_SYS_CHROOT)) {
+	if (!cred_own_capable(t->cred, CAP_SYS_CHROOT)) {
 		path_put(&p);
 		return -EPERM;
 	}

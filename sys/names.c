@@ -150,7 +150,7 @@ static int link_to(struct task *t, const struct path *target, int dfd, gva_t nam
 static bool may_link(const struct task *t, const struct at *at)
 {
 	return !at_is_file(at) || at->file->cred == t->cred ||
-	       cred_capable(t->cred, CAP_DAC_READ_SEARCH);
+	       cred_ns_capable(t->cred, at->file->cred->user_ns, CAP_DAC_READ_SEARCH);
 }
 
 static int64_t do_link(struct task *t, int olddfd, gva_t old, int newdfd, gva_t new, int flags)

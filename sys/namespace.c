@@ -13,7 +13,7 @@
 /* Into the mount namespace: to its root. */
 static int enter_mounts(struct task *t, struct mnt_namespace *ns)
 {
-	if (!cred_capable(t->cred, CAP_SYS_CHROOT))
+	if (!cred_own_capable(t->cred, CAP_SYS_CHROOT))
 		return -EPERM;
 	if (ref_count(&t->fs->refs) != 1)
 		return -EINVAL;
@@ -37,7 +37,8 @@ static int enter(struct task *t, struct ns_common *ns)
 		return -EINVAL;
 	if (ns->kind == NS_TIME && !is_alone(t))
 		return -EUSERS;
-	if (!cred_ns_capable(t->cred, ns->owner, CAP_SYS_ADMIN))
+	if (!cred_ns_capable(t->cred, ns->owner, CAP_SYS_ADMIN) ||
+	    !cred_own_capable(t->cred, CAP_SYS_ADMIN))
 		return -EPERM;
 	struct nsproxy *next = nsproxy_with(t->nsproxy, ns);
 	int err = next ? 0 : -ENOMEM;

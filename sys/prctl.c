@@ -102,7 +102,7 @@ static int64_t capbset_read(struct task *t, const uint64_t *a)
 
 static int64_t capbset_drop(struct task *t, const uint64_t *a)
 {
-	if (!cred_capable(t->cred, CAP_SETPCAP))
+	if (!cred_own_capable(t->cred, CAP_SETPCAP))
 		return -EPERM;
 	if (a[0] > CAP_LAST_CAP)
 		return -EINVAL;
@@ -174,7 +174,7 @@ static int64_t set_securebits(struct task *t, const uint64_t *a)
 	if (changed & locked >> 1 || locked & ~new || new & ~(uint64_t)(SECBITS | locks))
 		return -EPERM;
 	if (changed & ~(uint64_t)(SECBITS_OF_EXEC | SECBITS_OF_EXEC << 1) &&
-	    !cred_capable(t->cred, CAP_SETPCAP))
+	    !cred_own_capable(t->cred, CAP_SETPCAP))
 		return -EPERM;
 	return install_securebits(t, (unsigned)new);
 }

@@ -43,9 +43,10 @@ SYSCALL_DEFINE(getrusage)
 /* prlimit(2): another process's limits need the same ids, or CAP_SYS_RESOURCE. */
 static bool may_touch(struct task *t, struct process *p)
 {
-	if (p == t->process || cred_capable(t->cred, CAP_SYS_RESOURCE))
-		return true;
 	const struct cred *o = process_cred(p);
+
+	if (p == t->process || cred_ns_capable(t->cred, o->user_ns, CAP_SYS_RESOURCE))
+		return true;
 	return t->cred->uid == o->euid && t->cred->uid == o->suid && t->cred->uid == o->uid &&
 	       t->cred->gid == o->egid && t->cred->gid == o->sgid && t->cred->gid == o->gid;
 }

@@ -46,10 +46,15 @@ static int find_subject(struct task *t, pid_t pid, struct subject *out)
 	return 0;
 }
 
-/* sched(7): threads of the caller's user, or, with CAP_SYS_NICE, any. */
 static bool owns(const struct task *t, const struct subject *s)
 {
 	return t->cred->euid == s->cred->uid || t->cred->euid == s->cred->euid;
+}
+
+/* sched(7): threads of the caller's user, or, with CAP_SYS_NICE, any. */
+static bool owns_or_capable(const struct task *t, const struct subject *s)
+{
+	return owns(t, s) || cred_ns_capable(t->cred, s->cred->user_ns, CAP_SYS_NICE);
 }
 
 static int set_record(const struct subject *s, const struct sched *new)
@@ -112,7 +117,7 @@ static int set_affinity(struct task *t, pid_t pid, unsigned len, const void *mas
 
 	sandbox_lock(t->sb);
 	err = find_subject(t, pid, &s);
-	if (!err && !owns(t, &s) && !cred_capable(t->cred, CAP_SYS_NICE))
+	if (!err && !owns_or_capable(t, &s))
 		err = -EPERM;
 	if (!err && s.task) {
 		err = syscall(SYS_sched_setaffinity, s.task->host_tid, len, mask) < 0 ? -errno : 0;
@@ -523,11 +528,10 @@ static int nice_get(struct task *t, const struct subject *s, int arg, int sum)
 static int nice_set(struct task *t, const struct subject *s, int nice, int sum)
 {
 	struct sched new = *s->sched;
-	bool capable = cred_capable(t->cred, CAP_SYS_NICE);
 
-	if (!owns(t, s) && !capable)
+	if (!owns_or_capable(t, s))
 		return -EPERM;
-	if (nice < new.nice && !may_have_nice(s, nice) && !capable)
+	if (nice < new.nice && !may_have_nice(s, nice) && !cred_capable(t->cred, CAP_SYS_NICE))
 		return -EACCES;
 	new.nice = nice;
 	int err = set_record(s, &new);

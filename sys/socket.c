@@ -2,6 +2,7 @@
 /* socket(2) and its family: descriptors and arguments here, the rest in net/. */
 #include <fcntl.h>
 
+#include "kernel/nsproxy.h"
 #include "net/net.h"
 #include "net/policy.h"
 #include "sys/sockmsg.h"
@@ -15,7 +16,7 @@ static struct net *task_net(struct task *t)
 {
 	sandbox_lock(t->sb);
 	if (!t->sb->net)
-		t->sb->net = net_new(&t->sb->mem, t->sb->net_policy);
+		t->sb->net = net_new(&t->sb->mem, t->sb->net_policy, t->nsproxy->ns[NS_NET]->owner);
 	struct net *net = t->sb->net;
 	sandbox_unlock(t->sb);
 	return net;

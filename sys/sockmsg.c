@@ -73,18 +73,19 @@ static int get_files(struct task *t, struct scm *scm, const int *fds, unsigned n
 
 static bool may_claim_uid(const struct cred *c, uid_t uid)
 {
-	return uid == c->uid || uid == c->euid || uid == c->suid || cred_capable(c, CAP_SETUID);
+	return uid == c->uid || uid == c->euid || uid == c->suid || cred_own_capable(c, CAP_SETUID);
 }
 
 static bool may_claim_gid(const struct cred *c, gid_t gid)
 {
-	return gid == c->gid || gid == c->egid || gid == c->sgid || cred_capable(c, CAP_SETGID);
+	return gid == c->gid || gid == c->egid || gid == c->sgid || cred_own_capable(c, CAP_SETGID);
 }
 
 /* Linux: scm_check_creds. */
 static int get_cred(struct task *t, struct scm *scm, const struct ucred *cred)
 {
-	if (cred->pid != t->process->pid->nr && !cred_capable(t->cred, CAP_SYS_ADMIN))
+	if (cred->pid != t->process->pid->nr &&
+	    !cred_ns_capable(t->cred, task_pid_ns(t)->ns.owner, CAP_SYS_ADMIN))
 		return -EPERM;
 	if (!may_claim_uid(t->cred, cred->uid) || !may_claim_gid(t->cred, cred->gid))
 		return -EPERM;

@@ -12,7 +12,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/capability.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
@@ -72,8 +71,8 @@ int hostfs_may_remove(struct inode *dir, struct caller *c, const char *name)
 		err = generic_permission(&st, c->cred, W_OK | X_OK);
 	if (err)
 		return err;
-	bool owns = c->cred->fsuid == st.stx_uid || c->cred->fsuid == victim.stx_uid;
-	return st.stx_mode & S_ISVTX && !owns && !cred_capable(c->cred, CAP_FOWNER) ? -EPERM : 0;
+	bool owns = c->cred->fsuid == st.stx_uid || cred_owner_or_capable(c->cred, victim.stx_uid);
+	return st.stx_mode & S_ISVTX && !owns ? -EPERM : 0;
 }
 
 /* Adjusts *a as generic_setattr_check() does. */
@@ -155,7 +154,7 @@ int hostfs_may_xattr(struct inode *i, struct caller *c, const char *name, bool w
 	if (err)
 		return err;
 	if (write && S_ISDIR(st.stx_mode) && st.stx_mode & S_ISVTX &&
-	    c->cred->fsuid != st.stx_uid && !cred_capable(c->cred, CAP_FOWNER))
+	    !cred_owner_or_capable(c->cred, st.stx_uid))
 		return -EPERM;
 	return generic_permission(&st, c->cred, write ? W_OK : R_OK);
 }

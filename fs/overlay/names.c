@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <linux/capability.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -304,11 +303,10 @@ int ovl_may_delete(struct ovl_inode *dir, struct ovl_inode *victim, struct calle
 
 	if (!err)
 		err = ovl_getattr(&dir->inode, c, mask, &above);
-	if (err || !(above.stx_mode & S_ISVTX) || above.stx_uid == c->cred->fsuid ||
-	    cred_capable(c->cred, CAP_FOWNER))
+	if (err || !(above.stx_mode & S_ISVTX) || above.stx_uid == c->cred->fsuid)
 		return err;
 	err = ovl_getattr(&victim->inode, c, mask, &st);
-	return err ? err : st.stx_uid == c->cred->fsuid ? 0 : -EPERM;
+	return err ? err : cred_owner_or_capable(c->cred, st.stx_uid) ? 0 : -EPERM;
 }
 
 /* The index holds a link that no name is behind. */

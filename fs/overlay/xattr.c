@@ -2,7 +2,6 @@
 /* Extended attributes are those of the upper inode, or of the lower one; those that the overlay
  * keeps for itself are not the guest's to see. */
 #include <errno.h>
-#include <linux/capability.h>
 #include <linux/limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,15 +19,14 @@ static bool has_prefix(const char *name, const char *prefix)
 static int may_access(struct inode *i, struct caller *c, const char *name, bool write)
 {
 	struct statx st;
-	int err = ovl_getattr(i, c, STATX_MODE | STATX_UID, &st);
+	int err = ovl_getattr(i, c, STATX_MODE | STATX_UID | STATX_GID, &st);
 
 	if (err)
 		return err;
 	if (has_prefix(name, "system.posix_acl_")) {
 		if (S_ISLNK(i->type))
 			return -EOPNOTSUPP;
-		bool owner = st.stx_uid == c->cred->fsuid;
-		return !write || owner || cred_capable(c->cred, CAP_FOWNER) ? 0 : -EPERM;
+		return !write || cred_owner_or_capable(c->cred, st.stx_uid) ? 0 : -EPERM;
 	}
 	err = generic_xattr_check(&st, c->cred, name, write);
 	return err > 0 ? ovl_permission(i, c, write ? W_OK : R_OK) : err;

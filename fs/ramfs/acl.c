@@ -3,7 +3,6 @@
  * same of its owner, its mask (without one: its group) and others: each change of one changes the
  * other. */
 #include <errno.h>
-#include <linux/capability.h>
 #include <linux/posix_acl.h>
 #include <linux/posix_acl_xattr.h>
 #include <linux/xattr.h>
@@ -12,6 +11,7 @@
 #include <sys/stat.h>
 
 #include "fs/acl.h"
+#include "fs/generic.h"
 #include "fs/ramfs/internal.h"
 
 static ssize_t format(const struct posix_acl *acl, void *buf, size_t size)
@@ -135,7 +135,7 @@ ssize_t ramfs_acl_get(struct ramfs_inode *ri, const char *name, void *buf, size_
 static void take_access(struct ramfs_inode *ri, const struct cred *cred, struct posix_acl **acl)
 {
 	ri->mode = (ri->mode & ~(mode_t)0777) | acl_mode(*acl);
-	if (!cred_in_group(cred, ri->gid) && !cred_capable(cred, CAP_FSETID))
+	if (!generic_may_set_gid(cred, ri->uid, ri->gid))
 		ri->mode &= ~(mode_t)S_ISGID;
 	if (says_no_more_than_mode(*acl)) {
 		free(*acl);
@@ -153,7 +153,7 @@ static int replace(struct ramfs_inode *ri, const struct cred *cred, const char *
 		err = -EOPNOTSUPP;
 	else if (at == &ri->default_acl && !S_ISDIR(ri->mode) && acl)
 		err = -EACCES;
-	else if (cred->fsuid != ri->uid && !cred_capable(cred, CAP_FOWNER))
+	else if (!cred_owner_or_capable(cred, ri->uid))
 		err = -EPERM;
 	if (err) {
 		free(acl);

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <linux/capability.h>
 #include <linux/magic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -73,7 +72,7 @@ static void set_owner(struct ramfs_inode *ri, const struct cred *cred,
 		if (S_ISDIR(mode))
 			mode |= S_ISGID;
 		else if ((mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP) &&
-			 !cred_in_group(cred, ri->gid) && !cred_capable(cred, CAP_FSETID))
+			 !generic_may_set_gid(cred, dir->uid, dir->gid))
 			mode &= ~(mode_t)S_ISGID;
 	}
 	ri->mode = mode;

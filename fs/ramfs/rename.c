@@ -3,7 +3,6 @@
  * change. */
 #include <errno.h>
 #include <limits.h>
-#include <linux/capability.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,13 +20,12 @@ static int permits(struct ramfs_inode *ri, struct caller *c, int mask)
 
 int ramfs_may_delete(struct ramfs_inode *dir, struct ramfs_inode *victim, struct caller *c)
 {
-	uid_t uid = c->cred->fsuid;
 	int err = permits(dir, c, W_OK | X_OK);
 
 	if (err)
 		return err;
-	bool sticky = dir->mode & S_ISVTX && uid != victim->uid && uid != dir->uid;
-	return sticky && !cred_capable(c->cred, CAP_FOWNER) ? -EPERM : 0;
+	bool owns = c->cred->fsuid == dir->uid || cred_owner_or_capable(c->cred, victim->uid);
+	return dir->mode & S_ISVTX && !owns ? -EPERM : 0;
 }
 
 struct renaming {

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "cred/user_ns.h"
 #include "fs/ramfs/internal.h"
 #include "mm/mm.h"
 
@@ -123,7 +124,8 @@ static struct ramfs_inode *find_dir(struct ramfs *r, const char *path, const cha
 int ramfs_make(struct filesystem *fs, const char *path, mode_t mode, dev_t dev, const char *target)
 {
 	struct ramfs *r = container_of(fs, struct ramfs, fs);
-	struct cred root = { .cap_effective = ~0ULL };
+	struct user_namespace first = { .ns.kind = NS_USER };
+	struct cred root = { .user_ns = &first, .cap_effective = ~0ULL };
 	struct caller c = { .cred = &root };
 	const char *last;
 
