@@ -134,6 +134,7 @@ include arch/vdso.mk
 ifneq ($(PLATFORM_DIRS),platform/none)
 include platform/process/stub/rules.mk
 endif
+include jail/filter/rules.mk
 include scripts/install.mk
 include scripts/check.mk
 

@@ -51,6 +51,9 @@ int print_version(void);
 /* cli/stats.c */
 void print_stats(struct hl_sandbox *sb, const struct hl_result *res);
 
+/* cli/violation.c: from now on a call of the host that the jail forbids ends hl with a line. */
+void violation_watch(void);
+
 /* cli/relay.c: the signals hl gets are the guest's. */
 struct relay;
 /* Blocks them in this thread and those it starts; before the sandbox starts. NULL: errno tells. */

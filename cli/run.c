@@ -51,6 +51,8 @@ static int run_sandbox(struct run *r, struct relay *relay)
 	struct hl_result res;
 	struct hl_error *err = NULL;
 
+	/* Another sandbox cannot be made in a process that is confined. */
+	hl_config_set_jail(r->cfg, r->repeat ? HL_JAIL_THREADS : HL_JAIL_PROCESS);
 	if (hl_sandbox_start(r->cfg, &sb, &err))
 		return report_error(&r->out, err);
 	int failed = relay_wait(relay, sb, &res, &err);
@@ -127,6 +129,7 @@ int run_main(int argc, char **argv)
 	grow_descriptor_table();
 	/* a message or a trace that meets RLIMIT_FSIZE is lost, and nothing else */
 	signal(SIGXFSZ, SIG_IGN);
+	violation_watch();
 	int status = run(&r, argc, argv);
 	if (r.trace_fd >= 0)
 		close(r.trace_fd);

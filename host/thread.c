@@ -3,7 +3,16 @@
  * moment. */
 #include "host/thread.h"
 
+#include <stdbool.h>
+
 #include "host/kick.h"
+
+static _Atomic bool takes_violations; /* of this process, of no sandbox */
+
+void host_threads_take_violations(void)
+{
+	takes_violations = true;
+}
 
 int host_thread_start(pthread_t *out, size_t stack, unsigned flags, void *(*fn)(void *), void *arg)
 {
@@ -16,6 +25,8 @@ int host_thread_start(pthread_t *out, size_t stack, unsigned flags, void *(*fn)(
 	if (flags & THREAD_DETACHED)
 		pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
 	sigfillset(&blocked);
+	if (takes_violations)
+		sigdelset(&blocked, SIGSYS);
 	if (flags & THREAD_KICKED) {
 		sigdelset(&blocked, HL_KICK_SIGNAL);
 		sigdelset(&blocked, SIGSEGV);

@@ -17,6 +17,10 @@
  * the host's default. 0 or -errno. */
 int host_thread_start(pthread_t *out, size_t stack, unsigned flags, void *(*fn)(void *), void *arg);
 
+/* Threads made from now on do not block SIGSYS either: the whole process is in a jail of ours, and
+ * has a handler that says what was forbidden. */
+void host_threads_take_violations(void);
+
 /* Blocks all signals in the calling thread, which is about to clone; *old: what is to be restored
  * behind that. */
 void host_signals_block(sigset_t *old);

@@ -200,6 +200,22 @@ HL_API void hl_config_set_signals(struct hl_config *cfg, uint64_t ignored, uint6
  * off. */
 HL_API void hl_config_set_host_priority(struct hl_config *cfg, bool on);
 
+/*
+ * How far the library confines itself (docs/security.md, "The jail"), before it looks at anything
+ * that a guest may have made.
+ *
+ * HL_JAIL_PROCESS is for a program that does nothing but run one sandbox: hl_sandbox_start confines
+ * the whole process, for good, with all its threads. It cannot execute programs or open most files
+ * any more, nor start another sandbox. A call of the host that is not on the list raises SIGSYS in
+ * its thread, with si_code SYS_SECCOMP and the call's number in si_syscall: whoever installs a
+ * handler before the start can say so, and must not return from it.
+ */
+enum hl_jail {
+	HL_JAIL_THREADS, /* the sandbox's own threads (default) */
+	HL_JAIL_PROCESS,
+};
+HL_API void hl_config_set_jail(struct hl_config *cfg, enum hl_jail which);
+
 /* Called from the sandbox's threads, one call at a time; must not call back into the library. The
  * guest waits for it. */
 typedef void hl_output_fn(void *arg, const char *data, size_t len);

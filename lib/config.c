@@ -293,6 +293,12 @@ void hl_config_set_trace(struct hl_config *cfg, enum hl_trace_format format, hl_
 	cfg->trace_arg = arg;
 }
 
+void hl_config_set_jail(struct hl_config *cfg, enum hl_jail which)
+{
+	if (cfg)
+		cfg->jail = which;
+}
+
 void hl_config_set_stats(struct hl_config *cfg, bool on)
 {
 	if (cfg)

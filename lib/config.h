@@ -36,6 +36,7 @@ struct hl_config {
 	enum hl_trace_format trace_format;
 	bool stats;
 	bool host_priority;
+	enum hl_jail jail;
 	uint64_t memory_limit; /* bytes; 0: from the host */
 	/* How far the guest's clocks are from the host's. No public call sets it: it is for what
 	 * brings a guest's time along, and for tests (tests/clock). */

@@ -2,7 +2,7 @@
 /*
  * The life of a sandbox as hl.h tells it.
  *
- * 	start   platform -> observer -> kernel -> file tree -> descriptors -> program; the first
+ * 	start   platform -> observer -> kernel -> jail -> file tree -> descriptors -> program; the first
  *          failure undoes it all
  * 	run     nothing of this file runs, but for the time limit's thread where there is one
  * 	end     the kernel calls on_change when the program ended; wait and event_fd tell
@@ -37,6 +37,7 @@
 #include "kernel/spawn.h"
 #include "kernel/tty/tty.h"
 #include "lib/config.h"
+#include "lib/confine.h"
 #include "lib/error.h"
 #include "lib/limits.h"
 #include "lib/tree.h"
@@ -405,6 +406,8 @@ static int start(const struct hl_config *cfg, struct hl_sandbox **out, struct hl
 		ret = make_kernel(sb, cfg, &choice, err);
 	if (!ret)
 		log_platform(cfg, sb->kernel->platform, &choice);
+	if (!ret)
+		ret = confine(cfg, sb->kernel, err);
 	if (!ret)
 		ret = start_program(sb, cfg, err);
 	if (!ret)

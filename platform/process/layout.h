@@ -54,7 +54,8 @@
 #define STUB_THREAD_FLAGS 0x50f00
 
 /* System call numbers that no Linux has: a signal handler's report. */
-#define STUB_REPORT         0x4851
-#define STUB_PREEMPT_SIGNAL 40
+#define STUB_REPORT 0x4851
+/* SIGURG: to a process that does not expect it, it means nothing (signal(7)). */
+#define STUB_PREEMPT_SIGNAL 23
 
 #endif

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The jail: the monitor confines itself before the first guest instruction, and before it reads
+ * anything that a guest may have written. Whoever then takes the monitor over by a fault of ours
+ * has what is left: docs/security.md, "The jail".
+ *
+ * All of it holds for the calling thread and those that it and they make from then on; with
+ * `whole_process` also for those that there are. None of it can be undone.
+ */
+#ifndef HL_JAIL_JAIL_H
+#define HL_JAIL_JAIL_H
+
+#include <stdbool.h>
+
+struct jail_config {
+	bool kvm;     /* the platform is KVM's, not stubs */
+	bool network; /* the sandbox has sockets of the host's */
+	/* Also the threads that there are. A forbidden call is SIGSYS (sigaction(2), SYS_SECCOMP)
+	 * in its thread, so that a handler can say which it was. Without, it kills the process
+	 * unheard: its handlers are not ours. */
+	bool whole_process;
+};
+
+/* No new privileges (prctl(2), PR_SET_NO_NEW_PRIVS), and no system call but those of
+ * filter/calls.def. 0 or -errno. */
+int jail_seccomp(const struct jail_config *jc);
+
+#endif
