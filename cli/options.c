@@ -67,6 +67,73 @@ static int opt_timeout(struct run *r, const char *arg)
 	return 0;
 }
 
+/* A number of bytes with a unit: K, M, G or T, and with "i" or "iB" behind it, too. All are powers
+ * of 1024. */
+static bool parse_size(const char *s, uint64_t *out)
+{
+	static const char units[] = "KMGT";
+	char *end;
+
+	errno = 0;
+	unsigned long long n = strtoull(s, &end, 10);
+	if (errno || *s < '0' || *s > '9' || !n)
+		return false;
+	const char *unit = *end ? strchr(units, *end) : NULL;
+	unsigned shift = unit ? 10 * (unsigned)(unit - units + 1) : 0;
+	const char *rest = unit ? end + 1 : end;
+	if (unit && *rest == 'i')
+		rest++;
+	if (unit && *rest == 'B')
+		rest++;
+	*out = n << shift;
+	return !*rest && *out >> shift == n && *out <= INT64_MAX;
+}
+
+/* ---- limits ---- */
+
+static int set_size(struct run *r, enum hl_limit which, const char *option, const char *arg)
+{
+	uint64_t bytes;
+
+	if (!parse_size(arg, &bytes))
+		return usage_error(&r->out, "--%s takes a size, as 512Mi or 1G, not '%s'", option,
+				   arg);
+	hl_config_set_limit(r->cfg, which, bytes);
+	return 0;
+}
+
+static int set_count(struct run *r, enum hl_limit which, const char *option, const char *arg)
+{
+	char *end;
+
+	errno = 0;
+	unsigned long n = strtoul(arg, &end, 10);
+	if (errno || *arg < '0' || *arg > '9' || *end || !n)
+		return usage_error(&r->out, "--%s takes a number above 0, not '%s'", option, arg);
+	hl_config_set_limit(r->cfg, which, n);
+	return 0;
+}
+
+static int opt_memory(struct run *r, const char *arg)
+{
+	return set_size(r, HL_LIMIT_MEMORY, "memory", arg);
+}
+
+static int opt_stack(struct run *r, const char *arg)
+{
+	return set_size(r, HL_LIMIT_STACK, "stack", arg);
+}
+
+static int opt_pids(struct run *r, const char *arg)
+{
+	return set_count(r, HL_LIMIT_PIDS, "pids", arg);
+}
+
+static int opt_files(struct run *r, const char *arg)
+{
+	return set_count(r, HL_LIMIT_FILES, "files", arg);
+}
+
 static int opt_strace(struct run *r, const char *arg)
 {
 	enum hl_trace_format format = HL_TRACE_TEXT;
@@ -196,28 +263,6 @@ static int opt_hostname(struct run *r, const char *arg)
 	return 0;
 }
 
-/* A number of bytes with a unit: K, M, G or T, and with "i" or "iB" behind it, too. All are powers
- * of 1024. */
-static bool parse_size(const char *s, uint64_t *out)
-{
-	static const char units[] = "KMGT";
-	char *end;
-
-	errno = 0;
-	unsigned long long n = strtoull(s, &end, 10);
-	if (errno || *s < '0' || *s > '9' || !n)
-		return false;
-	const char *unit = *end ? strchr(units, *end) : NULL;
-	unsigned shift = unit ? 10 * (unsigned)(unit - units + 1) : 0;
-	const char *rest = unit ? end + 1 : end;
-	if (unit && *rest == 'i')
-		rest++;
-	if (unit && *rest == 'B')
-		rest++;
-	*out = n << shift;
-	return !*rest && *out >> shift == n && *out <= INT64_MAX;
-}
-
 static const char mount_usage[] =
     "--mount takes HOST[:GUEST][:ro], GUEST an absolute path, not '%s'";
 
@@ -291,6 +336,11 @@ const struct option_def options[] = {
 	{ "hostname", 0, required_argument, opt_hostname, DETAIL, "its machine is named *" },
 	{ "platform", 0, required_argument, opt_platform, DETAIL, "its code is run by *" },
 	{ "timeout", 't', required_argument, opt_timeout, LIMIT, "it ends after * seconds" },
+	{ "memory", 'm', required_argument, opt_memory, LIMIT,
+	  "all its processes together have * of memory" },
+	{ "stack", 0, required_argument, opt_stack, LIMIT, "it starts with a stack of *" },
+	{ "pids", 0, required_argument, opt_pids, LIMIT, "it has * processes and threads" },
+	{ "files", 0, required_argument, opt_files, LIMIT, "it has * open files" },
 };
 
 const size_t nr_options = sizeof options / sizeof *options;

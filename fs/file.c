@@ -23,6 +23,22 @@ void file_init(struct file *f, const struct file_ops *ops, unsigned flags)
 	list_init(&f->epoll_items);
 }
 
+int file_count(struct file *f, struct file_count *n)
+{
+	struct file_count *none = NULL;
+
+	if (atomic_load_explicit(&f->counted, memory_order_relaxed))
+		return 0;
+	if (atomic_fetch_add(&n->open, 1) >= n->max) {
+		atomic_fetch_sub(&n->open, 1);
+		return -ENFILE;
+	}
+	/* another thread may have got a descriptor of it, too, meanwhile */
+	if (!atomic_compare_exchange_strong(&f->counted, &none, n))
+		atomic_fetch_sub(&n->open, 1);
+	return 0;
+}
+
 struct file *file_get(struct file *f)
 {
 	ref_get(&f->refs);
@@ -57,6 +73,7 @@ void file_put(struct file *f)
 {
 	if (!f || !ref_put(&f->refs))
 		return;
+	struct file_count *counted = f->counted;
 	notify_closed(f);
 	if (f->gone)
 		f->gone(f);
@@ -73,6 +90,8 @@ void file_put(struct file *f)
 	f->ops->release(f);
 	if (path.dentry)
 		path_put(&path);
+	if (counted)
+		atomic_fetch_sub(&counted->open, 1);
 }
 
 int file_begin_write(struct file *f)

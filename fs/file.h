@@ -105,6 +105,7 @@ struct file {
 	bool opened;             /* by name: who watches it is told of its use (fs/notify.h) */
 	const struct cred *cred; /* a reference: of who opened it by name; NULL: nobody did */
 	_Atomic unsigned flags;  /* O_ACCMODE, O_APPEND, O_NONBLOCK... as F_GETFL gives them */
+	_Atomic(struct file_count *) counted; /* by file_count; NULL: it is not */
 	struct mutex pos_lock;
 	int64_t pos; /* guarded by pos_lock; not used by files whose position the host keeps */
 	_Atomic unsigned mounts_read; /* fs/readdir.c */
@@ -138,6 +139,9 @@ struct file {
 
 /* fs/file.c. Initialises the generic part: one reference, no path. */
 void file_init(struct file *f, const struct file_ops *ops, unsigned flags);
+/* It gets a descriptor: from here to its end it counts in `n`. Any number of times, any thread.
+ * -ENFILE. */
+int file_count(struct file *f, struct file_count *n);
 struct file *file_get(struct file *f);
 void file_put(struct file *f);
 struct inode *file_inode(struct file *f); /* NULL when it has none */

@@ -255,6 +255,13 @@ enum {
 	MOUNT_NOSYMFOLLOW = 128,
 };
 
+/* How many files are open, and may be: those with a descriptor, or that had one (in a message). */
+struct file_count {
+	_Atomic uint64_t open;
+	uint64_t max;
+};
+#define FILES_UNLIMITED INT64_MAX /* as /proc/sys/fs/file-max has it */
+
 /* What the file systems of a sandbox share, whatever namespace they are mounted in. */
 struct vfs {
 	struct mutex namespace_lock;    /* fs/mount.h */
@@ -265,7 +272,8 @@ struct vfs {
 	_Atomic uint64_t mount_event;   /* changes of namespaces so far */
 	struct waitqueue mount_changed; /* whoever waits for the next one */
 	uint64_t ram;                   /* bytes that the machine has */
-	struct mm_host *mem;            /* what mounts are counted for; NULL: for nothing */
+	struct file_count files;
+	struct mm_host *mem; /* what mounts are counted for; NULL: for nothing */
 	struct mount_hash *mount_hash;
 	/* Where files are that no directory of the guest's holds (memfd_create's, pipes, inherited
 	 * descriptors), as pipefs, sockfs and others are on Linux: in no namespace, and no name can

@@ -183,6 +183,34 @@ HL_API void hl_config_set_sysroot(struct hl_config *cfg, const char *dir);
  */
 HL_API void hl_config_set_platform(struct hl_config *cfg, const char *name);
 
+/*
+ * What the sandbox may take, all its processes together. A guest that asks for more gets the error
+ * or the signal that Linux gives. Also /proc, /sys (a control group at /sys/fs/cgroup among it),
+ * sysinfo(2) and sched_getaffinity(2) show a machine of that size.
+ */
+enum hl_limit {
+	/*
+	 * Bytes: memory of the guest, its files in memory, and what your process and the host's
+	 * kernel hold for it. What your process held before hl_sandbox_start is not counted; what
+	 * it takes later is, the library cannot tell whose it is: run a sandbox with a small limit
+	 * in a process of its own, as hl does. System calls get ENOMEM shortly before the limit.
+	 * When memory that is touched goes beyond, the largest process gets SIGKILL, as from
+	 * Linux's OOM killer, and the log tells (level 1).
+	 */
+	HL_LIMIT_MEMORY,
+	HL_LIMIT_STACK, /* bytes: RLIMIT_STACK of the program, soft and hard */
+	/* processes and threads, zombies among them: clone(2) gives EAGAIN */
+	HL_LIMIT_PIDS,
+	/* Open files of the sandbox: ENFILE. No process has more descriptors, either: EMFILE
+	 * (RLIMIT_NOFILE, which nobody in the guest can raise). */
+	HL_LIMIT_FILES,
+	HL_NR_LIMITS
+};
+/* 0, a value below what any program needs, or one that is too large to mean anything is an error of
+ * hl_sandbox_start. Without this call there is no limit, but for memory: the host's own, less a
+ * reserve. */
+HL_API void hl_config_set_limit(struct hl_config *cfg, enum hl_limit which, uint64_t value);
+
 /* The whole sandbox ends this long after its start; 0: never (default). */
 HL_API void hl_config_set_timeout(struct hl_config *cfg, uint64_t milliseconds);
 

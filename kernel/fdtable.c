@@ -56,12 +56,13 @@ static int grow_locked(struct fdtable *ft, int fd)
 	return 0;
 }
 
-struct fdtable *fdtable_new(void)
+struct fdtable *fdtable_new(struct file_count *count)
 {
 	struct fdtable *ft = calloc(1, sizeof *ft);
 	if (!ft)
 		return NULL;
 	ref_set(&ft->refs, 1);
+	ft->count = count;
 	mutex_init(&ft->lock, LOCK_FDTABLE);
 	if (grow_locked(ft, 0) < 0) {
 		free(ft);
@@ -72,7 +73,7 @@ struct fdtable *fdtable_new(void)
 
 struct fdtable *fdtable_copy(struct fdtable *ft)
 {
-	struct fdtable *n = fdtable_new();
+	struct fdtable *n = fdtable_new(ft->count);
 	if (!n)
 		return NULL;
 	mutex_lock(&ft->lock);
@@ -183,6 +184,8 @@ static int install_locked(struct fdtable *ft, struct file *f, int min, bool cloe
 		return -EMFILE;
 	if (grow_locked(ft, fd) < 0)
 		return -ENOMEM;
+	if (file_count(f, ft->count))
+		return -ENFILE;
 	if (min <= ft->next_free)
 		ft->next_free = fd;
 	place_locked(ft, fd, f, cloexec);
@@ -208,6 +211,8 @@ int fd_replace(struct fdtable *ft, struct caller *c, int fd, struct file *f, boo
 	}
 	mutex_lock(&ft->lock);
 	int err = grow_locked(ft, fd);
+	if (!err)
+		err = file_count(f, ft->count);
 	struct file *old = NULL;
 	if (!err) {
 		old = remove_locked(ft, fd);

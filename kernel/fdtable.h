@@ -15,6 +15,7 @@
 struct fdtable {
 	struct ref refs;
 	struct mutex lock;
+	struct file_count *count; /* of the sandbox; constant */
 	/* guarded by lock */
 	struct file **files; /* `size` slots, NULL: free */
 	uint64_t *cloexec;   /* bitmap */
@@ -22,7 +23,8 @@ struct fdtable {
 	int next_free; /* no free slot below */
 };
 
-struct fdtable *fdtable_new(void);
+/* Files that get a descriptor are counted in `count`. */
+struct fdtable *fdtable_new(struct file_count *count);
 struct fdtable *fdtable_copy(struct fdtable *ft);
 struct fdtable *fdtable_get(struct fdtable *ft);
 /* The last reference closes everything on behalf of `c` (locks, flush). */
@@ -33,7 +35,7 @@ void fdtable_put(struct fdtable *ft, struct caller *c);
 struct file *fd_get(struct fdtable *ft, int fd);
 struct file *fd_get_path(struct fdtable *ft, int fd);
 /* Lowest free number >= min and < limit (RLIMIT_NOFILE); takes the caller's reference over, also on
- * failure. -EMFILE. */
+ * failure. -EMFILE, -ENFILE: too many files are open in the sandbox. */
 int fd_install(struct fdtable *ft, struct file *f, int min, bool cloexec, uint64_t limit);
 /* dup2/dup3: puts `f` (reference taken over) at exactly `fd`, closing what was there. */
 int fd_replace(struct fdtable *ft, struct caller *c, int fd, struct file *f, bool cloexec,

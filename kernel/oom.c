@@ -144,8 +144,8 @@ static void on_exceeded(void *arg, uint64_t used, uint64_t limit)
 	unsigned n = find_candidates(sb, c, limit);
 	if (n > 1)
 		rank(c, n, limit);
-	snprintf(reason, sizeof reason, "out of memory (%lu MiB are used, %lu may be)", used >> 20,
-		 limit >> 20);
+	snprintf(reason, sizeof reason, "out of memory (%lu KiB are used, %lu may be)", used >> 10,
+		 limit >> 10);
 	for (unsigned i = 0; i < n && excess > 0; i++)
 		if (kill_all_with(sb, &c[i], reason))
 			excess -= n > 1 ? (int64_t)c[i].bytes : excess;

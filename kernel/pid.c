@@ -19,7 +19,7 @@ static void release(struct ns_common *ns)
 	free(container_of(ns, struct pid_namespace, ns));
 }
 
-struct pid_namespace *pid_ns_new(struct vfs *vfs, unsigned max)
+struct pid_namespace *pid_ns_new(struct vfs *vfs, unsigned max, unsigned max_tasks)
 {
 	struct pid_namespace *ns = calloc(1, sizeof *ns);
 
@@ -29,6 +29,7 @@ struct pid_namespace *pid_ns_new(struct vfs *vfs, unsigned max)
 	for (int i = 0; i < PID_BUCKETS; i++)
 		list_init(&ns->buckets[i]);
 	ns->max = max;
+	ns->max_tasks = max_tasks;
 	return ns;
 }
 
@@ -49,7 +50,7 @@ struct pid *pid_find(struct pid_namespace *ns, pid_t nr)
 
 int pid_alloc(struct pid_namespace *ns, struct pid **out)
 {
-	if (ns->used + PID_RESERVED >= ns->max)
+	if (ns->used + PID_RESERVED >= ns->max || ns->tasks >= ns->max_tasks)
 		return -EAGAIN;
 	struct pid *p = calloc(1, sizeof *p);
 	if (!p)
@@ -65,7 +66,8 @@ int pid_alloc(struct pid_namespace *ns, struct pid **out)
 	list_init(&p->pgrp);
 	list_init(&p->session);
 	waitqueue_init(&p->exited);
-	p->hashed = true;
+	p->hashed = p->counted = true;
+	ns->tasks++;
 	list_add(bucket(ns, p->nr), &p->hash_node);
 	ns->used++;
 	*out = p;
@@ -76,8 +78,11 @@ void pid_detach(struct pid *p)
 {
 	struct pid_namespace *ns = p->ns;
 
-	if (!p->hashed || p->task || p->process || !list_empty(&p->pgrp) ||
-	    !list_empty(&p->session))
+	if (p->counted && !p->task && !p->process) {
+		p->counted = false;
+		ns->tasks--;
+	}
+	if (!p->hashed || p->counted || !list_empty(&p->pgrp) || !list_empty(&p->session))
 		return;
 	list_del(&p->hash_node);
 	p->hashed = false;

@@ -33,6 +33,7 @@ struct pid {
 	_Atomic unsigned ended; /* PID_*_ENDED, PID_REAPED; read without lock */
 	int exit_code;          /* once there is PID_REAPED */
 	bool hashed;
+	bool counted; /* it names a task or a process: pid_namespace.tasks */
 };
 
 /* A leader's thread counts as ended with its process; other threads are reaped as they end. */
@@ -49,14 +50,15 @@ struct pid_namespace {
 	struct list buckets[PID_BUCKETS];
 	unsigned max; /* numbers are below it */
 	unsigned used;
-	_Atomic pid_t last; /* read without the lock by pid_last */
+	unsigned tasks, max_tasks; /* threads and zombies, and how many there may be */
+	_Atomic pid_t last;        /* read without the lock by pid_last */
 };
 
 /* NULL: no memory. */
-struct pid_namespace *pid_ns_new(struct vfs *vfs, unsigned max);
+struct pid_namespace *pid_ns_new(struct vfs *vfs, unsigned max, unsigned max_tasks);
 /* The calls below: sandbox->lock held. */
-/* A fresh number (rising, wrapping at pid_max, as Linux), one reference. -EAGAIN: all taken,
- * -ENOMEM. */
+/* A fresh number (rising, wrapping at pid_max, as Linux) for a task or a process, one reference.
+ * -EAGAIN: all are taken, or there are as many tasks as there may be; -ENOMEM. */
 int pid_alloc(struct pid_namespace *ns, struct pid **out);
 struct pid *pid_find(struct pid_namespace *ns, pid_t nr);
 /* Frees the number once nothing carries it any more. Call after detaching a task, process, group or

@@ -37,8 +37,8 @@
 
 #define GUEST_PID_MAX 4194304 /* /proc/sys/kernel/pid_max of 64-bit Linux */
 
-/* Limits of the caller, as inherited by any program it starts; none where the host does not
- * tell. */
+/* Limits of the caller, as inherited by any program it starts; none where the host does not tell.
+ * What the sandbox is limited to comes in their place. */
 static void init_rlimits(struct process *p, const struct sandbox_config *cfg)
 {
 	for (int i = 0; i < RLIM_NLIMITS; i++) {
@@ -49,6 +49,12 @@ static void init_rlimits(struct process *p, const struct sandbox_config *cfg)
 		p->rlimits[RLIMIT_NOFILE] = *cfg->nofile;
 	if (cfg->fsize)
 		p->rlimits[RLIMIT_FSIZE] = *cfg->fsize;
+	const struct sandbox_limits *l = &cfg->limits;
+	if (l->files)
+		p->rlimits[RLIMIT_NOFILE] =
+		    (struct rlimit){ sandbox_nr_open(p->sb), sandbox_nr_open(p->sb) };
+	if (l->stack)
+		p->rlimits[RLIMIT_STACK] = (struct rlimit){ l->stack, l->stack };
 }
 
 #define FILES_KEPT 256
@@ -67,7 +73,11 @@ static int files_for_guests(void)
 
 static int create_namespaces(struct sandbox *sb)
 {
-	sb->pid_ns = pid_ns_new(sb->vfs, GUEST_PID_MAX);
+	/* pid 1 is none of the guest's */
+	const unsigned max_tasks = sb->limits.pids && sb->limits.pids < GUEST_PID_MAX
+				       ? (unsigned)sb->limits.pids + 1
+				       : GUEST_PID_MAX;
+	sb->pid_ns = pid_ns_new(sb->vfs, GUEST_PID_MAX, max_tasks);
 	sb->nsproxy = sb->pid_ns ? nsproxy_new(sb) : NULL;
 	return sb->nsproxy ? 0 : -ENOMEM;
 }
@@ -173,6 +183,7 @@ int sandbox_create(const struct sandbox_config *cfg, struct sandbox **out, struc
 	sb->notify_arg = cfg->notify_arg;
 	sb->host_priority = cfg->host_priority;
 	sb->clock = cfg->clock;
+	sb->limits = cfg->limits;
 	sb->net_policy = cfg->net_policy ? cfg->net_policy : &net_policy_default;
 	sb->files_max = files_for_guests();
 	sched_of_host(&sb->sched);
@@ -191,7 +202,7 @@ int sandbox_create(const struct sandbox_config *cfg, struct sandbox **out, struc
 	if (!err)
 		err = create_machine(sb, errmsg);
 	if (!err)
-		err = oom_init(sb, cfg->memory_limit);
+		err = oom_init(sb, cfg->limits.memory);
 	if (!err)
 		err = futex_table_create(&sb->futexes);
 	if (!err)
@@ -199,6 +210,7 @@ int sandbox_create(const struct sandbox_config *cfg, struct sandbox **out, struc
 	if (!err) {
 		sb->vfs->mem = &sb->mem;
 		sb->vfs->ram = (uint64_t)sysconf(_SC_PHYS_PAGES) * PAGE_SIZE;
+		sb->vfs->files.max = sb->limits.files ? sb->limits.files : FILES_UNLIMITED;
 		err = create_namespaces(sb);
 	}
 	if (!err)

@@ -12,6 +12,7 @@
 #include "host/clock.h"
 #include "host/freezer.h"
 #include "kernel/freeze.h"
+#include "kernel/limits.h"
 #include "kernel/observer.h"
 #include "kernel/pid.h"
 #include "kernel/sched.h"
@@ -57,7 +58,8 @@ struct sandbox {
 	/* main ended, stopped or continued; lock held; NULL: nobody asks */
 	void (*notify)(void *arg);
 	void *notify_arg;
-	struct guest_clock clock; /* constant */
+	struct guest_clock clock;     /* constant */
+	struct sandbox_limits limits; /* constant */
 	struct uts_changes uts_changes;
 	_Atomic unsigned nr_uts_ns;
 	struct sched sched; /* what the monitor was started with; constant */
@@ -100,8 +102,9 @@ struct sandbox_config {
 	void (*notify)(void *arg);
 	void *notify_arg;
 	bool host_priority;
-	struct guest_clock clock;            /* for a guest whose time is not the host's */
-	uint64_t memory_limit;               /* bytes; 0: what the host allows, less a reserve */
+	struct guest_clock clock; /* for a guest whose time is not the host's */
+	/* of memory without a limit: what the host allows, less a reserve */
+	struct sandbox_limits limits;
 	const struct net_policy *net_policy; /* NULL: net_policy_default */
 	/* RLIMIT_NOFILE and RLIMIT_FSIZE as the guest sees them; the host's own bound the monitor.
 	 * NULL: as the host's. */
@@ -120,6 +123,12 @@ void sandbox_kill_locked(struct sandbox *sb);
 void sandbox_changed_locked(struct sandbox *sb);
 /* Totals of the threads that ended and of those that run, so far. */
 void sandbox_totals(struct sandbox *sb, struct sandbox_totals *out);
+
+/* How many descriptors a process may have at most, whatever its RLIMIT_NOFILE. */
+static inline uint64_t sandbox_nr_open(const struct sandbox *sb)
+{
+	return sb->limits.files && sb->limits.files < NR_OPEN_MAX ? sb->limits.files : NR_OPEN_MAX;
+}
 
 /* Macros, so that a violation of the order of locks is said to be where they are used. */
 #define sandbox_lock(sb)   mutex_lock(&(sb)->lock)

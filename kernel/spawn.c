@@ -49,7 +49,7 @@ static int setup_task(struct task *t, const struct spawn_request *rq)
 {
 	struct sandbox *sb = t->sb;
 	t->cred = cred_get(rq->cred);
-	t->files = fdtable_new();
+	t->files = fdtable_new(&sb->vfs->files);
 	t->fs = fs_struct_new(nsproxy_mnt(sb->nsproxy));
 	t->nsproxy = nsproxy_get(sb->nsproxy);
 	t->sighand = sighand_new();

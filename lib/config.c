@@ -245,6 +245,43 @@ void hl_config_set_platform(struct hl_config *cfg, const char *name)
 		set_string(cfg, &cfg->platform, name);
 }
 
+/* What each limit is called where it cannot be, and what it can be. The least of them start a small
+ * static program and no more. */
+static const struct {
+	const char *what;
+	uint64_t min, max;
+} limit_rules[HL_NR_LIMITS] = {
+	[HL_LIMIT_MEMORY] = { "a limit of memory is 4Mi or more", 4UL << 20, INT64_MAX },
+	[HL_LIMIT_STACK] = { "a limit of the stack is 64Ki or more", 64UL << 10, INT64_MAX },
+	[HL_LIMIT_PIDS] = { "a limit of processes is 1 to 4194304", 1, 4194304 },
+	[HL_LIMIT_FILES] = { "a limit of open files is 8 or more", 8, INT64_MAX },
+};
+
+void hl_config_set_limit(struct hl_config *cfg, enum hl_limit which, uint64_t value)
+{
+	char number[32];
+
+	if (!cfg)
+		return;
+	snprintf(number, sizeof number, "%lu", value);
+	if ((unsigned)which >= HL_NR_LIMITS)
+		remember_invalid(cfg, "there is no such limit", number);
+	else if (value < limit_rules[which].min || value > limit_rules[which].max)
+		remember_invalid(cfg, limit_rules[which].what, number);
+	else
+		cfg->limits[which] = value;
+}
+
+struct sandbox_limits config_limits(const struct hl_config *cfg)
+{
+	return (struct sandbox_limits){
+		.memory = cfg->limits[HL_LIMIT_MEMORY],
+		.stack = cfg->limits[HL_LIMIT_STACK],
+		.pids = cfg->limits[HL_LIMIT_PIDS],
+		.files = cfg->limits[HL_LIMIT_FILES],
+	};
+}
+
 void hl_config_set_timeout(struct hl_config *cfg, uint64_t milliseconds)
 {
 	if (cfg)

@@ -4,6 +4,7 @@
 #define HL_LIB_CONFIG_H
 
 #include "hl.h"
+#include "kernel/limits.h"
 #include "lib/mounts.h"
 #include "lib/strings.h"
 #include "host/clock.h"
@@ -37,7 +38,7 @@ struct hl_config {
 	bool stats;
 	bool host_priority;
 	enum hl_jail jail;
-	uint64_t memory_limit; /* bytes; 0: from the host */
+	uint64_t limits[HL_NR_LIMITS]; /* 0: none */
 	/* How far the guest's clocks are from the host's. No public call sets it: it is for what
 	 * brings a guest's time along, and for tests (tests/clock). */
 	struct guest_clock clock;
@@ -45,5 +46,8 @@ struct hl_config {
 	bool no_memory;
 	char *invalid;
 };
+
+/* What the sandbox is limited to, as the kernel takes it. */
+struct sandbox_limits config_limits(const struct hl_config *cfg);
 
 #endif

@@ -26,8 +26,10 @@
 
 /* System calls are refused this much earlier than page faults, a part of the limit. */
 #define SYSCALL_SHARE 16
-/* What the monitor needs of memory with nothing to do. */
-#define BASE_BYTES (16UL << 20)
+/* What the monitor needs of memory with nothing to do, and the part of a chosen limit that it may
+ * take uncounted between two measures. */
+#define BASE_BYTES  (16UL << 20)
+#define SLACK_SHARE 8
 /* The part of what the host gives that is left alone: for the host's kernel, page tables, others in
  * the group. */
 #define RESERVE_SHARE 4
@@ -61,6 +63,9 @@ struct budget {
 	int statm, fd_dir; /* /proc/self/statm, /proc/self/fd */
 	unsigned cpus;
 	uint64_t trimmed_ns; /* the thread's own */
+	/* what the process held before the sandbox, which does not count; 0: all counts */
+	uint64_t base_private, base_descriptors;
+	uint64_t slack; /* of the estimate: what the monitor may hold that nobody counted yet */
 
 	_Atomic uint64_t
 	    /* private memory of the monitor that `counts` did not know of when it was measured */
@@ -88,8 +93,30 @@ static void set_limit(struct budget *b, uint64_t limit)
 	b->soft = limit - limit / SYSCALL_SHARE;
 }
 
+/* proc_pid_statm(5): pages that are resident, and how many of them belong to files or are shared.
+ * False: the host does not tell. */
+static bool read_private(const struct budget *b, uint64_t *out)
+{
+	char text[128] = "", *at = text;
+
+	if (b->statm < 0 || pread(b->statm, text, sizeof text - 1, 0) <= 0)
+		return false;
+	strtoull(at, &at, 10);
+	uint64_t resident = strtoull(at, &at, 10), shared = strtoull(at, &at, 10);
+	*out = resident > shared ? (resident - shared) * PAGE_SIZE : 0;
+	return true;
+}
+
+/* Linux 6.2 and later tell their number as the size of the directory; others say 0. */
+static uint64_t count_descriptors(const struct budget *b)
+{
+	struct stat st;
+
+	return b->fd_dir >= 0 && fstat(b->fd_dir, &st) == 0 ? (uint64_t)st.st_size : 0;
+}
+
 /* Asks the host what a measure needs. Most programs are small and end soon, so the start of a
- * sandbox does not. */
+ * sandbox does not, unless its limit was chosen: then it asks what is there already. */
 static void prepare(struct budget *b)
 {
 	if (b->prepared)
@@ -104,6 +131,14 @@ static void prepare(struct budget *b)
 		b->prepared = true;
 	}
 	mutex_unlock(&b->lock);
+}
+
+static void find_base(struct budget *b)
+{
+	prepare(b);
+	b->slack = min64(b->limit / SLACK_SHARE, BASE_BYTES);
+	(void)read_private(b, &b->base_private);
+	b->base_descriptors = count_descriptors(b);
 }
 
 int budget_create(uint64_t limit, budget_limit_fn *find_limit, struct arena *a,
@@ -121,9 +156,12 @@ int budget_create(uint64_t limit, budget_limit_fn *find_limit, struct arena *a,
 	b->exceeded = exceeded;
 	b->arg = arg;
 	b->statm = b->fd_dir = -1;
+	b->slack = BASE_BYTES;
 	waitqueue_init(&b->freed);
 	mutex_init(&b->lock, LOCK_BUDGET);
 	cond_init(&b->changed);
+	if (!find_limit && limit != UINT64_MAX)
+		find_base(b);
 	*out = b;
 	return 0;
 }
@@ -160,32 +198,22 @@ static uint64_t kernel_bytes(const struct budget *b)
 
 static uint64_t estimate(const struct budget *b)
 {
-	return BASE_BYTES + arena_used(b->arena) + b->counts->bytes + b->uncounted +
-	       kernel_bytes(b);
+	return b->slack + arena_used(b->arena) + b->counts->bytes + b->uncounted + kernel_bytes(b);
 }
 
-/* proc_pid_statm(5): pages that are resident, and how many of them belong to files or are
- * shared. */
-static uint64_t private_bytes(const struct budget *b)
+/* How much there is more than there was. */
+static uint64_t grown(uint64_t now, uint64_t base)
 {
-	char text[128] = "", *at = text;
-
-	if (b->statm < 0 || pread(b->statm, text, sizeof text - 1, 0) <= 0)
-		return b->counts->bytes;
-	strtoull(at, &at, 10);
-	uint64_t resident = strtoull(at, &at, 10), shared = strtoull(at, &at, 10);
-	return resident > shared ? (resident - shared) * PAGE_SIZE : 0;
+	return now > base ? now - base : 0;
 }
 
 uint64_t budget_measure(struct budget *b)
 {
-	uint64_t private = private_bytes(b), counted = b->counts->bytes, descriptors = 0;
-	struct stat st;
+	uint64_t private, counted = b->counts->bytes;
+	uint64_t descriptors = grown(count_descriptors(b), b->base_descriptors);
 
-	b->uncounted = private > counted ? private - counted : 0;
-	/* Linux 6.2 and later tell their number as the size of the directory; others say 0. */
-	if (b->fd_dir >= 0 && fstat(b->fd_dir, &st) == 0)
-		descriptors = (uint64_t)st.st_size;
+	private = read_private(b, &private) ? grown(private, b->base_private) : counted;
+	b->uncounted = grown(private, counted);
 	return arena_resident(b->arena) + private + descriptors * DESCRIPTOR_BYTES +
 	       kernel_bytes(b);
 }

@@ -17,7 +17,9 @@
  * Page faults are served in any case: when the measure is above the limit, `exceeded` is called to
  * end a process, and threads that fault wait until memory is free again (budget_wait).
  *
- * The monitor's private memory is that of the whole process it runs in. Thread-safe.
+ * The monitor's private memory is that of the whole process it runs in. Where somebody chose the
+ * limit (`limit` of budget_create), what the process held when the sandbox was made is not counted:
+ * a limit bounds what a guest takes, not the monitor's fixed base. Thread-safe.
  */
 #ifndef HL_MM_BUDGET_H
 #define HL_MM_BUDGET_H

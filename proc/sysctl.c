@@ -109,6 +109,25 @@ static int show_threads_max(struct pseudo_node *n, struct caller *c, struct text
 	return 0;
 }
 
+static int show_file_max(struct pseudo_node *n, struct caller *c, struct text *out)
+{
+	text_printf(out, "%lu\n", n->sb->vfs->files.max);
+	return 0;
+}
+
+/* How many are open, how many of these are not in use (none: they are freed), how many may be. */
+static int show_file_nr(struct pseudo_node *n, struct caller *c, struct text *out)
+{
+	text_printf(out, "%lu\t0\t%lu\n", n->sb->vfs->files.open, n->sb->vfs->files.max);
+	return 0;
+}
+
+static int show_nr_open(struct pseudo_node *n, struct caller *c, struct text *out)
+{
+	text_printf(out, "%lu\n", sandbox_nr_open(n->sb));
+	return 0;
+}
+
 static void put_uuid(struct text *out, const uint8_t *b)
 {
 	for (int i = 0; i < 16; i++)
@@ -246,8 +265,9 @@ static const struct pseudo_entry fs_entries[] = {
 	FIXED("overflowgid", "65534"),
 	FIXED("overflowuid", "65534"),
 	FIXED("suid_dumpable", "0"),
-	FIXED("file-max", "9223372036854775807"),
-	FIXED("nr_open", "1048576"),
+	SHOW("file-max", show_file_max),
+	SHOW("file-nr", show_file_nr),
+	SHOW("nr_open", show_nr_open),
 	NUMBER("pipe-max-size", PIPE_MAX_SIZE),
 	NUMBER("pipe-user-pages-hard", 0),
 	NUMBER("pipe-user-pages-soft", PIPE_USER_PAGES_SOFT),

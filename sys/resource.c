@@ -57,7 +57,7 @@ static int set_limit_locked(struct task *t, struct process *p, unsigned which,
 	struct rlimit *cur = &p->rlimits[which];
 	if (new->rlim_max > cur->rlim_max && !cred_capable(t->cred, CAP_SYS_RESOURCE))
 		return -EPERM;
-	if (which == RLIMIT_NOFILE && new->rlim_max > 1048576) /* fs.nr_open */
+	if (which == RLIMIT_NOFILE && new->rlim_max > sandbox_nr_open(t->sb))
 		return -EPERM;
 	__atomic_store_n(&cur->rlim_max, new->rlim_max, __ATOMIC_RELAXED);
 	__atomic_store_n(&cur->rlim_cur, new->rlim_cur, __ATOMIC_RELAXED);

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Takes what a limit bounds until it is refused, and prints how much there was and the error:
+ * `limits WHAT...`, for each WHAT one line. A child that is killed is a line, too.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define MIB (1UL << 20)
+
+static void refused(const char *what, long n)
+{
+	printf("%s %ld %s\n", what, n, strerrorname_np(errno));
+	fflush(stdout);
+}
+
+/* Descriptors of one process. */
+static void descriptors(void)
+{
+	long n = 0;
+
+	while (open("/dev/null", O_RDONLY) >= 0)
+		n++;
+	refused("descriptors", n);
+	closefrom(3);
+}
+
+/* Open files of several processes, each of which has descriptors left. */
+static void files(void)
+{
+	int go[2], status;
+	long n = 0;
+	char c;
+
+	if (pipe(go) < 0)
+		exit(1);
+	pid_t child = fork();
+	if (child == 0) {
+		for (int i = 0; i < 8 && open("/dev/null", O_RDONLY) >= 0; i++)
+			;
+		(void)!write(go[1], "x", 1);
+		pause();
+	}
+	if (read(go[0], &c, 1) != 1)
+		exit(1);
+	while (open("/dev/null", O_RDONLY) >= 0)
+		n++;
+	refused("files", n);
+	kill(child, SIGKILL);
+	waitpid(child, &status, 0);
+	/* what it had is free again */
+	printf("then %d\n", open("/dev/null", O_RDONLY) >= 0);
+	closefrom(3);
+}
+
+/* The hard limit of descriptors is where nobody can lift it. */
+static void nofile(void)
+{
+	struct rlimit r;
+
+	getrlimit(RLIMIT_NOFILE, &r);
+	printf("nofile %lu %lu", r.rlim_cur, r.rlim_max);
+	r.rlim_max++;
+	printf(" %s\n", setrlimit(RLIMIT_NOFILE, &r) ? strerrorname_np(errno) : "raised");
+}
+
+static void forks(void)
+{
+	long n = 0;
+	pid_t pid, group = 0;
+
+	for (; (pid = fork()) > 0; n++) {
+		setpgid(pid, group);
+		group = group ? group : pid;
+	}
+	if (pid == 0)
+		for (;;)
+			pause();
+	refused("forks", n);
+	if (group)
+		kill(-group, SIGKILL);
+	while (wait(NULL) > 0)
+		;
+}
+
+/* Children that ended and were not waited for. */
+static void zombies(void)
+{
+	long n = 0;
+	pid_t pid;
+	siginfo_t si;
+
+	while ((pid = fork()) > 0 && waitid(P_PID, (id_t)pid, &si, WEXITED | WNOWAIT) == 0)
+		n++;
+	if (pid == 0)
+		_exit(0);
+	refused("zombies", n);
+	while (wait(NULL) > 0)
+		;
+}
+
+static void *sleep_for_ever(void *arg)
+{
+	for (;;)
+		pause();
+	return arg;
+}
+
+static void threads(void)
+{
+	pthread_attr_t attr;
+	pthread_t t;
+	long n = 0;
+	int status;
+
+	fflush(stdout);
+	if (fork() == 0) {
+		pthread_attr_init(&attr);
+		pthread_attr_setstacksize(&attr, 65536);
+		while (!(errno = pthread_create(&t, &attr, sleep_for_ever, NULL)))
+			n++;
+		refused("threads", n);
+		_exit(0);
+	}
+	wait(&status);
+}
+
+static void stack(void)
+{
+	struct rlimit r;
+
+	getrlimit(RLIMIT_STACK, &r);
+	printf("stack %lu %lu\n", r.rlim_cur, r.rlim_max);
+}
+
+/* A small child sleeps while a large one takes all; it is the large one that ends. */
+static void memory(void)
+{
+	int status;
+	pid_t small = fork();
+
+	if (small == 0)
+		for (;;)
+			pause();
+	pid_t large = fork();
+	if (large == 0) {
+		for (;;) {
+			char *p = mmap(NULL, MIB, PROT_READ | PROT_WRITE,
+				       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+			if (p != MAP_FAILED)
+				memset(p, 1, MIB);
+		}
+	}
+	if (wait(&status) == large && WIFSIGNALED(status))
+		printf("memory: the large one got signal %d", WTERMSIG(status));
+	printf(", the small one is %s\n", waitpid(small, &status, WNOHANG) == 0 ? "there" : "gone");
+	kill(small, SIGKILL);
+}
+
+/* How many MiB one process can have. */
+static void room(void)
+{
+	int status, told[2];
+	long n = 0, got;
+
+	if (pipe(told) < 0)
+		exit(1);
+	if (fork() == 0) {
+		for (;;) {
+			char *p = mmap(NULL, MIB, PROT_READ | PROT_WRITE,
+				       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+			if (p == MAP_FAILED)
+				continue;
+			memset(p, 1, MIB);
+			n++;
+			(void)!write(told[1], &n, sizeof n);
+		}
+	}
+	close(told[1]);
+	while (read(told[0], &got, sizeof got) == sizeof got)
+		n = got;
+	wait(&status);
+	printf("room %ld\n", n);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct {
+		const char *name;
+		void (*fn)(void);
+	} all[] = {
+		{ "descriptors", descriptors },
+		{ "files", files },
+		{ "nofile", nofile },
+		{ "forks", forks },
+		{ "zombies", zombies },
+		{ "threads", threads },
+		{ "stack", stack },
+		{ "memory", memory },
+		{ "room", room },
+	};
+
+	for (int i = 1; i < argc; i++)
+		for (size_t k = 0; k < sizeof all / sizeof *all; k++)
+			if (strcmp(argv[i], all[k].name) == 0)
+				all[k].fn();
+	return 0;
+}
