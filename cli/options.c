@@ -232,6 +232,24 @@ static int opt_policy(struct run *r, const char *arg)
 	return 0;
 }
 
+static int opt_workspace(struct run *r, const char *arg)
+{
+	hl_config_set_workspace(r->cfg, arg ? arg : ".");
+	return 0;
+}
+
+static int opt_hide(struct run *r, const char *arg)
+{
+	hl_config_add_hidden(r->cfg, arg);
+	return 0;
+}
+
+static int opt_dry_run(struct run *r, const char *arg)
+{
+	r->dry = true;
+	return 0;
+}
+
 static int opt_exec(struct run *r, const char *arg)
 {
 	if (r->code)
@@ -308,6 +326,7 @@ const struct option_def options[] = {
 	{ "verbose", 'v', no_argument, opt_verbose, RUN, NULL },
 	{ "quiet", 'q', no_argument, opt_quiet, RUN, NULL },
 	{ "policy", 0, required_argument, opt_policy, RUN, NULL },
+	{ "dry-run", 0, no_argument, opt_dry_run, RUN, NULL },
 	{ "exec", 'e', required_argument, opt_exec, RUN, NULL },
 	{ "repeat", 0, required_argument, opt_repeat, RUN, NULL },
 	{ "strace", 0, optional_argument, opt_strace, RUN, NULL },
@@ -320,6 +339,10 @@ const struct option_def options[] = {
 	  "it sees the host's programs, read-only, and nothing else of the host" },
 	{ "overlay", 0, optional_argument, opt_overlay, CONFINES,
 	  "what it changes of its / goes to *, and / stays as it is" },
+	{ "workspace", 0, optional_argument, opt_workspace, CONFINES,
+	  "it sees the host's programs, read-only, and changes files in *; home and /tmp are its "
+	  "own" },
+	{ "hide", 0, required_argument, opt_hide, CONFINES | REPEATS, "at * it finds nothing" },
 	{ "clear-env", 0, no_argument, opt_clear_env, CONFINES,
 	  "it starts from an empty environment" },
 	{ "user", 0, required_argument, opt_user, CONFINES, "it runs as user *" },

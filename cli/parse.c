@@ -128,7 +128,7 @@ static int check_together(const struct run *r, int argc, char **argv)
 {
 	if (r->out.quiet && r->verbose)
 		return usage_error(&r->out, "--quiet and --verbose exclude each other");
-	if (optind >= argc)
+	if (optind >= argc && (!r->dry || r->code))
 		return usage_error(&r->out, "no program to run");
 	if (r->code && optind + 1 < argc)
 		return usage_error(&r->out,

@@ -65,6 +65,20 @@ static int run_sandbox(struct run *r, struct relay *relay)
 	return status;
 }
 
+static void print_plan(void *arg, const char *kind, const char *text)
+{
+	printf("%-10s%s\n", kind, text);
+}
+
+static int run_dry(struct run *r)
+{
+	struct hl_error *err = NULL;
+
+	if (hl_config_plan(r->cfg, print_plan, NULL, &err))
+		return report_error(&r->out, err);
+	return fflush(stdout) || ferror(stdout) ? STATUS_HL : 0;
+}
+
 static int run(struct run *r, int argc, char **argv)
 {
 	int status = parse_options(r, argc, argv);
@@ -79,6 +93,8 @@ static int run(struct run *r, int argc, char **argv)
 		hl_config_set_args(r->cfg, (size_t)(argc - optind), args);
 	if (r->verbose)
 		hl_config_set_log(r->cfg, r->verbose, put_log, r);
+	if (r->dry)
+		return run_dry(r);
 	struct relay *relay = relay_open();
 	if (!relay) {
 		complain(&r->out, "cannot take signals: %s", strerror(errno));

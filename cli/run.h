@@ -15,6 +15,7 @@ struct run {
 	const char *code; /* --exec; NULL: none */
 	unsigned long repeat;
 	const char *policy; /* a file; NULL: none */
+	bool dry;           /* say what there would be, and run nothing */
 };
 
 /* cli/parse.c: fills *r in, up to the program, which is argv[optind]. -1: go on and run; else

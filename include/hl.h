@@ -158,6 +158,19 @@ HL_API void hl_config_set_overlay(struct hl_config *cfg, const char *dir);
  * else is in memory, empty at the start and lost at the end. */
 HL_API void hl_config_set_isolate(struct hl_config *cfg, bool on);
 /*
+ * A world to work in `dir`, a directory of the host, for programs that one does not trust: as with
+ * hl_config_set_isolate, and `dir` is the host's, writable, at its own path, where the program
+ * starts. It has a home in memory, at the caller's own, with the caller's tool chains, read-only,
+ * and what package managers have downloaded. Of the caller's environment it gets what is in a
+ * list of harmless names. Secrets that lie in `dir` are hidden (as by hl_config_add_hidden), and what programs of the host obey
+ * there (hooks and settings of git, of editors) is read-only: WORKSPACES in hl(1) has the lists.
+ */
+HL_API void hl_config_set_workspace(struct hl_config *cfg, const char *dir);
+/* At `guest`, an absolute path of the guest's, there is an empty directory or an empty file instead
+ * of what there would be, in any world; it cannot be changed or moved away, and nothing can be mounted:
+ * the program has no CAP_SYS_ADMIN. Something has to be there. */
+HL_API void hl_config_add_hidden(struct hl_config *cfg, const char *guest);
+/*
  * `host`, a directory or a regular file of the host, is seen at `guest`, in any world (NULL: at
  * "/host"); with `read_only` every change there is EROFS. No path leads out of it: neither "..",
  * nor a symlink, whose text is looked up in the guest's tree. Set-user-ID bits have no effect on
@@ -293,6 +306,14 @@ struct hl_result {
  * nothing is left and *out is NULL. */
 HL_API int hl_sandbox_start(const struct hl_config *cfg, struct hl_sandbox **out,
 			    struct hl_error **err);
+
+/* One thing of a world: `kind` is one word ("mount", "variable", "network"...), `text` a line for
+ * people. More kinds may come. */
+typedef void hl_plan_fn(void *arg, const char *kind, const char *text);
+/* Builds all that hl_sandbox_start would, says what it holds, and lets it go: no instruction of a
+ * program runs. What would fail then fails now. The configuration need not name a program. */
+HL_API int hl_config_plan(const struct hl_config *cfg, hl_plan_fn *fn, void *arg,
+			  struct hl_error **err);
 
 /* Waits until the program has ended (whatever it started then ends too), or for `milliseconds`
  * (HL_FOREVER; 0: just look): -1 with HL_TIMED_OUT when that time is over. May be called again;

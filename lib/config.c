@@ -113,6 +113,8 @@ void hl_config_free(struct hl_config *cfg)
 	free(cfg->upper);
 	free(cfg->hostname);
 	free(cfg->user);
+	free(cfg->workspace);
+	strings_clear(&cfg->hidden);
 	mount_list_clear(&cfg->mounts);
 	free(cfg->platform);
 	free(cfg->invalid);
@@ -198,6 +200,25 @@ void hl_config_set_isolate(struct hl_config *cfg, bool on)
 {
 	if (cfg)
 		cfg->isolate = on;
+}
+
+void hl_config_set_workspace(struct hl_config *cfg, const char *dir)
+{
+	if (!cfg)
+		return;
+	if (dir && !*dir)
+		remember_invalid(cfg, "a workspace needs a directory", dir);
+	set_string(cfg, &cfg->workspace, dir);
+}
+
+void hl_config_add_hidden(struct hl_config *cfg, const char *guest)
+{
+	if (!cfg)
+		return;
+	if (guest[0] != '/')
+		remember_invalid(cfg, "what is hidden is an absolute path of the guest's", guest);
+	else if (!strings_copy(&cfg->hidden, 1, &guest))
+		cfg->no_memory = true;
 }
 
 void hl_config_set_user(struct hl_config *cfg, const char *user)

@@ -24,6 +24,8 @@ struct hl_config {
 	bool isolate;              /* the host's programs, over a root in memory */
 	char *hostname;            /* NULL: the host's; of a private world: "hl" */
 	char *user;                /* UID[:GID]; NULL: the caller; of a private world: root */
+	char *workspace;           /* a directory of the host to work in; NULL: none */
+	struct strings hidden;     /* paths of the guest's where it finds nothing */
 	struct mount_list mounts;  /* beside the standard ones */
 	char *platform;
 	uint64_t timeout_ms;       /* 0: none */

@@ -161,21 +161,25 @@ static bool named_user(const struct hl_config *cfg, unsigned long *uid, unsigned
 	return !*end && *uid && *uid != 65534 && *uid < UINT32_MAX && *gid < UINT32_MAX;
 }
 
-static bool add_users(struct mount_list *l, const struct hl_config *cfg)
+/* A format: the home of root. */
+#define USERS                                                                                      \
+	"root:x:0:0:root:%s:/bin/sh\n"                                                             \
+	"nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n"
+
+static bool add_users(struct mount_list *l, const struct hl_config *cfg, const char *home)
 {
-	static const char root[] = "root:x:0:0:root:/root:/bin/sh\n"
-				   "nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n";
 	static const char groups[] = "root:x:0:\nnogroup:x:65534:\n";
 	unsigned long uid, gid;
 
 	if (!named_user(cfg, &uid, &gid))
-		return add_file(l, "/etc/passwd", text_of("%s", root)) &&
+		return add_file(l, "/etc/passwd", text_of(USERS, home)) &&
 		       add_file(l, "/etc/group", text_of("%s", groups));
 	char owner[32];
 	snprintf(owner, sizeof owner, "%lu:%lu", uid, gid);
 	return add(l, "directory", owner, "/home/user", 0755) &&
-	       add_file(l, "/etc/passwd",
-			text_of("%suser:x:%lu:%lu:user:/home/user:/bin/sh\n", root, uid, gid)) &&
+	       add_file(
+		   l, "/etc/passwd",
+		   text_of(USERS "user:x:%lu:%lu:user:/home/user:/bin/sh\n", home, uid, gid)) &&
 	       add_file(l, "/etc/group",
 			text_of(gid && gid != 65534 ? "%suser:x:%lu:\n" : "%s", groups, gid));
 }
@@ -196,7 +200,8 @@ static bool add_own(struct mount_list *l, const char *hostname)
 	       add(l, "symlink", "/proc/self/mounts", "/etc/mtab", 0);
 }
 
-int isolate_add(struct mount_list *l, const struct hl_config *cfg, const char *hostname)
+int isolate_add(struct mount_list *l, const struct hl_config *cfg, const char *hostname,
+		const char *home)
 {
 	char path[NAME_MAX + 2];
 	bool ok = add_directories(l);
@@ -205,5 +210,5 @@ int isolate_add(struct mount_list *l, const struct hl_config *cfg, const char *h
 		snprintf(path, sizeof path, "/%s", programs[i]);
 		ok = add_shown(l, path);
 	}
-	return ok && add_etc(l) && add_users(l, cfg) && add_own(l, hostname) ? 0 : -ENOMEM;
+	return ok && add_etc(l) && add_users(l, cfg, home) && add_own(l, hostname) ? 0 : -ENOMEM;
 }

@@ -6,7 +6,8 @@
 #include "lib/config.h"
 
 /* Adds all of it but what every guest has, which is to stand in the list already, behind a root in
- * memory. -ENOMEM. */
-int isolate_add(struct mount_list *l, const struct hl_config *cfg, const char *hostname);
+ * memory. `home`: root's. -ENOMEM. */
+int isolate_add(struct mount_list *l, const struct hl_config *cfg, const char *hostname,
+		const char *home);
 
 #endif

@@ -40,6 +40,7 @@
 #include "lib/confine.h"
 #include "lib/error.h"
 #include "lib/limits.h"
+#include "lib/plan.h"
 #include "lib/tree.h"
 #include "lib/world.h"
 #include "platform/choose.h"
@@ -71,11 +72,11 @@ static int choose_platform(const struct hl_config *cfg, struct platform_choice *
 	return e ? error_set(err, e == -EINVAL ? HL_INVALID : HL_PLATFORM, "%s", errmsg.text) : 0;
 }
 
-static int check_config(const struct hl_config *cfg, struct hl_error **err)
+static int check_config(const struct hl_config *cfg, bool plan, struct hl_error **err)
 {
 	if (hl_config_check(cfg, err))
 		return -1;
-	if (cfg->args.count == 0)
+	if (cfg->args.count == 0 && !plan)
 		return error_set(err, HL_INVALID, "no program to run");
 	const char *contradiction = world_contradiction(cfg);
 	return contradiction ? error_set(err, HL_INVALID, "%s", contradiction) : 0;
@@ -289,7 +290,39 @@ static int make_world(struct hl_sandbox *sb, const struct hl_config *cfg, struct
 	return e ? e : tree_find_workdir(sb->kernel, cfg, workdir, errmsg);
 }
 
-static int start_program(struct hl_sandbox *sb, const struct hl_config *cfg, struct hl_error **err)
+/* Whom a plan is told to, instead of a start. */
+struct audience {
+	hl_plan_fn *fn;
+	void *arg;
+};
+
+static int tell_plan(struct hl_sandbox *sb, const struct hl_config *cfg,
+		     const struct start_point *from, const struct audience *to,
+		     struct hl_error **err)
+{
+	const struct path whole = { NULL, NULL };
+	struct mount_list mounts = { .item = NULL };
+	struct errmsg errmsg = { "" };
+	char workdir[PATH_MAX] = "";
+	char *program = NULL;
+	const char *name = cfg->program ? cfg->program : cfg->args.count ? cfg->args.item[0] : NULL;
+	int e = name ? tree_find_program(sb->kernel, from, name, &program, &errmsg) : 0;
+
+	if (e)
+		return fail(err, e == -ENOENT ? HL_NOT_FOUND : HL_NOT_EXEC, e, &errmsg);
+	path_string(&from->workdir, &whole, workdir, sizeof workdir);
+	e = world_mounts(cfg, &mounts, &errmsg);
+	if (!e && !plan_tell(&(struct plan){ cfg, sb->kernel->platform->name, program, workdir,
+					     from->cred, from->env, &mounts },
+			     to->fn, to->arg))
+		e = -ENOMEM;
+	mount_list_clear(&mounts);
+	free(program);
+	return e ? fail(err, HL_SYSTEM, e, &errmsg) : 0;
+}
+
+static int start_program(struct hl_sandbox *sb, const struct hl_config *cfg,
+			 const struct audience *plan, struct hl_error **err)
 {
 	struct spawn_request rq = {
 		.argv = cfg->args.item,
@@ -306,9 +339,11 @@ static int start_program(struct hl_sandbox *sb, const struct hl_config *cfg, str
 	rq.cred = cred;
 	rq.envp = env.item;
 	rq.workdir = &workdir;
-	if (!e)
+	if (!e && !plan)
 		e = wrap_stdio(sb, cfg, &rq);
-	int ret = e ? fail(err, HL_SYSTEM, e, &errmsg) : run_program(sb, cfg, &from, &rq, err);
+	int ret = e      ? fail(err, HL_SYSTEM, e, &errmsg)
+		  : plan ? tell_plan(sb, cfg, &from, plan, err)
+			 : run_program(sb, cfg, &from, &rq, err);
 	put_stdio(&rq);
 	if (workdir.dentry)
 		path_put(&workdir);
@@ -385,12 +420,15 @@ static void stop_timer(struct hl_sandbox *sb)
 	pthread_join(sb->timer, NULL);
 }
 
-static int start(const struct hl_config *cfg, struct hl_sandbox **out, struct hl_error **err)
+/* With a plan nothing is started, and nothing left. */
+static int start(const struct hl_config *cfg, const struct audience *plan, struct hl_sandbox **out,
+		 struct hl_error **err)
 {
 	struct platform_choice choice;
 	struct hl_sandbox *sb;
 
-	if (check_config(cfg, err) || check_limits(err) || choose_platform(cfg, &choice, err))
+	if (check_config(cfg, plan != NULL, err) || check_limits(err) ||
+	    choose_platform(cfg, &choice, err))
 		return -1;
 	sb = calloc(1, sizeof *sb);
 	if (!sb)
@@ -409,10 +447,10 @@ static int start(const struct hl_config *cfg, struct hl_sandbox **out, struct hl
 	if (!ret)
 		ret = confine(cfg, sb->kernel, err);
 	if (!ret)
-		ret = start_program(sb, cfg, err);
-	if (!ret)
+		ret = start_program(sb, cfg, plan, err);
+	if (!ret && !plan)
 		ret = start_timer(sb, cfg->timeout_ms, err);
-	if (ret)
+	if (ret || plan)
 		hl_sandbox_free(sb);
 	else
 		*out = sb;
@@ -422,7 +460,8 @@ static int start(const struct hl_config *cfg, struct hl_sandbox **out, struct hl
 /* Files of ours may meet RLIMIT_FSIZE where it could not be raised. That is an error, not the end
  * of the program: a SIGXFSZ of our own is taken before the mask is as it was. The names of the
  * guest are looked up with the guest's rights, and the caller gets its own back. */
-int hl_sandbox_start(const struct hl_config *cfg, struct hl_sandbox **out, struct hl_error **err)
+static int start_as_guest(const struct hl_config *cfg, const struct audience *plan,
+			  struct hl_sandbox **out, struct hl_error **err)
 {
 	sigset_t xfsz, old, pending;
 	struct fscred_saved own;
@@ -434,12 +473,24 @@ int hl_sandbox_start(const struct hl_config *cfg, struct hl_sandbox **out, struc
 	sigaddset(&xfsz, SIGXFSZ);
 	sigpending(&pending);
 	pthread_sigmask(SIG_BLOCK, &xfsz, &old);
-	int ret = start(cfg, out, err);
+	int ret = start(cfg, plan, out, err);
 	if (!sigismember(&pending, SIGXFSZ))
 		sigtimedwait(&xfsz, NULL, &(struct timespec){ 0 });
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	fscred_restore(&own);
 	return ret;
+}
+
+int hl_sandbox_start(const struct hl_config *cfg, struct hl_sandbox **out, struct hl_error **err)
+{
+	return start_as_guest(cfg, NULL, out, err);
+}
+
+int hl_config_plan(const struct hl_config *cfg, hl_plan_fn *fn, void *arg, struct hl_error **err)
+{
+	struct hl_sandbox *none;
+
+	return start_as_guest(cfg, &(struct audience){ fn, arg }, &none, err);
 }
 
 /* ---- end ---- */

@@ -21,6 +21,7 @@
 #include "fs/mount.h"
 #include "fs/overlay/overlay.h"
 #include "fs/ramfs/ramfs.h"
+#include "host/fdpath.h"
 #include "kernel/nsproxy.h"
 #include "kernel/tty/pty.h"
 #include "kernel/sandbox.h"
@@ -95,6 +96,33 @@ static int make_tmpfs(struct sandbox *sb, const struct mount_spec *m, struct fil
 	};
 
 	return ramfs_create(&sb->mem, vfs_new_dev(sb->vfs), &opt, out);
+}
+
+/* A directory that has nothing in it, and will not. */
+static int make_empty(struct sandbox *sb, const struct mount_spec *m, struct filesystem **out,
+		      struct errmsg *errmsg)
+{
+	const struct ramfs_options opt = {
+		.type = "tmpfs", .mode = 0555, .max_inodes = 1, .max_bytes = PAGE_SIZE
+	};
+
+	return ramfs_create(&sb->mem, vfs_new_dev(sb->vfs), &opt, out);
+}
+
+/* A file that has the source as its text, for ever. */
+static int make_text(struct sandbox *sb, const struct mount_spec *m, struct filesystem **out,
+		     struct errmsg *errmsg)
+{
+	size_t len = strlen(m->source);
+	int fd = memfd_create("text", MFD_CLOEXEC | MFD_ALLOW_SEALING), shown = -1;
+
+	if (fd >= 0 && fchmod(fd, 0444) == 0 && write(fd, m->source, len) == (ssize_t)len &&
+	    fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) == 0)
+		shown = fdpath_reopen(fd, O_PATH | O_CLOEXEC);
+	int err = fd < 0 ? -errno : shown < 0 ? -EIO : 0;
+	if (fd >= 0)
+		close(fd);
+	return err ? err : hostfs_of_fd(sb, shown, m->target, false, out, errmsg);
 }
 
 static int make_devpts(struct sandbox *sb, const struct mount_spec *m, struct filesystem **out,
@@ -177,6 +205,7 @@ static const struct mount_type mount_types[] = {
 	{ "sysfs", make_sysfs, false },   { "devtmpfs", make_devfs, false },
 	{ "devpts", make_devpts, false }, { "tmpfs", make_tmpfs, false },
 	{ "cpio", make_cpiofs, true },    { "overlay", make_overlay, true },
+	{ "empty", make_empty, false },   { "text", make_text, true },
 };
 
 static const struct mount_type *find_type(const char *name)
@@ -239,6 +268,50 @@ static int make_parents(struct sandbox *sb, const char *target)
 	return err == -ENOENT ? mount_filler(sb, target, end, len) : err;
 }
 
+static int mount_one(struct sandbox *sb, const struct mount_spec *m, struct errmsg *errmsg);
+
+/* What the guest's tree has there, behind symlinks, and its kind. 0 or -errno. */
+static int find_hidden(struct sandbox *sb, const char *name, char real[PATH_MAX], mode_t *mode)
+{
+	const struct path whole = { NULL, NULL };
+	struct visitor v;
+	struct statx st = { .stx_mode = 0 };
+	struct path p;
+	int err = visitor_init(&v, sb, sb->vfs->monitor, NULL);
+
+	if (!err)
+		err = path_walk(&v.caller, NULL, name, 0, &p);
+	if (!err) {
+		err = path_getattr(&p, &v.caller, STATX_TYPE, &st);
+		if (!err && path_string(&p, &whole, real, PATH_MAX) <= 0)
+			err = -ENAMETOOLONG;
+		path_put(&p);
+	}
+	visitor_done(&v);
+	*mode = st.stx_mode;
+	return err;
+}
+
+/* An empty directory, or an empty file, lies over it. What is not there is no fault unless the user
+ * has asked for it, who then means another name. */
+static int mount_hidden(struct sandbox *sb, const struct mount_spec *m, struct errmsg *errmsg)
+{
+	struct mount_spec cover = *m;
+	char real[PATH_MAX];
+	mode_t mode;
+	int err = find_hidden(sb, m->target, real, &mode);
+
+	if (err == -ENOENT && !*m->source)
+		return 0;
+	if (err)
+		return errmsg_set(errmsg, -err, "'%s' cannot be hidden: %s", m->target,
+				  strerror(-err));
+	cover.target = real;
+	cover.type = S_ISDIR(mode) ? "empty" : "text";
+	cover.source = S_ISDIR(mode) ? "none" : "";
+	return mount_one(sb, &cover, errmsg);
+}
+
 static int mount_one(struct sandbox *sb, const struct mount_spec *m, struct errmsg *errmsg)
 {
 	const struct mount_type *type = find_type(m->type);
@@ -246,6 +319,8 @@ static int mount_one(struct sandbox *sb, const struct mount_spec *m, struct errm
 
 	if (furnish_knows(m->type))
 		return furnish(sb, m, errmsg);
+	if (strcmp(m->type, "hidden") == 0)
+		return mount_hidden(sb, m, errmsg);
 	int err = type ? make_parents(sb, m->target) : -ENODEV;
 
 	if (!err)
@@ -283,7 +358,7 @@ int tree_mount(struct sandbox *sb, const struct hl_config *cfg, struct errmsg *e
 	int err = world_is_private(cfg) ? vfs_contain(sb->vfs) : 0;
 
 	if (!err)
-		err = world_mounts(cfg, &mounts);
+		err = world_mounts(cfg, &mounts, errmsg);
 	for (size_t i = 0; !err && i < mounts.count; i++)
 		err = mount_one(sb, &mounts.item[i], errmsg);
 	mount_list_clear(&mounts);
@@ -352,15 +427,23 @@ static int find_below_own(struct sandbox *sb, const char *dir, struct path *out)
 	return err;
 }
 
+static int find_private(struct sandbox *sb, const struct hl_config *cfg, struct path *out)
+{
+	char *dir = world_workdir(cfg);
+	int err = dir ? walk_to(sb, dir, out) : -ENOMEM;
+
+	free(dir);
+	return err;
+}
+
 int tree_find_workdir(struct sandbox *sb, const struct hl_config *cfg, struct path *out,
 		      struct errmsg *errmsg)
 {
 	const char *dir = cfg->workdir;
-	bool private = world_is_private(cfg);
-	int err = private         ? walk_to(sb, dir ? dir : "/", out)
-		  : !dir          ? find_own_directory(sb, out)
-		  : dir[0] == '/' ? walk_to(sb, dir, out)
-				  : find_below_own(sb, dir, out);
+	int err = world_is_private(cfg) ? find_private(sb, cfg, out)
+		  : !dir                ? find_own_directory(sb, out)
+		  : dir[0] == '/'       ? walk_to(sb, dir, out)
+					: find_below_own(sb, dir, out);
 
 	if (err && !dir)
 		return errmsg_set(

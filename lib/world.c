@@ -3,15 +3,19 @@
 #include "lib/world.h"
 
 #include <errno.h>
+#include <linux/capability.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cred/cred.h"
+#include "fs/vfs.h"
 #include "kernel/nsproxy.h"
 #include "kernel/sandbox.h"
 #include "lib/isolate.h"
 #include "lib/user.h"
 #include "lib/visitor.h"
+#include "lib/workspace.h"
 #include "net/policy.h"
 
 /* What a private world starts from, as container engines have it. */
@@ -21,15 +25,17 @@
 
 bool world_is_private(const struct hl_config *cfg)
 {
-	return cfg->root || cfg->initrd || cfg->isolate;
+	return cfg->root || cfg->initrd || cfg->isolate || cfg->workspace;
 }
 
 const char *world_contradiction(const struct hl_config *cfg)
 {
-	int roots = (cfg->root != NULL) + (cfg->initrd != NULL) + cfg->isolate;
+	int roots =
+	    (cfg->root != NULL) + (cfg->initrd != NULL) + cfg->isolate + (cfg->workspace != NULL);
 
 	if (roots > 1)
-		return "--root, --initrd and --isolate exclude each other: each is the root";
+		return "--root, --initrd, --isolate and --workspace exclude each other: each is "
+		       "the root";
 	if (cfg->sysroot && roots)
 		return "a private root and --sysroot exclude each other";
 	if (cfg->overlay && !cfg->root && !cfg->initrd)
@@ -47,7 +53,7 @@ static const char *hostname_of(const struct hl_config *cfg)
 
 static struct mount_spec root_of(const struct hl_config *cfg)
 {
-	if (cfg->isolate)
+	if (cfg->isolate || cfg->workspace)
 		return (struct mount_spec){ .type = "tmpfs", .source = "tmpfs", .target = "/" };
 	/* What is written over an archive goes to memory where it is not said where to. */
 	bool over = cfg->overlay || cfg->initrd;
@@ -61,14 +67,56 @@ static struct mount_spec root_of(const struct hl_config *cfg)
 				    .target = "/" };
 }
 
-int world_mounts(const struct hl_config *cfg, struct mount_list *out)
+static int add_workspace(const struct hl_config *cfg, struct mount_list *out, struct errmsg *errmsg)
+{
+	struct workspace w;
+	int err = workspace_find(cfg, &w, errmsg);
+
+	if (!err)
+		err = isolate_add(out, cfg, hostname_of(cfg), w.home);
+	return err ? err : workspace_add(&w, out, errmsg);
+}
+
+static bool add_hidden(const struct hl_config *cfg, struct mount_list *out)
+{
+	struct mount_spec m = { .type = "hidden", .source = "asked for", .flags = MOUNT_RDONLY };
+	bool ok = true;
+
+	for (size_t i = 0; ok && i < cfg->hidden.count; i++) {
+		m.target = cfg->hidden.item[i];
+		ok = mount_list_add(out, &m);
+	}
+	return ok;
+}
+
+/* What is hidden stays so, whatever is mounted: it comes last. */
+int world_mounts(const struct hl_config *cfg, struct mount_list *out, struct errmsg *errmsg)
 {
 	const struct mount_spec root = root_of(cfg);
 	int err = mount_list_add_standard(out, &root) ? 0 : -ENOMEM;
 
 	if (!err && cfg->isolate)
-		err = isolate_add(out, cfg, hostname_of(cfg));
-	return err ? err : mount_list_add_sorted(out, &cfg->mounts) ? 0 : -ENOMEM;
+		err = isolate_add(out, cfg, hostname_of(cfg), "/root");
+	if (!err && cfg->workspace)
+		err = add_workspace(cfg, out, errmsg);
+	if (!err && !(mount_list_add_sorted(out, &cfg->mounts) && add_hidden(cfg, out)))
+		err = -ENOMEM;
+	return err;
+}
+
+char *world_workdir(const struct hl_config *cfg)
+{
+	struct errmsg ignored = { "" };
+	char start[PATH_MAX] = "/", *path;
+	struct workspace w;
+
+	if (cfg->workspace && workspace_find(cfg, &w, &ignored) == 0)
+		workspace_start(&w, start);
+	if (!cfg->workdir)
+		return strdup(start);
+	return asprintf(&path, "%s/%s", cfg->workdir[0] == '/' ? "" : start, cfg->workdir) < 0
+		   ? NULL
+		   : path;
 }
 
 const struct net_policy *world_network(const struct hl_config *cfg)
@@ -87,8 +135,26 @@ void world_set_hostname(const struct hl_config *cfg, struct sandbox *sb)
 		uts_set(uts, UTS_DOMAIN, NO_DOMAIN, strlen(NO_DOMAIN));
 }
 
-int world_user(const struct hl_config *cfg, struct sandbox *sb, struct cred **out, char **home,
-	       struct errmsg *errmsg)
+/* Who may mount and unmount can look beneath what lies over a secret. Takes `cred` over; NULL: no
+ * memory. */
+static struct cred *without_mounts(struct cred *cred)
+{
+	const uint64_t admin = UINT64_C(1) << CAP_SYS_ADMIN;
+	struct cred *c = cred_copy(cred, -1);
+
+	cred_put(cred);
+	if (!c)
+		return NULL;
+	c->cap_effective &= ~admin;
+	c->cap_permitted &= ~admin;
+	c->cap_inheritable &= ~admin;
+	c->cap_bounding &= ~admin;
+	c->cap_ambient &= ~admin;
+	return c;
+}
+
+static int find_user(const struct hl_config *cfg, struct sandbox *sb, struct cred **out,
+		     char **home, struct errmsg *errmsg)
 {
 	const struct cred *first = sb->vfs->monitor;
 	const char *spec = cfg->user ? cfg->user : world_is_private(cfg) ? "0" : NULL;
@@ -106,9 +172,28 @@ int world_user(const struct hl_config *cfg, struct sandbox *sb, struct cred **ou
 	return err;
 }
 
+int world_user(const struct hl_config *cfg, struct sandbox *sb, struct cred **out, char **home,
+	       struct errmsg *errmsg)
+{
+	int err = find_user(cfg, sb, out, home, errmsg);
+
+	if (!err && (cfg->workspace || cfg->hidden.count))
+		*out = without_mounts(*out);
+	return err ? err : *out ? 0 : -ENOMEM;
+}
+
 static bool put(struct strings *env, const char *name, const char *value)
 {
 	return !value || env_put(env, name, strlen(name), value);
+}
+
+static bool start_in_workspace(const struct hl_config *cfg, const char *home, struct strings *out)
+{
+	struct errmsg ignored = { "" };
+	struct workspace w;
+
+	return workspace_find(cfg, &w, &ignored) == 0 &&
+	       workspace_environment(&w, &cfg->caller_env, home, out);
 }
 
 static bool start_from(const struct hl_config *cfg, const char *home, struct strings *out)
@@ -117,6 +202,8 @@ static bool start_from(const struct hl_config *cfg, const char *home, struct str
 
 	if (cfg->clear_env)
 		return true;
+	if (cfg->workspace)
+		return start_in_workspace(cfg, home, out);
 	if (!world_is_private(cfg))
 		return strings_copy(out, caller->count, (const char *const *)caller->item);
 	return put(out, "PATH", PRIVATE_PATH) && put(out, "HOME", home ? home : "/") &&

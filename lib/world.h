@@ -17,8 +17,10 @@ struct sandbox;
 bool world_is_private(const struct hl_config *cfg);
 /* NULL, or which parts of the configuration exclude each other. */
 const char *world_contradiction(const struct hl_config *cfg);
-/* All that is to be mounted. -ENOMEM. */
-int world_mounts(const struct hl_config *cfg, struct mount_list *out);
+/* All that is to be mounted. -errno. */
+int world_mounts(const struct hl_config *cfg, struct mount_list *out, struct errmsg *errmsg);
+/* Where the program starts: a path of the guest's, malloc'd; NULL: no memory. */
+char *world_workdir(const struct hl_config *cfg);
 const struct net_policy *world_network(const struct hl_config *cfg);
 void world_set_hostname(const struct hl_config *cfg, struct sandbox *sb);
 /* Whom the program runs as, once the tree is mounted: a reference. *home: malloc'd, or NULL. */
