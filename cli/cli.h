@@ -58,6 +58,9 @@ void violation_watch(void);
 struct relay;
 /* Blocks them in this thread and those it starts; before the sandbox starts. NULL: errno tells. */
 struct relay *relay_open(void);
+/* Before each start: signals that end programs end hl, until relay_ready. */
+void relay_starting(struct relay *r);
+void relay_ready(void *relay);
 /* Waits for the end of the sandbox and passes signals on meanwhile. As hl_sandbox_wait, or
  * RELAY_LEFT_BEHIND: the sandbox was told to end, *res says how it does, and a thread of it is
  * still in a call of the host: not to be waited for. */

@@ -44,6 +44,7 @@ static int status_of(enum hl_code code)
 	case HL_INVALID: return STATUS_USAGE;
 	case HL_NOT_FOUND: return STATUS_NOT_FOUND;
 	case HL_NOT_EXEC: return STATUS_NOT_EXEC;
+	case HL_TIMED_OUT: return STATUS_TIMEOUT;
 	default: return STATUS_HL;
 	}
 }

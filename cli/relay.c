@@ -10,6 +10,10 @@
  * and for programs that stop themselves, as editors do which read the key. All other processes of
  * the guest stand still meanwhile, too. So hl does not stop where nobody would continue it but one
  * of these: it is not the terminal's foreground job, and they run.
+ *
+ * While a sandbox is being made there is nobody to pass a signal on to. One that is meant to end
+ * something ends hl then, at once, as it ends any program: from relay_starting() until the library
+ * says that the program is ready.
  */
 #include <errno.h>
 #include <poll.h>
@@ -36,6 +40,34 @@ struct relay {
 	bool end_asked; /* by a signal that we passed on */
 	sigset_t old;
 };
+
+static void deadly_signals(sigset_t *set)
+{
+	sigemptyset(set);
+	for (size_t i = 0; i < sizeof relayed / sizeof *relayed; i++)
+		if (is_deadly(relayed[i]))
+			sigaddset(set, relayed[i]);
+}
+
+/* What the caller had blocked stays blocked. */
+void relay_starting(struct relay *r)
+{
+	sigset_t set;
+
+	deadly_signals(&set);
+	for (size_t i = 0; i < sizeof relayed / sizeof *relayed; i++)
+		if (sigismember(&r->old, relayed[i]))
+			sigdelset(&set, relayed[i]);
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
+}
+
+void relay_ready(void *relay)
+{
+	sigset_t set;
+
+	deadly_signals(&set);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+}
 
 struct relay *relay_open(void)
 {

@@ -53,7 +53,10 @@ static int run_sandbox(struct run *r, struct relay *relay)
 
 	/* Another sandbox cannot be made in a process that is confined. */
 	hl_config_set_jail(r->cfg, r->repeat ? HL_JAIL_THREADS : HL_JAIL_PROCESS);
-	if (hl_sandbox_start(r->cfg, &sb, &err))
+	relay_starting(relay);
+	int not_started = hl_sandbox_start(r->cfg, &sb, &err);
+	relay_ready(relay);
+	if (not_started)
 		return report_error(&r->out, err);
 	int failed = relay_wait(relay, sb, &res, &err);
 	if (failed == RELAY_LEFT_BEHIND)
@@ -100,6 +103,7 @@ static int run(struct run *r, int argc, char **argv)
 		complain(&r->out, "cannot take signals: %s", strerror(errno));
 		return STATUS_HL;
 	}
+	hl_config_set_ready(r->cfg, relay_ready, relay);
 	/* The first run that fails is the last. */
 	do
 		status = run_sandbox(r, relay);

@@ -72,7 +72,9 @@ enum hl_code {
 	HL_NO_MEMORY, /* the host gave no memory */
 	HL_SYSTEM,    /* the host refused something else */
 	HL_STATE,     /* the call makes no sense in the state the sandbox is in */
-	HL_TIMED_OUT, /* hl_sandbox_wait only: the time to wait is over; the sandbox goes on */
+	/* hl_sandbox_wait: the time to wait is over; the sandbox goes on. hl_sandbox_start: the
+	 * time limit was over before the program could start */
+	HL_TIMED_OUT,
 	/* hl_sandbox_free_within only: a thread and the memory of the sandbox are left behind */
 	HL_LEFT_BEHIND,
 };
@@ -224,8 +226,13 @@ enum hl_limit {
  * reserve. */
 HL_API void hl_config_set_limit(struct hl_config *cfg, enum hl_limit which, uint64_t value);
 
-/* The whole sandbox ends this long after its start; 0: never (default). */
+/* The whole sandbox ends this long after its start; 0: never (default). Where an archive is still
+ * being read then, hl_sandbox_start fails with HL_TIMED_OUT. */
 HL_API void hl_config_set_timeout(struct hl_config *cfg, uint64_t milliseconds);
+
+/* hl_sandbox_start calls fn(arg), in its own thread, when all that may take long is done and the
+ * program is about to execute its first instruction. */
+HL_API void hl_config_set_ready(struct hl_config *cfg, void (*fn)(void *arg), void *arg);
 
 /* The guest's descriptors 0, 1 and 2 are these host descriptors (duplicated at the start); -1:
  * closed. */

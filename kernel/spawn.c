@@ -112,6 +112,8 @@ static int start(struct sandbox *sb, struct process *p, const struct spawn_reque
 		if (sb->console && rq->controlling)
 			tty_attach(sb->console, p);
 		sandbox_unlock(sb);
+		if (rq->ready)
+			rq->ready(rq->ready_arg);
 		err = task_start(t, &t->sched);
 	}
 	if (err)

@@ -23,6 +23,10 @@ struct spawn_request {
 	struct file *stdio[3];      /* references taken over, also on failure; NULL: closed */
 	/* the sandbox's console is the program's controlling terminal */
 	bool controlling;
+	/* Called when nothing is left that may take long, before the program's first instruction;
+	 * NULL: nobody is. */
+	void (*ready)(void *arg);
+	void *ready_arg;
 };
 
 /* Loads the program as the sandbox's main process and lets it run. Errors as execve(2), with a

@@ -309,6 +309,14 @@ void hl_config_set_timeout(struct hl_config *cfg, uint64_t milliseconds)
 		cfg->timeout_ms = milliseconds;
 }
 
+void hl_config_set_ready(struct hl_config *cfg, void (*fn)(void *arg), void *arg)
+{
+	if (!cfg)
+		return;
+	cfg->ready = fn;
+	cfg->ready_arg = arg;
+}
+
 void hl_config_set_stdio(struct hl_config *cfg, int in, int out, int err)
 {
 	if (!cfg)

@@ -28,7 +28,9 @@ struct hl_config {
 	struct strings hidden;     /* paths of the guest's where it finds nothing */
 	struct mount_list mounts;  /* beside the standard ones */
 	char *platform;
-	uint64_t timeout_ms;       /* 0: none */
+	uint64_t timeout_ms;      /* 0: none */
+	void (*ready)(void *arg); /* NULL: nobody is told */
+	void *ready_arg;
 	int stdio[3];              /* host descriptors; -1: closed */
 	uint64_t ignored, blocked; /* signals; bit n-1 for signal n */
 	int log_level;

@@ -252,7 +252,7 @@ static int put_index(struct writer *w)
 	struct newc h = { .mode = S_IFREG | 0400, .nlink = 1, .ino = ++w->last_ino };
 	struct index_footer footer = { .magic = INDEX_MAGIC };
 	struct index ix;
-	int err = cpio_tree_index(w->tree, &ix);
+	int err = cpio_tree_index(w->tree, 0, &ix);
 
 	if (err)
 		return failed(w, "the index", -err);

@@ -52,11 +52,11 @@ bool mount_list_add(struct mount_list *l, const struct mount_spec *m)
 #define NO_EXEC (MOUNT_NOSUID | MOUNT_NODEV | MOUNT_NOEXEC)
 
 static const struct mount_spec standard[] = {
-	{ "proc", "proc", "/proc", NO_EXEC, 0, NULL, NULL },
-	{ "sysfs", "sysfs", "/sys", NO_EXEC | MOUNT_RDONLY, 0, NULL, NULL },
-	{ "devtmpfs", "devtmpfs", "/dev", MOUNT_NOSUID, 0, NULL, NULL },
-	{ "devpts", "devpts", "/dev/pts", MOUNT_NOSUID | MOUNT_NOEXEC, 0, NULL, NULL },
-	{ "tmpfs", "tmpfs", "/dev/shm", MOUNT_NOSUID | MOUNT_NODEV, 0, NULL, NULL },
+	{ "proc", "proc", "/proc", NO_EXEC, 0, NULL, NULL, 0 },
+	{ "sysfs", "sysfs", "/sys", NO_EXEC | MOUNT_RDONLY, 0, NULL, NULL, 0 },
+	{ "devtmpfs", "devtmpfs", "/dev", MOUNT_NOSUID, 0, NULL, NULL, 0 },
+	{ "devpts", "devpts", "/dev/pts", MOUNT_NOSUID | MOUNT_NOEXEC, 0, NULL, NULL, 0 },
+	{ "tmpfs", "tmpfs", "/dev/shm", MOUNT_NOSUID | MOUNT_NODEV, 0, NULL, NULL, 0 },
 };
 
 bool mount_list_add_standard(struct mount_list *l, const struct mount_spec *root)

@@ -23,6 +23,7 @@ struct mount_spec {
 	const char *lower;
 	/* overlay: the directory of the host that takes what is written; NULL: memory */
 	const char *upper;
+	uint64_t deadline; /* when reading the source is given up (monotonic_ns()); 0: never */
 };
 
 /* The strings of the items are owned. */

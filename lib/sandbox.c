@@ -116,6 +116,18 @@ static enum hl_code code_of(int err, enum hl_code otherwise)
 	return err == -ENOMEM ? HL_NO_MEMORY : otherwise;
 }
 
+static uint64_t ns_of(uint64_t milliseconds)
+{
+	return milliseconds > UINT64_MAX / 4 / NSEC_PER_MSEC ? UINT64_MAX / 4
+							     : milliseconds * NSEC_PER_MSEC;
+}
+
+/* When the time limit ends it (monotonic_ns()); 0: never. */
+static uint64_t end_of_time(const struct hl_sandbox *sb, const struct hl_config *cfg)
+{
+	return cfg->timeout_ms ? sb->start_ns + ns_of(cfg->timeout_ms) : 0;
+}
+
 static int fail(struct hl_error **err, enum hl_code code, int e, const struct errmsg *errmsg)
 {
 	const char *text = errmsg->text[0] ? errmsg->text : strerror(-e);
@@ -278,7 +290,7 @@ static int make_world(struct hl_sandbox *sb, const struct hl_config *cfg, struct
 		      struct strings *env, struct path *workdir, struct errmsg *errmsg)
 {
 	char *home = NULL;
-	int e = tree_mount(sb->kernel, cfg, errmsg);
+	int e = tree_mount(sb->kernel, cfg, end_of_time(sb, cfg), errmsg);
 
 	if (e)
 		return e;
@@ -328,6 +340,8 @@ static int start_program(struct hl_sandbox *sb, const struct hl_config *cfg,
 		.argv = cfg->args.item,
 		.ignored = cfg->ignored,
 		.blocked = cfg->blocked,
+		.ready = cfg->ready,
+		.ready_arg = cfg->ready_arg,
 	};
 	struct errmsg errmsg = { "" };
 	struct cred *cred = NULL;
@@ -341,7 +355,8 @@ static int start_program(struct hl_sandbox *sb, const struct hl_config *cfg,
 	rq.workdir = &workdir;
 	if (!e && !plan)
 		e = wrap_stdio(sb, cfg, &rq);
-	int ret = e      ? fail(err, HL_SYSTEM, e, &errmsg)
+	bool late = e == -ETIMEDOUT && cfg->timeout_ms && monotonic_ns() >= end_of_time(sb, cfg);
+	int ret = e      ? fail(err, late ? HL_TIMED_OUT : HL_SYSTEM, e, &errmsg)
 		  : plan ? tell_plan(sb, cfg, &from, plan, err)
 			 : run_program(sb, cfg, &from, &rq, err);
 	put_stdio(&rq);
@@ -361,12 +376,6 @@ static void kill_all(struct hl_sandbox *sb)
 
 	sandbox_kill(sb->kernel);
 	(void)!write(sb->event_fd, &one, sizeof one);
-}
-
-static uint64_t ns_of(uint64_t milliseconds)
-{
-	return milliseconds > UINT64_MAX / 4 / NSEC_PER_MSEC ? UINT64_MAX / 4
-							     : milliseconds * NSEC_PER_MSEC;
 }
 
 /* For HL_FOREVER it is centuries away. */

@@ -136,9 +136,14 @@ static int make_cpiofs(struct sandbox *sb, const struct mount_spec *m, struct fi
 {
 	int fd = open(m->source, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 
+	const struct cpiofs_options opt = { .mem = &sb->mem,
+					    .pm = sb->physmem,
+					    .name = m->source,
+					    .dev = vfs_new_dev(sb->vfs),
+					    .deadline = m->deadline };
+
 	return fd < 0 ? errmsg_set(errmsg, errno, "%s: %s", m->source, strerror(errno))
-		      : cpiofs_create(&sb->mem, sb->physmem, fd, m->source, vfs_new_dev(sb->vfs),
-				      out, errmsg);
+		      : cpiofs_create(&opt, fd, out, errmsg);
 }
 
 struct mount_type {
@@ -352,15 +357,18 @@ static int set_sysroot(struct sandbox *sb, const char *dir, struct errmsg *errms
 	return 0;
 }
 
-int tree_mount(struct sandbox *sb, const struct hl_config *cfg, struct errmsg *errmsg)
+int tree_mount(struct sandbox *sb, const struct hl_config *cfg, uint64_t deadline,
+	       struct errmsg *errmsg)
 {
 	struct mount_list mounts = { .item = NULL };
 	int err = world_is_private(cfg) ? vfs_contain(sb->vfs) : 0;
 
 	if (!err)
 		err = world_mounts(cfg, &mounts, errmsg);
-	for (size_t i = 0; !err && i < mounts.count; i++)
+	for (size_t i = 0; !err && i < mounts.count; i++) {
+		mounts.item[i].deadline = deadline;
 		err = mount_one(sb, &mounts.item[i], errmsg);
+	}
 	mount_list_clear(&mounts);
 	return !err && cfg->sysroot ? set_sysroot(sb, cfg->sysroot, errmsg) : err;
 }

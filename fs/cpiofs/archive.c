@@ -10,18 +10,17 @@
 #include <unistd.h>
 
 #include "host/fixup.h"
+#include "host/wait.h"
 #include "util/minmax.h"
 
 #define ZEROES 4096UL /* are looked through in pieces of this size */
 
-int archive_open(struct archive *a, struct physmem *pm, int fd, const char *name,
-		 struct errmsg *errmsg)
+int archive_open(struct archive *a, struct physmem *pm, int fd, struct errmsg *errmsg)
 {
 	struct stat st;
 	void *map = NULL;
 	int err = 0;
 
-	*a = (struct archive){ .name = name };
 	if (fstat(fd, &st) < 0)
 		err = -errno;
 	else if (!S_ISREG(st.st_mode))
@@ -38,8 +37,9 @@ int archive_open(struct archive *a, struct physmem *pm, int fd, const char *name
 			munmap(map, (size_t)st.st_size);
 	}
 	if (err)
-		return errmsg_set(errmsg, -err, "%s: %s", name,
-				  err == -EINVAL ? "not a regular file" : strerror(-err));
+		return errmsg_set(errmsg, -err, "%s: %s", a->name,
+				  err == -EINVAL ? "neither a regular file nor a pipe"
+						 : strerror(-err));
 	a->map = map;
 	a->size = (uint64_t)st.st_size;
 	return 0;
@@ -88,8 +88,16 @@ uint64_t archive_skip_zeroes(const struct archive *a, uint64_t off)
 			off = min64((uint64_t)data, a->size);
 		else if (data < 0 && errno == ENXIO)
 			off = a->size;
-	} while (i == sizeof piece);
+	} while (i == sizeof piece && !archive_late(a, NULL));
 	return off;
+}
+
+int archive_late(const struct archive *a, struct errmsg *errmsg)
+{
+	if (!a->deadline || monotonic_ns() < a->deadline)
+		return 0;
+	return errmsg_set(errmsg, ETIMEDOUT, "%s: the time limit was over before it was read",
+			  a->name);
 }
 
 uint64_t archive_size_now(const struct archive *a)

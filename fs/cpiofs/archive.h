@@ -24,12 +24,14 @@ struct archive {
 	uint64_t base;
 	struct arena *arena; /* which the pages are of; NULL: a file of the host's */
 	uint64_t pages_len;  /* bytes of those pages */
-	const char *name;    /* in messages; borrowed, and gone once the file system is made */
+	/* while the file system is made: */
+	const char *name;  /* in messages; borrowed */
+	uint64_t deadline; /* when reading it is given up (monotonic_ns()); 0: never */
 };
 
-/* Maps the file behind `fd`, which is taken over, also on failure. 0 or -errno. */
-int archive_open(struct archive *a, struct physmem *pm, int fd, const char *name,
-		 struct errmsg *errmsg);
+/* Maps the regular file behind `fd`, which is taken over, also on failure. `a` has its name and
+ * deadline. 0 or -errno with the sentence set. */
+int archive_open(struct archive *a, struct physmem *pm, int fd, struct errmsg *errmsg);
 void archive_close(struct archive *a);
 /* Bytes copied: less than `n` where the file ends before. */
 size_t archive_copy(const struct archive *a, uint64_t off, void *dst, size_t n);
@@ -39,6 +41,8 @@ size_t archive_read(const struct archive *a, uint64_t off, void *dst, size_t n);
 /* The offset of what is not zero, from `off` on; or the archive's end. Holes of a file are not
  * read. */
 uint64_t archive_skip_zeroes(const struct archive *a, uint64_t off);
+/* Is it time to give up? 0, or -ETIMEDOUT with the sentence set. */
+int archive_late(const struct archive *a, struct errmsg *errmsg);
 /* How much of it there is now. */
 uint64_t archive_size_now(const struct archive *a);
 /* Sets the sentence "NAME: PROBLEM, at byte OFFSET", with the entry's name where there is one, and

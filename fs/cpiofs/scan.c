@@ -198,9 +198,11 @@ static int scan_entries(struct scan *s, uint64_t *compressed)
 			return 0;
 		}
 		err = scan_entry(s);
+		if (!err)
+			err = archive_late(s->a, s->errmsg);
 		s->at = newc_next(&s->h, s->at);
 	}
-	return err;
+	return err ? err : archive_late(s->a, s->errmsg);
 }
 
 int scan_archive(const struct archive *a, struct budget *budget, struct index *ix,
@@ -217,10 +219,10 @@ int scan_archive(const struct archive *a, struct budget *budget, struct index *i
 	if (whole && !s.any) {
 		err = bad(&s, "no cpio archive");
 	} else if (whole) {
-		err = cpio_tree_index(s.tree, ix);
+		err = cpio_tree_index(s.tree, a->deadline, ix);
 		ix->archive_size = a->size;
 		if (err)
-			err = no_memory(&s);
+			err = err == -ETIMEDOUT ? archive_late(a, errmsg) : no_memory(&s);
 	}
 	cpio_tree_free(s.tree);
 	return err;

@@ -2,8 +2,10 @@
 /* Makes and destroys instances of cpiofs. */
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include "fs/cpiofs/internal.h"
+#include "fs/cpiofs/pipe.h"
 #include "fs/cpiofs/scan.h"
 #include "fs/cpiofs/unpack.h"
 #include "mm/mm.h"
@@ -77,30 +79,41 @@ static struct cpiofs *cpiofs_new(const struct archive *a, const struct index *ix
 	return cf;
 }
 
-int cpiofs_create(struct mm_host *mem, struct physmem *pm, int fd, const char *name, dev_t dev,
-		  struct filesystem **out, struct errmsg *errmsg)
+static int get_archive(const struct cpiofs_options *opt, int fd, struct archive *a,
+		       struct errmsg *errmsg)
+{
+	struct stat st;
+
+	*a = (struct archive){ .name = opt->name, .deadline = opt->deadline };
+	if (fstat(fd, &st) == 0 && S_ISFIFO(st.st_mode))
+		return archive_of_pipe(a, opt->mem->arena, fd, errmsg);
+	return archive_open(a, opt->pm, fd, errmsg);
+}
+
+int cpiofs_create(const struct cpiofs_options *opt, int fd, struct filesystem **out,
+		  struct errmsg *errmsg)
 {
 	struct archive a;
 	struct index ix;
-	int err = archive_open(&a, pm, fd, name, errmsg);
+	int err = get_archive(opt, fd, &a, errmsg);
 
 	if (err)
 		return err;
-	err = read_archive(&a, mem, &ix, errmsg);
+	err = read_archive(&a, opt->mem, &ix, errmsg);
 	struct cpiofs *cf = err ? NULL : cpiofs_new(&a, &ix);
 	if (!cf) {
 		if (!err)
 			index_free(&ix);
 		archive_close(&a);
-		return err ? err : errmsg_set(errmsg, ENOMEM, "%s: out of memory", name);
+		return err ? err : errmsg_set(errmsg, ENOMEM, "%s: out of memory", opt->name);
 	}
-	cf->fs.dev = dev;
-	cf->arena = mem->arena;
+	cf->fs.dev = opt->dev;
+	cf->arena = opt->mem->arena;
 	cf->slots = calloc(ix.count, sizeof *cf->slots);
 	err = cf->slots ? cpio_get_inode(cf, 0, &cf->fs.root) : -ENOMEM;
 	if (err) {
 		filesystem_put(&cf->fs);
-		return errmsg_set(errmsg, -err, "%s: %s", name,
+		return errmsg_set(errmsg, -err, "%s: %s", opt->name,
 				  err == -EIO ? "the index is not that of the archive"
 					      : "out of memory");
 	}

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "host/wait.h"
 #include "mm/budget.h"
 #include "util/minmax.h"
 #include "util/rbtree.h"
@@ -19,6 +20,7 @@
 #define MAX_LINKS   40 /* symlinks on the way to a name, as in fs/walk.c */
 #define MAX_NAMES   INT32_MAX
 #define BLOCK_BYTES 65536UL
+#define LOOK_EVERY  1024U   /* names, between which the time is looked at */
 #define FOLLOW_MIN  65536UL /* bytes of targets that may be followed whatever the archive has */
 
 /* What one or more names stand for. */
@@ -406,8 +408,9 @@ static void fill_node(const struct name *n, struct index_node *out)
 	}
 }
 
-int cpio_tree_index(struct cpio_tree *t, struct index *ix)
+int cpio_tree_index(struct cpio_tree *t, uint64_t deadline, struct index *ix)
 {
+	bool late = false;
 	uint64_t names_len = number_names(t);
 	size_t nodes_len = t->nr_names * sizeof(struct index_node);
 
@@ -420,11 +423,16 @@ int cpio_tree_index(struct cpio_tree *t, struct index *ix)
 	struct index_node *node = (struct index_node *)(void *)made;
 	char *name = made + nodes_len;
 	fill_node(t->root, node);
-	for (struct name *n = first_name(t); n; n = next_name(n)) {
+	for (struct name *n = first_name(t); n && !late; n = next_name(n)) {
+		late = deadline && n->index % LOOK_EVERY == 0 && monotonic_ns() >= deadline;
 		fill_node(n, ++node);
 		node->name = (uint32_t)(name - (made + nodes_len));
 		memcpy(name, n->text, n->len);
 		name += n->len;
+	}
+	if (late) {
+		free(made);
+		return -ETIMEDOUT;
 	}
 	*ix = (struct index){
 		.count = t->nr_names,

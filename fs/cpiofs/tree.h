@@ -41,7 +41,7 @@ int cpio_tree_add(struct cpio_tree *t, const char *path, const struct newc *h, u
 /* An archive ends: inode numbers of the next one are its own. */
 void cpio_tree_end_archive(struct cpio_tree *t);
 /* Nodes, then names, in one piece of memory (ix->made). ix->archive_size is the caller's.
- * -ENOMEM. */
-int cpio_tree_index(struct cpio_tree *t, struct index *ix);
+ * -ENOMEM; -ETIMEDOUT after `deadline` (monotonic_ns(); 0: never). */
+int cpio_tree_index(struct cpio_tree *t, uint64_t deadline, struct index *ix);
 
 #endif

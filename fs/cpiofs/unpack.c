@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Decompresses into pages of the arena, which the sandbox's budget counts. Each format is a decoder
- * that turns bytes into bytes; the pages grow as it fills them. The first estimate is what the
- * archive says of its own size: pages that nobody touches cost nothing, so a lie does no harm.
+ * Decompresses into pages of the arena. Each format is a decoder that turns bytes into bytes; the
+ * pages grow as it fills them. The first estimate is what the archive says of its own size: pages
+ * that nobody touches cost nothing, so a lie does no harm.
  */
 #include "fs/cpiofs/unpack.h"
 
@@ -15,6 +15,7 @@
 #include <zlib.h>
 #include <zstd.h>
 
+#include "fs/cpiofs/buffer.h"
 #include "fs/cpiofs/newc.h"
 #include "util/gva.h"
 #include "util/minmax.h"
@@ -22,7 +23,7 @@
 #define INPUT     (128UL * 1024)
 #define ROOM_MIN  (8UL << 20)
 #define HEAD_LEN  18 /* the longest that a decoder's `size` looks at: a frame header of zstd's */
-#define PIECE_MAX (1UL << 30)
+#define PIECE_MAX (4UL << 20) /* decoded before the time is looked at */
 
 /* Bytes from one to the other: both are advanced. */
 struct stream {
@@ -158,55 +159,18 @@ static const struct format *format_at(const struct archive *a, uint64_t off)
 
 struct unpacking {
 	const struct archive *a;
-	struct arena *arena;
 	struct errmsg *errmsg;
-	uint64_t pages, room, len; /* where in the arena, for how much, and how much there is */
-	uint64_t at;               /* next of the input */
+	struct cpio_buffer to;
+	uint64_t at; /* next of the input */
 	char *input;
 };
 
-static char *pages_ptr(const struct unpacking *u)
-{
-	return u->room ? arena_ptr(u->arena, u->pages) : NULL;
-}
-
-static int too_large(struct unpacking *u)
-{
-	return errmsg_set(u->errmsg, ENOMEM,
-			  "%s: unpacked it is larger than the memory of the sandbox", u->a->name);
-}
-
-/* Sees that there is room for `room` bytes. */
-static int grow(struct unpacking *u, uint64_t room)
-{
-	uint64_t pages;
-
-	if (room <= u->room)
-		return 0;
-	room = PAGE_UP(room);
-	if (!arena_room(u->arena, room) || arena_alloc_cold(u->arena, room, &pages))
-		return too_large(u);
-	if (u->room) {
-		memcpy(arena_ptr(u->arena, pages), pages_ptr(u), u->len);
-		arena_unref(u->arena, u->pages, u->room);
-	}
-	u->pages = pages;
-	u->room = room;
-	return 0;
-}
-
 static int copy_plain(struct unpacking *u, uint64_t end)
 {
-	uint64_t n = end - u->at;
-	int err = grow(u, u->len + n);
+	int err = cpio_buffer_copy(&u->to, u->a, u->at, end - u->at, u->errmsg);
 
-	if (err || !n)
-		return err;
-	if (archive_copy(u->a, u->at, pages_ptr(u) + u->len, n) < n)
-		return archive_bad(u->a, u->errmsg, "the file has been shortened", end, NULL);
-	u->len += n;
 	u->at = end;
-	return 0;
+	return err;
 }
 
 static int broken(struct unpacking *u, const struct format *f)
@@ -220,19 +184,19 @@ static int broken(struct unpacking *u, const struct format *f)
 /* As much as there is input for in `s`. 1: the end of what was compressed. */
 static int decode_input(struct unpacking *u, const struct format *f, void *d, struct stream *s)
 {
+	struct cpio_buffer *to = &u->to;
 	int r = 0;
 
 	do {
-		if (u->len == u->room) {
-			int err = grow(u, u->room * 2);
-			if (err)
-				return err;
-		}
-		s->out = pages_ptr(u) + u->len;
-		s->out_len = min64(u->room - u->len, PIECE_MAX);
-		uint64_t room = s->out_len;
+		int err = archive_late(u->a, u->errmsg);
+		if (!err && to->len == to->room)
+			err = cpio_buffer_reserve(to, to->room * 2, u->errmsg);
+		if (err)
+			return err;
+		s->out = cpio_buffer_end(to);
+		uint64_t room = s->out_len = min64(to->room - to->len, PIECE_MAX);
 		r = f->decode(d, s);
-		u->len += room - s->out_len;
+		to->len += room - s->out_len;
 	} while (r == 0 && (s->in_len || !s->out_len));
 	return r < 0 ? broken(u, f) : r;
 }
@@ -264,10 +228,9 @@ static int make_room(struct unpacking *u, const struct format *f)
 	archive_copy(u->a, u->at, head, sizeof head);
 	archive_copy(u->a, u->a->size - sizeof end, end, sizeof end);
 	said = f->size(head, end);
-	if (said > INT64_MAX / 2)
-		return too_large(u);
 	/* And a page, so that the end is found without more room. */
-	return grow(u, u->len + max64(said, ROOM_MIN) + PAGE_SIZE);
+	said = max64(min64(said, INT64_MAX / 2), ROOM_MIN) + PAGE_SIZE;
+	return cpio_buffer_reserve(&u->to, u->to.len + said, u->errmsg);
 }
 
 static int unpack_one(struct unpacking *u, const struct format *f)
@@ -285,14 +248,16 @@ static int unpack_one(struct unpacking *u, const struct format *f)
 		err = decode(u, f, d);
 	if (d)
 		f->close(d);
-	u->len = newc_align(u->len);
+	u->to.len = newc_align(u->to.len);
 	return err;
 }
 
 int unpack(const struct archive *a, uint64_t off, struct arena *arena, struct archive *out,
 	   struct errmsg *errmsg)
 {
-	struct unpacking u = { .a = a, .arena = arena, .errmsg = errmsg, .input = malloc(INPUT) };
+	struct unpacking u = {
+		.a = a, .errmsg = errmsg, .to = { .arena = arena, .a = a }, .input = malloc(INPUT)
+	};
 	const struct format *f;
 	int err = u.input ? copy_plain(&u, off) : -ENOMEM;
 
@@ -304,19 +269,10 @@ int unpack(const struct archive *a, uint64_t off, struct arena *arena, struct ar
 	if (!err)
 		err = copy_plain(&u, a->size);
 	free(u.input);
-	uint64_t used = err ? 0 : PAGE_UP(u.len);
-	if (used < u.room)
-		arena_unref(arena, u.pages + used, u.room - used);
-	if (err)
+	if (err) {
+		cpio_buffer_drop(&u.to);
 		return errmsg_set(errmsg, -err, "%s: %s", a->name, strerror(-err));
-	*out = (struct archive){
-		.map = used ? arena_ptr(arena, u.pages) : NULL,
-		.size = u.len,
-		.mf = arena_memfile(arena),
-		.base = u.pages,
-		.arena = arena,
-		.pages_len = used,
-		.name = a->name,
-	};
+	}
+	cpio_buffer_finish(&u.to, out);
 	return 0;
 }

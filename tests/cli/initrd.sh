@@ -267,7 +267,7 @@ case_initrd_errors() {
 	(cd tree && newc) >a.cpio
 	refuses 125 'nowhere: No such file' -- --initrd nowhere sh
 	refuses 125 'tree: Is a directory' -- --initrd tree sh
-	refuses 125 '/dev/zero: not a regular file' -- --initrd /dev/zero sh
+	refuses 125 '/dev/zero: neither a regular file nor a pipe' -- --initrd /dev/zero sh
 	: >empty
 	refuses 125 'empty: no cpio archive, at byte 0' -- --initrd empty sh
 	echo text >text

@@ -123,7 +123,7 @@ static void put_index(struct orders *o, struct made *m, struct cpio_tree *t)
 	struct newc end = { .namesize = sizeof NEWC_TRAILER };
 	struct index ix;
 
-	if (cpio_tree_index(t, &ix))
+	if (cpio_tree_index(t, 0, &ix))
 		return;
 	uint64_t len = ix.count * sizeof(struct index_node) + ix.names_len;
 	uint64_t padded = newc_align(len);
@@ -252,8 +252,11 @@ static void look(int fd, bool shortened)
 	struct filesystem *fs;
 	struct errmsg errmsg = { "" };
 	int own = dup(fd);
+	const struct cpiofs_options opt = {
+		.mem = &w.mem, .pm = w.pm, .name = "x", .dev = vfs_new_dev(w.vfs)
+	};
 
-	if (cpiofs_create(&w.mem, w.pm, fd, "x", vfs_new_dev(w.vfs), &fs, &errmsg)) {
+	if (cpiofs_create(&opt, fd, &fs, &errmsg)) {
 		assert_true(errmsg.text[0] && !strchr(errmsg.text, '\n'));
 		close(own);
 		return;

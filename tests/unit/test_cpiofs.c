@@ -91,11 +91,22 @@ static int archive_fd(const struct maker *m)
 	return fd;
 }
 
+static int create_from(struct fsworld *w, int fd, uint64_t deadline, struct filesystem **fs,
+		       struct errmsg *errmsg)
+{
+	const struct cpiofs_options opt = { .mem = &w->mem,
+					    .pm = w->pm,
+					    .name = "x.cpio",
+					    .dev = vfs_new_dev(w->vfs),
+					    .deadline = deadline };
+
+	return cpiofs_create(&opt, fd, fs, errmsg);
+}
+
 static int create(struct fsworld *w, const struct maker *m, struct filesystem **fs,
 		  struct errmsg *errmsg)
 {
-	return cpiofs_create(&w->mem, w->pm, archive_fd(m), "x.cpio", vfs_new_dev(w->vfs), fs,
-			     errmsg);
+	return create_from(w, archive_fd(m), 0, fs, errmsg);
 }
 
 /* A world whose root is the archive, which is freed. */
@@ -599,7 +610,7 @@ static void the_file_is_shortened(void **state)
 	put(&m, "d/late", S_IFREG | 0644, "x");
 	world_open(&w);
 	int fd = archive_fd(&m), own = dup(fd);
-	assert_int_equal(cpiofs_create(&w.mem, w.pm, fd, "x", vfs_new_dev(w.vfs), &fs, NULL), 0);
+	assert_int_equal(create_from(&w, fd, 0, &fs, NULL), 0);
 	world_mount(&w, "/", fs, MOUNT_RDONLY);
 	struct pagesource *a = source_of(&w, "/aligned"), *u = source_of(&w, "/not");
 	assert_int_equal(open_file(&w, "/not", O_RDONLY, &f), 0);
@@ -927,7 +938,7 @@ static void a_bomb(void **state)
 	put_bytes(&m, head, sizeof head);
 	for (int i = 0; i < 1000000; i++)
 		put_bytes(&m, zeroes, sizeof zeroes);
-	refused_in_256_mib(&m, "x.cpio: unpacked it is larger than the memory of the sandbox");
+	refused_in_256_mib(&m, "x.cpio: in memory it is larger than the memory of the sandbox");
 }
 
 /* Directories that are nothing but two bytes of a name. */
@@ -954,7 +965,7 @@ static void put_index(struct maker *m, struct cpio_tree *t)
 {
 	struct index ix;
 
-	assert_int_equal(cpio_tree_index(t, &ix), 0);
+	assert_int_equal(cpio_tree_index(t, 0, &ix), 0);
 	uint64_t nodes_len = ix.count * sizeof(struct index_node);
 	struct maker data = { 0 };
 	struct index_footer footer = { .magic = INDEX_MAGIC,
@@ -1106,6 +1117,32 @@ static void an_index_may_lie(void **state)
 	free(m.buf);
 }
 
+/* Each way to read one looks at the time. */
+static void time_ends_them(void **state)
+{
+	struct fsworld w;
+	struct maker m = { 0 }, packed = { 0 };
+	struct filesystem *fs;
+	struct errmsg errmsg;
+	int ends[2];
+
+	put(&m, "file", S_IFREG | 0644, "text");
+	trailer(&m);
+	put_gzip(&packed, &m);
+	assert_int_equal(pipe2(ends, O_NONBLOCK | O_CLOEXEC), 0);
+	world_open(&w);
+	const int fds[] = { archive_fd(&m), archive_fd(&packed), ends[0] };
+	for (size_t i = 0; i < sizeof fds / sizeof *fds; i++) {
+		errmsg = (struct errmsg){ "" };
+		assert_int_equal(create_from(&w, fds[i], monotonic_ns(), &fs, &errmsg), -ETIMEDOUT);
+		assert_non_null(strstr(errmsg.text, "x.cpio: the time limit"));
+	}
+	close(ends[1]);
+	world_close(&w);
+	free(packed.buf);
+	free(m.buf);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -1133,6 +1170,7 @@ int main(void)
 		cmocka_unit_test(costly_symlinks),
 		cmocka_unit_test(a_bomb),
 		cmocka_unit_test(a_bomb_of_names),
+		cmocka_unit_test(time_ends_them),
 		cmocka_unit_test(an_index_is_used),
 		cmocka_unit_test(an_index_that_does_not_fit_is_not_used),
 		cmocka_unit_test(an_index_may_lie),
