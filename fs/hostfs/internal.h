@@ -55,7 +55,10 @@ void hostfs_done(struct hostfs *h);
 /* An inode and a dentry for it. */
 int hostfs_dentry_new(struct hostfs *h, int fd, mode_t type, const char *name, size_t len,
 		      struct dentry **out);
-/* The same, having asked the host for the type. */
+/* The same, with its type and number in `st`. */
+int hostfs_dentry_of(struct hostfs *h, int fd, const struct statx *st, const char *name, size_t len,
+		     struct dentry **out);
+/* The same, having asked the host for them. */
 int hostfs_dentry_of_fd(struct hostfs *h, int fd, const char *name, size_t len,
 			struct dentry **out);
 /* The host's calls are the caller's from here on: file system ids and groups. 0 or -errno. */
@@ -124,9 +127,10 @@ bool statcache_has(struct statcache *s, const char *path, size_t len);
 bool statcache_confirms(struct statcache *s, const char *path, size_t len, const struct statx *st);
 
 /* open.c */
-/* Makes a file of a descriptor just opened (taken over). -EACCES for devices. */
-int hostfs_file_new(struct hostfs *h, struct caller *c, int fd, int flags, const char *name,
-		    size_t len, struct file **out);
+/* Makes a file of a descriptor just opened (taken over). `st`: its type and number; NULL: the host
+ * is to be asked. -ENODEV for devices. */
+int hostfs_file_new(struct hostfs *h, struct caller *c, int fd, const struct statx *st, int flags,
+		    const char *name, size_t len, struct file **out);
 int hostfs_open(struct inode *i, struct caller *c, struct dentry *d, int flags, struct file **out);
 /* file_ops.meet of streams, those that are no FIFOs included. */
 int hostfs_fifo_meet(struct file *f, struct caller *c);

@@ -142,11 +142,12 @@ static int regular_file(struct hostfs *h, struct dentry *d, int flags, struct fi
 	return file_of_dentry(d, &hostfs_file_ops, flags, out);
 }
 
-int hostfs_file_new(struct hostfs *h, struct caller *c, int fd, int flags, const char *name,
-		    size_t len, struct file **out)
+int hostfs_file_new(struct hostfs *h, struct caller *c, int fd, const struct statx *st, int flags,
+		    const char *name, size_t len, struct file **out)
 {
 	struct dentry *d;
-	int err = hostfs_dentry_of_fd(h, fd, name, len, &d);
+	int err = st ? hostfs_dentry_of(h, fd, st, name, len, &d)
+		     : hostfs_dentry_of_fd(h, fd, name, len, &d);
 
 	if (err)
 		return err;
@@ -217,7 +218,7 @@ int hostfs_open(struct inode *i, struct caller *c, struct dentry *d, int flags, 
 	int fd = given ? reopen_given(i, c, flags) : reopen_as(i, c, c->cred, flags);
 	if (fd < 0)
 		return fd;
-	return hostfs_file_new(hostfs_of(i), c, fd, flags, d->name, strlen(d->name), out);
+	return hostfs_file_new(hostfs_of(i), c, fd, NULL, flags, d->name, strlen(d->name), out);
 }
 
 /* What walk_open has left: somebody made the name before us. It is opened if the guest may. */
@@ -268,5 +269,5 @@ int hostfs_tmpfile(struct inode *dir, struct caller *c, int flags, mode_t mode, 
 	mode = fscred_umask(mode, c->fs->umask);
 	int fd = beneath_open(hostfs_fd(dir), ".", kept, mode);
 	hostfs_of(dir)->removes = true;
-	return fd < 0 ? fd : hostfs_file_new(hostfs_of(dir), c, fd, flags, "", 0, out);
+	return fd < 0 ? fd : hostfs_file_new(hostfs_of(dir), c, fd, NULL, flags, "", 0, out);
 }

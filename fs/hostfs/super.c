@@ -123,6 +123,16 @@ int hostfs_dentry_new(struct hostfs *h, int fd, mode_t type, const char *name, s
 	return *out ? 0 : -ENOMEM;
 }
 
+int hostfs_dentry_of(struct hostfs *h, int fd, const struct statx *st, const char *name, size_t len,
+		     struct dentry **out)
+{
+	int err = hostfs_dentry_new(h, fd, st->stx_mode, name, len, out);
+
+	if (!err)
+		set_id(hostfs_inode((*out)->inode), st);
+	return err;
+}
+
 int hostfs_dentry_of_fd(struct hostfs *h, int fd, const char *name, size_t len, struct dentry **out)
 {
 	struct statx st;
@@ -132,10 +142,7 @@ int hostfs_dentry_of_fd(struct hostfs *h, int fd, const char *name, size_t len, 
 		host_close(fd);
 		return err;
 	}
-	err = hostfs_dentry_new(h, fd, st.stx_mode, name, len, out);
-	if (!err)
-		set_id(hostfs_inode((*out)->inode), &st);
-	return err;
+	return hostfs_dentry_of(h, fd, &st, name, len, out);
 }
 
 int hostfs_init(struct hostfs *h, const struct filesystem_ops *ops, const char *type,

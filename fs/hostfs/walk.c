@@ -337,25 +337,24 @@ static int may_open_found(struct lookup *l, struct caller *c, const struct statx
 }
 
 /* FIFOs and devices of the host are never opened: what lies there is looked at first. -EAGAIN: it
- * is none that may be opened here. */
-static int open_looked_at(struct lookup *l, struct caller *c, int flags)
+ * is none that may be opened here. *st: what it is. */
+static int open_looked_at(struct lookup *l, struct caller *c, int flags, struct statx *st)
 {
 	bool excl = flags & O_CREAT && flags & O_EXCL;
 	int follow = excl ? O_NOFOLLOW : flags & O_NOFOLLOW;
 	int ref = beneath_open(l->dirfd, l->names, O_PATH | (flags & O_DIRECTORY) | follow, 0);
-	struct statx st;
 
 	if (ref < 0)
 		return ref;
-	int fd = hostfs_statx(ref, "", STATX_TYPE | STATX_UID, &st);
-	bool dir = S_ISDIR(st.stx_mode);
+	int fd = hostfs_statx(ref, "", STATX_TYPE | STATX_INO | STATX_UID, st);
+	bool dir = S_ISDIR(st->stx_mode);
 	if (!fd && excl)
 		fd = -EEXIST;
-	else if (!fd && S_ISLNK(st.stx_mode))
+	else if (!fd && S_ISLNK(st->stx_mode))
 		fd = -ELOOP;
 	else if (!fd && flags & O_CREAT)
-		fd = dir ? -EISDIR : may_open_found(l, c, &st);
-	if (!fd && !dir && !S_ISREG(st.stx_mode))
+		fd = dir ? -EISDIR : may_open_found(l, c, st);
+	if (!fd && !dir && !S_ISREG(st->stx_mode))
 		fd = -EAGAIN;
 	if (!fd)
 		fd = fdpath_reopen(ref, flags & ~(O_CREAT | O_NOFOLLOW));
@@ -376,15 +375,18 @@ static int may_create(struct lookup *l, mode_t mode)
 	return above < 0 ? above : -EPERM;
 }
 
-static int open_contained(struct lookup *l, struct caller *c, int flags, mode_t mode, bool *created)
+/* *st: what was opened; with a mask of 0 where it is new, and was not asked for. */
+static int open_contained(struct lookup *l, struct caller *c, int flags, mode_t mode, bool *created,
+			  struct statx *st)
 {
-	int fd = open_looked_at(l, c, flags);
+	int fd = open_looked_at(l, c, flags, st);
 
 	if (fd != -ENOENT || !(flags & O_CREAT))
 		return fd;
 	int err = may_create(l, mode);
 	if (err)
 		return err;
+	st->stx_mask = 0;
 	fd = beneath_open(l->dirfd, l->names, flags | O_EXCL, mode);
 	*created = fd >= 0;
 	return fd == -EEXIST && !(flags & O_EXCL) ? -EAGAIN : fd;
@@ -409,9 +411,10 @@ int hostfs_walk_open(struct inode *dir, struct caller *c, const char *names, siz
 	/* O_NONBLOCK: a FIFO or device that lies there must not hold us up before we know what it
 	 * is. */
 	int kept = (oflags & OPEN_FLAGS) | O_NONBLOCK;
+	struct statx st = { .stx_mask = 0 };
 	int fd;
 	if (l.h->contained)
-		fd = open_contained(&l, c, kept, mode, &out->created);
+		fd = open_contained(&l, c, kept, mode, &out->created, &st);
 	else if (cuts && (oflags & (O_CREAT | O_EXCL)) == O_CREAT)
 		fd = create_or_open(&l, kept, mode, &out->created);
 	else
@@ -421,7 +424,8 @@ int hostfs_walk_open(struct inode *dir, struct caller *c, const char *names, siz
 	if (fd < 0)
 		return fd;
 	size_t last = last_start(&l);
-	err = hostfs_file_new(l.h, c, fd, oflags, l.names + last, l.len - last, file);
+	err = hostfs_file_new(l.h, c, fd, st.stx_mask ? &st : NULL, oflags, l.names + last,
+			      l.len - last, file);
 	return err == -ENODEV ? walk_retry(&l, -EAGAIN, out) : err;
 }
 
