@@ -221,6 +221,8 @@ enum {
 	    1, /* runs may hold "." and any ".." that does not rise above the run's directory */
 	/* open and the like check permissions themselves (the host kernel does) */
 	FS_CHECKS_ACCESS = 2,
+	/* walk_open does so, whoever checks other accesses (overlays) */
+	FS_CHECKS_OPENS = 128,
 	/* the host knows one user of the guest: only callers that override any file's modes are
 	 * checked by it, and owners other than 0 are nobody the guest knows */
 	FS_MAPS_OWNERS = 16,

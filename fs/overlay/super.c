@@ -164,7 +164,7 @@ int overlay_create(struct vfs *vfs, const struct overlay_options *opt, struct fi
 		host_close(opt->lock_fd);
 		return -ENOMEM;
 	}
-	filesystem_init(&o->fs, &overlay_ops, opt->type, FS_NOTIFIES);
+	filesystem_init(&o->fs, &overlay_ops, opt->type, FS_NOTIFIES | FS_CHECKS_OPENS);
 	o->fs.dev = vfs_new_dev(vfs);
 	o->vfs = vfs;
 	o->lock_fd = -1;
