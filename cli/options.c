@@ -281,6 +281,37 @@ static int opt_hostname(struct run *r, const char *arg)
 	return 0;
 }
 
+static int opt_net(struct run *r, const char *arg)
+{
+	static const struct {
+		const char *name;
+		enum hl_network network;
+	} kinds[] = {
+		{ "none", HL_NETWORK_NONE },
+		{ "host", HL_NETWORK_HOST },
+	};
+
+	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+		if (strcmp(arg, kinds[i].name) != 0)
+			continue;
+		hl_config_set_network(r->cfg, kinds[i].network);
+		return 0;
+	}
+	return usage_error(&r->out, "--net takes none or host, not '%s'", arg);
+}
+
+static int opt_net_allow(struct run *r, const char *arg)
+{
+	hl_config_allow_network(r->cfg, arg);
+	return 0;
+}
+
+static int opt_net_block(struct run *r, const char *arg)
+{
+	hl_config_block_network(r->cfg, arg);
+	return 0;
+}
+
 static const char mount_usage[] =
     "--mount takes HOST[:GUEST][:ro], GUEST an absolute path, not '%s'";
 
@@ -353,6 +384,11 @@ const struct option_def options[] = {
 	  "its environment has * whatever the caller's has" },
 	{ "host-priority", 0, no_argument, opt_host_priority, GRANTS,
 	  "its priorities reach the host's scheduler: it can starve all else" },
+	{ "net", 0, required_argument, opt_net, GRANTS, "its network is *" },
+	{ "net-allow", 0, required_argument, opt_net_allow, GRANTS | REPEATS,
+	  "of the host's network it reaches *" },
+	{ "net-block", 0, required_argument, opt_net_block, CONFINES | REPEATS,
+	  "of the host's network it does not reach *" },
 	{ "tmpfs", 0, required_argument, opt_tmpfs, DETAIL | REPEATS,
 	  "it has an empty directory in memory at *" },
 	{ "workdir", 0, required_argument, opt_workdir, DETAIL, "it starts in *" },

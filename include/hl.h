@@ -133,6 +133,28 @@ HL_API void hl_config_set_user(struct hl_config *cfg, const char *user);
 /* The name of the machine, 1 to 64 bytes. Default: the host's; in a private world "hl". */
 HL_API void hl_config_set_hostname(struct hl_config *cfg, const char *name);
 
+/* The network of the sandbox. */
+enum hl_network {
+	HL_NETWORK_DEFAULT, /* the host's in a plain world; in a private one none */
+	/* A loopback of its own, which no other sandbox and nobody on the host can reach: TCP and
+	 * UDP over 127.0.0.0/8 and ::1. Nothing leaves: ENETUNREACH. */
+	HL_NETWORK_NONE,
+	HL_NETWORK_HOST, /* the sockets are the host's, as far as the rules let them */
+};
+HL_API void hl_config_set_network(struct hl_config *cfg, enum hl_network network);
+/*
+ * Rules for the host's network: ADDRESS, ADDRESS/BITS, NAME, *.NAME or nothing, then a port or a
+ * range behind a colon, as "192.0.2.0/24", "example.com:443", "[2001:db8::1]:80-90" or ":53".
+ * Repeatable. What is blocked is refused (EACCES); where something is allowed, nothing else can be
+ * reached, nor can ports be listened at; a private world that allows something has the host's
+ * network. Addresses of this link alone and of clouds' metadata are refused unless a rule allows
+ * just them. A name stands for the addresses it has at the start (HL_SYSTEM when it has none; "*."
+ * has none) and for those that the host's name servers give the program; these may be asked, by
+ * UDP, about the allowed names alone.
+ */
+HL_API void hl_config_allow_network(struct hl_config *cfg, const char *rule);
+HL_API void hl_config_block_network(struct hl_config *cfg, const char *rule);
+
 /*
  * Worlds. Without a call of these the guest sees what its caller sees: a plain world. The functions
  * below give it a private one. There the program sees no file of the host's but those below what

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct net_refusal;
 struct process;
 struct sandbox;
 struct task;
@@ -36,6 +37,9 @@ struct observer_ops {
 	/* A process is about to be killed because there is no more of something, which `reason`
 	 * tells. Any thread. */
 	void (*out_of_resources)(struct observer *o, int pid, const char *comm, const char *reason);
+	/* The policy of the network refuses what the task's call, in t->event, asks for
+	 * (net/net.h). NULL: nobody wants to know. */
+	void (*net_refused)(struct observer *o, struct task *t, const struct net_refusal *r);
 	/* The thread ends with t->exit_code; its memory is still there. */
 	void (*ended)(struct observer *o, struct task *t);
 };

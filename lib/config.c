@@ -18,6 +18,7 @@
 #include "fs/vfs.h"
 #include "lib/error.h"
 #include "lib/user.h"
+#include "net/policy.h"
 
 #define DEFAULT_PLACE "/host" /* of a mount that names none */
 
@@ -111,6 +112,8 @@ void hl_config_free(struct hl_config *cfg)
 	free(cfg->sysroot);
 	free(cfg->root);
 	free(cfg->upper);
+	strings_clear(&cfg->allow);
+	strings_clear(&cfg->block);
 	free(cfg->hostname);
 	free(cfg->user);
 	free(cfg->workspace);
@@ -237,6 +240,39 @@ void hl_config_set_hostname(struct hl_config *cfg, const char *name)
 	if (name && (!*name || strlen(name) > HOST_NAME_MAX))
 		remember_invalid(cfg, "a host name has 1 to 64 bytes", name);
 	set_string(cfg, &cfg->hostname, name);
+}
+
+void hl_config_set_network(struct hl_config *cfg, enum hl_network network)
+{
+	if (cfg)
+		cfg->network = network;
+}
+
+static void add_rule(struct hl_config *cfg, struct strings *list, const char *text)
+{
+	struct net_rule r;
+	char *what = NULL;
+	const char *why = net_rule_parse(text, &r);
+
+	free(r.name);
+	if (why && asprintf(&what, "a rule of the network %s", why) < 0)
+		what = NULL;
+	if (why)
+		remember_invalid(cfg, what ? what : why, text);
+	free(what);
+	cfg->no_memory |= !strings_copy(list, 1, &text);
+}
+
+void hl_config_allow_network(struct hl_config *cfg, const char *rule)
+{
+	if (cfg)
+		add_rule(cfg, &cfg->allow, rule);
+}
+
+void hl_config_block_network(struct hl_config *cfg, const char *rule)
+{
+	if (cfg)
+		add_rule(cfg, &cfg->block, rule);
 }
 
 void hl_config_add_mount(struct hl_config *cfg, const char *host, const char *guest, bool read_only)

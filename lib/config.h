@@ -11,22 +11,24 @@
 
 struct hl_config {
 	struct strings args;
-	struct strings caller_env; /* what a plain world starts from */
-	struct strings env;        /* what is set beside */
-	bool clear_env;            /* `env` is all there is */
-	char *program;             /* NULL: args[0] */
-	char *initrd;              /* an archive that is the root; NULL: none */
-	char *workdir;             /* NULL: the caller's; of a private world: "/" */
-	char *sysroot;             /* NULL: none */
-	char *root;                /* a directory of the host's; NULL: the host's own */
-	bool overlay;              /* what is written to the root goes elsewhere */
-	char *upper;               /* where to: a directory of the host's; NULL: memory */
-	bool isolate;              /* the host's programs, over a root in memory */
-	char *hostname;            /* NULL: the host's; of a private world: "hl" */
-	char *user;                /* UID[:GID]; NULL: the caller; of a private world: root */
-	char *workspace;           /* a directory of the host to work in; NULL: none */
-	struct strings hidden;     /* paths of the guest's where it finds nothing */
-	struct mount_list mounts;  /* beside the standard ones */
+	struct strings caller_env;   /* what a plain world starts from */
+	struct strings env;          /* what is set beside */
+	bool clear_env;              /* `env` is all there is */
+	char *program;               /* NULL: args[0] */
+	char *initrd;                /* an archive that is the root; NULL: none */
+	char *workdir;               /* NULL: the caller's; of a private world: "/" */
+	char *sysroot;               /* NULL: none */
+	char *root;                  /* a directory of the host's; NULL: the host's own */
+	bool overlay;                /* what is written to the root goes elsewhere */
+	char *upper;                 /* where to: a directory of the host's; NULL: memory */
+	bool isolate;                /* the host's programs, over a root in memory */
+	enum hl_network network;     /* HL_NETWORK_DEFAULT: by the kind of world */
+	struct strings allow, block; /* rules of the network, as net/policy.h has them */
+	char *hostname;              /* NULL: the host's; of a private world: "hl" */
+	char *user;                  /* UID[:GID]; NULL: the caller; of a private world: root */
+	char *workspace;             /* a directory of the host to work in; NULL: none */
+	struct strings hidden;       /* paths of the guest's where it finds nothing */
+	struct mount_list mounts;    /* beside the standard ones */
 	char *platform;
 	uint64_t timeout_ms;      /* 0: none */
 	void (*ready)(void *arg); /* NULL: nobody is told */

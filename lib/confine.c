@@ -13,7 +13,6 @@
 #include "lib/config.h"
 #include "lib/error.h"
 #include "lib/world.h"
-#include "net/policy.h"
 #include "platform/process/layout.h"
 
 _Static_assert(STUB_PREEMPT_SIGNAL == SIGURG, "jail/filter/calls.def lets this one go to stubs");
@@ -28,7 +27,7 @@ int confine(const struct hl_config *cfg, const struct sandbox *sb, struct hl_err
 {
 	const struct jail_config jc = {
 		.kvm = strcmp(sb->platform->name, "kvm") == 0,
-		.network = !world_network(cfg)->none,
+		.network = world_network(cfg) == HL_NETWORK_HOST,
 		.whole_process = cfg->jail == HL_JAIL_PROCESS,
 	};
 

@@ -22,6 +22,9 @@
 #include <unistd.h>
 
 #include "fs/vfs.h"
+#include "host/hostfile.h"
+
+#define RESOLV_CONF_MAX 16384
 
 #define SHOWN (MOUNT_RDONLY | MOUNT_NOSUID | MOUNT_NODEV)
 
@@ -184,15 +187,26 @@ static bool add_users(struct mount_list *l, const struct hl_config *cfg, const c
 			text_of(gid && gid != 65534 ? "%suser:x:%lu:\n" : "%s", groups, gid));
 }
 
+/* Who has the host's network asks the host's name servers. malloc'd; NULL: no memory. */
+static char *resolv_conf(bool asks)
+{
+	char servers[RESOLV_CONF_MAX] = "";
+
+	if (!asks)
+		return text_of("# no network\n");
+	hostfile_read("/etc/resolv.conf", servers, sizeof servers);
+	return text_of("%s", servers);
+}
+
 /* What tells of the host, made anew. */
-static bool add_own(struct mount_list *l, const char *hostname)
+static bool add_own(struct mount_list *l, const char *hostname, bool asks)
 {
 	return add_file(l, "/etc/hostname", text_of("%s\n", hostname)) &&
 	       add_file(l, "/etc/hosts",
 			text_of("127.0.0.1\tlocalhost\n::1\tlocalhost\n"
 				"127.0.1.1\t%s\n",
 				hostname)) &&
-	       add_file(l, "/etc/resolv.conf", text_of("# no network\n")) &&
+	       add_file(l, "/etc/resolv.conf", resolv_conf(asks)) &&
 	       add_file(l, "/etc/nsswitch.conf",
 			text_of("passwd: files\ngroup: files\n"
 				"hosts: files dns\nservices: files\n"
@@ -201,7 +215,7 @@ static bool add_own(struct mount_list *l, const char *hostname)
 }
 
 int isolate_add(struct mount_list *l, const struct hl_config *cfg, const char *hostname,
-		const char *home)
+		const char *home, bool asks)
 {
 	char path[NAME_MAX + 2];
 	bool ok = add_directories(l);
@@ -210,5 +224,6 @@ int isolate_add(struct mount_list *l, const struct hl_config *cfg, const char *h
 		snprintf(path, sizeof path, "/%s", programs[i]);
 		ok = add_shown(l, path);
 	}
-	return ok && add_etc(l) && add_users(l, cfg, home) && add_own(l, hostname) ? 0 : -ENOMEM;
+	return ok && add_etc(l) && add_users(l, cfg, home) && add_own(l, hostname, asks) ? 0
+											 : -ENOMEM;
 }

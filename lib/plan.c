@@ -8,7 +8,6 @@
 #include "cred/cred.h"
 #include "fs/vfs.h"
 #include "lib/world.h"
-#include "net/policy.h"
 #include "util/text.h"
 
 struct teller {
@@ -76,10 +75,17 @@ static void tell_environment(struct teller *t)
 
 static void tell_network(struct teller *t)
 {
-	if (world_network(t->p->cfg)->none)
+	const struct hl_config *cfg = t->p->cfg;
+
+	if (world_network(cfg) != HL_NETWORK_HOST) {
 		TELL(t, "network", "none: nothing leaves");
-	else
-		TELL(t, "network", "the host's, but for link-local and metadata addresses");
+		return;
+	}
+	TELL(t, "network", "the host's, but for link-local and metadata addresses");
+	for (size_t i = 0; i < cfg->allow.count; i++)
+		TELL(t, "network", "allowed, and nothing else: %s", cfg->allow.item[i]);
+	for (size_t i = 0; i < cfg->block.count; i++)
+		TELL(t, "network", "blocked: %s", cfg->block.item[i]);
 }
 
 static void tell_limits(struct teller *t)

@@ -40,9 +40,11 @@
 #include "lib/confine.h"
 #include "lib/error.h"
 #include "lib/limits.h"
+#include "lib/network.h"
 #include "lib/plan.h"
 #include "lib/tree.h"
 #include "lib/world.h"
+#include "net/policy.h"
 #include "platform/choose.h"
 #include "trace/tracer.h"
 #include "sys/sys.h"
@@ -50,6 +52,7 @@
 
 struct hl_sandbox {
 	struct sandbox *kernel;
+	struct net_policy *net_policy; /* NULL: a constant one */
 	struct observer *observer;
 	struct filesystem *hostfd; /* what inherited descriptors hang on */
 	int event_fd;
@@ -192,7 +195,7 @@ static int make_kernel(struct hl_sandbox *sb, const struct hl_config *cfg,
 		.fsize = &limits->fsize,
 		.clock = cfg->clock,
 		.limits = config_limits(cfg),
-		.net_policy = world_network(cfg),
+		.net_policy = network_policy(cfg, sb->net_policy),
 		.observer = sb->observer,
 		.notify = on_change,
 		.notify_arg = sb,
@@ -450,6 +453,8 @@ static int start(const struct hl_config *cfg, const struct audience *plan, struc
 	else if (make_observer(sb, cfg))
 		ret = error_set(err, HL_NO_MEMORY, "out of memory");
 	if (!ret)
+		ret = network_rules(cfg, &sb->net_policy, err);
+	if (!ret)
 		ret = make_kernel(sb, cfg, &choice, err);
 	if (!ret)
 		log_platform(cfg, sb->kernel->platform, &choice);
@@ -668,6 +673,7 @@ static void destroy(struct hl_sandbox *sb)
 			filesystem_put(sb->hostfd);
 		sandbox_destroy(sb->kernel);
 	}
+	net_policy_free(sb->net_policy);
 	tracer_destroy(sb->observer);
 	if (sb->event_fd >= 0)
 		close(sb->event_fd);

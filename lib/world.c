@@ -16,7 +16,6 @@
 #include "lib/user.h"
 #include "lib/visitor.h"
 #include "lib/workspace.h"
-#include "net/policy.h"
 
 /* What a private world starts from, as container engines have it. */
 #define PRIVATE_PATH     "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -40,6 +39,9 @@ const char *world_contradiction(const struct hl_config *cfg)
 		return "a private root and --sysroot exclude each other";
 	if (cfg->overlay && !cfg->root && !cfg->initrd)
 		return "an overlay needs a root to lie over (--root or --initrd)";
+	if (world_network(cfg) != HL_NETWORK_HOST && (cfg->allow.count || cfg->block.count))
+		return "rules of the network (--net-allow, --net-block) are about the host's "
+		       "network, which this world does not have (--net host)";
 	return NULL;
 }
 
@@ -73,7 +75,8 @@ static int add_workspace(const struct hl_config *cfg, struct mount_list *out, st
 	int err = workspace_find(cfg, &w, errmsg);
 
 	if (!err)
-		err = isolate_add(out, cfg, hostname_of(cfg), w.home);
+		err = isolate_add(out, cfg, hostname_of(cfg), w.home,
+				  world_network(cfg) == HL_NETWORK_HOST);
 	return err ? err : workspace_add(&w, out, errmsg);
 }
 
@@ -96,7 +99,8 @@ int world_mounts(const struct hl_config *cfg, struct mount_list *out, struct err
 	int err = mount_list_add_standard(out, &root) ? 0 : -ENOMEM;
 
 	if (!err && cfg->isolate)
-		err = isolate_add(out, cfg, hostname_of(cfg), "/root");
+		err = isolate_add(out, cfg, hostname_of(cfg), "/root",
+				  world_network(cfg) == HL_NETWORK_HOST);
 	if (!err && cfg->workspace)
 		err = add_workspace(cfg, out, errmsg);
 	if (!err && !(mount_list_add_sorted(out, &cfg->mounts) && add_hidden(cfg, out)))
@@ -119,9 +123,12 @@ char *world_workdir(const struct hl_config *cfg)
 		   : path;
 }
 
-const struct net_policy *world_network(const struct hl_config *cfg)
+enum hl_network world_network(const struct hl_config *cfg)
 {
-	return world_is_private(cfg) ? &net_policy_none : &net_policy_default;
+	if (cfg->network != HL_NETWORK_DEFAULT)
+		return cfg->network;
+	/* Who names what may be reached wants it to be reached. */
+	return world_is_private(cfg) && !cfg->allow.count ? HL_NETWORK_NONE : HL_NETWORK_HOST;
 }
 
 void world_set_hostname(const struct hl_config *cfg, struct sandbox *sb)

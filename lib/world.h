@@ -11,7 +11,6 @@
 #include "util/errmsg.h"
 
 struct cred;
-struct net_policy;
 struct sandbox;
 
 bool world_is_private(const struct hl_config *cfg);
@@ -21,7 +20,8 @@ const char *world_contradiction(const struct hl_config *cfg);
 int world_mounts(const struct hl_config *cfg, struct mount_list *out, struct errmsg *errmsg);
 /* Where the program starts: a path of the guest's, malloc'd; NULL: no memory. */
 char *world_workdir(const struct hl_config *cfg);
-const struct net_policy *world_network(const struct hl_config *cfg);
+/* Which network: HL_NETWORK_DEFAULT is none of the kinds any more. */
+enum hl_network world_network(const struct hl_config *cfg);
 void world_set_hostname(const struct hl_config *cfg, struct sandbox *sb);
 /* Whom the program runs as, once the tree is mounted: a reference. *home: malloc'd, or NULL. */
 int world_user(const struct hl_config *cfg, struct sandbox *sb, struct cred **out, char **home,

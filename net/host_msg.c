@@ -70,8 +70,18 @@ static ssize_t send_pinned(struct host_sock *i, struct socket_msg *m, struct msg
 	return r;
 }
 
+/* What a datagram holds is looked at in our copy, which is what goes out. */
+static ssize_t check_content(struct host_sock *i, struct caller *c, const struct msghdr *h,
+			     const void *data, size_t size)
+{
+	if (!i->rules->watches || !i->rules->watches(i))
+		return 0;
+	return i->rules->check_datagram(i, c, h->msg_name, h->msg_namelen, data, size);
+}
+
 /* A datagram is one piece, whose buffers may be more than one call pins: it goes through a copy. */
-static ssize_t send_copied(struct host_sock *i, struct socket_msg *m, struct msghdr *h)
+static ssize_t send_copied(struct host_sock *i, struct caller *c, struct socket_msg *m,
+			   struct msghdr *h)
 {
 	size_t len = m->uio->resid;
 	char *buf = len > MAX_DATAGRAM ? NULL : malloc(len + 1);
@@ -84,6 +94,8 @@ static ssize_t send_copied(struct host_sock *i, struct socket_msg *m, struct msg
 	h->msg_iov = &iov;
 	h->msg_iovlen = 1;
 	if (uio_take(&ahead, buf, len) == len)
+		r = check_content(i, c, h, buf, len);
+	if (!r)
 		r = host_ret(sendmsg(i->fd, h, host_flags(m)));
 	if (r >= 0)
 		*m->uio = ahead;
@@ -92,7 +104,8 @@ static ssize_t send_copied(struct host_sock *i, struct socket_msg *m, struct msg
 }
 
 /* Sends all there is, waiting as the flags say: bytes, or the error of a call that sent nothing. */
-static ssize_t send_all(struct host_sock *i, struct socket_msg *m, struct host_wait *w)
+static ssize_t send_all(struct host_sock *i, struct caller *c, struct socket_msg *m,
+			struct host_wait *w)
 {
 	ssize_t total = 0, r;
 
@@ -101,7 +114,7 @@ static ssize_t send_all(struct host_sock *i, struct socket_msg *m, struct host_w
 				    .msg_namelen = m->name_len,
 				    .msg_control = m->control,
 				    .msg_controllen = m->control_len };
-		r = is_stream(i) ? send_pinned(i, m, &h) : send_copied(i, m, &h);
+		r = is_stream(i) ? send_pinned(i, m, &h) : send_copied(i, c, m, &h);
 		if (r > 0) {
 			total += r;
 			host_wait_progress(w);
@@ -121,15 +134,16 @@ ssize_t host_sock_sendmsg(struct socket *s, struct caller *c, struct socket_msg 
 	struct host_sock *i = host_sock_of(s);
 	struct host_wait w;
 
-	ssize_t r = m->control && i->rules->check_control ? i->rules->check_control(m) : 0;
+	ssize_t r = m->control && i->rules->check_control ? i->rules->check_control(i, m) : 0;
 	if (!r && m->name_len)
-		r = host_check_address(i, (const struct sockaddr *)&m->name, m->name_len);
+		r = host_check_address(i, c, s->type == SOCK_STREAM ? NET_CONNECT : NET_SEND,
+				       (const struct sockaddr *)&m->name, m->name_len);
 	if (!r && i->rules->prepare_send)
 		r = i->rules->prepare_send(i->fd, c);
 	if (r)
 		return r;
 	host_wait_begin(&w, i, c, POLLOUT, s->sndtimeo);
-	r = send_all(i, m, &w);
+	r = send_all(i, c, m, &w);
 	host_wait_end(&w);
 	return r;
 }
@@ -204,6 +218,8 @@ static ssize_t receive_copied(struct host_sock *i, struct socket_msg *m, struct 
 	h->msg_iovlen = 1;
 	ssize_t r = host_ret(recvmsg(i->fd, h, host_flags(m)));
 	size_t n = r < 0 ? 0 : (size_t)r < size ? (size_t)r : size;
+	if (r > 0 && i->rules->watches && i->rules->watches(i))
+		i->rules->take_datagram(i, h->msg_name, h->msg_namelen, iov.iov_base, n);
 	if (uio_put(m->uio, iov.iov_base, n) < n)
 		r = -EFAULT;
 	free(iov.iov_base);
@@ -217,7 +233,8 @@ static ssize_t receive_datagram(struct host_sock *i, struct socket_msg *m, struc
 
 	h->msg_iov = iov;
 	h->msg_iovlen = (size_t)uio_pin(m->uio, true, iov, MAX_PIECES, &len);
-	bool whole = len == m->uio->resid;
+	/* What is to be looked at is looked at in a copy of ours. */
+	bool whole = len == m->uio->resid && !(i->rules->watches && i->rules->watches(i));
 	ssize_t r = whole ? host_ret(recvmsg(i->fd, h, host_flags(m))) : 0;
 	uio_unpin(m->uio);
 	if (!whole)

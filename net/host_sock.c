@@ -200,16 +200,17 @@ static void host_sock_release(struct socket *s)
 
 /* Connections */
 
-int host_check_address(const struct host_sock *i, const struct sockaddr *a, unsigned len)
+int host_check_address(const struct host_sock *i, struct caller *c, enum net_use use,
+		       const struct sockaddr *a, unsigned len)
 {
-	return i->rules->check_address ? i->rules->check_address(i->sk.net, a, len) : 0;
+	return i->rules->check_address ? i->rules->check_address(i, c, use, a, len) : 0;
 }
 
 int host_sock_bind(struct socket *s, struct caller *c, const struct sockaddr *a, unsigned len)
 {
 	struct host_sock *i = host_sock_of(s);
 
-	return i->rules->bind(s->net, i->fd, c, a, len);
+	return i->rules->bind(i, c, a, len);
 }
 
 /*
@@ -223,7 +224,7 @@ int host_sock_connect(struct socket *s, struct caller *c, const struct sockaddr 
 	struct host_sock *i = host_sock_of(s);
 	struct host_wait w;
 
-	int err = host_check_address(i, a, len);
+	int err = host_check_address(i, c, s->type == SOCK_STREAM ? NET_CONNECT : NET_SEND, a, len);
 	if (err)
 		return err;
 	host_wait_begin(&w, i, c, POLLOUT, s->sndtimeo);
@@ -244,7 +245,7 @@ int host_sock_connect(struct socket *s, struct caller *c, const struct sockaddr 
 static int host_sock_listen(struct socket *s, struct caller *c, unsigned backlog)
 {
 	struct host_sock *i = host_sock_of(s);
-	int err = i->rules->check_listen ? i->rules->check_listen(s->net) : 0;
+	int err = i->rules->check_listen ? i->rules->check_listen(i, c) : 0;
 
 	return err ? err : (int)host_call(SYS_listen, i->fd, backlog);
 }
@@ -262,6 +263,11 @@ static int host_sock_accept(struct socket *s, struct caller *c, bool nonblock,
 		len = sizeof *peer;
 		fd = (int)host_ret(
 		    accept4(i->fd, (struct sockaddr *)peer, &len, SOCK_NONBLOCK | SOCK_CLOEXEC));
+		/* Whom the policy refuses finds nobody. */
+		if (fd >= 0 && host_check_address(i, c, NET_ACCEPT, (struct sockaddr *)peer, len)) {
+			host_close(fd);
+			continue;
+		}
 		if (fd != -EAGAIN || nonblock)
 			break;
 		int err = host_wait(&w);

@@ -7,6 +7,7 @@
 #ifndef HL_NET_HOST_SOCK_H
 #define HL_NET_HOST_SOCK_H
 
+#include "net/policy.h"
 #include "net/socket.h"
 
 struct host_options {
@@ -16,18 +17,28 @@ struct host_options {
 
 bool host_option_listed(const struct host_options *list, int level, int name);
 
+struct host_sock;
+
 struct host_rules {
 	/* bind(2) of the host's socket, for the caller. */
-	int (*bind)(const struct net *net, int fd, struct caller *c, const struct sockaddr *a,
+	int (*bind)(const struct host_sock *i, struct caller *c, const struct sockaddr *a,
 		    unsigned len);
 	/* May the socket listen? 0 or -errno; NULL: yes. */
-	int (*check_listen)(const struct net *net);
+	int (*check_listen)(const struct host_sock *i, struct caller *c);
 	/* A message is about to be sent: 0 or -errno; NULL: nothing to do. */
 	int (*prepare_send)(int fd, struct caller *c);
-	/* May data of the sandbox whose network `net` is go there? 0 or -errno. NULL: yes. */
-	int (*check_address)(const struct net *net, const struct sockaddr *a, unsigned len);
+	/* May data of the socket go there, or come from there? 0 or -errno. NULL: yes. */
+	int (*check_address)(const struct host_sock *i, struct caller *c, enum net_use use,
+			     const struct sockaddr *a, unsigned len);
+	/* Has somebody to look at what datagrams hold? NULL: no. */
+	bool (*watches)(const struct host_sock *i);
+	/* Those watched: may this one go out (to `a`; length 0: to the peer)? One has come. */
+	int (*check_datagram)(const struct host_sock *i, struct caller *c, const struct sockaddr *a,
+			      unsigned len, const void *data, size_t size);
+	void (*take_datagram)(const struct host_sock *i, const struct sockaddr *a, unsigned len,
+			      const void *data, size_t size);
 	/* May the message go out with its control messages? As above. */
-	int (*check_control)(struct socket_msg *m);
+	int (*check_control)(const struct host_sock *i, struct socket_msg *m);
 	/* May the caller set the option of the host's socket? NULL: yes. */
 	int (*check_option)(const struct net *net, int fd, struct caller *c, int level, int name,
 			    const void *val, unsigned len);
@@ -56,7 +67,8 @@ static inline struct host_sock *host_sock_of(struct socket *s)
 	return container_of(s, struct host_sock, sk);
 }
 
-int host_check_address(const struct host_sock *i, const struct sockaddr *a, unsigned len);
+int host_check_address(const struct host_sock *i, struct caller *c, enum net_use use,
+		       const struct sockaddr *a, unsigned len);
 int host_sock_bind(struct socket *s, struct caller *c, const struct sockaddr *a, unsigned len);
 int host_sock_connect(struct socket *s, struct caller *c, const struct sockaddr *a, unsigned len,
 		      bool nonblock);

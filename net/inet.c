@@ -16,35 +16,60 @@
 #include <sys/ioctl.h>
 
 #include "host/hostcall.h"
+#include "net/dns.h"
 #include "net/host_sock.h"
 #include "net/net.h"
 #include "net/policy.h"
 
-static int check_address(const struct net *net, const struct sockaddr *a, unsigned len)
+/* Linux takes an address without a family for one of IPv4 where datagrams are sent, or a socket of
+ * IPv4 is bound (udp_sendmsg(), __inet_bind()); to connect(2) it is the end of a connection. */
+static int check_address(const struct host_sock *i, struct caller *c, enum net_use use,
+			 const struct sockaddr *a, unsigned len)
 {
-	return net_policy_check(net->policy, a, len);
+	struct sockaddr_in four;
+
+	if (a->sa_family != AF_UNSPEC || i->sk.family != AF_INET || len < sizeof four)
+		return net_check(i->sk.net, c, use, a, len);
+	memcpy(&four, a, sizeof four);
+	four.sin_family = AF_INET;
+	return net_check(i->sk.net, c, use, (const struct sockaddr *)&four, sizeof four);
 }
 
 /* The host asks the monitor's credentials about a low port (ip(7)), so the guest's are asked here.
  * The port is at the same place in both families' addresses. */
-static int bind_inet(const struct net *net, int fd, struct caller *c, const struct sockaddr *a,
+static int bind_inet(const struct host_sock *i, struct caller *c, const struct sockaddr *a,
 		     unsigned len)
 {
 	const struct sockaddr_in *in = (const struct sockaddr_in *)(const void *)a;
 	bool has_port = len >= sizeof *in &&
 			(a->sa_family == AF_INET || a->sa_family == AF_INET6) && in->sin_port;
 
-	if (has_port && !cred_ns_capable(c->cred, net->user_ns, CAP_NET_BIND_SERVICE) &&
+	if (has_port && !cred_ns_capable(c->cred, i->sk.net->user_ns, CAP_NET_BIND_SERVICE) &&
 	    ntohs(in->sin_port) < net_sysctl("ipv4/ip_unprivileged_port_start", 1024))
 		return -EACCES;
 	/* The host's addresses, the one that stands for all of them included, are not there. */
-	return net->policy->none ? -EADDRNOTAVAIL : (int)host_call(SYS_bind, fd, a, len);
+	if (i->sk.net->policy->none)
+		return -EADDRNOTAVAIL;
+	int err = check_address(i, c, NET_LISTEN, a, len);
+	return err ? err : (int)host_call(SYS_bind, i->fd, a, len);
 }
 
 /* The host would give an unbound socket a port of its own. */
-static int check_listen(const struct net *net)
+static int check_listen(const struct host_sock *i, struct caller *c)
 {
-	return net->policy->none ? -EADDRNOTAVAIL : 0;
+	struct sockaddr_storage name = { 0 };
+	struct sockaddr_in *in = (struct sockaddr_in *)(void *)&name;
+	const struct net_policy *p = i->sk.net->policy;
+	socklen_t len = sizeof name;
+
+	if (p->none)
+		return -EADDRNOTAVAIL;
+	if (!p->allow.count && !p->block.count)
+		return 0;
+	/* A port that the host's kernel chose, or is about to choose, was never judged. */
+	if (getsockname(i->fd, (struct sockaddr *)&name, &len) || !in->sin_port)
+		return p->allow.count ? -EACCES : 0;
+	return check_address(i, c, NET_LISTEN, (struct sockaddr *)&name, len);
 }
 
 #ifndef IP_LOCAL_PORT_RANGE
@@ -63,12 +88,61 @@ static const struct host_options controls[] = {
 	{ -1, 0, 0 },
 };
 
-static int check_control(struct socket_msg *m)
+/* Does the policy want to see what is asked of name servers, and what they say? */
+static bool watches(const struct host_sock *i)
+{
+	return i->sk.type == SOCK_DGRAM && i->sk.net->policy->learned;
+}
+
+static bool is_dns(const struct sockaddr *a, unsigned len)
+{
+	return len >= sizeof(struct sockaddr_in) &&
+	       ((const struct sockaddr_in *)(const void *)a)->sin_port == htons(DNS_PORT);
+}
+
+static int check_datagram(const struct host_sock *i, struct caller *c, const struct sockaddr *a,
+			  unsigned len, const void *data, size_t size)
+{
+	struct net_refusal r = { .addr = a, .len = len };
+	struct sockaddr_storage peer = { 0 };
+	char name[NET_NAME_MAX + 1] = "";
+
+	if (!len) {
+		len = sizeof peer;
+		a = (struct sockaddr *)&peer;
+		if (getpeername(i->fd, (struct sockaddr *)&peer, &len))
+			return 0; /* the host says what is wrong */
+		r.addr = a;
+		r.len = len;
+	}
+	if (!is_dns(a, len))
+		return 0;
+	r.err = dns_check_question(i->sk.net->policy, a, len, data, size);
+	dns_question(data, size, name);
+	r.name = name;
+	return r.err ? net_refuse(i->sk.net, c, &r) : 0;
+}
+
+static void take_datagram(const struct host_sock *i, const struct sockaddr *a, unsigned len,
+			  const void *data, size_t size)
+{
+	if (is_dns(a, len))
+		dns_take_answer(i->sk.net->policy, a, len, data, size);
+}
+
+/* The host would make several datagrams of one, of which the policy has seen none. */
+static bool is_segmentation(int level, int name)
+{
+	return level == IPPROTO_UDP && name == UDP_SEGMENT;
+}
+
+static int check_control(const struct host_sock *i, struct socket_msg *m)
 {
 	struct msghdr h = { .msg_control = m->control, .msg_controllen = m->control_len };
 
 	for (struct cmsghdr *cm = CMSG_FIRSTHDR(&h); cm; cm = CMSG_NXTHDR(&h, cm))
-		if (!host_option_listed(controls, cm->cmsg_level, cm->cmsg_type))
+		if (!host_option_listed(controls, cm->cmsg_level, cm->cmsg_type) ||
+		    (watches(i) && is_segmentation(cm->cmsg_level, cm->cmsg_type)))
 			return -EINVAL;
 	return 0;
 }
@@ -181,6 +255,8 @@ static int check_option(const struct net *net, int fd, struct caller *c, int lev
 		return -ENODEV;
 	if (level == SOL_SOCKET && (name == SO_BINDTODEVICE || name == SO_BINDTOIFINDEX))
 		return check_rebind(net, fd, c);
+	if (net->policy->learned && is_segmentation(level, name))
+		return -ENOPROTOOPT;
 	if (level == IPPROTO_TCP && name == TCP_CONGESTION)
 		return check_congestion(net, c, val, len);
 	return 0;
@@ -206,6 +282,9 @@ static const struct host_rules inet_rules = {
 	.bind = bind_inet,
 	.check_listen = check_listen,
 	.check_address = check_address,
+	.watches = watches,
+	.check_datagram = check_datagram,
+	.take_datagram = take_datagram,
 	.check_control = check_control,
 	.check_option = check_option,
 	.options = options,

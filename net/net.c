@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "net/inet.h"
+#include "net/policy.h"
 #include "net/socket.h"
 #include "net/unix.h"
 
@@ -60,6 +61,22 @@ int socket_create_pair(struct net *net, struct caller *c, int family, int type, 
 		return err;
 	file_put(&out[0]->file);
 	return -EOPNOTSUPP;
+}
+
+int net_refuse(const struct net *net, struct caller *c, const struct net_refusal *r)
+{
+	if (net->refused)
+		net->refused(net->refused_arg, c, r);
+	return r->err;
+}
+
+int net_check(const struct net *net, struct caller *c, enum net_use use, const struct sockaddr *a,
+	      unsigned len)
+{
+	struct net_refusal r = { .addr = a, .len = len };
+
+	r.err = net_policy_check(net->policy, use, a, len);
+	return r.err ? net_refuse(net, c, &r) : 0;
 }
 
 struct net *net_new(struct mm_host *mem, const struct net_policy *policy,

@@ -19,7 +19,8 @@
 #define BIT(n) (1UL << (n))
 
 /* To the kernel alone, and to no group. */
-static int check_address(const struct net *net, const struct sockaddr *a, unsigned len)
+static int check_address(const struct host_sock *i, struct caller *c, enum net_use use,
+			 const struct sockaddr *a, unsigned len)
 {
 	const struct sockaddr_nl *nl = (const struct sockaddr_nl *)(const void *)a;
 
@@ -54,7 +55,7 @@ uint32_t netlink_port(int fd)
 	return own.nl_pid;
 }
 
-static int bind_netlink(const struct net *net, int fd, struct caller *c, const struct sockaddr *a,
+static int bind_netlink(const struct host_sock *i, struct caller *c, const struct sockaddr *a,
 			unsigned len)
 {
 	struct sockaddr_nl nl;
@@ -62,8 +63,8 @@ static int bind_netlink(const struct net *net, int fd, struct caller *c, const s
 	if (len < sizeof nl || a->sa_family != AF_NETLINK)
 		return -EINVAL;
 	memcpy(&nl, a, sizeof nl);
-	return nl.nl_pid || netlink_port(fd) ? bind_port(fd, &nl, nl.nl_pid)
-					     : bind_automatic(fd, c, &nl);
+	return nl.nl_pid || netlink_port(i->fd) ? bind_port(i->fd, &nl, nl.nl_pid)
+						: bind_automatic(i->fd, c, &nl);
 }
 
 /* Who sends without a port gets one. What would change something is for the host to refuse, in a
@@ -75,7 +76,7 @@ static int prepare_send(int fd, struct caller *c)
 	return err ? err : cred_assume_powerless(c->cred);
 }
 
-static int check_control(struct socket_msg *m)
+static int check_control(const struct host_sock *i, struct socket_msg *m)
 {
 	return -EINVAL;
 }
@@ -102,13 +103,13 @@ static const struct host_rules netlink_rules = {
 };
 
 /* The groups tell of sockets that go, which may be anybody's. */
-static int bind_diag(const struct net *net, int fd, struct caller *c, const struct sockaddr *a,
+static int bind_diag(const struct host_sock *i, struct caller *c, const struct sockaddr *a,
 		     unsigned len)
 {
 	struct sockaddr_nl nl = { 0 };
 
 	memcpy(&nl, a, len < sizeof nl ? len : sizeof nl);
-	return len >= sizeof nl && nl.nl_groups ? -EPERM : bind_netlink(net, fd, c, a, len);
+	return len >= sizeof nl && nl.nl_groups ? -EPERM : bind_netlink(i, c, a, len);
 }
 
 static const struct host_options diag_options[] = {

@@ -359,7 +359,8 @@ static ssize_t diag_sendmsg(struct socket *s, struct caller *c, struct socket_ms
 		return -EOPNOTSUPP;
 	int err = m->control_len ? -EINVAL : !len ? -ENODATA : 0;
 	if (!err && m->name_len)
-		err = host_check_address(&d->host, (const struct sockaddr *)&m->name, m->name_len);
+		err = host_check_address(&d->host, c, NET_SEND, (const struct sockaddr *)&m->name,
+					 m->name_len);
 	if (!err)
 		err = d->host.rules->prepare_send(d->host.fd, c);
 	if (err)

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 
 #include "kernel/nsproxy.h"
+#include "kernel/observer.h"
 #include "net/net.h"
 #include "net/policy.h"
 #include "sys/sockmsg.h"
@@ -12,11 +13,30 @@
 #define OPTION_MAX 512
 #define MMSG_MAX   1024 /* UIO_MAXIOV (sendmmsg(2)) */
 
+static void on_refused(void *arg, struct caller *c, const struct net_refusal *r)
+{
+	struct observer *o = arg;
+
+	o->ops->net_refused(o, c->task, r);
+}
+
+static struct net *new_net(struct task *t)
+{
+	struct sandbox *sb = t->sb;
+	struct net *net = net_new(&sb->mem, sb->net_policy, t->nsproxy->ns[NS_NET]->owner);
+
+	if (net && sb->observer && sb->observer->ops->net_refused) {
+		net->refused = on_refused;
+		net->refused_arg = sb->observer;
+	}
+	return net;
+}
+
 static struct net *task_net(struct task *t)
 {
 	sandbox_lock(t->sb);
 	if (!t->sb->net)
-		t->sb->net = net_new(&t->sb->mem, t->sb->net_policy, t->nsproxy->ns[NS_NET]->owner);
+		t->sb->net = new_net(t);
 	struct net *net = t->sb->net;
 	sandbox_unlock(t->sb);
 	return net;

@@ -67,6 +67,8 @@
 	  "the state and the queues of a unix socket", "net/unix_sock.h")                          \
 	X(UNIX_DEAD, 48, LOCK_SHORT,                                                               \
 	  "messages that wait to be freed", "net/unix_gc.c")                                       \
+	X(NET_LEARNED, 49, LOCK_SHORT,                                                             \
+	  "what names have been said to stand for", "net/policy.c")                                \
 	X(EVENTFD, 50, LOCK_SHORT,                                                                 \
 	  "the count of an eventfd", "kernel/eventfd.c")                                           \
 	X(FUTEX_BUCKET, 52, LOCK_SLEEPS | LOCK_BY_ADDRESS,                                         \
