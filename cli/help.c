@@ -20,6 +20,7 @@ static const char help[] =
     "      --stack SIZE        stack of a process (sizes: bytes, or as 512K, 64Mi, 1G)\n"
     "      --pids N            processes and threads at a time\n"
     "      --files N           open files at a time\n"
+    "      --cpus N            CPUs to run on\n"
     "      --env NAME[=VALUE]  set a variable, or pass the caller's value on\n"
     "      --clear-env         start from an empty environment\n"
     "      --initrd FILE       a cpio archive is the whole world of the program\n"

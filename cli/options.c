@@ -134,6 +134,19 @@ static int opt_files(struct run *r, const char *arg)
 	return set_count(r, HL_LIMIT_FILES, "files", arg);
 }
 
+static int opt_cpus(struct run *r, const char *arg)
+{
+	char *end;
+
+	errno = 0;
+	unsigned long n = strtoul(arg, &end, 10);
+	if (errno || *arg < '0' || *arg > '9' || *end || !n || n > 8192)
+		return usage_error(&r->out, "--cpus takes a number of CPUs, 1 to 8192, not '%s'",
+				   arg);
+	hl_config_set_limit(r->cfg, HL_LIMIT_CPUS, n * 1000);
+	return 0;
+}
+
 static int opt_strace(struct run *r, const char *arg)
 {
 	enum hl_trace_format format = HL_TRACE_TEXT;
@@ -400,6 +413,7 @@ const struct option_def options[] = {
 	{ "stack", 0, required_argument, opt_stack, LIMIT, "it starts with a stack of *" },
 	{ "pids", 0, required_argument, opt_pids, LIMIT, "it has * processes and threads" },
 	{ "files", 0, required_argument, opt_files, LIMIT, "it has * open files" },
+	{ "cpus", 0, required_argument, opt_cpus, LIMIT, "it has * CPUs" },
 };
 
 const size_t nr_options = sizeof options / sizeof *options;

@@ -7,7 +7,7 @@ _hl() {
 	# The first word that is neither an option nor an option's value is the program: from there on complete for it.
 	while [ "$i" -lt "$COMP_CWORD" ]; do
 		case ${COMP_WORDS[i]} in
-		-t | --timeout | -m | --memory | --stack | --pids | --files | -e | --exec | --repeat | --env | --workdir | --sysroot | --platform | --root | --initrd | --mount | --tmpfs | --user | --hostname | --net | --net-allow | --net-block | --policy | --hide) i=$((i + 2)) ;;
+		-t | --timeout | -m | --memory | --stack | --pids | --files | --cpus | -e | --exec | --repeat | --env | --workdir | --sysroot | --platform | --root | --initrd | --mount | --tmpfs | --user | --hostname | --net | --net-allow | --net-block | --policy | --hide) i=$((i + 2)) ;;
 		-* | =*) i=$((i + 1)) ;;
 		run) if [ "$i" = 1 ]; then i=2; else break; fi ;;
 		*) break ;;
@@ -40,11 +40,11 @@ _hl() {
 	--net) mapfile -t COMPREPLY < <(compgen -W 'none host' -- "$cur") && return ;;
 	--user) mapfile -t COMPREPLY < <(compgen -u -- "$cur") && return ;;
 	--env) mapfile -t COMPREPLY < <(compgen -v -- "$cur") && return ;;
-	-t | --timeout | -m | --memory | --stack | --pids | --files | -e | --exec | --repeat | --tmpfs | --hide | --hostname | --net-allow | --net-block) return ;;
+	-t | --timeout | -m | --memory | --stack | --pids | --files | --cpus | -e | --exec | --repeat | --tmpfs | --hide | --hostname | --net-allow | --net-block) return ;;
 	esac
 	case $cur in
 	-*)
-		mapfile -t COMPREPLY < <(compgen -W '-h --help --initrd -V --version -v --verbose -q --quiet -t --timeout -m --memory --stack --pids --files --strace
+		mapfile -t COMPREPLY < <(compgen -W '-h --help --initrd -V --version -v --verbose -q --quiet -t --timeout -m --memory --stack --pids --files --cpus --strace
 			--strace= --strace=json: --stats --platform --sysroot --host-priority --env --clear-env --workdir
 			-e --exec --repeat --root --overlay --overlay= --isolate --mount --tmpfs --user --hostname --net --net-allow --net-block --policy --workspace --workspace= --hide --dry-run' -- "$cur")
 		;;

@@ -241,6 +241,9 @@ enum hl_limit {
 	/* Open files of the sandbox: ENFILE. No process has more descriptors, either: EMFILE
 	 * (RLIMIT_NOFILE, which nobody in the guest can raise). */
 	HL_LIMIT_FILES,
+	/* CPUs, in thousandths. The guest has as many of the host's as that takes, those near the
+	 * one that hl_sandbox_start runs on, and sees no others. */
+	HL_LIMIT_CPUS,
 	HL_NR_LIMITS
 };
 /* 0, a value below what any program needs, or one that is too large to mean anything is an error of

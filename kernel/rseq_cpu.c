@@ -37,9 +37,9 @@ struct cpu_waiter {
 	bool granted;
 };
 
-static struct rseq_cpus *cpus_new(void)
+static struct rseq_cpus *cpus_new(const struct sandbox *sb)
 {
-	long n = sysconf(_SC_NPROCESSORS_ONLN);
+	long n = sb->cpus.limited ? (long)sb->cpus.count : sysconf(_SC_NPROCESSORS_ONLN);
 	struct rseq_cpus *rc = calloc(1, sizeof *rc + (size_t)n * sizeof rc->cpu[0]);
 
 	if (!rc)
@@ -70,7 +70,7 @@ void rseq_cpu_need(struct task *t)
 	struct rseq_cpus *none = NULL, *rc;
 	struct task *o;
 
-	if (atomic_load(&t->process->rseq_cpus) || !(rc = cpus_new()))
+	if (atomic_load(&t->process->rseq_cpus) || !(rc = cpus_new(t->sb)))
 		return;
 	if (!atomic_compare_exchange_strong(&t->process->rseq_cpus, &none, rc)) {
 		cpus_free(rc);

@@ -34,6 +34,7 @@
 #include "mm/filecache.h"
 #include "net/net.h"
 #include "net/policy.h"
+#include "util/minmax.h"
 
 #define GUEST_PID_MAX 4194304 /* /proc/sys/kernel/pid_max of 64-bit Linux */
 
@@ -146,6 +147,21 @@ static int create_physmem(struct sandbox *sb, struct errmsg *errmsg)
 	} while (1);
 }
 
+/* No limit of its own: as if it were infinite. */
+static uint64_t memory_limit(const struct sandbox *sb)
+{
+	return sb->limits.memory ? sb->limits.memory : UINT64_MAX;
+}
+
+bool sandbox_memory(struct sandbox *sb, uint64_t *total, uint64_t *used)
+{
+	if (!sb->limits.memory)
+		return false;
+	*total = sb->vfs->ram;
+	*used = min64(budget_measure(sb->mem.budget), *total);
+	return true;
+}
+
 static int create_machine(struct sandbox *sb, struct errmsg *errmsg)
 {
 	const struct platform *pf = sb->platform;
@@ -165,7 +181,7 @@ static int create_machine(struct sandbox *sb, struct errmsg *errmsg)
 	sb->mem.arena = sb->arena;
 	sb->mem.clock = &sb->clock;
 	sb->mem.killed = task_current_killed;
-	sb->mem.overcommit_max = mm_overcommit_max();
+	sb->mem.overcommit_max = min64(mm_overcommit_max(), memory_limit(sb));
 	if (sb->mem.props.copy_files)
 		err = filecache_create(sb->arena, &sb->mem.filecache);
 	return err ? err : vdso_clock_create(&sb->mem);
@@ -198,6 +214,8 @@ int sandbox_create(const struct sandbox_config *cfg, struct sandbox **out, struc
 	if (!err)
 		err = guest_clock_check(&sb->clock);
 	if (!err)
+		err = cpus_choose(&sb->cpus, cfg->limits.cpus);
+	if (!err)
 		err = kick_init();
 	if (!err)
 		err = create_machine(sb, errmsg);
@@ -209,7 +227,8 @@ int sandbox_create(const struct sandbox_config *cfg, struct sandbox **out, struc
 		err = vfs_create(&sb->vfs);
 	if (!err) {
 		sb->vfs->mem = &sb->mem;
-		sb->vfs->ram = (uint64_t)sysconf(_SC_PHYS_PAGES) * PAGE_SIZE;
+		sb->vfs->ram =
+		    min64((uint64_t)sysconf(_SC_PHYS_PAGES) * PAGE_SIZE, memory_limit(sb));
 		sb->vfs->files.max = sb->limits.files ? sb->limits.files : FILES_UNLIMITED;
 		err = create_namespaces(sb);
 	}

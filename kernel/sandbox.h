@@ -11,6 +11,7 @@
 #include "fs/vfs.h"
 #include "host/clock.h"
 #include "host/freezer.h"
+#include "kernel/cpus.h"
 #include "kernel/freeze.h"
 #include "kernel/limits.h"
 #include "kernel/observer.h"
@@ -62,6 +63,7 @@ struct sandbox {
 	struct sandbox_limits limits; /* constant */
 	struct uts_changes uts_changes;
 	_Atomic unsigned nr_uts_ns;
+	struct cpus cpus;   /* constant */
 	struct sched sched; /* what the monitor was started with; constant */
 	/* host descriptors from this one on are kept for forks, threads and execs: -ENFILE */
 	int files_max;
@@ -123,6 +125,16 @@ void sandbox_kill_locked(struct sandbox *sb);
 void sandbox_changed_locked(struct sandbox *sb);
 /* Totals of the threads that ended and of those that run, so far. */
 void sandbox_totals(struct sandbox *sb, struct sandbox_totals *out);
+
+/* What memory there is where it is limited, and how much of it is used. False: it is not limited,
+ * the host's figures count. */
+bool sandbox_memory(struct sandbox *sb, uint64_t *total, uint64_t *used);
+
+/* Does it show its limits as those of a control group? */
+static inline bool sandbox_has_cgroup(const struct sandbox *sb)
+{
+	return sb->limits.memory || sb->limits.pids || sb->limits.cpus;
+}
 
 /* How many descriptors a process may have at most, whatever its RLIMIT_NOFILE. */
 static inline uint64_t sandbox_nr_open(const struct sandbox *sb)

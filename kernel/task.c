@@ -583,6 +583,16 @@ static void unlink_unstarted_locked(struct task *t)
 		p->leader = NULL;
 }
 
+/* Threads of the guest's making have the CPUs of the one that made them; the first has those of the
+ * sandbox. */
+static void bind_first(struct task *t)
+{
+	if (!t->sb->cpus.limited || current)
+		return;
+	(void)cpus_bind(&t->sb->cpus, t->host_tid);
+	sched_follow(t);
+}
+
 int task_start(struct task *t, const struct sched *inherited)
 {
 	struct sandbox *sb = t->sb;
@@ -590,10 +600,12 @@ int task_start(struct task *t, const struct sched *inherited)
 	int err = link_locked(t);
 	if (!err) {
 		err = create_host_thread(t);
-		if (err)
+		if (err) {
 			unlink_unstarted_locked(t);
-		else
+		} else {
+			bind_first(t);
 			sched_start(t, inherited);
+		}
 	}
 	sandbox_unlock(sb);
 	return err;

@@ -68,6 +68,16 @@ bool mount_list_add_standard(struct mount_list *l, const struct mount_spec *root
 	return ok;
 }
 
+bool mount_list_add_cgroup(struct mount_list *l)
+{
+	static const struct mount_spec m = { .type = "cgroup2",
+					     .source = "cgroup",
+					     .target = "/sys/fs/cgroup",
+					     .flags = NO_EXEC | MOUNT_RDONLY };
+
+	return mount_list_add(l, &m);
+}
+
 /* A name below another one is longer. */
 static int by_length(const void *a, const void *b)
 {

@@ -36,6 +36,8 @@ struct mount_list {
 bool mount_list_add(struct mount_list *l, const struct mount_spec *m);
 /* Adds what every guest has: `root`, and over it what must be the guest's own. false: no memory. */
 bool mount_list_add_standard(struct mount_list *l, const struct mount_spec *root);
+/* Adds the control group that a sandbox with limits has. false: no memory. */
+bool mount_list_add_cgroup(struct mount_list *l);
 /* Adds all of `from`, each after what it lies below, whatever their order there: the longest prefix
  * of a name decides which mount it is on. false: no memory. */
 bool mount_list_add_sorted(struct mount_list *l, const struct mount_list *from);

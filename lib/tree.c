@@ -75,6 +75,12 @@ static int make_sysfs(struct sandbox *sb, const struct mount_spec *m, struct fil
 	return sysfs_create(sb, out);
 }
 
+static int make_cgroupfs(struct sandbox *sb, const struct mount_spec *m, struct filesystem **out,
+			 struct errmsg *errmsg)
+{
+	return cgroupfs_create(sb, out);
+}
+
 static int make_devfs(struct sandbox *sb, const struct mount_spec *m, struct filesystem **out,
 		      struct errmsg *errmsg)
 {
@@ -206,11 +212,12 @@ static int make_overlay(struct sandbox *sb, const struct mount_spec *m, struct f
 }
 
 static const struct mount_type mount_types[] = {
-	{ "hostfs", make_hostfs, true },  { "proc", make_procfs, false },
-	{ "sysfs", make_sysfs, false },   { "devtmpfs", make_devfs, false },
-	{ "devpts", make_devpts, false }, { "tmpfs", make_tmpfs, false },
-	{ "cpio", make_cpiofs, true },    { "overlay", make_overlay, true },
-	{ "empty", make_empty, false },   { "text", make_text, true },
+	{ "hostfs", make_hostfs, true },     { "proc", make_procfs, false },
+	{ "sysfs", make_sysfs, false },      { "devtmpfs", make_devfs, false },
+	{ "devpts", make_devpts, false },    { "tmpfs", make_tmpfs, false },
+	{ "cpio", make_cpiofs, true },       { "overlay", make_overlay, true },
+	{ "empty", make_empty, false },      { "text", make_text, true },
+	{ "cgroup2", make_cgroupfs, false },
 };
 
 static const struct mount_type *find_type(const char *name)

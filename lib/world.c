@@ -98,6 +98,9 @@ int world_mounts(const struct hl_config *cfg, struct mount_list *out, struct err
 	const struct mount_spec root = root_of(cfg);
 	int err = mount_list_add_standard(out, &root) ? 0 : -ENOMEM;
 
+	if (!err && (cfg->limits[HL_LIMIT_MEMORY] || cfg->limits[HL_LIMIT_PIDS] ||
+		     cfg->limits[HL_LIMIT_CPUS]))
+		err = mount_list_add_cgroup(out) ? 0 : -ENOMEM;
 	if (!err && cfg->isolate)
 		err = isolate_add(out, cfg, hostname_of(cfg), "/root",
 				  world_network(cfg) == HL_NETWORK_HOST);

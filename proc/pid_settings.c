@@ -19,13 +19,14 @@
 
 /* Linux's oom_badness(), as /proc shows it: of 2,000, what the process holds of all memory, moved
  * by its adjustment. */
-static int64_t oom_score(uint64_t resident, int adj)
+static int64_t oom_score(const struct sandbox *sb, uint64_t resident, int adj)
 {
 	struct sysinfo si;
 
 	if (adj == OOM_SCORE_ADJ_MIN || sysinfo(&si) < 0)
 		return 0;
-	int64_t total = (int64_t)((si.totalram + si.totalswap) * si.mem_unit / PAGE_SIZE);
+	uint64_t swap = sb->limits.memory ? 0 : si.totalswap * si.mem_unit;
+	int64_t total = (int64_t)((sb->vfs->ram + swap) / PAGE_SIZE);
 	int64_t badness = (int64_t)(resident / PAGE_SIZE) + adj * (total / 1000);
 	return (1000 + badness * 1000 / total) * 2 / 3;
 }
@@ -42,7 +43,7 @@ int proc_show_oom_score(struct pseudo_node *n, struct caller *c, struct text *ou
 	/* init is never chosen */
 	int adj = p && p != n->sb->init ? p->oom_score_adj : OOM_SCORE_ADJ_MIN;
 	sandbox_unlock(n->sb);
-	text_printf(out, "%ld\n", oom_score(resident, adj));
+	text_printf(out, "%ld\n", oom_score(n->sb, resident, adj));
 	return 0;
 }
 

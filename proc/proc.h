@@ -16,6 +16,8 @@ struct vma;
 
 int procfs_create(struct sandbox *sb, struct filesystem **out);
 int sysfs_create(struct sandbox *sb, struct filesystem **out);
+/* The control group of a sandbox with limits: proc/cgroupfs.c. */
+int cgroupfs_create(struct sandbox *sb, struct filesystem **out);
 
 /* The pid whose /proc/PID `f` is, open as a directory, borrowed from the file; NULL: it is none. */
 struct pid *proc_pid_of_file(struct file *f);
@@ -70,6 +72,7 @@ int proc_show_status(struct pseudo_node *n, struct caller *c, struct text *out);
 int proc_show_schedstat(struct pseudo_node *n, struct caller *c, struct text *out);
 int proc_show_stat(struct pseudo_node *n, struct caller *c, struct text *out);
 /* proc/system.c: files of /proc itself */
+int proc_show_cgroups(struct pseudo_node *n, struct caller *c, struct text *out);
 int proc_show_cpuinfo(struct pseudo_node *n, struct caller *c, struct text *out);
 int proc_show_interrupts(struct pseudo_node *n, struct caller *c, struct text *out);
 int proc_show_loadavg(struct pseudo_node *n, struct caller *c, struct text *out);

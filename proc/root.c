@@ -56,13 +56,6 @@ static int show_nothing(struct pseudo_node *n, struct caller *c, struct text *ou
 	return 0;
 }
 
-/* No controller is there; the columns are (cgroups(7)). */
-static int show_cgroups(struct pseudo_node *n, struct caller *c, struct text *out)
-{
-	text_puts(out, "#subsys_name\thierarchy\tnum_cgroups\tenabled\n");
-	return 0;
-}
-
 static int show_cmdline(struct pseudo_node *n, struct caller *c, struct text *out)
 {
 	/* there is no kernel image and no boot loader: the program that answers as kernel */
@@ -162,7 +155,7 @@ static bool root_next(struct pseudo_node *dir, struct caller *c, int *cursor, ch
 	}
 
 static const struct pseudo_entry root_entries[] = {
-	SHOW("cgroups", show_cgroups),
+	SHOW("cgroups", proc_show_cgroups),
 	SHOW("cmdline", show_cmdline),
 	SHOW("cpuinfo", proc_show_cpuinfo),
 	SHOW("devices", show_devices),

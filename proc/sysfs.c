@@ -2,7 +2,7 @@
 /*
  * A small /sys. What is said of CPUs, their caches and memory nodes is the host's, file by file: a
  * guest runs on them, sees them in sched_getaffinity(2) and could read most of it off the CPU
- * itself. What the host has no file for, a guest has none for either. There are no devices, so
+ * itself. Where the sandbox has but some of them, the others are left out. What the host has no file for, a guest has none for either. There are no devices, so
  * their directories are empty.
  */
 #include <dirent.h>
@@ -10,6 +10,7 @@
 #include <limits.h>
 #include <linux/magic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysinfo.h>
@@ -54,6 +55,112 @@ static int show_fixed(struct pseudo_node *n, struct caller *c, struct text *out)
 	return 0;
 }
 
+/* ---- files that list CPUs ---- */
+
+/* cpulist_parse() of Linux: "0-3,8". False: it is something else. */
+static bool parse_cpu_list(const char *s, uint64_t bits[CPUS_MAX / 64])
+{
+	while (*s >= '0' && *s <= '9') {
+		char *end;
+		unsigned long from = strtoul(s, &end, 10), to = from;
+		if (*end == '-')
+			to = strtoul(end + 1, &end, 10);
+		for (unsigned long i = from; i <= to && i < CPUS_MAX; i++)
+			bits[i / 64] |= 1UL << i % 64;
+		s = *end == ',' ? end + 1 : end;
+	}
+	return !*s || *s == '\n';
+}
+
+/* "ff,00000001": words of 32 bits, the highest first. Clears what the sandbox has not, in place. */
+static void restrict_cpu_mask(const struct cpus *cpus, char *text)
+{
+	static const char digits[] = "0123456789abcdef";
+	unsigned cpu = 0;
+
+	for (char *at = text + strlen(text); at-- > text;) {
+		const char *digit = strchr(digits, *at);
+		unsigned value = 0;
+		if (!digit || !*at)
+			continue;
+		for (unsigned i = 0; i < 4; i++, cpu++)
+			value |= cpus_has(cpus, cpu) ? (unsigned)(digit - digits) & 1U << i : 0;
+		*at = digits[value];
+	}
+}
+
+static void put_cpu_list(const uint64_t bits[CPUS_MAX / 64], struct text *out)
+{
+	const char *sep = "";
+
+	for (unsigned i = 0; i < CPUS_MAX; i++) {
+		unsigned first = i;
+		if (!(bits[i / 64] >> i % 64 & 1))
+			continue;
+		while (i + 1 < CPUS_MAX && bits[(i + 1) / 64] >> (i + 1) % 64 & 1)
+			i++;
+		text_printf(out, first == i ? "%s%u" : "%s%u-%u", sep, first, i);
+		sep = ",";
+	}
+	text_putc(out, '\n');
+}
+
+static int show_cpu_list(struct pseudo_node *n, struct caller *c, struct text *out)
+{
+	const struct cpus *cpus = &n->sb->cpus;
+	uint64_t bits[CPUS_MAX / 64] = { 0 };
+	struct text host = { 0 };
+
+	if (!cpus->limited)
+		return show_host(n, c, out);
+	int err = show_host(n, c, &host);
+	if (!err && !parse_cpu_list(host.buf ? host.buf : "", bits))
+		err = -EIO;
+	cpus_restrict(cpus, bits, sizeof bits);
+	if (!err)
+		put_cpu_list(bits, out);
+	text_free(&host);
+	return err;
+}
+
+/* What can be there at all counts from 0, so that there is room for the number of any CPU in what
+ * a program makes as long as this list. */
+static int show_possible_cpus(struct pseudo_node *n, struct caller *c, struct text *out)
+{
+	unsigned last = 0;
+
+	if (!n->sb->cpus.limited)
+		return show_host(n, c, out);
+	for (unsigned i = 0; i < CPUS_MAX; i++)
+		if (cpus_has(&n->sb->cpus, i))
+			last = i;
+	text_printf(out, last ? "0-%u\n" : "%u\n", last);
+	return 0;
+}
+
+static int show_cpu_mask(struct pseudo_node *n, struct caller *c, struct text *out)
+{
+	struct text host = { 0 };
+	int err = show_host(n, c, &host);
+
+	if (!err && host.buf) {
+		restrict_cpu_mask(&n->sb->cpus, host.buf);
+		text_puts(out, host.buf);
+	}
+	text_free(&host);
+	return err;
+}
+
+/* The host's memory is not what a sandbox with a limit has. */
+static bool host_has_memory(const struct pseudo_node *dir, const char *name)
+{
+	return !dir->sb->limits.memory && host_has(dir, name);
+}
+
+#define CPU_FILE(name, fn)                                                                         \
+	{                                                                                          \
+		name, S_IFREG | 0444, .show = fn, .present = host_has, .sealed = true              \
+	}
 #define HOST_FILE(name)                                                                            \
 	{                                                                                          \
 		name, S_IFREG | 0444, .show = show_host, .present = host_has, .sealed = true       \
@@ -104,22 +211,22 @@ static bool numbered_next(struct pseudo_node *dir, const char *word, int end, in
 /* ---- /sys/devices/system/cpu ---- */
 
 static const struct pseudo_entry topology_entries[] = {
-	HOST_FILE("cluster_cpus"),
-	HOST_FILE("cluster_cpus_list"),
+	CPU_FILE("cluster_cpus", show_cpu_mask),
+	CPU_FILE("cluster_cpus_list", show_cpu_list),
 	HOST_FILE("cluster_id"),
-	HOST_FILE("core_cpus"),
-	HOST_FILE("core_cpus_list"),
+	CPU_FILE("core_cpus", show_cpu_mask),
+	CPU_FILE("core_cpus_list", show_cpu_list),
 	HOST_FILE("core_id"),
-	HOST_FILE("core_siblings"),
-	HOST_FILE("core_siblings_list"),
-	HOST_FILE("die_cpus"),
-	HOST_FILE("die_cpus_list"),
+	CPU_FILE("core_siblings", show_cpu_mask),
+	CPU_FILE("core_siblings_list", show_cpu_list),
+	CPU_FILE("die_cpus", show_cpu_mask),
+	CPU_FILE("die_cpus_list", show_cpu_list),
 	HOST_FILE("die_id"),
-	HOST_FILE("package_cpus"),
-	HOST_FILE("package_cpus_list"),
+	CPU_FILE("package_cpus", show_cpu_mask),
+	CPU_FILE("package_cpus_list", show_cpu_list),
 	HOST_FILE("physical_package_id"),
-	HOST_FILE("thread_siblings"),
-	HOST_FILE("thread_siblings_list"),
+	CPU_FILE("thread_siblings", show_cpu_mask),
+	CPU_FILE("thread_siblings_list", show_cpu_list),
 };
 static const struct pseudo_dir topology_dir = { PSEUDO_TABLE(topology_entries) };
 
@@ -129,8 +236,8 @@ static const struct pseudo_entry cache_entries[] = {
 	HOST_FILE("level"),
 	HOST_FILE("number_of_sets"),
 	HOST_FILE("physical_line_partition"),
-	HOST_FILE("shared_cpu_list"),
-	HOST_FILE("shared_cpu_map"),
+	CPU_FILE("shared_cpu_list", show_cpu_list),
+	CPU_FILE("shared_cpu_map", show_cpu_mask),
 	HOST_FILE("size"),
 	HOST_FILE("type"),
 	HOST_FILE("ways_of_associativity"),
@@ -164,13 +271,20 @@ static const struct pseudo_entry cpu_entry = { NULL, S_IFDIR | 0755, .dir = &cpu
 static int cpus_lookup(struct pseudo_node *dir, struct caller *c, const char *name, size_t len,
 		       struct pseudo_found *out)
 {
-	return numbered_lookup(dir, "cpu", &cpu_entry, name, len, out);
+	int err = numbered_lookup(dir, "cpu", &cpu_entry, name, len, out);
+
+	return !err && !cpus_has(&dir->sb->cpus, (unsigned)out->number) ? -ENOENT : err;
 }
 
 static bool cpus_next(struct pseudo_node *dir, struct caller *c, int *cursor, char name[32],
 		      unsigned char *d_type)
 {
-	return numbered_next(dir, "cpu", get_nprocs_conf(), cursor, name, d_type);
+	while (numbered_next(dir, "cpu", get_nprocs_conf(), cursor, name, d_type)) {
+		if (cpus_has(&dir->sb->cpus, (unsigned)*cursor))
+			return true;
+		++*cursor;
+	}
+	return false;
 }
 
 static const struct pseudo_entry smt_entries[] = { HOST_FILE("active"), HOST_FILE("control") };
@@ -200,10 +314,14 @@ static const struct pseudo_entry vulnerability_entries[] = {
 static const struct pseudo_dir vulnerabilities_dir = { PSEUDO_TABLE(vulnerability_entries) };
 
 static const struct pseudo_entry cpus_entries[] = {
-	HOST_FILE("isolated"),          HOST_FILE("kernel_max"),
-	HOST_FILE("offline"),           HOST_FILE("online"),
-	HOST_FILE("possible"),          HOST_FILE("present"),
-	HOST_DIRECTORY("smt", smt_dir), HOST_DIRECTORY("vulnerabilities", vulnerabilities_dir),
+	CPU_FILE("isolated", show_cpu_list),
+	HOST_FILE("kernel_max"),
+	CPU_FILE("offline", show_cpu_list),
+	CPU_FILE("online", show_cpu_list),
+	CPU_FILE("possible", show_possible_cpus),
+	CPU_FILE("present", show_cpu_list),
+	HOST_DIRECTORY("smt", smt_dir),
+	HOST_DIRECTORY("vulnerabilities", vulnerabilities_dir),
 };
 static const struct pseudo_dir cpus_dir = { PSEUDO_TABLE(cpus_entries), .lookup = cpus_lookup,
 					    .next = cpus_next };
@@ -211,10 +329,11 @@ static const struct pseudo_dir cpus_dir = { PSEUDO_TABLE(cpus_entries), .lookup 
 /* ---- /sys/devices/system/node ---- */
 
 static const struct pseudo_entry node_entries[] = {
-	HOST_FILE("cpulist"),
-	HOST_FILE("cpumap"),
+	CPU_FILE("cpulist", show_cpu_list),
+	CPU_FILE("cpumap", show_cpu_mask),
 	HOST_FILE("distance"),
-	HOST_FILE("meminfo"),
+	{ "meminfo", S_IFREG | 0444, .show = show_host, .present = host_has_memory,
+	  .sealed = true },
 };
 static const struct pseudo_dir node_dir = { PSEUDO_TABLE(node_entries) };
 static const struct pseudo_entry node_entry = { NULL, S_IFDIR | 0755, .dir = &node_dir };
@@ -254,7 +373,7 @@ static const struct pseudo_dir class_dir = { PSEUDO_TABLE(class_entries) };
 static const struct pseudo_entry dev_entries[] = { DIRECTORY("block", empty_dir),
 						   DIRECTORY("char", empty_dir) };
 static const struct pseudo_dir dev_dir = { PSEUDO_TABLE(dev_entries) };
-/* Control groups have a place to be mounted at, and are not. */
+/* Control groups have a place to be mounted at. */
 static const struct pseudo_entry fs_entries[] = { DIRECTORY("cgroup", empty_dir) };
 static const struct pseudo_dir fs_dir = { PSEUDO_TABLE(fs_entries) };
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What /proc says of the whole machine. CPUs, memory and load are the host's, as sysinfo(2) and the
- * clocks tell any program; processes, faults, locks and what was read from disks are the sandbox's
- * own.
+ * clocks tell any program, where the sandbox is not limited to a part of them; processes, faults,
+ * locks and what was read from disks are the sandbox's own.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -36,9 +36,43 @@ int proc_show_host_lines(struct text *out, const char *path, const char *const *
 	return err;
 }
 
+/* Copies the blocks of the host's file that are about CPUs of the sandbox. A block begins with its
+ * number and ends with an empty line. */
+static void put_cpu_blocks(const struct cpus *cpus, char *host, struct text *out)
+{
+	bool ours = false;
+
+	for (char *line; (line = strsep(&host, "\n"));) {
+		if (strncmp(line, "processor", 9) == 0) {
+			const char *colon = strchr(line, ':');
+			ours = colon && cpus_has(cpus, (unsigned)strtoul(colon + 1, NULL, 10));
+		}
+		if (ours && host)
+			text_printf(out, "%s\n", line);
+	}
+}
+
 int proc_show_cpuinfo(struct pseudo_node *n, struct caller *c, struct text *out)
 {
-	return proc_show_host(out, "/proc/cpuinfo");
+	struct text host = { 0 };
+	int err = proc_show_host(&host, "/proc/cpuinfo");
+
+	if (!err && host.buf)
+		put_cpu_blocks(&n->sb->cpus, host.buf, out);
+	text_free(&host);
+	return err;
+}
+
+/* All that is known of a machine whose memory is a limit: it has no swap and no disks, and pages of
+ * the host's files are not its own. */
+static void put_limited_memory(struct text *out, uint64_t total, uint64_t used)
+{
+	text_printf(out,
+		    "MemTotal:       %8lu kB\nMemFree:        %8lu kB\nMemAvailable:   %8lu kB\n",
+		    total / 1024, (total - used) / 1024, (total - used) / 1024);
+	text_puts(out, "Buffers:               0 kB\nCached:                0 kB\n"
+		       "SwapCached:            0 kB\nSwapTotal:             0 kB\n"
+		       "SwapFree:              0 kB\n");
 }
 
 int proc_show_meminfo(struct pseudo_node *n, struct caller *c, struct text *out)
@@ -50,7 +84,14 @@ int proc_show_meminfo(struct pseudo_node *n, struct caller *c, struct text *out)
 		"Mapped:",     "Shmem:",       "KReclaimable:", "Slab:",        "SReclaimable:",
 		"SUnreclaim:", "KernelStack:", "PageTables:",   "CommitLimit:",
 	};
-	int err = proc_show_host_lines(out, "/proc/meminfo", names, sizeof names / sizeof names[0]);
+	uint64_t total, used;
+	int err = 0;
+
+	if (sandbox_memory(n->sb, &total, &used))
+		put_limited_memory(out, total, used);
+	else
+		err = proc_show_host_lines(out, "/proc/meminfo", names,
+					   sizeof names / sizeof names[0]);
 
 	text_printf(out, "Committed_AS:   %8lu kB\n", n->sb->mem.committed / 1024);
 	text_puts(out,
@@ -131,11 +172,55 @@ static void put_boot_time(struct text *out, const struct guest_clock *gc)
 	text_free(&host);
 }
 
+#define CPU_TIMES 10 /* columns: proc_stat(5) */
+
+/* The lines of the sandbox's CPUs, behind their sum. */
+static void put_cpu_times(const struct cpus *cpus, char *host, struct text *out)
+{
+	uint64_t sum[CPU_TIMES] = { 0 };
+	struct text lines = { 0 };
+
+	for (char *line; (line = strsep(&host, "\n"));) {
+		char *at = line + 3;
+		unsigned long cpu;
+
+		if (strncmp(line, "cpu", 3) || *at < '0' || *at > '9')
+			continue;
+		cpu = strtoul(at, &at, 10);
+		if (!cpus_has(cpus, (unsigned)cpu))
+			continue;
+		text_printf(&lines, "%s\n", line);
+		for (int i = 0; i < CPU_TIMES; i++)
+			sum[i] += strtoul(at, &at, 10);
+	}
+	text_puts(out, "cpu ");
+	for (int i = 0; i < CPU_TIMES; i++)
+		text_printf(out, " %lu", sum[i]);
+	text_putc(out, '\n');
+	if (lines.buf)
+		text_puts(out, lines.buf);
+	text_free(&lines);
+}
+
+static int show_cpu_times(const struct cpus *cpus, struct text *out)
+{
+	static const char *const names = "cpu";
+	struct text host = { 0 };
+
+	if (!cpus->limited)
+		return proc_show_host_lines(out, "/proc/stat", &names, 1);
+	int err = proc_show_host_lines(&host, "/proc/stat", &names, 1);
+	if (!err && host.buf)
+		put_cpu_times(cpus, host.buf, out);
+	text_free(&host);
+	return err;
+}
+
 int proc_show_system_stat(struct pseudo_node *n, struct caller *c, struct text *out)
 {
-	static const char *const cpus = "cpu", *const ctxt = "ctxt ";
+	static const char *const ctxt = "ctxt ";
 	unsigned total, running = running_tasks(n->sb, &total);
-	int err = proc_show_host_lines(out, "/proc/stat", &cpus, 1);
+	int err = show_cpu_times(&n->sb->cpus, out);
 
 	put_total(out, "intr");
 	proc_show_host_lines(out, "/proc/stat", &ctxt, 1);
@@ -151,7 +236,8 @@ int proc_show_interrupts(struct pseudo_node *n, struct caller *c, struct text *o
 {
 	text_puts(out, "           ");
 	for (int i = 0; i < get_nprocs_conf(); i++)
-		text_printf(out, "CPU%-8d", i);
+		if (cpus_has(&n->sb->cpus, (unsigned)i))
+			text_printf(out, "CPU%-8d", i);
 	text_putc(out, '\n');
 	return 0;
 }
@@ -167,7 +253,10 @@ int proc_show_vmstat(struct pseudo_node *n, struct caller *c, struct text *out)
 	sandbox_totals(n->sb, &totals);
 	if (sysinfo(&si) < 0 || getrusage(RUSAGE_SELF, &ru) < 0)
 		return -EIO;
-	text_printf(out, "nr_free_pages %lu\n", si.freeram * si.mem_unit / PAGE_SIZE);
+	uint64_t total, used, free = si.freeram * si.mem_unit;
+	if (sandbox_memory(n->sb, &total, &used))
+		free = total - used;
+	text_printf(out, "nr_free_pages %lu\n", free / PAGE_SIZE);
 	/* KiB */
 	text_printf(out, "pgpgin %ld\npgpgout %ld\n", ru.ru_inblock / 2, ru.ru_oublock / 2);
 	text_printf(out, "pgfault %lu\npgmajfault %ld\n", totals.faults + (uint64_t)ru.ru_majflt,

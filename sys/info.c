@@ -106,8 +106,14 @@ SYSCALL_DEFINE(syslog)
 SYSCALL_DEFINE(sysinfo)
 {
 	struct sysinfo si;
+	uint64_t total, used;
 	if (sysinfo(&si) < 0)
 		return -errno;
+	if (sandbox_memory(t->sb, &total, &used))
+		si = (struct sysinfo){ .loads = { si.loads[0], si.loads[1], si.loads[2] },
+				       .totalram = total,
+				       .freeram = total - used,
+				       .mem_unit = 1 };
 	uint64_t up = guest_clock_ns(&t->sb->clock, CLOCK_BOOTTIME);
 	si.uptime = (long)((up + NSEC_PER_SEC - 1) / NSEC_PER_SEC);
 	sandbox_lock(t->sb);

@@ -88,6 +88,9 @@ static int64_t get_affinity(struct task *t, pid_t pid, unsigned len, void *mask)
 	if (!r) {
 		r = syscall(SYS_sched_getaffinity, host_thread(&s), len, mask);
 		r = r < 0 ? -errno : r;
+		/* the monitor's first thread is not bound to them */
+		if (r > 0)
+			cpus_restrict(&t->sb->cpus, mask, (size_t)r);
 	}
 	sandbox_unlock(t->sb);
 	return r;
@@ -110,7 +113,7 @@ SYSCALL_DEFINE(sched_getaffinity)
 	return r;
 }
 
-static int set_affinity(struct task *t, pid_t pid, unsigned len, const void *mask)
+static int set_affinity(struct task *t, pid_t pid, unsigned len, void *mask)
 {
 	struct subject s;
 	int err;
@@ -119,6 +122,8 @@ static int set_affinity(struct task *t, pid_t pid, unsigned len, const void *mas
 	err = find_subject(t, pid, &s);
 	if (!err && !owns_or_capable(t, &s))
 		err = -EPERM;
+	/* as of a task in a cpuset: EINVAL where nothing is left */
+	cpus_restrict(&t->sb->cpus, mask, len);
 	if (!err && s.task) {
 		err = syscall(SYS_sched_setaffinity, s.task->host_tid, len, mask) < 0 ? -errno : 0;
 		if (!err)

@@ -6,13 +6,17 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define MIB (1UL << 20)
@@ -192,6 +196,69 @@ static void room(void)
 	printf("room %ld\n", n);
 }
 
+static bool ask_cpu; /* Linux keeps the number of the CPU where RDTSCP finds it, a VM need not */
+
+/* Does the calling thread stay on the CPUs that it is told it has? */
+static void *stay(void *arg)
+{
+	static char strays[] = "it strays";
+	struct timespec from, now;
+	cpu_set_t mine;
+
+	sched_getaffinity(0, sizeof mine, &mine);
+	clock_gettime(CLOCK_MONOTONIC, &from);
+	do {
+		unsigned cpu = 0;
+		if (ask_cpu)
+			__builtin_ia32_rdtscp(&cpu);
+		else
+			syscall(SYS_getcpu, &cpu, NULL, NULL);
+		if (!CPU_ISSET(cpu & 0xfff, &mine))
+			return strays;
+		clock_gettime(CLOCK_MONOTONIC, &now);
+	} while (now.tv_sec * 1000000000L + now.tv_nsec <
+		 from.tv_sec * 1000000000L + from.tv_nsec + 200000000);
+	return NULL;
+}
+
+/* More threads and processes than there are CPUs, and one that asks for all of them. */
+static void cpus(void)
+{
+	cpu_set_t all, got;
+	pthread_t t[3];
+	void *told = NULL;
+	int status, strayed = 0;
+
+	memset(&all, 0xff, sizeof all);
+	printf("set %d", sched_setaffinity(0, sizeof all, &all));
+	sched_getaffinity(0, sizeof got, &got);
+	printf(" count %d online %ld", CPU_COUNT(&got), sysconf(_SC_NPROCESSORS_ONLN));
+	fflush(stdout);
+	for (int i = 0; i < 3; i++)
+		if (fork() == 0)
+			_exit(stay(NULL) != NULL);
+	for (int i = 0; i < 3; i++)
+		pthread_create(&t[i], NULL, stay, NULL);
+	for (int i = 0; i < 3; i++) {
+		pthread_join(t[i], &told);
+		strayed += told != NULL;
+	}
+	while (wait(&status) > 0)
+		strayed += status != 0;
+	CPU_ZERO(&all);
+	for (int i = 0; i < CPU_SETSIZE; i++)
+		if (!CPU_ISSET(i, &got))
+			CPU_SET(i, &all);
+	printf(" strayed %d others %s\n", strayed,
+	       sched_setaffinity(0, sizeof all, &all) ? strerrorname_np(errno) : "had");
+}
+
+static void cpus_by_themselves(void)
+{
+	ask_cpu = true;
+	cpus();
+}
+
 int main(int argc, char **argv)
 {
 	static const struct {
@@ -207,6 +274,8 @@ int main(int argc, char **argv)
 		{ "stack", stack },
 		{ "memory", memory },
 		{ "room", room },
+		{ "cpus", cpus },
+		{ "cpus-rdtscp", cpus_by_themselves },
 	};
 
 	for (int i = 1; i < argc; i++)
