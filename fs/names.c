@@ -43,27 +43,45 @@ static struct mount *place_mount(const struct place *p)
 }
 
 /* Is something mounted at the name, so that it must stay? */
-static bool place_covered(const struct place *p)
+static bool place_covered(const struct place *p, struct caller *c)
 {
-	return p->type == LAST_NORM && mount_covers(&p->dir, p->last, strlen(p->last));
+	if (p->type != LAST_NORM || !mount_may_be_at(&p->dir, 0, p->last, strlen(p->last)))
+		return false;
+	struct path root = fs_struct_root(c->fs);
+	bool covered = mount_covers(&p->dir, root.mnt, p->last, strlen(p->last));
+	path_put(&root);
+	return covered;
 }
 
-/* What the name stands for now, symlinks not followed; a reference. */
-static int place_lookup(const struct place *p, struct caller *c, struct dentry **out)
+/* What the directory itself has at the name, symlinks not followed; a reference. */
+static int place_lookup_under(const struct place *p, struct caller *c, struct dentry **out)
 {
-	struct mount *m = place_mount(p);
 	struct inode *dir = place_inode(p);
 	struct walk_step step;
-
-	if (m) {
-		*out = dentry_get(m->root);
-		mount_put(m);
-		return 0;
-	}
 	int err = dir->ops->walk(dir, c, p->last, strlen(p->last), STEP_NOFOLLOW, &step);
 
 	*out = err ? NULL : step.dentry;
 	return err;
+}
+
+/* What the name stands for now. */
+static int place_lookup(const struct place *p, struct caller *c, struct dentry **out)
+{
+	struct mount *m = place_mount(p);
+
+	if (!m)
+		return place_lookup_under(p, c, out);
+	*out = dentry_get(m->root);
+	mount_put(m);
+	return 0;
+}
+
+/* What a rename takes for the name: not what is mounted there, unless there is nothing else. */
+static int place_lookup_renamed(const struct place *p, struct caller *c, struct dentry **out)
+{
+	int err = place_lookup_under(p, c, out);
+
+	return err == -ENOENT ? place_lookup(p, c, out) : err;
 }
 
 static bool place_exists(const struct place *p, struct caller *c)
@@ -96,7 +114,7 @@ static int check_free(const struct place *p, struct caller *c, bool dir_wanted)
 		return -EEXIST;
 	bool check =
 	    read_only(p) || (p->slash && !dir_wanted) || !fs_checks_access(place_inode(p)->fs, c);
-	if (place_covered(p) || (check && place_exists(p, c)))
+	if (place_covered(p, c) || (check && place_exists(p, c)))
 		return -EEXIST;
 	if ((p->slash && !dir_wanted) || place_inode(p)->fs->flags & FS_KNOWS_NAMES)
 		return -ENOENT;
@@ -199,7 +217,7 @@ static int slash_error(const struct place *p, struct caller *c)
 
 /* The file system removes nothing: -EPERM, but for what unlink(2) and rmdir(2) find wrong
  * before. */
-static int removal_error(const struct place *p, struct caller *c, bool dir)
+static int removal_error(const struct place *p, struct caller *c, bool dir, int otherwise)
 {
 	struct dentry *d;
 	int err = place_lookup(p, c, &d);
@@ -209,19 +227,15 @@ static int removal_error(const struct place *p, struct caller *c, bool dir)
 	if (!err && S_ISDIR(d->inode->type) != dir)
 		err = dir ? -ENOTDIR : -EISDIR;
 	dentry_put(d);
-	return err ? err : -EPERM;
+	return err ? err : otherwise;
 }
 
-/* A name to unlink that a mount covers. */
-static int covered_error(const struct place *p, struct caller *c)
+/* A mount covers the name, which need not exist. */
+static int covered_error(const struct place *p, struct caller *c, bool dir)
 {
-	struct dentry *d;
-	int err = place_lookup(p, c, &d);
+	int err = removal_error(p, c, dir, -EBUSY);
 
-	if (!err)
-		err = S_ISDIR(d->inode->type) ? -EISDIR : -EBUSY;
-	dentry_put(d);
-	return err;
+	return err == -ENOENT ? -EBUSY : err;
 }
 
 static int unlink_at(struct caller *c, const struct place *p)
@@ -234,9 +248,10 @@ static int unlink_at(struct caller *c, const struct place *p)
 		return -EROFS;
 	if (p->slash)
 		return slash_error(p, c);
-	if (place_covered(p))
-		return covered_error(p, c);
-	return dir->ops->unlink ? dir->ops->unlink(dir, c, p->last) : removal_error(p, c, false);
+	if (place_covered(p, c))
+		return covered_error(p, c, false);
+	return dir->ops->unlink ? dir->ops->unlink(dir, c, p->last)
+				: removal_error(p, c, false, -EPERM);
 }
 
 static int rmdir_at(struct caller *c, const struct place *p)
@@ -250,9 +265,10 @@ static int rmdir_at(struct caller *c, const struct place *p)
 		return special[p->type];
 	if (read_only(p))
 		return -EROFS;
-	if (place_covered(p))
-		return -EBUSY;
-	return dir->ops->rmdir ? dir->ops->rmdir(dir, c, p->last) : removal_error(p, c, true);
+	if (place_covered(p, c))
+		return covered_error(p, c, true);
+	return dir->ops->rmdir ? dir->ops->rmdir(dir, c, p->last)
+			       : removal_error(p, c, true, -EPERM);
 }
 
 static int remove_name(struct caller *c, const struct path *start, const char *name,
@@ -347,6 +363,45 @@ static int rename_nothing(struct caller *c, const struct place *from, const stru
 	return err ? err : -EPERM;
 }
 
+/* Does the directory of the one place lie in what the other names? */
+static bool is_inside(const struct place *dir, const struct dentry *d)
+{
+	return d && S_ISDIR(d->inode->type) && inode_is_below(place_inode(dir), d->inode);
+}
+
+/* One of the names is a mount point: -EBUSY, but for what rename(2) finds wrong before; two names
+ * of one file are fine. */
+static int rename_covered(struct caller *c, const struct place *from, const struct place *to,
+			  unsigned flags)
+{
+	struct dentry *old, *new = NULL;
+	bool exchange = flags & RENAME_EXCHANGE;
+	int err = place_lookup_renamed(from, c, &old);
+
+	if (err)
+		return err;
+	err = place_lookup_renamed(to, c, &new);
+	if (err == -ENOENT)
+		err = 0;
+	bool same = new &&inode_same(old->inode, new->inode);
+	if (!err && is_inside(to, old))
+		err = -EINVAL;
+	else if (!err && is_inside(from, new))
+		err = exchange ? -EINVAL : -ENOTEMPTY;
+	if (!err && !same)
+		err = may_change_dir(from, c);
+	if (!err && !same)
+		err = may_change_dir(to, c);
+	if (!err && !same) {
+		bool from_dir = S_ISDIR(old->inode->type);
+		bool fits = !new || exchange || from_dir == S_ISDIR(new->inode->type);
+		err = fits ? -EBUSY : from_dir ? -ENOTDIR : -EISDIR;
+	}
+	dentry_put(old);
+	dentry_put(new);
+	return err;
+}
+
 static int rename_at(struct caller *c, const struct place *from, const struct place *to,
 		     unsigned flags)
 {
@@ -360,7 +415,7 @@ static int rename_at(struct caller *c, const struct place *from, const struct pl
 		return flags & RENAME_NOREPLACE ? -EEXIST : -EBUSY;
 	if (read_only(from))
 		return -EROFS;
-	bool mount = place_covered(from) || place_covered(to);
+	bool mount = place_covered(from, c) || place_covered(to, c);
 	/* The file system looks at plain names itself. */
 	int err = from->slash || to->slash || mount || !dir->ops->rename
 		      ? check_names(c, from, to, flags)
@@ -368,7 +423,7 @@ static int rename_at(struct caller *c, const struct place *from, const struct pl
 	if (err)
 		return err;
 	if (mount)
-		return -EBUSY;
+		return rename_covered(c, from, to, flags);
 	if (!dir->ops->rename)
 		return rename_nothing(c, from, to, flags);
 	return dir->ops->rename(dir, c, from->last, newdir, to->last, flags);

@@ -161,8 +161,9 @@ int walk_by_lookup(struct inode *dir, struct caller *c, const char *names, size_
 		above = at;
 		at = next;
 	}
+	/* a symlink on the way is followed, whatever is to be done with one at the end */
 	if (!err && flags & STEP_DIRECTORY && !S_ISDIR(at->type) &&
-	    (!S_ISLNK(at->type) || flags & STEP_NOFOLLOW))
+	    (!S_ISLNK(at->type) || (flags & STEP_NOFOLLOW && end == len)))
 		err = -ENOTDIR;
 	if (err) {
 		inode_put(at);

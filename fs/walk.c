@@ -122,11 +122,31 @@ static int step_onto_cover(struct walk *w)
 	return top ? cross_mount(w, top) : 0;
 }
 
-/* From a mount's root to the directory that holds the name `over` it covers, or to the root of
- * `parent`, which it covers where that is NULL. Takes both references over. */
+/* The name that the mount covers which the walk stands on, in *over->dir of *parent: through mounts
+ * that cover nothing but each other's roots. False: there is none, or the walk's root lies there.
+ * (Linux's choose_mountpoint().) */
+static bool find_mountpoint(struct walk *w, struct mount **parent, struct dentry **over)
+{
+	struct mount *m = mount_get(w->path.mnt);
+	bool found;
+
+	while ((found = mount_point(m, parent, over)) && !*over) {
+		mount_unref(m);
+		m = *parent;
+		if (m == w->root.mnt && inode_same(m->root->inode, w->root.dentry->inode)) {
+			found = false;
+			break;
+		}
+	}
+	mount_unref(m);
+	return found;
+}
+
+/* From a mount's root to the directory that holds the name it covers. Takes both references
+ * over. */
 static int step_off_mount(struct walk *w, struct mount *parent, struct dentry *over)
 {
-	struct inode *dir = over ? over->dir : parent->root->inode;
+	struct inode *dir = over->dir;
 	struct path to = { .mnt = parent };
 	int err = w->flags & WALK_NO_XDEV ? -EXDEV : 0;
 
@@ -144,35 +164,34 @@ static int step_off_mount(struct walk *w, struct mount *parent, struct dentry *o
 	return 0;
 }
 
+/* May names be looked up in the directory, ".." among them? The host checks that by itself where a
+ * name is; only for names that are not its own would it have to be asked, and at the root of its
+ * tree that is not worth a call for each. */
+static int may_search(struct walk *w)
+{
+	if (w->path.dentry == w->path.mnt->root && fs_checks_access(here(w)->fs, w->c))
+		return 0;
+	return here(w)->ops->permission(here(w), w->c, X_OK);
+}
+
 static int step_up(struct walk *w)
 {
 	struct mount *parent;
 	struct dentry *over;
-	bool up = false;
-	int err = 0;
+	bool at_root = at_walk_root(w);
+	int err = fs_checks_access(here(w)->fs, w->c) ? 0 : may_search(w);
 
-	while (!err && !up) {
-		if (at_walk_root(w)) {
-			if (w->flags & WALK_BENEATH)
-				return -EXDEV;
-			break;
-		}
-		up = !inode_same(here(w), w->path.mnt->root->inode);
-		if (up) {
+	if (!err && !at_root) {
+		if (!inode_same(here(w), w->path.mnt->root->inode))
 			err = step_up_in_fs(w);
-		} else if (mount_point(w->path.mnt, &parent, &over)) {
-			up = over;
+		else if (find_mountpoint(w, &parent, &over))
 			err = step_off_mount(w, parent, over);
-		} else {
-			break;
-		}
+		else
+			at_root = true;
 	}
+	if (!err && at_root && w->flags & WALK_BENEATH)
+		err = -EXDEV;
 	return err ? err : step_onto_cover(w);
-}
-
-static int step_dot(struct walk *w)
-{
-	return here(w)->ops->permission(here(w), w->c, X_OK);
 }
 
 /*
@@ -353,13 +372,15 @@ static int follow_link(struct walk *w, const char *names, struct walk_step *step
 static size_t run_length(struct walk *w)
 {
 	bool dots = here(w)->fs->flags & FS_WALKS_DOTS;
+	/* a way back to the root of the mount may end on what covers that */
+	unsigned lowest = w->path.mnt->cover ? 1 : 0;
 	const char *s = w->rest;
 	size_t run = 0;
 	unsigned depth = 0;
 
 	for (size_t len; (len = name_len(s)); s = skip_slashes(s + len)) {
 		bool dot = is_dot(s, len), dotdot = is_dotdot(s, len);
-		if ((dot || dotdot) && (!dots || (dotdot && depth == 0)))
+		if ((dot || dotdot) && (!dots || (dotdot && depth <= lowest)))
 			break;
 		if (s != w->rest && !dot && !dotdot && mount_may_be_at(&w->path, depth, s, len))
 			break;
@@ -427,8 +448,7 @@ static int walk_mount(struct walk *w, size_t len)
 
 	if (!m)
 		return 0;
-	int err =
-	    w->path.dentry == w->path.mnt->root ? 0 : here(w)->ops->permission(here(w), w->c, X_OK);
+	int err = may_search(w);
 	if (err)
 		mount_put(m);
 	else
@@ -466,7 +486,7 @@ static int walk_next(struct walk *w)
 	}
 	if (dot && !(here(w)->fs->flags & FS_WALKS_DOTS)) {
 		w->rest += len;
-		return step_dot(w);
+		return may_search(w);
 	}
 	int mounted = dot ? 0 : walk_mount(w, len);
 	if (mounted)

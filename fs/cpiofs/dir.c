@@ -219,7 +219,7 @@ static int find(struct inode *dir, struct caller *c, const char *names, size_t l
 			return err;
 	}
 	if (flags & STEP_DIRECTORY && !S_ISDIR(f->type) &&
-	    (!S_ISLNK(f->type) || flags & STEP_NOFOLLOW))
+	    (!S_ISLNK(f->type) || (flags & STEP_NOFOLLOW && f->end == len)))
 		return -ENOTDIR;
 	return 0;
 }

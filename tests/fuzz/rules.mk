@@ -63,6 +63,23 @@ fuzz-run-overlay: $(FUZZ)/overlay $(FUZZ)/overlay-seeds
 	$(FUZZ)/overlay -max_total_time=$(FUZZ_SECONDS) -max_len=12000 -rss_limit_mb=2048 -print_final_stats=1 \
 	    -artifact_prefix=$(FUZZ)/ $(FUZZ)/overlay-corpus $(FUZZ)/overlay-seeds
 
+# The path walk and its model.
+.PHONY: fuzz-walk fuzz-run-walk
+fuzz-walk:
+	$(MAKE) BUILD=$(FUZZ_BUILD) CC="$(if $(findstring ccache,$(CC)),ccache )clang" SAN=fuzzer-no-link,address,undefined fuzz-run-walk
+
+$(FUZZ)/walk: $(FUZZ)/walk.c.o $(BUILD)/tests/unit/fake.c.o $(BUILD)/tests/unit/exec_world.c.o $(FUZZ_LIB)
+	$(CC) -pthread -fsanitize=fuzzer,address,undefined -Wl,--wrap=exec_open -o $@ $^ -lcmocka $(HL_LIBS) $(LDLIBS)
+
+$(FUZZ)/walk-seeds: tests/fuzz/rules.mk
+	@mkdir -p $@
+	for n in 0 1 2 3 4 5 6 7; do perl -e "srand $$n; print chr int rand 256 for 1 .. 1500" >$@/$$n; done
+
+fuzz-run-walk: $(FUZZ)/walk $(FUZZ)/walk-seeds
+	@mkdir -p $(FUZZ)/walk-corpus
+	$(FUZZ)/walk -max_total_time=$(FUZZ_SECONDS) -max_len=3000 -rss_limit_mb=2048 -print_final_stats=1 \
+	    -artifact_prefix=$(FUZZ)/ $(FUZZ)/walk-corpus $(FUZZ)/walk-seeds
+
 -include $(FUZZ)/elf.c.d $(FUZZ)/cpio.c.d $(FUZZ)/overlay.c.d
 
 # The fuzzer of system calls (tests/fuzz/calls/fuzz.h).
