@@ -39,6 +39,8 @@ int report_no_memory(const struct output *out);
 int run_main(int argc, char **argv);
 /* cli/explain.c: hl policy explain FILE. */
 int policy_main(int argc, char **argv);
+/* cli/snapshot.c */
+int snapshot_main(int argc, char **argv);
 /* cli/doctor.c */
 int doctor_main(int argc, char **argv);
 /* cli/doctor_json.c: the report as one JSON object on stdout. 0 or hl's exit status. */
@@ -61,10 +63,14 @@ struct relay *relay_open(void);
 /* Before each start: signals that end programs end hl, until relay_ready. */
 void relay_starting(struct relay *r);
 void relay_ready(void *relay);
+/* `fn` is called in relay_wait `ms` milliseconds from now (UINT64_MAX: never), and when signal `sig`
+ * comes, which is then not passed on. True: wait no longer, as if the program had ended. */
+void relay_on(struct relay *r, int sig, uint64_t ms, bool (*fn)(void *arg), void *arg);
 /* Waits for the end of the sandbox and passes signals on meanwhile. As hl_sandbox_wait, or
  * RELAY_LEFT_BEHIND: the sandbox was told to end, *res says how it does, and a thread of it is
- * still in a call of the host: not to be waited for. */
-enum { RELAY_LEFT_BEHIND = 1 };
+ * still in a call of the host: not to be waited for. Or RELAY_DONE: the function of relay_on said
+ * so. */
+enum { RELAY_LEFT_BEHIND = 1, RELAY_DONE };
 int relay_wait(struct relay *r, struct hl_sandbox *sb, struct hl_result *res,
 	       struct hl_error **err);
 void relay_close(struct relay *r);

@@ -8,6 +8,8 @@
 static const char help[] =
     "Usage: hl [OPTIONS] [--] PROGRAM [ARGS...]\n"
     "       hl mkinitrd -o FILE [OPTIONS] DIR | --program PROGRAM...\n"
+    "       hl snapshot save FILE [OPTIONS] [--] PROGRAM [ARGS...] | run FILE [OPTIONS] | info "
+    "FILE\n"
     "       hl doctor [--json]\n"
     "       hl policy explain FILE\n"
     "Runs an unmodified Linux program in its own lightweight virtual machine; hl doctor says how\n"
@@ -15,6 +17,7 @@ static const char help[] =
     "\n"
     "  -e, --exec CODE         run CODE by the interpreter PROGRAM, as its -c or -e does\n"
     "      --repeat N          run it N times more, each from a fresh start\n"
+    "      --after SECONDS     hl snapshot save: save then; else when SIGUSR1 comes\n"
     "  -t, --timeout SECONDS   end everything after this time; exit status 124\n"
     "  -m, --memory SIZE       memory of all that runs: the largest process is killed beyond it\n"
     "      --stack SIZE        stack of a process (sizes: bytes, or as 512K, 64Mi, 1G)\n"

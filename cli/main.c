@@ -9,8 +9,9 @@ static const struct verb {
 	const char *name;
 	int (*main)(int argc, char **argv); /* NULL: not in this version */
 } verbs[] = {
-	{ "run", run_main },       { "snapshot", NULL }, { "doctor", doctor_main },
-	{ "bench", NULL },         { "oci", NULL },      { "mkinitrd", mkinitrd_main },
+	{ "run", run_main },       { "snapshot", snapshot_main },
+	{ "doctor", doctor_main }, { "bench", NULL },
+	{ "oci", NULL },           { "mkinitrd", mkinitrd_main },
 	{ "policy", policy_main },
 };
 

@@ -147,6 +147,20 @@ static int opt_cpus(struct run *r, const char *arg)
 	return 0;
 }
 
+static int opt_after(struct run *r, const char *arg)
+{
+	char *end;
+
+	if (r->verb != RUN_SAVE)
+		return usage_error(&r->out, "--after is for hl snapshot save");
+	errno = 0;
+	double s = strtod(arg, &end);
+	if (errno || end == arg || *end || !(s >= 0) || s > 1e9)
+		return usage_error(&r->out, "--after takes a number of seconds, not '%s'", arg);
+	r->after_ms = (uint64_t)(s * 1000);
+	return 0;
+}
+
 static int opt_strace(struct run *r, const char *arg)
 {
 	enum hl_trace_format format = HL_TRACE_TEXT;
@@ -372,6 +386,7 @@ const struct option_def options[] = {
 	{ "policy", 0, required_argument, opt_policy, RUN, NULL },
 	{ "dry-run", 0, no_argument, opt_dry_run, RUN, NULL },
 	{ "exec", 'e', required_argument, opt_exec, RUN, NULL },
+	{ "after", 0, required_argument, opt_after, RUN, NULL },
 	{ "repeat", 0, required_argument, opt_repeat, RUN, NULL },
 	{ "strace", 0, optional_argument, opt_strace, RUN, NULL },
 	{ "stats", 0, no_argument, opt_stats, RUN, NULL },

@@ -128,7 +128,12 @@ static int check_together(const struct run *r, int argc, char **argv)
 {
 	if (r->out.quiet && r->verbose)
 		return usage_error(&r->out, "--quiet and --verbose exclude each other");
-	if (optind >= argc && (!r->dry || r->code))
+	if (r->verb == RUN_COPY && optind < argc)
+		return usage_error(&r->out,
+				   "a copy goes on with the arguments that the program "
+				   "was saved with: '%s' is one too many",
+				   argv[optind]);
+	if (r->verb != RUN_COPY && optind >= argc && (!r->dry || r->code))
 		return usage_error(&r->out, "no program to run");
 	if (r->code && optind + 1 < argc)
 		return usage_error(&r->out,

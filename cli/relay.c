@@ -16,6 +16,7 @@
  * says that the program is ready.
  */
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -38,6 +39,12 @@ struct relay {
 	int fd;
 	bool stop_asked;
 	bool end_asked; /* by a signal that we passed on */
+	/* relay_on */
+	bool (*fn)(void *arg);
+	void *arg;
+	int sig;
+	int64_t due; /* when to call it; -1: no more */
+	bool done;   /* it said so */
 	sigset_t old;
 };
 
@@ -98,12 +105,32 @@ void relay_close(struct relay *r)
 	free(r);
 }
 
+static int64_t now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+void relay_on(struct relay *r, int sig, uint64_t ms, bool (*fn)(void *arg), void *arg)
+{
+	r->sig = sig;
+	r->due = ms > INT64_MAX / 4 ? -1 : now_ms() + (int64_t)ms;
+	r->fn = fn;
+	r->arg = arg;
+}
+
 static void pass_on(struct relay *r, struct hl_sandbox *sb)
 {
 	struct signalfd_siginfo si;
 
 	while (read(r->fd, &si, sizeof si) == sizeof si) {
 		int sig = (int)si.ssi_signo;
+		if (r->fn && sig == r->sig) {
+			r->done |= r->fn(r->arg);
+			continue;
+		}
 		r->end_asked |= is_deadly(sig);
 		if (sig == SIGTSTP)
 			r->stop_asked = true;
@@ -135,14 +162,6 @@ static void follow_stop(struct relay *r, const struct hl_result *res)
 
 #define GRACE_MS 80
 
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
 /* How long to wait for the next event; *until: when the grace is over, 0 before it has begun. -1:
  * as long as it takes, 0: no longer. A program that ends by itself takes the time it takes. */
 static int patience(const struct relay *r, const struct hl_result *res, int64_t *until)
@@ -153,6 +172,21 @@ static int patience(const struct relay *r, const struct hl_result *res, int64_t 
 		*until = now_ms() + GRACE_MS;
 	int64_t left = *until - now_ms();
 	return left > 0 ? (int)left : 0;
+}
+
+/* Shortens *left to the moment when the function is to be called, or calls it. */
+static bool call_when_due(struct relay *r, int *left)
+{
+	if (!r->fn || r->due < 0)
+		return false;
+	int64_t ms = r->due - now_ms();
+	if (ms <= 0) {
+		r->due = -1;
+		return r->fn(r->arg);
+	}
+	if (*left < 0 || ms < *left)
+		*left = ms > INT_MAX ? INT_MAX : (int)ms;
+	return false;
 }
 
 int relay_wait(struct relay *r, struct hl_sandbox *sb, struct hl_result *res, struct hl_error **err)
@@ -171,6 +205,8 @@ int relay_wait(struct relay *r, struct hl_sandbox *sb, struct hl_result *res, st
 		left = patience(r, res, &until);
 		if (left == 0)
 			return RELAY_LEFT_BEHIND;
+		if (call_when_due(r, &left) || r->done)
+			return RELAY_DONE;
 		if (poll(fds, 2, left) > 0 && fds[0].revents)
 			pass_on(r, sb);
 	}

@@ -45,23 +45,55 @@ static _Noreturn void leave_behind(const struct run *r, struct hl_sandbox *sb,
 	_exit(status_of_result(r, res));
 }
 
+/* It is time to save it. What cannot be saved is said, and the program goes on where another signal
+ * may come. */
+static bool save(void *arg)
+{
+	struct run *r = arg;
+	struct hl_error *err = NULL;
+
+	r->saved = !hl_sandbox_save(r->sb, r->file, &err);
+	r->save_status = r->saved ? 0 : report_error(&r->out, err);
+	return r->saved || r->after_ms != UINT64_MAX;
+}
+
+static int start(struct run *r, struct hl_sandbox **sb, struct hl_error **err)
+{
+	/* Another sandbox cannot be made in a process that is confined, nor a file be written. */
+	hl_config_set_jail(r->cfg,
+			   r->repeat || r->verb == RUN_SAVE ? HL_JAIL_THREADS : HL_JAIL_PROCESS);
+	return r->snapshot ? hl_sandbox_restore(r->cfg, r->snapshot, sb, err)
+			   : hl_sandbox_start(r->cfg, sb, err);
+}
+
+/* The status of a command whose program was to be saved. */
+static int status_of_save(const struct run *r)
+{
+	if (!r->saved && !r->save_status)
+		complain(&r->out, "the program ended before it was saved");
+	return r->saved ? 0 : STATUS_HL;
+}
+
 static int run_sandbox(struct run *r, struct relay *relay)
 {
 	struct hl_sandbox *sb;
 	struct hl_result res;
 	struct hl_error *err = NULL;
 
-	/* Another sandbox cannot be made in a process that is confined. */
-	hl_config_set_jail(r->cfg, r->repeat ? HL_JAIL_THREADS : HL_JAIL_PROCESS);
 	relay_starting(relay);
-	int not_started = hl_sandbox_start(r->cfg, &sb, &err);
+	int not_started = start(r, &sb, &err);
 	relay_ready(relay);
 	if (not_started)
 		return report_error(&r->out, err);
+	r->sb = sb;
+	if (r->verb == RUN_SAVE)
+		relay_on(relay, SIGUSR1, r->after_ms, save, r);
 	int failed = relay_wait(relay, sb, &res, &err);
 	if (failed == RELAY_LEFT_BEHIND)
 		leave_behind(r, sb, &res);
-	int status = failed ? report_error(&r->out, err) : status_of_result(r, &res);
+	int status = failed && failed != RELAY_DONE ? report_error(&r->out, err)
+		     : r->verb == RUN_SAVE          ? status_of_save(r)
+						    : status_of_result(r, &res);
 	if (r->stats && !r->out.quiet)
 		print_stats(sb, &res);
 	hl_sandbox_free(sb);
@@ -92,7 +124,7 @@ static int run(struct run *r, int argc, char **argv)
 	if (r->code)
 		hl_config_set_args(r->cfg, 3,
 				   (const char *[]){ args[0], exec_option(args[0]), r->code });
-	else
+	else if (r->verb != RUN_COPY)
 		hl_config_set_args(r->cfg, (size_t)(argc - optind), args);
 	if (r->verbose)
 		hl_config_set_log(r->cfg, r->verbose, put_log, r);
@@ -137,22 +169,28 @@ static void grow_descriptor_table(void)
 		close(fd);
 }
 
-int run_main(int argc, char **argv)
+int run_whole(struct run *r, int argc, char **argv)
 {
-	struct run r = { .trace_fd = -1 };
-
+	r->trace_fd = -1;
 	/* The user's other programs have no business in the memory of a guest and its monitor. */
 	prctl(PR_SET_DUMPABLE, 0);
 	/* looks at descriptors and signals: before anything changes them */
-	r.cfg = hl_config_new();
+	r->cfg = hl_config_new();
 	fill_closed_stdio();
 	grow_descriptor_table();
 	/* a message or a trace that meets RLIMIT_FSIZE is lost, and nothing else */
 	signal(SIGXFSZ, SIG_IGN);
 	violation_watch();
-	int status = run(&r, argc, argv);
-	if (r.trace_fd >= 0)
-		close(r.trace_fd);
-	hl_config_free(r.cfg);
+	int status = run(r, argc, argv);
+	if (r->trace_fd >= 0)
+		close(r->trace_fd);
+	hl_config_free(r->cfg);
 	return status;
+}
+
+int run_main(int argc, char **argv)
+{
+	struct run r = { .verb = RUN_PROGRAM };
+
+	return run_whole(&r, argc, argv);
 }

@@ -3,9 +3,19 @@
 #ifndef HL_CLI_RUN_H
 #define HL_CLI_RUN_H
 
+#include <stdint.h>
+
 #include "cli/cli.h"
 
+/* What hl run and its kin do with the options. */
+enum run_verb {
+	RUN_PROGRAM,
+	RUN_SAVE, /* a program, until it is saved */
+	RUN_COPY, /* what was saved */
+};
+
 struct run {
+	enum run_verb verb;
 	struct output out;
 	struct hl_config *cfg;
 	int verbose;
@@ -16,7 +26,17 @@ struct run {
 	unsigned long repeat;
 	const char *policy; /* a file; NULL: none */
 	bool dry;           /* say what there would be, and run nothing */
+	/* RUN_SAVE, RUN_COPY */
+	const char *file;
+	uint64_t after_ms;            /* save then; UINT64_MAX: never */
+	struct hl_snapshot *snapshot; /* RUN_COPY: the open file */
+	bool saved;
+	int save_status; /* hl's exit status where it was to be saved and could not */
+	struct hl_sandbox *sb;
 };
+
+/* cli/run.c: all of it, with r->verb and r->file set; hl's exit status. */
+int run_whole(struct run *r, int argc, char **argv);
 
 /* cli/parse.c: fills *r in, up to the program, which is argv[optind]. -1: go on and run; else
  * hl's exit status. */

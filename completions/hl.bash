@@ -8,6 +8,7 @@ _hl() {
 	while [ "$i" -lt "$COMP_CWORD" ]; do
 		case ${COMP_WORDS[i]} in
 		-t | --timeout | -m | --memory | --stack | --pids | --files | --cpus | -e | --exec | --repeat | --env | --workdir | --sysroot | --platform | --root | --initrd | --mount | --tmpfs | --user | --hostname | --net | --net-allow | --net-block | --policy | --hide) i=$((i + 2)) ;;
+		--after) i=$((i + 2)) ;;
 		-* | =*) i=$((i + 1)) ;;
 		run) if [ "$i" = 1 ]; then i=2; else break; fi ;;
 		*) break ;;
@@ -22,6 +23,14 @@ _hl() {
 			-*) compgen -W '-o --output --program --add -z --gzip --zstd --keep-owners --help' -- "$cur" ;;
 			*) compgen -f -- "$cur" ;;
 			esac)
+		return
+	fi
+	if [ "$i" = 1 ] && [ "${COMP_WORDS[1]}" = snapshot ] && [ "$COMP_CWORD" = 2 ]; then
+		mapfile -t COMPREPLY < <(compgen -W 'save run info' -- "$cur")
+		return
+	fi
+	if [ "$i" = 1 ] && [ "${COMP_WORDS[1]}" = snapshot ] && [ "$COMP_CWORD" = 3 ]; then
+		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		return
 	fi
 	if [ "$i" -lt "$COMP_CWORD" ]; then
@@ -42,6 +51,7 @@ _hl() {
 	--env) mapfile -t COMPREPLY < <(compgen -v -- "$cur") && return ;;
 	-t | --timeout | -m | --memory | --stack | --pids | --files | --cpus | -e | --exec | --repeat | --tmpfs | --hide | --hostname | --net-allow | --net-block) return ;;
 	esac
+	[ "$prev" != --after ] || return
 	case $cur in
 	-*)
 		mapfile -t COMPREPLY < <(compgen -W '-h --help --initrd -V --version -v --verbose -q --quiet -t --timeout -m --memory --stack --pids --files --cpus --strace
@@ -50,7 +60,7 @@ _hl() {
 		;;
 	*/*) mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
 	*) mapfile -t COMPREPLY < <(
-		[ "$COMP_CWORD" != 1 ] || compgen -W 'run doctor mkinitrd' -- "$cur"
+		[ "$COMP_CWORD" != 1 ] || compgen -W 'run doctor mkinitrd snapshot' -- "$cur"
 		compgen -c -- "$cur"
 	) ;;
 	esac

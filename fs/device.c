@@ -14,6 +14,7 @@
 #include <sys/random.h>
 #include <sys/sysmacros.h>
 
+#include "fs/saved.h"
 #include "mm/access.h"
 #include "mm/shmem.h"
 
@@ -122,6 +123,7 @@ static void mem_release(struct file *f)
 }
 
 static const struct file_ops null_ops = {
+	.saved = &file_by_path,
 	.read = null_read,
 	.write = null_write,
 	.no_splice_read = true,
@@ -129,6 +131,7 @@ static const struct file_ops null_ops = {
 	.release = mem_release,
 };
 static const struct file_ops zero_ops = {
+	.saved = &file_by_path,
 	.read = zero_read,
 	.write = null_write,
 	.lseek = null_lseek,
@@ -136,6 +139,7 @@ static const struct file_ops zero_ops = {
 	.release = mem_release,
 };
 static const struct file_ops full_ops = {
+	.saved = &file_by_path,
 	.read = zero_read,
 	.write = full_write,
 	.no_splice_write = true,
@@ -143,6 +147,7 @@ static const struct file_ops full_ops = {
 	.release = mem_release,
 };
 static const struct file_ops random_ops = {
+	.saved = &file_by_path,
 	.read = random_read,
 	.write = random_write,
 	.lseek = null_lseek,

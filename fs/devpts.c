@@ -16,6 +16,7 @@
 
 #include "fs/file.h"
 #include "fs/generic.h"
+#include "fs/saved.h"
 #include "util/lock.h"
 #include "util/rbtree.h"
 
@@ -390,6 +391,7 @@ static void devpts_file_release(struct file *f)
 }
 
 static const struct file_ops devpts_dir_ops = {
+	.saved = &file_by_path,
 	.lseek = devpts_lseek,
 	.readdir = devpts_readdir,
 	.release = devpts_file_release,

@@ -17,6 +17,7 @@
 #include "fs/file.h"
 #include "fs/mount_tree.h"
 #include "fs/propagation.h"
+#include "fs/saved.h"
 
 bool path_is_mount(const struct path *p)
 {
@@ -425,7 +426,10 @@ static void tree_file_release(struct file *f)
 	free(tf);
 }
 
+static FILE_UNSAVED(tree_saved, "tree of mounts");
+
 static const struct file_ops tree_file_ops = {
+	.saved = &tree_saved,
 	.read = tree_file_io,
 	.write = tree_file_io,
 	.release = tree_file_release,

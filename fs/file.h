@@ -11,6 +11,7 @@
 
 struct file;
 struct mapped_place;
+struct saved_kind;
 
 /* Where a poll collects whom to listen to. A file calls poll_wait for each of its queues, or
  * poll_host for a host descriptor whose readiness is the file's own. */
@@ -92,7 +93,9 @@ struct file_ops {
 	void (*show_fdinfo)(struct file *f, struct text *out);
 	/* The host's descriptor behind it, borrowed; NULL or -1: none. */
 	int (*host_fd)(const struct file *f);
-	int (*created)(struct file *f);  /* F_CREATED_QUERY; NULL: file.created */
+	int (*created)(struct file *f); /* F_CREATED_QUERY; NULL: file.created */
+	/* How it is kept in a snapshot: one of fs/saved.h, or its own. */
+	const struct saved_kind *saved;
 	void (*release)(struct file *f); /* last reference gone; frees the object around it */
 };
 
@@ -101,7 +104,9 @@ struct file {
 	const struct file_ops *ops;
 	/* where it was opened; NULLs for pipes, sockets, anonymous inodes: see file_path */
 	struct path path;
-	bool created;            /* by the open(2) that made this description */
+	bool created; /* by the open(2) that made this description */
+	/* 1 to 3: the standard descriptor that the sandbox was started with; 0: none. Constant. */
+	unsigned char stdio;
 	bool opened;             /* by name: who watches it is told of its use (fs/notify.h) */
 	const struct cred *cred; /* a reference: of who opened it by name; NULL: nobody did */
 	_Atomic unsigned flags;  /* O_ACCMODE, O_APPEND, O_NONBLOCK... as F_GETFL gives them */

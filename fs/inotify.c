@@ -29,6 +29,7 @@
 #include <unistd.h>
 
 #include "cred/user.h"
+#include "fs/saved.h"
 #include "host/hostcall.h"
 #include "host/hostfile.h"
 #include "mm/access.h"
@@ -578,7 +579,10 @@ static void inotify_release(struct file *f)
 	free(in);
 }
 
+static FILE_UNSAVED(inotify_saved, "inotify instance");
+
 static const struct file_ops inotify_ops = {
+	.saved = &inotify_saved,
 	.read = inotify_read,
 	.lseek_ignored = true,
 	.no_splice_read = true,

@@ -17,6 +17,7 @@
 #include "cred/ns_common.h"
 #include "fs/file.h"
 #include "fs/mount.h"
+#include "fs/saved.h"
 #include "mm/access.h"
 
 #define NSFS_MAGIC 0x6e736673
@@ -104,7 +105,11 @@ static void ns_file_release(struct file *f)
 	free(f);
 }
 
-static const struct file_ops ns_file_ops = { .ioctl = ns_ioctl, .release = ns_file_release };
+static const struct file_ops ns_file_ops = {
+	.saved = &file_by_path,
+	.ioctl = ns_ioctl,
+	.release = ns_file_release,
+};
 
 static int ns_open(struct inode *i, struct caller *c, struct dentry *d, int flags,
 		   struct file **out)

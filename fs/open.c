@@ -15,6 +15,7 @@
 #include "fs/mount.h"
 #include "fs/notify.h"
 #include "fs/protect.h"
+#include "fs/saved.h"
 #include "fs/walk.h"
 #include "fs/writers.h"
 
@@ -281,6 +282,7 @@ static ssize_t path_file_io(struct file *f, struct caller *c, struct uio *u, int
 }
 
 static const struct file_ops path_file_ops = {
+	.saved = &file_by_path,
 	.read = path_file_io,
 	.write = path_file_io,
 	.release = path_file_release,

@@ -77,6 +77,8 @@ enum hl_code {
 	HL_TIMED_OUT,
 	/* hl_sandbox_free_within only: a thread and the memory of the sandbox are left behind */
 	HL_LEFT_BEHIND,
+	HL_UNSAVABLE, /* a snapshot cannot hold something, or this host cannot run what it holds */
+	HL_DAMAGED,   /* a file is no snapshot that can be used */
 };
 
 /* NULL gives HL_OK and "". The text is one line without a newline that names the thing at fault
@@ -390,6 +392,54 @@ HL_API int hl_sandbox_signal_terminal(struct hl_sandbox *sb, int sig, struct hl_
  */
 HL_API int hl_sandbox_pause(struct hl_sandbox *sb, struct hl_error **err);
 HL_API int hl_sandbox_resume(struct hl_sandbox *sb, struct hl_error **err);
+
+/* ---- snapshots ------------------------------------------------------------------------------- */
+
+/*
+ * A snapshot is a file that holds a sandbox as it stands: memory, threads, open files. Any number of
+ * copies can be started from it, which share its pages until they write to them: the file must not
+ * be changed while one runs, only replaced by another that is renamed over it. It is as secret as
+ * the program's memory is (mode 0600), and running it is as safe as running that program.
+ *
+ * A copy goes on where the original stood, with the mounts, the network, the limits and the standard
+ * descriptors of the configuration that it is started with; its program, arguments, environment
+ * and user are those of the original. Files are found by their names in the copy's tree: one that is
+ * gone gives ESTALE where it is used, and a mapped one that has changed fails the start. Of the
+ * clocks, CLOCK_REALTIME is right, and all others go on from the moment of the save.
+ */
+
+/* Stops the sandbox, saves it to `file` and lets it go on, unharmed whatever comes. The file is
+ * complete or as it was before. HL_UNSAVABLE: something of it cannot be saved, and the text says
+ * what. HL_STATE: the program has ended. Any thread, as those above. */
+HL_API int hl_sandbox_save(struct hl_sandbox *sb, const char *file, struct hl_error **err);
+
+/* An open snapshot. Sandboxes that were started from it do not need it any more. */
+struct hl_snapshot;
+
+/* HL_NOT_FOUND: there is no such file. HL_DAMAGED: it is no snapshot, has been altered or cut, or
+ * is one of another version of hl or another CPU architecture. */
+HL_API int hl_snapshot_open(const char *file, struct hl_snapshot **out, struct hl_error **err);
+/* NULL: no effect. */
+HL_API void hl_snapshot_close(struct hl_snapshot *snapshot);
+
+struct hl_snapshot_info {
+	const char *program;         /* the name of its first process */
+	uint64_t saved_at;           /* seconds since 1970 */
+	uint64_t processes, threads; /* how many there are */
+	uint64_t pages, size;        /* bytes: of memory in the file, of the file */
+};
+HL_API void hl_snapshot_inspect(const struct hl_snapshot *snapshot, struct hl_snapshot_info *out);
+/* Reads all of it and compares checksums, which opening does for the part without pages alone.
+ * HL_DAMAGED. */
+HL_API int hl_snapshot_verify(const struct hl_snapshot *snapshot, struct hl_error **err);
+
+/* Starts a copy. As hl_sandbox_start, but what `cfg` says of program, arguments, environment,
+ * working directory, user and signals has no effect. HL_DAMAGED, or HL_UNSAVABLE where this host
+ * lacks what the program uses. Any number may be started at a time. */
+HL_API int hl_sandbox_restore(const struct hl_config *cfg, const struct hl_snapshot *snapshot,
+			      struct hl_sandbox **out, struct hl_error **err);
+
+/* ---- the end of sandboxes -------------------------------------------------------------------- */
 
 /* Kills what still runs, waits for its threads, however long that takes, and frees everything.
  * NULL: no effect. */

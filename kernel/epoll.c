@@ -33,6 +33,7 @@
 #include <unistd.h>
 
 #include "cred/user.h"
+#include "fs/saved.h"
 #include "kernel/sandbox.h"
 #include "util/lock.h"
 #include "util/rbtree.h"
@@ -784,7 +785,10 @@ static void epoll_release(struct file *f)
 	ep_put(ep);
 }
 
+static FILE_UNSAVED(epoll_saved, "epoll instance");
+
 static const struct file_ops epoll_ops = {
+	.saved = &epoll_saved,
 	.lseek_ignored = true,
 	.poll = epoll_poll,
 	.release = epoll_release,

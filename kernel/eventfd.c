@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <sys/eventfd.h>
 
+#include "fs/saved.h"
 #include "util/lock.h"
 
 struct eventfd {
@@ -135,7 +136,10 @@ static void eventfd_release(struct file *f)
 	free(e);
 }
 
+static FILE_UNSAVED(eventfd_saved, "eventfd");
+
 static const struct file_ops eventfd_ops = {
+	.saved = &eventfd_saved,
 	.no_splice_read = true,
 	.no_splice_write = true,
 	.read = eventfd_file_read,

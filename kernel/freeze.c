@@ -147,6 +147,30 @@ int sandbox_thaw(struct sandbox *sb)
 	return err;
 }
 
+/* ---- tasks that stay ---- */
+
+static void look_again(struct task *t)
+{
+	sleeper_wake(&t->sleeper);
+}
+
+void sandbox_hold(struct sandbox *sb)
+{
+	sandbox_lock(sb);
+	sb->held = true;
+	/* those that are on their way to their end */
+	wait_rest(sb, false);
+	sandbox_unlock(sb);
+}
+
+void sandbox_release(struct sandbox *sb)
+{
+	sandbox_lock(sb);
+	sb->held = false;
+	for_each_task(sb, look_again);
+	sandbox_unlock(sb);
+}
+
 /* ---- tasks that come and go ---- */
 
 void freeze_task_linked(struct task *t)

@@ -49,6 +49,8 @@ static void count_as_stopped(struct task *t, bool stopped)
  * has something to clean up. */
 static bool has_to_rest(const struct task *t)
 {
+	if (t->sb->held && t->park & PARK_FREEZE)
+		return true;
 	if (t->group_exiting)
 		return false;
 	if (t->unwound == GAVE_UP_SLEEP && !(atomic_load(&t->sleeper.work) & SLEEPER_UNWIND))

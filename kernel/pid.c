@@ -116,6 +116,11 @@ pid_t pid_last(const struct pid_namespace *ns)
 	return ns->last;
 }
 
+void pid_set_last(struct pid_namespace *ns, pid_t nr)
+{
+	ns->last = nr;
+}
+
 pid_t pid_nr(const struct pid *p, const struct pid_namespace *ns)
 {
 	return p->ns == ns ? p->nr : 0;

@@ -60,6 +60,8 @@ struct pid_namespace *pid_ns_new(struct vfs *vfs, unsigned max, unsigned max_tas
 /* A fresh number (rising, wrapping at pid_max, as Linux) for a task or a process, one reference.
  * -EAGAIN: all are taken, or there are as many tasks as there may be; -ENOMEM. */
 int pid_alloc(struct pid_namespace *ns, struct pid **out);
+/* The next number is the first free one behind `nr`, as /proc/sys/kernel/ns_last_pid has it. */
+void pid_set_last(struct pid_namespace *ns, pid_t nr);
 struct pid *pid_find(struct pid_namespace *ns, pid_t nr);
 /* Frees the number once nothing carries it any more. Call after detaching a task, process, group or
  * session. */

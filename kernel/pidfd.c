@@ -15,6 +15,7 @@
 
 #include "cred/cred.h"
 #include "fs/file.h"
+#include "fs/saved.h"
 #include "kernel/fdtable.h"
 #include "kernel/pid.h"
 #include "kernel/process.h"
@@ -138,7 +139,10 @@ static void pidfd_show_fdinfo(struct file *f, struct text *out)
 	text_printf(out, "Pid:\t%d\nNSpid:\t%d\n", nr, nr);
 }
 
+static FILE_UNSAVED(pidfd_saved, "pidfd");
+
 static const struct file_ops pidfd_ops = {
+	.saved = &pidfd_saved,
 	.show_fdinfo = pidfd_show_fdinfo,
 	.poll = pidfd_poll,
 	.ioctl = pidfd_ioctl,

@@ -334,6 +334,8 @@ void sandbox_destroy(struct sandbox *sb)
 	fasync_domain_free(sb->fasyncs);
 	if (sb->mem.vdso)
 		vdso_clock_destroy(sb->mem.vdso);
+	if (sb->image)
+		memfile_put(sb->image);
 	if (sb->arena)
 		arena_destroy(sb->arena);
 	if (sb->machine)

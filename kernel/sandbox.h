@@ -47,6 +47,7 @@ struct sandbox {
 	struct machine *machine;
 	struct physmem *physmem;
 	struct arena *arena;
+	struct memfile *image; /* of the snapshot that it was made from; NULL: none */
 	struct mm_host mem;
 	struct vfs *vfs;
 	struct nsproxy *nsproxy; /* the namespaces it starts with; constant */
@@ -88,6 +89,7 @@ struct sandbox {
 	bool ending;          /* no new task may start */
 	bool hurried;         /* sandbox_kill ended it, not its program */
 	enum freeze_state freeze;
+	bool held;       /* kernel/freeze.h: not even its end makes a frozen task go on */
 	int exit_status; /* wait status of main, valid once main_ended */
 	bool main_ended;
 	struct pty_table *ptys;

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/signalfd.h>
 
+#include "fs/saved.h"
 #include "kernel/process.h"
 #include "kernel/sandbox.h"
 #include "kernel/task.h"
@@ -186,7 +187,10 @@ static void signalfd_show_fdinfo(struct file *f, struct text *out)
 	text_printf(out, "sigmask:\t%016lx\n", (unsigned long)signalfd_of(f)->mask);
 }
 
+static FILE_UNSAVED(signalfd_saved, "signalfd");
+
 static const struct file_ops signalfd_ops = {
+	.saved = &signalfd_saved,
 	.no_splice_read = true,
 	.show_fdinfo = signalfd_show_fdinfo,
 	.read = signalfd_read,

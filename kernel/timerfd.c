@@ -18,6 +18,7 @@
 #include <sys/timerfd.h>
 
 #include "cred/cred.h"
+#include "fs/saved.h"
 #include "kernel/ktimer.h"
 #include "kernel/sandbox.h"
 #include "mm/access.h"
@@ -254,7 +255,10 @@ static void timerfd_show_fdinfo(struct file *f, struct text *out)
 		    left.tv_nsec, interval.tv_sec, interval.tv_nsec);
 }
 
+static FILE_UNSAVED(timerfd_saved, "timerfd");
+
 static const struct file_ops timerfd_ops = {
+	.saved = &timerfd_saved,
 	.no_splice_read = true,
 	.show_fdinfo = timerfd_show_fdinfo,
 	.read = timerfd_read,

@@ -11,7 +11,7 @@
 #include "fs/names.h"
 #include "kernel/sandbox.h"
 #include "lib/mounts.h"
-#include "lib/visitor.h"
+#include "kernel/visitor.h"
 #include "mm/uio.h"
 
 static int make_directory(struct caller *c, const struct mount_spec *m)

@@ -42,10 +42,13 @@
 #include "lib/limits.h"
 #include "lib/network.h"
 #include "lib/plan.h"
+#include "lib/snapshot.h"
 #include "lib/tree.h"
 #include "lib/world.h"
+#include "loader/vdso.h"
 #include "net/policy.h"
 #include "platform/choose.h"
+#include "snapshot/snapshot.h"
 #include "trace/tracer.h"
 #include "sys/sys.h"
 #include "util/time.h"
@@ -75,11 +78,18 @@ static int choose_platform(const struct hl_config *cfg, struct platform_choice *
 	return e ? error_set(err, e == -EINVAL ? HL_INVALID : HL_PLATFORM, "%s", errmsg.text) : 0;
 }
 
-static int check_config(const struct hl_config *cfg, bool plan, struct hl_error **err)
+/* What is to be done instead of a program's start; NULLs: nothing else. */
+struct instead {
+	const struct audience *plan; /* it is told there would be, and nothing is left */
+	const struct snapshot *snap; /* the program goes on that this holds */
+};
+
+static int check_config(const struct hl_config *cfg, const struct instead *in,
+			struct hl_error **err)
 {
 	if (hl_config_check(cfg, err))
 		return -1;
-	if (cfg->args.count == 0 && !plan)
+	if (cfg->args.count == 0 && !in->plan && !in->snap)
 		return error_set(err, HL_INVALID, "no program to run");
 	const char *contradiction = world_contradiction(cfg);
 	return contradiction ? error_set(err, HL_INVALID, "%s", contradiction) : 0;
@@ -183,7 +193,8 @@ static void log_platform(const struct hl_config *cfg, const struct platform *pf,
 }
 
 static int make_kernel(struct hl_sandbox *sb, const struct hl_config *cfg,
-		       const struct platform_choice *choice, struct hl_error **err)
+		       const struct snapshot *snap, const struct platform_choice *choice,
+		       struct hl_error **err)
 {
 	struct errmsg errmsg = { "" };
 	const struct caller_limits *limits = limits_raise();
@@ -193,7 +204,7 @@ static int make_kernel(struct hl_sandbox *sb, const struct hl_config *cfg,
 		.host_priority = cfg->host_priority,
 		.nofile = &limits->nofile,
 		.fsize = &limits->fsize,
-		.clock = cfg->clock,
+		.clock = snap ? snapshot_clock(snap) : cfg->clock,
 		.limits = config_limits(cfg),
 		.net_policy = network_policy(cfg, sb->net_policy),
 		.observer = sb->observer,
@@ -221,6 +232,8 @@ static int wrap_stdio(struct hl_sandbox *sb, const struct hl_config *cfg, struct
 		if (cfg->stdio[fd] >= 0 && fcntl(cfg->stdio[fd], F_GETFD) >= 0)
 			err = hostfd_wrap(sb->hostfd, nsproxy_mnt(sb->kernel->nsproxy),
 					  cfg->stdio[fd], &rq->stdio[fd]);
+		if (rq->stdio[fd])
+			rq->stdio[fd]->stdio = (unsigned char)(fd + 1);
 	}
 	return err ? err : console_attach(sb->kernel, rq->stdio, &rq->controlling);
 }
@@ -370,6 +383,39 @@ static int start_program(struct hl_sandbox *sb, const struct hl_config *cfg,
 	return ret;
 }
 
+static enum hl_code snapshot_code(int e)
+{
+	switch (e) {
+	case -EBADMSG: return HL_DAMAGED;
+	case -ENOTSUP:
+	case -ESTALE: return HL_UNSAVABLE;
+	case -ESRCH: return HL_STATE;
+	default: return HL_SYSTEM;
+	}
+}
+
+/* The tree of the copy's configuration, and in it what the snapshot holds. */
+static int start_copy(struct hl_sandbox *sb, const struct hl_config *cfg,
+		      const struct snapshot *snap, struct hl_error **err)
+{
+	struct spawn_request rq = { .path = NULL };
+	struct errmsg errmsg = { "" };
+	int e = tree_mount(sb->kernel, cfg, end_of_time(sb, cfg), &errmsg);
+
+	if (!e)
+		e = wrap_stdio(sb, cfg, &rq);
+	if (!e)
+		e = snapshot_load(snap, sb->kernel, rq.stdio, &errmsg);
+	put_stdio(&rq);
+	if (e)
+		return fail(err, snapshot_code(e), e, &errmsg);
+	if (cfg->ready)
+		cfg->ready(cfg->ready_arg);
+	vdso_clock_keep(sb->kernel->mem.vdso);
+	sandbox_thaw(sb->kernel);
+	return 0;
+}
+
 /* ---- the time limit ---- */
 
 /* Whoever waits may want to know that the end has begun. */
@@ -432,15 +478,13 @@ static void stop_timer(struct hl_sandbox *sb)
 	pthread_join(sb->timer, NULL);
 }
 
-/* With a plan nothing is started, and nothing left. */
-static int start(const struct hl_config *cfg, const struct audience *plan, struct hl_sandbox **out,
+static int start(const struct hl_config *cfg, const struct instead *in, struct hl_sandbox **out,
 		 struct hl_error **err)
 {
 	struct platform_choice choice;
 	struct hl_sandbox *sb;
 
-	if (check_config(cfg, plan != NULL, err) || check_limits(err) ||
-	    choose_platform(cfg, &choice, err))
+	if (check_config(cfg, in, err) || check_limits(err) || choose_platform(cfg, &choice, err))
 		return -1;
 	sb = calloc(1, sizeof *sb);
 	if (!sb)
@@ -455,16 +499,17 @@ static int start(const struct hl_config *cfg, const struct audience *plan, struc
 	if (!ret)
 		ret = network_rules(cfg, &sb->net_policy, err);
 	if (!ret)
-		ret = make_kernel(sb, cfg, &choice, err);
+		ret = make_kernel(sb, cfg, in->snap, &choice, err);
 	if (!ret)
 		log_platform(cfg, sb->kernel->platform, &choice);
 	if (!ret)
 		ret = confine(cfg, sb->kernel, err);
 	if (!ret)
-		ret = start_program(sb, cfg, plan, err);
-	if (!ret && !plan)
+		ret = in->snap ? start_copy(sb, cfg, in->snap, err)
+			       : start_program(sb, cfg, in->plan, err);
+	if (!ret && !in->plan)
 		ret = start_timer(sb, cfg->timeout_ms, err);
-	if (ret || plan)
+	if (ret || in->plan)
 		hl_sandbox_free(sb);
 	else
 		*out = sb;
@@ -474,7 +519,7 @@ static int start(const struct hl_config *cfg, const struct audience *plan, struc
 /* Files of ours may meet RLIMIT_FSIZE where it could not be raised. That is an error, not the end
  * of the program: a SIGXFSZ of our own is taken before the mask is as it was. The names of the
  * guest are looked up with the guest's rights, and the caller gets its own back. */
-static int start_as_guest(const struct hl_config *cfg, const struct audience *plan,
+static int start_as_guest(const struct hl_config *cfg, const struct instead *in,
 			  struct hl_sandbox **out, struct hl_error **err)
 {
 	sigset_t xfsz, old, pending;
@@ -487,7 +532,7 @@ static int start_as_guest(const struct hl_config *cfg, const struct audience *pl
 	sigaddset(&xfsz, SIGXFSZ);
 	sigpending(&pending);
 	pthread_sigmask(SIG_BLOCK, &xfsz, &old);
-	int ret = start(cfg, plan, out, err);
+	int ret = start(cfg, in, out, err);
 	if (!sigismember(&pending, SIGXFSZ))
 		sigtimedwait(&xfsz, NULL, &(struct timespec){ 0 });
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
@@ -497,14 +542,22 @@ static int start_as_guest(const struct hl_config *cfg, const struct audience *pl
 
 int hl_sandbox_start(const struct hl_config *cfg, struct hl_sandbox **out, struct hl_error **err)
 {
-	return start_as_guest(cfg, NULL, out, err);
+	return start_as_guest(cfg, &(struct instead){ .snap = NULL }, out, err);
+}
+
+int hl_sandbox_restore(const struct hl_config *cfg, const struct hl_snapshot *snapshot,
+		       struct hl_sandbox **out, struct hl_error **err)
+{
+	return start_as_guest(cfg, &(struct instead){ .snap = snapshot->snap }, out, err);
 }
 
 int hl_config_plan(const struct hl_config *cfg, hl_plan_fn *fn, void *arg, struct hl_error **err)
 {
 	struct hl_sandbox *none;
 
-	return start_as_guest(cfg, &(struct audience){ fn, arg }, &none, err);
+	const struct audience to = { fn, arg };
+
+	return start_as_guest(cfg, &(struct instead){ .plan = &to }, &none, err);
 }
 
 /* ---- end ---- */
@@ -661,6 +714,26 @@ int hl_sandbox_pause(struct hl_sandbox *sb, struct hl_error **err)
 int hl_sandbox_resume(struct hl_sandbox *sb, struct hl_error **err)
 {
 	return sandbox_thaw(sb->kernel) ? error_set(err, HL_STATE, "the sandbox is not paused") : 0;
+}
+
+/* ---- snapshots ---- */
+
+int hl_sandbox_save(struct hl_sandbox *sb, const char *file, struct hl_error **err)
+{
+	struct errmsg errmsg = { "" };
+	struct fscred_saved own;
+
+	if (hl_sandbox_pause(sb, err))
+		return -1;
+	int e = fscred_save(&own);
+	if (!e) {
+		sandbox_hold(sb->kernel);
+		e = snapshot_save(sb->kernel, file, &errmsg);
+		sandbox_release(sb->kernel);
+		fscred_restore(&own);
+	}
+	hl_sandbox_resume(sb, NULL);
+	return e ? fail(err, snapshot_code(e), e, &errmsg) : 0;
 }
 
 static void destroy(struct hl_sandbox *sb)

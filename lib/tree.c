@@ -26,7 +26,7 @@
 #include "kernel/tty/pty.h"
 #include "kernel/sandbox.h"
 #include "lib/furnish.h"
-#include "lib/visitor.h"
+#include "kernel/visitor.h"
 #include "lib/world.h"
 #include "loader/loader.h"
 #include "proc/proc.h"

@@ -12,9 +12,9 @@
 #include "fs/vfs.h"
 #include "kernel/nsproxy.h"
 #include "kernel/sandbox.h"
+#include "kernel/visitor.h"
 #include "lib/isolate.h"
 #include "lib/user.h"
-#include "lib/visitor.h"
 #include "lib/workspace.h"
 
 /* What a private world starts from, as container engines have it. */

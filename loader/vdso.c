@@ -179,6 +179,12 @@ void vdso_clock_destroy(struct vdso_clock *vc)
 	free(vc);
 }
 
+struct pagesource *vdso_pages(struct vdso_clock *vc, uint64_t *len)
+{
+	*len = PAGE_SIZE + vc->image_len;
+	return vc->pages;
+}
+
 static int64_t map_part(struct mm *mm, gva_t addr, uint64_t off, uint64_t len, unsigned prot,
 			const char *name)
 {

@@ -9,6 +9,7 @@
 
 struct mm;
 struct mm_host;
+struct pagesource;
 struct vdso_clock;
 
 /* Makes the image and the page of a sandbox, which shows h->clock, and puts them into h->vdso. */
@@ -23,6 +24,8 @@ int vdso_clock_gettime(struct vdso_clock *vc, clockid_t clock, struct timespec *
  * do. For the thread that makes the sandbox, when the guest already runs: the guest need not wait
  * for it. */
 void vdso_clock_keep(struct vdso_clock *vc);
+/* What they are mapped from, borrowed: the data page, and `*len` bytes in all. */
+struct pagesource *vdso_pages(struct vdso_clock *vc, uint64_t *len);
 /* Maps image and data into `mm` and sets mm->vdso_base; AT_SYSINFO_EHDR is that address. */
 int vdso_map(struct mm *mm);
 

@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <sys/time.h>
 
+#include "fs/saved.h"
 #include "net/net.h"
 #include "util/time.h"
 
@@ -157,7 +158,10 @@ static int socket_linger(struct file *f, struct caller *c)
 	return s->ops->linger ? s->ops->linger(s, c) : 0;
 }
 
+static FILE_UNSAVED(socket_saved, "socket");
+
 static const struct file_ops socket_file_ops = {
+	.saved = &socket_saved,
 	.fasync = true,
 	.linger = socket_linger,
 	.read = socket_read,

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "fs/file.h"
+#include "fs/saved.h"
 #include "kernel/sandbox.h"
 #include "kernel/task.h"
 #include "kernel/vsyscall.h"
@@ -332,7 +333,10 @@ static void mem_release(struct file *f)
 	free(m);
 }
 
+static FILE_UNSAVED(mem_saved, "memory of a process");
+
 static const struct file_ops mem_ops = {
+	.saved = &mem_saved,
 	.read = mem_read,
 	.write = mem_write,
 	.lseek = mem_lseek,

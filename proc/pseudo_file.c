@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "fs/generic.h"
+#include "fs/saved.h"
 #include "proc/pseudo.h"
 
 #define WRITE_MAX 4096 /* one write to a generated file, as procfs's sysctl handlers */
@@ -135,7 +136,7 @@ static void pseudo_release(struct file *f)
 
 #define FILE_OPS                                                                                   \
 	.read = pseudo_read, .write = pseudo_write, .ioctl = pseudo_ioctl, .lseek = pseudo_lseek,  \
-	.release = pseudo_release
+	.release = pseudo_release, .saved = &file_by_path
 
 static const struct file_ops file_ops = { FILE_OPS };
 static const struct file_ops polled_file_ops = { FILE_OPS, .poll = pseudo_poll };
@@ -202,6 +203,7 @@ static int64_t dir_lseek(struct file *f, struct caller *c, int64_t off, int when
 }
 
 static const struct file_ops dir_ops = {
+	.saved = &file_by_path,
 	.read = dir_read,
 	.lseek = dir_lseek,
 	.readdir = pseudo_readdir,

@@ -7,6 +7,7 @@
 
 #include "fs/do_mount.h"
 #include "fs/anon.h"
+#include "fs/saved.h"
 #include "sys/at.h"
 #include "sys/fs_context.h"
 #include "sys/mount.h"
@@ -58,7 +59,10 @@ static void fs_file_release(struct file *f)
 	free(ff);
 }
 
+static FILE_UNSAVED(fs_file_saved, "file system context");
+
 static const struct file_ops fs_file_ops = {
+	.saved = &fs_file_saved,
 	.read = fs_file_read,
 	.release = fs_file_release,
 };

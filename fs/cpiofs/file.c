@@ -14,6 +14,7 @@
 
 #include "fs/cpiofs/internal.h"
 #include "fs/generic.h"
+#include "fs/saved.h"
 #include "util/gva.h"
 #include "util/minmax.h"
 
@@ -270,6 +271,7 @@ static void file_release(struct file *f)
 }
 
 static const struct file_ops cpio_file_ops = {
+	.saved = &file_by_path,
 	.read = file_read_op,
 	.write = file_write_op,
 	.lseek = file_lseek,
@@ -279,6 +281,7 @@ static const struct file_ops cpio_file_ops = {
 };
 
 static const struct file_ops cpio_dir_ops = {
+	.saved = &file_by_path,
 	.read = generic_dir_io,
 	.write = generic_dir_io,
 	.lseek = generic_dir_lseek,

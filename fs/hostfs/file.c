@@ -17,6 +17,7 @@
 #include "fs/generic.h"
 #include "fs/hostfs/internal.h"
 #include "fs/mount.h"
+#include "fs/saved.h"
 #include "host/hostcall.h"
 #include "mm/access.h"
 
@@ -227,6 +228,7 @@ static void release(struct file *f)
 }
 
 const struct file_ops hostfs_file_ops = {
+	.saved = &file_by_path,
 	.created = regular_created,
 	.read = regular_read,
 	.write = regular_write,
@@ -289,6 +291,7 @@ static int dir_readdir(struct file *f, struct caller *c, struct dir_emit *e)
 }
 
 const struct file_ops hostfs_dir_ops = {
+	.saved = &file_by_path,
 	.read = generic_dir_io,
 	.write = generic_dir_io,
 	.lseek = host_lseek,

@@ -17,6 +17,7 @@
 #include <termios.h>
 
 #include "fs/hostfs/internal.h"
+#include "fs/saved.h"
 #include "host/fdpath.h"
 #include "host/hostcall.h"
 #include "mm/access.h"
@@ -300,7 +301,10 @@ int stream_own(struct file *f)
 	return stream_setfl(f, f->flags);
 }
 
+static FILE_UNSAVED(stream_saved, "descriptor of the host");
+
 static const struct file_ops stream_ops = {
+	.saved = &stream_saved,
 	.fasync = true,
 	.read = stream_read,
 	.write = stream_write,

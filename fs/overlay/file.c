@@ -14,6 +14,7 @@
 
 #include "fs/generic.h"
 #include "fs/overlay/internal.h"
+#include "fs/saved.h"
 
 #define KEPT_BY_LAYER (O_APPEND | O_DIRECT | O_NOATIME)
 
@@ -222,6 +223,7 @@ static void release(struct file *f)
 }
 
 static const struct file_ops ovl_file_ops = {
+	.saved = &file_by_path,
 	.read = ovl_read,
 	.write = ovl_write,
 	.lseek = ovl_lseek,

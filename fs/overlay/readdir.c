@@ -19,6 +19,7 @@
 
 #include "fs/generic.h"
 #include "fs/overlay/internal.h"
+#include "fs/saved.h"
 #include "mm/arena.h"
 
 #define DOTS 2 /* positions of "." and ".." */
@@ -380,6 +381,7 @@ static void dir_release(struct file *f)
 }
 
 static const struct file_ops ovl_dir_ops = {
+	.saved = &file_by_path,
 	.read = generic_dir_io,
 	.write = generic_dir_io,
 	.lseek = generic_dir_lseek,

@@ -20,6 +20,7 @@
 
 #include "fs/anon.h"
 #include "cred/user.h"
+#include "fs/saved.h"
 #include "mm/access.h"
 #include "mm/mm.h"
 #include "util/lock.h"
@@ -854,7 +855,10 @@ ssize_t pipe_tee(struct pipe *from, struct pipe *to, struct caller *c, bool nonb
 	}
 }
 
+static FILE_UNSAVED(pipe_saved, "pipe");
+
 static const struct file_ops pipe_ops = {
+	.saved = &pipe_saved,
 	.fasync = true,
 	.read = pipe_read,
 	.write = pipe_write,

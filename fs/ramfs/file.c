@@ -16,6 +16,7 @@
 #include "fs/generic.h"
 #include "fs/mount.h"
 #include "fs/ramfs/internal.h"
+#include "fs/saved.h"
 
 #ifndef MFD_NOEXEC_SEAL
 #define MFD_NOEXEC_SEAL 8U
@@ -310,7 +311,10 @@ static void ramfs_release(struct file *f)
 	free(f);
 }
 
+static FILE_UNSAVED(ramfs_saved, "file in memory");
+
 const struct file_ops ramfs_file_ops = {
+	.saved = &ramfs_saved,
 	.read = ramfs_read,
 	.write = ramfs_write,
 	.lseek = ramfs_lseek,
@@ -322,6 +326,7 @@ const struct file_ops ramfs_file_ops = {
 };
 
 const struct file_ops ramfs_dir_ops = {
+	.saved = &ramfs_saved,
 	.read = generic_dir_io,
 	.write = generic_dir_io,
 	.lseek = generic_dir_lseek,

@@ -31,6 +31,7 @@
 #include "fs/devpts.h"
 #include "fs/file.h"
 #include "fs/hostfs/stream.h"
+#include "fs/saved.h"
 #include "kernel/fdtable.h"
 #include "kernel/tty/ldisc.h"
 #include "kernel/process.h"
@@ -772,7 +773,10 @@ static int64_t master_ioctl(struct file *f, struct caller *c, struct mm *mm, uns
 
 /* ---- life ---- */
 
+static FILE_UNSAVED(pty_saved, "pseudo terminal");
+
 static const struct file_ops slave_ops = {
+	.saved = &pty_saved,
 	.fasync = true,
 	.read = slave_read,
 	.write = slave_write,
@@ -782,6 +786,7 @@ static const struct file_ops slave_ops = {
 };
 
 static const struct file_ops master_ops = {
+	.saved = &pty_saved,
 	.fasync = true,
 	.read = master_read,
 	.write = master_write,

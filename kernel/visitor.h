@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A caller of the vfs before there is a task: it walks the guest's tree while a sandbox is being
  * furnished. */
-#ifndef HL_LIB_VISITOR_H
-#define HL_LIB_VISITOR_H
+#ifndef HL_KERNEL_VISITOR_H
+#define HL_KERNEL_VISITOR_H
 
 #include "fs/vfs.h"
 

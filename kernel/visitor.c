@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A caller before there is a task. See the header. */
-#include "lib/visitor.h"
+#include "kernel/visitor.h"
 
 #include <errno.h>
 #include <string.h>

@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Saves and loads what has a name: open files, root and working directory of processes. */
+#include "fs/saved.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "fs/anon.h"
+#include "fs/mount.h"
+
+/* F_SETFL's, and those that say what the file may be used for. */
+#define FLAGS_KEPT                                                                                 \
+	(O_ACCMODE | O_APPEND | O_NONBLOCK | O_DIRECT | O_NOATIME | O_DSYNC | O_SYNC | O_PATH |    \
+	 O_DIRECTORY | O_NOFOLLOW)
+
+const struct saved_kind *file_saved_kind(const struct file *f)
+{
+	return f->stdio ? &file_stdio : f->ops->saved;
+}
+
+void file_saved_put(void *file)
+{
+	file_put(file);
+}
+
+uint64_t file_saved(struct saver *s, struct file *f)
+{
+	return f ? saved_object(s, file_saved_kind(f), f) : 0;
+}
+
+int file_loaded(struct loader *l, uint64_t number, struct file **out)
+{
+	void *f;
+	int err = loaded_of(l, number, file_saved_put, &f);
+
+	*out = f ? file_get(f) : NULL;
+	return err;
+}
+
+/* ---- the standard descriptors ---- */
+
+static int stdio_save(struct saver *s, void *object)
+{
+	const struct file *f = object;
+
+	encode(&s->out, f->stdio);
+	return 0;
+}
+
+/* One that the copy has not is closed there. */
+static int stdio_load(struct loader *l, void **out)
+{
+	uint64_t n = decode_max(&l->in, 3);
+	struct file *f = n ? l->stdio[n - 1] : NULL;
+
+	*out = f ? file_get(f) : NULL;
+	return n ? 0 : loader_damaged(l, "a standard descriptor");
+}
+
+const struct saved_kind file_stdio = {
+	.name = "standard descriptor",
+	.save = stdio_save,
+	.load = stdio_load,
+	.put = file_saved_put,
+};
+
+/* ---- names ---- */
+
+/* The name from the root of all: length or -errno. */
+static int name_of(const struct path *p, char *buf, size_t size)
+{
+	const struct path all = { NULL, NULL };
+
+	return path_string(p, &all, buf, size);
+}
+
+/* Does the name lead to this very place? */
+static bool leads_to(struct caller *c, const char *name, const struct path *p)
+{
+	struct path found;
+
+	if (path_walk(c, NULL, name, WALK_NOFOLLOW, &found) < 0)
+		return false;
+	bool same = found.mnt == p->mnt && inode_same(found.dentry->inode, p->dentry->inode);
+	path_put(&found);
+	return same;
+}
+
+static const char *name_refused(struct saver *s, const struct path *p)
+{
+	char name[PATH_MAX];
+
+	if (!p->dentry)
+		return "which a snapshot cannot hold yet";
+	if (name_of(p, name, sizeof name) < 0 || !leads_to(s->caller, name, p))
+		return "whose name is gone, which a snapshot cannot hold yet";
+	return NULL;
+}
+
+static void save_name(struct saver *s, const struct path *p)
+{
+	char name[PATH_MAX];
+
+	encode_string(&s->out, name_of(p, name, sizeof name) < 0 ? NULL : name);
+}
+
+/* ---- files that are opened again ---- */
+
+static const char *by_path_refused(struct saver *s, void *object)
+{
+	const struct file *f = object;
+
+	return name_refused(s, &f->path);
+}
+
+static int by_path_save(struct saver *s, void *object)
+{
+	struct file *f = object;
+	int64_t pos =
+	    f->ops->lseek && !(f->flags & O_PATH) ? f->ops->lseek(f, s->caller, 0, SEEK_CUR) : 0;
+
+	save_name(s, &f->path);
+	encode(&s->out, f->path.dentry->inode->type);
+	encode(&s->out, f->flags & FLAGS_KEPT);
+	encode(&s->out, pos < 0 ? 0 : (uint64_t)pos);
+	return 0;
+}
+
+static ssize_t stale_rw(struct file *f, struct caller *c, struct uio *u, int64_t *pos)
+{
+	return -ESTALE;
+}
+
+static int64_t stale_lseek(struct file *f, struct caller *c, int64_t off, int whence)
+{
+	return -ESTALE;
+}
+
+static int64_t stale_ioctl(struct file *f, struct caller *c, struct mm *mm, unsigned cmd,
+			   uint64_t arg)
+{
+	return -ESTALE;
+}
+
+static int stale_pagesource(struct file *f, bool shared_write, struct pagesource **out)
+{
+	return -ESTALE;
+}
+
+static int stale_readdir(struct file *f, struct caller *c, struct dir_emit *e)
+{
+	return -ESTALE;
+}
+
+static int stale_getattr(struct file *f, struct caller *c, unsigned mask, struct statx *out)
+{
+	return -ESTALE;
+}
+
+static int stale_fsync(struct file *f, struct caller *c, bool data_only)
+{
+	return -ESTALE;
+}
+
+static int stale_truncate(struct file *f, struct caller *c, uint64_t size)
+{
+	return -ESTALE;
+}
+
+static void stale_release(struct file *f)
+{
+	free(f);
+}
+
+/* In the place of a file that is gone, as a network's file system gives it. */
+static const struct file_ops stale_ops = {
+	.read = stale_rw,
+	.write = stale_rw,
+	.lseek = stale_lseek,
+	.ioctl = stale_ioctl,
+	.pagesource = stale_pagesource,
+	.readdir = stale_readdir,
+	.getattr = stale_getattr,
+	.fsync = stale_fsync,
+	.truncate = stale_truncate,
+	.saved = &file_by_path,
+	.release = stale_release,
+};
+
+static int stale_file(struct caller *c, unsigned flags, struct file **out)
+{
+	struct file *f = malloc(sizeof *f);
+
+	if (!f)
+		return -ENOMEM;
+	file_init(f, &stale_ops, flags);
+	file_set_anon(f, c, "anon_inode:[stale]");
+	*out = f;
+	return 0;
+}
+
+/* A FIFO is not waited for. */
+static int open_again(struct caller *c, const char *name, mode_t type, unsigned flags,
+		      struct file **out)
+{
+	struct statx st;
+	int err = vfs_getattr(c, NULL, name, WALK_NOFOLLOW, STATX_TYPE, &st);
+
+	if (!err && (st.stx_mode & S_IFMT) != type)
+		err = -ESTALE;
+	return err ? err
+		   : vfs_open(c, NULL, name, (int)(flags | O_NOFOLLOW | O_NONBLOCK), 0, 0, out);
+}
+
+static int by_path_load(struct loader *l, void **out)
+{
+	struct caller *c = l->caller;
+	struct file *f;
+	char *name = decode_string(&l->in, PATH_MAX);
+	mode_t type = (mode_t)decode_max(&l->in, S_IFMT);
+	unsigned flags = (unsigned)decode_max(&l->in, UINT32_MAX);
+	int64_t pos = decode_between(&l->in, 0, INT64_MAX);
+
+	if (!name || name[0] != '/' || flags & ~(unsigned)FLAGS_KEPT || l->in.failed) {
+		free(name);
+		return loader_damaged(l, "an open file");
+	}
+	int err = open_again(c, name, type, flags, &f);
+	free(name);
+	if (err == -ENOMEM || err == -EMFILE || err == -ENFILE)
+		return err;
+	if (err)
+		err = stale_file(c, flags, &f);
+	else if (f->ops->lseek && !(flags & O_PATH) && pos)
+		(void)f->ops->lseek(f, c, pos, SEEK_SET);
+	if (err)
+		return err;
+	f->flags = flags & ~(unsigned)O_NOFOLLOW;
+	if (f->ops->setfl)
+		(void)f->ops->setfl(f, flags);
+	*out = f;
+	return 0;
+}
+
+const struct saved_kind file_by_path = {
+	.name = "file",
+	.save = by_path_save,
+	.load = by_path_load,
+	.put = file_saved_put,
+	.refused = by_path_refused,
+};
+
+/* ---- what lives in the monitor ---- */
+
+void file_save_state(struct saver *s, struct file *f)
+{
+	encode(&s->out, f->flags & FLAGS_KEPT);
+	encode_signed(&s->out, f->pos);
+}
+
+int file_load_state(struct loader *l, struct file *f)
+{
+	unsigned flags = (unsigned)decode_max(&l->in, UINT32_MAX);
+	int64_t pos = decode_between(&l->in, 0, INT64_MAX);
+
+	if (l->in.failed || flags & ~(unsigned)FLAGS_KEPT)
+		return loader_damaged(l, "the state of an open file");
+	f->flags = flags;
+	f->pos = pos;
+	return 0;
+}
+
+/* ---- root, working directory, umask ---- */
+
+static const char *fs_struct_refused(struct saver *s, void *object)
+{
+	struct fs_struct *fs = object;
+	const char *why = name_refused(s, &fs->root);
+
+	return why ? why : name_refused(s, &fs->cwd);
+}
+
+static int fs_struct_save(struct saver *s, void *object)
+{
+	struct fs_struct *fs = object;
+
+	save_name(s, &fs->root);
+	save_name(s, &fs->cwd);
+	encode(&s->out, fs->umask);
+	return 0;
+}
+
+static int load_directory(struct loader *l, struct path *out)
+{
+	char *name = decode_string(&l->in, PATH_MAX);
+	int err;
+
+	if (!name || name[0] != '/') {
+		free(name);
+		return loader_damaged(l, "a directory of a process");
+	}
+	err = path_walk(l->caller, NULL, name, WALK_DIRECTORY, out);
+	if (err)
+		err = errmsg_set(l->errmsg, -err, "%s, a directory that a process works in: %s",
+				 name, strerror(-err));
+	free(name);
+	return err;
+}
+
+static int fs_struct_load(struct loader *l, void **out)
+{
+	struct caller *c = l->caller;
+	struct fs_struct *fs = fs_struct_copy(c->fs);
+	struct path p;
+	int err = fs ? load_directory(l, &p) : -ENOMEM;
+
+	if (!err) {
+		fs_struct_set_root(fs, &p);
+		err = load_directory(l, &p);
+	}
+	if (!err) {
+		fs_struct_set_cwd(fs, &p);
+		fs->umask = (unsigned)decode_max(&l->in, 0777);
+		*out = fs;
+	} else if (fs) {
+		fs_struct_put(fs);
+	}
+	return err;
+}
+
+static void fs_struct_drop(void *object)
+{
+	fs_struct_put(object);
+}
+
+const struct saved_kind fs_struct_kind = {
+	.name = "root and working directory",
+	.save = fs_struct_save,
+	.load = fs_struct_load,
+	.put = fs_struct_drop,
+	.refused = fs_struct_refused,
+};

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* struct hl_snapshot: an open snapshot. */
+#ifndef HL_LIB_SNAPSHOT_H
+#define HL_LIB_SNAPSHOT_H
+
+#include "hl.h"
+
+struct snapshot;
+
+struct hl_snapshot {
+	struct snapshot *snap;
+};
+
+#endif

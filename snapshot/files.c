@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Saves and loads descriptor tables, and finds mapped files again. See the header. */
+#include "snapshot/files.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "fs/saved.h"
+#include "kernel/fdtable.h"
+#include "kernel/process.h"
+#include "kernel/sandbox.h"
+#include "kernel/task.h"
+
+/* ---- mapped files ---- */
+
+void file_id_save(struct encoder *out, const struct file_id *id)
+{
+	encode_string(out, id->path);
+	encode(out, id->size);
+	encode_signed(out, id->mtime);
+	encode(out, id->mtime_ns);
+}
+
+int file_id_load(struct decoder *in, struct file_id *out)
+{
+	*out = (struct file_id){ .path = decode_string(in, PATH_MAX) };
+	out->size = decode(in);
+	out->mtime = (int64_t)decode(in);
+	out->mtime_ns = (uint32_t)decode_max(in, UINT32_MAX);
+	if (!in->failed && out->path && out->path[0] == '/')
+		return 0;
+	file_id_free(out);
+	return -EBADMSG;
+}
+
+void file_id_free(struct file_id *id)
+{
+	free(id->path);
+	id->path = NULL;
+}
+
+/* A regular file alone: to open others may take long, or do something. */
+static int open_regular(struct caller *c, const char *path, int flags, struct file **out,
+			struct statx *st)
+{
+	int err = vfs_getattr(c, NULL, path, 0, STATX_BASIC_STATS, st);
+
+	if (!err && !S_ISREG(st->stx_mode))
+		err = -ESTALE;
+	if (!err)
+		err = vfs_open(c, NULL, path, flags | O_NONBLOCK, 0, 0, out);
+	if (err)
+		return err == -ENOENT || err == -ENOTDIR ? -ESTALE : err;
+	err = file_getattr(*out, c, STATX_BASIC_STATS, st);
+	if (err)
+		file_put(*out);
+	return err;
+}
+
+static int pages_of(struct file *f, bool shared_write, struct pagesource **out)
+{
+	return f->ops->pagesource ? f->ops->pagesource(f, shared_write, out) : -ESTALE;
+}
+
+int mapped_file_id(struct caller *c, char *path, struct pagesource *ps, struct file_id *out)
+{
+	struct pagesource *now = NULL;
+	struct statx st;
+	struct file *f;
+	int err = open_regular(c, path, O_RDONLY, &f, &st);
+
+	if (err)
+		return err;
+	err = pages_of(f, false, &now);
+	file_put(f);
+	if (now)
+		now->ops->unref(now);
+	if (!err && now != ps)
+		err = -ESTALE;
+	*out = (struct file_id){ path, st.stx_size, st.stx_mtime.tv_sec, st.stx_mtime.tv_nsec };
+	return err;
+}
+
+int mapped_file_open(struct caller *c, const struct file_id *id, bool shared_write,
+		     struct pagesource **out, struct mapped_place **place)
+{
+	struct statx st;
+	struct file *f;
+	int err = open_regular(c, id->path, shared_write ? O_RDWR : O_RDONLY, &f, &st);
+
+	if (err)
+		return err;
+	if (!shared_write && (st.stx_size != id->size || st.stx_mtime.tv_sec != id->mtime ||
+			      st.stx_mtime.tv_nsec != id->mtime_ns))
+		err = -ESTALE;
+	if (!err)
+		err = pages_of(f, shared_write, out);
+	if (!err) {
+		err = file_mapped_place(f, place);
+		if (err) {
+			(*out)->ops->unref(*out);
+			*out = NULL;
+		}
+	}
+	file_put(f);
+	return err;
+}
+
+/* ---- descriptor tables ---- */
+
+static int check_table(struct saver *s, const struct process *p, struct fdtable *ft)
+{
+	for (int fd = fd_next(ft, 0); fd >= 0; fd = fd_next(ft, fd + 1)) {
+		struct file *f = fd_get_path(ft, fd);
+		const struct saved_kind *kind = file_saved_kind(f);
+		const char *why = saved_refusal(s, kind, f);
+
+		file_put(f);
+		if (why)
+			return errmsg_set(s->errmsg, ENOTSUP,
+					  "process %d (%s): descriptor %d is a %s, %s", p->pid->nr,
+					  p->leader ? p->leader->comm : "?", fd,
+					  kind ? kind->name : "file of an unknown kind", why);
+	}
+	return 0;
+}
+
+int files_check(struct saver *s, struct process *p)
+{
+	struct fdtable *before = NULL;
+	struct task *t;
+	int err = 0;
+
+	list_for_each (t, &p->tasks, process_node) {
+		if (!err && t->files && t->files != before)
+			err = check_table(s, p, t->files);
+		before = t->files;
+	}
+	return err;
+}
+
+static int fdtable_save(struct saver *s, void *object)
+{
+	struct fdtable *ft = object;
+	size_t place = encode_place(&s->out);
+	uint64_t nr = 0;
+
+	for (int fd = fd_next(ft, 0); fd >= 0; fd = fd_next(ft, fd + 1), nr++) {
+		struct file *f = fd_get_path(ft, fd);
+
+		encode(&s->out, (uint64_t)fd);
+		encode(&s->out, fd_get_cloexec(ft, fd) > 0);
+		encode(&s->out, file_saved(s, f));
+		file_put(f);
+	}
+	encode_at(&s->out, place, nr);
+	return 0;
+}
+
+/* A standard descriptor that the copy has not stays free. */
+static int load_descriptor(struct loader *l, struct fdtable *ft, int low)
+{
+	int fd = (int)decode_between(&l->in, low, INT_MAX / 2);
+	bool cloexec = decode_bool(&l->in);
+	struct file *f;
+	int err = file_loaded(l, decode(&l->in), &f);
+
+	if (l->in.failed)
+		err = loader_damaged(l, "a descriptor");
+	if (err || !f)
+		return err ? err : fd;
+	return fd_install(ft, f, fd, cloexec, (uint64_t)fd + 1);
+}
+
+static int fdtable_load(struct loader *l, void **out)
+{
+	uint64_t nr = decode_count(&l->in, 3 * sizeof(uint64_t));
+	struct sandbox *sb = l->sandbox;
+	struct fdtable *ft = fdtable_new(&sb->vfs->files);
+	int at = -1;
+
+	if (!ft)
+		return -ENOMEM;
+	for (uint64_t i = 0; i < nr; i++) {
+		at = load_descriptor(l, ft, at + 1);
+		if (at < 0) {
+			fdtable_put(ft, l->caller);
+			return at;
+		}
+	}
+	*out = ft;
+	return 0;
+}
+
+static void drop(void *object)
+{
+	fdtable_put(object, NULL);
+}
+
+const struct saved_kind fdtable_kind = {
+	.name = "descriptor table",
+	.save = fdtable_save,
+	.load = fdtable_load,
+	.put = drop,
+};

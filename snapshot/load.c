@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Opens snapshots, and makes sandboxes of them. See snapshot.h. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "fs/saved.h"
+#include "kernel/freeze.h"
+#include "kernel/nsproxy.h"
+#include "kernel/sandbox.h"
+#include "kernel/task.h"
+#include "kernel/visitor.h"
+#include "platform/physmem.h"
+#include "snapshot/files.h"
+#include "snapshot/image.h"
+#include "snapshot/memory.h"
+#include "snapshot/process.h"
+#include "snapshot/snapshot.h"
+
+/* Every kind that a snapshot may hold. */
+static const struct saved_kind *const kinds[] = {
+	&cred_kind,    &fdtable_kind, &fs_struct_kind, &memory_kind,
+	&sighand_kind, &file_by_path, &file_stdio,     NULL,
+};
+
+static int load_info(struct snapshot *snap, struct errmsg *errmsg)
+{
+	struct snapshot_info *i = &snap->info;
+	const struct image_header *h = &snap->image->header;
+	struct decoder d;
+
+	decoder_init(&d, snap->image->meta, h->meta_len);
+	i->saved_at = decode_max(&d, CLOCK_NS_MAX);
+	i->monotonic = decode_max(&d, CLOCK_NS_MAX);
+	i->boottime = decode_max(&d, CLOCK_NS_MAX);
+	i->processes = decode(&d);
+	i->threads = decode(&d);
+	i->program = decode_string(&d, TASK_COMM_LEN + 1);
+	i->pages = h->pages_end - IMAGE_PAGES;
+	i->size = h->file_size;
+	if (d.failed || !i->program)
+		return errmsg_set(errmsg, EBADMSG, "the snapshot is damaged: its description");
+	snap->rest = d.at;
+	snap->rest_len = (uint64_t)(d.end - d.at);
+	return 0;
+}
+
+int snapshot_open(const char *path, struct snapshot **out, struct errmsg *errmsg)
+{
+	struct snapshot *snap = calloc(1, sizeof *snap);
+
+	if (!snap)
+		return -ENOMEM;
+	int err = image_open(path, &snap->image, errmsg);
+	if (!err)
+		err = load_info(snap, errmsg);
+	if (err)
+		snapshot_close(snap);
+	else
+		*out = snap;
+	return err;
+}
+
+void snapshot_close(struct snapshot *snap)
+{
+	if (!snap)
+		return;
+	image_close(snap->image);
+	free(snap->info.program);
+	free(snap);
+}
+
+/* `saved` is what the clock showed. */
+static int64_t ahead(clockid_t clock, uint64_t saved)
+{
+	return (int64_t)saved - (int64_t)guest_clock_ns(NULL, clock);
+}
+
+struct guest_clock snapshot_clock(const struct snapshot *snap)
+{
+	return (struct guest_clock){
+		.monotonic = ahead(CLOCK_MONOTONIC, snap->info.monotonic),
+		.boottime = ahead(CLOCK_BOOTTIME, snap->info.boottime),
+	};
+}
+
+static int read_pages(struct loader *l, void *dst, uint64_t off, uint64_t len)
+{
+	const struct image *img = l->pages_arg;
+	char *p = dst;
+
+	if (!image_has_pages(img, off, len))
+		return loader_damaged(l, "the place of contents");
+	while (len) {
+		ssize_t n = pread(img->fd, p, len, (off_t)off);
+		if (n <= 0 && !(n < 0 && errno == EINTR))
+			return n < 0 ? -errno : -EBADMSG;
+		p += n > 0 ? n : 0;
+		off += n > 0 ? (uint64_t)n : 0;
+		len -= n > 0 ? (uint64_t)n : 0;
+	}
+	return 0;
+}
+
+/* The sandbox has the image for as long as it lives. */
+static int attach_image(struct sandbox *sb, const struct image *img)
+{
+	int fd = fcntl(img->fd, F_DUPFD_CLOEXEC, 0);
+
+	return fd < 0 ? -errno : memfile_open(sb->physmem, fd, false, &sb->image);
+}
+
+static int load_names(struct loader *l, struct decoder *in)
+{
+	struct sandbox *sb = l->sandbox;
+
+	for (enum uts_name n = 0; n < UTS_NAMES; n++) {
+		char *name = decode_string(in, UTS_NAME_MAX + 1);
+		if (!name)
+			return loader_damaged(l, "the name of the machine");
+		uts_set(nsproxy_uts(sb->nsproxy), n, name, strlen(name));
+		free(name);
+	}
+	return 0;
+}
+
+static int load(struct loader *l, struct decoder *in)
+{
+	struct decoder tree;
+	size_t len;
+	int err = load_names(l, in);
+	const void *p = decode_bytes(in, &len);
+
+	if (err)
+		return err;
+	if (!p)
+		return loader_damaged(l, "its outline");
+	decoder_init(&tree, p, len);
+	err = loader_objects(l, in);
+	if (!err && !decoder_done(in))
+		err = loader_damaged(l, "what follows the last object");
+	if (!err)
+		err = loader_rest(l);
+	return err ? err : processes_load(l, &tree);
+}
+
+int snapshot_load(const struct snapshot *snap, struct sandbox *sb, struct file *const stdio[3],
+		  struct errmsg *errmsg)
+{
+	struct loader l = {
+		.errmsg = errmsg,
+		.kinds = kinds,
+		.sandbox = sb,
+		.pages = read_pages,
+		.pages_arg = snap->image,
+	};
+	struct decoder in;
+	struct visitor v;
+	int err = visitor_init(&v, sb, sb->vfs->monitor, NULL);
+
+	for (int i = 0; i < 3; i++)
+		l.stdio[i] = stdio[i];
+	l.caller = &v.caller;
+	decoder_init(&in, snap->rest, snap->rest_len);
+	if (!err)
+		err = attach_image(sb, snap->image);
+	if (!err)
+		err = sandbox_freeze(sb);
+	if (!err)
+		err = load(&l, &in);
+	loader_free(&l);
+	visitor_done(&v);
+	return err ? errmsg_set(errmsg, -err, "cannot load the snapshot: %s", strerror(-err)) : 0;
+}

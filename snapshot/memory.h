@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Address spaces in a snapshot: their vmas, and where in the image the contents are.
+ *
+ * What a file shows unchanged is not saved but named, by the path it is mapped from, with its size
+ * and the time of its last change. What is the program's own is in the image, in order of the
+ * addresses. A copy has the image's pages as backings that are copied before they are written
+ * (mm/backing.h): loading costs by the number of runs, whatever their size.
+ */
+#ifndef HL_SNAPSHOT_MEMORY_H
+#define HL_SNAPSHOT_MEMORY_H
+
+#include "util/saved.h"
+
+extern const struct saved_kind memory_kind; /* struct mm */
+
+/* What a vma shows. */
+enum vma_source {
+	SOURCE_NONE, /* anonymous memory */
+	SOURCE_VDSO,
+	SOURCE_FILE, /* of the host or an archive: by its path */
+	NR_VMA_SOURCES
+};
+
+/* memory_load.c */
+int memory_load(struct loader *l, void **out);
+
+#endif

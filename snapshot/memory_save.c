@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Saves address spaces. All tasks rest meanwhile, so that nobody changes one and its lock, under
+ * which no file could be opened, is not needed. */
+#include "snapshot/memory.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fs/file.h"
+#include "host/fixup.h"
+#include "kernel/sandbox.h"
+#include "loader/vdso.h"
+#include "mm/backing.h"
+#include "mm/vma.h"
+#include "snapshot/files.h"
+#include "util/minmax.h"
+
+/* So much of a file is compared at a time. */
+#define COMPARE_UNIT (64 * PAGE_SIZE)
+
+struct vma_save {
+	struct saver *s;
+	const struct vma *v;
+	enum vma_source source;
+	uint64_t nr_runs;
+	gva_t base; /* of the pages that are being written */
+};
+
+/* Where in the image what is at an address is. */
+static int put_run(void *arg, uint64_t first, uint64_t nr, uint64_t off)
+{
+	struct vma_save *vs = arg;
+
+	encode(&vs->s->out, gva_add(vs->base, first * PAGE_SIZE).v);
+	encode(&vs->s->out, nr);
+	encode(&vs->s->out, off);
+	vs->nr_runs++;
+	return 0;
+}
+
+static int put_pages(struct vma_save *vs, gva_t addr, const void *data, uint64_t len)
+{
+	vs->base = addr;
+	return vs->s->pages(vs->s, data, len, vs->source == SOURCE_NONE, put_run, vs);
+}
+
+/* Of a private mapping of a file, the pages that are not as in the file. */
+static int put_changed(struct vma_save *vs, gva_t addr, const char *data, uint64_t len)
+{
+	char *file = malloc(COMPARE_UNIT);
+	int err = file ? 0 : -ENOMEM;
+	uint64_t from = 0, at = 0;
+
+	for (uint64_t unit; at < len && !err; at += unit) {
+		unit = min64(COMPARE_UNIT, len - at);
+		bool there = pagesource_read(vs->v->source, vma_offset(vs->v, gva_add(addr, at)),
+					     unit, file) == 0;
+		for (uint64_t p = 0; p < unit && !err; p += PAGE_SIZE) {
+			if (!there || memcmp(file + p, data + at + p, PAGE_SIZE) != 0)
+				continue;
+			if (from < at + p)
+				err =
+				    put_pages(vs, gva_add(addr, from), data + from, at + p - from);
+			from = at + p + PAGE_SIZE;
+		}
+	}
+	if (!err && from < len)
+		err = put_pages(vs, gva_add(addr, from), data + from, len - from);
+	free(file);
+	return err;
+}
+
+/* What stands at [from, to) of a backing. Of the arena, what the host has no page for is zero, and
+ * to look at it would make it one. */
+static int put_backing(struct vma_save *vs, const struct backing *b, gva_t from, gva_t to)
+{
+	struct arena *arena = vs->v->mm->host->arena;
+	bool in_arena = b->mf == arena_memfile(arena);
+	uint64_t at = backing_off(b, from), end = at + gva_diff(to, from), stop;
+	int err = 0;
+
+	for (; at < end && !err; at = stop) {
+		if (in_arena && vs->source == SOURCE_NONE)
+			at = arena_seek(arena, at, end, false);
+		if (at >= end)
+			break;
+		stop =
+		    in_arena && vs->source == SOURCE_NONE ? arena_seek(arena, at, end, true) : end;
+		const char *data = memfile_ptr(b->mf, at, stop - at);
+		gva_t addr = gva_add(from, at - backing_off(b, from));
+		if (!data)
+			return -ENOMEM;
+		err = vs->source == SOURCE_NONE ? put_pages(vs, addr, data, stop - at)
+						: put_changed(vs, addr, data, stop - at);
+	}
+	return err;
+}
+
+/* A private mapping of a file that has no name any more: all of it, as it is now. */
+static int put_lost_file(struct vma_save *vs)
+{
+	const struct vma *v = vs->v;
+	uint64_t size = v->source->ops->size(v->source);
+	gva_t end = v->end;
+	char *page = malloc(PAGE_SIZE);
+	int err = page ? 0 : -ENOMEM;
+
+	if (size < v->offset || size - v->offset < vma_len(v))
+		end = gva_add(v->start, size < v->offset ? 0 : PAGE_UP(size - v->offset));
+	for (gva_t at = v->start; gva_lt(at, end) && !err; at = gva_add(at, PAGE_SIZE)) {
+		struct backing *b = backing_at(v->mm, at);
+		const void *data = b ? memfile_ptr(b->mf, backing_off(b, at), PAGE_SIZE) : NULL;
+		if (!data)
+			err = pagesource_read(v->source, vma_offset(v, at), PAGE_SIZE, page);
+		else if (fixup_copy(page, data, PAGE_SIZE) > 0)
+			err = -EFAULT;
+		/* behind the end of the file there is nothing to save */
+		err = err == -EFAULT ? 0 : err ? err : put_pages(vs, at, page, PAGE_SIZE);
+	}
+	free(page);
+	return err;
+}
+
+/* Is the page the program's own, or one of the snapshot that it was loaded from? What shows a file
+ * is the file's. */
+static bool is_own(const struct sandbox *sb, const struct backing *b)
+{
+	return b->owned || b->mf == sb->image;
+}
+
+static int put_contents(struct vma_save *vs, bool lost)
+{
+	const struct vma *v = vs->v;
+	struct encoder *out = &vs->s->out;
+	size_t place = encode_place(out);
+	int err = lost ? put_lost_file(vs) : 0;
+
+	backing_for_range (b, v->mm, v->start, v->end) {
+		if (err || lost || vs->source == SOURCE_VDSO || v->flags & VMA_SHARED)
+			break;
+		if (is_own(vs->s->sandbox, b))
+			err = put_backing(vs, b, gva_max(b->start, v->start),
+					  gva_min(b->end, v->end));
+	}
+	encode_at(out, place, vs->nr_runs);
+	return err;
+}
+
+static int refuse(struct saver *s, const struct vma *v, const char *what)
+{
+	return errmsg_set(s->errmsg, ENOTSUP, "%s at %lx-%lx, which a snapshot cannot hold yet",
+			  what, v->start.v, v->end.v);
+}
+
+/* What it shows. *lost: a file that nobody would find any more. */
+static int put_source(struct vma_save *vs, bool *lost)
+{
+	struct sandbox *sb = vs->s->sandbox;
+	const struct vma *v = vs->v;
+	struct file_id id;
+	uint64_t len;
+	int err = 0;
+
+	*lost = false;
+	if (v->source == vdso_pages(sb->mem.vdso, &len)) {
+		vs->source = SOURCE_VDSO;
+	} else if (v->source && v->name && v->name[0] == '/') {
+		err = mapped_file_id(vs->s->caller, v->name, v->source, &id);
+		*lost = err == -ESTALE;
+		if (!err)
+			vs->source = SOURCE_FILE;
+	} else if (v->source) {
+		*lost = true;
+	}
+	if (err && !*lost)
+		return errmsg_set(vs->s->errmsg, -err, "the mapped file %s: %s", v->name,
+				  strerror(-err));
+	if (*lost && v->flags & VMA_SHARED)
+		return refuse(vs->s, v, "there is shared memory");
+	encode(&vs->s->out, vs->source);
+	if (vs->source == SOURCE_FILE)
+		file_id_save(&vs->s->out, &id);
+	return 0;
+}
+
+static int save_vma(struct saver *s, const struct vma *v)
+{
+	struct vma_save vs = { .s = s, .v = v };
+	bool lost;
+
+	encode(&s->out, v->start.v);
+	encode(&s->out, vma_len(v) / PAGE_SIZE);
+	encode(&s->out, v->prot);
+	encode(&s->out, v->flags);
+	encode(&s->out, v->offset);
+	encode_string(&s->out, v->name);
+	int err = put_source(&vs, &lost);
+	return err ? err : put_contents(&vs, lost);
+}
+
+static void save_fields(struct encoder *out, const struct mm *mm)
+{
+	const gva_t places[] = { mm->brk_start, mm->brk,        mm->mmap_base, mm->start_code,
+				 mm->end_code,  mm->start_data, mm->end_data,  mm->start_stack,
+				 mm->arg_start, mm->arg_end,    mm->env_start, mm->env_end,
+				 mm->vdso_base };
+
+	for (size_t i = 0; i < sizeof places / sizeof *places; i++)
+		encode(out, places[i].v);
+	encode(out, mm->lock_future);
+	encode(out, mm->auxv_len);
+	for (unsigned i = 0; i < mm->auxv_len; i++)
+		encode(out, mm->auxv[i]);
+}
+
+static int memory_save(struct saver *s, void *object)
+{
+	struct mm *mm = object;
+	int err = 0;
+
+	save_fields(&s->out, mm);
+	encode(&s->out, mm->nr_vmas);
+	for (const struct vma *v = vma_first(mm); v && !err; v = vma_next(v))
+		err = save_vma(s, v);
+	return err;
+}
+
+static void put(void *object)
+{
+	mm_put(object);
+}
+
+const struct saved_kind memory_kind = {
+	.name = "address space",
+	.save = memory_save,
+	.load = memory_load,
+	.put = put,
+};

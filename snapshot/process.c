@@ -1,0 +1,443 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Saves and loads the process tree.
+ *
+ * Processes are kept in the order in which they were made, so that a parent comes before its
+ * children. A copy has the same numbers. Init is made with every sandbox and is not kept.
+ */
+#include "snapshot/process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/time.h>
+
+#include "cred/user.h"
+#include "fs/file.h"
+#include "kernel/process.h"
+#include "kernel/rseq.h"
+#include "kernel/sandbox.h"
+#include "kernel/task.h"
+#include "kernel/timer.h"
+#include "kernel/tty/tty.h"
+#include "loader/loader.h"
+
+/* Least bytes of a saved process, of a saved thread. */
+#define PROCESS_SIZE 512
+#define TASK_SIZE    512
+#define NR_ITIMERS   3
+
+/* ---- saving ---- */
+
+static int refuse(struct saver *s, const struct process *p, const char *what)
+{
+	return errmsg_set(s->errmsg, ENOTSUP,
+			  "process %d (%s) %s, which a snapshot cannot hold yet", p->pid->nr,
+			  p->leader ? p->leader->comm : "?", what);
+}
+
+static void count_timer(void *arg, int id, const struct posix_timer_request *rq)
+{
+	++*(unsigned *)arg;
+}
+
+static int check_process(struct saver *s, struct process *p)
+{
+	struct sandbox *sb = s->sandbox;
+	unsigned timers = 0;
+	struct task *t;
+
+	if (!p->zombie && !p->leader)
+		return refuse(s, p, "goes on without its first thread");
+	if (p->tty && p->tty != sb->console)
+		return refuse(s, p, "has a controlling terminal of the sandbox's own");
+	posix_timers_each(p, count_timer, &timers);
+	if (timers)
+		return refuse(s, p, "has POSIX timers");
+	list_for_each (t, &p->tasks, process_node) {
+		const char *what = task_refused(t);
+		if (what)
+			return refuse(s, p, what);
+	}
+	return 0;
+}
+
+static void save_exe(struct encoder *out, const struct process *p)
+{
+	const struct path all = { NULL, NULL };
+	char name[PATH_MAX];
+	bool known = p->exe && p->exe->path.dentry &&
+		     path_string(&p->exe->path, &all, name, sizeof name) >= 0;
+
+	encode_string(out, known ? name : NULL);
+}
+
+static void save_timers(struct encoder *out, struct process *p)
+{
+	for (int which = 0; which < NR_ITIMERS; which++) {
+		struct timer_setting set = { 0 };
+
+		(void)itimer_get(p, which, &set);
+		encode(out, set.value);
+		encode(out, set.interval);
+	}
+}
+
+static void save_fields(struct saver *s, struct process *p)
+{
+	struct sandbox *sb = s->sandbox;
+	struct encoder *out = &s->out;
+
+	encode(out, p->zombie);
+	encode_signed(out, p->exit_code);
+	encode(out, p->session_leader);
+	encode(out, p->did_exec);
+	encode(out, p->subreaper);
+	encode_signed(out, p->forked_by);
+	encode_signed(out, p->exit_signal);
+	encode(out, p->stop_requested);
+	encode(out, p->stopped);
+	encode_signed(out, p->stop_sig);
+	encode(out, p->stop_taken);
+	encode(out, p->continued);
+	encode_bytes(out, p->rlimits, sizeof p->rlimits);
+	encode_bytes(out, &p->dead_threads, sizeof p->dead_threads);
+	encode_bytes(out, &p->children_sum, sizeof p->children_sum);
+	encode(out, p->start_time_ns);
+	encode(out, p->personality);
+	encode_signed(out, p->oom_score_adj);
+	encode_signed(out, p->oom_score_adj_min);
+	encode(out, p->coredump_filter);
+	encode(out, p->dumpable);
+	encode(out, p->membarrier_registered);
+	encode(out, p->thp_disable);
+	encode(out, p->tty == sb->console && p->tty);
+	encode(out, p->tty && p->tty->pgrp == p->pgrp);
+}
+
+static int save_process(struct saver *s, struct process *p)
+{
+	struct encoder *out = &s->out;
+	struct task *t;
+	int err = 0;
+
+	encode(out, (uint64_t)p->pid->nr);
+	encode(out, p->parent ? (uint64_t)p->parent->pid->nr : 1);
+	encode(out, p->pgrp ? (uint64_t)p->pgrp->nr : 0);
+	encode(out, p->session ? (uint64_t)p->session->nr : 0);
+	encode(out, saved_object(s, &cred_kind, process_cred(p)));
+	save_fields(s, p);
+	save_exe(out, p);
+	sigpending_save(out, &p->pending);
+	save_timers(out, p);
+	encode(out, (uint64_t)p->nr_tasks);
+	list_for_each (t, &p->tasks, process_node) {
+		if (!err)
+			err = task_save(s, t);
+	}
+	return err;
+}
+
+int processes_save(struct saver *s)
+{
+	struct sandbox *sb = s->sandbox;
+	size_t place = encode_place(&s->out);
+	struct process *p;
+	uint64_t nr = 0;
+	int err = 0;
+
+	list_for_each (p, &sb->processes, all_node) {
+		if (p == sb->init || err)
+			continue;
+		err = check_process(s, p);
+		if (!err)
+			err = save_process(s, p);
+		nr++;
+	}
+	encode_at(&s->out, place, nr);
+	return err;
+}
+
+/* ---- loading ---- */
+
+struct process_load {
+	struct process *process;
+	pid_t nr, parent, pgrp, session;
+	bool console, foreground;
+	struct timer_setting timers[NR_ITIMERS];
+	struct task **tasks; /* of process->pid first */
+	uint64_t nr_tasks;
+};
+
+struct tree_load {
+	struct process_load *all;
+	uint64_t nr;
+};
+
+static pid_t load_nr(struct loader *l)
+{
+	const struct sandbox *sb = l->sandbox;
+
+	return (pid_t)decode_between(&l->in, 1, sb->pid_ns->max - 1);
+}
+
+static void load_fields(struct decoder *in, struct process *p, struct process_load *pl)
+{
+	p->zombie = decode_bool(in);
+	p->exit_code = (int)decode_between(in, 0, 0xffff);
+	p->session_leader = decode_bool(in);
+	p->did_exec = decode_bool(in);
+	p->subreaper = decode_bool(in);
+	p->forked_by = (pid_t)decode_between(in, 0, INT_MAX);
+	p->exit_signal = (int)decode_between(in, -1, NSIGNALS);
+	p->stop_requested = decode_bool(in);
+	p->stopped = decode_bool(in);
+	p->stop_sig = (int)decode_between(in, 0, NSIGNALS);
+	p->stop_taken = decode_bool(in);
+	p->continued = decode_bool(in);
+	decode_into(in, p->rlimits, sizeof p->rlimits);
+	decode_into(in, &p->dead_threads, sizeof p->dead_threads);
+	decode_into(in, &p->children_sum, sizeof p->children_sum);
+	p->start_time_ns = decode(in);
+	p->personality = (unsigned)decode_max(in, UINT32_MAX);
+	p->oom_score_adj = (int)decode_between(in, -1000, 1000);
+	p->oom_score_adj_min = (int)decode_between(in, -1000, 1000);
+	p->coredump_filter = (unsigned)decode_max(in, UINT32_MAX);
+	p->dumpable = (unsigned)decode_max(in, 2);
+	p->membarrier_registered = (uint32_t)decode_max(in, UINT32_MAX);
+	p->thp_disable = decode_bool(in);
+	pl->console = decode_bool(in);
+	pl->foreground = decode_bool(in);
+}
+
+/* /proc/PID/exe of a program that is gone by now is gone. */
+static void load_exe(struct loader *l, struct process *p)
+{
+	char *name = decode_string(&l->in, PATH_MAX);
+
+	if (name && exec_open(l->caller, NULL, name, 0, &p->exe) < 0)
+		p->exe = NULL;
+	free(name);
+}
+
+static int load_tasks(struct loader *l, struct process_load *pl)
+{
+	uint64_t nr = decode_count(&l->in, TASK_SIZE);
+	int err = 0;
+
+	if (!nr != pl->process->zombie)
+		return loader_damaged(l, "a process without threads");
+	pl->tasks = calloc(nr ? nr : 1, sizeof *pl->tasks);
+	if (!pl->tasks)
+		return -ENOMEM;
+	for (; pl->nr_tasks < nr && !err; pl->nr_tasks += !err)
+		err = task_load(l, pl->process, &pl->tasks[pl->nr_tasks]);
+	if (!err && nr && pl->tasks[0]->pid != pl->process->pid)
+		err = loader_damaged(l, "a process without its first thread");
+	return err;
+}
+
+/* A zombie counts for its user until somebody waits for it. */
+static int count_zombie(struct sandbox *sb, struct process *p)
+{
+	struct user *u = user_get(sb->vfs->users, p->cred->uid);
+
+	if (!u)
+		return -ENOMEM;
+	user_charge(u, USER_TASKS, 1, UINT64_MAX);
+	p->user = u;
+	p->nr_live = 0;
+	atomic_store(&p->pid->ended, PID_THREAD_ENDED | PID_PROCESS_ENDED);
+	return 0;
+}
+
+static int make(struct loader *l, struct process_load *pl, struct cred *cred)
+{
+	struct sandbox *sb = l->sandbox;
+
+	sandbox_lock(sb);
+	struct process *parent = process_find(sb, pl->parent);
+	pid_set_last(sb->pid_ns, pl->nr - 1);
+	int err = parent ? process_new(sb, parent, &pl->process)
+			 : loader_damaged(l, "a process without a parent");
+	if (!err) {
+		process_set_cred(pl->process, cred_get(cred));
+		if (pl->process->exe)
+			file_put(pl->process->exe);
+		pl->process->exe = NULL;
+	}
+	sandbox_unlock(sb);
+	if (!err && pl->process->pid->nr != pl->nr)
+		err = loader_damaged(l, "two processes of one number");
+	return err;
+}
+
+static int load_process(struct loader *l, struct process_load *pl)
+{
+	struct sandbox *sb = l->sandbox;
+	void *cred;
+
+	pl->nr = load_nr(l);
+	pl->parent = load_nr(l);
+	pl->pgrp = load_nr(l);
+	pl->session = load_nr(l);
+	int err = loaded_object(l, decode(&l->in), &cred_kind, &cred);
+	if (!err && (l->in.failed || !cred || pl->nr < 2))
+		err = loader_damaged(l, "a process");
+	if (!err)
+		err = make(l, pl, cred);
+	if (err)
+		return err;
+	load_fields(&l->in, pl->process, pl);
+	load_exe(l, pl->process);
+	sandbox_lock(sb);
+	err = sigpending_load(&l->in, sb, pl->process->cred->uid, &pl->process->pending);
+	sandbox_unlock(sb);
+	for (int i = 0; i < NR_ITIMERS; i++) {
+		pl->timers[i].value = decode(&l->in);
+		pl->timers[i].interval = decode(&l->in);
+	}
+	if (err == -EBADMSG || l->in.failed)
+		return loader_damaged(l, "a process");
+	if (!err && pl->process->zombie)
+		err = count_zombie(sb, pl->process);
+	return err ? err : load_tasks(l, pl);
+}
+
+/* Groups and sessions by number, which may be those of nobody who is left. */
+static int join(struct sandbox *sb, struct process *p, pid_t nr,
+		void (*set)(struct process *p, struct pid *pid))
+{
+	struct pid *pid = pid_find(sb->pid_ns, nr);
+	int err = 0;
+
+	if (pid) {
+		pid_get(pid);
+	} else {
+		pid_set_last(sb->pid_ns, nr - 1);
+		err = pid_alloc(sb->pid_ns, &pid);
+	}
+	if (err)
+		return err;
+	set(p, pid);
+	pid_put(pid);
+	return 0;
+}
+
+static int join_groups(struct sandbox *sb, const struct tree_load *tree)
+{
+	int err = 0;
+
+	sandbox_lock(sb);
+	for (uint64_t i = 0; i < tree->nr && !err; i++) {
+		const struct process_load *pl = &tree->all[i];
+		err = join(sb, pl->process, pl->pgrp, process_set_pgrp);
+		if (!err)
+			err = join(sb, pl->process, pl->session, process_set_session);
+	}
+	sandbox_unlock(sb);
+	return err;
+}
+
+/* The terminal of the copy is the one the program had, whatever it is. Its foreground group comes
+ * last, and stays. */
+static void attach_console(struct sandbox *sb, const struct tree_load *tree)
+{
+	sandbox_lock(sb);
+	for (int foreground = 0; sb->console && foreground < 2; foreground++) {
+		for (uint64_t i = 0; i < tree->nr; i++) {
+			const struct process_load *pl = &tree->all[i];
+			if (pl->console && pl->foreground == foreground)
+				tty_attach(sb->console, pl->process);
+		}
+	}
+	sandbox_unlock(sb);
+}
+
+static int start_tasks(struct sandbox *sb, struct process_load *pl)
+{
+	int err = 0;
+
+	for (uint64_t i = 0; i < pl->nr_tasks && !err; i++) {
+		err = task_start(pl->tasks[i], &sb->sched);
+		if (!err)
+			pl->tasks[i] = NULL;
+	}
+	/* its threads rest in any case: this is about how the rest goes on */
+	for (int i = 0; i < NR_ITIMERS && !err; i++) {
+		if (pl->timers[i].value)
+			err = itimer_set(pl->process, i, &pl->timers[i], NULL);
+	}
+	return err;
+}
+
+static int start_all(struct sandbox *sb, const struct tree_load *tree)
+{
+	struct task *t;
+	int err = 0;
+
+	for (uint64_t i = 0; i < tree->nr && !err; i++)
+		err = start_tasks(sb, &tree->all[i]);
+	for (uint64_t i = 0; i < tree->nr && !err; i++) {
+		if (tree->all[i].nr_tasks < 2)
+			continue;
+		list_for_each (t, &tree->all[i].process->tasks, process_node)
+			rseq_thread_created(t);
+	}
+	return err;
+}
+
+/* What has not been started is no use any more. */
+static void tree_free(struct tree_load *tree)
+{
+	for (uint64_t i = 0; i < tree->nr; i++) {
+		struct process_load *pl = &tree->all[i];
+		for (uint64_t k = 0; pl->tasks && k < pl->nr_tasks; k++) {
+			if (!pl->tasks[k])
+				continue;
+			resume_end(pl->tasks[k]);
+			task_free(pl->tasks[k]);
+		}
+		free(pl->tasks);
+	}
+	free(tree->all);
+}
+
+int processes_load(struct loader *l, struct decoder *in)
+{
+	struct sandbox *sb = l->sandbox;
+	struct tree_load tree = { .nr = 0 };
+	int err = 0;
+
+	l->in = *in;
+	pid_t main = load_nr(l);
+	pid_t last = load_nr(l);
+	uint64_t nr = decode_count(&l->in, PROCESS_SIZE);
+	if (!nr || l->in.failed)
+		return loader_damaged(l, "the number of processes");
+	tree.all = calloc(nr, sizeof *tree.all);
+	if (!tree.all)
+		return -ENOMEM;
+	for (; tree.nr < nr && !err; tree.nr++)
+		err = load_process(l, &tree.all[tree.nr]);
+	if (!err && !decoder_done(&l->in))
+		err = loader_damaged(l, "what follows the last process");
+	if (!err)
+		err = join_groups(sb, &tree);
+	sandbox_lock(sb);
+	struct process *p = process_find(sb, main);
+	if (!err && (!p || p->zombie))
+		err = loader_damaged(l, "the program's process");
+	if (!err)
+		sb->main = process_get(p);
+	pid_set_last(sb->pid_ns, last);
+	sandbox_unlock(sb);
+	if (!err) {
+		attach_console(sb, &tree);
+		err = start_all(sb, &tree);
+	}
+	tree_free(&tree);
+	return err;
+}

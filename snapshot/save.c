@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Saves a sandbox. See snapshot.h for how, and which file saves what. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kernel/nsproxy.h"
+#include "kernel/process.h"
+#include "kernel/sandbox.h"
+#include "kernel/task.h"
+#include "kernel/visitor.h"
+#include "snapshot/files.h"
+#include "snapshot/image.h"
+#include "snapshot/process.h"
+#include "snapshot/snapshot.h"
+
+static int write_pages(struct saver *s, const void *data, uint64_t len, bool skip_zeroes,
+		       saved_run_fn *fn, void *arg)
+{
+	return image_write_pages(s->pages_arg, data, len, skip_zeroes, fn, arg);
+}
+
+/* ---- what is known before anything is loaded ---- */
+
+static void save_info(struct saver *s)
+{
+	struct sandbox *sb = s->sandbox;
+	struct encoder *out = &s->out;
+	struct process *p;
+	uint64_t processes = 0, threads = 0;
+
+	list_for_each (p, &sb->processes, all_node) {
+		processes += p != sb->init;
+		threads += (uint64_t)p->nr_tasks;
+	}
+	encode(out, guest_clock_ns(&sb->clock, CLOCK_REALTIME));
+	encode(out, guest_clock_ns(&sb->clock, CLOCK_MONOTONIC));
+	encode(out, guest_clock_ns(&sb->clock, CLOCK_BOOTTIME));
+	encode(out, processes);
+	encode(out, threads);
+	encode_string(out, sb->main->leader ? sb->main->leader->comm : "");
+}
+
+static void save_names(struct saver *s)
+{
+	struct sandbox *sb = s->sandbox;
+
+	for (enum uts_name n = 0; n < UTS_NAMES; n++) {
+		char name[UTS_NAME_MAX + 1];
+		uts_get(nsproxy_uts(sb->nsproxy), n, name);
+		encode_string(&s->out, name);
+	}
+}
+
+static int save_tree(struct saver *s)
+{
+	struct sandbox *sb = s->sandbox;
+	size_t place = encode_place(&s->out), start = s->out.len;
+
+	encode(&s->out, (uint64_t)sb->main->pid->nr);
+	encode(&s->out, (uint64_t)pid_last(sb->pid_ns));
+	int err = processes_save(s);
+	encode_at(&s->out, place, s->out.len - start);
+	return err;
+}
+
+static int check(struct saver *s)
+{
+	struct sandbox *sb = s->sandbox;
+	struct process *p;
+	int err = 0;
+
+	if (sb->main_ended || sb->ending)
+		return errmsg_set(s->errmsg, ESRCH, "the program has ended");
+	list_for_each (p, &sb->processes, all_node) {
+		if (!err && p != sb->init)
+			err = files_check(s, p);
+	}
+	return err;
+}
+
+static int save(struct saver *s)
+{
+	int err = check(s);
+
+	if (err)
+		return err;
+	save_info(s);
+	save_names(s);
+	err = save_tree(s);
+	return err ? err : saver_objects(s);
+}
+
+int snapshot_save(struct sandbox *sb, const char *path, struct errmsg *errmsg)
+{
+	struct saver s = { .errmsg = errmsg, .sandbox = sb, .pages = write_pages };
+	struct image_writer *w = NULL;
+	struct visitor v;
+	int err = visitor_init(&v, sb, sb->vfs->monitor, NULL);
+
+	s.caller = &v.caller;
+	if (!err)
+		err = image_create(path, &w, errmsg);
+	s.pages_arg = w;
+	if (!err)
+		err = save(&s);
+	if (!err)
+		err = image_finish(w, s.out.buf, s.out.len, errmsg);
+	image_writer_free(w);
+	saver_free(&s);
+	visitor_done(&v);
+	return err;
+}

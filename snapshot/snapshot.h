@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Snapshots: a sandbox saved in a file, and copies of it.
+ *
+ * A sandbox is frozen first (kernel/freeze.h), so that all there is of its tasks is registers,
+ * memory and objects. Then each layer saves what it has:
+ *
+ *   snapshot/process.c, task.c   the process tree, threads with their registers and signals
+ *   snapshot/memory_*.c          address spaces; snapshot/image.h: their pages
+ *   snapshot/shared.c, files.c   what threads share; descriptor tables
+ *   fs/saved.h                   open files: each file_ops names its kind (util/saved.h)
+ *   save.c beside a type         what lives in the monitor: pipes, eventfds, files in memory
+ *
+ * What cannot be saved yet is refused by a line that names the process and the descriptor; nothing
+ * is left out without a word.
+ *
+ * A copy is a new sandbox with the mounts, the network and the standard descriptors of its own
+ * configuration. It is made frozen, out of the same objects, and thawed: calls that slept are made
+ * again and sleep on, as after any freeze. Its pages are those of the image, mapped by its platform
+ * as any file is, and copied by mm/fault.c before they are written. Its clocks: CLOCK_REALTIME is
+ * right, all others go on from the save.
+ */
+#ifndef HL_SNAPSHOT_SNAPSHOT_H
+#define HL_SNAPSHOT_SNAPSHOT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <time.h>
+
+#include "host/clock.h"
+#include "util/errmsg.h"
+
+struct file;
+struct image;
+struct sandbox;
+
+/* What an image says of itself before anything of it is loaded. */
+struct snapshot_info {
+	uint64_t saved_at;            /* CLOCK_REALTIME of the guest, ns */
+	uint64_t monotonic, boottime; /* the guest's, ns */
+	uint64_t processes, threads;
+	uint64_t pages; /* bytes of them in the file */
+	uint64_t size;  /* of the file */
+	char *program;  /* the name of its first process */
+};
+
+struct snapshot {
+	struct image *image;
+	struct snapshot_info info;
+	const unsigned char *rest; /* metadata behind that */
+	uint64_t rest_len;
+};
+
+/* Writes the frozen sandbox to a file, which is complete or not there. It goes on as if nothing had
+ * been when it is thawed. Any thread but a task's. */
+int snapshot_save(struct sandbox *sb, const char *path, struct errmsg *errmsg);
+
+int snapshot_open(const char *path, struct snapshot **out, struct errmsg *errmsg);
+/* Sandboxes that were made of it stay. NULL: no effect. */
+void snapshot_close(struct snapshot *snap);
+/* How far the clocks of a copy that starts now are from the host's. */
+struct guest_clock snapshot_clock(const struct snapshot *snap);
+/* Fills a new sandbox, which has its mounts and nothing else. `stdio`: its standard descriptors,
+ * borrowed; NULL: closed. It is frozen afterwards: sandbox_thaw lets it run. On failure it can only
+ * be destroyed. */
+int snapshot_load(const struct snapshot *snap, struct sandbox *sb, struct file *const stdio[3],
+		  struct errmsg *errmsg);
+
+#endif
