@@ -48,13 +48,26 @@ uint64_t task_cpu_ns(struct task *t)
 	return ns;
 }
 
-uint64_t process_cpu_ns(struct process *p)
+static uint64_t sum_cpu_ns(struct process *p)
 {
-	lock_assert_held(&p->sb->lock);
 	uint64_t sum = p->dead_threads.utime_ns + p->dead_threads.stime_ns;
 	struct task *t;
 
 	list_for_each (t, &p->tasks, process_node)
 		sum += task_cpu_ns(t);
 	return sum;
+}
+
+uint64_t process_cpu_ns(struct process *p)
+{
+	mutex_lock(&p->threads_lock);
+	uint64_t sum = sum_cpu_ns(p);
+	mutex_unlock(&p->threads_lock);
+	return sum;
+}
+
+uint64_t process_cpu_ns_locked(struct process *p)
+{
+	lock_assert_held(&p->sb->lock);
+	return sum_cpu_ns(p);
 }

@@ -20,7 +20,9 @@ uint64_t cputime_clock_ns(clockid_t clock); /* 0: it is gone */
 pid_t cputime_thread_id(pthread_t thread);
 /* ns so far. sandbox->lock held, unless `t` is the caller's own. */
 uint64_t task_cpu_ns(struct task *t);
-/* Of all its threads, ended ones too. sandbox->lock held. */
+/* Of all its threads, ended ones too. The caller has a reference and no lock; or, for timers that
+ * are set and fire under it, sandbox->lock. */
 uint64_t process_cpu_ns(struct process *p);
+uint64_t process_cpu_ns_locked(struct process *p);
 
 #endif

@@ -67,7 +67,7 @@ static void host_timer_set(struct sandbox *sb, clockid_t clock, struct host_cput
 
 static uint64_t clock_of(const struct cputimer *ct)
 {
-	return ct->task ? task_cpu_ns(ct->task) : process_cpu_ns(ct->process);
+	return ct->task ? task_cpu_ns(ct->task) : process_cpu_ns_locked(ct->process);
 }
 
 /* By how much any of the clocks that count for `ct` may go on before we have to look. */

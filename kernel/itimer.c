@@ -67,14 +67,14 @@ static void cpu_fire(struct cputimer *ct)
 	send(ct->process, it->sig);
 	if (it->interval)
 		cputimer_arm(ct, next_period(timer_after(ct->expires, it->interval), it->interval,
-					     process_cpu_ns(ct->process) + TICK));
+					     process_cpu_ns_locked(ct->process) + TICK));
 }
 
 /* setrlimit(2): SIGXCPU every second from the soft limit on, SIGKILL at the hard one. */
 static void limit_fire(struct cputimer *ct)
 {
 	struct process *p = ct->process;
-	uint64_t used = process_cpu_ns(p) / NSEC_PER_SEC;
+	uint64_t used = process_cpu_ns_locked(p) / NSEC_PER_SEC;
 
 	if (used >= p->rlimits[RLIMIT_CPU].rlim_max) {
 		send(p, SIGKILL);
@@ -135,7 +135,7 @@ static void cpu_set(struct cpu_itimer *c, const struct timer_setting *new)
 {
 	c->interval = new->interval;
 	if (new->value)
-		cputimer_arm(&c->ct, timer_after(process_cpu_ns(c->ct.process), new->value));
+		cputimer_arm(&c->ct, timer_after(process_cpu_ns_locked(c->ct.process), new->value));
 	else
 		cputimer_disarm(&c->ct);
 }
@@ -151,7 +151,8 @@ static void get(struct itimers *it, int which, struct timer_setting *out)
 		return;
 	}
 	struct cpu_itimer *c = &it->cpu[which - ITIMER_VIRTUAL];
-	out->value = left(!list_empty(&c->ct.node), c->ct.expires, process_cpu_ns(it->process));
+	out->value =
+	    left(!list_empty(&c->ct.node), c->ct.expires, process_cpu_ns_locked(it->process));
 	out->interval = c->interval;
 }
 

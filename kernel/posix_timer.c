@@ -74,7 +74,7 @@ static uint64_t clock_now(struct posix_timer *pt)
 		return guest_clock_ns(&pt->process->sb->clock, pt->kt.clock);
 	if (!cpu_target(pt))
 		return 0;
-	return pt->ct.task ? task_cpu_ns(pt->ct.task) : process_cpu_ns(pt->ct.process);
+	return pt->ct.task ? task_cpu_ns(pt->ct.task) : process_cpu_ns_locked(pt->ct.process);
 }
 
 static bool is_armed(const struct posix_timer *pt)

@@ -57,6 +57,7 @@ int process_new(struct sandbox *sb, struct process *parent, struct process **out
 	p->coredump_filter = COREDUMP_FILTER_DEFAULT;
 	/* which, like the time of the boot that /proc/stat tells, goes on while the host sleeps */
 	p->start_time_ns = guest_clock_ns(&sb->clock, CLOCK_BOOTTIME);
+	mutex_init(&p->threads_lock, LOCK_THREADS);
 	list_init(&p->tasks);
 	list_init(&p->children);
 	list_init(&p->sibling);
@@ -85,6 +86,7 @@ void process_put(struct process *p)
 	sigpending_flush(&p->pending, ~0UL);
 	rseq_cpu_free(p);
 	waitqueue_destroy(&p->child_event);
+	mutex_destroy(&p->threads_lock);
 	pid_put(p->pid);
 	pid_put(p->pgrp);
 	pid_put(p->session);
@@ -215,8 +217,11 @@ static uint64_t clock_ticks(uint64_t ns)
 
 static void fill_sigchld(struct process *p, siginfo_t *si, int sig, int code, int status)
 {
-	struct rusage_sum ru;
-	process_rusage(p, &ru);
+	struct rusage_sum ru = p->dead_threads;
+
+	/* Linux tells the process's once it has ended, before that its leader's. */
+	if (p->leader)
+		task_rusage(p->leader, &ru);
 	siginfo_kernel(si, sig, code);
 	si->si_pid = p->pid->nr;
 	si->si_uid = process_cred(p)->uid;

@@ -37,6 +37,9 @@ struct process {
 	struct cred *cred;    /* reference; whose it is while it has no leader: process_cred */
 	struct sched sched;   /* and how that leader was scheduled */
 	struct list all_node; /* sandbox->processes */
+	/* Changes of `tasks` and `dead_threads` are made with this lock and sandbox->lock held; who
+	 * holds one of them may read. Taken where the host is asked about each thread. */
+	struct mutex threads_lock;
 	struct list tasks;
 	int nr_tasks; /* not yet taken apart */
 	int nr_live;  /* of them, not yet past exit: the last one decides the exit status */

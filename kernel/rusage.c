@@ -3,9 +3,9 @@
  * it and from the tasks' own counters. */
 #include "kernel/rusage.h"
 
+#include <pthread.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <unistd.h>
 
 #include "kernel/cputime.h"
 #include "kernel/process.h"
@@ -14,9 +14,9 @@
 #include "mm/maps.h"
 #include "util/time.h"
 
-/* The host can tell user from system time only for the calling thread; for another one the sum is
- * given as user time. */
-void task_rusage(struct task *t, struct rusage_sum *out)
+/* All but the resident memory. The host can tell user from system time only for the calling thread;
+ * for another one the sum is given as user time. */
+static void thread_usage(struct task *t, struct rusage_sum *out)
 {
 	struct rusage ru;
 	struct cpu_time guest;
@@ -27,7 +27,7 @@ void task_rusage(struct task *t, struct rusage_sum *out)
 	out->wchar = t->wchar;
 	out->syscr = t->syscr;
 	out->syscw = t->syscw;
-	if (t->host_tid == gettid()) {
+	if (pthread_equal(t->thread, pthread_self())) {
 		getrusage(RUSAGE_THREAD, &ru);
 		out->utime_ns = timeval_to_ns(&ru.ru_utime);
 		out->stime_ns = timeval_to_ns(&ru.ru_stime);
@@ -44,6 +44,11 @@ void task_rusage(struct task *t, struct rusage_sum *out)
 		out->stime_ns += out->utime_ns + guest.system_ns;
 		out->utime_ns = guest.user_ns;
 	}
+}
+
+void task_rusage(struct task *t, struct rusage_sum *out)
+{
+	thread_usage(t, out);
 	if (t->mm)
 		out->maxrss_kb = mm_resident(t->mm) / 1024;
 }
@@ -66,14 +71,35 @@ void rusage_add(struct rusage_sum *to, const struct rusage_sum *from)
 		to->maxrss_kb = from->maxrss_kb;
 }
 
+/* All threads of a process share its memory. */
+static uint64_t process_resident_kb(struct process *p)
+{
+	uint64_t bytes = 0;
+
+	sandbox_lock(p->sb);
+	if (!list_empty(&p->tasks)) {
+		struct mm *mm = list_first(&p->tasks, struct task, process_node)->mm;
+		bytes = mm ? mm_resident(mm) : 0;
+	}
+	sandbox_unlock(p->sb);
+	return bytes / 1024;
+}
+
+/* The host is asked about each of what may be thousands of threads, so sandbox->lock is not held:
+ * whoever waits here wants to know the same, or is a thread of this process that starts or ends. */
 void process_rusage(struct process *p, struct rusage_sum *out)
 {
-	lock_assert_held(&p->sb->lock);
-	*out = p->dead_threads;
+	struct rusage_sum one;
 	struct task *t;
+
+	mutex_lock(&p->threads_lock);
+	*out = p->dead_threads;
 	list_for_each (t, &p->tasks, process_node) {
-		struct rusage_sum ru;
-		task_rusage(t, &ru);
-		rusage_add(out, &ru);
+		thread_usage(t, &one);
+		rusage_add(out, &one);
 	}
+	mutex_unlock(&p->threads_lock);
+	uint64_t resident = process_resident_kb(p);
+	if (resident > out->maxrss_kb)
+		out->maxrss_kb = resident;
 }

@@ -17,7 +17,7 @@ struct rusage_sum {
 
 /* One thread so far. sandbox->lock held, unless `t` is the caller's own. */
 void task_rusage(struct task *t, struct rusage_sum *out);
-/* A process: its threads so far, and those that ended. sandbox->lock held. */
+/* A process: its threads so far, and those that ended. The caller has a reference and no lock. */
 void process_rusage(struct process *p, struct rusage_sum *out);
 void rusage_add(struct rusage_sum *to, const struct rusage_sum *from);
 

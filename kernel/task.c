@@ -398,16 +398,16 @@ static void task_work(struct task *t)
 
 /* ---- the end ---- */
 
-/* Takes the task out of its process; the last one turns the process into a zombie. */
-static void unlink_locked(struct task *t)
+/* Takes the task, which has used so much, out of its process; the last one turns the process into
+ * a zombie. */
+static void unlink_locked(struct task *t, const struct rusage_sum *used)
 {
+	lock_assert_held(&t->process->threads_lock);
 	lock_assert_held(&t->sb->lock);
 	struct process *p = t->process;
-	struct rusage_sum ru;
 
 	totals_add(&t->sb->totals, t);
-	task_rusage(t, &ru);
-	rusage_add(&p->dead_threads, &ru);
+	rusage_add(&p->dead_threads, used);
 	cputimer_task_ended(t);
 	freeze_task_unlinked(t);
 	list_del(&t->process_node);
@@ -471,9 +471,13 @@ static void task_end(struct task *t)
 	sandbox_unlock(sb);
 	fdtable_put(files, &c);
 
+	struct rusage_sum used;
+	mutex_lock(&p->threads_lock);
+	task_rusage(t, &used);
 	sandbox_lock(sb);
-	unlink_locked(t);
+	unlink_locked(t, &used);
 	sandbox_unlock(sb);
+	mutex_unlock(&p->threads_lock);
 
 	put_shared(t);
 	sb->platform->context_destroy(t->context);
@@ -596,6 +600,9 @@ static void bind_first(struct task *t)
 int task_start(struct task *t, const struct sched *inherited)
 {
 	struct sandbox *sb = t->sb;
+	struct process *p = t->process;
+
+	mutex_lock(&p->threads_lock);
 	sandbox_lock(sb);
 	int err = link_locked(t);
 	if (!err) {
@@ -608,5 +615,6 @@ int task_start(struct task *t, const struct sched *inherited)
 		}
 	}
 	sandbox_unlock(sb);
+	mutex_unlock(&p->threads_lock);
 	return err;
 }

@@ -39,7 +39,7 @@ struct task {
 	struct process *process;
 	pid_t tid;
 	struct pid *pid;          /* reference */
-	struct list process_node; /* process->tasks; sandbox->lock */
+	struct list process_node; /* process->tasks */
 	struct sleeper sleeper;
 	struct context *context;
 	pthread_t thread;

@@ -35,8 +35,6 @@ static void fill(struct process *child, struct wait_result *out, int code, int s
 	out->code = code;
 	out->status = status;
 	out->wait_status = wait_status;
-	process_rusage(child, &out->usage);
-	rusage_add(&out->usage, &child->children_sum);
 }
 
 static bool take_exited(struct process *child, const struct wait_request *rq,
@@ -47,6 +45,8 @@ static bool take_exited(struct process *child, const struct wait_request *rq,
 	int code, status;
 	wait_status_to_sigchld(child->exit_code, &code, &status);
 	fill(child, out, code, status, child->exit_code);
+	out->usage = child->dead_threads;
+	rusage_add(&out->usage, &child->children_sum);
 	if (!(rq->options & WNOWAIT)) {
 		/* RUSAGE_CHILDREN is of those that were waited for. */
 		rusage_add(&child->parent->children_sum, &out->usage);
@@ -56,29 +56,33 @@ static bool take_exited(struct process *child, const struct wait_request *rq,
 }
 
 static bool take_stopped(struct process *child, const struct wait_request *rq,
-			 struct wait_result *out)
+			 struct wait_result *out, struct process **lives)
 {
 	if (!(rq->options & WSTOPPED) || !child->stopped || child->stop_taken || child->zombie)
 		return false;
 	fill(child, out, CLD_STOPPED, child->stop_sig, child->stop_sig << 8 | 0x7f);
+	*lives = process_get(child);
 	if (!(rq->options & WNOWAIT))
 		child->stop_taken = true;
 	return true;
 }
 
 static bool take_continued(struct process *child, const struct wait_request *rq,
-			   struct wait_result *out)
+			   struct wait_result *out, struct process **lives)
 {
 	if (!(rq->options & WCONTINUED) || !child->continued || child->zombie)
 		return false;
 	fill(child, out, CLD_CONTINUED, SIGCONT, 0xffff);
+	*lives = process_get(child);
 	if (!(rq->options & WNOWAIT))
 		child->continued = false;
 	return true;
 }
 
-/* 1: *out is filled; 0: nothing yet; -ECHILD. */
-static int scan(struct task *t, const struct wait_request *rq, struct wait_result *out)
+/* 1: *out is filled, but for the usage of a child that lives, which is in *lives, a reference.
+ * 0: nothing yet. -ECHILD. */
+static int scan(struct task *t, const struct wait_request *rq, struct wait_result *out,
+		struct process **lives)
 {
 	lock_assert_held(&t->sb->lock);
 	struct process *child, *tmp;
@@ -88,16 +92,25 @@ static int scan(struct task *t, const struct wait_request *rq, struct wait_resul
 			continue;
 		/* a zombie can do no more than be reaped */
 		any |= !child->zombie || rq->options & WEXITED;
-		if (take_exited(child, rq, out) || take_stopped(child, rq, out) ||
-		    take_continued(child, rq, out))
+		if (take_exited(child, rq, out) || take_stopped(child, rq, out, lives) ||
+		    take_continued(child, rq, out, lives))
 			return 1;
 	}
 	return any ? 0 : -ECHILD;
 }
 
+static void fill_usage_of_living(struct process *child, struct wait_result *out)
+{
+	process_rusage(child, &out->usage);
+	sandbox_lock(child->sb);
+	rusage_add(&out->usage, &child->children_sum);
+	sandbox_unlock(child->sb);
+	process_put(child);
+}
+
 int task_wait(struct task *t, const struct wait_request *rq, struct wait_result *out)
 {
-	struct process *p = t->process;
+	struct process *p = t->process, *lives = NULL;
 	struct waiter w;
 	int r, err = 0;
 
@@ -106,13 +119,15 @@ int task_wait(struct task *t, const struct wait_request *rq, struct wait_result 
 	waitqueue_add(&p->child_event, &w);
 	do {
 		sandbox_lock(t->sb);
-		r = scan(t, rq, out);
+		r = scan(t, rq, out, &lives);
 		sandbox_unlock(t->sb);
 		if (r != 0 || rq->options & WNOHANG)
 			break;
 		err = sleeper_wait(&t->sleeper, DEADLINE_NONE);
 	} while (!err);
 	waitqueue_remove(&w);
+	if (lives)
+		fill_usage_of_living(lives, out);
 	if (r < 0)
 		return r;
 	return err ? -ERESTARTSYS : 0;

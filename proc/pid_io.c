@@ -67,6 +67,7 @@ static pid_t *host_threads(const struct process *p, const struct task *one, size
 int proc_show_io(struct pseudo_node *n, struct caller *c, struct text *out)
 {
 	struct rusage_sum sum = { 0 };
+	struct process *whole = NULL;
 	struct storage s = { 0 };
 	pid_t *tids = NULL;
 	size_t nr = 0;
@@ -82,11 +83,15 @@ int proc_show_io(struct pseudo_node *n, struct caller *c, struct text *out)
 	if (!err && one) {
 		task_rusage(one, &sum);
 	} else if (!err) {
-		process_rusage(p, &sum);
+		whole = process_get(p);
 		s.read = p->dead_threads.inblock * BLOCK;
 		s.written = p->dead_threads.oublock * BLOCK;
 	}
 	sandbox_unlock(n->sb);
+	if (whole) {
+		process_rusage(whole, &sum);
+		process_put(whole);
+	}
 	for (size_t i = 0; i < nr; i++)
 		add_storage(&s, tids[i]);
 	free(tids);

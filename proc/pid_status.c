@@ -122,19 +122,10 @@ static void view_tty(struct view *v, const struct tty *tty)
 			 (minor(tty->dev) & ~0xffU) << 12;
 }
 
-/* What Linux counts for the thread where a file is about one, else for the process. */
-static void view_usage(struct view *v, struct pseudo_node *n, struct process *p, struct task *t)
-{
-	if (t && proc_is_thread(n))
-		task_rusage(t, &v->self);
-	else
-		process_rusage(p, &v->self);
-	v->children = p->children_sum;
-}
-
 static bool view_take(struct pseudo_node *n, struct caller *c, struct view *v)
 {
 	memset(v, 0, sizeof *v);
+	struct process *whole = NULL;
 	sandbox_lock(n->sb);
 	struct process *p = proc_process(n);
 	struct task *t = proc_task(n);
@@ -156,7 +147,12 @@ static bool view_take(struct pseudo_node *n, struct caller *c, struct view *v)
 		v->queue_limit = p->rlimits[RLIMIT_SIGPENDING].rlim_cur;
 		v->rss_limit = p->rlimits[RLIMIT_RSS].rlim_cur;
 		v->inspected = t && (!c->task || proc_may_inspect(c->task, t));
-		view_usage(v, n, p, t);
+		v->children = p->children_sum;
+		/* Linux counts for the thread where a file is about one, else for the process. */
+		if (t && proc_is_thread(n))
+			task_rusage(t, &v->self);
+		else
+			whole = process_get(p);
 		strcpy(v->comm, p == n->sb->init ? "init" : "");
 		v->sched = t ? t->sched : p->sched;
 		v->cred = cred_get(t ? t->cred : process_cred(p));
@@ -164,6 +160,10 @@ static bool view_take(struct pseudo_node *n, struct caller *c, struct view *v)
 			view_task(v, p, t);
 	}
 	sandbox_unlock(n->sb);
+	if (whole) {
+		process_rusage(whole, &v->self);
+		process_put(whole);
+	}
 	if (v->host_tid)
 		view_host_thread(v, v->host_tid);
 	if (v->mm)

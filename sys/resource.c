@@ -28,15 +28,18 @@ int put_rusage(struct task *t, gva_t addr, const struct rusage_sum *ru)
 
 SYSCALL_DEFINE(getrusage)
 {
-	struct rusage_sum ru = { 0 };
-	sandbox_lock(t->sb);
+	struct rusage_sum ru;
+
 	switch ((int)a[0]) {
 	case RUSAGE_SELF: process_rusage(t->process, &ru); break;
-	case RUSAGE_CHILDREN: ru = t->process->children_sum; break;
+	case RUSAGE_CHILDREN:
+		sandbox_lock(t->sb);
+		ru = t->process->children_sum;
+		sandbox_unlock(t->sb);
+		break;
 	case RUSAGE_THREAD: task_rusage(t, &ru); break;
-	default: sandbox_unlock(t->sb); return -EINVAL;
+	default: return -EINVAL;
 	}
-	sandbox_unlock(t->sb);
 	return put_rusage(t, GVA(a[1]), &ru);
 }
 

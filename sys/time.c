@@ -64,15 +64,20 @@ int cpu_clock_read(struct task *t, const struct cpu_clock *c, uint64_t *ns)
 		*ns = task_cpu_ns(t);
 		return 0;
 	}
+	struct process *p = NULL;
 	sandbox_lock(t->sb);
 	struct pid *pid = pid_find(task_pid_ns(t), c->tid);
 	if (pid && c->thread && pid->task)
 		*ns = task_cpu_ns(pid->task);
 	else if (pid && !c->thread && pid->process)
-		*ns = process_cpu_ns(pid->process);
+		p = process_get(pid->process);
 	else
 		err = -EINVAL;
 	sandbox_unlock(t->sb);
+	if (p) {
+		*ns = process_cpu_ns(p);
+		process_put(p);
+	}
 	return err;
 }
 
@@ -150,8 +155,8 @@ SYSCALL_DEFINE(times)
 
 	if (!a[0])
 		return now;
-	sandbox_lock(t->sb);
 	process_rusage(t->process, &self);
+	sandbox_lock(t->sb);
 	struct rusage_sum children = t->process->children_sum;
 	sandbox_unlock(t->sb);
 	tms = (struct tms){

@@ -113,6 +113,8 @@
 	  "descriptors", "kernel/fdtable.h")                                                       \
 	X(RSEQ, 102, LOCK_SHORT,                                                                   \
 	  "CPU numbers of restartable sequences", "kernel/rseq_cpu.c")                             \
+	X(THREADS, 108, LOCK_SLEEPS,                                                               \
+	  "which threads a process has, what ended ones have used", "kernel/process.h")            \
 	X(SANDBOX, 110, LOCK_SHORT,                                                                \
 	  "the process tree, signals, job control, timers", "kernel/process.h")                    \
 	X(OBSERVER, 112, LOCK_SHORT,                                                               \
