@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# libFuzzer targets, one a parser: make fuzz-elf, fuzz-cpio, fuzz-overlay [FUZZ_SECONDS=60]. They need clang and build in a place of their own.
+# libFuzzer targets, one a parser: make fuzz-elf, fuzz-cpio, fuzz-overlay, fuzz-policy [FUZZ_SECONDS=60]. They need clang and build in a place of their own.
 
 FUZZ_SECONDS ?= 60
 FUZZ_BUILD   ?= build-fuzz
@@ -80,7 +80,25 @@ fuzz-run-walk: $(FUZZ)/walk $(FUZZ)/walk-seeds
 	$(FUZZ)/walk -max_total_time=$(FUZZ_SECONDS) -max_len=3000 -rss_limit_mb=2048 -print_final_stats=1 \
 	    -artifact_prefix=$(FUZZ)/ $(FUZZ)/walk-corpus $(FUZZ)/walk-seeds
 
--include $(FUZZ)/elf.c.d $(FUZZ)/cpio.c.d $(FUZZ)/overlay.c.d
+# Policies: the keys of all options, and their values.
+.PHONY: fuzz-policy fuzz-run-policy
+fuzz-policy:
+	$(MAKE) BUILD=$(FUZZ_BUILD) CC="$(if $(findstring ccache,$(CC)),ccache )clang" SAN=fuzzer-no-link,address,undefined fuzz-run-policy
+
+FUZZ_POLICY := $(FUZZ)/policy.c.o $(filter-out $(BUILD)/cli/main.c.o,$(CLI_OBJS)) $(LIB_OBJS)
+$(FUZZ)/policy: $(FUZZ_POLICY)
+	$(CC) -pthread -fsanitize=fuzzer,address,undefined -o $@ $^ -ljson-c $(HL_LIBS) $(LDLIBS)
+
+# A word for each key, as -dict= takes them.
+$(FUZZ)/policy-words: cli/options.c
+	sed -nE 's/^\t\{ "([a-z-]+)", .*/"\\"\1\\":"/p' $< >$@
+
+fuzz-run-policy: $(FUZZ)/policy $(FUZZ)/policy-words
+	@mkdir -p $(FUZZ)/policy-corpus
+	$(FUZZ)/policy -max_total_time=$(FUZZ_SECONDS) -max_len=4096 -rss_limit_mb=2048 -print_final_stats=1 -dict=$(FUZZ)/policy-words \
+	    -artifact_prefix=$(FUZZ)/ $(FUZZ)/policy-corpus tests/fuzz/policy-seeds
+
+-include $(FUZZ)/policy.c.d $(FUZZ)/elf.c.d $(FUZZ)/cpio.c.d $(FUZZ)/overlay.c.d
 
 # The fuzzer of system calls (tests/fuzz/calls/fuzz.h).
 #: make fuzz-calls        random typed calls, confined  [TIME=60] [SEED=N] [PLATFORM=process] [SAN=...]
