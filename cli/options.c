@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "cli/run.h"
@@ -181,6 +182,32 @@ static int opt_strace(struct run *r, const char *arg)
 		return STATUS_HL;
 	}
 	hl_config_set_trace(r->cfg, format, put_trace, r);
+	return 0;
+}
+
+/* A reader of a pipe that is too slow, or a full disk, loses lines; the guest does not wait. */
+static void put_audit(void *arg, const char *line, size_t len)
+{
+	struct run *r = arg;
+	struct iovec iov[2] = { { (char[]){ '\n' }, r->audit_cut },
+				{ (char *)(uintptr_t)line, len } };
+	ssize_t n = writev(r->audit_fd, iov, 2);
+
+	if (n > 0)
+		r->audit_cut = (size_t)n < len + iov[0].iov_len;
+}
+
+static int opt_audit(struct run *r, const char *arg)
+{
+	if (r->audit_fd >= 0)
+		return usage_error(&r->out, "--audit is given twice");
+	r->audit_fd =
+	    open(arg, O_WRONLY | O_CREAT | O_APPEND | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0600);
+	if (r->audit_fd < 0) {
+		complain(&r->out, "cannot write the audit to %s: %s", arg, strerror(errno));
+		return STATUS_HL;
+	}
+	hl_config_set_audit(r->cfg, HL_AUDIT_REFUSED, put_audit, r);
 	return 0;
 }
 
@@ -389,6 +416,7 @@ const struct option_def options[] = {
 	{ "after", 0, required_argument, opt_after, RUN, NULL },
 	{ "repeat", 0, required_argument, opt_repeat, RUN, NULL },
 	{ "strace", 0, optional_argument, opt_strace, RUN, NULL },
+	{ "audit", 0, required_argument, opt_audit, RUN, NULL },
 	{ "stats", 0, no_argument, opt_stats, RUN, NULL },
 	{ "root", 0, required_argument, opt_root, CONFINES,
 	  "its / is the directory * of the host, where it changes files; nothing else is visible" },

@@ -171,7 +171,7 @@ static void grow_descriptor_table(void)
 
 int run_whole(struct run *r, int argc, char **argv)
 {
-	r->trace_fd = -1;
+	r->trace_fd = r->audit_fd = -1;
 	/* The user's other programs have no business in the memory of a guest and its monitor. */
 	prctl(PR_SET_DUMPABLE, 0);
 	/* looks at descriptors and signals: before anything changes them */
@@ -184,6 +184,8 @@ int run_whole(struct run *r, int argc, char **argv)
 	int status = run(r, argc, argv);
 	if (r->trace_fd >= 0)
 		close(r->trace_fd);
+	if (r->audit_fd >= 0)
+		close(r->audit_fd);
 	hl_config_free(r->cfg);
 	return status;
 }

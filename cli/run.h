@@ -21,6 +21,8 @@ struct run {
 	int verbose;
 	bool stats;
 	int trace_fd;     /* -1: none */
+	int audit_fd;     /* -1: none */
+	bool audit_cut;   /* its last line has no end */
 	bool done;        /* an option did all there is to do */
 	const char *code; /* --exec; NULL: none */
 	unsigned long repeat;

@@ -308,6 +308,19 @@ enum hl_trace_format {
 HL_API void hl_config_set_trace(struct hl_config *cfg, enum hl_trace_format format,
 				hl_output_fn *fn, void *arg);
 
+enum hl_audit {
+	HL_AUDIT_REFUSED, /* what the program was refused */
+	HL_AUDIT_ALL,     /* paths and addresses that it used as well */
+};
+/*
+ * One JSON object a line, a whole line a call, for each thing that the program was refused: paths,
+ * addresses, limits, with the system call, the errno, the process and the time. AUDIT in hl(1) has
+ * the fields. The program cannot make it many: the same thing is told once, and there is a bound on
+ * lines in a second and on bytes; of HL_AUDIT_ALL there is neither. NULL: none (default).
+ */
+HL_API void hl_config_set_audit(struct hl_config *cfg, enum hl_audit of, hl_output_fn *fn,
+				void *arg);
+
 /* Count and time system calls, for hl_sandbox_each_call. Default: off. */
 HL_API void hl_config_set_stats(struct hl_config *cfg, bool on);
 
@@ -467,6 +480,8 @@ struct hl_stats {
 	uint64_t interrupts;   /* exits that the monitor asked for: signals, stops */
 	uint64_t threads;      /* started, the first one included */
 	uint64_t guest_memory; /* bytes of memory the guest holds now */
+	/* the most of it, and the most threads at a time, where there is an HL_AUDIT_ALL; else 0 */
+	uint64_t guest_memory_max, threads_max;
 };
 
 struct hl_call_stats {

@@ -404,6 +404,15 @@ void hl_config_set_jail(struct hl_config *cfg, enum hl_jail which)
 		cfg->jail = which;
 }
 
+void hl_config_set_audit(struct hl_config *cfg, enum hl_audit of, hl_output_fn *fn, void *arg)
+{
+	if (!cfg)
+		return;
+	cfg->audit_of = of;
+	cfg->audit = fn;
+	cfg->audit_arg = arg;
+}
+
 void hl_config_set_stats(struct hl_config *cfg, bool on)
 {
 	if (cfg)

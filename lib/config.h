@@ -40,6 +40,9 @@ struct hl_config {
 	void *log_arg;
 	hl_output_fn *trace; /* NULL: none */
 	void *trace_arg;
+	hl_output_fn *audit; /* NULL: none */
+	void *audit_arg;
+	enum hl_audit audit_of;
 	enum hl_trace_format trace_format;
 	bool stats;
 	bool host_priority;

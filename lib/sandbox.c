@@ -42,6 +42,7 @@
 #include "lib/limits.h"
 #include "lib/network.h"
 #include "lib/plan.h"
+#include "lib/secluded.h"
 #include "lib/snapshot.h"
 #include "lib/tree.h"
 #include "lib/world.h"
@@ -57,6 +58,7 @@ struct hl_sandbox {
 	struct sandbox *kernel;
 	struct net_policy *net_policy; /* NULL: a constant one */
 	struct observer *observer;
+	struct secluded secluded;  /* what the audit of the observer knows */
 	struct filesystem *hostfd; /* what inherited descriptors hang on */
 	int event_fd;
 	uint64_t start_ns, timeout_ns; /* timeout 0: none */
@@ -108,7 +110,21 @@ static int make_observer(struct hl_sandbox *sb, const struct hl_config *cfg)
 
 	if (cfg->trace)
 		oc.format = cfg->trace_format == HL_TRACE_JSON ? TRACE_JSON : TRACE_TEXT;
-	if (!oc.log_level && !oc.format && !oc.stats)
+	if (cfg->audit) {
+		int err = secluded_find(cfg, &sb->secluded);
+		if (err == -ENOMEM)
+			return err;
+		oc.audit = (struct audit_config){
+			.put = cfg->audit,
+			.arg = cfg->audit_arg,
+			.all = cfg->audit_of == HL_AUDIT_ALL,
+			.hidden = (const char *const *)sb->secluded.hidden.item,
+			.nr_hidden = sb->secluded.hidden.count,
+			.absent = (const char *const *)sb->secluded.absent.item,
+			.nr_absent = sb->secluded.absent.count,
+		};
+	}
+	if (!oc.log_level && !oc.format && !oc.stats && !oc.audit.put)
 		return 0;
 	return tracer_create(&oc, &sb->observer);
 }
@@ -748,6 +764,7 @@ static void destroy(struct hl_sandbox *sb)
 	}
 	net_policy_free(sb->net_policy);
 	tracer_destroy(sb->observer);
+	secluded_clear(&sb->secluded);
 	if (sb->event_fd >= 0)
 		close(sb->event_fd);
 	free(sb);
@@ -827,6 +844,7 @@ void hl_sandbox_stats(struct hl_sandbox *sb, struct hl_stats *out)
 		.threads = t.threads,
 		.guest_memory = arena_used(sb->kernel->arena),
 	};
+	tracer_peaks(sb->observer, &out->guest_memory_max, &out->threads_max);
 }
 
 struct each_call {

@@ -43,21 +43,6 @@ static const struct {
 
 static const uint8_t raw_args[6] = { ARG_HEX, ARG_HEX, ARG_HEX, ARG_HEX, ARG_HEX, ARG_HEX };
 
-static void print_json_string(struct text *out, const char *s, size_t len)
-{
-	text_putc(out, '"');
-	for (size_t i = 0; i < len; i++) {
-		unsigned char c = (unsigned char)s[i];
-		if (c == '"' || c == '\\')
-			text_printf(out, "\\%c", c);
-		else if (c < 0x20 || c >= 0x7f)
-			text_printf(out, "\\u%04x", c);
-		else
-			text_putc(out, (char)c);
-	}
-	text_putc(out, '"');
-}
-
 /* One argument as text, with the separator that is due before it; an argument may print nothing. */
 static void print_arg(struct task_trace *tt, struct print *p, int i, unsigned type)
 {
@@ -82,7 +67,7 @@ static void print_json_arg(struct task_trace *tt, struct print *p, int i, unsign
 	types[type].print(p, i, types[type].names);
 	if (one.len) {
 		text_puts(&tt->args, tt->args_any ? "," : "");
-		print_json_string(&tt->args, text_str(&one), one.len);
+		text_put_json(&tt->args, text_str(&one), one.len);
 		tt->args_any = true;
 	}
 	text_free(&one);
@@ -419,7 +404,7 @@ static void print_json_text(struct tracer *o, struct task *t, const char *key,
 
 	print_json_head(o, t, &out);
 	text_printf(&out, ",\"%s\":", key);
-	print_json_string(&out, text_str(value), value->len);
+	text_put_json(&out, text_str(value), value->len);
 	print_json_line(o, &out);
 }
 

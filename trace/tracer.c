@@ -62,17 +62,28 @@ static struct call_record *remember(struct task_trace *tt, const struct event *e
 	return s;
 }
 
+/* A sandbox that is left behind is told of no more. */
+static bool audits(const struct tracer *o)
+{
+	return o->cfg.audit.put && !o->muted;
+}
+
 static void on_enter(struct observer *base, struct task *t)
 {
 	struct tracer *o = tracer_of(base);
 
-	if (!t->trace)
+	if (!t->trace) {
 		t->trace = calloc(1, sizeof *t->trace);
+		if (t->trace && o->cfg.audit.put)
+			audit_began(&o->audit);
+	}
 	if (!t->trace)
 		return;
 	remember(t->trace, &t->event);
 	if (o->cfg.format)
 		trace_enter(o, t, sys_entry(t->event.syscall.nr));
+	if (audits(o))
+		audit_enter(&o->audit, t, sys_entry(t->event.syscall.nr));
 	t->trace->entered_ns = monotonic_ns();
 }
 
@@ -92,6 +103,8 @@ static void on_leave(struct observer *base, struct task *t, int64_t result)
 		count(&o->counts[slot_of(t->event.syscall.nr, e)], result, ns);
 	if (o->cfg.format)
 		trace_exit(o, t, e, result, ns);
+	if (audits(o))
+		audit_leave(&o->audit, t, e, result);
 	tell_missing(o, t, e, result);
 }
 
@@ -134,7 +147,19 @@ static void on_stopped(struct observer *base, struct task *t, int sig)
 static void on_out_of_resources(struct observer *base, int pid, const char *comm,
 				const char *reason)
 {
-	tracer_log(tracer_of(base), 1, "%s: killed process %d (%s)", reason, pid, comm);
+	struct tracer *o = tracer_of(base);
+
+	if (audits(o))
+		audit_killed(&o->audit, pid, comm, reason);
+	tracer_log(o, 1, "%s: killed process %d (%s)", reason, pid, comm);
+}
+
+static void on_refused(struct observer *base, struct task *t, const char *kind, const char *what)
+{
+	struct tracer *o = tracer_of(base);
+
+	if (audits(o))
+		audit_refused(&o->audit, t, kind, what);
 }
 
 static void on_crashed(struct observer *base, struct task *t, const siginfo_t *si)
@@ -165,6 +190,8 @@ static void on_ended(struct observer *base, struct task *t)
 	log_end(o, t);
 	if (!t->trace)
 		return;
+	if (o->cfg.audit.put)
+		audit_ended(&o->audit);
 	text_free(&t->trace->line);
 	text_free(&t->trace->args);
 	free(t->trace);
@@ -178,6 +205,7 @@ static const struct observer_ops ops = {
 	.signal = on_signal,
 	.stopped = on_stopped,
 	.out_of_resources = on_out_of_resources,
+	.refused = on_refused,
 	.crashed = on_crashed,
 	.ended = on_ended,
 };
@@ -192,6 +220,8 @@ int tracer_create(const struct tracer_config *cfg, struct observer **out)
 	o->cfg = *cfg;
 	o->start_ns = monotonic_ns();
 	mutex_init(&o->lock, LOCK_OBSERVER);
+	if (cfg->audit.put)
+		audit_init(&o->audit, &cfg->audit);
 	o->missing_told = calloc(sys_table_size() + 1, sizeof *o->missing_told);
 	if (cfg->stats)
 		o->counts = calloc(sys_table_size() + 1, sizeof *o->counts);
@@ -208,6 +238,19 @@ void tracer_mute(struct observer *base)
 	tracer_of(base)->muted = true;
 }
 
+void tracer_peaks(struct observer *base, uint64_t *memory, uint64_t *threads)
+{
+	struct tracer *o = tracer_of(base);
+
+	*memory = *threads = 0;
+	if (!o || !o->cfg.audit.put)
+		return;
+	mutex_lock(&o->audit.lock);
+	*memory = o->audit.memory_max;
+	*threads = o->audit.threads_max;
+	mutex_unlock(&o->audit.lock);
+}
+
 void tracer_destroy(struct observer *base)
 {
 	struct tracer *o = tracer_of(base);
@@ -215,6 +258,8 @@ void tracer_destroy(struct observer *base)
 	if (!base)
 		return;
 	mutex_destroy(&o->lock);
+	if (o->cfg.audit.put)
+		audit_destroy(&o->audit);
 	free(o->counts);
 	free(o->missing_told);
 	free(o);

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "kernel/observer.h"
+#include "trace/audit.h"
 #include "util/lock.h"
 #include "util/text.h"
 
@@ -32,6 +33,7 @@ struct tracer_config {
 	void *trace_arg;
 	enum trace_format format;
 	bool stats;
+	struct audit_config audit;
 };
 
 struct call_count {
@@ -69,6 +71,7 @@ struct tracer {
 	/* one a number, the last one for numbers that do not exist; NULL: no statistics */
 	struct call_count *counts;
 	_Atomic uint8_t *missing_told;
+	struct audit audit; /* where cfg.audit.put is set */
 };
 
 struct call_report {
@@ -81,6 +84,8 @@ int tracer_create(const struct tracer_config *cfg, struct observer **out);
 void tracer_destroy(struct observer *o);
 /* From here on nothing is written, but for what is being written now. */
 void tracer_mute(struct observer *o);
+/* The most memory and the most threads at a time, where the audit is of all. */
+void tracer_peaks(struct observer *o, uint64_t *memory, uint64_t *threads);
 
 /* In order of the numbers, those that were called. */
 void tracer_each_call(struct observer *o, void (*fn)(void *arg, const struct call_report *r),

@@ -76,3 +76,18 @@ void text_free(struct text *t)
 	free(t->buf);
 	*t = (struct text){ 0 };
 }
+
+void text_put_json(struct text *t, const char *s, size_t len)
+{
+	text_putc(t, '"');
+	for (size_t i = 0; i < len; i++) {
+		unsigned char c = (unsigned char)s[i];
+		if (c == '"' || c == '\\')
+			text_printf(t, "\\%c", c);
+		else if (c < 0x20 || c >= 0x7f)
+			text_printf(t, "\\u%04x", c);
+		else
+			text_putc(t, (char)c);
+	}
+	text_putc(t, '"');
+}

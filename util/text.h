@@ -20,6 +20,8 @@ void text_putc(struct text *t, char c);
 void text_printf(struct text *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void text_vprintf(struct text *t, const char *fmt, va_list ap)
     __attribute__((format(printf, 2, 0)));
+/* As a string of JSON. Each byte that is no printable ASCII is \u00XX, so that any bytes can be. */
+void text_put_json(struct text *t, const char *s, size_t len);
 /* Drops what is behind `len`, keeps the memory. */
 void text_cut(struct text *t, size_t len);
 void text_free(struct text *t);
