@@ -22,6 +22,7 @@
 #include "kernel/task.h"
 #include "mm/access.h"
 #include "mm/arena.h"
+#include "net/net.h"
 #include "sys/table.h"
 #include "trace/tracer.h"
 #include "util/time.h"
@@ -29,7 +30,8 @@
 /* ---- what a call was about ---- */
 
 struct object {
-	char *path, *to; /* malloc'd; NULL: none */
+	char *path, *to;  /* malloc'd; NULL: none */
+	const char *name; /* of a host; NULL: none */
 	char address[INET6_ADDRSTRLEN + 16];
 };
 
@@ -101,24 +103,32 @@ static char *path_at(struct task *t, int dirfd, uint64_t name)
 	return buf;
 }
 
-static void take_address(struct task *t, uint64_t addr, uint64_t len, struct object *o)
+union address {
+	struct sockaddr sa;
+	struct sockaddr_in in;
+	struct sockaddr_in6 in6;
+};
+
+static void print_address(const union address *a, size_t len, struct object *o)
 {
-	union {
-		struct sockaddr sa;
-		struct sockaddr_in in;
-		struct sockaddr_in6 in6;
-	} a = { .sa.sa_family = AF_UNSPEC };
 	char text[INET6_ADDRSTRLEN];
 
-	if (len < sizeof a.in || len > sizeof a)
-		len = len < sizeof a.in ? 0 : sizeof a;
-	if (!len || copy_from_guest(t->mm, &a, GVA(addr), (size_t)len))
-		return;
-	if (a.sa.sa_family == AF_INET && inet_ntop(AF_INET, &a.in.sin_addr, text, sizeof text))
-		snprintf(o->address, sizeof o->address, "%s:%u", text, ntohs(a.in.sin_port));
-	else if (a.sa.sa_family == AF_INET6 && len == sizeof a.in6 &&
-		 inet_ntop(AF_INET6, &a.in6.sin6_addr, text, sizeof text))
-		snprintf(o->address, sizeof o->address, "[%s]:%u", text, ntohs(a.in6.sin6_port));
+	if (len >= sizeof a->in && a->sa.sa_family == AF_INET &&
+	    inet_ntop(AF_INET, &a->in.sin_addr, text, sizeof text))
+		snprintf(o->address, sizeof o->address, "%s:%u", text, ntohs(a->in.sin_port));
+	else if (len >= sizeof a->in6 && a->sa.sa_family == AF_INET6 &&
+		 inet_ntop(AF_INET6, &a->in6.sin6_addr, text, sizeof text))
+		snprintf(o->address, sizeof o->address, "[%s]:%u", text, ntohs(a->in6.sin6_port));
+}
+
+static void take_address(struct task *t, uint64_t addr, size_t len, struct object *o)
+{
+	union address a;
+
+	if (len > sizeof a)
+		len = sizeof a;
+	if (len && copy_from_guest(t->mm, &a, GVA(addr), len) == 0)
+		print_address(&a, len, o);
 }
 
 /* symlink(2) has a text before its path. */
@@ -359,6 +369,8 @@ static void tell(struct audit *a, struct task *t, const char *what, const char *
 		put_string(&l, "path", o->path);
 	if (o->to)
 		put_string(&l, "to", o->to);
+	if (o->name)
+		put_string(&l, "name", o->name);
 	if (o->address[0])
 		put_string(&l, "address", o->address);
 	if (result < 0) {
@@ -451,6 +463,19 @@ void audit_refused(struct audit *a, struct task *t, const char *kind, const char
 	put_process(&l, t->process->pid->nr, t->comm);
 	write_line(a, &l);
 	text_free(&l);
+}
+
+void audit_net_refused(struct audit *a, struct task *t, const struct net_refusal *r)
+{
+	struct object o = { .name = r->name };
+	union address addr;
+	size_t len = r->len < sizeof addr ? r->len : sizeof addr;
+
+	if (r->addr) {
+		memcpy(&addr, r->addr, len);
+		print_address(&addr, len, &o);
+	}
+	tell(a, t, "refused", "network", sys_entry(t->event.syscall.nr), &o, r->err);
 }
 
 void audit_killed(struct audit *a, int pid, const char *comm, const char *reason)

@@ -34,6 +34,7 @@
 #define AUDIT_RATE       200
 #define AUDIT_BYTES      (64UL << 20)
 
+struct net_refusal;
 struct syscall_entry;
 struct task;
 
@@ -65,6 +66,7 @@ void audit_destroy(struct audit *a);
 void audit_enter(struct audit *a, struct task *t, const struct syscall_entry *e);
 void audit_leave(struct audit *a, struct task *t, const struct syscall_entry *e, int64_t result);
 void audit_refused(struct audit *a, struct task *t, const char *kind, const char *what);
+void audit_net_refused(struct audit *a, struct task *t, const struct net_refusal *r);
 void audit_began(struct audit *a);
 void audit_ended(struct audit *a);
 /* Any thread. */

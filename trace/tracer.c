@@ -162,6 +162,14 @@ static void on_refused(struct observer *base, struct task *t, const char *kind, 
 		audit_refused(&o->audit, t, kind, what);
 }
 
+static void on_net_refused(struct observer *base, struct task *t, const struct net_refusal *r)
+{
+	struct tracer *o = tracer_of(base);
+
+	if (audits(o))
+		audit_net_refused(&o->audit, t, r);
+}
+
 static void on_crashed(struct observer *base, struct task *t, const siginfo_t *si)
 {
 	struct tracer *o = tracer_of(base);
@@ -206,6 +214,7 @@ static const struct observer_ops ops = {
 	.stopped = on_stopped,
 	.out_of_resources = on_out_of_resources,
 	.refused = on_refused,
+	.net_refused = on_net_refused,
 	.crashed = on_crashed,
 	.ended = on_ended,
 };
