@@ -36,8 +36,6 @@
 	  "the position of an open file; its owner (F_SETOWN)", "fs/file.h")                       \
 	X(NAMESPACES, 14, LOCK_SLEEPS,                                                             \
 	  "changes of mounts, one at a time; who propagates to whom", "fs/mount.h")                \
-	X(OVERLAY_COPY, 15, LOCK_SLEEPS,                                                           \
-	  "the copy of a lower file that is being made", "fs/overlay/internal.h")                  \
 	X(OVERLAY, 16, LOCK_SLEEPS,                                                                \
 	  "the names of an overlay", "fs/overlay/internal.h")                                      \
 	X(LAYER_POS, 18, LOCK_SLEEPS,                                                              \

@@ -217,9 +217,9 @@ static int copy_new(struct overlay *o, struct caller *mc, struct ovl_inode *oi,
 	return err;
 }
 
-static int copy_up_locked(struct ovl_inode *oi, struct caller *mc, uint64_t size)
+/* oi->copying is the caller's. */
+static int do_copy_up(struct ovl_inode *oi, struct caller *mc, uint64_t size)
 {
-	lock_assert_held(&oi->copy_lock);
 	struct overlay *o = overlay_of(&oi->inode);
 	struct statx st;
 	int err = inode_getattr(oi->lower[0].inode, mc, STATX_BASIC_STATS, &st);
@@ -249,11 +249,55 @@ static int copy_up_locked(struct ovl_inode *oi, struct caller *mc, uint64_t size
 	return err;
 }
 
+/* Is it copied, or nobody at it? Then the caller is, or finds that there is nothing left to do. */
+static bool try_begin(struct ovl_inode *oi)
+{
+	struct overlay *o = overlay_of(&oi->inode);
+
+	mutex_lock(&o->table_lock);
+	bool busy = oi->copying && !oi->upper;
+	if (!busy)
+		oi->copying = true;
+	mutex_unlock(&o->table_lock);
+	return !busy;
+}
+
+/* Another one's copy may take long. -EINTR: the caller is to end, or to freeze. */
+static int begin(struct ovl_inode *oi, struct caller *mc)
+{
+	struct overlay *o = overlay_of(&oi->inode);
+	struct waiter w;
+	int err = 0;
+
+	if (try_begin(oi))
+		return 0;
+	if (!mc->sleeper)
+		return -EINTR;
+	waiter_init(&w, mc->sleeper);
+	waitqueue_add(&o->copied, &w);
+	while (!err) {
+		waiter_looks(&w);
+		if (try_begin(oi))
+			break;
+		err = sleeper_wait_killable(mc->sleeper);
+	}
+	waitqueue_remove(&w);
+	return err;
+}
+
 static int copy_up_one(struct ovl_inode *oi, struct caller *mc, uint64_t size)
 {
-	mutex_lock(&oi->copy_lock);
-	int err = oi->upper ? 0 : copy_up_locked(oi, mc, size);
-	mutex_unlock(&oi->copy_lock);
+	struct overlay *o = overlay_of(&oi->inode);
+	int err = begin(oi, mc);
+
+	if (err)
+		return err;
+	if (!oi->upper)
+		err = do_copy_up(oi, mc, size);
+	mutex_lock(&o->table_lock);
+	oi->copying = false;
+	mutex_unlock(&o->table_lock);
+	waitqueue_wake_all(&o->copied, 0);
 	return err;
 }
 

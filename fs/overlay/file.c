@@ -77,10 +77,14 @@ static ssize_t transfer(struct file *f, struct caller *c, struct uio *u, int64_t
 	int64_t *at = pos ? pos : &f->pos;
 	struct file *real;
 	ssize_t n;
+	/* which may take long: others who share the position do not wait for that */
+	int err = write && u->resid ? ovl_copy_up(inode_of(f), c, UINT64_MAX) : 0;
 
+	if (err)
+		return err;
 	if (!pos)
 		mutex_lock(&f->pos_lock);
-	int err = write && u->resid ? upper_file(f, c, UINT64_MAX, &real) : real_file(f, c, &real);
+	err = real_file(f, c, &real);
 	if (err)
 		n = err;
 	else if (!write)

@@ -19,7 +19,6 @@ struct ovl_inode *ovl_new(struct overlay *o)
 		return NULL;
 	inode_init(&oi->inode, &o->fs, &ovl_inode_ops, 0);
 	list_init(&oi->watch_node);
-	mutex_init(&oi->copy_lock, LOCK_OVERLAY_COPY);
 	oi->subdirs = -1;
 	return oi;
 }
@@ -32,7 +31,6 @@ static void free_inode(struct ovl_inode *oi)
 		inode_put(oi->lower[i].inode);
 	if (S_ISFIFO(oi->inode.type))
 		fifo_destroy(&oi->fifo);
-	mutex_destroy(&oi->copy_lock);
 	free(oi->name);
 	free(oi);
 }

@@ -29,8 +29,8 @@
  * that has its last name. The lower layers are taken to be constant, as overlayfs takes them.
  *
  * Locks: `tree` for writing while names change, so that nobody sees a change half done, for reading
- * while names are looked up; an inode's copy_lock, taken before it, while its data is copied;
- * table_lock for the three trees and for where an inode lies (dir, name).
+ * while names are looked up; table_lock for the three trees, for where an inode lies (dir, name)
+ * and for who copies it up. Others wait for that one on `copied`.
  */
 #ifndef HL_FS_OVERLAY_INTERNAL_H
 #define HL_FS_OVERLAY_INTERNAL_H
@@ -65,6 +65,7 @@ struct overlay {
 	_Atomic bool indexed;       /* "index" has something */
 
 	struct rwlock tree;
+	struct waitqueue copied;
 
 	struct mutex table_lock;
 	struct rb_tree by_name, by_upper, by_lower;
@@ -111,8 +112,8 @@ struct ovl_inode {
 	_Atomic uint64_t ino;
 	struct statx attr; /* while there is no upper inode; under table_lock before attr_known */
 
-	struct mutex copy_lock;
-	struct ovl_copy *copy; /* one that a freeze has ended; copy_lock */
+	bool copying;          /* somebody copies it up; table_lock */
+	struct ovl_copy *copy; /* one that a freeze has ended; of whoever copies */
 
 	struct fifo fifo; /* of a FIFO */
 

@@ -40,6 +40,7 @@ static void destroy(struct filesystem *fs)
 	mutex_destroy(&o->no_umask.lock);
 	mutex_destroy(&o->table_lock);
 	rwlock_destroy(&o->tree);
+	waitqueue_destroy(&o->copied);
 	free(o);
 }
 
@@ -171,6 +172,7 @@ int overlay_create(struct vfs *vfs, const struct overlay_options *opt, struct fi
 	o->no_umask.vfs = vfs;
 	mutex_init(&o->no_umask.lock, LOCK_FS_STRUCT);
 	rwlock_init(&o->tree, LOCK_OVERLAY);
+	waitqueue_init(&o->copied);
 	mutex_init(&o->table_lock, LOCK_OVERLAY_TABLE);
 	list_init(&o->watched);
 	int err = init(o, vfs, opt);
