@@ -189,18 +189,18 @@ static int make_upper_dir(struct sandbox *sb, const char *dir, struct filesystem
 static int make_overlay(struct sandbox *sb, const struct mount_spec *m, struct filesystem **out,
 			struct errmsg *errmsg)
 {
-	struct filesystem *lower;
+	struct overlay_layer lower = { NULL, NULL };
 	struct overlay_options opt = {
 		.type = "overlay", .lower = &lower, .nr_lower = 1, .lock_fd = -1
 	};
-	int err = m->upper ? make_upper_dir(sb, m->upper, &opt.upper, &opt.lock_fd, errmsg)
-			   : make_tmpfs(sb, m, &opt.upper, errmsg);
+	int err = m->upper ? make_upper_dir(sb, m->upper, &opt.upper.fs, &opt.lock_fd, errmsg)
+			   : make_tmpfs(sb, m, &opt.upper.fs, errmsg);
 
 	if (err)
 		return err;
-	err = find_type(m->lower)->make(sb, m, &lower, errmsg);
+	err = find_type(m->lower)->make(sb, m, &lower.fs, errmsg);
 	if (err) {
-		filesystem_put(opt.upper);
+		filesystem_put(opt.upper.fs);
 		if (opt.lock_fd >= 0)
 			close(opt.lock_fd);
 		return err;

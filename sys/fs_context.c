@@ -184,6 +184,7 @@ static const struct fs_type types[] = {
 	{ "sysfs", NULL, sysfs_find, NULL },
 	{ "devtmpfs", tmpfs_parse, devtmpfs_find, NULL },
 	{ "devpts", devpts_parse, devpts_find, NULL },
+	{ "overlay", overlay_fs_parse, overlay_fs_create, overlay_fs_reconfigure },
 };
 
 /* ---- the context ---- */
@@ -215,6 +216,7 @@ void fs_context_init_for(struct fs_context *fc, const struct vfs *vfs, const str
 void fs_context_free(struct fs_context *fc)
 {
 	free(fc->source);
+	overlay_params_free(&fc->overlay);
 	for (unsigned i = 0; i < fc->log_lines; i++)
 		free(fc->log[i]);
 }

@@ -7,6 +7,7 @@
 #define HL_SYS_FS_CONTEXT_H
 
 #include "fs/ramfs/ramfs.h"
+#include "sys/overlay_fs.h"
 #include "sys/sys.h"
 
 struct fs_context;
@@ -32,6 +33,7 @@ struct fs_context {
 	unsigned flags, changed; /* MS_RDONLY and others of a file system; which of them count */
 	struct ramfs_options tmpfs;
 	bool bytes_given, inodes_given, uid_given, gid_given, mode_given;
+	struct overlay_params overlay;
 	uint64_t ram;
 	/* what was found wrong last, for who reads the descriptor; each owned */
 	char *log[FS_LOG_LINES];

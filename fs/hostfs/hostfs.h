@@ -22,6 +22,8 @@ struct hostfs_options {
 /* `fd` (O_PATH, of a directory or a regular file; taken over, also on failure) becomes the root. */
 int hostfs_create(int fd, const struct hostfs_options *opt, struct filesystem **out,
 		  struct errmsg *errmsg);
+/* An overlay writes to it. No effect on others than hostfs. */
+void hostfs_take_whiteouts(struct filesystem *fs);
 /* Is it the host's own root, whole? */
 bool hostfs_is_whole(struct filesystem *fs);
 /* `fd` (taken over, also on failure), an O_PATH descriptor of a directory of the host's that no

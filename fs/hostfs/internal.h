@@ -13,7 +13,7 @@ struct hostfs {
 	struct filesystem fs;
 	const struct user_namespace *users;
 	bool contained;
-	bool whiteouts;
+	_Atomic bool whiteouts;
 	bool whole;           /* the root is the host's own root: ".." can not lead out */
 	_Atomic bool removes; /* a name was removed: an open file may have none left */
 	struct hostfs_pages *pages;

@@ -191,6 +191,12 @@ static int sync_root(struct filesystem *fs, struct caller *c)
 
 static const struct filesystem_ops hostfs_ops = { .destroy = destroy, .sync = sync_root };
 
+void hostfs_take_whiteouts(struct filesystem *fs)
+{
+	if (fs->ops == &hostfs_ops)
+		container_of(fs, struct hostfs, fs)->whiteouts = true;
+}
+
 bool hostfs_is_whole(struct filesystem *fs)
 {
 	return fs->ops == &hostfs_ops && container_of(fs, struct hostfs, fs)->whole;

@@ -195,7 +195,7 @@ int ovl_statfs(struct inode *i, struct caller *c, struct statfs *out)
 {
 	struct overlay *o = overlay_of(i);
 	struct caller mc = ovl_mounter(o, c);
-	int err = o->upper->root->ops->statfs(o->upper->root, &mc, out);
+	int err = o->upper.dir->ops->statfs(o->upper.dir, &mc, out);
 
 	out->f_type = OVERLAYFS_SUPER_MAGIC;
 	return err;

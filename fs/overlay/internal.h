@@ -50,8 +50,15 @@ struct ovl_inode;
 struct overlay {
 	struct filesystem fs;
 	struct vfs *vfs;
-	struct filesystem *upper, **lower; /* references */
+	struct overlay_layer upper, *lower; /* what they hold are references; `dir` is set */
 	unsigned nr_lower;
+	struct inode_id upper_id; /* of the directory that shows */
+	/* A lower layer has the upper one in it, or what is written beside that: directories that
+	 * cannot be shown. */
+	bool traps;
+	struct inode_id work_id;
+	char *shown;
+	bool never_written;
 	struct inode *work, *index; /* directories of the upper layer */
 	/* what the names of our attributes begin with: Linux lets only the host's root have those
 	 * that begin with "trusted." */

@@ -41,6 +41,22 @@ static bool is_opaque_lower(struct caller *mc, struct inode *i)
 	return false;
 }
 
+static bool same_id(const struct inode_id *a, const struct inode_id *b)
+{
+	return a->dev == b->dev && a->ino == b->ino && a->of_host == b->of_host;
+}
+
+/* What is written would come up in itself (ovl_lookup_trap_inode() of overlayfs). */
+static int check_trap(const struct overlay *o, struct inode *i)
+{
+	struct inode_id id;
+	int err = o->traps && S_ISDIR(i->type) ? inode_identify(i, &id) : 0;
+
+	if (err || !o->traps || !S_ISDIR(i->type))
+		return err;
+	return same_id(&id, &o->upper_id) || same_id(&id, &o->work_id) ? -ELOOP : 0;
+}
+
 /* Takes what a lower layer has at the name. 1: the layers beneath may have more; 0: they are
  * hidden; -errno. */
 static int add_lower(struct overlay *o, struct caller *mc, struct ovl_inode *oi,
@@ -51,6 +67,11 @@ static int add_lower(struct overlay *o, struct caller *mc, struct ovl_inode *oi,
 
 	if (err)
 		return err == -ENOENT ? 1 : err;
+	err = check_trap(o, i);
+	if (err) {
+		inode_put(i);
+		return err;
+	}
 	bool found = oi->upper || oi->nr_lower;
 	bool fits = !ovl_is_whiteout(i, mc) && (!found || S_ISDIR(i->type));
 	if (!fits) {
@@ -104,7 +125,7 @@ static int add_redirected(struct overlay *o, struct caller *mc, struct ovl_inode
 
 	for (unsigned i = 0; !err && i < o->nr_lower; i++) {
 		struct inode *found;
-		err = find_redirected(mc, o->lower[i]->root, path, &found);
+		err = find_redirected(mc, o->lower[i].dir, path, &found);
 		if (!err)
 			oi->lower[oi->nr_lower++] = (struct ovl_real){ found, i };
 		else if (err == -ENOENT)
@@ -145,7 +166,7 @@ int ovl_index_name(struct overlay *o, struct caller *mc, const struct ovl_real *
 	int err = inode_getattr(lower->inode, mc, STATX_BASIC_STATS, &st);
 
 	if (!err)
-		err = inode_getattr(o->lower[lower->layer]->root, mc, STATX_BASIC_STATS, &root);
+		err = inode_getattr(o->lower[lower->layer].dir, mc, STATX_BASIC_STATS, &root);
 	if (err)
 		return err;
 	/* The device of a layer may have another number the next time. */

@@ -138,6 +138,23 @@ static int link_up(struct renaming *m, struct ovl_inode *dir, const char *name,
 	return err ? err : ovl_set_mark(o, &m->mc, oi->upper, "nlink", text);
 }
 
+/* The path of a lower directory from the top of its layer. */
+static int layer_path(struct overlay *o, const struct ovl_real *lower, char path[PATH_MAX])
+{
+	struct inode *top = o->lower[lower->layer].dir, *i = lower->inode;
+	char above[PATH_MAX];
+	int n = i->ops->path(i, NULL, path, PATH_MAX);
+
+	if (n < 0 || top == top->fs->root)
+		return n;
+	n = top->ops->path(top, NULL, above, sizeof above);
+	if (n >= 0 && (strncmp(path, above, (size_t)n) || path[n] != '/'))
+		n = -ESTALE; /* somebody has moved it out of the layer */
+	if (n >= 0)
+		memmove(path, path + n, strlen(path + n) + 1);
+	return n;
+}
+
 /* What it shows beneath, it shows at its new place: its own lower directories, or none. */
 static int prepare_move(struct renaming *m, struct ovl_inode *oi, struct ovl_inode *to,
 			const char *to_name)
@@ -147,8 +164,7 @@ static int prepare_move(struct renaming *m, struct ovl_inode *oi, struct ovl_ino
 	int err = 0;
 
 	if (ovl_is_dir(oi) && oi->nr_lower) {
-		struct inode *lower = oi->lower[0].inode;
-		err = lower->ops->path(lower, NULL, path, sizeof path);
+		err = layer_path(o, &oi->lower[0], path);
 		err = err < 0 ? err : ovl_set_mark(o, &m->mc, oi->upper, "redirect", path);
 	} else if (ovl_is_dir(oi)) {
 		int beneath = ovl_beneath(to, &m->mc, to_name);

@@ -8,12 +8,20 @@
 
 #include "fs/overlay/internal.h"
 #include "host/hostcall.h"
+#include "util/text.h"
 
-static void put_all(struct filesystem *upper, struct filesystem **lower, unsigned nr_lower)
+static void layer_put(struct overlay_layer *l)
+{
+	inode_put(l->dir);
+	if (l->fs)
+		filesystem_put(l->fs);
+}
+
+static void put_layers(struct overlay_layer *upper, struct overlay_layer *lower, unsigned nr_lower)
 {
 	for (unsigned i = 0; i < nr_lower; i++)
-		filesystem_put(lower[i]);
-	filesystem_put(upper);
+		layer_put(&lower[i]);
+	layer_put(upper);
 }
 
 /* Nobody has an inode of it any more, but for those that it keeps itself. */
@@ -31,7 +39,8 @@ static void destroy(struct filesystem *fs)
 	inode_put(fs->root);
 	inode_put(o->work);
 	inode_put(o->index);
-	put_all(o->upper, o->lower, o->nr_lower);
+	put_layers(&o->upper, o->lower, o->nr_lower);
+	free(o->shown);
 	if (o->lock_fd >= 0)
 		host_close(o->lock_fd);
 	cred_put(o->mounter);
@@ -49,16 +58,42 @@ static int sync_upper(struct filesystem *fs, struct caller *c)
 	struct overlay *o = container_of(fs, struct overlay, fs);
 	struct caller mc = ovl_mounter(o, c);
 
-	return o->upper->ops->sync ? o->upper->ops->sync(o->upper, &mc) : 0;
+	struct filesystem *upper = o->upper.fs;
+
+	return upper->ops->sync ? upper->ops->sync(upper, &mc) : 0;
 }
 
-static const struct filesystem_ops overlay_ops = { .destroy = destroy, .sync = sync_upper };
-
-/* A directory of the upper layer's own. `like`: where it is new, it gets the attributes of that. */
-static int own_directory(struct overlay *o, struct caller *mc, const char *name, struct inode *like,
-			 struct inode **out)
+static void show_options(struct filesystem *fs, struct text *out)
 {
-	struct inode *root = o->upper->root;
+	struct overlay *o = container_of(fs, struct overlay, fs);
+
+	if (o->shown)
+		text_puts(out, o->shown);
+}
+
+static const struct filesystem_ops overlay_ops = {
+	.destroy = destroy,
+	.sync = sync_upper,
+	.show_options = show_options,
+};
+
+bool overlay_has_upper(struct filesystem *fs)
+{
+	return fs->ops == &overlay_ops && !container_of(fs, struct overlay, fs)->never_written;
+}
+
+bool overlay_writes_to(struct filesystem *fs, const struct inode_id *dir)
+{
+	struct overlay *o = container_of(fs, struct overlay, fs);
+
+	return fs->ops == &overlay_ops && o->upper_id.dev == dir->dev &&
+	       o->upper_id.ino == dir->ino && o->upper_id.of_host == dir->of_host;
+}
+
+/* A directory of our own in `root`. `like`: where it is new, it gets the attributes of that. */
+static int own_directory(struct overlay *o, struct caller *mc, struct inode *root, const char *name,
+			 struct inode *like, struct inode **out)
+{
 	struct statx st;
 	int err = ovl_real_lookup(root, mc, name, strlen(name), out);
 
@@ -108,7 +143,27 @@ static int read_index(struct overlay *o, struct caller *mc)
 	return err;
 }
 
-static int open_layers(struct overlay *o)
+/* `work`: where "work" and "index" are; NULL: beside "upper". */
+static int open_upper(struct overlay *o, struct caller *mc, struct inode *work, struct inode **top)
+{
+	int err = 0;
+
+	if (work)
+		*top = inode_get(o->upper.dir);
+	else
+		err = own_directory(o, mc, o->upper.dir, "upper", o->lower[0].dir, top);
+	if (!work)
+		work = o->upper.dir;
+	if (!err)
+		err = inode_identify(*top, &o->upper_id);
+	if (!err)
+		err = own_directory(o, mc, work, "work", NULL, &o->work);
+	if (!err)
+		err = own_directory(o, mc, work, "index", NULL, &o->index);
+	return err ? err : read_index(o, mc);
+}
+
+static int open_layers(struct overlay *o, struct inode *work)
 {
 	struct caller mc = ovl_mounter(o, NULL);
 	struct ovl_inode *root = ovl_new(o);
@@ -117,43 +172,64 @@ static int open_layers(struct overlay *o)
 
 	if (!root)
 		return -ENOMEM;
-	int err = own_directory(o, &mc, "upper", o->lower[0]->root, &top);
-	if (!err)
-		err = own_directory(o, &mc, "work", NULL, &o->work);
-	if (!err)
-		err = own_directory(o, &mc, "index", NULL, &o->index);
-	if (!err)
-		err = read_index(o, &mc);
+	int err = open_upper(o, &mc, work, &top);
+	if (!err && work)
+		err = inode_identify(work, &o->work_id);
+	for (unsigned i = 0; work && i < o->nr_lower; i++)
+		o->traps |= inode_is_below(o->upper.dir, o->lower[i].dir) ||
+			    inode_is_below(work, o->lower[i].dir);
 	root->upper = top;
 	for (unsigned i = 0; i < o->nr_lower; i++)
-		root->lower[root->nr_lower++] =
-		    (struct ovl_real){ inode_get(o->lower[i]->root), i };
+		root->lower[root->nr_lower++] = (struct ovl_real){ inode_get(o->lower[i].dir), i };
 	root->inode.type = S_IFDIR;
 	o->fs.root = &root->inode;
 	/* Their numbers are shown the same way each time. */
 	for (unsigned i = 0; !err && i < o->nr_lower; i++)
-		err = ovl_number_of(o, &mc, o->lower[i]->root, &ino);
+		err = ovl_number_of(o, &mc, o->lower[i].dir, &ino);
 	if (!err)
 		ovl_work_clean(o, &mc);
 	return err;
 }
 
+static struct overlay_layer layer_of(const struct overlay_layer *given)
+{
+	struct overlay_layer l = *given;
+
+	if (!l.dir)
+		l.dir = inode_get(l.fs->root);
+	return l;
+}
+
 static int init(struct overlay *o, struct vfs *vfs, const struct overlay_options *opt)
 {
-	o->mounter = cred_copy(vfs->monitor, -1);
 	o->lower = malloc(opt->nr_lower * sizeof *o->lower);
+	o->mounter = cred_copy(opt->mounter ? opt->mounter : vfs->monitor, -1);
 	if (!o->mounter || !o->lower)
 		return -ENOMEM;
-	o->mounter->cap_effective = UINT64_MAX;
-	memcpy(o->lower, opt->lower, opt->nr_lower * sizeof *o->lower);
-	o->nr_lower = opt->nr_lower;
-	o->upper = opt->upper;
+	if (!opt->mounter)
+		o->mounter->cap_effective = UINT64_MAX;
+	for (; o->nr_lower < opt->nr_lower; o->nr_lower++)
+		o->lower[o->nr_lower] = layer_of(&opt->lower[o->nr_lower]);
+	o->upper = layer_of(&opt->upper);
+	o->shown = opt->shown;
+	o->never_written = o->fs.readonly = opt->readonly;
 	o->lock_fd = opt->lock_fd;
-	o->prefix = ovl_on_host(o->upper->root) ? "user.overlay." : "trusted.overlay.";
+	o->prefix =
+	    opt->user_marks || ovl_on_host(o->upper.dir) ? "user.overlay." : "trusted.overlay.";
 	for (unsigned i = 0; i < o->nr_lower; i++)
-		if (!S_ISDIR(o->lower[i]->root->type))
+		if (!S_ISDIR(o->lower[i].dir->type))
 			return -ENOTDIR;
-	return open_layers(o);
+	return open_layers(o, opt->work);
+}
+
+/* What nobody has taken over. */
+static void drop_options(const struct overlay_options *opt)
+{
+	struct overlay_layer upper = opt->upper;
+
+	put_layers(&upper, opt->lower, opt->nr_lower);
+	free(opt->shown);
+	host_close(opt->lock_fd);
 }
 
 int overlay_create(struct vfs *vfs, const struct overlay_options *opt, struct filesystem **out)
@@ -161,8 +237,8 @@ int overlay_create(struct vfs *vfs, const struct overlay_options *opt, struct fi
 	struct overlay *o = calloc(1, sizeof *o);
 
 	if (!o) {
-		put_all(opt->upper, opt->lower, opt->nr_lower);
-		host_close(opt->lock_fd);
+		drop_options(opt);
+		inode_put(opt->work);
 		return -ENOMEM;
 	}
 	filesystem_init(&o->fs, &overlay_ops, opt->type, FS_NOTIFIES | FS_CHECKS_OPENS);
@@ -176,10 +252,9 @@ int overlay_create(struct vfs *vfs, const struct overlay_options *opt, struct fi
 	mutex_init(&o->table_lock, LOCK_OVERLAY_TABLE);
 	list_init(&o->watched);
 	int err = init(o, vfs, opt);
-	if (!o->upper) { /* it came no further than to have no memory */
-		put_all(opt->upper, opt->lower, opt->nr_lower);
-		host_close(opt->lock_fd);
-	}
+	inode_put(opt->work);
+	if (!o->upper.fs) /* it came no further than to have no memory */
+		drop_options(opt);
 	if (err) {
 		filesystem_put(&o->fs);
 		return err;

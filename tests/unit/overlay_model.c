@@ -575,11 +575,12 @@ static struct filesystem *new_layer(struct model *m, bool host)
 
 static struct filesystem *make_overlay(struct model *m)
 {
-	struct filesystem *lower = filesystem_get(m->lower), *fs;
+	struct overlay_layer lower = { .fs = filesystem_get(m->lower) };
+	struct filesystem *fs;
 	const struct overlay_options opt = { .type = "overlay",
 					     .lower = &lower,
 					     .nr_lower = 1,
-					     .upper = filesystem_get(m->upper),
+					     .upper.fs = filesystem_get(m->upper),
 					     .lock_fd = -1 };
 
 	assert_int_equal(overlay_create(m->w.vfs, &opt, &fs), 0);

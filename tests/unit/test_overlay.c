@@ -46,13 +46,8 @@ static void random_in_memory(void **state)
 	run_random(&(struct model_options){ 0 });
 }
 
-/* The locks of two overlays, one above the other, are of one class: what checks their order refuses
- * that. */
 static void random_nested(void **state)
 {
-#ifdef HL_LOCKS
-	skip();
-#endif
 	run_random(&(struct model_options){ .nested = true });
 }
 
@@ -128,16 +123,17 @@ static void fill_top(struct fsworld *w)
 static void two_lower_layers(void **state)
 {
 	struct fsworld w;
-	struct filesystem *lower[2], *fs;
+	struct overlay_layer lower[2] = { 0 };
+	struct filesystem *fs;
 	struct statx st;
 
 	world_open(&w);
-	lower[0] = layer(&w, fill_top);
-	lower[1] = layer(&w, fill_bottom);
+	lower[0].fs = layer(&w, fill_top);
+	lower[1].fs = layer(&w, fill_bottom);
 	const struct overlay_options opt = { .type = "overlay",
 					     .lower = lower,
 					     .nr_lower = 2,
-					     .upper = world_ramfs(&w, 0),
+					     .upper.fs = world_ramfs(&w, 0),
 					     .lock_fd = -1 };
 	assert_int_equal(overlay_create(w.vfs, &opt, &fs), 0);
 	world_mount(&w, "/", fs, 0);
@@ -301,9 +297,9 @@ static void several_at_once(void **state)
 		file_put(f);
 	}
 	const struct overlay_options opt = { .type = "overlay",
-					     .lower = &lower,
+					     .lower = &(struct overlay_layer){ .fs = lower },
 					     .nr_lower = 1,
-					     .upper = world_ramfs(&x->w, 0),
+					     .upper.fs = world_ramfs(&x->w, 0),
 					     .lock_fd = -1 };
 	assert_int_equal(overlay_create(x->w.vfs, &opt, &fs), 0);
 	fs_struct_put(x->w.c.fs);
