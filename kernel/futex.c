@@ -71,6 +71,23 @@ void futex_unlock_two(struct futex_bucket *x, struct futex_bucket *y)
 		mutex_unlock(&y->lock);
 }
 
+void futex_lock_words(struct mm *mm, struct futex_bucket *x, struct futex_bucket *y)
+{
+	mm_access_begin(mm);
+	futex_lock_two(x, y);
+}
+
+void futex_unlock_words(struct mm *mm, struct futex_bucket *x, struct futex_bucket *y)
+{
+	futex_unlock_two(x, y);
+	mm_access_end(mm);
+}
+
+bool futex_try_again(int err, struct mm *mm, gva_t addr, bool write)
+{
+	return err == -EFAULT && guest_fault32(mm, addr, write) == 0;
+}
+
 struct futex_bucket *futex_lock_waiter(struct futex_waiter *w)
 {
 	for (;;) {
@@ -131,13 +148,15 @@ int futex_queue(struct task *t, const struct futex_want *want, struct futex_wait
 	w->addr = want->ref.addr;
 	w->bitset = want->bitset;
 	w->woken = false;
-	mutex_lock(&b->lock);
-	err = guest_load32(t->mm, want->ref.addr, &now);
-	if (!err && now != want->val)
-		err = -EAGAIN;
-	if (!err)
-		list_add_tail(&b->waiters, &w->node);
-	mutex_unlock(&b->lock);
+	do {
+		futex_lock_words(t->mm, b, b);
+		err = guest_try_load32(t->mm, want->ref.addr, &now);
+		if (!err && now != want->val)
+			err = -EAGAIN;
+		if (!err)
+			list_add_tail(&b->waiters, &w->node);
+		futex_unlock_words(t->mm, b, b);
+	} while (futex_try_again(err, t->mm, want->ref.addr, false));
 	return err;
 }
 
@@ -348,14 +367,15 @@ int futex_requeue(struct task *t, struct futex_ref from, struct futex_ref to, in
 		return r;
 	struct futex_bucket *b = futex_bucket_of(t->sb->futexes, &key);
 	struct futex_bucket *b2 = futex_bucket_of(t->sb->futexes, &key2);
-	futex_lock_two(b, b2);
-	if (cmpval)
-		r = guest_load32(t->mm, from.addr, &now);
-	if (!r && cmpval && now != *cmpval)
-		r = -EAGAIN;
-	if (!r)
-		r = requeue_keys(b, &key, b2, &key2, nr_wake, nr_requeue);
-	futex_unlock_two(b, b2);
+	do {
+		futex_lock_words(t->mm, b, b2);
+		r = cmpval ? guest_try_load32(t->mm, from.addr, &now) : 0;
+		if (!r && cmpval && now != *cmpval)
+			r = -EAGAIN;
+		if (!r)
+			r = requeue_keys(b, &key, b2, &key2, nr_wake, nr_requeue);
+		futex_unlock_words(t->mm, b, b2);
+	} while (futex_try_again(r, t->mm, from.addr, false));
 	return r;
 }
 
@@ -369,11 +389,11 @@ static int32_t sign_extend12(uint32_t v)
 static int op_apply(struct mm *mm, gva_t addr, unsigned op, uint32_t arg, uint32_t *old)
 {
 	switch (op) {
-	case FUTEX_OP_SET: return guest_atomic32(mm, addr, GUEST_XCHG, arg, old);
-	case FUTEX_OP_ADD: return guest_atomic32(mm, addr, GUEST_ADD, arg, old);
-	case FUTEX_OP_OR: return guest_atomic32(mm, addr, GUEST_OR, arg, old);
-	case FUTEX_OP_ANDN: return guest_atomic32(mm, addr, GUEST_AND, ~arg, old);
-	case FUTEX_OP_XOR: return guest_atomic32(mm, addr, GUEST_XOR, arg, old);
+	case FUTEX_OP_SET: return guest_try_atomic32(mm, addr, GUEST_XCHG, arg, old);
+	case FUTEX_OP_ADD: return guest_try_atomic32(mm, addr, GUEST_ADD, arg, old);
+	case FUTEX_OP_OR: return guest_try_atomic32(mm, addr, GUEST_OR, arg, old);
+	case FUTEX_OP_ANDN: return guest_try_atomic32(mm, addr, GUEST_AND, ~arg, old);
+	case FUTEX_OP_XOR: return guest_try_atomic32(mm, addr, GUEST_XOR, arg, old);
 	default: return -ENOSYS;
 	}
 }
@@ -415,13 +435,15 @@ int futex_wake_op(struct task *t, struct futex_ref ref, struct futex_ref ref2, i
 		return r;
 	struct futex_bucket *b = futex_bucket_of(t->sb->futexes, &key);
 	struct futex_bucket *b2 = futex_bucket_of(t->sb->futexes, &key2);
-	futex_lock_two(b, b2);
-	int cond = op_run(t->mm, ref2.addr, op);
-	r = cond < 0 ? cond : wake_key(b, &key, nr_wake, FUTEX_ANY);
-	if (r >= 0 && cond > 0) {
-		int r2 = wake_key(b2, &key2, nr_wake2, FUTEX_ANY);
-		r = r2 < 0 ? r2 : r + r2;
-	}
-	futex_unlock_two(b, b2);
+	do {
+		futex_lock_words(t->mm, b, b2);
+		int cond = op_run(t->mm, ref2.addr, op);
+		r = cond < 0 ? cond : wake_key(b, &key, nr_wake, FUTEX_ANY);
+		if (r >= 0 && cond > 0) {
+			int r2 = wake_key(b2, &key2, nr_wake2, FUTEX_ANY);
+			r = r2 < 0 ? r2 : r + r2;
+		}
+		futex_unlock_words(t->mm, b, b2);
+	} while (futex_try_again(r, t->mm, ref2.addr, true));
 	return r;
 }

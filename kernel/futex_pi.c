@@ -110,7 +110,7 @@ static int attach_to_state(struct acquire *a, uint32_t val, struct pi_state *s)
 static int owner_gone(struct acquire *a, uint32_t val)
 {
 	uint32_t now;
-	int err = guest_load32(a->t->mm, a->ref.addr, &now);
+	int err = guest_try_load32(a->t->mm, a->ref.addr, &now);
 
 	if (err)
 		return err;
@@ -139,7 +139,7 @@ static int attach_to_owner(struct acquire *a, uint32_t val)
 static int word_update(struct acquire *a, uint32_t from, uint32_t to)
 {
 	uint32_t old;
-	int err = guest_cmpxchg32(a->t->mm, a->ref.addr, from, to, &old);
+	int err = guest_try_cmpxchg32(a->t->mm, a->ref.addr, from, to, &old);
 
 	if (err)
 		return err;
@@ -151,7 +151,7 @@ static int acquire(struct acquire *a)
 {
 	lock_assert_held(&a->bucket->lock);
 	uint32_t val, tid = (uint32_t)a->for_task->tid;
-	int err = guest_load32(a->t->mm, a->ref.addr, &val);
+	int err = guest_try_load32(a->t->mm, a->ref.addr, &val);
 
 	if (err)
 		return err;
@@ -204,7 +204,7 @@ static int lock_wait(struct acquire *a, struct futex_waiter *w, uint64_t deadlin
 	w->bitset = FUTEX_ANY;
 	state_join(a->state, w);
 	list_add_tail(&a->bucket->waiters, &w->node);
-	mutex_unlock(&a->bucket->lock);
+	futex_unlock_words(a->t->mm, a->bucket, a->bucket);
 	return lock_sleep(a->t, w, deadline);
 }
 
@@ -221,13 +221,15 @@ int futex_lock_pi(struct task *t, struct futex_ref ref, uint64_t deadline, bool 
 		return r;
 	a.bucket = futex_bucket_of(t->sb->futexes, &a.key);
 	for (;;) {
-		mutex_lock(&a.bucket->lock);
+		futex_lock_words(t->mm, a.bucket, a.bucket);
 		r = acquire(&a);
 		if (r == 0 && !try_only)
 			return lock_wait(&a, w, deadline);
 		if (r == 0)
 			state_put(t->sb->futexes, a.state);
-		mutex_unlock(&a.bucket->lock);
+		futex_unlock_words(t->mm, a.bucket, a.bucket);
+		if (futex_try_again(r, t->mm, ref.addr, true))
+			continue;
 		if (r != -EAGAIN)
 			break;
 		if (sleeper_interrupted(&t->sleeper))
@@ -247,7 +249,7 @@ static int unlock(struct task *t, struct futex_bucket *b, const struct futex_key
 	lock_assert_held(&b->lock);
 	struct futex_waiter *top = futex_top_waiter(b, key);
 	uint32_t val, old, to = 0;
-	int err = guest_load32(t->mm, addr, &val);
+	int err = guest_try_load32(t->mm, addr, &val);
 
 	if (err)
 		return err;
@@ -257,7 +259,7 @@ static int unlock(struct task *t, struct futex_bucket *b, const struct futex_key
 		return -EINVAL;
 	if (top)
 		to = (uint32_t)top->task->tid | FUTEX_WAITERS;
-	err = guest_cmpxchg32(t->mm, addr, val, to, &old);
+	err = guest_try_cmpxchg32(t->mm, addr, val, to, &old);
 	if (err)
 		return err;
 	if (old != val)
@@ -276,10 +278,11 @@ int futex_unlock_pi(struct task *t, struct futex_ref ref)
 		return r;
 	struct futex_bucket *b = futex_bucket_of(t->sb->futexes, &key);
 	do {
-		mutex_lock(&b->lock);
+		futex_lock_words(t->mm, b, b);
 		r = unlock(t, b, &key, ref.addr);
-		mutex_unlock(&b->lock);
-	} while (r == -EAGAIN && !sleeper_interrupted(&t->sleeper));
+		futex_unlock_words(t->mm, b, b);
+	} while (futex_try_again(r, t->mm, ref.addr, true) ||
+		 (r == -EAGAIN && !sleeper_interrupted(&t->sleeper)));
 	return r == -EAGAIN ? -ERESTARTNOINTR : r;
 }
 
@@ -385,16 +388,9 @@ static int requeue_rest(struct acquire *a, struct futex_bucket *from, const stru
 }
 
 static int requeue_locked(struct acquire *a, struct futex_bucket *from, const struct futex_key *key,
-			  gva_t addr, uint32_t cmpval, int nr_requeue)
+			  int nr_requeue)
 {
 	lock_assert_held(&from->lock);
-	uint32_t now;
-	int err = guest_load32(a->t->mm, addr, &now);
-
-	if (err)
-		return err;
-	if (now != cmpval)
-		return -EAGAIN;
 	struct futex_waiter *top = futex_top_waiter(from, key);
 	int woken = requeue_first(a, top);
 	if (woken < 0 || !top)
@@ -412,6 +408,7 @@ int futex_requeue_pi(struct task *t, struct futex_ref from, struct futex_ref to,
 {
 	struct acquire a = { .t = t, .ref = to, .set_waiters = nr_requeue > 0 };
 	struct futex_key key;
+	uint32_t now;
 
 	if (nr_wake != 1 || nr_requeue < 0 || from.addr.v == to.addr.v)
 		return -EINVAL;
@@ -424,9 +421,16 @@ int futex_requeue_pi(struct task *t, struct futex_ref from, struct futex_ref to,
 		return r;
 	struct futex_bucket *b = futex_bucket_of(t->sb->futexes, &key);
 	a.bucket = futex_bucket_of(t->sb->futexes, &a.key);
-	futex_lock_two(b, a.bucket);
-	r = requeue_locked(&a, b, &key, from.addr, cmpval, nr_requeue);
-	futex_unlock_two(b, a.bucket);
+	bool again;
+	do {
+		futex_lock_words(t->mm, b, a.bucket);
+		int err = guest_try_load32(t->mm, from.addr, &now);
+		if (!err)
+			r = now == cmpval ? requeue_locked(&a, b, &key, nr_requeue) : -EAGAIN;
+		futex_unlock_words(t->mm, b, a.bucket);
+		again = err ? futex_try_again(r = err, t->mm, from.addr, false)
+			    : futex_try_again(r, t->mm, to.addr, true);
+	} while (again);
 	return r;
 }
 
@@ -449,20 +453,6 @@ static bool find_owned(struct futex_table *ft, struct task *t, struct futex_key 
 	return found;
 }
 
-/* Writes through the next owner's own mapping, because the dead task's may be gone. A word that
- * cannot be written makes no difference to who is next. */
-static void pass_ownership(struct futex_table *ft, struct futex_waiter *next)
-{
-	struct task *t = next->task;
-	uint32_t val, old, to = (uint32_t)t->tid | FUTEX_WAITERS | FUTEX_OWNER_DIED;
-
-	if (guest_load32(t->mm, next->addr, &val) == 0) {
-		while (guest_cmpxchg32(t->mm, next->addr, val, to, &old) == 0 && old != val)
-			val = old;
-	}
-	state_hand_over(ft, next->pi, next);
-}
-
 /* Other waiters of the same word, which mixed operations put there, do not become owners. */
 static struct futex_waiter *find_next_owner(struct futex_bucket *b, struct task *t,
 					    const struct futex_key *key)
@@ -476,6 +466,51 @@ static struct futex_waiter *find_next_owner(struct futex_bucket *b, struct task 
 	return NULL;
 }
 
+/* The word shall say that `w` owns it. */
+static int write_owner(const struct futex_waiter *w)
+{
+	struct mm *mm = w->task->mm;
+	uint32_t val, old, to = (uint32_t)w->task->tid | FUTEX_WAITERS | FUTEX_OWNER_DIED;
+	int err = guest_try_load32(mm, w->addr, &val);
+
+	while (!err && !(err = guest_try_cmpxchg32(mm, w->addr, val, to, &old)) && old != val)
+		val = old;
+	return err;
+}
+
+/* Makes the next waiter the owner of what `t` owns. The word is written through the waiter's own
+ * mapping, because the dead task's may be gone; one that cannot be written makes no difference to
+ * who is next. While it is queued, a waiter keeps its address space. */
+static void pass_ownership(struct futex_table *ft, struct task *t, const struct futex_key *key)
+{
+	struct futex_bucket *b = futex_bucket_of(ft, key);
+	bool writable = true;
+
+	for (;;) {
+		mutex_lock(&b->lock);
+		struct futex_waiter *next = find_next_owner(b, t, key);
+		struct mm *mm = next ? mm_get(next->task->mm) : NULL;
+		gva_t addr = next ? next->addr : GVA_NULL;
+		mutex_unlock(&b->lock);
+		if (!mm)
+			return;
+		int err = -EAGAIN; /* another waiter is the next one now */
+		futex_lock_words(mm, b, b);
+		next = find_next_owner(b, t, key);
+		if (next && next->task->mm == mm && gva_eq(next->addr, addr)) {
+			err = writable ? write_owner(next) : 0;
+			if (!err)
+				state_hand_over(ft, next->pi, next);
+		}
+		futex_unlock_words(mm, b, b);
+		if (err == -EFAULT)
+			writable = guest_fault32(mm, addr, true) == 0;
+		mm_put(mm);
+		if (!err)
+			return;
+	}
+}
+
 void futex_pi_exit(struct task *t)
 {
 	struct futex_table *ft = t->sb->futexes;
@@ -484,14 +519,8 @@ void futex_pi_exit(struct task *t)
 	sandbox_lock(t->sb);
 	t->futex_dead = true;
 	sandbox_unlock(t->sb);
-	while (find_owned(ft, t, &key)) {
-		struct futex_bucket *b = futex_bucket_of(ft, &key);
-		mutex_lock(&b->lock);
-		struct futex_waiter *next = find_next_owner(b, t, &key);
-		if (next)
-			pass_ownership(ft, next);
-		mutex_unlock(&b->lock);
-	}
+	while (find_owned(ft, t, &key))
+		pass_ownership(ft, t, &key);
 	sandbox_lock(t->sb);
 	t->futex_dead = t->exiting; /* execve goes on */
 	sandbox_unlock(t->sb);

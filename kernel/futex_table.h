@@ -7,8 +7,11 @@
  * bucket only after the sleeper was woken, and a waiter takes the lock before it leaves: so no
  * waker ever touches a waiter that is gone.
  *
- * Lock order: bucket, then mm->lock (to read the word) or sandbox->lock (to find an owner), then
- * pi_lock.
+ * Other processes may wait for a bucket, so nothing is waited for with one locked. Who tests or
+ * changes a word holds mm->lock for reading from before, and does not fault: where the page is not
+ * there, both locks are let go, the fault is taken, and all begins anew.
+ *
+ * Lock order: mm->lock, bucket, sandbox->lock (to find an owner), pi_lock.
  */
 #ifndef HL_KERNEL_FUTEX_TABLE_H
 #define HL_KERNEL_FUTEX_TABLE_H
@@ -51,6 +54,12 @@ int futex_key_of(struct task *t, struct futex_ref ref, struct futex_key *out);
 struct futex_bucket *futex_bucket_of(struct futex_table *ft, const struct futex_key *key);
 void futex_lock_two(struct futex_bucket *x, struct futex_bucket *y);
 void futex_unlock_two(struct futex_bucket *x, struct futex_bucket *y);
+/* The same, and words in `mm` can be used: guest_try_load32 and its kin (mm/access.h). */
+void futex_lock_words(struct mm *mm, struct futex_bucket *x, struct futex_bucket *y);
+void futex_unlock_words(struct mm *mm, struct futex_bucket *x, struct futex_bucket *y);
+/* Is what was done meanwhile to be done again, since it failed with -EFAULT at this word, which is
+ * there now? */
+bool futex_try_again(int err, struct mm *mm, gva_t addr, bool write);
 
 /* Keys, then queues on the word if it holds what is wanted. 0, -EAGAIN, -EFAULT, -EINVAL. */
 int futex_queue(struct task *t, const struct futex_want *want, struct futex_waiter *w);

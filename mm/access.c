@@ -265,12 +265,53 @@ int mm_futex_key(struct mm *mm, gva_t addr, bool shared, struct futex_key *out)
 	return err;
 }
 
-/* The word at `addr`, with mm->lock held for reading when it is not NULL. */
+static bool word_ok(gva_t addr)
+{
+	return addr.v % sizeof(uint32_t) == 0 && gva_range_ok(addr, sizeof(uint32_t));
+}
+
+/* The word at `addr` if it needs no fault. */
+static uint32_t *word_at(struct mm *mm, gva_t addr, unsigned access)
+{
+	lock_assert_held(&mm->lock);
+	struct span s;
+
+	if (!word_ok(addr) || span_at(mm, addr, sizeof(uint32_t), access, false, &s) != SPAN_OK)
+		return NULL;
+	return s.host;
+}
+
+int guest_try_load32(struct mm *mm, gva_t addr, uint32_t *val)
+{
+	uint32_t *word = word_at(mm, addr, GUEST_READ);
+
+	return word ? fixup_load32(word, val) : -EFAULT;
+}
+
+int guest_try_cmpxchg32(struct mm *mm, gva_t addr, uint32_t expect, uint32_t val, uint32_t *old)
+{
+	uint32_t *word = word_at(mm, addr, GUEST_WRITE);
+
+	return word ? fixup_cmpxchg32(word, expect, val, old) : -EFAULT;
+}
+
+int guest_try_atomic32(struct mm *mm, gva_t addr, enum guest_atomic op, uint32_t val, uint32_t *old)
+{
+	static int (*const ops[])(uint32_t *, uint32_t, uint32_t *) = {
+		[GUEST_XCHG] = fixup_xchg32, [GUEST_ADD] = fixup_add32, [GUEST_OR] = fixup_or32,
+		[GUEST_AND] = fixup_and32,   [GUEST_XOR] = fixup_xor32,
+	};
+	uint32_t *word = word_at(mm, addr, GUEST_WRITE);
+
+	return word ? ops[op](word, val, old) : -EFAULT;
+}
+
+/* The word at `addr`, faulted in, with mm->lock held for reading when it is not NULL. */
 static uint32_t *word_get(struct mm *mm, gva_t addr, unsigned access)
 {
 	struct span s;
 
-	if (addr.v % sizeof(uint32_t) || !gva_range_ok(addr, sizeof(uint32_t)))
+	if (!word_ok(addr))
 		return NULL;
 	rwlock_rdlock(&mm->lock);
 	if (span_get(mm, addr, sizeof(uint32_t), access, false, &s))
@@ -303,18 +344,15 @@ int guest_cmpxchg32(struct mm *mm, gva_t addr, uint32_t expect, uint32_t val, ui
 	return err;
 }
 
-int guest_atomic32(struct mm *mm, gva_t addr, enum guest_atomic op, uint32_t val, uint32_t *old)
+/* The word is touched, too: behind a mapped file there may be no page to write to. */
+int guest_fault32(struct mm *mm, gva_t addr, bool write)
 {
-	static int (*const ops[])(uint32_t *, uint32_t, uint32_t *) = {
-		[GUEST_XCHG] = fixup_xchg32, [GUEST_ADD] = fixup_add32, [GUEST_OR] = fixup_or32,
-		[GUEST_AND] = fixup_and32,   [GUEST_XOR] = fixup_xor32,
-	};
-	uint32_t *word = word_get(mm, addr, GUEST_WRITE);
+	uint32_t *word = word_get(mm, addr, write ? GUEST_WRITE : GUEST_READ), val;
 	int err;
 
 	if (!word)
 		return -EFAULT;
-	err = ops[op](word, val, old);
+	err = write ? fixup_or32(word, 0, &val) : fixup_load32(word, &val);
 	rwlock_unlock(&mm->lock);
 	return err;
 }

@@ -51,7 +51,14 @@ int mm_futex_key(struct mm *mm, gva_t addr, bool shared, struct futex_key *out);
 /* 32-bit atomics on aligned guest words: 0 or -EFAULT. Ops as in host/fixup.h. */
 int guest_load32(struct mm *mm, gva_t addr, uint32_t *val);
 int guest_cmpxchg32(struct mm *mm, gva_t addr, uint32_t expect, uint32_t val, uint32_t *old);
+/* The same for a caller who holds a lock that others wait for: between mm_access_begin and _end,
+ * without a fault. -EFAULT: the page cannot be had as it is. Once the section has ended,
+ * guest_fault32 takes the fault: 0, try again, or -EFAULT, the page cannot be had at all. */
 enum guest_atomic { GUEST_XCHG, GUEST_ADD, GUEST_OR, GUEST_AND, GUEST_XOR };
-int guest_atomic32(struct mm *mm, gva_t addr, enum guest_atomic op, uint32_t val, uint32_t *old);
+int guest_try_load32(struct mm *mm, gva_t addr, uint32_t *val);
+int guest_try_cmpxchg32(struct mm *mm, gva_t addr, uint32_t expect, uint32_t val, uint32_t *old);
+int guest_try_atomic32(struct mm *mm, gva_t addr, enum guest_atomic op, uint32_t val,
+		       uint32_t *old);
+int guest_fault32(struct mm *mm, gva_t addr, bool write);
 
 #endif

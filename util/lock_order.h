@@ -69,8 +69,6 @@
 	  "what names have been said to stand for", "net/policy.c")                                \
 	X(EVENTFD, 50, LOCK_SHORT,                                                                 \
 	  "the count of an eventfd", "kernel/eventfd.c")                                           \
-	X(FUTEX_BUCKET, 52, LOCK_SLEEPS | LOCK_BY_ADDRESS,                                         \
-	  "the waiters of a bucket", "kernel/futex_table.h")                                       \
 	X(RAMFS_DATA, 54, LOCK_SLEEPS,                                                             \
 	  "the data and the seals of a file in memory", "fs/ramfs/file.c")                         \
 	X(MM, 60, LOCK_SLEEPS | LOCK_NESTS,                                                        \
@@ -105,6 +103,8 @@
 	  "the reference counts of arena pages", "mm/arena.c")                                     \
 	X(BUDGET, 86, LOCK_SHORT,                                                                  \
 	  "the thread that measures memory", "mm/budget.c")                                        \
+	X(FUTEX_BUCKET, 88, LOCK_BY_ADDRESS,                                                       \
+	  "the waiters of a bucket", "kernel/futex_table.h")                                       \
 	X(VDSO_CLOCK, 90, LOCK_SHORT,                                                              \
 	  "the page that the vDSO reads the time from", "loader/vdso.c")                           \
 	X(FDTABLE, 100, LOCK_SHORT,                                                                \

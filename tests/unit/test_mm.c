@@ -590,7 +590,15 @@ static void futex_keys(void **state)
 	mm_futex_key(child, GVA(p), false, &b);
 	assert_memory_not_equal(&a, &b, sizeof a);
 	assert_int_equal(mm_futex_key(mm, GVA(0x1000), true, &a), -EFAULT);
-	assert_int_equal(guest_atomic32(mm, GVA(p), GUEST_ADD, 5, &old), 0);
+	mm_access_begin(mm);
+	assert_int_equal(guest_try_atomic32(mm, GVA(p), GUEST_ADD, 5, &old), -EFAULT);
+	mm_access_end(mm);
+	assert_int_equal(guest_fault32(mm, GVA(p), true), 0);
+	mm_access_begin(mm);
+	assert_int_equal(guest_try_atomic32(mm, GVA(p), GUEST_ADD, 5, &old), 0);
+	assert_int_equal(guest_try_load32(mm, GVA(p + 1), &old), -EFAULT);
+	mm_access_end(mm);
+	assert_int_equal(guest_fault32(mm, GVA(p + 1), false), -EFAULT);
 	assert_int_equal(guest_cmpxchg32(mm, GVA(p), 5, 9, &old), 0);
 	assert_int_equal(old, 5);
 	assert_int_equal(guest_load32(mm, GVA(p), &old), 0);
