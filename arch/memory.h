@@ -4,6 +4,8 @@
  *
  *   ARCH_PAGE_SHIFT         the size of a page
  *   ARCH_TASK_SIZE          the first address past what a program may map (TASK_SIZE)
+ *   ARCH_SPACE_END          where a program's memory ends on all platforms, of which one keeps what
+ *                           lies behind: so that what was saved on one has room on the others
  *   ARCH_*_RANDOM_BITS      bits of a page number by which the kernel moves the stack, the mappings
  *                           below it and a position independent program (arch_mmap_rnd)
  *   ARCH_MAP_LOW            the flag of mmap(2) that asks for the lowest 2 GiB; 0: there is none

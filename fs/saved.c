@@ -13,10 +13,12 @@
 #include "fs/anon.h"
 #include "fs/mount.h"
 
+#define LARGEFILE 0100000 /* what F_GETFL shows of a file opened by name; libc hides it */
+
 /* F_SETFL's, and those that say what the file may be used for. */
 #define FLAGS_KEPT                                                                                 \
 	(O_ACCMODE | O_APPEND | O_NONBLOCK | O_DIRECT | O_NOATIME | O_DSYNC | O_SYNC | O_PATH |    \
-	 O_DIRECTORY | O_NOFOLLOW)
+	 O_DIRECTORY | O_NOFOLLOW | LARGEFILE)
 
 const struct saved_kind *file_saved_kind(const struct file *f)
 {

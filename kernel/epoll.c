@@ -28,6 +28,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -785,7 +786,101 @@ static void epoll_release(struct file *f)
 	ep_put(ep);
 }
 
-static FILE_UNSAVED(epoll_saved, "epoll instance");
+/* Items that are ready, in the order in which they will be told, come behind the others. */
+static void save_item(struct saver *s, const struct epitem *item)
+{
+	encode(&s->out, file_saved(s, item->file));
+	encode_signed(&s->out, item->fd);
+	encode(&s->out, item->events);
+	encode(&s->out, item->data);
+	encode(&s->out, item->ready);
+}
+
+static int epoll_save(struct saver *s, void *object)
+{
+	struct epoll *ep = epoll_of(object);
+	struct epitem *item;
+	uint64_t nr = 0;
+
+	file_save_state(s, &ep->file);
+	encode(&s->out, ep->user->uid);
+	size_t place = encode_place(&s->out);
+	for (struct rb_node *n = rb_first(&ep->items); n; n = rb_next(n)) {
+		item = rb_entry(n, struct epitem, node);
+		if (item->ready)
+			continue;
+		save_item(s, item);
+		nr++;
+	}
+	list_for_each (item, &ep->ready, ready_node) {
+		save_item(s, item);
+		nr++;
+	}
+	encode_at(&s->out, place, nr);
+	return 0;
+}
+
+/* One that is ready may be told of once more where the host has the file: that is as if it had
+ * become so again. */
+static int load_item(struct loader *l, struct epoll *ep)
+{
+	struct file *f;
+	int err = file_loaded(l, decode(&l->in), &f);
+	int fd = (int)decode_between(&l->in, 0, INT_MAX);
+	uint32_t events = (uint32_t)decode_max(&l->in, UINT32_MAX);
+	struct epoll_event ev = { .events = events, .data.u64 = decode(&l->in) };
+	bool ready = decode_bool(&l->in);
+
+	if (err || !f)
+		return err;
+	if (l->in.failed || ep_find(ep, f, fd) || f == &ep->file)
+		err = loader_damaged(l, "what an epoll instance watches");
+	if (!err)
+		err = ep_insert(ep, f, fd, &ev);
+	if (!err) {
+		struct epitem *item = ep_find(ep, f, fd);
+		item->events = events; /* a one-shot item that was told of wants nothing more */
+		if (ready)
+			ep_make_ready(item);
+		else if (item->host_fd < 0)
+			ep_unready(item);
+	}
+	file_put(f);
+	return err;
+}
+
+static int epoll_load(struct loader *l, void **out)
+{
+	struct sandbox *sb = l->sandbox;
+	struct file *f;
+	int err = epoll_create_file(l->caller, sb, &f);
+
+	if (err)
+		return err;
+	struct epoll *ep = epoll_of(f);
+	err = file_load_state(l, f);
+	struct user *u = user_get(sb->vfs->users, (uid_t)decode_max(&l->in, UINT32_MAX));
+	if (u) {
+		user_put(ep->user);
+		ep->user = u;
+	}
+	uint64_t nr = decode_count(&l->in, 5 * sizeof(uint64_t));
+	mutex_lock(&ep->lock);
+	for (uint64_t i = 0; i < nr && !err; i++)
+		err = load_item(l, ep);
+	mutex_unlock(&ep->lock);
+	*out = f;
+	if (err)
+		file_put(f);
+	return err;
+}
+
+const struct saved_kind epoll_saved = {
+	.name = "epoll instance",
+	.save = epoll_save,
+	.load = epoll_load,
+	.put = file_saved_put,
+};
 
 static const struct file_ops epoll_ops = {
 	.saved = &epoll_saved,

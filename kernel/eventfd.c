@@ -136,7 +136,39 @@ static void eventfd_release(struct file *f)
 	free(e);
 }
 
-static FILE_UNSAVED(eventfd_saved, "eventfd");
+static int eventfd_save(struct saver *s, void *object)
+{
+	struct eventfd *e = eventfd_of(object);
+
+	file_save_state(s, &e->file);
+	encode(&s->out, e->semaphore);
+	encode(&s->out, e->count);
+	return 0;
+}
+
+static int eventfd_load(struct loader *l, void **out)
+{
+	struct file *f;
+	int err = eventfd_create(l->caller, 0, 0, &f);
+
+	if (err)
+		return err;
+	struct eventfd *e = eventfd_of(f);
+	err = file_load_state(l, f);
+	e->semaphore = decode_bool(&l->in);
+	e->count = decode_max(&l->in, UINT64_MAX - 1);
+	*out = f;
+	if (err)
+		file_put(f);
+	return err;
+}
+
+const struct saved_kind eventfd_saved = {
+	.name = "eventfd",
+	.save = eventfd_save,
+	.load = eventfd_load,
+	.put = file_saved_put,
+};
 
 static const struct file_ops eventfd_ops = {
 	.saved = &eventfd_saved,

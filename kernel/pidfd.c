@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,6 +34,8 @@ static struct pidfd *pidfd_of(struct file *f)
 {
 	return container_of(f, struct pidfd, file);
 }
+
+static const struct file_ops pidfd_ops;
 
 static unsigned pidfd_poll(struct file *f, struct poll_table *pt)
 {
@@ -127,7 +130,7 @@ static void pidfd_release(struct file *f)
 {
 	struct pidfd *pf = pidfd_of(f);
 
-	pid_put(pf->pid);
+	pid_put(pf->pid); /* NULL: its snapshot was damaged */
 	free(pf);
 }
 
@@ -139,7 +142,85 @@ static void pidfd_show_fdinfo(struct file *f, struct text *out)
 	text_printf(out, "Pid:\t%d\nNSpid:\t%d\n", nr, nr);
 }
 
-static FILE_UNSAVED(pidfd_saved, "pidfd");
+static const char *pidfd_refused(struct saver *s, void *object)
+{
+	const struct pidfd *pf = pidfd_of(object);
+
+	return pf->thread && !pf->pid->process ? "of a thread, which a snapshot cannot hold yet"
+					       : NULL;
+}
+
+/* Of whom nobody waits for any more, the end alone is left. */
+static int pidfd_save(struct saver *s, void *object)
+{
+	struct pidfd *pf = pidfd_of(object);
+
+	file_save_state(s, &pf->file);
+	encode(&s->out, (uint64_t)pf->pid->nr);
+	encode(&s->out, pf->pid->process != NULL);
+	encode(&s->out, pf->thread);
+	encode(&s->out, pf->pid->ended);
+	encode_signed(&s->out, pf->pid->exit_code);
+	return 0;
+}
+
+/* A number that is used again is another's: what has ended has one of its own. */
+static int find_pid(struct loader *l, bool lives, pid_t nr, unsigned ended, int code,
+		    struct pid **out)
+{
+	struct sandbox *sb = l->sandbox;
+	int err = 0;
+
+	sandbox_lock(sb);
+	struct process *p = lives ? process_find(sb, nr) : NULL;
+	if (p) {
+		*out = pid_get(p->pid);
+	} else if (lives) {
+		err = loader_damaged(l, "a pidfd of nobody");
+	} else {
+		err = pid_alloc(sb->pid_ns, out);
+		if (!err) {
+			(*out)->nr = nr;
+			(*out)->ended = ended;
+			(*out)->exit_code = code;
+			pid_detach(*out);
+		}
+	}
+	sandbox_unlock(sb);
+	return err;
+}
+
+static int pidfd_load(struct loader *l, void **out)
+{
+	struct pidfd *pf = calloc(1, sizeof *pf);
+
+	if (!pf)
+		return -ENOMEM;
+	file_init(&pf->file, &pidfd_ops, O_RDWR);
+	file_set_anon(&pf->file, l->caller, "anon_inode:[pidfd]");
+	int err = file_load_state(l, &pf->file);
+	pid_t nr = (pid_t)decode_between(&l->in, 1, INT_MAX);
+	bool lives = decode_bool(&l->in);
+	pf->thread = decode_bool(&l->in);
+	unsigned ended = (unsigned)decode_max(&l->in, 7);
+	int code = (int)decode_between(&l->in, 0, 0xffff);
+	if (!err && l->in.failed)
+		err = loader_damaged(l, "a pidfd");
+	if (!err)
+		err = find_pid(l, lives, nr, ended, code, &pf->pid);
+	*out = &pf->file;
+	if (err)
+		file_put(&pf->file);
+	return err;
+}
+
+const struct saved_kind pidfd_saved = {
+	.name = "pidfd",
+	.save = pidfd_save,
+	.load = pidfd_load,
+	.put = file_saved_put,
+	.refused = pidfd_refused,
+};
 
 static const struct file_ops pidfd_ops = {
 	.saved = &pidfd_saved,

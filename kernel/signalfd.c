@@ -23,6 +23,8 @@ struct signalfd {
 	_Atomic ksigset_t mask;
 };
 
+static int signalfd_new(struct caller *c, ksigset_t mask, int flags, struct file **out);
+
 static struct signalfd *signalfd_of(struct file *f)
 {
 	return container_of(f, struct signalfd, file);
@@ -187,7 +189,36 @@ static void signalfd_show_fdinfo(struct file *f, struct text *out)
 	text_printf(out, "sigmask:\t%016lx\n", (unsigned long)signalfd_of(f)->mask);
 }
 
-static FILE_UNSAVED(signalfd_saved, "signalfd");
+static int signalfd_save(struct saver *s, void *object)
+{
+	struct signalfd *sf = signalfd_of(object);
+
+	file_save_state(s, &sf->file);
+	encode(&s->out, sf->mask);
+	return 0;
+}
+
+static int signalfd_load(struct loader *l, void **out)
+{
+	struct file *f;
+	int err = signalfd_new(l->caller, 0, 0, &f);
+
+	if (err)
+		return err;
+	err = file_load_state(l, f);
+	signalfd_of(f)->mask = decode(&l->in) & ~SIGSET_UNBLOCKABLE;
+	*out = f;
+	if (err)
+		file_put(f);
+	return err;
+}
+
+const struct saved_kind signalfd_saved = {
+	.name = "signalfd",
+	.save = signalfd_save,
+	.load = signalfd_load,
+	.put = file_saved_put,
+};
 
 static const struct file_ops signalfd_ops = {
 	.saved = &signalfd_saved,
@@ -199,18 +230,24 @@ static const struct file_ops signalfd_ops = {
 	.release = signalfd_release,
 };
 
-int signalfd_create(struct task *t, ksigset_t mask, int flags, struct file **out)
+static int signalfd_new(struct caller *c, ksigset_t mask, int flags, struct file **out)
 {
 	struct signalfd *s = calloc(1, sizeof *s);
-	struct caller c = task_caller(t);
 
 	if (!s)
 		return -ENOMEM;
 	file_init(&s->file, &signalfd_ops, O_RDWR | (unsigned)(flags & O_NONBLOCK));
-	file_set_anon(&s->file, &c, "anon_inode:[signalfd]");
+	file_set_anon(&s->file, c, "anon_inode:[signalfd]");
 	s->mask = mask & ~SIGSET_UNBLOCKABLE;
 	*out = &s->file;
 	return 0;
+}
+
+int signalfd_create(struct task *t, ksigset_t mask, int flags, struct file **out)
+{
+	struct caller c = task_caller(t);
+
+	return signalfd_new(&c, mask, flags, out);
 }
 
 int signalfd_set_mask(struct task *t, struct file *f, ksigset_t mask)

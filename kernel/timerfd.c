@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/capability.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -255,7 +256,85 @@ static void timerfd_show_fdinfo(struct file *f, struct text *out)
 		    left.tv_nsec, interval.tv_sec, interval.tv_nsec);
 }
 
-static FILE_UNSAVED(timerfd_saved, "timerfd");
+static int timerfd_save(struct saver *s, void *object)
+{
+	struct timerfd *tf = timerfd_of(object);
+
+	file_save_state(s, &tf->file);
+	timerfd_lock(tf);
+	encode_signed(&s->out, tf->clock);
+	encode_signed(&s->out, tf->kt.clock);
+	encode(&s->out, tf->kt.expires);
+	encode(&s->out, tf->kt.clock_set != NULL);
+	encode(&s->out, tf->interval);
+	encode(&s->out, tf->ticks);
+	encode(&s->out, tf->armed);
+	encode(&s->out, tf->expired);
+	encode(&s->out, tf->canceled);
+	encode(&s->out, (unsigned)tf->flags);
+	timerfd_unlock(tf);
+	return 0;
+}
+
+/* What went off meanwhile has gone off once. */
+static void load_state(struct timerfd *tf, struct decoder *in)
+{
+	timerfd_lock(tf);
+	tf->kt.clock = (clockid_t)decode_between(in, 0, INT_MAX);
+	tf->kt.expires = decode_max(in, CLOCK_NS_MAX);
+	bool cancels = decode_bool(in);
+	tf->interval = decode(in);
+	tf->ticks = decode(in);
+	bool armed = decode_bool(in);
+	tf->expired = decode_bool(in);
+	tf->canceled = decode_bool(in);
+	tf->flags = (int)decode_max(in, UINT32_MAX);
+	if (tf->kt.clock != ktimer_clock(tf->clock, true) &&
+	    tf->kt.clock != ktimer_clock(tf->clock, false))
+		in->failed = true;
+	if (cancels && tf->kt.clock == CLOCK_REALTIME && !in->failed)
+		ktimer_watch_clock(tf->sb, &tf->kt, clock_set);
+	if (armed && !in->failed) {
+		bool expired = tf->expired;
+		arm(tf, tf->kt.expires);
+		tf->expired = expired;
+	}
+	timerfd_unlock(tf);
+}
+
+static int timerfd_load(struct loader *l, void **out)
+{
+	struct caller all = *(struct caller *)l->caller;
+	struct cred *root = cred_copy(all.cred, -1);
+	struct timerfd *tf;
+	struct file *f;
+
+	if (!root)
+		return -ENOMEM;
+	/* who made it was allowed to */
+	root->cap_effective = UINT64_MAX;
+	all.cred = root;
+	struct file state = { .flags = 0 };
+	int err = file_load_state(l, &state);
+	if (!err)
+		err = timerfd_new(&all, l->sandbox, (clockid_t)decode_between(&l->in, 0, INT_MAX),
+				  0, &f);
+	cred_put(root);
+	if (err)
+		return err == -EINVAL ? loader_damaged(l, "a timerfd") : err;
+	tf = timerfd_of(f);
+	f->flags = (unsigned)state.flags;
+	load_state(tf, &l->in);
+	*out = f;
+	return 0;
+}
+
+const struct saved_kind timerfd_saved = {
+	.name = "timerfd",
+	.save = timerfd_save,
+	.load = timerfd_load,
+	.put = file_saved_put,
+};
 
 static const struct file_ops timerfd_ops = {
 	.saved = &timerfd_saved,

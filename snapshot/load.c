@@ -21,8 +21,9 @@
 
 /* Every kind that a snapshot may hold. */
 static const struct saved_kind *const kinds[] = {
-	&cred_kind,    &fdtable_kind, &fs_struct_kind, &memory_kind,
-	&sighand_kind, &file_by_path, &file_stdio,     NULL,
+	&cred_kind,      &fdtable_kind,  &fs_struct_kind, &memory_kind,     &sighand_kind,
+	&file_by_path,   &file_stdio,    &pipe_saved,     &pipe_data_saved, &eventfd_saved,
+	&signalfd_saved, &timerfd_saved, &pidfd_saved,    &epoll_saved,     NULL,
 };
 
 static int load_info(struct snapshot *snap, struct errmsg *errmsg)
@@ -141,8 +142,6 @@ static int load(struct loader *l, struct decoder *in)
 	err = loader_objects(l, in);
 	if (!err && !decoder_done(in))
 		err = loader_damaged(l, "what follows the last object");
-	if (!err)
-		err = loader_rest(l);
 	return err ? err : processes_load(l, &tree);
 }
 

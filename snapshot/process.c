@@ -117,11 +117,9 @@ static void save_fields(struct saver *s, struct process *p)
 	encode(out, p->tty && p->tty->pgrp == p->pgrp);
 }
 
-static int save_process(struct saver *s, struct process *p)
+static void save_process(struct saver *s, struct process *p)
 {
 	struct encoder *out = &s->out;
-	struct task *t;
-	int err = 0;
 
 	encode(out, (uint64_t)p->pid->nr);
 	encode(out, p->parent ? (uint64_t)p->parent->pid->nr : 1);
@@ -132,13 +130,22 @@ static int save_process(struct saver *s, struct process *p)
 	save_exe(out, p);
 	sigpending_save(out, &p->pending);
 	save_timers(out, p);
-	encode(out, (uint64_t)p->nr_tasks);
+}
+
+static int save_tasks(struct saver *s, struct process *p)
+{
+	struct task *t;
+	int err = 0;
+
+	encode(&s->out, (uint64_t)p->nr_tasks);
 	list_for_each (t, &p->tasks, process_node) {
 		if (!err)
 			err = task_save(s, t);
 	}
 	return err;
 }
+
+/* The threads come behind all processes: what they have may refer to any of these. */
 
 int processes_save(struct saver *s)
 {
@@ -153,10 +160,14 @@ int processes_save(struct saver *s)
 			continue;
 		err = check_process(s, p);
 		if (!err)
-			err = save_process(s, p);
+			save_process(s, p);
 		nr++;
 	}
 	encode_at(&s->out, place, nr);
+	list_for_each (p, &sb->processes, all_node) {
+		if (p != sb->init && !err)
+			err = save_tasks(s, p);
+	}
 	return err;
 }
 
@@ -303,7 +314,7 @@ static int load_process(struct loader *l, struct process_load *pl)
 		return loader_damaged(l, "a process");
 	if (!err && pl->process->zombie)
 		err = count_zombie(sb, pl->process);
-	return err ? err : load_tasks(l, pl);
+	return err;
 }
 
 /* Groups and sessions by number, which may be those of nobody who is left. */
@@ -420,10 +431,14 @@ int processes_load(struct loader *l, struct decoder *in)
 	tree.all = calloc(nr, sizeof *tree.all);
 	if (!tree.all)
 		return -ENOMEM;
-	for (; tree.nr < nr && !err; tree.nr++)
+	for (; tree.nr < nr && !err; tree.nr += !err)
 		err = load_process(l, &tree.all[tree.nr]);
+	for (uint64_t i = 0; i < tree.nr && !err; i++)
+		err = load_tasks(l, &tree.all[i]);
 	if (!err && !decoder_done(&l->in))
 		err = loader_damaged(l, "what follows the last process");
+	if (!err)
+		err = loader_rest(l);
 	if (!err)
 		err = join_groups(sb, &tree);
 	sandbox_lock(sb);

@@ -7,6 +7,7 @@
 
 #define ARCH_PAGE_SHIFT 12
 #define ARCH_TASK_SIZE  0x7ffffffff000UL /* page tables of four levels */
+#define ARCH_SPACE_END  0x7fffc0000000UL
 
 #define ARCH_STACK_RANDOM_BITS 22
 #define ARCH_MMAP_RANDOM_BITS  28

@@ -855,7 +855,152 @@ ssize_t pipe_tee(struct pipe *from, struct pipe *to, struct caller *c, bool nonb
 	}
 }
 
-static FILE_UNSAVED(pipe_saved, "pipe");
+/* ---- in snapshots ---- */
+
+static int pipe_data_save(struct saver *s, void *object)
+{
+	const struct pipe *p = object;
+	const struct anon_attr *a = &p->attr;
+
+	encode(&s->out, p->user->uid);
+	encode(&s->out, a->mode);
+	encode(&s->out, a->uid);
+	encode(&s->out, a->gid);
+	encode(&s->out, p->slots);
+	encode(&s->out, p->head - p->tail);
+	for (unsigned i = p->tail; i != p->head; i++) {
+		const struct pipe_buf *b = &p->bufs[i & (p->slots - 1)];
+
+		encode(&s->out, b->packet);
+		encode(&s->out, b->no_merge);
+		encode_bytes(&s->out, b->page + b->off, b->len);
+	}
+	return 0;
+}
+
+/* Its slots are its own user's. */
+static int load_owner(struct loader *l, struct pipe *p)
+{
+	struct caller *c = l->caller;
+	struct user *u = user_get(c->fs->vfs->users, (uid_t)decode_max(&l->in, UINT32_MAX));
+
+	if (!u)
+		return -ENOMEM;
+	user_uncharge(p->user, USER_PIPE_SLOTS, p->slots);
+	user_put(p->user);
+	p->user = u;
+	user_charge(u, USER_PIPE_SLOTS, p->slots, UINT64_MAX);
+	p->attr.mode = S_IFIFO | (mode_t)(decode_max(&l->in, 0177777) & 07777);
+	p->attr.uid = (uid_t)decode_max(&l->in, UINT32_MAX);
+	p->attr.gid = (gid_t)decode_max(&l->in, UINT32_MAX);
+	return 0;
+}
+
+static int load_buf(struct loader *l, struct pipe *p)
+{
+	struct pipe_buf b = { .packet = decode_bool(&l->in), .no_merge = decode_bool(&l->in) };
+	size_t len;
+	const void *data = decode_bytes(&l->in, &len);
+
+	if (!data || !len || len > PAGE_SIZE || pipe_full(p))
+		return loader_damaged(l, "what is in a pipe");
+	b.page = pipe_page_get(p);
+	if (!b.page)
+		return -ENOMEM;
+	memcpy(b.page, data, len);
+	b.len = (unsigned)len;
+	pipe_push(p, &b);
+	return 0;
+}
+
+static int load_bufs(struct loader *l, struct pipe *p)
+{
+	uint64_t slots = decode_max(&l->in, PIPE_MAX_SLOTS), nr = decode_max(&l->in, slots);
+	int err = 0;
+
+	if (l->in.failed || !slots || slots & (slots - 1))
+		return loader_damaged(l, "the size of a pipe");
+	mutex_lock(&p->lock);
+	if (slots != p->slots)
+		err = pipe_resize_counted(p, (unsigned)slots);
+	for (uint64_t i = 0; i < nr && !err; i++)
+		err = load_buf(l, p);
+	mutex_unlock(&p->lock);
+	return err;
+}
+
+static int pipe_data_load(struct loader *l, void **out)
+{
+	struct pipe *p = pipe_new(l->caller);
+	int err = p ? load_owner(l, p) : -ENOMEM;
+
+	if (!err)
+		err = load_bufs(l, p);
+	*out = p;
+	if (err && p)
+		pipe_put(p);
+	return err;
+}
+
+static void pipe_data_put(void *object)
+{
+	pipe_put(object);
+}
+
+const struct saved_kind pipe_data_saved = {
+	.name = "contents of a pipe",
+	.save = pipe_data_save,
+	.load = pipe_data_load,
+	.put = pipe_data_put,
+};
+
+static const char *pipe_refused(struct saver *s, void *object)
+{
+	return pipe_file(object)->pipe->fifo ? "with a name, which a snapshot cannot hold yet"
+					     : NULL;
+}
+
+static int pipe_save(struct saver *s, void *object)
+{
+	struct pipe_file *pf = pipe_file(object);
+
+	file_save_state(s, &pf->file);
+	encode(&s->out, saved_object(s, &pipe_data_saved, pf->pipe));
+	encode(&s->out, pf->file.anon_ino);
+	return 0;
+}
+
+static int pipe_load(struct loader *l, void **out)
+{
+	struct caller *c = l->caller;
+	struct file state = { .flags = 0 };
+	void *p;
+	int err = file_load_state(l, &state);
+
+	if (!err)
+		err = loaded_object(l, decode(&l->in), &pipe_data_saved, &p);
+	uint64_t ino = decode(&l->in);
+	if (err || !p)
+		return err ? err : loader_damaged(l, "a pipe");
+	struct pipe_file *pf = pipe_file_new(p, state.flags);
+	if (!pf)
+		return -ENOMEM;
+	pf->file.anon_name = "pipe";
+	pf->file.anon_ino = ino;
+	/* later ones get other numbers */
+	if (c->fs->vfs->next_anon_ino < ino && ino < UINT64_MAX / 2)
+		c->fs->vfs->next_anon_ino = ino;
+	*out = &pf->file;
+	return 0;
+}
+
+const struct saved_kind pipe_saved = {
+	.name = "pipe",
+	.save = pipe_save,
+	.load = pipe_load,
+	.put = file_saved_put,
+	.refused = pipe_refused,
+};
 
 static const struct file_ops pipe_ops = {
 	.saved = &pipe_saved,

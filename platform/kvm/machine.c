@@ -109,7 +109,7 @@ static void kvm_machine_props(const struct machine *machine, struct machine_prop
 		.arena_max = (total - total / 4) & ~(GIB - 1),
 		.eager_map_max = m->host->tdp ? 16UL << 20 : 1UL << 20,
 		.fault_map_unit = m->host->tdp ? 2UL << 20 : 128UL << 10,
-		.user_end = GUEST_TASK_SIZE,
+		.user_end = ARCH_SPACE_END,
 		.cow_copy_pages = m->host->tdp ? 8 : 16,
 		.copy_files = !m->host->tdp,
 	};

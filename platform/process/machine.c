@@ -26,6 +26,8 @@
 
 /* ---- what guests see of the CPU ---- */
 
+_Static_assert(STUB_TEXT == ARCH_SPACE_END, "layout.h: the stub's part lies behind the guest's");
+
 static uint64_t xcr0_read(void)
 {
 	uint32_t a, d;
@@ -256,7 +258,7 @@ static void process_machine_props(const struct machine *machine, struct machine_
 		.eager_map_max = 16 * GIB,
 		.fault_map_unit = 1 * GIB,
 		.cow_copy_pages = 8,
-		.user_end = STUB_TEXT,
+		.user_end = ARCH_SPACE_END,
 	};
 }
 
