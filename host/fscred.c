@@ -139,6 +139,16 @@ int fscred_limit(uint64_t caps)
 	return current.effective == caps_wanted(caps) ? 0 : caps_assume(caps_wanted(caps));
 }
 
+int fscred_drop(uint64_t keep)
+{
+	learn();
+	if (!(current.permitted & ~keep))
+		return 0;
+	current.permitted &= keep;
+	current.inheritable &= keep;
+	return caps_assume(current.effective & keep);
+}
+
 uint64_t fscred_effective(void)
 {
 	learn();

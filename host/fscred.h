@@ -24,6 +24,8 @@ struct fscred {
 int fscred_assume(const struct fscred *fc);
 /* Keeps the ids, and of the capabilities that fscred.caps is about those in `caps`. 0 or -errno. */
 int fscred_limit(uint64_t caps);
+/* Gives up all capabilities but these, in the calling thread. 0 or -errno. */
+int fscred_drop(uint64_t keep);
 /* What a thread of the embedding program has, before it works for guests. */
 struct fscred_saved {
 	uid_t uid;

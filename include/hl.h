@@ -280,8 +280,9 @@ HL_API void hl_config_set_host_priority(struct hl_config *cfg, bool on);
  * that a guest may have made.
  *
  * HL_JAIL_PROCESS is for a program that does nothing but run one sandbox: hl_sandbox_start confines
- * the whole process, for good, with all its threads. It cannot execute programs or open most files
- * any more, nor start another sandbox. A call of the host that is not on the list raises SIGSYS in
+ * the whole process, for good, with all its threads, and closes its descriptors from 3 on that are not close-on-exec.
+ * It cannot execute programs or, in a private world, open other files any more, nor start another
+ * sandbox. A call of the host that is not on the list raises SIGSYS in
  * its thread, with si_code SYS_SECCOMP and the call's number in si_syscall: whoever installs a
  * handler before the start can say so, and must not return from it.
  */
@@ -290,6 +291,9 @@ enum hl_jail {
 	HL_JAIL_PROCESS,
 };
 HL_API void hl_config_set_jail(struct hl_config *cfg, enum hl_jail which);
+/* hl_sandbox_start fails where the host lets a layer of it not be had. Default: off; the log says
+ * what is not there. */
+HL_API void hl_config_set_strict_jail(struct hl_config *cfg, bool on);
 
 /* Called from the sandbox's threads, one call at a time; must not call back into the library. The
  * guest waits for it. */

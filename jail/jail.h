@@ -15,6 +15,7 @@
 struct jail_config {
 	bool kvm;     /* the platform is KVM's, not stubs */
 	bool network; /* the sandbox has sockets of the host's */
+	bool private_world;
 	/* Also the threads that there are. A forbidden call is SIGSYS (sigaction(2), SYS_SECCOMP)
 	 * in its thread, so that a handler can say which it was. Without, it kills the process
 	 * unheard: its handlers are not ours. */
@@ -24,5 +25,27 @@ struct jail_config {
 /* No new privileges (prctl(2), PR_SET_NO_NEW_PRIVS), and no system call but those of
  * filter/calls.def. 0 or -errno. */
 int jail_seccomp(const struct jail_config *jc);
+
+/* Of the capabilities only those that such a sandbox's monitor needs. 0 or -errno. */
+int jail_capabilities(const struct jail_config *jc);
+
+/* Landlock. All give -errno where the host has none, or not enough of it. */
+
+/* No signals and no abstract sockets beyond what is made from now on; without a network no TCP
+ * port. */
+int jail_landlock_scope(const struct jail_config *jc);
+
+enum jail_access {
+	JAIL_READ,
+	JAIL_WRITE,
+	JAIL_WHITEOUTS, /* and devices, which are an overlay's whiteouts */
+};
+
+/* A set of files, empty at first: a descriptor. */
+int jail_landlock_files(void);
+/* Adds what is at `path` and below. */
+int jail_landlock_allow(int ruleset, const char *path, enum jail_access access);
+/* No file can be opened, made or removed but those of the set. */
+int jail_landlock_enter(int ruleset);
 
 #endif

@@ -413,6 +413,12 @@ void hl_config_set_audit(struct hl_config *cfg, enum hl_audit of, hl_output_fn *
 	cfg->audit_arg = arg;
 }
 
+void hl_config_set_strict_jail(struct hl_config *cfg, bool on)
+{
+	if (cfg)
+		cfg->jail_strict = on;
+}
+
 void hl_config_set_stats(struct hl_config *cfg, bool on)
 {
 	if (cfg)

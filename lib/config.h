@@ -47,6 +47,7 @@ struct hl_config {
 	bool stats;
 	bool host_priority;
 	enum hl_jail jail;
+	bool jail_strict;
 	uint64_t limits[HL_NR_LIMITS]; /* 0: none */
 	/* How far the guest's clocks are from the host's. No public call sets it: it is for what
 	 * brings a guest's time along, and for tests (tests/clock). */

@@ -1,43 +1,200 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Puts the monitor into its jail, and tells the user which of its layers are on. */
+/* Decides which layers of the jail a sandbox's monitor gets, and tells the user. What the host does
+ * not have is done without, unless the user asked for all. */
 #include "lib/confine.h"
 
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
 
+#include "cred/cred.h"
 #include "host/thread.h"
-#include "jail/jail.h"
 #include "kernel/sandbox.h"
 #include "lib/config.h"
 #include "lib/error.h"
+#include "lib/mounts.h"
 #include "lib/world.h"
 #include "platform/process/layout.h"
 
 _Static_assert(STUB_PREEMPT_SIGNAL == SIGURG, "jail/filter/calls.def lets this one go to stubs");
 
-static void say(const struct hl_config *cfg, const char *text)
+static const char *const layer_names[] = {
+	[CONFINE_SECCOMP] = "seccomp",         [CONFINE_SCOPE] = "Landlock's scope",
+	[CONFINE_FILES] = "Landlock's files",  [CONFINE_CAPABILITIES] = "capabilities",
+	[CONFINE_DESCRIPTORS] = "descriptors",
+};
+
+/* Notes that a layer is not there, and fails where all of them were asked for. */
+static int note(struct confinement *c, const struct hl_config *cfg, enum confine_layer layer, int e,
+		struct hl_error **err)
 {
-	if (cfg->log_level >= 2)
-		cfg->log(cfg->log_arg, text, strlen(text));
+	if (!e)
+		return 0;
+	c->without[layer] = strerror(-e);
+	return cfg->jail_strict
+		   ? error_set(err, HL_SYSTEM, "the jail of the monitor is not complete: %s: %s",
+			       layer_names[layer], strerror(-e))
+		   : 0;
 }
 
-int confine(const struct hl_config *cfg, const struct sandbox *sb, struct hl_error **err)
+int confine_start(struct confinement *c, const struct hl_config *cfg, struct hl_error **err)
 {
-	const struct jail_config jc = {
-		.kvm = strcmp(sb->platform->name, "kvm") == 0,
-		.network = world_network(cfg) == HL_NETWORK_HOST,
-		.whole_process = cfg->jail == HL_JAIL_PROCESS,
+	*c = (struct confinement){
+		.had_no_new_privs = prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1,
+		/* A world without has sockets of the host's, too. */
+		.jail.network = true,
+		.jail.private_world = world_is_private(cfg),
+		.jail.whole_process = cfg->jail == HL_JAIL_PROCESS,
 	};
+	return note(c, cfg, CONFINE_SCOPE, jail_landlock_scope(&c->jail), err);
+}
 
-	if (!jc.whole_process)
-		return 0;
+/* What the caller left open over execve(2) and nobody asked for. Ours are closed on exec, all of
+ * them. */
+static void close_inherited(const struct hl_config *cfg)
+{
+	DIR *d = opendir("/proc/self/fd");
+
+	for (struct dirent *e; d && (e = readdir(d));) {
+		int fd = atoi(e->d_name);
+		int flags = fd > 2 ? fcntl(fd, F_GETFD) : FD_CLOEXEC;
+		bool given = fd == cfg->stdio[0] || fd == cfg->stdio[1] || fd == cfg->stdio[2];
+		if (flags >= 0 && !(flags & FD_CLOEXEC) && !given)
+			close(fd);
+	}
+	if (d)
+		closedir(d);
+}
+
+static int drop_capabilities(void *jail)
+{
+	return jail_capabilities(jail);
+}
+
+static int filter_calls(void *jail)
+{
+	return jail_seccomp(jail);
+}
+
+/* In the calling thread and in the machine's own. */
+static int everywhere(struct sandbox *sb, int (*fn)(void *arg), void *arg)
+{
+	int err = fn(arg);
+
+	return err || !sb->platform->machine_each_thread
+		   ? err
+		   : sb->platform->machine_each_thread(sb->machine, fn, arg);
+}
+
+/* TSYNC reaches the machine's threads, too. */
+static int filter_everywhere(struct confinement *c, struct sandbox *sb)
+{
+	if (!c->jail.whole_process)
+		return everywhere(sb, filter_calls, &c->jail);
 	host_threads_take_violations();
-	int e = jail_seccomp(&jc);
-	if (e)
-		return error_set(err, HL_SYSTEM, "the monitor cannot confine itself: seccomp: %s",
-				 strerror(-e));
-	say(cfg, "jail: seccomp");
+	return filter_calls(&c->jail);
+}
+
+int confine_calls(struct confinement *c, const struct hl_config *cfg, struct sandbox *sb,
+		  struct hl_error **err)
+{
+	c->jail.kvm = strcmp(sb->platform->name, "kvm") == 0;
+	/* The guest's are what its caller's were. */
+	sb->vfs->monitor->no_new_privs = c->had_no_new_privs;
+	if (c->jail.whole_process)
+		close_inherited(cfg);
+	if (note(c, cfg, CONFINE_CAPABILITIES, everywhere(sb, drop_capabilities, &c->jail), err))
+		return -1;
+	return note(c, cfg, CONFINE_SECCOMP, filter_everywhere(c, sb), err);
+}
+
+/* ---- files ---- */
+
+static int allow_mount(int ruleset, const struct mount_spec *m)
+{
+	bool overlay = strcmp(m->type, "overlay") == 0;
+	int err = 0;
+
+	if (overlay && m->upper)
+		err = jail_landlock_allow(ruleset, m->upper, JAIL_WHITEOUTS);
+	if (!err && overlay && strcmp(m->lower, "hostfs") == 0)
+		err = jail_landlock_allow(ruleset, m->source, JAIL_READ);
+	if (!err && strcmp(m->type, "hostfs") == 0)
+		err = jail_landlock_allow(ruleset, m->source,
+					  m->flags & MOUNT_RDONLY ? JAIL_READ : JAIL_WRITE);
+	return err;
+}
+
+/* Besides, what the host's kernel tells in files, and the monitor's own descriptors. */
+static int allow_all(int ruleset, const struct mount_list *mounts)
+{
+	static const char *const told[] = { "/proc", "/sys" };
+	int err = 0;
+
+	for (size_t i = 0; i < sizeof told / sizeof *told; i++)
+		(void)jail_landlock_allow(ruleset, told[i], JAIL_READ);
+	for (size_t i = 0; !err && i < mounts->count; i++)
+		err = allow_mount(ruleset, &mounts->item[i]);
+	return err;
+}
+
+static int enter_files(void *ruleset)
+{
+	return jail_landlock_enter(*(int *)ruleset);
+}
+
+static int only_these(struct sandbox *sb, const struct mount_list *mounts)
+{
+	int ruleset = jail_landlock_files();
+	int err = ruleset < 0 ? ruleset : allow_all(ruleset, mounts);
+
+	if (!err)
+		err = everywhere(sb, enter_files, &ruleset);
+	if (ruleset >= 0)
+		close(ruleset);
+	return err;
+}
+
+/* In a plain world all files are the sandbox's; descriptors and other threads of a program that
+ * embeds the library are that program's. */
+static bool is_meant(const struct confinement *c, enum confine_layer layer)
+{
+	return layer == CONFINE_FILES         ? c->jail.private_world
+	       : layer == CONFINE_DESCRIPTORS ? c->jail.whole_process
+					      : true;
+}
+
+static void tell(const struct confinement *c, const struct hl_config *cfg)
+{
+	char line[512];
+	size_t n = (size_t)snprintf(line, sizeof line, "jail:");
+
+	for (enum confine_layer i = 0; i < NR_CONFINE_LAYERS; i++)
+		if (is_meant(c, i))
+			n += (size_t)snprintf(
+			    line + n, sizeof line - n, "%s%s %s%s%s%s",
+			    n > sizeof "jail:" ? "," : "", c->without[i] ? " without" : "",
+			    layer_names[i], c->without[i] ? " (" : "",
+			    c->without[i] ? c->without[i] : "", c->without[i] ? ")" : "");
+	if (cfg->log_level >= 1)
+		cfg->log(cfg->log_arg, line, n);
+}
+
+int confine_files(struct confinement *c, const struct hl_config *cfg, struct sandbox *sb,
+		  const struct mount_list *mounts, struct hl_error **err)
+{
+	int e = 0;
+
+	if (c->jail.private_world)
+		e = only_these(sb, mounts);
+	if (note(c, cfg, CONFINE_FILES, e, err))
+		return -1;
+	tell(c, cfg);
 	return 0;
 }

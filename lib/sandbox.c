@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -317,17 +318,30 @@ static int run_program(struct hl_sandbox *sb, const struct hl_config *cfg,
 	return e ? fail(err, spawn_code(e), e, &errmsg) : 0;
 }
 
-/* The tree, and what of it the program starts with. */
+static int mount_tree(struct hl_sandbox *sb, const struct hl_config *cfg, struct confinement *c,
+		      struct hl_error **err)
+{
+	struct mount_list mounts = { .item = NULL };
+	struct errmsg errmsg = { "" };
+	int e = world_mounts(cfg, &mounts, &errmsg);
+
+	if (!e)
+		e = tree_mount(sb->kernel, cfg, &mounts, end_of_time(sb, cfg), &errmsg);
+	bool late = e == -ETIMEDOUT && cfg->timeout_ms && monotonic_ns() >= end_of_time(sb, cfg);
+	int ret = e ? fail(err, late ? HL_TIMED_OUT : HL_SYSTEM, e, &errmsg)
+		    : confine_files(c, cfg, sb->kernel, &mounts, err);
+	mount_list_clear(&mounts);
+	return ret;
+}
+
+/* What of the tree the program starts with. */
 static int make_world(struct hl_sandbox *sb, const struct hl_config *cfg, struct cred **cred,
 		      struct strings *env, struct path *workdir, struct errmsg *errmsg)
 {
 	char *home = NULL;
-	int e = tree_mount(sb->kernel, cfg, end_of_time(sb, cfg), errmsg);
 
-	if (e)
-		return e;
 	world_set_hostname(cfg, sb->kernel);
-	e = world_user(cfg, sb->kernel, cred, &home, errmsg);
+	int e = world_user(cfg, sb->kernel, cred, &home, errmsg);
 	if (!e)
 		e = world_environment(cfg, home, env);
 	free(home);
@@ -387,8 +401,7 @@ static int start_program(struct hl_sandbox *sb, const struct hl_config *cfg,
 	rq.workdir = &workdir;
 	if (!e && !plan)
 		e = wrap_stdio(sb, cfg, &rq);
-	bool late = e == -ETIMEDOUT && cfg->timeout_ms && monotonic_ns() >= end_of_time(sb, cfg);
-	int ret = e      ? fail(err, late ? HL_TIMED_OUT : HL_SYSTEM, e, &errmsg)
+	int ret = e      ? fail(err, HL_SYSTEM, e, &errmsg)
 		  : plan ? tell_plan(sb, cfg, &from, plan, err)
 			 : run_program(sb, cfg, &from, &rq, err);
 	put_stdio(&rq);
@@ -410,16 +423,14 @@ static enum hl_code snapshot_code(int e)
 	}
 }
 
-/* The tree of the copy's configuration, and in it what the snapshot holds. */
+/* In the tree of the copy's configuration stands what the snapshot holds. */
 static int start_copy(struct hl_sandbox *sb, const struct hl_config *cfg,
 		      const struct snapshot *snap, struct hl_error **err)
 {
 	struct spawn_request rq = { .path = NULL };
 	struct errmsg errmsg = { "" };
-	int e = tree_mount(sb->kernel, cfg, end_of_time(sb, cfg), &errmsg);
+	int e = wrap_stdio(sb, cfg, &rq);
 
-	if (!e)
-		e = wrap_stdio(sb, cfg, &rq);
 	if (!e)
 		e = snapshot_load(snap, sb->kernel, rq.stdio, &errmsg);
 	put_stdio(&rq);
@@ -498,6 +509,7 @@ static int start(const struct hl_config *cfg, const struct instead *in, struct h
 		 struct hl_error **err)
 {
 	struct platform_choice choice;
+	struct confinement jail;
 	struct hl_sandbox *sb;
 
 	if (check_config(cfg, in, err) || check_limits(err) || choose_platform(cfg, &choice, err))
@@ -515,11 +527,15 @@ static int start(const struct hl_config *cfg, const struct instead *in, struct h
 	if (!ret)
 		ret = network_rules(cfg, &sb->net_policy, err);
 	if (!ret)
+		ret = confine_start(&jail, cfg, err);
+	if (!ret)
 		ret = make_kernel(sb, cfg, in->snap, &choice, err);
 	if (!ret)
 		log_platform(cfg, sb->kernel->platform, &choice);
 	if (!ret)
-		ret = confine(cfg, sb->kernel, err);
+		ret = confine_calls(&jail, cfg, sb->kernel, err);
+	if (!ret)
+		ret = mount_tree(sb, cfg, &jail, err);
 	if (!ret)
 		ret = in->snap ? start_copy(sb, cfg, in->snap, err)
 			       : start_program(sb, cfg, in->plan, err);
@@ -535,13 +551,12 @@ static int start(const struct hl_config *cfg, const struct instead *in, struct h
 /* Files of ours may meet RLIMIT_FSIZE where it could not be raised. That is an error, not the end
  * of the program: a SIGXFSZ of our own is taken before the mask is as it was. The names of the
  * guest are looked up with the guest's rights, and the caller gets its own back. */
-static int start_as_guest(const struct hl_config *cfg, const struct instead *in,
-			  struct hl_sandbox **out, struct hl_error **err)
+static int start_here(const struct hl_config *cfg, const struct instead *in,
+		      struct hl_sandbox **out, struct hl_error **err)
 {
 	sigset_t xfsz, old, pending;
 	struct fscred_saved own;
 
-	*out = NULL;
 	if (fscred_save(&own))
 		return error_set(err, HL_NO_MEMORY, "out of memory");
 	sigemptyset(&xfsz);
@@ -556,15 +571,96 @@ static int start_as_guest(const struct hl_config *cfg, const struct instead *in,
 	return ret;
 }
 
+struct start_request {
+	const struct hl_config *cfg;
+	const struct instead *in;
+	struct hl_sandbox **out;
+	struct hl_error **err;
+	int ret;
+	sem_t news, heard; /* of the thread that starts it, of the caller */
+	bool over;
+};
+
+static void *start_main(void *arg)
+{
+	struct start_request *rq = arg;
+
+	rq->ret = start(rq->cfg, rq->in, rq->out, rq->err);
+	rq->over = true;
+	sem_post(&rq->news);
+	return NULL;
+}
+
+static void await(sem_t *s)
+{
+	while (sem_wait(s) < 0)
+		;
+}
+
+static void pass_ready(void *arg)
+{
+	struct start_request *rq = arg;
+
+	sem_post(&rq->news);
+	await(&rq->heard);
+}
+
+/* The caller's function is called in the caller's thread. */
+static void await_start(struct start_request *rq, const struct hl_config *cfg)
+{
+	for (await(&rq->news); !rq->over; await(&rq->news)) {
+		cfg->ready(cfg->ready_arg);
+		sem_post(&rq->heard);
+	}
+}
+
+/* What a thread does to confine itself it cannot undo, and the caller's thread is the caller's: one
+ * of our own starts the sandbox, and makes all others of it. */
+static int start_aside(const struct hl_config *cfg, const struct instead *in,
+		       struct hl_sandbox **out, struct hl_error **err)
+{
+	if (!cfg)
+		return start(cfg, in, out, err);
+	struct hl_config ours = *cfg;
+	struct start_request rq = { .cfg = &ours, .in = in, .out = out, .err = err };
+	pthread_t thread;
+
+	sem_init(&rq.news, 0, 0);
+	sem_init(&rq.heard, 0, 0);
+	if (cfg->ready) {
+		ours.ready = pass_ready;
+		ours.ready_arg = &rq;
+	}
+	int e = host_thread_start(&thread, 0, THREAD_KICKED, start_main, &rq);
+	if (e)
+		rq.ret =
+		    error_set(err, HL_SYSTEM, "no thread to start a sandbox: %s", strerror(-e));
+	if (!e) {
+		await_start(&rq, cfg);
+		pthread_join(thread, NULL);
+	}
+	sem_destroy(&rq.news);
+	sem_destroy(&rq.heard);
+	return rq.ret;
+}
+
+static int start_somewhere(const struct hl_config *cfg, const struct instead *in,
+			   struct hl_sandbox **out, struct hl_error **err)
+{
+	*out = NULL;
+	return cfg && cfg->jail == HL_JAIL_PROCESS ? start_here(cfg, in, out, err)
+						   : start_aside(cfg, in, out, err);
+}
+
 int hl_sandbox_start(const struct hl_config *cfg, struct hl_sandbox **out, struct hl_error **err)
 {
-	return start_as_guest(cfg, &(struct instead){ .snap = NULL }, out, err);
+	return start_somewhere(cfg, &(struct instead){ .snap = NULL }, out, err);
 }
 
 int hl_sandbox_restore(const struct hl_config *cfg, const struct hl_snapshot *snapshot,
 		       struct hl_sandbox **out, struct hl_error **err)
 {
-	return start_as_guest(cfg, &(struct instead){ .snap = snapshot->snap }, out, err);
+	return start_somewhere(cfg, &(struct instead){ .snap = snapshot->snap }, out, err);
 }
 
 int hl_config_plan(const struct hl_config *cfg, hl_plan_fn *fn, void *arg, struct hl_error **err)
@@ -573,7 +669,7 @@ int hl_config_plan(const struct hl_config *cfg, hl_plan_fn *fn, void *arg, struc
 
 	const struct audience to = { fn, arg };
 
-	return start_as_guest(cfg, &(struct instead){ .plan = &to }, &none, err);
+	return start_aside(cfg, &(struct instead){ .plan = &to }, &none, err);
 }
 
 /* ---- end ---- */

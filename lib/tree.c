@@ -364,19 +364,15 @@ static int set_sysroot(struct sandbox *sb, const char *dir, struct errmsg *errms
 	return 0;
 }
 
-int tree_mount(struct sandbox *sb, const struct hl_config *cfg, uint64_t deadline,
-	       struct errmsg *errmsg)
+int tree_mount(struct sandbox *sb, const struct hl_config *cfg, struct mount_list *mounts,
+	       uint64_t deadline, struct errmsg *errmsg)
 {
-	struct mount_list mounts = { .item = NULL };
 	int err = world_is_private(cfg) ? vfs_contain(sb->vfs) : 0;
 
-	if (!err)
-		err = world_mounts(cfg, &mounts, errmsg);
-	for (size_t i = 0; !err && i < mounts.count; i++) {
-		mounts.item[i].deadline = deadline;
-		err = mount_one(sb, &mounts.item[i], errmsg);
+	for (size_t i = 0; !err && i < mounts->count; i++) {
+		mounts->item[i].deadline = deadline;
+		err = mount_one(sb, &mounts->item[i], errmsg);
 	}
-	mount_list_clear(&mounts);
 	return !err && cfg->sysroot ? set_sysroot(sb, cfg->sysroot, errmsg) : err;
 }
 

@@ -17,10 +17,10 @@ struct start_point {
 	struct path workdir;
 };
 
-/* Mounts what the configuration lists. 0 or -errno; -ETIMEDOUT where something is not read by
- * `deadline` (monotonic_ns(); 0: none). */
-int tree_mount(struct sandbox *sb, const struct hl_config *cfg, uint64_t deadline,
-	       struct errmsg *errmsg);
+/* Mounts what world_mounts lists of the configuration. 0 or -errno; -ETIMEDOUT where something is
+ * not read by `deadline` (monotonic_ns(); 0: none). */
+int tree_mount(struct sandbox *sb, const struct hl_config *cfg, struct mount_list *mounts,
+	       uint64_t deadline, struct errmsg *errmsg);
 /* Where the program starts, a reference to put: a path of the guest. In a plain world it is
  * relative to the calling process's directory, which is also the default; that may have been
  * removed. In a private one both are "/". 0 or -errno. */

@@ -110,6 +110,9 @@ struct platform {
 	void (*machine_props)(const struct machine *m, struct machine_props *out);
 	/* Once, before the first space: the memory all mappings will come from. */
 	int (*machine_attach)(struct machine *m, struct physmem *pm, struct errmsg *errmsg);
+	/* Has each thread that the machine has by now call fn once, and waits for that: for what a
+	 * thread can only do to itself. 0 or what fn gave. NULL: there are none. */
+	int (*machine_each_thread)(struct machine *m, int (*fn)(void *arg), void *arg);
 	/* All spaces and contexts must be gone. */
 	void (*machine_destroy)(struct machine *m);
 

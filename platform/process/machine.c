@@ -102,8 +102,50 @@ static void start_done(struct process_machine *m, int err)
 	mutex_lock(&m->lock);
 	m->start_err = err;
 	m->started = true;
-	cond_signal(&m->start_cond);
+	cond_signal(&m->reaper_cond);
 	mutex_unlock(&m->lock);
+}
+
+static void reaper_wake(struct process_machine *m)
+{
+	uint64_t one = 1;
+
+	(void)!write(m->reaper_wake, &one, sizeof one);
+}
+
+static int process_machine_each_thread(struct machine *machine, int (*fn)(void *arg), void *arg)
+{
+	struct process_machine *m = to_process_machine(machine);
+	struct reaper_errand e = { .fn = fn, .arg = arg };
+
+	mutex_lock(&m->lock);
+	m->errand = &e;
+	reaper_wake(m);
+	while (!e.done)
+		cond_wait(&m->reaper_cond, &m->lock);
+	mutex_unlock(&m->lock);
+	return e.err;
+}
+
+/* The reaper was woken: false, to end; or somebody has an errand for it. */
+static bool reaper_woken(struct process_machine *m)
+{
+	uint64_t count;
+
+	(void)!read(m->reaper_wake, &count, sizeof count);
+	mutex_lock(&m->lock);
+	struct reaper_errand *e = m->errand;
+	m->errand = NULL;
+	mutex_unlock(&m->lock);
+	if (!e)
+		return false;
+	int err = e->fn(e->arg);
+	mutex_lock(&m->lock);
+	e->err = err;
+	e->done = true;
+	cond_signal(&m->reaper_cond);
+	mutex_unlock(&m->lock);
+	return true;
 }
 
 /* PR_SET_PDEATHSIG speaks of the parent thread, not of its process: the template's lives as long as
@@ -121,10 +163,10 @@ static void *reaper_main(void *arg)
 		int n = epoll_wait(m->reaper_epoll, &ev, 1, -1);
 		if (n < 0 && errno != EINTR)
 			break;
-		if (n == 1 && ev.data.fd == m->reaper_wake)
-			break;
-		if (n == 1)
+		if (n == 1 && ev.data.fd != m->reaper_wake)
 			machine_notice_death(m, ev.data.fd);
+		else if (n == 1 && !reaper_woken(m))
+			break;
 	}
 	return NULL;
 }
@@ -145,7 +187,7 @@ static int reaper_start(struct process_machine *m)
 	m->reaper_runs = true;
 	mutex_lock(&m->lock);
 	while (!m->started)
-		cond_wait(&m->start_cond, &m->lock);
+		cond_wait(&m->reaper_cond, &m->lock);
 	mutex_unlock(&m->lock);
 	return m->start_err;
 }
@@ -162,8 +204,7 @@ static void reaper_stop(struct process_machine *m)
 {
 	if (!m->reaper_runs)
 		return;
-	uint64_t one = 1;
-	(void)!write(m->reaper_wake, &one, sizeof one);
+	reaper_wake(m);
 	pthread_join(m->reaper, NULL);
 }
 
@@ -184,7 +225,7 @@ static void process_machine_destroy(struct machine *machine)
 	slots_destroy(&m->stacks);
 	mutex_destroy(&m->lock);
 	stub_destroy(&m->template);
-	cond_destroy(&m->start_cond);
+	cond_destroy(&m->reaper_cond);
 	free(m);
 }
 
@@ -198,7 +239,7 @@ static struct process_machine *machine_alloc(void)
 	for (unsigned i = 0; i < DYING_MAX; i++)
 		m->dying[i] = -1;
 	mutex_init(&m->lock, LOCK_MACHINE);
-	cond_init(&m->start_cond);
+	cond_init(&m->reaper_cond);
 	list_init(&m->spaces);
 	slots_init(&m->pages, CONTROL_PAGES);
 	slots_init(&m->stacks, CONTROL_STACKS);
@@ -275,6 +316,7 @@ const struct platform platform_process = {
 	.machine_create = process_machine_create,
 	.machine_props = process_machine_props,
 	.machine_attach = process_machine_attach,
+	.machine_each_thread = process_machine_each_thread,
 	.machine_destroy = process_machine_destroy,
 	.space_create = process_space_create,
 	.space_destroy = process_space_destroy,

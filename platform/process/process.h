@@ -130,6 +130,14 @@ void stub_reap_later(struct process_machine *m, int pidfd);
 
 #define DYING_MAX 16
 
+/* machine.lock guards it. */
+struct reaper_errand {
+	int (*fn)(void *arg);
+	void *arg;
+	int err;
+	bool done;
+};
+
 struct process_machine {
 	struct physmem *pm;
 	int control_fd;
@@ -157,7 +165,8 @@ struct process_machine {
 	unsigned next_dying;
 	int start_err;
 	bool started;
-	struct cond start_cond;
+	struct cond reaper_cond;
+	struct reaper_errand *errand; /* what the reaper is to do when it wakes; NULL: to end */
 };
 
 #define CONTROL_PAGES     65536U
