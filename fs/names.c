@@ -17,6 +17,7 @@
 #include "fs/mount.h"
 #include "fs/notify.h"
 #include "fs/protect.h"
+#include "fs/readdir.h"
 
 /* A last name in its directory. */
 struct place {
@@ -254,6 +255,26 @@ static int unlink_at(struct caller *c, const struct place *p)
 				: removal_error(p, c, false, -EPERM);
 }
 
+/* Is it a directory that is empty but for names of mounts, which its file system does not know? */
+static bool holds_mounts(const struct place *p, struct caller *c)
+{
+	struct inode *dir = place_inode(p);
+	struct walk_step step = { .consumed = 0 };
+	struct vfs *vfs = c->fs->vfs;
+
+	rwlock_rdlock(&vfs->mount_lock);
+	bool any = !list_empty(&p->dir.mnt->children);
+	rwlock_unlock(&vfs->mount_lock);
+	if (!any ||
+	    dir->ops->walk(dir, c, p->last, strlen(p->last), STEP_DIRECTORY | STEP_NOFOLLOW, &step))
+		return false;
+	const struct path found = { p->dir.mnt, step.dentry };
+	bool holds = found.dentry && S_ISDIR(found.dentry->inode->type) && dir_shows_mounts(&found);
+	dentry_put(step.dentry);
+	free(step.link);
+	return holds;
+}
+
 static int rmdir_at(struct caller *c, const struct place *p)
 {
 	static const int special[] = {
@@ -267,6 +288,8 @@ static int rmdir_at(struct caller *c, const struct place *p)
 		return -EROFS;
 	if (place_covered(p, c))
 		return covered_error(p, c, true);
+	if (holds_mounts(p, c))
+		return -ENOTEMPTY;
 	return dir->ops->rmdir ? dir->ops->rmdir(dir, c, p->last)
 			       : removal_error(p, c, true, -EPERM);
 }
@@ -426,6 +449,8 @@ static int rename_at(struct caller *c, const struct place *from, const struct pl
 		return rename_covered(c, from, to, flags);
 	if (!dir->ops->rename)
 		return rename_nothing(c, from, to, flags);
+	if (!(flags & (RENAME_EXCHANGE | RENAME_NOREPLACE)) && holds_mounts(to, c))
+		return -ENOTEMPTY;
 	return dir->ops->rename(dir, c, from->last, newdir, to->last, flags);
 }
 

@@ -60,6 +60,23 @@ static struct mount **mounts_in(const struct path *dir, size_t *n)
 	return list;
 }
 
+static void put_mounts(struct mount **list, size_t n)
+{
+	while (n)
+		mount_put(list[--n]);
+	free(list);
+}
+
+/* One that the directory holds as well counts, too: then it is not empty, either. */
+bool dir_shows_mounts(const struct path *dir)
+{
+	size_t n;
+	struct mount **list = mounts_in(dir, &n);
+
+	put_mounts(list, n);
+	return n;
+}
+
 static bool is_entry(struct inode *dir, struct caller *c, const char *name)
 {
 	struct walk_step step = { .consumed = 0 };
@@ -110,8 +127,6 @@ int vfs_readdir(struct file *f, struct caller *c, struct dir_emit *e)
 		f->mounts_read = 0;
 	else if (!err)
 		emit_mounts(f, c, list, n, e);
-	while (n)
-		mount_put(list[--n]);
-	free(list);
+	put_mounts(list, n);
 	return err;
 }

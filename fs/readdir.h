@@ -8,5 +8,7 @@
 /* As file_ops.readdir, which the file must have. Names at which something is mounted and which the
  * directory itself does not hold come last. */
 int vfs_readdir(struct file *f, struct caller *c, struct dir_emit *e);
+/* Would it show such a name in the directory? */
+bool dir_shows_mounts(const struct path *dir);
 
 #endif
