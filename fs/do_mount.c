@@ -260,6 +260,25 @@ int do_change_type(struct mnt_namespace *ns, const struct path *at, enum propaga
 	return err;
 }
 
+static bool is_private(const struct mount *m)
+{
+	return !mount_is_shared(m) && !m->master;
+}
+
+int do_set_group(struct mnt_namespace *ns, const struct path *from, const struct path *to)
+{
+	struct mount *f = from->mnt, *m = to->mnt;
+
+	mutex_lock(&ns->vfs->namespace_lock);
+	bool may = f->ns && m->ns && path_is_mount(from) && path_is_mount(to) && f->fs == m->fs &&
+		   inode_is_below(m->root->inode, f->root->inode) && is_private(m) &&
+		   !is_private(f);
+	if (may)
+		propagation_inherit(m, f, 0);
+	mutex_unlock(&ns->vfs->namespace_lock);
+	return may ? 0 : -EINVAL;
+}
+
 /* All of them become read-only, or none. `visited`: it was not before. */
 static int make_readonly(struct mount *top, bool recursive)
 {

@@ -25,6 +25,8 @@ int do_move(struct caller *c, struct mnt_namespace *ns, const struct path *from,
 /* MS_SHARED and its kin. */
 int do_change_type(struct mnt_namespace *ns, const struct path *at, enum propagation to,
 		   bool recursive);
+/* MOVE_MOUNT_SET_GROUP: `to` joins the groups that `from` is in. */
+int do_set_group(struct mnt_namespace *ns, const struct path *from, const struct path *to);
 /* Flags of mounts (MOUNT_*): those in `clear` go, then those in `set` come; all or none. `to`: as
  * for do_change_type, NULL: it stays. */
 int do_set_flags(struct mnt_namespace *ns, const struct path *at, unsigned set, unsigned clear,

@@ -62,8 +62,7 @@ SYSCALL_DEFINE(move_mount)
 
 	if (!task_may_mount(t))
 		return -EPERM;
-	if (flags & ~(unsigned)MOVE_MOUNT_ABI_MASK ||
-	    flags & (MOVE_MOUNT_ABI_SET_GROUP | MOVE_MOUNT_ABI_BENEATH))
+	if (flags & ~(unsigned)MOVE_MOUNT_ABI_MASK || flags & MOVE_MOUNT_ABI_BENEATH)
 		return -EINVAL;
 	int err = walk_at(
 	    t, (int)a[2], GVA(a[3]),
@@ -76,7 +75,8 @@ SYSCALL_DEFINE(move_mount)
 	    walk_flags(flags & MOVE_MOUNT_ABI_F_SYMLINKS, flags & MOVE_MOUNT_ABI_F_EMPTY_PATH),
 	    &from);
 	if (!err) {
-		err = do_move(&c, task_mnt_ns(t), &from, &to);
+		err = flags & MOVE_MOUNT_ABI_SET_GROUP ? do_set_group(task_mnt_ns(t), &from, &to)
+						       : do_move(&c, task_mnt_ns(t), &from, &to);
 		path_put(&from);
 	}
 	path_put(&to);

@@ -468,6 +468,48 @@ CASE(told_of_one)
 
 static uint64_t ids[512];
 
+#ifndef MOVE_MOUNT_SET_GROUP
+#define MOVE_MOUNT_SET_GROUP 0x100
+#endif
+
+static void join(const char *from, const char *to)
+{
+	say("%s joins %s: ", to, from);
+	R(MOVE(AT_FDCWD, from, AT_FDCWD, to, MOVE_MOUNT_SET_GROUP));
+}
+
+CASE(groups_are_joined)
+{
+	enter_world();
+	DIRS("a", "b", "c", "d", "e", "other");
+	mount_marked("a", "root");
+	DIRS("a/x", "a/x/y", "a/z");
+	NEED(mount("a", "b", NULL, MS_BIND, NULL));
+	NEED(mount("a/x", "c", NULL, MS_BIND, NULL));
+	NEED(mount("c", "d", NULL, MS_BIND, NULL));
+	mount_marked("other", "other");
+	join("a", "b"); /* private */
+	NEED(mount(NULL, "a", NULL, MS_SHARED, NULL));
+	join("a", "other");
+	join("a", "e"); /* no mount */
+	join("a/x", "b");
+	join("a", "b");
+	join("a", "b"); /* shared already */
+	join("a", "c");
+	say_mounts("joined");
+	mount_marked("a/x/y", "below");
+	SEES("b/x/y/below");
+	SEES("c/y/below");
+	SEES("d/y/below");
+	NEED(mount(NULL, "c", NULL, MS_SLAVE, NULL));
+	join("c", "d");
+	join("d", "a"); /* not below it */
+	say_mounts("a second slave");
+	mount_marked("a/x", "above");
+	SEES("b/x/above");
+	SEES("d/above");
+}
+
 static long list_mounts(uint64_t id, uint64_t last, size_t max, unsigned flags)
 {
 	struct mnt_id_req_abi req = { .size = MNT_ID_REQ_ABI_VER0, .mnt_id = id, .param = last };
