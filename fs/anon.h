@@ -26,6 +26,6 @@ int anon_setattr(struct anon_attr *attr, struct caller *c, const struct iattr *c
 void anon_getattr(const struct file *f, struct anon_attr *attr, struct statx *out);
 
 /* fs/anon_inode.c: the file system of their inodes, for the internal mount. NULL: no memory. */
-struct filesystem *anonfs_new(void);
+struct filesystem *anonfs_new(const char *type);
 
 #endif

@@ -125,12 +125,12 @@ static void destroy(struct filesystem *fs)
 
 static const struct filesystem_ops anonfs_ops = { .destroy = destroy };
 
-struct filesystem *anonfs_new(void)
+struct filesystem *anonfs_new(const char *type)
 {
 	struct filesystem *fs = malloc(sizeof *fs);
 
 	if (fs)
-		filesystem_init(fs, &anonfs_ops, "anon_inodefs", 0);
+		filesystem_init(fs, &anonfs_ops, type, 0);
 	return fs;
 }
 

@@ -16,6 +16,7 @@
 #include "cred/cred.h"
 #include "fs/file.h"
 #include "fs/mount_tree.h"
+#include "fs/nsfs.h"
 #include "fs/propagation.h"
 #include "fs/saved.h"
 
@@ -176,6 +177,18 @@ static int copy_from(struct mnt_namespace *ns, const struct path *from, struct d
 	return tree_copy(from->mnt, name ? name : from->dentry, recursive ? 0 : COPY_ALONE, out);
 }
 
+/* A file that stands for a namespace is bound by itself. A mount namespace is not where it could
+ * hold itself: only in one that is older (mnt_ns_loop()). */
+static int copy_namespace(struct mnt_namespace *ns, const struct path *from,
+			  const struct ns_common *bound, struct mount **out)
+{
+	if (bound->kind == NS_MNT && bound->inum <= ns->ns.inum)
+		return -EINVAL;
+	struct filesystem *fs = filesystem_get(from->dentry->inode->fs);
+	*out = mount_new(ns->vfs, fs, from->dentry, MOUNT_STRICTATIME, "nsfs");
+	return *out ? 0 : -ENOMEM;
+}
+
 int do_bind(struct caller *c, struct mnt_namespace *ns, const struct path *from,
 	    const struct path *at, bool recursive)
 {
@@ -183,13 +196,15 @@ int do_bind(struct caller *c, struct mnt_namespace *ns, const struct path *from,
 	struct dentry *name = NULL;
 	struct mount *copy;
 	struct point p;
-	int named = from->mnt->root ? find_name(c, from, &name) : -EINVAL;
+	const struct ns_common *bound = ns_of_inode(from->dentry->inode);
+	int named = bound ? 0 : from->mnt->root ? find_name(c, from, &name) : -EINVAL;
 	int err = lock_point(c, at, &p);
 
 	if (!err)
 		err = named;
 	if (!err)
-		err = copy_from(ns, from, name, recursive, &copy);
+		err = bound ? copy_namespace(ns, from, bound, &copy)
+			    : copy_from(ns, from, name, recursive, &copy);
 	if (!err)
 		err = graft(ns, copy, &p, is_dir(at), &gone);
 	unlock(ns->vfs, &p, NULL, &gone);

@@ -144,13 +144,18 @@ struct ns_common *ns_of_file(struct file *f)
 	return f->ops == &ns_file_ops ? ns_of(file_inode(f)) : NULL;
 }
 
+struct ns_common *ns_of_inode(struct inode *i)
+{
+	return i->ops == &ns_inode_ops ? ns_of(i) : NULL;
+}
+
 int ns_path(struct vfs *vfs, struct ns_common *ns, struct path *out)
 {
 	struct ns_inode *i = calloc(1, sizeof *i);
 
 	if (!i)
 		return -ENOMEM;
-	inode_init(&i->inode, vfs->internal->fs, &ns_inode_ops, S_IFREG);
+	inode_init(&i->inode, vfs->nsfs, &ns_inode_ops, S_IFREG);
 	i->ns = ns_get(ns);
 	struct dentry *d = dentry_new(&i->inode, NULL, "", 0);
 	if (!d)

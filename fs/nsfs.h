@@ -7,6 +7,7 @@
 #include <stddef.h>
 
 struct file;
+struct inode;
 struct ns_common;
 struct path;
 struct vfs;
@@ -17,6 +18,8 @@ int ns_path(struct vfs *vfs, struct ns_common *ns, struct path *out);
 int ns_file(struct vfs *vfs, struct ns_common *ns, struct file **out);
 /* The namespace that `f` stands for, borrowed from it; NULL: none. */
 struct ns_common *ns_of_file(struct file *f);
+/* The same of an inode. */
+struct ns_common *ns_of_inode(struct inode *i);
 /* "mnt:[4026531832]"; as snprintf. */
 int ns_name(const struct ns_common *ns, char *buf, size_t size);
 

@@ -19,7 +19,7 @@
 
 static struct mount *internal_mount_new(struct vfs *vfs)
 {
-	struct filesystem *fs = anonfs_new();
+	struct filesystem *fs = anonfs_new("anon_inodefs");
 
 	return fs ? mount_new(vfs, fs, NULL, 0, "") : NULL;
 }
@@ -39,6 +39,7 @@ int vfs_create(struct vfs **out)
 	vfs->next_anon_ino = 1;
 	vfs->mount_hash = mount_hash_new();
 	vfs->internal = internal_mount_new(vfs);
+	vfs->nsfs = anonfs_new("nsfs");
 	vfs->devices = device_table_new();
 	vfs->ns_numbers = calloc(1, sizeof *vfs->ns_numbers);
 	vfs->user_ns = vfs->ns_numbers ? user_ns_new(vfs->ns_numbers, NULL, 0) : NULL;
@@ -47,8 +48,8 @@ int vfs_create(struct vfs **out)
 	vfs->writers = writers_new();
 	vfs->users = users_new();
 	vfs->inotify = inotify_table_new();
-	if (!vfs->mount_hash || !vfs->internal || !vfs->monitor || !vfs->devices || !vfs->locks ||
-	    !vfs->writers || !vfs->users || !vfs->inotify) {
+	if (!vfs->mount_hash || !vfs->internal || !vfs->nsfs || !vfs->monitor || !vfs->devices ||
+	    !vfs->locks || !vfs->writers || !vfs->users || !vfs->inotify) {
 		vfs_destroy(vfs);
 		return -ENOMEM;
 	}
@@ -78,6 +79,8 @@ void vfs_destroy(struct vfs *vfs)
 	if (vfs->sysroot.dentry)
 		path_put(&vfs->sysroot);
 	mount_put(vfs->internal);
+	if (vfs->nsfs)
+		filesystem_put(vfs->nsfs);
 	filesystem_put(vfs->memfs);
 	if (vfs->monitor)
 		cred_put(vfs->monitor);

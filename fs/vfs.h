@@ -281,6 +281,7 @@ struct vfs {
 	 * descriptors), as pipefs, sockfs and others are on Linux: in no namespace, and no name can
 	 * be looked up on it. */
 	struct mount *internal;
+	struct filesystem *nsfs;        /* of the files that stand for namespaces */
 	struct ns_numbers *ns_numbers;  /* cred/ns_common.h */
 	struct user_namespace *user_ns; /* the first one */
 	_Atomic unsigned next_dev;

@@ -393,3 +393,47 @@ CASE(many_at_once)
 	NEED(chdir("/"));
 	R(umount2(world, MNT_DETACH));
 }
+
+/* A namespace lives on in a file that it is bound to. */
+CASE(bound_to_files)
+{
+	char name[64], ready;
+	struct stat st, ns;
+	int go[2], done[2];
+
+	enter_world();
+	DIRS("d");
+	NEED(close(NEED(open("uts", O_CREAT | O_WRONLY, 0600))));
+	NEED(close(NEED(open("mnt", O_CREAT | O_WRONLY, 0600))));
+	R(mount("/proc/self/ns/mnt", "mnt", NULL, MS_BIND, NULL));
+	NEED(pipe(go));
+	NEED(pipe(done));
+	pid_t pid = NEED(fork());
+	if (!pid) {
+		NEED(unshare(CLONE_NEWNS | CLONE_NEWUTS));
+		NEED(sethostname("inner", 5));
+		mount_marked("d", "child's");
+		NEED(write(done[1], "", 1));
+		_exit(read(go[0], &ready, 1) != 1);
+	}
+	NEED(read(done[0], &ready, 1));
+	snprintf(name, sizeof name, "/proc/%d/ns/uts", pid);
+	R(mount(name, "uts", NULL, MS_BIND, NULL));
+	snprintf(name, sizeof name, "/proc/%d/ns/mnt", pid);
+	R(mount(name, "mnt", NULL, MS_BIND, NULL));
+	NEED(stat(name, &ns));
+	NEED(stat("mnt", &st));
+	V(st.st_ino == ns.st_ino && st.st_dev == ns.st_dev);
+	NEED(write(go[1], "", 1));
+	NEED(waitpid(pid, NULL, 0));
+	R(mount("mnt", "d", NULL, MS_BIND, NULL));
+	int uts = NEED(open("uts", O_RDONLY)), mnt = NEED(open("mnt", O_RDONLY));
+	R(setns(uts, CLONE_NEWUTS));
+	NEED(gethostname(name, sizeof name));
+	say("%s\n", name);
+	R(umount("uts"));
+	R(umount("uts"));
+	R(setns(mnt, CLONE_NEWNS));
+	NEED(chdir(world));
+	SEES("d/child's");
+}
