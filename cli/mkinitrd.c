@@ -29,6 +29,8 @@ struct mkinitrd {
 	bool programs, help;
 	const char **more; /* --add */
 	int nr_more;
+	/* of the last program that names one: libraries name none, and it lists theirs as well */
+	char linker[PATH_MAX];
 };
 
 /* ---- programs ---- */
@@ -61,29 +63,34 @@ static char *find_program(const char *name)
 	}
 }
 
-/* The name of the dynamic linker of an ELF file, "" where it has none; -1: it is broken. */
-static int find_linker(int fd, const Elf64_Ehdr *eh, char linker[PATH_MAX])
+/* The name of the dynamic linker of an ELF file, "" where it has none; -1: it is broken. *library:
+ * it has none and is linked dynamically. */
+static int find_linker(int fd, const Elf64_Ehdr *eh, char linker[PATH_MAX], bool *library)
 {
 	Elf64_Phdr ph;
 
 	linker[0] = '\0';
+	*library = false;
 	for (int i = 0; i < eh->e_phnum; i++) {
 		uint64_t at = eh->e_phoff + (uint64_t)i * sizeof ph;
 		if (at > INT64_MAX || pread(fd, &ph, sizeof ph, (off_t)at) != sizeof ph)
 			return -1;
+		*library |= ph.p_type == PT_DYNAMIC;
 		if (ph.p_type != PT_INTERP)
 			continue;
 		if (ph.p_filesz == 0 || ph.p_filesz > PATH_MAX || ph.p_offset > INT64_MAX ||
 		    pread(fd, linker, ph.p_filesz, (off_t)ph.p_offset) != (ssize_t)ph.p_filesz ||
 		    linker[ph.p_filesz - 1])
 			return -1;
+		*library = false;
 		return 0;
 	}
 	return 0;
 }
 
-/* Lets the dynamic linker write to `text` which libraries `program` needs. The program may be
- * hostile, and the linker it names, too: what that changes is lost, and it has no network. */
+/* Lets the dynamic linker write to `text` which libraries `program` needs, a name without symlinks:
+ * as in the kernel's hands, $ORIGIN is where the file lies. The program may be hostile, and the
+ * linker it names, too: what that changes is lost, and it has no network. */
 static int list_libraries(struct mkinitrd *m, const char *linker, const char *program, FILE *text)
 {
 	const char *const args[] = { linker, "--list", program };
@@ -155,22 +162,31 @@ static int add_libraries(struct mkinitrd *m, FILE *text, const char *program)
 
 static int add_elf(struct mkinitrd *m, int fd, const char *program)
 {
-	char linker[PATH_MAX];
+	char linker[PATH_MAX], real[PATH_MAX];
 	Elf64_Ehdr eh;
+	bool library;
 
 	if (pread(fd, &eh, sizeof eh, 0) != sizeof eh || eh.e_ident[EI_CLASS] != ELFCLASS64 ||
-	    eh.e_phentsize != sizeof(Elf64_Phdr) || find_linker(fd, &eh, linker)) {
+	    eh.e_phentsize != sizeof(Elf64_Phdr) || find_linker(fd, &eh, linker, &library)) {
 		complain(&m->out, "%s: not an ELF file that hl can run", program);
 		return STATUS_HL;
 	}
+	/* A program that is linked statically may be as dynamic as a library: then it needs none. */
+	if (library)
+		strcpy(linker, m->linker);
 	if (!linker[0])
 		return 0;
+	strcpy(m->linker, linker);
+	if (!realpath(program, real)) {
+		complain(&m->out, "%s: %s", program, strerror(errno));
+		return STATUS_HL;
+	}
 	FILE *text = tmpfile();
 	if (!text) {
 		complain(&m->out, "cannot make a file for the time being: %s", strerror(errno));
 		return STATUS_HL;
 	}
-	int status = list_libraries(m, linker, program, text);
+	int status = list_libraries(m, linker, real, text);
 	if (!status)
 		status = add(m, linker, NULL);
 	if (!status)

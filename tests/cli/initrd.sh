@@ -127,6 +127,32 @@ case_mkinitrd_programs() {
 	fi
 }
 
+# Libraries beside the program, which is named by a symlink elsewhere; and one that dlopen(3) finds.
+case_mkinitrd_finds_libraries_by_origin() {
+	local here=$PWD
+
+	mkdir -p app/bin app/lib
+	printf 'int one(void) { return 1; }' | gcc -shared -fPIC -xc -o app/lib/libone.so - || fail gcc
+	printf 'int one(void); int two(void) { return one() + 1; }' |
+		gcc -shared -fPIC -xc -o app/lib/libtwo.so - -Lapp/lib -lone -Wl,-rpath,'$ORIGIN' || fail gcc
+	printf 'int one(void); int main(void) { return one(); }' |
+		gcc -xc -o app/bin/direct - -Lapp/lib -lone -Wl,-rpath,'$ORIGIN/../lib' || fail gcc
+	printf '#include <dlfcn.h>
+int main(void)
+{
+	void *lib = dlopen("%s/app/lib/libtwo.so", RTLD_NOW);
+	int (*two)(void) = lib ? (int (*)(void))dlsym(lib, "two") : 0;
+	return two ? two() : 9;
+}' "$here" | gcc -xc -o app/bin/later - || fail gcc
+	ln -s app/bin/direct link
+	"$real" mkinitrd -o direct.cpio --program "$here/link" || fail 'link'
+	try "$hl" --initrd direct.cpio "$here/link"
+	expect_status 1
+	"$real" mkinitrd -o later.cpio --program app/bin/later app/lib/libtwo.so || fail 'libtwo.so'
+	try "$hl" --initrd later.cpio "$here/app/bin/later"
+	expect_status 2
+}
+
 case_mkinitrd_errors() {
 	local hl=$real
 
