@@ -179,10 +179,12 @@ static int step_up(struct walk *w)
 	struct mount *parent;
 	struct dentry *over;
 	bool at_root = at_walk_root(w);
-	int err = fs_checks_access(here(w)->fs, w->c) ? 0 : may_search(w);
+	bool within = !at_root && !inode_same(here(w), w->path.mnt->root->inode);
+	/* the host sees for itself who goes up */
+	int err = within && fs_checks_access(here(w)->fs, w->c) ? 0 : may_search(w);
 
 	if (!err && !at_root) {
-		if (!inode_same(here(w), w->path.mnt->root->inode))
+		if (within)
 			err = step_up_in_fs(w);
 		else if (find_mountpoint(w, &parent, &over))
 			err = step_off_mount(w, parent, over);
@@ -374,13 +376,16 @@ static size_t run_length(struct walk *w)
 	bool dots = here(w)->fs->flags & FS_WALKS_DOTS;
 	/* a way back to the root of the mount may end on what covers that */
 	unsigned lowest = w->path.mnt->cover ? 1 : 0;
+	/* and none may lead through the walk's root, which could lie below */
+	bool rooted = w->root.mnt == w->path.mnt &&
+		      w->root.dentry->inode != w->path.mnt->root->inode && !at_walk_root(w);
 	const char *s = w->rest;
 	size_t run = 0;
 	unsigned depth = 0;
 
 	for (size_t len; (len = name_len(s)); s = skip_slashes(s + len)) {
 		bool dot = is_dot(s, len), dotdot = is_dotdot(s, len);
-		if ((dot || dotdot) && (!dots || (dotdot && depth <= lowest)))
+		if ((dot || dotdot) && (!dots || (dotdot && (rooted || depth <= lowest))))
 			break;
 		if (s != w->rest && !dot && !dotdot && mount_may_be_at(&w->path, depth, s, len))
 			break;

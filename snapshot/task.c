@@ -218,7 +218,8 @@ static void save_fields(struct encoder *out, const struct task *t)
 	for (int i = 0; i < 4; i++)
 		encode(out, t->restart.a[i]);
 	encode(out, t->clear_child_tid.v);
-	encode(out, atomic_load(&t->robust_list).v);
+	gva_t robust_list = atomic_load(&t->robust_list); /* clang takes no member of the call */
+	encode(out, robust_list.v);
 	encode(out, t->rseq.v);
 	encode(out, t->rseq_len);
 	encode(out, t->rseq_sig);

@@ -2,6 +2,8 @@
 /* The types of file systems that a guest can mount, and their parameters. See the header. */
 #include "sys/fs_context.h"
 
+#include <ctype.h>
+#include <errno.h>
 #include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -18,53 +20,62 @@
 
 /* ---- values ---- */
 
+/* kstrtouint() of Linux's lib/kstrtox.c; base 0: as the digits say. */
 static bool parse_unsigned(const char *value, int base, unsigned *out)
 {
 	char *end;
 
-	errno = 0;
-	unsigned long n = value && *value ? strtoul(value, &end, base) : ULONG_MAX;
-	*out = (unsigned)n;
-	return n <= UINT_MAX && !errno && !*end && value[0] != '-';
-}
-
-/* memparse() of Linux's lib/cmdline.c, and per cent of the memory. */
-static bool parse_size(const char *value, uint64_t ram, uint64_t *out)
-{
-	static const char units[] = "kmgtpe";
-	char *end;
-
-	if (!value || *value < '0' || *value > '9')
+	if (!value)
+		return false;
+	value += *value == '+';
+	if (!isdigit((unsigned char)*value))
 		return false;
 	errno = 0;
-	unsigned long long n = strtoull(value, &end, 0);
-	const char *unit = *end ? strchr(units, *end | 0x20) : NULL;
-	for (; unit && unit >= units; unit--)
-		if (__builtin_mul_overflow(n, 1024, &n))
-			return false;
-	end += *end && strchr(units, *end | 0x20) ? 1 : 0;
-	if (*end == '%' && !__builtin_mul_overflow(n, ram / 100, &n))
-		end++;
-	*out = n;
-	return !errno && !*end;
+	unsigned long n = strtoul(value, &end, base);
+	end += *end == '\n';
+	*out = (unsigned)n;
+	return n <= UINT_MAX && !errno && !*end;
+}
+
+/* memparse() of Linux's lib/cmdline.c: no digits are 0, and what is too much for 64 bits is what
+ * they hold. */
+static uint64_t parse_memory(const char *value, const char **end)
+{
+	static const char units[] = "kmgtpe";
+	char *rest = (char *)(uintptr_t)value;
+	uint64_t n = isdigit((unsigned char)*value) ? strtoull(value, &rest, 0) : 0;
+	const char *unit = isalpha((unsigned char)*rest) ? strchr(units, *rest | 0x20) : NULL;
+
+	*end = rest + (unit ? 1 : 0);
+	return unit ? n << 10 * (unit - units + 1) : n;
 }
 
 /* ---- types ---- */
 
+/* shmem_parse_one() of Linux's mm/shmem.c; per cent are of the memory. */
 static int tmpfs_limit(struct fs_context *fc, const char *key, const char *value)
 {
-	bool inodes = strcmp(key, "nr_inodes") == 0, blocks = strcmp(key, "nr_blocks") == 0;
-	uint64_t n;
+	const char *end;
 
-	if (!parse_size(value, fc->ram, &n) || n > INT64_MAX / PAGE_SIZE)
+	if (!value || !*value)
 		return -EINVAL;
-	if (inodes) {
+	uint64_t n = parse_memory(value, &end);
+	if (strcmp(key, "size") == 0) {
+		if (*end == '%') {
+			n = n * fc->ram / 100;
+			end++;
+		}
+		n = (n + PAGE_SIZE - 1) / PAGE_SIZE;
+	}
+	if (*end || n > INT64_MAX / PAGE_SIZE)
+		return -EINVAL;
+	if (strcmp(key, "nr_inodes") == 0) {
 		fc->tmpfs.max_inodes = n;
 		fc->inodes_given = true;
-		return 0;
+	} else {
+		fc->tmpfs.max_bytes = n * PAGE_SIZE;
+		fc->bytes_given = true;
 	}
-	fc->tmpfs.max_bytes = blocks ? n * PAGE_SIZE : (n + PAGE_SIZE - 1) / PAGE_SIZE * PAGE_SIZE;
-	fc->bytes_given = true;
 	return 0;
 }
 
@@ -78,8 +89,8 @@ static int tmpfs_parse(struct fs_context *fc, const char *key, const char *value
 		bool *given;
 	} numbers[] = {
 		{ "mode", 8, &fc->tmpfs.mode, &fc->mode_given },
-		{ "uid", 10, &fc->tmpfs.uid, &fc->uid_given },
-		{ "gid", 10, &fc->tmpfs.gid, &fc->gid_given },
+		{ "uid", 0, &fc->tmpfs.uid, &fc->uid_given },
+		{ "gid", 0, &fc->tmpfs.gid, &fc->gid_given },
 	};
 
 	if (!strcmp(key, "size") || !strcmp(key, "nr_blocks") || !strcmp(key, "nr_inodes"))
@@ -94,8 +105,11 @@ static int tmpfs_parse(struct fs_context *fc, const char *key, const char *value
 		*numbers[i].given = true;
 		return 0;
 	}
-	if (!strcmp(key, "inode64"))
+	/* numbers are small in either case */
+	if (!strcmp(key, "inode64") || !strcmp(key, "inode32"))
 		return value ? -EINVAL : 0;
+	if (!strcmp(key, "mpol"))
+		return value && !strcmp(value, "default") ? 0 : -EINVAL;
 	if (!strcmp(key, "huge"))
 		return value && !strcmp(value, "never") ? 0 : -EINVAL;
 	return PARAM_UNKNOWN;
@@ -165,7 +179,7 @@ static int devpts_parse(struct fs_context *fc, const char *key, const char *valu
 	for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
 		bool octal = strstr(numbers[i], "mode");
 		if (!strcmp(key, numbers[i]))
-			return parse_unsigned(value, octal ? 8 : 10, &n) ? 0 : -EINVAL;
+			return parse_unsigned(value, octal ? 8 : 0, &n) ? 0 : -EINVAL;
 	}
 	return PARAM_UNKNOWN;
 }
@@ -280,7 +294,9 @@ ssize_t fs_context_next_message(struct fs_context *fc, char line[FS_LOG_LINE], s
 
 static int parse_source(struct fs_context *fc, const char *value)
 {
-	if (fc->source)
+	if (!value)
+		complain(fc, "e Non-string source\n");
+	else if (fc->source)
 		complain(fc, "e Multiple sources\n");
 	if (!value || fc->source)
 		return -EINVAL;

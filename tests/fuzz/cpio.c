@@ -2,8 +2,9 @@
 /*
  * cpio archives of any bytes: what can be opened is walked, listed, read and mapped whole. Input:
  * a byte of options, and then the archive; or, with MADE, orders from which one is made that is
- * nearly right, so that what lies behind the first checks is reached. After each run nothing may
- * be left.
+ * nearly right, so that what lies behind the first checks is reached. With OVERLAID all is seen
+ * through an overlay, and changed there: what a file had before a write it has afterwards. After
+ * each run nothing may be left.
  */
 #include "tests/unit/fsworld.h"
 
@@ -13,6 +14,7 @@
 #include "fs/cpiofs/index.h"
 #include "fs/cpiofs/newc.h"
 #include "fs/cpiofs/tree.h"
+#include "fs/overlay/overlay.h"
 #include "util/gva.h"
 #include "util/minmax.h"
 
@@ -20,6 +22,7 @@ enum {
 	MADE = 1,
 	INDEXED = 2,   /* with MADE: the archive has an index, some bytes of which are wrong */
 	SHORTENED = 4, /* half of the archive is gone once it is open */
+	OVERLAID = 8,  /* it is the lower layer of an overlay, on which everything is changed */
 };
 
 #define VISITS_MAX 400
@@ -28,7 +31,7 @@ enum {
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static struct fsworld w;
-static bool ready;
+static bool ready, overlaid;
 static unsigned visits;
 
 /* ---- making archives ---- */
@@ -199,6 +202,71 @@ static bool take_name(struct dir_emit *e, const char *name, size_t len, uint64_t
 	return true;
 }
 
+static uint64_t hash_of(struct file *f, uint64_t size)
+{
+	uint64_t hash = 14695981039346656037UL;
+	char piece[4096];
+	int64_t at = 0;
+	ssize_t n = 1;
+
+	while (n > 0 && at < (int64_t)min64(size, READ_MAX)) {
+		n = file_read_kernel(f, &w.c, piece, min64(size - (uint64_t)at, sizeof piece), at);
+		for (ssize_t i = 0; i < n; i++)
+			hash = (hash ^ (unsigned char)piece[i]) * 1099511628211UL;
+		at += n;
+	}
+	return n < 0 ? 0 : hash;
+}
+
+static void change_file(const char *path, uint64_t size)
+{
+	struct file *f;
+	char text[] = "new";
+	int64_t pos = (int64_t)size;
+	uint64_t before = 0;
+	struct uio u;
+
+	if (size > READ_MAX)
+		return;
+	if (open_file(&w, path, O_RDONLY | O_NOFOLLOW, &f) == 0) {
+		before = hash_of(f, size);
+		file_put(f);
+	}
+	if (open_file(&w, path, O_RDWR | O_NOFOLLOW, &f))
+		return;
+	assert_true(before == hash_of(f, size));
+	uio_init_kernel(&u, text, sizeof text);
+	if (file_write(f, &w.c, &u, &pos) > 0)
+		assert_true(before == hash_of(f, size));
+	file_put(f);
+}
+
+/* What is changed has another name afterwards, or none. */
+static void change(const char *path, const struct statx *st)
+{
+	struct iattr mode = { .valid = ATTR_MODE, .mode = 0700 };
+	char other[PATH_MAX];
+	struct path p;
+
+	if (!path[0] || !path[1] || snprintf(other, sizeof other, "%.4000s.n", path) < 3)
+		return;
+	if (S_ISREG(st->stx_mode))
+		change_file(path, st->stx_size);
+	if (path_walk(&w.c, NULL, path, WALK_NOFOLLOW, &p) == 0) {
+		if (!S_ISLNK(st->stx_mode))
+			vfs_setattr(&w.c, &p, &mode);
+		if (!S_ISDIR(st->stx_mode))
+			vfs_link(&w.c, &p, NULL, other);
+		path_put(&p);
+	}
+	switch (visits % 4) {
+	case 0: vfs_rename(&w.c, NULL, path, NULL, other, 0); break;
+	case 1: vfs_unlink(&w.c, NULL, path); break;
+	case 2: vfs_rmdir(&w.c, NULL, path); break;
+	case 3: vfs_mkdir(&w.c, NULL, other, 0755); break;
+	}
+}
+
 static void visit(const char *path, unsigned depth);
 
 static void visit_names(const char *path, struct file *dir, unsigned depth)
@@ -245,6 +313,21 @@ static void visit(const char *path, unsigned depth)
 	else
 		read_all(f);
 	file_put(f);
+	if (overlaid)
+		change(path, &st);
+}
+
+static struct filesystem *overlay_of(struct filesystem *lower)
+{
+	const struct overlay_options opt = { .type = "overlay",
+					     .lower = &lower,
+					     .nr_lower = 1,
+					     .upper = world_ramfs(&w, 0),
+					     .lock_fd = -1 };
+	struct filesystem *fs;
+
+	assert_int_equal(overlay_create(w.vfs, &opt, &fs), 0);
+	return fs;
 }
 
 static void look(int fd, bool shortened)
@@ -262,14 +345,19 @@ static void look(int fd, bool shortened)
 		return;
 	}
 	struct mnt_namespace *ns = mnt_ns_new(w.vfs, w.vfs->user_ns);
-	assert_int_equal(mnt_ns_mount(ns, "/", fs, MOUNT_RDONLY, "x"), 0);
+	if (overlaid)
+		fs = overlay_of(fs);
+	assert_int_equal(mnt_ns_mount(ns, "/", fs, overlaid ? 0 : MOUNT_RDONLY, "x"), 0);
 	w.c.fs = fs_struct_new(ns);
 	struct stat st;
 	if (shortened && fstat(own, &st) == 0)
 		assert_int_equal(ftruncate(own, st.st_size / 2), 0);
-	visits = 0;
-	visit("", 0);
-	visit("/", 0);
+	/* once through the files, and once more through what has become of them */
+	for (int i = 0; i < 2; i++) {
+		visits = 0;
+		visit("", 0);
+		visit("/", 0);
+	}
 	fs_struct_put(w.c.fs);
 	ns_put(&ns->ns);
 	close(own);
@@ -294,6 +382,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		n = m.len;
 	}
 	assert_int_equal(write(fd, bytes, n), n);
+	overlaid = data[0] & OVERLAID;
 	look(fd, data[0] & SHORTENED);
 	assert_int_equal(arena_used(w.mem.arena), 0);
 	return 0;

@@ -1,17 +1,48 @@
 # SPDX-License-Identifier: Apache-2.0
-# libFuzzer targets, one a parser: make fuzz-elf, fuzz-cpio, fuzz-overlay, fuzz-policy [FUZZ_SECONDS=60]. They need clang and build in a place of their own.
-
-FUZZ_SECONDS ?= 60
+# libFuzzer targets, each a file of this folder. They need clang and build in a place of their own. What a run finds is kept in
+# $(FUZZ_BUILD)/tests/fuzz, and so is the corpus.
+#: make fuzz              every libFuzzer target in turn  [TIME=60]
+#: make fuzz-elf          the same of one: elf, cpio, overlay, walk, options, policy
+FUZZ_TARGETS := elf cpio overlay walk options policy
 FUZZ_BUILD   ?= build-fuzz
 FUZZ         := $(BUILD)/tests/fuzz
+FUZZ_LINK     = $(CC) -pthread -fsanitize=fuzzer,address,undefined -o $@ $^ -lcmocka $(HL_LIBS) $(LDLIBS)
 FUZZ_LIB     := $(filter $(addprefix $(BUILD)/,util/% host/% arch/% platform/physmem.% mm/% cred/% fs/% loader/%),$(LIB_OBJS))
+FUZZ_WORLD   := $(BUILD)/tests/unit/fake.c.o $(BUILD)/tests/unit/exec_world.c.o $(FUZZ_LIB)
 
-.PHONY: fuzz-elf fuzz-run-elf
-fuzz-elf:
-	$(MAKE) BUILD=$(FUZZ_BUILD) CC="$(if $(findstring ccache,$(CC)),ccache )clang" SAN=fuzzer-no-link,address,undefined fuzz-run-elf
+.PHONY: fuzz $(addprefix fuzz-,$(FUZZ_TARGETS)) $(addprefix fuzz-run-,$(FUZZ_TARGETS))
+fuzz:
+	+@for t in $(FUZZ_TARGETS); do $(MAKE) --no-print-directory fuzz-$$t || failed=1; done; [ -z "$$failed" ]
 
-$(FUZZ)/elf: $(FUZZ)/elf.c.o $(BUILD)/tests/unit/fake.c.o $(BUILD)/tests/unit/exec_world.c.o $(FUZZ_LIB)
-	$(CC) -pthread -fsanitize=fuzzer,address,undefined -Wl,--wrap=exec_open -o $@ $^ -lcmocka $(HL_LIBS) $(LDLIBS)
+$(addprefix fuzz-,$(FUZZ_TARGETS)): fuzz-%:
+	$(MAKE) BUILD=$(FUZZ_BUILD) CC="$(if $(findstring ccache,$(CC)),ccache )clang" SAN=fuzzer-no-link,address,undefined fuzz-run-$*
+
+$(addprefix $(FUZZ)/,elf cpio walk): $(FUZZ)/%: $(FUZZ)/%.c.o $(FUZZ_WORLD)
+	$(FUZZ_LINK) -Wl,--wrap=exec_open
+
+$(FUZZ)/overlay: $(FUZZ)/overlay.c.o $(BUILD)/tests/unit/overlay_model.c.o $(FUZZ_WORLD)
+	$(FUZZ_LINK) -Wl,--wrap=exec_open
+
+$(FUZZ)/options: $(FUZZ)/options.c.o $(filter-out %/main.c.o,$(CLI_OBJS)) $(LIB_OBJS)
+	$(FUZZ_LINK) -ljson-c -Wl,--wrap=open,--wrap=open64
+
+$(FUZZ)/policy: $(FUZZ)/policy.c.o $(filter-out %/main.c.o,$(CLI_OBJS)) $(LIB_OBJS)
+	$(FUZZ_LINK) -ljson-c
+
+fuzz_len_elf := 40000
+fuzz_len_cpio := 8192
+fuzz_len_overlay := 12000
+fuzz_len_walk := 3000
+fuzz_len_options := 400
+fuzz_len_policy := 4096
+fuzz_options_policy = -dict=$(FUZZ)/policy-words
+# What it says of each line that is no command line is closed off.
+fuzz_options_options := -close_fd_mask=3
+
+$(addprefix fuzz-run-,$(FUZZ_TARGETS)): fuzz-run-%: $(FUZZ)/% $(FUZZ)/%-seeds
+	@mkdir -p $(FUZZ)/$*-corpus
+	$(FUZZ)/$* -max_total_time=$(TIME) -max_len=$(fuzz_len_$*) -rss_limit_mb=4096 -print_final_stats=1 \
+	    $(fuzz_options_$*) -artifact_prefix=$(FUZZ)/$*- $(FUZZ)/$*-corpus $(FUZZ)/$*-seeds
 
 # An input is an option byte, the length of the program, the program, and its interpreter (here: the same).
 seed = { printf '\003'; perl -e 'print pack "v", -s $$ARGV[0]' $(1); cat $(1) $(1); } > $(FUZZ)/elf-seeds/$(2)
@@ -24,81 +55,32 @@ $(FUZZ)/elf-seeds: tests/fuzz/seed.S tests/fuzz/rules.mk
 	gcc -nostdlib -pie -s -Wl,-I,/ld -Wl,-z,separate-code -o $(FUZZ)/seed $<; $(call seed,$(FUZZ)/seed,separate)
 	printf '#!/ld -x\n' > $(FUZZ)/seed; $(call seed,$(FUZZ)/seed,script)
 
-fuzz-run-elf: $(FUZZ)/elf $(FUZZ)/elf-seeds
-	@mkdir -p $(FUZZ)/elf-corpus
-	$(FUZZ)/elf -max_total_time=$(FUZZ_SECONDS) -max_len=40000 -rss_limit_mb=4096 -print_final_stats=1 \
-	    -artifact_prefix=$(FUZZ)/ $(FUZZ)/elf-corpus $(FUZZ)/elf-seeds
-
 # Archives: what tools make of a small tree, and orders that make others.
-.PHONY: fuzz-cpio fuzz-run-cpio
-fuzz-cpio:
-	$(MAKE) BUILD=$(FUZZ_BUILD) CC="$(if $(findstring ccache,$(CC)),ccache )clang" SAN=fuzzer-no-link,address,undefined fuzz-run-cpio
-
-$(FUZZ)/cpio: $(FUZZ)/cpio.c.o $(BUILD)/tests/unit/fake.c.o $(BUILD)/tests/unit/exec_world.c.o $(FUZZ_LIB)
-	$(CC) -pthread -fsanitize=fuzzer,address,undefined -Wl,--wrap=exec_open -o $@ $^ -lcmocka $(HL_LIBS) $(LDLIBS)
-
 $(FUZZ)/cpio-seeds: tests/fuzz/cpio-seeds tests/fuzz/rules.mk
 	tests/fuzz/cpio-seeds $@
 
-fuzz-run-cpio: $(FUZZ)/cpio $(FUZZ)/cpio-seeds
-	@mkdir -p $(FUZZ)/cpio-corpus
-	$(FUZZ)/cpio -max_total_time=$(FUZZ_SECONDS) -max_len=8192 -rss_limit_mb=2048 -print_final_stats=1 \
-	    -artifact_prefix=$(FUZZ)/ $(FUZZ)/cpio-corpus $(FUZZ)/cpio-seeds
-
-# Calls on an overlay and on its model. Nothing touches the host: all layers are in memory.
-.PHONY: fuzz-overlay fuzz-run-overlay
-fuzz-overlay:
-	$(MAKE) BUILD=$(FUZZ_BUILD) CC="$(if $(findstring ccache,$(CC)),ccache )clang" SAN=fuzzer-no-link,address,undefined fuzz-run-overlay
-
-FUZZ_OVERLAY := $(FUZZ)/overlay.c.o $(addprefix $(BUILD)/tests/unit/,overlay_model.c.o fake.c.o exec_world.c.o) $(FUZZ_LIB)
-$(FUZZ)/overlay: $(FUZZ_OVERLAY)
-	$(CC) -pthread -fsanitize=fuzzer,address,undefined -Wl,--wrap=exec_open -o $@ $^ -lcmocka $(HL_LIBS) $(LDLIBS)
-
+# Orders: any bytes are some.
+random_seeds = @mkdir -p $@; for n in 0 1 2 3 4 5 6 7; do perl -e "srand $$n; print chr int rand 256 for 1 .. $(1)" >$@/$$n; done
 $(FUZZ)/overlay-seeds: tests/fuzz/rules.mk
-	@mkdir -p $@
-	for n in 0 1 2 3 4 5 6 7; do perl -e "srand $$n; print chr int rand 256 for 1 .. 6000" >$@/$$n; done
-
-fuzz-run-overlay: $(FUZZ)/overlay $(FUZZ)/overlay-seeds
-	@mkdir -p $(FUZZ)/overlay-corpus
-	$(FUZZ)/overlay -max_total_time=$(FUZZ_SECONDS) -max_len=12000 -rss_limit_mb=2048 -print_final_stats=1 \
-	    -artifact_prefix=$(FUZZ)/ $(FUZZ)/overlay-corpus $(FUZZ)/overlay-seeds
-
-# The path walk and its model.
-.PHONY: fuzz-walk fuzz-run-walk
-fuzz-walk:
-	$(MAKE) BUILD=$(FUZZ_BUILD) CC="$(if $(findstring ccache,$(CC)),ccache )clang" SAN=fuzzer-no-link,address,undefined fuzz-run-walk
-
-$(FUZZ)/walk: $(FUZZ)/walk.c.o $(BUILD)/tests/unit/fake.c.o $(BUILD)/tests/unit/exec_world.c.o $(FUZZ_LIB)
-	$(CC) -pthread -fsanitize=fuzzer,address,undefined -Wl,--wrap=exec_open -o $@ $^ -lcmocka $(HL_LIBS) $(LDLIBS)
+	$(call random_seeds,6000)
 
 $(FUZZ)/walk-seeds: tests/fuzz/rules.mk
-	@mkdir -p $@
-	for n in 0 1 2 3 4 5 6 7; do perl -e "srand $$n; print chr int rand 256 for 1 .. 1500" >$@/$$n; done
+	$(call random_seeds,1500)
 
-fuzz-run-walk: $(FUZZ)/walk $(FUZZ)/walk-seeds
-	@mkdir -p $(FUZZ)/walk-corpus
-	$(FUZZ)/walk -max_total_time=$(FUZZ_SECONDS) -max_len=3000 -rss_limit_mb=2048 -print_final_stats=1 \
-	    -artifact_prefix=$(FUZZ)/ $(FUZZ)/walk-corpus $(FUZZ)/walk-seeds
+$(FUZZ)/options-seeds: tests/fuzz/options-seeds tests/fuzz/rules.mk
+	tests/fuzz/options-seeds $@
 
-# Policies: the keys of all options, and their values.
-.PHONY: fuzz-policy fuzz-run-policy
-fuzz-policy:
-	$(MAKE) BUILD=$(FUZZ_BUILD) CC="$(if $(findstring ccache,$(CC)),ccache )clang" SAN=fuzzer-no-link,address,undefined fuzz-run-policy
-
-FUZZ_POLICY := $(FUZZ)/policy.c.o $(filter-out $(BUILD)/cli/main.c.o,$(CLI_OBJS)) $(LIB_OBJS)
-$(FUZZ)/policy: $(FUZZ_POLICY)
-	$(CC) -pthread -fsanitize=fuzzer,address,undefined -o $@ $^ -ljson-c $(HL_LIBS) $(LDLIBS)
-
-# A word for each key, as -dict= takes them.
+# Policies: the keys of all options, each a word as -dict= takes them, and their values.
+fuzz-run-policy: $(FUZZ)/policy-words
 $(FUZZ)/policy-words: cli/options.c
+	@mkdir -p $(@D)
 	sed -nE 's/^\t\{ "([a-z-]+)", .*/"\\"\1\\":"/p' $< >$@
 
-fuzz-run-policy: $(FUZZ)/policy $(FUZZ)/policy-words
-	@mkdir -p $(FUZZ)/policy-corpus
-	$(FUZZ)/policy -max_total_time=$(FUZZ_SECONDS) -max_len=4096 -rss_limit_mb=2048 -print_final_stats=1 -dict=$(FUZZ)/policy-words \
-	    -artifact_prefix=$(FUZZ)/ $(FUZZ)/policy-corpus tests/fuzz/policy-seeds
+$(FUZZ)/policy-seeds: $(wildcard tests/fuzz/policy-seeds/*)
+	@mkdir -p $@
+	cp $^ $@
 
--include $(FUZZ)/policy.c.d $(FUZZ)/elf.c.d $(FUZZ)/cpio.c.d $(FUZZ)/overlay.c.d
+-include $(addprefix $(FUZZ)/,$(addsuffix .c.d,$(FUZZ_TARGETS)))
 
 # The fuzzer of system calls (tests/fuzz/calls/fuzz.h).
 #: make fuzz-calls        random typed calls, confined  [TIME=60] [SEED=N] [PLATFORM=process] [SAN=...]

@@ -45,6 +45,24 @@ CASE(tmpfs_options)
 	try_tmpfs("bogus");
 	try_tmpfs("bogus=1");
 	try_tmpfs("source=s");
+	try_tmpfs("uid=0x10,gid=010");
+	try_tmpfs("uid=+5\n");
+	try_tmpfs("uid= 5");
+	try_tmpfs("uid=08");
+	try_tmpfs("uid=5\n\n");
+	try_tmpfs("mode=0x1");
+	try_tmpfs("nr_inodes=5%");
+	try_tmpfs("nr_blocks=5%");
+	try_tmpfs("nr_inodes=0x10k");
+	try_tmpfs("size=%");
+	try_tmpfs("size=k");
+	try_tmpfs("size=1kb");
+	try_tmpfs("size=1E");
+	try_tmpfs("size=16E");
+	try_tmpfs("size=18446744073709551615");
+	try_tmpfs("size=1m%x");
+	try_tmpfs("mpol=default,mode=0700");
+	try_tmpfs("inode64=1");
 }
 
 CASE(tmpfs_limits)
