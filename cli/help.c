@@ -38,6 +38,7 @@ static const char help[] =
     "      --user UID[:GID]    run as this user, by number or by a name of the guest's\n"
     "      --policy FILE       options in a file; those beside it can only take away\n"
     "      --audit FILE        a JSON line in FILE for each thing that the program is refused\n"
+    "      --learn FILE        write a policy that allows what this run uses\n"
     "      --dry-run           say what the program's world would hold, and run nothing\n"
     "      --hostname NAME     the name of the machine\n"
     "      --net none|host     a loopback of its own, or the host's network\n"

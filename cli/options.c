@@ -298,6 +298,14 @@ static int opt_hide(struct run *r, const char *arg)
 	return 0;
 }
 
+static int opt_learn(struct run *r, const char *arg)
+{
+	if (r->learn_file)
+		return usage_error(&r->out, "--learn is given twice");
+	r->learn_file = arg;
+	return 0;
+}
+
 static int opt_dry_run(struct run *r, const char *arg)
 {
 	r->dry = true;
@@ -411,6 +419,7 @@ const struct option_def options[] = {
 	{ "verbose", 'v', no_argument, opt_verbose, RUN, NULL },
 	{ "quiet", 'q', no_argument, opt_quiet, RUN, NULL },
 	{ "policy", 0, required_argument, opt_policy, RUN, NULL },
+	{ "learn", 0, required_argument, opt_learn, RUN, NULL },
 	{ "dry-run", 0, no_argument, opt_dry_run, RUN, NULL },
 	{ "exec", 'e', required_argument, opt_exec, RUN, NULL },
 	{ "after", 0, required_argument, opt_after, RUN, NULL },

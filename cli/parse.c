@@ -94,7 +94,10 @@ static int set_said(struct run *r, const struct said *s, const struct policy *po
 				   "--%s: with a policy, nothing but the policy gives something",
 				   s->option->name);
 	int status = has ? weigh(r, s, has) : -1;
-	return status < 0 ? s->option->fn(r, s->arg) : status;
+	if (status >= 0)
+		return status;
+	status = r->learn_file ? policy_add(&r->out, &r->given, s->option, s->arg) : 0;
+	return status ? status : s->option->fn(r, s->arg);
 }
 
 /* Options about the run are set where they stand; -1: the command line is read. */
@@ -126,6 +129,9 @@ static int collect(struct run *r, int argc, char **argv, struct said *said, size
 /* What the options say together; 0, or hl's exit status. */
 static int check_together(const struct run *r, int argc, char **argv)
 {
+	if (r->learn_file && (r->audit_fd >= 0 || r->dry || r->repeat || r->verb != RUN_PROGRAM))
+		return usage_error(&r->out, "--learn is for one run, without --audit, --dry-run "
+					    "and --repeat");
 	if (r->out.quiet && r->verbose)
 		return usage_error(&r->out, "--quiet and --verbose exclude each other");
 	if (r->verb == RUN_COPY && optind < argc)
@@ -161,6 +167,8 @@ static int set_policy(struct run *r, const struct policy *policy)
 		status = v->option->fn(r, v->text);
 		if (!status)
 			status = check_config(r);
+		if (!status && r->learn_file)
+			status = policy_add(&r->out, &r->given, v->option, v->text);
 	}
 	r->out.file = NULL;
 	r->out.line = 0;

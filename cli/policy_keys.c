@@ -14,25 +14,23 @@ struct loader {
 	struct policy *policy;
 };
 
-static int add(const struct loader *l, const struct option_def *o, const char *text)
+int policy_add(struct output *out, struct policy *p, const struct option_def *o, const char *text)
 {
-	struct policy *p = l->policy;
-
 	if (p->count == p->room) {
 		size_t room = p->room ? p->room * 2 : 16;
 		struct policy_value *value = reallocarray(p->value, room, sizeof *value);
 		if (!value)
-			return report_no_memory(l->out);
+			return report_no_memory(out);
 		p->value = value;
 		p->room = room;
 	}
 	char *copy = text ? strdup(text) : NULL;
 	if (text && !copy)
-		return report_no_memory(l->out);
+		return report_no_memory(out);
 	size_t at = p->count++;
 	for (; at > 0 && p->value[at - 1].option > o; at--)
 		p->value[at] = p->value[at - 1];
-	p->value[at] = (struct policy_value){ o, copy, l->out->line };
+	p->value[at] = (struct policy_value){ o, copy, out->line };
 	return 0;
 }
 
@@ -68,9 +66,9 @@ static int take_item(void *arg, const struct policy_item *item)
 	else if (fault)
 		complain(l->out, "the value of '%s' has to be %s", item->key, fault);
 	else if (item->type == POLICY_BOOLEAN)
-		return item->on ? add(l, o, NULL) : 0;
+		return item->on ? policy_add(l->out, l->policy, o, NULL) : 0;
 	else
-		return item->text ? add(l, o, item->text) : 0;
+		return item->text ? policy_add(l->out, l->policy, o, item->text) : 0;
 	return STATUS_USAGE;
 }
 

@@ -19,6 +19,9 @@ struct policy {
 	size_t count, room;
 };
 
+/* Adds a value. 0 or hl's exit status. */
+int policy_add(struct output *out, struct policy *p, const struct option_def *option,
+	       const char *text);
 /* 0 or hl's exit status; on a failure there is nothing to free. */
 int policy_load(struct output *out, const char *file, struct policy *to);
 void policy_free(struct policy *p);

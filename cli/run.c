@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cli/run.h"
@@ -96,6 +97,8 @@ static int run_sandbox(struct run *r, struct relay *relay)
 						    : status_of_result(r, &res);
 	if (r->stats && !r->out.quiet)
 		print_stats(sb, &res);
+	if (r->learn)
+		hl_sandbox_stats(sb, &r->learn_stats);
 	hl_sandbox_free(sb);
 	return status;
 }
@@ -114,6 +117,14 @@ static int run_dry(struct run *r)
 	return fflush(stdout) || ferror(stdout) ? STATUS_HL : 0;
 }
 
+static int begin_learning(struct run *r, const char *const *args)
+{
+	r->learn_world = (struct learn_world){ &r->given, args, r->learn_file, time(NULL) };
+	r->learn = learn_begin(&r->out, &r->learn_world);
+	hl_config_set_audit(r->cfg, HL_AUDIT_ALL, r->learn ? learn_put : NULL, r->learn);
+	return r->learn ? 0 : STATUS_HL;
+}
+
 static int run(struct run *r, int argc, char **argv)
 {
 	int status = parse_options(r, argc, argv);
@@ -130,6 +141,8 @@ static int run(struct run *r, int argc, char **argv)
 		hl_config_set_log(r->cfg, r->verbose, put_log, r);
 	if (r->dry)
 		return run_dry(r);
+	if (r->learn_file && begin_learning(r, args))
+		return STATUS_HL;
 	struct relay *relay = relay_open();
 	if (!relay) {
 		complain(&r->out, "cannot take signals: %s", strerror(errno));
@@ -141,7 +154,8 @@ static int run(struct run *r, int argc, char **argv)
 		status = run_sandbox(r, relay);
 	while (!status && r->repeat-- > 0);
 	relay_close(relay);
-	return status;
+	int not_learned = r->learn ? learn_end(&r->out, r->learn, &r->learn_stats) : 0;
+	return not_learned ? not_learned : status;
 }
 
 /* A descriptor that hl opens must not become the guest's stdin, stdout or stderr, nor get its error
@@ -186,6 +200,7 @@ int run_whole(struct run *r, int argc, char **argv)
 		close(r->trace_fd);
 	if (r->audit_fd >= 0)
 		close(r->audit_fd);
+	policy_free(&r->given);
 	hl_config_free(r->cfg);
 	return status;
 }

@@ -6,6 +6,8 @@
 #include <stdint.h>
 
 #include "cli/cli.h"
+#include "cli/learn.h"
+#include "cli/policy_keys.h"
 
 /* What hl run and its kin do with the options. */
 enum run_verb {
@@ -26,8 +28,13 @@ struct run {
 	bool done;        /* an option did all there is to do */
 	const char *code; /* --exec; NULL: none */
 	unsigned long repeat;
-	const char *policy; /* a file; NULL: none */
-	bool dry;           /* say what there would be, and run nothing */
+	const char *policy;     /* a file; NULL: none */
+	const char *learn_file; /* NULL: nothing is learned */
+	struct policy given;    /* the options of the world, where something is learned */
+	struct learn *learn;
+	struct learn_world learn_world;
+	struct hl_stats learn_stats;
+	bool dry; /* say what there would be, and run nothing */
 	/* RUN_SAVE, RUN_COPY */
 	const char *file;
 	uint64_t after_ms;            /* save then; UINT64_MAX: never */

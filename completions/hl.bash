@@ -7,7 +7,7 @@ _hl() {
 	# The first word that is neither an option nor an option's value is the program: from there on complete for it.
 	while [ "$i" -lt "$COMP_CWORD" ]; do
 		case ${COMP_WORDS[i]} in
-		-t | --timeout | -m | --memory | --stack | --pids | --files | --cpus | -e | --exec | --repeat | --env | --workdir | --sysroot | --platform | --root | --initrd | --mount | --tmpfs | --user | --hostname | --net | --net-allow | --net-block | --policy | --hide | --audit) i=$((i + 2)) ;;
+		-t | --timeout | -m | --memory | --stack | --pids | --files | --cpus | -e | --exec | --repeat | --env | --workdir | --sysroot | --platform | --root | --initrd | --mount | --tmpfs | --user | --hostname | --net | --net-allow | --net-block | --policy | --hide | --audit | --learn) i=$((i + 2)) ;;
 		-* | =*) i=$((i + 1)) ;;
 		run) if [ "$i" = 1 ]; then i=2; else break; fi ;;
 		*) break ;;
@@ -41,7 +41,7 @@ _hl() {
 		return
 	fi
 	case $prev in
-	--initrd | --policy | --audit) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
+	--initrd | --policy | --audit | --learn) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
 	--workdir | --sysroot | --root) mapfile -t COMPREPLY < <(compgen -d -- "$cur") && return ;;
 	--mount) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
 	--platform) mapfile -t COMPREPLY < <(compgen -W 'auto kvm process' -- "$cur") && return ;;
@@ -55,7 +55,7 @@ _hl() {
 	-*)
 		mapfile -t COMPREPLY < <(compgen -W '-h --help --initrd -V --version -v --verbose -q --quiet -t --timeout -m --memory --stack --pids --files --cpus --strace
 			--strace= --strace=json: --stats --platform --sysroot --host-priority --env --clear-env --workdir
-			-e --exec --repeat --root --overlay --overlay= --isolate --mount --tmpfs --user --hostname --net --net-allow --net-block --policy --workspace --workspace= --hide --dry-run --audit' -- "$cur")
+			-e --exec --repeat --root --overlay --overlay= --isolate --mount --tmpfs --user --hostname --net --net-allow --net-block --policy --workspace --workspace= --hide --dry-run --audit --learn' -- "$cur")
 		;;
 	*/*) mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
 	*) mapfile -t COMPREPLY < <(

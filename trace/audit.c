@@ -81,13 +81,16 @@ static int base_of(struct task *t, int fd, char *buf, size_t size)
 
 /* The absolute path that the guest named, as it stands in its memory now. NULL: it cannot be
  * told. */
-static char *path_at(struct task *t, int dirfd, uint64_t name)
+static char *path_at(struct task *t, int dirfd, uint64_t name, bool failed)
 {
 	char *buf = malloc(2 * PATH_MAX + 1), *text = malloc(PATH_MAX);
 	int base = 0;
 	long n = buf && text && name ? copy_string_from_guest(t->mm, text, GVA(name), PATH_MAX)
 				     : -EFAULT;
 
+	/* what a descriptor is, it was when it was opened (AT_EMPTY_PATH) */
+	if (n == 0 && dirfd != AT_FDCWD && !failed)
+		n = -EFAULT;
 	if (n >= 0 && text[0] != '/')
 		base = base_of(t, dirfd, buf, PATH_MAX);
 	if (n < 0 || base < 0) {
@@ -137,7 +140,8 @@ static bool first_is_text(const struct syscall_entry *e)
 	return strncmp(e->name, "symlink", 7) == 0;
 }
 
-static void find_object(struct task *t, const struct syscall_entry *e, struct object *o)
+static void find_object(struct task *t, const struct syscall_entry *e, bool failed,
+			struct object *o)
 {
 	const uint64_t *a = t->event.syscall.args;
 
@@ -147,10 +151,10 @@ static void find_object(struct task *t, const struct syscall_entry *e, struct ob
 			take_address(t, a[i], (uint32_t)a[i + 1], o);
 		if (e->args[i] != ARG_PATH || (i == 0 && first_is_text(e)) || o->to)
 			continue;
-		char *path = path_at(t, at ? (int)a[i - 1] : AT_FDCWD, a[i]);
+		char *path = path_at(t, at ? (int)a[i - 1] : AT_FDCWD, a[i], failed);
 		*(o->path ? &o->to : &o->path) = path;
 	}
-	if (!o->path && e->args[0] == ARG_FD && !o->address[0]) {
+	if (!o->path && e->args[0] == ARG_FD && !o->address[0] && failed) {
 		o->path = malloc(PATH_MAX);
 		if (o->path && base_of(t, (int)a[0], o->path, PATH_MAX) <= 0)
 			o->path[0] = '\0';
@@ -406,9 +410,22 @@ void audit_enter(struct audit *a, struct task *t, const struct syscall_entry *e)
 
 	if (!a->cfg.all || !e || strncmp(e->name, "execve", 6) != 0)
 		return;
-	find_object(t, e, &o);
+	find_object(t, e, true, &o);
 	if (o.path)
 		tell(a, t, "used", "execute", e, &o, 0);
+	free_object(&o);
+}
+
+void audit_program(struct audit *a, struct task *t, const char *path)
+{
+	struct object o = { .path = malloc(2 * PATH_MAX + 1) };
+	int n = *path == '/' ? 0 : o.path ? base_of(t, AT_FDCWD, o.path, PATH_MAX) : -ENOMEM;
+
+	if (a->cfg.all && o.path && n >= 0 && strlen(path) < PATH_MAX) {
+		snprintf(o.path + n, PATH_MAX + 1, "/%s", path);
+		make_plain(o.path);
+		tell(a, t, "used", "execute", NULL, &o, 0);
+	}
 	free_object(&o);
 }
 
@@ -443,7 +460,7 @@ void audit_leave(struct audit *a, struct task *t, const struct syscall_entry *e,
 		return;
 	if (!(named && (a->cfg.all || a->cfg.nr_hidden)) && !(result < 0 && may_be_refusal(result)))
 		return;
-	find_object(t, e, &o);
+	find_object(t, e, result < 0, &o);
 	const char *kind = refusal(a, e, result, &o);
 	if (kind)
 		tell(a, t, "refused", kind, e, &o, result);

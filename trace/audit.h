@@ -64,6 +64,7 @@ void audit_init(struct audit *a, const struct audit_config *cfg);
 void audit_destroy(struct audit *a);
 /* The caller of these is the task; no lock held. */
 void audit_enter(struct audit *a, struct task *t, const struct syscall_entry *e);
+void audit_program(struct audit *a, struct task *t, const char *path);
 void audit_leave(struct audit *a, struct task *t, const struct syscall_entry *e, int64_t result);
 void audit_refused(struct audit *a, struct task *t, const char *kind, const char *what);
 void audit_net_refused(struct audit *a, struct task *t, const struct net_refusal *r);

@@ -115,6 +115,8 @@ static void on_program(struct observer *base, struct task *t, const char *path, 
 {
 	struct tracer *o = tracer_of(base);
 
+	if (audits(o))
+		audit_program(&o->audit, t, path);
 	tracer_log(o, 2, "process %d starts %s", t->process->pid->nr, path);
 	if (o->cfg.format)
 		trace_program(o, t, path, argv, envp);

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The set of what a learning run used, read from the lines of its audit. */
+#include <json-c/json.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/learn.h"
+
+#define USES_MAX 200000 /* what a program cannot make more of: it would be no policy any more */
+
+static int by_name(const void *a, const void *b)
+{
+	const struct use *x = a, *y = b;
+
+	return strcmp(x->name, y->name);
+}
+
+void learned_settle(struct learned *l)
+{
+	size_t kept = 0;
+
+	if (l->count)
+		qsort(l->use, l->count, sizeof *l->use, by_name);
+	for (size_t i = 0; i < l->count; i++) {
+		if (kept && strcmp(l->use[kept - 1].name, l->use[i].name) == 0) {
+			l->use[kept - 1].how |= l->use[i].how;
+			free(l->use[i].name);
+		} else {
+			l->use[kept++] = l->use[i];
+		}
+	}
+	l->count = kept;
+}
+
+/* Makes room for one more: what is there twice goes first. */
+static bool reserve(struct learned *l)
+{
+	if (l->count < l->room)
+		return true;
+	learned_settle(l);
+	if (l->count < l->room / 2)
+		return true;
+	size_t room = l->room ? l->room * 2 : 1024;
+	struct use *use = room > USES_MAX ? NULL : reallocarray(l->use, room, sizeof *use);
+	if (!use)
+		return l->count < l->room;
+	l->use = use;
+	l->room = room;
+	return true;
+}
+
+void learned_add(struct learned *l, const char *name, unsigned how)
+{
+	char *copy = reserve(l) ? strdup(name) : NULL;
+
+	if (copy)
+		l->use[l->count++] = (struct use){ copy, how };
+	else
+		l->overflow = true;
+}
+
+/* The audit has a byte as \u00XX, which json-c makes UTF-8 of. In place. */
+static void bytes_of(char *s)
+{
+	char *to = s;
+
+	for (; *s; s++) {
+		if (((unsigned char)*s & 0xfc) == 0xc0 && s[1]) {
+			*to++ = (char)(((unsigned char)*s << 6) | ((unsigned char)s[1] & 0x3f));
+			s++;
+		} else {
+			*to++ = *s;
+		}
+	}
+	*to = '\0';
+}
+
+static const char *text_of(json_object *o, const char *key)
+{
+	json_object *value;
+
+	return json_object_object_get_ex(o, key, &value) ? json_object_get_string(value) : "";
+}
+
+static unsigned how_of(json_object *o)
+{
+	const char *used = text_of(o, "used"), *call = text_of(o, "call");
+	bool opened = strncmp(call, "open", 4) == 0 || strncmp(call, "inotify", 7) == 0;
+
+	if (!*used)
+		return REFUSED;
+	return (strcmp(used, "write") == 0     ? USED_WRITE
+		: strcmp(used, "execute") == 0 ? USED_EXEC
+					       : USED_READ) |
+	       (opened ? USED_OPEN : 0);
+}
+
+void learned_take(struct learned *l, const char *line)
+{
+	static const char *const keys[] = { "path", "to", "address" };
+	json_object *o = json_tokener_parse(line);
+
+	for (size_t i = 0; o && i < sizeof keys / sizeof *keys; i++) {
+		char *name = strdup(text_of(o, keys[i]));
+		if (name && *name) {
+			bytes_of(name);
+			learned_add(l, name, how_of(o));
+		}
+		l->overflow |= !name;
+		free(name);
+	}
+	if (o && json_object_object_get_ex(o, "memory", NULL)) {
+		l->memory = strtoull(text_of(o, "memory"), NULL, 10);
+		l->threads = strtoull(text_of(o, "threads"), NULL, 10);
+	}
+	json_object_put(o);
+}
+
+void learned_free(struct learned *l)
+{
+	for (size_t i = 0; i < l->count; i++)
+		free(l->use[i].name);
+	free(l->use);
+}
