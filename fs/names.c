@@ -129,16 +129,29 @@ static int may_create(const struct place *p, struct caller *c, bool dir_wanted)
 	return err ? err : may_change_dir(p, c);
 }
 
+/* Where a new name goes, and whether it may: *p, whose directory is to be put. */
+static int create_at(struct caller *c, const struct path *start, const char *name, bool dir,
+		     struct place *p)
+{
+	int err = place_find(c, start, name, p);
+
+	if (err)
+		return err;
+	err = may_create(p, c, dir);
+	if (err)
+		path_put(&p->dir);
+	return err;
+}
+
 int vfs_mkdir(struct caller *c, const struct path *start, const char *name, mode_t mode)
 {
 	struct place p;
-	int err = place_find(c, start, name, &p);
+	int err = create_at(c, start, name, true, &p);
+
 	if (err)
 		return err;
 	struct inode *dir = place_inode(&p);
-	err = may_create(&p, c, true);
-	if (!err)
-		err = dir->ops->mkdir ? dir->ops->mkdir(dir, c, p.last, mode & 01777) : -EPERM;
+	err = dir->ops->mkdir ? dir->ops->mkdir(dir, c, p.last, mode & 01777) : -EPERM;
 	path_put(&p.dir);
 	return err;
 }
@@ -146,15 +159,13 @@ int vfs_mkdir(struct caller *c, const struct path *start, const char *name, mode
 int vfs_mknod(struct caller *c, const struct path *start, const char *name, mode_t mode, dev_t dev)
 {
 	struct place p;
-	int err = place_find(c, start, name, &p);
+	int err = create_at(c, start, name, false, &p);
+
 	if (err)
 		return err;
 	struct inode *dir = place_inode(&p);
-	err = may_create(&p, c, false);
-	if (!err)
-		err = dir->ops->mknod
-			  ? dir->ops->mknod(dir, c, p.last, mode & (S_IFMT | 07777), dev)
-			  : -EPERM;
+	mode &= S_IFMT | 07777;
+	err = dir->ops->mknod ? dir->ops->mknod(dir, c, p.last, mode, dev) : -EPERM;
 	path_put(&p.dir);
 	return err;
 }
@@ -162,13 +173,12 @@ int vfs_mknod(struct caller *c, const struct path *start, const char *name, mode
 int vfs_symlink(struct caller *c, const char *target, const struct path *start, const char *name)
 {
 	struct place p;
-	int err = place_find(c, start, name, &p);
+	int err = create_at(c, start, name, false, &p);
+
 	if (err)
 		return err;
 	struct inode *dir = place_inode(&p);
-	err = may_create(&p, c, false);
-	if (!err)
-		err = dir->ops->symlink ? dir->ops->symlink(dir, c, p.last, target) : -EPERM;
+	err = dir->ops->symlink ? dir->ops->symlink(dir, c, p.last, target) : -EPERM;
 	path_put(&p.dir);
 	return err;
 }
