@@ -62,6 +62,20 @@ void inode_put(struct inode *i)
 	i->ops->release(i);
 }
 
+void inode_pin(struct inode *i)
+{
+	filesystem_get(i->fs);
+	inode_get(i);
+}
+
+void inode_unpin(struct inode *i)
+{
+	struct filesystem *fs = i->fs;
+
+	inode_put(i);
+	filesystem_put(fs);
+}
+
 int inode_identify(struct inode *i, struct inode_id *out)
 {
 	if (i->ops->identify)

@@ -314,6 +314,9 @@ struct fs_struct {
 /* fs/vfs.c: references and life-cycle */
 struct inode *inode_get(struct inode *i);
 void inode_put(struct inode *i);
+/* A reference that may be there longer than any mount: it holds the file system, too. */
+void inode_pin(struct inode *i);
+void inode_unpin(struct inode *i);
 struct dentry *dentry_new(struct inode *inode, struct inode *dir, const char *name,
 			  size_t len); /* takes over `inode`, gets dir */
 struct dentry *dentry_get(struct dentry *d);

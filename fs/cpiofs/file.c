@@ -143,22 +143,14 @@ static int source_get(struct pagesource *ps, uint64_t off, uint64_t len, bool wr
 	return err;
 }
 
-/* Mappings, and what is kept of them, may be there longer than any mount. */
 static void source_ref(struct pagesource *ps)
 {
-	struct inode *i = &source_inode(ps)->inode;
-
-	filesystem_get(i->fs);
-	inode_get(i);
+	inode_pin(&source_inode(ps)->inode);
 }
 
 static void source_unref(struct pagesource *ps)
 {
-	struct inode *i = &source_inode(ps)->inode;
-	struct filesystem *fs = i->fs;
-
-	inode_put(i);
-	filesystem_put(fs);
+	inode_unpin(&source_inode(ps)->inode);
 }
 
 /* Less where the host's file was shortened: mappings behind its end are lost. */

@@ -235,22 +235,14 @@ static int source_get(struct pagesource *ps, uint64_t off, uint64_t len, bool wr
 				 true, out);
 }
 
-/* Mappings, and what is kept of them, may be there longer than any mount. */
 static void source_ref(struct pagesource *ps)
 {
-	struct inode *i = &container_of(ps, struct ramfs_inode, source)->inode;
-
-	filesystem_get(i->fs);
-	inode_get(i);
+	inode_pin(&container_of(ps, struct ramfs_inode, source)->inode);
 }
 
 static void source_unref(struct pagesource *ps)
 {
-	struct inode *i = &container_of(ps, struct ramfs_inode, source)->inode;
-	struct filesystem *fs = i->fs;
-
-	inode_put(i);
-	filesystem_put(fs);
+	inode_unpin(&container_of(ps, struct ramfs_inode, source)->inode);
 }
 
 static uint64_t source_size(struct pagesource *ps)
