@@ -117,9 +117,10 @@ static int send_to_process(struct process *p, const struct file_owner *o, int si
 	return signal_send_process(p, sig, si);
 }
 
-/* sandbox->lock held. */
-static int send_to_owner(struct pid *pid, const struct file_owner *o, int sig, const siginfo_t *si)
+static int send_to_owner(struct sandbox *sb, struct pid *pid, const struct file_owner *o, int sig,
+			 const siginfo_t *si)
 {
+	lock_assert_held(&sb->lock);
 	struct process *p, *next;
 	int err = 0;
 
@@ -154,11 +155,11 @@ static void send_sigio(struct sandbox *sb, struct pid *pid, const struct fasync_
 			       has_codes_of_its_own(s->owner.sig) ? SI_SIGIO : s->reason);
 		si.si_band = bands[s->reason - POLL_IN];
 		si.si_fd = s->fd;
-		if (send_to_owner(pid, &s->owner, s->owner.sig, &si) != -EAGAIN)
+		if (send_to_owner(sb, pid, &s->owner, s->owner.sig, &si) != -EAGAIN)
 			return;
 	}
 	siginfo_kernel(&si, SIGIO, SI_KERNEL);
-	send_to_owner(pid, &s->owner, SIGIO, &si);
+	send_to_owner(sb, pid, &s->owner, SIGIO, &si);
 }
 
 static void send_signal(struct sandbox *sb, const struct fasync_signal *s, bool on)
@@ -169,7 +170,7 @@ static void send_signal(struct sandbox *sb, const struct fasync_signal *s, bool 
 	struct pid *pid = s->owner.pid ? pid_find(sb->pid_ns, s->owner.pid) : NULL;
 	if (pid && s->reason == POLL_PRI) {
 		siginfo_kernel(&urgent, SIGURG, SI_KERNEL);
-		send_to_owner(pid, &s->owner, SIGURG, &urgent);
+		send_to_owner(sb, pid, &s->owner, SIGURG, &urgent);
 	}
 	if (pid && on && (s->reason != POLL_PRI || s->owner.sig))
 		send_sigio(sb, pid, s);

@@ -53,7 +53,7 @@
 	  "the buffers of a pipe, its ends", "fs/pipefs/pipe.c")                                   \
 	X(PTY_TABLE, 34, LOCK_SLEEPS,                                                              \
 	  "the numbers of terminals", "kernel/tty/pty.c")                                          \
-	X(PTY, 36, LOCK_SLEEPS,                                                                    \
+	X(PTY, 36, LOCK_SHORT,                                                                     \
 	  "the queues and settings of a terminal", "kernel/tty/pty.c")                             \
 	X(NET, 40, LOCK_SLEEPS,                                                                    \
 	  "the list of all sockets", "net/net.h")                                                  \

@@ -163,7 +163,7 @@ static int slave_wait_input(struct pty *p, struct waiter *w, const struct read_t
 	return 1;
 }
 
-/* Takes what is there; false: the read is over. */
+/* Takes what is there; false: the read is over. The other side does not wait for our memory. */
 static bool slave_take(struct pty *p, struct caller *c, struct uio *u, struct read_terms *rt,
 		       ssize_t *total)
 {
@@ -172,7 +172,10 @@ static bool slave_take(struct pty *p, struct caller *c, struct uio *u, struct re
 	bool eof;
 	size_t n = ldisc_read(&p->ld, buf, u->resid < CHUNK ? u->resid : CHUNK, &eof);
 
-	if (uio_put(u, buf, n) < n) {
+	mutex_unlock(&p->lock);
+	bool put = uio_put(u, buf, n) == n;
+	mutex_lock(&p->lock);
+	if (!put) {
 		*total = *total ?: -EFAULT;
 		return false;
 	}
@@ -256,11 +259,14 @@ static int slave_begin_write(struct pty *p, struct caller *c, struct waiter *w, 
 static int slave_write_all(struct pty *p, struct waiter *w, struct uio *u, bool nonblock,
 			   ssize_t *total)
 {
+	lock_assert_held(&p->lock);
 	unsigned char buf[CHUNK];
 	int err = p->master_closed ? -EIO : 0;
 
 	while (!err && u->resid) {
+		mutex_unlock(&p->lock);
 		size_t n = uio_take(u, buf, u->resid < CHUNK ? u->resid : CHUNK);
+		mutex_lock(&p->lock);
 		err = n ? slave_write_chunk(p, w, buf, n, nonblock, total) : -EFAULT;
 	}
 	return err;
@@ -338,10 +344,9 @@ static int master_wait_output(struct pty *p, struct waiter *w, bool nonblock)
 }
 
 /* In packet mode (ioctl_tty(2), TIOCPKT) a read starts with what changed, or with 0 and is data. */
-static ssize_t master_take(struct pty *p, struct uio *u)
+static size_t master_take(struct pty *p, unsigned char *buf, size_t size)
 {
 	lock_assert_held(&p->lock);
-	unsigned char buf[CHUNK];
 	size_t n = 0;
 
 	if (p->packet) {
@@ -349,14 +354,16 @@ static ssize_t master_take(struct pty *p, struct uio *u)
 		p->ld.packet_status = 0;
 	}
 	if (!n || !buf[0])
-		n += ldisc_take_output(&p->ld, buf + n, (u->resid < CHUNK ? u->resid : CHUNK) - n);
-	return uio_put(u, buf, n) == n ? (ssize_t)n : -EFAULT;
+		n += ldisc_take_output(&p->ld, buf + n, size - n);
+	return n;
 }
 
 static ssize_t master_read(struct file *f, struct caller *c, struct uio *u, int64_t *pos)
 {
 	struct pty *p = file_pty(f);
+	unsigned char buf[CHUNK];
 	struct waiter w;
+	size_t n = 0;
 
 	if (pos)
 		return -ESPIPE;
@@ -364,13 +371,15 @@ static ssize_t master_read(struct file *f, struct caller *c, struct uio *u, int6
 		return 0;
 	waiter_init(&w, c->sleeper);
 	mutex_lock(&p->lock);
-	ssize_t n = master_wait_output(p, &w, f->flags & O_NONBLOCK);
-	if (n > 0)
-		n = master_take(p, u);
+	int r = master_wait_output(p, &w, f->flags & O_NONBLOCK);
+	if (r > 0)
+		n = master_take(p, buf, u->resid < CHUNK ? u->resid : CHUNK);
 	mutex_unlock(&p->lock);
 	waitqueue_remove(&w);
 	waitqueue_wake_all(&p->slave_wait, POLL_WRITE);
-	return n;
+	if (r < 0)
+		return r;
+	return uio_put(u, buf, n) == n ? (ssize_t)n : -EFAULT;
 }
 
 /* Types what it can, waiting until all is. */

@@ -136,9 +136,9 @@ static int vcpu_create(struct kvm_machine *m, struct vcpu **out)
 	return 0;
 }
 
-/* Called with pool_lock held, or before the machine is shared. */
 static int vcpu_add(struct kvm_machine *m, struct vcpu **out)
 {
+	lock_assert_held(&m->pool_lock);
 	int err = vcpu_create(m, out);
 
 	if (!err)
@@ -166,9 +166,10 @@ static int state_save(struct kvm_context *c)
 	return segments_fetch(c) < 0 ? -EIO : fp_fetch(c, fp);
 }
 
-/* Called with pool_lock held, and the hold on `c` if it is not NULL. */
+/* The caller has the hold on `c` if it is not NULL. */
 static void owner_set(struct vcpu *v, struct kvm_context *c)
 {
+	lock_assert_held(&v->m->pool_lock);
 	if (v->owner)
 		v->owner->vcpu = NULL;
 	v->owner = c;
