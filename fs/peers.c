@@ -50,15 +50,15 @@ static struct mount *successor(struct mount *m)
 
 static void become_slave(struct mount *m)
 {
-	struct mount *heir = successor(m), *s, *next;
+	struct mount *master = successor(m), *s, *next;
 	bool peers = has_peers(m);
 
 	list_del(&m->peers);
 	m->group = 0;
 	list_for_each_safe (s, next, &m->slaves, slave_node)
-		enslave(s, heir);
+		enslave(s, master);
 	if (peers)
-		enslave(m, heir);
+		enslave(m, master);
 }
 
 void propagation_change(struct mount *m, enum propagation to)

@@ -16,14 +16,14 @@
 
 #define STACK (64UL << 10)
 
-struct trial {
+struct child_call {
 	int (*fn)(void);
 	int result;
 };
 
 static int child(void *arg)
 {
-	struct trial *t = arg;
+	struct child_call *t = arg;
 
 	t->result = t->fn();
 	return 0; /* clone(2) ends the child */
@@ -31,7 +31,7 @@ static int child(void *arg)
 
 int host_run_in_child(int clone_flags, int (*fn)(void))
 {
-	struct trial t = { fn, -ECHILD };
+	struct child_call t = { fn, -ECHILD };
 	sigset_t old;
 	char *stack = mmap(NULL, STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 

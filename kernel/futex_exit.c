@@ -26,9 +26,10 @@ static struct robust_entry entry_decode(uint64_t v)
 	return (struct robust_entry){ .addr = GVA(v & ~1UL), .pi = v & 1 };
 }
 
-/* Marks the word as its owner's legacy. The owner may have ended between unlocking and waking
- * (pending): then the wake is made up for. False: the memory is not what it should be, stop. */
-static bool bury(struct task *t, struct robust_entry e, int64_t offset, bool pending)
+/* Linux's handle_futex_death(): marks the word as that of an owner who died. The owner may have
+ * ended between unlocking and waking (pending): then the wake is made up for. False: the memory is
+ * not what it should be, stop. */
+static bool handle_death(struct task *t, struct robust_entry e, int64_t offset, bool pending)
 {
 	struct futex_ref ref = { .addr = gva_add(e.addr, (uint64_t)offset), .shared = true };
 	uint32_t val, old;
@@ -78,14 +79,14 @@ static void robust_list_walk(struct task *t, gva_t list)
 	while (e.addr.v != list.v && limit--) {
 		/* before the word is handed on, and the entry with it */
 		bool more = entry_next(t, e, &next);
-		if (e.addr.v != pending.addr.v && !bury(t, e, head.futex_offset, false))
+		if (e.addr.v != pending.addr.v && !handle_death(t, e, head.futex_offset, false))
 			return;
 		if (!more)
 			return;
 		e = next;
 	}
 	if (pending.addr.v)
-		bury(t, pending, head.futex_offset, true);
+		handle_death(t, pending, head.futex_offset, true);
 }
 
 static void clear_child_tid(struct task *t)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A caller of the vfs before there is a task: it walks the guest's tree while a sandbox is being
- * furnished. */
+ * made. */
 #ifndef HL_KERNEL_VISITOR_H
 #define HL_KERNEL_VISITOR_H
 

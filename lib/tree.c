@@ -25,7 +25,7 @@
 #include "kernel/nsproxy.h"
 #include "kernel/tty/pty.h"
 #include "kernel/sandbox.h"
-#include "lib/furnish.h"
+#include "lib/root_entry.h"
 #include "kernel/visitor.h"
 #include "lib/world.h"
 #include "loader/loader.h"
@@ -329,8 +329,8 @@ static int mount_one(struct sandbox *sb, const struct mount_spec *m, struct errm
 	const struct mount_type *type = find_type(m->type);
 	struct filesystem *fs;
 
-	if (furnish_knows(m->type))
-		return furnish(sb, m, errmsg);
+	if (root_entry_knows(m->type))
+		return root_entry_make(sb, m, errmsg);
 	if (strcmp(m->type, "hidden") == 0)
 		return mount_hidden(sb, m, errmsg);
 	int err = type ? make_parents(sb, m->target) : -ENODEV;

@@ -218,8 +218,7 @@ static void pipe_wait_done(struct pipe *p, struct waiter *w)
 		waitqueue_wake(q, POLL_WRITE, 1);
 }
 
-/* Waits until there is data: 1; 0: no writer is left. `moved`: something was read, do
- * not wait. */
+/* Waits until there is data: 1; 0: no writer is left. */
 static int pipe_wait_data(struct pipe *p, struct waiter *w, bool nonblock)
 {
 	lock_assert_held(&p->lock);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What is made in a root in memory: the types of struct mount_spec that are no mounts. */
-#ifndef HL_LIB_FURNISH_H
-#define HL_LIB_FURNISH_H
+#ifndef HL_LIB_ROOT_ENTRY_H
+#define HL_LIB_ROOT_ENTRY_H
 
 #include <stdbool.h>
 
@@ -10,8 +10,8 @@
 struct mount_spec;
 struct sandbox;
 
-bool furnish_knows(const char *type);
+bool root_entry_knows(const char *type);
 /* Of a type that it knows. 0 or -errno. */
-int furnish(struct sandbox *sb, const struct mount_spec *m, struct errmsg *errmsg);
+int root_entry_make(struct sandbox *sb, const struct mount_spec *m, struct errmsg *errmsg);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Makes directories, symlinks and files in a root that is in memory, before anybody lives there: by
  * root's hand, with the modes that are asked for. */
-#include "lib/furnish.h"
+#include "lib/root_entry.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -50,30 +50,30 @@ static int make_file(struct caller *c, const struct mount_spec *m)
 	return n < 0 ? (int)n : 0;
 }
 
-static const struct furniture {
+static const struct kind {
 	const char *type;
 	int (*make)(struct caller *c, const struct mount_spec *m);
-} furniture[] = {
+} kinds[] = {
 	{ "directory", make_directory },
 	{ "symlink", make_symlink },
 	{ "file", make_file },
 };
 
-static const struct furniture *find(const char *type)
+static const struct kind *find(const char *type)
 {
-	for (size_t i = 0; i < sizeof furniture / sizeof *furniture; i++) {
-		if (strcmp(furniture[i].type, type) == 0)
-			return &furniture[i];
+	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+		if (strcmp(kinds[i].type, type) == 0)
+			return &kinds[i];
 	}
 	return NULL;
 }
 
-bool furnish_knows(const char *type)
+bool root_entry_knows(const char *type)
 {
 	return find(type);
 }
 
-int furnish(struct sandbox *sb, const struct mount_spec *m, struct errmsg *errmsg)
+int root_entry_make(struct sandbox *sb, const struct mount_spec *m, struct errmsg *errmsg)
 {
 	struct visitor v;
 	int err = visitor_init(&v, sb, sb->vfs->monitor, NULL);
