@@ -6,7 +6,10 @@
 #include <errno.h>
 #include <linux/sockios.h>
 #include <net/if.h>
+#include <net/if_arp.h>
+#include <netinet/in.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
@@ -15,12 +18,81 @@
 #include "net/net.h"
 #include "net/policy.h"
 
-/* Asks the host, whose unix sockets answer as all others do. Without a network there are no
- * interfaces, and `arg` stays as it is: an empty list. */
+#define LO_INDEX 1
+#define LO_MTU   65536
+#define LO_QUEUE 1000
+
+static struct sockaddr lo_address(in_addr_t a)
+{
+	union {
+		struct sockaddr any;
+		struct sockaddr_in in;
+	} u = { .in = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(a) } };
+
+	return u.any;
+}
+
+/* The one interface of a sandbox that has a loopback of its own. */
+static int ask_lo(unsigned cmd, struct ifreq *r)
+{
+	if (cmd == SIOCGIFNAME) {
+		if (r->ifr_ifindex != LO_INDEX)
+			return -ENODEV;
+		strcpy(r->ifr_name, "lo");
+		return 0;
+	}
+	if (strncmp(r->ifr_name, "lo", sizeof r->ifr_name) != 0)
+		return -ENODEV;
+	switch (cmd) {
+	case SIOCGIFFLAGS: r->ifr_flags = IFF_UP | IFF_LOOPBACK | IFF_RUNNING; break;
+	case SIOCGIFMETRIC: r->ifr_metric = 0; break;
+	case SIOCGIFMTU: r->ifr_mtu = LO_MTU; break;
+	case SIOCGIFHWADDR:
+		r->ifr_hwaddr = (struct sockaddr){ .sa_family = ARPHRD_LOOPBACK };
+		break;
+	case SIOCGIFMAP: memset(&r->ifr_map, 0, sizeof r->ifr_map); break;
+	case SIOCGIFINDEX: r->ifr_ifindex = LO_INDEX; break;
+	case SIOCGIFTXQLEN: r->ifr_qlen = LO_QUEUE; break;
+	case SIOCGIFADDR:
+	case SIOCGIFDSTADDR: r->ifr_addr = lo_address(INADDR_LOOPBACK); break;
+	case SIOCGIFBRDADDR: r->ifr_broadaddr = lo_address(INADDR_ANY); break;
+	case SIOCGIFNETMASK: r->ifr_netmask = lo_address(0xff000000); break;
+	default: return -ENOTTY;
+	}
+	return 0;
+}
+
+static int list_lo(struct ifconf *c)
+{
+	struct ifreq r = { .ifr_name = "lo", .ifr_addr = lo_address(INADDR_LOOPBACK) };
+
+	if (c->ifc_buf && c->ifc_len >= (int)sizeof r)
+		memcpy(c->ifc_buf, &r, sizeof r);
+	if (!c->ifc_buf || c->ifc_len >= (int)sizeof r)
+		c->ifc_len = sizeof r;
+	else
+		c->ifc_len = 0;
+	return 0;
+}
+
+unsigned device_index(const struct net *net, const char *name)
+{
+	return net->loop ? strcmp(name, "lo") == 0 : if_nametoindex(name);
+}
+
+bool device_name(const struct net *net, unsigned index, char name[IF_NAMESIZE])
+{
+	if (!net->loop)
+		return if_indextoname(index, name);
+	strcpy(name, "lo");
+	return index == LO_INDEX;
+}
+
+/* Asks the host, whose unix sockets answer as all others do. */
 static int ask_host(const struct net *net, unsigned cmd, void *arg)
 {
-	if (net->policy->none)
-		return cmd == SIOCGIFCONF ? 0 : -ENODEV;
+	if (net->loop)
+		return cmd == SIOCGIFCONF ? list_lo(arg) : ask_lo(cmd, arg);
 	int fd = (int)host_ret(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
 
 	if (fd < 0)
@@ -56,9 +128,14 @@ static int64_t list_addresses(const struct net *net, struct mm *mm, uint64_t arg
 	return err ? err : copy_to_guest(mm, GVA(arg), &guest, sizeof guest) ? -EFAULT : 0;
 }
 
-static bool asks_about_one(unsigned cmd)
+/* The addresses of the host's are asked of its own sockets (net/host_sock.c). */
+static bool asks_about_one(bool inet, unsigned cmd)
 {
 	switch (cmd) {
+	case SIOCGIFADDR:
+	case SIOCGIFDSTADDR:
+	case SIOCGIFBRDADDR:
+	case SIOCGIFNETMASK: return inet;
 	case SIOCGIFNAME:
 	case SIOCGIFFLAGS:
 	case SIOCGIFMETRIC:
@@ -87,7 +164,7 @@ static bool changes_one(unsigned cmd)
 	return false;
 }
 
-int64_t device_ioctl(const struct net *net, struct mm *mm, unsigned cmd, uint64_t arg)
+int64_t device_ioctl(const struct net *net, bool inet, struct mm *mm, unsigned cmd, uint64_t arg)
 {
 	struct ifreq r;
 
@@ -99,6 +176,6 @@ int64_t device_ioctl(const struct net *net, struct mm *mm, unsigned cmd, uint64_
 		return -EFAULT;
 	if (changes_one(cmd))
 		return -EPERM;
-	int err = asks_about_one(cmd) ? ask_host(net, cmd, &r) : -ENOTTY;
+	int err = asks_about_one(inet && net->loop, cmd) ? ask_host(net, cmd, &r) : -ENOTTY;
 	return err ? err : copy_to_guest(mm, GVA(arg), &r, sizeof r) ? -EFAULT : 0;
 }

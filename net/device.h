@@ -5,12 +5,19 @@
 
 #include <stdint.h>
 
+#include <net/if.h>
+#include <stdbool.h>
+
 struct mm;
 
 struct net;
 
 /* What a socket of any family answers about interfaces. -ENOTTY: not such a request; -EPERM: it
- * would change one. */
-int64_t device_ioctl(const struct net *net, struct mm *mm, unsigned cmd, uint64_t arg);
+ * would change one. `inet`: the socket is of the sandbox's own loopback, which has its addresses. */
+int64_t device_ioctl(const struct net *net, bool inet, struct mm *mm, unsigned cmd, uint64_t arg);
+
+/* The number of an interface; 0: there is none of the name. The name of one; false: none. */
+unsigned device_index(const struct net *net, const char *name);
+bool device_name(const struct net *net, unsigned index, char name[IF_NAMESIZE]);
 
 #endif

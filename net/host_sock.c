@@ -373,12 +373,9 @@ int64_t host_sock_ioctl(struct socket *s, struct caller *c, struct mm *mm, unsig
 	unsigned size = rules->ioctl_size ? rules->ioctl_size(cmd) : 0;
 
 	if (!size || size > sizeof buf)
-		return device_ioctl(s->net, mm, cmd, arg);
+		return device_ioctl(s->net, false, mm, cmd, arg);
 	if (copy_from_guest(mm, buf, GVA(arg), size))
 		return -EFAULT;
-	/* A request with that argument is about an interface. */
-	if (size == sizeof(struct ifreq) && s->net->policy->none)
-		return -ENODEV;
 	long r = host_ret(ioctl(host_sock_of(s)->fd, cmd, buf));
 	if (r >= 0 && copy_to_guest(mm, GVA(arg), buf, size))
 		return -EFAULT;

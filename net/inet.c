@@ -18,6 +18,7 @@
 #include "host/hostcall.h"
 #include "net/dns.h"
 #include "net/host_sock.h"
+#include "net/loop.h"
 #include "net/net.h"
 #include "net/policy.h"
 
@@ -47,14 +48,10 @@ static int bind_inet(const struct host_sock *i, struct caller *c, const struct s
 	if (has_port && !cred_ns_capable(c->cred, i->sk.net->user_ns, CAP_NET_BIND_SERVICE) &&
 	    ntohs(in->sin_port) < net_sysctl("ipv4/ip_unprivileged_port_start", 1024))
 		return -EACCES;
-	/* The host's addresses, the one that stands for all of them included, are not there. */
-	if (i->sk.net->policy->none)
-		return -EADDRNOTAVAIL;
 	int err = check_address(i, c, NET_LISTEN, a, len);
 	return err ? err : (int)host_call(SYS_bind, i->fd, a, len);
 }
 
-/* The host would give an unbound socket a port of its own. */
 static int check_listen(const struct host_sock *i, struct caller *c)
 {
 	struct sockaddr_storage name = { 0 };
@@ -62,8 +59,6 @@ static int check_listen(const struct host_sock *i, struct caller *c)
 	const struct net_policy *p = i->sk.net->policy;
 	socklen_t len = sizeof name;
 
-	if (p->none)
-		return -EADDRNOTAVAIL;
 	if (!p->allow.count && !p->block.count)
 		return 0;
 	/* A port that the host's kernel chose, or is about to choose, was never judged. */
@@ -230,29 +225,9 @@ static int check_congestion(const struct net *net, struct caller *c, const char 
 	return -EPERM;
 }
 
-/* Options whose value is an interface or a group: the host would look for it, or join it. */
-static const struct host_options of_interfaces[] = {
-	{ SOL_SOCKET, BIT(SO_BINDTODEVICE) | BIT(SO_BINDTOIFINDEX), 0 },
-	{ IPPROTO_IP,
-	  BIT(IP_MULTICAST_IF) | BIT(IP_ADD_MEMBERSHIP) | BIT(IP_DROP_MEMBERSHIP) |
-	      BIT(IP_UNBLOCK_SOURCE) | BIT(IP_BLOCK_SOURCE) | BIT(IP_ADD_SOURCE_MEMBERSHIP) |
-	      BIT(IP_DROP_SOURCE_MEMBERSHIP) | BIT(MCAST_JOIN_GROUP) | BIT(MCAST_BLOCK_SOURCE) |
-	      BIT(MCAST_UNBLOCK_SOURCE) | BIT(MCAST_LEAVE_GROUP) | BIT(MCAST_JOIN_SOURCE_GROUP) |
-	      BIT(MCAST_LEAVE_SOURCE_GROUP) | BIT(IP_UNICAST_IF),
-	  0 },
-	{ IPPROTO_IPV6,
-	  BIT(IPV6_MULTICAST_IF) | BIT(IPV6_JOIN_GROUP) | BIT(IPV6_LEAVE_GROUP) |
-	      BIT(MCAST_JOIN_GROUP) | BIT(MCAST_BLOCK_SOURCE) | BIT(MCAST_UNBLOCK_SOURCE) |
-	      BIT(MCAST_LEAVE_GROUP) | BIT(MCAST_JOIN_SOURCE_GROUP) | BIT(MCAST_LEAVE_SOURCE_GROUP),
-	  BIT(IPV6_UNICAST_IF - 64) },
-	{ -1, 0, 0 },
-};
-
 static int check_option(const struct net *net, int fd, struct caller *c, int level, int name,
 			const void *val, unsigned len)
 {
-	if (net->policy->none && host_option_listed(of_interfaces, level, name))
-		return -ENODEV;
 	if (level == SOL_SOCKET && (name == SO_BINDTODEVICE || name == SO_BINDTOIFINDEX))
 		return check_rebind(net, fd, c);
 	if (net->policy->learned && is_segmentation(level, name))
@@ -301,6 +276,8 @@ static int create(struct net *net, struct caller *c, int family, int type, int p
 		return protocol ? -EPERM : -EPROTONOSUPPORT;
 	if (type != SOCK_STREAM && type != SOCK_DGRAM)
 		return -ESOCKTNOSUPPORT;
+	if (net->loop)
+		return loop_create(net, c, family, type, protocol, flags, out);
 	return host_sock_create(net, c, &inet_rules, family, type, protocol, flags, out);
 }
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "net/inet.h"
+#include "net/loop.h"
 #include "net/policy.h"
 #include "net/socket.h"
 #include "net/unix.h"
@@ -92,8 +93,9 @@ struct net *net_new(struct mm_host *mem, const struct net_policy *policy,
 	mutex_init(&net->lock, LOCK_NET);
 	list_init(&net->sockets);
 	net->unix_domain = unix_domain_new(mem);
-	if (!net->unix_domain) {
-		free(net);
+	net->loop = policy->none ? loop_network_new() : NULL;
+	if (!net->unix_domain || (policy->none && !net->loop)) {
+		net_free(net);
 		return NULL;
 	}
 	return net;
@@ -103,7 +105,9 @@ void net_free(struct net *net)
 {
 	if (!net)
 		return;
-	unix_domain_free(net->unix_domain);
+	if (net->unix_domain)
+		unix_domain_free(net->unix_domain);
+	loop_network_free(net->loop);
 	mutex_destroy(&net->lock);
 	free(net);
 }

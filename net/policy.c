@@ -241,7 +241,7 @@ int net_policy_check(const struct net_policy *p, enum net_use use, const struct 
 	if (!address_of(a, len, &to, &port))
 		return 0;
 	if (p->none)
-		return IN6_IS_ADDR_V4MAPPED(&to) ? -ENETUNREACH : -EADDRNOTAVAIL;
+		return -ENETUNREACH;
 	if (use != NET_LISTEN)
 		any_is_loopback(&to);
 	if (!may_be(p, use, &to, port) ||

@@ -89,8 +89,7 @@ enum net_use {
 	NET_ACCEPT,  /* somebody who has connected */
 };
 
-/* 0, -EACCES, or where there is no network -ENETUNREACH, and -EADDRNOTAVAIL for IPv6, for Linux
- * looks for an address of one's own first there. What is no address of IPv4 or IPv6 is left to the
+/* 0, -EACCES, or where there is no network of the host's -ENETUNREACH. What is no address of IPv4 or IPv6 is left to the
  * host to refuse. */
 int net_policy_check(const struct net_policy *p, enum net_use use, const struct sockaddr *a,
 		     unsigned len);

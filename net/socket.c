@@ -15,6 +15,7 @@
 #include <sys/time.h>
 
 #include "fs/saved.h"
+#include "net/device.h"
 #include "net/net.h"
 #include "util/time.h"
 
@@ -286,7 +287,7 @@ static int bind_to_device(struct socket *s, struct caller *c, const void *val, u
 
 	memcpy(name, val, len < sizeof name ? len : sizeof name - 1);
 	if (name[0]) {
-		index = if_nametoindex(name);
+		index = device_index(s->net, name);
 		if (!index)
 			return -ENODEV;
 	}
@@ -412,7 +413,7 @@ static int put_device(const struct socket *s, void *buf, unsigned size)
 		return 0;
 	if (size < sizeof name)
 		return -EINVAL;
-	if (!if_indextoname((unsigned)s->bound_if, name))
+	if (!device_name(s->net, (unsigned)s->bound_if, name))
 		return -ENODEV;
 	return put_value(buf, size, name, (unsigned)strlen(name) + 1);
 }

@@ -221,6 +221,13 @@ static int show_host(struct pseudo_node *n, struct caller *c, struct text *out)
 	while (lines && head < out->len)
 		lines -= out->buf[head++] == '\n';
 	text_cut(out, head);
+	if (strcmp(n->entry->name, "dev") == 0)
+		text_printf(
+		    out,
+		    "    lo: %7u %7u %4u %4u %4u %5u %10u %9u %8u %7u %4u %4u %4u %5u %7u %10u\n",
+		    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+	if (strcmp(n->entry->name, "if_inet6") == 0)
+		text_puts(out, "00000000000000000000000000000001 01 80 10 80       lo\n");
 	return 0;
 }
 

@@ -66,6 +66,7 @@ static inline void list_splice_tail(struct list *to, struct list *from)
 }
 
 #define list_first(head, type, member) container_of((head)->next, type, member)
+#define list_last(head, type, member)  container_of((head)->prev, type, member)
 
 #define list_for_each(pos, head, member)                                                           \
 	for (pos = container_of((head)->next, __typeof__(*pos), member); &pos->member != (head);   \

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the calls of sockets say where there is no network: the same in a network namespace without
- * interfaces, which is what this is compared with. */
+/* What the calls of sockets say where there is a loopback and no more: the same in a network
+ * namespace with that interface alone, which is what this is compared with. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <net/if.h>

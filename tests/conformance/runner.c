@@ -7,6 +7,7 @@
  * 	runner [OPTIONS] PROGRAM...
  * 	  --hl PATH         the hl to test
  * 	  --platform P      one of its platforms; default kvm
+ * 	  --net KIND        the network that hl gives its guests; default: the host's
  * 	  --native-only     the second run is native too: validates that the cases are deterministic
  * 	  --survive         no native run: a case passes when it exits 0 under hl
  * 	  --only PATTERN    cases whose id AREA/FAMILY/CASE, or a component of it, matches (fnmatch)
@@ -47,7 +48,7 @@ enum outcome { PASSED, FAILED, SKIPPED, EXPECTED, OUTCOMES };
 enum { SIDES = 2, STATUS_TIMEOUT = -1 };
 
 struct options {
-	const char *hl, *platform, *only, *expected, *skip, *work;
+	const char *hl, *platform, *net, *only, *expected, *skip, *work;
 	bool native_only, survive, verbose;
 	int jobs, timeout, seed, part;
 };
@@ -66,9 +67,13 @@ struct result {
 	char *out, *err, *files;
 };
 
-static struct options opt = {
-	.hl = "build/hl", .platform = "kvm", .work = "/tmp", .jobs = 2, .timeout = 300, .part = 1
-};
+static struct options opt = { .hl = "build/hl",
+			      .platform = "kvm",
+			      .net = "host",
+			      .work = "/tmp",
+			      .jobs = 2,
+			      .timeout = 300,
+			      .part = 1 };
 static struct test *tests;
 static size_t ntests;
 
@@ -450,6 +455,8 @@ static struct result run_under(const struct test *t, const char *base, bool nati
 	char *const under[] = { (char *)(uintptr_t)opt.hl,
 				(char[]){ "--platform" },
 				(char *)(uintptr_t)opt.platform,
+				(char[]){ "--net" },
+				(char *)(uintptr_t)opt.net,
 				(char[]){ "--" },
 				t->program,
 				t->name,
@@ -683,6 +690,7 @@ static void parse(int argc, char **argv)
 		} table[] = {
 			{ "--hl", &opt.hl, 0, 0 },
 			{ "--platform", &opt.platform, 0, 0 },
+			{ "--net", &opt.net, 0, 0 },
 			{ "--only", &opt.only, 0, 0 },
 			{ "--expected", &opt.expected, 0, 0 },
 			{ "--skip", &opt.skip, 0, 0 },

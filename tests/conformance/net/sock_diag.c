@@ -16,7 +16,7 @@
 #include <sys/un.h>
 
 #include "case.h"
-#include "loopback.h"
+#include "bound.h"
 
 static char reply[65536] __attribute__((aligned(8)));
 

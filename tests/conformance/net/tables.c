@@ -13,7 +13,7 @@
 #include <sys/un.h>
 
 #include "case.h"
-#include "loopback.h"
+#include "bound.h"
 
 static unsigned long inode_of(int s)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Sockets of the loopback device, for the cases that look at what is told of sockets. */
-#ifndef TESTS_LOOPBACK_H
-#define TESTS_LOOPBACK_H
+#ifndef TESTS_BOUND_H
+#define TESTS_BOUND_H
 
 #include <netinet/in.h>
 #include <sys/socket.h>

@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What TCP and UDP of the sandbox's own loopback share: the life of a socket, its names, the pieces
+ * in its queue. See net/loop_sock.h. */
+#include "net/loop.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cred/cred.h"
+#include "mm/mm.h"
+#include "net/loop_sock.h"
+
+#define UNPRIVILEGED_PORT 1024  /* net.ipv4.ip_unprivileged_port_start, as Linux starts */
+#define FIRST_PORT        32768 /* net.ipv4.ip_local_port_range, the same */
+#define LAST_PORT         60999
+
+struct loop *loop_network_new(void)
+{
+	struct loop *l = calloc(1, sizeof *l);
+
+	if (!l)
+		return NULL;
+	mutex_init(&l->lock, LOCK_LOOP);
+	for (int p = 0; p < 2; p++)
+		for (int i = 0; i < LOOP_BUCKETS; i++)
+			list_init(&l->ports[p][i]);
+	l->first_port = FIRST_PORT;
+	l->last_port = LAST_PORT;
+	return l;
+}
+
+void loop_network_free(struct loop *l)
+{
+	if (!l)
+		return;
+	mutex_destroy(&l->lock);
+	free(l);
+}
+
+/* The buffers that a socket of TCP starts with: the middle one of three numbers (tcp(7)). */
+static unsigned tcp_buffer(const char *name, unsigned otherwise)
+{
+	unsigned least, start;
+	char text[64];
+
+	net_sysctl_text(name, text, sizeof text);
+	return sscanf(text, "%u %u", &least, &start) == 2 ? start : otherwise;
+}
+
+int loop_new(struct net *net, struct caller *c, int family, int type, int protocol, unsigned flags,
+	     struct loop_sock **out)
+{
+	struct loop_sock *s = calloc(1, sizeof *s);
+
+	if (!s)
+		return -ENOMEM;
+	socket_init(&s->sk, c, net, type == SOCK_STREAM ? &loop_tcp_ops : &loop_udp_ops, family,
+		    type, protocol, flags);
+	ref_set(&s->refs, 1);
+	s->loop = net->loop;
+	s->state = TCP_CLOSE;
+	if (type == SOCK_STREAM) {
+		s->sk.sndbuf = tcp_buffer("ipv4/tcp_wmem", 16384);
+		s->sk.rcvbuf = tcp_buffer("ipv4/tcp_rmem", 131072);
+	}
+	if (family == AF_INET)
+		s->local.ip = s->remote.ip = (struct in6_addr){ { { [10] = 0xff, 0xff } } };
+	mutex_init(&s->lock, LOCK_LOOP_SOCK);
+	waitqueue_init(&s->wait);
+	list_init(&s->bound);
+	list_init(&s->accept_node);
+	list_init(&s->accept_queue);
+	list_init(&s->pending);
+	list_init(&s->queue);
+	loop_options_init(s);
+	socket_publish(&s->sk);
+	*out = s;
+	return 0;
+}
+
+void loop_put(struct loop_sock *s)
+{
+	if (!s || !ref_put(&s->refs))
+		return;
+	loop_purge(s);
+	waitqueue_destroy(&s->wait);
+	mutex_destroy(&s->lock);
+	free(s);
+}
+
+int loop_create(struct net *net, struct caller *c, int family, int type, int protocol,
+		unsigned flags, struct socket **out)
+{
+	int own = type == SOCK_STREAM ? IPPROTO_TCP : IPPROTO_UDP;
+	struct loop_sock *s;
+
+	/* ping(8) without rights, which Linux gives to nobody unless told to (icmp(7)) */
+	if (type == SOCK_DGRAM && protocol == (family == AF_INET ? IPPROTO_ICMP : IPPROTO_ICMPV6))
+		return -EACCES;
+	if (protocol && protocol != own)
+		return -EPROTONOSUPPORT;
+	int err = loop_new(net, c, family, type, own, flags, &s);
+	if (!err)
+		*out = &s->sk;
+	return err;
+}
+
+/* Pieces */
+
+struct loop_chunk *loop_chunk_new(struct loop_sock *s, size_t size)
+{
+	struct mm_host *mem = s->sk.net->mem;
+	struct loop_chunk *k;
+
+	if (!mm_host_charge(mem, sizeof *k + size))
+		return NULL;
+	k = malloc(sizeof *k + size);
+	if (k)
+		*k = (struct loop_chunk){ .size = size };
+	else
+		mm_host_uncharge(mem, sizeof *k + size);
+	return k;
+}
+
+void loop_chunk_free(struct loop_sock *s, struct loop_chunk *k)
+{
+	mm_host_uncharge(s->sk.net->mem, sizeof *k + k->size);
+	free(k);
+}
+
+void loop_purge(struct loop_sock *s)
+{
+	struct loop_chunk *k, *next;
+	struct list queue;
+
+	list_init(&queue);
+	mutex_lock(&s->lock);
+	list_splice_tail(&queue, &s->queue);
+	s->queued = s->charged = 0;
+	mutex_unlock(&s->lock);
+	list_for_each_safe (k, next, &queue, node)
+		loop_chunk_free(s, k);
+}
+
+/* Waiting */
+
+void loop_wake(struct loop_sock *s, unsigned events)
+{
+	waitqueue_wake_all(&s->wait, events);
+}
+
+int loop_sleep(struct loop_sock *on, struct mutex *held, struct waiter *w, unsigned events,
+	       bool nonblock, uint64_t deadline)
+{
+	if (nonblock)
+		return -EAGAIN;
+	if (!w->queue) {
+		w->events = events;
+		waitqueue_add(&on->wait, w);
+		return 0; /* what changed before is seen by the next look */
+	}
+	mutex_unlock(held);
+	int err = sleeper_wait(w->sleeper, deadline);
+	mutex_lock(held);
+	return err == -ETIMEDOUT ? -EAGAIN : err;
+}
+
+int loop_take_error(struct socket *s)
+{
+	return atomic_exchange(&loop_of(s)->err, 0);
+}
+
+/* Names */
+
+int loop_put_name(int family, const struct loop_name *n, struct sockaddr_storage *out)
+{
+	struct sockaddr_in *in = (struct sockaddr_in *)(void *)out;
+	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)(void *)out;
+
+	if (family == AF_INET) {
+		*in = (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = htons(n->port) };
+		memcpy(&in->sin_addr, &n->ip.s6_addr[12], sizeof in->sin_addr);
+		return sizeof *in;
+	}
+	*in6 = (struct sockaddr_in6){ .sin6_family = AF_INET6,
+				      .sin6_port = htons(n->port),
+				      .sin6_addr = n->ip };
+	return sizeof *in6;
+}
+
+int loop_getname(struct socket *sk, bool peer, struct sockaddr_storage *out)
+{
+	struct loop_sock *s = loop_of(sk);
+
+	mutex_lock(&s->loop->lock);
+	bool connected = s->remote.port && (!loop_is_stream(s) ||
+					    (s->state != TCP_CLOSE && s->state != TCP_SYN_SENT));
+	struct loop_name n = peer ? s->remote : s->local;
+	mutex_unlock(&s->loop->lock);
+	return peer && !connected ? -ENOTCONN : loop_put_name(sk->family, &n, out);
+}
+
+int loop_bind(struct socket *sk, struct caller *c, const struct sockaddr *a, unsigned len)
+{
+	struct loop_sock *s = loop_of(sk);
+	struct loop_name n;
+
+	int err = loop_parse(s, LOOP_BIND, a, len, &n);
+	if (err)
+		return err;
+	if (n.port && n.port < UNPRIVILEGED_PORT &&
+	    !cred_ns_capable(c->cred, sk->net->user_ns, CAP_NET_BIND_SERVICE))
+		return -EACCES;
+	mutex_lock(&s->loop->lock);
+	err = loop_is_bound(s) || s->state != TCP_CLOSE ? -EINVAL : loop_bind_name(s, &n);
+	if (!err) {
+		s->own_port = n.port != 0;
+		s->own_ip = !IN6_IS_ADDR_UNSPECIFIED(&n.ip) &&
+			    !(IN6_IS_ADDR_V4MAPPED(&n.ip) && !n.ip.s6_addr32[3]);
+	}
+	mutex_unlock(&s->loop->lock);
+	return err;
+}
+
+void loop_stat(struct socket *sk, struct socket_stat *out)
+{
+	struct loop_sock *s = loop_of(sk);
+
+	mutex_lock(&s->loop->lock);
+	out->state = loop_is_stream(s) ? (unsigned)s->state
+		     : s->remote.port  ? TCP_ESTABLISHED
+				       : TCP_CLOSE;
+	out->hidden = loop_is_stream(s) ? s->state == TCP_CLOSE : !loop_is_bound(s);
+	out->embryo = s->listener && s->state != TCP_SYN_SENT;
+	out->rx = s->accept_len;
+	mutex_unlock(&s->loop->lock);
+	mutex_lock(&s->lock);
+	if (out->state != TCP_LISTEN)
+		out->rx = (unsigned)(loop_is_stream(s) ? s->queued : s->charged);
+	mutex_unlock(&s->lock);
+	out->drops = s->drops;
+	out->refs = ref_count(&s->refs);
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* TCP and UDP of a sandbox whose network is a loopback of its own. */
+#ifndef HL_NET_LOOP_H
+#define HL_NET_LOOP_H
+
+#include "net/socket.h"
+
+struct loop;
+
+struct loop *loop_network_new(void); /* NULL: no memory */
+void loop_network_free(struct loop *l);
+
+/* As inet_create. */
+int loop_create(struct net *net, struct caller *c, int family, int type, int protocol,
+		unsigned flags, struct socket **out);
+
+#endif

@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Addresses and ports of the sandbox's own loopback: which may be bound beside each other, and which
+ * socket gets what is sent to one (Linux: inet_connection_sock.c, udp.c). See net/loop_sock.h. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "net/loop_sock.h"
+
+static const struct in6_addr loopback4 = { { { [10] = 0xff, 0xff, 127, 0, 0, 1 } } };
+static const struct in6_addr loopback6 = { { { [15] = 1 } } };
+
+static bool is_any4(const struct in6_addr *a)
+{
+	return IN6_IS_ADDR_V4MAPPED(a) && !a->s6_addr32[3];
+}
+
+static bool is_any(const struct in6_addr *a)
+{
+	return IN6_IS_ADDR_UNSPECIFIED(a) || is_any4(a);
+}
+
+static bool is_local(const struct in6_addr *a)
+{
+	return IN6_IS_ADDR_V4MAPPED(a) ? a->s6_addr[12] == 127 : IN6_ARE_ADDR_EQUAL(a, &loopback6);
+}
+
+/* Takes an interface to mean something. */
+static bool is_of_link(const struct in6_addr *a)
+{
+	return IN6_IS_ADDR_LINKLOCAL(a) || IN6_IS_ADDR_MC_LINKLOCAL(a);
+}
+
+/* A group, or everybody: may be bound, as on Linux, and hears nobody. */
+static bool is_group4(const struct in6_addr *a)
+{
+	return IN6_IS_ADDR_V4MAPPED(a) &&
+	       (IN_MULTICAST(ntohl(a->s6_addr32[3])) || a->s6_addr32[3] == INADDR_BROADCAST);
+}
+
+/* Of the network of the interface lo. */
+bool loop_is_broadcast(const struct in6_addr *a)
+{
+	return IN6_IS_ADDR_V4MAPPED(a) && a->s6_addr32[3] == htonl(0x7fffffff);
+}
+
+struct in6_addr loop_source(const struct in6_addr *to)
+{
+	return IN6_IS_ADDR_V4MAPPED(to) ? loopback4 : loopback6;
+}
+
+/* Addresses of the guest's */
+
+static bool only_6(const struct loop_sock *s)
+{
+	return s->sk.family == AF_INET6 && loop_option(s, IPPROTO_IPV6, IPV6_V6ONLY);
+}
+
+static int parse_4(struct loop_sock *s, enum loop_use use, const struct sockaddr *a, unsigned len,
+		   struct loop_name *out)
+{
+	const struct sockaddr_in *in = (const struct sockaddr_in *)(const void *)a;
+
+	if (len < sizeof *in)
+		return -EINVAL;
+	/* ip(7): an address without a family was allowed once, and is still */
+	if (in->sin_family != AF_INET &&
+	    (in->sin_family != AF_UNSPEC ||
+	     (use == LOOP_BIND ? in->sin_addr.s_addr != 0 : loop_is_stream(s))))
+		return -EAFNOSUPPORT;
+	out->ip = (struct in6_addr){ { { [10] = 0xff, 0xff } } };
+	memcpy(&out->ip.s6_addr[12], &in->sin_addr, 4);
+	out->port = ntohs(in->sin_port);
+	return 0;
+}
+
+static int parse_6(struct loop_sock *s, enum loop_use use, const struct sockaddr *a, unsigned len,
+		   struct loop_name *out)
+{
+	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)(const void *)a;
+
+	if (use != LOOP_BIND && !loop_is_stream(s) && a->sa_family == AF_INET)
+		return only_6(s) ? -ENETUNREACH : parse_4(s, use, a, len, out);
+	if (len < offsetof(struct sockaddr_in6, sin6_scope_id))
+		return -EINVAL;
+	if (in6->sin6_family != AF_INET6)
+		return -EAFNOSUPPORT;
+	out->ip = in6->sin6_addr;
+	out->port = ntohs(in6->sin6_port);
+	if (IN6_IS_ADDR_V4MAPPED(&out->ip) && only_6(s))
+		return use == LOOP_BIND ? -EINVAL : -ENETUNREACH;
+	return 0;
+}
+
+int loop_parse(struct loop_sock *s, enum loop_use use, const struct sockaddr *a, unsigned len,
+	       struct loop_name *out)
+{
+	if (len < sizeof a->sa_family)
+		return -EINVAL;
+	int err =
+	    s->sk.family == AF_INET ? parse_4(s, use, a, len, out) : parse_6(s, use, a, len, out);
+	if (err)
+		return err;
+	if (use == LOOP_BIND) {
+		if (is_any(&out->ip) || is_local(&out->ip) || is_group4(&out->ip))
+			return 0;
+		if (IN6_IS_ADDR_MULTICAST(&out->ip) && loop_is_stream(s))
+			return -EINVAL;
+		return is_of_link(&out->ip) ? -EINVAL : -EADDRNOTAVAIL;
+	}
+	if (is_any(&out->ip))
+		out->ip = IN6_IS_ADDR_V4MAPPED(&out->ip) || s->sk.family == AF_INET ? loopback4
+										    : loopback6;
+	if (loop_is_broadcast(&out->ip))
+		return loop_is_stream(s)                   ? -ENETUNREACH
+		       : socket_flag(&s->sk, SO_BROADCAST) ? 0
+							   : -EACCES;
+	if (is_local(&out->ip))
+		return 0;
+	return is_of_link(&out->ip) && use == LOOP_REACH ? -EINVAL : -ENETUNREACH;
+}
+
+/* Ports */
+
+struct list *loop_bucket(struct loop *l, int type, unsigned port)
+{
+	return &l->ports[type == SOCK_DGRAM][port % LOOP_BUCKETS];
+}
+
+/* Is anything that reaches `ip` for the socket, as far as addresses say? 0: no; else how well the
+ * socket fits (Linux: compute_score). */
+static int fits(const struct loop_sock *s, const struct in6_addr *ip)
+{
+	bool four = IN6_IS_ADDR_V4MAPPED(ip);
+
+	if (is_any4(&s->local.ip) && four)
+		return s->sk.family == AF_INET ? 2 : 1;
+	if (IN6_IS_ADDR_UNSPECIFIED(&s->local.ip))
+		return four ? !only_6(s) : 2;
+	return IN6_ARE_ADDR_EQUAL(&s->local.ip, ip) ? 4 : 0;
+}
+
+bool loop_hears(const struct loop_sock *s, const struct loop_name *to)
+{
+	return s->local.port == to->port && fits(s, &to->ip);
+}
+
+/* Is there an address that both would get? */
+static bool overlap(const struct loop_sock *s, const struct loop_sock *t)
+{
+	if (IN6_IS_ADDR_UNSPECIFIED(&s->local.ip))
+		return IN6_IS_ADDR_V4MAPPED(&t->local.ip) ? !only_6(s) : true;
+	if (is_any4(&s->local.ip))
+		return IN6_IS_ADDR_V4MAPPED(&t->local.ip) ||
+		       (IN6_IS_ADDR_UNSPECIFIED(&t->local.ip) && !only_6(t));
+	return fits(t, &s->local.ip);
+}
+
+static bool may_share(const struct loop_sock *s, const struct loop_sock *t)
+{
+	if (socket_flag(&s->sk, SO_REUSEADDR) && socket_flag(&t->sk, SO_REUSEADDR) &&
+	    t->state != TCP_LISTEN)
+		return true;
+	return socket_flag(&s->sk, SO_REUSEPORT) && socket_flag(&t->sk, SO_REUSEPORT) &&
+	       s->sk.attr.uid == t->sk.attr.uid;
+}
+
+/* Is the port taken for the socket, which has its address already? */
+static bool taken(struct loop_sock *s, unsigned port)
+{
+	lock_assert_held(&s->loop->lock);
+	struct loop_sock *t;
+
+	list_for_each (t, loop_bucket(s->loop, s->sk.type, port), bound)
+		if (t != s && t->local.port == port && !may_share(s, t) && overlap(s, t))
+			return true;
+	return false;
+}
+
+static void put_port(struct loop_sock *s, unsigned port)
+{
+	s->local.port = (uint16_t)port;
+	list_add_tail(loop_bucket(s->loop, s->sk.type, port), &s->bound);
+}
+
+/* A port that `usable` likes, from a place that nobody can guess; 0: none. */
+static unsigned choose_port(struct loop_sock *s, const struct loop_name *to,
+			    bool (*usable)(struct loop_sock *s, unsigned port,
+					   const struct loop_name *to))
+{
+	struct loop *l = s->loop;
+	unsigned range = l->last_port - l->first_port + 1, start = 0;
+
+	if (getrandom(&start, sizeof start, GRND_NONBLOCK) != sizeof start)
+		start = l->next_port++;
+	for (unsigned i = 0; i < range; i++) {
+		unsigned port = l->first_port + (start + i) % range;
+		if (usable(s, port, to))
+			return port;
+	}
+	return 0;
+}
+
+static bool is_free(struct loop_sock *s, unsigned port, const struct loop_name *to)
+{
+	return !taken(s, port);
+}
+
+/* Connections to several places may have one port of ours. */
+static bool is_free_for(struct loop_sock *s, unsigned port, const struct loop_name *to)
+{
+	struct loop_sock *t;
+
+	list_for_each (t, loop_bucket(s->loop, s->sk.type, port), bound)
+		if (t->local.port == port && (t->own_port || t->remote.port == to->port))
+			return false;
+	return true;
+}
+
+int loop_bind_name(struct loop_sock *s, const struct loop_name *n)
+{
+	lock_assert_held(&s->loop->lock);
+	struct in6_addr before = s->local.ip;
+
+	s->local.ip = n->ip;
+	unsigned port = n->port ? n->port : choose_port(s, NULL, is_free);
+	if (!port || taken(s, port)) {
+		s->local.ip = before;
+		return -EADDRINUSE;
+	}
+	put_port(s, port);
+	return 0;
+}
+
+int loop_autobind(struct loop_sock *s, const struct loop_name *to)
+{
+	lock_assert_held(&s->loop->lock);
+	if (loop_is_bound(s))
+		return 0;
+	unsigned port = choose_port(s, to, is_free);
+	if (!port && to && loop_is_stream(s))
+		port = choose_port(s, to, is_free_for);
+	if (!port)
+		return to && loop_is_stream(s) ? -EADDRNOTAVAIL : -EAGAIN;
+	put_port(s, port);
+	return 0;
+}
+
+void loop_bind_shared(struct loop_sock *s, unsigned port)
+{
+	lock_assert_held(&s->loop->lock);
+	put_port(s, port);
+}
+
+void loop_unbind(struct loop_sock *s)
+{
+	lock_assert_held(&s->loop->lock);
+	list_del(&s->bound);
+}
+
+int loop_check_listen(struct loop_sock *s)
+{
+	lock_assert_held(&s->loop->lock);
+	return taken(s, s->local.port) ? -EADDRINUSE : 0;
+}
+
+/* How well what comes `from` there fits the socket; 0: it is not for it. */
+static int score(const struct loop_sock *s, const struct loop_name *from,
+		 const struct loop_name *to)
+{
+	int n = loop_hears(s, to) ? fits(s, &to->ip) : 0;
+
+	if (!n)
+		return 0;
+	if (loop_is_stream(s))
+		return s->state == TCP_LISTEN ? n : 0;
+	if (!s->remote.port)
+		return n;
+	return s->remote.port == from->port && IN6_ARE_ADDR_EQUAL(&s->remote.ip, &from->ip) ? n + 8
+											    : 0;
+}
+
+struct loop_sock *loop_find(struct loop *l, int type, const struct loop_name *from,
+			    const struct loop_name *to)
+{
+	lock_assert_held(&l->lock);
+	struct list *b = loop_bucket(l, type, to->port);
+	struct loop_sock *s, *found = NULL;
+	unsigned nr = 0;
+	int best = 0;
+
+	list_for_each (s, b, bound) {
+		int n = score(s, from, to);
+		nr = n > best ? 1 : nr + (n && n == best);
+		best = n > best ? n : best;
+	}
+	/* Those that share a port (SO_REUSEPORT) have a share of what comes each; of others with
+	 * the same claim the last one has it all, as on Linux. */
+	unsigned pick = 0, turn = nr ? l->turn++ % nr : 0;
+	list_for_each (s, b, bound) {
+		if (!best || score(s, from, to) != best)
+			continue;
+		if (pick++ == turn || !found || !socket_flag(&s->sk, SO_REUSEPORT))
+			found = s;
+		if (pick > turn && socket_flag(&found->sk, SO_REUSEPORT))
+			break;
+	}
+	return found;
+}

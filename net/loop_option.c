@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Options of sockets of the sandbox's own loopback. Where a connection has no packets, most of what
+ * IP and TCP can be told changes nothing; it is checked, kept and told as Linux does it. What would
+ * need another interface, another machine or a group of them is refused. An option that is not in
+ * the table does not exist (ENOPROTOOPT).
+ */
+#include <errno.h>
+#include <linux/sockios.h>
+#include <netinet/udp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+#include "mm/access.h"
+#include "net/device.h"
+#include "net/loop_sock.h"
+
+#define INT   INT32_MAX
+#define HZ    1 /* times in seconds */
+#define BYTE  1 /* may be given as a byte (Linux: do_ip_setsockopt) */
+#define FLAG  2 /* any value is 0 or 1 */
+#define STILL 4 /* cannot be changed once the socket has a port */
+
+static const struct loop_option {
+	int level, name;
+	int start, least, most; /* -1 stands for the start */
+	unsigned flags;
+} options[] = {
+	{ IPPROTO_IP, IP_TOS, 0, 0, 255, BYTE },
+	{ IPPROTO_IP, IP_TTL, 64, 1, 255, BYTE },
+	{ IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_WANT, 0, IP_PMTUDISC_OMIT, BYTE },
+	{ IPPROTO_IP, IP_RECVERR, 0, 0, INT, BYTE | FLAG },
+	{ IPPROTO_IP, IP_PKTINFO, 0, 0, INT, BYTE | FLAG },
+	{ IPPROTO_IP, IP_RECVTTL, 0, 0, INT, BYTE | FLAG },
+	{ IPPROTO_IP, IP_RECVTOS, 0, 0, INT, BYTE | FLAG },
+	{ IPPROTO_IP, IP_RECVORIGDSTADDR, 0, 0, INT, BYTE | FLAG },
+	{ IPPROTO_IP, IP_FREEBIND, 0, 0, INT, BYTE | FLAG },
+	{ IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 0, 0, INT, BYTE | FLAG },
+	{ IPPROTO_IP, IP_MULTICAST_TTL, 1, 0, 255, BYTE },
+	{ IPPROTO_IP, IP_MULTICAST_LOOP, 1, 0, INT, BYTE | FLAG },
+	{ IPPROTO_IP, IP_MULTICAST_ALL, 1, 0, 1, BYTE },
+	{ IPPROTO_IPV6, IPV6_V6ONLY, 0, 0, INT, FLAG | STILL },
+	{ IPPROTO_IPV6, IPV6_UNICAST_HOPS, 64, -1, 255, 0 },
+	{ IPPROTO_IPV6, IPV6_MULTICAST_HOPS, 1, -1, 255, 0 },
+	{ IPPROTO_IPV6, IPV6_MULTICAST_LOOP, 1, 0, 1, 0 },
+	{ IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_WANT, 0, IPV6_PMTUDISC_OMIT, 0 },
+	{ IPPROTO_IPV6, IPV6_RECVERR, 0, 0, INT, FLAG },
+	{ IPPROTO_IPV6, IPV6_RECVPKTINFO, 0, 0, INT, FLAG },
+	{ IPPROTO_IPV6, IPV6_RECVHOPLIMIT, 0, 0, INT, FLAG },
+	{ IPPROTO_IPV6, IPV6_RECVTCLASS, 0, 0, INT, FLAG },
+	{ IPPROTO_IPV6, IPV6_TCLASS, 0, -1, 255, 0 },
+	{ IPPROTO_IPV6, IPV6_DONTFRAG, 0, 0, INT, FLAG },
+	{ IPPROTO_TCP, TCP_NODELAY, 0, 0, INT, FLAG },
+	{ IPPROTO_TCP, TCP_CORK, 0, 0, INT, FLAG },
+	{ IPPROTO_TCP, TCP_KEEPIDLE, 7200, 1, 32767, 0 },
+	{ IPPROTO_TCP, TCP_KEEPINTVL, 75, 1, 32767, 0 },
+	{ IPPROTO_TCP, TCP_KEEPCNT, 9, 1, 127, 0 },
+	{ IPPROTO_TCP, TCP_SYNCNT, 6, 1, 127, 0 },
+	{ IPPROTO_TCP, TCP_LINGER2, 60, -1, 120, 0 },
+	{ IPPROTO_TCP, TCP_DEFER_ACCEPT, 0, 0, INT, 0 },
+	{ IPPROTO_TCP, TCP_WINDOW_CLAMP, 0, 0, INT, 0 },
+	{ IPPROTO_TCP, TCP_QUICKACK, 1, 0, INT, FLAG },
+	{ IPPROTO_TCP, TCP_USER_TIMEOUT, 0, 0, INT, 0 },
+	{ IPPROTO_TCP, TCP_NOTSENT_LOWAT, -1, INT32_MIN, INT, 0 },
+	{ IPPROTO_TCP, TCP_FASTOPEN, 0, 0, INT, 0 },
+	{ IPPROTO_UDP, UDP_CORK, 0, 0, 0, FLAG },
+};
+
+#define NR_OPTIONS (sizeof options / sizeof *options)
+_Static_assert(NR_OPTIONS <= NR_LOOP_OPTIONS, "a socket has room for all");
+
+static int option_index(int level, int name)
+{
+	for (size_t i = 0; i < NR_OPTIONS; i++)
+		if (options[i].level == level && options[i].name == name)
+			return (int)i;
+	return -1;
+}
+
+void loop_options_init(struct loop_sock *s)
+{
+	for (size_t i = 0; i < NR_OPTIONS; i++)
+		s->option[i] = options[i].start;
+}
+
+int loop_option(const struct loop_sock *s, int level, int name)
+{
+	return s->option[option_index(level, name)];
+}
+
+/* Has the socket options of the level? */
+static bool has_level(const struct loop_sock *s, int level)
+{
+	return level == IPPROTO_IP || (level == IPPROTO_IPV6 && s->sk.family == AF_INET6) ||
+	       level == (loop_is_stream(s) ? IPPROTO_TCP : IPPROTO_UDP);
+}
+
+/* Interfaces and groups: lo is in none. */
+static bool is_about_groups(int level, int name)
+{
+	if (level == IPPROTO_IPV6)
+		return name == IPV6_JOIN_GROUP || name == IPV6_LEAVE_GROUP ||
+		       (name >= MCAST_JOIN_GROUP && name <= MCAST_LEAVE_SOURCE_GROUP);
+	return level == IPPROTO_IP &&
+	       ((name >= IP_ADD_MEMBERSHIP && name <= IP_DROP_SOURCE_MEMBERSHIP) ||
+		(name >= MCAST_JOIN_GROUP && name <= MCAST_LEAVE_SOURCE_GROUP));
+}
+
+static int set_congestion(const char *val, unsigned len)
+{
+	char own[64];
+
+	net_sysctl_text("ipv4/tcp_congestion_control", own, sizeof own);
+	own[strcspn(own, "\n")] = '\0';
+	len = (unsigned)strnlen(val, len);
+	return len == strlen(own) && !memcmp(val, own, len) ? 0 : -ENOENT;
+}
+
+static int set_option(struct loop_sock *s, int i, const void *val, unsigned len)
+{
+	const struct loop_option *o = &options[i];
+	int v = 0;
+
+	if (len >= sizeof v)
+		memcpy(&v, val, sizeof v);
+	else if (o->flags & BYTE && len)
+		v = *(const unsigned char *)val;
+	else
+		return -EINVAL;
+	if (o->flags & FLAG)
+		v = v != 0;
+	if (v == -1 && o->least == -1)
+		v = o->start;
+	if (v < o->least || v > o->most)
+		return -EINVAL;
+	mutex_lock(&s->loop->lock);
+	bool still = o->flags & STILL && loop_is_bound(s);
+	mutex_unlock(&s->loop->lock);
+	if (still)
+		return -EINVAL;
+	s->option[i] = v;
+	return 0;
+}
+
+int loop_setsockopt(struct socket *sk, struct caller *c, int level, int name, const void *val,
+		    unsigned len)
+{
+	struct loop_sock *s = loop_of(sk);
+	int i;
+
+	if (level == SOL_SOCKET) {
+		if (name == SO_PASSCRED)
+			return -EOPNOTSUPP;
+		if (name == SO_SNDBUF || name == SO_RCVBUF || name == SO_SNDBUFFORCE ||
+		    name == SO_RCVBUFFORCE)
+			s->own_buffers = true;
+		return SOCKET_GENERIC;
+	}
+	if (!has_level(s, level))
+		return -ENOPROTOOPT;
+	if (is_about_groups(level, name))
+		return -ENODEV;
+	if (level == IPPROTO_TCP && name == TCP_CONGESTION)
+		return set_congestion(val, len);
+	i = option_index(level, name);
+	return i < 0 ? -ENOPROTOOPT : set_option(s, i, val, len);
+}
+
+static int put(void *buf, unsigned size, const void *val, size_t len)
+{
+	size = size < len ? size : (unsigned)len;
+	memcpy(buf, val, size);
+	return (int)size;
+}
+
+#define LO_MTU        65536
+#define TCP_INFO_SIZE 280 /* of Linux 6.18 */
+
+/* Of TCP_INFO what is so: nothing is ever lost, and what is sent is acknowledged. */
+static int put_info(struct loop_sock *s, void *buf, unsigned size)
+{
+	/* What newer kernels have behind it counts what does not happen here. */
+	union {
+		struct tcp_info info;
+		char room[TCP_INFO_SIZE];
+	} u = { .room = { 0 } };
+	struct tcp_info info = { .tcpi_state = (uint8_t)s->state,
+				 .tcpi_rto = 201000,
+				 .tcpi_snd_mss = 536,
+				 .tcpi_rcv_mss = 536,
+				 .tcpi_snd_ssthresh = INT32_MAX,
+				 .tcpi_snd_cwnd = 10,
+				 .tcpi_reordering = 3 };
+
+	if (s->state != TCP_CLOSE && s->state != TCP_LISTEN) {
+		info.tcpi_snd_mss = info.tcpi_advmss = LO_MTU - 52;
+		info.tcpi_pmtu = LO_MTU;
+	}
+	mutex_lock(&s->loop->lock);
+	if (s->state == TCP_LISTEN) {
+		info.tcpi_unacked = s->accept_len;
+		info.tcpi_sacked = s->backlog;
+	}
+	mutex_unlock(&s->loop->lock);
+	u.info = info;
+	return put(buf, size, &u, sizeof u);
+}
+
+int loop_getsockopt(struct socket *sk, struct caller *c, int level, int name, void *buf,
+		    unsigned size)
+{
+	struct loop_sock *s = loop_of(sk);
+	char text[64];
+	int v, i;
+
+	if (level == SOL_SOCKET && name == SO_ACCEPTCONN) {
+		v = s->state == TCP_LISTEN;
+		return put(buf, size, &v, sizeof v);
+	}
+	if (level == SOL_SOCKET)
+		return name == SO_PASSCRED ? -EOPNOTSUPP : SOCKET_GENERIC;
+	if (!has_level(s, level))
+		return level == IPPROTO_TCP || level == IPPROTO_UDP || level == IPPROTO_IPV6
+			   ? -EOPNOTSUPP
+			   : -ENOPROTOOPT;
+	if (level == IPPROTO_TCP && name == TCP_INFO)
+		return put_info(s, buf, size);
+	if (level == IPPROTO_TCP && name == TCP_CONGESTION) {
+		net_sysctl_text("ipv4/tcp_congestion_control", text, sizeof text);
+		memset(text + strcspn(text, "\n"), 0, 16);
+		return put(buf, size, text, 16);
+	}
+	if (level == IPPROTO_TCP && name == TCP_MAXSEG) {
+		v = s->peer ? LO_MTU - 53 : 536;
+		return put(buf, size, &v, sizeof v);
+	}
+	i = option_index(level, name);
+	if (i < 0)
+		return -ENOPROTOOPT;
+	v = s->option[i];
+	if (level == IPPROTO_IP && size && size < sizeof v && v >= 0 && v <= 255) {
+		*(unsigned char *)buf = (unsigned char)v;
+		return 1;
+	}
+	return put(buf, size, &v, sizeof v);
+}
+
+/* Bytes that a read would find: of datagrams, in the first. */
+static int readable_bytes(struct loop_sock *s)
+{
+	size_t n = 0;
+
+	if (s->state == TCP_LISTEN)
+		return -EINVAL;
+	mutex_lock(&s->lock);
+	if (loop_is_stream(s))
+		n = s->queued;
+	else if (!list_empty(&s->queue))
+		n = list_first(&s->queue, struct loop_chunk, node)->len;
+	mutex_unlock(&s->lock);
+	return (int)n;
+}
+
+int64_t loop_ioctl(struct socket *sk, struct caller *c, struct mm *mm, unsigned cmd, uint64_t arg)
+{
+	struct loop_sock *s = loop_of(sk);
+	int n = 0;
+
+	switch (cmd) {
+	case SIOCINQ: n = readable_bytes(s); break;
+	case SIOCOUTQ: n = s->state == TCP_LISTEN ? -EINVAL : 0; break;
+	case SIOCOUTQNSD:
+		n = !loop_is_stream(s) ? -ENOTTY : s->state == TCP_LISTEN ? -EINVAL : 0;
+		break;
+	case SIOCATMARK: n = loop_is_stream(s) ? 0 : -ENOTTY; break;
+	default: return device_ioctl(sk->net, sk->family == AF_INET, mm, cmd, arg);
+	}
+	if (n < 0)
+		return n;
+	return copy_to_guest(mm, GVA(arg), &n, sizeof n) ? -EFAULT : 0;
+}

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The loopback of a sandbox that has no network of the host's: TCP and UDP over 127.0.0.0/8 and ::1,
+ * wholly inside the monitor. There are no packets: a connection is two sockets that know each other,
+ * and what one sends is in the other's queue at once. So nothing is lost, delayed or sent again, and
+ * what programs can see of a connection (order, ends, resets, errors, states) is what they see of
+ * one over Linux's loopback. What they cannot see is not there: no TIME_WAIT keeps a port busy.
+ *
+ *   loop.c          families, life, what TCP and UDP share
+ *   loop_name.c     addresses and ports: bind(2), which socket a packet would reach
+ *   loop_tcp.c      connections: connect, listen, accept, shutdown, close, poll
+ *   loop_stream.c   the bytes of connections
+ *   loop_udp.c      datagrams
+ *   loop_option.c   options, TCP_INFO, ioctl
+ *
+ * Locks: loop->lock guards names, connections and states; loop_sock.lock, inside it, a queue.
+ * Guest memory is copied under loop_sock.lock at most. What a call reads of the first kind without
+ * loop->lock is atomic; who changes it wakes `wait` afterwards, and who sleeps looks again once it
+ * is on `wait`.
+ */
+#ifndef HL_NET_LOOP_SOCK_H
+#define HL_NET_LOOP_SOCK_H
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+
+#include "net/loop.h"
+#include "net/net.h"
+#include "net/socket.h"
+#include "util/lock.h"
+#include "util/ref.h"
+
+#define LOOP_BUCKETS    1024
+#define POLL_READ       (POLLIN | POLLRDNORM)
+#define POLL_WRITE      (POLLOUT | POLLWRNORM | POLLWRBAND)
+#define NR_LOOP_OPTIONS 48 /* see loop_option.c, which has so many at most */
+
+enum { RCV_SHUTDOWN = 1, SEND_SHUTDOWN = 2, SHUTDOWN_MASK = 3 };
+
+/* Linux: socket_state. */
+enum loop_phase { SS_UNCONNECTED, SS_CONNECTING, SS_CONNECTED };
+
+/* An address of IPv4 is one of IPv6 (mapped). */
+struct loop_name {
+	struct in6_addr ip;
+	uint16_t port; /* 0: none */
+};
+
+/* A piece of a stream, or a datagram. */
+struct loop_chunk {
+	struct list node;
+	size_t len, off, size; /* data[off..len) is unread; data has `size` bytes */
+	/* of a datagram: who sent it, to which of our addresses, when, and what came along */
+	struct loop_name from;
+	struct in6_addr to;
+	struct timespec when;
+	int ttl, tos;
+	unsigned char data[];
+};
+
+struct loop_sock {
+	struct socket sk;
+	struct ref refs; /* of its file and of its peer */
+	struct loop *loop;
+
+	/* loop->lock */
+	struct list bound; /* in loop->ports: has a port */
+	struct loop_name local, remote;
+	bool own_port, own_ip; /* chosen by the guest, not by us */
+	_Atomic int state;     /* TCP_* */
+	enum loop_phase phase;
+	_Atomic unsigned shutdown;
+	_Atomic int err;             /* a positive errno; taken without the lock */
+	_Atomic bool done;           /* Linux: SOCK_DONE, the peer has ended the stream */
+	bool dead;                   /* its file was released */
+	struct loop_sock *peer;      /* a reference */
+	_Atomic uint64_t connection; /* its number, the peer has the same; 0: none */
+	struct loop_sock *listener;  /* whose queue it is in, or waits for; borrowed */
+	struct loop_sock *embryo;    /* of one that waits: by the reference of its file */
+	struct list accept_node;
+	struct list accept_queue; /* embryos, by the reference of their file */
+	struct list pending;      /* sockets that wait for room in it: accept_node */
+	unsigned accept_len, backlog;
+
+	struct mutex lock;
+	/* guarded by lock */
+	struct list queue; /* struct loop_chunk */
+	size_t queued;     /* bytes unread */
+	size_t charged;    /* what they cost of the receive buffer */
+	size_t room_at;    /* the peer found no room, and is told when no more is queued; 0: no */
+
+	struct waitqueue wait;           /* readers, writers, pollers, acceptors */
+	_Atomic unsigned drops;          /* datagrams */
+	_Atomic bool own_buffers;        /* SO_SNDBUF or SO_RCVBUF was set */
+	_Atomic uint64_t sent, received; /* bytes of the connection */
+	_Atomic int option[NR_LOOP_OPTIONS];
+};
+
+struct loop {
+	struct mutex lock;
+	struct list ports[2][LOOP_BUCKETS]; /* loop_sock.bound, by loop_protocol() and port */
+	uint64_t connections;               /* made so far */
+	unsigned first_port, last_port;     /* for sockets that do not choose one */
+	unsigned next_port;
+	unsigned turn; /* among those that share a port */
+};
+
+static inline struct loop_sock *loop_of(struct socket *s)
+{
+	return container_of(s, struct loop_sock, sk);
+}
+
+static inline struct loop_sock *loop_get(struct loop_sock *s)
+{
+	ref_get(&s->refs);
+	return s;
+}
+/* Has it a port? One that it had before is still told (Linux: inet_sport). loop->lock held. */
+static inline bool loop_is_bound(const struct loop_sock *s)
+{
+	return !list_empty(&s->bound);
+}
+void loop_put(struct loop_sock *s); /* NULL: nothing */
+
+static inline bool loop_is_stream(const struct loop_sock *s)
+{
+	return s->sk.type == SOCK_STREAM;
+}
+
+/* loop.c */
+/* A new socket, its file with one reference. -ENOMEM. */
+int loop_new(struct net *net, struct caller *c, int family, int type, int protocol, unsigned flags,
+	     struct loop_sock **out);
+/* The name as getsockname(2) gives it to a socket of the family: its length. */
+int loop_put_name(int family, const struct loop_name *n, struct sockaddr_storage *out);
+int loop_take_error(struct socket *s);
+/* A piece for the socket's queue; NULL: no memory. */
+struct loop_chunk *loop_chunk_new(struct loop_sock *s, size_t size);
+void loop_chunk_free(struct loop_sock *s, struct loop_chunk *k);
+void loop_purge(struct loop_sock *s);
+void loop_wake(struct loop_sock *s, unsigned events);
+int loop_bind(struct socket *s, struct caller *c, const struct sockaddr *a, unsigned len);
+int loop_getname(struct socket *s, bool peer, struct sockaddr_storage *out);
+void loop_stat(struct socket *s, struct socket_stat *out);
+
+/*
+ * Sleeps once on `wait`, with a lock given up that the caller holds and tests its condition under:
+ * 0: test again; -EAGAIN: the time is over, or `nonblock`; -EINTR.
+ */
+int loop_sleep(struct loop_sock *on, struct mutex *held, struct waiter *w, unsigned events,
+	       bool nonblock, uint64_t deadline);
+
+/* loop_name.c; loop->lock held, but for loop_parse */
+enum loop_use { LOOP_BIND, LOOP_REACH, LOOP_SEND };
+/* The name in an address of the guest's, which is looked at as bind(2), or as connect(2) and
+ * sendto(2) look at it. -errno as theirs. */
+int loop_parse(struct loop_sock *s, enum loop_use use, const struct sockaddr *a, unsigned len,
+	       struct loop_name *out);
+/* Gives the socket the name, with a port of our choice where it has none. -EADDRINUSE. */
+int loop_bind_name(struct loop_sock *s, const struct loop_name *n);
+/* A port for a socket that begins to talk. -EADDRNOTAVAIL, -EAGAIN. */
+int loop_autobind(struct loop_sock *s, const struct loop_name *to);
+/* As an accepted socket, beside its listener. */
+void loop_bind_shared(struct loop_sock *s, unsigned port);
+void loop_unbind(struct loop_sock *s);
+struct list *loop_bucket(struct loop *l, int type, unsigned port);
+/* May it listen at its port? -EADDRINUSE. */
+int loop_check_listen(struct loop_sock *s);
+/* The socket that gets what is sent `from` there `to`: the best; NULL: none. */
+struct loop_sock *loop_find(struct loop *l, int type, const struct loop_name *from,
+			    const struct loop_name *to);
+/* Does a broadcast reach it? */
+bool loop_hears(const struct loop_sock *s, const struct loop_name *to);
+bool loop_is_broadcast(const struct in6_addr *ip);
+struct in6_addr loop_source(const struct in6_addr *to);
+
+/* loop_stream.c, loop_udp.c */
+ssize_t loop_tcp_sendmsg(struct socket *s, struct caller *c, struct socket_msg *m);
+ssize_t loop_tcp_recvmsg(struct socket *s, struct caller *c, struct socket_msg *m);
+/* How much of what is queued is in the receiver's own buffer; the rest is in the sender's. */
+size_t loop_own_room(const struct loop_sock *to);
+size_t loop_capacity(const struct loop_sock *to);
+/* Is there room for another byte in the peer's queue? */
+bool loop_tcp_writable(struct loop_sock *s);
+
+/* loop_tcp.c; loop->lock held */
+void loop_reset(struct loop_sock *s);
+/* The other end has nobody who would read what is sent: a reset comes back. */
+void loop_tcp_refused(struct loop_sock *s, struct loop_sock *peer);
+int loop_tcp_connect(struct socket *s, struct caller *c, const struct sockaddr *a, unsigned len,
+		     bool nonblock);
+
+/* loop_option.c */
+void loop_options_init(struct loop_sock *s);
+int loop_setsockopt(struct socket *s, struct caller *c, int level, int name, const void *val,
+		    unsigned len);
+int loop_getsockopt(struct socket *s, struct caller *c, int level, int name, void *buf,
+		    unsigned size);
+int64_t loop_ioctl(struct socket *s, struct caller *c, struct mm *mm, unsigned cmd, uint64_t arg);
+/* The value of an option of IP, IPV6, TCP or UDP. */
+int loop_option(const struct loop_sock *s, int level, int name);
+
+extern const struct socket_ops loop_tcp_ops, loop_udp_ops;
+
+#endif

@@ -1,0 +1,356 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The bytes of connections of the sandbox's own loopback. What is sent goes into the peer's queue in
+ * pieces; small ones share a piece. A queue holds what Linux would keep in the buffers of both ends.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "mm/mm.h"
+#include "net/loop_sock.h"
+
+#define BUFFER_OWN 262144U /* of each end, while neither is set: Linux makes them grow as needed */
+/* Linux copies a stream in pieces of this size (SKB_FRAG_PAGE_ORDER), each whole or not at all. */
+#define PIECE  32768U
+#define SMALL  1024U /* is copied once more, into the piece that is there */
+#define SHARED (4096U - sizeof(struct loop_chunk))
+
+size_t loop_own_room(const struct loop_sock *to)
+{
+	return to->own_buffers ? to->sk.rcvbuf : BUFFER_OWN;
+}
+
+size_t loop_capacity(const struct loop_sock *to)
+{
+	return loop_own_room(to) + BUFFER_OWN;
+}
+
+/* What a sender may have on its way; `to` is where. */
+static size_t room_of(const struct loop_sock *s, const struct loop_sock *to)
+{
+	size_t most = loop_capacity(to), own = (size_t)s->sk.sndbuf * 2;
+
+	return s->own_buffers && own < most ? own : most;
+}
+
+/* The peer, a reference, and the connection's number; NULL: there is none. */
+static struct loop_sock *peer_of(struct loop_sock *s, uint64_t *connection)
+{
+	mutex_lock(&s->loop->lock);
+	struct loop_sock *peer = s->peer ? loop_get(s->peer) : NULL;
+	*connection = s->connection;
+	mutex_unlock(&s->loop->lock);
+	return peer;
+}
+
+/* Sending */
+
+/* Waits until the connection is there: 0, -errno. */
+static int wait_connected(struct loop_sock *s, struct caller *c, bool nonblock, uint64_t deadline)
+{
+	struct waiter w;
+	int err = 0;
+
+	if (s->state != TCP_SYN_SENT)
+		return 0;
+	waiter_init(&w, c->sleeper);
+	mutex_lock(&s->loop->lock);
+	while (!err && s->state == TCP_SYN_SENT)
+		err = loop_sleep(s, &s->loop->lock, &w, 0, nonblock, deadline);
+	mutex_unlock(&s->loop->lock);
+	waitqueue_remove(&w);
+	return err;
+}
+
+/* May more be sent? 0, or what Linux's sk_stream_error() makes of it. */
+static int check_sending(struct loop_sock *s)
+{
+	int state = s->state;
+
+	if (!s->err && !(s->shutdown & SEND_SHUTDOWN) &&
+	    (state == TCP_ESTABLISHED || state == TCP_CLOSE_WAIT))
+		return 0;
+	return -(atomic_exchange(&s->err, 0) ?: EPIPE);
+}
+
+/* A sender that finds no room hears of it when a third of its buffer is free (Linux:
+ * sk_stream_write_space). */
+static bool has_room(const struct loop_sock *s, struct loop_sock *peer, size_t most)
+{
+	lock_assert_held(&peer->lock);
+	if (peer->queued < most)
+		return true;
+	peer->room_at = room_of(s, peer) * 2 / 3;
+	return false;
+}
+
+bool loop_tcp_writable(struct loop_sock *s)
+{
+	uint64_t connection;
+	struct loop_sock *peer = peer_of(s, &connection);
+
+	if (!peer)
+		return true;
+	mutex_lock(&peer->lock);
+	bool room = has_room(s, peer, room_of(s, peer) * 2 / 3 + 1);
+	mutex_unlock(&peer->lock);
+	loop_put(peer);
+	return room;
+}
+
+/* Waits until the peer's queue has room. */
+static int wait_room(struct loop_sock *s, struct loop_sock *peer, struct caller *c, bool nonblock,
+		     uint64_t deadline)
+{
+	struct waiter w;
+	int err;
+
+	waiter_init(&w, c->sleeper);
+	mutex_lock(&peer->lock);
+	for (;;) {
+		err = check_sending(s);
+		if (err || has_room(s, peer, room_of(s, peer)))
+			break;
+		err = loop_sleep(s, &peer->lock, &w, POLL_WRITE, nonblock, deadline);
+		if (err)
+			break;
+	}
+	mutex_unlock(&peer->lock);
+	waitqueue_remove(&w);
+	return err;
+}
+
+/* Puts bytes into the piece at the end of the queue, if they fit. */
+static bool append_small(struct loop_sock *peer, const void *data, size_t len)
+{
+	lock_assert_held(&peer->lock);
+	if (list_empty(&peer->queue))
+		return false;
+	struct loop_chunk *last = list_last(&peer->queue, struct loop_chunk, node);
+	if (last->size - last->len < len)
+		return false;
+	memcpy(last->data + last->len, data, len);
+	last->len += len;
+	return true;
+}
+
+/* Is what comes read by nobody any more? (Linux: tcp_rcv_state_process, after RFC 1122.) */
+static bool reads_no_more(const struct loop_sock *peer, uint64_t connection)
+{
+	return peer->connection != connection ||
+	       (peer->shutdown & RCV_SHUTDOWN && peer->state == TCP_FIN_WAIT2);
+}
+
+/* The next bytes of a call go out: how many, or -errno. */
+static ssize_t send_piece(struct loop_sock *s, struct loop_sock *peer, uint64_t connection,
+			  struct socket_msg *m)
+{
+	size_t want = m->uio->resid < PIECE ? m->uio->resid : PIECE, len;
+	unsigned char small[SMALL];
+	struct loop_chunk *k = NULL;
+
+	if (want <= SMALL) {
+		len = uio_take(m->uio, small, want);
+	} else {
+		k = loop_chunk_new(peer, want);
+		if (!k)
+			return -ENOBUFS;
+		len = k->len = uio_take(m->uio, k->data, want);
+	}
+	if (len < want) {
+		if (k)
+			loop_chunk_free(peer, k);
+		return -EFAULT;
+	}
+	mutex_lock(&peer->lock);
+	bool refused = reads_no_more(peer, connection);
+	bool put = !refused && !k && append_small(peer, small, len);
+	if (!refused && !put && !k) {
+		k = loop_chunk_new(peer, SHARED > len ? SHARED : len);
+		if (k)
+			memcpy(k->data, small, k->len = len);
+	}
+	if (!refused && !put && k) {
+		list_add_tail(&peer->queue, &k->node);
+		put = true;
+	} else if (k) {
+		loop_chunk_free(peer, k);
+	}
+	if (put)
+		peer->queued += len;
+	mutex_unlock(&peer->lock);
+	if (!put && !refused)
+		return -ENOBUFS;
+	if (put)
+		loop_wake(peer, POLL_READ);
+	s->sent += len;
+	peer->received += put ? len : 0;
+	if (refused) {
+		mutex_lock(&s->loop->lock);
+		loop_tcp_refused(s, peer);
+		mutex_unlock(&s->loop->lock);
+	}
+	return (ssize_t)len;
+}
+
+static ssize_t send_all(struct loop_sock *s, struct caller *c, struct socket_msg *m)
+{
+	uint64_t deadline = socket_deadline(c, s->sk.sndtimeo), connection;
+	bool nonblock = m->flags & MSG_DONTWAIT;
+	ssize_t total = 0, n = wait_connected(s, c, nonblock, deadline);
+
+	if (n)
+		return n;
+	n = check_sending(s);
+	struct loop_sock *peer = n ? NULL : peer_of(s, &connection);
+	if (!n && !peer)
+		n = -EPIPE;
+	while (!n && m->uio->resid) {
+		n = wait_room(s, peer, c, nonblock, deadline);
+		if (!n)
+			n = send_piece(s, peer, connection, m);
+		if (n <= 0)
+			break;
+		total += n;
+		n = 0;
+	}
+	loop_put(peer);
+	return total ? total : n;
+}
+
+ssize_t loop_tcp_sendmsg(struct socket *sk, struct caller *c, struct socket_msg *m)
+{
+	struct loop_sock *s = loop_of(sk);
+
+	if (m->flags & MSG_OOB)
+		return -EOPNOTSUPP;
+	if (m->flags & MSG_FASTOPEN && m->name_len && s->phase != SS_CONNECTED) {
+		const struct sockaddr *a = (const struct sockaddr *)&m->name;
+		int err = a->sa_family == AF_UNSPEC
+			      ? -EOPNOTSUPP
+			      : loop_tcp_connect(sk, c, a, m->name_len, m->flags & MSG_DONTWAIT);
+		if (err)
+			return err;
+	}
+	return send_all(s, c, m);
+}
+
+/* Receiving */
+
+/* Copies what is there: bytes, or -EFAULT. */
+static ssize_t copy_queue(struct loop_sock *s, struct socket_msg *m)
+{
+	lock_assert_held(&s->lock);
+	struct loop_chunk *k, *next;
+	size_t total = 0;
+
+	list_for_each_safe (k, next, &s->queue, node) {
+		size_t left = k->len - k->off, n = left < m->uio->resid ? left : m->uio->resid;
+
+		if (!n)
+			break;
+		if (m->flags & MSG_TRUNC)
+			uio_advance(m->uio, n);
+		else if (uio_put(m->uio, k->data + k->off, n) < n)
+			return total ? (ssize_t)total : -EFAULT;
+		total += n;
+		if (m->flags & MSG_PEEK)
+			continue;
+		k->off += n;
+		s->queued -= n;
+		if (k->off == k->len) {
+			list_del(&k->node);
+			loop_chunk_free(s, k);
+		}
+	}
+	return (ssize_t)total;
+}
+
+/* Nothing more is there: 1: it may come; 0: the end; -errno. `some`: bytes were copied before. */
+static int stream_end(struct loop_sock *s, bool some)
+{
+	lock_assert_held(&s->lock);
+	if (some)
+		return !(s->err || s->state == TCP_CLOSE || s->shutdown & RCV_SHUTDOWN);
+	if (s->done)
+		return 0;
+	if (s->err)
+		return -atomic_exchange(&s->err, 0);
+	if (s->shutdown & RCV_SHUTDOWN)
+		return 0;
+	return s->state == TCP_CLOSE || s->state == TCP_LISTEN ? -ENOTCONN : 1;
+}
+
+/* How many bytes a call waits for. */
+static size_t wanted(const struct loop_sock *s, const struct socket_msg *m, size_t before)
+{
+	size_t all = m->uio->resid + before;
+	size_t want = m->flags & MSG_WAITALL ? all : s->sk.rcvlowat;
+
+	want = want < all ? want : all;
+	return want > before ? want - before : 0;
+}
+
+/* Is there room now for a sender who found none? It is told once. */
+static bool takes_room(struct loop_sock *s)
+{
+	lock_assert_held(&s->lock);
+	if (!s->room_at || s->queued > s->room_at)
+		return false;
+	s->room_at = 0;
+	return true;
+}
+
+/* Whoever waits for room in our queue has it. */
+static void tell_room(struct loop_sock *s)
+{
+	uint64_t connection;
+	struct loop_sock *peer = peer_of(s, &connection);
+
+	if (peer)
+		loop_wake(peer, POLL_WRITE);
+	loop_put(peer);
+}
+
+ssize_t loop_tcp_recvmsg(struct socket *sk, struct caller *c, struct socket_msg *m)
+{
+	struct loop_sock *s = loop_of(sk);
+	uint64_t deadline = socket_deadline(c, sk->rcvtimeo);
+	size_t want = wanted(s, m, c->done), copied = 0;
+	struct waiter w;
+	ssize_t r;
+
+	m->control_len = 0;
+	if (m->flags & MSG_OOB)
+		return -EINVAL;
+	if (m->flags & MSG_ERRQUEUE)
+		return -EAGAIN;
+	waiter_init(&w, c->sleeper);
+	mutex_lock(&s->lock);
+	for (;;) {
+		r = copy_queue(s, m);
+		if (r > 0)
+			copied += (size_t)r;
+		if (r < 0 || (copied >= want && (copied || c->done || !m->uio->resid)) ||
+		    (copied && m->flags & MSG_PEEK))
+			break;
+		r = stream_end(s, copied);
+		if (r <= 0)
+			break;
+		if (takes_room(s)) {
+			mutex_unlock(&s->lock);
+			tell_room(s);
+			mutex_lock(&s->lock);
+			continue;
+		}
+		r = loop_sleep(s, &s->lock, &w, POLL_READ, m->flags & MSG_DONTWAIT, deadline);
+		if (r)
+			break;
+	}
+	bool room = takes_room(s);
+	mutex_unlock(&s->lock);
+	waitqueue_remove(&w);
+	if (room)
+		tell_room(s);
+	return copied ? (ssize_t)copied : r;
+}

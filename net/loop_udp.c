@@ -1,0 +1,370 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Datagrams of the sandbox's own loopback (udp(7)). Each goes into its receiver's queue at once, or
+ * is lost there for want of room; one that nobody gets is an error of a connected sender, as the
+ * answer "port unreachable" makes it on Linux.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "mm/mm.h"
+#include "net/loop_sock.h"
+#include "net/policy.h"
+
+#define OVERHEAD 576U   /* Linux: struct sk_buff and struct skb_shared_info */
+#define MAX_4    65507U /* of data: 65535 less the headers of IPv4 and UDP */
+#define MAX_6    65527U /* the header of IPv6 does not count */
+
+/* Connections are names alone. */
+static int loop_udp_connect(struct socket *sk, struct caller *c, const struct sockaddr *a,
+			    unsigned len, bool nonblock)
+{
+	struct loop_sock *s = loop_of(sk);
+	struct loop_name to = { .port = 0 };
+
+	if (len < sizeof a->sa_family)
+		return -EINVAL;
+	bool ends = a->sa_family == AF_UNSPEC;
+	int err = ends ? 0 : loop_parse(s, LOOP_REACH, a, len, &to);
+	if (err == -ENETUNREACH)
+		net_check(sk->net, c, NET_SEND, a, len);
+	if (err)
+		return err;
+	mutex_lock(&s->loop->lock);
+	if (ends) {
+		s->state = TCP_CLOSE;
+		if (!s->own_port) {
+			loop_unbind(s);
+			s->local.port = 0;
+		}
+		to.ip = (struct in6_addr){ { { 0 } } };
+		if (sk->family == AF_INET)
+			to.ip.s6_addr[10] = to.ip.s6_addr[11] = 0xff;
+	} else {
+		err = loop_autobind(s, &to);
+	}
+	if (!err && !s->own_ip)
+		s->local.ip = ends ? to.ip : loop_source(&to.ip);
+	if (!err) {
+		s->remote = to;
+		s->state = ends ? TCP_CLOSE : TCP_ESTABLISHED;
+	}
+	mutex_unlock(&s->loop->lock);
+	return err;
+}
+
+/* Sending */
+
+static void deliver(struct loop_sock *to, struct loop_chunk *k)
+{
+	mutex_lock(&to->lock);
+	bool room = list_empty(&to->queue) || to->charged + k->len + OVERHEAD <= to->sk.rcvbuf;
+	if (room) {
+		list_add_tail(&to->queue, &k->node);
+		to->queued += k->len;
+		to->charged += k->len + OVERHEAD;
+	}
+	mutex_unlock(&to->lock);
+	if (room) {
+		loop_wake(to, POLL_READ);
+	} else {
+		to->drops++;
+		loop_chunk_free(to, k);
+	}
+}
+
+static struct loop_chunk *copy_of(struct loop_sock *s, const struct loop_chunk *k)
+{
+	struct loop_chunk *copy = loop_chunk_new(s, k->size);
+
+	if (copy)
+		memcpy(copy, k, sizeof *k + k->size);
+	return copy;
+}
+
+/* To everybody who hears it. What cannot be copied for one is lost for that one. */
+static void broadcast(struct loop_sock *s, struct loop_chunk *k, unsigned port)
+{
+	struct loop_name to = { .ip = k->to, .port = (uint16_t)port };
+	struct loop *l = s->loop;
+	struct loop_chunk *copy;
+	struct loop_sock *t;
+
+	mutex_lock(&l->lock);
+	list_for_each (t, loop_bucket(l, SOCK_DGRAM, port), bound)
+		if (loop_hears(t, &to) && (copy = copy_of(t, k)))
+			deliver(t, copy);
+	mutex_unlock(&l->lock);
+	loop_chunk_free(s, k);
+}
+
+static void send_to(struct loop_sock *s, struct loop_chunk *k, const struct loop_name *to,
+		    bool connected)
+{
+	if (loop_is_broadcast(&to->ip)) {
+		broadcast(s, k, to->port);
+		return;
+	}
+	mutex_lock(&s->loop->lock);
+	struct loop_sock *t = loop_find(s->loop, SOCK_DGRAM, &k->from, to);
+	if (t)
+		loop_get(t);
+	mutex_unlock(&s->loop->lock);
+	if (t) {
+		deliver(t, k);
+		loop_put(t);
+		return;
+	}
+	loop_chunk_free(s, k);
+	if (connected) {
+		s->err = ECONNREFUSED;
+		loop_wake(s, 0);
+	}
+}
+
+/* Where a message goes, and from where. */
+static int find_way(struct loop_sock *s, const struct socket_msg *m, struct loop_name *from,
+		    struct loop_name *to, bool *connected)
+{
+	int err = 0;
+
+	if (m->name_len)
+		err = loop_parse(s, LOOP_SEND, (const struct sockaddr *)&m->name, m->name_len, to);
+	if (err)
+		return err;
+	if (m->name_len && !to->port)
+		return -EINVAL;
+	mutex_lock(&s->loop->lock);
+	if (!m->name_len) {
+		*to = s->remote;
+		err = s->remote.port ? 0 : -EDESTADDRREQ;
+	}
+	if (!err)
+		err = loop_autobind(s, to);
+	*connected = s->remote.port == to->port && IN6_ARE_ADDR_EQUAL(&s->remote.ip, &to->ip);
+	*from = s->local;
+	if (IN6_IS_ADDR_UNSPECIFIED(&from->ip) ||
+	    (IN6_IS_ADDR_V4MAPPED(&from->ip) && !from->ip.s6_addr32[3]))
+		from->ip = loop_source(&to->ip);
+	mutex_unlock(&s->loop->lock);
+	return err;
+}
+
+static ssize_t loop_udp_sendmsg(struct socket *sk, struct caller *c, struct socket_msg *m)
+{
+	struct loop_sock *s = loop_of(sk);
+	struct loop_name from, to;
+	size_t len = m->uio->resid;
+	bool connected;
+
+	if (len > UINT16_MAX)
+		return -EMSGSIZE;
+	if (m->flags & MSG_OOB)
+		return -EOPNOTSUPP;
+	int err = find_way(s, m, &from, &to, &connected);
+	if (err == -ENETUNREACH)
+		net_check(sk->net, c, NET_SEND, (const struct sockaddr *)&m->name, m->name_len);
+	if (!err && len > (IN6_IS_ADDR_V4MAPPED(&to.ip) ? MAX_4 : MAX_6))
+		err = -EMSGSIZE;
+	if (!err)
+		err = -atomic_exchange(&s->err, 0);
+	if (!err && s->shutdown & SEND_SHUTDOWN)
+		err = -EPIPE;
+	if (err)
+		return err;
+	struct loop_chunk *k = loop_chunk_new(s, len);
+	if (!k)
+		return -ENOBUFS;
+	k->len = len;
+	if (uio_take(m->uio, k->data, len) < len) {
+		loop_chunk_free(s, k);
+		return -EFAULT;
+	}
+	bool four = IN6_IS_ADDR_V4MAPPED(&to.ip);
+	int ttl = four ? loop_option(s, IPPROTO_IP, IP_TTL)
+		       : loop_option(s, IPPROTO_IPV6, IPV6_UNICAST_HOPS);
+	k->from = from;
+	k->to = to.ip;
+	k->ttl = ttl < 0 ? 64 : ttl;
+	k->tos =
+	    four ? loop_option(s, IPPROTO_IP, IP_TOS) : loop_option(s, IPPROTO_IPV6, IPV6_TCLASS);
+	k->when = guest_clock_realtime(c->mem->clock);
+	send_to(s, k, &to, connected);
+	return (ssize_t)len;
+}
+
+/* Receiving */
+
+static void put_control(struct socket_msg *m, size_t *used, int level, int type, const void *data,
+			size_t len)
+{
+	struct cmsghdr *cm = (struct cmsghdr *)(void *)((char *)m->control + *used);
+
+	if (m->control_len - *used < CMSG_SPACE(len)) {
+		m->out_flags |= MSG_CTRUNC;
+		return;
+	}
+	memset(cm, 0, CMSG_SPACE(len));
+	*cm = (struct cmsghdr){ .cmsg_len = CMSG_LEN(len), .cmsg_level = level, .cmsg_type = type };
+	memcpy(CMSG_DATA(cm), data, len);
+	*used += CMSG_SPACE(len);
+}
+
+/* What goes with a datagram that the receiver asked for (ip(7), ipv6(7)). */
+static void put_controls(struct loop_sock *s, struct socket_msg *m, const struct loop_chunk *k)
+{
+	bool four = IN6_IS_ADDR_V4MAPPED(&k->to);
+	unsigned char tos = (unsigned char)k->tos;
+	struct in6_pktinfo info6 = { .ipi6_addr = k->to, .ipi6_ifindex = 1 };
+	struct in_pktinfo info = { .ipi_ifindex = 1 };
+	struct sockaddr_storage at = { 0 };
+	struct loop_name name = { k->to, s->local.port };
+	size_t used = 0;
+
+	if (!m->control)
+		return;
+	memcpy(&info.ipi_addr, &k->to.s6_addr[12], sizeof info.ipi_addr);
+	info.ipi_spec_dst = info.ipi_addr;
+	if (four && loop_option(s, IPPROTO_IP, IP_PKTINFO))
+		put_control(m, &used, IPPROTO_IP, IP_PKTINFO, &info, sizeof info);
+	if (four && loop_option(s, IPPROTO_IP, IP_RECVTTL))
+		put_control(m, &used, IPPROTO_IP, IP_TTL, &k->ttl, sizeof k->ttl);
+	if (four && loop_option(s, IPPROTO_IP, IP_RECVTOS))
+		put_control(m, &used, IPPROTO_IP, IP_TOS, &tos, sizeof tos);
+	if (four && loop_option(s, IPPROTO_IP, IP_RECVORIGDSTADDR))
+		put_control(m, &used, IPPROTO_IP, IP_RECVORIGDSTADDR, &at,
+			    (size_t)loop_put_name(AF_INET, &name, &at));
+	if (s->sk.family == AF_INET6 && loop_option(s, IPPROTO_IPV6, IPV6_RECVPKTINFO))
+		put_control(m, &used, IPPROTO_IPV6, IPV6_PKTINFO, &info6, sizeof info6);
+	if (!four && loop_option(s, IPPROTO_IPV6, IPV6_RECVHOPLIMIT))
+		put_control(m, &used, IPPROTO_IPV6, IPV6_HOPLIMIT, &k->ttl, sizeof k->ttl);
+	if (!four && loop_option(s, IPPROTO_IPV6, IPV6_RECVTCLASS))
+		put_control(m, &used, IPPROTO_IPV6, IPV6_TCLASS, &k->tos, sizeof k->tos);
+	m->control_len = used;
+}
+
+/* Waits for a datagram: 1; 0: none will come; -errno. */
+static int wait_datagram(struct loop_sock *s, struct waiter *w, bool nonblock, uint64_t deadline)
+{
+	lock_assert_held(&s->lock);
+	for (;;) {
+		int err = atomic_exchange(&s->err, 0);
+		if (err)
+			return -err;
+		if (!list_empty(&s->queue))
+			return 1;
+		if (s->shutdown & RCV_SHUTDOWN && !nonblock)
+			return 0;
+		err = loop_sleep(s, &s->lock, w, POLL_READ, nonblock, deadline);
+		if (err)
+			return err;
+	}
+}
+
+/* Copies the first one, which is lost where it cannot be copied. */
+static ssize_t take(struct loop_sock *s, struct socket_msg *m)
+{
+	lock_assert_held(&s->lock);
+	struct loop_chunk *k = list_first(&s->queue, struct loop_chunk, node);
+	size_t n = k->len < m->uio->resid ? k->len : m->uio->resid;
+	ssize_t r = m->flags & MSG_TRUNC ? (ssize_t)k->len : (ssize_t)n;
+
+	if (uio_put(m->uio, k->data, n) < n)
+		r = -EFAULT;
+	if (k->len > n)
+		m->out_flags |= MSG_TRUNC;
+	m->name_len = (unsigned)loop_put_name(s->sk.family, &k->from, &m->name);
+	m->scm.when = k->when;
+	put_controls(s, m, k);
+	if (m->flags & MSG_PEEK)
+		return r;
+	list_del(&k->node);
+	s->queued -= k->len;
+	s->charged -= k->len + OVERHEAD;
+	loop_chunk_free(s, k);
+	return r;
+}
+
+static ssize_t loop_udp_recvmsg(struct socket *sk, struct caller *c, struct socket_msg *m)
+{
+	struct loop_sock *s = loop_of(sk);
+	uint64_t deadline = socket_deadline(c, sk->rcvtimeo);
+	size_t room = m->control_len;
+	struct waiter w;
+
+	if (m->flags & MSG_ERRQUEUE)
+		return -EAGAIN;
+	waiter_init(&w, c->sleeper);
+	mutex_lock(&s->lock);
+	ssize_t r = wait_datagram(s, &w, m->flags & MSG_DONTWAIT, deadline);
+	m->no_message = r == 0;
+	m->control_len = 0;
+	if (r > 0) {
+		m->control_len = room;
+		r = take(s, m);
+		m->control_len = m->control ? m->control_len : 0;
+	}
+	mutex_unlock(&s->lock);
+	waitqueue_remove(&w);
+	return r;
+}
+
+static int loop_udp_shutdown(struct socket *sk, int how)
+{
+	struct loop_sock *s = loop_of(sk);
+
+	mutex_lock(&s->loop->lock);
+	s->shutdown |= (unsigned)how + 1;
+	int err = s->remote.port ? 0 : -ENOTCONN;
+	mutex_unlock(&s->loop->lock);
+	loop_wake(s, 0);
+	return err;
+}
+
+/* Linux: datagram_poll. */
+static unsigned loop_udp_poll(struct socket *sk, struct poll_table *pt)
+{
+	struct loop_sock *s = loop_of(sk);
+	unsigned events = POLL_WRITE, ended = s->shutdown;
+
+	poll_wait(pt, &s->wait);
+	if (s->err)
+		events |= POLLERR;
+	if (ended == SHUTDOWN_MASK)
+		events |= POLLHUP;
+	if (ended & RCV_SHUTDOWN)
+		events |= POLL_READ | POLLRDHUP;
+	mutex_lock(&s->lock);
+	if (!list_empty(&s->queue))
+		events |= POLL_READ;
+	mutex_unlock(&s->lock);
+	return events;
+}
+
+static void loop_udp_release(struct socket *sk)
+{
+	struct loop_sock *s = loop_of(sk);
+
+	mutex_lock(&s->loop->lock);
+	s->dead = true;
+	loop_unbind(s);
+	mutex_unlock(&s->loop->lock);
+	loop_put(s);
+}
+
+const struct socket_ops loop_udp_ops = {
+	.bind = loop_bind,
+	.connect = loop_udp_connect,
+	.getname = loop_getname,
+	.sendmsg = loop_udp_sendmsg,
+	.recvmsg = loop_udp_recvmsg,
+	.shutdown = loop_udp_shutdown,
+	.poll = loop_udp_poll,
+	.setsockopt = loop_setsockopt,
+	.getsockopt = loop_getsockopt,
+	.stat = loop_stat,
+	.take_error = loop_take_error,
+	.ioctl = loop_ioctl,
+	.release = loop_udp_release,
+};

@@ -1,0 +1,822 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What programs see of connections and datagrams over a loopback: states, ends, errors, ports. Run
+ * over the host's loopback, and by `make check-loopback` over one that nobody else has.
+ */
+#include "case.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sys/epoll.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+
+union name {
+	struct sockaddr any;
+	struct sockaddr_in in;
+	struct sockaddr_in6 in6;
+	struct sockaddr_storage room;
+};
+
+static const int families[] = { AF_INET, AF_INET6 };
+
+static socklen_t name_len(int family)
+{
+	return family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6);
+}
+
+static union name local(int family, int port)
+{
+	union name n = { .room = { .ss_family = (sa_family_t)family } };
+
+	n.in.sin_port = htons((uint16_t)port);
+	if (family == AF_INET)
+		n.in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	else
+		n.in6.sin6_addr = in6addr_loopback;
+	return n;
+}
+
+static union name text_name(const char *text, int port)
+{
+	union name n = local(strchr(text, ':') ? AF_INET6 : AF_INET, port);
+
+	if (n.any.sa_family == AF_INET)
+		NEED(inet_pton(AF_INET, text, &n.in.sin_addr));
+	else
+		NEED(inet_pton(AF_INET6, text, &n.in6.sin6_addr));
+	return n;
+}
+
+static int port_of(int s)
+{
+	union name n;
+	socklen_t len = sizeof n;
+
+	NEED(getsockname(s, &n.any, &len));
+	return ntohs(n.in.sin_port);
+}
+
+static void say_name(const char *what, int r, const union name *n)
+{
+	char text[64] = "";
+
+	if (r < 0) {
+		say("%s: %s\n", what, strerrorname_np(errno));
+		return;
+	}
+	inet_ntop(n->any.sa_family,
+		  n->any.sa_family == AF_INET ? (const void *)&n->in.sin_addr
+					      : (const void *)&n->in6.sin6_addr,
+		  text, sizeof text);
+	say("%s: %s port %s\n", what, text, n->in.sin_port ? "set" : "0");
+}
+
+static void say_names(int s)
+{
+	union name n;
+	socklen_t len = sizeof n;
+
+	say_name("here", getsockname(s, &n.any, &len), &n);
+	len = sizeof n;
+	say_name("there", getpeername(s, &n.any, &len), &n);
+}
+
+static int listener(int family, int backlog)
+{
+	int s = (int)NEED(socket(family, SOCK_STREAM, 0));
+	union name n = local(family, 0);
+
+	NEED(bind(s, &n.any, name_len(family)));
+	NEED(listen(s, backlog));
+	return s;
+}
+
+static int connect_port(int s, int family, int port)
+{
+	union name n = local(family, port);
+
+	return connect(s, &n.any, name_len(family));
+}
+
+static void pair(int family, int p[2])
+{
+	int l = listener(family, 5);
+
+	p[0] = (int)NEED(socket(family, SOCK_STREAM, 0));
+	NEED(connect_port(p[0], family, port_of(l)));
+	p[1] = (int)NEED(accept(l, NULL, NULL));
+	close(l);
+}
+
+static void say_call(const char *what, long r)
+{
+	if (r < 0)
+		say("%s: %s\n", what, strerrorname_np(errno));
+	else
+		say("%s: %ld\n", what, r);
+}
+
+static void say_poll(const char *what, int s)
+{
+	struct pollfd p = { .fd = s,
+			    .events =
+				POLLIN | POLLOUT | POLLPRI | POLLRDHUP | POLLRDNORM | POLLWRNORM };
+
+	NEED(poll(&p, 1, 0));
+	say("%s: %#x\n", what, p.revents);
+}
+
+static void say_state(const char *what, int s)
+{
+	struct tcp_info info = { 0 };
+	socklen_t len = sizeof info;
+
+	NEED(getsockopt(s, IPPROTO_TCP, TCP_INFO, &info, &len));
+	say("%s: state %d\n", what, info.tcpi_state);
+}
+
+static void say_error(const char *what, int s)
+{
+	int err = 0;
+	socklen_t len = sizeof err;
+
+	NEED(getsockopt(s, SOL_SOCKET, SO_ERROR, &err, &len));
+	say("%s: SO_ERROR %s\n", what, err ? strerrorname_np(err) : "0");
+}
+
+/* What came of a packet may take a moment natively: until poll(2) says so. */
+static void wait_for(int s, short events)
+{
+	struct pollfd p = { .fd = s, .events = events };
+
+	NEED(poll(&p, 1, 10000));
+}
+
+static void say_all(const char *what, int s)
+{
+	say("%s\n", what);
+	say_state("  tcp", s);
+	say_poll("  poll", s);
+	say_names(s);
+}
+
+CASE(states_of_a_connection)
+{
+	for (size_t i = 0; i < 2; i++) {
+		int l = listener(families[i], 5),
+		    c = (int)NEED(socket(families[i], SOCK_STREAM, 0));
+
+		say_all("fresh", c);
+		say_all("listening", l);
+		NEED(connect_port(c, families[i], port_of(l)));
+		say_all("connected", c);
+		wait_for(l, POLLIN);
+		say_poll("to be accepted", l);
+		int a = (int)NEED(accept(l, NULL, NULL));
+		say_all("accepted", a);
+		say_poll("no more to accept", l);
+		NEED(shutdown(c, SHUT_WR));
+		wait_for(a, POLLIN);
+		say_all("its peer sends no more", a);
+		say_poll("sends no more", c); /* its end may be acknowledged, or not yet */
+		say_names(c);
+		NEED(shutdown(a, SHUT_WR));
+		wait_for(c, POLLIN);
+		say_all("both have ended, first", c);
+		wait_for(a, POLLHUP);
+		say_all("both have ended, second", a);
+		close(a);
+		close(c);
+		close(l);
+	}
+}
+
+CASE(half_close)
+{
+	char buf[16];
+	int p[2];
+
+	pair(AF_INET, p);
+	say_call("send", send(p[0], "question", 8, 0));
+	NEED(shutdown(p[0], SHUT_WR));
+	say_call("send after", send(p[0], "x", 1, MSG_NOSIGNAL));
+	say_call("recv", recv(p[1], buf, sizeof buf, MSG_WAITALL));
+	say_call("recv at the end", recv(p[1], buf, sizeof buf, 0));
+	say_call("answer", send(p[1], "answer", 6, 0));
+	say_call("recv of the answer", recv(p[0], buf, sizeof buf, 0));
+	close(p[1]);
+	say_call("end", recv(p[0], buf, sizeof buf, 0));
+}
+
+CASE(close_resets_what_is_unread)
+{
+	char buf[16];
+	int p[2];
+
+	pair(AF_INET6, p);
+	NEED(send(p[0], "unread", 6, 0));
+	wait_for(p[1], POLLIN);
+	NEED(send(p[1], "kept", 4, 0));
+	wait_for(p[0], POLLIN);
+	close(p[1]);
+	wait_for(p[0], POLLHUP);
+	say_poll("poll", p[0]);
+	say_state("tcp", p[0]);
+	say_call("recv of what came before", recv(p[0], buf, sizeof buf, 0));
+	say_call("recv", recv(p[0], buf, sizeof buf, 0));
+	say_call("recv again", recv(p[0], buf, sizeof buf, 0));
+	say_call("send", send(p[0], "x", 1, MSG_NOSIGNAL));
+	say_names(p[0]);
+}
+
+CASE(sends_to_one_that_is_gone)
+{
+	char buf[16];
+	int p[2];
+
+	pair(AF_INET, p);
+	close(p[1]);
+	wait_for(p[0], POLLRDHUP);
+	say_poll("its end came", p[0]);
+	say_call("first send", send(p[0], "x", 1, MSG_NOSIGNAL));
+	wait_for(p[0], POLLHUP);
+	say_poll("the reset came", p[0]);
+	say_error("then", p[0]);
+	say_call("second send", send(p[0], "x", 1, MSG_NOSIGNAL));
+	say_call("recv", recv(p[0], buf, sizeof buf, 0));
+}
+
+CASE(linger_zero_resets)
+{
+	struct linger now = { .l_onoff = 1 };
+	char buf[16];
+	int p[2];
+
+	pair(AF_INET, p);
+	NEED(setsockopt(p[1], SOL_SOCKET, SO_LINGER, &now, sizeof now));
+	close(p[1]);
+	wait_for(p[0], POLLHUP);
+	say_poll("poll", p[0]);
+	say_call("recv", recv(p[0], buf, sizeof buf, 0));
+	say_call("recv again", recv(p[0], buf, sizeof buf, 0));
+}
+
+CASE(shutdown_of_reading)
+{
+	char buf[16];
+	int p[2];
+
+	pair(AF_INET, p);
+	NEED(send(p[1], "before", 6, 0));
+	wait_for(p[0], POLLIN);
+	NEED(shutdown(p[0], SHUT_RD));
+	say_poll("poll", p[0]);
+	say_call("recv", recv(p[0], buf, sizeof buf, 0));
+	say_call("recv of nothing", recv(p[0], buf, sizeof buf, 0));
+	say_call("send to it", send(p[1], "after", 5, MSG_NOSIGNAL));
+	say_call("send of its own", send(p[0], "x", 1, MSG_NOSIGNAL));
+	say_poll("the peer", p[1]);
+}
+
+CASE(shutdown_without_connection)
+{
+	int s = (int)NEED(socket(AF_INET, SOCK_STREAM, 0)),
+	    u = (int)NEED(socket(AF_INET, SOCK_DGRAM, 0));
+	char buf[4];
+
+	say_call("tcp", shutdown(s, SHUT_RDWR));
+	say_call("udp", shutdown(u, SHUT_RDWR));
+	say_poll("udp poll", u);
+	say_call("udp recv", recv(u, buf, sizeof buf, 0));
+	say_call("send", send(s, "x", 1, MSG_NOSIGNAL));
+	say_call("recv", recv(s, buf, sizeof buf, 0));
+	int l = listener(AF_INET, 1);
+	say_call("shut listener for writing", shutdown(l, SHUT_WR));
+	say_state("still", l);
+	say_call("shut listener for reading", shutdown(l, SHUT_RD));
+	say_state("then", l);
+	say_call("accept", accept(l, NULL, NULL));
+	say_call("listen again", listen(l, 1));
+	say_state("and", l);
+}
+
+CASE(connects_without_waiting)
+{
+	int l = listener(AF_INET, 5), port = port_of(l);
+	int s = (int)NEED(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0));
+
+	say_call("first", connect_port(s, AF_INET, port));
+	wait_for(s, POLLOUT);
+	say_poll("poll", s);
+	say_error("then", s);
+	say_call("second", connect_port(s, AF_INET, port));
+	say_call("third", connect_port(s, AF_INET, port));
+	say_names(s);
+	close(l);
+}
+
+CASE(is_refused)
+{
+	int l = listener(AF_INET, 5), port = port_of(l);
+	char buf[4];
+
+	close(l);
+	int s = (int)NEED(socket(AF_INET, SOCK_STREAM, 0));
+	say_call("blocking", connect_port(s, AF_INET, port));
+	say_names(s);
+	say_poll("poll", s);
+	say_call("once more", connect_port(s, AF_INET, port));
+	int n = (int)NEED(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0));
+	say_call("without waiting", connect_port(n, AF_INET, port));
+	wait_for(n, POLLOUT);
+	say_poll("poll", n);
+	say_call("connect again", connect_port(n, AF_INET, port));
+	say_poll("poll", n);
+	n = (int)NEED(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0));
+	say_call("without waiting", connect_port(n, AF_INET, port));
+	wait_for(n, POLLOUT);
+	say_error("asked", n);
+	say_error("asked again", n);
+	say_call("recv", recv(n, buf, sizeof buf, 0));
+	say_call("send", send(n, "x", 1, MSG_NOSIGNAL));
+	say_call("connect again", connect_port(n, AF_INET, port));
+}
+
+CASE(disconnects)
+{
+	union name none = { .any = { .sa_family = AF_UNSPEC } };
+	char buf[8];
+	int p[2], q[2];
+
+	pair(AF_INET, p);
+	say_call("disconnect", connect(p[0], &none.any, sizeof none.any));
+	wait_for(p[1], POLLHUP);
+	say_call("peer", recv(p[1], buf, sizeof buf, 0));
+	say_state("then", p[0]);
+	say_names(p[0]);
+	say_error("then", p[0]);
+	int l = listener(AF_INET, 1);
+	say_call("connect elsewhere", connect_port(p[0], AF_INET, port_of(l)));
+	int a = (int)NEED(accept(l, NULL, NULL));
+	say_call("send", send(p[0], "new", 3, 0));
+	say_call("recv", recv(a, buf, sizeof buf, 0));
+	say_call("disconnect a listener", connect(l, &none.any, sizeof none.any));
+	say_state("then", l);
+	pair(AF_INET, q);
+	say_call("listen when connected", listen(q[0], 1));
+	say_call("bind when connected", bind(q[0], &(union name){ .in = { AF_INET } }.any, 16));
+	say_call("accept when connected", accept(q[0], NULL, NULL));
+}
+
+CASE(backlog)
+{
+	int l = listener(AF_INET, 1), port = port_of(l), c[4], ready = 0;
+
+	for (int i = 0; i < 4; i++) {
+		c[i] = (int)NEED(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0));
+		connect_port(c[i], AF_INET, port);
+		struct pollfd p = { .fd = c[i], .events = POLLOUT };
+		ready += poll(&p, 1, 100) == 1;
+	}
+	say("%d are connected\n", ready);
+	for (int i = 0; i < 4; i++) {
+		int a = (int)NEED(accept(l, NULL, NULL));
+		close(a);
+	}
+	for (int i = 0; i < 4; i++)
+		wait_for(c[i], POLLOUT);
+	say("all have been accepted\n");
+}
+
+CASE(a_listener_that_goes_resets)
+{
+	int l = listener(AF_INET, 5), c = (int)NEED(socket(AF_INET, SOCK_STREAM, 0));
+	char buf[4];
+
+	NEED(connect_port(c, AF_INET, port_of(l)));
+	wait_for(l, POLLIN);
+	close(l);
+	wait_for(c, POLLHUP);
+	say_call("recv", recv(c, buf, sizeof buf, 0));
+	say_poll("poll", c);
+}
+
+static int try_bind(int family, int type, const char *text, int port, int reuse, int only6)
+{
+	int s = (int)NEED(socket(family, type, 0)), on = 1;
+	union name n = text_name(text, port);
+
+	if (reuse)
+		NEED(setsockopt(s, SOL_SOCKET, reuse, &on, sizeof on));
+	if (only6)
+		NEED(setsockopt(s, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on));
+	int r = bind(s, &n.any, name_len(family));
+	if (r) {
+		say("  %s: %s\n", text, strerrorname_np(errno));
+		close(s);
+		return -1;
+	}
+	say("  %s: bound\n", text);
+	return s;
+}
+
+CASE(ports_beside_each_other)
+{
+	static const struct {
+		const char *first, *second;
+		int reuse, only6;
+	} pairs[] = {
+		{ "127.0.0.1", "127.0.0.1", 0, 0 },
+		{ "127.0.0.1", "127.0.0.2", 0, 0 },
+		{ "0.0.0.0", "127.0.0.1", 0, 0 },
+		{ "127.0.0.1", "0.0.0.0", 0, 0 },
+		{ "127.0.0.1", "::1", 0, 0 },
+		{ "0.0.0.0", "::", 0, 0 },
+		{ "0.0.0.0", "::", 0, 1 },
+		{ "::", "0.0.0.0", 0, 1 },
+		{ "::", "127.0.0.1", 0, 0 },
+		{ "::1", "::", 0, 0 },
+		{ "::ffff:127.0.0.1", "127.0.0.1", 0, 0 },
+		{ "::ffff:127.0.0.1", "::1", 0, 0 },
+		{ "127.0.0.1", "127.0.0.1", SO_REUSEADDR, 0 },
+		{ "0.0.0.0", "127.0.0.1", SO_REUSEADDR, 0 },
+		{ "127.0.0.1", "127.0.0.1", SO_REUSEPORT, 0 },
+	};
+
+	for (int type = SOCK_STREAM; type <= SOCK_DGRAM; type++) {
+		for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+			int f1 = strchr(pairs[i].first, ':') ? AF_INET6 : AF_INET;
+			int f2 = strchr(pairs[i].second, ':') ? AF_INET6 : AF_INET;
+			say("%s, option %d%s\n", type == SOCK_STREAM ? "tcp" : "udp",
+			    pairs[i].reuse, pairs[i].only6 ? ", IPv6 only" : "");
+			int a = try_bind(f1, type, pairs[i].first, 0, pairs[i].reuse,
+					 pairs[i].only6 && f1 == AF_INET6);
+			int b = try_bind(f2, type, pairs[i].second, port_of(a), pairs[i].reuse,
+					 pairs[i].only6 && f2 == AF_INET6);
+			if (type == SOCK_STREAM && b >= 0) {
+				say_call("  first listens", listen(a, 1));
+				say_call("  second listens", listen(b, 1));
+			}
+			close(a);
+			close(b);
+		}
+	}
+}
+
+CASE(addresses_to_bind)
+{
+	static const char *const names[] = { "127.0.0.1",
+					     "127.1.2.3",
+					     "127.255.255.255",
+					     "0.0.0.0",
+					     "192.0.2.1",
+					     "224.0.0.1",
+					     "::1",
+					     "::",
+					     "2001:db8::1",
+					     "fe80::1",
+					     "ff02::1",
+					     "::ffff:127.0.0.1",
+					     "::ffff:192.0.2.1",
+					     "::ffff:0.0.0.0" };
+
+	for (int type = SOCK_STREAM; type <= SOCK_DGRAM; type++)
+		for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+			close(try_bind(strchr(names[i], ':') ? AF_INET6 : AF_INET, type, names[i],
+				       0, 0, 0));
+	int s = (int)NEED(socket(AF_INET, SOCK_STREAM, 0)),
+	    s6 = (int)NEED(socket(AF_INET6, SOCK_STREAM, 0));
+	union name n = local(AF_INET, 0), n6 = local(AF_INET6, 0);
+	say_call("short", bind(s, &n.any, 15));
+	say_call("short 6", bind(s6, &n6.any, 23));
+	say_call("IPv4 for IPv6", bind(s6, &n.any, sizeof n));
+	say_call("IPv6 for IPv4", bind(s, &n6.any, sizeof n6));
+	n.any.sa_family = AF_UNSPEC;
+	say_call("no family", bind(s, &n.any, sizeof n));
+	n.in.sin_addr.s_addr = 0;
+	say_call("no family, any address", bind(s, &n.any, sizeof n));
+	say_call("twice", bind(s, &n.any, sizeof n));
+	say_call("listen unbound", listen(s6, 1));
+	say_names(s6);
+}
+
+CASE(both_families_by_one_socket)
+{
+	int l = (int)NEED(socket(AF_INET6, SOCK_STREAM, 0)), off = 0;
+	union name any = { .in6 = { .sin6_family = AF_INET6 } };
+
+	NEED(setsockopt(l, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off));
+	NEED(bind(l, &any.any, sizeof any.in6));
+	NEED(listen(l, 5));
+	for (size_t i = 0; i < 2; i++) {
+		int c = (int)NEED(socket(families[i], SOCK_STREAM, 0));
+		NEED(connect_port(c, families[i], port_of(l)));
+		int a = (int)NEED(accept(l, NULL, NULL));
+		say_names(c);
+		say_names(a);
+		close(c);
+		close(a);
+	}
+	int c = (int)NEED(socket(AF_INET6, SOCK_STREAM, 0));
+	union name mapped = text_name("::ffff:127.0.0.1", port_of(l));
+	NEED(connect(c, &mapped.any, sizeof mapped.in6));
+	say_names(c);
+	int on = 1;
+	say_call("too late", setsockopt(c, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on));
+	c = (int)NEED(socket(AF_INET6, SOCK_STREAM, 0));
+	NEED(setsockopt(c, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on));
+	say_call("only 6", connect(c, &mapped.any, sizeof mapped.in6));
+	say_call("IPv4 address", connect_port(c, AF_INET, port_of(l)));
+}
+
+CASE(much_data_without_loss)
+{
+	enum { TOTAL = 8 << 20 };
+	char *out = malloc(TOTAL), *in = malloc(65536);
+	unsigned sum = 0, want = 0;
+	int p[2];
+
+	for (int i = 0; i < TOTAL; i++)
+		want = want * 31 + (unsigned char)(out[i] = (char)(i * 7 + i / 251));
+	pair(AF_INET, p);
+	pid_t child = (pid_t)NEED(fork());
+	if (!child) {
+		close(p[1]);
+		for (int sent = 0, n; sent < TOTAL; sent += n) {
+			n = (int)send(p[0], out + sent, sent % 3 ? 1 + sent % 70000 : 100, 0);
+			if (n > TOTAL - sent)
+				_exit(1);
+			if (n < 0)
+				_exit(2);
+			if (sent + 70001 > TOTAL) {
+				sent += n;
+				while (sent < TOTAL &&
+				       (n = (int)send(p[0], out + sent, (size_t)(TOTAL - sent),
+						      0)) > 0)
+					sent += n;
+				_exit(0);
+			}
+		}
+		_exit(0);
+	}
+	close(p[0]);
+	ssize_t n;
+	long total = 0;
+	while ((n = recv(p[1], in, 65536, 0)) > 0) {
+		for (ssize_t i = 0; i < n; i++)
+			sum = sum * 31 + (unsigned char)in[i];
+		total += n;
+	}
+	int status;
+	NEED(waitpid(child, &status, 0));
+	say("%ld bytes, %s, sender %d\n", total, sum == want ? "the same" : "others", status);
+}
+
+CASE(a_full_connection)
+{
+	int p[2], small = 4096;
+	char buf[65536] = { 0 };
+	long sent = 0, got = 0, n;
+
+	pair(AF_INET, p);
+	NEED(setsockopt(p[0], SOL_SOCKET, SO_SNDBUF, &small, sizeof small));
+	while ((n = send(p[0], buf, sizeof buf, MSG_DONTWAIT)) > 0)
+		sent += n;
+	say_call("full", n);
+	say_poll("poll", p[0]);
+	struct timeval tv = { .tv_usec = 10000 };
+	NEED(setsockopt(p[0], SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof tv));
+	say_call("with a time limit", send(p[0], buf, 1, 0));
+	NEED(shutdown(p[0], SHUT_WR));
+	while ((n = recv(p[1], buf, sizeof buf, 0)) > 0)
+		got += n;
+	say("%s\n", sent == got ? "all came" : "some is lost");
+}
+
+CASE(flags_of_receiving)
+{
+	char buf[16] = "";
+	int p[2], lowat = 4;
+
+	pair(AF_INET, p);
+	NEED(send(p[0], "abcdefgh", 8, 0));
+	wait_for(p[1], POLLIN);
+	say_call("peek", recv(p[1], buf, 3, MSG_PEEK));
+	say("%.3s\n", buf);
+	int n = 0;
+	NEED(ioctl(p[1], FIONREAD, &n));
+	say_call("FIONREAD", n);
+	say_call("dropped", recv(p[1], NULL, 2, MSG_TRUNC));
+	say_call("recv", recv(p[1], buf, sizeof buf, 0));
+	say("%.6s\n", buf);
+	say_call("nothing", recv(p[1], buf, sizeof buf, MSG_DONTWAIT));
+	NEED(setsockopt(p[1], SOL_SOCKET, SO_RCVLOWAT, &lowat, sizeof lowat));
+	NEED(send(p[0], "ab", 2, 0));
+	say_poll("too little", p[1]);
+	say_call("recv of too little", recv(p[1], buf, sizeof buf, MSG_DONTWAIT));
+	NEED(send(p[0], "abcd", 4, 0));
+	wait_for(p[1], POLLIN);
+	say_poll("enough", p[1]);
+	say_call("no room", recv(p[1], buf, 0, 0));
+	say_call("error queue", recv(p[1], buf, sizeof buf, MSG_ERRQUEUE));
+	say_call("bad address", recv(p[1], (void *)8, 8, MSG_DONTWAIT));
+	say_call("still there", recv(p[1], buf, sizeof buf, MSG_DONTWAIT));
+	say_call("send from a bad address", send(p[0], (void *)8, 8, 0));
+	struct timeval tv = { .tv_usec = 10000 };
+	NEED(setsockopt(p[1], SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof tv));
+	say_call("with a time limit", recv(p[1], buf, sizeof buf, 0));
+}
+
+CASE(edges)
+{
+	struct epoll_event e = { .events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET };
+	int p[2], ep = (int)NEED(epoll_create1(0));
+
+	pair(AF_INET, p);
+	NEED(epoll_ctl(ep, EPOLL_CTL_ADD, p[1], &e));
+	say_call("first", epoll_wait(ep, &e, 1, 0));
+	say("%#x\n", e.events);
+	say_call("no change", epoll_wait(ep, &e, 1, 0));
+	NEED(send(p[0], "x", 1, 0));
+	say_call("data", epoll_wait(ep, &e, 1, 10000));
+	say("%#x\n", e.events);
+	NEED(send(p[0], "x", 1, 0));
+	say_call("more data", epoll_wait(ep, &e, 1, 10000));
+	close(p[0]);
+	say_call("end", epoll_wait(ep, &e, 1, 10000));
+	say("%#x\n", e.events);
+}
+
+static int udp(int family)
+{
+	int s = (int)NEED(socket(family, SOCK_DGRAM, 0));
+	union name n = local(family, 0);
+
+	NEED(bind(s, &n.any, name_len(family)));
+	return s;
+}
+
+CASE(datagrams)
+{
+	char buf[16];
+
+	for (size_t i = 0; i < 2; i++) {
+		int a = udp(families[i]), b = (int)NEED(socket(families[i], SOCK_DGRAM, 0));
+		union name n = local(families[i], port_of(a));
+		socklen_t len = name_len(families[i]);
+
+		say_poll("fresh", a);
+		say_call("without a name", send(b, "x", 1, 0));
+		say_call("sendto", sendto(b, "hello", 5, 0, &n.any, len));
+		say_names(b);
+		say_call("empty", sendto(b, "", 0, 0, &n.any, len));
+		wait_for(a, POLLIN);
+		say_poll("come", a);
+		say_call("cut", recv(a, buf, 2, MSG_TRUNC));
+		union name from;
+		socklen_t flen = sizeof from;
+		say_call("empty", recvfrom(a, buf, sizeof buf, 0, &from.any, &flen));
+		say_name("from", 0, &from);
+		say_call("none", recv(a, buf, sizeof buf, MSG_DONTWAIT));
+		NEED(connect(b, &n.any, len));
+		say_names(b);
+		say_call("send", send(b, "x", 1, 0));
+		close(a);
+		say_call("nobody there", send(b, "x", 1, 0));
+		wait_for(b, POLLERR);
+		say_poll("poll", b);
+		say_call("recv", recv(b, buf, sizeof buf, MSG_DONTWAIT));
+		say_call("port 0", (n.in.sin_port = 0, sendto(b, "x", 1, 0, &n.any, len)));
+		union name none = { .any = { .sa_family = AF_UNSPEC } };
+		say_call("disconnect", connect(b, &none.any, sizeof none.any));
+		say_names(b);
+	}
+}
+
+CASE(sizes_of_datagrams)
+{
+	static char big[70000];
+
+	for (size_t i = 0; i < 2; i++) {
+		int a = udp(families[i]);
+		union name n = local(families[i], port_of(a));
+		for (size_t len = 65500; len <= 65540; len += 1 + (len == 65508) * 10)
+			if (sendto(a, big, len, MSG_DONTWAIT, &n.any, name_len(families[i])) < 0) {
+				say("%zu: %s\n", len, strerrorname_np(errno));
+				break;
+			} else {
+				recv(a, big, sizeof big, 0);
+			}
+	}
+}
+
+CASE(connected_datagrams_are_from_the_peer)
+{
+	int a = udp(AF_INET), b = udp(AF_INET), c = udp(AF_INET);
+	char buf[8];
+
+	NEED(connect_port(a, AF_INET, port_of(b)));
+	union name n = local(AF_INET, port_of(a));
+	say_call("stranger", sendto(c, "stranger", 8, 0, &n.any, sizeof n.in));
+	say_call("peer", sendto(b, "peer", 4, 0, &n.any, sizeof n.in));
+	wait_for(a, POLLIN);
+	say_call("recv", recv(a, buf, sizeof buf, 0));
+	say_call("none", recv(a, buf, sizeof buf, MSG_DONTWAIT));
+}
+
+CASE(what_goes_with_datagrams)
+{
+	char buf[8], control[256];
+	int a = udp(AF_INET), on = 1, ttl = 77, tos = 16;
+	struct iovec iov = { buf, sizeof buf };
+	struct msghdr m = { .msg_iov = &iov,
+			    .msg_iovlen = 1,
+			    .msg_control = control,
+			    .msg_controllen = sizeof control };
+	union name n = local(AF_INET, port_of(a));
+
+	NEED(setsockopt(a, IPPROTO_IP, IP_PKTINFO, &on, sizeof on));
+	NEED(setsockopt(a, IPPROTO_IP, IP_RECVTTL, &on, sizeof on));
+	NEED(setsockopt(a, IPPROTO_IP, IP_RECVTOS, &on, sizeof on));
+	NEED(setsockopt(a, IPPROTO_IP, IP_TTL, &ttl, sizeof ttl));
+	NEED(setsockopt(a, IPPROTO_IP, IP_TOS, &tos, sizeof tos));
+	NEED(sendto(a, "x", 1, 0, &n.any, sizeof n.in));
+	NEED(recvmsg(a, &m, 0));
+	for (struct cmsghdr *cm = CMSG_FIRSTHDR(&m); cm; cm = CMSG_NXTHDR(&m, cm)) {
+		say("type %d, %zu bytes", cm->cmsg_type, cm->cmsg_len);
+		for (size_t i = 0; i < cm->cmsg_len - CMSG_LEN(0); i++)
+			say(" %02x", CMSG_DATA(cm)[i]);
+		say("\n");
+	}
+}
+
+CASE(where_nothing_leads)
+{
+	static const char *const names[] = { "255.255.255.255", "127.255.255.255",
+					     "::ffff:127.0.0.1" };
+	int l = listener(AF_INET, 1), port = port_of(l);
+
+	close(l);
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		union name n = text_name(names[i], port);
+		int family = n.any.sa_family;
+		int t = (int)NEED(socket(family, SOCK_STREAM, 0)),
+		    u = (int)NEED(socket(family, SOCK_DGRAM, 0));
+		say("%s\n", names[i]);
+		say_call("  tcp", connect(t, &n.any, name_len(family)));
+		say_call("  udp", connect(u, &n.any, name_len(family)));
+	}
+	int s = (int)NEED(socket(AF_INET, SOCK_STREAM, 0));
+	union name n = local(AF_INET, 1);
+	say_call("short", connect(s, &n.any, 15));
+	n.any.sa_family = AF_INET6;
+	say_call("family", connect(s, &n.any, sizeof n));
+	say_call("urgent", send(s, "x", 1, MSG_OOB | MSG_NOSIGNAL) < 0 ? 0 : 1);
+}
+
+static void *read_later(void *arg)
+{
+	char buf[4];
+
+	say_call("reader", recv(*(int *)arg, buf, sizeof buf, 0));
+	return NULL;
+}
+
+CASE(another_thread_ends_a_wait)
+{
+	pthread_t t;
+	int p[2];
+
+	pair(AF_INET, p);
+	NEED(pthread_create(&t, NULL, read_later, &p[0]) ? -1 : 0);
+	usleep(20000);
+	NEED(shutdown(p[0], SHUT_RD));
+	pthread_join(t, NULL);
+}
+
+static void on_alarm(int sig)
+{
+	(void)sig;
+}
+
+CASE(a_signal_ends_a_wait)
+{
+	struct itimerval soon = { .it_value.tv_usec = 20000 };
+	struct sigaction sa = { .sa_handler = on_alarm };
+	int l = listener(AF_INET, 1), u = udp(AF_INET), p[2];
+	char buf[4];
+
+	pair(AF_INET, p);
+	NEED(sigaction(SIGALRM, &sa, NULL));
+	NEED(setitimer(ITIMER_REAL, &soon, NULL));
+	say_call("recv", recv(p[0], buf, sizeof buf, 0));
+	NEED(setitimer(ITIMER_REAL, &soon, NULL));
+	say_call("accept", accept(l, NULL, NULL));
+	NEED(setitimer(ITIMER_REAL, &soon, NULL));
+	say_call("udp recv", recv(u, buf, sizeof buf, 0));
+}
