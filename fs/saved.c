@@ -20,9 +20,21 @@
 	(O_ACCMODE | O_APPEND | O_NONBLOCK | O_DIRECT | O_NOATIME | O_DSYNC | O_SYNC | O_PATH |    \
 	 O_DIRECTORY | O_NOFOLLOW | LARGEFILE)
 
+/* Has it no name in its file system? */
+static bool is_unnamed(const struct file *f)
+{
+	const struct path *p = &f->path;
+	struct statx st;
+
+	return p->dentry && inode_getattr(p->dentry->inode, NULL, STATX_NLINK, &st) == 0 &&
+	       !st.stx_nlink;
+}
+
 const struct saved_kind *file_saved_kind(const struct file *f)
 {
-	return f->stdio ? &file_stdio : f->ops->saved;
+	if (f->stdio)
+		return &file_stdio;
+	return f->ops->saved_unnamed && is_unnamed(f) ? f->ops->saved_unnamed : f->ops->saved;
 }
 
 void file_saved_put(void *file)

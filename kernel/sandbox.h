@@ -47,6 +47,7 @@ struct sandbox {
 	struct machine *machine;
 	struct physmem *physmem;
 	struct arena *arena;
+	uint64_t mounts_made;  /* of vfs.mount_event, when its tree was complete */
 	struct memfile *image; /* of the snapshot that it was made from; NULL: none */
 	struct mm_host mem;
 	struct vfs *vfs;

@@ -373,6 +373,7 @@ int tree_mount(struct sandbox *sb, const struct hl_config *cfg, struct mount_lis
 		mounts->item[i].deadline = deadline;
 		err = mount_one(sb, &mounts->item[i], errmsg);
 	}
+	sb->mounts_made = sb->vfs->mount_event;
 	return !err && cfg->sysroot ? set_sysroot(sb, cfg->sysroot, errmsg) : err;
 }
 

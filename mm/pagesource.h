@@ -14,6 +14,7 @@
 #include "util/lock.h"
 
 struct pagesource;
+struct saved_kind;
 
 /* A run of memory-file pages that stands behind a run of file pages. */
 struct page_run {
@@ -44,6 +45,10 @@ struct pagesource_ops {
 	/* Makes a hole (MADV_REMOVE), as fallocate does. Called without any mm lock. NULL:
 	 * -EOPNOTSUPP. */
 	int (*punch)(struct pagesource *ps, uint64_t off, uint64_t len);
+	/* How what cannot be found again by a name is kept in a snapshot, and what of it: an
+	 * object of that kind. NULL: by its name alone. */
+	const struct saved_kind *saved;
+	void *(*saved_as)(struct pagesource *ps);
 };
 
 /* A file as stat(2) shows it. */

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "mm/pagestore.h"
+#include "mm/pagestore_save.h"
 #include "util/ref.h"
 
 struct shmem {
@@ -53,7 +54,47 @@ static int shmem_punch(struct pagesource *ps, uint64_t off, uint64_t len)
 	return 0;
 }
 
+static void *saved_as(struct pagesource *ps)
+{
+	return ps;
+}
+
+static int shmem_save(struct saver *s, void *object)
+{
+	struct pagesource *ps = object;
+
+	return pagestore_save(s, &shmem_of(ps)->store);
+}
+
+static int shmem_load(struct loader *l, void **out)
+{
+	struct pagesource *ps;
+	int err = shmem_create(l->arena, 0, &ps);
+
+	if (err)
+		return err;
+	err = pagestore_load(l, &shmem_of(ps)->store);
+	*out = ps;
+	if (err)
+		shmem_unref(ps);
+	return err;
+}
+
+static void shmem_put(void *object)
+{
+	shmem_unref(object);
+}
+
+const struct saved_kind shmem_saved = {
+	.name = "shared memory",
+	.save = shmem_save,
+	.load = shmem_load,
+	.put = shmem_put,
+};
+
 static const struct pagesource_ops shmem_ops = {
+	.saved = &shmem_saved,
+	.saved_as = saved_as,
 	.get = shmem_get,
 	.ref = shmem_ref,
 	.unref = shmem_unref,

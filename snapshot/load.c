@@ -6,14 +6,17 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "fs/ramfs/save.h"
 #include "fs/saved.h"
 #include "kernel/freeze.h"
 #include "kernel/nsproxy.h"
 #include "kernel/sandbox.h"
 #include "kernel/task.h"
 #include "kernel/visitor.h"
+#include "mm/pagestore_save.h"
 #include "platform/physmem.h"
 #include "snapshot/files.h"
+#include "snapshot/filesystems.h"
 #include "snapshot/image.h"
 #include "snapshot/memory.h"
 #include "snapshot/process.h"
@@ -21,9 +24,11 @@
 
 /* Every kind that a snapshot may hold. */
 static const struct saved_kind *const kinds[] = {
-	&cred_kind,      &fdtable_kind,  &fs_struct_kind, &memory_kind,     &sighand_kind,
-	&file_by_path,   &file_stdio,    &pipe_saved,     &pipe_data_saved, &eventfd_saved,
-	&signalfd_saved, &timerfd_saved, &pidfd_saved,    &epoll_saved,     NULL,
+	&cred_kind,       &fdtable_kind,  &fs_struct_kind, &memory_kind,
+	&sighand_kind,    &file_by_path,  &file_stdio,     &pipe_saved,
+	&pipe_data_saved, &eventfd_saved, &signalfd_saved, &timerfd_saved,
+	&pidfd_saved,     &epoll_saved,   &shmem_saved,    &ramfs_inode_saved,
+	&memfd_saved,     NULL,
 };
 
 static int load_info(struct snapshot *snap, struct errmsg *errmsg)
@@ -127,22 +132,35 @@ static int load_names(struct loader *l, struct decoder *in)
 	return 0;
 }
 
-static int load(struct loader *l, struct decoder *in)
+/* A part of known length. */
+static int part(struct loader *l, struct decoder *in, struct decoder *out)
 {
-	struct decoder tree;
 	size_t len;
-	int err = load_names(l, in);
 	const void *p = decode_bytes(in, &len);
 
-	if (err)
-		return err;
 	if (!p)
 		return loader_damaged(l, "its outline");
-	decoder_init(&tree, p, len);
-	err = loader_objects(l, in);
+	decoder_init(out, p, len);
+	return 0;
+}
+
+/* What is named in the tree is there before anything is opened by its name. */
+static int load(struct loader *l, struct decoder *in)
+{
+	struct decoder processes, filesystems;
+	int err = load_names(l, in);
+
+	if (!err)
+		err = part(l, in, &processes);
+	if (!err)
+		err = part(l, in, &filesystems);
+	if (!err)
+		err = loader_objects(l, in);
 	if (!err && !decoder_done(in))
 		err = loader_damaged(l, "what follows the last object");
-	return err ? err : processes_load(l, &tree);
+	if (!err)
+		err = filesystems_load(l, &filesystems);
+	return err ? err : processes_load(l, &processes);
 }
 
 int snapshot_load(const struct snapshot *snap, struct sandbox *sb, struct file *const stdio[3],
@@ -152,6 +170,7 @@ int snapshot_load(const struct snapshot *snap, struct sandbox *sb, struct file *
 		.errmsg = errmsg,
 		.kinds = kinds,
 		.sandbox = sb,
+		.arena = sb->arena,
 		.pages = read_pages,
 		.pages_arg = snap->image,
 	};
@@ -170,6 +189,7 @@ int snapshot_load(const struct snapshot *snap, struct sandbox *sb, struct file *
 	if (!err)
 		err = load(&l, &in);
 	loader_free(&l);
+	free(l.filesystems);
 	visitor_done(&v);
 	return err ? errmsg_set(errmsg, -err, "cannot load the snapshot: %s", strerror(-err)) : 0;
 }

@@ -18,7 +18,8 @@ extern const struct saved_kind memory_kind; /* struct mm */
 enum vma_source {
 	SOURCE_NONE, /* anonymous memory */
 	SOURCE_VDSO,
-	SOURCE_FILE, /* of the host or an archive: by its path */
+	SOURCE_FILE,   /* by its path */
+	SOURCE_OBJECT, /* shared memory, a file in memory without a name */
 	NR_VMA_SOURCES
 };
 

@@ -12,10 +12,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fs/ramfs/save.h"
 #include "kernel/sandbox.h"
 #include "loader/vdso.h"
 #include "mm/backing.h"
 #include "mm/map.h"
+#include "mm/pagestore_save.h"
 #include "mm/populate.h"
 #include "mm/vma.h"
 #include "snapshot/files.h"
@@ -101,6 +103,22 @@ static int attach_file(struct loader *l, struct vma *v)
 	return err;
 }
 
+static int attach_object(struct loader *l, struct vma *v)
+{
+	uint64_t n = decode(&l->in);
+	bool in_file = loaded_kind(l, n) == &ramfs_inode_saved;
+	void *object;
+	int err = loaded_object(l, n, in_file ? &ramfs_inode_saved : &shmem_saved, &object);
+
+	if (err || !object)
+		return err ? err : loader_damaged(l, "shared memory of nothing");
+	v->source = in_file ? ramfs_source_of(object) : object;
+	if (!v->source)
+		return loader_damaged(l, "a mapping of what is no file");
+	v->source->ops->ref(v->source);
+	return 0;
+}
+
 static int load_source(struct loader *l, struct mm *mm, struct vma *v)
 {
 	enum vma_source source = (enum vma_source)decode_max(&l->in, NR_VMA_SOURCES - 1);
@@ -110,6 +128,7 @@ static int load_source(struct loader *l, struct mm *mm, struct vma *v)
 	switch (source) {
 	case SOURCE_VDSO: return attach_vdso(l, mm, v);
 	case SOURCE_FILE: return attach_file(l, v);
+	case SOURCE_OBJECT: return attach_object(l, v);
 	default: return v->flags & VMA_SHARED ? loader_damaged(l, "shared memory of nothing") : 0;
 	}
 }

@@ -154,17 +154,30 @@ static int refuse(struct saver *s, const struct vma *v, const char *what)
 			  what, v->start.v, v->end.v);
 }
 
+/* The number of the object that has the pages; 0: they are found by a name. */
+static uint64_t object_of(struct vma_save *vs)
+{
+	const struct pagesource_ops *ops = vs->v->source->ops;
+	void *object = ops->saved_as(vs->v->source);
+
+	return object ? saved_object(vs->s, ops->saved, object) : 0;
+}
+
 /* What it shows. *lost: a file that nobody would find any more. */
 static int put_source(struct vma_save *vs, bool *lost)
 {
 	struct sandbox *sb = vs->s->sandbox;
 	const struct vma *v = vs->v;
 	struct file_id id;
-	uint64_t len;
+	uint64_t len, object = 0;
 	int err = 0;
 
 	*lost = false;
-	if (v->source == vdso_pages(sb->mem.vdso, &len)) {
+	if (v->source && v->source->ops->saved && v->source != vdso_pages(sb->mem.vdso, &len))
+		object = object_of(vs);
+	if (object) {
+		vs->source = SOURCE_OBJECT;
+	} else if (v->source == vdso_pages(sb->mem.vdso, &len)) {
 		vs->source = SOURCE_VDSO;
 	} else if (v->source && v->name && v->name[0] == '/') {
 		err = mapped_file_id(vs->s->caller, v->name, v->source, &id);
@@ -182,6 +195,8 @@ static int put_source(struct vma_save *vs, bool *lost)
 	encode(&vs->s->out, vs->source);
 	if (vs->source == SOURCE_FILE)
 		file_id_save(&vs->s->out, &id);
+	else if (vs->source == SOURCE_OBJECT)
+		encode(&vs->s->out, object);
 	return 0;
 }
 

@@ -10,6 +10,7 @@
 #include "kernel/task.h"
 #include "kernel/visitor.h"
 #include "snapshot/files.h"
+#include "snapshot/filesystems.h"
 #include "snapshot/image.h"
 #include "snapshot/process.h"
 #include "snapshot/snapshot.h"
@@ -64,6 +65,15 @@ static int save_tree(struct saver *s)
 	return err;
 }
 
+static int save_filesystems(struct saver *s)
+{
+	size_t place = encode_place(&s->out), start = s->out.len;
+	int err = filesystems_save(s);
+
+	encode_at(&s->out, place, s->out.len - start);
+	return err;
+}
+
 static int check(struct saver *s)
 {
 	struct sandbox *sb = s->sandbox;
@@ -76,7 +86,7 @@ static int check(struct saver *s)
 		if (!err && p != sb->init)
 			err = files_check(s, p);
 	}
-	return err;
+	return err ? err : filesystems_find(s);
 }
 
 static int save(struct saver *s)
@@ -88,6 +98,8 @@ static int save(struct saver *s)
 	save_info(s);
 	save_names(s);
 	err = save_tree(s);
+	if (!err)
+		err = save_filesystems(s);
 	return err ? err : saver_objects(s);
 }
 
@@ -107,6 +119,7 @@ int snapshot_save(struct sandbox *sb, const char *path, struct errmsg *errmsg)
 	if (!err)
 		err = image_finish(w, s.out.buf, s.out.len, errmsg);
 	image_writer_free(w);
+	filesystems_free(&s);
 	saver_free(&s);
 	visitor_done(&v);
 	return err;

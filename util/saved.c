@@ -179,6 +179,11 @@ static int get(struct loader *l, uint64_t number, struct loaded_entry **out)
 	return e->object ? 0 : load_entry(l, e);
 }
 
+const struct saved_kind *loaded_kind(const struct loader *l, uint64_t number)
+{
+	return number && number <= l->nr ? l->entries[number - 1].kind : NULL;
+}
+
 int loaded_object(struct loader *l, uint64_t number, const struct saved_kind *kind, void **out)
 {
 	struct loaded_entry *e;

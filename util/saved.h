@@ -66,6 +66,9 @@ struct saver {
 	int (*pages)(struct saver *s, const void *data, uint64_t len, bool skip_zeroes,
 		     saved_run_fn *fn, void *arg);
 	void *pages_arg;
+	/* struct filesystem: those in memory that are saved, by number - 1; borrowed */
+	void **filesystems;
+	size_t nr_filesystems;
 	/* private: */
 	struct saved_entry *entries; /* number n is entries[n - 1] */
 	size_t nr, room;
@@ -96,10 +99,14 @@ struct loader {
 	/* where to: set by who makes the loader */
 	void *sandbox;  /* struct sandbox */
 	void *caller;   /* struct caller: the monitor's own */
+	void *arena;    /* struct arena */
 	void *stdio[3]; /* struct file: the copy's own standard descriptors */
 	/* Copies pages that saver.pages wrote, to `dst`. -EBADMSG: there are none. */
 	int (*pages)(struct loader *l, void *dst, uint64_t off, uint64_t len);
 	const void *pages_arg;
+	/* struct filesystem: those in memory, by number - 1 (fs/ramfs/save.h); borrowed */
+	void **filesystems;
+	size_t nr_filesystems;
 	/* private: */
 	struct loaded_entry *entries;
 	size_t nr;
@@ -112,6 +119,8 @@ int loader_objects(struct loader *l, struct decoder *in);
 /* The object of this number, borrowed from the loader; it must be of this kind, or where `kind` is
  * NULL of one whose `put` is `put`. *out is NULL for number 0. */
 int loaded_object(struct loader *l, uint64_t number, const struct saved_kind *kind, void **out);
+/* NULL: there is none of this number. */
+const struct saved_kind *loaded_kind(const struct loader *l, uint64_t number);
 int loaded_of(struct loader *l, uint64_t number, void (*put)(void *), void **out);
 /* The object that is being loaded is this: others may refer to it already. The reference that
  * `load` returns is the loader's as always. */

@@ -45,4 +45,7 @@ bool overlay_has_upper(struct filesystem *fs);
 /* Is `fs` an overlay that writes to the directory? */
 bool overlay_writes_to(struct filesystem *fs, const struct inode_id *dir);
 
+/* What it writes to, borrowed; NULL: it is no overlay. */
+struct filesystem *overlay_upper(struct filesystem *fs);
+
 #endif

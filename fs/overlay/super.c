@@ -77,6 +77,11 @@ static const struct filesystem_ops overlay_ops = {
 	.show_options = show_options,
 };
 
+struct filesystem *overlay_upper(struct filesystem *fs)
+{
+	return fs->ops == &overlay_ops ? container_of(fs, struct overlay, fs)->upper.fs : NULL;
+}
+
 bool overlay_has_upper(struct filesystem *fs)
 {
 	return fs->ops == &overlay_ops && !container_of(fs, struct overlay, fs)->never_written;

@@ -16,6 +16,7 @@
 #include "fs/generic.h"
 #include "fs/mount.h"
 #include "fs/ramfs/internal.h"
+#include "fs/ramfs/save.h"
 #include "fs/saved.h"
 
 #ifndef MFD_NOEXEC_SEAL
@@ -272,7 +273,17 @@ static void source_identify(struct pagesource *ps, unsigned *major, unsigned *mi
 	*ino = ri->ino;
 }
 
+/* One that has a name is found by it. */
+static void *saved_as(struct pagesource *ps)
+{
+	struct ramfs_inode *ri = container_of(ps, struct ramfs_inode, source);
+
+	return ri->nlink ? NULL : ri;
+}
+
 const struct pagesource_ops ramfs_source_ops = {
+	.saved = &ramfs_inode_saved,
+	.saved_as = saved_as,
 	.get = source_get,
 	.ref = source_ref,
 	.unref = source_unref,
@@ -303,10 +314,9 @@ static void ramfs_release(struct file *f)
 	free(f);
 }
 
-static FILE_UNSAVED(ramfs_saved, "file in memory");
-
 const struct file_ops ramfs_file_ops = {
-	.saved = &ramfs_saved,
+	.saved = &file_by_path,
+	.saved_unnamed = &memfd_saved,
 	.read = ramfs_read,
 	.write = ramfs_write,
 	.lseek = ramfs_lseek,
@@ -318,7 +328,7 @@ const struct file_ops ramfs_file_ops = {
 };
 
 const struct file_ops ramfs_dir_ops = {
-	.saved = &ramfs_saved,
+	.saved = &file_by_path,
 	.read = generic_dir_io,
 	.write = generic_dir_io,
 	.lseek = generic_dir_lseek,

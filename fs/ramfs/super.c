@@ -9,6 +9,7 @@
 
 #include "cred/user_ns.h"
 #include "fs/ramfs/internal.h"
+#include "fs/ramfs/save.h"
 #include "mm/mm.h"
 
 static void destroy(struct filesystem *fs)
@@ -45,6 +46,11 @@ static void show_options(struct filesystem *fs, struct text *out)
 }
 
 static const struct filesystem_ops ramfs_ops = { .destroy = destroy, .show_options = show_options };
+
+bool filesystem_is_ramfs(const struct filesystem *fs)
+{
+	return fs->ops == &ramfs_ops;
+}
 
 static bool limit_fits(const uint64_t *limit, uint64_t now, uint64_t used)
 {

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Saves and loads what is in file systems in memory. See header. */
+#include "snapshot/filesystems.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fs/mount.h"
+#include "fs/overlay/overlay.h"
+#include "fs/ramfs/save.h"
+#include "kernel/nsproxy.h"
+#include "kernel/sandbox.h"
+
+/* The memory behind a mounted file system; NULL: there is none. Both are borrowed. */
+static struct filesystem *memory_of(struct filesystem *fs)
+{
+	struct filesystem *upper = overlay_upper(fs);
+
+	if (upper)
+		fs = upper;
+	return filesystem_is_ramfs(fs) ? fs : NULL;
+}
+
+/* ---- saving ---- */
+
+static bool is_known(const struct saver *s, const struct filesystem *fs)
+{
+	for (size_t i = 0; i < s->nr_filesystems; i++)
+		if (s->filesystems[i] == fs)
+			return true;
+	return false;
+}
+
+/* Where it is mounted: what one finds there is this very mount. */
+static bool place_of(struct saver *s, struct mount *m, char name[PATH_MAX])
+{
+	const struct path all = { NULL, NULL }, root = { m, m->root };
+	struct path found;
+
+	if (path_string(&root, &all, name, PATH_MAX) < 0 ||
+	    path_walk(s->caller, NULL, name, 0, &found) < 0)
+		return false;
+	bool same = found.mnt == m;
+	path_put(&found);
+	return same;
+}
+
+/* A file system is found at the first place where it is mounted as a whole. */
+static struct mount *mount_of(struct saver *s, struct filesystem *memory, char name[PATH_MAX])
+{
+	struct sandbox *sb = s->sandbox;
+	struct mount *m;
+
+	list_for_each (m, &nsproxy_mnt(sb->nsproxy)->mounts, ns_node)
+		if (memory_of(m->fs) == memory && m->root->inode == m->fs->root &&
+		    place_of(s, m, name))
+			return m;
+	return NULL;
+}
+
+int filesystems_find(struct saver *s)
+{
+	struct sandbox *sb = s->sandbox;
+	struct mnt_namespace *ns = nsproxy_mnt(sb->nsproxy);
+	struct mount *m;
+	char name[PATH_MAX];
+
+	if (sb->mounts_made != sb->vfs->mount_event)
+		return errmsg_set(s->errmsg, ENOTSUP,
+				  "the program has changed what is mounted, which a snapshot "
+				  "cannot hold yet");
+	s->filesystems = calloc(ns->nr_mounts + 1, sizeof *s->filesystems);
+	if (!s->filesystems)
+		return -ENOMEM;
+	list_for_each (m, &ns->mounts, ns_node) {
+		struct filesystem *memory = memory_of(m->fs);
+		if (memory && !is_known(s, memory) && mount_of(s, memory, name))
+			s->filesystems[s->nr_filesystems++] = memory;
+	}
+	return 0;
+}
+
+int filesystems_save(struct saver *s)
+{
+	char name[PATH_MAX];
+	int err = 0;
+
+	encode(&s->out, s->nr_filesystems);
+	for (size_t i = 0; i < s->nr_filesystems; i++) {
+		if (!mount_of(s, s->filesystems[i], name))
+			return -ENOENT;
+		encode_string(&s->out, name);
+	}
+	for (size_t i = 0; i < s->nr_filesystems && !err; i++)
+		err = ramfs_save(s, s->filesystems[i]);
+	return err;
+}
+
+void filesystems_free(struct saver *s)
+{
+	free(s->filesystems);
+	s->filesystems = NULL;
+	s->nr_filesystems = 0;
+}
+
+/* ---- loading ---- */
+
+static int find(struct loader *l, void **out)
+{
+	char *name = decode_string(&l->in, PATH_MAX);
+	struct path p = { NULL, NULL };
+	int err = 0;
+
+	if (!name || name[0] != '/')
+		err = loader_damaged(l, "the place of a file system in memory");
+	else if (path_walk(l->caller, NULL, name, 0, &p) == 0)
+		*out = memory_of(p.mnt->fs);
+	if (!err && !*out)
+		err = errmsg_set(l->errmsg, ENOTSUP,
+				 "the program has a file system in memory at %s, where this "
+				 "configuration has none",
+				 name);
+	if (p.dentry)
+		path_put(&p); /* the mount stays */
+	free(name);
+	return err;
+}
+
+int filesystems_load(struct loader *l, struct decoder *in)
+{
+	int err = 0;
+
+	l->in = *in;
+	uint64_t nr = decode_count(&l->in, sizeof(uint64_t));
+	l->filesystems = calloc(nr + 1, sizeof *l->filesystems);
+	if (!l->filesystems)
+		return -ENOMEM;
+	for (uint64_t i = 0; i < nr && !err; i++)
+		err = find(l, &l->filesystems[i]);
+	if (!err)
+		l->nr_filesystems = nr;
+	for (uint64_t i = 0; i < nr && !err; i++)
+		err = ramfs_load(l, l->filesystems[i]);
+	if (!err && !decoder_done(&l->in))
+		err = loader_damaged(l, "what follows the last file system in memory");
+	return err;
+}
