@@ -18,6 +18,7 @@ static const char help[] =
     "  -e, --exec CODE         run CODE by the interpreter PROGRAM, as its -c or -e does\n"
     "      --repeat N          run it N times more, each from a fresh start\n"
     "      --after SECONDS     hl snapshot save: save then; else when SIGUSR1 comes\n"
+    "      --when idle         hl snapshot save: save when all of it sleeps\n"
     "  -t, --timeout SECONDS   end everything after this time; exit status 124\n"
     "  -m, --memory SIZE       memory of all that runs: the largest process is killed beyond it\n"
     "      --stack SIZE        stack of a process (sizes: bytes, or as 512K, 64Mi, 1G)\n"

@@ -162,6 +162,18 @@ static int opt_after(struct run *r, const char *arg)
 	return 0;
 }
 
+static int opt_when(struct run *r, const char *arg)
+{
+	if (r->verb != RUN_SAVE)
+		return usage_error(&r->out, "--when is for hl snapshot save");
+	if (strcmp(arg, "idle") != 0)
+		return usage_error(&r->out, "--when takes idle, not '%s'", arg);
+	r->when_idle = true;
+	if (r->after_ms == UINT64_MAX)
+		r->after_ms = 0;
+	return 0;
+}
+
 static int opt_strace(struct run *r, const char *arg)
 {
 	enum hl_trace_format format = HL_TRACE_TEXT;
@@ -423,6 +435,7 @@ const struct option_def options[] = {
 	{ "dry-run", 0, no_argument, opt_dry_run, RUN, NULL },
 	{ "exec", 'e', required_argument, opt_exec, RUN, NULL },
 	{ "after", 0, required_argument, opt_after, RUN, NULL },
+	{ "when", 0, required_argument, opt_when, RUN, NULL },
 	{ "repeat", 0, required_argument, opt_repeat, RUN, NULL },
 	{ "strace", 0, optional_argument, opt_strace, RUN, NULL },
 	{ "audit", 0, required_argument, opt_audit, RUN, NULL },

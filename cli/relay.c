@@ -174,18 +174,20 @@ static int patience(const struct relay *r, const struct hl_result *res, int64_t 
 	return left > 0 ? (int)left : 0;
 }
 
-/* Shortens *left to the moment when the function is to be called, or calls it. */
+/* Calls the function where it is due, which may want to be called again later; else shortens *left
+ * to that moment. */
 static bool call_when_due(struct relay *r, int *left)
 {
 	if (!r->fn || r->due < 0)
 		return false;
-	int64_t ms = r->due - now_ms();
-	if (ms <= 0) {
+	if (now_ms() >= r->due) {
 		r->due = -1;
-		return r->fn(r->arg);
+		if (r->fn(r->arg))
+			return true;
 	}
-	if (*left < 0 || ms < *left)
-		*left = ms > INT_MAX ? INT_MAX : (int)ms;
+	int64_t ms = r->due - now_ms();
+	if (r->due >= 0 && (*left < 0 || ms < *left))
+		*left = ms < 0 ? 0 : ms > INT_MAX ? INT_MAX : (int)ms;
 	return false;
 }
 

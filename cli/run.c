@@ -48,11 +48,32 @@ static _Noreturn void leave_behind(const struct run *r, struct hl_sandbox *sb,
 
 /* It is time to save it. What cannot be saved is said, and the program goes on where another signal
  * may come. */
+static bool save(void *arg);
+
+/* A program is idle when it was so at several looks, and nothing of it ran in between. */
+#define IDLE_LOOKS 5
+#define LOOK_MS    10
+
+static bool is_idle(struct run *r)
+{
+	struct hl_stats stats;
+
+	hl_sandbox_stats(r->sb, &stats);
+	bool same = hl_sandbox_idle(r->sb) && stats.entries == r->entries;
+	r->entries = stats.entries;
+	r->idle = same ? r->idle + 1 : 0;
+	return r->idle >= IDLE_LOOKS;
+}
+
 static bool save(void *arg)
 {
 	struct run *r = arg;
 	struct hl_error *err = NULL;
 
+	if (r->when_idle && !is_idle(r)) {
+		relay_on(r->relay, SIGUSR1, LOOK_MS, save, r);
+		return false;
+	}
 	r->saved = !hl_sandbox_save(r->sb, r->file, &err);
 	r->save_status = r->saved ? 0 : report_error(&r->out, err);
 	return r->saved || r->after_ms != UINT64_MAX;
@@ -87,6 +108,7 @@ static int run_sandbox(struct run *r, struct relay *relay)
 	if (not_started)
 		return report_error(&r->out, err);
 	r->sb = sb;
+	r->relay = relay;
 	if (r->verb == RUN_SAVE)
 		relay_on(relay, SIGUSR1, r->after_ms, save, r);
 	int failed = relay_wait(relay, sb, &res, &err);

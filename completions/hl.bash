@@ -51,6 +51,7 @@ _hl() {
 	-t | --timeout | -m | --memory | --stack | --pids | --files | --cpus | -e | --exec | --repeat | --tmpfs | --hide | --hostname | --net-allow | --net-block) return ;;
 	esac
 	[ "$prev" != --after ] || return
+	[ "$prev" != --when ] || { mapfile -t COMPREPLY < <(compgen -W idle -- "$cur") && return; }
 	case $cur in
 	-*)
 		mapfile -t COMPREPLY < <(compgen -W '-h --help --initrd -V --version -v --verbose -q --quiet -t --timeout -m --memory --stack --pids --files --cpus --strace

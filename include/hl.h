@@ -430,6 +430,10 @@ HL_API int hl_sandbox_resume(struct hl_sandbox *sb, struct hl_error **err);
  * what. HL_STATE: the program has ended. Any thread, as those above. */
 HL_API int hl_sandbox_save(struct hl_sandbox *sb, const char *file, struct hl_error **err);
 
+/* Does every thread sleep in a system call, or is stopped? That is so for a moment now and then: a
+ * program that waits for something from outside has it for long. */
+HL_API bool hl_sandbox_idle(struct hl_sandbox *sb);
+
 /* An open snapshot. Sandboxes that were started from it do not need it any more. */
 struct hl_snapshot;
 

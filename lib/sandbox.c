@@ -36,6 +36,7 @@
 #include "kernel/sandbox.h"
 #include "kernel/signal.h"
 #include "kernel/spawn.h"
+#include "kernel/task.h"
 #include "kernel/tty/tty.h"
 #include "lib/config.h"
 #include "lib/confine.h"
@@ -829,6 +830,21 @@ int hl_sandbox_resume(struct hl_sandbox *sb, struct hl_error **err)
 }
 
 /* ---- snapshots ---- */
+
+bool hl_sandbox_idle(struct hl_sandbox *sb)
+{
+	struct process *p;
+	struct task *t;
+	bool idle = true;
+
+	sandbox_lock(sb->kernel);
+	list_for_each (p, &sb->kernel->processes, all_node) {
+		list_for_each (t, &p->tasks, process_node)
+			idle &= task_state(t) != 'R';
+	}
+	sandbox_unlock(sb->kernel);
+	return idle;
+}
 
 int hl_sandbox_save(struct hl_sandbox *sb, const char *file, struct hl_error **err)
 {

@@ -11,4 +11,11 @@ $(SNAPSHOT)/%: tests/snapshot/%.c tests/snapshot/mark.h
 .PHONY: check-snapshot
 check-snapshot check-prepare: $(PLAIN) $(BUILD)/hl $(SNAPSHOT_CASES)
 check-snapshot:
+	tests/snapshot/kinds
+	$(PLAIN) tests/snapshot/messages $(BUILD)/hl $(PLATFORM)
 	$(PLAIN) tests/snapshot/run $(BUILD)/hl $(PLATFORM) $(SNAPSHOT_CASES)
+
+# Copies of snapshots that an enemy has written: make check-snapshot-mutated [ROUNDS=n] [SEED=n]
+.PHONY: check-snapshot-mutated
+check-snapshot-mutated: $(PLAIN) $(BUILD)/hl $(SNAPSHOT_CASES)
+	$(PLAIN) tests/snapshot/mutate-all $(BUILD)/hl $(PLATFORM) $(or $(ROUNDS),200) $(SNAPSHOT) $(SEED)
