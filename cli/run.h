@@ -37,10 +37,10 @@ struct run {
 	bool dry; /* say what there would be, and run nothing */
 	/* RUN_SAVE, RUN_COPY */
 	const char *file;
-	uint64_t after_ms;            /* save then; UINT64_MAX: never */
-	bool when_idle;               /* and then only when nothing of it runs */
-	unsigned idle;                /* looks so far that found it so, one behind the other */
-	uint64_t entries;             /* into the guest, at the last of them */
+	uint64_t after_ms; /* save then; UINT64_MAX: never */
+	bool when_idle;    /* and then only when nothing of it runs */
+	unsigned idle;     /* looks so far that found it so, one behind the other */
+	uint64_t entries;  /* into the guest, at the last of them */
 	struct relay *relay;
 	struct hl_snapshot *snapshot; /* RUN_COPY: the open file */
 	bool saved;

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "fs/locks.h"
 #include "fs/saved.h"
 #include "kernel/fdtable.h"
 #include "kernel/process.h"
@@ -119,6 +120,9 @@ static int check_table(struct saver *s, const struct process *p, struct fdtable 
 		const struct saved_kind *kind = file_saved_kind(f);
 		const char *why = saved_refusal(s, kind, f);
 
+		if (!why && (f->fasync || f->owner.pid))
+			why =
+			    "whose owner gets signals (F_SETOWN), which a snapshot cannot hold yet";
 		file_put(f);
 		if (why)
 			return errmsg_set(s->errmsg, ENOTSUP,
@@ -127,6 +131,27 @@ static int check_table(struct saver *s, const struct process *p, struct fdtable 
 					  kind ? kind->name : "file of an unknown kind", why);
 	}
 	return 0;
+}
+
+static void note_owner(const struct file_lock *l, const struct inode_id *id, void *arg)
+{
+	*(pid_t *)arg = l->pid;
+}
+
+int locks_check(struct saver *s)
+{
+	struct sandbox *sb = s->sandbox;
+	pid_t pid = 0;
+
+	lock_for_each(sb->vfs->locks, note_owner, &pid);
+	if (pid < 0)
+		return errmsg_set(s->errmsg, ENOTSUP,
+				  "an open file has a lock (F_OFD_SETLK), which a snapshot cannot "
+				  "hold yet");
+	return pid ? errmsg_set(
+			 s->errmsg, ENOTSUP,
+			 "process %d holds a lock of a file, which a snapshot cannot hold yet", pid)
+		   : 0;
 }
 
 int files_check(struct saver *s, struct process *p)

@@ -17,6 +17,9 @@ extern const struct saved_kind fdtable_kind; /* struct fdtable */
 /* What in the descriptors of a process cannot be saved: a sentence and -ENOTSUP; 0: nothing. */
 int files_check(struct saver *s, struct process *p);
 
+/* The same of the locks of files. */
+int locks_check(struct saver *s);
+
 /* A mapped file: it is the same as long as its size and the time of its last change are. */
 struct file_id {
 	char *path; /* owned */

@@ -86,6 +86,8 @@ static int check(struct saver *s)
 		if (!err && p != sb->init)
 			err = files_check(s, p);
 	}
+	if (!err)
+		err = locks_check(s);
 	return err ? err : filesystems_find(s);
 }
 
