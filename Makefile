@@ -121,9 +121,10 @@ $(BUILD)/hl.debug: $(CLI_OBJS) $(BUILD)/libhl.a
 $(BUILD)/hl: $(BUILD)/hl.debug
 	$(call say,STRIP,$@)$(STRIP) -o $@ $<
 
-#: make docs              docs/syscalls.md from sys/syscalls.def
-docs:
+#: make docs              docs/syscalls.md, and the table of the jail in docs/security.md
+docs: $(BUILD)/gen/jail-generate
 	scripts/syscalls-doc > docs/syscalls.md
+	scripts/jail-doc $(BUILD)/gen/jail-generate
 
 #: make compile_commands.json    for editors and clang tools
 .PHONY: compile_commands.json

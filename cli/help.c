@@ -49,6 +49,7 @@ static const char help[] =
     "      --platform NAME     what runs the guest's code: auto (default), kvm or process\n"
     "      --host-priority     let real-time priority and negative nice reach the host's "
     "scheduler\n"
+    "      --strict-jail       do not start where hl cannot confine itself as it would\n"
     "      --strace[=FILE]     a line for each system call, as strace prints it; to stderr or "
     "FILE\n"
     "      --strace=json:FILE  the same, as one JSON object a line\n"

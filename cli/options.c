@@ -236,6 +236,12 @@ static int opt_platform(struct run *r, const char *arg)
 	return 0;
 }
 
+static int opt_strict_jail(struct run *r, const char *arg)
+{
+	hl_config_set_strict_jail(r->cfg, true);
+	return 0;
+}
+
 static int opt_host_priority(struct run *r, const char *arg)
 {
 	hl_config_set_host_priority(r->cfg, true);
@@ -454,6 +460,8 @@ const struct option_def options[] = {
 	{ "hide", 0, required_argument, opt_hide, CONFINES | REPEATS, "at * it finds nothing" },
 	{ "clear-env", 0, no_argument, opt_clear_env, CONFINES,
 	  "it starts from an empty environment" },
+	{ "strict-jail", 0, no_argument, opt_strict_jail, CONFINES,
+	  "it does not start where the host lets hl not confine itself" },
 	{ "user", 0, required_argument, opt_user, CONFINES, "it runs as user *" },
 	{ "sysroot", 0, required_argument, opt_sysroot, GRANTS,
 	  "it finds absolute paths below * of the host first" },

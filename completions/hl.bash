@@ -55,7 +55,7 @@ _hl() {
 	case $cur in
 	-*)
 		mapfile -t COMPREPLY < <(compgen -W '-h --help --initrd -V --version -v --verbose -q --quiet -t --timeout -m --memory --stack --pids --files --cpus --strace
-			--strace= --strace=json: --stats --platform --sysroot --host-priority --env --clear-env --workdir
+			--strace= --strace=json: --stats --platform --sysroot --host-priority --strict-jail --env --clear-env --workdir
 			-e --exec --repeat --root --overlay --overlay= --isolate --mount --tmpfs --user --hostname --net --net-allow --net-block --policy --workspace --workspace= --hide --dry-run --audit --learn' -- "$cur")
 		;;
 	*/*) mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;

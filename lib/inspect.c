@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "host/checks.h"
+#include "jail/checks.h"
 #include "lib/error.h"
 #include "platform/choose.h"
 
@@ -95,6 +96,7 @@ int hl_host_inspect(struct hl_host_report **out, struct hl_error **err)
 	if (!r)
 		return error_set(err, HL_NO_MEMORY, "out of memory");
 	checks_make(host_checks, true, add, &r->host);
+	checks_make(jail_checks, true, add, &r->host);
 	for (size_t i = 0; platforms[i] && i < NR_PLATFORMS; i++) {
 		inspect_platform(r, i);
 		r->shown.nr_platforms++;
