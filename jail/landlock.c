@@ -123,7 +123,7 @@ int jail_landlock_allow(int ruleset, const char *path, enum jail_access access)
 		return -errno;
 	if (access == JAIL_WHITEOUTS)
 		rights |= LANDLOCK_ACCESS_FS_MAKE_CHAR;
-	if (version() < 3)
+	if (rights & FS_TRUNCATE && version() < 3)
 		rights &= ~FS_TRUNCATE;
 	if (fstat(fd, &st) == 0 && !S_ISDIR(st.st_mode))
 		rights &= FS_OF_FILES;

@@ -11,6 +11,7 @@
 #include <linux/capability.h>
 #include <linux/netlink.h>
 #include <linux/seccomp.h>
+#include <netinet/in.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdint.h>
@@ -35,6 +36,12 @@ int64_t __wrap_sys_dispatch(struct task *t);
 
 static const char world_file[] = "/tmp/hl-jail/world/file";
 static char page[4096] __attribute__((aligned(4096)));
+
+/* A host's own network and one that nobody has (RFC 5737). */
+static const struct sockaddr_in here = { .sin_family = AF_INET, .sin_port = 0x3930 };
+static const struct sockaddr_in abroad = { .sin_family = AF_INET,
+					   .sin_port = 0x5000,
+					   .sin_addr.s_addr = 0x010200c0 };
 
 static const char *name_of(int pid, const char *file)
 {
