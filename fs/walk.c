@@ -169,7 +169,7 @@ static int step_off_mount(struct walk *w, struct mount *parent, struct dentry *o
  * tree that is not worth a call for each. */
 static int may_search(struct walk *w)
 {
-	if (w->path.dentry == w->path.mnt->root && fs_checks_access(here(w)->fs, w->c))
+	if (here(w) == here(w)->fs->root && fs_checks_access(here(w)->fs, w->c))
 		return 0;
 	return here(w)->ops->permission(here(w), w->c, X_OK);
 }

@@ -217,7 +217,8 @@ static int init(struct overlay *o, struct vfs *vfs, const struct overlay_options
 		o->lower[o->nr_lower] = layer_of(&opt->lower[o->nr_lower]);
 	o->upper = layer_of(&opt->upper);
 	o->shown = opt->shown;
-	o->never_written = o->fs.readonly = opt->readonly;
+	o->never_written = opt->readonly;
+	o->fs.readonly = opt->readonly;
 	o->lock_fd = opt->lock_fd;
 	o->prefix =
 	    opt->user_marks || ovl_on_host(o->upper.dir) ? "user.overlay." : "trusted.overlay.";

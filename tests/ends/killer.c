@@ -2,7 +2,7 @@
 /*
  * killer PLATFORM OPS OP: a program that embeds libhl, runs an operation of ops.c in a sandbox, and
  * ends it in its middle by hl_sandbox_kill. Prints the CPU time that it takes from there until
- * hl_sandbox_free is done, in microseconds; or what was wrong.
+ * hl_sandbox_free is done, and the time on the clock, in microseconds; or what was wrong.
  */
 #include <fcntl.h>
 #include <stdint.h>
@@ -16,11 +16,11 @@
 
 #define UNDER_WAY_NS 150000000 /* from "begin" on: the operation is in its middle */
 
-static uint64_t used_us(void)
+static uint64_t us_of(clockid_t clock)
 {
 	struct timespec t;
 
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+	clock_gettime(clock, &t);
 	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
 }
 
@@ -51,14 +51,15 @@ int main(int argc, char **argv)
 	if (read(out[0], said, sizeof said - 1) <= 0 || strcmp(said, "begin\n") != 0)
 		return fail(said);
 	nanosleep(&(struct timespec){ 0, UNDER_WAY_NS }, NULL);
-	uint64_t begin = used_us();
+	uint64_t cpu = us_of(CLOCK_PROCESS_CPUTIME_ID), wall = us_of(CLOCK_MONOTONIC);
 	hl_sandbox_kill(sb);
 	if (hl_sandbox_wait(sb, HL_FOREVER, &res, &err) != 0)
 		return fail(hl_error_text(err));
 	hl_sandbox_free(sb);
-	uint64_t took = used_us() - begin;
+	cpu = us_of(CLOCK_PROCESS_CPUTIME_ID) - cpu;
+	wall = us_of(CLOCK_MONOTONIC) - wall;
 	if (res.end != HL_KILLED)
 		return fail("it ended by itself");
-	printf("%lu\n", took);
+	printf("%lu %lu\n", cpu, wall);
 	return 0;
 }

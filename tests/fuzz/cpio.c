@@ -319,10 +319,11 @@ static void visit(const char *path, unsigned depth)
 
 static struct filesystem *overlay_of(struct filesystem *lower)
 {
+	struct overlay_layer below = { .fs = lower };
 	const struct overlay_options opt = { .type = "overlay",
-					     .lower = &lower,
+					     .lower = &below,
 					     .nr_lower = 1,
-					     .upper = world_ramfs(&w, 0),
+					     .upper = { .fs = world_ramfs(&w, 0) },
 					     .lock_fd = -1 };
 	struct filesystem *fs;
 

@@ -815,10 +815,11 @@ static void close_root(void)
 
 static struct filesystem *overlaid(struct filesystem *lower)
 {
+	struct overlay_layer below = { .fs = lower };
 	const struct overlay_options opt = { .type = "overlay",
-					     .lower = &lower,
+					     .lower = &below,
 					     .nr_lower = 1,
-					     .upper = world_ramfs(&w, 0),
+					     .upper = { .fs = world_ramfs(&w, 0) },
 					     .lock_fd = -1 };
 	struct filesystem *fs;
 
