@@ -212,7 +212,7 @@ static struct watch *watch_get(struct inotify_table *t, int wd)
 static int own_watch(struct inotify_table *t, struct inode *i, struct watch **out)
 {
 	lock_assert_held(&t->lock);
-	struct watch *w = i->watch ?: calloc(1, sizeof *w);
+	struct watch *w = i->watch ? i->watch : calloc(1, sizeof *w);
 
 	if (w && !i->watch) {
 		w->inode = i;

@@ -683,7 +683,7 @@ static int ep_send_events(struct epoll *ep, struct uio *out, int max)
 	}
 	ep_return_ready(ep, &batch);
 	mutex_unlock(&ep->lock);
-	return n ?: r;
+	return n ? n : r;
 }
 
 /* Sleeps on the queue, or in the host instance if there is one. 0: look again. */

@@ -260,7 +260,7 @@ static int set_integer(struct socket *s, int name, int val)
 	case SO_RCVBUFFORCE:
 		s->rcvbuf = buffer_size(val < 0 ? 0 : val, SOCKET_BUF_MAX, SOCKET_RCVBUF_MIN);
 		return 0;
-	case SO_RCVLOWAT: s->rcvlowat = val < 0 ? INT32_MAX : val ?: 1; return 0;
+	case SO_RCVLOWAT: s->rcvlowat = val < 0 ? INT32_MAX : val ? val : 1; return 0;
 	case SO_PRIORITY: s->priority = val; return 0;
 	case SO_MARK: s->mark = val; return 0;
 	case SO_DETACH_FILTER: return -ENOENT; /* there is never one */

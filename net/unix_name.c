@@ -202,7 +202,7 @@ static int find_path(struct caller *c, struct unix_addr *a)
 	err = vfs_access(c, &a->path, W_OK);
 	if (!err && i->type != S_IFSOCK)
 		err = -ECONNREFUSED;
-	return err ?: inode_identify(i, &a->id);
+	return err ? err : inode_identify(i, &a->id);
 }
 
 int unix_find(struct unix_domain *d, struct caller *c, const struct sockaddr_un *name, unsigned len,

@@ -282,7 +282,7 @@ static ssize_t dgram_take(struct receive *r)
 		if (was_full)
 			wake_room(r->u);
 	}
-	return err ?: result;
+	return err ? err : result;
 }
 
 static ssize_t dgram_recv(struct unix_sock *u, struct caller *c, struct socket_msg *sm)

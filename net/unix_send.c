@@ -112,7 +112,7 @@ static ssize_t stream_send_piece(struct unix_sock *u, struct unix_sock *peer, st
 	err = stream_deliver(peer, m);
 	if (err)
 		unix_free_message(u->domain, m);
-	return err ?: (ssize_t)len;
+	return err ? err : (ssize_t)len;
 }
 
 /* The peer of a connected stream, a reference, and whether it may be sent to. */
@@ -147,7 +147,7 @@ static ssize_t stream_send(struct unix_sock *u, struct caller *c, struct socket_
 			total += n;
 	}
 	unix_put(peer);
-	return total ?: n;
+	return total ? total : n;
 }
 
 /* To whom a datagram goes, a reference. */
@@ -228,7 +228,7 @@ static ssize_t dgram_send_to(struct unix_sock *u, struct unix_sock *other, struc
 	}
 	if (err == -ECONNREFUSED && !sm->name_len)
 		unix_dgram_disconnect(u);
-	return err ?: (ssize_t)len;
+	return err ? err : (ssize_t)len;
 }
 
 static ssize_t dgram_send(struct unix_sock *u, struct caller *c, struct socket_msg *sm)

@@ -46,7 +46,7 @@ static pid_t *host_threads(const struct process *p, const struct task *one, size
 {
 	lock_assert_held(&p->sb->lock);
 	size_t room = one ? 1 : (size_t)p->nr_tasks;
-	pid_t *tids = calloc(room ?: 1, sizeof *tids);
+	pid_t *tids = calloc(room ? room : 1, sizeof *tids);
 	const struct task *t;
 
 	*n = 0;

@@ -233,7 +233,7 @@ int64_t proc_maps_ioctl(struct pseudo_node *n, struct caller *c, struct mm *call
 	int err = query_fetch(caller_mm, arg, &x.q);
 	struct mm *mm = err ? NULL : proc_mm(n);
 	if (!mm)
-		return err ?: -ESRCH;
+		return err ? err : -ESRCH;
 	err = each_visible_vma(mm, c, query_vma, &x);
 	mm_put(mm);
 	if (err)

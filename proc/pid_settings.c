@@ -100,7 +100,7 @@ int proc_store_oom_score_adj(struct pseudo_node *n, struct caller *c, char *text
 
 	if (!err && (v < OOM_SCORE_ADJ_MIN || v > OOM_SCORE_ADJ_MAX))
 		err = -EINVAL;
-	return err ?: set_oom_score_adj(n, c, (int)v, false);
+	return err ? err : set_oom_score_adj(n, c, (int)v, false);
 }
 
 int proc_store_oom_adj(struct pseudo_node *n, struct caller *c, char *text)

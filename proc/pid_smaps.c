@@ -133,7 +133,7 @@ int proc_show_smaps_rollup(struct pseudo_node *n, struct caller *c, struct text 
 	int err = proc_each_vma(n, c, rollup_add, &r, false);
 
 	if (err || !r.end.v)
-		return err ?: -ESRCH;
+		return err ? err : -ESRCH;
 	size_t line = out->len;
 	text_printf(out, "%08lx-%08lx ---p 00000000 00:00 0 ", r.start.v, r.end.v);
 	proc_put_map_name(out, line, "[rollup]");
@@ -182,7 +182,7 @@ int proc_store_clear_refs(struct pseudo_node *n, struct caller *c, char *text)
 	int err = pseudo_parse(pseudo_strip(text), 10, INT32_MIN, INT32_MAX, &v);
 
 	if (err || v != 5)
-		return err ?: -EINVAL;
+		return err ? err : -EINVAL;
 	struct mm *mm = proc_mm(n);
 	if (!mm)
 		return -ESRCH;

@@ -150,7 +150,7 @@ static int change_uids(struct task *t, const uint64_t *a, ids_rule *rule)
 	struct cred *new = err ? NULL : cred_copy(c, -1);
 
 	if (!new)
-		return err ?: -ENOMEM;
+		return err ? err : -ENOMEM;
 	new->uid = i.real;
 	new->euid = new->fsuid = i.effective;
 	new->suid = i.saved;
@@ -166,7 +166,7 @@ static int change_gids(struct task *t, const uint64_t *a, ids_rule *rule)
 	struct cred *new = err ? NULL : cred_copy(c, -1);
 
 	if (!new)
-		return err ?: -ENOMEM;
+		return err ? err : -ENOMEM;
 	new->gid = i.real;
 	new->egid = new->fsgid = i.effective;
 	new->sgid = i.saved;

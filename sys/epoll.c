@@ -14,7 +14,7 @@ static int64_t do_epoll_create(struct task *t, int flags)
 	if (flags & ~EPOLL_CLOEXEC)
 		return -EINVAL;
 	int err = epoll_create_file(&c, t->sb, &f);
-	return err ?: fd_return(t, f, flags & EPOLL_CLOEXEC);
+	return err ? err : fd_return(t, f, flags & EPOLL_CLOEXEC);
 }
 
 SYSCALL_DEFINE(epoll_create)

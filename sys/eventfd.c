@@ -13,7 +13,7 @@ static int64_t do_eventfd(struct task *t, unsigned count, int flags)
 	if (flags & ~(EFD_CLOEXEC | EFD_NONBLOCK | EFD_SEMAPHORE))
 		return -EINVAL;
 	int err = eventfd_create(&c, count, flags, &f);
-	return err ?: fd_return(t, f, flags & EFD_CLOEXEC);
+	return err ? err : fd_return(t, f, flags & EFD_CLOEXEC);
 }
 
 SYSCALL_DEFINE(eventfd)

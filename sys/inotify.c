@@ -18,7 +18,7 @@ static int64_t do_inotify_init(struct task *t, int flags)
 	if (flags & ~(IN_CLOEXEC | IN_NONBLOCK))
 		return -EINVAL;
 	int err = inotify_create(&c, flags, &f);
-	return err ?: fd_return(t, f, flags & IN_CLOEXEC);
+	return err ? err : fd_return(t, f, flags & IN_CLOEXEC);
 }
 
 SYSCALL_DEFINE(inotify_init)

@@ -81,7 +81,7 @@ SYSCALL_DEFINE(socket)
 	if (!err)
 		err = socket_create(net, &c, a[0], type, a[2],
 				    flags & SOCK_NONBLOCK ? O_NONBLOCK : 0, &s);
-	return err ?: fd_return(t, &s->file, flags & SOCK_CLOEXEC);
+	return err ? err : fd_return(t, &s->file, flags & SOCK_CLOEXEC);
 }
 
 SYSCALL_DEFINE(socketpair)

@@ -146,7 +146,7 @@ static struct pipe *pipe_new(struct caller *c)
 	p->user = user_get(c->fs->vfs->users, c->cred->uid);
 	if (p->user)
 		p->slots = pipe_first_slots(p->user, c);
-	p->bufs = calloc(p->slots ?: 1, sizeof *p->bufs);
+	p->bufs = calloc(p->slots ? p->slots : 1, sizeof *p->bufs);
 	if (!p->user || !p->bufs) {
 		if (p->user)
 			user_uncharge(p->user, USER_PIPE_SLOTS, p->slots);
@@ -283,7 +283,7 @@ static ssize_t pipe_read_locked(struct pipe *p, struct uio *u, struct waiter *w,
 			total += n;
 	}
 	*space = was_full && !pipe_full(p);
-	return total ?: n;
+	return total ? total : n;
 }
 
 static ssize_t pipe_read(struct file *f, struct caller *c, struct uio *u, int64_t *pos)
@@ -361,7 +361,7 @@ static ssize_t pipe_write_locked(struct pipe *p, struct caller *c, struct uio *u
 	}
 	if (n == -EPIPE)
 		c->signal = SIGPIPE;
-	return total ?: n;
+	return total ? total : n;
 }
 
 static ssize_t pipe_write(struct file *f, struct caller *c, struct uio *u, int64_t *pos)
@@ -580,7 +580,7 @@ static int fifo_attach(struct fifo *ff, struct caller *c, int flags, struct pipe
 	int err = -ENOMEM;
 
 	mutex_lock(&ff->lock);
-	struct pipe *made = ff->pipe ? NULL : pipe_new(c), *p = made ?: ff->pipe;
+	struct pipe *made = ff->pipe ? NULL : pipe_new(c), *p = made ? made : ff->pipe;
 	if (p) {
 		if (p != ff->pipe)
 			p->fifo = ff; /* constant from here on: pipe_put reads it without a lock */
@@ -692,7 +692,7 @@ static int64_t pipe_set_size(struct pipe *p, struct caller *c, unsigned size)
 	if (!err)
 		err = pipe_resize_counted(p, slots);
 	mutex_unlock(&p->lock);
-	return err ?: (int64_t)slots * (int64_t)PAGE_SIZE;
+	return err ? err : (int64_t)slots * (int64_t)PAGE_SIZE;
 }
 
 int64_t pipe_fcntl(struct file *f, struct caller *c, int cmd, uint64_t arg)
@@ -810,7 +810,7 @@ static ssize_t pipe_tee_now(struct pipe *from, struct pipe *to, size_t len)
 			break;
 		total += n;
 	}
-	return total ?: n;
+	return total ? total : n;
 }
 
 /* Waits for data in `from` and then for space in `to`: 1, 0 at the end of the data, -errno. */
@@ -831,7 +831,7 @@ static int pipe_tee_wait(struct pipe *from, struct pipe *to, struct caller *c, b
 	r = pipe_wait_space(to, &w, nonblock);
 	pipe_wait_done(to, &w);
 	mutex_unlock(&to->lock);
-	return r ?: 1;
+	return r ? r : 1;
 }
 
 ssize_t pipe_tee(struct pipe *from, struct pipe *to, struct caller *c, bool nonblock, size_t len)

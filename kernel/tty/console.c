@@ -125,7 +125,7 @@ static struct file *best_terminal(struct file *const stdio[3])
 			continue;
 		if ((stdio[fd]->flags & O_ACCMODE) == O_RDWR)
 			return stdio[fd];
-		best = best ?: stdio[fd];
+		best = best ? best : stdio[fd];
 	}
 	return best;
 }

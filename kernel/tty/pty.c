@@ -136,7 +136,7 @@ static struct read_terms read_terms(const struct ldisc *ld, struct caller *c)
 
 	if (rt.canonical)
 		return rt;
-	rt.min = ld->t.c_cc[VMIN] ?: 1;
+	rt.min = ld->t.c_cc[VMIN] ? ld->t.c_cc[VMIN] : 1;
 	if (ld->t.c_cc[VMIN])
 		rt.between = time;
 	else
@@ -176,7 +176,7 @@ static bool slave_take(struct pty *p, struct caller *c, struct uio *u, struct re
 	bool put = uio_put(u, buf, n) == n;
 	mutex_lock(&p->lock);
 	if (!put) {
-		*total = *total ?: -EFAULT;
+		*total = *total ? *total : -EFAULT;
 		return false;
 	}
 	*total += n;
@@ -291,7 +291,7 @@ static ssize_t slave_write(struct file *f, struct caller *c, struct uio *u, int6
 	mutex_unlock(&p->lock);
 	waitqueue_remove(&w);
 	waitqueue_wake_all(&p->slave_wait, POLL_WRITE);
-	return total ?: err;
+	return total ? total : err;
 }
 
 static unsigned slave_poll(struct file *f, struct poll_table *pt)
@@ -419,7 +419,7 @@ static ssize_t master_write(struct file *f, struct caller *c, struct uio *u, int
 		err = n ? master_type(p, &w, buf, n, f->flags & O_NONBLOCK, &total) : -EFAULT;
 	}
 	waitqueue_remove(&w);
-	return total ?: err;
+	return total ? total : err;
 }
 
 static unsigned master_poll(struct file *f, struct poll_table *pt)
