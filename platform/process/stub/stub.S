@@ -361,6 +361,12 @@ bytes:
 	.byte	\jt, \jf
 	.long	\k
 	.endm
+	/* Jumps are counted by hand: `to` is `n` instructions after `from`. */
+	.macro	ahead from, n, to
+	.if	\to - (\from) != \n * 8
+	.error	"a jump of a filter misses"
+	.endif
+	.endm
 	.macro	permit nr
 	bpf	JEQ, 0, 1, \nr
 	bpf	RET, 0, 0, RET_ALLOW
@@ -394,14 +400,23 @@ filter:
 	bpf	JEQ, 2, 0, NR_NONE
 	bpf	LD_ABS, 0, 0, DATA_IP + 4
 	bpf	JEQ, 0, 1, VSYSCALL_HIGH
+filter_trap:
 	bpf	RET, 0, 0, RET_TRAP
 	bpf	RET, 0, 0, RET_NOTIFY
+filter_sigreturn:
 	need	DATA_IP, stub_sigreturn_low, 0x7fff, 10
 	bpf	RET, 0, 0, RET_ALLOW
+filter_altstack:
 	need	DATA_IP, stub_altstack_low, 0x7fff, 5
 	bpf	RET, 0, 0, RET_ALLOW
+filter_notify:
 	bpf	RET, 0, 0, RET_NOTIFY
 filter_end:
+	ahead	filter+5*8, 6, filter_sigreturn
+	ahead	filter+6*8, 10, filter_altstack
+	ahead	filter+7*8, 2, filter_trap
+	ahead	filter_sigreturn, 10, filter_notify
+	ahead	filter_altstack, 5, filter_notify
 
 /* The mapper's, on top of the one below: its report is for the monitor. */
 mapper_filter:
