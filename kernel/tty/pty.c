@@ -562,32 +562,21 @@ static int64_t set_size(struct pty *p, struct mm *mm, uint64_t arg)
 	return 0;
 }
 
-static void flush_slave(struct ldisc *l, bool input, bool output)
-{
-	if (input) {
-		ldisc_flush_pending(l);
-		ldisc_flush_input(l);
-	}
-	if (output)
-		ldisc_flush_output(l);
-}
-
-/* What became the slave's input is beyond the master's reach. */
-static void flush_master(struct ldisc *l, bool input, bool output)
-{
-	if (input)
-		ldisc_drop_output(l);
-	if (output)
-		ldisc_flush_pending(l);
-}
-
-/* What the other side wrote and this one has not read, and the reverse. */
+/* What the other side wrote and this one has not read, and the reverse. What became the slave's
+ * input is beyond the master's reach. */
 static int64_t flush(struct pty *p, bool master, int which)
 {
+	bool input = which != TCOFLUSH, output = which != TCIFLUSH;
+
 	if (which != TCIFLUSH && which != TCOFLUSH && which != TCIOFLUSH)
 		return -EINVAL;
 	mutex_lock(&p->lock);
-	(master ? flush_master : flush_slave)(&p->ld, which != TCOFLUSH, which != TCIFLUSH);
+	if (master ? output : input)
+		ldisc_flush_pending(&p->ld);
+	if (input)
+		(master ? ldisc_drop_output : ldisc_flush_input)(&p->ld);
+	if (output && !master)
+		ldisc_flush_output(&p->ld);
 	mutex_unlock(&p->lock);
 	waitqueue_wake_all(&p->slave_wait, POLL_WRITE);
 	waitqueue_wake_all(&p->master_wait, POLL_READ | POLL_WRITE);
