@@ -301,6 +301,7 @@ static int write_rest(struct image_writer *w, const void *meta, size_t len)
 	char page[IMAGE_PAGES] = "";
 
 	memcpy(h.magic, IMAGE_MAGIC, sizeof h.magic);
+	cpu_features(h.features);
 	snprintf(h.program_version, sizeof h.program_version, "%s", HL_VERSION);
 	h.header_crc = header_crc(&h);
 	memcpy(page, &h, sizeof h);
@@ -350,6 +351,11 @@ static int check_header(const struct image_header *h, uint64_t size, const char 
 				  HL_VERSION);
 	if (h->arch != ARCH_ELF_MACHINE)
 		return refuse(path, "is of a program for another CPU architecture", errmsg);
+	if (!cpu_has_features(h->features))
+		return errmsg_set(errmsg, EBADMSG,
+				  "%s is of a program that may use instructions which this CPU "
+				  "does not have",
+				  path);
 	if (h->file_size != size)
 		return errmsg_set(errmsg, EBADMSG, "%s is damaged: it has %lu bytes, not %lu", path,
 				  size, h->file_size);

@@ -24,17 +24,19 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "arch/features.h"
 #include "util/errmsg.h"
 #include "util/gva.h"
 #include "util/saved.h"
 
 /* Rises with every change of what is written. */
-#define IMAGE_VERSION 1
+#define IMAGE_VERSION 2
 
 struct image_header {
 	char magic[8];
-	uint32_t version, arch;   /* IMAGE_VERSION, the e_machine of ELF files */
-	char program_version[32]; /* of hl */
+	uint32_t version, arch;               /* IMAGE_VERSION, the e_machine of ELF files */
+	char program_version[32];             /* of hl */
+	uint64_t features[CPU_FEATURE_WORDS]; /* of the CPU that it ran on */
 	uint64_t file_size;
 	uint64_t pages_end; /* they begin at IMAGE_PAGES */
 	uint64_t meta_off, meta_len;

@@ -187,6 +187,9 @@ static int load_vma(struct loader *l, struct mm *mm, gva_t *low)
 	err = load_contents(l, mm, v);
 	if (!err)
 		err = mm_map_range(mm, v->start, v->end);
+	/* what is only read of a file is not worth a fault, as when it was mapped first */
+	if (!err && v->source && !(v->prot & GUEST_WRITE))
+		mm_populate_eagerly(mm, v, v->start, v->end);
 	rwlock_unlock(&mm->lock);
 	return err;
 }
