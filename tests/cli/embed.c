@@ -804,6 +804,60 @@ static void isolated_world(void)
 	expect_output(cfg, "0\nhl\nx\n");
 }
 
+struct heard {
+	char text[65536];
+	size_t len;
+};
+
+static void hear(void *arg, const char *data, size_t len)
+{
+	struct heard *h = arg;
+
+	CHECK(h->len + len < sizeof h->text, "%zu bytes", h->len + len);
+	memcpy(h->text + h->len, data, len);
+	h->text[h->len += len] = '\0';
+}
+
+static void hear_plan(void *arg, const char *kind, const char *text)
+{
+	hear(arg, kind, strlen(kind));
+	hear(arg, " ", 1);
+	hear(arg, text, strlen(text));
+	hear(arg, "\n", 1);
+}
+
+/* A workspace: what is hidden, what an audit tells of it, and what a plan says before. */
+static void workspace(void)
+{
+	static struct heard plan, audit;
+	struct hl_config *cfg = CONFIG("sh", "-c", "cat .env ok; touch /usr/x 2>/dev/null; pwd");
+	struct hl_error *err = NULL;
+	char dir[PATH_MAX], said[PATH_MAX + 16];
+
+	CHECK(mkdir("work", 0755) == 0 && realpath("work", dir), "%s", strerror(errno));
+	CHECK(system("echo secret >work/.env; echo fine >work/ok") == 0, "no files");
+	hl_config_set_workspace(cfg, "work");
+	hl_config_add_hidden(cfg, "/usr/bin/env");
+	hl_config_set_audit(cfg, HL_AUDIT_REFUSED, hear, &audit);
+	CHECK(hl_config_check(cfg, &err) == 0, "%s", hl_error_text(err));
+	CHECK(hl_config_plan(cfg, hear_plan, &plan, &err) == 0, "%s", hl_error_text(err));
+	snprintf(said, sizeof said, "hidden %s/.env\n", dir);
+	CHECK(strstr(plan.text, said), "no %s in %s", said, plan.text);
+	CHECK(strstr(plan.text, "hidden /usr/bin/env\n"), "%s", plan.text);
+	CHECK(!audit.len, "%s", audit.text);
+	snprintf(said, sizeof said, "fine\n%s\n", dir);
+	expect_output(cfg, said);
+	CHECK(strstr(audit.text, "\"refused\":\"hidden\""), "%s", audit.text);
+	CHECK(strstr(audit.text, "\"path\":\"/usr/x\",\"errno\":\"EROFS\""), "%s", audit.text);
+	cfg = CONFIG("true");
+	hl_config_add_hidden(cfg, "relative");
+	CHECK(hl_config_check(cfg, &err) && hl_error_code(err) == HL_INVALID, "it is taken");
+	hl_error_free(err);
+	CHECK(hl_config_plan(cfg, hear_plan, &plan, &err), "a plan of what cannot be");
+	hl_error_free(err);
+	hl_config_free(cfg);
+}
+
 /* As whom this thread asks the host: the lines of Uid, Gid, Groups and capabilities. */
 static void read_rights(char rights[1024])
 {
@@ -994,6 +1048,7 @@ static const struct {
 	{ "worlds-are-apart", worlds_are_apart },
 	{ "isolated-world", isolated_world },
 	{ "worlds-that-cannot-be", worlds_that_cannot_be },
+	{ "workspace", workspace },
 	{ "archive", archive },
 };
 
