@@ -15,9 +15,14 @@
 #include "snapshot/process.h"
 #include "snapshot/snapshot.h"
 
+/* A kill, or the time limit, need not wait for the rest of a large save. */
 static int write_pages(struct saver *s, const void *data, uint64_t len, bool skip_zeroes,
 		       saved_run_fn *fn, void *arg)
 {
+	const struct sandbox *sb = s->sandbox;
+
+	if (__atomic_load_n(&sb->ending, __ATOMIC_RELAXED))
+		return errmsg_set(s->errmsg, ESRCH, "the program was ended while it was saved");
 	return image_write_pages(s->pages_arg, data, len, skip_zeroes, fn, arg);
 }
 
