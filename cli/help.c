@@ -24,6 +24,7 @@ static const char help[] =
     "      --stack SIZE        stack of a process (sizes: bytes, or as 512K, 64Mi, 1G)\n"
     "      --pids N            processes and threads at a time\n"
     "      --files N           open files at a time\n"
+    "      --disk SIZE         what it has in files in memory and adds to the host's\n"
     "      --cpus N            CPUs to run on\n"
     "      --env NAME[=VALUE]  set a variable, or pass the caller's value on\n"
     "      --clear-env         start from an empty environment\n"

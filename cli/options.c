@@ -135,6 +135,11 @@ static int opt_files(struct run *r, const char *arg)
 	return set_count(r, HL_LIMIT_FILES, "files", arg);
 }
 
+static int opt_disk(struct run *r, const char *arg)
+{
+	return set_size(r, HL_LIMIT_DISK, "disk", arg);
+}
+
 static int opt_cpus(struct run *r, const char *arg)
 {
 	char *end;
@@ -486,6 +491,7 @@ const struct option_def options[] = {
 	{ "stack", 0, required_argument, opt_stack, LIMIT, "it starts with a stack of *" },
 	{ "pids", 0, required_argument, opt_pids, LIMIT, "it has * processes and threads" },
 	{ "files", 0, required_argument, opt_files, LIMIT, "it has * open files" },
+	{ "disk", 0, required_argument, opt_disk, LIMIT, "it writes * to files" },
 	{ "cpus", 0, required_argument, opt_cpus, LIMIT, "it has * CPUs" },
 };
 

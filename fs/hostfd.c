@@ -110,6 +110,8 @@ static int wrap_own(struct filesystem *hostfd, struct mnt_namespace *ns, int fd,
 		len = 0;
 	err = hostfs_dentry_of_fd(h, fd, name, len < 0 ? 0 : (size_t)len, &d);
 	if (!err)
+		hostfs_inode(d->inode)->inherited = true;
+	if (!err)
 		err = file_of(d, (unsigned)flags, out);
 	if (err) {
 		mount_put(m);

@@ -105,7 +105,7 @@ dev_t vfs_new_dev(struct vfs *vfs)
 
 int vfs_memfs(struct vfs *vfs, struct mm_host *mem, struct filesystem **out)
 {
-	const struct ramfs_options opt = { .type = "tmpfs", .mode = 0755 };
+	const struct ramfs_options opt = { .type = "tmpfs", .mode = 0755, .not_disk = true };
 	struct filesystem *none = NULL, *made;
 
 	*out = vfs->memfs;

@@ -243,6 +243,13 @@ enum hl_limit {
 	/* Open files of the sandbox: ENFILE. No process has more descriptors, either: EMFILE
 	 * (RLIMIT_NOFILE, which nobody in the guest can raise). */
 	HL_LIMIT_FILES,
+	/*
+	 * Bytes in files, ENOSPC: in all file systems in memory (the upper layer of an overlay
+	 * among them), and what files of the host have grown by. A file of the host counts with its
+	 * size where that is more than its blocks; one that is removed is not given back, one that
+	 * is cut is.
+	 */
+	HL_LIMIT_DISK,
 	/* CPUs, in thousandths. The guest has as many of the host's as that takes, those near the
 	 * one that hl_sandbox_start runs on, and sees no others. */
 	HL_LIMIT_CPUS,

@@ -203,6 +203,9 @@ int sandbox_create(const struct sandbox_config *cfg, struct sandbox **out, struc
 	sb->net_policy = cfg->net_policy ? cfg->net_policy : &net_policy_default;
 	sb->files_max = files_for_guests();
 	sched_of_host(&sb->sched);
+	mutex_init(&sb->mem.disk.lock, LOCK_DISK);
+	/* what is there at the start is put there freely */
+	sb->mem.disk.quota.max = cfg->limits.disk ? UINT64_MAX : 0;
 	mutex_init(&sb->freeze_lock, LOCK_FREEZE);
 	freezer_init(&sb->freezer);
 	mutex_init(&sb->lock, LOCK_SANDBOX);
@@ -351,5 +354,6 @@ void sandbox_destroy(struct sandbox *sb)
 	mutex_destroy(&sb->lock);
 	freezer_destroy(&sb->freezer);
 	mutex_destroy(&sb->freeze_lock);
+	mutex_destroy(&sb->mem.disk.lock);
 	free(sb);
 }

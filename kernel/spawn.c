@@ -121,9 +121,17 @@ static int start(struct sandbox *sb, struct process *p, const struct spawn_reque
 	return err;
 }
 
+/* What the sandbox begins with is not counted to its limit. */
+static void start_disk(struct sandbox *sb)
+{
+	if (sb->limits.disk)
+		sb->mem.disk.quota.max = sb->mem.disk.quota.used + sb->limits.disk;
+}
+
 int sandbox_spawn(struct sandbox *sb, const struct spawn_request *rq, struct errmsg *errmsg)
 {
 	struct process *p;
+	start_disk(sb);
 	int err = new_main(sb, rq->cred, &p);
 	if (!err) {
 		err = start(sb, p, rq, errmsg);

@@ -313,6 +313,7 @@ static const struct {
 	[HL_LIMIT_STACK] = { "a limit of the stack is 64Ki or more", 64UL << 10, INT64_MAX },
 	[HL_LIMIT_PIDS] = { "a limit of processes is 1 to 4194304", 1, 4194304 },
 	[HL_LIMIT_FILES] = { "a limit of open files is 8 or more", 8, INT64_MAX },
+	[HL_LIMIT_DISK] = { "a limit of files' bytes is 4Ki or more", 4096, INT64_MAX },
 	[HL_LIMIT_CPUS] = { "a limit of CPUs is 1 thousandth to 8192000", 1, CPUS_MAX *CPU_UNIT },
 };
 
@@ -338,6 +339,7 @@ struct sandbox_limits config_limits(const struct hl_config *cfg)
 		.stack = cfg->limits[HL_LIMIT_STACK],
 		.pids = cfg->limits[HL_LIMIT_PIDS],
 		.files = cfg->limits[HL_LIMIT_FILES],
+		.disk = cfg->limits[HL_LIMIT_DISK],
 		.cpus = cfg->limits[HL_LIMIT_CPUS],
 	};
 }

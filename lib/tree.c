@@ -44,6 +44,7 @@ static int hostfs_of_fd(struct sandbox *sb, int fd, const char *name, bool white
 		.users = sb->vfs->user_ns,
 		.contained = sb->vfs->user_ns->contained,
 		.whiteouts = whiteouts,
+		.disk = &sb->mem.disk,
 	};
 	struct errmsg inner = { "" };
 	int err = hostfs_create(fd, &opt, out, &inner);

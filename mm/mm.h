@@ -29,6 +29,7 @@
 #include "mm/arena.h"
 #include "mm/budget.h"
 #include "mm/pagesource.h"
+#include "mm/quota.h"
 #include "platform/platform.h"
 #include "util/gva.h"
 #include "util/lock.h"
@@ -45,6 +46,7 @@ struct mm_host {
 	struct budget *budget;           /* NULL: no limit */
 	_Atomic uint64_t committed;      /* bytes of writable private memory, for /proc/meminfo */
 	uint64_t overcommit_max;         /* one request for more is refused (mm_overcommit_max) */
+	struct disk disk;                /* what is in files */
 	struct filecache *filecache;     /* NULL: files are mapped themselves */
 	const struct guest_clock *clock; /* for the times of files in memory; NULL: the host's */
 	struct vdso_clock *vdso;         /* loader/vdso.h */

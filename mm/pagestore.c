@@ -71,20 +71,6 @@ void pagestore_init(struct pagestore *s, struct arena *a, struct page_quota *quo
 	rwlock_init(&s->lock, LOCK_PAGESTORE);
 }
 
-static bool quota_take(struct page_quota *q, uint64_t n)
-{
-	if (!q || atomic_fetch_add(&q->used, n) + n <= q->max)
-		return true;
-	atomic_fetch_sub(&q->used, n);
-	return false;
-}
-
-static void quota_return(struct page_quota *q, uint64_t n)
-{
-	if (q)
-		atomic_fetch_sub(&q->used, n);
-}
-
 /* [start, end) is a hole. */
 static int hole_fill(struct pagestore *s, uint64_t start, uint64_t end, bool lazy)
 {
@@ -257,8 +243,7 @@ static int hole_fill_for_write(struct pagestore *s, uint64_t pos, uint64_t len)
 	if (err != -ENOSPC)
 		return err;
 	/* As much as there is room for: a write that ends at a full file system is a short one. */
-	uint64_t used = s->quota->used, left = used < s->quota->max ? s->quota->max - used : 0;
-	left = PAGE_DOWN(left);
+	uint64_t left = PAGE_DOWN(quota_left(s->quota));
 	return left && left < end - start ? hole_fill(s, start, start + left, false) : err;
 }
 

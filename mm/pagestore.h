@@ -22,14 +22,10 @@
 
 #include "mm/arena.h"
 #include "mm/pagesource.h"
+#include "mm/quota.h"
 #include "mm/uio.h"
 #include "util/lock.h"
 #include "util/rbtree.h"
-
-/* How much several stores together may hold (tmpfs size=). */
-struct page_quota {
-	_Atomic uint64_t used, max; /* bytes */
-};
 
 struct pagestore {
 	struct arena *arena;

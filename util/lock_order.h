@@ -75,6 +75,8 @@
 	  "the count of an eventfd", "kernel/eventfd.c")                                           \
 	X(RAMFS_DATA, 54, LOCK_SLEEPS,                                                             \
 	  "the data and the seals of a file in memory", "fs/ramfs/file.c")                         \
+	X(DISK, 56, LOCK_SLEEPS,                                                                   \
+	  "how large a file of the host is, while it is changed under a limit", "fs/hostfs/disk.c")\
 	X(MM, 60, LOCK_SLEEPS | LOCK_NESTS,                                                        \
 	  "an address space: vmas, backings, what is mapped; fork: a parent's before its child's", \
 	  "mm/mm.h")                                                                               \

@@ -96,7 +96,14 @@ static int set_size(struct inode *i, struct caller *c, uint64_t size)
 		return -EISDIR;
 	if (!S_ISREG(i->type))
 		return -EINVAL;
-	int err = hostfs_truncate(hostfs_fd(i), c, size);
+	struct disk_change ch;
+	int err = hostfs_disk_begin(i, &ch);
+	if (err)
+		return err;
+	err = size > ch.size && !hostfs_disk_room(&ch, size - 1)
+		  ? -ENOSPC
+		  : hostfs_truncate(hostfs_fd(i), c, size);
+	hostfs_disk_end(&ch);
 	if (!err)
 		hostfs_pages_truncated(hostfs_of(i)->pages, i, size);
 	return err;

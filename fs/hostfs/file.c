@@ -101,10 +101,39 @@ static ssize_t regular_read(struct file *f, struct caller *c, struct uio *u, int
 	return transfer(file_fd(f), u, pos, false);
 }
 
+/* Where a write would begin. */
+static uint64_t write_offset(struct file *f, const struct uio *u, const int64_t *pos, uint64_t size)
+{
+	if (u->append || (f->flags & O_APPEND && !u->no_append))
+		return size;
+	off_t at = pos ? *pos : lseek(file_fd(f), 0, SEEK_CUR);
+	return at < 0 ? 0 : (uint64_t)at;
+}
+
+/* What does not fit is not written: a short write, or ENOSPC. */
+static ssize_t write_within(struct file *f, struct uio *u, int64_t *pos,
+			    const struct disk_change *ch)
+{
+	uint64_t room = hostfs_disk_room(ch, write_offset(f, u, pos, ch->size));
+	size_t all = u->resid, over = all > room ? all - room : 0;
+
+	if (all && !room)
+		return -ENOSPC;
+	u->resid -= over;
+	ssize_t n = transfer(file_fd(f), u, pos, true);
+	u->resid += over;
+	return n;
+}
+
 static ssize_t regular_write(struct file *f, struct caller *c, struct uio *u, int64_t *pos)
 {
-	ssize_t n = transfer(file_fd(f), u, pos, true);
+	struct disk_change ch;
+	int err = hostfs_disk_begin(f->path.dentry->inode, &ch);
 
+	if (err)
+		return err;
+	ssize_t n = ch.disk ? write_within(f, u, pos, &ch) : transfer(file_fd(f), u, pos, true);
+	hostfs_disk_end(&ch);
 	if (n > 0)
 		atomic_fetch_add_explicit(&hostfs_inode(f->path.dentry->inode)->unsynced,
 					  (uint64_t)n, memory_order_relaxed);
@@ -179,12 +208,24 @@ static int host_fsync(struct file *f, struct caller *c, bool data_only)
 	return hostfs_fsync(f->path.dentry->inode, c, data_only);
 }
 
+static bool fallocate_grows(int mode)
+{
+	return !(mode & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_COLLAPSE_RANGE));
+}
+
 static int regular_fallocate(struct file *f, struct caller *c, int mode, int64_t off, int64_t len)
 {
+	struct disk_change ch;
 	int err = hostfs_act_as(c);
 
 	if (!err)
-		err = hostfs_fallocate(file_fd(f), c, mode, off, len);
+		err = hostfs_disk_begin(f->path.dentry->inode, &ch);
+	if (err)
+		return err;
+	err = fallocate_grows(mode) && hostfs_disk_room(&ch, (uint64_t)off) < (uint64_t)len
+		  ? -ENOSPC
+		  : hostfs_fallocate(file_fd(f), c, mode, off, len);
+	hostfs_disk_end(&ch);
 	if (!err && mode & (FALLOC_FL_COLLAPSE_RANGE | FALLOC_FL_INSERT_RANGE))
 		hostfs_pages_invalidate(file_pages(f), f->path.dentry->inode, (uint64_t)off,
 					UINT64_MAX);
@@ -193,10 +234,17 @@ static int regular_fallocate(struct file *f, struct caller *c, int mode, int64_t
 
 static int regular_truncate(struct file *f, struct caller *c, uint64_t size)
 {
+	struct disk_change ch;
 	int err = hostfs_act_as(c);
 
 	if (!err)
-		err = hostfs_ftruncate(file_fd(f), c, size);
+		err = hostfs_disk_begin(f->path.dentry->inode, &ch);
+	if (err)
+		return err;
+	err = size > ch.size && !hostfs_disk_room(&ch, size - 1)
+		  ? -ENOSPC
+		  : hostfs_ftruncate(file_fd(f), c, size);
+	hostfs_disk_end(&ch);
 	if (!err)
 		hostfs_pages_truncated(file_pages(f), f->path.dentry->inode, size);
 	return err;

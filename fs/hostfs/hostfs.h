@@ -8,6 +8,7 @@
 #include "fs/vfs.h"
 #include "util/errmsg.h"
 
+struct disk;
 struct physmem;
 
 struct hostfs_options {
@@ -17,6 +18,7 @@ struct hostfs_options {
 	bool contained;
 	/* but whiteouts, which are devices, can be made: an overlay writes to it */
 	bool whiteouts;
+	struct disk *disk; /* what is written to it counts there; NULL: nowhere */
 };
 
 /* `fd` (O_PATH, of a directory or a regular file; taken over, also on failure) becomes the root. */

@@ -8,6 +8,7 @@
 #include "cred/user_ns.h"
 #include "fs/file.h"
 #include "fs/hostfs/hostfs.h"
+#include "mm/quota.h"
 
 struct hostfs {
 	struct filesystem fs;
@@ -16,6 +17,7 @@ struct hostfs {
 	_Atomic bool whiteouts;
 	bool whole;           /* the root is the host's own root: ".." can not lead out */
 	_Atomic bool removes; /* a name was removed: an open file may have none left */
+	struct disk *disk;    /* fs/hostfs/disk.c */
 	struct hostfs_pages *pages;
 	struct statcache *statcache; /* NULL: the root is not the host's */
 	struct mutex fifo_lock;
@@ -29,6 +31,7 @@ struct hostfs_inode {
 	_Atomic uint64_t unsynced;
 	_Atomic bool identified; /* `id` is set */
 	struct inode_id id;
+	bool inherited; /* what is written by it is not counted (disk.c): the caller gave it */
 	struct hostfs_fifo *fifo; /* fifo.c; NULL: was never opened */
 };
 
@@ -91,6 +94,18 @@ int hostfs_granted(struct inode *i, int mask);
 int hostfs_fifo_open(struct inode *i, const struct inode_id *id, struct caller *c, int flags,
 		     struct file **out);
 void hostfs_fifo_put(struct hostfs_inode *hi);
+
+/* disk.c: a change of a file's size or blocks, counted */
+struct disk_change {
+	struct disk *disk; /* NULL: nothing is counted */
+	int fd;
+	uint64_t before, size; /* what the file counts as, and its size */
+};
+/* A lock is held until the end. 0 or -errno; then there is no end. */
+int hostfs_disk_begin(struct inode *i, struct disk_change *ch);
+/* How many bytes there may be from offset `from` on. */
+uint64_t hostfs_disk_room(const struct disk_change *ch, uint64_t from);
+void hostfs_disk_end(struct disk_change *ch);
 
 /* large.c */
 /* Is `name` in `fd` ("": `fd` itself) a regular file of many bytes that has at most so many

@@ -105,7 +105,7 @@ static int hostfs_inode_new(struct hostfs *h, int fd, mode_t type, struct inode 
 	inode_init(&hi->inode, &h->fs, &hostfs_inode_ops, type);
 	hi->fd = fd;
 	hi->unsynced = ASIDE_BYTES;
-	hi->identified = false;
+	hi->identified = hi->inherited = false;
 	hi->fifo = NULL;
 	*out = &hi->inode;
 	return 0;
@@ -152,7 +152,8 @@ int hostfs_init(struct hostfs *h, const struct filesystem_ops *ops, const char *
 
 	*h = (struct hostfs){ .users = opt->users,
 			      .contained = opt->contained,
-			      .whiteouts = opt->whiteouts };
+			      .whiteouts = opt->whiteouts,
+			      .disk = opt->disk };
 	filesystem_init(&h->fs, ops, type,
 			flags | who | FS_OF_HOST | (opt->contained ? FS_NODEV : 0));
 	mutex_init(&h->fifo_lock, LOCK_HOSTFS_FIFOS);

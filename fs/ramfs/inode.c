@@ -239,16 +239,16 @@ static ssize_t ramfs_readlink(struct inode *i, struct caller *c, char *buf, size
 static int ramfs_statfs(struct inode *i, struct caller *c, struct statfs *out)
 {
 	struct ramfs *r = ramfs_of(i);
-	bool limited = r->quota.max != UINT64_MAX;
+	uint64_t used = r->quota.used, left = quota_left(&r->quota);
 
 	memset(out, 0, sizeof *out);
 	out->f_type = TMPFS_MAGIC;
 	out->f_bsize = out->f_frsize = PAGE_SIZE;
 	out->f_namelen = NAME_MAX;
 	out->f_flags = 0x20; /* ST_VALID, which only the kernel's headers know */
-	if (limited) {
-		out->f_blocks = r->quota.max / PAGE_SIZE;
-		out->f_bfree = out->f_bavail = out->f_blocks - r->quota.used / PAGE_SIZE;
+	if (left < INT64_MAX) {
+		out->f_blocks = (used + left) / PAGE_SIZE;
+		out->f_bfree = out->f_bavail = left / PAGE_SIZE;
 	}
 	if (r->max_inodes != UINT64_MAX) {
 		out->f_files = r->max_inodes;

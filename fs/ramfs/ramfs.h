@@ -16,6 +16,7 @@ struct ramfs_options {
 	/* of these limits /proc/mounts says nothing: Linux's defaults, half of the memory and as
 	 * many inodes as that has pages (tmpfs(5)) */
 	uint64_t default_bytes, default_inodes;
+	bool not_disk; /* what is in it is memory, and does not count as written to files */
 };
 
 /* `dev`: what stat shows (vfs_new_dev). */

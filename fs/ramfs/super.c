@@ -100,6 +100,8 @@ int ramfs_create(struct mm_host *mem, dev_t dev, const struct ramfs_options *opt
 	r->clock = mem->clock;
 	r->shown = *opt;
 	r->quota.max = opt->max_bytes ? opt->max_bytes : UINT64_MAX;
+	if (mem->disk.quota.max && !opt->not_disk)
+		r->quota.within = &mem->disk.quota;
 	r->max_inodes = opt->max_inodes ? opt->max_inodes : UINT64_MAX;
 	mutex_init(&r->lock, LOCK_RAMFS);
 	int err = make_root(r, opt);
