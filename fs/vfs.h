@@ -275,7 +275,8 @@ struct vfs {
 	struct waitqueue mount_changed; /* whoever waits for the next one */
 	uint64_t ram;                   /* bytes that the machine has */
 	struct file_count files;
-	struct mm_host *mem; /* what mounts are counted for; NULL: for nothing */
+	struct file_count mapped; /* files of the host that are mapped, each once: mmap(2) */
+	struct mm_host *mem;      /* what mounts are counted for; NULL: for nothing */
 	struct mount_hash *mount_hash;
 	/* Where files are that no directory of the guest's holds (memfd_create's, pipes, inherited
 	 * descriptors), as pipefs, sockfs and others are on Linux: in no namespace, and no name can

@@ -232,7 +232,8 @@ int sandbox_create(const struct sandbox_config *cfg, struct sandbox **out, struc
 		sb->vfs->mem = &sb->mem;
 		sb->vfs->ram =
 		    min64((uint64_t)sysconf(_SC_PHYS_PAGES) * PAGE_SIZE, memory_limit(sb));
-		sb->vfs->files.max = sb->limits.files ? sb->limits.files : FILES_UNLIMITED;
+		sb->vfs->mapped.max = sb->vfs->files.max =
+		    sb->limits.files ? sb->limits.files : FILES_UNLIMITED;
 		err = create_namespaces(sb);
 	}
 	if (!err)

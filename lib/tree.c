@@ -45,6 +45,7 @@ static int hostfs_of_fd(struct sandbox *sb, int fd, const char *name, bool white
 		.contained = sb->vfs->user_ns->contained,
 		.whiteouts = whiteouts,
 		.disk = &sb->mem.disk,
+		.mapped = &sb->vfs->mapped,
 	};
 	struct errmsg inner = { "" };
 	int err = hostfs_create(fd, &opt, out, &inner);

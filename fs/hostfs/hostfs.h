@@ -18,7 +18,8 @@ struct hostfs_options {
 	bool contained;
 	/* but whiteouts, which are devices, can be made: an overlay writes to it */
 	bool whiteouts;
-	struct disk *disk; /* what is written to it counts there; NULL: nowhere */
+	struct file_count *mapped; /* counts the files of it that are mapped; NULL: nothing does */
+	struct disk *disk;         /* what is written to it counts there; NULL: nowhere */
 };
 
 /* `fd` (O_PATH, of a directory or a regular file; taken over, also on failure) becomes the root. */

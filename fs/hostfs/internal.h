@@ -179,7 +179,8 @@ int hostfs_watch(struct inode *i, struct caller *c, int inotify, uint32_t mask);
 int hostfs_statfs(struct inode *i, struct caller *c, struct statfs *out);
 
 /* pages.c: page sources, one for each file that is mapped */
-struct hostfs_pages *hostfs_pages_new(struct physmem *pm);
+/* `mapped` counts them, NULL: nothing does; -ENFILE where there are too many. */
+struct hostfs_pages *hostfs_pages_new(struct physmem *pm, struct file_count *mapped);
 void hostfs_pages_free(struct hostfs_pages *p);
 /* The source of the file behind `i`, whose descriptor was opened for reading (and writing if
  * `writable`). */

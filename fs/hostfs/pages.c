@@ -22,6 +22,7 @@
 
 struct hostfs_pages {
 	struct physmem *pm;
+	struct file_count *mapped; /* NULL: not counted */
 	struct mutex lock;
 	struct list sources; /* guarded by lock */
 };
@@ -102,8 +103,23 @@ static void source_ref(struct pagesource *ps)
 	mutex_unlock(&s->pages->lock);
 }
 
+static bool count_source(struct file_count *n)
+{
+	if (!n || atomic_fetch_add(&n->open, 1) < n->max)
+		return true;
+	atomic_fetch_sub(&n->open, 1);
+	return false;
+}
+
+static void uncount_source(struct file_count *n)
+{
+	if (n)
+		atomic_fetch_sub(&n->open, 1);
+}
+
 static void source_free(struct host_source *s)
 {
+	uncount_source(s->pages->mapped);
 	if (s->ro)
 		memfile_put(s->ro);
 	if (s->rw)
@@ -167,13 +183,14 @@ static const struct pagesource_ops source_ops = {
 	.punch = source_punch,
 };
 
-struct hostfs_pages *hostfs_pages_new(struct physmem *pm)
+struct hostfs_pages *hostfs_pages_new(struct physmem *pm, struct file_count *mapped)
 {
 	struct hostfs_pages *p = malloc(sizeof *p);
 
 	if (!p)
 		return NULL;
 	p->pm = pm;
+	p->mapped = mapped;
 	mutex_init(&p->lock, LOCK_HOSTFS_PAGES);
 	list_init(&p->sources);
 	return p;
@@ -221,8 +238,10 @@ static struct host_source *add_locked(struct hostfs_pages *p, const struct inode
 {
 	struct host_source *s = calloc(1, sizeof *s);
 
-	if (!s)
+	if (!s) {
+		uncount_source(p->mapped);
 		return NULL;
+	}
 	pagesource_init(&s->ps, &source_ops);
 	s->pages = p;
 	s->id = *id;
@@ -235,6 +254,8 @@ static int get_locked(struct hostfs_pages *p, struct inode *i, const struct inod
 {
 	struct host_source *s = find_locked(p, id);
 
+	if (!s && !count_source(p->mapped))
+		return -ENFILE;
 	if (!s)
 		s = add_locked(p, id);
 	if (!s)

@@ -158,7 +158,7 @@ int hostfs_init(struct hostfs *h, const struct filesystem_ops *ops, const char *
 			flags | who | FS_OF_HOST | (opt->contained ? FS_NODEV : 0));
 	mutex_init(&h->fifo_lock, LOCK_HOSTFS_FIFOS);
 	list_init(&h->fifos);
-	h->pages = hostfs_pages_new(opt->pm);
+	h->pages = hostfs_pages_new(opt->pm, opt->mapped);
 	fdpath_init();
 	return h->pages ? 0 : -ENOMEM;
 }

@@ -924,6 +924,23 @@ static void many_mappings(void)
 	refused(0);
 }
 
+/* Each file is mapped and closed: the mapping keeps it. */
+static void mapped_files(void)
+{
+	char name[32];
+	long n = 0;
+
+	for (; n < 20000; n++) {
+		snprintf(name, sizeof name, "f%ld", n);
+		int fd = open(name, O_CREAT | O_RDWR, 0600);
+		if (fd < 0 || write(fd, big, 4096) != 4096 ||
+		    mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0) == MAP_FAILED)
+			break;
+		close(fd);
+	}
+	refused(n);
+}
+
 static void polls(void)
 {
 	struct rlimit r;
@@ -1040,6 +1057,7 @@ static const struct {
 	{ "deep", deep, "[0-9]{3,}, then .*" },
 	{ "xattrs", xattrs, "[0-9]{3,}, then (ENOSPC|ENOMEM)" },
 	{ "mappings", mappings, "[0-9]{4,}, then ENOMEM" },
+	{ "mapped_files", mapped_files, "[0-9]{3,}, then .*" },
 	{ "many_mappings", many_mappings, "0, then .*" },
 	{ "polls", polls, "polled 1" },
 };

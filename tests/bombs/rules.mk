@@ -12,3 +12,4 @@ $(BOMBS)/bomb: tests/bombs/bomb.c
 check-bombs check-prepare: $(BUILD)/hl $(BOMBS)/bomb
 check-bombs:
 	@tests/bombs/run --hl $(BUILD)/hl --bomb $(BOMBS)/bomb --platform $(PLATFORM) $(if $(ONLY),--only '$(ONLY)')
+	@tests/bombs/run --hl $(BUILD)/hl --bomb $(BOMBS)/bomb --platform $(PLATFORM) $(if $(ONLY),--only '$(ONLY)') --limits
