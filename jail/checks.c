@@ -10,7 +10,7 @@
 
 static int try_calls(void)
 {
-	return jail_seccomp(&(struct jail_config){ .sockets = true });
+	return jail_seccomp(&(struct jail_config){ .network = true });
 }
 
 static int try_scope(void)

@@ -13,10 +13,8 @@
 #include <stdbool.h>
 
 struct jail_config {
-	bool kvm; /* the platform is KVM's, not stubs */
-	/* The sandbox has sockets of the host's: in a world without a network these get nowhere. */
-	bool sockets;
-	bool network; /* they reach the host's network */
+	bool kvm;     /* the platform is KVM's, not stubs */
+	bool network; /* the sandbox has sockets of the host's */
 	bool private_world;
 	/* Also the threads that there are. A forbidden call is SIGSYS (sigaction(2), SYS_SECCOMP)
 	 * in its thread, so that a handler can say which it was. Without, it kills the process

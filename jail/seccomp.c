@@ -52,7 +52,7 @@ static int set_filter(const struct sock_fprog *prog, unsigned long flags)
 
 int jail_seccomp(const struct jail_config *jc)
 {
-	const struct filter *f = &filters[jc->kvm][jc->sockets];
+	const struct filter *f = &filters[jc->kvm][jc->network];
 	struct sock_filter code[LENGTH_MAX];
 	const struct sock_fprog prog = { f->length, code };
 	/* Without SPEC_ALLOW a kernel before 5.16 makes each thread pay for a mitigation that is
