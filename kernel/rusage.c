@@ -12,6 +12,7 @@
 #include "kernel/sandbox.h"
 #include "kernel/task.h"
 #include "mm/maps.h"
+#include "util/minmax.h"
 #include "util/time.h"
 
 /* All but the resident memory. The host can tell user from system time only for the calling thread;
@@ -27,16 +28,18 @@ static void thread_usage(struct task *t, struct rusage_sum *out)
 	out->wchar = t->wchar;
 	out->syscr = t->syscr;
 	out->syscw = t->syscw;
+	if (t->host_tid)
+		out->utime_ns = cputime_clock_ns(cputime_clock(t));
+	/* In microseconds, of which a process whose threads end would lose some each time: the sum
+	 * is the clock's. */
 	if (pthread_equal(t->thread, pthread_self())) {
 		getrusage(RUSAGE_THREAD, &ru);
-		out->utime_ns = timeval_to_ns(&ru.ru_utime);
-		out->stime_ns = timeval_to_ns(&ru.ru_stime);
+		out->stime_ns = min64(timeval_to_ns(&ru.ru_stime), out->utime_ns);
+		out->utime_ns -= out->stime_ns;
 		out->nvcsw = (uint64_t)ru.ru_nvcsw;
 		out->nivcsw = (uint64_t)ru.ru_nivcsw;
 		out->inblock = (uint64_t)ru.ru_inblock;
 		out->oublock = (uint64_t)ru.ru_oublock;
-	} else if (t->host_tid) {
-		out->utime_ns = cputime_clock_ns(cputime_clock(t));
 	}
 	/* Where guest code has threads of its own, all that the serving thread uses is system
 	 * time. */

@@ -6,6 +6,8 @@
 #include <stdatomic.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
+#include <time.h>
 
 #include "case.h"
 
@@ -74,6 +76,57 @@ CASE(one_thousand)
 	for (int i = 0; i < N; i++)
 		pthread_join(t[i], NULL);
 	V(counter);
+}
+
+static int64_t cpu_clock_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts);
+	return ts.tv_sec * 1000000000L + ts.tv_nsec;
+}
+
+static int64_t rusage_us(void)
+{
+	struct rusage ru;
+
+	getrusage(RUSAGE_SELF, &ru);
+	return (ru.ru_utime.tv_sec + ru.ru_stime.tv_sec) * 1000000L + ru.ru_utime.tv_usec +
+	       ru.ru_stime.tv_usec;
+}
+
+static void *makes_threads(void *arg)
+{
+	pthread_t t;
+
+	for (int i = 0; i < 100; i++) {
+		if (!pthread_create(&t, NULL, returns, NULL))
+			pthread_join(t, NULL);
+	}
+	counter++;
+	return NULL;
+}
+
+/* What the threads of a process have used stays used when they end. */
+CASE(cpu_time_stays)
+{
+	int64_t clock = 0, usage = 0, now;
+	int back = 0;
+	pthread_t t[2];
+
+	for (int i = 0; i < 2; i++)
+		MUST(pthread_create(&t[i], NULL, makes_threads, NULL));
+	while (counter < 2) {
+		now = cpu_clock_ns();
+		back += now < clock;
+		clock = now;
+		now = rusage_us();
+		back += now < usage;
+		usage = now;
+	}
+	for (int i = 0; i < 2; i++)
+		Z(pthread_join(t[i], NULL));
+	V(back);
 }
 
 /* Processes whose threads all end at once, some waiting, some running, some not begun: each time in
