@@ -149,8 +149,12 @@ static int link_to(struct task *t, const struct path *target, int dfd, gva_t nam
  * search anywhere. */
 static bool may_link(const struct task *t, const struct at *at)
 {
-	return !at_is_file(at) || at->file->cred == t->cred ||
-	       cred_ns_capable(t->cred, at->file->cred->user_ns, CAP_DAC_READ_SEARCH);
+	if (!at_is_file(at) || at->file->cred == t->cred)
+		return true;
+	/* a pipe, say, was opened by nobody */
+	const struct user_namespace *ns =
+	    at->file->cred ? at->file->cred->user_ns : t->sb->vfs->user_ns;
+	return cred_ns_capable(t->cred, ns, CAP_DAC_READ_SEARCH);
 }
 
 static int64_t do_link(struct task *t, int olddfd, gva_t old, int newdfd, gva_t new, int flags)

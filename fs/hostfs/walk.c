@@ -133,14 +133,15 @@ static int read_link(int at, const char *name, char **out)
 	return *out ? 1 : -ENOMEM;
 }
 
-/* Is the name at [start, end) a symlink? 1: yes, *out tells; 0: no; -ELOOP: one comes before it. */
+/* Is the name at [start, end) a symlink? 1: yes, *out tells; 0: no; -ELOOP: one comes before it, as
+ * one must that led the host past a name that is too long. */
 static int check_name(struct lookup *l, size_t start, size_t end, struct walk_step *out)
 {
 	char name[NAME_MAX + 1];
 	bool wanted = end == l->len && l->flags & STEP_NOFOLLOW;
 
 	if (end - start > NAME_MAX)
-		return -ENAMETOOLONG;
+		return start ? -ELOOP : -ENAMETOOLONG;
 	memcpy(name, l->names + start, end - start);
 	name[end - start] = '\0';
 	int at = start ? open_above(l, start) : l->dirfd;

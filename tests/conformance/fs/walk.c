@@ -2,6 +2,10 @@
 /* What a fuzzer found of the path walk (tests/fuzz/walk.c): orders of errors, rights to search, and
  * mounts in the way. */
 #include <linux/openat2.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
 
 #include "mount_world.h"
 
@@ -178,4 +182,52 @@ CASE(covered_elsewhere)
 	NEED(umount("d/in"));
 	R(renameat(dir, "in", dir, "out"));
 	R(unlinkat(dir, "out", AT_REMOVEDIR));
+}
+
+static int link_all(void *arg)
+{
+	const int *fds = arg;
+
+	for (int i = 0; i < 6; i++) {
+		R(linkat(fds[i], "", AT_FDCWD, "linked", AT_EMPTY_PATH));
+		R(linkat(fds[i], "", AT_FDCWD, "linked", 0));
+		R(linkat(fds[i], "x", AT_FDCWD, "linked", 0));
+	}
+	return 0;
+}
+
+static int link_as_user(void *arg)
+{
+	NEED(setresgid(1234, 1234, 1234));
+	NEED(setresuid(1234, 1234, 1234));
+	return link_all(arg);
+}
+
+/* Nobody opened these by a name. */
+CASE(links_of_what_has_no_name)
+{
+	int fds[6];
+
+	need_root();
+	NEED(chmod(".", 0777));
+	NEED(pipe(fds));
+	fds[2] = (int)NEED(socket(AF_UNIX, SOCK_STREAM, 0));
+	fds[3] = (int)NEED(eventfd(0, 0));
+	fds[4] = (int)NEED(epoll_create1(0));
+	fds[5] = (int)NEED(memfd_create("m", 0));
+	in_child("root", link_all, fds);
+	in_child("user", link_as_user, fds);
+}
+
+/* A symlink to nothing before a name that is too long. */
+CASE(long_name_behind_a_link)
+{
+	char path[512] = "d/l/";
+
+	memset(path + 4, 'x', 300);
+	NEED(mkdir("d", 0755));
+	NEED(symlink("none", "d/l"));
+	try_walk(AT_FDCWD, path, 0, 0);
+	try_walk(AT_FDCWD, path + 2, 0, 0);
+	try_walk(AT_FDCWD, path + 4, 0, 0);
 }
