@@ -21,8 +21,8 @@
 /* Who may see and set every attribute. */
 struct all_powerful {
 	struct user_namespace ns;
-	struct cred cred;
 	struct caller caller;
+	struct cred cred; /* without groups, which would follow */
 };
 
 static void all_powerful(struct all_powerful *a, const struct caller *c)
