@@ -506,6 +506,16 @@ static bool is_private(const struct policy *p)
 	return false;
 }
 
+/* Will the working directory be there, be it for something that is mounted in it? */
+static bool has_directory(const struct maker *m)
+{
+	for (size_t i = 0; i < m->mounts.count; i++) {
+		if (is_at(m->mounts.use[i].name, m->cwd) || is_at(m->cwd, m->mounts.use[i].name))
+			return true;
+	}
+	return false;
+}
+
 static void put_policy(struct maker *m, struct learned *l)
 {
 	bool plain = !is_private(m->w->given);
@@ -519,7 +529,7 @@ static void put_policy(struct maker *m, struct learned *l)
 		begin_member(m, "isolate");
 		fputs("true", m->out);
 		begin_member(m, "workdir");
-		put_string(m->out, is_broad(m->cwd) ? "/" : m->cwd, false);
+		put_string(m->out, has_directory(m) ? m->cwd : "/", false);
 		if (m->mounts.count)
 			put_mounts(m);
 		put_environment(m);

@@ -159,7 +159,7 @@ static const char *const tools[] = { ".asdf",
 
 /* The same elsewhere. */
 static const char *const tools_elsewhere[] = { "/nix/store", "/nix/var/nix/profiles",
-					       "/home/linuxbrew/.linuxbrew" };
+					       "/home/linuxbrew" };
 
 /* What package managers and compilers keep, for all programs of the user's. */
 static const char *const caches[] = {
