@@ -89,8 +89,8 @@ enum net_use {
 	NET_ACCEPT,  /* somebody who has connected */
 };
 
-/* 0, -EACCES, or where there is no network of the host's -ENETUNREACH. What is no address of IPv4 or IPv6 is left to the
- * host to refuse. */
+/* 0, -EACCES, or where there is no network of the host's -ENETUNREACH. What is no address of IPv4
+ * or IPv6 is left to the host to refuse. */
 int net_policy_check(const struct net_policy *p, enum net_use use, const struct sockaddr *a,
 		     unsigned len);
 

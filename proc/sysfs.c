@@ -2,8 +2,8 @@
 /*
  * A small /sys. What is said of CPUs, their caches and memory nodes is the host's, file by file: a
  * guest runs on them, sees them in sched_getaffinity(2) and could read most of it off the CPU
- * itself. Where the sandbox has but some of them, the others are left out. What the host has no file for, a guest has none for either. There are no devices, so
- * their directories are empty.
+ * itself. Where the sandbox has but some of them, the others are left out. What the host has no
+ * file for, a guest has none for either. There are no devices, so their directories are empty.
  */
 #include <dirent.h>
 #include <errno.h>

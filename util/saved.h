@@ -60,9 +60,9 @@ struct saver {
 	struct errmsg *errmsg;
 	void *sandbox; /* struct sandbox */
 	void *caller;  /* struct caller: the monitor's own */
-	/* Contents that are mapped, or copied page by page, when they are loaded: writes whole pages
-	 * into the image and says where each run of them is. `skip_zeroes`: long runs of zeroes are
-	 * left out. Set by who makes the saver. */
+	/* Contents that are mapped, or copied page by page, when they are loaded: writes whole
+	 * pages into the image and says where each run of them is. `skip_zeroes`: long runs of
+	 * zeroes are left out. Set by who makes the saver. */
 	int (*pages)(struct saver *s, const void *data, uint64_t len, bool skip_zeroes,
 		     saved_run_fn *fn, void *arg);
 	void *pages_arg;

@@ -6,8 +6,8 @@
  * not after fs/walk.c: every file is a node, every mount covers a node, and a name is taken
  * component by component. Results and the names of what was found have to be the same.
  *
- * One difference from Linux is known, and the model has it, too: a mount covers a name, which only a
- * look-up of that name meets. Who stood in the directory when it was covered, as root, working
+ * One difference from Linux is known, and the model has it, too: a mount covers a name, which only
+ * a look-up of that name meets. Who stood in the directory when it was covered, as root, working
  * directory or descriptor, comes back to it by "..", and not to the mount (docs/roadmap.md).
  *
  * The first byte says what the root is: memory, an overlay on what the first orders have made, or a
