@@ -35,6 +35,9 @@ check-exports: $(LIB_OBJS) $(CLI_OBJS)
 	@scripts/check-exports $^
 check-hostcalls: $(LIB_OBJS) $(CLI_OBJS)
 	@BUILD=$(BUILD) scripts/check-hostcalls $^
+.PHONY: check-jailed
+check-jailed: $(BUILD)/hl.debug $(BUILD)/gen/jail-generate
+	@scripts/check-jail $^
 check-fields: $(LIB_OBJS) $(CLI_OBJS)
 	@scripts/check-fields $(filter %.c,$(LIB_SRCS) $(CLI_SRCS)) -- $(HL_CFLAGS)
 
