@@ -250,8 +250,8 @@ enum hl_limit {
 	 * is cut is.
 	 */
 	HL_LIMIT_DISK,
-	/* CPUs, in thousandths. The guest has as many of the host's as that takes, those near the
-	 * one that hl_sandbox_start runs on, and sees no others. */
+	/* CPUs, in thousandths: whole ones, a part of one is an error. The guest has so many of the
+	 * host's, the one that hl_sandbox_start runs on and those behind it, and sees no others. */
 	HL_LIMIT_CPUS,
 	HL_NR_LIMITS
 };
