@@ -125,7 +125,7 @@ int vfs_readdir(struct file *f, struct caller *c, struct dir_emit *e)
 	int err = f->ops->readdir(f, c, n ? &w.emit : e);
 	if (!err && w.asked)
 		f->mounts_read = 0;
-	else if (!err)
+	else if (!err && n)
 		emit_mounts(f, c, list, n, e);
 	put_mounts(list, n);
 	return err;

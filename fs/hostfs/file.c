@@ -321,17 +321,18 @@ static int dir_readdir(struct file *f, struct caller *c, struct dir_emit *e)
 {
 	int fd = file_fd(f), full = 0;
 	char *buf = malloc(DIR_BUF);
+	/* A reader that names its room never stops early: it is given no more than that, and
+	 * entries are of one size on both sides. */
+	bool named = e->room;
+	size_t room = named && e->room < DIR_BUF ? e->room : DIR_BUF;
 
 	if (!buf)
 		return -ENOMEM;
 	while (!full) {
-		/* A reader that names its room never stops early. */
-		int64_t before = e->room ? 0 : lseek(fd, 0, SEEK_CUR);
-		/* No more than the reader has room for: entries are of one size on both sides. */
-		size_t room = e->room && e->room < DIR_BUF ? e->room : DIR_BUF;
+		int64_t before = named ? 0 : lseek(fd, 0, SEEK_CUR);
 		long n = host_call(SYS_getdents64, fd, buf, room);
 		full = n <= 0 ? (int)n : emit_all(fd, e, buf, n, before);
-		if (n <= 0 || e->room)
+		if (n <= 0 || named)
 			break;
 	}
 	free(buf);
