@@ -20,7 +20,6 @@
 #include "util/lock.h"
 #include "util/rbtree.h"
 
-#define TTY_GROUP  5 /* group tty, as distributions mount it: gid=5,mode=620 */
 #define PTMX_MINOR 2
 #define INO_ROOT   1
 #define INO_PTMX   2
@@ -44,6 +43,9 @@ struct devpts_node {
 struct devpts {
 	struct filesystem fs;
 	const struct guest_clock *clock; /* for the times of nodes */
+	struct devpts_options opt;
+	const struct devpts_owner *owner;
+	void *arg;
 	struct mutex lock;
 	struct rb_tree nodes; /* by inode number, each with a reference; guarded by lock */
 	struct devpts_node root;
@@ -138,13 +140,13 @@ static void node_release(struct inode *i)
 int devpts_add(struct filesystem *fs, struct caller *c, unsigned index, dev_t rdev)
 {
 	struct devpts *d = devpts_of(fs);
-	struct devpts_node *n = node_new(d, INO_FIRST + index, S_IFCHR | 0620);
+	struct devpts_node *n = node_new(d, INO_FIRST + index, S_IFCHR | d->opt.mode);
 
 	if (!n)
 		return -ENOMEM;
 	n->rdev = rdev;
-	n->uid = c->cred->fsuid;
-	n->gid = TTY_GROUP;
+	n->uid = d->opt.uid_given ? d->opt.uid : c->cred->fsuid;
+	n->gid = d->opt.gid_given ? d->opt.gid : c->cred->fsgid;
 	node_link(d, n);
 	return 0;
 }
@@ -296,7 +298,20 @@ static int devpts_permission(struct inode *i, struct caller *c, int mask)
 	return generic_permission(&st, c->cred, mask);
 }
 
-/* Only the directory: devices are opened by their number. */
+static int devpts_open_device(struct inode *i, struct caller *c, int flags, struct file **out)
+{
+	struct devpts_node *n = node_of(i);
+	struct devpts *d = devpts_of(i->fs);
+	struct statx st;
+	int err = devpts_getattr(i, c, STATX_BASIC_STATS, &st);
+
+	if (err)
+		return err;
+	device_open_fn *open = n->ino == INO_PTMX ? d->owner->open_ptmx : d->owner->open_slave;
+	return open(d->arg, c, makedev(st.stx_rdev_major, st.stx_rdev_minor), flags, out);
+}
+
+/* Only the directory. */
 static int devpts_open(struct inode *i, struct caller *c, struct dentry *dentry, int flags,
 		       struct file **out)
 {
@@ -336,6 +351,7 @@ static const struct inode_ops devpts_ops = {
 	.setattr = devpts_setattr,
 	.permission = devpts_permission,
 	.open = devpts_open,
+	.open_device = devpts_open_device,
 	.statfs = devpts_statfs,
 	.path = devpts_path,
 	.release = node_release,
@@ -407,12 +423,14 @@ static void devpts_destroy(struct filesystem *fs)
 		inode_put(&n->inode);
 	}
 	mutex_destroy(&d->lock);
+	d->owner->release(d->arg);
 	free(d);
 }
 
 static const struct filesystem_ops devpts_fs_ops = { .destroy = devpts_destroy };
 
-int devpts_create(dev_t dev, const struct guest_clock *clock, struct filesystem **out)
+int devpts_create(dev_t dev, const struct guest_clock *clock, const struct devpts_options *opt,
+		  const struct devpts_owner *owner, void *arg, struct filesystem **out)
 {
 	struct devpts *d = calloc(1, sizeof *d);
 
@@ -421,10 +439,13 @@ int devpts_create(dev_t dev, const struct guest_clock *clock, struct filesystem 
 	filesystem_init(&d->fs, &devpts_fs_ops, "devpts", 0);
 	d->fs.dev = dev;
 	d->clock = clock;
+	d->opt = *opt;
+	d->owner = owner;
+	d->arg = arg;
 	mutex_init(&d->lock, LOCK_DEVPTS);
 	node_init(&d->root, d, INO_ROOT, S_IFDIR | 0755);
 	d->fs.root = &d->root.inode;
-	struct devpts_node *ptmx = node_new(d, INO_PTMX, S_IFCHR | 0666);
+	struct devpts_node *ptmx = node_new(d, INO_PTMX, S_IFCHR | opt->ptmx_mode);
 	if (!ptmx) {
 		free(d);
 		return -ENOMEM;

@@ -80,6 +80,8 @@ static int open_device(struct inode *i, struct caller *c, int flags, struct file
 	struct statx st;
 
 	int err = fs_checks_access(i->fs, c) ? i->ops->permission(i, c, open_mask(flags)) : 0;
+	if (!err && i->ops->open_device)
+		return i->ops->open_device(i, c, flags, out);
 	if (!err)
 		err = inode_getattr(i, c, STATX_BASIC_STATS, &st);
 	if (!err && S_ISBLK(i->type))

@@ -145,6 +145,9 @@ struct inode_ops {
 	 * kept. Character devices are opened by their number: fs/device.h. */
 	int (*open)(struct inode *i, struct caller *c, struct dentry *d, int flags,
 		    struct file **out);
+	/* Device nodes that mean something of their own, whatever their number says (devpts); NULL:
+	 * none are. */
+	int (*open_device)(struct inode *i, struct caller *c, int flags, struct file **out);
 	/* O_CREAT: opens or creates `name` in one step. *created tells which. -ELOOP when it is a
 	 * symlink (the vfs follows it and comes back). `mode` has the umask taken off already. */
 	int (*create)(struct inode *dir, struct caller *c, const char *name, int flags, mode_t mode,

@@ -168,28 +168,50 @@ static int devtmpfs_find(struct fs_context *fc, struct task *t, struct filesyste
 	return *out ? 0 : devfs_create(&t->sb->mem, vfs_new_dev(t->sb->vfs), out);
 }
 
-/* There is one, with the terminals of all the sandbox: what it was made with stays. */
+/* devpts_mount_opts of Linux. How many there may be (`max`) is bounded for all instances. */
 static int devpts_parse(struct fs_context *fc, const char *key, const char *value)
 {
-	static const char *const numbers[] = { "uid", "gid", "mode", "ptmxmode", "max" };
+	struct devpts_options *o = &fc->devpts;
+	const struct {
+		const char *name;
+		int base;
+		unsigned *to;
+		bool *given;
+	} numbers[] = {
+		{ "uid", 0, &o->uid, &o->uid_given },
+		{ "gid", 0, &o->gid, &o->gid_given },
+		{ "mode", 8, &o->mode, &fc->mode_given },
+		{ "ptmxmode", 8, &o->ptmx_mode, NULL },
+		{ "max", 0, NULL, NULL },
+	};
 	unsigned n;
 
 	if (!strcmp(key, "newinstance"))
 		return value ? -EINVAL : 0;
 	for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
-		bool octal = strstr(numbers[i], "mode");
-		if (!strcmp(key, numbers[i]))
-			return parse_unsigned(value, octal ? 8 : 0, &n) ? 0 : -EINVAL;
+		if (strcmp(key, numbers[i].name))
+			continue;
+		if (!parse_unsigned(value, numbers[i].base, &n))
+			return -EINVAL;
+		if (numbers[i].to)
+			*numbers[i].to = numbers[i].base == 8 ? n & 0777 : n;
+		if (numbers[i].given)
+			*numbers[i].given = true;
+		return 0;
 	}
 	return PARAM_UNKNOWN;
 }
 
-static int devpts_find(struct fs_context *fc, struct task *t, struct filesystem **out)
+/* Each mount is an instance of its own. */
+static int devpts_make(struct fs_context *fc, struct task *t, struct filesystem **out)
 {
+	struct devpts_options opt = fc->devpts;
+
+	if (!fc->mode_given)
+		opt.mode = 0600;
 	if (!t->sb->ptys)
-		return pty_table_create(t->sb, out);
-	*out = filesystem_get(pty_table_devpts(t->sb->ptys));
-	return 0;
+		return -ENODEV;
+	return pty_instance_create(t->sb, &opt, out);
 }
 
 static const struct fs_type types[] = {
@@ -197,7 +219,7 @@ static const struct fs_type types[] = {
 	{ "proc", NULL, proc_create, NULL },
 	{ "sysfs", NULL, sysfs_find, NULL },
 	{ "devtmpfs", tmpfs_parse, devtmpfs_find, NULL },
-	{ "devpts", devpts_parse, devpts_find, NULL },
+	{ "devpts", devpts_parse, devpts_make, NULL },
 	{ "overlay", overlay_fs_parse, overlay_fs_create, overlay_fs_reconfigure },
 };
 

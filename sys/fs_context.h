@@ -6,6 +6,7 @@
 #ifndef HL_SYS_FS_CONTEXT_H
 #define HL_SYS_FS_CONTEXT_H
 
+#include "fs/devpts.h"
 #include "fs/ramfs/ramfs.h"
 #include "sys/overlay_fs.h"
 #include "sys/sys.h"
@@ -34,6 +35,7 @@ struct fs_context {
 	struct ramfs_options tmpfs;
 	bool bytes_given, inodes_given, uid_given, gid_given, mode_given;
 	struct overlay_params overlay;
+	struct devpts_options devpts;
 	uint64_t ram;
 	/* what was found wrong last, for who reads the descriptor; each owned */
 	char *log[FS_LOG_LINES];

@@ -50,14 +50,17 @@
 #define POLL_WRITE (POLLOUT | POLLWRNORM)
 
 struct pty_table {
+	struct ref refs; /* of its devpts, of each pty; the first one has the sandbox's, too */
 	struct sandbox *sb;
-	struct filesystem *devpts; /* reference */
+	/* The first one's is a reference. The others' is there as long as a master is open, which
+	 * was opened by a name in it. */
+	struct filesystem *devpts;
+	_Atomic unsigned nr; /* of the first: ptys there are in all */
 	struct mutex lock;
 	/* guarded by lock */
 	struct pty *ptys[PTY_MAX]; /* by number */
 	/* numbers that have a name in devpts or a pty: a bit each */
 	uint64_t used[PTY_MAX / WORD_BITS];
-	unsigned nr; /* ptys there are */
 };
 
 struct pty {
@@ -856,6 +859,18 @@ static void mark_used(struct pty_table *t, unsigned index, bool used)
 		t->used[index / WORD_BITS] &= ~bit;
 }
 
+static void table_put(void *arg)
+{
+	struct pty_table *t = arg;
+
+	if (!ref_put(&t->refs))
+		return;
+	if (t != t->sb->ptys)
+		mm_host_uncharge(&t->sb->mem, sizeof *t);
+	mutex_destroy(&t->lock);
+	free(t);
+}
+
 static void pty_free(struct tty *tty)
 {
 	struct pty *p = pty_of(tty);
@@ -865,9 +880,10 @@ static void pty_free(struct tty *tty)
 		mutex_lock(&t->lock);
 		t->ptys[p->index] = NULL;
 		mark_used(t, p->index, false);
-		t->nr--;
 		mutex_unlock(&t->lock);
+		tty->sb->ptys->nr--;
 	}
+	table_put(t);
 	if (p->ld.out)
 		mm_host_uncharge(&tty->sb->mem, LDISC_MEMORY);
 	ldisc_destroy(&p->ld);
@@ -893,7 +909,7 @@ static int take_number(struct pty_table *t, struct pty *p)
 		p->index = i * WORD_BITS + (unsigned)__builtin_ctzl(~t->used[i]);
 		t->ptys[p->index] = p;
 		mark_used(t, p->index, true);
-		t->nr++;
+		t->sb->ptys->nr++;
 		return 0;
 	}
 	return -ENOSPC;
@@ -920,6 +936,7 @@ static int pty_new(struct pty_table *t, struct caller *c, struct pty **out)
 	waitqueue_init(&p->slave_wait);
 	waitqueue_init(&p->master_wait);
 	p->table = t;
+	ref_get(&t->refs);
 	p->locked = true;
 	tty_init(&p->tty, &pty_ops, t->sb, 0);
 	int err = make_ldisc(p, &t->sb->mem);
@@ -975,18 +992,16 @@ static struct tty *pty_find(struct pty_table *t, unsigned index)
 
 unsigned pty_count(struct pty_table *t)
 {
-	mutex_lock(&t->lock);
-	unsigned n = t->nr;
-	mutex_unlock(&t->lock);
-	return n;
+	return t->nr;
 }
 
 static int open_slave(void *arg, struct caller *c, dev_t dev, int flags, struct file **out)
 {
 	struct pty_table *t = arg;
 	struct tty *console = t->sb->console;
+	bool first = t == t->sb->ptys;
 	struct tty *tty =
-	    console && console->dev == dev ? tty_get(console) : pty_find(t, minor(dev));
+	    first && console && console->dev == dev ? tty_get(console) : pty_find(t, minor(dev));
 
 	if (!tty)
 		return -EIO;
@@ -1011,20 +1026,43 @@ int pty_add_console(struct pty_table *t)
 	return devpts_add_alias(t->devpts, minor(console->dev), console->ops->inode(console));
 }
 
-int pty_table_create(struct sandbox *sb, struct filesystem **devpts)
+static const struct devpts_owner owner = {
+	.open_ptmx = open_ptmx,
+	.open_slave = open_slave,
+	.release = table_put,
+};
+
+static int table_new(struct sandbox *sb, const struct devpts_options *opt, struct pty_table **out)
 {
 	struct pty_table *t = calloc(1, sizeof *t);
 
 	if (!t)
 		return -ENOMEM;
-	int err = devpts_create(vfs_new_dev(sb->vfs), &sb->clock, &t->devpts);
+	int err = devpts_create(vfs_new_dev(sb->vfs), &sb->clock, opt, &owner, t, &t->devpts);
 	if (err) {
 		free(t);
 		return err;
 	}
 	mutex_init(&t->lock, LOCK_PTY_TABLE);
+	ref_set(&t->refs, 1);
 	t->sb = sb;
+	*out = t;
+	return 0;
+}
+
+int pty_table_create(struct sandbox *sb, struct filesystem **devpts)
+{
+	/* group tty, as distributions mount it */
+	static const struct devpts_options opt = {
+		.gid_given = true, .gid = 5, .mode = 0620, .ptmx_mode = 0666
+	};
+	struct pty_table *t;
+	int err = table_new(sb, &opt, &t);
+
+	if (err)
+		return err;
 	sb->ptys = t;
+	ref_get(&t->refs);
 	err =
 	    device_table_add(sb->vfs->devices, TTYAUX_MAJOR, PTMX_MINOR, PTMX_MINOR, open_ptmx, t);
 	if (!err)
@@ -1037,9 +1075,19 @@ int pty_table_create(struct sandbox *sb, struct filesystem **devpts)
 	return err;
 }
 
-struct filesystem *pty_table_devpts(struct pty_table *t)
+int pty_instance_create(struct sandbox *sb, const struct devpts_options *opt,
+			struct filesystem **devpts)
 {
-	return t->devpts;
+	struct pty_table *t;
+
+	if (!mm_host_charge(&sb->mem, sizeof *t))
+		return -ENOMEM;
+	int err = table_new(sb, opt, &t);
+	if (err)
+		mm_host_uncharge(&sb->mem, sizeof *t);
+	else
+		*devpts = t->devpts;
+	return err;
 }
 
 void pty_table_free(struct pty_table *t)
@@ -1047,6 +1095,5 @@ void pty_table_free(struct pty_table *t)
 	if (!t)
 		return;
 	filesystem_put(t->devpts);
-	mutex_destroy(&t->lock);
-	free(t);
+	table_put(t);
 }

@@ -2,6 +2,7 @@
 /* mount(2) and umount2(2): what they do and what they refuse. */
 #include <poll.h>
 #include <sys/inotify.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/statfs.h>
 
@@ -558,4 +559,60 @@ CASE(moved_out_of_a_bind)
 	SEES("..");
 	SEES(".");
 	V(getcwd(cwd, sizeof cwd) ? 0 : errno);
+}
+
+static int open_master(const char *ptmx, int *number)
+{
+	int fd = OK(open(ptmx, O_RDWR | O_NOCTTY)), off = 0;
+
+	if (fd < 0)
+		return -1;
+	NEED(ioctl(fd, TIOCSPTLCK, &off));
+	NEED(ioctl(fd, TIOCGPTN, number));
+	V(*number);
+	return fd;
+}
+
+static void look_at(const char *name)
+{
+	struct stat st;
+
+	NEED(stat(name, &st));
+	say("%s: 0%o %u:%u 0x%lx\n", name, st.st_mode, st.st_uid, st.st_gid,
+	    (unsigned long)st.st_rdev);
+}
+
+/* Each mount of devpts has terminals of its own. */
+CASE(instances_of_devpts)
+{
+	char buf[16];
+	int n;
+
+	enter_world();
+	DIRS("p", "q");
+	R(mount("devpts", "p", "devpts", 0, "newinstance,ptmxmode=0666,mode=620,gid=5"));
+	R(mount("devpts", "q", "devpts", 0, NULL));
+	R(mount("devpts", "q", "devpts", 0, "ptmxmode=9"));
+	look_at("p/ptmx");
+	look_at("q/ptmx");
+	int first = open_master("p/ptmx", &n);
+	int other = open_master("q/ptmx", &n);
+	int second = open_master("p/ptmx", &n);
+	look_at("p/0");
+	look_at("p/1");
+	look_at("q/0");
+	R(access("q/1", F_OK));
+	int slave = OK(open("p/0", O_RDWR | O_NOCTTY));
+	NEED(write(first, "text\n", 5));
+	R(read(slave, buf, sizeof buf));
+	R(umount("p"));
+	R(umount2("p", MNT_DETACH));
+	NEED(write(first, "more\n", 5));
+	R(read(slave, buf, sizeof buf));
+	NEED(close(first));
+	R(read(slave, buf, sizeof buf));
+	NEED(close(second));
+	NEED(close(other));
+	R(access("q/0", F_OK));
+	R(umount("q"));
 }
