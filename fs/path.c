@@ -94,8 +94,9 @@ static int internal_name(const struct path *p, char *buf, size_t size)
 {
 	struct dentry *d = p->dentry;
 	size_t len = strlen(d->name);
+	bool ours = d->inode->fs == p->mnt->fs || d->inode->fs == p->mnt->vfs->nsfs;
 
-	if (!len && d->inode->fs == p->mnt->fs)
+	if (!len && ours)
 		return d->inode->ops->path(d->inode, d, buf, size);
 	if (!len)
 		return -ENOENT;
