@@ -107,7 +107,7 @@ static struct owner *owners_of(struct net *net, size_t *n)
 	struct owner *o = malloc(room * sizeof *o);
 	if (o)
 		list_for_each (s, &net->sockets, net_node)
-			if (s->family == AF_INET || s->family == AF_INET6)
+			if (!net->loop && (s->family == AF_INET || s->family == AF_INET6))
 				o[(*n)++] =
 				    (struct owner){ host_sock_inode(s), (uint32_t)s->file.anon_ino,
 						    s->attr.uid };

@@ -131,6 +131,24 @@ const struct host_rules netlink_diag_rules = {
 	.options = diag_options,
 };
 
+/* The host's socket behind is of another protocol, which has other groups. */
+static int bind_route(const struct host_sock *i, struct caller *c, const struct sockaddr *a,
+		      unsigned len)
+{
+	struct sockaddr_nl nl = { 0 };
+
+	memcpy(&nl, a, len < sizeof nl ? len : sizeof nl);
+	nl.nl_groups = 0;
+	return bind_netlink(i, c, (const struct sockaddr *)&nl, len < sizeof nl ? len : sizeof nl);
+}
+
+const struct host_rules netlink_route_rules = {
+	.bind = bind_route,
+	.prepare_send = prepare_send,
+	.check_address = check_address,
+	.options = diag_options,
+};
+
 /* Events of devices (udev(7)): the guest's never change, and the host's are not its business. The
  * host's socket knows the groups and lets nothing in. */
 static int create_uevent(struct net *net, struct caller *c, int type, unsigned flags,
@@ -155,12 +173,11 @@ int netlink_create(struct net *net, struct caller *c, int type, int protocol, un
 {
 	if (type != SOCK_RAW && type != SOCK_DGRAM)
 		return -ESOCKTNOSUPPORT;
-	if (protocol == NETLINK_SOCK_DIAG)
-		return sock_diag_create(net, c, type, flags, out);
+	if (protocol == NETLINK_SOCK_DIAG || (protocol == NETLINK_ROUTE && net->loop))
+		return sock_diag_create(net, c, type, protocol, flags, out);
 	if (protocol == NETLINK_KOBJECT_UEVENT)
 		return create_uevent(net, c, type, flags, out);
-	/* Of a network without interfaces there is nothing to ask. */
-	if (protocol != NETLINK_ROUTE || net->policy->none)
+	if (protocol != NETLINK_ROUTE)
 		return -EPROTONOSUPPORT;
 	return host_sock_create(net, c, &netlink_rules, AF_NETLINK, type, protocol, flags, out);
 }

@@ -11,5 +11,7 @@ struct host_rules;
 uint32_t netlink_port(int fd);
 /* Ports as for the routing netlink, and no groups. */
 extern const struct host_rules netlink_diag_rules;
+/* For routes of which there is no host's socket: groups may be joined, and tell nothing. */
+extern const struct host_rules netlink_route_rules;
 
 #endif

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <linux/capability.h>
 #include <linux/inet_diag.h>
+#include <linux/rtnetlink.h>
 #include <linux/sock_diag.h>
 #include <linux/unix_diag.h>
 #include <netinet/tcp.h>
@@ -24,6 +25,7 @@
 #include "net/inet.h"
 #include "net/net.h"
 #include "net/netlink.h"
+#include "net/route.h"
 #include "util/lock.h"
 
 #define POLL_READ   (POLLIN | POLLRDNORM)
@@ -284,11 +286,27 @@ static int get_one(struct diag_sock *d, struct caller *c, const struct nlmsghdr 
 	return err;
 }
 
+static int answer_route(struct diag_sock *d, const struct nlmsghdr *h)
+{
+	lock_assert_held(&d->lock);
+	struct nlbuf b = { .data = malloc(DATAGRAM_MIN), .size = DATAGRAM_MIN };
+
+	if (!b.data)
+		return -ENOMEM;
+	int r = route_answer(&b, h, netlink_port(d->host.fd));
+	if (r >= 0 && b.len)
+		enqueue(d, b.data, b.len);
+	free(b.data);
+	return r;
+}
+
 /* Linux: sock_diag_rcv_msg and the handlers of the families. */
 static int answer(struct diag_sock *d, struct caller *c, const struct nlmsghdr *h)
 {
 	const struct sock_diag_req *r = nlmsg_body(h);
 
+	if (d->host.sk.protocol == NETLINK_ROUTE)
+		return answer_route(d, h);
 	if (h->nlmsg_type == SOCK_DESTROY)
 		return cred_ns_capable(c->cred, d->host.sk.net->user_ns, CAP_NET_ADMIN)
 			   ? -EOPNOTSUPP
@@ -486,6 +504,30 @@ static int diag_shutdown(struct socket *s, int how)
 	return -EOPNOTSUPP;
 }
 
+/* The host's socket is of another protocol, and in no group. */
+static int diag_getsockopt(struct socket *s, struct caller *c, int level, int name, void *buf,
+			   unsigned size)
+{
+	if (level != SOL_SOCKET || name != SO_PROTOCOL)
+		return host_sock_getsockopt(s, c, level, name, buf, size);
+	size = size < sizeof s->protocol ? size : sizeof s->protocol;
+	memcpy(buf, &s->protocol, size);
+	return (int)size;
+}
+
+/* What is told to the groups of routes never happens on a loopback of the sandbox's own. */
+static int diag_setsockopt(struct socket *s, struct caller *c, int level, int name, const void *val,
+			   unsigned len)
+{
+	unsigned group;
+
+	if (s->protocol != NETLINK_ROUTE || level != SOL_NETLINK || len < sizeof group ||
+	    (name != NETLINK_ADD_MEMBERSHIP && name != NETLINK_DROP_MEMBERSHIP))
+		return host_sock_setsockopt(s, c, level, name, val, len);
+	memcpy(&group, val, sizeof group);
+	return group && group <= RTNLGRP_MAX ? 0 : -EINVAL;
+}
+
 static const struct socket_ops diag_ops = {
 	.stat = diag_stat,
 	.bind = host_sock_bind,
@@ -495,13 +537,13 @@ static const struct socket_ops diag_ops = {
 	.recvmsg = diag_recvmsg,
 	.shutdown = diag_shutdown,
 	.poll = diag_poll,
-	.setsockopt = host_sock_setsockopt,
-	.getsockopt = host_sock_getsockopt,
+	.setsockopt = diag_setsockopt,
+	.getsockopt = diag_getsockopt,
 	.ioctl = host_sock_ioctl,
 	.release = diag_release,
 };
 
-int sock_diag_create(struct net *net, struct caller *c, int type, unsigned flags,
+int sock_diag_create(struct net *net, struct caller *c, int type, int protocol, unsigned flags,
 		     struct socket **out)
 {
 	int fd = (int)host_ret(
@@ -513,8 +555,8 @@ int sock_diag_create(struct net *net, struct caller *c, int type, unsigned flags
 		host_close(fd);
 		return -ENOMEM;
 	}
-	socket_init(&d->host.sk, c, net, &diag_ops, AF_NETLINK, type, NETLINK_SOCK_DIAG, flags);
-	d->host.rules = &netlink_diag_rules;
+	socket_init(&d->host.sk, c, net, &diag_ops, AF_NETLINK, type, protocol, flags);
+	d->host.rules = protocol == NETLINK_ROUTE ? &netlink_route_rules : &netlink_diag_rules;
 	d->host.fd = fd;
 	waitqueue_init(&d->wait);
 	mutex_init(&d->lock, LOCK_SOCK_DIAG);

@@ -6,8 +6,9 @@
 #include "net/nlmsg.h"
 #include "net/socket.h"
 
-/* As netlink_create, for this protocol. */
-int sock_diag_create(struct net *net, struct caller *c, int type, unsigned flags,
+/* As netlink_create, for NETLINK_SOCK_DIAG, and for the routes of a loopback of the sandbox's own
+ * (net/route.h). */
+int sock_diag_create(struct net *net, struct caller *c, int type, int protocol, unsigned flags,
 		     struct socket **out);
 
 /* net/inet_diag.c: the host's answers about the host's sockets, as far as they are about those of
