@@ -45,6 +45,8 @@ static const char help[] =
     "      --hostname NAME     the name of the machine\n"
     "      --net none|host     a loopback of its own, or the host's network\n"
     "      --net-allow RULE    let it reach no more than ADDRESS[/BITS], NAME or *.NAME, [:PORT]\n"
+    "      --publish [ADDR:]HOST:GUEST a TCP port of the host (at 127.0.0.1) reaches its port "
+    "GUEST\n"
     "      --net-block RULE    do not let it reach that\n"
     "      --sysroot DIR       look absolute paths up under DIR first, then on the host\n"
     "      --platform NAME     what runs the guest's code: auto (default), kvm or process\n"

@@ -391,6 +391,12 @@ static int opt_net_allow(struct run *r, const char *arg)
 	return 0;
 }
 
+static int opt_publish(struct run *r, const char *arg)
+{
+	hl_config_publish(r->cfg, arg);
+	return 0;
+}
+
 static int opt_net_block(struct run *r, const char *arg)
 {
 	hl_config_block_network(r->cfg, arg);
@@ -478,6 +484,8 @@ const struct option_def options[] = {
 	{ "net", 0, required_argument, opt_net, GRANTS, "its network is *" },
 	{ "net-allow", 0, required_argument, opt_net_allow, GRANTS | REPEATS,
 	  "of the host's network it reaches *" },
+	{ "publish", 0, required_argument, opt_publish, GRANTS | REPEATS,
+	  "a port of the host reaches one of its own: *" },
 	{ "net-block", 0, required_argument, opt_net_block, CONFINES | REPEATS,
 	  "of the host's network it does not reach *" },
 	{ "tmpfs", 0, required_argument, opt_tmpfs, DETAIL | REPEATS,

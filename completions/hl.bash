@@ -7,7 +7,7 @@ _hl() {
 	# The first word that is neither an option nor an option's value is the program: from there on complete for it.
 	while [ "$i" -lt "$COMP_CWORD" ]; do
 		case ${COMP_WORDS[i]} in
-		-t | --timeout | -m | --memory | --stack | --pids | --files | --disk | --cpus | -e | --exec | --repeat | --env | --workdir | --sysroot | --platform | --root | --initrd | --mount | --tmpfs | --user | --hostname | --net | --net-allow | --net-block | --policy | --hide | --audit | --learn) i=$((i + 2)) ;;
+		-t | --timeout | -m | --memory | --stack | --pids | --files | --disk | --cpus | -e | --exec | --repeat | --env | --workdir | --sysroot | --platform | --root | --initrd | --mount | --tmpfs | --user | --hostname | --net | --net-allow | --net-block | --publish | --policy | --hide | --audit | --learn) i=$((i + 2)) ;;
 		-* | =*) i=$((i + 1)) ;;
 		run) if [ "$i" = 1 ]; then i=2; else break; fi ;;
 		*) break ;;
@@ -48,7 +48,7 @@ _hl() {
 	--net) mapfile -t COMPREPLY < <(compgen -W 'none host' -- "$cur") && return ;;
 	--user) mapfile -t COMPREPLY < <(compgen -u -- "$cur") && return ;;
 	--env) mapfile -t COMPREPLY < <(compgen -v -- "$cur") && return ;;
-	-t | --timeout | -m | --memory | --stack | --pids | --files | --disk | --cpus | -e | --exec | --repeat | --tmpfs | --hide | --hostname | --net-allow | --net-block) return ;;
+	-t | --timeout | -m | --memory | --stack | --pids | --files | --disk | --cpus | -e | --exec | --repeat | --tmpfs | --hide | --hostname | --net-allow | --net-block | --publish) return ;;
 	esac
 	[ "$prev" != --after ] || return
 	[ "$prev" != --when ] || { mapfile -t COMPREPLY < <(compgen -W idle -- "$cur") && return; }
@@ -56,7 +56,7 @@ _hl() {
 	-*)
 		mapfile -t COMPREPLY < <(compgen -W '-h --help --initrd -V --version -v --verbose -q --quiet -t --timeout -m --memory --stack --pids --files --disk --cpus --strace
 			--strace= --strace=json: --stats --platform --sysroot --host-priority --strict-jail --env --clear-env --workdir
-			-e --exec --repeat --root --overlay --overlay= --isolate --mount --tmpfs --user --hostname --net --net-allow --net-block --policy --workspace --workspace= --hide --dry-run --audit --learn' -- "$cur")
+			-e --exec --repeat --root --overlay --overlay= --isolate --mount --tmpfs --user --hostname --net --net-allow --net-block --publish --policy --workspace --workspace= --hide --dry-run --audit --learn' -- "$cur")
 		;;
 	*/*) mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
 	*) mapfile -t COMPREPLY < <(

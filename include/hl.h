@@ -158,11 +158,18 @@ HL_API void hl_config_allow_network(struct hl_config *cfg, const char *rule);
 HL_API void hl_config_block_network(struct hl_config *cfg, const char *rule);
 
 /*
+ * `ports` is [ADDRESS:]HOST:GUEST: whoever connects by TCP to the host's port, at the address (IPv6 in
+ * brackets; without one 127.0.0.1), reaches the guest's port on its own loopback (HL_NETWORK_NONE).
+ * Repeatable. The guest sees a peer on its loopback. A port that is in use is HL_SYSTEM.
+ */
+HL_API void hl_config_publish(struct hl_config *cfg, const char *ports);
+
+/*
  * Worlds. Without a call of these the guest sees what its caller sees: a plain world. The functions
  * below give it a private one. There the program sees no file of the host's but those below what
  * the configuration names; its environment is PATH, HOME, TERM as the caller has it, and what
  * hl_config_add_env adds; it is root, with all capabilities inside and none outside; it has a host
- * name of its own and no network but unix sockets. /proc, /sys, /dev and /dev/shm are the guest's
+ * name of its own, and a loopback of its own for a network. /proc, /sys, /dev and /dev/shm are the guest's
  * own in every world.
  *
  * Paths of the host are relative to the working directory of hl_sandbox_start.

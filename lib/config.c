@@ -18,6 +18,7 @@
 #include "fs/vfs.h"
 #include "lib/error.h"
 #include "kernel/cpus.h"
+#include "lib/publish.h"
 #include "lib/user.h"
 #include "net/policy.h"
 
@@ -115,6 +116,7 @@ void hl_config_free(struct hl_config *cfg)
 	free(cfg->upper);
 	strings_clear(&cfg->allow);
 	strings_clear(&cfg->block);
+	strings_clear(&cfg->publish);
 	free(cfg->hostname);
 	free(cfg->user);
 	free(cfg->workspace);
@@ -274,6 +276,18 @@ void hl_config_block_network(struct hl_config *cfg, const char *rule)
 {
 	if (cfg)
 		add_rule(cfg, &cfg->block, rule);
+}
+
+void hl_config_publish(struct hl_config *cfg, const char *ports)
+{
+	struct publication p;
+
+	if (!cfg)
+		return;
+	const char *why = publication_parse(ports, &p);
+	if (why)
+		remember_invalid(cfg, why, ports);
+	cfg->no_memory |= !strings_copy(&cfg->publish, 1, &ports);
 }
 
 void hl_config_add_mount(struct hl_config *cfg, const char *host, const char *guest, bool read_only)

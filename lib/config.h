@@ -24,6 +24,7 @@ struct hl_config {
 	bool isolate;                /* the host's programs, over a root in memory */
 	enum hl_network network;     /* HL_NETWORK_DEFAULT: by the kind of world */
 	struct strings allow, block; /* rules of the network, as net/policy.h has them */
+	struct strings publish;      /* ports of the host that reach the guest: lib/publish.h */
 	char *hostname;              /* NULL: the host's; of a private world: "hl" */
 	char *user;                  /* UID[:GID]; NULL: the caller; of a private world: root */
 	char *workspace;             /* a directory of the host to work in; NULL: none */

@@ -44,6 +44,7 @@
 #include "lib/limits.h"
 #include "lib/network.h"
 #include "lib/plan.h"
+#include "lib/publish.h"
 #include "lib/secluded.h"
 #include "lib/snapshot.h"
 #include "lib/tree.h"
@@ -59,6 +60,7 @@
 struct hl_sandbox {
 	struct sandbox *kernel;
 	struct net_policy *net_policy; /* NULL: a constant one */
+	struct publisher *publisher;   /* NULL: no port is published */
 	struct observer *observer;
 	struct secluded secluded;  /* what the audit of the observer knows */
 	struct filesystem *hostfd; /* what inherited descriptors hang on */
@@ -527,6 +529,8 @@ static int start(const struct hl_config *cfg, const struct instead *in, struct h
 		ret = error_set(err, HL_NO_MEMORY, "out of memory");
 	if (!ret)
 		ret = network_rules(cfg, &sb->net_policy, err);
+	if (!ret && !in->plan)
+		ret = publisher_open(cfg, &sb->publisher, err);
 	if (!ret)
 		ret = confine_start(&jail, cfg, err);
 	if (!ret)
@@ -537,6 +541,8 @@ static int start(const struct hl_config *cfg, const struct instead *in, struct h
 		ret = confine_calls(&jail, cfg, sb->kernel, err);
 	if (!ret)
 		ret = mount_tree(sb, cfg, &jail, err);
+	if (!ret)
+		ret = publisher_start(sb->publisher, sb->kernel, err);
 	if (!ret)
 		ret = in->snap ? start_copy(sb, cfg, in->snap, err)
 			       : start_program(sb, cfg, in->plan, err);
@@ -866,6 +872,7 @@ int hl_sandbox_save(struct hl_sandbox *sb, const char *file, struct hl_error **e
 
 static void destroy(struct hl_sandbox *sb)
 {
+	publisher_free(sb->publisher);
 	struct fscred_saved own;
 	bool saved = fscred_save(&own) == 0;
 

@@ -39,6 +39,9 @@ const char *world_contradiction(const struct hl_config *cfg)
 		return "a private root and --sysroot exclude each other";
 	if (cfg->overlay && !cfg->root && !cfg->initrd)
 		return "an overlay needs a root to lie over (--root or --initrd)";
+	if (world_network(cfg) == HL_NETWORK_HOST && cfg->publish.count)
+		return "--publish is for a world with a loopback of its own (--net none): with the "
+		       "host's network the program's ports are the host's already";
 	if (world_network(cfg) != HL_NETWORK_HOST && (cfg->allow.count || cfg->block.count))
 		return "rules of the network (--net-allow, --net-block) are about the host's "
 		       "network, which this world does not have (--net host)";

@@ -20,10 +20,9 @@ static void on_refused(void *arg, struct caller *c, const struct net_refusal *r)
 	o->ops->net_refused(o, c->task, r);
 }
 
-static struct net *new_net(struct task *t)
+static struct net *new_net(struct sandbox *sb, struct nsproxy *ns)
 {
-	struct sandbox *sb = t->sb;
-	struct net *net = net_new(&sb->mem, sb->net_policy, t->nsproxy->ns[NS_NET]->owner);
+	struct net *net = net_new(&sb->mem, sb->net_policy, ns->ns[NS_NET]->owner);
 
 	if (net && sb->observer && sb->observer->ops->net_refused) {
 		net->refused = on_refused;
@@ -32,14 +31,24 @@ static struct net *new_net(struct task *t)
 	return net;
 }
 
+static struct net *get_net(struct sandbox *sb, struct nsproxy *ns)
+{
+	sandbox_lock(sb);
+	if (!sb->net)
+		sb->net = new_net(sb, ns);
+	struct net *net = sb->net;
+	sandbox_unlock(sb);
+	return net;
+}
+
 static struct net *task_net(struct task *t)
 {
-	sandbox_lock(t->sb);
-	if (!t->sb->net)
-		t->sb->net = new_net(t);
-	struct net *net = t->sb->net;
-	sandbox_unlock(t->sb);
-	return net;
+	return get_net(t->sb, t->nsproxy);
+}
+
+struct net *sys_net(struct sandbox *sb)
+{
+	return get_net(sb, sb->nsproxy);
 }
 
 /* The socket behind a descriptor; its file is to be put. -EBADF, -ENOTSOCK. */

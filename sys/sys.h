@@ -94,4 +94,9 @@ uint64_t deadline_after(struct task *t, const struct timespec *rel);
  * wait) when 0. */
 uint64_t deadline_after_ms(struct task *t, int timeout);
 
+struct net;
+
+/* The network of a sandbox, for whom there is no task: made at the first call. NULL: no memory. */
+struct net *sys_net(struct sandbox *sb);
+
 #endif
