@@ -6,6 +6,14 @@ $(BUILD)/bench/micro $(BUILD)/bench/beside: $(BUILD)/bench/%: bench/%.c bench/be
 	@mkdir -p $(@D)
 	$(CC) -std=gnu17 -O2 -D_GNU_SOURCE $(WARNINGS) -static -pthread $< -o $@
 
+# make bench-loopback [PLATFORM=kvm]: a private loopback against the host's, both under hl.
+$(BUILD)/bench/loopback: bench/loopback.c
+	@mkdir -p $(@D)
+	$(CC) -std=gnu17 -O2 -D_GNU_SOURCE $(WARNINGS) -static -pthread $< -o $@
+.PHONY: bench-loopback
+bench-loopback: $(BUILD)/hl $(BUILD)/bench/loopback
+	@bench/loopback.sh $(BUILD)/hl $(BUILD)/bench/loopback $(PLATFORM)
+
 # make bench BENCH=--json, or a name: make bench BENCH=fork-exec
 bench: $(BUILD)/hl $(BUILD)/bench/micro $(BUILD)/bench/beside
 	@scripts/setup bench
