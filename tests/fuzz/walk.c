@@ -120,10 +120,13 @@ static struct mounted *mount_over(const struct mounted *mnt, const struct node *
 	return NULL;
 }
 
+/* As a name, that is: what covers the root of a bind mount keeps nobody from removing the directory
+ * that this shows. */
 static bool is_covered(const struct node *n)
 {
 	for (unsigned i = 0; i < m.nr_mounts; i++)
-		if (!m.mounts[i].detached && m.mounts[i].parent && m.mounts[i].over == n)
+		if (!m.mounts[i].detached && m.mounts[i].parent && m.mounts[i].over == n &&
+		    m.mounts[i].parent->root != n)
 			return true;
 	return false;
 }
