@@ -36,6 +36,20 @@ static int check_address(const struct host_sock *i, struct caller *c, enum net_u
 	return net_check(i->sk.net, c, use, (const struct sockaddr *)&four, sizeof four);
 }
 
+/* A link-local address, but of which link? For Linux that comes before any other question
+ * (inet6_bind()). */
+static bool names_no_link(int fd, const struct sockaddr *a, unsigned len)
+{
+	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)(const void *)a;
+	int link = 0;
+	socklen_t size = sizeof link;
+
+	if (len < sizeof *in6 || a->sa_family != AF_INET6 || in6->sin6_scope_id ||
+	    !IN6_IS_ADDR_LINKLOCAL(&in6->sin6_addr))
+		return false;
+	return !getsockopt(fd, SOL_SOCKET, SO_BINDTOIFINDEX, &link, &size) && !link;
+}
+
 /* The host asks the monitor's credentials about a low port (ip(7)), so the guest's are asked here.
  * The port is at the same place in both families' addresses. */
 static int bind_inet(const struct host_sock *i, struct caller *c, const struct sockaddr *a,
@@ -49,6 +63,8 @@ static int bind_inet(const struct host_sock *i, struct caller *c, const struct s
 	    ntohs(in->sin_port) < net_sysctl("ipv4/ip_unprivileged_port_start", 1024))
 		return -EACCES;
 	int err = check_address(i, c, NET_LISTEN, a, len);
+	if (err == -EACCES && names_no_link(i->fd, a, len))
+		return -EINVAL;
 	return err ? err : (int)host_call(SYS_bind, i->fd, a, len);
 }
 
