@@ -228,7 +228,7 @@ static int loop_tcp_shutdown(struct socket *sk, int how)
 	mutex_lock(&s->loop->lock);
 	if (s->phase == SS_CONNECTING && s->state != TCP_SYN_SENT && s->state != TCP_CLOSE)
 		s->phase = SS_CONNECTED;
-	switch (s->state) {
+	switch ((int)s->state) {
 	case TCP_LISTEN:
 		if (!(mode & RCV_SHUTDOWN))
 			break;
