@@ -85,8 +85,12 @@ help:
 #: make lib               build/libhl.a, the library behind include/hl.h
 lib: $(BUILD)/libhl.a
 
+# What runs once, or to tell somebody something, is better small than fast.
+COLD_DIRS := cli lib jail trace proc snapshot loader
+$(COLD_DIRS:%=$(BUILD)/%/%.c.o): OPT := -Os
+
 # Another compiler or other flags: everything anew. Another way to write the same BUILD is no other flag.
-FLAGS := $(CC) $(subst $(BUILD)/gen,gen,$(HL_CFLAGS)) $(CFLAGS) $(LDFLAGS_HL)
+FLAGS := $(CC) $(subst $(BUILD)/gen,gen,$(HL_CFLAGS)) $(CFLAGS) $(LDFLAGS_HL) $(COLD_DIRS)
 $(BUILD)/flags: FORCE
 	@mkdir -p $(@D)
 	@echo '$(subst ','\'',$(FLAGS))' | cmp -s - $@ || echo '$(subst ','\'',$(FLAGS))' > $@
