@@ -171,7 +171,8 @@ static int add_elf(struct mkinitrd *m, int fd, const char *program)
 		complain(&m->out, "%s: not an ELF file that hl can run", program);
 		return STATUS_HL;
 	}
-	/* A program that is linked statically may be as dynamic as a library: then it needs none. */
+	/* A program that is linked statically may be as dynamic as a library: then it needs
+	 * none. */
 	if (library)
 		strcpy(linker, m->linker);
 	if (!linker[0])

@@ -102,7 +102,6 @@ static int read_array(struct parser *p, struct policy_item *item)
 		json_object_put(o);
 		if (status)
 			return status;
-		item->first = false;
 	} while (take(p, ','));
 	return take(p, ']') ? 0 : wrong(p, "a comma or ']' is missing behind a string");
 }
@@ -135,7 +134,7 @@ static int read_member(struct parser *p, json_object *keys)
 
 	if (!key)
 		return STATUS_USAGE;
-	struct policy_item item = { .key = json_object_get_string(key), .first = true };
+	struct policy_item item = { .key = json_object_get_string(key) };
 	int status = 0;
 	if (json_object_object_get_ex(keys, item.key, NULL)) {
 		complain(p->out, "'%s' is there twice", item.key);
@@ -171,7 +170,9 @@ static int read_object(struct parser *p, json_object *keys)
 	return p->at == p->end ? 0 : wrong(p, "there is something behind the policy's last '}'");
 }
 
-int policy_parse(struct output *out, const char *text, size_t len, policy_fn *fn, void *arg)
+/* `text` has `len` bytes and a NUL behind them. While `fn` runs, `out` says at which line a
+ * complaint is. */
+static int parse(struct output *out, const char *text, size_t len, policy_fn *fn, void *arg)
 {
 	struct parser p = { out, text, text + len, json_tokener_new_ex(2), fn, arg };
 	json_object *keys = json_object_new_object();
@@ -229,7 +230,7 @@ int policy_read(struct output *out, const char *file, policy_fn *fn, void *arg)
 	if (!text)
 		return status;
 	out->file = file;
-	status = policy_parse(out, text, len, fn, arg);
+	status = parse(out, text, len, fn, arg);
 	out->file = NULL;
 	free(text);
 	return status;

@@ -17,16 +17,13 @@ struct policy_item {
 	enum policy_type type;
 	bool on;          /* of a boolean */
 	const char *text; /* of a number: as it stands in the file. NULL: of an empty array */
-	bool first;       /* not a further string of an array */
 };
 
 /* 0, or the exit status of hl, after one line that says what is wrong. */
 typedef int policy_fn(void *arg, const struct policy_item *item);
 
-/* `text` has `len` bytes and a NUL behind them. While `fn` runs, `out` says at which line a
+/* Calls `fn` for each member of the policy in `file`; while it runs, `out` says at which line a
  * complaint is. 0 or hl's exit status. */
-int policy_parse(struct output *out, const char *text, size_t len, policy_fn *fn, void *arg);
-/* The same for a file, which complaints then name. */
 int policy_read(struct output *out, const char *file, policy_fn *fn, void *arg);
 
 #endif

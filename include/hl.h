@@ -158,9 +158,10 @@ HL_API void hl_config_allow_network(struct hl_config *cfg, const char *rule);
 HL_API void hl_config_block_network(struct hl_config *cfg, const char *rule);
 
 /*
- * `ports` is [ADDRESS:]HOST:GUEST: whoever connects by TCP to the host's port, at the address (IPv6 in
- * brackets; without one 127.0.0.1), reaches the guest's port on its own loopback (HL_NETWORK_NONE).
- * Repeatable. The guest sees a peer on its loopback. A port that is in use is HL_SYSTEM.
+ * `ports` is [ADDRESS:]HOST:GUEST: whoever connects by TCP to the host's port, at the address (IPv6
+ * in brackets; without one 127.0.0.1), reaches the guest's port on its own loopback
+ * (HL_NETWORK_NONE). Repeatable. The guest sees a peer on its loopback. A port that is in use is
+ * HL_SYSTEM.
  */
 HL_API void hl_config_publish(struct hl_config *cfg, const char *ports);
 
@@ -169,8 +170,8 @@ HL_API void hl_config_publish(struct hl_config *cfg, const char *ports);
  * below give it a private one. There the program sees no file of the host's but those below what
  * the configuration names; its environment is PATH, HOME, TERM as the caller has it, and what
  * hl_config_add_env adds; it is root, with all capabilities inside and none outside; it has a host
- * name of its own, and a loopback of its own for a network. /proc, /sys, /dev and /dev/shm are the guest's
- * own in every world.
+ * name of its own, and a loopback of its own for a network. /proc, /sys, /dev and /dev/shm are the
+ * guest's own in every world.
  *
  * Paths of the host are relative to the working directory of hl_sandbox_start.
  */
@@ -194,14 +195,15 @@ HL_API void hl_config_set_isolate(struct hl_config *cfg, bool on);
  * A world to work in `dir`, a directory of the host, for programs that one does not trust: as with
  * hl_config_set_isolate, and `dir` is the host's, writable, at its own path, where the program
  * starts. It has a home in memory, at the caller's own, with the caller's tool chains, read-only,
- * and what package managers have downloaded. Of the caller's environment it gets what is in a
- * list of harmless names. Secrets that lie in `dir` are hidden (as by hl_config_add_hidden), and what programs of the host obey
- * there (hooks and settings of git, of editors) is read-only: WORKSPACES in hl(1) has the lists.
+ * and what package managers have downloaded. Of the caller's environment it gets what is in a list
+ * of harmless names. Secrets that lie in `dir` are hidden (as by hl_config_add_hidden), and what
+ * programs of the host obey there (hooks and settings of git, of editors) is read-only: WORKSPACES
+ * in hl(1) has the lists.
  */
 HL_API void hl_config_set_workspace(struct hl_config *cfg, const char *dir);
 /* At `guest`, an absolute path of the guest's, there is an empty directory or an empty file instead
- * of what there would be, in any world; it cannot be changed or moved away, and nothing can be mounted:
- * the program has no CAP_SYS_ADMIN. Something has to be there. */
+ * of what there would be, in any world; it cannot be changed or moved away, and nothing can be
+ * mounted: the program has no CAP_SYS_ADMIN. Something has to be there. */
 HL_API void hl_config_add_hidden(struct hl_config *cfg, const char *guest);
 /*
  * `host`, a directory or a regular file of the host, is seen at `guest`, in any world (NULL: at
@@ -294,11 +296,11 @@ HL_API void hl_config_set_host_priority(struct hl_config *cfg, bool on);
  * that a guest may have made.
  *
  * HL_JAIL_PROCESS is for a program that does nothing but run one sandbox: hl_sandbox_start confines
- * the whole process, for good, with all its threads, and closes its descriptors from 3 on that are not close-on-exec.
- * It cannot execute programs or, in a private world, open other files any more, nor start another
- * sandbox. A call of the host that is not on the list raises SIGSYS in
- * its thread, with si_code SYS_SECCOMP and the call's number in si_syscall: whoever installs a
- * handler before the start can say so, and must not return from it.
+ * the whole process, for good, with all its threads, and closes its descriptors from 3 on that are
+ * not close-on-exec. It cannot execute programs or, in a private world, open other files any more,
+ * nor start another sandbox. A call of the host that is not on the list raises SIGSYS in its
+ * thread, with si_code SYS_SECCOMP and the call's number in si_syscall: whoever installs a handler
+ * before the start can say so, and must not return from it.
  */
 enum hl_jail {
 	HL_JAIL_THREADS, /* the sandbox's own threads (default) */
@@ -427,16 +429,16 @@ HL_API int hl_sandbox_resume(struct hl_sandbox *sb, struct hl_error **err);
 /* ---- snapshots ------------------------------------------------------------------------------- */
 
 /*
- * A snapshot is a file that holds a sandbox as it stands: memory, threads, open files. Any number of
- * copies can be started from it, which share its pages until they write to them: the file must not
- * be changed while one runs, only replaced by another that is renamed over it. It is as secret as
- * the program's memory is (mode 0600), and running it is as safe as running that program.
+ * A snapshot is a file that holds a sandbox as it stands: memory, threads, open files. Any number
+ * of copies can be started from it, which share its pages until they write to them: the file must
+ * not be changed while one runs, only replaced by another that is renamed over it. It is as secret
+ * as the program's memory is (mode 0600), and running it is as safe as running that program.
  *
- * A copy goes on where the original stood, with the mounts, the network, the limits and the standard
- * descriptors of the configuration that it is started with; its program, arguments, environment
- * and user are those of the original. Files are found by their names in the copy's tree: one that is
- * gone gives ESTALE where it is used, and a mapped one that has changed fails the start. Of the
- * clocks, CLOCK_REALTIME is right, and all others go on from the moment of the save.
+ * A copy goes on where the original stood, with the mounts, the network, the limits and the
+ * standard descriptors of the configuration that it is started with; its program, arguments,
+ * environment and user are those of the original. Files are found by their names in the copy's
+ * tree: one that is gone gives ESTALE where it is used, and a mapped one that has changed fails the
+ * start. Of the clocks, CLOCK_REALTIME is right, and all others go on from the moment of the save.
  */
 
 /* Stops the sandbox, saves it to `file` and lets it go on, unharmed whatever comes. The file is

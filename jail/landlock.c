@@ -25,7 +25,8 @@
 #define SCOPE_ABSTRACT (1ULL << 0) /* 6 */
 #define SCOPE_SIGNAL   (1ULL << 1)
 
-struct attributes {
+/* struct landlock_ruleset_attr of newer headers, which the host reads. */
+struct ruleset_abi {
 	uint64_t fs, net, scoped;
 };
 
@@ -45,7 +46,7 @@ static long version(void)
 	return host_call(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
 }
 
-static int create(const struct attributes *a, long v)
+static int create(const struct ruleset_abi *a, long v)
 {
 	/* An older kernel does not know the later fields. */
 	size_t size = v >= 6 ? 24 : v >= 4 ? 16 : 8;
@@ -84,7 +85,7 @@ int jail_landlock_scope(const struct jail_config *jc)
 {
 	long v = version();
 	const bool more_comes = jc->private_world && v >= 2;
-	const struct attributes a = {
+	const struct ruleset_abi a = {
 		.fs = more_comes ? LANDLOCK_ACCESS_FS_REFER : 0,
 		.net = !jc->network && v >= 4 ? NET_BIND | NET_CONNECT : 0,
 		.scoped = v >= 6 ? SCOPE_ABSTRACT | SCOPE_SIGNAL : 0,
@@ -110,7 +111,7 @@ int jail_landlock_files(void)
 
 	if (v < 2)
 		return v < 0 ? (int)v : -EOPNOTSUPP;
-	return create(&(struct attributes){ .fs = handled[v < 5 ? v - 2 : 3] }, v);
+	return create(&(struct ruleset_abi){ .fs = handled[v < 5 ? v - 2 : 3] }, v);
 }
 
 int jail_landlock_allow(int ruleset, const char *path, enum jail_access access)

@@ -3,10 +3,10 @@
  * The CPUs of a sandbox that is limited to some (sandbox_limits.cpus).
  *
  * They are as many of the host's as the limit takes, whole ones, and keep the host's numbers, so
- * that what the CPU itself tells a guest (getcpu(2), rseq(2), RDPID) agrees with what /proc and /sys
- * list. The first of them is the one on which the caller runs when the sandbox is made: the host's
- * scheduler has put it there because it is less busy than others, and so sandboxes that start
- * together do not all share CPU 0.
+ * that what the CPU itself tells a guest (getcpu(2), rseq(2), RDPID) agrees with what /proc and
+ * /sys list. The first of them is the one on which the caller runs when the sandbox is made: the
+ * host's scheduler has put it there because it is less busy than others, and so sandboxes that
+ * start together do not all share CPU 0.
  *
  * Threads that run guest code and answer its calls are bound to them by their affinity; a guest
  * can narrow that, not widen it.

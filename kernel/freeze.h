@@ -57,8 +57,8 @@ int sandbox_freeze(struct sandbox *sb);
  * it is not frozen. */
 int sandbox_thaw(struct sandbox *sb);
 
-/* While a frozen sandbox is held, its tasks stay as they are whoever kills them, so that they can be
- * looked at without locks. What ends them waits for the release. The caller has frozen it. */
+/* While a frozen sandbox is held, its tasks stay as they are whoever kills them, so that they can
+ * be looked at without locks. What ends them waits for the release. The caller has frozen it. */
 void sandbox_hold(struct sandbox *sb);
 void sandbox_release(struct sandbox *sb);
 

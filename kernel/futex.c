@@ -55,7 +55,7 @@ struct futex_bucket *futex_bucket_of(struct futex_table *ft, const struct futex_
 	return &ft->buckets[h >> 56];
 }
 
-void futex_lock_two(struct futex_bucket *x, struct futex_bucket *y)
+static void lock_two(struct futex_bucket *x, struct futex_bucket *y)
 {
 	struct futex_bucket *first = x < y ? x : y, *second = x < y ? y : x;
 
@@ -64,7 +64,7 @@ void futex_lock_two(struct futex_bucket *x, struct futex_bucket *y)
 		mutex_lock(&second->lock);
 }
 
-void futex_unlock_two(struct futex_bucket *x, struct futex_bucket *y)
+static void unlock_two(struct futex_bucket *x, struct futex_bucket *y)
 {
 	mutex_unlock(&x->lock);
 	if (x != y)
@@ -74,12 +74,12 @@ void futex_unlock_two(struct futex_bucket *x, struct futex_bucket *y)
 void futex_lock_words(struct mm *mm, struct futex_bucket *x, struct futex_bucket *y)
 {
 	mm_access_begin(mm);
-	futex_lock_two(x, y);
+	lock_two(x, y);
 }
 
 void futex_unlock_words(struct mm *mm, struct futex_bucket *x, struct futex_bucket *y)
 {
-	futex_unlock_two(x, y);
+	unlock_two(x, y);
 	mm_access_end(mm);
 }
 

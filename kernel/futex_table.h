@@ -52,9 +52,8 @@ static inline bool futex_key_equal(const struct futex_key *x, const struct futex
 /* -EINVAL: not aligned; -EFAULT. */
 int futex_key_of(struct task *t, struct futex_ref ref, struct futex_key *out);
 struct futex_bucket *futex_bucket_of(struct futex_table *ft, const struct futex_key *key);
-void futex_lock_two(struct futex_bucket *x, struct futex_bucket *y);
-void futex_unlock_two(struct futex_bucket *x, struct futex_bucket *y);
-/* The same, and words in `mm` can be used: guest_try_load32 and its kin (mm/access.h). */
+/* Both buckets, which may be one. Words in `mm` can be used then: guest_try_load32 and its kin
+ * (mm/access.h). */
 void futex_lock_words(struct mm *mm, struct futex_bucket *x, struct futex_bucket *y);
 void futex_unlock_words(struct mm *mm, struct futex_bucket *x, struct futex_bucket *y);
 /* Is what was done meanwhile to be done again, since it failed with -EFAULT at this word, which is

@@ -33,12 +33,6 @@ void observer_out_of_resources(struct sandbox *sb, struct process *p, const char
 	sb->observer->ops->out_of_resources(sb->observer, p->pid->nr, comm, reason);
 }
 
-void observer_refused(struct task *t, const char *kind, const char *what)
-{
-	if (t->sb->observer)
-		t->sb->observer->ops->refused(t->sb->observer, t, kind, what);
-}
-
 void observer_killed(struct task *t, int wait_status)
 {
 	struct observer *o = t->sb->observer;

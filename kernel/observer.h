@@ -31,9 +31,6 @@ struct observer_ops {
 	void (*signal)(struct observer *o, struct task *t, const siginfo_t *si);
 	/* The process stops; `t` is the last thread to do so. */
 	void (*stopped)(struct observer *o, struct task *t, int sig);
-	/* The task is refused something for a reason that the result of its call does not show:
-	 * `kind` is a word of trace/audit.h. */
-	void (*refused)(struct observer *o, struct task *t, const char *kind, const char *what);
 	/* The program dies of `sig`, whose default action is a core dump; registers and memory are
 	 * still there. */
 	void (*crashed)(struct observer *o, struct task *t, const siginfo_t *si);
@@ -63,7 +60,6 @@ void totals_add(struct sandbox_totals *to, struct task *t);
  * it. */
 void observer_killed(struct task *t, int wait_status);
 /* Tell the observer, if there is one. No lock held. */
-void observer_refused(struct task *t, const char *kind, const char *what);
 void observer_out_of_resources(struct sandbox *sb, struct process *p, const char *reason);
 
 #endif

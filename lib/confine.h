@@ -7,8 +7,8 @@
  * 	confine_calls    behind the machine, before the file tree: nothing of a stranger's was read
  * 	confine_files    when all that the tree consists of is open, before a program is looked for
  *
- * Each speaks of the calling thread and of those that it makes later; and of the machine's own, once
- * there are any.
+ * Each speaks of the calling thread and of those that it makes later; and of the machine's own,
+ * once there are any.
  */
 #ifndef HL_LIB_CONFINE_H
 #define HL_LIB_CONFINE_H

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The thread that carries connections between ports of the host and a guest's loopback. It sleeps in
- * an epoll instance with the host's sockets, and is woken by the guest's. A connection is handled
- * when something has changed on either side: what can be moved is moved, never more than one buffer
- * each way waits in between, so that a side that does not read holds the other one back.
+ * The thread that carries connections between ports of the host and a guest's loopback. It sleeps
+ * in an epoll instance with the host's sockets, and is woken by the guest's. A connection is
+ * handled when something has changed on either side: what can be moved is moved, never more than
+ * one buffer each way waits in between, so that a side that does not read holds the other one back.
  */
 #include "lib/publish.h"
 

@@ -21,12 +21,12 @@ struct publication {
 	uint16_t guest;             /* a port */
 };
 
-/* [ADDRESS:]HOST:GUEST, the last two ports; IPv6 in brackets; without an address 127.0.0.1. NULL, or
- * what is wrong with it. */
+/* [ADDRESS:]HOST:GUEST, the last two ports; IPv6 in brackets; without an address 127.0.0.1. NULL,
+ * or what is wrong with it. */
 const char *publication_parse(const char *text, struct publication *out);
 
-/* Listens at the host's ports that the configuration names: *out, or NULL where it names none. 0, or
- * -1 with *err. */
+/* Listens at the host's ports that the configuration names: *out, or NULL where it names none. 0,
+ * or -1 with *err. */
 int publisher_open(const struct hl_config *cfg, struct publisher **out, struct hl_error **err);
 /* From now on connections are carried. */
 int publisher_start(struct publisher *p, struct sandbox *sb, struct hl_error **err);

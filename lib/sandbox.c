@@ -2,8 +2,8 @@
 /*
  * The life of a sandbox as hl.h tells it.
  *
- * 	start   platform -> observer -> kernel -> jail -> file tree -> descriptors -> program; the first
- *          failure undoes it all
+ * 	start   platform -> observer -> kernel -> jail -> file tree -> descriptors -> program;
+ *          the first failure undoes it all
  * 	run     nothing of this file runs, but for the time limit's thread where there is one
  * 	end     the kernel calls on_change when the program ended; wait and event_fd tell
  * 	free    kill, join, undo; a thread that does not come back is left behind

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Addresses and ports of the sandbox's own loopback: which may be bound beside each other, and which
- * socket gets what is sent to one (Linux: inet_connection_sock.c, udp.c). See net/loop_sock.h. */
+/* Addresses and ports of the sandbox's own loopback: which may be bound beside each other, and
+ * which socket gets what is sent to one (Linux: inet_connection_sock.c, udp.c). See
+ * net/loop_sock.h. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The loopback of a sandbox that has no network of the host's: TCP and UDP over 127.0.0.0/8 and ::1,
- * wholly inside the monitor. There are no packets: a connection is two sockets that know each other,
- * and what one sends is in the other's queue at once. So nothing is lost, delayed or sent again, and
- * what programs can see of a connection (order, ends, resets, errors, states) is what they see of
- * one over Linux's loopback. What they cannot see is not there: no TIME_WAIT keeps a port busy.
+ * The loopback of a sandbox that has no network of the host's: TCP and UDP over 127.0.0.0/8 and
+ * ::1, wholly inside the monitor. There are no packets: a connection is two sockets that know each
+ * other, and what one sends is in the other's queue at once. So nothing is lost, delayed or sent
+ * again, and what programs can see of a connection (order, ends, resets, errors, states) is what
+ * they see of one over Linux's loopback. What they cannot see is not there: no TIME_WAIT keeps a
+ * port busy.
  *
  *   loop.c          families, life, what TCP and UDP share
  *   loop_name.c     addresses and ports: bind(2), which socket a packet would reach
@@ -73,7 +74,6 @@ struct loop_sock {
 	_Atomic unsigned shutdown;
 	_Atomic int err;             /* a positive errno; taken without the lock */
 	_Atomic bool done;           /* Linux: SOCK_DONE, the peer has ended the stream */
-	bool dead;                   /* its file was released */
 	struct loop_sock *peer;      /* a reference */
 	_Atomic uint64_t connection; /* its number, the peer has the same; 0: none */
 	struct loop_sock *listener;  /* whose queue it is in, or waits for; borrowed */
@@ -185,7 +185,6 @@ size_t loop_capacity(const struct loop_sock *to);
 bool loop_tcp_writable(struct loop_sock *s);
 
 /* loop_tcp.c; loop->lock held */
-void loop_reset(struct loop_sock *s);
 /* The other end has nobody who would read what is sent: a reset comes back. */
 void loop_tcp_refused(struct loop_sock *s, struct loop_sock *peer);
 int loop_tcp_connect(struct socket *s, struct caller *c, const struct sockaddr *a, unsigned len,

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The bytes of connections of the sandbox's own loopback. What is sent goes into the peer's queue in
- * pieces; small ones share a piece. A queue holds what Linux would keep in the buffers of both ends.
+ * The bytes of connections of the sandbox's own loopback. What is sent goes into the peer's queue
+ * in pieces; small ones share a piece. A queue holds what Linux would keep in the buffers of both
+ * ends.
  */
 #include <errno.h>
 #include <string.h>

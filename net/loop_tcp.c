@@ -24,7 +24,7 @@ static void set_closed(struct loop_sock *s)
 }
 
 /* A reset has come (Linux: tcp_reset). */
-void loop_reset(struct loop_sock *s)
+static void reset(struct loop_sock *s)
 {
 	lock_assert_held(&s->loop->lock);
 	if (s->state == TCP_CLOSE)
@@ -70,8 +70,8 @@ void loop_tcp_refused(struct loop_sock *s, struct loop_sock *peer)
 	lock_assert_held(&s->loop->lock);
 	if (s->peer != peer)
 		return;
-	loop_reset(peer);
-	loop_reset(s);
+	reset(peer);
+	reset(s);
 }
 
 /* Whoever waited for a listener that is gone; the embryos are to be put. */
@@ -85,7 +85,7 @@ static void refuse_pending(struct loop_sock *listener, struct list *embryos)
 		s->listener = NULL;
 		list_add_tail(embryos, &s->embryo->accept_node);
 		s->embryo = NULL;
-		loop_reset(s);
+		reset(s);
 	}
 }
 
@@ -121,7 +121,7 @@ static struct loop_sock *disconnect(struct loop_sock *s, struct list *embryos)
 		stop_waiting(s, embryos);
 		s->err = ECONNRESET;
 	} else if (state != TCP_CLOSE) {
-		loop_reset(peer);
+		reset(peer);
 		s->err = ECONNRESET;
 	}
 	set_closed(s);
@@ -160,18 +160,17 @@ static void loop_tcp_release(struct socket *sk)
 	list_init(&embryos);
 	mutex_lock(&s->loop->lock);
 	mutex_lock(&s->lock);
-	bool reset = s->listener || s->queued || sk->linger == 0;
+	bool unread = s->listener || s->queued || sk->linger == 0;
 	mutex_unlock(&s->lock);
 	if (s->state == TCP_LISTEN)
 		stop_listening(s, &embryos);
 	else if (s->state == TCP_SYN_SENT)
 		stop_waiting(s, &embryos);
-	else if (reset && s->peer && s->state != TCP_CLOSE)
-		loop_reset(s->peer);
+	else if (unread && s->peer && s->state != TCP_CLOSE)
+		reset(s->peer);
 	else
 		send_end(s);
 	s->listener = NULL;
-	s->dead = true;
 	set_closed(s);
 	loop_unbind(s);
 	peer = s->peer;
@@ -182,8 +181,8 @@ static void loop_tcp_release(struct socket *sk)
 	loop_put(s);
 }
 
-/* What Linux would still have to send is what the peer has no room for: a close waits until the peer
- * has taken so much (tcp_close() waits until all is acknowledged). */
+/* What Linux would still have to send is what the peer has no room for: a close waits until the
+ * peer has taken so much (tcp_close() waits until all is acknowledged). */
 static int loop_tcp_linger(struct socket *sk, struct caller *c)
 {
 	struct loop_sock *s = loop_of(sk), *peer = NULL;
@@ -305,7 +304,7 @@ static int begin(struct loop_sock *s, const struct loop_name *to, struct loop_so
 	struct loop_sock *listener = loop_find(s->loop, SOCK_STREAM, &s->local, to);
 	s->state = TCP_SYN_SENT;
 	if (!listener) {
-		loop_reset(s);
+		reset(s);
 	} else if (listener->accept_len > listener->backlog) {
 		s->listener = listener;
 		s->embryo = *embryo;

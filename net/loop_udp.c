@@ -347,7 +347,6 @@ static void loop_udp_release(struct socket *sk)
 	struct loop_sock *s = loop_of(sk);
 
 	mutex_lock(&s->loop->lock);
-	s->dead = true;
 	loop_unbind(s);
 	mutex_unlock(&s->loop->lock);
 	loop_put(s);

@@ -469,19 +469,6 @@ void audit_leave(struct audit *a, struct task *t, const struct syscall_entry *e,
 	free_object(&o);
 }
 
-void audit_refused(struct audit *a, struct task *t, const char *kind, const char *what)
-{
-	const struct syscall_entry *e = sys_entry(t->event.syscall.nr);
-	struct text l = { 0 };
-
-	put_string(&l, "refused", kind);
-	put_string(&l, "call", e ? e->name : "?");
-	put_string(&l, "what", what);
-	put_process(&l, t->process->pid->nr, t->comm);
-	write_line(a, &l);
-	text_free(&l);
-}
-
 void audit_net_refused(struct audit *a, struct task *t, const struct net_refusal *r)
 {
 	struct object o = { .name = r->name };

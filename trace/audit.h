@@ -66,7 +66,6 @@ void audit_destroy(struct audit *a);
 void audit_enter(struct audit *a, struct task *t, const struct syscall_entry *e);
 void audit_program(struct audit *a, struct task *t, const char *path);
 void audit_leave(struct audit *a, struct task *t, const struct syscall_entry *e, int64_t result);
-void audit_refused(struct audit *a, struct task *t, const char *kind, const char *what);
 void audit_net_refused(struct audit *a, struct task *t, const struct net_refusal *r);
 void audit_began(struct audit *a);
 void audit_ended(struct audit *a);

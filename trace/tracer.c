@@ -156,14 +156,6 @@ static void on_out_of_resources(struct observer *base, int pid, const char *comm
 	tracer_log(o, 1, "%s: killed process %d (%s)", reason, pid, comm);
 }
 
-static void on_refused(struct observer *base, struct task *t, const char *kind, const char *what)
-{
-	struct tracer *o = tracer_of(base);
-
-	if (audits(o))
-		audit_refused(&o->audit, t, kind, what);
-}
-
 static void on_net_refused(struct observer *base, struct task *t, const struct net_refusal *r)
 {
 	struct tracer *o = tracer_of(base);
@@ -215,7 +207,6 @@ static const struct observer_ops ops = {
 	.signal = on_signal,
 	.stopped = on_stopped,
 	.out_of_resources = on_out_of_resources,
-	.refused = on_refused,
 	.net_refused = on_net_refused,
 	.crashed = on_crashed,
 	.ended = on_ended,

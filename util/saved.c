@@ -146,7 +146,6 @@ int loader_objects(struct loader *l, struct decoder *in)
 static int load_entry(struct loader *l, struct loaded_entry *e)
 {
 	struct decoder in = l->in;
-	uint64_t current = l->current;
 	void *object = NULL;
 
 	if (l->depth == DEPTH_MAX || e->loading)
@@ -154,17 +153,14 @@ static int load_entry(struct loader *l, struct loaded_entry *e)
 	e->loading = true;
 	l->depth++;
 	l->in = e->in;
-	l->current = (uint64_t)(e - l->entries);
 	int err = e->kind->load(l, &object);
 	if (!err && !decoder_done(&l->in)) {
-		if (!e->object)
-			e->kind->put(object);
+		e->kind->put(object);
 		err = loader_damaged(l, e->kind->name);
 	} else if (!err) {
 		e->object = object;
 	}
 	l->in = in;
-	l->current = current;
 	l->depth--;
 	e->loading = false;
 	return err;
@@ -210,11 +206,6 @@ int loaded_of(struct loader *l, uint64_t number, void (*put)(void *), void **out
 	int err = get(l, number, &e);
 	*out = err ? NULL : e->object;
 	return err;
-}
-
-void loaded_early(struct loader *l, void *object)
-{
-	l->entries[l->current].object = object;
 }
 
 int loader_rest(struct loader *l)

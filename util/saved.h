@@ -6,8 +6,7 @@
  * watches), and several may refer to one. So each has a number. Who is saved writes the numbers of
  * those that it refers to, as saved_object() gives them; an object gets its number when it is first
  * met, and its turn comes after whoever is being saved. Who is loaded gets the others by
- * loaded_object(), which loads them when they are first asked for. Where objects can refer to each
- * other in a ring, one says loaded_early() before it asks for others.
+ * loaded_object(), which loads them when they are first asked for.
  *
  * A kind is a type of object: how it is saved and loaded, in a file of its own beside the type
  * (save.c). What a snapshot cannot hold yet is a kind, too, without `save`: it is refused, never
@@ -110,7 +109,6 @@ struct loader {
 	/* private: */
 	struct loaded_entry *entries;
 	size_t nr;
-	uint64_t current; /* the one that is being loaded */
 	unsigned depth;
 };
 
@@ -122,9 +120,6 @@ int loaded_object(struct loader *l, uint64_t number, const struct saved_kind *ki
 /* NULL: there is none of this number. */
 const struct saved_kind *loaded_kind(const struct loader *l, uint64_t number);
 int loaded_of(struct loader *l, uint64_t number, void (*put)(void *), void **out);
-/* The object that is being loaded is this: others may refer to it already. The reference that
- * `load` returns is the loader's as always. */
-void loaded_early(struct loader *l, void *object);
 /* Loads whatever nobody has asked for. */
 int loader_rest(struct loader *l);
 void loader_free(struct loader *l);

@@ -5,8 +5,8 @@
  * a page of the archive, mappings show the archive's own pages, which all sandboxes share. Data
  * that begin elsewhere are copied page by page, when a mapping needs the page.
  *
- * A compressed archive (gzip, zstd) is unpacked into memory first, and one that comes through a pipe
- * is read into it; then they are the same.
+ * A compressed archive (gzip, zstd) is unpacked into memory first, and one that comes through a
+ * pipe is read into it; then they are the same.
  *
  * The checksum of an entry (070702) is compared when its file is opened for reading, and a file
  * with a wrong one cannot be (EIO): to do it at the start would read the whole archive.

@@ -35,7 +35,8 @@ struct entry {
 struct listing {
 	struct entry *entries;
 	char *names;
-	/* of the first nr_hashed entries, + 1; 0: free; a power of two, never more than half full */
+	/* of the first nr_hashed entries, + 1; 0: free; a power of two, never more than half
+	 * full */
 	uint32_t *slots;
 	size_t nr, nr_hashed, room, names_len, names_room, nr_slots;
 };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Rows of numbers and bytes, and objects that refer to each other, as snapshots keep them: what goes
- * in comes out, and whatever else is read is refused. */
+/* Rows of numbers and bytes, and objects that refer to each other, as snapshots keep them: what
+ * goes in comes out, and whatever else is read is refused. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
