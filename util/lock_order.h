@@ -37,9 +37,8 @@
 	X(NAMESPACES, 14, LOCK_SLEEPS,                                                             \
 	  "changes of mounts, one at a time; who propagates to whom", "fs/mount.h")                \
 	X(OVERLAY, 16, LOCK_SLEEPS | LOCK_NESTS,                                                   \
-	  "the names of an overlay; before those of a layer", "fs/overlay/internal.h")             \
-	X(LAYER_POS, 18, LOCK_SLEEPS | LOCK_NESTS,                                                 \
-	  "the position of a file of a layer, behind one of an overlay", "fs/overlay/layer.c")     \
+	  "the names of an overlay, the position of a file of its layers; before those of a layer,"\
+	  " which may be an overlay, too", "fs/overlay/internal.h")                                \
 	X(EPOLL_NEST, 20, LOCK_SLEEPS,                                                             \
 	  "which epoll instances are in which, one check at a time", "kernel/epoll.c")             \
 	X(EPOLL, 22, LOCK_SLEEPS | LOCK_NESTS,                                                     \

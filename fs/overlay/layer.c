@@ -42,7 +42,7 @@ int ovl_real_lookup(struct inode *dir, struct caller *mc, const char *name, size
 void ovl_take_file(struct file *real)
 {
 	mutex_destroy(&real->pos_lock);
-	mutex_init(&real->pos_lock, LOCK_LAYER_POS);
+	mutex_init(&real->pos_lock, LOCK_OVERLAY);
 }
 
 int ovl_real_open(struct inode *i, struct caller *mc, int flags, struct file **out)
