@@ -55,7 +55,7 @@ int confine_start(struct confinement *c, const struct hl_config *cfg, struct hl_
 }
 
 /* What the caller left open over execve(2) and nobody asked for. Ours are closed on exec, all of
- * them. */
+ * them. By now the tree is mounted, and names like /dev/fd/63 in options have been opened. */
 static void close_inherited(const struct hl_config *cfg)
 {
 	DIR *d = opendir("/proc/self/fd");
@@ -106,8 +106,6 @@ int confine_calls(struct confinement *c, const struct hl_config *cfg, struct san
 	c->jail.kvm = strcmp(sb->platform->name, "kvm") == 0;
 	/* The guest's are what its caller's were. */
 	sb->vfs->monitor->no_new_privs = c->had_no_new_privs;
-	if (c->jail.whole_process)
-		close_inherited(cfg);
 	if (note(c, cfg, CONFINE_CAPABILITIES, everywhere(sb, drop_capabilities, &c->jail), err))
 		return -1;
 	return note(c, cfg, CONFINE_SECCOMP, filter_everywhere(c, sb), err);
@@ -190,6 +188,8 @@ int confine_files(struct confinement *c, const struct hl_config *cfg, struct san
 {
 	int e = 0;
 
+	if (c->jail.whole_process)
+		close_inherited(cfg);
 	if (c->jail.private_world)
 		e = only_these(sb, mounts);
 	if (note(c, cfg, CONFINE_FILES, e, err))
