@@ -3,7 +3,8 @@
  * Options of sockets of the sandbox's own loopback. Where a connection has no packets, most of what
  * IP and TCP can be told changes nothing; it is checked, kept and told as Linux does it. What would
  * need another interface, another machine or a group of them is refused. An option that is not in
- * the table does not exist (ENOPROTOOPT).
+ * the table does not exist (ENOPROTOOPT), nor does one that would have to change what happens and
+ * does not yet: IP_RECVERR, IP_FREEBIND, TCP_DEFER_ACCEPT.
  */
 #include <errno.h>
 #include <linux/sockios.h>
@@ -30,12 +31,10 @@ static const struct loop_option {
 	{ IPPROTO_IP, IP_TOS, 0, 0, 255, BYTE },
 	{ IPPROTO_IP, IP_TTL, 64, 1, 255, BYTE },
 	{ IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_WANT, 0, IP_PMTUDISC_OMIT, BYTE },
-	{ IPPROTO_IP, IP_RECVERR, 0, 0, INT, BYTE | FLAG },
 	{ IPPROTO_IP, IP_PKTINFO, 0, 0, INT, BYTE | FLAG },
 	{ IPPROTO_IP, IP_RECVTTL, 0, 0, INT, BYTE | FLAG },
 	{ IPPROTO_IP, IP_RECVTOS, 0, 0, INT, BYTE | FLAG },
 	{ IPPROTO_IP, IP_RECVORIGDSTADDR, 0, 0, INT, BYTE | FLAG },
-	{ IPPROTO_IP, IP_FREEBIND, 0, 0, INT, BYTE | FLAG },
 	{ IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 0, 0, INT, BYTE | FLAG },
 	{ IPPROTO_IP, IP_MULTICAST_TTL, 1, 0, 255, BYTE },
 	{ IPPROTO_IP, IP_MULTICAST_LOOP, 1, 0, INT, BYTE | FLAG },
@@ -45,7 +44,6 @@ static const struct loop_option {
 	{ IPPROTO_IPV6, IPV6_MULTICAST_HOPS, 1, -1, 255, 0 },
 	{ IPPROTO_IPV6, IPV6_MULTICAST_LOOP, 1, 0, 1, 0 },
 	{ IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_WANT, 0, IPV6_PMTUDISC_OMIT, 0 },
-	{ IPPROTO_IPV6, IPV6_RECVERR, 0, 0, INT, FLAG },
 	{ IPPROTO_IPV6, IPV6_RECVPKTINFO, 0, 0, INT, FLAG },
 	{ IPPROTO_IPV6, IPV6_RECVHOPLIMIT, 0, 0, INT, FLAG },
 	{ IPPROTO_IPV6, IPV6_RECVTCLASS, 0, 0, INT, FLAG },
@@ -58,7 +56,6 @@ static const struct loop_option {
 	{ IPPROTO_TCP, TCP_KEEPCNT, 9, 1, 127, 0 },
 	{ IPPROTO_TCP, TCP_SYNCNT, 6, 1, 127, 0 },
 	{ IPPROTO_TCP, TCP_LINGER2, 60, -1, 120, 0 },
-	{ IPPROTO_TCP, TCP_DEFER_ACCEPT, 0, 0, INT, 0 },
 	{ IPPROTO_TCP, TCP_WINDOW_CLAMP, 0, 0, INT, 0 },
 	{ IPPROTO_TCP, TCP_QUICKACK, 1, 0, INT, FLAG },
 	{ IPPROTO_TCP, TCP_USER_TIMEOUT, 0, 0, INT, 0 },
