@@ -407,11 +407,12 @@ static int take_own_directory(struct sandbox *sb, bool has_path, struct path *ou
 		close(fd);
 		return -ENOENT;
 	}
-	*out = mnt_ns_root(nsproxy_mnt(sb->nsproxy));
-	dentry_put(out->dentry);
-	int err = hostfs_take_directory(out->mnt->fs, fd, &out->dentry);
-	if (err)
-		mount_put(out->mnt);
+	struct path root = mnt_ns_root(nsproxy_mnt(sb->nsproxy));
+	struct dentry *dir;
+	int err = hostfs_take_directory(root.mnt->fs, fd, &dir);
+	if (!err)
+		*out = (struct path){ mount_get(root.mnt), dir };
+	path_put(&root);
 	return err;
 }
 
