@@ -449,8 +449,10 @@ static int rename_at(struct caller *c, const struct place *from, const struct pl
 	if (read_only(from))
 		return -EROFS;
 	bool mount = place_covered(from, c) || place_covered(to, c);
+	/* The directory of the host that is to be replaced looks empty to the host alone. */
+	bool full = !(flags & (RENAME_EXCHANGE | RENAME_NOREPLACE)) && holds_mounts(to, c);
 	/* The file system looks at plain names itself. */
-	int err = from->slash || to->slash || mount || !dir->ops->rename
+	int err = from->slash || to->slash || mount || full || !dir->ops->rename
 		      ? check_names(c, from, to, flags)
 		      : 0;
 	if (err)
@@ -459,8 +461,10 @@ static int rename_at(struct caller *c, const struct place *from, const struct pl
 		return rename_covered(c, from, to, flags);
 	if (!dir->ops->rename)
 		return rename_nothing(c, from, to, flags);
-	if (!(flags & (RENAME_EXCHANGE | RENAME_NOREPLACE)) && holds_mounts(to, c))
-		return -ENOTEMPTY;
+	if (full) {
+		err = rename_covered(c, from, to, flags);
+		return err == -EBUSY ? -ENOTEMPTY : err;
+	}
 	return dir->ops->rename(dir, c, from->last, newdir, to->last, flags);
 }
 
