@@ -64,9 +64,9 @@ random_seeds = @mkdir -p $@; for n in 0 1 2 3 4 5 6 7; do perl -e "srand $$n; pr
 $(FUZZ)/overlay-seeds: tests/fuzz/rules.mk
 	$(call random_seeds,6000)
 
-$(FUZZ)/walk-seeds: tests/fuzz/rules.mk $(wildcard tests/fuzz/walk-finds/*)
+$(FUZZ)/walk-seeds: tests/fuzz/rules.mk $(wildcard tests/fuzz/data/walk/*)
 	$(call random_seeds,1500)
-	cp tests/fuzz/walk-finds/* $@
+	cp tests/fuzz/data/walk/* $@
 
 $(FUZZ)/options-seeds: tests/fuzz/options-seeds tests/fuzz/rules.mk
 	tests/fuzz/options-seeds $@

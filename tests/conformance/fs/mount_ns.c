@@ -394,8 +394,8 @@ CASE(many_at_once)
 	R(umount2(world, MNT_DETACH));
 }
 
-/* Linux lets a namespace be bound in older ones alone (mnt_ns_loop()), and tells their age by numbers
- * of which each CPU has its own stock. */
+/* Linux lets a namespace be bound in older ones alone (mnt_ns_loop()), and tells their age by
+ * numbers of which each CPU has its own stock. */
 static void stay_on_one_cpu(void)
 {
 	cpu_set_t one;
