@@ -195,7 +195,7 @@ int mm_fault_locked(struct mm *mm, gva_t addr, unsigned access, bool force, int 
 	if (!err)
 		return 0;
 	*si_code = BUS_ADRERR;
-	return err == -ENOMEM ? -SIGKILL : -SIGBUS;
+	return err == -EIO ? -EIO : err == -ENOMEM ? -SIGKILL : -SIGBUS;
 }
 
 int mm_fault(struct mm *mm, gva_t addr, unsigned access, int *si_code)
@@ -206,5 +206,5 @@ int mm_fault(struct mm *mm, gva_t addr, unsigned access, int *si_code)
 	mm->faults_minor++;
 	r = mm_fault_locked(mm, addr, access, false, si_code);
 	rwlock_unlock(&mm->lock);
-	return r;
+	return r == -EIO ? 0 : r;
 }

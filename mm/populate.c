@@ -116,8 +116,11 @@ static int source_get(const struct vma *v, gva_t start, gva_t end, struct page_r
 {
 	bool write = (v->flags & VMA_SHARED) && (v->flags & VMA_MAYWRITE);
 
-	return v->source->ops->get(v->source, vma_offset(v, start), gva_diff(end, start), write,
-				   run);
+	int err =
+	    v->source->ops->get(v->source, vma_offset(v, start), gva_diff(end, start), write, run);
+
+	/* To our callers -EIO says that the platform's side of the address space is gone. */
+	return err == -EIO ? -EFAULT : err;
 }
 
 static int back_file(struct mm *mm, const struct vma *v, gva_t start, gva_t end)

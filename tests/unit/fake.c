@@ -117,7 +117,7 @@ static int fake_space_map(struct space *s, gva_t addr, uint64_t len, unsigned pr
 	run_cut(s, addr.v, addr.v + len);
 	if (s->w->fail_maps) {
 		s->w->fail_maps--;
-		return -ENOMEM;
+		return s->w->fail_maps_gone ? -EIO : -ENOMEM;
 	}
 	if (prot)
 		run_insert(s, run_find(s, addr.v),

@@ -22,8 +22,9 @@ struct world {
 	struct mm_host host;
 	/* How often the platform was called, since the last world_count_reset. */
 	unsigned maps, unmaps, protects, faults;
-	unsigned spaces;    /* alive */
-	unsigned fail_maps; /* so many space_map to come fail with -ENOMEM */
+	unsigned spaces;     /* alive */
+	unsigned fail_maps;  /* so many space_map to come fail with -ENOMEM */
+	bool fail_maps_gone; /* with -EIO, as where the host process of the space was killed */
 };
 
 void world_create(struct world *w);

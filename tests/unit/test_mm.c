@@ -356,6 +356,23 @@ static void platform_out_of_memory(void **state)
 	assert_int_equal(guest_poke(mm, at, 1), 0);
 }
 
+/* Whoever killed the host process that the guest runs in: the guest gets no signal for it. */
+static void platform_gone(void **state)
+{
+	uint64_t at;
+	int code;
+
+	at = map_anon(mm, 0, 4 * PAGE_SIZE, RW, 0);
+	w.fail_maps_gone = true;
+	for (int i = 0; i < 2; i++) {
+		w.fail_maps = 1;
+		assert_int_equal(mm_fault(mm, GVA(at), GUEST_WRITE, &code), 0);
+		assert_int_equal(w.fail_maps, 0);
+	}
+	w.fail_maps_gone = false;
+	assert_int_equal(guest_poke(mm, at, 1), 0);
+}
+
 /* ---- copy-on-write ---- */
 
 static void fork_separates(void **state)
@@ -704,6 +721,7 @@ int main(void)
 		TEST(lost_pages_are_dropped),
 		TEST(stacks_grow),
 		TEST(platform_out_of_memory),
+		TEST(platform_gone),
 		TEST(fork_separates),
 		TEST(fork_learns),
 		TEST(private_files_are_copied),
