@@ -22,8 +22,9 @@
 static int p[2], end[2], full[2], ev, ep, tfd;
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t cond = PTHREAD_COND_INITIALIZER;
+static pthread_mutex_t go_mutex = PTHREAD_MUTEX_INITIALIZER;
+static bool go; /* go_mutex: a broadcast between the test and the wait would be lost */
 static sem_t sem;
-static bool go;
 static uint32_t word;
 static struct timespec due;
 
@@ -95,11 +96,10 @@ static long in_mutex(void)
 
 static long in_cond(void)
 {
-	static pthread_mutex_t m = PTHREAD_MUTEX_INITIALIZER;
-	pthread_mutex_lock(&m);
+	pthread_mutex_lock(&go_mutex);
 	while (!go)
-		pthread_cond_wait(&cond, &m);
-	pthread_mutex_unlock(&m);
+		pthread_cond_wait(&cond, &go_mutex);
+	pthread_mutex_unlock(&go_mutex);
 	return 0;
 }
 
@@ -196,9 +196,11 @@ int main(void)
 	puts("A");
 	mark();
 
+	pthread_mutex_lock(&go_mutex);
 	go = true;
-	pthread_mutex_unlock(&mutex);
+	pthread_mutex_unlock(&go_mutex);
 	pthread_cond_broadcast(&cond);
+	pthread_mutex_unlock(&mutex);
 	sem_post(&sem);
 	kill(getpid(), SIGUSR2);
 	for (int left = 100000; left;) {
