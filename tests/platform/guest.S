@@ -116,8 +116,7 @@ CODE g_red_zone
 	mov	$1, %eax
 	syscall
 	mov	(%rsi), %rax		/* a fault */
-	movl	$0, (%rdx)		/* told to interrupt */
-2:	cmpl	$0, (%rdx)
+2:	cmpl	$0, (%rdx)		/* until told so; zero before */
 	je	2b
 	mov	$16, %ecx
 3:	mov	%rcx, %rbx
