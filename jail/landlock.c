@@ -41,9 +41,15 @@ struct ruleset_abi {
 	 LANDLOCK_ACCESS_FS_MAKE_FIFO | LANDLOCK_ACCESS_FS_MAKE_SYM | LANDLOCK_ACCESS_FS_REFER |   \
 	 FS_TRUNCATE)
 
+/* -errno where there is none. */
 static long version(void)
 {
-	return host_call(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
+	static _Atomic long known;
+
+	if (!known)
+		known = host_call(SYS_landlock_create_ruleset, NULL, 0,
+				  LANDLOCK_CREATE_RULESET_VERSION);
+	return known;
 }
 
 static int create(const struct ruleset_abi *a, long v)
@@ -114,14 +120,11 @@ int jail_landlock_files(void)
 	return create(&(struct ruleset_abi){ .fs = handled[v < 5 ? v - 2 : 3] }, v);
 }
 
-int jail_landlock_allow(int ruleset, const char *path, enum jail_access access)
+int jail_landlock_allow(int ruleset, int fd, enum jail_access access)
 {
 	uint64_t rights = access == JAIL_READ ? FS_READ : FS_WRITE;
-	int fd = open(path, O_PATH | O_CLOEXEC);
 	struct stat st;
 
-	if (fd < 0)
-		return -errno;
 	if (access == JAIL_WHITEOUTS)
 		rights |= LANDLOCK_ACCESS_FS_MAKE_CHAR;
 	if (rights & FS_TRUNCATE && version() < 3)
@@ -129,7 +132,23 @@ int jail_landlock_allow(int ruleset, const char *path, enum jail_access access)
 	if (fstat(fd, &st) == 0 && !S_ISDIR(st.st_mode))
 		rights &= FS_OF_FILES;
 	int err = add_rule(ruleset, fd, rights);
-	host_close(fd);
 	/* That is a file which no path leads to: Landlock has nothing to say about it. */
 	return err == -EBADFD ? 0 : err;
+}
+
+/* What the host has not got, nobody reads there. */
+static int allow_told(int ruleset, const char *path)
+{
+	int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int err = fd < 0 ? 0 : jail_landlock_allow(ruleset, fd, JAIL_READ);
+
+	host_close(fd);
+	return err;
+}
+
+int jail_landlock_allow_told(int ruleset)
+{
+	int err = allow_told(ruleset, "/proc");
+
+	return err ? err : allow_told(ruleset, "/sys");
 }

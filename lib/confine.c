@@ -43,6 +43,28 @@ static int note(struct confinement *c, const struct hl_config *cfg, enum confine
 		   : 0;
 }
 
+/* What the caller left open over execve(2) and nobody asked for. Ours are closed on exec, all of
+ * them. Calls `fn`, unless it is NULL, for each; true: there was one. */
+static bool each_inherited(const struct hl_config *cfg, int (*fn)(int fd))
+{
+	DIR *d = opendir("/proc/self/fd");
+	bool found = false;
+
+	for (struct dirent *e; d && (e = readdir(d));) {
+		int fd = atoi(e->d_name);
+		int flags = fd > 2 ? fcntl(fd, F_GETFD) : FD_CLOEXEC;
+		bool given = fd == cfg->stdio[0] || fd == cfg->stdio[1] || fd == cfg->stdio[2];
+		if (flags < 0 || flags & FD_CLOEXEC || given)
+			continue;
+		found = true;
+		if (fn)
+			fn(fd);
+	}
+	if (d)
+		closedir(d);
+	return found;
+}
+
 int confine_start(struct confinement *c, const struct hl_config *cfg, struct hl_error **err)
 {
 	*c = (struct confinement){
@@ -51,24 +73,9 @@ int confine_start(struct confinement *c, const struct hl_config *cfg, struct hl_
 		.jail.private_world = world_is_private(cfg),
 		.jail.whole_process = cfg->jail == HL_JAIL_PROCESS,
 	};
+	/* Now, while few are open: the host makes an inode for each that is listed. */
+	c->inherits = c->jail.whole_process && each_inherited(cfg, NULL);
 	return note(c, cfg, CONFINE_SCOPE, jail_landlock_scope(&c->jail), err);
-}
-
-/* What the caller left open over execve(2) and nobody asked for. Ours are closed on exec, all of
- * them. By now the tree is mounted, and names like /dev/fd/63 in options have been opened. */
-static void close_inherited(const struct hl_config *cfg)
-{
-	DIR *d = opendir("/proc/self/fd");
-
-	for (struct dirent *e; d && (e = readdir(d));) {
-		int fd = atoi(e->d_name);
-		int flags = fd > 2 ? fcntl(fd, F_GETFD) : FD_CLOEXEC;
-		bool given = fd == cfg->stdio[0] || fd == cfg->stdio[1] || fd == cfg->stdio[2];
-		if (flags >= 0 && !(flags & FD_CLOEXEC) && !given)
-			close(fd);
-	}
-	if (d)
-		closedir(d);
 }
 
 static int drop_capabilities(void *jail)
@@ -115,27 +122,20 @@ int confine_calls(struct confinement *c, const struct hl_config *cfg, struct san
 
 static int allow_mount(int ruleset, const struct mount_spec *m)
 {
-	bool overlay = strcmp(m->type, "overlay") == 0;
+	bool writable = strcmp(m->type, "overlay") != 0 && !(m->flags & MOUNT_RDONLY);
 	int err = 0;
 
-	if (overlay && m->upper)
-		err = jail_landlock_allow(ruleset, m->upper, JAIL_WHITEOUTS);
-	if (!err && overlay && strcmp(m->lower, "hostfs") == 0)
-		err = jail_landlock_allow(ruleset, m->source, JAIL_READ);
-	if (!err && strcmp(m->type, "hostfs") == 0)
-		err = jail_landlock_allow(ruleset, m->source,
-					  m->flags & MOUNT_RDONLY ? JAIL_READ : JAIL_WRITE);
+	if (m->upper_fd >= 0)
+		err = jail_landlock_allow(ruleset, m->upper_fd, JAIL_WHITEOUTS);
+	if (!err && m->host_fd >= 0)
+		err = jail_landlock_allow(ruleset, m->host_fd, writable ? JAIL_WRITE : JAIL_READ);
 	return err;
 }
 
-/* Besides, what the host's kernel tells in files, and the monitor's own descriptors. */
 static int allow_all(int ruleset, const struct mount_list *mounts)
 {
-	static const char *const told[] = { "/proc", "/sys" };
-	int err = 0;
+	int err = jail_landlock_allow_told(ruleset);
 
-	for (size_t i = 0; i < sizeof told / sizeof *told; i++)
-		(void)jail_landlock_allow(ruleset, told[i], JAIL_READ);
 	for (size_t i = 0; !err && i < mounts->count; i++)
 		err = allow_mount(ruleset, &mounts->item[i]);
 	return err;
@@ -188,8 +188,9 @@ int confine_files(struct confinement *c, const struct hl_config *cfg, struct san
 {
 	int e = 0;
 
-	if (c->jail.whole_process)
-		close_inherited(cfg);
+	/* By now the tree is mounted, and names like /dev/fd/63 in options have been opened. */
+	if (c->inherits)
+		each_inherited(cfg, close);
 	if (c->jail.private_world)
 		e = only_these(sb, mounts);
 	if (note(c, cfg, CONFINE_FILES, e, err))

@@ -32,6 +32,7 @@ enum confine_layer {
 struct confinement {
 	struct jail_config jail;
 	bool had_no_new_privs;                  /* before confine_start: the guest is to see that */
+	bool inherits;                          /* descriptors that nobody asked for are open */
 	const char *without[NR_CONFINE_LAYERS]; /* why a layer is not there; NULL: it is */
 };
 

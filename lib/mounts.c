@@ -33,6 +33,7 @@ bool mount_list_add(struct mount_list *l, const struct mount_spec *m)
 	copied &= copy(&s.target, m->target);
 	copied &= copy(&s.lower, m->lower);
 	copied &= copy(&s.upper, m->upper);
+	s.host_fd = s.upper_fd = -1;
 	if (l->count == l->room) {
 		size_t room = l->room ? l->room * 2 : 8;
 		struct mount_spec *item = reallocarray(l->item, room, sizeof *item);
@@ -52,11 +53,11 @@ bool mount_list_add(struct mount_list *l, const struct mount_spec *m)
 #define NO_EXEC (MOUNT_NOSUID | MOUNT_NODEV | MOUNT_NOEXEC)
 
 static const struct mount_spec standard[] = {
-	{ "proc", "proc", "/proc", NO_EXEC, 0, NULL, NULL, 0 },
-	{ "sysfs", "sysfs", "/sys", NO_EXEC | MOUNT_RDONLY, 0, NULL, NULL, 0 },
-	{ "devtmpfs", "devtmpfs", "/dev", MOUNT_NOSUID, 0, NULL, NULL, 0 },
-	{ "devpts", "devpts", "/dev/pts", MOUNT_NOSUID | MOUNT_NOEXEC, 0, NULL, NULL, 0 },
-	{ "tmpfs", "tmpfs", "/dev/shm", MOUNT_NOSUID | MOUNT_NODEV, 0, NULL, NULL, 0 },
+	{ "proc", "proc", "/proc", NO_EXEC, 0, NULL, NULL, 0, -1, -1 },
+	{ "sysfs", "sysfs", "/sys", NO_EXEC | MOUNT_RDONLY, 0, NULL, NULL, 0, -1, -1 },
+	{ "devtmpfs", "devtmpfs", "/dev", MOUNT_NOSUID, 0, NULL, NULL, 0, -1, -1 },
+	{ "devpts", "devpts", "/dev/pts", MOUNT_NOSUID | MOUNT_NOEXEC, 0, NULL, NULL, 0, -1, -1 },
+	{ "tmpfs", "tmpfs", "/dev/shm", MOUNT_NOSUID | MOUNT_NODEV, 0, NULL, NULL, 0, -1, -1 },
 };
 
 bool mount_list_add_standard(struct mount_list *l, const struct mount_spec *root)

@@ -54,7 +54,7 @@ static int hostfs_of_fd(struct sandbox *sb, int fd, const char *name, bool white
 	return err ? errmsg_set(errmsg, -err, "'%s': %s", name, inner.text) : 0;
 }
 
-static int make_hostfs(struct sandbox *sb, const struct mount_spec *m, struct filesystem **out,
+static int make_hostfs(struct sandbox *sb, struct mount_spec *m, struct filesystem **out,
 		       struct errmsg *errmsg)
 {
 	bool root = strcmp(m->target, "/") == 0;
@@ -63,34 +63,35 @@ static int make_hostfs(struct sandbox *sb, const struct mount_spec *m, struct fi
 	if (fd < 0)
 		return errmsg_set(errmsg, errno, "cannot open '%s': %s", m->source,
 				  strerror(errno));
+	m->host_fd = fd;
 	return hostfs_of_fd(sb, fd, m->source, false, out, errmsg);
 }
 
-static int make_procfs(struct sandbox *sb, const struct mount_spec *m, struct filesystem **out,
+static int make_procfs(struct sandbox *sb, struct mount_spec *m, struct filesystem **out,
 		       struct errmsg *errmsg)
 {
 	return procfs_create(sb, out);
 }
 
-static int make_sysfs(struct sandbox *sb, const struct mount_spec *m, struct filesystem **out,
+static int make_sysfs(struct sandbox *sb, struct mount_spec *m, struct filesystem **out,
 		      struct errmsg *errmsg)
 {
 	return sysfs_create(sb, out);
 }
 
-static int make_cgroupfs(struct sandbox *sb, const struct mount_spec *m, struct filesystem **out,
+static int make_cgroupfs(struct sandbox *sb, struct mount_spec *m, struct filesystem **out,
 			 struct errmsg *errmsg)
 {
 	return cgroupfs_create(sb, out);
 }
 
-static int make_devfs(struct sandbox *sb, const struct mount_spec *m, struct filesystem **out,
+static int make_devfs(struct sandbox *sb, struct mount_spec *m, struct filesystem **out,
 		      struct errmsg *errmsg)
 {
 	return devfs_create(&sb->mem, vfs_new_dev(sb->vfs), out);
 }
 
-static int make_tmpfs(struct sandbox *sb, const struct mount_spec *m, struct filesystem **out,
+static int make_tmpfs(struct sandbox *sb, struct mount_spec *m, struct filesystem **out,
 		      struct errmsg *errmsg)
 {
 	/* Half of the memory, and an inode for each page of it, as Linux's defaults (tmpfs(5)). */
@@ -108,7 +109,7 @@ static int make_tmpfs(struct sandbox *sb, const struct mount_spec *m, struct fil
 }
 
 /* A directory that has nothing in it, and will not. */
-static int make_empty(struct sandbox *sb, const struct mount_spec *m, struct filesystem **out,
+static int make_empty(struct sandbox *sb, struct mount_spec *m, struct filesystem **out,
 		      struct errmsg *errmsg)
 {
 	const struct ramfs_options opt = {
@@ -119,7 +120,7 @@ static int make_empty(struct sandbox *sb, const struct mount_spec *m, struct fil
 }
 
 /* A file that has the source as its text, for ever. */
-static int make_text(struct sandbox *sb, const struct mount_spec *m, struct filesystem **out,
+static int make_text(struct sandbox *sb, struct mount_spec *m, struct filesystem **out,
 		     struct errmsg *errmsg)
 {
 	size_t len = strlen(m->source);
@@ -134,13 +135,13 @@ static int make_text(struct sandbox *sb, const struct mount_spec *m, struct file
 	return err ? err : hostfs_of_fd(sb, shown, m->target, false, out, errmsg);
 }
 
-static int make_devpts(struct sandbox *sb, const struct mount_spec *m, struct filesystem **out,
+static int make_devpts(struct sandbox *sb, struct mount_spec *m, struct filesystem **out,
 		       struct errmsg *errmsg)
 {
 	return sb->ptys ? -EBUSY : pty_table_create(sb, out);
 }
 
-static int make_cpiofs(struct sandbox *sb, const struct mount_spec *m, struct filesystem **out,
+static int make_cpiofs(struct sandbox *sb, struct mount_spec *m, struct filesystem **out,
 		       struct errmsg *errmsg)
 {
 	int fd = open(m->source, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -157,7 +158,7 @@ static int make_cpiofs(struct sandbox *sb, const struct mount_spec *m, struct fi
 
 struct mount_type {
 	const char *name;
-	int (*make)(struct sandbox *sb, const struct mount_spec *m, struct filesystem **out,
+	int (*make)(struct sandbox *sb, struct mount_spec *m, struct filesystem **out,
 		    struct errmsg *errmsg);
 	bool host_source; /* the source is a name of the host's, which the guest does not see */
 };
@@ -165,9 +166,10 @@ struct mount_type {
 static const struct mount_type *find_type(const char *name);
 
 /* The directory is locked for as long as `*lock` is open, against others that write to it. */
-static int make_upper_dir(struct sandbox *sb, const char *dir, struct filesystem **out, int *lock,
-			  struct errmsg *errmsg)
+static int make_upper_dir(struct sandbox *sb, struct mount_spec *m, struct filesystem **out,
+			  int *lock, struct errmsg *errmsg)
 {
+	const char *dir = m->upper;
 	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	if (fd < 0)
@@ -182,21 +184,23 @@ static int make_upper_dir(struct sandbox *sb, const char *dir, struct filesystem
 	int root = openat(fd, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	int err = root < 0 ? errmsg_set(errmsg, errno, "cannot open '%s': %s", dir, strerror(errno))
 			   : hostfs_of_fd(sb, root, dir, true, out, errmsg);
-	if (err)
+	if (err) {
 		close(fd);
-	else
-		*lock = fd;
-	return err;
+		return err;
+	}
+	m->upper_fd = root;
+	*lock = fd;
+	return 0;
 }
 
-static int make_overlay(struct sandbox *sb, const struct mount_spec *m, struct filesystem **out,
+static int make_overlay(struct sandbox *sb, struct mount_spec *m, struct filesystem **out,
 			struct errmsg *errmsg)
 {
 	struct overlay_layer lower = { NULL, NULL };
 	struct overlay_options opt = {
 		.type = "overlay", .lower = &lower, .nr_lower = 1, .lock_fd = -1
 	};
-	int err = m->upper ? make_upper_dir(sb, m->upper, &opt.upper.fs, &opt.lock_fd, errmsg)
+	int err = m->upper ? make_upper_dir(sb, m, &opt.upper.fs, &opt.lock_fd, errmsg)
 			   : make_tmpfs(sb, m, &opt.upper.fs, errmsg);
 
 	if (err)
@@ -283,7 +287,7 @@ static int make_parents(struct sandbox *sb, const char *target)
 	return err == -ENOENT ? mount_filler(sb, target, end, len) : err;
 }
 
-static int mount_one(struct sandbox *sb, const struct mount_spec *m, struct errmsg *errmsg);
+static int mount_one(struct sandbox *sb, struct mount_spec *m, struct errmsg *errmsg);
 
 /* What the guest's tree has there, behind symlinks, and its kind. 0 or -errno. */
 static int find_hidden(struct sandbox *sb, const char *name, char real[PATH_MAX], mode_t *mode)
@@ -327,7 +331,7 @@ static int mount_hidden(struct sandbox *sb, const struct mount_spec *m, struct e
 	return mount_one(sb, &cover, errmsg);
 }
 
-static int mount_one(struct sandbox *sb, const struct mount_spec *m, struct errmsg *errmsg)
+static int mount_one(struct sandbox *sb, struct mount_spec *m, struct errmsg *errmsg)
 {
 	const struct mount_type *type = find_type(m->type);
 	struct filesystem *fs;
