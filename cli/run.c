@@ -134,6 +134,7 @@ static int run_dry(struct run *r)
 {
 	struct hl_error *err = NULL;
 
+	hl_config_set_jail(r->cfg, HL_JAIL_PROCESS);
 	if (hl_config_plan(r->cfg, print_plan, NULL, &err))
 		return report_error(&r->out, err);
 	return fflush(stdout) || ferror(stdout) ? STATUS_HL : 0;

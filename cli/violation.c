@@ -29,9 +29,14 @@ static void put_number(char **at, unsigned n)
 /* In a thread of any kind, in the middle of anything. */
 static void on_violation(int sig, siginfo_t *si, void *context)
 {
+	const char *name = hl_system_call_name((unsigned)si->si_syscall);
 	char line[200], *at = line;
 
 	put(&at, "hl: the monitor made the host's system call ");
+	if (name) {
+		put(&at, name);
+		put(&at, ", number ");
+	}
 	put_number(&at, (unsigned)si->si_syscall);
 	put(&at, ", which its jail forbids: a fault of hl's, or an attack; hl ends here\n");
 	(void)!write(STDERR_FILENO, line, (size_t)(at - line));

@@ -307,6 +307,9 @@ enum hl_jail {
 	HL_JAIL_PROCESS,
 };
 HL_API void hl_config_set_jail(struct hl_config *cfg, enum hl_jail which);
+/* The name of a system call of this CPU's by its number, si_syscall; NULL where none has it. Such a
+ * handler may call it. */
+HL_API const char *hl_system_call_name(unsigned nr);
 /* hl_sandbox_start fails where the host lets a layer of it not be had. Default: off; the log says
  * what is not there. */
 HL_API void hl_config_set_strict_jail(struct hl_config *cfg, bool on);

@@ -7,13 +7,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
 #include "cred/cred.h"
+#include "host/hostcall.h"
 #include "host/thread.h"
 #include "kernel/sandbox.h"
 #include "lib/config.h"
@@ -21,8 +21,17 @@
 #include "lib/mounts.h"
 #include "lib/world.h"
 #include "platform/process/layout.h"
+#include "sys/table.h"
+#include "util/text.h"
 
 _Static_assert(STUB_PREEMPT_SIGNAL == SIGURG, "jail/filter/calls.def lets this one go to stubs");
+
+const char *hl_system_call_name(unsigned nr)
+{
+	const struct syscall_entry *e = sys_entry(nr);
+
+	return e ? e->name : NULL;
+}
 
 static const char *const layer_names[] = {
 	[CONFINE_SECCOMP] = "seccomp",         [CONFINE_SCOPE] = "Landlock's scope",
@@ -167,20 +176,31 @@ static bool is_meant(const struct confinement *c, enum confine_layer layer)
 					      : true;
 }
 
+bool confine_describe(const struct confinement *c, struct text *t)
+{
+	bool first = true;
+
+	for (enum confine_layer i = 0; i < NR_CONFINE_LAYERS; i++) {
+		if (!is_meant(c, i))
+			continue;
+		text_puts(t, first ? "" : ", ");
+		first = false;
+		if (c->without[i])
+			text_printf(t, "without %s (%s)", layer_names[i], c->without[i]);
+		else
+			text_puts(t, layer_names[i]);
+	}
+	return !t->failed;
+}
+
 static void tell(const struct confinement *c, const struct hl_config *cfg)
 {
-	char line[512];
-	size_t n = (size_t)snprintf(line, sizeof line, "jail:");
+	struct text line = { .buf = NULL };
 
-	for (enum confine_layer i = 0; i < NR_CONFINE_LAYERS; i++)
-		if (is_meant(c, i))
-			n += (size_t)snprintf(
-			    line + n, sizeof line - n, "%s%s %s%s%s%s",
-			    n > sizeof "jail:" ? "," : "", c->without[i] ? " without" : "",
-			    layer_names[i], c->without[i] ? " (" : "",
-			    c->without[i] ? c->without[i] : "", c->without[i] ? ")" : "");
-	if (cfg->log_level >= 1)
-		cfg->log(cfg->log_arg, line, n);
+	text_puts(&line, "jail: ");
+	if (cfg->log_level >= 1 && confine_describe(c, &line))
+		cfg->log(cfg->log_arg, line.buf, line.len);
+	text_free(&line);
 }
 
 int confine_files(struct confinement *c, const struct hl_config *cfg, struct sandbox *sb,

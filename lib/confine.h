@@ -18,6 +18,7 @@
 
 struct mount_list;
 struct sandbox;
+struct text;
 
 /* Layers of the jail. */
 enum confine_layer {
@@ -42,5 +43,8 @@ int confine_calls(struct confinement *c, const struct hl_config *cfg, struct san
 		  struct hl_error **err);
 int confine_files(struct confinement *c, const struct hl_config *cfg, struct sandbox *sb,
 		  const struct mount_list *mounts, struct hl_error **err);
+
+/* The layers, for people, once all steps are made. false: no memory. */
+bool confine_describe(const struct confinement *c, struct text *t);
 
 #endif

@@ -7,6 +7,7 @@
 
 #include "cred/cred.h"
 #include "fs/vfs.h"
+#include "lib/confine.h"
 #include "lib/world.h"
 #include "util/text.h"
 
@@ -109,6 +110,13 @@ static void tell_limits(struct teller *t)
 	}
 }
 
+static void tell_jail(struct teller *t)
+{
+	text_cut(&t->line, 0);
+	if (confine_describe(t->p->jail, &t->line))
+		t->fn(t->arg, "jail", text_str(&t->line));
+}
+
 bool plan_tell(const struct plan *p, hl_plan_fn *fn, void *arg)
 {
 	struct teller t = { .p = p, .fn = fn, .arg = arg };
@@ -123,6 +131,7 @@ bool plan_tell(const struct plan *p, hl_plan_fn *fn, void *arg)
 	tell_environment(&t);
 	tell_network(&t);
 	tell_limits(&t);
+	tell_jail(&t);
 	bool ok = !t.line.failed;
 	text_free(&t.line);
 	return ok;

@@ -5,6 +5,7 @@
 
 #include "lib/config.h"
 
+struct confinement;
 struct cred;
 
 struct plan {
@@ -15,6 +16,7 @@ struct plan {
 	const struct cred *cred;
 	const struct strings *env;
 	const struct mount_list *mounts;
+	const struct confinement *jail;
 };
 
 /* false: no memory. */

@@ -61,6 +61,7 @@ struct hl_sandbox {
 	struct sandbox *kernel;
 	struct net_policy *net_policy; /* NULL: a constant one */
 	struct publisher *publisher;   /* NULL: no port is published */
+	struct confinement jail;
 	struct observer *observer;
 	struct secluded secluded;  /* what the audit of the observer knows */
 	struct filesystem *hostfd; /* what inherited descriptors hang on */
@@ -321,8 +322,7 @@ static int run_program(struct hl_sandbox *sb, const struct hl_config *cfg,
 	return e ? fail(err, spawn_code(e), e, &errmsg) : 0;
 }
 
-static int mount_tree(struct hl_sandbox *sb, const struct hl_config *cfg, struct confinement *c,
-		      struct hl_error **err)
+static int mount_tree(struct hl_sandbox *sb, const struct hl_config *cfg, struct hl_error **err)
 {
 	struct mount_list mounts = { .item = NULL };
 	struct errmsg errmsg = { "" };
@@ -332,7 +332,7 @@ static int mount_tree(struct hl_sandbox *sb, const struct hl_config *cfg, struct
 		e = tree_mount(sb->kernel, cfg, &mounts, end_of_time(sb, cfg), &errmsg);
 	bool late = e == -ETIMEDOUT && cfg->timeout_ms && monotonic_ns() >= end_of_time(sb, cfg);
 	int ret = e ? fail(err, late ? HL_TIMED_OUT : HL_SYSTEM, e, &errmsg)
-		    : confine_files(c, cfg, sb->kernel, &mounts, err);
+		    : confine_files(&sb->jail, cfg, sb->kernel, &mounts, err);
 	mount_list_clear(&mounts);
 	return ret;
 }
@@ -374,7 +374,7 @@ static int tell_plan(struct hl_sandbox *sb, const struct hl_config *cfg,
 	path_string(&from->workdir, &whole, workdir, sizeof workdir);
 	e = world_mounts(cfg, &mounts, &errmsg);
 	if (!e && !plan_tell(&(struct plan){ cfg, sb->kernel->platform->name, program, workdir,
-					     from->cred, from->env, &mounts },
+					     from->cred, from->env, &mounts, &sb->jail },
 			     to->fn, to->arg))
 		e = -ENOMEM;
 	mount_list_clear(&mounts);
@@ -512,7 +512,6 @@ static int start(const struct hl_config *cfg, const struct instead *in, struct h
 		 struct hl_error **err)
 {
 	struct platform_choice choice;
-	struct confinement jail;
 	struct hl_sandbox *sb;
 
 	if (check_config(cfg, in, err) || check_limits(err) || choose_platform(cfg, &choice, err))
@@ -532,15 +531,15 @@ static int start(const struct hl_config *cfg, const struct instead *in, struct h
 	if (!ret && !in->plan)
 		ret = publisher_open(cfg, &sb->publisher, err);
 	if (!ret)
-		ret = confine_start(&jail, cfg, err);
+		ret = confine_start(&sb->jail, cfg, err);
 	if (!ret)
 		ret = make_kernel(sb, cfg, in->snap, &choice, err);
 	if (!ret)
 		log_platform(cfg, sb->kernel->platform, &choice);
 	if (!ret)
-		ret = confine_calls(&jail, cfg, sb->kernel, err);
+		ret = confine_calls(&sb->jail, cfg, sb->kernel, err);
 	if (!ret)
-		ret = mount_tree(sb, cfg, &jail, err);
+		ret = mount_tree(sb, cfg, err);
 	if (!ret)
 		ret = publisher_start(sb->publisher, sb->kernel, err);
 	if (!ret)
