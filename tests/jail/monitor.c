@@ -108,6 +108,15 @@ static long threads_outside(void)
 	return all < 2 ? 1000 : outside;
 }
 
+static long lose_memory(void)
+{
+	char *volatile lost = malloc(4711);
+
+	lost[0] = 'x';
+	lost = NULL;
+	return 0;
+}
+
 static long try(unsigned which, int pid)
 {
 	switch (which) {

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# Each layer of the monitor's jail, tried from inside of it: make check-jail [ONLY='PATTERN'] [PLATFORM=kvm]
+#: make check-jail        each layer of the monitor's jail, tried from inside  [ONLY='PATTERN'] [PLATFORM=kvm]
+#: make check-leaks       is what the monitor leaks told of, in spite of its jail? On a build of its own with sanitizers
 
 JAIL_TESTS := $(BUILD)/tests/jail
 
@@ -18,3 +19,10 @@ $(JAIL_TESTS)/guest: tests/jail/guest.c tests/jail/trials.def tests/jail/trials.
 check-jail check-prepare: $(PLAIN) $(JAIL_TESTS)/monitor $(JAIL_TESTS)/guest
 check-jail:
 	$(PLAIN) tests/jail/run --bins $(JAIL_TESTS) --platform $(PLATFORM) $(if $(ONLY),--only '$(ONLY)')
+
+# A sanitizer's own process looks for leaks, which has to get through the jail.
+.PHONY: check-leaks check-leaks-told
+check-leaks:
+	+@$(MAKE) --no-print-directory SAN=address,undefined check-leaks-told
+check-leaks-told: $(PLAIN) $(JAIL_TESTS)/monitor $(JAIL_TESTS)/guest
+	$(PLAIN) tests/jail/leaks $(JAIL_TESTS)
