@@ -223,9 +223,10 @@ struct mount *mount_at(const struct path *dir, const char *name, size_t len)
 }
 
 /* One mount of a file system is looked up; others show the same directory elsewhere, and the
- * caller's namespace is searched for them, as Linux does (__is_local_mountpoint()): `dir` may be of
- * a mount that is attached nowhere. */
-bool mount_covers(const struct path *dir, const struct mount *root, const char *name, size_t len)
+ * caller's namespace is searched for them, as Linux does (__is_local_mountpoint()): `dir`, and the
+ * caller's root, may be of mounts that are attached nowhere. */
+bool mount_covers(const struct path *dir, const struct mnt_namespace *ns, const char *name,
+		  size_t len)
 {
 	struct vfs *vfs = dir->mnt->vfs;
 	struct mount_place p;
@@ -235,7 +236,6 @@ bool mount_covers(const struct path *dir, const struct mount *root, const char *
 	if (!mount_may_be_at(dir, 0, name, len) || mount_place_init(&p, dir, name, len))
 		return false;
 	rwlock_rdlock(&vfs->mount_lock);
-	struct mnt_namespace *ns = root->ns;
 	found = mount_find_locked(&p, name, len);
 	if (ns && !found) {
 		list_for_each (m, &ns->mounts, ns_node)

@@ -103,9 +103,10 @@ void mount_unref(struct mount *m);
 bool mount_may_be_at(const struct path *dir, unsigned depth, const char *name, size_t len);
 /* The topmost mount at `name` in `dir`, a reference; NULL: there is none. */
 struct mount *mount_at(const struct path *dir, const char *name, size_t len);
-/* Is something mounted at `name` in `dir`, there, or through whatever mount of the directory in the
- * namespace that `root` is in, where whoever asks has its root? */
-bool mount_covers(const struct path *dir, const struct mount *root, const char *name, size_t len);
+/* Is something mounted at `name` in `dir`, there, or through whatever mount of the directory in
+ * `ns`? NULL: there alone. */
+bool mount_covers(const struct path *dir, const struct mnt_namespace *ns, const char *name,
+		  size_t len);
 /* The topmost mount over the root of `m`, a reference; NULL: nothing covers it. */
 struct mount *mount_top(struct mount *m);
 /* Its number that was never another's, for statx(2), statmount(2) and listmount(2). */

@@ -46,12 +46,7 @@ static struct mount *place_mount(const struct place *p)
 /* Is something mounted at the name, so that it must stay? */
 static bool place_covered(const struct place *p, struct caller *c)
 {
-	if (p->type != LAST_NORM || !mount_may_be_at(&p->dir, 0, p->last, strlen(p->last)))
-		return false;
-	struct path root = fs_struct_root(c->fs);
-	bool covered = mount_covers(&p->dir, root.mnt, p->last, strlen(p->last));
-	path_put(&root);
-	return covered;
+	return p->type == LAST_NORM && mount_covers(&p->dir, c->mnt_ns, p->last, strlen(p->last));
 }
 
 /* What the directory itself has at the name, symlinks not followed; a reference. */

@@ -53,7 +53,8 @@ struct watch;
 struct caller {
 	const struct cred *cred;
 	struct sleeper *sleeper;
-	struct fs_struct *fs;  /* root, cwd, umask */
+	struct fs_struct *fs; /* root, cwd, umask */
+	struct mnt_namespace *mnt_ns;
 	pid_t tgid;            /* SO_PEERCRED and the like */
 	struct mm_host *mem;   /* where in-memory file systems get their pages */
 	uint64_t fsize_limit;  /* RLIMIT_FSIZE; UINT64_MAX: none */

@@ -18,6 +18,7 @@
 #include "host/wait.h"
 #include "kernel/fork.h"
 #include "kernel/futex.h"
+#include "kernel/nsproxy.h"
 #include "kernel/process.h"
 #include "kernel/restart.h"
 #include "kernel/resume.h"
@@ -165,6 +166,7 @@ static inline struct caller task_caller(struct task *t)
 		.cred = t->cred,
 		.sleeper = &t->sleeper,
 		.fs = t->fs,
+		.mnt_ns = t->nsproxy ? nsproxy_mnt(t->nsproxy) : NULL,
 		.tgid = t->process->pid->nr,
 		.mem = task_mem(t),
 		.fsize_limit = task_fsize_limit(t),

@@ -14,6 +14,7 @@ int visitor_init(struct visitor *v, struct sandbox *sb, const struct cred *cred,
 {
 	memset(v, 0, sizeof *v);
 	v->caller.cred = cred;
+	v->caller.mnt_ns = nsproxy_mnt(sb->nsproxy);
 	v->caller.fs = fs_struct_new(nsproxy_mnt(sb->nsproxy));
 	v->caller.sleeper = &v->sleeper;
 	v->caller.mem = &sb->mem;

@@ -653,6 +653,7 @@ static void back_to_root(void)
 	fs_struct_set_root(w.c.fs, &top);
 	fs_struct_set_cwd(w.c.fs, &cwd);
 	m.root = m.cwd = top_of(root);
+	trace("back to the root\n");
 }
 
 /* ---- looking up ---- */
@@ -795,6 +796,7 @@ static void open_root(struct filesystem *fs)
 	w.ns = mnt_ns_new(w.vfs, w.vfs->user_ns);
 	assert_int_equal(mnt_ns_mount(w.ns, "/", fs, 0, "test"), 0);
 	w.c.fs = fs_struct_new(w.ns);
+	w.c.mnt_ns = w.ns;
 	m.nr_mounts = 0;
 	for (unsigned i = 0; i < m.nr_nodes; i++)
 		m.nodes[i].known = false;
@@ -812,6 +814,7 @@ static void close_root(void)
 		mount_put(m.mounts[i].real);
 	fs_struct_put(w.c.fs);
 	w.c.fs = NULL;
+	w.c.mnt_ns = NULL;
 	ns_put(&w.ns->ns);
 	w.ns = NULL;
 }

@@ -63,6 +63,7 @@ static inline void world_mount(struct fsworld *w, const char *where, struct file
 	assert_int_equal(mnt_ns_mount(w->ns, where, fs, flags, "test"), 0);
 	if (!w->c.fs)
 		w->c.fs = fs_struct_new(w->ns);
+	w->c.mnt_ns = w->ns;
 	assert_non_null(w->c.fs);
 }
 

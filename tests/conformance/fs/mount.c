@@ -334,6 +334,23 @@ CASE(busy)
 	R(umount2(".", MNT_DETACH));
 }
 
+/* Who has its root on a mount that is gone is still in the namespace, whose mounts keep names. */
+CASE(root_detached)
+{
+	enter_world();
+	DIRS("d", "d/c", "e");
+	NEED(mount("d", "e", NULL, MS_BIND, NULL));
+	NEED(mount("t", "d/c", "tmpfs", 0, NULL));
+	NEED(chroot("e"));
+	NEED(chdir("/"));
+	R(rmdir("/c"));
+	R(umount2("/", MNT_DETACH));
+	R(rmdir("/c"));
+	R(rename("/c", "/b"));
+	R(mkdir("/b", 0700));
+	R(rmdir("/b"));
+}
+
 CASE(mapped_after_detach)
 {
 	enter_world();
