@@ -84,10 +84,11 @@ $(FUZZ)/policy-seeds: $(wildcard tests/fuzz/policy-seeds/*)
 -include $(addprefix $(FUZZ)/,$(addsuffix .c.d,$(FUZZ_TARGETS)))
 
 # The fuzzer of system calls (tests/fuzz/calls/fuzz.h).
-#: make fuzz-calls        random typed calls, confined  [TIME=60] [SEED=N] [PLATFORM=process] [SAN=...]
+#: make fuzz-calls        random typed calls, confined  [TIME=60] [SEED=N] [WORLD=plain|private] [PLATFORM=process] [SAN=...]
 #: make fuzz-calls-all    the same with each sanitizer on each platform
-TIME ?= 60
-SEED ?= $(shell od -An -N4 -tu4 /dev/urandom)
+TIME  ?= 60
+WORLD ?= mixed
+SEED  ?= $(shell od -An -N4 -tu4 /dev/urandom)
 CALLS := $(BUILD)/tests/fuzz/calls
 CALLS_SRCS := $(filter-out %/outside.c,$(wildcard tests/fuzz/calls/*.c)) trace/names.c util/text.c
 
@@ -116,7 +117,7 @@ check-fuzz:
 	$(PLAIN) tests/fuzz/calls/run --bins $(CALLS) --platform $(PLATFORM) --seconds 6 1 2 3 4 5 6 7 8 9 10
 
 fuzz-calls: $(PLAIN) $(CALLS_BINS)
-	$(PLAIN) tests/fuzz/calls/run --bins $(CALLS) --platform $(PLATFORM) --seconds $(TIME) $(SEED)
+	$(PLAIN) tests/fuzz/calls/run --bins $(CALLS) --platform $(PLATFORM) --world $(WORLD) --seconds $(TIME) $(SEED)
 
 fuzz-calls-all:
 	+@for san in address,undefined thread; do for platform in process kvm; do \

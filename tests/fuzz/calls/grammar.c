@@ -897,6 +897,23 @@ static void tame(const struct row *r, uint64_t a[6])
 		*resource = RLIMIT_CORE;
 }
 
+/* A name, and flags among which AT_EMPTY_PATH is: mostly it has to be both, or it is an error. */
+static void empty_path(const struct row *r, uint64_t a[6])
+{
+	int name = -1;
+
+	for (int i = 0; i < r->argc; i++) {
+		const struct names *n = types[r->arg[i]].names;
+		if (r->arg[i] == ARG_PATH)
+			name = i;
+		for (size_t j = 0; n && n->list[j].text; j++)
+			if (name >= 0 && strcmp(n->list[j].text, "AT_EMPTY_PATH") == 0) {
+				a[name] = P(put("", 1));
+				a[i] |= AT_EMPTY_PATH;
+			}
+	}
+}
+
 static void odd_number(struct call *c)
 {
 	c->row = -1;
@@ -925,6 +942,8 @@ void grammar_call(struct call *c)
 		c->arg[at] = make_argument();
 	for (; at < 6; at++)
 		c->arg[at] = number();
+	if (percent(15))
+		empty_path(r, c->arg);
 	tame(r, c->arg);
 	c->nr = r->nr;
 	c->row = (int)(r - rows);

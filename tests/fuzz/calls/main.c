@@ -6,8 +6,8 @@
  * The first process makes no call of the grammar, and no call may name it. It has a user of its
  * own, whom workers may not send signals to: with spoilt registers they would try. It starts
  * workers and kills all there is every second or so, then starts others. A worker is a session of
- * its own, has descriptors of every kind and threads that make calls; its first thread wakes
- * those that block for too long and replaces those that ended.
+ * its own with mounts of its own, has descriptors of every kind and threads that make calls; its
+ * first thread wakes those that block for too long and replaces those that ended.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -15,11 +15,13 @@
 #include <grp.h>
 #include <linux/capability.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -216,14 +218,21 @@ static void set_limits(void)
 		setrlimit(limits[i].what, &(struct rlimit){ limits[i].value, limits[i].value });
 }
 
+static bool fail(const char *what)
+{
+	fprintf(stderr, "calls: %s: %s\n", what, strerror(errno));
+	return false;
+}
+
 /* Where memory runs out workers go, not the first process. */
-static void go_first(void)
+static bool when_memory_is_out(const char *score)
 {
 	int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
-
-	if (fd < 0 || write(fd, "1000", 4) != 4)
-		_exit(1);
+	if (fd < 0)
+		return false;
+	bool written = write(fd, score, strlen(score)) == (ssize_t)strlen(score);
 	close(fd);
+	return written;
 }
 
 #define FIRST_USER 23571 /* of the first process; workers are others */
@@ -250,11 +259,16 @@ static bool become_first_user(void)
 	       setresuid(FIRST_USER, FIRST_USER, FIRST_USER) == 0 && capabilities_without(0);
 }
 
-static void become_root(void)
+static bool become_root(void)
 {
-	if (setresuid(0, 0, 0) != 0 || prctl(PR_CAPBSET_DROP, CAP_KILL) != 0 ||
-	    !capabilities_without(1UL << CAP_KILL))
-		_exit(1);
+	return setresuid(0, 0, 0) == 0 && prctl(PR_CAPBSET_DROP, CAP_KILL) == 0 &&
+	       capabilities_without(1UL << CAP_KILL);
+}
+
+/* A worker that unmounts what all need does not end the work of those that come after it. */
+static bool own_mounts(void)
+{
+	return unshare(CLONE_NEWNS) == 0 && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0;
 }
 
 static void become_user(void)
@@ -270,12 +284,17 @@ static void worker(uint64_t seed)
 
 	me.seed = me.rng = seed;
 	setsid();
-	go_first();
+	if (!when_memory_is_out("1000") || !become_root() || !own_mounts()) {
+		/* Others may have all files and all memory. Else a message makes the run a failure:
+		 * without workers nothing would be tried. */
+		if (errno != ENFILE && errno != ENOMEM)
+			fail("a worker's start");
+		_exit(1);
+	}
 	close_range(0, ~0U, 0);
 	for (int i = 0; i < 3; i++)
 		open("/dev/null", O_RDWR);
 	umask(0);
-	become_root();
 	objects_open();
 	memory_process();
 	if (percent(40))
@@ -305,12 +324,6 @@ static double now(void)
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
-static bool fail(const char *what)
-{
-	fprintf(stderr, "calls: %s: %s\n", what, strerror(errno));
-	return false;
-}
-
 /* Keeps workers running until `end`. */
 static bool run_workers(double end)
 {
@@ -325,6 +338,11 @@ static bool run_workers(double end)
 			if (pid[i] != 0)
 				continue;
 			pid[i] = fork();
+			/* As many as may be: some end soon. */
+			if (pid[i] < 0 && (errno == EAGAIN || errno == ENOMEM)) {
+				pid[i] = 0;
+				break;
+			}
 			if (pid[i] < 0)
 				return fail("fork");
 			if (pid[i] == 0)
@@ -444,6 +462,7 @@ static bool run(uint64_t seed, double seconds)
 	sigprocmask(SIG_SETMASK, &all, NULL);
 	ring->seed = me.rng = seed;
 	first_process = getpid();
+	when_memory_is_out("-1000"); /* where there is a bound, and so a right to */
 	if (!become_first_user())
 		return fail("a user of its own");
 	memory_shared();
