@@ -122,6 +122,9 @@ static uint64_t zstd_size(const char head[HEAD_LEN], const unsigned char end[4])
 static const struct format formats[] = {
 	{ "gzip", "\x1f\x8b", 2, gzip_open, gzip_decode, gzip_close, gzip_size },
 	{ "zstd", "\x28\xb5\x2f\xfd", 4, zstd_open, zstd_decode, zstd_close, zstd_size },
+	{ .name = "zstd 0.7", .magic = "\x27\xb5\x2f\xfd", .magic_len = 4 },
+	{ .name = "zstd 0.6", .magic = "\x26\xb5\x2f\xfd", .magic_len = 4 },
+	{ .name = "zstd 0.5", .magic = "\x25\xb5\x2f\xfd", .magic_len = 4 },
 	{ .name = "xz",
 	  .magic = "\xfd"
 		   "7zXZ",
@@ -236,10 +239,10 @@ static int make_room(struct unpacking *u, const struct format *f)
 static int unpack_one(struct unpacking *u, const struct format *f)
 {
 	if (!f->open)
-		return errmsg_set(
-		    u->errmsg, EINVAL,
-		    "%s: compressed by %s, which is not unpacked here; gzip and zstd are",
-		    u->a->name, f->name);
+		return errmsg_set(u->errmsg, EINVAL,
+				  "%s: compressed by %s, which is not unpacked here; gzip and zstd "
+				  "(0.8 and later) are",
+				  u->a->name, f->name);
 	int err = make_room(u, f);
 	void *d = err ? NULL : f->open();
 	if (!err && !d)

@@ -312,6 +312,8 @@ case_initrd_errors() {
 	refuses 125 "dots: entry 't/../mpty'" 'a part . or ..' 'at byte' -- --initrd dots sh
 	xz -c <a.cpio >a.xz
 	refuses 125 'a.xz: compressed by xz' gzip zstd -- --initrd a.xz sh
+	printf '%b' '\x27\xb5\x2f\xfd' | cat - a.cpio >old.zst
+	refuses 125 'old.zst: compressed by zstd 0.7, ' 'zstd (0.8 and later)' -- --initrd old.zst sh
 	find tree/t/d-dash | cpio -o --quiet -H odc >odc
 	refuses 125 'odc: an archive of the old format' newc -- --initrd odc sh
 }

@@ -873,6 +873,17 @@ static void broken_compression(void **state)
 		  "7zXZ\0more",
 		  11);
 	refused_with(&m, "compressed by xz");
+	/* Old formats of zstd, also behind a frame of the one that there is. */
+	put_bytes(&m, "\x25\xb5\x2f\xfd\0\0\0\0", 8);
+	put_zeroes(&m, 100);
+	refused_with(&m, "compressed by zstd 0.5, ");
+	put_bytes(&m, "\x26\xb5\x2f\xfd\0\0\0\0", 8);
+	put_zeroes(&m, 100);
+	refused_with(&m, "compressed by zstd 0.6, ");
+	put_bytes(&m, "\x28\xb5\x2f\xfd\x20\0\1\0\0", 9);
+	put_bytes(&m, "\x27\xb5\x2f\xfd\0\0\0\0", 8);
+	put_zeroes(&m, 100);
+	refused_with(&m, "compressed by zstd 0.7, ");
 	/* A size that is claimed costs nothing. */
 	put_bytes(&m, "\x28\xb5\x2f\xfd\xe0\xff\xff\xff\xff\xff\xff\xff\x0f", 13);
 	put_zeroes(&m, 100);
