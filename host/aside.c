@@ -9,23 +9,16 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdlib.h>
-#include <sys/mman.h>
-#include <sys/wait.h>
 
-#include "host/clone.h"
+#include "host/child.h"
 #include "host/hostcall.h"
-#include "host/thread.h"
-
-#define STACK (64UL << 10)
 
 struct aside {
 	int fd;     /* the file */
 	int pipe;   /* the orphan's end */
 	bool holds; /* it is to be kept open, no more */
 	long nr, args[3];
-	int err; /* -errno: there is no such process */
 };
 
 /* Everything but the two: the host's pipes and terminals must not be kept open by what is left
@@ -58,6 +51,7 @@ static void orphan_main(const struct aside *a)
 	syscall(SYS_exit_group, 0);
 }
 
+/* -errno: there is no such process. */
 static int fork_orphan(void *arg)
 {
 	struct aside *a = arg;
@@ -65,27 +59,7 @@ static int fork_orphan(void *arg)
 
 	if (pid == 0)
 		orphan_main(a);
-	a->err = pid < 0 ? (int)pid : 0;
-	return 0;
-}
-
-/* 0 or -errno. */
-static int start(struct aside *a)
-{
-	char *stack = mmap(NULL, STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	sigset_t old;
-
-	if (stack == MAP_FAILED)
-		return -ENOMEM;
-	host_signals_block(&old);
-	pid_t pid = clone(fork_orphan, stack + STACK, CLONE_VM | CLONE_VFORK, a);
-	if (pid < 0)
-		a->err = -errno;
-	while (pid > 0 && waitpid(pid, NULL, __WCLONE) < 0 && errno == EINTR)
-		;
-	host_signals_restore(&old);
-	munmap(stack, STACK);
-	return a->err;
+	return pid < 0 ? (int)pid : 0;
 }
 
 long aside_call(struct sleeper *s, int fd, long nr, long a, long b, long c)
@@ -96,7 +70,7 @@ long aside_call(struct sleeper *s, int fd, long nr, long a, long b, long c)
 	if (!s || pipe2(pair, O_CLOEXEC) < 0)
 		return host_call(nr, fd, a, b, c);
 	struct aside as = { .fd = fd, .pipe = pair[1], .nr = nr, .args = { a, b, c } };
-	int err = start(&as);
+	int err = host_child(0, fork_orphan, &as);
 	host_close(pair[1]);
 	if (err)
 		r = host_call(nr, fd, a, b, c);
@@ -115,7 +89,7 @@ int aside_hold(int fd)
 	if (pipe2(pair, O_CLOEXEC) < 0)
 		return -errno;
 	struct aside as = { .fd = fd, .pipe = pair[0], .holds = true };
-	int err = start(&as);
+	int err = host_child(0, fork_orphan, &as);
 	host_close(pair[0]);
 	if (!err)
 		return pair[1];

@@ -17,7 +17,8 @@
 #define STACK (64UL << 10)
 
 struct child_call {
-	int (*fn)(void);
+	int (*fn)(void *);
+	void *arg;
 	int result;
 };
 
@@ -25,13 +26,13 @@ static int child(void *arg)
 {
 	struct child_call *t = arg;
 
-	t->result = t->fn();
+	t->result = t->fn(t->arg);
 	return 0; /* clone(2) ends the child */
 }
 
-int host_run_in_child(int clone_flags, int (*fn)(void))
+int host_child(int clone_flags, int (*fn)(void *), void *arg)
 {
-	struct child_call t = { fn, -ECHILD };
+	struct child_call t = { fn, arg, -ECHILD };
 	sigset_t old;
 	char *stack = mmap(NULL, STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
@@ -47,6 +48,16 @@ int host_run_in_child(int clone_flags, int (*fn)(void))
 	host_signals_restore(&old);
 	munmap(stack, STACK);
 	return t.result;
+}
+
+static int without_argument(void *fn)
+{
+	return (*(int (**)(void))fn)();
+}
+
+int host_run_in_child(int clone_flags, int (*fn)(void))
+{
+	return host_child(clone_flags, without_argument, &fn);
 }
 
 bool host_is_filtered(void)

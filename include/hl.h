@@ -150,9 +150,9 @@ HL_API void hl_config_set_network(struct hl_config *cfg, enum hl_network network
  * Repeatable. What is blocked is refused (EACCES); where something is allowed, nothing else can be
  * reached, nor can ports be listened at; a private world that allows something has the host's
  * network. Addresses of this link alone and of clouds' metadata are refused unless a rule allows
- * just them. A name stands for the addresses it has at the start (HL_SYSTEM when it has none; "*."
- * has none) and for those that the host's name servers give the program; these may be asked, by
- * UDP, about the allowed names alone.
+ * just them. A name stands for the addresses that getent(1) has for it at the start (HL_SYSTEM
+ * when it has none; "*." has none) and for those that the host's name servers give the program;
+ * these may be asked, by UDP, about the allowed names alone.
  */
 HL_API void hl_config_allow_network(struct hl_config *cfg, const char *rule);
 HL_API void hl_config_block_network(struct hl_config *cfg, const char *rule);

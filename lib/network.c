@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Makes the policy of a network of the rules in a configuration. Names are looked up here, before
- * the first instruction of the guest, as the host's programs look them up (getaddrinfo(3)).
+ * the first instruction of the guest, as the host's programs look them up (lib/resolve.h).
  */
 #include "lib/network.h"
 
 #include <arpa/inet.h>
-#include <netdb.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "host/hostfile.h"
 #include "lib/error.h"
+#include "lib/resolve.h"
 #include "lib/world.h"
 #include "net/dns.h"
 #include "net/policy.h"
@@ -19,35 +20,31 @@
 #define RESOLV_CONF     "/etc/resolv.conf"
 #define RESOLV_CONF_MAX 16384
 
-static struct in6_addr address_of(const struct sockaddr *a)
-{
-	struct in6_addr out = { { { [10] = 0xff, 0xff } } };
-
-	if (a->sa_family == AF_INET6)
-		return ((const struct sockaddr_in6 *)(const void *)a)->sin6_addr;
-	memcpy(&out.s6_addr[12], &((const struct sockaddr_in *)(const void *)a)->sin_addr, 4);
-	return out;
-}
-
 /* A rule for each address that the name of `named` has now. */
 static int add_addresses(struct net_rules *list, const struct net_rule *named,
 			 struct hl_error **err)
 {
-	struct addrinfo hints = { .ai_socktype = SOCK_STREAM }, *all = NULL;
-	int e = getaddrinfo(named->name, NULL, &hints, &all);
+	struct in6_addr *all;
+	size_t count;
+	int e = resolve(named->name, &all, &count), ret = 0;
 
-	if (e)
-		return error_set(err, HL_SYSTEM, "the name '%s' cannot be resolved: %s",
-				 named->name, gai_strerror(e));
-	for (struct addrinfo *a = all; a && !e; a = a->ai_next)
-		if (a->ai_family == AF_INET || a->ai_family == AF_INET6)
-			e = net_rules_add(list,
-					  &(struct net_rule){ .kind = NET_RULE_PREFIX,
-							      .to = { address_of(a->ai_addr), 128 },
-							      .first = named->first,
-							      .last = named->last });
-	freeaddrinfo(all);
-	return e ? error_set(err, HL_NO_MEMORY, "out of memory") : 0;
+	if (e == -ENOMEM)
+		ret = error_set(err, HL_NO_MEMORY, "out of memory");
+	else if (e)
+		ret = error_set(err, HL_SYSTEM, "the name '%s' cannot be resolved: getent: %s",
+				named->name, strerror(-e));
+	else if (!count)
+		ret = error_set(err, HL_SYSTEM,
+				"the name '%s' cannot be resolved: getent finds no address",
+				named->name);
+	for (size_t i = 0; i < count && !ret; i++)
+		if (net_rules_add(list, &(struct net_rule){ .kind = NET_RULE_PREFIX,
+							    .to = { all[i], 128 },
+							    .first = named->first,
+							    .last = named->last }))
+			ret = error_set(err, HL_NO_MEMORY, "out of memory");
+	free(all);
+	return ret;
 }
 
 static int add_rules(struct net_policy *p, struct net_rules *list, const struct strings *texts,
