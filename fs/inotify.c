@@ -530,24 +530,25 @@ static void show_own(const struct mark *m, struct text *out)
 static void inotify_show_fdinfo(struct file *f, struct text *out)
 {
 	struct inotify *in = inotify_of(f);
-	char path[64], line[256], sdev[32], rest[160];
-	unsigned wd, mask;
-	unsigned long ino;
+	static const char head[] = "inotify wd:", mask[] = " mask:";
+	char path[64], line[512];
 	struct mark *m;
 
 	snprintf(path, sizeof path, "/proc/self/fdinfo/%d", in->table->fd);
 	FILE *host = hostfile_stream(path);
 	mutex_lock(&in->table->lock);
 	while (host && fgets(line, sizeof line, host)) {
-		int n = sscanf(line, "inotify wd:%x ino:%lx sdev:%31s mask:%x %159[^\n]", &wd, &ino,
-			       sdev, &mask, rest);
-		if (n != 5)
+		char *inode, *end, *masks = strstr(line, mask);
+		if (strncmp(line, head, strlen(head)) != 0 || !masks)
 			continue;
-		struct watch *w = watch_find(in->table, (int)wd);
+		int wd = (int)strtoul(line + strlen(head), &inode, 16);
+		strtoul(masks + strlen(mask), &end, 16);
+		struct watch *w = watch_find(in->table, wd);
 		m = w ? mark_of_watch(in, w) : NULL;
-		if (m)
-			text_printf(out, "inotify wd:%x ino:%lx sdev:%s mask:%x %s\n",
-				    (unsigned)m->wd, ino, sdev, m->mask & IN_ALL_EVENTS, rest);
+		if (m && inode < masks)
+			text_printf(out, "%s%x%.*s%s%x%s", head, (unsigned)m->wd,
+				    (int)(masks - inode), inode, mask, m->mask & IN_ALL_EVENTS,
+				    end);
 	}
 	list_for_each (m, &in->marks, instance_node)
 		if (m->watch->inode)

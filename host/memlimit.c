@@ -15,6 +15,7 @@
 #include <sys/sysinfo.h>
 
 #include "host/hostfile.h"
+#include "util/words.h"
 
 /* The first version writes "none" as the largest number of pages. */
 #define V1_NO_LIMIT (INT64_MAX & ~4095LL)
@@ -108,9 +109,10 @@ static bool find_mount(const char *mountinfo, struct hierarchy *h)
 
 	while (f && !found && fgets(line, sizeof line, f)) {
 		const char *rest = strstr(line, " - ");
-		if (!rest ||
-		    sscanf(line, "%*s %*s %*s %4095s %4095s", h->mount_root, h->mount) != 2 ||
-		    sscanf(rest, " - %31s %*s %255s", type, options) != 2)
+		if (!rest || !word_copy(line, 3, h->mount_root, sizeof h->mount_root) ||
+		    !word_copy(line, 4, h->mount, sizeof h->mount) ||
+		    !word_copy(rest, 1, type, sizeof type) ||
+		    !word_copy(rest, 3, options, sizeof options))
 			continue;
 		found = h->v2 ? !strcmp(type, "cgroup2")
 			      : !strcmp(type, "cgroup") && has_word(options, "memory");

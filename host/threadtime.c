@@ -6,10 +6,12 @@
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "host/hostfile.h"
+#include "util/words.h"
 
 #define TICK_NS 10000000UL /* USER_HZ is 100 */
 
@@ -23,24 +25,17 @@ static bool read_file(pid_t pid, pid_t tid, const char *name, char *buf, size_t 
 
 uint64_t thread_run_ns(pid_t pid, pid_t tid)
 {
-	unsigned long ns;
 	char buf[128];
 
-	if (!read_file(pid, tid, "schedstat", buf, sizeof buf) || sscanf(buf, "%lu", &ns) != 1)
-		return 0;
-	return ns;
+	return read_file(pid, tid, "schedstat", buf, sizeof buf) ? strtoul(buf, NULL, 10) : 0;
 }
 
 uint64_t thread_system_ns(pid_t pid, pid_t tid)
 {
-	unsigned long ticks;
 	char buf[1024];
 
 	if (!read_file(pid, tid, "stat", buf, sizeof buf))
 		return 0;
 	const char *name_end = strrchr(buf, ')'); /* the name before it may hold anything */
-	if (!name_end ||
-	    sscanf(name_end, ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %lu", &ticks) != 1)
-		return 0;
-	return ticks * TICK_NS;
+	return name_end ? strtoul(word_at(name_end, 13), NULL, 10) * TICK_NS : 0;
 }

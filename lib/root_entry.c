@@ -5,6 +5,7 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "fs/file.h"
@@ -18,10 +19,13 @@ static int make_directory(struct caller *c, const struct mount_spec *m)
 {
 	struct iattr owner = { .valid = ATTR_CHOWN | ATTR_UID | ATTR_GID };
 	struct path p;
+	char *end;
 	int err = vfs_mkdir(c, NULL, m->target, m->flags);
 
-	if (err || sscanf(m->source, "%u:%u", &owner.uid, &owner.gid) != 2)
+	if (err || !m->source[0])
 		return err;
+	owner.uid = (uid_t)strtoul(m->source, &end, 10);
+	owner.gid = (gid_t)strtoul(end + 1, NULL, 10);
 	err = path_walk(c, NULL, m->target, 0, &p);
 	if (!err) {
 		err = vfs_setattr(c, &p, &owner);

@@ -13,6 +13,7 @@
 #include "cred/cred.h"
 #include "mm/mm.h"
 #include "net/loop_sock.h"
+#include "util/words.h"
 
 #define UNPRIVILEGED_PORT 1024  /* net.ipv4.ip_unprivileged_port_start, as Linux starts */
 #define FIRST_PORT        32768 /* net.ipv4.ip_local_port_range, the same */
@@ -44,11 +45,11 @@ void loop_network_free(struct loop *l)
 /* The buffers that a socket of TCP starts with: the middle one of three numbers (tcp(7)). */
 static unsigned tcp_buffer(const char *name, unsigned otherwise)
 {
-	unsigned least, start;
 	char text[64];
 
 	net_sysctl_text(name, text, sizeof text);
-	return sscanf(text, "%u %u", &least, &start) == 2 ? start : otherwise;
+	const char *middle = word_at(text, 1);
+	return *middle ? (unsigned)strtoul(middle, NULL, 10) : otherwise;
 }
 
 int loop_new(struct net *net, struct caller *c, int family, int type, int protocol, unsigned flags,

@@ -19,9 +19,8 @@ struct storage {
 static uint64_t field(const char *text, const char *name)
 {
 	const char *at = strstr(text, name);
-	uint64_t v = 0;
 
-	return at && sscanf(at + strlen(name), "%lu", &v) == 1 ? v : 0;
+	return at ? strtoul(at + strlen(name), NULL, 10) : 0;
 }
 
 /* What the host's disks did for a guest thread they did for the thread that serves it. One that has

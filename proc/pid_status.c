@@ -17,6 +17,7 @@
 #include "mm/usage.h"
 #include "proc/proc.h"
 #include "util/time.h"
+#include "util/words.h"
 
 #define PF_FORKNOEXEC 0x40 /* Linux's: forked, and no program executed since */
 
@@ -56,8 +57,10 @@ static void view_host_thread(struct view *v, pid_t tid)
 	snprintf(path, sizeof path, "/proc/self/task/%d/status", tid);
 	if (proc_show_host(&status, path) == 0) {
 		const char *at = strstr(text_str(&status), "\nvoluntary_ctxt_switches:");
-		if (at)
-			sscanf(at, "%*s %lu %*s %lu", &v->nvcsw, &v->nivcsw);
+		if (at) {
+			v->nvcsw = strtoul(word_at(at, 1), NULL, 10);
+			v->nivcsw = strtoul(word_at(at, 3), NULL, 10);
+		}
 	}
 	snprintf(path, sizeof path, "/proc/self/task/%d/stat", tid);
 	if (proc_show_host(&stat, path) == 0) {
@@ -382,8 +385,10 @@ int proc_show_schedstat(struct pseudo_node *n, struct caller *c, struct text *ou
 	sandbox_unlock(n->sb);
 	if (host_tid) {
 		snprintf(path, sizeof path, "/proc/self/task/%d/schedstat", host_tid);
-		if (proc_show_host(&host, path) == 0)
-			sscanf(text_str(&host), "%*u %lu %lu", &waited, &times);
+		if (proc_show_host(&host, path) == 0) {
+			waited = strtoul(word_at(text_str(&host), 1), NULL, 10);
+			times = strtoul(word_at(text_str(&host), 2), NULL, 10);
+		}
 	}
 	text_free(&host);
 	text_printf(out, "%lu %lu %lu\n", used.utime_ns + used.stime_ns, waited, times);

@@ -185,10 +185,12 @@ static bool tdp_find(int kvm)
 static bool moves_slowly(void)
 {
 	struct utsname u;
-	int major, minor;
+	char *end;
 
-	return uname(&u) < 0 || sscanf(u.release, "%d.%d", &major, &minor) != 2 || major < 6 ||
-	       (major == 6 && minor < 13);
+	if (uname(&u) < 0)
+		return true;
+	unsigned long major = strtoul(u.release, &end, 10);
+	return major < 6 || (major == 6 && (*end != '.' || strtoul(end + 1, NULL, 10) < 13));
 }
 
 static int caps_check(int kvm, struct errmsg *errmsg)
