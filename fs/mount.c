@@ -47,6 +47,7 @@ struct mount *mount_new(struct vfs *vfs, struct filesystem *fs, struct dentry *r
 		m->root = dentry_get(root);
 	else if (fs->root)
 		m->root = dentry_new(inode_get(fs->root), NULL, "", 0);
+	m->stack_end = m;
 	list_init(&m->ns_node);
 	list_init(&m->children);
 	list_init(&m->child_node);
@@ -194,11 +195,16 @@ struct mount *mount_find_locked(const struct mount_place *p, const char *name, s
 	return m;
 }
 
+bool mount_is_lowest_locked(const struct mount *m)
+{
+	return m->over || !m->parent || m->parent->cover != m;
+}
+
 struct mount *mount_topmost_locked(struct mount *m)
 {
-	while (m->cover)
+	while (m->cover && !mount_is_lowest_locked(m))
 		m = m->cover;
-	return m;
+	return m->cover ? m->stack_end : m;
 }
 
 int mount_place_init(struct mount_place *p, const struct path *dir, const char *name, size_t len)

@@ -56,6 +56,9 @@ struct mount {
 	struct mount *hash_next;  /* in its bucket */
 	/* what covers the root of this one; whoever finds NULL needs no lock */
 	_Atomic(struct mount *) cover;
+	/* Mounts that cover each other's roots are a stack. The lowest one knows the topmost, and
+	 * that the lowest: thousands are found the end of at once. Of others it means nothing. */
+	struct mount *stack_end;
 
 	/* vfs.namespace_lock: fs/peers.h */
 	uint64_t group;         /* of its peers; 0: it is not shared */
@@ -147,6 +150,8 @@ int mount_place_init(struct mount_place *p, const struct path *dir, const char *
  * root. */
 struct mount *mount_find_locked(const struct mount_place *p, const char *name, size_t len);
 struct mount *mount_topmost_locked(struct mount *m);
+/* Does it cover no other's root? */
+bool mount_is_lowest_locked(const struct mount *m);
 
 /* ---- namespaces ---- */
 

@@ -145,6 +145,28 @@ static unsigned tree_size(struct mount *top)
 	return n;
 }
 
+/* `m`, with all that covers it, is to cover the topmost of another stack. */
+static void stack_join(struct mount *below, struct mount *m)
+{
+	struct mount *lowest = below->stack_end, *top = m->stack_end;
+
+	lowest->stack_end = top;
+	top->stack_end = lowest;
+}
+
+/* `m` covers a root, and is to do so no more. Mostly it is the topmost. */
+static void stack_split(struct mount *m)
+{
+	struct mount *below = m->parent, *lowest = m->cover ? below : m->stack_end;
+
+	while (!mount_is_lowest_locked(lowest))
+		lowest = lowest->parent;
+	m->stack_end = m->cover ? lowest->stack_end : m;
+	m->stack_end->stack_end = m;
+	lowest->stack_end = below;
+	below->stack_end = lowest;
+}
+
 /* Links `m` at the place it has already, of which it holds the references. What is mounted there
  * comes to lie on it. There is room in the hash. */
 void mount_link(struct mount *m)
@@ -157,6 +179,9 @@ void mount_link(struct mount *m)
 		struct mount *top = mount_topmost_locked(m);
 		if (there->over)
 			mount_hash_remove(m->vfs->mount_hash, there);
+		else
+			stack_split(there);
+		stack_join(top, there);
 		list_del(&there->child_node);
 		/* `m` holds both as well: neither goes. */
 		mount_put(there->parent);
@@ -167,10 +192,12 @@ void mount_link(struct mount *m)
 		atomic_store_explicit(&top->cover, there, memory_order_release);
 	}
 	list_add_tail(&m->parent->children, &m->child_node);
-	if (m->over)
+	if (m->over) {
 		mount_hash_insert(m->vfs->mount_hash, m);
-	else
+	} else {
+		stack_join(m->parent, m);
 		atomic_store_explicit(&m->parent->cover, m, memory_order_release);
+	}
 }
 
 void mount_set_point(struct mount *m, const struct point *p)
@@ -186,10 +213,12 @@ void mount_unlink(struct mount *m)
 	lock_assert_held_write(&m->vfs->mount_lock);
 	if (list_empty(&m->child_node))
 		return; /* nobody's child: a root, or prepared and no more than that */
-	if (m->over)
+	if (m->over) {
 		mount_hash_remove(m->vfs->mount_hash, m);
-	else
+	} else {
+		stack_split(m);
 		m->parent->cover = NULL;
+	}
 	list_del(&m->child_node);
 }
 
@@ -227,8 +256,8 @@ void tree_dissolve(struct mount *top, struct list *gone)
 
 	for (m = top; m; m = tree_next(m, top))
 		mount_leave(m, &leaving);
-	list_for_each (m, &leaving, ns_node)
-		mount_unlink(m);
+	/* the topmost of a stack first */
+	list_for_each_reverse(m, &leaving, ns_node) mount_unlink(m);
 	list_splice_tail(gone, &leaving);
 }
 

@@ -72,6 +72,10 @@ static inline void list_splice_tail(struct list *to, struct list *from)
 	for (pos = container_of((head)->next, __typeof__(*pos), member); &pos->member != (head);   \
 	     pos = container_of(pos->member.next, __typeof__(*pos), member))
 
+#define list_for_each_reverse(pos, head, member)                                                   \
+	for (pos = container_of((head)->prev, __typeof__(*pos), member); &pos->member != (head);   \
+	     pos = container_of(pos->member.prev, __typeof__(*pos), member))
+
 /* As list_for_each; `pos` may be unlinked or freed in the body, no other node may. */
 #define list_for_each_safe(pos, tmp, head, member)                                                 \
 	for (pos = container_of((head)->next, __typeof__(*pos), member),                           \

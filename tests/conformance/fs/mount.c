@@ -179,6 +179,42 @@ CASE(stacked)
 	R(umount("d"));
 }
 
+/* From the middle of a stack, what lies above comes along. */
+CASE(stack_cut)
+{
+	char middle[64];
+	int fd;
+
+	enter_world();
+	DIRS("d", "e", "f");
+	mount_marked("d", "one");
+	mount_marked("d", "two");
+	fd = open("d", O_PATH | O_DIRECTORY);
+	mount_marked("d", "three");
+	mount_marked("d", "four");
+	snprintf(middle, sizeof middle, "/proc/self/fd/%d", fd);
+	R(mount(middle, "e", NULL, MS_MOVE, NULL));
+	SEES("d/one");
+	SEES("e/four");
+	mount_marked("d", "five");
+	mount_marked("e", "six");
+	R(mount("d", "e", NULL, MS_MOVE, NULL));
+	SEES("d/one");
+	SEES("e/five");
+	R(mount("f", "d", NULL, MS_BIND, NULL));
+	for (int i = 0; i < 6; i++) {
+		R(umount("e"));
+		SEES("e/six");
+		SEES("e/four");
+		SEES("e/three");
+		SEES("e/two");
+	}
+	R(umount("d"));
+	SEES("d/one");
+	R(umount("d"));
+	R(umount("d"));
+}
+
 CASE(bind)
 {
 	enter_world();
