@@ -3,13 +3,13 @@
 #include "tests/unit/fsworld.h"
 
 #include <pthread.h>
-#include <time.h>
 
 #include "fs/overlay/overlay.h"
 #include "tests/unit/overlay_model.h"
 
 #define BYTES 40000
 #define RUNS  12
+#define FIRST 1 /* the same in every run: what others find is for make fuzz-overlay */
 
 /* Those that found a fault stay. */
 static const unsigned kept[] = { 2966036555 };
@@ -31,7 +31,7 @@ static void run_seed(const struct model_options *opt, unsigned seed, unsigned *t
 static void run_random(const struct model_options *opt)
 {
 	const char *given = getenv("SEED");
-	unsigned base = given ? (unsigned)atoi(given) : (unsigned)time(NULL) * 16;
+	unsigned base = given ? (unsigned)atoi(given) : FIRST;
 	unsigned total = 0;
 
 	for (size_t i = 0; !given && i < sizeof kept / sizeof *kept; i++)
