@@ -146,12 +146,14 @@ static size_t parent_len(const char *names, size_t len)
 	return len;
 }
 
-/* What O_CREAT has found, on a file system that leaves the check to us. */
-static int may_open_found(struct caller *c, struct inode *dir, struct walk_step *step)
+/* What O_CREAT has found, on a file system that leaves the check to us. A symlink that is followed
+ * is not what is opened. */
+static int may_open_found(struct caller *c, struct inode *dir, int flags, struct walk_step *step)
 {
 	struct statx parent, found;
 
-	if (!step->dentry || fs_checks_access(dir->fs, c))
+	if (!step->dentry || fs_checks_access(dir->fs, c) ||
+	    (S_ISLNK(step->dentry->inode->type) && !(flags & O_NOFOLLOW)))
 		return 0;
 	int err = dir->ops->getattr(dir, c, STATX_MODE | STATX_UID, &parent);
 	if (!err && parent.stx_mode & S_ISVTX)
@@ -188,7 +190,7 @@ static int finish_by_steps(struct walk *w, const char *names, size_t len, unsign
 		err = -EEXIST;
 	}
 	if (!err && a->flags & O_CREAT)
-		err = may_open_found(w->c, dir, step);
+		err = may_open_found(w->c, dir, a->flags, step);
 	return err;
 }
 

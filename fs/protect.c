@@ -37,15 +37,20 @@ int protection_level(struct vfs *vfs, enum protection p)
 	return known - 1;
 }
 
+/* Of what is neither a file nor a FIFO the host's settings say nothing: it is always protected. */
+static int sticky_level(struct vfs *vfs, mode_t mode)
+{
+	if (S_ISREG(mode) || S_ISFIFO(mode))
+		return protection_level(vfs, S_ISREG(mode) ? PROTECTED_REGULAR : PROTECTED_FIFOS);
+	return S_ISDIR(mode) ? 0 : 1; /* a directory is -EISDIR */
+}
+
 int protect_sticky(struct caller *c, const struct statx *dir, const struct statx *found)
 {
-	bool fifo = S_ISFIFO(found->stx_mode);
-
-	if (!(dir->stx_mode & S_ISVTX) || (!fifo && !S_ISREG(found->stx_mode)))
+	if (!(dir->stx_mode & S_ISVTX) || found->stx_uid == dir->stx_uid ||
+	    found->stx_uid == c->cred->fsuid)
 		return 0;
-	if (found->stx_uid == dir->stx_uid || found->stx_uid == c->cred->fsuid)
-		return 0;
-	int level = protection_level(c->fs->vfs, fifo ? PROTECTED_FIFOS : PROTECTED_REGULAR);
+	int level = sticky_level(c->fs->vfs, found->stx_mode);
 	bool denied =
 	    (level >= 1 && dir->stx_mode & S_IWOTH) || (level >= 2 && dir->stx_mode & S_IWGRP);
 	return denied ? -EACCES : 0;

@@ -12,7 +12,7 @@
 #define FIRST 1 /* the same in every run: what others find is for make fuzz-overlay */
 
 /* Those that found a fault stay. */
-static const unsigned kept[] = { 2966036555 };
+static const unsigned kept[] = { 2966036555, 7000178 };
 
 static void run_seed(const struct model_options *opt, unsigned seed, unsigned *total)
 {

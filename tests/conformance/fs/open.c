@@ -183,6 +183,47 @@ CASE(creation_mode)
 	R(write((int)NEED(open("unwritable", O_CREAT | O_WRONLY, 0)), "x", 1));
 }
 
+/* Somebody else's, in a directory that everybody may make names in. */
+static void open_in_sticky(mode_t dir_mode, mode_t type)
+{
+	static const int flags[] = { O_CREAT | O_RDONLY | O_NONBLOCK,
+				     O_CREAT | O_WRONLY | O_NONBLOCK | O_NOFOLLOW, O_CREAT | O_EXCL,
+				     O_RDONLY | O_NONBLOCK };
+
+	NEED(mkdir("sticky", 0700));
+	NEED(chmod("sticky", dir_mode));
+	NEED(chown("sticky", 100, 100));
+	NEED(S_ISDIR(type)   ? mkdir("sticky/x", 0755)
+	     : S_ISLNK(type) ? symlink("nothing", "sticky/x")
+			     : mknod("sticky/x", type | 0666, 0));
+	NEED(lchown("sticky/x", 200, 200));
+	for (size_t i = 0; i < sizeof flags / sizeof *flags; i++) {
+		say("%o %o %#x\n", dir_mode, type, flags[i]);
+		close(R(open("sticky/x", flags[i], 0600)));
+	}
+	unlink("sticky/nothing");
+	NEED(S_ISDIR(type) ? rmdir("sticky/x") : unlink("sticky/x"));
+	NEED(rmdir("sticky"));
+}
+
+CASE(created_in_sticky)
+{
+	static const mode_t dirs[] = { 01777, 01775, 01755, 0777 },
+			    types[] = { S_IFREG, S_IFIFO, S_IFSOCK, S_IFDIR, S_IFLNK };
+	char memory[] = "/dev/shm/sticky-XXXXXX";
+
+	need_root();
+	if (!mkdtemp(memory))
+		_exit(99);
+	for (int i = 0; i < 2; i++) { /* on the host's file system, and on one of our own */
+		for (size_t d = 0; d < sizeof dirs / sizeof *dirs; d++)
+			for (size_t t = 0; t < sizeof types / sizeof *types; t++)
+				open_in_sticky(dirs[d], types[t]);
+		NEED(chdir(memory));
+	}
+	NEED(rmdir(memory));
+}
+
 CASE(append)
 {
 	int fd, other;
