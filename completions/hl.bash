@@ -7,7 +7,36 @@ _hl() {
 	# The first word that is neither an option nor an option's value is the program: from there on complete for it.
 	while [ "$i" -lt "$COMP_CWORD" ]; do
 		case ${COMP_WORDS[i]} in
-		-t | --timeout | -m | --memory | --stack | --pids | --files | --disk | --cpus | -e | --exec | --repeat | --env | --workdir | --sysroot | --platform | --root | --initrd | --mount | --tmpfs | --user | --hostname | --net | --net-allow | --net-block | --publish | --policy | --hide | --audit | --learn) i=$((i + 2)) ;;
+		--audit | \
+			--cpus | \
+			--disk | \
+			-e | \
+			--env | \
+			--exec | \
+			--files | \
+			--hide | \
+			--hostname | \
+			--initrd | \
+			--learn | \
+			-m | \
+			--memory | \
+			--mount | \
+			--net | \
+			--net-allow | \
+			--net-block | \
+			--pids | \
+			--platform | \
+			--policy | \
+			--publish | \
+			--repeat | \
+			--root | \
+			--stack | \
+			--sysroot | \
+			-t | \
+			--timeout | \
+			--tmpfs | \
+			--user | \
+			--workdir) i=$((i + 2)) ;;
 		-* | =*) i=$((i + 1)) ;;
 		run) if [ "$i" = 1 ]; then i=2; else break; fi ;;
 		*) break ;;
@@ -48,15 +77,82 @@ _hl() {
 	--net) mapfile -t COMPREPLY < <(compgen -W 'none host' -- "$cur") && return ;;
 	--user) mapfile -t COMPREPLY < <(compgen -u -- "$cur") && return ;;
 	--env) mapfile -t COMPREPLY < <(compgen -v -- "$cur") && return ;;
-	-t | --timeout | -m | --memory | --stack | --pids | --files | --disk | --cpus | -e | --exec | --repeat | --tmpfs | --hide | --hostname | --net-allow | --net-block | --publish) return ;;
+	--cpus | \
+		--disk | \
+		-e | \
+		--exec | \
+		--files | \
+		--hide | \
+		--hostname | \
+		-m | \
+		--memory | \
+		--net-allow | \
+		--net-block | \
+		--pids | \
+		--publish | \
+		--repeat | \
+		--stack | \
+		-t | \
+		--timeout | \
+		--tmpfs) return ;;
 	esac
 	[ "$prev" != --after ] || return
 	[ "$prev" != --when ] || { mapfile -t COMPREPLY < <(compgen -W idle -- "$cur") && return; }
 	case $cur in
 	-*)
-		mapfile -t COMPREPLY < <(compgen -W '-h --help --initrd -V --version -v --verbose -q --quiet -t --timeout -m --memory --stack --pids --files --disk --cpus --strace
-			--strace= --strace=json: --stats --platform --sysroot --host-priority --strict-jail --env --clear-env --workdir
-			-e --exec --repeat --root --overlay --overlay= --isolate --mount --tmpfs --user --hostname --net --net-allow --net-block --publish --policy --workspace --workspace= --hide --dry-run --audit --learn' -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W '
+			--audit
+			--clear-env
+			--cpus
+			--disk
+			--dry-run
+			-e
+			--env
+			--exec
+			--files
+			-h
+			--help
+			--hide
+			--host-priority
+			--hostname
+			--initrd
+			--isolate
+			--learn
+			-m
+			--memory
+			--mount
+			--net
+			--net-allow
+			--net-block
+			--overlay
+			--overlay=
+			--pids
+			--platform
+			--policy
+			--publish
+			-q
+			--quiet
+			--repeat
+			--root
+			--stack
+			--stats
+			--strace
+			--strace=
+			--strace=json:
+			--strict-jail
+			--sysroot
+			-t
+			--timeout
+			--tmpfs
+			--user
+			-V
+			-v
+			--verbose
+			--version
+			--workdir
+			--workspace
+			--workspace=
+			' -- "$cur")
 		;;
 	*/*) mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
 	*) mapfile -t COMPREPLY < <(
