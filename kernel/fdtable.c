@@ -175,11 +175,27 @@ static struct file *remove_locked(struct fdtable *ft, int fd)
 	return f;
 }
 
-static int install_locked(struct fdtable *ft, struct file *f, int min, bool cloexec, uint64_t limit)
+static int lowest_free_locked(const struct fdtable *ft, int min)
 {
 	int fd = min > ft->next_free ? min : ft->next_free;
+
 	while (fd < ft->size && ft->files[fd])
 		fd++;
+	return fd;
+}
+
+bool fd_has_room(struct fdtable *ft, uint64_t limit)
+{
+	mutex_lock(&ft->lock);
+	bool room = (uint64_t)lowest_free_locked(ft, 0) < limit;
+	mutex_unlock(&ft->lock);
+	return room;
+}
+
+static int install_locked(struct fdtable *ft, struct file *f, int min, bool cloexec, uint64_t limit)
+{
+	int fd = lowest_free_locked(ft, min);
+
 	if ((uint64_t)fd >= limit)
 		return -EMFILE;
 	if (grow_locked(ft, fd) < 0)

@@ -37,6 +37,8 @@ struct file *fd_get_path(struct fdtable *ft, int fd);
 /* Lowest free number >= min and < limit (RLIMIT_NOFILE); takes the caller's reference over, also on
  * failure. -EMFILE, -ENFILE: too many files are open in the sandbox. */
 int fd_install(struct fdtable *ft, struct file *f, int min, bool cloexec, uint64_t limit);
+/* Would fd_install find a number, if no other thread took the last one? */
+bool fd_has_room(struct fdtable *ft, uint64_t limit);
 /* dup2/dup3: puts `f` (reference taken over) at exactly `fd`, closing what was there. */
 int fd_replace(struct fdtable *ft, struct caller *c, int fd, struct file *f, bool cloexec,
 	       uint64_t limit);

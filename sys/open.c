@@ -28,6 +28,9 @@ static int64_t open_at(struct task *t, struct at *at, int flags, mode_t mode, un
 	int err = 0;
 
 	t->resume.file = NULL;
+	/* Before anything is made or cut short. */
+	if (!f && !fd_has_room(t->files, process_rlimit(t->process, RLIMIT_NOFILE)))
+		return -EMFILE;
 	if (!f)
 		err = vfs_open_begin(&at->c, at->start, at->name, flags, mode, walk_flags, &f);
 	if (!err) {

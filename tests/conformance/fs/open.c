@@ -720,3 +720,26 @@ CASE(created_query)
 	R(fcntl(open("/", O_RDONLY), F_CREATED_QUERY));
 	R(fcntl(open("/", O_PATH), F_CREATED_QUERY));
 }
+
+/* Without a descriptor to give, nothing is made, and nothing is cut short. */
+CASE(no_descriptor)
+{
+	struct rlimit r;
+
+	put_file("full", "text");
+	int fd = open("full", O_RDONLY);
+	NEED(getrlimit(RLIMIT_NOFILE, &r));
+	r.rlim_cur = (rlim_t)fd + 1;
+	NEED(setrlimit(RLIMIT_NOFILE, &r));
+	R(open("new", O_CREAT | O_WRONLY, 0600));
+	R(open("new/below", O_CREAT | O_WRONLY, 0600));
+	R(open("", O_RDONLY));
+	R(open("full", O_WRONLY | O_TRUNC));
+	R(creat("full", 0600));
+	R(open(".", O_TMPFILE | O_WRONLY, 0600));
+	R(close(fd));
+	R(access("new", F_OK));
+	say_file("full");
+	fd = open("new", O_CREAT | O_WRONLY, 0600);
+	say("made: %d\n", fd >= 0);
+}
