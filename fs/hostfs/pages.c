@@ -16,6 +16,7 @@
 #include "platform/physmem.h"
 #include "util/gva.h"
 #include "util/lock.h"
+#include "util/rbtree.h"
 #include "util/time.h"
 
 #define RACY_NS 50000000L
@@ -24,14 +25,14 @@ struct hostfs_pages {
 	struct physmem *pm;
 	struct file_count *mapped; /* NULL: not counted */
 	struct mutex lock;
-	struct list sources; /* guarded by lock */
+	struct rb_tree sources; /* by id; guarded by lock */
 };
 
 struct host_source {
 	struct pagesource ps;
 	struct hostfs_pages *pages;
 	struct filesystem *fs; /* whose `pages` is: a reference */
-	struct list node;
+	struct rb_node node;
 	struct inode_id id;
 	uint32_t refs;                           /* guarded by pages->lock */
 	struct memfile *_Atomic ro, *_Atomic rw; /* set once */
@@ -135,7 +136,7 @@ static void source_unref(struct pagesource *ps)
 	mutex_lock(&s->pages->lock);
 	bool last = --s->refs == 0;
 	if (last)
-		list_del(&s->node);
+		rb_erase(&s->pages->sources, &s->node);
 	mutex_unlock(&s->pages->lock);
 	if (last) {
 		struct filesystem *fs = s->fs;
@@ -185,14 +186,13 @@ static const struct pagesource_ops source_ops = {
 
 struct hostfs_pages *hostfs_pages_new(struct physmem *pm, struct file_count *mapped)
 {
-	struct hostfs_pages *p = malloc(sizeof *p);
+	struct hostfs_pages *p = calloc(1, sizeof *p);
 
 	if (!p)
 		return NULL;
 	p->pm = pm;
 	p->mapped = mapped;
 	mutex_init(&p->lock, LOCK_HOSTFS_PAGES);
-	list_init(&p->sources);
 	return p;
 }
 
@@ -204,13 +204,25 @@ void hostfs_pages_free(struct hostfs_pages *p)
 	free(p);
 }
 
-static struct host_source *find_locked(struct hostfs_pages *p, const struct inode_id *id)
+static int compare_id(const struct inode_id *a, const struct inode_id *b)
 {
-	struct host_source *s;
+	return a->ino != b->ino ? (a->ino < b->ino ? -1 : 1)
+				: (a->dev > b->dev) - (a->dev < b->dev);
+}
 
-	list_for_each (s, &p->sources, node)
-		if (s->id.ino == id->ino && s->id.dev == id->dev)
+/* The source, or NULL; where it is, or belongs. */
+static struct host_source *search_locked(struct hostfs_pages *p, const struct inode_id *id,
+					 struct rb_node **parent, struct rb_node ***link)
+{
+	*parent = NULL;
+	for (*link = &p->sources.root; **link;) {
+		struct host_source *s = rb_entry(**link, struct host_source, node);
+		int r = compare_id(id, &s->id);
+		if (!r)
 			return s;
+		*parent = **link;
+		*link = r < 0 ? &(*parent)->left : &(*parent)->right;
+	}
 	return NULL;
 }
 
@@ -234,7 +246,8 @@ static int add_file_locked(struct hostfs_pages *p, struct host_source *s, int fd
 	return 0;
 }
 
-static struct host_source *add_locked(struct hostfs_pages *p, const struct inode_id *id)
+static struct host_source *add_locked(struct hostfs_pages *p, const struct inode_id *id,
+				      struct rb_node *parent, struct rb_node **link)
 {
 	struct host_source *s = calloc(1, sizeof *s);
 
@@ -245,19 +258,20 @@ static struct host_source *add_locked(struct hostfs_pages *p, const struct inode
 	pagesource_init(&s->ps, &source_ops);
 	s->pages = p;
 	s->id = *id;
-	list_add(&p->sources, &s->node);
+	rb_insert(&p->sources, &s->node, parent, link);
 	return s;
 }
 
 static int get_locked(struct hostfs_pages *p, struct inode *i, const struct inode_id *id,
 		      bool writable, struct pagesource **out)
 {
-	struct host_source *s = find_locked(p, id);
+	struct rb_node *parent, **link;
+	struct host_source *s = search_locked(p, id, &parent, &link);
 
 	if (!s && !count_source(p->mapped))
 		return -ENFILE;
 	if (!s)
-		s = add_locked(p, id);
+		s = add_locked(p, id, parent, link);
 	if (!s)
 		return -ENOMEM;
 	int err = add_file_locked(p, s, hostfs_fd(i), writable);
@@ -266,7 +280,7 @@ static int get_locked(struct hostfs_pages *p, struct inode *i, const struct inod
 			s->fs = filesystem_get(i->fs);
 		*out = &s->ps;
 	} else if (!s->refs) {
-		list_del(&s->node);
+		rb_erase(&p->sources, &s->node);
 		source_free(s);
 	}
 	return err;
@@ -289,11 +303,12 @@ int hostfs_pages_get(struct hostfs_pages *p, struct inode *i, bool writable,
 static struct host_source *find(struct hostfs_pages *p, struct inode *i)
 {
 	struct host_source *s = NULL;
+	struct rb_node *parent, **link;
 	struct inode_id id;
 
 	mutex_lock(&p->lock);
-	if (!list_empty(&p->sources) && hostfs_identify(i, &id) == 0)
-		s = find_locked(p, &id);
+	if (p->sources.root && hostfs_identify(i, &id) == 0)
+		s = search_locked(p, &id, &parent, &link);
 	if (s)
 		s->refs++;
 	mutex_unlock(&p->lock);
