@@ -359,14 +359,20 @@ static int hide_secrets(struct builder *b, const char *dir)
 }
 
 /* .git is a mount of its own, so that its name cannot be given to another directory. Its config is
- * shown without the passwords that people and machines leave in it. */
+ * shown without the passwords that people and machines leave in it. The .git of a worktree is a
+ * file, and says where git's directory is, with the hooks and settings that git obeys: a program
+ * that could write it would lead the host's git to settings of its own. */
 static int add_git(struct builder *b, const char *dir)
 {
 	char git[PATH_MAX], config[PATH_MAX], path[PATH_MAX];
 	struct stat st;
 
-	if (!find_below(dir, ".git", git, &st) || !S_ISDIR(st.st_mode))
+	if (!find_below(dir, ".git", git, &st))
 		return 0;
+	if (!S_ISDIR(st.st_mode)) {
+		keep(b, dir, ".git");
+		return 0;
+	}
 	add_host(b, git, WRITABLE);
 	for (size_t i = 0; i < sizeof obeyed_by_git / sizeof *obeyed_by_git; i++)
 		keep(b, git, obeyed_by_git[i]);
