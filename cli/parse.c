@@ -175,6 +175,26 @@ static int set_policy(struct run *r, const struct policy *policy)
 	return status;
 }
 
+/* Does the command line say what / is? */
+static bool says_root(const struct said *said, size_t count)
+{
+	static const char *const roots[] = { "root", "initrd", "isolate", "workspace" };
+
+	for (size_t i = 0; i < count; i++)
+		for (size_t k = 0; k < sizeof roots / sizeof *roots; k++)
+			if (strcmp(said[i].option->name, roots[k]) == 0)
+				return true;
+	return false;
+}
+
+/* A copy has the world that its program was saved in, unless the command line makes another: then
+ * the file, which may be a stranger's, has no say in what of the host it reaches. */
+static void take_world(const struct run *r, const struct said *said, size_t count)
+{
+	if (r->snapshot && !r->policy && !says_root(said, count))
+		hl_config_take_world(r->cfg, r->snapshot);
+}
+
 int parse_options(struct run *r, int argc, char **argv)
 {
 	struct said *said = calloc((size_t)argc + 1, sizeof *said);
@@ -183,6 +203,7 @@ int parse_options(struct run *r, int argc, char **argv)
 	int status = said ? collect(r, argc, argv, said, &count) : report_no_memory(&r->out);
 
 	if (status < 0) {
+		take_world(r, said, count);
 		status = r->policy ? policy_load(&r->out, r->policy, &policy) : 0;
 		if (!status)
 			status = set_policy(r, &policy);

@@ -438,10 +438,11 @@ HL_API int hl_sandbox_resume(struct hl_sandbox *sb, struct hl_error **err);
  * as the program's memory is (mode 0600), and running it is as safe as running that program.
  *
  * A copy goes on where the original stood, with the mounts, the network, the limits and the
- * standard descriptors of the configuration that it is started with; its program, arguments,
- * environment and user are those of the original. Files are found by their names in the copy's
- * tree: one that is gone gives ESTALE where it is used, and a mapped one that has changed fails the
- * start. Of the clocks, CLOCK_REALTIME is right, and all others go on from the moment of the save.
+ * standard descriptors of the configuration that it is started with (hl_config_take_world); its
+ * program, arguments, environment and user are those of the original. Files are found by their
+ * names in the copy's tree: one that is gone gives ESTALE where it is used, and a mapped one that
+ * has changed fails the start. Of the clocks, CLOCK_REALTIME is right, and all others go on from
+ * the moment of the save.
  */
 
 /* Stops the sandbox, saves it to `file` and lets it go on, unharmed whatever comes. The file is
@@ -473,6 +474,14 @@ HL_API void hl_snapshot_inspect(const struct hl_snapshot *snapshot, struct hl_sn
  * HL_DAMAGED. */
 HL_API int hl_snapshot_verify(const struct hl_snapshot *snapshot, struct hl_error **err);
 
+/*
+ * The world that the program was saved in: root, overlay, mounts, what is hidden, network, limits;
+ * files of the host by the names that they had then. What is said behind that replaces it: a mount
+ * the one at the same place, a limit the same one, and whatever is said of the network all that was
+ * said of it. Whoever wrote the file says with this which files of the host a copy can reach: for a
+ * file of a stranger's make a world of your own.
+ */
+HL_API void hl_config_take_world(struct hl_config *cfg, const struct hl_snapshot *snapshot);
 /* Starts a copy. As hl_sandbox_start, but what `cfg` says of program, arguments, environment,
  * working directory, user and signals has no effect. HL_DAMAGED, or HL_UNSAVABLE where this host
  * lacks what the program uses. Any number may be started at a time. */

@@ -29,7 +29,7 @@ const char *hl_version(void)
 	return HL_VERSION;
 }
 
-static void remember_invalid(struct hl_config *cfg, const char *what, const char *value)
+void config_invalid(struct hl_config *cfg, const char *what, const char *value)
 {
 	if (!cfg->invalid && asprintf(&cfg->invalid, "%s: '%s'", what, value) < 0) {
 		cfg->invalid = NULL;
@@ -43,10 +43,12 @@ static void add_mount(struct hl_config *cfg, const struct mount_spec *m)
 	char target[PATH_MAX];
 	const char *why = mount_target(m->target, target);
 
+	if (!why && mount_list_remove(&cfg->mounts, cfg->taken_mounts, target))
+		cfg->taken_mounts--;
 	if (!why && mount_list_has(&cfg->mounts, target))
 		why = "there are two mounts at";
 	if (why) {
-		remember_invalid(cfg, why, m->target);
+		config_invalid(cfg, why, m->target);
 		return;
 	}
 	struct mount_spec plain = *m;
@@ -157,7 +159,7 @@ void hl_config_add_env(struct hl_config *cfg, const char *assignment)
 	const char *value = assignment[len] ? assignment + len + 1 : getenv(assignment);
 
 	if (len == 0)
-		remember_invalid(cfg, "an environment variable needs a name", assignment);
+		config_invalid(cfg, "an environment variable needs a name", assignment);
 	else if (value && !env_put(&cfg->env, assignment, len, value))
 		cfg->no_memory = true;
 }
@@ -213,7 +215,7 @@ void hl_config_set_workspace(struct hl_config *cfg, const char *dir)
 	if (!cfg)
 		return;
 	if (dir && !*dir)
-		remember_invalid(cfg, "a workspace needs a directory", dir);
+		config_invalid(cfg, "a workspace needs a directory", dir);
 	set_string(cfg, &cfg->workspace, dir);
 }
 
@@ -222,7 +224,7 @@ void hl_config_add_hidden(struct hl_config *cfg, const char *guest)
 	if (!cfg)
 		return;
 	if (guest[0] != '/')
-		remember_invalid(cfg, "what is hidden is an absolute path of the guest's", guest);
+		config_invalid(cfg, "what is hidden is an absolute path of the guest's", guest);
 	else if (!strings_copy(&cfg->hidden, 1, &guest))
 		cfg->no_memory = true;
 }
@@ -232,7 +234,7 @@ void hl_config_set_user(struct hl_config *cfg, const char *user)
 	if (!cfg)
 		return;
 	if (user && !user_spec_valid(user))
-		remember_invalid(cfg, "a user is UID[:GID], by number or name", user);
+		config_invalid(cfg, "a user is UID[:GID], by number or name", user);
 	set_string(cfg, &cfg->user, user);
 }
 
@@ -241,14 +243,28 @@ void hl_config_set_hostname(struct hl_config *cfg, const char *name)
 	if (!cfg)
 		return;
 	if (name && (!*name || strlen(name) > HOST_NAME_MAX))
-		remember_invalid(cfg, "a host name has 1 to 64 bytes", name);
+		config_invalid(cfg, "a host name has 1 to 64 bytes", name);
 	set_string(cfg, &cfg->hostname, name);
+}
+
+/* Who says something of the network says all of it: nothing that a snapshot allowed stays. */
+static void begin_network(struct hl_config *cfg)
+{
+	if (!cfg->taken_network)
+		return;
+	cfg->taken_network = false;
+	cfg->network = HL_NETWORK_DEFAULT;
+	strings_clear(&cfg->allow);
+	strings_clear(&cfg->block);
+	strings_clear(&cfg->publish);
 }
 
 void hl_config_set_network(struct hl_config *cfg, enum hl_network network)
 {
-	if (cfg)
-		cfg->network = network;
+	if (!cfg)
+		return;
+	begin_network(cfg);
+	cfg->network = network;
 }
 
 static void add_rule(struct hl_config *cfg, struct strings *list, const char *text)
@@ -257,11 +273,12 @@ static void add_rule(struct hl_config *cfg, struct strings *list, const char *te
 	char *what = NULL;
 	const char *why = net_rule_parse(text, &r);
 
+	begin_network(cfg);
 	free(r.name);
 	if (why && asprintf(&what, "a rule of the network %s", why) < 0)
 		what = NULL;
 	if (why)
-		remember_invalid(cfg, what ? what : why, text);
+		config_invalid(cfg, what ? what : why, text);
 	free(what);
 	cfg->no_memory |= !strings_copy(list, 1, &text);
 }
@@ -284,9 +301,10 @@ void hl_config_publish(struct hl_config *cfg, const char *ports)
 
 	if (!cfg)
 		return;
+	begin_network(cfg);
 	const char *why = publication_parse(ports, &p);
 	if (why)
-		remember_invalid(cfg, why, ports);
+		config_invalid(cfg, why, ports);
 	cfg->no_memory |= !strings_copy(&cfg->publish, 1, &ports);
 }
 
@@ -340,10 +358,10 @@ void hl_config_set_limit(struct hl_config *cfg, enum hl_limit which, uint64_t va
 		return;
 	snprintf(number, sizeof number, "%lu", value);
 	if ((unsigned)which >= HL_NR_LIMITS)
-		remember_invalid(cfg, "there is no such limit", number);
+		config_invalid(cfg, "there is no such limit", number);
 	else if (value < limit_rules[which].min || value > limit_rules[which].max ||
 		 (which == HL_LIMIT_CPUS && value % CPU_UNIT))
-		remember_invalid(cfg, limit_rules[which].what, number);
+		config_invalid(cfg, limit_rules[which].what, number);
 	else
 		cfg->limits[which] = value;
 }

@@ -53,11 +53,17 @@ struct hl_config {
 	/* How far the guest's clocks are from the host's. No public call sets it: it is for what
 	 * brings a guest's time along, and for tests (tests/clock). */
 	struct guest_clock clock;
+	/* What hl_config_take_world has set and a setter replaces: so many of the first mounts, and
+	 * what there is to the network. */
+	size_t taken_mounts;
+	bool taken_network;
 	/* What a setter could not say; the first one stays. */
 	bool no_memory;
 	char *invalid;
 };
 
+/* Something was said that cannot be. */
+void config_invalid(struct hl_config *cfg, const char *what, const char *value);
 /* What the sandbox is limited to, as the kernel takes it. */
 struct sandbox_limits config_limits(const struct hl_config *cfg);
 

@@ -101,6 +101,19 @@ bool mount_list_add_sorted(struct mount_list *l, const struct mount_list *from)
 	return true;
 }
 
+bool mount_list_remove(struct mount_list *l, size_t count, const char *target)
+{
+	size_t i = 0;
+
+	while (i < count && strcmp(l->item[i].target, target) != 0)
+		i++;
+	if (i == count)
+		return false;
+	spec_clear(&l->item[i]);
+	memmove(&l->item[i], &l->item[i + 1], (--l->count - i) * sizeof *l->item);
+	return true;
+}
+
 bool mount_list_has(const struct mount_list *l, const char *target)
 {
 	for (size_t i = 0; i < l->count; i++) {

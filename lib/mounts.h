@@ -44,6 +44,8 @@ bool mount_list_add_cgroup(struct mount_list *l);
 /* Adds all of `from`, each after what it lies below, whatever their order there: the longest prefix
  * of a name decides which mount it is on. false: no memory. */
 bool mount_list_add_sorted(struct mount_list *l, const struct mount_list *from);
+/* Removes the one at `target` where it is among the first `count`. false: none is. */
+bool mount_list_remove(struct mount_list *l, size_t count, const char *target);
 bool mount_list_has(const struct mount_list *l, const char *target);
 void mount_list_clear(struct mount_list *l);
 

@@ -45,6 +45,7 @@
 #include "lib/network.h"
 #include "lib/plan.h"
 #include "lib/publish.h"
+#include "lib/saved_world.h"
 #include "lib/secluded.h"
 #include "lib/snapshot.h"
 #include "lib/tree.h"
@@ -64,6 +65,7 @@ struct hl_sandbox {
 	struct confinement jail;
 	struct observer *observer;
 	struct secluded secluded;  /* what the audit of the observer knows */
+	struct encoder world;      /* as its snapshots keep it */
 	struct filesystem *hostfd; /* what inherited descriptors hang on */
 	int event_fd;
 	uint64_t start_ns, timeout_ns; /* timeout 0: none */
@@ -439,6 +441,8 @@ static int start_copy(struct hl_sandbox *sb, const struct hl_config *cfg,
 	put_stdio(&rq);
 	if (e)
 		return fail(err, snapshot_code(e), e, &errmsg);
+	if (cfg->hostname)
+		world_set_hostname(cfg, sb->kernel);
 	if (cfg->ready)
 		cfg->ready(cfg->ready_arg);
 	vdso_clock_keep(sb->kernel->mem.vdso);
@@ -521,10 +525,11 @@ static int start(const struct hl_config *cfg, const struct instead *in, struct h
 		return error_set(err, HL_NO_MEMORY, "out of memory");
 	sb->start_ns = monotonic_ns();
 	sb->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	saved_world_encode(cfg, &sb->world);
 	int ret = 0;
 	if (sb->event_fd < 0)
 		ret = error_set(err, HL_SYSTEM, "no event descriptor: %s", strerror(errno));
-	else if (make_observer(sb, cfg))
+	else if (sb->world.failed || make_observer(sb, cfg))
 		ret = error_set(err, HL_NO_MEMORY, "out of memory");
 	if (!ret)
 		ret = network_rules(cfg, &sb->net_policy, err);
@@ -861,7 +866,7 @@ int hl_sandbox_save(struct hl_sandbox *sb, const char *file, struct hl_error **e
 	int e = fscred_save(&own);
 	if (!e) {
 		sandbox_hold(sb->kernel);
-		e = snapshot_save(sb->kernel, file, &errmsg);
+		e = snapshot_save(sb->kernel, file, &sb->world, &errmsg);
 		sandbox_release(sb->kernel);
 		fscred_restore(&own);
 	}
@@ -883,6 +888,7 @@ static void destroy(struct hl_sandbox *sb)
 	net_policy_free(sb->net_policy);
 	tracer_destroy(sb->observer);
 	secluded_clear(&sb->secluded);
+	encoder_free(&sb->world);
 	if (sb->event_fd >= 0)
 		close(sb->event_fd);
 	free(sb);

@@ -36,6 +36,7 @@ static int load_info(struct snapshot *snap, struct errmsg *errmsg)
 	struct snapshot_info *i = &snap->info;
 	const struct image_header *h = &snap->image->header;
 	struct decoder d;
+	size_t world_len;
 
 	decoder_init(&d, snap->image->meta, h->meta_len);
 	i->saved_at = decode_max(&d, CLOCK_NS_MAX);
@@ -44,10 +45,12 @@ static int load_info(struct snapshot *snap, struct errmsg *errmsg)
 	i->processes = decode(&d);
 	i->threads = decode(&d);
 	i->program = decode_string(&d, TASK_COMM_LEN + 1);
+	const void *world = decode_bytes(&d, &world_len);
 	i->pages = h->pages_end - IMAGE_PAGES;
 	i->size = h->file_size;
 	if (d.failed || !i->program)
 		return errmsg_set(errmsg, EBADMSG, "the snapshot is damaged: its description");
+	decoder_init(&i->world, world, world_len);
 	snap->rest = d.at;
 	snap->rest_len = (uint64_t)(d.end - d.at);
 	return 0;

@@ -28,7 +28,7 @@ static int write_pages(struct saver *s, const void *data, uint64_t len, bool ski
 
 /* ---- what is known before anything is loaded ---- */
 
-static void save_info(struct saver *s)
+static void save_info(struct saver *s, const struct encoder *world)
 {
 	struct sandbox *sb = s->sandbox;
 	struct encoder *out = &s->out;
@@ -45,6 +45,7 @@ static void save_info(struct saver *s)
 	encode(out, processes);
 	encode(out, threads);
 	encode_string(out, sb->main->leader ? sb->main->leader->comm : "");
+	encode_bytes(out, world->buf, world->len);
 }
 
 static void save_names(struct saver *s)
@@ -96,13 +97,13 @@ static int check(struct saver *s)
 	return err ? err : filesystems_find(s);
 }
 
-static int save(struct saver *s)
+static int save(struct saver *s, const struct encoder *world)
 {
 	int err = check(s);
 
 	if (err)
 		return err;
-	save_info(s);
+	save_info(s, world);
 	save_names(s);
 	err = save_tree(s);
 	if (!err)
@@ -110,7 +111,8 @@ static int save(struct saver *s)
 	return err ? err : saver_objects(s);
 }
 
-int snapshot_save(struct sandbox *sb, const char *path, struct errmsg *errmsg)
+int snapshot_save(struct sandbox *sb, const char *path, const struct encoder *world,
+		  struct errmsg *errmsg)
 {
 	struct saver s = { .errmsg = errmsg, .sandbox = sb, .pages = write_pages };
 	struct image_writer *w = NULL;
@@ -122,7 +124,7 @@ int snapshot_save(struct sandbox *sb, const char *path, struct errmsg *errmsg)
 		err = image_create(path, &w, errmsg);
 	s.pages_arg = w;
 	if (!err)
-		err = save(&s);
+		err = save(&s, world);
 	if (!err)
 		err = image_finish(w, s.out.buf, s.out.len, errmsg);
 	image_writer_free(w);

@@ -28,6 +28,7 @@
 #include <time.h>
 
 #include "host/clock.h"
+#include "util/codec.h"
 #include "util/errmsg.h"
 
 struct file;
@@ -39,9 +40,10 @@ struct snapshot_info {
 	uint64_t saved_at;            /* CLOCK_REALTIME of the guest, ns */
 	uint64_t monotonic, boottime; /* the guest's, ns */
 	uint64_t processes, threads;
-	uint64_t pages; /* bytes of them in the file */
-	uint64_t size;  /* of the file */
-	char *program;  /* the name of its first process */
+	uint64_t pages;       /* bytes of them in the file */
+	uint64_t size;        /* of the file */
+	char *program;        /* the name of its first process */
+	struct decoder world; /* what snapshot_save got; borrowed from the image */
 };
 
 struct snapshot {
@@ -52,8 +54,10 @@ struct snapshot {
 };
 
 /* Writes the frozen sandbox to a file, which is complete or not there. It goes on as if nothing had
- * been when it is thawed. Any thread but a task's. */
-int snapshot_save(struct sandbox *sb, const char *path, struct errmsg *errmsg);
+ * been when it is thawed. `world`: whatever who starts copies needs to know. Any thread but a
+ * task's. */
+int snapshot_save(struct sandbox *sb, const char *path, const struct encoder *world,
+		  struct errmsg *errmsg);
 
 int snapshot_open(const char *path, struct snapshot **out, struct errmsg *errmsg);
 /* Sandboxes that were made of it stay. NULL: no effect. */

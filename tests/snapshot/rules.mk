@@ -13,6 +13,7 @@ check-snapshot check-prepare: $(PLAIN) $(BUILD)/hl $(SNAPSHOT_CASES)
 check-snapshot:
 	tests/snapshot/kinds
 	$(PLAIN) tests/snapshot/messages $(BUILD)/hl $(PLATFORM)
+	$(PLAIN) tests/snapshot/world $(BUILD)/hl $(PLATFORM)
 	$(PLAIN) tests/snapshot/run $(BUILD)/hl $(PLATFORM) $(SNAPSHOT_CASES)
 
 # Copies of snapshots that an enemy has written: make check-snapshot-mutated [ROUNDS=n] [SEED=n]
