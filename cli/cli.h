@@ -63,8 +63,9 @@ struct relay *relay_open(void);
 /* Before each start: signals that end programs end hl, until relay_ready. */
 void relay_starting(struct relay *r);
 void relay_ready(void *relay);
-/* `fn` is called in relay_wait `ms` milliseconds from now (UINT64_MAX: never), and when signal
- * `sig` comes, which is then not passed on. True: wait no longer, as if the program had ended. */
+/* `fn` is called in relay_wait `ms` milliseconds from now (UINT64_MAX: never), when signal `sig`
+ * comes, which is then not passed on, and when the program is at a moment to save it. True: wait no
+ * longer, as if the program had ended. */
 void relay_on(struct relay *r, int sig, uint64_t ms, bool (*fn)(void *arg), void *arg);
 /* Waits for the end of the sandbox and passes signals on meanwhile. As hl_sandbox_wait, or
  * RELAY_LEFT_BEHIND: the sandbox was told to end, *res says how it does, and a thread of it is

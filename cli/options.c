@@ -171,8 +171,17 @@ static int opt_when(struct run *r, const char *arg)
 {
 	if (r->verb != RUN_SAVE)
 		return usage_error(&r->out, "--when is for hl snapshot save");
+	if (strcmp(arg, "listen") == 0 || strncmp(arg, "listen:", 7) == 0) {
+		hl_config_add_moment(r->cfg, HL_MOMENT_LISTENS, arg[6] ? arg + 7 : NULL);
+		return 0;
+	}
+	if (strncmp(arg, "output:", 7) == 0) {
+		hl_config_add_moment(r->cfg, HL_MOMENT_PRINTS, arg + 7);
+		return 0;
+	}
 	if (strcmp(arg, "idle") != 0)
-		return usage_error(&r->out, "--when takes idle, not '%s'", arg);
+		return usage_error(
+		    &r->out, "--when takes idle, listen[:PORT] or output:TEXT, not '%s'", arg);
 	r->when_idle = true;
 	if (r->after_ms == UINT64_MAX)
 		r->after_ms = 0;

@@ -134,10 +134,10 @@ static int check_together(const struct run *r, int argc, char **argv)
 					    "and --repeat");
 	if (r->out.quiet && r->verbose)
 		return usage_error(&r->out, "--quiet and --verbose exclude each other");
-	if (r->verb == RUN_COPY && optind < argc)
+	if (r->verb == RUN_COPY && optind < argc && strcmp(argv[optind - 1], "--") != 0)
 		return usage_error(&r->out,
-				   "a copy goes on with the arguments that the program "
-				   "was saved with: '%s' is one too many",
+				   "'%s' is no option: arguments, which a copy reads from /dev/hl, "
+				   "stand behind --",
 				   argv[optind]);
 	if (r->verb != RUN_COPY && optind >= argc && (!r->dry || r->code))
 		return usage_error(&r->out, "no program to run");

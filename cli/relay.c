@@ -207,6 +207,8 @@ int relay_wait(struct relay *r, struct hl_sandbox *sb, struct hl_result *res, st
 		left = patience(r, res, &until);
 		if (left == 0)
 			return RELAY_LEFT_BEHIND;
+		if (r->fn && hl_sandbox_save_due(sb))
+			r->done |= r->fn(r->arg);
 		if (call_when_due(r, &left) || r->done)
 			return RELAY_DONE;
 		if (poll(fds, 2, left) > 0 && fds[0].revents)

@@ -70,13 +70,18 @@ static bool save(void *arg)
 	struct run *r = arg;
 	struct hl_error *err = NULL;
 
-	if (r->when_idle && !is_idle(r)) {
+	bool due = hl_sandbox_save_due(r->sb);
+	if (!due && r->when_idle && !is_idle(r)) {
 		relay_on(r->relay, SIGUSR1, LOOK_MS, save, r);
 		return false;
 	}
-	r->saved = !hl_sandbox_save(r->sb, r->file, &err);
+	/* what is saved ends there: not one instruction of it runs any more */
+	bool paused = !hl_sandbox_pause(r->sb, &err);
+	r->saved = paused && !hl_sandbox_save(r->sb, r->file, &err);
 	r->save_status = r->saved ? 0 : report_error(&r->out, err);
-	return r->saved || r->after_ms != UINT64_MAX;
+	if (paused && !r->saved)
+		hl_sandbox_resume(r->sb, NULL);
+	return r->saved || due || r->after_ms != UINT64_MAX;
 }
 
 static int start(struct run *r, struct hl_sandbox **sb, struct hl_error **err)
@@ -158,8 +163,10 @@ static int run(struct run *r, int argc, char **argv)
 	if (r->code)
 		hl_config_set_args(r->cfg, 3,
 				   (const char *[]){ args[0], exec_option(args[0]), r->code });
-	else if (r->verb != RUN_COPY)
+	else
 		hl_config_set_args(r->cfg, (size_t)(argc - optind), args);
+	if (r->verb == RUN_SAVE)
+		hl_config_add_moment(r->cfg, HL_MOMENT_ASKS, NULL);
 	if (r->verbose)
 		hl_config_set_log(r->cfg, r->verbose, put_log, r);
 	if (r->dry)

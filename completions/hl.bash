@@ -97,7 +97,7 @@ _hl() {
 		--tmpfs) return ;;
 	esac
 	[ "$prev" != --after ] || return
-	[ "$prev" != --when ] || { mapfile -t COMPREPLY < <(compgen -W idle -- "$cur") && return; }
+	[ "$prev" != --when ] || { mapfile -t COMPREPLY < <(compgen -W 'idle listen listen: output:' -- "$cur") && return; }
 	case $cur in
 	-*)
 		mapfile -t COMPREPLY < <(compgen -W '

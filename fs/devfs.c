@@ -20,6 +20,7 @@ static const struct {
 	{ "urandom", S_IFCHR | 0666, 1, 9, NULL },
 	{ "tty", S_IFCHR | 0666, 5, 0, NULL },
 	{ "console", S_IFCHR | 0600, 5, 1, NULL },
+	{ "hl", S_IFCHR | 0666, DEVHL_MAJOR, DEVHL_MINOR, NULL },
 	{ "ptmx", S_IFLNK, 0, 0, "pts/ptmx" },
 	{ "fd", S_IFLNK, 0, 0, "/proc/self/fd" },
 	{ "stdin", S_IFLNK, 0, 0, "/proc/self/fd/0" },

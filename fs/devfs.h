@@ -6,6 +6,10 @@
 
 #include "fs/vfs.h"
 
+/* /dev/hl (kernel/devhl.h): of Linux's misc devices one of those without a fixed number. */
+#define DEVHL_MAJOR 10
+#define DEVHL_MINOR 250
+
 int devfs_create(struct mm_host *mem, dev_t dev, struct filesystem **out);
 
 #endif

@@ -106,10 +106,13 @@ ssize_t file_write(struct file *f, struct caller *c, struct uio *u, int64_t *pos
 	if (excess < 0)
 		return excess;
 	u->resid -= (size_t)excess;
+	const struct uio before = *u;
 	ssize_t n = transfer(f, c, u, pos, f->ops->write);
 	u->resid += (size_t)excess;
 	if (n > 0)
 		notify_file(f, IN_MODIFY);
+	if (n > 0 && f->stdio && c->fs->vfs->written)
+		c->fs->vfs->written(c->fs->vfs->written_arg, c, f, &before, (size_t)n);
 	return n;
 }
 

@@ -36,6 +36,7 @@
 #include "util/lock.h"
 #include "util/ref.h"
 
+struct uio;
 struct file;
 struct inode;
 struct dentry;
@@ -292,6 +293,11 @@ struct vfs {
 	_Atomic unsigned next_dev;
 	_Atomic uint64_t next_anon_ino; /* of files without a path; starts at 1 */
 	struct device_table *devices;   /* fs/device.h: what device numbers mean */
+	/* `n` bytes from `u` were written to a standard descriptor (file.stdio); NULL: nobody wants
+	 * to know. Constant. */
+	void (*written)(void *arg, struct caller *c, const struct file *f, const struct uio *u,
+			size_t n);
+	void *written_arg;
 	/* memfd_create's files; made when first asked for */
 	_Atomic(struct filesystem *) memfs;
 	struct lock_table *locks;       /* fs/locks.h */

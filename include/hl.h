@@ -450,6 +450,20 @@ HL_API int hl_sandbox_resume(struct hl_sandbox *sb, struct hl_error **err);
  * what. HL_STATE: the program has ended. Any thread, as those above. */
 HL_API int hl_sandbox_save(struct hl_sandbox *sb, const char *file, struct hl_error **err);
 
+/* What the program does when it is to be saved. */
+enum hl_moment {
+	HL_MOMENT_ASKS,    /* it writes "save" to /dev/hl: docs/guest.md */
+	HL_MOMENT_LISTENS, /* it listens at a port: this one, or at any (NULL) */
+	HL_MOMENT_PRINTS,  /* this text comes to its standard output or error */
+};
+/* hl_sandbox_save is going to be called when such a moment comes: the thread that gets there does
+ * not go on before that. Several may be set, one of each kind; HL_MOMENT_ASKS goes with each of
+ * them. Without any of them a program that asks for it is refused (EOPNOTSUPP). */
+HL_API void hl_config_add_moment(struct hl_config *cfg, enum hl_moment which, const char *what);
+/* Has one of them come, and no hl_sandbox_save since? hl_sandbox_event_fd tells, too. Any
+ * thread. */
+HL_API bool hl_sandbox_save_due(struct hl_sandbox *sb);
+
 /* Does every thread sleep in a system call, or is stopped? That is so for a moment now and then: a
  * program that waits for something from outside has it for long. */
 HL_API bool hl_sandbox_idle(struct hl_sandbox *sb);
@@ -482,8 +496,9 @@ HL_API int hl_snapshot_verify(const struct hl_snapshot *snapshot, struct hl_erro
  * file of a stranger's make a world of your own.
  */
 HL_API void hl_config_take_world(struct hl_config *cfg, const struct hl_snapshot *snapshot);
-/* Starts a copy. As hl_sandbox_start, but what `cfg` says of program, arguments, environment,
- * working directory, user and signals has no effect. HL_DAMAGED, or HL_UNSAVABLE where this host
+/* Starts a copy. As hl_sandbox_start, but what `cfg` says of program, working directory, user and
+ * signals has no effect, and arguments (all of them) and what hl_config_add_env has added are what
+ * /dev/hl tells the copy. HL_DAMAGED, or HL_UNSAVABLE where this host
  * lacks what the program uses. Any number may be started at a time. */
 HL_API int hl_sandbox_restore(const struct hl_config *cfg, const struct hl_snapshot *snapshot,
 			      struct hl_sandbox **out, struct hl_error **err);

@@ -28,7 +28,8 @@ struct task;
 enum park_reason {
 	PARK_STOP = 1, /* job control has stopped the process: kernel/sigdeliver.c */
 	PARK_FREEZE =
-	    2, /* the sandbox is frozen: kernel/freeze.c, which does not interrupt sleeps */
+	    2,         /* the sandbox is frozen: kernel/freeze.c, which does not interrupt sleeps */
+	PARK_SAVE = 4, /* until the sandbox is saved: kernel/savepoint.c */
 };
 
 /* Owner, sandbox->lock held: rests while there is a reason to and the task is not told to end. The

@@ -26,6 +26,7 @@
 #include "kernel/nsproxy.h"
 #include "kernel/oom.h"
 #include "kernel/process.h"
+#include "kernel/savepoint.h"
 #include "kernel/tty/pty.h"
 #include "kernel/spawn.h"
 #include "kernel/task.h"
@@ -237,6 +238,8 @@ int sandbox_create(const struct sandbox_config *cfg, struct sandbox **out, struc
 		err = create_namespaces(sb);
 	}
 	if (!err)
+		err = devhl_add(sb);
+	if (!err)
 		err = create_init(sb, cfg);
 	if (err) {
 		sandbox_destroy(sb);
@@ -349,6 +352,8 @@ void sandbox_destroy(struct sandbox *sb)
 			physmem_hurry(sb->physmem);
 		physmem_destroy(sb->physmem);
 	}
+	savepoint_free(sb);
+	devhl_free(sb);
 	waitqueue_destroy(&sb->signal_sent);
 	waitqueue_destroy(&sb->uts_changes.queue);
 	cond_destroy(&sb->changed);

@@ -12,6 +12,7 @@
 #include "host/clock.h"
 #include "host/freezer.h"
 #include "kernel/cpus.h"
+#include "kernel/devhl.h"
 #include "kernel/freeze.h"
 #include "kernel/limits.h"
 #include "kernel/observer.h"
@@ -34,6 +35,7 @@ struct futex_table;
 struct net;
 struct net_policy;
 struct nsproxy;
+struct savepoint;
 struct siguser;
 struct ktimer_thread;
 struct vdso_clock;
@@ -71,6 +73,9 @@ struct sandbox {
 	int files_max;
 	/* kernel/sched.h: the host's threads get what guests ask for; constant */
 	bool host_priority;
+
+	struct guest_copy copy;      /* constant */
+	struct savepoint *savepoint; /* NULL: nobody wants to save it; constant */
 
 	struct mutex freeze_lock; /* one freeze or thaw at a time */
 	unsigned freezes;         /* that were not thawed; freeze_lock */

@@ -125,6 +125,7 @@ void hl_config_free(struct hl_config *cfg)
 	strings_clear(&cfg->hidden);
 	mount_list_clear(&cfg->mounts);
 	free(cfg->platform);
+	free(cfg->save_output);
 	free(cfg->invalid);
 	free(cfg);
 }
@@ -459,4 +460,24 @@ void hl_config_set_stats(struct hl_config *cfg, bool on)
 {
 	if (cfg)
 		cfg->stats = on;
+}
+
+void hl_config_add_moment(struct hl_config *cfg, enum hl_moment which, const char *what)
+{
+	char *end = NULL;
+
+	if (!cfg)
+		return;
+	cfg->savable = true;
+	if (which == HL_MOMENT_LISTENS) {
+		unsigned long port = what ? strtoul(what, &end, 10) : 0;
+		if (what && (*what < '0' || *what > '9' || *end || !port || port > 65535))
+			config_invalid(cfg, "a port is a number from 1 to 65535", what);
+		cfg->save_listen = true;
+		cfg->save_port = (unsigned)port;
+	} else if (which == HL_MOMENT_PRINTS) {
+		if (!what || !*what)
+			config_invalid(cfg, "a text that is waited for has to have one", "");
+		set_string(cfg, &cfg->save_output, what);
+	}
 }

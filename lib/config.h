@@ -53,6 +53,9 @@ struct hl_config {
 	/* How far the guest's clocks are from the host's. No public call sets it: it is for what
 	 * brings a guest's time along, and for tests (tests/clock). */
 	struct guest_clock clock;
+	bool savable, save_listen; /* it is to be saved; when it listens, at this port (0: any) */
+	unsigned save_port;
+	char *save_output; /* when it prints this; NULL: no matter */
 	/* What hl_config_take_world has set and a setter replaces: so many of the first mounts, and
 	 * what there is to the network. */
 	size_t taken_mounts;

@@ -34,6 +34,7 @@
 #include "kernel/tty/console.h"
 #include "kernel/process.h"
 #include "kernel/sandbox.h"
+#include "kernel/savepoint.h"
 #include "kernel/signal.h"
 #include "kernel/spawn.h"
 #include "kernel/task.h"
@@ -90,7 +91,7 @@ static int choose_platform(const struct hl_config *cfg, struct platform_choice *
 /* What is to be done instead of a program's start; NULLs: nothing else. */
 struct instead {
 	const struct audience *plan; /* it is told there would be, and nothing is left */
-	const struct snapshot *snap; /* the program goes on that this holds */
+	struct snapshot *snap;       /* the program goes on that this holds */
 };
 
 static int check_config(const struct hl_config *cfg, const struct instead *in,
@@ -234,10 +235,13 @@ static int make_kernel(struct hl_sandbox *sb, const struct hl_config *cfg,
 		.notify = on_change,
 		.notify_arg = sb,
 	};
+	const struct savepoint_config at = { cfg->save_listen, cfg->save_port, cfg->save_output };
 	int e = sandbox_create(&sc, &sb->kernel, &errmsg);
 
 	if (e && choice->second && make_kernel_instead(sb, &sc, choice->second) == 0)
 		e = 0;
+	if (!e && cfg->savable)
+		e = savepoint_init(sb->kernel, &at);
 	return e ? fail(err, HL_PLATFORM, e, &errmsg) : 0;
 }
 
@@ -429,13 +433,17 @@ static enum hl_code snapshot_code(int e)
 }
 
 /* In the tree of the copy's configuration stands what the snapshot holds. */
-static int start_copy(struct hl_sandbox *sb, const struct hl_config *cfg,
-		      const struct snapshot *snap, struct hl_error **err)
+static int start_copy(struct hl_sandbox *sb, const struct hl_config *cfg, struct snapshot *snap,
+		      struct hl_error **err)
 {
 	struct spawn_request rq = { .path = NULL };
 	struct errmsg errmsg = { "" };
 	int e = wrap_stdio(sb, cfg, &rq);
 
+	if (!e)
+		e = devhl_set_copy(sb->kernel, snapshot_count_copy(snap),
+				   (const char *const *)cfg->args.item, cfg->args.count,
+				   (const char *const *)cfg->env.item, cfg->env.count);
 	if (!e)
 		e = snapshot_load(snap, sb->kernel, rq.stdio, &errmsg);
 	put_stdio(&rq);
@@ -856,6 +864,11 @@ bool hl_sandbox_idle(struct hl_sandbox *sb)
 	return idle;
 }
 
+bool hl_sandbox_save_due(struct hl_sandbox *sb)
+{
+	return savepoint_due(sb->kernel);
+}
+
 int hl_sandbox_save(struct hl_sandbox *sb, const char *file, struct hl_error **err)
 {
 	struct errmsg errmsg = { "" };
@@ -870,6 +883,7 @@ int hl_sandbox_save(struct hl_sandbox *sb, const char *file, struct hl_error **e
 		sandbox_release(sb->kernel);
 		fscred_restore(&own);
 	}
+	savepoint_over(sb->kernel);
 	hl_sandbox_resume(sb, NULL);
 	return e ? fail(err, snapshot_code(e), e, &errmsg) : 0;
 }

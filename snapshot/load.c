@@ -2,6 +2,7 @@
 /* Opens snapshots, and makes sandboxes of them. See snapshot.h. */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -79,6 +80,11 @@ void snapshot_close(struct snapshot *snap)
 	image_close(snap->image);
 	free(snap->info.program);
 	free(snap);
+}
+
+uint64_t snapshot_count_copy(struct snapshot *snap)
+{
+	return atomic_fetch_add(&snap->copies, 1) + 1;
 }
 
 /* `saved` is what the clock showed. */

@@ -48,6 +48,7 @@ struct snapshot_info {
 
 struct snapshot {
 	struct image *image;
+	_Atomic uint64_t copies; /* started so far */
 	struct snapshot_info info;
 	const unsigned char *rest; /* metadata behind that */
 	uint64_t rest_len;
@@ -62,6 +63,8 @@ int snapshot_save(struct sandbox *sb, const char *path, const struct encoder *wo
 int snapshot_open(const char *path, struct snapshot **out, struct errmsg *errmsg);
 /* Sandboxes that were made of it stay. NULL: no effect. */
 void snapshot_close(struct snapshot *snap);
+/* The number of one more copy, from 1. Any thread. */
+uint64_t snapshot_count_copy(struct snapshot *snap);
 /* How far the clocks of a copy that starts now are from the host's. */
 struct guest_clock snapshot_clock(const struct snapshot *snap);
 /* Fills a new sandbox, which has its mounts and nothing else. `stdio`: its standard descriptors,

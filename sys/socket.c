@@ -4,6 +4,7 @@
 
 #include "kernel/nsproxy.h"
 #include "kernel/observer.h"
+#include "kernel/savepoint.h"
 #include "net/net.h"
 #include "net/policy.h"
 #include "sys/sockmsg.h"
@@ -147,6 +148,7 @@ SYSCALL_DEFINE(connect)
 
 SYSCALL_DEFINE(listen)
 {
+	struct sockaddr_storage name = { 0 };
 	struct caller c = task_caller(t);
 	struct socket *s;
 
@@ -154,6 +156,8 @@ SYSCALL_DEFINE(listen)
 	if (err)
 		return err;
 	err = s->ops->listen ? s->ops->listen(s, &c, a[1]) : -EOPNOTSUPP;
+	if (!err && t->sb->savepoint && s->ops->getname(s, false, &name) >= 0)
+		savepoint_listens(t, &name);
 	put_socket(t, s);
 	return err;
 }
