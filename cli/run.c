@@ -79,7 +79,9 @@ static bool save(void *arg)
 	bool paused = !hl_sandbox_pause(r->sb, &err);
 	r->saved = paused && !hl_sandbox_save(r->sb, r->file, &err);
 	r->save_status = r->saved ? 0 : report_error(&r->out, err);
-	if (paused && !r->saved)
+	if (r->saved)
+		hl_sandbox_kill(r->sb);
+	if (paused)
 		hl_sandbox_resume(r->sb, NULL);
 	return r->saved || due || r->after_ms != UINT64_MAX;
 }
