@@ -96,6 +96,8 @@ struct file_ops {
 	int (*created)(struct file *f); /* F_CREATED_QUERY; NULL: file.created */
 	/* How it is kept in a snapshot: one of fs/saved.h, or its own. */
 	const struct saved_kind *saved;
+	/* Where files of one type are of several kinds; NULL: as `saved`. */
+	const struct saved_kind *(*saved_by)(const struct file *f);
 	/* The same where its last name is gone; NULL: as `saved`. */
 	const struct saved_kind *saved_unnamed;
 	void (*release)(struct file *f); /* last reference gone; frees the object around it */

@@ -34,6 +34,8 @@ const struct saved_kind *file_saved_kind(const struct file *f)
 {
 	if (f->stdio)
 		return &file_stdio;
+	if (f->ops->saved_by)
+		return f->ops->saved_by(f);
 	return f->ops->saved_unnamed && is_unnamed(f) ? f->ops->saved_unnamed : f->ops->saved;
 }
 

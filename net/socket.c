@@ -159,10 +159,84 @@ static int socket_linger(struct file *f, struct caller *c)
 	return s->ops->linger ? s->ops->linger(s, c) : 0;
 }
 
-static FILE_UNSAVED(socket_saved, "socket");
+/* ---- snapshots ---- */
+
+static FILE_UNSAVED(socket_unsaved, "socket");
+
+static const struct saved_kind *socket_saved_by(const struct file *f)
+{
+	const struct socket *s = (const struct socket *)(const void *)f;
+
+	_Static_assert(offsetof(struct socket, file) == 0, "a socket begins with its file");
+	return s->ops->saved ? s->ops->saved : &socket_unsaved;
+}
+
+static void save_time(struct encoder *out, const struct timespec *t)
+{
+	encode_signed(out, t->tv_sec);
+	encode_signed(out, t->tv_nsec);
+}
+
+static void load_time(struct decoder *in, struct timespec *t)
+{
+	t->tv_sec = (time_t)decode(in);
+	t->tv_nsec = decode_between(in, 0, NSEC_PER_SEC - 1);
+}
+
+void socket_save(struct saver *s, struct socket *so)
+{
+	const struct anon_attr *a = &so->attr;
+	struct encoder *out = &s->out;
+
+	file_save_state(s, &so->file);
+	encode(out, a->mode);
+	encode(out, a->uid);
+	encode(out, a->gid);
+	save_time(out, &a->atime);
+	save_time(out, &a->mtime);
+	save_time(out, &a->ctime);
+	encode(out, so->rcvtimeo);
+	encode(out, so->sndtimeo);
+	encode(out, so->sndbuf);
+	encode(out, so->rcvbuf);
+	encode(out, so->rcvlowat);
+	encode(out, so->flags);
+	encode_signed(out, so->priority);
+	encode_signed(out, so->mark);
+	encode_signed(out, so->linger);
+	encode_signed(out, so->bound_if);
+	encode_signed(out, so->stamp);
+}
+
+int socket_load(struct loader *l, struct socket *so)
+{
+	struct anon_attr *a = &so->attr;
+	struct decoder *in = &l->in;
+	int err = file_load_state(l, &so->file);
+
+	a->mode = S_IFSOCK | (mode_t)(decode_max(in, UINT32_MAX) & 07777);
+	a->uid = (uid_t)decode_max(in, UINT32_MAX);
+	a->gid = (gid_t)decode_max(in, UINT32_MAX);
+	load_time(in, &a->atime);
+	load_time(in, &a->mtime);
+	load_time(in, &a->ctime);
+	so->rcvtimeo = decode(in);
+	so->sndtimeo = decode(in);
+	so->sndbuf = (unsigned)decode_between(in, SOCKET_SNDBUF_MIN, INT_MAX);
+	so->rcvbuf = (unsigned)decode_between(in, SOCKET_RCVBUF_MIN, INT_MAX);
+	so->rcvlowat = (unsigned)decode_max(in, INT_MAX);
+	so->flags = decode(in);
+	so->priority = (int)decode_between(in, INT_MIN, INT_MAX);
+	so->mark = (int)decode_between(in, INT_MIN, INT_MAX);
+	so->linger = (int)decode_between(in, INT_MIN, INT_MAX);
+	so->bound_if = (int)decode_between(in, 0, INT_MAX);
+	so->stamp = (int)decode_between(in, 0, INT_MAX);
+	return !err && in->failed ? loader_damaged(l, "a socket") : err;
+}
 
 static const struct file_ops socket_file_ops = {
-	.saved = &socket_saved,
+	.saved = &socket_unsaved,
+	.saved_by = socket_saved_by,
 	.fasync = true,
 	.linger = socket_linger,
 	.read = socket_read,

@@ -19,7 +19,9 @@
 #define SOCKET_BUF_MAX     (INT_MAX / 2) /* with SO_SNDBUFFORCE and its like */
 #define SOCKET_SOMAXCONN   4096U
 
+struct loader;
 struct net;
+struct saver;
 struct socket;
 
 /* Descriptors and credentials that travel with data (unix(7)). */
@@ -103,6 +105,7 @@ struct socket_ops {
 	int64_t (*ioctl)(struct socket *s, struct caller *c, struct mm *mm, unsigned cmd,
 			 uint64_t arg);
 	int (*linger)(struct socket *s, struct caller *c); /* file_ops.linger; NULL: need not */
+	const struct saved_kind *saved;    /* in snapshots; NULL: it cannot be saved yet */
 	void (*release)(struct socket *s); /* frees it, now or when nobody needs it any more */
 };
 
@@ -126,6 +129,9 @@ struct socket {
 /* The generic part; `flags`: O_NONBLOCK. */
 void socket_init(struct socket *s, struct caller *c, struct net *net, const struct socket_ops *ops,
 		 int family, int type, int protocol, unsigned flags);
+/* The generic part in a snapshot. 0 or -errno. */
+void socket_save(struct saver *s, struct socket *so);
+int socket_load(struct loader *l, struct socket *so);
 /* The last step of making one: from now on the tables of /proc/net have it. */
 void socket_publish(struct socket *s);
 struct socket *file_socket(struct file *f); /* NULL: not a socket */

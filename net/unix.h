@@ -11,6 +11,9 @@ struct unix_domain;
 struct unix_domain *unix_domain_new(struct mm_host *mem);
 void unix_domain_free(struct unix_domain *d);
 
+/* In snapshots: a socket, and what binds all of them together. */
+extern const struct saved_kind unix_saved, unix_links_saved;
+
 int unix_create(struct net *net, struct caller *c, int type, int protocol, unsigned flags,
 		struct socket **out);
 int unix_create_pair(struct net *net, struct caller *c, int type, int protocol, unsigned flags,

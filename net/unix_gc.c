@@ -84,6 +84,22 @@ int unix_files_depart(struct unix_sock *to, struct caller *c, struct scm *msg, s
 	return 0;
 }
 
+int unix_files_loaded(struct unix_sock *to, struct caller *c, uid_t uid, struct scm *msg)
+{
+	struct unix_domain *d = to->domain;
+	struct user *u = user_get(c->fs->vfs->users, uid);
+
+	if (!u)
+		return -ENOMEM;
+	user_charge(u, USER_FILES_INFLIGHT, msg->files->n, UINT64_MAX);
+	mutex_lock(&d->gc_lock);
+	msg->files->user = u;
+	count_files(d, msg->files, 1);
+	d->maybe_cyclic = true;
+	mutex_unlock(&d->gc_lock);
+	return 0;
+}
+
 void unix_files_arrive(struct unix_domain *d, struct scm *to, struct scm *msg)
 {
 	if (!msg->files)

@@ -5,6 +5,7 @@
  * empty socket file.
  */
 #include <errno.h>
+#include <limits.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +14,7 @@
 #include <unistd.h>
 
 #include "fs/names.h"
+#include "fs/saved.h"
 #include "net/unix_sock.h"
 
 #define PATH_OFFSET   offsetof(struct sockaddr_un, sun_path)
@@ -222,5 +224,64 @@ int unix_find(struct unix_domain *d, struct caller *c, const struct sockaddr_un 
 		mutex_unlock(&d->names_lock);
 	}
 	unix_addr_put(a);
+	return err;
+}
+
+/* ---- snapshots ---- */
+
+/* A name that leads elsewhere by now is a name only: nobody finds the socket by it. */
+void unix_addr_save(struct saver *s, const struct unix_sock *u)
+{
+	const struct unix_addr *a = u->addr;
+	const struct path all = { NULL, NULL };
+	char name[PATH_MAX];
+
+	encode_bytes(&s->out, a ? a->bytes : NULL, a ? a->len : 0);
+	bool has_path = a && a->path.dentry && path_string(&a->path, &all, name, sizeof name) >= 0;
+	encode_string(&s->out, has_path ? name : NULL);
+	encode(&s->out, !list_empty(&u->name_node));
+}
+
+static void find_inode(struct loader *l, struct unix_addr *a, const char *name)
+{
+	struct path p;
+
+	if (path_walk(l->caller, NULL, name, WALK_NOFOLLOW, &p) < 0)
+		return;
+	if (p.dentry->inode->type == S_IFSOCK && inode_identify(p.dentry->inode, &a->id) == 0)
+		a->path = p;
+	else
+		path_put(&p);
+}
+
+int unix_addr_load(struct loader *l, struct unix_sock *u)
+{
+	struct unix_domain *d = u->domain;
+	size_t len;
+	const void *bytes = decode_bytes(&l->in, &len);
+	char *name = decode_string(&l->in, PATH_MAX);
+	bool named = decode_bool(&l->in), good = bytes && len <= sizeof u->addr->bytes && !u->addr;
+	struct unix_addr *a = NULL;
+	int err = 0;
+
+	if (!good || (len && len < PATH_OFFSET) || (named && !len) || l->in.failed)
+		err = loader_damaged(l, "the name of a socket");
+	else if (len && !(a = calloc(1, sizeof *a)))
+		err = -ENOMEM;
+	if (!err && a) {
+		ref_set(&a->refs, 1);
+		a->len = (unsigned)len;
+		memcpy(a->bytes, bytes, len);
+		a->name.sun_family = AF_UNIX;
+		if (name)
+			find_inode(l, a, name);
+		u->addr = a;
+	}
+	if (!err && named) {
+		mutex_lock(&d->names_lock);
+		list_add_tail(bucket_of(d, a, u->sk.type), &u->name_node);
+		mutex_unlock(&d->names_lock);
+	}
+	free(name);
 	return err;
 }

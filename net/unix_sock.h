@@ -8,6 +8,7 @@
  *   unix_send.c, unix_recv.c
  *   unix_name.c     names: abstract, in file systems
  *   unix_gc.c       descriptors in flight, and the collection of cycles of them
+ *   unix_save.c     snapshots
  *
  * A unix_sock's memory lives as long as its file or a peer refers to it. Two connected sockets
  * refer to each other; the release of a file takes its own reference to the peer back.
@@ -56,6 +57,9 @@ struct unix_msg {
 	unsigned char data[];
 };
 
+struct loader;
+struct saver;
+
 struct unix_sock {
 	struct socket sk;
 	struct ref refs;
@@ -93,6 +97,7 @@ struct unix_sock {
 	unsigned gc_refs;
 	bool gc_candidate;
 	struct list gc_node;
+	size_t number; /* unix_save.c: among those that are saved, or loaded; 0: none yet */
 };
 
 struct unix_domain {
@@ -187,6 +192,13 @@ int unix_files_copy(struct scm *to, const struct scm *msg);
 /* A socket was closed: frees those that now only messages to each other refer to. No lock held. In
  * the middle of freeing messages it is left to who does that, once all are freed. */
 void unix_collect(struct unix_domain *d);
+
+/* unix_save.c, which has all of the snapshots but this: the name of a socket, and whether it can be
+ * found by it. 0 or -errno. */
+void unix_addr_save(struct saver *s, const struct unix_sock *u);
+int unix_addr_load(struct loader *l, struct unix_sock *u);
+/* The files of a message that was loaded are on their way to `to`; they count as the user's. */
+int unix_files_loaded(struct unix_sock *to, struct caller *c, uid_t uid, struct scm *msg);
 
 extern const struct socket_ops unix_ops;
 

@@ -649,5 +649,6 @@ const struct socket_ops unix_ops = {
 	.getsockopt = unix_getsockopt,
 	.take_error = unix_take_error,
 	.ioctl = unix_ioctl,
+	.saved = &unix_saved,
 	.release = unix_release,
 };

@@ -15,6 +15,7 @@
 #include "kernel/task.h"
 #include "kernel/visitor.h"
 #include "mm/pagestore_save.h"
+#include "net/unix.h"
 #include "platform/physmem.h"
 #include "snapshot/files.h"
 #include "snapshot/filesystems.h"
@@ -22,14 +23,14 @@
 #include "snapshot/memory.h"
 #include "snapshot/process.h"
 #include "snapshot/snapshot.h"
+#include "sys/sys.h"
 
 /* Every kind that a snapshot may hold. */
 static const struct saved_kind *const kinds[] = {
-	&cred_kind,       &fdtable_kind,  &fs_struct_kind, &memory_kind,
-	&sighand_kind,    &file_by_path,  &file_stdio,     &pipe_saved,
-	&pipe_data_saved, &eventfd_saved, &signalfd_saved, &timerfd_saved,
-	&pidfd_saved,     &epoll_saved,   &shmem_saved,    &ramfs_inode_saved,
-	&memfd_saved,     NULL,
+	&cred_kind,         &fdtable_kind,  &fs_struct_kind, &memory_kind,      &sighand_kind,
+	&file_by_path,      &file_stdio,    &pipe_saved,     &pipe_data_saved,  &eventfd_saved,
+	&signalfd_saved,    &timerfd_saved, &pidfd_saved,    &epoll_saved,      &shmem_saved,
+	&ramfs_inode_saved, &memfd_saved,   &unix_saved,     &unix_links_saved, NULL,
 };
 
 static int load_info(struct snapshot *snap, struct errmsg *errmsg)
@@ -119,6 +120,12 @@ static int read_pages(struct loader *l, void *dst, uint64_t off, uint64_t len)
 	return 0;
 }
 
+static int give_net(struct loader *l, void **out)
+{
+	*out = sys_net(l->sandbox);
+	return *out ? 0 : -ENOMEM;
+}
+
 /* The sandbox has the image for as long as it lives. */
 static int attach_image(struct sandbox *sb, const struct image *img)
 {
@@ -180,6 +187,7 @@ int snapshot_load(const struct snapshot *snap, struct sandbox *sb, struct file *
 		.kinds = kinds,
 		.sandbox = sb,
 		.arena = sb->arena,
+		.net = give_net,
 		.pages = read_pages,
 		.pages_arg = snap->image,
 	};

@@ -100,6 +100,7 @@ struct loader {
 	void *caller;   /* struct caller: the monitor's own */
 	void *arena;    /* struct arena */
 	void *stdio[3]; /* struct file: the copy's own standard descriptors */
+	int (*net)(struct loader *l, void **out); /* struct net; -ENOMEM */
 	/* Copies pages that saver.pages wrote, to `dst`. -EBADMSG: there are none. */
 	int (*pages)(struct loader *l, void *dst, uint64_t off, uint64_t len);
 	const void *pages_arg;
