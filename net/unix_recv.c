@@ -48,7 +48,8 @@ struct receive {
 	bool stop;
 };
 
-/* MSG_PEEK makes new references to files in messages: not while a collection goes on. */
+/* MSG_PEEK makes new references to files in messages: not while a collection goes on. read_lock is
+ * held all along, but for sleeps. */
 static void receive_lock(struct receive *r)
 {
 	if (r->sm->flags & MSG_PEEK)
@@ -63,6 +64,16 @@ static void receive_unlock(struct receive *r)
 		mutex_unlock(&r->u->domain->gc_lock);
 }
 
+/* Copies to the guest with the locks given up that senders need: none of them waits for the
+ * receiver's memory. A message stays where it is meanwhile, because read_lock is held. */
+static bool receive_copy(struct receive *r, const void *from, size_t n)
+{
+	receive_unlock(r);
+	bool whole = uio_put(r->sm->uio, from, n) == n;
+	receive_lock(r);
+	return whole;
+}
+
 /* Sleeps, with the locks given up, until something may have come. */
 static int receive_sleep(struct receive *r)
 {
@@ -73,7 +84,9 @@ static int receive_sleep(struct receive *r)
 		waitqueue_add(&r->u->wait, &r->w);
 	}
 	receive_unlock(r);
+	mutex_unlock(&r->u->read_lock);
 	int err = sleeper_wait(r->w.sleeper, r->deadline);
+	mutex_lock(&r->u->read_lock);
 	receive_lock(r);
 	return err == -ETIMEDOUT ? -EAGAIN : err;
 }
@@ -86,6 +99,7 @@ static void receive_begin(struct receive *r, struct unix_sock *u, struct caller 
 	r->begun = sm->begun;
 	list_init(&r->done);
 	waiter_init(&r->w, c->sleeper);
+	mutex_lock(&u->read_lock);
 	receive_lock(r);
 }
 
@@ -94,6 +108,7 @@ static void receive_end(struct receive *r)
 	struct unix_domain *d = r->u->domain;
 
 	receive_unlock(r);
+	mutex_unlock(&r->u->read_lock);
 	waitqueue_remove(&r->w);
 	unix_files_arrive(d, &r->sm->scm, &r->files);
 	while (!list_empty(&r->done)) {
@@ -134,7 +149,7 @@ static int stream_copy(struct receive *r, struct unix_msg *m)
 	size_t left = m->len - m->off, n = left < to->resid ? left : to->resid;
 
 	r->begun = true;
-	if (uio_put(to, m->data + m->off, n) < n)
+	if (!receive_copy(r, m->data + m->off, n))
 		return -EFAULT;
 	r->copied += n;
 	r->stop = m->scm.files;
@@ -153,10 +168,11 @@ static int stream_read_queue(struct receive *r)
 {
 	lock_assert_held(&r->u->lock);
 	bool passcred = socket_flag(&r->u->sk, SO_PASSCRED);
-	struct unix_msg *m, *next;
+	struct list *at = r->u->queue.next;
 	int err = 0;
 
-	list_for_each_safe (m, next, &r->u->queue, node) {
+	while (at != &r->u->queue) {
+		struct unix_msg *m = container_of(at, struct unix_msg, node);
 		if (r->begun && passcred && !same_cred(&r->sm->scm, &m->scm))
 			r->stop = true;
 		if (r->stop || err || (r->begun && !r->sm->uio->resid))
@@ -166,6 +182,8 @@ static int stream_read_queue(struct receive *r)
 			receive_cred(r->sm, m);
 		}
 		err = stream_copy(r, m);
+		/* The lock was given up: what comes next may just have been sent. */
+		at = r->sm->flags & MSG_PEEK ? m->node.next : r->u->queue.next;
 	}
 	return err;
 }
@@ -264,9 +282,9 @@ static ssize_t dgram_take(struct receive *r)
 	struct unix_msg *m = list_first(&r->u->queue, struct unix_msg, node);
 	struct socket_msg *sm = r->sm;
 	size_t n = m->len < sm->uio->resid ? m->len : sm->uio->resid;
+	int err = receive_copy(r, m->data, n) ? 0 : -EFAULT;
 	bool was_full = r->u->queue_len > r->u->backlog;
 
-	int err = uio_put(sm->uio, m->data, n) < n ? -EFAULT : 0;
 	if (!err)
 		err = receive_files(r, m);
 	if (!err) {

@@ -13,9 +13,9 @@
  * A unix_sock's memory lives as long as its file or a peer refers to it. Two connected sockets
  * refer to each other; the release of a file takes its own reference to the peer back.
  *
- * Locks, outermost first: domain->gc_lock, domain->names_lock, unix_sock.lock (two: by address; an
- * embryo of the accept queue after its listener), waitqueue.lock. Guest memory is copied under
- * unix_sock.lock at most.
+ * Locks, outermost first: unix_sock.read_lock, domain->gc_lock, domain->names_lock, unix_sock.lock
+ * (two: by address; an embryo of the accept queue after its listener), waitqueue.lock. Guest memory
+ * is copied under read_lock at most.
  */
 #ifndef HL_NET_UNIX_SOCK_H
 #define HL_NET_UNIX_SOCK_H
@@ -65,6 +65,9 @@ struct unix_sock {
 	struct ref refs;
 	struct unix_domain *domain;
 
+	/* Held by who reads the queue: nobody else takes messages out of it meanwhile, also while
+	 * one is copied to the guest without `lock`. Senders do not need it. */
+	struct mutex read_lock;
 	struct mutex lock;
 	/* guarded by lock */
 	_Atomic(enum unix_state) state; /* written with the lock held */
@@ -74,7 +77,7 @@ struct unix_sock {
 	unsigned shutdown;
 	int err;
 	struct unix_sock *peer; /* reference; a dead one stays until we go */
-	struct list queue;      /* struct unix_msg */
+	struct list queue;      /* struct unix_msg; taken out with read_lock, too */
 	unsigned queue_len;
 	size_t queue_bytes;
 	/* struct unix_sock.accept_node: embryos, by the reference of their file */

@@ -25,6 +25,7 @@ void unix_put(struct unix_sock *u)
 	unix_addr_put(u->addr);
 	waitqueue_destroy(&u->wait);
 	waitqueue_destroy(&u->room);
+	mutex_destroy(&u->read_lock);
 	mutex_destroy(&u->lock);
 	free(u);
 }
@@ -85,6 +86,7 @@ static int unix_new(struct net *net, struct caller *c, int type, unsigned flags,
 	u->domain = net->unix_domain;
 	u->backlog = UNIX_MAX_QLEN;
 	u->peer_cred = (struct ucred){ .pid = 0, .uid = (uid_t)-1, .gid = (gid_t)-1 };
+	mutex_init(&u->read_lock, LOCK_UNIX_READ);
 	mutex_init(&u->lock, LOCK_UNIX_SOCK);
 	waitqueue_init(&u->wait);
 	waitqueue_init(&u->room);
@@ -380,11 +382,13 @@ static void purge_queue(struct unix_sock *u)
 	struct list queue;
 
 	list_init(&queue);
+	mutex_lock(&u->read_lock);
 	mutex_lock(&u->lock);
 	list_splice_tail(&queue, &u->queue);
 	u->queue_len = 0;
 	u->queue_bytes = 0;
 	mutex_unlock(&u->lock);
+	mutex_unlock(&u->read_lock);
 	unix_free_messages(u->domain, &queue);
 }
 

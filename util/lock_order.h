@@ -56,6 +56,8 @@
 	  "the queues and settings of a terminal", "kernel/tty/pty.c")                             \
 	X(NET, 40, LOCK_SLEEPS,                                                                    \
 	  "the list of all sockets", "net/net.h")                                                  \
+	X(UNIX_READ, 41, LOCK_SLEEPS,                                                              \
+	  "reading the queue of a unix socket", "net/unix_sock.h")                                 \
 	X(UNIX_NAMES, 42, LOCK_SLEEPS,                                                             \
 	  "the names of unix sockets", "net/unix_name.c")                                          \
 	X(UNIX_GC, 44, LOCK_SLEEPS,                                                                \
