@@ -383,6 +383,7 @@ static int opt_net(struct run *r, const char *arg)
 	} kinds[] = {
 		{ "none", HL_NETWORK_NONE },
 		{ "host", HL_NETWORK_HOST },
+		{ "namespace", HL_NETWORK_NAMESPACE },
 	};
 
 	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
@@ -391,7 +392,7 @@ static int opt_net(struct run *r, const char *arg)
 		hl_config_set_network(r->cfg, kinds[i].network);
 		return 0;
 	}
-	return usage_error(&r->out, "--net takes none or host, not '%s'", arg);
+	return usage_error(&r->out, "--net takes none, host or namespace, not '%s'", arg);
 }
 
 static int opt_net_allow(struct run *r, const char *arg)

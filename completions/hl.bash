@@ -74,7 +74,7 @@ _hl() {
 	--workdir | --sysroot | --root) mapfile -t COMPREPLY < <(compgen -d -- "$cur") && return ;;
 	--mount) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
 	--platform) mapfile -t COMPREPLY < <(compgen -W 'auto kvm process' -- "$cur") && return ;;
-	--net) mapfile -t COMPREPLY < <(compgen -W 'none host' -- "$cur") && return ;;
+	--net) mapfile -t COMPREPLY < <(compgen -W 'none host namespace' -- "$cur") && return ;;
 	--user) mapfile -t COMPREPLY < <(compgen -u -- "$cur") && return ;;
 	--env) mapfile -t COMPREPLY < <(compgen -v -- "$cur") && return ;;
 	--cpus | \

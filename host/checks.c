@@ -67,6 +67,22 @@ static void look_user_namespaces(struct check_result *r, bool thorough)
 	    "or user.max_user_namespaces, whichever is there; in a container, its seccomp profile");
 }
 
+/* As `--net namespace` makes one (host/netns.h). */
+static void look_network_namespaces(struct check_result *r, bool thorough)
+{
+	int err = host_run_in_child(CLONE_NEWNET, nothing);
+
+	if (err == -EPERM)
+		err = host_run_in_child(CLONE_NEWUSER | CLONE_NEWNET, nothing);
+	if (!err) {
+		check_found(r, FOUND_YES, "network namespaces can be made (--net namespace)");
+		return;
+	}
+	check_found(r, err == -EPERM || err == -EACCES ? FOUND_DENIED : FOUND_NO,
+		    "making a network namespace (--net namespace): %s", strerror(-err));
+	check_advise(r, "root, or what user namespaces need; `--net none` does without");
+}
+
 /* The number in a small file of /proc; -1: it cannot be read. */
 static int number_in(const char *path)
 {
@@ -93,6 +109,7 @@ const struct check host_checks[] = {
 	{ "kernel", .look = look_kernel },
 	{ "landlock", .look = look_landlock },
 	{ "user_namespaces", .look = look_user_namespaces },
+	{ "network_namespaces", .look = look_network_namespaces },
 	{ "yama", .look = look_yama },
 	{ .key = NULL },
 };

@@ -142,6 +142,11 @@ enum hl_network {
 	 * UDP over 127.0.0.0/8 and ::1. Nothing leaves: ENETUNREACH. */
 	HL_NETWORK_NONE,
 	HL_NETWORK_HOST, /* the sockets are the host's, as far as the rules let them */
+	/* As HL_NETWORK_NONE, but the loopback is the host kernel's, in a network namespace of the
+	 * sandbox's own. Many hosts let only root make one, or nobody: then the start fails
+	 * (HL_SYSTEM). A process that ends with the sandbox keeps it, with a copy of the memory
+	 * that the calling process has at the start. */
+	HL_NETWORK_NAMESPACE,
 };
 HL_API void hl_config_set_network(struct hl_config *cfg, enum hl_network network);
 /*
@@ -158,10 +163,10 @@ HL_API void hl_config_allow_network(struct hl_config *cfg, const char *rule);
 HL_API void hl_config_block_network(struct hl_config *cfg, const char *rule);
 
 /*
- * `ports` is [ADDRESS:]HOST:GUEST: whoever connects by TCP to the host's port, at the address (IPv6
- * in brackets; without one 127.0.0.1), reaches the guest's port on its own loopback
- * (HL_NETWORK_NONE). Repeatable. The guest sees a peer on its loopback. A port that is in use is
- * HL_SYSTEM.
+ * `ports` is [ADDRESS:]HOST:GUEST[/tcp|/udp]: whoever connects by TCP, or sends datagrams, to the
+ * host's port, at the address (IPv6 in brackets; without one 127.0.0.1), reaches the guest's port
+ * on its own loopback (HL_NETWORK_NONE, HL_NETWORK_NAMESPACE). Repeatable. The guest sees a peer on
+ * its loopback. A port that is in use is HL_SYSTEM.
  */
 HL_API void hl_config_publish(struct hl_config *cfg, const char *ports);
 

@@ -28,5 +28,6 @@
 
 int jail_capabilities(const struct jail_config *jc)
 {
-	return fscred_drop(ALWAYS | (jc->network ? NETWORK : 0) | (jc->private_world ? 0 : PLAIN));
+	return fscred_drop(ALWAYS | (jc->network || jc->netns ? NETWORK : 0) |
+			   (jc->private_world ? 0 : PLAIN));
 }

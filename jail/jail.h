@@ -14,7 +14,8 @@
 
 struct jail_config {
 	bool kvm;     /* the platform is KVM's, not stubs */
-	bool network; /* the sandbox has sockets of the host's */
+	bool network; /* it makes sockets of the host's network */
+	bool netns;   /* it has sockets of another, which others make (host/netns.h) */
 	bool private_world;
 	/* Also the threads that there are. A forbidden call is SIGSYS (sigaction(2), SYS_SECCOMP)
 	 * in its thread, so that a handler can say which it was. Without, it kills the process

@@ -93,7 +93,7 @@ int jail_landlock_scope(const struct jail_config *jc)
 	const bool more_comes = jc->private_world && v >= 2;
 	const struct ruleset_abi a = {
 		.fs = more_comes ? LANDLOCK_ACCESS_FS_REFER : 0,
-		.net = !jc->network && v >= 4 ? NET_BIND | NET_CONNECT : 0,
+		.net = !jc->network && !jc->netns && v >= 4 ? NET_BIND | NET_CONNECT : 0,
 		.scoped = v >= 6 ? SCOPE_ABSTRACT | SCOPE_SIGNAL : 0,
 	};
 

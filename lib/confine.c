@@ -79,6 +79,7 @@ int confine_start(struct confinement *c, const struct hl_config *cfg, struct hl_
 	*c = (struct confinement){
 		.had_no_new_privs = prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1,
 		.jail.network = world_network(cfg) == HL_NETWORK_HOST,
+		.jail.netns = world_network(cfg) == HL_NETWORK_NAMESPACE,
 		.jail.private_world = world_is_private(cfg),
 		.jail.whole_process = cfg->jail == HL_JAIL_PROCESS,
 	};

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "host/hostfile.h"
+#include "host/netns.h"
 #include "lib/error.h"
 #include "lib/resolve.h"
 #include "lib/world.h"
@@ -113,7 +114,25 @@ static int add_name_servers(struct net_policy *p)
 	return e;
 }
 
-int network_rules(const struct hl_config *cfg, struct net_policy **out, struct hl_error **err)
+static int make_namespace(struct net_policy **policy, struct netns **ns, struct hl_error **err)
+{
+	int e = netns_new(ns);
+
+	if (e)
+		return error_set(
+		    err, HL_SYSTEM,
+		    "the host lets hl make no network namespace (--net namespace): %s; "
+		    "--net none has a loopback without one",
+		    strerror(-e));
+	*policy = net_policy_new();
+	if (!*policy)
+		return error_set(err, HL_NO_MEMORY, "out of memory");
+	(*policy)->none = true;
+	(*policy)->netns = *ns;
+	return 0;
+}
+
+static int make_rules(const struct hl_config *cfg, struct net_policy **out, struct hl_error **err)
 {
 	if (!cfg->allow.count && !cfg->block.count)
 		return 0;
@@ -125,6 +144,13 @@ int network_rules(const struct hl_config *cfg, struct net_policy **out, struct h
 	if (p->allow.count && p->learned && add_name_servers(p))
 		return error_set(err, HL_NO_MEMORY, "out of memory");
 	return 0;
+}
+
+int network_make(const struct hl_config *cfg, struct net_policy **policy, struct netns **ns,
+		 struct hl_error **err)
+{
+	return world_network(cfg) == HL_NETWORK_NAMESPACE ? make_namespace(policy, ns, err)
+							  : make_rules(cfg, policy, err);
 }
 
 const struct net_policy *network_policy(const struct hl_config *cfg, const struct net_policy *rules)

@@ -6,10 +6,13 @@
 #include "lib/config.h"
 
 struct net_policy;
+struct netns;
 
-/* The policy with the rules of the configuration, their names looked up; NULL where it has none. 0,
- * or -1 with *err. */
-int network_rules(const struct hl_config *cfg, struct net_policy **out, struct hl_error **err);
+/* Makes what the network of the configuration takes: the policy with its rules, their names looked
+ * up, and a network namespace, each NULL where there is none to make. Both are the caller's, also
+ * on failure. 0, or -1 with *err. */
+int network_make(const struct hl_config *cfg, struct net_policy **policy, struct netns **ns,
+		 struct hl_error **err);
 /* The one that holds: `rules`, or a constant one. */
 const struct net_policy *network_policy(const struct hl_config *cfg,
 					const struct net_policy *rules);

@@ -79,7 +79,8 @@ static void tell_network(struct teller *t)
 	const struct hl_config *cfg = t->p->cfg;
 
 	if (world_network(cfg) != HL_NETWORK_HOST) {
-		TELL(t, "network", "none: nothing leaves");
+		TELL(t, "network", "%s: nothing leaves",
+		     world_network(cfg) == HL_NETWORK_NONE ? "none" : "a namespace of its own");
 		return;
 	}
 	TELL(t, "network", "the host's, but for link-local and metadata addresses");

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Ports of the host that reach listeners of a guest whose network is its own. Whoever connects to
- * one is connected to the guest's port on its loopback, and a thread carries the bytes. The guest
- * sees a peer on its own loopback.
+ * Ports of the host that reach a guest whose network is its own. Whoever connects to one is
+ * connected to the guest's port on its loopback, or has datagrams sent there, and a thread carries
+ * what is sent. The guest sees a peer on its own loopback.
  */
 #ifndef HL_LIB_PUBLISH_H
 #define HL_LIB_PUBLISH_H
@@ -19,10 +19,11 @@ struct sandbox;
 struct publication {
 	struct sockaddr_storage at; /* of the host */
 	uint16_t guest;             /* a port */
+	int type;                   /* SOCK_STREAM: of TCP; SOCK_DGRAM: of UDP */
 };
 
-/* [ADDRESS:]HOST:GUEST, the last two ports; IPv6 in brackets; without an address 127.0.0.1. NULL,
- * or what is wrong with it. */
+/* [ADDRESS:]HOST:GUEST[/tcp|/udp], HOST and GUEST ports; IPv6 in brackets; without an address
+ * 127.0.0.1. NULL, or what is wrong with it. */
 const char *publication_parse(const char *text, struct publication *out);
 
 /* Listens at the host's ports that the configuration names: *out, or NULL where it names none. 0,

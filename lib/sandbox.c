@@ -29,6 +29,7 @@
 #include "fs/hostfd.h"
 #include "fs/hostfs/hostfs.h"
 #include "host/fscred.h"
+#include "host/netns.h"
 #include "host/thread.h"
 #include "kernel/nsproxy.h"
 #include "kernel/tty/console.h"
@@ -62,6 +63,7 @@
 struct hl_sandbox {
 	struct sandbox *kernel;
 	struct net_policy *net_policy; /* NULL: a constant one */
+	struct netns *netns;           /* NULL: none */
 	struct publisher *publisher;   /* NULL: no port is published */
 	struct confinement jail;
 	struct observer *observer;
@@ -540,7 +542,7 @@ static int start(const struct hl_config *cfg, const struct instead *in, struct h
 	else if (sb->world.failed || make_observer(sb, cfg))
 		ret = error_set(err, HL_NO_MEMORY, "out of memory");
 	if (!ret)
-		ret = network_rules(cfg, &sb->net_policy, err);
+		ret = network_make(cfg, &sb->net_policy, &sb->netns, err);
 	if (!ret && !in->plan)
 		ret = publisher_open(cfg, &sb->publisher, err);
 	if (!ret)
@@ -900,6 +902,7 @@ static void destroy(struct hl_sandbox *sb)
 		sandbox_destroy(sb->kernel);
 	}
 	net_policy_free(sb->net_policy);
+	netns_free(sb->netns);
 	tracer_destroy(sb->observer);
 	secluded_clear(&sb->secluded);
 	encoder_free(&sb->world);

@@ -77,12 +77,12 @@ static int list_lo(struct ifconf *c)
 
 unsigned device_index(const struct net *net, const char *name)
 {
-	return net->loop ? strcmp(name, "lo") == 0 : if_nametoindex(name);
+	return net->policy->none ? strcmp(name, "lo") == 0 : if_nametoindex(name);
 }
 
 bool device_name(const struct net *net, unsigned index, char name[IF_NAMESIZE])
 {
-	if (!net->loop)
+	if (!net->policy->none)
 		return if_indextoname(index, name);
 	strcpy(name, "lo");
 	return index == LO_INDEX;
@@ -91,7 +91,7 @@ bool device_name(const struct net *net, unsigned index, char name[IF_NAMESIZE])
 /* Asks the host, whose unix sockets answer as all others do. */
 static int ask_host(const struct net *net, unsigned cmd, void *arg)
 {
-	if (net->loop)
+	if (net->policy->none)
 		return cmd == SIOCGIFCONF ? list_lo(arg) : ask_lo(cmd, arg);
 	int fd = (int)host_ret(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
 
@@ -176,6 +176,6 @@ int64_t device_ioctl(const struct net *net, bool inet, struct mm *mm, unsigned c
 		return -EFAULT;
 	if (changes_one(cmd))
 		return -EPERM;
-	int err = asks_about_one(inet && net->loop, cmd) ? ask_host(net, cmd, &r) : -ENOTTY;
+	int err = asks_about_one(inet && net->policy->none, cmd) ? ask_host(net, cmd, &r) : -ENOTTY;
 	return err ? err : copy_to_guest(mm, GVA(arg), &r, sizeof r) ? -EFAULT : 0;
 }

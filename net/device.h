@@ -13,8 +13,8 @@ struct mm;
 struct net;
 
 /* What a socket of any family answers about interfaces. -ENOTTY: not such a request; -EPERM: it
- * would change one. `inet`: the socket is of the sandbox's own loopback, which has its
- * addresses. */
+ * would change one. `inet`: the socket is one of IPv4, which a loopback of the
+ * sandbox's has the addresses of. */
 int64_t device_ioctl(const struct net *net, bool inet, struct mm *mm, unsigned cmd, uint64_t arg);
 
 /* The number of an interface; 0: there is none of the name. The name of one; false: none. */

@@ -145,6 +145,8 @@ ssize_t host_sock_sendmsg(struct socket *s, struct caller *c, struct socket_msg 
 	host_wait_begin(&w, i, c, POLLOUT, s->sndtimeo);
 	r = send_all(i, c, m, &w);
 	host_wait_end(&w);
+	if (r == -ENETUNREACH && m->name_len)
+		host_unreachable(i, c, NET_SEND, (const struct sockaddr *)&m->name, m->name_len);
 	return r;
 }
 

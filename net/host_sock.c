@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/netlink.h>
 #include <linux/sock_diag.h>
 #include <linux/sockios.h>
 #include <net/if.h>
@@ -24,6 +25,7 @@
 
 #include "cred/cred.h"
 #include "host/hostcall.h"
+#include "host/netns.h"
 #include "mm/access.h"
 #include "net/device.h"
 #include "net/net.h"
@@ -114,11 +116,21 @@ static int host_sock_new(struct net *net, struct caller *c, const struct host_ru
 	return 0;
 }
 
+int host_sock_make(struct net *net, struct caller *c, int family, int type, int protocol)
+{
+	const struct netns *ns = net->policy->netns;
+
+	/* Events of devices are there in the first namespace alone, and nobody's there. */
+	if (ns && (family != AF_NETLINK || protocol == NETLINK_SOCK_DIAG))
+		return netns_socket(ns, c->sleeper, family, type, protocol);
+	return (int)host_ret(socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol));
+}
+
 int host_sock_create(struct net *net, struct caller *c, const struct host_rules *rules, int family,
 		     int type, int protocol, unsigned flags, struct socket **out)
 {
 	struct socket like = { .family = family, .type = type };
-	int fd = (int)host_ret(socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol));
+	int fd = host_sock_make(net, c, family, type, protocol);
 
 	if (fd < 0)
 		return fd;
@@ -206,6 +218,13 @@ int host_check_address(const struct host_sock *i, struct caller *c, enum net_use
 	return i->rules->check_address ? i->rules->check_address(i, c, use, a, len) : 0;
 }
 
+void host_unreachable(const struct host_sock *i, struct caller *c, enum net_use use,
+		      const struct sockaddr *a, unsigned len)
+{
+	if (i->sk.net->policy->none)
+		net_check(i->sk.net, c, use, a, len);
+}
+
 int host_sock_bind(struct socket *s, struct caller *c, const struct sockaddr *a, unsigned len)
 {
 	struct host_sock *i = host_sock_of(s);
@@ -239,6 +258,8 @@ int host_sock_connect(struct socket *s, struct caller *c, const struct sockaddr 
 		}
 	}
 	host_wait_end(&w);
+	if (err == -ENETUNREACH)
+		host_unreachable(i, c, s->type == SOCK_STREAM ? NET_CONNECT : NET_SEND, a, len);
 	return err;
 }
 
@@ -370,10 +391,10 @@ int64_t host_sock_ioctl(struct socket *s, struct caller *c, struct mm *mm, unsig
 {
 	const struct host_rules *rules = host_sock_of(s)->rules;
 	char buf[IOCTL_MAX] = { 0 };
-	unsigned size = rules->ioctl_size ? rules->ioctl_size(cmd) : 0;
+	unsigned size = rules->ioctl_size ? rules->ioctl_size(s->net, cmd) : 0;
 
 	if (!size || size > sizeof buf)
-		return device_ioctl(s->net, false, mm, cmd, arg);
+		return device_ioctl(s->net, s->family == AF_INET, mm, cmd, arg);
 	if (copy_from_guest(mm, buf, GVA(arg), size))
 		return -EFAULT;
 	long r = host_ret(ioctl(host_sock_of(s)->fd, cmd, buf));

@@ -44,11 +44,14 @@ struct host_rules {
 			    const void *val, unsigned len);
 	const struct host_options *options; /* ends with those of level -1 */
 	/* Size of the argument of an ioctl that goes to the host, both ways; 0: it does not. */
-	unsigned (*ioctl_size)(unsigned cmd);
+	unsigned (*ioctl_size)(const struct net *net, unsigned cmd);
 };
 
 int host_sock_create(struct net *net, struct caller *c, const struct host_rules *rules, int family,
 		     int type, int protocol, unsigned flags, struct socket **out);
+
+/* socket(2) of the host, where the network's sockets are: a descriptor or -errno. */
+int host_sock_make(struct net *net, struct caller *c, int family, int type, int protocol);
 
 /* The number of the inode that the host's tables know the socket by; 0: unknown. net->lock held. */
 uint32_t host_sock_inode(struct socket *s);
@@ -69,6 +72,9 @@ static inline struct host_sock *host_sock_of(struct socket *s)
 
 int host_check_address(const struct host_sock *i, struct caller *c, enum net_use use,
 		       const struct sockaddr *a, unsigned len);
+/* The host knows no way there. In a sandbox without its network that is a refusal. */
+void host_unreachable(const struct host_sock *i, struct caller *c, enum net_use use,
+		      const struct sockaddr *a, unsigned len);
 int host_sock_bind(struct socket *s, struct caller *c, const struct sockaddr *a, unsigned len);
 int host_sock_connect(struct socket *s, struct caller *c, const struct sockaddr *a, unsigned len,
 		      bool nonblock);

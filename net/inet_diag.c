@@ -66,7 +66,7 @@ static int send_request(int fd, const struct nlmsghdr *request)
 	return n < 0 ? (int)n : 0;
 }
 
-int inet_diag_ask(struct caller *c, const struct nlmsghdr *request)
+int inet_diag_ask(struct net *net, struct caller *c, const struct nlmsghdr *request)
 {
 	const struct inet_diag_req_v2 *r = nlmsg_body(request);
 
@@ -74,8 +74,7 @@ int inet_diag_ask(struct caller *c, const struct nlmsghdr *request)
 		return -EINVAL;
 	if (!is_allowed(request, r))
 		return -ENOENT;
-	int fd = (int)host_ret(
-	    socket(AF_NETLINK, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, NETLINK_SOCK_DIAG));
+	int fd = host_sock_make(net, c, AF_NETLINK, SOCK_RAW, NETLINK_SOCK_DIAG);
 	if (fd < 0)
 		return fd;
 	int err = cred_assume_powerless(c->cred);

@@ -93,8 +93,9 @@ struct net *net_new(struct mm_host *mem, const struct net_policy *policy,
 	mutex_init(&net->lock, LOCK_NET);
 	list_init(&net->sockets);
 	net->unix_domain = unix_domain_new(mem);
-	net->loop = policy->none ? loop_network_new() : NULL;
-	if (!net->unix_domain || (policy->none && !net->loop)) {
+	const bool own = policy->none && !policy->netns;
+	net->loop = own ? loop_network_new() : NULL;
+	if (!net->unix_domain || (own && !net->loop)) {
 		net_free(net);
 		return NULL;
 	}

@@ -34,7 +34,7 @@ struct net {
 	const struct user_namespace *user_ns; /* whose capabilities count; not owned, the same */
 	struct mm_host *mem;                  /* who pays for what waits in queues */
 	struct unix_domain *unix_domain;
-	struct loop *loop;   /* TCP and UDP, where the host's are not to be had; else NULL */
+	struct loop *loop;   /* TCP and UDP of our own; NULL: they are the host's */
 	struct mutex lock;   /* inside it: locks of sockets */
 	struct list sockets; /* struct socket.net_node, in order of creation; guarded by lock */
 };

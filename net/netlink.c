@@ -173,7 +173,7 @@ int netlink_create(struct net *net, struct caller *c, int type, int protocol, un
 {
 	if (type != SOCK_RAW && type != SOCK_DGRAM)
 		return -ESOCKTNOSUPPORT;
-	if (protocol == NETLINK_SOCK_DIAG || (protocol == NETLINK_ROUTE && net->loop))
+	if (protocol == NETLINK_SOCK_DIAG || (protocol == NETLINK_ROUTE && net->policy->none))
 		return sock_diag_create(net, c, type, protocol, flags, out);
 	if (protocol == NETLINK_KOBJECT_UEVENT)
 		return create_uevent(net, c, type, flags, out);

@@ -52,14 +52,18 @@ struct net_rules {
 };
 
 struct net_learned;
+struct netns;
 
 struct net_policy {
 	const struct net_prefix *refused; /* unless they are allowed by name */
 	size_t nr_refused;
 	struct net_rules allow, block;
 	struct net_learned *learned; /* NULL: no rule has a name */
-	/* The host's network is not the guest's: no address of it can be bound or reached. */
+	/* The host's network is not the guest's: no address of it can be bound or reached. What
+	 * there is instead is a loopback: in the namespace of the host's that sockets are made in,
+	 * or, NULL, one of our own (net/loop_sock.h). Not owned. */
 	bool none;
+	const struct netns *netns;
 };
 
 /* Refuses the addresses of this link alone, where clouds answer with the machine's own

@@ -247,7 +247,7 @@ static int start_dump(struct diag_sock *d, struct caller *c, const struct nlmsgh
 	lock_assert_held(&d->lock);
 	if (d->dump.active)
 		return -EBUSY;
-	int fd = is_unix ? -1 : inet_diag_ask(c, h);
+	int fd = is_unix ? -1 : inet_diag_ask(d->host.sk.net, c, h);
 	if (!is_unix && fd < 0)
 		return fd;
 	d->dump = (struct dump){ .active = true, .fd = fd, .seq = h->nlmsg_seq };
@@ -263,7 +263,7 @@ static int inet_get_one(struct diag_sock *d, struct caller *c, const struct nlms
 			struct nlbuf *b)
 {
 	lock_assert_held(&d->lock);
-	int fd = inet_diag_ask(c, h);
+	int fd = inet_diag_ask(d->host.sk.net, c, h);
 
 	if (fd < 0)
 		return fd;

@@ -15,7 +15,7 @@ int sock_diag_create(struct net *net, struct caller *c, int type, int protocol, 
  * the guest. */
 
 /* Asks the host for what a request wants: a descriptor that gives its answers, or -errno. */
-int inet_diag_ask(struct caller *c, const struct nlmsghdr *request);
+int inet_diag_ask(struct net *net, struct caller *c, const struct nlmsghdr *request);
 /* The next of the host's datagrams about sockets of `net`, which may be empty, as it is to be sent
  * to `port`. 0; 1: it was the last; -EAGAIN: there is no more; another -errno: the host's or
  * ours. */

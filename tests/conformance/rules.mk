@@ -44,14 +44,15 @@ check-conformance:
 	$(CONF_RUN) --hl $(BUILD)/hl --platform $(PLATFORM) --expected tests/conformance/expected-differences $(CONF_COMPARED)
 
 # The families of sockets once more over a loopback that nobody else has, natively in a network namespace and under hl by
-# each way to one.
+# each way to one: hl's own, and a network namespace that hl makes.
 CONF_NET_PROGS := $(filter $(addprefix $(CONF)/net/,inet options loopback),$(CONF_PROGS))
+CONF_ALONE = unshare $$([ "$$(id -u)" = 0 ] || echo -r) -n sh -c 'ip link set lo up && exec "$$@"' sh $(CONF_RUN) --hl $(BUILD)/hl --platform $(PLATFORM)
 .PHONY: check-loopback
 check-loopback check-prepare: $(PLAIN) $(BUILD)/hl $(CONF)/runner $(CONF_NET_PROGS)
 check-loopback:
 	@mkdir -p $(CONF_WORK)
-	unshare $$([ "$$(id -u)" = 0 ] || echo -r) -n sh -c 'ip link set lo up && exec "$$@"' sh $(CONF_RUN) --hl $(BUILD)/hl --platform $(PLATFORM) --net none \
-	    --expected tests/conformance/expected-loopback $(CONF_NET_PROGS)
+	$(CONF_ALONE) --net none --expected tests/conformance/expected-loopback $(CONF_NET_PROGS)
+	$(CONF_ALONE) --net namespace --expected tests/conformance/expected-namespace $(CONF_NET_PROGS)
 
 check-conformance-native: $(PLAIN) $(CONF)/runner $(CONF_COMPARED)
 	@mkdir -p $(CONF_WORK)

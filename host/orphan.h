@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A process of its own that is nobody's child: whoever embeds the library has no child more to wait
+ * for. It begins with a copy of our memory and of our descriptors, all signals blocked, in a
+ * session of its own.
+ */
+#ifndef HL_HOST_ORPHAN_H
+#define HL_HOST_ORPHAN_H
+
+/* `flags`: namespaces of its own (clone(2), CLONE_NEW*). In a program with threads `main` makes
+ * system calls and nothing else; the process ends when it returns. 0 or -errno: there is none. */
+int orphan_start(unsigned long flags, void (*main)(void *arg), void *arg);
+
+/* In one: closes everything but these two, which may be the same. The host's pipes and terminals
+ * must not be kept open by what is left behind. */
+void orphan_keep(int a, int b);
+
+#endif
