@@ -18,6 +18,7 @@
 #include "kernel/sigqueue.h"
 #include "kernel/task.h"
 #include "kernel/timer.h"
+#include "util/codec.h"
 #include "util/time.h"
 
 #define IGNORED_STEP                                                                               \
@@ -35,6 +36,9 @@ struct posix_timer {
 	struct cputimer ct;
 	struct sigqueue *entry;
 	int64_t overrun, overrun_last;
+	/* of a snapshot, until posix_timers_start: its state when it was saved */
+	bool loaded_armed, loaded_queued;
+	uint64_t loaded_expires;
 };
 
 /* Of a process; sandbox->lock guards all. */
@@ -385,6 +389,130 @@ int posix_timer_overrun(struct process *p, int id)
 	int n = pt ? overrun_value(pt->overrun_last) : -EINVAL;
 	sandbox_unlock(p->sb);
 	return n;
+}
+
+/* ---- snapshots: sandbox->lock held ---- */
+
+static void save_timer(struct encoder *out, const struct posix_timer *pt)
+{
+	const struct posix_timer_request *rq = &pt->rq;
+
+	encode_signed(out, pt->id);
+	encode_signed(out, rq->clock);
+	encode_signed(out, rq->notify);
+	encode_signed(out, rq->sig);
+	encode(out, (uintptr_t)rq->value.sival_ptr);
+	encode(out, rq->value_is_id);
+	encode(out, rq->thread ? (uint64_t)rq->thread->nr : 0);
+	encode(out, pt->interval);
+	encode(out, pt->rests);
+	encode(out, is_armed(pt));
+	encode(out, expiry(pt));
+	encode(out, pt->kt.clock == CLOCK_REALTIME);
+	encode(out, !list_empty(&pt->entry->node));
+	encode_signed(out, pt->overrun);
+	encode_signed(out, pt->overrun_last);
+}
+
+void posix_timers_save(struct encoder *out, const struct process *p)
+{
+	size_t place = encode_place(out);
+	uint64_t nr = 0;
+
+	for (struct rb_node *n = p->timers ? rb_first(&p->timers->by_id) : NULL; n;
+	     n = rb_next(n), nr++)
+		save_timer(out, rb_entry(n, struct posix_timer, node));
+	encode_at(out, place, nr);
+	encode(out, p->timers ? (uint64_t)p->timers->next_id : 0);
+}
+
+static bool load_request(struct decoder *in, struct process *p, struct posix_timer_request *rq)
+{
+	static const clockid_t clocks[] = { CLOCK_REALTIME,       CLOCK_MONOTONIC,
+					    CLOCK_BOOTTIME,       CLOCK_TAI,
+					    CLOCK_REALTIME_ALARM, CLOCK_BOOTTIME_ALARM };
+	bool known = false;
+
+	rq->clock = (clockid_t)decode_between(in, 0, INT_MAX);
+	rq->notify = (int)decode_between(in, 0, INT_MAX);
+	rq->sig = (int)decode_between(in, rq->notify != SIGEV_NONE, NSIGNALS);
+	rq->value.sival_ptr = (void *)(uintptr_t)decode(in);
+	rq->value_is_id = decode_bool(in);
+	struct pid *thread = pid_find(p->sb->pid_ns, (pid_t)decode_max(in, INT_MAX));
+	for (size_t i = 0; i < sizeof clocks / sizeof *clocks; i++)
+		known |= rq->clock == clocks[i];
+	if (rq->notify == SIGEV_THREAD_ID && thread)
+		rq->thread = pid_get(thread);
+	return known && !in->failed &&
+	       (rq->notify == SIGEV_SIGNAL || rq->notify == SIGEV_NONE || rq->thread);
+}
+
+/* -EBADMSG, -EAGAIN: there is no memory. */
+static int load_timer(struct decoder *in, struct process *p, struct task *t)
+{
+	struct posix_timer *pt = calloc(1, sizeof *pt);
+	int id = (int)decode_between(in, 0, INT_MAX);
+	int err = pt ? 0 : -EAGAIN;
+
+	if (!err && (!load_request(in, p, &pt->rq) || !timers_of(p) || timer_find(p, id)))
+		err = -EBADMSG;
+	if (!err) {
+		p->timers->next_id = id;
+		err = create_locked(t, pt);
+	}
+	if (err < 0) {
+		if (pt)
+			request_put(&pt->rq);
+		free(pt);
+		return err;
+	}
+	pt->interval = decode(in);
+	pt->rests = decode_bool(in);
+	pt->loaded_armed = decode_bool(in);
+	pt->loaded_expires = decode(in);
+	pt->kt.clock = ktimer_clock(pt->rq.clock, decode_bool(in));
+	pt->loaded_queued = decode_bool(in);
+	pt->overrun = (int64_t)decode(in);
+	pt->overrun_last = (int64_t)decode(in);
+	return 0;
+}
+
+int posix_timers_load(struct decoder *in, struct process *p, struct task *t)
+{
+	uint64_t nr = decode_count(in, 15 * sizeof(uint64_t));
+	int err = 0;
+
+	for (uint64_t i = 0; i < nr && !err; i++)
+		err = load_timer(in, p, t);
+	int next = (int)decode_max(in, INT_MAX);
+	if (p->timers)
+		p->timers->next_id = next;
+	return !err && in->failed ? -EBADMSG : err;
+}
+
+void posix_timers_start(struct process *p)
+{
+	for (struct rb_node *n = p->timers ? rb_first(&p->timers->by_id) : NULL; n;
+	     n = rb_next(n)) {
+		struct posix_timer *pt = rb_entry(n, struct posix_timer, node);
+		struct task *only = pt->rq.thread ? pt->rq.thread->task : NULL;
+
+		if (pt->loaded_armed)
+			arm(pt, pt->loaded_expires ? pt->loaded_expires : 1);
+		else
+			pt->kt.expires = pt->loaded_expires;
+		if (pt->loaded_queued && (!only || only->process == p))
+			(void)signal_send_entry(p, only, pt->entry);
+	}
+}
+
+bool posix_timers_count_cpu(const struct process *p)
+{
+	bool found = false;
+
+	for (struct rb_node *n = p->timers ? rb_first(&p->timers->by_id) : NULL; n; n = rb_next(n))
+		found |= rb_entry(n, struct posix_timer, node)->rq.cpu != NULL;
+	return found;
 }
 
 /* ---- the end of a program or process ---- */

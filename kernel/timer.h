@@ -10,6 +10,8 @@
 
 #include "host/clock.h"
 
+struct decoder;
+struct encoder;
 struct pid;
 struct process;
 struct sandbox;
@@ -78,6 +80,14 @@ int posix_timer_delete(struct process *p, int id);
 /* Every timer of the process, the highest id first. sandbox->lock held. */
 typedef void posix_timer_fn(void *arg, int id, const struct posix_timer_request *rq);
 void posix_timers_each(struct process *p, posix_timer_fn *fn, void *arg);
+/* In snapshots; sandbox->lock held. Loaded timers count as those of `t`, a thread of the process,
+ * and stand still until its threads are linked: posix_timers_start. -EBADMSG, -EAGAIN: no
+ * memory. */
+void posix_timers_save(struct encoder *out, const struct process *p);
+int posix_timers_load(struct decoder *in, struct process *p, struct task *t);
+void posix_timers_start(struct process *p);
+/* Does one of them go by CPU time? */
+bool posix_timers_count_cpu(const struct process *p);
 /* Lock held. */
 void itimers_delete(struct process *p);
 

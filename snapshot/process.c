@@ -38,24 +38,17 @@ static int refuse(struct saver *s, const struct process *p, const char *what)
 			  p->leader ? p->leader->comm : "?", what);
 }
 
-static void count_timer(void *arg, int id, const struct posix_timer_request *rq)
-{
-	++*(unsigned *)arg;
-}
-
 static int check_process(struct saver *s, struct process *p)
 {
 	struct sandbox *sb = s->sandbox;
-	unsigned timers = 0;
 	struct task *t;
 
 	if (!p->zombie && !p->leader)
 		return refuse(s, p, "goes on without its first thread");
 	if (p->tty && p->tty != sb->console)
 		return refuse(s, p, "has a controlling terminal of the sandbox's own");
-	posix_timers_each(p, count_timer, &timers);
-	if (timers)
-		return refuse(s, p, "has POSIX timers");
+	if (posix_timers_count_cpu(p))
+		return refuse(s, p, "has POSIX timers that go by CPU time");
 	list_for_each (t, &p->tasks, process_node) {
 		const char *what = task_refused(t);
 		if (what)
@@ -142,6 +135,7 @@ static int save_tasks(struct saver *s, struct process *p)
 		if (!err)
 			err = task_save(s, t);
 	}
+	posix_timers_save(&s->out, p);
 	return err;
 }
 
@@ -233,6 +227,19 @@ static void load_exe(struct loader *l, struct process *p)
 	free(name);
 }
 
+static int load_posix_timers(struct loader *l, struct process_load *pl)
+{
+	struct sandbox *sb = l->sandbox;
+
+	/* a zombie has none */
+	if (!pl->nr_tasks)
+		return decode(&l->in) || decode(&l->in) ? loader_damaged(l, "timers") : 0;
+	sandbox_lock(sb);
+	int err = posix_timers_load(&l->in, pl->process, pl->tasks[0]);
+	sandbox_unlock(sb);
+	return err == -EBADMSG ? loader_damaged(l, "timers") : err;
+}
+
 static int load_tasks(struct loader *l, struct process_load *pl)
 {
 	uint64_t nr = decode_count(&l->in, TASK_SIZE);
@@ -247,7 +254,7 @@ static int load_tasks(struct loader *l, struct process_load *pl)
 		err = task_load(l, pl->process, &pl->tasks[pl->nr_tasks]);
 	if (!err && nr && pl->tasks[0]->pid != pl->process->pid)
 		err = loader_damaged(l, "a process without its first thread");
-	return err;
+	return err ? err : load_posix_timers(l, pl);
 }
 
 /* A zombie counts for its user until somebody waits for it. */
@@ -381,6 +388,11 @@ static int start_tasks(struct sandbox *sb, struct process_load *pl)
 		if (pl->timers[i].value)
 			err = itimer_set(pl->process, i, &pl->timers[i], NULL);
 	}
+	if (!err) {
+		sandbox_lock(sb);
+		posix_timers_start(pl->process);
+		sandbox_unlock(sb);
+	}
 	return err;
 }
 
@@ -405,6 +417,8 @@ static void tree_free(struct tree_load *tree)
 {
 	for (uint64_t i = 0; i < tree->nr; i++) {
 		struct process_load *pl = &tree->all[i];
+		if (pl->nr_tasks && pl->tasks[0])
+			timers_exit(pl->process);
 		for (uint64_t k = 0; pl->tasks && k < pl->nr_tasks; k++) {
 			if (!pl->tasks[k])
 				continue;
