@@ -120,9 +120,10 @@ static int check_table(struct saver *s, const struct process *p, struct fdtable 
 		const struct saved_kind *kind = file_saved_kind(f);
 		const char *why = saved_refusal(s, kind, f);
 
-		if (!why && (f->fasync || f->owner.pid))
-			why =
-			    "whose owner gets signals (F_SETOWN), which a snapshot cannot hold yet";
+		if (!why && f->fasync)
+			why = "whose owner gets signals (O_ASYNC, F_SETOWN of a socket), which a "
+			      "snapshot "
+			      "cannot hold yet";
 		file_put(f);
 		if (why)
 			return errmsg_set(s->errmsg, ENOTSUP,
@@ -168,6 +169,25 @@ int files_check(struct saver *s, struct process *p)
 	return err;
 }
 
+/* F_SETOWN and F_SETSIG are the open file's; it is as well told with each of its descriptors. */
+static void save_owner(struct encoder *out, const struct file_owner *o)
+{
+	encode_signed(out, o->type);
+	encode_signed(out, o->pid);
+	encode_signed(out, o->sig);
+	encode(out, o->uid);
+	encode(out, o->euid);
+}
+
+static void load_owner(struct decoder *in, struct file_owner *o)
+{
+	o->type = (int)decode_between(in, F_OWNER_TID, F_OWNER_PGRP);
+	o->pid = (int)decode_between(in, 0, INT_MAX);
+	o->sig = (int)decode_between(in, 0, NSIGNALS);
+	o->uid = (uid_t)decode_max(in, UINT32_MAX);
+	o->euid = (uid_t)decode_max(in, UINT32_MAX);
+}
+
 static int fdtable_save(struct saver *s, void *object)
 {
 	struct fdtable *ft = object;
@@ -179,6 +199,7 @@ static int fdtable_save(struct saver *s, void *object)
 
 		encode(&s->out, (uint64_t)fd);
 		encode(&s->out, fd_get_cloexec(ft, fd) > 0);
+		save_owner(&s->out, &f->owner);
 		encode(&s->out, file_saved(s, f));
 		file_put(f);
 	}
@@ -191,19 +212,22 @@ static int load_descriptor(struct loader *l, struct fdtable *ft, int low)
 {
 	int fd = (int)decode_between(&l->in, low, INT_MAX / 2);
 	bool cloexec = decode_bool(&l->in);
+	struct file_owner owner;
 	struct file *f;
+	load_owner(&l->in, &owner);
 	int err = file_loaded(l, decode(&l->in), &f);
 
 	if (l->in.failed)
 		err = loader_damaged(l, "a descriptor");
 	if (err || !f)
 		return err ? err : fd;
+	f->owner = owner;
 	return fd_install(ft, f, fd, cloexec, (uint64_t)fd + 1);
 }
 
 static int fdtable_load(struct loader *l, void **out)
 {
-	uint64_t nr = decode_count(&l->in, 3 * sizeof(uint64_t));
+	uint64_t nr = decode_count(&l->in, 8 * sizeof(uint64_t));
 	struct sandbox *sb = l->sandbox;
 	struct fdtable *ft = fdtable_new(&sb->vfs->files);
 	int at = -1;

@@ -56,6 +56,9 @@ int main(void)
 	if (write(p[1], "in the pipe", 11) != 11 || write(packets[1], "one", 3) != 3 ||
 	    write(packets[1], "two", 3) != 3)
 		return 1;
+	fcntl(p[0], F_SETOWN, getpid());
+	fcntl(p[0], F_SETSIG, SIGUSR1);
+	fcntl(packets[1], F_SETOWN_EX, &(struct f_owner_ex){ F_OWNER_PGRP, getpgrp() });
 	memset(page, 'f', sizeof page);
 	fcntl(full[1], F_SETPIPE_SZ, 65536 * 2);
 	while (write(full[1], page, sizeof page) > 0)
@@ -88,6 +91,11 @@ int main(void)
 	printf("A %d\n", epoll_wait(ep, got, 8, 0));
 
 	mark();
+	struct f_owner_ex ex;
+	int owned = fcntl(p[0], F_GETOWN) == getpid() && fcntl(p[1], F_GETOWN) == 0;
+	int group =
+	    !fcntl(packets[1], F_GETOWN_EX, &ex) && ex.type == F_OWNER_PGRP && ex.pid == getpgrp();
+	printf("owners: %d %d %d\n", owned, fcntl(p[0], F_GETSIG), group);
 
 	printf("offset %ld %ld %ld\n", lseek(f, 0, SEEK_CUR), lseek(same, 0, SEEK_CUR),
 	       lseek(other, 0, SEEK_CUR));
