@@ -18,6 +18,7 @@
 #include "fs/file.h"
 #include "kernel/process.h"
 #include "kernel/rseq.h"
+#include "kernel/rusage.h"
 #include "kernel/sandbox.h"
 #include "kernel/task.h"
 #include "kernel/timer.h"
@@ -82,7 +83,10 @@ static void save_fields(struct saver *s, struct process *p)
 {
 	struct sandbox *sb = s->sandbox;
 	struct encoder *out = &s->out;
+	struct rusage_sum used;
 
+	/* the threads of a copy have used nothing yet: what these have is what ended ones have */
+	process_rusage(p, &used);
 	encode(out, p->zombie);
 	encode_signed(out, p->exit_code);
 	encode(out, p->session_leader);
@@ -96,7 +100,7 @@ static void save_fields(struct saver *s, struct process *p)
 	encode(out, p->stop_taken);
 	encode(out, p->continued);
 	encode_bytes(out, p->rlimits, sizeof p->rlimits);
-	encode_bytes(out, &p->dead_threads, sizeof p->dead_threads);
+	encode_bytes(out, &used, sizeof used);
 	encode_bytes(out, &p->children_sum, sizeof p->children_sum);
 	encode(out, p->start_time_ns);
 	encode(out, p->personality);
@@ -231,9 +235,11 @@ static int load_posix_timers(struct loader *l, struct process_load *pl)
 {
 	struct sandbox *sb = l->sandbox;
 
-	/* a zombie has none */
-	if (!pl->nr_tasks)
-		return decode(&l->in) || decode(&l->in) ? loader_damaged(l, "timers") : 0;
+	if (!pl->nr_tasks) { /* a zombie has none: their number, and that of the next one */
+		uint64_t none = decode(&l->in);
+		none |= decode(&l->in);
+		return none ? loader_damaged(l, "timers of a zombie") : 0;
+	}
 	sandbox_lock(sb);
 	int err = posix_timers_load(&l->in, pl->process, pl->tasks[0]);
 	sandbox_unlock(sb);

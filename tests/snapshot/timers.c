@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* POSIX timers: that run, rest, went off while their signal was blocked, and are off. */
+/* POSIX timers: that run, rest, went off while their signal was blocked, and are off; CPU time of
+ * the process. */
 #include <pthread.h>
 #include <signal.h>
 #include <sys/syscall.h>
@@ -55,6 +56,17 @@ static void await(const char *what, int sig)
 	       si.si_value.sival_int);
 }
 
+#define BURNT 300000000L
+
+/* CPU time of the process, ns. */
+static long used(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts);
+	return ts.tv_sec * 1000000000L + ts.tv_nsec;
+}
+
 int main(void)
 {
 	struct timespec now;
@@ -86,8 +98,11 @@ int main(void)
 		    sigismember(&pending, SIGRTMIN + 4))
 			break;
 	}
+	while (used() < BURNT)
+		;
 	mark();
 
+	printf("used: %d\n", used() >= BURNT);
 	show("long", long_one, 1000);
 	show("quiet", quiet, 2000);
 	show("off", off, 0);
