@@ -467,7 +467,7 @@ static int load_timer(struct decoder *in, struct process *p, struct task *t)
 		return err;
 	}
 	pt->interval = decode(in);
-	pt->rests = decode_bool(in);
+	pt->rests = decode_bool(in) && pt->interval;
 	pt->loaded_armed = decode_bool(in);
 	pt->loaded_expires = decode(in);
 	pt->kt.clock = ktimer_clock(pt->rq.clock, decode_bool(in));
