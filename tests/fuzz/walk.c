@@ -219,6 +219,8 @@ static int go_down(struct look *l, const char *name, size_t len, const char *res
 	struct place dir = l->at;
 	struct node *n = child_of(dir.node, name, len);
 
+	if (dir.node->gone) /* before the file system sees the name */
+		return -ENOENT;
 	if (len > NAME_MAX)
 		return -ENAMETOOLONG;
 	if (!n)
