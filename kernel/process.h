@@ -18,6 +18,7 @@
 #include "util/list.h"
 #include "util/ref.h"
 
+struct core_dump;
 struct cred;
 struct file;
 struct rseq_cpus;
@@ -27,6 +28,10 @@ struct tty;
 
 /* Anonymous memory, private and shared, ELF headers and private huge pages: Linux's default. */
 #define COREDUMP_FILTER_DEFAULT 0x33
+
+/* Of Linux's flags of a process (PF_*) what others see of ours: forked, and no program executed
+ * since. */
+#define PROCESS_FORKNOEXEC 0x40
 
 /* All fields are guarded by sandbox->lock unless said otherwise. */
 struct process {
@@ -72,6 +77,7 @@ struct process {
 	bool group_exiting;
 	bool zombie;            /* all tasks gone, waiting to be reaped */
 	int exit_code;          /* wait status */
+	struct core_dump *core; /* it is being dumped: kernel/coredump.h; NULL: it is not */
 	struct task *exec_task; /* a sibling is in execve's de-threading */
 
 	struct rlimit rlimits[RLIM_NLIMITS];

@@ -209,6 +209,7 @@ int sandbox_create(const struct sandbox_config *cfg, struct sandbox **out, struc
 	sb->mem.disk.quota.max = cfg->limits.disk ? UINT64_MAX : 0;
 	mutex_init(&sb->freeze_lock, LOCK_FREEZE);
 	freezer_init(&sb->freezer);
+	strcpy(sb->core.pattern, "core");
 	mutex_init(&sb->lock, LOCK_SANDBOX);
 	cond_init(&sb->changed);
 	list_init(&sb->processes);

@@ -11,6 +11,7 @@
 #include "fs/vfs.h"
 #include "host/clock.h"
 #include "host/freezer.h"
+#include "kernel/coredump.h"
 #include "kernel/cpus.h"
 #include "kernel/devhl.h"
 #include "kernel/freeze.h"
@@ -83,6 +84,7 @@ struct sandbox {
 
 	struct mutex lock; /* the process tree, signals, job control: see kernel/process.h */
 	struct pid_namespace *pid_ns; /* the first one */
+	struct core_settings core;
 	struct siguser *sigusers;     /* kernel/sigqueue.c */
 	struct waitqueue signal_sent; /* to anyone: signalfds wait here */
 	/* NULL: no timer was ever set; set once, under the lock */

@@ -18,6 +18,7 @@
 #include <sys/syscall.h>
 
 #include "arch/sigframe.h"
+#include "kernel/coredump.h"
 #include "kernel/park.h"
 #include "kernel/process.h"
 #include "kernel/restart.h"
@@ -107,23 +108,39 @@ static void tell_observer(struct task *t, enum verdict v, const siginfo_t *si)
 		o->ops->crashed(o, t, si);
 }
 
-static enum verdict next_signal(struct task *t, bool may_park, struct ksignal *out)
+static bool store_regs(struct visit *v);
+
+static void die_of(struct visit *v, const struct ksignal *s)
 {
+	struct task *t = v->t;
+
+	(void)store_regs(v); /* where it died is what the report and the core are to show */
+	tell_observer(t, DIES, &s->info);
+	if (SIGBIT(s->sig) & SIGSET_CORE)
+		coredump(t, &s->info);
+	else
+		process_exit_group(t, s->sig);
+}
+
+static enum verdict next_signal(struct visit *v, bool may_park, struct ksignal *out)
+{
+	struct task *t = v->t;
+
 	sandbox_lock(t->sb);
-	enum verdict v = next_signal_locked(t, may_park, out);
+	enum verdict verdict = next_signal_locked(t, may_park, out);
 	bool told = t->group_exiting;
-	int code = told ? t->process->exit_code : out->sig;
+	int code = t->process->exit_code;
 	signal_recalc(t);
 	sandbox_unlock(t->sb);
-	if ((v == HANDLER || v == DIES) && !told)
-		tell_observer(t, v, &out->info);
-	if (v == DIES && told) {
+	if (verdict == HANDLER && !told) {
+		tell_observer(t, verdict, &out->info);
+	} else if (verdict == DIES && told) {
 		observer_killed(t, code);
 		task_exit_self(t, code);
-	} else if (v == DIES) {
-		process_exit_group(t, code);
+	} else if (verdict == DIES) {
+		die_of(v, out);
 	}
-	return v;
+	return verdict;
 }
 
 /* ---- restart rules ---- */
@@ -371,7 +388,7 @@ bool signal_deliver(struct task *t)
 	do {
 		/* Registers that could not be stored are nowhere but here: the signal for that
 		 * comes before any rest. */
-		while ((next = next_signal(t, stored, &s)) == HANDLER)
+		while ((next = next_signal(&v, stored, &s)) == HANDLER)
 			deliver_to_handler(&v, &s);
 		if (next == DIES)
 			return true;

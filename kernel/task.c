@@ -20,6 +20,7 @@
 #include "cred/cred.h"
 #include "cred/user.h"
 #include "host/thread.h"
+#include "kernel/coredump.h"
 #include "kernel/cputime.h"
 #include "kernel/cputimer.h"
 #include "kernel/event.h"
@@ -441,6 +442,7 @@ static bool leave_live(struct task *t)
 {
 	struct process *p = t->process;
 	sandbox_lock(t->sb);
+	coredump_wait(t);
 	bool last = --p->nr_live == 0;
 	if (last && !p->group_exiting) {
 		p->group_exiting = true;

@@ -71,6 +71,7 @@ struct task {
 	bool resting;    /* in task_park */
 	bool stopped;    /* it rests, and counts for a group stop */
 	bool futex_dead; /* its futexes are given up: owns no new ones */
+	bool in_core;    /* stands still for a dump of its process */
 	int pdeathsig;
 
 	/* owner only */

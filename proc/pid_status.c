@@ -19,8 +19,6 @@
 #include "util/time.h"
 #include "util/words.h"
 
-#define PF_FORKNOEXEC 0x40 /* Linux's: forked, and no program executed since */
-
 /* Everything both files say, taken in one go under the lock. */
 struct view {
 	char comm[TASK_COMM_LEN];
@@ -29,7 +27,7 @@ struct view {
 	unsigned tty;   /* device of the controlling terminal, as the kernel encodes it; 0: none */
 	pid_t tty_pgrp; /* in its foreground; -1: none */
 	int threads, exit_signal, exit_code, umask, fdsize, cpu;
-	bool did_exec, thp;
+	bool did_exec, thp, dumping;
 	bool inspected; /* the reader may know addresses */
 	uint64_t start_ticks;
 	ksigset_t pending, shared_pending, blocked, ignored, caught;
@@ -146,6 +144,7 @@ static bool view_take(struct pseudo_node *n, struct caller *c, struct view *v)
 		v->start_ticks = p->start_time_ns / NSEC_PER_TICK;
 		v->state = state_of(p, n->pid->task);
 		v->did_exec = p->did_exec;
+		v->dumping = p->core;
 		v->thp = !p->thp_disable;
 		v->queue_limit = p->rlimits[RLIMIT_SIGPENDING].rlim_cur;
 		v->rss_limit = p->rlimits[RLIMIT_RSS].rlim_cur;
@@ -230,8 +229,8 @@ static void put_memory(struct text *out, const struct view *v)
 	kb(out, "VmPTE", m->tables);
 	kb(out, "VmSwap", 0);
 	kb(out, "HugetlbPages", 0);
-	text_printf(out, "CoreDumping:\t0\nTHP_enabled:\t%d\nuntag_mask:\t0xffffffffffffffff\n",
-		    v->thp);
+	text_printf(out, "CoreDumping:\t%d\nTHP_enabled:\t%d\nuntag_mask:\t0xffffffffffffffff\n",
+		    v->dumping, v->thp);
 }
 
 static void put_caps(struct text *out, const struct cred *c)
@@ -345,7 +344,8 @@ int proc_show_stat(struct pseudo_node *n, struct caller *c, struct text *out)
 	struct mm *m = v.mm, *open = v.inspected ? m : NULL;
 	const struct mm_totals *t = &v.memory;
 	text_printf(out, "%d (%.*s) %c %d %d %d %u %d %u ", v.pid, TASK_COMM_LEN, v.comm, v.state,
-		    v.ppid, v.pgrp, v.session, v.tty, v.tty_pgrp, v.did_exec ? 0 : PF_FORKNOEXEC);
+		    v.ppid, v.pgrp, v.session, v.tty, v.tty_pgrp,
+		    v.did_exec ? 0 : PROCESS_FORKNOEXEC);
 	text_printf(out, "%lu %lu %lu %lu ", v.self.minflt, v.children.minflt, v.self.majflt,
 		    v.children.majflt);
 	text_printf(out, "%lu %lu %lu %lu ", v.self.utime_ns / NSEC_PER_TICK,

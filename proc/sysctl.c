@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * /proc/sys (proc(5)): the settings programs read. Those that say how our kernel behaves are ours.
- * What can be set is the names of the system; the rest is sealed, also for root. What is not built
- * has no file: System V IPC, Linux AIO, perf, seccomp, keys.
+ * What can be set is the names of the system and of core files; the rest is sealed, also for root.
+ * What is not built has no file: System V IPC, Linux AIO, perf, seccomp, keys.
  */
 #include <errno.h>
 #include <poll.h>
@@ -16,6 +16,7 @@
 #include "fs/protect.h"
 #include "fs/inotify.h"
 #include "fs/pipefs/pipe.h"
+#include "kernel/elfcore.h"
 #include "kernel/epoll.h"
 #include "kernel/nsproxy.h"
 #include "kernel/tty/pty.h"
@@ -86,6 +87,43 @@ static unsigned poll_name(struct pseudo_node *n, _Atomic uint64_t *poll_event,
 	uint64_t now = changes->count[name_of(n)];
 	bool changed = atomic_exchange(poll_event, now) != now;
 	return POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM | (changed ? POLLERR | POLLPRI : 0);
+}
+
+/* ---- core files: kernel/coredump.h ---- */
+
+static int show_core_pattern(struct pseudo_node *n, struct caller *c, struct text *out)
+{
+	sandbox_lock(n->sb);
+	text_printf(out, "%s\n", n->sb->core.pattern);
+	sandbox_unlock(n->sb);
+	return 0;
+}
+
+static int store_core_pattern(struct pseudo_node *n, struct caller *c, char *text)
+{
+	text[strcspn(text, "\n")] = 0;
+	return core_set_pattern(n->sb, text);
+}
+
+static int show_core_uses_pid(struct pseudo_node *n, struct caller *c, struct text *out)
+{
+	sandbox_lock(n->sb);
+	text_printf(out, "%d\n", n->sb->core.uses_pid);
+	sandbox_unlock(n->sb);
+	return 0;
+}
+
+static int store_core_uses_pid(struct pseudo_node *n, struct caller *c, char *text)
+{
+	int64_t v;
+	int err = pseudo_parse(pseudo_strip(text), 10, INT32_MIN, INT32_MAX, &v);
+
+	if (err)
+		return err;
+	sandbox_lock(n->sb);
+	n->sb->core.uses_pid = (int)v;
+	sandbox_unlock(n->sb);
+	return 0;
 }
 
 /* ---- values ---- */
@@ -219,8 +257,11 @@ static const struct pseudo_dir pty_dir = { PSEUDO_TABLE(pty_entries) };
 static const struct pseudo_entry kernel_entries[] = {
 	FIXED("arch", ARCH_NAME),
 	FIXED("cap_last_cap", "40"),
-	FIXED("core_pattern", "core"),
-	FIXED("core_uses_pid", "0"),
+	NUMBER("core_file_note_size_limit", CORE_NOTES_MAX),
+	{ "core_pattern", S_IFREG | 0644, .show = show_core_pattern, .store = store_core_pattern,
+	  .sealed = true },
+	{ "core_uses_pid", S_IFREG | 0644, .show = show_core_uses_pid, .store = store_core_uses_pid,
+	  .sealed = true },
 	NAME("domainname", UTS_DOMAIN),
 	NAME("hostname", UTS_HOST),
 	FIXED("ngroups_max", "65536"),

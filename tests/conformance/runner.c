@@ -280,7 +280,7 @@ static void run_child(char *const argv[], const char *seed, const char *dir, con
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	umask(022);
-	limit(RLIMIT_CORE, 0, 0);
+	limit(RLIMIT_CORE, 0, RLIM_INFINITY); /* none, but where a case asks for them */
 	limit(RLIMIT_NOFILE, 1024, 4096);
 	limit(RLIMIT_STACK, 8 << 20, RLIM_INFINITY);
 	if (chdir(dir))

@@ -47,7 +47,7 @@ static void plain_limits(void)
 		int what;
 		rlim_t soft, hard;
 	} usual[] = {
-		{ RLIMIT_CORE, 0, 0 },
+		{ RLIMIT_CORE, 0, RLIM_INFINITY },
 		{ RLIMIT_NOFILE, 1024, 1 << 19 },
 		{ RLIMIT_STACK, 8 << 20, RLIM_INFINITY },
 		{ RLIMIT_FSIZE, RLIM_INFINITY, RLIM_INFINITY },
