@@ -243,11 +243,29 @@ static void put_files(struct core *k)
 	text_free(&note);
 }
 
+/* Those that stand still, and do so until the dump is over: a platform is asked about them with no
+ * lock held. To be freed; NULL: no memory. */
+static size_t other_threads(struct task *t, struct task ***out)
+{
+	struct task *o;
+	size_t n = 0;
+
+	sandbox_lock(t->sb);
+	*out = malloc((size_t)t->process->nr_tasks * sizeof **out);
+	list_for_each (o, &t->process->tasks, process_node) {
+		if (*out && o->in_core)
+			(*out)[n++] = o;
+	}
+	sandbox_unlock(t->sb);
+	return n;
+}
+
 /* The thread that died comes first, and what is the process's own between its status and its
  * extended state. */
 static bool put_notes(struct core *k)
 {
-	struct task *t = k->t, *o;
+	struct task *t = k->t, **others;
+	size_t n = other_threads(t, &others);
 
 	put_status(k, t);
 	put_process(k);
@@ -255,15 +273,12 @@ static bool put_notes(struct core *k)
 	put_note(k, "CORE", NT_AUXV, t->mm->auxv, t->mm->auxv_len * sizeof t->mm->auxv[0]);
 	put_files(k);
 	put_fp(k, t);
-	mutex_lock(&t->process->threads_lock);
-	list_for_each (o, &t->process->tasks, process_node) {
-		if (!o->in_core || k->notes.len > CORE_NOTES_MAX)
-			continue;
-		put_status(k, o);
-		put_fp(k, o);
+	for (size_t i = 0; i < n && k->notes.len <= CORE_NOTES_MAX; i++) {
+		put_status(k, others[i]);
+		put_fp(k, others[i]);
 	}
-	mutex_unlock(&t->process->threads_lock);
-	return !k->notes.failed && k->notes.len <= CORE_NOTES_MAX;
+	free(others);
+	return others && !k->notes.failed && k->notes.len <= CORE_NOTES_MAX;
 }
 
 /* ---- headers ---- */
