@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The order is that of struct user_pt_regs, which says nothing of the system call; the SIMD state is
- * struct user_fpsimd_state, which has the vectors first. */
+/* The order is that of struct user_pt_regs, which says nothing of the system call; the SIMD state
+ * is struct user_fpsimd_state, which has the vectors first. */
 #ifndef HL_ARCH_AARCH64_COREFILE_H
 #define HL_ARCH_AARCH64_COREFILE_H
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The order is that of struct user_regs_struct. Of the extended state there is the legacy part alone,
- * as old debuggers know it, and the whole XSAVE area, in which Linux leaves word of the features where
- * a signal frame has words of its own (USER_XSTATE_XCR0_WORD). */
+/* The order is that of struct user_regs_struct. Of the extended state there is the legacy part
+ * alone, as old debuggers know it, and the whole XSAVE area, in which Linux leaves word of the
+ * features where a signal frame has words of its own (USER_XSTATE_XCR0_WORD). */
 #ifndef HL_ARCH_X86_64_COREFILE_H
 #define HL_ARCH_X86_64_COREFILE_H
 
