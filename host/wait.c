@@ -353,7 +353,8 @@ long sleeper_call(struct sleeper *s, long nr, long a, long b, long c, long d, lo
 {
 	for (;;) {
 		uint32_t work = atomic_load(&s->work);
-		if (work & SLEEPER_FREEZE && sleep_frozen(s, work))
+		/* who is killed while frozen does not give up: its call is not made again */
+		if (work & SLEEPER_FREEZE && (sleeper_killed(s) || sleep_frozen(s, work)))
 			return -EINTR;
 		long r = host_call_intr(&s->kick, nr, a, b, c, d, e, f);
 		if (r != -EINTR) {
