@@ -30,7 +30,7 @@
 #define PIECE (64UL << 10)
 
 /* Linux's elf_prstatus and elf_prpsinfo (linux/elfcore.h). */
-struct status_note {
+struct status_note_abi {
 	int32_t signo, code, error;
 	int16_t cursig;
 	uint64_t sigpend, sighold;
@@ -39,16 +39,16 @@ struct status_note {
 	uint64_t reg[COREFILE_REGS];
 	int32_t fpvalid;
 };
-_Static_assert(offsetof(struct status_note, reg) == 112, "struct elf_prstatus");
+_Static_assert(offsetof(struct status_note_abi, reg) == 112, "struct elf_prstatus");
 
-struct process_note {
+struct process_note_abi {
 	char state, sname, zombie, nice;
 	uint64_t flag;
 	uint32_t uid, gid;
 	int32_t pid, ppid, pgrp, sid;
 	char fname[TASK_COMM_LEN], psargs[80];
 };
-_Static_assert(sizeof(struct process_note) == 136, "struct elf_prpsinfo");
+_Static_assert(sizeof(struct process_note_abi) == 136, "struct elf_prpsinfo");
 
 struct core {
 	struct task *t;
@@ -94,7 +94,7 @@ static pid_t number_of(const struct pid *pid)
 }
 
 /* The leader's time is that of the process. */
-static void put_times(struct status_note *s, struct task *o)
+static void put_times(struct status_note_abi *s, struct task *o)
 {
 	struct process *p = o->process;
 	struct rusage_sum used = { 0 };
@@ -119,7 +119,7 @@ static void put_times(struct status_note *s, struct task *o)
 static void put_status(struct core *k, struct task *o)
 {
 	const struct process *p = o->process;
-	struct status_note s = { 0 };
+	struct status_note_abi s = { 0 };
 	struct cpu_regs regs = { 0 };
 	bool in_call = o->event.kind == EVENT_SYSCALL;
 
@@ -178,7 +178,7 @@ static void put_process(struct core *k)
 	struct task *t = k->t;
 	const struct process *p = t->process;
 	const struct task *leader = p->leader ? p->leader : t;
-	struct process_note s = { .state = STATE_RUNNING, .sname = 'R' };
+	struct process_note_abi s = { .state = STATE_RUNNING, .sname = 'R' };
 
 	put_arguments(t, s.psargs, sizeof s.psargs);
 	sandbox_lock(t->sb);
