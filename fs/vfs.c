@@ -145,6 +145,15 @@ void path_put(struct path *p)
 	*p = (struct path){ NULL, NULL };
 }
 
+/* In a directory that was removed there is no name, of whatever length: Linux asks that first. */
+static int too_long(struct inode *dir, struct caller *c)
+{
+	struct statx st;
+
+	return !dir->ops->getattr(dir, c, STATX_NLINK, &st) && !st.stx_nlink ? -ENOENT
+									     : -ENAMETOOLONG;
+}
+
 static int lookup_one(struct inode *dir, struct caller *c, const char *name, size_t len,
 		      lookup_fn *lookup, struct inode **out)
 {
@@ -153,7 +162,7 @@ static int lookup_one(struct inode *dir, struct caller *c, const char *name, siz
 	int err = dir->ops->permission(dir, c, X_OK);
 	if (err)
 		return err;
-	return len > NAME_MAX ? -ENAMETOOLONG : lookup(dir, c, name, len, out);
+	return len > NAME_MAX ? too_long(dir, c) : lookup(dir, c, name, len, out);
 }
 
 int walk_by_lookup(struct inode *dir, struct caller *c, const char *names, size_t len,
