@@ -25,19 +25,10 @@
 #include "cli/run.h"
 #include "lib/config.h"
 #include "sys/fs_context.h"
+#include "tests/fuzz/fuzz.h"
 
 #define WORDS_MAX 64
 #define RAM       (12345UL * 4096) /* of the machine that a tmpfs takes its share of */
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define CHECK(cond)                                                                                \
-	do {                                                                                       \
-		if (!(cond)) {                                                                     \
-			fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #cond);                 \
-			abort();                                                                   \
-		}                                                                                  \
-	} while (0)
 
 /* Options may name files to write and to read: whatever they name, it is this one. The linker sends
  * the library's calls here (--wrap). */
