@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the targets share that check a condition of their own: libFuzzer keeps an input that aborts. */
+/* For targets that check a condition of their own: libFuzzer keeps an input that aborts. */
 #ifndef HL_TESTS_FUZZ_FUZZ_H
 #define HL_TESTS_FUZZ_FUZZ_H
 
