@@ -198,9 +198,10 @@ static int walk_on_error(struct lookup *l, int err, struct walk_step *out)
 		return r == 0 ? -EAGAIN : r > 0 ? 0 : r;
 	}
 	size_t up = before_dotdot(l);
-	if (err != -EXDEV || up == l->len || up == 0)
+	if ((err != -EXDEV && err != -EAGAIN) || up == l->len || up == 0)
 		return err;
-	/* ".." off a mount of the host: let the vfs take it on its own. */
+	/* ".." off a mount of the host, or one that the host does not take because somebody renames
+	 * all the time: let the vfs take it on its own. */
 	while (up && l->names[up - 1] == '/')
 		up--;
 	l->names[l->len = up] = '\0';
@@ -297,7 +298,7 @@ int hostfs_walk_getattr(struct inode *dir, struct caller *c, const char *names, 
 	*done = !err;
 	if (!err)
 		hostfs_show(l.h, st);
-	return err == -ELOOP || err == -EXDEV ? walk_retry(&l, err, out) : err;
+	return err == -ELOOP || err == -EXDEV || err == -EAGAIN ? walk_retry(&l, err, out) : err;
 }
 
 #define OPEN_FLAGS                                                                                 \

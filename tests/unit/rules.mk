@@ -4,7 +4,7 @@
 UNIT       := $(BUILD)/tests/unit
 UNIT_TESTS := $(patsubst tests/unit/test_%.c,%,$(wildcard tests/unit/test_$(or $(ONLY),*).c))
 UNIT_BINS  := $(UNIT_TESTS:%=$(UNIT)/test_%)
-UNIT_COMMON := $(addprefix $(UNIT)/,fake.c.o exec_world.c.o overlay_model.c.o)
+UNIT_COMMON := $(addprefix $(UNIT)/,fake.c.o exec_world.c.o overlay_model.c.o busy_host.c.o)
 # Nothing above these folders is needed, nor has to compile.
 UNIT_LIB := $(filter $(addprefix $(BUILD)/,util/% host/% arch/% platform/physmem.% mm/% cred/% fs/% loader/% \
 	      net/policy.% net/rule.% net/dns.% kernel/tty/ldisc.% kernel/ktimer.% kernel/timerfd.%),$(LIB_OBJS))
@@ -15,7 +15,7 @@ $(UNIT)/libunit.a: $(UNIT_LIB)
 	$(AR) rcs $@ $^
 
 $(UNIT_BINS): $(UNIT)/test_%: $(UNIT)/test_%.c.o $(UNIT_COMMON) $(UNIT)/libunit.a
-	$(CC) -pthread $(if $(SAN),-fsanitize=$(SAN)) -Wl,--wrap=exec_open -o $@ $^ -lcmocka $(HL_LIBS) $(LDLIBS)
+	$(CC) -pthread $(if $(SAN),-fsanitize=$(SAN)) -Wl,--wrap=exec_open,--wrap=beneath_open -o $@ $^ -lcmocka $(HL_LIBS) $(LDLIBS)
 
 .PHONY: check-unit
 check-unit check-prepare: $(PLAIN) $(UNIT_BINS)

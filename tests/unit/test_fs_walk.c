@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Path walk over a file system in memory and one of the host. */
 #include "fs/protect.h"
+#include "tests/unit/busy_host.h"
 #include "tests/unit/fsworld.h"
 
 /* "/" is in memory; "/h" is a directory of the host; "/h/in/m" is in memory again, read-only at
@@ -31,6 +32,7 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
+	busy_host(false);
 	world_close(*state);
 	free(*state);
 	return 0;
@@ -68,6 +70,28 @@ static void dotdot(void **state)
 	assert_leads(w, "/h/nothing/..", "ENOENT");
 	assert_leads(w, "/d/f/..", "ENOTDIR");
 	assert_leads(w, "/d/nothing/..", "ENOENT");
+}
+
+/* Somebody else on the host renames all the time: that is none of the guest's business. */
+static void busy_renaming(void **state)
+{
+	struct fsworld *w = *state;
+	struct statx st;
+
+	busy_host(true);
+	assert_leads(w, "/h/a/../a/b/../../in/m/../m/..", "/h/in");
+	assert_leads(w, "/h/a/b/c/../../../..", "/");
+	assert_leads(w, "/h/nothing/..", "ENOENT");
+	assert_leads(w, "/h/a/b/c/file/..", "ENOTDIR");
+	assert_int_equal(stat_file(w, "/h/a/b/../b/c/file", &st), 0);
+	assert_int_equal(stat_file(w, "/h/a/b/../b/c/none", &st), -ENOENT);
+	assert_string_equal(read_file(w, "/h/a/b/../b/c/file"), "of the host");
+	assert_int_equal(try_open(w, "/h/a/../a/new", O_RDWR | O_CREAT | O_EXCL), 0);
+	assert_int_equal(try_open(w, "/h/a/../a/new", O_RDWR | O_CREAT | O_EXCL), -EEXIST);
+	assert_int_equal(vfs_mkdir(&w->c, NULL, "/h/a/../a/made", 0755), 0);
+	assert_int_not_equal(busy_host(false), 0);
+	assert_int_equal(try_open(w, "/h/a/new", O_RDONLY), 0);
+	assert_int_equal(try_open(w, "/h/a/made", O_RDONLY), 0);
 }
 
 static void from_cwd(void **state)
@@ -298,19 +322,13 @@ int main(void)
 {
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(plain),
-		TEST(dotdot),
-		TEST(from_cwd),
-		TEST(in_root),
-		TEST(symlinks),
-		TEST(errors),
-		TEST(many_symlinks),
-		TEST(resolve_flags),
-		TEST(busy_and_cross),
-		TEST(read_only),
-		TEST(opening),
-		TEST(slashes),
-		TEST(protected_symlinks),
+		TEST(plain),         TEST(dotdot),
+		TEST(busy_renaming), TEST(from_cwd),
+		TEST(in_root),       TEST(symlinks),
+		TEST(errors),        TEST(many_symlinks),
+		TEST(resolve_flags), TEST(busy_and_cross),
+		TEST(read_only),     TEST(opening),
+		TEST(slashes),       TEST(protected_symlinks),
 	};
 
 	return cmocka_run_group_tests_name("fs_walk", tests, NULL, NULL);
