@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 # The conformance cases once more under an hl that is paused and resumed at random moments:
 #
-#   make check-freeze [PLATFORM=kvm] [SEED=n]   a part of the cases, which the seed chooses
+#   make check-freeze [PLATFORM=kvm] [SEED=n]   a quarter of the cases, which the seed chooses; default 1
 #   make check-freeze ALL=1                     all of them
 #   make check-freeze ONLY=futex                those
 
 FREEZE := $(BUILD)/tests/freeze
-SEED   ?= $(shell expr $$(date +%s) % 1000000 + 1)
 
 $(FREEZE)/shake: tests/freeze/shake.c $(CLI_OBJS) $(BUILD)/libhl.a
 	@mkdir -p $(@D)
@@ -17,6 +16,5 @@ $(FREEZE)/shake: tests/freeze/shake.c $(CLI_OBJS) $(BUILD)/libhl.a
 check-freeze check-prepare: $(PLAIN) $(FREEZE)/shake $(CONF)/runner $(CONF_COMPARED)
 check-freeze:
 	@mkdir -p $(CONF_WORK)
-	@seed=$(SEED); echo "check-freeze: SEED=$$seed"; \
-	$(CONF_RUN) --hl $(FREEZE)/shake --platform $(PLATFORM) --seed $$seed $(if $(ALL)$(ONLY),,--part 4) \
+	@$(CONF_RUN) --hl $(FREEZE)/shake --platform $(PLATFORM) --seed $(or $(SEED),1) $(if $(ALL)$(ONLY),,--part 4) \
 	    --expected tests/conformance/expected-differences --skip tests/freeze/not-shaken $(CONF_COMPARED)

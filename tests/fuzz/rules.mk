@@ -98,7 +98,6 @@ $(FUZZ)/policy-seeds: $(wildcard tests/fuzz/policy-seeds/*)
 #: make fuzz-calls-all    the same with each sanitizer on each platform
 TIME  ?= 60
 WORLD ?= mixed
-SEED  ?= $(shell od -An -N4 -tu4 /dev/urandom)
 CALLS := $(BUILD)/tests/fuzz/calls
 CALLS_SRCS := $(filter-out %/outside.c,$(wildcard tests/fuzz/calls/*.c)) trace/names.c util/text.c
 
@@ -128,8 +127,9 @@ check-fuzz:
 
 # A sandbox a minute, of which starts and ends are tried, too, and where WORLD is mixed every other one is private.
 fuzz-calls: $(PLAIN) $(CALLS_BINS)
-	minutes=$$((($(TIME) + 59) / 60)) && $(PLAIN) tests/fuzz/calls/run --bins $(CALLS) --platform $(PLATFORM) --world $(WORLD) --jobs 1 \
-	    --seconds $$(($(TIME) / minutes)) $$(seq $(SEED) $$(($(SEED) + minutes - 1)))
+	minutes=$$((($(TIME) + 59) / 60)) && seed=$(or $(SEED),$$(od -An -N4 -tu4 /dev/urandom)) && \
+	$(PLAIN) tests/fuzz/calls/run --bins $(CALLS) --platform $(PLATFORM) --world $(WORLD) --jobs 1 \
+	    --seconds $$(($(TIME) / minutes)) $$(seq $$seed $$((seed + minutes - 1)))
 
 fuzz-calls-all:
 	+@for san in address,undefined thread; do for platform in process kvm; do \
