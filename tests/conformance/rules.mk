@@ -60,7 +60,7 @@ check-conformance-native: $(PLAIN) $(CONF)/runner $(CONF_COMPARED)
 
 # Does the runner itself see what it is there to see?
 check-conformance-runner: $(PLAIN) $(CONF)/runner $(CONF)/fs/rw
-	$(PLAIN) tests/conformance/selftest.sh $(CONF)/runner $(CONF)/fs/rw
+	$(PLAIN) tests/conformance/selftest.sh $(PLAIN) $(CONF)/runner $(CONF)/fs/rw
 
 check-badargs check-prepare: $(PLAIN) $(BUILD)/hl $(CONF)/runner $(CONF_SURVIVE)
 check-badargs:

@@ -260,7 +260,7 @@ static unsigned number_for(const char *id)
 
 /* Every run starts from the same: descriptors, environment, limits, signals, mask of modes. */
 static void run_child(char *const argv[], const char *seed, const char *dir, const char *out,
-		      const char *err)
+		      const char *err, pid_t worker)
 {
 	char *const env[] = {
 		(char[]){ "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" },
@@ -286,6 +286,9 @@ static void run_child(char *const argv[], const char *seed, const char *dir, con
 	if (chdir(dir))
 		die(dir);
 	setsid();
+	/* However the worker ends, hl goes with it. A native case would see that of itself. */
+	if (argv[0] == opt.hl && (prctl(PR_SET_PDEATHSIG, SIGKILL) || getppid() != worker))
+		die("the worker");
 	execve(argv[0], argv, env);
 	die(argv[0]);
 }
@@ -352,11 +355,11 @@ static struct result run(char *const argv[], const char *seed, const char *base)
 	remove_tree(AT_FDCWD, dir);
 	if (mkdir(dir, 0755))
 		die(dir);
-	pid_t pid = fork();
+	pid_t worker = getpid(), pid = fork();
 	if (pid < 0)
 		die("fork");
 	if (pid == 0)
-		run_child(argv, seed, dir, out, err);
+		run_child(argv, seed, dir, out, err, worker);
 	r.status = wait_limited(pid, opt.timeout);
 	r.leftovers = kill_leftovers();
 	r.out = read_whole(out);

@@ -1,10 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Does the runner see each kind of difference? Stands in for hl with scripts that run the program natively and spoil one
-# thing. Usage: selftest.sh RUNNER PROGRAM_WITH_CASE_sequential
+# thing. Does what it started end with it? Usage: selftest.sh PLAIN RUNNER PROGRAM_WITH_CASE_sequential
 set -eu
-runner=$1
-program=$2
+plain=$1
+runner=$2
+program=$3
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 failed=0
@@ -44,5 +45,36 @@ check 'no end' 1 "$one_failed" 'here no end in 5 s' '"$@"; exec sleep 1000' --ti
 check 'an expected difference' 0 '0 passed, 0 failed, 1 skipped' 'a reason' '"$@"; exit 7' --expected "$dir/expected"
 check 'an expected difference that is gone' 1 "$one_failed" 'does not differ' '"$@"' --expected "$dir/expected"
 check 'no such case' 1 'conformance: no cases selected' selected '"$@"' --only nothing
+
+# ends NAME WHO WRAPPER...: hl goes on for ever; SIGKILL ends WHO, and hl with it.
+ends() {
+	name=$1 who=$2
+	shift 2
+	mkfifo "$dir/started" "$dir/alive"
+	printf '#!/bin/sh\nexec 3> "%s"\necho $PPID > "%s"\nexec sleep 1000\n' "$dir/alive" "$dir/started" > "$dir/hl"
+	setsid "$@" "$runner" --work "$dir/work" --hl "$dir/hl" --platform none --only sequential "$program" > "$dir/out" 2>&1 &
+	leader=$!
+	timeout 300 cat "$dir/alive" > /dev/null &
+	reader=$!
+	worker=$(timeout 300 cat "$dir/started")
+	case $who in
+	group) kill -KILL "-$leader" ;;
+	leader) kill -KILL "$leader" ;;
+	worker) kill -KILL "$worker" ;;
+	esac
+	if ! wait "$reader"; then
+		echo "FAIL: runner, $name: its hl goes on"
+		failed=$((failed + 1))
+		kill -KILL "-$leader" "$worker" 2> /dev/null || true
+	fi
+	wait "$leader" 2> /dev/null || true
+	rm "$dir/started" "$dir/alive"
+}
+
+ends 'killed' leader
+ends 'killed with its group' group
+ends 'a worker is killed' worker
+ends 'the suite is killed with its group' group "$plain"
+ends 'the suite is killed' leader "$plain"
 [ "$failed" = 0 ] && echo 'runner: all kinds of differences seen'
 exit "$((failed != 0))"

@@ -12,6 +12,6 @@ $(ENDS_TESTS)/killer: tests/ends/killer.c include/hl.h $(BUILD)/libhl.a
 	$(CC) -std=gnu17 -O1 -g -D_GNU_SOURCE $(WARNINGS) $(if $(SAN),-fsanitize=$(SAN)) -Iinclude -o $@ $< $(BUILD)/libhl.a $(HL_LIBS) -pthread
 
 .PHONY: check-ends
-check-ends check-prepare: $(BUILD)/hl $(ENDS_TESTS)/ops $(ENDS_TESTS)/killer
+check-ends check-prepare: $(PLAIN) $(BUILD)/hl $(ENDS_TESTS)/ops $(ENDS_TESTS)/killer
 check-ends:
-	tests/ends/run --hl $(BUILD)/hl --platform $(PLATFORM) --bins $(ENDS_TESTS) $(if $(ONLY),--only '$(ONLY)')
+	$(PLAIN) tests/ends/run --hl $(BUILD)/hl --platform $(PLATFORM) --bins $(ENDS_TESTS) $(if $(ONLY),--only '$(ONLY)')
