@@ -18,3 +18,12 @@ bench-loopback: $(BUILD)/hl $(BUILD)/bench/loopback
 bench: $(BUILD)/hl $(BUILD)/bench/micro $(BUILD)/bench/beside
 	@scripts/setup bench
 	@bench/run --hl $(BUILD)/hl --micro $(BUILD)/bench/micro --beside $(BUILD)/bench/beside $(BENCH)
+
+# make bench-snapshot [PLATFORM=kvm]: copies of a warm python with numpy, in a program that embeds the library.
+$(BUILD)/bench/snapshot: bench/snapshot.c bench/bench.h include/hl.h $(BUILD)/libhl.a
+	@mkdir -p $(@D)
+	$(CC) -std=gnu17 -O2 -D_GNU_SOURCE $(WARNINGS) -iquote include -static -pthread $< -o $@ $(BUILD)/libhl.a $(HL_LIBS)
+.PHONY: bench-snapshot
+bench-snapshot: $(BUILD)/bench/snapshot
+	@scripts/setup bench
+	@bench/snapshot.sh $(BUILD)/bench/snapshot $(PLATFORM)

@@ -91,6 +91,13 @@ static int start(struct run *r, struct hl_sandbox **sb, struct hl_error **err)
 	/* Another sandbox cannot be made in a process that is confined, nor a file be written. */
 	hl_config_set_jail(r->cfg,
 			   r->repeat || r->verb == RUN_SAVE ? HL_JAIL_THREADS : HL_JAIL_PROCESS);
+	*sb = r->again;
+	r->again = NULL;
+	if (*sb && hl_sandbox_reset(*sb, NULL) == 0)
+		return 0;
+	/* it cannot be put back in place */
+	hl_sandbox_free(*sb);
+	hl_config_set_resettable(r->cfg, r->repeat);
 	return r->snapshot ? hl_sandbox_restore(r->cfg, r->snapshot, sb, err)
 			   : hl_sandbox_start(r->cfg, sb, err);
 }
@@ -128,7 +135,10 @@ static int run_sandbox(struct run *r, struct relay *relay)
 		print_stats(sb, &res);
 	if (r->learn)
 		hl_sandbox_stats(sb, &r->learn_stats);
-	hl_sandbox_free(sb);
+	if (r->snapshot && r->repeat && !status)
+		r->again = sb;
+	else
+		hl_sandbox_free(sb);
 	return status;
 }
 

@@ -43,6 +43,7 @@ struct run {
 	uint64_t entries;  /* into the guest, at the last of them */
 	struct relay *relay;
 	struct hl_snapshot *snapshot; /* RUN_COPY: the open file */
+	struct hl_sandbox *again;     /* the copy of the run before, to be reset; NULL: none */
 	bool saved;
 	int save_status; /* hl's exit status where it was to be saved and could not */
 	struct hl_sandbox *sb;

@@ -508,6 +508,21 @@ HL_API void hl_config_take_world(struct hl_config *cfg, const struct hl_snapshot
 HL_API int hl_sandbox_restore(const struct hl_config *cfg, const struct hl_snapshot *snapshot,
 			      struct hl_sandbox **out, struct hl_error **err);
 
+/* A copy can be put back to what the snapshot holds by hl_sandbox_reset. What it has written stays
+ * in memory until it is freed, and so does one more thread; the snapshot must stay open as long.
+ * Default: off. */
+HL_API void hl_config_set_resettable(struct hl_config *cfg, bool on);
+/*
+ * Puts a copy back and lets it run from there, as a fresh one with the same configuration would:
+ * its processes are ended, if they have not, and its memory, its descriptors and its files in
+ * memory are those of the snapshot. Files of the host are not put back, and mapped ones are not
+ * looked up again. Nothing is built anew, so this costs a fraction of a start. The time limit
+ * and the counters begin again. HL_STATE: it was not started to be reset, or the program has
+ * changed what is mounted, or has a terminal or published ports. After a failure it can only be
+ * freed. Meanwhile no other thread may pause or save it; a signal finds no program.
+ */
+HL_API int hl_sandbox_reset(struct hl_sandbox *sb, struct hl_error **err);
+
 /* ---- the end of sandboxes -------------------------------------------------------------------- */
 
 /* Kills what still runs, waits for its threads, however long that takes, and frees everything.

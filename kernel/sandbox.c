@@ -199,6 +199,7 @@ int sandbox_create(const struct sandbox_config *cfg, struct sandbox **out, struc
 	sb->notify = cfg->notify;
 	sb->notify_arg = cfg->notify_arg;
 	sb->host_priority = cfg->host_priority;
+	sb->reusable = cfg->reusable;
 	sb->clock = cfg->clock;
 	sb->limits = cfg->limits;
 	sb->net_policy = cfg->net_policy ? cfg->net_policy : &net_policy_default;
@@ -254,7 +255,7 @@ void sandbox_kill_locked(struct sandbox *sb)
 {
 	struct process *p;
 	sb->ending = true;
-	if (sb->arena)
+	if (sb->arena && !sb->reusable)
 		arena_retire(sb->arena);
 	list_for_each (p, &sb->processes, all_node) {
 		if (!list_empty(&p->tasks))
@@ -299,18 +300,54 @@ void sandbox_wait_tasks(struct sandbox *sb)
 	sandbox_unlock(sb);
 }
 
-/* Zombies whose parents ended without waiting, and init. No task is left. */
-static void reap_all(struct sandbox *sb)
+/* Zombies whose parents ended without waiting; init comes last, where it is not kept. No task is
+ * left. */
+static void reap_all(struct sandbox *sb, bool keep_init)
+{
+	struct process *p, *next;
+
+	sandbox_lock(sb);
+	list_for_each_safe (p, next, &sb->processes, all_node) {
+		if (p != sb->init)
+			process_reap(p);
+	}
+	if (!keep_init && sb->init)
+		process_reap(sb->init);
+	sandbox_unlock(sb);
+}
+
+/* What a run leaves in the sandbox itself. */
+static void forget_run(struct sandbox *sb)
 {
 	sandbox_lock(sb);
-	while (!list_empty(&sb->processes)) {
-		struct process *p = list_first(&sb->processes, struct process, all_node);
-		if (p == sb->init && p->all_node.next != &sb->processes) {
-			p = container_of(p->all_node.next, struct process, all_node);
-		}
-		process_reap(p);
-	}
+	process_put(sb->main);
+	sb->main = NULL;
 	sandbox_unlock(sb);
+	net_free(sb->net);
+	sb->net = NULL;
+	sb->totals = (struct sandbox_totals){ 0 };
+	sb->exit_status = 0;
+	sb->ending = sb->hurried = sb->main_ended = sb->held = false;
+	mutex_lock(&sb->freeze_lock);
+	sb->freezes = 0;
+	sb->freeze = FREEZE_RUNNING;
+	mutex_unlock(&sb->freeze_lock);
+}
+
+int sandbox_clear(struct sandbox *sb, const struct guest_clock *clock)
+{
+	sandbox_kill(sb);
+	sandbox_wait_tasks(sb);
+	if (sb->dead_reason[0])
+		return -EIO;
+	if (sb->console || sb->mounts_made != sb->vfs->mount_event)
+		return -ENOTSUP;
+	reap_all(sb, true);
+	forget_run(sb);
+	if (getrandom(sb->boot_id, sizeof sb->boot_id, 0) != sizeof sb->boot_id)
+		return -EIO;
+	vdso_clock_set(sb->mem.vdso, &sb->clock, clock);
+	return 0;
 }
 
 void sandbox_destroy(struct sandbox *sb)
@@ -322,7 +359,7 @@ void sandbox_destroy(struct sandbox *sb)
 	oom_stop(sb);
 	fasync_stop(sb);
 	if (sb->pid_ns)
-		reap_all(sb);
+		reap_all(sb, false);
 	process_put(sb->main);
 	/* files in flight between sockets end here, which belong to all that follows */
 	net_free(sb->net);

@@ -38,6 +38,7 @@ struct net_policy;
 struct nsproxy;
 struct savepoint;
 struct siguser;
+struct snapshot_kept;
 struct ktimer_thread;
 struct vdso_clock;
 
@@ -50,8 +51,10 @@ struct sandbox {
 	struct machine *machine;
 	struct physmem *physmem;
 	struct arena *arena;
-	uint64_t mounts_made;  /* of vfs.mount_event, when its tree was complete */
-	struct memfile *image; /* of the snapshot that it was made from; NULL: none */
+	uint64_t mounts_made;       /* of vfs.mount_event, when its tree was complete */
+	struct memfile *image;      /* of the snapshot that it was made from; NULL: none */
+	struct snapshot_kept *kept; /* what a reset goes back to: snapshot/kept.h; NULL: nothing */
+	bool reusable; /* constant: its memory is used again when its tasks have ended */
 	struct mm_host mem;
 	struct vfs *vfs;
 	struct nsproxy *nsproxy; /* the namespaces it starts with; constant */
@@ -64,7 +67,7 @@ struct sandbox {
 	/* main ended, stopped or continued; lock held; NULL: nobody asks */
 	void (*notify)(void *arg);
 	void *notify_arg;
-	struct guest_clock clock;     /* constant */
+	struct guest_clock clock;     /* changes while there is no task alone */
 	struct sandbox_limits limits; /* constant */
 	struct uts_changes uts_changes;
 	_Atomic unsigned nr_uts_ns;
@@ -113,7 +116,7 @@ struct sandbox_config {
 	struct observer *observer;
 	void (*notify)(void *arg);
 	void *notify_arg;
-	bool host_priority;
+	bool host_priority, reusable;
 	struct guest_clock clock; /* for a guest whose time is not the host's */
 	/* of memory without a limit: what the host allows, less a reserve */
 	struct sandbox_limits limits;
@@ -128,6 +131,11 @@ int sandbox_create(const struct sandbox_config *cfg, struct sandbox **out, struc
 /* Ends every process, waits for their host threads, frees all. Memory is given back aside
  * (physmem_hurry) where a kill or a signal was the end of the program. */
 void sandbox_destroy(struct sandbox *sb);
+/* Ends every process of a reusable sandbox and waits for their host threads: what is left is what
+ * sandbox_create made, and the tree of files. Its clocks are `clock` from then on. -EIO: its
+ * platform failed. -ENOTSUP: it has something that would not be as it was (another tree of mounts,
+ * a terminal), and can only be destroyed. */
+int sandbox_clear(struct sandbox *sb, const struct guest_clock *clock);
 /* Kills every process. Any thread. */
 void sandbox_kill(struct sandbox *sb);
 void sandbox_kill_locked(struct sandbox *sb);

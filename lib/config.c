@@ -416,6 +416,12 @@ void hl_config_set_host_priority(struct hl_config *cfg, bool on)
 		cfg->host_priority = on;
 }
 
+void hl_config_set_resettable(struct hl_config *cfg, bool on)
+{
+	if (cfg)
+		cfg->resettable = on;
+}
+
 void hl_config_set_log(struct hl_config *cfg, int level, hl_output_fn *fn, void *arg)
 {
 	if (!cfg)

@@ -60,8 +60,23 @@
 #include "sys/sys.h"
 #include "util/time.h"
 
+/* The thread that has started a sandbox that can be reset: threads of the guest are made by it
+ * alone, because it is confined as they are to be. */
+struct starter {
+	pthread_t thread;
+	bool serves;
+	sem_t order, done;
+	bool leave; /* the order is to end */
+	struct hl_error **err;
+	int ret;
+};
+
 struct hl_sandbox {
 	struct sandbox *kernel;
+	struct snapshot *snap; /* where a reset goes back to; NULL: it cannot be reset */
+	char *hostname;        /* then, of its configuration; NULL: none */
+	int stdio[3];          /* then ours; -1: closed */
+	struct starter starter;
 	struct net_policy *net_policy; /* NULL: a constant one */
 	struct netns *netns;           /* NULL: none */
 	struct publisher *publisher;   /* NULL: no port is published */
@@ -228,6 +243,7 @@ static int make_kernel(struct hl_sandbox *sb, const struct hl_config *cfg,
 		.platform = choice->platform,
 		.syscall = sys_dispatch,
 		.host_priority = cfg->host_priority,
+		.reusable = sb->snap != NULL,
 		.nofile = &limits->nofile,
 		.fsize = &limits->fsize,
 		.clock = snap ? snapshot_clock(snap) : cfg->clock,
@@ -247,7 +263,7 @@ static int make_kernel(struct hl_sandbox *sb, const struct hl_config *cfg,
 	return e ? fail(err, HL_PLATFORM, e, &errmsg) : 0;
 }
 
-static int wrap_stdio(struct hl_sandbox *sb, const struct hl_config *cfg, struct spawn_request *rq)
+static int wrap_stdio(struct hl_sandbox *sb, const int stdio[3], struct spawn_request *rq)
 {
 	const struct user_namespace *users = sb->kernel->vfs->user_ns;
 	const struct hostfs_options opt = {
@@ -255,12 +271,12 @@ static int wrap_stdio(struct hl_sandbox *sb, const struct hl_config *cfg, struct
 		.users = users,
 		.contained = users->contained,
 	};
-	int err = hostfd_create(&opt, &sb->hostfd);
+	int err = sb->hostfd ? 0 : hostfd_create(&opt, &sb->hostfd);
 
 	for (int fd = 0; !err && fd < 3; fd++) {
-		if (cfg->stdio[fd] >= 0 && fcntl(cfg->stdio[fd], F_GETFD) >= 0)
-			err = hostfd_wrap(sb->hostfd, nsproxy_mnt(sb->kernel->nsproxy),
-					  cfg->stdio[fd], &rq->stdio[fd]);
+		if (stdio[fd] >= 0 && fcntl(stdio[fd], F_GETFD) >= 0)
+			err = hostfd_wrap(sb->hostfd, nsproxy_mnt(sb->kernel->nsproxy), stdio[fd],
+					  &rq->stdio[fd]);
 		if (rq->stdio[fd])
 			rq->stdio[fd]->stdio = (unsigned char)(fd + 1);
 	}
@@ -411,7 +427,7 @@ static int start_program(struct hl_sandbox *sb, const struct hl_config *cfg,
 	rq.envp = env.item;
 	rq.workdir = &workdir;
 	if (!e && !plan)
-		e = wrap_stdio(sb, cfg, &rq);
+		e = wrap_stdio(sb, cfg->stdio, &rq);
 	int ret = e      ? fail(err, HL_SYSTEM, e, &errmsg)
 		  : plan ? tell_plan(sb, cfg, &from, plan, err)
 			 : run_program(sb, cfg, &from, &rq, err);
@@ -435,24 +451,49 @@ static enum hl_code snapshot_code(int e)
 }
 
 /* In the tree of the copy's configuration stands what the snapshot holds. */
-static int start_copy(struct hl_sandbox *sb, const struct hl_config *cfg, struct snapshot *snap,
-		      struct hl_error **err)
+/* A copy has the name of its configuration where that says one. */
+static int load_copy(struct hl_sandbox *sb, const int stdio[3], const char *hostname,
+		     struct snapshot *snap, struct hl_error **err)
 {
 	struct spawn_request rq = { .path = NULL };
 	struct errmsg errmsg = { "" };
-	int e = wrap_stdio(sb, cfg, &rq);
+	int e = wrap_stdio(sb, stdio, &rq);
 
-	if (!e)
-		e = devhl_set_copy(sb->kernel, snapshot_count_copy(snap),
-				   (const char *const *)cfg->args.item, cfg->args.count,
-				   (const char *const *)cfg->env.item, cfg->env.count);
+	sb->kernel->copy.number = snapshot_count_copy(snap);
 	if (!e)
 		e = snapshot_load(snap, sb->kernel, rq.stdio, &errmsg);
 	put_stdio(&rq);
 	if (e)
 		return fail(err, snapshot_code(e), e, &errmsg);
-	if (cfg->hostname)
-		world_set_hostname(cfg, sb->kernel);
+	if (hostname)
+		world_set_hostname(&(struct hl_config){ .hostname = (char *)(uintptr_t)hostname },
+				   sb->kernel);
+	return 0;
+}
+
+/* What a reset needs of the configuration. */
+static int keep_config(struct hl_sandbox *sb, const struct hl_config *cfg)
+{
+	if (sb->snap && cfg->hostname && !(sb->hostname = strdup(cfg->hostname)))
+		return -ENOMEM;
+	for (int fd = 0; sb->snap && fd < 3; fd++) {
+		if (cfg->stdio[fd] < 0 || fcntl(cfg->stdio[fd], F_GETFD) < 0)
+			continue;
+		sb->stdio[fd] = fcntl(cfg->stdio[fd], F_DUPFD_CLOEXEC, 3);
+		if (sb->stdio[fd] < 0)
+			return -errno;
+	}
+	return 0;
+}
+
+static int start_copy(struct hl_sandbox *sb, const struct hl_config *cfg, struct snapshot *snap,
+		      struct hl_error **err)
+{
+	if (devhl_set_copy(sb->kernel, 0, (const char *const *)cfg->args.item, cfg->args.count,
+			   (const char *const *)cfg->env.item, cfg->env.count))
+		return error_set(err, HL_NO_MEMORY, "out of memory");
+	if (load_copy(sb, cfg->stdio, cfg->hostname, snap, err))
+		return -1;
 	if (cfg->ready)
 		cfg->ready(cfg->ready_arg);
 	vdso_clock_keep(sb->kernel->mem.vdso);
@@ -534,10 +575,14 @@ static int start(const struct hl_config *cfg, const struct instead *in, struct h
 	if (!sb)
 		return error_set(err, HL_NO_MEMORY, "out of memory");
 	sb->start_ns = monotonic_ns();
+	sb->snap = cfg->resettable ? in->snap : NULL;
+	sb->stdio[0] = sb->stdio[1] = sb->stdio[2] = -1;
 	sb->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	saved_world_encode(cfg, &sb->world);
 	int ret = 0;
-	if (sb->event_fd < 0)
+	if (keep_config(sb, cfg) < 0)
+		ret = error_set(err, HL_SYSTEM, "a copy to be reset: %s", strerror(errno));
+	else if (sb->event_fd < 0)
 		ret = error_set(err, HL_SYSTEM, "no event descriptor: %s", strerror(errno));
 	else if (sb->world.failed || make_observer(sb, cfg))
 		ret = error_set(err, HL_NO_MEMORY, "out of memory");
@@ -599,23 +644,61 @@ struct start_request {
 	struct hl_error **err;
 	int ret;
 	sem_t news, heard; /* of the thread that starts it, of the caller */
-	bool over;
+	bool over, stays;  /* it is done; its thread serves the sandbox */
 };
+
+static void await(sem_t *s)
+{
+	while (sem_wait(s) < 0)
+		;
+}
+
+static int reset_here(struct hl_sandbox *sb, struct hl_error **err);
+
+static void serve(struct hl_sandbox *sb)
+{
+	struct starter *st = &sb->starter;
+
+	for (await(&st->order); !st->leave; await(&st->order)) {
+		st->ret = reset_here(sb, st->err);
+		sem_post(&st->done);
+	}
+}
+
+static void starter_free(struct hl_sandbox *sb)
+{
+	struct starter *st = &sb->starter;
+
+	if (!st->serves)
+		return;
+	st->leave = true;
+	sem_post(&st->order);
+	pthread_join(st->thread, NULL);
+	sem_destroy(&st->order);
+	sem_destroy(&st->done);
+	st->serves = false;
+}
 
 static void *start_main(void *arg)
 {
 	struct start_request *rq = arg;
 
 	rq->ret = start(rq->cfg, rq->in, rq->out, rq->err);
+	struct hl_sandbox *sb = rq->ret ? NULL : *rq->out;
+	if (sb && sb->snap) {
+		sb->starter.serves = true;
+		sb->starter.thread = pthread_self();
+		sem_init(&sb->starter.order, 0, 0);
+		sem_init(&sb->starter.done, 0, 0);
+	} else {
+		sb = NULL;
+	}
+	rq->stays = sb != NULL;
 	rq->over = true;
-	sem_post(&rq->news);
+	sem_post(&rq->news); /* the request is gone from here on */
+	if (sb)
+		serve(sb);
 	return NULL;
-}
-
-static void await(sem_t *s)
-{
-	while (sem_wait(s) < 0)
-		;
 }
 
 static void pass_ready(void *arg)
@@ -658,7 +741,8 @@ static int start_aside(const struct hl_config *cfg, const struct instead *in,
 		    error_set(err, HL_SYSTEM, "no thread to start a sandbox: %s", strerror(-e));
 	if (!e) {
 		await_start(&rq, cfg);
-		pthread_join(thread, NULL);
+		if (!rq.stays)
+			pthread_join(thread, NULL);
 	}
 	sem_destroy(&rq.news);
 	sem_destroy(&rq.heard);
@@ -682,6 +766,52 @@ int hl_sandbox_restore(const struct hl_config *cfg, const struct hl_snapshot *sn
 		       struct hl_sandbox **out, struct hl_error **err)
 {
 	return start_somewhere(cfg, &(struct instead){ .snap = snapshot->snap }, out, err);
+}
+
+/* ---- reset ---- */
+
+/* In the thread that started it. */
+static int reset_here(struct hl_sandbox *sb, struct hl_error **err)
+{
+	struct fscred_saved own;
+	uint64_t events;
+
+	if (fscred_save(&own))
+		return error_set(err, HL_NO_MEMORY, "out of memory");
+	int e = sb->publisher ? -ENOTSUP : snapshot_reset(sb->snap, sb->kernel);
+	(void)!read(sb->event_fd, &events, sizeof events);
+	sb->end_ns = 0;
+	sb->expired = sb->killed = false;
+	sb->start_ns = monotonic_ns();
+	int ret = e == -ENOTSUP
+		      ? error_set(err, HL_STATE,
+				  "the sandbox cannot be reset in place: it has a terminal "
+				  "or published ports, or the program has changed what is "
+				  "mounted; start another copy")
+		  : e ? error_set(err, HL_PLATFORM, "the sandbox cannot be reset: %s", strerror(-e))
+		      : load_copy(sb, sb->stdio, sb->hostname, sb->snap, err);
+	if (!ret)
+		sandbox_thaw(sb->kernel);
+	fscred_restore(&own);
+	return ret;
+}
+
+int hl_sandbox_reset(struct hl_sandbox *sb, struct hl_error **err)
+{
+	struct starter *st = &sb->starter;
+
+	if (!sb->snap)
+		return error_set(err, HL_STATE, "this sandbox was not started to be reset");
+	stop_timer(sb);
+	sb->has_timer = sb->freeing = false;
+	st->err = err;
+	if (st->serves) {
+		sem_post(&st->order);
+		await(&st->done);
+	} else {
+		st->ret = reset_here(sb, err);
+	}
+	return st->ret ? st->ret : start_timer(sb, sb->timeout_ns / NSEC_PER_MSEC, err);
 }
 
 int hl_config_plan(const struct hl_config *cfg, hl_plan_fn *fn, void *arg, struct hl_error **err)
@@ -806,6 +936,18 @@ static void siginfo_outside(siginfo_t *si, int sig)
 	si->si_uid = getuid();
 }
 
+/* There is none while the sandbox is being reset. */
+static bool has_program(const struct hl_sandbox *sb)
+{
+	lock_assert_held(&sb->kernel->lock);
+	return sb->kernel->main && !sb->kernel->main_ended;
+}
+
+static int program_has_ended(struct hl_error **err)
+{
+	return error_set(err, HL_STATE, "the program has ended");
+}
+
 int hl_sandbox_signal(struct hl_sandbox *sb, int sig, struct hl_error **err)
 {
 	siginfo_t si;
@@ -814,11 +956,11 @@ int hl_sandbox_signal(struct hl_sandbox *sb, int sig, struct hl_error **err)
 		return -1;
 	siginfo_outside(&si, sig);
 	sandbox_lock(sb->kernel);
-	bool ended = sb->kernel->main_ended;
-	if (!ended)
+	bool there = has_program(sb);
+	if (there)
 		signal_send_process(sb->kernel->main, sig, &si);
 	sandbox_unlock(sb->kernel);
-	return ended ? error_set(err, HL_STATE, "the program has ended") : 0;
+	return there ? 0 : program_has_ended(err);
 }
 
 int hl_sandbox_signal_terminal(struct hl_sandbox *sb, int sig, struct hl_error **err)
@@ -829,12 +971,12 @@ int hl_sandbox_signal_terminal(struct hl_sandbox *sb, int sig, struct hl_error *
 		return -1;
 	siginfo_kernel(&si, sig, SI_KERNEL);
 	sandbox_lock(sb->kernel);
-	bool ended = sb->kernel->main_ended;
+	bool there = has_program(sb);
 	struct tty *console = sig == SIGCONT ? NULL : sb->kernel->console;
-	if (!ended && !(console && tty_signal_locked(console, sig)))
+	if (there && !(console && tty_signal_locked(console, sig)))
 		signal_send_pgrp(sb->kernel->main->pgrp, sig, &si);
 	sandbox_unlock(sb->kernel);
-	return ended ? error_set(err, HL_STATE, "the program has ended") : 0;
+	return there ? 0 : program_has_ended(err);
 }
 
 /* ---- pauses ---- */
@@ -892,11 +1034,17 @@ int hl_sandbox_save(struct hl_sandbox *sb, const char *file, struct hl_error **e
 
 static void destroy(struct hl_sandbox *sb)
 {
+	starter_free(sb);
 	publisher_free(sb->publisher);
 	struct fscred_saved own;
 	bool saved = fscred_save(&own) == 0;
 
+	for (int fd = 0; fd < 3; fd++)
+		if (sb->stdio[fd] >= 0)
+			close(sb->stdio[fd]);
+	free(sb->hostname);
 	if (sb->kernel) {
+		snapshot_forget(sb->kernel);
 		if (sb->hostfd)
 			filesystem_put(sb->hostfd);
 		sandbox_destroy(sb->kernel);

@@ -212,6 +212,11 @@ uint64_t clock_page_update(struct clock_page *p)
 	return term;
 }
 
+void clock_page_expire(struct clock_page *p)
+{
+	__atomic_store_n(&p->data->count_end, 0, __ATOMIC_RELAXED);
+}
+
 bool clock_page_expired(const struct clock_page *p)
 {
 	return p->usable &&

@@ -46,6 +46,8 @@ uint64_t clock_page_update(struct clock_page *p);
 /* A coarse clock as the vDSO shows it, which moves at other moments than the host's own: for those
  * who ask by system call. False: the vDSO asks the host, too. */
 bool clock_page_coarse(const struct clock_page *p, clockid_t clock, uint64_t *ns);
+/* From now on it has run out. */
+void clock_page_expire(struct clock_page *p);
 /* Has the page run out, or is it about to? */
 bool clock_page_expired(const struct clock_page *p);
 

@@ -94,7 +94,7 @@ static void *keeper_main(void *arg)
 
 void vdso_clock_keep(struct vdso_clock *vc)
 {
-	if (!vc || !vc->page.usable)
+	if (!vc || !vc->page.usable || vc->keeper_runs)
 		return;
 	vc->keeper_runs = host_thread_start(&vc->keeper, 0, 0, keeper_main, vc) == 0;
 }
@@ -108,6 +108,16 @@ void vdso_clock_sync(struct vdso_clock *vc)
 		vc->term = clock_page_update(&vc->page);
 		cond_signal(&vc->wake);
 	}
+	mutex_unlock(&vc->lock);
+}
+
+void vdso_clock_set(struct vdso_clock *vc, struct guest_clock *shown, const struct guest_clock *now)
+{
+	mutex_lock(&vc->lock);
+	*shown = *now;
+	vc->term = clock_page_update(&vc->page);
+	if (!vc->term)
+		clock_page_expire(&vc->page);
 	mutex_unlock(&vc->lock);
 }
 

@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <time.h>
 
+struct guest_clock;
 struct mm;
 struct mm_host;
 struct pagesource;
@@ -18,6 +19,9 @@ void vdso_clock_destroy(struct vdso_clock *vc);
 /* Brings the page up to date if it has run out. To be called when a guest asks for the time by
  * system call, which is what the vDSO does then. Any thread. */
 void vdso_clock_sync(struct vdso_clock *vc);
+/* Sets the clock that it shows, *shown, to `now`. No guest code runs. */
+void vdso_clock_set(struct vdso_clock *vc, struct guest_clock *shown,
+		    const struct guest_clock *now);
 /* Reads a clock of the guest, a coarse one as the vDSO shows it: 0 or -errno. */
 int vdso_clock_gettime(struct vdso_clock *vc, clockid_t clock, struct timespec *ts);
 /* Starts the thread that renews the page in time; once. Without it the readers' system calls alone

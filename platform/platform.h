@@ -121,6 +121,10 @@ struct platform {
 	/* Guest code of the space is to run no more, at once: its process is being killed, and its
 	 * contexts are kicked. Any thread. NULL: a kick stops a guest as soon as it would run. */
 	void (*space_stop)(struct space *s);
+	/* Guest code does not run in it until the next run: what its contexts have left in the
+	 * platform, which guest code could see, goes, and mappings may be put off until then. NULL:
+	 * there is nothing to do. */
+	int (*space_rest)(struct space *s);
 	/* Maps [addr, addr+len) to mf at `off`; replaces whatever was there. All page-aligned,
 	 * inside the user half and not below GUEST_MMAP_MIN. prot 0 is the same as space_unmap.
 	 * -ENOMEM leaves the range unmapped. */

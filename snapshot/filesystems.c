@@ -12,6 +12,7 @@
 #include "fs/ramfs/save.h"
 #include "kernel/nsproxy.h"
 #include "kernel/sandbox.h"
+#include "snapshot/kept.h"
 
 /* The memory behind a mounted file system; NULL: there is none. Both are borrowed. */
 static struct filesystem *memory_of(struct filesystem *fs)
@@ -146,4 +147,49 @@ int filesystems_load(struct loader *l, struct decoder *in)
 	if (!err && !decoder_done(&l->in))
 		err = loader_damaged(l, "what follows the last file system in memory");
 	return err;
+}
+
+/* ---- resets ---- */
+
+#define NEVER UINT64_MAX
+
+/* Each counts as often as it is mounted. */
+static uint64_t changes(struct sandbox *sb)
+{
+	struct mount *m;
+	uint64_t sum = 0;
+
+	list_for_each (m, &nsproxy_mnt(sb->nsproxy)->mounts, ns_node) {
+		struct filesystem *memory = memory_of(m->fs);
+		sum += memory ? ramfs_dir_changes(memory) : 0;
+	}
+	return sum;
+}
+
+static bool is_loaded(const struct loader *l, const struct filesystem *fs)
+{
+	for (size_t i = 0; i < l->nr_filesystems; i++)
+		if (l->filesystems[i] == fs)
+			return true;
+	return false;
+}
+
+void filesystems_mark(struct loader *l)
+{
+	struct sandbox *sb = l->sandbox;
+	struct mnt_namespace *ns = nsproxy_mnt(sb->nsproxy);
+	struct mount *m;
+
+	sb->kept->dir_changes = changes(sb);
+	list_for_each (m, &ns->mounts, ns_node) {
+		struct filesystem *memory = memory_of(m->fs);
+		/* nobody sees the one at the bottom: kernel/nsproxy.c */
+		if (memory && m != ns->root && !is_loaded(l, memory))
+			sb->kept->dir_changes = NEVER;
+	}
+}
+
+bool filesystems_as_marked(struct sandbox *sb)
+{
+	return sb->kept->dir_changes == changes(sb);
 }

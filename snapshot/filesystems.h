@@ -7,13 +7,23 @@
 #ifndef HL_SNAPSHOT_FILESYSTEMS_H
 #define HL_SNAPSHOT_FILESYSTEMS_H
 
+#include <stdbool.h>
+
 #include "util/saved.h"
+
+struct sandbox;
 
 /* Finds them: s->filesystems, to be freed by filesystems_free. -ENOTSUP: the program has changed
  * what is mounted. */
 int filesystems_find(struct saver *s);
 int filesystems_save(struct saver *s);
 void filesystems_free(struct saver *s);
+
+/* After a load: notes how directories stand. A reset makes files anew, but no directories. */
+void filesystems_mark(struct loader *l);
+/* Can it go back to that? Not where directories have changed, nor where the copy has a file system
+ * in memory that the snapshot has not. */
+bool filesystems_as_marked(struct sandbox *sb);
 
 int filesystems_load(struct loader *l, struct decoder *in);
 

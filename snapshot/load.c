@@ -12,6 +12,7 @@
 #include "kernel/freeze.h"
 #include "kernel/nsproxy.h"
 #include "kernel/sandbox.h"
+#include "kernel/spawn.h"
 #include "kernel/task.h"
 #include "kernel/visitor.h"
 #include "mm/pagestore_save.h"
@@ -20,6 +21,7 @@
 #include "snapshot/files.h"
 #include "snapshot/filesystems.h"
 #include "snapshot/image.h"
+#include "snapshot/kept.h"
 #include "snapshot/memory.h"
 #include "snapshot/process.h"
 #include "snapshot/snapshot.h"
@@ -129,6 +131,13 @@ static int give_net(struct loader *l, void **out)
 /* The sandbox has the image for as long as it lives. */
 static int attach_image(struct sandbox *sb, const struct image *img)
 {
+	if (sb->image) /* it is loaded again */
+		return 0;
+	if (sb->reusable) {
+		sb->kept = calloc(1, sizeof *sb->kept);
+		if (!sb->kept)
+			return -ENOMEM;
+	}
 	int fd = fcntl(img->fd, F_DUPFD_CLOEXEC, 0);
 
 	return fd < 0 ? -errno : memfile_open(sb->physmem, fd, false, &sb->image);
@@ -179,6 +188,22 @@ static int load(struct loader *l, struct decoder *in)
 	return err ? err : processes_load(l, &processes);
 }
 
+int snapshot_reset(const struct snapshot *snap, struct sandbox *sb)
+{
+	const struct guest_clock clock = snapshot_clock(snap);
+
+	/* nobody may change what is compared */
+	sandbox_kill(sb);
+	sandbox_wait_tasks(sb);
+	return filesystems_as_marked(sb) ? sandbox_clear(sb, &clock) : -ENOTSUP;
+}
+
+void snapshot_forget(struct sandbox *sb)
+{
+	kept_free(sb->kept);
+	sb->kept = NULL;
+}
+
 int snapshot_load(const struct snapshot *snap, struct sandbox *sb, struct file *const stdio[3],
 		  struct errmsg *errmsg)
 {
@@ -205,6 +230,8 @@ int snapshot_load(const struct snapshot *snap, struct sandbox *sb, struct file *
 		err = sandbox_freeze(sb);
 	if (!err)
 		err = load(&l, &in);
+	if (!err && sb->kept)
+		filesystems_mark(&l);
 	loader_free(&l);
 	free(l.filesystems);
 	visitor_done(&v);

@@ -10,7 +10,11 @@
 #ifndef HL_SNAPSHOT_MEMORY_H
 #define HL_SNAPSHOT_MEMORY_H
 
+#include "util/gva.h"
 #include "util/saved.h"
+
+struct mm;
+struct vma;
 
 extern const struct saved_kind memory_kind; /* struct mm */
 
@@ -25,5 +29,11 @@ enum vma_source {
 
 /* memory_load.c */
 int memory_load(struct loader *l, void **out);
+
+/* memory_vma.c */
+/* The source of a vma that shows object number `n`. */
+int memory_attach_object(struct loader *l, struct vma *v, uint64_t n);
+/* Maps at once what is mapped at once when it is loaded; mm->lock held for writing. */
+void memory_populate(struct mm *mm, struct vma *v, gva_t start, gva_t end);
 
 #endif

@@ -22,6 +22,7 @@
 #include "mm/vma.h"
 #include "snapshot/files.h"
 #include "snapshot/image.h"
+#include "snapshot/kept.h"
 
 #define PROT_ALL 7U
 #define VMA_FLAGS                                                                                  \
@@ -103,32 +104,18 @@ static int attach_file(struct loader *l, struct vma *v)
 	return err;
 }
 
-static int attach_object(struct loader *l, struct vma *v)
-{
-	uint64_t n = decode(&l->in);
-	bool in_file = loaded_kind(l, n) == &ramfs_inode_saved;
-	void *object;
-	int err = loaded_object(l, n, in_file ? &ramfs_inode_saved : &shmem_saved, &object);
-
-	if (err || !object)
-		return err ? err : loader_damaged(l, "shared memory of nothing");
-	v->source = in_file ? ramfs_source_of(object) : object;
-	if (!v->source)
-		return loader_damaged(l, "a mapping of what is no file");
-	v->source->ops->ref(v->source);
-	return 0;
-}
-
-static int load_source(struct loader *l, struct mm *mm, struct vma *v)
+/* *object: its number, where it shows one. */
+static int load_source(struct loader *l, struct mm *mm, struct vma *v, uint64_t *object)
 {
 	enum vma_source source = (enum vma_source)decode_max(&l->in, NR_VMA_SOURCES - 1);
 
+	*object = 0;
 	if (!(v->flags & VMA_SPECIAL) != (source != SOURCE_VDSO))
 		return loader_damaged(l, "a special mapping");
 	switch (source) {
 	case SOURCE_VDSO: return attach_vdso(l, mm, v);
 	case SOURCE_FILE: return attach_file(l, v);
-	case SOURCE_OBJECT: return attach_object(l, v);
+	case SOURCE_OBJECT: *object = decode(&l->in); return memory_attach_object(l, v, *object);
 	default: return v->flags & VMA_SHARED ? loader_damaged(l, "shared memory of nothing") : 0;
 	}
 }
@@ -153,7 +140,7 @@ static int load_run(struct loader *l, const struct vma *v, struct backing *b)
 }
 
 /* mm->lock held for writing; `v` is part of the address space. */
-static int load_contents(struct loader *l, struct mm *mm, const struct vma *v)
+static int load_contents(struct loader *l, struct mm *mm, const struct vma *v, struct kept_mm *km)
 {
 	struct backing b = { .end = v->start, .cow = true };
 	uint64_t nr = decode_count(&l->in, RUN_SIZE);
@@ -165,17 +152,23 @@ static int load_contents(struct loader *l, struct mm *mm, const struct vma *v)
 		err = load_run(l, v, &b);
 		if (!err)
 			err = backing_add(mm, &b);
+		if (!err && km)
+			err = kept_add_run(km, &(struct kept_run){ b.start, b.end, b.off });
 	}
 	return err;
 }
 
-static int load_vma(struct loader *l, struct mm *mm, gva_t *low)
+/* `km`: what is loaded is noted there; NULL: nowhere. */
+static int load_vma(struct loader *l, struct mm *mm, gva_t *low, struct kept_mm *km)
 {
+	uint64_t object;
 	struct vma *v = vma_new(mm, NULL);
 	int err = v ? load_place(l, mm, v, *low) : -ENOMEM;
 
 	if (!err)
-		err = load_source(l, mm, v);
+		err = load_source(l, mm, v, &object);
+	if (!err && km)
+		err = kept_add_vma(km, v, object);
 	if (err) {
 		if (v)
 			vma_free(v);
@@ -184,31 +177,59 @@ static int load_vma(struct loader *l, struct mm *mm, gva_t *low)
 	*low = v->end;
 	rwlock_wrlock(&mm->lock);
 	vma_insert(mm, v);
-	err = load_contents(l, mm, v);
+	err = load_contents(l, mm, v, km);
 	if (!err)
 		err = mm_map_range(mm, v->start, v->end);
-	/* what is only read of a file is not worth a fault, as when it was mapped first */
-	if (!err && v->source && !(v->prot & GUEST_WRITE))
-		mm_populate_eagerly(mm, v, v->start, v->end);
+	if (!err)
+		memory_populate(mm, v, v->start, v->end);
 	rwlock_unlock(&mm->lock);
+	return err;
+}
+
+static int load_vmas(struct loader *l, struct mm *mm, struct kept_mm *km)
+{
+	uint64_t nr = decode_count(&l->in, RUN_SIZE);
+	gva_t low = GVA(GUEST_MMAP_MIN);
+	int err = 0;
+
+	if (nr > VMA_MAX_COUNT || l->in.failed)
+		return loader_damaged(l, "the outline of an address space");
+	for (uint64_t i = 0; i < nr && !err; i++)
+		err = load_vma(l, mm, &low, km);
+	return err;
+}
+
+/* The one that is kept, as it was. */
+static int load_kept(struct loader *l, struct kept_mm *km, void **out)
+{
+	int err = memory_reset(l, km);
+
+	load_fields(l, km->mm);
+	l->in.at = l->in.end; /* all the rest is as it was read the first time */
+	if (!err)
+		*out = mm_get(km->mm);
 	return err;
 }
 
 int memory_load(struct loader *l, void **out)
 {
 	struct sandbox *sb = l->sandbox;
+	const unsigned char *at = l->in.at;
+	struct kept_mm *km = kept_find(sb->kept, at);
 	struct mm *mm;
-	int err = mm_create(&sb->mem, &mm);
-	gva_t low = GVA(GUEST_MMAP_MIN);
 
+	if (km)
+		return load_kept(l, km, out);
+	int err = mm_create(&sb->mem, &mm);
 	if (err)
 		return err;
 	load_fields(l, mm);
-	uint64_t nr = decode_count(&l->in, RUN_SIZE);
-	if (nr > VMA_MAX_COUNT || l->in.failed)
-		err = loader_damaged(l, "the outline of an address space");
-	for (uint64_t i = 0; i < nr && !err; i++)
-		err = load_vma(l, mm, &low);
+	if (sb->kept) {
+		km = kept_add(sb->kept, at, mm);
+		err = km ? 0 : -ENOMEM;
+	}
+	if (!err)
+		err = load_vmas(l, mm, km);
 	if (err)
 		mm_put(mm);
 	else

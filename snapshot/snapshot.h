@@ -72,5 +72,11 @@ struct guest_clock snapshot_clock(const struct snapshot *snap);
  * be destroyed. */
 int snapshot_load(const struct snapshot *snap, struct sandbox *sb, struct file *const stdio[3],
 		  struct errmsg *errmsg);
+/* Ends all that runs in a reusable sandbox (kernel/sandbox.h) that was loaded from `snap`, so that
+ * it can be loaded again: into the address spaces that it has kept, of which what was written is
+ * overwritten. -ENOTSUP, -EIO: as sandbox_clear. */
+int snapshot_reset(const struct snapshot *snap, struct sandbox *sb);
+/* Its address spaces are not kept any more. To be called before a sandbox is destroyed. */
+void snapshot_forget(struct sandbox *sb);
 
 #endif

@@ -61,6 +61,13 @@ static void insert_pos(struct ramfs_dir *d, struct ramfs_entry *e)
 	rb_insert(&d->by_pos, &e->pos_node, last, last ? &last->right : &d->by_pos.root);
 }
 
+/* A name of `ri` has come or gone. */
+static void count_change(struct ramfs_inode *ri)
+{
+	if (S_ISDIR(ri->mode))
+		ramfs_of(&ri->inode)->dir_changes++;
+}
+
 int ramfs_enter(struct ramfs_inode *dir, const char *name, size_t len, struct ramfs_inode *ri)
 {
 	struct ramfs_dir *d = &dir->dir;
@@ -77,6 +84,7 @@ int ramfs_enter(struct ramfs_inode *dir, const char *name, size_t len, struct ra
 	insert_name(d, e);
 	insert_pos(d, e);
 	d->entries++;
+	count_change(ri);
 	return 0;
 }
 
@@ -87,6 +95,7 @@ struct ramfs_inode *ramfs_leave(struct ramfs_inode *dir, struct ramfs_entry *e)
 	rb_erase(&dir->dir.by_name, &e->name_node);
 	rb_erase(&dir->dir.by_pos, &e->pos_node);
 	dir->dir.entries--;
+	count_change(ri);
 	free(e);
 	return ri;
 }

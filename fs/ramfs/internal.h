@@ -26,6 +26,7 @@ struct ramfs {
 	struct page_quota quota;
 	struct mutex lock;
 	uint64_t next_ino, nr_inodes, max_inodes; /* guarded by lock */
+	_Atomic uint64_t dir_changes;             /* names of directories made or removed */
 };
 
 struct ramfs_dir {

@@ -166,6 +166,8 @@ static int rename_locked(struct renaming *m, struct caller *c, struct ramfs_inod
 	struct ramfs_inode *ri = m->from->inode;
 	m->moved = ramfs_inode(inode_get(&ri->inode));
 	m->other = m->to ? ramfs_inode(inode_get(&m->to->inode->inode)) : NULL;
+	if (S_ISDIR(ri->mode) || (m->to && S_ISDIR(m->to->inode->mode)))
+		ramfs_of(&ri->inode)->dir_changes++;
 	if (m->flags & RENAME_EXCHANGE) {
 		exchange(m);
 	} else {

@@ -404,6 +404,11 @@ int ramfs_save(struct saver *s, struct filesystem *fs)
 	return err;
 }
 
+uint64_t ramfs_dir_changes(struct filesystem *fs)
+{
+	return container_of(fs, struct ramfs, fs)->dir_changes;
+}
+
 static void drop_entry(struct ramfs_inode *dir, struct ramfs_entry *e)
 {
 	struct ramfs_inode *ri = ramfs_leave(dir, e);

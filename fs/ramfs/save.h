@@ -25,6 +25,8 @@ bool filesystem_is_ramfs(const struct filesystem *fs);
 int ramfs_save(struct saver *s, struct filesystem *fs);
 /* Makes `fs` what ramfs_save wrote. */
 int ramfs_load(struct loader *l, struct filesystem *fs);
+/* How often a directory got a name or lost one. */
+uint64_t ramfs_dir_changes(struct filesystem *fs);
 /* The pages of a regular file, borrowed; NULL: it is none. */
 struct pagesource *ramfs_source_of(void *object);
 

@@ -321,6 +321,7 @@ const struct platform platform_process = {
 	.space_create = process_space_create,
 	.space_destroy = process_space_destroy,
 	.space_stop = process_space_stop,
+	.space_rest = process_space_rest,
 	.space_map = process_space_map,
 	.space_unmap = process_space_unmap,
 	.space_protect = process_space_protect,

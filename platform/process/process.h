@@ -304,6 +304,9 @@ void stub_thread_detach(struct process_context *c);
 void stub_thread_steps(struct process_machine *m, uint32_t stack, struct step steps[THREAD_STEPS]);
 /* A thread so made that nobody has heard of yet; takes listener and stack over. space.lock held. */
 int stub_thread_keep(struct process_space *s, int listener, uint32_t stack);
+/* space.lock held: what its parked threads have left on their stacks, which guest code could read,
+ * goes. */
+void stub_threads_scrub(struct process_space *s);
 /* The space's parked threads: none of them can run any more. */
 void stub_threads_forget(struct process_space *s);
 
@@ -338,6 +341,7 @@ void template_end(struct process_machine *m);
 int process_space_create(struct machine *m, struct space **out);
 void process_space_destroy(struct space *s);
 void process_space_stop(struct space *s);
+int process_space_rest(struct space *s);
 int process_space_map(struct space *s, gva_t addr, uint64_t len, unsigned prot, struct memfile *mf,
 		      uint64_t off);
 int process_space_unmap(struct space *s, gva_t addr, uint64_t len);

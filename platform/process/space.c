@@ -210,6 +210,25 @@ void process_space_stop(struct space *space)
 	mutex_unlock(&s->lock);
 }
 
+int process_space_rest(struct space *space)
+{
+	struct process_space *s = to_process_space(space);
+
+	mutex_lock(&s->lock);
+	int err = list_empty(&s->contexts) ? 0 : -EIO;
+	if (!err && !s->batch) {
+		s->batch = malloc(sizeof *s->batch);
+		if (s->batch)
+			s->batch->n = s->batch->nr_files = 0;
+		else
+			err = -ENOMEM;
+	}
+	if (!err)
+		stub_threads_scrub(s);
+	mutex_unlock(&s->lock);
+	return err;
+}
+
 void process_space_destroy(struct space *space)
 {
 	struct process_space *s = to_process_space(space);

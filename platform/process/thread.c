@@ -318,6 +318,25 @@ static int start_parked(struct process_context *c, const struct cpu_time *used)
 	return stop_called(c);
 }
 
+/* Such a thread stands in a system call of the guest's own, with nothing on this stack. The end of
+ * it tells the kernel where it is. */
+void stub_threads_scrub(struct process_space *s)
+{
+	struct parked *p;
+
+	lock_assert_held(&s->lock);
+	list_for_each (p, &s->parked, node) {
+		char *stack =
+		    s->m->control + CONTROL_STACK_OFF + ((uint64_t)p->stack << STACK_SHIFT);
+		size_t first = STACK_SIZE - PAGE_SIZE;
+		if (!p->tid)
+			continue;
+		if (madvise(stack, first, MADV_REMOVE) < 0)
+			memset(stack, 0, first);
+		memset(stack + first, 0, PAGE_SIZE - sizeof(stack_t));
+	}
+}
+
 void stub_threads_forget(struct process_space *s)
 {
 	struct parked *p, *next;

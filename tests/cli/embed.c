@@ -619,6 +619,75 @@ static void end_while_paused(void)
 	CHECK(res.end == HL_EXPIRED, "end %d", res.end);
 }
 
+/* ---- resets ---- */
+
+static void expect_line(int fd, const char *want)
+{
+	char line[256] = "";
+	size_t n = 0;
+
+	while (n < sizeof line - 1 && (n == 0 || line[n - 1] != '\n'))
+		CHECK(read(fd, line + n++, 1) == 1, "no line");
+	CHECK(strcmp(line, want) == 0, "%s instead of %s", line, want);
+}
+
+static void ask(int in, int out, const char *what, const char *want)
+{
+	CHECK(write(in, what, strlen(what)) == (ssize_t)strlen(what), "write");
+	expect_line(out, want);
+}
+
+/* Whatever a run did, the next one finds the program as it was saved, whether it was still running
+ * or had ended. */
+static void resets(void)
+{
+	static const char script[] = "x=0; echo ready; while read -r line; do eval \"$line\"; done";
+	static const char look[] =
+	    "x=$((x+1)); echo $x $UNSET $(ls /dev/shm | wc -l) $(ls /proc/self/fd | "
+	    "wc -l)\n";
+	static const char *const runs[] = {
+		"secret=abcdefghij; x=7; echo $x\n",
+		"exec 9>/dev/shm/left; echo a >&9; cd /dev/shm; ulimit -c 0; echo 7\n",
+		"sleep 1000 & kill -0 $! && echo 7\n",
+		"y=$(seq 1 20000); set -- $y; echo 7\n",
+		"trap '' TERM; umask 0; exec 3</dev/null; UNSET=set; echo 7\n",
+		"echo 7; exit 3\n",
+		"echo 7; exec cat\n",
+	};
+	char file[] = "/tmp/hl-reset.XXXXXX";
+	int in[2], out[2];
+	struct hl_snapshot *snap;
+	struct hl_error *err = NULL;
+	struct hl_sandbox *sb;
+
+	close(mkstemp(file));
+	CHECK(pipe2(in, O_CLOEXEC) == 0 && pipe2(out, O_CLOEXEC) == 0, "pipe");
+	struct hl_config *cfg = CONFIG("dash", "-c", script);
+	hl_config_set_stdio(cfg, in[0], out[1], 2);
+	CHECK(hl_sandbox_start(cfg, &sb, &err) == 0, "%s", hl_error_text(err));
+	expect_line(out[0], "ready\n");
+	CHECK(hl_sandbox_save(sb, file, &err) == 0, "%s", hl_error_text(err));
+	CHECK(hl_sandbox_reset(sb, &err) && hl_error_code(err) == HL_STATE, "reset");
+	hl_error_free(err);
+	hl_sandbox_free(sb);
+	CHECK(hl_snapshot_open(file, &snap, &err) == 0, "%s", hl_error_text(err));
+	hl_config_set_resettable(cfg, true);
+	CHECK(hl_sandbox_restore(cfg, snap, &sb, &err) == 0, "%s", hl_error_text(err));
+	ask(in[1], out[0], look, "1 0 4\n");
+	for (size_t i = 0; i < 4 * sizeof runs / sizeof *runs; i++) {
+		CHECK(hl_sandbox_reset(sb, &err) == 0, "%s", hl_error_text(err));
+		ask(in[1], out[0], runs[i % (sizeof runs / sizeof *runs)], "7\n");
+		CHECK(hl_sandbox_reset(sb, &err) == 0, "%s", hl_error_text(err));
+		ask(in[1], out[0], look, "1 0 4\n");
+	}
+	hl_sandbox_free(sb);
+	hl_snapshot_close(snap);
+	hl_config_free(cfg);
+	unlink(file);
+	for (int i = 0; i < 2; i++)
+		close(in[i]), close(out[i]);
+}
+
 /* A signal waits for the resume, and ends the sleep then. */
 static void signal_while_paused(void)
 {
@@ -1049,6 +1118,7 @@ static const struct {
 	{ "pause-of-a-sleeper", pause_of_a_sleeper },
 	{ "end-while-paused", end_while_paused },
 	{ "signal-while-paused", signal_while_paused },
+	{ "resets", resets },
 	{ "counters", counters },
 	{ "host-report", host_report },
 	{ "private-worlds", private_worlds },

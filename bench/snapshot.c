@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What snapshots cost a program that embeds the library: make bench-snapshot [PLATFORM=kvm]
+ *
+ *	snapshot PLATFORM FILE ROUNDS save|copy|reset|memory [ARGS...]
+ *
+ * The image is of a program that has warmed up, says so by a line, and waits for a line on its
+ * standard input, which tells it what to do.
+ */
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "bench.h"
+#include "hl.h"
+
+static const char *platform, *file;
+
+static void must(int failed, struct hl_error *const *err)
+{
+	if (failed) {
+		fprintf(stderr, "snapshot: %s\n", hl_error_text(*err));
+		exit(1);
+	}
+}
+
+/* ---- a sandbox with pipes ---- */
+
+struct run {
+	struct hl_sandbox *sb;
+	int in, out; /* our ends */
+};
+
+static struct hl_config *config_of(struct run *r, int ends[2])
+{
+	struct hl_config *cfg = hl_config_new();
+	int in[2], out[2];
+
+	CHECK(pipe2(in, O_CLOEXEC) == 0 && pipe2(out, O_CLOEXEC) == 0);
+	ends[0] = in[0], ends[1] = out[1];
+	r->in = in[1], r->out = out[0];
+	hl_config_set_stdio(cfg, in[0], out[1], 2);
+	hl_config_set_platform(cfg, platform);
+	return cfg;
+}
+
+static void await_line(const struct run *r)
+{
+	char c = 0;
+
+	while (c != '\n')
+		CHECK(read(r->out, &c, 1) == 1);
+}
+
+static void end(struct run *r)
+{
+	struct hl_error *err = NULL;
+
+	must(hl_sandbox_wait(r->sb, 60000, NULL, &err), &err);
+	hl_sandbox_free(r->sb);
+	close(r->in);
+	close(r->out);
+}
+
+/* ---- what is measured ---- */
+
+static int by_value(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static void print(const char *what, uint64_t *ns, unsigned n)
+{
+	qsort(ns, n, sizeof *ns, by_value);
+	printf("%-22s %8.1f us  [%.1f .. %.1f]\n", what, (double)ns[n / 2] / 1e3,
+	       (double)ns[0] / 1e3, (double)ns[n - 1] / 1e3);
+}
+
+static void save(int argc, char **argv)
+{
+	struct run r;
+	int ends[2];
+	struct hl_config *cfg = config_of(&r, ends);
+	struct hl_error *err = NULL;
+
+	hl_config_set_args(cfg, (size_t)argc, (const char *const *)argv);
+	must(hl_sandbox_start(cfg, &r.sb, &err), &err);
+	close(ends[0]);
+	close(ends[1]);
+	await_line(&r);
+	while (!hl_sandbox_idle(r.sb))
+		usleep(1000);
+	uint64_t start = now();
+	must(hl_sandbox_save(r.sb, file, &err), &err);
+	printf("save                   %8.1f ms\n", (double)(now() - start) / 1e6);
+	hl_sandbox_kill(r.sb);
+	end(&r);
+	hl_config_free(cfg);
+}
+
+static void copy(const struct hl_snapshot *snap, const char *line, uint64_t *t)
+{
+	struct run r;
+	int ends[2];
+	struct hl_config *cfg = config_of(&r, ends);
+	struct hl_error *err = NULL;
+	struct hl_stats stats;
+
+	CHECK(write(r.in, line, strlen(line)) == (ssize_t)strlen(line));
+	t[0] = now();
+	must(hl_sandbox_restore(cfg, snap, &r.sb, &err), &err);
+	t[1] = now();
+	close(ends[0]);
+	close(ends[1]);
+	await_line(&r);
+	t[2] = now();
+	close(r.in);
+	must(hl_sandbox_wait(r.sb, 60000, NULL, &err), &err);
+	hl_sandbox_stats(r.sb, &stats);
+	t[3] = now();
+	hl_sandbox_free(r.sb);
+	t[4] = now();
+	t[5] = stats.faults, t[6] = stats.syscalls, t[7] = stats.guest_memory;
+	close(r.out);
+	hl_config_free(cfg);
+}
+
+static void copies(const struct hl_snapshot *snap, unsigned rounds, const char *line)
+{
+	uint64_t *started = calloc(rounds, sizeof *started), *result = calloc(rounds, 8);
+	uint64_t *ended = calloc(rounds, 8), *freed = calloc(rounds, 8), t[8] = { 0 };
+
+	for (unsigned i = 0; i < rounds; i++) {
+		copy(snap, line, t);
+		started[i] = t[1] - t[0];
+		result[i] = t[2] - t[0];
+		ended[i] = t[3] - t[0];
+		freed[i] = t[4] - t[3];
+	}
+	print("start of a copy", started, rounds);
+	print("to its result", result, rounds);
+	print("to its end", ended, rounds);
+	print("taking it apart", freed, rounds);
+	printf("faults %lu, system calls %lu, memory %lu KiB\n", t[5], t[6], t[7] >> 10);
+}
+
+/* The copy runs the line, is put back, and runs it again. */
+static void resets(const struct hl_snapshot *snap, unsigned rounds, const char *line)
+{
+	uint64_t *reset = calloc(rounds, sizeof *reset), *result = calloc(rounds, sizeof *result);
+	struct run r;
+	int ends[2];
+	struct hl_config *cfg = config_of(&r, ends);
+	struct hl_error *err = NULL;
+	struct hl_stats stats;
+
+	hl_config_set_resettable(cfg, true);
+	must(hl_sandbox_restore(cfg, snap, &r.sb, &err), &err);
+	for (unsigned i = 0; i < rounds; i++) {
+		CHECK(write(r.in, line, strlen(line)) == (ssize_t)strlen(line));
+		await_line(&r);
+		uint64_t start = now();
+		must(hl_sandbox_reset(r.sb, &err), &err);
+		reset[i] = now() - start;
+		CHECK(write(r.in, line, strlen(line)) == (ssize_t)strlen(line));
+		await_line(&r);
+		result[i] = now() - start;
+		hl_sandbox_stats(r.sb, &stats);
+	}
+	print("reset", reset, rounds);
+	print("reset to result", result, rounds);
+	printf("faults %lu, system calls %lu, memory %lu KiB\n", stats.faults, stats.syscalls,
+	       stats.guest_memory >> 10);
+	hl_sandbox_free(r.sb);
+	hl_config_free(cfg);
+}
+
+/* KiB that the whole machine has in use. */
+static int64_t in_use(void)
+{
+	static const char *const kinds[] = { "AnonPages:",   "Shmem:",      "Slab:",
+					     "KernelStack:", "PageTables:", "Percpu:" };
+	FILE *f = fopen("/proc/meminfo", "re");
+	char line[128];
+	int64_t sum = 0;
+
+	CHECK(f);
+	while (fgets(line, sizeof line, f))
+		for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+			if (strncmp(line, kinds[i], strlen(kinds[i])) == 0)
+				sum += strtol(line + strlen(kinds[i]), NULL, 10);
+	fclose(f);
+	return sum;
+}
+
+static void memory(const struct hl_snapshot *snap, unsigned count, const char *line)
+{
+	struct run *all = calloc(count, sizeof *all);
+	struct hl_error *err = NULL;
+	int64_t before = in_use();
+	uint64_t start = now();
+
+	for (unsigned i = 0; i < count; i++) {
+		int ends[2];
+		struct hl_config *cfg = config_of(&all[i], ends);
+
+		must(hl_sandbox_restore(cfg, snap, &all[i].sb, &err), &err);
+		close(ends[0]);
+		close(ends[1]);
+		hl_config_free(cfg);
+	}
+	uint64_t started = now();
+	int64_t idle = in_use();
+	printf("%u copies alive        %8.1f ms, %ld KiB each\n", count,
+	       (double)(started - start) / 1e6, (idle - before) / (int64_t)count);
+	for (unsigned i = 0; i < count; i++) {
+		CHECK(write(all[i].in, line, strlen(line)) == (ssize_t)strlen(line));
+		await_line(&all[i]);
+	}
+	printf("after their results    %8s     %ld KiB each\n", "",
+	       (in_use() - before) / (int64_t)count);
+	for (unsigned i = 0; i < count; i++) {
+		hl_sandbox_kill(all[i].sb);
+		end(&all[i]);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	struct hl_snapshot *snap;
+	struct hl_error *err = NULL;
+
+	if (argc < 6) {
+		fprintf(stderr, "snapshot PLATFORM FILE ROUNDS save|copy|reset|memory ARGS...\n");
+		return 2;
+	}
+	platform = argv[1];
+	file = argv[2];
+	unsigned rounds = (unsigned)atoi(argv[3]);
+	if (strcmp(argv[4], "save") == 0) {
+		save(argc - 5, argv + 5);
+		return 0;
+	}
+	must(hl_snapshot_open(file, &snap, &err), &err);
+	if (strcmp(argv[4], "copy") == 0)
+		copies(snap, rounds, argv[5]);
+	else if (strcmp(argv[4], "reset") == 0)
+		resets(snap, rounds, argv[5]);
+	else
+		memory(snap, rounds, argv[5]);
+	hl_snapshot_close(snap);
+	return 0;
+}

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Notes what address spaces were when they were loaded. See header. */
+#include "snapshot/kept.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "mm/vma.h"
+
+/* Makes room for one more of `size` bytes. */
+static int grow(void **array, size_t nr, size_t *room, size_t size)
+{
+	if (nr < *room)
+		return 0;
+	size_t more = *room ? 2 * *room : 16;
+	void *p = reallocarray(*array, more, size);
+	if (!p)
+		return -ENOMEM;
+	*array = p;
+	*room = more;
+	return 0;
+}
+
+struct kept_mm *kept_find(const struct snapshot_kept *k, const unsigned char *at)
+{
+	for (size_t i = 0; k && i < k->nr; i++)
+		if (k->all[i]->at == at)
+			return k->all[i];
+	return NULL;
+}
+
+struct kept_mm *kept_add(struct snapshot_kept *k, const unsigned char *at, struct mm *mm)
+{
+	struct kept_mm *km = NULL;
+
+	if (!grow((void **)&k->all, k->nr, &k->room, sizeof(struct kept_mm *)))
+		km = calloc(1, sizeof *km);
+	if (!km)
+		return NULL;
+	km->at = at;
+	km->mm = mm_get(mm);
+	k->all[k->nr++] = km;
+	return km;
+}
+
+int kept_add_vma(struct kept_mm *km, const struct vma *v, uint64_t object)
+{
+	int err = grow((void **)&km->vmas, km->nr_vmas, &km->vma_room, sizeof *km->vmas);
+	struct vma *copy = err ? NULL : vma_new(km->mm, v);
+
+	if (!copy)
+		return -ENOMEM;
+	km->vmas[km->nr_vmas++] = (struct kept_vma){ copy, object };
+	return 0;
+}
+
+int kept_add_run(struct kept_mm *km, const struct kept_run *run)
+{
+	int err = grow((void **)&km->runs, km->nr_runs, &km->run_room, sizeof *km->runs);
+
+	if (!err)
+		km->runs[km->nr_runs++] = *run;
+	return err;
+}
+
+void kept_free(struct snapshot_kept *k)
+{
+	if (!k)
+		return;
+	for (size_t i = 0; i < k->nr; i++) {
+		struct kept_mm *km = k->all[i];
+		for (size_t n = 0; n < km->nr_vmas; n++)
+			vma_free(km->vmas[n].v);
+		mm_put(km->mm);
+		free(km->vmas);
+		free(km->runs);
+		free(km);
+	}
+	free(k->all);
+	free(k);
+}

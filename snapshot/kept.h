@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Address spaces that a sandbox keeps when its tasks have ended, because a reset goes back to them:
+ * the mappings stay in the platform, and what was written is overwritten by what the snapshot has.
+ *
+ * What an address space was when it was loaded is kept beside it: its vmas, and which of its pages
+ * the image has. Between two runs of the sandbox nobody else holds it.
+ */
+#ifndef HL_SNAPSHOT_KEPT_H
+#define HL_SNAPSHOT_KEPT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "util/gva.h"
+#include "util/saved.h"
+
+struct mm;
+struct vma;
+
+struct kept_vma {
+	struct vma *v;   /* as it was loaded; not part of the address space */
+	uint64_t object; /* the number of what it shows, new in each run; 0: none */
+};
+
+/* Pages of the image, in order of their addresses. */
+struct kept_run {
+	gva_t start, end;
+	uint64_t off;
+};
+
+struct kept_mm {
+	const unsigned char *at; /* where it stands in the metadata */
+	struct mm *mm;           /* a reference */
+	struct kept_vma *vmas;
+	struct kept_run *runs;
+	size_t nr_vmas, vma_room, nr_runs, run_room;
+};
+
+struct snapshot_kept {
+	/* of file systems in memory: filesystems_mark() */
+	uint64_t dir_changes;
+	struct kept_mm **all;
+	size_t nr, room;
+};
+
+/* The one that stands at `at`; NULL: there is none. */
+struct kept_mm *kept_find(const struct snapshot_kept *k, const unsigned char *at);
+/* Adds an empty one. NULL: no memory. */
+struct kept_mm *kept_add(struct snapshot_kept *k, const unsigned char *at, struct mm *mm);
+/* `v` is copied. -ENOMEM. */
+int kept_add_vma(struct kept_mm *km, const struct vma *v, uint64_t object);
+int kept_add_run(struct kept_mm *km, const struct kept_run *run);
+/* NULL: no effect. */
+void kept_free(struct snapshot_kept *k);
+
+/* memory_reset.c: makes the address space what it was. The loader has the objects of the new run.
+ * On failure it is neither, and of no use. */
+int memory_reset(struct loader *l, struct kept_mm *km);
+
+#endif
