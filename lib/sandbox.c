@@ -816,7 +816,7 @@ int hl_sandbox_reset(struct hl_sandbox *sb, struct hl_error **err)
 
 int hl_config_plan(const struct hl_config *cfg, hl_plan_fn *fn, void *arg, struct hl_error **err)
 {
-	struct hl_sandbox *none;
+	struct hl_sandbox *none = NULL; /* a plan makes none */
 
 	const struct audience to = { fn, arg };
 
