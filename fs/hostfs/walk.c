@@ -451,7 +451,7 @@ static int path_in_root(struct hostfs *h, int fd, char *buf, size_t size)
 }
 
 /* Below a root that is not the host's own, the way up starts at the root again: wherever the
- * directory was moved to, nothing above the root is ever opened. */
+ * directory was moved to, nothing above the root is opened. */
 static int parent_from_root(struct hostfs *h, int fd)
 {
 	char path[PATH_MAX];
@@ -466,6 +466,23 @@ static int parent_from_root(struct hostfs *h, int fd)
 	return beneath_open(hostfs_fd(h->fs.root), path, O_PATH | O_DIRECTORY, 0);
 }
 
+/* Who stands in a directory may leave it upwards where the way down to it is closed to him. Then
+ * the way up starts in the directory, and where it led is kept only if that lies below the root. */
+static int parent_of_closed(struct hostfs *h, struct caller *c, int fd)
+{
+	char path[PATH_MAX];
+	int err = hostfs_act_as(c);
+	int up = err ? err : beneath_parent(fd);
+
+	if (up < 0)
+		return up;
+	err = path_in_root(h, up, path, sizeof path);
+	if (err >= 0)
+		return up;
+	host_close(up);
+	return err;
+}
+
 int hostfs_parent(struct inode *dir, struct caller *c, struct dentry **out)
 {
 	struct hostfs *h = hostfs_of(dir);
@@ -475,6 +492,8 @@ int hostfs_parent(struct inode *dir, struct caller *c, struct dentry **out)
 	if (err)
 		return err;
 	int fd = h->whole ? beneath_parent(hostfs_fd(dir)) : parent_from_root(h, hostfs_fd(dir));
+	if (fd == -EACCES && !h->whole)
+		fd = parent_of_closed(h, c, hostfs_fd(dir));
 	return fd < 0 ? fd : hostfs_dentry_new(h, fd, S_IFDIR, "", 0, out);
 }
 

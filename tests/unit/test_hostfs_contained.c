@@ -290,6 +290,32 @@ static void other_users(void **state)
 	assert_int_equal(vfs_rename(&w->c, NULL, "/shut", NULL, "/open/shut", 0), -EACCES);
 }
 
+/* ".." asks the right to search the directory that is left, and no other. */
+static void out_of_a_closed_directory(void **state)
+{
+	struct fsworld *w = *state;
+	struct path p;
+
+	host_mkdir(w, "root/shut");
+	host_mkdir(w, "root/shut/in");
+	host_mkdir(w, "root/shut/in/deep");
+	assert_int_equal(chmod(host_path(w, "root/shut"), 0700), 0);
+	assert_int_equal(path_walk(&w->c, NULL, "/shut/in/deep", WALK_DIRECTORY, &p), 0);
+	fs_struct_set_cwd(w->c.fs, &p);
+	become(w, 1000, 1000);
+	assert_string_equal(where_is(w, "..", 0), "/shut/in");
+	assert_string_equal(where_is(w, "../deep", 0), "/shut/in/deep");
+	assert_string_equal(where_is(w, "../..", 0), "/shut");
+	assert_string_equal(where_is(w, "../../..", 0), "EACCES");
+	assert_string_equal(where_is(w, "../../in", 0), "EACCES");
+	/* moved out of the root meanwhile: nothing above it is reached */
+	assert_int_equal(cred_assume(w->vfs->monitor), 0);
+	assert_int_equal(rename(host_path(w, "root/shut/in"), host_path(w, "in")), 0);
+	assert_string_equal(where_is(w, "..", 0), "ENOENT");
+	assert_int_equal(cred_assume(w->vfs->monitor), 0);
+	assert_int_equal(rename(host_path(w, "in"), host_path(w, "root/shut/in")), 0);
+}
+
 /* ---- one file ---- */
 
 static void single_file(void **state)
@@ -338,10 +364,12 @@ int main(void)
 #define TEST(fn)   cmocka_unit_test_setup_teardown(fn, setup, teardown)
 #define MAPPED(fn) cmocka_unit_test_setup_teardown(fn, setup_mapped, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(no_set_id_bits),    TEST(written_set_id_file), TEST(no_devices),
-		TEST(fifos_stay_inside), TEST(xattr_namespaces),    MAPPED(no_set_id_bits),
-		MAPPED(shown_owners),    MAPPED(changed_owners),    MAPPED(other_users),
-		TEST(single_file),       TEST(not_special_files),
+		TEST(no_set_id_bits),   TEST(written_set_id_file),
+		TEST(no_devices),       TEST(fifos_stay_inside),
+		TEST(xattr_namespaces), MAPPED(no_set_id_bits),
+		MAPPED(shown_owners),   MAPPED(changed_owners),
+		MAPPED(other_users),    TEST(out_of_a_closed_directory),
+		TEST(single_file),      TEST(not_special_files),
 	};
 
 	return cmocka_run_group_tests_name("hostfs_contained", tests, NULL, NULL);
