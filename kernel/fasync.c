@@ -245,6 +245,8 @@ static bool fasync_woken(struct waiter *w, unsigned events)
 
 	if (events & POLLOUT)
 		reasons |= BIT(POLL_OUT);
+	if (events & POLLPRI) /* of a queue that sockets have: their urgent data */
+		reasons |= BIT(POLL_PRI);
 	mutex_lock(&e->domain->lock);
 	note(e, events ? reasons : e->closing);
 	mutex_unlock(&e->domain->lock);

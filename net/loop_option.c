@@ -140,6 +140,17 @@ static int set_option(struct loop_sock *s, int i, const void *val, unsigned len)
 	return 0;
 }
 
+static int set_peek_off(struct loop_sock *s, const void *val, unsigned len)
+{
+	int v;
+
+	if (len < sizeof v)
+		return -EINVAL;
+	memcpy(&v, val, sizeof v);
+	s->peek_off = v;
+	return 0;
+}
+
 int loop_setsockopt(struct socket *sk, struct caller *c, int level, int name, const void *val,
 		    unsigned len)
 {
@@ -152,6 +163,8 @@ int loop_setsockopt(struct socket *sk, struct caller *c, int level, int name, co
 		if (name == SO_SNDBUF || name == SO_RCVBUF || name == SO_SNDBUFFORCE ||
 		    name == SO_RCVBUFFORCE)
 			s->own_buffers = true;
+		if (name == SO_PEEK_OFF)
+			return set_peek_off(s, val, len);
 		return SOCKET_GENERIC;
 	}
 	if (!has_level(s, level))
@@ -215,6 +228,10 @@ int loop_getsockopt(struct socket *sk, struct caller *c, int level, int name, vo
 		v = s->state == TCP_LISTEN;
 		return put(buf, size, &v, sizeof v);
 	}
+	if (level == SOL_SOCKET && name == SO_PEEK_OFF) {
+		v = s->peek_off;
+		return put(buf, size, &v, sizeof v);
+	}
 	if (level == SOL_SOCKET)
 		return name == SO_PASSCRED ? -EOPNOTSUPP : SOCKET_GENERIC;
 	if (!has_level(s, level))
@@ -251,12 +268,22 @@ static int readable_bytes(struct loop_sock *s)
 	if (s->state == TCP_LISTEN)
 		return -EINVAL;
 	mutex_lock(&s->lock);
-	if (loop_is_stream(s))
+	if (loop_is_stream(s) && s->urgent && !socket_flag(&s->sk, SO_OOBINLINE))
+		n = (size_t)(s->urgent_pos - s->read_pos);
+	else if (loop_is_stream(s))
 		n = s->queued;
 	else if (!list_empty(&s->queue))
 		n = list_first(&s->queue, struct loop_chunk, node)->len;
 	mutex_unlock(&s->lock);
 	return (int)n;
+}
+
+static bool is_at_mark(struct loop_sock *s)
+{
+	mutex_lock(&s->lock);
+	bool at = loop_at_mark(s);
+	mutex_unlock(&s->lock);
+	return at;
 }
 
 int64_t loop_ioctl(struct socket *sk, struct caller *c, struct mm *mm, unsigned cmd, uint64_t arg)
@@ -270,7 +297,7 @@ int64_t loop_ioctl(struct socket *sk, struct caller *c, struct mm *mm, unsigned 
 	case SIOCOUTQNSD:
 		n = !loop_is_stream(s) ? -ENOTTY : s->state == TCP_LISTEN ? -EINVAL : 0;
 		break;
-	case SIOCATMARK: n = loop_is_stream(s) ? 0 : -ENOTTY; break;
+	case SIOCATMARK: n = loop_is_stream(s) ? is_at_mark(s) : -ENOTTY; break;
 	default: return device_ioctl(sk->net, sk->family == AF_INET, mm, cmd, arg);
 	}
 	if (n < 0)

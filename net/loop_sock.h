@@ -42,6 +42,10 @@ enum { RCV_SHUTDOWN = 1, SEND_SHUTDOWN = 2, SHUTDOWN_MASK = 3 };
 /* Linux: socket_state. */
 enum loop_phase { SS_UNCONNECTED, SS_CONNECTING, SS_CONNECTED };
 
+/* Linux: TCP_URG_VALID, TCP_URG_READ. What is marked is in the queue, so that it is never yet to
+ * come. */
+enum loop_urgent { URGENT_NONE, URGENT_VALID, URGENT_READ };
+
 /* An address of IPv4 is one of IPv6 (mapped). */
 struct loop_name {
 	struct in6_addr ip;
@@ -57,6 +61,7 @@ struct loop_chunk {
 	struct in6_addr to;
 	struct timespec when;
 	int ttl, tos;
+	bool peeked; /* one without data: a peek by SO_PEEK_OFF has passed it */
 	unsigned char data[];
 };
 
@@ -85,13 +90,18 @@ struct loop_sock {
 
 	struct mutex lock;
 	/* guarded by lock */
-	struct list queue; /* struct loop_chunk */
-	size_t queued;     /* bytes unread */
-	size_t charged;    /* what they cost of the receive buffer */
-	size_t room_at;    /* the peer found no room, and is told when no more is queued; 0: no */
+	struct list queue;   /* struct loop_chunk */
+	size_t queued;       /* bytes unread */
+	size_t charged;      /* what they cost of the receive buffer */
+	size_t room_at;      /* the peer found no room, and is told when no more is queued; 0: no */
+	uint64_t read_pos;   /* how much of the stream was read: where the queue begins */
+	uint64_t urgent_pos; /* of the urgent byte, which is in the queue */
+	enum loop_urgent urgent;
+	unsigned char urgent_byte;
 
 	struct waitqueue wait;           /* readers, writers, pollers, acceptors */
 	_Atomic unsigned drops;          /* datagrams */
+	_Atomic int peek_off;            /* SO_PEEK_OFF; -1: peeks begin with what is unread */
 	_Atomic bool own_buffers;        /* SO_SNDBUF or SO_RCVBUF was set */
 	_Atomic uint64_t sent, received; /* bytes of the connection */
 	_Atomic int option[NR_LOOP_OPTIONS];
@@ -181,6 +191,10 @@ ssize_t loop_tcp_recvmsg(struct socket *s, struct caller *c, struct socket_msg *
 /* How much of what is queued is in the receiver's own buffer; the rest is in the sender's. */
 size_t loop_own_room(const struct loop_sock *to);
 size_t loop_capacity(const struct loop_sock *to);
+/* Is the next byte the urgent one? s->lock held. */
+bool loop_at_mark(const struct loop_sock *s);
+/* The reading of so many bytes moves the offset of peeks, forward where it was a peek. */
+void loop_move_peek(struct loop_sock *s, size_t n, bool peek);
 /* Is there room for another byte in the peer's queue? */
 bool loop_tcp_writable(struct loop_sock *s);
 

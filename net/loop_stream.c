@@ -142,6 +142,44 @@ static bool reads_no_more(const struct loop_sock *peer, uint64_t connection)
 	       (peer->shutdown & RCV_SHUTDOWN && peer->state == TCP_FIN_WAIT2);
 }
 
+/* Takes bytes off the queue. */
+static void consume(struct loop_sock *s, size_t n)
+{
+	lock_assert_held(&s->lock);
+	s->queued -= n;
+	s->read_pos += n;
+	if (s->read_pos > s->urgent_pos)
+		s->urgent = URGENT_NONE;
+	while (n) {
+		struct loop_chunk *k = list_first(&s->queue, struct loop_chunk, node);
+		size_t left = k->len - k->off, part = n < left ? n : left;
+		k->off += part;
+		n -= part;
+		if (k->off < k->len)
+			break;
+		list_del(&k->node);
+		loop_chunk_free(s, k);
+	}
+}
+
+bool loop_at_mark(const struct loop_sock *s)
+{
+	lock_assert_held(&s->lock);
+	return s->urgent && s->urgent_pos == s->read_pos;
+}
+
+/* The last byte of `len` that were put in the queue is urgent. An earlier one that nobody has read
+ * becomes a byte like others, but for one that is next: that one is lost (Linux: tcp_check_urg). */
+static void mark_urgent(struct loop_sock *s, unsigned char byte, size_t len)
+{
+	lock_assert_held(&s->lock);
+	if (loop_at_mark(s) && !socket_flag(&s->sk, SO_OOBINLINE) && s->queued > len)
+		consume(s, 1);
+	s->urgent = URGENT_VALID;
+	s->urgent_pos = s->read_pos + s->queued - 1;
+	s->urgent_byte = byte;
+}
+
 /* The next bytes of a call go out: how many, or -errno. */
 static ssize_t send_piece(struct loop_sock *s, struct loop_sock *peer, uint64_t connection,
 			  struct socket_msg *m)
@@ -163,6 +201,7 @@ static ssize_t send_piece(struct loop_sock *s, struct loop_sock *peer, uint64_t 
 			loop_chunk_free(peer, k);
 		return -EFAULT;
 	}
+	unsigned char last = k ? k->data[len - 1] : small[len - 1];
 	mutex_lock(&peer->lock);
 	bool refused = reads_no_more(peer, connection);
 	bool put = !refused && !k && append_small(peer, small, len);
@@ -179,11 +218,16 @@ static ssize_t send_piece(struct loop_sock *s, struct loop_sock *peer, uint64_t 
 	}
 	if (put)
 		peer->queued += len;
+	/* Linux marks the end of what it sends before it waits for room: tcp_push */
+	bool urgent =
+	    put && m->flags & MSG_OOB && (!m->uio->resid || peer->queued >= room_of(s, peer));
+	if (urgent)
+		mark_urgent(peer, last, len);
 	mutex_unlock(&peer->lock);
 	if (!put && !refused)
 		return -ENOBUFS;
 	if (put)
-		loop_wake(peer, POLL_READ);
+		loop_wake(peer, urgent ? POLL_READ | POLLPRI : POLL_READ);
 	s->sent += len;
 	peer->received += put ? len : 0;
 	if (refused) {
@@ -223,8 +267,6 @@ ssize_t loop_tcp_sendmsg(struct socket *sk, struct caller *c, struct socket_msg 
 {
 	struct loop_sock *s = loop_of(sk);
 
-	if (m->flags & MSG_OOB)
-		return -EOPNOTSUPP;
 	if (m->flags & MSG_FASTOPEN && m->name_len && s->phase != SS_CONNECTED) {
 		const struct sockaddr *a = (const struct sockaddr *)&m->name;
 		int err = a->sa_family == AF_UNSPEC
@@ -238,33 +280,107 @@ ssize_t loop_tcp_sendmsg(struct socket *sk, struct caller *c, struct socket_msg 
 
 /* Receiving */
 
-/* Copies what is there: bytes, or -EFAULT. */
-static ssize_t copy_queue(struct loop_sock *s, struct socket_msg *m)
+/* Where a read stands in the queue: at a byte of a piece, `ahead` of the first unread one. */
+struct place {
+	struct loop_chunk *k; /* NULL: at the end */
+	size_t at, ahead;
+};
+
+/* Goes on by so many bytes, which may lead into a later piece. */
+static void go_on(struct loop_sock *s, struct place *p, size_t n)
 {
 	lock_assert_held(&s->lock);
-	struct loop_chunk *k, *next;
+	p->at += n;
+	p->ahead += n;
+	while (p->k && p->at >= p->k->len) {
+		p->at -= p->k->len;
+		p->k = p->k->node.next == &s->queue
+			   ? NULL
+			   : list_first(&p->k->node, struct loop_chunk, node);
+		p->at += p->k ? p->k->off : 0;
+	}
+}
+
+/* The next byte that is unread, or that a peek has not seen. */
+static struct place first_place(struct loop_sock *s, bool peek)
+{
+	lock_assert_held(&s->lock);
+	struct place p = { 0 };
+	int off = s->peek_off;
+
+	if (!list_empty(&s->queue))
+		p.k = list_first(&s->queue, struct loop_chunk, node);
+	p.at = p.k ? p.k->off : 0;
+	go_on(s, &p, peek && off > 0 ? (size_t)off : 0);
+	return p;
+}
+
+/* A read is done with so many bytes: a peek goes past them, others take them off the queue. */
+static void pass(struct loop_sock *s, struct place *p, size_t n, bool peek)
+{
+	lock_assert_held(&s->lock);
+	if (peek) {
+		go_on(s, p, n);
+		return;
+	}
+	consume(s, n);
+	*p = first_place(s, false);
+}
+
+/* Copies what is there, up to the urgent byte if that is not the first: bytes, or -EFAULT. Where it
+ * is the first, it is left out, unless it is wanted among the others (SO_OOBINLINE). `some`: bytes
+ * were copied before. */
+static ssize_t copy_queue(struct loop_sock *s, struct socket_msg *m, bool some)
+{
+	lock_assert_held(&s->lock);
+	const bool peek = m->flags & MSG_PEEK;
+	struct place p = first_place(s, peek);
 	size_t total = 0;
 
-	list_for_each_safe (k, next, &s->queue, node) {
-		size_t left = k->len - k->off, n = left < m->uio->resid ? left : m->uio->resid;
+	while (m->uio->resid && p.k) {
+		size_t left = p.k->len - p.at, n = left < m->uio->resid ? left : m->uio->resid;
+		uint64_t pos = s->read_pos + p.ahead;
 
-		if (!n)
-			break;
+		if (s->urgent && s->urgent_pos == pos) {
+			if (some || total)
+				break;
+			if (!socket_flag(&s->sk, SO_OOBINLINE)) {
+				pass(s, &p, 1, peek);
+				continue;
+			}
+		} else if (s->urgent && s->urgent_pos > pos && s->urgent_pos - pos < n) {
+			n = (size_t)(s->urgent_pos - pos);
+		}
 		if (m->flags & MSG_TRUNC)
 			uio_advance(m->uio, n);
-		else if (uio_put(m->uio, k->data + k->off, n) < n)
+		else if (uio_put(m->uio, p.k->data + p.at, n) < n)
 			return total ? (ssize_t)total : -EFAULT;
 		total += n;
-		if (m->flags & MSG_PEEK)
-			continue;
-		k->off += n;
-		s->queued -= n;
-		if (k->off == k->len) {
-			list_del(&k->node);
-			loop_chunk_free(s, k);
-		}
+		loop_move_peek(s, n, peek);
+		pass(s, &p, n, peek);
 	}
 	return (ssize_t)total;
+}
+
+/* Linux: tcp_recv_urg. */
+static ssize_t receive_urgent(struct loop_sock *s, struct socket_msg *m)
+{
+	mutex_lock(&s->lock);
+	bool there = s->urgent == URGENT_VALID && !socket_flag(&s->sk, SO_OOBINLINE);
+	unsigned char byte = s->urgent_byte;
+	if (there && !(m->flags & MSG_PEEK))
+		s->urgent = URGENT_READ;
+	mutex_unlock(&s->lock);
+	if (!there)
+		return -EINVAL;
+	m->out_flags |= MSG_OOB;
+	if (!m->uio->resid) {
+		m->out_flags |= MSG_TRUNC;
+		return 0;
+	}
+	if (!(m->flags & MSG_TRUNC) && uio_put(m->uio, &byte, 1) < 1)
+		return -EFAULT;
+	return 1;
 }
 
 /* Nothing more is there: 1: it may come; 0: the end; -errno. `some`: bytes were copied before. */
@@ -322,18 +438,18 @@ ssize_t loop_tcp_recvmsg(struct socket *sk, struct caller *c, struct socket_msg 
 	ssize_t r;
 
 	m->control_len = 0;
-	if (m->flags & MSG_OOB)
-		return -EINVAL;
 	if (m->flags & MSG_ERRQUEUE)
 		return -EAGAIN;
+	if (m->flags & MSG_OOB)
+		return s->state == TCP_LISTEN ? -ENOTCONN : receive_urgent(s, m);
 	waiter_init(&w, c->sleeper);
 	mutex_lock(&s->lock);
 	for (;;) {
-		r = copy_queue(s, m);
+		r = copy_queue(s, m, copied || c->done);
 		if (r > 0)
 			copied += (size_t)r;
 		if (r < 0 || (copied >= want && (copied || c->done || !m->uio->resid)) ||
-		    (copied && m->flags & MSG_PEEK))
+		    (copied && (m->flags & MSG_PEEK || loop_at_mark(s))))
 			break;
 		r = stream_end(s, copied);
 		if (r <= 0)

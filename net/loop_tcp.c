@@ -261,6 +261,7 @@ static void inherit(struct loop_sock *e, struct loop_sock *listener)
 	e->sk.linger = atomic_load(&listener->sk.linger);
 	e->sk.priority = atomic_load(&listener->sk.priority);
 	e->own_buffers = atomic_load(&listener->own_buffers);
+	e->peek_off = atomic_load(&listener->peek_off);
 	for (int i = 0; i < NR_LOOP_OPTIONS; i++)
 		e->option[i] = atomic_load(&listener->option[i]);
 }
@@ -492,8 +493,11 @@ static unsigned loop_tcp_poll(struct socket *sk, struct poll_table *pt)
 		events |= POLL_READ | POLLRDHUP;
 	if (state != TCP_SYN_SENT) {
 		mutex_lock(&s->lock);
+		if (loop_at_mark(s) && !socket_flag(sk, SO_OOBINLINE))
+			lowat++;
 		if (s->queued >= lowat || s->queued * 2 >= loop_capacity(s))
 			events |= s->queued ? POLL_READ : 0;
+		events |= s->urgent == URGENT_VALID ? POLLPRI : 0;
 		mutex_unlock(&s->lock);
 		if (ended & SEND_SHUTDOWN || loop_tcp_writable(s))
 			events |= POLLOUT | POLLWRNORM;

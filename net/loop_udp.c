@@ -244,15 +244,35 @@ static void put_controls(struct loop_sock *s, struct socket_msg *m, const struct
 	m->control_len = used;
 }
 
-/* Waits for a datagram: 1; 0: none will come; -errno. */
-static int wait_datagram(struct loop_sock *s, struct waiter *w, bool nonblock, uint64_t deadline)
+/* The datagram that a call gets, from *off on (Linux: __skb_try_recv_from_queue); NULL: none. */
+static struct loop_chunk *pick(struct loop_sock *s, unsigned flags, size_t *off)
 {
+	lock_assert_held(&s->lock);
+	struct loop_chunk *k;
+
+	*off = flags & MSG_PEEK && s->peek_off > 0 ? (size_t)s->peek_off : 0;
+	list_for_each (k, &s->queue, node) {
+		bool passed = flags & MSG_PEEK && s->peek_off >= 0 && *off >= k->len &&
+			      (k->len || *off || k->peeked);
+		if (!passed)
+			return k;
+		*off -= k->len;
+	}
+	return NULL;
+}
+
+/* Waits for a datagram: 1; 0: none will come; -errno. */
+static int wait_datagram(struct loop_sock *s, struct waiter *w, unsigned flags, uint64_t deadline)
+{
+	bool nonblock = flags & MSG_DONTWAIT;
+	size_t off;
+
 	lock_assert_held(&s->lock);
 	for (;;) {
 		int err = atomic_exchange(&s->err, 0);
 		if (err)
 			return -err;
-		if (!list_empty(&s->queue))
+		if (pick(s, flags, &off))
 			return 1;
 		if (s->shutdown & RCV_SHUTDOWN && !nonblock)
 			return 0;
@@ -266,19 +286,25 @@ static int wait_datagram(struct loop_sock *s, struct waiter *w, bool nonblock, u
 static ssize_t take(struct loop_sock *s, struct socket_msg *m)
 {
 	lock_assert_held(&s->lock);
-	struct loop_chunk *k = list_first(&s->queue, struct loop_chunk, node);
-	size_t n = k->len < m->uio->resid ? k->len : m->uio->resid;
-	ssize_t r = m->flags & MSG_TRUNC ? (ssize_t)k->len : (ssize_t)n;
+	size_t off, n = m->uio->resid;
+	struct loop_chunk *k = pick(s, m->flags, &off);
 
-	if (uio_put(m->uio, k->data, n) < n)
-		r = -EFAULT;
-	if (k->len > n)
+	if (n > k->len - off)
+		n = k->len - off;
+	else if (n < k->len)
 		m->out_flags |= MSG_TRUNC;
+	ssize_t r = m->flags & MSG_TRUNC ? (ssize_t)k->len : (ssize_t)n;
+	if (uio_put(m->uio, k->data + off, n) < n)
+		r = -EFAULT;
+	else
+		loop_move_peek(s, (size_t)r, m->flags & MSG_PEEK);
 	m->name_len = (unsigned)loop_put_name(s->sk.family, &k->from, &m->name);
 	m->scm.when = k->when;
 	put_controls(s, m, k);
-	if (m->flags & MSG_PEEK)
+	if (m->flags & MSG_PEEK) {
+		k->peeked |= !k->len;
 		return r;
+	}
 	list_del(&k->node);
 	s->queued -= k->len;
 	s->charged -= k->len + OVERHEAD;
@@ -297,7 +323,7 @@ static ssize_t loop_udp_recvmsg(struct socket *sk, struct caller *c, struct sock
 		return -EAGAIN;
 	waiter_init(&w, c->sleeper);
 	mutex_lock(&s->lock);
-	ssize_t r = wait_datagram(s, &w, m->flags & MSG_DONTWAIT, deadline);
+	ssize_t r = wait_datagram(s, &w, m->flags, deadline);
 	m->no_message = r == 0;
 	m->control_len = 0;
 	if (r > 0) {

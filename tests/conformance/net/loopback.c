@@ -10,6 +10,8 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
+#include <signal.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -630,6 +632,122 @@ CASE(flags_of_receiving)
 	struct timeval tv = { .tv_usec = 10000 };
 	NEED(setsockopt(p[1], SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof tv));
 	say_call("with a time limit", recv(p[1], buf, sizeof buf, 0));
+}
+
+static void say_read(const char *what, int s, size_t n, int flags)
+{
+	char b[16] = "";
+	ssize_t r = recv(s, b, n, flags | MSG_DONTWAIT);
+
+	say_call(what, r);
+	if (r > 0)
+		say("  %.*s\n", (int)r, b);
+}
+
+static void say_mark(int s)
+{
+	int at = -1, n = -1;
+
+	NEED(ioctl(s, SIOCATMARK, &at));
+	NEED(ioctl(s, FIONREAD, &n));
+	say("at the mark %d, %d before it or the end\n", at, n);
+}
+
+static _Atomic int urgent_signals;
+static void on_urgent(int sig)
+{
+	urgent_signals++;
+}
+
+/* What is sent is there at once: no case waits. */
+CASE(urgent_data)
+{
+	struct pollfd pfd = { .events = POLLIN | POLLPRI | POLLRDBAND };
+	int p[2], on = 1;
+
+	signal(SIGURG, on_urgent);
+	for (int inl = 0; inl < 2; inl++) {
+		say("SO_OOBINLINE %d\n", inl);
+		pair(AF_INET, p);
+		NEED(fcntl(p[1], F_SETOWN, getpid()));
+		NEED(setsockopt(p[1], SOL_SOCKET, SO_OOBINLINE, &inl, sizeof inl));
+		NEED(setsockopt(p[0], IPPROTO_TCP, TCP_NODELAY, &on, sizeof on));
+		pfd.fd = p[1];
+		say_mark(p[1]);
+		say_call("first", send(p[0], "ab!", 3, MSG_OOB));
+		NEED(poll(&pfd, 1, -1));
+		while (!urgent_signals)
+			sched_yield();
+		urgent_signals = 0;
+		say_poll("poll", p[1]);
+		say_mark(p[1]);
+		say_call("more", send(p[0], "cd", 2, 0));
+		say_read("peek urgent", p[1], 4, MSG_OOB | MSG_PEEK);
+		say_read("peek", p[1], 10, MSG_PEEK);
+		say_read("one", p[1], 1, 0);
+		say_mark(p[1]);
+		say_read("to the mark", p[1], 10, MSG_WAITALL);
+		say_mark(p[1]);
+		say_read("peek behind", p[1], 10, MSG_PEEK);
+		say_read("urgent", p[1], 4, MSG_OOB);
+		say_poll("poll", p[1]);
+		say_mark(p[1]);
+		say_read("rest", p[1], 10, 0);
+		say_mark(p[1]);
+		say_read("urgent again", p[1], 4, MSG_OOB);
+		/* a newer one takes the place of one that is next, or of one that is not */
+		say_call("second", send(p[0], "X", 1, MSG_OOB));
+		say_call("third", send(p[0], "Y", 1, MSG_OOB));
+		say_call("fourth", send(p[0], "zZ", 2, MSG_OOB));
+		say_read("normal", p[1], 10, 0);
+		say_read("urgent", p[1], 0, MSG_OOB);
+		say_read("normal", p[1], 10, 0);
+		say_call("alone", send(p[0], "", 0, MSG_OOB));
+		say_read("urgent", p[1], 1, MSG_OOB);
+		close(p[0]);
+		say_read("urgent at the end", p[1], 1, MSG_OOB);
+		close(p[1]);
+		while (!urgent_signals)
+			sched_yield();
+		urgent_signals = 0;
+	}
+}
+
+CASE(offsets_of_peeks)
+{
+	int off = -1, bad = -2, p[2], u = (int)NEED(socket(AF_INET, SOCK_DGRAM, 0));
+	union name n = local(AF_INET, 0);
+	socklen_t len = sizeof off;
+
+	R(setsockopt(u, SOL_SOCKET, SO_PEEK_OFF, &bad, sizeof bad));
+	NEED(getsockopt(u, SOL_SOCKET, SO_PEEK_OFF, &off, &len));
+	V(off);
+	NEED(bind(u, &n.any, sizeof n.in));
+	n = local(AF_INET, port_of(u));
+	NEED(connect(u, &n.any, sizeof n.in));
+	NEED(send(u, "first", 5, 0));
+	NEED(send(u, "", 0, 0));
+	NEED(send(u, "third", 5, 0));
+	off = 0;
+	NEED(setsockopt(u, SOL_SOCKET, SO_PEEK_OFF, &off, sizeof off));
+	for (int i = 0; i < 6; i++)
+		say_read("peek", u, 3, MSG_PEEK);
+	say_read("read", u, 3, 0);
+	say_read("peek", u, 3, MSG_PEEK);
+	say_read("peek, whole length", u, 3, MSG_PEEK | MSG_TRUNC);
+	NEED(getsockopt(u, SOL_SOCKET, SO_PEEK_OFF, &off, &len));
+	V(off);
+	pair(AF_INET, p);
+	off = 2;
+	R(setsockopt(p[1], SOL_SOCKET, SO_PEEK_OFF, &off, sizeof off));
+	NEED(send(p[0], "0123456789", 10, 0));
+	say_read("peek", p[1], 3, MSG_PEEK);
+	say_read("peek", p[1], 3, MSG_PEEK);
+	say_read("read", p[1], 4, 0);
+	say_read("peek", p[1], 3, MSG_PEEK);
+	say_read("peek", p[1], 3, MSG_PEEK);
+	NEED(getsockopt(p[1], SOL_SOCKET, SO_PEEK_OFF, &off, &len));
+	V(off);
 }
 
 CASE(edges)
