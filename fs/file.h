@@ -132,6 +132,9 @@ struct file {
 	 * is. */
 	struct fasync *fasync;
 	void (*fasync_gone)(struct file *f);
+	/* Of a descriptor of the host's, whose urgent data a call takes: called before the call,
+	 * and after it, `taken` if it took the urgent byte as such. NULL: nobody wants to know. */
+	void (*_Atomic fasync_urgent)(struct file *f, bool taken);
 	/* where its OFD and flock locks were taken; NULL: none ever */
 	_Atomic(struct lock_table *) locks;
 	/* fs/writers.h: what this file counts as, and where; set when it is opened */

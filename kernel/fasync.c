@@ -281,6 +281,27 @@ static void note_host(struct fasync *e, bool room)
 	note(e, reasons);
 }
 
+/* Is there urgent data that no signal has told of? The host tells of each arrival of data alone, so
+ * that the thread cannot see that what was urgent is read before the next comes. Where a call skips
+ * an urgent byte that came while it was at work, no signal tells of it. */
+static void fasync_look(struct file *f, bool taken)
+{
+	struct fasync *e = f->fasync;
+	struct pollfd p = { .fd = e->host_fd, .events = POLLPRI };
+	const struct timespec now = { 0 };
+	struct task *t = task_current();
+
+	mutex_lock(&e->domain->lock);
+	bool there = ppoll(&p, 1, &now, NULL) == 1 && p.revents & POLLPRI;
+	bool news = taken ? there || !e->urgent : there && !e->urgent;
+	e->urgent = there;
+	if (news)
+		note(e, BIT(POLL_PRI));
+	mutex_unlock(&e->domain->lock);
+	if (news && t)
+		t->signals_due = true;
+}
+
 static void note_host_events(struct fasync_domain *d, const struct epoll_event *events, int n)
 {
 	struct fasync *e;
@@ -435,7 +456,11 @@ static int watch_host(struct fasync *e, struct host_watch *w, unsigned events, u
 		host_close(epfd);
 		return err == -EPERM ? -ENOTTY : err; /* a device that is always ready */
 	}
-	epoll_wait(epfd, &ev, 1, 0);
+	bool some = epoll_wait(epfd, &ev, 1, 0) == 1;
+	mutex_lock(&e->domain->lock);
+	if (!room)
+		e->urgent = some && ev.events & EPOLLPRI;
+	mutex_unlock(&e->domain->lock);
 	*w = (struct host_watch){ epfd, events };
 	ev = (struct epoll_event){ .events = EPOLLIN | EPOLLET, .data.u64 = e->id << 1 | room };
 	return (int)host_ret(epoll_ctl(e->domain->epfd, EPOLL_CTL_ADD, epfd, &ev));
@@ -512,6 +537,8 @@ static int arm(struct file *f, struct fasync *e, bool on)
 	if (err || e->host_fd < 0)
 		return err;
 	err = watch_host(e, &e->in, on ? EPOLLIN | EPOLLRDHUP | EPOLLPRI : EPOLLPRI, 0);
+	if (!err)
+		f->fasync_urgent = fasync_look;
 	if (on)
 		return err ? err : watch_host(e, &e->out, EPOLLOUT, 1);
 	unwatch_host(e, &e->out);

@@ -5,9 +5,11 @@
  * memory without a copy of ours: the pages are pinned for a call that does not wait.
  */
 #include <errno.h>
+#include <linux/sockios.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 
 #include "host/hostcall.h"
 #include "mm/mm.h"
@@ -265,6 +267,14 @@ static ssize_t receive_some(struct host_sock *i, struct socket_msg *m)
 	return r;
 }
 
+/* Is the next byte urgent? No call reads beyond what is before it. */
+static bool at_mark(const struct host_sock *i)
+{
+	int mark = 0;
+
+	return !ioctl(i->fd, SIOCATMARK, &mark) && mark;
+}
+
 /* Receives what comes: once, or with MSG_WAITALL all that was asked for. Neither errors nor urgent
  * data are waited for (recv(2), tcp(7)). */
 static ssize_t receive_all(struct host_sock *i, struct socket_msg *m, struct host_wait *w)
@@ -281,7 +291,7 @@ static ssize_t receive_all(struct host_sock *i, struct socket_msg *m, struct hos
 			total += r;
 			host_wait_progress(w);
 		}
-		if (r > 0 && all && m->uio->resid)
+		if (r > 0 && all && m->uio->resid && !at_mark(i))
 			continue;
 		if (r != -EAGAIN || !may_wait)
 			break;
@@ -343,14 +353,24 @@ static void move_stamps(const struct guest_clock *gc, struct socket_msg *m)
 	}
 }
 
+static void look_for_urgent(struct host_sock *i, bool taken)
+{
+	void (*look)(struct file * f, bool taken) = i->sk.file.fasync_urgent;
+
+	if (look && is_stream(i))
+		look(&i->sk.file, taken);
+}
+
 ssize_t host_sock_recvmsg(struct socket *s, struct caller *c, struct socket_msg *m)
 {
 	struct host_sock *i = host_sock_of(s);
 	struct host_wait w;
 
+	look_for_urgent(i, false);
 	host_wait_begin(&w, i, c, POLLIN | POLLRDHUP, s->rcvtimeo);
 	ssize_t r = receive_all(i, m, &w);
 	host_wait_end(&w);
+	look_for_urgent(i, m->out_flags & MSG_OOB && !(m->flags & MSG_PEEK));
 	if (!m->control)
 		m->control_len = 0;
 	else if (r >= 0 && guest_clock_ahead(c->mem->clock, CLOCK_REALTIME))
