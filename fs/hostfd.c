@@ -110,7 +110,7 @@ static int wrap_own(struct filesystem *hostfd, struct mnt_namespace *ns, int fd,
 		len = 0;
 	err = hostfs_dentry_of_fd(h, fd, name, len < 0 ? 0 : (size_t)len, &d);
 	if (!err)
-		hostfs_inode(d->inode)->inherited = true;
+		hostfs_inherit(d->inode);
 	if (!err)
 		err = file_of(d, (unsigned)flags, out);
 	if (err) {

@@ -109,6 +109,13 @@ struct inode_id {
 	bool of_host; /* dev is major << 32 | minor of the host's device, ino what stat(2) shows */
 };
 
+/* An order of those of the host, or of those that are not. */
+static inline int inode_id_compare(const struct inode_id *a, const struct inode_id *b)
+{
+	return a->ino != b->ino ? (a->ino < b->ino ? -1 : 1)
+				: (a->dev > b->dev) - (a->dev < b->dev);
+}
+
 struct inode_ops {
 	/* Directories: looks up `names` (len bytes: names separated by slashes; no "." and ".."
 	 * unless FS_WALKS_DOTS), stops behind the first symlink, or earlier, at any directory on

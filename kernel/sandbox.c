@@ -206,6 +206,7 @@ int sandbox_create(const struct sandbox_config *cfg, struct sandbox **out, struc
 	sb->files_max = files_for_guests();
 	sched_of_host(&sb->sched);
 	mutex_init(&sb->mem.disk.lock, LOCK_DISK);
+	mutex_init(&sb->mem.disk.files_lock, LOCK_DISK_FILES);
 	/* what is there at the start is put there freely */
 	sb->mem.disk.quota.max = cfg->limits.disk ? UINT64_MAX : 0;
 	mutex_init(&sb->freeze_lock, LOCK_FREEZE);
@@ -399,5 +400,6 @@ void sandbox_destroy(struct sandbox *sb)
 	freezer_destroy(&sb->freezer);
 	mutex_destroy(&sb->freeze_lock);
 	mutex_destroy(&sb->mem.disk.lock);
+	mutex_destroy(&sb->mem.disk.files_lock);
 	free(sb);
 }

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "util/lock.h"
+#include "util/rbtree.h"
 
 /* How much several stores together may hold. */
 struct page_quota {
@@ -27,7 +28,9 @@ struct disk {
 	struct page_quota quota; /* max 0: there is no limit, and nothing is counted */
 	/* one change of a host's file at a time, so that it can be measured (fs/hostfs/disk.c) */
 	struct mutex lock;
-	uint64_t on_host; /* the part of quota.used that is in files of the host; lock */
+	_Atomic uint64_t on_host; /* the part of quota.used that is in files of the host */
+	struct mutex files_lock;
+	struct rb_tree files; /* those of the host that are open, by identity; files_lock */
 };
 
 #endif

@@ -91,6 +91,8 @@
 	  "pages of a cpio archive that were copied", "fs/cpiofs/internal.h")                      \
 	X(PAGESTORE, 68, LOCK_SLEEPS,                                                              \
 	  "the extents of a file in memory", "mm/pagestore.c")                                     \
+	X(DISK_FILES, 69, LOCK_SLEEPS,                                                             \
+	  "which files of the host are open under a limit", "fs/hostfs/disk.c")                    \
 	X(SPACE, 70, LOCK_SLEEPS,                                                                  \
 	  "the threads of an address space without KVM", "platform/process/process.h")             \
 	X(STUB, 72, LOCK_SLEEPS | LOCK_NESTS,                                                      \

@@ -6,17 +6,36 @@
  * counted at once, because a mapping can fill what is behind it and nobody would be told. Each
  * change of a file is measured before and after, one at a time in the whole sandbox; what it has
  * grown by is taken from the limit, and what it has shrunk by is given back, as far as the sandbox
- * has grown files before. A file that is removed is not given back: it may be open somewhere. So
- * the host's files never grow, by this sandbox, beyond the limit.
+ * has grown files before. So the host's files never grow, by this sandbox, beyond the limit.
+ *
+ * A file whose last name is removed is given back when the sandbox has its last descriptor of it
+ * closed: by whoever drops the last hold. A hold stands for one of these descriptors, and all of
+ * one file share a node. A thread that has opened a file but does not hold it yet may come too
+ * late: another removes it, drops the last hold, and gives it back. Then it finds neither a name
+ * nor a node, and takes the file from the limit again, until it drops its own hold. Who else has
+ * the file open on the host is not known.
  *
  * Names and attributes are not counted, nor what is written by a descriptor that the caller gave.
  */
 #include <errno.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "fs/hostfs/internal.h"
 #include "util/minmax.h"
+
+struct disk_file {
+	struct rb_node node;
+	struct inode_id id;
+	struct disk *disk;
+	unsigned holds; /* disk->files_lock */
+};
+
+static uint64_t bytes_of(const struct statx *st)
+{
+	return max64(st->stx_size, st->stx_blocks * 512);
+}
 
 static int measure(int fd, uint64_t *bytes, uint64_t *size)
 {
@@ -26,8 +45,29 @@ static int measure(int fd, uint64_t *bytes, uint64_t *size)
 	if (err)
 		return err;
 	*size = st.stx_size;
-	*bytes = max64(st.stx_size, st.stx_blocks * 512);
+	*bytes = bytes_of(&st);
 	return 0;
+}
+
+static void take(struct disk *disk, uint64_t bytes)
+{
+	atomic_fetch_add(&disk->quota.used, bytes);
+	atomic_fetch_add(&disk->on_host, bytes);
+}
+
+static void give_back(struct disk *disk, uint64_t bytes)
+{
+	uint64_t on_host = disk->on_host, back;
+
+	do {
+		back = min64(bytes, on_host);
+	} while (!atomic_compare_exchange_weak(&disk->on_host, &on_host, on_host - back));
+	quota_return(&disk->quota, back);
+}
+
+bool hostfs_counts(const struct hostfs *h)
+{
+	return h->disk && h->disk->quota.max;
 }
 
 int hostfs_disk_begin(struct inode *i, struct disk_change *ch)
@@ -35,7 +75,7 @@ int hostfs_disk_begin(struct inode *i, struct disk_change *ch)
 	struct disk *disk = hostfs_of(i)->disk;
 
 	*ch = (struct disk_change){ .fd = hostfs_fd(i) };
-	if (!disk || !disk->quota.max || !S_ISREG(i->type) || hostfs_inode(i)->inherited)
+	if (!hostfs_inode(i)->held)
 		return 0;
 	mutex_lock(&disk->lock);
 	int err = measure(ch->fd, &ch->before, &ch->size);
@@ -64,13 +104,91 @@ void hostfs_disk_end(struct disk_change *ch)
 		return;
 	if (measure(ch->fd, &after, &size))
 		after = ch->before;
-	if (after > ch->before) {
-		atomic_fetch_add(&disk->quota.used, after - ch->before);
-		disk->on_host += after - ch->before;
-	} else {
-		uint64_t back = min64(ch->before - after, disk->on_host);
-		quota_return(&disk->quota, back);
-		disk->on_host -= back;
-	}
+	if (after > ch->before)
+		take(disk, after - ch->before);
+	else
+		give_back(disk, ch->before - after);
 	mutex_unlock(&disk->lock);
+}
+
+/* ---- who has a file open ---- */
+
+/* The file's node, which is made where there is none; NULL: no memory. */
+static struct disk_file *node_locked(struct disk *disk, const struct inode_id *id)
+{
+	struct rb_node *parent = NULL, **link = &disk->files.root;
+
+	while (*link) {
+		struct disk_file *f = rb_entry(*link, struct disk_file, node);
+		int r = inode_id_compare(id, &f->id);
+		if (!r)
+			return f;
+		parent = *link;
+		link = r < 0 ? &parent->left : &parent->right;
+	}
+	struct disk_file *f = malloc(sizeof *f);
+	if (f) {
+		*f = (struct disk_file){ .id = *id, .disk = disk };
+		rb_insert(&disk->files, &f->node, parent, link);
+	}
+	return f;
+}
+
+int hostfs_disk_hold(struct hostfs *h, int fd, struct disk_file **out)
+{
+	struct disk_file *f = NULL;
+	struct statx st;
+
+	*out = NULL;
+	if (!hostfs_counts(h))
+		return 0;
+	mutex_lock(&h->disk->files_lock);
+	int err = hostfs_statx(fd, "", STATX_BASIC_STATS, &st);
+	if (!err && S_ISREG(st.stx_mode)) {
+		struct inode_id id = hostfs_id(&st);
+		f = node_locked(h->disk, &id);
+		err = f ? 0 : -ENOMEM;
+	}
+	if (f && f->holds++ == 0 && !st.stx_nlink)
+		take(h->disk, bytes_of(&st));
+	mutex_unlock(&h->disk->files_lock);
+	*out = f;
+	return err;
+}
+
+struct disk_file *hostfs_disk_share(struct disk_file *f)
+{
+	if (!f)
+		return NULL;
+	mutex_lock(&f->disk->files_lock);
+	f->holds++;
+	mutex_unlock(&f->disk->files_lock);
+	return f;
+}
+
+void hostfs_disk_drop(struct disk_file *f, int fd)
+{
+	struct statx st;
+
+	if (!f)
+		return;
+	struct disk *disk = f->disk;
+	mutex_lock(&disk->files_lock);
+	bool last = --f->holds == 0;
+	if (last) {
+		rb_erase(&disk->files, &f->node);
+		if (hostfs_statx(fd, "", STATX_BASIC_STATS, &st) == 0 && !st.stx_nlink)
+			give_back(disk, bytes_of(&st));
+	}
+	mutex_unlock(&disk->files_lock);
+	if (last)
+		free(f);
+}
+
+void hostfs_inherit(struct inode *i)
+{
+	struct hostfs_inode *hi = hostfs_inode(i);
+
+	hostfs_disk_drop(hi->held, hi->fd);
+	hi->held = NULL;
 }

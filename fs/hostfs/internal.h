@@ -31,7 +31,7 @@ struct hostfs_inode {
 	_Atomic uint64_t unsynced;
 	_Atomic bool identified; /* `id` is set */
 	struct inode_id id;
-	bool inherited; /* what is written by it is not counted (disk.c): the caller gave it */
+	struct disk_file *held;   /* disk.c; NULL: is not counted */
 	struct hostfs_fifo *fifo; /* fifo.c; NULL: was never opened */
 };
 
@@ -67,6 +67,7 @@ int hostfs_dentry_of_fd(struct hostfs *h, int fd, const char *name, size_t len,
 /* The host's calls are the caller's from here on: file system ids and groups. 0 or -errno. */
 int hostfs_act_as(struct caller *c);
 int hostfs_statx(int fd, const char *name, unsigned mask, struct statx *out);
+struct inode_id hostfs_id(const struct statx *st);
 
 /* contain.c: what a private world makes different */
 /* Attributes as the guest is to see them. */
@@ -106,14 +107,21 @@ int hostfs_disk_begin(struct inode *i, struct disk_change *ch);
 /* How many bytes there may be from offset `from` on. */
 uint64_t hostfs_disk_room(const struct disk_change *ch, uint64_t from);
 void hostfs_disk_end(struct disk_change *ch);
+bool hostfs_counts(const struct hostfs *h);
+/* disk.c: who has a file open. The last to drop one that has no name any more gives it back. */
+struct disk_file;
+/* Of the file behind `fd`, which is to be closed after the drop. 0, with NULL where nothing is
+ * counted, or -errno. */
+int hostfs_disk_hold(struct hostfs *h, int fd, struct disk_file **out);
+struct disk_file *hostfs_disk_share(struct disk_file *file); /* NULL: none */
+void hostfs_disk_drop(struct disk_file *file, int fd);       /* NULL: none */
+/* The caller gave the inode by a descriptor: what is written by it is not counted. */
+void hostfs_inherit(struct inode *i);
 
 /* large.c */
 /* Is `name` in `fd` ("": `fd` itself) a regular file of many bytes that has at most so many
  * names? */
 bool hostfs_is_large(int fd, const char *name, unsigned max_links);
-/* Of a large file whose only name is about to go: a descriptor for aside_close, so that it is not
- * freed in the call that removes the name. -1: it is none, or -errno. */
-int hostfs_reference_large(int dirfd, const char *name);
 /* 0 or -errno; -EINTR where the caller is to end. */
 int hostfs_ftruncate(int fd, struct caller *c, uint64_t size);
 int hostfs_truncate(int fd, struct caller *c, uint64_t size); /* of an O_PATH descriptor */

@@ -10,7 +10,6 @@
 
 #include "fs/hostfs/internal.h"
 #include "host/aside.h"
-#include "host/beneath.h"
 #include "host/fdpath.h"
 #include "host/hostcall.h"
 
@@ -21,12 +20,6 @@ bool hostfs_is_large(int fd, const char *name, unsigned max_links)
 	return hostfs_statx(fd, name, STATX_TYPE | STATX_NLINK | STATX_BLOCKS, &st) == 0 &&
 	       S_ISREG(st.stx_mode) && st.stx_nlink <= max_links &&
 	       st.stx_blocks * 512 >= ASIDE_BYTES;
-}
-
-int hostfs_reference_large(int dirfd, const char *name)
-{
-	return hostfs_is_large(dirfd, name, 1) ? beneath_open(dirfd, name, O_PATH | O_NOFOLLOW, 0)
-					       : -1;
 }
 
 static bool frees_much(int fd, uint64_t size)

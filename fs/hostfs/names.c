@@ -8,6 +8,7 @@
 #include "fs/device.h"
 #include "fs/hostfs/internal.h"
 #include "host/aside.h"
+#include "host/beneath.h"
 #include "host/fdpath.h"
 #include "host/fscred.h"
 #include "host/hostcall.h"
@@ -66,16 +67,34 @@ int hostfs_link(struct inode *dir, struct caller *c, const char *name, struct in
 	return (int)host_ret(linkat(fdpath_dir(), from, hostfs_fd(dir), name, AT_SYMLINK_FOLLOW));
 }
 
-/* After a call that may have removed a name. `large`: what hostfs_reference_large said of its
- * file. */
-static int name_removed(struct inode *dir, int large, int err)
+/* The file whose name a call is about to remove, where its end is to be seen to. */
+struct victim {
+	int fd;                 /* -1: there is none */
+	bool large;             /* it is not to be freed in the call that removes its only name */
+	struct disk_file *held; /* NULL: it is not counted */
+};
+
+static struct victim victim_of(struct inode *dir, const char *name)
+{
+	struct hostfs *h = hostfs_of(dir);
+	struct victim v = { .fd = -1, .large = hostfs_is_large(hostfs_fd(dir), name, 1) };
+
+	if (v.large || hostfs_counts(h))
+		v.fd = beneath_open(hostfs_fd(dir), name, O_PATH | O_NOFOLLOW, 0);
+	if (v.fd >= 0)
+		(void)hostfs_disk_hold(h, v.fd, &v.held); /* not had: it is not given back */
+	return v;
+}
+
+static int name_removed(struct inode *dir, struct victim *v, int err)
 {
 	if (!err)
 		hostfs_of(dir)->removes = true;
-	if (large >= 0 && !err)
-		aside_close(large);
+	hostfs_disk_drop(v->held, v->fd);
+	if (v->large && !err && v->fd >= 0)
+		aside_close(v->fd);
 	else
-		host_close(large);
+		host_close(v->fd);
 	return err;
 }
 
@@ -92,9 +111,9 @@ int hostfs_unlink(struct inode *dir, struct caller *c, const char *name)
 
 	if (err)
 		return err;
-	int large = hostfs_reference_large(hostfs_fd(dir), name);
+	struct victim victim = victim_of(dir, name);
 	err = (int)host_ret(unlinkat(hostfs_fd(dir), name, 0));
-	return name_removed(dir, large, err);
+	return name_removed(dir, &victim, err);
 }
 
 int hostfs_rmdir(struct inode *dir, struct caller *c, const char *name)
@@ -127,8 +146,9 @@ int hostfs_rename(struct inode *dir, struct caller *c, const char *name, struct 
 
 	if (err)
 		return err;
-	int large = flags ? -1 : hostfs_reference_large(hostfs_fd(newdir), newname);
+	bool replaces = !(flags & (RENAME_EXCHANGE | RENAME_NOREPLACE));
+	struct victim victim = replaces ? victim_of(newdir, newname) : (struct victim){ .fd = -1 };
 	err =
 	    (int)host_call(SYS_renameat2, hostfs_fd(dir), name, hostfs_fd(newdir), newname, flags);
-	return name_removed(dir, large, err);
+	return name_removed(newdir, &victim, err);
 }

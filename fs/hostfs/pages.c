@@ -36,6 +36,7 @@ struct host_source {
 	struct inode_id id;
 	uint32_t refs;                           /* guarded by pages->lock */
 	struct memfile *_Atomic ro, *_Atomic rw; /* set once */
+	struct disk_file *held;                  /* disk.c; set once, under pages->lock */
 };
 
 static struct host_source *host_source(struct pagesource *ps)
@@ -121,6 +122,8 @@ static void uncount_source(struct file_count *n)
 static void source_free(struct host_source *s)
 {
 	uncount_source(s->pages->mapped);
+	if (s->held)
+		hostfs_disk_drop(s->held, best_file(s, false)->fd);
 	if (s->ro)
 		memfile_put(s->ro);
 	if (s->rw)
@@ -204,12 +207,6 @@ void hostfs_pages_free(struct hostfs_pages *p)
 	free(p);
 }
 
-static int compare_id(const struct inode_id *a, const struct inode_id *b)
-{
-	return a->ino != b->ino ? (a->ino < b->ino ? -1 : 1)
-				: (a->dev > b->dev) - (a->dev < b->dev);
-}
-
 /* The source, or NULL; where it is, or belongs. */
 static struct host_source *search_locked(struct hostfs_pages *p, const struct inode_id *id,
 					 struct rb_node **parent, struct rb_node ***link)
@@ -217,7 +214,7 @@ static struct host_source *search_locked(struct hostfs_pages *p, const struct in
 	*parent = NULL;
 	for (*link = &p->sources.root; **link;) {
 		struct host_source *s = rb_entry(**link, struct host_source, node);
-		int r = compare_id(id, &s->id);
+		int r = inode_id_compare(id, &s->id);
 		if (!r)
 			return s;
 		*parent = **link;
@@ -278,6 +275,8 @@ static int get_locked(struct hostfs_pages *p, struct inode *i, const struct inod
 	if (!err) {
 		if (s->refs++ == 0)
 			s->fs = filesystem_get(i->fs);
+		if (!s->held)
+			s->held = hostfs_disk_share(hostfs_inode(i)->held);
 		*out = &s->ps;
 	} else if (!s->refs) {
 		rb_erase(&p->sources, &s->node);

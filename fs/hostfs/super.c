@@ -20,6 +20,7 @@ static void inode_release(struct inode *i)
 	struct hostfs_inode *hi = hostfs_inode(i);
 
 	hostfs_fifo_put(hi);
+	hostfs_disk_drop(hi->held, hi->fd);
 	if (S_ISREG(i->type) && hostfs_of(i)->removes && hostfs_is_large(hi->fd, "", 0))
 		aside_close(hi->fd);
 	else
@@ -69,11 +70,16 @@ int hostfs_act_as(struct caller *c)
 	return cred_assume(c->cred);
 }
 
+struct inode_id hostfs_id(const struct statx *st)
+{
+	return (struct inode_id){ .dev = (uint64_t)st->stx_dev_major << 32 | st->stx_dev_minor,
+				  .ino = st->stx_ino,
+				  .of_host = true };
+}
+
 static void set_id(struct hostfs_inode *hi, const struct statx *st)
 {
-	hi->id.dev = (uint64_t)st->stx_dev_major << 32 | st->stx_dev_minor;
-	hi->id.ino = st->stx_ino;
-	hi->id.of_host = true;
+	hi->id = hostfs_id(st);
 	hi->identified = true;
 }
 
@@ -97,15 +103,19 @@ int hostfs_identify(struct inode *i, struct inode_id *out)
 static int hostfs_inode_new(struct hostfs *h, int fd, mode_t type, struct inode **out)
 {
 	struct hostfs_inode *hi = malloc(sizeof *hi);
+	struct disk_file *held = NULL;
+	int err = !hi ? -ENOMEM : S_ISREG(type) ? hostfs_disk_hold(h, fd, &held) : 0;
 
-	if (!hi) {
+	if (err) {
+		free(hi);
 		host_close(fd);
-		return -ENOMEM;
+		return err;
 	}
 	inode_init(&hi->inode, &h->fs, &hostfs_inode_ops, type);
+	hi->held = held;
 	hi->fd = fd;
 	hi->unsynced = ASIDE_BYTES;
-	hi->identified = hi->inherited = false;
+	hi->identified = false;
 	hi->fifo = NULL;
 	*out = &hi->inode;
 	return 0;

@@ -45,13 +45,6 @@ void ovl_discard(struct ovl_inode *oi)
 
 /* ---- the three trees; table_lock is held ---- */
 
-static int compare_id(const struct inode_id *a, const struct inode_id *b)
-{
-	if (a->dev != b->dev)
-		return a->dev < b->dev ? -1 : 1;
-	return a->ino == b->ino ? 0 : a->ino < b->ino ? -1 : 1;
-}
-
 static int compare_name(const struct ovl_inode *dir, const char *name, size_t len,
 			const struct ovl_inode *oi)
 {
@@ -93,7 +86,7 @@ static struct ovl_inode *search_upper(struct overlay *o, const struct inode_id *
 	*parent = NULL;
 	for (*link = &o->by_upper.root; **link;) {
 		struct ovl_inode *oi = rb_entry(**link, struct ovl_inode, upper_node);
-		int r = compare_id(id, &oi->upper_id);
+		int r = inode_id_compare(id, &oi->upper_id);
 		if (!r)
 			return oi;
 		*parent = **link;
@@ -109,7 +102,7 @@ static struct ovl_inode *search_lower(struct overlay *o, const struct inode_id *
 	*parent = NULL;
 	for (*link = &o->by_lower.root; **link;) {
 		struct ovl_inode *oi = rb_entry(**link, struct ovl_inode, lower_node);
-		int r = compare_id(id, &oi->lower_id);
+		int r = inode_id_compare(id, &oi->lower_id);
 		if (!r)
 			return oi;
 		*parent = **link;
