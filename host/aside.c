@@ -1,14 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The process that makes the call is an orphan (host/orphan.h). Its result comes through a pipe;
- * for aside_hold, the end of the pipe tells it that it is not needed any longer. */
+/* The process that makes the call is an orphan (host/orphan.h). Its result comes through a pipe.
+ * The end of a pipe tells one that only holds something that it is not needed any longer. */
 #include "host/aside.h"
 
 #include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 #include "host/hostcall.h"
+#include "host/kick.h"
 #include "host/orphan.h"
+
+/* hostcall.S, of the architecture */
+long host_call_raw(struct kick *k, long nr, long a, long b, long c, long d, long e, long f);
+_Noreturn void host_unmap_and_exit(void *addr, size_t len);
 
 struct aside {
 	int fd;     /* the file */
@@ -53,7 +59,8 @@ long aside_call(struct sleeper *s, int fd, long nr, long a, long b, long c)
 	return r;
 }
 
-int aside_hold(int fd)
+/* One end of a pipe is the orphan's; the other one is returned. */
+static int hold(int fd)
 {
 	int pair[2];
 
@@ -68,9 +75,54 @@ int aside_hold(int fd)
 	return err;
 }
 
+struct memory {
+	int fd, pipe;
+	void *addr;
+	size_t len;
+};
+
+/* It has the memory, and the thread pointer, of threads that go on: libc, whose errno is theirs,
+ * must not be called, nor what a sanitizer puts in. */
+__attribute__((no_sanitize("address", "thread", "undefined"))) static int memory_main(void *arg)
+{
+	const struct memory *m = arg;
+	unsigned low = (unsigned)(m->fd < m->pipe ? m->fd : m->pipe),
+		 high = (unsigned)(m->fd < m->pipe ? m->pipe : m->fd);
+	struct kick never = { .pending = 0 };
+	char end;
+
+	host_call_raw(&never, SYS_setsid, 0, 0, 0, 0, 0, 0);
+	if (low > 0)
+		host_call_raw(&never, SYS_close_range, 0, low - 1, 0, 0, 0, 0);
+	if (high > low + 1)
+		host_call_raw(&never, SYS_close_range, low + 1, high - 1, 0, 0, 0, 0);
+	host_call_raw(&never, SYS_close_range, high + 1, ~0U, 0, 0, 0, 0);
+	host_call_raw(&never, SYS_read, m->pipe, (long)&end, 1, 0, 0, 0);
+	host_unmap_and_exit(m->addr, m->len);
+}
+
+int aside_hold_memory(int fd, void *addr, size_t len)
+{
+	char *end = (char *)addr + len, *stack = end - ASIDE_STACK;
+	struct memory *m = (struct memory *)(void *)end - 1;
+	int pair[2];
+
+	if (mmap(stack, ASIDE_STACK, PROT_READ | PROT_WRITE,
+		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED ||
+	    pipe2(pair, O_CLOEXEC) < 0)
+		return -errno;
+	*m = (struct memory){ .fd = fd, .pipe = pair[0], .addr = addr, .len = len };
+	int err = orphan_start_sharing(m, memory_main, m);
+	host_close(pair[0]);
+	if (!err)
+		return pair[1];
+	host_close(pair[1]);
+	return err;
+}
+
 void aside_close(int fd)
 {
-	int held = aside_hold(fd);
+	int held = hold(fd);
 
 	host_close(fd);
 	if (held >= 0)

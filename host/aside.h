@@ -22,8 +22,12 @@
 long aside_call(struct sleeper *s, int fd, long nr, long a, long b, long c);
 /* Closes `fd` by what may be the last reference to its file. Does not wait for it. */
 void aside_close(int fd);
-/* A process that keeps the file of `fd` open until the descriptor this returns is closed, by our
- * end or before: nobody here will wait for the end of a large file. -errno. */
-int aside_hold(int fd);
+/* Of the memory that aside_hold_memory() is to unmap, so many bytes at its end are its own. */
+#define ASIDE_STACK (16UL << 10)
+
+/* A process that keeps the file of `fd` open and the memory [addr, addr+len) mapped until the
+ * descriptor this returns is closed, by our end or before. Then that process unmaps the memory and
+ * closes the file: nobody here waits for the host to give back gigabytes. -errno. */
+int aside_hold_memory(int fd, void *addr, size_t len);
 
 #endif

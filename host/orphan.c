@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A child that shares our memory forks the process and ends; so that one is an orphan from the
- * start. It has a copy of our memory, so there is nothing to be freed behind it. */
+ * start. Where it has a copy of our memory, there is nothing to be freed behind it. */
 #include "host/orphan.h"
 
 #include "host/child.h"
+#include "host/clone.h"
 #include "host/hostcall.h"
 
 struct orphan {
@@ -41,4 +42,24 @@ int orphan_start(unsigned long flags, void (*main)(void *arg), void *arg)
 	struct orphan o = { .flags = flags, .main = main, .arg = arg };
 
 	return host_child(0, fork_orphan, &o);
+}
+
+struct sharing {
+	void *stack_end;
+	int (*main)(void *arg);
+	void *arg;
+};
+
+static int start_sharing(void *arg)
+{
+	struct sharing *o = arg;
+
+	return clone(o->main, o->stack_end, CLONE_VM, o->arg) < 0 ? -errno : 0;
+}
+
+int orphan_start_sharing(void *stack_end, int (*main)(void *arg), void *arg)
+{
+	struct sharing o = { .stack_end = stack_end, .main = main, .arg = arg };
+
+	return host_child(0, start_sharing, &o);
 }

@@ -10,6 +10,11 @@
 /* `flags`: namespaces of its own (clone(2), CLONE_NEW*). In a program with threads `main` makes
  * system calls and nothing else; the process ends when it returns. 0 or -errno: there is none. */
 int orphan_start(unsigned long flags, void (*main)(void *arg), void *arg);
+/* One that shares our memory instead, with descriptors of its own. As long as it is there, the end
+ * of our process does not give back the memory. `stack_end`: of memory that stays until then. Its
+ * thread pointer is that of a thread of ours, which goes on or ends: so `main`, which does not
+ * return, must not use libc. */
+int orphan_start_sharing(void *stack_end, int (*main)(void *arg), void *arg);
 
 /* In one: closes everything but these two, which may be the same. The host's pipes and terminals
  * must not be kept open by what is left behind. */

@@ -50,7 +50,7 @@ struct physmem {
 	char *base;
 	uint64_t arena_size, window_size;
 	struct memfile arena;
-	int held; /* physmem_hurry: closed behind the arena; -1: there is no such process */
+	int held; /* physmem_hurry: who unmaps all of it when this is closed; -1: there is nobody */
 
 	struct mutex lock; /* guards what follows, and additions to every list of pieces */
 	struct list free;
@@ -137,6 +137,11 @@ static char *aligned_reserve(uint64_t size)
 	return base;
 }
 
+static uint64_t reserved(const struct physmem *pm)
+{
+	return pm->arena_size + pm->window_size + ASIDE_STACK;
+}
+
 static int arena_map(struct physmem *pm)
 {
 	int fd = memfd_sized("hl-arena", pm->arena_size);
@@ -156,8 +161,8 @@ void physmem_destroy(struct physmem *pm)
 {
 	struct extent *x, *tmp;
 
-	if (pm->base)
-		munmap(pm->base, pm->arena_size + pm->window_size);
+	if (pm->base && pm->held < 0)
+		munmap(pm->base, reserved(pm));
 	if (pm->arena.fd >= 0)
 		close(pm->arena.fd);
 	if (pm->held >= 0)
@@ -174,7 +179,7 @@ void physmem_hurry(struct physmem *pm)
 
 	if (pm->held < 0 && fstat(pm->arena.fd, &st) == 0 &&
 	    (uint64_t)st.st_blocks * 512 >= HURRY_BYTES)
-		pm->held = aside_hold(pm->arena.fd);
+		pm->held = aside_hold_memory(pm->arena.fd, pm->base, reserved(pm));
 }
 
 int physmem_create(uint64_t arena_size, uint64_t window_size, struct physmem **out,
@@ -194,7 +199,7 @@ int physmem_create(uint64_t arena_size, uint64_t window_size, struct physmem **o
 	pm->arena = (struct memfile){ .refs = REF_INIT(1), .writable = true, .fd = -1, .pm = pm };
 	mutex_init(&pm->lock, LOCK_PHYSMEM);
 	list_init(&pm->free);
-	pm->base = aligned_reserve(arena_size + window_size);
+	pm->base = aligned_reserve(reserved(pm));
 	err = pm->base ? arena_map(pm) : -ENOMEM;
 	if (!err && window_size)
 		err = extent_add(&pm->free, arena_size, window_size);

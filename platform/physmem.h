@@ -43,9 +43,9 @@ int physmem_create(uint64_t arena_size, uint64_t window_size, struct physmem **o
 		   struct errmsg *errmsg);
 /* Every memory file but the arena must be gone. */
 void physmem_destroy(struct physmem *pm);
-/* The end is urgent. To give gigabytes back takes the host a while, for which neither
- * physmem_destroy nor the end of this process will wait: a process of its own does (host/aside.h).
- * No effect where there is little, or the second time. */
+/* The end is urgent. To unmap gigabytes and to give them back takes the host a while, for which
+ * neither physmem_destroy nor the end of this process will wait: a process of its own does both
+ * (host/aside.h). No effect where there is little, or the second time. */
 void physmem_hurry(struct physmem *pm);
 
 struct memfile *physmem_arena(struct physmem *pm);

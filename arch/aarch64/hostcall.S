@@ -42,4 +42,17 @@ host_sigreturn:
 	mov	x8, #139		/* rt_sigreturn; unwinders know these bytes */
 	svc	#0
 	.size	host_sigreturn, . - host_sigreturn
+
+/* void host_unmap_and_exit(void *addr, size_t len): the stack may lie in what is unmapped. */
+	.globl	host_unmap_and_exit
+	.hidden	host_unmap_and_exit
+	.type	host_unmap_and_exit, %function
+host_unmap_and_exit:
+	mov	x8, #215		/* munmap */
+	svc	#0
+	mov	x0, #0
+	mov	x8, #93			/* exit */
+	svc	#0
+	brk	#0
+	.size	host_unmap_and_exit, . - host_unmap_and_exit
 	.section .note.GNU-stack, "", %progbits

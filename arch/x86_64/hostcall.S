@@ -42,4 +42,17 @@ host_sigreturn:
 	mov	$15, %rax		/* rt_sigreturn; unwinders know these bytes */
 	syscall
 	.size	host_sigreturn, . - host_sigreturn
+
+/* void host_unmap_and_exit(void *addr, size_t len): the stack may lie in what is unmapped. */
+	.globl	host_unmap_and_exit
+	.hidden	host_unmap_and_exit
+	.type	host_unmap_and_exit, @function
+host_unmap_and_exit:
+	mov	$11, %eax		/* munmap */
+	syscall
+	xor	%edi, %edi
+	mov	$60, %eax		/* exit */
+	syscall
+	hlt
+	.size	host_unmap_and_exit, . - host_unmap_and_exit
 	.section .note.GNU-stack, "", @progbits
