@@ -48,26 +48,46 @@ uint64_t task_cpu_ns(struct task *t)
 	return ns;
 }
 
-static uint64_t sum_cpu_ns(struct process *p)
-{
-	uint64_t sum = p->dead_threads.utime_ns + p->dead_threads.stime_ns;
-	struct task *t;
-
-	list_for_each (t, &p->tasks, process_node)
-		sum += task_cpu_ns(t);
-	return sum;
-}
-
 uint64_t process_cpu_ns(struct process *p)
 {
+	struct task *t;
+
 	mutex_lock(&p->threads_lock);
-	uint64_t sum = sum_cpu_ns(p);
+	lock_assert_may_sleep();
+	uint64_t sum = p->dead_threads.utime_ns + p->dead_threads.stime_ns;
+	list_for_each (t, &p->tasks, process_node)
+		sum += task_cpu_ns(t);
 	mutex_unlock(&p->threads_lock);
 	return sum;
 }
 
-uint64_t process_cpu_ns_locked(struct process *p)
+/* A thread cannot leave its process while threads_lock is held. */
+static bool thread_cpu_ns(struct process *p, const struct pid *pid, uint64_t *ns)
 {
-	lock_assert_held(&p->sb->lock);
-	return sum_cpu_ns(p);
+	mutex_lock(&p->threads_lock);
+	sandbox_lock(p->sb);
+	struct task *t = pid->task && pid->task->process == p ? pid->task : NULL;
+	sandbox_unlock(p->sb);
+	if (t)
+		*ns = task_cpu_ns(t);
+	mutex_unlock(&p->threads_lock);
+	return t;
+}
+
+bool pid_cpu_ns(struct sandbox *sb, const struct pid *pid, bool thread, uint64_t *ns)
+{
+	sandbox_lock(sb);
+	struct process *p = !thread ? pid->process : pid->task ? pid->task->process : NULL;
+	if (p)
+		process_get(p);
+	sandbox_unlock(sb);
+	if (!p)
+		return false;
+	bool found = true;
+	if (thread)
+		found = thread_cpu_ns(p, pid, ns);
+	else
+		*ns = process_cpu_ns(p);
+	process_put(p);
+	return found;
 }

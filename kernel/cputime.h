@@ -7,10 +7,13 @@
 #define HL_KERNEL_CPUTIME_H
 
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <time.h>
 
+struct pid;
 struct process;
+struct sandbox;
 struct task;
 
 /* The host's clock of the thread that serves a running task. */
@@ -18,11 +21,12 @@ clockid_t cputime_clock(const struct task *t);
 uint64_t cputime_clock_ns(clockid_t clock); /* 0: it is gone */
 /* The host's number of a thread of this process that has not ended. */
 pid_t cputime_thread_id(pthread_t thread);
-/* ns so far. sandbox->lock held, unless `t` is the caller's own. */
+/* ns so far. Its process's threads_lock held, unless `t` is the caller's own. */
 uint64_t task_cpu_ns(struct task *t);
-/* Of all its threads, ended ones too. The caller has a reference and no lock; or, for timers that
- * are set and fire under it, sandbox->lock. */
+/* Of all its threads, ended ones too. The host is asked about each of them: the caller has a
+ * reference and no lock. */
 uint64_t process_cpu_ns(struct process *p);
-uint64_t process_cpu_ns_locked(struct process *p);
+/* Of what the number names, a thread or a process. No lock held. False: it names none any more. */
+bool pid_cpu_ns(struct sandbox *sb, const struct pid *pid, bool thread, uint64_t *ns);
 
 #endif

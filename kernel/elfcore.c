@@ -94,26 +94,15 @@ static pid_t number_of(const struct pid *pid)
 }
 
 /* The leader's time is that of the process. */
-static void put_times(struct status_note_abi *s, struct task *o)
+static void times_used(struct task *o, struct rusage_sum *used)
 {
-	struct process *p = o->process;
-	struct rusage_sum used = { 0 };
-	struct task *other;
-
-	task_rusage(o, &used);
-	if (o == p->leader) {
-		rusage_add(&used, &p->dead_threads);
-		list_for_each (other, &p->tasks, process_node) {
-			struct rusage_sum more = { 0 };
-			if (other != o)
-				task_rusage(other, &more);
-			rusage_add(&used, &more);
-		}
+	if (o->pid == o->process->pid) {
+		process_rusage(o->process, used);
+		return;
 	}
-	s->utime = to_timeval(used.utime_ns);
-	s->stime = to_timeval(used.stime_ns);
-	s->cutime = to_timeval(p->children_sum.utime_ns);
-	s->cstime = to_timeval(p->children_sum.stime_ns);
+	sandbox_lock(o->sb);
+	task_rusage(o, used);
+	sandbox_unlock(o->sb);
 }
 
 static void put_status(struct core *k, struct task *o)
@@ -122,7 +111,11 @@ static void put_status(struct core *k, struct task *o)
 	struct status_note_abi s = { 0 };
 	struct cpu_regs regs = { 0 };
 	bool in_call = o->event.kind == EVENT_SYSCALL;
+	struct rusage_sum used = { 0 };
 
+	times_used(o, &used);
+	s.utime = to_timeval(used.utime_ns);
+	s.stime = to_timeval(used.stime_ns);
 	s.signo = k->info->si_signo; /* and no more of it: NT_SIGINFO has the rest */
 	s.cursig = (int16_t)s.signo;
 	sandbox_lock(o->sb);
@@ -132,7 +125,8 @@ static void put_status(struct core *k, struct task *o)
 	s.ppid = p->parent ? p->parent->pid->nr : 0;
 	s.pgrp = number_of(p->pgrp);
 	s.sid = number_of(p->session);
-	put_times(&s, o);
+	s.cutime = to_timeval(p->children_sum.utime_ns);
+	s.cstime = to_timeval(p->children_sum.stime_ns);
 	sandbox_unlock(o->sb);
 	(void)o->sb->platform->regs_get(o->context, &regs);
 	corefile_regs(&regs, in_call ? &o->event.syscall.nr : NULL, s.reg);

@@ -111,11 +111,13 @@ static void switch_mm(struct task *t, struct exec_image *image)
 {
 	struct mm *old = t->mm;
 	futex_task_exit(t);
+	mutex_lock(&t->process->threads_lock);
 	sandbox_lock(t->sb);
 	t->mm = image->mm;
 	image->mm = NULL;
 	cputimer_space_changed(t->process);
 	sandbox_unlock(t->sb);
+	mutex_unlock(&t->process->threads_lock);
 	vfork_release(t);
 	mm_put(old);
 	t->clear_child_tid = t->set_child_tid = GVA_NULL;

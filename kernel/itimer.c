@@ -60,28 +60,28 @@ static uint64_t next_period(uint64_t at, uint64_t interval, uint64_t earliest)
 
 /* Linux looks at CPU time once a tick. Periods that pass between two ticks are one signal: else a
  * timer with periods that are shorter than it takes to send a signal would never catch up. */
-static void cpu_fire(struct cputimer *ct)
+static void cpu_fire(struct cputimer *ct, uint64_t used)
 {
 	struct cpu_itimer *it = container_of(ct, struct cpu_itimer, ct);
 
 	send(ct->process, it->sig);
 	if (it->interval)
 		cputimer_arm(ct, next_period(timer_after(ct->expires, it->interval), it->interval,
-					     process_cpu_ns_locked(ct->process) + TICK));
+					     used + TICK));
 }
 
 /* setrlimit(2): SIGXCPU every second from the soft limit on, SIGKILL at the hard one. */
-static void limit_fire(struct cputimer *ct)
+static void limit_fire(struct cputimer *ct, uint64_t used)
 {
 	struct process *p = ct->process;
-	uint64_t used = process_cpu_ns_locked(p) / NSEC_PER_SEC;
+	uint64_t seconds = used / NSEC_PER_SEC;
 
-	if (used >= p->rlimits[RLIMIT_CPU].rlim_max) {
+	if (seconds >= p->rlimits[RLIMIT_CPU].rlim_max) {
 		send(p, SIGKILL);
 		return;
 	}
 	send(p, SIGXCPU);
-	cputimer_arm(ct, (used + 1) * NSEC_PER_SEC);
+	cputimer_arm(ct, (seconds + 1) * NSEC_PER_SEC);
 }
 
 static struct itimers *itimers_new(struct process *p)
@@ -104,10 +104,13 @@ static struct itimers *itimers_new(struct process *p)
 	return it;
 }
 
-static int itimers_of(struct process *p, struct itimers **out)
+static int itimers_of(struct process *p, int which, struct itimers **out)
 {
 	*out = p->itimers ? p->itimers : itimers_new(p);
-	return *out ? ktimer_prepare(p->sb, CLOCK_MONOTONIC) : -EAGAIN;
+	if (!*out)
+		return -EAGAIN;
+	return which == ITIMER_REAL ? ktimer_prepare(p->sb, CLOCK_MONOTONIC)
+				    : cputimer_prepare(p->sb);
 }
 
 /* ---- one timer ---- */
@@ -131,16 +134,16 @@ static void real_set(struct itimers *it, const struct timer_setting *new)
 		ktimer_disarm(sb, &it->real);
 }
 
-static void cpu_set(struct cpu_itimer *c, const struct timer_setting *new)
+static void cpu_set(struct cpu_itimer *c, uint64_t used, const struct timer_setting *new)
 {
 	c->interval = new->interval;
 	if (new->value)
-		cputimer_arm(&c->ct, timer_after(process_cpu_ns_locked(c->ct.process), new->value));
+		cputimer_arm(&c->ct, timer_after(used, new->value));
 	else
 		cputimer_disarm(&c->ct);
 }
 
-static void get(struct itimers *it, int which, struct timer_setting *out)
+static void get(struct itimers *it, int which, uint64_t used, struct timer_setting *out)
 {
 	*out = (struct timer_setting){ 0 };
 	if (!it)
@@ -151,36 +154,42 @@ static void get(struct itimers *it, int which, struct timer_setting *out)
 		return;
 	}
 	struct cpu_itimer *c = &it->cpu[which - ITIMER_VIRTUAL];
-	out->value =
-	    left(!list_empty(&c->ct.node), c->ct.expires, process_cpu_ns_locked(it->process));
+	out->value = left(!list_empty(&c->ct.node), c->ct.expires, used);
 	out->interval = c->interval;
 }
 
 /* ---- the interface ---- */
 
+/* What the timer counts, of CPU time: read with no lock held. */
+static uint64_t used_now(struct process *p, int which)
+{
+	return which == ITIMER_REAL ? 0 : process_cpu_ns(p);
+}
+
 int itimer_get(struct process *p, int which, struct timer_setting *out)
 {
 	if (which < ITIMER_REAL || which > ITIMER_PROF)
 		return -EINVAL;
+	uint64_t used = used_now(p, which);
 	sandbox_lock(p->sb);
-	get(p->itimers, which, out);
+	get(p->itimers, which, used, out);
 	sandbox_unlock(p->sb);
 	return 0;
 }
 
-static int set_locked(struct process *p, int which, const struct timer_setting *new)
+static int set_locked(struct process *p, int which, uint64_t used, const struct timer_setting *new)
 {
 	struct itimers *it;
 
 	if (!new->value && !p->itimers)
 		return 0;
-	int err = itimers_of(p, &it);
+	int err = itimers_of(p, which, &it);
 	if (err)
 		return err;
 	if (which == ITIMER_REAL)
 		real_set(it, new);
 	else
-		cpu_set(&it->cpu[which - ITIMER_VIRTUAL], new);
+		cpu_set(&it->cpu[which - ITIMER_VIRTUAL], used, new);
 	return 0;
 }
 
@@ -189,10 +198,11 @@ int itimer_set(struct process *p, int which, const struct timer_setting *new,
 {
 	if (which < ITIMER_REAL || which > ITIMER_PROF)
 		return -EINVAL;
+	uint64_t used = used_now(p, which);
 	sandbox_lock(p->sb);
 	if (old)
-		get(p->itimers, which, old);
-	int err = set_locked(p, which, new);
+		get(p->itimers, which, used, old);
+	int err = set_locked(p, which, used, new);
 	sandbox_unlock(p->sb);
 	return err;
 }
@@ -218,7 +228,7 @@ void itimer_cpu_limit(struct process *p)
 	/* One that ended uses no more CPU time, and its timers have been freed. */
 	if (p->nr_live == 0 || (first == RLIM_INFINITY && !p->itimers))
 		return;
-	if (itimers_of(p, &it))
+	if (itimers_of(p, ITIMER_PROF, &it))
 		return;
 	if (first >= INT64_MAX / NSEC_PER_SEC)
 		cputimer_disarm(&it->limit);

@@ -9,15 +9,12 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
-#include "host/kick.h"
 #include "host/thread.h"
-#include "kernel/cputimer.h"
 #include "kernel/sandbox.h"
 #include "util/lock.h"
 #include "util/time.h"
@@ -40,9 +37,7 @@ static const clockid_t base_clocks[NR_BASES] = { CLOCK_REALTIME, CLOCK_MONOTONIC
 struct ktimer_thread {
 	struct sandbox *sb;
 	pthread_t thread;
-	struct cond started;
-	int host_tid; /* 0: not running yet */
-	int wake;     /* eventfd: look at the bases again, or stop */
+	int wake; /* eventfd: look at the bases again, or stop */
 	bool stop;
 	struct clock_base bases[NR_BASES];
 	struct list watch_clock; /* ktimer.set_node */
@@ -198,23 +193,15 @@ static void *timer_main(void *arg)
 {
 	struct ktimer_thread *kth = arg;
 	struct pollfd fds[1 + NR_BASES] = { { .fd = kth->wake, .events = POLLIN } };
-	sigset_t none;
 	uint64_t count;
 
-	sigfillset(&none);
-	sigdelset(&none, HL_KICK_SIGNAL);
 	sandbox_lock(kth->sb);
-	kth->host_tid = gettid();
-	cond_broadcast(&kth->started);
 	while (!kth->stop) {
 		for (int i = 0; i < NR_BASES; i++)
 			fds[1 + i] = (struct pollfd){ .fd = kth->bases[i].fd, .events = POLLIN };
 		sandbox_unlock(kth->sb);
-		/* A CPU timer's signal is let in here only, so none is missed. */
-		int ready = ppoll(fds, 1 + NR_BASES, NULL, &none);
+		int ready = poll(fds, 1 + NR_BASES, -1);
 		sandbox_lock(kth->sb);
-		if (ready < 0)
-			cputimer_check(kth->sb);
 		if (ready > 0 && fds[0].revents)
 			(void)!read(kth->wake, &count, sizeof count); /* never blocks */
 		for (int i = 0; i < NR_BASES; i++) {
@@ -233,7 +220,6 @@ static int start(struct sandbox *sb)
 	if (!kth)
 		return -EAGAIN;
 	kth->sb = sb;
-	cond_init(&kth->started);
 	for (int i = 0; i < NR_BASES; i++)
 		kth->bases[i] = (struct clock_base){
 			.clock = base_clocks[i], .fd = -1, .programmed = NEVER, .next = NEVER
@@ -247,8 +233,6 @@ static int start(struct sandbox *sb)
 		return -EAGAIN;
 	}
 	sb->timer_thread = kth;
-	while (!kth->host_tid)
-		cond_wait(&kth->started, &sb->lock);
 	return 0;
 }
 
@@ -285,11 +269,6 @@ int ktimer_prepare(struct sandbox *sb, clockid_t clock)
 	return err;
 }
 
-int ktimer_host_tid(struct sandbox *sb)
-{
-	return sb->timer_thread ? sb->timer_thread->host_tid : 0;
-}
-
 void ktimer_stop(struct sandbox *sb)
 {
 	struct ktimer_thread *kth = sb->timer_thread;
@@ -306,7 +285,6 @@ void ktimer_stop(struct sandbox *sb)
 			close(kth->bases[i].fd);
 	}
 	close(kth->wake);
-	cond_destroy(&kth->started);
 	free(kth);
 	sb->timer_thread = NULL;
 }

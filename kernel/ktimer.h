@@ -5,7 +5,7 @@
  * use: nothing runs while nothing is due, and the host sees to clocks that are set and machines
  * that were suspended.
  *
- * CPU-time timers wait on host CPU timers of the threads concerned, see cputimer.c.
+ * Timers of CPU time are others: see cputimer.h.
  *
  * Everything is guarded by sandbox->lock; callbacks run with it held.
  */
@@ -50,8 +50,5 @@ void ktimer_watch_clock(struct sandbox *sb, struct ktimer *kt,
 void ktimer_run_due(struct sandbox *sb);
 /* Ends the thread. No timer is left, no lock held. */
 void ktimer_stop(struct sandbox *sb);
-/* The host thread that runs callbacks, for host timers that signal it: it then calls
- * cputimer_check. 0: none yet. */
-int ktimer_host_tid(struct sandbox *sb);
 
 #endif

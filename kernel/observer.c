@@ -37,15 +37,16 @@ void observer_killed(struct task *t, int wait_status)
 {
 	struct observer *o = t->sb->observer;
 	int sig = wait_status & 0x7f;
+	struct posix_timer *timer; /* ends as well */
 	siginfo_t si;
 
 	if (!o || !sig)
 		return;
 	/* One thread of the process finds it; the others find nothing. */
 	sandbox_lock(t->sb);
-	int taken = sigpending_take(&t->pending, SIGBIT(sig), &si);
+	int taken = sigpending_take(&t->pending, SIGBIT(sig), &si, &timer);
 	if (!taken)
-		taken = sigpending_take(&t->process->pending, SIGBIT(sig), &si);
+		taken = sigpending_take(&t->process->pending, SIGBIT(sig), &si, &timer);
 	sandbox_unlock(t->sb);
 	if (taken && sig != SIGKILL) /* as strace: SIGKILL shows only in the last line */
 		o->ops->signal(o, t, &si);

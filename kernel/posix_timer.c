@@ -72,13 +72,10 @@ static bool cpu_target(struct posix_timer *pt)
 	return pt->ct.process && !list_empty(&pt->ct.process->tasks);
 }
 
-static uint64_t clock_now(struct posix_timer *pt)
+/* `used`: what a CPU clock said, which cannot be asked while sandbox->lock is held. */
+static uint64_t clock_now(const struct posix_timer *pt, uint64_t used)
 {
-	if (!pt->rq.cpu)
-		return guest_clock_ns(&pt->process->sb->clock, pt->kt.clock);
-	if (!cpu_target(pt))
-		return 0;
-	return pt->ct.task ? task_cpu_ns(pt->ct.task) : process_cpu_ns_locked(pt->ct.process);
+	return pt->rq.cpu ? used : guest_clock_ns(&pt->process->sb->clock, pt->kt.clock);
 }
 
 static bool is_armed(const struct posix_timer *pt)
@@ -124,16 +121,16 @@ static int overrun_value(int64_t n)
 
 /* Nobody takes an ignored signal: the timer has to go on by itself, but no faster than a clock
  * tick. */
-static void go_on_ignored(struct posix_timer *pt)
+static void go_on_ignored(struct posix_timer *pt, uint64_t now)
 {
-	uint64_t at = expiry(pt), now = clock_now(pt);
+	uint64_t at = expiry(pt);
 
 	pt->rests = false;
 	timer_forward(&at, pt->interval, now);
 	arm(pt, at < now + IGNORED_STEP ? now + IGNORED_STEP : at);
 }
 
-static void expired(struct posix_timer *pt)
+static void expired(struct posix_timer *pt, uint64_t used)
 {
 	struct task *only = NULL;
 
@@ -145,32 +142,17 @@ static void expired(struct posix_timer *pt)
 	}
 	pt->entry->info.si_overrun = 0;
 	if (signal_send_entry(pt->process, only, pt->entry) == -ESRCH && pt->rests)
-		go_on_ignored(pt);
+		go_on_ignored(pt, clock_now(pt, used));
 }
 
 static void kt_fire(struct ktimer *kt)
 {
-	expired(container_of(kt, struct posix_timer, kt));
+	expired(container_of(kt, struct posix_timer, kt), 0);
 }
 
-static void ct_fire(struct cputimer *ct)
+static void ct_fire(struct cputimer *ct, uint64_t used)
 {
-	expired(container_of(ct, struct posix_timer, ct));
-}
-
-static void delivered(struct sigqueue *q, siginfo_t *si)
-{
-	struct posix_timer *pt = q->owner;
-
-	if (!pt->rests)
-		return;
-	uint64_t at = expiry(pt);
-	pt->overrun += (int64_t)timer_forward(&at, pt->interval, clock_now(pt));
-	pt->overrun_last = pt->overrun;
-	pt->overrun = -1;
-	pt->rests = false;
-	arm(pt, at);
-	si->si_overrun = overrun_value(pt->overrun_last);
+	expired(container_of(ct, struct posix_timer, ct), used);
 }
 
 /* ---- create and delete: lock held in the static functions ---- */
@@ -247,8 +229,7 @@ static void entry_init(struct posix_timer *pt)
 		memset(&si->si_value, 0, sizeof si->si_value);
 		si->si_value.sival_int = pt->id;
 	}
-	pt->entry->owner = pt;
-	pt->entry->delivered = delivered;
+	pt->entry->timer = pt;
 }
 
 static int create_locked(struct task *t, struct posix_timer *pt)
@@ -322,13 +303,54 @@ void posix_timers_each(struct process *p, posix_timer_fn *fn, void *arg)
 
 /* ---- set and get ---- */
 
-static void get(struct posix_timer *pt, struct timer_setting *out)
+/* The timer, and what its clock says if that is a CPU clock, for which sandbox->lock is given up
+ * for a while. It may be another timer then, but one of the same number and the same clock. */
+static struct posix_timer *timer_find_used(struct process *p, int id, uint64_t *used)
+{
+	struct posix_timer *pt;
+	struct pid *cpu = NULL;
+	bool thread = false;
+
+	*used = 0;
+	while ((pt = timer_find(p, id)) && pt->rq.cpu &&
+	       (pt->rq.cpu != cpu || pt->rq.cpu_thread != thread)) {
+		pid_put(cpu);
+		cpu = pid_get(pt->rq.cpu);
+		thread = pt->rq.cpu_thread;
+		sandbox_unlock(p->sb);
+		if (!pid_cpu_ns(p->sb, cpu, thread, used))
+			*used = 0; /* nobody uses any */
+		sandbox_lock(p->sb);
+	}
+	pid_put(cpu);
+	return pt;
+}
+
+void posix_timer_signal_taken(struct posix_timer *pt, siginfo_t *si)
+{
+	uint64_t used;
+
+	if (!pt->rests)
+		return;
+	pt = timer_find_used(pt->process, pt->id, &used);
+	if (!pt || !pt->rests)
+		return;
+	uint64_t at = expiry(pt);
+	pt->overrun += (int64_t)timer_forward(&at, pt->interval, clock_now(pt, used));
+	pt->overrun_last = pt->overrun;
+	pt->overrun = -1;
+	pt->rests = false;
+	arm(pt, at);
+	si->si_overrun = overrun_value(pt->overrun_last);
+}
+
+static void get(struct posix_timer *pt, uint64_t used, struct timer_setting *out)
 {
 	*out = (struct timer_setting){ .interval = pt->interval };
 	bool none = pt->rq.notify == SIGEV_NONE;
 	if (!is_armed(pt) && !pt->rests)
 		return;
-	uint64_t now = clock_now(pt), at = expiry(pt);
+	uint64_t now = clock_now(pt, used), at = expiry(pt);
 	if (pt->interval && (pt->rests || none)) {
 		timer_forward(&at, pt->interval, now);
 		if (none)
@@ -340,7 +362,7 @@ static void get(struct posix_timer *pt, struct timer_setting *out)
 		out->value = none ? 0 : 1; /* due: it has not run yet */
 }
 
-static int set(struct posix_timer *pt, bool abs, const struct timer_setting *new)
+static int set(struct posix_timer *pt, uint64_t used, bool abs, const struct timer_setting *new)
 {
 	disarm(pt);
 	sigqueue_unqueue(pt->entry);
@@ -353,7 +375,8 @@ static int set(struct posix_timer *pt, bool abs, const struct timer_setting *new
 		return -ESRCH;
 	pt->interval = new->interval;
 	pt->kt.clock = ktimer_clock(pt->rq.clock, abs);
-	uint64_t at = abs ? to_base(pt, new->value) : timer_after(clock_now(pt), new->value);
+	uint64_t now = clock_now(pt, used);
+	uint64_t at = abs ? to_base(pt, new->value) : timer_after(now, new->value);
 	arm(pt, at ? at : 1);
 	return 0;
 }
@@ -361,12 +384,14 @@ static int set(struct posix_timer *pt, bool abs, const struct timer_setting *new
 int posix_timer_set(struct process *p, int id, bool abs, const struct timer_setting *new,
 		    struct timer_setting *old)
 {
+	uint64_t used;
+
 	sandbox_lock(p->sb);
-	struct posix_timer *pt = timer_find(p, id);
+	struct posix_timer *pt = timer_find_used(p, id, &used);
 	int err = pt ? 0 : -EINVAL;
 	if (pt) {
-		get(pt, old);
-		err = set(pt, abs, new);
+		get(pt, used, old);
+		err = set(pt, used, abs, new);
 	}
 	sandbox_unlock(p->sb);
 	return err;
@@ -374,10 +399,12 @@ int posix_timer_set(struct process *p, int id, bool abs, const struct timer_sett
 
 int posix_timer_get(struct process *p, int id, struct timer_setting *out)
 {
+	uint64_t used;
+
 	sandbox_lock(p->sb);
-	struct posix_timer *pt = timer_find(p, id);
+	struct posix_timer *pt = timer_find_used(p, id, &used);
 	if (pt)
-		get(pt, out);
+		get(pt, used, out);
 	sandbox_unlock(p->sb);
 	return pt ? 0 : -EINVAL;
 }

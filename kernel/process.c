@@ -64,6 +64,7 @@ int process_new(struct sandbox *sb, struct process *parent, struct process **out
 	list_init(&p->pgrp_node);
 	list_init(&p->session_node);
 	list_init(&p->cpu_timers);
+	list_init(&p->cpu_node);
 	sigpending_init(&p->pending);
 	waitqueue_init(&p->child_event);
 	list_add_tail(&sb->processes, &p->all_node);

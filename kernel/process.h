@@ -89,8 +89,9 @@ struct process {
 	uint64_t start_time_ns;      /* the guest's CLOCK_BOOTTIME */
 	struct posix_timers *timers; /* kernel/posix_timer.c; created on demand */
 	struct itimers *itimers;
-	struct list cpu_timers; /* kernel/cputimer.c: that count its CPU time */
-	struct host_cputimer space_timer;
+	/* kernel/cputimer.c: those that count its CPU time; where it is listed if there are any */
+	struct list cpu_timers, cpu_node;
+	struct host_cputimer space_timer; /* threads_lock */
 	_Atomic unsigned personality;
 	_Atomic int oom_score_adj,
 	    oom_score_adj_min;            /* the least that an unprivileged process may set */

@@ -365,6 +365,7 @@ void sandbox_destroy(struct sandbox *sb)
 	/* files in flight between sockets end here, which belong to all that follows */
 	net_free(sb->net);
 	ktimer_stop(sb);
+	cputimer_stop(sb);
 	if (sb->console)
 		tty_put(sb->console);
 	pty_table_free(sb->ptys);

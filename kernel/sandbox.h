@@ -39,6 +39,7 @@ struct nsproxy;
 struct savepoint;
 struct siguser;
 struct snapshot_kept;
+struct cputimer_thread;
 struct ktimer_thread;
 struct vdso_clock;
 
@@ -92,6 +93,7 @@ struct sandbox {
 	struct waitqueue signal_sent; /* to anyone: signalfds wait here */
 	/* NULL: no timer was ever set; set once, under the lock */
 	_Atomic(struct ktimer_thread *) timer_thread;
+	struct cputimer_thread *cputimers; /* NULL: no timer of CPU time was ever set */
 	struct list processes;
 	struct process *init; /* pid 1: no task; adopts and reaps orphans */
 	struct process *main; /* the program; its end is the sandbox's */

@@ -107,7 +107,7 @@ void sigpending_flush(struct sigpending *p, ksigset_t set)
 	list_for_each_safe (q, tmp, &p->queue, node) {
 		if (!(set & SIGBIT(q->info.si_signo)))
 			continue;
-		if (q->delivered)
+		if (q->timer)
 			list_del(&q->node);
 		else
 			sigqueue_free(q);
@@ -147,16 +147,15 @@ static void entry_take(struct sigqueue *q, siginfo_t *si)
 {
 	*si = q->info;
 	sigqueue_unqueue(q);
-	if (q->delivered)
-		q->delivered(q, si);
-	else
+	if (!q->timer)
 		sigqueue_free(q);
 }
 
-int sigpending_take(struct sigpending *p, ksigset_t set, siginfo_t *si)
+int sigpending_take(struct sigpending *p, ksigset_t set, siginfo_t *si, struct posix_timer **timer)
 {
 	ksigset_t ready = p->set & set;
 
+	*timer = NULL;
 	if (!ready)
 		return 0;
 	if (ready & SIGSET_SYNCHRONOUS)
@@ -164,6 +163,7 @@ int sigpending_take(struct sigpending *p, ksigset_t set, siginfo_t *si)
 	int sig = __builtin_ctzl(ready) + 1;
 	struct sigqueue *q = entry_of(p, sig);
 	if (q) {
+		*timer = q->timer;
 		entry_take(q, si);
 	} else { /* its entry was lost to a limit: the number alone is left */
 		p->set &= ~SIGBIT(sig);

@@ -6,19 +6,16 @@
 
 #include "kernel/signal.h"
 
+struct posix_timer;
 struct sandbox;
 struct siguser;
 
 struct sigqueue {
 	struct list node; /* on a sigpending's queue; unlinked: not pending */
 	siginfo_t info;
-	struct siguser *user;  /* whose RLIMIT_SIGPENDING it counts against */
-	struct sigpending *on; /* while linked */
-	void *owner;           /* for `delivered` */
-	/* An entry of a timer: stays the timer's when it is taken off the queue. NULL: freed then.
-	 * Called when the signal is delivered (`si`: what the guest will see), not when it is
-	 * flushed. */
-	void (*delivered)(struct sigqueue *q, siginfo_t *si);
+	struct siguser *user;      /* whose RLIMIT_SIGPENDING it counts against */
+	struct sigpending *on;     /* while linked */
+	struct posix_timer *timer; /* whose entry it stays when taken; NULL: it is freed then */
 };
 
 /* Signals by what they do (signal(7)). */
@@ -48,8 +45,8 @@ void sigqueue_unqueue(struct sigqueue *q);
 uint64_t sigqueue_count(struct sandbox *sb, uid_t uid);
 
 /* Takes the next signal of `set` off the queue: synchronous ones first, then the lowest number. 0:
- * none. */
-int sigpending_take(struct sigpending *p, ksigset_t set, siginfo_t *si);
+ * none. *timer: whose it was, who is to be told; NULL: no timer's. */
+int sigpending_take(struct sigpending *p, ksigset_t set, siginfo_t *si, struct posix_timer **timer);
 /* The first signal that a fault of the thread's own raised, whatever its number. */
 int sigpending_take_synchronous(struct sigpending *p, ksigset_t set, siginfo_t *si);
 

@@ -13,13 +13,16 @@
 int signal_dequeue(struct task *t, ksigset_t set, siginfo_t *si)
 {
 	lock_assert_held(&t->sb->lock);
-	int sig = sigpending_take(&t->pending, set, si);
+	struct posix_timer *timer;
+	int sig = sigpending_take(&t->pending, set, si, &timer);
 
-	if (sig)
-		return sig;
-	sig = sigpending_take(&t->process->pending, set, si);
-	if (sig == SIGALRM)
-		itimer_signal_taken(t->process);
+	if (!sig) {
+		sig = sigpending_take(&t->process->pending, set, si, &timer);
+		if (sig == SIGALRM)
+			itimer_signal_taken(t->process);
+	}
+	if (timer)
+		posix_timer_signal_taken(timer, si);
 	return sig;
 }
 

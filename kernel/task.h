@@ -55,6 +55,8 @@ struct task {
 	struct cred *cred;
 	struct user *user; /* of cred, counted there; NULL: not yet. sandbox->lock */
 
+	struct thread_cputimer cpu; /* kernel/cputimer.c; process->threads_lock */
+
 	/* sandbox->lock */
 	ksigset_t blocked;
 	/* rt_sigtimedwait: what `blocked` goes back to; such signals are not ignored */
@@ -64,9 +66,6 @@ struct task {
 	struct sched sched;
 	/* told to die by exit_group, execve of a sibling, or SIGKILL */
 	bool group_exiting;
-	/* kernel/cputimer.c; and by how much its clock may go on: */
-	struct host_cputimer cpu_timer;
-	uint64_t cpu_step;
 	unsigned park;   /* reasons to rest: kernel/park.h */
 	bool resting;    /* in task_park */
 	bool stopped;    /* it rests, and counts for a group stop */

@@ -13,6 +13,7 @@
 struct decoder;
 struct encoder;
 struct pid;
+struct posix_timer;
 struct process;
 struct sandbox;
 struct task;
@@ -77,6 +78,9 @@ int posix_timer_set(struct process *p, int id, bool abs, const struct timer_sett
 int posix_timer_get(struct process *p, int id, struct timer_setting *out);
 int posix_timer_overrun(struct process *p, int id);
 int posix_timer_delete(struct process *p, int id);
+/* Its signal was taken off the queue, as `si`: it goes on only now. sandbox->lock held, but given
+ * up for a while if the timer counts CPU time. */
+void posix_timer_signal_taken(struct posix_timer *pt, siginfo_t *si);
 /* Every timer of the process, the highest id first. sandbox->lock held. */
 typedef void posix_timer_fn(void *arg, int id, const struct posix_timer_request *rq);
 void posix_timers_each(struct process *p, posix_timer_fn *fn, void *arg);

@@ -138,7 +138,7 @@ void sigpending_save(struct encoder *out, const struct sigpending *p)
 	encode(out, p->set);
 	place = encode_place(out);
 	list_for_each (q, &p->queue, node) {
-		if (q->delivered)
+		if (q->timer)
 			continue;
 		encode_bytes(out, &q->info, sizeof q->info);
 		nr++;

@@ -58,27 +58,18 @@ int cpu_clock_of(struct task *t, clockid_t clock, struct cpu_clock *c)
 
 int cpu_clock_read(struct task *t, const struct cpu_clock *c, uint64_t *ns)
 {
-	int err = 0;
-
 	if (c->thread && c->tid == t->tid) {
 		*ns = task_cpu_ns(t);
 		return 0;
 	}
-	struct process *p = NULL;
 	sandbox_lock(t->sb);
 	struct pid *pid = pid_find(task_pid_ns(t), c->tid);
-	if (pid && c->thread && pid->task)
-		*ns = task_cpu_ns(pid->task);
-	else if (pid && !c->thread && pid->process)
-		p = process_get(pid->process);
-	else
-		err = -EINVAL;
+	if (pid)
+		pid_get(pid);
 	sandbox_unlock(t->sb);
-	if (p) {
-		*ns = process_cpu_ns(p);
-		process_put(p);
-	}
-	return err;
+	bool found = pid && pid_cpu_ns(t->sb, pid, c->thread, ns);
+	pid_put(pid);
+	return found ? 0 : -EINVAL;
 }
 
 /* ---- reading clocks ---- */

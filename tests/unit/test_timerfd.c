@@ -56,10 +56,6 @@ static void set_clock(void)
 	assert_int_equal(write(realtime_fd, &one, sizeof one), sizeof one);
 }
 
-void cputimer_check(struct sandbox *sb)
-{
-}
-
 /* ---- */
 
 static struct fsworld world;
