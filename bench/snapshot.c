@@ -2,7 +2,7 @@
 /*
  * What snapshots cost a program that embeds the library: make bench-snapshot [PLATFORM=kvm]
  *
- *	snapshot PLATFORM FILE ROUNDS save|copy|reset|memory [ARGS...]
+ *	snapshot PLATFORM FILE ROUNDS save|copy|reset|pool|memory [ARGS...]
  *
  * The image is of a program that has warmed up, says so by a line, and waits for a line on its
  * standard input, which tells it what to do.
@@ -176,6 +176,36 @@ static void resets(const struct hl_snapshot *snap, unsigned rounds, const char *
 	hl_config_free(cfg);
 }
 
+/* A copy is taken, runs the line and is given back. */
+static void pools(const struct hl_snapshot *snap, unsigned rounds, const char *line)
+{
+	uint64_t *taken = calloc(rounds, sizeof *taken), *result = calloc(rounds, sizeof *result);
+	uint64_t *given = calloc(rounds, sizeof *given);
+	struct run r;
+	int ends[2];
+	struct hl_config *cfg = config_of(&r, ends);
+	struct hl_error *err = NULL;
+	struct hl_pool *pool;
+
+	must(hl_pool_new(cfg, snap, 1, &pool, &err), &err);
+	for (unsigned i = 0; i < rounds; i++) {
+		CHECK(write(r.in, line, strlen(line)) == (ssize_t)strlen(line));
+		uint64_t start = now();
+		must(hl_pool_take(pool, NULL, &r.sb, &err), &err);
+		taken[i] = now() - start;
+		await_line(&r);
+		result[i] = now() - start;
+		start = now();
+		hl_pool_give(pool, r.sb);
+		given[i] = now() - start;
+	}
+	print("taking a ready copy", taken, rounds);
+	print("to its result", result, rounds);
+	print("giving it back", given, rounds);
+	hl_pool_free(pool);
+	hl_config_free(cfg);
+}
+
 /* KiB that the whole machine has in use. */
 static int64_t in_use(void)
 {
@@ -232,7 +262,8 @@ int main(int argc, char **argv)
 	struct hl_error *err = NULL;
 
 	if (argc < 6) {
-		fprintf(stderr, "snapshot PLATFORM FILE ROUNDS save|copy|reset|memory ARGS...\n");
+		fprintf(stderr,
+			"snapshot PLATFORM FILE ROUNDS save|copy|reset|pool|memory ARGS...\n");
 		return 2;
 	}
 	platform = argv[1];
@@ -247,6 +278,8 @@ int main(int argc, char **argv)
 		copies(snap, rounds, argv[5]);
 	else if (strcmp(argv[4], "reset") == 0)
 		resets(snap, rounds, argv[5]);
+	else if (strcmp(argv[4], "pool") == 0)
+		pools(snap, rounds, argv[5]);
 	else
 		memory(snap, rounds, argv[5]);
 	hl_snapshot_close(snap);

@@ -19,5 +19,6 @@ for platform; do
 	timeout -s KILL 60 "$bench" "$platform" "$work/snap" 1 save /usr/bin/python3 -c "$program"
 	timeout -s KILL 120 "$bench" "$platform" "$work/snap" 50 copy "$line"
 	timeout -s KILL 120 "$bench" "$platform" "$work/snap" 200 reset "$line"
+	timeout -s KILL 120 "$bench" "$platform" "$work/snap" 200 pool "$line"
 	timeout -s KILL 120 "$bench" "$platform" "$work/snap" 8 memory "$line"
 done

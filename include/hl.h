@@ -523,6 +523,37 @@ HL_API void hl_config_set_resettable(struct hl_config *cfg, bool on);
  */
 HL_API int hl_sandbox_reset(struct hl_sandbox *sb, struct hl_error **err);
 
+/*
+ * A pool: copies of a snapshot that are made ahead. One that is ready costs no start when it is
+ * wanted: it waits at the snapshot, with neither threads nor open files, and its clocks go on from
+ * there when it is taken. One that comes back is put back in place, as hl_sandbox_reset does; where
+ * that cannot be, the pool makes another in a thread of its own. Any thread may take and give.
+ */
+struct hl_pool;
+
+/*
+ * Makes `size` copies (at least one) and keeps so many, those that are taken included. `cfg` as for
+ * hl_sandbox_restore; it and the snapshot are borrowed until the pool is freed, and must not change
+ * (the snapshot: until what was taken is freed, too). Errors as of hl_sandbox_restore, and
+ * HL_INVALID: `size` is 0, or HL_JAIL_PROCESS is wanted. Where what the configuration asks for
+ * cannot be put back at all, no copy waits, and each that is taken is started then.
+ */
+HL_API int hl_pool_new(const struct hl_config *cfg, const struct hl_snapshot *snapshot, size_t size,
+		       struct hl_pool **out, struct hl_error **err);
+/*
+ * Lets a copy run; *out is the caller's until it gives it back. Where none is ready one is started.
+ * Of `run` it has the standard descriptors (duplicated: the caller may close its own), arguments,
+ * variables (hl_config_add_env) and time limit; all else is the pool's. NULL: these, too. Errors as
+ * of hl_sandbox_restore; the pool is as good as before.
+ */
+HL_API int hl_pool_take(struct hl_pool *pool, const struct hl_config *run, struct hl_sandbox **out,
+			struct hl_error **err);
+/* Ends what runs in a copy that was taken from this pool, waits for its threads, however long that
+ * takes, and takes it back, in whichever state it is. NULL: no effect. */
+HL_API void hl_pool_give(struct hl_pool *pool, struct hl_sandbox *sb);
+/* What is taken now stays the caller's, who frees it with hl_sandbox_free. NULL: no effect. */
+HL_API void hl_pool_free(struct hl_pool *pool);
+
 /* ---- the end of sandboxes -------------------------------------------------------------------- */
 
 /* Kills what still runs, waits for its threads, however long that takes, and frees everything.

@@ -167,19 +167,19 @@ static char *join(const char *const *item, size_t nr, size_t *len)
 	return all;
 }
 
-int devhl_set_copy(struct sandbox *sb, uint64_t number, const char *const *args, size_t nr_args,
-		   const char *const *env, size_t nr_env)
-{
-	struct guest_copy *copy = &sb->copy;
-
-	copy->number = number;
-	copy->args = join(args, nr_args, &copy->args_len);
-	copy->env = join(env, nr_env, &copy->env_len);
-	return copy->args && copy->env ? 0 : -ENOMEM;
-}
-
 void devhl_free(struct sandbox *sb)
 {
 	free(sb->copy.args);
 	free(sb->copy.env);
+}
+
+int devhl_set_copy(struct sandbox *sb, const char *const *args, size_t nr_args,
+		   const char *const *env, size_t nr_env)
+{
+	struct guest_copy *copy = &sb->copy;
+
+	devhl_free(sb);
+	copy->args = join(args, nr_args, &copy->args_len);
+	copy->env = join(env, nr_env, &copy->env_len);
+	return copy->args && copy->env ? 0 : -ENOMEM;
 }

@@ -20,8 +20,8 @@ struct guest_copy {
 
 /* Adds the device to those of the sandbox. -ENOMEM. */
 int devhl_add(struct sandbox *sb);
-/* Before the copy runs. -ENOMEM. */
-int devhl_set_copy(struct sandbox *sb, uint64_t number, const char *const *args, size_t nr_args,
+/* Before the copy runs, in place of what it was told before. -ENOMEM. */
+int devhl_set_copy(struct sandbox *sb, const char *const *args, size_t nr_args,
 		   const char *const *env, size_t nr_env);
 void devhl_free(struct sandbox *sb);
 

@@ -79,7 +79,7 @@ struct sandbox {
 	/* kernel/sched.h: the host's threads get what guests ask for; constant */
 	bool host_priority;
 
-	struct guest_copy copy;      /* constant */
+	struct guest_copy copy;      /* changes while there is no task alone */
 	struct savepoint *savepoint; /* NULL: nobody wants to save it; constant */
 
 	struct mutex freeze_lock; /* one freeze or thaw at a time */

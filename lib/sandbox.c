@@ -11,7 +11,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <semaphore.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -40,6 +39,7 @@
 #include "kernel/spawn.h"
 #include "kernel/task.h"
 #include "kernel/tty/tty.h"
+#include "kernel/uts.h"
 #include "lib/config.h"
 #include "lib/confine.h"
 #include "lib/error.h"
@@ -47,9 +47,11 @@
 #include "lib/network.h"
 #include "lib/plan.h"
 #include "lib/publish.h"
+#include "lib/sandbox.h"
 #include "lib/saved_world.h"
 #include "lib/secluded.h"
 #include "lib/snapshot.h"
+#include "lib/starter.h"
 #include "lib/tree.h"
 #include "lib/world.h"
 #include "loader/vdso.h"
@@ -60,23 +62,13 @@
 #include "sys/sys.h"
 #include "util/time.h"
 
-/* The thread that has started a sandbox that can be reset: threads of the guest are made by it
- * alone, because it is confined as they are to be. */
-struct starter {
-	pthread_t thread;
-	bool serves;
-	sem_t order, done;
-	bool leave; /* the order is to end */
-	struct hl_error **err;
-	int ret;
-};
-
 struct hl_sandbox {
 	struct sandbox *kernel;
 	struct snapshot *snap; /* where a reset goes back to; NULL: it cannot be reset */
 	char *hostname;        /* then, of its configuration; NULL: none */
 	int stdio[3];          /* then ours; -1: closed */
-	struct starter starter;
+	/* Then the thread that has started it; NULL: the caller's. */
+	struct starter *starter;
 	struct net_policy *net_policy; /* NULL: a constant one */
 	struct netns *netns;           /* NULL: none */
 	struct publisher *publisher;   /* NULL: no port is published */
@@ -109,6 +101,7 @@ static int choose_platform(const struct hl_config *cfg, struct platform_choice *
 struct instead {
 	const struct audience *plan; /* it is told there would be, and nothing is left */
 	struct snapshot *snap;       /* the program goes on that this holds */
+	bool rest;                   /* the copy does not run, but waits for sandbox_go() */
 };
 
 static int check_config(const struct hl_config *cfg, const struct instead *in,
@@ -450,10 +443,25 @@ static enum hl_code snapshot_code(int e)
 	}
 }
 
+/* What a copy that can be reset needs of its configuration: each run has it. */
+static int keep_config(struct hl_sandbox *sb, const struct hl_config *cfg)
+{
+	for (int fd = 0; fd < 3; fd++) {
+		if (sb->stdio[fd] >= 0)
+			close(sb->stdio[fd]);
+		sb->stdio[fd] = -1;
+		if (cfg->stdio[fd] < 0 || fcntl(cfg->stdio[fd], F_GETFD) < 0)
+			continue;
+		sb->stdio[fd] = fcntl(cfg->stdio[fd], F_DUPFD_CLOEXEC, 3);
+		if (sb->stdio[fd] < 0)
+			return -errno;
+	}
+	return 0;
+}
+
 /* In the tree of the copy's configuration stands what the snapshot holds. */
-/* A copy has the name of its configuration where that says one. */
-static int load_copy(struct hl_sandbox *sb, const int stdio[3], const char *hostname,
-		     struct snapshot *snap, struct hl_error **err)
+static int load_copy(struct hl_sandbox *sb, const int stdio[3], struct snapshot *snap,
+		     struct hl_error **err)
 {
 	struct spawn_request rq = { .path = NULL };
 	struct errmsg errmsg = { "" };
@@ -465,38 +473,50 @@ static int load_copy(struct hl_sandbox *sb, const int stdio[3], const char *host
 	put_stdio(&rq);
 	if (e)
 		return fail(err, snapshot_code(e), e, &errmsg);
-	if (hostname)
-		world_set_hostname(&(struct hl_config){ .hostname = (char *)(uintptr_t)hostname },
-				   sb->kernel);
+	/* a copy has the name of its configuration where that says one */
+	if (sb->hostname)
+		uts_set(nsproxy_uts(sb->kernel->nsproxy), UTS_HOST, sb->hostname,
+			strlen(sb->hostname));
 	return 0;
 }
 
-/* What a reset needs of the configuration. */
-static int keep_config(struct hl_sandbox *sb, const struct hl_config *cfg)
+static int tell_copy(struct hl_sandbox *sb, const struct hl_config *cfg, struct hl_error **err)
 {
-	if (sb->snap && cfg->hostname && !(sb->hostname = strdup(cfg->hostname)))
-		return -ENOMEM;
-	for (int fd = 0; sb->snap && fd < 3; fd++) {
-		if (cfg->stdio[fd] < 0 || fcntl(cfg->stdio[fd], F_GETFD) < 0)
-			continue;
-		sb->stdio[fd] = fcntl(cfg->stdio[fd], F_DUPFD_CLOEXEC, 3);
-		if (sb->stdio[fd] < 0)
-			return -errno;
-	}
-	return 0;
+	int e = devhl_set_copy(sb->kernel, (const char *const *)cfg->args.item, cfg->args.count,
+			       (const char *const *)cfg->env.item, cfg->env.count);
+
+	return e ? error_set(err, HL_NO_MEMORY, "out of memory") : 0;
 }
 
-static int start_copy(struct hl_sandbox *sb, const struct hl_config *cfg, struct snapshot *snap,
+/* Its tasks end, and it has nothing that a load would make. In the thread that started it. */
+static int rest(struct hl_sandbox *sb, struct hl_error **err)
+{
+	uint64_t events;
+	int e = sb->publisher ? -ENOTSUP : snapshot_reset(sb->snap, sb->kernel);
+
+	(void)!read(sb->event_fd, &events, sizeof events);
+	sb->end_ns = 0;
+	sb->expired = sb->killed = false;
+	if (e == -ENOTSUP)
+		return error_set(err, HL_STATE,
+				 "the sandbox cannot be reset in place: it has a terminal or "
+				 "published ports, or the program has changed what is mounted; "
+				 "start another copy");
+	return e ? error_set(err, HL_PLATFORM, "the sandbox cannot be reset: %s", strerror(-e)) : 0;
+}
+
+static int start_copy(struct hl_sandbox *sb, const struct hl_config *cfg, const struct instead *in,
 		      struct hl_error **err)
 {
-	if (devhl_set_copy(sb->kernel, 0, (const char *const *)cfg->args.item, cfg->args.count,
-			   (const char *const *)cfg->env.item, cfg->env.count))
+	if (cfg->hostname && !(sb->hostname = strdup(cfg->hostname)))
 		return error_set(err, HL_NO_MEMORY, "out of memory");
-	if (load_copy(sb, cfg->stdio, cfg->hostname, snap, err))
+	if (tell_copy(sb, cfg, err) || load_copy(sb, cfg->stdio, in->snap, err))
 		return -1;
 	if (cfg->ready)
 		cfg->ready(cfg->ready_arg);
 	vdso_clock_keep(sb->kernel->mem.vdso);
+	if (in->rest)
+		return rest(sb, err);
 	sandbox_thaw(sb->kernel);
 	return 0;
 }
@@ -544,9 +564,9 @@ static void *timer_main(void *arg)
 
 static int start_timer(struct hl_sandbox *sb, uint64_t timeout_ms, struct hl_error **err)
 {
+	sb->timeout_ns = ns_of(timeout_ms);
 	if (!timeout_ms)
 		return 0;
-	sb->timeout_ns = ns_of(timeout_ms);
 	int e = host_thread_start(&sb->timer, 0, 0, timer_main, sb);
 	sb->has_timer = e == 0;
 	return e ? error_set(err, HL_SYSTEM, "no thread for the time limit: %s", strerror(-e)) : 0;
@@ -561,6 +581,7 @@ static void stop_timer(struct hl_sandbox *sb)
 	cond_broadcast(&sb->kernel->changed);
 	sandbox_unlock(sb->kernel);
 	pthread_join(sb->timer, NULL);
+	sb->has_timer = sb->freeing = false;
 }
 
 static int start(const struct hl_config *cfg, const struct instead *in, struct hl_sandbox **out,
@@ -580,7 +601,7 @@ static int start(const struct hl_config *cfg, const struct instead *in, struct h
 	sb->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	saved_world_encode(cfg, &sb->world);
 	int ret = 0;
-	if (keep_config(sb, cfg) < 0)
+	if (sb->snap && keep_config(sb, cfg) < 0)
 		ret = error_set(err, HL_SYSTEM, "a copy to be reset: %s", strerror(errno));
 	else if (sb->event_fd < 0)
 		ret = error_set(err, HL_SYSTEM, "no event descriptor: %s", strerror(errno));
@@ -603,9 +624,9 @@ static int start(const struct hl_config *cfg, const struct instead *in, struct h
 	if (!ret)
 		ret = publisher_start(sb->publisher, sb->kernel, err);
 	if (!ret)
-		ret = in->snap ? start_copy(sb, cfg, in->snap, err)
-			       : start_program(sb, cfg, in->plan, err);
-	if (!ret && !in->plan)
+		ret =
+		    in->snap ? start_copy(sb, cfg, in, err) : start_program(sb, cfg, in->plan, err);
+	if (!ret && !in->plan && !in->rest)
 		ret = start_timer(sb, cfg->timeout_ms, err);
 	if (ret || in->plan)
 		hl_sandbox_free(sb);
@@ -642,111 +663,52 @@ struct start_request {
 	const struct instead *in;
 	struct hl_sandbox **out;
 	struct hl_error **err;
-	int ret;
-	sem_t news, heard; /* of the thread that starts it, of the caller */
-	bool over, stays;  /* it is done; its thread serves the sandbox */
+	struct starter *starter;
+	void (*ready)(void *arg); /* the caller's */
+	void *ready_arg;
 };
 
-static void await(sem_t *s)
-{
-	while (sem_wait(s) < 0)
-		;
-}
-
-static int reset_here(struct hl_sandbox *sb, struct hl_error **err);
-
-static void serve(struct hl_sandbox *sb)
-{
-	struct starter *st = &sb->starter;
-
-	for (await(&st->order); !st->leave; await(&st->order)) {
-		st->ret = reset_here(sb, st->err);
-		sem_post(&st->done);
-	}
-}
-
-static void starter_free(struct hl_sandbox *sb)
-{
-	struct starter *st = &sb->starter;
-
-	if (!st->serves)
-		return;
-	st->leave = true;
-	sem_post(&st->order);
-	pthread_join(st->thread, NULL);
-	sem_destroy(&st->order);
-	sem_destroy(&st->done);
-	st->serves = false;
-}
-
-static void *start_main(void *arg)
+static int start_asked(void *arg)
 {
 	struct start_request *rq = arg;
 
-	rq->ret = start(rq->cfg, rq->in, rq->out, rq->err);
-	struct hl_sandbox *sb = rq->ret ? NULL : *rq->out;
-	if (sb && sb->snap) {
-		sb->starter.serves = true;
-		sb->starter.thread = pthread_self();
-		sem_init(&sb->starter.order, 0, 0);
-		sem_init(&sb->starter.done, 0, 0);
-	} else {
-		sb = NULL;
-	}
-	rq->stays = sb != NULL;
-	rq->over = true;
-	sem_post(&rq->news); /* the request is gone from here on */
-	if (sb)
-		serve(sb);
-	return NULL;
+	return start(rq->cfg, rq->in, rq->out, rq->err);
 }
 
+/* The caller's function is called in the caller's thread. */
 static void pass_ready(void *arg)
 {
 	struct start_request *rq = arg;
 
-	sem_post(&rq->news);
-	await(&rq->heard);
+	starter_call_back(rq->starter, rq->ready, rq->ready_arg);
 }
 
-/* The caller's function is called in the caller's thread. */
-static void await_start(struct start_request *rq, const struct hl_config *cfg)
-{
-	for (await(&rq->news); !rq->over; await(&rq->news)) {
-		cfg->ready(cfg->ready_arg);
-		sem_post(&rq->heard);
-	}
-}
-
-/* What a thread does to confine itself it cannot undo, and the caller's thread is the caller's: one
- * of our own starts the sandbox, and makes all others of it. */
 static int start_aside(const struct hl_config *cfg, const struct instead *in,
 		       struct hl_sandbox **out, struct hl_error **err)
 {
 	if (!cfg)
 		return start(cfg, in, out, err);
 	struct hl_config ours = *cfg;
-	struct start_request rq = { .cfg = &ours, .in = in, .out = out, .err = err };
-	pthread_t thread;
+	struct start_request rq = { .cfg = &ours,
+				    .in = in,
+				    .out = out,
+				    .err = err,
+				    .ready = cfg->ready,
+				    .ready_arg = cfg->ready_arg };
 
-	sem_init(&rq.news, 0, 0);
-	sem_init(&rq.heard, 0, 0);
 	if (cfg->ready) {
 		ours.ready = pass_ready;
 		ours.ready_arg = &rq;
 	}
-	int e = host_thread_start(&thread, 0, THREAD_KICKED, start_main, &rq);
+	int e = starter_new(&rq.starter);
 	if (e)
-		rq.ret =
-		    error_set(err, HL_SYSTEM, "no thread to start a sandbox: %s", strerror(-e));
-	if (!e) {
-		await_start(&rq, cfg);
-		if (!rq.stays)
-			pthread_join(thread, NULL);
-	}
-	sem_destroy(&rq.news);
-	sem_destroy(&rq.heard);
-	return rq.ret;
+		return error_set(err, HL_SYSTEM, "no thread to start a sandbox: %s", strerror(-e));
+	int ret = starter_call(rq.starter, start_asked, &rq);
+	if (!ret && *out && (*out)->snap)
+		(*out)->starter = rq.starter;
+	else
+		starter_free(rq.starter);
+	return ret;
 }
 
 static int start_somewhere(const struct hl_config *cfg, const struct instead *in,
@@ -770,48 +732,80 @@ int hl_sandbox_restore(const struct hl_config *cfg, const struct hl_snapshot *sn
 
 /* ---- reset ---- */
 
-/* In the thread that started it. */
-static int reset_here(struct hl_sandbox *sb, struct hl_error **err)
+/* What a sandbox that can be reset is asked for. */
+struct copy_request {
+	struct hl_sandbox *sb;
+	int (*fn)(struct hl_sandbox *sb, struct hl_error **err);
+	struct hl_error **err;
+};
+
+static int copy_asked(void *arg)
 {
+	const struct copy_request *rq = arg;
 	struct fscred_saved own;
-	uint64_t events;
 
 	if (fscred_save(&own))
-		return error_set(err, HL_NO_MEMORY, "out of memory");
-	int e = sb->publisher ? -ENOTSUP : snapshot_reset(sb->snap, sb->kernel);
-	(void)!read(sb->event_fd, &events, sizeof events);
-	sb->end_ns = 0;
-	sb->expired = sb->killed = false;
-	sb->start_ns = monotonic_ns();
-	int ret = e == -ENOTSUP
-		      ? error_set(err, HL_STATE,
-				  "the sandbox cannot be reset in place: it has a terminal "
-				  "or published ports, or the program has changed what is "
-				  "mounted; start another copy")
-		  : e ? error_set(err, HL_PLATFORM, "the sandbox cannot be reset: %s", strerror(-e))
-		      : load_copy(sb, sb->stdio, sb->hostname, sb->snap, err);
-	if (!ret)
-		sandbox_thaw(sb->kernel);
+		return error_set(rq->err, HL_NO_MEMORY, "out of memory");
+	int ret = rq->fn(rq->sb, rq->err);
 	fscred_restore(&own);
 	return ret;
 }
 
+/* Calls `fn` in the thread that started the sandbox. */
+static int ask(struct hl_sandbox *sb, int (*fn)(struct hl_sandbox *sb, struct hl_error **err),
+	       struct hl_error **err)
+{
+	struct copy_request rq = { sb, fn, err };
+
+	return sb->starter ? starter_call(sb->starter, copy_asked, &rq) : copy_asked(&rq);
+}
+
+static int go(struct hl_sandbox *sb, struct hl_error **err)
+{
+	sb->start_ns = monotonic_ns();
+	int ret = load_copy(sb, sb->stdio, sb->snap, err);
+	if (!ret)
+		sandbox_thaw(sb->kernel);
+	return ret;
+}
+
+static int rest_and_go(struct hl_sandbox *sb, struct hl_error **err)
+{
+	return rest(sb, err) ? -1 : go(sb, err);
+}
+
+int sandbox_rest(struct hl_sandbox *sb, struct hl_error **err)
+{
+	stop_timer(sb);
+	return ask(sb, rest, err);
+}
+
+int sandbox_go(struct hl_sandbox *sb, const struct hl_config *cfg, struct hl_error **err)
+{
+	int e = keep_config(sb, cfg);
+
+	if (e)
+		return error_set(err, HL_SYSTEM, "a copy to be reset: %s", strerror(-e));
+	if (tell_copy(sb, cfg, err) || ask(sb, go, err))
+		return -1;
+	return start_timer(sb, cfg->timeout_ms, err);
+}
+
+int sandbox_prepare(const struct hl_config *cfg, const struct hl_snapshot *snapshot,
+		    struct hl_sandbox **out, struct hl_error **err)
+{
+	const struct instead in = { .snap = snapshot->snap, .rest = true };
+
+	return start_somewhere(cfg, &in, out, err);
+}
+
 int hl_sandbox_reset(struct hl_sandbox *sb, struct hl_error **err)
 {
-	struct starter *st = &sb->starter;
-
 	if (!sb->snap)
 		return error_set(err, HL_STATE, "this sandbox was not started to be reset");
 	stop_timer(sb);
-	sb->has_timer = sb->freeing = false;
-	st->err = err;
-	if (st->serves) {
-		sem_post(&st->order);
-		await(&st->done);
-	} else {
-		st->ret = reset_here(sb, err);
-	}
-	return st->ret ? st->ret : start_timer(sb, sb->timeout_ns / NSEC_PER_MSEC, err);
+	return ask(sb, rest_and_go, err) ? -1
+					 : start_timer(sb, sb->timeout_ns / NSEC_PER_MSEC, err);
 }
 
 int hl_config_plan(const struct hl_config *cfg, hl_plan_fn *fn, void *arg, struct hl_error **err)
@@ -1034,7 +1028,7 @@ int hl_sandbox_save(struct hl_sandbox *sb, const char *file, struct hl_error **e
 
 static void destroy(struct hl_sandbox *sb)
 {
-	starter_free(sb);
+	starter_free(sb->starter);
 	publisher_free(sb->publisher);
 	struct fscred_saved own;
 	bool saved = fscred_save(&own) == 0;

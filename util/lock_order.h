@@ -24,6 +24,8 @@
 /* X(class, number, rules, what it guards and which objects nest, where more is said) */
 /* clang-format off */
 #define LOCK_CLASSES(X)                                                                            \
+	X(POOL, 1, LOCK_SHORT,                                                                     \
+	  "the copies of a pool", "lib/pool.c")                                                    \
 	X(FREEZE, 2, LOCK_SLEEPS,                                                                  \
 	  "freezes and thaws of a sandbox, one at a time", "kernel/freeze.h")                      \
 	X(SOCK_DIAG, 10, LOCK_SLEEPS,                                                              \

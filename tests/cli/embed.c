@@ -637,55 +637,211 @@ static void ask(int in, int out, const char *what, const char *want)
 	expect_line(out, want);
 }
 
-/* Whatever a run did, the next one finds the program as it was saved, whether it was still running
- * or had ended. */
-static void resets(void)
-{
-	static const char script[] = "x=0; echo ready; while read -r line; do eval \"$line\"; done";
-	static const char look[] =
-	    "x=$((x+1)); echo $x $UNSET $(ls /dev/shm | wc -l) $(ls /proc/self/fd | "
-	    "wc -l)\n";
-	static const char *const runs[] = {
-		"secret=abcdefghij; x=7; echo $x\n",
-		"exec 9>/dev/shm/left; echo a >&9; cd /dev/shm; ulimit -c 0; echo 7\n",
-		"sleep 1000 & kill -0 $! && echo 7\n",
-		"y=$(seq 1 20000); set -- $y; echo 7\n",
-		"trap '' TERM; umask 0; exec 3</dev/null; UNSET=set; echo 7\n",
-		"echo 7; exit 3\n",
-		"echo 7; exec cat\n",
-	};
-	char file[] = "/tmp/hl-reset.XXXXXX";
+/* A shell that does what it is told, and its pipes. */
+struct shell {
 	int in[2], out[2];
+	struct hl_config *cfg;
+};
+
+static const char shell_script[] = "x=0; echo ready; while read -r line; do eval \"$line\"; done";
+static const char shell_look[] =
+    "x=$((x+1)); echo $x $UNSET $(ls /dev/shm | wc -l) $(ls /proc/self/fd | wc -l)\n";
+
+static const char shell_args[] = "exec 4<>/dev/hl; echo args >&4; tr '\\0' '\\n' <&4; exec 4>&-\n";
+
+static void shell_new(struct shell *s)
+{
+	CHECK(pipe2(s->in, O_CLOEXEC) == 0 && pipe2(s->out, O_CLOEXEC) == 0, "pipe");
+	s->cfg = CONFIG("dash", "-c", shell_script);
+	hl_config_set_stdio(s->cfg, s->in[0], s->out[1], 2);
+}
+
+static void shell_ask(const struct shell *s, const char *what, const char *want)
+{
+	ask(s->in[1], s->out[0], what, want);
+}
+
+static void shell_free(struct shell *s)
+{
+	hl_config_free(s->cfg);
+	for (int i = 0; i < 2; i++)
+		close(s->in[i]), close(s->out[i]);
+}
+
+/* One that has said that it is ready. */
+static struct hl_snapshot *shell_snapshot(const struct shell *s)
+{
+	char file[] = "/tmp/hl-reset.XXXXXX";
 	struct hl_snapshot *snap;
 	struct hl_error *err = NULL;
 	struct hl_sandbox *sb;
 
 	close(mkstemp(file));
-	CHECK(pipe2(in, O_CLOEXEC) == 0 && pipe2(out, O_CLOEXEC) == 0, "pipe");
-	struct hl_config *cfg = CONFIG("dash", "-c", script);
-	hl_config_set_stdio(cfg, in[0], out[1], 2);
-	CHECK(hl_sandbox_start(cfg, &sb, &err) == 0, "%s", hl_error_text(err));
-	expect_line(out[0], "ready\n");
+	CHECK(hl_sandbox_start(s->cfg, &sb, &err) == 0, "%s", hl_error_text(err));
+	expect_line(s->out[0], "ready\n");
 	CHECK(hl_sandbox_save(sb, file, &err) == 0, "%s", hl_error_text(err));
 	CHECK(hl_sandbox_reset(sb, &err) && hl_error_code(err) == HL_STATE, "reset");
 	hl_error_free(err);
+	err = NULL;
 	hl_sandbox_free(sb);
 	CHECK(hl_snapshot_open(file, &snap, &err) == 0, "%s", hl_error_text(err));
-	hl_config_set_resettable(cfg, true);
-	CHECK(hl_sandbox_restore(cfg, snap, &sb, &err) == 0, "%s", hl_error_text(err));
-	ask(in[1], out[0], look, "1 0 4\n");
-	for (size_t i = 0; i < 4 * sizeof runs / sizeof *runs; i++) {
+	unlink(file);
+	return snap;
+}
+
+static const char *const shell_runs[] = {
+	"secret=abcdefghij; x=7; echo $x\n",
+	"exec 9>/dev/shm/left; echo a >&9; cd /dev/shm; ulimit -c 0; echo 7\n",
+	"sleep 1000 & kill -0 $! && echo 7\n",
+	"y=$(seq 1 20000); set -- $y; echo 7\n",
+	"trap '' TERM; umask 0; exec 3</dev/null; UNSET=set; echo 7\n",
+	"echo 7; exit 3\n",
+	"echo 7; exec cat\n",
+};
+#define NR_SHELL_RUNS (sizeof shell_runs / sizeof *shell_runs)
+
+/* Whatever a run did, the next one finds the program as it was saved, whether it was still running
+ * or had ended. */
+static void resets(void)
+{
+	struct shell s;
+	struct hl_error *err = NULL;
+	struct hl_sandbox *sb;
+
+	shell_new(&s);
+	struct hl_snapshot *snap = shell_snapshot(&s);
+	hl_config_set_resettable(s.cfg, true);
+	CHECK(hl_sandbox_restore(s.cfg, snap, &sb, &err) == 0, "%s", hl_error_text(err));
+	shell_ask(&s, shell_look, "1 0 4\n");
+	for (size_t i = 0; i < 4 * NR_SHELL_RUNS; i++) {
 		CHECK(hl_sandbox_reset(sb, &err) == 0, "%s", hl_error_text(err));
-		ask(in[1], out[0], runs[i % (sizeof runs / sizeof *runs)], "7\n");
+		shell_ask(&s, shell_runs[i % NR_SHELL_RUNS], "7\n");
 		CHECK(hl_sandbox_reset(sb, &err) == 0, "%s", hl_error_text(err));
-		ask(in[1], out[0], look, "1 0 4\n");
+		shell_ask(&s, shell_look, "1 0 4\n");
 	}
 	hl_sandbox_free(sb);
 	hl_snapshot_close(snap);
-	hl_config_free(cfg);
-	unlink(file);
-	for (int i = 0; i < 2; i++)
-		close(in[i]), close(out[i]);
+	shell_free(&s);
+}
+
+/* ---- pools ---- */
+
+static struct hl_sandbox *take(struct hl_pool *pool, const struct hl_config *run)
+{
+	struct hl_error *err = NULL;
+	struct hl_sandbox *sb;
+
+	CHECK(hl_pool_take(pool, run, &sb, &err) == 0, "%s", hl_error_text(err));
+	return sb;
+}
+
+/* More copies at a time than are ready, each with descriptors and arguments of its own; what one
+ * has done no other sees. A copy that has made a directory cannot be put back: the pool has others
+ * then. */
+static void pools(void)
+{
+	struct shell s[3];
+	struct hl_sandbox *sb[3];
+	struct hl_error *err = NULL;
+	struct hl_pool *pool;
+
+	for (size_t i = 0; i < 3; i++)
+		shell_new(&s[i]);
+	struct hl_snapshot *snap = shell_snapshot(&s[0]);
+	CHECK(hl_pool_new(s[0].cfg, snap, 2, &pool, &err) == 0, "%s", hl_error_text(err));
+	for (size_t i = 1; i < 3; i++)
+		hl_config_set_args(s[i].cfg, 1, (const char *[]){ i == 1 ? "one" : "two" });
+	for (size_t round = 0; round < NR_SHELL_RUNS; round++) {
+		for (size_t i = 0; i < 3; i++) {
+			sb[i] = take(pool, i ? s[i].cfg : NULL);
+			shell_ask(&s[i], shell_look, "1 0 4\n");
+		}
+		shell_ask(&s[1], shell_args, "one\n");
+		shell_ask(&s[2], shell_args, "two\n");
+		shell_ask(&s[round % 3], "mkdir /dev/shm/d && echo 7\n", "7\n");
+		for (size_t i = 0; i < 3; i++) {
+			shell_ask(&s[i], shell_runs[round], "7\n");
+			hl_pool_give(pool, sb[i]);
+		}
+	}
+	sb[0] = take(pool, NULL);
+	hl_pool_free(pool);
+	shell_ask(&s[0], shell_look, "1 0 4\n");
+	hl_sandbox_free(sb[0]);
+	hl_snapshot_close(snap);
+	for (size_t i = 0; i < 3; i++)
+		shell_free(&s[i]);
+}
+
+static void *take_and_give(void *arg)
+{
+	struct hl_pool *pool = arg;
+	struct shell s;
+
+	shell_new(&s);
+	for (size_t i = 0; i < 2 * NR_SHELL_RUNS; i++) {
+		struct hl_sandbox *sb = take(pool, s.cfg);
+		shell_ask(&s, shell_look, "1 0 4\n");
+		shell_ask(&s, shell_runs[i % NR_SHELL_RUNS], "7\n");
+		hl_pool_give(pool, sb);
+	}
+	shell_free(&s);
+	return NULL;
+}
+
+static void pool_of_many_threads(void)
+{
+	struct shell s;
+	struct hl_error *err = NULL;
+	struct hl_pool *pool;
+	pthread_t threads[4];
+
+	shell_new(&s);
+	struct hl_snapshot *snap = shell_snapshot(&s);
+	CHECK(hl_pool_new(s.cfg, snap, 3, &pool, &err) == 0, "%s", hl_error_text(err));
+	for (size_t i = 0; i < 4; i++)
+		CHECK(pthread_create(&threads[i], NULL, take_and_give, pool) == 0, "thread");
+	for (size_t i = 0; i < 4; i++)
+		pthread_join(threads[i], NULL);
+	hl_pool_free(pool);
+	hl_snapshot_close(snap);
+	shell_free(&s);
+}
+
+/* The time limit is the one of each run; what cannot be a pool is refused. */
+static void pool_limits(void)
+{
+	struct shell s;
+	struct hl_error *err = NULL;
+	struct hl_pool *pool;
+	struct hl_result res;
+
+	shell_new(&s);
+	struct hl_snapshot *snap = shell_snapshot(&s);
+	CHECK(hl_pool_new(s.cfg, snap, 0, &pool, &err) && hl_error_code(err) == HL_INVALID, "none");
+	hl_error_free(err);
+	hl_config_set_jail(s.cfg, HL_JAIL_PROCESS);
+	CHECK(hl_pool_new(s.cfg, snap, 1, &pool, &err) && hl_error_code(err) == HL_INVALID, "jail");
+	hl_error_free(err);
+	err = NULL;
+	hl_config_set_jail(s.cfg, HL_JAIL_THREADS);
+	CHECK(hl_pool_new(s.cfg, snap, 1, &pool, &err) == 0, "%s", hl_error_text(err));
+	struct hl_config *limited = CONFIG("dash");
+	hl_config_set_stdio(limited, s.in[0], s.out[1], 2);
+	hl_config_set_timeout(limited, 10);
+	struct hl_sandbox *sb = take(pool, limited);
+	CHECK(hl_sandbox_wait(sb, HL_FOREVER, &res, &err) == 0, "%s", hl_error_text(err));
+	CHECK(res.end == HL_EXPIRED, "%d", res.end);
+	hl_pool_give(pool, sb);
+	sb = take(pool, NULL);
+	shell_ask(&s, "sleep 0.1; echo 7\n", "7\n");
+	CHECK(hl_sandbox_wait(sb, 0, &res, &err) && hl_error_code(err) == HL_TIMED_OUT, "it ended");
+	hl_error_free(err);
+	hl_pool_give(pool, sb);
+	hl_pool_free(pool);
+	hl_snapshot_close(snap);
+	hl_config_free(limited);
+	shell_free(&s);
 }
 
 /* A signal waits for the resume, and ends the sleep then. */
@@ -1119,6 +1275,9 @@ static const struct {
 	{ "end-while-paused", end_while_paused },
 	{ "signal-while-paused", signal_while_paused },
 	{ "resets", resets },
+	{ "pools", pools },
+	{ "pool-of-many-threads", pool_of_many_threads },
+	{ "pool-limits", pool_limits },
 	{ "counters", counters },
 	{ "host-report", host_report },
 	{ "private-worlds", private_worlds },
