@@ -350,12 +350,21 @@ bool host_option_listed(const struct host_options *list, int level, int name)
 #define NO_OPTION INT_MAX
 
 /* Waiting is ours, so the timeouts are; and so are the pages that MSG_ZEROCOPY would let the host
- * keep. */
+ * keep. A filter, if there is one, is the monitor's. */
 static bool option_is_ours(int level, int name)
 {
-	/* SO_RCVTIMEO... */
-	return level == SOL_SOCKET &&
-	       (name == 20 || name == 21 || name == 66 || name == 67 || name == SO_ZEROCOPY);
+	if (level != SOL_SOCKET)
+		return false;
+	switch (name) {
+	case SO_RCVTIMEO_OLD:
+	case SO_SNDTIMEO_OLD:
+	case SO_RCVTIMEO_NEW:
+	case SO_SNDTIMEO_NEW:
+	case SO_ATTACH_FILTER:
+	case SO_DETACH_FILTER:
+	case SO_ZEROCOPY: return true;
+	default: return false;
+	}
 }
 
 int host_sock_setsockopt(struct socket *s, struct caller *c, int level, int name, const void *val,
@@ -369,7 +378,7 @@ int host_sock_setsockopt(struct socket *s, struct caller *c, int level, int name
 		name = NO_OPTION;
 	int err = cred_assume(c->cred);
 	if (!err && i->rules->check_option)
-		err = i->rules->check_option(s->net, i->fd, c, level, name, val, len);
+		err = i->rules->check_option(i, c, level, name, val, len);
 	return err ? err : (int)host_ret(setsockopt(i->fd, level, name, val, len));
 }
 

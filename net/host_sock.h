@@ -19,6 +19,28 @@ bool host_option_listed(const struct host_options *list, int level, int name);
 
 struct host_sock;
 
+/* Options of SOL_SOCKET that concern the socket alone and whose value is plain data; the host says
+ * which of them a socket has. Not here: filters, which are programs for the host's kernel;
+ * SO_TXTIME, which is for the queues of network cards. Below 64, and from 64 on. */
+#define HOST_SOCKET_OPTIONS                                                                        \
+	(1UL << SO_DEBUG | 1UL << SO_REUSEADDR | 1UL << SO_TYPE | 1UL << SO_ERROR |                \
+	 1UL << SO_DONTROUTE | 1UL << SO_BROADCAST | 1UL << SO_SNDBUF | 1UL << SO_RCVBUF |         \
+	 1UL << SO_SNDBUFFORCE | 1UL << SO_RCVBUFFORCE | 1UL << SO_KEEPALIVE |                     \
+	 1UL << SO_OOBINLINE | 1UL << SO_NO_CHECK | 1UL << SO_PRIORITY | 1UL << SO_LINGER |        \
+	 1UL << SO_BSDCOMPAT | 1UL << SO_REUSEPORT | 1UL << SO_PASSCRED | 1UL << SO_PEERCRED |     \
+	 1UL << SO_RCVLOWAT | 1UL << SO_SNDLOWAT | 1UL << SO_BINDTODEVICE |                        \
+	 1UL << SO_DETACH_FILTER | 1UL << SO_PEERNAME | 1UL << SO_TIMESTAMP |                      \
+	 1UL << SO_ACCEPTCONN | 1UL << SO_PASSSEC | 1UL << SO_MARK | 1UL << SO_TIMESTAMPNS |       \
+	 1UL << SO_TIMESTAMPING | 1UL << SO_PROTOCOL | 1UL << SO_DOMAIN | 1UL << SO_RXQ_OVFL |     \
+	 1UL << SO_WIFI_STATUS | 1UL << SO_PEEK_OFF | 1UL << SO_NOFCS | 1UL << SO_LOCK_FILTER |    \
+	 1UL << SO_SELECT_ERR_QUEUE | 1UL << SO_BUSY_POLL | 1UL << SO_MAX_PACING_RATE |            \
+	 1UL << SO_BPF_EXTENSIONS | 1UL << SO_INCOMING_CPU | 1UL << SO_CNX_ADVICE |                \
+	 1UL << SO_MEMINFO | 1UL << SO_INCOMING_NAPI_ID | 1UL << SO_COOKIE |                       \
+	 1UL << SO_PEERGROUPS | 1UL << SO_BINDTOIFINDEX | 1UL << SO_TIMESTAMP_NEW)
+#define HOST_SOCKET_OPTIONS_HIGH                                                                   \
+	(1UL << (SO_TIMESTAMPNS_NEW - 64) | 1UL << (SO_TIMESTAMPING_NEW - 64) |                    \
+	 1UL << (SO_BUF_LOCK - 64) | 1UL << (74 - 64) /* SO_TXREHASH, Linux 5.19 */)
+
 struct host_rules {
 	/* bind(2) of the host's socket, for the caller. */
 	int (*bind)(const struct host_sock *i, struct caller *c, const struct sockaddr *a,
@@ -40,7 +62,7 @@ struct host_rules {
 	/* May the message go out with its control messages? As above. */
 	int (*check_control)(const struct host_sock *i, struct socket_msg *m);
 	/* May the caller set the option of the host's socket? NULL: yes. */
-	int (*check_option)(const struct net *net, int fd, struct caller *c, int level, int name,
+	int (*check_option)(const struct host_sock *i, struct caller *c, int level, int name,
 			    const void *val, unsigned len);
 	const struct host_options *options; /* ends with those of level -1 */
 	/* Size of the argument of an ioctl that goes to the host, both ways; 0: it does not. */

@@ -9,6 +9,7 @@
 #include <linux/sockios.h>
 #include <net/if.h>
 #include <netinet/in.h>
+#include <netinet/ip.h>
 #include <netinet/tcp.h>
 #include <netinet/udp.h>
 #include <stddef.h>
@@ -90,6 +91,11 @@ static int check_listen(const struct host_sock *i, struct caller *c)
 #define IP_LOCAL_PORT_RANGE 51 /* Linux 6.3 */
 #endif
 
+/* in <linux/in.h> and <linux/in6.h>, which do not go with <netinet/in.h> */
+#define IP_PROTOCOL        52
+#define IPV6_FLOWINFO      11
+#define IPV6_FLOWINFO_SEND 33
+
 #define BIT(n) (1UL << (n))
 
 /* Control messages that are plain data about one message. None that names another destination:
@@ -161,42 +167,35 @@ static int check_control(const struct host_sock *i, struct socket_msg *m)
 	return 0;
 }
 
-/* Options that concern this socket alone and whose value is plain data. Not here: filters, which
- * are programs for the host's kernel; what loads modules (TCP_ULP); source routes; MSG_ZEROCOPY,
- * whose pages the host would keep. */
+/* Not here: what loads modules (TCP_ULP); source routes; MSG_ZEROCOPY, whose pages the host would
+ * keep; a connection's inside (TCP_REPAIR), which is the host's. */
 static const struct host_options options[] = {
-	{ SOL_SOCKET,
-	  BIT(SO_DEBUG) | BIT(SO_REUSEADDR) | BIT(SO_TYPE) | BIT(SO_ERROR) | BIT(SO_DONTROUTE) |
-	      BIT(SO_BROADCAST) | BIT(SO_SNDBUF) | BIT(SO_RCVBUF) | BIT(SO_SNDBUFFORCE) |
-	      BIT(SO_RCVBUFFORCE) | BIT(SO_KEEPALIVE) | BIT(SO_OOBINLINE) | BIT(SO_NO_CHECK) |
-	      BIT(SO_PRIORITY) | BIT(SO_LINGER) | BIT(SO_REUSEPORT) | BIT(SO_PASSCRED) |
-	      BIT(SO_PEERCRED) | BIT(SO_RCVLOWAT) | BIT(SO_SNDLOWAT) | BIT(SO_BINDTODEVICE) |
-	      BIT(SO_DETACH_FILTER) | BIT(SO_TIMESTAMP) | BIT(SO_ACCEPTCONN) | BIT(SO_PASSSEC) |
-	      BIT(SO_MARK) | BIT(SO_TIMESTAMPNS) | BIT(SO_TIMESTAMPING) | BIT(SO_PROTOCOL) |
-	      BIT(SO_DOMAIN) | BIT(SO_RXQ_OVFL) | BIT(SO_PEEK_OFF) | BIT(SO_LOCK_FILTER) |
-	      BIT(SO_SELECT_ERR_QUEUE) | BIT(SO_BUSY_POLL) | BIT(SO_MAX_PACING_RATE) |
-	      BIT(SO_INCOMING_CPU) | BIT(SO_MEMINFO) | BIT(SO_INCOMING_NAPI_ID) | BIT(SO_COOKIE) |
-	      BIT(SO_BINDTOIFINDEX) | BIT(SO_TIMESTAMP_NEW),
-	  BIT(SO_TIMESTAMPNS_NEW - 64) | BIT(SO_TIMESTAMPING_NEW - 64) },
+	{ SOL_SOCKET, HOST_SOCKET_OPTIONS, HOST_SOCKET_OPTIONS_HIGH },
 	{ IPPROTO_IP,
-	  BIT(IP_TOS) | BIT(IP_TTL) | BIT(IP_RECVOPTS) | BIT(IP_PKTINFO) | BIT(IP_MTU_DISCOVER) |
-	      BIT(IP_RECVERR) | BIT(IP_RECVTTL) | BIT(IP_RECVTOS) | BIT(IP_MTU) | BIT(IP_FREEBIND) |
-	      BIT(IP_TRANSPARENT) | BIT(IP_RECVORIGDSTADDR) | BIT(IP_MINTTL) |
-	      BIT(IP_RECVFRAGSIZE) | BIT(IP_BIND_ADDRESS_NO_PORT) | BIT(IP_MULTICAST_IF) |
-	      BIT(IP_MULTICAST_TTL) | BIT(IP_MULTICAST_LOOP) | BIT(IP_ADD_MEMBERSHIP) |
-	      BIT(IP_DROP_MEMBERSHIP) | BIT(IP_UNBLOCK_SOURCE) | BIT(IP_BLOCK_SOURCE) |
-	      BIT(IP_ADD_SOURCE_MEMBERSHIP) | BIT(IP_DROP_SOURCE_MEMBERSHIP) |
-	      BIT(MCAST_JOIN_GROUP) | BIT(MCAST_BLOCK_SOURCE) | BIT(MCAST_UNBLOCK_SOURCE) |
-	      BIT(MCAST_LEAVE_GROUP) | BIT(MCAST_JOIN_SOURCE_GROUP) |
+	  BIT(IP_TOS) | BIT(IP_TTL) | BIT(IP_HDRINCL) | BIT(IP_OPTIONS) | BIT(IP_ROUTER_ALERT) |
+	      BIT(IP_RECVOPTS) | BIT(IP_RETOPTS) | BIT(IP_PKTOPTIONS) | BIT(IP_PASSSEC) |
+	      BIT(IP_NODEFRAG) | BIT(IP_CHECKSUM) | BIT(IP_RECVERR_RFC4884) | BIT(IP_PROTOCOL) |
+	      BIT(IP_PKTINFO) | BIT(IP_MTU_DISCOVER) | BIT(IP_RECVERR) | BIT(IP_RECVTTL) |
+	      BIT(IP_RECVTOS) | BIT(IP_MTU) | BIT(IP_FREEBIND) | BIT(IP_TRANSPARENT) |
+	      BIT(IP_RECVORIGDSTADDR) | BIT(IP_MINTTL) | BIT(IP_RECVFRAGSIZE) |
+	      BIT(IP_BIND_ADDRESS_NO_PORT) | BIT(IP_MULTICAST_IF) | BIT(IP_MULTICAST_TTL) |
+	      BIT(IP_MULTICAST_LOOP) | BIT(IP_ADD_MEMBERSHIP) | BIT(IP_DROP_MEMBERSHIP) |
+	      BIT(IP_UNBLOCK_SOURCE) | BIT(IP_BLOCK_SOURCE) | BIT(IP_ADD_SOURCE_MEMBERSHIP) |
+	      BIT(IP_DROP_SOURCE_MEMBERSHIP) | BIT(MCAST_JOIN_GROUP) | BIT(MCAST_BLOCK_SOURCE) |
+	      BIT(MCAST_UNBLOCK_SOURCE) | BIT(MCAST_LEAVE_GROUP) | BIT(MCAST_JOIN_SOURCE_GROUP) |
 	      BIT(MCAST_LEAVE_SOURCE_GROUP) | BIT(IP_MULTICAST_ALL) | BIT(IP_UNICAST_IF) |
 	      BIT(IP_LOCAL_PORT_RANGE),
 	  0 },
 	{ IPPROTO_IPV6,
-	  BIT(IPV6_UNICAST_HOPS) | BIT(IPV6_MULTICAST_IF) | BIT(IPV6_MULTICAST_HOPS) |
-	      BIT(IPV6_MULTICAST_LOOP) | BIT(IPV6_JOIN_GROUP) | BIT(IPV6_LEAVE_GROUP) |
-	      BIT(IPV6_MTU_DISCOVER) | BIT(IPV6_MTU) | BIT(IPV6_RECVERR) | BIT(IPV6_V6ONLY) |
-	      BIT(IPV6_MULTICAST_ALL) | BIT(MCAST_JOIN_GROUP) | BIT(MCAST_BLOCK_SOURCE) |
-	      BIT(MCAST_UNBLOCK_SOURCE) | BIT(MCAST_LEAVE_GROUP) | BIT(MCAST_JOIN_SOURCE_GROUP) |
+	  BIT(IPV6_2292PKTINFO) | BIT(IPV6_2292HOPOPTS) | BIT(IPV6_2292DSTOPTS) |
+	      BIT(IPV6_2292RTHDR) | BIT(IPV6_2292HOPLIMIT) | BIT(IPV6_FLOWINFO) |
+	      BIT(IPV6_RECVERR_RFC4884) | BIT(IPV6_FLOWINFO_SEND) | BIT(IPV6_RECVHOPOPTS) |
+	      BIT(IPV6_RECVRTHDR) | BIT(IPV6_RECVDSTOPTS) | BIT(IPV6_UNICAST_HOPS) |
+	      BIT(IPV6_MULTICAST_IF) | BIT(IPV6_MULTICAST_HOPS) | BIT(IPV6_MULTICAST_LOOP) |
+	      BIT(IPV6_JOIN_GROUP) | BIT(IPV6_LEAVE_GROUP) | BIT(IPV6_MTU_DISCOVER) |
+	      BIT(IPV6_MTU) | BIT(IPV6_RECVERR) | BIT(IPV6_V6ONLY) | BIT(IPV6_MULTICAST_ALL) |
+	      BIT(MCAST_JOIN_GROUP) | BIT(MCAST_BLOCK_SOURCE) | BIT(MCAST_UNBLOCK_SOURCE) |
+	      BIT(MCAST_LEAVE_GROUP) | BIT(MCAST_JOIN_SOURCE_GROUP) |
 	      BIT(MCAST_LEAVE_SOURCE_GROUP) | BIT(IPV6_RECVPKTINFO) | BIT(IPV6_RECVHOPLIMIT) |
 	      BIT(IPV6_RECVPATHMTU) | BIT(IPV6_DONTFRAG),
 	  BIT(IPV6_RECVTCLASS - 64) | BIT(IPV6_TCLASS - 64) | BIT(IPV6_AUTOFLOWLABEL - 64) |
@@ -210,6 +209,7 @@ static const struct host_options options[] = {
 	      BIT(TCP_CONGESTION) | BIT(TCP_THIN_LINEAR_TIMEOUTS) | BIT(TCP_THIN_DUPACK) |
 	      BIT(TCP_USER_TIMEOUT) | BIT(TCP_FASTOPEN) | BIT(TCP_TIMESTAMP) |
 	      BIT(TCP_NOTSENT_LOWAT) | BIT(TCP_CC_INFO) | BIT(TCP_SAVE_SYN) | BIT(TCP_SAVED_SYN) |
+	      BIT(TCP_MD5SIG) | BIT(TCP_MD5SIG_EXT) | BIT(TCP_ULP) | BIT(TCP_REPAIR) |
 	      BIT(TCP_FASTOPEN_CONNECT) | BIT(TCP_FASTOPEN_NO_COOKIE) | BIT(TCP_INQ),
 	  0 },
 	{ IPPROTO_UDP, BIT(UDP_CORK),
@@ -229,31 +229,67 @@ static int check_rebind(const struct net *net, int fd, struct caller *c)
 	return index && !cred_ns_capable(c->cred, net->user_ns, CAP_NET_RAW) ? -EPERM : 0;
 }
 
+/* Is it among the words of a file in /proc/sys/net? */
+static bool sysctl_names(const char *file, const char *name, unsigned len)
+{
+	char words[512], *save = NULL;
+
+	len = (unsigned)strnlen(name, len);
+	net_sysctl_text(file, words, sizeof words);
+	for (char *a = strtok_r(words, " \n", &save); a; a = strtok_r(NULL, " \n", &save))
+		if (strlen(a) == len && !memcmp(a, name, len))
+			return true;
+	return false;
+}
+
 /* Without CAP_NET_ADMIN, one of the algorithms that the host lets anybody use (tcp(7)). */
 static int check_congestion(const struct net *net, struct caller *c, const char *name, unsigned len)
 {
-	char allowed[512], *save = NULL;
-
-	if (cred_ns_capable(c->cred, net->user_ns, CAP_NET_ADMIN))
+	if (cred_ns_capable(c->cred, net->user_ns, CAP_NET_ADMIN) ||
+	    sysctl_names("ipv4/tcp_allowed_congestion_control", name, len))
 		return 0;
-	len = (unsigned)strnlen(name, len);
-	net_sysctl_text("ipv4/tcp_allowed_congestion_control", allowed, sizeof allowed);
-	for (char *a = strtok_r(allowed, " \n", &save); a; a = strtok_r(NULL, " \n", &save))
-		if (strlen(a) == len && !memcmp(a, name, len))
-			return 0;
-	return -EPERM;
+	return sysctl_names("ipv4/tcp_available_congestion_control", name, len) ? -EPERM : -ENOENT;
 }
 
-static int check_option(const struct net *net, int fd, struct caller *c, int level, int name,
+/* Options of IP that let others route the packet: it would pass by who is not its destination. */
+static int check_ip_options(const unsigned char *o, unsigned len)
+{
+	for (unsigned i = 0; i < len && o[i] != IPOPT_EOL;) {
+		if (o[i] == IPOPT_LSRR || o[i] == IPOPT_SSRR)
+			return -EPERM;
+		i += o[i] == IPOPT_NOP ? 1 : i + 1 < len && o[i + 1] ? o[i + 1] : len;
+	}
+	return 0;
+}
+
+/* What is inside of a connection is the host's (TCP_REPAIR), and no protocol is put over one: the
+ * host would load a module for it (TCP_ULP). */
+static int check_tcp_option(const struct net *net, struct caller *c, int name, const void *val,
+			    unsigned len)
+{
+	int v = 0;
+
+	memcpy(&v, val, len < sizeof v ? len : sizeof v);
+	switch (name) {
+	case TCP_CONGESTION: return check_congestion(net, c, val, len);
+	case TCP_ULP: return len ? -ENOENT : -EINVAL;
+	case TCP_REPAIR: return v == TCP_REPAIR_ON ? -ENOPROTOOPT : 0;
+	default: return 0;
+	}
+}
+
+static int check_option(const struct host_sock *i, struct caller *c, int level, int name,
 			const void *val, unsigned len)
 {
 	if (level == SOL_SOCKET && (name == SO_BINDTODEVICE || name == SO_BINDTOIFINDEX))
-		return check_rebind(net, fd, c);
-	if (net->policy->learned && is_segmentation(level, name))
+		return check_rebind(i->sk.net, i->fd, c);
+	if (i->sk.net->policy->learned && is_segmentation(level, name))
 		return -ENOPROTOOPT;
-	if (level == IPPROTO_TCP && name == TCP_CONGESTION)
-		return check_congestion(net, c, val, len);
-	return 0;
+	if (level == IPPROTO_IP && name == IP_OPTIONS)
+		return check_ip_options(val, len);
+	return level == IPPROTO_TCP && i->sk.type == SOCK_STREAM
+		   ? check_tcp_option(i->sk.net, c, name, val, len)
+		   : 0;
 }
 
 /* Ioctls about the socket itself. */

@@ -63,7 +63,6 @@ int loop_new(struct net *net, struct caller *c, int family, int type, int protoc
 		    type, protocol, flags);
 	ref_set(&s->refs, 1);
 	s->loop = net->loop;
-	s->peek_off = -1;
 	s->state = TCP_CLOSE;
 	if (type == SOCK_STREAM) {
 		s->sk.sndbuf = tcp_buffer("ipv4/tcp_wmem", 16384);
@@ -147,17 +146,6 @@ void loop_purge(struct loop_sock *s)
 	mutex_unlock(&s->lock);
 	list_for_each_safe (k, next, &queue, node)
 		loop_chunk_free(s, k);
-}
-
-void loop_move_peek(struct loop_sock *s, size_t n, bool peek)
-{
-	lock_assert_held(&s->lock);
-	int off = s->peek_off;
-
-	if (off >= 0 && peek)
-		s->peek_off = n < (size_t)(INT32_MAX - off) ? off + (int)n : INT32_MAX;
-	else if (off >= 0)
-		s->peek_off = n < (size_t)off ? off - (int)n : 0;
 }
 
 /* Waiting */

@@ -7,6 +7,7 @@
  * does not yet: IP_RECVERR, IP_FREEBIND, TCP_DEFER_ACCEPT.
  */
 #include <errno.h>
+#include <linux/net_tstamp.h>
 #include <linux/sockios.h>
 #include <netinet/udp.h>
 #include <stdlib.h>
@@ -17,10 +18,13 @@
 #include "net/device.h"
 #include "net/loop_sock.h"
 
-#define INT   INT32_MAX
-#define HZ    1 /* times in seconds */
-#define BYTE  1 /* may be given as a byte (Linux: do_ip_setsockopt) */
-#define FLAG  2 /* any value is 0 or 1 */
+#define INT  INT32_MAX
+#define HZ   1 /* times in seconds */
+#define BYTE 1 /* may be given as a byte (Linux: do_ip_setsockopt) */
+#define FLAG 2 /* any value is 0 or 1 */
+#define TX_TIMES                                                                                   \
+	(SOF_TIMESTAMPING_TX_HARDWARE | SOF_TIMESTAMPING_TX_SOFTWARE | SOF_TIMESTAMPING_TX_SCHED | \
+	 SOF_TIMESTAMPING_TX_ACK | 1 << 18 /* SOF_TIMESTAMPING_TX_COMPLETION, Linux 6.15 */)
 #define STILL 4 /* cannot be changed once the socket has a port */
 
 static const struct loop_option {
@@ -32,6 +36,10 @@ static const struct loop_option {
 	{ IPPROTO_IP, IP_TTL, 64, 1, 255, BYTE },
 	{ IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_WANT, 0, IP_PMTUDISC_OMIT, BYTE },
 	{ IPPROTO_IP, IP_PKTINFO, 0, 0, INT, BYTE | FLAG },
+	/* no packet has options, or a label */
+	{ IPPROTO_IP, IP_RECVOPTS, 0, 0, INT, BYTE | FLAG },
+	{ IPPROTO_IP, IP_RETOPTS, 0, 0, INT, BYTE | FLAG },
+	{ IPPROTO_IP, IP_PASSSEC, 0, 0, INT, BYTE | FLAG },
 	{ IPPROTO_IP, IP_RECVTTL, 0, 0, INT, BYTE | FLAG },
 	{ IPPROTO_IP, IP_RECVTOS, 0, 0, INT, BYTE | FLAG },
 	{ IPPROTO_IP, IP_RECVORIGDSTADDR, 0, 0, INT, BYTE | FLAG },
@@ -61,6 +69,7 @@ static const struct loop_option {
 	{ IPPROTO_TCP, TCP_USER_TIMEOUT, 0, 0, INT, 0 },
 	{ IPPROTO_TCP, TCP_NOTSENT_LOWAT, -1, INT32_MIN, INT, 0 },
 	{ IPPROTO_TCP, TCP_FASTOPEN, 0, 0, INT, 0 },
+	{ IPPROTO_TCP, TCP_REPAIR, 0, 0, 0, 0 },
 	{ IPPROTO_UDP, UDP_CORK, 0, 0, 0, FLAG },
 };
 
@@ -140,15 +149,18 @@ static int set_option(struct loop_sock *s, int i, const void *val, unsigned len)
 	return 0;
 }
 
-static int set_peek_off(struct loop_sock *s, const void *val, unsigned len)
+/* What is sent goes at once and without the time of its sending: a stream is never slowed, and
+ * nothing tells when it went, or when a byte of it came. */
+static bool does_what_it_says(const struct loop_sock *s, int name, const void *val, unsigned len)
 {
-	int v;
+	int v = 0;
 
-	if (len < sizeof v)
-		return -EINVAL;
-	memcpy(&v, val, sizeof v);
-	s->peek_off = v;
-	return 0;
+	memcpy(&v, val, len < sizeof v ? len : sizeof v);
+	if (name == SO_MAX_PACING_RATE)
+		return !loop_is_stream(s);
+	if (name == SO_TIMESTAMPING || name == SO_TIMESTAMPING_NEW)
+		return !v || (!loop_is_stream(s) && !(v & TX_TIMES));
+	return true;
 }
 
 int loop_setsockopt(struct socket *sk, struct caller *c, int level, int name, const void *val,
@@ -158,13 +170,13 @@ int loop_setsockopt(struct socket *sk, struct caller *c, int level, int name, co
 	int i;
 
 	if (level == SOL_SOCKET) {
-		if (name == SO_PASSCRED)
+		if (name == SO_PASSCRED || name == SO_PASSSEC)
 			return -EOPNOTSUPP;
+		if (!does_what_it_says(s, name, val, len))
+			return -ENOPROTOOPT;
 		if (name == SO_SNDBUF || name == SO_RCVBUF || name == SO_SNDBUFFORCE ||
 		    name == SO_RCVBUFFORCE)
 			s->own_buffers = true;
-		if (name == SO_PEEK_OFF)
-			return set_peek_off(s, val, len);
 		return SOCKET_GENERIC;
 	}
 	if (!has_level(s, level))
@@ -173,6 +185,10 @@ int loop_setsockopt(struct socket *sk, struct caller *c, int level, int name, co
 		return -ENODEV;
 	if (level == IPPROTO_TCP && name == TCP_CONGESTION)
 		return set_congestion(val, len);
+	if (level == IPPROTO_TCP && name == TCP_ULP)
+		return len ? -ENOENT : -EINVAL;
+	if (level == IPPROTO_IP && name == IP_OPTIONS && !len)
+		return 0;
 	i = option_index(level, name);
 	return i < 0 ? -ENOPROTOOPT : set_option(s, i, val, len);
 }
@@ -228,12 +244,8 @@ int loop_getsockopt(struct socket *sk, struct caller *c, int level, int name, vo
 		v = s->state == TCP_LISTEN;
 		return put(buf, size, &v, sizeof v);
 	}
-	if (level == SOL_SOCKET && name == SO_PEEK_OFF) {
-		v = s->peek_off;
-		return put(buf, size, &v, sizeof v);
-	}
 	if (level == SOL_SOCKET)
-		return name == SO_PASSCRED ? -EOPNOTSUPP : SOCKET_GENERIC;
+		return name == SO_PASSCRED || name == SO_PASSSEC ? -EOPNOTSUPP : SOCKET_GENERIC;
 	if (!has_level(s, level))
 		return level == IPPROTO_TCP || level == IPPROTO_UDP || level == IPPROTO_IPV6
 			   ? -EOPNOTSUPP
@@ -249,6 +261,9 @@ int loop_getsockopt(struct socket *sk, struct caller *c, int level, int name, vo
 		v = s->peer ? LO_MTU - 53 : 536;
 		return put(buf, size, &v, sizeof v);
 	}
+	if ((level == IPPROTO_TCP && name == TCP_ULP) ||
+	    (level == IPPROTO_IP && name == IP_OPTIONS))
+		return 0; /* there are none */
 	i = option_index(level, name);
 	if (i < 0)
 		return -ENOPROTOOPT;

@@ -35,7 +35,7 @@
 #define LOOP_BUCKETS    1024
 #define POLL_READ       (POLLIN | POLLRDNORM)
 #define POLL_WRITE      (POLLOUT | POLLWRNORM | POLLWRBAND)
-#define NR_LOOP_OPTIONS 48 /* see loop_option.c, which has so many at most */
+#define NR_LOOP_OPTIONS 56 /* see loop_option.c, which has so many at most */
 
 enum { RCV_SHUTDOWN = 1, SEND_SHUTDOWN = 2, SHUTDOWN_MASK = 3 };
 
@@ -61,7 +61,8 @@ struct loop_chunk {
 	struct in6_addr to;
 	struct timespec when;
 	int ttl, tos;
-	bool peeked; /* one without data: a peek by SO_PEEK_OFF has passed it */
+	unsigned lost; /* how many did not get in before it */
+	bool peeked;   /* one without data: a peek by SO_PEEK_OFF has passed it */
 	unsigned char data[];
 };
 
@@ -101,7 +102,6 @@ struct loop_sock {
 
 	struct waitqueue wait;           /* readers, writers, pollers, acceptors */
 	_Atomic unsigned drops;          /* datagrams */
-	_Atomic int peek_off;            /* SO_PEEK_OFF; -1: peeks begin with what is unread */
 	_Atomic bool own_buffers;        /* SO_SNDBUF or SO_RCVBUF was set */
 	_Atomic uint64_t sent, received; /* bytes of the connection */
 	_Atomic int option[NR_LOOP_OPTIONS];
@@ -193,8 +193,6 @@ size_t loop_own_room(const struct loop_sock *to);
 size_t loop_capacity(const struct loop_sock *to);
 /* Is the next byte the urgent one? s->lock held. */
 bool loop_at_mark(const struct loop_sock *s);
-/* The reading of so many bytes moves the offset of peeks, forward where it was a peek. */
-void loop_move_peek(struct loop_sock *s, size_t n, bool peek);
 /* Is there room for another byte in the peer's queue? */
 bool loop_tcp_writable(struct loop_sock *s);
 

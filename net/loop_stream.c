@@ -306,7 +306,7 @@ static struct place first_place(struct loop_sock *s, bool peek)
 {
 	lock_assert_held(&s->lock);
 	struct place p = { 0 };
-	int off = s->peek_off;
+	int off = s->sk.peek_off;
 
 	if (!list_empty(&s->queue))
 		p.k = list_first(&s->queue, struct loop_chunk, node);
@@ -356,7 +356,7 @@ static ssize_t copy_queue(struct loop_sock *s, struct socket_msg *m, bool some)
 		else if (uio_put(m->uio, p.k->data + p.at, n) < n)
 			return total ? (ssize_t)total : -EFAULT;
 		total += n;
-		loop_move_peek(s, n, peek);
+		socket_move_peek(&s->sk, n, peek);
 		pass(s, &p, n, peek);
 	}
 	return (ssize_t)total;

@@ -261,7 +261,9 @@ static void inherit(struct loop_sock *e, struct loop_sock *listener)
 	e->sk.linger = atomic_load(&listener->sk.linger);
 	e->sk.priority = atomic_load(&listener->sk.priority);
 	e->own_buffers = atomic_load(&listener->own_buffers);
-	e->peek_off = atomic_load(&listener->peek_off);
+	e->sk.peek_off = atomic_load(&listener->sk.peek_off);
+	e->sk.busy_poll = atomic_load(&listener->sk.busy_poll);
+	e->sk.incoming_cpu = atomic_load(&listener->sk.incoming_cpu);
 	for (int i = 0; i < NR_LOOP_OPTIONS; i++)
 		e->option[i] = atomic_load(&listener->option[i]);
 }

@@ -61,6 +61,7 @@ static void deliver(struct loop_sock *to, struct loop_chunk *k)
 	mutex_lock(&to->lock);
 	bool room = list_empty(&to->queue) || to->charged + k->len + OVERHEAD <= to->sk.rcvbuf;
 	if (room) {
+		k->lost = to->drops;
 		list_add_tail(&to->queue, &k->node);
 		to->queued += k->len;
 		to->charged += k->len + OVERHEAD;
@@ -211,6 +212,19 @@ static void put_control(struct socket_msg *m, size_t *used, int level, int type,
 	*used += CMSG_SPACE(len);
 }
 
+/* When it came, and how many did not get in before it (socket(7): SO_TIMESTAMP, SO_RXQ_OVFL). */
+static void put_socket_controls(const struct loop_sock *s, struct socket_msg *m, size_t *used,
+				const struct loop_chunk *k)
+{
+	struct socket_time t[2];
+	unsigned n = socket_times(&s->sk, k->when, t);
+
+	for (unsigned i = 0; i < n; i++)
+		put_control(m, used, SOL_SOCKET, t[i].type, t[i].at, t[i].len);
+	if (socket_flag(&s->sk, SO_RXQ_OVFL) && k->lost)
+		put_control(m, used, SOL_SOCKET, SO_RXQ_OVFL, &k->lost, sizeof k->lost);
+}
+
 /* What goes with a datagram that the receiver asked for (ip(7), ipv6(7)). */
 static void put_controls(struct loop_sock *s, struct socket_msg *m, const struct loop_chunk *k)
 {
@@ -223,7 +237,8 @@ static void put_controls(struct loop_sock *s, struct socket_msg *m, const struct
 	size_t used = 0;
 
 	if (!m->control)
-		return;
+		m->control_len = 0;
+	put_socket_controls(s, m, &used, k);
 	memcpy(&info.ipi_addr, &k->to.s6_addr[12], sizeof info.ipi_addr);
 	info.ipi_spec_dst = info.ipi_addr;
 	if (four && loop_option(s, IPPROTO_IP, IP_PKTINFO))
@@ -250,11 +265,9 @@ static struct loop_chunk *pick(struct loop_sock *s, unsigned flags, size_t *off)
 	lock_assert_held(&s->lock);
 	struct loop_chunk *k;
 
-	*off = flags & MSG_PEEK && s->peek_off > 0 ? (size_t)s->peek_off : 0;
+	*off = flags & MSG_PEEK && s->sk.peek_off > 0 ? (size_t)s->sk.peek_off : 0;
 	list_for_each (k, &s->queue, node) {
-		bool passed = flags & MSG_PEEK && s->peek_off >= 0 && *off >= k->len &&
-			      (k->len || *off || k->peeked);
-		if (!passed)
+		if (!(flags & MSG_PEEK) || !socket_peek_passes(&s->sk, k->len, *off, k->peeked))
 			return k;
 		*off -= k->len;
 	}
@@ -297,7 +310,7 @@ static ssize_t take(struct loop_sock *s, struct socket_msg *m)
 	if (uio_put(m->uio, k->data + off, n) < n)
 		r = -EFAULT;
 	else
-		loop_move_peek(s, (size_t)r, m->flags & MSG_PEEK);
+		socket_move_peek(&s->sk, (size_t)r, m->flags & MSG_PEEK);
 	m->name_len = (unsigned)loop_put_name(s->sk.family, &k->from, &m->name);
 	m->scm.when = k->when;
 	put_controls(s, m, k);

@@ -82,10 +82,7 @@ static int check_control(const struct host_sock *i, struct socket_msg *m)
 }
 
 static const struct host_options options[] = {
-	{ SOL_SOCKET,
-	  BIT(SO_TYPE) | BIT(SO_ERROR) | BIT(SO_SNDBUF) | BIT(SO_RCVBUF) | BIT(SO_SNDBUFFORCE) |
-	      BIT(SO_RCVBUFFORCE) | BIT(SO_PASSCRED) | BIT(SO_PROTOCOL) | BIT(SO_DOMAIN),
-	  0 },
+	{ SOL_SOCKET, HOST_SOCKET_OPTIONS, HOST_SOCKET_OPTIONS_HIGH },
 	{ SOL_NETLINK,
 	  BIT(NETLINK_ADD_MEMBERSHIP) | BIT(NETLINK_DROP_MEMBERSHIP) | BIT(NETLINK_PKTINFO) |
 	      BIT(NETLINK_LIST_MEMBERSHIPS) | BIT(NETLINK_EXT_ACK) | BIT(NETLINK_GET_STRICT_CHK) |
@@ -113,10 +110,7 @@ static int bind_diag(const struct host_sock *i, struct caller *c, const struct s
 }
 
 static const struct host_options diag_options[] = {
-	{ SOL_SOCKET,
-	  BIT(SO_TYPE) | BIT(SO_ERROR) | BIT(SO_SNDBUF) | BIT(SO_RCVBUF) | BIT(SO_SNDBUFFORCE) |
-	      BIT(SO_RCVBUFFORCE) | BIT(SO_PROTOCOL) | BIT(SO_DOMAIN),
-	  0 },
+	{ SOL_SOCKET, HOST_SOCKET_OPTIONS & ~BIT(SO_PASSCRED), HOST_SOCKET_OPTIONS_HIGH },
 	{ SOL_NETLINK,
 	  BIT(NETLINK_LIST_MEMBERSHIPS) | BIT(NETLINK_EXT_ACK) | BIT(NETLINK_GET_STRICT_CHK) |
 	      BIT(NETLINK_CAP_ACK),

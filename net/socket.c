@@ -7,8 +7,11 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/capability.h>
+#include <linux/filter.h>
+#include <linux/net_tstamp.h>
 #include <net/if.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -19,15 +22,13 @@
 #include "net/net.h"
 #include "util/time.h"
 
+/* SOF_TIMESTAMPING_*, of which Linux 6.15 has so many */
+#define TIMESTAMPING_ALL 0x7ffff
+#define OPT_ID_TCP       (1 << 16) /* SOF_TIMESTAMPING_OPT_ID_TCP, Linux 6.2 */
+#define OPT_RX_FILTER    (1 << 17) /* SOF_TIMESTAMPING_OPT_RX_FILTER, Linux 6.12 */
+
 #define NSEC_PER_SEC  1000000000UL
 #define NSEC_PER_USEC 1000UL
-
-#ifndef SO_RCVTIMEO_NEW
-#define SO_RCVTIMEO_NEW 66
-#define SO_SNDTIMEO_NEW 67
-#endif
-#define SO_RCVTIMEO_OLD 20
-#define SO_SNDTIMEO_OLD 21
 
 static const struct file_ops socket_file_ops;
 
@@ -60,6 +61,8 @@ void socket_init(struct socket *s, struct caller *c, struct net *net, const stru
 	/* as sockfs has them */
 	s->attr.atime = s->attr.mtime = s->attr.ctime = (struct timespec){ 0 };
 	s->ops = ops;
+	s->peek_off = s->incoming_cpu = -1;
+	s->pacing = UINT64_MAX;
 	s->net = net;
 	list_init(&s->net_node);
 	s->family = family;
@@ -80,6 +83,34 @@ void socket_publish(struct socket *s)
 uint64_t socket_deadline(struct caller *c, uint64_t timeo)
 {
 	return timeo ? sleeper_deadline(c->sleeper, timeo) : DEADLINE_NONE;
+}
+
+void socket_move_peek(struct socket *s, size_t n, bool peek)
+{
+	int off = s->peek_off;
+
+	if (off >= 0 && peek)
+		s->peek_off = n < (size_t)(INT32_MAX - off) ? off + (int)n : INT32_MAX;
+	else if (off >= 0)
+		s->peek_off = n < (size_t)off ? off - (int)n : 0;
+}
+
+unsigned socket_times(const struct socket *s, struct timespec when, struct socket_time out[2])
+{
+	int stamp = s->stamp, flags = s->timestamping;
+	bool asked = stamp || (s->family != AF_UNIX && flags & SOF_TIMESTAMPING_RX_SOFTWARE);
+	unsigned n = 0;
+
+	if (stamp) {
+		out[n] = (struct socket_time){ stamp, sizeof when, { when } };
+		if (stamp == SO_TIMESTAMP || stamp == SO_TIMESTAMP_NEW)
+			out[n].at[0].tv_nsec /= 1000; /* a struct timeval */
+		n++;
+	}
+	if (asked && flags & SOF_TIMESTAMPING_SOFTWARE &&
+	    (flags & SOF_TIMESTAMPING_RX_SOFTWARE || !(flags & OPT_RX_FILTER)))
+		out[n++] = (struct socket_time){ s->timestamping_name, sizeof out->at, { when } };
+	return n;
 }
 
 /* read(2) and write(2) are recv and send without flags. */
@@ -206,6 +237,12 @@ void socket_save(struct saver *s, struct socket *so)
 	encode_signed(out, so->linger);
 	encode_signed(out, so->bound_if);
 	encode_signed(out, so->stamp);
+	encode_signed(out, so->timestamping);
+	encode_signed(out, so->timestamping_name);
+	encode_signed(out, so->peek_off);
+	encode_signed(out, so->busy_poll);
+	encode_signed(out, so->incoming_cpu);
+	encode(out, so->pacing);
 }
 
 int socket_load(struct loader *l, struct socket *so)
@@ -231,6 +268,12 @@ int socket_load(struct loader *l, struct socket *so)
 	so->linger = (int)decode_between(in, INT_MIN, INT_MAX);
 	so->bound_if = (int)decode_between(in, 0, INT_MAX);
 	so->stamp = (int)decode_between(in, 0, INT_MAX);
+	so->timestamping = (int)decode_between(in, 0, TIMESTAMPING_ALL);
+	so->timestamping_name = (int)decode_between(in, 0, INT_MAX);
+	so->peek_off = (int)decode_between(in, INT_MIN, INT_MAX);
+	so->busy_poll = (int)decode_between(in, 0, INT_MAX);
+	so->incoming_cpu = (int)decode_between(in, INT_MIN, INT_MAX);
+	so->pacing = decode(in);
 	return !err && in->failed ? loader_damaged(l, "a socket") : err;
 }
 
@@ -256,7 +299,7 @@ static const struct file_ops socket_file_ops = {
 	(1UL << SO_DEBUG | 1UL << SO_REUSEADDR | 1UL << SO_DONTROUTE | 1UL << SO_BROADCAST |       \
 	 1UL << SO_KEEPALIVE | 1UL << SO_OOBINLINE | 1UL << SO_NO_CHECK | 1UL << SO_REUSEPORT |    \
 	 1UL << SO_PASSCRED | 1UL << SO_RXQ_OVFL | 1UL << SO_LOCK_FILTER |                         \
-	 1UL << SO_SELECT_ERR_QUEUE)
+	 1UL << SO_SELECT_ERR_QUEUE | 1UL << SO_WIFI_STATUS | 1UL << SO_NOFCS | 1UL << SO_PASSSEC)
 
 static bool option_is_boolean(int name)
 {
@@ -338,6 +381,10 @@ static int set_integer(struct socket *s, int name, int val)
 	case SO_PRIORITY: s->priority = val; return 0;
 	case SO_MARK: s->mark = val; return 0;
 	case SO_DETACH_FILTER: return -ENOENT; /* there is never one */
+	case SO_BSDCOMPAT: return 0;           /* Linux has forgotten it */
+	case SO_CNX_ADVICE: return 0;          /* another route: there is one way to each place */
+	case SO_INCOMING_CPU: s->incoming_cpu = val; return 0;
+	case SO_PEEK_OFF: s->peek_off = val; return 0;
 	case SO_ZEROCOPY: return -EOPNOTSUPP;
 	}
 	return -ENOPROTOOPT;
@@ -368,6 +415,45 @@ static int bind_to_device(struct socket *s, struct caller *c, const void *val, u
 	return bind_to_interface(s, c, (int)index);
 }
 
+/* No queue of a device stands behind our sockets, which poll none. */
+static int set_busy_poll(struct socket *s, struct caller *c, int val)
+{
+	if (val < 0)
+		return -EINVAL;
+	if (val > s->busy_poll && !cred_ns_capable(c->cred, s->net->user_ns, CAP_NET_ADMIN))
+		return -EPERM;
+	s->busy_poll = val;
+	return 0;
+}
+
+/* A number of 32 bits, of which the largest is none, or of 64. */
+static int set_pacing(struct socket *s, const void *val, unsigned len)
+{
+	uint32_t v;
+	uint64_t rate;
+
+	memcpy(&v, val, sizeof v);
+	rate = v == UINT32_MAX ? UINT64_MAX : v;
+	if (len == sizeof rate)
+		memcpy(&rate, val, sizeof rate);
+	s->pacing = rate;
+	return 0;
+}
+
+/* Linux: sock_set_timestamping. */
+static int set_timestamping(struct socket *s, int name, int flags)
+{
+	if (flags & ~TIMESTAMPING_ALL)
+		return -EINVAL;
+	if (flags & OPT_ID_TCP && !(flags & SOF_TIMESTAMPING_OPT_ID))
+		return -EINVAL;
+	if (flags & SOF_TIMESTAMPING_OPT_STATS && !(flags & SOF_TIMESTAMPING_OPT_TSONLY))
+		return -EINVAL;
+	s->timestamping_name = name;
+	s->timestamping = flags;
+	return 0;
+}
+
 static int generic_setsockopt(struct socket *s, struct caller *c, int name, const void *val,
 			      unsigned len)
 {
@@ -378,6 +464,10 @@ static int generic_setsockopt(struct socket *s, struct caller *c, int name, cons
 	if (len < sizeof v)
 		return -EINVAL;
 	memcpy(&v, val, sizeof v);
+	if (name == SO_PASSSEC && s->family != AF_UNIX)
+		return -EOPNOTSUPP;
+	if (name == SO_REUSEPORT && v && s->family != AF_INET && s->family != AF_INET6)
+		return -EOPNOTSUPP;
 	if (option_is_boolean(name)) {
 		if (v)
 			atomic_fetch_or(&s->flags, 1UL << name);
@@ -396,6 +486,10 @@ static int generic_setsockopt(struct socket *s, struct caller *c, int name, cons
 	case SO_SNDTIMEO_NEW: return set_timeout(&s->sndtimeo, val, len);
 	case SO_LINGER: return set_linger(s, val, len);
 	case SO_BINDTOIFINDEX: return bind_to_interface(s, c, v);
+	case SO_BUSY_POLL: return set_busy_poll(s, c, v);
+	case SO_MAX_PACING_RATE: return set_pacing(s, val, len);
+	case SO_TIMESTAMPING:
+	case SO_TIMESTAMPING_NEW: return set_timestamping(s, name, v);
 	}
 	return set_integer(s, name, v);
 }
@@ -414,6 +508,7 @@ static const struct {
 	{ SOL_SOCKET, SO_RCVBUFFORCE, -1, false, EPERM },
 	{ IPPROTO_IP, IP_TRANSPARENT, 0, true, EPERM },
 	{ IPPROTO_IPV6, IPV6_TRANSPARENT, 0, true, EPERM },
+	{ IPPROTO_TCP, TCP_REPAIR, -1, false, EPERM },
 };
 
 /* The value of an integer option, which may be given as a byte (Linux: do_ip_setsockopt). */
@@ -425,10 +520,15 @@ static int option_value(const void *val, unsigned len)
 	return v;
 }
 
-static int check_privilege(const struct net *net, struct caller *c, int level, int name,
+static int check_privilege(const struct socket *s, struct caller *c, int level, int name,
 			   const void *val, unsigned len)
 {
-	for (size_t i = 0; i < sizeof privileged / sizeof *privileged; i++) {
+	const struct net *net = s->net;
+	bool none = level == IPPROTO_IPV6
+			? s->family != AF_INET6
+			: level != SOL_SOCKET && s->family != AF_INET && s->family != AF_INET6;
+
+	for (size_t i = 0; i < sizeof privileged / sizeof *privileged && !none; i++) {
 		if (privileged[i].level != level || privileged[i].name != name)
 			continue;
 		int v = option_value(val, len);
@@ -445,7 +545,7 @@ static int check_privilege(const struct net *net, struct caller *c, int level, i
 int socket_setsockopt(struct socket *s, struct caller *c, int level, int name, const void *val,
 		      unsigned len)
 {
-	int err = check_privilege(s->net, c, level, name, val, len);
+	int err = check_privilege(s, c, level, name, val, len);
 
 	if (err)
 		return err;
@@ -502,7 +602,13 @@ static int get_integer(struct socket *s, int name, int *val)
 	case SO_SNDLOWAT: *val = 1; return 0;
 	case SO_PRIORITY: *val = s->priority; return 0;
 	case SO_MARK: *val = s->mark; return 0;
+	case SO_BSDCOMPAT:
+	case SO_INCOMING_NAPI_ID: /* of no device's queue */
 	case SO_ZEROCOPY: *val = 0; return 0;
+	case SO_BPF_EXTENSIONS: *val = SKF_AD_MAX; return 0;
+	case SO_INCOMING_CPU: *val = s->incoming_cpu; return 0;
+	case SO_PEEK_OFF: *val = s->peek_off; return 0;
+	case SO_BUSY_POLL: *val = s->busy_poll; return 0;
 	case SO_TYPE: *val = s->type; return 0;
 	case SO_DOMAIN: *val = s->family; return 0;
 	case SO_PROTOCOL: *val = s->protocol; return 0;
@@ -512,6 +618,37 @@ static int get_integer(struct socket *s, int name, int *val)
 		return -ENOPROTOOPT;
 	*val = tells_time(name) ? s->stamp == name : socket_flag(s, name);
 	return 0;
+}
+
+/* The peer's name; a buffer that is longer than it is an error, as Linux has it. */
+static int put_peer_name(struct socket *s, void *buf, unsigned size)
+{
+	struct sockaddr_storage name;
+	int len = s->ops->getname(s, true, &name);
+
+	if (len < 0)
+		return -ENOTCONN;
+	return (unsigned)len < size ? -EINVAL : put_value(buf, size, &name, (unsigned)len);
+}
+
+static int put_pacing(const struct socket *s, void *buf, unsigned size)
+{
+	uint64_t rate = s->pacing;
+	uint32_t v = rate < UINT32_MAX ? (uint32_t)rate : UINT32_MAX;
+
+	return size >= sizeof rate ? put_value(buf, size, &rate, sizeof rate)
+				   : put_value(buf, size, &v, sizeof v);
+}
+
+static int put_timestamping(const struct socket *s, int name, void *buf, unsigned size)
+{
+	struct {
+		int flags, bind_phc; /* Linux: struct so_timestamping */
+	} t = { .flags = 0 };
+
+	if (name == SO_TIMESTAMPING || s->timestamping_name == name)
+		t.flags = s->timestamping;
+	return put_value(buf, size, &t, sizeof t);
 }
 
 static int generic_getsockopt(struct socket *s, int name, void *buf, unsigned size)
@@ -525,6 +662,11 @@ static int generic_getsockopt(struct socket *s, int name, void *buf, unsigned si
 	case SO_SNDTIMEO_NEW: return put_timeout(buf, size, s->sndtimeo);
 	case SO_LINGER: return put_linger(buf, size, s->linger);
 	case SO_BINDTODEVICE: return put_device(s, buf, size);
+	case SO_GET_FILTER: return 0; /* there is never one */
+	case SO_PEERNAME: return put_peer_name(s, buf, size);
+	case SO_MAX_PACING_RATE: return put_pacing(s, buf, size);
+	case SO_TIMESTAMPING:
+	case SO_TIMESTAMPING_NEW: return put_timestamping(s, name, buf, size);
 	case SO_COOKIE:
 		return size < sizeof s->file.anon_ino
 			   ? -EINVAL

@@ -19,6 +19,13 @@
 #define SOCKET_BUF_MAX     (INT_MAX / 2) /* with SO_SNDBUFFORCE and its like */
 #define SOCKET_SOMAXCONN   4096U
 
+#ifndef SO_RCVTIMEO_NEW
+#define SO_RCVTIMEO_NEW 66
+#define SO_SNDTIMEO_NEW 67
+#endif
+#define SO_RCVTIMEO_OLD 20
+#define SO_SNDTIMEO_OLD 21
+
 struct loader;
 struct net;
 struct saver;
@@ -124,6 +131,11 @@ struct socket {
 	_Atomic int bound_if;               /* SO_BINDTODEVICE: an index, 0: none */
 	/* SO_TIMESTAMP or another of its kind: how the time of a message is told; 0: it is not */
 	_Atomic int stamp;
+	/* SOF_TIMESTAMPING_*, and which option set them: SO_TIMESTAMPING or its newer twin */
+	_Atomic int timestamping, timestamping_name;
+	_Atomic int peek_off; /* SO_PEEK_OFF; -1: peeks begin with what is unread */
+	_Atomic int busy_poll, incoming_cpu;
+	_Atomic uint64_t pacing; /* SO_MAX_PACING_RATE: bytes a second */
 };
 
 /* The generic part; `flags`: O_NONBLOCK. */
@@ -139,6 +151,23 @@ static inline bool socket_flag(const struct socket *s, int option)
 {
 	return s->flags >> option & 1;
 }
+/* The reading of so many bytes moves the offset of peeks, forward where it was a peek. One call at
+ * a time. */
+void socket_move_peek(struct socket *s, size_t n, bool peek);
+/* Is a datagram, of which `skip` bytes are to be passed over, wholly passed? `peeked`: by a peek,
+ * which has no other way to pass one without data (Linux: __skb_try_recv_from_queue). */
+static inline bool socket_peek_passes(const struct socket *s, size_t len, size_t skip, bool peeked)
+{
+	return s->peek_off >= 0 && skip >= len && (skip || peeked);
+}
+/* A control message of SOL_SOCKET that tells when a datagram came. */
+struct socket_time {
+	int type;
+	unsigned len; /* in bytes, of what `at` begins with */
+	struct timespec at[3];
+};
+/* What the socket's options make of the time: how many there are (Linux: __sock_recv_timestamp). */
+unsigned socket_times(const struct socket *s, struct timespec when, struct socket_time out[2]);
 /* The deadline of a wait that starts now; `timeo` 0: none. */
 uint64_t socket_deadline(struct caller *c, uint64_t timeo);
 int socket_setsockopt(struct socket *s, struct caller *c, int level, int name, const void *val,

@@ -43,6 +43,7 @@ struct receive {
 	struct scm files; /* taken off a message, still counted as in flight */
 	struct list done; /* messages used up, to be freed without the lock */
 	size_t copied;
+	size_t skip;   /* how much of what comes next a peek passes over (SO_PEEK_OFF) */
 	size_t before; /* copied by the same call before it was frozen */
 	bool begun;    /* a message was looked at, if only for what goes with it */
 	bool stop;
@@ -146,12 +147,14 @@ static int stream_copy(struct receive *r, struct unix_msg *m)
 {
 	lock_assert_held(&r->u->lock);
 	struct uio *to = r->sm->uio;
-	size_t left = m->len - m->off, n = left < to->resid ? left : to->resid;
+	size_t left = m->len - m->off - r->skip, n = left < to->resid ? left : to->resid;
 
 	r->begun = true;
-	if (!receive_copy(r, m->data + m->off, n))
+	if (!receive_copy(r, m->data + m->off + r->skip, n))
 		return -EFAULT;
 	r->copied += n;
+	r->skip = 0;
+	socket_move_peek(&r->u->sk, n, r->sm->flags & MSG_PEEK);
 	r->stop = m->scm.files;
 	int err = receive_files(r, m);
 	if (err || r->sm->flags & MSG_PEEK)
@@ -163,6 +166,14 @@ static int stream_copy(struct receive *r, struct unix_msg *m)
 	return 0;
 }
 
+/* How much of what is unread a call passes over. */
+static size_t peek_skip(const struct receive *r)
+{
+	int off = r->u->sk.peek_off;
+
+	return r->sm->flags & MSG_PEEK && off > 0 ? (size_t)off : 0;
+}
+
 /* Reads what is there, up to the end of the buffers or to where one read must end. */
 static int stream_read_queue(struct receive *r)
 {
@@ -171,8 +182,14 @@ static int stream_read_queue(struct receive *r)
 	struct list *at = r->u->queue.next;
 	int err = 0;
 
+	r->skip = peek_skip(r);
 	while (at != &r->u->queue) {
 		struct unix_msg *m = container_of(at, struct unix_msg, node);
+		if (r->skip && r->skip >= m->len - m->off) {
+			r->skip -= m->len - m->off;
+			at = at->next;
+			continue;
+		}
 		if (r->begun && passcred && !same_cred(&r->sm->scm, &m->scm))
 			r->stop = true;
 		if (r->stop || err || (r->begun && !r->sm->uio->resid))
@@ -240,6 +257,22 @@ static ssize_t stream_recv(struct unix_sock *u, struct caller *c, struct socket_
 	return r.copied ? (ssize_t)r.copied : err;
 }
 
+/* The message that a call gets, from r->skip on; NULL: none. */
+static struct unix_msg *dgram_pick(struct receive *r)
+{
+	lock_assert_held(&r->u->lock);
+	struct unix_msg *m;
+
+	r->skip = peek_skip(r);
+	list_for_each (m, &r->u->queue, node) {
+		if (!(r->sm->flags & MSG_PEEK) ||
+		    !socket_peek_passes(&r->u->sk, m->len, r->skip, m->peeked))
+			return m;
+		r->skip -= m->len;
+	}
+	return NULL;
+}
+
 /* Waits for a datagram: 1, 0 at the end (nothing will come), -errno. */
 static int dgram_wait(struct receive *r)
 {
@@ -252,7 +285,7 @@ static int dgram_wait(struct receive *r)
 			u->err = 0;
 			return err;
 		}
-		if (!list_empty(&u->queue))
+		if (dgram_pick(r))
 			return 1;
 		if (u->shutdown & RCV_SHUTDOWN &&
 		    (!unix_is_dgram(u) || !(r->sm->flags & MSG_DONTWAIT)))
@@ -274,15 +307,15 @@ static void wake_room(struct unix_sock *u)
 		waitqueue_wake_all(&s->wait, POLL_WRITE);
 }
 
-/* Takes the first message: its length, or what was copied of it. A message that cannot be copied is
- * lost, as on Linux. */
+/* Takes the first message, or looks at the next: its length, or what was copied of it. A message
+ * that cannot be copied is lost, as on Linux. */
 static ssize_t dgram_take(struct receive *r)
 {
 	lock_assert_held(&r->u->lock);
-	struct unix_msg *m = list_first(&r->u->queue, struct unix_msg, node);
+	struct unix_msg *m = dgram_pick(r);
 	struct socket_msg *sm = r->sm;
-	size_t n = m->len < sm->uio->resid ? m->len : sm->uio->resid;
-	int err = receive_copy(r, m->data, n) ? 0 : -EFAULT;
+	size_t left = m->len - r->skip, n = left < sm->uio->resid ? left : sm->uio->resid;
+	int err = receive_copy(r, m->data + r->skip, n) ? 0 : -EFAULT;
 	bool was_full = r->u->queue_len > r->u->backlog;
 
 	if (!err)
@@ -292,10 +325,15 @@ static ssize_t dgram_take(struct receive *r)
 		receive_cred(sm, m);
 		sm->scm.when = m->scm.when;
 	}
-	if (m->len > n)
+	if (left > n)
 		sm->out_flags |= MSG_TRUNC;
-	ssize_t result = sm->flags & MSG_TRUNC ? m->len : n;
-	if (!(sm->flags & MSG_PEEK)) {
+	ssize_t result = sm->flags & MSG_TRUNC ? left : n;
+	if (!err)
+		socket_move_peek(&r->u->sk, sm->flags & MSG_PEEK ? n : m->len,
+				 sm->flags & MSG_PEEK);
+	if (sm->flags & MSG_PEEK) {
+		m->peeked |= !m->len;
+	} else {
 		receive_dequeue(r, m);
 		if (was_full)
 			wake_room(r->u);

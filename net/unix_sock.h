@@ -54,6 +54,7 @@ struct unix_msg {
 	unsigned charge;          /* against the sender's buffer */
 	struct scm scm;
 	size_t len, off; /* data[off..len) is unread */
+	bool peeked;     /* one without data: a peek by SO_PEEK_OFF has passed it */
 	unsigned char data[];
 };
 

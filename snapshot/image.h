@@ -30,7 +30,7 @@
 #include "util/saved.h"
 
 /* Rises with every change of what is written. */
-#define IMAGE_VERSION 6
+#define IMAGE_VERSION 7
 
 struct image_header {
 	char magic[8];

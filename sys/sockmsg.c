@@ -337,15 +337,18 @@ static int put_raw_control(struct control_out *co, const struct socket_msg *m)
 	return 0;
 }
 
-/* When a datagram was sent, or now, if it was not written down then (Linux:
- * __sock_recv_timestamp). */
-static int put_time(struct control_out *co, int stamp, struct timespec when)
+/* When a datagram was sent, or now, if it was not written down then. */
+static int put_times(struct control_out *co, const struct socket *s, struct timespec when)
 {
+	struct socket_time t[2];
+	int err = 0;
+
 	if (!when.tv_sec)
 		when = guest_clock_realtime(&co->t->sb->clock);
-	if (stamp == SO_TIMESTAMP || stamp == SO_TIMESTAMP_NEW)
-		when.tv_nsec /= 1000; /* a struct timeval */
-	return put_control(co, stamp, &when, sizeof when);
+	unsigned n = socket_times(s, when, t);
+	for (unsigned i = 0; i < n && !err; i++)
+		err = put_control(co, t[i].type, t[i].at, t[i].len);
+	return err;
 }
 
 static int put_all_control(struct control_out *co, const struct socket *s,
@@ -365,7 +368,7 @@ static int put_all_control(struct control_out *co, const struct socket *s,
 		return 0;
 	}
 	if (stamp)
-		err = put_time(co, stamp, m->scm.when);
+		err = put_times(co, s, m->scm.when);
 	if (!err && passcred)
 		err = put_control(co, SCM_CREDENTIALS, m->scm.has_cred ? &m->scm.cred : &nobody,
 				  sizeof(struct ucred));

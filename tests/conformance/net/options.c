@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* socket(2)'s errors, options of sockets, what sockets say of interfaces. */
 #include <arpa/inet.h>
+#include <linux/net_tstamp.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
@@ -174,6 +175,245 @@ CASE(inet)
 	R(setsockopt(udp, IPPROTO_IP, MCAST_JOIN_GROUP, &g, sizeof g));
 	R(setsockopt(udp, IPPROTO_IP, MCAST_JOIN_GROUP, &g, sizeof g));
 	R(setsockopt(udp, IPPROTO_IP, MCAST_LEAVE_GROUP, &g, sizeof g));
+}
+
+static int nobody_tries(void *arg)
+{
+	int (*what)(void *) = arg;
+
+	NEED(setresuid(65534, 65534, 65534));
+	return what(NULL);
+}
+
+/* Options that change nothing that anybody sees over a loopback, or that tell what is not there. */
+static void say_quiet(int s)
+{
+	OPTION(s, SOL_SOCKET, SO_BSDCOMPAT, 1);
+	OPTION(s, SOL_SOCKET, SO_WIFI_STATUS, 1);
+	OPTION(s, SOL_SOCKET, SO_NOFCS, 7);
+	OPTION(s, SOL_SOCKET, SO_BPF_EXTENSIONS, 1);
+	OPTION(s, SOL_SOCKET, SO_CNX_ADVICE, 1);
+	OPTION(s, SOL_SOCKET, SO_INCOMING_NAPI_ID, 1);
+	OPTION(s, SOL_SOCKET, SO_INCOMING_CPU, 3);
+	OPTION(s, SOL_SOCKET, SO_PEEK_OFF, 5);
+	OPTION(s, SOL_SOCKET, SO_PEEK_OFF, -2);
+	OPTION(s, SOL_SOCKET, SO_BUSY_POLL, 0);
+	OPTION(s, SOL_SOCKET, SO_BUSY_POLL, -1);
+	OPTION(s, SOL_SOCKET, SO_PASSSEC, 1);
+	OPTION(s, SOL_SOCKET, SO_DETACH_FILTER, 1);
+	OPTION(s, SOL_SOCKET, SO_PEERNAME, 1);
+	OPTION(s, IPPROTO_IP, IP_RETOPTS, 1);
+	OPTION(s, IPPROTO_TCP, TCP_ULP, 0);
+}
+
+static int quiet(void *unused)
+{
+	int kinds[][2] = { { AF_INET, SOCK_STREAM },
+			   { AF_INET, SOCK_DGRAM },
+			   { AF_INET6, SOCK_STREAM },
+			   { AF_UNIX, SOCK_STREAM },
+			   { AF_UNIX, SOCK_DGRAM } };
+
+	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+		int s = (int)NEED(socket(kinds[i][0], kinds[i][1], 0));
+		char filter[64];
+		socklen_t len = 0;
+
+		say("family %d, type %d\n", kinds[i][0], kinds[i][1]);
+		say_quiet(s);
+		R(getsockopt(s, SOL_SOCKET, SO_GET_FILTER, filter, &len));
+		V(len);
+		close(s);
+	}
+	return 0;
+}
+
+CASE(without_effect)
+{
+	quiet(NULL);
+	if (!geteuid())
+		in_child("nobody", nobody_tries, quiet);
+}
+
+static int closed_ones(void *unused)
+{
+	int tcp = (int)NEED(socket(AF_INET, SOCK_STREAM, 0)),
+	    un = (int)NEED(socket(AF_UNIX, SOCK_STREAM, 0));
+	unsigned char nop[4] = { 1, 1, 1, 0 }, got[64];
+	socklen_t len = sizeof got;
+
+	OPTION(tcp, IPPROTO_TCP, TCP_REPAIR, 0);
+	OPTION(un, IPPROTO_TCP, TCP_REPAIR, 0);
+	OPTION(un, IPPROTO_IP, IP_TRANSPARENT, 1);
+	OPTION(tcp, IPPROTO_IPV6, IPV6_TRANSPARENT, 1);
+	R(setsockopt(tcp, IPPROTO_TCP, TCP_ULP, "no-such", 7));
+	R(setsockopt(tcp, IPPROTO_TCP, TCP_ULP, "", 0));
+	len = sizeof got;
+	R(getsockopt(tcp, IPPROTO_TCP, TCP_ULP, got, &len));
+	V(len);
+	len = sizeof got;
+	R(getsockopt(tcp, IPPROTO_IP, IP_OPTIONS, got, &len));
+	V(len);
+	R(setsockopt(tcp, IPPROTO_IP, IP_OPTIONS, nop, 0));
+	R(setsockopt(tcp, IPPROTO_TCP, TCP_CONGESTION, "no-such", 7));
+	return 0;
+}
+
+CASE(insides)
+{
+	closed_ones(NULL);
+	if (!geteuid())
+		in_child("nobody", nobody_tries, closed_ones);
+}
+
+/* What cannot be had on a loopback of hl's own. */
+CASE(only_of_the_host)
+{
+	int tcp = (int)NEED(socket(AF_INET, SOCK_STREAM, 0)),
+	    udp = (int)NEED(socket(AF_INET, SOCK_DGRAM, 0));
+	unsigned char nop[4] = { 1, 1, 1, 0 }, got[64];
+	struct tcp_md5sig key = { .tcpm_keylen = 3, .tcpm_key = "key" };
+	socklen_t len = sizeof got;
+
+	OPTION(tcp, SOL_SOCKET, SO_MAX_PACING_RATE, -1);
+	OPTION(tcp, SOL_SOCKET, SO_TIMESTAMPING, 16);
+	OPTION(udp, IPPROTO_IP, IP_CHECKSUM, 1);
+	OPTION(udp, IPPROTO_IP, IP_NODEFRAG, 1);
+	OPTION(udp, IPPROTO_IP, IP_RECVERR_RFC4884, 1);
+	R(setsockopt(udp, IPPROTO_IP, IP_OPTIONS, nop, sizeof nop));
+	R(getsockopt(udp, IPPROTO_IP, IP_OPTIONS, got, &len));
+	say_bytes("  ", got, len);
+	((struct sockaddr_in *)&key.tcpm_addr)->sin_family = AF_INET;
+	((struct sockaddr_in *)&key.tcpm_addr)->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	R(setsockopt(tcp, IPPROTO_TCP, TCP_MD5SIG, &key, sizeof key));
+	R(setsockopt(tcp, IPPROTO_TCP, TCP_MD5SIG, &key, 4));
+}
+
+CASE(numbers)
+{
+	int un = (int)NEED(socket(AF_UNIX, SOCK_DGRAM, 0)),
+	    udp = (int)NEED(socket(AF_INET, SOCK_DGRAM, 0));
+	const int s[] = { un, udp };
+	static const unsigned long rates[] = { 0, 1000, 0xffffffff, 0x123456789, ~0UL };
+	static const int times[] = {
+		0, 0x10, 0x18, 1 << 16, 1 << 16 | 1 << 7, 1 << 12, 1 << 12 | 1 << 11, 1 << 28
+	};
+
+	for (size_t i = 0; i < 2; i++) {
+		for (size_t n = 0; n < sizeof rates / sizeof *rates; n++) {
+			unsigned long rate = 0;
+			unsigned word = 0;
+			socklen_t len = sizeof rate;
+
+			R(setsockopt(s[i], SOL_SOCKET, SO_MAX_PACING_RATE, &rates[n],
+				     n & 1 ? 8 : 4));
+			R(getsockopt(s[i], SOL_SOCKET, SO_MAX_PACING_RATE, &rate, &len));
+			say("  %lx, %u bytes\n", rate, len);
+			len = sizeof word;
+			R(getsockopt(s[i], SOL_SOCKET, SO_MAX_PACING_RATE, &word, &len));
+			say("  %x, %u bytes\n", word, len);
+		}
+		for (size_t n = 0; n < sizeof times / sizeof *times; n++) {
+			OPTION(s[i], SOL_SOCKET, SO_TIMESTAMPING, times[n]);
+			OPTION(s[i], SOL_SOCKET, SO_TIMESTAMPING_NEW, times[n]);
+			OPTION(s[i], SOL_SOCKET, SO_TIMESTAMPING, 0);
+		}
+	}
+}
+
+static char control_room[512];
+
+static struct msghdr receive_controls(int s)
+{
+	static char data[64];
+	static struct iovec iov = { data, sizeof data };
+	struct msghdr m = { .msg_iov = &iov,
+			    .msg_iovlen = 1,
+			    .msg_control = control_room,
+			    .msg_controllen = sizeof control_room };
+
+	NEED(recvmsg(s, &m, MSG_DONTWAIT));
+	return m;
+}
+
+/* The control messages of one message, without what differs from run to run. */
+static void say_controls(int s)
+{
+	struct msghdr m = receive_controls(s);
+
+	say("flags %x\n", m.msg_flags);
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(&m); c; c = CMSG_NXTHDR(&m, c)) {
+		unsigned long words[6] = { 0 };
+		size_t len = c->cmsg_len - CMSG_LEN(0);
+
+		memcpy(words, CMSG_DATA(c), len < sizeof words ? len : sizeof words);
+		say("  level %d, type %d, %zu bytes:", c->cmsg_level, c->cmsg_type, len);
+		for (int i = 0; i < 6; i += 2)
+			say(" %d", words[i] != 0);
+		say("\n");
+	}
+}
+
+CASE(times)
+{
+	static const int flags[] = { 0, 0x18, 0x10, 0x08 };
+	struct sockaddr_in a = { .sin_family = AF_INET };
+	socklen_t len = sizeof a;
+	int on = 1, none = 0, un[2], udp = (int)NEED(socket(AF_INET, SOCK_DGRAM, 0));
+
+	a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	NEED(bind(udp, (struct sockaddr *)&a, sizeof a));
+	NEED(getsockname(udp, (struct sockaddr *)&a, &len));
+	NEED(connect(udp, (struct sockaddr *)&a, sizeof a));
+	NEED(socketpair(AF_UNIX, SOCK_DGRAM, 0, un));
+	for (int stamp = 0; stamp < 2; stamp++) {
+		for (size_t i = 0; i < sizeof flags / sizeof *flags; i++) {
+			/* with a time of its own alone, it depends on what others ask for */
+			if (!stamp && flags[i] == 0x10)
+				continue;
+			say("SO_TIMESTAMP %d, SO_TIMESTAMPING %x\n", stamp, flags[i]);
+			for (int n = 0; n < 2; n++) {
+				int in = n ? udp : un[1], out = n ? udp : un[0];
+				NEED(setsockopt(in, SOL_SOCKET, SO_TIMESTAMP, stamp ? &on : &none,
+						sizeof on));
+				NEED(setsockopt(in, SOL_SOCKET, SO_TIMESTAMPING, &flags[i],
+						sizeof flags[i]));
+				/* the kernel begins to write times down some time after it is
+				 * asked for the first */
+				do {
+					NEED(send(out, "x", 1, MSG_DONTWAIT));
+					NEED(send(out, "y", 1, MSG_DONTWAIT));
+				} while (n && flags[i] == 0x18 &&
+					 !receive_controls(in).msg_controllen &&
+					 recv(in, control_room, 1, 0));
+				say_controls(in);
+				while (recv(in, control_room, 1, MSG_DONTWAIT) > 0)
+					;
+			}
+		}
+	}
+}
+
+/* How many did not get in is told with the next that does. */
+CASE(overflow)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET };
+	socklen_t len = sizeof a;
+	static char data[1000];
+	int on = 1, least = 1, udp = (int)NEED(socket(AF_INET, SOCK_DGRAM, 0));
+
+	a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	NEED(bind(udp, (struct sockaddr *)&a, sizeof a));
+	NEED(getsockname(udp, (struct sockaddr *)&a, &len));
+	NEED(connect(udp, (struct sockaddr *)&a, sizeof a));
+	NEED(setsockopt(udp, SOL_SOCKET, SO_RCVBUF, &least, sizeof least));
+	NEED(setsockopt(udp, SOL_SOCKET, SO_RXQ_OVFL, &on, sizeof on));
+	for (int i = 0; i < 20; i++)
+		NEED(send(udp, data, sizeof data, 0));
+	while (recv(udp, data, sizeof data, MSG_DONTWAIT) > 0)
+		;
+	NEED(send(udp, data, 1, 0));
+	say_controls(udp);
 }
 
 CASE(tcp_info)

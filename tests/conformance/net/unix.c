@@ -942,6 +942,66 @@ CASE(no_descriptors)
 	R(recv(s[1], b, sizeof b, 0));
 }
 
+static void say_peek(const char *what, size_t n, int flags)
+{
+	char b[16] = "";
+	ssize_t r = recv(s[1], b, n, flags | MSG_DONTWAIT);
+	int off = -7;
+	socklen_t len = sizeof off;
+
+	NEED(getsockopt(s[1], SOL_SOCKET, SO_PEEK_OFF, &off, &len));
+	say("%s: %zd %s '%.*s', then at %d\n", what, r, r < 0 ? strerrorname_np(errno) : "",
+	    r > 0 ? (int)(r < (ssize_t)n ? r : (ssize_t)n) : 0, b, off);
+}
+
+CASE(offsets_of_peeks)
+{
+	static const int types[] = { SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET };
+	int zero = 0, two = 2;
+
+	for (size_t i = 0; i < 3; i++) {
+		say("type %d\n", types[i]);
+		pair(types[i]);
+		say_peek("before", 4, MSG_PEEK);
+		R(setsockopt(s[1], SOL_SOCKET, SO_PEEK_OFF, &zero, sizeof zero));
+		say_peek("nothing there", 4, MSG_PEEK);
+		NEED(send(s[0], "first", 5, 0));
+		NEED(types[i] == SOCK_DGRAM ? send(s[0], "", 0, 0) : 0);
+		NEED(send(s[0], "third one", 9, 0));
+		for (int n = 0; n < 7; n++)
+			say_peek("peek", 3, MSG_PEEK);
+		say_peek("read", 2, 0);
+		say_peek("peek", 4, MSG_PEEK);
+		R(setsockopt(s[1], SOL_SOCKET, SO_PEEK_OFF, &two, sizeof two));
+		say_peek("whole length", 3, MSG_PEEK | MSG_TRUNC);
+		say_peek("read", 9, 0);
+		say_peek("peek", 9, MSG_PEEK);
+		say_peek("read", 9, 0);
+		close(s[0]);
+		say_peek("at the end", 9, MSG_PEEK);
+		close(s[1]);
+	}
+}
+
+/* A peek beyond what is there waits for more. */
+CASE(peek_past_the_end)
+{
+	char b[8] = "";
+	int three = 3;
+
+	pair(SOCK_STREAM);
+	NEED(send(s[0], "abc", 3, 0));
+	NEED(setsockopt(s[1], SOL_SOCKET, SO_PEEK_OFF, &three, sizeof three));
+	pid_t pid = (pid_t)NEED(fork());
+	if (!pid) {
+		NEED(recv(s[1], b, sizeof b, MSG_PEEK));
+		say("%.3s\n", b);
+		_exit(0);
+	}
+	NEED(send(s[0], "def", 3, 0));
+	NEED(waitpid(pid, NULL, 0));
+}
+
 CASE(descriptors_without_data)
 {
 	char control[CMSG_SPACE(sizeof(int))] = { 0 }, b[16];
