@@ -120,7 +120,7 @@ static int create_last(struct walk *w, const char *name, size_t len, struct walk
 	char last[NAME_MAX + 1];
 
 	if (len > NAME_MAX)
-		return -ENAMETOOLONG;
+		return name_too_long(dir, w->c);
 	memcpy(last, name, len);
 	last[len] = '\0';
 	if (dir->fs->flags & FS_KNOWS_NAMES)

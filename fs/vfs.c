@@ -145,8 +145,7 @@ void path_put(struct path *p)
 	*p = (struct path){ NULL, NULL };
 }
 
-/* In a directory that was removed there is no name, of whatever length: Linux asks that first. */
-static int too_long(struct inode *dir, struct caller *c)
+int name_too_long(struct inode *dir, struct caller *c)
 {
 	struct statx st;
 
@@ -162,7 +161,7 @@ static int lookup_one(struct inode *dir, struct caller *c, const char *name, siz
 	int err = dir->ops->permission(dir, c, X_OK);
 	if (err)
 		return err;
-	return len > NAME_MAX ? too_long(dir, c) : lookup(dir, c, name, len, out);
+	return len > NAME_MAX ? name_too_long(dir, c) : lookup(dir, c, name, len, out);
 }
 
 int walk_by_lookup(struct inode *dir, struct caller *c, const char *names, size_t len,

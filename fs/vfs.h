@@ -352,6 +352,9 @@ bool fs_checks_access(const struct filesystem *fs, const struct caller *c);
 bool inode_same(struct inode *a, struct inode *b);
 int inode_identify(struct inode *i, struct inode_id *out);
 int inode_getattr(struct inode *i, struct caller *c, unsigned mask, struct statx *out);
+/* What a name of more than NAME_MAX bytes gives in `dir`, whose search right was asked. In a
+ * directory that was removed there is no name, of whatever length: Linux asks that first. */
+int name_too_long(struct inode *dir, struct caller *c);
 /* For inode_ops.walk of file systems that find one name at a time: checks for a directory, the
  * right to search it and the length of names. `lookup` gives a reference, or -ENOENT. */
 typedef int lookup_fn(struct inode *dir, struct caller *c, const char *name, size_t len,

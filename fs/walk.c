@@ -462,6 +462,13 @@ static int walk_mount(struct walk *w, size_t len)
 	return err ? err : 1;
 }
 
+static int last_too_long(struct walk *w)
+{
+	int err = may_search(w);
+
+	return err ? err : name_too_long(here(w), w->c);
+}
+
 static int set_last(struct walk *w, size_t len)
 {
 	w->last = w->rest;
@@ -472,7 +479,7 @@ static int set_last(struct walk *w, size_t len)
 	w->slash = w->rest[len] == '/';
 	w->rest += len;
 	w->done = true;
-	return len > NAME_MAX ? -ENAMETOOLONG : 0;
+	return len > NAME_MAX ? last_too_long(w) : 0;
 }
 
 /* One step: a "..", a mount point, or a run. */

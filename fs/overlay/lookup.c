@@ -252,10 +252,10 @@ int ovl_lookup(struct ovl_inode *dir, struct caller *mc, const char *name, size_
 {
 	struct overlay *o = overlay_of(&dir->inode);
 
-	if (len > NAME_MAX)
-		return -ENAMETOOLONG;
 	if (dir->gone)
 		return -ENOENT;
+	if (len > NAME_MAX)
+		return -ENAMETOOLONG;
 	if ((*out = ovl_cached(o, dir, name, len)))
 		return 0;
 	struct ovl_inode *oi = new_at(dir, name, len);
@@ -325,7 +325,7 @@ static int walk_to_last(struct inode *dir, struct caller *c, const char *names, 
 	}
 	int err = ovl_permission(&last->dir->inode, c, X_OK);
 	if (!err && last->len > NAME_MAX)
-		err = -ENAMETOOLONG;
+		err = name_too_long(&last->dir->inode, c);
 	if (err)
 		ovl_put(last->dir);
 	return err ? err : 1;

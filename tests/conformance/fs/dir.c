@@ -198,6 +198,64 @@ CASE(removed_directory_in_memory)
 	R(getdents(fd, b, sizeof b));
 }
 
+/* What every call says of a name that is too long, in the directory the process stands in. */
+static void too_long_here(void)
+{
+	struct stat st;
+	char name[NAME_MAX + 2];
+
+	memset(name, 'n', sizeof name - 1);
+	name[sizeof name - 1] = '\0';
+	R(open(name, O_RDONLY));
+	R(open(name, O_WRONLY | O_CREAT, 0600));
+	R(open(name, O_WRONLY | O_CREAT | O_EXCL, 0600));
+	R(stat(name, &st));
+	R(lstat(name, &st));
+	R(access(name, F_OK));
+	R(mkdir(name, 0700));
+	R(mknod(name, S_IFREG | 0600, 0));
+	R(symlink("text", name));
+	R(unlink(name));
+	R(rmdir(name));
+	R(rename(name, "other"));
+	R(link("/dev/null", name));
+	R(chdir(name));
+	strcpy(name + sizeof name - 3, "/x");
+	R(stat(name, &st));
+	memmove(name + 1, name, sizeof name - 4);
+	R(stat(name, &st));
+}
+
+static void too_long_in(const char *dir)
+{
+	NEED(mkdir(dir, 0755));
+	NEED(chdir(dir));
+	too_long_here();
+	NEED(rmdir(dir));
+	too_long_here();
+}
+
+CASE(too_long)
+{
+	char here[PATH_MAX], memory[64];
+
+	NEED(getcwd(here, sizeof here - 8) ? 0 : -1);
+	strcat(here, "/gone");
+	too_long_in(here);
+	snprintf(memory, sizeof memory, "/dev/shm/gone-%d", getpid());
+	too_long_in(memory);
+}
+
+CASE(too_long_in_a_closed_directory)
+{
+	need_root();
+	NEED(mkdir("closed", 0700));
+	int fd = (int)NEED(open("closed", O_PATH));
+	NEED(fchdir(fd));
+	NEED(seteuid(1000));
+	too_long_here();
+}
+
 /* The buffer ends in the middle of a page that cannot be written: what fits in front of it is
  * given, the rest by the next call. */
 CASE(getdents_into_half_a_buffer)
