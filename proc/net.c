@@ -207,6 +207,76 @@ static const struct table netlinks = {
 	0
 };
 
+/* ---- how many sockets there are ---- */
+
+/* Of one protocol and family: those that have a port, all, and the pages of what waits in them. */
+struct usage {
+	unsigned in_use, all;
+	size_t pages;
+};
+
+static void count(struct usage *u, struct socket *s)
+{
+	struct socket_stat st = { 0 };
+
+	s->ops->stat(s, &st);
+	u->all++;
+	u->in_use += !st.hidden;
+	if (st.state != TCP_LISTEN)
+		u->pages += ((size_t)st.rx + st.tx + 4095) / 4096;
+}
+
+enum { TCP_4, TCP_6, UDP_4, UDP_6, NR_USAGES };
+
+/* Counts the sandbox's sockets: how many there are of any kind. */
+static unsigned count_all(struct sandbox *sb, struct usage usage[NR_USAGES])
+{
+	unsigned all = 0;
+	struct socket *s;
+
+	sandbox_lock(sb);
+	struct net *net = sb->net;
+	sandbox_unlock(sb);
+	if (!net)
+		return 0;
+	mutex_lock(&net->lock);
+	list_for_each (s, &net->sockets, net_node) {
+		all++;
+		if (s->family == AF_INET || s->family == AF_INET6)
+			count(&usage[(s->protocol == IPPROTO_TCP ? TCP_4 : UDP_4) +
+				     (s->family == AF_INET6)],
+			      s);
+	}
+	mutex_unlock(&net->lock);
+	return all;
+}
+
+/* Of a connection that no file belongs to any more (an orphan, TIME_WAIT) nobody knows whose it
+ * was. No guest has a socket of the other kinds, or fragments. */
+static int show_sockstat(struct pseudo_node *n, struct caller *c, struct text *out)
+{
+	struct usage u[NR_USAGES] = { 0 };
+	unsigned all = count_all(n->sb, u);
+
+	text_printf(out, "sockets: used %u\n", all);
+	text_printf(out, "TCP: inuse %u orphan 0 tw 0 alloc %u mem %zu\n", u[TCP_4].in_use,
+		    u[TCP_4].all + u[TCP_6].all, u[TCP_4].pages + u[TCP_6].pages);
+	text_printf(out, "UDP: inuse %u mem %zu\n", u[UDP_4].in_use,
+		    u[UDP_4].pages + u[UDP_6].pages);
+	text_puts(out, "UDPLITE: inuse 0\nRAW: inuse 0\nFRAG: inuse 0 memory 0\n");
+	return 0;
+}
+
+static int show_sockstat6(struct pseudo_node *n, struct caller *c, struct text *out)
+{
+	struct usage u[NR_USAGES] = { 0 };
+
+	count_all(n->sb, u);
+	text_printf(out, "TCP6: inuse %u\nUDP6: inuse %u\n", u[TCP_6].in_use, u[UDP_6].in_use);
+	text_puts(out, "UDPLITE6: inuse 0\nRAW6: inuse 0\nFRAG6: inuse 0 memory 0\n");
+	return 0;
+}
+
 /* Interfaces, routes, counters: the host's, which netlink tells as well. Of a sandbox without a
  * network there is the head of each table. */
 static int show_host(struct pseudo_node *n, struct caller *c, struct text *out)
@@ -235,18 +305,37 @@ static int show_host(struct pseudo_node *n, struct caller *c, struct text *out)
 	{                                                                                          \
 		file, S_IFREG | 0444, .show = show_host, .arg = (void *)(uintptr_t)(head)          \
 	}
+#define SAYS(file, fn)                                                                             \
+	{                                                                                          \
+		file, S_IFREG | 0444, .show = fn                                                   \
+	}
 #define TABLE(file, which)                                                                         \
 	{                                                                                          \
 		file, S_IFREG | 0444, .show = show_table, .arg = &which                            \
 	}
 
 static const struct pseudo_entry net_entries[] = {
-	HOST("arp", 1),       HOST("dev", 2),        HOST("dev_mcast", 0),
-	HOST("fib_trie", 0),  HOST("if_inet6", 0),   HOST("igmp", 1),
-	HOST("igmp6", 0),     HOST("ipv6_route", 0), HOST("netstat", 0),
-	HOST("protocols", 1), HOST("psched", 1),     HOST("route", 1),
-	HOST("snmp", 0),      HOST("snmp6", 0),      TABLE("netlink", netlinks),
-	TABLE("tcp", tcp),    TABLE("tcp6", tcp6),   TABLE("udp", udp),
-	TABLE("udp6", udp6),  TABLE("unix", unixes),
+	HOST("arp", 1),
+	HOST("dev", 2),
+	HOST("dev_mcast", 0),
+	HOST("fib_trie", 0),
+	HOST("if_inet6", 0),
+	HOST("igmp", 1),
+	HOST("igmp6", 0),
+	HOST("ipv6_route", 0),
+	HOST("netstat", 0),
+	HOST("protocols", 1),
+	HOST("psched", 1),
+	HOST("route", 1),
+	HOST("snmp", 0),
+	HOST("snmp6", 0),
+	SAYS("sockstat", show_sockstat),
+	SAYS("sockstat6", show_sockstat6),
+	TABLE("netlink", netlinks),
+	TABLE("tcp", tcp),
+	TABLE("tcp6", tcp6),
+	TABLE("udp", udp),
+	TABLE("udp6", udp6),
+	TABLE("unix", unixes),
 };
 const struct pseudo_dir proc_net_dir = { PSEUDO_TABLE(net_entries) };
