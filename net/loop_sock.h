@@ -138,6 +138,15 @@ static inline bool loop_is_stream(const struct loop_sock *s)
 	return s->sk.type == SOCK_STREAM;
 }
 
+/* A packet of so many bytes of data goes over the interface. */
+static inline void loop_count(const struct loop_sock *s, const struct in6_addr *to, size_t len)
+{
+	size_t ip = IN6_IS_ADDR_V4MAPPED(to) ? 20 : 40;
+
+	s->sk.net->packets++;
+	s->sk.net->bytes += len + ip + (loop_is_stream(s) ? 32 : 8);
+}
+
 /* loop.c */
 /* A new socket, its file with one reference. -ENOMEM. */
 int loop_new(struct net *net, struct caller *c, int family, int type, int protocol, unsigned flags,

@@ -103,6 +103,7 @@ static void broadcast(struct loop_sock *s, struct loop_chunk *k, unsigned port)
 static void send_to(struct loop_sock *s, struct loop_chunk *k, const struct loop_name *to,
 		    bool connected)
 {
+	loop_count(s, &to->ip, k->len);
 	if (loop_is_broadcast(&to->ip)) {
 		broadcast(s, k, to->port);
 		return;

@@ -4,6 +4,7 @@
 #define HL_NET_NET_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "util/list.h"
 #include "util/lock.h"
@@ -34,7 +35,9 @@ struct net {
 	const struct user_namespace *user_ns; /* whose capabilities count; not owned, the same */
 	struct mm_host *mem;                  /* who pays for what waits in queues */
 	struct unix_domain *unix_domain;
-	struct loop *loop;   /* TCP and UDP of our own; NULL: they are the host's */
+	struct loop *loop; /* TCP and UDP of our own; NULL: they are the host's */
+	/* what went over that loopback, with the headers that it would have had */
+	_Atomic uint64_t packets, bytes;
 	struct mutex lock;   /* inside it: locks of sockets */
 	struct list sockets; /* struct socket.net_node, in order of creation; guarded by lock */
 };

@@ -16,12 +16,15 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
+#include "net/net.h"
+
 #define LO_INDEX 1
 #define LO_MTU   65536
 #define LO_QUEUE 1000
 #define NAME     "lo"
 
 struct answer {
+	const struct net *net;
 	struct nlbuf *b;
 	uint32_t seq, port;
 	unsigned flags;
@@ -58,7 +61,10 @@ static void put_byte(struct nlbuf *b, unsigned type, uint8_t n)
 static void put_link(struct answer *a)
 {
 	static const char mac[6];
-	struct rtnl_link_stats64 counters = { 0 };
+	uint64_t packets = a->net->packets, bytes = a->net->bytes;
+	struct rtnl_link_stats64 counters = {
+		.rx_packets = packets, .tx_packets = packets, .rx_bytes = bytes, .tx_bytes = bytes
+	};
 	struct nlmsghdr *h = begin(a, RTM_NEWLINK);
 	struct ifinfomsg *i = nlbuf_put(a->b, sizeof *i);
 
@@ -206,9 +212,9 @@ static int dump(struct answer *a, const struct nlmsghdr *h, int family)
 	return 1;
 }
 
-int route_answer(struct nlbuf *b, const struct nlmsghdr *h, uint32_t port)
+int route_answer(const struct net *net, struct nlbuf *b, const struct nlmsghdr *h, uint32_t port)
 {
-	struct answer a = { .b = b, .seq = h->nlmsg_seq, .port = port };
+	struct answer a = { .net = net, .b = b, .seq = h->nlmsg_seq, .port = port };
 	bool dumps = (h->nlmsg_flags & NLM_F_DUMP) == NLM_F_DUMP;
 	const struct rtgenmsg *g = nlmsg_body(h);
 	int err;

@@ -293,7 +293,7 @@ static int answer_route(struct diag_sock *d, const struct nlmsghdr *h)
 
 	if (!b.data)
 		return -ENOMEM;
-	int r = route_answer(&b, h, netlink_port(d->host.fd));
+	int r = route_answer(d->host.sk.net, &b, h, netlink_port(d->host.fd));
 	if (r >= 0 && b.len)
 		enqueue(d, b.data, b.len);
 	free(b.data);

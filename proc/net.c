@@ -277,6 +277,15 @@ static int show_sockstat6(struct pseudo_node *n, struct caller *c, struct text *
 	return 0;
 }
 
+void proc_loopback_traffic(struct sandbox *sb, uint64_t *packets, uint64_t *bytes)
+{
+	sandbox_lock(sb);
+	const struct net *net = sb->net;
+	sandbox_unlock(sb);
+	*packets = net ? net->packets : 0;
+	*bytes = net ? net->bytes : 0;
+}
+
 /* Interfaces, routes, counters: the host's, which netlink tells as well. Of a sandbox without a
  * network there is the head of each table. */
 static int show_host(struct pseudo_node *n, struct caller *c, struct text *out)
@@ -291,11 +300,14 @@ static int show_host(struct pseudo_node *n, struct caller *c, struct text *out)
 	while (lines && head < out->len)
 		lines -= out->buf[head++] == '\n';
 	text_cut(out, head);
-	if (strcmp(n->entry->name, "dev") == 0)
-		text_printf(
-		    out,
-		    "    lo: %7u %7u %4u %4u %4u %5u %10u %9u %8u %7u %4u %4u %4u %5u %7u %10u\n",
-		    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+	if (strcmp(n->entry->name, "dev") == 0) {
+		uint64_t packets, bytes;
+		proc_loopback_traffic(n->sb, &packets, &bytes);
+		text_printf(out,
+			    "    lo: %7lu %7lu %4u %4u %4u %5u %10u %9u %8lu %7lu %4u %4u %4u %5u "
+			    "%7u %10u\n",
+			    bytes, packets, 0, 0, 0, 0, 0, 0, bytes, packets, 0, 0, 0, 0, 0, 0);
+	}
 	if (strcmp(n->entry->name, "if_inet6") == 0)
 		text_puts(out, "00000000000000000000000000000001 01 80 10 80       lo\n");
 	return 0;

@@ -6,6 +6,11 @@
 
 #include "proc/pseudo.h"
 
+struct sandbox;
+
+/* What went over the loopback of a sandbox's own, in either direction. */
+void proc_loopback_traffic(struct sandbox *sb, uint64_t *packets, uint64_t *bytes);
+
 extern const struct pseudo_dir proc_net_dir;
 extern const struct pseudo_dir proc_sysctl_net_dir;
 extern const struct pseudo_dir sysfs_net_dir; /* /sys/class/net */

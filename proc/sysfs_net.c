@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* /sys/class/net: the interfaces of the host, a directory each (on Linux a link to one); none
- * where the sandbox has no network. */
+/* /sys/class/net: the interfaces of the host, a directory each (on Linux a link to one); where the
+ * sandbox has no network, the loopback alone, as Linux makes it in a new network. */
 #include <dirent.h>
 #include <errno.h>
 #include <net/if.h>
@@ -21,53 +21,82 @@ static int show_host(struct pseudo_node *n, struct caller *c, struct text *out)
 	return len < 0 ? len : proc_show_host(out, path);
 }
 
-#define HOST(file)                                                                                 \
+/* `lo`: what the file of a new network's loopback says; NULL: it cannot be read. */
+#define INTERFACE(file, lo)                                                                        \
 	{                                                                                          \
-		file, S_IFREG | 0444, .show = show_host                                            \
+		file, S_IFREG | 0444, .show = show, .arg = (lo)                                    \
+	}
+#define COUNTER(file)                                                                              \
+	{                                                                                          \
+		file, S_IFREG | 0444, .show = show_counter                                         \
 	}
 
+static int show(struct pseudo_node *n, struct caller *c, struct text *out)
+{
+	if (!n->sb->net_policy->none)
+		return show_host(n, c, out);
+	if (!n->entry->arg)
+		return -EINVAL;
+	text_printf(out, "%s\n", (const char *)n->entry->arg);
+	return 0;
+}
+
+static int show_counter(struct pseudo_node *n, struct caller *c, struct text *out)
+{
+	uint64_t packets, bytes;
+
+	if (!n->sb->net_policy->none)
+		return show_host(n, c, out);
+	proc_loopback_traffic(n->sb, &packets, &bytes);
+	text_printf(out, "%lu\n",
+		    strcmp(n->entry->name + 3, "bytes") == 0     ? bytes
+		    : strcmp(n->entry->name + 3, "packets") == 0 ? packets
+								 : 0UL);
+	return 0;
+}
+
 static const struct pseudo_entry statistics_entries[] = {
-	HOST("collisions"),        HOST("multicast"),
-	HOST("rx_bytes"),          HOST("rx_compressed"),
-	HOST("rx_crc_errors"),     HOST("rx_dropped"),
-	HOST("rx_errors"),         HOST("rx_fifo_errors"),
-	HOST("rx_frame_errors"),   HOST("rx_length_errors"),
-	HOST("rx_missed_errors"),  HOST("rx_nohandler"),
-	HOST("rx_over_errors"),    HOST("rx_packets"),
-	HOST("tx_aborted_errors"), HOST("tx_bytes"),
-	HOST("tx_carrier_errors"), HOST("tx_compressed"),
-	HOST("tx_dropped"),        HOST("tx_errors"),
-	HOST("tx_fifo_errors"),    HOST("tx_heartbeat_errors"),
-	HOST("tx_packets"),        HOST("tx_window_errors"),
+	COUNTER("collisions"),        COUNTER("multicast"),
+	COUNTER("rx_bytes"),          COUNTER("rx_compressed"),
+	COUNTER("rx_crc_errors"),     COUNTER("rx_dropped"),
+	COUNTER("rx_errors"),         COUNTER("rx_fifo_errors"),
+	COUNTER("rx_frame_errors"),   COUNTER("rx_length_errors"),
+	COUNTER("rx_missed_errors"),  COUNTER("rx_nohandler"),
+	COUNTER("rx_over_errors"),    COUNTER("rx_packets"),
+	COUNTER("tx_aborted_errors"), COUNTER("tx_bytes"),
+	COUNTER("tx_carrier_errors"), COUNTER("tx_compressed"),
+	COUNTER("tx_dropped"),        COUNTER("tx_errors"),
+	COUNTER("tx_fifo_errors"),    COUNTER("tx_heartbeat_errors"),
+	COUNTER("tx_packets"),        COUNTER("tx_window_errors"),
 };
 static const struct pseudo_dir statistics_dir = { PSEUDO_TABLE(statistics_entries) };
 
 static const struct pseudo_entry interface_entries[] = {
-	HOST("addr_assign_type"),
-	HOST("addr_len"),
-	HOST("address"),
-	HOST("broadcast"),
-	HOST("carrier"),
-	HOST("carrier_changes"),
-	HOST("dev_id"),
-	HOST("dev_port"),
-	HOST("dormant"),
-	HOST("duplex"),
-	HOST("flags"),
-	HOST("gro_flush_timeout"),
-	HOST("ifalias"),
-	HOST("ifindex"),
-	HOST("iflink"),
-	HOST("link_mode"),
-	HOST("mtu"),
-	HOST("name_assign_type"),
-	HOST("netdev_group"),
-	HOST("operstate"),
-	HOST("proto_down"),
-	HOST("speed"),
+	INTERFACE("addr_assign_type", "0"),
+	INTERFACE("addr_len", "6"),
+	INTERFACE("address", "00:00:00:00:00:00"),
+	INTERFACE("broadcast", "00:00:00:00:00:00"),
+	INTERFACE("carrier", "1"),
+	INTERFACE("carrier_changes", "0"),
+	INTERFACE("dev_id", "0x0"),
+	INTERFACE("dev_port", "0"),
+	INTERFACE("dormant", "0"),
+	INTERFACE("duplex", NULL),
+	INTERFACE("flags", "0x9"),
+	INTERFACE("gro_flush_timeout", "0"),
+	INTERFACE("ifalias", ""),
+	INTERFACE("ifindex", "1"),
+	INTERFACE("iflink", "1"),
+	INTERFACE("link_mode", "0"),
+	INTERFACE("mtu", "65536"),
+	INTERFACE("name_assign_type", "2"),
+	INTERFACE("netdev_group", "0"),
+	INTERFACE("operstate", "unknown"),
+	INTERFACE("proto_down", "0"),
+	INTERFACE("speed", NULL),
 	{ "statistics", S_IFDIR | 0555, .dir = &statistics_dir },
-	HOST("tx_queue_len"),
-	HOST("type"),
+	INTERFACE("tx_queue_len", "1000"),
+	INTERFACE("type", "772"),
 };
 static const struct pseudo_dir interface_dir = { PSEUDO_TABLE(interface_entries) };
 static const struct pseudo_entry interface_entry = { NULL, S_IFDIR | 0755, .dir = &interface_dir };
@@ -77,11 +106,12 @@ static int net_lookup(struct pseudo_node *dir, struct caller *c, const char *nam
 {
 	char interface[IF_NAMESIZE];
 
-	if (len >= sizeof interface || dir->sb->net_policy->none)
+	if (len >= sizeof interface)
 		return -ENOENT;
 	memcpy(interface, name, len);
 	interface[len] = '\0';
-	out->number = (int)if_nametoindex(interface);
+	out->number = dir->sb->net_policy->none ? strcmp(interface, "lo") == 0
+						: (int)if_nametoindex(interface);
 	out->entry = &interface_entry;
 	return out->number ? 0 : -ENOENT;
 }
@@ -90,12 +120,16 @@ static int net_lookup(struct pseudo_node *dir, struct caller *c, const char *nam
 static bool net_next(struct pseudo_node *dir, struct caller *c, int *cursor, char name[32],
 		     unsigned char *d_type)
 {
-	struct if_nameindex *all = dir->sb->net_policy->none ? NULL : if_nameindex();
-	struct if_nameindex *best = NULL;
+	bool none = dir->sb->net_policy->none;
+	struct if_nameindex *all = none ? NULL : if_nameindex(), *best = NULL;
+	char lo_name[] = "lo";
+	struct if_nameindex lo = { 1, lo_name };
 
 	for (struct if_nameindex *i = all; i && i->if_index; i++)
 		if ((int)i->if_index >= *cursor && (!best || i->if_index < best->if_index))
 			best = i;
+	if (none && *cursor <= 1)
+		best = &lo;
 	if (best) {
 		*cursor = (int)best->if_index;
 		snprintf(name, 32, "%s", best->if_name);
