@@ -59,9 +59,10 @@ void violation_watch(void);
 /* cli/relay.c: the signals hl gets are the guest's. */
 struct relay;
 /* Blocks them in this thread and those it starts; before the sandbox starts. NULL: errno tells. */
-struct relay *relay_open(void);
-/* Before each start: signals that end programs end hl, until relay_ready. */
-void relay_starting(struct relay *r);
+struct relay *relay_open(const struct output *out);
+/* Before each start: signals that end programs end hl, until relay_ready, and so does the time
+ * limit when the library does not notice it; 0: none. */
+void relay_starting(struct relay *r, uint64_t limit_ms);
 void relay_ready(void *relay);
 /* `fn` is called in relay_wait `ms` milliseconds from now (UINT64_MAX: never), when signal `sig`
  * comes, which is then not passed on, and when the program is at a moment to save it. True: wait no

@@ -64,7 +64,8 @@ static int opt_timeout(struct run *r, const char *arg)
 		return usage_error(&r->out, "--timeout takes a number of seconds above 0, not '%s'",
 				   arg);
 	uint64_t ms = (uint64_t)(s * 1000);
-	hl_config_set_timeout(r->cfg, ms ? ms : 1);
+	r->limit_ms = ms ? ms : 1;
+	hl_config_set_timeout(r->cfg, r->limit_ms);
 	return 0;
 }
 

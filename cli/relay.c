@@ -13,7 +13,9 @@
  *
  * While a sandbox is being made there is nobody to pass a signal on to. One that is meant to end
  * something ends hl then, at once, as it ends any program: from relay_starting() until the library
- * says that the program is ready.
+ * says that the program is ready. The library looks at the time limit where it knows that something
+ * may take long; for all else, such as a file system of the host that does not answer, a timer of
+ * the process ends hl a moment later.
  */
 #include <errno.h>
 #include <limits.h>
@@ -37,6 +39,9 @@ static bool is_deadly(int sig)
 
 struct relay {
 	int fd;
+	const struct output *out;
+	timer_t limit; /* of the start */
+	bool limited;
 	bool stop_asked;
 	bool end_asked; /* by a signal that we passed on */
 	/* relay_on */
@@ -56,11 +61,61 @@ static void deadly_signals(sigset_t *set)
 			sigaddset(set, relayed[i]);
 }
 
+/* How long hl waits for what a thread does before it ends without it. */
+#define GRACE_MS 80
+
+/* Nothing of hl's uses it, and it is not passed on. */
+#define LIMIT_SIGNAL SIGVTALRM
+
+/* A thread of this process is in a call of the host that does not end, so there is nothing left but
+ * to end all of it. */
+static void limit_is_over(int sig, siginfo_t *info, void *context)
+{
+	if (info->si_code != SI_TIMER) {
+		signal(sig, SIG_DFL);
+		raise(sig);
+		return;
+	}
+	const struct relay *r = info->si_value.sival_ptr;
+	complain(r->out, "the time limit passed while the program was being started");
+	_exit(STATUS_TIMEOUT);
+}
+
+static void limit_start(struct relay *r, uint64_t ms)
+{
+	struct sigaction action = { .sa_sigaction = limit_is_over, .sa_flags = SA_SIGINFO };
+	struct sigevent event = { .sigev_notify = SIGEV_SIGNAL,
+				  .sigev_signo = LIMIT_SIGNAL,
+				  .sigev_value.sival_ptr = r };
+	struct itimerspec due = { .it_value = { (time_t)((ms + GRACE_MS) / 1000),
+						(long)((ms + GRACE_MS) % 1000 * 1000000) } };
+	sigset_t set;
+
+	/* Without one hl starts as well. */
+	if (!ms || timer_create(CLOCK_MONOTONIC, &event, &r->limit) < 0)
+		return;
+	r->limited = true;
+	sigaction(LIMIT_SIGNAL, &action, NULL);
+	sigemptyset(&set);
+	sigaddset(&set, LIMIT_SIGNAL);
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
+	timer_settime(r->limit, 0, &due, NULL);
+}
+
+static void limit_stop(struct relay *r)
+{
+	if (!r->limited)
+		return;
+	r->limited = false;
+	timer_delete(r->limit);
+}
+
 /* What the caller had blocked stays blocked. */
-void relay_starting(struct relay *r)
+void relay_starting(struct relay *r, uint64_t limit_ms)
 {
 	sigset_t set;
 
+	limit_start(r, limit_ms);
 	deadly_signals(&set);
 	for (size_t i = 0; i < sizeof relayed / sizeof *relayed; i++)
 		if (sigismember(&r->old, relayed[i]))
@@ -72,17 +127,19 @@ void relay_ready(void *relay)
 {
 	sigset_t set;
 
+	limit_stop(relay);
 	deadly_signals(&set);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 }
 
-struct relay *relay_open(void)
+struct relay *relay_open(const struct output *out)
 {
 	struct relay *r = calloc(1, sizeof *r);
 	sigset_t set;
 
 	if (!r)
 		return NULL;
+	r->out = out;
 	sigemptyset(&set);
 	for (size_t i = 0; i < sizeof relayed / sizeof *relayed; i++)
 		sigaddset(&set, relayed[i]);
@@ -99,6 +156,7 @@ void relay_close(struct relay *r)
 {
 	if (!r)
 		return;
+	limit_stop(r);
 	sigprocmask(SIG_SETMASK, &r->old, NULL);
 	if (r->fd >= 0)
 		close(r->fd);
@@ -159,8 +217,6 @@ static void follow_stop(struct relay *r, const struct hl_result *res)
 	r->stop_asked = false;
 	raise(SIGSTOP);
 }
-
-#define GRACE_MS 80
 
 /* How long to wait for the next event; *until: when the grace is over, 0 before it has begun. -1:
  * as long as it takes, 0: no longer. A program that ends by itself takes the time it takes. */

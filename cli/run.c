@@ -116,7 +116,7 @@ static int run_sandbox(struct run *r, struct relay *relay)
 	struct hl_result res;
 	struct hl_error *err = NULL;
 
-	relay_starting(relay);
+	relay_starting(relay, r->limit_ms);
 	int not_started = start(r, &sb, &err);
 	relay_ready(relay);
 	if (not_started)
@@ -185,7 +185,7 @@ static int run(struct run *r, int argc, char **argv)
 		return run_dry(r);
 	if (r->learn_file && begin_learning(r, args))
 		return STATUS_HL;
-	struct relay *relay = relay_open();
+	struct relay *relay = relay_open(&r->out);
 	if (!relay) {
 		complain(&r->out, "cannot take signals: %s", strerror(errno));
 		return STATUS_HL;

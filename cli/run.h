@@ -28,6 +28,7 @@ struct run {
 	bool done;        /* an option did all there is to do */
 	const char *code; /* --exec; NULL: none */
 	unsigned long repeat;
+	uint64_t limit_ms;      /* of time; 0: none */
 	const char *policy;     /* a file; NULL: none */
 	const char *learn_file; /* NULL: nothing is learned */
 	struct policy given;    /* the options of the world, where something is learned */

@@ -94,6 +94,13 @@ static int run_once(struct kvm_context *c, struct kvm_space *s, struct kick *k, 
 	return event_decode(c, s, r, ev);
 }
 
+static int no_vcpu(struct event *ev)
+{
+	ev->kind = EVENT_DEAD;
+	ev->dead = "KVM gives no virtual CPU (are memory or descriptors limited?)";
+	return 1;
+}
+
 int kvm_context_run(struct context *context, struct space *space, struct kick *k, struct event *ev)
 {
 	struct kvm_space *s = to_kvm_space(space);
@@ -108,7 +115,10 @@ int kvm_context_run(struct context *context, struct space *space, struct kick *k
 		context_hold(c);
 		atomic_store(&c->kick, k);
 		err = c->vcpu ? 0 : vcpu_bind(c, k);
-		r = err ? (err == -EINTR ? 0 : err) : run_once(c, s, k, ev);
+		if (err == -ENOMEM)
+			r = no_vcpu(ev);
+		else
+			r = err ? (err == -EINTR ? 0 : err) : run_once(c, s, k, ev);
 		err = run_end(c);
 		context_release(c);
 		if (err)

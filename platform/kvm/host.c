@@ -225,8 +225,12 @@ static int host_probe(struct kvm_host *h, struct errmsg *errmsg)
 		return kvm;
 	memset(h, 0, sizeof *h);
 	err = caps_check(kvm, errmsg);
+	int run_size = err ? 0 : ioctl(kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
+	if (run_size < 0)
+		err = errmsg_set(errmsg, errno, "KVM does not say how large a vCPU is: %s",
+				 strerror(errno));
 	if (!err) {
-		h->run_size = (size_t)ioctl(kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
+		h->run_size = (size_t)run_size;
 		h->slots = cap_value(kvm, KVM_CAP_NR_MEMSLOTS, 32);
 		h->vcpus = cap_value(kvm, KVM_CAP_MAX_VCPUS, cap_value(kvm, KVM_CAP_NR_VCPUS, 4));
 		if (h->vcpus > VCPU_MAX)

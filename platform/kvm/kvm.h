@@ -222,7 +222,7 @@ void vcpus_destroy(struct kvm_machine *m);
  * do. */
 void vcpu_note_cpu(struct vcpu *v);
 /* Gives a context that is about to run and has no vCPU one. `k` as in run; -EINTR: kicked while
- * waiting. */
+ * waiting; -ENOMEM: the machine has none, and none can be made. */
 int vcpu_bind(struct kvm_context *c, struct kick *k);
 /* Takes it away again; the state stays in the context. */
 int vcpu_unbind(struct kvm_context *c);

@@ -279,8 +279,8 @@ static void vcpu_hand_over(struct kvm_machine *m, struct vcpu *v)
 }
 
 /* A kick is noticed at the end of a slice: only machines with hundreds of busy threads ever get
- * here. */
-static void vcpu_wait(struct kvm_context *c, struct kick *k)
+ * here, or those whose first vCPU could not be made (-ENOMEM). */
+static int vcpu_wait(struct kvm_context *c, struct kick *k)
 {
 	lock_assert_held(&c->m->pool_lock);
 	struct kvm_machine *m = c->m;
@@ -289,12 +289,17 @@ static void vcpu_wait(struct kvm_context *c, struct kick *k)
 	cond_init(&w.cond);
 	list_add_tail(&m->waiters, &w.link);
 	atomic_fetch_add(&m->queued, 1);
+	int err = -EINTR;
 	while (!c->vcpu && !atomic_load(&k->pending)) {
 		struct vcpu *v = vcpu_get(m, k->tid); /* of a context that has become idle */
 		if (v)
 			vcpu_hand_over(m, v);
 		else
 			vcpu_preempt(m);
+		if (list_empty(&m->vcpus)) {
+			err = -ENOMEM; /* nobody will hand one over */
+			break;
+		}
 		if (!c->vcpu)
 			cond_wait_until(&w.cond, &m->pool_lock, now_ns() + SLICE_NS);
 	}
@@ -303,6 +308,7 @@ static void vcpu_wait(struct kvm_context *c, struct kick *k)
 		atomic_fetch_sub(&m->queued, 1);
 	}
 	cond_destroy(&w.cond);
+	return c->vcpu ? 0 : err;
 }
 
 /* The context has a vCPU: loads what each run does not. */
@@ -337,15 +343,16 @@ int vcpu_bind(struct kvm_context *c, struct kick *k)
 {
 	struct kvm_machine *m = c->m;
 	struct vcpu *v;
+	int err = 0;
 
 	mutex_lock(&m->pool_lock);
 	v = list_empty(&m->waiters) ? vcpu_get(m, k->tid) : NULL;
 	if (v)
 		owner_set(v, c);
 	else
-		vcpu_wait(c, k);
+		err = vcpu_wait(c, k);
 	mutex_unlock(&m->pool_lock);
-	return c->vcpu ? vcpu_begin(c, k->tid) : -EINTR;
+	return err ? err : vcpu_begin(c, k->tid);
 }
 
 static void vcpu_release(struct kvm_context *c)
