@@ -25,23 +25,32 @@ struct owner {
 /* The host loads no module for a protocol that the guest has no sockets of. Of the attributes one
  * is known to be about nothing but the guest's question: another names a protocol, another
  * descriptors, which would be the monitor's. */
-static bool is_allowed(const struct nlmsghdr *h, const struct inet_diag_req_v2 *r)
+int inet_diag_program(const struct nlmsghdr *h, const unsigned char **code, size_t *len)
 {
-	size_t left = h->nlmsg_len - NLMSG_LENGTH(sizeof *r);
-	const char *at = (const char *)(r + 1);
+	const struct inet_diag_req_v2 *r = nlmsg_body(h);
+	const unsigned char *at = (const unsigned char *)(r + 1);
 	struct nlattr a;
 
+	*code = NULL;
+	*len = 0;
+	if (h->nlmsg_len < NLMSG_LENGTH(sizeof *r))
+		return -EINVAL;
 	if (r->sdiag_protocol != IPPROTO_TCP && r->sdiag_protocol != IPPROTO_UDP)
-		return false;
-	while (left >= sizeof a) {
+		return -ENOENT;
+	for (size_t left = h->nlmsg_len - NLMSG_LENGTH(sizeof *r); left >= sizeof a;) {
 		memcpy(&a, at, sizeof a);
-		size_t step = ((size_t)a.nla_len + NLA_ALIGNTO - 1) & ~(NLA_ALIGNTO - 1UL);
-		if (a.nla_len < sizeof a || step > left || a.nla_type != INET_DIAG_REQ_BYTECODE)
-			return false;
+		if (a.nla_len < sizeof a || a.nla_len > left ||
+		    a.nla_type != INET_DIAG_REQ_BYTECODE)
+			return -ENOENT;
+		*code = at + sizeof a;
+		*len = a.nla_len - sizeof a;
+		/* the last may lack what would make it whole words */
+		size_t step = NLMSG_ALIGN((size_t)a.nla_len);
+		step = step < left ? step : left;
 		left -= step;
 		at += step;
 	}
-	return true;
+	return 0;
 }
 
 /* Nothing of the request's header but what concerns the question; the acknowledgement is ours. */
@@ -68,16 +77,16 @@ static int send_request(int fd, const struct nlmsghdr *request)
 
 int inet_diag_ask(struct net *net, struct caller *c, const struct nlmsghdr *request)
 {
-	const struct inet_diag_req_v2 *r = nlmsg_body(request);
+	const unsigned char *code;
+	size_t len;
+	int err = inet_diag_program(request, &code, &len);
 
-	if (request->nlmsg_len < NLMSG_LENGTH(sizeof *r))
-		return -EINVAL;
-	if (!is_allowed(request, r))
-		return -ENOENT;
+	if (err)
+		return err;
 	int fd = host_sock_make(net, c, AF_NETLINK, SOCK_RAW, NETLINK_SOCK_DIAG);
 	if (fd < 0)
 		return fd;
-	int err = cred_assume_powerless(c->cred);
+	err = cred_assume_powerless(c->cred);
 	if (!err)
 		err = send_request(fd, request);
 	if (!err)

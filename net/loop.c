@@ -223,6 +223,9 @@ int loop_bind(struct socket *sk, struct caller *c, const struct sockaddr *a, uns
 		s->own_port = n.port != 0;
 		s->own_ip = !IN6_IS_ADDR_UNSPECIFIED(&n.ip) &&
 			    !(IN6_IS_ADDR_V4MAPPED(&n.ip) && !n.ip.s6_addr32[3]);
+		/* Linux: inet6_bind */
+		if (s->own_ip && !IN6_IS_ADDR_V4MAPPED(&n.ip))
+			loop_set_option(s, IPPROTO_IPV6, IPV6_V6ONLY, 1);
 	}
 	mutex_unlock(&s->loop->lock);
 	return err;

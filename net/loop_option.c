@@ -8,6 +8,7 @@
  */
 #include <errno.h>
 #include <linux/net_tstamp.h>
+#include <linux/sock_diag.h>
 #include <linux/sockios.h>
 #include <netinet/udp.h>
 #include <stdlib.h>
@@ -93,6 +94,11 @@ void loop_options_init(struct loop_sock *s)
 int loop_option(const struct loop_sock *s, int level, int name)
 {
 	return s->option[option_index(level, name)];
+}
+
+void loop_set_option(struct loop_sock *s, int level, int name, int value)
+{
+	s->option[option_index(level, name)] = value;
 }
 
 /* Has the socket options of the level? */
@@ -200,16 +206,15 @@ static int put(void *buf, unsigned size, const void *val, size_t len)
 	return (int)size;
 }
 
-#define LO_MTU        65536
-#define TCP_INFO_SIZE 280 /* of Linux 6.18 */
+#define LO_MTU 65536
 
 /* Of TCP_INFO what is so: nothing is ever lost, and what is sent is acknowledged. */
-static int put_info(struct loop_sock *s, void *buf, unsigned size)
+int loop_tcp_info(struct loop_sock *s, void *buf, unsigned size)
 {
 	/* What newer kernels have behind it counts what does not happen here. */
 	union {
 		struct tcp_info info;
-		char room[TCP_INFO_SIZE];
+		char room[LOOP_TCP_INFO_SIZE];
 	} u = { .room = { 0 } };
 	struct tcp_info info = { .tcpi_state = (uint8_t)s->state,
 				 .tcpi_rto = 201000,
@@ -233,16 +238,32 @@ static int put_info(struct loop_sock *s, void *buf, unsigned size)
 	return put(buf, size, &u, sizeof u);
 }
 
+void loop_meminfo(struct loop_sock *s, uint32_t *out)
+{
+	memset(out, 0, SK_MEMINFO_VARS * sizeof *out);
+	mutex_lock(&s->lock);
+	out[SK_MEMINFO_RMEM_ALLOC] = (uint32_t)(loop_is_stream(s) ? s->queued : s->charged);
+	mutex_unlock(&s->lock);
+	out[SK_MEMINFO_RCVBUF] = s->sk.rcvbuf;
+	out[SK_MEMINFO_SNDBUF] = s->sk.sndbuf;
+	out[SK_MEMINFO_DROPS] = s->drops;
+}
+
 int loop_getsockopt(struct socket *sk, struct caller *c, int level, int name, void *buf,
 		    unsigned size)
 {
 	struct loop_sock *s = loop_of(sk);
+	uint32_t mem[SK_MEMINFO_VARS];
 	char text[64];
 	int v, i;
 
 	if (level == SOL_SOCKET && name == SO_ACCEPTCONN) {
 		v = s->state == TCP_LISTEN;
 		return put(buf, size, &v, sizeof v);
+	}
+	if (level == SOL_SOCKET && name == SO_MEMINFO) {
+		loop_meminfo(s, mem);
+		return put(buf, size, mem, sizeof mem);
 	}
 	if (level == SOL_SOCKET)
 		return name == SO_PASSCRED || name == SO_PASSSEC ? -EOPNOTSUPP : SOCKET_GENERIC;
@@ -251,7 +272,7 @@ int loop_getsockopt(struct socket *sk, struct caller *c, int level, int name, vo
 			   ? -EOPNOTSUPP
 			   : -ENOPROTOOPT;
 	if (level == IPPROTO_TCP && name == TCP_INFO)
-		return put_info(s, buf, size);
+		return loop_tcp_info(s, buf, size);
 	if (level == IPPROTO_TCP && name == TCP_CONGESTION) {
 		net_sysctl_text("ipv4/tcp_congestion_control", text, sizeof text);
 		memset(text + strcspn(text, "\n"), 0, 16);

@@ -13,6 +13,7 @@
  *   loop_stream.c   the bytes of connections
  *   loop_udp.c      datagrams
  *   loop_option.c   options, TCP_INFO, ioctl
+ *   loop_diag.c     what sock_diag(7) says of them
  *
  * Locks: loop->lock guards names, connections and states; loop_sock.lock, inside it, a queue.
  * Guest memory is copied under loop_sock.lock at most. What a call reads of the first kind without
@@ -218,8 +219,14 @@ int loop_setsockopt(struct socket *s, struct caller *c, int level, int name, con
 int loop_getsockopt(struct socket *s, struct caller *c, int level, int name, void *buf,
 		    unsigned size);
 int64_t loop_ioctl(struct socket *s, struct caller *c, struct mm *mm, unsigned cmd, uint64_t arg);
+#define LOOP_TCP_INFO_SIZE 280 /* of Linux 6.18 */
+/* TCP_INFO: how much was put into `buf`. */
+int loop_tcp_info(struct loop_sock *s, void *buf, unsigned size);
+/* SO_MEMINFO: `out` has SK_MEMINFO_VARS words. */
+void loop_meminfo(struct loop_sock *s, uint32_t *out);
 /* The value of an option of IP, IPV6, TCP or UDP. */
 int loop_option(const struct loop_sock *s, int level, int name);
+void loop_set_option(struct loop_sock *s, int level, int name, int value);
 
 extern const struct socket_ops loop_tcp_ops, loop_udp_ops;
 

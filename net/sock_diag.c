@@ -45,10 +45,10 @@ struct datagram {
 
 struct dump {
 	bool active;
-	int fd; /* of the host, whose answers these are; -1: unix sockets */
-	uint32_t seq;
-	struct unix_diag_req request;
-	size_t next; /* how many sockets were looked at */
+	int fd;                     /* of the host, whose answers these are; -1: ours */
+	const struct own_diag *own; /* whose answers they are, if ours */
+	struct nlmsghdr *request;   /* a copy, of ours */
+	size_t next;                /* how many sockets were looked at */
 };
 
 struct diag_sock {
@@ -101,16 +101,27 @@ static void dequeue(struct diag_sock *d, struct datagram *g)
 	free(g);
 }
 
-/* ---- unix sockets ---- */
+/* ---- sockets that the monitor has the whole of ---- */
 
-static bool wants(const struct unix_diag_req *r, struct socket *s, struct socket_stat *st)
+static bool unix_wants(const struct nlmsghdr *request, struct socket *s, struct socket_stat *st)
 {
+	const struct unix_diag_req *r = nlmsg_body(request);
+
 	if (s->family != AF_UNIX)
 		return false;
-	*st = (struct socket_stat){ 0 };
 	s->ops->stat(s, st);
 	return !st->embryo && r->udiag_states & 1U << st->state;
 }
+
+static void unix_put(struct nlbuf *b, struct socket *s, const struct socket_stat *st,
+		     const struct nlmsghdr *request)
+{
+	const struct unix_diag_req *r = nlmsg_body(request);
+
+	unix_diag_put(b, s, st, r->udiag_show);
+}
+
+static const struct own_diag unix_diag = { unix_wants, unix_put };
 
 static struct nlmsghdr *begin_message(struct nlbuf *b, unsigned type, unsigned flags, uint32_t seq,
 				      uint32_t port)
@@ -125,15 +136,16 @@ static struct nlmsghdr *begin_message(struct nlbuf *b, unsigned type, unsigned f
 	return h;
 }
 
-/* A message about a unix socket, or none when there is no room for all of it. */
-static bool put_unix(struct nlbuf *b, struct socket *s, const struct socket_stat *st, uint32_t show,
-		     const struct nlmsghdr *like)
+/* A message about a socket of ours, or none when there is no room for all of it. */
+static bool put_own(const struct own_diag *own, struct nlbuf *b, struct socket *s,
+		    const struct socket_stat *st, const struct nlmsghdr *request,
+		    const struct nlmsghdr *like)
 {
 	size_t start = b->len;
 	struct nlmsghdr *h = begin_message(b, SOCK_DIAG_BY_FAMILY, like->nlmsg_flags,
 					   like->nlmsg_seq, like->nlmsg_pid);
 
-	unix_diag_put(b, s, st, show);
+	own->put(b, s, st, request);
 	if (b->full) {
 		b->len = start;
 		return false;
@@ -142,23 +154,25 @@ static bool put_unix(struct nlbuf *b, struct socket *s, const struct socket_stat
 	return true;
 }
 
-/* The next datagram of a dump of unix sockets. A socket that fills more than one is left out. */
-static int unix_next(struct diag_sock *d, uint32_t port, struct nlbuf *b)
+/* The next datagram of a dump of our own sockets. One that fills more than a datagram is left
+ * out. */
+static int own_next(struct diag_sock *d, uint32_t port, struct nlbuf *b)
 {
+	const struct nlmsghdr *request = d->dump.request;
 	struct nlmsghdr like = { .nlmsg_flags = NLM_F_MULTI,
-				 .nlmsg_seq = d->dump.seq,
+				 .nlmsg_seq = request->nlmsg_seq,
 				 .nlmsg_pid = port };
 	struct net *net = d->host.sk.net;
-	struct socket_stat st;
 	struct socket *s;
 	size_t at = 0;
 
 	mutex_lock(&net->lock);
 	list_for_each (s, &net->sockets, net_node) {
+		struct socket_stat st = { 0 };
 		if (at++ < d->dump.next)
 			continue;
-		if (wants(&d->dump.request, s, &st) &&
-		    !put_unix(b, s, &st, d->dump.request.udiag_show, &like) && b->len)
+		if (d->dump.own->wants(request, s, &st) &&
+		    !put_own(d->dump.own, b, s, &st, request, &like) && b->len)
 			break;
 		b->full = false;
 		d->dump.next = at;
@@ -166,7 +180,7 @@ static int unix_next(struct diag_sock *d, uint32_t port, struct nlbuf *b)
 	mutex_unlock(&net->lock);
 	if (b->len)
 		return 0;
-	struct nlmsghdr *done = begin_message(b, NLMSG_DONE, NLM_F_MULTI, d->dump.seq, port);
+	struct nlmsghdr *done = begin_message(b, NLMSG_DONE, NLM_F_MULTI, request->nlmsg_seq, port);
 	nlbuf_put(b, sizeof(int));
 	done->nlmsg_len = NLMSG_LENGTH(sizeof(int));
 	return 1;
@@ -181,24 +195,50 @@ static bool cookie_fits(const uint32_t cookie[2], const struct socket *s)
 	       !memcmp(cookie, &is, sizeof is);
 }
 
-static int unix_get_one(struct diag_sock *d, const struct nlmsghdr *h,
-			const struct unix_diag_req *r, struct nlbuf *b)
+static int unix_get_one(struct diag_sock *d, const struct nlmsghdr *h, struct nlbuf *b)
 {
 	struct nlmsghdr like = { .nlmsg_seq = h->nlmsg_seq, .nlmsg_pid = netlink_port(d->host.fd) };
-	struct unix_diag_req any = { .udiag_states = UINT32_MAX };
+	const struct unix_diag_req *r = nlmsg_body(h);
 	struct net *net = d->host.sk.net;
-	struct socket_stat st;
 	struct socket *s;
 	int err = r->udiag_ino ? -ENOENT : -EINVAL;
 
 	mutex_lock(&net->lock);
 	list_for_each (s, &net->sockets, net_node) {
+		struct socket_stat st = { 0 };
 		if (!r->udiag_ino || (uint32_t)s->file.anon_ino != r->udiag_ino ||
-		    !wants(&any, s, &st))
+		    s->family != AF_UNIX)
 			continue;
-		err = !cookie_fits(r->udiag_cookie, s)            ? -ESTALE
-		      : put_unix(b, s, &st, r->udiag_show, &like) ? 0
-								  : -EMSGSIZE;
+		s->ops->stat(s, &st);
+		if (st.embryo)
+			continue;
+		err = !cookie_fits(r->udiag_cookie, s)           ? -ESTALE
+		      : put_own(&unix_diag, b, s, &st, h, &like) ? 0
+								 : -EMSGSIZE;
+		break;
+	}
+	mutex_unlock(&net->lock);
+	return err;
+}
+
+/* The first socket of our own that is the one which is asked for. */
+static int loop_get_one(struct diag_sock *d, const struct nlmsghdr *h, struct nlbuf *b)
+{
+	struct nlmsghdr like = { .nlmsg_seq = h->nlmsg_seq, .nlmsg_pid = netlink_port(d->host.fd) };
+	const struct inet_diag_req_v2 *r = nlmsg_body(h);
+	struct net *net = d->host.sk.net;
+	struct socket *s;
+	int err = loop_diag_check(h);
+
+	if (err)
+		return err;
+	err = -ENOENT;
+	mutex_lock(&net->lock);
+	list_for_each (s, &net->sockets, net_node) {
+		struct socket_stat st = { 0 };
+		if (!loop_diag_is(h, s, &st) || !cookie_fits(r->id.idiag_cookie, s))
+			continue;
+		err = put_own(&loop_diag, b, s, &st, h, &like) ? 0 : -EMSGSIZE;
 		break;
 	}
 	mutex_unlock(&net->lock);
@@ -211,6 +251,7 @@ static void end_dump(struct diag_sock *d)
 {
 	if (d->dump.active)
 		host_close(d->dump.fd);
+	free(d->dump.request);
 	d->dump = (struct dump){ .fd = -1 };
 }
 
@@ -223,7 +264,7 @@ static int dump_some(struct diag_sock *d)
 	int r = -ENOMEM;
 
 	if (b.data)
-		r = d->dump.fd < 0 ? unix_next(d, port, &b)
+		r = d->dump.fd < 0 ? own_next(d, port, &b)
 				   : inet_diag_next(d->host.sk.net, d->dump.fd, port, &b);
 	if (r >= 0 && b.len)
 		enqueue(d, b.data, b.len);
@@ -242,18 +283,36 @@ static void dump_more(struct diag_sock *d)
 			d->lost = true;
 }
 
-static int start_dump(struct diag_sock *d, struct caller *c, const struct nlmsghdr *h, bool is_unix)
+/* Who answers a request about sockets of our own; NULL: the host. */
+static const struct own_diag *own_diag_of(const struct diag_sock *d, const struct nlmsghdr *h)
+{
+	const struct sock_diag_req *r = nlmsg_body(h);
+
+	return r->sdiag_family == AF_UNIX ? &unix_diag : d->host.sk.net->loop ? &loop_diag : NULL;
+}
+
+static int start_dump(struct diag_sock *d, struct caller *c, const struct nlmsghdr *h)
 {
 	lock_assert_held(&d->lock);
+	struct dump dump = { .active = true, .fd = -1, .own = own_diag_of(d, h) };
+	int err = 0;
+
 	if (d->dump.active)
 		return -EBUSY;
-	int fd = is_unix ? -1 : inet_diag_ask(d->host.sk.net, c, h);
-	if (!is_unix && fd < 0)
-		return fd;
-	d->dump = (struct dump){ .active = true, .fd = fd, .seq = h->nlmsg_seq };
-	if (is_unix)
-		memcpy(&d->dump.request, nlmsg_body(h), sizeof d->dump.request);
-	int err = dump_some(d);
+	if (!dump.own) {
+		err = dump.fd = inet_diag_ask(d->host.sk.net, c, h);
+	} else {
+		err = dump.own == &loop_diag ? loop_diag_check(h) : 0;
+		dump.request = err ? NULL : malloc(h->nlmsg_len);
+		if (!err && !dump.request)
+			err = -ENOMEM;
+	}
+	if (err < 0)
+		return err;
+	if (dump.request)
+		memcpy(dump.request, h, h->nlmsg_len);
+	d->dump = dump;
+	err = dump_some(d);
 	return err ? err : DUMP_STARTED;
 }
 
@@ -272,14 +331,17 @@ static int inet_get_one(struct diag_sock *d, struct caller *c, const struct nlms
 	return err ? err : b->len ? 0 : -ENOENT;
 }
 
-static int get_one(struct diag_sock *d, struct caller *c, const struct nlmsghdr *h, bool is_unix)
+static int get_one(struct diag_sock *d, struct caller *c, const struct nlmsghdr *h)
 {
 	lock_assert_held(&d->lock);
 	struct nlbuf b = { .data = malloc(DATAGRAM_MAX), .size = DATAGRAM_MAX };
 
 	if (!b.data)
 		return -ENOMEM;
-	int err = is_unix ? unix_get_one(d, h, nlmsg_body(h), &b) : inet_get_one(d, c, h, &b);
+	const struct own_diag *own = own_diag_of(d, h);
+	int err = own == &unix_diag ? unix_get_one(d, h, &b)
+		  : own             ? loop_get_one(d, h, &b)
+				    : inet_get_one(d, c, h, &b);
 	if (!err)
 		enqueue(d, b.data, b.len);
 	free(b.data);
@@ -320,8 +382,7 @@ static int answer(struct diag_sock *d, struct caller *c, const struct nlmsghdr *
 		return -ENOENT;
 	if (is_unix && h->nlmsg_len < NLMSG_LENGTH(sizeof(struct unix_diag_req)))
 		return -EINVAL;
-	return h->nlmsg_flags & NLM_F_DUMP ? start_dump(d, c, h, is_unix)
-					   : get_one(d, c, h, is_unix);
+	return h->nlmsg_flags & NLM_F_DUMP ? start_dump(d, c, h) : get_one(d, c, h);
 }
 
 /* Linux: netlink_ack. An error comes with the whole request unless the socket does not want it. */

@@ -14,12 +14,32 @@ int sock_diag_create(struct net *net, struct caller *c, int type, int protocol, 
 /* net/inet_diag.c: the host's answers about the host's sockets, as far as they are about those of
  * the guest. */
 
+/* Can a request, which came from a guest, be answered? If so, the program that comes with it and
+ * chooses among sockets (linux/inet_diag.h: struct inet_diag_bc_op); NULL: none. */
+int inet_diag_program(const struct nlmsghdr *request, const unsigned char **code, size_t *len);
 /* Asks the host for what a request wants: a descriptor that gives its answers, or -errno. */
 int inet_diag_ask(struct net *net, struct caller *c, const struct nlmsghdr *request);
 /* The next of the host's datagrams about sockets of `net`, which may be empty, as it is to be sent
  * to `port`. 0; 1: it was the last; -EAGAIN: there is no more; another -errno: the host's or
  * ours. */
 int inet_diag_next(struct net *net, int fd, uint32_t port, struct nlbuf *out);
+
+/* ---- sockets that the monitor has the whole of; net->lock held ---- */
+
+struct own_diag {
+	/* Does the request ask for the socket? Then *st is what it is like; it comes zeroed. */
+	bool (*wants)(const struct nlmsghdr *request, struct socket *s, struct socket_stat *st);
+	/* Appends what is asked for about it to a message. */
+	void (*put)(struct nlbuf *b, struct socket *s, const struct socket_stat *st,
+		    const struct nlmsghdr *request);
+};
+
+/* net/loop_diag.c: sockets of a loopback of our own. No lock held: can the request, which came from
+ * a guest, be answered? 0 or -errno. */
+int loop_diag_check(const struct nlmsghdr *request);
+/* Is it the one socket that is asked for? */
+bool loop_diag_is(const struct nlmsghdr *request, struct socket *s, struct socket_stat *st);
+extern const struct own_diag loop_diag;
 
 /* net/unix_diag.c */
 

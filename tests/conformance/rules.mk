@@ -45,7 +45,7 @@ check-conformance:
 
 # The families of sockets once more over a loopback that nobody else has, natively in a network namespace and under hl by
 # each way to one: hl's own, and a network namespace that hl makes.
-CONF_NET_PROGS := $(filter $(addprefix $(CONF)/net/,inet options loopback),$(CONF_PROGS))
+CONF_NET_PROGS := $(filter $(addprefix $(CONF)/net/,inet options loopback sock_diag),$(CONF_PROGS))
 CONF_ALONE = unshare $$([ "$$(id -u)" = 0 ] || echo -r) -n sh -c 'ip link set lo up && exec "$$@"' sh $(CONF_RUN) --hl $(BUILD)/hl --platform $(PLATFORM)
 .PHONY: check-loopback
 check-loopback check-prepare: $(PLAIN) $(BUILD)/hl $(CONF)/runner $(CONF_NET_PROGS)

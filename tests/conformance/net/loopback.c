@@ -713,6 +713,27 @@ CASE(urgent_data)
 	}
 }
 
+/* A socket that is bound to one address of IPv6 hears of no other family. */
+CASE(bound_to_one_family)
+{
+	for (int mapped = 0; mapped < 3; mapped++) {
+		int s = (int)NEED(socket(AF_INET6, SOCK_STREAM, 0)), only = -1;
+		union name n = local(AF_INET6, 0);
+		socklen_t len = sizeof only;
+
+		if (mapped == 1)
+			NEED(inet_pton(AF_INET6, "::ffff:127.0.0.1", &n.in6.sin6_addr));
+		if (mapped == 2)
+			n.in6.sin6_addr = in6addr_any;
+		NEED(bind(s, &n.any, sizeof n.in6));
+		NEED(getsockopt(s, IPPROTO_IPV6, IPV6_V6ONLY, &only, &len));
+		V(only);
+		NEED(listen(s, 1));
+		n = local(AF_INET, port_of(s));
+		R(connect((int)NEED(socket(AF_INET, SOCK_STREAM, 0)), &n.any, sizeof n.in));
+	}
+}
+
 CASE(offsets_of_peeks)
 {
 	int off = -1, bad = -2, p[2], u = (int)NEED(socket(AF_INET, SOCK_DGRAM, 0));

@@ -220,6 +220,94 @@ CASE(inet_exact)
 	say_inet("closed", find(d, 0, at, false));
 }
 
+/* A request with a program that chooses: words of code, yes and no; of a comparison's second. */
+struct chooser {
+	const char *what;
+	int len; /* in bytes; 0: as many as there are words */
+	struct word {
+		unsigned char code, yes;
+		unsigned short no;
+	} w[10];
+};
+
+static void try_program(int d, int l, unsigned short port, const struct chooser *p)
+{
+	struct {
+		struct inet_diag_req_v2 r;
+		struct nlattr a;
+		struct word w[10];
+	} q = { .r = about(AF_INET, IPPROTO_TCP, 0) };
+	int len = p->len;
+
+	memcpy(q.w, p->w, sizeof q.w);
+	for (int i = 0; i < 10; i++)
+		if (q.w[i].code || q.w[i].yes || q.w[i].no || p->len)
+			len = p->len ? p->len : 4 * (i + 1);
+	/* 0xfffe and 0xffff stand for the port and the next one */
+	for (int i = 1; i < 10; i++)
+		if (!q.w[i].code && q.w[i].no >= 0xfffe)
+			q.w[i].no = (unsigned short)(port + q.w[i].no - 0xfffe);
+	q.a = (struct nlattr){ (unsigned short)(sizeof q.a + (size_t)len), INET_DIAG_REQ_BYTECODE };
+	ask(d, SOCK_DIAG_BY_FAMILY, NLM_F_DUMP, &q, sizeof q.r + sizeof q.a + (size_t)len);
+	struct nlmsghdr *h =
+	    find(d, inode_of(l), offsetof(struct inet_diag_msg, idiag_inode), true);
+	say("%s: %s\n", p->what, h ? "there" : "not there");
+}
+
+#define LOOPBACK                                                                                   \
+	{                                                                                          \
+		127, 0, 0x100                                                                      \
+	}
+#define COND(bits) { AF_INET, bits, 0 }, { 0xff, 0xff, 0xffff }, LOOPBACK
+
+CASE(choosers)
+{
+	static const struct chooser all[] = {
+		{ "its port", 0, { { INET_DIAG_BC_S_EQ, 8, 12 }, { 0, 0, 0xfffe } } },
+		{ "the next port", 0, { { INET_DIAG_BC_S_EQ, 8, 12 }, { 0, 0, 0xffff } } },
+		{ "from its port on", 0, { { INET_DIAG_BC_S_GE, 8, 12 }, { 0, 0, 0xfffe } } },
+		{ "from the next on", 0, { { INET_DIAG_BC_S_GE, 8, 12 }, { 0, 0, 0xffff } } },
+		{ "up to the next", 0, { { INET_DIAG_BC_S_LE, 8, 12 }, { 0, 0, 0xffff } } },
+		{ "another's port", 0, { { INET_DIAG_BC_D_EQ, 8, 12 }, { 0, 0, 0xfffe } } },
+		{ "no port there", 0, { { INET_DIAG_BC_D_LE, 8, 12 }, { 0, 0, 1 } } },
+		{ "not its port",
+		  0,
+		  { { INET_DIAG_BC_S_EQ, 8, 12 }, { 0, 0, 0xfffe }, { INET_DIAG_BC_JMP, 4, 8 } } },
+		{ "its port or nothing",
+		  0,
+		  { { INET_DIAG_BC_S_EQ, 8, 12 },
+		    { 0, 0, 0xfffe },
+		    { INET_DIAG_BC_JMP, 4, 12 },
+		    { INET_DIAG_BC_D_EQ, 8, 12 },
+		    { 0, 0, 77 } } },
+		{ "chosen port", 0, { { INET_DIAG_BC_AUTO, 4, 8 } } },
+		{ "127.0.0.1/32", 0, { { INET_DIAG_BC_S_COND, 16, 20 }, COND(32) } },
+		{ "to 127.0.0.1/8", 0, { { INET_DIAG_BC_D_COND, 16, 20 }, COND(8) } },
+		{ "to 127.0.0.1/1", 0, { { INET_DIAG_BC_D_COND, 16, 20 }, COND(1) } },
+		{ "127.0.0.1/33", 0, { { INET_DIAG_BC_S_COND, 16, 20 }, COND(33) } },
+		{ "without its address", 12, { { INET_DIAG_BC_S_COND, 12, 16 }, COND(32) } },
+		{ "no interface", 0, { { INET_DIAG_BC_DEV_COND, 8, 12 }, { 1, 0, 0 } } },
+		{ "no such operation", 0, { { 99, 4, 8 } } },
+		{ "half", 4, { { INET_DIAG_BC_S_EQ, 8, 12 } } },
+		{ "standing still", 4, { { INET_DIAG_BC_NOP, 0, 0 } } },
+		{ "askew", 8, { { INET_DIAG_BC_NOP, 6, 0 } } },
+		{ "back", 0, { { INET_DIAG_BC_JMP, 4, 0 } } },
+		{ "far", 0, { { INET_DIAG_BC_JMP, 4, 12 } } },
+		{ "into the middle",
+		  0,
+		  { { INET_DIAG_BC_JMP, 4, 8 }, { INET_DIAG_BC_S_GE, 8, 12 }, { 0, 0, 1 } } },
+		{ "three bytes", 3, { { INET_DIAG_BC_NOP, 4, 0 } } },
+		{ "empty", 0, { { 0, 0, 0 } } },
+	};
+	struct sockaddr_storage a;
+	socklen_t len;
+	int d = diag(), l = bound(AF_INET, SOCK_STREAM, &a, &len);
+
+	NEED(listen(l, 3));
+	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+		try_program(d, l, ntohs(((struct sockaddr_in *)&a)->sin_port), &all[i]);
+}
+
 /* A filter that the kernel applies: nothing but listening ones. */
 CASE(states)
 {
