@@ -23,20 +23,31 @@ void file_init(struct file *f, const struct file_ops *ops, unsigned flags)
 	list_init(&f->epoll_items);
 }
 
-int file_count(struct file *f, struct file_count *n)
+int file_count_one(struct file_count *n)
+{
+	if (atomic_fetch_add(&n->open, 1) < n->max)
+		return 0;
+	atomic_fetch_sub(&n->open, 1);
+	return -ENFILE;
+}
+
+void file_counted(struct file *f, struct file_count *n)
 {
 	struct file_count *none = NULL;
 
-	if (atomic_load_explicit(&f->counted, memory_order_relaxed))
-		return 0;
-	if (atomic_fetch_add(&n->open, 1) >= n->max) {
-		atomic_fetch_sub(&n->open, 1);
-		return -ENFILE;
-	}
 	/* another thread may have got a descriptor of it, too, meanwhile */
 	if (!atomic_compare_exchange_strong(&f->counted, &none, n))
 		atomic_fetch_sub(&n->open, 1);
-	return 0;
+}
+
+int file_count(struct file *f, struct file_count *n)
+{
+	if (atomic_load_explicit(&f->counted, memory_order_relaxed))
+		return 0;
+	int err = file_count_one(n);
+	if (!err)
+		file_counted(f, n);
+	return err;
 }
 
 struct file *file_get(struct file *f)

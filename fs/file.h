@@ -154,6 +154,9 @@ void file_init(struct file *f, const struct file_ops *ops, unsigned flags);
 /* It gets a descriptor: from here to its end it counts in `n`. Any number of times, any thread.
  * -ENFILE. */
 int file_count(struct file *f, struct file_count *n);
+/* The same in two steps: a file that is still to be made is counted, or -ENFILE; it is `f`. */
+int file_count_one(struct file_count *n);
+void file_counted(struct file *f, struct file_count *n);
 struct file *file_get(struct file *f);
 void file_put(struct file *f);
 struct inode *file_inode(struct file *f); /* NULL when it has none */

@@ -383,8 +383,10 @@ static int kept_flags(int flags)
 }
 
 /* build_open_flags() of Linux's fs/open.c. */
-static int check_flags(int flags)
+int vfs_check_open(int flags)
 {
+	if (flags & O_PATH)
+		flags &= FLAGS_WITH_PATH;
 	if ((flags & O_TMPFILE) == O_TMPFILE && (flags & O_ACCMODE) == O_RDONLY)
 		return -EINVAL;
 	if ((flags & O_TMPFILE) == O_TMPFILE && flags & O_CREAT)
@@ -406,7 +408,7 @@ int vfs_open_begin(struct caller *c, const struct path *start, const char *name,
 
 	if (flags & O_PATH)
 		a.flags = flags &= FLAGS_WITH_PATH;
-	int err = check_flags(flags);
+	int err = vfs_check_open(flags);
 	if (err)
 		return err;
 	walk_flags |= open_walk_flags(flags);

@@ -422,7 +422,9 @@ int vfs_getattr(struct caller *c, const struct path *start, const char *name, un
 int path_getattr(const struct path *p, struct caller *c, unsigned mask, struct statx *out);
 /* Adds what a mount tells of a file on it (STATX_MNT_ID); `root`: of what is mounted itself. */
 void mount_getattr(const struct mount *m, bool root, unsigned mask, struct statx *out);
-/* fs/open.c: open(2) in full: creation, O_EXCL, O_NOFOLLOW, O_DIRECTORY, O_TRUNC, O_PATH,
+/* fs/open.c: -EINVAL for flags that do not go together. */
+int vfs_check_open(int flags);
+/* open(2) in full: creation, O_EXCL, O_NOFOLLOW, O_DIRECTORY, O_TRUNC, O_PATH,
  * O_TMPFILE, mounts that are read-only... */
 int vfs_open(struct caller *c, const struct path *start, const char *name, int flags, mode_t mode,
 	     unsigned walk_flags, struct file **out);

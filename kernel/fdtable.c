@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A descriptor table is an array of files and a bitmap of close-on-exec flags, which both double
- * when they are full. The lowest free number is remembered as a bound, so that open(2) need not
- * search from 0. A file is released only after the table's lock has been given up, because closing
- * it may take long.
+ * A descriptor table is an array of files and two bitmaps, of close-on-exec flags and of numbers
+ * that are not free, which all double when they are full. The lowest free number is remembered as a
+ * bound, so that open(2) need not search from 0. A file is released only after the table's lock has
+ * been given up, because closing it may take long.
  */
 #include "kernel/fdtable.h"
 
@@ -39,19 +39,24 @@ static int grow_locked(struct fdtable *ft, int fd)
 		return 0;
 	struct file **files = calloc((size_t)size, sizeof *files);
 	uint64_t *cloexec = calloc((size_t)size / 64, sizeof *cloexec);
-	if (!files || !cloexec) {
+	uint64_t *taken = calloc((size_t)size / 64, sizeof *taken);
+	if (!files || !cloexec || !taken) {
 		free(files);
 		free(cloexec);
+		free(taken);
 		return -ENOMEM;
 	}
 	if (ft->size) {
 		memcpy(files, ft->files, (size_t)ft->size * sizeof *files);
 		memcpy(cloexec, ft->cloexec, (size_t)ft->size / 8);
+		memcpy(taken, ft->taken, (size_t)ft->size / 8);
 	}
 	free(ft->files);
 	free(ft->cloexec);
+	free(ft->taken);
 	ft->files = files;
 	ft->cloexec = cloexec;
+	ft->taken = taken;
 	ft->size = size;
 	return 0;
 }
@@ -71,6 +76,32 @@ struct fdtable *fdtable_new(struct file_count *count)
 	return ft;
 }
 
+static int lowest_free_locked(const struct fdtable *ft, int min)
+{
+	int fd = min > ft->next_free ? min : ft->next_free;
+
+	for (; fd < ft->size; fd = (fd | 63) + 1) {
+		uint64_t free_from = ~ft->taken[fd / 64] >> fd % 64;
+		if (free_from)
+			return fd + __builtin_ctzl(free_from);
+	}
+	return fd;
+}
+
+static void take_locked(struct fdtable *ft, int fd)
+{
+	bit_set(ft->taken, fd, true);
+	if (fd == ft->next_free)
+		ft->next_free = fd + 1;
+}
+
+static void free_locked(struct fdtable *ft, int fd)
+{
+	bit_set(ft->taken, fd, false);
+	if (fd < ft->next_free)
+		ft->next_free = fd;
+}
+
 struct fdtable *fdtable_copy(struct fdtable *ft)
 {
 	struct fdtable *n = fdtable_new(ft->count);
@@ -82,11 +113,12 @@ struct fdtable *fdtable_copy(struct fdtable *ft)
 		last--;
 	bool ok = grow_locked(n, last < 0 ? 0 : last) == 0;
 	for (int fd = 0; ok && fd <= last; fd++) {
-		if (ft->files[fd])
-			n->files[fd] = file_get(ft->files[fd]);
+		if (!ft->files[fd])
+			continue;
+		n->files[fd] = file_get(ft->files[fd]);
 		bit_set(n->cloexec, fd, bit_get(ft->cloexec, fd));
+		take_locked(n, fd);
 	}
-	n->next_free = ft->next_free;
 	mutex_unlock(&ft->lock);
 	if (!ok) {
 		fdtable_put(n, NULL);
@@ -131,6 +163,7 @@ void fdtable_put(struct fdtable *ft, struct caller *c)
 	mutex_destroy(&ft->lock);
 	free(ft->files);
 	free(ft->cloexec);
+	free(ft->taken);
 	free(ft);
 }
 
@@ -158,8 +191,7 @@ static void place_locked(struct fdtable *ft, int fd, struct file *f, bool cloexe
 {
 	ft->files[fd] = f;
 	bit_set(ft->cloexec, fd, cloexec);
-	if (fd == ft->next_free)
-		ft->next_free = fd + 1;
+	take_locked(ft, fd);
 }
 
 /* Takes the descriptor out; NULL when it was not open. */
@@ -170,29 +202,12 @@ static struct file *remove_locked(struct fdtable *ft, int fd)
 	struct file *f = ft->files[fd];
 	ft->files[fd] = NULL;
 	bit_set(ft->cloexec, fd, false);
-	if (fd < ft->next_free)
-		ft->next_free = fd;
+	free_locked(ft, fd);
 	return f;
 }
 
-static int lowest_free_locked(const struct fdtable *ft, int min)
-{
-	int fd = min > ft->next_free ? min : ft->next_free;
-
-	while (fd < ft->size && ft->files[fd])
-		fd++;
-	return fd;
-}
-
-bool fd_has_room(struct fdtable *ft, uint64_t limit)
-{
-	mutex_lock(&ft->lock);
-	bool room = (uint64_t)lowest_free_locked(ft, 0) < limit;
-	mutex_unlock(&ft->lock);
-	return room;
-}
-
-static int install_locked(struct fdtable *ft, struct file *f, int min, bool cloexec, uint64_t limit)
+/* The lowest free number, with room for it; it is not taken yet. */
+static int find_locked(struct fdtable *ft, int min, uint64_t limit)
 {
 	int fd = lowest_free_locked(ft, min);
 
@@ -200,12 +215,47 @@ static int install_locked(struct fdtable *ft, struct file *f, int min, bool cloe
 		return -EMFILE;
 	if (grow_locked(ft, fd) < 0)
 		return -ENOMEM;
-	if (file_count(f, ft->count))
-		return -ENFILE;
 	if (min <= ft->next_free)
 		ft->next_free = fd;
+	return fd;
+}
+
+static int install_locked(struct fdtable *ft, struct file *f, int min, bool cloexec, uint64_t limit)
+{
+	int fd = find_locked(ft, min, limit);
+
+	if (fd < 0)
+		return fd;
+	if (file_count(f, ft->count))
+		return -ENFILE;
 	place_locked(ft, fd, f, cloexec);
 	return fd;
+}
+
+int fd_reserve(struct fdtable *ft, uint64_t limit)
+{
+	mutex_lock(&ft->lock);
+	int fd = find_locked(ft, 0, limit), err = fd < 0 ? fd : file_count_one(ft->count);
+	if (!err)
+		take_locked(ft, fd);
+	mutex_unlock(&ft->lock);
+	return err ? err : fd;
+}
+
+void fd_unreserve(struct fdtable *ft, int fd)
+{
+	atomic_fetch_sub(&ft->count->open, 1);
+	mutex_lock(&ft->lock);
+	free_locked(ft, fd);
+	mutex_unlock(&ft->lock);
+}
+
+void fd_install_reserved(struct fdtable *ft, int fd, struct file *f, bool cloexec)
+{
+	file_counted(f, ft->count);
+	mutex_lock(&ft->lock);
+	place_locked(ft, fd, f, cloexec);
+	mutex_unlock(&ft->lock);
 }
 
 int fd_install(struct fdtable *ft, struct file *f, int min, bool cloexec, uint64_t limit)
@@ -227,6 +277,8 @@ int fd_replace(struct fdtable *ft, struct caller *c, int fd, struct file *f, boo
 	}
 	mutex_lock(&ft->lock);
 	int err = grow_locked(ft, fd);
+	if (!err && !ft->files[fd] && bit_get(ft->taken, fd))
+		err = -EBUSY;
 	if (!err)
 		err = file_count(f, ft->count);
 	struct file *old = NULL;

@@ -17,8 +17,9 @@ struct fdtable {
 	struct mutex lock;
 	struct file_count *count; /* of the sandbox; constant */
 	/* guarded by lock */
-	struct file **files; /* `size` slots, NULL: free */
+	struct file **files; /* `size` slots, NULL: there is no descriptor */
 	uint64_t *cloexec;   /* bitmap */
+	uint64_t *taken;     /* bitmap of the numbers that are not free: descriptors, reserved */
 	int size;
 	int next_free; /* no free slot below */
 };
@@ -37,9 +38,14 @@ struct file *fd_get_path(struct fdtable *ft, int fd);
 /* Lowest free number >= min and < limit (RLIMIT_NOFILE); takes the caller's reference over, also on
  * failure. -EMFILE, -ENFILE: too many files are open in the sandbox. */
 int fd_install(struct fdtable *ft, struct file *f, int min, bool cloexec, uint64_t limit);
-/* Would fd_install find a number, if no other thread took the last one? */
-bool fd_has_room(struct fdtable *ft, uint64_t limit);
-/* dup2/dup3: puts `f` (reference taken over) at exactly `fd`, closing what was there. */
+/* The same in two steps, for calls that make something which would stay behind if there were no
+ * number: the number that it will have, which nobody else gets until then. For all others it is no
+ * descriptor; a copy of the table does not have it. */
+int fd_reserve(struct fdtable *ft, uint64_t limit);
+void fd_install_reserved(struct fdtable *ft, int fd, struct file *f, bool cloexec);
+void fd_unreserve(struct fdtable *ft, int fd);
+/* dup2/dup3: puts `f` (reference taken over) at exactly `fd`, closing what was there. -EBUSY: the
+ * number is reserved. */
 int fd_replace(struct fdtable *ft, struct caller *c, int fd, struct file *f, bool cloexec,
 	       uint64_t limit);
 /* The descriptor is no more; its file, a reference, NULL: there was none. */

@@ -22,15 +22,13 @@
 	 O_DSYNC | O_ASYNC | O_DIRECT | O_LARGEFILE_BIT | O_DIRECTORY | O_NOFOLLOW | O_NOATIME |   \
 	 O_CLOEXEC | O_PATH | O_TMPFILE)
 
-static int64_t open_at(struct task *t, struct at *at, int flags, mode_t mode, unsigned walk_flags)
+static int open_file(struct task *t, struct at *at, int flags, mode_t mode, unsigned walk_flags,
+		     struct file **out)
 {
 	struct file *f = t->resume.file;
 	int err = 0;
 
 	t->resume.file = NULL;
-	/* Before anything is made or cut short. */
-	if (!f && !fd_has_room(t->files, process_rlimit(t->process, RLIMIT_NOFILE)))
-		return -EMFILE;
 	if (!f)
 		err = vfs_open_begin(&at->c, at->start, at->name, flags, mode, walk_flags, &f);
 	if (!err) {
@@ -48,14 +46,36 @@ static int64_t open_at(struct task *t, struct at *at, int flags, mode_t mode, un
 	}
 	if (!f->cred)
 		f->cred = cred_get(t->cred);
-	return fd_return(t, f, flags & O_CLOEXEC);
+	*out = f;
+	return 0;
+}
+
+/* The descriptor's number is had before anything is made or cut short. */
+static int64_t open_at(struct task *t, struct at *at, int flags, mode_t mode, unsigned walk_flags)
+{
+	struct file *f;
+	int fd = fd_reserve(t->files, process_rlimit(t->process, RLIMIT_NOFILE));
+
+	if (fd < 0) {
+		file_put(t->resume.file);
+		t->resume.file = NULL;
+		return fd;
+	}
+	int err = open_file(t, at, flags, mode, walk_flags, &f);
+	if (err)
+		fd_unreserve(t->files, fd);
+	else
+		fd_install_reserved(t->files, fd, f, flags & O_CLOEXEC);
+	return err ? err : fd;
 }
 
 static int64_t do_open(struct task *t, int dfd, gva_t name, uint64_t flags, uint64_t mode)
 {
 	struct at at;
-	int err = at_get(t, dfd, name, false, &at);
+	int err = vfs_check_open((int)flags & FLAGS_VALID);
 
+	if (!err)
+		err = at_get(t, dfd, name, false, &at);
 	if (err)
 		return err;
 	int64_t r = open_at(t, &at, (int)flags & FLAGS_VALID, (mode_t)mode & 07777, 0);
@@ -97,8 +117,9 @@ static int check_how(const struct open_how *how)
 	if (how->flags & O_PATH &&
 	    how->flags & ~(uint64_t)(O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC))
 		return -EINVAL;
+	int err = vfs_check_open((int)how->flags);
 	/* There is no cache: nothing can be had from it. */
-	return how->resolve & RESOLVE_CACHED ? -EAGAIN : 0;
+	return !err && how->resolve & RESOLVE_CACHED ? -EAGAIN : err;
 }
 
 static int get_how(struct task *t, gva_t addr, uint64_t size, struct open_how *how)

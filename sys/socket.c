@@ -162,21 +162,16 @@ SYSCALL_DEFINE(listen)
 	return err;
 }
 
-static int64_t do_accept(struct task *t, const uint64_t *a, unsigned flags)
+static int64_t accept_one(struct task *t, const uint64_t *a, struct socket *s, unsigned flags,
+			  struct socket **out)
 {
 	struct sockaddr_storage peer = { 0 };
 	struct caller c = task_caller(t);
-	struct socket *s, *new;
+	struct socket *new;
 
-	if (flags & ~SOCK_FLAGS)
-		return -EINVAL;
-	int64_t r = get_socket(t, a[0], &s);
-	if (r)
-		return r;
 	int len = s->ops->accept ? s->ops->accept(s, &c, s->file.flags & O_NONBLOCK, &peer, &new)
 				 : -EOPNOTSUPP;
-	r = socket_result(t, s, len, s->rcvtimeo, MSG_NOSIGNAL);
-	put_socket(t, s);
+	int64_t r = socket_result(t, s, len, s->rcvtimeo, MSG_NOSIGNAL);
 	if (r < 0)
 		return r;
 	if (flags & SOCK_NONBLOCK)
@@ -186,7 +181,28 @@ static int64_t do_accept(struct task *t, const uint64_t *a, unsigned flags)
 		put_socket(t, new);
 		return err;
 	}
-	return fd_return(t, &new->file, flags & SOCK_CLOEXEC);
+	*out = new;
+	return 0;
+}
+
+/* A connection that there is no descriptor for stays where it is. */
+static int64_t do_accept(struct task *t, const uint64_t *a, unsigned flags)
+{
+	struct socket *s, *new;
+
+	if (flags & ~SOCK_FLAGS)
+		return -EINVAL;
+	int64_t r = get_socket(t, a[0], &s);
+	if (r)
+		return r;
+	int fd = fd_reserve(t->files, process_rlimit(t->process, RLIMIT_NOFILE));
+	r = fd < 0 ? fd : accept_one(t, a, s, flags, &new);
+	put_socket(t, s);
+	if (!r)
+		fd_install_reserved(t->files, fd, &new->file, flags & SOCK_CLOEXEC);
+	else if (fd >= 0)
+		fd_unreserve(t->files, fd);
+	return r ? r : fd;
 }
 
 SYSCALL_DEFINE(accept)

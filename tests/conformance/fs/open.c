@@ -2,6 +2,7 @@
 /* open(2), openat(2), openat2(2): flags against kinds of files, and every errno. */
 #include <linux/openat2.h>
 #include <pthread.h>
+#include <sched.h>
 #include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
@@ -737,9 +738,81 @@ CASE(no_descriptor)
 	R(open("full", O_WRONLY | O_TRUNC));
 	R(creat("full", 0600));
 	R(open(".", O_TMPFILE | O_WRONLY, 0600));
+	R(open((char *)8, O_RDONLY));
+	/* but what is wrong with the flags goes first, before the name is looked at */
+	R(open("new", O_TMPFILE | O_CREAT | O_WRONLY, 0600));
+	R(open(".", O_TMPFILE | O_RDONLY, 0600));
+	R(open("", O_CREAT | O_DIRECTORY, 0600));
+	R(open((char *)8, O_TMPFILE & ~O_DIRECTORY, 0600));
+	struct open_how how = { .flags = O_TMPFILE | O_CREAT | O_WRONLY };
+	R(openat2(AT_FDCWD, (char *)8, &how, sizeof how));
 	R(close(fd));
 	R(access("new", F_OK));
 	say_file("full");
 	fd = open("new", O_CREAT | O_WRONLY, 0600);
 	say("made: %d\n", fd >= 0);
+}
+
+/* There is one number, which whoever watches us may have for a moment. */
+static void *read_fifo(void *arg)
+{
+	int *got = arg;
+
+	do {
+		*got = open("fifo", O_RDONLY);
+	} while (*got < 0 && errno == EMFILE);
+	return NULL;
+}
+
+static void set_descriptors(rlim_t n)
+{
+	struct rlimit r;
+
+	NEED(getrlimit(RLIMIT_NOFILE, &r));
+	r.rlim_cur = n;
+	NEED(setrlimit(RLIMIT_NOFILE, &r));
+}
+
+static int lowest(void)
+{
+	int fd = (int)NEED(dup(STDOUT_FILENO));
+
+	close(fd);
+	return fd;
+}
+
+/* An open that waits has its number already: nobody else gets it, and nobody can use it. */
+CASE(number_of_an_open_that_waits)
+{
+	int first = lowest(), got = -1, fd;
+	pthread_t t;
+
+	NEED(mkfifo("fifo", 0600));
+	set_descriptors((rlim_t)first + 1);
+	MUST(pthread_create(&t, NULL, read_fifo, &got));
+	while ((fd = dup(STDOUT_FILENO)) >= 0) {
+		close(fd);
+		sched_yield();
+	}
+	say("taken: %s\n", strerrorname_np(errno));
+	R(close(first));
+	R(fcntl(first, F_GETFD));
+	R(dup2(STDOUT_FILENO, first));
+	R(close_range((unsigned)first, (unsigned)first, 0));
+	if (fork() == 0) {
+		say("free in a child: %d\n", lowest() == first);
+		_exit(0);
+	}
+	NEED(wait(NULL));
+	R(open("new", O_CREAT | O_WRONLY, 0600));
+	R(access("new", F_OK));
+	set_descriptors((rlim_t)first + 2);
+	say("next: %d\n", lowest() - first);
+	say("the writer's: %d\n", open("fifo", O_WRONLY) - first);
+	MUST(pthread_join(t, NULL));
+	say("the reader's: %d\n", got - first);
+	/* one that fails gives its number back */
+	set_descriptors((rlim_t)first + 3);
+	R(open("nosuch", O_RDONLY));
+	say("next: %d\n", lowest() - first);
 }

@@ -346,6 +346,33 @@ CASE(accept_into_a_bad_address)
 	R(accept(l, NULL, NULL));
 }
 
+/* A connection that there is no descriptor for is not lost. */
+CASE(accept_without_a_descriptor)
+{
+	struct sockaddr_in a;
+	struct rlimit r;
+	char c = 0;
+	int l = bound(SOCK_STREAM, &a), s = (int)NEED(socket(AF_INET, SOCK_STREAM, 0));
+
+	NEED(listen(l, 1));
+	NEED(connect_to(s, &a));
+	NEED(getrlimit(RLIMIT_NOFILE, &r));
+	rlim_t all = r.rlim_cur;
+	r.rlim_cur = (rlim_t)s + 1;
+	NEED(setrlimit(RLIMIT_NOFILE, &r));
+	R(accept(l, NULL, NULL));
+	R(accept(-1, NULL, NULL));
+	r.rlim_cur = all;
+	NEED(setrlimit(RLIMIT_NOFILE, &r));
+	int got = (int)NEED(accept(l, NULL, NULL));
+	NEED(write(got, "x", 1));
+	R(read(s, &c, 1));
+	V(c);
+	NEED(fcntl(l, F_SETFL, O_NONBLOCK));
+	R(accept(l, NULL, NULL));
+	say("next: %d\n", dup(got) - got);
+}
+
 CASE(discard)
 {
 	char b[20] = "..........";
