@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Saves and loads descriptor tables, and finds mapped files again. See the header. */
+/* Saves and loads descriptor tables. See the header. */
 #include "snapshot/files.h"
 
 #include <errno.h>
@@ -15,101 +15,6 @@
 #include "kernel/process.h"
 #include "kernel/sandbox.h"
 #include "kernel/task.h"
-
-/* ---- mapped files ---- */
-
-void file_id_save(struct encoder *out, const struct file_id *id)
-{
-	encode_string(out, id->path);
-	encode(out, id->size);
-	encode_signed(out, id->mtime);
-	encode(out, id->mtime_ns);
-}
-
-int file_id_load(struct decoder *in, struct file_id *out)
-{
-	*out = (struct file_id){ .path = decode_string(in, PATH_MAX) };
-	out->size = decode(in);
-	out->mtime = (int64_t)decode(in);
-	out->mtime_ns = (uint32_t)decode_max(in, UINT32_MAX);
-	if (!in->failed && out->path && out->path[0] == '/')
-		return 0;
-	file_id_free(out);
-	return -EBADMSG;
-}
-
-void file_id_free(struct file_id *id)
-{
-	free(id->path);
-	id->path = NULL;
-}
-
-/* A regular file alone: to open others may take long, or do something. */
-static int open_regular(struct caller *c, const char *path, int flags, struct file **out,
-			struct statx *st)
-{
-	int err = vfs_getattr(c, NULL, path, 0, STATX_BASIC_STATS, st);
-
-	if (!err && !S_ISREG(st->stx_mode))
-		err = -ESTALE;
-	if (!err)
-		err = vfs_open(c, NULL, path, flags | O_NONBLOCK, 0, 0, out);
-	if (err)
-		return err == -ENOENT || err == -ENOTDIR ? -ESTALE : err;
-	err = file_getattr(*out, c, STATX_BASIC_STATS, st);
-	if (err)
-		file_put(*out);
-	return err;
-}
-
-static int pages_of(struct file *f, bool shared_write, struct pagesource **out)
-{
-	return f->ops->pagesource ? f->ops->pagesource(f, shared_write, out) : -ESTALE;
-}
-
-int mapped_file_id(struct caller *c, char *path, struct pagesource *ps, struct file_id *out)
-{
-	struct pagesource *now = NULL;
-	struct statx st;
-	struct file *f;
-	int err = open_regular(c, path, O_RDONLY, &f, &st);
-
-	if (err)
-		return err;
-	err = pages_of(f, false, &now);
-	file_put(f);
-	if (now)
-		now->ops->unref(now);
-	if (!err && now != ps)
-		err = -ESTALE;
-	*out = (struct file_id){ path, st.stx_size, st.stx_mtime.tv_sec, st.stx_mtime.tv_nsec };
-	return err;
-}
-
-int mapped_file_open(struct caller *c, const struct file_id *id, bool shared_write,
-		     struct pagesource **out, struct mapped_place **place)
-{
-	struct statx st;
-	struct file *f;
-	int err = open_regular(c, id->path, shared_write ? O_RDWR : O_RDONLY, &f, &st);
-
-	if (err)
-		return err;
-	if (!shared_write && (st.stx_size != id->size || st.stx_mtime.tv_sec != id->mtime ||
-			      st.stx_mtime.tv_nsec != id->mtime_ns))
-		err = -ESTALE;
-	if (!err)
-		err = pages_of(f, shared_write, out);
-	if (!err) {
-		err = file_mapped_place(f, place);
-		if (err) {
-			(*out)->ops->unref(*out);
-			*out = NULL;
-		}
-	}
-	file_put(f);
-	return err;
-}
 
 /* ---- descriptor tables ---- */
 

@@ -22,6 +22,7 @@
 #include "snapshot/filesystems.h"
 #include "snapshot/image.h"
 #include "snapshot/kept.h"
+#include "snapshot/mapped.h"
 #include "snapshot/memory.h"
 #include "snapshot/process.h"
 #include "snapshot/snapshot.h"
@@ -207,11 +208,13 @@ void snapshot_forget(struct sandbox *sb)
 int snapshot_load(const struct snapshot *snap, struct sandbox *sb, struct file *const stdio[3],
 		  struct errmsg *errmsg)
 {
+	struct mapped_files mapped = { .nr = 0 };
 	struct loader l = {
 		.errmsg = errmsg,
 		.kinds = kinds,
 		.sandbox = sb,
 		.arena = sb->arena,
+		.mapped = &mapped,
 		.net = give_net,
 		.pages = read_pages,
 		.pages_arg = snap->image,
@@ -233,6 +236,7 @@ int snapshot_load(const struct snapshot *snap, struct sandbox *sb, struct file *
 	if (!err && sb->kept)
 		filesystems_mark(&l);
 	loader_free(&l);
+	mapped_files_close(&mapped);
 	free(l.filesystems);
 	visitor_done(&v);
 	return err ? errmsg_set(errmsg, -err, "cannot load the snapshot: %s", strerror(-err)) : 0;

@@ -20,9 +20,9 @@
 #include "mm/pagestore_save.h"
 #include "mm/populate.h"
 #include "mm/vma.h"
-#include "snapshot/files.h"
 #include "snapshot/image.h"
 #include "snapshot/kept.h"
+#include "snapshot/mapped.h"
 
 #define PROT_ALL 7U
 #define VMA_FLAGS                                                                                  \
@@ -92,7 +92,7 @@ static int attach_file(struct loader *l, struct vma *v)
 	if (err)
 		return loader_damaged(l, "a mapped file");
 	bool writes = v->flags & VMA_SHARED && v->flags & VMA_MAYWRITE;
-	err = mapped_file_open(l->caller, &id, writes, &v->source, &v->place);
+	err = mapped_file_open(l->mapped, l->caller, &id, writes, &v->source, &v->place);
 	if (err == -ESTALE)
 		err = errmsg_set(l->errmsg, ESTALE,
 				 "%s, which the program has mapped, has changed since the snapshot",

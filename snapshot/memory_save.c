@@ -2,6 +2,7 @@
 /* Saves address spaces. All tasks rest meanwhile, so that nobody changes one and its lock, under
  * which no file could be opened, is not needed. */
 #include "snapshot/memory.h"
+#include "snapshot/mapped.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,7 +15,6 @@
 #include "loader/vdso.h"
 #include "mm/backing.h"
 #include "mm/vma.h"
-#include "snapshot/files.h"
 #include "util/minmax.h"
 
 /* So much of a file is compared at a time. */

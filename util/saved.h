@@ -100,6 +100,7 @@ struct loader {
 	void *caller;   /* struct caller: the monitor's own */
 	void *arena;    /* struct arena */
 	void *stdio[3]; /* struct file: the copy's own standard descriptors */
+	void *mapped;   /* struct mapped_files: those that memory is mapped from */
 	int (*net)(struct loader *l, void **out); /* struct net; -ENOMEM */
 	/* Copies pages that saver.pages wrote, to `dst`. -EBADMSG: there are none. */
 	int (*pages)(struct loader *l, void *dst, uint64_t off, uint64_t len);

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The files of the guest's tree that memory is mapped from: a snapshot names them. */
+#ifndef HL_SNAPSHOT_MAPPED_H
+#define HL_SNAPSHOT_MAPPED_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "mm/pagesource.h"
+#include "util/saved.h"
+
+struct caller;
+struct mapped_place;
+
+/* It is the same file as long as its size and the time of its last change are. */
+struct file_id {
+	char *path; /* owned */
+	uint64_t size;
+	int64_t mtime;
+	uint32_t mtime_ns;
+};
+
+void file_id_save(struct encoder *out, const struct file_id *id);
+/* -EBADMSG. */
+int file_id_load(struct decoder *in, struct file_id *out);
+void file_id_free(struct file_id *id);
+
+/* What `path` names now, if that is the file behind `ps`; id->path is `path` itself. -ESTALE: it is
+ * not. */
+int mapped_file_id(struct caller *c, char *path, struct pagesource *ps, struct file_id *out);
+
+/* Those that a load has opened: a library has several mappings in each process, and is looked up
+ * and compared once. */
+struct mapped_files {
+	struct mapped_file *all;
+	size_t nr, room;
+	size_t last; /* the one that was asked for last */
+};
+
+/* The pages of the file, and what mapping them keeps in use: references. *id is freed by the
+ * caller; its path may have been taken. -ESTALE: it has changed. */
+int mapped_file_open(struct mapped_files *m, struct caller *c, struct file_id *id,
+		     bool shared_write, struct pagesource **out, struct mapped_place **place);
+void mapped_files_close(struct mapped_files *m);
+
+#endif
