@@ -19,8 +19,7 @@
 /* A growing stack takes this much more than was touched, its limit permitting. */
 #define STACK_STEP (16 * PAGE_SIZE)
 /* Pages held once only are made writable around a fault, in aligned units of this size. */
-#define REUSE_UNIT     (512 * PAGE_SIZE)
-#define SNAPSHOT_UNITS 4
+#define REUSE_UNIT (512 * PAGE_SIZE)
 
 /* May the stack `v` begin at `start`? The rules of Linux's expand_downwards and
  * acct_stack_growth. */
@@ -135,15 +134,6 @@ static int cow_copy_range(struct mm *mm, gva_t start, gva_t end)
 	return err;
 }
 
-/* How much is copied around a page that is written to. What a snapshot holds is what a program was
- * working with: its next writes are close to each other. */
-static uint64_t copy_unit(const struct mm *mm, const struct vma *v, const struct backing *b)
-{
-	uint64_t unit = mm->host->props.cow_copy_pages * PAGE_SIZE;
-
-	return b->owned || v->source ? unit : SNAPSHOT_UNITS * unit;
-}
-
 static int cow_break(struct mm *mm, struct vma *v, gva_t page)
 {
 	struct backing *b = backing_at(mm, page);
@@ -154,7 +144,7 @@ static int cow_break(struct mm *mm, struct vma *v, gva_t page)
 	fork_note_write(mm, page);
 	if (b->owned && arena_page_exclusive(mm->host->arena, backing_off(b, page)))
 		return cow_reuse(mm, v, b, page);
-	cow_window(v, b, page, copy_unit(mm, v, b), &start, &end);
+	cow_window(v, b, page, mm->host->props.cow_copy_pages * PAGE_SIZE, &start, &end);
 	err = cow_copy_range(mm, start, end);
 	if (err == -EFAULT && gva_diff(end, start) > PAGE_SIZE)
 		err = cow_copy_range(mm, page, gva_add(page, PAGE_SIZE));
