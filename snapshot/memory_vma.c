@@ -23,7 +23,8 @@ int memory_attach_object(struct loader *l, struct vma *v, uint64_t n)
 
 void memory_populate(struct mm *mm, struct vma *v, gva_t start, gva_t end)
 {
-	/* what is only read of a file is not worth a fault, as when it was mapped first */
-	if (v->source && !(v->prot & GUEST_WRITE))
+	/* What is only read of a file is not worth a fault, as when it was mapped first. It is not
+	 * worth a copy of all of it either: a program that is warm needs little of it. */
+	if (v->source && !(v->prot & GUEST_WRITE) && !mm->host->props.copy_files)
 		mm_populate_eagerly(mm, v, start, end);
 }
