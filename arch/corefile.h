@@ -19,6 +19,13 @@ struct corefile_note {
 	size_t size;
 };
 
+/* Linux's struct x86_xfeat_component: where a part of the extended state lies in its note. */
+struct corefile_part {
+	uint32_t type, size, offset, flags;
+};
+enum { COREFILE_PARTS = 61 };
+#define COREFILE_LAYOUT_NOTE 0x205 /* NT_X86_XSAVE_LAYOUT; elf.h may not have it yet */
+
 #include ARCH_FILE(corefile.h)
 
 /* `call`: the number of the system call that the thread has made or is in; NULL: it came into the
@@ -29,5 +36,7 @@ static inline void corefile_regs(const struct cpu_regs *r, const uint64_t *call,
  * many notes there are. */
 static inline unsigned corefile_fp(void *fp, size_t size, uint64_t features,
 				   struct corefile_note out[COREFILE_FP_NOTES]);
+/* Where debuggers find the parts of `features`; returns how many there are. 0: they know. */
+static inline unsigned corefile_layout(uint64_t features, struct corefile_part out[COREFILE_PARTS]);
 
 #endif

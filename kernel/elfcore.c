@@ -100,9 +100,9 @@ static void times_used(struct task *o, struct rusage_sum *used)
 		process_rusage(o->process, used);
 		return;
 	}
-	sandbox_lock(o->sb);
+	mutex_lock(&o->process->threads_lock);
 	task_rusage(o, used);
-	sandbox_unlock(o->sb);
+	mutex_unlock(&o->process->threads_lock);
 }
 
 static void put_status(struct core *k, struct task *o)
@@ -151,6 +151,18 @@ static void put_fp(struct core *k, struct task *o)
 	for (unsigned i = 0; i < n; i++)
 		put_note(k, notes[i].name, notes[i].type, fp, notes[i].size);
 	free(fp);
+}
+
+static void put_layout(struct core *k)
+{
+	const struct sandbox *sb = k->t->sb;
+	struct corefile_part parts[COREFILE_PARTS];
+	uint64_t features;
+
+	(void)sb->platform->fp_size(sb->machine, &features);
+	unsigned n = corefile_layout(features, parts);
+	if (n)
+		put_note(k, "LINUX", COREFILE_LAYOUT_NOTE, parts, n * sizeof parts[0]);
 }
 
 /* The arguments with blanks between them. */
@@ -255,7 +267,7 @@ static size_t other_threads(struct task *t, struct task ***out)
 }
 
 /* The thread that died comes first, and what is the process's own between its status and its
- * extended state. */
+ * extended state; the layout of all extended states is last. */
 static bool put_notes(struct core *k)
 {
 	struct task *t = k->t, **others;
@@ -271,6 +283,7 @@ static bool put_notes(struct core *k)
 		put_status(k, others[i]);
 		put_fp(k, others[i]);
 	}
+	put_layout(k);
 	free(others);
 	return others && !k->notes.failed && k->notes.len <= CORE_NOTES_MAX;
 }

@@ -15,7 +15,8 @@ struct rusage_sum {
 	uint64_t maxrss_kb;
 };
 
-/* One thread so far. sandbox->lock held, unless `t` is the caller's own. */
+/* One thread so far. sandbox->lock or its process's threads_lock held, unless `t` is the caller's
+ * own. */
 void task_rusage(struct task *t, struct rusage_sum *out);
 /* A process: its threads so far, and those that ended. The caller has a reference and no lock. */
 void process_rusage(struct process *p, struct rusage_sum *out);

@@ -5,6 +5,7 @@
 #ifndef HL_ARCH_X86_64_COREFILE_H
 #define HL_ARCH_X86_64_COREFILE_H
 
+#include <cpuid.h>
 #include <elf.h>
 #include <string.h>
 
@@ -40,6 +41,23 @@ static inline unsigned corefile_fp(void *fp, size_t size, uint64_t features,
 	out[0] = (struct corefile_note){ NT_PRFPREG, "CORE", COREFILE_LEGACY_SIZE };
 	out[1] = (struct corefile_note){ NT_X86_XSTATE, "LINUX", size };
 	return 2;
+}
+
+/* What CPUID says of each part of the extended state behind the legacy ones. */
+static inline unsigned corefile_layout(uint64_t features, struct corefile_part out[COREFILE_PARTS])
+{
+	unsigned n = 0;
+
+	for (unsigned i = 2; i < 63; i++) {
+		struct corefile_part *p = &out[n];
+		unsigned edx;
+		if (features >> i & 1 && n < COREFILE_PARTS) {
+			p->type = i;
+			__cpuid_count(0xd, i, p->size, p->offset, p->flags, edx);
+			n++;
+		}
+	}
+	return n;
 }
 
 #endif

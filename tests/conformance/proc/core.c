@@ -6,6 +6,7 @@
 #include <sys/prctl.h>
 #include <sys/procfs.h>
 #include <sys/stat.h>
+#include <sys/utsname.h>
 
 #include "case.h"
 
@@ -289,6 +290,25 @@ static void say_files_note(const long *d)
 	say("FILE: page %ld, the program %s\n", d[1], found ? "is there" : "is missing");
 }
 
+enum { X86_XSAVE_LAYOUT = 0x205 };
+
+/* Linux has the note since 6.12. Guests have no more features than the host, and maybe no MPX, PKRU
+ * and AMX. */
+static void say_layout_note(const char *owner, const unsigned *d, size_t n)
+{
+	struct utsname u;
+	unsigned major = 0, minor = 0;
+
+	NEED(uname(&u));
+	sscanf(u.release, "%u.%u", &major, &minor);
+	if (major * 100 + minor < 612)
+		return;
+	for (; n; n--, d += 4)
+		if (d[0] == 2 || (d[0] >= 5 && d[0] <= 7))
+			say("%s XSAVE_LAYOUT: %u has %u bytes at %u, flags %u\n", owner, d[0], d[1],
+			    d[2], d[3]);
+}
+
 static void say_note(const Elf64_Nhdr *n, const void *desc)
 {
 	const struct elf_prpsinfo *p = desc;
@@ -315,6 +335,7 @@ static void say_note(const Elf64_Nhdr *n, const void *desc)
 	case NT_FILE: say_files_note(desc); break;
 	case NT_PRFPREG: say("%s PRFPREG: %d bytes\n", name, (int)n->n_descsz); break;
 	case NT_X86_XSTATE: say("%s XSTATE\n", name); break;
+	case X86_XSAVE_LAYOUT: say_layout_note(name, desc, n->n_descsz / 16); break;
 	default: break; /* newer kernels have more */
 	}
 }
