@@ -174,19 +174,21 @@ ssize_t proc_read_pagemap(struct pseudo_node *n, struct caller *c, struct uio *u
 
 /* ---- clear_refs ---- */
 
-/* "5" forgets the peak of the resident set. What the other numbers reset, accessed and soft-dirty
- * bits of pages, is not kept, and they are refused. */
+/* "5" forgets the peak of the resident set. "4" resets soft-dirty bits: as in a kernel without
+ * CONFIG_MEM_SOFT_DIRTY there are none, in pagemap either. "1" to "3" reset accessed bits, which
+ * smaps shows: nobody sees what a guest has touched since, so these are refused. */
 int proc_store_clear_refs(struct pseudo_node *n, struct caller *c, char *text)
 {
 	int64_t v;
 	int err = pseudo_parse(pseudo_strip(text), 10, INT32_MIN, INT32_MAX, &v);
 
-	if (err || v != 5)
+	if (err || (v != 4 && v != 5))
 		return err ? err : -EINVAL;
 	struct mm *mm = proc_mm(n);
 	if (!mm)
 		return -ESRCH;
-	mm->peak_resident = (uint64_t)mm->resident;
+	if (v == 5)
+		mm->peak_resident = (uint64_t)mm->resident;
 	mm_put(mm);
 	return 0;
 }

@@ -555,6 +555,10 @@ CASE(status_memory)
 	V(sums[0] == sums[1] + sums[2] + sums[3]);
 	store("/proc/self/clear_refs", "5");
 	V(value_of(path, "VmHWM:") < (long)(len / 1024));
+	store("/proc/self/clear_refs", "4");
+	store("/proc/self/clear_refs", "0");
+	store("/proc/self/clear_refs", "6");
+	store("/proc/self/clear_refs", "-1");
 	store("/proc/self/clear_refs", "9");
 	store("/proc/self/clear_refs", "x");
 }
