@@ -90,7 +90,7 @@ static int find_name(struct caller *c, const struct path *p, struct dentry **out
 	return *out ? 0 : -ENOMEM;
 }
 
-/* Where something is to be mounted. Takes namespace_lock, also on failure. */
+/* A point of the tree of mounts. Takes namespace_lock, also on failure. */
 static int lock_point(struct caller *c, const struct path *at, struct point *p)
 {
 	struct dentry *name = NULL;
@@ -112,6 +112,15 @@ static int lock_point(struct caller *c, const struct path *at, struct point *p)
 	if (!err)
 		point_settle(p);
 	return err;
+}
+
+/* The same, where something is to be mounted: not on what has lost its name since it was bound. */
+static int lock_target(struct caller *c, const struct path *at, struct point *p)
+{
+	bool deleted = at->mnt->root && path_is_mount(at) && is_deleted(c, at);
+	int err = lock_point(c, at, p);
+
+	return !err && deleted ? -ENOENT : err;
 }
 
 static bool is_dir(const struct path *p)
@@ -151,7 +160,7 @@ int do_new_mount(struct caller *c, struct mnt_namespace *ns, const struct path *
 {
 	struct list gone = LIST_INIT(gone);
 	struct point p;
-	int err = lock_point(c, at, &p);
+	int err = lock_target(c, at, &p);
 
 	if (!err && p.parent->ns != ns)
 		err = -EINVAL;
@@ -198,7 +207,7 @@ int do_bind(struct caller *c, struct mnt_namespace *ns, const struct path *from,
 	struct point p;
 	const struct ns_common *bound = ns_of_inode(from->dentry->inode);
 	int named = bound ? 0 : from->mnt->root ? find_name(c, from, &name) : -EINVAL;
-	int err = lock_point(c, at, &p);
+	int err = lock_target(c, at, &p);
 
 	if (!err)
 		err = named;
@@ -245,7 +254,7 @@ int do_move(struct caller *c, struct mnt_namespace *ns, const struct path *from,
 
 	if (!path_is_mount(from) || is_dir(from) != is_dir(to))
 		return -EINVAL;
-	int err = lock_point(c, to, &p);
+	int err = lock_target(c, to, &p);
 	if (!err)
 		err = may_move(ns, from->mnt, &p);
 	if (!err)
@@ -413,7 +422,7 @@ int do_pivot_root(struct caller *c, struct mnt_namespace *ns, const struct path 
 {
 	struct point p, from[2] = { { .parent = NULL } };
 	struct path root = fs_struct_root(c->fs);
-	int err = lock_point(c, put_old, &p);
+	int err = lock_target(c, put_old, &p);
 
 	if (!err)
 		err = may_pivot(c, ns, &root, new, &p);

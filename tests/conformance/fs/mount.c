@@ -317,6 +317,29 @@ CASE(deleted_point)
 	R(mkdir("s/x", 0700));
 }
 
+/* What is bound has lost its name: nothing more can be mounted there. */
+CASE(deleted_root)
+{
+	enter_world();
+	DIRS("a", "b", "c");
+	put_file("f", "of f");
+	put_file("g", "of g");
+	NEED(mount("a", "b", NULL, MS_BIND, NULL));
+	NEED(mount("f", "g", NULL, MS_BIND, NULL));
+	NEED(rmdir("a"));
+	NEED(unlink("f"));
+	R(mount("none", "b", "tmpfs", 0, NULL));
+	R(mount("c", "b", NULL, MS_BIND, NULL));
+	R(mount("c", "g", NULL, MS_BIND, NULL));
+	R(mount("b", "c", NULL, MS_BIND, NULL));
+	R(mount("none", "c", "tmpfs", 0, NULL));
+	R(mount("c", "b", NULL, MS_MOVE, NULL));
+	R(mount(NULL, "b", NULL, MS_REMOUNT | MS_BIND | MS_RDONLY, NULL));
+	R(umount("b"));
+	R(umount("g"));
+	say_mounts("after");
+}
+
 CASE(renamed_above)
 {
 	char cwd[PATH_MAX];
