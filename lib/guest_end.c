@@ -68,6 +68,7 @@ int guest_end_connect(struct guest_end *e, int family, int type)
 	int err = socket_create(e->carrier->net, c, family, type, 0, 0, &e->socket);
 	if (err)
 		return err;
+	e->socket->outside = true; /* before it has a port: until then no snapshot looks */
 	e->socket->ops->poll(e->socket, &e->poll);
 	err = family == AF_INET
 		  ? e->socket->ops->connect(e->socket, c, (const struct sockaddr *)&four,

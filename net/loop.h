@@ -10,6 +10,9 @@ struct loop;
 struct loop *loop_network_new(void); /* NULL: no memory */
 void loop_network_free(struct loop *l);
 
+/* A socket, and what binds all of them together, in snapshots (net/loop_save.c). */
+extern const struct saved_kind loop_saved, loop_links_saved;
+
 /* As inet_create. */
 int loop_create(struct net *net, struct caller *c, int family, int type, int protocol,
 		unsigned flags, struct socket **out);

@@ -18,6 +18,7 @@
 #include "mm/access.h"
 #include "net/device.h"
 #include "net/loop_sock.h"
+#include "util/codec.h"
 
 #define INT  INT32_MAX
 #define HZ   1 /* times in seconds */
@@ -89,6 +90,23 @@ void loop_options_init(struct loop_sock *s)
 {
 	for (size_t i = 0; i < NR_OPTIONS; i++)
 		s->option[i] = options[i].start;
+}
+
+void loop_options_save(struct encoder *out, const struct loop_sock *s)
+{
+	for (size_t i = 0; i < NR_OPTIONS; i++)
+		encode_signed(out, s->option[i]);
+}
+
+void loop_options_load(struct decoder *in, struct loop_sock *s)
+{
+	for (size_t i = 0; i < NR_OPTIONS; i++) {
+		const struct loop_option *o = &options[i];
+		int v = (int)decode_between(in, INT32_MIN, INT32_MAX);
+		if (v != o->start && (v < o->least || v > o->most))
+			in->failed = true;
+		s->option[i] = v;
+	}
 }
 
 int loop_option(const struct loop_sock *s, int level, int name)

@@ -14,6 +14,7 @@
  *   loop_udp.c      datagrams
  *   loop_option.c   options, TCP_INFO, ioctl
  *   loop_diag.c     what sock_diag(7) says of them
+ *   loop_save.c     snapshots
  *
  * Locks: loop->lock guards names, connections and states; loop_sock.lock, inside it, a queue.
  * Guest memory is copied under loop_sock.lock at most. What a call reads of the first kind without
@@ -33,9 +34,11 @@
 #include "util/lock.h"
 #include "util/ref.h"
 
-#define LOOP_BUCKETS    1024
-#define POLL_READ       (POLLIN | POLLRDNORM)
-#define POLL_WRITE      (POLLOUT | POLLWRNORM | POLLWRBAND)
+#define LOOP_BUCKETS 1024
+#define POLL_READ    (POLLIN | POLLRDNORM)
+#define POLL_WRITE   (POLLOUT | POLLWRNORM | POLLWRBAND)
+/* Linux: struct sk_buff and struct skb_shared_info, for each datagram */
+#define LOOP_OVERHEAD   576U
 #define NR_LOOP_OPTIONS 56 /* see loop_option.c, which has so many at most */
 
 enum { RCV_SHUTDOWN = 1, SEND_SHUTDOWN = 2, SHUTDOWN_MASK = 3 };
@@ -66,6 +69,9 @@ struct loop_chunk {
 	bool peeked;   /* one without data: a peek by SO_PEEK_OFF has passed it */
 	unsigned char data[];
 };
+
+struct decoder;
+struct encoder;
 
 struct loop_sock {
 	struct socket sk;
@@ -106,6 +112,7 @@ struct loop_sock {
 	_Atomic bool own_buffers;        /* SO_SNDBUF or SO_RCVBUF was set */
 	_Atomic uint64_t sent, received; /* bytes of the connection */
 	_Atomic int option[NR_LOOP_OPTIONS];
+	size_t number; /* loop_save.c: among those that are saved, or loaded; 0: none yet */
 };
 
 struct loop {
@@ -214,6 +221,9 @@ int loop_tcp_connect(struct socket *s, struct caller *c, const struct sockaddr *
 
 /* loop_option.c */
 void loop_options_init(struct loop_sock *s);
+/* In snapshots; what cannot be is seen in in->failed. */
+void loop_options_save(struct encoder *out, const struct loop_sock *s);
+void loop_options_load(struct decoder *in, struct loop_sock *s);
 int loop_setsockopt(struct socket *s, struct caller *c, int level, int name, const void *val,
 		    unsigned len);
 int loop_getsockopt(struct socket *s, struct caller *c, int level, int name, void *buf,

@@ -523,5 +523,6 @@ const struct socket_ops loop_tcp_ops = {
 	.take_error = loop_take_error,
 	.ioctl = loop_ioctl,
 	.linger = loop_tcp_linger,
+	.saved = &loop_saved,
 	.release = loop_tcp_release,
 };

@@ -12,9 +12,8 @@
 #include "net/loop_sock.h"
 #include "net/policy.h"
 
-#define OVERHEAD 576U   /* Linux: struct sk_buff and struct skb_shared_info */
-#define MAX_4    65507U /* of data: 65535 less the headers of IPv4 and UDP */
-#define MAX_6    65527U /* the header of IPv6 does not count */
+#define MAX_4 65507U /* of data: 65535 less the headers of IPv4 and UDP */
+#define MAX_6 65527U /* the header of IPv6 does not count */
 
 /* Connections are names alone. */
 static int loop_udp_connect(struct socket *sk, struct caller *c, const struct sockaddr *a,
@@ -59,12 +58,12 @@ static int loop_udp_connect(struct socket *sk, struct caller *c, const struct so
 static void deliver(struct loop_sock *to, struct loop_chunk *k)
 {
 	mutex_lock(&to->lock);
-	bool room = list_empty(&to->queue) || to->charged + k->len + OVERHEAD <= to->sk.rcvbuf;
+	bool room = list_empty(&to->queue) || to->charged + k->len + LOOP_OVERHEAD <= to->sk.rcvbuf;
 	if (room) {
 		k->lost = to->drops;
 		list_add_tail(&to->queue, &k->node);
 		to->queued += k->len;
-		to->charged += k->len + OVERHEAD;
+		to->charged += k->len + LOOP_OVERHEAD;
 	}
 	mutex_unlock(&to->lock);
 	if (room) {
@@ -321,7 +320,7 @@ static ssize_t take(struct loop_sock *s, struct socket_msg *m)
 	}
 	list_del(&k->node);
 	s->queued -= k->len;
-	s->charged -= k->len + OVERHEAD;
+	s->charged -= k->len + LOOP_OVERHEAD;
 	loop_chunk_free(s, k);
 	return r;
 }
@@ -405,5 +404,6 @@ const struct socket_ops loop_udp_ops = {
 	.stat = loop_stat,
 	.take_error = loop_take_error,
 	.ioctl = loop_ioctl,
+	.saved = &loop_saved,
 	.release = loop_udp_release,
 };

@@ -122,6 +122,7 @@ struct socket {
 	struct net *net;
 	struct list net_node; /* net->lock */
 	int family, type, protocol;
+	_Atomic bool outside; /* the monitor's own (lib/guest_end.h): no snapshot has it */
 	struct anon_attr attr;
 	/* options; each is read and written alone */
 	_Atomic uint64_t rcvtimeo, sndtimeo; /* ns; 0: none */
