@@ -1074,3 +1074,113 @@ CASE(timestamps)
 	NEED(send(s[0], "x", 1, 0));
 	say_time(s[1]);
 }
+
+/* ---- several readers of one end, whose buffers are not mapped yet ---- */
+
+#define READERS      4
+#define ROUNDS       300
+#define STREAM_BYTES (4 << 20)
+
+static int shared_end[2];
+static _Atomic unsigned seen[ROUNDS];
+static _Atomic size_t stream_got;
+static _Atomic unsigned torn;
+
+static size_t length_of(unsigned round)
+{
+	return sizeof round + round * 97 % 30000;
+}
+
+static void check_datagram(const unsigned char *buf, size_t n)
+{
+	unsigned round;
+
+	memcpy(&round, buf, sizeof round);
+	bool whole = round < ROUNDS && n == length_of(round);
+	for (size_t i = sizeof round; whole && i < n; i++)
+		whole = buf[i] == (unsigned char)(round + i);
+	torn += !whole;
+	if (whole)
+		seen[round]++;
+}
+
+/* What one read gives is in one piece, whatever others read meanwhile. */
+static void check_stream(const unsigned char *buf, size_t n)
+{
+	for (size_t i = 1; i < n; i++)
+		torn += buf[i] != (buf[i - 1] + 1) % 251;
+	stream_got += n;
+}
+
+static void *reads_into_fresh_memory(void *arg)
+{
+	void (*check)(const unsigned char *, size_t) = arg;
+	ssize_t n;
+
+	do {
+		unsigned char *buf =
+		    mmap(NULL, 65536, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		NEED(buf == MAP_FAILED ? -1 : 0);
+		(void)!recv(shared_end[0], buf + 32768, 100, MSG_PEEK | MSG_DONTWAIT);
+		n = recv(shared_end[0], buf, 65536, 0);
+		if (n > 0)
+			check(buf, (size_t)n);
+		NEED(munmap(buf, 65536));
+	} while (n > 0);
+	return NULL;
+}
+
+static void readers_run(pthread_t *readers, void (*check)(const unsigned char *, size_t))
+{
+	for (int i = 0; i < READERS; i++)
+		MUST(pthread_create(&readers[i], NULL, reads_into_fresh_memory, check));
+}
+
+static void readers_join(pthread_t *readers)
+{
+	for (int i = 0; i < READERS; i++)
+		MUST(pthread_join(readers[i], NULL));
+	V(torn);
+}
+
+CASE(readers_of_datagrams)
+{
+	static unsigned char message[65536];
+	pthread_t readers[READERS];
+	unsigned once = 0;
+
+	NEED(socketpair(AF_UNIX, SOCK_DGRAM, 0, shared_end));
+	readers_run(readers, check_datagram);
+	for (unsigned round = 0; round < ROUNDS; round++) {
+		size_t n = length_of(round);
+		for (size_t i = 0; i < n; i++)
+			message[i] = (unsigned char)(round + i);
+		memcpy(message, &round, sizeof round);
+		NEED(send(shared_end[1], message, n, 0));
+	}
+	for (int i = 0; i < READERS; i++)
+		NEED(send(shared_end[1], "", 0, 0));
+	readers_join(readers);
+	for (int i = 0; i < ROUNDS; i++)
+		once += seen[i] == 1;
+	V(once == ROUNDS);
+}
+
+CASE(readers_of_stream)
+{
+	static unsigned char bytes[251 * 100];
+	pthread_t readers[READERS];
+	size_t sent = 0;
+
+	NEED(socketpair(AF_UNIX, SOCK_STREAM, 0, shared_end));
+	readers_run(readers, check_stream);
+	for (size_t i = 0; i < sizeof bytes; i++)
+		bytes[i] = (unsigned char)(i % 251);
+	while (sent < STREAM_BYTES) {
+		NEED(send(shared_end[1], bytes, sizeof bytes, 0));
+		sent += sizeof bytes;
+	}
+	NEED(close(shared_end[1]));
+	readers_join(readers);
+	V(stream_got == sent);
+}
