@@ -9,30 +9,16 @@
 #include "mm/map.h"
 #include "mm/populate.h"
 
-/* Sets or clears VMA_LOCKED up to the first hole: -ENOMEM there. */
-static int set_locked(struct mm *mm, gva_t start, gva_t end, bool lock)
+/* To `locked`, which is VMA_LOCKED or 0. */
+static int change_locked(struct mm *mm, struct vma *v, gva_t start, gva_t end, unsigned locked)
 {
-	gva_t at = start;
-	int err = 0;
-
-	while (!err && gva_lt(at, end)) {
-		struct vma *v = vma_at(mm, at);
-		gva_t high;
-
-		if (!v) {
-			err = -ENOMEM;
-			break;
-		}
-		high = gva_min(v->end, end);
-		if (!(v->flags & VMA_LOCKED) == lock && !(v->flags & VMA_SPECIAL)) {
-			err = vma_isolate(mm, at, high);
-			v = vma_at(mm, at);
-			if (!err)
-				vma_change(mm, v, v->prot, v->flags ^ VMA_LOCKED);
-		}
-		at = high;
+	if ((v->flags & VMA_LOCKED) == locked || v->flags & VMA_SPECIAL)
+		return 0;
+	int err = vma_isolate(mm, start, end);
+	if (!err) {
+		v = vma_at(mm, start);
+		vma_change(mm, v, v->prot, v->flags ^ VMA_LOCKED);
 	}
-	vma_merge(mm, start, at);
 	return err;
 }
 
@@ -51,7 +37,7 @@ static int mlock_locked(struct mm *mm, gva_t start, gva_t end, bool lock)
 		return -ENOMEM;
 	if (gva_le(end, start))
 		return gva_lt(end, start) ? -EINVAL : 0;
-	return set_locked(mm, start, end, lock);
+	return vma_change_range(mm, start, end, change_locked, lock ? VMA_LOCKED : 0);
 }
 
 static int lock_range(struct mm *mm, gva_t addr, uint64_t len, bool lock, bool on_fault)

@@ -28,12 +28,10 @@ static int check_rights(struct mm *mm, const struct vma *v, uint64_t len, unsign
 }
 
 /* `v` has been cut to measure. */
-static int change_rights(struct mm *mm, struct vma *v, unsigned prot)
+static int set_rights(struct mm *mm, struct vma *v, unsigned prot)
 {
 	unsigned old = v->prot;
 
-	if (old == prot)
-		return 0;
 	vma_change(mm, v, prot, v->flags);
 	if (prot && old)
 		return mm_protect_range(mm, v->start, v->end);
@@ -43,29 +41,14 @@ static int change_rights(struct mm *mm, struct vma *v, unsigned prot)
 	return mm_map_range(mm, v->start, v->end);
 }
 
-static int protect_locked(struct mm *mm, gva_t start, gva_t end, unsigned prot)
+static int change_rights(struct mm *mm, struct vma *v, gva_t start, gva_t end, unsigned prot)
 {
-	gva_t at = start;
-	int err = 0;
+	int err = check_rights(mm, v, gva_diff(end, start), prot);
 
-	while (!err && gva_lt(at, end)) {
-		struct vma *v = vma_at(mm, at);
-		gva_t high;
-
-		if (!v) {
-			err = -ENOMEM;
-			break;
-		}
-		high = gva_min(v->end, end);
-		err = check_rights(mm, v, gva_diff(high, at), prot);
-		if (!err && v->prot != prot)
-			err = vma_isolate(mm, at, high);
-		if (!err)
-			err = change_rights(mm, vma_at(mm, at), prot);
-		at = high;
-	}
-	vma_merge(mm, start, gva_min(at, end));
-	return err;
+	if (err || v->prot == prot)
+		return err;
+	err = vma_isolate(mm, start, end);
+	return err ? err : set_rights(mm, vma_at(mm, start), prot);
 }
 
 static int protect_from(struct mm *mm, gva_t start, gva_t end, unsigned prot)
@@ -85,7 +68,7 @@ static int protect_from(struct mm *mm, gva_t start, gva_t end, unsigned prot)
 	} else if (prot & PROT_GROWSUP) {
 		return -EINVAL;
 	}
-	return protect_locked(mm, start, end, prot & PROT_RIGHTS);
+	return vma_change_range(mm, start, end, change_rights, prot & PROT_RIGHTS);
 }
 
 int mm_mprotect(struct mm *mm, gva_t addr, uint64_t len, unsigned prot)

@@ -291,6 +291,25 @@ void vma_merge(struct mm *mm, gva_t start, gva_t end)
 	}
 }
 
+int vma_change_range(struct mm *mm, gva_t start, gva_t end, vma_change_fn *change, unsigned arg)
+{
+	gva_t at = start;
+	int err = 0;
+
+	while (!err && gva_lt(at, end)) {
+		struct vma *v = vma_at(mm, at);
+		if (!v) {
+			err = -ENOMEM;
+			break;
+		}
+		gva_t high = gva_min(v->end, end);
+		err = change(mm, v, at, high, arg);
+		at = high;
+	}
+	vma_merge(mm, start, at);
+	return err;
+}
+
 bool vma_range_free(struct mm *mm, gva_t start, gva_t end)
 {
 	struct vma *v = vma_find(mm, start);

@@ -71,6 +71,11 @@ void vma_change(struct mm *mm, struct vma *v, unsigned prot, unsigned flags);
 int vma_isolate(struct mm *mm, gva_t start, gva_t end);
 /* Joins neighbours that fit together in and at the ends of the range. */
 void vma_merge(struct mm *mm, gva_t start, gva_t end);
+/* Changes [start, end), which lies in `v`: 0 or -errno. */
+typedef int vma_change_fn(struct mm *mm, struct vma *v, gva_t start, gva_t end, unsigned arg);
+/* Changes what the vmas have of a range, one after the other, until a change fails or there is a
+ * hole (-ENOMEM); what has been changed by then stays. Joins neighbours at the end. */
+int vma_change_range(struct mm *mm, gva_t start, gva_t end, vma_change_fn *change, unsigned arg);
 
 static inline uint64_t vma_len(const struct vma *v)
 {
