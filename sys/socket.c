@@ -250,14 +250,19 @@ SYSCALL_DEFINE(shutdown)
 	return err;
 }
 
-static size_t clamp_len(uint64_t len)
+/* The message of sendto(2) or recvfrom(2), which is in one buffer. */
+static int buffer_message(struct task *t, const struct socket *s, const uint64_t *a, struct uio *u,
+			  struct socket_msg *m)
 {
-	return len < MAX_RW_COUNT ? len : MAX_RW_COUNT;
-}
+	size_t len = a[2] < MAX_RW_COUNT ? a[2] : MAX_RW_COUNT;
 
-static unsigned io_flags(const struct socket *s, unsigned flags)
-{
-	return s->file.flags & O_NONBLOCK ? flags | MSG_DONTWAIT : flags;
+	if (!gva_range_ok(GVA(a[1]), len))
+		return -EFAULT;
+	uio_init_guest(u, t->mm, GVA(a[1]), len);
+	transfer_begin(t, u, NULL);
+	m->uio = u;
+	m->flags = (unsigned)a[3] | (s->file.flags & O_NONBLOCK ? MSG_DONTWAIT : 0);
+	return 0;
 }
 
 SYSCALL_DEFINE(sendto)
@@ -270,18 +275,13 @@ SYSCALL_DEFINE(sendto)
 	int64_t r = get_socket(t, a[0], &s);
 	if (r)
 		return r;
-	if (!gva_range_ok(GVA(a[1]), clamp_len(a[2])))
-		r = -EFAULT;
-	if (!r && a[4])
+	r = buffer_message(t, s, a, &u, &m);
+	if (!r && a[4]) {
 		r = get_sockaddr(t, GVA(a[4]), a[5], &m.name);
-	if (!r) {
-		uio_init_guest(&u, t->mm, GVA(a[1]), clamp_len(a[2]));
-		transfer_begin(t, &u, NULL);
-		m.uio = &u;
-		m.name_len = a[4] ? a[5] : 0;
-		m.flags = io_flags(s, a[3]);
-		r = s->ops->sendmsg(s, &c, &m);
+		m.name_len = a[5];
 	}
+	if (!r)
+		r = s->ops->sendmsg(s, &c, &m);
 	r = socket_result(t, s, r, s->sndtimeo, a[3]);
 	put_socket(t, s);
 	return r;
@@ -297,16 +297,10 @@ SYSCALL_DEFINE(recvfrom)
 	int64_t r = get_socket(t, a[0], &s);
 	if (r)
 		return r;
-	if (!gva_range_ok(GVA(a[1]), clamp_len(a[2])))
-		r = -EFAULT;
-	if (!r) {
-		uio_init_guest(&u, t->mm, GVA(a[1]), clamp_len(a[2]));
-		transfer_begin(t, &u, NULL);
-		m.uio = &u;
-		m.flags = io_flags(s, a[3]);
+	r = buffer_message(t, s, a, &u, &m);
+	if (!r)
 		r = receive_part(t, s, &m, &over);
-		scm_release(&m.scm);
-	}
+	scm_release(&m.scm);
 	int err = over && a[4] ? put_sockaddr(t, &m.name, m.name_len, GVA(a[4]), GVA(a[5])) : 0;
 	r = receive_result(t, s, r, err, a[3]);
 	put_socket(t, s);
