@@ -13,6 +13,10 @@ struct file;
 struct mapped_place;
 struct saved_kind;
 
+/* The events that most files have (poll(2)): there is something to read, and room to write. */
+#define POLL_READ  (POLLIN | POLLRDNORM)
+#define POLL_WRITE (POLLOUT | POLLWRNORM)
+
 /* Where a poll collects whom to listen to. A file calls poll_wait for each of its queues, or
  * poll_host for a host descriptor whose readiness is the file's own. */
 struct poll_table {

@@ -150,7 +150,7 @@ static void queue_event(struct inotify *in, int wd, const struct inotify_event *
 	list_add_tail(&in->events, &ev->node);
 	in->nr_events++;
 	in->bytes += sizeof ev->e + ev->e.len;
-	waitqueue_wake_all(&in->wait, POLLIN | POLLRDNORM);
+	waitqueue_wake_all(&in->wait, POLL_READ);
 }
 
 static struct notice *take_event(struct inotify *in)
@@ -497,7 +497,7 @@ static unsigned inotify_poll(struct file *f, struct poll_table *pt)
 	drain(in->table);
 	bool any = !list_empty(&in->events);
 	mutex_unlock(&in->table->lock);
-	return any ? POLLIN | POLLRDNORM : 0;
+	return any ? POLL_READ : 0;
 }
 
 static int64_t inotify_ioctl(struct file *f, struct caller *c, struct mm *mm, unsigned cmd,

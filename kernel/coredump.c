@@ -24,6 +24,7 @@
 #include "kernel/sandbox.h"
 #include "kernel/task.h"
 #include "util/text.h"
+#include "util/time.h"
 
 /* Less than a page is no core file (Linux: min_coredump). */
 #define LIMIT_MIN PAGE_SIZE
@@ -91,7 +92,8 @@ static void put_specifier(struct text *out, struct task *t, const siginfo_t *inf
 	case 'd': text_printf(out, "%u", t->process->dumpable); break;
 	case 's': text_printf(out, "%d", info->si_signo); break;
 	case 't':
-		text_printf(out, "%lu", guest_clock_ns(&t->sb->clock, CLOCK_REALTIME) / 1000000000);
+		text_printf(out, "%lu",
+			    guest_clock_ns(&t->sb->clock, CLOCK_REALTIME) / NSEC_PER_SEC);
 		break;
 	case 'h': put_host_name(out, t); break;
 	case 'e': put_part(out, t->comm); break;

@@ -36,9 +36,9 @@
 
 /* ns: what dividing again and again stops at. The more clocks there are, the more it costs to look;
  * Linux itself looks once a tick. */
-#define MIN_STEP           100000UL
-#define MIN_STEP_PER_CLOCK 10000UL
-#define MAX_MIN_STEP       1000000UL
+#define MIN_STEP           (100 * NSEC_PER_USEC)
+#define MIN_STEP_PER_CLOCK (10 * NSEC_PER_USEC)
+#define MAX_MIN_STEP       NSEC_PER_MSEC
 
 /* sandbox->lock. */
 struct cputimer_thread {

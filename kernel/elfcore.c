@@ -26,6 +26,7 @@
 #include "mm/vma.h"
 #include "util/minmax.h"
 #include "util/text.h"
+#include "util/time.h"
 
 #define PIECE (64UL << 10)
 
@@ -83,11 +84,6 @@ static void put_note(struct core *k, const char *name, uint32_t type, const void
 	put_padded(&k->notes, desc, size);
 }
 
-static struct timeval to_timeval(uint64_t ns)
-{
-	return (struct timeval){ (time_t)(ns / 1000000000), (suseconds_t)(ns / 1000 % 1000000) };
-}
-
 static pid_t number_of(const struct pid *pid)
 {
 	return pid ? pid->nr : 0;
@@ -114,8 +110,8 @@ static void put_status(struct core *k, struct task *o)
 	struct rusage_sum used = { 0 };
 
 	times_used(o, &used);
-	s.utime = to_timeval(used.utime_ns);
-	s.stime = to_timeval(used.stime_ns);
+	s.utime = ns_to_timeval(used.utime_ns);
+	s.stime = ns_to_timeval(used.stime_ns);
 	s.signo = k->info->si_signo; /* and no more of it: NT_SIGINFO has the rest */
 	s.cursig = (int16_t)s.signo;
 	sandbox_lock(o->sb);
@@ -125,8 +121,8 @@ static void put_status(struct core *k, struct task *o)
 	s.ppid = p->parent ? p->parent->pid->nr : 0;
 	s.pgrp = number_of(p->pgrp);
 	s.sid = number_of(p->session);
-	s.cutime = to_timeval(p->children_sum.utime_ns);
-	s.cstime = to_timeval(p->children_sum.stime_ns);
+	s.cutime = ns_to_timeval(p->children_sum.utime_ns);
+	s.cstime = ns_to_timeval(p->children_sum.stime_ns);
 	sandbox_unlock(o->sb);
 	(void)o->sb->platform->regs_get(o->context, &regs);
 	corefile_regs(&regs, in_call ? &o->event.syscall.nr : NULL, s.reg);

@@ -164,7 +164,7 @@ static void ep_unready(struct epitem *item)
 /* True: one was asleep and is woken. */
 static bool ep_wake(struct epoll *ep)
 {
-	return waitqueue_wake(&ep->wait, POLLIN | POLLRDNORM, 1) > 0;
+	return waitqueue_wake(&ep->wait, POLL_READ, 1) > 0;
 }
 
 /* Did this instance take the event, so that no other exclusive one need be woken? Not if nobody
@@ -772,7 +772,7 @@ static unsigned epoll_poll(struct file *f, struct poll_table *pt)
 			poll_host(pt, epfd);
 	}
 	ep_drain_host(ep);
-	return ep_has_ready(ep) && ep_any_ready(ep) ? POLLIN | POLLRDNORM : 0;
+	return ep_has_ready(ep) && ep_any_ready(ep) ? POLL_READ : 0;
 }
 
 static void epoll_release(struct file *f)

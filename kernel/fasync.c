@@ -97,9 +97,8 @@ struct fasync_signal {
 };
 
 static const long bands[NR_REASONS] = {
-	POLLIN | POLLRDNORM,           POLLOUT | POLLWRNORM | POLLWRBAND,
-	POLLIN | POLLRDNORM | POLLMSG, POLLERR,
-	POLLPRI | POLLRDBAND,          POLLHUP | POLLERR,
+	POLL_READ, POLL_WRITE | POLLWRBAND, POLL_READ | POLLMSG,
+	POLLERR,   POLLPRI | POLLRDBAND,    POLLHUP | POLLERR,
 };
 
 /* Linux: sigio_perm: the owner's setter must be allowed to signal the process. */

@@ -16,7 +16,7 @@
 #include "kernel/timer.h"
 #include "util/time.h"
 
-#define TICK 1000000UL /* ns: how often at the most a timer of CPU time goes off */
+#define TICK NSEC_PER_MSEC /* ns: how often at the most a timer of CPU time goes off */
 
 struct cpu_itimer {
 	struct cputimer ct;

@@ -200,7 +200,7 @@ static void *timer_main(void *arg)
 		for (int i = 0; i < NR_BASES; i++)
 			fds[1 + i] = (struct pollfd){ .fd = kth->bases[i].fd, .events = POLLIN };
 		sandbox_unlock(kth->sb);
-		int ready = poll(fds, 1 + NR_BASES, -1);
+		int ready = ppoll(fds, 1 + NR_BASES, NULL, NULL);
 		sandbox_lock(kth->sb);
 		if (ready > 0 && fds[0].revents)
 			(void)!read(kth->wake, &count, sizeof count); /* never blocks */

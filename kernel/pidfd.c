@@ -44,7 +44,7 @@ static unsigned pidfd_poll(struct file *f, struct poll_table *pt)
 	poll_wait(pt, &pf->pid->exited);
 	unsigned ended = atomic_load(&pf->pid->ended);
 	unsigned events =
-	    ended & (pf->thread ? PID_THREAD_ENDED : PID_PROCESS_ENDED) ? POLLIN | POLLRDNORM : 0;
+	    ended & (pf->thread ? PID_THREAD_ENDED : PID_PROCESS_ENDED) ? POLL_READ : 0;
 	return ended & PID_REAPED ? events | POLLHUP : events;
 }
 

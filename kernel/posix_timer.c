@@ -21,8 +21,8 @@
 #include "util/codec.h"
 #include "util/time.h"
 
-#define IGNORED_STEP                                                                               \
-	1000000UL /* ns: how often at the most a timer goes off whose signal is ignored */
+/* How often at the most a timer goes off whose signal is ignored. */
+#define IGNORED_STEP NSEC_PER_MSEC
 
 struct posix_timer {
 	struct rb_node node; /* of its process's posix_timers.by_id */

@@ -19,6 +19,7 @@
 #include "kernel/task.h"
 #include "kernel/timer.h"
 #include "kernel/tty/tty.h"
+#include "util/time.h"
 
 static void inherit(struct process *p, struct process *parent)
 {
@@ -211,11 +212,6 @@ static void process_check_orphans(struct process *p)
 	}
 }
 
-static uint64_t clock_ticks(uint64_t ns)
-{
-	return ns / 10000000; /* USER_HZ is 100 */
-}
-
 static void fill_sigchld(struct process *p, siginfo_t *si, int sig, int code, int status)
 {
 	struct rusage_sum ru = p->dead_threads;
@@ -227,8 +223,8 @@ static void fill_sigchld(struct process *p, siginfo_t *si, int sig, int code, in
 	si->si_pid = p->pid->nr;
 	si->si_uid = process_cred(p)->uid;
 	si->si_status = status;
-	si->si_utime = (clock_t)clock_ticks(ru.utime_ns);
-	si->si_stime = (clock_t)clock_ticks(ru.stime_ns);
+	si->si_utime = (clock_t)(ru.utime_ns / NSEC_PER_TICK);
+	si->si_stime = (clock_t)(ru.stime_ns / NSEC_PER_TICK);
 }
 
 /* The parent's SIGCHLD action decides whether stops are reported and whether zombies are kept

@@ -35,8 +35,6 @@
 #include "util/ref.h"
 
 #define LOOP_BUCKETS 1024
-#define POLL_READ    (POLLIN | POLLRDNORM)
-#define POLL_WRITE   (POLLOUT | POLLWRNORM | POLLWRBAND)
 /* Linux: struct sk_buff and struct skb_shared_info, for each datagram */
 #define LOOP_OVERHEAD   576U
 #define NR_LOOP_OPTIONS 56 /* see loop_option.c, which has so many at most */

@@ -112,7 +112,7 @@ static int wait_room(struct loop_sock *s, struct loop_sock *peer, struct caller 
 		err = check_sending(s);
 		if (err || has_room(s, peer, room_of(s, peer)))
 			break;
-		err = loop_sleep(s, &peer->lock, &w, POLL_WRITE, nonblock, deadline);
+		err = loop_sleep(s, &peer->lock, &w, POLL_SEND, nonblock, deadline);
 		if (err)
 			break;
 	}
@@ -426,7 +426,7 @@ static void tell_room(struct loop_sock *s)
 	struct loop_sock *peer = peer_of(s, &connection);
 
 	if (peer)
-		loop_wake(peer, POLL_WRITE);
+		loop_wake(peer, POLL_SEND);
 	loop_put(peer);
 }
 

@@ -502,7 +502,7 @@ static unsigned loop_tcp_poll(struct socket *sk, struct poll_table *pt)
 		events |= s->urgent == URGENT_VALID ? POLLPRI : 0;
 		mutex_unlock(&s->lock);
 		if (ended & SEND_SHUTDOWN || loop_tcp_writable(s))
-			events |= POLLOUT | POLLWRNORM;
+			events |= POLL_WRITE;
 	}
 	return s->err ? events | POLLERR : events;
 }

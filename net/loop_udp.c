@@ -365,7 +365,7 @@ static int loop_udp_shutdown(struct socket *sk, int how)
 static unsigned loop_udp_poll(struct socket *sk, struct poll_table *pt)
 {
 	struct loop_sock *s = loop_of(sk);
-	unsigned events = POLL_WRITE, ended = s->shutdown;
+	unsigned events = POLL_SEND, ended = s->shutdown;
 
 	poll_wait(pt, &s->wait);
 	if (s->err)

@@ -28,8 +28,6 @@
 #include "net/route.h"
 #include "util/lock.h"
 
-#define POLL_READ   (POLLIN | POLLRDNORM)
-#define POLL_WRITE  (POLLOUT | POLLWRNORM | POLLWRBAND)
 #define MAX_REQUEST 65536
 #define QUEUE_MAX   SOCKET_BUF_DEFAULT
 #define DATAGRAM_MIN                                                                               \
@@ -535,7 +533,7 @@ static unsigned diag_poll(struct socket *s, struct poll_table *pt)
 	poll_wait(pt, &d->wait);
 	mutex_lock(&d->lock);
 	unsigned events =
-	    POLL_WRITE | (list_empty(&d->queue) ? 0 : POLL_READ) | (d->lost ? POLLERR : 0);
+	    POLL_SEND | (list_empty(&d->queue) ? 0 : POLL_READ) | (d->lost ? POLLERR : 0);
 	mutex_unlock(&d->lock);
 	return events;
 }

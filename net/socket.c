@@ -27,9 +27,6 @@
 #define OPT_ID_TCP       (1 << 16) /* SOF_TIMESTAMPING_OPT_ID_TCP, Linux 6.2 */
 #define OPT_RX_FILTER    (1 << 17) /* SOF_TIMESTAMPING_OPT_RX_FILTER, Linux 6.12 */
 
-#define NSEC_PER_SEC  1000000000UL
-#define NSEC_PER_USEC 1000UL
-
 static const struct file_ops socket_file_ops;
 
 struct socket *file_socket(struct file *f)

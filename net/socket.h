@@ -64,6 +64,8 @@ struct socket_msg {
 	size_t control_len;
 };
 
+#define POLL_SEND (POLL_WRITE | POLLWRBAND) /* room, as sockets tell it */
+
 #define SOCKET_GENERIC INT32_MIN
 
 /* What the tables in /proc/net say of a socket (proc_pid_net(5)). */

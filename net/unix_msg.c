@@ -16,8 +16,6 @@
 #include "net/device.h"
 #include "net/unix_sock.h"
 
-#define POLL_WRITE (POLLOUT | POLLWRNORM | POLLWRBAND)
-
 #define MSG_OVERHEAD 576U /* Linux: struct sk_buff and struct skb_shared_info */
 
 static unsigned msg_charge(size_t len)
@@ -69,7 +67,7 @@ static void uncharge(struct unix_msg *m)
 	unsigned before = atomic_fetch_sub(&s->wmem, m->charge);
 
 	if (before * 4 > s->sk.sndbuf && unix_writable(s))
-		waitqueue_wake_all(&s->wait, POLL_WRITE);
+		waitqueue_wake_all(&s->wait, POLL_SEND);
 }
 
 static void msg_free(struct unix_domain *d, struct unix_msg *m)

@@ -7,9 +7,6 @@
 
 #include "net/unix_sock.h"
 
-#define POLL_READ  (POLLIN | POLLRDNORM)
-#define POLL_WRITE (POLLOUT | POLLWRNORM | POLLWRBAND)
-
 /* What goes with the data: the sender's name, credentials, descriptors. */
 static void receive_name(struct socket_msg *sm, struct unix_sock *sender)
 {
@@ -304,7 +301,7 @@ static void wake_room(struct unix_sock *u)
 
 	waitqueue_wake_all(&u->room, 0);
 	list_for_each (s, &u->senders, sender_node)
-		waitqueue_wake_all(&s->wait, POLL_WRITE);
+		waitqueue_wake_all(&s->wait, POLL_SEND);
 }
 
 /* Takes the first message, or looks at the next: its length, or what was copied of it. A message

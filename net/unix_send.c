@@ -11,9 +11,6 @@
 #include "mm/mm.h"
 #include "net/unix_sock.h"
 
-#define POLL_READ  (POLLIN | POLLRDNORM)
-#define POLL_WRITE (POLLOUT | POLLWRNORM | POLLWRBAND)
-
 #define STREAM_PIECE   32768U /* the most of a stream that one message takes */
 #define DGRAM_OVERHEAD 32U    /* of sndbuf, not available to data (unix_dgram_sendmsg) */
 
@@ -34,7 +31,7 @@ static int wait_buffer(struct unix_sock *u, struct caller *c, bool nonblock, uin
 		}
 		if (err || u->wmem < u->sk.sndbuf)
 			break;
-		err = nonblock ? -EAGAIN : unix_sleep(u, &u->wait, &w, POLL_WRITE, deadline);
+		err = nonblock ? -EAGAIN : unix_sleep(u, &u->wait, &w, POLL_SEND, deadline);
 		if (err)
 			break;
 	}

@@ -15,9 +15,6 @@
 #define SO_PEERGROUPS 59
 #endif
 
-#define POLL_READ  (POLLIN | POLLRDNORM)
-#define POLL_WRITE (POLLOUT | POLLWRNORM | POLLWRBAND)
-
 void unix_put(struct unix_sock *u)
 {
 	if (!u || !ref_put(&u->refs))
@@ -184,7 +181,7 @@ static void wake_senders(struct unix_sock *u)
 
 	mutex_lock(&u->lock);
 	list_for_each (s, &u->senders, sender_node)
-		waitqueue_wake_all(&s->wait, POLL_WRITE);
+		waitqueue_wake_all(&s->wait, POLL_SEND);
 	mutex_unlock(&u->lock);
 }
 
@@ -586,7 +583,7 @@ static unsigned unix_poll(struct socket *s, struct poll_table *pt)
 	bool writable = unix_writable(u);
 	mutex_unlock(&u->lock);
 	if (writable && (!unix_is_dgram(u) || peer_has_room(u)))
-		events |= POLL_WRITE;
+		events |= POLL_SEND;
 	return events;
 }
 

@@ -158,7 +158,7 @@ unsigned proc_poll_mounts(struct pseudo_node *n, _Atomic uint64_t *poll_event,
 	uint64_t now = nsproxy_mnt(set)->event;
 	sandbox_unlock(n->sb);
 	bool changed = atomic_exchange(poll_event, now) != now;
-	return POLLIN | POLLRDNORM | (changed ? POLLERR | POLLPRI : 0);
+	return POLL_READ | (changed ? POLLERR | POLLPRI : 0);
 }
 
 static void put_stats(struct listing *l, struct mount *m)

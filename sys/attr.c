@@ -168,7 +168,7 @@ static int64_t do_futimesat(struct task *t, int dfd, gva_t name, gva_t addr)
 	for (int i = 0; addr.v && i < 2; i++) {
 		if (tv[i].tv_usec < 0 || tv[i].tv_usec >= (long)USEC_PER_SEC)
 			return -EINVAL;
-		times[i] = (struct timespec){ tv[i].tv_sec, tv[i].tv_usec * 1000 };
+		times[i] = (struct timespec){ tv[i].tv_sec, tv[i].tv_usec * (long)NSEC_PER_USEC };
 	}
 	return do_utimes(t, dfd, name, addr.v ? times : NULL, 0);
 }

@@ -187,7 +187,7 @@ static int64_t poll_finish(struct task *t, int64_t r, gva_t time_addr, uint64_t 
 	if (!time_addr.v || resume_wanted(t, r))
 		return r;
 	if (timeval)
-		left.tv_nsec /= 1000;
+		left.tv_nsec /= (long)NSEC_PER_USEC;
 	if (deadline)
 		written = !put_user(t, time_addr, &left);
 	return r == -ERESTARTNOHAND && !written ? -EINTR : r;

@@ -30,9 +30,6 @@
 #define PIPE_FEW_SLOTS     2U     /* of a pipe of a user who has many */
 #define PIPE_MAX_SLOTS     65536U /* more need a larger array than the kernel's allocator gives */
 
-#define POLL_READ  (POLLIN | POLLRDNORM)
-#define POLL_WRITE (POLLOUT | POLLWRNORM)
-
 struct pipe {
 	struct ref refs; /* one for each open file, and for whoever makes it */
 	struct mutex lock;

@@ -46,9 +46,6 @@
 #define CHUNK      4096
 #define WORD_BITS  64
 
-#define POLL_READ  (POLLIN | POLLRDNORM)
-#define POLL_WRITE (POLLOUT | POLLWRNORM)
-
 struct pty_table {
 	struct ref refs; /* of its devpts, of each pty; the first one has the sandbox's, too */
 	struct sandbox *sb;
