@@ -41,8 +41,9 @@ struct format {
 	/* 1: at the end of what was compressed; 0: go on; -1: it is broken */
 	int (*decode)(void *d, struct stream *s);
 	void (*close)(void *d);
-	/* What it says to be unpacked; 0: nothing. `end`: the last four bytes of the file. */
-	uint64_t (*size)(const char head[HEAD_LEN], const unsigned char end[4]);
+	/* How large it says it is unpacked; 0: it says nothing, or what cannot be true of `packed`
+	 * bytes. `end`: the last four bytes of the file. */
+	uint64_t (*size)(const char head[HEAD_LEN], const unsigned char end[4], uint64_t packed);
 };
 
 /* ---- gzip ---- */
@@ -81,10 +82,16 @@ static void gzip_close(void *d)
 }
 
 /* RFC 1952: ISIZE, where there is one member only. */
-static uint64_t gzip_size(const char head[HEAD_LEN], const unsigned char end[4])
+/* Two bits of deflate's (RFC 1951) make 258 bytes at most. Where the end of the file is missing,
+ * its last bytes say anything. */
+#define DEFLATE_MOST 1032
+
+static uint64_t gzip_size(const char head[HEAD_LEN], const unsigned char end[4], uint64_t packed)
 {
-	return (uint64_t)end[0] | (uint64_t)end[1] << 8 | (uint64_t)end[2] << 16 |
-	       (uint64_t)end[3] << 24;
+	uint64_t said = (uint64_t)end[0] | (uint64_t)end[1] << 8 | (uint64_t)end[2] << 16 |
+			(uint64_t)end[3] << 24;
+
+	return said / DEFLATE_MOST <= packed ? said : 0;
 }
 
 /* ---- zstd ---- */
@@ -112,7 +119,7 @@ static void zstd_close(void *d)
 	ZSTD_freeDStream(d);
 }
 
-static uint64_t zstd_size(const char head[HEAD_LEN], const unsigned char end[4])
+static uint64_t zstd_size(const char head[HEAD_LEN], const unsigned char end[4], uint64_t packed)
 {
 	unsigned long long n = ZSTD_getFrameContentSize(head, HEAD_LEN);
 
@@ -230,7 +237,7 @@ static int make_room(struct unpacking *u, const struct format *f)
 
 	archive_copy(u->a, u->at, head, sizeof head);
 	archive_copy(u->a, u->a->size - sizeof end, end, sizeof end);
-	said = f->size(head, end);
+	said = f->size(head, end, u->a->size - u->at);
 	/* And a page, so that the end is found without more room. */
 	said = max64(min64(said, INT64_MAX / 2), ROOM_MIN) + PAGE_SIZE;
 	return cpio_buffer_reserve(&u->to, u->to.len + said, u->errmsg);

@@ -308,6 +308,11 @@ case_initrd_errors() {
 		gzip -c <a.cpio | head -c $size >cut.gz
 		refuses 125 'cut.gz: ' 'ends in the middle' 'at byte' -- --initrd cut.gz sh
 	done
+	# Its last bytes, which would be its size, are data.
+	python3 -c 'import gzip, sys
+data = open("a.cpio", "rb").read(1000) + b"\xff" * 60000
+sys.stdout.buffer.write(gzip.compress(data, 0)[:5000])' >cut.gz
+	refuses 125 'cut.gz: ' 'ends in the middle' 'at byte' -- -m 512Mi --initrd cut.gz sh
 	sed 's|t/d/empty|t/../mpty|' a.cpio >dots
 	refuses 125 "dots: entry 't/../mpty'" 'a part . or ..' 'at byte' -- --initrd dots sh
 	xz -c <a.cpio >a.xz
