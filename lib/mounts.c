@@ -2,49 +2,36 @@
 /* Builds the list of mounts that a configuration holds. See the header. */
 #include "lib/mounts.h"
 
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "fs/vfs.h"
 
-static void spec_clear(struct mount_spec *s)
-{
-	free((char *)(uintptr_t)s->type);
-	free((char *)(uintptr_t)s->source);
-	free((char *)(uintptr_t)s->target);
-	free((char *)(uintptr_t)s->lower);
-	free((char *)(uintptr_t)s->upper);
-}
-
 /* NULL stays NULL. false: no memory. */
-static bool copy(const char **to, const char *from)
+static bool keep(struct mount_list *l, const char **s)
 {
-	*to = from ? strdup(from) : NULL;
-	return *to || !from;
+	if (!*s)
+		return true;
+	bool kept = strings_copy(&l->text, 1, s);
+	*s = kept ? l->text.item[l->text.count - 1] : NULL;
+	return kept;
 }
 
 bool mount_list_add(struct mount_list *l, const struct mount_spec *m)
 {
 	struct mount_spec s = *m;
-	bool copied = copy(&s.type, m->type);
 
-	copied &= copy(&s.source, m->source);
-	copied &= copy(&s.target, m->target);
-	copied &= copy(&s.lower, m->lower);
-	copied &= copy(&s.upper, m->upper);
 	s.host_fd = s.upper_fd = -1;
+	if (!keep(l, &s.type) || !keep(l, &s.source) || !keep(l, &s.target) || !keep(l, &s.lower) ||
+	    !keep(l, &s.upper))
+		return false;
 	if (l->count == l->room) {
 		size_t room = l->room ? l->room * 2 : 8;
 		struct mount_spec *item = reallocarray(l->item, room, sizeof *item);
-		if (item) {
-			l->item = item;
-			l->room = room;
-		}
-	}
-	if (l->count == l->room || !copied) {
-		spec_clear(&s);
-		return false;
+		if (!item)
+			return false;
+		l->item = item;
+		l->room = room;
 	}
 	l->item[l->count++] = s;
 	return true;
@@ -53,11 +40,17 @@ bool mount_list_add(struct mount_list *l, const struct mount_spec *m)
 #define NO_EXEC (MOUNT_NOSUID | MOUNT_NODEV | MOUNT_NOEXEC)
 
 static const struct mount_spec standard[] = {
-	{ "proc", "proc", "/proc", NO_EXEC, 0, NULL, NULL, 0, -1, -1 },
-	{ "sysfs", "sysfs", "/sys", NO_EXEC | MOUNT_RDONLY, 0, NULL, NULL, 0, -1, -1 },
-	{ "devtmpfs", "devtmpfs", "/dev", MOUNT_NOSUID, 0, NULL, NULL, 0, -1, -1 },
-	{ "devpts", "devpts", "/dev/pts", MOUNT_NOSUID | MOUNT_NOEXEC, 0, NULL, NULL, 0, -1, -1 },
-	{ "tmpfs", "tmpfs", "/dev/shm", MOUNT_NOSUID | MOUNT_NODEV, 0, NULL, NULL, 0, -1, -1 },
+	{ .type = "proc", .source = "proc", .target = "/proc", .flags = NO_EXEC },
+	{ .type = "sysfs", .source = "sysfs", .target = "/sys", .flags = NO_EXEC | MOUNT_RDONLY },
+	{ .type = "devtmpfs", .source = "devtmpfs", .target = "/dev", .flags = MOUNT_NOSUID },
+	{ .type = "devpts",
+	  .source = "devpts",
+	  .target = "/dev/pts",
+	  .flags = MOUNT_NOSUID | MOUNT_NOEXEC },
+	{ .type = "tmpfs",
+	  .source = "tmpfs",
+	  .target = "/dev/shm",
+	  .flags = MOUNT_NOSUID | MOUNT_NODEV },
 };
 
 bool mount_list_add_standard(struct mount_list *l, const struct mount_spec *root)
@@ -109,7 +102,6 @@ bool mount_list_remove(struct mount_list *l, size_t count, const char *target)
 		i++;
 	if (i == count)
 		return false;
-	spec_clear(&l->item[i]);
 	memmove(&l->item[i], &l->item[i + 1], (--l->count - i) * sizeof *l->item);
 	return true;
 }
@@ -162,8 +154,7 @@ const char *mount_target(const char *place, char plain[PATH_MAX])
 
 void mount_list_clear(struct mount_list *l)
 {
-	for (size_t i = 0; i < l->count; i++)
-		spec_clear(&l->item[i]);
+	strings_clear(&l->text);
 	free(l->item);
 	*l = (struct mount_list){ .item = NULL };
 }

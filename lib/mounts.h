@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "lib/strings.h"
+
 /* As mount(2) has it. Some types are no mounts: "directory", "symlink" and "file" make such a thing
  * in a root that is in memory. */
 struct mount_spec {
@@ -29,10 +31,10 @@ struct mount_spec {
 	int host_fd, upper_fd;
 };
 
-/* The strings of the items are owned. */
 struct mount_list {
 	struct mount_spec *item;
 	size_t count, room;
+	struct strings text; /* what the items point to, removed ones too */
 };
 
 /* false: no memory. The strings of `m` are copied. */
