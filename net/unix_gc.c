@@ -150,7 +150,7 @@ static void visit_children(struct unix_sock *u, visit_fn *fn, struct list *out)
 	mutex_lock(&u->lock);
 	visit_queue(u, fn, out);
 	list_for_each (e, &u->accept_queue, accept_node) {
-		mutex_lock(&e->lock);
+		mutex_lock_inner(&e->lock);
 		visit_queue(e, fn, out);
 		mutex_unlock(&e->lock);
 	}
@@ -227,7 +227,7 @@ static void take_garbage(struct unix_sock *u, struct list *out)
 	mutex_lock(&u->lock);
 	take_messages(u, out);
 	list_for_each (e, &u->accept_queue, accept_node) {
-		mutex_lock(&e->lock);
+		mutex_lock_inner(&e->lock);
 		take_messages(e, out);
 		mutex_unlock(&e->lock);
 	}

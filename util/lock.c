@@ -110,15 +110,17 @@ static _Noreturn void against(const struct held *h, const void *lock, enum lock_
 		  h->at.file, h->at.line, reason);
 }
 
-/* May a thread that holds `h` wait for a lock of the class? NULL, or why not. */
-static const char *forbidden(const struct held *h, const void *lock, enum lock_class class)
+/* May a thread that holds `h` wait for a lock of the class? NULL, or why not. `belongs`: to one of
+ * its class that is held, whatever their addresses. */
+static const char *forbidden(const struct held *h, const void *lock, enum lock_class class,
+			     bool belongs)
 {
 	const struct class *inner = &classes[class], *outer = &classes[h->class];
 
 	if (h->lock == lock)
 		return "it is the same lock";
 	if (inner == outer && inner->rules & LOCK_BY_ADDRESS)
-		return h->lock < lock ? NULL : "two of them are taken by address";
+		return belongs || h->lock < lock ? NULL : "two of them are taken by address";
 	if (inner == outer && !(inner->rules & LOCK_NESTS))
 		return "no two of them are taken at a time";
 	if (inner != outer && inner->number <= outer->number)
@@ -128,10 +130,10 @@ static const char *forbidden(const struct held *h, const void *lock, enum lock_c
 	return NULL;
 }
 
-static void check(const void *lock, enum lock_class class, struct lock_place at)
+static void check(const void *lock, enum lock_class class, bool belongs, struct lock_place at)
 {
 	for (unsigned i = 0; i < nr_held; i++) {
-		const char *reason = forbidden(&held[i], lock, class);
+		const char *reason = forbidden(&held[i], lock, class, belongs);
 		if (reason)
 			against(&held[i], lock, class, at, reason);
 	}
@@ -190,7 +192,14 @@ void mutex_destroy_at(struct mutex *m, struct lock_place at)
 
 void mutex_lock_at(struct mutex *m, struct lock_place at)
 {
-	check(m, m->class, at);
+	check(m, m->class, false, at);
+	pthread_mutex_lock(&m->pthread);
+	push(m, m->class, true, at);
+}
+
+void mutex_lock_inner_at(struct mutex *m, struct lock_place at)
+{
+	check(m, m->class, true, at);
 	pthread_mutex_lock(&m->pthread);
 	push(m, m->class, true, at);
 }
@@ -215,7 +224,7 @@ void rwlock_destroy_at(struct rwlock *l, struct lock_place at)
 
 void rwlock_rdlock_at(struct rwlock *l, struct lock_place at)
 {
-	check(l, l->class, at);
+	check(l, l->class, false, at);
 	pthread_rwlock_rdlock(&l->pthread);
 	push(l, l->class, false, at);
 }
@@ -231,7 +240,7 @@ bool rwlock_tryrdlock_at(struct rwlock *l, struct lock_place at)
 
 void rwlock_wrlock_at(struct rwlock *l, struct lock_place at)
 {
-	check(l, l->class, at);
+	check(l, l->class, false, at);
 	pthread_rwlock_wrlock(&l->pthread);
 	push(l, l->class, true, at);
 }

@@ -13,6 +13,9 @@
  *   - comes to lock_assert_may_sleep, or waits for a condition, with a lock that is a short one;
  *   - comes to lock_assert_none with any lock.
  *
+ * mutex_lock_inner is for a lock whose class is ordered by address, where the objects themselves
+ * give another order: the caller holds the one that this one belongs to (lock_order.h says which).
+ *
  * The calls do not fail: pthread's errors are all mistakes of the caller.
  */
 #ifndef HL_UTIL_LOCK_H
@@ -84,6 +87,11 @@ static inline void mutex_lock(struct mutex *m)
 	pthread_mutex_lock(&m->pthread);
 }
 
+static inline void mutex_lock_inner(struct mutex *m)
+{
+	pthread_mutex_lock(&m->pthread);
+}
+
 static inline void mutex_unlock(struct mutex *m)
 {
 	pthread_mutex_unlock(&m->pthread);
@@ -138,6 +146,7 @@ struct lock_place {
 void mutex_init(struct mutex *m, enum lock_class class);
 void mutex_destroy_at(struct mutex *m, struct lock_place at);
 void mutex_lock_at(struct mutex *m, struct lock_place at);
+void mutex_lock_inner_at(struct mutex *m, struct lock_place at);
 void mutex_unlock_at(struct mutex *m, struct lock_place at);
 void rwlock_destroy_at(struct rwlock *l, struct lock_place at);
 void rwlock_rdlock_at(struct rwlock *l, struct lock_place at);
@@ -151,6 +160,7 @@ void lock_none_at(struct lock_place at);
 
 #define mutex_destroy(m)          mutex_destroy_at((m), LOCK_HERE)
 #define mutex_lock(m)             mutex_lock_at((m), LOCK_HERE)
+#define mutex_lock_inner(m)       mutex_lock_inner_at((m), LOCK_HERE)
 #define mutex_unlock(m)           mutex_unlock_at((m), LOCK_HERE)
 #define rwlock_destroy(l)         rwlock_destroy_at((l), LOCK_HERE)
 #define rwlock_rdlock(l)          rwlock_rdlock_at((l), LOCK_HERE)

@@ -66,8 +66,9 @@
 	  "which sockets are in flight in messages", "net/unix_gc.c")                              \
 	X(LOOP, 45, LOCK_SLEEPS,                                                                   \
 	  "names and connections of a loopback", "net/loop_sock.h")                                \
-	X(UNIX_SOCK, 46, LOCK_SLEEPS | LOCK_BY_ADDRESS,                                            \
-	  "the state and the queues of a unix socket", "net/unix_sock.h")                          \
+	X(UNIX_SOCK, 46, LOCK_BY_ADDRESS,                                                          \
+	  "the state and the queues of a unix socket; that of a listener before those of sockets"  \
+	  " which wait to be accepted there", "net/unix_sock.h")                                   \
 	X(LOOP_SOCK, 47, LOCK_SLEEPS,                                                              \
 	  "the queue of a socket of a loopback", "net/loop_sock.h")                                \
 	X(UNIX_DEAD, 48, LOCK_SHORT,                                                               \

@@ -38,6 +38,8 @@ static void nothing_wrong(void)
 	rwlock_unlock(&child_mm);
 	rwlock_unlock(&mm);
 	mutex_unlock(&pipes[0]);
+	mutex_lock_inner(&pipes[0]); /* whatever its address */
+	mutex_unlock(&pipes[0]);
 	mutex_unlock(&pipes[1]);
 	lock_assert_none();
 	mutex_lock(&sandbox);
