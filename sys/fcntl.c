@@ -247,17 +247,12 @@ static struct file_owner get_owner(struct file *f)
 }
 
 /* f_modown(): the owner must exist; 0 is nobody. */
-static bool owner_exists(struct task *t, int type, int pid)
-{
-	sandbox_lock(t->sb);
-	struct pid *p = pid ? pid_find(task_pid_ns(t), pid) : NULL;
-	sandbox_unlock(t->sb);
-	return p || !pid;
-}
-
 static int set_owner(struct task *t, struct file *f, int type, int pid)
 {
-	if (!owner_exists(t, type, pid))
+	sandbox_lock(t->sb);
+	bool exists = !pid || pid_find(task_pid_ns(t), pid);
+	sandbox_unlock(t->sb);
+	if (!exists)
 		return -ESRCH;
 	mutex_lock(&f->pos_lock);
 	f->owner.type = type;

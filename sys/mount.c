@@ -146,19 +146,13 @@ static int remount(struct mount_call *m)
 	return err ? err : do_set_flags(m->ns, &m->at, mount_flags(m), all, NULL, false);
 }
 
-/* The place that `source` names. */
-static int find_source(struct mount_call *m, struct path *out)
-{
-	if (!m->source || !*m->source)
-		return -EINVAL;
-	return path_walk(&m->c, NULL, m->source, 0, out);
-}
-
 static int bind_or_move(struct mount_call *m)
 {
 	struct path from;
-	int err = find_source(m, &from);
 
+	if (!m->source || !*m->source)
+		return -EINVAL;
+	int err = path_walk(&m->c, NULL, m->source, 0, &from);
 	if (err)
 		return err;
 	err = m->flags & MS_BIND ? do_bind(&m->c, m->ns, &from, &m->at, m->flags & MS_REC)

@@ -185,7 +185,7 @@ static int64_t take_fd(struct task *t, struct pid *pid, int fd)
 	fdtable_put(files, &c);
 	if (!f)
 		return -EBADF;
-	return fd_install(t->files, f, 0, true, process_rlimit(t->process, RLIMIT_NOFILE));
+	return fd_return(t, f, true);
 }
 
 SYSCALL_DEFINE(pidfd_getfd)

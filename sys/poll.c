@@ -5,6 +5,7 @@
 
 #include "kernel/poll.h"
 #include "sys/sys.h"
+#include "sys/time.h"
 #include "util/time.h"
 
 #define POLL_STACK 16
@@ -166,20 +167,13 @@ static uint64_t poll_deadline(struct task *t, const struct timespec *ts)
 	return ts->tv_sec || ts->tv_nsec ? deadline_after(t, ts) : 0;
 }
 
-static struct timespec deadline_left(const struct task *t, uint64_t deadline)
-{
-	uint64_t now = sleeper_now(&t->sleeper);
-
-	return ns_to_timespec(deadline > now ? deadline - now : 0);
-}
-
 /* What ppoll, select and pselect6 have in common at the end (Linux: poll_select_finish): the time
  * that is left is written back, so that the call can be restarted as it is; where that fails it
  * cannot. */
 static int64_t poll_finish(struct task *t, int64_t r, gva_t time_addr, uint64_t deadline,
 			   bool timeval)
 {
-	struct timespec left = deadline_left(t, deadline);
+	struct timespec left = time_left(t, deadline);
 	bool written = true;
 
 	if (r == -EINTR)

@@ -6,11 +6,6 @@
 
 #include "sys/sys.h"
 
-static int install(struct task *t, struct file *f, bool cloexec)
-{
-	return fd_install(t->files, f, 0, cloexec, process_rlimit(t->process, RLIMIT_NOFILE));
-}
-
 static int64_t new_mask(struct task *t, int fd, ksigset_t mask)
 {
 	struct file *f = fd_get(t->files, fd);
@@ -35,7 +30,7 @@ static int64_t do_signalfd(struct task *t, int fd, gva_t addr, uint64_t size, in
 	if (fd != -1)
 		return new_mask(t, fd, mask);
 	err = signalfd_create(t, mask, flags, &f);
-	return err ? err : install(t, f, flags & SFD_CLOEXEC);
+	return err ? err : fd_return(t, f, flags & SFD_CLOEXEC);
 }
 
 SYSCALL_DEFINE(signalfd)

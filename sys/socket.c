@@ -8,6 +8,7 @@
 #include "net/net.h"
 #include "net/policy.h"
 #include "sys/sockmsg.h"
+#include "sys/time.h"
 #include "util/time.h"
 
 #define SOCK_FLAGS (SOCK_CLOEXEC | SOCK_NONBLOCK)
@@ -389,13 +390,6 @@ static int64_t receive_many(struct task *t, struct socket *s, const uint64_t *a,
 			break;
 	}
 	return messages_result(t, done, r);
-}
-
-static struct timespec time_left(const struct task *t, uint64_t deadline)
-{
-	uint64_t now = sleeper_now(&t->sleeper);
-
-	return ns_to_timespec(deadline > now ? deadline - now : 0);
 }
 
 SYSCALL_DEFINE(recvmmsg)

@@ -20,6 +20,13 @@ uint64_t deadline_at(clockid_t clock, const struct timespec *abs)
 	return (at ? at : 1) | (clock == CLOCK_REALTIME ? DEADLINE_REALTIME : 0);
 }
 
+struct timespec time_left(const struct task *t, uint64_t deadline)
+{
+	uint64_t now = sleeper_now(&t->sleeper);
+
+	return ns_to_timespec(deadline > now ? deadline - now : 0);
+}
+
 /* ---- CPU clocks ---- */
 
 /* Negative clock ids (include/linux/posix-timers_types.h): ~number << 3, bit 2: a thread's, bits
@@ -74,11 +81,6 @@ int cpu_clock_read(struct task *t, const struct cpu_clock *c, uint64_t *ns)
 
 /* ---- reading clocks ---- */
 
-static int host_result(int r)
-{
-	return r ? -errno : 0;
-}
-
 SYSCALL_DEFINE(clock_gettime)
 {
 	struct cpu_clock c;
@@ -102,7 +104,7 @@ SYSCALL_DEFINE(clock_getres)
 	int err = cpu_clock_of(t, (clockid_t)a[0], &c);
 
 	if (err == 0)
-		err = host_result(clock_getres((clockid_t)a[0], &ts));
+		err = clock_getres((clockid_t)a[0], &ts) ? -errno : 0;
 	if (err < 0)
 		return err;
 	return a[1] ? put_user(t, GVA(a[1]), &ts) : 0;

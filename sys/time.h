@@ -13,6 +13,9 @@ struct task;
  * is; 1 at the least (0 means "do not wait" to many), saturates to DEADLINE_NONE. */
 uint64_t deadline_at(clockid_t clock, const struct timespec *abs);
 
+/* Until then, on the clock that the sleeper's deadlines are of; 0 at the least. */
+struct timespec time_left(const struct task *t, uint64_t deadline);
+
 /* A CPU clock of the guest: one of its threads or processes. */
 struct cpu_clock {
 	bool thread;
