@@ -141,16 +141,31 @@ static int opt_disk(struct run *r, const char *arg)
 	return set_size(r, HL_LIMIT_DISK, "disk", arg);
 }
 
+/* Thousandths of a number with up to three decimals; 0: it is none. */
+static unsigned long thousandths(const char *arg)
+{
+	size_t whole = strspn(arg, "0123456789"), part = 0;
+	unsigned long n = strtoul(arg, NULL, 10);
+
+	if (!whole || whole > 6)
+		return 0;
+	if (arg[whole] == '.')
+		part = strspn(arg + whole + 1, "0123456789");
+	if (arg[whole] && (!part || part > 3 || arg[whole + 1 + part]))
+		return 0;
+	for (size_t i = 1; i <= 3; i++)
+		n = n * 10 + (i <= part ? (unsigned long)(arg[whole + i] - '0') : 0);
+	return n;
+}
+
 static int opt_cpus(struct run *r, const char *arg)
 {
-	char *end;
+	unsigned long n = thousandths(arg);
 
-	errno = 0;
-	unsigned long n = strtoul(arg, &end, 10);
-	if (errno || *arg < '0' || *arg > '9' || *end || !n || n > 8192)
-		return usage_error(&r->out, "--cpus takes a number of CPUs, 1 to 8192, not '%s'",
+	if (n < 10 || n > 8192000)
+		return usage_error(&r->out, "--cpus takes a number of CPUs, 0.01 to 8192, not '%s'",
 				   arg);
-	hl_config_set_limit(r->cfg, HL_LIMIT_CPUS, n * 1000);
+	hl_config_set_limit(r->cfg, HL_LIMIT_CPUS, n);
 	return 0;
 }
 

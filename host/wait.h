@@ -52,8 +52,9 @@ struct pollfd;
 /* Bits of sleeper.work: why the owner has to leave the guest. */
 enum {
 	SLEEPER_INTERRUPTED = 1, /* a signal, a stop, the end: sleeps end with -EINTR */
-	SLEEPER_FREEZE = 2, /* a freeze is under way: the owner says when it sleeps, and parks */
-	SLEEPER_UNWIND = 4, /* and its sleeps end, too */
+	SLEEPER_FREEZE = 2,   /* a freeze is under way: the owner says when it sleeps, and parks */
+	SLEEPER_UNWIND = 4,   /* and its sleeps end, too */
+	SLEEPER_THROTTLE = 8, /* the owner parks before it runs the guest; its sleeps go on */
 };
 
 enum gave_up {

@@ -264,8 +264,9 @@ enum hl_limit {
 	 * is cut is.
 	 */
 	HL_LIMIT_DISK,
-	/* CPUs, in thousandths: whole ones, a part of one is an error. The guest has so many of the
-	 * host's, the one that hl_sandbox_start runs on and those behind it, and sees no others. */
+	/* CPUs, in thousandths, 10 at least. The guest has so many of the host's, rounded up, the
+	 * one that hl_sandbox_start runs on and those behind it, and sees no others. Of a part of
+	 * one it has that share in each tenth of a second. */
 	HL_LIMIT_CPUS,
 	HL_NR_LIMITS
 };

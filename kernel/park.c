@@ -8,6 +8,7 @@
 
 #include <assert.h>
 
+#include "kernel/bandwidth.h"
 #include "kernel/process.h"
 #include "kernel/sandbox.h"
 #include "kernel/task.h"
@@ -64,6 +65,8 @@ void task_park(struct task *t)
 	while (has_to_rest(t)) {
 		t->resting = true;
 		count_as_stopped(t, t->park & PARK_STOP);
+		if (t->park & PARK_THROTTLE)
+			bandwidth_task_parks(t->sb);
 		freezer_set(&t->sleeper, REST_PARKED);
 		sandbox_unlock(t->sb);
 		sleeper_pause(&t->sleeper);

@@ -30,6 +30,8 @@ enum park_reason {
 	PARK_FREEZE =
 	    2,         /* the sandbox is frozen: kernel/freeze.c, which does not interrupt sleeps */
 	PARK_SAVE = 4, /* until the sandbox is saved: kernel/savepoint.c */
+	PARK_THROTTLE =
+	    8, /* it has used its CPU time: kernel/bandwidth.c, which does not interrupt sleeps */
 };
 
 /* Owner, sandbox->lock held: rests while there is a reason to and the task is not told to end. The

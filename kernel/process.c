@@ -400,6 +400,7 @@ void process_reap(struct process *p)
 	put_inherited(p); /* still there where it never ran */
 	list_del(&p->sibling);
 	list_del(&p->all_node);
+	rusage_add(&p->sb->gone, &p->dead_threads);
 	if (p->user)
 		user_uncharge(p->user, USER_TASKS, 1);
 	user_put(p->user);

@@ -20,6 +20,7 @@
 #include "kernel/epoll.h"
 #include "kernel/exec.h"
 #include "kernel/fasync.h"
+#include "kernel/bandwidth.h"
 #include "kernel/fdtable.h"
 #include "kernel/futex.h"
 #include "kernel/ktimer.h"
@@ -327,6 +328,7 @@ static void forget_run(struct sandbox *sb)
 	net_free(sb->net);
 	sb->net = NULL;
 	sb->totals = (struct sandbox_totals){ 0 };
+	sb->gone = (struct rusage_sum){ 0 };
 	sb->exit_status = 0;
 	sb->ending = sb->hurried = sb->main_ended = sb->held = false;
 	mutex_lock(&sb->freeze_lock);
@@ -366,6 +368,7 @@ void sandbox_destroy(struct sandbox *sb)
 	net_free(sb->net);
 	ktimer_stop(sb);
 	cputimer_stop(sb);
+	bandwidth_stop(sb);
 	if (sb->console)
 		tty_put(sb->console);
 	pty_table_free(sb->ptys);

@@ -18,6 +18,7 @@
 #include "kernel/limits.h"
 #include "kernel/observer.h"
 #include "kernel/pid.h"
+#include "kernel/rusage.h"
 #include "kernel/sched.h"
 #include "kernel/uts.h"
 #include "mm/mm.h"
@@ -39,6 +40,7 @@ struct nsproxy;
 struct savepoint;
 struct siguser;
 struct snapshot_kept;
+struct bandwidth;
 struct cputimer_thread;
 struct ktimer_thread;
 struct vdso_clock;
@@ -94,6 +96,8 @@ struct sandbox {
 	/* NULL: no timer was ever set; set once, under the lock */
 	_Atomic(struct ktimer_thread *) timer_thread;
 	struct cputimer_thread *cputimers; /* NULL: no timer of CPU time was ever set */
+	struct bandwidth *bandwidth; /* NULL: no part of a CPU is kept to, or no task ran yet */
+	struct rusage_sum gone;      /* of processes that are no more */
 	struct list processes;
 	struct process *init; /* pid 1: no task; adopts and reaps orphans */
 	struct process *main; /* the program; its end is the sandbox's */

@@ -63,7 +63,7 @@ static bool has_work(struct task *t)
 
 	if (t->group_exiting)
 		return true;
-	return t->park & ~(unsigned)PARK_FREEZE ||
+	return t->park & ~(unsigned)(PARK_FREEZE | PARK_THROTTLE) ||
 	       ((t->pending.set | p->pending.set) & ~t->blocked);
 }
 

@@ -25,6 +25,7 @@
 #include "kernel/cputimer.h"
 #include "kernel/event.h"
 #include "kernel/fasync.h"
+#include "kernel/bandwidth.h"
 #include "kernel/fdtable.h"
 #include "kernel/fork.h"
 #include "kernel/freeze.h"
@@ -410,6 +411,7 @@ static void unlink_locked(struct task *t, const struct rusage_sum *used)
 	totals_add(&t->sb->totals, t);
 	rusage_add(&p->dead_threads, used);
 	cputimer_task_ended(t);
+	bandwidth_task_ended(t, used);
 	freeze_task_unlinked(t);
 	list_del(&t->process_node);
 	sigpending_flush(&t->pending, ~0UL);
@@ -573,6 +575,7 @@ static int link_locked(struct task *t)
 	if (p->stop_requested)
 		t->park |= PARK_STOP;
 	freeze_task_linked(t);
+	bandwidth_task_linked(t);
 	signal_recalc(t); /* that, or signals sent to the process while it had no task */
 	return 0;
 }
@@ -606,7 +609,9 @@ int task_start(struct task *t, const struct sched *inherited)
 
 	mutex_lock(&p->threads_lock);
 	sandbox_lock(sb);
-	int err = link_locked(t);
+	int err = bandwidth_prepare(sb);
+	if (!err)
+		err = link_locked(t);
 	if (!err) {
 		err = create_host_thread(t);
 		if (err) {

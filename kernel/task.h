@@ -56,6 +56,10 @@ struct task {
 	struct user *user; /* of cred, counted there; NULL: not yet. sandbox->lock */
 
 	struct thread_cputimer cpu; /* kernel/cputimer.c; process->threads_lock */
+	struct {
+		uint64_t counted; /* ns of its CPU time; process->threads_lock */
+		bool ran;         /* since it was last told to rest; the thread that measures */
+	} bandwidth;              /* kernel/bandwidth.c */
 
 	/* sandbox->lock */
 	ksigset_t blocked;

@@ -347,7 +347,7 @@ static const struct {
 	[HL_LIMIT_PIDS] = { "a limit of processes is 1 to 4194304", 1, 4194304 },
 	[HL_LIMIT_FILES] = { "a limit of open files is 8 or more", 8, INT64_MAX },
 	[HL_LIMIT_DISK] = { "a limit of files' bytes is 4Ki or more", 4096, INT64_MAX },
-	[HL_LIMIT_CPUS] = { "a limit of CPUs is whole ones, 1000 to 8192000 thousandths", CPU_UNIT,
+	[HL_LIMIT_CPUS] = { "a limit of CPUs is 10 to 8192000 thousandths", CPU_UNIT / 100,
 			    CPUS_MAX *CPU_UNIT },
 };
 
@@ -360,8 +360,7 @@ void hl_config_set_limit(struct hl_config *cfg, enum hl_limit which, uint64_t va
 	snprintf(number, sizeof number, "%lu", value);
 	if ((unsigned)which >= HL_NR_LIMITS)
 		config_invalid(cfg, "there is no such limit", number);
-	else if (value < limit_rules[which].min || value > limit_rules[which].max ||
-		 (which == HL_LIMIT_CPUS && value % CPU_UNIT))
+	else if (value < limit_rules[which].min || value > limit_rules[which].max)
 		config_invalid(cfg, limit_rules[which].what, number);
 	else
 		cfg->limits[which] = value;

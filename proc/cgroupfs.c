@@ -9,11 +9,10 @@
 #include <linux/magic.h>
 #include <sys/stat.h>
 
+#include "kernel/bandwidth.h"
 #include "kernel/process.h"
 #include "kernel/sandbox.h"
 #include "proc/proc.h"
-
-#define CPU_PERIOD_US 100000 /* Linux's default */
 
 static int show_fixed(struct pseudo_node *n, struct caller *c, struct text *out)
 {
@@ -78,6 +77,20 @@ static int show_cpu_max(struct pseudo_node *n, struct caller *c, struct text *ou
 	return 0;
 }
 
+static int show_cpu_stat(struct pseudo_node *n, struct caller *c, struct text *out)
+{
+	struct bandwidth_stat st;
+
+	bandwidth_stat(n->sb, &st);
+	uint64_t user = st.used.utime_ns / 1000, system = st.used.stime_ns / 1000;
+	text_printf(out, "usage_usec %lu\nuser_usec %lu\nsystem_usec %lu\n", user + system, user,
+		    system);
+	text_printf(out, "nr_periods %lu\nnr_throttled %lu\nthrottled_usec %lu\n", st.periods,
+		    st.throttled, st.throttled_ns / 1000);
+	text_puts(out, "nr_bursts 0\nburst_usec 0\n");
+	return 0;
+}
+
 #define SHOW(name, fn)                                                                             \
 	{                                                                                          \
 		name, S_IFREG | 0444, .show = fn, .sealed = true                                   \
@@ -96,6 +109,7 @@ static const struct pseudo_entry entries[] = {
 	FIXED("cgroup.subtree_control", ""),
 	FIXED("cgroup.type", "domain\n"),
 	SHOW("cpu.max", show_cpu_max),
+	SHOW("cpu.stat", show_cpu_stat),
 	SHOW("memory.current", show_memory_current),
 	FIXED("memory.high", "max\n"),
 	FIXED("memory.low", "0\n"),

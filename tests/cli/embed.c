@@ -1183,9 +1183,9 @@ static void worlds_that_cannot_be(void)
 	cfg = CONFIG("true");
 	hl_config_set_hostname(cfg, "");
 	expect_refused(cfg, HL_INVALID, "host name");
-	/* a part of a CPU could not be kept to */
+	/* so small a part of a CPU could not be kept to */
 	cfg = CONFIG("true");
-	hl_config_set_limit(cfg, HL_LIMIT_CPUS, 1500);
+	hl_config_set_limit(cfg, HL_LIMIT_CPUS, 9);
 	expect_refused(cfg, HL_INVALID, "CPUs");
 	cfg = CONFIG("true");
 	hl_config_set_limit(cfg, HL_NR_LIMITS, 1);

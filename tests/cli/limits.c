@@ -9,6 +9,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -259,6 +260,45 @@ static void cpus_by_themselves(void)
 	cpus();
 }
 
+static unsigned long cpu_stat(const char *key)
+{
+	FILE *f = fopen("/sys/fs/cgroup/cpu.stat", "r");
+	unsigned long value = 0;
+	char line[64];
+
+	while (f && fgets(line, sizeof line, f))
+		if (strncmp(line, key, strlen(key)) == 0 && line[strlen(key)] == ' ')
+			value = strtoul(line + strlen(key), NULL, 10);
+	if (f)
+		fclose(f);
+	return value;
+}
+
+static uint64_t now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+}
+
+/* Runs until it has been made to wait in the middle of its own code, and is told so. */
+static void throttled(void)
+{
+	bool waited = false;
+
+	while (!waited || cpu_stat("nr_throttled") < 2 || !cpu_stat("throttled_usec") ||
+	       cpu_stat("nr_periods") < 2 || !cpu_stat("usage_usec")) {
+		uint64_t from = now_ns(), last = from, now;
+		do {
+			now = now_ns();
+			waited |= now - last > 20000000;
+			last = now;
+		} while (now - from < 50000000);
+	}
+	printf("throttled\n");
+}
+
 int main(int argc, char **argv)
 {
 	static const struct {
@@ -276,6 +316,7 @@ int main(int argc, char **argv)
 		{ "room", room },
 		{ "cpus", cpus },
 		{ "cpus-rdtscp", cpus_by_themselves },
+		{ "throttled", throttled },
 	};
 
 	for (int i = 1; i < argc; i++)
