@@ -14,7 +14,6 @@
 #include "fs/cpiofs/index.h"
 #include "fs/cpiofs/newc.h"
 #include "fs/cpiofs/tree.h"
-#include "fs/overlay/overlay.h"
 #include "util/gva.h"
 #include "util/minmax.h"
 
@@ -317,20 +316,6 @@ static void visit(const char *path, unsigned depth)
 		change(path, &st);
 }
 
-static struct filesystem *overlay_of(struct filesystem *lower)
-{
-	struct overlay_layer below = { .fs = lower };
-	const struct overlay_options opt = { .type = "overlay",
-					     .lower = &below,
-					     .nr_lower = 1,
-					     .upper = { .fs = world_ramfs(&w, 0) },
-					     .lock_fd = -1 };
-	struct filesystem *fs;
-
-	assert_int_equal(overlay_create(w.vfs, &opt, &fs), 0);
-	return fs;
-}
-
 static void look(int fd, bool shortened)
 {
 	struct filesystem *fs;
@@ -347,7 +332,7 @@ static void look(int fd, bool shortened)
 	}
 	struct mnt_namespace *ns = mnt_ns_new(w.vfs, w.vfs->user_ns);
 	if (overlaid)
-		fs = overlay_of(fs);
+		fs = world_overlay(&w, fs);
 	assert_int_equal(mnt_ns_mount(ns, "/", fs, overlaid ? 0 : MOUNT_RDONLY, "x"), 0);
 	w.c.fs = fs_struct_new(ns);
 	struct stat st;

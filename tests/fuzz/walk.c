@@ -18,7 +18,6 @@
 #include <sys/mount.h>
 
 #include "fs/do_mount.h"
-#include "fs/overlay/overlay.h"
 
 #define MOST_NODES  400
 #define MOST_MOUNTS 40
@@ -821,20 +820,6 @@ static void close_root(void)
 	w.ns = NULL;
 }
 
-static struct filesystem *overlaid(struct filesystem *lower)
-{
-	struct overlay_layer below = { .fs = lower };
-	const struct overlay_options opt = { .type = "overlay",
-					     .lower = &below,
-					     .nr_lower = 1,
-					     .upper = { .fs = world_ramfs(&w, 0) },
-					     .lock_fd = -1 };
-	struct filesystem *fs;
-
-	assert_int_equal(overlay_create(w.vfs, &opt, &fs), 0);
-	return fs;
-}
-
 static void expect_nothing_left(void)
 {
 	struct mount *x;
@@ -884,7 +869,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		for (unsigned n = next(&o, 32); n && o.size; n--)
 			obey(&o, false);
 		close_root();
-		fs = overlaid(fs);
+		fs = world_overlay(&w, fs);
 		open_root(filesystem_get(fs));
 	}
 	while (o.size)

@@ -982,6 +982,19 @@ static void poor_process_of_user(void)
 	poor_process();
 }
 
+/* A thread whose stub cannot make one for it ends, or its run fails; nobody waits for it. */
+static void thread_cannot_run(struct scene *sc)
+{
+	struct thread t;
+
+	thread_start(&sc->w, &t, g_syscall);
+	long before = now_ns();
+	int err = sc->w.p->run(t.c, sc->w.s, &t.k, &t.ev);
+	CHECK(err < 0 || t.ev.kind == EVENT_DEAD);
+	CHECK(now_ns() - before < PATIENCE_S * SECOND);
+	thread_end(&t);
+}
+
 /* seccomp(2) refuses more than 32768 instructions in all filters of a thread, 4 more counted for
  * each. */
 static void fill_filters(struct stub *st, unsigned len)
@@ -1009,17 +1022,11 @@ static void fill_filters(struct stub *st, unsigned len)
 static void no_room_for_filter(void)
 {
 	struct scene sc;
-	struct thread t;
 
 	scene_start(&sc);
 	fill_filters(&to_process_space(sc.w.s)->stub, 50);
 	fill_filters(&to_process_space(sc.w.s)->stub, 1);
-	thread_start(&sc.w, &t, g_syscall);
-	long before = now_ns();
-	int err = sc.w.p->run(t.c, sc.w.s, &t.k, &t.ev);
-	CHECK(err < 0 || t.ev.kind == EVENT_DEAD);
-	CHECK(now_ns() - before < PATIENCE_S * SECOND);
-	thread_end(&t);
+	thread_cannot_run(&sc);
 	good_goes_on(&sc);
 	evil_again(&sc);
 	scene_end(&sc);
@@ -1029,7 +1036,6 @@ static void no_room_for_filter(void)
 static void no_room_for_listener(void)
 {
 	struct scene sc;
-	struct thread t;
 	struct rlimit was, few;
 
 	CHECK_EQ(getrlimit(RLIMIT_NOFILE, &was), 0);
@@ -1042,12 +1048,7 @@ static void no_room_for_listener(void)
 		const struct step step = { SYS_dup2, { STUB_FD_ARENA, fd }, STEP_LAST };
 		CHECK_EQ(helper_command(&to_process_space(sc.w.s)->stub, &step), 0);
 	}
-	thread_start(&sc.w, &t, g_syscall);
-	long before = now_ns();
-	int err = sc.w.p->run(t.c, sc.w.s, &t.k, &t.ev);
-	CHECK(err < 0 || t.ev.kind == EVENT_DEAD);
-	CHECK(now_ns() - before < PATIENCE_S * SECOND);
-	thread_end(&t);
+	thread_cannot_run(&sc);
 	good_goes_on(&sc);
 	evil_again(&sc);
 	thread_run(&sc.evil, EVENT_SYSCALL);

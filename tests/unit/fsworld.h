@@ -24,6 +24,7 @@
 #include "fs/file.h"
 #include "fs/hostfs/hostfs.h"
 #include "fs/mount.h"
+#include "fs/overlay/overlay.h"
 #include "fs/ramfs/ramfs.h"
 #include "mm/arena.h"
 #include "mm/mm.h"
@@ -90,6 +91,21 @@ static inline struct filesystem *world_ramfs(struct fsworld *w, uint64_t max_byt
 	return fs;
 }
 
+/* What is written goes to memory. */
+static inline struct filesystem *world_overlay(struct fsworld *w, struct filesystem *lower)
+{
+	struct overlay_layer below = { .fs = lower };
+	const struct overlay_options opt = { .type = "overlay",
+					     .lower = &below,
+					     .nr_lower = 1,
+					     .upper = { .fs = world_ramfs(w, 0) },
+					     .lock_fd = -1 };
+	struct filesystem *fs;
+
+	assert_int_equal(overlay_create(w->vfs, &opt, &fs), 0);
+	return fs;
+}
+
 static inline int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
 {
 	return remove(path);
@@ -106,6 +122,19 @@ static inline void world_close(struct fsworld *w)
 	physmem_destroy(w->pm);
 	kick_detach(&w->sleeper.kick);
 	nftw(w->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+/* The same, where all that the file systems took of the arena must have been given back. */
+static inline void world_close_clean(struct fsworld *w)
+{
+	fs_struct_put(w->c.fs);
+	ns_put(&w->ns->ns);
+	vfs_destroy(w->vfs);
+	assert_int_equal(arena_used(w->mem.arena), 0);
+	assert_int_equal(vfs_create(&w->vfs), 0);
+	w->c.fs = NULL;
+	w->ns = NULL;
+	world_close(w);
 }
 
 /* The guest path that `name` leads to; or the errno, as a string. */

@@ -122,19 +122,6 @@ static void open_archive(struct fsworld *w, struct maker *m)
 	free(m->buf);
 }
 
-/* All that was taken is given back. */
-static void close_archive(struct fsworld *w)
-{
-	fs_struct_put(w->c.fs);
-	ns_put(&w->ns->ns);
-	vfs_destroy(w->vfs);
-	assert_int_equal(arena_used(w->mem.arena), 0);
-	assert_int_equal(vfs_create(&w->vfs), 0);
-	w->c.fs = NULL;
-	w->ns = NULL;
-	world_close(w);
-}
-
 static void refused_with(struct maker *m, const char *text)
 {
 	struct fsworld w;
@@ -229,7 +216,7 @@ static void files_of_all_kinds(void **state)
 	assert_int_equal(p.dentry->inode->ops->readlink(p.dentry->inode, &w.c, target, 4), 4);
 	assert_string_equal(target, "../d");
 	path_put(&p);
-	close_archive(&w);
+	world_close_clean(&w);
 }
 
 static void nothing_can_be_changed(void **state)
@@ -245,7 +232,7 @@ static void nothing_can_be_changed(void **state)
 	assert_int_equal(try_open(&w, "/g", O_WRONLY | O_CREAT), -EROFS);
 	assert_int_equal(vfs_mkdir(&w.c, NULL, "/d", 0755), -EROFS);
 	assert_int_equal(vfs_unlink(&w.c, NULL, "/f"), -EROFS);
-	close_archive(&w);
+	world_close_clean(&w);
 }
 
 static void permissions(void **state)
@@ -272,7 +259,7 @@ static void permissions(void **state)
 	assert_int_equal(stat_file(&w, "/d/f", &st), 0);
 	assert_int_equal(try_open(&w, "/d/f", O_RDONLY), -EACCES);
 	w.c.cred = root;
-	close_archive(&w);
+	world_close_clean(&w);
 }
 
 static void hard_links(void **state)
@@ -309,7 +296,7 @@ static void hard_links(void **state)
 	assert_ptr_equal(a.dentry->inode, b.dentry->inode);
 	path_put(&a);
 	path_put(&b);
-	close_archive(&w);
+	world_close_clean(&w);
 }
 
 /* The last of a name counts, as where Linux unpacks; a directory that is not empty stays. */
@@ -352,7 +339,7 @@ static void duplicates(void **state)
 	assert_string_equal(read_file(&w, "/b"), "linked");
 	assert_int_equal(stat_of(&w, "/b").stx_nlink, 1);
 	assert_int_equal(stat_of(&w, "/").stx_nlink, 2 + 3);
-	close_archive(&w);
+	world_close_clean(&w);
 }
 
 static void parents(void **state)
@@ -379,7 +366,7 @@ static void parents(void **state)
 	assert_string_equal(read_file(&w, "/usr/lib/up"), "up");
 	assert_mode(&w, "/loop", S_IFLNK | 0777);
 	assert_leads(&w, "/loop", "ELOOP");
-	close_archive(&w);
+	world_close_clean(&w);
 }
 
 static void concatenated(void **state)
@@ -398,7 +385,7 @@ static void concatenated(void **state)
 	open_archive(&w, &m);
 	assert_string_equal(read_file(&w, "/a"), "a");
 	assert_string_equal(read_file(&w, "/b"), "c");
-	close_archive(&w);
+	world_close_clean(&w);
 }
 
 struct listing {
@@ -446,7 +433,7 @@ static void listings(void **state)
 	assert_int_equal(f->ops->lseek(f, &w.c, INT64_MAX, SEEK_SET), INT64_MAX);
 	assert_int_equal(f->ops->readdir(f, &w.c, &l.e), 0);
 	file_put(f);
-	close_archive(&w);
+	world_close_clean(&w);
 }
 
 static void long_names(void **state)
@@ -467,7 +454,7 @@ static void long_names(void **state)
 	assert_int_equal(chdir("/"), 0);
 	assert_string_equal(read_file(&w, name), "far");
 	assert_string_equal(read_file(&w, path), "long");
-	close_archive(&w);
+	world_close_clean(&w);
 }
 
 static void data_of_files(void **state)
@@ -494,7 +481,7 @@ static void data_of_files(void **state)
 	file_put(f);
 	free(data);
 	free(back);
-	close_archive(&w);
+	world_close_clean(&w);
 }
 
 /* ---- mappings ---- */
@@ -564,7 +551,7 @@ static void aligned_data_are_mapped(void **state)
 	whole->ops->unref(whole);
 	assert_int_equal(arena_used(w.mem.arena), 0);
 	free(data);
-	close_archive(&w);
+	world_close_clean(&w);
 }
 
 static void other_data_are_copied(void **state)
@@ -593,7 +580,7 @@ static void other_data_are_copied(void **state)
 	assert_int_equal(arena_used(w.mem.arena), 100 * PAGE_SIZE);
 	f->ops->unref(f);
 	free(data);
-	close_archive(&w);
+	world_close_clean(&w);
 }
 
 static void the_file_is_shortened(void **state)
@@ -630,7 +617,7 @@ static void the_file_is_shortened(void **state)
 	close(own);
 	free(data);
 	free(m.buf);
-	close_archive(&w);
+	world_close_clean(&w);
 }
 
 /* ---- what is wrong with archives ---- */
@@ -769,7 +756,7 @@ static void checksums(void **state)
 	assert_string_equal(read_file(&w, "/bad"), "EIO");
 	assert_mode(&w, "/bad", S_IFREG | 0644);
 	assert_string_equal(read_file(&w, "/empty"), "EIO");
-	close_archive(&w);
+	world_close_clean(&w);
 }
 
 /* ---- compressed archives ---- */
@@ -828,7 +815,7 @@ static void compressed(void **state)
 		assert_string_equal(read_file(&w, "/late"), "not compressed either");
 		assert_int_equal(stat_of(&w, "/big").stx_size, 20000 * KB);
 		assert_string_equal(read_file(&w, "/aligned"), "x");
-		close_archive(&w);
+		world_close_clean(&w);
 	}
 	free(plain.buf);
 	free(big.buf);
@@ -1034,7 +1021,7 @@ static void an_index_is_used(void **state)
 	assert_int_equal(stat_file(&w, "/bin/cat", &st), -EIO);
 	assert_absent(&w, "/" INDEX_NAME);
 	assert_absent(&w, "/bin/xat");
-	close_archive(&w);
+	world_close_clean(&w);
 }
 
 static void an_index_that_does_not_fit_is_not_used(void **state)
@@ -1050,7 +1037,7 @@ static void an_index_that_does_not_fit_is_not_used(void **state)
 	assert_string_equal(read_file(&w, "/before"), "before");
 	assert_string_equal(read_file(&w, "/bin/ls"), "ls");
 	assert_absent(&w, "/" INDEX_NAME);
-	close_archive(&w);
+	world_close_clean(&w);
 	put(&in, "behind", S_IFREG | 0644, "behind");
 	put(&in, "d/" INDEX_NAME, S_IFREG | 0644, "not at the top");
 	trailer(&in);
@@ -1059,12 +1046,12 @@ static void an_index_that_does_not_fit_is_not_used(void **state)
 	assert_string_equal(read_file(&w, "/bin/ls"), "ls");
 	assert_string_equal(read_file(&w, "/d/" INDEX_NAME), "not at the top");
 	assert_absent(&w, "/" INDEX_NAME);
-	close_archive(&w);
+	world_close_clean(&w);
 	m = (struct maker){ 0 };
 	put(&m, INDEX_NAME, S_IFREG | 0644, "only a name");
 	open_archive(&w, &m);
 	assert_string_equal(read_file(&w, "/" INDEX_NAME), "only a name");
-	close_archive(&w);
+	world_close_clean(&w);
 }
 
 /* Looks at everything there is, however wrong; how many names that were. */

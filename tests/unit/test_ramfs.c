@@ -24,15 +24,7 @@ static int teardown(void **state)
 {
 	struct fsworld *w = *state;
 
-	/* Everything that was taken is given back. */
-	fs_struct_put(w->c.fs);
-	ns_put(&w->ns->ns);
-	vfs_destroy(w->vfs);
-	assert_int_equal(arena_used(w->mem.arena), 0);
-	assert_int_equal(vfs_create(&w->vfs), 0);
-	w->c.fs = NULL;
-	w->ns = NULL;
-	world_close(w);
+	world_close_clean(w);
 	free(w);
 	return 0;
 }
