@@ -77,10 +77,19 @@ int loop_new(struct net *net, struct caller *c, int family, int type, int protoc
 	list_init(&s->accept_queue);
 	list_init(&s->pending);
 	list_init(&s->queue);
+	list_init(&s->errors);
 	loop_options_init(s);
 	socket_publish(&s->sk);
 	*out = s;
 	return 0;
+}
+
+static void free_errors(struct loop_sock *s)
+{
+	struct loop_chunk *k, *next;
+
+	list_for_each_safe (k, next, &s->errors, node)
+		loop_chunk_free(s, k);
 }
 
 void loop_put(struct loop_sock *s)
@@ -88,6 +97,7 @@ void loop_put(struct loop_sock *s)
 	if (!s || !ref_put(&s->refs))
 		return;
 	loop_purge(s);
+	free_errors(s);
 	waitqueue_destroy(&s->wait);
 	mutex_destroy(&s->lock);
 	free(s);
@@ -108,6 +118,23 @@ int loop_create(struct net *net, struct caller *c, int family, int type, int pro
 	if (!err)
 		*out = &s->sk;
 	return err;
+}
+
+/* What comes with a message */
+
+void loop_put_control(struct socket_msg *m, size_t *used, int level, int type, const void *data,
+		      size_t len)
+{
+	struct cmsghdr *cm = (struct cmsghdr *)(void *)((char *)m->control + *used);
+
+	if (m->control_len - *used < CMSG_SPACE(len)) {
+		m->out_flags |= MSG_CTRUNC;
+		return;
+	}
+	memset(cm, 0, CMSG_SPACE(len));
+	*cm = (struct cmsghdr){ .cmsg_len = CMSG_LEN(len), .cmsg_level = level, .cmsg_type = type };
+	memcpy(CMSG_DATA(cm), data, len);
+	*used += CMSG_SPACE(len);
 }
 
 /* Pieces */

@@ -4,7 +4,7 @@
  * IP and TCP can be told changes nothing; it is checked, kept and told as Linux does it. What would
  * need another interface, another machine or a group of them is refused. An option that is not in
  * the table does not exist (ENOPROTOOPT), nor does one that would have to change what happens and
- * does not yet: IP_RECVERR, IP_FREEBIND, TCP_DEFER_ACCEPT.
+ * does not yet: IP_FREEBIND, TCP_DEFER_ACCEPT.
  */
 #include <errno.h>
 #include <linux/net_tstamp.h>
@@ -43,6 +43,7 @@ static const struct loop_option {
 	{ IPPROTO_IP, IP_RETOPTS, 0, 0, INT, BYTE | FLAG },
 	{ IPPROTO_IP, IP_PASSSEC, 0, 0, INT, BYTE | FLAG },
 	{ IPPROTO_IP, IP_RECVTTL, 0, 0, INT, BYTE | FLAG },
+	{ IPPROTO_IP, IP_RECVERR, 0, 0, INT, BYTE | FLAG },
 	{ IPPROTO_IP, IP_RECVTOS, 0, 0, INT, BYTE | FLAG },
 	{ IPPROTO_IP, IP_RECVORIGDSTADDR, 0, 0, INT, BYTE | FLAG },
 	{ IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 0, 0, INT, BYTE | FLAG },
@@ -56,6 +57,7 @@ static const struct loop_option {
 	{ IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_WANT, 0, IPV6_PMTUDISC_OMIT, 0 },
 	{ IPPROTO_IPV6, IPV6_RECVPKTINFO, 0, 0, INT, FLAG },
 	{ IPPROTO_IPV6, IPV6_RECVHOPLIMIT, 0, 0, INT, FLAG },
+	{ IPPROTO_IPV6, IPV6_RECVERR, 0, 0, INT, FLAG },
 	{ IPPROTO_IPV6, IPV6_RECVTCLASS, 0, 0, INT, FLAG },
 	{ IPPROTO_IPV6, IPV6_TCLASS, 0, -1, 255, 0 },
 	{ IPPROTO_IPV6, IPV6_DONTFRAG, 0, 0, INT, FLAG },
@@ -170,6 +172,10 @@ static int set_option(struct loop_sock *s, int i, const void *val, unsigned len)
 	if (still)
 		return -EINVAL;
 	s->option[i] = v;
+	/* who wants no errors any more has none */
+	if (!v && ((o->level == IPPROTO_IP && o->name == IP_RECVERR) ||
+		   (o->level == IPPROTO_IPV6 && o->name == IPV6_RECVERR)))
+		loop_errors_purge(s);
 	return 0;
 }
 
@@ -187,6 +193,22 @@ static bool does_what_it_says(const struct loop_sock *s, int name, const void *v
 	return true;
 }
 
+static int set_zerocopy(struct loop_sock *s, const void *val, unsigned len)
+{
+	int v;
+
+	if (len < sizeof v)
+		return -EINVAL;
+	memcpy(&v, val, sizeof v);
+	if (v < 0 || v > 1)
+		return -EINVAL;
+	if (v)
+		atomic_fetch_or(&s->sk.flags, 1UL << SO_ZEROCOPY);
+	else
+		atomic_fetch_and(&s->sk.flags, ~(1UL << SO_ZEROCOPY));
+	return 0;
+}
+
 int loop_setsockopt(struct socket *sk, struct caller *c, int level, int name, const void *val,
 		    unsigned len)
 {
@@ -198,6 +220,8 @@ int loop_setsockopt(struct socket *sk, struct caller *c, int level, int name, co
 			return -EOPNOTSUPP;
 		if (!does_what_it_says(s, name, val, len))
 			return -ENOPROTOOPT;
+		if (name == SO_ZEROCOPY)
+			return set_zerocopy(s, val, len);
 		if (name == SO_SNDBUF || name == SO_RCVBUF || name == SO_SNDBUFFORCE ||
 		    name == SO_RCVBUFFORCE)
 			s->own_buffers = true;
@@ -277,6 +301,10 @@ int loop_getsockopt(struct socket *sk, struct caller *c, int level, int name, vo
 
 	if (level == SOL_SOCKET && name == SO_ACCEPTCONN) {
 		v = s->state == TCP_LISTEN;
+		return put(buf, size, &v, sizeof v);
+	}
+	if (level == SOL_SOCKET && name == SO_ZEROCOPY) {
+		v = socket_flag(sk, SO_ZEROCOPY);
 		return put(buf, size, &v, sizeof v);
 	}
 	if (level == SOL_SOCKET && name == SO_MEMINFO) {

@@ -203,6 +203,21 @@ static void save_chunk(struct encoder *out, const struct loop_chunk *k, bool str
 	encode(out, k->peeked);
 }
 
+static void save_errors(struct encoder *out, const struct loop_sock *s)
+{
+	const struct loop_chunk *k;
+	uint64_t nr = 0;
+
+	list_for_each (k, &s->errors, node)
+		nr++;
+	encode(out, s->zerocopy_id);
+	encode(out, nr);
+	list_for_each (k, &s->errors, node) {
+		encode_bytes(out, &k->ee, sizeof k->ee);
+		save_chunk(out, k, false);
+	}
+}
+
 static void save_queue(struct encoder *out, struct loop_sock *s)
 {
 	struct loop_chunk *k;
@@ -217,36 +232,54 @@ static void save_queue(struct encoder *out, struct loop_sock *s)
 	encode(out, s->urgent);
 	encode(out, s->urgent ? s->urgent_pos - s->read_pos : 0);
 	encode(out, s->urgent_byte);
+	save_errors(out, s);
 	mutex_unlock(&s->lock);
 }
 
-static int load_chunk(struct loader *l, struct loop_sock *s)
+/* A piece of a stream, or else a datagram: 0 or -errno. */
+static int load_chunk(struct loader *l, struct loop_sock *s, bool stream, struct loop_chunk **out)
 {
 	struct decoder *in = &l->in;
 	size_t len;
 	const void *data = decode_bytes(in, &len);
-	struct loop_chunk *k;
 
-	if (!data || len > INT32_MAX || (loop_is_stream(s) ? !len : len > UINT16_MAX))
+	if (!data || len > INT32_MAX || (stream ? !len : len > UINT16_MAX))
 		return loader_damaged(l, "what waits in a socket");
-	k = loop_chunk_new(s, len);
+	struct loop_chunk *k = *out = loop_chunk_new(s, len);
 	if (!k)
 		return -ENOMEM;
 	memcpy(k->data, data, len);
 	k->len = len;
-	if (!loop_is_stream(s)) {
-		load_name(in, &k->from);
-		load_ip(in, &k->to);
-		k->when.tv_sec = (time_t)decode(in);
-		k->when.tv_nsec = decode_between(in, 0, NSEC_PER_SEC - 1);
-		k->ttl = (int)decode_max(in, 255);
-		k->tos = (int)decode_max(in, 255);
-		k->lost = (unsigned)decode_max(in, UINT32_MAX);
-		k->peeked = decode_bool(in);
-		s->charged += len + LOOP_OVERHEAD;
-	}
-	list_add_tail(&s->queue, &k->node);
-	s->queued += len;
+	if (stream)
+		return 0;
+	load_name(in, &k->from);
+	load_ip(in, &k->to);
+	k->when.tv_sec = (time_t)decode(in);
+	k->when.tv_nsec = decode_between(in, 0, NSEC_PER_SEC - 1);
+	k->ttl = (int)decode_max(in, 255);
+	k->tos = (int)decode_max(in, 255);
+	k->lost = (unsigned)decode_max(in, UINT32_MAX);
+	k->peeked = decode_bool(in);
+	return 0;
+}
+
+static int load_error(struct loader *l, struct loop_sock *s)
+{
+	struct sock_extended_err ee;
+	struct loop_chunk *k;
+	size_t len;
+	const void *data = decode_bytes(&l->in, &len);
+
+	if (!data || len != sizeof ee)
+		return loader_damaged(l, "an error of a socket");
+	memcpy(&ee, data, sizeof ee);
+	int err = load_chunk(l, s, false, &k);
+	if (err)
+		return err;
+	k->ee = ee;
+	k->ee.ee_errno = ee.ee_errno <= ERRNO_MAX ? ee.ee_errno : 0;
+	s->error_bytes += k->len + LOOP_OVERHEAD;
+	list_add_tail(&s->errors, &k->node);
 	return 0;
 }
 
@@ -254,11 +287,19 @@ static int load_queue(struct loader *l, struct loop_sock *s)
 {
 	struct decoder *in = &l->in;
 	uint64_t nr = decode_count(in, sizeof(uint64_t));
+	bool stream = loop_is_stream(s);
+	struct loop_chunk *k;
 	int err = 0;
 
 	mutex_lock(&s->lock);
-	for (uint64_t i = 0; i < nr && !err; i++)
-		err = load_chunk(l, s);
+	for (uint64_t i = 0; i < nr && !err; i++) {
+		err = load_chunk(l, s, stream, &k);
+		if (err)
+			break;
+		s->queued += k->len;
+		s->charged += stream ? 0 : k->len + LOOP_OVERHEAD;
+		list_add_tail(&s->queue, &k->node);
+	}
 	s->urgent = (enum loop_urgent)decode_max(in, URGENT_READ);
 	s->urgent_pos = decode(in);
 	s->urgent_byte = (unsigned char)decode_max(in, UINT8_MAX);
@@ -266,6 +307,10 @@ static int load_queue(struct loader *l, struct loop_sock *s)
 		err = loader_damaged(l, "urgent data");
 	if (err)
 		s->urgent = URGENT_NONE;
+	s->zerocopy_id = (uint32_t)decode_max(in, UINT32_MAX);
+	nr = err ? 0 : decode_count(in, 2 * sizeof(uint64_t));
+	for (uint64_t i = 0; i < nr && !err; i++)
+		err = load_error(l, s);
 	mutex_unlock(&s->lock);
 	return err;
 }

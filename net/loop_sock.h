@@ -13,6 +13,7 @@
  *   loop_stream.c   the bytes of connections
  *   loop_udp.c      datagrams
  *   loop_option.c   options, TCP_INFO, ioctl
+ *   loop_error.c    the queue of errors
  *   loop_diag.c     what sock_diag(7) says of them
  *   loop_save.c     snapshots
  *
@@ -27,6 +28,10 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <time.h>
+
+/* needs struct timespec */
+#include <linux/errqueue.h>
 
 #include "net/loop.h"
 #include "net/net.h"
@@ -54,7 +59,7 @@ struct loop_name {
 	uint16_t port; /* 0: none */
 };
 
-/* A piece of a stream, or a datagram. */
+/* A piece of a stream, a datagram, or an error about one (`from` is then where it was sent). */
 struct loop_chunk {
 	struct list node;
 	size_t len, off, size; /* data[off..len) is unread; data has `size` bytes */
@@ -63,8 +68,9 @@ struct loop_chunk {
 	struct in6_addr to;
 	struct timespec when;
 	int ttl, tos;
-	unsigned lost; /* how many did not get in before it */
-	bool peeked;   /* one without data: a peek by SO_PEEK_OFF has passed it */
+	unsigned lost;               /* how many did not get in before it */
+	struct sock_extended_err ee; /* of an error */
+	bool peeked;                 /* one without data: a peek by SO_PEEK_OFF has passed it */
 	unsigned char data[];
 };
 
@@ -104,6 +110,9 @@ struct loop_sock {
 	uint64_t urgent_pos; /* of the urgent byte, which is in the queue */
 	enum loop_urgent urgent;
 	unsigned char urgent_byte;
+	struct list errors;   /* struct loop_chunk; loop_error.c */
+	size_t error_bytes;   /* what they cost */
+	uint32_t zerocopy_id; /* of the next send with MSG_ZEROCOPY */
 
 	struct waitqueue wait;           /* readers, writers, pollers, acceptors */
 	_Atomic unsigned drops;          /* datagrams */
@@ -160,6 +169,9 @@ int loop_new(struct net *net, struct caller *c, int family, int type, int protoc
 /* The name as getsockname(2) gives it to a socket of the family: its length. */
 int loop_put_name(int family, const struct loop_name *n, struct sockaddr_storage *out);
 int loop_take_error(struct socket *s);
+/* A control message at *used of those of a receive. */
+void loop_put_control(struct socket_msg *m, size_t *used, int level, int type, const void *data,
+		      size_t len);
 /* A piece for the socket's queue; NULL: no memory. */
 struct loop_chunk *loop_chunk_new(struct loop_sock *s, size_t size);
 void loop_chunk_free(struct loop_sock *s, struct loop_chunk *k);
@@ -200,6 +212,20 @@ bool loop_hears(const struct loop_sock *s, const struct loop_name *to);
 bool loop_is_broadcast(const struct in6_addr *ip);
 struct in6_addr loop_source(const struct in6_addr *to);
 
+/* loop_error.c */
+/* Nobody is at the port that the datagram was sent to. */
+void loop_error_unreachable(struct loop_sock *s, const struct loop_name *to,
+			    const struct loop_chunk *sent);
+/* What was sent with MSG_ZEROCOPY is the sender's again. */
+void loop_error_zerocopy(struct loop_sock *s);
+static inline bool loop_sends_zerocopy(const struct loop_sock *s, const struct socket_msg *m)
+{
+	return m->flags & MSG_ZEROCOPY && socket_flag(&s->sk, SO_ZEROCOPY);
+}
+/* With MSG_ERRQUEUE. */
+ssize_t loop_error_recvmsg(struct loop_sock *s, struct socket_msg *m);
+bool loop_has_errors(struct loop_sock *s);
+void loop_errors_purge(struct loop_sock *s);
 /* loop_stream.c, loop_udp.c */
 ssize_t loop_tcp_sendmsg(struct socket *s, struct caller *c, struct socket_msg *m);
 ssize_t loop_tcp_recvmsg(struct socket *s, struct caller *c, struct socket_msg *m);

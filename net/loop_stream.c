@@ -261,6 +261,8 @@ static ssize_t send_all(struct loop_sock *s, struct caller *c, struct socket_msg
 		n = 0;
 	}
 	loop_put(peer);
+	if (total && loop_sends_zerocopy(s, m))
+		loop_error_zerocopy(s);
 	return total ? total : n;
 }
 
@@ -438,9 +440,9 @@ ssize_t loop_tcp_recvmsg(struct socket *sk, struct caller *c, struct socket_msg 
 	struct waiter w;
 	ssize_t r;
 
-	m->control_len = 0;
 	if (m->flags & MSG_ERRQUEUE)
-		return -EAGAIN;
+		return loop_error_recvmsg(s, m);
+	m->control_len = 0;
 	if (m->flags & MSG_OOB)
 		return s->state == TCP_LISTEN ? -ENOTCONN : receive_urgent(s, m);
 	waiter_init(&w, c->sleeper);

@@ -504,7 +504,7 @@ static unsigned loop_tcp_poll(struct socket *sk, struct poll_table *pt)
 		if (ended & SEND_SHUTDOWN || loop_tcp_writable(s))
 			events |= POLL_WRITE;
 	}
-	return s->err ? events | POLLERR : events;
+	return s->err || loop_has_errors(s) ? events | POLLERR : events;
 }
 
 const struct socket_ops loop_tcp_ops = {

@@ -117,8 +117,12 @@ static void send_to(struct loop_sock *s, struct loop_chunk *k, const struct loop
 		loop_put(t);
 		return;
 	}
+	bool asked = IN6_IS_ADDR_V4MAPPED(&to->ip) ? loop_option(s, IPPROTO_IP, IP_RECVERR)
+						   : loop_option(s, IPPROTO_IPV6, IPV6_RECVERR);
+	if (asked)
+		loop_error_unreachable(s, to, k);
 	loop_chunk_free(s, k);
-	if (connected) {
+	if (connected || asked) {
 		s->err = ECONNREFUSED;
 		loop_wake(s, 0);
 	}
@@ -192,25 +196,12 @@ static ssize_t loop_udp_sendmsg(struct socket *sk, struct caller *c, struct sock
 	    four ? loop_option(s, IPPROTO_IP, IP_TOS) : loop_option(s, IPPROTO_IPV6, IPV6_TCLASS);
 	k->when = guest_clock_realtime(c->mem->clock);
 	send_to(s, k, &to, connected);
+	if (loop_sends_zerocopy(s, m))
+		loop_error_zerocopy(s);
 	return (ssize_t)len;
 }
 
 /* Receiving */
-
-static void put_control(struct socket_msg *m, size_t *used, int level, int type, const void *data,
-			size_t len)
-{
-	struct cmsghdr *cm = (struct cmsghdr *)(void *)((char *)m->control + *used);
-
-	if (m->control_len - *used < CMSG_SPACE(len)) {
-		m->out_flags |= MSG_CTRUNC;
-		return;
-	}
-	memset(cm, 0, CMSG_SPACE(len));
-	*cm = (struct cmsghdr){ .cmsg_len = CMSG_LEN(len), .cmsg_level = level, .cmsg_type = type };
-	memcpy(CMSG_DATA(cm), data, len);
-	*used += CMSG_SPACE(len);
-}
 
 /* When it came, and how many did not get in before it (socket(7): SO_TIMESTAMP, SO_RXQ_OVFL). */
 static void put_socket_controls(const struct loop_sock *s, struct socket_msg *m, size_t *used,
@@ -220,9 +211,9 @@ static void put_socket_controls(const struct loop_sock *s, struct socket_msg *m,
 	unsigned n = socket_times(&s->sk, k->when, t);
 
 	for (unsigned i = 0; i < n; i++)
-		put_control(m, used, SOL_SOCKET, t[i].type, t[i].at, t[i].len);
+		loop_put_control(m, used, SOL_SOCKET, t[i].type, t[i].at, t[i].len);
 	if (socket_flag(&s->sk, SO_RXQ_OVFL) && k->lost)
-		put_control(m, used, SOL_SOCKET, SO_RXQ_OVFL, &k->lost, sizeof k->lost);
+		loop_put_control(m, used, SOL_SOCKET, SO_RXQ_OVFL, &k->lost, sizeof k->lost);
 }
 
 /* What goes with a datagram that the receiver asked for (ip(7), ipv6(7)). */
@@ -242,20 +233,20 @@ static void put_controls(struct loop_sock *s, struct socket_msg *m, const struct
 	memcpy(&info.ipi_addr, &k->to.s6_addr[12], sizeof info.ipi_addr);
 	info.ipi_spec_dst = info.ipi_addr;
 	if (four && loop_option(s, IPPROTO_IP, IP_PKTINFO))
-		put_control(m, &used, IPPROTO_IP, IP_PKTINFO, &info, sizeof info);
+		loop_put_control(m, &used, IPPROTO_IP, IP_PKTINFO, &info, sizeof info);
 	if (four && loop_option(s, IPPROTO_IP, IP_RECVTTL))
-		put_control(m, &used, IPPROTO_IP, IP_TTL, &k->ttl, sizeof k->ttl);
+		loop_put_control(m, &used, IPPROTO_IP, IP_TTL, &k->ttl, sizeof k->ttl);
 	if (four && loop_option(s, IPPROTO_IP, IP_RECVTOS))
-		put_control(m, &used, IPPROTO_IP, IP_TOS, &tos, sizeof tos);
+		loop_put_control(m, &used, IPPROTO_IP, IP_TOS, &tos, sizeof tos);
 	if (four && loop_option(s, IPPROTO_IP, IP_RECVORIGDSTADDR))
-		put_control(m, &used, IPPROTO_IP, IP_RECVORIGDSTADDR, &at,
-			    (size_t)loop_put_name(AF_INET, &name, &at));
+		loop_put_control(m, &used, IPPROTO_IP, IP_RECVORIGDSTADDR, &at,
+				 (size_t)loop_put_name(AF_INET, &name, &at));
 	if (s->sk.family == AF_INET6 && loop_option(s, IPPROTO_IPV6, IPV6_RECVPKTINFO))
-		put_control(m, &used, IPPROTO_IPV6, IPV6_PKTINFO, &info6, sizeof info6);
+		loop_put_control(m, &used, IPPROTO_IPV6, IPV6_PKTINFO, &info6, sizeof info6);
 	if (!four && loop_option(s, IPPROTO_IPV6, IPV6_RECVHOPLIMIT))
-		put_control(m, &used, IPPROTO_IPV6, IPV6_HOPLIMIT, &k->ttl, sizeof k->ttl);
+		loop_put_control(m, &used, IPPROTO_IPV6, IPV6_HOPLIMIT, &k->ttl, sizeof k->ttl);
 	if (!four && loop_option(s, IPPROTO_IPV6, IPV6_RECVTCLASS))
-		put_control(m, &used, IPPROTO_IPV6, IPV6_TCLASS, &k->tos, sizeof k->tos);
+		loop_put_control(m, &used, IPPROTO_IPV6, IPV6_TCLASS, &k->tos, sizeof k->tos);
 	m->control_len = used;
 }
 
@@ -333,7 +324,7 @@ static ssize_t loop_udp_recvmsg(struct socket *sk, struct caller *c, struct sock
 	struct waiter w;
 
 	if (m->flags & MSG_ERRQUEUE)
-		return -EAGAIN;
+		return loop_error_recvmsg(s, m);
 	waiter_init(&w, c->sleeper);
 	mutex_lock(&s->lock);
 	ssize_t r = wait_datagram(s, &w, m->flags, deadline);
@@ -368,8 +359,8 @@ static unsigned loop_udp_poll(struct socket *sk, struct poll_table *pt)
 	unsigned events = POLL_SEND, ended = s->shutdown;
 
 	poll_wait(pt, &s->wait);
-	if (s->err)
-		events |= POLLERR;
+	if (s->err || loop_has_errors(s))
+		events |= POLLERR | (socket_flag(sk, SO_SELECT_ERR_QUEUE) ? POLLPRI : 0);
 	if (ended == SHUTDOWN_MASK)
 		events |= POLLHUP;
 	if (ended & RCV_SHUTDOWN)

@@ -206,6 +206,13 @@ int main(void)
 	give(v, "one", 0);
 	give(v, "", 0);
 	give(v, "three", 0);
+	/* a datagram that came back */
+	int lost = check(socket(AF_INET6, SOCK_DGRAM, 0)), closed = bound(SOCK_DGRAM);
+	at = name_of(closed);
+	close(closed);
+	set(lost, IPPROTO_IPV6, IPV6_RECVERR, 1);
+	check(sendto(lost, "to nobody", 9, 0, (struct sockaddr *)&at, sizeof at));
+	wait_for(lost, 0);
 	check(listen(asked, 1));
 	check(epoll_ctl(ep, EPOLL_CTL_ADD, asked, &ev));
 	pthread_create(&thread, NULL, serve, &asked);
@@ -214,6 +221,8 @@ int main(void)
 	use_streams(&s);
 	use_queue(small, first, second);
 	use_datagrams(u, v);
+	show("came back", lost, MSG_ERRQUEUE);
+	show("nothing more", lost, MSG_ERRQUEUE);
 	int client = try_connect(asked, 0);
 	pthread_join(thread, NULL);
 	show("from the thread", client, 0);

@@ -959,3 +959,130 @@ CASE(a_signal_ends_a_wait)
 	NEED(setitimer(ITIMER_REAL, &soon, NULL));
 	say_call("udp recv", recv(u, buf, sizeof buf, 0));
 }
+
+/* ---- queues of errors ---- */
+
+#define MORE_THAN_COMES_BACK 2000
+
+/* What a receive of the queue gives; addresses are all of the loopback. */
+static void say_queue(const char *what, int s)
+{
+	static char data[4096];
+	char room[512];
+	union name n = { 0 };
+	struct iovec iov = { data, sizeof data };
+	struct msghdr m = { .msg_name = &n,
+			    .msg_namelen = sizeof n,
+			    .msg_iov = &iov,
+			    .msg_iovlen = 1,
+			    .msg_control = room,
+			    .msg_controllen = sizeof room };
+	struct pollfd p = { .fd = s, .events = POLLPRI };
+	int left = -1;
+	socklen_t len = sizeof left;
+
+	NEED(poll(&p, 1, 0));
+	ssize_t r = recvmsg(s, &m, MSG_ERRQUEUE);
+	say("%s: events %x; %zd %s, flags %x\n", what, p.revents, r,
+	    r < 0 ? strerrorname_np(errno) : "", m.msg_flags);
+	if (r < 0)
+		return;
+	say_bytes("  data ", data, r < 8 ? (size_t)r : 8);
+	say("  name of %u bytes, family %d, port %d\n", m.msg_namelen,
+	    m.msg_namelen ? n.any.sa_family : 0, m.msg_namelen && n.in.sin_port);
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(&m); c; c = CMSG_NXTHDR(&m, c)) {
+		say("  level %d, type %d\n", c->cmsg_level, c->cmsg_type);
+		if (c->cmsg_level != SOL_SOCKET)
+			say_bytes("    ", CMSG_DATA(c), c->cmsg_len - CMSG_LEN(0));
+	}
+	NEED(getsockopt(s, SOL_SOCKET, SO_ERROR, &left, &len));
+	V(left);
+}
+
+/* It comes at once, or some time after what was sent. */
+static void wait_for_error(int s)
+{
+	NEED(poll(&(struct pollfd){ .fd = s }, 1, -1));
+}
+
+static void try_unreachable(int family, int level, int option, int to_family)
+{
+	static char data[MORE_THAN_COMES_BACK] = "abcdefgh";
+	int s = (int)NEED(socket(family, SOCK_DGRAM, 0)), on = 1, off = 0;
+	int closed = (int)NEED(socket(to_family, SOCK_DGRAM, 0));
+	union name to = local(to_family, 0);
+	size_t size = to_family == AF_INET ? sizeof to.in : sizeof to.in6;
+
+	say("family %d to family %d\n", family, to_family);
+	NEED(bind(closed, &to.any, (socklen_t)size));
+	to = local(to_family, port_of(closed));
+	close(closed);
+	NEED(sendto(s, data, 5, 0, &to.any, (socklen_t)size));
+	say_queue("not asked for", s);
+	R(setsockopt(s, level, option, &on, sizeof on));
+	NEED(sendto(s, data, 5, 0, &to.any, (socklen_t)size));
+	wait_for_error(s);
+	say_call("the next send", sendto(s, data, 0, 0, &to.any, (socklen_t)size));
+	say_queue("what came back", s);
+	NEED(sendto(s, data, sizeof data, 0, &to.any, (socklen_t)size));
+	wait_for_error(s);
+	say_call("receive", recv(s, data, 1, MSG_DONTWAIT));
+	say_queue("of what is long", s);
+	say_queue("none", s);
+	NEED(setsockopt(s, SOL_SOCKET, SO_TIMESTAMP, &on, sizeof on));
+	NEED(connect(s, &to.any, (socklen_t)size));
+	NEED(send(s, data, 3, 0));
+	wait_for_error(s);
+	say_queue("connected", s);
+	NEED(send(s, data, 3, 0));
+	wait_for_error(s);
+	R(setsockopt(s, level, option, &off, sizeof off));
+	say_queue("thrown away", s);
+	say_call("error", recv(s, data, 1, MSG_DONTWAIT));
+	close(s);
+}
+
+CASE(unreachable)
+{
+	try_unreachable(AF_INET, IPPROTO_IP, IP_RECVERR, AF_INET);
+	try_unreachable(AF_INET6, IPPROTO_IPV6, IPV6_RECVERR, AF_INET6);
+}
+
+/* What was sent is its sender's again at once, or when the network is done with it. */
+static void say_returned(const char *what, int s)
+{
+	wait_for_error(s);
+	say_queue(what, s);
+}
+
+CASE(zerocopy)
+{
+	int on = 1, two = 2, p[2], u = (int)NEED(socket(AF_INET, SOCK_DGRAM, 0)), got = -1;
+	union name n = local(AF_INET, 0);
+	socklen_t len = sizeof got;
+	static char big[50000];
+
+	R(setsockopt(u, SOL_SOCKET, SO_ZEROCOPY, &two, sizeof two));
+	R(setsockopt((int)NEED(socket(AF_UNIX, SOCK_STREAM, 0)), SOL_SOCKET, SO_ZEROCOPY, &on,
+		     sizeof on));
+	NEED(bind(u, &n.any, sizeof n.in));
+	n = local(AF_INET, port_of(u));
+	NEED(connect(u, &n.any, sizeof n.in));
+	NEED(send(u, "abc", 3, MSG_ZEROCOPY));
+	say_queue("not asked for", u);
+	if (R(setsockopt(u, SOL_SOCKET, SO_ZEROCOPY, &on, sizeof on)))
+		return; /* and nothing would ever be told */
+	NEED(getsockopt(u, SOL_SOCKET, SO_ZEROCOPY, &got, &len));
+	V(got);
+	NEED(send(u, "abc", 3, 0));
+	NEED(send(u, "", 0, MSG_ZEROCOPY));
+	NEED(send(u, "defg", 4, MSG_ZEROCOPY));
+	for (int i = 0; i < 4; i++)
+		NEED(recv(u, big, sizeof big, 0));
+	say_returned("a datagram", u);
+	pair(AF_INET6, p);
+	R(setsockopt(p[0], SOL_SOCKET, SO_ZEROCOPY, &on, sizeof on));
+	NEED(send(p[0], big, sizeof big, MSG_ZEROCOPY));
+	NEED(recv(p[1], big, sizeof big, MSG_WAITALL));
+	say_returned("a stream", p[0]);
+}
