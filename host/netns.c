@@ -181,6 +181,16 @@ void netns_free(struct netns *ns)
 	free(ns);
 }
 
+/* The helper ends the pair when it has closed its own descriptor of the socket. Until then a close
+ * of ours would leave the socket open, and its port busy. */
+static int wait_alone(int from, struct sleeper *s)
+{
+	int none, r;
+
+	return sleeper_wait_readable(s, from) ? -EINTR
+					      : (int)receive_one(from, &r, sizeof r, &none);
+}
+
 static int take_answer(int from, struct sleeper *s)
 {
 	int fd, r;
@@ -191,7 +201,12 @@ static int take_answer(int from, struct sleeper *s)
 		return -ENETDOWN;
 	if (r < 0)
 		return r;
-	return fd >= 0 ? fd : -EMFILE; /* it was made, and we have no room for it */
+	if (fd < 0)
+		return -EMFILE; /* it was made, and we have no room for it */
+	int err = wait_alone(from, s);
+	if (err)
+		host_close(fd);
+	return err ? err : fd;
 }
 
 int netns_socket(const struct netns *ns, struct sleeper *s, int family, int type, int protocol)
