@@ -209,6 +209,29 @@ static ssize_t receive_stream(struct host_sock *i, struct socket_msg *m, struct 
 	return r;
 }
 
+#define MAX_REFUSED 1000 /* datagrams that one call throws away: signals are looked at between */
+
+/* The next datagram that the guest may get, into memory of ours. */
+static ssize_t receive_judged(struct host_sock *i, struct socket_msg *m, struct msghdr *h)
+{
+	const struct host_rules *rules = i->rules;
+	bool judges =
+	    rules->judges_senders && rules->judges_senders(i) && !(m->flags & MSG_ERRQUEUE);
+	const struct msghdr before = *h;
+	ssize_t r = -EAGAIN;
+
+	for (int n = 0; n < MAX_REFUSED; n++) {
+		*h = before;
+		r = host_ret(recvmsg(i->fd, h, host_flags(m)));
+		if (r < 0 || !judges || !rules->refuses_sender(i, h->msg_name, h->msg_namelen))
+			return r;
+		if (m->flags & MSG_PEEK)
+			recv(i->fd, NULL, 0, MSG_DONTWAIT | MSG_TRUNC);
+	}
+	*h = before;
+	return -EAGAIN;
+}
+
 /* A datagram whose buffers cannot be pinned as a whole: one that does not fit into what is good of
  * them is lost. */
 static ssize_t receive_copied(struct host_sock *i, struct socket_msg *m, struct msghdr *h)
@@ -220,7 +243,7 @@ static ssize_t receive_copied(struct host_sock *i, struct socket_msg *m, struct 
 		return -ENOBUFS;
 	h->msg_iov = &iov;
 	h->msg_iovlen = 1;
-	ssize_t r = host_ret(recvmsg(i->fd, h, host_flags(m)));
+	ssize_t r = receive_judged(i, m, h);
 	size_t n = r < 0 ? 0 : (size_t)r < size ? (size_t)r : size;
 	if (r > 0 && i->rules->watches && i->rules->watches(i))
 		i->rules->take_datagram(i, h->msg_name, h->msg_namelen, iov.iov_base, n);
@@ -238,7 +261,9 @@ static ssize_t receive_datagram(struct host_sock *i, struct socket_msg *m, struc
 	h->msg_iov = iov;
 	h->msg_iovlen = (size_t)uio_pin(m->uio, true, iov, MAX_PIECES, &len);
 	/* What is to be looked at is looked at in a copy of ours. */
-	bool whole = len == m->uio->resid && !(i->rules->watches && i->rules->watches(i));
+	bool looks = (i->rules->watches && i->rules->watches(i)) ||
+		     (i->rules->judges_senders && i->rules->judges_senders(i));
+	bool whole = len == m->uio->resid && !looks;
 	ssize_t r = whole ? host_ret(recvmsg(i->fd, h, host_flags(m))) : 0;
 	uio_unpin(m->uio);
 	if (!whole)

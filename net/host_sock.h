@@ -59,6 +59,10 @@ struct host_rules {
 			      unsigned len, const void *data, size_t size);
 	void (*take_datagram)(const struct host_sock *i, const struct sockaddr *a, unsigned len,
 			      const void *data, size_t size);
+	/* Must the senders of datagrams be judged, and is this one refused? Then the guest does not
+	 * get what it sent. NULL, both: no. */
+	bool (*judges_senders)(const struct host_sock *i);
+	bool (*refuses_sender)(const struct host_sock *i, const struct sockaddr *a, unsigned len);
 	/* May the message go out with its control messages? As above. */
 	int (*check_control)(const struct host_sock *i, struct socket_msg *m);
 	/* May the caller set the option of the host's socket? NULL: yes. */

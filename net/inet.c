@@ -143,6 +143,19 @@ static int check_datagram(const struct host_sock *i, struct caller *c, const str
 	return r.err ? net_refuse(i->sk.net, c, &r) : 0;
 }
 
+/* Whom a rule blocks sends nothing to a port that is open to all. */
+static bool judges_senders(const struct host_sock *i)
+{
+	const struct net_policy *p = i->sk.net->policy;
+
+	return i->sk.type == SOCK_DGRAM && !p->none && (p->block.count || p->allow.count);
+}
+
+static bool refuses_sender(const struct host_sock *i, const struct sockaddr *a, unsigned len)
+{
+	return net_policy_check(i->sk.net->policy, NET_ACCEPT, a, len) != 0;
+}
+
 static void take_datagram(const struct host_sock *i, const struct sockaddr *a, unsigned len,
 			  const void *data, size_t size)
 {
@@ -314,6 +327,8 @@ static const struct host_rules inet_rules = {
 	.check_address = check_address,
 	.watches = watches,
 	.check_datagram = check_datagram,
+	.judges_senders = judges_senders,
+	.refuses_sender = refuses_sender,
 	.take_datagram = take_datagram,
 	.check_control = check_control,
 	.check_option = check_option,
