@@ -18,6 +18,7 @@
 #include <unistd.h>
 #include <sys/stat.h>
 
+#include "host/fixup.h"
 #include "mm/budget.h"
 #include "util/gva.h"
 #include "util/lock.h"
@@ -271,6 +272,26 @@ int arena_alloc_dirty(struct arena *a, uint64_t len, uint64_t *off)
 	bool warm;
 
 	return alloc(a, len, off, &warm, false);
+}
+
+/* What a write finds no page for the host makes of the data: through the mapping it would take a
+ * fault for each page, which clears it first. */
+static bool fill_cold(struct arena *a, uint64_t off, const void *src, uint64_t len)
+{
+	return pwrite(a->mf->fd, src, len, (off_t)off) == (ssize_t)len;
+}
+
+int arena_alloc_copy(struct arena *a, const void *src, uint64_t len, uint64_t *off)
+{
+	bool warm;
+	int err = alloc(a, len, off, &warm, false);
+
+	if (err || (!warm && fill_cold(a, *off, src, len)))
+		return err;
+	if (!fixup_copy(a->base + *off, src, len))
+		return 0;
+	arena_unref(a, *off, len);
+	return -EFAULT;
 }
 
 int arena_alloc_cold(struct arena *a, uint64_t len, uint64_t *off)

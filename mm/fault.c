@@ -12,7 +12,6 @@
 #include <errno.h>
 #include <signal.h>
 
-#include "host/fixup.h"
 #include "mm/fork.h"
 #include "mm/populate.h"
 
@@ -109,20 +108,16 @@ static int cow_copy_range(struct mm *mm, gva_t start, gva_t end)
 {
 	struct arena *arena = mm->host->arena;
 	uint64_t len = gva_diff(end, start), off;
-	const void *src;
 	struct backing *b, old;
 	int err = backing_isolate(mm, start, end);
 
-	if (!err)
-		err = arena_alloc_dirty(arena, len, &off);
 	if (err)
 		return err;
 	b = backing_at(mm, start);
-	src = memfile_ptr(b->mf, b->off, len);
-	if (!src || fixup_copy(arena_ptr(arena, off), src, len) > 0) {
-		arena_unref(arena, off, len);
-		return -EFAULT;
-	}
+	const void *src = memfile_ptr(b->mf, b->off, len);
+	err = src ? arena_alloc_copy(arena, src, len, &off) : -EFAULT;
+	if (err)
+		return err;
 	old = *b;
 	*b = (struct backing){ b->node, start, end, arena_memfile(arena), off, .owned = true };
 	err = mm_map_range(mm, start, end);
