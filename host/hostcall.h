@@ -4,6 +4,8 @@
 #define HL_HOST_HOSTCALL_H
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -13,6 +15,12 @@ static inline long host_ret(long r)
 }
 
 #define host_call(...) host_ret(syscall(__VA_ARGS__))
+
+/* A number that the host cannot tell of is taken for one: what uses it finds out why. */
+static inline bool host_is_open(int fd)
+{
+	return fcntl(fd, F_GETFD) >= 0 || errno != EBADF;
+}
 
 /* close(2) once, never retried; errno stays. */
 static inline void host_close(int fd)

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "fs/vfs.h"
+#include "host/hostcall.h"
 #include "lib/error.h"
 #include "kernel/cpus.h"
 #include "lib/publish.h"
@@ -98,7 +99,7 @@ struct hl_config *hl_config_new(void)
 		return NULL;
 	}
 	for (int fd = 0; fd < 3; fd++)
-		cfg->stdio[fd] = fcntl(fd, F_GETFD) >= 0 ? fd : -1;
+		cfg->stdio[fd] = host_is_open(fd) ? fd : -1;
 	take_signals(cfg);
 	return cfg;
 }

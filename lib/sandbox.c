@@ -28,6 +28,7 @@
 #include "fs/hostfd.h"
 #include "fs/hostfs/hostfs.h"
 #include "host/fscred.h"
+#include "host/hostcall.h"
 #include "host/netns.h"
 #include "host/thread.h"
 #include "kernel/nsproxy.h"
@@ -267,7 +268,7 @@ static int wrap_stdio(struct hl_sandbox *sb, const int stdio[3], struct spawn_re
 	int err = sb->hostfd ? 0 : hostfd_create(&opt, &sb->hostfd);
 
 	for (int fd = 0; !err && fd < 3; fd++) {
-		if (stdio[fd] >= 0 && fcntl(stdio[fd], F_GETFD) >= 0)
+		if (stdio[fd] >= 0 && host_is_open(stdio[fd]))
 			err = hostfd_wrap(sb->hostfd, nsproxy_mnt(sb->kernel->nsproxy), stdio[fd],
 					  &rq->stdio[fd]);
 		if (rq->stdio[fd])
@@ -450,7 +451,7 @@ static int keep_config(struct hl_sandbox *sb, const struct hl_config *cfg)
 		if (sb->stdio[fd] >= 0)
 			close(sb->stdio[fd]);
 		sb->stdio[fd] = -1;
-		if (cfg->stdio[fd] < 0 || fcntl(cfg->stdio[fd], F_GETFD) < 0)
+		if (cfg->stdio[fd] < 0 || !host_is_open(cfg->stdio[fd]))
 			continue;
 		sb->stdio[fd] = fcntl(cfg->stdio[fd], F_DUPFD_CLOEXEC, 3);
 		if (sb->stdio[fd] < 0)
