@@ -121,6 +121,19 @@ static uint64_t bench_stat(long n)
 	LOOP(CHECK(stat("/etc/passwd", &st) == 0));
 }
 
+static uint64_t bench_readdir(long n)
+{
+	DIR *d;
+
+	LOOP({
+		d = opendir(".");
+		CHECK(d);
+		while (readdir(d))
+			;
+		closedir(d);
+	});
+}
+
 static uint64_t bench_open(long n)
 {
 	int fd;
@@ -415,6 +428,7 @@ static const struct bench {
 	{ "read-4k", "pread of 4 KiB of a cached file", bench_read, 0 },
 	{ "write-4k", "pwrite of 4 KiB to a file", bench_write, 0 },
 	{ "stat", "stat of a file", bench_stat, 0 },
+	{ "readdir", "the working directory, read whole", bench_readdir, 0 },
 	{ "open-close", "open and close of a file", bench_open, 0 },
 	{ "open-read-close", "open, read and close of a file", bench_open_read, 0 },
 	{ "pipe", "a byte to another process and back", bench_pipe, 0 },

@@ -19,6 +19,11 @@ bench: $(BUILD)/hl $(BUILD)/bench/micro $(BUILD)/bench/beside
 	@scripts/setup bench
 	@bench/run --hl $(BUILD)/hl --micro $(BUILD)/bench/micro --beside $(BUILD)/bench/beside $(BENCH)
 
+# make bench-worlds [PLATFORM=kvm]: private worlds against plain ones.
+.PHONY: bench-worlds
+bench-worlds: $(BUILD)/hl $(BUILD)/bench/micro
+	@bench/worlds $(BUILD)/hl $(BUILD)/bench/micro $(PLATFORM)
+
 # make bench-snapshot [PLATFORM=kvm]: copies of a warm python with numpy, in a program that embeds the library.
 $(BUILD)/bench/snapshot: bench/snapshot.c bench/bench.h include/hl.h $(BUILD)/libhl.a
 	@mkdir -p $(@D)
