@@ -35,6 +35,7 @@ enum {
 	USED_EXEC = 4,
 	USED_OPEN = 8, /* a directory was opened, not only asked about */
 	REFUSED = 16,
+	NAME_SERVER = 32, /* it has answered */
 };
 
 struct use {
@@ -42,8 +43,15 @@ struct use {
 	unsigned how;
 };
 
+#define LEARNED_NAMES 1024
+
 struct learned {
 	struct use *use;
+	/* what name servers have said, the latest ones: the next one goes to next_name */
+	struct {
+		char *address, *name;
+	} named[LEARNED_NAMES];
+	size_t next_name;
 	size_t count, room;
 	bool overflow; /* there was more, or no memory for it */
 	uint64_t memory, threads;

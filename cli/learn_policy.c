@@ -366,7 +366,30 @@ static bool is_loopback(const char *address)
 	return strncmp(address, "127.", 4) == 0 || strncmp(address, "[::1]", 5) == 0;
 }
 
-/* Addresses that were connected to and not bound: what was bound here is in the sandbox. */
+/* May the address be asked about names that are allowed? That needs no rule of its own. */
+static bool is_name_server(const char *address)
+{
+	char text[4096] = "", server[64], endpoint[80];
+	int fd = open("/etc/resolv.conf", O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	bool found = false;
+
+	if (fd >= 0) {
+		(void)!read(fd, text, sizeof text - 1);
+		close(fd);
+	}
+	for (const char *line = text; line && !found; line = strchr(line, '\n')) {
+		line += *line == '\n';
+		if (sscanf(line, "nameserver %63[0-9a-fA-F.:]", server) != 1)
+			continue;
+		bool six = strchr(server, ':');
+		snprintf(endpoint, sizeof endpoint, six ? "[%s]:53" : "%s:53", server);
+		found = strcmp(endpoint, address) == 0;
+	}
+	return found;
+}
+
+/* Addresses that were connected to and not bound: what was bound here is in the sandbox. By name,
+ * where the program had asked for one. */
 static void put_network(struct maker *m)
 {
 	bool first = true;
@@ -375,7 +398,8 @@ static void put_network(struct maker *m)
 		const struct use *u = &m->l->use[i];
 		const char *port = strrchr(u->name, ':');
 		if (*u->name == '/' || u->how & (REFUSED | USED_WRITE) || !port ||
-		    strcmp(port, ":0") == 0 || is_loopback(u->name))
+		    strcmp(port, ":0") == 0 || is_loopback(u->name) ||
+		    (u->how & NAME_SERVER && is_name_server(u->name)))
 			continue;
 		if (first)
 			begin_member(m, "net-allow");

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The set of what a learning run used, read from the lines of its audit. */
 #include <json-c/json.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -95,10 +96,76 @@ static unsigned how_of(json_object *o)
 	       (opened ? USED_OPEN : 0);
 }
 
+/* Could a rule of a policy have such a name? It comes from strangers. */
+static bool is_host_name(const char *name)
+{
+	size_t len = strlen(name);
+	const char *last = strrchr(name, '.');
+
+	return len && len <= 253 && strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-.") == len &&
+	       *name != '.' && *name != '-' && !strstr(name, "..") &&
+	       strspn(last ? last + 1 : name, "0123456789") != strlen(last ? last + 1 : name);
+}
+
+static void take_name(struct learned *l, json_object *o)
+{
+	char *address = strdup(text_of(o, "address")), *name = strdup(text_of(o, "name"));
+	size_t at = l->next_name % LEARNED_NAMES;
+
+	learned_add(l, text_of(o, "to"), NAME_SERVER);
+	if (!address || !name || !is_host_name(name)) {
+		l->overflow |= !address || !name;
+		free(address);
+		free(name);
+		return;
+	}
+	free(l->named[at].address);
+	free(l->named[at].name);
+	l->named[at].address = address;
+	l->named[at].name = name;
+	l->next_name++;
+}
+
+/* The name that was last said to have the address, without its port: the program asked for it. */
+static const char *name_of(const struct learned *l, const char *address, size_t len)
+{
+	if (*address == '[' && len > 2) {
+		address++;
+		len -= 2;
+	}
+	for (size_t i = l->next_name; i-- > 0 && l->next_name - i <= LEARNED_NAMES;) {
+		const char *known = l->named[i % LEARNED_NAMES].address;
+		if (strncmp(known, address, len) == 0 && !known[len])
+			return l->named[i % LEARNED_NAMES].name;
+	}
+	return NULL;
+}
+
+/* NAME:PORT in place of ADDRESS:PORT. */
+static void take_address(struct learned *l, const char *address, unsigned how)
+{
+	const char *port = strrchr(address, ':');
+	const char *name =
+	    port && !(how & REFUSED) ? name_of(l, address, (size_t)(port - address)) : NULL;
+	char text[512];
+
+	if (name)
+		snprintf(text, sizeof text, "%s%s", name, port);
+	learned_add(l, name ? text : address, how);
+}
+
 void learned_take(struct learned *l, const char *line)
 {
-	static const char *const keys[] = { "path", "to", "address" };
+	static const char *const keys[] = { "path", "to" };
 	json_object *o = json_tokener_parse(line);
+
+	if (o && strcmp(text_of(o, "used"), "name") == 0) {
+		take_name(l, o);
+		json_object_put(o);
+		return;
+	}
+	if (o && *text_of(o, "address"))
+		take_address(l, text_of(o, "address"), how_of(o));
 
 	for (size_t i = 0; o && i < sizeof keys / sizeof *keys; i++) {
 		char *name = strdup(text_of(o, keys[i]));
@@ -121,4 +188,8 @@ void learned_free(struct learned *l)
 	for (size_t i = 0; i < l->count; i++)
 		free(l->use[i].name);
 	free(l->use);
+	for (size_t i = 0; i < LEARNED_NAMES; i++) {
+		free(l->named[i].address);
+		free(l->named[i].name);
+	}
 }

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct dns_name;
 struct net_refusal;
 struct process;
 struct sandbox;
@@ -40,6 +41,8 @@ struct observer_ops {
 	/* The policy of the network refuses what the task's call, in t->event, asks for
 	 * (net/net.h). NULL: nobody wants to know. */
 	void (*net_refused)(struct observer *o, struct task *t, const struct net_refusal *r);
+	/* The task has read what a name server says (net/dns.h). NULL: nobody wants to know. */
+	void (*net_named)(struct observer *o, struct task *t, const struct dns_name *n);
 	/* The thread ends with t->exit_code; its memory is still there. */
 	void (*ended)(struct observer *o, struct task *t);
 };

@@ -118,7 +118,7 @@ static bool address_in(const uint8_t *msg, const struct record *r, struct in6_ad
 /* An answer names the aliases on the way, in the order in which one leads to the next, and then the
  * addresses of the last one. They are the addresses of what was asked about. */
 void dns_take_answer(const struct net_policy *p, const struct sockaddr *server, unsigned len,
-		     const uint8_t *msg, size_t size)
+		     const uint8_t *msg, size_t size, dns_named_fn *named, void *arg)
 {
 	char asked[NET_NAME_MAX + 1], name[NET_NAME_MAX + 1];
 	size_t at = dns_question(msg, size, asked);
@@ -141,6 +141,8 @@ void dns_take_answer(const struct net_policy *p, const struct sockaddr *server, 
 			aliases++;
 		} else if (address_in(msg, &r, &addr)) {
 			net_policy_learn(p, server, len, asked, &addr);
+			if (named)
+				named(arg, &(struct dns_name){ asked, &addr, server, len });
 		}
 	}
 }

@@ -18,9 +18,19 @@
  * question. */
 int dns_check_question(const struct net_policy *p, const struct sockaddr *server, unsigned len,
 		       const uint8_t *msg, size_t size);
-/* Tells the policy which addresses the answer gives to the name that was asked about. */
+/* A server has said that a name has an address. */
+struct dns_name {
+	const char *name; /* in small letters, no dot at its end */
+	const struct in6_addr *addr;
+	const struct sockaddr *server;
+	unsigned len; /* of `server` */
+};
+typedef void dns_named_fn(void *arg, const struct dns_name *n);
+
+/* Tells the policy which addresses the answer gives to the name that was asked about, and `named`;
+ * NULL: nobody else. */
 void dns_take_answer(const struct net_policy *p, const struct sockaddr *server, unsigned len,
-		     const uint8_t *msg, size_t size);
+		     const uint8_t *msg, size_t size, dns_named_fn *named, void *arg);
 
 /* For tests: the question's name, with small letters and no dot at its end. Where the question
  * ends; 0: the message has not just one question. */

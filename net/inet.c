@@ -108,10 +108,16 @@ static const struct host_options controls[] = {
 	{ -1, 0, 0 },
 };
 
-/* Does the policy want to see what is asked of name servers, and what they say? */
-static bool watches(const struct host_sock *i)
+/* Does the policy ask what name servers are asked? */
+static bool has_names(const struct host_sock *i)
 {
 	return i->sk.type == SOCK_DGRAM && i->sk.net->policy->learned;
+}
+
+/* Does anybody want to see what is asked of name servers, and what they say? */
+static bool watches(const struct host_sock *i)
+{
+	return has_names(i) || (i->sk.type == SOCK_DGRAM && i->sk.net->named);
 }
 
 static bool is_dns(const struct sockaddr *a, unsigned len)
@@ -127,6 +133,8 @@ static int check_datagram(const struct host_sock *i, struct caller *c, const str
 	struct sockaddr_storage peer = { 0 };
 	char name[NET_NAME_MAX + 1] = "";
 
+	if (!has_names(i))
+		return 0;
 	if (!len) {
 		len = sizeof peer;
 		a = (struct sockaddr *)&peer;
@@ -160,7 +168,8 @@ static void take_datagram(const struct host_sock *i, const struct sockaddr *a, u
 			  const void *data, size_t size)
 {
 	if (is_dns(a, len))
-		dns_take_answer(i->sk.net->policy, a, len, data, size);
+		dns_take_answer(i->sk.net->policy, a, len, data, size, i->sk.net->named,
+				i->sk.net->told);
 }
 
 /* The host would make several datagrams of one, of which the policy has seen none. */
@@ -175,7 +184,7 @@ static int check_control(const struct host_sock *i, struct socket_msg *m)
 
 	for (struct cmsghdr *cm = CMSG_FIRSTHDR(&h); cm; cm = CMSG_NXTHDR(&h, cm))
 		if (!host_option_listed(controls, cm->cmsg_level, cm->cmsg_type) ||
-		    (watches(i) && is_segmentation(cm->cmsg_level, cm->cmsg_type)))
+		    (has_names(i) && is_segmentation(cm->cmsg_level, cm->cmsg_type)))
 			return -EINVAL;
 	return 0;
 }

@@ -67,7 +67,7 @@ int socket_create_pair(struct net *net, struct caller *c, int family, int type, 
 int net_refuse(const struct net *net, struct caller *c, const struct net_refusal *r)
 {
 	if (net->refused)
-		net->refused(net->refused_arg, c, r);
+		net->refused(net->told, c, r);
 	return r->err;
 }
 

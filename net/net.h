@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "net/dns.h"
 #include "util/list.h"
 #include "util/lock.h"
 
@@ -30,7 +31,8 @@ typedef void net_refused_fn(void *arg, struct caller *c, const struct net_refusa
 
 struct net {
 	net_refused_fn *refused; /* is told, with no lock held; NULL: nobody wants to know */
-	void *refused_arg;
+	dns_named_fn *named;     /* the same, of what name servers answer */
+	void *told;              /* their first argument */
 	const struct net_policy *policy;      /* net/policy.h; not owned, outlives the network */
 	const struct user_namespace *user_ns; /* whose capabilities count; not owned, the same */
 	struct mm_host *mem;                  /* who pays for what waits in queues */

@@ -22,13 +22,21 @@ static void on_refused(void *arg, struct caller *c, const struct net_refusal *r)
 	o->ops->net_refused(o, c->task, r);
 }
 
+static void on_named(void *arg, const struct dns_name *n)
+{
+	struct observer *o = arg;
+
+	o->ops->net_named(o, task_current(), n);
+}
+
 static struct net *new_net(struct sandbox *sb, struct nsproxy *ns)
 {
 	struct net *net = net_new(&sb->mem, sb->net_policy, ns->ns[NS_NET]->owner);
 
-	if (net && sb->observer && sb->observer->ops->net_refused) {
-		net->refused = on_refused;
-		net->refused_arg = sb->observer;
+	if (net && sb->observer) {
+		net->refused = sb->observer->ops->net_refused ? on_refused : NULL;
+		net->named = sb->observer->ops->net_named ? on_named : NULL;
+		net->told = sb->observer;
 	}
 	return net;
 }

@@ -22,6 +22,7 @@
 #include "kernel/task.h"
 #include "mm/access.h"
 #include "mm/arena.h"
+#include "net/dns.h"
 #include "net/net.h"
 #include "sys/table.h"
 #include "trace/tracer.h"
@@ -480,6 +481,21 @@ void audit_net_refused(struct audit *a, struct task *t, const struct net_refusal
 		print_address(&addr, len, &o);
 	}
 	tell(a, t, "refused", "network", sys_entry(t->event.syscall.nr), &o, r->err);
+}
+
+void audit_net_named(struct audit *a, struct task *t, const struct dns_name *n)
+{
+	struct object server = { 0 }, o = { .name = n->name, .to = server.address };
+	union address addr;
+	size_t len = n->len < sizeof addr ? n->len : sizeof addr;
+
+	memcpy(&addr, n->server, len);
+	print_address(&addr, len, &server);
+	if (IN6_IS_ADDR_V4MAPPED(n->addr))
+		inet_ntop(AF_INET, &n->addr->s6_addr[12], o.address, sizeof o.address);
+	else
+		inet_ntop(AF_INET6, n->addr, o.address, sizeof o.address);
+	tell(a, t, "used", "name", sys_entry(t->event.syscall.nr), &o, 0);
 }
 
 void audit_killed(struct audit *a, int pid, const char *comm, const char *reason)

@@ -34,6 +34,7 @@
 #define AUDIT_RATE       200
 #define AUDIT_BYTES      (64UL << 20)
 
+struct dns_name;
 struct net_refusal;
 struct syscall_entry;
 struct task;
@@ -67,6 +68,8 @@ void audit_enter(struct audit *a, struct task *t, const struct syscall_entry *e)
 void audit_program(struct audit *a, struct task *t, const char *path);
 void audit_leave(struct audit *a, struct task *t, const struct syscall_entry *e, int64_t result);
 void audit_net_refused(struct audit *a, struct task *t, const struct net_refusal *r);
+/* Where what is used is told, too: {"used":"name","name":N,"address":A,"to":SERVER}. */
+void audit_net_named(struct audit *a, struct task *t, const struct dns_name *n);
 void audit_began(struct audit *a);
 void audit_ended(struct audit *a);
 /* Any thread. */

@@ -164,6 +164,11 @@ static void on_net_refused(struct observer *base, struct task *t, const struct n
 		audit_net_refused(&o->audit, t, r);
 }
 
+static void on_net_named(struct observer *base, struct task *t, const struct dns_name *n)
+{
+	audit_net_named(&tracer_of(base)->audit, t, n);
+}
+
 static void on_crashed(struct observer *base, struct task *t, const siginfo_t *si)
 {
 	struct tracer *o = tracer_of(base);
@@ -218,7 +223,10 @@ int tracer_create(const struct tracer_config *cfg, struct observer **out)
 
 	if (!o)
 		return -ENOMEM;
-	o->base.ops = &ops;
+	o->ops = ops;
+	if (cfg->audit.put && cfg->audit.all)
+		o->ops.net_named = on_net_named;
+	o->base.ops = &o->ops;
 	o->cfg = *cfg;
 	o->start_ns = monotonic_ns();
 	mutex_init(&o->lock, LOCK_OBSERVER);

@@ -63,6 +63,7 @@ struct task_trace {
 
 struct tracer {
 	struct observer base; /* first */
+	struct observer_ops ops;
 	struct tracer_config cfg;
 	uint64_t start_ns;
 	_Atomic bool muted;      /* set without the lock: who holds it may be writing for ever */

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""A name server on 127.0.0.1:53 of a network namespace, for the cases of networks: names.py LOG
+"""A name server on port 53 of 127.0.0.1 or ADDRESS in a network namespace, for the cases of networks:
+names.py LOG [ADDRESS]
 
 allowed.test is 127.0.0.2 when it is first asked about, and 127.0.0.3 from then on; evil.test is the
 metadata of a cloud; all others are 127.0.0.4. Each question is a line of LOG."""
@@ -29,7 +30,7 @@ def answer(query, log):
 
 
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-s.bind(("127.0.0.1", 53))
+s.bind((sys.argv[2] if len(sys.argv) > 2 else "127.0.0.1", 53))
 print("ready", flush=True)
 with open(sys.argv[1], "w", encoding="ascii") as log:
     while True:

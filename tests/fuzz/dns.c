@@ -117,7 +117,7 @@ static void take(struct sockaddr_in from, const uint8_t *msg, size_t size)
 	CHECK(err == (!end || msg[2] & 0x80                                          ? -EINVAL
 		      : may_be_learned(name) && strcmp(name, "bad.example.org") != 0 ? 0
 										     : -EACCES));
-	dns_take_answer(p, server, sizeof from, msg, size);
+	dns_take_answer(p, server, sizeof from, msg, size, NULL, NULL);
 	check_learned(p, msg, size, end && believed && may_be_learned(name));
 	net_policy_free(p);
 }

@@ -290,7 +290,8 @@ static void questions(void **state)
 static void answer(const struct net_policy *p, const struct sockaddr_in *from, const char *msg,
 		   size_t size)
 {
-	dns_take_answer(p, (const struct sockaddr *)from, sizeof *from, (const uint8_t *)msg, size);
+	dns_take_answer(p, (const struct sockaddr *)from, sizeof *from, (const uint8_t *)msg, size,
+			NULL, NULL);
 }
 
 /* example.com is an alias of other.net, whose address is given; a stray one is not believed. */
