@@ -6,8 +6,10 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -15,6 +17,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -1192,6 +1195,152 @@ static void worlds_that_cannot_be(void)
 	expect_refused(cfg, HL_INVALID, "no such limit");
 }
 
+/* A listener of this process's own, and its port. */
+static int host_listener(char port[16])
+{
+	struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t len = sizeof a;
+	int s = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	CHECK(s >= 0 && !bind(s, (struct sockaddr *)&a, sizeof a) && !listen(s, 8) &&
+		  !getsockname(s, (struct sockaddr *)&a, &len),
+	      "%s", strerror(errno));
+	snprintf(port, 16, "%d", ntohs(a.sin_port));
+	return s;
+}
+
+/* Exits with the errno of a connection to ADDRESS PORT, or 0. */
+static struct hl_config *connects(const char *address, const char *port)
+{
+	return CONFIG("python3", "-c",
+		      "import socket, sys\n"
+		      "s = socket.socket(socket.AF_INET, socket.SOCK_STREAM)\n"
+		      "sys.exit(s.connect_ex((sys.argv[1], int(sys.argv[2]))))",
+		      address, port);
+}
+
+/* Listens at a port that others have, too, and talks to itself there. */
+static struct hl_config *listens(const char *port)
+{
+	return CONFIG("python3", "-c",
+		      "import socket, sys\n"
+		      "s = socket.socket()\n"
+		      "s.bind(('127.0.0.1', int(sys.argv[1])))\n"
+		      "s.listen()\n"
+		      "c = socket.create_connection(s.getsockname())\n"
+		      "c.sendall(b'x')\n"
+		      "sys.exit(s.accept()[0].recv(2) != b'x')",
+		      port);
+}
+
+static void networks(void)
+{
+	struct hl_sandbox *sb[2];
+	char port[16], other[16], rule[64];
+	int s = host_listener(port), t = host_listener(other);
+	struct hl_config *cfg = connects("127.0.0.1", port);
+
+	hl_config_set_network(cfg, HL_NETWORK_HOST);
+	expect_exit(start(cfg), 0);
+	cfg = connects("127.0.0.1", port);
+	hl_config_set_network(cfg, HL_NETWORK_NONE);
+	expect_exit(start(cfg), ECONNREFUSED);
+	cfg = connects("192.0.2.1", "9");
+	hl_config_set_network(cfg, HL_NETWORK_NONE);
+	expect_exit(start(cfg), ENETUNREACH);
+	/* one may be reached, the other may not */
+	snprintf(rule, sizeof rule, "127.0.0.1:%s", port);
+	cfg = connects("127.0.0.1", port);
+	hl_config_allow_network(cfg, rule);
+	expect_exit(start(cfg), 0);
+	cfg = connects("127.0.0.1", other);
+	hl_config_allow_network(cfg, rule);
+	expect_exit(start(cfg), EACCES);
+	cfg = connects("127.0.0.1", port);
+	hl_config_block_network(cfg, rule);
+	expect_exit(start(cfg), EACCES);
+	/* two of them at once at the host's own port, which is in use */
+	for (int i = 0; i < 2; i++) {
+		cfg = listens(port);
+		hl_config_set_network(cfg, HL_NETWORK_NONE);
+		sb[i] = start(cfg);
+	}
+	expect_exit(sb[0], 0);
+	expect_exit(sb[1], 0);
+	close(s);
+	close(t);
+}
+
+/* Does the host let this user make a network namespace? */
+static bool may_make_networks(void)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (!pid)
+		_exit(unshare(CLONE_NEWNET) && unshare(CLONE_NEWUSER | CLONE_NEWNET));
+	CHECK(pid > 0 && waitpid(pid, &status, 0) == pid, "%s", strerror(errno));
+	return status == 0;
+}
+
+static void network_of_the_kernel(void)
+{
+	struct hl_sandbox *sb[2];
+	char port[16];
+	int s = host_listener(port);
+	struct hl_config *cfg;
+
+	expect_exit(start(CONFIG("true")), 0); /* what is kept once is kept by now */
+	int before = count_entries("/proc/self/fd");
+	if (!may_make_networks()) {
+		cfg = CONFIG("true");
+		hl_config_set_network(cfg, HL_NETWORK_NAMESPACE);
+		expect_refused(cfg, HL_SYSTEM, "namespace");
+		return;
+	}
+	for (int i = 0; i < 2; i++) {
+		cfg = listens(port);
+		hl_config_set_network(cfg, HL_NETWORK_NAMESPACE);
+		sb[i] = start(cfg);
+	}
+	expect_exit(sb[0], 0);
+	expect_exit(sb[1], 0);
+	cfg = connects("127.0.0.1", port);
+	hl_config_set_network(cfg, HL_NETWORK_NAMESPACE);
+	expect_exit(start(cfg), ECONNREFUSED);
+	CHECK(count_entries("/proc/self/fd") == before, "descriptors stay");
+	close(s);
+}
+
+static void networks_that_cannot_be(void)
+{
+	char port[16], ports[32];
+	int s = host_listener(port);
+	struct hl_config *cfg = CONFIG("true");
+
+	hl_config_publish(cfg, "no port");
+	expect_refused(cfg, HL_INVALID, "no port");
+	cfg = CONFIG("true");
+	hl_config_allow_network(cfg, "1.2.3.4/33");
+	expect_refused(cfg, HL_INVALID, "1.2.3.4/33");
+	cfg = CONFIG("true");
+	hl_config_block_network(cfg, "no-such-name.invalid");
+	expect_refused(cfg, HL_SYSTEM, "no-such-name.invalid");
+	cfg = CONFIG("true");
+	hl_config_set_network(cfg, HL_NETWORK_NONE);
+	hl_config_allow_network(cfg, "127.0.0.1");
+	expect_refused(cfg, HL_INVALID, "--net-allow");
+	cfg = CONFIG("true");
+	hl_config_publish(cfg, "8080:80");
+	expect_refused(cfg, HL_INVALID, "--publish");
+	cfg = CONFIG("true");
+	hl_config_set_network(cfg, HL_NETWORK_NONE);
+	snprintf(ports, sizeof ports, "%s:80", port);
+	hl_config_publish(cfg, ports);
+	expect_refused(cfg, HL_SYSTEM, ports);
+	close(s);
+}
+
 static struct hl_config *in_archive(const char *path, const char *program)
 {
 	struct hl_config *cfg = CONFIG(program, "true");
@@ -1284,6 +1433,9 @@ static const struct {
 	{ "worlds-are-apart", worlds_are_apart },
 	{ "isolated-world", isolated_world },
 	{ "worlds-that-cannot-be", worlds_that_cannot_be },
+	{ "networks", networks },
+	{ "network-of-the-kernel", network_of_the_kernel },
+	{ "networks-that-cannot-be", networks_that_cannot_be },
 	{ "workspace", workspace },
 	{ "archive", archive },
 };
