@@ -250,33 +250,58 @@ static int put(void *buf, unsigned size, const void *val, size_t len)
 
 #define LO_MTU 65536
 
-/* Of TCP_INFO what is so: nothing is ever lost, and what is sent is acknowledged. */
+/* TCP_INFO with what <netinet/tcp.h> does not have of it (linux/tcp.h). */
+struct tcp_counters {
+	struct tcp_info info;
+	uint64_t pacing_rate, max_pacing_rate, bytes_acked, bytes_received;
+	uint32_t segs_out, segs_in, notsent_bytes, min_rtt, data_segs_in, data_segs_out;
+	uint64_t delivery_rate, busy_time, rwnd_limited, sndbuf_limited;
+	uint32_t delivered, delivered_ce;
+	uint64_t bytes_sent, bytes_retrans;
+};
+_Static_assert(sizeof(struct tcp_info) == 104 && offsetof(struct tcp_counters, bytes_sent) == 200 &&
+		   sizeof(struct tcp_counters) <= LOOP_TCP_INFO_SIZE,
+	       "as Linux has it");
+
+/* All that is sent is acknowledged. The beginning and the end of a stream count as a byte each, as
+ * they have a number on Linux. */
+static void put_counters(const struct loop_sock *s, struct tcp_counters *c)
+{
+	c->bytes_sent = s->sent;
+	c->bytes_acked = s->sent + s->active + s->ended;
+	c->bytes_received = s->received + s->done;
+	c->data_segs_out = c->segs_out = s->pieces_sent;
+	c->data_segs_in = c->segs_in = s->pieces_received;
+	c->delivered = 1 + s->pieces_sent + s->ended;
+}
+
+/* Of TCP_INFO what is so: nothing is ever lost. */
 int loop_tcp_info(struct loop_sock *s, void *buf, unsigned size)
 {
 	/* What newer kernels have behind it counts what does not happen here. */
 	union {
-		struct tcp_info info;
+		struct tcp_counters c;
 		char room[LOOP_TCP_INFO_SIZE];
 	} u = { .room = { 0 } };
-	struct tcp_info info = { .tcpi_state = (uint8_t)s->state,
-				 .tcpi_rto = 201000,
-				 .tcpi_snd_mss = 536,
-				 .tcpi_rcv_mss = 536,
-				 .tcpi_snd_ssthresh = INT32_MAX,
-				 .tcpi_snd_cwnd = 10,
-				 .tcpi_reordering = 3 };
 
+	u.c.info = (struct tcp_info){ .tcpi_state = (uint8_t)s->state,
+				      .tcpi_rto = 201000,
+				      .tcpi_snd_mss = 536,
+				      .tcpi_rcv_mss = 536,
+				      .tcpi_snd_ssthresh = INT32_MAX,
+				      .tcpi_snd_cwnd = 10,
+				      .tcpi_reordering = 3 };
 	if (s->state != TCP_CLOSE && s->state != TCP_LISTEN) {
-		info.tcpi_snd_mss = info.tcpi_advmss = LO_MTU - 52;
-		info.tcpi_pmtu = LO_MTU;
+		u.c.info.tcpi_snd_mss = u.c.info.tcpi_advmss = LO_MTU - 52;
+		u.c.info.tcpi_pmtu = LO_MTU;
+		put_counters(s, &u.c);
 	}
 	mutex_lock(&s->loop->lock);
 	if (s->state == TCP_LISTEN) {
-		info.tcpi_unacked = s->accept_len;
-		info.tcpi_sacked = s->backlog;
+		u.c.info.tcpi_unacked = s->accept_len;
+		u.c.info.tcpi_sacked = s->backlog;
 	}
 	mutex_unlock(&s->loop->lock);
-	u.info = info;
 	return put(buf, size, &u, sizeof u);
 }
 

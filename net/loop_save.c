@@ -353,6 +353,10 @@ static void save_link(struct encoder *out, struct loop_sock *s)
 	encode(out, state == TCP_CLOSE ? 0 : number_of(s->peer));
 	encode(out, s->sent);
 	encode(out, s->received);
+	encode(out, s->pieces_sent);
+	encode(out, s->pieces_received);
+	encode(out, s->active);
+	encode(out, s->ended);
 	save_listener(out, s);
 	save_queue(out, s);
 }
@@ -457,6 +461,10 @@ static int load_link(struct loader *l, const struct sockets *all, struct loop_so
 	int err = load_state(l, all, s);
 	s->sent = decode(in);
 	s->received = decode(in);
+	s->pieces_sent = (uint32_t)decode_max(in, UINT32_MAX);
+	s->pieces_received = (uint32_t)decode_max(in, UINT32_MAX);
+	s->active = decode_bool(in);
+	s->ended = decode_bool(in);
 	s->backlog = (unsigned)decode_max(in, UINT32_MAX);
 	if (!err)
 		err = load_waiting(l, all, s);

@@ -114,10 +114,14 @@ struct loop_sock {
 	size_t error_bytes;   /* what they cost */
 	uint32_t zerocopy_id; /* of the next send with MSG_ZEROCOPY */
 
-	struct waitqueue wait;           /* readers, writers, pollers, acceptors */
-	_Atomic unsigned drops;          /* datagrams */
-	_Atomic bool own_buffers;        /* SO_SNDBUF or SO_RCVBUF was set */
-	_Atomic uint64_t sent, received; /* bytes of the connection */
+	struct waitqueue wait;    /* readers, writers, pollers, acceptors */
+	_Atomic unsigned drops;   /* datagrams */
+	_Atomic bool own_buffers; /* SO_SNDBUF or SO_RCVBUF was set */
+	/* of the connection: bytes, and the pieces they went in */
+	_Atomic uint64_t sent, received;
+	_Atomic uint32_t pieces_sent, pieces_received;
+	_Atomic bool active; /* it began the connection */
+	_Atomic bool ended;  /* it has said that it sends no more */
 	_Atomic int option[NR_LOOP_OPTIONS];
 	size_t number; /* loop_save.c: among those that are saved, or loaded; 0: none yet */
 };

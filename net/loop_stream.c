@@ -229,6 +229,8 @@ static ssize_t send_piece(struct loop_sock *s, struct loop_sock *peer, uint64_t 
 	if (put)
 		loop_wake(peer, urgent ? POLL_READ | POLLPRI : POLL_READ);
 	s->sent += len;
+	s->pieces_sent++;
+	peer->pieces_received += put;
 	loop_count(s, &peer->local.ip, len);
 	peer->received += put ? len : 0;
 	if (refused) {

@@ -55,6 +55,7 @@ static void take_end(struct loop_sock *s)
 static void send_end(struct loop_sock *s)
 {
 	lock_assert_held(&s->loop->lock);
+	s->ended = true;
 	if (s->state == TCP_ESTABLISHED) {
 		s->state = TCP_FIN_WAIT2;
 	} else if (s->state == TCP_CLOSE_WAIT) {
@@ -303,7 +304,10 @@ static int begin(struct loop_sock *s, const struct loop_name *to, struct loop_so
 		s->local.ip = loop_source(&to->ip);
 	s->remote = *to;
 	s->err = 0;
-	s->done = false;
+	s->done = s->ended = false;
+	s->active = true;
+	s->sent = s->received = 0;
+	s->pieces_sent = s->pieces_received = 0;
 	struct loop_sock *listener = loop_find(s->loop, SOCK_STREAM, &s->local, to);
 	s->state = TCP_SYN_SENT;
 	if (!listener) {

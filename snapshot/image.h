@@ -30,7 +30,7 @@
 #include "util/saved.h"
 
 /* Rises with every change of what is written. */
-#define IMAGE_VERSION 8
+#define IMAGE_VERSION 9
 
 struct image_header {
 	char magic[8];

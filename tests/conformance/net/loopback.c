@@ -960,6 +960,59 @@ CASE(a_signal_ends_a_wait)
 	say_call("udp recv", recv(u, buf, sizeof buf, 0));
 }
 
+/* TCP_INFO with what <netinet/tcp.h> does not have of it (linux/tcp.h). */
+struct tcp_counters {
+	struct tcp_info info;
+	uint64_t pacing_rate, max_pacing_rate, bytes_acked, bytes_received;
+	uint32_t segs_out, segs_in, notsent_bytes, min_rtt, data_segs_in, data_segs_out;
+	uint64_t delivery_rate, busy_time, rwnd_limited, sndbuf_limited;
+	uint32_t delivered, delivered_ce;
+	uint64_t bytes_sent, bytes_retrans;
+};
+
+/* What a connection counts; all that was sent is acknowledged first. */
+static void say_counters(const char *what, int s)
+{
+	struct tcp_counters i = { 0 };
+	socklen_t len = sizeof i;
+	int left = 1;
+
+	while (left) {
+		NEED(ioctl(s, TIOCOUTQ, &left));
+		sched_yield();
+	}
+	NEED(getsockopt(s, IPPROTO_TCP, TCP_INFO, &i, &len));
+	say("%s: state %d, sent %lu, acknowledged %lu, received %lu, pieces %u %u, delivered %u\n",
+	    what, i.info.tcpi_state, i.bytes_sent, i.bytes_acked, i.bytes_received, i.data_segs_out,
+	    i.data_segs_in, i.delivered);
+}
+
+CASE(counters)
+{
+	char b[100] = "";
+	int p[2];
+
+	for (int family = 0; family < 2; family++) {
+		pair(family ? AF_INET6 : AF_INET, p);
+		say_counters("one that connected", p[0]);
+		say_counters("one that was accepted", p[1]);
+		NEED(send(p[0], b, 10, 0));
+		NEED(recv(p[1], b, sizeof b, 0));
+		say_counters("sent", p[0]);
+		NEED(send(p[0], b, 5, 0));
+		NEED(recv(p[1], b, sizeof b, 0));
+		NEED(send(p[1], b, 7, 0));
+		NEED(recv(p[0], b, sizeof b, 0));
+		say_counters("talked", p[0]);
+		say_counters("talked", p[1]);
+		NEED(shutdown(p[1], SHUT_WR));
+		NEED(recv(p[0], b, sizeof b, 0));
+		say_counters("half ended", p[0]);
+		close(p[0]);
+		close(p[1]);
+	}
+}
+
 /* ---- queues of errors ---- */
 
 #define MORE_THAN_COMES_BACK 2000
