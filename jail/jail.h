@@ -17,6 +17,7 @@ struct jail_config {
 	bool network; /* it makes sockets of the host's network */
 	bool netns;   /* it has sockets of another, which others make (host/netns.h) */
 	bool private_world;
+	bool scoped; /* jail_landlock_scope() was had: no signal reaches other processes */
 	/* Also the threads that there are. A forbidden call is SIGSYS (sigaction(2), SYS_SECCOMP)
 	 * in its thread, so that a handler can say which it was. Without, it kills the process
 	 * unheard: its handlers are not ours. */
@@ -24,7 +25,8 @@ struct jail_config {
 };
 
 /* No new privileges (prctl(2), PR_SET_NO_NEW_PRIVS), and no system call but those of
- * filter/calls.def. 0 or -errno. */
+ * filter/calls.def. In a private world where nothing else keeps signals from other processes, stubs
+ * cannot be killed by one either: EPERM. 0 or -errno. */
 int jail_seccomp(const struct jail_config *jc);
 
 /* Of the capabilities only those that such a sandbox's monitor needs. 0 or -errno. */
@@ -33,7 +35,7 @@ int jail_capabilities(const struct jail_config *jc);
 /* Landlock. All give -errno where the host has none, or not enough of it. */
 
 /* No signals and no abstract sockets beyond what is made from now on; without a network no TCP
- * port. */
+ * port, which there may be, too, where the result is -EOPNOTSUPP. */
 int jail_landlock_scope(const struct jail_config *jc);
 
 enum jail_access {

@@ -106,7 +106,7 @@ int jail_landlock_scope(const struct jail_config *jc)
 	if (!err)
 		err = jail_landlock_enter(fd);
 	host_close(fd);
-	return err;
+	return err ? err : a.scoped ? 0 : -EOPNOTSUPP;
 }
 
 /* Version 1 lets nobody link or rename from one directory to another. */

@@ -85,7 +85,9 @@ int confine_start(struct confinement *c, const struct hl_config *cfg, struct hl_
 	};
 	/* Now, while few are open: the host makes an inode for each that is listed. */
 	c->inherits = c->jail.whole_process && each_inherited(cfg, NULL);
-	return note(c, cfg, CONFINE_SCOPE, jail_landlock_scope(&c->jail), err);
+	int e = jail_landlock_scope(&c->jail);
+	c->jail.scoped = !e;
+	return note(c, cfg, CONFINE_SCOPE, e, err);
 }
 
 static int drop_capabilities(void *jail)

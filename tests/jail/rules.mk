@@ -16,9 +16,9 @@ $(JAIL_TESTS)/guest: tests/jail/guest.c tests/jail/trials.def tests/jail/trials.
 	$(CC) -std=gnu17 -O1 -g -D_GNU_SOURCE $(WARNINGS) -iquote . -static -o $@ $<
 
 .PHONY: check-jail
-check-jail check-prepare: $(PLAIN) $(JAIL_TESTS)/monitor $(JAIL_TESTS)/guest
+check-jail check-prepare: $(PLAIN) $(JAIL_TESTS)/monitor $(JAIL_TESTS)/guest $(CLI_TESTS)/deny
 check-jail:
-	$(PLAIN) tests/jail/run --bins $(JAIL_TESTS) --platform $(PLATFORM) $(if $(ONLY),--only '$(ONLY)')
+	$(PLAIN) tests/jail/run --bins $(JAIL_TESTS) --deny $(CLI_TESTS)/deny --platform $(PLATFORM) $(if $(ONLY),--only '$(ONLY)')
 
 # A sanitizer's own process looks for leaks, which has to get through the jail.
 .PHONY: check-leaks check-leaks-told
