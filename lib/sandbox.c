@@ -159,11 +159,6 @@ static void on_change(void *arg)
 	(void)!write(sb->event_fd, &one, sizeof one);
 }
 
-static enum hl_code code_of(int err, enum hl_code otherwise)
-{
-	return err == -ENOMEM ? HL_NO_MEMORY : otherwise;
-}
-
 static uint64_t ns_of(uint64_t milliseconds)
 {
 	return milliseconds > UINT64_MAX / 4 / NSEC_PER_MSEC ? UINT64_MAX / 4
@@ -183,7 +178,7 @@ static int fail(struct hl_error **err, enum hl_code code, int e, const struct er
 	if (e == -EMFILE)
 		return error_set(err, HL_SYSTEM, "%s: hl has used up its descriptors (`ulimit -n`)",
 				 text);
-	return error_set(err, code_of(e, code), "%s", text);
+	return error_set(err, e == -ENOMEM ? HL_NO_MEMORY : code, "%s", text);
 }
 
 #define FILES_MIN 32 /* with fewer descriptors no program starts */
@@ -876,23 +871,16 @@ static bool ended_locked(const struct hl_sandbox *sb)
 	return sb->kernel->main_ended && sb->kernel->nr_tasks == 0;
 }
 
-static void wait_locked(struct hl_sandbox *sb, uint64_t milliseconds)
-{
-	uint64_t until = deadline_of(milliseconds);
-
-	while (!ended_locked(sb) && wait_changed(sb, until) == 0)
-		;
-}
-
 int hl_sandbox_wait(struct hl_sandbox *sb, uint64_t milliseconds, struct hl_result *res,
 		    struct hl_error **err)
 {
 	struct hl_result r;
-	uint64_t events;
+	uint64_t events, until = deadline_of(milliseconds);
 
 	(void)!read(sb->event_fd, &events, sizeof events);
 	sandbox_lock(sb->kernel);
-	wait_locked(sb, milliseconds);
+	while (!ended_locked(sb) && wait_changed(sb, until) == 0)
+		;
 	bool ended = ended_locked(sb);
 	fill_result(sb, &r);
 	sandbox_unlock(sb->kernel);
@@ -924,13 +912,6 @@ static int check_signal(int sig, struct hl_error **err)
 					 : 0;
 }
 
-/* As from a process outside of the guest's pid namespace. */
-static void siginfo_outside(siginfo_t *si, int sig)
-{
-	siginfo_kernel(si, sig, SI_USER);
-	si->si_uid = getuid();
-}
-
 /* There is none while the sandbox is being reset. */
 static bool has_program(const struct hl_sandbox *sb)
 {
@@ -949,7 +930,9 @@ int hl_sandbox_signal(struct hl_sandbox *sb, int sig, struct hl_error **err)
 
 	if (check_signal(sig, err))
 		return -1;
-	siginfo_outside(&si, sig);
+	/* as from a process outside of the guest's pid namespace */
+	siginfo_kernel(&si, sig, SI_USER);
+	si.si_uid = getuid();
 	sandbox_lock(sb->kernel);
 	bool there = has_program(sb);
 	if (there)
