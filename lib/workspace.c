@@ -5,7 +5,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <fnmatch.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +17,8 @@
 #define SHOWN     (MOUNT_RDONLY | MOUNT_NOSUID | MOUNT_NODEV)
 #define WRITABLE  (MOUNT_NOSUID | MOUNT_NODEV)
 #define LOOKED_AT 65536 /* bytes of a file that are searched for a secret */
+/* Names in a directory below DIR: a million pictures are no secrets, and take half a second. */
+#define NAMES_BELOW 4096
 
 /* Secrets, below the home and below DIR: keys, tokens, profiles of browsers and clouds, histories,
  * sockets of agents. */
@@ -57,36 +58,40 @@ static const char *const secrets[] = {
 	".viminfo", ".local/state/nvim/shada", ".wget-hsts"
 };
 
-/* Names at the top of DIR that hold a secret, always, or where `sign` is in them. */
+/* Names at the top of DIR, and of the directories there, that hold a secret, always, or where
+ * `sign` is in them. Further down nobody looks: a checkout has thousands of directories. */
 static const struct suspect {
-	const char *pattern, *sign;
+	const char *pattern; /* with one star at most, at its beginning or its end */
+	size_t len;
+	const char *sign;
 	bool innocent; /* later rows do not count for it */
 } suspects[] = {
-	{ ".env.example", NULL, true },
-	{ ".env.sample", NULL, true },
-	{ ".env.template", NULL, true },
-	{ ".env.dist", NULL, true },
-	{ ".env", NULL, false },
-	{ ".env.*", NULL, false },
-	{ ".npmrc", "_auth", false },
-	{ ".npmrc", "_password", false },
-	{ ".yarnrc.yml", "npmAuth", false },
-	{ "*.pem", "PRIVATE KEY", false },
-	{ "*.key", "PRIVATE KEY", false },
-	{ "id_rsa", NULL, false },
-	{ "id_ecdsa", NULL, false },
-	{ "id_ed25519", NULL, false },
-	{ "*.ppk", NULL, false },
-	{ "*.p12", NULL, false },
-	{ "*.pfx", NULL, false },
-	{ "*.jks", NULL, false },
-	{ "*.keystore", NULL, false },
-	{ "*.kdbx", NULL, false },
-	{ "*.json", "\"private_key\"", false },
-	{ "kubeconfig", NULL, false },
-	{ "*.tfstate", NULL, false },
-	{ "*.tfvars", NULL, false },
-	{ "secrets.*", NULL, false },
+#define NAMED(pattern) pattern, sizeof(pattern) - 1
+	{ NAMED(".env.example"), NULL, true },
+	{ NAMED(".env.sample"), NULL, true },
+	{ NAMED(".env.template"), NULL, true },
+	{ NAMED(".env.dist"), NULL, true },
+	{ NAMED(".env"), NULL, false },
+	{ NAMED(".env.*"), NULL, false },
+	{ NAMED(".npmrc"), "_auth", false },
+	{ NAMED(".npmrc"), "_password", false },
+	{ NAMED(".yarnrc.yml"), "npmAuth", false },
+	{ NAMED("*.pem"), "PRIVATE KEY", false },
+	{ NAMED("*.key"), "PRIVATE KEY", false },
+	{ NAMED("id_rsa"), NULL, false },
+	{ NAMED("id_ecdsa"), NULL, false },
+	{ NAMED("id_ed25519"), NULL, false },
+	{ NAMED("*.ppk"), NULL, false },
+	{ NAMED("*.p12"), NULL, false },
+	{ NAMED("*.pfx"), NULL, false },
+	{ NAMED("*.jks"), NULL, false },
+	{ NAMED("*.keystore"), NULL, false },
+	{ NAMED("*.kdbx"), NULL, false },
+	{ NAMED("*.json"), "\"private_key\"", false },
+	{ NAMED("kubeconfig"), NULL, false },
+	{ NAMED("*.tfstate"), NULL, false },
+	{ NAMED("*.tfvars"), NULL, false },
+	{ NAMED("secrets.*"), NULL, false },
 };
 
 /* What programs of the host obey that lies in DIR: editors, and agents that write code. */
@@ -318,17 +323,29 @@ static bool holds(const char *path, const char *sign)
 	return found;
 }
 
+/* Of all the names of a checkout: fnmatch(3) takes ten times as long. A star at the beginning
+ * stands for no period there. */
+static bool matches(const struct suspect *s, const char *name, size_t len)
+{
+	if (*s->pattern == '*')
+		return len + 1 >= s->len && *name != '.' &&
+		       memcmp(name + len + 1 - s->len, s->pattern + 1, s->len - 1) == 0;
+	if (s->pattern[s->len - 1] == '*')
+		return strncmp(name, s->pattern, s->len - 1) == 0;
+	return len == s->len && memcmp(name, s->pattern, len) == 0;
+}
+
 static bool is_secret(const char *dir, const char *name)
 {
+	size_t len = strlen(name);
 	char path[PATH_MAX];
 
-	if (snprintf(path, sizeof path, "%s/%s", dir, name) >= (int)sizeof path)
-		return false;
 	for (size_t i = 0; i < sizeof suspects / sizeof *suspects; i++) {
 		const struct suspect *s = &suspects[i];
-		if (fnmatch(s->pattern, name, FNM_PERIOD) != 0)
+		if (!matches(s, name, len))
 			continue;
-		if (s->innocent)
+		if (s->innocent ||
+		    snprintf(path, sizeof path, "%s/%s", dir, name) >= (int)sizeof path)
 			return false;
 		if (!s->sign || holds(path, s->sign))
 			return true;
@@ -336,21 +353,57 @@ static bool is_secret(const char *dir, const char *name)
 	return false;
 }
 
+static bool is_directory(const char *dir, const struct dirent *e)
+{
+	char path[PATH_MAX];
+	struct stat st;
+
+	return e->d_type != DT_UNKNOWN
+		   ? e->d_type == DT_DIR
+		   : find_below(dir, e->d_name, path, &st) && S_ISDIR(st.st_mode);
+}
+
+/* In `dir`, and `deeper` levels of directories below it, of which not more than NAMES_BELOW names
+ * each are looked at. 0 or -errno. */
+static int hide_suspects(struct builder *b, const char *dir, int deeper)
+{
+	char path[PATH_MAX];
+	struct stat st;
+	DIR *d = opendir(dir);
+	unsigned names = 0;
+	int err = 0;
+
+	if (!d)
+		return -errno;
+	for (struct dirent *e; !err && (e = readdir(d));) {
+		if (!deeper && ++names > NAMES_BELOW)
+			break;
+		if (!is_directory(dir, e)) {
+			if (is_secret(dir, e->d_name) && find_below(dir, e->d_name, path, &st))
+				hide(b, path);
+			continue;
+		}
+		if (!deeper || strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0 ||
+		    strcmp(e->d_name, ".git") == 0 || !find_below(dir, e->d_name, path, &st))
+			continue;
+		err = hide_suspects(b, path, deeper - 1);
+		/* what we may not list, the program may not either; or it is gone */
+		if (err == -EACCES || err == -ENOENT || err == -ENOTDIR)
+			err = 0;
+	}
+	closedir(d);
+	return err;
+}
+
 /* 0 or -errno: what cannot be looked at cannot be hidden. */
 static int hide_secrets(struct builder *b, const char *dir)
 {
 	char path[PATH_MAX];
 	struct stat st;
-	DIR *d = opendir(dir);
+	int err = hide_suspects(b, dir, 1);
 
-	if (!d)
-		return -errno;
-	for (struct dirent *e; (e = readdir(d));) {
-		if (e->d_type != DT_DIR && is_secret(dir, e->d_name) &&
-		    find_below(dir, e->d_name, path, &st))
-			hide(b, path);
-	}
-	closedir(d);
+	if (err)
+		return err;
 	for (size_t i = 0; i < sizeof secrets / sizeof *secrets; i++) {
 		if (find_below(dir, secrets[i], path, &st))
 			hide(b, path);
