@@ -302,19 +302,18 @@ void sandbox_wait_tasks(struct sandbox *sb)
 	sandbox_unlock(sb);
 }
 
-/* Zombies whose parents ended without waiting; init comes last, where it is not kept. No task is
- * left. */
+/* Zombies whose parents ended without waiting, and what never ran (a snapshot that could not be
+ * loaded): such a one may still have children, which are younger and go first. Init comes last,
+ * where it is not kept. No task is left. */
 static void reap_all(struct sandbox *sb, bool keep_init)
 {
-	struct process *p, *next;
-
 	sandbox_lock(sb);
-	list_for_each_safe (p, next, &sb->processes, all_node) {
-		if (p != sb->init)
-			process_reap(p);
+	while (!list_empty(&sb->processes)) {
+		struct process *p = list_last(&sb->processes, struct process, all_node);
+		if (keep_init && p == sb->init)
+			break;
+		process_reap(p);
 	}
-	if (!keep_init && sb->init)
-		process_reap(sb->init);
 	sandbox_unlock(sb);
 }
 
