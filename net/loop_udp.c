@@ -286,11 +286,34 @@ static int wait_datagram(struct loop_sock *s, struct waiter *w, unsigned flags, 
 	}
 }
 
-/* Copies the first one, which is lost where it cannot be copied. */
+/* The datagram, off the queue; for a peek a copy of it. NULL: no memory. */
+static struct loop_chunk *take_off(struct loop_sock *s, struct loop_chunk *k, bool peek)
+{
+	lock_assert_held(&s->lock);
+	if (peek) {
+		struct loop_chunk *copy = loop_chunk_new(s, k->len);
+		if (!copy)
+			return NULL;
+		size_t size = copy->size;
+		*copy = *k;
+		copy->size = size;
+		memcpy(copy->data, k->data, k->len);
+		k->peeked |= !k->len;
+		return copy;
+	}
+	list_del(&k->node);
+	s->queued -= k->len;
+	s->charged -= k->len + LOOP_OVERHEAD;
+	return k;
+}
+
+/* Copies the first one, which is lost where it cannot be copied. The lock is given up meanwhile: no
+ * sender waits for the receiver's memory. */
 static ssize_t take(struct loop_sock *s, struct socket_msg *m)
 {
 	lock_assert_held(&s->lock);
 	size_t off, n = m->uio->resid;
+	bool peek = m->flags & MSG_PEEK;
 	struct loop_chunk *k = pick(s, m->flags, &off);
 
 	if (n > k->len - off)
@@ -298,22 +321,19 @@ static ssize_t take(struct loop_sock *s, struct socket_msg *m)
 	else if (n < k->len)
 		m->out_flags |= MSG_TRUNC;
 	ssize_t r = m->flags & MSG_TRUNC ? (ssize_t)k->len : (ssize_t)n;
-	if (uio_put(m->uio, k->data + off, n) < n)
-		r = -EFAULT;
-	else
-		socket_move_peek(&s->sk, (size_t)r, m->flags & MSG_PEEK);
+	k = take_off(s, k, peek);
+	if (!k)
+		return -ENOBUFS;
 	m->name_len = (unsigned)loop_put_name(s->sk.family, &k->from, &m->name);
 	m->scm.when = k->when;
 	put_controls(s, m, k);
-	if (m->flags & MSG_PEEK) {
-		k->peeked |= !k->len;
-		return r;
-	}
-	list_del(&k->node);
-	s->queued -= k->len;
-	s->charged -= k->len + LOOP_OVERHEAD;
+	mutex_unlock(&s->lock);
+	bool put = uio_put(m->uio, k->data + off, n) == n;
 	loop_chunk_free(s, k);
-	return r;
+	mutex_lock(&s->lock);
+	if (put)
+		socket_move_peek(&s->sk, (size_t)r, peek);
+	return put ? r : -EFAULT;
 }
 
 static ssize_t loop_udp_recvmsg(struct socket *sk, struct caller *c, struct socket_msg *m)

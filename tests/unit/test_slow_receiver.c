@@ -6,11 +6,13 @@
 #include "tests/unit/fake.h"
 #include "tests/unit/fsworld.h"
 
+#include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <sys/mman.h>
 
+#include "net/loop.h"
 #include "net/net.h"
 #include "net/policy.h"
 #include "net/unix.h"
@@ -20,7 +22,7 @@
 #define PATIENCE 60 /* seconds */
 
 struct receiver {
-	struct unix_sock *u;
+	struct socket *s;
 	unsigned flags;
 	gva_t buf;
 	size_t len;
@@ -45,6 +47,9 @@ static int setup(void **state)
 	assert_int_equal(mm_create(&memory.host, &mm), 0);
 	net = net_new(&fs.mem, &net_policy_default, fs.vfs->user_ns);
 	assert_non_null(net);
+	if (!net->loop)
+		net->loop = loop_network_new();
+	assert_non_null(net->loop);
 	alarm(PATIENCE);
 	return 0;
 }
@@ -103,7 +108,7 @@ static void *receive(void *arg)
 	kick_attach(&r->sleeper.kick);
 	r->tid = gettid();
 	uio_init_guest(&u, mm, r->buf, r->len);
-	r->result = r->u->sk.ops->recvmsg(&r->u->sk, &r->c, &m);
+	r->result = r->s->ops->recvmsg(r->s, &r->c, &m);
 	scm_release(&m.scm);
 	kick_detach(&r->sleeper.kick);
 	return NULL;
@@ -121,25 +126,36 @@ static char state_of(pid_t tid)
 	return state;
 }
 
-static bool reads(struct unix_sock *u)
+/* Has a read of the socket begun? */
+typedef bool begun_fn(struct socket *s);
+
+static bool unix_begun(struct socket *s)
 {
+	struct unix_sock *u = unix_of(s);
+
 	if (pthread_mutex_trylock(&u->read_lock.pthread))
 		return true;
 	pthread_mutex_unlock(&u->read_lock.pthread);
 	return false;
 }
 
+/* The only datagram is off the queue. */
+static bool udp_begun(struct socket *s)
+{
+	return !(s->ops->poll(s, NULL) & POLLIN);
+}
+
 /* Returns when the receiver sleeps in the middle of a read, which is in the copy: nobody else has
  * any lock that it takes but the address space's. */
-static void receiver_start(struct receiver *r, struct socket *s, unsigned flags)
+static void receiver_start(struct receiver *r, struct socket *s, unsigned flags, begun_fn *begun)
 {
-	*r = (struct receiver){ .u = unix_of(s), .flags = flags, .len = 16, .c = fs.c };
+	*r = (struct receiver){ .s = s, .flags = flags, .len = 16, .c = fs.c };
 	r->c.sleeper = &r->sleeper;
 	r->buf = GVA(map_anon(mm, 0, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE));
 	/* in the name of another thread: no matter to the lock checker */
 	pthread_rwlock_wrlock(&mm->lock.pthread);
 	assert_int_equal(pthread_create(&r->thread, NULL, receive, r), 0);
-	while (!r->tid || !reads(r->u) || state_of(r->tid) != 'S')
+	while (!r->tid || !begun(s) || state_of(r->tid) != 'S')
 		usleep(1000);
 }
 
@@ -203,7 +219,7 @@ static void slow_receiver(int type, unsigned flags)
 
 	pairs_open(type);
 	assert_int_equal(send_to(pair[1], "first", NULL), 5);
-	receiver_start(&r, pair[0], flags);
+	receiver_start(&r, pair[0], flags, unix_begun);
 	use_meanwhile();
 	pass_descriptors_meanwhile();
 	assert_int_equal(pair[1]->ops->shutdown(pair[1], SHUT_WR), 0);
@@ -246,6 +262,30 @@ static void packets(void **state)
 	slow_receiver(SOCK_SEQPACKET, 0);
 }
 
+/* UDP of a loopback of the sandbox's own. */
+static void udp(void **state)
+{
+	struct sockaddr_in at = { .sin_family = AF_INET,
+				  .sin_port = htons(9999),
+				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct receiver r;
+
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(loop_create(net, &fs.c, AF_INET, SOCK_DGRAM, 0, 0, &pair[i]), 0);
+	assert_int_equal(pair[0]->ops->bind(pair[0], &fs.c, (struct sockaddr *)&at, sizeof at), 0);
+	assert_int_equal(
+	    pair[1]->ops->connect(pair[1], &fs.c, (struct sockaddr *)&at, sizeof at, false), 0);
+	assert_int_equal(send_to(pair[1], "first", NULL), 5);
+	receiver_start(&r, pair[0], 0, udp_begun);
+	assert_int_equal(send_to(pair[1], "second", NULL), 6);
+	expect_next(pair[0], "second");
+	assert_int_equal(send_to(pair[1], "third", NULL), 5);
+	receiver_end(&r, "first");
+	expect_next(pair[0], "third");
+	for (int i = 0; i < 2; i++)
+		file_put(&pair[i]->file);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -254,6 +294,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(datagrams, setup, teardown),
 		cmocka_unit_test_setup_teardown(datagrams_peek, setup, teardown),
 		cmocka_unit_test_setup_teardown(packets, setup, teardown),
+		cmocka_unit_test_setup_teardown(udp, setup, teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
