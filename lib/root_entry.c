@@ -10,9 +10,7 @@
 
 #include "fs/file.h"
 #include "fs/names.h"
-#include "kernel/sandbox.h"
 #include "lib/mounts.h"
-#include "kernel/visitor.h"
 #include "mm/uio.h"
 
 static int make_directory(struct caller *c, const struct mount_spec *m)
@@ -77,16 +75,11 @@ bool root_entry_knows(const char *type)
 	return find(type);
 }
 
-int root_entry_make(struct sandbox *sb, const struct mount_spec *m, struct errmsg *errmsg)
+int root_entry_make(struct caller *c, const struct mount_spec *m, struct errmsg *errmsg)
 {
-	struct visitor v;
-	int err = visitor_init(&v, sb, sb->vfs->monitor, NULL);
+	c->fsize_limit = UINT64_MAX;
+	c->fs->umask = 0;
+	int err = find(m->type)->make(c, m);
 
-	v.caller.fsize_limit = UINT64_MAX;
-	if (!err) {
-		v.caller.fs->umask = 0;
-		err = find(m->type)->make(&v.caller, m);
-	}
-	visitor_done(&v);
 	return err ? errmsg_set(errmsg, -err, "cannot make %s: %s", m->target, strerror(-err)) : 0;
 }

@@ -7,11 +7,12 @@
 
 #include "util/errmsg.h"
 
+struct caller;
 struct mount_spec;
-struct sandbox;
 
 bool root_entry_knows(const char *type);
-/* Of a type that it knows. 0 or -errno. */
-int root_entry_make(struct sandbox *sb, const struct mount_spec *m, struct errmsg *errmsg);
+/* Of a type that it knows. The caller has no umask and no limit of files afterwards. 0 or
+ * -errno. */
+int root_entry_make(struct caller *c, const struct mount_spec *m, struct errmsg *errmsg);
 
 #endif

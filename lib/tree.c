@@ -268,57 +268,51 @@ static int mount_filler(struct sandbox *sb, const char *target, size_t at, size_
 
 /* What is mounted needs no name of its own, but a directory to have it in. Where the guest's tree
  * has none, the first name that is missing becomes a filler. */
-static int make_parents(struct sandbox *sb, const char *target)
+static int make_parents(struct sandbox *sb, struct caller *c, const char *target)
 {
 	size_t len = (size_t)(strrchr(target, '/') - target), end = 0;
 	char path[PATH_MAX];
-	struct visitor v;
 	struct statx st;
-	int err = len ? visitor_init(&v, sb, sb->vfs->monitor, NULL) : 0;
+	int err = 0;
 
-	if (!len)
-		return 0;
 	while (!err && end < len) {
 		end = next_name(target, end);
 		snprintf(path, sizeof path, "%.*s", (int)end, target);
-		err = vfs_getattr(&v.caller, NULL, path, WALK_DIRECTORY, STATX_TYPE, &st);
+		err = vfs_getattr(c, NULL, path, WALK_DIRECTORY, STATX_TYPE, &st);
 	}
-	visitor_done(&v);
 	return err == -ENOENT ? mount_filler(sb, target, end, len) : err;
 }
 
-static int mount_one(struct sandbox *sb, struct mount_spec *m, struct errmsg *errmsg);
+static int mount_one(struct sandbox *sb, struct caller *c, struct mount_spec *m,
+		     struct errmsg *errmsg);
 
 /* What the guest's tree has there, behind symlinks, and its kind. 0 or -errno. */
-static int find_hidden(struct sandbox *sb, const char *name, char real[PATH_MAX], mode_t *mode)
+static int find_hidden(struct caller *c, const char *name, char real[PATH_MAX], mode_t *mode)
 {
 	const struct path whole = { NULL, NULL };
-	struct visitor v;
 	struct statx st = { .stx_mode = 0 };
 	struct path p;
-	int err = visitor_init(&v, sb, sb->vfs->monitor, NULL);
+	int err = path_walk(c, NULL, name, 0, &p);
 
-	if (!err)
-		err = path_walk(&v.caller, NULL, name, 0, &p);
 	if (!err) {
-		err = path_getattr(&p, &v.caller, STATX_TYPE, &st);
+		err = path_getattr(&p, c, STATX_TYPE, &st);
 		if (!err && path_string(&p, &whole, real, PATH_MAX) <= 0)
 			err = -ENAMETOOLONG;
 		path_put(&p);
 	}
-	visitor_done(&v);
 	*mode = st.stx_mode;
 	return err;
 }
 
 /* An empty directory, or an empty file, lies over it. What is not there is no fault unless the user
  * has asked for it, who then means another name. */
-static int mount_hidden(struct sandbox *sb, const struct mount_spec *m, struct errmsg *errmsg)
+static int mount_hidden(struct sandbox *sb, struct caller *c, const struct mount_spec *m,
+			struct errmsg *errmsg)
 {
 	struct mount_spec cover = *m;
 	char real[PATH_MAX];
 	mode_t mode;
-	int err = find_hidden(sb, m->target, real, &mode);
+	int err = find_hidden(c, m->target, real, &mode);
 
 	if (err == -ENOENT && !*m->source)
 		return 0;
@@ -328,19 +322,20 @@ static int mount_hidden(struct sandbox *sb, const struct mount_spec *m, struct e
 	cover.target = real;
 	cover.type = S_ISDIR(mode) ? "empty" : "text";
 	cover.source = S_ISDIR(mode) ? "none" : "";
-	return mount_one(sb, &cover, errmsg);
+	return mount_one(sb, c, &cover, errmsg);
 }
 
-static int mount_one(struct sandbox *sb, struct mount_spec *m, struct errmsg *errmsg)
+static int mount_one(struct sandbox *sb, struct caller *c, struct mount_spec *m,
+		     struct errmsg *errmsg)
 {
 	const struct mount_type *type = find_type(m->type);
 	struct filesystem *fs;
 
 	if (root_entry_knows(m->type))
-		return root_entry_make(sb, m, errmsg);
+		return root_entry_make(c, m, errmsg);
 	if (strcmp(m->type, "hidden") == 0)
-		return mount_hidden(sb, m, errmsg);
-	int err = type ? make_parents(sb, m->target) : -ENODEV;
+		return mount_hidden(sb, c, m, errmsg);
+	int err = type ? make_parents(sb, c, m->target) : -ENODEV;
 
 	if (!err)
 		err = type->make(sb, m, &fs, errmsg);
@@ -375,11 +370,23 @@ int tree_mount(struct sandbox *sb, const struct hl_config *cfg, struct mount_lis
 	       uint64_t deadline, struct errmsg *errmsg)
 {
 	int err = world_is_private(cfg) ? vfs_contain(sb->vfs) : 0;
+	struct visitor v;
+	bool there = false; /* the visitor has a root */
 
 	for (size_t i = 0; !err && i < mounts->count; i++) {
-		mounts->item[i].deadline = deadline;
-		err = mount_one(sb, &mounts->item[i], errmsg);
+		struct mount_spec *m = &mounts->item[i];
+		m->deadline = deadline;
+		err = mount_one(sb, there ? &v.caller : NULL, m, errmsg);
+		if (err || strcmp(m->target, "/") != 0)
+			continue;
+		if (there)
+			visitor_done(&v);
+		there = true;
+		if (visitor_init(&v, sb, sb->vfs->monitor, NULL))
+			err = errmsg_set(errmsg, ENOMEM, "no memory");
 	}
+	if (there)
+		visitor_done(&v);
 	sb->mounts_made = sb->vfs->mount_event;
 	return !err && cfg->sysroot ? set_sysroot(sb, cfg->sysroot, errmsg) : err;
 }

@@ -213,15 +213,15 @@ bool hostfs_is_whole(struct filesystem *fs)
 	return fs->ops == &hostfs_ops && container_of(fs, struct hostfs, fs)->whole;
 }
 
-static bool is_host_root(int fd)
-{
-	struct statx here, root;
-	unsigned mask = STATX_TYPE | STATX_INO | STATX_MNT_ID;
+#define ROOT_MASK (STATX_TYPE | STATX_INO | STATX_MNT_ID)
 
-	return hostfs_statx(fd, "", mask, &here) == 0 &&
-	       hostfs_statx(AT_FDCWD, "/", mask, &root) == 0 && here.stx_ino == root.stx_ino &&
-	       here.stx_dev_major == root.stx_dev_major &&
-	       here.stx_dev_minor == root.stx_dev_minor && here.stx_mnt_id == root.stx_mnt_id;
+static bool is_host_root(const struct statx *here)
+{
+	struct statx root;
+
+	return S_ISDIR(here->stx_mode) && hostfs_statx(AT_FDCWD, "/", ROOT_MASK, &root) == 0 &&
+	       here->stx_ino == root.stx_ino && here->stx_dev_major == root.stx_dev_major &&
+	       here->stx_dev_minor == root.stx_dev_minor && here->stx_mnt_id == root.stx_mnt_id;
 }
 
 static int set_root(struct hostfs *h, int fd, struct errmsg *errmsg)
@@ -233,12 +233,12 @@ static int set_root(struct hostfs *h, int fd, struct errmsg *errmsg)
 		return errmsg_set(errmsg, EACCES,
 				  "a file system of the host's kernel can not be given to a guest");
 	}
-	if (hostfs_statx(fd, "", STATX_TYPE, &st) < 0 ||
+	if (hostfs_statx(fd, "", ROOT_MASK, &st) < 0 ||
 	    (!S_ISDIR(st.stx_mode) && !S_ISREG(st.stx_mode))) {
 		host_close(fd);
 		return errmsg_set(errmsg, ENOTDIR, "neither a directory nor a regular file");
 	}
-	h->whole = is_host_root(fd);
+	h->whole = is_host_root(&st);
 	return hostfs_inode_new(h, fd, st.stx_mode, &h->fs.root);
 }
 
