@@ -221,8 +221,9 @@ static int append_page(struct image_writer *w, const char *page, bool zero)
 	return 0;
 }
 
-/* The pages that are new, up to the next run that is not: how many. */
-static int64_t append_new(struct image_writer *w, const char *data, uint64_t max, bool skip_zeroes)
+/* The pages that are new, up to the next run of at least `least` that is not: how many. */
+static int64_t append_new(struct image_writer *w, const char *data, uint64_t max, bool skip_zeroes,
+			  uint64_t least)
 {
 	uint64_t n = 0, off, run;
 
@@ -233,7 +234,7 @@ static int64_t append_new(struct image_writer *w, const char *data, uint64_t max
 		if (skip_zeroes && zeroes >= IMAGE_RUN_MIN)
 			break;
 		run = zeroes ? 0 : seen_run(w, page, max - n, &off);
-		if (run >= IMAGE_RUN_MIN)
+		if (run >= least)
 			break;
 		for (uint64_t left = zeroes ? zeroes : run ? run : 1; left; left--, n++) {
 			int err = append_page(w, data + n * PAGE_SIZE, zeroes);
@@ -247,7 +248,7 @@ static int64_t append_new(struct image_writer *w, const char *data, uint64_t max
 int image_write_pages(struct image_writer *w, const void *data, uint64_t len, bool skip_zeroes,
 		      saved_run_fn *fn, void *arg)
 {
-	uint64_t nr = len / PAGE_SIZE, at = 0;
+	uint64_t nr = len / PAGE_SIZE, at = 0, least = IMAGE_RUN_MIN;
 	int err = 0;
 
 	while (at < nr && !err) {
@@ -258,9 +259,11 @@ int image_write_pages(struct image_writer *w, const void *data, uint64_t len, bo
 			at += zeroes;
 			continue;
 		}
-		int64_t n = append_new(w, p, nr - at, skip_zeroes);
-		if (!n)
+		int64_t n = append_new(w, p, nr - at, skip_zeroes, least);
+		if (!n) {
 			n = (int64_t)seen_run(w, p, nr - at, &off);
+			least++;
+		}
 		if (n < 0)
 			return (int)n;
 		err = fn(arg, at, (uint64_t)n, off);

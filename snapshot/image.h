@@ -51,8 +51,9 @@ struct image_header {
 struct image_writer;
 
 /* Stretches shorter than this are written again: a copy would pay more for another mapping than
- * it saves memory. Longer runs of zeroes are left out where memory without contents is zero
- * anyway. */
+ * it saves memory. With each one that is found in one piece of memory the next has to be a page
+ * longer: gigabytes that are all alike have some hundred mappings, not one for each 16 pages.
+ * Longer runs of zeroes are left out where memory without contents is zero anyway. */
 #define IMAGE_RUN_MIN 16
 
 /* A file beside `path`, which is not touched yet. */
