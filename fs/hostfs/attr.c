@@ -103,6 +103,8 @@ static int set_size(struct inode *i, struct caller *c, uint64_t size)
 	err = size > ch.size && !hostfs_disk_room(&ch, size - 1)
 		  ? -ENOSPC
 		  : hostfs_truncate(hostfs_fd(i), c, size);
+	if (!err)
+		hostfs_disk_cut(&ch, size);
 	hostfs_disk_end(&ch);
 	if (!err)
 		hostfs_pages_truncated(hostfs_of(i)->pages, i, size);

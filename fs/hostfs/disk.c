@@ -2,8 +2,10 @@
 /*
  * What a guest writes to files of the host, where the sandbox is limited (sandbox_limits.disk).
  *
- * A file counts as large as its size or its blocks, whichever is more: a size that was set is
- * counted at once, because a mapping can fill what is behind it and nobody would be told. Each
+ * A file counts as large as its size, because a mapping can fill all of that and nobody would be
+ * told, and as what was reserved behind its end (fallocate(2), FALLOC_FL_KEEP_SIZE) since it was
+ * opened. The number of its blocks would say more, but ext4 counts some twice while it writes them
+ * back: a file would grow and shrink by itself. Each
  * change of a file is measured before and after, one at a time in the whole sandbox; what it has
  * grown by is taken from the limit, and what it has shrunk by is given back, as far as the sandbox
  * has grown files before. So the host's files never grow, by this sandbox, beyond the limit.
@@ -29,23 +31,19 @@ struct disk_file {
 	struct rb_node node;
 	struct inode_id id;
 	struct disk *disk;
-	unsigned holds; /* disk->files_lock */
+	unsigned holds;    /* disk->files_lock */
+	uint64_t reserved; /* up to here there may be blocks; disk->lock, or nobody has it open */
 };
 
-static uint64_t bytes_of(const struct statx *st)
-{
-	return max64(st->stx_size, st->stx_blocks * 512);
-}
-
-static int measure(int fd, uint64_t *bytes, uint64_t *size)
+static int measure(const struct disk_change *ch, uint64_t *bytes, uint64_t *size)
 {
 	struct statx st;
-	int err = hostfs_statx(fd, "", STATX_SIZE | STATX_BLOCKS, &st);
+	int err = hostfs_statx(ch->fd, "", STATX_SIZE, &st);
 
 	if (err)
 		return err;
 	*size = st.stx_size;
-	*bytes = bytes_of(&st);
+	*bytes = max64(st.stx_size, ch->file->reserved);
 	return 0;
 }
 
@@ -74,11 +72,11 @@ int hostfs_disk_begin(struct inode *i, struct disk_change *ch)
 {
 	struct disk *disk = hostfs_of(i)->disk;
 
-	*ch = (struct disk_change){ .fd = hostfs_fd(i) };
-	if (!hostfs_inode(i)->held)
+	*ch = (struct disk_change){ .fd = hostfs_fd(i), .file = hostfs_inode(i)->held };
+	if (!ch->file)
 		return 0;
 	mutex_lock(&disk->lock);
-	int err = measure(ch->fd, &ch->before, &ch->size);
+	int err = measure(ch, &ch->before, &ch->size);
 	if (err)
 		mutex_unlock(&disk->lock);
 	else
@@ -95,6 +93,19 @@ uint64_t hostfs_disk_room(const struct disk_change *ch, uint64_t from)
 	return from < end ? end - from : 0;
 }
 
+void hostfs_disk_reserved(struct disk_change *ch, uint64_t end)
+{
+	if (ch->file)
+		ch->file->reserved = max64(ch->file->reserved, end);
+}
+
+/* What is behind the new end is freed by all file systems where the file gets shorter. */
+void hostfs_disk_cut(struct disk_change *ch, uint64_t size)
+{
+	if (ch->file && size < ch->size)
+		ch->file->reserved = 0;
+}
+
 void hostfs_disk_end(struct disk_change *ch)
 {
 	struct disk *disk = ch->disk;
@@ -102,7 +113,7 @@ void hostfs_disk_end(struct disk_change *ch)
 
 	if (!disk)
 		return;
-	if (measure(ch->fd, &after, &size))
+	if (measure(ch, &after, &size))
 		after = ch->before;
 	if (after > ch->before)
 		take(disk, after - ch->before);
@@ -150,7 +161,7 @@ int hostfs_disk_hold(struct hostfs *h, int fd, struct disk_file **out)
 		err = f ? 0 : -ENOMEM;
 	}
 	if (f && f->holds++ == 0 && !st.stx_nlink)
-		take(h->disk, bytes_of(&st));
+		take(h->disk, st.stx_size);
 	mutex_unlock(&h->disk->files_lock);
 	*out = f;
 	return err;
@@ -178,7 +189,7 @@ void hostfs_disk_drop(struct disk_file *f, int fd)
 	if (last) {
 		rb_erase(&disk->files, &f->node);
 		if (hostfs_statx(fd, "", STATX_BASIC_STATS, &st) == 0 && !st.stx_nlink)
-			give_back(disk, bytes_of(&st));
+			give_back(disk, max64(st.stx_size, f->reserved));
 	}
 	mutex_unlock(&disk->files_lock);
 	if (last)

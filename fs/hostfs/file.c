@@ -222,9 +222,13 @@ static int regular_fallocate(struct file *f, struct caller *c, int mode, int64_t
 		err = hostfs_disk_begin(f->path.dentry->inode, &ch);
 	if (err)
 		return err;
-	err = fallocate_grows(mode) && hostfs_disk_room(&ch, (uint64_t)off) < (uint64_t)len
-		  ? -ENOSPC
-		  : hostfs_fallocate(file_fd(f), c, mode, off, len);
+	bool grows = fallocate_grows(mode);
+	bool fits = !grows || hostfs_disk_room(&ch, (uint64_t)off) >= (uint64_t)len;
+	err = fits ? hostfs_fallocate(file_fd(f), c, mode, off, len) : -ENOSPC;
+	/* a part of it where the host's disk is full; perhaps later where we did not wait */
+	bool some = fits && (!err || err == -ENOSPC || err == -EINTR);
+	if (some && grows && mode & FALLOC_FL_KEEP_SIZE)
+		hostfs_disk_reserved(&ch, (uint64_t)off + (uint64_t)len);
 	hostfs_disk_end(&ch);
 	if (!err && mode & (FALLOC_FL_COLLAPSE_RANGE | FALLOC_FL_INSERT_RANGE))
 		hostfs_pages_invalidate(file_pages(f), f->path.dentry->inode, (uint64_t)off,
@@ -244,6 +248,8 @@ static int regular_truncate(struct file *f, struct caller *c, uint64_t size)
 	err = size > ch.size && !hostfs_disk_room(&ch, size - 1)
 		  ? -ENOSPC
 		  : hostfs_ftruncate(file_fd(f), c, size);
+	if (!err)
+		hostfs_disk_cut(&ch, size);
 	hostfs_disk_end(&ch);
 	if (!err)
 		hostfs_pages_truncated(file_pages(f), f->path.dentry->inode, size);

@@ -97,8 +97,10 @@ int hostfs_fifo_open(struct inode *i, const struct inode_id *id, struct caller *
 void hostfs_fifo_put(struct hostfs_inode *hi);
 
 /* disk.c: a change of a file's size or blocks, counted */
+struct disk_file;
 struct disk_change {
 	struct disk *disk; /* NULL: nothing is counted */
+	struct disk_file *file;
 	int fd;
 	uint64_t before, size; /* what the file counts as, and its size */
 };
@@ -106,10 +108,12 @@ struct disk_change {
 int hostfs_disk_begin(struct inode *i, struct disk_change *ch);
 /* How many bytes there may be from offset `from` on. */
 uint64_t hostfs_disk_room(const struct disk_change *ch, uint64_t from);
+/* Blocks were reserved up to `end`, whatever the size; the file was set to this size. */
+void hostfs_disk_reserved(struct disk_change *ch, uint64_t end);
+void hostfs_disk_cut(struct disk_change *ch, uint64_t size);
 void hostfs_disk_end(struct disk_change *ch);
 bool hostfs_counts(const struct hostfs *h);
 /* disk.c: who has a file open. The last to drop one that has no name any more gives it back. */
-struct disk_file;
 /* Of the file behind `fd`, which is to be closed after the drop. 0, with NULL where nothing is
  * counted, or -errno. */
 int hostfs_disk_hold(struct hostfs *h, int fd, struct disk_file **out);

@@ -124,6 +124,25 @@ static void nameless(void)
 	tell("never had one");
 }
 
+/* Blocks behind the end count, and once where they are written to. */
+static void reserved(void)
+{
+	int fd = open("a", O_RDWR | O_CREAT | O_EXCL, 0600);
+
+	need(fd >= 0, "a");
+	need(fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, HALF) == 0, "fallocate");
+	tell("reserved");
+	need(fill(fd, HALF) == HALF, "half");
+	tell("written to");
+	need(ftruncate(fd, 0) == 0, "ftruncate");
+	tell("cut");
+	need(fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, HALF) == 0, "fallocate");
+	need(unlink("a") == 0, "unlink");
+	tell("reserved again");
+	close(fd);
+	tell("let go");
+}
+
 static atomic_bool done;
 
 static void *look(void *arg)
@@ -166,6 +185,7 @@ int main(void)
 	mapped();
 	named();
 	nameless();
+	reserved();
 	raced();
 	return 0;
 }
