@@ -144,20 +144,20 @@ static bool fits(const struct entry *e, const struct loop_name *n, const unsigne
 	return true;
 }
 
+/* A comparison's port is in a second word, which others do not have. */
 static bool holds(const struct entry *e, const unsigned char *code)
 {
 	const unsigned char *arg = code + sizeof(struct inet_diag_bc_op);
-	uint16_t port = op_at(code).code >= INET_DIAG_BC_S_GE ? op_at(arg).no : 0;
 	int index;
 
 	switch (code[0]) {
 	case INET_DIAG_BC_JMP: return false;
-	case INET_DIAG_BC_S_EQ: return e->local.port == port;
-	case INET_DIAG_BC_S_GE: return e->local.port >= port;
-	case INET_DIAG_BC_S_LE: return e->local.port <= port;
-	case INET_DIAG_BC_D_EQ: return e->remote.port == port;
-	case INET_DIAG_BC_D_GE: return e->remote.port >= port;
-	case INET_DIAG_BC_D_LE: return e->remote.port <= port;
+	case INET_DIAG_BC_S_EQ: return e->local.port == op_at(arg).no;
+	case INET_DIAG_BC_S_GE: return e->local.port >= op_at(arg).no;
+	case INET_DIAG_BC_S_LE: return e->local.port <= op_at(arg).no;
+	case INET_DIAG_BC_D_EQ: return e->remote.port == op_at(arg).no;
+	case INET_DIAG_BC_D_GE: return e->remote.port >= op_at(arg).no;
+	case INET_DIAG_BC_D_LE: return e->remote.port <= op_at(arg).no;
 	case INET_DIAG_BC_AUTO: return !e->own_port;
 	case INET_DIAG_BC_S_COND: return fits(e, &e->local, arg);
 	case INET_DIAG_BC_D_COND: return fits(e, &e->remote, arg);
