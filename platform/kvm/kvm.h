@@ -154,7 +154,7 @@ struct kvm_context {
 	bool segs_known, segs_dirty; /* dirty: the vCPU has not got them */
 	/* extended state while no vCPU holds it; NULL: that of a new process */
 	void *fp;
-	uint64_t runs;
+	_Atomic uint64_t runs; /* others read it while it counts */
 };
 
 /* The objects behind the handles of platform.h. */
