@@ -339,11 +339,12 @@ static void on_dead(struct task *t)
 {
 	struct sandbox *sb = t->sb;
 	sandbox_lock(sb);
+	bool first = !t->group_exiting; /* the others of its process follow it */
 	/* Of any other process, its parent hears. */
-	if (!sb->dead_reason[0] && t->event.dead && t->process == sb->main && !t->group_exiting)
+	if (first && !sb->dead_reason[0] && t->event.dead && t->process == sb->main)
 		strncpy(sb->dead_reason, t->event.dead, sizeof sb->dead_reason - 1);
 	sandbox_unlock(sb);
-	if (!t->event.dead)
+	if (first && !t->event.dead)
 		observer_out_of_resources(sb, t->process, "the host gives no more threads");
 	process_exit_group(t, SIGKILL);
 }

@@ -85,8 +85,11 @@ void process_context_watch(struct context *context, void (*died)(void *arg), voi
 static int event_dead(struct process_context *c, struct event *ev)
 {
 	ev->kind = EVENT_DEAD;
-	ev->dead = "the process that the guest runs in has ended: by the host (is it out of "
-		   "memory?) or by the guest";
+	/* One thread that could not start has ended all others: they say what it says. */
+	ev->dead = c->s && c->s->stub.starved
+		       ? NULL
+		       : "the process that the guest runs in has ended: by the host (is it out of "
+			 "memory?) or by the guest";
 	c->state = THREAD_RUNS;
 	return 0;
 }

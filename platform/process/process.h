@@ -99,6 +99,7 @@ struct stub {
 	char *page; /* the command page, in the monitor */
 	uint32_t slot;
 	_Atomic bool dead;
+	_Atomic bool starved; /* killed because the host gave no more threads */
 	/* Its mapper, which is made when there is enough to do for it. */
 	int mapper;         /* listener; -1: none */
 	uint64_t mapper_id; /* of the notification in which it waits for orders */

@@ -195,6 +195,8 @@ static int make_thread(struct process_context *c, struct process_space *s, bool 
 	int err = stub_command(&s->stub, steps + mapped, THREAD_STEPS - mapped, -1, &c->listener);
 	if (!err && c->listener < 0)
 		err = -EMFILE;
+	if (err == -EAGAIN)
+		s->stub.starved = true;
 	if (err)
 		stub_kill(&s->stub);
 	return err;
