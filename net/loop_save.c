@@ -383,16 +383,28 @@ static bool fits_family(const struct loop_sock *s, const struct in6_addr *ip)
 	return s->sk.family == AF_INET6 || IN6_IS_ADDR_V4MAPPED(ip) || IN6_IS_ADDR_UNSPECIFIED(ip);
 }
 
+/* One of those that a listener keeps; none of them is kept by another one, too. */
+static int load_who_waits(struct loader *l, const struct sockets *all, const struct loop_sock *s,
+			  struct loop_sock **out)
+{
+	int err = load_number(l, all, out);
+	struct loop_sock *e = *out;
+
+	if (err)
+		return err;
+	if (!e || e == s || e->listener || !loop_is_stream(e) || e->state == TCP_LISTEN ||
+	    s->state != TCP_LISTEN)
+		return loader_damaged(l, "who waits at a listening socket");
+	return 0;
+}
+
 static int load_waiting(struct loader *l, const struct sockets *all, struct loop_sock *s)
 {
 	uint64_t nr = decode_count(&l->in, sizeof(uint64_t));
 	struct loop_sock *e;
 
 	for (uint64_t i = 0; i < nr; i++) {
-		int err = load_number(l, all, &e);
-		if (!err && (!e || e == s || e->listener || !loop_is_stream(e) ||
-			     e->state == TCP_LISTEN || s->state != TCP_LISTEN))
-			err = loader_damaged(l, "connections that wait");
+		int err = load_who_waits(l, all, s, &e);
 		if (err)
 			return err;
 		file_get(&e->sk.file);
@@ -410,10 +422,7 @@ static int load_pending(struct loader *l, const struct sockets *all, struct loop
 	struct loop_sock *e;
 
 	for (uint64_t i = 0; i < nr; i++) {
-		int err = load_number(l, all, &e);
-		if (!err && (!e || e == s || e->listener || !loop_is_stream(e) ||
-			     e->state == TCP_LISTEN || s->state != TCP_LISTEN))
-			err = loader_damaged(l, "who waits for a connection");
+		int err = load_who_waits(l, all, s, &e);
 		if (!err)
 			err = make(l, e->sk.family, SOCK_STREAM, &e->embryo);
 		if (err)
