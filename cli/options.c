@@ -379,6 +379,14 @@ static int opt_repeat(struct run *r, const char *arg)
 	return 0;
 }
 
+static int opt_deterministic(struct run *r, const char *arg)
+{
+	if (r->verb != RUN_COPY)
+		return usage_error(&r->out, "--deterministic is for hl snapshot run");
+	hl_config_set_deterministic(r->cfg, true);
+	return 0;
+}
+
 static int opt_user(struct run *r, const char *arg)
 {
 	hl_config_set_user(r->cfg, arg);
@@ -479,6 +487,7 @@ const struct option_def options[] = {
 	{ "exec", 'e', required_argument, opt_exec, RUN, NULL },
 	{ "after", 0, required_argument, opt_after, RUN, NULL },
 	{ "when", 0, required_argument, opt_when, RUN, NULL },
+	{ "deterministic", 0, no_argument, opt_deterministic, RUN, NULL },
 	{ "repeat", 0, required_argument, opt_repeat, RUN, NULL },
 	{ "strace", 0, optional_argument, opt_strace, RUN, NULL },
 	{ "audit", 0, required_argument, opt_audit, RUN, NULL },

@@ -104,6 +104,7 @@ _hl() {
 			--audit
 			--clear-env
 			--cpus
+			--deterministic
 			--disk
 			--dry-run
 			-e

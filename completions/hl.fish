@@ -44,6 +44,7 @@ complete -c hl -l workdir -x -a '(__fish_complete_directories)' -d 'Start in thi
 complete -c hl -n '__fish_is_first_arg' -x -a doctor -d 'Say what this host offers'
 complete -c hl -l when -x -a 'idle listen listen: output:' -d 'Save when all of it sleeps, listens or prints'
 complete -c hl -l after -x -d 'Save after so many seconds'
+complete -c hl -l deterministic -d 'The same random bytes and times in each run'
 complete -c hl -n '__fish_is_first_arg' -x -a snapshot -d 'Save a running program, run copies of it'
 complete -c hl -n '__fish_seen_subcommand_from snapshot' -a 'save run info'
 complete -c hl -n '__fish_is_first_arg' -x -a mkinitrd -d 'Make an archive to start from'

@@ -11,10 +11,10 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
-#include <sys/random.h>
 #include <sys/sysmacros.h>
 
 #include "fs/saved.h"
+#include "host/random.h"
 #include "mm/access.h"
 #include "mm/shmem.h"
 
@@ -85,7 +85,7 @@ static ssize_t random_read(struct file *f, struct caller *c, struct uio *u, int6
 
 	while (total < want && (!total || !sleeper_stops(c->sleeper))) {
 		size_t n = want - total < sizeof buf ? want - total : sizeof buf;
-		if (getrandom(buf, n, 0) != (ssize_t)n)
+		if (random_bytes(c->random, buf, n))
 			break;
 		size_t put = uio_put(u, buf, n);
 		total += put;

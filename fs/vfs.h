@@ -44,6 +44,7 @@ struct mnt_namespace;
 struct mount;
 struct mount_hash;
 struct ns_numbers;
+struct random_stream;
 struct task;
 struct text;
 struct fs_struct;
@@ -56,10 +57,11 @@ struct caller {
 	struct sleeper *sleeper;
 	struct fs_struct *fs; /* root, cwd, umask */
 	struct mnt_namespace *mnt_ns;
-	pid_t tgid;            /* SO_PEERCRED and the like */
-	struct mm_host *mem;   /* where in-memory file systems get their pages */
-	uint64_t fsize_limit;  /* RLIMIT_FSIZE; UINT64_MAX: none */
-	uint64_t nofile_limit; /* RLIMIT_NOFILE */
+	pid_t tgid;                   /* SO_PEERCRED and the like */
+	struct mm_host *mem;          /* where in-memory file systems get their pages */
+	uint64_t fsize_limit;         /* RLIMIT_FSIZE; UINT64_MAX: none */
+	uint64_t nofile_limit;        /* RLIMIT_NOFILE */
+	struct random_stream *random; /* NULL: the host's */
 	size_t done; /* bytes that the transfer moved before it was frozen: kernel/resume.h */
 	/* out: SIGPIPE, when the last reader left a transfer that had begun */
 	int signal;

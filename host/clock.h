@@ -23,6 +23,11 @@
  *
  * The distances are set before the first task runs and never change after that.
  *
+ * A clock that stands (`steps`) does not go with the host's. It begins where its three fields say,
+ * and moves a step each time that a guest looks at it and to the end of each wait that runs out. So
+ * a program that is run again, alone and with the same input, reads the same times. A wait takes
+ * the host as long as ever: the host's time for a deadline is as far off as the deadline is.
+ *
  * A NULL clock stands for the host's own, without a distance.
  */
 #ifndef HL_HOST_CLOCK_H
@@ -31,9 +36,19 @@
 #include <stdint.h>
 #include <time.h>
 
+/* How far a clock that stands has got. */
+struct clock_steps {
+	_Atomic uint64_t passed; /* ns */
+};
+
+/* By how much a look moves a clock that stands, ns: about what a system call takes. */
+#define CLOCK_STEP 1000
+
 /* ns by which the guest's clocks are ahead of the host's; negative: behind. */
 struct guest_clock {
+	/* of a clock that stands: where it begins */
 	int64_t realtime, monotonic, boottime;
+	struct clock_steps *steps; /* NULL: it goes with the host's */
 };
 
 /* The largest point in time that a clock may show or a timer may have: Linux's KTIME_MAX. */
@@ -41,7 +56,7 @@ struct guest_clock {
 
 /* -ERANGE: a clock of the guest would be negative now, or within a century of CLOCK_NS_MAX. */
 int guest_clock_check(const struct guest_clock *gc);
-/* The distance of one of the CLOCK_*; 0 for clocks of CPU time. */
+/* The distance of one of the CLOCK_*, at this moment where it stands; 0 for clocks of CPU time. */
 int64_t guest_clock_ahead(const struct guest_clock *gc, clockid_t clock);
 /* What `clock` shows, in ns; it is one that the host has. */
 uint64_t guest_clock_ns(const struct guest_clock *gc, clockid_t clock);
@@ -53,7 +68,13 @@ struct timespec guest_clock_realtime(const struct guest_clock *gc);
  * CLOCK_NS_MAX. */
 uint64_t guest_clock_to_host(const struct guest_clock *gc, clockid_t clock, uint64_t at);
 
-/* A time of the host's CLOCK_REALTIME, as the guest would have read it. */
+/* A guest looks at it, which moves one that stands. */
+void guest_clock_look(const struct guest_clock *gc);
+/* A wait until `clock` shows `at` has run out: one that stands shows it from now on. */
+void guest_clock_reached(const struct guest_clock *gc, clockid_t clock, uint64_t at);
+
+/* A time of the host's CLOCK_REALTIME, as the guest would have read it; of a clock that stands:
+ * what it shows now. */
 struct timespec guest_clock_of_host_time(const struct guest_clock *gc, struct timespec when);
 
 #endif

@@ -152,6 +152,7 @@ enum { SLEEPER_WOKEN = 1 };
 struct host_deadline {
 	clockid_t clock;
 	uint64_t ns; /* UINT64_MAX: none */
+	uint64_t of; /* the guest's */
 };
 
 static uint64_t host_left(struct host_deadline d)
@@ -169,8 +170,10 @@ static int sleeper_may_sleep(struct sleeper *s, struct host_deadline d)
 		return SLEEPER_WOKEN;
 	if (work & SLEEPER_INTERRUPTED)
 		return -EINTR;
-	if (d.ns != UINT64_MAX && !host_left(d))
+	if (d.ns != UINT64_MAX && !host_left(d)) {
+		guest_clock_reached(s->clock, d.clock, d.of);
 		return -ETIMEDOUT;
+	}
 	return work ? sleep_frozen(s, work) : 0;
 }
 
@@ -181,20 +184,30 @@ uint64_t sleeper_now(const struct sleeper *s)
 
 uint64_t sleeper_deadline(struct sleeper *s, uint64_t ns)
 {
-	if (!s->again || !s->since)
+	if (!s->again || !s->since) {
+		guest_clock_look(s->clock); /* no two deadlines are one, where it stands */
 		s->since = sleeper_now(s);
+	}
 	s->again = false;
 	return ns < CLOCK_NS_MAX - s->since ? s->since + ns : DEADLINE_NONE;
 }
 
 /* The last moment, where a deadline becomes a time of the host's clock. */
-static struct host_deadline to_host(const struct sleeper *s, uint64_t deadline)
+static struct host_deadline to_host(struct sleeper *s, uint64_t deadline)
 {
 	bool realtime = deadline != DEADLINE_NONE && deadline & DEADLINE_REALTIME;
-	struct host_deadline d = { realtime ? CLOCK_REALTIME : CLOCK_MONOTONIC, UINT64_MAX };
+	struct host_deadline d = { .clock = realtime ? CLOCK_REALTIME : CLOCK_MONOTONIC,
+				   .ns = UINT64_MAX };
 
-	if (deadline != DEADLINE_NONE)
-		d.ns = guest_clock_to_host(s->clock, d.clock, deadline & ~DEADLINE_REALTIME);
+	if (deadline == DEADLINE_NONE)
+		return d;
+	d.of = deadline & ~DEADLINE_REALTIME;
+	/* A clock that stands does not move while we sleep: what is left to wait is found once. */
+	if (!s->clock || !s->clock->steps || s->until != deadline ||
+	    guest_clock_ns(s->clock, d.clock) >= d.of)
+		s->host_until = guest_clock_to_host(s->clock, d.clock, d.of);
+	s->until = deadline;
+	d.ns = s->host_until;
 	return d;
 }
 

@@ -75,6 +75,8 @@ struct sleeper {
 	enum gave_up gave_up; /* since it was last reset */
 	bool again;     /* the call was made before and gave up, and no time was asked for yet */
 	uint64_t since; /* when the call last asked for a deadline; 0: it did not */
+	/* Where the clock stands: the last deadline, and the host's time for it. */
+	uint64_t until, host_until;
 	unsigned nr_waiters; /* of this sleeper's on wait queues */
 	/* The place among the exclusive waiters of a queue that it left for a freeze, to have it
 	 * again when the call is made again; NULL: none. */

@@ -509,6 +509,17 @@ HL_API void hl_config_take_world(struct hl_config *cfg, const struct hl_snapshot
 HL_API int hl_sandbox_restore(const struct hl_config *cfg, const struct hl_snapshot *snapshot,
 			      struct hl_sandbox **out, struct hl_error **err);
 
+/*
+ * Each run of a copy that is alone with the same input is the same: random bytes (getrandom,
+ * /dev/urandom, AT_RANDOM and the addresses of programs it executes, ports of a loopback of hl's
+ * own) are, and its clocks, those of CPU time included, stand at the moment of the save: they move
+ * a microsecond with each look at one, and to the end of each wait that runs out. Threads that
+ * race, and what comes from outside, are as they come; so is what a program asks the CPU itself
+ * (RDTSC, RDRAND), and the times of files of the host. Such bytes are no secrets. HL_INVALID at the
+ * start of what is no copy. Default: off.
+ */
+HL_API void hl_config_set_deterministic(struct hl_config *cfg, bool on);
+
 /* A copy can be put back to what the snapshot holds by hl_sandbox_reset. What it has written stays
  * in memory until it is freed, and so does one more thread; the snapshot must stay open as long.
  * Default: off. */

@@ -38,6 +38,14 @@ uint64_t cputime_clock_ns(clockid_t clock)
 	return timespec_to_ns(&ts);
 }
 
+void task_looks_at_clock(struct task *t)
+{
+	if (!t->sb->clock.steps)
+		return;
+	guest_clock_look(&t->sb->clock);
+	t->clock_looks++;
+}
+
 uint64_t task_cpu_ns(struct task *t)
 {
 	struct cpu_time guest;

@@ -16,6 +16,9 @@ struct process;
 struct sandbox;
 struct task;
 
+/* The owner's thread looks at a clock. Where the guest's clocks stand (host/clock.h) that is what
+ * its CPU time is shown by; what bounds CPU time goes by the host's. */
+void task_looks_at_clock(struct task *t);
 /* The host's clock of the thread that serves a running task. */
 clockid_t cputime_clock(const struct task *t);
 uint64_t cputime_clock_ns(clockid_t clock); /* 0: it is gone */

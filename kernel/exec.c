@@ -222,7 +222,7 @@ int task_exec(struct task *t, struct file *exe, const char *filename, char *cons
 		.envp = envp,
 		.fd_path_inaccessible = fd_path_inaccessible,
 		.stack_limit = process_rlimit(t->process, RLIMIT_STACK),
-		.no_randomize = t->process->personality & ADDR_NO_RANDOMIZE,
+		.random = { &t->random, t->process->personality & ADDR_NO_RANDOMIZE },
 		.fs_shared = fs_is_shared(t),
 	};
 	int err = exec_load(&rq, &parts.image, errmsg);

@@ -22,7 +22,8 @@
 #define NEVER UINT64_MAX
 
 /* The host's timer is never set to a later time, nor off: at worst it goes off for nothing. Many
- * timers are set on and on and seldom go off. */
+ * timers are set on and on and seldom go off. Only where the guest's clock stands it goes off for
+ * the first timer alone, because that moves the clock. */
 struct clock_base {
 	clockid_t clock;
 	int fd;              /* host timerfd, -1: not in use yet */
@@ -109,7 +110,7 @@ static void queue_changed(struct ktimer_thread *kth, struct clock_base *b)
 	struct ktimer *first = first_timer(b);
 
 	b->next = first ? first->expires : NEVER;
-	if (b->next < b->programmed)
+	if (b->next < b->programmed || (kth->sb->clock.steps && b->next != b->programmed))
 		program(kth, b);
 }
 
@@ -174,13 +175,18 @@ void ktimer_run_due(struct sandbox *sb)
 static void base_ready(struct ktimer_thread *kth, struct clock_base *b)
 {
 	struct ktimer *kt, *next;
+	const bool stands = kth->sb->clock.steps;
 	uint64_t ticks;
+	ssize_t n = 0;
 
-	if (b->clock == CLOCK_REALTIME && read(b->fd, &ticks, sizeof ticks) < 0 &&
-	    errno == ECANCELED) {
+	if (stands || b->clock == CLOCK_REALTIME)
+		n = read(b->fd, &ticks, sizeof ticks);
+	if (n < 0 && errno == ECANCELED) {
 		list_for_each_safe (kt, next, &kth->watch_clock, set_node)
 			kt->clock_set(kt);
 	}
+	if (stands && n > 0 && b->programmed != NEVER)
+		guest_clock_reached(&kth->sb->clock, b->clock, b->programmed);
 	b->programmed = NEVER;
 	run_expired(kth, b);
 	if (b->programmed == NEVER)

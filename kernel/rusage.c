@@ -30,6 +30,10 @@ static void thread_usage(struct task *t, struct rusage_sum *out)
 	out->syscw = t->syscw;
 	if (t->host_tid)
 		out->utime_ns = cputime_clock_ns(cputime_clock(t));
+	if (t->sb->clock.steps) {
+		out->utime_ns = t->clock_looks * CLOCK_STEP;
+		return;
+	}
 	/* In microseconds, of which a process whose threads end would lose some each time: the sum
 	 * is the clock's. */
 	if (pthread_equal(t->thread, pthread_self())) {

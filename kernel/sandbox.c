@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -83,6 +82,15 @@ static int create_namespaces(struct sandbox *sb)
 	sb->pid_ns = pid_ns_new(sb->vfs, GUEST_PID_MAX, max_tasks);
 	sb->nsproxy = sb->pid_ns ? nsproxy_new(sb) : NULL;
 	return sb->nsproxy ? 0 : -ENOMEM;
+}
+
+static int make_boot_id(struct sandbox *sb)
+{
+	struct random_stream r = { .fixed = false };
+
+	if (sb->clock.steps)
+		random_stream_fix(&r, (uint64_t)sb->clock.realtime, RANDOM_OF_SANDBOX);
+	return random_bytes(&r, sb->boot_id, sizeof sb->boot_id);
 }
 
 /* pid 1: adopts orphans and reaps them at once; it has no thread and takes no signals. */
@@ -202,6 +210,7 @@ int sandbox_create(const struct sandbox_config *cfg, struct sandbox **out, struc
 	sb->host_priority = cfg->host_priority;
 	sb->reusable = cfg->reusable;
 	sb->clock = cfg->clock;
+	sb->clock.steps = cfg->deterministic ? &sb->steps : NULL;
 	sb->limits = cfg->limits;
 	sb->net_policy = cfg->net_policy ? cfg->net_policy : &net_policy_default;
 	sb->files_max = files_for_guests();
@@ -218,7 +227,7 @@ int sandbox_create(const struct sandbox_config *cfg, struct sandbox **out, struc
 	list_init(&sb->processes);
 	waitqueue_init(&sb->signal_sent);
 	waitqueue_init(&sb->uts_changes.queue);
-	int err = getrandom(sb->boot_id, sizeof sb->boot_id, 0) == sizeof sb->boot_id ? 0 : -EIO;
+	int err = make_boot_id(sb);
 	if (!err)
 		err = guest_clock_check(&sb->clock);
 	if (!err)
@@ -346,7 +355,8 @@ int sandbox_clear(struct sandbox *sb, const struct guest_clock *clock)
 		return -ENOTSUP;
 	reap_all(sb, true);
 	forget_run(sb);
-	if (getrandom(sb->boot_id, sizeof sb->boot_id, 0) != sizeof sb->boot_id)
+	sb->steps.passed = 0;
+	if (make_boot_id(sb))
 		return -EIO;
 	vdso_clock_set(sb->mem.vdso, &sb->clock, clock);
 	return 0;

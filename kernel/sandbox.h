@@ -71,6 +71,7 @@ struct sandbox {
 	void (*notify)(void *arg);
 	void *notify_arg;
 	struct guest_clock clock;     /* changes while there is no task alone */
+	struct clock_steps steps;     /* of it, where it stands */
 	struct sandbox_limits limits; /* constant */
 	struct uts_changes uts_changes;
 	_Atomic unsigned nr_uts_ns;
@@ -124,6 +125,8 @@ struct sandbox_config {
 	void *notify_arg;
 	bool host_priority, reusable;
 	struct guest_clock clock; /* for a guest whose time is not the host's */
+	/* Its clocks stand and begin where `clock` says, its random bytes are always the same. */
+	bool deterministic;
 	/* of memory without a limit: what the host allows, less a reserve */
 	struct sandbox_limits limits;
 	const struct net_policy *net_policy; /* NULL: net_policy_default */

@@ -132,6 +132,8 @@ int task_new(struct sandbox *sb, struct process *p, struct task **out)
 	t->altstack.flags = SS_DISABLE;
 	t->timer_slack_ns = t->default_slack_ns = TIMER_SLACK_DEFAULT;
 	t->sleeper = (struct sleeper){ .clock = &sb->clock };
+	if (sb->clock.steps)
+		random_stream_fix(&t->random, (uint64_t)sb->clock.realtime, (uint64_t)t->tid);
 	if (sb->platform->context_watch)
 		sb->platform->context_watch(t->context, on_space_died, t);
 	sb->mem.counts.tasks++;

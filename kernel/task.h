@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "fs/vfs.h"
+#include "host/random.h"
 #include "host/wait.h"
 #include "kernel/fork.h"
 #include "kernel/futex.h"
@@ -117,6 +118,8 @@ struct task {
 	_Atomic uint64_t syscalls, faults, exceptions, interrupts;
 	/* proc_pid_io(5): bytes and calls of reading and writing */
 	_Atomic uint64_t rchar, wchar, syscr, syscw;
+	_Atomic uint64_t clock_looks; /* where the guest's clocks stand */
+	struct random_stream random;  /* owner only */
 	/* of the thread that runs it; 0: not made yet */
 	_Atomic int host_tid;
 	struct task_trace *trace; /* the observer's own; NULL: none */
@@ -175,6 +178,7 @@ static inline struct caller task_caller(struct task *t)
 		.mem = task_mem(t),
 		.fsize_limit = task_fsize_limit(t),
 		.nofile_limit = task_nofile_limit(t),
+		.random = &t->random,
 		.done = t->resume.done,
 		.task = t,
 	};

@@ -422,6 +422,12 @@ void hl_config_set_resettable(struct hl_config *cfg, bool on)
 		cfg->resettable = on;
 }
 
+void hl_config_set_deterministic(struct hl_config *cfg, bool on)
+{
+	if (cfg)
+		cfg->deterministic = on;
+}
+
 void hl_config_set_log(struct hl_config *cfg, int level, hl_output_fn *fn, void *arg)
 {
 	if (!cfg)

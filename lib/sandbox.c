@@ -112,6 +112,8 @@ static int check_config(const struct hl_config *cfg, const struct instead *in,
 		return -1;
 	if (cfg->args.count == 0 && !in->plan && !in->snap)
 		return error_set(err, HL_INVALID, "no program to run");
+	if (cfg->deterministic && !in->snap)
+		return error_set(err, HL_INVALID, "only a copy of a snapshot can be deterministic");
 	const char *contradiction = world_contradiction(cfg);
 	return contradiction ? error_set(err, HL_INVALID, "%s", contradiction) : 0;
 }
@@ -227,6 +229,7 @@ static int make_kernel(struct hl_sandbox *sb, const struct hl_config *cfg,
 		       struct hl_error **err)
 {
 	struct errmsg errmsg = { "" };
+	struct clock_steps begin = { 0 };
 	const struct caller_limits *limits = limits_raise();
 	struct sandbox_config sc = {
 		.platform = choice->platform,
@@ -235,7 +238,9 @@ static int make_kernel(struct hl_sandbox *sb, const struct hl_config *cfg,
 		.reusable = sb->snap != NULL,
 		.nofile = &limits->nofile,
 		.fsize = &limits->fsize,
-		.clock = snap ? snapshot_clock(snap) : cfg->clock,
+		.clock =
+		    snap ? snapshot_clock(snap, cfg->deterministic ? &begin : NULL) : cfg->clock,
+		.deterministic = snap && cfg->deterministic,
 		.limits = config_limits(cfg),
 		.net_policy = network_policy(cfg, sb->net_policy),
 		.observer = sb->observer,

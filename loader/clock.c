@@ -82,7 +82,9 @@ void clock_page_init(struct clock_page *p, const struct guest_clock *gc, struct 
 {
 	struct timespec res;
 
-	*p = (struct clock_page){ .data = data, .clock = gc, .usable = counter_is_trusted() };
+	*p = (struct clock_page){ .data = data,
+				  .clock = gc,
+				  .usable = counter_is_trusted() && !(gc && gc->steps) };
 	clock_getres(CLOCK_MONOTONIC_COARSE, &res);
 	data->coarse_ns = res.tv_sec == 0 && res.tv_nsec > 0 ? (uint64_t)res.tv_nsec : 1;
 	data->has_cpu_number = counter_has_cpu_number();

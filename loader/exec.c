@@ -170,7 +170,7 @@ static int read_interp(struct exec *x)
 static int map_program(struct exec *x, struct elf_place *program, struct elf_place *interp)
 {
 	uint64_t rnd;
-	int err = random_pages(x->rq->no_randomize, ARCH_MMAP_RANDOM_BITS, &rnd);
+	int err = random_pages(&x->rq->random, ARCH_MMAP_RANDOM_BITS, &rnd);
 
 	if (!err)
 		err = elf_map(&x->program, x->mm, gva_add(gva_page_down(PIE_BASE), rnd), program,
@@ -185,7 +185,7 @@ static int set_brk(struct exec *x, const struct elf_place *p)
 {
 	struct mm *mm = x->mm;
 	uint64_t rnd;
-	int err = random_pages(x->rq->no_randomize, BRK_RANDOM_BITS, &rnd);
+	int err = random_pages(&x->rq->random, BRK_RANDOM_BITS, &rnd);
 
 	mm->start_code = p->start_code;
 	mm->end_code = p->end_code;
@@ -199,7 +199,7 @@ static int build_mm(struct exec *x, struct exec_image *out)
 {
 	const struct exec_request *rq = x->rq;
 	struct elf_place program, interp = { 0 };
-	int err = stack_layout(x->mm, rq->stack_limit, rq->no_randomize);
+	int err = stack_layout(x->mm, rq->stack_limit, &rq->random);
 
 	if (!err)
 		err = map_program(x, &program, &interp);
@@ -218,7 +218,7 @@ static int build_mm(struct exec *x, struct exec_image *out)
 		.interp_base = x->interp_file ? interp.bias : 0,
 		.cred = out->cred,
 		.secure = out->secure,
-		.no_randomize = rq->no_randomize,
+		.random = rq->random,
 		.exec_stack = x->program.exec_stack,
 		.stack_limit = rq->stack_limit,
 	};

@@ -21,6 +21,12 @@ struct mm_host;
 #define EXEC_MAX_ARG_STRLEN   (32 * 4096) /* Linux's MAX_ARG_STRLEN */
 #define EXEC_MAX_SCRIPT_DEPTH 5           /* Linux's limit of nested interpreters */
 
+/* Where what is random about a new program comes from. */
+struct exec_random {
+	struct random_stream *stream; /* NULL: the host's */
+	bool no_randomize;            /* personality ADDR_NO_RANDOMIZE: no addresses are */
+};
+
 struct exec_request {
 	struct caller *caller;
 	struct mm_host *mem;
@@ -33,7 +39,7 @@ struct exec_request {
 	bool fd_path_inaccessible;
 	/* RLIMIT_STACK; bounds argv+envp to a quarter, at least 128 KiB: -E2BIG */
 	uint64_t stack_limit;
-	bool no_randomize; /* personality ADDR_NO_RANDOMIZE */
+	struct exec_random random;
 	/* another process has the caller's fs_struct: the program gains no rights */
 	bool fs_shared;
 };

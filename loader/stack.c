@@ -19,9 +19,9 @@
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
-#include <sys/random.h>
 
 #include "arch/machine.h"
+#include "host/random.h"
 #include "mm/access.h"
 #include "mm/map.h"
 
@@ -44,30 +44,31 @@
 #define ARGS_MIN (128 * 1024UL)
 #define ARGS_MAX (6UL << 20)
 
-int random_pages(bool no_randomize, unsigned bits, uint64_t *out)
+int random_pages(const struct exec_random *from, unsigned bits, uint64_t *out)
 {
 	uint64_t r = 0;
+	int err = from->no_randomize ? 0 : random_bytes(from->stream, &r, sizeof r);
 
-	if (!no_randomize && getrandom(&r, sizeof r, 0) != sizeof r)
-		return -EIO;
+	if (err)
+		return err;
 	*out = (r & ((1UL << bits) - 1)) << PAGE_SHIFT;
 	return 0;
 }
 
-int stack_layout(struct mm *mm, uint64_t limit, bool no_randomize)
+int stack_layout(struct mm *mm, uint64_t limit, const struct exec_random *from)
 {
 	uint64_t room = limit < STACK_ROOM_MIN   ? STACK_ROOM_MIN
 			: limit > STACK_ROOM_MAX ? STACK_ROOM_MAX
 						 : limit;
 	uint64_t stack_random, mmap_random, gap;
-	int err = random_pages(no_randomize, ARCH_STACK_RANDOM_BITS, &stack_random);
+	int err = random_pages(from, ARCH_STACK_RANDOM_BITS, &stack_random);
 
 	if (!err)
-		err = random_pages(no_randomize, ARCH_MMAP_RANDOM_BITS, &mmap_random);
+		err = random_pages(from, ARCH_MMAP_RANDOM_BITS, &mmap_random);
 	if (err)
 		return err;
 	/* The most that the stack can be moved down, and its guard gap. */
-	gap = room + (no_randomize ? 0 : PAGE_SIZE << ARCH_STACK_RANDOM_BITS) + (1UL << 20);
+	gap = room + (from->no_randomize ? 0 : PAGE_SIZE << ARCH_STACK_RANDOM_BITS) + (1UL << 20);
 	gap = gap > STACK_ROOM_MAX ? STACK_ROOM_MAX : gap;
 	mm->start_stack = gva_sub(mm_end(mm), stack_random);
 	mm->mmap_base = gva_page_down(gva_sub(mm_end(mm), gap + mmap_random));
@@ -209,10 +210,12 @@ static int place_tables(struct block *b, struct mm *mm, const struct stack_args 
 	char random[RANDOM_BYTES];
 	gva_t platform, random_at, pos;
 	uint64_t jitter;
-	int err = random_pages(a->no_randomize, 13, &jitter);
+	int err = random_pages(&a->random, 13, &jitter);
 
-	if (err || getrandom(random, sizeof random, 0) != sizeof random)
-		return -EIO;
+	if (!err)
+		err = random_bytes(a->random.stream, random, sizeof random);
+	if (err)
+		return err;
 	b->at = gva_align_down(gva_sub(b->at, jitter >> PAGE_SHIFT), 16);
 	platform = place_bytes(b, ARCH_NAME, sizeof ARCH_NAME);
 	random_at = place_bytes(b, random, sizeof random);

@@ -19,13 +19,15 @@
 #define FIRST_PORT        32768 /* net.ipv4.ip_local_port_range, the same */
 #define LAST_PORT         60999
 
-struct loop *loop_network_new(void)
+struct loop *loop_network_new(const struct guest_clock *gc)
 {
 	struct loop *l = calloc(1, sizeof *l);
 
 	if (!l)
 		return NULL;
 	mutex_init(&l->lock, LOCK_LOOP);
+	if (gc && gc->steps)
+		random_stream_fix(&l->random, (uint64_t)gc->realtime, RANDOM_OF_SANDBOX);
 	for (int p = 0; p < 2; p++)
 		for (int i = 0; i < LOOP_BUCKETS; i++)
 			list_init(&l->ports[p][i]);

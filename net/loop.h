@@ -7,7 +7,9 @@
 
 struct loop;
 
-struct loop *loop_network_new(void); /* NULL: no memory */
+struct guest_clock;
+
+struct loop *loop_network_new(const struct guest_clock *gc); /* NULL: no memory */
 void loop_network_free(struct loop *l);
 
 /* A socket, and what binds all of them together, in snapshots (net/loop_save.c). */

@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include "net/loop_sock.h"
 
@@ -193,7 +192,7 @@ static unsigned choose_port(struct loop_sock *s, const struct loop_name *to,
 	struct loop *l = s->loop;
 	unsigned range = l->last_port - l->first_port + 1, start = 0;
 
-	if (getrandom(&start, sizeof start, GRND_NONBLOCK) != sizeof start)
+	if (random_bytes(&l->random, &start, sizeof start))
 		start = l->next_port++;
 	for (unsigned i = 0; i < range; i++) {
 		unsigned port = l->first_port + (start + i) % range;

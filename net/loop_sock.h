@@ -33,6 +33,7 @@
 /* needs struct timespec */
 #include <linux/errqueue.h>
 
+#include "host/random.h"
 #include "net/loop.h"
 #include "net/net.h"
 #include "net/socket.h"
@@ -132,7 +133,8 @@ struct loop {
 	uint64_t connections;               /* made so far */
 	unsigned first_port, last_port;     /* for sockets that do not choose one */
 	unsigned next_port;
-	unsigned turn; /* among those that share a port */
+	unsigned turn;               /* among those that share a port */
+	struct random_stream random; /* where choices of ports come from */
 };
 
 static inline struct loop_sock *loop_of(struct socket *s)

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "mm/mm.h"
 #include "net/inet.h"
 #include "net/loop.h"
 #include "net/policy.h"
@@ -94,7 +95,7 @@ struct net *net_new(struct mm_host *mem, const struct net_policy *policy,
 	list_init(&net->sockets);
 	net->unix_domain = unix_domain_new(mem);
 	const bool own = policy->none && !policy->netns;
-	net->loop = own ? loop_network_new() : NULL;
+	net->loop = own ? loop_network_new(mem->clock) : NULL;
 	if (!net->unix_domain || (own && !net->loop)) {
 		net_free(net);
 		return NULL;

@@ -8,13 +8,13 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
 
 #include "arch/machine.h"
 #include "fs/protect.h"
 #include "fs/inotify.h"
+#include "host/random.h"
 #include "fs/pipefs/pipe.h"
 #include "kernel/elfcore.h"
 #include "kernel/epoll.h"
@@ -177,8 +177,9 @@ static void put_uuid(struct text *out, const uint8_t *b)
 static int show_uuid(struct pseudo_node *n, struct caller *c, struct text *out)
 {
 	uint8_t b[16];
-	if (getrandom(b, sizeof b, 0) != sizeof b)
-		return -EIO;
+	int err = random_bytes(c->random, b, sizeof b);
+	if (err)
+		return err;
 	b[6] = (b[6] & 0x0f) | 0x40;
 	b[8] = (b[8] & 0x3f) | 0x80;
 	put_uuid(out, b);

@@ -164,6 +164,11 @@ static void put_boot_time(struct text *out, const struct guest_clock *gc)
 	    guest_clock_ahead(gc, CLOCK_REALTIME) - guest_clock_ahead(gc, CLOCK_BOOTTIME);
 	struct text host = { 0 };
 
+	if (gc->steps) {
+		text_printf(out, "%s%ld\n", name,
+			    (gc->realtime - gc->boottime) / (int64_t)NSEC_PER_SEC);
+		return;
+	}
 	proc_show_host_lines(&host, "/proc/stat", &name, 1);
 	if (host.buf)
 		text_printf(out, "%s%ld\n", name,

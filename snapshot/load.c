@@ -99,8 +99,17 @@ static int64_t ahead(clockid_t clock, uint64_t saved)
 	return (int64_t)saved - (int64_t)guest_clock_ns(NULL, clock);
 }
 
-struct guest_clock snapshot_clock(const struct snapshot *snap)
+struct guest_clock snapshot_clock(const struct snapshot *snap, struct clock_steps *steps)
 {
+	const struct snapshot_info *i = &snap->info;
+
+	if (steps)
+		return (struct guest_clock){
+			.realtime = (int64_t)i->saved_at,
+			.monotonic = (int64_t)i->monotonic,
+			.boottime = (int64_t)i->boottime,
+			.steps = steps,
+		};
 	return (struct guest_clock){
 		.monotonic = ahead(CLOCK_MONOTONIC, snap->info.monotonic),
 		.boottime = ahead(CLOCK_BOOTTIME, snap->info.boottime),
@@ -193,7 +202,7 @@ static int load(struct loader *l, struct decoder *in)
 
 int snapshot_reset(const struct snapshot *snap, struct sandbox *sb)
 {
-	const struct guest_clock clock = snapshot_clock(snap);
+	const struct guest_clock clock = snapshot_clock(snap, sb->clock.steps);
 
 	/* nobody may change what is compared */
 	sandbox_kill(sb);

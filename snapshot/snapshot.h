@@ -65,8 +65,9 @@ int snapshot_open(const char *path, struct snapshot **out, struct errmsg *errmsg
 void snapshot_close(struct snapshot *snap);
 /* The number of one more copy, from 1. Any thread. */
 uint64_t snapshot_count_copy(struct snapshot *snap);
-/* How far the clocks of a copy that starts now are from the host's. */
-struct guest_clock snapshot_clock(const struct snapshot *snap);
+/* How far the clocks of a copy that starts now are from the host's; `steps`: it is one whose clocks
+ * stand (host/clock.h), and begin at the save. NULL: they go. */
+struct guest_clock snapshot_clock(const struct snapshot *snap, struct clock_steps *steps);
 /* Fills a new sandbox, which has its mounts and nothing else. `stdio`: its standard descriptors,
  * borrowed; NULL: closed. It is frozen afterwards: sandbox_thaw lets it run. On failure it can only
  * be destroyed. */

@@ -4,11 +4,12 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <sys/personality.h>
-#include <sys/random.h>
+#include <sys/random.h> /* GRND_* */
 #include <sys/sysinfo.h>
 #include <sys/utsname.h>
 
 #include "arch/machine.h"
+#include "host/random.h"
 #include "kernel/nsproxy.h"
 #include "sys/sys.h"
 #include "util/time.h"
@@ -134,11 +135,11 @@ SYSCALL_DEFINE(getrandom)
 		return -EINVAL;
 	while (done < len) {
 		size_t n = len - done < sizeof buf ? len - done : sizeof buf;
-		ssize_t got = getrandom(buf, n, flags);
-		if (got < 0)
-			return done ? (int64_t)done : -errno;
-		size_t left = copy_to_guest(t->mm, gva_add(GVA(a[0]), done), buf, (size_t)got);
-		done += (size_t)got - left;
+		int err = random_bytes(&t->random, buf, n);
+		if (err)
+			return done ? (int64_t)done : err;
+		size_t left = copy_to_guest(t->mm, gva_add(GVA(a[0]), done), buf, n);
+		done += n - left;
 		if (left)
 			return done ? (int64_t)done : -EFAULT;
 		if (sleeper_interrupted(&t->sleeper))

@@ -5,6 +5,7 @@
 #include <linux/capability.h>
 #include <sys/resource.h>
 
+#include "kernel/cputime.h"
 #include "kernel/exec.h"
 #include "kernel/timer.h"
 #include "sys/sys.h"
@@ -30,6 +31,7 @@ SYSCALL_DEFINE(getrusage)
 {
 	struct rusage_sum ru;
 
+	task_looks_at_clock(t);
 	switch ((int)a[0]) {
 	case RUSAGE_SELF: process_rusage(t->process, &ru); break;
 	case RUSAGE_CHILDREN:

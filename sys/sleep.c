@@ -57,6 +57,8 @@ static int64_t sleep_to(struct task *t, clockid_t clock, const struct timespec *
 	long r = sleeper_call(&t->sleeper, SYS_clock_nanosleep, clock, TIMER_ABSTIME, (long)&host,
 			      0, 0, 0);
 
+	if (!r)
+		guest_clock_reached(gc, clock, at);
 	if (r != -EINTR)
 		return r;
 	return guest_clock_ns(gc, clock) >= at ? 0 : -ERESTARTNOHAND;

@@ -79,6 +79,19 @@ int cpu_clock_read(struct task *t, const struct cpu_clock *c, uint64_t *ns)
 	return found ? 0 : -EINVAL;
 }
 
+/* Where the clocks stand, CPU time is that of looks at them (kernel/cputime.h). */
+static int cpu_clock_shown(struct task *t, const struct cpu_clock *c, uint64_t *ns)
+{
+	int err = cpu_clock_read(t, c, ns);
+
+	if (!err && t->sb->clock.steps)
+		*ns = c->thread && c->tid == t->tid
+			  ? t->clock_looks * CLOCK_STEP
+			  : guest_clock_ns(&t->sb->clock, CLOCK_MONOTONIC) -
+				(uint64_t)t->sb->clock.monotonic;
+	return err;
+}
+
 /* ---- reading clocks ---- */
 
 SYSCALL_DEFINE(clock_gettime)
@@ -88,10 +101,11 @@ SYSCALL_DEFINE(clock_gettime)
 	uint64_t ns;
 	int err = cpu_clock_of(t, (clockid_t)a[0], &c);
 
+	task_looks_at_clock(t);
 	if (err == 0) {
 		err = vdso_clock_gettime(task_mem(t)->vdso, (clockid_t)a[0], &ts);
 	} else if (err > 0) {
-		err = cpu_clock_read(t, &c, &ns);
+		err = cpu_clock_shown(t, &c, &ns);
 		ts = err ? (struct timespec){ 0 } : ns_to_timespec(ns);
 	}
 	return err ? err : put_user(t, GVA(a[1]), &ts);
@@ -115,6 +129,7 @@ SYSCALL_DEFINE(gettimeofday)
 	struct timezone tz = { 0 };
 	struct timeval tv;
 
+	task_looks_at_clock(t);
 	vdso_clock_sync(task_mem(t)->vdso);
 	gettimeofday(&tv, &tz); /* the time zone is the host's */
 	struct timespec now = guest_clock_realtime(&t->sb->clock);
@@ -128,6 +143,7 @@ SYSCALL_DEFINE(time)
 {
 	int64_t now;
 
+	task_looks_at_clock(t);
 	vdso_clock_sync(task_mem(t)->vdso);
 	now = guest_clock_realtime(&t->sb->clock).tv_sec;
 	return a[0] && put_user(t, GVA(a[0]), &now) ? -EFAULT : now;
@@ -142,10 +158,13 @@ SYSCALL_DEFINE(times)
 {
 	struct rusage_sum self;
 	struct tms tms;
+	const struct guest_clock *gc = &t->sb->clock;
 	/* Linux counts ticks from five minutes before an overflow, at the start of the machine. */
-	int64_t now = times(&tms) +
-		      guest_clock_ahead(&t->sb->clock, CLOCK_MONOTONIC) / (int64_t)NSEC_PER_TICK;
+	int64_t now = times(&tms) + guest_clock_ahead(gc, CLOCK_MONOTONIC) / (int64_t)NSEC_PER_TICK;
 
+	task_looks_at_clock(t);
+	if (gc->steps)
+		now = clock_ticks(guest_clock_ns(gc, CLOCK_MONOTONIC));
 	if (!a[0])
 		return now;
 	process_rusage(t->process, &self);

@@ -8,13 +8,18 @@ $(SNAPSHOT)/%: tests/snapshot/%.c tests/snapshot/mark.h
 	@mkdir -p $(@D)
 	$(CC) -std=gnu17 -O1 -g -D_GNU_SOURCE $(WARNINGS) -o $@ $< -pthread
 
+$(SNAPSHOT)/helpers/%: tests/snapshot/helpers/%.c
+	@mkdir -p $(@D)
+	$(CC) -std=gnu17 -O1 -g -D_GNU_SOURCE $(WARNINGS) -o $@ $< -pthread
+
 .PHONY: check-snapshot
-check-snapshot check-prepare: $(PLAIN) $(BUILD)/hl $(SNAPSHOT_CASES)
+check-snapshot check-prepare: $(PLAIN) $(BUILD)/hl $(SNAPSHOT_CASES) $(SNAPSHOT)/helpers/draw
 check-snapshot:
 	tests/snapshot/kinds
 	$(PLAIN) tests/snapshot/messages $(BUILD)/hl $(PLATFORM)
 	$(PLAIN) tests/snapshot/world $(BUILD)/hl $(PLATFORM)
 	$(PLAIN) tests/snapshot/asks $(BUILD)/hl $(PLATFORM)
+	$(PLAIN) tests/snapshot/deterministic $(BUILD)/hl $(PLATFORM) $(SNAPSHOT)/helpers/draw
 	$(PLAIN) tests/snapshot/run $(BUILD)/hl $(PLATFORM) $(SNAPSHOT_CASES)
 
 # Copies of snapshots that an enemy has written: make check-snapshot-mutated [ROUNDS=n] [SEED=n]

@@ -48,7 +48,7 @@ static int setup(void **state)
 	net = net_new(&fs.mem, &net_policy_default, fs.vfs->user_ns);
 	assert_non_null(net);
 	if (!net->loop)
-		net->loop = loop_network_new();
+		net->loop = loop_network_new(NULL);
 	assert_non_null(net->loop);
 	alarm(PATIENCE);
 	return 0;
