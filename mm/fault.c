@@ -5,13 +5,14 @@
  *
  * Copy-on-write: a page nobody else holds any more is simply made writable, with its neighbours in
  * the same position. Otherwise a few pages around it are copied together, because a fault costs
- * more than a copy.
+ * more than a copy; and, where it is known, all that is going to be written next (mm/forecast.h).
  */
 #include "mm/fault.h"
 
 #include <errno.h>
 #include <signal.h>
 
+#include "mm/forecast.h"
 #include "mm/fork.h"
 #include "mm/populate.h"
 
@@ -57,11 +58,11 @@ static struct vma *vma_for_access(struct mm *mm, gva_t addr)
 	return v;
 }
 
-static int fault_missing(struct mm *mm, struct vma *v, gva_t page, bool write)
+/* `copy_unit`: bytes to copy around a page that is written. */
+static int fault_missing(struct mm *mm, struct vma *v, gva_t page, bool write, uint64_t copy_unit)
 {
 	bool copy = write && v->source && !(v->flags & VMA_SHARED);
-	uint64_t unit =
-	    copy ? mm->host->props.cow_copy_pages * PAGE_SIZE : mm->host->props.fault_map_unit;
+	uint64_t unit = copy ? copy_unit : mm->host->props.fault_map_unit;
 	gva_t start, end;
 	int err;
 
@@ -129,7 +130,7 @@ static int cow_copy_range(struct mm *mm, gva_t start, gva_t end)
 	return err;
 }
 
-static int cow_break(struct mm *mm, struct vma *v, gva_t page)
+static int cow_break(struct mm *mm, struct vma *v, gva_t page, uint64_t copy_unit)
 {
 	struct backing *b = backing_at(mm, page);
 	gva_t start, end;
@@ -139,11 +140,68 @@ static int cow_break(struct mm *mm, struct vma *v, gva_t page)
 	fork_note_write(mm, page);
 	if (b->owned && arena_page_exclusive(mm->host->arena, backing_off(b, page)))
 		return cow_reuse(mm, v, b, page);
-	cow_window(v, b, page, mm->host->props.cow_copy_pages * PAGE_SIZE, &start, &end);
+	cow_window(v, b, page, copy_unit, &start, &end);
 	err = cow_copy_range(mm, start, end);
 	if (err == -EFAULT && gva_diff(end, start) > PAGE_SIZE)
 		err = cow_copy_range(mm, page, gva_add(page, PAGE_SIZE));
 	return err;
+}
+
+/* ---- ahead ---- */
+
+/* Pages between two that are expected are copied, too, rather than left to another mapping. */
+#define FORECAST_GAP 3
+
+/* Is a page of `v` with this backing (NULL: none) copied from what others have when it is written?
+ */
+static bool is_copied(const struct vma *v, const struct backing *b)
+{
+	return !(v->flags & (VMA_SHARED | VMA_SPECIAL)) &&
+	       (b ? b->cow && !b->owned : v->source != NULL);
+}
+
+/* What of [start, end) is copied when it is written. */
+static int copy_range_ahead(struct mm *mm, gva_t start, gva_t end)
+{
+	int err = 0;
+
+	while (gva_lt(start, end) && !err) {
+		struct vma *v = vma_find(mm, start);
+		struct backing *b = backing_find(mm, start);
+
+		if (!v || gva_le(end, v->start))
+			break;
+		start = gva_max(start, v->start);
+		bool hole = !b || gva_lt(start, b->start);
+		gva_t to = gva_min(end, v->end);
+		if (b)
+			to = gva_min(to, hole ? b->start : b->end);
+		if (gva_lt(start, to) && v->prot & GUEST_WRITE && is_copied(v, hole ? NULL : b))
+			err = hole ? mm_populate_copies(mm, v, start, to)
+				   : cow_copy_range(mm, start, to);
+		start = to;
+	}
+	return err;
+}
+
+/* What cannot be copied now is when it is written. */
+static void copy_ahead(struct mm *mm)
+{
+	const struct platform *pf = mm->host->platform;
+	uint64_t page[FORECAST_MAX];
+	unsigned nr = forecast_pages(mm->forecast, page);
+
+	if (pf->space_gather && pf->space_gather(mm->space) < 0)
+		return;
+	for (unsigned i = 0, next; i < nr; i = next) {
+		for (next = i + 1; next < nr && page[next] - page[next - 1] <= FORECAST_GAP;)
+			next++;
+		if (copy_range_ahead(mm, GVA(page[i] << PAGE_SHIFT),
+				     GVA((page[next - 1] + 1) << PAGE_SHIFT)) < 0)
+			break;
+	}
+	if (pf->space_flush)
+		pf->space_flush(mm->space);
 }
 
 /* Could its owner make it writable, and would then write to a copy? (Linux's is_cow_mapping) */
@@ -158,7 +216,9 @@ int mm_fault_locked(struct mm *mm, gva_t addr, unsigned access, bool force, int 
 	struct vma *v = vma_for_access(mm, addr);
 	gva_t page = gva_page_down(addr);
 	bool write = access == GUEST_WRITE;
+	uint64_t copy_unit = mm->host->props.cow_copy_pages * PAGE_SIZE;
 	struct backing *b;
+	bool learns;
 	int err;
 
 	if (!v || (!vma_allows(v, access) && !(force && (!write || may_be_copied(v))))) {
@@ -166,8 +226,18 @@ int mm_fault_locked(struct mm *mm, gva_t addr, unsigned access, bool force, int 
 		return -SIGSEGV;
 	}
 	b = backing_at(mm, page);
+	if (write && is_copied(v, b)) {
+		if (mm_forecast_fault(mm, page, &learns)) {
+			copy_ahead(mm);
+			b = backing_at(mm, page);
+			if (b && b->owned && !b->cow)
+				return 0;
+		}
+		if (learns)
+			copy_unit = PAGE_SIZE;
+	}
 	if (!b) {
-		err = fault_missing(mm, v, page, write);
+		err = fault_missing(mm, v, page, write, copy_unit);
 		b = backing_at(mm, page);
 	} else if (!write || !b->cow) {
 		/* Nothing to do, except where the platform had no memory to map it with before. */
@@ -176,7 +246,7 @@ int mm_fault_locked(struct mm *mm, gva_t addr, unsigned access, bool force, int 
 		err = 0;
 	}
 	if (!err && write && b->cow)
-		err = cow_break(mm, v, page);
+		err = cow_break(mm, v, page, copy_unit);
 	if (!err)
 		return 0;
 	*si_code = BUS_ADRERR;

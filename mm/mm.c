@@ -11,6 +11,7 @@
 
 #include "host/hostfile.h"
 #include "mm/backing.h"
+#include "mm/forecast.h"
 #include "mm/fork.h"
 #include "mm/vma.h"
 
@@ -77,6 +78,7 @@ static void mm_destroy(struct mm *mm)
 	rwlock_unlock(&mm->lock);
 	fork_pages_put(mm->fork_pages);
 	fork_pages_put(mm->parent_fork_pages);
+	forecast_put(mm->forecast);
 	mm_unpin(mm);
 }
 

@@ -69,6 +69,7 @@ static inline void mm_host_uncharge(struct mm_host *h, uint64_t bytes)
 	atomic_fetch_sub(&h->counts.bytes, bytes);
 }
 
+struct forecast;
 struct fork_pages;
 struct guest_clock;
 
@@ -106,6 +107,11 @@ struct mm {
 	/* mm/fork.h: what this process and its children write after a fork; what the parent of this
 	 * one keeps */
 	struct fork_pages *fork_pages, *parent_fork_pages;
+
+	/* mm/forecast.h: what it is likely to write first; NULL: nobody knows */
+	struct forecast *forecast;
+	unsigned forecast_faults;   /* of pages that were copied to be written */
+	_Atomic bool forecast_over; /* written without the lock */
 };
 
 /* What the host would not promise a program at once: memory and swap, unless it promises anything

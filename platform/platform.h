@@ -125,6 +125,11 @@ struct platform {
 	 * platform, which guest code could see, goes, and mappings may be put off until then. NULL:
 	 * there is nothing to do. */
 	int (*space_rest)(struct space *s);
+	/* Mappings from now on need not be there before space_flush, which is called soon: as one
+	 * they cost less. Until then guest code may see what they replace. After a failure of
+	 * space_flush the space is of no use. NULL: one by one costs no more. */
+	int (*space_gather)(struct space *s);
+	int (*space_flush)(struct space *s);
 	/* Maps [addr, addr+len) to mf at `off`; replaces whatever was there. All page-aligned,
 	 * inside the user half and not below GUEST_MMAP_MIN. prot 0 is the same as space_unmap.
 	 * -ENOMEM leaves the range unmapped. */

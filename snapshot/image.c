@@ -12,6 +12,7 @@
 #include <zlib.h>
 
 #include "arch/machine.h"
+#include "snapshot/forecasts.h"
 #include "util/minmax.h"
 
 #define META_MAX (1UL << 30)
@@ -419,6 +420,9 @@ int image_open(const char *path, struct image **out, struct errmsg *errmsg)
 		err = check_header(&img->header, size, path, errmsg);
 	if (!err)
 		err = read_meta(img, path, errmsg);
+	if (!err && !(img->forecasts =
+			  forecasts_open(img->fd, img->header.meta_crc ^ img->header.pages_crc)))
+		err = -ENOMEM;
 	if (err) {
 		image_close(img);
 		return errmsg_set(errmsg, -err, "%s: %s", path, strerror(-err));
@@ -431,6 +435,7 @@ void image_close(struct image *img)
 {
 	if (!img)
 		return;
+	forecasts_close(img->forecasts);
 	if (img->fd >= 0)
 		close(img->fd);
 	free(img->meta);

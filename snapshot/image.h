@@ -69,10 +69,13 @@ void image_writer_free(struct image_writer *w);
 
 /* ---- reading ---- */
 
+struct forecasts;
+
 struct image {
 	int fd; /* read-only */
 	struct image_header header;
 	unsigned char *meta; /* header.meta_len bytes */
+	struct forecasts *forecasts;
 };
 
 /* `what` names it in messages. */

@@ -16,10 +16,12 @@
 #include "kernel/sandbox.h"
 #include "loader/vdso.h"
 #include "mm/backing.h"
+#include "mm/forecast.h"
 #include "mm/map.h"
 #include "mm/pagestore_save.h"
 #include "mm/populate.h"
 #include "mm/vma.h"
+#include "snapshot/forecasts.h"
 #include "snapshot/image.h"
 #include "snapshot/kept.h"
 #include "snapshot/mapped.h"
@@ -223,6 +225,8 @@ int memory_load(struct loader *l, void **out)
 	int err = mm_create(&sb->mem, &mm);
 	if (err)
 		return err;
+	const struct image *img = l->pages_arg;
+	mm_forecast_start(mm, forecasts_find(img->forecasts, (uint64_t)(at - img->meta)));
 	load_fields(l, mm);
 	if (sb->kept) {
 		km = kept_add(sb->kept, at, mm);

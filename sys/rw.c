@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "fs/hostfs/stream.h"
+#include "mm/forecast.h"
 #include "sys/sys.h"
 
 typedef ssize_t transfer_fn(struct file *f, struct caller *c, struct uio *u, int64_t *pos);
@@ -41,6 +42,8 @@ static int64_t transfer(struct task *t, struct file *f, struct caller *c, struct
 		task_count_read(t, all);
 	else
 		task_count_write(t, all);
+	if (f->stdio && fn == file_write && r > 0)
+		mm_forecast_over(t->mm);
 	return r;
 }
 

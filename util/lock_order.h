@@ -26,6 +26,8 @@
 #define LOCK_CLASSES(X)                                                                            \
 	X(POOL, 1, LOCK_SHORT,                                                                     \
 	  "the copies of a pool", "lib/pool.c")                                                    \
+	X(FORECASTS, 3, LOCK_SHORT,                                                                \
+	  "what copies of a snapshot are expected to do", "snapshot/forecasts.c")                  \
 	X(FREEZE, 2, LOCK_SLEEPS,                                                                  \
 	  "freezes and thaws of a sandbox, one at a time", "kernel/freeze.h")                      \
 	X(SOCK_DIAG, 10, LOCK_SLEEPS,                                                              \
@@ -111,6 +113,8 @@
 	  "who has which vCPU", "platform/kvm/vcpu.c")                                             \
 	X(PHYSMEM, 82, LOCK_SHORT,                                                                 \
 	  "what of the window for host files is free", "platform/physmem.h")                       \
+	X(FORECAST, 83, LOCK_SHORT,                                                                \
+	  "which pages copies of a program write first", "mm/forecast.h")                          \
 	X(ARENA, 84, LOCK_SHORT,                                                                   \
 	  "the reference counts of arena pages", "mm/arena.c")                                     \
 	X(BUDGET, 86, LOCK_SHORT,                                                                  \

@@ -175,8 +175,8 @@ struct process_machine {
 #define CONTROL_STACK_OFF ((uint64_t)CONTROL_PAGES * PAGE_SIZE)
 #define CONTROL_FILE_SIZE (CONTROL_STACK_OFF + ((uint64_t)CONTROL_STACKS << STACK_SHIFT))
 
-/* What is to be mapped in a space where no guest code has run yet. It is one command, when it first
- * runs. */
+/* What is to be mapped in a space where no guest code has run yet, or at the end of many mappings
+ * (space_flush): it is one command. */
 #define BATCH_STEPS (COMMAND_STEPS - COMMAND_FILES)
 
 struct batch {
@@ -198,7 +198,7 @@ struct process_space {
 	struct list parked;   /* threads without a context */
 	unsigned nr_parked;
 	struct slot_set stacks;
-	struct batch *batch; /* NULL: guest code has run here */
+	struct batch *batch; /* what is put off; NULL: nothing is */
 };
 
 /* space.c, space.lock held: what was put off is done, and will not be put off again. */
@@ -343,6 +343,8 @@ int process_space_create(struct machine *m, struct space **out);
 void process_space_destroy(struct space *s);
 void process_space_stop(struct space *s);
 int process_space_rest(struct space *s);
+int process_space_gather(struct space *s);
+int process_space_flush(struct space *s);
 int process_space_map(struct space *s, gva_t addr, uint64_t len, unsigned prot, struct memfile *mf,
 		      uint64_t off);
 int process_space_unmap(struct space *s, gva_t addr, uint64_t len);

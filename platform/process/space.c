@@ -17,7 +17,7 @@
 
 #include "platform/process/process.h"
 
-/* ---- mappings that can wait: no guest code has run here yet ---- */
+/* ---- mappings that can wait: no guest code has run here yet, or many are made at once ---- */
 
 static int space_stub(struct process_space *s)
 {
@@ -123,6 +123,18 @@ static int put_off(struct process_space *s, const struct step *step, struct memf
 	return err;
 }
 
+static int batch_begin(struct process_space *s)
+{
+	lock_assert_held(&s->lock);
+	if (s->batch)
+		return 0;
+	s->batch = malloc(sizeof *s->batch);
+	if (!s->batch)
+		return -ENOMEM;
+	s->batch->n = s->batch->nr_files = 0;
+	return 0;
+}
+
 /* ---- life ---- */
 
 int process_space_create(struct machine *machine, struct space **out)
@@ -138,16 +150,12 @@ int process_space_create(struct machine *machine, struct space **out)
 	list_init(&s->node);
 	list_init(&s->contexts);
 	list_init(&s->parked);
-	s->batch = malloc(sizeof *s->batch);
-	if (!s->batch) {
-		process_space_destroy((struct space *)s);
-		return -ENOMEM;
-	}
-	s->batch->n = s->batch->nr_files = 0;
 	/* Now, so that fork and execve are told when there is none. But the first space of all is
 	 * the empty one that the first execve replaces. */
 	mutex_lock(&s->lock);
-	int err = atomic_exchange(&m->has_space, true) ? space_stub(s) : 0;
+	int err = batch_begin(s);
+	if (!err && atomic_exchange(&m->has_space, true))
+		err = space_stub(s);
 	mutex_unlock(&s->lock);
 	if (err) {
 		process_space_destroy((struct space *)s);
@@ -210,19 +218,34 @@ void process_space_stop(struct space *space)
 	mutex_unlock(&s->lock);
 }
 
+int process_space_gather(struct space *space)
+{
+	struct process_space *s = to_process_space(space);
+
+	mutex_lock(&s->lock);
+	int err = batch_begin(s);
+	mutex_unlock(&s->lock);
+	return err;
+}
+
+int process_space_flush(struct space *space)
+{
+	struct process_space *s = to_process_space(space);
+
+	mutex_lock(&s->lock);
+	int err = space_open(s);
+	mutex_unlock(&s->lock);
+	return err;
+}
+
 int process_space_rest(struct space *space)
 {
 	struct process_space *s = to_process_space(space);
 
 	mutex_lock(&s->lock);
 	int err = list_empty(&s->contexts) ? 0 : -EIO;
-	if (!err && !s->batch) {
-		s->batch = malloc(sizeof *s->batch);
-		if (s->batch)
-			s->batch->n = s->batch->nr_files = 0;
-		else
-			err = -ENOMEM;
-	}
+	if (!err)
+		err = batch_begin(s);
 	if (!err)
 		stub_threads_scrub(s);
 	mutex_unlock(&s->lock);

@@ -13,6 +13,7 @@
 #include "mm/backing.h"
 #include "mm/brk.h"
 #include "mm/fault.h"
+#include "mm/forecast.h"
 #include "mm/fork.h"
 #include "mm/map.h"
 #include "mm/maps.h"
@@ -453,6 +454,108 @@ static void private_files_are_copied(void **state)
 	ps->ops->unref(ps);
 }
 
+/* ---- forecasts ---- */
+
+#define FORECAST_AT    0x10000000UL
+#define FORECAST_PAGES 64U
+
+/* An address space that begins as all others with this forecast. */
+static struct mm *begin_alike(struct forecast *f, struct pagesource *ps)
+{
+	struct mm *own;
+
+	assert_int_equal(mm_create(&w.host, &own), 0);
+	const struct mmap_args a = { .addr = GVA(FORECAST_AT),
+				     .len = FORECAST_PAGES * PAGE_SIZE,
+				     .prot = PROT_READ,
+				     .flags = MAP_PRIVATE | MAP_FIXED,
+				     .source = ps,
+				     .vma_flags = VMA_MAYWRITE };
+	assert_int_equal(mm_mmap(own, &a), (int64_t)FORECAST_AT);
+	assert_int_equal(mm_mprotect(own, a.addr, a.len, RW), 0);
+	mm_forecast_start(own, f);
+	world_count_reset(&w);
+	return own;
+}
+
+static void write_pages(struct mm *own, const unsigned *page)
+{
+	for (; *page; page++) {
+		uint64_t at = FORECAST_AT + *page * PAGE_SIZE;
+		assert_int_equal(guest_poke(own, at + 1, 0x5a), 0);
+		assert_int_equal(guest_peek(own, at), file_byte(*page * PAGE_SIZE));
+		assert_int_equal(guest_peek(own, at + 1), 0x5a);
+	}
+	mm_check(own);
+}
+
+static void what_was_written_is_expected(void **state)
+{
+	static const unsigned first[] = { 40, 3, 4, 6, 20, 60, 0 }, second[] = { 3, 4, 50, 0 };
+	struct pagesource *ps = file_create(&w, FORECAST_PAGES * PAGE_SIZE);
+	struct forecast *f = forecast_new();
+	uint64_t page[FORECAST_MAX];
+
+	/* The first one learns: each page alone, none behind its result. */
+	struct mm *own = begin_alike(f, ps);
+	write_pages(own, first);
+	assert_int_equal(w.faults, 6);
+	mm_forecast_over(own);
+	write_pages(own, (const unsigned[]){ 30, 0 });
+	mm_put(own);
+	assert_int_equal(forecast_pages(f, page), 6);
+	assert_int_equal(page[0], (FORECAST_AT >> PAGE_SHIFT) + 3);
+	assert_int_equal(page[5], (FORECAST_AT >> PAGE_SHIFT) + 60);
+	assert_int_equal(f->learned, 6);
+
+	/* The next has two faults, in whatever order it writes. */
+	own = begin_alike(f, ps);
+	uint64_t before = arena_used(w.host.arena);
+	write_pages(own, (const unsigned[]){ 60, 0 });
+	assert_int_equal(arena_used(w.host.arena) - before, PAGE_SIZE);
+	write_pages(own, first);
+	assert_int_equal(w.faults, 2);
+	/* with what lies between 4 and 6 */
+	assert_int_equal(arena_used(w.host.arena) - before, 7 * PAGE_SIZE);
+	mm_put(own);
+
+	/* What was not expected is added. */
+	own = begin_alike(f, ps);
+	write_pages(own, second);
+	assert_int_equal(w.faults, 3);
+	mm_put(own);
+	assert_int_equal(forecast_pages(f, page), 7);
+	forecast_put(f);
+	ps->ops->unref(ps);
+}
+
+/* Whatever is said of them, pages that cannot be written, or are not there, are left alone. */
+static void wrong_forecasts_do_nothing(void **state)
+{
+	static const uint64_t nonsense[] = { 0, 1, UINT64_MAX >> PAGE_SHIFT, 1UL << 36,
+					     FORECAST_AT >> PAGE_SHIFT };
+	struct pagesource *ps = file_create(&w, FORECAST_PAGES * PAGE_SIZE);
+	struct forecast *f = forecast_new();
+
+	for (size_t i = 0; i < sizeof nonsense / sizeof *nonsense; i++)
+		assert_true(forecast_add(f, nonsense[i]));
+	for (unsigned i = 0; i < 8; i++)
+		assert_true(forecast_add(f, (FORECAST_AT >> PAGE_SHIFT) + 56 + 2 * i));
+	struct mm *own = begin_alike(f, ps);
+	assert_int_equal(
+	    mm_mprotect(own, GVA(FORECAST_AT + 58 * PAGE_SIZE), 2 * PAGE_SIZE, PROT_READ), 0);
+	file_truncate(ps, 62 * PAGE_SIZE);
+	write_pages(own, (const unsigned[]){ 2, 5, 57, 60, 61, 0 });
+	assert_int_equal(guest_peek(own, FORECAST_AT + 58 * PAGE_SIZE), file_byte(58 * PAGE_SIZE));
+	mm_put(own);
+	for (uint64_t i = 0; i < FORECAST_MAX; i++)
+		forecast_add(f, 1000000 + i);
+	assert_false(forecast_add(f, 2));
+	assert_true(forecast_add(f, 1000000));
+	forecast_put(f);
+	ps->ops->unref(ps);
+}
+
 static void copies_are_shared_and_kept(void **state)
 {
 	struct pagesource *ps = file_create(&w, 100 * PAGE_SIZE + 7);
@@ -725,6 +828,8 @@ int main(void)
 		TEST(fork_separates),
 		TEST(fork_learns),
 		TEST(private_files_are_copied),
+		TEST(what_was_written_is_expected),
+		TEST(wrong_forecasts_do_nothing),
 		TEST(copies_are_shared_and_kept),
 		TEST(copies_make_room),
 		TEST(wipe_and_dont_fork),

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Which pages programs that begin alike write first: the copies of a snapshot write mostly the same
+ * ones until they have a result, and each page that is copied when it is written costs a fault. So
+ * those that ran before tell those that come (struct forecast), and at its second such fault an
+ * address space gets copies of all of these pages at once (mm/fault.c). A copy that does nothing
+ * has none.
+ *
+ * What is learned of a program ends with its first result (mm_forecast_over): what it does then,
+ * be it to clean up at its end, delays nobody. While an address space learns, a fault copies no
+ * neighbours, because these would be learned with it.
+ *
+ * A forecast that is wrong costs memory and time, and changes nothing else.
+ */
+#ifndef HL_MM_FORECAST_H
+#define HL_MM_FORECAST_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "mm/mm.h"
+#include "util/lock.h"
+#include "util/ref.h"
+
+#define FORECAST_MAX 512 /* pages */
+
+/* Shared by all address spaces that begin alike. Thread-safe. */
+struct forecast {
+	struct ref refs;
+	struct mutex lock;
+	/* guarded by lock: */
+	uint64_t page[FORECAST_MAX]; /* addresses / PAGE_SIZE, ascending */
+	unsigned nr;
+	unsigned learned; /* of these, since it was made or read */
+};
+
+/* NULL: no memory. */
+struct forecast *forecast_new(void);
+void forecast_put(struct forecast *f); /* NULL: no effect */
+/* False: it is full. */
+bool forecast_add(struct forecast *f, uint64_t page);
+/* A copy of its pages; how many. */
+unsigned forecast_pages(struct forecast *f, uint64_t out[FORECAST_MAX]);
+
+/* The address space begins now. Takes a reference; NULL: there is no forecast. */
+void mm_forecast_start(struct mm *mm, struct forecast *f);
+/* Its process has given a result. Any thread. */
+static inline void mm_forecast_over(struct mm *mm)
+{
+	atomic_store_explicit(&mm->forecast_over, true, memory_order_relaxed);
+}
+/* A page of it is about to be copied because it is written; mm->lock held for writing. *learns: no
+ * neighbours are to be copied with it. True: now is the time to copy ahead. */
+bool mm_forecast_fault(struct mm *mm, gva_t page, bool *learns);
+
+#endif

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Keeps forecasts. See the header.
+ *
+ * The attribute has numbers of seven bits a byte, the lowest first, each byte but a number's last
+ * with the eighth bit set: the version and the checksum; then for each address space its place in
+ * the metadata, how many runs of pages follow, and of each run the distance from the end of the one
+ * before and its length.
+ */
+#include "snapshot/forecasts.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/xattr.h>
+
+#include "mm/forecast.h"
+#include "util/gva.h"
+#include "util/lock.h"
+
+#define ATTRIBUTE "user.hl.forecast"
+#define VERSION   1
+#define VALUE_MAX 3072 /* all attributes of a file share a block on some file systems */
+#define SPACES    64
+/* It is written again when so many pages more are known. */
+#define WORTH_KEEPING 8
+
+struct forecasts {
+	int fd;       /* borrowed */
+	uint32_t crc; /* of the image */
+	bool kept;    /* the file can have the attribute */
+	struct mutex lock;
+	/* guarded by lock: */
+	struct forecast_entry {
+		uint64_t at;
+		struct forecast *forecast;
+	} entry[SPACES];
+	unsigned nr;
+};
+
+/* ---- the attribute ---- */
+
+struct value {
+	unsigned char bytes[VALUE_MAX];
+	size_t len;
+	bool full;
+};
+
+static void put_number(struct value *v, uint64_t n)
+{
+	for (; !v->full; n >>= 7) {
+		if (v->len == sizeof v->bytes)
+			v->full = true;
+		else
+			v->bytes[v->len++] = (unsigned char)(n & 0x7f) | (n > 0x7f ? 0x80 : 0);
+		if (n <= 0x7f)
+			break;
+	}
+}
+
+/* False: there is none left. */
+static bool get_number(const unsigned char **at, const unsigned char *end, uint64_t *n)
+{
+	*n = 0;
+	for (unsigned shift = 0; *at < end && shift < 63; shift += 7) {
+		unsigned char c = *(*at)++;
+		*n |= (uint64_t)(c & 0x7f) << shift;
+		if (!(c & 0x80))
+			return true;
+	}
+	return false;
+}
+
+static unsigned run_length(const uint64_t *page, unsigned nr)
+{
+	unsigned n = 1;
+
+	while (n < nr && page[n] == page[n - 1] + 1)
+		n++;
+	return n;
+}
+
+static void put_forecast(struct value *v, uint64_t at, const uint64_t *page, unsigned nr)
+{
+	uint64_t end = 0, runs = 0;
+
+	for (unsigned i = 0; i < nr; i += run_length(page + i, nr - i))
+		runs++;
+	put_number(v, at);
+	put_number(v, runs);
+	for (unsigned i = 0, n; i < nr; i += n) {
+		n = run_length(page + i, nr - i);
+		put_number(v, page[i] - end);
+		put_number(v, n);
+		end = page[i] + n;
+	}
+}
+
+/* What does not fit is not kept. */
+static void put_all(struct forecasts *f, struct value *v)
+{
+	uint64_t page[FORECAST_MAX];
+
+	put_number(v, VERSION);
+	put_number(v, f->crc);
+	for (unsigned i = 0; i < f->nr; i++) {
+		size_t before = v->len;
+		unsigned nr = forecast_pages(f->entry[i].forecast, page);
+
+		if (nr)
+			put_forecast(v, f->entry[i].at, page, nr);
+		if (v->full) {
+			v->len = before;
+			return;
+		}
+	}
+}
+
+/* Pages [first, first + nr). */
+static bool read_run(struct forecast *f, uint64_t first, uint64_t nr)
+{
+	if (nr > FORECAST_MAX || first > (UINT64_MAX >> PAGE_SHIFT) - nr)
+		return false;
+	for (uint64_t i = 0; i < nr; i++)
+		if (!forecast_add(f, first + i))
+			return false;
+	return true;
+}
+
+static bool read_forecast(struct forecasts *f, const unsigned char **p, const unsigned char *end)
+{
+	uint64_t at, runs, gap, nr, behind = 0;
+
+	if (!get_number(p, end, &at) || !get_number(p, end, &runs))
+		return false;
+	struct forecast *forecast = forecasts_find(f, at);
+	for (uint64_t i = 0; i < runs; i++) {
+		if (!forecast || !get_number(p, end, &gap) || !get_number(p, end, &nr) ||
+		    gap > UINT64_MAX - behind || !read_run(forecast, behind + gap, nr))
+			return false;
+		behind += gap + nr;
+	}
+	return true;
+}
+
+void forecasts_read(struct forecasts *f, const unsigned char *value, size_t len)
+{
+	const unsigned char *at = value, *end = value + len;
+	uint64_t version, crc;
+
+	if (!get_number(&at, end, &version) || !get_number(&at, end, &crc) || version != VERSION ||
+	    crc != f->crc)
+		return;
+	while (at < end && read_forecast(f, &at, end))
+		;
+	for (unsigned i = 0; i < f->nr; i++)
+		f->entry[i].forecast->learned = 0;
+}
+
+/* ---- all of an image ---- */
+
+struct forecasts *forecasts_open(int fd, uint32_t crc)
+{
+	struct forecasts *f = calloc(1, sizeof *f);
+	unsigned char value[VALUE_MAX];
+
+	if (!f)
+		return NULL;
+	mutex_init(&f->lock, LOCK_FORECASTS);
+	f->fd = fd;
+	f->crc = crc;
+	ssize_t n = fgetxattr(fd, ATTRIBUTE, value, sizeof value);
+	f->kept = n >= 0 || errno == ENODATA;
+	if (n > 0)
+		forecasts_read(f, value, (size_t)n);
+	return f;
+}
+
+struct forecast *forecasts_find(struct forecasts *f, uint64_t at)
+{
+	struct forecast *found = NULL;
+
+	mutex_lock(&f->lock);
+	for (unsigned i = 0; i < f->nr && !found; i++)
+		if (f->entry[i].at == at)
+			found = f->entry[i].forecast;
+	if (!found && f->nr < SPACES && (found = forecast_new()))
+		f->entry[f->nr++] = (struct forecast_entry){ at, found };
+	mutex_unlock(&f->lock);
+	return found;
+}
+
+static void keep(struct forecasts *f)
+{
+	struct value v = { .len = 0 };
+	unsigned learned = 0;
+
+	for (unsigned i = 0; i < f->nr; i++)
+		learned += f->entry[i].forecast->learned;
+	if (!f->kept || learned < WORTH_KEEPING)
+		return;
+	put_all(f, &v);
+	/* Another user's file stays as it is. */
+	(void)fsetxattr(f->fd, ATTRIBUTE, v.bytes, v.len, 0);
+}
+
+void forecasts_close(struct forecasts *f)
+{
+	if (!f)
+		return;
+	keep(f);
+	for (unsigned i = 0; i < f->nr; i++)
+		forecast_put(f->entry[i].forecast);
+	mutex_destroy(&f->lock);
+	free(f);
+}
