@@ -183,6 +183,17 @@ static int opt_after(struct run *r, const char *arg)
 	return 0;
 }
 
+static int opt_driver(struct run *r, const char *arg)
+{
+	if (r->verb != RUN_SAVE)
+		return usage_error(&r->out, "--driver is for hl snapshot save");
+	if (r->driver)
+		return usage_error(&r->out, "--driver is given twice");
+	r->driver = arg;
+	hl_config_set_driver(r->cfg, arg);
+	return 0;
+}
+
 static int opt_when(struct run *r, const char *arg)
 {
 	if (r->verb != RUN_SAVE)
@@ -488,6 +499,7 @@ const struct option_def options[] = {
 	{ "after", 0, required_argument, opt_after, RUN, NULL },
 	{ "when", 0, required_argument, opt_when, RUN, NULL },
 	{ "deterministic", 0, no_argument, opt_deterministic, RUN, NULL },
+	{ "driver", 0, required_argument, opt_driver, RUN, NULL },
 	{ "repeat", 0, required_argument, opt_repeat, RUN, NULL },
 	{ "strace", 0, optional_argument, opt_strace, RUN, NULL },
 	{ "audit", 0, required_argument, opt_audit, RUN, NULL },

@@ -30,6 +30,24 @@ static void fill_getopt(struct option *longs, char *shorts)
 	*shorts = '\0';
 }
 
+int parse_first_word(int argc, char **argv)
+{
+	struct option *longs = calloc(nr_options + 1, sizeof *longs);
+	char *shorts = calloc(nr_options * 2 + 3, 1);
+	int first = argc;
+
+	if (longs && shorts) {
+		fill_getopt(longs, shorts);
+		while (getopt_long(argc, argv, shorts, longs, NULL) > 0)
+			;
+		first = optind;
+	}
+	optind = 0; /* begin anew */
+	free(longs);
+	free(shorts);
+	return first;
+}
+
 static const struct option_def *option_of(int c)
 {
 	if (c >= OPT_BASE && c < OPT_BASE + (int)nr_options)
@@ -126,6 +144,23 @@ static int collect(struct run *r, int argc, char **argv, struct said *said, size
 	return status;
 }
 
+/* What a copy is to do: a driver takes a job, any other program reads arguments. */
+static int check_job(const struct run *r, int argc, char **argv)
+{
+	if (r->driver && !r->code && optind >= argc)
+		return usage_error(&r->out, "%s takes a job for %s: -e CODE, SCRIPT or -", r->file,
+				   r->driver);
+	if (!r->driver && r->code)
+		return usage_error(&r->out, "--exec is for snapshots of a driver, which %s is not",
+				   r->file);
+	if (!r->driver && optind < argc && strcmp(argv[optind - 1], "--") != 0)
+		return usage_error(&r->out,
+				   "'%s' is no option: arguments, which a copy reads from /dev/hl, "
+				   "stand behind --",
+				   argv[optind]);
+	return 0;
+}
+
 /* What the options say together; 0, or hl's exit status. */
 static int check_together(const struct run *r, int argc, char **argv)
 {
@@ -134,12 +169,11 @@ static int check_together(const struct run *r, int argc, char **argv)
 					    "and --repeat");
 	if (r->out.quiet && r->verbose)
 		return usage_error(&r->out, "--quiet and --verbose exclude each other");
-	if (r->verb == RUN_COPY && optind < argc && strcmp(argv[optind - 1], "--") != 0)
-		return usage_error(&r->out,
-				   "'%s' is no option: arguments, which a copy reads from /dev/hl, "
-				   "stand behind --",
-				   argv[optind]);
-	if (r->verb != RUN_COPY && optind >= argc && (!r->dry || r->code))
+	if (r->verb == RUN_COPY)
+		return check_job(r, argc, argv);
+	if (r->driver && r->code)
+		return usage_error(&r->out, "--driver and --exec exclude each other");
+	if (!r->driver && optind >= argc && (!r->dry || r->code))
 		return usage_error(&r->out, "no program to run");
 	if (r->code && optind + 1 < argc)
 		return usage_error(&r->out,

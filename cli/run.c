@@ -165,18 +165,35 @@ static int begin_learning(struct run *r, const char *const *args)
 	return r->learn ? 0 : STATUS_HL;
 }
 
+/* --exec: an interpreter's option and the code; for a driver, with the arguments behind it. */
+static int set_args(struct run *r, int count, char **words)
+{
+	size_t head = 0, n = (size_t)count;
+	const char **args = calloc(n + 3, sizeof *args);
+
+	if (!args)
+		return -1;
+	if (r->code && !r->snapshot)
+		args[head++] = *words++, n--;
+	if (r->code) {
+		args[head++] = exec_option(r->snapshot ? r->driver : args[0]);
+		args[head++] = r->code;
+	}
+	memcpy(args + head, words, n * sizeof *args);
+	hl_config_set_args(r->cfg, head + n, args);
+	free(args);
+	return 0;
+}
+
 static int run(struct run *r, int argc, char **argv)
 {
 	int status = parse_options(r, argc, argv);
 
 	if (status >= 0)
 		return status;
+	if (set_args(r, argc - optind, argv + optind))
+		return report_no_memory(&r->out);
 	const char *const *args = (const char *const *)argv + optind;
-	if (r->code)
-		hl_config_set_args(r->cfg, 3,
-				   (const char *[]){ args[0], exec_option(args[0]), r->code });
-	else
-		hl_config_set_args(r->cfg, (size_t)(argc - optind), args);
 	if (r->verb == RUN_SAVE)
 		hl_config_add_moment(r->cfg, HL_MOMENT_ASKS, NULL);
 	if (r->verbose)

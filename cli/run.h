@@ -38,10 +38,11 @@ struct run {
 	bool dry; /* say what there would be, and run nothing */
 	/* RUN_SAVE, RUN_COPY */
 	const char *file;
-	uint64_t after_ms; /* save then; UINT64_MAX: never */
-	bool when_idle;    /* and then only when nothing of it runs */
-	unsigned idle;     /* looks so far that found it so, one behind the other */
-	uint64_t entries;  /* into the guest, at the last of them */
+	const char *driver; /* that is to get the program ready, or that takes jobs; NULL: none */
+	uint64_t after_ms;  /* save then; UINT64_MAX: never */
+	bool when_idle;     /* and then only when nothing of it runs */
+	unsigned idle;      /* looks so far that found it so, one behind the other */
+	uint64_t entries;   /* into the guest, at the last of them */
 	struct relay *relay;
 	struct hl_snapshot *snapshot; /* RUN_COPY: the open file */
 	struct hl_sandbox *again;     /* the copy of the run before, to be reset; NULL: none */
@@ -56,6 +57,10 @@ int run_whole(struct run *r, int argc, char **argv);
 /* cli/parse.c: fills *r in, up to the program, which is argv[optind]. -1: go on and run; else
  * hl's exit status. */
 int parse_options(struct run *r, int argc, char **argv);
+
+/* The index of the first word that is neither an option nor the value of one; argc: there is
+ * none. */
+int parse_first_word(int argc, char **argv);
 
 /* cli/exec.c: the option by which an interpreter takes a program from its command line. */
 const char *exec_option(const char *program);

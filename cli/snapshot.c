@@ -24,9 +24,12 @@ static int run(int argc, char **argv)
 {
 	struct run r = { .verb = RUN_COPY, .file = argv[0] };
 	struct hl_error *err = NULL;
+	struct hl_snapshot_info i;
 
 	if (hl_snapshot_open(r.file, &r.snapshot, &err))
 		return report_error(&r.out, err);
+	hl_snapshot_inspect(r.snapshot, &i);
+	r.driver = *i.driver ? i.driver : NULL;
 	int status = run_whole(&r, argc, argv);
 	hl_snapshot_close(r.snapshot);
 	return status;
@@ -53,6 +56,8 @@ static void print_text(const char *file, const struct hl_snapshot_info *i)
 {
 	printf("%s: %s, saved ", file, i->program);
 	print_utc(i->saved_at);
+	if (*i->driver)
+		printf("  driver %s\n", i->driver);
 	printf("  processes %lu, threads %lu\n", i->processes, i->threads);
 	printf("  memory %lu KiB, file %lu KiB\n", i->pages >> 10, i->size >> 10);
 }
@@ -64,6 +69,7 @@ static int print_json(const struct hl_snapshot_info *i)
 	if (!o)
 		return STATUS_HL;
 	json_object_object_add(o, "program", json_object_new_string(i->program));
+	json_object_object_add(o, "driver", *i->driver ? json_object_new_string(i->driver) : NULL);
 	json_object_object_add(o, "saved_at", json_object_new_uint64(i->saved_at));
 	json_object_object_add(o, "processes", json_object_new_uint64(i->processes));
 	json_object_object_add(o, "threads", json_object_new_uint64(i->threads));
@@ -112,6 +118,18 @@ static const struct verb {
 	int (*fn)(int argc, char **argv);
 } verbs[] = { { "save", save }, { "run", run }, { "info", info } };
 
+/* FILE may stand behind options; it becomes the first word. */
+static void file_first(int argc, char **argv)
+{
+	int at = parse_first_word(argc, argv);
+	char *file = at < argc ? argv[at] : NULL;
+
+	if (!file || strcmp(argv[at - 1], "--") == 0)
+		return;
+	memmove(argv + 2, argv + 1, (size_t)(at - 1) * sizeof *argv);
+	argv[1] = file;
+}
+
 int snapshot_main(int argc, char **argv)
 {
 	const struct output out = { 0 };
@@ -119,6 +137,8 @@ int snapshot_main(int argc, char **argv)
 	for (size_t i = 0; argc > 1 && i < sizeof verbs / sizeof *verbs; i++) {
 		if (strcmp(argv[1], verbs[i].name) != 0)
 			continue;
+		if (argc > 2 && argv[2][0] == '-')
+			file_first(argc - 1, argv + 1);
 		if (argc < 3 || argv[2][0] == '-')
 			return usage_error(&out, "hl snapshot %s needs the name of a file",
 					   argv[1]);

@@ -19,12 +19,12 @@
 
 #define REQUEST_MAX 64
 
-enum question { ASKED_COPY, ASKED_ARGS, ASKED_ENV };
+#define ASKED_NUMBER (-1) /* which copy it is; else a devhl_told */
 
 struct devhl_file {
 	struct file file;
 	struct sandbox *sb;
-	enum question question; /* file.pos_lock */
+	int question; /* file.pos_lock */
 };
 
 static struct devhl_file *devhl_of(struct file *f)
@@ -34,43 +34,27 @@ static struct devhl_file *devhl_of(struct file *f)
 
 /* ---- what can be written ---- */
 
-static int ask(struct devhl_file *h, enum question q)
+static int ask(struct devhl_file *h, struct caller *c, int question)
 {
 	mutex_lock(&h->file.pos_lock);
-	h->question = q;
+	h->question = question;
 	h->file.pos = 0;
 	mutex_unlock(&h->file.pos_lock);
 	return 0;
 }
 
-static int ask_copy(struct devhl_file *h, struct caller *c)
-{
-	return ask(h, ASKED_COPY);
-}
-
-static int ask_args(struct devhl_file *h, struct caller *c)
-{
-	return ask(h, ASKED_ARGS);
-}
-
-static int ask_env(struct devhl_file *h, struct caller *c)
-{
-	return ask(h, ASKED_ENV);
-}
-
-static int save(struct devhl_file *h, struct caller *c)
+static int save(struct devhl_file *h, struct caller *c, int unused)
 {
 	return savepoint_reach(c->task);
 }
 
 static const struct {
 	const char *text;
-	int (*fn)(struct devhl_file *h, struct caller *c);
+	int (*fn)(struct devhl_file *h, struct caller *c, int arg);
+	int arg;
 } requests[] = {
-	{ "save", save },
-	{ "copy", ask_copy },
-	{ "args", ask_args },
-	{ "env", ask_env },
+	{ "save", save, 0 },       { "copy", ask, ASKED_NUMBER },     { "args", ask, DEVHL_ARGS },
+	{ "env", ask, DEVHL_ENV }, { "environ", ask, DEVHL_ENVIRON }, { "dir", ask, DEVHL_DIR },
 };
 
 static ssize_t devhl_write(struct file *f, struct caller *c, struct uio *u, int64_t *pos)
@@ -89,7 +73,7 @@ static ssize_t devhl_write(struct file *f, struct caller *c, struct uio *u, int6
 	for (size_t i = 0; i < sizeof requests / sizeof *requests; i++) {
 		if (strlen(text) != n || strcmp(text, requests[i].text) != 0)
 			continue;
-		int err = requests[i].fn(devhl_of(f), c);
+		int err = requests[i].fn(devhl_of(f), c, requests[i].arg);
 		return err ? err : (ssize_t)want;
 	}
 	return -EINVAL;
@@ -106,10 +90,10 @@ static ssize_t devhl_read(struct file *f, struct caller *c, struct uio *u, int64
 	size_t len = (size_t)snprintf(number, sizeof number, "%lu\n", copy->number);
 
 	mutex_lock(&f->pos_lock);
-	if (h->question == ASKED_ARGS)
-		answer = copy->args, len = copy->args_len;
-	else if (h->question == ASKED_ENV)
-		answer = copy->env, len = copy->env_len;
+	if (h->question != ASKED_NUMBER) {
+		answer = copy->told[h->question].text;
+		len = copy->told[h->question].len;
+	}
 	size_t at = (size_t)f->pos < len ? (size_t)f->pos : len;
 	size_t n = len - at < u->resid ? len - at : u->resid;
 	size_t put = n ? uio_put(u, answer + at, n) : 0;
@@ -142,6 +126,7 @@ static int open_devhl(void *arg, struct caller *c, dev_t dev, int flags, struct 
 		return -ENOMEM;
 	file_init(&h->file, &devhl_ops, (unsigned)flags);
 	h->sb = arg;
+	h->question = ASKED_NUMBER;
 	*out = &h->file;
 	return 0;
 }
@@ -169,17 +154,17 @@ static char *join(const char *const *item, size_t nr, size_t *len)
 
 void devhl_free(struct sandbox *sb)
 {
-	free(sb->copy.args);
-	free(sb->copy.env);
+	for (int i = 0; i < DEVHL_NR_TOLD; i++)
+		free(sb->copy.told[i].text);
 }
 
-int devhl_set_copy(struct sandbox *sb, const char *const *args, size_t nr_args,
-		   const char *const *env, size_t nr_env)
+int devhl_tell(struct sandbox *sb, enum devhl_told what, const char *const *items, size_t nr)
 {
-	struct guest_copy *copy = &sb->copy;
+	size_t len;
+	char *text = join(items, nr, &len);
 
-	devhl_free(sb);
-	copy->args = join(args, nr_args, &copy->args_len);
-	copy->env = join(env, nr_env, &copy->env_len);
-	return copy->args && copy->env ? 0 : -ENOMEM;
+	free(sb->copy.told[what].text);
+	sb->copy.told[what].text = text;
+	sb->copy.told[what].len = text ? len : 0;
+	return text ? 0 : -ENOMEM;
 }

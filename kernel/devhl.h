@@ -11,18 +11,27 @@
 
 struct sandbox;
 
-/* What a copy is told. Strings of args and env end with a NUL each. */
+/* What a copy is told: lists of strings, which end with a NUL each. */
+enum devhl_told {
+	DEVHL_ARGS,    /* its arguments */
+	DEVHL_ENV,     /* what its configuration adds to the environment */
+	DEVHL_ENVIRON, /* a driver: all of that which a program would start with */
+	DEVHL_DIR,     /* a driver: the directory where one would start */
+	DEVHL_NR_TOLD
+};
+
 struct guest_copy {
 	uint64_t number; /* of those that were started from one open snapshot; 0: it is no copy */
-	char *args, *env;
-	size_t args_len, env_len;
+	struct {
+		char *text;
+		size_t len;
+	} told[DEVHL_NR_TOLD];
 };
 
 /* Adds the device to those of the sandbox. -ENOMEM. */
 int devhl_add(struct sandbox *sb);
 /* Before the copy runs, in place of what it was told before. -ENOMEM. */
-int devhl_set_copy(struct sandbox *sb, const char *const *args, size_t nr_args,
-		   const char *const *env, size_t nr_env);
+int devhl_tell(struct sandbox *sb, enum devhl_told what, const char *const *items, size_t nr);
 void devhl_free(struct sandbox *sb);
 
 #endif

@@ -127,6 +127,7 @@ void hl_config_free(struct hl_config *cfg)
 	mount_list_clear(&cfg->mounts);
 	free(cfg->platform);
 	free(cfg->save_output);
+	strings_clear(&cfg->modules);
 	free(cfg->invalid);
 	free(cfg);
 }
@@ -472,6 +473,27 @@ void hl_config_set_stats(struct hl_config *cfg, bool on)
 {
 	if (cfg)
 		cfg->stats = on;
+}
+
+void hl_config_set_driver(struct hl_config *cfg, const char *driver)
+{
+	if (!cfg)
+		return;
+	size_t len = strcspn(driver, ":");
+	char *list = driver[len] ? strdup(driver + len + 1) : NULL, *rest = list;
+
+	cfg->driver = driver_find(driver, len);
+	if (!cfg->driver)
+		config_invalid(cfg, "there are drivers for " DRIVER_NAMES, driver);
+	strings_clear(&cfg->modules);
+	cfg->no_memory |= driver[len] && !list;
+	while (rest) {
+		const char *module = strsep(&rest, ",");
+		if (!*module)
+			config_invalid(cfg, "a driver is NAME[:MODULE,...]", driver);
+		cfg->no_memory |= !strings_copy(&cfg->modules, 1, &module);
+	}
+	free(list);
 }
 
 void hl_config_add_moment(struct hl_config *cfg, enum hl_moment which, const char *what)

@@ -5,6 +5,7 @@
 
 #include "hl.h"
 #include "kernel/limits.h"
+#include "lib/driver.h"
 #include "lib/mounts.h"
 #include "lib/strings.h"
 #include "host/clock.h"
@@ -56,6 +57,9 @@ struct hl_config {
 	bool savable, save_listen; /* it is to be saved; when it listens, at this port (0: any) */
 	unsigned save_port;
 	char *save_output; /* when it prints this; NULL: no matter */
+	/* It is run by one of hl's drivers (lib/driver.h), which loads these; NULL: it is not. */
+	const struct driver *driver;
+	struct strings modules;
 	/* What hl_config_take_world has set and a setter replaces: so many of the first mounts, and
 	 * what there is to the network. */
 	size_t taken_mounts;

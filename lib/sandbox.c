@@ -31,6 +31,7 @@
 #include "host/hostcall.h"
 #include "host/netns.h"
 #include "host/thread.h"
+#include "kernel/devhl.h"
 #include "kernel/nsproxy.h"
 #include "kernel/tty/console.h"
 #include "kernel/process.h"
@@ -43,6 +44,7 @@
 #include "kernel/uts.h"
 #include "lib/config.h"
 #include "lib/confine.h"
+#include "lib/driver.h"
 #include "lib/error.h"
 #include "lib/limits.h"
 #include "lib/network.h"
@@ -68,6 +70,10 @@ struct hl_sandbox {
 	struct snapshot *snap; /* where a reset goes back to; NULL: it cannot be reset */
 	char *hostname;        /* then, of its configuration; NULL: none */
 	int stdio[3];          /* then ours; -1: closed */
+	/* A copy in which a driver runs: what a program would start with, but for what
+	 * hl_config_add_env adds, and where. dir NULL: it is another one. */
+	struct strings base_env;
+	char *dir;
 	/* Then the thread that has started it; NULL: the caller's. */
 	struct starter *starter;
 	struct net_policy *net_policy; /* NULL: a constant one */
@@ -102,6 +108,7 @@ static int choose_platform(const struct hl_config *cfg, struct platform_choice *
 struct instead {
 	const struct audience *plan; /* it is told there would be, and nothing is left */
 	struct snapshot *snap;       /* the program goes on that this holds */
+	bool driver;                 /* which is a driver */
 	bool rest;                   /* the copy does not run, but waits for sandbox_go() */
 };
 
@@ -481,12 +488,59 @@ static int load_copy(struct hl_sandbox *sb, const int stdio[3], struct snapshot 
 	return 0;
 }
 
+static int tell(struct hl_sandbox *sb, enum devhl_told what, const struct strings *s)
+{
+	return devhl_tell(sb->kernel, what, (const char *const *)s->item, s->count);
+}
+
+/* What a driver is told beside: each of its jobs starts as a program would. */
+static int tell_driver(struct hl_sandbox *sb, const struct hl_config *cfg)
+{
+	struct strings env = { .item = NULL };
+	bool ok = cfg->clear_env ||
+		  strings_copy(&env, sb->base_env.count, (const char *const *)sb->base_env.item);
+	int e = ok && world_add_environment(cfg, &env) ? tell(sb, DEVHL_ENVIRON, &env) : -ENOMEM;
+
+	strings_clear(&env);
+	return e ? e : devhl_tell(sb->kernel, DEVHL_DIR, (const char *const *)&sb->dir, 1);
+}
+
 static int tell_copy(struct hl_sandbox *sb, const struct hl_config *cfg, struct hl_error **err)
 {
-	int e = devhl_set_copy(sb->kernel, (const char *const *)cfg->args.item, cfg->args.count,
-			       (const char *const *)cfg->env.item, cfg->env.count);
+	int e = tell(sb, DEVHL_ARGS, &cfg->args);
 
+	if (!e)
+		e = tell(sb, DEVHL_ENV, &cfg->env);
+	if (!e && sb->dir)
+		e = tell_driver(sb, cfg);
 	return e ? error_set(err, HL_NO_MEMORY, "out of memory") : 0;
+}
+
+/* How a program would start in the copy's world. */
+static int find_start(struct hl_sandbox *sb, const struct hl_config *cfg, struct hl_error **err)
+{
+	const struct path whole = { NULL, NULL };
+	struct hl_config base = *cfg;
+	struct path workdir = { NULL, NULL };
+	struct errmsg errmsg = { "" };
+	struct cred *cred = NULL;
+	char *home = NULL, dir[PATH_MAX] = "";
+
+	base.env = (struct strings){ .item = NULL };
+	int e = world_user(cfg, sb->kernel, &cred, &home, &errmsg);
+	if (!e)
+		e = world_environment(&base, home, &sb->base_env);
+	if (!e)
+		e = tree_find_workdir(sb->kernel, cfg, &workdir, &errmsg);
+	if (!e) {
+		path_string(&workdir, &whole, dir, sizeof dir);
+		path_put(&workdir);
+		sb->dir = strdup(dir);
+		e = sb->dir ? 0 : -ENOMEM;
+	}
+	free(home);
+	cred_put(cred);
+	return e ? fail(err, HL_SYSTEM, e, &errmsg) : 0;
 }
 
 /* Its tasks end, and it has nothing that a load would make. In the thread that started it. */
@@ -511,6 +565,8 @@ static int start_copy(struct hl_sandbox *sb, const struct hl_config *cfg, const 
 {
 	if (cfg->hostname && !(sb->hostname = strdup(cfg->hostname)))
 		return error_set(err, HL_NO_MEMORY, "out of memory");
+	if (in->driver && find_start(sb, cfg, err))
+		return -1;
 	if (tell_copy(sb, cfg, err) || load_copy(sb, cfg->stdio, in->snap, err))
 		return -1;
 	if (cfg->ready)
@@ -720,15 +776,39 @@ static int start_somewhere(const struct hl_config *cfg, const struct instead *in
 						   : start_aside(cfg, in, out, err);
 }
 
+/* The runtime that the configuration names, with its driver. */
+static int start_driver(const struct hl_config *cfg, struct hl_sandbox **out, struct hl_error **err)
+{
+	struct hl_config with = *cfg;
+
+	*out = NULL;
+	with.args = (struct strings){ .item = NULL };
+	bool ok = strings_copy(&with.args, cfg->args.count, (const char *const *)cfg->args.item) &&
+		  driver_command(cfg->driver, &cfg->modules, &with.args);
+	int ret = ok ? start_somewhere(&with, &(struct instead){ .snap = NULL }, out, err)
+		     : error_set(err, HL_NO_MEMORY, "out of memory");
+	strings_clear(&with.args);
+	return ret;
+}
+
 int hl_sandbox_start(const struct hl_config *cfg, struct hl_sandbox **out, struct hl_error **err)
 {
+	if (cfg && cfg->driver)
+		return start_driver(cfg, out, err);
 	return start_somewhere(cfg, &(struct instead){ .snap = NULL }, out, err);
+}
+
+static struct instead instead_of(const struct hl_snapshot *s, bool rest)
+{
+	return (struct instead){ .snap = s->snap, .driver = s->driver != NULL, .rest = rest };
 }
 
 int hl_sandbox_restore(const struct hl_config *cfg, const struct hl_snapshot *snapshot,
 		       struct hl_sandbox **out, struct hl_error **err)
 {
-	return start_somewhere(cfg, &(struct instead){ .snap = snapshot->snap }, out, err);
+	const struct instead in = instead_of(snapshot, false);
+
+	return start_somewhere(cfg, &in, out, err);
 }
 
 /* ---- reset ---- */
@@ -795,7 +875,7 @@ int sandbox_go(struct hl_sandbox *sb, const struct hl_config *cfg, struct hl_err
 int sandbox_prepare(const struct hl_config *cfg, const struct hl_snapshot *snapshot,
 		    struct hl_sandbox **out, struct hl_error **err)
 {
-	const struct instead in = { .snap = snapshot->snap, .rest = true };
+	const struct instead in = instead_of(snapshot, true);
 
 	return start_somewhere(cfg, &in, out, err);
 }
@@ -1026,6 +1106,8 @@ static void destroy(struct hl_sandbox *sb)
 		if (sb->stdio[fd] >= 0)
 			close(sb->stdio[fd]);
 	free(sb->hostname);
+	free(sb->dir);
+	strings_clear(&sb->base_env);
 	if (sb->kernel) {
 		snapshot_forget(sb->kernel);
 		if (sb->hostfd)

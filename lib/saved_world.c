@@ -56,6 +56,7 @@ static void encode_mount(struct encoder *out, const struct mount_spec *m)
 
 void saved_world_encode(const struct hl_config *cfg, struct encoder *out)
 {
+	encode_string(out, cfg->driver ? driver_name(cfg->driver) : NULL);
 	encode_host_path(out, cfg->root);
 	encode_host_path(out, cfg->initrd);
 	encode(out, cfg->isolate);
@@ -144,12 +145,20 @@ static void take_limits(struct hl_config *cfg, struct decoder *in)
 	}
 }
 
+char *saved_world_driver(const struct snapshot *snap)
+{
+	struct decoder in = snap->info.world;
+
+	return decode_string(&in, DRIVER_NAME_MAX);
+}
+
 void hl_config_take_world(struct hl_config *cfg, const struct hl_snapshot *snapshot)
 {
 	struct decoder in = snapshot->snap->info.world;
 
 	if (!cfg)
 		return;
+	free(decode_string(&in, TEXT_MAX)); /* the driver runs already */
 	take_string(cfg, &in, hl_config_set_root);
 	take_string(cfg, &in, hl_config_set_initrd);
 	hl_config_set_isolate(cfg, decode_bool(&in));

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "lib/error.h"
+#include "lib/saved_world.h"
 #include "snapshot/image.h"
 #include "snapshot/snapshot.h"
 #include "util/time.h"
@@ -23,12 +24,13 @@ static int fail(struct hl_error **err, int e, const struct errmsg *errmsg)
 
 int hl_snapshot_open(const char *file, struct hl_snapshot **out, struct hl_error **err)
 {
-	struct hl_snapshot *s = malloc(sizeof *s);
+	struct hl_snapshot *s = calloc(1, sizeof *s);
 	struct errmsg errmsg = { "" };
 	int e = s ? snapshot_open(file, &s->snap, &errmsg) : -ENOMEM;
 
 	*out = NULL;
 	if (!e) {
+		s->driver = saved_world_driver(s->snap);
 		*out = s;
 		return 0;
 	}
@@ -41,6 +43,7 @@ void hl_snapshot_close(struct hl_snapshot *s)
 	if (!s)
 		return;
 	snapshot_close(s->snap);
+	free(s->driver);
 	free(s);
 }
 
@@ -50,6 +53,7 @@ void hl_snapshot_inspect(const struct hl_snapshot *s, struct hl_snapshot_info *o
 
 	*out = (struct hl_snapshot_info){
 		.program = i->program,
+		.driver = s->driver ? s->driver : "",
 		.saved_at = i->saved_at / NSEC_PER_SEC,
 		.processes = i->processes,
 		.threads = i->threads,

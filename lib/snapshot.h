@@ -9,6 +9,7 @@ struct snapshot;
 
 struct hl_snapshot {
 	struct snapshot *snap;
+	char *driver; /* that runs in it; NULL: none */
 };
 
 #endif

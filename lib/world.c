@@ -223,14 +223,22 @@ static bool start_from(const struct hl_config *cfg, const char *home, struct str
 	       put(out, "TERM", env_value(caller, "TERM"));
 }
 
-int world_environment(const struct hl_config *cfg, const char *home, struct strings *out)
+bool world_add_environment(const struct hl_config *cfg, struct strings *out)
 {
-	bool ok = strings_copy(out, 0, NULL) && start_from(cfg, home, out);
+	bool ok = strings_copy(out, 0, NULL);
 
 	for (size_t i = 0; ok && i < cfg->env.count; i++) {
 		const char *text = cfg->env.item[i];
 		size_t len = strcspn(text, "=");
 		ok = env_put(out, text, len, text + len + 1);
 	}
-	return ok ? 0 : -ENOMEM;
+	return ok;
+}
+
+int world_environment(const struct hl_config *cfg, const char *home, struct strings *out)
+{
+	return strings_copy(out, 0, NULL) && start_from(cfg, home, out) &&
+		       world_add_environment(cfg, out)
+		   ? 0
+		   : -ENOMEM;
 }

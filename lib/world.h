@@ -28,5 +28,7 @@ int world_user(const struct hl_config *cfg, struct sandbox *sb, struct cred **ou
 	       struct errmsg *errmsg);
 /* The program's environment; `home`: of its user. -ENOMEM. */
 int world_environment(const struct hl_config *cfg, const char *home, struct strings *out);
+/* Of it what hl_config_add_env has said. false: no memory. */
+bool world_add_environment(const struct hl_config *cfg, struct strings *out);
 
 #endif

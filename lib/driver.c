@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The table of drivers. See the header. */
+#include "lib/driver.h"
+
+#include <string.h>
+
+struct driver {
+	const char *name;   /* of the runtime, too */
+	const char *option; /* by which that takes a program from its command line */
+	const char *source; /* lib/drivers.S */
+};
+
+extern const char driver_python3[];
+
+static const struct driver drivers[] = {
+	{ "python3", "-c", driver_python3 },
+};
+
+const struct driver *driver_find(const char *name, size_t len)
+{
+	for (size_t i = 0; i < sizeof drivers / sizeof *drivers; i++) {
+		if (strlen(drivers[i].name) == len && strncmp(drivers[i].name, name, len) == 0)
+			return &drivers[i];
+	}
+	return NULL;
+}
+
+const char *driver_name(const struct driver *d)
+{
+	return d->name;
+}
+
+bool driver_command(const struct driver *d, const struct strings *modules, struct strings *args)
+{
+	const char *const command[] = { d->option, d->source };
+
+	return (args->count || strings_copy(args, 1, &d->name)) && strings_copy(args, 2, command) &&
+	       strings_copy(args, modules->count, (const char *const *)modules->item);
+}

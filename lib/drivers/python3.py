@@ -1,0 +1,275 @@
+# SPDX-License-Identifier: Apache-2.0
+# The driver of python3: loads modules, is saved, and in each copy runs one job as python3 itself
+# would: -c CODE, SCRIPT or -, with arguments behind it (docs/guest.md). The job is executed from
+# the top of this file, so that just one frame of the driver's is below its own.
+import gc
+import os
+import sys
+
+
+def complain(text):
+    sys.stderr.write(f"hl: python3: {text}\n")
+    sys.stderr.flush()
+    os._exit(1)
+
+
+def load(modules):
+    from importlib import import_module
+    for name in modules:
+        try:
+            import_module(name)
+        except Exception as e:
+            complain(f"module '{name}': {type(e).__name__}: {e}")
+
+
+def ask(question):
+    os.write(device, question)
+    answer = bytearray()
+    while piece := os.read(device, 1 << 20):
+        answer += piece
+    return bytes(answer).split(b"\0")[:-1]
+
+
+# ---- the process as it is at a start ----
+
+def set_environment(variables):
+    os.environ.clear()
+    for item in variables:
+        name, _, value = item.partition(b"=")
+        os.environb[name] = value
+
+
+def set_path(old):
+    """What PYTHONPATH gives: behind the entry of the job, in front of all else."""
+    def entries(text):
+        return text.split(":") if text else []
+    new = os.environ.get("PYTHONPATH", "")
+    if new != old and not sys.flags.ignore_environment:
+        rest = [p for p in sys.path if p not in entries(old)]
+        sys.path[:] = [os.path.abspath(p) for p in entries(new)] + rest
+
+
+def open_stream(fd, mode, was, errors):
+    """As create_stdio() of python's pylifecycle.c; `was` is that of the process that was saved."""
+    from codecs import lookup
+    from io import TextIOWrapper
+    try:
+        os.fstat(fd)
+    except OSError:
+        return None
+    encoding = was.encoding if was else "utf-8"
+    said = os.environ.get("PYTHONIOENCODING", "")
+    if said and not sys.flags.ignore_environment:
+        name, _, handler = said.partition(":")
+        encoding = lookup(name).name if name else encoding
+        errors = handler or ("strict" if fd < 2 else errors)
+    unbuffered = always_unbuffered or bool(
+        os.environ.get("PYTHONUNBUFFERED") and not sys.flags.ignore_environment)
+    buffer = open(fd, mode + "b", 0 if unbuffered and fd else -1, closefd=False)
+    raw = getattr(buffer, "raw", buffer)
+    raw.name = ("<stdin>", "<stdout>", "<stderr>")[fd]
+    lines = fd == 2 or (not unbuffered and raw.isatty())
+    stream = TextIOWrapper(buffer, encoding, errors if fd < 2 else "backslashreplace",
+                           "\n" if fd else None, lines, bool(unbuffered and fd))
+    stream.mode = mode
+    return stream
+
+
+def set_streams():
+    old = sys.stdin, sys.stdout, sys.stderr
+    errors = [s.errors if s else "strict" for s in old]
+    sys.stdin = sys.__stdin__ = open_stream(0, "r", old[0], errors[0])
+    sys.stdout = sys.__stdout__ = open_stream(1, "w", old[1], errors[1])
+    sys.stderr = sys.__stderr__ = open_stream(2, "w", old[2], errors[2])
+
+
+def draw_again():
+    """Generators whose state all copies would share."""
+    loaded = sys.modules.get
+    if random := loaded("random"):
+        random.seed()
+    if numpy := loaded("numpy.random"):
+        numpy.seed()
+    if ssl := loaded("ssl"):
+        ssl.RAND_add(os.urandom(48), 48.0)
+    if tempfile := loaded("tempfile"):
+        tempfile._name_sequence = None
+
+
+# ---- the job ----
+
+def new_main():
+    """A module __main__ with what python3 gives it."""
+    main = type(sys)("__main__")
+    main.__annotations__ = {}
+    main.__builtins__ = sys.modules["builtins"]
+    main.__loader__ = sys.modules["_frozen_importlib"].BuiltinImporter
+    sys.modules["__main__"] = main
+    return main
+
+
+def compile_file(path, main):
+    """The code of a script; None: it is a directory or an archive, which runpy runs."""
+    whole = os.path.abspath(path)
+    try:
+        with open(path, "rb") as f:
+            source = f.read()
+    except IsADirectoryError:
+        source = None
+    except OSError as e:
+        sys.stderr.write(f"{program}: can't open file {whole!r}: [Errno {e.errno}] {e.strerror}\n")
+        end(2)
+    if source is None or source[:4] == b"PK\3\4":
+        sys.path.insert(0, whole)
+        return None
+    sys.path.insert(0, os.path.dirname(os.path.realpath(path)))
+    main.__file__ = whole
+    main.__cached__ = None
+    main.__loader__ = sys.modules["_frozen_importlib_external"].SourceFileLoader("__main__", whole)
+    return compile(source, whole, "exec", dont_inherit=True)
+
+
+def compile_job(words, main):
+    sys.orig_argv = interpreter + words
+    if words[0] == "-c":
+        sys.argv = ["-c"] + words[2:]
+        sys.path.insert(0, "")
+        return compile(words[1], "<string>", "exec", dont_inherit=True)
+    sys.argv = words
+    if words[0] != "-":
+        return compile_file(words[0], main)
+    sys.path.insert(0, "")
+    return compile(sys.stdin.buffer.read() if sys.stdin else b"", "<stdin>", "exec", dont_inherit=True)
+
+
+def status_of_exit(code):
+    """As handle_system_exit() of python's pythonrun.c."""
+    if code is None:
+        return 0
+    if isinstance(code, int):
+        return code & 0xFF if -1 << 63 <= code < 1 << 63 else 0xFF
+    try:
+        print(code, file=sys.stderr)
+    except Exception:
+        pass
+    return 1
+
+
+def status_of_error(error):
+    """What python3 says of an exception that nobody has caught; the driver's frames are left out."""
+    if isinstance(error, SystemExit):
+        return status_of_exit(error.code)
+    kind, trace = type(error), error.__traceback__
+    while trace and trace.tb_frame.f_globals is globals():
+        trace = trace.tb_next
+    error.__traceback__ = trace
+    sys.last_type, sys.last_value, sys.last_traceback = kind, error, trace
+    if sys.version_info >= (3, 12):
+        sys.last_exc = error
+    try:
+        sys.excepthook(kind, error, trace)
+    except SystemExit as e:
+        return status_of_exit(e.code)
+    except BaseException as e:
+        sys.stderr.write("Error in sys.excepthook:\n")
+        e.__traceback__ = e.__traceback__.tb_next
+        sys.__excepthook__(type(e), e, e.__traceback__)
+        sys.stderr.write("\nOriginal exception was:\n")
+        sys.__excepthook__(kind, error, trace)
+    return -2 if isinstance(error, KeyboardInterrupt) else 1
+
+
+def type_of_unraisable():
+    """Of what sys.unraisablehook gets, which has no public name."""
+    class Fails:
+        def __del__(self):
+            raise RuntimeError
+
+    found, hook = [], sys.unraisablehook
+    sys.unraisablehook = lambda args: found.append(type(args))
+    Fails()
+    sys.unraisablehook = hook
+    return found[0]
+
+
+def flush():
+    """False: something could not be written."""
+    good = True
+    for stream in sys.stdout, sys.stderr:
+        try:
+            if stream is not None and not stream.closed:
+                stream.flush()
+        except Exception as e:
+            good = False
+            if stream is sys.stdout:
+                sys.unraisablehook(Unraisable((type(e), e, None, None, stream)))
+    return good
+
+
+def end(status):
+    """What Py_FinalizeEx() does that a program can see, in its order. Modules that were loaded
+    before the save are not taken apart: that would write to most of the memory of the copy."""
+    if threading := sys.modules.get("threading"):
+        threading._shutdown()
+    if atexit := sys.modules.get("atexit"):
+        atexit._run_exitfuncs()
+    good = flush()
+    sys.last_type = sys.last_value = sys.last_traceback = sys.last_exc = None
+    for name in reversed([n for n in sys.modules if n not in warm]):
+        sys.modules.pop(name, None)
+    sys.modules.pop("__main__", None)
+    gc.collect()
+    if not (good and flush()):
+        status = 120
+    if ctypes := sys.modules.get("ctypes"):
+        ctypes.CDLL(None).fflush(None)
+    if status == -2:
+        import signal
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGINT)
+    os._exit(status)
+
+
+# ---- here it begins ----
+
+device = os.open("/dev/hl", os.O_RDWR | os.O_CLOEXEC)
+load(sys.argv[1:])
+program = sys.orig_argv[0]
+interpreter = sys.orig_argv[:sys.orig_argv.index("-c")]
+sys.path.remove("")
+pythonpath = os.environ.get("PYTHONPATH", "")
+always_unbuffered = sys.stderr.write_through
+Unraisable = type_of_unraisable()
+warm = set(sys.modules)
+os.chdir("/")  # the only directory that is there in every world
+gc.collect()
+gc.freeze()
+try:
+    os.write(device, b"save")
+except OSError as e:
+    complain(f"cannot be saved: {e.strerror}")
+
+set_environment(ask(b"environ"))
+os.chdir(ask(b"dir")[0])
+words = [os.fsdecode(w) for w in ask(b"args")]
+os.close(device)
+set_path(pythonpath)
+set_streams()
+draw_again()
+sys.setrecursionlimit(sys.getrecursionlimit() + 2)
+status, error = 0, None
+main = new_main()
+try:
+    code = compile_job(words, main)
+    scope = main.__dict__
+    if code is None:
+        import runpy
+        runpy._run_module_as_main("__main__", False)
+    else:
+        exec(code, scope)
+except BaseException as e:
+    error = e
+if error is not None:
+    status = status_of_error(error)
+code = scope = main = error = None
+end(status)
