@@ -35,7 +35,9 @@
  * ends. So does an execve that waits for the other threads of its process to end: they have been
  * told to, and do not park.
  *
- * Time goes on for a frozen sandbox: clocks run, timers go off and their signals wait.
+ * Time goes on for a frozen sandbox: clocks run, timers go off and their signals wait. What a task
+ * does to come to rest and to go on counts as its CPU time, as it does on Linux for a task of a
+ * frozen control group; while it rests it uses none.
  *
  * Arguments in guest memory are read again when a call is made again. So a program sees a
  * difference that changes them while the call sleeps, where Linux has copied them: the array of an
