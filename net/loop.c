@@ -72,6 +72,7 @@ int loop_new(struct net *net, struct caller *c, int family, int type, int protoc
 	}
 	if (family == AF_INET)
 		s->local.ip = s->remote.ip = (struct in6_addr){ { { [10] = 0xff, 0xff } } };
+	mutex_init(&s->read_lock, LOCK_LOOP_READ);
 	mutex_init(&s->lock, LOCK_LOOP_SOCK);
 	waitqueue_init(&s->wait);
 	list_init(&s->bound);
@@ -102,6 +103,7 @@ void loop_put(struct loop_sock *s)
 	free_errors(s);
 	waitqueue_destroy(&s->wait);
 	mutex_destroy(&s->lock);
+	mutex_destroy(&s->read_lock);
 	free(s);
 }
 
@@ -169,6 +171,9 @@ void loop_purge(struct loop_sock *s)
 
 	list_init(&queue);
 	mutex_lock(&s->lock);
+	if (s->reading)
+		list_del(&s->reading->node);
+	s->reading = NULL;
 	list_splice_tail(&queue, &s->queue);
 	s->queued = s->charged = 0;
 	s->urgent = URGENT_NONE;

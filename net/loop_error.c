@@ -39,14 +39,16 @@ static void take_off(struct loop_sock *s, struct loop_chunk *k)
 	lock_assert_held(&s->lock);
 	list_del(&k->node);
 	s->error_bytes -= k->len + LOOP_OVERHEAD;
-	loop_chunk_free(s, k);
 }
 
 void loop_errors_purge(struct loop_sock *s)
 {
 	mutex_lock(&s->lock);
-	while (!list_empty(&s->errors))
-		take_off(s, list_first(&s->errors, struct loop_chunk, node));
+	while (!list_empty(&s->errors)) {
+		struct loop_chunk *k = list_first(&s->errors, struct loop_chunk, node);
+		take_off(s, k);
+		loop_chunk_free(s, k);
+	}
 	mutex_unlock(&s->lock);
 }
 
@@ -161,6 +163,9 @@ ssize_t loop_error_recvmsg(struct loop_sock *s, struct socket_msg *m)
 	}
 	struct loop_chunk *k = list_first(&s->errors, struct loop_chunk, node);
 	take_next(s, k);
+	take_off(s, k);
+	bool more = !list_empty(&s->errors);
+	mutex_unlock(&s->lock);
 	if (n < k->len)
 		m->out_flags |= MSG_TRUNC;
 	else
@@ -168,9 +173,7 @@ ssize_t loop_error_recvmsg(struct loop_sock *s, struct socket_msg *m)
 	ssize_t r = uio_put(m->uio, k->data, n) < n ? -EFAULT : (ssize_t)n;
 	m->out_flags |= MSG_ERRQUEUE;
 	put_error(s, m, k);
-	take_off(s, k);
-	bool more = !list_empty(&s->errors);
-	mutex_unlock(&s->lock);
+	loop_chunk_free(s, k);
 	if (more)
 		loop_wake(s, 0);
 	return r;

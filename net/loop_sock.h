@@ -17,10 +17,10 @@
  *   loop_diag.c     what sock_diag(7) says of them
  *   loop_save.c     snapshots
  *
- * Locks: loop->lock guards names, connections and states; loop_sock.lock, inside it, a queue.
- * Guest memory is copied under loop_sock.lock at most. What a call reads of the first kind without
- * loop->lock is atomic; who changes it wakes `wait` afterwards, and who sleeps looks again once it
- * is on `wait`.
+ * Locks: loop->lock guards names, connections and states; loop_sock.lock, inside it, a queue. A
+ * stream is copied to a guest's memory under loop_sock.read_lock, outside of both, at most. What a
+ * call reads of the first kind without loop->lock is atomic; who changes it wakes `wait`
+ * afterwards, and who sleeps looks again once it is on `wait`.
  */
 #ifndef HL_NET_LOOP_SOCK_H
 #define HL_NET_LOOP_SOCK_H
@@ -44,8 +44,6 @@
 /* Linux: struct sk_buff and struct skb_shared_info, for each datagram */
 #define LOOP_OVERHEAD   576U
 #define NR_LOOP_OPTIONS 56 /* see loop_option.c, which has so many at most */
-
-enum { RCV_SHUTDOWN = 1, SEND_SHUTDOWN = 2, SHUTDOWN_MASK = 3 };
 
 /* Linux: socket_state. */
 enum loop_phase { SS_UNCONNECTED, SS_CONNECTING, SS_CONNECTED };
@@ -101,11 +99,15 @@ struct loop_sock {
 	struct list pending;      /* sockets that wait for room in it: accept_node */
 	unsigned accept_len, backlog;
 
+	/* Reads of a stream, one at a time: held while bytes are copied to the guest, but not by
+	 * those that sleep. */
+	struct mutex read_lock;
 	struct mutex lock;
 	/* guarded by lock */
-	struct list queue;   /* struct loop_chunk */
-	size_t queued;       /* bytes unread */
-	size_t charged;      /* what they cost of the receive buffer */
+	struct list queue;          /* struct loop_chunk */
+	struct loop_chunk *reading; /* is being copied, and freed by the read if NULL then */
+	size_t queued;              /* bytes unread */
+	size_t charged;             /* what they cost of the receive buffer */
 	size_t room_at;      /* the peer found no room, and is told when no more is queued; 0: no */
 	uint64_t read_pos;   /* how much of the stream was read: where the queue begins */
 	uint64_t urgent_pos; /* of the urgent byte, which is in the queue */

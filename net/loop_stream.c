@@ -158,7 +158,10 @@ static void consume(struct loop_sock *s, size_t n)
 		if (k->off < k->len)
 			break;
 		list_del(&k->node);
-		loop_chunk_free(s, k);
+		if (k == s->reading)
+			s->reading = NULL;
+		else
+			loop_chunk_free(s, k);
 	}
 }
 
@@ -285,10 +288,11 @@ ssize_t loop_tcp_sendmsg(struct socket *sk, struct caller *c, struct socket_msg 
 
 /* Receiving */
 
-/* Where a read stands in the queue: at a byte of a piece, `ahead` of the first unread one. */
+/* Where a read stands in the queue: at a byte of a piece. */
 struct place {
 	struct loop_chunk *k; /* NULL: at the end */
-	size_t at, ahead;
+	size_t at;
+	uint64_t pos; /* in the stream */
 };
 
 /* Goes on by so many bytes, which may lead into a later piece. */
@@ -296,7 +300,7 @@ static void go_on(struct loop_sock *s, struct place *p, size_t n)
 {
 	lock_assert_held(&s->lock);
 	p->at += n;
-	p->ahead += n;
+	p->pos += n;
 	while (p->k && p->at >= p->k->len) {
 		p->at -= p->k->len;
 		p->k = p->k->node.next == &s->queue
@@ -310,7 +314,7 @@ static void go_on(struct loop_sock *s, struct place *p, size_t n)
 static struct place first_place(struct loop_sock *s, bool peek)
 {
 	lock_assert_held(&s->lock);
-	struct place p = { 0 };
+	struct place p = { .pos = s->read_pos };
 	int off = s->sk.peek_off;
 
 	if (!list_empty(&s->queue))
@@ -328,43 +332,79 @@ static void pass(struct loop_sock *s, struct place *p, size_t n, bool peek)
 		go_on(s, p, n);
 		return;
 	}
-	consume(s, n);
+	consume(s, p->pos + n - s->read_pos);
 	*p = first_place(s, false);
+}
+
+/* Copies bytes of a piece to the guest, all or not, with the lock given up that senders need: none
+ * of them waits for the receiver's memory. Other reads wait for read_lock meanwhile. True: the
+ * piece is still in the queue. It is not when the connection was given up, or when an urgent byte
+ * that was all of it is not urgent any more. */
+static bool copy_out(struct loop_sock *s, struct socket_msg *m, const struct place *p, size_t n,
+		     bool *whole)
+{
+	lock_assert_held(&s->read_lock);
+	s->reading = p->k;
+	mutex_unlock(&s->lock);
+	*whole = uio_put(m->uio, p->k->data + p->at, n) == n;
+	mutex_lock(&s->lock);
+	bool there = s->reading;
+	s->reading = NULL;
+	if (!there)
+		loop_chunk_free(s, p->k);
+	return there;
 }
 
 /* Copies what is there, up to the urgent byte if that is not the first: bytes, or -EFAULT. Where it
  * is the first, it is left out, unless it is wanted among the others (SO_OOBINLINE). `some`: bytes
  * were copied before. */
-static ssize_t copy_queue(struct loop_sock *s, struct socket_msg *m, bool some)
+static ssize_t copy_pieces(struct loop_sock *s, struct socket_msg *m, bool some)
 {
 	lock_assert_held(&s->lock);
 	const bool peek = m->flags & MSG_PEEK;
 	struct place p = first_place(s, peek);
+	bool there = true, whole = true;
 	size_t total = 0;
 
-	while (m->uio->resid && p.k) {
+	while (there && m->uio->resid && p.k) {
 		size_t left = p.k->len - p.at, n = left < m->uio->resid ? left : m->uio->resid;
-		uint64_t pos = s->read_pos + p.ahead;
 
-		if (s->urgent && s->urgent_pos == pos) {
+		if (s->urgent && s->urgent_pos == p.pos) {
 			if (some || total)
 				break;
 			if (!socket_flag(&s->sk, SO_OOBINLINE)) {
 				pass(s, &p, 1, peek);
 				continue;
 			}
-		} else if (s->urgent && s->urgent_pos > pos && s->urgent_pos - pos < n) {
-			n = (size_t)(s->urgent_pos - pos);
+		} else if (s->urgent && s->urgent_pos > p.pos && s->urgent_pos - p.pos < n) {
+			n = (size_t)(s->urgent_pos - p.pos);
 		}
 		if (m->flags & MSG_TRUNC)
 			uio_advance(m->uio, n);
-		else if (uio_put(m->uio, p.k->data + p.at, n) < n)
+		else
+			there = copy_out(s, m, &p, n, &whole);
+		if (!whole)
 			return total ? (ssize_t)total : -EFAULT;
 		total += n;
 		socket_move_peek(&s->sk, n, peek);
-		pass(s, &p, n, peek);
+		if (there)
+			pass(s, &p, n, peek);
 	}
 	return (ssize_t)total;
+}
+
+/* The same when no other read is at it. */
+static ssize_t copy_queue(struct loop_sock *s, struct socket_msg *m, bool some)
+{
+	lock_assert_held(&s->lock);
+	if (list_empty(&s->queue))
+		return 0;
+	mutex_unlock(&s->lock);
+	mutex_lock(&s->read_lock);
+	mutex_lock(&s->lock);
+	ssize_t n = copy_pieces(s, m, some);
+	mutex_unlock(&s->read_lock);
+	return n;
 }
 
 /* Linux: tcp_recv_urg. */

@@ -64,6 +64,9 @@ struct socket_msg {
 	size_t control_len;
 };
 
+/* Which directions are over; Linux has the same numbers. */
+enum { RCV_SHUTDOWN = 1, SEND_SHUTDOWN = 2, SHUTDOWN_MASK = 3 };
+
 #define POLL_SEND (POLL_WRITE | POLLWRBAND) /* room, as sockets tell it */
 
 #define SOCKET_GENERIC INT32_MIN

@@ -31,7 +31,6 @@
 #define UNIX_MAX_QLEN     10 /* datagrams; Linux: net.unix.max_dgram_qlen */
 
 enum unix_state { UNIX_CLOSE, UNIX_LISTEN, UNIX_ESTABLISHED };
-enum { RCV_SHUTDOWN = 1, SEND_SHUTDOWN = 2, SHUTDOWN_MASK = 3 };
 
 /* A bound name; shared with the sockets accept(2) makes. */
 struct unix_addr {

@@ -64,6 +64,8 @@
 	  "reading the queue of a unix socket", "net/unix_sock.h")                                 \
 	X(UNIX_NAMES, 42, LOCK_SLEEPS,                                                             \
 	  "the names of unix sockets", "net/unix_name.c")                                          \
+	X(LOOP_READ, 43, LOCK_SLEEPS,                                                              \
+	  "reading the stream of a socket of a loopback", "net/loop_sock.h")                       \
 	X(UNIX_GC, 44, LOCK_SLEEPS,                                                                \
 	  "which sockets are in flight in messages", "net/unix_gc.c")                              \
 	X(LOOP, 45, LOCK_SLEEPS,                                                                   \
@@ -71,7 +73,7 @@
 	X(UNIX_SOCK, 46, LOCK_BY_ADDRESS,                                                          \
 	  "the state and the queues of a unix socket; that of a listener before those of sockets"  \
 	  " which wait to be accepted there", "net/unix_sock.h")                                   \
-	X(LOOP_SOCK, 47, LOCK_SLEEPS,                                                              \
+	X(LOOP_SOCK, 47, LOCK_SHORT,                                                               \
 	  "the queue of a socket of a loopback", "net/loop_sock.h")                                \
 	X(UNIX_DEAD, 48, LOCK_SHORT,                                                               \
 	  "messages that wait to be freed", "net/unix_gc.c")                                       \

@@ -13,6 +13,7 @@
 #include <sys/mman.h>
 
 #include "net/loop.h"
+#include "net/loop_sock.h"
 #include "net/net.h"
 #include "net/policy.h"
 #include "net/unix.h"
@@ -129,20 +130,34 @@ static char state_of(pid_t tid)
 /* Has a read of the socket begun? */
 typedef bool begun_fn(struct socket *s);
 
+static bool is_held(struct mutex *m)
+{
+	if (pthread_mutex_trylock(&m->pthread))
+		return true;
+	pthread_mutex_unlock(&m->pthread);
+	return false;
+}
+
 static bool unix_begun(struct socket *s)
 {
-	struct unix_sock *u = unix_of(s);
+	return is_held(&unix_of(s)->read_lock);
+}
 
-	if (pthread_mutex_trylock(&u->read_lock.pthread))
-		return true;
-	pthread_mutex_unlock(&u->read_lock.pthread);
-	return false;
+static bool tcp_begun(struct socket *s)
+{
+	return is_held(&loop_of(s)->read_lock);
 }
 
 /* The only datagram is off the queue. */
 static bool udp_begun(struct socket *s)
 {
 	return !(s->ops->poll(s, NULL) & POLLIN);
+}
+
+/* The only error is off the queue. */
+static bool error_begun(struct socket *s)
+{
+	return !loop_has_errors(loop_of(s));
 }
 
 /* Returns when the receiver sleeps in the middle of a read, which is in the copy: nobody else has
@@ -262,19 +277,31 @@ static void packets(void **state)
 	slow_receiver(SOCK_SEQPACKET, 0);
 }
 
-/* UDP of a loopback of the sandbox's own. */
+/* ---- a loopback of the sandbox's own ---- */
+
+static const struct sockaddr_in at = { .sin_family = AF_INET,
+				       .sin_port = 9999,
+				       .sin_addr.s_addr = 0x0100007f };
+
+static struct socket *loop_socket(int type)
+{
+	struct socket *s;
+
+	assert_int_equal(loop_create(net, &fs.c, AF_INET, type, 0, 0, &s), 0);
+	return s;
+}
+
 static void udp(void **state)
 {
-	struct sockaddr_in at = { .sin_family = AF_INET,
-				  .sin_port = htons(9999),
-				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	struct receiver r;
 
 	for (int i = 0; i < 2; i++)
-		assert_int_equal(loop_create(net, &fs.c, AF_INET, SOCK_DGRAM, 0, 0, &pair[i]), 0);
-	assert_int_equal(pair[0]->ops->bind(pair[0], &fs.c, (struct sockaddr *)&at, sizeof at), 0);
+		pair[i] = loop_socket(SOCK_DGRAM);
 	assert_int_equal(
-	    pair[1]->ops->connect(pair[1], &fs.c, (struct sockaddr *)&at, sizeof at, false), 0);
+	    pair[0]->ops->bind(pair[0], &fs.c, (const struct sockaddr *)&at, sizeof at), 0);
+	assert_int_equal(
+	    pair[1]->ops->connect(pair[1], &fs.c, (const struct sockaddr *)&at, sizeof at, false),
+	    0);
 	assert_int_equal(send_to(pair[1], "first", NULL), 5);
 	receiver_start(&r, pair[0], 0, udp_begun);
 	assert_int_equal(send_to(pair[1], "second", NULL), 6);
@@ -286,6 +313,143 @@ static void udp(void **state)
 		file_put(&pair[i]->file);
 }
 
+/* The error is off the queue: those that come meanwhile are another's. */
+static void udp_errors(void **state)
+{
+	const struct sockaddr_in nobody = { .sin_family = AF_INET,
+					    .sin_port = 9998,
+					    .sin_addr.s_addr = 0x0100007f };
+	struct receiver r;
+	int on = 1;
+
+	for (int i = 0; i < 2; i++)
+		pair[i] = loop_socket(SOCK_DGRAM);
+	assert_int_equal(
+	    pair[0]->ops->bind(pair[0], &fs.c, (const struct sockaddr *)&at, sizeof at), 0);
+	assert_int_equal(
+	    pair[0]->ops->setsockopt(pair[0], &fs.c, IPPROTO_IP, IP_RECVERR, &on, sizeof on), 0);
+	assert_int_equal(pair[0]->ops->connect(pair[0], &fs.c, (const struct sockaddr *)&nobody,
+					       sizeof nobody, false),
+			 0);
+	assert_int_equal(send_to(pair[0], "lost", NULL), 4);
+	receiver_start(&r, pair[0], MSG_ERRQUEUE, error_begun);
+	assert_int_equal(pair[0]->ops->take_error(pair[0]), 0);
+	assert_int_equal(send_to(pair[0], "again", NULL), 5);
+	receiver_end(&r, "lost");
+	for (int i = 0; i < 2; i++)
+		file_put(&pair[i]->file);
+}
+
+static void tcp_open(void)
+{
+	struct socket *listener = loop_socket(SOCK_STREAM);
+	struct sockaddr_storage peer;
+
+	pair[1] = loop_socket(SOCK_STREAM);
+	assert_int_equal(
+	    listener->ops->bind(listener, &fs.c, (const struct sockaddr *)&at, sizeof at), 0);
+	assert_int_equal(listener->ops->listen(listener, &fs.c, 1), 0);
+	assert_int_equal(
+	    pair[1]->ops->connect(pair[1], &fs.c, (const struct sockaddr *)&at, sizeof at, false),
+	    0);
+	assert_true(listener->ops->accept(listener, &fs.c, true, &peer, &pair[0]) > 0);
+	file_put(&listener->file);
+}
+
+static void tcp_close(void)
+{
+	for (int i = 0; i < 2; i++)
+		file_put(&pair[i]->file);
+}
+
+static void slow_tcp_receiver(unsigned flags)
+{
+	struct receiver r;
+
+	tcp_open();
+	assert_int_equal(send_to(pair[1], "first", NULL), 5);
+	receiver_start(&r, pair[0], flags, tcp_begun);
+	use_meanwhile();
+	assert_int_equal(pair[1]->ops->shutdown(pair[1], SHUT_WR), 0);
+	/* A read takes what came while it copied. */
+	receiver_end(&r, "firstsecond");
+	if (flags & MSG_PEEK)
+		expect_next(pair[0], "firstsecond");
+	tcp_close();
+}
+
+static void tcp(void **state)
+{
+	slow_tcp_receiver(0);
+}
+
+static void tcp_peek(void **state)
+{
+	slow_tcp_receiver(MSG_PEEK);
+}
+
+/* The connection is given up: what was being read has been received, and nothing after it. */
+static void tcp_given_up(void **state)
+{
+	const struct sockaddr none = { .sa_family = AF_UNSPEC };
+	struct receiver r;
+
+	tcp_open();
+	assert_int_equal(send_to(pair[1], "first", NULL), 5);
+	receiver_start(&r, pair[0], 0, tcp_begun);
+	assert_int_equal(send_to(pair[1], "second", NULL), 6);
+	assert_int_equal(pair[0]->ops->connect(pair[0], &fs.c, &none, sizeof none, true), 0);
+	receiver_end(&r, "first");
+	assert_int_equal(loop_of(pair[0])->queued, 0);
+	tcp_close();
+}
+
+/* An urgent byte that a peek is past, and which is all of its piece, is lost to the next one. */
+static void tcp_urgent(void **state)
+{
+	unsigned char big[2048] = { 'b' };
+	struct receiver r;
+	struct uio u;
+	struct socket_msg m = { .uio = &u, .flags = MSG_DONTWAIT };
+
+	tcp_open();
+	for (int i = 0; i < 2; i++) {
+		uio_init_kernel(&u, big, i ? sizeof big : 1);
+		m.flags = MSG_DONTWAIT | (i ? 0 : MSG_OOB);
+		assert_int_equal(pair[1]->ops->sendmsg(pair[1], &fs.c, &m), i ? sizeof big : 1);
+	}
+	receiver_start(&r, pair[0], MSG_PEEK, tcp_begun);
+	uio_init_kernel(&u, big, 1);
+	m.flags = MSG_DONTWAIT | MSG_OOB;
+	assert_int_equal(pair[1]->ops->sendmsg(pair[1], &fs.c, &m), 1);
+	assert_int_equal(loop_of(pair[0])->queued, sizeof big + 1);
+	pthread_rwlock_unlock(&mm->lock.pthread);
+	pthread_join(r.thread, NULL);
+	assert_int_equal(r.result, r.len);
+	tcp_close();
+}
+
+/* The piece that is being read loses the urgent byte that it was made of. */
+static void tcp_urgent_inline(void **state)
+{
+	char byte[] = "u";
+	struct receiver r;
+	struct uio u;
+	struct socket_msg m = { .uio = &u, .flags = MSG_DONTWAIT | MSG_OOB };
+
+	tcp_open();
+	pair[0]->flags |= 1UL << SO_OOBINLINE;
+	uio_init_kernel(&u, byte, 1);
+	assert_int_equal(pair[1]->ops->sendmsg(pair[1], &fs.c, &m), 1);
+	receiver_start(&r, pair[0], 0, tcp_begun);
+	pair[0]->flags &= ~(1UL << SO_OOBINLINE);
+	uio_init_kernel(&u, byte, 1);
+	assert_int_equal(pair[1]->ops->sendmsg(pair[1], &fs.c, &m), 1);
+	receiver_end(&r, "u");
+	assert_int_equal(loop_of(pair[0])->queued, 1);
+	tcp_close();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -295,6 +459,12 @@ int main(void)
 		cmocka_unit_test_setup_teardown(datagrams_peek, setup, teardown),
 		cmocka_unit_test_setup_teardown(packets, setup, teardown),
 		cmocka_unit_test_setup_teardown(udp, setup, teardown),
+		cmocka_unit_test_setup_teardown(udp_errors, setup, teardown),
+		cmocka_unit_test_setup_teardown(tcp, setup, teardown),
+		cmocka_unit_test_setup_teardown(tcp_peek, setup, teardown),
+		cmocka_unit_test_setup_teardown(tcp_given_up, setup, teardown),
+		cmocka_unit_test_setup_teardown(tcp_urgent, setup, teardown),
+		cmocka_unit_test_setup_teardown(tcp_urgent_inline, setup, teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
