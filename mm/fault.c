@@ -237,6 +237,8 @@ int mm_fault_locked(struct mm *mm, gva_t addr, unsigned access, bool force, int 
 			copy_unit = PAGE_SIZE;
 	}
 	if (!b) {
+		if (v->source && !write)
+			mm_forecast_touch(mm, page);
 		err = fault_missing(mm, v, page, write, copy_unit);
 		b = backing_at(mm, page);
 	} else if (!write || !b->cow) {

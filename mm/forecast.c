@@ -24,14 +24,14 @@ void forecast_put(struct forecast *f)
 	free(f);
 }
 
-/* Where `page` is, or belongs. */
-static unsigned place_of(const struct forecast *f, uint64_t page)
+/* Where `page` is in `set`, or belongs. */
+static unsigned place_of(const uint64_t *set, unsigned nr, uint64_t page)
 {
-	unsigned low = 0, high = f->nr;
+	unsigned low = 0, high = nr;
 
 	while (low < high) {
 		unsigned middle = (low + high) / 2;
-		if (f->page[middle] < page)
+		if (set[middle] < page)
 			low = middle + 1;
 		else
 			high = middle;
@@ -39,29 +39,59 @@ static unsigned place_of(const struct forecast *f, uint64_t page)
 	return low;
 }
 
-bool forecast_add(struct forecast *f, uint64_t page)
+static bool add(struct forecast *f, uint64_t *set, unsigned *nr, unsigned max, uint64_t page)
 {
 	mutex_lock(&f->lock);
-	unsigned at = place_of(f, page);
-	bool known = at < f->nr && f->page[at] == page, room = f->nr < FORECAST_MAX;
+	unsigned at = place_of(set, *nr, page);
+	bool known = at < *nr && set[at] == page, room = *nr < max;
 
 	if (!known && room) {
-		memmove(f->page + at + 1, f->page + at, (f->nr - at) * sizeof *f->page);
-		f->page[at] = page;
-		f->nr++;
+		memmove(set + at + 1, set + at, (*nr - at) * sizeof *set);
+		set[at] = page;
+		++*nr;
 		f->learned++;
 	}
 	mutex_unlock(&f->lock);
 	return known || room;
 }
 
-unsigned forecast_pages(struct forecast *f, uint64_t out[FORECAST_MAX])
+bool forecast_add(struct forecast *f, uint64_t page)
+{
+	return add(f, f->page, &f->nr, FORECAST_MAX, page);
+}
+
+bool forecast_add_touch(struct forecast *f, uint64_t page)
+{
+	return add(f, f->touch, &f->nr_touch, FORECAST_TOUCH, page);
+}
+
+static unsigned copy(struct forecast *f, const uint64_t *set, const unsigned *nr, uint64_t *out)
 {
 	mutex_lock(&f->lock);
-	unsigned nr = f->nr;
-	memcpy(out, f->page, nr * sizeof *out);
+	unsigned n = *nr;
+	memcpy(out, set, n * sizeof *out);
 	mutex_unlock(&f->lock);
-	return nr;
+	return n;
+}
+
+unsigned forecast_pages(struct forecast *f, uint64_t out[FORECAST_MAX])
+{
+	return copy(f, f->page, &f->nr, out);
+}
+
+unsigned forecast_touched(struct forecast *f, uint64_t out[FORECAST_TOUCH])
+{
+	return copy(f, f->touch, &f->nr_touch, out);
+}
+
+bool forecast_leaves(struct forecast *f, gva_t start, gva_t end)
+{
+	mutex_lock(&f->lock);
+	unsigned at = place_of(f->touch, f->nr_touch, start.v >> PAGE_SHIFT);
+	bool touched = at < f->nr_touch && f->touch[at] < end.v >> PAGE_SHIFT;
+	bool full = f->nr_touch == FORECAST_TOUCH;
+	mutex_unlock(&f->lock);
+	return !touched && !full;
 }
 
 void mm_forecast_start(struct mm *mm, struct forecast *f)
@@ -83,4 +113,11 @@ bool mm_forecast_fault(struct mm *mm, gva_t page, bool *learns)
 	if (!atomic_load_explicit(&mm->forecast_over, memory_order_relaxed))
 		*learns = forecast_add(mm->forecast, page.v >> PAGE_SHIFT);
 	return ++mm->forecast_faults == 2;
+}
+
+void mm_forecast_touch(struct mm *mm, gva_t page)
+{
+	lock_assert_held_write(&mm->lock);
+	if (mm->forecast && !atomic_load_explicit(&mm->forecast_over, memory_order_relaxed))
+		(void)forecast_add_touch(mm->forecast, page.v >> PAGE_SHIFT);
 }

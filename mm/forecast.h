@@ -10,6 +10,8 @@
  * be it to clean up at its end, delays nobody. While an address space learns, a fault copies no
  * neighbours, because these would be learned with it.
  *
+ * The same of mappings of files: those that no copy has touched yet are mapped when one does.
+ *
  * A forecast that is wrong costs memory and time, and changes nothing else.
  */
 #ifndef HL_MM_FORECAST_H
@@ -22,7 +24,8 @@
 #include "util/lock.h"
 #include "util/ref.h"
 
-#define FORECAST_MAX 512 /* pages */
+#define FORECAST_MAX   512 /* pages */
+#define FORECAST_TOUCH 128
 
 /* Shared by all address spaces that begin alike. Thread-safe. */
 struct forecast {
@@ -31,7 +34,10 @@ struct forecast {
 	/* guarded by lock: */
 	uint64_t page[FORECAST_MAX]; /* addresses / PAGE_SIZE, ascending */
 	unsigned nr;
-	unsigned learned; /* of these, since it was made or read */
+	/* one page of each mapping of a file that is touched, ascending */
+	uint64_t touch[FORECAST_TOUCH];
+	unsigned nr_touch;
+	unsigned learned; /* of both, since it was made or read */
 };
 
 /* NULL: no memory. */
@@ -41,6 +47,11 @@ void forecast_put(struct forecast *f); /* NULL: no effect */
 bool forecast_add(struct forecast *f, uint64_t page);
 /* A copy of its pages; how many. */
 unsigned forecast_pages(struct forecast *f, uint64_t out[FORECAST_MAX]);
+/* The same of what is touched. */
+bool forecast_add_touch(struct forecast *f, uint64_t page);
+unsigned forecast_touched(struct forecast *f, uint64_t out[FORECAST_TOUCH]);
+/* Is [start, end), a mapping of a file, best left to a fault? */
+bool forecast_leaves(struct forecast *f, gva_t start, gva_t end);
 
 /* The address space begins now. Takes a reference; NULL: there is no forecast. */
 void mm_forecast_start(struct mm *mm, struct forecast *f);
@@ -52,5 +63,7 @@ static inline void mm_forecast_over(struct mm *mm)
 /* A page of it is about to be copied because it is written; mm->lock held for writing. *learns: no
  * neighbours are to be copied with it. True: now is the time to copy ahead. */
 bool mm_forecast_fault(struct mm *mm, gva_t page, bool *learns);
+/* A page that was not mapped is touched; mm->lock held for writing. */
+void mm_forecast_touch(struct mm *mm, gva_t page);
 
 #endif

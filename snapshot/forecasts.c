@@ -4,21 +4,23 @@
  *
  * The attribute has numbers of seven bits a byte, the lowest first, each byte but a number's last
  * with the eighth bit set: the version and the checksum; then for each address space its place in
- * the metadata, how many runs of pages follow, and of each run the distance from the end of the one
- * before and its length.
+ * the metadata and two sets of pages, those that are written and those that are touched: how many
+ * runs follow, and of each run the distance from the end of the one before and its length.
  */
 #include "snapshot/forecasts.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/xattr.h>
+#include <unistd.h>
 
 #include "mm/forecast.h"
 #include "util/gva.h"
 #include "util/lock.h"
 
 #define ATTRIBUTE "user.hl.forecast"
-#define VERSION   1
+#define VERSION   2
 #define VALUE_MAX 3072 /* all attributes of a file share a block on some file systems */
 #define SPACES    64
 /* It is written again when so many pages more are known. */
@@ -27,12 +29,13 @@
 struct forecasts {
 	int fd;       /* borrowed */
 	uint32_t crc; /* of the image */
-	bool kept;    /* the file can have the attribute */
+	bool kept;    /* it can be told to other processes */
 	struct mutex lock;
 	/* guarded by lock: */
 	struct forecast_entry {
 		uint64_t at;
 		struct forecast *forecast;
+		bool again; /* it was asked for before */
 	} entry[SPACES];
 	unsigned nr;
 };
@@ -79,13 +82,12 @@ static unsigned run_length(const uint64_t *page, unsigned nr)
 	return n;
 }
 
-static void put_forecast(struct value *v, uint64_t at, const uint64_t *page, unsigned nr)
+static void put_set(struct value *v, const uint64_t *page, unsigned nr)
 {
 	uint64_t end = 0, runs = 0;
 
 	for (unsigned i = 0; i < nr; i += run_length(page + i, nr - i))
 		runs++;
-	put_number(v, at);
 	put_number(v, runs);
 	for (unsigned i = 0, n; i < nr; i += n) {
 		n = run_length(page + i, nr - i);
@@ -98,7 +100,7 @@ static void put_forecast(struct value *v, uint64_t at, const uint64_t *page, uns
 /* What does not fit is not kept. */
 static void put_all(struct forecasts *f, struct value *v)
 {
-	uint64_t page[FORECAST_MAX];
+	uint64_t page[FORECAST_MAX], touch[FORECAST_TOUCH];
 
 	put_number(v, VERSION);
 	put_number(v, f->crc);
@@ -106,8 +108,10 @@ static void put_all(struct forecasts *f, struct value *v)
 		size_t before = v->len;
 		unsigned nr = forecast_pages(f->entry[i].forecast, page);
 
-		if (nr)
-			put_forecast(v, f->entry[i].at, page, nr);
+		put_number(v, f->entry[i].at);
+		put_set(v, page, nr);
+		nr = forecast_touched(f->entry[i].forecast, touch);
+		put_set(v, touch, nr);
 		if (v->full) {
 			v->len = before;
 			return;
@@ -115,31 +119,59 @@ static void put_all(struct forecasts *f, struct value *v)
 	}
 }
 
+typedef bool add_fn(struct forecast *f, uint64_t page);
+
+static struct forecast_entry *find(struct forecasts *f, uint64_t at)
+{
+	lock_assert_held(&f->lock);
+	for (unsigned i = 0; i < f->nr; i++)
+		if (f->entry[i].at == at)
+			return &f->entry[i];
+	struct forecast *new = f->nr < SPACES ? forecast_new() : NULL;
+	if (!new)
+		return NULL;
+	f->entry[f->nr] = (struct forecast_entry){ .at = at, .forecast = new };
+	return &f->entry[f->nr++];
+}
+
 /* Pages [first, first + nr). */
-static bool read_run(struct forecast *f, uint64_t first, uint64_t nr)
+static bool read_run(struct forecast *f, add_fn *add, uint64_t first, uint64_t nr)
 {
 	if (nr > FORECAST_MAX || first > (UINT64_MAX >> PAGE_SHIFT) - nr)
 		return false;
 	for (uint64_t i = 0; i < nr; i++)
-		if (!forecast_add(f, first + i))
+		if (!add(f, first + i))
 			return false;
+	return true;
+}
+
+static bool read_set(struct forecast *f, add_fn *add, const unsigned char **p,
+		     const unsigned char *end)
+{
+	uint64_t runs, gap, nr, behind = 0;
+
+	if (!get_number(p, end, &runs))
+		return false;
+	for (uint64_t i = 0; i < runs; i++) {
+		if (!get_number(p, end, &gap) || !get_number(p, end, &nr) ||
+		    gap > UINT64_MAX - behind || !read_run(f, add, behind + gap, nr))
+			return false;
+		behind += gap + nr;
+	}
 	return true;
 }
 
 static bool read_forecast(struct forecasts *f, const unsigned char **p, const unsigned char *end)
 {
-	uint64_t at, runs, gap, nr, behind = 0;
+	uint64_t at;
 
-	if (!get_number(p, end, &at) || !get_number(p, end, &runs))
+	if (!get_number(p, end, &at))
 		return false;
-	struct forecast *forecast = forecasts_find(f, at);
-	for (uint64_t i = 0; i < runs; i++) {
-		if (!forecast || !get_number(p, end, &gap) || !get_number(p, end, &nr) ||
-		    gap > UINT64_MAX - behind || !read_run(forecast, behind + gap, nr))
-			return false;
-		behind += gap + nr;
-	}
-	return true;
+	mutex_lock(&f->lock);
+	const struct forecast_entry *e = find(f, at);
+	mutex_unlock(&f->lock);
+	return e && read_set(e->forecast, forecast_add, p, end) &&
+	       read_set(e->forecast, forecast_add_touch, p, end);
 }
 
 void forecasts_read(struct forecasts *f, const unsigned char *value, size_t len)
@@ -169,7 +201,8 @@ struct forecasts *forecasts_open(int fd, uint32_t crc)
 	f->fd = fd;
 	f->crc = crc;
 	ssize_t n = fgetxattr(fd, ATTRIBUTE, value, sizeof value);
-	f->kept = n >= 0 || errno == ENODATA;
+	f->kept = n > 0 || ((n == 0 || errno == ENODATA) &&
+			    faccessat(fd, "", W_OK, AT_EACCESS | AT_EMPTY_PATH) == 0);
 	if (n > 0)
 		forecasts_read(f, value, (size_t)n);
 	return f;
@@ -177,14 +210,11 @@ struct forecasts *forecasts_open(int fd, uint32_t crc)
 
 struct forecast *forecasts_find(struct forecasts *f, uint64_t at)
 {
-	struct forecast *found = NULL;
-
 	mutex_lock(&f->lock);
-	for (unsigned i = 0; i < f->nr && !found; i++)
-		if (f->entry[i].at == at)
-			found = f->entry[i].forecast;
-	if (!found && f->nr < SPACES && (found = forecast_new()))
-		f->entry[f->nr++] = (struct forecast_entry){ at, found };
+	struct forecast_entry *e = find(f, at);
+	struct forecast *found = e && (f->kept || e->again) ? e->forecast : NULL;
+	if (e)
+		e->again = true;
 	mutex_unlock(&f->lock);
 	return found;
 }

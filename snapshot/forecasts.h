@@ -17,8 +17,8 @@ struct forecasts;
 
 /* Of the file `fd`, whose contents have this checksum. NULL: no memory. */
 struct forecasts *forecasts_open(int fd, uint32_t crc);
-/* That of the address space that stands at `at` of the metadata; borrowed. NULL: there is none. Any
- * thread. */
+/* That of the address space that stands at `at` of the metadata; borrowed. NULL: there is none, or
+ * nobody would hear of it: what is learned makes its first copy slower. Any thread. */
 struct forecast *forecasts_find(struct forecasts *f, uint64_t at);
 /* Keeps what was learned, where the file system can. NULL: no effect. */
 void forecasts_close(struct forecasts *f);

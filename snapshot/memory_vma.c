@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What loading and resetting a vma have in common. */
 #include "fs/ramfs/save.h"
+#include "mm/forecast.h"
 #include "mm/pagestore_save.h"
 #include "mm/populate.h"
 #include "mm/vma.h"
@@ -23,8 +24,10 @@ int memory_attach_object(struct loader *l, struct vma *v, uint64_t n)
 
 void memory_populate(struct mm *mm, struct vma *v, gva_t start, gva_t end)
 {
-	/* What is only read of a file is not worth a fault, as when it was mapped first. It is not
-	 * worth a copy of all of it either: a program that is warm needs little of it. */
-	if (v->source && !(v->prot & GUEST_WRITE) && !mm->host->props.copy_files)
+	/* What is only read of a file is not worth a fault, as when it was mapped first, if it is
+	 * touched at all. It is not worth a copy of all of it either: a program that is warm needs
+	 * little of it. */
+	if (v->source && !(v->prot & GUEST_WRITE) && !mm->host->props.copy_files &&
+	    !(mm->forecast && forecast_leaves(mm->forecast, start, end)))
 		mm_populate_eagerly(mm, v, start, end);
 }

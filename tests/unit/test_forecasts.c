@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -7,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/xattr.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -36,6 +38,7 @@ static void expect_pages(uint64_t at, const uint64_t *want, unsigned nr, uint32_
 	struct forecasts *f = forecasts_open(fd, crc);
 	uint64_t page[FORECAST_MAX];
 
+	(void)forecasts_find(f, at);
 	assert_int_equal(forecast_pages(forecasts_find(f, at), page), nr);
 	for (unsigned i = 0; i < nr; i++)
 		assert_int_equal(page[i], want[i]);
@@ -47,6 +50,8 @@ static void are_kept_with_the_file(void **state)
 	static const uint64_t one[] = { 1, 5, 6, 7, 0x7fffffff0, 0x7fffffff1 }, two[] = { 9, 400 };
 	struct forecasts *f = forecasts_open(fd, CRC);
 
+	(void)forecasts_find(f, 4711);
+	(void)forecasts_find(f, 1UL << 20);
 	for (unsigned i = 0; i < 6; i++)
 		forecast_add(forecasts_find(f, 4711), one[i]);
 	for (unsigned i = 0; i < 2; i++)
@@ -62,10 +67,44 @@ static void are_kept_with_the_file(void **state)
 	expect_pages(4711, NULL, 0, CRC + 1); /* another image under this name */
 }
 
+/* A file that nobody may write, or without attributes: the first copy has nobody to tell. */
+static void only_who_can_tell_learns(void **state)
+{
+	int readonly = open("/proc/version", O_RDONLY);
+	struct forecasts *f = forecasts_open(readonly, CRC);
+
+	assert_null(forecasts_find(f, 1));
+	assert_null(forecasts_find(f, 2));
+	assert_non_null(forecasts_find(f, 1));
+	forecasts_close(f);
+	close(readonly);
+}
+
+static void touched_pages_are_told(void **state)
+{
+	struct forecasts *f = forecasts_open(fd, CRC);
+	(void)forecasts_find(f, 1);
+	struct forecast *of = forecasts_find(f, 1);
+
+	assert_true(forecast_leaves(of, GVA(0), GVA(1UL << 40)));
+	for (uint64_t i = 0; i < FORECAST_TOUCH - 1; i++)
+		assert_true(forecast_add_touch(of, 100 + 10 * i));
+	assert_true(forecast_leaves(of, GVA(0), GVA(100 * PAGE_SIZE)));
+	assert_false(forecast_leaves(of, GVA(0), GVA(101 * PAGE_SIZE)));
+	assert_false(forecast_leaves(of, GVA(110 * PAGE_SIZE), GVA(111 * PAGE_SIZE)));
+	assert_true(forecast_leaves(of, GVA(111 * PAGE_SIZE), GVA(120 * PAGE_SIZE)));
+	/* when it is full nobody knows */
+	assert_true(forecast_add_touch(of, 1));
+	assert_false(forecast_add_touch(of, 2));
+	assert_false(forecast_leaves(of, GVA(111 * PAGE_SIZE), GVA(120 * PAGE_SIZE)));
+	forecasts_close(f);
+}
+
 static void too_little_is_not_kept(void **state)
 {
 	struct forecasts *f = forecasts_open(fd, CRC);
 
+	(void)forecasts_find(f, 1);
 	forecast_add(forecasts_find(f, 1), 1);
 	forecasts_close(f);
 	expect_pages(1, NULL, 0, CRC);
@@ -75,7 +114,7 @@ static void too_little_is_not_kept(void **state)
  * the middle. */
 static void nonsense_is_left_out(void **state)
 {
-	unsigned char value[64] = { 1, 0xf8, 0xac, 0xd1, 0x91, 1 };
+	unsigned char value[64] = { 2, 0xf8, 0xac, 0xd1, 0x91, 1 };
 	const size_t head = 6;
 	uint64_t page[FORECAST_MAX];
 
@@ -88,6 +127,7 @@ static void nonsense_is_left_out(void **state)
 			value[i] = (unsigned char)(rand() % 3 ? rand() % 8 : rand());
 		forecasts_read(f, value, len);
 		for (uint64_t at = 0; at < 8; at++) {
+			(void)forecasts_find(f, at);
 			unsigned nr = forecast_pages(forecasts_find(f, at), page);
 			for (unsigned i = 1; i < nr; i++)
 				assert_true(page[i - 1] < page[i]);
@@ -101,8 +141,8 @@ int main(void)
 {
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(are_kept_with_the_file),
-		TEST(too_little_is_not_kept),
+		TEST(are_kept_with_the_file), TEST(only_who_can_tell_learns),
+		TEST(touched_pages_are_told), TEST(too_little_is_not_kept),
 		TEST(nonsense_is_left_out),
 	};
 
