@@ -9,12 +9,14 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "host/memlimit.h"
 #include "kernel/process.h"
 #include "kernel/sandbox.h"
 #include "kernel/task.h"
 #include "mm/maps.h"
+#include "mm/reclaim.h"
 
 #define OOM_SCORE_ADJ_MIN (-1000) /* never (proc_pid_oom_score_adj(5)) */
 #define OOM_SCORE_SCALE   1000
@@ -155,15 +157,47 @@ static void on_exceeded(void *arg, uint64_t used, uint64_t limit)
 	}
 }
 
-static uint64_t limit_of_host(void)
+/* The address spaces of all processes, with references, at *out, the caller's own: how many. */
+static size_t all_spaces(struct sandbox *sb, struct mm ***out)
 {
-	return budget_default(host_memory_limit());
+	struct process *p;
+	size_t n = 0, room = 0;
+
+	sandbox_lock(sb);
+	list_for_each (p, &sb->processes, all_node)
+		room++;
+	sandbox_unlock(sb);
+	struct mm **all = *out = calloc(room + 1, sizeof(struct mm *));
+	sandbox_lock(sb);
+	list_for_each (p, &sb->processes, all_node) {
+		struct mm *mm = sb->ending || !all || n == room ? NULL : running_mm(p);
+		if (mm)
+			mm_get(all[n++] = mm);
+	}
+	sandbox_unlock(sb);
+	return n;
 }
+
+static void on_reclaim(void *arg)
+{
+	struct sandbox *sb = arg;
+	struct mm **all;
+	size_t n = all_spaces(sb, &all);
+
+	for (size_t i = 0; i < n; i++) {
+		if (!sb->ending)
+			mm_reclaim(all[i]);
+		mm_put(all[i]);
+	}
+	free(all);
+}
+
+static const struct budget_ops budget_ops = { on_exceeded, on_reclaim };
 
 int oom_init(struct sandbox *sb, uint64_t limit)
 {
-	int err = budget_create(limit, limit ? NULL : limit_of_host, sb->arena, &sb->mem.counts,
-				on_exceeded, sb, &sb->mem.budget);
+	int err = budget_create(limit, limit ? NULL : host_memory_limit, sb->arena, &sb->mem.counts,
+				&budget_ops, sb, &sb->mem.budget);
 	if (!err)
 		arena_set_budget(sb->arena, sb->mem.budget);
 	return err;

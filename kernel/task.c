@@ -340,14 +340,18 @@ static void on_lost_page(struct task *t)
 static void on_dead(struct task *t)
 {
 	struct sandbox *sb = t->sb;
+	const char *why = !t->event.dead ? "the host gives no more threads"
+			  : budget_tight(sb->mem.budget)
+			      ? "the host ended it, while its memory was nearly used up"
+			      : NULL;
 	sandbox_lock(sb);
 	bool first = !t->group_exiting; /* the others of its process follow it */
 	/* Of any other process, its parent hears. */
-	if (first && !sb->dead_reason[0] && t->event.dead && t->process == sb->main)
+	if (first && !sb->dead_reason[0] && !why && t->process == sb->main)
 		strncpy(sb->dead_reason, t->event.dead, sizeof sb->dead_reason - 1);
 	sandbox_unlock(sb);
-	if (first && !t->event.dead)
-		observer_out_of_resources(sb, t->process, "the host gives no more threads");
+	if (first && why)
+		observer_out_of_resources(sb, t->process, why);
 	process_exit_group(t, SIGKILL);
 }
 

@@ -35,7 +35,7 @@ static int advise_nothing(struct mm *mm, struct vma *v, gva_t start, gva_t end,
 static int advise_willneed(struct mm *mm, struct vma *v, gva_t start, gva_t end,
 			   const struct advice *a)
 {
-	if (v->source && v->prot)
+	if (v->source && v->prot && mm_ahead_max(v, gva_diff(end, start)) == gva_diff(end, start))
 		mm_populate(mm, v, start, end);
 	return 0;
 }

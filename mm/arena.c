@@ -348,12 +348,15 @@ static uint64_t unref_run(struct arena *a, uint64_t *page, uint64_t end)
 	return n;
 }
 
-/* The lock is let go while the host takes a run back: it belongs to nobody meanwhile. */
-static void run_release(struct arena *a, uint64_t start, uint64_t n)
+/* The lock is let go while the host takes a run back: it belongs to nobody meanwhile. `cold`: the
+ * host has nothing to take back. */
+static void run_release(struct arena *a, uint64_t start, uint64_t n, bool cold)
 {
 	lock_assert_held(&a->lock);
 	if (a->retired) {
 		/* Nobody will ask for these pages: they go when the whole arena does, in one. */
+	} else if (cold) {
+		clean_add(a, start, start + n);
 	} else if (n <= WARM_RUN) {
 		extent_add(&a->warm, start, start + n);
 		a->nr_warm += n;
@@ -373,16 +376,26 @@ void arena_retire(struct arena *a)
 	a->retired = true;
 }
 
-void arena_unref(struct arena *a, uint64_t off, uint64_t len)
+static void unref(struct arena *a, uint64_t off, uint64_t len, bool cold)
 {
 	uint64_t page = off >> PAGE_SHIFT, end = (off + len) >> PAGE_SHIFT, n;
 
 	mutex_lock(&a->lock);
 	while ((n = unref_run(a, &page, end)) > 0) {
-		run_release(a, page, n);
+		run_release(a, page, n, cold);
 		page += n;
 	}
 	mutex_unlock(&a->lock);
+}
+
+void arena_unref(struct arena *a, uint64_t off, uint64_t len)
+{
+	unref(a, off, len, false);
+}
+
+void arena_unref_cold(struct arena *a, uint64_t off, uint64_t len)
+{
+	unref(a, off, len, true);
 }
 
 bool arena_page_exclusive(struct arena *a, uint64_t off)

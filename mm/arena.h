@@ -35,6 +35,8 @@ int arena_alloc_cold(struct arena *a, uint64_t len, uint64_t *off);
 uint64_t arena_seek(struct arena *a, uint64_t off, uint64_t end, bool hole);
 void arena_ref(struct arena *a, uint64_t off, uint64_t len);
 void arena_unref(struct arena *a, uint64_t off, uint64_t len);
+/* The same for pages that the host holds no memory for. */
+void arena_unref_cold(struct arena *a, uint64_t off, uint64_t len);
 /* The sandbox ends: from here on pages that nobody holds are neither given back to the host nor
  * used again. To give back gigabytes takes the host a while, for which an end by a time limit
  * should not wait. */

@@ -117,7 +117,8 @@ int backing_isolate(struct mm *mm, gva_t start, gva_t end)
 	return -ENOMEM;
 }
 
-void backing_drop(struct mm *mm, gva_t start, gva_t end)
+static void drop(struct mm *mm, gva_t start, gva_t end,
+		 void (*release)(struct arena *a, uint64_t off, uint64_t len))
 {
 	struct backing *b = backing_find(mm, start), *next;
 
@@ -125,10 +126,20 @@ void backing_drop(struct mm *mm, gva_t start, gva_t end)
 		next = backing_next(b);
 		if (b->owned) {
 			backing_account(mm, -(int64_t)(backing_len(b)));
-			arena_unref(mm->host->arena, b->off, backing_len(b));
+			release(mm->host->arena, b->off, backing_len(b));
 		}
 		backing_delete(mm, b);
 	}
+}
+
+void backing_drop(struct mm *mm, gva_t start, gva_t end)
+{
+	drop(mm, start, end, arena_unref);
+}
+
+void backing_drop_cold(struct mm *mm, gva_t start, gva_t end)
+{
+	drop(mm, start, end, arena_unref_cold);
 }
 
 void backing_move(struct mm *mm, struct backing *b, gva_t start)

@@ -41,6 +41,8 @@ void backing_account(struct mm *mm, int64_t bytes);
 int backing_isolate(struct mm *mm, gva_t start, gva_t end);
 /* Drops what lies in the range, whose ends must be borders or holes; arena pages are released. */
 void backing_drop(struct mm *mm, gva_t start, gva_t end);
+/* The same for pages that the host holds no memory for. */
+void backing_drop_cold(struct mm *mm, gva_t start, gva_t end);
 /* Gives `b` another address, which must be free. */
 void backing_move(struct mm *mm, struct backing *b, gva_t start);
 /* Joins neighbours that continue each other in and at the ends of the range. */

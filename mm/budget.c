@@ -35,6 +35,13 @@
 #define RESERVE_SHARE 4
 #define RESERVE_MAX   (512UL << 20)
 
+/* What is given out may pass a chosen limit by a part of it, another one by a part of the reserve.
+ * Of what is left up to there, a part is given out ahead of a touch; so much in any case. */
+#define BOUND_SHARE       8
+#define RESERVE_USE_SHARE 2
+#define AHEAD_SHARE       8
+#define AHEAD_MIN         (128UL << 10)
+
 /* How fast one CPU may fill memory, and how often it is measured. */
 #define BYTES_PER_MS       (2UL << 20)
 #define MS_BETWEEN         2UL
@@ -53,14 +60,16 @@
 struct budget {
 	struct arena *arena;
 	struct budget_counts *counts;
-	budget_exceeded_fn *exceeded;
+	const struct budget_ops *ops;
 	void *arg;
-	budget_limit_fn *find_limit;
+	budget_available_fn *find_available;
 
 	/* prepare() sets these */
 	_Atomic bool prepared;
 	_Atomic uint64_t limit, soft;
-	int statm, fd_dir; /* /proc/self/statm, /proc/self/fd */
+	_Atomic uint64_t bound; /* of what is given out */
+	uint64_t available;     /* the bound of what `reclaim` cannot take back */
+	int statm, fd_dir;      /* /proc/self/statm, /proc/self/fd */
 	unsigned cpus;
 	uint64_t trimmed_ns; /* the thread's own */
 	/* what the process held before the sandbox, which does not count; 0: all counts */
@@ -70,6 +79,8 @@ struct budget {
 	_Atomic uint64_t
 	    /* private memory of the monitor that `counts` did not know of when it was measured */
 	    uncounted;
+	/* given out, not touched, and not to be had back: not counted against the bound */
+	_Atomic uint64_t untouched;
 	_Atomic bool over, watching;
 	struct waitqueue freed;
 
@@ -87,10 +98,22 @@ uint64_t budget_default(uint64_t available)
 	return available - min64(available / RESERVE_SHARE, RESERVE_MAX);
 }
 
-static void set_limit(struct budget *b, uint64_t limit)
+static void set_limit(struct budget *b, uint64_t limit, uint64_t available)
 {
+	uint64_t more =
+	    available == UINT64_MAX ? limit / BOUND_SHARE : (available - limit) / RESERVE_USE_SHARE;
+
 	b->limit = limit;
 	b->soft = limit - limit / SYSCALL_SHARE;
+	b->available = available;
+	b->bound = limit > UINT64_MAX - more ? UINT64_MAX : limit + more;
+}
+
+static void find_limit(struct budget *b)
+{
+	uint64_t available = b->find_available();
+
+	set_limit(b, budget_default(available), available);
 }
 
 /* proc_pid_statm(5): pages that are resident, and how many of them belong to files or are shared.
@@ -126,8 +149,8 @@ static void prepare(struct budget *b)
 		b->statm = hostfile_open("/proc/self/statm");
 		b->fd_dir = hostfile_open("/proc/self/fd");
 		b->cpus = (unsigned)sysconf(_SC_NPROCESSORS_ONLN);
-		if (b->find_limit)
-			set_limit(b, b->find_limit());
+		if (b->find_available)
+			find_limit(b);
 		b->prepared = true;
 	}
 	mutex_unlock(&b->lock);
@@ -141,26 +164,26 @@ static void find_base(struct budget *b)
 	b->base_descriptors = count_descriptors(b);
 }
 
-int budget_create(uint64_t limit, budget_limit_fn *find_limit, struct arena *a,
-		  struct budget_counts *counts, budget_exceeded_fn *exceeded, void *arg,
+int budget_create(uint64_t limit, budget_available_fn *available, struct arena *a,
+		  struct budget_counts *counts, const struct budget_ops *ops, void *arg,
 		  struct budget **out)
 {
 	struct budget *b = calloc(1, sizeof *b);
 
 	if (!b)
 		return -ENOMEM;
-	set_limit(b, find_limit ? UNASKED_BYTES : limit);
-	b->find_limit = find_limit;
+	set_limit(b, available ? UNASKED_BYTES : limit, UINT64_MAX);
+	b->find_available = available;
 	b->arena = a;
 	b->counts = counts;
-	b->exceeded = exceeded;
+	b->ops = ops;
 	b->arg = arg;
 	b->statm = b->fd_dir = -1;
 	b->slack = BASE_BYTES;
 	waitqueue_init(&b->freed);
 	mutex_init(&b->lock, LOCK_BUDGET);
 	cond_init(&b->changed);
-	if (!find_limit && limit != UINT64_MAX)
+	if (!available && limit != UINT64_MAX)
 		find_base(b);
 	*out = b;
 	return 0;
@@ -196,9 +219,24 @@ static uint64_t kernel_bytes(const struct budget *b)
 	       n->mapped / MAPPED_PER_BYTE;
 }
 
+/* What is held, or may be without a word to the monitor. */
+static uint64_t given_out(const struct budget *b)
+{
+	return arena_used(b->arena) + b->counts->bytes + b->uncounted + kernel_bytes(b);
+}
+
 static uint64_t estimate(const struct budget *b)
 {
-	return b->slack + arena_used(b->arena) + b->counts->bytes + b->uncounted + kernel_bytes(b);
+	return b->slack + given_out(b);
+}
+
+/* What is left of the bound. */
+static uint64_t left_to_give(const struct budget *b)
+{
+	uint64_t given = given_out(b), bound = b->bound, untouched = b->untouched;
+
+	bound = bound > UINT64_MAX - untouched ? UINT64_MAX : bound + untouched;
+	return given < bound ? bound - given : 0;
 }
 
 /* How much there is more than there was. */
@@ -238,6 +276,18 @@ static bool trim(struct budget *b)
 	return true;
 }
 
+/* More is given out than there may be: takes back what nobody touched. What cannot be taken back
+ * may be touched all the same, so that it counts as used where the host would not give it. */
+static uint64_t take_back(struct budget *b)
+{
+	if (b->ops->reclaim)
+		b->ops->reclaim(b->arg);
+	uint64_t used = budget_measure(b), given = given_out(b);
+	if (given >= b->bound)
+		b->untouched = grown(given, used);
+	return given > b->available ? given : used;
+}
+
 /* One round: milliseconds until the next, 0: none is needed. */
 static uint64_t look(struct budget *b)
 {
@@ -246,11 +296,16 @@ static uint64_t look(struct budget *b)
 
 	if (used > b->soft && b->uncounted > b->limit / TRIM_SHARE && trim(b))
 		used = budget_measure(b);
+	b->untouched = min64(b->untouched, grown(given_out(b), used));
+	if (used <= b->limit && !left_to_give(b))
+		used = take_back(b);
 	b->over = used > b->limit;
 	if (b->over)
-		b->exceeded(b->arg, used, b->limit);
-	else
+		b->ops->exceeded(b->arg, used, b->limit);
+	else if (left_to_give(b))
 		waitqueue_wake_all(&b->freed, 0);
+	else /* somebody took more meanwhile */
+		b->over = true;
 	return used > b->limit / 2 || estimate(b) > b->soft ? ms_until_next(b, used) : 0;
 }
 
@@ -270,6 +325,8 @@ static void *watch(void *arg)
 		/* Who raised the estimate since either sees that nobody watches, or is seen
 		 * here. */
 		b->watching = ms;
+		if (b->over)
+			ms = MS_BETWEEN;
 		if (!ms)
 			b->watching = estimate(b) > b->soft;
 		else if (!b->stop)
@@ -281,8 +338,6 @@ static void *watch(void *arg)
 
 static void begin_watching(struct budget *b)
 {
-	if (b->watching)
-		return;
 	mutex_lock(&b->lock);
 	if (!b->stop) {
 		b->watching = true;
@@ -300,17 +355,33 @@ bool budget_room(struct budget *b, uint64_t bytes)
 	prepare(b);
 	if (b->limit == UINT64_MAX || estimate(b) + bytes <= b->soft)
 		return true;
-	begin_watching(b);
+	if (!b->watching)
+		begin_watching(b);
 	return budget_measure(b) + bytes <= b->soft;
 }
 
 void budget_note(struct budget *b)
 {
-	if (!b || b->watching || estimate(b) <= b->soft)
+	if (!b || estimate(b) <= b->soft)
 		return;
 	prepare(b);
-	if (b->limit != UINT64_MAX && estimate(b) > b->soft)
+	if (b->limit == UINT64_MAX || estimate(b) <= b->soft)
+		return;
+	bool passed = !left_to_give(b) && !b->over;
+	if (passed)
+		b->over = true;
+	if (passed || !b->watching)
 		begin_watching(b);
+}
+
+uint64_t budget_ahead(struct budget *b, uint64_t want)
+{
+	if (!b || want <= AHEAD_MIN || estimate(b) + want <= b->soft)
+		return want;
+	prepare(b);
+	if (b->limit == UINT64_MAX || given_out(b) + want <= b->limit / 2)
+		return want;
+	return min64(want, max64(left_to_give(b) / AHEAD_SHARE, AHEAD_MIN));
 }
 
 void budget_tick(struct budget *b)
@@ -325,6 +396,11 @@ void budget_tick(struct budget *b)
 bool budget_over(const struct budget *b)
 {
 	return b && b->over;
+}
+
+bool budget_tight(const struct budget *b)
+{
+	return b && estimate(b) > b->soft;
 }
 
 int budget_wait(struct budget *b, struct sleeper *s)

@@ -17,6 +17,12 @@
  * Page faults are served in any case: when the measure is above the limit, `exceeded` is called to
  * end a process, and threads that fault wait until memory is free again (budget_wait).
  *
+ * That thread may get no CPU for seconds, while guests fill what is mapped. So what is given out is
+ * bounded, too: somewhat above the limit, but below what the host gives. The nearer that bound is,
+ * the less is mapped ahead of a touch (budget_ahead); where it is passed, threads wait as above
+ * while `reclaim` takes back what was mapped and not touched. What it cannot take back is let pass,
+ * up to what the host gives.
+ *
  * The monitor's private memory is that of the whole process it runs in. Where somebody chose the
  * limit (`limit` of budget_create), what the process held when the sandbox was made is not counted:
  * a limit bounds what a guest takes, not the monitor's fixed base. Thread-safe.
@@ -49,17 +55,22 @@ struct budget_counts {
 	uint64_t killed_ns;      /* when the last of them was; the budget's thread alone */
 };
 
-/* Ends a process, the largest. On the budget's thread, no lock held. */
-typedef void budget_exceeded_fn(void *arg, uint64_t used, uint64_t limit);
+/* What the budget's thread has done by others, no lock held. */
+struct budget_ops {
+	/* Ends a process, the largest. */
+	void (*exceeded)(void *arg, uint64_t used, uint64_t limit);
+	/* Takes back pages of the arena that are mapped and that nobody has touched. */
+	void (*reclaim)(void *arg);
+};
 
-/* The limit in bytes. Asked once, from any thread, when the sandbox holds more than a small program
- * does. */
-typedef uint64_t budget_limit_fn(void);
+/* What the host gives at most, in bytes. Asked once, from any thread, when the sandbox holds more
+ * than a small program does. */
+typedef uint64_t budget_available_fn(void);
 
-/* The limit is what `find_limit` says or, where that is NULL, `limit` bytes; UINT64_MAX: none, and
- * no thread ever. Borrows `a` and `counts`. */
-int budget_create(uint64_t limit, budget_limit_fn *find_limit, struct arena *a,
-		  struct budget_counts *counts, budget_exceeded_fn *exceeded, void *arg,
+/* The limit is a part of what `available` says (budget_default) or, where that is NULL, `limit`
+ * bytes; UINT64_MAX: none, and no thread ever. Borrows `a`, `counts` and `ops`. */
+int budget_create(uint64_t limit, budget_available_fn *available, struct arena *a,
+		  struct budget_counts *counts, const struct budget_ops *ops, void *arg,
 		  struct budget **out);
 /* Ends the thread. Nobody waits any more. NULL: no effect. */
 void budget_destroy(struct budget *b);
@@ -71,10 +82,15 @@ uint64_t budget_default(uint64_t available);
 bool budget_room(struct budget *b, uint64_t bytes);
 /* Arena pages were given out: sees that somebody measures when it may be too much. */
 void budget_note(struct budget *b);
+/* How much of `want` bytes may be given out before it is touched: less where little is left, though
+ * not nothing. NULL: all. */
+uint64_t budget_ahead(struct budget *b, uint64_t want);
 /* Now and then, for what nobody counts: measures. */
 void budget_tick(struct budget *b);
-/* Is the limit passed? Then who takes more by page faults is to wait. */
+/* Is the limit or the bound passed? Then who takes more by page faults is to wait. */
 bool budget_over(const struct budget *b);
+/* Could the limit be near? Then a process that the host ends has met the host's want of memory. */
+bool budget_tight(const struct budget *b);
 /* Until it is not. 0 or -EINTR. */
 int budget_wait(struct budget *b, struct sleeper *s);
 /* Bytes held now. */

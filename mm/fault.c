@@ -58,11 +58,21 @@ static struct vma *vma_for_access(struct mm *mm, gva_t addr)
 	return v;
 }
 
+/* How much is mapped around a missing page, a power of two. */
+static uint64_t unit_of(const struct vma *v)
+{
+	uint64_t unit = v->mm->host->props.fault_map_unit;
+
+	for (uint64_t max = mm_ahead_max(v, unit); unit > max;)
+		unit /= 2;
+	return unit;
+}
+
 /* `copy_unit`: bytes to copy around a page that is written. */
 static int fault_missing(struct mm *mm, struct vma *v, gva_t page, bool write, uint64_t copy_unit)
 {
 	bool copy = write && v->source && !(v->flags & VMA_SHARED);
-	uint64_t unit = copy ? copy_unit : mm->host->props.fault_map_unit;
+	uint64_t unit = copy ? copy_unit : unit_of(v);
 	gva_t start, end;
 	int err;
 

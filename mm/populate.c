@@ -333,6 +333,14 @@ int mm_populate_copies(struct mm *mm, struct vma *v, gva_t start, gva_t end)
 	return populate(mm, v, start, end, FILL_COPIES);
 }
 
+/* What is behind a file of the host is the host's to keep. */
+uint64_t mm_ahead_max(const struct vma *v, uint64_t want)
+{
+	bool takes_memory = !v->source || !v->source->ops->version;
+
+	return takes_memory ? budget_ahead(v->mm->host->budget, want) : want;
+}
+
 void mm_populate_eagerly(struct mm *mm, struct vma *v, gva_t start, gva_t end)
 {
 	lock_assert_held_write(&mm->lock);
@@ -341,7 +349,8 @@ void mm_populate_eagerly(struct mm *mm, struct vma *v, gva_t start, gva_t end)
 
 	if (copies_files(v) && max < CACHED_MAP_MAX)
 		max = CACHED_MAP_MAX;
-	if (!v->prot || gva_diff(end, start) > max)
+	if (!v->prot || gva_diff(end, start) > max ||
+	    gva_diff(end, start) > mm_ahead_max(v, gva_diff(end, start)))
 		return;
 	if (private_file && (v->prot & GUEST_WRITE) && gva_diff(end, start) <= COPY_AT_ONCE_MAX)
 		mm_populate_copies(mm, v, start, end);

@@ -40,6 +40,8 @@ int mm_populate_copies(struct mm *mm, struct vma *v, gva_t start, gva_t end);
 /* What is best done at once for memory that has just become accessible. Never fails: a fault will
  * find what is wrong. */
 void mm_populate_eagerly(struct mm *mm, struct vma *v, gva_t start, gva_t end);
+/* Up to how much of `v`, of `want` bytes, may be mapped before it is touched. */
+uint64_t mm_ahead_max(const struct vma *v, uint64_t want);
 /* The part of the hole around `addr` that is worth filling at once: aligned `unit`, inside `v` and
  * its file. */
 void mm_populate_window(struct mm *mm, const struct vma *v, gva_t addr, uint64_t unit, gva_t *start,

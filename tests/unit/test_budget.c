@@ -103,8 +103,9 @@ struct world {
 	struct arena *arena;
 	struct budget_counts counts;
 	struct budget *budget;
-	_Atomic unsigned exceeded;
-	_Atomic uint64_t off; /* of the pages, which the budget's thread gives back */
+	_Atomic unsigned exceeded, reclaimed;
+	_Atomic uint64_t untouched; /* bytes at `off` that can be taken back */
+	_Atomic uint64_t off;       /* of the pages, which the budget's thread gives back */
 };
 
 /* Touches pages as a guest does, without a store of the monitor's: the thread sanitizer shadows
@@ -124,6 +125,19 @@ static void on_exceeded(void *arg, uint64_t used, uint64_t max)
 		arena_discard(w->arena, w->off, 64 * MIB);
 }
 
+static void on_reclaim(void *arg)
+{
+	struct world *w = arg;
+	uint64_t len = w->untouched;
+
+	w->untouched = 0;
+	w->reclaimed++;
+	if (len)
+		arena_unref_cold(w->arena, w->off, len);
+}
+
+static const struct budget_ops ops = { on_exceeded, on_reclaim };
+
 static void touched_memory(void **state)
 {
 	struct world w = { 0 };
@@ -134,14 +148,13 @@ static void touched_memory(void **state)
 	kick_attach(&s.kick);
 	assert_int_equal(physmem_create(4UL << 30, 1UL << 30, &w.pm, NULL), 0);
 	assert_int_equal(arena_create(w.pm, &w.arena), 0);
-	assert_int_equal(
-	    budget_create(UINT64_MAX, NULL, w.arena, &w.counts, on_exceeded, &w, &w.budget), 0);
+	assert_int_equal(budget_create(UINT64_MAX, NULL, w.arena, &w.counts, &ops, &w, &w.budget),
+			 0);
 	assert_true(budget_room(w.budget, 1UL << 50));
 	budget_destroy(w.budget);
 
 	/* What the process held before is none of a chosen limit's. */
-	assert_int_equal(
-	    budget_create(64 * MIB, NULL, w.arena, &w.counts, on_exceeded, &w, &w.budget), 0);
+	assert_int_equal(budget_create(64 * MIB, NULL, w.arena, &w.counts, &ops, &w, &w.budget), 0);
 	assert_true(budget_measure(w.budget) < 4 * MIB);
 	arena_set_budget(w.arena, w.budget);
 	assert_true(budget_room(w.budget, 16 * MIB));
@@ -164,6 +177,54 @@ static void touched_memory(void **state)
 	kick_detach(&s.kick);
 }
 
+/* What is given out and never touched is bounded, whether or not the budget's thread has its turn:
+ * whoever passes the bound knows it when the allocation returns. */
+static void untouched_memory(void **state)
+{
+	struct world w = { 0 };
+	struct sleeper s = { 0 };
+	uint64_t off, more;
+
+	assert_int_equal(kick_init(), 0);
+	kick_attach(&s.kick);
+	assert_int_equal(physmem_create(4UL << 30, 1UL << 30, &w.pm, NULL), 0);
+	assert_int_equal(arena_create(w.pm, &w.arena), 0);
+	assert_int_equal(budget_create(256 * MIB, NULL, w.arena, &w.counts, &ops, &w, &w.budget),
+			 0);
+	arena_set_budget(w.arena, w.budget);
+
+	/* The more is given out, the less is mapped ahead of a touch. */
+	assert_int_equal(budget_ahead(w.budget, 100 * MIB), 100 * MIB);
+	uint64_t first = budget_ahead(w.budget, 1UL << 40);
+	assert_true(first < 40 * MIB);
+	assert_int_equal(arena_alloc(w.arena, 200 * MIB, &off), 0);
+	w.off = off;
+	assert_true(budget_ahead(w.budget, 1UL << 40) < first);
+	assert_false(budget_over(w.budget));
+
+	w.untouched = 200 * MIB;
+	assert_int_equal(arena_alloc(w.arena, 100 * MIB, &off), 0);
+	assert_true(budget_over(w.budget) || w.reclaimed);
+	assert_int_equal(budget_wait(w.budget, &s), 0);
+	assert_int_equal(w.reclaimed, 1);
+	assert_int_equal(w.exceeded, 0);
+
+	/* What cannot be taken back is let pass, once; what comes then is bounded anew. */
+	assert_int_equal(arena_alloc(w.arena, 250 * MIB, &more), 0);
+	assert_int_equal(budget_wait(w.budget, &s), 0);
+	assert_int_equal(w.reclaimed, 2);
+	assert_int_equal(w.exceeded, 0);
+	assert_true(budget_ahead(w.budget, 1UL << 40) > 16 * MIB);
+	arena_unref(w.arena, more, 250 * MIB);
+	arena_unref(w.arena, off, 100 * MIB);
+
+	budget_destroy(w.budget);
+	arena_set_budget(w.arena, NULL);
+	arena_destroy(w.arena);
+	physmem_destroy(w.pm);
+	kick_detach(&s.kick);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -173,6 +234,7 @@ int main(void)
 		cmocka_unit_test(nothing_to_see),
 		cmocka_unit_test(reserve),
 		cmocka_unit_test(touched_memory),
+		cmocka_unit_test(untouched_memory),
 	};
 	char command[64];
 

@@ -904,6 +904,8 @@ static void on_exceeded(void *arg, uint64_t used, uint64_t limit)
 	fail_msg("%lu of %lu bytes", (unsigned long)used, (unsigned long)limit);
 }
 
+static const struct budget_ops ops = { .exceeded = on_exceeded };
+
 static void refused_in_256_mib(struct maker *m, const char *text)
 {
 	struct fsworld w;
@@ -911,9 +913,9 @@ static void refused_in_256_mib(struct maker *m, const char *text)
 	struct errmsg errmsg = { { 0 } };
 
 	world_open(&w);
-	assert_int_equal(budget_create(256UL << 20, NULL, w.mem.arena, &w.mem.counts, on_exceeded,
-				       NULL, &w.mem.budget),
-			 0);
+	assert_int_equal(
+	    budget_create(256UL << 20, NULL, w.mem.arena, &w.mem.counts, &ops, NULL, &w.mem.budget),
+	    0);
 	arena_set_budget(w.mem.arena, w.mem.budget);
 	assert_int_equal(create(&w, m, &fs, &errmsg), -ENOMEM);
 	assert_string_equal(errmsg.text, text);

@@ -19,6 +19,7 @@
 #include "mm/maps.h"
 #include "mm/pagestore.h"
 #include "mm/protect.h"
+#include "mm/reclaim.h"
 #include "mm/remap.h"
 #include "mm/rmap.h"
 #include "mm/uio.h"
@@ -783,6 +784,45 @@ static void *copy_and_copy(void *arg)
 	return NULL;
 }
 
+/* What nobody has touched is given back and comes anew, what somebody has stays. */
+static void untouched_memory_comes_back(void **state)
+{
+	uint64_t at = map_anon(mm, 0, 256 * PAGE_SIZE, RW, 0);
+	uint64_t shared = map_anon(mm, 0, 64 * PAGE_SIZE, RW, MAP_SHARED);
+	uint64_t before = arena_used(w.host.arena);
+	struct mm *child;
+
+	guest_poke(mm, at + 3 * PAGE_SIZE, 3);
+	guest_poke(mm, at + 100 * PAGE_SIZE, 100);
+	mm_reclaim(mm);
+	mm_check(mm);
+	/* The run before page 3 is too short. */
+	assert_int_equal(arena_used(w.host.arena), before - (256 - 5) * PAGE_SIZE);
+	assert_int_equal(guest_peek(mm, at + 3 * PAGE_SIZE), 3);
+	assert_int_equal(guest_peek(mm, at + 100 * PAGE_SIZE), 100);
+	assert_int_equal(guest_peek(mm, at + 200 * PAGE_SIZE), 0);
+	guest_poke(mm, shared, 1);
+
+	/* Shared since a fork: the pages are the arena's again when both have given them back. */
+	mm_madvise(mm, GVA(at), 256 * PAGE_SIZE, MADV_DONTNEED);
+	mm_munmap(mm, GVA(at), 256 * PAGE_SIZE);
+	assert_int_equal(map_anon(mm, at, 256 * PAGE_SIZE, RW, MAP_FIXED), at);
+	guest_poke(mm, at, 1);
+	assert_int_equal(mm_fork(mm, no_hints, &child), 0);
+	before = arena_used(w.host.arena);
+	mm_reclaim(mm);
+	assert_int_equal(arena_used(w.host.arena), before);
+	mm_reclaim(child);
+	mm_check(mm);
+	mm_check(child);
+	assert_int_equal(arena_used(w.host.arena), before - 255 * PAGE_SIZE);
+	guest_poke(child, at + PAGE_SIZE, 2);
+	guest_poke(child, at, 2);
+	assert_int_equal(guest_peek(mm, at), 1);
+	assert_int_equal(guest_peek(mm, at + PAGE_SIZE), 0);
+	mm_put(child);
+}
+
 static void copies_race_with_changes(void **state)
 {
 	struct hammer h = { .at = map_anon(mm, 0, 4 * PAGE_SIZE, RW, 0) };
@@ -819,6 +859,7 @@ int main(void)
 		TEST(limits),
 		TEST(signals_are_exact),
 		TEST(truncation_reaches_mappings),
+		TEST(untouched_memory_comes_back),
 		TEST(remap_of_several),
 		TEST(remap_of_nothing),
 		TEST(lost_pages_are_dropped),

@@ -22,6 +22,7 @@
 #include "mm/lock.h"
 #include "mm/map.h"
 #include "mm/protect.h"
+#include "mm/reclaim.h"
 #include "mm/remap.h"
 #include "mm/vma.h"
 
@@ -185,6 +186,14 @@ static void op_madvise(struct run_state *s, int64_t *native, int64_t *ours)
 	*ours = mm_madvise(s->mm, GVA(page_addr(page)), len * PAGE_SIZE, advice);
 }
 
+/* Changes nothing that a guest sees. */
+static void op_reclaim(struct run_state *s, int64_t *native, int64_t *ours)
+{
+	sprintf(s->log, "reclaim()");
+	mm_reclaim(s->mm);
+	*native = *ours = 0;
+}
+
 static void op_mlock(struct run_state *s, int64_t *native, int64_t *ours)
 {
 	unsigned page = pick(PAGES), len = 1 + pick(PAGES - page < 6 ? PAGES - page : 6);
@@ -268,8 +277,8 @@ static void op_fork(struct run_state *s, int64_t *native, int64_t *ours)
 
 typedef void op_fn(struct run_state *s, int64_t *native, int64_t *ours);
 static op_fn *const ops[] = { op_mmap,     op_mmap,   op_mmap,    op_munmap, op_mprotect,
-			      op_mprotect, op_mremap, op_madvise, op_mlock,  op_write,
-			      op_write,    op_touch,  op_touch,   op_fork };
+			      op_mprotect, op_mremap, op_madvise, op_mlock,  op_reclaim,
+			      op_write,    op_write,  op_touch,   op_touch,  op_fork };
 
 /* ---- comparing ---- */
 
