@@ -79,6 +79,7 @@ enum hl_code {
 	HL_LEFT_BEHIND,
 	HL_UNSAVABLE, /* a snapshot cannot hold something, or this host cannot run what it holds */
 	HL_DAMAGED,   /* a file is no snapshot that can be used */
+	HL_FAILED,    /* hl_sandbox_call: what the program was called for has failed */
 };
 
 /* NULL gives HL_OK and "". The text is one line without a newline that names the thing at fault
@@ -576,6 +577,68 @@ HL_API int hl_pool_take(struct hl_pool *pool, const struct hl_config *run, struc
 HL_API void hl_pool_give(struct hl_pool *pool, struct hl_sandbox *sb);
 /* What is taken now stays the caller's, who frees it with hl_sandbox_free. NULL: no effect. */
 HL_API void hl_pool_free(struct hl_pool *pool);
+
+/* ---- calls ----------------------------------------------------------------------------------- */
+
+/*
+ * A program and you call each other by names, with bytes there and bytes back, through /dev/hl
+ * (docs/guest.md): no more than HL_MESSAGE_MAX of them.
+ */
+#define HL_MESSAGE_MAX (16UL << 20)
+
+/* Bytes that the library has allocated, of the caller's now. */
+struct hl_bytes {
+	char *data; /* NULL: none */
+	size_t len;
+};
+HL_API void hl_bytes_free(struct hl_bytes *bytes);
+
+/*
+ * Calls the program: waits until it asks for a call (a runtime with a driver does where it was
+ * given no arguments: docs/guest.md) and until it has answered. *out: the result; with HL_FAILED
+ * what the program says of its failure, as a traceback, and it goes on; otherwise empty.
+ *
+ * HL_TIMED_OUT: it has not answered in so many milliseconds (HL_FOREVER), and has been ended for
+ * that. HL_STATE: it has ended, or was ended by another thread (hl_sandbox_kill) meanwhile. In
+ * either case hl_sandbox_reset gives a copy that can be called again. HL_INVALID: the name or the
+ * message is too long. Several threads may call at a time; a program that asks for one call after
+ * the other answers them one after the other.
+ */
+HL_API int hl_sandbox_call(struct hl_sandbox *sb, const char *name, const void *data, size_t len,
+			   uint64_t milliseconds, struct hl_bytes *out, struct hl_error **err);
+
+enum hl_state {
+	HL_STATE_READY,  /* it waits for a call */
+	HL_STATE_BUSY,   /* it does something: a call, or whatever else it was started for */
+	HL_STATE_ENDED,  /* the program has ended, or is being ended: it can be reset */
+	HL_STATE_BROKEN, /* it can only be freed */
+};
+/* As it is now; the program goes on meanwhile. Any thread. */
+HL_API enum hl_state hl_sandbox_state(struct hl_sandbox *sb);
+
+/* A call of the program's, for as long as the function runs that was called. */
+struct hl_call;
+
+/*
+ * A function of yours that the program may call by its name. It runs in a thread of the library's
+ * that is not confined and blocks all signals; in several at a time where several threads of the
+ * program call. The thread that has called waits, whatever signals it gets, until the function
+ * returns, or until it is ended: then nobody gets the answer. hl_sandbox_free waits for functions
+ * that run. It must not end, free, reset or pause its own sandbox, nor wait for it.
+ *
+ * What the program sends is as hostile as all that comes from it.
+ */
+typedef void hl_function(void *arg, struct hl_call *call);
+/* 1 to 255 bytes without a newline. The last one of a name counts. */
+HL_API void hl_config_add_function(struct hl_config *cfg, const char *name, hl_function *fn,
+				   void *arg);
+/* What it has sent; valid until the function returns. */
+HL_API const void *hl_call_data(const struct hl_call *call, size_t *len);
+/* The answer, copied; without one it is empty, and of several the last one counts. Longer than
+ * HL_MESSAGE_MAX: the call fails. */
+HL_API void hl_call_reply(struct hl_call *call, const void *data, size_t len);
+/* The call fails, and the program is told why. */
+HL_API void hl_call_fail(struct hl_call *call, const char *why);
 
 /* ---- the end of sandboxes -------------------------------------------------------------------- */
 

@@ -16,6 +16,7 @@
 #include <time.h>
 
 #include "cred/cred.h"
+#include "kernel/calls.h"
 #include "kernel/epoll.h"
 #include "kernel/exec.h"
 #include "kernel/fasync.h"
@@ -206,6 +207,7 @@ int sandbox_create(const struct sandbox_config *cfg, struct sandbox **out, struc
 	sb->syscall = cfg->syscall;
 	sb->observer = cfg->observer;
 	sb->notify = cfg->notify;
+	sb->calls = cfg->calls;
 	sb->notify_arg = cfg->notify_arg;
 	sb->host_priority = cfg->host_priority;
 	sb->reusable = cfg->reusable;
@@ -266,6 +268,7 @@ void sandbox_kill_locked(struct sandbox *sb)
 {
 	struct process *p;
 	sb->ending = true;
+	calls_end(sb->calls);
 	if (sb->arena && !sb->reusable)
 		arena_retire(sb->arena);
 	list_for_each (p, &sb->processes, all_node) {
@@ -339,6 +342,7 @@ static void forget_run(struct sandbox *sb)
 	sb->gone = (struct rusage_sum){ 0 };
 	sb->exit_status = 0;
 	sb->ending = sb->hurried = sb->main_ended = sb->held = false;
+	calls_begin(sb->calls);
 	mutex_lock(&sb->freeze_lock);
 	sb->freezes = 0;
 	sb->freeze = FREEZE_RUNNING;

@@ -83,6 +83,7 @@ struct sandbox {
 	bool host_priority;
 
 	struct guest_copy copy;      /* changes while there is no task alone */
+	struct calls *calls;         /* between it and the host; constant, not owned; or NULL */
 	struct savepoint *savepoint; /* NULL: nobody wants to save it; constant */
 
 	struct mutex freeze_lock; /* one freeze or thaw at a time */
@@ -123,6 +124,7 @@ struct sandbox_config {
 	struct observer *observer;
 	void (*notify)(void *arg);
 	void *notify_arg;
+	struct calls *calls; /* NULL: nobody calls, or is called */
 	bool host_priority, reusable;
 	struct guest_clock clock; /* for a guest whose time is not the host's */
 	/* Its clocks stand and begin where `clock` says, its random bytes are always the same. */

@@ -128,6 +128,7 @@ void hl_config_free(struct hl_config *cfg)
 	free(cfg->platform);
 	free(cfg->save_output);
 	strings_clear(&cfg->modules);
+	function_list_free(cfg->functions, cfg->nr_functions);
 	free(cfg->invalid);
 	free(cfg);
 }
@@ -473,6 +474,16 @@ void hl_config_set_stats(struct hl_config *cfg, bool on)
 {
 	if (cfg)
 		cfg->stats = on;
+}
+
+void hl_config_add_function(struct hl_config *cfg, const char *name, hl_function *fn, void *arg)
+{
+	if (!cfg)
+		return;
+	if (!*name || strlen(name) > CALL_NAME_MAX || strchr(name, '\n'))
+		config_invalid(cfg, "a function's name has 1 to 255 bytes in one line", name);
+	if (!function_list_add(&cfg->functions, &cfg->nr_functions, name, fn, arg))
+		cfg->no_memory = true;
 }
 
 void hl_config_set_driver(struct hl_config *cfg, const char *driver)

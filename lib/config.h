@@ -6,6 +6,7 @@
 #include "hl.h"
 #include "kernel/limits.h"
 #include "lib/driver.h"
+#include "lib/functions.h"
 #include "lib/mounts.h"
 #include "lib/strings.h"
 #include "host/clock.h"
@@ -60,6 +61,8 @@ struct hl_config {
 	/* It is run by one of hl's drivers (lib/driver.h), which loads these; NULL: it is not. */
 	const struct driver *driver;
 	struct strings modules;
+	struct function *functions; /* that the program may call; owned */
+	size_t nr_functions;
 	/* What hl_config_take_world has set and a setter replaces: so many of the first mounts, and
 	 * what there is to the network. */
 	size_t taken_mounts;

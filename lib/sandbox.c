@@ -31,6 +31,7 @@
 #include "host/hostcall.h"
 #include "host/netns.h"
 #include "host/thread.h"
+#include "kernel/calls.h"
 #include "kernel/devhl.h"
 #include "kernel/nsproxy.h"
 #include "kernel/tty/console.h"
@@ -46,6 +47,7 @@
 #include "lib/confine.h"
 #include "lib/driver.h"
 #include "lib/error.h"
+#include "lib/functions.h"
 #include "lib/limits.h"
 #include "lib/network.h"
 #include "lib/plan.h"
@@ -79,6 +81,8 @@ struct hl_sandbox {
 	struct net_policy *net_policy; /* NULL: a constant one */
 	struct netns *netns;           /* NULL: none */
 	struct publisher *publisher;   /* NULL: no port is published */
+	struct calls *calls;
+	struct functions *functions; /* NULL: none */
 	struct confinement jail;
 	struct observer *observer;
 	struct secluded secluded;  /* what the audit of the observer knows */
@@ -88,7 +92,8 @@ struct hl_sandbox {
 	uint64_t start_ns, timeout_ns; /* timeout 0: none */
 	pthread_t timer;
 	bool has_timer;
-	bool freeing; /* kernel->lock: ends the timer */
+	bool freeing;        /* kernel->lock: ends the timer */
+	_Atomic bool broken; /* a reset has failed */
 	_Atomic uint64_t end_ns;
 	_Atomic bool expired, killed;
 };
@@ -251,6 +256,7 @@ static int make_kernel(struct hl_sandbox *sb, const struct hl_config *cfg,
 		.limits = config_limits(cfg),
 		.net_policy = network_policy(cfg, sb->net_policy),
 		.observer = sb->observer,
+		.calls = sb->calls,
 		.notify = on_change,
 		.notify_arg = sb,
 	};
@@ -590,7 +596,7 @@ static void kill_all(struct hl_sandbox *sb)
 }
 
 /* For HL_FOREVER it is centuries away. */
-static uint64_t deadline_of(uint64_t milliseconds)
+uint64_t sandbox_deadline(uint64_t milliseconds)
 {
 	return monotonic_ns() + ns_of(milliseconds);
 }
@@ -641,6 +647,18 @@ static void stop_timer(struct hl_sandbox *sb)
 	sb->has_timer = sb->freeing = false;
 }
 
+/* Before anything is confined. */
+static int make_calls(struct hl_sandbox *sb, const struct hl_config *cfg, struct hl_error **err)
+{
+	sb->calls = calls_new();
+	if (!sb->calls)
+		return error_set(err, HL_NO_MEMORY, "out of memory");
+	if (!cfg->nr_functions)
+		return 0;
+	int e = functions_start(cfg->functions, cfg->nr_functions, sb->calls, &sb->functions);
+	return e ? error_set(err, HL_SYSTEM, "no thread for functions: %s", strerror(-e)) : 0;
+}
+
 static int start(const struct hl_config *cfg, const struct instead *in, struct hl_sandbox **out,
 		 struct hl_error **err)
 {
@@ -664,6 +682,8 @@ static int start(const struct hl_config *cfg, const struct instead *in, struct h
 		ret = error_set(err, HL_SYSTEM, "no event descriptor: %s", strerror(errno));
 	else if (sb->world.failed || make_observer(sb, cfg))
 		ret = error_set(err, HL_NO_MEMORY, "out of memory");
+	if (!ret && !in->plan)
+		ret = make_calls(sb, cfg, err);
 	if (!ret)
 		ret = network_make(cfg, &sb->net_policy, &sb->netns, err);
 	if (!ret && !in->plan)
@@ -852,7 +872,12 @@ static int go(struct hl_sandbox *sb, struct hl_error **err)
 
 static int rest_and_go(struct hl_sandbox *sb, struct hl_error **err)
 {
-	return rest(sb, err) ? -1 : go(sb, err);
+	int ret = rest(sb, err);
+
+	if (!ret)
+		ret = go(sb, err);
+	sb->broken |= ret != 0;
+	return ret;
 }
 
 int sandbox_rest(struct hl_sandbox *sb, struct hl_error **err)
@@ -960,7 +985,7 @@ int hl_sandbox_wait(struct hl_sandbox *sb, uint64_t milliseconds, struct hl_resu
 		    struct hl_error **err)
 {
 	struct hl_result r;
-	uint64_t events, until = deadline_of(milliseconds);
+	uint64_t events, until = sandbox_deadline(milliseconds);
 
 	(void)!read(sb->event_fd, &events, sizeof events);
 	sandbox_lock(sb->kernel);
@@ -981,6 +1006,26 @@ int hl_sandbox_wait(struct hl_sandbox *sb, uint64_t milliseconds, struct hl_resu
 int hl_sandbox_event_fd(struct hl_sandbox *sb)
 {
 	return sb->event_fd;
+}
+
+struct calls *sandbox_calls(struct hl_sandbox *sb)
+{
+	return sb->calls;
+}
+
+enum hl_state hl_sandbox_state(struct hl_sandbox *sb)
+{
+	bool ready, busy;
+
+	sandbox_lock(sb->kernel);
+	bool broken = sb->broken || sb->kernel->dead_reason[0];
+	bool ended = sb->kernel->main_ended || sb->kernel->ending;
+	sandbox_unlock(sb->kernel);
+	calls_state(sb->calls, &ready, &busy);
+	return broken           ? HL_STATE_BROKEN
+	       : ended          ? HL_STATE_ENDED
+	       : ready && !busy ? HL_STATE_READY
+				: HL_STATE_BUSY;
 }
 
 void hl_sandbox_kill(struct hl_sandbox *sb)
@@ -1116,6 +1161,9 @@ static void destroy(struct hl_sandbox *sb)
 	}
 	net_policy_free(sb->net_policy);
 	netns_free(sb->netns);
+	functions_stop(sb->functions, UINT64_MAX / 4);
+	functions_free(sb->functions);
+	calls_free(sb->calls);
 	tracer_destroy(sb->observer);
 	secluded_clear(&sb->secluded);
 	encoder_free(&sb->world);
@@ -1126,11 +1174,9 @@ static void destroy(struct hl_sandbox *sb)
 		fscred_restore(&own);
 }
 
-/* False: after so long there still are threads. */
-static bool wait_tasks(struct hl_sandbox *sb, uint64_t milliseconds)
+/* False: then there still are threads. */
+static bool wait_tasks(struct hl_sandbox *sb, uint64_t until)
 {
-	uint64_t until = deadline_of(milliseconds);
-
 	sandbox_lock(sb->kernel);
 	while (sb->kernel->nr_tasks && wait_changed(sb, until) == 0)
 		;
@@ -1163,9 +1209,10 @@ static void leave_behind(struct hl_sandbox *sb)
 int hl_sandbox_free_within(struct hl_sandbox *sb, uint64_t milliseconds, struct hl_error **err)
 {
 	if (sb && sb->kernel) {
+		uint64_t until = sandbox_deadline(milliseconds);
 		stop_timer(sb);
 		sandbox_kill(sb->kernel);
-		if (!wait_tasks(sb, milliseconds)) {
+		if (!wait_tasks(sb, until) || !functions_stop(sb->functions, until)) {
 			leave_behind(sb);
 			return error_set(err, HL_LEFT_BEHIND,
 					 "a call of the host does not end in time: its thread is "

@@ -9,6 +9,12 @@
 
 #include "hl.h"
 
+struct calls;
+
+/* Calls between it and the host (kernel/calls.h). */
+struct calls *sandbox_calls(struct hl_sandbox *sb);
+/* So many milliseconds from now, or HL_FOREVER, of monotonic_ns(). */
+uint64_t sandbox_deadline(uint64_t milliseconds);
 /* A copy at rest; cfg->resettable is set. HL_STATE: it cannot be one (hl_sandbox_reset). */
 int sandbox_prepare(const struct hl_config *cfg, const struct hl_snapshot *snapshot,
 		    struct hl_sandbox **out, struct hl_error **err);

@@ -141,6 +141,8 @@
 	  "the CPU time of a thread without KVM", "platform/process/cputime.c")                    \
 	X(TIMERFD, 118, LOCK_SHORT,                                                                \
 	  "the ticks of a timerfd", "kernel/timerfd.c")                                            \
+	X(CALLS, 119, LOCK_SHORT,                                                                  \
+	  "calls between a program and who runs it", "kernel/calls.h")                             \
 	X(FS_STRUCT, 120, LOCK_SHORT,                                                              \
 	  "a process's root and working directory", "fs/vfs.h")                                    \
 	X(OVERLAY_TABLE, 122, LOCK_SHORT,                                                          \

@@ -1,10 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 # The driver of python3: loads modules, is saved, and in each copy runs one job as python3 itself
 # would: -c CODE, SCRIPT or -, with arguments behind it (docs/guest.md). The job is executed from
-# the top of this file, so that just one frame of the driver's is below its own.
+# the top of this file, so that just one frame of the driver's is below its own. A copy without a job
+# answers calls: of functions in __main__, or of those here whose names begin with a colon.
+import errno
 import gc
 import os
 import sys
+
+PIECE = 1 << 20
 
 
 def complain(text):
@@ -22,12 +26,20 @@ def load(modules):
             complain(f"module '{name}': {type(e).__name__}: {e}")
 
 
+def read_answer(fd):
+    """What was asked for with the last write; a short read is the last one."""
+    answer = os.read(fd, PIECE)
+    if len(answer) == PIECE:
+        pieces = [answer]
+        while len(pieces[-1]) == PIECE:
+            pieces.append(os.read(fd, PIECE))
+        answer = b"".join(pieces)
+    return answer
+
+
 def ask(question):
     os.write(device, question)
-    answer = bytearray()
-    while piece := os.read(device, 1 << 20):
-        answer += piece
-    return bytes(answer).split(b"\0")[:-1]
+    return read_answer(device).split(b"\0")[:-1]
 
 
 # ---- the process as it is at a start ----
@@ -94,6 +106,101 @@ def draw_again():
         ssl.RAND_add(os.urandom(48), 48.0)
     if tempfile := loaded("tempfile"):
         tempfile._name_sequence = None
+
+
+# ---- the module hl, for what the job asks of the host ----
+
+class Error(Exception):
+    """A function of the host has failed, or there is none of that name."""
+
+
+def call_host(name, data=b""):
+    """Calls a function of the host: bytes, or text, there; bytes back. Any thread."""
+    if isinstance(data, str):
+        data = data.encode()
+    fd = os.open("/dev/hl", os.O_RDWR | os.O_CLOEXEC)
+    try:
+        os.write(fd, b"".join((b"call ", name.encode(), b"\n", data)))
+        return read_answer(fd)
+    except OSError as e:
+        if e.errno == errno.EREMOTEIO:
+            raise Error(read_answer(fd).decode(errors="replace")) from None
+        if e.errno in (errno.ENOENT, errno.EOPNOTSUPP):
+            raise Error(f"the host has no function {name!r}") from None
+        raise
+    finally:
+        os.close(fd)
+
+
+class Finder:
+    """Makes `import hl` work where no module of the job's has that name."""
+
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        if name == "hl":
+            return ModuleSpec("hl", Finder)
+
+    @staticmethod
+    def create_module(spec):
+        return None
+
+    @staticmethod
+    def exec_module(module):
+        module.call = call_host
+        module.Error = Error
+
+
+# ---- calls ----
+
+def run_code(data):
+    exec(compile(data, "<call>", "exec", dont_inherit=True), sys.modules["__main__"].__dict__)
+
+
+def call_json(data):
+    """{"name": ..., "args": [...], "kwargs": {...}}, and the same back."""
+    import json
+    call = json.loads(data)
+    function = getattr(sys.modules["__main__"], call["name"])
+    return json.dumps(function(*call.get("args", ()), **call.get("kwargs", {})))
+
+
+def answer(name, data):
+    if function := {":exec": run_code, ":call": call_json}.get(name):
+        return function(data)
+    function = vars(sys.modules["__main__"]).get(name)
+    if not callable(function):
+        raise NameError(f"there is no function {name!r}")
+    return function(data)
+
+
+def describe(error):
+    from traceback import format_exception
+    trace = error.__traceback__
+    while trace and trace.tb_frame.f_globals is globals():
+        trace = trace.tb_next
+    return "".join(format_exception(type(error), error, trace)).encode(errors="replace")
+
+
+def serve():
+    while True:
+        os.write(device, b"next")
+        name, _, data = read_answer(device).partition(b"\0")
+        try:
+            result = answer(name.decode(errors="replace"), data)
+            if isinstance(result, str):
+                result = result.encode()
+            reply = b"".join((b"result\n", b"" if result is None else result))
+        except BaseException as e:
+            reply = b"error\n" + describe(e)
+        for stream in sys.stdout, sys.stderr:
+            try:
+                stream.flush()
+            except Exception:
+                pass
+        try:
+            os.write(device, reply)
+        except OSError as e:
+            os.write(device, f"error\nthe answer is refused: {e.strerror}".encode())
 
 
 # ---- the job ----
@@ -232,6 +339,7 @@ def end(status):
 
 # ---- here it begins ----
 
+ModuleSpec = sys.modules["_frozen_importlib"].ModuleSpec
 device = os.open("/dev/hl", os.O_RDWR | os.O_CLOEXEC)
 load(sys.argv[1:])
 program = sys.orig_argv[0]
@@ -252,13 +360,18 @@ except OSError as e:
 set_environment(ask(b"environ"))
 os.chdir(ask(b"dir")[0])
 words = [os.fsdecode(w) for w in ask(b"args")]
-os.close(device)
 set_path(pythonpath)
 set_streams()
 draw_again()
 sys.setrecursionlimit(sys.getrecursionlimit() + 2)
+sys.meta_path.append(Finder)
 status, error = 0, None
 main = new_main()
+if not words:
+    sys.argv = [""]
+    sys.path.insert(0, "")
+    serve()
+os.close(device)
 try:
     code = compile_job(words, main)
     scope = main.__dict__
