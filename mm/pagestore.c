@@ -71,39 +71,92 @@ void pagestore_init(struct pagestore *s, struct arena *a, struct page_quota *quo
 	rwlock_init(&s->lock, LOCK_PAGESTORE);
 }
 
-/* [start, end) is a hole. */
-static int hole_fill(struct pagestore *s, uint64_t start, uint64_t end, bool lazy)
+/* Puts memory of the arena, whose count it takes over, into the hole [start, end); the quota knows.
+ * -ENOMEM: it is still the caller's. */
+static int extent_put(struct pagestore *s, uint64_t start, uint64_t end, uint64_t off, bool lazy)
 {
 	lock_assert_held_write(&s->lock);
 	struct store_extent *e, *below;
-	uint64_t off;
-	int err;
 
-	if (!quota_take(s->quota, end - start))
-		return -ENOSPC;
-	err = (lazy ? arena_alloc_cold : arena_alloc)(s->arena, end - start, &off);
-	if (err)
-		goto fail;
-	s->held += end - start;
 	below = start ? extent_find(s, start - 1) : NULL;
 	if (below && below->lazy == lazy && below->end == start &&
 	    below->off + (start - below->start) == off) {
 		below->end = end;
+		s->held += end - start;
 		return 0;
 	}
 	e = malloc(sizeof *e);
-	if (e) {
-		*e = (struct store_extent){ .start = start, .end = end, .off = off, .lazy = lazy };
-		extent_link(s, e);
-		s->lazy |= lazy;
+	if (!e)
+		return -ENOMEM;
+	*e = (struct store_extent){ .start = start, .end = end, .off = off, .lazy = lazy };
+	extent_link(s, e);
+	s->held += end - start;
+	s->lazy |= lazy;
+	return 0;
+}
+
+/* [start, end) is a hole. */
+static int hole_fill(struct pagestore *s, uint64_t start, uint64_t end, bool lazy)
+{
+	lock_assert_held_write(&s->lock);
+	uint64_t off;
+
+	if (!quota_take(s->quota, end - start))
+		return -ENOSPC;
+	int err = (lazy ? arena_alloc_cold : arena_alloc)(s->arena, end - start, &off);
+	if (err)
+		goto fail;
+	err = extent_put(s, start, end, off, lazy);
+	if (!err)
 		return 0;
-	}
-	s->held -= end - start;
 	arena_unref(s->arena, off, end - start);
-	err = -ENOMEM;
 fail:
 	quota_return(s->quota, end - start);
 	return err;
+}
+
+static void ahead_drop(struct pagestore *s)
+{
+	if (s->ahead_len)
+		arena_unref(s->arena, s->ahead_off, s->ahead_len);
+	s->ahead_len = 0;
+}
+
+/* Memory for the hole [start, end) and, if there is, so many bytes more. */
+static int ahead_take(struct pagestore *s, uint64_t start, uint64_t end, uint64_t more)
+{
+	uint64_t off, len = end - start + more;
+	int err = arena_alloc(s->arena, len, &off);
+
+	if (err && more) {
+		len = end - start;
+		err = arena_alloc(s->arena, len, &off);
+	}
+	if (err)
+		return err;
+	ahead_drop(s);
+	s->ahead = start;
+	s->ahead_off = off;
+	s->ahead_len = len;
+	return 0;
+}
+
+/* Fills the hole [start, end), which begins where memory was taken ahead, as far as that goes. */
+static int ahead_use(struct pagestore *s, uint64_t start, uint64_t end)
+{
+	uint64_t len = min64(end - start, s->ahead_len);
+
+	if (!quota_take(s->quota, len))
+		return -ENOSPC;
+	int err = extent_put(s, start, start + len, s->ahead_off, false);
+	if (err) {
+		quota_return(s->quota, len);
+		return err;
+	}
+	s->ahead += len;
+	s->ahead_off += len;
+	s->ahead_len -= len;
+	return 0;
 }
 
 /* A stretch of the file in one extent, or in a hole (memory false). */
@@ -172,7 +225,6 @@ static uint64_t extent_data(const struct pagestore *s, const struct store_extent
 	return n;
 }
 
-/* What was taken ahead of need is not the file's yet. */
 uint64_t pagestore_blocks(struct pagestore *s)
 {
 	uint64_t n, end;
@@ -223,28 +275,32 @@ ssize_t pagestore_read(struct pagestore *s, struct uio *u, uint64_t pos)
 	return (ssize_t)done;
 }
 
-/* Fills the hole at `pos`: what is needed for `len` bytes, and more when the file grows. */
+/* Fills the hole at `pos`: what is needed for `len` bytes, or a part of that. Takes more where the
+ * file grows. */
 static int hole_fill_for_write(struct pagestore *s, uint64_t pos, uint64_t len)
 {
-	uint64_t start = PAGE_DOWN(pos), end = PAGE_UP(pos + len), ahead = end;
+	uint64_t start = PAGE_DOWN(pos), end = PAGE_UP(pos + len), more = 0;
+	uint64_t left = PAGE_DOWN(quota_left(s->quota));
 	struct store_extent *above = extent_find(s, pos);
 
 	if (end >= PAGE_UP(s->size))
-		ahead = end + PAGE_DOWN(min64(s->size, AHEAD_MAX));
+		more = PAGE_DOWN(min64(s->size, AHEAD_MAX));
 	if (above) {
 		end = min64(end, above->start);
-		ahead = min64(ahead, above->start);
+		more = min64(more, above->start - end);
 	}
+	/* As much as there is room for: a write that ends at a full file system is a short one. */
+	if (!left)
+		return -ENOSPC;
+	end = min64(end, start + min64(left, end - start));
+	if (s->ahead_len && s->ahead == start)
+		return ahead_use(s, start, end);
 	if (!arena_room(s->arena, end - start))
 		return -ENOMEM;
-	if (ahead > end && hole_fill(s, start, ahead, false) == 0)
-		return 0;
-	int err = hole_fill(s, start, end, false);
-	if (err != -ENOSPC)
-		return err;
-	/* As much as there is room for: a write that ends at a full file system is a short one. */
-	uint64_t left = PAGE_DOWN(quota_left(s->quota));
-	return left && left < end - start ? hole_fill(s, start, start + left, false) : err;
+	if (!more)
+		return hole_fill(s, start, end, false);
+	int err = ahead_take(s, start, end, more);
+	return err ? err : ahead_use(s, start, end);
 }
 
 static int piece_to_write(struct pagestore *s, uint64_t pos, uint64_t len, struct piece *p)
@@ -377,8 +433,16 @@ static void extents_free(struct pagestore *s)
 
 void pagestore_destroy(struct pagestore *s)
 {
+	ahead_drop(s);
 	extents_free(s);
 	rwlock_destroy(&s->lock);
+}
+
+void pagestore_written(struct pagestore *s)
+{
+	rwlock_wrlock(&s->lock);
+	ahead_drop(s);
+	rwlock_unlock(&s->lock);
 }
 
 /* Zeroes bytes in place. */
@@ -401,7 +465,8 @@ void pagestore_truncate(struct pagestore *s, struct pagesource *ps, uint64_t siz
 
 	rwlock_wrlock(&s->lock);
 	shrinks = size < s->size;
-	/* What was taken ahead is a part of the file now, and still a hole. */
+	ahead_drop(s);
+	/* What was reserved behind the end is a part of the file now, and still a hole. */
 	if (size > s->size)
 		extents_mark(s, PAGE_UP(s->size), UINT64_MAX & PAGE_MASK, true);
 	s->size = size;

@@ -36,6 +36,9 @@ struct pagestore {
 	uint64_t size;          /* of the file, bytes */
 	uint64_t held;          /* bytes of extents */
 	bool lazy;              /* some of them have not been written yet, or had not */
+	/* Memory taken ahead of need, for a hole that begins at file offset `ahead`. It is not the
+	 * file's yet: no quota counts it. */
+	uint64_t ahead, ahead_off, ahead_len;
 };
 
 void pagestore_init(struct pagestore *s, struct arena *a, struct page_quota *quota);
@@ -51,6 +54,8 @@ uint64_t pagestore_blocks(struct pagestore *s);
  * -ENOMEM. A write grows the file. Neither moves a position. */
 ssize_t pagestore_read(struct pagestore *s, struct uio *u, uint64_t pos);
 ssize_t pagestore_write(struct pagestore *s, struct uio *u, uint64_t pos);
+/* Nobody will append for a while: gives back what was taken ahead of need. */
+void pagestore_written(struct pagestore *s);
 
 /* What pagesource_ops.get wants: the longest run at `off`, at most `len` bytes, not behind the page
  * the file ends in (-EFAULT). Holes are given memory: the run may be mapped and written through

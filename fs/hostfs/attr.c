@@ -101,7 +101,7 @@ static int set_size(struct inode *i, struct caller *c, uint64_t size)
 	if (err)
 		return err;
 	err = size > ch.size && !hostfs_disk_room(&ch, size - 1)
-		  ? -ENOSPC
+		  ? hostfs_disk_full(hostfs_fd(i), size - 1)
 		  : hostfs_truncate(hostfs_fd(i), c, size);
 	if (!err)
 		hostfs_disk_cut(&ch, size);

@@ -20,11 +20,15 @@
  * Names and attributes are not counted, nor what is written by a descriptor that the caller gave.
  */
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/falloc.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "fs/hostfs/internal.h"
+#include "host/fdpath.h"
+#include "host/hostcall.h"
 #include "util/minmax.h"
 
 struct disk_file {
@@ -91,6 +95,26 @@ uint64_t hostfs_disk_room(const struct disk_change *ch, uint64_t from)
 	uint64_t left = quota_left(&ch->disk->quota);
 	uint64_t end = ch->before > UINT64_MAX - left ? UINT64_MAX : ch->before + left;
 	return from < end ? end - from : 0;
+}
+
+/* The host checks the maximum before it asks the file system, and no file system collapses a single
+ * byte: nothing is changed. */
+static int collapse(int fd, uint64_t last)
+{
+	return fallocate(fd, FALLOC_FL_COLLAPSE_RANGE, (off_t)last, 1) < 0 ? -errno : 0;
+}
+
+int hostfs_disk_full(int fd, uint64_t last)
+{
+	if (last >= INT64_MAX)
+		return -EFBIG;
+	int err = collapse(fd, last);
+	if (err == -EBADF) { /* it is a path */
+		int again = fdpath_reopen(fd, O_WRONLY | O_NONBLOCK);
+		err = again < 0 ? again : collapse(again, last);
+		host_close(again);
+	}
+	return err == -EFBIG ? -EFBIG : -ENOSPC;
 }
 
 void hostfs_disk_reserved(struct disk_change *ch, uint64_t end)

@@ -114,11 +114,11 @@ static uint64_t write_offset(struct file *f, const struct uio *u, const int64_t 
 static ssize_t write_within(struct file *f, struct uio *u, int64_t *pos,
 			    const struct disk_change *ch)
 {
-	uint64_t room = hostfs_disk_room(ch, write_offset(f, u, pos, ch->size));
+	uint64_t at = write_offset(f, u, pos, ch->size), room = hostfs_disk_room(ch, at);
 	size_t all = u->resid, over = all > room ? all - room : 0;
 
 	if (all && !room)
-		return -ENOSPC;
+		return hostfs_disk_full(file_fd(f), at);
 	u->resid -= over;
 	ssize_t n = transfer(file_fd(f), u, pos, true);
 	u->resid += over;
@@ -224,7 +224,8 @@ static int regular_fallocate(struct file *f, struct caller *c, int mode, int64_t
 		return err;
 	bool grows = fallocate_grows(mode);
 	bool fits = !grows || hostfs_disk_room(&ch, (uint64_t)off) >= (uint64_t)len;
-	err = fits ? hostfs_fallocate(file_fd(f), c, mode, off, len) : -ENOSPC;
+	err = fits ? hostfs_fallocate(file_fd(f), c, mode, off, len)
+		   : hostfs_disk_full(file_fd(f), (uint64_t)off + (uint64_t)len - 1);
 	/* a part of it where the host's disk is full; perhaps later where we did not wait */
 	bool some = fits && (!err || err == -ENOSPC || err == -EINTR);
 	if (some && grows && mode & FALLOC_FL_KEEP_SIZE)
@@ -246,7 +247,7 @@ static int regular_truncate(struct file *f, struct caller *c, uint64_t size)
 	if (err)
 		return err;
 	err = size > ch.size && !hostfs_disk_room(&ch, size - 1)
-		  ? -ENOSPC
+		  ? hostfs_disk_full(file_fd(f), size - 1)
 		  : hostfs_ftruncate(file_fd(f), c, size);
 	if (!err)
 		hostfs_disk_cut(&ch, size);

@@ -109,6 +109,9 @@ int hostfs_disk_begin(struct inode *i, struct disk_change *ch);
 /* How many bytes there may be from offset `from` on. */
 uint64_t hostfs_disk_room(const struct disk_change *ch, uint64_t from);
 /* Blocks were reserved up to `end`, whatever the size; the file was set to this size. */
+/* Why the byte at `last` cannot be had where there is no room: -EFBIG, no file of its file system
+ * is so large, or -ENOSPC. */
+int hostfs_disk_full(int fd, uint64_t last);
 void hostfs_disk_reserved(struct disk_change *ch, uint64_t end);
 void hostfs_disk_cut(struct disk_change *ch, uint64_t size);
 void hostfs_disk_end(struct disk_change *ch);

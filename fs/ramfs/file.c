@@ -314,6 +314,13 @@ static void ramfs_release(struct file *f)
 	free(f);
 }
 
+static void ramfs_file_release(struct file *f)
+{
+	if (f->flags & (O_WRONLY | O_RDWR))
+		pagestore_written(&ramfs_inode(f->path.dentry->inode)->store);
+	free(f);
+}
+
 const struct file_ops ramfs_file_ops = {
 	.saved = &file_by_path,
 	.saved_unnamed = &memfd_saved,
@@ -324,7 +331,7 @@ const struct file_ops ramfs_file_ops = {
 	.fsync = ramfs_fsync,
 	.fallocate = ramfs_fallocate,
 	.truncate = ramfs_truncate,
-	.release = ramfs_release,
+	.release = ramfs_file_release,
 };
 
 const struct file_ops ramfs_dir_ops = {

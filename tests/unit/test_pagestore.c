@@ -128,6 +128,28 @@ static void quota(void **state)
 	pagestore_truncate(&s, NULL, 1);
 	pagestore_truncate(&s, NULL, 0);
 	assert_int_equal(q.used, 0);
+
+	/* What is taken ahead is not counted, and lasts as long as somebody appends. */
+	q.max = 64 * PAGE_SIZE;
+	for (uint64_t at = 0; at < 32 * PAGE_SIZE; at += PAGE_SIZE)
+		assert_int_equal(put(at, buf, PAGE_SIZE), PAGE_SIZE);
+	assert_int_equal(q.used, 32 * PAGE_SIZE);
+	assert_int_equal(pagestore_blocks(&s), 32 * 8);
+	assert_true(arena_used(w.host.arena) > 32 * PAGE_SIZE);
+	pagestore_written(&s);
+	assert_int_equal(arena_used(w.host.arena), 32 * PAGE_SIZE);
+	/* A file that is appended to behind a gap, and one whose end is moved. */
+	assert_int_equal(put(33 * PAGE_SIZE, buf, 1), 1);
+	assert_int_equal(put(34 * PAGE_SIZE, buf, 1), 1);
+	assert_int_equal(put(40 * PAGE_SIZE, buf, 1), 1);
+	assert_int_equal(q.used, 35 * PAGE_SIZE);
+	pagestore_truncate(&s, NULL, 50 * PAGE_SIZE);
+	assert_int_equal(put(41 * PAGE_SIZE, "x", 1), 1);
+	assert_int_equal(put(50 * PAGE_SIZE, buf, 1), 1);
+	assert_int_equal(q.used, 37 * PAGE_SIZE);
+	pagestore_truncate(&s, NULL, 0);
+	assert_int_equal(q.used, 0);
+	assert_int_equal(arena_used(w.host.arena), 0);
 	s.quota = NULL;
 	free(buf);
 }
