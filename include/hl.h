@@ -92,6 +92,13 @@ HL_API struct hl_error *hl_error_wrap(struct hl_error *err, const char *fmt, ...
     __attribute__((format(printf, 2, 3)));
 HL_API void hl_error_free(struct hl_error *err);
 
+/* Bytes that the library has allocated, of the caller's now. */
+struct hl_bytes {
+	char *data; /* NULL: none */
+	size_t len;
+};
+HL_API void hl_bytes_free(struct hl_bytes *bytes);
+
 /* ---- configuration --------------------------------------------------------------------------- */
 
 /*
@@ -330,6 +337,20 @@ typedef void hl_output_fn(void *arg, const char *data, size_t len);
  * signals). 0: none (default). */
 HL_API void hl_config_set_log(struct hl_config *cfg, int level, hl_output_fn *fn, void *arg);
 
+/*
+ * Streams that are no descriptors of yours. A program sees its output as a pipe. In a configuration
+ * for hl_pool_take, input counts; the streams of output are those of the pool's.
+ *
+ * What it writes to `fd`, 1 or 2, comes to a function, in a thread of the library's that is not
+ * confined: one call at a time for both. All that was written has come when hl_sandbox_wait says
+ * that the program has ended. NULL: back to a descriptor.
+ */
+HL_API void hl_config_set_output(struct hl_config *cfg, int fd, hl_output_fn *fn, void *arg);
+/* The first `limit` bytes of each run are kept for hl_sandbox_take_output. */
+HL_API void hl_config_keep_output(struct hl_config *cfg, int fd, size_t limit);
+/* What it reads from descriptor 0 are these bytes, in each run anew; copied. */
+HL_API void hl_config_set_input(struct hl_config *cfg, const void *data, size_t len);
+
 enum hl_trace_format {
 	HL_TRACE_TEXT, /* as strace prints it; arrives in pieces that are not always whole lines */
 	HL_TRACE_JSON, /* one object a line, a whole line a call */
@@ -399,6 +420,12 @@ HL_API int hl_config_plan(const struct hl_config *cfg, hl_plan_fn *fn, void *arg
  * no signal ends. */
 HL_API int hl_sandbox_wait(struct hl_sandbox *sb, uint64_t milliseconds, struct hl_result *res,
 			   struct hl_error **err);
+
+/* What was kept of descriptor 1 or 2 (hl_config_keep_output) up to now, and is forgotten here.
+ * *lost, where not NULL: so many bytes behind it were more than the limit. HL_STATE: it is not
+ * kept. Any thread. */
+HL_API int hl_sandbox_take_output(struct hl_sandbox *sb, int fd, struct hl_bytes *out,
+				  uint64_t *lost, struct hl_error **err);
 
 /* A descriptor, owned by the sandbox, that polls readable when the program ended, stopped or
  * continued, or was told to end by its time limit or hl_sandbox_kill, since the last
@@ -542,8 +569,9 @@ HL_API void hl_config_set_resettable(struct hl_config *cfg, bool on);
  * memory are those of the snapshot. Files of the host are not put back, and mapped ones are not
  * looked up again. Nothing is built anew, so this costs a fraction of a start. The time limit
  * and the counters begin again. HL_STATE: it was not started to be reset, or the program has
- * changed what is mounted, or has a terminal or published ports. After a failure it can only be
- * freed. Meanwhile no other thread may pause or save it; a signal finds no program.
+ * changed what is mounted, or which directories there are in memory, or has a terminal or published
+ * ports. After a failure it can only be freed. Meanwhile no other thread may pause or save it; a
+ * signal finds no program.
  */
 HL_API int hl_sandbox_reset(struct hl_sandbox *sb, struct hl_error **err);
 
@@ -578,6 +606,22 @@ HL_API void hl_pool_give(struct hl_pool *pool, struct hl_sandbox *sb);
 /* What is taken now stays the caller's, who frees it with hl_sandbox_free. NULL: no effect. */
 HL_API void hl_pool_free(struct hl_pool *pool);
 
+/* ---- files ----------------------------------------------------------------------------------- */
+
+/*
+ * Files of the guest's tree by absolute paths, with the rights of its program, while it runs or
+ * when it has ended; what is in memory is gone with a reset. Errors: HL_NOT_FOUND; HL_SYSTEM, what
+ * the system call would say.
+ *
+ * A new file takes the place of what has the name, if that is no directory; directories on the way
+ * that are missing are made. `mode` as for open(2).
+ */
+HL_API int hl_sandbox_put_file(struct hl_sandbox *sb, const char *path, const void *data,
+			       size_t len, unsigned mode, struct hl_error **err);
+/* The contents of a regular file that has no more than `limit` bytes. */
+HL_API int hl_sandbox_get_file(struct hl_sandbox *sb, const char *path, size_t limit,
+			       struct hl_bytes *out, struct hl_error **err);
+
 /* ---- calls ----------------------------------------------------------------------------------- */
 
 /*
@@ -585,13 +629,6 @@ HL_API void hl_pool_free(struct hl_pool *pool);
  * (docs/guest.md): no more than HL_MESSAGE_MAX of them.
  */
 #define HL_MESSAGE_MAX (16UL << 20)
-
-/* Bytes that the library has allocated, of the caller's now. */
-struct hl_bytes {
-	char *data; /* NULL: none */
-	size_t len;
-};
-HL_API void hl_bytes_free(struct hl_bytes *bytes);
 
 /*
  * Calls the program: waits until it asks for a call (a runtime with a driver does where it was

@@ -18,6 +18,7 @@ int visitor_init(struct visitor *v, struct sandbox *sb, const struct cred *cred,
 	v->caller.fs = fs_struct_new(nsproxy_mnt(sb->nsproxy));
 	v->caller.sleeper = &v->sleeper;
 	v->caller.mem = &sb->mem;
+	v->caller.fsize_limit = UINT64_MAX;
 	kick_attach(&v->sleeper.kick);
 	if (!v->caller.fs)
 		return -ENOMEM;

@@ -128,6 +128,7 @@ void hl_config_free(struct hl_config *cfg)
 	free(cfg->platform);
 	free(cfg->save_output);
 	strings_clear(&cfg->modules);
+	free(cfg->input);
 	function_list_free(cfg->functions, cfg->nr_functions);
 	free(cfg->invalid);
 	free(cfg);
@@ -402,6 +403,39 @@ void hl_config_set_stdio(struct hl_config *cfg, int in, int out, int err)
 	cfg->stdio[0] = in;
 	cfg->stdio[1] = out;
 	cfg->stdio[2] = err;
+}
+
+static void set_output(struct hl_config *cfg, int fd, const struct output_config *o)
+{
+	if (!cfg)
+		return;
+	if (fd != STDOUT_FILENO && fd != STDERR_FILENO)
+		config_invalid(cfg, "output is that of descriptor 1 or 2", "another");
+	else
+		cfg->output[fd - 1] = *o;
+}
+
+void hl_config_set_output(struct hl_config *cfg, int fd, hl_output_fn *fn, void *arg)
+{
+	set_output(cfg, fd, &(struct output_config){ .wanted = fn, .fn = fn, .arg = arg });
+}
+
+void hl_config_keep_output(struct hl_config *cfg, int fd, size_t limit)
+{
+	set_output(cfg, fd, &(struct output_config){ .wanted = true, .limit = limit });
+}
+
+void hl_config_set_input(struct hl_config *cfg, const void *data, size_t len)
+{
+	if (!cfg)
+		return;
+	free(cfg->input);
+	cfg->input = malloc(len + 1);
+	cfg->no_memory |= !cfg->input;
+	cfg->has_input = true;
+	cfg->input_len = cfg->input ? len : 0;
+	if (cfg->input && len)
+		memcpy(cfg->input, data, len);
 }
 
 void hl_config_set_signals(struct hl_config *cfg, uint64_t ignored, uint64_t blocked)

@@ -8,6 +8,7 @@
 #include "lib/driver.h"
 #include "lib/functions.h"
 #include "lib/mounts.h"
+#include "lib/output.h"
 #include "lib/strings.h"
 #include "host/clock.h"
 
@@ -61,6 +62,10 @@ struct hl_config {
 	/* It is run by one of hl's drivers (lib/driver.h), which loads these; NULL: it is not. */
 	const struct driver *driver;
 	struct strings modules;
+	struct output_config output[2];
+	bool has_input;
+	char *input; /* what standard input reads then; owned */
+	size_t input_len;
 	struct function *functions; /* that the program may call; owned */
 	size_t nr_functions;
 	/* What hl_config_take_world has set and a setter replaces: so many of the first mounts, and

@@ -49,6 +49,7 @@
 #include "lib/error.h"
 #include "lib/functions.h"
 #include "lib/limits.h"
+#include "lib/output.h"
 #include "lib/network.h"
 #include "lib/plan.h"
 #include "lib/publish.h"
@@ -81,6 +82,8 @@ struct hl_sandbox {
 	struct net_policy *net_policy; /* NULL: a constant one */
 	struct netns *netns;           /* NULL: none */
 	struct publisher *publisher;   /* NULL: no port is published */
+	struct output *output;         /* NULL: all of it goes to descriptors of the caller's */
+	int input_fd;                  /* ours; -1: a descriptor of the caller's */
 	struct calls *calls;
 	struct functions *functions; /* NULL: none */
 	struct confinement jail;
@@ -647,6 +650,32 @@ static void stop_timer(struct hl_sandbox *sb)
 	sb->has_timer = sb->freeing = false;
 }
 
+/* The streams of a run: the caller's descriptors, or ours in their place. */
+static int make_streams(struct hl_sandbox *sb, struct hl_config *cfg)
+{
+	for (int fd = 1; fd < 3; fd++) {
+		if (output_fd(sb->output, fd) >= 0)
+			cfg->stdio[fd] = output_fd(sb->output, fd);
+	}
+	if (!cfg->has_input)
+		return 0;
+	if (sb->input_fd >= 0)
+		close(sb->input_fd);
+	sb->input_fd = input_open(cfg->input, cfg->input_len);
+	cfg->stdio[0] = sb->input_fd;
+	return sb->input_fd < 0 ? sb->input_fd : 0;
+}
+
+static int make_output(struct hl_sandbox *sb, struct hl_config *cfg, struct hl_error **err)
+{
+	bool wanted = cfg->output[0].wanted || cfg->output[1].wanted;
+	int e = wanted ? output_new(cfg->output, &sb->output) : 0;
+
+	if (!e)
+		e = make_streams(sb, cfg);
+	return e ? error_set(err, HL_SYSTEM, "standard streams: %s", strerror(-e)) : 0;
+}
+
 /* Before anything is confined. */
 static int make_calls(struct hl_sandbox *sb, const struct hl_config *cfg, struct hl_error **err)
 {
@@ -659,24 +688,28 @@ static int make_calls(struct hl_sandbox *sb, const struct hl_config *cfg, struct
 	return e ? error_set(err, HL_SYSTEM, "no thread for functions: %s", strerror(-e)) : 0;
 }
 
-static int start(const struct hl_config *cfg, const struct instead *in, struct hl_sandbox **out,
+static int start(const struct hl_config *config, const struct instead *in, struct hl_sandbox **out,
 		 struct hl_error **err)
 {
 	struct platform_choice choice;
 	struct hl_sandbox *sb;
 
-	if (check_config(cfg, in, err) || check_limits(err) || choose_platform(cfg, &choice, err))
+	if (check_config(config, in, err) || check_limits(err) ||
+	    choose_platform(config, &choice, err))
 		return -1;
+	struct hl_config own = *config, *cfg = &own;
 	sb = calloc(1, sizeof *sb);
 	if (!sb)
 		return error_set(err, HL_NO_MEMORY, "out of memory");
 	sb->start_ns = monotonic_ns();
 	sb->snap = cfg->resettable ? in->snap : NULL;
-	sb->stdio[0] = sb->stdio[1] = sb->stdio[2] = -1;
+	sb->stdio[0] = sb->stdio[1] = sb->stdio[2] = sb->input_fd = -1;
 	sb->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	saved_world_encode(cfg, &sb->world);
-	int ret = 0;
-	if (sb->snap && keep_config(sb, cfg) < 0)
+	int ret = in->plan ? 0 : make_output(sb, cfg, err);
+	if (ret)
+		;
+	else if (sb->snap && keep_config(sb, cfg) < 0)
 		ret = error_set(err, HL_SYSTEM, "a copy to be reset: %s", strerror(errno));
 	else if (sb->event_fd < 0)
 		ret = error_set(err, HL_SYSTEM, "no event descriptor: %s", strerror(errno));
@@ -870,10 +903,20 @@ static int go(struct hl_sandbox *sb, struct hl_error **err)
 	return ret;
 }
 
+static int rewind_input(struct hl_sandbox *sb, struct hl_error **err)
+{
+	return lseek(sb->input_fd, 0, SEEK_SET) < 0
+		   ? error_set(err, HL_SYSTEM, "standard input: %s", strerror(errno))
+		   : 0;
+}
+
 static int rest_and_go(struct hl_sandbox *sb, struct hl_error **err)
 {
 	int ret = rest(sb, err);
 
+	output_forget(sb->output);
+	if (!ret && sb->input_fd >= 0)
+		ret = rewind_input(sb, err);
 	if (!ret)
 		ret = go(sb, err);
 	sb->broken |= ret != 0;
@@ -888,10 +931,14 @@ int sandbox_rest(struct hl_sandbox *sb, struct hl_error **err)
 
 int sandbox_go(struct hl_sandbox *sb, const struct hl_config *cfg, struct hl_error **err)
 {
-	int e = keep_config(sb, cfg);
+	struct hl_config own = *cfg;
+	int e = make_streams(sb, &own);
 
+	if (!e)
+		e = keep_config(sb, &own);
 	if (e)
 		return error_set(err, HL_SYSTEM, "a copy to be reset: %s", strerror(-e));
+	output_forget(sb->output);
 	if (tell_copy(sb, cfg, err) || ask(sb, go, err))
 		return -1;
 	return start_timer(sb, cfg->timeout_ms, err);
@@ -994,12 +1041,28 @@ int hl_sandbox_wait(struct hl_sandbox *sb, uint64_t milliseconds, struct hl_resu
 	bool ended = ended_locked(sb);
 	fill_result(sb, &r);
 	sandbox_unlock(sb->kernel);
+	if (ended)
+		output_drain(sb->output);
 	if (res)
 		*res = r;
 	if (!ended)
 		return error_set(err, HL_TIMED_OUT, "still running");
 	if (r.end == HL_BROKEN)
 		return error_set(err, HL_PLATFORM, "%s", sb->kernel->dead_reason);
+	return 0;
+}
+
+int hl_sandbox_take_output(struct hl_sandbox *sb, int fd, struct hl_bytes *out, uint64_t *lost,
+			   struct hl_error **err)
+{
+	uint64_t too_many = 0;
+
+	*out = (struct hl_bytes){ NULL, 0 };
+	if ((fd != 1 && fd != 2) || output_fd(sb->output, fd) < 0)
+		return error_set(err, HL_STATE, "output of descriptor %d is not kept", fd);
+	output_take(sb->output, fd, out, &too_many);
+	if (lost)
+		*lost = too_many;
 	return 0;
 }
 
@@ -1011,6 +1074,16 @@ int hl_sandbox_event_fd(struct hl_sandbox *sb)
 struct calls *sandbox_calls(struct hl_sandbox *sb)
 {
 	return sb->calls;
+}
+
+struct sandbox *sandbox_kernel(struct hl_sandbox *sb, struct cred **cred)
+{
+	struct sandbox *k = sb->kernel;
+
+	sandbox_lock(k);
+	*cred = cred_get(k->main ? process_cred(k->main) : k->vfs->monitor);
+	sandbox_unlock(k);
+	return k;
 }
 
 enum hl_state hl_sandbox_state(struct hl_sandbox *sb)
@@ -1164,6 +1237,9 @@ static void destroy(struct hl_sandbox *sb)
 	functions_stop(sb->functions, UINT64_MAX / 4);
 	functions_free(sb->functions);
 	calls_free(sb->calls);
+	output_free(sb->output);
+	if (sb->input_fd >= 0)
+		close(sb->input_fd);
 	tracer_destroy(sb->observer);
 	secluded_clear(&sb->secluded);
 	encoder_free(&sb->world);

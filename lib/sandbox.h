@@ -10,9 +10,14 @@
 #include "hl.h"
 
 struct calls;
+struct cred;
+struct sandbox;
 
 /* Calls between it and the host (kernel/calls.h). */
 struct calls *sandbox_calls(struct hl_sandbox *sb);
+/* What is behind it, and a reference to the credentials of its program, or of who started
+ * it while there is none. */
+struct sandbox *sandbox_kernel(struct hl_sandbox *sb, struct cred **cred);
 /* So many milliseconds from now, or HL_FOREVER, of monotonic_ns(). */
 uint64_t sandbox_deadline(uint64_t milliseconds);
 /* A copy at rest; cfg->resettable is set. HL_STATE: it cannot be one (hl_sandbox_reset). */

@@ -30,6 +30,8 @@
 	  "what copies of a snapshot are expected to do", "snapshot/forecasts.c")                  \
 	X(FREEZE, 2, LOCK_SLEEPS,                                                                  \
 	  "freezes and thaws of a sandbox, one at a time", "kernel/freeze.h")                      \
+	X(OUTPUT, 3, LOCK_SLEEPS,                                                                  \
+	  "what a program has written, while the caller's functions get it", "lib/output.h")       \
 	X(SOCK_DIAG, 10, LOCK_SLEEPS,                                                              \
 	  "the answers that wait in a netlink socket", "net/sock_diag.c")                          \
 	X(FS_CONTEXT, 11, LOCK_SLEEPS,                                                             \

@@ -391,6 +391,209 @@ static void pool(void)
 	hl_config_free(cfg);
 }
 
+/* ---- streams and files ---- */
+
+static struct hl_sandbox *run_code(struct hl_config *cfg, const char *code)
+{
+	hl_config_set_args(cfg, 2, (const char *[]){ "-c", code });
+	return restore(cfg);
+}
+
+static void await_end(struct hl_sandbox *sb, int status)
+{
+	struct hl_error *err = NULL;
+	struct hl_result res;
+
+	CHECK(hl_sandbox_wait(sb, 60000, &res, &err) == 0, "%s", hl_error_text(err));
+	CHECK(res.end == HL_EXITED && res.status == status, "%d %d", res.end, res.status);
+}
+
+/* What was kept of a stream. */
+static void expect_output(struct hl_sandbox *sb, int fd, const char *want, size_t len,
+			  uint64_t lost)
+{
+	struct hl_error *err = NULL;
+	struct hl_bytes out;
+	uint64_t more;
+
+	CHECK(hl_sandbox_take_output(sb, fd, &out, &more, &err) == 0, "%s", hl_error_text(err));
+	CHECK(out.len == len && (!len || memcmp(out.data, want, len) == 0) && more == lost,
+	      "%d: %zu bytes, %lu more: %.*s", fd, out.len, more, (int)out.len, out.data);
+	hl_bytes_free(&out);
+}
+
+static void kept_output(void)
+{
+	struct hl_config *cfg = config();
+	struct hl_error *err = NULL;
+	struct hl_bytes out;
+
+	hl_config_keep_output(cfg, 1, 100000);
+	hl_config_keep_output(cfg, 2, 3);
+	hl_config_set_input(cfg, "a\0b", 3);
+	struct hl_sandbox *sb = run_code(cfg, "import sys\n"
+					      "d = sys.stdin.buffer.read()\n"
+					      "sys.stdout.buffer.write(d + bytes(range(256)))\n"
+					      "sys.stderr.write('hello')");
+	char all[259] = "a\0b";
+	for (int i = 0; i < 256; i++)
+		all[3 + i] = (char)i;
+	for (int i = 0; i < 3; i++) {
+		await_end(sb, 0);
+		expect_output(sb, 1, all, sizeof all, 0);
+		expect_output(sb, 2, "hel", 3, 2);
+		expect_output(sb, 2, "", 0, 0);
+		reset(sb);
+	}
+	await_end(sb, 0);
+	reset(sb); /* what nobody took is forgotten */
+	await_end(sb, 0);
+	expect_output(sb, 1, all, sizeof all, 0);
+	CHECK(hl_sandbox_take_output(sb, 3, &out, NULL, &err) == -1 &&
+		  hl_error_code(err) == HL_STATE,
+	      "%s", hl_error_text(err));
+	hl_error_free(err);
+	hl_sandbox_free(sb);
+}
+
+/* More than a pipe holds, and more than is kept: the program does not wait for anybody. */
+static void much_output(void)
+{
+	struct hl_config *cfg = config();
+
+	hl_config_keep_output(cfg, 1, 10);
+	struct hl_sandbox *sb = run_code(cfg, "print('x' * 5000000)");
+	await_end(sb, 0);
+	expect_output(sb, 1, "xxxxxxxxxx", 10, 5000001 - 10);
+	hl_sandbox_free(sb);
+}
+
+struct heard {
+	size_t len;
+	char text[1024];
+};
+
+static void hear(void *arg, const char *data, size_t len)
+{
+	struct heard *h = arg;
+
+	CHECK(h->len + len < sizeof h->text, "too much");
+	memcpy(h->text + h->len, data, len);
+	h->len += len;
+}
+
+static void output_functions(void)
+{
+	struct hl_config *cfg = config();
+	struct heard out = { 0 }, errors = { 0 };
+	struct hl_error *err = NULL;
+	struct hl_bytes taken;
+
+	hl_config_set_output(cfg, 1, hear, &out);
+	hl_config_set_output(cfg, 2, hear, &errors);
+	struct hl_sandbox *sb = restore(cfg);
+	expect(sb, ":exec", "import sys\nprint('one')\nprint('two', file=sys.stderr)", "");
+	CHECK(hl_sandbox_take_output(sb, 1, &taken, NULL, &err) == 0 && !taken.len, "%s",
+	      hl_error_text(err));
+	CHECK(strcmp(out.text, "one\n") == 0, "'%s'", out.text);
+	expect(sb, ":exec",
+	       "import os\nassert os.isatty(1) is False\nos.write(1, b'three\\n')\n"
+	       "open('/dev/stdout', 'w').write('four')",
+	       "");
+	expect_error(sb, ":exec", "import os; os._exit(0)", 60000, HL_STATE, "ended");
+	await_end(sb, 0);
+	CHECK(strcmp(out.text, "one\nthree\nfour") == 0, "'%s'", out.text);
+	CHECK(strcmp(errors.text, "two\n") == 0, "'%s'", errors.text);
+	hl_sandbox_free(sb);
+}
+
+static void expect_file(struct hl_sandbox *sb, const char *path, const char *want, size_t len)
+{
+	struct hl_error *err = NULL;
+	struct hl_bytes out;
+
+	CHECK(hl_sandbox_get_file(sb, path, len, &out, &err) == 0, "%s", hl_error_text(err));
+	CHECK(out.len == len && (!len || memcmp(out.data, want, len) == 0), "%s: %zu: %.*s", path,
+	      out.len, (int)out.len, out.data);
+	hl_bytes_free(&out);
+}
+
+static void no_file(struct hl_sandbox *sb, const char *path, size_t limit, enum hl_code code,
+		    const char *text)
+{
+	struct hl_error *err = NULL;
+	struct hl_bytes out;
+
+	CHECK(hl_sandbox_get_file(sb, path, limit, &out, &err) == -1, "%s: %zu", path, out.len);
+	CHECK(hl_error_code(err) == code && strstr(hl_error_text(err), text), "%d: %s",
+	      hl_error_code(err), hl_error_text(err));
+	hl_error_free(err);
+}
+
+static void put_file(struct hl_sandbox *sb, const char *path, const char *text)
+{
+	struct hl_error *err = NULL;
+
+	CHECK(hl_sandbox_put_file(sb, path, text, strlen(text), 0640, &err) == 0, "%s",
+	      hl_error_text(err));
+}
+
+static void files(void)
+{
+	struct hl_config *cfg = config();
+	struct hl_error *err = NULL;
+
+	hl_config_set_isolate(cfg, true);
+	struct hl_sandbox *sb = restore(cfg);
+	put_file(sb, "/tmp/a/b/c.txt", "hello");
+	put_file(sb, "/tmp/empty", "");
+	expect(sb, ":exec",
+	       "import os\n"
+	       "assert open('/tmp/a/b/c.txt').read() == 'hello'\n"
+	       "s = os.stat('/tmp/a/b/c.txt')\n"
+	       "assert (s.st_mode, s.st_uid, s.st_size) == (0o100640, 0, 5), s\n"
+	       "open('/tmp/out', 'wb').write(bytes(1000000))\n"
+	       "os.symlink('out', '/tmp/link')\n"
+	       "os.symlink('/dev/tty', '/tmp/device')\n"
+	       "os.symlink('/proc/self/mem', '/tmp/memory')\n"
+	       "os.symlink('/tmp/out', '/tmp/over')\n"
+	       "os.mkfifo('/tmp/fifo')\n"
+	       "os.mkdir('/tmp/closed', 0)\n",
+	       "");
+	expect_file(sb, "/tmp/empty", "", 0);
+	expect_file(sb, "/tmp/a/b/c.txt", "hello", 5);
+	char *zeroes = calloc(1, 1000000);
+	expect_file(sb, "/tmp/out", zeroes, 1000000);
+	expect_file(sb, "/tmp/link", zeroes, 1000000);
+	no_file(sb, "/tmp/out", 999999, HL_SYSTEM, "File too large");
+	no_file(sb, "/tmp/nowhere", 10, HL_NOT_FOUND, "/tmp/nowhere: No such file");
+	no_file(sb, "/tmp/out/x", 10, HL_NOT_FOUND, "Not a directory");
+	no_file(sb, "/tmp", 10, HL_SYSTEM, "Is a directory");
+	no_file(sb, "tmp/out", 10, HL_INVALID, "absolute");
+	static const char *const odd[] = { "/tmp/device", "/tmp/fifo",   "/tmp/memory", "/dev/zero",
+					   "/dev/hl",     "/proc/2/mem", "/proc/uptime" };
+	for (size_t i = 0; i < sizeof odd / sizeof *odd; i++)
+		CHECK(hl_sandbox_get_file(sb, odd[i], 10, &(struct hl_bytes){ 0 }, NULL) == -1,
+		      "%s", odd[i]);
+	/* whatever has the name is replaced, and not opened */
+	put_file(sb, "/tmp/over", "new");
+	put_file(sb, "/tmp/device", "new");
+	put_file(sb, "/tmp/fifo", "new");
+	expect_file(sb, "/tmp/over", "new", 3);
+	expect_file(sb, "/tmp/fifo", "new", 3);
+	expect_file(sb, "/tmp/out", zeroes, 1000000);
+	free(zeroes);
+	CHECK(hl_sandbox_put_file(sb, "/tmp/a", "", 0, 0600, &err) == -1, "a directory");
+	hl_error_free(err);
+	CHECK(hl_sandbox_put_file(sb, "/usr/x", "", 0, 0600, &err) == -1 &&
+		  strstr(hl_error_text(err), "Read-only"),
+	      "%s", hl_error_text(err));
+	hl_error_free(err);
+	expect_error(sb, ":exec", "import os; os._exit(0)", 60000, HL_STATE, "ended");
+	expect_file(sb, "/tmp/a/b/c.txt", "hello", 5);
+	hl_sandbox_free(sb);
+}
+
 /* What the device file says to what makes no sense. */
 static void requests(void)
 {
@@ -433,6 +636,10 @@ static const struct {
 	{ "many callers", many_callers },
 	{ "pool", pool },
 	{ "requests", requests },
+	{ "kept output", kept_output },
+	{ "much output", much_output },
+	{ "output functions", output_functions },
+	{ "files", files },
 };
 
 int main(int argc, char **argv)
