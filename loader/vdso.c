@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The keeper renews the clock page well before it runs out, so that a guest that reads the clock
- * never leaves its machine for it. It goes to sleep when the process has used hardly any CPU time
+ * never leaves its machine for it. It is started by the first reader, since many programs never
+ * read the clock. It goes to sleep when the process has used hardly any CPU time
  * for a while: an idle sandbox costs nothing. Then the page runs out, the next reader makes a
  * system call, and that wakes the keeper.
  */
@@ -29,8 +30,9 @@ extern const char vdso_image_start[] __attribute__((visibility("hidden")));
 extern const char vdso_image_end[] __attribute__((visibility("hidden")));
 
 /* The keeper sleeps after so many rounds in which the process used less than 1/64 of a CPU. */
-#define IDLE_ROUNDS 8
-#define IDLE_PART   64
+#define IDLE_ROUNDS  8
+#define IDLE_PART    64
+#define KEEPER_STACK (64u << 10)
 /* How soon to try again when it was too early to tell the rate. */
 #define RETRY_NS 1000000u
 
@@ -43,6 +45,7 @@ struct vdso_clock {
 	struct clock_page page;
 	uint64_t term; /* of the page, ns; 0: not good */
 	bool stop, asleep;
+	bool wanted; /* there is to be a keeper, who was not started yet */
 	bool keeper_runs;
 	pthread_t keeper;
 	struct cond wake;
@@ -94,9 +97,21 @@ static void *keeper_main(void *arg)
 
 void vdso_clock_keep(struct vdso_clock *vc)
 {
-	if (!vc || !vc->page.usable || vc->keeper_runs)
+	if (!vc)
 		return;
-	vc->keeper_runs = host_thread_start(&vc->keeper, 0, 0, keeper_main, vc) == 0;
+	mutex_lock(&vc->lock);
+	vc->wanted = vc->page.usable && !vc->keeper_runs;
+	mutex_unlock(&vc->lock);
+}
+
+/* Without a thread each reader renews the page that has run out. */
+static void keeper_start(struct vdso_clock *vc)
+{
+	lock_assert_held(&vc->lock);
+	if (vc->wanted)
+		vc->keeper_runs =
+		    host_thread_start(&vc->keeper, KEEPER_STACK, 0, keeper_main, vc) == 0;
+	vc->wanted = false;
 }
 
 void vdso_clock_sync(struct vdso_clock *vc)
@@ -106,6 +121,7 @@ void vdso_clock_sync(struct vdso_clock *vc)
 	mutex_lock(&vc->lock);
 	if (clock_page_expired(&vc->page)) {
 		vc->term = clock_page_update(&vc->page);
+		keeper_start(vc);
 		cond_signal(&vc->wake);
 	}
 	mutex_unlock(&vc->lock);
