@@ -173,7 +173,8 @@ bool sandbox_memory(struct sandbox *sb, uint64_t *total, uint64_t *used)
 	return true;
 }
 
-static int create_machine(struct sandbox *sb, struct errmsg *errmsg)
+static int create_machine(struct sandbox *sb, const struct machine_hook *hook,
+			  struct errmsg *errmsg)
 {
 	const struct platform *pf = sb->platform;
 	int err = pf->machine_create(&sb->machine, errmsg);
@@ -182,7 +183,7 @@ static int create_machine(struct sandbox *sb, struct errmsg *errmsg)
 	pf->machine_props(sb->machine, &sb->mem.props);
 	err = create_physmem(sb, errmsg);
 	if (!err)
-		err = pf->machine_attach(sb->machine, sb->physmem, errmsg);
+		err = pf->machine_attach(sb->machine, sb->physmem, hook, errmsg);
 	if (!err)
 		err = arena_create(sb->physmem, &sb->arena);
 	if (err)
@@ -237,7 +238,7 @@ int sandbox_create(const struct sandbox_config *cfg, struct sandbox **out, struc
 	if (!err)
 		err = kick_init();
 	if (!err)
-		err = create_machine(sb, errmsg);
+		err = create_machine(sb, &cfg->machine_hook, errmsg);
 	if (!err)
 		err = oom_init(sb, cfg->limits.memory);
 	if (!err)
@@ -256,6 +257,8 @@ int sandbox_create(const struct sandbox_config *cfg, struct sandbox **out, struc
 		err = devhl_add(sb);
 	if (!err)
 		err = create_init(sb, cfg);
+	if (!err && sb->platform->machine_ready)
+		err = sb->platform->machine_ready(sb->machine, errmsg);
 	if (err) {
 		sandbox_destroy(sb);
 		return errmsg_set(errmsg, -err, "cannot create a sandbox: %s", strerror(-err));

@@ -90,9 +90,18 @@ int confine_start(struct confinement *c, const struct hl_config *cfg, struct hl_
 	return note(c, cfg, CONFINE_SCOPE, e, err);
 }
 
-static int drop_capabilities(void *jail)
+void confine_machine_thread(void *confinement)
 {
-	return jail_capabilities(jail);
+	struct confinement *c = confinement;
+
+	c->machine_result = jail_capabilities(&c->jail);
+}
+
+static int drop_capabilities(struct confinement *c)
+{
+	int err = jail_capabilities(&c->jail);
+
+	return err ? err : c->machine_result;
 }
 
 static int filter_calls(void *jail)
@@ -125,7 +134,7 @@ int confine_calls(struct confinement *c, const struct hl_config *cfg, struct san
 	c->jail.kvm = strcmp(sb->platform->name, "kvm") == 0;
 	/* The guest's are what its caller's were. */
 	sb->vfs->monitor->no_new_privs = c->had_no_new_privs;
-	if (note(c, cfg, CONFINE_CAPABILITIES, everywhere(sb, drop_capabilities, &c->jail), err))
+	if (note(c, cfg, CONFINE_CAPABILITIES, drop_capabilities(c), err))
 		return -1;
 	return note(c, cfg, CONFINE_SECCOMP, filter_everywhere(c, sb), err);
 }

@@ -33,12 +33,16 @@ enum confine_layer {
 struct confinement {
 	struct jail_config jail;
 	bool had_no_new_privs;                  /* before confine_start: the guest is to see that */
+	int machine_result;                     /* of confine_machine_thread() */
 	bool inherits;                          /* descriptors that nobody asked for are open */
 	const char *without[NR_CONFINE_LAYERS]; /* why a layer is not there; NULL: it is */
 };
 
 /* 0, or -1 with *err. */
 int confine_start(struct confinement *c, const struct hl_config *cfg, struct hl_error **err);
+/* In each thread of the machine's own, with the confinement, before confine_calls: what it needs no
+ * more. */
+void confine_machine_thread(void *confinement);
 int confine_calls(struct confinement *c, const struct hl_config *cfg, struct sandbox *sb,
 		  struct hl_error **err);
 int confine_files(struct confinement *c, const struct hl_config *cfg, struct sandbox *sb,

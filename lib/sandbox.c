@@ -248,6 +248,7 @@ static int make_kernel(struct hl_sandbox *sb, const struct hl_config *cfg,
 	const struct caller_limits *limits = limits_raise();
 	struct sandbox_config sc = {
 		.platform = choice->platform,
+		.machine_hook = { confine_machine_thread, &sb->jail },
 		.syscall = sys_dispatch,
 		.host_priority = cfg->host_priority,
 		.reusable = sb->snap != NULL,

@@ -102,16 +102,27 @@ struct machine_props {
 	bool copy_files;
 };
 
+/* What each thread of the machine's own calls once, when it has made what takes more rights than it
+ * keeps. fn NULL: nothing. */
+struct machine_hook {
+	void (*fn)(void *arg);
+	void *arg;
+};
+
 struct platform {
 	const char *name;
 	const struct check *checks; /* what it needs of the host, and what makes it slow */
 
 	int (*machine_create)(struct machine **out, struct errmsg *errmsg);
 	void (*machine_props)(const struct machine *m, struct machine_props *out);
-	/* Once, before the first space: the memory all mappings will come from. */
-	int (*machine_attach)(struct machine *m, struct physmem *pm, struct errmsg *errmsg);
-	/* Has each thread that the machine has by now call fn once, and waits for that: for what a
-	 * thread can only do to itself. 0 or what fn gave. NULL: there are none. */
+	/* Once: the memory all mappings will come from. What it takes besides is made meanwhile. */
+	int (*machine_attach)(struct machine *m, struct physmem *pm,
+			      const struct machine_hook *hook, struct errmsg *errmsg);
+	/* Waits for that, before the first space. Only then all the machine's threads have called
+	 * the hook. NULL: there is nothing to wait for. */
+	int (*machine_ready)(struct machine *m, struct errmsg *errmsg);
+	/* Has each thread that the machine has, once it is ready, call fn once, and waits for that:
+	 * for what a thread can only do to itself. 0 or what fn gave. NULL: there are none. */
 	int (*machine_each_thread)(struct machine *m, int (*fn)(void *arg), void *arg);
 	/* All spaces and contexts must be gone. */
 	void (*machine_destroy)(struct machine *m);

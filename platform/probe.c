@@ -93,9 +93,12 @@ static int measure_in(const struct platform *pf, struct machine *m, struct physm
 static int measure_with(const struct platform *pf, struct machine *m, struct physmem *pm,
 			uint64_t *ns, struct errmsg *errmsg)
 {
+	const struct machine_hook no_hook = { .fn = NULL };
 	struct space *s;
-	int err = pf->machine_attach(m, pm, errmsg);
+	int err = pf->machine_attach(m, pm, &no_hook, errmsg);
 
+	if (!err && pf->machine_ready)
+		err = pf->machine_ready(m, errmsg);
 	if (!err)
 		err = pf->space_create(m, &s);
 	if (err)

@@ -115,7 +115,8 @@ static void kvm_machine_props(const struct machine *machine, struct machine_prop
 	};
 }
 
-static int kvm_machine_attach(struct machine *machine, struct physmem *pm, struct errmsg *errmsg)
+static int kvm_machine_attach(struct machine *machine, struct physmem *pm,
+			      const struct machine_hook *hook, struct errmsg *errmsg)
 {
 	struct kvm_machine *m = to_kvm_machine(machine);
 	struct machine_props props;

@@ -32,14 +32,21 @@ static uint64_t xcr0_read(void)
 {
 	uint32_t a, d;
 	__asm__ volatile("xgetbv" : "=a"(a), "=d"(d) : "c"(0));
-	return (a | (uint64_t)d << 32) & ~XCR0_AMX;
+	return a | (uint64_t)d << 32;
 }
 
-static size_t fp_size_of(uint64_t xcr0)
+/* How much the enabled parts take, and which of them guests have. CPUID takes microseconds where
+ * the host is a virtual machine, so it is asked about single parts only where guests lack some. */
+static size_t fp_size_of(uint64_t enabled, uint64_t xcr0)
 {
 	size_t size = 576; /* legacy area and header (SDM vol. 1, 13.4) */
+	unsigned a, b, c, d;
+
+	if (enabled == xcr0) {
+		__cpuid_count(0xd, 0, a, b, c, d);
+		return b > size ? b : size;
+	}
 	for (unsigned i = 2; i < 63; i++) {
-		unsigned a, b, c, d;
 		if (!(xcr0 >> i & 1))
 			continue;
 		__cpuid_count(0xd, i, a, b, c, d);
@@ -158,6 +165,8 @@ static void *reaper_main(void *arg)
 	int err = template_start(m);
 	if (!err)
 		spare_order(m);
+	if (m->hook.fn)
+		m->hook.fn(m->hook.arg);
 	start_done(m, err);
 	for (;;) {
 		int n = epoll_wait(m->reaper_epoll, &ev, 1, -1);
@@ -171,6 +180,15 @@ static void *reaper_main(void *arg)
 	return NULL;
 }
 
+/* The template is being made, or could not be, until then. */
+static void await_start(struct process_machine *m)
+{
+	mutex_lock(&m->lock);
+	while (!m->started)
+		cond_wait(&m->reaper_cond, &m->lock);
+	mutex_unlock(&m->lock);
+}
+
 static int reaper_start(struct process_machine *m)
 {
 	struct epoll_event ev = { .events = EPOLLIN };
@@ -182,14 +200,8 @@ static int reaper_start(struct process_machine *m)
 	    epoll_ctl(m->reaper_epoll, EPOLL_CTL_ADD, m->reaper_wake, &ev) < 0)
 		return -errno;
 	int err = host_thread_start(&m->reaper, 0, 0, reaper_main, m);
-	if (err)
-		return err;
-	m->reaper_runs = true;
-	mutex_lock(&m->lock);
-	while (!m->started)
-		cond_wait(&m->reaper_cond, &m->lock);
-	mutex_unlock(&m->lock);
-	return m->start_err;
+	m->reaper_runs = !err;
+	return err;
 }
 
 /* ---- platform.h ---- */
@@ -200,22 +212,21 @@ static void close_fd(int fd)
 		close(fd);
 }
 
-static void reaper_stop(struct process_machine *m)
-{
-	if (!m->reaper_runs)
-		return;
-	reaper_wake(m);
-	pthread_join(m->reaper, NULL);
-}
-
 static void process_machine_destroy(struct machine *machine)
 {
 	struct process_machine *m = to_process_machine(machine);
+	if (m->reaper_runs)
+		await_start(m);
 	spare_destroy(m);
+	/* They all end at the same time. */
+	stub_send_kill(&m->template);
+	if (m->reaper_runs)
+		reaper_wake(m);
 	for (unsigned i = 0; i < DYING_MAX; i++)
 		stub_reap_later(m, -1);
 	template_end(m);
-	reaper_stop(m);
+	if (m->reaper_runs)
+		pthread_join(m->reaper, NULL);
 	close_fd(m->reaper_epoll);
 	close_fd(m->reaper_wake);
 	if (m->control)
@@ -243,8 +254,9 @@ static struct process_machine *machine_alloc(void)
 	list_init(&m->spaces);
 	slots_init(&m->pages, CONTROL_PAGES);
 	slots_init(&m->stacks, CONTROL_STACKS);
-	m->xcr0 = xcr0_read();
-	m->fp_size = fp_size_of(m->xcr0);
+	const uint64_t enabled = xcr0_read();
+	m->xcr0 = enabled & ~XCR0_AMX;
+	m->fp_size = fp_size_of(enabled, m->xcr0);
 	return m;
 }
 
@@ -280,15 +292,27 @@ static int process_machine_create(struct machine **out, struct errmsg *errmsg)
 	return 0;
 }
 
-static int process_machine_attach(struct machine *machine, struct physmem *pm,
-				  struct errmsg *errmsg)
+static int start_result(int err, struct errmsg *errmsg)
 {
-	struct process_machine *m = to_process_machine(machine);
-	m->pm = pm;
-	int err = reaper_start(m);
 	return err ? errmsg_set(errmsg, -err, "the process platform cannot start its stub: %s",
 				strerror(-err))
 		   : 0;
+}
+
+static int process_machine_attach(struct machine *machine, struct physmem *pm,
+				  const struct machine_hook *hook, struct errmsg *errmsg)
+{
+	struct process_machine *m = to_process_machine(machine);
+	m->pm = pm;
+	m->hook = *hook;
+	return start_result(reaper_start(m), errmsg);
+}
+
+static int process_machine_ready(struct machine *machine, struct errmsg *errmsg)
+{
+	struct process_machine *m = to_process_machine(machine);
+	await_start(m);
+	return start_result(m->start_err, errmsg);
 }
 
 static void process_machine_props(const struct machine *machine, struct machine_props *out)
@@ -316,6 +340,7 @@ const struct platform platform_process = {
 	.machine_create = process_machine_create,
 	.machine_props = process_machine_props,
 	.machine_attach = process_machine_attach,
+	.machine_ready = process_machine_ready,
 	.machine_each_thread = process_machine_each_thread,
 	.machine_destroy = process_machine_destroy,
 	.space_create = process_space_create,

@@ -158,6 +158,7 @@ struct process_machine {
 	pthread_t reaper;
 	bool reaper_runs;
 	int reaper_epoll, reaper_wake;
+	struct machine_hook hook; /* of the reaper, when it has made the template */
 	struct mutex lock;
 	struct list spaces;
 	_Atomic bool has_space; /* or had */
