@@ -141,10 +141,12 @@ static void helper_main(void *arg)
 
 static int start_helper(int pair[2])
 {
-	int err = orphan_start(CLONE_NEWNET, helper_main, &pair[1]);
+	unsigned long flags = CLONE_NEWNET;
+	int err = orphan_start_alone(flags, helper_main, &pair[1], sizeof pair[1]);
 
 	/* What root may do anywhere, others may do in a user namespace of their own. */
-	return err == -EPERM ? orphan_start(CLONE_NEWUSER | CLONE_NEWNET, helper_main, &pair[1])
+	return err == -EPERM ? orphan_start_alone(flags | CLONE_NEWUSER, helper_main, &pair[1],
+						  sizeof pair[1])
 			     : err;
 }
 

@@ -1322,6 +1322,64 @@ static void network_of_the_kernel(void)
 	close(s);
 }
 
+/* VmSize of a process, in KiB; 0: it is gone. */
+static long memory_of(const char *pid)
+{
+	char path[300], line[128];
+	long kib = 0;
+
+	snprintf(path, sizeof path, "/proc/%s/status", pid);
+	FILE *f = fopen(path, "r");
+	while (f && fgets(line, sizeof line, f))
+		if (sscanf(line, "VmSize: %ld kB", &kib) == 1)
+			break;
+	if (f)
+		fclose(f);
+	return kib;
+}
+
+static bool same_link(const char *pid, const char *name)
+{
+	char path[300], theirs[256], ours[256];
+	ssize_t n, m;
+
+	snprintf(path, sizeof path, "/proc/%s/%s", pid, name);
+	n = readlink(path, theirs, sizeof theirs);
+	snprintf(path, sizeof path, "/proc/self/%s", name);
+	m = readlink(path, ours, sizeof ours);
+	return n > 0 && n == m && memcmp(theirs, ours, (size_t)n) == 0;
+}
+
+/* Who holds the network has none of the memory of the program that embeds the library. */
+static void network_holder_is_small(void)
+{
+	const size_t size = 256UL << 20;
+	struct hl_config *cfg = CONFIG("sleep", "1000");
+	int found = 0;
+
+	/* Only root sees whose network is whose. */
+	if (geteuid() != 0 || !may_make_networks())
+		return;
+	char *p = mmap(NULL, size, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+	CHECK(p != MAP_FAILED, "%s", strerror(errno));
+	hl_config_set_network(cfg, HL_NETWORK_NAMESPACE);
+	struct hl_sandbox *sb = start(cfg);
+	DIR *d = opendir("/proc");
+	for (struct dirent *e; (e = readdir(d));) {
+		if (!same_link(e->d_name, "exe") || same_link(e->d_name, "ns/net"))
+			continue;
+		long kib = memory_of(e->d_name);
+		CHECK(kib < 128L << 10, "process %s has %ld KiB", e->d_name, kib);
+		found += kib > 0;
+	}
+	closedir(d);
+	CHECK(found > 0, "nobody holds the network");
+	hl_sandbox_kill(sb);
+	CHECK(finish(sb).end == HL_KILLED, "it was not killed");
+	munmap(p, size);
+}
+
 static void networks_that_cannot_be(void)
 {
 	char port[16], ports[32];
@@ -1445,6 +1503,7 @@ static const struct {
 	{ "worlds-that-cannot-be", worlds_that_cannot_be },
 	{ "networks", networks },
 	{ "network-of-the-kernel", network_of_the_kernel },
+	{ "network-holder-is-small", network_holder_is_small },
 	{ "networks-that-cannot-be", networks_that_cannot_be },
 	{ "workspace", workspace },
 	{ "archive", archive },
