@@ -73,7 +73,7 @@ LIB_OBJS := $(LIB_SRCS:%=$(BUILD)/%.o)
 CLI_OBJS := $(CLI_SRCS:%=$(BUILD)/%.o)
 
 .PHONY: all lib clean docs help
-all: $(BUILD)/hl
+all: $(BUILD)/hl $(BUILD)/pyhl
 
 help:
 	@sed -n 's/^#: //p' $(MAKEFILE_LIST)
@@ -121,6 +121,10 @@ $(BUILD)/internal.a: $(LIB_OBJS)
 # The command line is a client of the library like any other.
 $(BUILD)/hl.debug: $(CLI_OBJS) $(BUILD)/libhl.a
 	$(call say,LD,$@)$(CC) $(LDFLAGS_HL) -o $@ $^ -ljson-c $(HL_LIBS) $(LDLIBS)
+
+# The same executable by another name.
+$(BUILD)/pyhl: $(BUILD)/hl
+	@ln -sf hl $@
 
 $(BUILD)/hl: $(BUILD)/hl.debug
 	$(call say,STRIP,$@)$(STRIP) -o $@ $<

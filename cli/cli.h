@@ -19,6 +19,7 @@ enum {
 
 /* cli/output.c */
 struct output {
+	const char *command; /* that complains; NULL: hl */
 	bool quiet;
 	const char *file; /* that complaints are about, and the line; NULL and 0: none */
 	unsigned line;
@@ -41,6 +42,8 @@ int run_main(int argc, char **argv);
 int policy_main(int argc, char **argv);
 /* cli/snapshot.c */
 int snapshot_main(int argc, char **argv);
+/* cli/pyhl.c */
+int pyhl_main(int argc, char **argv);
 /* cli/doctor.c */
 int doctor_main(int argc, char **argv);
 /* cli/doctor_json.c: the report as one JSON object on stdout. 0 or hl's exit status. */

@@ -18,7 +18,10 @@ static const struct verb {
 int main(int argc, char **argv)
 {
 	const struct output out = { 0 };
+	const char *slash = argc ? strrchr(argv[0], '/') : NULL;
 
+	if (argc && strcmp(slash ? slash + 1 : argv[0], "pyhl") == 0)
+		return pyhl_main(argc, argv);
 	for (size_t i = 0; argc > 1 && i < sizeof verbs / sizeof *verbs; i++) {
 		if (strcmp(argv[1], verbs[i].name) != 0)
 			continue;

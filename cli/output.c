@@ -14,7 +14,7 @@ void complain(const struct output *out, const char *fmt, ...)
 
 	if (out->quiet)
 		return;
-	n = snprintf(line, sizeof line, "hl: ");
+	n = snprintf(line, sizeof line, "%s: ", out->command ? out->command : "hl");
 	if (out->file && out->line)
 		n += snprintf(line + n, 2048, "%.1900s:%u: ", out->file, out->line);
 	va_start(ap, fmt);
@@ -34,7 +34,7 @@ int usage_error(const struct output *out, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof text, fmt, ap);
 	va_end(ap);
-	complain(out, "%s (hl --help shows the usage)", text);
+	complain(out, "%s (%s --help shows the usage)", text, out->command ? out->command : "hl");
 	return STATUS_USAGE;
 }
 

@@ -30,22 +30,36 @@ static void fill_getopt(struct option *longs, char *shorts)
 	*shorts = '\0';
 }
 
-int parse_first_word(int argc, char **argv)
+/* Where getopt stands behind the first option, or behind all of them. */
+static int skip_options(int argc, char **argv, bool all)
 {
 	struct option *longs = calloc(nr_options + 1, sizeof *longs);
 	char *shorts = calloc(nr_options * 2 + 3, 1);
-	int first = argc;
+	int at = argc;
 
+	optind = 0; /* begin anew */
 	if (longs && shorts) {
 		fill_getopt(longs, shorts);
-		while (getopt_long(argc, argv, shorts, longs, NULL) > 0)
+		while (getopt_long(argc, argv, shorts, longs, NULL) > 0 && all)
 			;
-		first = optind;
+		at = optind;
 	}
-	optind = 0; /* begin anew */
+	optind = 0;
 	free(longs);
 	free(shorts);
-	return first;
+	return at;
+}
+
+int parse_first_word(int argc, char **argv)
+{
+	return skip_options(argc, argv, true);
+}
+
+int parse_option_words(int argc, char **argv)
+{
+	char *option[] = { argv[0], argv[0], argc > 1 ? argv[1] : NULL, NULL };
+
+	return skip_options(argc > 1 ? 3 : 2, option, false) > 2 ? 2 : 1;
 }
 
 static const struct option_def *option_of(int c)

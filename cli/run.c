@@ -110,22 +110,40 @@ static int status_of_save(const struct run *r)
 	return r->saved ? 0 : STATUS_HL;
 }
 
+uint64_t now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+}
+
+static void tell_times(const struct run *r, uint64_t start_ns, uint64_t run_ns)
+{
+	if (r->times && r->verbose)
+		complain(&r->out, "opened in %.2f ms, copy made in %.2f ms, ran for %.2f ms",
+			 (double)r->open_ns / 1e6, (double)start_ns / 1e6, (double)run_ns / 1e6);
+}
+
 static int run_sandbox(struct run *r, struct relay *relay)
 {
 	struct hl_sandbox *sb;
 	struct hl_result res;
 	struct hl_error *err = NULL;
+	uint64_t began = now_ns();
 
 	relay_starting(relay, r->limit_ms);
 	int not_started = start(r, &sb, &err);
 	relay_ready(relay);
 	if (not_started)
 		return report_error(&r->out, err);
+	uint64_t started = now_ns();
 	r->sb = sb;
 	r->relay = relay;
 	if (r->verb == RUN_SAVE)
 		relay_on(relay, SIGUSR1, r->after_ms, save, r);
 	int failed = relay_wait(relay, sb, &res, &err);
+	tell_times(r, started - began, now_ns() - started);
 	if (failed == RELAY_LEFT_BEHIND)
 		leave_behind(r, sb, &res);
 	int status = failed && failed != RELAY_DONE ? report_error(&r->out, err)
@@ -196,6 +214,8 @@ static int run(struct run *r, int argc, char **argv)
 	const char *const *args = (const char *const *)argv + optind;
 	if (r->verb == RUN_SAVE)
 		hl_config_add_moment(r->cfg, HL_MOMENT_ASKS, NULL);
+	if (r->told)
+		hl_config_add_function(r->cfg, "loaded", r->told, r->told_arg);
 	if (r->verbose)
 		hl_config_set_log(r->cfg, r->verbose, put_log, r);
 	if (r->dry)

@@ -45,12 +45,18 @@ struct run {
 	uint64_t entries;   /* into the guest, at the last of them */
 	struct relay *relay;
 	struct hl_snapshot *snapshot; /* RUN_COPY: the open file */
-	struct hl_sandbox *again;     /* the copy of the run before, to be reset; NULL: none */
+	uint64_t open_ns;             /* that this took */
+	bool times;                   /* -v tells them */
+	hl_function *told;            /* by a driver, of the modules it loads; NULL: nobody */
+	void *told_arg;
+	struct hl_sandbox *again; /* the copy of the run before, to be reset; NULL: none */
 	bool saved;
 	int save_status; /* hl's exit status where it was to be saved and could not */
 	struct hl_sandbox *sb;
 };
 
+/* cli/run.c: CLOCK_MONOTONIC. */
+uint64_t now_ns(void);
 /* cli/run.c: all of it, with r->verb and r->file set; hl's exit status. */
 int run_whole(struct run *r, int argc, char **argv);
 
@@ -58,9 +64,14 @@ int run_whole(struct run *r, int argc, char **argv);
  * hl's exit status. */
 int parse_options(struct run *r, int argc, char **argv);
 
+/* How many words the option at argv[0] takes, with its value; 1 where it is none. */
+int parse_option_words(int argc, char **argv);
 /* The index of the first word that is neither an option nor the value of one; argc: there is
  * none. */
 int parse_first_word(int argc, char **argv);
+
+/* cli/snapshot.c: hl snapshot run, with r->file set, which is argv[0]. */
+int snapshot_run(struct run *r, int argc, char **argv);
 
 /* cli/exec.c: the option by which an interpreter takes a program from its command line. */
 const char *exec_option(const char *program);

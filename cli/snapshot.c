@@ -20,19 +20,27 @@ static int save(int argc, char **argv)
 	return run_whole(&r, argc, argv);
 }
 
+int snapshot_run(struct run *r, int argc, char **argv)
+{
+	struct hl_error *err = NULL;
+	struct hl_snapshot_info i;
+	uint64_t began = now_ns();
+
+	if (hl_snapshot_open(r->file, &r->snapshot, &err))
+		return report_error(&r->out, err);
+	r->open_ns = now_ns() - began;
+	hl_snapshot_inspect(r->snapshot, &i);
+	r->driver = *i.driver ? i.driver : NULL;
+	int status = run_whole(r, argc, argv);
+	hl_snapshot_close(r->snapshot);
+	return status;
+}
+
 static int run(int argc, char **argv)
 {
 	struct run r = { .verb = RUN_COPY, .file = argv[0] };
-	struct hl_error *err = NULL;
-	struct hl_snapshot_info i;
 
-	if (hl_snapshot_open(r.file, &r.snapshot, &err))
-		return report_error(&r.out, err);
-	hl_snapshot_inspect(r.snapshot, &i);
-	r.driver = *i.driver ? i.driver : NULL;
-	int status = run_whole(&r, argc, argv);
-	hl_snapshot_close(r.snapshot);
-	return status;
+	return snapshot_run(&r, argc, argv);
 }
 
 /* ---- info ---- */

@@ -5,8 +5,9 @@
 BASH_COMPLETIONS ?= $(PREFIX)/share/bash-completion/completions
 ZSH_COMPLETIONS  ?= $(PREFIX)/share/zsh/site-functions
 FISH_COMPLETIONS ?= $(PREFIX)/share/fish/vendor_completions.d
-INSTALLED := $(PREFIX)/bin/hl $(PREFIX)/share/man/man1/hl.1 $(BASH_COMPLETIONS)/hl $(ZSH_COMPLETIONS)/_hl \
-             $(FISH_COMPLETIONS)/hl.fish $(PREFIX)/include/hl.h $(PREFIX)/lib/libhl.a $(PREFIX)/lib/pkgconfig/hl.pc
+INSTALLED := $(PREFIX)/bin/hl $(PREFIX)/bin/pyhl $(PREFIX)/share/man/man1/hl.1 $(PREFIX)/share/man/man1/pyhl.1 \
+             $(BASH_COMPLETIONS)/hl $(BASH_COMPLETIONS)/pyhl $(ZSH_COMPLETIONS)/_hl $(ZSH_COMPLETIONS)/_pyhl \
+             $(FISH_COMPLETIONS)/hl.fish $(FISH_COMPLETIONS)/pyhl.fish $(PREFIX)/include/hl.h $(PREFIX)/lib/libhl.a $(PREFIX)/lib/pkgconfig/hl.pc
 
 $(BUILD)/hl.pc: scripts/hl.pc.in
 	@mkdir -p $(@D)
@@ -14,7 +15,12 @@ $(BUILD)/hl.pc: scripts/hl.pc.in
 
 install: $(BUILD)/hl $(BUILD)/libhl.a $(BUILD)/hl.pc
 	install -D -m 755 $(BUILD)/hl $(DESTDIR)$(PREFIX)/bin/hl
+	ln -sf hl $(DESTDIR)$(PREFIX)/bin/pyhl
 	install -D -m 644 docs/hl.1 $(DESTDIR)$(PREFIX)/share/man/man1/hl.1
+	install -D -m 644 docs/pyhl.1 $(DESTDIR)$(PREFIX)/share/man/man1/pyhl.1
+	install -D -m 644 completions/pyhl.bash $(DESTDIR)$(BASH_COMPLETIONS)/pyhl
+	install -D -m 644 completions/_pyhl $(DESTDIR)$(ZSH_COMPLETIONS)/_pyhl
+	install -D -m 644 completions/pyhl.fish $(DESTDIR)$(FISH_COMPLETIONS)/pyhl.fish
 	install -D -m 644 completions/hl.bash $(DESTDIR)$(BASH_COMPLETIONS)/hl
 	install -D -m 644 completions/_hl $(DESTDIR)$(ZSH_COMPLETIONS)/_hl
 	install -D -m 644 completions/hl.fish $(DESTDIR)$(FISH_COMPLETIONS)/hl.fish

@@ -17,13 +17,28 @@ def complain(text):
     os._exit(1)
 
 
+def tell(name):
+    """Whoever saves it may want to know which modules are loaded."""
+    try:
+        os.write(device, b"call loaded\n" + name.encode())
+    except OSError:
+        pass
+
+
 def load(modules):
+    """With a question mark behind it, a module need not be there."""
     from importlib import import_module
-    for name in modules:
+    for word in modules:
+        name = word.rstrip("?")
         try:
             import_module(name)
+        except ModuleNotFoundError as e:
+            if name == word or e.name != name and e.name != name.partition(".")[0]:
+                complain(f"module '{name}': {type(e).__name__}: {e}")
+            continue
         except Exception as e:
             complain(f"module '{name}': {type(e).__name__}: {e}")
+        tell(name)
 
 
 def read_answer(fd):

@@ -7,8 +7,8 @@ $(BUILD)/tests/drivers/calls: tests/drivers/calls.c include/hl.h $(BUILD)/libhl.
 	$(CC) -std=gnu17 -O1 -g -D_GNU_SOURCE $(WARNINGS) $(if $(SAN),-fsanitize=$(SAN)) -Iinclude -o $@ $< $(BUILD)/libhl.a $(HL_LIBS) -pthread
 
 .PHONY: check-drivers
-check-drivers check-prepare: $(PLAIN) $(BUILD)/hl $(BUILD)/tests/drivers/calls
+check-drivers check-prepare: $(PLAIN) $(BUILD)/hl $(BUILD)/pyhl $(BUILD)/tests/drivers/calls
 check-drivers:
-	@for test in $(or $(ONLY),usage python3 embedded); do \
+	@for test in $(or $(ONLY),usage python3 embedded pyhl); do \
 		$(PLAIN) tests/drivers/$$test $(BUILD)/hl $(PLATFORM) || failed=1; \
 	done; [ -z "$$failed" ]
