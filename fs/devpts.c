@@ -240,6 +240,40 @@ static void fill_attributes(const struct devpts_node *n, struct statx *out)
 	out->stx_ctime = statx_time(&n->ctime);
 }
 
+bool devpts_attributes(struct filesystem *fs, unsigned index, struct statx *out)
+{
+	struct devpts *d = devpts_of(fs);
+
+	mutex_lock(&d->lock);
+	struct devpts_node *n = find_ino(d, INO_FIRST + index);
+	if (n)
+		fill_attributes(n, out);
+	mutex_unlock(&d->lock);
+	return n;
+}
+
+static struct timespec time_of(const struct statx_timestamp *t)
+{
+	return (struct timespec){ .tv_sec = t->tv_sec, .tv_nsec = t->tv_nsec };
+}
+
+void devpts_set_attributes(struct filesystem *fs, unsigned index, const struct statx *st)
+{
+	struct devpts *d = devpts_of(fs);
+
+	mutex_lock(&d->lock);
+	struct devpts_node *n = find_ino(d, INO_FIRST + index);
+	if (n) {
+		n->mode = (n->mode & S_IFMT) | (st->stx_mode & 07777);
+		n->uid = st->stx_uid;
+		n->gid = st->stx_gid;
+		n->atime = time_of(&st->stx_atime);
+		n->mtime = time_of(&st->stx_mtime);
+		n->ctime = time_of(&st->stx_ctime);
+	}
+	mutex_unlock(&d->lock);
+}
+
 static int devpts_getattr(struct inode *i, struct caller *c, unsigned mask, struct statx *out)
 {
 	struct devpts_node *n = node_of(i);

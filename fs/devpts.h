@@ -31,6 +31,9 @@ int devpts_add(struct filesystem *fs, struct caller *c, unsigned index, dev_t rd
 /* The same, with the attributes of `target`, a node outside: the host's terminal under the name it
  * has there. */
 int devpts_add_alias(struct filesystem *fs, unsigned index, struct inode *target);
+/* Mode, owner and times of a node; false: there is none. */
+bool devpts_attributes(struct filesystem *fs, unsigned index, struct statx *out);
+void devpts_set_attributes(struct filesystem *fs, unsigned index, const struct statx *st);
 /* The name goes; files opened by it stay. */
 void devpts_remove(struct filesystem *fs, unsigned index);
 

@@ -125,6 +125,31 @@ static void save_name(struct saver *s, const struct path *p)
 	encode_string(&s->out, name_of(p, name, sizeof name) < 0 ? NULL : name);
 }
 
+void file_save_name(struct saver *s, const struct file *f)
+{
+	if (f->path.dentry)
+		save_name(s, &f->path);
+	else
+		encode_string(&s->out, NULL);
+}
+
+int file_load_name(struct loader *l, mode_t type, struct path *out)
+{
+	char *name = decode_string(&l->in, PATH_MAX);
+
+	*out = (struct path){ NULL, NULL };
+	if (name && name[0] != '/')
+		l->in.failed = true;
+	else if (name && path_walk(l->caller, NULL, name, WALK_NOFOLLOW, out) < 0)
+		*out = (struct path){ NULL, NULL };
+	if (out->dentry && (out->dentry->inode->type & S_IFMT) != type) {
+		path_put(out);
+		*out = (struct path){ NULL, NULL };
+	}
+	free(name);
+	return l->in.failed ? loader_damaged(l, "the name of an open file") : 0;
+}
+
 /* ---- files that are opened again ---- */
 
 static const char *by_path_refused(struct saver *s, void *object)

@@ -32,6 +32,11 @@ uint64_t file_saved(struct saver *s, struct file *f);
 /* The file of that number, a reference; NULL for 0. */
 int file_loaded(struct loader *l, uint64_t number, struct file **out);
 
+/* The name that it was opened by. One that leads to no file of that type (S_IFMT) in the copy
+ * leaves *out empty; else it is a reference to where it leads. */
+void file_save_name(struct saver *s, const struct file *f);
+int file_load_name(struct loader *l, mode_t type, struct path *out);
+
 /* Flags that F_SETFL may have changed, and the position where the vfs keeps it. */
 void file_save_state(struct saver *s, struct file *f);
 int file_load_state(struct loader *l, struct file *f);

@@ -22,6 +22,7 @@
 #include "kernel/sandbox.h"
 #include "kernel/task.h"
 #include "kernel/timer.h"
+#include "kernel/tty/pty.h"
 #include "kernel/tty/tty.h"
 #include "loader/loader.h"
 
@@ -41,13 +42,10 @@ static int refuse(struct saver *s, const struct process *p, const char *what)
 
 static int check_process(struct saver *s, struct process *p)
 {
-	struct sandbox *sb = s->sandbox;
 	struct task *t;
 
 	if (!p->zombie && !p->leader)
 		return refuse(s, p, "goes on without its first thread");
-	if (p->tty && p->tty != sb->console)
-		return refuse(s, p, "has a controlling terminal of the sandbox's own");
 	if (posix_timers_count_cpu(p))
 		return refuse(s, p, "has POSIX timers that go by CPU time");
 	list_for_each (t, &p->tasks, process_node) {
@@ -112,6 +110,8 @@ static void save_fields(struct saver *s, struct process *p)
 	encode(out, p->thp_disable);
 	encode(out, p->tty == sb->console && p->tty);
 	encode(out, p->tty && p->tty->pgrp == p->pgrp);
+	encode(out, p->tty != sb->console ? pty_line_number(s, p->tty) : 0);
+	encode(out, p->tty_old_pgrp ? (uint64_t)p->tty_old_pgrp->nr : 0);
 }
 
 static void save_process(struct saver *s, struct process *p)
@@ -175,6 +175,8 @@ struct process_load {
 	struct process *process;
 	pid_t nr, parent, pgrp, session;
 	bool console, foreground;
+	uint64_t line;      /* the number of its terminal, a pty; 0: none */
+	pid_t tty_old_pgrp; /* 0: none */
 	struct timer_setting timers[NR_ITIMERS];
 	struct task **tasks; /* of process->pid first */
 	uint64_t nr_tasks;
@@ -219,6 +221,8 @@ static void load_fields(struct decoder *in, struct process *p, struct process_lo
 	p->thp_disable = decode_bool(in);
 	pl->console = decode_bool(in);
 	pl->foreground = decode_bool(in);
+	pl->line = decode(in);
+	pl->tty_old_pgrp = (pid_t)decode_between(in, 0, INT_MAX);
 }
 
 /* /proc/PID/exe of a program that is gone by now is gone. */
@@ -330,19 +334,25 @@ static int load_process(struct loader *l, struct process_load *pl)
 	return err;
 }
 
-/* Groups and sessions by number, which may be those of nobody who is left. */
+/* A number of a group or a session, which may be that of nobody who is left. */
+static int pid_of(struct sandbox *sb, pid_t nr, struct pid **out)
+{
+	struct pid *pid = pid_find(sb->pid_ns, nr);
+
+	if (pid) {
+		*out = pid_get(pid);
+		return 0;
+	}
+	pid_set_last(sb->pid_ns, nr - 1);
+	return pid_alloc(sb->pid_ns, out);
+}
+
 static int join(struct sandbox *sb, struct process *p, pid_t nr,
 		void (*set)(struct process *p, struct pid *pid))
 {
-	struct pid *pid = pid_find(sb->pid_ns, nr);
-	int err = 0;
+	struct pid *pid;
+	int err = pid_of(sb, nr, &pid);
 
-	if (pid) {
-		pid_get(pid);
-	} else {
-		pid_set_last(sb->pid_ns, nr - 1);
-		err = pid_alloc(sb->pid_ns, &pid);
-	}
 	if (err)
 		return err;
 	set(p, pid);
@@ -350,8 +360,22 @@ static int join(struct sandbox *sb, struct process *p, pid_t nr,
 	return 0;
 }
 
-static int join_groups(struct sandbox *sb, const struct tree_load *tree)
+/* Its terminal, if that is a pty: the one of its session. */
+static int join_terminal(struct loader *l, struct process_load *pl)
 {
+	struct process *p = pl->process;
+	void *tty;
+	int err = loaded_object(l, pl->line, &pty_line_saved, &tty);
+
+	if (err || !tty)
+		return err;
+	p->tty = tty_get(tty);
+	return p->tty->session == p->session ? 0 : loader_damaged(l, "a controlling terminal");
+}
+
+static int join_groups(struct loader *l, const struct tree_load *tree)
+{
+	struct sandbox *sb = l->sandbox;
 	int err = 0;
 
 	sandbox_lock(sb);
@@ -360,9 +384,17 @@ static int join_groups(struct sandbox *sb, const struct tree_load *tree)
 		err = join(sb, pl->process, pl->pgrp, process_set_pgrp);
 		if (!err)
 			err = join(sb, pl->process, pl->session, process_set_session);
+		if (!err && pl->tty_old_pgrp)
+			err = pid_of(sb, pl->tty_old_pgrp, &pl->process->tty_old_pgrp);
 	}
 	sandbox_unlock(sb);
-	return err;
+	if (!err)
+		err = ptys_join(sb, pid_of);
+	sandbox_lock(sb);
+	for (uint64_t i = 0; i < tree->nr && !err; i++)
+		err = join_terminal(l, &tree->all[i]);
+	sandbox_unlock(sb);
+	return err == -ESRCH ? loader_damaged(l, "who writes to a terminal") : err;
 }
 
 /* The terminal of the copy is the one the program had, whatever it is. Its foreground group comes
@@ -460,7 +492,7 @@ int processes_load(struct loader *l, struct decoder *in)
 	if (!err)
 		err = loader_rest(l);
 	if (!err)
-		err = join_groups(sb, &tree);
+		err = join_groups(l, &tree);
 	sandbox_lock(sb);
 	struct process *p = process_find(sb, main);
 	if (!err && (!p || p->zombie))

@@ -33,67 +33,16 @@
 #include "fs/hostfs/stream.h"
 #include "fs/saved.h"
 #include "kernel/fdtable.h"
-#include "kernel/tty/ldisc.h"
 #include "kernel/process.h"
 #include "kernel/restart.h"
 #include "kernel/sandbox.h"
 #include "kernel/task.h"
-#include "kernel/tty/tty.h"
+#include "kernel/tty/pty_parts.h"
 #include "mm/access.h"
 #include "util/lock.h"
 
 #define PTMX_MINOR 2
 #define CHUNK      4096
-#define WORD_BITS  64
-
-struct pty_table {
-	struct ref refs; /* of its devpts, of each pty; the first one has the sandbox's, too */
-	struct sandbox *sb;
-	/* The first one's is a reference. The others' is there as long as a master is open, which
-	 * was opened by a name in it. */
-	struct filesystem *devpts;
-	_Atomic unsigned nr; /* of the first: ptys there are in all */
-	struct mutex lock;
-	/* guarded by lock */
-	struct pty *ptys[PTY_MAX]; /* by number */
-	/* numbers that have a name in devpts or a pty: a bit each */
-	uint64_t used[PTY_MAX / WORD_BITS];
-};
-
-struct pty {
-	struct tty tty; /* the slave's */
-	struct pty_table *table;
-	unsigned index; /* PTY_MAX: none yet */
-
-	struct mutex lock;
-	/* guarded by lock */
-	struct ldisc ld;
-	struct winsize size;
-	unsigned slaves;   /* open files */
-	bool slave_closed; /* the last of them was closed */
-	bool master_closed;
-	bool locked; /* TIOCSPTLCK */
-	bool packet; /* TIOCPKT */
-	bool exclusive;
-	/* whose write to the slave is going on, perhaps frozen in the middle: others wait */
-	const struct task *writer;
-	struct waitqueue slave_wait, master_wait;
-};
-
-struct pty_file {
-	struct file file;
-	struct pty *pty;
-};
-
-static struct pty *pty_of(struct tty *tty)
-{
-	return container_of(tty, struct pty, tty);
-}
-
-static struct pty *file_pty(struct file *f)
-{
-	return container_of(f, struct pty_file, file)->pty;
-}
 
 static int pty_sleep(struct pty *p, struct waitqueue *q, struct waiter *w, unsigned events,
 		     uint64_t deadline)
@@ -151,7 +100,8 @@ static int slave_wait_input(struct pty *p, struct waiter *w, const struct read_t
 			    bool nonblock)
 {
 	lock_assert_held(&p->lock);
-	while (!ldisc_readable(&p->ld, false)) {
+	/* what was typed is gone with the master (Linux: hung_up_tty_read) */
+	while (p->master_closed || !ldisc_readable(&p->ld, false)) {
 		if (p->master_closed || !rt->deadline)
 			return 0;
 		if (nonblock)
@@ -482,16 +432,41 @@ static int64_t get_termios(struct pty *p, struct mm *mm, uint64_t arg, size_t si
 	return copy_to_guest(mm, GVA(arg), &t, size) ? -EFAULT : 0;
 }
 
+/* Do the usual keys stop and start output? */
+static bool keys_stop(const struct termios2 *t)
+{
+	return t->c_iflag & IXON && t->c_cc[VSTOP] == 023 && t->c_cc[VSTART] == 021;
+}
+
+/* What packet mode tells of a change (Linux: pty_set_termios). */
+static void tell_master(struct pty *p, const struct termios2 *old)
+{
+	lock_assert_held(&p->lock);
+	const struct termios2 *t = &p->ld.t;
+	bool stop = keys_stop(t);
+
+	if (stop != keys_stop(old))
+		p->ld.packet_status =
+		    (p->ld.packet_status & ~(unsigned)(TIOCPKT_DOSTOP | TIOCPKT_NOSTOP)) |
+		    (stop ? TIOCPKT_DOSTOP : TIOCPKT_NOSTOP);
+	if ((old->c_lflag | t->c_lflag) & EXTPROC)
+		p->ld.packet_status |= TIOCPKT_IOCTL;
+}
+
 static int64_t apply_termios(struct pty *p, const struct termios2 *t, bool flush)
 {
 	mutex_lock(&p->lock);
+	const struct termios2 old = p->ld.t;
 	if (flush)
 		ldisc_flush_input(&p->ld);
 	ldisc_set_termios(&p->ld, t);
+	if (p->packet)
+		tell_master(p, &old);
 	ldisc_resume(&p->ld);
 	mutex_unlock(&p->lock);
 	after_typing(p);
 	waitqueue_wake_all(&p->slave_wait, 0);
+	waitqueue_wake_all(&p->master_wait, POLL_READ | POLLPRI);
 	return 0;
 }
 
@@ -771,8 +746,6 @@ static int64_t master_ioctl(struct file *f, struct caller *c, struct mm *mm, uns
 
 /* ---- life ---- */
 
-static FILE_UNSAVED(pty_saved, "pseudo terminal");
-
 static const struct file_ops slave_ops = {
 	.saved = &pty_saved,
 	.fasync = true,
@@ -836,6 +809,25 @@ static int slave_open(struct tty *tty, struct caller *c, int flags, struct file 
 	return 0;
 }
 
+bool file_is_pty_master(const struct file *f)
+{
+	return f->ops == &master_ops;
+}
+
+int pty_open_side(struct pty *p, bool master, int flags, struct file **out)
+{
+	struct pty_file *pf =
+	    pty_file_new(pty_of(tty_get(&p->tty)), master ? &master_ops : &slave_ops, flags);
+
+	if (!pf)
+		return -ENOMEM;
+	mutex_lock(&p->lock);
+	p->slaves += !master;
+	mutex_unlock(&p->lock);
+	*out = &pf->file;
+	return 0;
+}
+
 static bool pty_tostop(struct tty *tty)
 {
 	struct pty *p = pty_of(tty);
@@ -848,12 +840,12 @@ static bool pty_tostop(struct tty *tty)
 
 static void mark_used(struct pty_table *t, unsigned index, bool used)
 {
-	uint64_t bit = 1UL << index % WORD_BITS;
+	uint64_t bit = 1UL << index % PTY_WORD_BITS;
 
 	if (used)
-		t->used[index / WORD_BITS] |= bit;
+		t->used[index / PTY_WORD_BITS] |= bit;
 	else
-		t->used[index / WORD_BITS] &= ~bit;
+		t->used[index / PTY_WORD_BITS] &= ~bit;
 }
 
 static void table_put(void *arg)
@@ -896,20 +888,38 @@ static const struct tty_ops pty_ops = {
 	.release = pty_free,
 };
 
+static void set_number(struct pty_table *t, struct pty *p, unsigned index)
+{
+	lock_assert_held(&t->lock);
+	p->index = index;
+	p->tty.dev = makedev(UNIX98_PTY_SLAVE_MAJOR, index);
+	t->ptys[index] = p;
+	mark_used(t, index, true);
+	t->sb->ptys->nr++;
+}
+
 /* Gives the pty the lowest number that is free. */
 static int take_number(struct pty_table *t, struct pty *p)
 {
 	lock_assert_held(&t->lock);
-	for (unsigned i = 0; i < PTY_MAX / WORD_BITS; i++) {
+	for (unsigned i = 0; i < PTY_MAX / PTY_WORD_BITS; i++) {
 		if (!~t->used[i])
 			continue;
-		p->index = i * WORD_BITS + (unsigned)__builtin_ctzl(~t->used[i]);
-		t->ptys[p->index] = p;
-		mark_used(t, p->index, true);
-		t->sb->ptys->nr++;
+		set_number(t, p, i * PTY_WORD_BITS + (unsigned)__builtin_ctzl(~t->used[i]));
 		return 0;
 	}
 	return -ENOSPC;
+}
+
+/* Gives it that very number. The host's terminal, which may have it here, loses its name. */
+static int take_this_number(struct pty_table *t, struct pty *p, unsigned index)
+{
+	lock_assert_held(&t->lock);
+	if (t->ptys[index])
+		return -EEXIST;
+	devpts_remove(t->devpts, index);
+	set_number(t, p, index);
+	return 0;
 }
 
 static int make_ldisc(struct pty *p, struct mm_host *mem)
@@ -922,7 +932,8 @@ static int make_ldisc(struct pty *p, struct mm_host *mem)
 	return err;
 }
 
-static int pty_new(struct pty_table *t, struct caller *c, struct pty **out)
+/* `index` PTY_MAX: the lowest number that is free. */
+static int pty_new(struct pty_table *t, struct caller *c, unsigned index, struct pty **out)
 {
 	struct pty *p = calloc(1, sizeof *p);
 
@@ -939,8 +950,7 @@ static int pty_new(struct pty_table *t, struct caller *c, struct pty **out)
 	int err = make_ldisc(p, &t->sb->mem);
 	if (!err) {
 		mutex_lock(&t->lock);
-		err = take_number(t, p);
-		p->tty.dev = makedev(UNIX98_PTY_SLAVE_MAJOR, p->index);
+		err = index < PTY_MAX ? take_this_number(t, p, index) : take_number(t, p);
 		if (!err)
 			err = devpts_add(t->devpts, c, p->index, p->tty.dev);
 		mutex_unlock(&t->lock);
@@ -952,12 +962,17 @@ static int pty_new(struct pty_table *t, struct caller *c, struct pty **out)
 	return err;
 }
 
+int pty_new_numbered(struct pty_table *t, struct caller *c, unsigned index, struct pty **out)
+{
+	return pty_new(t, c, index, out);
+}
+
 static int open_ptmx(void *arg, struct caller *c, dev_t dev, int flags, struct file **out)
 {
 	struct pty_table *t = arg;
 	struct pty *p;
 
-	int err = pty_new(t, c, &p);
+	int err = pty_new(t, c, PTY_MAX, &p);
 	if (err)
 		return err;
 	unsigned index = p->index;
@@ -997,9 +1012,10 @@ static int open_slave(void *arg, struct caller *c, dev_t dev, int flags, struct 
 	struct pty_table *t = arg;
 	struct tty *console = t->sb->console;
 	bool first = t == t->sb->ptys;
-	struct tty *tty =
-	    first && console && console->dev == dev ? tty_get(console) : pty_find(t, minor(dev));
+	struct tty *tty = pty_find(t, minor(dev));
 
+	if (!tty && first && console && console->dev == dev)
+		tty = tty_get(console);
 	if (!tty)
 		return -EIO;
 	int err = tty->ops->open(tty, c, flags, out);

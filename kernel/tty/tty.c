@@ -121,6 +121,12 @@ void tty_attach(struct tty *tty, struct process *p)
 	p->tty = tty_get(tty);
 }
 
+void tty_restore(struct tty *tty, struct pid *session, struct pid *pgrp)
+{
+	set_session(tty, session);
+	set_pgrp(tty, pgrp);
+}
+
 /* The leader learns of it at once; the group in the foreground when the leader ends. */
 static void hang_up_leader(struct process *p, struct pid *pgrp)
 {

@@ -50,11 +50,13 @@ void tty_init(struct tty *tty, const struct tty_ops *ops, struct sandbox *sb, de
 struct tty *tty_get(struct tty *tty);
 void tty_put(struct tty *tty);
 
-/* sandbox->lock held for the next four. */
+/* sandbox->lock held for the next five. */
 /* A session leader ends: SIGHUP to the foreground group, the terminal is nobody's. */
 void tty_leader_ended(struct process *p);
 /* `p`, a session leader, gets it as controlling terminal. */
 void tty_attach(struct tty *tty, struct process *p);
+/* It is the terminal of that session and has that group in the foreground, as a snapshot says. */
+void tty_restore(struct tty *tty, struct pid *session, struct pid *pgrp);
 /* The line is gone: SIGHUP and SIGCONT to the session's leader; nobody of the session has the
  * terminal any more. */
 void tty_hangup(struct tty *tty);
