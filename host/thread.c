@@ -4,6 +4,9 @@
 #include "host/thread.h"
 
 #include <stdbool.h>
+#include <sys/rseq.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "host/kick.h"
 
@@ -37,6 +40,18 @@ int host_thread_start(pthread_t *out, size_t stack, unsigned flags, void *(*fn)(
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	pthread_attr_destroy(&attr);
 	return err;
+}
+
+/* What was registered is as long as what this kernel knows of it, and at least as long as the first
+ * version. sched_getcpu(3) then asks the vDSO. */
+void host_thread_leave_rseq(void)
+{
+	const unsigned first = 32;
+	char *area = (char *)__builtin_thread_pointer() + __rseq_offset;
+
+	if (__rseq_size)
+		(void)syscall(SYS_rseq, area, __rseq_size > first ? __rseq_size : first,
+			      RSEQ_FLAG_UNREGISTER, RSEQ_SIG);
 }
 
 void host_signals_block(sigset_t *old)

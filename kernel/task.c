@@ -537,6 +537,7 @@ static void *task_main(void *arg)
 	struct task *t = arg;
 
 	current = t;
+	host_thread_leave_rseq();
 	kick_attach(&t->sleeper.kick);
 	start_clock(t);
 	if (t->set_child_tid.v) {

@@ -183,7 +183,8 @@ int process_run(struct context *context, struct space *space, struct kick *k, st
 		return event_dead(c, ev);
 	if (err)
 		return err;
-	atomic_store(&c->kick, k);
+	if (!c->died)
+		atomic_store(&c->kick, k);
 	do {
 		if (s->stub.dead || resume(c) < 0)
 			event_dead(c, ev);
@@ -192,7 +193,8 @@ int process_run(struct context *context, struct space *space, struct kick *k, st
 		/* A signal sent for a kick that another event got ahead of: nobody wants it any
 		 * more. */
 	} while (ev->kind == EVENT_INTERRUPTED && !atomic_load(&k->pending));
-	atomic_store(&c->kick, NULL);
+	if (!c->died)
+		atomic_store(&c->kick, NULL);
 	return 0;
 }
 

@@ -251,7 +251,7 @@ struct process_context {
 	ucontext_t *uc;
 	char *frame_fp;
 	size_t frame_fp_size;
-	_Atomic(struct kick *) kick; /* of the thread in run */
+	_Atomic(struct kick *) kick; /* of the thread in run, where `died` does not tell it */
 	void (*died)(void *arg);     /* context_watch */
 	void *died_arg;
 	_Atomic uint64_t runs;
