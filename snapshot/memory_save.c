@@ -209,7 +209,8 @@ static int save_vma(struct saver *s, const struct vma *v)
 	encode(&s->out, vma_len(v) / PAGE_SIZE);
 	encode(&s->out, v->prot);
 	encode(&s->out, v->flags);
-	encode(&s->out, v->offset);
+	/* that of a stack means nothing, and is below 0 once it has grown */
+	encode(&s->out, v->source ? v->offset : 0);
 	encode_string(&s->out, v->name);
 	int err = put_source(&vs, &lost);
 	return err ? err : put_contents(&vs, lost);
