@@ -8,12 +8,16 @@ struct driver {
 	const char *name;   /* of the runtime, too */
 	const char *option; /* by which that takes a program from its command line */
 	const char *source; /* lib/drivers.S */
+	bool named;         /* the word behind that is the program's name, and no argument */
 };
 
-extern const char driver_python3[];
+extern const char driver_python3[], driver_perl[], driver_ruby[], driver_bash[];
 
 static const struct driver drivers[] = {
-	{ "python3", "-c", driver_python3 },
+	{ "python3", "-c", driver_python3, false },
+	{ "perl", "-e", driver_perl, false },
+	{ "ruby", "-e", driver_ruby, false },
+	{ "bash", "-c", driver_bash, true },
 };
 
 const struct driver *driver_find(const char *name, size_t len)
@@ -32,8 +36,9 @@ const char *driver_name(const struct driver *d)
 
 bool driver_command(const struct driver *d, const struct strings *modules, struct strings *args)
 {
-	const char *const command[] = { d->option, d->source };
-
-	return (args->count || strings_copy(args, 1, &d->name)) && strings_copy(args, 2, command) &&
+	if (!args->count && !strings_copy(args, 1, &d->name))
+		return false;
+	const char *const command[] = { d->option, d->source, args->item[0] };
+	return strings_copy(args, d->named ? 3 : 2, command) &&
 	       strings_copy(args, modules->count, (const char *const *)modules->item);
 }
