@@ -118,6 +118,11 @@ static const char *name_refused(struct saver *s, const struct path *p)
 	return NULL;
 }
 
+const char *file_name_refused(struct saver *s, const struct file *f)
+{
+	return name_refused(s, &f->path);
+}
+
 static void save_name(struct saver *s, const struct path *p)
 {
 	char name[PATH_MAX];

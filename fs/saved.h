@@ -32,6 +32,8 @@ uint64_t file_saved(struct saver *s, struct file *f);
 /* The file of that number, a reference; NULL for 0. */
 int file_loaded(struct loader *l, uint64_t number, struct file **out);
 
+/* Why it cannot be found again by its name; NULL: it can. */
+const char *file_name_refused(struct saver *s, const struct file *f);
 /* The name that it was opened by. One that leads to no file of that type (S_IFMT) in the copy
  * leaves *out empty; else it is a reference to where it leads. */
 void file_save_name(struct saver *s, const struct file *f);

@@ -39,27 +39,6 @@ static int check_table(struct saver *s, const struct process *p, struct fdtable 
 	return 0;
 }
 
-static void note_owner(const struct file_lock *l, const struct inode_id *id, void *arg)
-{
-	*(pid_t *)arg = l->pid;
-}
-
-int locks_check(struct saver *s)
-{
-	struct sandbox *sb = s->sandbox;
-	pid_t pid = 0;
-
-	lock_for_each(sb->vfs->locks, note_owner, &pid);
-	if (pid < 0)
-		return errmsg_set(s->errmsg, ENOTSUP,
-				  "an open file has a lock (F_OFD_SETLK), which a snapshot cannot "
-				  "hold yet");
-	return pid ? errmsg_set(
-			 s->errmsg, ENOTSUP,
-			 "process %d holds a lock of a file, which a snapshot cannot hold yet", pid)
-		   : 0;
-}
-
 int files_check(struct saver *s, struct process *p)
 {
 	struct fdtable *before = NULL;
@@ -161,3 +140,149 @@ const struct saved_kind fdtable_kind = {
 	.load = fdtable_load,
 	.put = drop,
 };
+
+/* ---- locks of files ---- */
+
+/* POSIX locks belong to a descriptor table, and are of a file that is open there; the others to an
+ * open file. */
+struct found_lock {
+	struct file_lock lock;
+	struct inode_id id;
+};
+
+struct found_locks {
+	struct found_lock *item;
+	size_t nr, room;
+	bool failed; /* no memory */
+};
+
+static void note_lock(const struct file_lock *l, const struct inode_id *id, void *arg)
+{
+	struct found_locks *all = arg;
+
+	if (all->nr == all->room) {
+		size_t room = all->room ? 2 * all->room : 64;
+		struct found_lock *item = reallocarray(all->item, room, sizeof *item);
+		all->failed |= !item;
+		if (!item)
+			return;
+		all->item = item;
+		all->room = room;
+	}
+	all->item[all->nr++] = (struct found_lock){ *l, *id };
+}
+
+/* The number of a file of the table that a lock is of; 0: none. */
+static uint64_t locked_file(struct saver *s, struct fdtable *ft, const struct inode_id *of)
+{
+	uint64_t number = 0;
+
+	for (int fd = fd_next(ft, 0); fd >= 0 && !number; fd = fd_next(ft, fd + 1)) {
+		struct inode_id id;
+		struct file *f = fd_get(ft, fd); /* without those of O_PATH */
+		if (f && file_identify(f, &id) == 0 && id.ino == of->ino && id.dev == of->dev)
+			number = file_saved(s, f);
+		if (f)
+			file_put(f);
+	}
+	return number;
+}
+
+static int save_lock(struct saver *s, const struct found_lock *fl)
+{
+	const struct file_lock *l = &fl->lock;
+	void *owner = (void *)(uintptr_t)l->owner;
+	bool posix = l->kind == LOCK_POSIX;
+	uint64_t file = posix ? locked_file(s, owner, &fl->id) : file_saved(s, owner);
+
+	if (!file && !s->failed)
+		return errmsg_set(
+		    s->errmsg, ENOTSUP,
+		    "process %d holds a lock of a file that it has not open any more, "
+		    "which a snapshot cannot hold yet",
+		    l->pid);
+	encode(&s->out, l->kind);
+	encode(&s->out, l->type == F_WRLCK);
+	encode(&s->out, (uint64_t)l->start);
+	encode(&s->out, (uint64_t)l->end);
+	encode_signed(&s->out, l->pid);
+	encode(&s->out, posix ? saved_object(s, &fdtable_kind, owner) : 0);
+	encode(&s->out, file);
+	return 0;
+}
+
+static int locks_save(struct saver *s, void *object)
+{
+	struct found_locks all = { .nr = 0 };
+	int err;
+
+	lock_for_each(object, note_lock, &all);
+	err = all.failed ? -ENOMEM : 0;
+	encode(&s->out, all.nr);
+	for (size_t i = 0; i < all.nr && !err; i++)
+		err = save_lock(s, &all.item[i]);
+	free(all.item);
+	return err;
+}
+
+static int load_lock(struct loader *l, struct lock_table *locks)
+{
+	struct file_lock lock = { .kind = (enum lock_kind)decode_max(&l->in, LOCK_FLOCK),
+				  .type = decode_bool(&l->in) ? F_WRLCK : F_RDLCK };
+	struct inode_id id;
+	struct file *f;
+	void *table;
+
+	lock.start = decode_between(&l->in, 0, INT64_MAX);
+	lock.end = decode_between(&l->in, lock.start, INT64_MAX);
+	lock.pid = (pid_t)decode_between(&l->in, -1, INT_MAX);
+	int err = loaded_object(l, decode(&l->in), &fdtable_kind, &table);
+	if (!err)
+		err = file_loaded(l, decode(&l->in), &f);
+	if (err)
+		return err;
+	if (l->in.failed || !f || (lock.kind == LOCK_POSIX) != (table != NULL)) {
+		err = loader_damaged(l, "a lock of a file");
+	} else if (file_identify(f, &id) == 0) {
+		lock.owner = table ? table : f;
+		if (!table)
+			f->locks = locks;
+		err = lock_set(locks, l->caller, &id, &lock, false);
+		err = err == -EAGAIN ? loader_damaged(l, "locks that exclude each other") : err;
+	}
+	if (f)
+		file_put(f);
+	return err;
+}
+
+static int locks_load(struct loader *l, void **out)
+{
+	struct sandbox *sb = l->sandbox;
+	uint64_t nr = decode_count(&l->in, 7 * sizeof(uint64_t));
+	int err = 0;
+
+	for (uint64_t i = 0; i < nr && !err; i++)
+		err = load_lock(l, sb->vfs->locks);
+	*out = sb->vfs->locks;
+	return err;
+}
+
+/* They go with who holds them. */
+static void locks_drop(void *object)
+{
+}
+
+const struct saved_kind locks_kind = {
+	.name = "locks of files",
+	.save = locks_save,
+	.load = locks_load,
+	.put = locks_drop,
+};
+
+void locks_note(struct saver *s)
+{
+	struct sandbox *sb = s->sandbox;
+
+	if (lock_table_used(sb->vfs->locks))
+		(void)saved_object(s, &locks_kind, sb->vfs->locks);
+}

@@ -12,7 +12,8 @@ extern const struct saved_kind fdtable_kind; /* struct fdtable */
 /* What in the descriptors of a process cannot be saved: a sentence and -ENOTSUP; 0: nothing. */
 int files_check(struct saver *s, struct process *p);
 
-/* The same of the locks of files. */
-int locks_check(struct saver *s);
+/* Locks of files: struct lock_table, if there are any. */
+extern const struct saved_kind locks_kind;
+void locks_note(struct saver *s);
 
 #endif

@@ -67,6 +67,7 @@ static int save_tree(struct saver *s)
 	encode(&s->out, (uint64_t)sb->main->pid->nr);
 	encode(&s->out, (uint64_t)pid_last(sb->pid_ns));
 	int err = processes_save(s);
+	locks_note(s);
 	encode_at(&s->out, place, s->out.len - start);
 	return err;
 }
@@ -92,8 +93,6 @@ static int check(struct saver *s)
 		if (!err && p != sb->init)
 			err = files_check(s, p);
 	}
-	if (!err)
-		err = locks_check(s);
 	return err ? err : filesystems_find(s);
 }
 

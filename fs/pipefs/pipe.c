@@ -19,6 +19,7 @@
 #include <sys/stat.h>
 
 #include "fs/anon.h"
+#include "fs/mount.h"
 #include "cred/user.h"
 #include "fs/saved.h"
 #include "mm/access.h"
@@ -862,6 +863,8 @@ static int pipe_data_save(struct saver *s, void *object)
 	encode(&s->out, a->mode);
 	encode(&s->out, a->uid);
 	encode(&s->out, a->gid);
+	encode(&s->out, p->readers_ever);
+	encode(&s->out, p->writers_ever);
 	encode(&s->out, p->slots);
 	encode(&s->out, p->head - p->tail);
 	for (unsigned i = p->tail; i != p->head; i++) {
@@ -930,8 +933,11 @@ static int pipe_data_load(struct loader *l, void **out)
 	struct pipe *p = pipe_new(l->caller);
 	int err = p ? load_owner(l, p) : -ENOMEM;
 
-	if (!err)
+	if (!err) {
+		p->readers_ever = (unsigned)decode_max(&l->in, UINT32_MAX);
+		p->writers_ever = (unsigned)decode_max(&l->in, UINT32_MAX);
 		err = load_bufs(l, p);
+	}
 	*out = p;
 	if (err && p)
 		pipe_put(p);
@@ -950,10 +956,12 @@ const struct saved_kind pipe_data_saved = {
 	.put = pipe_data_put,
 };
 
+/* A FIFO is found by its name again. */
 static const char *pipe_refused(struct saver *s, void *object)
 {
-	return pipe_file(object)->pipe->fifo ? "with a name, which a snapshot cannot hold yet"
-					     : NULL;
+	struct file *f = object;
+
+	return pipe_file(f)->pipe->fifo ? file_name_refused(s, f) : NULL;
 }
 
 static int pipe_save(struct saver *s, void *object)
@@ -963,29 +971,106 @@ static int pipe_save(struct saver *s, void *object)
 	file_save_state(s, &pf->file);
 	encode(&s->out, saved_object(s, &pipe_data_saved, pf->pipe));
 	encode(&s->out, pf->file.anon_ino);
+	encode(&s->out, pf->pipe->fifo != NULL);
+	file_save_name(s, &pf->file);
+	encode(&s->out, pf->writers_seen);
+	encode(&s->out, pf->partner);
+	encode(&s->out, pf->partner_ever);
+	return 0;
+}
+
+/* `p` is the pipe of the FIFO that `probe` has opened; nobody else has it open but by other files
+ * that were loaded. */
+static int become_fifo(struct loader *l, struct pipe *p, struct file *probe)
+{
+	struct pipe *found = file_pipe(probe);
+	struct fifo *ff = found ? found->fifo : NULL;
+
+	if (p->fifo && p == found)
+		return 0;
+	if (p->fifo || !ff || found->readers > 1)
+		return loader_damaged(l, "a FIFO");
+	mutex_lock(&ff->lock);
+	found->fifo = NULL;
+	p->fifo = ff;
+	ff->pipe = p;
+	mutex_unlock(&ff->lock);
+	return 0;
+}
+
+/* *at: its place. It may be gone by now, or no FIFO: then the file is one of a pipe without a
+ * name. */
+static int find_fifo(struct loader *l, struct pipe *p, const char *name, struct path *at)
+{
+	struct file *probe;
+	struct statx st;
+
+	if (vfs_getattr(l->caller, NULL, name, WALK_NOFOLLOW, STATX_TYPE, &st) ||
+	    !S_ISFIFO(st.stx_mode) ||
+	    vfs_open(l->caller, NULL, name, O_RDWR | O_NONBLOCK | O_NOFOLLOW, 0, 0, &probe))
+		return 0;
+	int err = become_fifo(l, p, probe);
+	if (!err)
+		*at = path_get(&probe->path);
+	file_put(probe);
+	return err;
+}
+
+static void number_pipe(struct loader *l, struct file *f, uint64_t ino)
+{
+	struct caller *c = l->caller;
+
+	f->anon_name = "pipe";
+	f->anon_ino = ino;
+	/* later ones get other numbers */
+	if (c->fs->vfs->next_anon_ino < ino && ino < UINT64_MAX / 2)
+		c->fs->vfs->next_anon_ino = ino;
+}
+
+static int load_end(struct loader *l, struct pipe *p, unsigned flags, struct pipe_file **out)
+{
+	unsigned readers_ever = p->readers_ever, writers_ever = p->writers_ever;
+	struct pipe_file *pf = pipe_file_new(p, flags);
+
+	if (!pf)
+		return -ENOMEM;
+	p->readers_ever = readers_ever; /* it was counted then */
+	p->writers_ever = writers_ever;
+	pf->writers_seen = (unsigned)decode_max(&l->in, UINT32_MAX);
+	pf->partner = decode_bool(&l->in);
+	pf->partner_ever = (unsigned)decode_max(&l->in, UINT32_MAX);
+	*out = pf;
 	return 0;
 }
 
 static int pipe_load(struct loader *l, void **out)
 {
-	struct caller *c = l->caller;
+	struct path at = { NULL, NULL };
 	struct file state = { .flags = 0 };
+	struct pipe_file *pf;
 	void *p;
 	int err = file_load_state(l, &state);
 
 	if (!err)
 		err = loaded_object(l, decode(&l->in), &pipe_data_saved, &p);
 	uint64_t ino = decode(&l->in);
-	if (err || !p)
-		return err ? err : loader_damaged(l, "a pipe");
-	struct pipe_file *pf = pipe_file_new(p, state.flags);
-	if (!pf)
-		return -ENOMEM;
-	pf->file.anon_name = "pipe";
-	pf->file.anon_ino = ino;
-	/* later ones get other numbers */
-	if (c->fs->vfs->next_anon_ino < ino && ino < UINT64_MAX / 2)
-		c->fs->vfs->next_anon_ino = ino;
+	bool named = decode_bool(&l->in);
+	char *name = decode_string(&l->in, PATH_MAX);
+	if (!err && (!p || named != (name != NULL) || l->in.failed))
+		err = loader_damaged(l, "a pipe");
+	if (!err && named)
+		err = find_fifo(l, p, name, &at);
+	free(name);
+	if (!err)
+		err = load_end(l, p, state.flags, &pf);
+	if (err) {
+		if (at.dentry)
+			path_put(&at);
+		return err;
+	}
+	pf->file.path = at;
+	if (!at.dentry)
+		number_pipe(l, &pf->file, ino);
 	*out = &pf->file;
 	return 0;
 }

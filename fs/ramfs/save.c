@@ -271,8 +271,6 @@ static const char *inode_refused(struct saver *s, void *object)
 {
 	const struct ramfs_inode *ri = object;
 
-	if (S_ISFIFO(ri->mode) && ri->fifo.pipe)
-		return "a FIFO that is open, which a snapshot cannot hold yet";
 	return S_ISSOCK(ri->mode) ? "a socket, which a snapshot cannot hold yet" : NULL;
 }
 
