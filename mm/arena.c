@@ -274,24 +274,58 @@ int arena_alloc_dirty(struct arena *a, uint64_t len, uint64_t *off)
 	return alloc(a, len, off, &warm, false);
 }
 
-/* What a write finds no page for the host makes of the data: through the mapping it would take a
- * fault for each page, which clears it first. */
-static bool fill_cold(struct arena *a, uint64_t off, const void *src, uint64_t len)
+/* Pages that the host has to bring are written by a host call: through the mapping each would take
+ * a fault, and be cleared first. Nor is a file of the host's read through a mapping, which other
+ * sandboxes have made before, but this one has not. */
+#define COPY_UNIT (16UL << 10)
+
+/* As a mapping shows it: zeroes behind the end of the file, to the end of its last page. */
+static bool read_pages(int fd, void *to, uint64_t len, uint64_t from)
 {
-	return pwrite(a->mf->fd, src, len, (off_t)off) == (ssize_t)len;
+	ssize_t n = pread(fd, to, len, (off_t)from);
+
+	if (n == (ssize_t)len)
+		return true;
+	if (n <= 0 || PAGE_UP((uint64_t)n) < len)
+		return false;
+	memset((char *)to + n, 0, len - (uint64_t)n);
+	return true;
 }
 
-int arena_alloc_copy(struct arena *a, const void *src, uint64_t len, uint64_t *off)
+static int copy_file(struct arena *a, uint64_t off, int fd, uint64_t from, uint64_t len, bool warm)
+{
+	char buf[COPY_UNIT];
+
+	for (uint64_t n; len; from += n, off += n, len -= n) {
+		n = min64(len, warm ? len : sizeof buf);
+		if (!read_pages(fd, warm ? a->base + off : buf, n, from))
+			return -EFAULT;
+		if (!warm && pwrite(a->mf->fd, buf, n, (off_t)off) != (ssize_t)n)
+			return -EFAULT;
+	}
+	return 0;
+}
+
+static int copy_own(struct arena *a, uint64_t off, const void *src, uint64_t len, bool warm)
+{
+	if (!warm && pwrite(a->mf->fd, src, len, (off_t)off) == (ssize_t)len)
+		return 0;
+	return fixup_copy(a->base + off, src, len) ? -EFAULT : 0;
+}
+
+int arena_alloc_copy(struct arena *a, struct memfile *mf, uint64_t from, uint64_t len,
+		     uint64_t *off)
 {
 	bool warm;
 	int err = alloc(a, len, off, &warm, false);
 
-	if (err || (!warm && fill_cold(a, *off, src, len)))
+	if (err)
 		return err;
-	if (!fixup_copy(a->base + *off, src, len))
-		return 0;
-	arena_unref(a, *off, len);
-	return -EFAULT;
+	err = mf == a->mf ? copy_own(a, *off, a->base + from, len, warm)
+			  : copy_file(a, *off, mf->fd, from, len, warm);
+	if (err)
+		arena_unref(a, *off, len);
+	return err;
 }
 
 int arena_alloc_cold(struct arena *a, uint64_t len, uint64_t *off)

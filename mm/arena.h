@@ -25,8 +25,9 @@ void arena_destroy(struct arena *a);
 int arena_alloc(struct arena *a, uint64_t len, uint64_t *off);
 /* The same with any contents: the caller overwrites all of it. */
 int arena_alloc_dirty(struct arena *a, uint64_t len, uint64_t *off);
-/* The same with a copy of the `len` bytes at `src`. -EFAULT: these cannot be read to their end. */
-int arena_alloc_copy(struct arena *a, const void *src, uint64_t len, uint64_t *off);
+/* The same with a copy of the `len` bytes of `mf` from `from` on. -EFAULT: it has not so many. */
+int arena_alloc_copy(struct arena *a, struct memfile *mf, uint64_t from, uint64_t len,
+		     uint64_t *off);
 /* The same with clean pages that the host holds no memory for: arena_seek tells which have been
  * touched. */
 int arena_alloc_cold(struct arena *a, uint64_t len, uint64_t *off);

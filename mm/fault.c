@@ -125,8 +125,7 @@ static int cow_copy_range(struct mm *mm, gva_t start, gva_t end)
 	if (err)
 		return err;
 	b = backing_at(mm, start);
-	const void *src = memfile_ptr(b->mf, b->off, len);
-	err = src ? arena_alloc_copy(arena, src, len, &off) : -EFAULT;
+	err = arena_alloc_copy(arena, b->mf, b->off, len, &off);
 	if (err)
 		return err;
 	old = *b;

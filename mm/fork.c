@@ -168,7 +168,7 @@ static int copy_now(const struct fork *f, const struct backing *b)
 {
 	struct arena *arena = f->parent->host->arena;
 	struct backing copy = *b;
-	int err = arena_alloc_copy(arena, arena_ptr(arena, b->off), backing_len(b), &copy.off);
+	int err = arena_alloc_copy(arena, b->mf, b->off, backing_len(b), &copy.off);
 
 	if (err)
 		return err;
