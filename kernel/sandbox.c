@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/sysinfo.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -141,12 +142,31 @@ static int try_physmem(uint64_t arena, uint64_t window, struct physmem **out, st
 	    "address space is limited to what guest memory alone takes (`ulimit -v`)");
 }
 
+/* So many sandboxes of a process have all of the addresses that guest memory can use, which is a
+ * sixtieth of those that there are. Those beside have enough to use the memory that there is: a
+ * thousand of them fit. */
+#define WITH_ALL_ADDRESSES 16
+#define ADDRESSES_MIN      (32UL << 30)
+
+static uint64_t address_share(uint64_t all)
+{
+	uint64_t share = ADDRESSES_MIN;
+	struct sysinfo si;
+
+	if (physmem_count() < WITH_ALL_ADDRESSES || sysinfo(&si) < 0)
+		return all;
+	while (share < all && share < (uint64_t)si.totalram * si.mem_unit)
+		share *= 2;
+	return min64(share, all);
+}
+
 /* The largest sizes the machine can address, halved until the host's limits on address space and
  * files allow them. */
 static int create_physmem(struct sandbox *sb, struct errmsg *errmsg)
 {
 	const struct machine_props *props = &sb->mem.props;
-	uint64_t arena = props->arena_max, window = props->window_max;
+	uint64_t arena = address_share(props->arena_max);
+	uint64_t window = address_share(props->window_max);
 	int err;
 	do {
 		struct errmsg inner = { "" };
@@ -173,7 +193,7 @@ bool sandbox_memory(struct sandbox *sb, uint64_t *total, uint64_t *used)
 	return true;
 }
 
-static int create_machine(struct sandbox *sb, const struct machine_hook *hook,
+static int create_machine(struct sandbox *sb, const struct sandbox_config *cfg,
 			  struct errmsg *errmsg)
 {
 	const struct platform *pf = sb->platform;
@@ -183,7 +203,8 @@ static int create_machine(struct sandbox *sb, const struct machine_hook *hook,
 	pf->machine_props(sb->machine, &sb->mem.props);
 	err = create_physmem(sb, errmsg);
 	if (!err)
-		err = pf->machine_attach(sb->machine, sb->physmem, hook, errmsg);
+		err = pf->machine_attach(sb->machine, sb->physmem, cfg->kin, &cfg->machine_hook,
+					 errmsg);
 	if (!err)
 		err = arena_create(sb->physmem, &sb->arena);
 	if (err)
@@ -238,7 +259,7 @@ int sandbox_create(const struct sandbox_config *cfg, struct sandbox **out, struc
 	if (!err)
 		err = kick_init();
 	if (!err)
-		err = create_machine(sb, &cfg->machine_hook, errmsg);
+		err = create_machine(sb, cfg, errmsg);
 	if (!err)
 		err = oom_init(sb, cfg->limits.memory);
 	if (!err)

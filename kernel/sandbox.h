@@ -120,6 +120,7 @@ struct sandbox {
 
 struct sandbox_config {
 	const struct platform *platform;
+	struct machine_kin *kin; /* of this platform; NULL: none */
 	struct machine_hook machine_hook;
 	sandbox_syscall *syscall; /* sys_dispatch of sys/sys.h, which stands above the kernel */
 	struct observer *observer;

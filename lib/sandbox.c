@@ -46,6 +46,7 @@
 #include "lib/config.h"
 #include "lib/confine.h"
 #include "lib/driver.h"
+#include "lib/family.h"
 #include "lib/error.h"
 #include "lib/functions.h"
 #include "lib/limits.h"
@@ -70,6 +71,7 @@
 
 struct hl_sandbox {
 	struct sandbox *kernel;
+	struct family *family; /* of a copy: a reference; NULL: it is none */
 	struct snapshot *snap; /* where a reset goes back to; NULL: it cannot be reset */
 	char *hostname;        /* then, of its configuration; NULL: none */
 	int stdio[3];          /* then ours; -1: closed */
@@ -115,7 +117,10 @@ static int choose_platform(const struct hl_config *cfg, struct platform_choice *
 /* What is to be done instead of a program's start; NULLs: nothing else. */
 struct instead {
 	const struct audience *plan; /* it is told there would be, and nothing is left */
-	struct snapshot *snap;       /* the program goes on that this holds */
+	struct family *family;       /* NULL: it is no copy */
+	struct kindred *kindred;     /* of it; NULL: it has none */
+	struct starter *starter;     /* then the thread that starts it */
+	struct snapshot *snap;       /* of the family; the program goes on that this holds */
 	bool driver;                 /* which is a driver */
 	bool rest;                   /* the copy does not run, but waits for sandbox_go() */
 };
@@ -222,6 +227,7 @@ static int make_kernel_instead(struct hl_sandbox *sb, struct sandbox_config *sc,
 
 	platform_probe(pf, &report, false);
 	sc->platform = pf;
+	sc->kin = NULL;
 	return report.usable ? sandbox_create(sc, &sb->kernel, &errmsg) : -ENODEV;
 }
 
@@ -239,24 +245,24 @@ static void log_platform(const struct hl_config *cfg, const struct platform *pf,
 	cfg->log(cfg->log_arg, line, (size_t)n < sizeof line ? (size_t)n : sizeof line - 1);
 }
 
-static int make_kernel(struct hl_sandbox *sb, const struct hl_config *cfg,
-		       const struct snapshot *snap, const struct platform_choice *choice,
-		       struct hl_error **err)
+static int make_kernel(struct hl_sandbox *sb, const struct hl_config *cfg, const struct instead *in,
+		       const struct platform_choice *choice, struct hl_error **err)
 {
 	struct errmsg errmsg = { "" };
 	struct clock_steps begin = { 0 };
 	const struct caller_limits *limits = limits_raise();
 	struct sandbox_config sc = {
 		.platform = choice->platform,
+		.kin = in->kindred ? &in->kindred->kin : NULL,
 		.machine_hook = { confine_machine_thread, &sb->jail },
 		.syscall = sys_dispatch,
 		.host_priority = cfg->host_priority,
 		.reusable = sb->snap != NULL,
 		.nofile = &limits->nofile,
 		.fsize = &limits->fsize,
-		.clock =
-		    snap ? snapshot_clock(snap, cfg->deterministic ? &begin : NULL) : cfg->clock,
-		.deterministic = snap && cfg->deterministic,
+		.clock = in->snap ? snapshot_clock(in->snap, cfg->deterministic ? &begin : NULL)
+				  : cfg->clock,
+		.deterministic = in->snap && cfg->deterministic,
 		.limits = config_limits(cfg),
 		.net_policy = network_policy(cfg, sb->net_policy),
 		.observer = sb->observer,
@@ -487,7 +493,8 @@ static int load_copy(struct hl_sandbox *sb, const int stdio[3], struct snapshot 
 
 	sb->kernel->copy.number = snapshot_count_copy(snap);
 	if (!e)
-		e = snapshot_load(snap, sb->kernel, rq.stdio, &errmsg);
+		e = snapshot_load(snap, sb->kernel, rq.stdio,
+				  sb->jail.jail.whole_process ? NULL : &sb->world, &errmsg);
 	put_stdio(&rq);
 	if (e)
 		return fail(err, snapshot_code(e), e, &errmsg);
@@ -689,6 +696,47 @@ static int make_calls(struct hl_sandbox *sb, const struct hl_config *cfg, struct
 	return e ? error_set(err, HL_SYSTEM, "no thread for functions: %s", strerror(-e)) : 0;
 }
 
+/* What starts threads that call the caller's functions, or serve him. */
+struct unconfined {
+	struct hl_sandbox *sb;
+	struct hl_config *cfg;
+	struct hl_error **err;
+	int ret;
+};
+
+static void make_unconfined(void *arg)
+{
+	struct unconfined *u = arg;
+
+	u->ret = make_output(u->sb, u->cfg, u->err);
+	if (!u->ret)
+		u->ret = make_calls(u->sb, u->cfg, u->err);
+}
+
+/* A copy's thread may be confined by birth: then the caller's does it. */
+static int make_before(struct hl_sandbox *sb, struct hl_config *cfg, const struct instead *in,
+		       struct hl_error **err)
+{
+	struct unconfined u = { sb, cfg, err, 0 };
+
+	if (in->plan)
+		return 0;
+	if (in->kindred)
+		starter_call_back(in->starter, make_unconfined, &u);
+	else
+		make_unconfined(&u);
+	return u.ret;
+}
+
+static int confine_first(struct hl_sandbox *sb, const struct hl_config *cfg,
+			 const struct instead *in, struct hl_error **err)
+{
+	if (!in->kindred)
+		return confine_start(&sb->jail, cfg, err);
+	sb->jail = in->kindred->jail;
+	return 0;
+}
+
 static int start(const struct hl_config *config, const struct instead *in, struct hl_sandbox **out,
 		 struct hl_error **err)
 {
@@ -704,10 +752,11 @@ static int start(const struct hl_config *config, const struct instead *in, struc
 		return error_set(err, HL_NO_MEMORY, "out of memory");
 	sb->start_ns = monotonic_ns();
 	sb->snap = cfg->resettable ? in->snap : NULL;
+	sb->family = in->family ? family_get(in->family) : NULL;
 	sb->stdio[0] = sb->stdio[1] = sb->stdio[2] = sb->input_fd = -1;
 	sb->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	saved_world_encode(cfg, &sb->world);
-	int ret = in->plan ? 0 : make_output(sb, cfg, err);
+	int ret = make_before(sb, cfg, in, err);
 	if (ret)
 		;
 	else if (sb->snap && keep_config(sb, cfg) < 0)
@@ -716,16 +765,14 @@ static int start(const struct hl_config *config, const struct instead *in, struc
 		ret = error_set(err, HL_SYSTEM, "no event descriptor: %s", strerror(errno));
 	else if (sb->world.failed || make_observer(sb, cfg))
 		ret = error_set(err, HL_NO_MEMORY, "out of memory");
-	if (!ret && !in->plan)
-		ret = make_calls(sb, cfg, err);
 	if (!ret)
 		ret = network_make(cfg, &sb->net_policy, &sb->netns, err);
 	if (!ret && !in->plan)
 		ret = publisher_open(cfg, &sb->publisher, err);
 	if (!ret)
-		ret = confine_start(&sb->jail, cfg, err);
+		ret = confine_first(sb, cfg, in, err);
 	if (!ret)
-		ret = make_kernel(sb, cfg, in->snap, &choice, err);
+		ret = make_kernel(sb, cfg, in, &choice, err);
 	if (!ret)
 		log_platform(cfg, sb->kernel->platform, &choice);
 	if (!ret)
@@ -800,8 +847,9 @@ static int start_aside(const struct hl_config *cfg, const struct instead *in,
 	if (!cfg)
 		return start(cfg, in, out, err);
 	struct hl_config ours = *cfg;
+	struct instead with = *in;
 	struct start_request rq = { .cfg = &ours,
-				    .in = in,
+				    .in = &with,
 				    .out = out,
 				    .err = err,
 				    .ready = cfg->ready,
@@ -811,9 +859,12 @@ static int start_aside(const struct hl_config *cfg, const struct instead *in,
 		ours.ready = pass_ready;
 		ours.ready_arg = &rq;
 	}
-	int e = starter_new(&rq.starter);
+	with.kindred = in->family ? family_kindred(in->family, cfg) : NULL;
+	int e =
+	    with.kindred ? kindred_starter(with.kindred, &rq.starter) : starter_new(&rq.starter);
 	if (e)
 		return error_set(err, HL_SYSTEM, "no thread to start a sandbox: %s", strerror(-e));
+	with.starter = rq.starter;
 	int ret = starter_call(rq.starter, start_asked, &rq);
 	if (!ret && *out && (*out)->snap)
 		(*out)->starter = rq.starter;
@@ -854,7 +905,9 @@ int hl_sandbox_start(const struct hl_config *cfg, struct hl_sandbox **out, struc
 
 static struct instead instead_of(const struct hl_snapshot *s, bool rest)
 {
-	return (struct instead){ .snap = s->snap, .driver = s->driver != NULL, .rest = rest };
+	return (struct instead){
+		.family = s->family, .snap = s->snap, .driver = s->driver != NULL, .rest = rest
+	};
 }
 
 int hl_sandbox_restore(const struct hl_config *cfg, const struct hl_snapshot *snapshot,
@@ -1246,6 +1299,7 @@ static void destroy(struct hl_sandbox *sb)
 	encoder_free(&sb->world);
 	if (sb->event_fd >= 0)
 		close(sb->event_fd);
+	family_put(sb->family);
 	free(sb);
 	if (saved)
 		fscred_restore(&own);

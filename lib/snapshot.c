@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "lib/error.h"
+#include "lib/family.h"
 #include "lib/saved_world.h"
 #include "snapshot/image.h"
 #include "snapshot/snapshot.h"
@@ -29,6 +30,10 @@ int hl_snapshot_open(const char *file, struct hl_snapshot **out, struct hl_error
 	int e = s ? snapshot_open(file, &s->snap, &errmsg) : -ENOMEM;
 
 	*out = NULL;
+	if (!e && !(s->family = family_new(s->snap))) {
+		snapshot_close(s->snap);
+		e = -ENOMEM;
+	}
 	if (!e) {
 		s->driver = saved_world_driver(s->snap);
 		*out = s;
@@ -42,7 +47,7 @@ void hl_snapshot_close(struct hl_snapshot *s)
 {
 	if (!s)
 		return;
-	snapshot_close(s->snap);
+	family_put(s->family);
 	free(s->driver);
 	free(s);
 }

@@ -5,11 +5,13 @@
 
 #include "hl.h"
 
+struct family;
 struct snapshot;
 
 struct hl_snapshot {
-	struct snapshot *snap;
-	char *driver; /* that runs in it; NULL: none */
+	struct family *family;
+	struct snapshot *snap; /* of the family */
+	char *driver;          /* that runs in it; NULL: none */
 };
 
 #endif

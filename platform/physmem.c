@@ -157,6 +157,13 @@ static int arena_map(struct physmem *pm)
 	return 0;
 }
 
+static _Atomic unsigned alive;
+
+unsigned physmem_count(void)
+{
+	return alive;
+}
+
 void physmem_destroy(struct physmem *pm)
 {
 	struct extent *x, *tmp;
@@ -170,6 +177,7 @@ void physmem_destroy(struct physmem *pm)
 	list_for_each_safe (x, tmp, &pm->free, link)
 		free(x);
 	mutex_destroy(&pm->lock);
+	alive--;
 	free(pm);
 }
 
@@ -193,6 +201,7 @@ int physmem_create(uint64_t arena_size, uint64_t window_size, struct physmem **o
 	pm = calloc(1, sizeof *pm);
 	if (!pm)
 		return errmsg_set(errmsg, ENOMEM, "out of memory");
+	alive++;
 	pm->arena_size = arena_size;
 	pm->window_size = window_size;
 	pm->held = -1;
@@ -235,22 +244,35 @@ uint64_t physmem_size(const struct physmem *pm)
 	return pm->arena_size + pm->window_size;
 }
 
-int memfile_open(struct physmem *pm, int fd, bool writable, struct memfile **out)
+static int memfile_new(const struct memfile *like, struct memfile **out)
 {
-	struct memfile *mf = calloc(1, sizeof *mf);
+	struct memfile *mf = malloc(sizeof *mf);
 	struct memfile_pieces *pieces = calloc(1, sizeof *pieces);
 
 	if (!mf || !pieces) {
 		free(mf);
 		free(pieces);
-		close(fd);
 		return -ENOMEM;
 	}
-	*mf = (struct memfile){
-		.refs = REF_INIT(1), .writable = writable, .fd = fd, .pm = pm, .pieces = pieces
-	};
+	*mf = *like;
+	ref_set(&mf->refs, 1);
+	mf->pieces = pieces;
 	*out = mf;
 	return 0;
+}
+
+int memfile_open(struct physmem *pm, int fd, bool writable, struct memfile **out)
+{
+	int err = memfile_new(&(struct memfile){ .writable = writable, .fd = fd, .pm = pm }, out);
+
+	if (err)
+		close(fd);
+	return err;
+}
+
+int memfile_borrow(struct physmem *pm, int fd, struct memfile **out)
+{
+	return memfile_new(&(struct memfile){ .fd = fd, .borrowed = true, .pm = pm }, out);
 }
 
 struct memfile *memfile_get(struct memfile *mf)
@@ -281,7 +303,8 @@ void memfile_put(struct memfile *mf)
 		next = p->next;
 		piece_unmap(mf->pm, p);
 	}
-	close(mf->fd);
+	if (!mf->borrowed)
+		close(mf->fd);
 	free(mf->pieces);
 	free(mf);
 }

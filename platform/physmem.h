@@ -31,7 +31,8 @@ struct physmem;
 struct memfile {
 	struct ref refs;
 	bool writable; /* may be mapped for writing */
-	int fd;        /* owned */
+	int fd;
+	bool borrowed; /* the descriptor is somebody else's, who keeps it */
 	struct physmem *pm;
 	struct memfile_pieces *pieces; /* host files: what is mapped where; NULL for the arena */
 };
@@ -41,6 +42,8 @@ struct memfile {
  * (RLIMIT_AS): try smaller. */
 int physmem_create(uint64_t arena_size, uint64_t window_size, struct physmem **out,
 		   struct errmsg *errmsg);
+/* How many there are in this process: they share its addresses. */
+unsigned physmem_count(void);
 /* Every memory file but the arena must be gone. */
 void physmem_destroy(struct physmem *pm);
 /* The end is urgent. To unmap gigabytes and to give them back takes the host a while, for which
@@ -56,6 +59,9 @@ uint64_t physmem_size(const struct physmem *pm);
 
 /* Wraps a host regular file (or any mappable descriptor); takes `fd` over, also on failure. */
 int memfile_open(struct physmem *pm, int fd, bool writable, struct memfile **out);
+/* The same of one that may not be written, whose descriptor stays the caller's, to be kept open for
+ * longer than the physmem lives: sandboxes that have many files in common share descriptors. */
+int memfile_borrow(struct physmem *pm, int fd, struct memfile **out);
 struct memfile *memfile_get(struct memfile *mf);
 void memfile_put(struct memfile *mf);
 

@@ -31,6 +31,7 @@
 #include "util/errmsg.h"
 #include "util/check.h"
 #include "util/gva.h"
+#include "util/lock.h"
 
 struct machine;
 struct space;
@@ -109,14 +110,28 @@ struct machine_hook {
 	void *arg;
 };
 
+/*
+ * What machines of one platform may have in common, because they are alike (their monitors are
+ * confined alike, and their threads inherit the same): processes and threads that serve no guest.
+ * Whoever makes several such machines has one of these, until after the last machine's creation; it
+ * is all zeroes but for the lock.
+ */
+struct machine_kin {
+	struct mutex lock;
+	void *shared; /* the platform's; NULL: nothing yet */
+	void (*put)(void *shared);
+};
+
 struct platform {
 	const char *name;
 	const struct check *checks; /* what it needs of the host, and what makes it slow */
 
 	int (*machine_create)(struct machine **out, struct errmsg *errmsg);
 	void (*machine_props)(const struct machine *m, struct machine_props *out);
-	/* Once: the memory all mappings will come from. What it takes besides is made meanwhile. */
-	int (*machine_attach)(struct machine *m, struct physmem *pm,
+	/* Once: the memory all mappings will come from. What it takes besides is made meanwhile.
+	 * `kin`: what it may share with others; NULL: it has none. Threads that are shared are
+	 * those of the machine that was the first. */
+	int (*machine_attach)(struct machine *m, struct physmem *pm, struct machine_kin *kin,
 			      const struct machine_hook *hook, struct errmsg *errmsg);
 	/* Waits for that, before the first space. Only then all the machine's threads have called
 	 * the hook. NULL: there is nothing to wait for. */

@@ -95,7 +95,7 @@ static int measure_with(const struct platform *pf, struct machine *m, struct phy
 {
 	const struct machine_hook no_hook = { .fn = NULL };
 	struct space *s;
-	int err = pf->machine_attach(m, pm, &no_hook, errmsg);
+	int err = pf->machine_attach(m, pm, NULL, &no_hook, errmsg);
 
 	if (!err && pf->machine_ready)
 		err = pf->machine_ready(m, errmsg);

@@ -70,7 +70,8 @@ int snapshot_open(const char *path, struct snapshot **out, struct errmsg *errmsg
 
 	if (!snap)
 		return -ENOMEM;
-	int err = image_open(path, &snap->image, errmsg);
+	snap->known = known_files_new();
+	int err = snap->known ? image_open(path, &snap->image, errmsg) : -ENOMEM;
 	if (!err)
 		err = load_info(snap, errmsg);
 	if (err)
@@ -85,6 +86,7 @@ void snapshot_close(struct snapshot *snap)
 	if (!snap)
 		return;
 	image_close(snap->image);
+	known_files_free(snap->known);
 	free(snap->info.program);
 	free(snap);
 }
@@ -151,9 +153,7 @@ static int attach_image(struct sandbox *sb, const struct image *img)
 		if (!sb->kept)
 			return -ENOMEM;
 	}
-	int fd = fcntl(img->fd, F_DUPFD_CLOEXEC, 0);
-
-	return fd < 0 ? -errno : memfile_open(sb->physmem, fd, false, &sb->image);
+	return memfile_borrow(sb->physmem, img->fd, &sb->image);
 }
 
 static int load_names(struct loader *l, struct decoder *in)
@@ -218,9 +218,10 @@ void snapshot_forget(struct sandbox *sb)
 }
 
 int snapshot_load(const struct snapshot *snap, struct sandbox *sb, struct file *const stdio[3],
-		  struct errmsg *errmsg)
+		  const struct encoder *world, struct errmsg *errmsg)
 {
-	struct mapped_files mapped = { .nr = 0 };
+	bool known = world && known_files_are_of(snap->known, world->buf, world->len);
+	struct mapped_files mapped = { .known = known ? snap->known : NULL };
 	struct loader l = {
 		.errmsg = errmsg,
 		.kinds = kinds,

@@ -8,10 +8,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "fs/file.h"
+#include "fs/hostfs/hostfs.h"
 #include "fs/vfs.h"
 #include "mm/mapped_place.h"
+#include "util/lock.h"
 
 void file_id_save(struct encoder *out, const struct file_id *id)
 {
@@ -37,6 +40,20 @@ void file_id_free(struct file_id *id)
 {
 	free(id->path);
 	id->path = NULL;
+}
+
+/* Makes room for one more of `size` bytes. */
+static int grow(void **array, size_t nr, size_t *room, size_t size)
+{
+	if (nr < *room)
+		return 0;
+	size_t more = *room ? 2 * *room : 16;
+	void *p = reallocarray(*array, more, size);
+	if (!p)
+		return -ENOMEM;
+	*array = p;
+	*room = more;
+	return 0;
 }
 
 /* ---- opening ---- */
@@ -83,6 +100,145 @@ int mapped_file_id(struct caller *c, char *path, struct pagesource *ps, struct f
 	return err;
 }
 
+/* ---- those that are known ---- */
+
+struct known_file {
+	struct file_id id;
+	struct timespec changed; /* its status: also when it was renamed */
+	struct hostfs_known known;
+};
+
+struct known_files {
+	struct mutex lock;
+	/* guarded by lock: */
+	void *world; /* NULL: no copy was there yet */
+	size_t world_len;
+	struct known_file *all; /* none is ever taken out */
+	size_t nr, room;
+};
+
+struct known_files *known_files_new(void)
+{
+	struct known_files *k = calloc(1, sizeof *k);
+
+	if (k)
+		mutex_init(&k->lock, LOCK_KNOWN_FILES);
+	return k;
+}
+
+void known_files_free(struct known_files *k)
+{
+	if (!k)
+		return;
+	for (size_t i = 0; i < k->nr; i++) {
+		file_id_free(&k->all[i].id);
+		close(k->all[i].known.fd);
+	}
+	free(k->all);
+	free(k->world);
+	mutex_destroy(&k->lock);
+	free(k);
+}
+
+bool known_files_are_of(struct known_files *k, const void *world, size_t len)
+{
+	mutex_lock(&k->lock);
+	if (!k->world && (k->world = malloc(len ? len : 1))) {
+		memcpy(k->world, world, len);
+		k->world_len = len;
+	}
+	bool same = k->world && k->world_len == len && memcmp(k->world, world, len) == 0;
+	mutex_unlock(&k->lock);
+	return same;
+}
+
+static bool same_id(const struct file_id *a, const struct file_id *b)
+{
+	return a->size == b->size && a->mtime == b->mtime && a->mtime_ns == b->mtime_ns &&
+	       strcmp(a->path, b->path) == 0;
+}
+
+static bool same_time(const struct timespec *a, const struct timespec *b)
+{
+	return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
+}
+
+/* From the last one on, the newest first where there are several of a name: the next is most likely
+ * the one behind it. */
+static bool find_known(struct mapped_files *m, const struct file_id *id, struct known_file *out)
+{
+	struct known_files *k = m->known;
+	bool found = false;
+
+	mutex_lock(&k->lock);
+	for (size_t n = 0; n < k->nr && !found; n++) {
+		size_t i = (m->last_known + 1 + n) % k->nr;
+		if (!same_id(&k->all[i].id, id))
+			continue;
+		*out = k->all[i];
+		m->last_known = i;
+		found = true;
+	}
+	mutex_unlock(&k->lock);
+	return found;
+}
+
+static struct filesystem *root_of(struct caller *c, struct mount **mnt)
+{
+	struct path root = fs_struct_root(c->fs);
+	struct filesystem *fs = root.dentry->inode->fs;
+
+	*mnt = root.mnt;
+	path_put(&root);
+	return fs;
+}
+
+static bool open_known(struct mapped_files *m, struct caller *c, const struct file_id *id,
+		       struct pagesource **out)
+{
+	struct known_file k;
+	struct mount *mnt;
+	struct stat st;
+
+	return m->known && find_known(m, id, &k) && fstat(k.known.fd, &st) == 0 &&
+	       same_time(&st.st_ctim, &k.changed) &&
+	       hostfs_known_pages(root_of(c, &mnt), &k.known, out) == 0;
+}
+
+static bool add_known(struct known_files *k, const struct known_file *new)
+{
+	bool added = false;
+
+	mutex_lock(&k->lock);
+	if (!grow((void **)&k->all, k->nr, &k->room, sizeof *new)) {
+		k->all[k->nr++] = *new;
+		added = true;
+	}
+	mutex_unlock(&k->lock);
+	return added;
+}
+
+/* Without memory or descriptors it is looked for again. */
+static void note_known(struct mapped_files *m, struct caller *c, const struct file_id *id,
+		       struct file *f, const struct statx *st)
+{
+	struct known_file new = { .id = *id,
+				  .changed = { st->stx_ctime.tv_sec, st->stx_ctime.tv_nsec } };
+	struct mount *mnt;
+	struct filesystem *root = root_of(c, &mnt);
+
+	if (!m->known || f->path.mnt != mnt || !hostfs_know(root, f, &new.known))
+		return;
+	new.known.fd = fcntl(new.known.fd, F_DUPFD_CLOEXEC, 0);
+	if (new.known.fd < 0)
+		return;
+	new.id.path = strdup(id->path);
+	if (new.id.path && add_known(m->known, &new))
+		return;
+	file_id_free(&new.id);
+	close(new.known.fd);
+}
+
 /* ---- those of a load ---- */
 
 struct mapped_file {
@@ -92,11 +248,14 @@ struct mapped_file {
 	struct mapped_place *place;
 };
 
-static int open_mapped(struct caller *c, struct mapped_file *m)
+static int open_mapped(struct mapped_files *all, struct caller *c, struct mapped_file *m)
 {
 	const struct file_id *id = &m->id;
 	struct statx st;
 	struct file *f;
+
+	if (!m->shared_write && open_known(all, c, id, &m->source))
+		return 0;
 	int err = open_regular(c, id->path, m->shared_write ? O_RDWR : O_RDONLY, &f, &st);
 
 	if (err)
@@ -111,15 +270,15 @@ static int open_mapped(struct caller *c, struct mapped_file *m)
 		if (err)
 			m->source->ops->unref(m->source);
 	}
+	if (!err && !m->shared_write)
+		note_known(all, c, id, f, &st);
 	file_put(f);
 	return err;
 }
 
 static bool is_same(const struct mapped_file *a, const struct mapped_file *b)
 {
-	return a->shared_write == b->shared_write && a->id.size == b->id.size &&
-	       a->id.mtime == b->id.mtime && a->id.mtime_ns == b->id.mtime_ns &&
-	       strcmp(a->id.path, b->id.path) == 0;
+	return a->shared_write == b->shared_write && same_id(&a->id, &b->id);
 }
 
 /* From the last one on: the next mapping is most likely of the same file, and another process has
@@ -136,19 +295,6 @@ static struct mapped_file *find(struct mapped_files *m, const struct mapped_file
 	return NULL;
 }
 
-static int grow(struct mapped_files *m)
-{
-	if (m->nr < m->room)
-		return 0;
-	size_t room = m->room ? 2 * m->room : 16;
-	struct mapped_file *all = reallocarray(m->all, room, sizeof *all);
-	if (!all)
-		return -ENOMEM;
-	m->all = all;
-	m->room = room;
-	return 0;
-}
-
 int mapped_file_open(struct mapped_files *m, struct caller *c, struct file_id *id,
 		     bool shared_write, struct pagesource **out, struct mapped_place **place)
 {
@@ -157,9 +303,9 @@ int mapped_file_open(struct mapped_files *m, struct caller *c, struct file_id *i
 	int err = 0;
 
 	if (!f) {
-		err = grow(m);
+		err = grow((void **)&m->all, m->nr, &m->room, sizeof *m->all);
 		if (!err)
-			err = open_mapped(c, &wanted);
+			err = open_mapped(m, c, &wanted);
 		if (err)
 			return err;
 		m->last = m->nr++;

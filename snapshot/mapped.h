@@ -29,12 +29,28 @@ void file_id_free(struct file_id *id);
  * not. */
 int mapped_file_id(struct caller *c, char *path, struct pagesource *ps, struct file_id *out);
 
+/*
+ * Files that the copies of an image in this process have found, with a descriptor of each: the next
+ * copy does not look for them again. What they are found by is their names in one world, that of
+ * the first copy; copies in another look for themselves. A file that has been changed or renamed
+ * since, or has lost a name, is looked for again. They are those of the file system at the root:
+ * what is mounted elsewhere is to be in use while something of it is mapped. Any thread.
+ */
+struct known_files;
+
+struct known_files *known_files_new(void);    /* NULL: no memory */
+void known_files_free(struct known_files *k); /* NULL: no effect; no sandbox has one of them */
+/* Is that their world (as lib/saved_world.h has it)? The first one is. */
+bool known_files_are_of(struct known_files *k, const void *world, size_t len);
+
 /* Those that a load has opened: a library has several mappings in each process, and is looked up
  * and compared once. */
 struct mapped_files {
 	struct mapped_file *all;
 	size_t nr, room;
-	size_t last; /* the one that was asked for last */
+	size_t last;               /* the one that was asked for last */
+	struct known_files *known; /* NULL: the copy has another world */
+	size_t last_known;
 };
 
 /* The pages of the file, and what mapping them keeps in use: references. *id is freed by the

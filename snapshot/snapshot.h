@@ -33,6 +33,7 @@
 
 struct file;
 struct image;
+struct known_files;
 struct sandbox;
 
 /* What an image says of itself before anything of it is loaded. */
@@ -48,7 +49,8 @@ struct snapshot_info {
 
 struct snapshot {
 	struct image *image;
-	_Atomic uint64_t copies; /* started so far */
+	struct known_files *known; /* mapped files that copies have found */
+	_Atomic uint64_t copies;   /* started so far */
 	struct snapshot_info info;
 	const unsigned char *rest; /* metadata behind that */
 	uint64_t rest_len;
@@ -61,18 +63,19 @@ int snapshot_save(struct sandbox *sb, const char *path, const struct encoder *wo
 		  struct errmsg *errmsg);
 
 int snapshot_open(const char *path, struct snapshot **out, struct errmsg *errmsg);
-/* Sandboxes that were made of it stay. NULL: no effect. */
+/* Sandboxes that were made of it are gone. NULL: no effect. */
 void snapshot_close(struct snapshot *snap);
 /* The number of one more copy, from 1. Any thread. */
 uint64_t snapshot_count_copy(struct snapshot *snap);
 /* How far the clocks of a copy that starts now are from the host's; `steps`: it is one whose clocks
  * stand (host/clock.h), and begin at the save. NULL: they go. */
 struct guest_clock snapshot_clock(const struct snapshot *snap, struct clock_steps *steps);
-/* Fills a new sandbox, which has its mounts and nothing else. `stdio`: its standard descriptors,
- * borrowed; NULL: closed. It is frozen afterwards: sandbox_thaw lets it run. On failure it can only
- * be destroyed. */
+/* Fills a new sandbox, which has its mounts and nothing else, and must be gone before the snapshot
+ * is closed. `stdio`: its standard descriptors, borrowed; NULL: closed. `world`: what it has its
+ * mounts by, as snapshot_save gets it; NULL: the process will have no other copy. It is frozen
+ * afterwards: sandbox_thaw lets it run. On failure it can only be destroyed. */
 int snapshot_load(const struct snapshot *snap, struct sandbox *sb, struct file *const stdio[3],
-		  struct errmsg *errmsg);
+		  const struct encoder *world, struct errmsg *errmsg);
 /* Ends all that runs in a reusable sandbox (kernel/sandbox.h) that was loaded from `snap`, so that
  * it can be loaded again: into the address spaces that it has kept, of which what was written is
  * overwritten. -ENOTSUP, -EIO: as sandbox_clear. */

@@ -32,6 +32,12 @@
 	  "freezes and thaws of a sandbox, one at a time", "kernel/freeze.h")                      \
 	X(OUTPUT, 3, LOCK_SLEEPS,                                                                  \
 	  "what a program has written, while the caller's functions get it", "lib/output.h")       \
+	X(FAMILY, 5, LOCK_SLEEPS,                                                                  \
+	  "what copies of a snapshot share", "lib/family.c")                                       \
+	X(KIN, 6, LOCK_SLEEPS,                                                                     \
+	  "what machines that are alike share", "platform/platform.h")                             \
+	X(KNOWN_FILES, 7, LOCK_SHORT,                                                              \
+	  "which files copies of a snapshot have found", "snapshot/mapped.h")                      \
 	X(SOCK_DIAG, 10, LOCK_SLEEPS,                                                              \
 	  "the answers that wait in a netlink socket", "net/sock_diag.c")                          \
 	X(FS_CONTEXT, 11, LOCK_SLEEPS,                                                             \
@@ -109,8 +115,10 @@
 	  "platform/process/process.h")                                                            \
 	X(SLOTS, 74, LOCK_SHORT,                                                                   \
 	  "which command pages and stacks are free", "platform/process/slots.c")                   \
+	X(NURSERY, 75, LOCK_SHORT,                                                                 \
+	  "the address spaces without KVM", "platform/process/nursery.c")                          \
 	X(MACHINE, 76, LOCK_SHORT,                                                                 \
-	  "the address spaces without KVM", "platform/process/machine.c")                          \
+	  "the stubs of a machine that are about to be gone", "platform/process/stub.c")           \
 	X(KVM_MEMORY, 78, LOCK_SLEEPS,                                                             \
 	  "memory slots and page tables of a machine", "platform/kvm/memory.c")                    \
 	X(KVM_POOL, 80, LOCK_SHORT,                                                                \

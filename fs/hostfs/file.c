@@ -203,6 +203,23 @@ static int regular_pagesource(struct file *f, bool shared_write, struct pagesour
 	return hostfs_pages_get(file_pages(f), f->path.dentry->inode, shared_write, out);
 }
 
+bool hostfs_know(struct filesystem *fs, struct file *f, struct hostfs_known *out)
+{
+	struct inode *i = file_inode(f);
+
+	if (f->ops != &hostfs_file_ops || i->fs != fs || hostfs_identify(i, &out->id))
+		return false;
+	out->fd = hostfs_fd(i);
+	return true;
+}
+
+int hostfs_known_pages(struct filesystem *fs, const struct hostfs_known *k, struct pagesource **out)
+{
+	struct hostfs *h = container_of(fs, struct hostfs, fs);
+
+	return hostfs_pages_borrow(h->pages, fs, &k->id, k->fd, out);
+}
+
 static int host_fsync(struct file *f, struct caller *c, bool data_only)
 {
 	return hostfs_fsync(f->path.dentry->inode, c, data_only);

@@ -33,4 +33,18 @@ bool hostfs_is_whole(struct filesystem *fs);
  * path may lead to, as a place on the whole root. -EACCES: it must not be given to a guest. */
 int hostfs_take_directory(struct filesystem *fs, int fd, struct dentry **out);
 
+/* A regular file of the host that another sandbox of this process had mapped, too, and so is known
+ * without a look at its name. */
+struct hostfs_known {
+	struct inode_id id;
+	int fd; /* opened for reading; of whoever knows it, and open as long as he does */
+};
+
+/* What `f`, a regular file, is known by. False: it is not one of this file system. */
+bool hostfs_know(struct filesystem *fs, struct file *f, struct hostfs_known *out);
+/* Its pages, read-only; the descriptor stays the caller's, to be kept open for longer than the
+ * sandbox lives. */
+int hostfs_known_pages(struct filesystem *fs, const struct hostfs_known *k,
+		       struct pagesource **out);
+
 #endif

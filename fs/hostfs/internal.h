@@ -201,6 +201,9 @@ void hostfs_pages_free(struct hostfs_pages *p);
  * `writable`). */
 int hostfs_pages_get(struct hostfs_pages *p, struct inode *i, bool writable,
 		     struct pagesource **out);
+/* The same of a file without an inode, whose descriptor stays the caller's. */
+int hostfs_pages_borrow(struct hostfs_pages *p, struct filesystem *fs, const struct inode_id *id,
+			int fd, struct pagesource **out);
 /* The file's size was changed by the guest, or a range of it was replaced. */
 void hostfs_pages_truncated(struct hostfs_pages *p, struct inode *i, uint64_t size);
 void hostfs_pages_invalidate(struct hostfs_pages *p, struct inode *i, uint64_t off, uint64_t len);

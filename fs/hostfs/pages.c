@@ -223,17 +223,22 @@ static struct host_source *search_locked(struct hostfs_pages *p, const struct in
 	return NULL;
 }
 
+static int open_memfile(struct hostfs_pages *p, int fd, bool writable, struct memfile **out)
+{
+	int own = (int)host_ret(fcntl(fd, F_DUPFD_CLOEXEC, 0));
+
+	return own < 0 ? own : memfile_open(p->pm, own, writable, out);
+}
+
 /* The file of the asked kind is made when first needed. */
-static int add_file_locked(struct hostfs_pages *p, struct host_source *s, int fd, bool writable)
+static int add_file_locked(struct hostfs_pages *p, struct host_source *s, int fd, bool writable,
+			   bool borrowed)
 {
 	struct memfile *mf;
 
 	if (best_file(s, writable))
 		return 0;
-	int own = (int)host_ret(fcntl(fd, F_DUPFD_CLOEXEC, 0));
-	if (own < 0)
-		return own;
-	int err = memfile_open(p->pm, own, writable, &mf);
+	int err = borrowed ? memfile_borrow(p->pm, fd, &mf) : open_memfile(p, fd, writable, &mf);
 	if (err)
 		return err;
 	if (writable)
@@ -259,8 +264,9 @@ static struct host_source *add_locked(struct hostfs_pages *p, const struct inode
 	return s;
 }
 
-static int get_locked(struct hostfs_pages *p, struct inode *i, const struct inode_id *id,
-		      bool writable, struct pagesource **out)
+/* A new reference to the source of a file that `fd` is open at. */
+static int get_locked(struct hostfs_pages *p, struct filesystem *fs, const struct inode_id *id,
+		      int fd, bool writable, bool borrowed, struct host_source **out)
 {
 	struct rb_node *parent, **link;
 	struct host_source *s = search_locked(p, id, &parent, &link);
@@ -271,13 +277,11 @@ static int get_locked(struct hostfs_pages *p, struct inode *i, const struct inod
 		s = add_locked(p, id, parent, link);
 	if (!s)
 		return -ENOMEM;
-	int err = add_file_locked(p, s, hostfs_fd(i), writable);
+	int err = add_file_locked(p, s, fd, writable, borrowed);
 	if (!err) {
 		if (s->refs++ == 0)
-			s->fs = filesystem_get(i->fs);
-		if (!s->held)
-			s->held = hostfs_disk_share(hostfs_inode(i)->held);
-		*out = &s->ps;
+			s->fs = filesystem_get(fs);
+		*out = s;
 	} else if (!s->refs) {
 		rb_erase(&p->sources, &s->node);
 		source_free(s);
@@ -288,14 +292,32 @@ static int get_locked(struct hostfs_pages *p, struct inode *i, const struct inod
 int hostfs_pages_get(struct hostfs_pages *p, struct inode *i, bool writable,
 		     struct pagesource **out)
 {
+	struct host_source *s;
 	struct inode_id id;
 	int err = hostfs_identify(i, &id);
 
 	if (err)
 		return err;
 	mutex_lock(&p->lock);
-	err = get_locked(p, i, &id, writable, out);
+	err = get_locked(p, i->fs, &id, hostfs_fd(i), writable, false, &s);
+	if (!err && !s->held)
+		s->held = hostfs_disk_share(hostfs_inode(i)->held);
 	mutex_unlock(&p->lock);
+	if (!err)
+		*out = &s->ps;
+	return err;
+}
+
+int hostfs_pages_borrow(struct hostfs_pages *p, struct filesystem *fs, const struct inode_id *id,
+			int fd, struct pagesource **out)
+{
+	struct host_source *s;
+
+	mutex_lock(&p->lock);
+	int err = get_locked(p, fs, id, fd, false, true, &s);
+	mutex_unlock(&p->lock);
+	if (!err)
+		*out = &s->ps;
 	return err;
 }
 

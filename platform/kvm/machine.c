@@ -115,7 +115,7 @@ static void kvm_machine_props(const struct machine *machine, struct machine_prop
 	};
 }
 
-static int kvm_machine_attach(struct machine *machine, struct physmem *pm,
+static int kvm_machine_attach(struct machine *machine, struct physmem *pm, struct machine_kin *kin,
 			      const struct machine_hook *hook, struct errmsg *errmsg)
 {
 	struct kvm_machine *m = to_kvm_machine(machine);

@@ -2,11 +2,12 @@
 /*
  * The process platform: guest code in ordinary host processes that may do nothing by themselves.
  *
- *   machine   a template process, and the control file: the pages stubs and monitor share
- *             (layout.h)
- *   space     a stub process, forked from the template; its first thread, the helper, maps memory
- *             and makes threads at our command. Where there is much to map a second one, the
- *             mapper, does that by notifications of its own
+ *   nursery   a template process, and the thread that notices when stubs end. Machines that are
+ *             alike share one (struct machine_kin); any other has its own
+ *   machine   the control file: the pages its stubs and the monitor share (layout.h)
+ *   space     a stub process, forked from the template, which passes it its machine's files; its
+ *             first thread, the helper, maps memory and makes threads at our command. Where there
+ *             is much to map a second one, the mapper, does that by notifications of its own
  *   context   a guest thread: a filtered thread of the stub. Its system calls come as seccomp
  *             notifications
  *
@@ -131,7 +132,7 @@ void stub_reap_later(struct process_machine *m, int pidfd);
 
 #define DYING_MAX 16
 
-/* machine.lock guards it. */
+/* nursery.lock guards it. */
 struct reaper_errand {
 	int (*fn)(void *arg);
 	void *arg;
@@ -139,36 +140,63 @@ struct reaper_errand {
 	bool done;
 };
 
-struct process_machine {
-	struct physmem *pm;
-	int control_fd;
+struct nursery {
+	struct ref refs;
+	struct process_machine *founder; /* until it is made */
+	int control_fd;                  /* of one page, the template's */
 	char *control;
-	struct slots pages, stacks;
-	_Atomic bool scheduled; /* sched.c: threads may not all run alike */
 	struct stub template;
-	/* The stub of the next space, forked ahead: ordered of the template, which has not been
-	 * asked for its answer. All under template.lock. */
-	struct stub spare;
-	uint32_t spare_stack; /* of its first thread */
-	bool spare_ordered;
-	unsigned spares_taken;
-	uint64_t xcr0;
-	size_t fp_size;
+	/* Which machine has a spare that is not settled, template.lock: the template can be given
+	 * another order when it is. */
+	struct process_machine *unsettled;
 	/* The thread that notices stubs that end by themselves, and is the template's parent. */
 	pthread_t reaper;
-	bool reaper_runs;
+	bool reaper_runs, ending;
 	int reaper_epoll, reaper_wake;
 	struct machine_hook hook; /* of the reaper, when it has made the template */
 	struct mutex lock;
 	struct list spaces;
-	_Atomic bool has_space; /* or had */
-	/* pidfds of stubs that were killed and may not be gone yet, by age from next_dying on */
-	int dying[DYING_MAX];
-	unsigned next_dying;
+	/* of whose space the reaper is telling that it has ended; NULL: nobody's */
+	struct process_machine *noticed;
 	int start_err;
 	bool started;
 	struct cond reaper_cond;
 	struct reaper_errand *errand; /* what the reaper is to do when it wakes; NULL: to end */
+};
+
+/* The stub of the next space, forked ahead (spare.c). template.lock guards it. */
+enum spare_state {
+	SPARE_NONE,
+	SPARE_ORDERED, /* nobody has asked for the answer */
+	SPARE_SETTLED, /* it is ready, or has failed */
+};
+
+struct spare {
+	enum spare_state state;
+	int err;
+	struct stub stub;
+	uint32_t stack; /* of its first thread */
+	int listener;   /* of that; -1: none */
+};
+
+struct process_machine {
+	struct physmem *pm;
+	struct nursery *nursery;
+	bool founded;             /* it: no other machine was there before */
+	struct machine_hook hook; /* then, of the reaper, when it has made the template */
+	int control_fd;
+	char *control;
+	struct slots pages, stacks;
+	_Atomic bool scheduled; /* sched.c: threads may not all run alike */
+	struct spare spare;
+	unsigned spares_taken;
+	uint64_t xcr0;
+	size_t fp_size;
+	struct mutex lock;
+	_Atomic bool has_space; /* or had */
+	/* pidfds of stubs that were killed and may not be gone yet, by age from next_dying on */
+	int dying[DYING_MAX];
+	unsigned next_dying;
 };
 
 #define CONTROL_PAGES     65536U
@@ -192,7 +220,7 @@ struct process_space {
 	struct process_machine *m;
 	struct ref refs;
 	_Atomic bool destroyed;
-	struct list node; /* machine.spaces */
+	struct list node; /* nursery.spaces */
 	struct stub stub;
 	struct mutex lock;
 	struct list contexts; /* with a thread here; guarded by lock, as are these: */
@@ -330,14 +358,28 @@ int context_own_fp(struct process_context *c);
 /* checks.c */
 extern const struct check process_checks[];
 
+/* ---- nursery.c ---- */
+
+/* The machine gets its nursery, which may be made meanwhile. */
+int nursery_enter(struct process_machine *m, struct machine_kin *kin);
+/* Until it is made: 0 or why it could not be. */
+int nursery_await(struct nursery *n);
+/* The machine, whose spaces are gone, ends: what is no other's goes, and is gone. */
+void nursery_let_go(struct nursery *n);
+void nursery_leave(struct nursery *n, const struct process_machine *m);
+/* The space's stub is watched from here on, or no more. */
+int nursery_watch(struct nursery *n, struct process_space *s);
+void nursery_forget(struct nursery *n, struct process_space *s);
+int nursery_each_thread(struct nursery *n, int (*fn)(void *arg), void *arg);
+
 /* ---- template.c ---- */
 
 /* An empty memory file that can be executed, for the stub's image; -errno. */
 int stub_memfd(void);
 
 /* Its parent is the calling thread, with which it ends. */
-int template_start(struct process_machine *m);
-void template_end(struct process_machine *m);
+int template_start(struct nursery *n);
+void template_end(struct nursery *n);
 
 /* space.c and context.c: platform.h's functions */
 int process_space_create(struct machine *m, struct space **out);

@@ -255,14 +255,9 @@ int process_space_rest(struct space *space)
 void process_space_destroy(struct space *space)
 {
 	struct process_space *s = to_process_space(space);
-	struct process_machine *m = s->m;
 	struct process_context *c;
 
-	mutex_lock(&m->lock);
-	list_del(&s->node);
-	if (s->stub.pidfd >= 0)
-		epoll_ctl(m->reaper_epoll, EPOLL_CTL_DEL, s->stub.pidfd, NULL);
-	mutex_unlock(&m->lock);
+	nursery_forget(s->m->nursery, s);
 	mutex_lock(&s->lock);
 	list_for_each (c, &s->contexts, node)
 		clock_stop(&c->clock);

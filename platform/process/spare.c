@@ -3,11 +3,13 @@
  * The stub of the next space is forked ahead, with its first thread: the template does it while
  * guests run, and a fork or an execve finds it ready. None is made ahead of a second space: most
  * programs never have one.
+ *
+ * Until the child has said that it is ready, it may still read its steps from the template's page.
+ * So a spare is settled before the template gets its next order, whichever machine's that is.
  */
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -16,163 +18,185 @@
 
 #include "platform/process/process.h"
 
-/* The child takes the passed socket for its own, and then maps a command page of its own, on which
- * its next steps stand. */
+/* What the template passes to a child of its, from STUB_FD_PASSED on. */
+enum passed { PASSED_SOCKET, PASSED_ARENA, PASSED_CONTROL, NR_PASSED };
+
+#define PASSED(p)                                                                                  \
+	{                                                                                          \
+		STUB_FD_PASSED + (p)                                                               \
+	}
+
+/* The child takes what is passed for its own, and then maps a command page of its own, on which its
+ * next steps stand. */
 static int order_fork(struct process_machine *m, int socket)
 {
-	enum { CHILD = 2, OWN_PAGE = 6 };
+	enum { CHILD = 4, OWN_PAGE = 12 };
 	const struct step steps[OWN_PAGE] = {
 		{ SYS_fork, { 0 }, STEP_FORK | STEP_REPLY | (uint64_t)CHILD << STEP_CHILD },
-		{ SYS_close, { STUB_FD_PASSED }, STEP_LAST },
-		{ SYS_dup2, { STUB_FD_PASSED, STUB_FD_SOCKET }, 0 },
-		{ SYS_close, { STUB_FD_PASSED }, 0 },
+		{ SYS_close, PASSED(PASSED_SOCKET), 0 },
+		{ SYS_close, PASSED(PASSED_ARENA), 0 },
+		{ SYS_close, PASSED(PASSED_CONTROL), STEP_LAST },
+		{ SYS_dup2, { STUB_FD_PASSED + PASSED_SOCKET, STUB_FD_SOCKET }, 0 },
+		{ SYS_dup2, { STUB_FD_PASSED + PASSED_ARENA, STUB_FD_ARENA }, 0 },
+		{ SYS_dup2, { STUB_FD_PASSED + PASSED_CONTROL, STUB_FD_CONTROL }, 0 },
+		{ SYS_close, PASSED(PASSED_SOCKET), 0 },
+		{ SYS_close, PASSED(PASSED_ARENA), 0 },
+		{ SYS_close, PASSED(PASSED_CONTROL), 0 },
 		{ SYS_prctl, { PR_SET_PDEATHSIG, SIGKILL }, 0 },
 		{ SYS_mmap,
 		  { STUB_COMMAND, PAGE_SIZE, PROT_READ, MAP_SHARED | MAP_FIXED, STUB_FD_CONTROL,
-		    (uint64_t)m->spare.slot * PAGE_SIZE },
+		    (uint64_t)m->spare.stub.slot * PAGE_SIZE },
 		  0 },
 	};
+	const int pass[NR_PASSED] = { socket, physmem_arena(m->pm)->fd, m->control_fd };
+	struct stub *st = &m->spare.stub;
 
-	stub_page_set(&m->spare, m->control + (uint64_t)m->spare.slot * PAGE_SIZE);
-	stub_thread_steps(m, m->spare_stack, (struct step *)(void *)m->spare.page + OWN_PAGE);
-	return stub_order(&m->template, steps, OWN_PAGE, &socket, 1);
+	stub_page_set(st, m->control + (uint64_t)st->slot * PAGE_SIZE);
+	stub_thread_steps(m, m->spare.stack, (struct step *)(void *)st->page + OWN_PAGE);
+	return stub_order(&m->nursery->template, steps, OWN_PAGE, pass, NR_PASSED);
 }
 
 static void spare_release(struct process_machine *m)
 {
-	struct stub *st = &m->spare;
+	struct spare *sp = &m->spare;
 
-	if (st->socket >= 0)
-		close(st->socket);
-	if (st->slot != UINT32_MAX)
-		slots_give(&m->pages, st->slot);
-	if (m->spare_stack != UINT32_MAX)
-		slots_give(&m->stacks, m->spare_stack);
-	st->socket = -1;
-	st->slot = m->spare_stack = UINT32_MAX;
+	if (sp->stub.pidfd >= 0)
+		stub_kill(&sp->stub);
+	if (sp->listener >= 0)
+		close(sp->listener);
+	if (sp->stub.pidfd >= 0)
+		close(sp->stub.pidfd);
+	if (sp->stub.socket >= 0)
+		close(sp->stub.socket);
+	if (sp->stub.slot != UINT32_MAX)
+		slots_give(&m->pages, sp->stub.slot);
+	if (sp->stack != UINT32_MAX)
+		slots_give(&m->stacks, sp->stack);
 }
 
-static int order_locked(struct process_machine *m)
+/* ---- template.lock is held from here on ---- */
+
+/* The first thread's listener, and then the stub's word that all is done. */
+static int await_ready(struct spare *sp)
 {
+	int err = stub_answer(&sp->stub, &sp->listener, NULL);
+
+	return !err && sp->listener < 0 ? -EMFILE : err;
+}
+
+static int collect(struct process_machine *m)
+{
+	struct spare *sp = &m->spare;
+	int64_t pid;
+	int err = stub_answer(&m->nursery->template, NULL, &pid);
+
+	if (err || pid < 0)
+		return err ? err : (int)pid;
+	sp->stub.pid = (pid_t)pid;
+	sp->stub.pidfd = (int)syscall(SYS_pidfd_open, sp->stub.pid, 0);
+	if (sp->stub.pidfd < 0)
+		err = -errno;
+	mutex_lock(&sp->stub.lock);
+	int ready = await_ready(sp);
+	mutex_unlock(&sp->stub.lock);
+	return err ? err : ready;
+}
+
+/* The template can be given another order. */
+static void settle(struct nursery *n)
+{
+	struct process_machine *m = n->unsettled;
+
+	if (!m)
+		return;
+	n->unsettled = NULL;
+	m->spare.err = collect(m);
+	m->spare.state = SPARE_SETTLED;
+}
+
+static void order(struct process_machine *m)
+{
+	struct spare *sp = &m->spare;
 	int pair[2];
 
-	m->spare.socket = -1;
-	m->spare.slot = m->spare_stack = UINT32_MAX;
-	int err = slots_take(&m->pages, &m->spare.slot);
-	if (!err)
-		err = slots_take(&m->stacks, &m->spare_stack);
-	if (!err)
-		err = socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0 ? -errno : 0;
-	if (!err) {
-		m->spare.socket = pair[0];
-		err = order_fork(m, pair[1]);
+	settle(m->nursery);
+	stub_init(&sp->stub);
+	sp->stack = UINT32_MAX;
+	sp->listener = -1;
+	sp->err = slots_take(&m->pages, &sp->stub.slot);
+	if (!sp->err)
+		sp->err = slots_take(&m->stacks, &sp->stack);
+	if (!sp->err)
+		sp->err =
+		    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0 ? -errno : 0;
+	if (!sp->err) {
+		sp->stub.socket = pair[0];
+		sp->err = order_fork(m, pair[1]);
 		close(pair[1]);
 	}
-	if (err)
+	sp->state = sp->err ? SPARE_SETTLED : SPARE_ORDERED;
+	m->nursery->unsettled = sp->err ? NULL : m;
+}
+
+/* The spare is the space's, or nobody's. */
+static int take(struct process_machine *m, struct process_space *s)
+{
+	struct spare *sp = &m->spare;
+
+	if (sp->state == SPARE_NONE)
+		order(m);
+	if (sp->state == SPARE_ORDERED)
+		settle(m->nursery);
+	int err = sp->err;
+	sp->state = SPARE_NONE;
+	if (!err)
+		err = stub_thread_keep(s, sp->listener, sp->stack);
+	if (err) {
 		spare_release(m);
-	m->spare_ordered = !err;
+	} else {
+		s->stub.pid = sp->stub.pid;
+		s->stub.pidfd = sp->stub.pidfd;
+		s->stub.page = sp->stub.page;
+		s->stub.slot = sp->stub.slot;
+		s->stub.socket = sp->stub.socket;
+	}
+	mutex_destroy(&sp->stub.lock);
 	return err;
 }
+
+/* ---- without it ---- */
 
 void spare_order(struct process_machine *m)
 {
-	mutex_lock(&m->template.lock);
-	(void)order_locked(m);
-	mutex_unlock(&m->template.lock);
-}
-
-/* The spare becomes `st`, whose first thread has the stack *stack. */
-static int collect_locked(struct process_machine *m, struct stub *st, uint32_t *stack)
-{
-	int64_t pid;
-	int err = m->spare_ordered ? 0 : order_locked(m);
-
-	if (err)
-		return err;
-	m->spare_ordered = false;
-	err = stub_answer(&m->template, NULL, &pid);
-	if (err || pid < 0) {
-		spare_release(m);
-		return err ? err : (int)pid;
-	}
-	st->pid = (pid_t)pid;
-	st->page = m->spare.page;
-	st->slot = m->spare.slot;
-	st->socket = m->spare.socket;
-	*stack = m->spare_stack;
-	st->pidfd = (int)syscall(SYS_pidfd_open, st->pid, 0);
-	return st->pidfd < 0 ? -errno : 0;
-}
-
-/* The first thread's listener, and then the stub's word that all is done. */
-static int await_ready(struct process_space *s, uint32_t stack)
-{
-	int listener = -1;
-
-	mutex_lock(&s->stub.lock);
-	int err = stub_answer(&s->stub, &listener, NULL);
-	mutex_unlock(&s->stub.lock);
-
-	if (!err && listener < 0)
-		err = -EMFILE;
-	if (!err)
-		err = stub_thread_keep(s, listener, stack);
-	if (err && listener >= 0)
-		close(listener);
-	return err;
-}
-
-static int watch(struct process_space *s)
-{
-	struct epoll_event ev = { .events = EPOLLIN, .data.fd = s->stub.pidfd };
-	struct process_machine *m = s->m;
-
-	mutex_lock(&m->lock);
-	list_add(&m->spaces, &s->node);
-	int err = epoll_ctl(m->reaper_epoll, EPOLL_CTL_ADD, s->stub.pidfd, &ev) < 0 ? -errno : 0;
-	mutex_unlock(&m->lock);
-	return err;
-}
-
-/* Until the child has said that it is ready, it may still read its steps from the template's page,
- * so nobody may write another command there. */
-static int take_locked(struct process_space *s)
-{
-	struct process_machine *m = s->m;
-	uint32_t stack = UINT32_MAX;
-	int err = collect_locked(m, &s->stub, &stack);
-
-	if (!err)
-		err = await_ready(s, stack);
-	if (err && stack != UINT32_MAX)
-		slots_give(&m->stacks, stack);
-	if (!err && m->spares_taken++)
-		(void)order_locked(m);
-	return err;
+	mutex_lock(&m->nursery->template.lock);
+	order(m);
+	mutex_unlock(&m->nursery->template.lock);
 }
 
 int spare_take(struct process_space *s)
 {
+	struct process_machine *m = s->m;
+
 	lock_assert_held(&s->lock);
-	mutex_lock(&s->m->template.lock);
-	int err = take_locked(s);
-	mutex_unlock(&s->m->template.lock);
-	return err ? err : watch(s);
+	mutex_lock(&m->nursery->template.lock);
+	int err = take(m, s);
+	if (!err && m->spares_taken++)
+		order(m);
+	mutex_unlock(&m->nursery->template.lock);
+	return err ? err : nursery_watch(m->nursery, s);
 }
 
 void spare_destroy(struct process_machine *m)
 {
-	struct stub st = { .socket = -1, .pidfd = -1 };
-	uint32_t stack;
+	struct spare *sp = &m->spare;
 
-	if (!m->spare_ordered)
-		return;
-	mutex_lock(&m->template.lock);
-	(void)collect_locked(m, &st, &stack);
-	mutex_unlock(&m->template.lock);
-	stub_kill(&st);
-	if (st.socket >= 0)
-		close(st.socket);
-	if (st.pidfd >= 0)
-		close(st.pidfd);
+	mutex_lock(&m->nursery->template.lock);
+	if (sp->state == SPARE_ORDERED)
+		settle(m->nursery);
+	if (sp->state == SPARE_SETTLED) {
+		spare_release(m);
+		mutex_destroy(&sp->stub.lock);
+	}
+	sp->state = SPARE_NONE;
+	mutex_unlock(&m->nursery->template.lock);
 }

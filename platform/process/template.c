@@ -59,7 +59,7 @@ static int image_fd(void)
 }
 
 struct template_start {
-	int image, arena, control, socket;
+	int image, control, socket;
 };
 
 /* ---- in the child, which shares our memory until execveat: only raw system calls on its own
@@ -154,11 +154,11 @@ static int template_child(void *arg)
 	};
 
 	/* Above all target numbers first, so that none is overwritten before it is moved. */
-	int arena = fcntl(ts->arena, F_DUPFD, 16), control = fcntl(ts->control, F_DUPFD, 16);
-	int socket = fcntl(ts->socket, F_DUPFD, 16), image = fcntl(ts->image, F_DUPFD_CLOEXEC, 16);
-	if (arena < 0 || control < 0 || socket < 0 || image < 0)
+	int control = fcntl(ts->control, F_DUPFD, 16), socket = fcntl(ts->socket, F_DUPFD, 16);
+	int image = fcntl(ts->image, F_DUPFD_CLOEXEC, 16);
+	if (control < 0 || socket < 0 || image < 0)
 		_exit(1);
-	dup2(arena, STUB_FD_ARENA);
+	dup2(control, STUB_FD_ARENA); /* it has none: each stub gets its machine's */
 	dup2(control, STUB_FD_CONTROL);
 	dup2(socket, STUB_FD_SOCKET);
 	if (close_others(image) < 0)
@@ -180,7 +180,7 @@ static int template_child(void *arg)
 
 /* ---- in the monitor */
 
-static int template_clone(struct process_machine *m, struct template_start *ts)
+static int template_clone(struct nursery *n, struct template_start *ts)
 {
 	size_t size = 64 << 10;
 	char *stack = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -194,41 +194,38 @@ static int template_clone(struct process_machine *m, struct template_start *ts)
 	int err = pid < 0 ? -errno : 0;
 	host_signals_restore(&old);
 	munmap(stack, size);
-	m->template.pid = pid;
-	m->template.pidfd = pidfd;
+	n->template.pid = pid;
+	n->template.pidfd = pidfd;
 	return err;
 }
 
 /* Its first answer tells that it has emptied itself. */
-static int await_template(struct process_machine *m)
+static int await_template(struct nursery *n)
 {
 	char byte;
-	ssize_t n;
+	ssize_t len;
 	do {
-		n = recv(m->template.socket, &byte, 1, 0);
-	} while (n < 0 && errno == EINTR);
-	return n == 1 && byte == 0 ? 0 : -EIO;
+		len = recv(n->template.socket, &byte, 1, 0);
+	} while (len < 0 && errno == EINTR);
+	return len == 1 && byte == 0 ? 0 : -EIO;
 }
 
-static int start_image(struct process_machine *m, int image)
+static int start_image(struct nursery *n, int image)
 {
 	int pair[2];
 	int err = socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0 ? -errno : 0;
 	if (err)
 		return err;
-	struct template_start ts = { .image = image,
-				     .arena = physmem_arena(m->pm)->fd,
-				     .control = m->control_fd,
-				     .socket = pair[1] };
-	m->template.socket = pair[0];
-	err = template_clone(m, &ts);
+	struct template_start ts = { .image = image, .control = n->control_fd, .socket = pair[1] };
+	n->template.socket = pair[0];
+	err = template_clone(n, &ts);
 	close(pair[1]);
-	return err ? err : await_template(m);
+	return err ? err : await_template(n);
 }
 
-void template_end(struct process_machine *m)
+void template_end(struct nursery *n)
 {
-	struct stub *t = &m->template;
+	struct stub *t = &n->template;
 	if (t->pid > 0) {
 		stub_kill(t);
 		waitid(P_PIDFD, (id_t)t->pidfd, NULL, WEXITED);
@@ -243,15 +240,15 @@ void template_end(struct process_machine *m)
 
 /* A process can be ended from outside at any moment, as the host does when it is out of memory.
  * Once in a lifetime that is no reason to give up. */
-int template_start(struct process_machine *m)
+int template_start(struct nursery *n)
 {
 	int image = image_fd();
 	if (image < 0)
 		return image;
-	int err = start_image(m, image);
+	int err = start_image(n, image);
 	if (err == -EIO) {
-		template_end(m);
-		err = start_image(m, image);
+		template_end(n);
+		err = start_image(n, image);
 	}
 	close(image);
 	return err;

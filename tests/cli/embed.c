@@ -737,6 +737,97 @@ static void resets(void)
 	shell_free(&s);
 }
 
+/* Copies have things in common, whether they are alike or not, and are started and ended at once;
+ * one dies, one is in a world of its own. What was opened may be closed meanwhile, and a copy be
+ * reset then. */
+static void *start_and_end(void *arg)
+{
+	const struct hl_snapshot *snap = arg;
+	struct hl_error *err = NULL;
+	struct hl_sandbox *sb[3];
+	struct shell s[3];
+
+	for (size_t round = 0; round < 4; round++) {
+		for (size_t i = 0; i < 3; i++) {
+			shell_new(&s[i]);
+			if (i == 1)
+				hl_config_set_network(s[i].cfg, HL_NETWORK_NONE);
+			CHECK(hl_sandbox_restore(s[i].cfg, snap, &sb[i], &err) == 0, "%s",
+			      hl_error_text(err));
+		}
+		for (size_t i = 0; i < 3; i++)
+			shell_ask(&s[i], shell_look, "1 0 4\n");
+		shell_ask(&s[round % 3], "sleep 1000 & kill -9 $!; echo 7\n", "7\n");
+		for (size_t i = 0; i < 3; i++) {
+			hl_sandbox_free(sb[i]);
+			shell_free(&s[i]);
+		}
+	}
+	return NULL;
+}
+
+static void copies_in_common(void)
+{
+	struct hl_error *err = NULL;
+	struct hl_sandbox *sb;
+	pthread_t threads[4];
+	struct shell s;
+
+	shell_new(&s);
+	struct hl_snapshot *snap = shell_snapshot(&s);
+	for (size_t i = 0; i < 4; i++)
+		CHECK(pthread_create(&threads[i], NULL, start_and_end, snap) == 0, "thread");
+	for (size_t i = 0; i < 4; i++)
+		pthread_join(threads[i], NULL);
+	hl_config_set_resettable(s.cfg, true);
+	CHECK(hl_sandbox_restore(s.cfg, snap, &sb, &err) == 0, "%s", hl_error_text(err));
+	hl_snapshot_close(snap);
+	shell_ask(&s, shell_look, "1 0 4\n");
+	CHECK(hl_sandbox_reset(sb, &err) == 0, "%s", hl_error_text(err));
+	shell_ask(&s, shell_look, "1 0 4\n");
+	hl_sandbox_free(sb);
+	shell_free(&s);
+}
+
+/* A file that copies have found before is looked for again when it has another name. */
+static void replaced_libraries(void)
+{
+	char dir[] = "/tmp/hl-known.XXXXXX", command[256];
+	struct hl_error *err = NULL;
+	struct hl_sandbox *sb;
+	struct shell s;
+
+	CHECK(mkdtemp(dir), "%s", dir);
+	snprintf(command, sizeof command, "cp /bin/dash %s/sh", dir);
+	CHECK(system(command) == 0, "%s", command);
+	shell_new(&s);
+	hl_config_free(s.cfg);
+	snprintf(command, sizeof command, "%s/sh", dir);
+	s.cfg = CONFIG(command, "-c", shell_script);
+	hl_config_set_stdio(s.cfg, s.in[0], s.out[1], 2);
+	struct hl_snapshot *snap = shell_snapshot(&s);
+	for (size_t i = 0; i < 3; i++) {
+		CHECK(hl_sandbox_restore(s.cfg, snap, &sb, &err) == 0, "%s", hl_error_text(err));
+		shell_ask(&s, shell_look, "1 0 4\n");
+		hl_sandbox_free(sb);
+	}
+	snprintf(command, sizeof command, "mv %s/sh %s/old && echo another >%s/sh", dir, dir, dir);
+	CHECK(system(command) == 0, "%s", command);
+	CHECK(hl_sandbox_restore(s.cfg, snap, &sb, &err) && strstr(hl_error_text(err), "/sh"), "%s",
+	      hl_error_text(err));
+	hl_error_free(err);
+	err = NULL;
+	snprintf(command, sizeof command, "mv %s/old %s/sh", dir, dir);
+	CHECK(system(command) == 0, "%s", command);
+	CHECK(hl_sandbox_restore(s.cfg, snap, &sb, &err) == 0, "%s", hl_error_text(err));
+	shell_ask(&s, shell_look, "1 0 4\n");
+	hl_sandbox_free(sb);
+	hl_snapshot_close(snap);
+	shell_free(&s);
+	snprintf(command, sizeof command, "rm -r %s", dir);
+	CHECK(system(command) == 0, "%s", command);
+}
+
 /* ---- pools ---- */
 
 static struct hl_sandbox *take(struct hl_pool *pool, const struct hl_config *run)
@@ -1492,6 +1583,8 @@ static const struct {
 	{ "end-while-paused", end_while_paused },
 	{ "signal-while-paused", signal_while_paused },
 	{ "resets", resets },
+	{ "copies-in-common", copies_in_common },
+	{ "replaced-libraries", replaced_libraries },
 	{ "pools", pools },
 	{ "pool-of-many-threads", pool_of_many_threads },
 	{ "pool-limits", pool_limits },

@@ -69,8 +69,8 @@ static void machine_props(const struct machine *m, struct machine_props *out)
 	};
 }
 
-static int machine_attach(struct machine *m, struct physmem *pm, const struct machine_hook *hook,
-			  struct errmsg *errmsg)
+static int machine_attach(struct machine *m, struct physmem *pm, struct machine_kin *kin,
+			  const struct machine_hook *hook, struct errmsg *errmsg)
 {
 	return 0;
 }

@@ -961,7 +961,7 @@ static void poor_process(void)
 	char path[64];
 
 	scene_start(&sc);
-	const pid_t pids[] = { to_process_machine(sc.w.m)->template.pid,
+	const pid_t pids[] = { to_process_machine(sc.w.m)->nursery->template.pid,
 			       to_process_space(sc.w.s)->stub.pid };
 	for (unsigned i = 0; i < 2; i++) {
 		snprintf(path, sizeof path, "%d", pids[i]);

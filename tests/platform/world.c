@@ -22,7 +22,7 @@ void world_start(struct world *w)
 	w->p = platform;
 	if (w->p->machine_create(&w->m, &errmsg) < 0 ||
 	    physmem_create(4 * GIB, 4 * GIB, &w->pm, &errmsg) < 0 ||
-	    w->p->machine_attach(w->m, w->pm, &no_hook, &errmsg) < 0 ||
+	    w->p->machine_attach(w->m, w->pm, NULL, &no_hook, &errmsg) < 0 ||
 	    (w->p->machine_ready && w->p->machine_ready(w->m, &errmsg) < 0)) {
 		printf("%s\n", errmsg.text);
 		exit(1);

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the copies of a snapshot in one process have in common, so that another one costs little:
+ * the open snapshot itself, and, of those that are alike, what machines share (struct machine_kin).
+ *
+ * Copies are alike if they ask for the same platform, network and kind of world. Landlock lets a
+ * monitor signal only the processes of its own domain. So that each of them reaches its stub, which
+ * comes from a process that all of them share, the threads that start them come from one, too, the
+ * ancestor, which has entered that domain and does nothing else.
+ */
+#ifndef HL_LIB_FAMILY_H
+#define HL_LIB_FAMILY_H
+
+#include "hl.h"
+#include "lib/confine.h"
+#include "platform/platform.h"
+#include "util/ref.h"
+
+struct snapshot;
+struct starter;
+
+struct kindred {
+	struct kindred *next;
+	char *platform; /* as it was asked for; NULL: it was not */
+	enum hl_network network;
+	bool private_world, strict;
+	struct starter *ancestor;
+	struct confinement jail; /* of the ancestor */
+	struct machine_kin kin;
+};
+
+struct family {
+	struct ref refs; /* one for the open snapshot, one for each copy */
+	struct snapshot *snap;
+	struct mutex lock;
+	struct kindred *kindred; /* a list; guarded by lock */
+};
+
+/* Takes the snapshot over. NULL: no memory. */
+struct family *family_new(struct snapshot *snap);
+struct family *family_get(struct family *f);
+void family_put(struct family *f); /* NULL: no effect */
+/* Of copies with this configuration; borrowed. NULL: they have none, or nothing of it works. Any
+ * thread. */
+struct kindred *family_kindred(struct family *f, const struct hl_config *cfg);
+/* A thread that can start one of them: 0 or -errno. */
+int kindred_starter(struct kindred *k, struct starter **out);
+
+#endif
