@@ -49,7 +49,7 @@ check-compilers:
 	+@MAKE='$(MAKE)' scripts/check-compilers
 
 #: make check-locks       do locks keep their order? Suites on a build with LOCKS=1  [PLATFORM=kvm|process]
-LOCKS_SUITES := check-unit check-platform check-conformance check-ends
+LOCKS_SUITES := check-unit check-platform check-conformance check-ends check-snapshot check-drivers
 check-locks:
 	+@failed=0; for suite in $(LOCKS_SUITES); do \
 		$(MAKE) --no-print-directory LOCKS=1 $$suite || failed=1; \

@@ -135,8 +135,10 @@ static int put_contents(struct vma_save *vs, bool lost)
 	const struct vma *v = vs->v;
 	struct encoder *out = &vs->s->out;
 	size_t place = encode_place(out);
-	int err = lost ? put_lost_file(vs) : 0;
 
+	/* The program is frozen, but what it has not touched may be reclaimed (mm/reclaim.h). */
+	rwlock_rdlock(&v->mm->lock);
+	int err = lost ? put_lost_file(vs) : 0;
 	backing_for_range (b, v->mm, v->start, v->end) {
 		if (err || lost || vs->source == SOURCE_VDSO || v->flags & VMA_SHARED)
 			break;
@@ -144,6 +146,7 @@ static int put_contents(struct vma_save *vs, bool lost)
 			err = put_backing(vs, b, gva_max(b->start, v->start),
 					  gva_min(b->end, v->end));
 	}
+	rwlock_unlock(&v->mm->lock);
 	encode_at(out, place, vs->nr_runs);
 	return err;
 }
