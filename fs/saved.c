@@ -303,10 +303,15 @@ const struct saved_kind file_by_path = {
 
 /* ---- what lives in the monitor ---- */
 
-void file_save_state(struct saver *s, struct file *f)
+void file_save_state_at(struct saver *s, struct file *f, int64_t pos)
 {
 	encode(&s->out, f->flags & FLAGS_KEPT);
-	encode_signed(&s->out, f->pos);
+	encode_signed(&s->out, pos);
+}
+
+void file_save_state(struct saver *s, struct file *f)
+{
+	file_save_state_at(s, f, f->pos);
 }
 
 int file_load_state(struct loader *l, struct file *f)

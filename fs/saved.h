@@ -5,6 +5,8 @@
  *   file_by_path     what has a name in the guest's tree is opened again by it: files and
  *                    directories of mounts, devices, files of /proc. A name that leads elsewhere
  *                    by then gives a file that says ESTALE
+ *   file_removed     of what has lost its name the contents are kept, and a copy has the file in
+ *                    memory
  *   file_unsaved_*   what a snapshot cannot hold yet
  *   its own          what lives in the monitor (pipes, eventfds): save.c beside the type
  *
@@ -16,7 +18,7 @@
 #include "fs/file.h"
 #include "util/saved.h"
 
-extern const struct saved_kind file_by_path, file_stdio;
+extern const struct saved_kind file_by_path, file_removed, file_stdio;
 /* Of types that live in the monitor. */
 extern const struct saved_kind pipe_saved, pipe_data_saved, eventfd_saved, signalfd_saved,
     timerfd_saved, pidfd_saved, epoll_saved;
@@ -39,8 +41,13 @@ const char *file_name_refused(struct saver *s, const struct file *f);
 void file_save_name(struct saver *s, const struct file *f);
 int file_load_name(struct loader *l, mode_t type, struct path *out);
 
+/* The number of the pages that a removed file shows, as an object of a file in memory. */
+uint64_t removed_pages_saved(struct saver *s, struct pagesource *ps);
+
 /* Flags that F_SETFL may have changed, and the position where the vfs keeps it. */
 void file_save_state(struct saver *s, struct file *f);
+/* The same of a file that keeps its position itself. */
+void file_save_state_at(struct saver *s, struct file *f, int64_t pos);
 int file_load_state(struct loader *l, struct file *f);
 
 extern const struct saved_kind fs_struct_kind; /* struct fs_struct */

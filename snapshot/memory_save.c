@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "fs/file.h"
+#include "fs/saved.h"
 #include "host/fixup.h"
 #include "kernel/sandbox.h"
 #include "loader/vdso.h"
@@ -151,12 +152,6 @@ static int put_contents(struct vma_save *vs, bool lost)
 	return err;
 }
 
-static int refuse(struct saver *s, const struct vma *v, const char *what)
-{
-	return errmsg_set(s->errmsg, ENOTSUP, "%s at %lx-%lx, which a snapshot cannot hold yet",
-			  what, v->start.v, v->end.v);
-}
-
 /* The number of the object that has the pages; 0: they are found by a name. */
 static uint64_t object_of(struct vma_save *vs)
 {
@@ -193,8 +188,12 @@ static int put_source(struct vma_save *vs, bool *lost)
 	if (err && !*lost)
 		return errmsg_set(vs->s->errmsg, -err, "the mapped file %s: %s", v->name,
 				  strerror(-err));
-	if (*lost && v->flags & VMA_SHARED)
-		return refuse(vs->s, v, "there is shared memory");
+	if (*lost && v->flags & VMA_SHARED) {
+		/* the pages of a file that was removed, which others may have open */
+		vs->source = SOURCE_OBJECT;
+		object = removed_pages_saved(vs->s, v->source);
+		*lost = false;
+	}
 	encode(&vs->s->out, vs->source);
 	if (vs->source == SOURCE_FILE)
 		file_id_save(&vs->s->out, &id);

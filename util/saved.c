@@ -65,6 +65,25 @@ uint64_t saved_object(struct saver *s, const struct saved_kind *kind, void *obje
 	return *b;
 }
 
+struct saver_hold {
+	struct saver_hold *next;
+	void (*put)(void *object);
+	void *object;
+};
+
+int saver_hold(struct saver *s, void (*put)(void *object), void *object)
+{
+	struct saver_hold *h = malloc(sizeof *h);
+
+	if (!h) {
+		put(object);
+		return -ENOMEM;
+	}
+	*h = (struct saver_hold){ s->holds, put, object };
+	s->holds = h;
+	return 0;
+}
+
 /* One record: the name of its kind, and what it wrote. */
 static int save_entry(struct saver *s, size_t i)
 {
@@ -94,6 +113,10 @@ int saver_objects(struct saver *s)
 
 void saver_free(struct saver *s)
 {
+	for (struct saver_hold *h; (h = s->holds); free(h)) {
+		s->holds = h->next;
+		h->put(h->object);
+	}
 	encoder_free(&s->out);
 	free(s->entries);
 	free(s->buckets);

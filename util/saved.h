@@ -54,6 +54,8 @@ struct saved_entry {
 	void *object;
 };
 
+struct saver_hold;
+
 struct saver {
 	struct encoder out;
 	struct errmsg *errmsg;
@@ -69,6 +71,7 @@ struct saver {
 	void **filesystems;
 	size_t nr_filesystems;
 	/* private: */
+	struct saver_hold *holds;
 	struct saved_entry *entries; /* number n is entries[n - 1] */
 	size_t nr, room;
 	size_t *buckets; /* numbers by object; open addressing, 0: empty */
@@ -78,6 +81,9 @@ struct saver {
 
 /* The number of an object, 0 for NULL. Want of memory shows in saver_end. */
 uint64_t saved_object(struct saver *s, const struct saved_kind *kind, void *object);
+/* What is there for the sake of the save alone: put(object) when that is over, in any case. -ENOMEM:
+ * that was done at once. */
+int saver_hold(struct saver *s, void (*put)(void *object), void *object);
 /* Saves all objects that were met, and those that they meet. */
 int saver_objects(struct saver *s);
 void saver_free(struct saver *s);

@@ -301,6 +301,7 @@ static void release(struct file *f)
 
 const struct file_ops hostfs_file_ops = {
 	.saved = &file_by_path,
+	.saved_unnamed = &file_removed,
 	.created = regular_created,
 	.read = regular_read,
 	.write = regular_write,

@@ -228,6 +228,7 @@ static void release(struct file *f)
 
 static const struct file_ops ovl_file_ops = {
 	.saved = &file_by_path,
+	.saved_unnamed = &file_removed,
 	.read = ovl_read,
 	.write = ovl_write,
 	.lseek = ovl_lseek,

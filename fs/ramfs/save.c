@@ -275,7 +275,7 @@ static const char *inode_refused(struct saver *s, void *object)
 }
 
 const struct saved_kind ramfs_inode_saved = {
-	.name = "file in memory",
+	.name = FILE_IN_MEMORY,
 	.save = inode_save,
 	.load = inode_load,
 	.put = inode_drop,
@@ -308,7 +308,7 @@ static int memfd_load(struct loader *l, void **out)
 	struct file state = { .flags = 0 }, *f = NULL;
 	void *object;
 	int err = loaded_object(l, decode(&l->in), &ramfs_inode_saved, &object);
-	char *name = decode_string(&l->in, NAME_MAX + 64);
+	char *name = decode_string(&l->in, PATH_MAX);
 	bool anon = decode_bool(&l->in);
 
 	if (!err)
@@ -335,7 +335,7 @@ static int memfd_load(struct loader *l, void **out)
 }
 
 const struct saved_kind memfd_saved = {
-	.name = "file without a name",
+	.name = FILE_WITHOUT_NAME,
 	.save = memfd_save,
 	.load = memfd_load,
 	.put = file_saved_put,

@@ -17,6 +17,8 @@
 struct filesystem;
 struct pagesource;
 
+#define FILE_IN_MEMORY    "file in memory"
+#define FILE_WITHOUT_NAME "file without a name"
 extern const struct saved_kind ramfs_inode_saved; /* struct ramfs_inode, no directory */
 extern const struct saved_kind memfd_saved;       /* an open file without a name */
 
