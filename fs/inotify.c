@@ -29,6 +29,7 @@
 #include <unistd.h>
 
 #include "cred/user.h"
+#include "fs/mount.h"
 #include "fs/saved.h"
 #include "host/hostcall.h"
 #include "host/hostfile.h"
@@ -61,6 +62,9 @@ struct watch {
 	int wd;
 	struct inode *inode; /* no reference: it tells us when it goes. NULL: the host's */
 	struct list marks;   /* mark.watch_node */
+	/* for snapshots: by which name it was found first, and what it was; NULL: not known */
+	char *name;
+	struct inode_id id;
 };
 
 struct mark {
@@ -70,6 +74,7 @@ struct mark {
 	struct user *user; /* reference: whose watch it is */
 	int wd;            /* the guest's */
 	uint32_t mask;
+	uint32_t later; /* of a copy that is being loaded: the mask it has when that is done */
 };
 
 struct notice {
@@ -237,6 +242,7 @@ static void watch_put(struct inotify_table *t, struct watch *w, bool gone)
 			inotify_rm_watch(t->fd, w->wd);
 		rb_erase(&t->watches, &w->node);
 	}
+	free(w->name);
 	free(w);
 }
 
@@ -278,6 +284,14 @@ static struct mark *mark_find(struct inotify *in, int wd)
 		if (m->wd == wd)
 			return m;
 	return NULL;
+}
+
+static struct mark *mark_find_locked(struct inotify *in, int wd)
+{
+	mutex_lock(&in->table->lock);
+	struct mark *m = mark_find(in, wd);
+	mutex_unlock(&in->table->lock);
+	return m;
 }
 
 /* A new mark, counted for the caller's user. -ENOSPC: he has too many. */
@@ -580,7 +594,216 @@ static void inotify_release(struct file *f)
 	free(in);
 }
 
-static FILE_UNSAVED(inotify_saved, "inotify instance");
+/* ---- in snapshots ---- */
+
+/* Is what was watched still where it was found? */
+static bool has_its_name(struct caller *c, const struct watch *w)
+{
+	struct path found;
+	struct inode_id id;
+
+	if (!w->name || path_walk(c, NULL, w->name, WALK_NOFOLLOW, &found) < 0)
+		return false;
+	bool same = w->inode ? found.dentry->inode == w->inode
+			     : inode_identify(found.dentry->inode, &id) == 0 &&
+				   id.dev == w->id.dev && id.ino == w->id.ino;
+	path_put(&found);
+	return same;
+}
+
+static const char *inotify_refused(struct saver *s, void *object)
+{
+	struct inotify *in = inotify_of(object);
+	struct mark *m;
+
+	list_for_each (m, &in->marks, instance_node)
+		if (!has_its_name(s->caller, m->watch))
+			return "which watches a file that has lost its name, which a snapshot "
+			       "cannot hold yet";
+	return NULL;
+}
+
+static int inotify_save(struct saver *s, void *object)
+{
+	struct inotify *in = inotify_of(object);
+	struct encoder *out = &s->out;
+	struct notice *ev;
+	struct mark *m;
+	uint64_t nr = 0;
+
+	mutex_lock(&in->table->lock);
+	drain(in->table);
+	mutex_unlock(&in->table->lock);
+	file_save_state(s, &in->file);
+	encode(out, in->user->uid);
+	encode_signed(out, in->last_wd);
+	encode(out, in->table->last_cookie);
+	encode(out, in->nr_events);
+	list_for_each (ev, &in->events, node)
+		encode_bytes(out, &ev->e, sizeof ev->e + ev->e.len);
+	size_t place = encode_place(out);
+	list_for_each (m, &in->marks, instance_node) {
+		encode_signed(out, m->wd);
+		encode(out, m->mask);
+		encode(out, m->user->uid);
+		encode_string(out, m->watch->name);
+		nr++;
+	}
+	encode_at(out, place, nr);
+	return 0;
+}
+
+/* The user of a saved number, who is counted for what he had; NULL: no memory. */
+static struct user *load_user(struct loader *l, enum user_count what)
+{
+	struct caller *c = l->caller;
+	struct user *u = user_get(c->fs->vfs->users, (uid_t)decode_max(&l->in, UINT32_MAX));
+
+	if (u)
+		user_charge(u, what, 1, UINT64_MAX);
+	return u;
+}
+
+static void move_to_user(struct user **place, struct user *to, enum user_count what)
+{
+	user_uncharge(*place, what, 1);
+	user_put(*place);
+	*place = to;
+}
+
+/* A mark like the one that was saved: its file is watched anew, and tells of nothing before all is
+ * loaded, which opens files. One whose file is gone ends. */
+static int load_mark(struct loader *l, struct inotify *in)
+{
+	int wd = (int)decode_between(&l->in, 1, INT_MAX);
+	uint32_t mask = (uint32_t)decode_max(&l->in, UINT32_MAX);
+	struct user *u = load_user(l, USER_INOTIFY_WATCHES);
+	char *name = decode_string(&l->in, PATH_MAX);
+	struct path p = { NULL, NULL };
+	int made = -ENOENT;
+
+	if (!u || !name || name[0] != '/' || l->in.failed || in->last_wd >= wd) {
+		int err = u ? loader_damaged(l, "a watch of inotify") : -ENOMEM;
+		if (u)
+			user_uncharge(u, USER_INOTIFY_WATCHES, 1);
+		user_put(u);
+		free(name);
+		return err;
+	}
+	in->last_wd = wd - 1;
+	if (path_walk(l->caller, NULL, name, WALK_NOFOLLOW, &p) == 0)
+		made = inotify_watch(&in->file, l->caller, &p,
+				     mask & ~(uint32_t)(IN_MASK_ADD | IN_MASK_CREATE));
+	struct mark *m = made == wd ? mark_find_locked(in, wd) : NULL;
+	if (m) {
+		move_to_user(&m->user, u, USER_INOTIFY_WATCHES);
+		m->later = m->mask;
+		m->mask = 0;
+	} else {
+		const struct inotify_event ignored = { .mask = IN_IGNORED };
+		mutex_lock(&in->table->lock);
+		queue_event(in, wd, &ignored);
+		mutex_unlock(&in->table->lock);
+		user_uncharge(u, USER_INOTIFY_WATCHES, 1);
+		user_put(u);
+	}
+	in->last_wd = wd;
+	if (p.dentry)
+		path_put(&p);
+	free(name);
+	return made == -ENOMEM ? made : 0;
+}
+
+static int load_event(struct loader *l, struct inotify *in)
+{
+	size_t len;
+	const struct inotify_event *saved = decode_bytes(&l->in, &len);
+	char buf[EVENT_BYTES] __attribute__((aligned(8)));
+	struct inotify_event *e = (void *)buf;
+
+	if (!saved || len < sizeof *e || len > sizeof buf)
+		return loader_damaged(l, "an event of inotify");
+	memcpy(buf, saved, len);
+	if (e->len != len - sizeof *e || in->nr_events > INOTIFY_MAX_QUEUED_EVENTS)
+		return loader_damaged(l, "an event of inotify");
+	mutex_lock(&in->table->lock);
+	queue_event(in, e->wd, e);
+	mutex_unlock(&in->table->lock);
+	return 0;
+}
+
+static int load_events(struct loader *l, struct inotify *in)
+{
+	uint64_t nr = decode_count(&l->in, sizeof(uint64_t));
+	int err = 0;
+
+	for (uint64_t i = 0; i < nr && !err; i++)
+		err = load_event(l, in);
+	return err;
+}
+
+static int load_instance(struct loader *l, struct inotify *in)
+{
+	struct inotify_table *t = in->table;
+	int err = file_load_state(l, &in->file);
+	struct user *u = load_user(l, USER_INOTIFY_INSTANCES);
+
+	if (!u)
+		return -ENOMEM;
+	move_to_user(&in->user, u, USER_INOTIFY_INSTANCES);
+	int last = (int)decode_between(&l->in, 0, INT_MAX);
+	uint32_t cookie = (uint32_t)decode_max(&l->in, UINT32_MAX);
+	if (cookie > t->last_cookie)
+		t->last_cookie = cookie;
+	if (!err)
+		err = load_events(l, in);
+	uint64_t nr = decode_count(&l->in, 4 * sizeof(uint64_t));
+	for (uint64_t i = 0; i < nr && !err; i++)
+		err = load_mark(l, in);
+	if (!err && in->last_wd <= last)
+		in->last_wd = last;
+	return err;
+}
+
+void inotify_settle(struct inotify_table *t)
+{
+	struct inotify *in;
+	struct mark *m;
+
+	mutex_lock(&t->lock);
+	if (t->fd >= 0)
+		drain(t);
+	list_for_each (in, &t->instances, node) {
+		list_for_each (m, &in->marks, instance_node) {
+			m->mask |= m->later;
+			m->later = 0;
+		}
+	}
+	mutex_unlock(&t->lock);
+}
+
+static int inotify_load(struct loader *l, void **out)
+{
+	struct file *f;
+	int err = inotify_create(l->caller, 0, &f);
+
+	if (err)
+		return err;
+	err = load_instance(l, inotify_of(f));
+	if (err)
+		file_put(f);
+	else
+		*out = f;
+	return err;
+}
+
+const struct saved_kind inotify_saved = {
+	.name = "inotify instance",
+	.save = inotify_save,
+	.load = inotify_load,
+	.put = file_saved_put,
+	.refused = inotify_refused,
+};
 
 static const struct file_ops inotify_ops = {
 	.saved = &inotify_saved,
@@ -683,9 +906,22 @@ static int may_watch(struct caller *c, struct inode *i, uint32_t mask)
 	return !err && i->ops->watched ? i->ops->watched(i, c) : err;
 }
 
-int inotify_watch(struct file *f, struct caller *c, struct inode *i, uint32_t mask)
+/* The name of what is to be watched: malloc'd. NULL: without one it is watched all the same. */
+static char *name_of(const struct path *p, struct inode_id *id)
+{
+	const struct path all = { NULL, NULL };
+	char name[PATH_MAX];
+
+	return path_string(p, &all, name, sizeof name) >= 0 &&
+		       inode_identify(p->dentry->inode, id) == 0
+		   ? strdup(name)
+		   : NULL;
+}
+
+int inotify_watch(struct file *f, struct caller *c, const struct path *p, uint32_t mask)
 {
 	struct inotify *in = inotify_of(f);
+	struct inode *i = p->dentry->inode;
 	struct watch *w;
 	int err = i->ops->watch ? 0 : may_watch(c, i, mask);
 
@@ -693,11 +929,19 @@ int inotify_watch(struct file *f, struct caller *c, struct inode *i, uint32_t ma
 		return -EINVAL;
 	if (err)
 		return err;
+	struct inode_id id;
+	char *name = name_of(p, &id);
 	mutex_lock(&in->table->lock);
 	drain(in->table); /* what came before is not for the new mark */
 	err = i->ops->watch ? host_watch(in->table, c, i, mask, &w) : own_watch(in->table, i, &w);
 	int wd = err ? err : set_mark(in, c, w, mask);
+	if (wd >= 0 && !w->name) {
+		w->name = name;
+		w->id = id;
+		name = NULL;
+	}
 	mutex_unlock(&in->table->lock);
+	free(name);
 	return wd;
 }
 

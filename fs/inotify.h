@@ -27,9 +27,12 @@ int inotify_create(struct caller *c, int flags, struct file **out);
 bool file_is_inotify(const struct file *f);
 /* The watch descriptor. `mask` as the guest gave it. -ENOSYS: the file system tells of no changes
  * (it makes its inodes anew at each walk). -ENOSPC: the user has too many watches. */
-int inotify_watch(struct file *f, struct caller *c, struct inode *i, uint32_t mask);
+int inotify_watch(struct file *f, struct caller *c, const struct path *p, uint32_t mask);
 /* -EINVAL: no such watch. */
 int inotify_unwatch(struct file *f, int wd);
+
+/* A copy of a snapshot is loaded: from now on its watches tell of events. */
+void inotify_settle(struct inotify_table *t);
 
 /* For fs/notify.c. */
 struct inotify_news {

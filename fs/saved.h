@@ -21,7 +21,7 @@
 extern const struct saved_kind file_by_path, file_removed, file_stdio;
 /* Of types that live in the monitor. */
 extern const struct saved_kind pipe_saved, pipe_data_saved, eventfd_saved, signalfd_saved,
-    timerfd_saved, pidfd_saved, epoll_saved;
+    timerfd_saved, pidfd_saved, epoll_saved, inotify_saved;
 
 /* A type that is only refused, by its name. */
 #define FILE_UNSAVED(id, what) const struct saved_kind id = { .name = what, .put = file_saved_put }

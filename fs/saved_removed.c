@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Open files whose last name is gone: removed ones, and those of O_TMPFILE. Their contents go into
- * the snapshot, and a copy has them in memory: records are those of files in memory (fs/ramfs/save.h),
- * which load them. Who shares a file is told by its pages: all that is open or mapped of one has one
- * page source.
+ * the snapshot, and a copy has them in memory: records are those of files in memory
+ * (fs/ramfs/save.h), which load them. Who shares a file is told by its pages: all that is open or
+ * mapped of one has one page source.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "fs/inotify.h"
 #include "fs/ramfs/save.h"
 #include "fs/saved.h"
 #include "kernel/freeze.h"
@@ -32,11 +33,13 @@
 
 /* Every kind that a snapshot may hold. */
 static const struct saved_kind *const kinds[] = {
-	&cred_kind,         &fdtable_kind,  &fs_struct_kind, &memory_kind,      &sighand_kind,
-	&file_by_path,      &file_stdio,    &pipe_saved,     &pipe_data_saved,  &eventfd_saved,
-	&signalfd_saved,    &timerfd_saved, &pidfd_saved,    &epoll_saved,      &shmem_saved,
-	&ramfs_inode_saved, &memfd_saved,   &unix_saved,     &unix_links_saved, &loop_saved,
-	&loop_links_saved,  &pty_saved,     &pty_line_saved, &locks_kind,       NULL,
+	&cred_kind,        &fdtable_kind,  &fs_struct_kind,   &memory_kind,
+	&sighand_kind,     &file_by_path,  &file_stdio,       &pipe_saved,
+	&pipe_data_saved,  &eventfd_saved, &signalfd_saved,   &timerfd_saved,
+	&pidfd_saved,      &epoll_saved,   &shmem_saved,      &ramfs_inode_saved,
+	&memfd_saved,      &unix_saved,    &unix_links_saved, &loop_saved,
+	&loop_links_saved, &pty_saved,     &pty_line_saved,   &locks_kind,
+	&inotify_saved,    NULL,
 };
 
 static int load_info(struct snapshot *snap, struct errmsg *errmsg)
@@ -246,6 +249,8 @@ int snapshot_load(const struct snapshot *snap, struct sandbox *sb, struct file *
 		err = sandbox_freeze(sb);
 	if (!err)
 		err = load(&l, &in);
+	if (!err)
+		inotify_settle(sb->vfs->inotify);
 	if (!err && sb->kept)
 		filesystems_mark(&l);
 	loader_free(&l);

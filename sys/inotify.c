@@ -55,7 +55,7 @@ static int64_t watch_at(struct task *t, struct file *f, gva_t name, uint32_t mas
 		return err;
 	err = at_walk(&at, mask & IN_DONT_FOLLOW ? AT_SYMLINK_NOFOLLOW : 0, &p);
 	if (!err) {
-		err = inotify_watch(f, &at.c, p.dentry->inode, mask);
+		err = inotify_watch(f, &at.c, &p, mask);
 		path_put(&p);
 	}
 	at_put(&at);

@@ -81,8 +81,8 @@ struct saver {
 
 /* The number of an object, 0 for NULL. Want of memory shows in saver_end. */
 uint64_t saved_object(struct saver *s, const struct saved_kind *kind, void *object);
-/* What is there for the sake of the save alone: put(object) when that is over, in any case. -ENOMEM:
- * that was done at once. */
+/* What is there for the sake of the save alone: put(object) when that is over, in any case.
+ * -ENOMEM: that was done at once. */
 int saver_hold(struct saver *s, void (*put)(void *object), void *object);
 /* Saves all objects that were met, and those that they meet. */
 int saver_objects(struct saver *s);
