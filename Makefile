@@ -146,6 +146,7 @@ ifneq ($(PLATFORM_DIRS),platform/none)
 include platform/process/stub/rules.mk
 endif
 include jail/filter/rules.mk
+include scripts/shared.mk
 include scripts/install.mk
 include scripts/check.mk
 
