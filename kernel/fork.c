@@ -23,6 +23,7 @@
 #include "mm/access.h"
 #include "mm/fork.h"
 #include "util/ref.h"
+#include "util/saved.h"
 
 #ifndef CLONE_CLEAR_SIGHAND
 #define CLONE_CLEAR_SIGHAND 0x100000000UL
@@ -87,6 +88,72 @@ void vfork_resume_end(struct task *t)
 {
 	if (t->vfork_wait.on)
 		vfork_wait_end(t);
+}
+
+/* ---- in snapshots ---- */
+
+static int vfork_save(struct saver *s, void *object)
+{
+	const struct vfork_done *v = object;
+
+	encode(&s->out, v->done);
+	return 0;
+}
+
+static int vfork_load(struct loader *l, void **out)
+{
+	struct vfork_done *v = calloc(1, sizeof *v);
+
+	if (!v)
+		return -ENOMEM;
+	ref_set(&v->refs, 1);
+	v->done = decode_bool(&l->in);
+	*out = v;
+	return 0;
+}
+
+static void vfork_drop(void *object)
+{
+	vfork_put(object);
+}
+
+const struct saved_kind vfork_saved = {
+	.name = "vfork",
+	.save = vfork_save,
+	.load = vfork_load,
+	.put = vfork_drop,
+};
+
+void vfork_task_save(struct saver *s, struct task *t)
+{
+	encode(&s->out, saved_object(s, &vfork_saved, t->vfork));
+	encode(&s->out, saved_object(s, &vfork_saved, t->vfork_wait.on));
+	encode_signed(&s->out, t->vfork_wait.child);
+}
+
+int vfork_task_load(struct loader *l, struct task *t)
+{
+	void *child, *parent = NULL;
+	int err = loaded_object(l, decode(&l->in), &vfork_saved, &child);
+
+	if (!err)
+		err = loaded_object(l, decode(&l->in), &vfork_saved, &parent);
+	int64_t nr = decode_between(&l->in, 0, INT_MAX);
+	if (err)
+		return err;
+	/* who waits does so in a call that is made again */
+	if (l->in.failed || (parent && (!t->unwound || ((struct vfork_done *)parent)->parent)))
+		return loader_damaged(l, "a vfork");
+	if (child) {
+		t->vfork = child;
+		ref_get(&t->vfork->refs);
+	}
+	if (parent) {
+		t->vfork_wait = (struct vfork_wait){ parent, nr };
+		ref_get(&t->vfork_wait.on->refs);
+		t->vfork_wait.on->parent = &t->sleeper;
+	}
+	return 0;
 }
 
 /* clone(2), ERRORS. */

@@ -7,6 +7,9 @@
 
 #include "util/gva.h"
 
+struct loader;
+struct saved_kind;
+struct saver;
 struct task;
 
 struct vfork_done;
@@ -33,6 +36,11 @@ int64_t task_clone(struct task *t, const struct clone_request *rq);
 int64_t vfork_wait_again(struct task *t);
 /* It ended otherwise: kernel/resume.c. */
 void vfork_resume_end(struct task *t);
+
+/* A vfork in the middle, in snapshots, and what a task has of it. */
+extern const struct saved_kind vfork_saved;
+void vfork_task_save(struct saver *s, struct task *t);
+int vfork_task_load(struct loader *l, struct task *t);
 
 /* unshare(2): 0, or -EINVAL for what can not be undone here. */
 int task_unshare(struct task *t, uint64_t flags);

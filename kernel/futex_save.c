@@ -4,22 +4,36 @@
  * task rests).
  *
  * What is kept is the address under which the task knows the word it waits for now, which a requeue
- * may have changed, and whether a wake-up has come already.
+ * may have changed, and whether a wake-up has come already. Who waits for a futex with priority
+ * inheritance has its place by the word alone.
  */
 #include <errno.h>
+#include <linux/futex.h>
 
 #include "kernel/futex_save.h"
 #include "kernel/futex_table.h"
 #include "kernel/sandbox.h"
 #include "kernel/task.h"
 
-enum { WAITS_FOR_NONE, WAITS_PRIVATE, WAITS_SHARED, WAS_WOKEN, NR_WAITS };
+enum { WAITS_FOR_NONE, WAITS_PRIVATE, WAITS_SHARED, WAS_WOKEN, OWNS, NR_WAITS };
+
+/* Does it wait to own a PI futex? The word has it all: the call that is made again waits anew. */
+static bool locks_pi(const struct task *t)
+{
+	int op = (int)t->event.syscall.args[1] & FUTEX_CMD_MASK;
+
+	return t->futex.one.pi && (op == FUTEX_LOCK_PI || op == FUTEX_LOCK_PI2);
+}
 
 static int kind_of(struct task *t, const struct futex_waiter *w, gva_t *addr)
 {
 	struct futex_key key;
 
 	*addr = w->addr;
+	if (w->owns)
+		return OWNS;
+	if (locks_pi(t))
+		return WAITS_FOR_NONE;
 	if (list_empty(&w->node))
 		return WAS_WOKEN;
 	if (w->key.a == (uintptr_t)t->mm) {
@@ -40,8 +54,8 @@ const char *futex_refused(struct task *t)
 		return "waits for several futexes";
 	if (!f->queued)
 		return NULL;
-	if (f->one.pi || f->one.owns || f->one.for_requeue)
-		return "waits for a futex with priority inheritance";
+	if (f->one.for_requeue || (f->one.pi && !locks_pi(t)))
+		return "waits for a condition whose mutex has priority inheritance";
 	return kind_of(t, &f->one, &addr) == NR_WAITS
 		   ? "has been requeued to a futex of another process"
 		   : NULL;
@@ -69,15 +83,17 @@ int futex_load(struct decoder *in, struct task *t)
 		return -EBADMSG;
 	if (kind == WAITS_FOR_NONE)
 		return 0;
-	if (kind != WAS_WOKEN && mm_futex_key(t->mm, addr, kind == WAITS_SHARED, &key) < 0)
+	bool woken = kind == WAS_WOKEN || kind == OWNS;
+	if (!woken && mm_futex_key(t->mm, addr, kind == WAITS_SHARED, &key) < 0)
 		return -EBADMSG;
 	struct futex_bucket *b = futex_bucket_of(t->sb->futexes, &key);
 	*w = (struct futex_waiter){ .bucket = b, .key = key, .task = t, .addr = addr };
 	w->bitset = bitset;
-	w->woken = kind == WAS_WOKEN;
+	w->woken = woken;
+	w->owns = kind == OWNS;
 	list_init(&w->node);
 	mutex_lock(&b->lock);
-	if (kind != WAS_WOKEN)
+	if (!woken)
 		list_add_tail(&b->waiters, &w->node);
 	mutex_unlock(&b->lock);
 	t->futex.queued = true;

@@ -10,6 +10,7 @@
 #include "fs/inotify.h"
 #include "fs/ramfs/save.h"
 #include "fs/saved.h"
+#include "kernel/fork.h"
 #include "kernel/freeze.h"
 #include "kernel/nsproxy.h"
 #include "kernel/sandbox.h"
@@ -33,13 +34,12 @@
 
 /* Every kind that a snapshot may hold. */
 static const struct saved_kind *const kinds[] = {
-	&cred_kind,        &fdtable_kind,  &fs_struct_kind,   &memory_kind,
-	&sighand_kind,     &file_by_path,  &file_stdio,       &pipe_saved,
-	&pipe_data_saved,  &eventfd_saved, &signalfd_saved,   &timerfd_saved,
-	&pidfd_saved,      &epoll_saved,   &shmem_saved,      &ramfs_inode_saved,
-	&memfd_saved,      &unix_saved,    &unix_links_saved, &loop_saved,
-	&loop_links_saved, &pty_saved,     &pty_line_saved,   &locks_kind,
-	&inotify_saved,    NULL,
+	&cred_kind,         &fdtable_kind,  &fs_struct_kind, &memory_kind,      &sighand_kind,
+	&file_by_path,      &file_stdio,    &pipe_saved,     &pipe_data_saved,  &eventfd_saved,
+	&signalfd_saved,    &timerfd_saved, &pidfd_saved,    &epoll_saved,      &shmem_saved,
+	&ramfs_inode_saved, &memfd_saved,   &unix_saved,     &unix_links_saved, &loop_saved,
+	&loop_links_saved,  &pty_saved,     &pty_line_saved, &locks_kind,       &inotify_saved,
+	&vfork_saved,       NULL,
 };
 
 static int load_info(struct snapshot *snap, struct errmsg *errmsg)

@@ -460,8 +460,7 @@ static void tree_free(struct tree_load *tree)
 		for (uint64_t k = 0; pl->tasks && k < pl->nr_tasks; k++) {
 			if (!pl->tasks[k])
 				continue;
-			resume_end(pl->tasks[k]);
-			task_free(pl->tasks[k]);
+			task_drop(pl->tasks[k]);
 		}
 		free(pl->tasks);
 	}

@@ -20,6 +20,8 @@ int sigpending_load(struct decoder *in, struct sandbox *sb, unsigned uid, struct
 const char *task_refused(struct task *t);
 int task_save(struct saver *s, struct task *t);
 /* A task of `p` that has not been started. */
+/* A task that was loaded, but is not started. */
+void task_drop(struct task *t);
 int task_load(struct loader *l, struct process *p, struct task **out);
 
 /* process.c: all processes but init, with their threads. */

@@ -11,6 +11,7 @@
 #include "fs/saved.h"
 #include "kernel/exec.h"
 #include "kernel/fdtable.h"
+#include "kernel/fork.h"
 #include "kernel/futex_save.h"
 #include "kernel/nsproxy.h"
 #include "kernel/process.h"
@@ -32,8 +33,6 @@ const char *task_refused(struct task *t)
 
 	if (t->nsproxy != t->sb->nsproxy)
 		return "has namespaces of its own";
-	if (t->vfork || t->vfork_wait.on)
-		return "is in the middle of a vfork";
 	if (r->message)
 		return "is in the middle of a message of a socket";
 	if (t->exiting || t->process->exec_task)
@@ -273,6 +272,7 @@ int task_save(struct saver *s, struct task *t)
 	save_fields(&s->out, t);
 	sigpending_save(&s->out, &t->pending);
 	save_call(s, t);
+	vfork_task_save(s, t);
 	futex_save(&s->out, t);
 	return save_cpu(s, t);
 }
@@ -323,6 +323,8 @@ static int load_rest(struct loader *l, struct task *t)
 		err = load_signals(l, t);
 	if (!err)
 		err = load_call(l, t);
+	if (!err)
+		err = vfork_task_load(l, t);
 	if (!err && futex_load(&l->in, t) < 0)
 		err = loader_damaged(l, "a futex");
 	if (!err)
@@ -330,6 +332,13 @@ static int load_rest(struct loader *l, struct task *t)
 	if (!err)
 		exec_limits(t->mm, t->process);
 	return err;
+}
+
+void task_drop(struct task *t)
+{
+	resume_end(t);
+	vfork_release(t);
+	task_free(t);
 }
 
 int task_load(struct loader *l, struct process *p, struct task **out)
@@ -348,8 +357,7 @@ int task_load(struct loader *l, struct process *p, struct task **out)
 		return err;
 	err = t->tid == tid ? load_rest(l, t) : loader_damaged(l, "two threads of one number");
 	if (err) {
-		resume_end(t);
-		task_free(t);
+		task_drop(t);
 	} else {
 		*out = t;
 	}
