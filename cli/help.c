@@ -25,6 +25,7 @@ static const char help[] =
     "      --when idle         hl snapshot save: save when all of it sleeps,\n"
     "      --when listen[:PORT] ... when it listens at a port,\n"
     "      --when output:TEXT  ... when it prints the text\n"
+    "      --self-contained    hl snapshot save: with the programs and libraries that it runs\n"
     "      --deterministic     hl snapshot run: the same random bytes and times in each run\n"
     "  -t, --timeout SECONDS   end everything after this time; exit status 124\n"
     "  -m, --memory SIZE       memory of all that runs: the largest process is killed beyond it\n"

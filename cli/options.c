@@ -390,6 +390,14 @@ static int opt_repeat(struct run *r, const char *arg)
 	return 0;
 }
 
+static int opt_self_contained(struct run *r, const char *arg)
+{
+	if (r->verb != RUN_SAVE)
+		return usage_error(&r->out, "--self-contained is for hl snapshot save");
+	hl_config_set_self_contained(r->cfg, true);
+	return 0;
+}
+
 static int opt_deterministic(struct run *r, const char *arg)
 {
 	if (r->verb != RUN_COPY)
@@ -498,6 +506,7 @@ const struct option_def options[] = {
 	{ "exec", 'e', required_argument, opt_exec, RUN, NULL },
 	{ "after", 0, required_argument, opt_after, RUN, NULL },
 	{ "when", 0, required_argument, opt_when, RUN, NULL },
+	{ "self-contained", 0, no_argument, opt_self_contained, RUN, NULL },
 	{ "deterministic", 0, no_argument, opt_deterministic, RUN, NULL },
 	{ "driver", 0, required_argument, opt_driver, RUN, NULL },
 	{ "repeat", 0, required_argument, opt_repeat, RUN, NULL },

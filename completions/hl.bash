@@ -136,6 +136,7 @@ _hl() {
 			--quiet
 			--repeat
 			--root
+			--self-contained
 			--stack
 			--stats
 			--strace

@@ -45,6 +45,7 @@ complete -c hl -n '__fish_is_first_arg' -x -a doctor -d 'Say what this host offe
 complete -c hl -l when -x -a 'idle listen listen: output:' -d 'Save when all of it sleeps, listens or prints'
 complete -c hl -l driver -x -a 'python3 python3: perl ruby bash' -d 'Get a runtime ready for jobs'
 complete -c hl -l after -x -d 'Save after so many seconds'
+complete -c hl -l self-contained -d 'Save the programs and libraries that it runs, too'
 complete -c hl -l deterministic -d 'The same random bytes and times in each run'
 complete -c hl -n '__fish_is_first_arg' -x -a snapshot -d 'Save a running program, run copies of it'
 complete -c hl -n '__fish_seen_subcommand_from snapshot' -a 'save run info'

@@ -484,6 +484,11 @@ HL_API int hl_sandbox_resume(struct hl_sandbox *sb, struct hl_error **err);
  * what. HL_STATE: the program has ended. Any thread, as those above. */
 HL_API int hl_sandbox_save(struct hl_sandbox *sb, const char *file, struct hl_error **err);
 
+/* Snapshots of it hold the files that are mapped privately, above all programs and libraries, so
+ * that a copy does not need them: the file is larger by as much, and no copy fails because one has
+ * changed. Default: off. */
+HL_API void hl_config_set_self_contained(struct hl_config *cfg, bool on);
+
 /* What the program does when it is to be saved. */
 enum hl_moment {
 	HL_MOMENT_ASKS,    /* it writes "save" to /dev/hl: docs/guest.md */

@@ -458,6 +458,12 @@ void hl_config_set_resettable(struct hl_config *cfg, bool on)
 		cfg->resettable = on;
 }
 
+void hl_config_set_self_contained(struct hl_config *cfg, bool on)
+{
+	if (cfg)
+		cfg->self_contained = on;
+}
+
 void hl_config_set_deterministic(struct hl_config *cfg, bool on)
 {
 	if (cfg)

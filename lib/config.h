@@ -49,7 +49,7 @@ struct hl_config {
 	enum hl_audit audit_of;
 	enum hl_trace_format trace_format;
 	bool stats;
-	bool host_priority, resettable, deterministic;
+	bool host_priority, resettable, deterministic, self_contained;
 	enum hl_jail jail;
 	bool jail_strict;
 	uint64_t limits[HL_NR_LIMITS]; /* 0: none */

@@ -90,8 +90,9 @@ struct hl_sandbox {
 	struct functions *functions; /* NULL: none */
 	struct confinement jail;
 	struct observer *observer;
-	struct secluded secluded;  /* what the audit of the observer knows */
-	struct encoder world;      /* as its snapshots keep it */
+	struct secluded secluded; /* what the audit of the observer knows */
+	struct encoder world;     /* as its snapshots keep it */
+	struct snapshot_options save_options;
 	struct filesystem *hostfd; /* what inherited descriptors hang on */
 	int event_fd;
 	uint64_t start_ns, timeout_ns; /* timeout 0: none */
@@ -756,6 +757,7 @@ static int start(const struct hl_config *config, const struct instead *in, struc
 	sb->stdio[0] = sb->stdio[1] = sb->stdio[2] = sb->input_fd = -1;
 	sb->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	saved_world_encode(cfg, &sb->world);
+	sb->save_options.self_contained = cfg->self_contained;
 	int ret = make_before(sb, cfg, in, err);
 	if (ret)
 		;
@@ -1258,7 +1260,7 @@ int hl_sandbox_save(struct hl_sandbox *sb, const char *file, struct hl_error **e
 	int e = fscred_save(&own);
 	if (!e) {
 		sandbox_hold(sb->kernel);
-		e = snapshot_save(sb->kernel, file, &sb->world, &errmsg);
+		e = snapshot_save(sb->kernel, file, &sb->world, &sb->save_options, &errmsg);
 		sandbox_release(sb->kernel);
 		fscred_restore(&own);
 	}

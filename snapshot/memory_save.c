@@ -99,28 +99,40 @@ static int put_backing(struct vma_save *vs, const struct backing *b, gva_t from,
 	return err;
 }
 
-/* A private mapping of a file that has no name any more: all of it, as it is now. */
-static int put_lost_file(struct vma_save *vs)
+/* One page of a private mapping of a file, as it is now. -EFAULT: it is behind the end. */
+static int take_page(const struct vma *v, gva_t at, char *page)
+{
+	struct backing *b = backing_at(v->mm, at);
+	const void *data = b ? memfile_ptr(b->mf, backing_off(b, at), PAGE_SIZE) : NULL;
+
+	if (!data)
+		return pagesource_read(v->source, vma_offset(v, at), PAGE_SIZE, page);
+	return fixup_copy(page, data, PAGE_SIZE) > 0 ? -EFAULT : 0;
+}
+
+/* A private mapping of a file that a copy is not to look for: all of it. */
+static int put_whole(struct vma_save *vs)
 {
 	const struct vma *v = vs->v;
 	uint64_t size = v->source->ops->size(v->source);
-	gva_t end = v->end;
-	char *page = malloc(PAGE_SIZE);
-	int err = page ? 0 : -ENOMEM;
+	uint64_t len = size > v->offset ? min64(PAGE_UP(size - v->offset), vma_len(v)) : 0;
+	char *buf = malloc(COMPARE_UNIT);
+	int err = buf ? 0 : -ENOMEM;
 
-	if (size < v->offset || size - v->offset < vma_len(v))
-		end = gva_add(v->start, size < v->offset ? 0 : PAGE_UP(size - v->offset));
-	for (gva_t at = v->start; gva_lt(at, end) && !err; at = gva_add(at, PAGE_SIZE)) {
-		struct backing *b = backing_at(v->mm, at);
-		const void *data = b ? memfile_ptr(b->mf, backing_off(b, at), PAGE_SIZE) : NULL;
-		if (!data)
-			err = pagesource_read(v->source, vma_offset(v, at), PAGE_SIZE, page);
-		else if (fixup_copy(page, data, PAGE_SIZE) > 0)
-			err = -EFAULT;
-		/* behind the end of the file there is nothing to save */
-		err = err == -EFAULT ? 0 : err ? err : put_pages(vs, at, page, PAGE_SIZE);
+	for (uint64_t from = 0, n; from < len && !err; from += n) {
+		n = min64(COMPARE_UNIT, len - from);
+		for (uint64_t at = 0; at < n && !err; at += PAGE_SIZE) {
+			err = take_page(v, gva_add(v->start, from + at), buf + at);
+			/* what the file has lost since is zero */
+			if (err == -EFAULT) {
+				memset(buf + at, 0, PAGE_SIZE);
+				err = 0;
+			}
+		}
+		if (!err)
+			err = put_pages(vs, gva_add(v->start, from), buf, n);
 	}
-	free(page);
+	free(buf);
 	return err;
 }
 
@@ -139,7 +151,7 @@ static int put_contents(struct vma_save *vs, bool lost)
 
 	/* The program is frozen, but what it has not touched may be reclaimed (mm/reclaim.h). */
 	rwlock_rdlock(&v->mm->lock);
-	int err = lost ? put_lost_file(vs) : 0;
+	int err = lost ? put_whole(vs) : 0;
 	backing_for_range (b, v->mm, v->start, v->end) {
 		if (err || lost || vs->source == SOURCE_VDSO || v->flags & VMA_SHARED)
 			break;
@@ -161,7 +173,7 @@ static uint64_t object_of(struct vma_save *vs)
 	return object ? saved_object(vs->s, ops->saved, object) : 0;
 }
 
-/* What it shows. *lost: a file that nobody would find any more. */
+/* What it shows. *lost: a file that nobody would find any more, or is to look for. */
 static int put_source(struct vma_save *vs, bool *lost)
 {
 	struct sandbox *sb = vs->s->sandbox;
@@ -177,6 +189,8 @@ static int put_source(struct vma_save *vs, bool *lost)
 		vs->source = SOURCE_OBJECT;
 	} else if (v->source == vdso_pages(sb->mem.vdso, &len)) {
 		vs->source = SOURCE_VDSO;
+	} else if (vs->s->self_contained && v->source && !(v->flags & VMA_SHARED)) {
+		*lost = true;
 	} else if (v->source && v->name && v->name[0] == '/') {
 		err = mapped_file_id(vs->s->caller, v->name, v->source, &id);
 		*lost = err == -ESTALE;

@@ -111,9 +111,12 @@ static int save(struct saver *s, const struct encoder *world)
 }
 
 int snapshot_save(struct sandbox *sb, const char *path, const struct encoder *world,
-		  struct errmsg *errmsg)
+		  const struct snapshot_options *opt, struct errmsg *errmsg)
 {
-	struct saver s = { .errmsg = errmsg, .sandbox = sb, .pages = write_pages };
+	struct saver s = { .errmsg = errmsg,
+			   .sandbox = sb,
+			   .self_contained = opt->self_contained,
+			   .pages = write_pages };
 	struct image_writer *w = NULL;
 	struct visitor v;
 	int err = visitor_init(&v, sb, sb->vfs->monitor, NULL);

@@ -59,8 +59,11 @@ struct snapshot {
 /* Writes the frozen sandbox to a file, which is complete or not there. It goes on as if nothing had
  * been when it is thawed. `world`: whatever who starts copies needs to know. Any thread but a
  * task's. */
+struct snapshot_options {
+	bool self_contained; /* files that are mapped privately are in it, and not named */
+};
 int snapshot_save(struct sandbox *sb, const char *path, const struct encoder *world,
-		  struct errmsg *errmsg);
+		  const struct snapshot_options *opt, struct errmsg *errmsg);
 
 int snapshot_open(const char *path, struct snapshot **out, struct errmsg *errmsg);
 /* Sandboxes that were made of it are gone. NULL: no effect. */

@@ -61,6 +61,8 @@ struct saver {
 	struct errmsg *errmsg;
 	void *sandbox; /* struct sandbox */
 	void *caller;  /* struct caller: the monitor's own */
+	/* private mappings of files are kept whole: a copy does not need the files */
+	bool self_contained;
 	/* Contents that are mapped, or copied page by page, when they are loaded: writes whole
 	 * pages into the image and says where each run of them is. `skip_zeroes`: long runs of
 	 * zeroes are left out. Set by who makes the saver. */
