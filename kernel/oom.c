@@ -126,10 +126,11 @@ static bool kill_all_with(struct sandbox *sb, const struct candidate *c, const c
 		list_for_each (p, &sb->processes, all_node)
 			if (running_mm(p) == c->mm)
 				process_kill_locked(p, SIGKILL);
-		if (sb->platform->space_stop)
-			sb->platform->space_stop(c->mm->space);
 	}
 	sandbox_unlock(sb);
+	/* It may have to wait until an order of the space's is done. */
+	if (runs && sb->platform->space_stop)
+		sb->platform->space_stop(c->mm->space);
 	return runs;
 }
 

@@ -41,6 +41,8 @@
 #define RESERVE_USE_SHARE 2
 #define AHEAD_SHARE       8
 #define AHEAD_MIN         (128UL << 10)
+/* What has to be left of the bound after something was taken back. */
+#define WORTH_SHARE 8
 
 /* How fast one CPU may fill memory, and how often it is measured. */
 #define BYTES_PER_MS       (2UL << 20)
@@ -283,7 +285,8 @@ static uint64_t take_back(struct budget *b)
 	if (b->ops->reclaim)
 		b->ops->reclaim(b->arg);
 	uint64_t used = budget_measure(b), given = given_out(b);
-	if (given >= b->bound)
+	/* Too little was had back to be worth another time soon. */
+	if (given > b->bound - b->bound / WORTH_SHARE)
 		b->untouched = grown(given, used);
 	return given > b->available ? given : used;
 }

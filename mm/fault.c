@@ -15,6 +15,7 @@
 #include "mm/forecast.h"
 #include "mm/fork.h"
 #include "mm/populate.h"
+#include "util/minmax.h"
 
 /* A growing stack takes this much more than was touched, its limit permitting. */
 #define STACK_STEP (16 * PAGE_SIZE)
@@ -58,12 +59,18 @@ static struct vma *vma_for_access(struct mm *mm, gva_t addr)
 	return v;
 }
 
-/* How much is mapped around a missing page, a power of two. */
+/* How much is mapped around a missing page, a power of two. Where that has to be little, a process
+ * that touches pages all over gets many mappings of the host's, of which there are not many: so it
+ * becomes more with their number. */
 static uint64_t unit_of(const struct vma *v)
 {
 	uint64_t unit = v->mm->host->props.fault_map_unit;
+	uint64_t max = max64(mm_ahead_max(v, unit), MM_PIECE_MIN << v->mm->pieces / MM_PIECES_STEP);
 
-	for (uint64_t max = mm_ahead_max(v, unit); unit > max;)
+	if (unit <= max)
+		return unit;
+	v->mm->pieces++;
+	while (unit > max)
 		unit /= 2;
 	return unit;
 }

@@ -108,6 +108,7 @@ static void copy_fields(struct mm *child, const struct mm *mm)
 {
 	child->brk_start = mm->brk_start;
 	child->brk = mm->brk;
+	child->pieces = mm->pieces;
 	child->mmap_base = mm->mmap_base;
 	child->start_code = mm->start_code;
 	child->end_code = mm->end_code;

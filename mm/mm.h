@@ -70,6 +70,13 @@ static inline void mm_host_uncharge(struct mm_host *h, uint64_t bytes)
 }
 
 struct forecast;
+/* The host has about 65,530 mappings for a process. So memory is mapped in pieces of this size at
+ * least where there is little of it, twice as much for each so many pieces; and from so many on
+ * none are taken out of what is mapped. */
+#define MM_PIECE_MIN   (128UL << 10)
+#define MM_PIECES_STEP 4096
+#define MM_PIECES_MAX  24576
+
 struct fork_pages;
 struct guest_clock;
 
@@ -93,6 +100,7 @@ struct mm {
 	gva_t arg_start, arg_end, env_start, env_end;
 	gva_t vdso_base;
 	unsigned nr_vmas;
+	unsigned pieces;      /* how often what the host has mapped was cut for lack of memory */
 	unsigned lock_future; /* mlockall(MCL_FUTURE) */
 	uint64_t auxv[64];
 	unsigned auxv_len; /* in words */

@@ -43,6 +43,7 @@ static int take_back(struct mm *mm, const struct backing *b, gva_t start, gva_t 
 	    backing_isolate(mm, start, end) < 0)
 		return mm_map_range(mm, start, end);
 	backing_drop_cold(mm, start, end);
+	mm->pieces++;
 	return 0;
 }
 
@@ -53,8 +54,8 @@ static int reclaim_vma(struct mm *mm, const struct vma *v)
 	gva_t at = v->start;
 	int err = 0;
 
-	while (!err && gva_lt(at, v->end) && (b = backing_find(mm, at)) &&
-	       gva_lt(b->start, v->end)) {
+	while (!err && mm->pieces < MM_PIECES_MAX && gva_lt(at, v->end) &&
+	       (b = backing_find(mm, at)) && gva_lt(b->start, v->end)) {
 		gva_t start = gva_max(b->start, at), end = gva_min(b->end, v->end), run_end;
 		bool ours = b->owned && b->mf == arena_memfile(arena);
 

@@ -171,6 +171,36 @@ static void memory(void)
 	kill(small, SIGKILL);
 }
 
+/* Pages so many KiB apart, all over a large reservation. */
+static void sparse(size_t step)
+{
+	const size_t pages = 8000, len = step * pages;
+	char *p = mmap(NULL, len, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	bool kept = p != MAP_FAILED;
+
+	for (size_t i = 0; kept && i < len; i += step)
+		p[i] = (char)(i / step % 100 + 1);
+	for (size_t i = 0; kept && i < len; i += step)
+		kept = p[i] == (char)(i / step % 100 + 1);
+	puts(kept ? "as it was" : "lost");
+}
+
+static void sparse_32k(void)
+{
+	sparse(32 << 10);
+}
+
+static void sparse_128k(void)
+{
+	sparse(128 << 10);
+}
+
+static void sparse_1g(void)
+{
+	sparse(1 << 30);
+}
+
 /* How many MiB one process can have. */
 static void room(void)
 {
@@ -314,6 +344,9 @@ int main(int argc, char **argv)
 		{ "stack", stack },
 		{ "memory", memory },
 		{ "room", room },
+		{ "sparse-32k", sparse_32k },
+		{ "sparse-128k", sparse_128k },
+		{ "sparse-1g", sparse_1g },
 		{ "cpus", cpus },
 		{ "cpus-rdtscp", cpus_by_themselves },
 		{ "throttled", throttled },

@@ -134,6 +134,7 @@ static void on_reclaim(void *arg)
 	w->reclaimed++;
 	if (len)
 		arena_unref_cold(w->arena, w->off, len);
+	w->off += len;
 }
 
 static const struct budget_ops ops = { on_exceeded, on_reclaim };
@@ -177,6 +178,26 @@ static void touched_memory(void **state)
 	kick_detach(&s.kick);
 }
 
+static void open_world(struct world *w, struct sleeper *s, uint64_t limit)
+{
+	assert_int_equal(kick_init(), 0);
+	kick_attach(&s->kick);
+	assert_int_equal(physmem_create(4UL << 30, 1UL << 30, &w->pm, NULL), 0);
+	assert_int_equal(arena_create(w->pm, &w->arena), 0);
+	assert_int_equal(budget_create(limit, NULL, w->arena, &w->counts, &ops, w, &w->budget), 0);
+	arena_set_budget(w->arena, w->budget);
+}
+
+static void close_world(struct world *w, struct sleeper *s)
+{
+	budget_destroy(w->budget);
+	arena_set_budget(w->arena, NULL);
+	assert_int_equal(arena_used(w->arena), 0);
+	arena_destroy(w->arena);
+	physmem_destroy(w->pm);
+	kick_detach(&s->kick);
+}
+
 /* What is given out and never touched is bounded, whether or not the budget's thread has its turn:
  * whoever passes the bound knows it when the allocation returns. */
 static void untouched_memory(void **state)
@@ -185,14 +206,7 @@ static void untouched_memory(void **state)
 	struct sleeper s = { 0 };
 	uint64_t off, more;
 
-	assert_int_equal(kick_init(), 0);
-	kick_attach(&s.kick);
-	assert_int_equal(physmem_create(4UL << 30, 1UL << 30, &w.pm, NULL), 0);
-	assert_int_equal(arena_create(w.pm, &w.arena), 0);
-	assert_int_equal(budget_create(256 * MIB, NULL, w.arena, &w.counts, &ops, &w, &w.budget),
-			 0);
-	arena_set_budget(w.arena, w.budget);
-
+	open_world(&w, &s, 256 * MIB);
 	/* The more is given out, the less is mapped ahead of a touch. */
 	assert_int_equal(budget_ahead(w.budget, 100 * MIB), 100 * MIB);
 	uint64_t first = budget_ahead(w.budget, 1UL << 40);
@@ -217,12 +231,33 @@ static void untouched_memory(void **state)
 	assert_true(budget_ahead(w.budget, 1UL << 40) > 16 * MIB);
 	arena_unref(w.arena, more, 250 * MIB);
 	arena_unref(w.arena, off, 100 * MIB);
+	close_world(&w, &s);
+}
 
-	budget_destroy(w.budget);
-	arena_set_budget(w.arena, NULL);
-	arena_destroy(w.arena);
-	physmem_destroy(w.pm);
-	kick_detach(&s.kick);
+#define AHEAD  (128UL << 10)
+#define PIECES 400U
+
+/* Where little is had back each time, it is not tried for each piece that is given out. */
+static void little_is_had_back(void **state)
+{
+	struct world w = { 0 };
+	struct sleeper s = { 0 };
+	uint64_t start, piece[PIECES];
+
+	open_world(&w, &s, 256 * MIB);
+	assert_int_equal(arena_alloc(w.arena, 285 * MIB, &start), 0);
+	w.off = start;
+	for (unsigned i = 0; i < PIECES; i++) {
+		w.untouched = AHEAD;
+		assert_int_equal(arena_alloc(w.arena, AHEAD, &piece[i]), 0);
+		assert_int_equal(budget_wait(w.budget, &s), 0);
+	}
+	assert_true(w.reclaimed > 0 && w.reclaimed < 5);
+	assert_int_equal(w.exceeded, 0);
+	for (unsigned i = 0; i < PIECES; i++)
+		arena_unref(w.arena, piece[i], AHEAD);
+	arena_unref(w.arena, w.off, start + 285 * MIB - w.off);
+	close_world(&w, &s);
 }
 
 int main(void)
@@ -235,6 +270,7 @@ int main(void)
 		cmocka_unit_test(reserve),
 		cmocka_unit_test(touched_memory),
 		cmocka_unit_test(untouched_memory),
+		cmocka_unit_test(little_is_had_back),
 	};
 	char command[64];
 
