@@ -106,6 +106,8 @@ static int advise_populate(struct mm *mm, struct vma *v, gva_t start, gva_t end,
 		struct backing *b = backing_at(mm, at);
 		int code, sig;
 
+		if (mm_killed(mm))
+			return -EINTR;
 		if (b && (a->access == GUEST_READ || !b->cow)) {
 			at = gva_sub(b->end, PAGE_SIZE);
 			continue;
