@@ -339,9 +339,7 @@ int loop_getsockopt(struct socket *sk, struct caller *c, int level, int name, vo
 	if (level == SOL_SOCKET)
 		return name == SO_PASSCRED || name == SO_PASSSEC ? -EOPNOTSUPP : SOCKET_GENERIC;
 	if (!has_level(s, level))
-		return level == IPPROTO_TCP || level == IPPROTO_UDP || level == IPPROTO_IPV6
-			   ? -EOPNOTSUPP
-			   : -ENOPROTOOPT;
+		return s->sk.family == AF_INET ? -EOPNOTSUPP : -ENOPROTOOPT;
 	if (level == IPPROTO_TCP && name == TCP_INFO)
 		return loop_tcp_info(s, buf, size);
 	if (level == IPPROTO_TCP && name == TCP_CONGESTION) {

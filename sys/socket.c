@@ -61,18 +61,23 @@ struct net *sys_net(struct sandbox *sb)
 	return get_net(sb, sb->nsproxy);
 }
 
-/* The socket behind a descriptor; its file is to be put. -EBADF, -ENOTSOCK. */
-static int get_socket(struct task *t, int fd, struct socket **out)
+/* The socket that a file is; the file is put where it is none: -ENOTSOCK. Some calls look at their
+ * other arguments before they ask. */
+static int file_to_socket(struct file *f, struct socket **out)
 {
-	struct file *f = task_fd(t, fd);
-
-	if (!f)
-		return -EBADF;
 	*out = file_socket(f);
 	if (*out)
 		return 0;
 	file_put(f);
 	return -ENOTSOCK;
+}
+
+/* The socket behind a descriptor; its file is to be put. -EBADF, -ENOTSOCK. */
+static int get_socket(struct task *t, int fd, struct socket **out)
+{
+	struct file *f = task_fd(t, fd);
+
+	return f ? file_to_socket(f, out) : -EBADF;
 }
 
 static void put_socket(struct task *t, struct socket *s)
@@ -103,6 +108,7 @@ SYSCALL_DEFINE(socket)
 	return err ? err : fd_return(t, &s->file, flags & SOCK_CLOEXEC);
 }
 
+/* The numbers are written first: a pair that nobody knows of is never made. */
 SYSCALL_DEFINE(socketpair)
 {
 	struct caller c = task_caller(t);
@@ -111,14 +117,21 @@ SYSCALL_DEFINE(socketpair)
 	struct socket *s[2];
 	unsigned flags;
 
+	int fds[2];
 	int err = net ? split_type(&type, &flags) : -ENOMEM;
 	if (!err)
-		err = socket_create_pair(net, &c, a[0], type, a[2],
-					 flags & SOCK_NONBLOCK ? O_NONBLOCK : 0, s);
+		err = fd_reserve_pair(t, GVA(a[3]), fds);
 	if (err)
 		return err;
-	struct file *files[2] = { &s[0]->file, &s[1]->file };
-	return fd_return_pair(t, files, flags & SOCK_CLOEXEC, GVA(a[3]));
+	err = socket_create_pair(net, &c, a[0], type, a[2], flags & SOCK_NONBLOCK ? O_NONBLOCK : 0,
+				 s);
+	if (err) {
+		fd_unreserve_pair(t, fds);
+		return err;
+	}
+	struct file *const files[2] = { &s[0]->file, &s[1]->file };
+	fd_install_pair(t, fds, files, flags & SOCK_CLOEXEC);
+	return 0;
 }
 
 SYSCALL_DEFINE(bind)
@@ -143,13 +156,18 @@ SYSCALL_DEFINE(connect)
 	struct sockaddr_storage name;
 	struct socket *s;
 
-	int64_t r = get_socket(t, a[0], &s);
+	struct file *f = task_fd(t, a[0]);
+	if (!f)
+		return -EBADF;
+	int64_t r = get_sockaddr(t, GVA(a[1]), a[2], &name);
+	if (r) {
+		task_fd_put(t, f);
+		return r;
+	}
+	r = file_to_socket(f, &s);
 	if (r)
 		return r;
-	r = get_sockaddr(t, GVA(a[1]), a[2], &name);
-	if (!r)
-		r = s->ops->connect(s, &c, (struct sockaddr *)&name, a[2],
-				    s->file.flags & O_NONBLOCK);
+	r = s->ops->connect(s, &c, (struct sockaddr *)&name, a[2], s->file.flags & O_NONBLOCK);
 	r = socket_result(t, s, r, s->sndtimeo, MSG_NOSIGNAL);
 	put_socket(t, s);
 	return r;
@@ -197,19 +215,26 @@ static int64_t accept_one(struct task *t, const uint64_t *a, struct socket *s, u
 /* A connection that there is no descriptor for stays where it is. */
 static int64_t do_accept(struct task *t, const uint64_t *a, unsigned flags)
 {
+	struct file *f = task_fd(t, a[0]);
 	struct socket *s, *new;
 
-	if (flags & ~SOCK_FLAGS)
-		return -EINVAL;
-	int64_t r = get_socket(t, a[0], &s);
-	if (r)
-		return r;
-	int fd = fd_reserve(t->files, process_rlimit(t->process, RLIMIT_NOFILE));
-	r = fd < 0 ? fd : accept_one(t, a, s, flags, &new);
-	put_socket(t, s);
+	if (!f)
+		return -EBADF;
+	int fd = flags & ~SOCK_FLAGS
+		     ? -EINVAL
+		     : fd_reserve(t->files, process_rlimit(t->process, RLIMIT_NOFILE));
+	if (fd < 0) {
+		task_fd_put(t, f);
+		return fd;
+	}
+	int64_t r = file_to_socket(f, &s);
+	if (!r) {
+		r = accept_one(t, a, s, flags, &new);
+		put_socket(t, s);
+	}
 	if (!r)
 		fd_install_reserved(t->files, fd, &new->file, flags & SOCK_CLOEXEC);
-	else if (fd >= 0)
+	else
 		fd_unreserve(t->files, fd);
 	return r ? r : fd;
 }
@@ -259,18 +284,19 @@ SYSCALL_DEFINE(shutdown)
 	return err;
 }
 
-/* The message of sendto(2) or recvfrom(2), which is in one buffer. */
-static int buffer_message(struct task *t, const struct socket *s, const uint64_t *a, struct uio *u,
-			  struct socket_msg *m)
+/* The socket of sendto(2) or recvfrom(2), and the message, which is in one buffer. */
+static int buffer_message(struct task *t, const uint64_t *a, struct uio *u, struct socket_msg *m,
+			  struct socket **out)
 {
 	size_t len = a[2] < MAX_RW_COUNT ? a[2] : MAX_RW_COUNT;
+	int err = gva_range_ok(GVA(a[1]), len) ? get_socket(t, a[0], out) : -EFAULT;
 
-	if (!gva_range_ok(GVA(a[1]), len))
-		return -EFAULT;
+	if (err)
+		return err;
 	uio_init_guest(u, t->mm, GVA(a[1]), len);
 	transfer_begin(t, u, NULL);
 	m->uio = u;
-	m->flags = (unsigned)a[3] | (s->file.flags & O_NONBLOCK ? MSG_DONTWAIT : 0);
+	m->flags = (unsigned)a[3] | ((*out)->file.flags & O_NONBLOCK ? MSG_DONTWAIT : 0);
 	return 0;
 }
 
@@ -281,11 +307,10 @@ SYSCALL_DEFINE(sendto)
 	struct socket *s;
 	struct uio u;
 
-	int64_t r = get_socket(t, a[0], &s);
+	int64_t r = buffer_message(t, a, &u, &m, &s);
 	if (r)
 		return r;
-	r = buffer_message(t, s, a, &u, &m);
-	if (!r && a[4]) {
+	if (a[4]) {
 		r = get_sockaddr(t, GVA(a[4]), a[5], &m.name);
 		m.name_len = a[5];
 	}
@@ -303,12 +328,10 @@ SYSCALL_DEFINE(recvfrom)
 	struct socket *s;
 	struct uio u;
 
-	int64_t r = get_socket(t, a[0], &s);
+	int64_t r = buffer_message(t, a, &u, &m, &s);
 	if (r)
 		return r;
-	r = buffer_message(t, s, a, &u, &m);
-	if (!r)
-		r = receive_part(t, s, &m, &over);
+	r = receive_part(t, s, &m, &over);
 	scm_release(&m.scm);
 	int err = over && a[4] ? put_sockaddr(t, &m.name, m.name_len, GVA(a[4]), GVA(a[5])) : 0;
 	r = receive_result(t, s, r, err, a[3]);
@@ -318,10 +341,18 @@ SYSCALL_DEFINE(recvfrom)
 
 typedef int64_t message_mover(struct task *t, struct socket *s, gva_t addr, unsigned flags);
 
+/* The flag by which Linux tells calls of 32-bit programs from ours is none that one may give. */
+#define MSG_CMSG_COMPAT 0x80000000U
+
+static int socket_for_messages(struct task *t, int fd, unsigned flags, struct socket **out)
+{
+	return flags & MSG_CMSG_COMPAT ? -EINVAL : get_socket(t, fd, out);
+}
+
 static int64_t one_message(struct task *t, const uint64_t *a, message_mover *move)
 {
 	struct socket *s;
-	int64_t r = get_socket(t, a[0], &s);
+	int64_t r = socket_for_messages(t, a[0], a[2], &s);
 
 	if (r)
 		return r;
@@ -369,7 +400,7 @@ SYSCALL_DEFINE(sendmmsg)
 	unsigned n = (unsigned)a[2] < MMSG_MAX ? a[2] : MMSG_MAX, done = t->resume.messages;
 	struct socket *s;
 
-	int64_t r = get_socket(t, a[0], &s);
+	int64_t r = socket_for_messages(t, a[0], a[3], &s);
 	if (r)
 		return r;
 	for (; done < n && r >= 0; done += r >= 0)
@@ -406,14 +437,13 @@ SYSCALL_DEFINE(recvmmsg)
 	struct timespec ts;
 	struct socket *s;
 
-	int64_t r = a[4] ? get_timespec(t, GVA(a[4]), &ts) : 0;
+	int64_t r = a[4] && !(a[3] & MSG_CMSG_COMPAT) ? get_timespec(t, GVA(a[4]), &ts) : 0;
+	if (!r)
+		r = socket_for_messages(t, a[0], a[3], &s);
 	if (r)
 		return r;
 	if (a[4])
 		deadline = t->resume.deadline ? t->resume.deadline : deadline_after(t, &ts);
-	r = get_socket(t, a[0], &s);
-	if (r)
-		return r;
 	r = receive_many(t, s, a, deadline);
 	t->resume.deadline = resume_wanted(t, r) ? deadline : 0;
 	put_socket(t, s);
@@ -425,6 +455,12 @@ SYSCALL_DEFINE(recvmmsg)
 	return r;
 }
 
+/* Options of this level are numbers, or begin with one, but for a name. */
+static bool is_too_short(int level, int name, int len)
+{
+	return level == SOL_SOCKET && name != SO_BINDTODEVICE && len < (int)sizeof(int);
+}
+
 SYSCALL_DEFINE(setsockopt)
 {
 	struct caller c = task_caller(t);
@@ -432,15 +468,15 @@ SYSCALL_DEFINE(setsockopt)
 	int len = a[4];
 	struct socket *s;
 
-	if (len < 0)
-		return -EINVAL;
 	int err = get_socket(t, a[0], &s);
 	if (err)
 		return err;
 	if (len > OPTION_MAX)
 		len = OPTION_MAX;
-	if (copy_from_guest(t->mm, val, GVA(a[3]), len))
-		err = -EFAULT;
+	if (len < 0)
+		err = -EINVAL;
+	else if (copy_from_guest(t->mm, val, GVA(a[3]), len))
+		err = is_too_short(a[1], a[2], len) ? -EINVAL : -EFAULT;
 	else
 		err = socket_setsockopt(s, &c, a[1], a[2], val, len);
 	put_socket(t, s);

@@ -45,8 +45,11 @@ static inline int64_t fd_return(struct task *t, struct file *f, bool cloexec)
 	return fd_install(t->files, f, 0, cloexec, process_rlimit(t->process, RLIMIT_NOFILE));
 }
 
-/* sys/pipe.c: two of them, whose numbers are written to `addr`; both references taken over. */
-int64_t fd_return_pair(struct task *t, struct file *files[2], bool cloexec, gva_t addr);
+/* sys/pipe.c: the numbers of two descriptors that are to be, which are written to `addr`; then the
+ * files get them, whose references are taken over, or they are given up. */
+int fd_reserve_pair(struct task *t, gva_t addr, int fds[2]);
+void fd_install_pair(struct task *t, const int fds[2], struct file *const files[2], bool cloexec);
+void fd_unreserve_pair(struct task *t, const int fds[2]);
 
 /* sys/io_result.c: a transfer that was frozen in the middle and is made again goes on behind what
  * it moved then (kernel/resume.h): begin moves buffers and position there; NULL: no position. End

@@ -8,7 +8,9 @@
 #include <netinet/tcp.h>
 #include <netinet/udp.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 
 #include "case.h"
 
@@ -79,6 +81,74 @@ static void socket_options(int s)
 	OPTION(s, SOL_SOCKET, 12345, 1);
 	OPTION(s, SOL_SOCKET, -1, 1);
 	OPTION(s, 500, 1, 1);
+}
+
+/* What is wrong with several arguments of a call is told of one of them. */
+static void errors_of(const char *name, int fd)
+{
+	void *const bad = (void *)8;
+	struct sockaddr_in at = { .sin_family = AF_INET };
+	const struct timespec before = { -1, 0 };
+	const long huge = -1L, compat = 0x80000000L;
+	socklen_t negative = -1;
+
+	say("-- %s\n", name);
+	R(syscall(SYS_accept4, fd, bad, bad, 1));
+	R(syscall(SYS_bind, fd, bad, 16));
+	R(syscall(SYS_bind, fd, bad, -1));
+	R(syscall(SYS_connect, fd, bad, 16));
+	R(syscall(SYS_connect, fd, bad, -1));
+	R(syscall(SYS_connect, fd, &at, 1));
+	R(syscall(SYS_getsockname, fd, bad, &negative));
+	R(syscall(SYS_getpeername, fd, bad, bad));
+	R(syscall(SYS_shutdown, fd, 3));
+	R(syscall(SYS_getsockopt, fd, SOL_SOCKET, 9999, bad, &negative));
+	R(syscall(SYS_setsockopt, fd, SOL_SOCKET, SO_REUSEADDR, bad, -1));
+	R(syscall(SYS_setsockopt, fd, SOL_SOCKET, 9999, bad, 1));
+	R(syscall(SYS_sendto, fd, huge, huge, MSG_NOSIGNAL | MSG_DONTWAIT, bad, 16));
+	R(syscall(SYS_sendto, fd, bad, 1, MSG_NOSIGNAL | MSG_DONTWAIT, bad, -1));
+	R(syscall(SYS_recvfrom, fd, huge, huge, MSG_DONTWAIT, bad, bad));
+	R(syscall(SYS_sendmsg, fd, bad, MSG_NOSIGNAL | MSG_DONTWAIT));
+	R(syscall(SYS_sendmsg, fd, bad, compat));
+	R(syscall(SYS_recvmsg, fd, bad, compat));
+	R(syscall(SYS_sendmmsg, fd, bad, 1, compat));
+	R(syscall(SYS_recvmmsg, fd, bad, 1, MSG_DONTWAIT, &before));
+	R(syscall(SYS_recvmmsg, fd, bad, 1, compat, bad));
+	R(syscall(SYS_recvmmsg, fd, bad, 0, MSG_DONTWAIT, NULL));
+}
+
+static void errors_of_pairs(void)
+{
+	int pair[2] = { -1, -1 };
+
+	R(socketpair(AF_INET, SOCK_STREAM, 0, pair));
+	say("%d\n", pair[0] != -1 && pair[1] != -1);
+	R(syscall(SYS_socketpair, AF_INET, SOCK_STREAM, 0, 8));
+	R(syscall(SYS_socketpair, AF_UNIX, SOCK_STREAM, 0, 8));
+	R(syscall(SYS_socketpair, AF_UNIX, SOCK_STREAM | 0x100000, 0, 8));
+	R(socket(AF_INET, SOCK_STREAM | 0x100000, -1));
+}
+
+CASE(errors_in_order)
+{
+	struct rlimit most;
+
+	errors_of("none", -1);
+	errors_of("device", NEED(open("/dev/null", O_RDWR)));
+	errors_of("path", NEED(open("/", O_PATH)));
+	errors_of("unix", NEED(socket(AF_UNIX, SOCK_STREAM, 0)));
+	errors_of("udp", NEED(socket(AF_INET, SOCK_DGRAM, 0)));
+	errors_of_pairs();
+	/* no number is free, then one */
+	NEED(getrlimit(RLIMIT_NOFILE, &most));
+	most.rlim_cur = NEED(dup(0)) + 1;
+	NEED(setrlimit(RLIMIT_NOFILE, &most));
+	errors_of_pairs();
+	R(syscall(SYS_accept4, 0, NULL, NULL, 0));
+	R(syscall(SYS_accept4, 0, NULL, NULL, 1));
+	R(syscall(SYS_accept4, -1, NULL, NULL, 1));
+	NEED(close(most.rlim_cur - 1));
+	errors_of_pairs();
 }
 
 CASE(levels)
