@@ -20,6 +20,7 @@ check-snapshot:
 	$(PLAIN) tests/snapshot/world $(BUILD)/hl $(PLATFORM)
 	$(PLAIN) tests/snapshot/asks $(BUILD)/hl $(PLATFORM)
 	$(PLAIN) tests/snapshot/deterministic $(BUILD)/hl $(PLATFORM) $(SNAPSHOT)/helpers/draw
+	$(PLAIN) tests/snapshot/programs $(BUILD)/hl $(PLATFORM)
 	$(PLAIN) tests/snapshot/run $(BUILD)/hl $(PLATFORM) $(SNAPSHOT_CASES)
 
 # Copies of snapshots that an enemy has written: make check-snapshot-mutated [ROUNDS=n] [SEED=n]
