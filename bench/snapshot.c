@@ -241,6 +241,10 @@ static void memory(const struct hl_snapshot *snap, unsigned count, const char *l
 	}
 	uint64_t started = now();
 	int64_t idle = in_use();
+	struct hl_stats stats;
+	hl_sandbox_stats(all[0].sb, &stats);
+	printf("of a guest's           %8s     %lu KiB, %lu faults\n", "", stats.guest_memory >> 10,
+	       stats.faults);
 	printf("%u copies alive        %8.1f ms, %ld KiB each\n", count,
 	       (double)(started - start) / 1e6, (idle - before) / (int64_t)count);
 	for (unsigned i = 0; i < count; i++) {

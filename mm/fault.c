@@ -234,7 +234,6 @@ int mm_fault_locked(struct mm *mm, gva_t addr, unsigned access, bool force, int 
 	bool write = access == GUEST_WRITE;
 	uint64_t copy_unit = mm->host->props.cow_copy_pages * PAGE_SIZE;
 	struct backing *b;
-	bool learns;
 	int err;
 
 	if (!v || (!vma_allows(v, access) && !(force && (!write || may_be_copied(v))))) {
@@ -243,13 +242,7 @@ int mm_fault_locked(struct mm *mm, gva_t addr, unsigned access, bool force, int 
 	}
 	b = backing_at(mm, page);
 	if (write && is_copied(v, b)) {
-		if (mm_forecast_fault(mm, page, &learns)) {
-			copy_ahead(mm);
-			b = backing_at(mm, page);
-			if (b && b->owned && !b->cow)
-				return 0;
-		}
-		if (learns)
+		if (mm_forecast_write(mm, page))
 			copy_unit = PAGE_SIZE;
 	}
 	if (!b) {
@@ -271,13 +264,31 @@ int mm_fault_locked(struct mm *mm, gva_t addr, unsigned access, bool force, int 
 	return err == -EIO ? -EIO : err == -ENOMEM ? -SIGKILL : -SIGBUS;
 }
 
+/* The first page that the guest itself makes a copy of: its program is at work now. True: that page
+ * is a copy, too. */
+static bool forecast_comes_true(struct mm *mm, gva_t addr)
+{
+	const struct vma *v = vma_find(mm, addr);
+	const struct backing *b = backing_at(mm, addr);
+
+	if (!v || gva_lt(addr, v->start) || !(v->prot & GUEST_WRITE) || !is_copied(v, b))
+		return false;
+	mm->forecast_used = true;
+	(void)mm_forecast_write(mm, gva_page_down(addr));
+	copy_ahead(mm);
+	b = backing_at(mm, addr);
+	return b && b->owned && !b->cow;
+}
+
 int mm_fault(struct mm *mm, gva_t addr, unsigned access, int *si_code)
 {
 	int r;
 
 	rwlock_wrlock(&mm->lock);
 	mm->faults_minor++;
-	r = mm_fault_locked(mm, addr, access, false, si_code);
+	bool ahead = access == GUEST_WRITE && mm->forecast && !mm->forecast_used &&
+		     forecast_comes_true(mm, addr);
+	r = ahead ? 0 : mm_fault_locked(mm, addr, access, false, si_code);
 	rwlock_unlock(&mm->lock);
 	return r == -EIO ? 0 : r;
 }

@@ -100,19 +100,15 @@ void mm_forecast_start(struct mm *mm, struct forecast *f)
 	mm->forecast = f;
 	if (f)
 		ref_get(&f->refs);
-	mm->forecast_faults = 0;
+	mm->forecast_used = false;
 	mm->forecast_over = false;
 }
 
-bool mm_forecast_fault(struct mm *mm, gva_t page, bool *learns)
+bool mm_forecast_write(struct mm *mm, gva_t page)
 {
 	lock_assert_held_write(&mm->lock);
-	*learns = false;
-	if (!mm->forecast)
-		return false;
-	if (!atomic_load_explicit(&mm->forecast_over, memory_order_relaxed))
-		*learns = forecast_add(mm->forecast, page.v >> PAGE_SHIFT);
-	return ++mm->forecast_faults == 2;
+	return mm->forecast && !atomic_load_explicit(&mm->forecast_over, memory_order_relaxed) &&
+	       forecast_add(mm->forecast, page.v >> PAGE_SHIFT);
 }
 
 void mm_forecast_touch(struct mm *mm, gva_t page)

@@ -2,9 +2,9 @@
 /*
  * Which pages programs that begin alike write first: the copies of a snapshot write mostly the same
  * ones until they have a result, and each page that is copied when it is written costs a fault. So
- * those that ran before tell those that come (struct forecast), and at its second such fault an
- * address space gets copies of all of these pages at once (mm/fault.c). A copy that does nothing
- * has none.
+ * those that ran before tell those that come (struct forecast), and at its first such fault an
+ * address space gets copies of all of these pages at once (mm/fault.c). What the monitor writes
+ * there does not count: a copy that sleeps on has none of them.
  *
  * What is learned of a program ends with its first result (mm_forecast_over): what it does then,
  * be it to clean up at its end, delays nobody. While an address space learns, a fault copies no
@@ -60,9 +60,9 @@ static inline void mm_forecast_over(struct mm *mm)
 {
 	atomic_store_explicit(&mm->forecast_over, true, memory_order_relaxed);
 }
-/* A page of it is about to be copied because it is written; mm->lock held for writing. *learns: no
- * neighbours are to be copied with it. True: now is the time to copy ahead. */
-bool mm_forecast_fault(struct mm *mm, gva_t page, bool *learns);
+/* A page of it is about to be copied because it is written; mm->lock held for writing. True: it is
+ * learned, and no neighbours are to be copied with it. */
+bool mm_forecast_write(struct mm *mm, gva_t page);
 /* A page that was not mapped is touched; mm->lock held for writing. */
 void mm_forecast_touch(struct mm *mm, gva_t page);
 

@@ -118,7 +118,7 @@ struct mm {
 
 	/* mm/forecast.h: what it is likely to write first; NULL: nobody knows */
 	struct forecast *forecast;
-	unsigned forecast_faults;   /* of pages that were copied to be written */
+	bool forecast_used;         /* its pages were copied */
 	_Atomic bool forecast_over; /* written without the lock */
 };
 

@@ -281,7 +281,7 @@ static void reset_counters(struct mm *mm)
 	mm->peak_bytes = mm->total_bytes;
 	mm->peak_resident = (uint64_t)mm->resident;
 	mm->faults_minor = mm->faults_cow = 0;
-	mm->forecast_over = false;
+	mm->forecast_over = mm->forecast_used = false;
 }
 
 int memory_reset(struct loader *l, struct kept_mm *km)
