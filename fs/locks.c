@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 
+#include "host/lazymem.h"
 #include "util/lock.h"
 #include "util/rbtree.h"
 
@@ -22,9 +23,10 @@
 struct lock_table {
 	struct mutex lock;
 	/* guarded by lock */
-	struct list buckets[BUCKETS]; /* struct locked_file */
-	struct list waits;            /* struct lock_wait */
-	_Atomic unsigned nr_locks;    /* a hint for those who do not hold the lock */
+	struct list waits;         /* struct lock_wait */
+	_Atomic unsigned nr_locks; /* a hint for those who do not hold the lock */
+	/* struct locked_file; zeroes: none was ever there */
+	struct list buckets[BUCKETS];
 };
 
 struct locked_file {
@@ -54,14 +56,12 @@ struct lock_wait {
 
 struct lock_table *lock_table_new(void)
 {
-	struct lock_table *t = calloc(1, sizeof *t);
+	struct lock_table *t = lazymem_new(sizeof *t);
 
 	if (!t)
 		return NULL;
 	mutex_init(&t->lock, LOCK_FILE_LOCKS);
 	list_init(&t->waits);
-	for (int i = 0; i < BUCKETS; i++)
-		list_init(&t->buckets[i]);
 	return t;
 }
 
@@ -102,16 +102,23 @@ void lock_table_free(struct lock_table *t)
 
 	if (!t)
 		return;
-	for (int i = 0; i < BUCKETS; i++)
+	for (int i = 0; i < BUCKETS; i++) {
+		if (!t->buckets[i].next)
+			continue;
 		list_for_each_safe (f, next, &t->buckets[i], node)
 			locked_file_free(t, f);
+	}
 	mutex_destroy(&t->lock);
-	free(t);
+	lazymem_free(t, sizeof *t);
 }
 
 static struct list *bucket_of(struct lock_table *t, const struct inode_id *id)
 {
-	return &t->buckets[(id->ino ^ id->dev) % BUCKETS];
+	struct list *b = &t->buckets[(id->ino ^ id->dev) % BUCKETS];
+
+	if (!b->next)
+		list_init(b);
+	return b;
 }
 
 static struct locked_file *find_file(struct lock_table *t, const struct inode_id *id)
@@ -439,10 +446,13 @@ void lock_for_each(struct lock_table *t,
 	struct lock_owner *o;
 
 	mutex_lock(&t->lock);
-	for (int i = 0; i < BUCKETS; i++)
+	for (int i = 0; i < BUCKETS && t->nr_locks; i++) {
+		if (!t->buckets[i].next)
+			continue;
 		list_for_each (f, &t->buckets[i], node)
 			list_for_each (o, &f->owners, node)
 				for (struct rb_node *n = rb_first(&o->locks); n; n = rb_next(n))
 					fn(&held_of(n)->l, &f->id, arg);
+	}
 	mutex_unlock(&t->lock);
 }

@@ -10,24 +10,23 @@
 #include <stdlib.h>
 
 #include "fs/vfs.h"
+#include "host/lazymem.h"
 
 /* As Linux: after a wrap, low numbers are left to those who took them at the start. */
 #define PID_RESERVED 300
 
 static void release(struct ns_common *ns)
 {
-	free(container_of(ns, struct pid_namespace, ns));
+	lazymem_free(container_of(ns, struct pid_namespace, ns), sizeof(struct pid_namespace));
 }
 
 struct pid_namespace *pid_ns_new(struct vfs *vfs, unsigned max, unsigned max_tasks)
 {
-	struct pid_namespace *ns = calloc(1, sizeof *ns);
+	struct pid_namespace *ns = lazymem_new(sizeof *ns);
 
 	if (!ns)
 		return NULL;
 	ns_init(&ns->ns, NS_PID, vfs->ns_numbers, vfs->user_ns, release);
-	for (int i = 0; i < PID_BUCKETS; i++)
-		list_init(&ns->buckets[i]);
 	ns->max = max;
 	ns->max_tasks = max_tasks;
 	return ns;
@@ -35,7 +34,11 @@ struct pid_namespace *pid_ns_new(struct vfs *vfs, unsigned max, unsigned max_tas
 
 static struct list *bucket(struct pid_namespace *ns, pid_t nr)
 {
-	return &ns->buckets[(unsigned)nr % PID_BUCKETS];
+	struct list *b = &ns->buckets[(unsigned)nr % PID_BUCKETS];
+
+	if (!b->next)
+		list_init(b);
+	return b;
 }
 
 struct pid *pid_find(struct pid_namespace *ns, pid_t nr)

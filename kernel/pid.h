@@ -47,11 +47,12 @@ void pid_ended(struct pid *p, unsigned what, int exit_code);
 /* sandbox->lock */
 struct pid_namespace {
 	struct ns_common ns;
-	struct list buckets[PID_BUCKETS];
 	unsigned max; /* numbers are below it */
 	unsigned used;
 	unsigned tasks, max_tasks; /* threads and zombies, and how many there may be */
 	_Atomic pid_t last;        /* read without the lock by pid_last */
+	/* by number; zeroes: none was ever there */
+	struct list buckets[PID_BUCKETS];
 };
 
 /* NULL: no memory. */

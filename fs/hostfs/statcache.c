@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 
 #include "fs/hostfs/internal.h"
+#include "host/lazymem.h"
 #include "util/lock.h"
 
 #define STATCACHE_ENTRIES 256 /* paths; a power of two */
@@ -31,7 +32,7 @@ struct statcache {
 
 struct statcache *statcache_new(void)
 {
-	struct statcache *s = calloc(1, sizeof *s);
+	struct statcache *s = lazymem_new(sizeof *s);
 
 	if (s)
 		mutex_init(&s->lock, LOCK_HOSTFS_STATCACHE);
@@ -42,7 +43,7 @@ void statcache_free(struct statcache *s)
 {
 	if (s)
 		mutex_destroy(&s->lock);
-	free(s);
+	lazymem_free(s, sizeof *s);
 }
 
 static struct entry *slot(struct statcache *s, const char *path, size_t len)
