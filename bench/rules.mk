@@ -15,9 +15,10 @@ bench-loopback: $(BUILD)/hl $(BUILD)/bench/loopback
 	@bench/loopback.sh $(BUILD)/hl $(BUILD)/bench/loopback $(PLATFORM)
 
 # make bench BENCH=--json, or a name: make bench BENCH=fork-exec
-bench: $(BUILD)/hl $(BUILD)/bench/micro $(BUILD)/bench/beside
+bench: $(BUILD)/hl $(BUILD)/bench/micro $(BUILD)/bench/beside $(BUILD)/bench/snapshot
 	@scripts/setup bench
 	@bench/run --hl $(BUILD)/hl --micro $(BUILD)/bench/micro --beside $(BUILD)/bench/beside $(BENCH)
+	@[ -n "$(BENCH)" ] || bench/snapshot.sh $(BUILD)/bench/snapshot $(BUILD)/hl
 
 # make bench-worlds [PLATFORM=kvm]: private worlds against plain ones.
 .PHONY: bench-worlds
@@ -29,6 +30,6 @@ $(BUILD)/bench/snapshot: bench/snapshot.c bench/bench.h include/hl.h $(BUILD)/li
 	@mkdir -p $(@D)
 	$(CC) -std=gnu17 -O2 -D_GNU_SOURCE $(WARNINGS) -iquote include -static -pthread $< -o $@ $(BUILD)/libhl.a $(HL_LIBS)
 .PHONY: bench-snapshot
-bench-snapshot: $(BUILD)/bench/snapshot
+bench-snapshot: $(BUILD)/hl $(BUILD)/bench/snapshot
 	@scripts/setup bench
-	@bench/snapshot.sh $(BUILD)/bench/snapshot $(PLATFORM)
+	@bench/snapshot.sh $(BUILD)/bench/snapshot $(BUILD)/hl $(PLATFORM)

@@ -2,12 +2,16 @@
 /*
  * What snapshots cost a program that embeds the library: make bench-snapshot [PLATFORM=kvm]
  *
- *	snapshot PLATFORM FILE ROUNDS save|copy|reset|pool|memory [ARGS...]
+ *	snapshot PLATFORM FILE ROUNDS save PROGRAM [ARGS...]
+ *	snapshot PLATFORM FILE ROUNDS copy|reset|pool|memory LINE
+ *	snapshot PLATFORM FILE ROUNDS run LINE HL
  *
  * The image is of a program that has warmed up, says so by a line, and waits for a line on its
  * standard input, which tells it what to do.
  */
 #include <fcntl.h>
+#include <spawn.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "bench.h"
@@ -259,6 +263,43 @@ static void memory(const struct hl_snapshot *snap, unsigned count, const char *l
 	}
 }
 
+/* A process of its own each time: hl snapshot run. */
+static pid_t spawn(const char *hl, int in, int out)
+{
+	const char *const argv[] = { hl, "snapshot", "run", file, "--platform", platform, NULL };
+	posix_spawn_file_actions_t fds;
+	pid_t pid;
+
+	posix_spawn_file_actions_init(&fds);
+	posix_spawn_file_actions_adddup2(&fds, in, 0);
+	posix_spawn_file_actions_adddup2(&fds, out, 1);
+	CHECK(posix_spawn(&pid, hl, &fds, NULL, (char *const *)(uintptr_t)argv, environ) == 0);
+	posix_spawn_file_actions_destroy(&fds);
+	return pid;
+}
+
+static void processes(unsigned rounds, const char *line, const char *hl)
+{
+	uint64_t *result = calloc(rounds, sizeof *result);
+
+	for (unsigned i = 0; i < rounds; i++) {
+		struct run r;
+		int in[2], out[2];
+
+		CHECK(pipe2(in, O_CLOEXEC) == 0 && pipe2(out, O_CLOEXEC) == 0);
+		r.in = in[1], r.out = out[0];
+		CHECK(write(r.in, line, strlen(line)) == (ssize_t)strlen(line));
+		uint64_t start = now();
+		pid_t pid = spawn(hl, in[0], out[1]);
+		await_line(&r);
+		result[i] = now() - start;
+		close(in[0]), close(in[1]), close(out[1]);
+		CHECK(waitpid(pid, NULL, 0) == pid);
+		close(out[0]);
+	}
+	print("hl snapshot run", result, rounds);
+}
+
 int main(int argc, char **argv)
 {
 	struct hl_snapshot *snap;
@@ -266,7 +307,7 @@ int main(int argc, char **argv)
 
 	if (argc < 6) {
 		fprintf(stderr,
-			"snapshot PLATFORM FILE ROUNDS save|copy|reset|pool|memory ARGS...\n");
+			"snapshot PLATFORM FILE ROUNDS save|copy|reset|pool|memory|run ARGS...\n");
 		return 2;
 	}
 	platform = argv[1];
@@ -274,6 +315,11 @@ int main(int argc, char **argv)
 	unsigned rounds = (unsigned)atoi(argv[3]);
 	if (strcmp(argv[4], "save") == 0) {
 		save(argc - 5, argv + 5);
+		return 0;
+	}
+	if (strcmp(argv[4], "run") == 0) {
+		CHECK(argc == 7);
+		processes(rounds, argv[5], argv[6]);
 		return 0;
 	}
 	must(hl_snapshot_open(file, &snap, &err), &err);

@@ -142,18 +142,19 @@ static int try_physmem(uint64_t arena, uint64_t window, struct physmem **out, st
 	    "address space is limited to what guest memory alone takes (`ulimit -v`)");
 }
 
-/* So many sandboxes of a process have all of the addresses that guest memory can use, which is a
- * sixtieth of those that there are. Those beside have enough to use the memory that there is: a
- * thousand of them fit. */
-#define WITH_ALL_ADDRESSES 16
-#define ADDRESSES_MIN      (32UL << 30)
+/* So many sandboxes of a process have far more addresses for guest memory than a program wants.
+ * Those beside have enough to use the memory that there is: a thousand of them fit. */
+#define WITH_MANY_ADDRESSES 16
+#define ADDRESSES_MANY      (1UL << 40)
+#define ADDRESSES_MIN       (32UL << 30)
 
 static uint64_t address_share(uint64_t all)
 {
 	uint64_t share = ADDRESSES_MIN;
 	struct sysinfo si;
 
-	if (physmem_count() < WITH_ALL_ADDRESSES || sysinfo(&si) < 0)
+	all = min64(all, ADDRESSES_MANY);
+	if (physmem_count() < WITH_MANY_ADDRESSES || sysinfo(&si) < 0)
 		return all;
 	while (share < all && share < (uint64_t)si.totalram * si.mem_unit)
 		share *= 2;

@@ -19,6 +19,7 @@
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -786,6 +787,71 @@ static void copies_in_common(void)
 	CHECK(hl_sandbox_reset(sb, &err) == 0, "%s", hl_error_text(err));
 	shell_ask(&s, shell_look, "1 0 4\n");
 	hl_sandbox_free(sb);
+	shell_free(&s);
+}
+
+/* KiB of our own memory. */
+static uint64_t own_memory(void)
+{
+	FILE *f = fopen("/proc/self/status", "re");
+	char line[256];
+	uint64_t kib = 0;
+
+	CHECK(f, "status");
+	while (fgets(line, sizeof line, f))
+		if (strncmp(line, "RssAnon:", 8) == 0)
+			kib = strtoul(line + 8, NULL, 10);
+	fclose(f);
+	return kib;
+}
+
+#define MANY          1000
+#define MANY_AT_LEAST 50   /* where the host has no room for more threads or descriptors */
+#define MANY_KVM      50   /* each is a virtual machine */
+#define COPY_KIB      1024 /* what one may take of ours; without a sanitizer it is 150 to 250 */
+
+/* A thousand copies at once, each with pipes of its own, answer one after the other. */
+static void thousand_copies(void)
+{
+	static struct {
+		struct shell s;
+		struct hl_sandbox *sb;
+	} copy[MANY];
+	const size_t most = strcmp(getenv("HL_TEST_PLATFORM"), "kvm") == 0 ? MANY_KVM : MANY;
+	struct hl_error *err = NULL;
+	struct rlimit files;
+	struct shell s;
+	size_t n = 0;
+
+	CHECK(getrlimit(RLIMIT_NOFILE, &files) == 0, "limit");
+	files.rlim_cur = files.rlim_max;
+	CHECK(setrlimit(RLIMIT_NOFILE, &files) == 0, "limit");
+	shell_new(&s);
+	struct hl_snapshot *snap = shell_snapshot(&s);
+	uint64_t before = own_memory();
+	for (; n < most; n++) {
+		if (n * 24 + 500 > files.rlim_max)
+			break;
+		shell_new(&copy[n].s);
+		if (hl_sandbox_restore(copy[n].s.cfg, snap, &copy[n].sb, &err) == 0)
+			continue;
+		CHECK(n >= MANY_AT_LEAST, "copy %zu: %s", n, hl_error_text(err));
+		hl_error_free(err);
+		shell_free(&copy[n].s);
+		break;
+	}
+	CHECK(n >= MANY_AT_LEAST || n * 24 + 500 > files.rlim_max, "only %zu copies", n);
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+	CHECK(own_memory() - before < n * COPY_KIB, "%zu copies take %lu KiB", n,
+	      own_memory() - before);
+#endif
+	for (size_t i = 0; i < n; i++)
+		shell_ask(&copy[i].s, "echo 7\n", "7\n");
+	for (size_t i = 0; i < n; i++) {
+		hl_sandbox_free(copy[i].sb);
+		shell_free(&copy[i].s);
+	}
+	hl_snapshot_close(snap);
 	shell_free(&s);
 }
 
@@ -1585,6 +1651,7 @@ static const struct {
 	{ "resets", resets },
 	{ "copies-in-common", copies_in_common },
 	{ "replaced-libraries", replaced_libraries },
+	{ "thousand-copies", thousand_copies },
 	{ "pools", pools },
 	{ "pool-of-many-threads", pool_of_many_threads },
 	{ "pool-limits", pool_limits },
