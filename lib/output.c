@@ -134,7 +134,7 @@ static int open_pipe(struct stream *s)
 	return fcntl(s->from, F_SETFL, O_NONBLOCK) < 0 ? -errno : 0;
 }
 
-int output_new(const struct output_config cfg[2], struct output **out)
+int output_new(const struct output_config *cfg, struct output **out)
 {
 	struct output *o = calloc(1, sizeof *o);
 	int err = 0;

@@ -25,8 +25,8 @@ struct output_config {
 
 struct output;
 
-/* The pipes, and the thread. 0 or -errno. */
-int output_new(const struct output_config cfg[2], struct output **out);
+/* The pipes, and the thread; `cfg` is of both streams, stdout first. 0 or -errno. */
+int output_new(const struct output_config *cfg, struct output **out);
 /* What the program gets as `fd`, 1 or 2; -1: the descriptor of the configuration. Borrowed. */
 int output_fd(const struct output *o, int fd);
 /* All that was written so far has come. NULL: no effect. */
