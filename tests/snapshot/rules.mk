@@ -12,14 +12,21 @@ $(SNAPSHOT)/helpers/%: tests/snapshot/helpers/%.c
 	@mkdir -p $(@D)
 	$(CC) -std=gnu17 -O1 -g -D_GNU_SOURCE $(WARNINGS) -o $@ $< -pthread
 
+$(SNAPSHOT)/helpers/again: tests/snapshot/helpers/again.c include/hl.h $(BUILD)/libhl.a
+	@mkdir -p $(@D)
+	$(CC) -std=gnu17 -O1 -g -D_GNU_SOURCE $(WARNINGS) $(if $(SAN),-fsanitize=$(SAN)) -Iinclude -o $@ $< $(BUILD)/libhl.a $(HL_LIBS) -pthread
+
 .PHONY: check-snapshot
-check-snapshot check-prepare: $(PLAIN) $(BUILD)/hl $(SNAPSHOT_CASES) $(SNAPSHOT)/helpers/draw
+check-snapshot check-prepare: $(PLAIN) $(BUILD)/hl $(SNAPSHOT_CASES) $(SNAPSHOT)/helpers/draw $(SNAPSHOT)/helpers/again
 check-snapshot:
 	tests/snapshot/kinds
 	$(PLAIN) tests/snapshot/messages $(BUILD)/hl $(PLATFORM)
 	$(PLAIN) tests/snapshot/world $(BUILD)/hl $(PLATFORM)
 	$(PLAIN) tests/snapshot/asks $(BUILD)/hl $(PLATFORM)
 	$(PLAIN) tests/snapshot/deterministic $(BUILD)/hl $(PLATFORM) $(SNAPSHOT)/helpers/draw
+	rm -rf $(SNAPSHOT)/generations && mkdir $(SNAPSHOT)/generations
+	$(PLAIN) $(SNAPSHOT)/helpers/again $(SNAPSHOT)/generations $(PLATFORM) process $(PLATFORM)
+	rm -rf $(SNAPSHOT)/generations
 	$(PLAIN) tests/snapshot/programs $(BUILD)/hl $(PLATFORM)
 	$(PLAIN) tests/snapshot/run $(BUILD)/hl $(PLATFORM) $(SNAPSHOT_CASES)
 
