@@ -16,8 +16,16 @@ $(SNAPSHOT)/helpers/again: tests/snapshot/helpers/again.c include/hl.h $(BUILD)/
 	@mkdir -p $(@D)
 	$(CC) -std=gnu17 -O1 -g -D_GNU_SOURCE $(WARNINGS) $(if $(SAN),-fsanitize=$(SAN)) -Iinclude -o $@ $< $(BUILD)/libhl.a $(HL_LIBS) -pthread
 
+# Every allocation of the library goes through the test, and calls of the host that a save makes.
+$(SNAPSHOT)/helpers/faults: tests/snapshot/helpers/faults.c include/hl.h $(BUILD)/libhl.a
+	@mkdir -p $(@D)
+	$(CC) -std=gnu17 -O1 -g -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 $(WARNINGS) $(if $(SAN),-fsanitize=$(SAN)) -Iinclude -o $@ $< $(BUILD)/libhl.a \
+	    $(HL_LIBS) -pthread $(addprefix -Wl$(comma)--wrap=,malloc calloc realloc reallocarray aligned_alloc strdup mkostemp64 \
+	    pwrite64 pread64 fsync rename fstat64)
+
 .PHONY: check-snapshot
-check-snapshot check-prepare: $(PLAIN) $(BUILD)/hl $(SNAPSHOT_CASES) $(SNAPSHOT)/helpers/draw $(SNAPSHOT)/helpers/again
+check-snapshot check-prepare: $(PLAIN) $(BUILD)/hl $(SNAPSHOT_CASES) $(SNAPSHOT)/helpers/draw $(SNAPSHOT)/helpers/again \
+	$(SNAPSHOT)/helpers/faults
 check-snapshot:
 	tests/snapshot/kinds
 	$(PLAIN) tests/snapshot/messages $(BUILD)/hl $(PLATFORM)
@@ -26,6 +34,7 @@ check-snapshot:
 	$(PLAIN) tests/snapshot/deterministic $(BUILD)/hl $(PLATFORM) $(SNAPSHOT)/helpers/draw
 	rm -rf $(SNAPSHOT)/generations && mkdir $(SNAPSHOT)/generations
 	$(PLAIN) $(SNAPSHOT)/helpers/again $(SNAPSHOT)/generations $(PLATFORM) process $(PLATFORM)
+	$(PLAIN) $(SNAPSHOT)/helpers/faults $(SNAPSHOT)/generations $(PLATFORM) 37
 	rm -rf $(SNAPSHOT)/generations
 	$(PLAIN) tests/snapshot/programs $(BUILD)/hl $(PLATFORM)
 	$(PLAIN) tests/snapshot/run $(BUILD)/hl $(PLATFORM) $(SNAPSHOT_CASES)
