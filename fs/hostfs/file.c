@@ -277,12 +277,13 @@ static int regular_truncate(struct file *f, struct caller *c, uint64_t size)
 static int host_setfl(struct file *f, unsigned flags)
 {
 	int kept = (int)flags & (O_APPEND | O_DIRECT | O_NOATIME);
-	if (f->path.mnt && mount_atime(f->path.mnt, S_ISDIR(file_inode(f)->type)) == ATIME_NEVER)
-		kept |= O_NOATIME;
 	int now = fcntl(file_fd(f), F_GETFL);
 
 	if (now < 0)
 		return -errno;
+	/* where it could not be opened so, it cannot be made so: another user's file */
+	if (f->path.mnt && mount_atime(f->path.mnt, S_ISDIR(file_inode(f)->type)) == ATIME_NEVER)
+		kept |= now & O_NOATIME;
 	return (int)host_ret(
 	    fcntl(file_fd(f), F_SETFL, (now & ~(O_APPEND | O_DIRECT | O_NOATIME)) | kept));
 }
