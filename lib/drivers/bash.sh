@@ -1,6 +1,7 @@
 for __hl in warm job; do [ "$__hl" = warm ] || { unset __hl; eval "$BASH_EXECUTION_STRING"; exit; }
 # SPDX-License-Identifier: Apache-2.0
-# The driver of bash (docs/guest.md): its modules are files that it reads. The job finds nothing of it.
+# The driver of bash (docs/guest.md): its modules are files that it reads. The job finds nothing of
+# it.
 # The code of -c runs from the first line, so that its own lines have their numbers.
 __hl_ask() {
 	printf %s "$1" >&"$__hl"

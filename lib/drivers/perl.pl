@@ -2,8 +2,12 @@
 # The driver of perl (docs/guest.md). A job is the text of an eval, so that it sees nothing of this
 # file but a frame below its own.
 sub HL::job { package main; eval $HL::code }
-sub HL::read_answer { my ($all, $n) = (''); do { $n = sysread $HL::device, $all, 1 << 20, length $all } while $n; $all }
-sub HL::ask { syswrite $HL::device, $_[0]; map { chop; $_ } HL::read_answer() =~ /[^\0]*\0/g }
+sub HL::read_all {
+	my ($file, $all, $n) = ($_[0], '');
+	do { $n = sysread $file, $all, 1 << 20, length $all } while $n;
+	$all;
+}
+sub HL::ask { syswrite $HL::device, $_[0]; map { chop; $_ } HL::read_all($HL::device) =~ /[^\0]*\0/g }
 sub HL::tell { syswrite $HL::device, "call loaded\n$_[0]" }
 
 sub HL::load {
@@ -27,13 +31,12 @@ sub HL::read_job {
 		return ($code, '-e');
 	}
 	@ARGV = @rest;
-	my ($file, $code, $n) = (\*STDIN, '');
+	my $file = \*STDIN;
 	if ($option ne '-' && !open $file, '<', $option) {
 		print STDERR "Can't open perl script \"$option\": $!\n";
 		exit 2;
 	}
-	do { $n = sysread $file, $code, 1 << 20, length $code } while $n;
-	($code, $option);
+	(HL::read_all($file), $option);
 }
 
 sub HL::run {

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # The driver of python3: loads modules, is saved, and in each copy runs one job as python3 itself
 # would: -c CODE, SCRIPT or -, with arguments behind it (docs/guest.md). The job is executed from
-# the top of this file, so that just one frame of the driver's is below its own. A copy without a job
-# answers calls: of functions in __main__, or of those here whose names begin with a colon.
+# the top of this file, so that just one frame of the driver's is below its own. A copy without a
+# job answers calls: of functions in __main__, or of those here whose names begin with a colon.
 import errno
 import gc
 import os
@@ -128,6 +128,8 @@ def draw_again():
 class Error(Exception):
     """A function of the host has failed, or there is none of that name."""
 
+    __module__ = "hl"
+
 
 def call_host(name, data=b""):
     """Calls a function of the host: bytes, or text, there; bytes back. Any thread."""
@@ -147,6 +149,20 @@ def call_host(name, data=b""):
         os.close(fd)
 
 
+def tool_of(name):
+    """hl.NAME(...): a function of the host's that takes and gives JSON, by way of "tool"."""
+    if name.startswith("_"):
+        raise AttributeError(name)
+
+    def tool(*args, **kwargs):
+        import json
+        return json.loads(call_host("tool", json.dumps(
+            {"name": name, "args": args, "kwargs": kwargs})))
+
+    tool.__name__ = name
+    return tool
+
+
 class Finder:
     """Makes `import hl` work where no module of the job's has that name."""
 
@@ -163,6 +179,7 @@ class Finder:
     def exec_module(module):
         module.call = call_host
         module.Error = Error
+        module.__getattr__ = tool_of
 
 
 # ---- calls ----
@@ -261,7 +278,8 @@ def compile_job(words, main):
     if words[0] != "-":
         return compile_file(words[0], main)
     sys.path.insert(0, "")
-    return compile(sys.stdin.buffer.read() if sys.stdin else b"", "<stdin>", "exec", dont_inherit=True)
+    source = sys.stdin.buffer.read() if sys.stdin else b""
+    return compile(source, "<stdin>", "exec", dont_inherit=True)
 
 
 def status_of_exit(code):
@@ -278,7 +296,7 @@ def status_of_exit(code):
 
 
 def status_of_error(error):
-    """What python3 says of an exception that nobody has caught; the driver's frames are left out."""
+    """What python3 says of an exception that nobody has caught, without the driver's frames."""
     if isinstance(error, SystemExit):
         return status_of_exit(error.code)
     kind, trace = type(error), error.__traceback__

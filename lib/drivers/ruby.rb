@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# The driver of ruby (docs/guest.md). All of it is in one lambda, so that the job finds no variables.
+# The driver of ruby (docs/guest.md). It is one lambda, so that the job finds no variables of it.
 -> {
   device = File.open('/dev/hl', 'r+b')
   read_answer = -> {
