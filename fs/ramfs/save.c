@@ -242,7 +242,7 @@ static int inode_load(struct loader *l, void **out)
 	if (err)
 		return err;
 	load_attributes(&l->in, &a);
-	if (l->in.failed || S_ISDIR(a.mode) || S_ISSOCK(a.mode))
+	if (l->in.failed || S_ISDIR(a.mode))
 		return loader_damaged(l, "a file in memory");
 	err = new_inode(l, container_of(fs, struct ramfs, fs), &a, &ri);
 	if (err)
@@ -267,19 +267,11 @@ static void inode_drop(void *object)
 	inode_put(&ri->inode);
 }
 
-static const char *inode_refused(struct saver *s, void *object)
-{
-	const struct ramfs_inode *ri = object;
-
-	return S_ISSOCK(ri->mode) ? "a socket, which a snapshot cannot hold yet" : NULL;
-}
-
 const struct saved_kind ramfs_inode_saved = {
 	.name = FILE_IN_MEMORY,
 	.save = inode_save,
 	.load = inode_load,
 	.put = inode_drop,
-	.refused = inode_refused,
 };
 
 struct pagesource *ramfs_source_of(void *object)
