@@ -4,11 +4,14 @@
  * else in it. A process of its own (host/orphan.h) holds it, in a user namespace of its own where
  * the caller may make the other one only there, and makes sockets in it when asked. The monitor
  * itself stays where it is: it could not go there without rights, and /proc would tell it of
- * another network. The helper has no rights, no file and no memory that it shares with us; all it
- * reads are three numbers, which it checks. It ends when our end of its socket is closed.
+ * another network; the one file that tells of this one is opened by the helper at its start. The
+ * helper has no rights, and no file and no memory that it shares with us; all it reads are three
+ * numbers, which it checks. It ends when our end of its socket is closed.
  */
 #ifndef HL_HOST_NETNS_H
 #define HL_HOST_NETNS_H
+
+#include <stdint.h>
 
 struct netns;
 struct sleeper;
@@ -24,5 +27,7 @@ void netns_free(struct netns *ns);
  * -EINTR: the sleeper is to end (sleeper_kill); -ENOBUFS: too many ask at once.
  */
 int netns_socket(const struct netns *ns, struct sleeper *s, int family, int type, int protocol);
+/* What has gone over its lo, in either direction; nothing where the host does not tell. */
+void netns_traffic(const struct netns *ns, uint64_t *packets, uint64_t *bytes);
 
 #endif

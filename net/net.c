@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "host/netns.h"
 #include "mm/mm.h"
 #include "net/inet.h"
 #include "net/loop.h"
@@ -101,6 +102,17 @@ struct net *net_new(struct mm_host *mem, const struct net_policy *policy,
 		return NULL;
 	}
 	return net;
+}
+
+void net_traffic(const struct net_policy *policy, const struct net *net, uint64_t *packets,
+		 uint64_t *bytes)
+{
+	if (policy->netns) {
+		netns_traffic(policy->netns, packets, bytes);
+		return;
+	}
+	*packets = net ? net->packets : 0;
+	*bytes = net ? net->bytes : 0;
 }
 
 void net_free(struct net *net)

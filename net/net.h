@@ -38,7 +38,7 @@ struct net {
 	struct mm_host *mem;                  /* who pays for what waits in queues */
 	struct unix_domain *unix_domain;
 	struct loop *loop; /* TCP and UDP of our own; NULL: they are the host's */
-	/* what went over that loopback, with the headers that it would have had */
+	/* what went over that loopback of our own, with the headers that it would have had */
 	_Atomic uint64_t packets, bytes;
 	struct mutex lock;   /* inside it: locks of sockets */
 	struct list sockets; /* struct socket.net_node, in order of creation; guarded by lock */
@@ -47,6 +47,10 @@ struct net {
 /* NULL: no memory. */
 struct net *net_new(struct mm_host *mem, const struct net_policy *policy,
 		    const struct user_namespace *user_ns);
+/* What has gone over the interface lo of a network that is not the host's. `net` NULL: nobody has
+ * made a socket yet. */
+void net_traffic(const struct net_policy *policy, const struct net *net, uint64_t *packets,
+		 uint64_t *bytes);
 /* No socket is left. */
 void net_free(struct net *net);
 

@@ -61,7 +61,8 @@ static void put_byte(struct nlbuf *b, unsigned type, uint8_t n)
 static void put_link(struct answer *a)
 {
 	static const char mac[6];
-	uint64_t packets = a->net->packets, bytes = a->net->bytes;
+	uint64_t packets, bytes;
+	net_traffic(a->net->policy, a->net, &packets, &bytes);
 	struct rtnl_link_stats64 counters = {
 		.rx_packets = packets, .tx_packets = packets, .rx_bytes = bytes, .tx_bytes = bytes
 	};

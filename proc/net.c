@@ -282,8 +282,7 @@ void proc_loopback_traffic(struct sandbox *sb, uint64_t *packets, uint64_t *byte
 	sandbox_lock(sb);
 	const struct net *net = sb->net;
 	sandbox_unlock(sb);
-	*packets = net ? net->packets : 0;
-	*bytes = net ? net->bytes : 0;
+	net_traffic(sb->net_policy, net, packets, bytes);
 }
 
 /* Interfaces, routes, counters: the host's, which netlink tells as well. Of a sandbox without a
