@@ -210,6 +210,14 @@ int calls_wait_host(struct calls *cs, struct call *c, struct sleeper *s)
 	return err;
 }
 
+void calls_drop(struct calls *cs, struct call *c)
+{
+	mutex_lock(&cs->lock);
+	unqueue(c);
+	mutex_unlock(&cs->lock);
+	call_put(c);
+}
+
 struct call *calls_take(struct calls *cs, unsigned *idle)
 {
 	struct call *c;

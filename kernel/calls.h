@@ -104,6 +104,8 @@ int calls_next(struct calls *cs, struct sleeper *s, bool block, struct call **ou
 
 /* -EOPNOTSUPP: the host has no functions. */
 int calls_ask_host(struct calls *cs, struct call *c);
+/* Nobody waits for it any more; takes the reference over. */
+void calls_drop(struct calls *cs, struct call *c);
 /* Until it is answered, whatever signals come: 0. -EINTR: the task is to end, and nobody waits for
  * the call any more; or a freeze has ended the wait (sleeper.gave_up), and it is to be waited for
  * again. */

@@ -97,24 +97,24 @@ static void drop_answer(struct devhl_file *h)
 	if (h->question == ASKED_ANSWER)
 		ask_locked(h, ASKED_NUMBER);
 	if (h->calling)
-		call_put(h->calling);
+		calls_drop(h->sb->calls, h->calling);
 	mm_host_uncharge(&h->sb->mem, h->charged);
 	h->calling = NULL;
 	h->charged = 0;
 	h->gave_up = false;
 }
 
-/* The file is the calling thread's until `busy` is cleared. `again`: it may go on with a call that
- * gave up. */
+/* The file is the calling thread's until `busy` is cleared. `again`: it goes on with its call that
+ * gave up. Where that is another's, it has ended since, and nobody waits for the answer. */
 static int begin_busy(struct devhl_file *h, bool again)
 {
 	if (!h->sb->calls)
 		return -EOPNOTSUPP;
 	mutex_lock(&h->file.pos_lock);
-	int err = h->busy || (h->gave_up && !again) ? -EBUSY : 0;
+	int err = h->busy ? -EBUSY : 0;
 	if (!err) {
 		h->busy = true;
-		if (!h->gave_up)
+		if (!(h->gave_up && again))
 			drop_answer(h);
 	}
 	mutex_unlock(&h->file.pos_lock);
@@ -220,7 +220,7 @@ static int end_call(struct devhl_file *h)
 static int call_host(struct request *rq, int unused)
 {
 	struct devhl_file *h = rq->h;
-	int err = begin_busy(h, true);
+	int err = begin_busy(h, rq->c->sleeper->again);
 
 	if (err)
 		return err;

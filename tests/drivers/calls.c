@@ -391,6 +391,54 @@ static void pool(void)
 	hl_config_free(cfg);
 }
 
+/* Threads and processes that share one open file, and ask for everything at once. */
+static void hostile(void)
+{
+	struct hl_config *cfg = config();
+	atomic_int calls = 0;
+	atomic_bool enough = false;
+	pthread_t thread;
+	struct hl_error *err = NULL;
+	struct hl_bytes out;
+
+	hl_config_add_function(cfg, "echo", echo, &calls);
+	struct hl_sandbox *sb = restore(cfg);
+	struct killer k = { sb, &enough };
+	expect(
+	    sb, ":exec",
+	    "import os, random, signal, threading\n"
+	    "f = os.open('/dev/hl', os.O_RDWR | os.O_NONBLOCK)\n"
+	    "asks = [b'next', b'result\\nx', b'error\\nx', b'args', b'environ', b'copy', b'dir',\n"
+	    "        b'call echo\\n' + b'y' * 5000, b'call nowhere', b'call echo', b'\\n', "
+	    "b'call']\n"
+	    "def some(n):\n"
+	    " r = random.Random(n)\n"
+	    " for i in range(400):\n"
+	    "  try:\n"
+	    "   if r.random() < .3: os.read(f, r.choice([1, 100, 100000]))\n"
+	    "   else: os.write(f, r.choice(asks))\n"
+	    "  except OSError: pass\n"
+	    "def hammer():\n"
+	    " children = [os.fork() for _ in range(3)]\n"
+	    " if 0 in children: signal.alarm(60)\n"
+	    " all = [threading.Thread(target=some, args=(i,)) for i in range(4)]\n"
+	    " for t in all: t.start()\n"
+	    " if 0 in children and children.index(0) == 1: os._exit(0)\n"
+	    " for t in all: t.join()\n"
+	    " if 0 in children: os._exit(0)\n"
+	    " for c in children: os.waitpid(c, 0)\n",
+	    "");
+	CHECK(pthread_create(&thread, NULL, pause_often, &k) == 0, "no thread");
+	/* others of its threads may take this call, and answer it with anything */
+	if (hl_sandbox_call(sb, ":exec", "hammer()", 8, 120000, &out, &err))
+		CHECK(hl_error_code(err) == HL_FAILED, "%s", hl_error_text(err));
+	hl_error_free(err);
+	hl_bytes_free(&out);
+	enough = true;
+	pthread_join(thread, NULL);
+	hl_sandbox_free(sb);
+}
+
 /* ---- streams and files ---- */
 
 static struct hl_sandbox *run_code(struct hl_config *cfg, const char *code)
@@ -636,6 +684,7 @@ static const struct {
 	{ "many callers", many_callers },
 	{ "pool", pool },
 	{ "requests", requests },
+	{ "hostile", hostile },
 	{ "kept output", kept_output },
 	{ "much output", much_output },
 	{ "output functions", output_functions },
