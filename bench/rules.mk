@@ -20,6 +20,12 @@ bench: $(BUILD)/hl $(BUILD)/bench/micro $(BUILD)/bench/beside $(BUILD)/bench/sna
 	@bench/run --hl $(BUILD)/hl --micro $(BUILD)/bench/micro --beside $(BUILD)/bench/beside $(BENCH)
 	@[ -n "$(BENCH)" ] || bench/snapshot.sh $(BUILD)/bench/snapshot $(BUILD)/hl
 
+# make bench-warm [PLATFORM=kvm]: warm runtimes, beside cold ones.
+.PHONY: bench-warm
+bench-warm: $(BUILD)/pyhl $(BUILD)/libhl.so
+	@scripts/setup bench
+	@bench/warm $(BUILD) $(PLATFORM)
+
 # make bench-worlds [PLATFORM=kvm]: private worlds against plain ones.
 .PHONY: bench-worlds
 bench-worlds: $(BUILD)/hl $(BUILD)/bench/micro
