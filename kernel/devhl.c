@@ -23,6 +23,8 @@
 #include "kernel/restart.h"
 #include "kernel/sandbox.h"
 #include "kernel/savepoint.h"
+#include "kernel/task.h"
+#include "mm/forecast.h"
 
 #define REQUEST_LINE_MAX 320 /* a word, a space and a name */
 
@@ -160,9 +162,11 @@ static struct call *take_serving(struct devhl_file *h)
 static int answer(struct request *rq, int error)
 {
 	struct mm_host *mem = &rq->h->sb->mem;
+	struct task *t = rq->c->task;
 
 	if (!mm_host_charge(mem, rq->len))
 		return -ENOMEM;
+	mm_forecast_over(t->mm);
 	char *bytes = malloc(rq->len + 1);
 	int err = bytes ? take_bytes(rq, bytes) : -ENOMEM;
 	struct call *call = err ? NULL : take_serving(rq->h);
