@@ -362,7 +362,7 @@ static void devhl_release(struct file *f)
 {
 	static const char unanswered[] = "the program has closed /dev/hl without an answer";
 	struct devhl_file *h = devhl_of(f);
-	struct call *call = take_serving(h);
+	struct call *call = h->serving; /* nobody else has the file, and its locks are gone */
 
 	if (call && program_ends(h->sb)) {
 		call_put(call); /* it is over then, and its caller is told why */

@@ -66,6 +66,9 @@ struct class
 static const struct class classes[NR_LOCK_CLASSES] = { LOCK_CLASSES(LOCK_CLASS) };
 #undef LOCK_CLASS
 
+/* The class of a lock that is gone. */
+#define DESTROYED NR_LOCK_CLASSES
+
 struct held {
 	const void *lock;
 	enum lock_class class;
@@ -132,6 +135,9 @@ static const char *forbidden(const struct held *h, const void *lock, enum lock_c
 
 static void check(const void *lock, enum lock_class class, bool belongs, struct lock_place at)
 {
+	if (class == DESTROYED)
+		violation("locks: %p is taken at %s:%d after it was destroyed", lock, at.file,
+			  at.line);
 	for (unsigned i = 0; i < nr_held; i++) {
 		const char *reason = forbidden(&held[i], lock, class, belongs);
 		if (reason)
@@ -187,6 +193,7 @@ void mutex_init(struct mutex *m, enum lock_class class)
 void mutex_destroy_at(struct mutex *m, struct lock_place at)
 {
 	check_unused(m, m->class, at);
+	m->class = DESTROYED;
 	pthread_mutex_destroy(&m->pthread);
 }
 
@@ -219,6 +226,7 @@ void rwlock_init(struct rwlock *l, enum lock_class class)
 void rwlock_destroy_at(struct rwlock *l, struct lock_place at)
 {
 	check_unused(l, l->class, at);
+	l->class = DESTROYED;
 	pthread_rwlock_destroy(&l->pthread);
 }
 

@@ -96,6 +96,12 @@ static void destroyed_while_held(void)
 	mutex_destroy(&sandbox);
 }
 
+static void taken_when_destroyed(void)
+{
+	mutex_destroy(&sandbox);
+	mutex_lock(&sandbox);
+}
+
 static void not_held(void)
 {
 	lock_assert_held(&sandbox);
@@ -175,6 +181,7 @@ static const struct mistake {
 	{ sleeping_in_short, { "KVM_MEMORY", "with SLOTS", "held for long" } },
 	{ given_up_unheld, { "SANDBOX", "does not hold it" } },
 	{ destroyed_while_held, { "SANDBOX", "destroyed" } },
+	{ taken_when_destroyed, { "taken", "destroyed" } },
 	{ not_held, { "&sandbox", "does not hold" } },
 	{ read_not_written, { "&mm", "for writing", "for reading" } },
 	{ sleeps_with_short, { "SANDBOX", "may take long" } },
