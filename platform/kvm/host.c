@@ -34,11 +34,14 @@ static const struct {
 };
 
 /* Clears in a guest's feature words what the host's own programs do not have, or what is not
- * offered. */
+ * offered. CPUID takes microseconds where the host is a virtual machine: the words alone are asked
+ * for. */
 static void features_mask(struct kvm_cpuid_entry2 *e)
 {
 	unsigned a = 0, b = 0, c = 0, d = 0;
 
+	if (e->function != 1 && e->function != 7 && e->function != 0x80000001)
+		return;
 	__cpuid_count(e->function, e->index, a, b, c, d);
 	switch (e->function) {
 	case 1:
