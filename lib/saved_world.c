@@ -130,7 +130,7 @@ static void take_overlay(struct hl_config *cfg, struct decoder *in)
 
 static void take_network(struct hl_config *cfg, struct decoder *in)
 {
-	hl_config_set_network(cfg, (enum hl_network)decode_max(in, HL_NETWORK_HOST));
+	hl_config_set_network(cfg, (enum hl_network)decode_max(in, HL_NETWORK_NAMESPACE));
 	take_strings(cfg, in, hl_config_allow_network);
 	take_strings(cfg, in, hl_config_block_network);
 	take_strings(cfg, in, hl_config_publish);

@@ -463,6 +463,7 @@ static void host_sock_stat(struct socket *s, struct socket_stat *out)
 }
 
 static const struct socket_ops host_sock_ops = {
+	.saved = &host_saved,
 	.stat = host_sock_stat,
 	.bind = host_sock_bind,
 	.connect = host_sock_connect,

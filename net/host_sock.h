@@ -82,6 +82,9 @@ int host_sock_make(struct net *net, struct caller *c, int family, int type, int 
 /* The number of the inode that the host's tables know the socket by; 0: unknown. net->lock held. */
 uint32_t host_sock_inode(struct socket *s);
 
+/* In snapshots: net/host_save.c. */
+extern const struct saved_kind host_saved;
+
 /* ---- between host_sock.c, host_msg.c and those whose sockets have a host's socket behind them */
 
 struct host_sock {

@@ -19,6 +19,7 @@
 #include "kernel/tty/pty.h"
 #include "kernel/visitor.h"
 #include "mm/pagestore_save.h"
+#include "net/host_sock.h"
 #include "net/loop.h"
 #include "net/unix.h"
 #include "platform/physmem.h"
@@ -34,12 +35,13 @@
 
 /* Every kind that a snapshot may hold. */
 static const struct saved_kind *const kinds[] = {
-	&cred_kind,         &fdtable_kind,  &fs_struct_kind, &memory_kind,      &sighand_kind,
-	&file_by_path,      &file_stdio,    &pipe_saved,     &pipe_data_saved,  &eventfd_saved,
-	&signalfd_saved,    &timerfd_saved, &pidfd_saved,    &epoll_saved,      &shmem_saved,
-	&ramfs_inode_saved, &memfd_saved,   &unix_saved,     &unix_links_saved, &loop_saved,
-	&loop_links_saved,  &pty_saved,     &pty_line_saved, &locks_kind,       &inotify_saved,
-	&vfork_saved,       NULL,
+	&cred_kind,        &fdtable_kind,  &fs_struct_kind,   &memory_kind,
+	&sighand_kind,     &file_by_path,  &file_stdio,       &pipe_saved,
+	&pipe_data_saved,  &eventfd_saved, &signalfd_saved,   &timerfd_saved,
+	&pidfd_saved,      &epoll_saved,   &shmem_saved,      &ramfs_inode_saved,
+	&memfd_saved,      &unix_saved,    &unix_links_saved, &loop_saved,
+	&loop_links_saved, &pty_saved,     &pty_line_saved,   &locks_kind,
+	&inotify_saved,    &vfork_saved,   &host_saved,       NULL,
 };
 
 static int load_info(struct snapshot *snap, struct errmsg *errmsg)

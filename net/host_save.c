@@ -1,0 +1,363 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Saves and loads TCP and UDP sockets of the host.
+ *
+ * A copy makes a socket like it, with its options and at its address: one that listens listens
+ * again, and a datagram socket has its peer. Connections are not a copy's: one that was there reads
+ * as reset. What waits to be read is lost, as it is of any socket whose machine has gone.
+ *
+ * All that is set here goes by the same checks as when a guest asks for it.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "fs/saved.h"
+#include "host/hostcall.h"
+#include "net/host_sock.h"
+#include "net/inet.h"
+#include "net/net.h"
+
+/* What a copy's socket is to become. */
+enum state { UNCONNECTED, LISTENS, HAS_PEER, WAS_CONNECTED, NR_STATES };
+
+/* Options whose value is a number and that last; a socket has those of its family. */
+static const struct option {
+	int level, name;
+} kept[] = {
+	{ SOL_SOCKET, SO_REUSEADDR },
+	{ SOL_SOCKET, SO_REUSEPORT },
+	{ SOL_SOCKET, SO_KEEPALIVE },
+	{ SOL_SOCKET, SO_BROADCAST },
+	{ SOL_SOCKET, SO_OOBINLINE },
+	{ SOL_SOCKET, SO_RCVLOWAT },
+	{ SOL_SOCKET, SO_DONTROUTE },
+	{ IPPROTO_IP, IP_TOS },
+	{ IPPROTO_IP, IP_TTL },
+	{ IPPROTO_IP, IP_RECVERR },
+	{ IPPROTO_IP, IP_PKTINFO },
+	{ IPPROTO_IP, IP_MTU_DISCOVER },
+	{ IPPROTO_IP, IP_FREEBIND },
+	{ IPPROTO_IP, IP_MULTICAST_TTL },
+	{ IPPROTO_IP, IP_MULTICAST_LOOP },
+	{ IPPROTO_IPV6, IPV6_V6ONLY },
+	{ IPPROTO_IPV6, IPV6_UNICAST_HOPS },
+	{ IPPROTO_IPV6, IPV6_RECVERR },
+	{ IPPROTO_IPV6, IPV6_RECVPKTINFO },
+	{ IPPROTO_IPV6, IPV6_TCLASS },
+	{ IPPROTO_TCP, TCP_NODELAY },
+	{ IPPROTO_TCP, TCP_KEEPIDLE },
+	{ IPPROTO_TCP, TCP_KEEPINTVL },
+	{ IPPROTO_TCP, TCP_KEEPCNT },
+	{ IPPROTO_TCP, TCP_USER_TIMEOUT },
+	{ IPPROTO_TCP, TCP_DEFER_ACCEPT },
+	{ IPPROTO_TCP, TCP_SYNCNT },
+	{ IPPROTO_TCP, TCP_LINGER2 },
+	{ IPPROTO_TCP, TCP_CORK },
+};
+#define NR_KEPT (sizeof kept / sizeof *kept)
+
+/* Those of which the host tells twice what was set. */
+static const int buffers[] = { SO_SNDBUF, SO_RCVBUF };
+#define NR_BUFFERS (sizeof buffers / sizeof *buffers)
+
+/* ---- saving ---- */
+
+static enum state state_of(const struct host_sock *i, unsigned *backlog)
+{
+	struct tcp_info info = { 0 };
+	struct sockaddr_storage peer;
+	socklen_t len = sizeof peer;
+
+	*backlog = 0;
+	if (i->sk.type != SOCK_STREAM)
+		return getpeername(i->fd, (struct sockaddr *)&peer, &len) ? UNCONNECTED : HAS_PEER;
+	len = sizeof info;
+	getsockopt(i->fd, IPPROTO_TCP, TCP_INFO, &info, &len);
+	switch (info.tcpi_state) {
+	case TCP_LISTEN: *backlog = info.tcpi_sacked; return LISTENS;
+	case TCP_CLOSE: return UNCONNECTED;
+	/* whoever waits in connect(2) makes the call again */
+	case TCP_SYN_SENT: return i->sk.file.flags & O_NONBLOCK ? WAS_CONNECTED : UNCONNECTED;
+	default: return WAS_CONNECTED;
+	}
+}
+
+static void save_name(struct encoder *out, int fd, bool peer)
+{
+	struct sockaddr_storage name;
+	socklen_t len = sizeof name;
+	int r = peer ? getpeername(fd, (struct sockaddr *)&name, &len)
+		     : getsockname(fd, (struct sockaddr *)&name, &len);
+
+	encode_bytes(out, &name, r ? 0 : len);
+}
+
+static void save_options(struct encoder *out, int fd)
+{
+	struct linger linger = { 0 };
+	socklen_t len = sizeof linger;
+	int value;
+
+	for (size_t k = 0; k < NR_KEPT; k++) {
+		value = 0;
+		len = sizeof value;
+		encode(out, getsockopt(fd, kept[k].level, kept[k].name, &value, &len) == 0);
+		encode_signed(out, value);
+	}
+	for (size_t k = 0; k < NR_BUFFERS; k++) {
+		value = 0;
+		len = sizeof value;
+		getsockopt(fd, SOL_SOCKET, buffers[k], &value, &len);
+		encode_signed(out, value / 2);
+	}
+	len = sizeof linger;
+	getsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, &len);
+	encode(out, linger.l_onoff != 0);
+	encode_signed(out, linger.l_linger);
+}
+
+static int host_save(struct saver *s, void *object)
+{
+	struct host_sock *i = host_sock_of(file_socket(object));
+	struct encoder *out = &s->out;
+	unsigned backlog;
+	enum state state = state_of(i, &backlog);
+
+	encode_signed(out, i->sk.family);
+	encode_signed(out, i->sk.type);
+	encode_signed(out, i->sk.protocol);
+	socket_save(s, &i->sk);
+	save_options(out, i->fd);
+	encode(out, state);
+	encode(out, backlog);
+	save_name(out, i->fd, false);
+	save_name(out, i->fd, true);
+	return 0;
+}
+
+static const char *host_refused(struct saver *s, void *object)
+{
+	return file_socket(object)->family == AF_NETLINK
+		   ? "of netlink, which a snapshot cannot hold yet"
+		   : NULL;
+}
+
+/* ---- loading ---- */
+
+struct name {
+	struct sockaddr_storage a;
+	unsigned len; /* 0: none */
+};
+
+static struct sockaddr *address(struct name *n)
+{
+	return (struct sockaddr *)&n->a;
+}
+
+/* The port is at the same place in both families' addresses. */
+static in_port_t *port_of(struct name *n)
+{
+	return &((struct sockaddr_in *)(void *)&n->a)->sin_port;
+}
+
+static int load_name(struct loader *l, const struct socket *so, struct name *n)
+{
+	size_t len, least = so->family == AF_INET6 ? sizeof(struct sockaddr_in6)
+						   : sizeof(struct sockaddr_in);
+	const void *data = decode_bytes(&l->in, &len);
+
+	if (!data || len > sizeof n->a || (len && len < least))
+		return loader_damaged(l, "the address of a socket");
+	memset(n, 0, sizeof *n);
+	memcpy(&n->a, data, len);
+	n->len = (unsigned)len;
+	return !len || n->a.ss_family == so->family ? 0
+						    : loader_damaged(l, "the address of a socket");
+}
+
+/* An option that this host has not, or that the copy may not set, stays as it is. */
+static void set(struct loader *l, struct socket *so, int level, int name, const void *val,
+		unsigned len)
+{
+	(void)host_sock_setsockopt(so, l->caller, level, name, val, len);
+}
+
+static void load_options(struct loader *l, struct socket *so)
+{
+	int value;
+
+	for (size_t k = 0; k < NR_KEPT; k++) {
+		bool known = decode_bool(&l->in);
+		value = (int)decode_between(&l->in, INT32_MIN, INT32_MAX);
+		if (known && !l->in.failed)
+			set(l, so, kept[k].level, kept[k].name, &value, sizeof value);
+	}
+	for (size_t k = 0; k < NR_BUFFERS; k++) {
+		value = (int)decode_between(&l->in, 0, INT32_MAX);
+		if (!l->in.failed)
+			set(l, so, SOL_SOCKET, buffers[k], &value, sizeof value);
+	}
+	struct linger linger = { .l_onoff = decode_bool(&l->in) };
+	linger.l_linger = (int)decode_between(&l->in, 0, INT32_MAX);
+	if (!l->in.failed)
+		set(l, so, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
+}
+
+static int cannot_bind(struct loader *l, struct name *n, int err)
+{
+	char text[INET6_ADDRSTRLEN] = "?";
+	const void *from = n->a.ss_family == AF_INET6
+			       ? (const void *)&((struct sockaddr_in6 *)(void *)&n->a)->sin6_addr
+			       : (const void *)&((struct sockaddr_in *)(void *)&n->a)->sin_addr;
+
+	inet_ntop(n->a.ss_family, from, text, sizeof text);
+	return errmsg_set(l->errmsg, -err,
+			  "the program has a socket at %s port %u, which this copy cannot have: %s",
+			  text, ntohs(*port_of(n)), strerror(-err));
+}
+
+/* A port that the host's kernel may have chosen is another one where this one is taken. */
+static int bind_again(struct loader *l, struct socket *so, struct name *n, bool listens)
+{
+	if (!n->len || !*port_of(n))
+		return 0;
+	int err = host_sock_bind(so, l->caller, address(n), n->len);
+	if (err == -EADDRINUSE && !listens &&
+	    ntohs(*port_of(n)) >= net_sysctl("ipv4/ip_local_port_range", 32768)) {
+		*port_of(n) = 0;
+		err = host_sock_bind(so, l->caller, address(n), n->len);
+	}
+	return err ? cannot_bind(l, n, err) : 0;
+}
+
+/* A listening socket of the monitor's own on the loopback: a descriptor or -errno; *at: where. */
+static int listen_on_loopback(struct loader *l, struct socket *so, struct name *at)
+{
+	int fd = host_sock_make(so->net, l->caller, so->family, SOCK_STREAM, 0);
+	socklen_t len = sizeof at->a;
+
+	if (fd < 0)
+		return fd;
+	*at = (struct name){ .len = so->family == AF_INET6 ? sizeof(struct sockaddr_in6)
+							   : sizeof(struct sockaddr_in) };
+	at->a.ss_family = (sa_family_t)so->family;
+	if (so->family == AF_INET6)
+		((struct sockaddr_in6 *)(void *)&at->a)->sin6_addr = in6addr_loopback;
+	else
+		((struct sockaddr_in *)(void *)&at->a)->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	int err = (int)host_call(SYS_bind, fd, address(at), at->len);
+	if (!err)
+		err = (int)host_call(SYS_listen, fd, 1);
+	if (!err && getsockname(fd, address(at), &len))
+		err = -errno;
+	if (err)
+		host_close(fd);
+	return err ? err : fd;
+}
+
+#define RESET_MS 1000
+
+/* Gives it a connection whose other end resets it. Where that cannot be it has none. */
+static void make_reset(struct loader *l, struct socket *so)
+{
+	const struct linger at_once = { .l_onoff = 1 };
+	struct name at;
+	int own = host_sock_of(so)->fd, fd = listen_on_loopback(l, so, &at);
+
+	if (fd < 0)
+		return;
+	int err = (int)host_call(SYS_connect, own, address(&at), at.len);
+	struct pollfd p = { fd, POLLIN, 0 };
+	if ((!err || err == -EINPROGRESS) && poll(&p, 1, RESET_MS) > 0) {
+		int end = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
+		p = (struct pollfd){ own, POLLOUT, 0 };
+		poll(&p, 1, RESET_MS);
+		if (end >= 0)
+			setsockopt(end, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+		host_close(end);
+	}
+	host_close(fd);
+}
+
+static int become(struct loader *l, struct socket *so)
+{
+	enum state state = (enum state)decode_max(&l->in, NR_STATES - 1);
+	unsigned backlog = (unsigned)decode_max(&l->in, INT32_MAX);
+	struct name local, peer;
+	int err = load_name(l, so, &local);
+
+	if (!err)
+		err = load_name(l, so, &peer);
+	if (!err && (l->in.failed || (state == HAS_PEER && !peer.len) ||
+		     (state == HAS_PEER) != (so->type == SOCK_DGRAM && peer.len)))
+		err = loader_damaged(l, "a socket");
+	if (!err && state != WAS_CONNECTED)
+		err = bind_again(l, so, &local, state == LISTENS);
+	if (err)
+		return err;
+	if (state == LISTENS) {
+		err = so->ops->listen ? so->ops->listen(so, l->caller, backlog) : -EOPNOTSUPP;
+		return err ? cannot_bind(l, &local, err) : 0;
+	}
+	/* the network may know no way there any more: it has no peer then */
+	if (state == HAS_PEER)
+		(void)host_sock_connect(so, l->caller, address(&peer), peer.len, true);
+	else if (state == WAS_CONNECTED && so->type == SOCK_STREAM)
+		make_reset(l, so);
+	return 0;
+}
+
+static int create(struct loader *l, struct socket **out)
+{
+	int family = (int)decode_between(&l->in, 0, AF_MAX);
+	int type = (int)decode_between(&l->in, 0, SOCK_PACKET);
+	int protocol = (int)decode_between(&l->in, 0, IPPROTO_MAX);
+	void *net;
+	int err = l->net(l, &net);
+
+	if (err)
+		return err;
+	if (l->in.failed || (family != AF_INET && family != AF_INET6))
+		return loader_damaged(l, "a socket");
+	err = family == AF_INET ? inet_create(net, l->caller, type, protocol, 0, out)
+				: inet6_create(net, l->caller, type, protocol, 0, out);
+	return err == -EINVAL || err == -EPERM ? loader_damaged(l, "a socket") : err;
+}
+
+static int host_load(struct loader *l, void **out)
+{
+	struct socket *so;
+	int err = create(l, &so);
+
+	if (err)
+		return err;
+	if (so->ops->saved != &host_saved)
+		err = errmsg_set(l->errmsg, ENOTSUP,
+				 "the program has sockets of the host's network, which this "
+				 "configuration has not");
+	if (!err)
+		err = socket_load(l, so);
+	if (!err) {
+		load_options(l, so);
+		err = become(l, so);
+	}
+	if (err)
+		file_put(&so->file);
+	else
+		*out = &so->file;
+	return err;
+}
+
+const struct saved_kind host_saved = {
+	.name = "socket",
+	.save = host_save,
+	.load = host_load,
+	.put = file_saved_put,
+	.refused = host_refused,
+};
