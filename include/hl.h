@@ -489,6 +489,13 @@ HL_API int hl_sandbox_save(struct hl_sandbox *sb, const char *file, struct hl_er
  * changed. Default: off. */
 HL_API void hl_config_set_self_contained(struct hl_config *cfg, bool on);
 
+/* The same without a name: the sandbox goes on, and so do all copies that are started from *out,
+ * from where it stood. The file lies in `dir` (NULL: $TMPDIR, or /tmp) until the snapshot and all
+ * that was started from it are gone. */
+struct hl_snapshot;
+HL_API int hl_sandbox_clone(struct hl_sandbox *sb, const char *dir, struct hl_snapshot **out,
+			    struct hl_error **err);
+
 /* What the program does when it is to be saved. */
 enum hl_moment {
 	HL_MOMENT_ASKS,    /* it writes "save" to /dev/hl: docs/guest.md */

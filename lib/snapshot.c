@@ -3,8 +3,11 @@
 #include "lib/snapshot.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "lib/error.h"
 #include "lib/family.h"
@@ -41,6 +44,34 @@ int hl_snapshot_open(const char *file, struct hl_snapshot **out, struct hl_error
 	}
 	free(s);
 	return fail(err, e, &errmsg);
+}
+
+/* The name is gone as soon as the file is open; a crash in between leaves it, in a directory that
+ * is emptied some day. */
+int hl_sandbox_clone(struct hl_sandbox *sb, const char *dir, struct hl_snapshot **out,
+		     struct hl_error **err)
+{
+	const char *tmp = getenv("TMPDIR");
+	char *file;
+
+	*out = NULL;
+	if (!dir)
+		dir = tmp && *tmp ? tmp : "/tmp";
+	if (asprintf(&file, "%s/hl-clone-XXXXXX", dir) < 0)
+		return error_set(err, HL_NO_MEMORY, "out of memory");
+	int fd = mkostemp(file, O_CLOEXEC), ret = 0;
+	if (fd < 0)
+		ret = error_set(err, HL_SYSTEM, "%s: %s", dir, strerror(errno));
+	else
+		close(fd);
+	if (!ret)
+		ret = hl_sandbox_save(sb, file, err);
+	if (!ret)
+		ret = hl_snapshot_open(file, out, err);
+	if (fd >= 0)
+		unlink(file);
+	free(file);
+	return ret;
 }
 
 void hl_snapshot_close(struct hl_snapshot *s)

@@ -308,6 +308,7 @@ class Sandbox:
                  folders: bool = False, output_limit: int = 64 << 20):
         self.path = path
         self.tools: dict[str, Callable[..., Any]] = {}
+        self._world = world
         self._owned = owned
         self._lock = threading.RLock()
         self._run_lock = threading.Lock()
@@ -529,6 +530,19 @@ class Sandbox:
         """Saves the session, as it is now, to a file for `load`."""
         _lib.call("hl_sandbox_save", self._copy().ptr, os.fsencode(path))
         return path
+
+    def clone(self) -> "Sandbox":
+        """Another sandbox, whose session goes on from where this one stands, as often as it is
+        reset; this one goes on, too."""
+        handle, path = tempfile.mkstemp(prefix="hl-", suffix=".snap")
+        os.close(handle)
+        try:
+            other = Sandbox(self.snapshot(path), self._world, owned=True, output_limit=self._limit)
+        except BaseException:
+            os.unlink(path)
+            raise
+        other.tools = self.tools
+        return other
 
     def put_file(self, path: str, data: Union[bytes, str], mode: int = 0o644) -> None:
         """Puts a file into the tree of the session, at an absolute path."""

@@ -356,6 +356,36 @@ static void *call_often(void *arg)
 	return NULL;
 }
 
+/* Copies of a sandbox that runs go on from where it stood, and so does it. */
+static void clones(void)
+{
+	struct hl_sandbox *sb = restore(config());
+	struct hl_error *err = NULL;
+	struct hl_snapshot *snap, *running = snapshot;
+
+	expect(sb, ":exec", "n = 0\ndef count(x):\n global n\n n += 1\n return str(n)", "");
+	expect(sb, "count", "", "1");
+	CHECK(hl_sandbox_clone(sb, NULL, &snap, &err) == 0, "%s", hl_error_text(err));
+	expect(sb, "count", "", "2");
+	snapshot = snap;
+	for (int i = 0; i < 3; i++) {
+		struct hl_sandbox *copy = restore(config());
+		expect(copy, "count", "", "2");
+		expect(copy, "count", "", "3");
+		reset(copy);
+		expect(copy, "count", "", "2");
+		hl_sandbox_free(copy);
+	}
+	expect(sb, "count", "", "3");
+	snapshot = running;
+	hl_snapshot_close(snap);
+	CHECK(hl_sandbox_clone(sb, "/nowhere", &snap, &err) == -1 && !snap &&
+		  strstr(hl_error_text(err), "/nowhere: No such file"),
+	      "%s", hl_error_text(err));
+	hl_error_free(err);
+	hl_sandbox_free(sb);
+}
+
 static void many_callers(void)
 {
 	pthread_t threads[8];
@@ -681,6 +711,7 @@ static const struct {
 	{ "kills", kills },
 	{ "functions", functions },
 	{ "pauses", pauses },
+	{ "clones", clones },
 	{ "many callers", many_callers },
 	{ "pool", pool },
 	{ "requests", requests },

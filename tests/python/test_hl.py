@@ -204,6 +204,17 @@ for t in threads: t.join()
         self.assertEqual(self.sb.exec("print(1)").stdout, "1\n")
         gate.set()
 
+    def test_clone(self):
+        self.sb.exec("n = 1\ndef count():\n    global n\n    n += 1\n    return n")
+        with self.sb.clone() as one, self.sb.clone() as two:
+            self.assertEqual([one.call("count"), one.call("count"), two.call("count")], [2, 3, 2])
+            one.reset()
+            self.assertEqual([one.call("count"), self.sb.call("count")], [2, 2])
+            with self.assertRaises(hl.StateError):
+                one.run("1")
+        with self.assertRaises(hl.StateError):
+            one.call("count")
+
     def test_closed(self):
         self.sb.exec("1")
         self.sb.close()
