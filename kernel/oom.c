@@ -80,8 +80,8 @@ static unsigned find_candidates(struct sandbox *sb, struct candidate *c, uint64_
 		struct mm *mm = sb->ending ? NULL : running_mm(p);
 		if (mm && !mm->dying)
 			consider(c, &n,
-				 &(struct candidate){ p, mm, mm->resident,
-						      badness(p, mm->resident, limit) });
+				 &(struct candidate){ p, mm, mm_mapped_memory(mm),
+						      badness(p, mm_mapped_memory(mm), limit) });
 	}
 	for (unsigned i = 0; i < n; i++) {
 		process_get(c[i].process);

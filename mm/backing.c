@@ -63,12 +63,20 @@ static void backing_delete(struct mm *mm, struct backing *b)
 	free(b);
 }
 
-void backing_account(struct mm *mm, int64_t bytes)
+void backing_account(struct mm *mm, const struct backing *b, bool comes)
 {
-	mm->resident += (uint64_t)bytes;
-	if (mm->resident > mm->peak_resident)
-		mm->peak_resident = (uint64_t)mm->resident;
-	mm->host->counts.mapped += (uint64_t)bytes;
+	uint64_t bytes = comes ? backing_len(b) : -backing_len(b);
+
+	if (b->owned) {
+		mm->resident += bytes;
+		if (mm->resident > mm->peak_resident)
+			mm->peak_resident = (uint64_t)mm->resident;
+	} else if (b->mf == arena_memfile(mm->host->arena)) {
+		mm->resident_shared += bytes;
+	} else {
+		return;
+	}
+	mm->host->counts.mapped += bytes;
 }
 
 int backing_add(struct mm *mm, const struct backing *like)
@@ -83,8 +91,7 @@ int backing_add(struct mm *mm, const struct backing *like)
 	}
 	*b = *like;
 	backing_link(mm, b);
-	if (b->owned)
-		backing_account(mm, (int64_t)(backing_len(b)));
+	backing_account(mm, b, true);
 	backing_merge(mm, b->start, b->end);
 	return 0;
 }
@@ -124,10 +131,9 @@ static void drop(struct mm *mm, gva_t start, gva_t end,
 
 	for (; b && gva_lt(b->start, end); b = next) {
 		next = backing_next(b);
-		if (b->owned) {
-			backing_account(mm, -(int64_t)(backing_len(b)));
+		backing_account(mm, b, false);
+		if (b->owned)
 			release(mm->host->arena, b->off, backing_len(b));
-		}
 		backing_delete(mm, b);
 	}
 }

@@ -35,8 +35,8 @@ struct backing *backing_prev(struct mm *mm, const struct backing *b);
 /* Takes over the arena counts of an owned backing, also on failure. The range must be free.
  * -ENOMEM. */
 int backing_add(struct mm *mm, const struct backing *like);
-/* `bytes` of arena pages more, or fewer, in this address space. */
-void backing_account(struct mm *mm, int64_t bytes);
+/* `b` comes into this address space, or goes. */
+void backing_account(struct mm *mm, const struct backing *b, bool comes);
 /* Makes both ends of the range borders. -ENOMEM: nothing lost. */
 int backing_isolate(struct mm *mm, gva_t start, gva_t end);
 /* Drops what lies in the range, whose ends must be borders or holes; arena pages are released. */

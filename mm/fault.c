@@ -138,10 +138,10 @@ static int cow_copy_range(struct mm *mm, gva_t start, gva_t end)
 	old = *b;
 	*b = (struct backing){ b->node, start, end, arena_memfile(arena), off, .owned = true };
 	err = mm_map_range(mm, start, end);
+	backing_account(mm, &old, false);
+	backing_account(mm, b, true);
 	if (old.owned)
 		arena_unref(arena, old.off, len);
-	else
-		backing_account(mm, (int64_t)len);
 	backing_merge(mm, start, end);
 	return err;
 }

@@ -31,6 +31,11 @@ uint64_t mm_resident(struct mm *mm)
 	return mm->resident;
 }
 
+uint64_t mm_mapped_memory(const struct mm *mm)
+{
+	return mm->resident + mm->resident_shared;
+}
+
 /* How many of at most MINCORE_CHUNK pages the host has given. */
 static uint64_t pages_in(char *p, uint64_t pages)
 {
@@ -87,9 +92,9 @@ uint64_t mm_touched(struct mm *mm)
 	uint64_t total = 0;
 
 	if (!rwlock_tryrdlock(&mm->lock))
-		return mm->resident;
+		return mm_mapped_memory(mm);
 	backing_for_range (b, mm, GVA_NULL, GVA_MAX) {
-		if (b->owned)
+		if (b->mf == arena_memfile(mm->host->arena))
 			total += touched_bytes(arena_ptr(mm->host->arena, b->off), backing_len(b));
 	}
 	rwlock_unlock(&mm->lock);

@@ -16,7 +16,9 @@ struct vma;
 int mm_for_each_vma(struct mm *mm, int (*fn)(const struct vma *v, void *arg), void *arg);
 /* Bytes backed by arena pages that this mm holds: an estimate of VmRSS. */
 uint64_t mm_resident(struct mm *mm);
-/* How many of them the host has given pages for, about; all, when somebody else works on the mm
+/* The same with what others may have mapped, too, as Linux counts it. */
+uint64_t mm_mapped_memory(const struct mm *mm);
+/* How many of these the host has given pages for, about; all, when somebody else works on the mm
  * now. Does not wait. */
 uint64_t mm_touched(struct mm *mm);
 int mm_mincore(struct mm *mm, gva_t addr, uint64_t len, gva_t vec);

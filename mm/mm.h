@@ -105,8 +105,10 @@ struct mm {
 	uint64_t auxv[64];
 	unsigned auxv_len; /* in words */
 
-	_Atomic uint64_t resident; /* bytes of arena pages held; written under lock */
-	bool dying;                /* its process was ended for its memory; sandbox->lock */
+	/* Bytes of arena pages held, and of those of shared memory and of files in memory. Written
+	 * under lock. */
+	_Atomic uint64_t resident, resident_shared;
+	bool dying; /* its process was ended for its memory; sandbox->lock */
 
 	/* limits of the owner, copied in by the kernel: RLIMIT_AS, DATA, STACK, MEMLOCK; bytes */
 	_Atomic uint64_t limit_as, limit_data, limit_stack, limit_memlock;

@@ -7,10 +7,35 @@
  */
 #include "mm/reclaim.h"
 
+#include <sys/mman.h>
+
 #include "mm/populate.h"
+#include "util/minmax.h"
 
 /* The shortest run that is taken back. */
 #define RUN_MIN (16 * PAGE_SIZE)
+/* How many pages the host is asked about at once. */
+#define PIECE_MAX 1024UL
+
+/* Where the data that begins at `at` ends, `stop` at most; `at`: there is none. Asked page by page,
+ * in pieces that grow: SEEK_HOLE would look far behind the range. */
+static uint64_t data_end(struct arena *a, uint64_t at, uint64_t stop)
+{
+	unsigned char there[PIECE_MAX];
+	uint64_t pages = 1, n = 0;
+
+	for (; at < stop; at += n * PAGE_SIZE) {
+		pages = min64(pages, (stop - at) / PAGE_SIZE);
+		if (mincore(arena_ptr(a, at), pages * PAGE_SIZE, there) < 0)
+			return stop;
+		for (n = 0; n < pages && there[n] & 1;)
+			n++;
+		if (n < pages)
+			return at + n * PAGE_SIZE;
+		pages = min64(2 * pages, PIECE_MAX);
+	}
+	return stop;
+}
 
 /* The first run in [*start, end) of `b` that nobody has touched: its bounds are in *start and
  * *run_end. False: there is none. */
@@ -20,7 +45,7 @@ static bool next_run(struct arena *a, const struct backing *b, gva_t *start, gva
 	uint64_t at = backing_off(b, *start), stop = backing_off(b, end);
 
 	while (at < stop) {
-		uint64_t hole = arena_seek(a, at, stop, true);
+		uint64_t hole = data_end(a, at, stop);
 
 		at = arena_seek(a, hole, stop, false);
 		if (at - hole < RUN_MIN)

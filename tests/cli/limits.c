@@ -147,8 +147,29 @@ static void stack(void)
 	printf("stack %lu %lu\n", r.rlim_cur, r.rlim_max);
 }
 
+static void take_private(void)
+{
+	for (;;) {
+		char *p = mmap(NULL, MIB, PROT_READ | PROT_WRITE,
+			       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+		if (p != MAP_FAILED)
+			memset(p, 1, MIB);
+	}
+}
+
+static void take_shared(void)
+{
+	const size_t len = 1024 * MIB;
+	char *p = mmap(NULL, len, PROT_READ | PROT_WRITE,
+		       MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (p != MAP_FAILED)
+		memset(p, 1, len);
+	_exit(1);
+}
+
 /* A small child sleeps while a large one takes all; it is the large one that ends. */
-static void memory(void)
+static void take_all(void (*take)(void))
 {
 	int status;
 	pid_t small = fork();
@@ -157,18 +178,22 @@ static void memory(void)
 		for (;;)
 			pause();
 	pid_t large = fork();
-	if (large == 0) {
-		for (;;) {
-			char *p = mmap(NULL, MIB, PROT_READ | PROT_WRITE,
-				       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-			if (p != MAP_FAILED)
-				memset(p, 1, MIB);
-		}
-	}
+	if (large == 0)
+		take();
 	if (wait(&status) == large && WIFSIGNALED(status))
 		printf("memory: the large one got signal %d", WTERMSIG(status));
 	printf(", the small one is %s\n", waitpid(small, &status, WNOHANG) == 0 ? "there" : "gone");
 	kill(small, SIGKILL);
+}
+
+static void memory(void)
+{
+	take_all(take_private);
+}
+
+static void memory_shared(void)
+{
+	take_all(take_shared);
 }
 
 /* Pages so many KiB apart, all over a large reservation. */
@@ -343,6 +368,7 @@ int main(int argc, char **argv)
 		{ "threads", threads },
 		{ "stack", stack },
 		{ "memory", memory },
+		{ "memory-shared", memory_shared },
 		{ "room", room },
 		{ "sparse-32k", sparse_32k },
 		{ "sparse-128k", sparse_128k },

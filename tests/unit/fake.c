@@ -181,6 +181,7 @@ void world_destroy(struct world *w)
 	assert_int_equal(w->spaces, 0);
 	assert_int_equal(arena_used(w->host.arena), 0);
 	assert_int_equal(w->host.committed, 0);
+	assert_int_equal(w->host.counts.mapped, 0);
 	arena_destroy(w->host.arena);
 	physmem_destroy(w->pm);
 }
