@@ -213,13 +213,6 @@ bool hostfs_know(struct filesystem *fs, struct file *f, struct hostfs_known *out
 	return true;
 }
 
-int hostfs_known_pages(struct filesystem *fs, const struct hostfs_known *k, struct pagesource **out)
-{
-	struct hostfs *h = container_of(fs, struct hostfs, fs);
-
-	return hostfs_pages_borrow(h->pages, fs, &k->id, k->fd, out);
-}
-
 static int host_fsync(struct file *f, struct caller *c, bool data_only)
 {
 	return hostfs_fsync(f->path.dentry->inode, c, data_only);

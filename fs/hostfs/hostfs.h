@@ -43,7 +43,7 @@ struct hostfs_known {
 /* What `f`, a regular file, is known by. False: it is not one of this file system. */
 bool hostfs_know(struct filesystem *fs, struct file *f, struct hostfs_known *out);
 /* Its pages, read-only; the descriptor stays the caller's, to be kept open for longer than the
- * sandbox lives. */
+ * sandbox lives. -ESTALE: this is no directory of the host's. */
 int hostfs_known_pages(struct filesystem *fs, const struct hostfs_known *k,
 		       struct pagesource **out);
 

@@ -213,6 +213,14 @@ bool hostfs_is_whole(struct filesystem *fs)
 	return fs->ops == &hostfs_ops && container_of(fs, struct hostfs, fs)->whole;
 }
 
+int hostfs_known_pages(struct filesystem *fs, const struct hostfs_known *k, struct pagesource **out)
+{
+	if (fs->ops != &hostfs_ops)
+		return -ESTALE;
+	return hostfs_pages_borrow(container_of(fs, struct hostfs, fs)->pages, fs, &k->id, k->fd,
+				   out);
+}
+
 #define ROOT_MASK (STATX_TYPE | STATX_INO | STATX_MNT_ID)
 
 static bool is_host_root(const struct statx *here)
