@@ -268,12 +268,21 @@ def compile_file(path, main):
     return compile(source, whole, "exec", dont_inherit=True)
 
 
+def compile_code(source):
+    code = compile(source, "<string>", "exec", dont_inherit=True)
+    if sys.version_info >= (3, 13):  # tracebacks show its lines
+        import linecache
+        key = code if hasattr(linecache, "_interactive_cache") else "<string>"
+        linecache._register_code(key, source, "<string>")
+    return code
+
+
 def compile_job(words, main):
     sys.orig_argv = interpreter + words
     if words[0] == "-c":
         sys.argv = ["-c"] + words[2:]
         sys.path.insert(0, "")
-        return compile(words[1], "<string>", "exec", dont_inherit=True)
+        return compile_code(words[1])
     sys.argv = words
     if words[0] != "-":
         return compile_file(words[0], main)
@@ -342,7 +351,10 @@ def flush():
         except Exception as e:
             good = False
             if stream is sys.stdout:
-                sys.unraisablehook(Unraisable((type(e), e, None, None, stream)))
+                about = (None, stream)
+                if sys.version_info >= (3, 13):
+                    about = ("Exception ignored on flushing sys.stdout", None)
+                sys.unraisablehook(Unraisable((type(e), e, None, *about)))
     return good
 
 
@@ -373,6 +385,8 @@ def end(status):
 # ---- here it begins ----
 
 ModuleSpec = sys.modules["_frozen_importlib"].ModuleSpec
+if sys.version_info < (3, 10):
+    complain("3.10 or a later one is needed")
 device = os.open("/dev/hl", os.O_RDWR | os.O_CLOEXEC)
 load(sys.argv[1:])
 program = sys.orig_argv[0]
@@ -396,7 +410,8 @@ words = [os.fsdecode(w) for w in ask(b"args")]
 set_path(pythonpath)
 set_streams()
 draw_again()
-sys.setrecursionlimit(sys.getrecursionlimit() + 2)
+# what the frame of this file takes, and exec() where calls of C functions count, too
+sys.setrecursionlimit(sys.getrecursionlimit() + (1 if sys.version_info >= (3, 12) else 2))
 sys.meta_path.append(Finder)
 status, error = 0, None
 main = new_main()
