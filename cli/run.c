@@ -88,9 +88,9 @@ static bool save(void *arg)
 
 static int start(struct run *r, struct hl_sandbox **sb, struct hl_error **err)
 {
-	/* Another sandbox cannot be made in a process that is confined, nor a file be written. */
-	hl_config_set_jail(r->cfg,
-			   r->repeat || r->verb == RUN_SAVE ? HL_JAIL_THREADS : HL_JAIL_PROCESS);
+	/* Another sandbox cannot be made in a process that is confined. */
+	hl_config_set_jail(r->cfg, r->repeat ? HL_JAIL_THREADS : HL_JAIL_PROCESS);
+	hl_config_set_save_file(r->cfg, r->verb == RUN_SAVE ? r->file : NULL);
 	*sb = r->again;
 	r->again = NULL;
 	if (*sb && hl_sandbox_reset(*sb, NULL) == 0)

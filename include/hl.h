@@ -484,17 +484,22 @@ HL_API int hl_sandbox_resume(struct hl_sandbox *sb, struct hl_error **err);
  * what. HL_STATE: the program has ended. Any thread, as those above. */
 HL_API int hl_sandbox_save(struct hl_sandbox *sb, const char *file, struct hl_error **err);
 
-/* Snapshots of it hold the files that are mapped privately, above all programs and libraries, so
- * that a copy does not need them: the file is larger by as much, and no copy fails because one has
- * changed. Default: off. */
-HL_API void hl_config_set_self_contained(struct hl_config *cfg, bool on);
-
 /* The same without a name: the sandbox goes on, and so do all copies that are started from *out,
  * from where it stood. The file lies in `dir` (NULL: $TMPDIR, or /tmp) until the snapshot and all
  * that was started from it are gone. */
 struct hl_snapshot;
 HL_API int hl_sandbox_clone(struct hl_sandbox *sb, const char *dir, struct hl_snapshot **out,
 			    struct hl_error **err);
+
+/* Snapshots of it hold the files that are mapped privately, above all programs and libraries, so
+ * that a copy does not need them: the file is larger by as much, and no copy fails because one has
+ * changed. Default: off. */
+HL_API void hl_config_set_self_contained(struct hl_config *cfg, bool on);
+
+/* Where hl_sandbox_save will write to, once: the file is made at the start, and a process that ends
+ * with the sandbox gives it its name when it is complete. With it HL_JAIL_PROCESS goes together
+ * with saving, which cannot make a file any more then. A save to elsewhere is as without it. */
+HL_API void hl_config_set_save_file(struct hl_config *cfg, const char *file);
 
 /* What the program does when it is to be saved. */
 enum hl_moment {

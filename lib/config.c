@@ -126,6 +126,7 @@ void hl_config_free(struct hl_config *cfg)
 	strings_clear(&cfg->hidden);
 	mount_list_clear(&cfg->mounts);
 	free(cfg->platform);
+	free(cfg->save_file);
 	free(cfg->save_output);
 	strings_clear(&cfg->modules);
 	free(cfg->input);
@@ -456,6 +457,12 @@ void hl_config_set_resettable(struct hl_config *cfg, bool on)
 {
 	if (cfg)
 		cfg->resettable = on;
+}
+
+void hl_config_set_save_file(struct hl_config *cfg, const char *file)
+{
+	if (cfg)
+		set_string(cfg, &cfg->save_file, file);
 }
 
 void hl_config_set_self_contained(struct hl_config *cfg, bool on)

@@ -58,6 +58,7 @@ struct hl_config {
 	struct guest_clock clock;
 	bool savable, save_listen; /* it is to be saved; when it listens, at this port (0: any) */
 	unsigned save_port;
+	char *save_file;   /* what hl_sandbox_save writes to; NULL: made then */
 	char *save_output; /* when it prints this; NULL: no matter */
 	/* It is run by one of hl's drivers (lib/driver.h), which loads these; NULL: it is not. */
 	const struct driver *driver;

@@ -64,6 +64,7 @@
 #include "loader/vdso.h"
 #include "net/policy.h"
 #include "platform/choose.h"
+#include "snapshot/image.h"
 #include "snapshot/snapshot.h"
 #include "trace/tracer.h"
 #include "sys/sys.h"
@@ -93,6 +94,7 @@ struct hl_sandbox {
 	struct secluded secluded; /* what the audit of the observer knows */
 	struct encoder world;     /* as its snapshots keep it */
 	struct snapshot_options save_options;
+	char *save_file;           /* of save_options.early; NULL: none */
 	struct filesystem *hostfd; /* what inherited descriptors hang on */
 	int event_fd;
 	uint64_t start_ns, timeout_ns; /* timeout 0: none */
@@ -468,6 +470,19 @@ static enum hl_code snapshot_code(int e)
 	}
 }
 
+/* A file that can be made now alone: whoever is confined can make none. */
+static int make_save_file(struct hl_sandbox *sb, const struct hl_config *cfg, struct hl_error **err)
+{
+	struct errmsg errmsg = { "" };
+
+	if (!cfg->save_file)
+		return 0;
+	sb->save_file = strdup(cfg->save_file);
+	int e = sb->save_file ? image_create_early(sb->save_file, &sb->save_options.early, &errmsg)
+			      : -ENOMEM;
+	return e ? fail(err, HL_SYSTEM, e, &errmsg) : 0;
+}
+
 /* What a copy that can be reset needs of its configuration: each run has it. */
 static int keep_config(struct hl_sandbox *sb, const struct hl_config *cfg)
 {
@@ -771,6 +786,8 @@ static int start(const struct hl_config *config, const struct instead *in, struc
 		ret = network_make(cfg, &sb->net_policy, &sb->netns, err);
 	if (!ret && !in->plan)
 		ret = publisher_open(cfg, &sb->publisher, err);
+	if (!ret && !in->plan)
+		ret = make_save_file(sb, cfg, err);
 	if (!ret)
 		ret = confine_first(sb, cfg, in, err);
 	if (!ret)
@@ -1260,7 +1277,10 @@ int hl_sandbox_save(struct hl_sandbox *sb, const char *file, struct hl_error **e
 	int e = fscred_save(&own);
 	if (!e) {
 		sandbox_hold(sb->kernel);
-		e = snapshot_save(sb->kernel, file, &sb->world, &sb->save_options, &errmsg);
+		struct snapshot_options opt = sb->save_options;
+		if (sb->save_file && strcmp(file, sb->save_file) != 0)
+			opt.early = NULL;
+		e = snapshot_save(sb->kernel, file, &sb->world, &opt, &errmsg);
 		sandbox_release(sb->kernel);
 		fscred_restore(&own);
 	}
@@ -1280,6 +1300,8 @@ static void destroy(struct hl_sandbox *sb)
 		if (sb->stdio[fd] >= 0)
 			close(sb->stdio[fd]);
 	free(sb->hostname);
+	image_writer_free(sb->save_options.early);
+	free(sb->save_file);
 	free(sb->dir);
 	strings_clear(&sb->base_env);
 	if (sb->kernel) {

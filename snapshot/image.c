@@ -13,6 +13,7 @@
 
 #include "arch/machine.h"
 #include "snapshot/forecasts.h"
+#include "snapshot/namer.h"
 #include "util/minmax.h"
 
 #define META_MAX (1UL << 30)
@@ -32,6 +33,7 @@ static uint32_t header_crc(const struct image_header *h)
 struct image_writer {
 	char *path, *aside;
 	int fd;       /* -1: not made, or finished */
+	int namer;    /* who gives it its name (snapshot/namer.h); -1: we do */
 	uint64_t end; /* of what is written */
 	uint32_t crc; /* of the pages */
 	/* Which pages are there, by a hash of their contents: where; 0: empty. Open addressing. */
@@ -47,7 +49,7 @@ int image_create(const char *path, struct image_writer **out, struct errmsg *err
 
 	if (!w)
 		return -ENOMEM;
-	w->fd = -1;
+	w->fd = w->namer = -1;
 	w->end = IMAGE_PAGES;
 	w->path = strdup(path);
 	if (!w->path || asprintf(&w->aside, "%s.XXXXXX", path) < 0) {
@@ -67,13 +69,41 @@ int image_create(const char *path, struct image_writer **out, struct errmsg *err
 	return 0;
 }
 
+int image_create_early(const char *path, struct image_writer **out, struct errmsg *errmsg)
+{
+	int err = image_create(path, out, errmsg);
+
+	if (err)
+		return err;
+	(*out)->namer = namer_start((*out)->aside, path);
+	if ((*out)->namer >= 0)
+		return 0;
+	err = errmsg_set(errmsg, -(*out)->namer, "no process to write %s: %s", path,
+			 strerror(-(*out)->namer));
+	image_writer_free(*out);
+	*out = NULL;
+	return err;
+}
+
+int image_restart(struct image_writer *w)
+{
+	w->end = IMAGE_PAGES;
+	w->crc = 0;
+	w->nr_seen = w->room = 0;
+	free(w->seen);
+	w->seen = NULL;
+	return !w->aside ? -EBADF : ftruncate(w->fd, 0) < 0 ? -errno : 0;
+}
+
 void image_writer_free(struct image_writer *w)
 {
 	if (!w)
 		return;
 	if (w->fd >= 0)
 		close(w->fd);
-	if (w->aside)
+	if (w->namer >= 0)
+		close(w->namer);
+	else if (w->aside)
 		unlink(w->aside);
 	free(w->aside);
 	free(w->path);
@@ -321,13 +351,17 @@ int image_finish(struct image_writer *w, const void *meta, size_t len, struct er
 {
 	int err = write_rest(w, meta, len);
 
-	if (!err && rename(w->aside, w->path) < 0)
+	bool asked = !err && w->namer >= 0;
+	if (asked)
+		err = namer_finish(w->namer);
+	else if (!err && rename(w->aside, w->path) < 0)
 		err = -errno;
-	if (!err) {
+	if (!err || asked) { /* it has its name, or has been removed */
 		free(w->aside);
 		w->aside = NULL;
-		err = sync_directory(w->path);
 	}
+	if (!err && !asked)
+		err = sync_directory(w->path);
 	return err ? errmsg_set(errmsg, -err, "cannot write %s: %s", w->path, strerror(-err)) : 0;
 }
 

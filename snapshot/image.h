@@ -58,6 +58,11 @@ struct image_writer;
 
 /* A file beside `path`, which is not touched yet. */
 int image_create(const char *path, struct image_writer **out, struct errmsg *errmsg);
+/* The same for one who will be confined when it is complete: another process gives it its name
+ * then, and removes it where there is nothing to name. */
+int image_create_early(const char *path, struct image_writer **out, struct errmsg *errmsg);
+/* Begins again with an empty file. -EBADF: it has its name already. */
+int image_restart(struct image_writer *w);
 /* Writes `len` bytes, whole pages. `fn` is told of each run in order. `skip_zeroes`: long runs of
  * zeroes are neither written nor told of. */
 int image_write_pages(struct image_writer *w, const void *data, uint64_t len, bool skip_zeroes,

@@ -117,19 +117,20 @@ int snapshot_save(struct sandbox *sb, const char *path, const struct encoder *wo
 			   .sandbox = sb,
 			   .self_contained = opt->self_contained,
 			   .pages = write_pages };
-	struct image_writer *w = NULL;
+	struct image_writer *w = NULL, *own = NULL;
 	struct visitor v;
 	int err = visitor_init(&v, sb, sb->vfs->monitor, NULL);
 
 	s.caller = &v.caller;
 	if (!err)
-		err = image_create(path, &w, errmsg);
+		err = opt->early ? image_restart(opt->early) : image_create(path, &own, errmsg);
+	w = opt->early ? opt->early : own;
 	s.pages_arg = w;
 	if (!err)
 		err = save(&s, world);
 	if (!err)
 		err = image_finish(w, s.out.buf, s.out.len, errmsg);
-	image_writer_free(w);
+	image_writer_free(own);
 	filesystems_free(&s);
 	saver_free(&s);
 	visitor_done(&v);

@@ -33,6 +33,7 @@
 
 struct file;
 struct image;
+struct image_writer;
 struct known_files;
 struct sandbox;
 
@@ -61,6 +62,8 @@ struct snapshot {
  * task's. */
 struct snapshot_options {
 	bool self_contained; /* files that are mapped privately are in it, and not named */
+	/* Where to, of image_create_early with that path; NULL: the file is made now. Borrowed. */
+	struct image_writer *early;
 };
 int snapshot_save(struct sandbox *sb, const char *path, const struct encoder *world,
 		  const struct snapshot_options *opt, struct errmsg *errmsg);
