@@ -267,18 +267,21 @@ static int regular_truncate(struct file *f, struct caller *c, uint64_t size)
 	return err;
 }
 
+/* A mount without times has every file opened so (fs/open.c). Where the host does not allow that,
+ * because the file is another user's, its times are the host's. */
 static int host_setfl(struct file *f, unsigned flags)
 {
-	int kept = (int)flags & (O_APPEND | O_DIRECT | O_NOATIME);
+	const bool never =
+	    f->path.mnt && mount_atime(f->path.mnt, S_ISDIR(file_inode(f)->type)) == ATIME_NEVER;
 	int now = fcntl(file_fd(f), F_GETFL);
 
 	if (now < 0)
 		return -errno;
-	/* where it could not be opened so, it cannot be made so: another user's file */
-	if (f->path.mnt && mount_atime(f->path.mnt, S_ISDIR(file_inode(f)->type)) == ATIME_NEVER)
-		kept |= now & O_NOATIME;
-	return (int)host_ret(
-	    fcntl(file_fd(f), F_SETFL, (now & ~(O_APPEND | O_DIRECT | O_NOATIME)) | kept));
+	now &= ~(O_APPEND | O_DIRECT | O_NOATIME);
+	now |= (int)flags & (O_APPEND | O_DIRECT | O_NOATIME);
+	if (never && fcntl(file_fd(f), F_SETFL, now | O_NOATIME) == 0)
+		return 0;
+	return (int)host_ret(fcntl(file_fd(f), F_SETFL, now));
 }
 
 /* The host knows, of the very open that the guest made; not before Linux 6.12: -EINVAL, as
