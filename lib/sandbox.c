@@ -744,6 +744,22 @@ static int make_before(struct hl_sandbox *sb, struct hl_config *cfg, const struc
 	return u.ret;
 }
 
+/* What needs no host that could refuse it later. */
+static int make_own(struct hl_sandbox *sb, struct hl_config *cfg, const struct instead *in,
+		    struct hl_error **err)
+{
+	if (sb->event_fd < 0)
+		return error_set(err, HL_SYSTEM, "no event descriptor: %s", strerror(errno));
+	if (make_before(sb, cfg, in, err))
+		return -1;
+	int e = sb->snap ? keep_config(sb, cfg) : 0;
+	if (e)
+		return error_set(err, HL_SYSTEM, "a copy to be reset: %s", strerror(-e));
+	if (sb->world.failed || make_observer(sb, cfg))
+		return error_set(err, HL_NO_MEMORY, "out of memory");
+	return 0;
+}
+
 static int confine_first(struct hl_sandbox *sb, const struct hl_config *cfg,
 			 const struct instead *in, struct hl_error **err)
 {
@@ -770,18 +786,10 @@ static int start(const struct hl_config *config, const struct instead *in, struc
 	sb->snap = cfg->resettable ? in->snap : NULL;
 	sb->family = in->family ? family_get(in->family) : NULL;
 	sb->stdio[0] = sb->stdio[1] = sb->stdio[2] = sb->input_fd = -1;
-	sb->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	saved_world_encode(cfg, &sb->world);
 	sb->save_options.self_contained = cfg->self_contained;
-	int ret = make_before(sb, cfg, in, err);
-	if (ret)
-		;
-	else if (sb->snap && keep_config(sb, cfg) < 0)
-		ret = error_set(err, HL_SYSTEM, "a copy to be reset: %s", strerror(errno));
-	else if (sb->event_fd < 0)
-		ret = error_set(err, HL_SYSTEM, "no event descriptor: %s", strerror(errno));
-	else if (sb->world.failed || make_observer(sb, cfg))
-		ret = error_set(err, HL_NO_MEMORY, "out of memory");
+	sb->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	int ret = make_own(sb, cfg, in, err);
 	if (!ret)
 		ret = network_make(cfg, &sb->net_policy, &sb->netns, err);
 	if (!ret && !in->plan)
