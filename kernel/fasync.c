@@ -45,6 +45,8 @@
 #define WAKE_ID                                                                                    \
 	0 /* of the eventfd among the host's events; of an entry: 2 n for input, 2 n + 1 for room */
 
+struct fasync_later;
+
 struct fasync_domain {
 	struct sandbox *sb;
 	pthread_t thread;
@@ -59,6 +61,8 @@ struct fasync_domain {
 	unsigned sending;
 	struct cond sent;
 	uint64_t last_id;
+
+	struct fasync_later *later; /* while a copy is being loaded, by who loads it */
 };
 
 struct fasync_waiter {
@@ -559,6 +563,47 @@ static int update(struct file *f, struct fasync *e, int fd, bool on)
 	e->on = on && !err;
 	mutex_unlock(&e->domain->lock);
 	return err;
+}
+
+struct fasync_later {
+	struct fasync_later *next;
+	struct file *file; /* a reference */
+	int fd;
+	bool on;
+};
+
+int fasync_set_later(struct sandbox *sb, struct file *f, int fd, bool on)
+{
+	struct fasync_domain *d = domain_of(sb);
+	struct fasync_later *l = d ? malloc(sizeof *l) : NULL;
+
+	if (!l)
+		return -ENOMEM;
+	*l = (struct fasync_later){ d->later, file_get(f), fd, on };
+	d->later = l;
+	return 0;
+}
+
+int fasync_settle(struct sandbox *sb, bool loaded)
+{
+	int err = 0;
+
+	for (struct fasync_later *l; sb->fasyncs && (l = sb->fasyncs->later); free(l)) {
+		sb->fasyncs->later = l->next;
+		/* told with each descriptor of the file */
+		if (loaded && !err && !l->file->fasync)
+			err = l->on ? fasync_set(sb, l->file, l->fd, true)
+				    : fasync_owner_set(sb, l->file);
+		if (err == -ENOTTY)
+			err = 0;
+		file_put(l->file);
+	}
+	return err;
+}
+
+int fasync_fd(const struct file *f)
+{
+	return f->fasync ? f->fasync->fd : -1;
 }
 
 int fasync_set(struct sandbox *sb, struct file *f, int fd, bool on)

@@ -19,6 +19,15 @@ int fasync_set(struct sandbox *sb, struct file *f, int fd, bool on);
  * fasync_set. */
 int fasync_owner_set(struct sandbox *sb, struct file *f);
 
+/* For snapshots: the descriptor that signals name, -1: none is to tell of it. */
+int fasync_fd(const struct file *f);
+
+/* For a copy that is being loaded: as fasync_set (`on`) or fasync_owner_set, but when all is
+ * loaded, since loading does things to files. 0 or -ENOMEM. */
+int fasync_set_later(struct sandbox *sb, struct file *f, int fd, bool on);
+/* All is loaded: does it, or, where the load has failed, forgets it. */
+int fasync_settle(struct sandbox *sb, bool loaded);
+
 /* Sends what is due. The task does it at the end of a system call that woke somebody
  * (task.signals_due). No lock held. */
 void fasync_send_due(struct sandbox *sb);

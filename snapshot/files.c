@@ -11,6 +11,7 @@
 
 #include "fs/locks.h"
 #include "fs/saved.h"
+#include "kernel/fasync.h"
 #include "kernel/fdtable.h"
 #include "kernel/process.h"
 #include "kernel/sandbox.h"
@@ -25,10 +26,6 @@ static int check_table(struct saver *s, const struct process *p, struct fdtable 
 		const struct saved_kind *kind = file_saved_kind(f);
 		const char *why = saved_refusal(s, kind, f);
 
-		if (!why && f->fasync)
-			why = "whose owner gets signals (O_ASYNC, F_SETOWN of a socket), which a "
-			      "snapshot "
-			      "cannot hold yet";
 		file_put(f);
 		if (why)
 			return errmsg_set(s->errmsg, ENOTSUP,
@@ -72,6 +69,32 @@ static void load_owner(struct decoder *in, struct file_owner *o)
 	o->euid = (uid_t)decode_max(in, UINT32_MAX);
 }
 
+/* Signals that tell of the file (kernel/fasync.h): whether, with which descriptor, and whether of
+ * more than urgent data. */
+static void save_async(struct encoder *out, const struct file *f)
+{
+	encode(out, f->fasync != NULL);
+	encode_signed(out, fasync_fd(f));
+	encode(out, (f->flags & O_ASYNC) != 0);
+}
+
+struct async {
+	bool told, on;
+	int fd;
+};
+
+static void load_async(struct decoder *in, struct async *a)
+{
+	a->told = decode_bool(in);
+	a->fd = (int)decode_between(in, -1, INT_MAX);
+	a->on = decode_bool(in);
+}
+
+static int set_async(struct loader *l, struct file *f, const struct async *a)
+{
+	return a->told && fasync_possible(f) ? fasync_set_later(l->sandbox, f, a->fd, a->on) : 0;
+}
+
 static int fdtable_save(struct saver *s, void *object)
 {
 	struct fdtable *ft = object;
@@ -84,6 +107,7 @@ static int fdtable_save(struct saver *s, void *object)
 		encode(&s->out, (uint64_t)fd);
 		encode(&s->out, fd_get_cloexec(ft, fd) > 0);
 		save_owner(&s->out, &f->owner);
+		save_async(&s->out, f);
 		encode(&s->out, file_saved(s, f));
 		file_put(f);
 	}
@@ -97,8 +121,10 @@ static int load_descriptor(struct loader *l, struct fdtable *ft, int low)
 	int fd = (int)decode_between(&l->in, low, INT_MAX / 2);
 	bool cloexec = decode_bool(&l->in);
 	struct file_owner owner;
+	struct async async;
 	struct file *f;
 	load_owner(&l->in, &owner);
+	load_async(&l->in, &async);
 	int err = file_loaded(l, decode(&l->in), &f);
 
 	if (l->in.failed)
@@ -106,12 +132,17 @@ static int load_descriptor(struct loader *l, struct fdtable *ft, int low)
 	if (err || !f)
 		return err ? err : fd;
 	f->owner = owner;
+	err = set_async(l, f, &async);
+	if (err) {
+		file_put(f);
+		return err;
+	}
 	return fd_install(ft, f, fd, cloexec, (uint64_t)fd + 1);
 }
 
 static int fdtable_load(struct loader *l, void **out)
 {
-	uint64_t nr = decode_count(&l->in, 8 * sizeof(uint64_t));
+	uint64_t nr = decode_count(&l->in, 11 * sizeof(uint64_t));
 	struct sandbox *sb = l->sandbox;
 	struct fdtable *ft = fdtable_new(&sb->vfs->files);
 	int at = -1;

@@ -30,7 +30,7 @@
 #include "util/saved.h"
 
 /* Rises with every change of what is written. */
-#define IMAGE_VERSION 14
+#define IMAGE_VERSION 15
 
 struct image_header {
 	char magic[8];

@@ -10,6 +10,7 @@
 #include "fs/inotify.h"
 #include "fs/ramfs/save.h"
 #include "fs/saved.h"
+#include "kernel/fasync.h"
 #include "kernel/fork.h"
 #include "kernel/freeze.h"
 #include "kernel/nsproxy.h"
@@ -253,6 +254,8 @@ int snapshot_load(const struct snapshot *snap, struct sandbox *sb, struct file *
 		err = load(&l, &in);
 	if (!err)
 		inotify_settle(sb->vfs->inotify);
+	int not_told = fasync_settle(sb, !err);
+	err = err ? err : not_told;
 	if (!err && sb->kept)
 		filesystems_mark(&l);
 	loader_free(&l);
