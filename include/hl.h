@@ -560,8 +560,9 @@ HL_API int hl_snapshot_verify(const struct hl_snapshot *snapshot, struct hl_erro
 HL_API void hl_config_take_world(struct hl_config *cfg, const struct hl_snapshot *snapshot);
 /* Starts a copy. As hl_sandbox_start, but what `cfg` says of program, working directory, user and
  * signals has no effect, and arguments (all of them) and what hl_config_add_env has added are what
- * /dev/hl tells the copy. HL_DAMAGED, or HL_UNSAVABLE where this host
- * lacks what the program uses. Any number may be started at a time. */
+ * /dev/hl tells the copy. HL_DAMAGED, or HL_UNSAVABLE where this host lacks what the program uses.
+ * Any number may be started at a time. A copy's threads have the CPUs of its caller, and whatever
+ * else threads inherit (priority, namespaces) of the caller of the first copy. */
 HL_API int hl_sandbox_restore(const struct hl_config *cfg, const struct hl_snapshot *snapshot,
 			      struct hl_sandbox **out, struct hl_error **err);
 

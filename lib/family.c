@@ -126,15 +126,36 @@ struct kindred *family_kindred(struct family *f, const struct hl_config *cfg)
 	return k;
 }
 
-static int make_starter(void *out)
+struct descent {
+	const cpu_set_t *cpus; /* NULL: the ancestor has them */
+	struct starter *starter;
+};
+
+/* A thread has the CPUs of the one that makes it. Where these cannot be told or had, they are those
+ * of the first copy. */
+static int make_starter(void *arg)
 {
-	return starter_new(out);
+	struct descent *d = arg;
+
+	if (d->cpus)
+		(void)sched_setaffinity(0, sizeof *d->cpus, d->cpus);
+	return starter_new(&d->starter);
 }
 
 int kindred_starter(struct kindred *k, struct starter **out)
 {
+	struct descent d = { .cpus = NULL };
+	cpu_set_t cpus;
+
+	CPU_ZERO(&cpus);
+	int unknown = sched_getaffinity(0, sizeof cpus, &cpus);
 	mutex_lock(&k->kin.lock);
-	int err = starter_call(k->ancestor, make_starter, out);
+	if (!unknown && !CPU_EQUAL(&cpus, &k->cpus)) {
+		k->cpus = cpus;
+		d.cpus = &cpus;
+	}
+	int err = starter_call(k->ancestor, make_starter, &d);
 	mutex_unlock(&k->kin.lock);
+	*out = d.starter;
 	return err;
 }

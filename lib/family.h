@@ -11,6 +11,8 @@
 #ifndef HL_LIB_FAMILY_H
 #define HL_LIB_FAMILY_H
 
+#include <sched.h>
+
 #include "hl.h"
 #include "lib/confine.h"
 #include "platform/platform.h"
@@ -25,7 +27,8 @@ struct kindred {
 	enum hl_network network;
 	bool private_world, strict;
 	struct starter *ancestor;
-	struct confinement jail; /* of the ancestor */
+	cpu_set_t cpus;          /* of the ancestor; kin.lock */
+	struct confinement jail; /* of it, too */
 	struct machine_kin kin;
 };
 
@@ -43,7 +46,7 @@ void family_put(struct family *f); /* NULL: no effect */
 /* Of copies with this configuration; borrowed. NULL: they have none, or nothing of it works. Any
  * thread. */
 struct kindred *family_kindred(struct family *f, const struct hl_config *cfg);
-/* A thread that can start one of them: 0 or -errno. */
+/* A thread that can start one of them, on the CPUs of the caller: 0 or -errno. */
 int kindred_starter(struct kindred *k, struct starter **out);
 
 #endif

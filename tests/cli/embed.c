@@ -860,6 +860,35 @@ static void thousand_copies(void)
 	shell_free(&s);
 }
 
+/* Each copy runs where the thread runs that starts it, also where another one was before. */
+static void copies_have_cpus(void)
+{
+	struct hl_error *err = NULL;
+	struct hl_sandbox *sb;
+	cpu_set_t all, one;
+	struct shell s;
+	char want[16];
+
+	CHECK(sched_getaffinity(0, sizeof all, &all) == 0, "affinity");
+	shell_new(&s);
+	struct hl_snapshot *snap = shell_snapshot(&s);
+	for (int cpu = 0, tried = 0; cpu < CPU_SETSIZE && tried < 3; cpu++) {
+		if (!CPU_ISSET(cpu, &all))
+			continue;
+		tried++;
+		CPU_ZERO(&one);
+		CPU_SET(cpu, &one);
+		CHECK(sched_setaffinity(0, sizeof one, &one) == 0, "affinity");
+		CHECK(hl_sandbox_restore(s.cfg, snap, &sb, &err) == 0, "%s", hl_error_text(err));
+		snprintf(want, sizeof want, "%d\n", cpu);
+		shell_ask(&s, "grep Cpus_allowed_list /proc/self/status | cut -f2\n", want);
+		hl_sandbox_free(sb);
+	}
+	CHECK(sched_setaffinity(0, sizeof all, &all) == 0, "affinity");
+	hl_snapshot_close(snap);
+	shell_free(&s);
+}
+
 /* A file that copies have found before is looked for again when it has another name. */
 static void replaced_libraries(void)
 {
@@ -1657,6 +1686,7 @@ static const struct {
 	{ "copies-in-common", copies_in_common },
 	{ "replaced-libraries", replaced_libraries },
 	{ "thousand-copies", thousand_copies },
+	{ "copies-have-cpus", copies_have_cpus },
 	{ "pools", pools },
 	{ "pool-of-many-threads", pool_of_many_threads },
 	{ "pool-limits", pool_limits },
