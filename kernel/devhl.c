@@ -89,7 +89,8 @@ static int take_bytes(struct request *rq, char *to)
 {
 	size_t rest = rq->len - rq->head_len;
 
-	memcpy(to, rq->head, rq->head_len);
+	if (rq->head_len)
+		memcpy(to, rq->head, rq->head_len);
 	return uio_take(rq->u, to + rq->head_len, rest) == rest ? 0 : -EFAULT;
 }
 
