@@ -153,7 +153,6 @@ struct nursery {
 	pthread_t reaper;
 	bool reaper_runs, ending;
 	int reaper_epoll, reaper_wake;
-	struct machine_hook hook; /* of the reaper, when it has made the template */
 	struct mutex lock;
 	struct list spaces;
 	/* of whose space the reaper is telling that it has ended; NULL: nobody's */
