@@ -45,6 +45,9 @@ struct pipe {
 
 	struct waitqueue readable, writable;
 	struct fifo *fifo; /* NULL: no name */
+	/* of a FIFO that was loaded: a reference that keeps `fifo`, because for a while the loader
+	 * has the pipe, and no file may */
+	struct path place;
 	struct anon_attr attr;
 	struct mm_host *mem; /* constant: who pays for the pages */
 	struct user *user;   /* constant, reference: whose slots these are */
@@ -189,8 +192,12 @@ static void pipe_put(struct pipe *p)
 			ff->pipe = NULL;
 		mutex_unlock(&ff->lock);
 	}
-	if (last)
-		pipe_free(p);
+	if (!last)
+		return;
+	struct path place = p->place;
+	pipe_free(p);
+	if (place.dentry)
+		path_put(&place);
 }
 
 /* Readers and writers wait exclusively. */
@@ -1012,6 +1019,8 @@ static int find_fifo(struct loader *l, struct pipe *p, const char *name, struct 
 	int err = become_fifo(l, p, probe);
 	if (!err)
 		*at = path_get(&probe->path);
+	if (!err && !p->place.dentry)
+		p->place = path_get(&probe->path);
 	file_put(probe);
 	return err;
 }
