@@ -63,7 +63,18 @@ struct template_start {
 };
 
 /* ---- in the child, which shares our memory until execveat: only raw system calls on its own
- * stack */
+ * stack. Its descriptors are its own, and what the thread sanitizer knows of them is ours: its
+ * wrappers must not see what the child does with them, beside what other threads do with ours. */
+
+static void child_close(int fd)
+{
+	(void)syscall(SYS_close, fd);
+}
+
+static void child_dup(int fd, int as)
+{
+	(void)syscall(SYS_dup3, fd, as, 0);
+}
 
 /* One of /proc/self/fd's entries a time, for hosts that deny close_range(2). */
 static int close_listed(int dir, int keep)
@@ -84,10 +95,10 @@ static int close_listed(int dir, int keep)
 			for (const char *c = d->name; *c >= '0' && *c <= '9'; c++)
 				fd = fd * 10 + (*c - '0');
 			if (fd >= STUB_FD_PASSED && fd != keep && fd != dir)
-				close(fd);
+				child_close(fd);
 		}
 	}
-	close(dir);
+	child_close(dir);
 	return n < 0 ? -errno : 0;
 }
 
@@ -143,7 +154,7 @@ static void drop_files(void)
 	if (fd < 0)
 		return;
 	(void)syscall(SYS_landlock_restrict_self, fd, 0);
-	close(fd);
+	child_close(fd);
 }
 
 static int template_child(void *arg)
@@ -158,9 +169,9 @@ static int template_child(void *arg)
 	int image = fcntl(ts->image, F_DUPFD_CLOEXEC, 16);
 	if (control < 0 || socket < 0 || image < 0)
 		_exit(1);
-	dup2(control, STUB_FD_ARENA); /* it has none: each stub gets its machine's */
-	dup2(control, STUB_FD_CONTROL);
-	dup2(socket, STUB_FD_SOCKET);
+	child_dup(control, STUB_FD_ARENA); /* it has none: each stub gets its machine's */
+	child_dup(control, STUB_FD_CONTROL);
+	child_dup(socket, STUB_FD_SOCKET);
 	if (close_others(image) < 0)
 		_exit(1);
 	/* Not a session of its own: that would make it a scheduling group of its own (sched(7),
