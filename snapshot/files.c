@@ -13,6 +13,7 @@
 #include "fs/saved.h"
 #include "kernel/fasync.h"
 #include "kernel/fdtable.h"
+#include "kernel/limits.h"
 #include "kernel/process.h"
 #include "kernel/sandbox.h"
 #include "kernel/task.h"
@@ -118,7 +119,7 @@ static int fdtable_save(struct saver *s, void *object)
 /* A standard descriptor that the copy has not stays free. */
 static int load_descriptor(struct loader *l, struct fdtable *ft, int low)
 {
-	int fd = (int)decode_between(&l->in, low, INT_MAX / 2);
+	int fd = (int)decode_between(&l->in, low, NR_OPEN_MAX - 1);
 	bool cloexec = decode_bool(&l->in);
 	struct file_owner owner;
 	struct async async;
