@@ -73,7 +73,7 @@ static void child_close(int fd)
 
 static void child_dup(int fd, int as)
 {
-	(void)syscall(SYS_dup3, fd, as, 0);
+	(void)syscall(SYS_dup2, fd, as);
 }
 
 /* One of /proc/self/fd's entries a time, for hosts that deny close_range(2). */
