@@ -3,10 +3,13 @@
  * one never fails: without memory for it, a static one takes its place. */
 #include "lib/error.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "util/errmsg.h"
 
 struct hl_error {
 	enum hl_code code;
@@ -78,4 +81,14 @@ void hl_error_free(struct hl_error *err)
 {
 	if (err != OUT_OF_MEMORY)
 		free(err);
+}
+
+int error_set_errno(struct hl_error **err, enum hl_code code, int e, const struct errmsg *errmsg)
+{
+	const char *text = errmsg->text[0] ? errmsg->text : strerror(-e);
+
+	if (e == -EMFILE)
+		return error_set(err, HL_SYSTEM, "%s: hl has used up its descriptors (`ulimit -n`)",
+				 text);
+	return error_set(err, e == -ENOMEM ? HL_NO_MEMORY : code, "%s", text);
 }
