@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The keeper renews the clock page well before it runs out, so that a guest that reads the clock
- * never leaves its machine for it. It is started by the first reader, since many programs never
- * read the clock. It goes to sleep when the process has used hardly any CPU time
- * for a while: an idle sandbox costs nothing. Then the page runs out, the next reader makes a
- * system call, and that wakes the keeper.
+ * hardly ever leaves its machine for it. It is started by the first reader, since many programs
+ * never read the clock. It goes to sleep when the process has used hardly any CPU time for a while:
+ * an idle sandbox costs nothing. Then the page runs out, the next reader makes a system call, and
+ * that wakes the keeper.
  */
 #include "loader/vdso.h"
 

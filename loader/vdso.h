@@ -24,9 +24,8 @@ void vdso_clock_set(struct vdso_clock *vc, struct guest_clock *shown,
 		    const struct guest_clock *now);
 /* Reads a clock of the guest, a coarse one as the vDSO shows it: 0 or -errno. */
 int vdso_clock_gettime(struct vdso_clock *vc, clockid_t clock, struct timespec *ts);
-/* Starts the thread that renews the page in time; once. Without it the readers' system calls alone
- * do. For the thread that makes the sandbox, when the guest already runs: the guest need not wait
- * for it. */
+/* From now on the first reader starts the thread that renews the page in time. Without it the
+ * readers' system calls alone do. */
 void vdso_clock_keep(struct vdso_clock *vc);
 /* What they are mapped from, borrowed: the data page, and `*len` bytes in all. */
 struct pagesource *vdso_pages(struct vdso_clock *vc, uint64_t *len);
