@@ -6,20 +6,7 @@
 #include <stdlib.h>
 
 #include "mm/vma.h"
-
-/* Makes room for one more of `size` bytes. */
-static int grow(void **array, size_t nr, size_t *room, size_t size)
-{
-	if (nr < *room)
-		return 0;
-	size_t more = *room ? 2 * *room : 16;
-	void *p = reallocarray(*array, more, size);
-	if (!p)
-		return -ENOMEM;
-	*array = p;
-	*room = more;
-	return 0;
-}
+#include "util/array.h"
 
 struct kept_mm *kept_find(const struct snapshot_kept *k, const unsigned char *at)
 {
@@ -33,7 +20,7 @@ struct kept_mm *kept_add(struct snapshot_kept *k, const unsigned char *at, struc
 {
 	struct kept_mm *km = NULL;
 
-	if (!grow((void **)&k->all, k->nr, &k->room, sizeof(struct kept_mm *)))
+	if (!array_grow((void **)&k->all, k->nr, &k->room, sizeof(struct kept_mm *)))
 		km = calloc(1, sizeof *km);
 	if (!km)
 		return NULL;
@@ -45,7 +32,7 @@ struct kept_mm *kept_add(struct snapshot_kept *k, const unsigned char *at, struc
 
 int kept_add_vma(struct kept_mm *km, const struct vma *v, uint64_t object)
 {
-	int err = grow((void **)&km->vmas, km->nr_vmas, &km->vma_room, sizeof *km->vmas);
+	int err = array_grow((void **)&km->vmas, km->nr_vmas, &km->vma_room, sizeof *km->vmas);
 	struct vma *copy = err ? NULL : vma_new(km->mm, v);
 
 	if (!copy)
@@ -56,7 +43,7 @@ int kept_add_vma(struct kept_mm *km, const struct vma *v, uint64_t object)
 
 int kept_add_run(struct kept_mm *km, const struct kept_run *run)
 {
-	int err = grow((void **)&km->runs, km->nr_runs, &km->run_room, sizeof *km->runs);
+	int err = array_grow((void **)&km->runs, km->nr_runs, &km->run_room, sizeof *km->runs);
 
 	if (!err)
 		km->runs[km->nr_runs++] = *run;

@@ -14,6 +14,7 @@
 #include "fs/hostfs/hostfs.h"
 #include "fs/vfs.h"
 #include "mm/mapped_place.h"
+#include "util/array.h"
 #include "util/lock.h"
 
 void file_id_save(struct encoder *out, const struct file_id *id)
@@ -40,20 +41,6 @@ void file_id_free(struct file_id *id)
 {
 	free(id->path);
 	id->path = NULL;
-}
-
-/* Makes room for one more of `size` bytes. */
-static int grow(void **array, size_t nr, size_t *room, size_t size)
-{
-	if (nr < *room)
-		return 0;
-	size_t more = *room ? 2 * *room : 16;
-	void *p = reallocarray(*array, more, size);
-	if (!p)
-		return -ENOMEM;
-	*array = p;
-	*room = more;
-	return 0;
 }
 
 /* ---- opening ---- */
@@ -210,7 +197,7 @@ static bool add_known(struct known_files *k, const struct known_file *new)
 	bool added = false;
 
 	mutex_lock(&k->lock);
-	if (!grow((void **)&k->all, k->nr, &k->room, sizeof *new)) {
+	if (!array_grow((void **)&k->all, k->nr, &k->room, sizeof *new)) {
 		k->all[k->nr++] = *new;
 		added = true;
 	}
@@ -303,7 +290,7 @@ int mapped_file_open(struct mapped_files *m, struct caller *c, struct file_id *i
 	int err = 0;
 
 	if (!f) {
-		err = grow((void **)&m->all, m->nr, &m->room, sizeof *m->all);
+		err = array_grow((void **)&m->all, m->nr, &m->room, sizeof *m->all);
 		if (!err)
 			err = open_mapped(m, c, &wanted);
 		if (err)
