@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* 100 system calls that do nothing, and a million looks at the clocks: --stats must see 100 and
- * hardly any. */
+ * the first look at most. */
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <time.h>
