@@ -328,6 +328,22 @@ int arena_alloc_copy(struct arena *a, struct memfile *mf, uint64_t from, uint64_
 	return err;
 }
 
+int arena_alloc_gather(struct arena *a, const struct iovec *from, unsigned nr, uint64_t *off)
+{
+	uint64_t len = 0;
+	bool warm;
+
+	for (unsigned i = 0; i < nr; i++)
+		len += from[i].iov_len;
+	int err = alloc(a, len, off, &warm, true);
+	if (err)
+		return err;
+	if (pwritev(a->mf->fd, from, (int)nr, (off_t)*off) == (ssize_t)len)
+		return 0;
+	arena_unref(a, *off, len);
+	return -EFAULT;
+}
+
 int arena_alloc_cold(struct arena *a, uint64_t len, uint64_t *off)
 {
 	bool warm;

@@ -12,6 +12,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/uio.h>
 
 #include "platform/physmem.h"
 
@@ -28,6 +29,9 @@ int arena_alloc_dirty(struct arena *a, uint64_t len, uint64_t *off);
 /* The same with a copy of the `len` bytes of `mf` from `from` on. -EFAULT: it has not so many. */
 int arena_alloc_copy(struct arena *a, struct memfile *mf, uint64_t from, uint64_t len,
 		     uint64_t *off);
+/* The same with what the pieces at `from` hold, whole pages each, one behind the other. They may
+ * be of files that have become shorter. */
+int arena_alloc_gather(struct arena *a, const struct iovec *from, unsigned nr, uint64_t *off);
 /* The same with clean pages that the host holds no memory for: arena_seek tells which have been
  * touched. */
 int arena_alloc_cold(struct arena *a, uint64_t len, uint64_t *off);

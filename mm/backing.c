@@ -160,7 +160,7 @@ void backing_move(struct mm *mm, struct backing *b, gva_t start)
 static bool backing_continues(const struct backing *a, const struct backing *b)
 {
 	return gva_eq(a->end, b->start) && a->mf == b->mf && a->owned == b->owned &&
-	       a->cow == b->cow && backing_off(a, a->end) == b->off;
+	       a->cow == b->cow && a->left == b->left && backing_off(a, a->end) == b->off;
 }
 
 void backing_merge(struct mm *mm, gva_t start, gva_t end)

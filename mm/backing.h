@@ -10,7 +10,8 @@
  * `owned`: each page holds a count of the arena. Otherwise the vma's source keeps the memory. A
  * backing lies in vmas, though not always in one: neighbours that continue each other are joined.
  * Callers hold mm->lock: for writing where anything changes. The platform is told separately
- * (mm/populate.h), before memory is given away.
+ * (mm/populate.h), before memory is given away. What is `left` it is told of at a touch alone: that
+ * is how a snapshot's pages are that no copy has touched yet (mm/forecast.h).
  */
 #ifndef HL_MM_BACKING_H
 #define HL_MM_BACKING_H
@@ -23,6 +24,7 @@ struct backing {
 	struct memfile *mf;
 	uint64_t off; /* in mf, of `start` */
 	bool owned, cow;
+	bool left; /* the platform has not been told of it: mapped when it is touched */
 };
 
 /* The first backing that ends above `addr`; NULL: none. */

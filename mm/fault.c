@@ -121,21 +121,19 @@ static int cow_reuse(struct mm *mm, struct vma *v, struct backing *b, gva_t page
 	return mm_protect_range(mm, start, end);
 }
 
-/* Replaces exactly [start, end) of the backing there by copies. -EFAULT: the file ends before. */
-static int cow_copy_range(struct mm *mm, gva_t start, gva_t end)
+/* Exactly [start, end) of the backing there has its copy at `off` of the arena from now on; without
+ * memory nothing changes, and the copy goes. */
+static int cow_replace(struct mm *mm, gva_t start, gva_t end, uint64_t off)
 {
 	struct arena *arena = mm->host->arena;
-	uint64_t len = gva_diff(end, start), off;
-	struct backing *b, old;
+	uint64_t len = gva_diff(end, start);
 	int err = backing_isolate(mm, start, end);
 
-	if (err)
+	if (err) {
+		arena_unref(arena, off, len);
 		return err;
-	b = backing_at(mm, start);
-	err = arena_alloc_copy(arena, b->mf, b->off, len, &off);
-	if (err)
-		return err;
-	old = *b;
+	}
+	struct backing *b = backing_at(mm, start), old = *b;
 	*b = (struct backing){ b->node, start, end, arena_memfile(arena), off, .owned = true };
 	err = mm_map_range(mm, start, end);
 	backing_account(mm, &old, false);
@@ -144,6 +142,17 @@ static int cow_copy_range(struct mm *mm, gva_t start, gva_t end)
 		arena_unref(arena, old.off, len);
 	backing_merge(mm, start, end);
 	return err;
+}
+
+/* Replaces [start, end) of the backing there by copies. -EFAULT: the file ends before. */
+static int cow_copy_range(struct mm *mm, gva_t start, gva_t end)
+{
+	const struct backing *b = backing_at(mm, start);
+	uint64_t off;
+	int err = arena_alloc_copy(mm->host->arena, b->mf, backing_off(b, start),
+				   gva_diff(end, start), &off);
+
+	return err ? err : cow_replace(mm, start, end, off);
 }
 
 static int cow_break(struct mm *mm, struct vma *v, gva_t page, uint64_t copy_unit)
@@ -176,8 +185,31 @@ static bool is_copied(const struct vma *v, const struct backing *b)
 	       (b ? b->cow && !b->owned : v->source != NULL);
 }
 
+/* Copies that can be made by one host call. */
+struct ahead {
+	gva_t start[FORECAST_MAX];
+	struct iovec from[FORECAST_MAX];
+	unsigned nr;
+};
+
+/* [start, end) of `b`, or (NULL) of a hole of `v`. */
+static int copy_piece_ahead(struct ahead *a, struct vma *v, const struct backing *b, gva_t start,
+			    gva_t end)
+{
+	uint64_t len = gva_diff(end, start);
+
+	if (!b)
+		return mm_populate_copies(v->mm, v, start, end);
+	const void *from = memfile_viewed(b->mf, backing_off(b, start), len);
+	if (!from || a->nr == FORECAST_MAX)
+		return cow_copy_range(v->mm, start, end);
+	a->start[a->nr] = start;
+	a->from[a->nr++] = (struct iovec){ (void *)(uintptr_t)from, len };
+	return 0;
+}
+
 /* What of [start, end) is copied when it is written. */
-static int copy_range_ahead(struct mm *mm, gva_t start, gva_t end)
+static int copy_range_ahead(struct ahead *a, struct mm *mm, gva_t start, gva_t end)
 {
 	int err = 0;
 
@@ -192,12 +224,25 @@ static int copy_range_ahead(struct mm *mm, gva_t start, gva_t end)
 		gva_t to = gva_min(end, v->end);
 		if (b)
 			to = gva_min(to, hole ? b->start : b->end);
-		if (gva_lt(start, to) && v->prot & GUEST_WRITE && is_copied(v, hole ? NULL : b))
-			err = hole ? mm_populate_copies(mm, v, start, to)
-				   : cow_copy_range(mm, start, to);
+		if (hole)
+			b = NULL;
+		if (gva_lt(start, to) && v->prot & GUEST_WRITE && is_copied(v, b))
+			err = copy_piece_ahead(a, v, b, start, to);
 		start = to;
 	}
 	return err;
+}
+
+static void copy_gathered(const struct ahead *a, struct mm *mm)
+{
+	uint64_t off;
+	int err = a->nr ? arena_alloc_gather(mm->host->arena, a->from, a->nr, &off) : 0;
+
+	for (unsigned i = 0; i < a->nr && !err; i++) {
+		uint64_t len = a->from[i].iov_len;
+		(void)cow_replace(mm, a->start[i], gva_add(a->start[i], len), off);
+		off += len;
+	}
 }
 
 /* What cannot be copied now is when it is written. */
@@ -206,16 +251,19 @@ static void copy_ahead(struct mm *mm)
 	const struct platform *pf = mm->host->platform;
 	uint64_t page[FORECAST_MAX];
 	unsigned nr = forecast_pages(mm->forecast, page);
+	struct ahead ahead;
 
+	ahead.nr = 0;
 	if (pf->space_gather && pf->space_gather(mm->space) < 0)
 		return;
 	for (unsigned i = 0, next; i < nr; i = next) {
 		for (next = i + 1; next < nr && page[next] - page[next - 1] <= FORECAST_GAP;)
 			next++;
-		if (copy_range_ahead(mm, GVA(page[i] << PAGE_SHIFT),
+		if (copy_range_ahead(&ahead, mm, GVA(page[i] << PAGE_SHIFT),
 				     GVA((page[next - 1] + 1) << PAGE_SHIFT)) < 0)
 			break;
 	}
+	copy_gathered(&ahead, mm);
 	if (pf->space_flush)
 		pf->space_flush(mm->space);
 }
@@ -241,21 +289,21 @@ int mm_fault_locked(struct mm *mm, gva_t addr, unsigned access, bool force, int 
 		return -SIGSEGV;
 	}
 	b = backing_at(mm, page);
-	if (write && is_copied(v, b)) {
-		if (mm_forecast_write(mm, page))
-			copy_unit = PAGE_SIZE;
-	}
-	if (!b) {
-		if (v->source && !write)
-			mm_forecast_touch(mm, page);
+	bool learned = write && is_copied(v, b) && mm_forecast_write(mm, page);
+	if (learned)
+		copy_unit = PAGE_SIZE;
+	if (!write && (b ? b->left : v->source != NULL))
+		mm_forecast_touch(mm, page);
+	if (!b)
 		err = fault_missing(mm, v, page, write, copy_unit);
-		b = backing_at(mm, page);
-	} else if (!write || !b->cow) {
+	else if (b->left && !learned)
+		err = mm_map_left(mm, b);
+	else if (!write || !b->cow)
 		/* Nothing to do, except where the platform had no memory to map it with before. */
 		err = mm_map_range(mm, page, gva_add(page, PAGE_SIZE));
-	} else {
+	else
 		err = 0;
-	}
+	b = backing_at(mm, page);
 	if (!err && write && b->cow)
 		err = cow_break(mm, v, page, copy_unit);
 	if (!err)

@@ -10,7 +10,8 @@
  * be it to clean up at its end, delays nobody. While an address space learns, a fault copies no
  * neighbours, because these would be learned with it.
  *
- * The same of mappings of files: those that no copy has touched yet are mapped when one does.
+ * The same of mappings of files and of runs of the image: those that no copy has touched yet are
+ * mapped when one does.
  *
  * A forecast that is wrong costs memory and time, and changes nothing else.
  */
@@ -34,7 +35,7 @@ struct forecast {
 	/* guarded by lock: */
 	uint64_t page[FORECAST_MAX]; /* addresses / PAGE_SIZE, ascending */
 	unsigned nr;
-	/* one page of each mapping of a file that is touched, ascending */
+	/* one page of each such mapping or run that is touched, ascending */
 	uint64_t touch[FORECAST_TOUCH];
 	unsigned nr_touch;
 	unsigned learned; /* of both, since it was made or read */
@@ -50,7 +51,7 @@ unsigned forecast_pages(struct forecast *f, uint64_t out[FORECAST_MAX]);
 /* The same of what is touched. */
 bool forecast_add_touch(struct forecast *f, uint64_t page);
 unsigned forecast_touched(struct forecast *f, uint64_t out[FORECAST_TOUCH]);
-/* Is [start, end), a mapping of a file, best left to a fault? */
+/* Is [start, end), a mapping of a file or a run of the image, best left to a fault? */
 bool forecast_leaves(struct forecast *f, gva_t start, gva_t end);
 
 /* The address space begins now. Takes a reference; NULL: there is no forecast. */

@@ -151,7 +151,7 @@ static int revoke_write(const struct fork *f, const struct vma *v)
 	backing_for_range (b, f->parent, v->start, v->end) {
 		bool keeps = copied_now(f, v, b);
 
-		if (gva_lt(backed, b->start) || keeps) {
+		if (gva_lt(backed, b->start) || keeps || b->left) {
 			err = err ? err : revoke_run(f->parent, v, start, end);
 			start = end = GVA_NULL;
 		}

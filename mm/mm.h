@@ -6,7 +6,8 @@
  *   backings   what stands there now: [start, end) -> memory file range, and whether it must be
  *              copied before it is written (mm/backing.h)
  *   space      the platform's mapping; always equal to what vmas and backings together say, for any
- *              platform: rights = the vma's, without WRITE where the backing is copy-on-write
+ *              platform: rights = the vma's, without WRITE where the backing is copy-on-write.
+ *              A backing may be left out (`left`) until it is touched
  *
  * Pages without a backing are mapped when touched (mm_fault), in units the platform likes.
  * Anonymous memory up to machine_props.eager_map_max is backed and mapped at once. A reservation

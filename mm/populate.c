@@ -39,6 +39,8 @@ int mm_map_range(struct mm *mm, gva_t start, gva_t end)
 
 			if (!v->prot)
 				break;
+			if (b->left)
+				continue;
 			err = mm->host->platform->space_map(mm->space, from, gva_diff(to, from),
 							    mm_rights(v, b), b->mf,
 							    backing_off(b, from));
@@ -47,6 +49,16 @@ int mm_map_range(struct mm *mm, gva_t start, gva_t end)
 		}
 	}
 	return 0;
+}
+
+int mm_map_left(struct mm *mm, struct backing *b)
+{
+	gva_t start = b->start, end = b->end;
+
+	b->left = false;
+	int err = mm_map_range(mm, start, end);
+	backing_merge(mm, start, end);
+	return err;
 }
 
 static int protect(struct mm *mm, gva_t start, gva_t end, unsigned rights)
@@ -65,6 +77,8 @@ static int protect_vma(struct mm *mm, const struct vma *v, gva_t low, gva_t high
 	backing_for_range (b, mm, low, high) {
 		gva_t start = gva_max(b->start, low);
 
+		if (b->left)
+			continue;
 		if (!gva_eq(start, to) || mm_rights(v, b) != rights) {
 			int err = gva_lt(from, to) && mm_killed(mm) ? -EINTR
 								    : protect(mm, from, to, rights);

@@ -47,10 +47,12 @@ uint64_t mm_ahead_max(const struct vma *v, uint64_t want);
 void mm_populate_window(struct mm *mm, const struct vma *v, gva_t addr, uint64_t unit, gva_t *start,
 			gva_t *end);
 
-/* Maps what stands in the range: for pages that may not have been mapped. */
+/* Maps what stands in the range and is not left: for pages that may not have been mapped. */
 int mm_map_range(struct mm *mm, gva_t start, gva_t end);
 /* Sets the rights of what stands in the range: for pages that are mapped. */
 int mm_protect_range(struct mm *mm, gva_t start, gva_t end);
+/* Maps all of a backing that was left. It may be another one then: one that it continues. */
+int mm_map_left(struct mm *mm, struct backing *b);
 int mm_unmap_range(struct mm *mm, gva_t start, gva_t end);
 
 #endif

@@ -270,9 +270,38 @@ int memfile_open(struct physmem *pm, int fd, bool writable, struct memfile **out
 	return err;
 }
 
-int memfile_borrow(struct physmem *pm, int fd, struct memfile **out)
+int memfile_borrow(struct physmem *pm, int fd, const struct memfile_view *view,
+		   struct memfile **out)
 {
-	return memfile_new(&(struct memfile){ .fd = fd, .borrowed = true, .pm = pm }, out);
+	const struct memfile_view none = { .base = NULL };
+
+	return memfile_new(
+	    &(struct memfile){ .fd = fd, .borrowed = true, .pm = pm, .view = view ? *view : none },
+	    out);
+}
+
+const void *memfile_viewed(const struct memfile *mf, uint64_t off, uint64_t len)
+{
+	bool inside = mf->view.base && off <= mf->view.len && len <= mf->view.len - off;
+
+	return inside ? mf->view.base + off : NULL;
+}
+
+void memfile_view_open(int fd, uint64_t len, struct memfile_view *out)
+{
+	void *p = mmap(NULL, len, PROT_READ, MAP_SHARED | MAP_NORESERVE, fd, 0);
+
+	*out = (struct memfile_view){ .base = NULL };
+	if (p == MAP_FAILED)
+		return;
+	madvise(p, len, MADV_DONTDUMP);
+	*out = (struct memfile_view){ p, len };
+}
+
+void memfile_view_close(const struct memfile_view *view)
+{
+	if (view->base)
+		munmap((void *)(uintptr_t)view->base, view->len);
 }
 
 struct memfile *memfile_get(struct memfile *mf)

@@ -28,6 +28,16 @@
 
 struct physmem;
 
+/* The first `len` bytes of a file, where its owner has them mapped for reading. */
+struct memfile_view {
+	const char *base; /* NULL: nowhere */
+	uint64_t len;
+};
+
+/* Where there are no addresses for it there is none. */
+void memfile_view_open(int fd, uint64_t len, struct memfile_view *out);
+void memfile_view_close(const struct memfile_view *view);
+
 struct memfile {
 	struct ref refs;
 	bool writable; /* may be mapped for writing */
@@ -35,6 +45,7 @@ struct memfile {
 	bool borrowed; /* the descriptor is somebody else's, who keeps it */
 	struct physmem *pm;
 	struct memfile_pieces *pieces; /* host files: what is mapped where; NULL for the arena */
+	struct memfile_view view;
 };
 
 /* Sizes in bytes, multiples of 1 GiB. Installs the fault handlers of host/fixup.h, without which
@@ -60,13 +71,18 @@ uint64_t physmem_size(const struct physmem *pm);
 /* Wraps a host regular file (or any mappable descriptor); takes `fd` over, also on failure. */
 int memfile_open(struct physmem *pm, int fd, bool writable, struct memfile **out);
 /* The same of one that may not be written, whose descriptor stays the caller's, to be kept open for
- * longer than the physmem lives: sandboxes that have many files in common share descriptors. */
-int memfile_borrow(struct physmem *pm, int fd, struct memfile **out);
+ * longer than the physmem lives: sandboxes that have many files in common share descriptors. So it
+ * is with `view` (NULL: there is none). */
+int memfile_borrow(struct physmem *pm, int fd, const struct memfile_view *view,
+		   struct memfile **out);
 struct memfile *memfile_get(struct memfile *mf);
 void memfile_put(struct memfile *mf);
 
 /* Host address of [off, off+len) of `mf`, contiguous, page-aligned offsets not required. NULL: no
  * memory or window space. Access may fault where the file ends: use host/fixup.h. Thread-safe. */
 void *memfile_ptr(struct memfile *mf, uint64_t off, uint64_t len);
+/* The same for reading, where another has it mapped: not in this range of addresses. NULL: it is
+ * not. */
+const void *memfile_viewed(const struct memfile *mf, uint64_t off, uint64_t len);
 
 #endif

@@ -462,6 +462,7 @@ int image_open(const char *path, struct image **out, struct errmsg *errmsg)
 		image_close(img);
 		return errmsg_set(errmsg, -err, "%s: %s", path, strerror(-err));
 	}
+	memfile_view_open(img->fd, img->header.pages_end, &img->view);
 	*out = img;
 	return 0;
 }
@@ -471,6 +472,7 @@ void image_close(struct image *img)
 	if (!img)
 		return;
 	forecasts_close(img->forecasts);
+	memfile_view_close(&img->view);
 	if (img->fd >= 0)
 		close(img->fd);
 	free(img->meta);

@@ -25,6 +25,7 @@
 #include <stdint.h>
 
 #include "arch/features.h"
+#include "platform/physmem.h"
 #include "util/errmsg.h"
 #include "util/gva.h"
 #include "util/saved.h"
@@ -79,7 +80,8 @@ struct forecasts;
 struct image {
 	int fd; /* read-only */
 	struct image_header header;
-	unsigned char *meta; /* header.meta_len bytes */
+	unsigned char *meta;      /* header.meta_len bytes */
+	struct memfile_view view; /* of header and pages: all copies of a process read there */
 	struct forecasts *forecasts;
 };
 

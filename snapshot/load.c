@@ -159,7 +159,7 @@ static int attach_image(struct sandbox *sb, const struct image *img)
 		if (!sb->kept)
 			return -ENOMEM;
 	}
-	return memfile_borrow(sb->physmem, img->fd, &sb->image);
+	return memfile_borrow(sb->physmem, img->fd, &img->view, &sb->image);
 }
 
 static int load_names(struct loader *l, struct decoder *in)

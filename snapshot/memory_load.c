@@ -152,6 +152,7 @@ static int load_contents(struct loader *l, struct mm *mm, const struct vma *v, s
 		return loader_damaged(l, "contents of what is not the program's own");
 	for (uint64_t i = 0; i < nr && !err; i++) {
 		err = load_run(l, v, &b);
+		b.left = !err && mm->forecast && forecast_leaves(mm->forecast, b.start, b.end);
 		if (!err)
 			err = backing_add(mm, &b);
 		if (!err && km)

@@ -185,7 +185,9 @@ static int restore_image(struct loader *l, struct kept_mm *km, const struct back
 	if (!b->owned && b->mf == sb->image && at == off)
 		return 0;
 	if (b->owned && is_exclusive(mm, at, len)) {
-		const void *from = memfile_ptr(sb->image, off, len);
+		const void *from = memfile_viewed(sb->image, off, len);
+		if (!from)
+			from = memfile_ptr(sb->image, off, len);
 		return from && !fixup_copy(arena_ptr(mm->host->arena, at), from, len) ? 0 : -EIO;
 	}
 	int err = drop(mm, start, end);

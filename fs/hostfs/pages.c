@@ -238,7 +238,8 @@ static int add_file_locked(struct hostfs_pages *p, struct host_source *s, int fd
 
 	if (best_file(s, writable))
 		return 0;
-	int err = borrowed ? memfile_borrow(p->pm, fd, &mf) : open_memfile(p, fd, writable, &mf);
+	int err =
+	    borrowed ? memfile_borrow(p->pm, fd, NULL, &mf) : open_memfile(p, fd, writable, &mf);
 	if (err)
 		return err;
 	if (writable)

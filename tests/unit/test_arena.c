@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 static struct world w;
 static struct arena *a;
@@ -126,6 +127,30 @@ static void random_use(void **state)
 }
 
 /* More than the host gives back at a time, and no multiple of it. */
+/* Pieces of different places lie one behind the other; what cannot be read leaves nothing. */
+static void gathers_copies(void **state)
+{
+	char *from =
+	    mmap(NULL, 4 * PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	uint64_t off, before = arena_used(a);
+
+	assert_true(from != MAP_FAILED);
+	for (int i = 0; i < 4; i++)
+		memset(from + i * PAGE_SIZE, 'a' + i, PAGE_SIZE);
+	const struct iovec pieces[] = { { from + 2 * PAGE_SIZE, 2 * PAGE_SIZE },
+					{ from, PAGE_SIZE } };
+	assert_int_equal(arena_alloc_gather(a, pieces, 2, &off), 0);
+	assert_memory_equal(arena_ptr(a, off), from + 2 * PAGE_SIZE, 2 * PAGE_SIZE);
+	assert_memory_equal(arena_ptr(a, off + 2 * PAGE_SIZE), from, PAGE_SIZE);
+	for (uint64_t i = 0; i < 3; i++)
+		assert_true(arena_page_exclusive(a, off + i * PAGE_SIZE));
+	arena_unref(a, off, 3 * PAGE_SIZE);
+	munmap(from, PAGE_SIZE);
+	assert_int_equal(arena_alloc_gather(a, pieces, 2, &off), -EFAULT);
+	assert_int_equal(arena_used(a), before);
+	munmap(from + PAGE_SIZE, 3 * PAGE_SIZE);
+}
+
 static void discards_all(void **state)
 {
 	uint64_t pages = 5003, off = take(pages + 2);
@@ -156,13 +181,10 @@ static void retired_gives_nothing_back(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(lowest_offset_first),
-		TEST(too_much),
-		TEST(pages_come_zeroed),
-		TEST(counts_by_page),
-		TEST(random_use),
-		TEST(discards_all),
-		TEST(retired_gives_nothing_back),
+		TEST(lowest_offset_first), TEST(too_much),
+		TEST(pages_come_zeroed),   TEST(counts_by_page),
+		TEST(random_use),          TEST(gathers_copies),
+		TEST(discards_all),        TEST(retired_gives_nothing_back),
 	};
 
 	return cmocka_run_group_tests_name("arena", tests, NULL, NULL);
