@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "cred/cred.h"
+#include "host/wait.h"
 #include "mm/mm.h"
 #include "net/loop_sock.h"
 #include "util/words.h"
@@ -19,13 +20,16 @@
 #define FIRST_PORT        32768 /* net.ipv4.ip_local_port_range, the same */
 #define LAST_PORT         60999
 
-struct loop *loop_network_new(const struct guest_clock *gc)
+struct loop *loop_network_new(struct mm_host *mem)
 {
+	const struct guest_clock *gc = mem->clock;
 	struct loop *l = calloc(1, sizeof *l);
 
 	if (!l)
 		return NULL;
+	l->mem = mem;
 	mutex_init(&l->lock, LOCK_LOOP);
+	list_init(&l->ending);
 	if (gc && gc->steps)
 		random_stream_fix(&l->random, (uint64_t)gc->realtime, RANDOM_OF_SANDBOX);
 	for (int p = 0; p < 2; p++)
@@ -40,6 +44,7 @@ void loop_network_free(struct loop *l)
 {
 	if (!l)
 		return;
+	loop_waits_free(l);
 	mutex_destroy(&l->lock);
 	free(l);
 }
@@ -283,4 +288,19 @@ void loop_stat(struct socket *sk, struct socket_stat *out)
 	mutex_unlock(&s->lock);
 	out->drops = s->drops;
 	out->refs = ref_count(&s->refs);
+}
+
+void loop_each_wait(struct loop *l, int family, loop_wait_fn *fn, void *arg)
+{
+	mutex_lock(&l->lock);
+	uint64_t now = monotonic_ns();
+	for (struct loop_wait *w = loop_wait_first(l, 0, now); w; w = loop_wait_next(w, now)) {
+		struct loop_ended e = { .state = (unsigned)w->state, .left = w->until - now };
+		if (w->family != family)
+			continue;
+		loop_put_name(family, &w->local, &e.own);
+		loop_put_name(family, &w->remote, &e.peer);
+		fn(arg, &e);
+	}
+	mutex_unlock(&l->lock);
 }

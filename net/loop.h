@@ -6,10 +6,9 @@
 #include "net/socket.h"
 
 struct loop;
+struct mm_host;
 
-struct guest_clock;
-
-struct loop *loop_network_new(const struct guest_clock *gc); /* NULL: no memory */
+struct loop *loop_network_new(struct mm_host *mem); /* NULL: no memory */
 void loop_network_free(struct loop *l);
 
 /* A socket, and what binds all of them together, in snapshots (net/loop_save.c). */
@@ -18,5 +17,16 @@ extern const struct saved_kind loop_saved, loop_links_saved;
 /* As inet_create. */
 int loop_create(struct net *net, struct caller *c, int family, int type, int protocol,
 		unsigned flags, struct socket **out);
+
+/* A connection that no socket is left of, in TIME_WAIT or FIN_WAIT2, with the names that
+ * getsockname(2) and getpeername(2) gave, and how many nanoseconds it is kept yet. */
+struct loop_ended {
+	struct sockaddr_storage own, peer;
+	unsigned state;
+	uint64_t left;
+};
+typedef void loop_wait_fn(void *arg, const struct loop_ended *e);
+void loop_each_wait(struct loop *l, int family, loop_wait_fn *fn, void *arg);
+unsigned loop_waits(struct loop *l); /* of both families */
 
 #endif

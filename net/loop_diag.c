@@ -10,12 +10,15 @@
 #include <netinet/in.h>
 #include <string.h>
 
+#include "host/wait.h"
 #include "net/loop_sock.h"
 #include "net/net.h"
 #include "net/sock_diag.h"
+#include "util/time.h"
 
-#define NO_PORT     (-1)
-#define MAX_PROGRAM 4096 /* bytes: it runs for each socket while others wait */
+#define NO_PORT        (-1)
+#define MAX_PROGRAM    4096 /* bytes: it runs for each socket while others wait */
+#define TIMER_TIMEWAIT 3    /* sock_diag(7): idiag_timer */
 
 /* ---- the program ---- */
 
@@ -209,18 +212,25 @@ static bool is_listed(const struct inet_diag_req_v2 *r, struct socket *s, struct
 	return !st->hidden;
 }
 
-static bool wants(const struct nlmsghdr *request, struct socket *s, struct socket_stat *st)
+/* Do states, ports and the program choose it? */
+static bool is_chosen(const struct nlmsghdr *request, unsigned state, const struct entry *e)
 {
 	const struct inet_diag_req_v2 *r = nlmsg_body(request);
 	struct program p;
 
-	if (!is_listed(r, s, st) || !(r->idiag_states & 1U << st->state))
+	if (!(r->idiag_states & 1U << state) ||
+	    (r->id.idiag_sport && ntohs(r->id.idiag_sport) != e->local.port) ||
+	    (r->id.idiag_dport && ntohs(r->id.idiag_dport) != e->remote.port))
+		return false;
+	return !inet_diag_program(request, &p.code, &p.len) && chooses(&p, e);
+}
+
+static bool wants(const struct nlmsghdr *request, struct socket *s, struct socket_stat *st)
+{
+	if (!is_listed(nlmsg_body(request), s, st))
 		return false;
 	struct entry e = entry_of(loop_of(s));
-	if ((r->id.idiag_sport && ntohs(r->id.idiag_sport) != e.local.port) ||
-	    (r->id.idiag_dport && ntohs(r->id.idiag_dport) != e.remote.port))
-		return false;
-	return !inet_diag_program(request, &p.code, &p.len) && chooses(&p, &e);
+	return is_chosen(request, st->state, &e);
 }
 
 static void put_ip(int family, const struct in6_addr *ip, void *out)
@@ -231,7 +241,7 @@ static void put_ip(int family, const struct in6_addr *ip, void *out)
 		memcpy(out, &ip->s6_addr[12], 4);
 }
 
-static struct inet_diag_sockid id_of(const struct socket *s, const struct entry *e)
+static struct inet_diag_sockid id_of(uint64_t number, const struct entry *e)
 {
 	struct inet_diag_sockid id = { .idiag_sport = htons(e->local.port),
 				       .idiag_dport = htons(e->remote.port),
@@ -239,8 +249,19 @@ static struct inet_diag_sockid id_of(const struct socket *s, const struct entry 
 
 	put_ip(e->family, &e->local.ip, id.idiag_src);
 	put_ip(e->family, &e->remote.ip, id.idiag_dst);
-	memcpy(id.idiag_cookie, &s->file.anon_ino, sizeof id.idiag_cookie);
+	memcpy(id.idiag_cookie, &number, sizeof id.idiag_cookie);
 	return id;
+}
+
+/* Is it the one socket that is asked for, as far as its names say? */
+static bool is_named(const struct inet_diag_req_v2 *r, const struct entry *e)
+{
+	struct inet_diag_sockid id = id_of(0, e);
+	size_t ip = e->family == AF_INET6 ? 16 : 4;
+
+	return id.idiag_sport == r->id.idiag_sport && id.idiag_dport == r->id.idiag_dport &&
+	       !memcmp(id.idiag_src, r->id.idiag_src, ip) &&
+	       !memcmp(id.idiag_dst, r->id.idiag_dst, ip);
 }
 
 bool loop_diag_is(const struct nlmsghdr *request, struct socket *s, struct socket_stat *st)
@@ -250,11 +271,7 @@ bool loop_diag_is(const struct nlmsghdr *request, struct socket *s, struct socke
 	if (!is_listed(r, s, st))
 		return false;
 	struct entry e = entry_of(loop_of(s));
-	struct inet_diag_sockid id = id_of(s, &e);
-	size_t ip = s->family == AF_INET6 ? 16 : 4;
-	return id.idiag_sport == r->id.idiag_sport && id.idiag_dport == r->id.idiag_dport &&
-	       !memcmp(id.idiag_src, r->id.idiag_src, ip) &&
-	       !memcmp(id.idiag_dst, r->id.idiag_dst, ip);
+	return is_named(r, &e);
 }
 
 /* ---- answers ---- */
@@ -307,7 +324,7 @@ static void put(struct nlbuf *b, struct socket *sk, const struct socket_stat *st
 		return;
 	*m = (struct inet_diag_msg){ .idiag_family = (uint8_t)sk->family,
 				     .idiag_state = (uint8_t)st->state,
-				     .id = id_of(sk, &e),
+				     .id = id_of(sk->file.anon_ino, &e),
 				     .idiag_rqueue = st->rx,
 				     .idiag_wqueue = listens ? e.backlog : st->tx,
 				     .idiag_uid = sk->attr.uid,
@@ -330,4 +347,89 @@ static void put(struct nlbuf *b, struct socket *sk, const struct socket_stat *st
 		put_stream(b, s, r);
 }
 
-const struct own_diag loop_diag = { wants, put };
+/* ---- what is left of connections ---- */
+
+static struct entry entry_of_wait(const struct loop_wait *w)
+{
+	return (struct entry){
+		.family = w->family, .bound_if = w->bound_if, .local = w->local, .remote = w->remote
+	};
+}
+
+/* Sockets have the numbers of their files. */
+static uint64_t cookie_of(const struct loop_wait *w)
+{
+	return 1UL << 63 | w->number;
+}
+
+static bool is_wait_listed(const struct inet_diag_req_v2 *r, const struct loop_wait *w)
+{
+	return w->family == r->sdiag_family && r->sdiag_protocol == IPPROTO_TCP;
+}
+
+/* Linux: inet_twsk_diag_fill. */
+static bool put_wait(struct nlbuf *b, const struct diag_ended *asked, const struct loop_wait *w,
+		     uint64_t now)
+{
+	const struct entry e = entry_of_wait(w);
+	size_t start = b->len;
+	struct nlmsghdr *h = nlmsg_begin(b, SOCK_DIAG_BY_FAMILY, asked->like);
+	struct inet_diag_msg *m = nlbuf_put(b, sizeof *m);
+
+	if (asked->net_admin)
+		nlbuf_attr_copy(b, INET_DIAG_MARK, &w->mark, sizeof w->mark);
+	if (b->full) {
+		b->len = start;
+		b->full = false;
+		return false;
+	}
+	*m = (struct inet_diag_msg){ .idiag_family = (uint8_t)w->family,
+				     .idiag_state = (uint8_t)w->state,
+				     .idiag_timer = TIMER_TIMEWAIT,
+				     .idiag_expires = (uint32_t)((w->until - now) / NSEC_PER_MSEC),
+				     .id = id_of(cookie_of(w), &e) };
+	h->nlmsg_len = (uint32_t)(b->len - start);
+	return true;
+}
+
+static void put_ended(struct net *net, const struct diag_ended *asked, struct nlbuf *b, size_t *nth)
+{
+	const struct inet_diag_req_v2 *r = nlmsg_body(asked->request);
+	struct loop *l = net->loop;
+	uint64_t now = monotonic_ns();
+	size_t at = 0;
+
+	mutex_lock(&l->lock);
+	for (struct loop_wait *w = loop_wait_first(l, 0, now); w; w = loop_wait_next(w, now)) {
+		if (at++ < *nth)
+			continue;
+		const struct entry e = entry_of_wait(w);
+		if (is_wait_listed(r, w) && is_chosen(asked->request, (unsigned)w->state, &e) &&
+		    !put_wait(b, asked, w, now))
+			break;
+		*nth = at;
+	}
+	mutex_unlock(&l->lock);
+}
+
+bool loop_diag_put_ended(struct net *net, const struct diag_ended *asked, struct nlbuf *b)
+{
+	const struct inet_diag_req_v2 *r = nlmsg_body(asked->request);
+	unsigned port = ntohs(r->id.idiag_sport);
+	struct loop *l = net->loop;
+	uint64_t now = monotonic_ns();
+	bool put = false;
+
+	mutex_lock(&l->lock);
+	for (struct loop_wait *w = loop_wait_first(l, port, now);
+	     w && w->local.port == port && !put; w = loop_wait_next(w, now)) {
+		const struct entry e = entry_of_wait(w);
+		put = is_wait_listed(r, w) && is_named(r, &e) &&
+		      sock_diag_cookie_fits(r->id.idiag_cookie, cookie_of(w)) &&
+		      put_wait(b, asked, w, now);
+	}
+	mutex_unlock(&l->lock);
+	return put;
+}
+
+const struct own_diag loop_diag = { wants, put, put_ended };

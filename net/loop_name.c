@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/wait.h"
 #include "net/loop_sock.h"
 
 static const struct in6_addr loopback4 = { { { [10] = 0xff, 0xff, 127, 0, 0, 1 } } };
@@ -166,6 +167,21 @@ static bool may_share(const struct loop_sock *s, const struct loop_sock *t)
 	       s->sk.attr.uid == t->sk.attr.uid;
 }
 
+/* Is the port kept by a connection that has ended? */
+static bool kept(struct loop_sock *s, unsigned port)
+{
+	uint64_t now = monotonic_ns();
+
+	for (struct loop_wait *w = loop_wait_first(s->loop, port, now); w && w->local.port == port;
+	     w = loop_wait_next(w, now)) {
+		bool shared = (w->reuse_addr && socket_flag(&s->sk, SO_REUSEADDR)) ||
+			      (w->reuse_port && socket_flag(&s->sk, SO_REUSEPORT));
+		if (!shared && fits(s, &w->local.ip))
+			return true;
+	}
+	return false;
+}
+
 /* Is the port taken for the socket, which has its address already? */
 static bool taken(struct loop_sock *s, unsigned port)
 {
@@ -175,7 +191,7 @@ static bool taken(struct loop_sock *s, unsigned port)
 	list_for_each (t, loop_bucket(s->loop, s->sk.type, port), bound)
 		if (t != s && t->local.port == port && !may_share(s, t) && overlap(s, t))
 			return true;
-	return false;
+	return loop_is_stream(s) && kept(s, port);
 }
 
 static void put_port(struct loop_sock *s, unsigned port)
@@ -207,15 +223,46 @@ static bool is_free(struct loop_sock *s, unsigned port, const struct loop_name *
 	return !taken(s, port);
 }
 
-/* Connections to several places may have one port of ours. */
-static bool is_free_for(struct loop_sock *s, unsigned port, const struct loop_name *to)
+static bool same_name(const struct loop_name *a, const struct loop_name *b)
 {
+	return a->port == b->port && IN6_ARE_ADDR_EQUAL(&a->ip, &b->ip);
+}
+
+struct loop_name loop_name_towards(const struct loop_sock *s, unsigned port,
+				   const struct loop_name *to)
+{
+	return (struct loop_name){ s->own_ip ? s->local.ip : loop_source(&to->ip), (uint16_t)port };
+}
+
+bool loop_is_connectable(struct loop_sock *s, unsigned port, const struct loop_name *to,
+			 bool choosing)
+{
+	lock_assert_held(&s->loop->lock);
+	struct loop_name from = loop_name_towards(s, port, to);
 	struct loop_sock *t;
 
-	list_for_each (t, loop_bucket(s->loop, s->sk.type, port), bound)
-		if (t->local.port == port && (t->own_port || t->remote.port == to->port))
+	list_for_each (t, loop_bucket(s->loop, SOCK_STREAM, port), bound)
+		if (t != s && t->state != TCP_CLOSE && same_name(&t->local, &from) &&
+		    same_name(&t->remote, to))
 			return false;
-	return true;
+	return !loop_wait_refuses(s->loop, &from, to, choosing);
+}
+
+/* Connections to several places may have one port of ours, but none that was asked for by name
+ * (Linux: __inet_hash_connect). */
+static bool is_free_for(struct loop_sock *s, unsigned port, const struct loop_name *to)
+{
+	uint64_t now = monotonic_ns();
+	struct loop_sock *t;
+
+	list_for_each (t, loop_bucket(s->loop, SOCK_STREAM, port), bound)
+		if (t->local.port == port && (t->own_port || !t->remote.port))
+			return false;
+	for (struct loop_wait *w = loop_wait_first(s->loop, port, now); w && w->local.port == port;
+	     w = loop_wait_next(w, now))
+		if (w->own_port)
+			return false;
+	return loop_is_connectable(s, port, to, true);
 }
 
 int loop_bind_name(struct loop_sock *s, const struct loop_name *n)
@@ -238,11 +285,10 @@ int loop_autobind(struct loop_sock *s, const struct loop_name *to)
 	lock_assert_held(&s->loop->lock);
 	if (loop_is_bound(s))
 		return 0;
-	unsigned port = choose_port(s, to, is_free);
-	if (!port && to && loop_is_stream(s))
-		port = choose_port(s, to, is_free_for);
+	bool connects = to && loop_is_stream(s);
+	unsigned port = choose_port(s, to, connects ? is_free_for : is_free);
 	if (!port)
-		return to && loop_is_stream(s) ? -EADDRNOTAVAIL : -EAGAIN;
+		return connects ? -EADDRNOTAVAIL : -EAGAIN;
 	put_port(s, port);
 	return 0;
 }

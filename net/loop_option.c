@@ -162,7 +162,9 @@ static int set_option(struct loop_sock *s, int i, const void *val, unsigned len)
 		return -EINVAL;
 	if (o->flags & FLAG)
 		v = v != 0;
-	if (v == -1 && o->least == -1)
+	if (o->level == IPPROTO_TCP && o->name == TCP_LINGER2)
+		v = v < 0 ? -1 : v == 0 ? o->start : v < o->most ? v : o->most;
+	else if (v == -1 && o->least == -1)
 		v = o->start;
 	if (v < o->least || v > o->most)
 		return -EINVAL;

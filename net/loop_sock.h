@@ -4,12 +4,12 @@
  * ::1, wholly inside the monitor. There are no packets: a connection is two sockets that know each
  * other, and what one sends is in the other's queue at once. So nothing is lost, delayed or sent
  * again, and what programs can see of a connection (order, ends, resets, errors, states) is what
- * they see of one over Linux's loopback. What they cannot see is not there: no TIME_WAIT keeps a
- * port busy.
+ * they see of one over Linux's loopback.
  *
  *   loop.c          families, life, what TCP and UDP share
  *   loop_name.c     addresses and ports: bind(2), which socket a packet would reach
  *   loop_tcp.c      connections: connect, listen, accept, shutdown, close, poll
+ *   loop_wait.c     TIME_WAIT
  *   loop_stream.c   the bytes of connections
  *   loop_udp.c      datagrams
  *   loop_option.c   options, TCP_INFO, ioctl
@@ -38,6 +38,7 @@
 #include "net/net.h"
 #include "net/socket.h"
 #include "util/lock.h"
+#include "util/rbtree.h"
 #include "util/ref.h"
 
 #define LOOP_BUCKETS 1024
@@ -129,14 +130,33 @@ struct loop_sock {
 	size_t number; /* loop_save.c: among those that are saved, or loaded; 0: none yet */
 };
 
+/* What is left of a connection that we ended first; loop_wait.c. */
+struct loop_wait {
+	struct rb_node node; /* loop.waits */
+	struct list age;     /* loop.ending; those in TIME_WAIT */
+	struct loop_name local, remote;
+	int family, bound_if;
+	uint32_t mark;
+	int state; /* TCP_TIME_WAIT; TCP_FIN_WAIT2: the file is closed, the peer has not ended */
+	bool own_port, reuse_addr, reuse_port; /* of the socket */
+	uint64_t number;                       /* no other has it */
+	uint64_t since, until;                 /* monotonic_ns() */
+};
+
 struct loop {
 	struct mutex lock;
+	struct mm_host *mem;                /* who pays */
 	struct list ports[2][LOOP_BUCKETS]; /* loop_sock.bound, by loop_protocol() and port */
 	uint64_t connections;               /* made so far */
 	unsigned first_port, last_port;     /* for sockets that do not choose one */
 	unsigned next_port;
 	unsigned turn;               /* among those that share a port */
 	struct random_stream random; /* where choices of ports come from */
+	struct rb_tree waits;        /* struct loop_wait, by local port and the rest of the names */
+	struct list ending;          /* those in TIME_WAIT, by the time they end */
+	unsigned nr_waits;
+	unsigned waits_read; /* with so many, how many there may be is looked at again */
+	uint64_t waits_made; /* so far */
 };
 
 static inline struct loop_sock *loop_of(struct socket *s)
@@ -206,6 +226,13 @@ int loop_parse(struct loop_sock *s, enum loop_use use, const struct sockaddr *a,
 int loop_bind_name(struct loop_sock *s, const struct loop_name *n);
 /* A port for a socket that begins to talk. -EADDRNOTAVAIL, -EAGAIN. */
 int loop_autobind(struct loop_sock *s, const struct loop_name *to);
+/* Its own name in a connection there, from a port of ours. */
+struct loop_name loop_name_towards(const struct loop_sock *s, unsigned port,
+				   const struct loop_name *to);
+/* Is there no other connection between these names, nor what is left of one? `choosing`: the port
+ * is one of many that it could be. */
+bool loop_is_connectable(struct loop_sock *s, unsigned port, const struct loop_name *to,
+			 bool choosing);
 /* As an accepted socket, beside its listener. */
 void loop_bind_shared(struct loop_sock *s, unsigned port);
 void loop_unbind(struct loop_sock *s);
@@ -219,6 +246,22 @@ struct loop_sock *loop_find(struct loop *l, int type, const struct loop_name *fr
 bool loop_hears(const struct loop_sock *s, const struct loop_name *to);
 bool loop_is_broadcast(const struct in6_addr *ip);
 struct in6_addr loop_source(const struct in6_addr *to);
+
+/* loop_wait.c; loop->lock held */
+/* The connection has ended for us, and its names are kept in that state (struct loop_wait). */
+void loop_wait_begin(struct loop_sock *s, int state);
+/* The peer of one in FIN_WAIT2 sends no more: TIME_WAIT begins. */
+void loop_wait_peer_ended(struct loop *l, const struct loop_name *local,
+			  const struct loop_name *remote);
+/* Nothing is kept any more: a reset has come, or a new connection. */
+void loop_wait_end(struct loop *l, const struct loop_name *local, const struct loop_name *remote);
+/* Is it too early for a new connection between them? `choosing`: from a port of our choice. */
+bool loop_wait_refuses(struct loop *l, const struct loop_name *local,
+		       const struct loop_name *remote, bool choosing);
+/* The first of which our port is `port` or a higher one, and the next; NULL: there is none. */
+struct loop_wait *loop_wait_first(struct loop *l, unsigned port, uint64_t now);
+struct loop_wait *loop_wait_next(const struct loop_wait *w, uint64_t now);
+void loop_waits_free(struct loop *l);
 
 /* loop_error.c */
 /* Nobody is at the port that the datagram was sent to. */

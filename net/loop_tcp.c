@@ -21,6 +21,8 @@ static void set_closed(struct loop_sock *s)
 	s->shutdown = SHUTDOWN_MASK;
 	s->state = TCP_CLOSE;
 	s->connection = 0;
+	if (!s->own_port)
+		loop_unbind(s);
 }
 
 /* A reset has come (Linux: tcp_reset). */
@@ -36,6 +38,12 @@ static void reset(struct loop_sock *s)
 	loop_wake(s, 0);
 }
 
+static void send_reset(struct loop_sock *s)
+{
+	loop_wait_end(s->loop, &s->remote, &s->local);
+	reset(s->peer);
+}
+
 /* The peer sends no more (Linux: tcp_fin). */
 static void take_end(struct loop_sock *s)
 {
@@ -47,6 +55,7 @@ static void take_end(struct loop_sock *s)
 		s->shutdown |= RCV_SHUTDOWN;
 		s->state = TCP_CLOSE_WAIT;
 	} else {
+		loop_wait_begin(s, TCP_TIME_WAIT);
 		set_closed(s);
 	}
 	loop_wake(s, 0);
@@ -64,6 +73,8 @@ static void send_end(struct loop_sock *s)
 		return;
 	}
 	take_end(s->peer);
+	/* one whose file is closed */
+	loop_wait_peer_ended(s->loop, &s->remote, &s->local);
 }
 
 void loop_tcp_refused(struct loop_sock *s, struct loop_sock *peer)
@@ -71,7 +82,7 @@ void loop_tcp_refused(struct loop_sock *s, struct loop_sock *peer)
 	lock_assert_held(&s->loop->lock);
 	if (s->peer != peer)
 		return;
-	reset(peer);
+	send_reset(s);
 	reset(s);
 }
 
@@ -122,7 +133,7 @@ static struct loop_sock *disconnect(struct loop_sock *s, struct list *embryos)
 		stop_waiting(s, embryos);
 		s->err = ECONNRESET;
 	} else if (state != TCP_CLOSE) {
-		reset(peer);
+		send_reset(s);
 		s->err = ECONNRESET;
 	}
 	set_closed(s);
@@ -131,8 +142,6 @@ static struct loop_sock *disconnect(struct loop_sock *s, struct list *embryos)
 	s->done = false;
 	s->remote.port = 0;
 	s->remote.ip = (struct in6_addr){ { { 0 } } };
-	if (!s->own_port)
-		loop_unbind(s);
 	if (!s->own_ip)
 		s->local.ip = s->sk.family == AF_INET
 				  ? (struct in6_addr){ { { [10] = 0xff, 0xff } } }
@@ -153,6 +162,19 @@ static void put_embryos(struct list *embryos)
 	}
 }
 
+/* Linux: __tcp_close. `abort`: by a reset. */
+static void close_connection(struct loop_sock *s, bool abort)
+{
+	lock_assert_held(&s->loop->lock);
+	if (!abort)
+		send_end(s);
+	if (s->state == TCP_FIN_WAIT2 && loop_option(s, IPPROTO_TCP, TCP_LINGER2) >= 0) {
+		loop_wait_begin(s, TCP_FIN_WAIT2);
+	} else if (s->state != TCP_CLOSE) {
+		send_reset(s);
+	}
+}
+
 static void loop_tcp_release(struct socket *sk)
 {
 	struct loop_sock *s = loop_of(sk), *peer;
@@ -167,10 +189,8 @@ static void loop_tcp_release(struct socket *sk)
 		stop_listening(s, &embryos);
 	else if (s->state == TCP_SYN_SENT)
 		stop_waiting(s, &embryos);
-	else if (unread && s->peer && s->state != TCP_CLOSE)
-		reset(s->peer);
-	else
-		send_end(s);
+	else if (s->state != TCP_CLOSE)
+		close_connection(s, unread);
 	s->listener = NULL;
 	set_closed(s);
 	loop_unbind(s);
@@ -279,6 +299,7 @@ static void establish(struct loop_sock *s, struct loop_sock *listener, struct lo
 	e->remote = s->local;
 	e->own_port = e->own_ip = true;
 	struct loop_name at = s->remote;
+	loop_wait_end(l, &at, &s->local);
 	e->local.ip = at.ip;
 	loop_bind_shared(e, at.port);
 	s->connection = e->connection = ++l->connections;
@@ -300,9 +321,11 @@ static int begin(struct loop_sock *s, const struct loop_name *to, struct loop_so
 
 	if (err)
 		return err;
-	if (!s->own_ip)
-		s->local.ip = loop_source(&to->ip);
+	if (!loop_is_connectable(s, s->local.port, to, !s->own_port))
+		return -EADDRNOTAVAIL;
+	s->local.ip = loop_name_towards(s, s->local.port, to).ip;
 	s->remote = *to;
+	loop_wait_end(s->loop, &s->local, &s->remote);
 	s->err = 0;
 	s->done = s->ended = false;
 	s->active = true;

@@ -96,7 +96,7 @@ struct net *net_new(struct mm_host *mem, const struct net_policy *policy,
 	list_init(&net->sockets);
 	net->unix_domain = unix_domain_new(mem);
 	const bool own = policy->none && !policy->netns;
-	net->loop = own ? loop_network_new(mem->clock) : NULL;
+	net->loop = own ? loop_network_new(mem) : NULL;
 	if (!net->unix_domain || (own && !net->loop)) {
 		net_free(net);
 		return NULL;

@@ -32,6 +32,20 @@ static inline void *nlbuf_put(struct nlbuf *b, size_t n)
 	return memset(b->data + b->len - room, 0, room);
 }
 
+/* The head of a message like that one, whose length is not known yet. NULL: there is no room. */
+static inline struct nlmsghdr *nlmsg_begin(struct nlbuf *b, unsigned type,
+					   const struct nlmsghdr *like)
+{
+	struct nlmsghdr *h = nlbuf_put(b, sizeof *h);
+
+	if (h)
+		*h = (struct nlmsghdr){ .nlmsg_type = (uint16_t)type,
+					.nlmsg_flags = like->nlmsg_flags,
+					.nlmsg_seq = like->nlmsg_seq,
+					.nlmsg_pid = like->nlmsg_pid };
+	return h;
+}
+
 /* An attribute; returns where its `n` bytes are, which are zeros as yet. */
 static inline void *nlbuf_attr(struct nlbuf *b, unsigned type, size_t n)
 {

@@ -46,7 +46,8 @@ struct dump {
 	int fd;                     /* of the host, whose answers these are; -1: ours */
 	const struct own_diag *own; /* whose answers they are, if ours */
 	struct nlmsghdr *request;   /* a copy, of ours */
-	size_t next;                /* how many sockets were looked at */
+	bool net_admin;             /* had who asked CAP_NET_ADMIN? */
+	size_t next, next_ended;    /* how many sockets, and what is left of, were looked at */
 };
 
 struct diag_sock {
@@ -64,6 +65,11 @@ struct diag_sock {
 static struct diag_sock *diag_of(struct socket *s)
 {
 	return container_of(host_sock_of(s), struct diag_sock, host);
+}
+
+static bool is_net_admin(const struct diag_sock *d, const struct caller *c)
+{
+	return cred_ns_capable(c->cred, d->host.sk.net->user_ns, CAP_NET_ADMIN);
 }
 
 /* ---- the queue; lock held ---- */
@@ -119,20 +125,7 @@ static void unix_put(struct nlbuf *b, struct socket *s, const struct socket_stat
 	unix_diag_put(b, s, st, r->udiag_show);
 }
 
-static const struct own_diag unix_diag = { unix_wants, unix_put };
-
-static struct nlmsghdr *begin_message(struct nlbuf *b, unsigned type, unsigned flags, uint32_t seq,
-				      uint32_t port)
-{
-	struct nlmsghdr *h = nlbuf_put(b, sizeof *h);
-
-	if (h)
-		*h = (struct nlmsghdr){ .nlmsg_type = (uint16_t)type,
-					.nlmsg_flags = (uint16_t)flags,
-					.nlmsg_seq = seq,
-					.nlmsg_pid = port };
-	return h;
-}
+static const struct own_diag unix_diag = { unix_wants, unix_put, NULL };
 
 /* A message about a socket of ours, or none when there is no room for all of it. */
 static bool put_own(const struct own_diag *own, struct nlbuf *b, struct socket *s,
@@ -140,8 +133,7 @@ static bool put_own(const struct own_diag *own, struct nlbuf *b, struct socket *
 		    const struct nlmsghdr *like)
 {
 	size_t start = b->len;
-	struct nlmsghdr *h = begin_message(b, SOCK_DIAG_BY_FAMILY, like->nlmsg_flags,
-					   like->nlmsg_seq, like->nlmsg_pid);
+	struct nlmsghdr *h = nlmsg_begin(b, SOCK_DIAG_BY_FAMILY, like);
 
 	own->put(b, s, st, request);
 	if (b->full) {
@@ -161,7 +153,9 @@ static int own_next(struct diag_sock *d, uint32_t port, struct nlbuf *b)
 				 .nlmsg_seq = request->nlmsg_seq,
 				 .nlmsg_pid = port };
 	struct net *net = d->host.sk.net;
+	const struct own_diag *own = d->dump.own;
 	struct socket *s;
+	bool full = false;
 	size_t at = 0;
 
 	mutex_lock(&net->lock);
@@ -169,28 +163,23 @@ static int own_next(struct diag_sock *d, uint32_t port, struct nlbuf *b)
 		struct socket_stat st = { 0 };
 		if (at++ < d->dump.next)
 			continue;
-		if (d->dump.own->wants(request, s, &st) &&
-		    !put_own(d->dump.own, b, s, &st, request, &like) && b->len)
+		full = own->wants(request, s, &st) && !put_own(own, b, s, &st, request, &like) &&
+		       b->len;
+		if (full)
 			break;
 		b->full = false;
 		d->dump.next = at;
 	}
+	if (!full && own->put_ended)
+		own->put_ended(net, &(struct diag_ended){ request, &like, d->dump.net_admin }, b,
+			       &d->dump.next_ended);
 	mutex_unlock(&net->lock);
 	if (b->len)
 		return 0;
-	struct nlmsghdr *done = begin_message(b, NLMSG_DONE, NLM_F_MULTI, request->nlmsg_seq, port);
+	struct nlmsghdr *done = nlmsg_begin(b, NLMSG_DONE, &like);
 	nlbuf_put(b, sizeof(int));
 	done->nlmsg_len = NLMSG_LENGTH(sizeof(int));
 	return 1;
-}
-
-/* Linux: sock_diag_check_cookie. */
-static bool cookie_fits(const uint32_t cookie[2], const struct socket *s)
-{
-	uint64_t is = s->file.anon_ino;
-
-	return (cookie[0] == INET_DIAG_NOCOOKIE && cookie[1] == INET_DIAG_NOCOOKIE) ||
-	       !memcmp(cookie, &is, sizeof is);
 }
 
 static int unix_get_one(struct diag_sock *d, const struct nlmsghdr *h, struct nlbuf *b)
@@ -210,9 +199,9 @@ static int unix_get_one(struct diag_sock *d, const struct nlmsghdr *h, struct nl
 		s->ops->stat(s, &st);
 		if (st.embryo)
 			continue;
-		err = !cookie_fits(r->udiag_cookie, s)           ? -ESTALE
-		      : put_own(&unix_diag, b, s, &st, h, &like) ? 0
-								 : -EMSGSIZE;
+		err = !sock_diag_cookie_fits(r->udiag_cookie, s->file.anon_ino) ? -ESTALE
+		      : put_own(&unix_diag, b, s, &st, h, &like)                ? 0
+										: -EMSGSIZE;
 		break;
 	}
 	mutex_unlock(&net->lock);
@@ -220,7 +209,8 @@ static int unix_get_one(struct diag_sock *d, const struct nlmsghdr *h, struct nl
 }
 
 /* The first socket of our own that is the one which is asked for. */
-static int loop_get_one(struct diag_sock *d, const struct nlmsghdr *h, struct nlbuf *b)
+static int loop_get_one(struct diag_sock *d, struct caller *c, const struct nlmsghdr *h,
+			struct nlbuf *b)
 {
 	struct nlmsghdr like = { .nlmsg_seq = h->nlmsg_seq, .nlmsg_pid = netlink_port(d->host.fd) };
 	const struct inet_diag_req_v2 *r = nlmsg_body(h);
@@ -234,11 +224,15 @@ static int loop_get_one(struct diag_sock *d, const struct nlmsghdr *h, struct nl
 	mutex_lock(&net->lock);
 	list_for_each (s, &net->sockets, net_node) {
 		struct socket_stat st = { 0 };
-		if (!loop_diag_is(h, s, &st) || !cookie_fits(r->id.idiag_cookie, s))
+		if (!loop_diag_is(h, s, &st) ||
+		    !sock_diag_cookie_fits(r->id.idiag_cookie, s->file.anon_ino))
 			continue;
 		err = put_own(&loop_diag, b, s, &st, h, &like) ? 0 : -EMSGSIZE;
 		break;
 	}
+	const struct diag_ended ended = { h, &like, is_net_admin(d, c) };
+	if (err == -ENOENT && loop_diag_put_ended(net, &ended, b))
+		err = 0;
 	mutex_unlock(&net->lock);
 	return err;
 }
@@ -292,7 +286,9 @@ static const struct own_diag *own_diag_of(const struct diag_sock *d, const struc
 static int start_dump(struct diag_sock *d, struct caller *c, const struct nlmsghdr *h)
 {
 	lock_assert_held(&d->lock);
-	struct dump dump = { .active = true, .fd = -1, .own = own_diag_of(d, h) };
+	struct dump dump = {
+		.active = true, .fd = -1, .own = own_diag_of(d, h), .net_admin = is_net_admin(d, c)
+	};
 	int err = 0;
 
 	if (d->dump.active)
@@ -338,7 +334,7 @@ static int get_one(struct diag_sock *d, struct caller *c, const struct nlmsghdr 
 		return -ENOMEM;
 	const struct own_diag *own = own_diag_of(d, h);
 	int err = own == &unix_diag ? unix_get_one(d, h, &b)
-		  : own             ? loop_get_one(d, h, &b)
+		  : own             ? loop_get_one(d, c, h, &b)
 				    : inet_get_one(d, c, h, &b);
 	if (!err)
 		enqueue(d, b.data, b.len);
@@ -368,9 +364,7 @@ static int answer(struct diag_sock *d, struct caller *c, const struct nlmsghdr *
 	if (d->host.sk.protocol == NETLINK_ROUTE)
 		return answer_route(d, h);
 	if (h->nlmsg_type == SOCK_DESTROY)
-		return cred_ns_capable(c->cred, d->host.sk.net->user_ns, CAP_NET_ADMIN)
-			   ? -EOPNOTSUPP
-			   : -EPERM;
+		return is_net_admin(d, c) ? -EOPNOTSUPP : -EPERM;
 	if (h->nlmsg_type != SOCK_DIAG_BY_FAMILY)
 		return -EINVAL;
 	if (h->nlmsg_len < NLMSG_LENGTH(sizeof *r) || r->sdiag_family >= AF_MAX)
@@ -397,8 +391,10 @@ static void acknowledge(struct diag_sock *d, const struct nlmsghdr *h, int err)
 		d->lost = true;
 		return;
 	}
-	struct nlmsghdr *reply = begin_message(&b, NLMSG_ERROR, err && !capped ? 0 : NLM_F_CAPPED,
-					       h->nlmsg_seq, netlink_port(d->host.fd));
+	const struct nlmsghdr like = { .nlmsg_flags = err && !capped ? 0 : NLM_F_CAPPED,
+				       .nlmsg_seq = h->nlmsg_seq,
+				       .nlmsg_pid = netlink_port(d->host.fd) };
+	struct nlmsghdr *reply = nlmsg_begin(&b, NLMSG_ERROR, &like);
 	struct nlmsgerr *e = nlbuf_put(&b, sizeof *e);
 	e->error = err;
 	e->msg = *h;

@@ -3,6 +3,9 @@
 #ifndef HL_NET_SOCK_DIAG_H
 #define HL_NET_SOCK_DIAG_H
 
+#include <linux/inet_diag.h>
+#include <string.h>
+
 #include "net/nlmsg.h"
 #include "net/socket.h"
 
@@ -26,19 +29,37 @@ int inet_diag_next(struct net *net, int fd, uint32_t port, struct nlbuf *out);
 
 /* ---- sockets that the monitor has the whole of; net->lock held ---- */
 
+/* What is asked about connections that no socket is left of. */
+struct diag_ended {
+	const struct nlmsghdr *request, *like; /* an answer's head is like that one */
+	bool net_admin;                        /* has who asks CAP_NET_ADMIN? */
+};
+
 struct own_diag {
 	/* Does the request ask for the socket? Then *st is what it is like; it comes zeroed. */
 	bool (*wants)(const struct nlmsghdr *request, struct socket *s, struct socket_stat *st);
 	/* Appends what is asked for about it to a message. */
 	void (*put)(struct nlbuf *b, struct socket *s, const struct socket_stat *st,
 		    const struct nlmsghdr *request);
+	/* Appends messages about connections that no socket is left of: from the *nth of them on,
+	 * as many as there is room for. NULL: there are none. */
+	void (*put_ended)(struct net *net, const struct diag_ended *e, struct nlbuf *b,
+			  size_t *nth);
 };
+/* Linux: sock_diag_check_cookie. */
+static inline bool sock_diag_cookie_fits(const uint32_t cookie[2], uint64_t is)
+{
+	return (cookie[0] == INET_DIAG_NOCOOKIE && cookie[1] == INET_DIAG_NOCOOKIE) ||
+	       !memcmp(cookie, &is, sizeof is);
+}
 
 /* net/loop_diag.c: sockets of a loopback of our own. No lock held: can the request, which came from
  * a guest, be answered? 0 or -errno. */
 int loop_diag_check(const struct nlmsghdr *request);
 /* Is it the one socket that is asked for? */
 bool loop_diag_is(const struct nlmsghdr *request, struct socket *s, struct socket_stat *st);
+/* Appends a message about the connection that is asked for, if no socket is left of it. */
+bool loop_diag_put_ended(struct net *net, const struct diag_ended *e, struct nlbuf *b);
 extern const struct own_diag loop_diag;
 
 /* net/unix_diag.c */

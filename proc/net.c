@@ -13,12 +13,15 @@
 #include <sys/un.h>
 
 #include "kernel/sandbox.h"
+#include "net/loop.h"
 #include "net/net.h"
 #include "net/policy.h"
 #include "net/socket.h"
 #include "proc/proc.h"
+#include "util/time.h"
 
-#define USEC_PER_TICK 10000U /* times are told in ticks of 1/100 s (USER_HZ) */
+#define TIMER_TIMEWAIT 3      /* of proc_net_tcp.txt: which timer runs */
+#define USEC_PER_TICK  10000U /* times are told in ticks of 1/100 s (USER_HZ) */
 
 struct names {
 	struct sockaddr_storage own, peer;
@@ -59,10 +62,49 @@ static void end_line(struct text *out, size_t start, size_t width)
 	text_putc(out, '\n');
 }
 
+/* Words of an address as they lie in memory, then the port. */
+static void put_address(struct text *out, const struct sockaddr_storage *a, int family)
+{
+	const struct sockaddr_in *in = (const struct sockaddr_in *)(const void *)a;
+	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)(const void *)a;
+	uint32_t word;
+
+	if (family == AF_INET) {
+		text_printf(out, "%08X:%04X ", in->sin_addr.s_addr, ntohs(in->sin_port));
+		return;
+	}
+	for (int i = 0; i < 4; i++) {
+		memcpy(&word, in6->sin6_addr.s6_addr + 4 * i, sizeof word);
+		text_printf(out, "%08X", word);
+	}
+	text_printf(out, ":%04X ", ntohs(in6->sin6_port));
+}
+
+struct ended_lines {
+	struct text *out;
+	const struct table *table;
+	unsigned nr;
+};
+
+/* Linux: get_timewait4_sock. Such a line has no columns behind the references. */
+static void ended_line(void *arg, const struct loop_ended *e)
+{
+	struct ended_lines *l = arg;
+	const struct table *t = l->table;
+	size_t start = l->out->len;
+
+	text_printf(l->out, "%4u: ", l->nr++);
+	put_address(l->out, &e->own, t->family);
+	put_address(l->out, &e->peer, t->family);
+	text_printf(l->out, "%02X %08X:%08X %02X:%08lX %08X %5d %8d %d %d %s", e->state, 0U, 0U,
+		    TIMER_TIMEWAIT, e->left / NSEC_PER_TICK, 0U, 0, 0, 0, 3, "0000000000000000");
+	end_line(l->out, start, t->width);
+}
+
 static int show_table(struct pseudo_node *node, struct caller *c, struct text *out)
 {
 	const struct table *t = node->entry->arg;
-	unsigned nr = 0;
+	struct ended_lines ended = { out, t, 0 };
 	struct socket *s;
 
 	text_puts(out, t->head);
@@ -82,32 +124,16 @@ static int show_table(struct pseudo_node *node, struct caller *c, struct text *o
 			continue;
 		struct names n = names_of(s);
 		size_t start = out->len;
-		t->line(out, nr++, s, &st, &n);
+		t->line(out, ended.nr++, s, &st, &n);
 		end_line(out, start, t->width);
 	}
+	if (net->loop && t->protocol == IPPROTO_TCP)
+		loop_each_wait(net->loop, t->family, ended_line, &ended);
 	mutex_unlock(&net->lock);
 	return 0;
 }
 
 /* ---- TCP and UDP ---- */
-
-/* Words of an address as they lie in memory, then the port. */
-static void put_address(struct text *out, const struct sockaddr_storage *a, int family)
-{
-	const struct sockaddr_in *in = (const struct sockaddr_in *)(const void *)a;
-	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)(const void *)a;
-	uint32_t word;
-
-	if (family == AF_INET) {
-		text_printf(out, "%08X:%04X ", in->sin_addr.s_addr, ntohs(in->sin_port));
-		return;
-	}
-	for (int i = 0; i < 4; i++) {
-		memcpy(&word, in6->sin6_addr.s6_addr + 4 * i, sizeof word);
-		text_printf(out, "%08X", word);
-	}
-	text_printf(out, ":%04X ", ntohs(in6->sin6_port));
-}
 
 /* The columns that all have: addresses, state, queues, no timer, owner, inode, references. Of the
  * socket's address in the kernel nothing is told, as to everybody without CAP_SYSLOG. */
@@ -228,12 +254,14 @@ static void count(struct usage *u, struct socket *s)
 
 enum { TCP_4, TCP_6, UDP_4, UDP_6, NR_USAGES };
 
-/* Counts the sandbox's sockets: how many there are of any kind. */
-static unsigned count_all(struct sandbox *sb, struct usage usage[NR_USAGES])
+/* Counts the sandbox's sockets: how many there are of any kind, and how many connections that no
+ * socket is left of. */
+static unsigned count_all(struct sandbox *sb, struct usage usage[NR_USAGES], unsigned *ended)
 {
 	unsigned all = 0;
 	struct socket *s;
 
+	*ended = 0;
 	sandbox_lock(sb);
 	struct net *net = sb->net;
 	sandbox_unlock(sb);
@@ -248,18 +276,19 @@ static unsigned count_all(struct sandbox *sb, struct usage usage[NR_USAGES])
 			      s);
 	}
 	mutex_unlock(&net->lock);
+	*ended = net->loop ? loop_waits(net->loop) : 0;
 	return all;
 }
 
-/* Of a connection that no file belongs to any more (an orphan, TIME_WAIT) nobody knows whose it
- * was. No guest has a socket of the other kinds, or fragments. */
+/* Of a connection over the host's network that no file belongs to any more (an orphan, TIME_WAIT)
+ * nobody knows whose it was. No guest has a socket of the other kinds, or fragments. */
 static int show_sockstat(struct pseudo_node *n, struct caller *c, struct text *out)
 {
 	struct usage u[NR_USAGES] = { 0 };
-	unsigned all = count_all(n->sb, u);
+	unsigned ended, all = count_all(n->sb, u, &ended);
 
 	text_printf(out, "sockets: used %u\n", all);
-	text_printf(out, "TCP: inuse %u orphan 0 tw 0 alloc %u mem %zu\n", u[TCP_4].in_use,
+	text_printf(out, "TCP: inuse %u orphan 0 tw %u alloc %u mem %zu\n", u[TCP_4].in_use, ended,
 		    u[TCP_4].all + u[TCP_6].all, u[TCP_4].pages + u[TCP_6].pages);
 	text_printf(out, "UDP: inuse %u mem %zu\n", u[UDP_4].in_use,
 		    u[UDP_4].pages + u[UDP_6].pages);
@@ -270,8 +299,9 @@ static int show_sockstat(struct pseudo_node *n, struct caller *c, struct text *o
 static int show_sockstat6(struct pseudo_node *n, struct caller *c, struct text *out)
 {
 	struct usage u[NR_USAGES] = { 0 };
+	unsigned ended;
 
-	count_all(n->sb, u);
+	count_all(n->sb, u, &ended);
 	text_printf(out, "TCP6: inuse %u\nUDP6: inuse %u\n", u[TCP_6].in_use, u[UDP_6].in_use);
 	text_puts(out, "UDPLITE6: inuse 0\nRAW6: inuse 0\nFRAG6: inuse 0 memory 0\n");
 	return 0;

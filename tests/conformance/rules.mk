@@ -11,7 +11,9 @@ CONF_SRCS  := $(wildcard tests/conformance/*/*.c)
 CONF_PROGS := $(CONF_SRCS:%.c=$(BUILD)/%)
 # The loader's family once more for each way a program can be linked.
 CONF_LOADERS  := $(addprefix $(CONF)/proc/loader_,static_pie pie fixed)
-CONF_COMPARED := $(filter-out $(CONF)/survive/%,$(CONF_PROGS)) $(CONF_LOADERS)
+# A suite of its own runs these, natively in a network that is theirs alone.
+CONF_ALONE_PROGS := $(CONF)/net/time_wait
+CONF_COMPARED := $(filter-out $(CONF)/survive/% $(CONF_ALONE_PROGS),$(CONF_PROGS)) $(CONF_LOADERS)
 CONF_SURVIVE  := $(filter $(CONF)/survive/%,$(CONF_PROGS))
 # Macros of case.h nest: NEED(fstat(NEED(open(...)), ...)).
 CONF_CFLAGS := -std=gnu17 -O1 -g -D_GNU_SOURCE -fno-strict-aliasing -pthread $(WARNINGS) -Wno-shadow -Itests/lib
@@ -48,10 +50,10 @@ check-conformance:
 CONF_NET_PROGS := $(filter $(addprefix $(CONF)/net/,inet options loopback sock_diag),$(CONF_PROGS))
 CONF_ALONE = unshare $$([ "$$(id -u)" = 0 ] || echo -r) -n sh -c 'ip link set lo up && exec "$$@"' sh $(CONF_RUN) --hl $(BUILD)/hl --platform $(PLATFORM)
 .PHONY: check-loopback
-check-loopback check-prepare: $(PLAIN) $(BUILD)/hl $(CONF)/runner $(CONF_NET_PROGS)
+check-loopback check-prepare: $(PLAIN) $(BUILD)/hl $(CONF)/runner $(CONF_NET_PROGS) $(CONF_ALONE_PROGS)
 check-loopback:
 	@mkdir -p $(CONF_WORK)
-	$(CONF_ALONE) --net none --expected tests/conformance/expected-loopback $(CONF_NET_PROGS)
+	$(CONF_ALONE) --net none --expected tests/conformance/expected-loopback $(CONF_NET_PROGS) $(CONF_ALONE_PROGS)
 	$(CONF_ALONE) --net namespace --expected tests/conformance/expected-namespace $(CONF_NET_PROGS)
 
 check-conformance-native: $(PLAIN) $(CONF)/runner $(CONF_COMPARED)

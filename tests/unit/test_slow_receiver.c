@@ -49,7 +49,7 @@ static int setup(void **state)
 	net = net_new(&fs.mem, &net_policy_default, fs.vfs->user_ns);
 	assert_non_null(net);
 	if (!net->loop)
-		net->loop = loop_network_new(NULL);
+		net->loop = loop_network_new(&fs.mem);
 	assert_non_null(net->loop);
 	alarm(PATIENCE);
 	return 0;
