@@ -139,7 +139,7 @@ docs: $(BUILD)/gen/jail-generate
 compile_commands.json:
 	@scripts/compile-commands '$(CC) $(HL_CFLAGS) $(CFLAGS)' $(filter %.c,$(LIB_SRCS) $(CLI_SRCS)) > $@
 
-$(BUILD)/lib/drivers.S.o: $(wildcard lib/drivers/*)
+include lib/drivers/rules.mk
 
 include arch/vdso.mk
 ifneq ($(PLATFORM_DIRS),platform/none)

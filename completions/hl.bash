@@ -97,7 +97,7 @@ _hl() {
 		--tmpfs) return ;;
 	esac
 	[ "$prev" != --after ] || return
-	[ "$prev" != --driver ] || { mapfile -t COMPREPLY < <(compgen -W 'python3 python3: perl ruby bash' -- "$cur") && return; }
+	[ "$prev" != --driver ] || { mapfile -t COMPREPLY < <(compgen -W 'python3 python3: node perl ruby bash' -- "$cur") && return; }
 	[ "$prev" != --when ] || { mapfile -t COMPREPLY < <(compgen -W 'idle listen listen: output:' -- "$cur") && return; }
 	case $cur in
 	-*)

@@ -513,8 +513,8 @@ enum hl_moment {
 HL_API void hl_config_add_moment(struct hl_config *cfg, enum hl_moment which, const char *what);
 /*
  * The program is a runtime that one of the library's drivers gets ready for jobs. `driver` is
- * NAME[:MODULE,...], where NAME is python3, perl, ruby or bash; it loads the modules and then asks
- * to be saved (HL_MOMENT_ASKS). hl_config_set_args may name the interpreter and its options;
+ * NAME[:MODULE,...], where NAME is python3, node, perl, ruby or bash; it loads the modules and then
+ * asks to be saved (HL_MOMENT_ASKS). hl_config_set_args may name the interpreter and its options;
  * without it, NAME is looked up in PATH. Each copy takes its arguments (hl_config_set_args) for the
  * command line of the runtime, without its first word, as "-c", CODE, ARGS..., and runs as the
  * runtime itself would then: with the environment, the working directory and the standard

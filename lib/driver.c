@@ -11,12 +11,11 @@ struct driver {
 	bool named;         /* the word behind that is the program's name, and no argument */
 };
 
-extern const char driver_python3[], driver_perl[], driver_ruby[], driver_bash[];
+extern const char driver_python3[], driver_node[], driver_perl[], driver_ruby[], driver_bash[];
 
 static const struct driver drivers[] = {
-	{ "python3", "-c", driver_python3, false },
-	{ "perl", "-e", driver_perl, false },
-	{ "ruby", "-e", driver_ruby, false },
+	{ "python3", "-c", driver_python3, false }, { "node", "-e", driver_node, false },
+	{ "perl", "-e", driver_perl, false },       { "ruby", "-e", driver_ruby, false },
 	{ "bash", "-c", driver_bash, true },
 };
 

@@ -14,7 +14,7 @@
 
 struct driver;
 
-#define DRIVER_NAMES    "python3, perl, ruby and bash"
+#define DRIVER_NAMES    "python3, node, perl, ruby and bash"
 #define DRIVER_NAME_MAX 32
 
 /* NULL: there is none of that name. */

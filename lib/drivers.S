@@ -10,6 +10,7 @@ driver_\name:
 
 	.section .rodata
 	driver python3, "lib/drivers/python3.py"
+	driver node, NODE_DRIVER
 	driver perl, "lib/drivers/perl.pl"
 	driver ruby, "lib/drivers/ruby.rb"
 	driver bash, "lib/drivers/bash.sh"

@@ -110,6 +110,32 @@ def set_streams():
     sys.stderr = sys.__stderr__ = open_stream(2, "w", old[2], errors[2])
 
 
+def uses_openssl():
+    """The library that is shared; those of their own that modules bring are not seen."""
+    with open("/proc/self/maps", "rb") as f:
+        return b"/libcrypto.so" in f.read()
+
+
+def seeds_of_openssl():
+    """Functions like RAND_add() of each OpenSSL that there is. Its generator is seeded here, too,
+    because the first time takes long."""
+    seeds = []
+    if uses_openssl():
+        try:
+            from _ssl import RAND_add
+            seeds.append(RAND_add)
+        except ImportError:
+            complain("OpenSSL is loaded, and cannot be seeded without the module ssl")
+    for name in ("cryptography.hazmat.bindings._openssl",
+                 "cryptography.hazmat.bindings._rust"):
+        lib = getattr(getattr(sys.modules.get(name), "_openssl", sys.modules.get(name)), "lib", None)
+        if lib:
+            seeds.append(lambda b, entropy, add=lib.RAND_add: add(b, len(b), entropy))
+    for seed in seeds:
+        seed(os.urandom(48), 48.0)
+    return seeds
+
+
 def draw_again():
     """Generators whose state all copies would share."""
     loaded = sys.modules.get
@@ -117,8 +143,10 @@ def draw_again():
         random.seed()
     if numpy := loaded("numpy.random"):
         numpy.seed()
-    if ssl := loaded("ssl"):
-        ssl.RAND_add(os.urandom(48), 48.0)
+    for seed in openssl:
+        seed(os.urandom(48), 48.0)
+    if processes := loaded("multiprocessing.process"):
+        processes.current_process().authkey = os.urandom(32)
     if tempfile := loaded("tempfile"):
         tempfile._name_sequence = None
 
@@ -395,6 +423,7 @@ sys.path.remove("")
 pythonpath = os.environ.get("PYTHONPATH", "")
 always_unbuffered = sys.stderr.write_through
 Unraisable = type_of_unraisable()
+openssl = seeds_of_openssl()
 warm = set(sys.modules)
 os.chdir("/")  # the only directory that is there in every world
 gc.collect()

@@ -50,6 +50,8 @@
   end
   $stdout.sync = false
   Random.srand
+  names = defined?(Dir::Tmpname) && Dir::Tmpname
+  names.const_get(:RANDOM).send(:initialize) if names && names.const_defined?(:RANDOM)
   OpenSSL::Random.seed(Random.urandom(48)) if defined?(OpenSSL::Random)
   if option == '-e'
     code = rest.shift

@@ -355,9 +355,9 @@ class Sandbox:
              platform: Optional[str] = None, copies: int = 1, folders: bool = False,
              output_limit: int = 64 << 20, path: Optional[str] = None) -> "Sandbox":
         """
-        Starts a runtime (python3, perl, ruby, bash), lets it load modules and saves it, at `path`
-        or in a temporary file. `interpreter`: its program, with options. A module with a question
-        mark behind it need not be there.
+        Starts a runtime (python3, node, perl, ruby, bash), lets it load modules and saves it, at
+        `path` or in a temporary file. `interpreter`: its program, with options. A module with a
+        question mark behind it need not be there.
 
         The world: `isolate` is the host's programs, read-only, and no other file; `root` a
         directory that is / instead; `mounts` are (HOST, GUEST[, "rw"]), read-only without the last; `network`

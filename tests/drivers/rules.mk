@@ -9,6 +9,6 @@ $(BUILD)/tests/drivers/calls: tests/drivers/calls.c include/hl.h $(BUILD)/libhl.
 .PHONY: check-drivers
 check-drivers check-prepare: $(PLAIN) $(BUILD)/hl $(BUILD)/pyhl $(BUILD)/tests/drivers/calls
 check-drivers:
-	@for test in $(or $(ONLY),usage python3 embedded pyhl modules perl ruby bash); do \
+	@for test in $(or $(ONLY),usage python3 embedded pyhl modules node perl ruby bash); do \
 		$(PLAIN) tests/drivers/$$test $(BUILD)/hl $(PLATFORM) || failed=1; \
 	done; [ -z "$$failed" ]
