@@ -15,6 +15,8 @@
 #include "kernel/sandbox.h"
 #include "loader/vdso.h"
 #include "mm/backing.h"
+#include "mm/pagestore_save.h"
+#include "mm/shmem.h"
 #include "mm/vma.h"
 #include "util/minmax.h"
 
@@ -25,6 +27,8 @@ struct vma_save {
 	struct saver *s;
 	const struct vma *v;
 	enum vma_source source;
+	uint64_t object;   /* SOURCE_OBJECT: its number */
+	struct file_id id; /* SOURCE_FILE */
 	uint64_t nr_runs;
 	gva_t base; /* of the pages that are being written */
 };
@@ -110,12 +114,18 @@ static int take_page(const struct vma *v, gva_t at, char *page)
 	return fixup_copy(page, data, PAGE_SIZE) > 0 ? -EFAULT : 0;
 }
 
-/* A private mapping of a file that a copy is not to look for: all of it. */
-static int put_whole(struct vma_save *vs)
+/* How much of what a private mapping shows is within its file. */
+static uint64_t within_file(const struct vma *v)
+{
+	uint64_t size = v->source->ops->size(v->source);
+
+	return size > v->offset ? min64(PAGE_UP(size - v->offset), vma_len(v)) : 0;
+}
+
+/* A private mapping of a file that a copy is not to look for: the first `len` bytes of it. */
+static int put_whole(struct vma_save *vs, uint64_t len)
 {
 	const struct vma *v = vs->v;
-	uint64_t size = v->source->ops->size(v->source);
-	uint64_t len = size > v->offset ? min64(PAGE_UP(size - v->offset), vma_len(v)) : 0;
 	char *buf = malloc(COMPARE_UNIT);
 	int err = buf ? 0 : -ENOMEM;
 
@@ -143,24 +153,21 @@ static bool is_own(const struct sandbox *sb, const struct backing *b)
 	return b->owned || b->mf == sb->image;
 }
 
-static int put_contents(struct vma_save *vs, bool lost)
+static int put_contents(struct vma_save *vs)
 {
 	const struct vma *v = vs->v;
-	struct encoder *out = &vs->s->out;
-	size_t place = encode_place(out);
+	int err = 0;
 
 	/* The program is frozen, but what it has not touched may be reclaimed (mm/reclaim.h). */
 	rwlock_rdlock(&v->mm->lock);
-	int err = lost ? put_whole(vs) : 0;
 	backing_for_range (b, v->mm, v->start, v->end) {
-		if (err || lost || vs->source == SOURCE_VDSO || v->flags & VMA_SHARED)
+		if (err || vs->source == SOURCE_VDSO || v->flags & VMA_SHARED)
 			break;
 		if (is_own(vs->s->sandbox, b))
 			err = put_backing(vs, b, gva_max(b->start, v->start),
 					  gva_min(b->end, v->end));
 	}
 	rwlock_unlock(&v->mm->lock);
-	encode_at(out, place, vs->nr_runs);
 	return err;
 }
 
@@ -174,25 +181,24 @@ static uint64_t object_of(struct vma_save *vs)
 }
 
 /* What it shows. *lost: a file that nobody would find any more, or is to look for. */
-static int put_source(struct vma_save *vs, bool *lost)
+static int find_source(struct vma_save *vs, bool *lost)
 {
 	struct sandbox *sb = vs->s->sandbox;
 	const struct vma *v = vs->v;
-	struct file_id id;
-	uint64_t len, object = 0;
+	uint64_t len;
 	int err = 0;
 
 	*lost = false;
 	if (v->source && v->source->ops->saved && v->source != vdso_pages(sb->mem.vdso, &len))
-		object = object_of(vs);
-	if (object) {
+		vs->object = object_of(vs);
+	if (vs->object) {
 		vs->source = SOURCE_OBJECT;
 	} else if (v->source == vdso_pages(sb->mem.vdso, &len)) {
 		vs->source = SOURCE_VDSO;
 	} else if (vs->s->self_contained && v->source && !(v->flags & VMA_SHARED)) {
 		*lost = true;
 	} else if (v->source && v->name && v->name[0] == '/') {
-		err = mapped_file_id(vs->s->caller, v->name, v->source, &id);
+		err = mapped_file_id(vs->s->caller, v->name, v->source, &vs->id);
 		*lost = err == -ESTALE;
 		if (!err)
 			vs->source = SOURCE_FILE;
@@ -205,31 +211,96 @@ static int put_source(struct vma_save *vs, bool *lost)
 	if (*lost && v->flags & VMA_SHARED) {
 		/* the pages of a file that was removed, which others may have open */
 		vs->source = SOURCE_OBJECT;
-		object = removed_pages_saved(vs->s, v->source);
+		vs->object = removed_pages_saved(vs->s, v->source);
 		*lost = false;
 	}
-	encode(&vs->s->out, vs->source);
-	if (vs->source == SOURCE_FILE)
-		file_id_save(&vs->s->out, &id);
-	else if (vs->source == SOURCE_OBJECT)
-		encode(&vs->s->out, object);
 	return 0;
 }
 
-static int save_vma(struct saver *s, const struct vma *v)
+/* The part of the vma from `from` on, and what it shows. */
+static void put_vma(struct vma_save *vs, uint64_t from, uint64_t len)
+{
+	struct encoder *out = &vs->s->out;
+	const struct vma *v = vs->v;
+
+	encode(out, gva_add(v->start, from).v);
+	encode(out, len / PAGE_SIZE);
+	encode(out, v->prot);
+	encode(out, v->flags);
+	/* that of a stack means nothing, and is below 0 once it has grown */
+	encode(out, v->source ? v->offset + from : 0);
+	encode_string(out, v->name);
+	encode(out, vs->source);
+	if (vs->source == SOURCE_FILE)
+		file_id_save(out, &vs->id);
+	else if (vs->source == SOURCE_OBJECT)
+		encode(out, vs->object);
+}
+
+static void source_put(void *object)
+{
+	struct pagesource *ps = object;
+
+	ps->ops->unref(ps);
+}
+
+/* Where there is no file any more: an empty one, so that who touches it gets SIGBUS there, too. */
+static int put_tail(struct vma_save *vs, uint64_t from)
+{
+	const struct vma *v = vs->v;
+	struct pagesource *empty;
+	int err = shmem_create(v->mm->host->arena, 0, &empty);
+
+	if (!err)
+		err = saver_hold(vs->s, source_put, empty);
+	if (err)
+		return err;
+	vs->source = SOURCE_OBJECT;
+	vs->object = saved_object(vs->s, &shmem_saved, empty);
+	put_vma(vs, from, vma_len(v) - from);
+	encode(&vs->s->out, 0); /* runs */
+	return 0;
+}
+
+/* What a copy has as memory without a file, and what is behind the file's end. */
+static int save_lost(struct vma_save *vs, uint64_t *nr)
+{
+	const struct vma *v = vs->v;
+	struct encoder *out = &vs->s->out;
+	uint64_t len = within_file(v);
+	int err = 0;
+
+	if (len) {
+		put_vma(vs, 0, len);
+		size_t place = encode_place(out);
+		rwlock_rdlock(&v->mm->lock);
+		err = put_whole(vs, len);
+		rwlock_unlock(&v->mm->lock);
+		encode_at(out, place, vs->nr_runs);
+		++*nr;
+	}
+	if (!err && len < vma_len(v)) {
+		err = put_tail(vs, len);
+		++*nr;
+	}
+	return err;
+}
+
+/* *nr counts what a copy has for it. */
+static int save_vma(struct saver *s, const struct vma *v, uint64_t *nr)
 {
 	struct vma_save vs = { .s = s, .v = v };
 	bool lost;
+	int err = find_source(&vs, &lost);
 
-	encode(&s->out, v->start.v);
-	encode(&s->out, vma_len(v) / PAGE_SIZE);
-	encode(&s->out, v->prot);
-	encode(&s->out, v->flags);
-	/* that of a stack means nothing, and is below 0 once it has grown */
-	encode(&s->out, v->source ? v->offset : 0);
-	encode_string(&s->out, v->name);
-	int err = put_source(&vs, &lost);
-	return err ? err : put_contents(&vs, lost);
+	if (err || lost)
+		return err ? err : save_lost(&vs, nr);
+	put_vma(&vs, 0, vma_len(v));
+	size_t place = encode_place(&s->out);
+	err = put_contents(&vs);
+	encode_at(&s->out, place, vs.nr_runs);
+	++*nr;
+	return err;
 }
 
 static void save_fields(struct encoder *out, const struct mm *mm)
@@ -250,12 +321,14 @@ static void save_fields(struct encoder *out, const struct mm *mm)
 static int memory_save(struct saver *s, void *object)
 {
 	struct mm *mm = object;
+	uint64_t nr = 0;
 	int err = 0;
 
 	save_fields(&s->out, mm);
-	encode(&s->out, mm->nr_vmas);
+	size_t place = encode_place(&s->out);
 	for (const struct vma *v = vma_first(mm); v && !err; v = vma_next(v))
-		err = save_vma(s, v);
+		err = save_vma(s, v, &nr);
+	encode_at(&s->out, place, nr);
 	return err;
 }
 
