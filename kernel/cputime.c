@@ -49,8 +49,10 @@ void task_looks_at_clock(struct task *t)
 uint64_t task_cpu_ns(struct task *t)
 {
 	struct cpu_time guest;
-	uint64_t ns = t->host_tid ? cputime_clock_ns(cputime_clock(t)) : 0;
+	uint64_t ns = t->before.utime_ns + t->before.stime_ns;
 
+	if (t->host_tid)
+		ns += cputime_clock_ns(cputime_clock(t));
 	if (t->sb->platform->cpu_time(t->context, &guest))
 		ns += guest.user_ns + guest.system_ns;
 	return ns;

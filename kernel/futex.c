@@ -169,17 +169,6 @@ int futex_sleep(struct task *t, struct futex_waiter *w, uint64_t deadline)
 	return err;
 }
 
-/* Takes the waiter off. True: it had been woken before. */
-static bool unqueue(struct futex_waiter *w)
-{
-	struct futex_bucket *b = futex_lock_waiter(w);
-	bool woken = list_empty(&w->node);
-
-	list_del(&w->node);
-	mutex_unlock(&b->lock);
-	return woken;
-}
-
 struct futex_waiter *futex_waiter_get(struct task *t, bool *queued)
 {
 	struct futex_waits *f = &t->futex;
@@ -209,16 +198,16 @@ int futex_wait(struct task *t, const struct futex_want *want, uint64_t deadline)
 	err = futex_sleep(t, w, deadline);
 	if (futex_stays_queued(t, err))
 		return err;
-	return unqueue(w) ? 0 : err;
+	return futex_unqueue(t, w) ? 0 : err;
 }
 
 /* The index of one that was woken, -1: none. */
-static int unqueue_many(struct futex_waiter *w, unsigned n)
+static int unqueue_many(struct task *t, struct futex_waiter *w, unsigned n)
 {
 	int woken = -1;
 
 	for (unsigned i = 0; i < n; i++) {
-		if (unqueue(&w[i]))
+		if (futex_unqueue(t, &w[i]))
 			woken = (int)i;
 	}
 	return woken;
@@ -255,9 +244,10 @@ static int queue_many(struct task *t, const struct futex_want *want, unsigned n)
 }
 
 /* The index of one that was woken, -1: none, or none was waited for. */
-static int end_many(struct futex_waits *f)
+static int end_many(struct task *t)
 {
-	int woken = unqueue_many(f->many, f->nr_many);
+	struct futex_waits *f = &t->futex;
+	int woken = unqueue_many(t, f->many, f->nr_many);
 
 	free(f->many);
 	f->many = NULL;
@@ -274,7 +264,7 @@ int futex_wait_many(struct task *t, const struct futex_want *want, unsigned n, u
 		err = sleeper_wait(&t->sleeper, deadline);
 	if (err == -EINTR && t->sleeper.gave_up)
 		return err;
-	int woken = end_many(f);
+	int woken = end_many(t);
 	return woken >= 0 ? woken : err;
 }
 
@@ -283,9 +273,9 @@ void futex_resume_end(struct task *t)
 	struct futex_waits *f = &t->futex;
 
 	if (f->many)
-		end_many(f);
+		end_many(t);
 	if (f->queued)
-		futex_pi_unqueue(t, &f->one);
+		futex_unqueue(t, &f->one);
 	f->queued = false;
 }
 

@@ -33,6 +33,8 @@ struct futex_waiter {
 	gva_t pi_addr;
 };
 
+#define FUTEX_WAITV_MAX 128 /* words of one futex_waitv(2), as on Linux */
+
 /*
  * The waiters of a task. They are the task's and not on its stack, because a wait that gives up for
  * a freeze (kernel/resume.h) stays queued: it keeps its place, a wake-up finds it and a requeue

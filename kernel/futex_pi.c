@@ -80,6 +80,23 @@ static void state_hand_over(struct futex_table *ft, struct pi_state *s, struct f
 	state_put(ft, s);
 }
 
+int futex_pi_join(struct futex_table *ft, struct futex_waiter *w, struct task *owner)
+{
+	struct futex_waiter *other;
+	struct pi_state *s = NULL;
+
+	list_for_each (other, &atomic_load(&w->bucket)->waiters, node)
+		if (other->pi && futex_key_equal(&other->key, &w->key))
+			s = other->pi;
+	if (s && s->owner != owner)
+		return -EBADMSG;
+	s = s ? s : state_new(ft, &w->key, owner);
+	if (!s)
+		return -ENOMEM;
+	state_join(s, w);
+	return 0;
+}
+
 /* ---- taking the word ---- */
 
 /* Which task: `t` reads and writes the word in its memory, `for_task` is to own it. */
@@ -171,15 +188,17 @@ static int acquire(struct acquire *a)
 
 /* ---- FUTEX_LOCK_PI, FUTEX_TRYLOCK_PI ---- */
 
-void futex_pi_unqueue(struct task *t, struct futex_waiter *w)
+bool futex_unqueue(struct task *t, struct futex_waiter *w)
 {
 	struct futex_bucket *b = futex_lock_waiter(w);
+	bool woken = list_empty(&w->node);
 
 	if (!w->owns && w->pi)
 		state_leave(t->sb->futexes, w);
 	else
 		list_del(&w->node);
 	mutex_unlock(&b->lock);
+	return woken;
 }
 
 /* Sleeps, and takes the waiter off: 0 when it owns the word after all. */
@@ -189,7 +208,7 @@ static int lock_sleep(struct task *t, struct futex_waiter *w, uint64_t deadline)
 
 	if (futex_stays_queued(t, err))
 		return -ERESTARTNOINTR;
-	futex_pi_unqueue(t, w);
+	futex_unqueue(t, w);
 	if (w->owns)
 		return 0;
 	return err == -EINTR ? -ERESTARTNOINTR : err;
@@ -318,7 +337,7 @@ int futex_wait_requeue_pi(struct task *t, const struct futex_want *want, struct 
 	err = futex_sleep(t, w, deadline);
 	if (futex_stays_queued(t, err))
 		return -ERESTARTNOINTR;
-	futex_pi_unqueue(t, w);
+	futex_unqueue(t, w);
 	bool moved = w->pi;
 	if (w->owns)
 		return 0;

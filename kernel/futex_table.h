@@ -78,8 +78,11 @@ void futex_waiter_wake(struct futex_waiter *w);
 void futex_waiter_move(struct futex_waiter *w, struct futex_bucket *from, struct futex_bucket *to,
 		       const struct futex_key *key);
 
-/* kernel/futex_pi.c: takes the waiter off, whatever it waits for. */
-void futex_pi_unqueue(struct task *t, struct futex_waiter *w);
+/* kernel/futex_pi.c: `w`, which is about to be queued there, waits for a word of `owner`'s. Bucket
+ * lock held. -EBADMSG: others who wait know another owner; -ENOMEM. */
+int futex_pi_join(struct futex_table *ft, struct futex_waiter *w, struct task *owner);
+/* kernel/futex_pi.c: takes the waiter off, whatever it waits for. True: it had been woken. */
+bool futex_unqueue(struct task *t, struct futex_waiter *w);
 /* kernel/futex_pi.c: all PI futexes of a task that ends go to their next waiters. */
 void futex_pi_exit(struct task *t);
 

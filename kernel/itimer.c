@@ -14,14 +14,22 @@
 #include "kernel/process.h"
 #include "kernel/sandbox.h"
 #include "kernel/timer.h"
+#include "util/codec.h"
 #include "util/time.h"
 
 #define TICK NSEC_PER_MSEC /* ns: how often at the most a timer of CPU time goes off */
+
+/* One of a snapshot, until itimers_start. */
+struct loaded_itimer {
+	bool armed;
+	uint64_t expires;
+};
 
 struct cpu_itimer {
 	struct cputimer ct;
 	uint64_t interval;
 	int sig;
+	struct loaded_itimer loaded;
 };
 
 /* Of a process, created with its first timer. sandbox->lock guards all. */
@@ -31,6 +39,7 @@ struct itimers {
 	uint64_t real_interval;
 	struct cpu_itimer cpu[2]; /* ITIMER_VIRTUAL, ITIMER_PROF */
 	struct cputimer limit;    /* RLIMIT_CPU */
+	struct loaded_itimer loaded_real, loaded_limit;
 };
 
 static void send(struct process *p, int sig)
@@ -240,6 +249,75 @@ void itimer_cpu_limit_inherited(struct process *p)
 {
 	if (p->rlimits[RLIMIT_CPU].rlim_cur != RLIM_INFINITY && !p->itimers)
 		itimer_cpu_limit(p);
+}
+
+/* ---- snapshots ---- */
+
+static void save_one(struct encoder *out, bool armed, uint64_t expires, uint64_t interval)
+{
+	encode(out, armed);
+	encode(out, expires);
+	encode(out, interval);
+}
+
+void itimers_save(struct encoder *out, const struct process *p)
+{
+	const struct itimers *it = p->itimers;
+
+	encode(out, it != NULL);
+	if (!it)
+		return;
+	save_one(out, it->real.armed, it->real.expires, it->real_interval);
+	for (int i = 0; i < 2; i++)
+		save_one(out, !list_empty(&it->cpu[i].ct.node), it->cpu[i].ct.expires,
+			 it->cpu[i].interval);
+	save_one(out, !list_empty(&it->limit.node), it->limit.expires, 0);
+}
+
+static void load_one(struct decoder *in, struct loaded_itimer *out, uint64_t *interval)
+{
+	out->armed = decode_bool(in);
+	out->expires = decode_max(in, CLOCK_NS_MAX);
+	*interval = decode_max(in, CLOCK_NS_MAX);
+}
+
+int itimers_load(struct decoder *in, struct process *p)
+{
+	uint64_t none;
+
+	if (!decode_bool(in))
+		return 0;
+	if (p->zombie)
+		return -EBADMSG;
+	struct itimers *it = itimers_new(p);
+	if (!it || ktimer_prepare(p->sb, CLOCK_MONOTONIC) || cputimer_prepare(p->sb))
+		return -ENOMEM;
+	load_one(in, &it->loaded_real, &it->real_interval);
+	for (int i = 0; i < 2; i++)
+		load_one(in, &it->cpu[i].loaded, &it->cpu[i].interval);
+	load_one(in, &it->loaded_limit, &none);
+	return in->failed ? -EBADMSG : 0;
+}
+
+static void start_cpu(struct cputimer *ct, const struct loaded_itimer *loaded)
+{
+	if (loaded->armed)
+		cputimer_arm(ct, loaded->expires);
+}
+
+void itimers_start(struct process *p)
+{
+	struct itimers *it = p->itimers;
+
+	if (!it || p->zombie)
+		return;
+	/* One that rests goes on from there when its signal is taken. */
+	it->real.expires = it->loaded_real.expires;
+	if (it->loaded_real.armed)
+		ktimer_arm(p->sb, &it->real, it->loaded_real.expires);
+	for (int i = 0; i < 2; i++)
+		start_cpu(&it->cpu[i].ct, &it->cpu[i].loaded);
+	start_cpu(&it->limit, &it->loaded_limit);
 }
 
 void itimers_delete(struct process *p)

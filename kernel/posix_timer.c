@@ -420,6 +420,15 @@ int posix_timer_overrun(struct process *p, int id)
 
 /* ---- snapshots: sandbox->lock held ---- */
 
+/* Whose CPU time it counts; 0: somebody's who is gone, while the number may be another's. */
+static uint64_t cpu_number(const struct posix_timer_request *rq)
+{
+	const struct pid *pid = rq->cpu;
+	bool lives = rq->cpu_thread ? pid->task != NULL : pid->process != NULL;
+
+	return lives ? (uint64_t)pid->nr : 0;
+}
+
 static void save_timer(struct encoder *out, const struct posix_timer *pt)
 {
 	const struct posix_timer_request *rq = &pt->rq;
@@ -431,6 +440,9 @@ static void save_timer(struct encoder *out, const struct posix_timer *pt)
 	encode(out, (uintptr_t)rq->value.sival_ptr);
 	encode(out, rq->value_is_id);
 	encode(out, rq->thread ? (uint64_t)rq->thread->nr : 0);
+	encode(out, rq->cpu != NULL);
+	encode(out, rq->cpu_thread);
+	encode(out, rq->cpu ? cpu_number(rq) : 0);
 	encode(out, pt->interval);
 	encode(out, pt->rests);
 	encode(out, is_armed(pt));
@@ -453,6 +465,40 @@ void posix_timers_save(struct encoder *out, const struct process *p)
 	encode(out, p->timers ? (uint64_t)p->timers->next_id : 0);
 }
 
+static bool is_cpu_clock(clockid_t clock)
+{
+	return clock < 0 ? (clock & 3) != 3
+			 : clock == CLOCK_PROCESS_CPUTIME_ID || clock == CLOCK_THREAD_CPUTIME_ID;
+}
+
+/* Nobody's number. */
+static int pid_of_nobody(struct pid_namespace *ns, struct pid **out)
+{
+	int err = pid_alloc(ns, out);
+
+	if (!err)
+		pid_detach(*out);
+	return err;
+}
+
+/* A thread is one of the process itself. */
+static bool load_cpu(struct decoder *in, struct process *p, struct posix_timer_request *rq)
+{
+	bool cpu = decode_bool(in), thread = decode_bool(in);
+	pid_t nr = (pid_t)decode_max(in, INT_MAX);
+	struct pid *pid = nr ? pid_find(p->sb->pid_ns, nr) : NULL;
+
+	if (in->failed || !cpu)
+		return !in->failed;
+	rq->cpu_thread = thread;
+	if (!nr)
+		return pid_of_nobody(p->sb->pid_ns, &rq->cpu) == 0;
+	if (!pid || (thread ? !pid->task || pid->task->process != p : !pid->process))
+		return false;
+	rq->cpu = pid_get(pid);
+	return true;
+}
+
 static bool load_request(struct decoder *in, struct process *p, struct posix_timer_request *rq)
 {
 	static const clockid_t clocks[] = { CLOCK_REALTIME,       CLOCK_MONOTONIC,
@@ -460,7 +506,7 @@ static bool load_request(struct decoder *in, struct process *p, struct posix_tim
 					    CLOCK_REALTIME_ALARM, CLOCK_BOOTTIME_ALARM };
 	bool known = false;
 
-	rq->clock = (clockid_t)decode_between(in, 0, INT_MAX);
+	rq->clock = (clockid_t)decode_between(in, INT_MIN, INT_MAX);
 	rq->notify = (int)decode_between(in, 0, INT_MAX);
 	rq->sig = (int)decode_between(in, rq->notify != SIGEV_NONE, NSIGNALS);
 	rq->value.sival_ptr = (void *)(uintptr_t)decode(in);
@@ -470,6 +516,10 @@ static bool load_request(struct decoder *in, struct process *p, struct posix_tim
 		known |= rq->clock == clocks[i];
 	if (rq->notify == SIGEV_THREAD_ID && thread)
 		rq->thread = pid_get(thread);
+	if (!load_cpu(in, p, rq))
+		return false;
+	if (rq->cpu)
+		known = is_cpu_clock(rq->clock);
 	return known && !in->failed &&
 	       (rq->notify == SIGEV_SIGNAL || rq->notify == SIGEV_NONE || rq->thread);
 }
@@ -506,7 +556,7 @@ static int load_timer(struct decoder *in, struct process *p, struct task *t)
 
 int posix_timers_load(struct decoder *in, struct process *p, struct task *t)
 {
-	uint64_t nr = decode_count(in, 15 * sizeof(uint64_t));
+	uint64_t nr = decode_count(in, 18 * sizeof(uint64_t));
 	int err = 0;
 
 	for (uint64_t i = 0; i < nr && !err; i++)
@@ -527,19 +577,10 @@ void posix_timers_start(struct process *p)
 		if (pt->loaded_armed)
 			arm(pt, pt->loaded_expires ? pt->loaded_expires : 1);
 		else
-			pt->kt.expires = pt->loaded_expires;
+			pt->kt.expires = pt->ct.expires = pt->loaded_expires;
 		if (pt->loaded_queued && (!only || only->process == p))
 			(void)signal_send_entry(p, only, pt->entry);
 	}
-}
-
-bool posix_timers_count_cpu(const struct process *p)
-{
-	bool found = false;
-
-	for (struct rb_node *n = p->timers ? rb_first(&p->timers->by_id) : NULL; n; n = rb_next(n))
-		found |= rb_entry(n, struct posix_timer, node)->rq.cpu != NULL;
-	return found;
 }
 
 /* ---- the end of a program or process ---- */

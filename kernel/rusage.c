@@ -15,9 +15,9 @@
 #include "util/minmax.h"
 #include "util/time.h"
 
-/* All but the resident memory. The host can tell user from system time only for the calling thread;
- * for another one the sum is given as user time. */
-static void thread_usage(struct task *t, struct rusage_sum *out)
+/* In this sandbox, all but the resident memory. The host can tell user from system time only for
+ * the calling thread; for another one the sum is given as user time. */
+static void usage_here(struct task *t, struct rusage_sum *out)
 {
 	struct rusage ru;
 	struct cpu_time guest;
@@ -53,11 +53,17 @@ static void thread_usage(struct task *t, struct rusage_sum *out)
 	}
 }
 
+static void thread_usage(struct task *t, struct rusage_sum *out)
+{
+	usage_here(t, out);
+	rusage_add(out, &t->before);
+}
+
 void task_rusage(struct task *t, struct rusage_sum *out)
 {
 	thread_usage(t, out);
 	if (t->mm)
-		out->maxrss_kb = mm_resident(t->mm) / 1024;
+		out->maxrss_kb = max64(out->maxrss_kb, mm_resident(t->mm) / 1024);
 }
 
 void rusage_add(struct rusage_sum *to, const struct rusage_sum *from)

@@ -114,7 +114,7 @@ int task_new(struct sandbox *sb, struct process *p, struct task **out)
 		return err;
 	}
 	sandbox_lock(sb);
-	if (p->pid->task || p->nr_tasks)
+	if (p->pid->task || p->nr_tasks || p->user) /* its first thread lives, or has ended */
 		err = pid_alloc(p->pid->ns, &t->pid);
 	else
 		t->pid = pid_get(p->pid);

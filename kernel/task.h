@@ -57,6 +57,8 @@ struct task {
 	struct user *user; /* of cred, counted there; NULL: not yet. sandbox->lock */
 
 	struct thread_cputimer cpu; /* kernel/cputimer.c; process->threads_lock */
+	/* what it had used when it was saved; zeroes: it is no copy. Never changed once it runs */
+	struct rusage_sum before;
 	struct {
 		uint64_t counted; /* ns of its CPU time; process->threads_lock */
 		bool ran;         /* since it was last told to rest; the thread that measures */

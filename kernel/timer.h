@@ -90,8 +90,10 @@ void posix_timers_each(struct process *p, posix_timer_fn *fn, void *arg);
 void posix_timers_save(struct encoder *out, const struct process *p);
 int posix_timers_load(struct decoder *in, struct process *p, struct task *t);
 void posix_timers_start(struct process *p);
-/* Does one of them go by CPU time? */
-bool posix_timers_count_cpu(const struct process *p);
+/* In snapshots; as those of posix timers above. -EBADMSG, -ENOMEM. */
+void itimers_save(struct encoder *out, const struct process *p);
+int itimers_load(struct decoder *in, struct process *p);
+void itimers_start(struct process *p);
 /* Lock held. */
 void itimers_delete(struct process *p);
 

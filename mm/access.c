@@ -265,6 +265,41 @@ int mm_futex_key(struct mm *mm, gva_t addr, bool shared, struct futex_key *out)
 	return err;
 }
 
+bool mm_futex_place(struct mm *mm, const struct futex_key *key, enum futex_key_kind *kind,
+		    gva_t *addr)
+{
+	bool found = (key->a & ~1UL) == (uintptr_t)mm;
+
+	*addr = GVA(key->b);
+	*kind = found && key->a & 1 ? FUTEX_KEY_OWN : FUTEX_KEY_PRIVATE;
+	if (found)
+		return true;
+	*kind = FUTEX_KEY_SHARED;
+	rwlock_rdlock(&mm->lock);
+	for (const struct vma *v = vma_first(mm); v && !found; v = vma_next(v)) {
+		found = v->flags & VMA_SHARED && (uintptr_t)v->source == key->a &&
+			key->b >= v->offset && key->b - v->offset < vma_len(v);
+		if (found)
+			*addr = gva_add(v->start, key->b - v->offset);
+	}
+	rwlock_unlock(&mm->lock);
+	return found;
+}
+
+int mm_futex_key_of(struct mm *mm, enum futex_key_kind kind, gva_t addr, struct futex_key *out)
+{
+	*out = (struct futex_key){ (uintptr_t)mm | (kind == FUTEX_KEY_OWN), addr.v };
+	if (kind != FUTEX_KEY_SHARED)
+		return 0;
+	rwlock_rdlock(&mm->lock);
+	const struct vma *v = gva_range_ok(addr, sizeof(uint32_t)) ? vma_at(mm, addr) : NULL;
+	bool shared = v && v->flags & VMA_SHARED;
+	if (shared)
+		*out = (struct futex_key){ (uintptr_t)v->source, vma_offset(v, addr) };
+	rwlock_unlock(&mm->lock);
+	return shared ? 0 : -EFAULT;
+}
+
 static bool word_ok(gva_t addr)
 {
 	return addr.v % sizeof(uint32_t) == 0 && gva_range_ok(addr, sizeof(uint32_t));

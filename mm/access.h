@@ -47,6 +47,14 @@ struct futex_key {
 	uint64_t a, b; /* private: mm, address; shared: memory file, offset */
 };
 int mm_futex_key(struct mm *mm, gva_t addr, bool shared, struct futex_key *out);
+/* What a key says of its word: known to one address space; in private memory, but named as one that
+ * others may know; in shared memory. */
+enum futex_key_kind { FUTEX_KEY_PRIVATE, FUTEX_KEY_OWN, FUTEX_KEY_SHARED };
+/* Where in `mm` the word of a key is. False: not there. */
+bool mm_futex_place(struct mm *mm, const struct futex_key *key, enum futex_key_kind *kind,
+		    gva_t *addr);
+/* And back: the word need not be mapped. -EFAULT: no shared memory is there. */
+int mm_futex_key_of(struct mm *mm, enum futex_key_kind kind, gva_t addr, struct futex_key *out);
 
 /* 32-bit atomics on aligned guest words: 0 or -EFAULT. Ops as in host/fixup.h. */
 int guest_load32(struct mm *mm, gva_t addr, uint32_t *val);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Saves and loads descriptor tables. See the header. */
 #include "snapshot/files.h"
+#include "snapshot/process.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -31,7 +32,7 @@ static int check_table(struct saver *s, const struct process *p, struct fdtable 
 		if (why)
 			return errmsg_set(s->errmsg, ENOTSUP,
 					  "process %d (%s): descriptor %d is a %s, %s", p->pid->nr,
-					  p->leader ? p->leader->comm : "?", fd,
+					  process_comm(p), fd,
 					  kind ? kind->name : "file of an unknown kind", why);
 	}
 	return 0;

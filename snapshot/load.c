@@ -36,13 +36,12 @@
 
 /* Every kind that a snapshot may hold. */
 static const struct saved_kind *const kinds[] = {
-	&cred_kind,        &fdtable_kind,  &fs_struct_kind,   &memory_kind,
-	&sighand_kind,     &file_by_path,  &file_stdio,       &pipe_saved,
-	&pipe_data_saved,  &eventfd_saved, &signalfd_saved,   &timerfd_saved,
-	&pidfd_saved,      &epoll_saved,   &shmem_saved,      &ramfs_inode_saved,
-	&memfd_saved,      &unix_saved,    &unix_links_saved, &loop_saved,
-	&loop_links_saved, &pty_saved,     &pty_line_saved,   &locks_kind,
-	&inotify_saved,    &vfork_saved,   &host_saved,       NULL,
+	&cred_kind,         &fdtable_kind,  &fs_struct_kind, &memory_kind,      &sighand_kind,
+	&file_by_path,      &file_stdio,    &pipe_saved,     &pipe_data_saved,  &eventfd_saved,
+	&signalfd_saved,    &timerfd_saved, &pidfd_saved,    &epoll_saved,      &shmem_saved,
+	&ramfs_inode_saved, &memfd_saved,   &unix_saved,     &unix_links_saved, &loop_saved,
+	&loop_links_saved,  &pty_saved,     &pty_line_saved, &locks_kind,       &inotify_saved,
+	&vfork_saved,       &host_saved,    &nsproxy_kind,   &uts_kind,         NULL,
 };
 
 static int load_info(struct snapshot *snap, struct errmsg *errmsg)
@@ -162,20 +161,6 @@ static int attach_image(struct sandbox *sb, const struct image *img)
 	return memfile_borrow(sb->physmem, img->fd, &img->view, &sb->image);
 }
 
-static int load_names(struct loader *l, struct decoder *in)
-{
-	struct sandbox *sb = l->sandbox;
-
-	for (enum uts_name n = 0; n < UTS_NAMES; n++) {
-		char *name = decode_string(in, UTS_NAME_MAX + 1);
-		if (!name)
-			return loader_damaged(l, "the name of the machine");
-		uts_set(nsproxy_uts(sb->nsproxy), n, name, strlen(name));
-		free(name);
-	}
-	return 0;
-}
-
 /* A part of known length. */
 static int part(struct loader *l, struct decoder *in, struct decoder *out)
 {
@@ -192,7 +177,8 @@ static int part(struct loader *l, struct decoder *in, struct decoder *out)
 static int load(struct loader *l, struct decoder *in)
 {
 	struct decoder processes, filesystems;
-	int err = load_names(l, in);
+	const struct sandbox *sb = l->sandbox;
+	int err = uts_names_load(l, in, nsproxy_uts(sb->nsproxy));
 
 	if (!err)
 		err = part(l, in, &processes);

@@ -16,6 +16,7 @@
 
 #include "cred/user.h"
 #include "fs/file.h"
+#include "kernel/futex_save.h"
 #include "kernel/process.h"
 #include "kernel/rseq.h"
 #include "kernel/rusage.h"
@@ -29,25 +30,27 @@
 /* Least bytes of a saved process, of a saved thread. */
 #define PROCESS_SIZE 512
 #define TASK_SIZE    512
-#define NR_ITIMERS   3
 
 /* ---- saving ---- */
+
+const char *process_comm(const struct process *p)
+{
+	if (p->leader)
+		return p->leader->comm;
+	return list_empty(&p->tasks) ? "?" : list_first(&p->tasks, struct task, process_node)->comm;
+}
 
 static int refuse(struct saver *s, const struct process *p, const char *what)
 {
 	return errmsg_set(s->errmsg, ENOTSUP,
 			  "process %d (%s) %s, which a snapshot cannot hold yet", p->pid->nr,
-			  p->leader ? p->leader->comm : "?", what);
+			  process_comm(p), what);
 }
 
 static int check_process(struct saver *s, struct process *p)
 {
 	struct task *t;
 
-	if (!p->zombie && !p->leader)
-		return refuse(s, p, "goes on without its first thread");
-	if (posix_timers_count_cpu(p))
-		return refuse(s, p, "has POSIX timers that go by CPU time");
 	list_for_each (t, &p->tasks, process_node) {
 		const char *what = task_refused(t);
 		if (what)
@@ -66,26 +69,14 @@ static void save_exe(struct encoder *out, const struct process *p)
 	encode_string(out, known ? name : NULL);
 }
 
-static void save_timers(struct encoder *out, struct process *p)
-{
-	for (int which = 0; which < NR_ITIMERS; which++) {
-		struct timer_setting set = { 0 };
-
-		(void)itimer_get(p, which, &set);
-		encode(out, set.value);
-		encode(out, set.interval);
-	}
-}
-
 static void save_fields(struct saver *s, struct process *p)
 {
 	struct sandbox *sb = s->sandbox;
 	struct encoder *out = &s->out;
-	struct rusage_sum used;
 
-	/* the threads of a copy have used nothing yet: what these have is what ended ones have */
-	process_rusage(p, &used);
 	encode(out, p->zombie);
+	encode(out, p->leader != NULL);
+	sched_save(out, &p->sched);
 	encode_signed(out, p->exit_code);
 	encode(out, p->session_leader);
 	encode(out, p->did_exec);
@@ -98,7 +89,7 @@ static void save_fields(struct saver *s, struct process *p)
 	encode(out, p->stop_taken);
 	encode(out, p->continued);
 	encode_bytes(out, p->rlimits, sizeof p->rlimits);
-	encode_bytes(out, &used, sizeof used);
+	encode_bytes(out, &p->dead_threads, sizeof p->dead_threads);
 	encode_bytes(out, &p->children_sum, sizeof p->children_sum);
 	encode(out, p->start_time_ns);
 	encode(out, p->personality);
@@ -126,7 +117,7 @@ static void save_process(struct saver *s, struct process *p)
 	save_fields(s, p);
 	save_exe(out, p);
 	sigpending_save(out, &p->pending);
-	save_timers(out, p);
+	itimers_save(out, p);
 }
 
 static int save_tasks(struct saver *s, struct process *p)
@@ -166,6 +157,8 @@ int processes_save(struct saver *s)
 		if (p != sb->init && !err)
 			err = save_tasks(s, p);
 	}
+	if (!err)
+		futexes_save(&s->out, sb);
 	return err;
 }
 
@@ -175,9 +168,9 @@ struct process_load {
 	struct process *process;
 	pid_t nr, parent, pgrp, session;
 	bool console, foreground;
-	uint64_t line;      /* the number of its terminal, a pty; 0: none */
-	pid_t tty_old_pgrp; /* 0: none */
-	struct timer_setting timers[NR_ITIMERS];
+	uint64_t line;       /* the number of its terminal, a pty; 0: none */
+	pid_t tty_old_pgrp;  /* 0: none */
+	bool led;            /* it has its first thread */
 	struct task **tasks; /* of process->pid first */
 	uint64_t nr_tasks;
 };
@@ -197,6 +190,8 @@ static pid_t load_nr(struct loader *l)
 static void load_fields(struct decoder *in, struct process *p, struct process_load *pl)
 {
 	p->zombie = decode_bool(in);
+	pl->led = decode_bool(in);
+	sched_load(in, &p->sched);
 	p->exit_code = (int)decode_between(in, 0, 0xffff);
 	p->session_leader = decode_bool(in);
 	p->did_exec = decode_bool(in);
@@ -262,13 +257,13 @@ static int load_tasks(struct loader *l, struct process_load *pl)
 		return -ENOMEM;
 	for (; pl->nr_tasks < nr && !err; pl->nr_tasks += !err)
 		err = task_load(l, pl->process, &pl->tasks[pl->nr_tasks]);
-	if (!err && nr && pl->tasks[0]->pid != pl->process->pid)
+	if (!err && pl->led != (nr && pl->tasks[0]->pid == pl->process->pid))
 		err = loader_damaged(l, "a process without its first thread");
 	return err ? err : load_posix_timers(l, pl);
 }
 
-/* A zombie counts for its user until somebody waits for it. */
-static int count_zombie(struct sandbox *sb, struct process *p)
+/* A first thread that has ended counts for its user until somebody waits for its process. */
+static int count_leader(struct sandbox *sb, struct process *p)
 {
 	struct user *u = user_get(sb->vfs->users, p->cred->uid);
 
@@ -276,8 +271,6 @@ static int count_zombie(struct sandbox *sb, struct process *p)
 		return -ENOMEM;
 	user_charge(u, USER_TASKS, 1, UINT64_MAX);
 	p->user = u;
-	p->nr_live = 0;
-	atomic_store(&p->pid->ended, PID_THREAD_ENDED | PID_PROCESS_ENDED);
 	return 0;
 }
 
@@ -322,15 +315,15 @@ static int load_process(struct loader *l, struct process_load *pl)
 	load_exe(l, pl->process);
 	sandbox_lock(sb);
 	err = sigpending_load(&l->in, sb, pl->process->cred->uid, &pl->process->pending);
+	if (!err)
+		err = itimers_load(&l->in, pl->process);
 	sandbox_unlock(sb);
-	for (int i = 0; i < NR_ITIMERS; i++) {
-		pl->timers[i].value = decode(&l->in);
-		pl->timers[i].interval = decode(&l->in);
-	}
 	if (err == -EBADMSG || l->in.failed)
 		return loader_damaged(l, "a process");
+	if (!err && !pl->led)
+		err = count_leader(sb, pl->process);
 	if (!err && pl->process->zombie)
-		err = count_zombie(sb, pl->process);
+		atomic_store(&pl->process->pid->ended, PID_THREAD_ENDED | PID_PROCESS_ENDED);
 	return err;
 }
 
@@ -421,16 +414,6 @@ static int start_tasks(struct sandbox *sb, struct process_load *pl)
 		if (!err)
 			pl->tasks[i] = NULL;
 	}
-	/* its threads rest in any case: this is about how the rest goes on */
-	for (int i = 0; i < NR_ITIMERS && !err; i++) {
-		if (pl->timers[i].value)
-			err = itimer_set(pl->process, i, &pl->timers[i], NULL);
-	}
-	if (!err) {
-		sandbox_lock(sb);
-		posix_timers_start(pl->process);
-		sandbox_unlock(sb);
-	}
 	return err;
 }
 
@@ -441,6 +424,13 @@ static int start_all(struct sandbox *sb, const struct tree_load *tree)
 
 	for (uint64_t i = 0; i < tree->nr && !err; i++)
 		err = start_tasks(sb, &tree->all[i]);
+	/* all threads rest in any case: this is about how the rest goes on */
+	sandbox_lock(sb);
+	for (uint64_t i = 0; i < tree->nr && !err; i++) {
+		itimers_start(tree->all[i].process);
+		posix_timers_start(tree->all[i].process);
+	}
+	sandbox_unlock(sb);
 	for (uint64_t i = 0; i < tree->nr && !err; i++) {
 		if (tree->all[i].nr_tasks < 2)
 			continue;
@@ -455,7 +445,7 @@ static void tree_free(struct tree_load *tree)
 {
 	for (uint64_t i = 0; i < tree->nr; i++) {
 		struct process_load *pl = &tree->all[i];
-		if (pl->nr_tasks && pl->tasks[0])
+		if (pl->process && (!pl->nr_tasks || pl->tasks[0]))
 			timers_exit(pl->process);
 		for (uint64_t k = 0; pl->tasks && k < pl->nr_tasks; k++) {
 			if (!pl->tasks[k])
@@ -482,10 +472,12 @@ int processes_load(struct loader *l, struct decoder *in)
 	tree.all = calloc(nr, sizeof *tree.all);
 	if (!tree.all)
 		return -ENOMEM;
-	for (; tree.nr < nr && !err; tree.nr += !err)
+	for (; tree.nr < nr && !err; tree.nr++)
 		err = load_process(l, &tree.all[tree.nr]);
 	for (uint64_t i = 0; i < tree.nr && !err; i++)
 		err = load_tasks(l, &tree.all[i]);
+	if (!err && (err = futexes_load(&l->in, sb)) == -EBADMSG)
+		err = loader_damaged(l, "a futex");
 	if (!err && !decoder_done(&l->in))
 		err = loader_damaged(l, "what follows the last process");
 	if (!err)

@@ -7,10 +7,15 @@
 
 struct process;
 struct sandbox;
+struct sched;
 struct sigpending;
 struct task;
+struct uts_namespace;
 
-extern const struct saved_kind cred_kind, sighand_kind; /* shared.c */
+/* shared.c */
+extern const struct saved_kind cred_kind, sighand_kind, nsproxy_kind, uts_kind;
+/* The names that uts_kind writes. -EBADMSG. */
+int uts_names_load(struct loader *l, struct decoder *in, struct uts_namespace *ns);
 /* shared.c: signals that wait. A signal of a timer is the timer's. */
 void sigpending_save(struct encoder *out, const struct sigpending *p);
 /* sandbox->lock held. `uid`: whose they count as. -EBADMSG, -ENOMEM. */
@@ -20,11 +25,16 @@ int sigpending_load(struct decoder *in, struct sandbox *sb, unsigned uid, struct
 const char *task_refused(struct task *t);
 int task_save(struct saver *s, struct task *t);
 /* A task of `p` that has not been started. */
+int task_load(struct loader *l, struct process *p, struct task **out);
 /* A task that was loaded, but is not started. */
 void task_drop(struct task *t);
-int task_load(struct loader *l, struct process *p, struct task **out);
+/* How a thread is scheduled, or was while it lived. */
+void sched_save(struct encoder *out, const struct sched *sc);
+void sched_load(struct decoder *in, struct sched *sc);
 
-/* process.c: all processes but init, with their threads. */
+/* process.c: the name of its first thread, or of one that is left; for messages. */
+const char *process_comm(const struct process *p);
+/* All processes but init, with their threads. */
 int processes_save(struct saver *s);
 /* Makes them all; the sandbox is frozen, and their threads rest when they are started. */
 int processes_load(struct loader *l, struct decoder *in);

@@ -44,19 +44,8 @@ static void save_info(struct saver *s, const struct encoder *world)
 	encode(out, guest_clock_ns(&sb->clock, CLOCK_BOOTTIME));
 	encode(out, processes);
 	encode(out, threads);
-	encode_string(out, sb->main->leader ? sb->main->leader->comm : "");
+	encode_string(out, process_comm(sb->main));
 	encode_bytes(out, world->buf, world->len);
-}
-
-static void save_names(struct saver *s)
-{
-	struct sandbox *sb = s->sandbox;
-
-	for (enum uts_name n = 0; n < UTS_NAMES; n++) {
-		char name[UTS_NAME_MAX + 1];
-		uts_get(nsproxy_uts(sb->nsproxy), n, name);
-		encode_string(&s->out, name);
-	}
 }
 
 static int save_tree(struct saver *s)
@@ -103,8 +92,9 @@ static int save(struct saver *s, const struct encoder *world)
 	if (err)
 		return err;
 	save_info(s, world);
-	save_names(s);
-	err = save_tree(s);
+	err = uts_kind.save(s, nsproxy_uts(((struct sandbox *)s->sandbox)->nsproxy));
+	if (!err)
+		err = save_tree(s);
 	if (!err)
 		err = save_filesystems(s);
 	return err ? err : saver_objects(s);

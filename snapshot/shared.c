@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Saves and loads what threads share but memory and files: credentials, handlers of signals; and
- * signals that wait. */
+/* Saves and loads what threads share but memory and files: credentials, handlers of signals,
+ * namespaces; and signals that wait. */
 #include <errno.h>
 #include <linux/capability.h>
 #include <stdlib.h>
 #include <string.h>
+#include <string.h>
 
 #include "cred/cred.h"
+#include "kernel/nsproxy.h"
 #include "kernel/sandbox.h"
 #include "kernel/signal.h"
 #include "kernel/sigqueue.h"
@@ -125,6 +127,97 @@ const struct saved_kind sighand_kind = {
 	.save = sighand_save,
 	.load = sighand_load,
 	.put = sighand_drop,
+};
+
+/* ---- namespaces ---- */
+
+static int uts_save(struct saver *s, void *object)
+{
+	char name[UTS_NAME_MAX + 1];
+
+	for (enum uts_name n = 0; n < UTS_NAMES; n++) {
+		uts_get(object, n, name);
+		encode_string(&s->out, name);
+	}
+	return 0;
+}
+
+static void uts_drop(void *object)
+{
+	struct uts_namespace *ns = object;
+
+	ns_put(&ns->ns);
+}
+
+static int uts_load(struct loader *l, void **out)
+{
+	const struct sandbox *sb = l->sandbox;
+	struct uts_namespace *ns;
+	int err = uts_ns_copy(nsproxy_uts(sb->nsproxy), &ns);
+
+	if (err)
+		return err;
+	err = uts_names_load(l, &l->in, ns);
+	if (err)
+		uts_drop(ns);
+	else
+		*out = ns;
+	return err;
+}
+
+const struct saved_kind uts_kind = {
+	.name = "UTS namespace",
+	.save = uts_save,
+	.load = uts_load,
+	.put = uts_drop,
+};
+
+int uts_names_load(struct loader *l, struct decoder *in, struct uts_namespace *ns)
+{
+	for (enum uts_name n = 0; n < UTS_NAMES; n++) {
+		char *name = decode_string(in, UTS_NAME_MAX + 1);
+		if (!name)
+			return loader_damaged(l, "the name of the machine");
+		uts_set(ns, n, name, strlen(name));
+		free(name);
+	}
+	return 0;
+}
+
+/* A set that is not the sandbox's own, by what it has of its own. */
+static int nsproxy_save(struct saver *s, void *object)
+{
+	const struct sandbox *sb = s->sandbox;
+	struct uts_namespace *uts = nsproxy_uts(object);
+	bool own = uts != nsproxy_uts(sb->nsproxy);
+
+	encode(&s->out, saved_object(s, &uts_kind, own ? uts : NULL));
+	return 0;
+}
+
+static int nsproxy_load(struct loader *l, void **out)
+{
+	const struct sandbox *sb = l->sandbox;
+	void *uts;
+	int err = loaded_object(l, decode(&l->in), &uts_kind, &uts);
+
+	if (err)
+		return err;
+	*out = uts ? nsproxy_with(sb->nsproxy, &((struct uts_namespace *)uts)->ns)
+		   : nsproxy_get(sb->nsproxy);
+	return *out ? 0 : -ENOMEM;
+}
+
+static void nsproxy_drop(void *object)
+{
+	nsproxy_put(object);
+}
+
+const struct saved_kind nsproxy_kind = {
+	.name = "set of namespaces",
+	.save = nsproxy_save,
+	.load = nsproxy_load,
+	.put = nsproxy_drop,
 };
 
 /* ---- signals that wait ---- */

@@ -31,8 +31,8 @@ const char *task_refused(struct task *t)
 {
 	const struct resume *r = &t->resume;
 
-	if (t->nsproxy != t->sb->nsproxy)
-		return "has namespaces of its own";
+	if (nsproxy_mnt(t->nsproxy) != nsproxy_mnt(t->sb->nsproxy))
+		return "has a mount namespace of its own";
 	if (r->message)
 		return "is in the middle of a message of a socket";
 	if (t->exiting || t->process->exec_task)
@@ -101,7 +101,7 @@ static int load_cpu(struct loader *l, struct task *t)
 
 /* ---- scheduling ---- */
 
-static void save_sched(struct encoder *out, const struct sched *sc)
+void sched_save(struct encoder *out, const struct sched *sc)
 {
 	encode_signed(out, sc->policy);
 	encode_signed(out, sc->priority);
@@ -111,7 +111,7 @@ static void save_sched(struct encoder *out, const struct sched *sc)
 	encode(out, sc->ioprio);
 }
 
-static void load_sched(struct decoder *in, struct sched *sc)
+void sched_load(struct decoder *in, struct sched *sc)
 {
 	sc->policy = (int)decode_between(in, 0, 6);
 	sc->priority = (int)decode_between(in, 0, 99);
@@ -224,7 +224,7 @@ static void save_fields(struct encoder *out, const struct task *t)
 	encode(out, t->rseq_sig);
 	encode(out, t->default_slack_ns);
 	encode(out, t->timer_slack_ns);
-	save_sched(out, &t->sched);
+	sched_save(out, &t->sched);
 }
 
 static int load_fields(struct decoder *in, struct task *t)
@@ -257,18 +257,24 @@ static int load_fields(struct decoder *in, struct task *t)
 	t->rseq_fresh = true;
 	t->default_slack_ns = decode(in);
 	t->timer_slack_ns = decode(in);
-	load_sched(in, &t->sched);
+	sched_load(in, &t->sched);
 	return in->failed || t->rseq.v >= GUEST_TASK_SIZE ? -EBADMSG : 0;
 }
 
 int task_save(struct saver *s, struct task *t)
 {
+	struct rusage_sum used;
+
+	task_rusage(t, &used);
 	encode(&s->out, (uint64_t)t->tid);
+	encode_bytes(&s->out, &used, sizeof used);
 	encode(&s->out, saved_object(s, &memory_kind, t->mm));
 	encode(&s->out, saved_object(s, &fdtable_kind, t->files));
 	encode(&s->out, saved_object(s, &fs_struct_kind, t->fs));
 	encode(&s->out, saved_object(s, &sighand_kind, t->sighand));
 	encode(&s->out, saved_object(s, &cred_kind, t->cred));
+	encode(&s->out,
+	       saved_object(s, &nsproxy_kind, t->nsproxy == t->sb->nsproxy ? NULL : t->nsproxy));
 	save_fields(&s->out, t);
 	sigpending_save(&s->out, &t->pending);
 	save_call(s, t);
@@ -280,7 +286,7 @@ int task_save(struct saver *s, struct task *t)
 /* References to what it shares with others. task_free gives back what was taken. */
 static int load_shared(struct loader *l, struct task *t)
 {
-	void *mm, *files = NULL, *fs = NULL, *sighand = NULL, *cred = NULL;
+	void *mm, *files = NULL, *fs = NULL, *sighand = NULL, *cred = NULL, *ns = NULL;
 	int err = loaded_object(l, decode(&l->in), &memory_kind, &mm);
 
 	if (!err)
@@ -291,6 +297,8 @@ static int load_shared(struct loader *l, struct task *t)
 		err = loaded_object(l, decode(&l->in), &sighand_kind, &sighand);
 	if (!err)
 		err = loaded_object(l, decode(&l->in), &cred_kind, &cred);
+	if (!err)
+		err = loaded_object(l, decode(&l->in), &nsproxy_kind, &ns);
 	if (err)
 		return err;
 	if (!mm || !files || !fs || !sighand || !cred)
@@ -301,7 +309,7 @@ static int load_shared(struct loader *l, struct task *t)
 	t->sighand = sighand;
 	ref_get(&t->sighand->refs);
 	t->cred = cred_get(cred);
-	t->nsproxy = nsproxy_get(t->sb->nsproxy);
+	t->nsproxy = nsproxy_get(ns ? ns : t->sb->nsproxy);
 	return task_count(t, UINT64_MAX);
 }
 
@@ -325,7 +333,7 @@ static int load_rest(struct loader *l, struct task *t)
 		err = load_call(l, t);
 	if (!err)
 		err = vfork_task_load(l, t);
-	if (!err && futex_load(&l->in, t) < 0)
+	if (!err && (err = futex_load(&l->in, t)) == -EBADMSG)
 		err = loader_damaged(l, "a futex");
 	if (!err)
 		err = load_cpu(l, t);
@@ -355,6 +363,8 @@ int task_load(struct loader *l, struct process *p, struct task **out)
 	int err = task_new(sb, p, &t);
 	if (err)
 		return err;
+	decode_into(&l->in, &t->before, sizeof t->before);
+	t->bandwidth.counted = t->before.utime_ns + t->before.stime_ns;
 	err = t->tid == tid ? load_rest(l, t) : loader_damaged(l, "two threads of one number");
 	if (err) {
 		task_drop(t);

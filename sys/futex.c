@@ -19,7 +19,6 @@
 #define FUTEX2_SIZE_MASK 0x03U
 #define FUTEX2_SIZE_U32  0x02U
 #define FUTEX2_PRIVATE   0x80U
-#define WAITV_MAX        128
 
 struct futex_args {
 	struct futex_ref ref, ref2;
@@ -235,7 +234,7 @@ SYSCALL_DEFINE(futex_waitv)
 {
 	uint64_t n = (uint32_t)a[1], deadline;
 
-	if ((uint32_t)a[2] || n == 0 || n > WAITV_MAX || !a[0])
+	if ((uint32_t)a[2] || n == 0 || n > FUTEX_WAITV_MAX || !a[0])
 		return -EINVAL;
 	int64_t r = fetch_deadline(t, GVA(a[3]), (clockid_t)a[4], &deadline);
 	if (r)

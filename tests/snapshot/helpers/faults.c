@@ -128,7 +128,7 @@ static void expect(long n, const char *what, int (*look)(bool show), int wanted)
 
 /* It has something of most kinds, and counts the lines it gets. */
 static const char program[] =
-    "import fcntl, mmap, os, pty, select, signal, socket, sys, tempfile, threading, time\n"
+    "import ctypes, fcntl, mmap, os, pty, select, signal, socket, sys, tempfile, threading, time\n"
     "keep = []\n"
     "r, w = os.pipe(); os.write(w, b'x' * 5000); keep += [r, w]\n"
     "a, b = socket.socketpair(); a.send(b'message'); keep += [a, b]\n"
@@ -138,7 +138,13 @@ static const char program[] =
     "t = tempfile.TemporaryFile(); t.write(b'y' * 9000); t.flush(); keep.append(t)\n"
     "f = os.memfd_create('mem'); os.write(f, b'z' * 9000); keep += [f, mmap.mmap(f, 4096)]\n"
     "fcntl.lockf(t, fcntl.LOCK_EX)\n"
-    "signal.setitimer(signal.ITIMER_REAL, 1000)\n"
+    "for i in range(3): signal.setitimer(i, 1000)\n"
+    "libc = ctypes.CDLL(None); libc.timer_create(2, None, ctypes.byref(ctypes.c_long()))\n"
+    "word = ctypes.c_long()\n"
+    "v = (ctypes.c_long * 6)(0, ctypes.addressof(word), 130, 0, ctypes.addressof(word), 130)\n"
+    "wait = lambda: libc.syscall(449, v, 2, 0, None, 0)\n"
+    "threading.Thread(target=wait, daemon=True).start()\n"
+    "if not os.fork(): libc.unshare(0x4000000); libc.sethostname(b'own', 3); time.sleep(1000)\n"
     "threading.Thread(target=time.sleep, args=(1000,), daemon=True).start()\n"
     "if not os.fork(): time.sleep(1000)\n"
     "n = 0\n"
