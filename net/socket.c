@@ -539,6 +539,24 @@ static int check_privilege(const struct socket *s, struct caller *c, int level, 
 	return 0;
 }
 
+int socket_level_error(const struct socket *s, int level, bool set)
+{
+	if (level == SOL_SOCKET)
+		return 0;
+	switch (s->family) {
+	case AF_NETLINK: return level == SOL_NETLINK ? 0 : -ENOPROTOOPT;
+	case AF_INET:
+		if (level == IPPROTO_IP || level == s->protocol)
+			return 0;
+		return set ? -ENOPROTOOPT : -EOPNOTSUPP;
+	case AF_INET6:
+		return level == IPPROTO_IP || level == IPPROTO_IPV6 || level == s->protocol
+			   ? 0
+			   : -ENOPROTOOPT;
+	default: return -EOPNOTSUPP;
+	}
+}
+
 int socket_setsockopt(struct socket *s, struct caller *c, int level, int name, const void *val,
 		      unsigned len)
 {

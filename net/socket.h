@@ -176,6 +176,9 @@ struct socket_time {
 unsigned socket_times(const struct socket *s, struct timespec when, struct socket_time out[2]);
 /* The deadline of a wait that starts now; `timeo` 0: none. */
 uint64_t socket_deadline(struct caller *c, uint64_t timeo);
+/* What is wrong with the level of an option that is to be set, or asked for: 0 or -errno. Linux
+ * looks at it before the rest, and the caller does when the rest is wrong. */
+int socket_level_error(const struct socket *s, int level, bool set);
 int socket_setsockopt(struct socket *s, struct caller *c, int level, int name, const void *val,
 		      unsigned len);
 int socket_getsockopt(struct socket *s, struct caller *c, int level, int name, void *buf,

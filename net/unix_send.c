@@ -55,20 +55,16 @@ static void add_cred(struct unix_msg *m, struct unix_sock *u, struct unix_sock *
 	}
 }
 
-/* Builds the next message of a call, with its descriptors and credentials. */
-static int msg_build(struct unix_sock *u, struct unix_sock *other, struct caller *c,
-		     struct socket_msg *sm, size_t len, struct unix_msg **out)
+/* Puts descriptors and credentials on a message for `other`, which is freed where that fails. */
+static int msg_address(struct unix_msg *m, struct unix_sock *u, struct unix_sock *other,
+		       struct caller *c, struct socket_msg *sm)
 {
-	int err = unix_msg_new(u, sm->uio, len, out);
-
-	if (err)
-		return err;
-	add_cred(*out, u, other, sm, c);
+	add_cred(m, u, other, sm, c);
 	if (other->sk.stamp)
-		(*out)->scm.when = guest_clock_realtime(c->mem->clock);
-	err = unix_files_depart(other, c, &(*out)->scm, &sm->scm);
+		m->scm.when = guest_clock_realtime(c->mem->clock);
+	int err = unix_files_depart(other, c, &m->scm, &sm->scm);
 	if (err)
-		unix_free_message(u->domain, *out);
+		unix_free_message(u->domain, m);
 	return err;
 }
 
@@ -103,7 +99,9 @@ static ssize_t stream_send_piece(struct unix_sock *u, struct unix_sock *peer, st
 
 	int err = wait_buffer(u, c, sm->flags & MSG_DONTWAIT, deadline);
 	if (!err)
-		err = msg_build(u, peer, c, sm, len, &m);
+		err = unix_msg_new(u, sm->uio, len, &m);
+	if (!err)
+		err = msg_address(m, u, peer, c, sm);
 	if (err)
 		return err;
 	err = stream_deliver(peer, m);
@@ -148,18 +146,12 @@ static ssize_t stream_send(struct unix_sock *u, struct caller *c, struct socket_
 }
 
 /* To whom a datagram goes, a reference. */
-static int dgram_target(struct unix_sock *u, struct caller *c, struct socket_msg *sm,
+static int dgram_target(struct unix_sock *u, struct caller *c, const struct socket_msg *sm,
 			struct unix_sock **out)
 {
-	const struct sockaddr *name = (const struct sockaddr *)&sm->name;
-
-	if (unix_is_dgram(u) && sm->name_len) {
-		int err = unix_check_addr(name, sm->name_len);
-		if (err)
-			return err;
-		return unix_find(u->domain, c, (const struct sockaddr_un *)(const void *)name,
+	if (unix_is_dgram(u) && sm->name_len)
+		return unix_find(u->domain, c, (const struct sockaddr_un *)(const void *)&sm->name,
 				 sm->name_len, SOCK_DGRAM, out);
-	}
 	mutex_lock(&u->lock);
 	*out = u->peer ? unix_get(u->peer) : NULL;
 	mutex_unlock(&u->lock);
@@ -204,20 +196,14 @@ static int dgram_deliver(struct unix_sock *u, struct unix_sock *other, struct ca
 	return err;
 }
 
-static ssize_t dgram_send_to(struct unix_sock *u, struct unix_sock *other, struct caller *c,
-			     struct socket_msg *sm)
+static int dgram_send_to(struct unix_sock *u, struct unix_sock *other, struct caller *c,
+			 struct socket_msg *sm, struct unix_msg *m, uint64_t deadline)
 {
-	uint64_t deadline = socket_deadline(c, u->sk.sndtimeo);
-	bool nonblock = sm->flags & MSG_DONTWAIT;
-	size_t len = sm->uio->resid;
-	struct unix_msg *m;
+	int err = msg_address(m, u, other, c, sm);
 
-	int err = wait_buffer(u, c, nonblock, deadline);
-	if (!err)
-		err = msg_build(u, other, c, sm, len, &m);
 	if (err)
 		return err;
-	err = dgram_deliver(u, other, c, m, nonblock, deadline);
+	err = dgram_deliver(u, other, c, m, sm->flags & MSG_DONTWAIT, deadline);
 	if (err) {
 		/* The caller may try again, with the same descriptors. */
 		unix_files_arrive(u->domain, &sm->scm, &m->scm);
@@ -225,26 +211,38 @@ static ssize_t dgram_send_to(struct unix_sock *u, struct unix_sock *other, struc
 	}
 	if (err == -ECONNREFUSED && !sm->name_len)
 		unix_dgram_disconnect(u);
-	return err ? err : (ssize_t)len;
+	return err;
 }
 
+/* The message is made before its receiver is looked for, as in Linux: errors have that order. */
 static ssize_t dgram_send(struct unix_sock *u, struct caller *c, struct socket_msg *sm)
 {
+	uint64_t deadline = socket_deadline(c, u->sk.sndtimeo);
+	size_t len = sm->uio->resid;
 	struct unix_sock *other;
+	struct unix_msg *m;
+	int err = 0;
 
-	if (socket_flag(&u->sk, SO_PASSCRED) && !u->addr && unix_is_dgram(u)) {
-		int err = unix_autobind(u);
-		if (err)
-			return err;
-	}
-	if (sm->uio->resid > u->sk.sndbuf - DGRAM_OVERHEAD)
-		return -EMSGSIZE;
-	int err = dgram_target(u, c, sm, &other);
+	if (unix_is_dgram(u) && sm->name_len)
+		err = unix_check_addr((const struct sockaddr *)&sm->name, sm->name_len);
+	if (!err && socket_flag(&u->sk, SO_PASSCRED) && !u->addr && unix_is_dgram(u))
+		err = unix_autobind(u);
+	if (!err && len > u->sk.sndbuf - DGRAM_OVERHEAD)
+		err = -EMSGSIZE;
+	if (!err)
+		err = wait_buffer(u, c, sm->flags & MSG_DONTWAIT, deadline);
+	if (!err)
+		err = unix_msg_new(u, sm->uio, len, &m);
 	if (err)
 		return err;
-	ssize_t n = dgram_send_to(u, other, c, sm);
+	err = dgram_target(u, c, sm, &other);
+	if (err) {
+		unix_free_message(u->domain, m);
+		return err;
+	}
+	err = dgram_send_to(u, other, c, sm, m, deadline);
 	unix_put(other);
-	return n;
+	return err ? err : (ssize_t)len;
 }
 
 ssize_t unix_sendmsg(struct socket *s, struct caller *c, struct socket_msg *sm)

@@ -476,7 +476,8 @@ SYSCALL_DEFINE(setsockopt)
 	if (len < 0)
 		err = -EINVAL;
 	else if (copy_from_guest(t->mm, val, GVA(a[3]), len))
-		err = is_too_short(a[1], a[2], len) ? -EINVAL : -EFAULT;
+		err = socket_level_error(s, a[1], true)
+			  ?: (is_too_short(a[1], a[2], len) ? -EINVAL : -EFAULT);
 	else
 		err = socket_setsockopt(s, &c, a[1], a[2], val, len);
 	put_socket(t, s);
@@ -494,10 +495,15 @@ SYSCALL_DEFINE(getsockopt)
 	if (err)
 		return err;
 	int n = get_user(t, &len, GVA(a[4]));
-	if (!n)
-		n = len < 0 ? -EINVAL
-			    : socket_getsockopt(s, &c, a[1], a[2], val,
-						len < OPTION_MAX ? len : OPTION_MAX);
+	/* Linux takes a length below 0 for a large one here: do_ipv6_getsockopt() */
+	if (!n && len < 0 && a[1] == IPPROTO_IPV6)
+		len = OPTION_MAX;
+	if (!n && len < 0)
+		n = -EINVAL;
+	if (n)
+		n = socket_level_error(s, a[1], false) ?: n;
+	else
+		n = socket_getsockopt(s, &c, a[1], a[2], val, len < OPTION_MAX ? len : OPTION_MAX);
 	put_socket(t, s);
 	if (n < 0)
 		return n;

@@ -170,6 +170,32 @@ CASE(levels)
 	OPTION(tcp, IPPROTO_IP, 9999, 1);
 }
 
+/* Which error comes first where level, name, length and memory are wrong. */
+CASE(bad_memory)
+{
+	const int sockets[] = {
+		socket(AF_INET, SOCK_STREAM, 0),  socket(AF_INET, SOCK_DGRAM, 0),
+		socket(AF_INET6, SOCK_STREAM, 0), socket(AF_INET6, SOCK_DGRAM, 0),
+		socket(AF_UNIX, SOCK_STREAM, 0),  socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE)
+	};
+	static const int levels[] = { SOL_SOCKET,  IPPROTO_IP,  IPPROTO_IPV6,
+				      IPPROTO_TCP, IPPROTO_UDP, SOL_NETLINK,
+				      77 };
+	void *bad = (void *)8;
+	int v = 0;
+
+	for (size_t i = 0; i < sizeof sockets / sizeof *sockets; i++)
+		for (size_t l = 0; l < sizeof levels / sizeof *levels; l++) {
+			socklen_t below = (socklen_t)-1, len = sizeof v;
+			say("socket %zu, level %d\n", i, levels[l]);
+			R(setsockopt(sockets[i], levels[l], 2, bad, 4));
+			R(setsockopt(sockets[i], levels[l], 2, bad, (socklen_t)-1));
+			R(getsockopt(sockets[i], levels[l], 2, &v, bad));
+			R(getsockopt(sockets[i], levels[l], 2, &v, &below));
+			R(getsockopt(sockets[i], levels[l], 2, bad, &len));
+		}
+}
+
 static void bind_to(int s, const char *name, socklen_t len)
 {
 	char got[IFNAMSIZ] = "";

@@ -1184,3 +1184,52 @@ CASE(readers_of_stream)
 	readers_join(readers);
 	V(stream_got == sent);
 }
+
+/* Which error comes first where several things are wrong with a datagram: its memory, its length,
+ * its name, its peer. */
+CASE(errors_of_datagrams_in_order)
+{
+	static char much[1 << 20];
+	void *const bad[] = { much, (void *)8 };
+	int bound = (int)NEED(socket(AF_UNIX, SOCK_DGRAM, 0)),
+	    alone = (int)NEED(socket(AF_UNIX, SOCK_DGRAM, 0)),
+	    stream = (int)NEED(socket(AF_UNIX, SOCK_STREAM, 0)), on = 1;
+	struct sockaddr_un there = name_of("here"), nowhere = name_of("nowhere"),
+			   other = name_of("stream"), odd = { .sun_family = AF_INET };
+	const struct {
+		const char *what;
+		const struct sockaddr_un *name;
+		socklen_t len;
+	} names[] = { { "there", &there, sizeof there },
+		      { "nowhere", &nowhere, sizeof nowhere },
+		      { "a stream's", &other, sizeof other },
+		      { "of another family", &odd, sizeof odd },
+		      { "short", &there, 1 } };
+
+	NEED(bind_to(bound, "here"));
+	NEED(bind_to(stream, "stream"));
+	for (int pass = 0; pass <= 1; pass++) {
+		if (pass)
+			NEED(setsockopt(alone, SOL_SOCKET, SO_PASSCRED, &on, sizeof on));
+		for (size_t n = 0; n < sizeof names / sizeof *names; n++)
+			for (size_t m = 0; m < 2; m++) {
+				say("%s, memory %zu\n", names[n].what, m);
+				R(sendto(alone, bad[m], 4, MSG_DONTWAIT,
+					 (const struct sockaddr *)names[n].name, names[n].len));
+				R(sendto(alone, bad[m], sizeof much, MSG_DONTWAIT,
+					 (const struct sockaddr *)names[n].name, names[n].len));
+			}
+	}
+	NEED(shutdown(alone, SHUT_WR));
+	R(sendto(alone, bad[1], 4, MSG_DONTWAIT, (struct sockaddr *)&nowhere, sizeof nowhere));
+	/* one that is connected to nobody any more */
+	pair(SOCK_DGRAM);
+	close(s[1]);
+	R(send(s[0], bad[1], 4, MSG_NOSIGNAL));
+	R(send(s[0], bad[0], 4, MSG_NOSIGNAL));
+	R(send(s[0], bad[1], 4, MSG_NOSIGNAL));
+	pair(SOCK_SEQPACKET);
+	close(s[1]);
+	R(send(s[0], bad[1], 4, MSG_NOSIGNAL));
+	R(send(s[0], bad[0], 4, MSG_NOSIGNAL));
+}
