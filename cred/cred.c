@@ -48,27 +48,47 @@ static uint64_t caps_from_prctl(int op, unsigned long sub)
 	return set;
 }
 
-static void caps_of_monitor(struct cred *c)
+static struct cred_rights rights_of_thread(void)
 {
 	struct __user_cap_header_struct h = { .version = _LINUX_CAPABILITY_VERSION_3 };
 	struct __user_cap_data_struct d[2];
+	struct cred_rights r = { 0 };
 
 	if (syscall(SYS_capget, &h, d) == 0) {
-		c->cap_effective = caps_join(d, offsetof(struct __user_cap_data_struct, effective));
-		c->cap_permitted = caps_join(d, offsetof(struct __user_cap_data_struct, permitted));
-		c->cap_inheritable =
-		    caps_join(d, offsetof(struct __user_cap_data_struct, inheritable));
+		r.effective = caps_join(d, offsetof(struct __user_cap_data_struct, effective));
+		r.permitted = caps_join(d, offsetof(struct __user_cap_data_struct, permitted));
+		r.inheritable = caps_join(d, offsetof(struct __user_cap_data_struct, inheritable));
 	}
-	c->cap_bounding = caps_from_prctl(PR_CAPBSET_READ, 0);
-	if (c->cap_inheritable) /* ambient ones are always inheritable too */
-		c->cap_ambient = caps_from_prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET);
+	r.bounding = caps_from_prctl(PR_CAPBSET_READ, 0);
+	if (r.inheritable) /* ambient ones are always inheritable too */
+		r.ambient = caps_from_prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET);
 	int bits = prctl(PR_GET_SECUREBITS, 0, 0, 0, 0);
-	c->securebits = bits > 0 ? (unsigned)bits : 0;
-	c->no_new_privs = prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1;
+	r.securebits = bits > 0 ? (unsigned)bits : 0;
+	r.no_new_privs = prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1;
+	return r;
 }
 
-struct cred *cred_of_monitor(struct user_namespace *ns)
+void cred_rights(const struct cred *c, struct cred_rights *out)
 {
+	*out = (struct cred_rights){ c->cap_effective, c->cap_permitted, c->cap_inheritable,
+				     c->cap_bounding,  c->cap_ambient,   c->securebits,
+				     c->no_new_privs };
+}
+
+static void set_rights(struct cred *c, const struct cred_rights *r)
+{
+	c->cap_effective = r->effective;
+	c->cap_permitted = r->permitted;
+	c->cap_inheritable = r->inheritable;
+	c->cap_bounding = r->bounding;
+	c->cap_ambient = r->ambient;
+	c->securebits = r->securebits;
+	c->no_new_privs = r->no_new_privs;
+}
+
+struct cred *cred_of_monitor(struct user_namespace *ns, const struct cred_rights *had)
+{
+	const struct cred_rights now = had ? *had : rights_of_thread();
 	int n = getgroups(0, NULL);
 	struct cred *c = cred_alloc(ns, n > 0 ? n : 0);
 
@@ -80,7 +100,7 @@ struct cred *cred_of_monitor(struct user_namespace *ns)
 	getresgid(&c->gid, &c->egid, &c->sgid);
 	c->fsuid = c->euid;
 	c->fsgid = c->egid;
-	caps_of_monitor(c);
+	set_rights(c, &now);
 	return c;
 }
 

@@ -24,8 +24,17 @@ struct cred {
 	gid_t groups[];
 };
 
-/* The credentials of the monitor itself: what a plain `hl prog` runs with. NULL: no memory. */
-struct cred *cred_of_monitor(struct user_namespace *ns);
+/* What a thread of the monitor may do, whoever it is. */
+struct cred_rights {
+	uint64_t effective, permitted, inheritable, bounding, ambient;
+	unsigned securebits;
+	bool no_new_privs;
+};
+
+/* The credentials of the monitor itself: what a plain `hl prog` runs with. Its rights are `had`, or
+ * (NULL) those of the calling thread. NULL: no memory. */
+struct cred *cred_of_monitor(struct user_namespace *ns, const struct cred_rights *had);
+void cred_rights(const struct cred *c, struct cred_rights *out);
 /* Those of the first process of a Linux system: user 0 with all capabilities. NULL: no memory. */
 struct cred *cred_of_init(struct user_namespace *ns);
 /* A copy with one reference and room for `nr_groups` groups (-1: the same groups). NULL: no

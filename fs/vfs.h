@@ -365,7 +365,8 @@ int walk_by_lookup(struct inode *dir, struct caller *c, const char *names, size_
 		   unsigned flags, lookup_fn *lookup, struct walk_step *out);
 
 /* fs/super.c */
-int vfs_create(struct vfs **out);
+/* `monitor`: what it may do (cred_of_monitor). */
+int vfs_create(const struct cred_rights *monitor, struct vfs **out);
 /* All its files are closed and its namespaces gone. */
 void vfs_destroy(struct vfs *vfs);
 /* The file system of files without a name, borrowed. */

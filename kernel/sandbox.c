@@ -266,7 +266,7 @@ int sandbox_create(const struct sandbox_config *cfg, struct sandbox **out, struc
 	if (!err)
 		err = futex_table_create(&sb->futexes);
 	if (!err)
-		err = vfs_create(&sb->vfs);
+		err = vfs_create(cfg->monitor, &sb->vfs);
 	if (!err) {
 		sb->vfs->mem = &sb->mem;
 		sb->vfs->ram =

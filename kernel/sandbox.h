@@ -122,6 +122,8 @@ struct sandbox_config {
 	const struct platform *platform;
 	struct machine_kin *kin; /* of this platform; NULL: none */
 	struct machine_hook machine_hook;
+	/* What the calling thread could do before it was confined; NULL: it is not yet. */
+	const struct cred_rights *monitor;
 	sandbox_syscall *syscall; /* sys_dispatch of sys/sys.h, which stands above the kernel */
 	struct observer *observer;
 	void (*notify)(void *arg);

@@ -3,8 +3,10 @@
 #include "lib/family.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "lib/config.h"
 #include "lib/error.h"
@@ -32,10 +34,13 @@ struct family *family_get(struct family *f)
 
 static void kindred_free(struct kindred *k)
 {
+	while (k->nr_insiders)
+		starter_free(k->insiders[--k->nr_insiders].starter);
 	if (k->kin.shared)
 		k->kin.put(k->kin.shared);
 	starter_free(k->ancestor);
 	mutex_destroy(&k->kin.lock);
+	mutex_destroy(&k->lock);
 	free(k->platform);
 	free(k);
 }
@@ -96,6 +101,7 @@ static struct kindred *kindred_new(const struct hl_config *cfg)
 	if (!k)
 		return NULL;
 	mutex_init(&k->kin.lock, LOCK_KIN);
+	mutex_init(&k->lock, LOCK_INSIDERS);
 	k->network = world_network(cfg);
 	k->private_world = world_is_private(cfg);
 	k->strict = cfg->jail_strict;
@@ -142,20 +148,85 @@ static int make_starter(void *arg)
 	return starter_new(&d->starter);
 }
 
-int kindred_starter(struct kindred *k, struct starter **out)
+static int starter_outside(struct kindred *k, struct kindred_starter *st)
 {
 	struct descent d = { .cpus = NULL };
-	cpu_set_t cpus;
 
-	CPU_ZERO(&cpus);
-	int unknown = sched_getaffinity(0, sizeof cpus, &cpus);
 	mutex_lock(&k->kin.lock);
-	if (!unknown && !CPU_EQUAL(&cpus, &k->cpus)) {
-		k->cpus = cpus;
-		d.cpus = &cpus;
+	if (st->has_cpus && !CPU_EQUAL(&st->cpus, &k->cpus)) {
+		k->cpus = st->cpus;
+		d.cpus = &st->cpus;
 	}
 	int err = starter_call(k->ancestor, make_starter, &d);
 	mutex_unlock(&k->kin.lock);
-	*out = d.starter;
+	st->starter = d.starter;
 	return err;
+}
+
+/* ---- threads that are inside ---- */
+
+static void whose_it_is(struct found_outside *f)
+{
+	getresuid(&f->uid[0], &f->uid[1], &f->uid[2]);
+	getresgid(&f->gid[0], &f->gid[1], &f->gid[2]);
+}
+
+/* A process that is another user's now has other rights, and its threads with it. */
+static bool is_whose_it_was(const struct found_outside *f)
+{
+	struct found_outside now;
+
+	whose_it_is(&now);
+	return memcmp(now.uid, f->uid, sizeof now.uid) == 0 &&
+	       memcmp(now.gid, f->gid, sizeof now.gid) == 0;
+}
+
+static bool take_insider(struct kindred *k, struct kindred_starter *out)
+{
+	mutex_lock(&k->lock);
+	bool is_there = k->nr_insiders && is_whose_it_was(&k->found);
+	if (is_there)
+		*out = k->insiders[--k->nr_insiders];
+	mutex_unlock(&k->lock);
+	return is_there;
+}
+
+static int run_on(void *cpus)
+{
+	return sched_setaffinity(0, sizeof(cpu_set_t), cpus);
+}
+
+int kindred_starter(struct kindred *k, bool outside, struct kindred_starter *out)
+{
+	struct kindred_starter new = { .starter = NULL };
+
+	CPU_ZERO(&new.cpus);
+	new.has_cpus = sched_getaffinity(0, sizeof new.cpus, &new.cpus) == 0;
+	if (outside || !take_insider(k, out)) {
+		*out = new;
+		return starter_outside(k, out);
+	}
+	out->inside = &k->found;
+	if (new.has_cpus && !(out->has_cpus && CPU_EQUAL(&new.cpus, &out->cpus))) {
+		out->has_cpus = starter_call(out->starter, run_on, &new.cpus) == 0;
+		out->cpus = new.cpus;
+	}
+	return 0;
+}
+
+void kindred_give_back(struct kindred *k, struct kindred_starter *st,
+		       const struct found_outside *found)
+{
+	mutex_lock(&k->lock);
+	if (found && !k->is_found) {
+		k->found = *found;
+		whose_it_is(&k->found);
+		k->is_found = true;
+	}
+	bool kept = k->nr_insiders < INSIDERS_MAX && is_whose_it_was(&k->found);
+	if (kept)
+		k->insiders[k->nr_insiders++] = *st;
+	mutex_unlock(&k->lock);
+	if (!kept)
+		starter_free(st->starter);
 }

@@ -7,19 +7,43 @@
  * monitor signal only the processes of its own domain. So that each of them reaches its stub, which
  * comes from a process that all of them share, the threads that start them come from one, too, the
  * ancestor, which has entered that domain and does nothing else.
+ *
+ * A thread that has started one has put itself into all of its jail, and starts the next one from
+ * inside, where that jail is the same: the files of a private world are another world's.
  */
 #ifndef HL_LIB_FAMILY_H
 #define HL_LIB_FAMILY_H
 
 #include <sched.h>
 
+#include "cred/cred.h"
 #include "hl.h"
 #include "lib/confine.h"
+#include "platform/choose.h"
 #include "platform/platform.h"
 #include "util/ref.h"
 
 struct snapshot;
 struct starter;
+
+/* What the first that is started from outside finds, and those inside cannot find any more. */
+struct found_outside {
+	struct platform_choice choice;
+	struct confinement jail;
+	struct cred_rights rights;
+	uid_t uid[3]; /* whose these are: getresuid(2) */
+	gid_t gid[3];
+};
+
+/* A thread that starts one, and the CPUs it runs on. */
+struct kindred_starter {
+	struct starter *starter;
+	cpu_set_t cpus;
+	bool has_cpus; /* they are known */
+	/* what it cannot find any more, borrowed; NULL: it is outside */
+	const struct found_outside *inside;
+};
+#define INSIDERS_MAX 8
 
 struct kindred {
 	struct kindred *next;
@@ -30,6 +54,13 @@ struct kindred {
 	cpu_set_t cpus;          /* of the ancestor; kin.lock */
 	struct confinement jail; /* of it, too */
 	struct machine_kin kin;
+	struct mutex lock;
+	/* guarded by lock; written once: */
+	struct found_outside found;
+	bool is_found;
+	/* guarded by lock: those that have nothing to do */
+	struct kindred_starter insiders[INSIDERS_MAX];
+	unsigned nr_insiders;
 };
 
 struct family {
@@ -46,7 +77,11 @@ void family_put(struct family *f); /* NULL: no effect */
 /* Of copies with this configuration; borrowed. NULL: they have none, or nothing of it works. Any
  * thread. */
 struct kindred *family_kindred(struct family *f, const struct hl_config *cfg);
-/* A thread that can start one of them, on the CPUs of the caller: 0 or -errno. */
-int kindred_starter(struct kindred *k, struct starter **out);
+/* A thread that can start one of them, on the CPUs of the caller; `outside`: one that is not inside
+ * yet. 0 or -errno. */
+int kindred_starter(struct kindred *k, bool outside, struct kindred_starter *out);
+/* Takes it back when it has started one, and is inside; `found`: by it, if it was not before. */
+void kindred_give_back(struct kindred *k, struct kindred_starter *st,
+		       const struct found_outside *found);
 
 #endif

@@ -57,10 +57,15 @@
 #include "sys/sys.h"
 #include "util/time.h"
 
-static int choose_platform(const struct hl_config *cfg, struct platform_choice *out,
-			   struct hl_error **err)
+static int choose_platform(const struct hl_config *cfg, const struct instead *in,
+			   struct platform_choice *out, struct hl_error **err)
 {
 	struct errmsg errmsg = { "" };
+
+	if (in->inside) {
+		*out = in->inside->choice;
+		return 0;
+	}
 	int e = platform_choose(cfg->platform, out, &errmsg);
 
 	return e ? error_set(err, e == -EINVAL ? HL_INVALID : HL_PLATFORM, "%s", errmsg.text) : 0;
@@ -179,7 +184,8 @@ static int make_kernel(struct hl_sandbox *sb, const struct hl_config *cfg, const
 	struct sandbox_config sc = {
 		.platform = choice->platform,
 		.kin = in->kindred ? &in->kindred->kin : NULL,
-		.machine_hook = { confine_machine_thread, &sb->jail },
+		.machine_hook = { confine_machine_thread, &sb->jail, in->inside != NULL },
+		.monitor = in->inside ? &in->inside->rights : NULL,
 		.syscall = sys_dispatch,
 		.host_priority = cfg->host_priority,
 		.reusable = sb->snap != NULL,
@@ -405,15 +411,17 @@ static void make_unconfined(void *arg)
 		u->ret = make_calls(u->sb, u->cfg, u->err);
 }
 
-/* A copy's thread may be confined by birth: then the caller's does it. */
+/* A copy's thread may be confined by birth: then the caller's does it, if there is such a thing. */
 static int make_before(struct hl_sandbox *sb, struct hl_config *cfg, const struct instead *in,
 		       struct hl_error **err)
 {
 	struct unconfined u = { sb, cfg, err, 0 };
+	bool serves =
+	    cfg->output[0].wanted || cfg->output[1].wanted || cfg->has_input || cfg->nr_functions;
 
 	if (in->plan)
 		return 0;
-	if (in->kindred)
+	if (in->kindred && serves)
 		starter_call_back(in->starter, make_unconfined, &u);
 	else
 		make_unconfined(&u);
@@ -441,8 +449,28 @@ static int confine_first(struct hl_sandbox *sb, const struct hl_config *cfg,
 {
 	if (!in->kindred)
 		return confine_start(&sb->jail, cfg, err);
-	sb->jail = in->kindred->jail;
+	sb->jail = in->inside ? in->inside->jail : in->kindred->jail;
 	return 0;
+}
+
+/* Whoever is inside has done that for an earlier one. */
+static int confine_second(struct hl_sandbox *sb, const struct hl_config *cfg,
+			  const struct instead *in, struct hl_error **err)
+{
+	if (!in->inside)
+		return confine_calls(&sb->jail, cfg, sb->kernel, err);
+	sb->kernel->vfs->monitor->no_new_privs = sb->jail.had_no_new_privs;
+	return 0;
+}
+
+/* What the next one is told that is started from inside. Before the guest's world is made. */
+static void note_found(const struct hl_sandbox *sb, const struct platform_choice *choice,
+		       struct found_outside *out)
+{
+	*out = (struct found_outside){ .choice = *choice, .jail = sb->jail };
+	out->choice.platform = sb->kernel->platform;
+	out->choice.second = NULL;
+	cred_rights(sb->kernel->vfs->monitor, &out->rights);
 }
 
 static int start(const struct hl_config *config, const struct instead *in, struct hl_sandbox **out,
@@ -452,7 +480,7 @@ static int start(const struct hl_config *config, const struct instead *in, struc
 	struct hl_sandbox *sb;
 
 	if (check_config(config, in, err) || check_limits(err) ||
-	    choose_platform(config, &choice, err))
+	    choose_platform(config, in, &choice, err))
 		return -1;
 	struct hl_config own = *config, *cfg = &own;
 	sb = calloc(1, sizeof *sb);
@@ -479,7 +507,9 @@ static int start(const struct hl_config *config, const struct instead *in, struc
 	if (!ret)
 		log_platform(cfg, sb->kernel->platform, &choice);
 	if (!ret)
-		ret = confine_calls(&sb->jail, cfg, sb->kernel, err);
+		ret = confine_second(sb, cfg, in, err);
+	if (!ret && in->outside)
+		note_found(sb, &choice, in->outside);
 	if (!ret)
 		ret = mount_tree(sb, cfg, err);
 	if (!ret)
@@ -529,11 +559,19 @@ struct start_request {
 	void *ready_arg;
 };
 
+/* The thread may start another: it acts as who it was then. */
 static int start_asked(void *arg)
 {
 	struct start_request *rq = arg;
+	struct fscred_saved own;
 
-	return start(rq->cfg, rq->in, rq->out, rq->err);
+	if (!rq->in->kindred)
+		return start(rq->cfg, rq->in, rq->out, rq->err);
+	if (fscred_save(&own))
+		return error_set(rq->err, HL_NO_MEMORY, "out of memory");
+	int ret = start(rq->cfg, rq->in, rq->out, rq->err);
+	fscred_restore(&own);
+	return ret;
 }
 
 /* The caller's function is called in the caller's thread. */
@@ -544,17 +582,16 @@ static void pass_ready(void *arg)
 	starter_call_back(rq->starter, rq->ready, rq->ready_arg);
 }
 
-static int start_aside(const struct hl_config *cfg, const struct instead *in,
-		       struct hl_sandbox **out, struct hl_error **err)
+static int start_by(struct starter *st, const struct hl_config *cfg, const struct instead *in,
+		    struct hl_sandbox **out, struct hl_error **err)
 {
-	if (!cfg)
-		return start(cfg, in, out, err);
 	struct hl_config ours = *cfg;
 	struct instead with = *in;
 	struct start_request rq = { .cfg = &ours,
 				    .in = &with,
 				    .out = out,
 				    .err = err,
+				    .starter = st,
 				    .ready = cfg->ready,
 				    .ready_arg = cfg->ready_arg };
 
@@ -562,17 +599,70 @@ static int start_aside(const struct hl_config *cfg, const struct instead *in,
 		ours.ready = pass_ready;
 		ours.ready_arg = &rq;
 	}
-	with.kindred = in->family ? family_kindred(in->family, cfg) : NULL;
-	int e =
-	    with.kindred ? kindred_starter(with.kindred, &rq.starter) : starter_new(&rq.starter);
+	with.starter = st;
+	return starter_call(st, start_asked, &rq);
+}
+
+static int no_thread(int e, struct hl_error **err)
+{
+	return error_set(err, HL_SYSTEM, "no thread to start a sandbox: %s", strerror(-e));
+}
+
+/* Whose thread may start another: all of its jail is that of the next one, too. In a private world
+ * it is not: the thread has put itself among the files of one world for good. */
+static bool is_inside(const struct hl_sandbox *sb)
+{
+	return !sb->snap && !sb->jail.jail.private_world && !sb->jail.jail.kvm;
+}
+
+static int start_among_kin(struct kindred *k, bool outside, const struct hl_config *cfg,
+			   const struct instead *in, struct hl_sandbox **out, struct hl_error **err)
+{
+	struct kindred_starter st;
+	struct found_outside found;
+	struct instead with = *in;
+	int e = kindred_starter(k, outside, &st);
+
 	if (e)
-		return error_set(err, HL_SYSTEM, "no thread to start a sandbox: %s", strerror(-e));
-	with.starter = rq.starter;
-	int ret = starter_call(rq.starter, start_asked, &rq);
-	if (!ret && *out && (*out)->snap)
-		(*out)->starter = rq.starter;
+		return no_thread(e, err);
+	with.kindred = k;
+	with.inside = st.inside;
+	with.outside = st.inside ? NULL : &found;
+	int ret = start_by(st.starter, cfg, &with, out, err);
+	if (!ret && is_inside(*out))
+		kindred_give_back(k, &st, with.outside);
+	else if (!ret && (*out)->snap)
+		(*out)->starter = st.starter;
 	else
-		starter_free(rq.starter);
+		starter_free(st.starter);
+	if (!ret || !st.inside)
+		return ret;
+	/* what is shared may have to be made again, which those inside cannot */
+	if (err) {
+		hl_error_free(*err);
+		*err = NULL;
+	}
+	return start_among_kin(k, true, cfg, in, out, err);
+}
+
+static int start_aside(const struct hl_config *cfg, const struct instead *in,
+		       struct hl_sandbox **out, struct hl_error **err)
+{
+	struct kindred *k = cfg && in->family ? family_kindred(in->family, cfg) : NULL;
+	struct starter *st;
+
+	if (!cfg)
+		return start(cfg, in, out, err);
+	if (k)
+		return start_among_kin(k, cfg->save_file != NULL, cfg, in, out, err);
+	int e = starter_new(&st);
+	if (e)
+		return no_thread(e, err);
+	int ret = start_by(st, cfg, in, out, err);
+	if (!ret && *out && (*out)->snap)
+		(*out)->starter = st;
+	else
+		starter_free(st);
 	return ret;
 }
 

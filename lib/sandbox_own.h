@@ -22,6 +22,7 @@
 struct audience;
 struct errmsg;
 struct family;
+struct found_outside;
 struct functions;
 struct kindred;
 struct netns;
@@ -70,13 +71,15 @@ struct hl_sandbox {
 
 /* What is to be done instead of a program's start; NULLs: nothing else. */
 struct instead {
-	const struct audience *plan; /* it is told there would be, and nothing is left */
-	struct family *family;       /* NULL: it is no copy */
-	struct kindred *kindred;     /* of it; NULL: it has none */
-	struct starter *starter;     /* then the thread that starts it */
-	struct snapshot *snap;       /* of the family; the program goes on that this holds */
-	bool driver;                 /* which is a driver */
-	bool rest;                   /* the copy does not run, but waits for sandbox_go() */
+	const struct audience *plan;        /* it is told there would be, and nothing is left */
+	struct family *family;              /* NULL: it is no copy */
+	struct kindred *kindred;            /* of it; NULL: it has none */
+	struct starter *starter;            /* then the thread that starts it */
+	const struct found_outside *inside; /* which is inside; NULL: it is not yet */
+	struct found_outside *outside;      /* then what it finds */
+	struct snapshot *snap;              /* of the family; the program goes on that this holds */
+	bool driver;                        /* which is a driver */
+	bool rest;                          /* the copy does not run, but waits for sandbox_go() */
 };
 
 /* ---- sandbox_streams.c ---- */

@@ -104,10 +104,12 @@ struct machine_props {
 };
 
 /* What each thread of the machine's own calls once, when it has made what takes more rights than it
- * keeps. fn NULL: nothing. */
+ * keeps. fn NULL: nothing. `confined`: whoever makes the machine has not these rights any more, and
+ * it has to do with what its kin have. */
 struct machine_hook {
 	void (*fn)(void *arg);
 	void *arg;
+	bool confined;
 };
 
 /*
@@ -130,7 +132,8 @@ struct platform {
 	void (*machine_props)(const struct machine *m, struct machine_props *out);
 	/* Once: the memory all mappings will come from. What it takes besides is made meanwhile.
 	 * `kin`: what it may share with others; NULL: it has none. Threads that are shared are
-	 * those of the machine that was the first. */
+	 * those of the machine that was the first. -EAGAIN: nothing is there to be shared, and
+	 * the caller is confined. */
 	int (*machine_attach)(struct machine *m, struct physmem *pm, struct machine_kin *kin,
 			      const struct machine_hook *hook, struct errmsg *errmsg);
 	/* Waits for that, before the first space. Only then all the machine's threads have called

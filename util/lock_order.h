@@ -36,6 +36,8 @@
 	  "what copies of a snapshot share", "lib/family.c")                                       \
 	X(KIN, 6, LOCK_SLEEPS,                                                                     \
 	  "what machines that are alike share", "platform/platform.h")                             \
+	X(INSIDERS, 7, LOCK_SHORT,                                                                 \
+	  "threads that have started copies and may start another (lib/family.h)")                 \
 	X(KNOWN_FILES, 7, LOCK_SHORT,                                                              \
 	  "which files copies of a snapshot have found", "snapshot/mapped.h")                      \
 	X(SOCK_DIAG, 10, LOCK_SLEEPS,                                                              \

@@ -265,6 +265,8 @@ static int enter_locked(struct process_machine *m, struct machine_kin *kin)
 	}
 	if (kin->shared) {
 		m->nursery = kin->shared;
+	} else if (m->hook.confined) {
+		return -EAGAIN;
 	} else {
 		int err = nursery_new(m);
 		if (err)

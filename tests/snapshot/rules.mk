@@ -12,7 +12,7 @@ $(SNAPSHOT)/helpers/%: tests/snapshot/helpers/%.c
 	@mkdir -p $(@D)
 	$(CC) -std=gnu17 -O1 -g -D_GNU_SOURCE $(WARNINGS) -o $@ $< -pthread
 
-$(SNAPSHOT)/helpers/again: tests/snapshot/helpers/again.c include/hl.h $(BUILD)/libhl.a
+$(SNAPSHOT)/helpers/again $(SNAPSHOT)/helpers/family: $(SNAPSHOT)/helpers/%: tests/snapshot/helpers/%.c include/hl.h $(BUILD)/libhl.a
 	@mkdir -p $(@D)
 	$(CC) -std=gnu17 -O1 -g -D_GNU_SOURCE $(WARNINGS) $(if $(SAN),-fsanitize=$(SAN)) -Iinclude -o $@ $< $(BUILD)/libhl.a $(HL_LIBS) -pthread
 
@@ -25,7 +25,7 @@ $(SNAPSHOT)/helpers/faults: tests/snapshot/helpers/faults.c include/hl.h $(BUILD
 
 .PHONY: check-snapshot
 check-snapshot check-prepare: $(PLAIN) $(BUILD)/hl $(SNAPSHOT_CASES) $(SNAPSHOT)/helpers/draw $(SNAPSHOT)/helpers/again \
-	$(SNAPSHOT)/helpers/faults $(SNAPSHOT)/helpers/secrets
+	$(SNAPSHOT)/helpers/faults $(SNAPSHOT)/helpers/secrets $(SNAPSHOT)/helpers/family
 check-snapshot:
 	tests/snapshot/kinds
 	$(PLAIN) tests/snapshot/messages $(BUILD)/hl $(PLATFORM)
@@ -35,6 +35,7 @@ check-snapshot:
 	$(PLAIN) tests/snapshot/secrets $(BUILD)/hl $(PLATFORM) $(SNAPSHOT)/helpers/secrets
 	rm -rf $(SNAPSHOT)/generations && mkdir $(SNAPSHOT)/generations
 	$(PLAIN) $(SNAPSHOT)/helpers/again $(SNAPSHOT)/generations $(PLATFORM) process $(PLATFORM)
+	$(PLAIN) $(SNAPSHOT)/helpers/family $(SNAPSHOT)/generations $(PLATFORM)
 	$(PLAIN) $(SNAPSHOT)/helpers/faults $(SNAPSHOT)/generations $(PLATFORM) 37
 	rm -rf $(SNAPSHOT)/generations
 	$(PLAIN) tests/snapshot/programs $(BUILD)/hl $(PLATFORM)

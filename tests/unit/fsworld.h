@@ -47,12 +47,12 @@ static inline void world_open(struct fsworld *w)
 	kick_attach(&w->sleeper.kick);
 	assert_int_equal(physmem_create(4UL << 30, 1UL << 30, &w->pm, NULL), 0);
 	assert_int_equal(arena_create(w->pm, &w->mem.arena), 0);
-	assert_int_equal(vfs_create(&w->vfs), 0);
+	assert_int_equal(vfs_create(NULL, &w->vfs), 0);
 	w->ns = mnt_ns_new(w->vfs, w->vfs->user_ns);
 	assert_non_null(w->ns);
 	strcpy(w->dir, "/tmp/hl-fs-XXXXXX");
 	assert_non_null(mkdtemp(w->dir));
-	w->c = (struct caller){ .cred = cred_of_monitor(w->vfs->user_ns),
+	w->c = (struct caller){ .cred = cred_of_monitor(w->vfs->user_ns, NULL),
 				.sleeper = &w->sleeper,
 				.mem = &w->mem,
 				.fsize_limit = UINT64_MAX };
@@ -131,7 +131,7 @@ static inline void world_close_clean(struct fsworld *w)
 	ns_put(&w->ns->ns);
 	vfs_destroy(w->vfs);
 	assert_int_equal(arena_used(w->mem.arena), 0);
-	assert_int_equal(vfs_create(&w->vfs), 0);
+	assert_int_equal(vfs_create(NULL, &w->vfs), 0);
 	w->c.fs = NULL;
 	w->ns = NULL;
 	world_close(w);
