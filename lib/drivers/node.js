@@ -3,11 +3,11 @@
 // node_seed.c as base64.
 (() => {
 	const fs = require('fs'), Module = require('module'), os = require('os'), path = require('path');
-	const url = require('url'), v8 = require('v8'), vm = require('vm');
+	const v8 = require('v8'), vm = require('vm');
 	const crypto = process.versions.openssl && require('crypto');
 	const own = module, { random } = Math;
 	const device = fs.openSync('/dev/hl', 'r+');
-	const importModuleDynamically = vm.constants?.USE_MAIN_CONTEXT_DEFAULT_LOADER ?? importLater;
+	const importModuleDynamically = vm.constants?.USE_MAIN_CONTEXT_DEFAULT_LOADER;
 	let saved = false;
 
 	function ask(question) {
@@ -128,16 +128,11 @@
 	// The first import() by this loader gives a warning, which is not the job's.
 	async function warmImport() {
 		const { emitWarning } = process;
+		if (!importModuleDynamically)
+			return; // before node 20.12; code of -e and - cannot import() there
 		process.emitWarning = () => {};
 		await vm.runInThisContext('import("node:fs")', { importModuleDynamically });
 		process.emitWarning = emitWarning;
-	}
-
-	// For a node that has no such loader.
-	function importLater(name) {
-		if (!/^[./]/.test(name))
-			return import(name);
-		return import(new URL(name, url.pathToFileURL(path.join(process.cwd(), '/'))));
 	}
 
 	function runCode(code, filename, argv, execArgv) {
