@@ -8,7 +8,8 @@ import gc
 import os
 import sys
 
-PIECE = 1 << 20
+PIECE = 1 << 20  # of a long answer; most are short
+SHORT = 1 << 12
 
 
 def complain(text):
@@ -43,13 +44,13 @@ def load(modules):
 
 def read_answer(fd):
     """What was asked for with the last write; a short read is the last one."""
-    answer = os.read(fd, PIECE)
-    if len(answer) == PIECE:
-        pieces = [answer]
-        while len(pieces[-1]) == PIECE:
-            pieces.append(os.read(fd, PIECE))
-        answer = b"".join(pieces)
-    return answer
+    answer = os.read(fd, SHORT)
+    if len(answer) < SHORT:
+        return answer
+    pieces = [answer, os.read(fd, PIECE)]
+    while len(pieces[-1]) == PIECE:
+        pieces.append(os.read(fd, PIECE))
+    return b"".join(pieces)
 
 
 def ask(question):
@@ -386,6 +387,24 @@ def flush():
     return good
 
 
+def find_flush():
+    """fflush() of the C library. It is looked for where a program can print by it."""
+    ctypes = sys.modules.get("ctypes")
+    return ctypes and ctypes.CDLL(None).fflush
+
+
+def new_modules():
+    """The last one first. Those that were loaded before the save come before them, and are not
+    looked at: to look at a name counts a reference, which writes to its page."""
+    new = []
+    for name in reversed(sys.modules):
+        if name is last_warm:
+            break
+        if name not in warm:
+            new.append(name)
+    return new
+
+
 def end(status):
     """What Py_FinalizeEx() does that a program can see, in its order. Modules that were loaded
     before the save are not taken apart: that would write to most of the memory of the copy."""
@@ -395,14 +414,14 @@ def end(status):
         atexit._run_exitfuncs()
     good = flush()
     sys.last_type = sys.last_value = sys.last_traceback = sys.last_exc = None
-    for name in reversed([n for n in sys.modules if n not in warm]):
+    for name in new_modules():
         sys.modules.pop(name, None)
     sys.modules.pop("__main__", None)
     gc.collect()
     if not (good and flush()):
         status = 120
-    if ctypes := sys.modules.get("ctypes"):
-        ctypes.CDLL(None).fflush(None)
+    if flush_c := c_library_flush or find_flush():
+        flush_c(None)
     if status == -2:
         import signal
         signal.signal(signal.SIGINT, signal.SIG_DFL)
@@ -424,7 +443,9 @@ pythonpath = os.environ.get("PYTHONPATH", "")
 always_unbuffered = sys.stderr.write_through
 Unraisable = type_of_unraisable()
 openssl = seeds_of_openssl()
+c_library_flush = find_flush()
 warm = set(sys.modules)
+last_warm = next(reversed(sys.modules))
 os.chdir("/")  # the only directory that is there in every world
 gc.collect()
 gc.freeze()
