@@ -151,15 +151,15 @@ static void event_exception(struct event *ev, uint64_t vector, uint64_t error)
 	};
 }
 
-/* A system call by another door, or the one number that the filter traps: the guest gave it, or
- * a number whose low half it is. */
+/* A system call by another door, or one that the filter traps, whose number the host has put back
+ * into rax. */
 static void event_trapped_call(struct process_context *c, struct event *ev)
 {
 	const struct cpu_regs *r = &c->regs;
 
 	if (frame_word32(&c->info->si_arch) == AUDIT_ARCH_X86_64) {
 		ev->kind = EVENT_SYSCALL;
-		ev->syscall.nr = UINT32_MAX;
+		ev->syscall.nr = (uint32_t)r->rax;
 		memcpy(ev->syscall.args,
 		       (uint64_t[]){ r->rdi, r->rsi, r->rdx, r->r10, r->r8, r->r9 },
 		       sizeof ev->syscall.args);

@@ -386,8 +386,9 @@ bytes:
  * could not: they set registers, the signal mask and the place of the signal stack of the thread
  * that calls. Foreign calling conventions trap. So do calls which the host does not restart when a
  * signal interrupts the wait for the monitor, so that they would return its -ERESTARTSYS: those of
- * the vsyscall page, which it emulates, and number -1, by which it knows that there is no call. All
- * else is for the monitor.
+ * the vsyscall page, which it emulates, and number -1, by which it knows that there is no call. So
+ * do those for which the monitor wants all registers: the handler reports them at once, where a
+ * notification would be followed by a signal and a second one. All else is for the monitor.
  */
 	.balign	8
 filter:
@@ -395,28 +396,34 @@ filter:
 	bpf	JEQ, 1, 0, AUDIT_ARCH_X86_64
 	bpf	RET, 0, 0, RET_TRAP
 	bpf	LD_ABS, 0, 0, DATA_NR
-	bpf	JEQ, 6, 0, __NR_rt_sigreturn
-	bpf	JEQ, 10, 0, __NR_sigaltstack
-	bpf	JEQ, 2, 0, NR_NONE
+	bpf	JEQ, 11, 0, __NR_rt_sigreturn
+	bpf	JEQ, 16, 0, __NR_sigaltstack
+	bpf	JEQ, 7, 0, NR_NONE
+filter_registers:
+	bpf	JEQ, 6, 0, __NR_arch_prctl
+	bpf	JEQ, 5, 0, __NR_clone
+	bpf	JEQ, 4, 0, __NR_clone3
+	bpf	JEQ, 3, 0, __NR_vfork
+	bpf	JEQ, 2, 0, __NR_fork
 	bpf	LD_ABS, 0, 0, DATA_IP + 4
 	bpf	JEQ, 0, 1, VSYSCALL_HIGH
 filter_trap:
 	bpf	RET, 0, 0, RET_TRAP
 	bpf	RET, 0, 0, RET_NOTIFY
 filter_sigreturn:
-	need	DATA_IP, stub_sigreturn_low, 0x7fff, 10
+	need	DATA_IP, stub_sigreturn_low, 0x7fff, 5
 	bpf	RET, 0, 0, RET_ALLOW
+	bpf	RET, 0, 0, RET_TRAP
 filter_altstack:
 	need	DATA_IP, stub_altstack_low, 0x7fff, 5
 	bpf	RET, 0, 0, RET_ALLOW
-filter_notify:
 	bpf	RET, 0, 0, RET_NOTIFY
 filter_end:
-	ahead	filter+5*8, 6, filter_sigreturn
-	ahead	filter+6*8, 10, filter_altstack
-	ahead	filter+7*8, 2, filter_trap
-	ahead	filter_sigreturn, 10, filter_notify
-	ahead	filter_altstack, 5, filter_notify
+	ahead	filter+5*8, 11, filter_sigreturn
+	ahead	filter+6*8, 16, filter_altstack
+	ahead	filter+7*8, 7, filter_trap
+	ahead	filter_registers+8, 6, filter_trap
+	ahead	filter_registers+5*8, 2, filter_trap
 
 /* The mapper's, on top of the one below: its report is for the monitor. */
 mapper_filter:
