@@ -119,6 +119,7 @@ static void switch_mm(struct task *t, struct exec_image *image)
 	sandbox_unlock(t->sb);
 	mutex_unlock(&t->process->threads_lock);
 	vfork_release(t);
+	task_leave_space(t);
 	mm_put(old);
 	t->clear_child_tid = t->set_child_tid = GVA_NULL;
 	t->robust_list = GVA_NULL;

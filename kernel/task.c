@@ -461,6 +461,14 @@ static bool leave_live(struct task *t)
 	return last;
 }
 
+void task_leave_space(struct task *t)
+{
+	const struct platform *pf = t->sb->platform;
+
+	if (pf->context_leave)
+		pf->context_leave(t->context);
+}
+
 /* Everything that may block or touch the guest happens before the task leaves the process tree. */
 static void task_end(struct task *t)
 {
@@ -490,6 +498,7 @@ static void task_end(struct task *t)
 	sandbox_unlock(sb);
 	mutex_unlock(&p->threads_lock);
 
+	task_leave_space(t);
 	put_shared(t);
 	sb->platform->context_destroy(t->context);
 	kick_detach(&t->sleeper.kick);

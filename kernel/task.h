@@ -132,6 +132,8 @@ struct task {
 int task_new(struct sandbox *sb, struct process *p, struct task **out);
 /* Undoes task_new for a task that was never started. */
 void task_free(struct task *t);
+/* Its own thread, which is about to let go of t->mm. */
+void task_leave_space(struct task *t);
 /* Counts a new task for the user of its credentials. -EAGAIN: `max` count already. -ENOMEM. */
 int task_count(struct task *t, uint64_t max);
 /* Gives the task credentials (reference taken over, also on failure) and counts it for their user.

@@ -173,6 +173,9 @@ struct platform {
 	 * process. */
 	int (*context_create)(struct machine *m, struct context **out);
 	void (*context_destroy)(struct context *c);
+	/* It will run in another space, if it runs again, and with registers that are set before:
+	 * what it has in this one is free for others. By its own thread. NULL: it has nothing. */
+	void (*context_leave)(struct context *c);
 	/* NULL: spaces of this platform do not end by themselves. `died` is called when the space
 	 * the context ran in last has ended while it was not running, so that what its thread waits
 	 * for may be given up: the next run gives EVENT_DEAD. From a thread of the platform's,

@@ -73,6 +73,14 @@ void process_context_destroy(struct context *context)
 	free(c);
 }
 
+/* Where it would take more than a parked thread, what the space is destroyed with ends it. */
+void process_context_leave(struct context *context)
+{
+	struct process_context *c = to_process_context(context);
+	if (c->state == THREAD_CALLED && !c->preempted)
+		stub_thread_end(c);
+}
+
 void process_context_watch(struct context *context, void (*died)(void *arg), void *arg)
 {
 	struct process_context *c = to_process_context(context);

@@ -62,6 +62,7 @@ static void process_machine_destroy(struct machine *machine)
 	struct process_machine *m = to_process_machine(machine);
 	if (m->nursery) {
 		(void)nursery_await(m->nursery);
+		used_destroy(m);
 		spare_destroy(m);
 		nursery_let_go(m->nursery);
 	}
@@ -88,6 +89,7 @@ static struct process_machine *machine_alloc(void)
 	for (unsigned i = 0; i < DYING_MAX; i++)
 		m->dying[i] = -1;
 	mutex_init(&m->lock, LOCK_MACHINE);
+	list_init(&m->used);
 	slots_init(&m->pages, CONTROL_PAGES);
 	slots_init(&m->stacks, CONTROL_STACKS);
 	const uint64_t enabled = xcr0_read();
@@ -187,6 +189,7 @@ const struct platform platform_process = {
 	.space_protect = process_space_protect,
 	.context_create = process_context_create,
 	.context_destroy = process_context_destroy,
+	.context_leave = process_context_leave,
 	.context_watch = process_context_watch,
 	.run = process_run,
 	.syscall_result = process_syscall_result,

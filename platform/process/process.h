@@ -11,10 +11,11 @@
  *   context   a guest thread: a filtered thread of the stub. Its system calls come as seccomp
  *             notifications
  *
- * What makes it fast: the next stub is forked ahead (spare.c). All that is mapped in a space before
- * guest code runs there is one command (struct batch). A thread whose context has ended waits in
- * its last system call for the next context (thread.c). A notification hands a system call over to
- * the monitor and back on one CPU, which no other means does.
+ * What makes it fast: the next stub is forked ahead (spare.c), or is one that was used, emptied
+ * (used.c). All that is mapped in a space before guest code runs there is one command (struct
+ * batch). A thread whose context has ended waits in its last system call for the next context
+ * (thread.c). A notification hands a system call over to the monitor and back on one CPU, which no
+ * other means does.
  *
  * A guest thread is always in one of these states:
  *
@@ -31,7 +32,8 @@
  *   (WAIT_KILLABLE_RECV), so that the handler sees the thread behind its system call.
  *
  * What the guest cannot do: make a host system call (the filter lets one pass, sigreturn, which is
- * harmless with any arguments); forge a system call of another thread; forge the answer of the
+ * harmless with any arguments); forge a system call of another thread, but for those that the
+ * filter traps, and then only of a thread whose memory it has; forge the answer of the
  * helper or the mapper; reach the stub's text and command page. The mapper answers by registers
  * that the host kernel latched, as it latches those of a system call.
  *
@@ -115,8 +117,12 @@ void stub_page_set(struct stub *st, char *page);
  * none) becomes STUB_FD_PASSED in the stub; *received (may be NULL) gets a descriptor that a step
  * sent. */
 int stub_command(struct stub *st, const struct step *steps, unsigned n, int pass, int *received);
-/* The two halves of it, stub.lock held: passed descriptors have the numbers from STUB_FD_PASSED on;
- * with STEP_REPLY the answer is a value. */
+/* The two halves of it, stub.lock held: passed descriptors have the numbers from STUB_FD_PASSED
+ * on. */
+int stub_begin(struct stub *st, const struct step *steps, unsigned n, const int *pass,
+	       unsigned nr_pass);
+int stub_end(struct stub *st);
+/* The same by the helper alone: with STEP_REPLY the answer is a value. */
 int stub_order(struct stub *st, const struct step *steps, unsigned n, const int *pass,
 	       unsigned nr_pass);
 int stub_answer(struct stub *st, int *received, int64_t *value);
@@ -188,10 +194,12 @@ struct process_machine {
 	struct slots pages, stacks;
 	_Atomic bool scheduled; /* sched.c: threads may not all run alike */
 	struct spare spare;
-	unsigned spares_taken;
+	_Atomic unsigned spares_taken;
 	uint64_t xcr0;
 	size_t fp_size;
 	struct mutex lock;
+	struct list used; /* spaces that were emptied (used.c) */
+	unsigned nr_used;
 	_Atomic bool has_space; /* or had */
 	/* pidfds of stubs that were killed and may not be gone yet, by age from next_dying on */
 	int dying[DYING_MAX];
@@ -219,7 +227,8 @@ struct process_space {
 	struct process_machine *m;
 	struct ref refs;
 	_Atomic bool destroyed;
-	struct list node; /* nursery.spaces */
+	_Atomic bool stopped; /* its stub is being killed */
+	struct list node;     /* nursery.spaces, or process_machine.used */
 	struct stub stub;
 	struct mutex lock;
 	struct list contexts; /* with a thread here; guarded by lock, as are these: */
@@ -239,6 +248,15 @@ int spare_take(struct process_space *s);
 /* Has the next one forked. A failure shows when it is wanted. */
 void spare_order(struct process_machine *m);
 void spare_destroy(struct process_machine *m);
+
+/* ---- used.c ---- */
+
+/* The stub of a space that is being destroyed, and that the reaper does not watch any more, is kept
+ * for another one; false: it is of no use. */
+bool used_keep(struct process_space *s);
+/* Gives the space such a stub; space.lock held. */
+bool used_take(struct process_space *s);
+void used_destroy(struct process_machine *m);
 
 /* ---- cputime.c ---- */
 
@@ -336,8 +354,10 @@ int stub_thread_keep(struct process_space *s, int listener, uint32_t stack);
 /* space.lock held: what its parked threads have left on their stacks, which guest code could read,
  * goes. */
 void stub_threads_scrub(struct process_space *s);
-/* The space's parked threads: none of them can run any more. */
+/* The space's parked threads: none of them can run any more, and nobody else has the space. */
 void stub_threads_forget(struct process_space *s);
+/* The only parked thread of a space becomes as a new one is, whatever its guest has made of it. */
+int stub_thread_renew(struct process_space *s);
 
 /* ---- frame.c ---- */
 
@@ -393,6 +413,8 @@ int process_space_unmap(struct space *s, gva_t addr, uint64_t len);
 int process_space_protect(struct space *s, gva_t addr, uint64_t len, unsigned prot);
 int process_context_create(struct machine *m, struct context **out);
 void process_context_destroy(struct context *c);
+void process_context_leave(struct context *c);
+void process_context_leave(struct context *c);
 void process_context_watch(struct context *c, void (*died)(void *arg), void *arg);
 int process_run(struct context *c, struct space *s, struct kick *k, struct event *ev);
 void process_syscall_result(struct context *c, uint64_t rax);

@@ -47,9 +47,9 @@ static int batch_flush(struct process_space *s)
 	}
 	b->steps[b->n - 1].flags = STEP_LAST;
 	mutex_lock(&s->stub.lock);
-	int err = stub_order(&s->stub, b->steps, b->n, fds, b->nr_files);
+	int err = stub_begin(&s->stub, b->steps, b->n, fds, b->nr_files);
 	if (!err)
-		err = stub_answer(&s->stub, NULL, NULL);
+		err = stub_end(&s->stub);
 	mutex_unlock(&s->stub.lock);
 	batch_clear(b);
 	if (err)
@@ -213,6 +213,7 @@ void process_space_stop(struct space *space)
 {
 	struct process_space *s = to_process_space(space);
 	mutex_lock(&s->lock);
+	s->stopped = true;
 	if (s->stub.pidfd >= 0)
 		stub_send_kill(&s->stub);
 	mutex_unlock(&s->lock);
@@ -262,13 +263,17 @@ void process_space_destroy(struct space *space)
 	list_for_each (c, &s->contexts, node)
 		clock_stop(&c->clock);
 	mutex_unlock(&s->lock);
+	if (used_keep(s))
+		return;
 	/* Its pages may be given to others as soon as we return: nothing of it may run any more. */
 	s->destroyed = true; /* first: threads that find themselves dying are to know why */
 	stub_send_kill(&s->stub);
 	if (!threads_stopped(s))
 		stub_kill(&s->stub);
 	s->stub.dead = true;
+	mutex_lock(&s->lock);
 	stub_threads_forget(s);
+	mutex_unlock(&s->lock);
 	space_put(s);
 }
 

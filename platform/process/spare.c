@@ -178,6 +178,8 @@ int spare_take(struct process_space *s)
 	struct process_machine *m = s->m;
 
 	lock_assert_held(&s->lock);
+	if (used_take(s))
+		return nursery_watch(m->nursery, s);
 	mutex_lock(&m->nursery->template.lock);
 	int err = take(m, s);
 	if (!err && m->spares_taken++)

@@ -152,29 +152,36 @@ static int mapper_report(struct stub *st)
 	return (int)(int64_t)n.data.args[0];
 }
 
-/* With `pass` >= 0 the descriptor comes with the answer. */
-static int mapper_order(struct stub *st, int pass)
+/* Puts a descriptor into the stub; `flags`: also whether its mapper goes on then. */
+static int mapper_pass(struct stub *st, int fd, unsigned newfd, unsigned flags)
 {
-	struct seccomp_notif_resp r = { .id = st->mapper_id };
 	struct seccomp_notif_addfd a = { .id = st->mapper_id,
-					 .flags =
-					     SECCOMP_ADDFD_FLAG_SETFD | SECCOMP_ADDFD_FLAG_SEND,
-					 .srcfd = (unsigned)pass,
-					 .newfd = STUB_FD_PASSED };
+					 .flags = SECCOMP_ADDFD_FLAG_SETFD | flags,
+					 .srcfd = (unsigned)fd,
+					 .newfd = newfd };
 	int err;
 
-	do {
-		err = pass < 0 ? ioctl(st->mapper, SECCOMP_IOCTL_NOTIF_SEND, &r)
-			       : ioctl(st->mapper, SECCOMP_IOCTL_NOTIF_ADDFD, &a);
-	} while (err < 0 && errno == EINTR);
+	do
+		err = ioctl(st->mapper, SECCOMP_IOCTL_NOTIF_ADDFD, &a);
+	while (err < 0 && errno == EINTR);
 	return err < 0 ? -EIO : 0;
 }
 
-static int mapper_run(struct stub *st, const struct step *steps, unsigned n, int pass)
+/* The last descriptor comes with the answer. */
+static int mapper_order(struct stub *st, const int *pass, unsigned nr_pass)
 {
-	memcpy(st->page, steps, n * sizeof *steps);
-	int err = st->dead ? -EIO : mapper_order(st, pass);
-	return err ? err : mapper_report(st);
+	struct seccomp_notif_resp r = { .id = st->mapper_id };
+	int err = 0;
+
+	for (unsigned i = 0; !err && i < nr_pass; i++)
+		err = mapper_pass(st, pass[i], STUB_FD_PASSED + i,
+				  i + 1 == nr_pass ? SECCOMP_ADDFD_FLAG_SEND : 0);
+	if (nr_pass)
+		return err;
+	do
+		err = ioctl(st->mapper, SECCOMP_IOCTL_NOTIF_SEND, &r);
+	while (err < 0 && errno == EINTR);
+	return err < 0 ? -EIO : 0;
 }
 
 /* Where it fails the helper goes on doing all. */
@@ -200,19 +207,36 @@ static void mapper_start(struct stub *st)
 	st->mapper = -1;
 }
 
+int stub_begin(struct stub *st, const struct step *steps, unsigned n, const int *pass,
+	       unsigned nr_pass)
+{
+	lock_assert_held(&st->lock);
+	if (st->mapper < 0)
+		return stub_order(st, steps, n, pass, nr_pass);
+	memcpy(st->page, steps, n * sizeof *steps);
+	return st->dead ? -EIO : mapper_order(st, pass, nr_pass);
+}
+
+int stub_end(struct stub *st)
+{
+	return st->mapper < 0 ? stub_answer(st, NULL, NULL) : mapper_report(st);
+}
+
 int stub_command(struct stub *st, const struct step *steps, unsigned n, int pass, int *received)
 {
 	int err;
 
 	mutex_lock(&st->lock);
-	if (!received && ++st->nr_commands == MAPPER_AFTER)
-		mapper_start(st);
-	if (!received && st->mapper >= 0) {
-		err = mapper_run(st, steps, n, pass);
-	} else {
+	if (received) {
 		err = stub_order(st, steps, n, &pass, pass >= 0);
 		if (!err)
 			err = stub_answer(st, received, NULL);
+	} else {
+		if (++st->nr_commands == MAPPER_AFTER && st->mapper < 0)
+			mapper_start(st);
+		err = stub_begin(st, steps, n, &pass, pass >= 0);
+		if (!err)
+			err = stub_end(st);
 	}
 	mutex_unlock(&st->lock);
 	return err;

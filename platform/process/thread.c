@@ -26,6 +26,8 @@
 
 #define PARKED_MAX 32 /* in a space: each costs a descriptor and a stack */
 
+#define STACK_ROOM (STACK_SIZE - sizeof(stack_t))
+
 /* ---- notifications ---- */
 
 int notif_answer(struct process_context *c, int64_t val, uint32_t flags)
@@ -147,25 +149,35 @@ int stub_thread_stop(struct process_context *c)
 
 /* ---- a new thread ---- */
 
+static uint64_t stack_offset(uint32_t stack)
+{
+	return CONTROL_STACK_OFF + ((uint64_t)stack << STACK_SHIFT);
+}
+
 /* The stack_t lies at the end of the stack itself. The guest can write it, and by that can only
  * lose its own reports. */
+static void signal_stack_set(struct process_machine *m, uint32_t stack)
+{
+	uint64_t at = STUB_STACKS + ((uint64_t)stack << STACK_SHIFT);
+	const stack_t st = { .ss_sp = (void *)at, .ss_size = STACK_ROOM };
+
+	memcpy(m->control + stack_offset(stack) + STACK_ROOM, &st, sizeof st);
+}
+
 void stub_thread_steps(struct process_machine *m, uint32_t stack, struct step steps[THREAD_STEPS])
 {
 	uint64_t at = STUB_STACKS + ((uint64_t)stack << STACK_SHIFT);
-	uint64_t off = CONTROL_STACK_OFF + ((uint64_t)stack << STACK_SHIFT);
-	uint64_t size = STACK_SIZE - sizeof(stack_t);
-	const stack_t st = { .ss_sp = (void *)at, .ss_size = size };
 	const struct step make[THREAD_STEPS] = {
 		{ SYS_mmap,
 		  { at, STACK_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, STUB_FD_CONTROL,
-		    off },
+		    stack_offset(stack) },
 		  0 },
-		{ SYS_clone, { STUB_THREAD_FLAGS, 0, 0, 0, 0, at + size }, STEP_THREAD },
+		{ SYS_clone, { STUB_THREAD_FLAGS, 0, 0, 0, 0, at + STACK_ROOM }, STEP_THREAD },
 		{ SYS_sendmsg, { STUB_FD_SOCKET, STUB_PASS_MESSAGE_ADDR, 0 }, STEP_RETRY },
 		{ SYS_close, { STUB_FD_PASSED }, STEP_LAST },
 	};
 
-	memcpy(m->control + off + size, &st, sizeof st);
+	signal_stack_set(m, stack);
 	memcpy(steps, make, sizeof make);
 }
 
@@ -173,7 +185,7 @@ static void attach_locked(struct process_context *c, struct process_space *s)
 {
 	lock_assert_held(&s->lock);
 	c->s = s;
-	c->stack_base = c->m->control + CONTROL_STACK_OFF + ((uint64_t)c->stack << STACK_SHIFT);
+	c->stack_base = c->m->control + stack_offset(c->stack);
 	ref_get(&s->refs);
 	list_add(&s->contexts, &c->node);
 }
@@ -202,7 +214,7 @@ static int make_thread(struct process_context *c, struct process_space *s, bool 
 	return err;
 }
 
-static int await_first_report(struct process_context *c)
+static int await_first_report(struct process_context *c, const struct cpu_time *used)
 {
 	struct seccomp_notif n;
 
@@ -213,7 +225,7 @@ static int await_first_report(struct process_context *c)
 	if (!err)
 		err = notif_is_report(&n) ? stub_thread_take_report(c, &n) : -EIO;
 	c->tid = err ? 0 : (pid_t)n.pid;
-	clock_start(&c->clock, c->s->stub.pid, c->tid, &(struct cpu_time){ 0 });
+	clock_start(&c->clock, c->s->stub.pid, c->tid, used);
 	return err;
 }
 
@@ -229,7 +241,7 @@ static int start_new(struct process_context *c, struct process_space *s)
 		err = make_thread(c, s, !fresh);
 	}
 	mutex_unlock(&s->lock);
-	return err ? err : await_first_report(c);
+	return err ? err : await_first_report(c, &(struct cpu_time){ 0 });
 }
 
 /* ---- parked threads ---- */
@@ -312,7 +324,7 @@ int stub_thread_keep(struct process_space *s, int listener, uint32_t stack)
 static int start_parked(struct process_context *c, const struct cpu_time *used)
 {
 	if (!c->tid)
-		return await_first_report(c);
+		return await_first_report(c, used);
 	int err = context_own_fp(c);
 	if (err)
 		return err;
@@ -328,8 +340,7 @@ void stub_threads_scrub(struct process_space *s)
 
 	lock_assert_held(&s->lock);
 	list_for_each (p, &s->parked, node) {
-		char *stack =
-		    s->m->control + CONTROL_STACK_OFF + ((uint64_t)p->stack << STACK_SHIFT);
+		char *stack = s->m->control + stack_offset(p->stack);
 		size_t first = STACK_SIZE - PAGE_SIZE;
 		if (!p->tid)
 			continue;
@@ -343,7 +354,6 @@ void stub_threads_forget(struct process_space *s)
 {
 	struct parked *p, *next;
 
-	mutex_lock(&s->lock);
 	list_for_each_safe (p, next, &s->parked, node) {
 		list_del(&p->node);
 		close(p->listener);
@@ -351,7 +361,42 @@ void stub_threads_forget(struct process_space *s)
 		free(p);
 	}
 	s->nr_parked = 0;
-	mutex_unlock(&s->lock);
+}
+
+/* It is sent where a thread sets its signal stack, and reports as a new one does. What the guest
+ * can have changed are registers, the mask of signals and the place of the signal stack: all are
+ * set, and one that does not report is of no use. */
+int stub_thread_renew(struct process_space *s)
+{
+	struct parked *p = list_first(&s->parked, struct parked, node);
+	struct process_context c = { .m = s->m,
+				     .s = s,
+				     .state = THREAD_CALLED,
+				     .tid = p->tid,
+				     .listener = p->listener,
+				     .stack = p->stack,
+				     .stack_base = s->m->control + stack_offset(p->stack),
+				     .id = p->id };
+
+	if (!p->tid)
+		return 0;
+	int err = context_own_fp(&c);
+	if (!err)
+		err = stop_called(&c);
+	if (!err) {
+		signal_stack_set(s->m, p->stack);
+		c.regs = (struct cpu_regs){
+			.rip = STUB_FRESH_ADDR,
+			.r9 = STUB_STACKS + ((uint64_t)p->stack << STACK_SHIFT) + STACK_ROOM,
+			.rflags = RFLAGS_FIXED,
+		};
+		c.fp_dirty = true;
+		frame_store(&c);
+		err = notif_answer(&c, 0, 0);
+		p->tid = 0;
+	}
+	free(c.fp);
+	return err;
 }
 
 /* ---- beginning and end ---- */

@@ -552,6 +552,105 @@ static void moved_stack(void)
 	scene_end(&sc);
 }
 
+/* ---- what the next program's thread finds in a stub that was used */
+
+#define AT_LEFT (AT_DATA + 16 * PAGE_SIZE)
+
+/* The XMM registers, MXCSR and the control word. */
+static void fp_check(struct scene *sc, const unsigned char *want)
+{
+	const struct platform *p = sc->w.p;
+	unsigned char got[16384];
+	uint64_t xcr0;
+
+	CHECK(p->fp_size(sc->w.m, &xcr0) <= sizeof got);
+	CHECK_EQ(p->fp_get(sc->evil.c, got, sizeof got), 0);
+	CHECK(memcmp(got, want, 2) == 0 && memcmp(got + 24, want + 24, 4) == 0);
+	CHECK(memcmp(got + 160, want + 160, 256) == 0);
+}
+
+/* Nothing is blocked in it, none of its memory is there, and it knows no register. */
+static void next_is_new(struct scene *sc, const unsigned char *fresh)
+{
+	struct thread *t = &sc->evil;
+	struct cpu_regs r;
+
+	fp_check(sc, fresh);
+	r = thread_regs(t);
+	CHECK(r.fs_base == 0 && r.gs_base == 0 && r.rbx == 0 && r.r15 == 0);
+	thread_jump(t, g_divide, 0, 0);
+	thread_run(t, EVENT_EXCEPTION);
+	thread_jump(t, g_int3, 0, 0);
+	thread_run(t, EVENT_EXCEPTION);
+	thread_jump(t, g_ud2, 0, 0);
+	thread_run(t, EVENT_EXCEPTION);
+	thread_jump(t, g_read, AT_LEFT, 0);
+	thread_run(t, EVENT_FAULT);
+	CHECK_EQ(t->ev.fault.addr.v, AT_LEFT);
+	r = thread_regs(t);
+	r.rip = AT(g_syscall);
+	r.rax = SYS_rt_sigreturn; /* which comes by a signal */
+	thread_regs_set(t, &r);
+	thread_run(t, EVENT_SYSCALL);
+	CHECK_EQ(t->ev.syscall.nr, SYS_rt_sigreturn);
+}
+
+static void dirty(struct scene *sc, unsigned char *fp, size_t size)
+{
+	struct cpu_regs r = thread_regs(&sc->evil);
+
+	memset(fp + 160, 0x5a, 256);
+	fp[512] |= 2; /* the XMM registers are in use */
+	CHECK_EQ(sc->w.p->fp_set(sc->evil.c, fp, size), 0);
+	r.rbx = r.r15 = 0x1234567;
+	r.fs_base = r.gs_base = AT_DATA;
+	thread_regs_set(&sc->evil, &r);
+	world_map(&sc->w, sc->w.s, AT_LEFT, 1, RW, sc->scratch);
+}
+
+static pid_t stub_pid(struct scene *sc)
+{
+	return to_process_space(sc->w.s)->stub.pid;
+}
+
+/* `i` below 64: a signal is blocked; from there on the signal stack is elsewhere; the last one: the
+ * guest has done nothing of the kind. */
+static void used_stubs(void)
+{
+	enum { STACKS = 64, NOTHING = 72 };
+	static const uint64_t places[NOTHING - STACKS] = {
+		AT_DATA, STUB_TEXT, STUB_COMMAND, STUB_SCRATCH, 0, ~0UL << 12, 1UL << 47, 8,
+	};
+	unsigned char fresh[16384], fp[16384];
+	uint64_t xcr0;
+	struct scene sc;
+
+	watchdog_start();
+	scene_start(&sc);
+	size_t size = sc.w.p->fp_size(sc.w.m, &xcr0);
+	CHECK_EQ(sc.w.p->fp_get(sc.evil.c, fresh, sizeof fresh), 0);
+	for (unsigned i = 0; i <= NOTHING; i++) {
+		struct cpu_regs r = forged_return();
+		pid_t pid = stub_pid(&sc);
+		memcpy(fp, fresh, size);
+		dirty(&sc, fp, size);
+		struct frame *f = forge(&sc, AT(g_syscall), i < STACKS ? 1UL << i : 0);
+		if (i >= STACKS && i < NOTHING)
+			f->uc.uc_stack.ss_sp = (void *)places[i - STACKS];
+		r.fs_base = r.gs_base = AT_DATA;
+		CHECK(evil_set(&sc, &r));
+		CHECK(evil_run(&sc) && sc.evil.ev.kind == EVENT_SYSCALL);
+		evil_again(&sc);
+		if (i == NOTHING)
+			CHECK_EQ(stub_pid(&sc), pid);
+		if (i == STUB_PREEMPT_SIGNAL - 1)
+			CHECK(stub_pid(&sc) != pid);
+		next_is_new(&sc, fresh);
+		good_goes_on(&sc);
+	}
+	scene_end(&sc);
+}
+
 /* Garbage instead of a frame: selectors, flags, FP state, all of it. */
 static void garbage_frames(void)
 {
@@ -1060,6 +1159,7 @@ const struct test tests[] = {
 	{ "forged_masks", forged_masks },
 	{ "unreachable", unreachable },
 	{ "moved_stack", moved_stack },
+	{ "used_stubs", used_stubs },
 	{ "garbage_frames", garbage_frames },
 	{ "other_doors", other_doors },
 	{ "every_number", every_number },

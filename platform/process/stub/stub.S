@@ -276,6 +276,7 @@ guest_thread:
 	syscall
 	test	%rax, %rax
 	js	gone
+stub_fresh:
 	mov	$__NR_sigaltstack, %eax
 	mov	%r9, %rdi /* of the step that made us */
 	xor	%esi, %esi
@@ -283,6 +284,7 @@ guest_thread:
 stub_altstack_ip:
 	ud2 /* the handler reports, and what it returns to is the guest */
 
+	.globl	stub_fresh
 	.globl stub_mapper_ip, stub_handler, stub_report_ip, stub_sigreturn_ip, stub_altstack_ip
 	.globl stub_exit, stub_exit_ip
 stub_handler:
