@@ -120,7 +120,7 @@ $(BUILD)/internal.a: $(LIB_OBJS)
 
 # The command line is a client of the library like any other.
 $(BUILD)/hl.debug: $(CLI_OBJS) $(BUILD)/libhl.a
-	$(call say,LD,$@)$(CC) $(LDFLAGS_HL) -o $@ $^ -ljson-c $(HL_LIBS) $(LDLIBS)
+	$(call say,LD,$@)$(CC) $(LDFLAGS_HL) -o $@ $^ -ljson-c $(HL_LIBS) -lm $(LDLIBS)
 
 # The same executable by another name.
 $(BUILD)/pyhl: $(BUILD)/hl

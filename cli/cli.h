@@ -5,6 +5,7 @@
 #define HL_CLI_CLI_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "hl.h"
 
@@ -36,6 +37,10 @@ int report_error(const struct output *out, struct hl_error *err);
 /* The same for want of memory. */
 int report_no_memory(const struct output *out);
 
+/* Seconds since 1970 as a date and a time of day. */
+#define UTC_MAX 80
+void write_utc(char text[UTC_MAX], uint64_t seconds);
+
 /* cli/run.c */
 int run_main(int argc, char **argv);
 /* cli/explain.c: hl policy explain FILE. */
@@ -44,6 +49,8 @@ int policy_main(int argc, char **argv);
 int snapshot_main(int argc, char **argv);
 /* cli/pyhl.c */
 int pyhl_main(int argc, char **argv);
+/* cli/bench.c */
+int bench_main(int argc, char **argv);
 /* cli/doctor.c */
 int doctor_main(int argc, char **argv);
 /* cli/doctor_json.c: the report as one JSON object on stdout. 0 or hl's exit status. */

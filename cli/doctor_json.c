@@ -1,55 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* hl doctor --json. The keys are documented in docs/hl.1 and do not change. */
-#include <json-c/json.h>
-#include <stdio.h>
-
 #include "cli/cli.h"
-
-/* An object to put things in. Once memory ran out it says so, and puts away whatever else it is
- * given. */
-struct object {
-	struct json_object *json;
-	bool failed;
-};
-
-static void put(struct object *o, const char *key, struct json_object *value, bool is_null)
-{
-	if (o->failed || (!value && !is_null) || json_object_object_add(o->json, key, value) < 0) {
-		json_object_put(value);
-		o->failed = true;
-	}
-}
-
-/* An empty string is null. */
-static void put_string(struct object *o, const char *key, const char *s)
-{
-	bool none = !s || !s[0];
-
-	put(o, key, none ? NULL : json_object_new_string(s), none);
-}
-
-static void put_number(struct object *o, const char *key, uint64_t n)
-{
-	put(o, key, n ? json_object_new_uint64(n) : NULL, n == 0);
-}
-
-static void put_bool(struct object *o, const char *key, bool b)
-{
-	put(o, key, json_object_new_boolean(b), false);
-}
-
-static struct object object_new(void)
-{
-	struct json_object *json = json_object_new_object();
-
-	return (struct object){ json, !json };
-}
-
-static void put_object(struct object *o, const char *key, struct object value)
-{
-	o->failed = o->failed || value.failed;
-	put(o, key, value.json, false);
-}
+#include "cli/json.h"
 
 static struct object check(const struct hl_check *c)
 {
@@ -117,16 +69,6 @@ static struct object report(const struct hl_host_report *r)
 int print_report_json(const struct hl_host_report *r)
 {
 	const struct output out = { 0 };
-	struct object o = report(r);
-	const char *text =
-	    o.failed ? NULL
-		     : json_object_to_json_string_ext(o.json, JSON_C_TO_STRING_PRETTY |
-								  JSON_C_TO_STRING_NOSLASHESCAPE);
 
-	if (text)
-		puts(text);
-	else
-		complain(&out, "out of memory");
-	json_object_put(o.json);
-	return text ? 0 : STATUS_HL;
+	return print_object(&out, report(r));
 }

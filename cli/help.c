@@ -12,6 +12,7 @@ static const char help[] =
     "       hl snapshot run FILE [OPTIONS] [-- ARGS...] | info FILE\n"
     "       hl snapshot save --driver RUNTIME[:MODULE,...] FILE [OPTIONS]\n"
     "       hl snapshot run FILE [OPTIONS] (-e CODE | SCRIPT | -) [ARGS...]\n"
+    "       hl bench [OPTIONS] [MODE...]\n"
     "       hl doctor [--json]\n"
     "       hl policy explain FILE\n"
     "Runs an unmodified Linux program in its own lightweight virtual machine; hl doctor says how\n"

@@ -10,7 +10,7 @@ static const struct verb {
 	int (*main)(int argc, char **argv); /* NULL: not in this version */
 } verbs[] = {
 	{ "run", run_main },       { "snapshot", snapshot_main },
-	{ "doctor", doctor_main }, { "bench", NULL },
+	{ "doctor", doctor_main }, { "bench", bench_main },
 	{ "oci", NULL },           { "mkinitrd", mkinitrd_main },
 	{ "policy", policy_main },
 };

@@ -63,3 +63,19 @@ int report_no_memory(const struct output *out)
 	complain(out, "out of memory");
 	return STATUS_HL;
 }
+
+/* gmtime(3) would bring time zones with it, and 90 KB. Years are counted here from March on, so
+ * that a leap day is the last of its year, and in ages of 400 years, which repeat. */
+void write_utc(char text[UTC_MAX], uint64_t seconds)
+{
+	uint64_t days = seconds / 86400 + 719468; /* from 0000-03-01 */
+	uint64_t age = days / 146097, day = days % 146097, s = seconds % 86400;
+	uint64_t year = (day - day / 1460 + day / 36524 - day / 146096) / 365;
+
+	day -= 365 * year + year / 4 - year / 100;
+	uint64_t month = (5 * day + 2) / 153; /* 0: March */
+	day -= (153 * month + 2) / 5;
+	snprintf(text, UTC_MAX, "%04lu-%02lu-%02lu %02lu:%02lu:%02lu UTC",
+		 age * 400 + year + (month >= 10), month < 10 ? month + 3 : month - 9, day + 1,
+		 s / 3600, s / 60 % 60, s % 60);
+}

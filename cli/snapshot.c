@@ -45,25 +45,12 @@ static int run(int argc, char **argv)
 
 /* ---- info ---- */
 
-/* gmtime(3) would bring time zones with it, and 90 KB. Years are counted here from March on, so
- * that a leap day is the last of its year, and in ages of 400 years, which repeat. */
-static void print_utc(uint64_t seconds)
-{
-	uint64_t days = seconds / 86400 + 719468; /* from 0000-03-01 */
-	uint64_t age = days / 146097, day = days % 146097, s = seconds % 86400;
-	uint64_t year = (day - day / 1460 + day / 36524 - day / 146096) / 365;
-
-	day -= 365 * year + year / 4 - year / 100;
-	uint64_t month = (5 * day + 2) / 153; /* 0: March */
-	day -= (153 * month + 2) / 5;
-	printf("%04lu-%02lu-%02lu %02lu:%02lu:%02lu UTC\n", age * 400 + year + (month >= 10),
-	       month < 10 ? month + 3 : month - 9, day + 1, s / 3600, s / 60 % 60, s % 60);
-}
-
 static void print_text(const char *file, const struct hl_snapshot_info *i)
 {
-	printf("%s: %s, saved ", file, i->program);
-	print_utc(i->saved_at);
+	char when[UTC_MAX];
+
+	write_utc(when, i->saved_at);
+	printf("%s: %s, saved %s\n", file, i->program, when);
 	if (*i->driver)
 		printf("  driver %s\n", i->driver);
 	printf("  processes %lu, threads %lu\n", i->processes, i->threads);

@@ -46,6 +46,15 @@ _hl() {
 		mapfile -t COMPREPLY < <(compgen -W '--json --help' -- "$cur")
 		return
 	fi
+	if [ "$i" = 1 ] && [ "$COMP_CWORD" -gt 1 ] && [ "${COMP_WORDS[1]}" = bench ]; then
+		mapfile -t COMPREPLY < <(case $cur in
+			-*) compgen -W '-e --exec --driver --interpreter --rounds --jobs --copies --sizes --plain
+				--platform --json --html --help' -- "$cur" ;;
+			*) compgen -W 'cold cold-snap copy warm-restore warm-stateful parallel memory growth' \
+				-f -- "$cur" ;;
+			esac)
+		return
+	fi
 	if [ "$i" = 1 ] && [ "$COMP_CWORD" -gt 1 ] && [ "${COMP_WORDS[1]}" = mkinitrd ]; then
 		mapfile -t COMPREPLY < <(case $cur in
 			-*) compgen -W '-o --output --program --add -z --gzip --zstd --keep-owners --help' -- "$cur" ;;
@@ -159,7 +168,7 @@ _hl() {
 		;;
 	*/*) mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
 	*) mapfile -t COMPREPLY < <(
-		[ "$COMP_CWORD" != 1 ] || compgen -W 'run doctor mkinitrd snapshot' -- "$cur"
+		[ "$COMP_CWORD" != 1 ] || compgen -W 'run bench doctor mkinitrd snapshot' -- "$cur"
 		compgen -c -- "$cur"
 	) ;;
 	esac
