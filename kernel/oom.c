@@ -197,11 +197,14 @@ static const struct budget_ops budget_ops = { on_exceeded, on_reclaim };
 
 int oom_init(struct sandbox *sb, uint64_t limit)
 {
-	int err = budget_create(limit, limit ? NULL : host_memory_limit, sb->arena, &sb->mem.counts,
-				&budget_ops, sb, &sb->mem.budget);
-	if (!err)
-		arena_set_budget(sb->arena, sb->mem.budget);
-	return err;
+	int err = budget_create(limit, host_memory_limit, sb->arena, &sb->mem.counts, &budget_ops,
+				sb, &sb->mem.budget);
+	if (err)
+		return err;
+	if (limit)
+		sb->limits.memory = budget_limit(sb->mem.budget);
+	arena_set_budget(sb->arena, sb->mem.budget);
+	return 0;
 }
 
 void oom_stop(struct sandbox *sb)

@@ -9,8 +9,9 @@
 struct sandbox;
 struct task;
 
-/* Bounds the sandbox's memory. `limit` bytes; 0: what the host allows (host/memlimit.h), less a
- * reserve. The arena is there. 0 or -ENOMEM. */
+/* Bounds the sandbox's memory by what the host allows (host/memlimit.h), less a reserve, and by
+ * `limit` bytes, unless that is 0: sb->limits.memory is the smaller one then, for all who ask. The
+ * arena is there. 0 or -ENOMEM. */
 int oom_init(struct sandbox *sb, uint64_t limit);
 /* No task runs any more, no lock held. */
 void oom_stop(struct sandbox *sb);

@@ -215,7 +215,6 @@ static int create_machine(struct sandbox *sb, const struct sandbox_config *cfg,
 	sb->mem.arena = sb->arena;
 	sb->mem.clock = &sb->clock;
 	sb->mem.killed = task_current_killed;
-	sb->mem.overcommit_max = min64(mm_overcommit_max(), memory_limit(sb));
 	if (sb->mem.props.copy_files)
 		err = filecache_create(sb->arena, &sb->mem.filecache);
 	return err ? err : vdso_clock_create(&sb->mem);
@@ -263,8 +262,10 @@ int sandbox_create(const struct sandbox_config *cfg, struct sandbox **out, struc
 		err = create_machine(sb, cfg, errmsg);
 	if (!err)
 		err = oom_init(sb, cfg->limits.memory);
-	if (!err)
+	if (!err) {
+		sb->mem.overcommit_max = min64(mm_overcommit_max(), memory_limit(sb));
 		err = futex_table_create(&sb->futexes);
+	}
 	if (!err)
 		err = vfs_create(cfg->monitor, &sb->vfs);
 	if (!err) {

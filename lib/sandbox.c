@@ -175,6 +175,19 @@ static void log_platform(const struct hl_config *cfg, const struct platform *pf,
 	cfg->log(cfg->log_arg, line, (size_t)n < sizeof line ? (size_t)n : sizeof line - 1);
 }
 
+static void log_limits(const struct hl_config *cfg, const struct sandbox *kernel)
+{
+	uint64_t asked = cfg->limits[HL_LIMIT_MEMORY], got = kernel->limits.memory;
+	char line[128];
+
+	if (!cfg->log_level || got == asked)
+		return;
+	int n = snprintf(line, sizeof line,
+			 "memory: %lu KiB, which is all that the host gives, and not %lu",
+			 got >> 10, asked >> 10);
+	cfg->log(cfg->log_arg, line, (size_t)n);
+}
+
 static int make_kernel(struct hl_sandbox *sb, const struct hl_config *cfg, const struct instead *in,
 		       const struct platform_choice *choice, struct hl_error **err)
 {
@@ -208,6 +221,8 @@ static int make_kernel(struct hl_sandbox *sb, const struct hl_config *cfg, const
 		e = 0;
 	if (!e && cfg->savable)
 		e = savepoint_init(sb->kernel, &at);
+	if (!e)
+		log_limits(cfg, sb->kernel);
 	return e ? error_set_errno(err, HL_PLATFORM, e, &errmsg) : 0;
 }
 

@@ -66,6 +66,7 @@ struct budget {
 	void *arg;
 	budget_available_fn *find_available;
 
+	bool chosen; /* the limit was, by somebody */
 	/* prepare() sets these */
 	_Atomic bool prepared;
 	_Atomic uint64_t limit, soft;
@@ -102,9 +103,10 @@ uint64_t budget_default(uint64_t available)
 
 static void set_limit(struct budget *b, uint64_t limit, uint64_t available)
 {
-	uint64_t more =
-	    available == UINT64_MAX ? limit / BOUND_SHARE : (available - limit) / RESERVE_USE_SHARE;
+	uint64_t more = (available - limit) / RESERVE_USE_SHARE;
 
+	if (b->chosen || available == UINT64_MAX)
+		more = min64(more, limit / BOUND_SHARE);
 	b->limit = limit;
 	b->soft = limit - limit / SYSCALL_SHARE;
 	b->available = available;
@@ -113,9 +115,9 @@ static void set_limit(struct budget *b, uint64_t limit, uint64_t available)
 
 static void find_limit(struct budget *b)
 {
-	uint64_t available = b->find_available();
+	uint64_t available = b->find_available(), most = budget_default(available);
 
-	set_limit(b, budget_default(available), available);
+	set_limit(b, b->chosen ? min64(b->limit, most) : most, available);
 }
 
 /* proc_pid_statm(5): pages that are resident, and how many of them belong to files or are shared.
@@ -174,7 +176,8 @@ int budget_create(uint64_t limit, budget_available_fn *available, struct arena *
 
 	if (!b)
 		return -ENOMEM;
-	set_limit(b, available ? UNASKED_BYTES : limit, UINT64_MAX);
+	b->chosen = limit && limit != UINT64_MAX;
+	set_limit(b, limit ? limit : UNASKED_BYTES, UINT64_MAX);
 	b->find_available = available;
 	b->arena = a;
 	b->counts = counts;
@@ -185,7 +188,7 @@ int budget_create(uint64_t limit, budget_available_fn *available, struct arena *
 	waitqueue_init(&b->freed);
 	mutex_init(&b->lock, LOCK_BUDGET);
 	cond_init(&b->changed);
-	if (!available && limit != UINT64_MAX)
+	if (b->chosen)
 		find_base(b);
 	*out = b;
 	return 0;
@@ -245,6 +248,11 @@ static uint64_t left_to_give(const struct budget *b)
 static uint64_t grown(uint64_t now, uint64_t base)
 {
 	return now > base ? now - base : 0;
+}
+
+uint64_t budget_limit(const struct budget *b)
+{
+	return b->limit;
 }
 
 uint64_t budget_measure(struct budget *b)

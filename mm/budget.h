@@ -63,12 +63,13 @@ struct budget_ops {
 	void (*reclaim)(void *arg);
 };
 
-/* What the host gives at most, in bytes. Asked once, from any thread, when the sandbox holds more
- * than a small program does. */
+/* What the host gives at most, in bytes. Asked once: for a limit that somebody chose at the start,
+ * else from any thread, when the sandbox holds more than a small program does. */
 typedef uint64_t budget_available_fn(void);
 
-/* The limit is a part of what `available` says (budget_default) or, where that is NULL, `limit`
- * bytes; UINT64_MAX: none, and no thread ever. Borrows `a`, `counts` and `ops`. */
+/* The limit is `limit` bytes (0: as many as there are), but no more than the part that
+ * budget_default() says of what `available` does; NULL: it is not asked. UINT64_MAX and NULL: there
+ * is no limit, and no thread ever. Borrows `a`, `counts` and `ops`. */
 int budget_create(uint64_t limit, budget_available_fn *available, struct arena *a,
 		  struct budget_counts *counts, const struct budget_ops *ops, void *arg,
 		  struct budget **out);
@@ -93,6 +94,8 @@ bool budget_over(const struct budget *b);
 bool budget_tight(const struct budget *b);
 /* Until it is not. 0 or -EINTR. */
 int budget_wait(struct budget *b, struct sleeper *s);
+/* What it is, where it was chosen. */
+uint64_t budget_limit(const struct budget *b);
 /* Bytes held now. */
 uint64_t budget_measure(struct budget *b);
 
