@@ -91,6 +91,7 @@ static void hand_over(struct process_space *u, struct process_space *s)
 	s->stub.slot = u->stub.slot;
 	s->stub.mapper = u->stub.mapper;
 	s->stub.mapper_id = u->stub.mapper_id;
+	s->stub.nr_commands = u->stub.nr_commands;
 	u->stub.pidfd = u->stub.socket = u->stub.mapper = -1;
 	u->stub.slot = UINT32_MAX;
 	s->stacks = u->stacks;
