@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reads the CPU time of another process's thread from schedstat and stat under
- * /proc/PID/task/TID. */
+/* Reads what is known of a thread from schedstat, stat and status under /proc/PID/task/TID. */
 #include "host/threadtime.h"
 
 #include <fcntl.h>
@@ -38,4 +37,18 @@ uint64_t thread_system_ns(pid_t pid, pid_t tid)
 		return 0;
 	const char *name_end = strrchr(buf, ')'); /* the name before it may hold anything */
 	return name_end ? strtoul(word_at(name_end, 13), NULL, 10) * TICK_NS : 0;
+}
+
+bool thread_sleeps(pid_t pid, pid_t tid, uint64_t *times)
+{
+	char buf[4096];
+
+	*times = 0;
+	if (!read_file(pid, tid, "status", buf, sizeof buf))
+		return true;
+	const char *state = strstr(buf, "\nState:\t");
+	const char *switches = strstr(buf, "\nvoluntary_ctxt_switches:\t");
+	if (switches)
+		*times = strtoul(strchr(switches, '\t'), NULL, 10);
+	return !state || state[strlen("\nState:\t")] == 'S';
 }

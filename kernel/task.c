@@ -92,7 +92,8 @@ char task_state(const struct task *t)
 		return t->unwound == GAVE_UP_SLEEP ? 'S' : 'R';
 	if (atomic_load_explicit(&t->in_guest, memory_order_relaxed))
 		return 'R';
-	return where == KICK_HOST || where == KICK_FUTEX ? 'S' : 'R';
+	bool woken = atomic_load_explicit(&t->sleeper.kick.pending, memory_order_relaxed);
+	return (where == KICK_HOST || where == KICK_FUTEX) && !woken ? 'S' : 'R';
 }
 
 /* What it waits for is given up; its next run says why. */

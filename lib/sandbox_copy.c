@@ -11,6 +11,7 @@
 #include "fs/file.h"
 #include "host/fscred.h"
 #include "host/hostcall.h"
+#include "host/threadtime.h"
 #include "kernel/devhl.h"
 #include "kernel/nsproxy.h"
 #include "kernel/process.h"
@@ -263,18 +264,68 @@ int hl_sandbox_reset(struct hl_sandbox *sb, struct hl_error **err)
 
 /* ---- snapshots ---- */
 
-bool hl_sandbox_idle(struct hl_sandbox *sb)
+/* The host's threads of a sandbox's tasks. */
+struct tasks_seen {
+	struct {
+		pid_t tid;
+		uint64_t slept; /* times */
+	} * all;
+	size_t nr;
+};
+
+/* False: one of the tasks runs. */
+static bool see_tasks(struct sandbox *k, struct tasks_seen *seen)
 {
 	struct process *p;
 	struct task *t;
-	bool idle = true;
+	bool wait = true;
 
-	sandbox_lock(sb->kernel);
-	list_for_each (p, &sb->kernel->processes, all_node) {
-		list_for_each (t, &p->tasks, process_node)
-			idle &= task_state(t) != 'R';
+	seen->nr = 0;
+	sandbox_lock(k);
+	seen->all = calloc(k->nr_tasks + 1, sizeof *seen->all);
+	list_for_each (p, &k->processes, all_node) {
+		list_for_each (t, &p->tasks, process_node) {
+			wait &= seen->all && task_state(t) != 'R' && seen->nr < k->nr_tasks;
+			if (wait)
+				seen->all[seen->nr++].tid = t->host_tid;
+		}
 	}
-	sandbox_unlock(sb->kernel);
+	sandbox_unlock(k);
+	return wait;
+}
+
+static bool all_sleep(struct tasks_seen *seen)
+{
+	bool sleep = true;
+
+	for (size_t i = 0; i < seen->nr && sleep; i++)
+		sleep = thread_sleeps(getpid(), seen->all[i].tid, &seen->all[i].slept);
+	return sleep;
+}
+
+static bool same_tasks(const struct tasks_seen *a, const struct tasks_seen *b)
+{
+	bool same = a->nr == b->nr;
+
+	for (size_t i = 0; i < a->nr && same; i++)
+		same = a->all[i].tid == b->all[i].tid && a->all[i].slept == b->all[i].slept;
+	return same;
+}
+
+/*
+ * A task whose thread was woken in the host's kernel and has no CPU yet still stands in its wait as
+ * we see it, and tasks that wake each other may all be seen asleep though one of them always runs.
+ * So the host is asked, too, and twice. If none of the threads has run in between, what was seen
+ * between the two looks was true of all of them at one time.
+ */
+bool hl_sandbox_idle(struct hl_sandbox *sb)
+{
+	struct tasks_seen first = { .nr = 0 }, then = { .nr = 0 };
+	bool idle = see_tasks(sb->kernel, &first) && all_sleep(&first) &&
+		    see_tasks(sb->kernel, &then) && all_sleep(&then) && same_tasks(&first, &then);
+
+	free(first.all);
+	free(then.all);
 	return idle;
 }
 

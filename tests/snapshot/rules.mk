@@ -12,7 +12,7 @@ $(SNAPSHOT)/helpers/%: tests/snapshot/helpers/%.c
 	@mkdir -p $(@D)
 	$(CC) -std=gnu17 -O1 -g -D_GNU_SOURCE $(WARNINGS) -o $@ $< -pthread
 
-$(SNAPSHOT)/helpers/again $(SNAPSHOT)/helpers/family: $(SNAPSHOT)/helpers/%: tests/snapshot/helpers/%.c include/hl.h $(BUILD)/libhl.a
+$(SNAPSHOT)/helpers/again $(SNAPSHOT)/helpers/family $(SNAPSHOT)/helpers/idle: $(SNAPSHOT)/helpers/%: tests/snapshot/helpers/%.c include/hl.h $(BUILD)/libhl.a
 	@mkdir -p $(@D)
 	$(CC) -std=gnu17 -O1 -g -D_GNU_SOURCE $(WARNINGS) $(if $(SAN),-fsanitize=$(SAN)) -Iinclude -o $@ $< $(BUILD)/libhl.a $(HL_LIBS) -pthread
 
@@ -25,12 +25,14 @@ $(SNAPSHOT)/helpers/faults: tests/snapshot/helpers/faults.c include/hl.h $(BUILD
 
 .PHONY: check-snapshot
 check-snapshot check-prepare: $(PLAIN) $(BUILD)/hl $(SNAPSHOT_CASES) $(SNAPSHOT)/helpers/draw $(SNAPSHOT)/helpers/again \
-	$(SNAPSHOT)/helpers/faults $(SNAPSHOT)/helpers/secrets $(SNAPSHOT)/helpers/family
+	$(SNAPSHOT)/helpers/faults $(SNAPSHOT)/helpers/secrets $(SNAPSHOT)/helpers/family \
+	$(SNAPSHOT)/helpers/idle
 check-snapshot:
 	tests/snapshot/kinds
 	$(PLAIN) tests/snapshot/messages $(BUILD)/hl $(PLATFORM)
 	$(PLAIN) tests/snapshot/world $(BUILD)/hl $(PLATFORM)
 	$(PLAIN) tests/snapshot/asks $(BUILD)/hl $(PLATFORM)
+	$(PLAIN) $(SNAPSHOT)/helpers/idle $(PLATFORM)
 	$(PLAIN) tests/snapshot/deterministic $(BUILD)/hl $(PLATFORM) $(SNAPSHOT)/helpers/draw
 	$(PLAIN) tests/snapshot/secrets $(BUILD)/hl $(PLATFORM) $(SNAPSHOT)/helpers/secrets
 	rm -rf $(SNAPSHOT)/generations && mkdir $(SNAPSHOT)/generations
