@@ -246,11 +246,11 @@ static void copy_gathered(const struct ahead *a, struct mm *mm)
 }
 
 /* What cannot be copied now is when it is written. */
-static void copy_ahead(struct mm *mm)
+static void copy_ahead(struct mm *mm, unsigned wave)
 {
 	const struct platform *pf = mm->host->platform;
 	uint64_t page[FORECAST_MAX];
-	unsigned nr = forecast_pages(mm->forecast, page);
+	unsigned nr = forecast_pages(mm->forecast, wave, page);
 	struct ahead ahead;
 
 	ahead.nr = 0;
@@ -312,8 +312,8 @@ int mm_fault_locked(struct mm *mm, gva_t addr, unsigned access, bool force, int 
 	return err == -EIO ? -EIO : err == -ENOMEM ? -SIGKILL : -SIGBUS;
 }
 
-/* The first page that the guest itself makes a copy of: its program is at work now. True: that page
- * is a copy, too. */
+/* The guest itself makes a copy of a page: its program is at work now. True: the page is among
+ * those that have been copied ahead. */
 static bool forecast_comes_true(struct mm *mm, gva_t addr)
 {
 	const struct vma *v = vma_find(mm, addr);
@@ -321,9 +321,10 @@ static bool forecast_comes_true(struct mm *mm, gva_t addr)
 
 	if (!v || gva_lt(addr, v->start) || !(v->prot & GUEST_WRITE) || !is_copied(v, b))
 		return false;
-	mm->forecast_used = true;
-	(void)mm_forecast_write(mm, gva_page_down(addr));
-	copy_ahead(mm);
+	int wave = mm_forecast_wave(mm, gva_page_down(addr));
+	if (wave < 0)
+		return false;
+	copy_ahead(mm, (unsigned)wave);
 	b = backing_at(mm, addr);
 	return b && b->owned && !b->cow;
 }
@@ -334,8 +335,7 @@ int mm_fault(struct mm *mm, gva_t addr, unsigned access, int *si_code)
 
 	rwlock_wrlock(&mm->lock);
 	mm->faults_minor++;
-	bool ahead = access == GUEST_WRITE && mm->forecast && !mm->forecast_used &&
-		     forecast_comes_true(mm, addr);
+	bool ahead = access == GUEST_WRITE && mm->forecast && forecast_comes_true(mm, addr);
 	r = ahead ? 0 : mm_fault_locked(mm, addr, access, false, si_code);
 	rwlock_unlock(&mm->lock);
 	return r == -EIO ? 0 : r;

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define FEW 64
+
 struct forecast *forecast_new(void)
 {
 	struct forecast *f = calloc(1, sizeof *f);
@@ -39,9 +41,9 @@ static unsigned place_of(const uint64_t *set, unsigned nr, uint64_t page)
 	return low;
 }
 
-static bool add(struct forecast *f, uint64_t *set, unsigned *nr, unsigned max, uint64_t page)
+/* The lock is held. False: it is full. */
+static bool add_locked(struct forecast *f, uint64_t *set, unsigned *nr, unsigned max, uint64_t page)
 {
-	mutex_lock(&f->lock);
 	unsigned at = place_of(set, *nr, page);
 	bool known = at < *nr && set[at] == page, room = *nr < max;
 
@@ -51,18 +53,47 @@ static bool add(struct forecast *f, uint64_t *set, unsigned *nr, unsigned max, u
 		++*nr;
 		f->learned++;
 	}
-	mutex_unlock(&f->lock);
 	return known || room;
 }
 
-bool forecast_add(struct forecast *f, uint64_t page)
+/* The lock is held. -1: none. */
+static int wave_with(const struct forecast *f, uint64_t page)
 {
-	return add(f, f->page, &f->nr, FORECAST_MAX, page);
+	for (unsigned i = 0; i < f->nr_waves; i++) {
+		const struct forecast_wave *w = &f->wave[i];
+		unsigned at = place_of(w->page, w->nr, page);
+		if (at < w->nr && w->page[at] == page)
+			return (int)i;
+	}
+	return -1;
+}
+
+/* The lock is held. */
+static bool add_to_wave(struct forecast *f, unsigned wave, uint64_t page)
+{
+	struct forecast_wave *w = &f->wave[wave];
+
+	if (wave >= f->nr_waves)
+		f->nr_waves = wave + 1;
+	return add_locked(f, w->page, &w->nr, FORECAST_MAX, page);
+}
+
+bool forecast_add(struct forecast *f, unsigned wave, uint64_t page)
+{
+	if (wave >= FORECAST_WAVES)
+		return false;
+	mutex_lock(&f->lock);
+	bool good = wave_with(f, page) >= 0 || add_to_wave(f, wave, page);
+	mutex_unlock(&f->lock);
+	return good;
 }
 
 bool forecast_add_touch(struct forecast *f, uint64_t page)
 {
-	return add(f, f->touch, &f->nr_touch, FORECAST_TOUCH, page);
+	mutex_lock(&f->lock);
+	bool good = add_locked(f, f->touch, &f->nr_touch, FORECAST_TOUCH, page);
+	mutex_unlock(&f->lock);
+	return good;
 }
 
 static unsigned copy(struct forecast *f, const uint64_t *set, const unsigned *nr, uint64_t *out)
@@ -74,9 +105,9 @@ static unsigned copy(struct forecast *f, const uint64_t *set, const unsigned *nr
 	return n;
 }
 
-unsigned forecast_pages(struct forecast *f, uint64_t out[FORECAST_MAX])
+unsigned forecast_pages(struct forecast *f, unsigned wave, uint64_t out[FORECAST_MAX])
 {
-	return copy(f, f->page, &f->nr, out);
+	return copy(f, f->wave[wave].page, &f->wave[wave].nr, out);
 }
 
 unsigned forecast_touched(struct forecast *f, uint64_t out[FORECAST_TOUCH])
@@ -100,15 +131,68 @@ void mm_forecast_start(struct mm *mm, struct forecast *f)
 	mm->forecast = f;
 	if (f)
 		ref_get(&f->refs);
-	mm->forecast_used = false;
+	mm_forecast_again(mm);
+}
+
+void mm_forecast_again(struct mm *mm)
+{
+	mm->forecast_copied = mm->forecast_hit = 0;
+	mm->forecast_own = -1;
 	mm->forecast_over = false;
+}
+
+int mm_forecast_wave(struct mm *mm, gva_t page)
+{
+	struct forecast *f = mm->forecast;
+
+	lock_assert_held_write(&mm->lock);
+	if (!f)
+		return -1;
+	mutex_lock(&f->lock);
+	int wave = wave_with(f, page.v >> PAGE_SHIFT);
+	mutex_unlock(&f->lock);
+	unsigned bit = wave < 0 ? 0 : 1U << wave;
+	bool again = mm->forecast_hit & bit;
+	mm->forecast_hit |= (uint8_t)bit;
+	if (!mm->forecast_copied)
+		wave = 0;
+	else if (!again || mm->forecast_copied & bit)
+		return -1;
+	mm->forecast_copied |= (uint8_t)(1U << wave);
+	return wave;
+}
+
+/* Where this address space adds what it learns: what is as small as FEW pages is worth no wave of
+ * its own. The lock is held. */
+static unsigned own_wave(struct mm *mm, const struct forecast *f)
+{
+	unsigned last = f->nr_waves ? f->nr_waves - 1 : 0;
+	bool own = mm->forecast_own >= 0 && (unsigned)mm->forecast_own == last;
+
+	if (f->wave[last].nr == FORECAST_MAX || (!own && f->wave[last].nr >= FEW))
+		last += last + 1 < FORECAST_WAVES;
+	mm->forecast_own = (int8_t)last;
+	return last;
 }
 
 bool mm_forecast_write(struct mm *mm, gva_t page)
 {
+	struct forecast *f = mm->forecast;
+	uint64_t number = page.v >> PAGE_SHIFT;
+
 	lock_assert_held_write(&mm->lock);
-	return mm->forecast && !atomic_load_explicit(&mm->forecast_over, memory_order_relaxed) &&
-	       forecast_add(mm->forecast, page.v >> PAGE_SHIFT);
+	if (!f || atomic_load_explicit(&mm->forecast_over, memory_order_relaxed))
+		return false;
+	mutex_lock(&f->lock);
+	bool good = wave_with(f, number) >= 0;
+	if (!good) {
+		unsigned wave = own_wave(mm, f);
+		if (!f->wave[wave].nr)
+			mm->forecast_copied |= (uint8_t)(1U << wave); /* all of it is its own */
+		good = add_to_wave(f, wave, number);
+	}
+	mutex_unlock(&f->lock);
+	return good;
 }
 
 void mm_forecast_touch(struct mm *mm, gva_t page)

@@ -6,6 +6,11 @@
  * address space gets copies of all of these pages at once (mm/fault.c). What the monitor writes
  * there does not count: a copy that sleeps on has none of them.
  *
+ * Programs that begin alike may go on to do different things: copies of a warm interpreter are
+ * given code of all kinds. So what is learned lies in waves. The first is what the first program
+ * wrote. What another writes beside becomes a wave of its own, which is copied at the second fault
+ * in it: one page more may be in common by chance.
+ *
  * What is learned of a program ends with its first result (mm_forecast_over): what it does then,
  * be it to clean up at its end, delays nobody. While an address space learns, a fault copies no
  * neighbours, because these would be learned with it.
@@ -25,16 +30,20 @@
 #include "util/lock.h"
 #include "util/ref.h"
 
-#define FORECAST_MAX   512 /* pages */
-#define FORECAST_TOUCH 128
+#define FORECAST_MAX   512 /* pages of a wave */
+#define FORECAST_WAVES 8
+#define FORECAST_TOUCH 512
 
 /* Shared by all address spaces that begin alike. Thread-safe. */
 struct forecast {
 	struct ref refs;
 	struct mutex lock;
 	/* guarded by lock: */
-	uint64_t page[FORECAST_MAX]; /* addresses / PAGE_SIZE, ascending */
-	unsigned nr;
+	struct forecast_wave {
+		uint64_t page[FORECAST_MAX]; /* addresses / PAGE_SIZE, ascending */
+		unsigned nr;
+	} wave[FORECAST_WAVES]; /* no page is in two of them */
+	unsigned nr_waves;
 	/* one page of each such mapping or run that is touched, ascending */
 	uint64_t touch[FORECAST_TOUCH];
 	unsigned nr_touch;
@@ -44,10 +53,10 @@ struct forecast {
 /* NULL: no memory. */
 struct forecast *forecast_new(void);
 void forecast_put(struct forecast *f); /* NULL: no effect */
-/* False: it is full. */
-bool forecast_add(struct forecast *f, uint64_t page);
-/* A copy of its pages; how many. */
-unsigned forecast_pages(struct forecast *f, uint64_t out[FORECAST_MAX]);
+/* Adds to a wave, if the page is in none. False: it is full, or there is no such wave. */
+bool forecast_add(struct forecast *f, unsigned wave, uint64_t page);
+/* A copy of a wave's pages; how many. */
+unsigned forecast_pages(struct forecast *f, unsigned wave, uint64_t out[FORECAST_MAX]);
 /* The same of what is touched. */
 bool forecast_add_touch(struct forecast *f, uint64_t page);
 unsigned forecast_touched(struct forecast *f, uint64_t out[FORECAST_TOUCH]);
@@ -56,13 +65,17 @@ bool forecast_leaves(struct forecast *f, gva_t start, gva_t end);
 
 /* The address space begins now. Takes a reference; NULL: there is no forecast. */
 void mm_forecast_start(struct mm *mm, struct forecast *f);
+/* It begins once more, with the same. */
+void mm_forecast_again(struct mm *mm);
 /* Its process has given a result. Any thread. */
 static inline void mm_forecast_over(struct mm *mm)
 {
 	atomic_store_explicit(&mm->forecast_over, true, memory_order_relaxed);
 }
-/* A page of it is about to be copied because it is written; mm->lock held for writing. True: it is
- * learned, and no neighbours are to be copied with it. */
+/* A page of it is about to be copied because it is written; mm->lock held for writing. Which wave
+ * is to be copied now, for the first time; -1: none. */
+int mm_forecast_wave(struct mm *mm, gva_t page);
+/* The same. True: it is learned, and no neighbours are to be copied with it. */
 bool mm_forecast_write(struct mm *mm, gva_t page);
 /* A page that was not mapped is touched; mm->lock held for writing. */
 void mm_forecast_touch(struct mm *mm, gva_t page);

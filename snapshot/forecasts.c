@@ -3,9 +3,10 @@
  * Keeps forecasts. See the header.
  *
  * The attribute has numbers of seven bits a byte, the lowest first, each byte but a number's last
- * with the eighth bit set: the version and the checksum; then for each address space its place in
- * the metadata and two sets of pages, those that are written and those that are touched: how many
- * runs follow, and of each run the distance from the end of the one before and its length.
+ * with the eighth bit set: the version and the checksum; then sets of pages. Of a set there are the
+ * place of its address space in the metadata, which set it is (0: those that are touched; else the
+ * number of a wave, and 1), how many runs follow, and of each run the distance from the end of the
+ * one before and its length.
  */
 #include "snapshot/forecasts.h"
 
@@ -20,8 +21,9 @@
 #include "util/lock.h"
 
 #define ATTRIBUTE "user.hl.forecast"
-#define VERSION   2
-#define VALUE_MAX 3072 /* all attributes of a file share a block on some file systems */
+#define VERSION   3
+#define VALUE_MAX 16384
+#define VALUE_FEW 3072 /* all attributes of a file share a block on some file systems */
 #define SPACES    64
 /* It is written again when so many pages more are known. */
 #define WORTH_KEEPING 8
@@ -42,16 +44,18 @@ struct forecasts {
 
 /* ---- the attribute ---- */
 
+_Static_assert(FORECAST_TOUCH == FORECAST_MAX, "sets of one size");
+
 struct value {
 	unsigned char bytes[VALUE_MAX];
-	size_t len;
+	size_t len, max;
 	bool full;
 };
 
 static void put_number(struct value *v, uint64_t n)
 {
 	for (; !v->full; n >>= 7) {
-		if (v->len == sizeof v->bytes)
+		if (v->len == v->max)
 			v->full = true;
 		else
 			v->bytes[v->len++] = (unsigned char)(n & 0x7f) | (n > 0x7f ? 0x80 : 0);
@@ -82,12 +86,16 @@ static unsigned run_length(const uint64_t *page, unsigned nr)
 	return n;
 }
 
-static void put_set(struct value *v, const uint64_t *page, unsigned nr)
+/* A set that does not fit is left out. */
+static void put_set(struct value *v, uint64_t at, unsigned which, const uint64_t *page, unsigned nr)
 {
 	uint64_t end = 0, runs = 0;
+	size_t before = v->len;
 
 	for (unsigned i = 0; i < nr; i += run_length(page + i, nr - i))
 		runs++;
+	put_number(v, at);
+	put_number(v, which);
 	put_number(v, runs);
 	for (unsigned i = 0, n; i < nr; i += n) {
 		n = run_length(page + i, nr - i);
@@ -95,31 +103,28 @@ static void put_set(struct value *v, const uint64_t *page, unsigned nr)
 		put_number(v, n);
 		end = page[i] + n;
 	}
+	if (v->full)
+		v->len = before;
+	v->full = false;
 }
 
-/* What does not fit is not kept. */
+/* The first waves of all address spaces matter most. */
 static void put_all(struct forecasts *f, struct value *v)
 {
-	uint64_t page[FORECAST_MAX], touch[FORECAST_TOUCH];
+	uint64_t page[FORECAST_MAX];
 
 	put_number(v, VERSION);
 	put_number(v, f->crc);
-	for (unsigned i = 0; i < f->nr; i++) {
-		size_t before = v->len;
-		unsigned nr = forecast_pages(f->entry[i].forecast, page);
-
-		put_number(v, f->entry[i].at);
-		put_set(v, page, nr);
-		nr = forecast_touched(f->entry[i].forecast, touch);
-		put_set(v, touch, nr);
-		if (v->full) {
-			v->len = before;
-			return;
+	for (unsigned which = 0; which <= FORECAST_WAVES; which++) {
+		for (unsigned i = 0; i < f->nr; i++) {
+			struct forecast *of = f->entry[i].forecast;
+			unsigned nr = which ? forecast_pages(of, which - 1, page)
+					    : forecast_touched(of, page);
+			if (nr)
+				put_set(v, f->entry[i].at, which, page, nr);
 		}
 	}
 }
-
-typedef bool add_fn(struct forecast *f, uint64_t page);
 
 static struct forecast_entry *find(struct forecasts *f, uint64_t at)
 {
@@ -134,44 +139,39 @@ static struct forecast_entry *find(struct forecasts *f, uint64_t at)
 	return &f->entry[f->nr++];
 }
 
+static bool add(struct forecast *f, uint64_t which, uint64_t page)
+{
+	return which ? forecast_add(f, (unsigned)which - 1, page) : forecast_add_touch(f, page);
+}
+
 /* Pages [first, first + nr). */
-static bool read_run(struct forecast *f, add_fn *add, uint64_t first, uint64_t nr)
+static bool read_run(struct forecast *f, uint64_t which, uint64_t first, uint64_t nr)
 {
 	if (nr > FORECAST_MAX || first > (UINT64_MAX >> PAGE_SHIFT) - nr)
 		return false;
 	for (uint64_t i = 0; i < nr; i++)
-		if (!add(f, first + i))
+		if (!add(f, which, first + i))
 			return false;
 	return true;
 }
 
-static bool read_set(struct forecast *f, add_fn *add, const unsigned char **p,
-		     const unsigned char *end)
+static bool read_set(struct forecasts *f, const unsigned char **p, const unsigned char *end)
 {
-	uint64_t runs, gap, nr, behind = 0;
+	uint64_t at, which, runs, gap, nr, behind = 0;
 
-	if (!get_number(p, end, &runs))
-		return false;
-	for (uint64_t i = 0; i < runs; i++) {
-		if (!get_number(p, end, &gap) || !get_number(p, end, &nr) ||
-		    gap > UINT64_MAX - behind || !read_run(f, add, behind + gap, nr))
-			return false;
-		behind += gap + nr;
-	}
-	return true;
-}
-
-static bool read_forecast(struct forecasts *f, const unsigned char **p, const unsigned char *end)
-{
-	uint64_t at;
-
-	if (!get_number(p, end, &at))
+	if (!get_number(p, end, &at) || !get_number(p, end, &which) || which > FORECAST_WAVES ||
+	    !get_number(p, end, &runs))
 		return false;
 	mutex_lock(&f->lock);
 	const struct forecast_entry *e = find(f, at);
 	mutex_unlock(&f->lock);
-	return e && read_set(e->forecast, forecast_add, p, end) &&
-	       read_set(e->forecast, forecast_add_touch, p, end);
+	for (uint64_t i = 0; e && i < runs; i++) {
+		if (!get_number(p, end, &gap) || !get_number(p, end, &nr) ||
+		    gap > UINT64_MAX - behind || !read_run(e->forecast, which, behind + gap, nr))
+			return false;
+		behind += gap + nr;
+	}
+	return e;
 }
 
 void forecasts_read(struct forecasts *f, const unsigned char *value, size_t len)
@@ -182,7 +182,7 @@ void forecasts_read(struct forecasts *f, const unsigned char *value, size_t len)
 	if (!get_number(&at, end, &version) || !get_number(&at, end, &crc) || version != VERSION ||
 	    crc != f->crc)
 		return;
-	while (at < end && read_forecast(f, &at, end))
+	while (at < end && read_set(f, &at, end))
 		;
 	for (unsigned i = 0; i < f->nr; i++)
 		f->entry[i].forecast->learned = 0;
@@ -221,7 +221,7 @@ struct forecast *forecasts_find(struct forecasts *f, uint64_t at)
 
 static void keep(struct forecasts *f)
 {
-	struct value v = { .len = 0 };
+	struct value v = { .max = VALUE_MAX };
 	unsigned learned = 0;
 
 	for (unsigned i = 0; i < f->nr; i++)
@@ -230,6 +230,11 @@ static void keep(struct forecasts *f)
 		return;
 	put_all(f, &v);
 	/* Another user's file stays as it is. */
+	if (fsetxattr(f->fd, ATTRIBUTE, v.bytes, v.len, 0) == 0 || v.len <= VALUE_FEW)
+		return;
+	v.len = 0;
+	v.max = VALUE_FEW;
+	put_all(f, &v);
 	(void)fsetxattr(f->fd, ATTRIBUTE, v.bytes, v.len, 0);
 }
 

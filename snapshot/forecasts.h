@@ -4,7 +4,7 @@
  * a process starts share it. So that the next process knows, too, it is kept in an extended
  * attribute of the file, which it is lost with, and without which everything works: the file itself
  * is never changed. Whoever can write that attribute can make copies copy pages for nothing, at
- * most FORECAST_MAX a process.
+ * most FORECAST_MAX of each wave a process.
  */
 #ifndef HL_SNAPSHOT_FORECASTS_H
 #define HL_SNAPSHOT_FORECASTS_H

@@ -16,6 +16,7 @@
 #include "host/fixup.h"
 #include "kernel/sandbox.h"
 #include "mm/backing.h"
+#include "mm/forecast.h"
 #include "mm/fork.h"
 #include "mm/map.h"
 #include "mm/populate.h"
@@ -283,7 +284,7 @@ static void reset_counters(struct mm *mm)
 	mm->peak_bytes = mm->total_bytes;
 	mm->peak_resident = (uint64_t)mm->resident;
 	mm->faults_minor = mm->faults_cow = 0;
-	mm->forecast_over = mm->forecast_used = false;
+	mm_forecast_again(mm);
 }
 
 int memory_reset(struct loader *l, struct kept_mm *km)

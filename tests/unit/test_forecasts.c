@@ -39,7 +39,7 @@ static void expect_pages(uint64_t at, const uint64_t *want, unsigned nr, uint32_
 	uint64_t page[FORECAST_MAX];
 
 	(void)forecasts_find(f, at);
-	assert_int_equal(forecast_pages(forecasts_find(f, at), page), nr);
+	assert_int_equal(forecast_pages(forecasts_find(f, at), 0, page), nr);
 	for (unsigned i = 0; i < nr; i++)
 		assert_int_equal(page[i], want[i]);
 	forecasts_close(f);
@@ -53,9 +53,12 @@ static void are_kept_with_the_file(void **state)
 	(void)forecasts_find(f, 4711);
 	(void)forecasts_find(f, 1UL << 20);
 	for (unsigned i = 0; i < 6; i++)
-		forecast_add(forecasts_find(f, 4711), one[i]);
+		forecast_add(forecasts_find(f, 4711), 0, one[i]);
 	for (unsigned i = 0; i < 2; i++)
-		forecast_add(forecasts_find(f, 1UL << 20), two[i]);
+		forecast_add(forecasts_find(f, 1UL << 20), 0, two[i]);
+	for (unsigned i = 0; i < FORECAST_MAX; i++)
+		forecast_add(forecasts_find(f, 4711), 1, 1000 + i);
+	forecast_add_touch(forecasts_find(f, 4711), 12);
 	forecasts_close(f);
 	if (fgetxattr(fd, "user.hl.forecast", NULL, 0) < 0 && errno == ENOTSUP) {
 		expect_pages(4711, NULL, 0, CRC); /* this file system has none */
@@ -64,6 +67,13 @@ static void are_kept_with_the_file(void **state)
 	expect_pages(4711, one, 6, CRC);
 	expect_pages(1UL << 20, two, 2, CRC);
 	expect_pages(17, NULL, 0, CRC);
+	f = forecasts_open(fd, CRC);
+	struct forecast *of = (forecasts_find(f, 4711), forecasts_find(f, 4711));
+	assert_int_equal(of->nr_waves, 2);
+	assert_int_equal(forecast_pages(of, 1, (uint64_t[FORECAST_MAX]){ 0 }), FORECAST_MAX);
+	assert_int_equal(of->wave[1].page[7], 1007);
+	assert_int_equal(of->nr_touch, 1);
+	forecasts_close(f);
 	expect_pages(4711, NULL, 0, CRC + 1); /* another image under this name */
 }
 
@@ -105,7 +115,7 @@ static void too_little_is_not_kept(void **state)
 	struct forecasts *f = forecasts_open(fd, CRC);
 
 	(void)forecasts_find(f, 1);
-	forecast_add(forecasts_find(f, 1), 1);
+	forecast_add(forecasts_find(f, 1), 0, 1);
 	forecasts_close(f);
 	expect_pages(1, NULL, 0, CRC);
 }
@@ -114,7 +124,7 @@ static void too_little_is_not_kept(void **state)
  * the middle. */
 static void nonsense_is_left_out(void **state)
 {
-	unsigned char value[64] = { 2, 0xf8, 0xac, 0xd1, 0x91, 1 };
+	unsigned char value[64] = { 3, 0xf8, 0xac, 0xd1, 0x91, 1 };
 	const size_t head = 6;
 	uint64_t page[FORECAST_MAX];
 
@@ -128,7 +138,7 @@ static void nonsense_is_left_out(void **state)
 		forecasts_read(f, value, len);
 		for (uint64_t at = 0; at < 8; at++) {
 			(void)forecasts_find(f, at);
-			unsigned nr = forecast_pages(forecasts_find(f, at), page);
+			unsigned nr = forecast_pages(forecasts_find(f, at), at % 3, page);
 			for (unsigned i = 1; i < nr; i++)
 				assert_true(page[i - 1] < page[i]);
 			assert_true(!nr || page[nr - 1] <= UINT64_MAX >> PAGE_SHIFT);

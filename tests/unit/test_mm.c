@@ -504,7 +504,7 @@ static void what_was_written_is_expected(void **state)
 	mm_forecast_over(own);
 	write_pages(own, (const unsigned[]){ 30, 0 });
 	mm_put(own);
-	assert_int_equal(forecast_pages(f, page), 6);
+	assert_int_equal(forecast_pages(f, 0, page), 6);
 	assert_int_equal(page[0], (FORECAST_AT >> PAGE_SHIFT) + 3);
 	assert_int_equal(page[5], (FORECAST_AT >> PAGE_SHIFT) + 60);
 	assert_int_equal(f->learned, 6);
@@ -528,7 +528,48 @@ static void what_was_written_is_expected(void **state)
 	write_pages(own, second);
 	assert_int_equal(w.faults, 2);
 	mm_put(own);
-	assert_int_equal(forecast_pages(f, page), 7);
+	assert_int_equal(forecast_pages(f, 0, page), 7);
+	forecast_put(f);
+	ps->ops->unref(ps);
+}
+
+/* Programs that begin alike and go on with other things. */
+static void each_kind_has_a_wave(void **state)
+{
+	static const unsigned kind[] = { 10, 20, 30, 40, 0 };
+	struct pagesource *ps = file_create(&w, FORECAST_PAGES * PAGE_SIZE);
+	struct forecast *f = forecast_new();
+	uint64_t page[FORECAST_MAX];
+
+	for (unsigned i = 0; i < 64; i++)
+		assert_true(forecast_add(f, 0, 1000000 + i));
+	struct mm *own = begin_alike(f, ps);
+	write_pages(own, kind);
+	assert_int_equal(w.faults, 4);
+	mm_put(own);
+	assert_int_equal(forecast_pages(f, 1, page), 4);
+	assert_int_equal(page[3], (FORECAST_AT >> PAGE_SHIFT) + 40);
+
+	/* The second fault in the wave brings all of it. */
+	own = begin_alike(f, ps);
+	write_pages(own, kind);
+	assert_int_equal(w.faults, 2);
+	mm_put(own);
+
+	/* Who has one page in common with it has no more of it. */
+	own = begin_alike(f, ps);
+	uint64_t before = arena_used(w.host.arena);
+	write_pages(own, (const unsigned[]){ 10, 50, 0 });
+	assert_int_equal(arena_used(w.host.arena) - before, 2 * PAGE_SIZE);
+	mm_put(own);
+
+	/* What is too little for a wave joins the last, and is no wave of its own afterwards. */
+	assert_int_equal(forecast_pages(f, 1, page), 5);
+	assert_int_equal(f->nr_waves, 2);
+	/* A page is in one wave, of which there are so many. */
+	assert_true(forecast_add(f, 2, 1000000));
+	assert_int_equal(f->nr_waves, 2);
+	assert_false(forecast_add(f, FORECAST_WAVES, 7));
 	forecast_put(f);
 	ps->ops->unref(ps);
 }
@@ -542,9 +583,9 @@ static void wrong_forecasts_do_nothing(void **state)
 	struct forecast *f = forecast_new();
 
 	for (size_t i = 0; i < sizeof nonsense / sizeof *nonsense; i++)
-		assert_true(forecast_add(f, nonsense[i]));
+		assert_true(forecast_add(f, 0, nonsense[i]));
 	for (unsigned i = 0; i < 8; i++)
-		assert_true(forecast_add(f, (FORECAST_AT >> PAGE_SHIFT) + 56 + 2 * i));
+		assert_true(forecast_add(f, 0, (FORECAST_AT >> PAGE_SHIFT) + 56 + 2 * i));
 	struct mm *own = begin_alike(f, ps);
 	assert_int_equal(
 	    mm_mprotect(own, GVA(FORECAST_AT + 58 * PAGE_SIZE), 2 * PAGE_SIZE, PROT_READ), 0);
@@ -553,9 +594,9 @@ static void wrong_forecasts_do_nothing(void **state)
 	assert_int_equal(guest_peek(own, FORECAST_AT + 58 * PAGE_SIZE), file_byte(58 * PAGE_SIZE));
 	mm_put(own);
 	for (uint64_t i = 0; i < FORECAST_MAX; i++)
-		forecast_add(f, 1000000 + i);
-	assert_false(forecast_add(f, 2));
-	assert_true(forecast_add(f, 1000000));
+		forecast_add(f, 0, 1000000 + i);
+	assert_false(forecast_add(f, 0, 2));
+	assert_true(forecast_add(f, 0, 1000000));
 	forecast_put(f);
 	ps->ops->unref(ps);
 }
@@ -874,6 +915,7 @@ int main(void)
 		TEST(private_files_are_copied),
 		TEST(what_was_written_is_expected),
 		TEST(wrong_forecasts_do_nothing),
+		TEST(each_kind_has_a_wave),
 		TEST(copies_are_shared_and_kept),
 		TEST(copies_make_room),
 		TEST(wipe_and_dont_fork),
