@@ -30,7 +30,6 @@ struct series {
 
 /* How something grows. */
 struct line {
-	const char *label;
 	size_t count;
 	double x[BENCH_POINTS], y[BENCH_POINTS];
 };

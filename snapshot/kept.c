@@ -50,19 +50,35 @@ int kept_add_run(struct kept_mm *km, const struct kept_run *run)
 	return err;
 }
 
+static void free_one(struct kept_mm *km)
+{
+	for (size_t n = 0; n < km->nr_vmas; n++)
+		vma_free(km->vmas[n].v);
+	mm_put(km->mm);
+	free(km->vmas);
+	free(km->runs);
+	free(km);
+}
+
+void kept_drop_dying(struct snapshot_kept *k)
+{
+	size_t left = 0;
+
+	for (size_t i = 0; i < k->nr; i++) {
+		if (k->all[i]->mm->dying)
+			free_one(k->all[i]);
+		else
+			k->all[left++] = k->all[i];
+	}
+	k->nr = left;
+}
+
 void kept_free(struct snapshot_kept *k)
 {
 	if (!k)
 		return;
-	for (size_t i = 0; i < k->nr; i++) {
-		struct kept_mm *km = k->all[i];
-		for (size_t n = 0; n < km->nr_vmas; n++)
-			vma_free(km->vmas[n].v);
-		mm_put(km->mm);
-		free(km->vmas);
-		free(km->runs);
-		free(km);
-	}
+	for (size_t i = 0; i < k->nr; i++)
+		free_one(k->all[i]);
 	free(k->all);
 	free(k);
 }

@@ -51,11 +51,16 @@ struct kept_mm *kept_add(struct snapshot_kept *k, const unsigned char *at, struc
 /* `v` is copied. -ENOMEM. */
 int kept_add_vma(struct kept_mm *km, const struct vma *v, uint64_t object);
 int kept_add_run(struct kept_mm *km, const struct kept_run *run);
+/* Those whose process was ended for its memory have no guest code any more (space_stop): the next
+ * load makes others. No task is left. */
+void kept_drop_dying(struct snapshot_kept *k);
 /* NULL: no effect. */
 void kept_free(struct snapshot_kept *k);
 
 /* memory_reset.c: makes the address space what it was. The loader has the objects of the new run.
  * On failure it is neither, and of no use. */
 int memory_reset(struct loader *l, struct kept_mm *km);
+/* The first part of that ahead, for which it needs no memory: what the run has mapped goes. */
+int memory_trim(struct kept_mm *km);
 
 #endif

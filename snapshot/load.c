@@ -19,6 +19,8 @@
 #include "kernel/task.h"
 #include "kernel/tty/pty.h"
 #include "kernel/visitor.h"
+#include "mm/arena.h"
+#include "mm/budget.h"
 #include "mm/pagestore_save.h"
 #include "net/host_sock.h"
 #include "net/loop.h"
@@ -33,6 +35,9 @@
 #include "snapshot/process.h"
 #include "snapshot/snapshot.h"
 #include "sys/sys.h"
+
+/* More than this is much for one run to leave behind. */
+#define MUCH_BYTES (16UL << 20)
 
 /* Every kind that a snapshot may hold. */
 static const struct saved_kind *const kinds[] = {
@@ -193,6 +198,22 @@ static int load(struct loader *l, struct decoder *in)
 	return err ? err : processes_load(l, &processes);
 }
 
+/* A run that has taken much gives it back now: a copy that waits holds nobody's memory, and the
+ * next load has room below the limit. Less stays until then, which spares an order to the platform.
+ */
+static int give_back(struct sandbox *sb)
+{
+	struct snapshot_kept *k = sb->kept;
+	int err = 0;
+
+	kept_drop_dying(k);
+	if (arena_used(sb->arena) < MUCH_BYTES && !budget_tight(sb->mem.budget))
+		return 0;
+	for (size_t i = 0; i < k->nr && !err; i++)
+		err = memory_trim(k->all[i]);
+	return err;
+}
+
 int snapshot_reset(const struct snapshot *snap, struct sandbox *sb)
 {
 	const struct guest_clock clock = snapshot_clock(snap, sb->clock.steps);
@@ -200,7 +221,8 @@ int snapshot_reset(const struct snapshot *snap, struct sandbox *sb)
 	/* nobody may change what is compared */
 	sandbox_kill(sb);
 	sandbox_wait_tasks(sb);
-	return filesystems_as_marked(sb) ? sandbox_clear(sb, &clock) : -ENOTSUP;
+	int err = filesystems_as_marked(sb) ? sandbox_clear(sb, &clock) : -ENOTSUP;
+	return err || !sb->kept ? err : give_back(sb);
 }
 
 void snapshot_forget(struct sandbox *sb)

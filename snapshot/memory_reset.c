@@ -299,3 +299,15 @@ int memory_reset(struct loader *l, struct kept_mm *km)
 	rwlock_unlock(&km->mm->lock);
 	return err;
 }
+
+int memory_trim(struct kept_mm *km)
+{
+	struct mm *mm = km->mm;
+
+	rwlock_wrlock(&mm->lock);
+	int err = mm->host->platform->space_rest ? mm->host->platform->space_rest(mm->space) : 0;
+	if (!err)
+		err = cut(km);
+	rwlock_unlock(&mm->lock);
+	return err;
+}

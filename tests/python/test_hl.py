@@ -274,6 +274,26 @@ except OSError as e: print(e.errno)
                        "for i in range(9): threading.Thread(target=time.sleep, args=(.1,)).start()")
             self.assertIn("can't start new thread", r.stderr)
 
+    def test_limits_again(self):
+        """What one run has taken, up to the limit and beyond, is there for the next."""
+        touched = """
+import mmap
+maps = [mmap.mmap(-1, 40 << 20) for _ in range(4)]
+for m in maps:
+    for at in range(0, len(m), 4096):
+        m[at] = 1
+"""
+        with warm(memory="96M") as sb:
+            for code, status in ((touched, 137), ("x = bytearray(70 << 20)", 0),
+                                 ("x = bytearray(700 << 20)", 1)) * 2:
+                self.assertEqual(sb.run(code).exit_code, status)
+                self.assertEqual(sb.run("print(1)").stdout, "1\n")
+            sb.exec("pass")
+            with self.assertRaises(hl.StateError):
+                sb.exec(touched)
+            sb.reset()
+            self.assertEqual(sb.exec("print(1)").stdout, "1\n")
+
     def test_async(self):
         async def many(sb):
             return await asyncio.gather(*[sb.arun(f"print({n})") for n in range(8)])
