@@ -52,26 +52,39 @@ static int note(struct confinement *c, const struct hl_config *cfg, enum confine
 		   : 0;
 }
 
-/* What the caller left open over execve(2) and nobody asked for. Ours are closed on exec, all of
- * them. Calls `fn`, unless it is NULL, for each; true: there was one. */
-static bool each_inherited(const struct hl_config *cfg, int (*fn)(int fd))
+/* Did the caller leave it open over execve(2), and nobody asked for it? Ours are closed on exec,
+ * all of them. */
+static bool is_inherited(const struct hl_config *cfg, int fd)
+{
+	int flags = fd > 2 ? fcntl(fd, F_GETFD) : FD_CLOEXEC;
+	bool given = fd == cfg->stdio[0] || fd == cfg->stdio[1] || fd == cfg->stdio[2];
+
+	return flags >= 0 && !(flags & FD_CLOEXEC) && !given;
+}
+
+/* Now, while few are open: the host makes an inode for each that is listed. */
+static void find_inherited(struct confinement *c, const struct hl_config *cfg)
 {
 	DIR *d = opendir("/proc/self/fd");
-	bool found = false;
 
 	for (struct dirent *e; d && (e = readdir(d));) {
 		int fd = atoi(e->d_name);
-		int flags = fd > 2 ? fcntl(fd, F_GETFD) : FD_CLOEXEC;
-		bool given = fd == cfg->stdio[0] || fd == cfg->stdio[1] || fd == cfg->stdio[2];
-		if (flags < 0 || flags & FD_CLOEXEC || given)
+		if (!is_inherited(cfg, fd))
 			continue;
-		found = true;
-		if (fn)
-			fn(fd);
+		if (c->inherited_first < 0 || fd < c->inherited_first)
+			c->inherited_first = fd;
+		if (fd > c->inherited_last)
+			c->inherited_last = fd;
 	}
 	if (d)
 		closedir(d);
-	return found;
+}
+
+static void close_inherited(const struct confinement *c, const struct hl_config *cfg)
+{
+	for (int fd = c->inherited_first; fd >= 0 && fd <= c->inherited_last; fd++)
+		if (is_inherited(cfg, fd))
+			close(fd);
 }
 
 int confine_start(struct confinement *c, const struct hl_config *cfg, struct hl_error **err)
@@ -82,9 +95,11 @@ int confine_start(struct confinement *c, const struct hl_config *cfg, struct hl_
 		.jail.netns = world_network(cfg) == HL_NETWORK_NAMESPACE,
 		.jail.private_world = world_is_private(cfg),
 		.jail.whole_process = cfg->jail == HL_JAIL_PROCESS,
+		.inherited_first = -1,
+		.inherited_last = -1,
 	};
-	/* Now, while few are open: the host makes an inode for each that is listed. */
-	c->inherits = c->jail.whole_process && each_inherited(cfg, NULL);
+	if (c->jail.whole_process)
+		find_inherited(c, cfg);
 	int e = jail_landlock_scope(&c->jail);
 	c->jail.scoped = !e;
 	return note(c, cfg, CONFINE_SCOPE, e, err);
@@ -221,8 +236,7 @@ int confine_files(struct confinement *c, const struct hl_config *cfg, struct san
 	int e = 0;
 
 	/* By now the tree is mounted, and names like /dev/fd/63 in options have been opened. */
-	if (c->inherits)
-		each_inherited(cfg, close);
+	close_inherited(c, cfg);
 	if (c->jail.private_world)
 		e = only_these(sb, mounts);
 	if (note(c, cfg, CONFINE_FILES, e, err))

@@ -86,26 +86,28 @@ static bool add_directories(struct mount_list *l)
 	       add(l, "symlink", "/run/lock", "/var/lock", 0);
 }
 
-/* Shows the host's `path` at the same place; what is not there, or is no file, is left out. */
-static bool add_shown(struct mount_list *l, const char *path)
+/* Shows the host's `path` at the same place; what is not there, or is no file, is left out. `type`:
+ * what a listing says that it is. */
+static bool add_shown(struct mount_list *l, const char *path, unsigned char type)
 {
 	char text[PATH_MAX];
 	struct stat st;
 
-	if (lstat(path, &st) < 0)
-		return true;
-	if (S_ISLNK(st.st_mode)) {
+	if (type == DT_UNKNOWN)
+		type = lstat(path, &st) < 0 ? DT_UNKNOWN : IFTODT(st.st_mode);
+	if (type == DT_LNK) {
 		ssize_t n = readlink(path, text, sizeof text - 1);
 		text[n < 0 ? 0 : n] = '\0';
 		return n <= 0 || add(l, "symlink", text, path, 0);
 	}
-	return (!S_ISDIR(st.st_mode) && !S_ISREG(st.st_mode)) ||
-	       add(l, "hostfs", path, path, SHOWN);
+	return (type != DT_DIR && type != DT_REG) || add(l, "hostfs", path, path, SHOWN);
 }
 
 static bool is_setting(const char *name)
 {
 	for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
+		if (settings[i][0] != name[0])
+			continue;
 		size_t len = strcspn(settings[i], "*");
 		if (strncmp(name, settings[i], len) == 0 && (settings[i][len] || !name[len]))
 			return true;
@@ -120,14 +122,16 @@ static bool add_etc(struct mount_list *l)
 	DIR *d = opendir("/etc");
 
 	for (struct dirent *e; d && ok && (e = readdir(d));) {
+		if (!is_setting(e->d_name))
+			continue;
 		snprintf(path, sizeof path, "/etc/%s", e->d_name);
-		ok = !is_setting(e->d_name) || add_shown(l, path);
+		ok = add_shown(l, path, e->d_type);
 	}
 	if (d)
 		closedir(d);
 	for (size_t i = 0; ok && i < sizeof nested / sizeof *nested; i++) {
 		snprintf(path, sizeof path, "/etc/%s", nested[i]);
-		ok = add_shown(l, path);
+		ok = add_shown(l, path, DT_UNKNOWN);
 	}
 	return ok;
 }
@@ -222,7 +226,7 @@ int isolate_add(struct mount_list *l, const struct hl_config *cfg, const char *h
 
 	for (size_t i = 0; ok && i < sizeof programs / sizeof *programs; i++) {
 		snprintf(path, sizeof path, "/%s", programs[i]);
-		ok = add_shown(l, path);
+		ok = add_shown(l, path, DT_UNKNOWN);
 	}
 	return ok && add_etc(l) && add_users(l, cfg, home) && add_own(l, hostname, asks) ? 0
 											 : -ENOMEM;

@@ -25,7 +25,8 @@ struct mount_spec {
 	const char *lower;
 	/* overlay: the directory of the host that takes what is written; NULL: memory */
 	const char *upper;
-	uint64_t deadline; /* when reading the source is given up (monotonic_ns()); 0: never */
+	uint64_t deadline;    /* when reading the source is given up (monotonic_ns()); 0: never */
+	uint64_t *host_mount; /* struct hostfs_options */
 	/* Set when it is mounted: the directories or the file of the host that stand behind it,
 	 * descriptors of the file system's own; -1: none. */
 	int host_fd, upper_fd;

@@ -37,8 +37,8 @@
 /* ---- mounts ---- */
 
 /* `fd` (taken over) is a directory or a file of the host, which is named `name`. */
-static int hostfs_of_fd(struct sandbox *sb, int fd, const char *name, bool whiteouts,
-			struct filesystem **out, struct errmsg *errmsg)
+static int hostfs_of_fd(struct sandbox *sb, int fd, const char *name, uint64_t *mount,
+			bool whiteouts, struct filesystem **out, struct errmsg *errmsg)
 {
 	const struct hostfs_options opt = {
 		.pm = sb->physmem,
@@ -47,6 +47,7 @@ static int hostfs_of_fd(struct sandbox *sb, int fd, const char *name, bool white
 		.whiteouts = whiteouts,
 		.disk = &sb->mem.disk,
 		.mapped = &sb->vfs->mapped,
+		.mount = mount,
 	};
 	struct errmsg inner = { "" };
 	int err = hostfs_create(fd, &opt, out, &inner);
@@ -64,7 +65,7 @@ static int make_hostfs(struct sandbox *sb, struct mount_spec *m, struct filesyst
 		return errmsg_set(errmsg, errno, "cannot open '%s': %s", m->source,
 				  strerror(errno));
 	m->host_fd = fd;
-	return hostfs_of_fd(sb, fd, m->source, false, out, errmsg);
+	return hostfs_of_fd(sb, fd, m->source, m->host_mount, false, out, errmsg);
 }
 
 static int make_procfs(struct sandbox *sb, struct mount_spec *m, struct filesystem **out,
@@ -132,7 +133,7 @@ static int make_text(struct sandbox *sb, struct mount_spec *m, struct filesystem
 	int err = fd < 0 ? -errno : shown < 0 ? -EIO : 0;
 	if (fd >= 0)
 		close(fd);
-	return err ? err : hostfs_of_fd(sb, shown, m->target, false, out, errmsg);
+	return err ? err : hostfs_of_fd(sb, shown, m->target, NULL, false, out, errmsg);
 }
 
 static int make_devpts(struct sandbox *sb, struct mount_spec *m, struct filesystem **out,
@@ -183,7 +184,7 @@ static int make_upper_dir(struct sandbox *sb, struct mount_spec *m, struct files
 	}
 	int root = openat(fd, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	int err = root < 0 ? errmsg_set(errmsg, errno, "cannot open '%s': %s", dir, strerror(errno))
-			   : hostfs_of_fd(sb, root, dir, true, out, errmsg);
+			   : hostfs_of_fd(sb, root, dir, NULL, true, out, errmsg);
 	if (err) {
 		close(fd);
 		return err;
@@ -371,11 +372,13 @@ int tree_mount(struct sandbox *sb, const struct hl_config *cfg, struct mount_lis
 {
 	int err = world_is_private(cfg) ? vfs_contain(sb->vfs) : 0;
 	struct visitor v;
-	bool there = false; /* the visitor has a root */
+	bool there = false;      /* the visitor has a root */
+	uint64_t host_mount = 0; /* of what was mounted, and is there as long as that */
 
 	for (size_t i = 0; !err && i < mounts->count; i++) {
 		struct mount_spec *m = &mounts->item[i];
 		m->deadline = deadline;
+		m->host_mount = &host_mount;
 		err = mount_one(sb, there ? &v.caller : NULL, m, errmsg);
 		if (err || strcmp(m->target, "/") != 0)
 			continue;

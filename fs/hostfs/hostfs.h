@@ -20,6 +20,9 @@ struct hostfs_options {
 	bool whiteouts;
 	struct file_count *mapped; /* counts the files of it that are mapped; NULL: nothing does */
 	struct disk *disk;         /* what is written to it counts there; NULL: nowhere */
+	/* The host's mount of an earlier one that is there still, 0: none yet; is set to that of
+	 * this one. What is on the same mount is of the same file system. NULL: it is not known. */
+	uint64_t *mount;
 };
 
 /* `fd` (O_PATH, of a directory or a regular file; taken over, also on failure) becomes the root. */

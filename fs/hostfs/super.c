@@ -232,17 +232,31 @@ static bool is_host_root(const struct statx *here)
 	       here->stx_dev_minor == root.stx_dev_minor && here->stx_mnt_id == root.stx_mnt_id;
 }
 
-static int set_root(struct hostfs *h, int fd, struct errmsg *errmsg)
+/* May a guest be given what is on that mount? Asks once for those on one mount. */
+static bool is_forbidden(int fd, const struct statx *st, uint64_t *mount)
+{
+	uint64_t id = st->stx_mask & STATX_MNT_ID ? st->stx_mnt_id : 0;
+
+	if (mount && id && id == *mount)
+		return false;
+	if (beneath_forbidden(fd))
+		return true;
+	if (mount)
+		*mount = id;
+	return false;
+}
+
+static int set_root(struct hostfs *h, int fd, uint64_t *mount, struct errmsg *errmsg)
 {
 	struct statx st;
+	int err = hostfs_statx(fd, "", ROOT_MASK, &st);
 
-	if (beneath_forbidden(fd)) {
+	if (err || is_forbidden(fd, &st, mount)) {
 		host_close(fd);
 		return errmsg_set(errmsg, EACCES,
 				  "a file system of the host's kernel can not be given to a guest");
 	}
-	if (hostfs_statx(fd, "", ROOT_MASK, &st) < 0 ||
-	    (!S_ISDIR(st.stx_mode) && !S_ISREG(st.stx_mode))) {
+	if (!S_ISDIR(st.stx_mode) && !S_ISREG(st.stx_mode)) {
 		host_close(fd);
 		return errmsg_set(errmsg, ENOTDIR, "neither a directory nor a regular file");
 	}
@@ -260,7 +274,7 @@ int hostfs_create(int fd, const struct hostfs_options *opt, struct filesystem **
 		return errmsg_set(errmsg, ENOMEM, "no memory");
 	}
 	int no_memory = hostfs_init(h, &hostfs_ops, "hostfs", FS_WALKS_DOTS, opt);
-	int err = set_root(h, fd, errmsg);
+	int err = set_root(h, fd, opt->mount, errmsg);
 	if (!err && no_memory)
 		err = errmsg_set(errmsg, ENOMEM, "no memory");
 	if (!err && h->whole)
