@@ -34,7 +34,7 @@ struct confinement {
 	struct jail_config jail;
 	bool had_no_new_privs; /* before confine_start: the guest is to see that */
 	int machine_result;    /* of confine_machine_thread() */
-	/* of the descriptors that are open and nobody asked for, the first and the last; -1: none */
+	/* of the open descriptors that nobody asked for, the first and the last; -1: none */
 	int inherited_first, inherited_last;
 	const char *without[NR_CONFINE_LAYERS]; /* why a layer is not there; NULL: it is */
 };
