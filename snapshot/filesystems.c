@@ -9,10 +9,12 @@
 
 #include "fs/mount.h"
 #include "fs/overlay/overlay.h"
+#include "fs/ramfs/marks.h"
 #include "fs/ramfs/save.h"
 #include "kernel/nsproxy.h"
 #include "kernel/sandbox.h"
 #include "snapshot/kept.h"
+#include "util/array.h"
 
 /* The memory behind a mounted file system; NULL: there is none. Both are borrowed. */
 static struct filesystem *memory_of(struct filesystem *fs)
@@ -153,17 +155,12 @@ int filesystems_load(struct loader *l, struct decoder *in)
 
 #define NEVER UINT64_MAX
 
-/* Each counts as often as it is mounted. */
-static uint64_t changes(struct sandbox *sb)
+static struct kept_filesystem *find_kept(const struct snapshot_kept *k, struct filesystem *memory)
 {
-	struct mount *m;
-	uint64_t sum = 0;
-
-	list_for_each (m, &nsproxy_mnt(sb->nsproxy)->mounts, ns_node) {
-		struct filesystem *memory = memory_of(m->fs);
-		sum += memory ? ramfs_dir_changes(memory) : 0;
-	}
-	return sum;
+	for (size_t i = 0; i < k->nr_filesystems; i++)
+		if (k->filesystems[i].memory == memory)
+			return &k->filesystems[i];
+	return NULL;
 }
 
 static bool is_loaded(const struct loader *l, const struct filesystem *fs)
@@ -174,22 +171,76 @@ static bool is_loaded(const struct loader *l, const struct filesystem *fs)
 	return false;
 }
 
-void filesystems_mark(struct loader *l)
+/* What of an overlay was copied up is known to the overlay, too. */
+static int keep(struct snapshot_kept *k, struct filesystem *memory, bool below_overlay)
 {
-	struct sandbox *sb = l->sandbox;
-	struct mnt_namespace *ns = nsproxy_mnt(sb->nsproxy);
-	struct mount *m;
+	struct kept_filesystem kept = { .memory = memory };
+	int err = array_grow((void **)&k->filesystems, k->nr_filesystems, &k->filesystem_room,
+			     sizeof kept);
 
-	sb->kept->dir_changes = changes(sb);
-	list_for_each (m, &ns->mounts, ns_node) {
-		struct filesystem *memory = memory_of(m->fs);
-		/* nobody sees the one at the bottom: kernel/nsproxy.c */
-		if (memory && m != ns->root && !is_loaded(l, memory))
-			sb->kept->dir_changes = NEVER;
-	}
+	if (!err && !below_overlay)
+		err = ramfs_mark(memory, &kept.marks);
+	if (!err)
+		k->filesystems[k->nr_filesystems++] = kept;
+	return err;
 }
 
-bool filesystems_as_marked(struct sandbox *sb)
+static int keep_all(struct sandbox *sb)
 {
-	return sb->kept->dir_changes == changes(sb);
+	struct mnt_namespace *ns = nsproxy_mnt(sb->nsproxy);
+	struct mount *m;
+	int err = 0;
+
+	for (int overlays = 1; overlays >= 0; overlays--) {
+		list_for_each (m, &ns->mounts, ns_node) {
+			struct filesystem *memory = memory_of(m->fs);
+			if (!err && memory && (memory != m->fs) == overlays &&
+			    !find_kept(sb->kept, memory))
+				err = keep(sb->kept, memory, overlays);
+		}
+	}
+	return err;
+}
+
+int filesystems_mark(struct loader *l)
+{
+	struct sandbox *sb = l->sandbox;
+	const struct snapshot_kept *k = sb->kept;
+	const struct filesystem *bottom = nsproxy_mnt(sb->nsproxy)->root->fs;
+	int err = k->nr_filesystems ? 0 : keep_all(sb);
+
+	for (size_t i = 0; i < k->nr_filesystems; i++) {
+		struct kept_filesystem *f = &k->filesystems[i];
+		/* nobody sees the one at the bottom: kernel/nsproxy.c */
+		bool known = f->memory == bottom || is_loaded(l, f->memory);
+		f->changes = known ? ramfs_dir_changes(f->memory) : NEVER;
+	}
+	return err;
+}
+
+bool filesystems_can_go_back(const struct sandbox *sb)
+{
+	const struct snapshot_kept *k = sb->kept;
+
+	for (size_t i = 0; i < k->nr_filesystems; i++) {
+		const struct kept_filesystem *f = &k->filesystems[i];
+		if (f->changes == NEVER ||
+		    (!f->marks && f->changes != ramfs_dir_changes(f->memory)))
+			return false;
+	}
+	return true;
+}
+
+int filesystems_go_back(const struct sandbox *sb)
+{
+	const struct snapshot_kept *k = sb->kept;
+	int err = 0;
+
+	for (size_t i = 0; i < k->nr_filesystems && !err; i++) {
+		struct kept_filesystem *f = &k->filesystems[i];
+		if (f->marks && f->changes != ramfs_dir_changes(f->memory))
+			err = ramfs_put_back(f->marks);
+		f->changes = ramfs_dir_changes(f->memory);
+	}
+	return err;
 }

@@ -19,11 +19,14 @@ int filesystems_find(struct saver *s);
 int filesystems_save(struct saver *s);
 void filesystems_free(struct saver *s);
 
-/* After a load: notes how directories stand. A reset makes files anew, but no directories. */
-void filesystems_mark(struct loader *l);
-/* Can it go back to that? Not where directories have changed, nor where the copy has a file system
- * in memory that the snapshot has not. */
-bool filesystems_as_marked(struct sandbox *sb);
+/* After a load: notes how directories stand. A reset makes files anew, but no directories.
+ * -ENOMEM. */
+int filesystems_mark(struct loader *l);
+/* Can it go back to that? Not where the copy has a file system in memory that the snapshot has not,
+ * nor where directories of an overlay in memory have changed. */
+bool filesystems_can_go_back(const struct sandbox *sb);
+/* Then: directories stand as they did. Nobody uses them. -ENOMEM. */
+int filesystems_go_back(const struct sandbox *sb);
 
 int filesystems_load(struct loader *l, struct decoder *in);
 

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "fs/ramfs/marks.h"
 #include "mm/vma.h"
 #include "util/array.h"
 
@@ -79,6 +80,9 @@ void kept_free(struct snapshot_kept *k)
 		return;
 	for (size_t i = 0; i < k->nr; i++)
 		free_one(k->all[i]);
+	for (size_t i = 0; i < k->nr_filesystems; i++)
+		ramfs_marks_free(k->filesystems[i].marks);
+	free(k->filesystems);
 	free(k->all);
 	free(k);
 }

@@ -15,7 +15,9 @@
 #include "util/gva.h"
 #include "util/saved.h"
 
+struct filesystem;
 struct mm;
+struct ramfs_marks;
 struct vma;
 
 struct kept_vma {
@@ -37,9 +39,16 @@ struct kept_mm {
 	size_t nr_vmas, vma_room, nr_runs, run_room;
 };
 
+/* A file system in memory, and how its directories stand in the snapshot. */
+struct kept_filesystem {
+	struct filesystem *memory; /* borrowed */
+	struct ramfs_marks *marks; /* NULL: they cannot be put back */
+	uint64_t changes;          /* so often had they been changed */
+};
+
 struct snapshot_kept {
-	/* of file systems in memory: filesystems_mark() */
-	uint64_t dir_changes;
+	struct kept_filesystem *filesystems;
+	size_t nr_filesystems, filesystem_room;
 	struct kept_mm **all;
 	size_t nr, room;
 };

@@ -221,7 +221,9 @@ int snapshot_reset(const struct snapshot *snap, struct sandbox *sb)
 	/* nobody may change what is compared */
 	sandbox_kill(sb);
 	sandbox_wait_tasks(sb);
-	int err = filesystems_as_marked(sb) ? sandbox_clear(sb, &clock) : -ENOTSUP;
+	int err = filesystems_can_go_back(sb) ? sandbox_clear(sb, &clock) : -ENOTSUP;
+	if (!err)
+		err = filesystems_go_back(sb);
 	return err || !sb->kept ? err : give_back(sb);
 }
 
@@ -265,7 +267,7 @@ int snapshot_load(const struct snapshot *snap, struct sandbox *sb, struct file *
 	int not_told = fasync_settle(sb, !err);
 	err = err ? err : not_told;
 	if (!err && sb->kept)
-		filesystems_mark(&l);
+		err = filesystems_mark(&l);
 	loader_free(&l);
 	mapped_files_close(&mapped);
 	free(l.filesystems);

@@ -34,6 +34,7 @@ struct ramfs_dir {
 	/* of the next entry; never used twice, so that seekdir(3) is stable */
 	int64_t next_pos;
 	unsigned entries;
+	size_t mark; /* its number among those that are marked (marks.h), from 1 on; 0: it is not */
 	struct ramfs_inode *parent; /* a reference, while and after it is linked; the root: NULL */
 };
 

@@ -738,6 +738,62 @@ static void resets(void)
 	shell_free(&s);
 }
 
+/* ---- directories in memory ---- */
+
+static const char tree_script[] =
+    "cd /dev/shm; mkdir -p one/two/three one/empty; echo x >one/file; echo y >one/two/three/deep; "
+    "cd /; echo ready; while read -r line; do eval \"$line\"; done";
+
+/* Names, numbers, kinds, links and modes. */
+static const char tree_look[] = "find /dev/shm -printf '%P %i %y %n %m\\n' | sort | cksum\n";
+
+static const char *const tree_runs[] = {
+	"mkdir -p /dev/shm/new/er; echo z >/dev/shm/new/er/file; echo 7\n",
+	"rm -r /dev/shm/one; echo 7\n",
+	"cd /dev/shm; mv one/two/three .; mv one three; echo 7\n",
+	"cd /dev/shm; rm -r one/two; echo file >one/two; mkdir one/file.d; echo 7\n",
+	"cd /dev/shm; rm one/file; mkdir one/file; mv one/two one/file; echo 7\n",
+	"cd /dev/shm; mkdir x; mv one/two x; rm -r one; mv x one; chmod 700 one; echo 7\n",
+	"cd /dev/shm; mv one/two one/second; mv one/empty one/two; exec 9<one; echo 7\n",
+	"d=/dev/shm; for i in $(seq 200); do d=$d/d; mkdir $d; done; mv /dev/shm/one $d; echo 7\n",
+	"mkdir /dev/made; rmdir /dev/shm/one/empty; echo 7\n",
+};
+#define NR_TREE_RUNS (sizeof tree_runs / sizeof *tree_runs)
+
+/* However a run has moved, made or removed directories in memory, a reset finds them in place. */
+static void resets_of_directories(void)
+{
+	struct shell s;
+	struct hl_error *err = NULL;
+	struct hl_sandbox *sb;
+	char want[256];
+
+	shell_new(&s);
+	hl_config_free(s.cfg);
+	s.cfg = CONFIG("dash", "-c", tree_script);
+	hl_config_set_stdio(s.cfg, s.in[0], s.out[1], 2);
+	struct hl_snapshot *snap = shell_snapshot(&s);
+	hl_config_set_resettable(s.cfg, true);
+	CHECK(hl_sandbox_restore(s.cfg, snap, &sb, &err) == 0, "%s", hl_error_text(err));
+	CHECK(write(s.in[1], tree_look, strlen(tree_look)) > 0, "write");
+	size_t n = 0;
+	while (n < sizeof want - 1 && (n == 0 || want[n - 1] != '\n'))
+		CHECK(read(s.out[0], want + n++, 1) == 1, "no line");
+	want[n] = '\0';
+	for (size_t i = 0; i < 2 * NR_TREE_RUNS; i++) {
+		CHECK(hl_sandbox_reset(sb, &err) == 0, "%s", hl_error_text(err));
+		shell_ask(&s, tree_runs[i % NR_TREE_RUNS], "7\n");
+		CHECK(hl_sandbox_reset(sb, &err) == 0, "%s: %s", tree_runs[i % NR_TREE_RUNS],
+		      hl_error_text(err));
+		shell_ask(&s, tree_look, want);
+		shell_ask(&s, "ls -d /dev/made 2>/dev/null; cat /dev/shm/one/two/three/deep\n",
+			  "y\n");
+	}
+	hl_sandbox_free(sb);
+	hl_snapshot_close(snap);
+	shell_free(&s);
+}
+
 /* Copies have things in common, whether they are alike or not, and are started and ended at once;
  * one dies, one is in a world of its own. What was opened may be closed meanwhile, and a copy be
  * reset then. */
@@ -940,8 +996,7 @@ static struct hl_sandbox *take(struct hl_pool *pool, const struct hl_config *run
 }
 
 /* More copies at a time than are ready, each with descriptors and arguments of its own; what one
- * has done no other sees. A copy that has made a directory cannot be put back: the pool has others
- * then. */
+ * has done no other sees. */
 static void pools(void)
 {
 	struct shell s[3];
@@ -1683,6 +1738,7 @@ static const struct {
 	{ "end-while-paused", end_while_paused },
 	{ "signal-while-paused", signal_while_paused },
 	{ "resets", resets },
+	{ "resets_of_directories", resets_of_directories },
 	{ "copies-in-common", copies_in_common },
 	{ "replaced-libraries", replaced_libraries },
 	{ "thousand-copies", thousand_copies },
