@@ -184,7 +184,9 @@ int calls_ask_host(struct calls *cs, struct call *c)
 	bool serves = cs->serves && !cs->closed;
 	if (serves) {
 		enqueue(&cs->for_host, c);
-		cond_signal(&cs->asked);
+		cs->any_for_host = true;
+		if (!cs->watched)
+			cond_signal(&cs->asked);
 	}
 	mutex_unlock(&cs->lock);
 	return serves ? 0 : -EOPNOTSUPP;
@@ -194,6 +196,7 @@ int calls_wait_host(struct calls *cs, struct call *c, struct sleeper *s)
 {
 	int err = 0;
 
+	(void)watch_for(&cs->answering, &c->answered);
 	mutex_lock(&cs->lock);
 	c->sleeper = s;
 	while (!c->answered && !err) {
@@ -218,15 +221,40 @@ void calls_drop(struct calls *cs, struct call *c)
 	call_put(c);
 }
 
+/* The lock is held. */
+static struct call *dequeue_for_host(struct calls *cs)
+{
+	struct call *c = dequeue(&cs->for_host);
+
+	cs->any_for_host = !list_empty(&cs->for_host);
+	return c;
+}
+
+/* One thread looks for the next call before it sleeps, and is not woken for it. The lock is held,
+ * and given up meanwhile. */
+static void watch_calls(struct calls *cs)
+{
+	if (cs->watched || cs->any_for_host || cs->closed)
+		return;
+	cs->watched = true;
+	mutex_unlock(&cs->lock);
+	(void)watch_for(&cs->asking, &cs->any_for_host);
+	mutex_lock(&cs->lock);
+	cs->watched = false;
+}
+
 struct call *calls_take(struct calls *cs, unsigned *idle)
 {
 	struct call *c;
 
 	mutex_lock(&cs->lock);
 	++*idle;
-	while (!(c = dequeue(&cs->for_host)) && !cs->closed)
+	watch_calls(cs);
+	while (!(c = dequeue_for_host(cs)) && !cs->closed)
 		cond_wait(&cs->asked, &cs->lock);
 	--*idle;
+	if (cs->any_for_host)
+		cond_signal(&cs->asked); /* of these nobody was told */
 	mutex_unlock(&cs->lock);
 	return c;
 }
@@ -237,7 +265,7 @@ void calls_close(struct calls *cs)
 
 	mutex_lock(&cs->lock);
 	cs->closed = true;
-	while ((c = dequeue(&cs->for_host)))
+	while ((c = dequeue_for_host(cs)))
 		call_put(c);
 	cond_broadcast(&cs->asked);
 	mutex_unlock(&cs->lock);

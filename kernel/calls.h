@@ -25,6 +25,7 @@
 #include <stdint.h>
 
 #include "host/wait.h"
+#include "host/watch.h"
 #include "util/list.h"
 #include "util/lock.h"
 #include "util/ref.h"
@@ -35,9 +36,9 @@
 
 struct call {
 	struct ref refs;
-	struct list node; /* in a queue; calls->lock, as all that follows */
-	bool answered;
-	int error; /* errno; 0: the answer is a result, else it says why */
+	struct list node;      /* in a queue; calls->lock, as all that follows */
+	_Atomic bool answered; /* who waits may watch it without */
+	int error;             /* errno; 0: the answer is a result, else it says why */
 	bool of_host;
 	uint64_t run;            /* of the host's: calls->run when it was made; other: it is over */
 	struct sleeper *sleeper; /* who waits in the guest; NULL: nobody now */
@@ -53,14 +54,17 @@ struct calls {
 	struct cond answered;      /* one of the host's was, or its program ends */
 	struct cond asked;         /* the guest has called, or hosts are to go */
 	struct waitqueue to_guest; /* tasks that wait for a call */
+	struct watch asking, answering;
 	/* lock: */
 	struct list for_guest, for_host;
-	unsigned waiting;   /* tasks in calls_next */
-	unsigned under_way; /* calls of the host that are neither answered nor over */
-	uint64_t run;       /* programs that have ended */
-	bool ended;         /* there is none now */
-	bool serves;        /* the host has functions; constant once the program runs */
-	bool closed;        /* host threads are to go */
+	_Atomic bool any_for_host; /* who waits may watch it without */
+	bool watched;              /* a host thread does */
+	unsigned waiting;          /* tasks in calls_next */
+	unsigned under_way;        /* calls of the host that are neither answered nor over */
+	uint64_t run;              /* programs that have ended */
+	bool ended;                /* there is none now */
+	bool serves;               /* the host has functions; constant once the program runs */
+	bool closed;               /* host threads are to go */
 };
 
 /* NULL: no memory. */

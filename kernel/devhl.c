@@ -108,13 +108,14 @@ static void drop_answer(struct devhl_file *h)
 }
 
 /* The file is the calling thread's until `busy` is cleared. `again`: it goes on with its call that
- * gave up. Where that is another's, it has ended since, and nobody waits for the answer. */
-static int begin_busy(struct devhl_file *h, bool again)
+ * gave up. Where that is another's, it has ended since, and nobody waits for the answer. `serves`:
+ * it is about to get a call of the host's. */
+static int begin_busy(struct devhl_file *h, bool again, bool serves)
 {
 	if (!h->sb->calls)
 		return -EOPNOTSUPP;
 	mutex_lock(&h->file.pos_lock);
-	int err = h->busy ? -EBUSY : 0;
+	int err = h->busy || (serves && h->serving) ? -EBUSY : 0;
 	if (!err) {
 		h->busy = true;
 		if (!(h->gave_up && again))
@@ -129,15 +130,11 @@ static int next(struct request *rq, int unused)
 {
 	struct devhl_file *h = rq->h;
 	struct call *call = NULL;
-	int err = begin_busy(h, false);
+	int err = begin_busy(h, false, true);
 
 	if (err)
 		return err;
-	if (h->serving)
-		err = -EBUSY;
-	else
-		err =
-		    calls_next(h->sb->calls, rq->c->sleeper, !(h->file.flags & O_NONBLOCK), &call);
+	err = calls_next(h->sb->calls, rq->c->sleeper, !(h->file.flags & O_NONBLOCK), &call);
 	mutex_lock(&h->file.pos_lock);
 	h->busy = false;
 	if (!err) {
@@ -225,7 +222,7 @@ static int end_call(struct devhl_file *h)
 static int call_host(struct request *rq, int unused)
 {
 	struct devhl_file *h = rq->h;
-	int err = begin_busy(h, rq->c->sleeper->again);
+	int err = begin_busy(h, rq->c->sleeper->again, false);
 
 	if (err)
 		return err;

@@ -160,22 +160,53 @@ class Error(Exception):
     __module__ = "hl"
 
 
+idle_files = []  # open ones of /dev/hl that no thread is at
+os.register_at_fork(after_in_child=idle_files.clear)  # both processes would be at them
+
+
+def open_file():
+    """Its number is so high that no other file gets it when the job closes all that it does not
+    know."""
+    from fcntl import F_DUPFD_CLOEXEC, fcntl
+    fd = os.open("/dev/hl", os.O_RDWR | os.O_CLOEXEC)
+    try:
+        high = fcntl(fd, F_DUPFD_CLOEXEC, 960)
+    except OSError:  # above the limit
+        return fd
+    os.close(fd)
+    return high
+
+
+def write_request(request):
+    """To a file, from which the answer is read, and what has failed about it."""
+    while True:
+        try:
+            fd, idle = idle_files.pop(), True
+        except IndexError:
+            fd, idle = open_file(), False
+        try:
+            os.write(fd, request)
+            return fd, None
+        except OSError as e:
+            if e.errno != errno.EBADF or not idle:
+                return fd, e
+
+
 def call_host(name, data=b""):
     """Calls a function of the host: bytes, or text, there; bytes back. Any thread."""
     if isinstance(data, str):
         data = data.encode()
-    fd = os.open("/dev/hl", os.O_RDWR | os.O_CLOEXEC)
+    fd, failed = write_request(b"".join((b"call ", name.encode(), b"\n", data)))
     try:
-        os.write(fd, b"".join((b"call ", name.encode(), b"\n", data)))
-        return read_answer(fd)
-    except OSError as e:
-        if e.errno == errno.EREMOTEIO:
+        if not failed:
+            return read_answer(fd)
+        if failed.errno == errno.EREMOTEIO:
             raise Error(read_answer(fd).decode(errors="replace")) from None
-        if e.errno in (errno.ENOENT, errno.EOPNOTSUPP):
-            raise Error(f"the host has no function {name!r}") from None
-        raise
     finally:
-        os.close(fd)
+        idle_files.append(fd)
+    if failed.errno in (errno.ENOENT, errno.EOPNOTSUPP):
+        raise Error(f"the host has no function {name!r}") from None
+    raise failed
 
 
 def tool_of(name):
