@@ -39,3 +39,12 @@ $(BUILD)/bench/snapshot: bench/snapshot.c bench/bench.h include/hl.h $(BUILD)/li
 bench-snapshot: $(BUILD)/hl $(BUILD)/bench/snapshot
 	@scripts/setup bench
 	@bench/snapshot.sh $(BUILD)/bench/snapshot $(BUILD)/hl $(PLATFORM)
+
+# make bench-server [PLATFORM=kvm]: a server that gives each request a fresh copy.
+$(BUILD)/bench/server: examples/fresh-server/server.c include/hl.h $(BUILD)/libhl.a
+	@mkdir -p $(@D)
+	$(CC) -std=gnu17 -O2 $(WARNINGS) -Iinclude -o $@ $< $(BUILD)/libhl.a $(HL_LIBS) -pthread
+.PHONY: bench-server
+bench-server: $(BUILD)/bench/server
+	@scripts/setup bench
+	@bench/server.sh $(BUILD)/bench/server $(PLATFORM)
