@@ -13,6 +13,7 @@
 
 #include "fs/vfs.h"
 #include "lib/gitconfig.h"
+#include "lib/listings.h"
 
 #define SHOWN     (MOUNT_RDONLY | MOUNT_NOSUID | MOUNT_NODEV)
 #define WRITABLE  (MOUNT_NOSUID | MOUNT_NODEV)
@@ -258,6 +259,7 @@ void workspace_start(const struct workspace *w, char path[PATH_MAX])
 struct builder {
 	struct mount_list list;
 	const struct workspace *w;
+	struct listings *listings;
 	bool no_memory;
 };
 
@@ -335,22 +337,25 @@ static bool matches(const struct suspect *s, const char *name, size_t len)
 	return len == s->len && memcmp(name, s->pattern, len) == 0;
 }
 
-static bool is_secret(const char *dir, const char *name)
+/* The first row of the table that the name is of, unless it says that it is no secret; NULL: none.
+ * `from`: where to begin. */
+static const struct suspect *suspect_of(const char *name, const struct suspect *from)
 {
 	size_t len = strlen(name);
-	char path[PATH_MAX];
 
-	for (size_t i = 0; i < sizeof suspects / sizeof *suspects; i++) {
-		const struct suspect *s = &suspects[i];
-		if (!matches(s, name, len))
-			continue;
-		if (s->innocent ||
-		    snprintf(path, sizeof path, "%s/%s", dir, name) >= (int)sizeof path)
-			return false;
-		if (!s->sign || holds(path, s->sign))
-			return true;
-	}
-	return false;
+	for (const struct suspect *s = from; s < suspects + sizeof suspects / sizeof *suspects; s++)
+		if (matches(s, name, len))
+			return s->innocent ? NULL : s;
+	return NULL;
+}
+
+static bool is_secret(const char *path, const char *name)
+{
+	const struct suspect *s = suspect_of(name, suspects);
+
+	while (s && s->sign && !holds(path, s->sign))
+		s = suspect_of(name, s + 1);
+	return s != NULL;
 }
 
 static bool is_directory(const char *dir, const struct dirent *e)
@@ -363,34 +368,82 @@ static bool is_directory(const char *dir, const struct dirent *e)
 		   : find_below(dir, e->d_name, path, &st) && S_ISDIR(st.st_mode);
 }
 
-/* In `dir`, and `deeper` levels of directories below it, of which not more than NAMES_BELOW names
- * each are looked at. 0 or -errno. */
-static int hide_suspects(struct builder *b, const char *dir, int deeper)
+/* The names of a directory that have to be looked at, each behind a letter: s, it may be a secret;
+ * d, it is a directory, where there are any `deeper`. 0 or -errno. */
+static int list(const char *dir, bool deeper, DIR *d, unsigned *names, struct strings *out)
+{
+	for (struct dirent *e; (e = readdir(d));) {
+		bool below = is_directory(dir, e);
+		char name[NAME_MAX + 2];
+		if (++*names > NAMES_BELOW && !deeper)
+			return 0;
+		if (below ? !deeper || strcmp(e->d_name, ".") == 0 ||
+				strcmp(e->d_name, "..") == 0 || strcmp(e->d_name, ".git") == 0
+			  : !suspect_of(e->d_name, suspects))
+			continue;
+		snprintf(name, sizeof name, "%c%s", below ? 'd' : 's', e->d_name);
+		if (!strings_copy(out, 1, (const char *[]){ name }))
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static bool has_newline(const struct strings *names)
+{
+	for (size_t i = 0; i < names->count; i++)
+		if (strchr(names->item[i], '\n'))
+			return true;
+	return false;
+}
+
+static int hide_suspects(struct builder *b, const char *dir, int deeper);
+
+static int hide_names(struct builder *b, const char *dir, int deeper, const struct strings *names)
 {
 	char path[PATH_MAX];
 	struct stat st;
-	DIR *d = opendir(dir);
-	unsigned names = 0;
 	int err = 0;
 
-	if (!d)
-		return -errno;
-	for (struct dirent *e; !err && (e = readdir(d));) {
-		if (!deeper && ++names > NAMES_BELOW)
-			break;
-		if (!is_directory(dir, e)) {
-			if (is_secret(dir, e->d_name) && find_below(dir, e->d_name, path, &st))
+	for (size_t i = 0; !err && i < names->count; i++) {
+		const char *name = names->item[i] + 1;
+		if (!find_below(dir, name, path, &st))
+			continue;
+		if (names->item[i][0] == 's') {
+			if (is_secret(path, name))
 				hide(b, path);
 			continue;
 		}
-		if (!deeper || strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0 ||
-		    strcmp(e->d_name, ".git") == 0 || !find_below(dir, e->d_name, path, &st))
-			continue;
 		err = hide_suspects(b, path, deeper - 1);
 		/* what we may not list, the program may not either; or it is gone */
 		if (err == -EACCES || err == -ENOENT || err == -ENOTDIR)
 			err = 0;
 	}
+	return err;
+}
+
+/* In `dir`, and `deeper` levels of directories below it, of which not more than NAMES_BELOW names
+ * each are looked at. 0 or -errno. */
+static int hide_suspects(struct builder *b, const char *dir, int deeper)
+{
+	struct strings names = { .item = NULL };
+	unsigned all = 0;
+	struct stat st;
+
+	if (lstat(dir, &st) < 0)
+		return -errno;
+	const struct strings *kept = listings_find(b->listings, &st);
+	if (kept)
+		return hide_names(b, dir, deeper, kept);
+	DIR *d = opendir(dir);
+	if (!d)
+		return -errno;
+	int err = fstat(dirfd(d), &st) < 0 ? -errno : list(dir, deeper > 0, d, &all, &names);
+	if (!err)
+		err = hide_names(b, dir, deeper, &names);
+	if (err || has_newline(&names))
+		strings_clear(&names);
+	else
+		listings_keep(b->listings, dirfd(d), &st, all, &names);
 	closedir(d);
 	return err;
 }
@@ -400,8 +453,10 @@ static int hide_secrets(struct builder *b, const char *dir)
 {
 	char path[PATH_MAX];
 	struct stat st;
-	int err = hide_suspects(b, dir, 1);
 
+	b->listings = listings_open(dir);
+	int err = hide_suspects(b, dir, 1);
+	listings_close(b->listings);
 	if (err)
 		return err;
 	for (size_t i = 0; i < sizeof secrets / sizeof *secrets; i++) {
