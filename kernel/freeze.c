@@ -46,9 +46,14 @@ static void unwind(struct task *t)
 	sleeper_wake(&t->sleeper);
 }
 
-static void sleep_again(struct task *t)
+static void end_unwinding(struct task *t)
 {
 	atomic_fetch_and(&t->sleeper.work, ~(uint32_t)SLEEPER_UNWIND);
+}
+
+static void sleep_again(struct task *t)
+{
+	end_unwinding(t);
 	if (t->unwound != GAVE_UP_SLEEP)
 		return;
 	freezer_set(&t->sleeper, REST_MOVING);
@@ -110,12 +115,17 @@ static void freeze(struct sandbox *sb)
 	sandbox_unlock(sb);
 }
 
+/* A task that is alone may sleep again or go on, as it comes. */
 static void thaw(struct sandbox *sb)
 {
 	sandbox_lock(sb);
-	sb->freeze = FREEZE_STILLING;
-	for_each_task(sb, sleep_again);
-	wait_rest(sb, true);
+	if (sb->nr_tasks > 1) {
+		sb->freeze = FREEZE_STILLING;
+		for_each_task(sb, sleep_again);
+		wait_rest(sb, true);
+	} else {
+		for_each_task(sb, end_unwinding);
+	}
 	sb->freeze = FREEZE_RUNNING;
 	for_each_task(sb, go_on);
 	sandbox_unlock(sb);

@@ -24,6 +24,8 @@
  *	            calls that gave up are   all go on
  *	            made again, and sleep
  *
+ * A task that is the only one goes on at once: there is nobody who could look.
+ *
  * STILLING is over when each task is parked, or asleep with no wake-up on its way to it. To know
  * that, sleepers say how they rest (host/freezer.h). A task that ends in the middle ends as always,
  * and is waited for. One that is woken from outside (by a clock, or the host's end of a pipe) while

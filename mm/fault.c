@@ -148,9 +148,12 @@ static int cow_replace(struct mm *mm, gva_t start, gva_t end, uint64_t off)
 static int cow_copy_range(struct mm *mm, gva_t start, gva_t end)
 {
 	const struct backing *b = backing_at(mm, start);
-	uint64_t off;
-	int err = arena_alloc_copy(mm->host->arena, b->mf, backing_off(b, start),
-				   gva_diff(end, start), &off);
+	struct arena *arena = mm->host->arena;
+	uint64_t len = gva_diff(end, start), from = backing_off(b, start), off;
+	const void *seen = memfile_viewed(b->mf, from, len);
+	const struct iovec piece = { (void *)(uintptr_t)seen, len };
+	int err = seen ? arena_alloc_gather(arena, &piece, 1, &off)
+		       : arena_alloc_copy(arena, b->mf, from, len, &off);
 
 	return err ? err : cow_replace(mm, start, end, off);
 }

@@ -80,6 +80,21 @@ static void process_machine_destroy(struct machine *machine)
 	free(m);
 }
 
+/* What all machines of this process have. */
+static struct {
+	pthread_once_t once;
+	uint64_t xcr0;
+	size_t size;
+} fp = { .once = PTHREAD_ONCE_INIT };
+
+static void fp_find(void)
+{
+	const uint64_t enabled = xcr0_read();
+
+	fp.xcr0 = enabled & ~XCR0_AMX;
+	fp.size = fp_size_of(enabled, fp.xcr0);
+}
+
 static struct process_machine *machine_alloc(void)
 {
 	struct process_machine *m = calloc(1, sizeof *m);
@@ -92,9 +107,9 @@ static struct process_machine *machine_alloc(void)
 	list_init(&m->used);
 	slots_init(&m->pages, CONTROL_PAGES);
 	slots_init(&m->stacks, CONTROL_STACKS);
-	const uint64_t enabled = xcr0_read();
-	m->xcr0 = enabled & ~XCR0_AMX;
-	m->fp_size = fp_size_of(enabled, m->xcr0);
+	pthread_once(&fp.once, fp_find);
+	m->xcr0 = fp.xcr0;
+	m->fp_size = fp.size;
 	return m;
 }
 

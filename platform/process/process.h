@@ -107,6 +107,7 @@ struct stub {
 	int mapper;         /* listener; -1: none */
 	uint64_t mapper_id; /* of the notification in which it waits for orders */
 	unsigned nr_commands;
+	bool ordered; /* a command whose answer nobody has asked for yet; lock */
 };
 
 void stub_init(struct stub *st);
@@ -122,6 +123,8 @@ int stub_command(struct stub *st, const struct step *steps, unsigned n, int pass
 int stub_begin(struct stub *st, const struct step *steps, unsigned n, const int *pass,
 	       unsigned nr_pass);
 int stub_end(struct stub *st);
+/* Asks for the answer that `ordered` tells of. -EIO, -errno: the command has failed. */
+int stub_settle(struct stub *st);
 /* The same by the helper alone: with STEP_REPLY the answer is a value. */
 int stub_order(struct stub *st, const struct step *steps, unsigned n, const int *pass,
 	       unsigned nr_pass);

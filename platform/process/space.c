@@ -33,25 +33,38 @@ static void batch_clear(struct batch *b)
 	b->n = b->nr_files = 0;
 }
 
-/* When it fails nobody knows how far it went: the stub is of no use any more. */
+/* The stub does it while more is collected: space_open() asks how it went. When it has failed
+ * nobody knows how far it went, and the stub is of no use any more. */
 static int batch_flush(struct process_space *s)
 {
 	struct batch *b = s->batch;
 	int fds[COMMAND_FILES];
+	int err = b->n ? space_stub(s) : 0;
 
-	if (!b->n)
-		return 0;
+	if (!b->n || err)
+		return err;
 	for (unsigned i = 0; i < b->nr_files; i++) {
 		fds[i] = b->files[i]->fd;
 		b->steps[b->n++] = (struct step){ SYS_close, { STUB_FD_PASSED + i }, 0 };
 	}
 	b->steps[b->n - 1].flags = STEP_LAST;
 	mutex_lock(&s->stub.lock);
-	int err = stub_begin(&s->stub, b->steps, b->n, fds, b->nr_files);
+	err = stub_settle(&s->stub);
 	if (!err)
-		err = stub_end(&s->stub);
+		err = stub_begin(&s->stub, b->steps, b->n, fds, b->nr_files);
+	s->stub.ordered = !err;
 	mutex_unlock(&s->stub.lock);
 	batch_clear(b);
+	if (err)
+		s->stub.dead = true;
+	return err;
+}
+
+static int batch_settle(struct process_space *s)
+{
+	mutex_lock(&s->stub.lock);
+	int err = stub_settle(&s->stub);
+	mutex_unlock(&s->stub.lock);
 	if (err)
 		s->stub.dead = true;
 	return err;
@@ -72,10 +85,8 @@ static unsigned batch_file(struct batch *b, struct memfile *mf)
 static int batch_room(struct process_space *s, struct memfile *mf, unsigned *file)
 {
 	struct batch *b = s->batch;
-	int err = space_stub(s);
+	int err = b->n == BATCH_STEPS ? batch_flush(s) : 0;
 
-	if (!err && b->n == BATCH_STEPS)
-		err = batch_flush(s);
 	*file = err || !mf ? 0 : batch_file(b, mf);
 	if (*file < COMMAND_FILES)
 		return err;
@@ -107,6 +118,8 @@ int space_open(struct process_space *s)
 	int err = space_stub(s);
 	if (!err)
 		err = batch_flush(s);
+	if (!err)
+		err = batch_settle(s);
 	batch_clear(s->batch);
 	free(s->batch);
 	s->batch = NULL;

@@ -222,12 +222,24 @@ int stub_end(struct stub *st)
 	return st->mapper < 0 ? stub_answer(st, NULL, NULL) : mapper_report(st);
 }
 
+int stub_settle(struct stub *st)
+{
+	lock_assert_held(&st->lock);
+	if (!st->ordered)
+		return 0;
+	st->ordered = false;
+	return stub_end(st);
+}
+
 int stub_command(struct stub *st, const struct step *steps, unsigned n, int pass, int *received)
 {
 	int err;
 
 	mutex_lock(&st->lock);
-	if (received) {
+	if (stub_settle(st)) {
+		st->dead = true;
+		err = -EIO;
+	} else if (received) {
 		err = stub_order(st, steps, n, &pass, pass >= 0);
 		if (!err)
 			err = stub_answer(st, received, NULL);
