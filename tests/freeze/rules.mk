@@ -9,7 +9,7 @@ FREEZE := $(BUILD)/tests/freeze
 
 $(FREEZE)/shake: tests/freeze/shake.c $(CLI_OBJS) $(BUILD)/libhl.a
 	@mkdir -p $(@D)
-	$(CC) -std=gnu17 -O1 -g -D_GNU_SOURCE $(WARNINGS) $(if $(SAN),-fsanitize=$(SAN)) -Iinclude -o $@ $^ -ljson-c $(HL_LIBS) -pthread \
+	$(CC) -std=gnu17 -O1 -g -D_GNU_SOURCE $(WARNINGS) $(if $(SAN),-fsanitize=$(SAN)) -Iinclude -o $@ $^ -ljson-c $(HL_LIBS) -lm -pthread \
 	    -Wl,--wrap=hl_sandbox_start,--wrap=hl_sandbox_free,--wrap=hl_sandbox_free_within
 
 .PHONY: check-freeze
