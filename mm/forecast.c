@@ -7,6 +7,8 @@
 
 #define FEW 64
 
+_Static_assert(sizeof((struct mm *)0)->forecast_faults == FORECAST_WAVES, "one each");
+
 struct forecast *forecast_new(void)
 {
 	struct forecast *f = calloc(1, sizeof *f);
@@ -136,40 +138,54 @@ void mm_forecast_start(struct mm *mm, struct forecast *f)
 
 void mm_forecast_again(struct mm *mm)
 {
-	mm->forecast_copied = mm->forecast_hit = 0;
+	mm->forecast_copied = 0;
+	memset(mm->forecast_faults, 0, sizeof mm->forecast_faults);
 	mm->forecast_own = -1;
 	mm->forecast_over = false;
+}
+
+/* So many faults in a wave say that the rest of it comes, too: a few pages may be in common by
+ * chance, and a copy of a large wave costs as much as some faults. The lock is held. */
+static unsigned faults_wanted(const struct forecast *f, unsigned wave)
+{
+	return 2 + f->wave[wave].nr / 64;
 }
 
 int mm_forecast_wave(struct mm *mm, gva_t page)
 {
 	struct forecast *f = mm->forecast;
+	bool expected = false;
 
 	lock_assert_held_write(&mm->lock);
 	if (!f)
 		return -1;
 	mutex_lock(&f->lock);
 	int wave = wave_with(f, page.v >> PAGE_SHIFT);
+	if (wave >= 0 && !(mm->forecast_copied & 1U << wave))
+		expected = ++mm->forecast_faults[wave] >= faults_wanted(f, (unsigned)wave);
 	mutex_unlock(&f->lock);
-	unsigned bit = wave < 0 ? 0 : 1U << wave;
-	bool again = mm->forecast_hit & bit;
-	mm->forecast_hit |= (uint8_t)bit;
 	if (!mm->forecast_copied)
 		wave = 0;
-	else if (!again || mm->forecast_copied & bit)
+	else if (!expected)
 		return -1;
 	mm->forecast_copied |= (uint8_t)(1U << wave);
 	return wave;
 }
 
-/* Where this address space adds what it learns: what is as small as FEW pages is worth no wave of
- * its own. The lock is held. */
+/* Can others add to this wave? So they do where it has few pages, which are not worth a wave. The
+ * few behind a wave that is full are the rest of that one. */
+static bool is_open(const struct forecast *f, unsigned wave)
+{
+	return f->wave[wave].nr < FEW && !(wave && f->wave[wave - 1].nr == FORECAST_MAX);
+}
+
+/* Where this address space adds what it learns. The lock is held. */
 static unsigned own_wave(struct mm *mm, const struct forecast *f)
 {
 	unsigned last = f->nr_waves ? f->nr_waves - 1 : 0;
 	bool own = mm->forecast_own >= 0 && (unsigned)mm->forecast_own == last;
 
-	if (f->wave[last].nr == FORECAST_MAX || (!own && f->wave[last].nr >= FEW))
+	if (own ? f->wave[last].nr == FORECAST_MAX : !is_open(f, last))
 		last += last + 1 < FORECAST_WAVES;
 	mm->forecast_own = (int8_t)last;
 	return last;

@@ -8,8 +8,8 @@
  *
  * Programs that begin alike may go on to do different things: copies of a warm interpreter are
  * given code of all kinds. So what is learned lies in waves. The first is what the first program
- * wrote. What another writes beside becomes a wave of its own, which is copied at the second fault
- * in it: one page more may be in common by chance.
+ * wrote. What another writes beside becomes a wave of its own, which is copied after a few faults
+ * in it.
  *
  * What is learned of a program ends with its first result (mm_forecast_over): what it does then,
  * be it to clean up at its end, delays nobody. While an address space learns, a fault copies no

@@ -122,7 +122,7 @@ struct mm {
 	/* mm/forecast.h: what it is likely to write first; NULL: nobody knows */
 	struct forecast *forecast;
 	uint8_t forecast_copied;    /* which of its waves were, a bit each */
-	uint8_t forecast_hit;       /* which of them a fault was in */
+	uint8_t forecast_faults[8]; /* in each of them, as long as they count */
 	int8_t forecast_own;        /* the wave that it adds to; -1: none yet */
 	_Atomic bool forecast_over; /* written without the lock */
 };

@@ -49,12 +49,15 @@ void file_id_free(struct file_id *id)
 static int open_regular(struct caller *c, const char *path, int flags, struct file **out,
 			struct statx *st)
 {
-	int err = vfs_getattr(c, NULL, path, 0, STATX_BASIC_STATS, st);
+	struct path p;
+	int err = path_walk(c, NULL, path, 0, &p);
 
-	if (!err && !S_ISREG(st->stx_mode))
-		err = -ESTALE;
-	if (!err)
-		err = vfs_open(c, NULL, path, flags | O_NONBLOCK, 0, 0, out);
+	if (!err) {
+		err = S_ISREG(p.dentry->inode->type)
+			  ? vfs_open(c, &p, "", flags | O_NONBLOCK, 0, WALK_EMPTY_OK, out)
+			  : -ESTALE;
+		path_put(&p);
+	}
 	if (err)
 		return err == -ENOENT || err == -ENOTDIR ? -ESTALE : err;
 	err = file_getattr(*out, c, STATX_BASIC_STATS, st);
