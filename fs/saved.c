@@ -250,6 +250,19 @@ static int stale_file(struct caller *c, unsigned flags, struct file **out)
 	return 0;
 }
 
+/* As open_again(): a FIFO of the host whose reader, if it comes back, is loaded later. */
+static int open_writer(struct caller *c, const char *name, int flags, struct file **out)
+{
+	struct file *both;
+	int err = vfs_open(c, NULL, name, O_RDWR | O_NOFOLLOW | O_NONBLOCK, 0, 0, &both);
+
+	if (err)
+		return err;
+	err = vfs_open(c, NULL, name, flags, 0, 0, out);
+	file_put(both);
+	return err;
+}
+
 /* A FIFO is not waited for. */
 static int open_again(struct caller *c, const char *name, mode_t type, unsigned flags,
 		      struct file **out)
@@ -259,8 +272,11 @@ static int open_again(struct caller *c, const char *name, mode_t type, unsigned 
 
 	if (!err && (st.stx_mode & S_IFMT) != type)
 		err = -ESTALE;
-	return err ? err
-		   : vfs_open(c, NULL, name, (int)(flags | O_NOFOLLOW | O_NONBLOCK), 0, 0, out);
+	if (err)
+		return err;
+	flags |= O_NOFOLLOW | O_NONBLOCK;
+	err = vfs_open(c, NULL, name, (int)flags, 0, 0, out);
+	return err == -ENXIO && S_ISFIFO(type) ? open_writer(c, name, (int)flags, out) : err;
 }
 
 static int by_path_load(struct loader *l, void **out)

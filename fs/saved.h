@@ -7,7 +7,7 @@
  *                    by then gives a file that says ESTALE
  *   file_removed     of what has lost its name the contents are kept, and a copy has the file in
  *                    memory
- *   file_unsaved_*   what a snapshot cannot hold yet
+ *   FILE_UNSAVED     what a snapshot cannot hold yet
  *   its own          what lives in the monitor (pipes, eventfds): save.c beside the type
  *
  * The standard descriptors that the sandbox was started with are the copy's own, whatever they are.
@@ -19,6 +19,7 @@
 #include "util/saved.h"
 
 extern const struct saved_kind file_by_path, file_removed, file_stdio;
+extern const struct saved_kind host_stream_saved; /* FIFOs of the host */
 /* Of types that live in the monitor. */
 extern const struct saved_kind pipe_saved, pipe_data_saved, eventfd_saved, signalfd_saved,
     timerfd_saved, pidfd_saved, epoll_saved, inotify_saved;

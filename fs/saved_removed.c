@@ -129,15 +129,28 @@ uint64_t removed_pages_saved(struct saver *s, struct pagesource *ps)
 
 /* ---- an open file ---- */
 
+/* One that is open for writing alone is opened again for that, by its descriptor. */
+static bool is_readable(struct file *f)
+{
+	struct pagesource *ps;
+	char byte;
+	int err = f->ops->pagesource(f, false, &ps);
+
+	if (err)
+		return false;
+	if (ps->ops->size(ps))
+		err = pagesource_read(ps, 0, sizeof byte, &byte);
+	source_put(ps);
+	return !err;
+}
+
 static const char *removed_refused(struct saver *s, void *object)
 {
 	struct file *f = object;
 
 	if (!f->ops->pagesource || !S_ISREG(f->path.dentry->inode->type))
 		return "whose name is gone, which a snapshot cannot hold yet";
-	return file_readable(f) ? NULL
-				: "whose name is gone, and which is open for writing alone, which "
-				  "a snapshot cannot hold yet";
+	return is_readable(f) ? NULL : "whose name is gone, and which hl may not read";
 }
 
 static int removed_save(struct saver *s, void *object)

@@ -124,13 +124,14 @@ static uint64_t find_next(struct process *p)
 	return whole;
 }
 
-/* All threads of a process share its address space. */
-static bool space_clock_of(struct process *p, clockid_t *out)
+/* All threads of a process share its address space: a reference; NULL: there is none left. */
+static struct mm *space_of(struct process *p)
 {
+	lock_assert_held(&p->sb->lock);
 	if (list_empty(&p->tasks))
-		return false;
+		return NULL;
 	struct mm *mm = list_first(&p->tasks, struct task, process_node)->mm;
-	return mm && p->sb->platform->space_clock(mm->space, out);
+	return mm ? mm_get(mm) : NULL;
 }
 
 /* By how much any of `clocks` clocks may go on before we have to look. */
@@ -179,13 +180,16 @@ static void look(struct process *p)
 	fire_due(p, used);
 	bool armed = !list_empty(&p->cpu_timers);
 	uint64_t next = find_next(p);
-	bool space_clock = space_clock_of(p, &clock);
+	struct mm *mm = space_of(p);
 	if (armed)
 		count(p);
 	sandbox_unlock(p->sb);
+	bool space_clock = armed && mm && p->sb->platform->space_clock(mm->space, &clock);
 	if (armed)
 		program(p, used, next, space_clock ? &clock : NULL);
 	mutex_unlock(&p->threads_lock);
+	if (mm)
+		mm_put(mm);
 }
 
 static void *cputimer_main(void *arg)

@@ -92,6 +92,7 @@ struct epitem {
 	uint64_t data;
 	struct list ready_node; /* ep->ready_lock */
 	bool ready;             /* ep->ready_lock: is on a list */
+	bool loaded_ready;      /* it was, in the snapshot that it is loaded from */
 	struct list file_node;  /* file->watch_lock */
 	struct epitem_waiter first, *waiters;
 	uint64_t host_id;
@@ -837,9 +838,10 @@ static int load_item(struct loader *l, struct epoll *ep)
 		err = loader_damaged(l, "what an epoll instance watches");
 	if (!err)
 		err = ep_insert(ep, f, fd, &ev);
-	if (!err) {
-		struct epitem *item = ep_find(ep, f, fd);
+	struct epitem *item = err ? NULL : ep_find(ep, f, fd);
+	if (item) {
 		item->events = events; /* a one-shot item that was told of wants nothing more */
+		item->loaded_ready = ready;
 		if (ready)
 			ep_make_ready(item);
 		else if (item->host_fd < 0)
@@ -847,6 +849,34 @@ static int load_item(struct loader *l, struct epoll *ep)
 	}
 	file_put(f);
 	return err;
+}
+
+/* Does the host tell of it, so that what has come since the save is known by its readiness? */
+static bool told_by_host(const struct epitem *item)
+{
+	if (item->host_fd < 0)
+		return false;
+	return !file_is_epoll(item->file) || epoll_of(item->file)->host_items.root;
+}
+
+/* What was loaded behind an instance has woken its items, of which those that are told of changes
+ * alone would tell of one that was none. */
+static void settle(struct epoll *ep)
+{
+	mutex_lock(&ep->lock);
+	for (struct rb_node *n = rb_first(&ep->items); n; n = rb_next(n)) {
+		struct epitem *item = rb_entry(n, struct epitem, node);
+		if (!item->loaded_ready && item->events & EPOLLET && !told_by_host(item))
+			ep_unready(item);
+	}
+	mutex_unlock(&ep->lock);
+}
+
+void epolls_settle(struct loader *l)
+{
+	for (size_t i = 0; i < l->nr; i++)
+		if (l->entries[i].kind == &epoll_saved && l->entries[i].object)
+			settle(epoll_of(l->entries[i].object));
 }
 
 static int epoll_load(struct loader *l, void **out)

@@ -23,4 +23,8 @@ int epoll_collect(struct file *ep, struct sleeper *s, struct uio *out, int max, 
 struct epoll_domain;
 void epoll_domain_free(struct epoll_domain *d);
 
+struct loader;
+/* All that a snapshot holds is loaded: who watches it is as ready as when that was saved. */
+void epolls_settle(struct loader *l);
+
 #endif

@@ -46,11 +46,23 @@ static bool same_as_file(const struct vma *v, const struct backing *b, gva_t fro
 	return true;
 }
 
+/* Is what stands there the program's, or of the snapshot that it was loaded from, and not the
+ * file's that is mapped? */
+static bool is_private(const struct vma *v, const struct backing *b, gva_t at)
+{
+	struct page_run run;
+
+	if (b->owned || !v->source)
+		return true;
+	return v->source->ops->get(v->source, vma_offset(v, at), PAGE_SIZE, false, &run) == 0 &&
+	       run.mf != b->mf;
+}
+
 static bool was_written(const struct vma *v)
 {
 	backing_for_range (b, v->mm, v->start, v->end) {
 		gva_t from = gva_max(b->start, v->start), to = gva_min(b->end, v->end);
-		if (b->owned && !(v->source && same_as_file(v, b, from, to)))
+		if (is_private(v, b, from) && !(v->source && same_as_file(v, b, from, to)))
 			return true;
 	}
 	return false;

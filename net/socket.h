@@ -64,6 +64,11 @@ struct socket_msg {
 	size_t control_len;
 };
 
+/* In snapshots, of a call that is made again: its name, and what travels with it. NULL: none. A
+ * message that was loaded belongs to the call, also where that failed. */
+void socket_msg_save(struct saver *s, const struct socket_msg *m);
+int socket_msg_load(struct loader *l, struct socket_msg **out);
+
 /* Which directions are over; Linux has the same numbers. */
 enum { RCV_SHUTDOWN = 1, SEND_SHUTDOWN = 2, SHUTDOWN_MASK = 3 };
 

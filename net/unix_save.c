@@ -140,6 +140,29 @@ static void load_cred(struct decoder *in, struct ucred *c)
 	c->gid = (gid_t)decode_max(in, UINT32_MAX);
 }
 
+static void save_origin(struct encoder *out, const struct scm *scm)
+{
+	encode(out, scm->has_cred);
+	save_cred(out, &scm->cred);
+	encode_signed(out, scm->when.tv_sec);
+	encode_signed(out, scm->when.tv_nsec);
+}
+
+static void load_origin(struct decoder *in, struct scm *scm)
+{
+	scm->has_cred = decode_bool(in);
+	load_cred(in, &scm->cred);
+	scm->when.tv_sec = (time_t)decode(in);
+	scm->when.tv_nsec = decode_between(in, 0, NSEC_PER_SEC - 1);
+}
+
+static void save_files(struct saver *s, const struct scm *scm)
+{
+	encode(&s->out, scm->files ? scm->files->n : 0);
+	for (unsigned i = 0; scm->files && i < scm->files->n; i++)
+		encode(&s->out, file_saved(s, scm->files->files[i]));
+}
+
 static void save_message(struct saver *s, const struct unix_msg *m)
 {
 	const struct scm *scm = &m->scm;
@@ -147,20 +170,14 @@ static void save_message(struct saver *s, const struct unix_msg *m)
 
 	encode(out, number_of(m->sender));
 	encode_bytes(out, m->data + m->off, m->len - m->off);
-	encode(out, scm->has_cred);
-	save_cred(out, &scm->cred);
-	encode_signed(out, scm->when.tv_sec);
-	encode_signed(out, scm->when.tv_nsec);
+	save_origin(out, scm);
 	encode(out, scm->files && scm->files->user ? scm->files->user->uid : 0);
-	encode(out, scm->files ? scm->files->n : 0);
-	for (unsigned i = 0; scm->files && i < scm->files->n; i++)
-		encode(out, file_saved(s, scm->files->files[i]));
+	save_files(s, scm);
 }
 
 /* A standard descriptor that the copy has not does not arrive. */
-static int load_scm_files(struct loader *l, struct unix_sock *to, struct scm *scm)
+static int load_files(struct loader *l, struct scm *scm)
 {
-	uid_t uid = (uid_t)decode_max(&l->in, UINT32_MAX);
 	uint64_t nr = decode_count(&l->in, sizeof(uint64_t));
 	struct file *f;
 	int err = 0;
@@ -177,7 +194,15 @@ static int load_scm_files(struct loader *l, struct unix_sock *to, struct scm *sc
 		if (!err && f)
 			scm->files->files[scm->files->n++] = f;
 	}
-	if (!err)
+	return err;
+}
+
+static int load_scm_files(struct loader *l, struct unix_sock *to, struct scm *scm)
+{
+	uid_t uid = (uid_t)decode_max(&l->in, UINT32_MAX);
+	int err = load_files(l, scm);
+
+	if (!err && scm->files)
 		err = unix_files_loaded(to, l->caller, uid, scm);
 	if (err)
 		scm_release(scm);
@@ -201,10 +226,7 @@ static int load_message(struct loader *l, const struct sockets *all, struct unix
 	err = unix_msg_new(sender, &uio, len, &m);
 	if (err)
 		return -ENOMEM;
-	m->scm.has_cred = decode_bool(&l->in);
-	load_cred(&l->in, &m->scm.cred);
-	m->scm.when.tv_sec = (time_t)decode(&l->in);
-	m->scm.when.tv_nsec = decode_between(&l->in, 0, NSEC_PER_SEC - 1);
+	load_origin(&l->in, &m->scm);
 	err = load_scm_files(l, to, &m->scm);
 	if (!err && l->in.failed)
 		err = loader_damaged(l, "a message");
@@ -401,3 +423,34 @@ const struct saved_kind unix_links_saved = {
 	.load = links_load,
 	.put = links_put,
 };
+
+/* ---- what a call that is made again has kept of its message ---- */
+
+void socket_msg_save(struct saver *s, const struct socket_msg *m)
+{
+	encode(&s->out, m != NULL);
+	if (!m)
+		return;
+	encode_bytes(&s->out, &m->name, sizeof m->name);
+	encode(&s->out, m->name_len);
+	encode(&s->out, m->begun);
+	save_origin(&s->out, &m->scm);
+	save_files(s, &m->scm);
+}
+
+int socket_msg_load(struct loader *l, struct socket_msg **out)
+{
+	struct socket_msg *m;
+
+	if (!decode_bool(&l->in))
+		return 0;
+	*out = m = calloc(1, sizeof *m);
+	if (!m)
+		return -ENOMEM;
+	decode_into(&l->in, &m->name, sizeof m->name);
+	m->name_len = (unsigned)decode_max(&l->in, sizeof m->name);
+	m->begun = decode_bool(&l->in);
+	load_origin(&l->in, &m->scm);
+	int err = load_files(l, &m->scm);
+	return !err && l->in.failed ? loader_damaged(l, "a message") : err;
+}

@@ -210,8 +210,8 @@ struct platform {
 	 * runs in the caller of `run`. From any thread. */
 	bool (*cpu_time)(struct context *c, struct cpu_time *out);
 	/* Where that is true: a host clock for timer_create(2) that goes on at least as fast as all
-	 * contexts in the space use CPU time. */
-	bool (*space_clock)(const struct space *s, clockid_t *out);
+	 * contexts in the space use CPU time. It may take long the first time. */
+	bool (*space_clock)(struct space *s, clockid_t *out);
 	/* Guest code of the context is to run on the CPUs and with the priority that host thread
 	 * `host_tid`, which calls `run` for it, has from now on. From any thread. */
 	void (*schedule_as)(struct context *c, pid_t host_tid);

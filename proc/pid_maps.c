@@ -333,10 +333,38 @@ static void mem_release(struct file *f)
 	free(m);
 }
 
-static FILE_UNSAVED(mem_saved, "memory of a process");
+/* It is found by its name as long as the process has that memory. */
+static const char *mem_refused(struct saver *s, void *object)
+{
+	struct mm *mm = mem_space(mem_of(object));
+
+	if (!mm)
+		return "of a process that has ended or runs another program, which a snapshot "
+		       "cannot hold yet";
+	mm_put(mm);
+	return file_by_path.refused(s, object);
+}
+
+static int mem_save(struct saver *s, void *object)
+{
+	return file_by_path.save(s, object);
+}
+
+static int mem_load(struct loader *l, void **out)
+{
+	return file_by_path.load(l, out);
+}
+
+const struct saved_kind proc_mem_saved = {
+	.name = "memory of a process",
+	.save = mem_save,
+	.load = mem_load,
+	.put = file_saved_put,
+	.refused = mem_refused,
+};
 
 static const struct file_ops mem_ops = {
-	.saved = &mem_saved,
+	.saved = &proc_mem_saved,
 	.read = mem_read,
 	.write = mem_write,
 	.lseek = mem_lseek,

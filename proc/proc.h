@@ -107,4 +107,6 @@ int proc_store_setgroups(struct pseudo_node *n, struct caller *c, char *text);
 int proc_may_open_setgroups(struct pseudo_node *n, struct caller *c, int flags);
 int proc_mem_open(struct pseudo_node *n, struct caller *c, int flags, struct file **out);
 
+extern const struct saved_kind proc_mem_saved; /* of open files of /proc/PID/mem */
+
 #endif

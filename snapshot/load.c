@@ -26,6 +26,7 @@
 #include "net/loop.h"
 #include "net/unix.h"
 #include "platform/physmem.h"
+#include "proc/proc.h"
 #include "snapshot/files.h"
 #include "snapshot/filesystems.h"
 #include "snapshot/image.h"
@@ -46,7 +47,8 @@ static const struct saved_kind *const kinds[] = {
 	&signalfd_saved,    &timerfd_saved, &pidfd_saved,    &epoll_saved,      &shmem_saved,
 	&ramfs_inode_saved, &memfd_saved,   &unix_saved,     &unix_links_saved, &loop_saved,
 	&loop_links_saved,  &pty_saved,     &pty_line_saved, &locks_kind,       &inotify_saved,
-	&vfork_saved,       &host_saved,    &nsproxy_kind,   &uts_kind,         NULL,
+	&vfork_saved,       &host_saved,    &nsproxy_kind,   &uts_kind,         &host_stream_saved,
+	&proc_mem_saved,    NULL,
 };
 
 static int load_info(struct snapshot *snap, struct errmsg *errmsg)

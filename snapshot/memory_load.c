@@ -44,6 +44,8 @@ static void load_fields(struct loader *l, struct mm *mm)
 	for (size_t i = 0; i < sizeof places / sizeof *places; i++)
 		*places[i] = GVA(decode_max(&l->in, mm_end(mm).v));
 	mm->lock_future = (unsigned)decode_max(&l->in, LOCK_FUTURE_ALL);
+	mm->peak_bytes = decode(&l->in);
+	mm->peak_resident = decode(&l->in);
 	mm->auxv_len = (unsigned)decode_max(&l->in, sizeof mm->auxv / sizeof *mm->auxv);
 	for (unsigned i = 0; i < mm->auxv_len; i++)
 		mm->auxv[i] = decode(&l->in);

@@ -313,6 +313,8 @@ static void save_fields(struct encoder *out, const struct mm *mm)
 	for (size_t i = 0; i < sizeof places / sizeof *places; i++)
 		encode(out, places[i].v);
 	encode(out, mm->lock_future);
+	encode(out, mm->peak_bytes);
+	encode(out, mm->peak_resident);
 	encode(out, mm->auxv_len);
 	for (unsigned i = 0; i < mm->auxv_len; i++)
 		encode(out, mm->auxv[i]);

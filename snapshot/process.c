@@ -16,6 +16,7 @@
 
 #include "cred/user.h"
 #include "fs/file.h"
+#include "kernel/epoll.h"
 #include "kernel/futex_save.h"
 #include "kernel/process.h"
 #include "kernel/rseq.h"
@@ -134,7 +135,8 @@ static int save_tasks(struct saver *s, struct process *p)
 	return err;
 }
 
-/* The threads come behind all processes: what they have may refer to any of these. */
+/* The threads come behind all processes, and what these have open behind all threads: it may refer
+ * to any of those before. */
 
 int processes_save(struct saver *s)
 {
@@ -157,9 +159,15 @@ int processes_save(struct saver *s)
 		if (p != sb->init && !err)
 			err = save_tasks(s, p);
 	}
-	if (!err)
-		futexes_save(&s->out, sb);
-	return err;
+	if (err)
+		return err;
+	list_for_each (p, &sb->processes, all_node) {
+		struct task *t;
+		list_for_each (t, &p->tasks, process_node)
+			task_save_files(s, t);
+	}
+	futexes_save(&s->out, sb);
+	return 0;
 }
 
 /* ---- loading ---- */
@@ -476,12 +484,16 @@ int processes_load(struct loader *l, struct decoder *in)
 		err = load_process(l, &tree.all[tree.nr]);
 	for (uint64_t i = 0; i < tree.nr && !err; i++)
 		err = load_tasks(l, &tree.all[i]);
+	for (uint64_t i = 0; i < tree.nr; i++)
+		for (uint64_t k = 0; k < tree.all[i].nr_tasks && !err; k++)
+			err = task_load_files(l, tree.all[i].tasks[k]);
 	if (!err && (err = futexes_load(&l->in, sb)) == -EBADMSG)
 		err = loader_damaged(l, "a futex");
 	if (!err && !decoder_done(&l->in))
 		err = loader_damaged(l, "what follows the last process");
 	if (!err)
 		err = loader_rest(l);
+	epolls_settle(l);
 	if (!err)
 		err = join_groups(l, &tree);
 	sandbox_lock(sb);

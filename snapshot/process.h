@@ -24,8 +24,12 @@ int sigpending_load(struct decoder *in, struct sandbox *sb, unsigned uid, struct
 /* task.c: what of it cannot be saved, to be put behind its name; NULL: nothing. */
 const char *task_refused(struct task *t);
 int task_save(struct saver *s, struct task *t);
+/* What it has open, and the system call that it is in. */
+void task_save_files(struct saver *s, struct task *t);
 /* A task of `p` that has not been started. */
 int task_load(struct loader *l, struct process *p, struct task **out);
+/* All tasks have their memory and credentials: a file of /proc may be one of any of them. */
+int task_load_files(struct loader *l, struct task *t);
 /* A task that was loaded, but is not started. */
 void task_drop(struct task *t);
 /* How a thread is scheduled, or was while it lived. */

@@ -17,6 +17,7 @@
 #include "kernel/process.h"
 #include "kernel/sandbox.h"
 #include "kernel/task.h"
+#include "net/socket.h"
 #include "snapshot/files.h"
 #include "snapshot/memory.h"
 #include "snapshot/process.h"
@@ -29,12 +30,8 @@
 
 const char *task_refused(struct task *t)
 {
-	const struct resume *r = &t->resume;
-
 	if (nsproxy_mnt(t->nsproxy) != nsproxy_mnt(t->sb->nsproxy))
 		return "has a mount namespace of its own";
-	if (r->message)
-		return "is in the middle of a message of a socket";
 	if (t->exiting || t->process->exec_task)
 		return "is about to end";
 	return futex_refused(t);
@@ -140,6 +137,7 @@ static void save_call(struct saver *s, const struct task *t)
 	encode(out, r->messages);
 	encode(out, r->deadline);
 	encode(out, file_saved(s, r->file));
+	socket_msg_save(s, r->message);
 	encode(out, r->nr_files);
 	for (unsigned i = 0; i < r->nr_files; i++)
 		encode(out, file_saved(s, r->files[i]));
@@ -187,6 +185,8 @@ static int load_call(struct loader *l, struct task *t)
 	r->messages = (unsigned)decode_max(in, UINT32_MAX);
 	r->deadline = decode(in);
 	int err = file_loaded(l, decode(in), &r->file);
+	if (!err)
+		err = socket_msg_load(l, &r->message);
 	uint64_t nr = decode_count(in, sizeof(uint64_t));
 	if (in->failed || nr > RESUME_FILES)
 		return loader_damaged(l, "a system call");
@@ -269,30 +269,30 @@ int task_save(struct saver *s, struct task *t)
 	encode(&s->out, (uint64_t)t->tid);
 	encode_bytes(&s->out, &used, sizeof used);
 	encode(&s->out, saved_object(s, &memory_kind, t->mm));
-	encode(&s->out, saved_object(s, &fdtable_kind, t->files));
-	encode(&s->out, saved_object(s, &fs_struct_kind, t->fs));
 	encode(&s->out, saved_object(s, &sighand_kind, t->sighand));
 	encode(&s->out, saved_object(s, &cred_kind, t->cred));
 	encode(&s->out,
 	       saved_object(s, &nsproxy_kind, t->nsproxy == t->sb->nsproxy ? NULL : t->nsproxy));
 	save_fields(&s->out, t);
 	sigpending_save(&s->out, &t->pending);
+	return save_cpu(s, t);
+}
+
+void task_save_files(struct saver *s, struct task *t)
+{
+	encode(&s->out, saved_object(s, &fdtable_kind, t->files));
+	encode(&s->out, saved_object(s, &fs_struct_kind, t->fs));
 	save_call(s, t);
 	vfork_task_save(s, t);
 	futex_save(&s->out, t);
-	return save_cpu(s, t);
 }
 
 /* References to what it shares with others. task_free gives back what was taken. */
 static int load_shared(struct loader *l, struct task *t)
 {
-	void *mm, *files = NULL, *fs = NULL, *sighand = NULL, *cred = NULL, *ns = NULL;
+	void *mm, *sighand = NULL, *cred = NULL, *ns = NULL;
 	int err = loaded_object(l, decode(&l->in), &memory_kind, &mm);
 
-	if (!err)
-		err = loaded_object(l, decode(&l->in), &fdtable_kind, &files);
-	if (!err)
-		err = loaded_object(l, decode(&l->in), &fs_struct_kind, &fs);
 	if (!err)
 		err = loaded_object(l, decode(&l->in), &sighand_kind, &sighand);
 	if (!err)
@@ -301,11 +301,9 @@ static int load_shared(struct loader *l, struct task *t)
 		err = loaded_object(l, decode(&l->in), &nsproxy_kind, &ns);
 	if (err)
 		return err;
-	if (!mm || !files || !fs || !sighand || !cred)
-		return loader_damaged(l, "a thread without memory or files");
+	if (!mm || !sighand || !cred)
+		return loader_damaged(l, "a thread without memory");
 	t->mm = mm_get(mm);
-	t->files = fdtable_get(files);
-	t->fs = fs_struct_get(fs);
 	t->sighand = sighand;
 	ref_get(&t->sighand->refs);
 	t->cred = cred_get(cred);
@@ -330,15 +328,30 @@ static int load_rest(struct loader *l, struct task *t)
 	if (!err)
 		err = load_signals(l, t);
 	if (!err)
-		err = load_call(l, t);
+		err = load_cpu(l, t);
+	if (!err)
+		exec_limits(t->mm, t->process);
+	return err;
+}
+
+int task_load_files(struct loader *l, struct task *t)
+{
+	void *files, *fs = NULL;
+	int err = loaded_object(l, decode(&l->in), &fdtable_kind, &files);
+
+	if (!err)
+		err = loaded_object(l, decode(&l->in), &fs_struct_kind, &fs);
+	if (!err && (!files || !fs))
+		err = loader_damaged(l, "a thread without files");
+	if (err)
+		return err;
+	t->files = fdtable_get(files);
+	t->fs = fs_struct_get(fs);
+	err = load_call(l, t);
 	if (!err)
 		err = vfork_task_load(l, t);
 	if (!err && (err = futex_load(&l->in, t)) == -EBADMSG)
 		err = loader_damaged(l, "a futex");
-	if (!err)
-		err = load_cpu(l, t);
-	if (!err)
-		exec_limits(t->mm, t->process);
 	return err;
 }
 

@@ -21,11 +21,18 @@ const char *saved_refusal(struct saver *s, const struct saved_kind *kind, void *
 
 /* ---- saving ---- */
 
-static size_t *bucket_of(struct saver *s, const void *object)
+static bool is_entry(const struct saved_entry *e, const struct saved_kind *kind, const void *object)
+{
+	return e->object == object && e->kind == kind;
+}
+
+/* One object may be of several kinds: what binds sockets together is a network's, for each family
+ * anew. */
+static size_t *bucket_of(struct saver *s, const struct saved_kind *kind, const void *object)
 {
 	size_t i = ((uintptr_t)object >> 4) * 0x9e3779b97f4a7c15UL % s->nr_buckets;
 
-	while (s->buckets[i] && s->entries[s->buckets[i] - 1].object != object)
+	while (s->buckets[i] && !is_entry(&s->entries[s->buckets[i] - 1], kind, object))
 		i = (i + 1) % s->nr_buckets;
 	return &s->buckets[i];
 }
@@ -45,7 +52,7 @@ static bool grow_entries(struct saver *s)
 	if (!s->buckets)
 		return false;
 	for (size_t i = 0; i < s->nr; i++)
-		*bucket_of(s, entries[i].object) = i + 1;
+		*bucket_of(s, entries[i].kind, entries[i].object) = i + 1;
 	return true;
 }
 
@@ -57,7 +64,7 @@ uint64_t saved_object(struct saver *s, const struct saved_kind *kind, void *obje
 		s->failed = true;
 		return 0;
 	}
-	size_t *b = bucket_of(s, object);
+	size_t *b = bucket_of(s, kind, object);
 	if (!*b) {
 		s->entries[s->nr] = (struct saved_entry){ kind, object };
 		*b = ++s->nr;

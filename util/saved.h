@@ -81,7 +81,7 @@ struct saver {
 	bool failed;
 };
 
-/* The number of an object, 0 for NULL. Want of memory shows in saver_end. */
+/* The number of an object of a kind, 0 for NULL. Want of memory shows in saver_end. */
 uint64_t saved_object(struct saver *s, const struct saved_kind *kind, void *object);
 /* What is there for the sake of the save alone: put(object) when that is over, in any case.
  * -ENOMEM: that was done at once. */

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 
 #include "fs/hostfs/internal.h"
+#include "host/fdpath.h"
 #include "host/hostcall.h"
 #include "mm/rmap.h"
 #include "platform/physmem.h"
@@ -223,9 +224,12 @@ static struct host_source *search_locked(struct hostfs_pages *p, const struct in
 	return NULL;
 }
 
+/* No guest maps what it has open for writing alone; a snapshot reads it (fs/saved_removed.c). */
 static int open_memfile(struct hostfs_pages *p, int fd, bool writable, struct memfile **out)
 {
-	int own = (int)host_ret(fcntl(fd, F_DUPFD_CLOEXEC, 0));
+	bool unreadable = (fcntl(fd, F_GETFL) & O_ACCMODE) == O_WRONLY;
+	int own = unreadable ? fdpath_reopen(fd, O_RDONLY | O_CLOEXEC)
+			     : (int)host_ret(fcntl(fd, F_DUPFD_CLOEXEC, 0));
 
 	return own < 0 ? own : memfile_open(p->pm, own, writable, out);
 }

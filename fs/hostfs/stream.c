@@ -301,10 +301,42 @@ int stream_own(struct file *f)
 	return stream_setfl(f, f->flags);
 }
 
-static FILE_UNSAVED(stream_saved, "descriptor of the host");
+/* A FIFO has its name; what is in it is the host's, and stays there. */
+static const char *stream_refused(struct saver *s, void *object)
+{
+	struct file *f = object;
+	int waits = 0;
+
+	if (!stream_of(f)->own || !S_ISFIFO(file_inode(f)->type))
+		return "which a snapshot cannot hold yet";
+	const char *why = file_by_path.refused(s, f);
+	if (why)
+		return why;
+	if (ioctl(stream_fd(f), FIONREAD, &waits) == 0 && waits > 0)
+		return "a FIFO with bytes in it, which are the host's: a snapshot cannot hold them";
+	return NULL;
+}
+
+static int stream_save(struct saver *s, void *object)
+{
+	return file_by_path.save(s, object);
+}
+
+static int stream_load(struct loader *l, void **out)
+{
+	return file_by_path.load(l, out);
+}
+
+const struct saved_kind host_stream_saved = {
+	.name = "descriptor of the host",
+	.save = stream_save,
+	.load = stream_load,
+	.put = file_saved_put,
+	.refused = stream_refused,
+};
 
 static const struct file_ops stream_ops = {
-	.saved = &stream_saved,
+	.saved = &host_stream_saved,
 	.fasync = true,
 	.read = stream_read,
 	.write = stream_write,

@@ -861,6 +861,18 @@ ssize_t pipe_tee(struct pipe *from, struct pipe *to, struct caller *c, bool nonb
 
 /* ---- in snapshots ---- */
 
+static void save_time(struct encoder *out, const struct timespec *t)
+{
+	encode_signed(out, t->tv_sec);
+	encode_signed(out, t->tv_nsec);
+}
+
+static void load_time(struct decoder *in, struct timespec *t)
+{
+	t->tv_sec = decode_between(in, INT64_MIN, INT64_MAX);
+	t->tv_nsec = decode_between(in, 0, 999999999);
+}
+
 static int pipe_data_save(struct saver *s, void *object)
 {
 	const struct pipe *p = object;
@@ -870,6 +882,9 @@ static int pipe_data_save(struct saver *s, void *object)
 	encode(&s->out, a->mode);
 	encode(&s->out, a->uid);
 	encode(&s->out, a->gid);
+	save_time(&s->out, &a->atime);
+	save_time(&s->out, &a->mtime);
+	save_time(&s->out, &a->ctime);
 	encode(&s->out, p->readers_ever);
 	encode(&s->out, p->writers_ever);
 	encode(&s->out, p->slots);
@@ -899,6 +914,9 @@ static int load_owner(struct loader *l, struct pipe *p)
 	p->attr.mode = S_IFIFO | (mode_t)(decode_max(&l->in, 0177777) & 07777);
 	p->attr.uid = (uid_t)decode_max(&l->in, UINT32_MAX);
 	p->attr.gid = (gid_t)decode_max(&l->in, UINT32_MAX);
+	load_time(&l->in, &p->attr.atime);
+	load_time(&l->in, &p->attr.mtime);
+	load_time(&l->in, &p->attr.ctime);
 	return 0;
 }
 

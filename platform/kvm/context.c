@@ -243,7 +243,7 @@ bool kvm_context_cpu_time(struct context *context, struct cpu_time *out)
 	return false;
 }
 
-bool kvm_space_clock(const struct space *space, clockid_t *out)
+bool kvm_space_clock(struct space *space, clockid_t *out)
 {
 	return false;
 }

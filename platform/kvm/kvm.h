@@ -269,7 +269,7 @@ int kvm_context_fp_get(struct context *c, void *buf, size_t size);
 int kvm_context_fp_set(struct context *c, const void *buf, size_t size);
 uint64_t kvm_context_runs(const struct context *c);
 bool kvm_context_cpu_time(struct context *c, struct cpu_time *out);
-bool kvm_space_clock(const struct space *s, clockid_t *out);
+bool kvm_space_clock(struct space *s, clockid_t *out);
 void kvm_context_schedule_as(struct context *c, pid_t host_tid);
 
 /* event.c: why a vCPU stopped. False: nothing the caller has to know, run on. */

@@ -79,9 +79,3 @@ bool process_cpu_time(struct context *context, struct cpu_time *out)
 }
 
 /* The stub's clock, as clock_getcpuclockid(3) makes it: ~pid, of all threads, scheduler time. */
-bool process_space_clock(const struct space *space, clockid_t *out)
-{
-	const struct process_space *s = (const struct process_space *)space;
-	*out = (clockid_t)(~(unsigned)s->stub.pid << 3 | 2);
-	return true;
-}

@@ -427,7 +427,7 @@ int process_fp_get(struct context *c, void *buf, size_t size);
 int process_fp_set(struct context *c, const void *buf, size_t size);
 uint64_t process_runs(const struct context *c);
 bool process_cpu_time(struct context *c, struct cpu_time *out);
-bool process_space_clock(const struct space *s, clockid_t *out);
+bool process_space_clock(struct space *s, clockid_t *out);
 void process_schedule_as(struct context *c, pid_t host_tid);
 
 #endif

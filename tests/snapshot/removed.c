@@ -50,6 +50,10 @@ int main(void)
 	close(alone);
 	unlink("alone");
 
+	int only = open("only", O_WRONLY | O_CREAT, 0200);
+	put(only, "for writing alone");
+	unlink("only");
+
 	int tmp = open(".", O_RDWR | O_TMPFILE, 0600);
 	put(tmp, "temporary");
 	pid_t child = fork();
@@ -81,6 +85,9 @@ int main(void)
 	n = pread(big, &c, 1, 2);
 	printf("through it %zd %c\n", n, c);
 	printf("alone %.12s\n", lone);
+	put(only, ", and more");
+	fstat(only, &st);
+	printf("only %ld %zd\n", st.st_size, read(only, &c, 1));
 	show("tmp", tmp);
 	lseek(tmp, 0, SEEK_SET);
 	show("tmp", tmp);

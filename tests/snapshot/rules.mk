@@ -24,11 +24,11 @@ $(SNAPSHOT)/helpers/faults: tests/snapshot/helpers/faults.c include/hl.h $(BUILD
 	    pwrite64 pread64 fsync rename fstat64)
 
 .PHONY: check-snapshot
-check-snapshot check-prepare: $(PLAIN) $(BUILD)/hl $(SNAPSHOT_CASES) $(SNAPSHOT)/helpers/draw $(SNAPSHOT)/helpers/again \
+check-snapshot check-prepare: $(PLAIN) $(BUILD)/hl $(SNAPSHOT)/calls $(SNAPSHOT_CASES) $(SNAPSHOT)/helpers/draw $(SNAPSHOT)/helpers/again \
 	$(SNAPSHOT)/helpers/faults $(SNAPSHOT)/helpers/secrets $(SNAPSHOT)/helpers/family \
 	$(SNAPSHOT)/helpers/idle
 check-snapshot:
-	tests/snapshot/kinds
+	tests/snapshot/kinds $(SNAPSHOT)/calls
 	$(PLAIN) tests/snapshot/messages $(BUILD)/hl $(PLATFORM)
 	$(PLAIN) tests/snapshot/world $(BUILD)/hl $(PLATFORM)
 	$(PLAIN) tests/snapshot/asks $(BUILD)/hl $(PLATFORM)

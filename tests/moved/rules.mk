@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: Apache-2.0
+# The conformance cases once more, saved behind the lines they print and moved to copies on either platform (moved.c):
+#
+#   make check-moved [PLATFORM=kvm] [SEED=n]   one case in eight, which the seed chooses; default 1
+#   make check-moved ALL=1                     all of them
+#   make check-moved ONLY=futex                those
+#   make check-moved-net                       the same of sockets
+
+MOVED := $(BUILD)/tests/moved
+# What these mount is not kept in a snapshot. Connections of the host's network are not a copy's: sockets are moved with a
+# loopback of hl's own.
+MOVED_NOT   := $(addprefix $(CONF)/fs/,mount mount_api mount_flags mount_ns propagation)
+MOVED_NET   := $(addprefix $(CONF)/net/,inet options loopback sock_diag time_wait)
+MOVED_PROGS := $(filter-out $(MOVED_NOT) $(MOVED_NET),$(CONF_COMPARED))
+MOVED_RUN    = $(CONF_RUN) --hl $(MOVED)/moved --platform $(PLATFORM) --seed $(or $(SEED),1) $(if $(ALL)$(ONLY),,--part 8) \
+	       --expected tests/moved/not-saved --skip tests/moved/not-moved
+
+$(MOVED)/moved: tests/moved/moved.c include/hl.h $(BUILD)/libhl.a
+	@mkdir -p $(@D)
+	$(CC) -std=gnu17 -O1 -g -D_GNU_SOURCE $(WARNINGS) $(if $(SAN),-fsanitize=$(SAN)) -Iinclude -o $@ $< $(BUILD)/libhl.a $(HL_LIBS) -pthread
+
+.PHONY: check-moved check-moved-net
+check-moved check-moved-net check-prepare: $(PLAIN) $(MOVED)/moved $(CONF)/runner $(CONF_COMPARED) $(CONF_ALONE_PROGS)
+check-moved:
+	@mkdir -p $(CONF_WORK)
+	@$(MOVED_RUN) $(MOVED_PROGS)
+
+check-moved-net:
+	@mkdir -p $(CONF_WORK)
+	@unshare $$([ "$$(id -u)" = 0 ] || echo -r) -n sh -c 'ip link set lo up && exec "$$@"' sh $(MOVED_RUN) --net none $(MOVED_NET)
