@@ -360,11 +360,11 @@ class Sandbox:
         question mark behind it need not be there.
 
         The world: `isolate` is the host's programs, read-only, and no other file; `root` a
-        directory that is / instead; `mounts` are (HOST, GUEST[, "rw"]), read-only without the last; `network`
-        is none (False), the host's (True), or what may be reached of it, as "example.com:443".
-        Limits: `memory` and `disk` in bytes, or as "512M"; `pids`, `files`; `cpus` may be a part of
-        one. `folders`: /input and /output, which `run` fills, empties and reads. `copies`: so many
-        wait for a run.
+        directory that is / instead; `mounts` are (HOST, GUEST[, "rw"]), read-only without the last;
+        `network` is none (False), the host's (True), or what may be reached of it, as
+        "example.com:443". Limits: `memory` and `disk` in bytes, or as "512M"; `pids`, `files`;
+        `cpus` may be a part of one. `folders`: /input and /output, which `run` fills, empties and
+        reads. `copies`: so many wait for a run.
         """
         world = _World(mounts, root, isolate, network, block, env or {}, memory, pids, files, disk,
                        cpus, platform)
@@ -615,6 +615,7 @@ class Pool:
 
     def __init__(self, sandbox: Sandbox, size: int = 2):
         self._sandbox = sandbox
+        self._size = size
         self._pool = c_void_p()
         _lib.call("hl_pool_new", sandbox._cfg.ptr, sandbox._live(sandbox._snapshot), size,
                   byref(self._pool))
@@ -629,6 +630,9 @@ class Pool:
         if self._pool:
             lib.hl_pool_free(self._pool)
             self._pool = c_void_p()
+
+    def __repr__(self) -> str:
+        return f"<Pool of {self._size}{'' if self._pool else ' closed'}>"
 
     def __enter__(self) -> "Pool":
         return self
@@ -665,6 +669,14 @@ class Session:
 
     def kill(self) -> None:
         lib.hl_sandbox_kill(self._live().ptr)
+
+    @property
+    def state(self) -> str:
+        """As that of a Sandbox, or "closed"."""
+        return _lib.STATES[lib.hl_sandbox_state(self._copy.ptr)] if self._copy else "closed"
+
+    def __repr__(self) -> str:
+        return f"<Session {self.state}>"
 
     def close(self) -> None:
         if self._copy is not None and self._pool._pool:

@@ -332,7 +332,9 @@ for m in maps:
 
 class Runtimes(unittest.TestCase):
     def test_others(self):
-        for runtime, program, code in (("perl", "/usr/bin/perl", "print 1 + 1, qq(@ARGV)"),
+        for runtime, program, code in (("node", "/usr/bin/node",
+                                        "process.stdout.write(`${1 + 1}${process.argv[1]}`)"),
+                                       ("perl", "/usr/bin/perl", "print 1 + 1, qq(@ARGV)"),
                                        ("ruby", "/usr/bin/ruby", "print 1 + 1, ARGV[0]"),
                                        ("bash", "/bin/bash", "echo -n $((1 + 1))$1")):
             with hl.Sandbox.warm(runtime, interpreter=program, platform=PLATFORM) as sb:
