@@ -12,7 +12,7 @@ $(SNAPSHOT)/helpers/%: tests/snapshot/helpers/%.c
 	@mkdir -p $(@D)
 	$(CC) -std=gnu17 -O1 -g -D_GNU_SOURCE $(WARNINGS) -o $@ $< -pthread
 
-$(SNAPSHOT)/helpers/again $(SNAPSHOT)/helpers/family $(SNAPSHOT)/helpers/idle: $(SNAPSHOT)/helpers/%: tests/snapshot/helpers/%.c include/hl.h $(BUILD)/libhl.a
+$(addprefix $(SNAPSHOT)/helpers/,again family idle pool): $(SNAPSHOT)/helpers/%: tests/snapshot/helpers/%.c include/hl.h $(BUILD)/libhl.a
 	@mkdir -p $(@D)
 	$(CC) -std=gnu17 -O1 -g -D_GNU_SOURCE $(WARNINGS) $(if $(SAN),-fsanitize=$(SAN)) -Iinclude -o $@ $< $(BUILD)/libhl.a $(HL_LIBS) -pthread
 
@@ -25,7 +25,7 @@ $(SNAPSHOT)/helpers/faults: tests/snapshot/helpers/faults.c include/hl.h $(BUILD
 
 .PHONY: check-snapshot
 check-snapshot check-prepare: $(PLAIN) $(BUILD)/hl $(SNAPSHOT)/calls $(SNAPSHOT_CASES) $(SNAPSHOT)/helpers/draw $(SNAPSHOT)/helpers/again \
-	$(SNAPSHOT)/helpers/faults $(SNAPSHOT)/helpers/secrets $(SNAPSHOT)/helpers/family \
+	$(SNAPSHOT)/helpers/faults $(SNAPSHOT)/helpers/secrets $(SNAPSHOT)/helpers/pool $(SNAPSHOT)/helpers/family \
 	$(SNAPSHOT)/helpers/idle
 check-snapshot:
 	tests/snapshot/kinds $(SNAPSHOT)/calls
@@ -34,7 +34,8 @@ check-snapshot:
 	$(PLAIN) tests/snapshot/asks $(BUILD)/hl $(PLATFORM)
 	$(PLAIN) $(SNAPSHOT)/helpers/idle $(PLATFORM)
 	$(PLAIN) tests/snapshot/deterministic $(BUILD)/hl $(PLATFORM) $(SNAPSHOT)/helpers/draw
-	$(PLAIN) tests/snapshot/secrets $(BUILD)/hl $(PLATFORM) $(SNAPSHOT)/helpers/secrets
+	$(PLAIN) tests/snapshot/secrets $(BUILD)/hl $(PLATFORM) $(SNAPSHOT)/helpers/secrets $(SNAPSHOT)/helpers/pool
+	$(PLAIN) gdb -q -nx -batch -s $(BUILD)/hl.debug -e $(BUILD)/hl -x tests/snapshot/tables.py
 	rm -rf $(SNAPSHOT)/generations && mkdir $(SNAPSHOT)/generations
 	$(PLAIN) $(SNAPSHOT)/helpers/again $(SNAPSHOT)/generations $(PLATFORM) process $(PLATFORM)
 	$(PLAIN) $(SNAPSHOT)/helpers/family $(SNAPSHOT)/generations $(PLATFORM)

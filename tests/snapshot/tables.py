@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""For gdb, about hl as it runs: every table of operations of open files, of sockets and of page sources names a kind of
+object for snapshots that is both saved and loaded. gdb -batch -x tables.py HL; the last line says how many failed."""
+import gdb, re
+
+# What is refused whatever it is: docs/snapshot.md says why.
+REFUSED = {"tree of mounts", "file system context", "socket"}
+
+gdb.execute("set confirm off")
+gdb.execute("set width 0")
+gdb.execute("break main", to_string=True)
+gdb.execute("run", to_string=True)
+failed = seen = 0
+
+
+def fail(table, what):
+    global failed
+    failed += 1
+    print("FAIL %s: %s" % (table, what))
+
+
+def tables(type_name):
+    """The names of all variables of the type, and what they hold."""
+    file = None
+    for line in gdb.execute("info variables -t 'const struct %s'" % type_name, to_string=True).splitlines():
+        if line.startswith("File "):
+            file = line[5:-1]
+        found = re.match(r"\d+:\s+(?:static )?const struct %s (\w+)(\[\d*\])?;" % type_name, line)
+        if found:
+            yield "%s: %s" % (file, found[1]), gdb.parse_and_eval("'%s'::%s" % (file, found[1]))
+
+
+def text(value):
+    return value.string() if value else None
+
+
+# the loader's list, by name
+listed = gdb.parse_and_eval("'snapshot/load.c'::kinds")
+loaded = {}
+i = 0
+while listed[i]:
+    kind = listed[i].dereference()
+    if not kind["load"] or not kind["put"]:
+        fail("kinds[%d]" % i, "%s cannot be loaded" % text(kind["name"]))
+    if text(kind["name"]) in loaded:
+        fail("kinds[%d]" % i, "a second %s" % text(kind["name"]))
+    loaded[text(kind["name"])] = kind
+    i += 1
+
+
+def check(table, pointer):
+    kind = pointer.dereference()
+    name = text(kind["name"])
+    if not kind["save"]:
+        if name not in REFUSED:
+            fail(table, "a %s is not saved" % name)
+    elif name not in loaded:
+        fail(table, "a %s is saved, and not loaded" % name)
+
+
+for table, ops in tables("file_ops"):
+    seen += 1
+    if not ops["saved"]:
+        fail(table, "says nothing of snapshots")
+        continue
+    check(table, ops["saved"])
+    if ops["saved_unnamed"]:
+        check(table, ops["saved_unnamed"])
+for table, ops in tables("socket_ops"):
+    seen += 1
+    if ops["saved"]:
+        check(table, ops["saved"])
+for table, ops in tables("pagesource_ops"):
+    if ops["saved"]:
+        seen += 1
+        check(table, ops["saved"])
+if seen < 20 or i < 20:
+    fail("all", "%d tables and %d kinds: gdb does not see them" % (seen, i))
+print("%d tables, %d kinds, %d failed" % (seen, i, failed))
+gdb.execute("kill", to_string=True)
+gdb.execute("quit %d" % (failed > 0))
