@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The queue of errors of a socket of the sandbox's own loopback, which recvmsg(2) reads with
- * MSG_ERRQUEUE (ip(7): IP_RECVERR). Two things come into it: that nobody was at a port that
- * something was sent to, as Linux makes it of the ICMP packet; and that what was sent with
- * MSG_ZEROCOPY is the sender's again, which was copied, as over any loopback.
+ * MSG_ERRQUEUE (ip(7): IP_RECVERR). Three things come into it: that nobody was at a port that
+ * something was sent to, as Linux makes it of the ICMP packet; that what was sent with
+ * MSG_ZEROCOPY is the sender's again, which was copied, as over any loopback; and when something
+ * was sent (SO_TIMESTAMPING), without the packet, as there was none.
  */
 #include <errno.h>
+#include <linux/net_tstamp.h>
 #include <netinet/icmp6.h>
 #include <netinet/ip_icmp.h>
 #include <string.h>
 
+#include "mm/mm.h"
 #include "mm/uio.h"
 #include "net/loop_sock.h"
 
@@ -111,6 +114,44 @@ void loop_error_zerocopy(struct loop_sock *s)
 	loop_wake(s, 0);
 }
 
+/* Numbers begin with 0: of datagrams, or of the bytes of a stream, where the last one that a call
+ * has sent counts. What is sent is at the receiver's, and acknowledged, at once. */
+void loop_error_times(struct loop_sock *s, struct caller *c, size_t sent)
+{
+	static const struct {
+		int flag;
+		uint32_t what;
+	} kinds[] = { { SOF_TIMESTAMPING_TX_SCHED, SCM_TSTAMP_SCHED },
+		      { SOF_TIMESTAMPING_TX_SOFTWARE, SCM_TSTAMP_SND },
+		      { SOF_TIMESTAMPING_TX_ACK, SCM_TSTAMP_ACK } };
+	int flags = s->sk.timestamping;
+	bool stream = loop_is_stream(s), put = false;
+
+	if (!(flags & (TX_TIMES | SOF_TIMESTAMPING_OPT_ID)))
+		return;
+	struct timespec now = guest_clock_realtime(c->mem->clock);
+	mutex_lock(&s->lock);
+	uint32_t id = stream ? s->sent_id + (uint32_t)sent - 1 : s->sent_id;
+	if (stream || flags & TX_TIMES)
+		s->sent_id += (uint32_t)sent;
+	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+		struct sock_extended_err ee = { .ee_errno = ENOMSG,
+						.ee_origin = SO_EE_ORIGIN_TIMESTAMPING,
+						.ee_info = kinds[i].what,
+						.ee_data =
+						    flags & SOF_TIMESTAMPING_OPT_ID ? id : 0 };
+		if (!(flags & kinds[i].flag) || (!stream && kinds[i].what == SCM_TSTAMP_ACK))
+			continue;
+		struct loop_chunk *k = add(s, 0, ee);
+		if (k)
+			k->when = now;
+		put |= k != NULL;
+	}
+	mutex_unlock(&s->lock);
+	if (put)
+		loop_wake(s, 0);
+}
+
 /* ---- receiving (Linux: ip_recv_error, ipv6_recv_error) ---- */
 
 static void put_error(struct loop_sock *s, struct socket_msg *m, const struct loop_chunk *k)
@@ -124,7 +165,8 @@ static void put_error(struct loop_sock *s, struct socket_msg *m, const struct lo
 		struct sock_extended_err ee;
 		unsigned char offender[sizeof(struct sockaddr_in6)];
 	} err = { .ee = k->ee };
-	unsigned n = k->from.port ? socket_times(&s->sk, k->when, t) : 0;
+	bool sent = k->ee.ee_origin == SO_EE_ORIGIN_TIMESTAMPING;
+	unsigned n = k->from.port || sent ? socket_times(&s->sk, k->when, sent, t) : 0;
 
 	for (unsigned i = 0; i < n; i++)
 		loop_put_control(m, &used, SOL_SOCKET, t[i].type, t[i].at, t[i].len);

@@ -20,13 +20,10 @@
 #include "net/loop_sock.h"
 #include "util/codec.h"
 
-#define INT  INT32_MAX
-#define HZ   1 /* times in seconds */
-#define BYTE 1 /* may be given as a byte (Linux: do_ip_setsockopt) */
-#define FLAG 2 /* any value is 0 or 1 */
-#define TX_TIMES                                                                                   \
-	(SOF_TIMESTAMPING_TX_HARDWARE | SOF_TIMESTAMPING_TX_SOFTWARE | SOF_TIMESTAMPING_TX_SCHED | \
-	 SOF_TIMESTAMPING_TX_ACK | 1 << 18 /* SOF_TIMESTAMPING_TX_COMPLETION, Linux 6.15 */)
+#define INT   INT32_MAX
+#define HZ    1 /* times in seconds */
+#define BYTE  1 /* may be given as a byte (Linux: do_ip_setsockopt) */
+#define FLAG  2 /* any value is 0 or 1 */
 #define STILL 4 /* cannot be changed once the socket has a port */
 
 static const struct loop_option {
@@ -181,18 +178,31 @@ static int set_option(struct loop_sock *s, int i, const void *val, unsigned len)
 	return 0;
 }
 
-/* What is sent goes at once and without the time of its sending: a stream is never slowed, and
- * nothing tells when it went, or when a byte of it came. */
-static bool does_what_it_says(const struct loop_sock *s, int name, const void *val, unsigned len)
+/* What cannot be done is refused: nothing tells when a byte of a stream came; when something went
+ * is told without the packet, as there is none, and without the counters of the connection. Linux:
+ * sock_set_timestamping. */
+static int set_times(struct loop_sock *s, const void *val, unsigned len)
 {
-	int v = 0;
+	const int stats = SOF_TIMESTAMPING_OPT_STATS;
+	bool stream = loop_is_stream(s);
+	int v;
 
-	memcpy(&v, val, len < sizeof v ? len : sizeof v);
-	if (name == SO_MAX_PACING_RATE)
-		return !loop_is_stream(s);
-	if (name == SO_TIMESTAMPING || name == SO_TIMESTAMPING_NEW)
-		return !v || (!loop_is_stream(s) && !(v & TX_TIMES));
-	return true;
+	if (len < sizeof v)
+		return -EINVAL;
+	memcpy(&v, val, sizeof v);
+	if (!socket_timestamping_is_valid(v))
+		return -EINVAL;
+	if ((stream && v & (SOF_TIMESTAMPING_RX_SOFTWARE | stats)) ||
+	    (v & TX_TIMES && (v & stats || !(v & SOF_TIMESTAMPING_OPT_TSONLY))))
+		return -ENOPROTOOPT;
+	if (!(v & SOF_TIMESTAMPING_OPT_ID) || s->sk.timestamping & SOF_TIMESTAMPING_OPT_ID)
+		return SOCKET_GENERIC;
+	if (stream && (s->state == TCP_CLOSE || s->state == TCP_LISTEN))
+		return -EINVAL;
+	mutex_lock(&s->lock);
+	s->sent_id = 0;
+	mutex_unlock(&s->lock);
+	return SOCKET_GENERIC;
 }
 
 static int set_zerocopy(struct loop_sock *s, const void *val, unsigned len)
@@ -220,8 +230,10 @@ int loop_setsockopt(struct socket *sk, struct caller *c, int level, int name, co
 	if (level == SOL_SOCKET) {
 		if (name == SO_PASSCRED || name == SO_PASSSEC)
 			return -EOPNOTSUPP;
-		if (!does_what_it_says(s, name, val, len))
+		if (name == SO_MAX_PACING_RATE && loop_is_stream(s))
 			return -ENOPROTOOPT;
+		if (name == SO_TIMESTAMPING || name == SO_TIMESTAMPING_NEW)
+			return set_times(s, val, len);
 		if (name == SO_ZEROCOPY)
 			return set_zerocopy(s, val, len);
 		if (name == SO_SNDBUF || name == SO_RCVBUF || name == SO_SNDBUFFORCE ||

@@ -211,6 +211,7 @@ static void save_errors(struct encoder *out, const struct loop_sock *s)
 	list_for_each (k, &s->errors, node)
 		nr++;
 	encode(out, s->zerocopy_id);
+	encode(out, s->sent_id);
 	encode(out, nr);
 	list_for_each (k, &s->errors, node) {
 		encode_bytes(out, &k->ee, sizeof k->ee);
@@ -308,6 +309,7 @@ static int load_queue(struct loader *l, struct loop_sock *s)
 	if (err)
 		s->urgent = URGENT_NONE;
 	s->zerocopy_id = (uint32_t)decode_max(in, UINT32_MAX);
+	s->sent_id = (uint32_t)decode_max(in, UINT32_MAX);
 	nr = err ? 0 : decode_count(in, 2 * sizeof(uint64_t));
 	for (uint64_t i = 0; i < nr && !err; i++)
 		err = load_error(l, s);

@@ -42,6 +42,10 @@
 #include "util/ref.h"
 
 #define LOOP_BUCKETS 1024
+/* When something was sent: SOF_TIMESTAMPING_TX_*, the last one since Linux 6.15. */
+#define TX_TIMES                                                                                   \
+	(SOF_TIMESTAMPING_TX_HARDWARE | SOF_TIMESTAMPING_TX_SOFTWARE | SOF_TIMESTAMPING_TX_SCHED | \
+	 SOF_TIMESTAMPING_TX_ACK | 1 << 18)
 /* Linux: struct sk_buff and struct skb_shared_info, for each datagram */
 #define LOOP_OVERHEAD   576U
 #define NR_LOOP_OPTIONS 56 /* see loop_option.c, which has so many at most */
@@ -117,6 +121,7 @@ struct loop_sock {
 	struct list errors;   /* struct loop_chunk; loop_error.c */
 	size_t error_bytes;   /* what they cost */
 	uint32_t zerocopy_id; /* of the next send with MSG_ZEROCOPY */
+	uint32_t sent_id;     /* of the next datagram or byte (SOF_TIMESTAMPING_OPT_ID) */
 
 	struct waitqueue wait;    /* readers, writers, pollers, acceptors */
 	_Atomic unsigned drops;   /* datagrams */
@@ -273,6 +278,8 @@ static inline bool loop_sends_zerocopy(const struct loop_sock *s, const struct s
 {
 	return m->flags & MSG_ZEROCOPY && socket_flag(&s->sk, SO_ZEROCOPY);
 }
+/* So many datagrams or bytes are sent, before they are at the receiver's. */
+void loop_error_times(struct loop_sock *s, struct caller *c, size_t sent);
 /* With MSG_ERRQUEUE. */
 ssize_t loop_error_recvmsg(struct loop_sock *s, struct socket_msg *m);
 bool loop_has_errors(struct loop_sock *s);

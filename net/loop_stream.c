@@ -266,6 +266,8 @@ static ssize_t send_all(struct loop_sock *s, struct caller *c, struct socket_msg
 		n = 0;
 	}
 	loop_put(peer);
+	if (total)
+		loop_error_times(s, c, (size_t)total);
 	if (total && loop_sends_zerocopy(s, m))
 		loop_error_zerocopy(s);
 	return total ? total : n;

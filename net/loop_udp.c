@@ -195,6 +195,7 @@ static ssize_t loop_udp_sendmsg(struct socket *sk, struct caller *c, struct sock
 	k->tos =
 	    four ? loop_option(s, IPPROTO_IP, IP_TOS) : loop_option(s, IPPROTO_IPV6, IPV6_TCLASS);
 	k->when = guest_clock_realtime(c->mem->clock);
+	loop_error_times(s, c, 1);
 	send_to(s, k, &to, connected);
 	if (loop_sends_zerocopy(s, m))
 		loop_error_zerocopy(s);
@@ -208,7 +209,7 @@ static void put_socket_controls(const struct loop_sock *s, struct socket_msg *m,
 				const struct loop_chunk *k)
 {
 	struct socket_time t[2];
-	unsigned n = socket_times(&s->sk, k->when, t);
+	unsigned n = socket_times(&s->sk, k->when, false, t);
 
 	for (unsigned i = 0; i < n; i++)
 		loop_put_control(m, used, SOL_SOCKET, t[i].type, t[i].at, t[i].len);

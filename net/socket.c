@@ -92,10 +92,12 @@ void socket_move_peek(struct socket *s, size_t n, bool peek)
 		s->peek_off = n < (size_t)off ? off - (int)n : 0;
 }
 
-unsigned socket_times(const struct socket *s, struct timespec when, struct socket_time out[2])
+unsigned socket_times(const struct socket *s, struct timespec when, bool sent,
+		      struct socket_time out[2])
 {
 	int stamp = s->stamp, flags = s->timestamping;
-	bool asked = stamp || (s->family != AF_UNIX && flags & SOF_TIMESTAMPING_RX_SOFTWARE);
+	bool asked =
+	    stamp || sent || (s->family != AF_UNIX && flags & SOF_TIMESTAMPING_RX_SOFTWARE);
 	unsigned n = 0;
 
 	if (stamp) {
@@ -105,7 +107,7 @@ unsigned socket_times(const struct socket *s, struct timespec when, struct socke
 		n++;
 	}
 	if (asked && flags & SOF_TIMESTAMPING_SOFTWARE &&
-	    (flags & SOF_TIMESTAMPING_RX_SOFTWARE || !(flags & OPT_RX_FILTER)))
+	    (sent || flags & SOF_TIMESTAMPING_RX_SOFTWARE || !(flags & OPT_RX_FILTER)))
 		out[n++] = (struct socket_time){ s->timestamping_name, sizeof out->at, { when } };
 	return n;
 }
@@ -438,13 +440,18 @@ static int set_pacing(struct socket *s, const void *val, unsigned len)
 }
 
 /* Linux: sock_set_timestamping. */
-static int set_timestamping(struct socket *s, int name, int flags)
+bool socket_timestamping_is_valid(int flags)
 {
 	if (flags & ~TIMESTAMPING_ALL)
-		return -EINVAL;
+		return false;
 	if (flags & OPT_ID_TCP && !(flags & SOF_TIMESTAMPING_OPT_ID))
-		return -EINVAL;
-	if (flags & SOF_TIMESTAMPING_OPT_STATS && !(flags & SOF_TIMESTAMPING_OPT_TSONLY))
+		return false;
+	return !(flags & SOF_TIMESTAMPING_OPT_STATS) || flags & SOF_TIMESTAMPING_OPT_TSONLY;
+}
+
+static int set_timestamping(struct socket *s, int name, int flags)
+{
+	if (!socket_timestamping_is_valid(flags))
 		return -EINVAL;
 	s->timestamping_name = name;
 	s->timestamping = flags;

@@ -177,8 +177,12 @@ struct socket_time {
 	unsigned len; /* in bytes, of what `at` begins with */
 	struct timespec at[3];
 };
-/* What the socket's options make of the time: how many there are (Linux: __sock_recv_timestamp). */
-unsigned socket_times(const struct socket *s, struct timespec when, struct socket_time out[2]);
+/* What the socket's options make of the time: how many there are (Linux: __sock_recv_timestamp).
+ * `sent`: it is that of a sending, which is told without being asked for again. */
+unsigned socket_times(const struct socket *s, struct timespec when, bool sent,
+		      struct socket_time out[2]);
+/* Would SO_TIMESTAMPING with these flags be refused for what they are? */
+bool socket_timestamping_is_valid(int flags);
 /* The deadline of a wait that starts now; `timeo` 0: none. */
 uint64_t socket_deadline(struct caller *c, uint64_t timeo);
 /* What is wrong with the level of an option that is to be set, or asked for: 0 or -errno. Linux

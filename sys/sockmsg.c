@@ -345,7 +345,7 @@ static int put_times(struct control_out *co, const struct socket *s, struct time
 
 	if (!when.tv_sec)
 		when = guest_clock_realtime(&co->t->sb->clock);
-	unsigned n = socket_times(s, when, t);
+	unsigned n = socket_times(s, when, false, t);
 	for (unsigned i = 0; i < n && !err; i++)
 		err = put_control(co, t[i].type, t[i].at, t[i].len);
 	return err;

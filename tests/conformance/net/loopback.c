@@ -6,6 +6,7 @@
 #include "case.h"
 
 #include <arpa/inet.h>
+#include <linux/net_tstamp.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -1138,4 +1139,91 @@ CASE(zerocopy)
 	NEED(send(p[0], big, sizeof big, MSG_ZEROCOPY));
 	NEED(recv(p[1], big, sizeof big, MSG_WAITALL));
 	say_returned("a stream", p[0]);
+}
+
+/* When something was sent, `n` times told. */
+static void say_times(const char *what, int s, int n)
+{
+	for (int i = 0; i < n; i++)
+		say_returned(what, s);
+	say_poll("no more", s);
+}
+
+static void set_times(int s, int flags)
+{
+	say("flags %#x\n", flags);
+	R(setsockopt(s, SOL_SOCKET, SO_TIMESTAMPING, &flags, sizeof flags));
+}
+
+#define TOLD                                                                                       \
+	(SOF_TIMESTAMPING_SOFTWARE | SOF_TIMESTAMPING_TX_SOFTWARE | SOF_TIMESTAMPING_OPT_TSONLY)
+#define NUMBERED (TOLD | SOF_TIMESTAMPING_OPT_ID)
+
+static void times_of_datagrams(int family)
+{
+	int to = (int)NEED(socket(family, SOCK_DGRAM, 0)),
+	    s = (int)NEED(socket(family, SOCK_DGRAM, 0)), on = 1;
+	union name n = local(family, 0);
+
+	NEED(bind(to, &n.any, name_len(family)));
+	n = local(family, port_of(to));
+	NEED(connect(s, &n.any, name_len(family)));
+	set_times(s, TOLD);
+	NEED(send(s, "abc", 3, 0));
+	NEED(send(s, "", 0, 0));
+	say_times("without a number", s, 2);
+	set_times(s, NUMBERED | SOF_TIMESTAMPING_TX_SCHED | SOF_TIMESTAMPING_TX_ACK);
+	NEED(send(s, "abc", 3, 0));
+	NEED(send(s, "def", 3, 0));
+	say_times("numbered", s, 4);
+	/* numbers go on until they are switched off */
+	set_times(s, SOF_TIMESTAMPING_OPT_ID);
+	NEED(send(s, "abc", 3, 0));
+	set_times(s, NUMBERED & ~SOF_TIMESTAMPING_SOFTWARE);
+	NEED(send(s, "abc", 3, 0));
+	say_times("not told when", s, 1);
+	set_times(s, 0);
+	set_times(s, NUMBERED);
+	NEED(setsockopt(s, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on));
+	NEED(send(s, "abc", 3, 0));
+	say_times("anew", s, 1);
+	set_times(s, 0);
+	NEED(send(s, "abc", 3, 0));
+	say_times("none", s, 0);
+	close(to);
+	close(s);
+}
+
+static void times_of_bytes(int family)
+{
+	int p[2], s = (int)NEED(socket(family, SOCK_STREAM, 0));
+	char buf[16];
+
+	set_times(s, TOLD);
+	set_times(s, NUMBERED);
+	pair(family, p);
+	NEED(send(p[0], "before", 6, 0));
+	NEED(recv(p[1], buf, 6, MSG_WAITALL));
+	set_times(p[0], NUMBERED | SOF_TIMESTAMPING_TX_SCHED | SOF_TIMESTAMPING_TX_ACK);
+	NEED(send(p[0], "abc", 3, 0));
+	NEED(recv(p[1], buf, 3, MSG_WAITALL));
+	say_times("three bytes", p[0], 3);
+	set_times(p[0], SOF_TIMESTAMPING_OPT_ID);
+	NEED(send(p[0], "four", 4, 0));
+	NEED(recv(p[1], buf, 4, MSG_WAITALL));
+	set_times(p[0], NUMBERED);
+	NEED(send(p[0], "five!", 5, 0));
+	NEED(recv(p[1], buf, 5, MSG_WAITALL));
+	say_times("five more", p[0], 1);
+	say_call("send to one that is closed", (close(p[1]), send(p[0], "x", 1, MSG_NOSIGNAL)));
+	close(p[0]);
+	close(s);
+}
+
+CASE(times_of_sending)
+{
+	for (size_t i = 0; i < 2; i++) {
+		times_of_datagrams(families[i]);
+		times_of_bytes(families[i]);
+	}
 }

@@ -187,12 +187,13 @@ CASE(bad_memory)
 	for (size_t i = 0; i < sizeof sockets / sizeof *sockets; i++)
 		for (size_t l = 0; l < sizeof levels / sizeof *levels; l++) {
 			socklen_t below = (socklen_t)-1, len = sizeof v;
+			int name = levels[l] == IPPROTO_IPV6 ? IPV6_V6ONLY : 2;
 			say("socket %zu, level %d\n", i, levels[l]);
-			R(setsockopt(sockets[i], levels[l], 2, bad, 4));
-			R(setsockopt(sockets[i], levels[l], 2, bad, (socklen_t)-1));
-			R(getsockopt(sockets[i], levels[l], 2, &v, bad));
-			R(getsockopt(sockets[i], levels[l], 2, &v, &below));
-			R(getsockopt(sockets[i], levels[l], 2, bad, &len));
+			R(setsockopt(sockets[i], levels[l], name, bad, 4));
+			R(setsockopt(sockets[i], levels[l], name, bad, (socklen_t)-1));
+			R(getsockopt(sockets[i], levels[l], name, &v, bad));
+			R(getsockopt(sockets[i], levels[l], name, &v, &below));
+			R(getsockopt(sockets[i], levels[l], name, bad, &len));
 		}
 }
 
