@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the Python binding promises, beside its README."""
 import asyncio
+import ctypes
 import os
+import re
 import tempfile
 import threading
 import time
@@ -11,10 +13,30 @@ import hl
 
 PYTHON = "/usr/bin/python3"
 PLATFORM = os.environ.get("HL_TEST_PLATFORM")
+RUNS = int(os.environ.get("RUNS", 300))  # of test_flat: make check-python RUNS=10000
 
 
 def warm(**options):
     return hl.Sandbox.warm(interpreter=PYTHON, platform=PLATFORM, **options)
+
+
+def in_use():
+    """Bytes that the C library has allocated, in all its arenas."""
+    libc, text, size = ctypes.CDLL(None), ctypes.c_void_p(), ctypes.c_size_t()
+    libc.open_memstream.restype = ctypes.c_void_p
+    stream = ctypes.c_void_p(libc.open_memstream(ctypes.byref(text), ctypes.byref(size)))
+    libc.malloc_info(0, stream)
+    libc.fclose(stream)
+    total = ctypes.string_at(text, size.value).decode().rpartition("</heap>")[2]
+    libc.free(text)
+    had = int(re.search(r'<system type="current" size="(\d+)"', total)[1])
+    return had - sum(int(n) for n in re.findall(r'<total type="(?:fast|rest)" .* size="(\d+)"', total))
+
+
+def resident():
+    """Bytes of memory that is no file's: of this process, and of guests in it."""
+    with open("/proc/self/status") as f:
+        return sum(int(line.split()[1]) for line in f if line.startswith(("RssAnon", "RssShmem"))) << 10
 
 
 class Runs(unittest.TestCase):
@@ -312,15 +334,15 @@ for m in maps:
         self.assertFalse([name for name in left if name.startswith("hl-")])
 
     def test_flat(self):
-        """Descriptors and threads do not grow."""
+        """Descriptors, threads and memory do not grow, however many runs there are."""
         def count(what):
             return len(os.listdir("/proc/self/" + what))
 
         with warm() as sb:
-            for _ in range(5):
-                sb.run("print(1)")
-            descriptors, threads = count("fd"), count("task")
-            for n in range(100):
+            for n in range(50):
+                sb.run(f"print({n})")
+            descriptors, threads, kept, memory = count("fd"), count("task"), in_use(), resident()
+            for n in range(RUNS):
                 self.assertEqual(sb.run(f"print({n})").stdout, f"{n}\n")
             self.assertLessEqual(count("fd"), descriptors)
             for _ in range(500):  # a thread that has ended is in the list for a moment
@@ -328,6 +350,9 @@ for m in maps:
                     break
                 time.sleep(0.01)
             self.assertLessEqual(count("task"), threads)
+            # an allocation that a run leaves behind, or a page for every four of them
+            self.assertLess(in_use() - kept, 100_000 + RUNS * 40)
+            self.assertLess(resident() - memory, 4_000_000 + RUNS * 1000)
 
 
 class Runtimes(unittest.TestCase):
