@@ -5,7 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FEW 64
+#define FEW        64
+#define BEHIND_MAX 512 /* pages that one learns behind its result */
 
 _Static_assert(sizeof((struct mm *)0)->forecast_faults == FORECAST_WAVES, "one each");
 
@@ -90,6 +91,21 @@ bool forecast_add(struct forecast *f, unsigned wave, uint64_t page)
 	return good;
 }
 
+void forecast_set_behind(struct forecast *f, unsigned wave)
+{
+	mutex_lock(&f->lock);
+	f->wave[wave].behind = true;
+	mutex_unlock(&f->lock);
+}
+
+bool forecast_is_behind(struct forecast *f, unsigned wave)
+{
+	mutex_lock(&f->lock);
+	bool behind = f->wave[wave].behind;
+	mutex_unlock(&f->lock);
+	return behind;
+}
+
 bool forecast_add_touch(struct forecast *f, uint64_t page)
 {
 	mutex_lock(&f->lock);
@@ -140,7 +156,8 @@ void mm_forecast_again(struct mm *mm)
 {
 	mm->forecast_copied = 0;
 	memset(mm->forecast_faults, 0, sizeof mm->forecast_faults);
-	mm->forecast_own = -1;
+	mm->forecast_own[0] = mm->forecast_own[1] = -1;
+	mm->forecast_behind = 0;
 	mm->forecast_over = false;
 }
 
@@ -173,39 +190,49 @@ int mm_forecast_wave(struct mm *mm, gva_t page)
 }
 
 /* Can others add to this wave? So they do where it has few pages, which are not worth a wave. The
- * few behind a wave that is full are the rest of that one. */
-static bool is_open(const struct forecast *f, unsigned wave)
+ * few after a wave that is full are the rest of that one. */
+static bool is_open(const struct forecast *f, unsigned wave, bool over)
 {
-	return f->wave[wave].nr < FEW && !(wave && f->wave[wave - 1].nr == FORECAST_MAX);
+	const struct forecast_wave *w = &f->wave[wave];
+
+	return w->behind == over && w->nr < FEW && !(wave && f->wave[wave - 1].nr == FORECAST_MAX);
 }
 
-/* Where this address space adds what it learns. The lock is held. */
-static unsigned own_wave(struct mm *mm, const struct forecast *f)
+/* Where this address space adds what it learns: before its result, and behind it. The lock is
+ * held. */
+static unsigned own_wave(struct mm *mm, const struct forecast *f, bool over)
 {
-	unsigned last = f->nr_waves ? f->nr_waves - 1 : 0;
-	bool own = mm->forecast_own >= 0 && (unsigned)mm->forecast_own == last;
+	int own = mm->forecast_own[over];
+	unsigned wave = 0;
 
-	if (own ? f->wave[last].nr == FORECAST_MAX : !is_open(f, last))
-		last += last + 1 < FORECAST_WAVES;
-	mm->forecast_own = (int8_t)last;
-	return last;
+	if (own >= 0 && f->wave[own].nr < FORECAST_MAX)
+		return (unsigned)own;
+	while (wave < f->nr_waves && (own >= 0 || !is_open(f, wave, over)))
+		wave++;
+	wave -= wave == FORECAST_WAVES;
+	mm->forecast_own[over] = (int)wave;
+	return wave;
 }
 
 bool mm_forecast_write(struct mm *mm, gva_t page)
 {
 	struct forecast *f = mm->forecast;
 	uint64_t number = page.v >> PAGE_SHIFT;
+	bool over = atomic_load_explicit(&mm->forecast_over, memory_order_relaxed);
 
 	lock_assert_held_write(&mm->lock);
-	if (!f || atomic_load_explicit(&mm->forecast_over, memory_order_relaxed))
+	if (!f || (over && mm->forecast_behind == BEHIND_MAX))
 		return false;
 	mutex_lock(&f->lock);
 	bool good = wave_with(f, number) >= 0;
 	if (!good) {
-		unsigned wave = own_wave(mm, f);
-		if (!f->wave[wave].nr)
+		unsigned wave = own_wave(mm, f, over);
+		if (!f->wave[wave].nr) {
 			mm->forecast_copied |= (uint8_t)(1U << wave); /* all of it is its own */
+			f->wave[wave].behind = over;
+		}
 		good = add_to_wave(f, wave, number);
+		mm->forecast_behind += over;
 	}
 	mutex_unlock(&f->lock);
 	return good;

@@ -11,9 +11,9 @@
  * wrote. What another writes beside becomes a wave of its own, which is copied after a few faults
  * in it.
  *
- * What is learned of a program ends with its first result (mm_forecast_over): what it does then,
- * be it to clean up at its end, delays nobody. While an address space learns, a fault copies no
- * neighbours, because these would be learned with it.
+ * What a program writes behind its first result (mm_forecast_over), most often to clean up at its
+ * end, is another wave, so that no result waits for it. While an address space learns, a fault
+ * copies no neighbours, because these would be learned with it.
  *
  * The same of mappings of files and of runs of the image: those that no copy has touched yet are
  * mapped when one does.
@@ -42,6 +42,7 @@ struct forecast {
 	struct forecast_wave {
 		uint64_t page[FORECAST_MAX]; /* addresses / PAGE_SIZE, ascending */
 		unsigned nr;
+		bool behind;    /* a result; else before one */
 	} wave[FORECAST_WAVES]; /* no page is in two of them */
 	unsigned nr_waves;
 	/* one page of each such mapping or run that is touched, ascending */
@@ -55,6 +56,9 @@ struct forecast *forecast_new(void);
 void forecast_put(struct forecast *f); /* NULL: no effect */
 /* Adds to a wave, if the page is in none. False: it is full, or there is no such wave. */
 bool forecast_add(struct forecast *f, unsigned wave, uint64_t page);
+/* What it has is written behind a result. */
+void forecast_set_behind(struct forecast *f, unsigned wave);
+bool forecast_is_behind(struct forecast *f, unsigned wave);
 /* A copy of a wave's pages; how many. */
 unsigned forecast_pages(struct forecast *f, unsigned wave, uint64_t out[FORECAST_MAX]);
 /* The same of what is touched. */

@@ -123,7 +123,8 @@ struct mm {
 	struct forecast *forecast;
 	uint8_t forecast_copied;    /* which of its waves were, a bit each */
 	uint8_t forecast_faults[8]; /* in each of them, as long as they count */
-	int8_t forecast_own;        /* the wave that it adds to; -1: none yet */
+	int forecast_own[2];        /* the waves that it adds to; -1: none yet */
+	uint16_t forecast_behind;   /* pages that it has added behind its result */
 	_Atomic bool forecast_over; /* written without the lock */
 };
 

@@ -3,10 +3,10 @@
  * Keeps forecasts. See the header.
  *
  * The attribute has numbers of seven bits a byte, the lowest first, each byte but a number's last
- * with the eighth bit set: the version and the checksum; then sets of pages. Of a set there are the
- * place of its address space in the metadata, which set it is (0: those that are touched; else the
- * number of a wave, and 1), how many runs follow, and of each run the distance from the end of the
- * one before and its length.
+ * with the eighth bit set: the version and the checksum; then sets of pages. Of a set there are
+ * the place of its address space in the metadata, which set it is (0: those that are touched; else
+ * twice the number of a wave, and 1, or 2 where it is behind a result), how many runs follow, and
+ * of each run the distance from the end of the one before and its length.
  */
 #include "snapshot/forecasts.h"
 
@@ -21,7 +21,7 @@
 #include "util/lock.h"
 
 #define ATTRIBUTE "user.hl.forecast"
-#define VERSION   3
+#define VERSION   4
 #define VALUE_MAX 16384
 #define VALUE_FEW 3072 /* all attributes of a file share a block on some file systems */
 #define SPACES    64
@@ -92,6 +92,8 @@ static void put_set(struct value *v, uint64_t at, unsigned which, const uint64_t
 	uint64_t end = 0, runs = 0;
 	size_t before = v->len;
 
+	if (!nr)
+		return;
 	for (unsigned i = 0; i < nr; i += run_length(page + i, nr - i))
 		runs++;
 	put_number(v, at);
@@ -115,13 +117,14 @@ static void put_all(struct forecasts *f, struct value *v)
 
 	put_number(v, VERSION);
 	put_number(v, f->crc);
-	for (unsigned which = 0; which <= FORECAST_WAVES; which++) {
+	for (unsigned i = 0; i < f->nr; i++)
+		put_set(v, f->entry[i].at, 0, page, forecast_touched(f->entry[i].forecast, page));
+	for (unsigned wave = 0; wave < FORECAST_WAVES; wave++) {
 		for (unsigned i = 0; i < f->nr; i++) {
 			struct forecast *of = f->entry[i].forecast;
-			unsigned nr = which ? forecast_pages(of, which - 1, page)
-					    : forecast_touched(of, page);
-			if (nr)
-				put_set(v, f->entry[i].at, which, page, nr);
+			unsigned nr = forecast_pages(of, wave, page);
+			put_set(v, f->entry[i].at, 2 * wave + 1 + forecast_is_behind(of, wave),
+				page, nr);
 		}
 	}
 }
@@ -141,7 +144,9 @@ static struct forecast_entry *find(struct forecasts *f, uint64_t at)
 
 static bool add(struct forecast *f, uint64_t which, uint64_t page)
 {
-	return which ? forecast_add(f, (unsigned)which - 1, page) : forecast_add_touch(f, page);
+	unsigned wave = (unsigned)(which - 1) / 2;
+
+	return which ? forecast_add(f, wave, page) : forecast_add_touch(f, page);
 }
 
 /* Pages [first, first + nr). */
@@ -159,12 +164,14 @@ static bool read_set(struct forecasts *f, const unsigned char **p, const unsigne
 {
 	uint64_t at, which, runs, gap, nr, behind = 0;
 
-	if (!get_number(p, end, &at) || !get_number(p, end, &which) || which > FORECAST_WAVES ||
+	if (!get_number(p, end, &at) || !get_number(p, end, &which) || which > 2 * FORECAST_WAVES ||
 	    !get_number(p, end, &runs))
 		return false;
 	mutex_lock(&f->lock);
 	const struct forecast_entry *e = find(f, at);
 	mutex_unlock(&f->lock);
+	if (e && which && which % 2 == 0)
+		forecast_set_behind(e->forecast, (unsigned)which / 2 - 1);
 	for (uint64_t i = 0; e && i < runs; i++) {
 		if (!get_number(p, end, &gap) || !get_number(p, end, &nr) ||
 		    gap > UINT64_MAX - behind || !read_run(e->forecast, which, behind + gap, nr))

@@ -11,10 +11,14 @@
 	let saved = false;
 
 	function ask(question) {
-		const pieces = [], piece = Buffer.alloc(1 << 16);
+		const pieces = [];
+		let n;
 		fs.writeSync(device, question);
-		for (let n; (n = fs.readSync(device, piece, 0, piece.length, null));)
-			pieces.push(Buffer.from(piece.subarray(0, n)));
+		do { // a short read is the last one
+			const piece = Buffer.allocUnsafe(4096);
+			n = fs.readSync(device, piece, 0, piece.length, null);
+			pieces.push(piece.subarray(0, n));
+		} while (n === 4096);
 		return Buffer.concat(pieces).toString().split('\0').slice(0, -1);
 	}
 
@@ -152,8 +156,16 @@
 		}
 	}
 
+	// What is collected now is no work for the copies.
+	function collectGarbage() {
+		v8.setFlagsFromString('--expose-gc');
+		vm.runInNewContext('gc')();
+		v8.setFlagsFromString('--no-expose-gc');
+	}
+
 	function save() {
 		process.chdir('/');
+		collectGarbage();
 		try {
 			fs.writeSync(device, 'save');
 		} catch (e) {

@@ -58,6 +58,7 @@ static void are_kept_with_the_file(void **state)
 		forecast_add(forecasts_find(f, 1UL << 20), 0, two[i]);
 	for (unsigned i = 0; i < FORECAST_MAX; i++)
 		forecast_add(forecasts_find(f, 4711), 1, 1000 + i);
+	forecast_set_behind(forecasts_find(f, 4711), 1);
 	forecast_add_touch(forecasts_find(f, 4711), 12);
 	forecasts_close(f);
 	if (fgetxattr(fd, "user.hl.forecast", NULL, 0) < 0 && errno == ENOTSUP) {
@@ -72,6 +73,7 @@ static void are_kept_with_the_file(void **state)
 	assert_int_equal(of->nr_waves, 2);
 	assert_int_equal(forecast_pages(of, 1, (uint64_t[FORECAST_MAX]){ 0 }), FORECAST_MAX);
 	assert_int_equal(of->wave[1].page[7], 1007);
+	assert_true(!of->wave[0].behind && of->wave[1].behind);
 	assert_int_equal(of->nr_touch, 1);
 	forecasts_close(f);
 	expect_pages(4711, NULL, 0, CRC + 1); /* another image under this name */
@@ -124,7 +126,7 @@ static void too_little_is_not_kept(void **state)
  * the middle. */
 static void nonsense_is_left_out(void **state)
 {
-	unsigned char value[64] = { 3, 0xf8, 0xac, 0xd1, 0x91, 1 };
+	unsigned char value[64] = { 4, 0xf8, 0xac, 0xd1, 0x91, 1 };
 	const size_t head = 6;
 	uint64_t page[FORECAST_MAX];
 
