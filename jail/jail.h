@@ -46,8 +46,8 @@ enum jail_access {
 
 /* A set of files, empty at first: a descriptor. */
 int jail_landlock_files(void);
-/* Adds what `fd` is open at, and what is below. */
-int jail_landlock_allow(int ruleset, int fd, enum jail_access access);
+/* Adds what `fd` is open at, a directory with what is below, or a file. */
+int jail_landlock_allow(int ruleset, int fd, bool directory, enum jail_access access);
 /* Adds what the host's kernel tells in files, and the monitor's own descriptors: /proc, /sys. */
 int jail_landlock_allow_told(int ruleset);
 /* No file can be opened, made or removed but those of the set. */

@@ -12,7 +12,6 @@
 #include <linux/landlock.h>
 #include <stdint.h>
 #include <sys/prctl.h>
-#include <sys/stat.h>
 
 #include "host/hostcall.h"
 #include "jail/jail.h"
@@ -120,16 +119,15 @@ int jail_landlock_files(void)
 	return create(&(struct ruleset_abi){ .fs = handled[v < 5 ? v - 2 : 3] }, v);
 }
 
-int jail_landlock_allow(int ruleset, int fd, enum jail_access access)
+int jail_landlock_allow(int ruleset, int fd, bool directory, enum jail_access access)
 {
 	uint64_t rights = access == JAIL_READ ? FS_READ : FS_WRITE;
-	struct stat st;
 
 	if (access == JAIL_WHITEOUTS)
 		rights |= LANDLOCK_ACCESS_FS_MAKE_CHAR;
 	if (rights & FS_TRUNCATE && version() < 3)
 		rights &= ~FS_TRUNCATE;
-	if (fstat(fd, &st) == 0 && !S_ISDIR(st.st_mode))
+	if (!directory)
 		rights &= FS_OF_FILES;
 	int err = add_rule(ruleset, fd, rights);
 	/* That is a file which no path leads to: Landlock has nothing to say about it. */
@@ -140,7 +138,7 @@ int jail_landlock_allow(int ruleset, int fd, enum jail_access access)
 static int allow_told(int ruleset, const char *path)
 {
 	int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	int err = fd < 0 ? 0 : jail_landlock_allow(ruleset, fd, JAIL_READ);
+	int err = fd < 0 ? 0 : jail_landlock_allow(ruleset, fd, true, JAIL_READ);
 
 	host_close(fd);
 	return err;

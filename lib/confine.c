@@ -162,9 +162,10 @@ static int allow_mount(int ruleset, const struct mount_spec *m)
 	int err = 0;
 
 	if (m->upper_fd >= 0)
-		err = jail_landlock_allow(ruleset, m->upper_fd, JAIL_WHITEOUTS);
+		err = jail_landlock_allow(ruleset, m->upper_fd, true, JAIL_WHITEOUTS);
 	if (!err && m->host_fd >= 0)
-		err = jail_landlock_allow(ruleset, m->host_fd, writable ? JAIL_WRITE : JAIL_READ);
+		err = jail_landlock_allow(ruleset, m->host_fd, !m->host_file,
+					  writable ? JAIL_WRITE : JAIL_READ);
 	return err;
 }
 

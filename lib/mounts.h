@@ -30,6 +30,7 @@ struct mount_spec {
 	/* Set when it is mounted: the directories or the file of the host that stand behind it,
 	 * descriptors of the file system's own; -1: none. */
 	int host_fd, upper_fd;
+	bool host_file; /* it is a file */
 };
 
 struct mount_list {

@@ -64,8 +64,12 @@ static int make_hostfs(struct sandbox *sb, struct mount_spec *m, struct filesyst
 	if (fd < 0)
 		return errmsg_set(errmsg, errno, "cannot open '%s': %s", m->source,
 				  strerror(errno));
+	int err = hostfs_of_fd(sb, fd, m->source, m->host_mount, false, out, errmsg);
+	if (err)
+		return err;
 	m->host_fd = fd;
-	return hostfs_of_fd(sb, fd, m->source, m->host_mount, false, out, errmsg);
+	m->host_file = !S_ISDIR((*out)->root->type);
+	return 0;
 }
 
 static int make_procfs(struct sandbox *sb, struct mount_spec *m, struct filesystem **out,

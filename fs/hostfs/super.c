@@ -223,10 +223,15 @@ int hostfs_known_pages(struct filesystem *fs, const struct hostfs_known *k, stru
 
 #define ROOT_MASK (STATX_TYPE | STATX_INO | STATX_MNT_ID)
 
-static bool is_host_root(const struct statx *here)
+/* What is not the root of a mount is not the host's, except where hl runs in a chroot(2): of no
+ * account in a private world. */
+static bool is_host_root(const struct hostfs *h, const struct statx *here)
 {
 	struct statx root;
 
+	if (h->contained && here->stx_attributes_mask & STATX_ATTR_MOUNT_ROOT &&
+	    !(here->stx_attributes & STATX_ATTR_MOUNT_ROOT))
+		return false;
 	return S_ISDIR(here->stx_mode) && hostfs_statx(AT_FDCWD, "/", ROOT_MASK, &root) == 0 &&
 	       here->stx_ino == root.stx_ino && here->stx_dev_major == root.stx_dev_major &&
 	       here->stx_dev_minor == root.stx_dev_minor && here->stx_mnt_id == root.stx_mnt_id;
@@ -260,7 +265,7 @@ static int set_root(struct hostfs *h, int fd, uint64_t *mount, struct errmsg *er
 		host_close(fd);
 		return errmsg_set(errmsg, ENOTDIR, "neither a directory nor a regular file");
 	}
-	h->whole = is_host_root(&st);
+	h->whole = is_host_root(h, &st);
 	return hostfs_inode_new(h, fd, st.stx_mode, &h->fs.root);
 }
 
