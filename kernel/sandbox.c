@@ -24,6 +24,7 @@
 #include "kernel/bandwidth.h"
 #include "kernel/fdtable.h"
 #include "kernel/futex.h"
+#include "kernel/hardware.h"
 #include "kernel/ktimer.h"
 #include "kernel/nsproxy.h"
 #include "kernel/oom.h"
@@ -115,70 +116,6 @@ static int create_init(struct sandbox *sb, const struct sandbox_config *cfg)
 	return err;
 }
 
-/* What the monitor needs besides: stacks of its threads, its heap, mapped files. */
-#define ADDRESS_SPACE_LEFT (256UL << 20)
-
-static bool address_space_left(void)
-{
-	void *p = mmap(NULL, ADDRESS_SPACE_LEFT, PROT_NONE,
-		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-	if (p == MAP_FAILED)
-		return false;
-	munmap(p, ADDRESS_SPACE_LEFT);
-	return true;
-}
-
-static int try_physmem(uint64_t arena, uint64_t window, struct physmem **out, struct errmsg *errmsg)
-{
-	int err = physmem_create(arena, window, out, errmsg);
-
-	if (err || address_space_left())
-		return err;
-	physmem_destroy(*out);
-	*out = NULL;
-	return errmsg_set(
-	    errmsg, ENOMEM,
-	    "address space is limited to what guest memory alone takes (`ulimit -v`)");
-}
-
-/* So many sandboxes of a process have far more addresses for guest memory than a program wants.
- * Those beside have enough to use the memory that there is: a thousand of them fit. */
-#define WITH_MANY_ADDRESSES 16
-#define ADDRESSES_MANY      (1UL << 40)
-#define ADDRESSES_MIN       (32UL << 30)
-
-static uint64_t address_share(uint64_t all)
-{
-	uint64_t share = ADDRESSES_MIN;
-	struct sysinfo si;
-
-	all = min64(all, ADDRESSES_MANY);
-	if (physmem_count() < WITH_MANY_ADDRESSES || sysinfo(&si) < 0)
-		return all;
-	while (share < all && share < (uint64_t)si.totalram * si.mem_unit)
-		share *= 2;
-	return min64(share, all);
-}
-
-/* The largest sizes the machine can address, halved until the host's limits on address space and
- * files allow them. */
-static int create_physmem(struct sandbox *sb, struct errmsg *errmsg)
-{
-	const struct machine_props *props = &sb->mem.props;
-	uint64_t arena = address_share(props->arena_max);
-	uint64_t window = address_share(props->window_max);
-	int err;
-	do {
-		struct errmsg inner = { "" };
-		err = try_physmem(arena, window, &sb->physmem, &inner);
-		if ((err != -ENOMEM && err != -EFBIG) || arena <= 1UL << 30)
-			return err ? errmsg_set(errmsg, -err, "%s", inner.text) : 0;
-		arena /= 2;
-		window = window > 1UL << 30 ? window / 2 : window;
-	} while (1);
-}
-
 /* No limit of its own: as if it were infinite. */
 static uint64_t memory_limit(const struct sandbox *sb)
 {
@@ -197,19 +134,20 @@ bool sandbox_memory(struct sandbox *sb, uint64_t *total, uint64_t *used)
 static int create_machine(struct sandbox *sb, const struct sandbox_config *cfg,
 			  struct errmsg *errmsg)
 {
+	struct hardware hw;
+	int err = 0;
+
+	if (cfg->hardware)
+		hardware_move(&hw, cfg->hardware);
+	else
+		err = hardware_make(&hw, cfg->platform, cfg->kin, &cfg->machine_hook, errmsg);
+	if (err)
+		return err;
 	const struct platform *pf = sb->platform;
-	int err = pf->machine_create(&sb->machine, errmsg);
-	if (err)
-		return err;
-	pf->machine_props(sb->machine, &sb->mem.props);
-	err = create_physmem(sb, errmsg);
-	if (!err)
-		err = pf->machine_attach(sb->machine, sb->physmem, cfg->kin, &cfg->machine_hook,
-					 errmsg);
-	if (!err)
-		err = arena_create(sb->physmem, &sb->arena);
-	if (err)
-		return err;
+	sb->machine = hw.machine;
+	sb->physmem = hw.physmem;
+	sb->arena = hw.arena;
+	sb->mem.props = hw.props;
 	sb->mem.platform = pf;
 	sb->mem.machine = sb->machine;
 	sb->mem.arena = sb->arena;

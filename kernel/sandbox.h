@@ -122,6 +122,7 @@ struct sandbox_config {
 	const struct platform *platform;
 	struct machine_kin *kin; /* of this platform; NULL: none */
 	struct machine_hook machine_hook;
+	struct hardware *hardware; /* of this platform, to be taken; NULL: it is made now */
 	/* What the calling thread could do before it was confined; NULL: it is not yet. */
 	const struct cred_rights *monitor;
 	sandbox_syscall *syscall; /* sys_dispatch of sys/sys.h, which stands above the kernel */

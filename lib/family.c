@@ -36,6 +36,7 @@ static void kindred_free(struct kindred *k)
 {
 	while (k->nr_insiders)
 		starter_free(k->insiders[--k->nr_insiders].starter);
+	hardware_free(&k->ahead);
 	if (k->kin.shared)
 		k->kin.put(k->kin.shared);
 	starter_free(k->ancestor);
@@ -214,6 +215,34 @@ int kindred_starter(struct kindred *k, bool outside, struct kindred_starter *out
 	return 0;
 }
 
+/* In a thread that is inside. */
+static int make_ahead(void *kindred)
+{
+	const struct machine_hook none = { .confined = true };
+	struct kindred *k = kindred;
+	struct errmsg errmsg = { "" };
+	struct hardware hw;
+
+	int err = hardware_make(&hw, k->found.choice.platform, &k->kin, &none, &errmsg);
+	mutex_lock(&k->lock);
+	if (!err)
+		hardware_move(&k->ahead, &hw);
+	k->makes_ahead = false;
+	mutex_unlock(&k->lock);
+	return err; /* the next one makes its own, and tells */
+}
+
+bool kindred_hardware(struct kindred *k, struct hardware *out)
+{
+	mutex_lock(&k->lock);
+	hardware_move(out, &k->ahead);
+	mutex_unlock(&k->lock);
+	if (!out->platform || hardware_works(out))
+		return out->platform;
+	hardware_free(out);
+	return false;
+}
+
 void kindred_give_back(struct kindred *k, struct kindred_starter *st,
 		       const struct found_outside *found)
 {
@@ -224,6 +253,10 @@ void kindred_give_back(struct kindred *k, struct kindred_starter *st,
 		k->is_found = true;
 	}
 	bool kept = k->nr_insiders < INSIDERS_MAX && is_whose_it_was(&k->found);
+	if (kept && st->inside && !k->ahead.platform && !k->makes_ahead) {
+		k->makes_ahead = true;
+		starter_begin(st->starter, make_ahead, k);
+	}
 	if (kept)
 		k->insiders[k->nr_insiders++] = *st;
 	mutex_unlock(&k->lock);

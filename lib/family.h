@@ -9,7 +9,9 @@
  * ancestor, which has entered that domain and does nothing else.
  *
  * A thread that has started one has put itself into all of its jail, and starts the next one from
- * inside, where that jail is the same: the files of a private world are another world's.
+ * inside, where that jail is the same: the files of a private world are another world's. When it
+ * has done so once, there are likely to be more, and it makes what the next one runs on while
+ * nobody waits for it.
  */
 #ifndef HL_LIB_FAMILY_H
 #define HL_LIB_FAMILY_H
@@ -18,6 +20,7 @@
 
 #include "cred/cred.h"
 #include "hl.h"
+#include "kernel/hardware.h"
 #include "lib/confine.h"
 #include "platform/choose.h"
 #include "platform/platform.h"
@@ -61,6 +64,9 @@ struct kindred {
 	/* guarded by lock: those that have nothing to do */
 	struct kindred_starter insiders[INSIDERS_MAX];
 	unsigned nr_insiders;
+	/* what the next one is to run on; no platform: nothing is made yet */
+	struct hardware ahead;
+	bool makes_ahead; /* a thread is at it */
 };
 
 struct family {
@@ -80,6 +86,8 @@ struct kindred *family_kindred(struct family *f, const struct hl_config *cfg);
 /* A thread that can start one of them, on the CPUs of the caller; `outside`: one that is not inside
  * yet. 0 or -errno. */
 int kindred_starter(struct kindred *k, bool outside, struct kindred_starter *out);
+/* What one that is inside has made for the next; false: nothing. */
+bool kindred_hardware(struct kindred *k, struct hardware *out);
 /* Takes it back when it has started one, and is inside; `found`: by it, if it was not before. */
 void kindred_give_back(struct kindred *k, struct kindred_starter *st,
 		       const struct found_outside *found);

@@ -198,6 +198,7 @@ static int make_kernel(struct hl_sandbox *sb, const struct hl_config *cfg, const
 		.platform = choice->platform,
 		.kin = in->kindred ? &in->kindred->kin : NULL,
 		.machine_hook = { confine_machine_thread, &sb->jail, in->inside != NULL },
+		.hardware = in->hardware,
 		.monitor = in->inside ? &in->inside->rights : NULL,
 		.syscall = sys_dispatch,
 		.host_priority = cfg->host_priority,
@@ -635,6 +636,7 @@ static int start_among_kin(struct kindred *k, bool outside, const struct hl_conf
 {
 	struct kindred_starter st;
 	struct found_outside found;
+	struct hardware hw = { .platform = NULL };
 	struct instead with = *in;
 	int e = kindred_starter(k, outside, &st);
 
@@ -643,7 +645,10 @@ static int start_among_kin(struct kindred *k, bool outside, const struct hl_conf
 	with.kindred = k;
 	with.inside = st.inside;
 	with.outside = st.inside ? NULL : &found;
+	if (st.inside && kindred_hardware(k, &hw))
+		with.hardware = &hw;
 	int ret = start_by(st.starter, cfg, &with, out, err);
+	hardware_free(&hw); /* it was not taken */
 	if (!ret && is_inside(*out))
 		kindred_give_back(k, &st, with.outside);
 	else if (!ret && (*out)->snap)

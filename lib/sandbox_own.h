@@ -24,6 +24,7 @@ struct errmsg;
 struct family;
 struct found_outside;
 struct functions;
+struct hardware;
 struct kindred;
 struct netns;
 struct net_policy;
@@ -77,6 +78,7 @@ struct instead {
 	struct starter *starter;            /* then the thread that starts it */
 	const struct found_outside *inside; /* which is inside; NULL: it is not yet */
 	struct found_outside *outside;      /* then what it finds */
+	struct hardware *hardware;          /* it is to run on; NULL: it is made then */
 	struct snapshot *snap;              /* of the family; the program goes on that this holds */
 	bool driver;                        /* which is a driver */
 	bool rest;                          /* the copy does not run, but waits for sandbox_go() */

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <semaphore.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
 #include "host/thread.h"
@@ -17,6 +18,7 @@ struct starter {
 	int ret;
 	void (*back)(void *arg); /* NULL: fn has returned */
 	void *back_arg;
+	bool begun; /* of the caller: nobody has waited yet */
 };
 
 static void await(sem_t *s)
@@ -53,8 +55,25 @@ int starter_new(struct starter **out)
 	return 0;
 }
 
+static void settle(struct starter *st)
+{
+	if (st->begun)
+		await(&st->told);
+	st->begun = false;
+}
+
+void starter_begin(struct starter *st, int (*fn)(void *arg), void *arg)
+{
+	settle(st);
+	st->fn = fn;
+	st->arg = arg;
+	st->begun = true;
+	sem_post(&st->asked);
+}
+
 int starter_call(struct starter *st, int (*fn)(void *arg), void *arg)
 {
+	settle(st);
 	st->fn = fn;
 	st->arg = arg;
 	sem_post(&st->asked);
@@ -78,6 +97,7 @@ void starter_free(struct starter *st)
 {
 	if (!st)
 		return;
+	settle(st);
 	st->fn = NULL;
 	sem_post(&st->asked);
 	pthread_join(st->thread, NULL);

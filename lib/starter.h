@@ -14,6 +14,8 @@ struct starter;
 int starter_new(struct starter **out);
 /* Calls fn(arg) in the thread, and returns what that returns. One caller at a time. */
 int starter_call(struct starter *st, int (*fn)(void *arg), void *arg);
+/* The same without waiting: the next call of any kind does. */
+void starter_begin(struct starter *st, int (*fn)(void *arg), void *arg);
 /* By such a function: calls fn(arg) in the thread of the caller, who waits for it anyway. */
 void starter_call_back(struct starter *st, void (*fn)(void *arg), void *arg);
 /* The thread ends. NULL: no effect. */

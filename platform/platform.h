@@ -139,6 +139,9 @@ struct platform {
 	/* Waits for that, before the first space. Only then all the machine's threads have called
 	 * the hook. NULL: there is nothing to wait for. */
 	int (*machine_ready)(struct machine *m, struct errmsg *errmsg);
+	/* Before the first space: is what it was made of still there? NULL: nothing of it can
+	 * end. */
+	bool (*machine_works)(struct machine *m);
 	/* Has each thread that the machine has, once it is ready, call fn once, and waits for that:
 	 * for what a thread can only do to itself. 0 or what fn gave. NULL: there are none. */
 	int (*machine_each_thread)(struct machine *m, int (*fn)(void *arg), void *arg);

@@ -165,6 +165,12 @@ static int process_machine_ready(struct machine *machine, struct errmsg *errmsg)
 	return start_result(nursery_await(m->nursery), errmsg);
 }
 
+static bool process_machine_works(struct machine *machine)
+{
+	struct process_machine *m = to_process_machine(machine);
+	return nursery_works(m->nursery) && spare_works(m);
+}
+
 static void process_machine_props(const struct machine *machine, struct machine_props *out)
 {
 	*out = (struct machine_props){
@@ -191,6 +197,7 @@ const struct platform platform_process = {
 	.machine_props = process_machine_props,
 	.machine_attach = process_machine_attach,
 	.machine_ready = process_machine_ready,
+	.machine_works = process_machine_works,
 	.machine_each_thread = process_machine_each_thread,
 	.machine_destroy = process_machine_destroy,
 	.space_create = process_space_create,

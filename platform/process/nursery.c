@@ -251,15 +251,15 @@ static void nursery_put(void *nursery)
 
 /* One whose template could not be made, or was ended from outside, is of no use to those to come.
  */
-static bool is_usable(struct nursery *n)
+bool nursery_works(struct nursery *n)
 {
-	return nursery_await(n) == 0 && !has_ended(n->template.pidfd);
+	return nursery_await(n) == 0 && !stub_has_ended(&n->template);
 }
 
 static int enter_locked(struct process_machine *m, struct machine_kin *kin)
 {
 	lock_assert_held(&kin->lock);
-	if (kin->shared && !is_usable(kin->shared)) {
+	if (kin->shared && !nursery_works(kin->shared)) {
 		nursery_put(kin->shared);
 		kin->shared = NULL;
 	}

@@ -129,6 +129,7 @@ int stub_settle(struct stub *st);
 int stub_order(struct stub *st, const struct step *steps, unsigned n, const int *pass,
 	       unsigned nr_pass);
 int stub_answer(struct stub *st, int *received, int64_t *value);
+bool stub_has_ended(const struct stub *st);
 /* From here on no thread of it that waits in the host kernel comes back from there. */
 void stub_send_kill(struct stub *st);
 /* The same; returns when no thread of it runs any more. */
@@ -250,6 +251,8 @@ int space_open(struct process_space *s);
 int spare_take(struct process_space *s);
 /* Has the next one forked. A failure shows when it is wanted. */
 void spare_order(struct process_machine *m);
+/* False: it is known to be of no use. */
+bool spare_works(struct process_machine *m);
 void spare_destroy(struct process_machine *m);
 
 /* ---- used.c ---- */
@@ -386,6 +389,8 @@ extern const struct check process_checks[];
 int nursery_enter(struct process_machine *m, struct machine_kin *kin);
 /* Until it is made: 0 or why it could not be. */
 int nursery_await(struct nursery *n);
+/* Is it made, and its template still there? */
+bool nursery_works(struct nursery *n);
 /* The machine, whose spaces are gone, ends: what is no other's goes, and is gone. */
 void nursery_let_go(struct nursery *n);
 void nursery_leave(struct nursery *n, const struct process_machine *m);

@@ -188,6 +188,16 @@ int spare_take(struct process_space *s)
 	return err ? err : nursery_watch(m->nursery, s);
 }
 
+bool spare_works(struct process_machine *m)
+{
+	const struct spare *sp = &m->spare;
+
+	mutex_lock(&m->nursery->template.lock);
+	bool works = sp->state != SPARE_SETTLED || (!sp->err && !stub_has_ended(&sp->stub));
+	mutex_unlock(&m->nursery->template.lock);
+	return works;
+}
+
 void spare_destroy(struct process_machine *m)
 {
 	struct spare *sp = &m->spare;

@@ -262,6 +262,13 @@ static void stub_await_end(int pidfd)
 		;
 }
 
+bool stub_has_ended(const struct stub *st)
+{
+	struct pollfd p = { .fd = st->pidfd, .events = POLLIN };
+
+	return poll(&p, 1, 0) == 1;
+}
+
 void stub_send_kill(struct stub *st)
 {
 	if (st->pidfd < 0 || syscall(SYS_pidfd_send_signal, st->pidfd, SIGKILL, NULL, 0) == 0)
