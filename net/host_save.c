@@ -141,13 +141,6 @@ static int host_save(struct saver *s, void *object)
 	return 0;
 }
 
-static const char *host_refused(struct saver *s, void *object)
-{
-	return file_socket(object)->family == AF_NETLINK
-		   ? "of netlink, which a snapshot cannot hold yet"
-		   : NULL;
-}
-
 /* ---- loading ---- */
 
 struct name {
@@ -359,5 +352,4 @@ const struct saved_kind host_saved = {
 	.save = host_save,
 	.load = host_load,
 	.put = file_saved_put,
-	.refused = host_refused,
 };

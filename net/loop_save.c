@@ -117,16 +117,13 @@ static bool ends_outside(const struct loop_sock *s)
 	return s->peer && s->peer->sk.outside;
 }
 
-/* Those that have a port, or a connection. The rest are loaded by themselves. */
 static void find_all(struct net *net, struct sockets *all)
 {
 	struct socket *so;
 
 	list_for_each (so, &net->sockets, net_node) {
 		bool ours = so->ops == &loop_tcp_ops || so->ops == &loop_udp_ops;
-		if (ours && !so->outside &&
-		    (loop_is_bound(loop_of(so)) || loop_of(so)->state != TCP_CLOSE ||
-		     loop_of(so)->remote.port))
+		if (ours && !so->outside)
 			add(all, loop_of(so));
 	}
 }

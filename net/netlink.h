@@ -7,6 +7,7 @@
 
 struct host_rules;
 
+extern const struct saved_kind netlink_saved;
 /* The port of a host's netlink socket; 0: none yet. */
 uint32_t netlink_port(int fd);
 /* Ports as for the routing netlink, and no groups. */

@@ -27,6 +27,7 @@
 #include "net/netlink.h"
 #include "net/route.h"
 #include "util/lock.h"
+#include "util/saved.h"
 
 #define MAX_REQUEST 65536
 #define QUEUE_MAX   SOCKET_BUF_DEFAULT
@@ -620,5 +621,54 @@ int sock_diag_create(struct net *net, struct caller *c, int type, int protocol, 
 	d->datagram_size = DATAGRAM_MIN;
 	socket_publish(&d->host.sk);
 	*out = &d->host.sk;
+	return 0;
+}
+
+/* ---- in snapshots ---- */
+
+bool socket_is_sock_diag(const struct socket *s)
+{
+	return s->ops == &diag_ops;
+}
+
+bool sock_diag_dumps(struct socket *s)
+{
+	return diag_of(s)->dump.active;
+}
+
+void sock_diag_save(struct encoder *out, struct socket *s)
+{
+	const struct diag_sock *d = diag_of(s);
+	const struct datagram *g;
+	uint64_t nr = 0;
+
+	list_for_each (g, &d->queue, node)
+		nr++;
+	encode(out, nr);
+	list_for_each (g, &d->queue, node)
+		encode_bytes(out, g->data, g->len);
+	encode(out, d->datagram_size);
+	encode(out, d->lost);
+	encode(out, d->drops);
+}
+
+int sock_diag_load(struct loader *l, struct socket *s)
+{
+	struct diag_sock *d = diag_of(s);
+	uint64_t nr = decode_count(&l->in, sizeof(uint64_t));
+
+	for (uint64_t i = 0; i < nr; i++) {
+		size_t len;
+		const void *data = decode_bytes(&l->in, &len);
+
+		if (!data)
+			break;
+		mutex_lock(&d->lock);
+		enqueue(d, data, len);
+		mutex_unlock(&d->lock);
+	}
+	d->datagram_size = (size_t)decode_between(&l->in, DATAGRAM_MIN, DATAGRAM_MAX);
+	d->lost |= decode_bool(&l->in);
+	d->drops += (unsigned)decode_max(&l->in, UINT32_MAX);
 	return 0;
 }

@@ -9,10 +9,20 @@
 #include "net/nlmsg.h"
 #include "net/socket.h"
 
+struct encoder;
+struct loader;
+
 /* As netlink_create, for NETLINK_SOCK_DIAG, and for the routes of a loopback of the sandbox's own
  * (net/route.h). */
 int sock_diag_create(struct net *net, struct caller *c, int type, int protocol, unsigned flags,
 		     struct socket **out);
+
+/* In snapshots: the answers that wait. */
+bool socket_is_sock_diag(const struct socket *s);
+/* The calls below: of such a one. */
+bool sock_diag_dumps(struct socket *s); /* is it in the middle of a dump? */
+void sock_diag_save(struct encoder *out, struct socket *s);
+int sock_diag_load(struct loader *l, struct socket *s);
 
 /* net/inet_diag.c: the host's answers about the host's sockets, as far as they are about those of
  * the guest. */

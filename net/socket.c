@@ -20,6 +20,7 @@
 #include "fs/saved.h"
 #include "net/device.h"
 #include "net/net.h"
+#include "net/netlink.h"
 #include "util/time.h"
 
 /* SOF_TIMESTAMPING_*, of which Linux 6.15 has so many */
@@ -198,7 +199,9 @@ static const struct saved_kind *socket_saved_by(const struct file *f)
 	const struct socket *s = (const struct socket *)(const void *)f;
 
 	_Static_assert(offsetof(struct socket, file) == 0, "a socket begins with its file");
-	return s->ops->saved ? s->ops->saved : &socket_unsaved;
+	return s->family == AF_NETLINK ? &netlink_saved
+	       : s->ops->saved         ? s->ops->saved
+				       : &socket_unsaved;
 }
 
 static void save_time(struct encoder *out, const struct timespec *t)

@@ -5,9 +5,11 @@
  * copy as it would have here.
  */
 #include <errno.h>
+#include <linux/capability.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "cred/cred.h"
 #include "fs/saved.h"
 #include "kernel/exec.h"
 #include "kernel/fdtable.h"
@@ -329,9 +331,13 @@ static int load_rest(struct loader *l, struct task *t)
 		err = load_signals(l, t);
 	if (!err)
 		err = load_cpu(l, t);
-	if (!err)
-		exec_limits(t->mm, t->process);
-	return err;
+	if (err)
+		return err;
+	exec_limits(t->mm, t->process);
+	/* as the last call that locked memory found it, most likely */
+	if (cred_capable(t->cred, CAP_IPC_LOCK))
+		t->mm->limit_memlock = UINT64_MAX;
+	return 0;
 }
 
 int task_load_files(struct loader *l, struct task *t)

@@ -10,7 +10,7 @@ MOVED := $(BUILD)/tests/moved
 # What these mount is not kept in a snapshot. Connections of the host's network are not a copy's: sockets are moved with a
 # loopback of hl's own.
 MOVED_NOT   := $(addprefix $(CONF)/fs/,mount mount_api mount_flags mount_ns propagation)
-MOVED_NET   := $(addprefix $(CONF)/net/,inet options loopback sock_diag time_wait)
+MOVED_NET   := $(addprefix $(CONF)/net/,inet loopback sock_diag)
 MOVED_PROGS := $(filter-out $(MOVED_NOT) $(MOVED_NET),$(CONF_COMPARED))
 MOVED_RUN    = $(CONF_RUN) --hl $(MOVED)/moved --platform $(PLATFORM) --seed $(or $(SEED),1) $(if $(ALL)$(ONLY),,--part 8) \
 	       --expected tests/moved/not-saved --skip tests/moved/not-moved
@@ -20,7 +20,7 @@ $(MOVED)/moved: tests/moved/moved.c include/hl.h $(BUILD)/libhl.a
 	$(CC) -std=gnu17 -O1 -g -D_GNU_SOURCE $(WARNINGS) $(if $(SAN),-fsanitize=$(SAN)) -Iinclude -o $@ $< $(BUILD)/libhl.a $(HL_LIBS) -pthread
 
 .PHONY: check-moved check-moved-net
-check-moved check-moved-net check-prepare: $(PLAIN) $(MOVED)/moved $(CONF)/runner $(CONF_COMPARED) $(CONF_ALONE_PROGS)
+check-moved check-moved-net check-prepare: $(PLAIN) $(MOVED)/moved $(CONF)/runner $(CONF_COMPARED)
 check-moved:
 	@mkdir -p $(CONF_WORK)
 	@$(MOVED_RUN) $(MOVED_PROGS)
