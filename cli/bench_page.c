@@ -124,8 +124,11 @@ static void put_table(FILE *f, const struct bench *b)
 	fputs("</table></div>\n", f);
 }
 
+/* One of whose points nothing is known is left out. */
 static void put_curve(FILE *f, const struct curve *c)
 {
+	if (!bench_next_x(c, &(double){ 0 }))
+		return;
 	fprintf(f, "<figure><figcaption>%s, %s", c->title, c->y);
 	for (size_t k = 0; k < BENCH_LINES && c->line_name[k]; k++)
 		fprintf(f, "<span><i class=\"l%zu\"></i>%s</span>", k, c->line_name[k]);
