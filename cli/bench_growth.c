@@ -68,7 +68,7 @@ static int make_image(const struct bench *b, const char *program, unsigned mib,
 	hl_config_set_input(cfg, "", 0);
 	hl_config_keep_output(cfg, 1, 16);
 	hl_config_keep_output(cfg, 2, 4096);
-	hl_config_set_timeout(cfg, BENCH_LIMIT_MS);
+	hl_config_set_timeout(cfg, BENCH_LIMIT_MS + (uint64_t)mib * BENCH_LIMIT_MS_MIB);
 	int status = hl_sandbox_start(cfg, &sb, &err) ? report_error(&b->out, err) : 0;
 	if (!status)
 		status = bench_await_due(b, sb);
