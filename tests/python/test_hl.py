@@ -345,11 +345,14 @@ for m in maps:
             for n in range(RUNS):
                 self.assertEqual(sb.run(f"print({n})").stdout, f"{n}\n")
             self.assertLessEqual(count("fd"), descriptors)
-            for _ in range(500):  # a thread that has ended is in the list for a moment
-                if count("task") <= threads:
+            # a thread that has ended is in the list for a moment; one that all runs share is
+            # made when it is first wanted, as the one that keeps a guest's clock right
+            shared = 2
+            for _ in range(500):
+                if count("task") <= threads + shared:
                     break
                 time.sleep(0.01)
-            self.assertLessEqual(count("task"), threads)
+            self.assertLessEqual(count("task"), threads + shared)
             # an allocation that a run leaves behind, or a page for every four of them
             self.assertLess(in_use() - kept, 100_000 + RUNS * 40)
             self.assertLess(resident() - memory, 4_000_000 + RUNS * 1000)
