@@ -14,7 +14,7 @@ LIMITS = ["--memory", "256M", "--pids", "12", "--disk", "8M", "--timeout", "300"
 def seen(line):
     """One line of the audit, in words."""
     entry = json.loads(line)
-    about = entry.get("path") or entry.get("address") or entry.get("what", "").partition(" (")[0]
+    about = entry.get("path") or entry.get("address") or ("memory" if "memory" in entry.get("what", "") else "")
     return f"{entry['refused']:10} {entry.get('call', ''):12} {about}".rstrip()
 
 
