@@ -116,7 +116,7 @@ void loop_error_zerocopy(struct loop_sock *s)
 
 /* Numbers begin with 0: of datagrams, or of the bytes of a stream, where the last one that a call
  * has sent counts. What is sent is at the receiver's, and acknowledged, at once. */
-void loop_error_times(struct loop_sock *s, struct caller *c, size_t sent)
+void loop_error_times(struct loop_sock *s, struct caller *c, int times, size_t sent)
 {
 	static const struct {
 		int flag;
@@ -127,12 +127,12 @@ void loop_error_times(struct loop_sock *s, struct caller *c, size_t sent)
 	int flags = s->sk.timestamping;
 	bool stream = loop_is_stream(s), put = false;
 
-	if (!(flags & (TX_TIMES | SOF_TIMESTAMPING_OPT_ID)))
+	if (!times && !(flags & SOF_TIMESTAMPING_OPT_ID))
 		return;
 	struct timespec now = guest_clock_realtime(c->mem->clock);
 	mutex_lock(&s->lock);
 	uint32_t id = stream ? s->sent_id + (uint32_t)sent - 1 : s->sent_id;
-	if (stream || flags & TX_TIMES)
+	if (stream || (times && flags & SOF_TIMESTAMPING_OPT_ID))
 		s->sent_id += (uint32_t)sent;
 	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
 		struct sock_extended_err ee = { .ee_errno = ENOMSG,
@@ -140,7 +140,7 @@ void loop_error_times(struct loop_sock *s, struct caller *c, size_t sent)
 						.ee_info = kinds[i].what,
 						.ee_data =
 						    flags & SOF_TIMESTAMPING_OPT_ID ? id : 0 };
-		if (!(flags & kinds[i].flag) || (!stream && kinds[i].what == SCM_TSTAMP_ACK))
+		if (!(times & kinds[i].flag) || (!stream && kinds[i].what == SCM_TSTAMP_ACK))
 			continue;
 		struct loop_chunk *k = add(s, 0, ee);
 		if (k)

@@ -22,7 +22,7 @@ static bool is_any(const struct in6_addr *a)
 	return IN6_IS_ADDR_UNSPECIFIED(a) || is_any4(a);
 }
 
-static bool is_local(const struct in6_addr *a)
+bool loop_is_own(const struct in6_addr *a)
 {
 	return IN6_IS_ADDR_V4MAPPED(a) ? a->s6_addr[12] == 127 : IN6_ARE_ADDR_EQUAL(a, &loopback6);
 }
@@ -104,7 +104,7 @@ int loop_parse(struct loop_sock *s, enum loop_use use, const struct sockaddr *a,
 	if (err)
 		return err;
 	if (use == LOOP_BIND) {
-		if (is_any(&out->ip) || is_local(&out->ip) || is_group4(&out->ip))
+		if (is_any(&out->ip) || loop_is_own(&out->ip) || is_group4(&out->ip))
 			return 0;
 		if (IN6_IS_ADDR_MULTICAST(&out->ip) && loop_is_stream(s))
 			return -EINVAL;
@@ -117,7 +117,7 @@ int loop_parse(struct loop_sock *s, enum loop_use use, const struct sockaddr *a,
 		return loop_is_stream(s)                   ? -ENETUNREACH
 		       : socket_flag(&s->sk, SO_BROADCAST) ? 0
 							   : -EACCES;
-	if (is_local(&out->ip))
+	if (loop_is_own(&out->ip))
 		return 0;
 	return is_of_link(&out->ip) && use == LOOP_REACH ? -EINVAL : -ENETUNREACH;
 }

@@ -13,6 +13,7 @@
  *   loop_stream.c   the bytes of connections
  *   loop_udp.c      datagrams
  *   loop_option.c   options, TCP_INFO, ioctl
+ *   loop_control.c  what comes along with a send
  *   loop_error.c    the queue of errors
  *   loop_diag.c     what sock_diag(7) says of them
  *   loop_save.c     snapshots
@@ -250,6 +251,8 @@ struct loop_sock *loop_find(struct loop *l, int type, const struct loop_name *fr
 /* Does a broadcast reach it? */
 bool loop_hears(const struct loop_sock *s, const struct loop_name *to);
 bool loop_is_broadcast(const struct in6_addr *ip);
+/* An address of the interface lo? */
+bool loop_is_own(const struct in6_addr *ip);
 struct in6_addr loop_source(const struct in6_addr *to);
 
 /* loop_wait.c; loop->lock held */
@@ -268,6 +271,17 @@ struct loop_wait *loop_wait_first(struct loop *l, unsigned port, uint64_t now);
 struct loop_wait *loop_wait_next(const struct loop_wait *w, uint64_t now);
 void loop_waits_free(struct loop *l);
 
+/* loop_control.c */
+struct loop_sending {
+	struct in6_addr from; /* an address of ours; see has_from */
+	bool has_from;
+	int hops, class; /* -1: the socket's */
+	int times;       /* TX_TIMES */
+};
+/* What the control messages of a send say, to IPv4 (`four`) or to IPv6. -errno. */
+int loop_take_controls(const struct loop_sock *s, const struct caller *c,
+		       const struct socket_msg *m, bool four, struct loop_sending *out);
+
 /* loop_error.c */
 /* Nobody is at the port that the datagram was sent to. */
 void loop_error_unreachable(struct loop_sock *s, const struct loop_name *to,
@@ -278,8 +292,9 @@ static inline bool loop_sends_zerocopy(const struct loop_sock *s, const struct s
 {
 	return m->flags & MSG_ZEROCOPY && socket_flag(&s->sk, SO_ZEROCOPY);
 }
-/* So many datagrams or bytes are sent, before they are at the receiver's. */
-void loop_error_times(struct loop_sock *s, struct caller *c, size_t sent);
+/* So many datagrams or bytes are sent, before they are at the receiver's: the times that are told
+ * of it (TX_TIMES). */
+void loop_error_times(struct loop_sock *s, struct caller *c, int times, size_t sent);
 /* With MSG_ERRQUEUE. */
 ssize_t loop_error_recvmsg(struct loop_sock *s, struct socket_msg *m);
 bool loop_has_errors(struct loop_sock *s);

@@ -248,8 +248,11 @@ static ssize_t send_all(struct loop_sock *s, struct caller *c, struct socket_msg
 {
 	uint64_t deadline = socket_deadline(c, s->sk.sndtimeo), connection;
 	bool nonblock = m->flags & MSG_DONTWAIT;
+	struct loop_sending sending;
 	ssize_t total = 0, n = wait_connected(s, c, nonblock, deadline);
 
+	if (!n)
+		n = loop_take_controls(s, c, m, s->sk.family == AF_INET, &sending);
 	if (n)
 		return n;
 	n = check_sending(s);
@@ -267,7 +270,7 @@ static ssize_t send_all(struct loop_sock *s, struct caller *c, struct socket_msg
 	}
 	loop_put(peer);
 	if (total)
-		loop_error_times(s, c, (size_t)total);
+		loop_error_times(s, c, sending.times, (size_t)total);
 	if (total && loop_sends_zerocopy(s, m))
 		loop_error_zerocopy(s);
 	return total ? total : n;

@@ -160,6 +160,7 @@ static ssize_t loop_udp_sendmsg(struct socket *sk, struct caller *c, struct sock
 {
 	struct loop_sock *s = loop_of(sk);
 	struct loop_name from, to;
+	struct loop_sending with;
 	size_t len = m->uio->resid;
 	bool connected;
 
@@ -170,6 +171,8 @@ static ssize_t loop_udp_sendmsg(struct socket *sk, struct caller *c, struct sock
 	int err = find_way(s, m, &from, &to, &connected);
 	if (err == -ENETUNREACH)
 		net_check(sk->net, c, NET_SEND, (const struct sockaddr *)&m->name, m->name_len);
+	if (!err)
+		err = loop_take_controls(s, c, m, IN6_IS_ADDR_V4MAPPED(&to.ip), &with);
 	if (!err && len > (IN6_IS_ADDR_V4MAPPED(&to.ip) ? MAX_4 : MAX_6))
 		err = -EMSGSIZE;
 	if (!err)
@@ -190,12 +193,15 @@ static ssize_t loop_udp_sendmsg(struct socket *sk, struct caller *c, struct sock
 	int ttl = four ? loop_option(s, IPPROTO_IP, IP_TTL)
 		       : loop_option(s, IPPROTO_IPV6, IPV6_UNICAST_HOPS);
 	k->from = from;
+	if (with.has_from)
+		k->from.ip = with.from;
 	k->to = to.ip;
-	k->ttl = ttl < 0 ? 64 : ttl;
-	k->tos =
-	    four ? loop_option(s, IPPROTO_IP, IP_TOS) : loop_option(s, IPPROTO_IPV6, IPV6_TCLASS);
+	k->ttl = with.hops >= 0 ? with.hops : ttl < 0 ? 64 : ttl;
+	k->tos = with.class >= 0 ? with.class
+		 : four          ? loop_option(s, IPPROTO_IP, IP_TOS)
+				 : loop_option(s, IPPROTO_IPV6, IPV6_TCLASS);
 	k->when = guest_clock_realtime(c->mem->clock);
-	loop_error_times(s, c, 1);
+	loop_error_times(s, c, with.times, 1);
 	send_to(s, k, &to, connected);
 	if (loop_sends_zerocopy(s, m))
 		loop_error_zerocopy(s);

@@ -12,7 +12,7 @@ CONF_PROGS := $(CONF_SRCS:%.c=$(BUILD)/%)
 # The loader's family once more for each way a program can be linked.
 CONF_LOADERS  := $(addprefix $(CONF)/proc/loader_,static_pie pie fixed)
 # A suite of its own runs these, natively in a network that is theirs alone.
-CONF_ALONE_PROGS := $(CONF)/net/time_wait
+CONF_ALONE_PROGS := $(addprefix $(CONF)/net/,sent_along time_wait)
 CONF_COMPARED := $(filter-out $(CONF)/survive/% $(CONF_ALONE_PROGS),$(CONF_PROGS)) $(CONF_LOADERS)
 CONF_SURVIVE  := $(filter $(CONF)/survive/%,$(CONF_PROGS))
 # Macros of case.h nest: NEED(fstat(NEED(open(...)), ...)).
