@@ -153,11 +153,15 @@ static bool is_own(const struct sandbox *sb, const struct backing *b)
 	return b->owned || b->mf == sb->image;
 }
 
+/* What a child would not have has a copy neither: a generator of random numbers, say, that must not
+ * be the same in two processes, and sees by it that it has to be seeded. */
 static int put_contents(struct vma_save *vs)
 {
 	const struct vma *v = vs->v;
 	int err = 0;
 
+	if (v->flags & VMA_WIPEONFORK)
+		return 0;
 	/* The program is frozen, but what it has not touched may be reclaimed (mm/reclaim.h). */
 	rwlock_rdlock(&v->mm->lock);
 	backing_for_range (b, v->mm, v->start, v->end) {

@@ -26,7 +26,7 @@ $(SNAPSHOT)/helpers/faults: tests/snapshot/helpers/faults.c include/hl.h $(BUILD
 .PHONY: check-snapshot
 check-snapshot check-prepare: $(PLAIN) $(BUILD)/hl $(SNAPSHOT)/calls $(SNAPSHOT_CASES) $(SNAPSHOT)/helpers/draw $(SNAPSHOT)/helpers/again \
 	$(SNAPSHOT)/helpers/faults $(SNAPSHOT)/helpers/secrets $(SNAPSHOT)/helpers/pool $(SNAPSHOT)/helpers/family \
-	$(SNAPSHOT)/helpers/idle
+	$(SNAPSHOT)/helpers/idle $(SNAPSHOT)/helpers/wiped
 check-snapshot:
 	tests/snapshot/kinds $(SNAPSHOT)/calls
 	$(PLAIN) tests/snapshot/messages $(BUILD)/hl $(PLATFORM)
@@ -34,7 +34,7 @@ check-snapshot:
 	$(PLAIN) tests/snapshot/asks $(BUILD)/hl $(PLATFORM)
 	$(PLAIN) $(SNAPSHOT)/helpers/idle $(PLATFORM)
 	$(PLAIN) tests/snapshot/deterministic $(BUILD)/hl $(PLATFORM) $(SNAPSHOT)/helpers/draw
-	$(PLAIN) tests/snapshot/secrets $(BUILD)/hl $(PLATFORM) $(SNAPSHOT)/helpers/secrets $(SNAPSHOT)/helpers/pool
+	$(PLAIN) tests/snapshot/secrets $(BUILD)/hl $(PLATFORM) $(SNAPSHOT)/helpers/secrets $(SNAPSHOT)/helpers/pool $(SNAPSHOT)/helpers/wiped
 	$(PLAIN) gdb -q -nx -batch -s $(BUILD)/hl.debug -e $(BUILD)/hl -x tests/snapshot/tables.py
 	rm -rf $(SNAPSHOT)/generations && mkdir $(SNAPSHOT)/generations
 	$(PLAIN) $(SNAPSHOT)/helpers/again $(SNAPSHOT)/generations $(PLATFORM) process $(PLATFORM)
