@@ -157,16 +157,31 @@ int file_load_name(struct loader *l, mode_t type, struct path *out)
 
 /* ---- files that are opened again ---- */
 
+static const struct file_ops stale_ops;
+
 static const char *by_path_refused(struct saver *s, void *object)
 {
 	const struct file *f = object;
 
-	return name_refused(s, &f->path);
+	return f->ops == &stale_ops ? NULL : name_refused(s, &f->path);
+}
+
+/* One that was gone in this copy already is gone in the next: nothing is of no type. */
+static int stale_save(struct saver *s, const struct file *f)
+{
+	encode_string(&s->out, "/");
+	encode(&s->out, 0);
+	encode(&s->out, f->flags & FLAGS_KEPT);
+	encode(&s->out, 0);
+	return 0;
 }
 
 static int by_path_save(struct saver *s, void *object)
 {
 	struct file *f = object;
+
+	if (f->ops == &stale_ops)
+		return stale_save(s, f);
 	int64_t pos =
 	    f->ops->lseek && !(f->flags & O_PATH) ? f->ops->lseek(f, s->caller, 0, SEEK_CUR) : 0;
 
