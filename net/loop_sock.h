@@ -269,6 +269,7 @@ bool loop_wait_refuses(struct loop *l, const struct loop_name *local,
 /* The first of which our port is `port` or a higher one, and the next; NULL: there is none. */
 struct loop_wait *loop_wait_first(struct loop *l, unsigned port, uint64_t now);
 struct loop_wait *loop_wait_next(const struct loop_wait *w, uint64_t now);
+/* With the network: loop->lock not held. */
 void loop_waits_free(struct loop *l);
 
 /* loop_control.c */

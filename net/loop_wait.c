@@ -230,6 +230,8 @@ unsigned loop_waits(struct loop *l)
 
 void loop_waits_free(struct loop *l)
 {
+	mutex_lock(&l->lock);
 	while (l->waits.root)
 		drop(l, rb_entry(l->waits.root, struct loop_wait, node));
+	mutex_unlock(&l->lock);
 }
