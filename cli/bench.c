@@ -132,7 +132,7 @@ static int take_option(struct bench *b, int c, char **argv)
 	case 'd': b->driver = optarg; return -1;
 	case 'i': b->interpreter = optarg; return -1;
 	case 'e': b->code = optarg; return -1;
-	case 'p': b->platform = optarg; return -1;
+	case 'p': b->platform = strcmp(optarg, "auto") == 0 ? NULL : optarg; return -1;
 	case 'H': b->html = optarg; return -1;
 	case 'j': b->json = true; return -1;
 	case 'P': b->plain = true; return -1;

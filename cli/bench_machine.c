@@ -48,6 +48,7 @@ static void read_total(void *arg, const char *name, char *value)
 		*(uint64_t *)arg = strtoul(value, NULL, 10) << 10;
 }
 
+/* What "auto" picks is picked once, so that all that follows is of one platform. */
 void bench_machine(struct machine *m, const char **platform)
 {
 	struct hl_host_report *r = NULL;
@@ -57,17 +58,14 @@ void bench_machine(struct machine *m, const char **platform)
 	each_line("/proc/meminfo", read_total, &m->memory);
 	uname(&u);
 	snprintf(m->kernel, sizeof m->kernel, "%s %s", u.sysname, u.release);
-	if (hl_host_inspect(&r, NULL))
-		return;
-	for (size_t i = 0; i < r->nr_platforms; i++) {
-		const struct hl_platform_report *p = &r->platforms[i];
-		const char *wanted = *platform ? *platform : r->picked;
-		if (!wanted || strcmp(p->name, wanted) != 0)
-			continue;
-		m->round_trip_ns = p->round_trip_ns;
-		if (!*platform)
-			*platform = strcmp(p->name, "kvm") == 0 ? "kvm" : "process";
-	}
+	int failed = hl_host_inspect(&r, NULL);
+	if (!*platform)
+		*platform = failed || !r->picked            ? "auto"
+			    : strcmp(r->picked, "kvm") == 0 ? "kvm"
+							    : "process";
+	for (size_t i = 0; !failed && i < r->nr_platforms; i++)
+		if (strcmp(r->platforms[i].name, *platform) == 0)
+			m->round_trip_ns = r->platforms[i].round_trip_ns;
 	hl_host_report_free(r);
 }
 
