@@ -71,10 +71,9 @@ static void find_inherited(struct confinement *c, const struct hl_config *cfg)
 		int fd = atoi(e->d_name);
 		if (!is_inherited(cfg, fd))
 			continue;
-		if (c->inherited_first < 0 || fd < c->inherited_first)
-			c->inherited_first = fd;
-		if (fd > c->inherited_last)
-			c->inherited_last = fd;
+		if (c->nr_inherited < CONFINE_INHERITED)
+			c->inherited[c->nr_inherited++] = fd;
+		c->inherited_last = fd;
 	}
 	if (d)
 		closedir(d);
@@ -82,7 +81,12 @@ static void find_inherited(struct confinement *c, const struct hl_config *cfg)
 
 static void close_inherited(const struct confinement *c, const struct hl_config *cfg)
 {
-	for (int fd = c->inherited_first; fd >= 0 && fd <= c->inherited_last; fd++)
+	for (unsigned i = 0; i < c->nr_inherited; i++)
+		if (is_inherited(cfg, c->inherited[i]))
+			close(c->inherited[i]);
+	if (c->nr_inherited < CONFINE_INHERITED)
+		return;
+	for (int fd = c->inherited[CONFINE_INHERITED - 1]; fd <= c->inherited_last; fd++)
 		if (is_inherited(cfg, fd))
 			close(fd);
 }
@@ -95,8 +99,6 @@ int confine_start(struct confinement *c, const struct hl_config *cfg, struct hl_
 		.jail.netns = world_network(cfg) == HL_NETWORK_NAMESPACE,
 		.jail.private_world = world_is_private(cfg),
 		.jail.whole_process = cfg->jail == HL_JAIL_PROCESS,
-		.inherited_first = -1,
-		.inherited_last = -1,
 	};
 	if (c->jail.whole_process)
 		find_inherited(c, cfg);

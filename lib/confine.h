@@ -30,12 +30,15 @@ enum confine_layer {
 	NR_CONFINE_LAYERS
 };
 
+#define CONFINE_INHERITED 8
+
 struct confinement {
 	struct jail_config jail;
 	bool had_no_new_privs; /* before confine_start: the guest is to see that */
 	int machine_result;    /* of confine_machine_thread() */
-	/* of the open descriptors that nobody asked for, the first and the last; -1: none */
-	int inherited_first, inherited_last;
+	/* the open descriptors that nobody asked for, in order; where there are more, the last */
+	int inherited[CONFINE_INHERITED], inherited_last;
+	unsigned nr_inherited;
 	const char *without[NR_CONFINE_LAYERS]; /* why a layer is not there; NULL: it is */
 };
 
