@@ -39,11 +39,11 @@ static const char head[] =
     "stroke:var(--c)}\n"
     ".dot.l0{fill:var(--a)}.dot.l1{fill:var(--b)}.dot.l2{fill:var(--c)}\n"
     "table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}\n"
-    "td:first-child{white-space:nowrap}"
+    "td:first-child{white-space:nowrap}td:last-child{min-width:16rem}.times svg{min-width:640px}"
     "th,td{text-align:right;padding:.3rem .6rem;border-bottom:1px solid var(--grid)}\n"
     "th:first-child,td:first-child,td:last-child,th:last-child{text-align:left}\n"
     "th{color:var(--soft);font-weight:500}td:last-child{color:var(--soft)}\n"
-    ".wide{overflow-x:auto}\n"
+    ".wide,figure{overflow-x:auto}\n"
     "</style></head><body>\n";
 
 static void put_text(FILE *f, const char *s)
@@ -144,7 +144,7 @@ static void put_page(FILE *f, const struct bench *b)
 	put_facts(f, b);
 	fputs(
 	    "<h2>Times</h2>\n<p>How often each time was met; black or white: the median, coloured "
-	    "marks: 95 and 99 of 100.</p>\n<figure>\n",
+	    "marks: 95 and 99 of 100.</p>\n<figure class=\"times\">\n",
 	    f);
 	bench_plot_times(f, b->series, b->nr_series);
 	fputs("</figure>\n", f);

@@ -153,15 +153,21 @@ void bench_plot_times(FILE *f, const struct series *s, size_t count)
 #define WIDE 420
 #define HIGH 250
 
+/* Numbers that would lie upon each other are left out. */
 static void put_x_axis(FILE *f, const struct axis *a, const struct curve *c)
 {
+	double written = -1e9;
+
 	for (double v = 0; bench_next_x(c, &v);) {
 		double x = place(a, v);
+		if (x - written < 30)
+			continue;
 		fprintf(f,
 			"<line class=\"grid\" x1=\"%.1f\" x2=\"%.1f\" y1=\"10\" y2=\"%d\"/>"
 			"<text class=\"tick\" text-anchor=\"middle\" x=\"%.1f\" y=\"%d\">%.7g"
 			"</text>\n",
 			x, x, HIGH - 44, x, HIGH - 28, v);
+		written = x;
 	}
 	fprintf(f, "<text class=\"axis\" text-anchor=\"middle\" x=\"%d\" y=\"%d\">%s</text>\n",
 		(WIDE + 40) / 2, HIGH - 8, c->x);
@@ -173,7 +179,7 @@ static void put_y_tick(FILE *f, const struct axis *a, double v)
 
 	fprintf(f,
 		"<line class=\"grid\" x1=\"56\" x2=\"%d\" y1=\"%.1f\" y2=\"%.1f\"/>"
-		"<text class=\"tick\" text-anchor=\"end\" x=\"50\" y=\"%.1f\">%.5g</text>\n",
+		"<text class=\"tick\" text-anchor=\"end\" x=\"50\" y=\"%.1f\">%.7g</text>\n",
 		WIDE - 14, y, y, y + 4, v);
 }
 
