@@ -24,6 +24,7 @@
 #define VERSION   4
 #define VALUE_MAX 16384
 #define VALUE_FEW 3072 /* all attributes of a file share a block on some file systems */
+#define PAGES_MAX 32768
 #define SPACES    64
 /* It is written again when so many pages more are known. */
 #define WORTH_KEEPING 8
@@ -149,32 +150,41 @@ static bool add(struct forecast *f, uint64_t which, uint64_t page)
 	return which ? forecast_add(f, wave, page) : forecast_add_touch(f, page);
 }
 
+/* A value that is read. */
+struct reading {
+	struct forecasts *f;
+	const unsigned char *at, *end;
+	uint64_t pages; /* that it may still name: an enemy's would take long */
+};
+
 /* Pages [first, first + nr). */
-static bool read_run(struct forecast *f, uint64_t which, uint64_t first, uint64_t nr)
+static bool read_run(struct reading *r, struct forecast *f, uint64_t which, uint64_t first,
+		     uint64_t nr)
 {
-	if (nr > FORECAST_MAX || first > (UINT64_MAX >> PAGE_SHIFT) - nr)
+	if (nr > r->pages || first > (UINT64_MAX >> PAGE_SHIFT) - nr)
 		return false;
+	r->pages -= nr;
 	for (uint64_t i = 0; i < nr; i++)
 		if (!add(f, which, first + i))
 			return false;
 	return true;
 }
 
-static bool read_set(struct forecasts *f, const unsigned char **p, const unsigned char *end)
+static bool read_set(struct reading *r)
 {
 	uint64_t at, which, runs, gap, nr, behind = 0;
 
-	if (!get_number(p, end, &at) || !get_number(p, end, &which) || which > 2 * FORECAST_WAVES ||
-	    !get_number(p, end, &runs))
+	if (!get_number(&r->at, r->end, &at) || !get_number(&r->at, r->end, &which) ||
+	    which > 2 * FORECAST_WAVES || !get_number(&r->at, r->end, &runs))
 		return false;
-	mutex_lock(&f->lock);
-	const struct forecast_entry *e = find(f, at);
-	mutex_unlock(&f->lock);
+	mutex_lock(&r->f->lock);
+	const struct forecast_entry *e = find(r->f, at);
+	mutex_unlock(&r->f->lock);
 	if (e && which && which % 2 == 0)
 		forecast_set_behind(e->forecast, (unsigned)which / 2 - 1);
 	for (uint64_t i = 0; e && i < runs; i++) {
-		if (!get_number(p, end, &gap) || !get_number(p, end, &nr) ||
-		    gap > UINT64_MAX - behind || !read_run(e->forecast, which, behind + gap, nr))
+		if (!get_number(&r->at, r->end, &gap) || !get_number(&r->at, r->end, &nr) ||
+		    gap > UINT64_MAX - behind || !read_run(r, e->forecast, which, behind + gap, nr))
 			return false;
 		behind += gap + nr;
 	}
@@ -183,13 +193,13 @@ static bool read_set(struct forecasts *f, const unsigned char **p, const unsigne
 
 void forecasts_read(struct forecasts *f, const unsigned char *value, size_t len)
 {
-	const unsigned char *at = value, *end = value + len;
+	struct reading r = { f, value, value + len, PAGES_MAX };
 	uint64_t version, crc;
 
-	if (!get_number(&at, end, &version) || !get_number(&at, end, &crc) || version != VERSION ||
-	    crc != f->crc)
+	if (!get_number(&r.at, r.end, &version) || !get_number(&r.at, r.end, &crc) ||
+	    version != VERSION || crc != f->crc)
 		return;
-	while (at < end && read_set(f, &at, end))
+	while (r.at < r.end && read_set(&r))
 		;
 	for (unsigned i = 0; i < f->nr; i++)
 		f->entry[i].forecast->learned = 0;
