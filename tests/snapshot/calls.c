@@ -292,8 +292,7 @@ static fd_set *set_of(struct row *r, fd_set *set)
 	return set;
 }
 
-static uint64_t none_blocked, all_but_usr1 = ~0UL & ~(1UL << (SIGUSR1 - 1)),
-			      only_usr1 = 1UL << (SIGUSR1 - 1);
+static uint64_t all_but_usr1 = ~0UL & ~(1UL << (SIGUSR1 - 1)), only_usr1 = 1UL << (SIGUSR1 - 1);
 static struct timespec a_second = { 1, 0 };
 static struct epoll_event event;
 
@@ -334,10 +333,10 @@ CALL(tee, r->a, r->word, 10, 0)
 CALL(vmsplice, r->b, &vec, 1, 0)
 CALL(sendfile, r->b, r->word, &(long){ 0 }, 10)
 
-/* Its mask lets the signal in. */
+/* Its mask lets that signal in, and no SIGCHLD, which would have the call begin anew. */
 static long call_pause(struct row *r)
 {
-	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &none_blocked, NULL, 8);
+	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all_but_usr1, NULL, 8);
 	return syscall(SYS_pause);
 }
 

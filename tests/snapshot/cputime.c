@@ -59,16 +59,14 @@ static bool is_pending(int sig)
 	return sigismember(&set, sig);
 }
 
-static volatile bool stop;
 static clockid_t other_clock;
-static pthread_barrier_t burnt;
+static pthread_barrier_t burnt, over;
 
 static void *other(void *arg)
 {
 	burn_to(CLOCK_THREAD_CPUTIME_ID, 100 * MS);
 	pthread_barrier_wait(&burnt);
-	while (!stop)
-		usleep(1000);
+	pthread_barrier_wait(&over);
 	return NULL;
 }
 
@@ -85,6 +83,7 @@ int main(void)
 	sigfillset(&all);
 	sigprocmask(SIG_BLOCK, &all, NULL);
 	pthread_barrier_init(&burnt, NULL, 2);
+	pthread_barrier_init(&over, NULL, 2);
 	pthread_create(&thread, NULL, other, NULL);
 	pthread_getcpuclockid(thread, &other_clock);
 	pthread_barrier_wait(&burnt);
@@ -122,7 +121,7 @@ int main(void)
 	struct itimerspec it;
 	timer_gettime(never, &it);
 	printf("never: %d\n", it.it_value.tv_sec > 900 && it.it_value.tv_sec < 1000);
-	stop = true;
+	pthread_barrier_wait(&over);
 	pthread_join(thread, NULL);
 	/* the clock ends a moment after the thread was joined */
 	do
