@@ -256,7 +256,8 @@ enum hl_limit {
 	 * it takes later is, the library cannot tell whose it is: run a sandbox with a small limit
 	 * in a process of its own, as hl does. System calls get ENOMEM shortly before the limit.
 	 * When memory that is touched goes beyond, the largest process gets SIGKILL, as from
-	 * Linux's OOM killer, and the log tells (level 1).
+	 * Linux's OOM killer, and the log tells (level 1). A limit above what the host gives, less
+	 * a reserve, is cut to that, and the log tells.
 	 */
 	HL_LIMIT_MEMORY,
 	HL_LIMIT_STACK, /* bytes: RLIMIT_STACK of the program, soft and hard */
