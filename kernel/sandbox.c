@@ -201,7 +201,7 @@ int sandbox_create(const struct sandbox_config *cfg, struct sandbox **out, struc
 	if (!err)
 		err = oom_init(sb, cfg->limits.memory);
 	if (!err) {
-		sb->mem.overcommit_max = min64(mm_overcommit_max(), memory_limit(sb));
+		sb->mem.commit_max = memory_limit(sb);
 		err = futex_table_create(&sb->futexes);
 	}
 	if (!err)

@@ -145,8 +145,18 @@ int mm_may_expand(struct mm *mm, uint64_t len, unsigned prot, unsigned flags)
 	return vma_is_accountable(prot, flags) ? mm_may_commit(h, len) : 0;
 }
 
-int mm_may_commit(const struct mm_host *h, uint64_t len)
+/* No host has less memory than this. Most programs never want so much at once, and then what the
+ * host says need not be known. */
+#define COMMIT_FREELY (16UL << 20)
+
+int mm_may_commit(struct mm_host *h, uint64_t len)
 {
+	if (len > h->commit_max)
+		return -ENOMEM;
+	if (len <= COMMIT_FREELY)
+		return 0;
+	if (!h->overcommit_max)
+		h->overcommit_max = mm_overcommit_max();
 	return len > h->overcommit_max ? -ENOMEM : 0;
 }
 

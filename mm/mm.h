@@ -46,7 +46,8 @@ struct mm_host {
 	struct budget_counts counts;
 	struct budget *budget;           /* NULL: no limit */
 	_Atomic uint64_t committed;      /* bytes of writable private memory, for /proc/meminfo */
-	uint64_t overcommit_max;         /* one request for more is refused (mm_overcommit_max) */
+	uint64_t commit_max;             /* one request for more is refused */
+	_Atomic uint64_t overcommit_max; /* the same by the host's rule; 0: it was not asked yet */
 	struct disk disk;                /* what is in files */
 	struct filecache *filecache;     /* NULL: files are mapped themselves */
 	const struct guest_clock *clock; /* for the times of files in memory; NULL: the host's */

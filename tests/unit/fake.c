@@ -166,7 +166,7 @@ void world_create(struct world *w)
 	*w = (struct world){ 0 };
 	assert_int_equal(physmem_create(8UL << 30, 4UL << 30, &w->pm, &errmsg), 0);
 	w->host.platform = &fake_platform;
-	w->host.overcommit_max = UINT64_MAX;
+	w->host.commit_max = w->host.overcommit_max = UINT64_MAX;
 	w->host.machine = (struct machine *)w;
 	w->host.props = (struct machine_props){ .eager_map_max = 1UL << 20,
 						.fault_map_unit = 1UL << 16,
