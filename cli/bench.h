@@ -91,7 +91,7 @@ struct curve *bench_curve(struct bench *b, const struct curve *c);
 void bench_point(struct line *l, double x, double y);
 /* Goes to the next larger x that any of its lines has; false: there is none. */
 bool bench_next_x(const struct curve *c, double *x);
-/* Ends with a sort: from here on percentiles can be had. */
+/* All times are there: puts them in order, for percentiles. */
 void bench_sort(struct series *s);
 /* The least time of which so many percent are no longer (nearest rank); 0: the least of all. */
 double bench_percentile(const struct series *s, unsigned percent);
@@ -100,6 +100,7 @@ double bench_median_ms(struct series *s);
 
 /* ---- cli/bench_machine.c ---- */
 
+/* *platform: NULL, or the one that was asked for. */
 void bench_machine(struct machine *m, const char **platform);
 /* Bytes that the whole machine has in use, the kernel's own included. */
 int64_t bench_in_use(void);
@@ -107,13 +108,13 @@ int64_t bench_in_use(void);
 /* ---- cli/bench_image.c ---- */
 
 const struct runtime *bench_runtime(const char *driver);
-/* Fails: 0 or an exit status, as all that follow. Measures the start of a warm runtime and its
- * save. */
+/* Makes it, and measures the start of the runtime and the save. 0, or the exit status of an error
+ * that was told, as all functions below. */
 int bench_image_make(struct bench *b);
 void bench_image_free(struct bench *b);
 /* A configuration for copies of the image: with the job, or with none, so that it takes calls. */
 struct hl_config *bench_copy_config(const struct bench *b, bool job);
-/* Waits for the end of a job and looks whether it is a good one. */
+/* Waits for the end of a job, which has to be a good one. */
 int bench_await(const struct bench *b, struct hl_sandbox *sb);
 /* Waits until the program asks to be saved. */
 int bench_await_due(const struct bench *b, struct hl_sandbox *sb);
@@ -137,7 +138,7 @@ int bench_guest(const char *mib);
 int bench_print_json(const struct bench *b);
 /* cli/bench_page.c: all of it as one page, to b->html. */
 int bench_write_page(const struct bench *b);
-/* Whether that file could be made. */
+/* -1, and errno: that file could not be made. */
 int bench_check_page(const struct bench *b);
 
 /* cli/bench_plot.c: plots as SVG, whose colours are the page's. */
