@@ -30,6 +30,7 @@
 
 #include "cred/user.h"
 #include "fs/mount.h"
+#include "fs/readdir.h"
 #include "fs/saved.h"
 #include "host/hostcall.h"
 #include "host/hostfile.h"
@@ -596,13 +597,13 @@ static void inotify_release(struct file *f)
 
 /* ---- in snapshots ---- */
 
-/* Is what was watched still where it was found? */
-static bool has_its_name(struct caller *c, const struct watch *w)
+/* Does a name lead to what is watched? */
+static bool leads_to(struct caller *c, const struct watch *w, const char *name)
 {
 	struct path found;
 	struct inode_id id;
 
-	if (!w->name || path_walk(c, NULL, w->name, WALK_NOFOLLOW, &found) < 0)
+	if (path_walk(c, NULL, name, WALK_NOFOLLOW, &found) < 0)
 		return false;
 	bool same = w->inode ? found.dentry->inode == w->inode
 			     : inode_identify(found.dentry->inode, &id) == 0 &&
@@ -611,13 +612,87 @@ static bool has_its_name(struct caller *c, const struct watch *w)
 	return same;
 }
 
+/* The names of a directory, of which one may be that of what is watched. */
+struct search {
+	struct dir_emit emit;
+	struct caller *c;
+	const struct watch *w;
+	uint64_t ino;
+	size_t dir_len; /* of the directory's name in `name`, with the slash */
+	char name[PATH_MAX];
+	bool found;
+};
+
+static bool is_found(struct dir_emit *e, const char *name, size_t len, uint64_t ino, int64_t next,
+		     unsigned char type)
+{
+	struct search *s = container_of(e, struct search, emit);
+
+	if (s->found || ino != s->ino || s->dir_len + len >= sizeof s->name)
+		return !s->found;
+	memcpy(s->name + s->dir_len, name, len);
+	s->name[s->dir_len + len] = '\0';
+	s->found = leads_to(s->c, s->w, s->name);
+	return !s->found;
+}
+
+/* No mark hears of anything until inotify_settle(): a search opens directories, which is no news
+ * of the program's. */
+static void hush(struct inotify_table *t)
+{
+	struct inotify *in;
+	struct mark *m;
+
+	mutex_lock(&t->lock);
+	if (t->fd >= 0)
+		drain(t);
+	list_for_each (in, &t->instances, node) {
+		list_for_each (m, &in->marks, instance_node) {
+			m->later = m->mask;
+			m->mask = 0;
+		}
+	}
+	mutex_unlock(&t->lock);
+}
+
+/* One that was renamed is looked for in the directory where it was found. */
+static bool find_in_directory(struct inotify_table *t, struct caller *c, struct watch *w)
+{
+	struct search s = { .emit.emit = is_found, .c = c, .w = w, .ino = w->id.ino };
+	const char *slash = strrchr(w->name, '/');
+	struct file *dir;
+
+	s.dir_len = slash ? (size_t)(slash - w->name) + 1 : 0;
+	if (!s.dir_len || s.dir_len >= sizeof s.name)
+		return false;
+	memcpy(s.name, w->name, s.dir_len);
+	hush(t);
+	if (vfs_open(c, NULL, s.name, O_RDONLY | O_DIRECTORY, 0, 0, &dir) == 0) {
+		if (dir->ops->readdir)
+			(void)vfs_readdir(dir, c, &s.emit);
+		file_put(dir);
+	}
+	inotify_settle(t);
+	char *name = s.found ? strdup(s.name) : NULL;
+	if (!name)
+		return false;
+	free(w->name);
+	w->name = name;
+	return true;
+}
+
+static bool has_a_name(struct inotify_table *t, struct caller *c, struct watch *w)
+{
+	return w->name && (leads_to(c, w, w->name) || find_in_directory(t, c, w));
+}
+
 static const char *inotify_refused(struct saver *s, void *object)
 {
 	struct inotify *in = inotify_of(object);
 	struct mark *m;
 
 	list_for_each (m, &in->marks, instance_node)
-		if (!has_its_name(s->caller, m->watch))
+		if (!has_a_name(in->table, s->caller, m->watch))
 			return "which watches a file that has lost its name, which a snapshot "
 			       "cannot hold yet";
 	return NULL;

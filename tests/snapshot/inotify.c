@@ -53,6 +53,8 @@ int main(void)
 	int own = inotify_add_watch(in, dir, IN_CREATE | IN_DELETE);
 	inotify_add_watch(in, "once", IN_MODIFY | IN_ONESHOT);
 	inotify_add_watch(other, "file", IN_ATTRIB);
+	/* it has another name from here on */
+	rename("file", "renamed");
 	put("d/first");
 	snprintf(name, sizeof name, "%s/inside", dir);
 	put(name);
@@ -81,7 +83,7 @@ int main(void)
 	printf("numbers %d\n", inotify_add_watch(in, "gone", IN_MODIFY) - own);
 	printf("rm %d %d\n", inotify_rm_watch(in, wd), inotify_rm_watch(in, 100));
 	show("ignored", in);
-	chmod("file", 0640);
+	chmod("renamed", 0640);
 	int st;
 	waitpid(child, &st, 0);
 	printf("child %d\n", WEXITSTATUS(st));
