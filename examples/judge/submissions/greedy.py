@@ -1,4 +1,4 @@
 # SPDX-License-Identifier: Apache-2.0
 a, b = map(int, input().split())
-table = [i for i in range(10**9)]
+table = bytearray(10**9)
 print(table[a + b])
