@@ -460,6 +460,24 @@ def end(status):
     os._exit(status)
 
 
+def rehearse():
+    """What each copy does first, often enough for the interpreter to have adapted the code. Else it
+    would do that in each copy, and write to a third more pages there."""
+    variables = [name + b"=" + value for name, value in os.environb.items()]
+    streams = sys.stdin, sys.stdout, sys.stderr
+    for _ in range(20):
+        set_environment(variables)
+        set_path(pythonpath)
+        set_streams()
+        draw_again()
+        main = new_main()
+        exec(compile_code("print(end='')"), main.__dict__)
+        flush()
+        new_modules()
+    sys.stdin, sys.stdout, sys.stderr = streams
+    sys.__stdin__, sys.__stdout__, sys.__stderr__ = streams
+
+
 # ---- here it begins ----
 
 ModuleSpec = sys.modules["_frozen_importlib"].ModuleSpec
@@ -478,6 +496,7 @@ c_library_flush = find_flush()
 warm = set(sys.modules)
 last_warm = next(reversed(sys.modules))
 os.chdir("/")  # the only directory that is there in every world
+rehearse()
 gc.collect()
 gc.freeze()
 try:
