@@ -10,6 +10,7 @@
 #include "mm/fault.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 
 #include "mm/forecast.h"
@@ -189,6 +190,7 @@ static bool is_copied(const struct vma *v, const struct backing *b)
 }
 
 /* Copies that can be made by one host call. */
+_Static_assert(FORECAST_MAX <= IOV_MAX, "pwritev(2)");
 struct ahead {
 	gva_t start[FORECAST_MAX];
 	struct iovec from[FORECAST_MAX];
