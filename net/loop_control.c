@@ -89,7 +89,12 @@ static int take_source(const struct in6_addr *ip, unsigned index, struct loop_se
 		return 0;
 	out->from = *ip;
 	out->has_from = true;
-	return loop_is_own(ip) ? 0 : IN6_IS_ADDR_V4MAPPED(ip) ? -ENETUNREACH : -EINVAL;
+	if (loop_is_own(ip))
+		return 0;
+	/* Linux: ip_route_output_key_hash_rcu, ip6_datagram_send_ctl */
+	uint32_t four = ntohl(ip->s6_addr32[3]);
+	bool none = IN6_IS_ADDR_V4MAPPED(ip) && !IN_MULTICAST(four) && four != INADDR_BROADCAST;
+	return none ? -ENETUNREACH : -EINVAL;
 }
 
 static int take_source_4(const struct control *m, struct loop_sending *out)

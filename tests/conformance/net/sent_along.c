@@ -69,7 +69,7 @@ static const struct along along[] = {
 	{ IPPROTO_IP, IP_PKTINFO, 12, 0, { 0, 0, 0, 0, 127, 0, 0, 5 } },
 	{ IPPROTO_IP, IP_PKTINFO, 12, 0, { 1, 0, 0, 0, 0, 0, 0, 0 } },
 	{ IPPROTO_IP, IP_PKTINFO, 12, 0, { 77, 0, 0, 0, 0, 0, 0, 0 } },
-	{ IPPROTO_IP, IP_PKTINFO, 12, 0, { 0, 0, 0, 0, 10, 9, 8, 7 } },
+	{ IPPROTO_IP, IP_PKTINFO, 12, 0, { 0, 0, 0, 0, 224, 0, 0, 1 } },
 	{ IPPROTO_IP, IP_PKTINFO, 8, 0, { 0 } },
 	/* struct in6_pktinfo: address, index */
 	{ IPPROTO_IPV6, IPV6_PKTINFO, 20, 0, { [15] = 1 } },
