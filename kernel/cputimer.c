@@ -124,14 +124,27 @@ static uint64_t find_next(struct process *p)
 	return whole;
 }
 
-/* All threads of a process share its address space: a reference; NULL: there is none left. */
+/* All threads of a process share its address space. NULL: there is none left. */
 static struct mm *space_of(struct process *p)
 {
 	lock_assert_held(&p->sb->lock);
-	if (list_empty(&p->tasks))
-		return NULL;
-	struct mm *mm = list_first(&p->tasks, struct task, process_node)->mm;
-	return mm ? mm_get(mm) : NULL;
+	return list_empty(&p->tasks) ? NULL : list_first(&p->tasks, struct task, process_node)->mm;
+}
+
+/* The clock of the address space, with a reference to that; NULL: it has none. The platform may
+ * have to wait for it. */
+static struct mm *space_clock_of(struct process *p, clockid_t *out)
+{
+	sandbox_lock(p->sb);
+	struct mm *mm = list_empty(&p->cpu_timers) ? NULL : space_of(p);
+	if (mm)
+		mm_get(mm);
+	sandbox_unlock(p->sb);
+	if (mm && p->sb->platform->space_clock(mm->space, out))
+		return mm;
+	if (mm)
+		mm_put(mm);
+	return NULL;
 }
 
 /* By how much any of `clocks` clocks may go on before we have to look. */
@@ -169,10 +182,12 @@ static void count(struct process *p)
 		list_add_tail(&p->sb->cputimers->counted, &p->cpu_node);
 }
 
-/* Fires what is due, and sees to it that we look again in time. */
+/* Fires what is due, and sees to it that we look again in time. Where the process has changed its
+ * address space meanwhile, that is about to be: cputimer_space_changed(). */
 static void look(struct process *p)
 {
 	clockid_t clock;
+	struct mm *mm = space_clock_of(p, &clock);
 
 	mutex_lock(&p->threads_lock);
 	uint64_t used = read_clocks(p);
@@ -180,11 +195,10 @@ static void look(struct process *p)
 	fire_due(p, used);
 	bool armed = !list_empty(&p->cpu_timers);
 	uint64_t next = find_next(p);
-	struct mm *mm = space_of(p);
+	bool space_clock = mm && mm == space_of(p);
 	if (armed)
 		count(p);
 	sandbox_unlock(p->sb);
-	bool space_clock = armed && mm && p->sb->platform->space_clock(mm->space, &clock);
 	if (armed)
 		program(p, used, next, space_clock ? &clock : NULL);
 	mutex_unlock(&p->threads_lock);
