@@ -137,6 +137,8 @@ static const char program[] =
     "m, s = pty.openpty(); os.write(m, b'typed'); keep += [m, s]\n"
     "t = tempfile.TemporaryFile(); t.write(b'y' * 9000); t.flush(); keep.append(t)\n"
     "f = os.memfd_create('mem'); os.write(f, b'z' * 9000); keep += [f, mmap.mmap(f, 4096)]\n"
+    "d = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 4); d.bind((0, 0)); keep.append(d)\n"
+    "p = open('/proc/self/mem', 'rb'); keep.append(p)\n"
     "fcntl.lockf(t, fcntl.LOCK_EX)\n"
     "for i in range(3): signal.setitimer(i, 1000)\n"
     "libc = ctypes.CDLL(None); libc.timer_create(2, None, ctypes.byref(ctypes.c_long()))\n"
