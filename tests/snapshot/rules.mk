@@ -35,7 +35,7 @@ check-snapshot:
 	$(PLAIN) $(SNAPSHOT)/helpers/idle $(PLATFORM)
 	$(PLAIN) tests/snapshot/deterministic $(BUILD)/hl $(PLATFORM) $(SNAPSHOT)/helpers/draw
 	$(PLAIN) tests/snapshot/secrets $(BUILD)/hl $(PLATFORM) $(SNAPSHOT)/helpers/secrets $(SNAPSHOT)/helpers/pool $(SNAPSHOT)/helpers/wiped
-	$(PLAIN) gdb -q -nx -batch -s $(BUILD)/hl.debug -e $(BUILD)/hl -x tests/snapshot/tables.py
+	$(PLAIN) gdb -q -nx -batch -x tests/snapshot/tables.py $(BUILD)/hl.debug
 	rm -rf $(SNAPSHOT)/generations && mkdir $(SNAPSHOT)/generations
 	$(PLAIN) $(SNAPSHOT)/helpers/again $(SNAPSHOT)/generations $(PLATFORM) process $(PLATFORM)
 	$(PLAIN) $(SNAPSHOT)/helpers/family $(SNAPSHOT)/generations $(PLATFORM)
