@@ -4,6 +4,7 @@
  * over the host's loopback, and by `make check-loopback` over one that nobody else has.
  */
 #include "case.h"
+#include "names.h"
 
 #include <arpa/inet.h>
 #include <linux/net_tstamp.h>
@@ -17,32 +18,6 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/time.h>
-
-union name {
-	struct sockaddr any;
-	struct sockaddr_in in;
-	struct sockaddr_in6 in6;
-	struct sockaddr_storage room;
-};
-
-static const int families[] = { AF_INET, AF_INET6 };
-
-static socklen_t name_len(int family)
-{
-	return family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6);
-}
-
-static union name local(int family, int port)
-{
-	union name n = { .room = { .ss_family = (sa_family_t)family } };
-
-	n.in.sin_port = htons((uint16_t)port);
-	if (family == AF_INET)
-		n.in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	else
-		n.in6.sin6_addr = in6addr_loopback;
-	return n;
-}
 
 static union name text_name(const char *text, int port)
 {

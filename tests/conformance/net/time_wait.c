@@ -5,6 +5,7 @@
  * as it has under `hl --net none`: others would take its ports. `make check-loopback` runs it.
  */
 #include "case.h"
+#include "names.h"
 
 #include <arpa/inet.h>
 #include <linux/inet_diag.h>
@@ -18,14 +19,6 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
-union name {
-	struct sockaddr any;
-	struct sockaddr_in in;
-	struct sockaddr_in6 in6;
-};
-
-static const int families[] = { AF_INET, AF_INET6 };
-
 /* Under hl there is no other network to have, and this one is nobody else's. */
 static void alone(void)
 {
@@ -36,23 +29,6 @@ static void alone(void)
 	int s = (int)NEED(socket(AF_INET, SOCK_DGRAM, 0));
 	NEED(ioctl(s, SIOCSIFFLAGS, &lo));
 	close(s);
-}
-
-static union name local(int family, int port)
-{
-	union name n = { .in.sin_family = (sa_family_t)family };
-
-	n.in.sin_port = htons((uint16_t)port);
-	if (family == AF_INET)
-		n.in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	else
-		n.in6.sin6_addr = in6addr_loopback;
-	return n;
-}
-
-static socklen_t name_len(int family)
-{
-	return family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6);
 }
 
 static int port_of(int s)
