@@ -290,7 +290,10 @@ static void say_files_note(const long *d)
 	say("FILE: page %ld, the program %s\n", d[1], found ? "is there" : "is missing");
 }
 
-enum { X86_XSAVE_LAYOUT = 0x205 };
+enum {
+	X86_XSAVE_LAYOUT = 0x205,
+	X86_AMX = 3 << 17 /* which guests have not (docs/syscalls.md, arch_prctl) */
+};
 
 /* Linux has the note since 6.12. Guests have no more features than the host, and maybe no MPX, PKRU
  * and AMX. */
@@ -465,7 +468,10 @@ static void say_registers(const Elf64_Nhdr *n, const void *desc)
 		say_bytes("mxcsr", fp + 24, 4);
 		say_bytes("xmm3", fp + 160 + 3 * 16, 16);
 	} else if (n->n_type == NT_X86_XSTATE) {
-		say_bytes("features", fp + 464, 8);
+		uint64_t features;
+
+		memcpy(&features, fp + 464, sizeof features);
+		say("features: %lx\n", (long)(features & ~X86_AMX));
 		say_bytes("xmm3 again", fp + 160 + 3 * 16, 16);
 		say("at least %d\n", n->n_descsz >= 576);
 	}
