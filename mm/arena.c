@@ -5,8 +5,11 @@
  * them. A tree is ordered by offset and every node knows the largest extent below it, so that the
  * lowest extent that is large enough is found in one descent.
  *
- * Small runs become warm when they are freed, and are cleared when they are given out again. When
- * there are too many, all go back to the host.
+ * Runs become warm when they are freed, because the host takes long to take a page back, and longer
+ * to bring one. Small ones are given out again, cleared. A thread of its own gives back, in large
+ * pieces, what nobody has asked for in a while: from its first work on until the end. It keeps a
+ * little. How much is warm is bounded by a part of what the sandbox may have, and whoever measures
+ * that can have all of it back at once (arena_give_back).
  */
 #include "mm/arena.h"
 
@@ -19,18 +22,30 @@
 #include <sys/stat.h>
 
 #include "host/fixup.h"
+#include "host/thread.h"
 #include "mm/budget.h"
 #include "util/gva.h"
 #include "util/lock.h"
 #include "util/minmax.h"
 #include "util/rbtree.h"
+#include "util/time.h"
 
-/* Longest run that is kept warm, and how much altogether; pages. */
+/* Longest run that is given out warm, pages: all of it is cleared, touched or not. */
 #define WARM_RUN 64
-#define WARM_MAX 2048
+/* How much is kept warm, and how much may be at all, where the budget spares it; pages. */
+#define WARM_KEPT 2048
+#define WARM_MAX  (512UL << 20 >> PAGE_SHIFT)
+/* What has been warm for so long is not wanted. */
+#define WARM_NS 100000000UL
+/* A long run is taken apart into what the host holds and what it does not, in so many pieces. */
+#define WARM_PIECES 16
 
-/* One host call gives back so many bytes at most: no signal ends it. */
+/* One host call gives back so many bytes at most: no signal ends it. And so many where somebody
+ * may wait for the thread that does it. */
 #define PUNCH_UNIT (8UL << 20)
+#define GIVE_PAGES (2UL << 20 >> PAGE_SHIFT)
+
+#define GIVER_STACK (128UL << 10)
 
 struct extent {
 	struct rb_node node;
@@ -49,8 +64,13 @@ struct arena {
 
 	struct mutex lock;
 	struct rb_tree clean, warm;
-	_Atomic uint64_t used; /* pages; written under lock */
-	uint64_t nr_warm;      /* pages */
+	_Atomic uint64_t used;    /* pages; written under lock */
+	_Atomic uint64_t nr_warm; /* the same, of the tree and on their way back */
+	uint64_t least_warm;      /* that there were since the giver looked last */
+	/* the thread that gives back */
+	pthread_t giver;
+	struct cond given;
+	bool giver_runs, giver_waits, ends;
 };
 
 static struct extent *extent_of(struct rb_node *n)
@@ -119,6 +139,24 @@ static void extent_add(struct rb_tree *t, uint64_t start, uint64_t end)
 	extent_insert(t, start, end);
 }
 
+/* Takes at most so many pages in a row from the end of the tree; how many. */
+static uint64_t extent_take_last(struct rb_tree *t, uint64_t most, uint64_t *start)
+{
+	struct rb_node *last = rb_last(t);
+
+	if (!last)
+		return 0;
+	struct extent *e = extent_of(last);
+	uint64_t n = min64(most, e->end - e->start);
+	e->end -= n;
+	*start = e->end;
+	if (e->start == e->end)
+		extent_delete(t, e);
+	else
+		rb_update(t, &e->node);
+	return n;
+}
+
 /* Takes the lowest `n` pages in a row out of the tree. False: there are none. */
 static bool extent_take(struct rb_tree *t, uint64_t n, uint64_t *start)
 {
@@ -170,20 +208,10 @@ int arena_create(struct physmem *pm, struct arena **out)
 	}
 	a->refs = refs;
 	mutex_init(&a->lock, LOCK_ARENA);
+	cond_init(&a->given);
 	extent_insert(&a->clean, 0, a->nr_pages);
 	*out = a;
 	return 0;
-}
-
-void arena_destroy(struct arena *a)
-{
-	if (!a)
-		return;
-	tree_free(&a->clean);
-	tree_free(&a->warm);
-	munmap(a->refs, a->nr_pages * sizeof *a->refs);
-	mutex_destroy(&a->lock);
-	free(a);
 }
 
 /* A thread that finds, without the lock, a page held once sees what its other holders did with it.
@@ -215,21 +243,118 @@ static void clean_add(struct arena *a, uint64_t start, uint64_t end)
 		extent_add(&a->clean, start, end);
 }
 
-/* Everything warm goes back to the host. */
-static void warm_drop(struct arena *a)
+/* ---- what is warm goes back to the host ---- */
+
+static void warm_count(struct arena *a, int64_t n)
 {
 	lock_assert_held(&a->lock);
-	struct rb_node *n;
-
-	while ((n = a->warm.root)) {
-		uint64_t start = extent_of(n)->start, end = extent_of(n)->end;
-
-		extent_delete(&a->warm, extent_of(n));
-		arena_discard(a, start << PAGE_SHIFT, (end - start) << PAGE_SHIFT);
-		clean_add(a, start, end);
-	}
-	a->nr_warm = 0;
+	a->nr_warm += (uint64_t)n;
+	a->least_warm = min64(a->least_warm, a->nr_warm);
 }
+
+/* Of the last warm pages so many at most; how many. The lock is let go while the host takes them:
+ * they belong to nobody meanwhile. */
+static uint64_t give_some(struct arena *a, uint64_t most)
+{
+	lock_assert_held(&a->lock);
+	uint64_t start, n = extent_take_last(&a->warm, most, &start);
+
+	if (!n)
+		return 0;
+	mutex_unlock(&a->lock);
+	arena_discard(a, start << PAGE_SHIFT, n << PAGE_SHIFT);
+	mutex_lock(&a->lock);
+	warm_count(a, -(int64_t)n);
+	clean_add(a, start, start + n);
+	return n;
+}
+
+bool arena_give_back(struct arena *a)
+{
+	bool any = false;
+
+	mutex_lock(&a->lock);
+	/* As many as there are now, though others may free more meanwhile. */
+	for (uint64_t left = a->nr_warm, n; left; left -= n, any = true) {
+		n = give_some(a, min64(left, GIVE_PAGES));
+		if (!n)
+			break;
+	}
+	mutex_unlock(&a->lock);
+	return any;
+}
+
+/* What nobody has asked for since it looked last. */
+static void give_unwanted(struct arena *a)
+{
+	lock_assert_held(&a->lock);
+	uint64_t left = a->nr_warm > WARM_KEPT ? min64(a->least_warm, a->nr_warm - WARM_KEPT) : 0;
+
+	while (left && !a->ends && !a->retired) {
+		uint64_t n = give_some(a, min64(left, GIVE_PAGES));
+		if (!n)
+			break;
+		left -= n;
+	}
+	a->least_warm = a->nr_warm;
+}
+
+static void *giver_main(void *arg)
+{
+	struct arena *a = arg;
+
+	mutex_lock(&a->lock);
+	while (!a->ends) {
+		a->giver_waits = a->nr_warm <= WARM_KEPT;
+		if (a->giver_waits)
+			cond_wait(&a->given, &a->lock);
+		else
+			cond_wait_until(&a->given, &a->lock, monotonic_ns() + WARM_NS);
+		if (!a->giver_waits)
+			give_unwanted(a);
+	}
+	mutex_unlock(&a->lock);
+	return NULL;
+}
+
+/* Without it what is warm stays so, up to its bound. */
+static void giver_wanted(struct arena *a)
+{
+	lock_assert_held(&a->lock);
+	if (!a->giver_runs && !a->ends) {
+		a->least_warm = 0;
+		a->giver_runs = !host_thread_start(&a->giver, GIVER_STACK, 0, giver_main, a);
+	} else if (a->giver_waits) {
+		a->giver_waits = false;
+		a->least_warm = 0;
+		cond_signal(&a->given);
+	}
+}
+
+static void giver_end(struct arena *a)
+{
+	mutex_lock(&a->lock);
+	a->ends = true;
+	cond_signal(&a->given);
+	mutex_unlock(&a->lock);
+	if (a->giver_runs)
+		pthread_join(a->giver, NULL);
+}
+
+void arena_destroy(struct arena *a)
+{
+	if (!a)
+		return;
+	giver_end(a);
+	tree_free(&a->clean);
+	tree_free(&a->warm);
+	munmap(a->refs, a->nr_pages * sizeof *a->refs);
+	cond_destroy(&a->given);
+	mutex_destroy(&a->lock);
+	free(a);
+}
+
+/* ---- taking and giving out ---- */
 
 /* *warm: the pages have old contents. */
 static bool take(struct arena *a, uint64_t n, uint64_t *start, bool *warm, bool cold)
@@ -237,7 +362,7 @@ static bool take(struct arena *a, uint64_t n, uint64_t *start, bool *warm, bool 
 	lock_assert_held(&a->lock);
 	*warm = !cold && n <= WARM_RUN && extent_take(&a->warm, n, start);
 	if (*warm)
-		a->nr_warm -= n;
+		warm_count(a, -(int64_t)n);
 	else if (!extent_take(&a->clean, n, start))
 		return false;
 	for (uint64_t i = 0; i < n; i++)
@@ -255,11 +380,12 @@ static int alloc(struct arena *a, uint64_t len, uint64_t *off, bool *warm, bool 
 		return -EINVAL;
 	mutex_lock(&a->lock);
 	ok = take(a, n, &start, warm, cold);
-	if (!ok && a->nr_warm) {
-		warm_drop(a);
-		ok = take(a, n, &start, warm, cold);
-	}
 	mutex_unlock(&a->lock);
+	if (!ok && arena_give_back(a)) {
+		mutex_lock(&a->lock);
+		ok = take(a, n, &start, warm, cold);
+		mutex_unlock(&a->lock);
+	}
 	if (!ok)
 		return -ENOMEM;
 	budget_note(a->budget);
@@ -398,8 +524,68 @@ static uint64_t unref_run(struct arena *a, uint64_t *page, uint64_t end)
 	return n;
 }
 
-/* The lock is let go while the host takes a run back: it belongs to nobody meanwhile. `cold`: the
- * host has nothing to take back. */
+/* How many more pages may be warm. */
+static uint64_t warm_room(const struct arena *a)
+{
+	uint64_t spare = a->budget ? budget_spare(a->budget) >> PAGE_SHIFT : 0;
+	uint64_t max = min64(max64(spare, WARM_KEPT), WARM_MAX);
+
+	return max > a->nr_warm ? max - a->nr_warm : 0;
+}
+
+/* What there is no room for goes back at once; the lock is let go meanwhile, and the pages belong
+ * to nobody. */
+static void keep_warm(struct arena *a, uint64_t start, uint64_t end)
+{
+	lock_assert_held(&a->lock);
+	uint64_t keep = min64(end - start, warm_room(a));
+
+	if (keep) {
+		extent_add(&a->warm, start, start + keep);
+		warm_count(a, (int64_t)keep);
+		if (a->nr_warm > WARM_KEPT)
+			giver_wanted(a);
+	}
+	start += keep;
+	if (start == end)
+		return;
+	mutex_unlock(&a->lock);
+	arena_discard(a, start << PAGE_SHIFT, (end - start) << PAGE_SHIFT);
+	mutex_lock(&a->lock);
+	clean_add(a, start, end);
+}
+
+/* Where the pages end, from `start` on, that the host holds memory for, or (`hole`) none. */
+static uint64_t piece_end(struct arena *a, uint64_t start, uint64_t end, bool hole)
+{
+	uint64_t at = arena_seek(a, start << PAGE_SHIFT, end << PAGE_SHIFT, !hole);
+
+	return PAGE_UP(at) >> PAGE_SHIFT;
+}
+
+/* Much of a long run was perhaps never touched. */
+static void keep_what_is_there(struct arena *a, uint64_t start, uint64_t end)
+{
+	lock_assert_held(&a->lock);
+	bool hole = true;
+
+	for (unsigned i = 0; i < WARM_PIECES && start < end; i++, hole = !hole) {
+		mutex_unlock(&a->lock);
+		uint64_t to = piece_end(a, start, end, hole);
+		mutex_lock(&a->lock);
+		if (start == to)
+			continue;
+		if (hole)
+			clean_add(a, start, to);
+		else
+			keep_warm(a, start, to);
+		start = to;
+	}
+	if (start < end)
+		keep_warm(a, start, end);
+}
+
+/* `cold`: the host has nothing to take back. */
 static void run_release(struct arena *a, uint64_t start, uint64_t n, bool cold)
 {
 	lock_assert_held(&a->lock);
@@ -408,15 +594,9 @@ static void run_release(struct arena *a, uint64_t start, uint64_t n, bool cold)
 	} else if (cold) {
 		clean_add(a, start, start + n);
 	} else if (n <= WARM_RUN) {
-		extent_add(&a->warm, start, start + n);
-		a->nr_warm += n;
-		if (a->nr_warm > WARM_MAX)
-			warm_drop(a);
+		keep_warm(a, start, start + n);
 	} else {
-		mutex_unlock(&a->lock);
-		arena_discard(a, start << PAGE_SHIFT, n << PAGE_SHIFT);
-		mutex_lock(&a->lock);
-		clean_add(a, start, start + n);
+		keep_what_is_there(a, start, start + n);
 	}
 	a->used -= n;
 }
@@ -471,6 +651,11 @@ struct memfile *arena_memfile(struct arena *a)
 uint64_t arena_used(struct arena *a)
 {
 	return a->used << PAGE_SHIFT;
+}
+
+uint64_t arena_warm(const struct arena *a)
+{
+	return a->nr_warm << PAGE_SHIFT;
 }
 
 uint64_t arena_resident(struct arena *a)

@@ -4,8 +4,8 @@
  * address space, or one for the in-memory file, that holds it. A page shared by two is copied
  * before it is written (mm/fault.c). Pages whose count drops to 0 go back to the host (hole
  * punched) and their offsets are reused, lowest first, so that the platform's part of the arena
- * stays compact. A few megabytes are kept back for the next to ask, because the host takes longer
- * to bring a page than we to clear one. Thread-safe.
+ * stays compact. They are given back late, by a thread of the arena's, and a few megabytes are kept
+ * for the next to ask: the host takes longer to bring a page than we to clear one. Thread-safe.
  */
 #ifndef HL_MM_ARENA_H
 #define HL_MM_ARENA_H
@@ -57,6 +57,10 @@ struct memfile *arena_memfile(struct arena *a);
 uint64_t arena_used(struct arena *a);
 /* Bytes of pages that the host has given, whoever holds them. */
 uint64_t arena_resident(struct arena *a);
+/* Bytes of pages that nobody holds, and that the host may have given all the same. */
+uint64_t arena_warm(const struct arena *a);
+/* Those go back to the host now; false: there are none. */
+bool arena_give_back(struct arena *a);
 /* Who bounds the memory of the sandbox; NULL: nobody. Before and after anybody allocates. */
 void arena_set_budget(struct arena *a, struct budget *b);
 /* May a system call take `len` bytes (mm/budget.h)? Allocating does not ask. */

@@ -59,6 +59,10 @@
 /* A sandbox whose limit is not known yet is let have so much. */
 #define UNASKED_BYTES (64UL << 20)
 
+/* The part of the limit, or of that, which may be free memory that the host has not back yet. */
+#define SPARE_SHARE         16
+#define UNASKED_SPARE_SHARE 2
+
 struct budget {
 	struct arena *arena;
 	struct budget_counts *counts;
@@ -227,7 +231,8 @@ static uint64_t kernel_bytes(const struct budget *b)
 /* What is held, or may be without a word to the monitor. */
 static uint64_t given_out(const struct budget *b)
 {
-	return arena_used(b->arena) + b->counts->bytes + b->uncounted + kernel_bytes(b);
+	return arena_used(b->arena) + arena_warm(b->arena) + b->counts->bytes + b->uncounted +
+	       kernel_bytes(b);
 }
 
 static uint64_t estimate(const struct budget *b)
@@ -253,6 +258,11 @@ static uint64_t grown(uint64_t now, uint64_t base)
 uint64_t budget_limit(const struct budget *b)
 {
 	return b->limit;
+}
+
+uint64_t budget_spare(const struct budget *b)
+{
+	return b->limit / (b->chosen || b->prepared ? SPARE_SHARE : UNASKED_SPARE_SHARE);
 }
 
 uint64_t budget_measure(struct budget *b)
@@ -305,6 +315,8 @@ static uint64_t look(struct budget *b)
 	lock_assert_none();
 	uint64_t used = budget_measure(b);
 
+	if ((used > b->soft || !left_to_give(b)) && arena_give_back(b->arena))
+		used = budget_measure(b);
 	if (used > b->soft && b->uncounted > b->limit / TRIM_SHARE && trim(b))
 		used = budget_measure(b);
 	b->untouched = min64(b->untouched, grown(given_out(b), used));
@@ -368,7 +380,9 @@ bool budget_room(struct budget *b, uint64_t bytes)
 		return true;
 	if (!b->watching)
 		begin_watching(b);
-	return budget_measure(b) + bytes <= b->soft;
+	if (budget_measure(b) + bytes <= b->soft)
+		return true;
+	return arena_give_back(b->arena) && budget_measure(b) + bytes <= b->soft;
 }
 
 void budget_note(struct budget *b)

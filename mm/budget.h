@@ -96,6 +96,9 @@ bool budget_tight(const struct budget *b);
 int budget_wait(struct budget *b, struct sleeper *s);
 /* What it is, where it was chosen. */
 uint64_t budget_limit(const struct budget *b);
+/* So much of it may be memory that nobody holds and the host has not back yet. Whoever needs it has
+ * it given back first (mm/arena.h). */
+uint64_t budget_spare(const struct budget *b);
 /* Bytes held now. */
 uint64_t budget_measure(struct budget *b);
 

@@ -163,6 +163,31 @@ static void discards_all(void **state)
 	arena_unref(a, off, (pages + 2) * PAGE_SIZE);
 }
 
+/* Of a long run the host keeps what was touched until somebody wants it, and nobody sees it. */
+static void long_runs_stay_warm(void **state)
+{
+	uint64_t pages = 1000, off = take(pages);
+
+	arena_unref(a, off, pages * PAGE_SIZE);
+	assert_int_equal(arena_warm(a), 0);
+	assert_int_equal(take(pages), off);
+	memset((char *)arena_ptr(a, off) + 100 * PAGE_SIZE, 1, 300 * PAGE_SIZE);
+	arena_unref(a, off, pages * PAGE_SIZE);
+	assert_int_equal(arena_warm(a), 300 * PAGE_SIZE);
+	assert_true(arena_resident(a) >= 300 * PAGE_SIZE);
+
+	assert_int_equal(take(4), off + 100 * PAGE_SIZE);
+	const char *p = arena_ptr(a, off + 100 * PAGE_SIZE);
+	for (size_t i = 0; i < 4 * PAGE_SIZE; i++)
+		assert_int_equal(p[i], 0);
+	assert_int_equal(arena_warm(a), 296 * PAGE_SIZE);
+	assert_true(arena_give_back(a));
+	assert_false(arena_give_back(a));
+	assert_int_equal(arena_warm(a), 0);
+	assert_int_equal(arena_resident(a), 4 * PAGE_SIZE);
+	arena_unref(a, off + 100 * PAGE_SIZE, 4 * PAGE_SIZE);
+}
+
 /* What was not emptied because it is the end is given to nobody. */
 static void retired_gives_nothing_back(void **state)
 {
@@ -181,10 +206,15 @@ static void retired_gives_nothing_back(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(lowest_offset_first), TEST(too_much),
-		TEST(pages_come_zeroed),   TEST(counts_by_page),
-		TEST(random_use),          TEST(gathers_copies),
-		TEST(discards_all),        TEST(retired_gives_nothing_back),
+		TEST(lowest_offset_first),
+		TEST(too_much),
+		TEST(pages_come_zeroed),
+		TEST(counts_by_page),
+		TEST(random_use),
+		TEST(gathers_copies),
+		TEST(discards_all),
+		TEST(long_runs_stay_warm),
+		TEST(retired_gives_nothing_back),
 	};
 
 	return cmocka_run_group_tests_name("arena", tests, NULL, NULL);

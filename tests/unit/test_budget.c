@@ -260,6 +260,45 @@ static void little_is_had_back(void **state)
 	close_world(&w, &s);
 }
 
+static void touch_and_free(struct world *w, uint64_t len)
+{
+	uint64_t off;
+
+	assert_int_equal(arena_alloc(w->arena, len, &off), 0);
+	w->off = off;
+	touch(w, 0, len);
+	arena_unref(w->arena, off, len);
+}
+
+/* Memory that nobody holds any more and that the host has not back yet: what a sandbox may have is
+ * as much as without it, and it does not stay. */
+static void freed_memory(void **state)
+{
+	struct world w = { 0 };
+	struct sleeper s = { 0 };
+	uint64_t limit = 256 * MIB, spare = limit / 16, off;
+
+	open_world(&w, &s, limit);
+	assert_int_equal(budget_spare(w.budget), spare);
+	touch_and_free(&w, 2 * spare);
+	assert_true(arena_warm(w.arena) <= spare);
+	assert_true(budget_room(w.budget, limit - limit / 16 - 4 * MIB));
+
+	/* Nobody is ended for it. */
+	touch_and_free(&w, spare);
+	assert_int_equal(arena_alloc(w.arena, limit - spare / 2, &off), 0);
+	w.off = off;
+	touch(&w, 0, limit - spare / 2);
+	assert_int_equal(budget_wait(w.budget, &s), 0);
+	assert_int_equal(w.exceeded, 0);
+	arena_unref(w.arena, off, limit - spare / 2);
+
+	touch_and_free(&w, spare);
+	while (arena_warm(w.arena) > spare / 2)
+		usleep(1000);
+	close_world(&w, &s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -271,6 +310,7 @@ int main(void)
 		cmocka_unit_test(touched_memory),
 		cmocka_unit_test(untouched_memory),
 		cmocka_unit_test(little_is_had_back),
+		cmocka_unit_test(freed_memory),
 	};
 	char command[64];
 
