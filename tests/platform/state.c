@@ -489,6 +489,8 @@ static void fp_fresh(void)
 	world_end(&f.w);
 }
 
+#define XCR0_AMX (3UL << 17)
+
 static void cpuid_agrees(void)
 {
 	struct world w;
@@ -502,7 +504,9 @@ static void cpuid_agrees(void)
 	thread_start(&w, &t, g_xgetbv);
 	thread_run(&t, EVENT_SYSCALL);
 	r = thread_regs(&t);
-	CHECK_EQ(t.ev.syscall.nr | r.rdx << 32, xcr0);
+	/* The processes of a stub have the host's register, and so has the guest of a KVM that runs
+	 * in a paravirtualised machine. */
+	CHECK_EQ((t.ev.syscall.nr | r.rdx << 32) & ~XCR0_AMX, xcr0);
 	thread_jump(&t, g_cpu, 0xd, 0);
 	thread_run(&t, EVENT_SYSCALL);
 	CHECK_EQ(t.ev.syscall.nr, (uint32_t)xcr0);
