@@ -123,6 +123,8 @@ int stub_command(struct stub *st, const struct step *steps, unsigned n, int pass
 int stub_begin(struct stub *st, const struct step *steps, unsigned n, const int *pass,
 	       unsigned nr_pass);
 int stub_end(struct stub *st);
+/* Does its mapper run on the CPU of whoever orders, which waits for it, or beside it? */
+void stub_hand_over(struct stub *st, bool same_cpu);
 /* Asks for the answer that `ordered` tells of. -EIO, -errno: the command has failed. */
 int stub_settle(struct stub *st);
 /* The same by the helper alone: with STEP_REPLY the answer is a value. */

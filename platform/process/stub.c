@@ -184,6 +184,13 @@ static int mapper_order(struct stub *st, const int *pass, unsigned nr_pass)
 	return err < 0 ? -EIO : 0;
 }
 
+void stub_hand_over(struct stub *st, bool same_cpu)
+{
+	if (st->mapper >= 0)
+		(void)ioctl(st->mapper, SECCOMP_IOCTL_NOTIF_SET_FLAGS,
+			    same_cpu ? SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP : 0UL);
+}
+
 /* Where it fails the helper goes on doing all. */
 static void mapper_start(struct stub *st)
 {
@@ -198,7 +205,7 @@ static void mapper_start(struct stub *st)
 		err = stub_answer(st, &st->mapper, NULL);
 	if (st->mapper < 0)
 		return;
-	(void)ioctl(st->mapper, SECCOMP_IOCTL_NOTIF_SET_FLAGS, SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP);
+	stub_hand_over(st, true);
 	if (!err)
 		err = mapper_report(st);
 	if (!err)

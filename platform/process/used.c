@@ -40,6 +40,7 @@ static int empty(struct process_space *s)
 	const struct step all = { SYS_munmap, { 0, STUB_TEXT }, STEP_LAST };
 
 	mutex_lock(&s->stub.lock);
+	stub_hand_over(&s->stub, false);
 	int err = stub_begin(&s->stub, &all, 1, NULL, 0);
 	mutex_unlock(&s->stub.lock);
 	return err;
@@ -77,6 +78,7 @@ static bool is_empty(struct process_space *u)
 {
 	mutex_lock(&u->stub.lock);
 	int err = stub_end(&u->stub);
+	stub_hand_over(&u->stub, true);
 	mutex_unlock(&u->stub.lock);
 	return err == 0;
 }
