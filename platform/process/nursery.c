@@ -127,11 +127,15 @@ static void *reaper_main(void *arg)
 	struct epoll_event ev;
 
 	int err = template_start(n);
-	if (!err)
-		spare_order(n->founder);
 	if (n->founder->hook.fn)
 		n->founder->hook.fn(n->founder->hook.arg);
+	/* Whoever waits for the template goes on while the first spare is ordered, and finds it
+	 * so. */
+	mutex_lock(&n->template.lock);
 	start_done(n, err);
+	if (!err)
+		spare_order(n->founder);
+	mutex_unlock(&n->template.lock);
 	for (;;) {
 		int r = epoll_wait(n->reaper_epoll, &ev, 1, -1);
 		if (r < 0 && errno != EINTR)
@@ -285,9 +289,12 @@ int nursery_enter(struct process_machine *m, struct machine_kin *kin)
 	mutex_lock(&kin->lock);
 	int err = enter_locked(m, kin);
 	mutex_unlock(&kin->lock);
-	if (!err && !m->founded)
-		spare_order(m);
-	return err;
+	if (err || m->founded)
+		return err;
+	mutex_lock(&m->nursery->template.lock);
+	spare_order(m);
+	mutex_unlock(&m->nursery->template.lock);
+	return 0;
 }
 
 /* The template, the stubs and the reaper end at the same time. */

@@ -114,8 +114,9 @@ static void settle(struct nursery *n)
 	m->spare.state = SPARE_SETTLED;
 }
 
-static void order(struct process_machine *m)
+void spare_order(struct process_machine *m)
 {
+	lock_assert_held(&m->nursery->template.lock);
 	struct spare *sp = &m->spare;
 	int pair[2];
 
@@ -144,7 +145,7 @@ static int take(struct process_machine *m, struct process_space *s)
 	struct spare *sp = &m->spare;
 
 	if (sp->state == SPARE_NONE)
-		order(m);
+		spare_order(m);
 	if (sp->state == SPARE_ORDERED)
 		settle(m->nursery);
 	int err = sp->err;
@@ -166,13 +167,6 @@ static int take(struct process_machine *m, struct process_space *s)
 
 /* ---- without it ---- */
 
-void spare_order(struct process_machine *m)
-{
-	mutex_lock(&m->nursery->template.lock);
-	order(m);
-	mutex_unlock(&m->nursery->template.lock);
-}
-
 int spare_take(struct process_space *s)
 {
 	struct process_machine *m = s->m;
@@ -183,7 +177,7 @@ int spare_take(struct process_space *s)
 	mutex_lock(&m->nursery->template.lock);
 	int err = take(m, s);
 	if (!err && m->spares_taken++)
-		order(m);
+		spare_order(m);
 	mutex_unlock(&m->nursery->template.lock);
 	return err ? err : nursery_watch(m->nursery, s);
 }
