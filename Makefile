@@ -118,9 +118,12 @@ $(BUILD)/internal.a: $(LIB_OBJS)
 	@rm -f $@
 	$(call say,AR,$@)$(AR) rcs $@ $^
 
+# Where a static executable begins, if not with the C library.
+ENTRY := $(if $(SAN),,$(wildcard arch/$(ARCH)/start/entry.S))
+
 # The command line is a client of the library like any other.
-$(BUILD)/hl.debug: $(CLI_OBJS) $(BUILD)/libhl.a
-	$(call say,LD,$@)$(CC) $(LDFLAGS_HL) -o $@ $^ -ljson-c $(HL_LIBS) -lm $(LDLIBS)
+$(BUILD)/hl.debug: $(CLI_OBJS) $(ENTRY:%=$(BUILD)/%.o) $(BUILD)/libhl.a
+	$(call say,LD,$@)$(CC) $(LDFLAGS_HL) $(if $(ENTRY),-Wl$(comma)-e$(comma)entry_prefaulted) -o $@ $^ -ljson-c $(HL_LIBS) -lm $(LDLIBS)
 
 # The same executable by another name.
 $(BUILD)/pyhl: $(BUILD)/hl
