@@ -3,8 +3,11 @@
 // nothing of hl.
 //
 //	micro NAME                one benchmark of the table: ns an operation, median of some rounds
+//	micro --ops N NAME        so many operations of it, not timed
 //	micro --list              the names and what one operation is
 //	micro --wall N CMD...     wall time of CMD in ns, the median of N runs; all must exit with 0
+//	micro --many N CMD...     N of CMD at once: ns for each of them until all have ended
+//	micro --burn              computes for ever
 //	micro --peak CMD...       peak resident memory of CMD, in KiB; it must exit with 0
 //	micro --footprint CMD...  memory of CMD and its children once it has printed a line, in KiB
 //	micro --private CMD...    the part of it that nobody shares
@@ -18,6 +21,7 @@
 #include <fcntl.h>
 #include <linux/futex.h>
 #include <pthread.h>
+#include <sched.h>
 #include <semaphore.h>
 #include <signal.h>
 #include <spawn.h>
@@ -28,6 +32,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -43,6 +48,7 @@ enum {
 	ROUND_NS = 30 * 1000 * 1000, // 7 rounds and their calibration stay near 0.3 s
 	PAGE = 4096,
 	BATCH_PAGES = 4096, // a batch of page faults: 16 MiB at a time
+	TOUCHED = 64 << 20,
 };
 
 static const char *self;
@@ -226,6 +232,43 @@ static uint64_t bench_mmap(long n)
 			 0);
 		CHECK(p != MAP_FAILED && munmap(p, 16 * PAGE) == 0);
 	});
+}
+
+// What one munmap costs, of memory that was written: only it is timed.
+static uint64_t bench_munmap(long n)
+{
+	uint64_t total = 0, start;
+
+	for (long i = 0; i < n; i++) {
+		char *p =
+		    mmap(NULL, TOUCHED, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		CHECK(p != MAP_FAILED);
+		madvise(p, TOUCHED, MADV_NOHUGEPAGE);
+		for (size_t k = 0; k < TOUCHED; k += PAGE)
+			((volatile char *)p)[k] = 1;
+		start = now();
+		CHECK(munmap(p, TOUCHED) == 0);
+		total += now() - start;
+	}
+	return total;
+}
+
+// glibc raises the priority of who takes such a mutex, and lowers it again. Ends with 77 for whom
+// the kernel gives no real-time priority.
+static uint64_t bench_mutex(long n)
+{
+	const struct sched_param low = { .sched_priority = 1 };
+	pthread_mutexattr_t attr;
+	pthread_mutex_t mutex;
+
+	if (sched_setscheduler(0, SCHED_FIFO, &low) < 0 && errno == EPERM)
+		exit(77);
+	CHECK(sched_getscheduler(0) == SCHED_FIFO);
+	CHECK(pthread_mutexattr_init(&attr) == 0 &&
+	      pthread_mutexattr_setprotocol(&attr, PTHREAD_PRIO_PROTECT) == 0 &&
+	      pthread_mutexattr_setprioceiling(&attr, 2) == 0 &&
+	      pthread_mutex_init(&mutex, &attr) == 0);
+	LOOP(CHECK(pthread_mutex_lock(&mutex) == 0 && pthread_mutex_unlock(&mutex) == 0));
 }
 
 static void child_end(pid_t pid)
@@ -434,6 +477,8 @@ static const struct bench {
 	{ "pipe", "a byte to another process and back", bench_pipe, 0 },
 	{ "page-fault", "first touch of a page of anonymous memory", bench_fault, 0 },
 	{ "mmap-munmap", "map and unmap 64 KiB, untouched", bench_mmap, 0 },
+	{ "munmap-touched", "unmap 64 MiB that were written", bench_munmap, 4 },
+	{ "mutex-priority", "take and give back a mutex with a priority", bench_mutex, 0 },
 	{ "fork-wait", "fork, exit, wait", bench_fork, 0 },
 	{ "fork-exec", "fork, execve of a static program, exit, wait", bench_exec, 0 },
 	{ "thread", "create and join a thread", bench_thread, 0 },
@@ -542,6 +587,28 @@ static int wall(int count, char **argv)
 	}
 	printf("%.0f\n", median(ns, count));
 	return 0;
+}
+
+static int many(int count, char **argv)
+{
+	pid_t pid[1000];
+	uint64_t start = now();
+
+	CHECK(count > 0 && count <= 1000);
+	for (int i = 0; i < count; i++)
+		pid[i] = spawn(argv, NULL, NULL);
+	for (int i = 0; i < count; i++)
+		await(pid[i], argv);
+	printf("%.0f\n", (double)(now() - start) / count);
+	return 0;
+}
+
+// Ends with who started it.
+static _Noreturn void burn(void)
+{
+	CHECK(prctl(PR_SET_PDEATHSIG, SIGKILL) == 0);
+	for (volatile unsigned long n = 0;; n++)
+		;
 }
 
 static int peak(char **argv)
@@ -715,6 +782,23 @@ static int list(void)
 	return 0;
 }
 
+static const struct bench *bench_named(const char *name)
+{
+	for (size_t i = 0; i < sizeof benches / sizeof *benches; i++)
+		if (strcmp(name, benches[i].name) == 0)
+			return &benches[i];
+	return NULL;
+}
+
+static int usage(void)
+{
+	fprintf(stderr,
+		"usage: micro NAME | --ops N NAME | --list | --wall N CMD | --many N CMD |\n"
+		"       --peak CMD | --footprint CMD | --private CMD | --idle-cpu CMD |\n"
+		"       --idle N | --burn\n");
+	return 2;
+}
+
 int main(int argc, char **argv)
 {
 	const char *verb = argc > 1 ? argv[1] : "";
@@ -724,8 +808,16 @@ int main(int argc, char **argv)
 		return 0;
 	if (strcmp(verb, "--list") == 0)
 		return list();
+	if (strcmp(verb, "--burn") == 0)
+		burn();
+	if (strcmp(verb, "--ops") == 0 && argc == 4 && bench_named(argv[3])) {
+		bench_named(argv[3])->run(atol(argv[2]));
+		return 0;
+	}
 	if (strcmp(verb, "--wall") == 0 && argc > 3)
 		return wall(atoi(argv[2]), argv + 3);
+	if (strcmp(verb, "--many") == 0 && argc > 3)
+		return many(atoi(argv[2]), argv + 3);
 	if (strcmp(verb, "--peak") == 0 && argc > 2)
 		return peak(argv + 2);
 	if (strcmp(verb, "--footprint") == 0 && argc > 2)
@@ -736,11 +828,5 @@ int main(int argc, char **argv)
 		return observe(argv + 2, idle_cpu_ns);
 	if (strcmp(verb, "--idle") == 0 && argc > 2)
 		return idle((unsigned)atoi(argv[2]));
-	for (size_t i = 0; i < sizeof benches / sizeof *benches; i++)
-		if (strcmp(verb, benches[i].name) == 0)
-			return bench_run(&benches[i]);
-	fprintf(stderr, "usage: micro NAME | --list | --wall N CMD | --peak CMD | --footprint CMD "
-			"| --private CMD |\n"
-			"       --idle-cpu CMD | --idle N\n");
-	return 2;
+	return bench_named(verb) ? bench_run(bench_named(verb)) : usage();
 }

@@ -2,7 +2,7 @@
 .PHONY: bench
 
 # Static, so that a guest's start is that of the program alone.
-$(BUILD)/bench/micro $(BUILD)/bench/beside: $(BUILD)/bench/%: bench/%.c bench/bench.h
+$(addprefix $(BUILD)/bench/,micro beside scale): $(BUILD)/bench/%: bench/%.c bench/bench.h
 	@mkdir -p $(@D)
 	$(CC) -std=gnu17 -O2 -D_GNU_SOURCE $(WARNINGS) -static -pthread $< -o $@
 
@@ -14,11 +14,26 @@ $(BUILD)/bench/loopback: bench/loopback.c
 bench-loopback: $(BUILD)/hl $(BUILD)/bench/loopback
 	@bench/loopback.sh $(BUILD)/hl $(BUILD)/bench/loopback $(PLATFORM)
 
-# make bench BENCH=--json, or a name: make bench BENCH=fork-exec
-bench: $(BUILD)/hl $(BUILD)/bench/micro $(BUILD)/bench/beside $(BUILD)/bench/snapshot
+#: make bench             native, hl, bubblewrap, proot and gVisor's runsc side by side
+#:                        [BENCH='--json', a row or a group: bench/run --help]
+BENCH_PROGRAMS := $(addprefix $(BUILD)/bench/,micro beside scale)
+bench: $(BUILD)/hl $(BENCH_PROGRAMS) $(BUILD)/bench/snapshot
 	@scripts/setup bench
-	@bench/run --hl $(BUILD)/hl --micro $(BUILD)/bench/micro --beside $(BUILD)/bench/beside $(BENCH)
+	@bench/run --hl $(BUILD)/hl --bin $(BUILD)/bench $(BENCH)
 	@[ -n "$(BENCH)" ] || bench/snapshot.sh $(BUILD)/bench/snapshot $(BUILD)/hl
+
+#: make bench-page        the same as one page of plots, build/bench/page.html  [REPORT=file of --json] [BENCH='calls -beside']
+$(BUILD)/bench/page: bench/page.c bench/bench.h cli/page.h $(BUILD)/cli/page.c.o
+	@mkdir -p $(@D)
+	$(CC) -std=gnu17 -O2 -D_GNU_SOURCE $(WARNINGS) -iquote . $< $(BUILD)/cli/page.c.o -o $@ -ljson-c -lm
+.PHONY: bench-page
+bench-page: $(BUILD)/hl $(BENCH_PROGRAMS) $(BUILD)/bench/page
+ifeq ($(REPORT),)
+	@scripts/setup bench
+	@bench/run --hl $(BUILD)/hl --bin $(BUILD)/bench --json $(BENCH) > $(BUILD)/bench/report.json
+endif
+	@$(BUILD)/bench/page $(or $(REPORT),$(BUILD)/bench/report.json) $(BUILD)/bench/page.html
+	@echo $(BUILD)/bench/page.html
 
 # make bench-warm [PLATFORM=kvm]: warm runtimes, beside cold ones.
 .PHONY: bench-warm

@@ -1,33 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The plots of hl bench, as SVG. Colours and text are classes of the page's. */
-#include <math.h>
 #include <stdio.h>
 
 #include "cli/bench.h"
-
-/* An axis from lo to hi, linear or by powers of ten, over pixels. */
-struct axis {
-	double lo, hi, from, to;
-	bool log;
-};
-
-static double place(const struct axis *a, double v)
-{
-	double share = a->log ? (log10(v) - log10(a->lo)) / (log10(a->hi) - log10(a->lo))
-			      : (v - a->lo) / (a->hi - a->lo);
-
-	return a->from + share * (a->to - a->from);
-}
-
-/* Powers of ten around the values, which are more than 0. */
-static void by_powers(struct axis *a, double min, double max)
-{
-	a->log = true;
-	for (a->lo = 1e-3; a->lo * 10 <= min;)
-		a->lo *= 10;
-	for (a->hi = a->lo * 10; a->hi < max;)
-		a->hi *= 10;
-}
+#include "cli/page.h"
 
 /* From 0 to somewhat above the largest one; the distance of its ticks, at most seven. */
 static double by_steps(struct axis *a, double max)
@@ -52,27 +28,15 @@ static double by_steps(struct axis *a, double max)
 #define BINS   160
 #define HEIGHT 17
 
-static void put_time(FILE *f, double ns)
-{
-	if (ns < 1e3)
-		fprintf(f, "%.3g ns", ns);
-	else if (ns < 1e6)
-		fprintf(f, "%.3g µs", ns / 1e3);
-	else if (ns < 1e9)
-		fprintf(f, "%.3g ms", ns / 1e6);
-	else
-		fprintf(f, "%.3g s", ns / 1e9);
-}
-
 static void put_mark(FILE *f, const struct axis *a, const struct series *s, unsigned percent, int y,
 		     int half, const char *class)
 {
-	double v = bench_percentile(s, percent), x = place(a, v);
+	double v = bench_percentile(s, percent), x = axis_place(a, v);
 
 	fprintf(f, "<line class=\"%s\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%d\" y2=\"%d\"><title>", class,
 		x, x, y - half, y + half);
 	fprintf(f, percent == 50 ? "median " : percent == 100 ? "max " : "p%u ", percent);
-	put_time(f, v);
+	page_time(f, v);
 	fputs("</title></line>\n", f);
 }
 
@@ -84,7 +48,7 @@ static void put_shape(FILE *f, const struct axis *a, const struct series *s, int
 	int first = BINS, last = 0;
 
 	for (size_t i = 0; i < s->count; i++) {
-		int at = 1 + (int)((place(a, (double)s->ns[i]) - a->from) / wide);
+		int at = 1 + (int)((axis_place(a, (double)s->ns[i]) - a->from) / wide);
 		bin[at < 1 ? 1 : at > BINS ? BINS : at]++;
 	}
 	for (int i = 1; i <= BINS; i++) {
@@ -116,7 +80,7 @@ void bench_plot_times(FILE *f, const struct series *s, size_t count)
 		min = lo < min ? lo : min;
 		max = hi > max ? hi : max;
 	}
-	by_powers(&a, min, max);
+	axis_by_powers(&a, min, max);
 	fprintf(f,
 		"<svg viewBox=\"0 0 860 %d\" role=\"img\" aria-label=\"times as distributions\">\n",
 		bottom + 28);
@@ -124,8 +88,9 @@ void bench_plot_times(FILE *f, const struct series *s, size_t count)
 		fprintf(f,
 			"<line class=\"grid\" x1=\"%.1f\" x2=\"%.1f\" y1=\"0\" y2=\"%d\"/>"
 			"<text class=\"tick\" text-anchor=\"middle\" x=\"%.1f\" y=\"%d\">",
-			place(&a, v), place(&a, v), bottom, place(&a, v), bottom + 18);
-		put_time(f, v);
+			axis_place(&a, v), axis_place(&a, v), bottom, axis_place(&a, v),
+			bottom + 18);
+		page_time(f, v);
 		fputs("</text>\n", f);
 	}
 	for (size_t i = 0; i < count; i++) {
@@ -135,14 +100,14 @@ void bench_plot_times(FILE *f, const struct series *s, size_t count)
 			"y=\"%d\">%s</text>\n",
 			s[i].what, LEFT - 12, y + 4, s[i].name);
 		fprintf(f, "<line class=\"range\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%d\" y2=\"%d\"/>\n",
-			place(&a, bench_percentile(&s[i], 0)),
-			place(&a, bench_percentile(&s[i], 100)), y, y);
+			axis_place(&a, bench_percentile(&s[i], 0)),
+			axis_place(&a, bench_percentile(&s[i], 100)), y, y);
 		put_shape(f, &a, &s[i], y);
 		put_mark(f, &a, &s[i], 95, y, 6, "late");
 		put_mark(f, &a, &s[i], 99, y, 6, "late");
 		put_mark(f, &a, &s[i], 50, y, HEIGHT, "median");
 		fprintf(f, "<text class=\"value\" x=\"%d\" y=\"%d\">", RIGHT + 12, y + 4);
-		put_time(f, bench_percentile(&s[i], 50));
+		page_time(f, bench_percentile(&s[i], 50));
 		fputs("</text></g>\n", f);
 	}
 	fputs("</svg>\n", f);
@@ -159,7 +124,7 @@ static void put_x_axis(FILE *f, const struct axis *a, const struct curve *c)
 	double written = -1e9;
 
 	for (double v = 0; bench_next_x(c, &v);) {
-		double x = place(a, v);
+		double x = axis_place(a, v);
 		if (x - written < 30)
 			continue;
 		fprintf(f,
@@ -175,7 +140,7 @@ static void put_x_axis(FILE *f, const struct axis *a, const struct curve *c)
 
 static void put_y_tick(FILE *f, const struct axis *a, double v)
 {
-	double y = place(a, v);
+	double y = axis_place(a, v);
 
 	fprintf(f,
 		"<line class=\"grid\" x1=\"56\" x2=\"%d\" y1=\"%.1f\" y2=\"%.1f\"/>"
@@ -190,13 +155,14 @@ static void put_line(FILE *f, const struct axis *x, const struct axis *y, const 
 
 	fprintf(f, "<polyline class=\"line l%zu\" points=\"", k);
 	for (size_t i = 0; i < l->count; i++)
-		fprintf(f, "%.1f,%.1f ", place(x, l->x[i]), place(y, l->y[i]));
+		fprintf(f, "%.1f,%.1f ", axis_place(x, l->x[i]), axis_place(y, l->y[i]));
 	fputs("\"/>\n", f);
 	for (size_t i = 0; i < l->count; i++)
 		fprintf(f,
 			"<circle class=\"dot l%zu\" r=\"3.5\" cx=\"%.1f\" cy=\"%.1f\"><title>%.7g "
 			"%s: %.4g %s</title></circle>\n",
-			k, place(x, l->x[i]), place(y, l->y[i]), l->x[i], c->x, l->y[i], c->y);
+			k, axis_place(x, l->x[i]), axis_place(y, l->y[i]), l->x[i], c->x, l->y[i],
+			c->y);
 }
 
 void bench_plot_curve(FILE *f, const struct curve *c)
@@ -216,7 +182,7 @@ void bench_plot_curve(FILE *f, const struct curve *c)
 	x.log = x.hi > x.lo;
 	x.hi += !x.log;
 	if (min > 0 && max > 30 * min)
-		by_powers(&y, min, max);
+		axis_by_powers(&y, min, max);
 	else
 		step = by_steps(&y, max);
 	fprintf(f, "<svg viewBox=\"0 0 %d %d\" role=\"img\" aria-label=\"%s\">\n", WIDE, HIGH,

@@ -34,7 +34,8 @@ $(CLI_TESTS)/hold: tests/lib/hold.c
 CLI_FAMILIES := $(addprefix $(BUILD)/tests/conformance/fs/,dir fd inotify open path rw splice stat statx)
 
 .PHONY: check-cli
-check-cli check-prepare: $(PLAIN) $(BUILD)/hl $(BUILD)/$(SONAME) $(CLI_FAMILIES) $(CLI_TEST_BINS) $(CLI_TESTS)/deny $(CLI_TESTS)/hold
+check-cli check-prepare: $(PLAIN) $(BUILD)/hl $(BUILD)/$(SONAME) $(CLI_FAMILIES) $(CLI_TEST_BINS) $(CLI_TESTS)/deny $(CLI_TESTS)/hold \
+    $(BUILD)/bench/page
 check-cli:
 	$(PLAIN) tests/cli/run --hl $(BUILD)/hl --platform $(PLATFORM) --bins $(CLI_TESTS) $(if $(ONLY),--only '$(ONLY)')
 
