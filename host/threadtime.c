@@ -29,6 +29,23 @@ uint64_t thread_run_ns(pid_t pid, pid_t tid)
 	return read_file(pid, tid, "schedstat", buf, sizeof buf) ? strtoul(buf, NULL, 10) : 0;
 }
 
+int thread_run_open(pid_t pid, pid_t tid)
+{
+	char path[64];
+
+	snprintf(path, sizeof path, "/proc/%d/task/%d/schedstat", pid, tid);
+	return hostfile_open(path);
+}
+
+uint64_t thread_run_read(int fd)
+{
+	char buf[128];
+	ssize_t n = pread(fd, buf, sizeof buf - 1, 0);
+
+	buf[n > 0 ? n : 0] = '\0';
+	return strtoul(buf, NULL, 10);
+}
+
 uint64_t thread_system_ns(pid_t pid, pid_t tid)
 {
 	char buf[1024];

@@ -58,7 +58,7 @@ int process_context_create(struct machine *machine, struct context **out)
 	}
 	c->regs.rflags = RFLAGS_FIXED;
 	list_init(&c->node);
-	mutex_init(&c->clock.lock, LOCK_THREAD_CLOCK);
+	clock_init(&c->clock);
 	*out = (struct context *)c;
 	return 0;
 }
@@ -68,7 +68,7 @@ void process_context_destroy(struct context *context)
 	struct process_context *c = to_process_context(context);
 	stub_thread_end(c);
 	stub_thread_detach(c);
-	mutex_destroy(&c->clock.lock);
+	clock_destroy(&c->clock);
 	free(c->fp);
 	free(c);
 }

@@ -201,6 +201,7 @@ struct process_machine {
 	_Atomic bool scheduled; /* sched.c: threads may not all run alike */
 	struct spare spare;
 	_Atomic unsigned spares_taken;
+	_Atomic unsigned run_fds; /* descriptors of thread_clock.run_fd */
 	uint64_t xcr0;
 	size_t fp_size;
 	struct mutex lock;
@@ -276,7 +277,14 @@ struct thread_clock {
 	/* what this one had used before it became ours, and the one before this in all */
 	struct cpu_time base, last;
 	uint64_t runs_seen; /* context.runs when it was looked at last, and did not run */
+	/* what this one had used when it was asked last how much of that is system time, and the
+	 * answer */
+	uint64_t split_ns, split_system_ns;
+	unsigned looks; /* at this one */
+	int run_fd;     /* thread_run_open of it; -1: none */
 };
+void clock_init(struct thread_clock *k);
+void clock_destroy(struct thread_clock *k);
 /* *used: by another context before. */
 void clock_start(struct thread_clock *k, pid_t pid, pid_t tid, const struct cpu_time *used);
 void clock_stop(struct thread_clock *k);
