@@ -39,6 +39,7 @@
 struct uio;
 struct file;
 struct inode;
+struct inode_query;
 struct dentry;
 struct mnt_namespace;
 struct mount;
@@ -135,6 +136,8 @@ struct inode_ops {
 	int (*walk_getattr)(struct inode *dir, struct caller *c, const char *names, size_t len,
 			    unsigned flags, unsigned mask, struct statx *st, bool *done,
 			    struct walk_step *out);
+	int (*walk_query)(struct inode *dir, struct caller *c, const char *names, size_t len,
+			  unsigned flags, struct inode_query *q, bool *done, struct walk_step *out);
 	int (*walk_open)(struct inode *dir, struct caller *c, const char *names, size_t len,
 			 int oflags, mode_t mode, struct file **file, struct walk_step *out);
 	/* The directory above; never asked of a file system's root. */

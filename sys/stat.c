@@ -11,7 +11,7 @@
 
 #include "arch/machine.h"
 #include "fs/mount.h"
-#include "fs/names.h"
+#include "fs/query.h"
 #include "sys/at.h"
 
 /* The layout of glibc's struct stat is the kernel's. */
@@ -144,20 +144,9 @@ static struct cred *access_cred(struct task *t, bool effective)
 	return c;
 }
 
-static int access_at(struct at *at, int mask, int flags)
-{
-	struct path p;
-	int err = at_walk(at, flags, &p);
-
-	if (err)
-		return err;
-	err = vfs_access(&at->c, &p, mask);
-	path_put(&p);
-	return err;
-}
-
 static int64_t do_access(struct task *t, int dfd, gva_t name, uint64_t mask, int flags)
 {
+	struct inode_query q = { .what = QUERY_ACCESS, .mask = (int)mask };
 	struct at at;
 
 	if (mask & ~(uint64_t)(R_OK | W_OK | X_OK) ||
@@ -168,7 +157,7 @@ static int64_t do_access(struct task *t, int dfd, gva_t name, uint64_t mask, int
 		return err;
 	struct cred *cred = access_cred(t, flags & AT_EACCESS);
 	at.c.cred = cred;
-	err = cred ? access_at(&at, (int)mask, flags) : -ENOMEM;
+	err = cred ? (int)vfs_query(&at.c, at.start, at.name, at_walk_flags(flags), &q) : -ENOMEM;
 	cred_put(cred);
 	at_put(&at);
 	return err;
@@ -189,37 +178,32 @@ SYSCALL_DEFINE(faccessat2)
 	return do_access(t, (int)a[0], GVA(a[1]), (unsigned)a[2], (int)a[3]);
 }
 
-static int64_t readlink_path(struct task *t, struct at *at, const struct path *p, gva_t buf,
-			     size_t size)
+/* An empty name means the descriptor's own symlink, and of anything else that it does not exist. */
+static ssize_t readlink_at(struct at *at, struct inode_query *q)
 {
-	struct inode *i = p->dentry->inode;
-	char text[PATH_MAX];
-
-	if (!S_ISLNK(i->type) || !i->ops->readlink)
-		return at->name[0] ? -EINVAL : -ENOENT;
-	ssize_t n = i->ops->readlink(i, &at->c, text, size < sizeof text ? size : sizeof text);
-	if (n < 0)
-		return n;
-	return copy_to_guest(t->mm, buf, text, (size_t)n) ? -EFAULT : n;
+	if (!at->file && !at->name[0])
+		return -ENOENT;
+	ssize_t n = vfs_query(&at->c, at->start, at->name,
+			      at_walk_flags(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH), q);
+	return n == -EINVAL && !at->name[0] ? -ENOENT : n;
 }
 
 static int64_t do_readlink(struct task *t, int dfd, gva_t name, gva_t buf, int size)
 {
-	struct path p;
+	char text[PATH_MAX];
+	struct inode_query q = { .what = QUERY_READLINK, .buf = text, .size = sizeof text };
 	struct at at;
 
 	if (size <= 0)
 		return -EINVAL;
-	int64_t r = at_get(t, dfd, name, true, &at);
-	if (r)
-		return r;
-	r = at.file || at.name[0] ? at_walk(&at, AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH, &p) : -ENOENT;
-	if (!r) {
-		r = readlink_path(t, &at, &p, buf, (size_t)size);
-		path_put(&p);
-	}
+	if ((size_t)size < q.size)
+		q.size = (size_t)size;
+	int64_t n = at_get(t, dfd, name, true, &at);
+	if (n)
+		return n;
+	n = readlink_at(&at, &q);
 	at_put(&at);
-	return r;
+	return n > 0 && copy_to_guest(t->mm, buf, text, (size_t)n) ? -EFAULT : n;
 }
 
 SYSCALL_DEFINE(readlink)

@@ -6,6 +6,7 @@
 
 #include "fs/mount.h"
 #include "fs/notify.h"
+#include "fs/query.h"
 #include "sys/at.h"
 
 /* How the file is named: by a[0], a path (followed or not) or a descriptor. */
@@ -15,17 +16,17 @@ enum target { BY_PATH, BY_LINK, BY_FD };
 typedef int64_t xattr_fn(struct task *t, struct caller *c, struct inode *i, const uint64_t *a);
 
 static int64_t on_place(struct task *t, struct caller *c, const struct path *p, const uint64_t *a,
-			bool write, xattr_fn *fn)
+			xattr_fn *fn)
 {
-	if (write && mount_is_readonly(p->mnt))
+	if (mount_is_readonly(p->mnt))
 		return -EROFS;
 	int64_t r = fn(t, c, p->dentry->inode, a);
-	if (write && !r)
+	if (!r)
 		notify_dentry(p->dentry, IN_ATTRIB);
 	return r;
 }
 
-static int64_t on_path(struct task *t, const uint64_t *a, bool follow, bool write, xattr_fn *fn)
+static int64_t on_path(struct task *t, const uint64_t *a, bool follow, xattr_fn *fn)
 {
 	struct path p;
 	struct at at;
@@ -35,14 +36,14 @@ static int64_t on_path(struct task *t, const uint64_t *a, bool follow, bool writ
 		return r;
 	r = at_walk(&at, follow ? 0 : AT_SYMLINK_NOFOLLOW, &p);
 	if (!r) {
-		r = on_place(t, &at.c, &p, a, write, fn);
+		r = on_place(t, &at.c, &p, a, fn);
 		path_put(&p);
 	}
 	at_put(&at);
 	return r;
 }
 
-static int64_t on_fd(struct task *t, const uint64_t *a, bool write, xattr_fn *fn)
+static int64_t on_fd(struct task *t, const uint64_t *a, xattr_fn *fn)
 {
 	struct caller c = task_caller(t);
 	struct file *f = fd_get(t->files, (int)a[0]);
@@ -52,17 +53,16 @@ static int64_t on_fd(struct task *t, const uint64_t *a, bool write, xattr_fn *fn
 		return -EBADF;
 	int64_t r = file_path(f, &c, &p);
 	if (!r) {
-		r = on_place(t, &c, &p, a, write, fn);
+		r = on_place(t, &c, &p, a, fn);
 		path_put(&p);
 	}
 	file_put(f);
 	return r;
 }
 
-static int64_t on_target(struct task *t, const uint64_t *a, enum target by, bool write,
-			 xattr_fn *fn)
+static int64_t on_target(struct task *t, const uint64_t *a, enum target by, xattr_fn *fn)
 {
-	return by == BY_FD ? on_fd(t, a, write, fn) : on_path(t, a, by == BY_PATH, write, fn);
+	return by == BY_FD ? on_fd(t, a, fn) : on_path(t, a, by == BY_PATH, fn);
 }
 
 static int get_name(struct task *t, gva_t addr, char name[XATTR_NAME_MAX + 1])
@@ -96,41 +96,72 @@ static int64_t set_value(struct task *t, struct caller *c, struct inode *i, cons
 	return err;
 }
 
-static int64_t get_value(struct task *t, struct caller *c, struct inode *i, const uint64_t *a)
+/* ---- reading ---- */
+
+static ssize_t query_path(struct task *t, gva_t name, bool follow, struct inode_query *q)
+{
+	struct at at;
+	ssize_t r = at_get(t, AT_FDCWD, name, false, &at);
+
+	if (r)
+		return r;
+	r = vfs_query(&at.c, at.start, at.name, at_walk_flags(follow ? 0 : AT_SYMLINK_NOFOLLOW), q);
+	at_put(&at);
+	return r;
+}
+
+static ssize_t query_fd(struct task *t, int fd, struct inode_query *q)
+{
+	struct caller c = task_caller(t);
+	struct file *f = fd_get(t->files, fd);
+	struct path p;
+
+	if (!f)
+		return -EBADF;
+	ssize_t r = file_path(f, &c, &p);
+	if (!r) {
+		r = path_query(&p, &c, q);
+		path_put(&p);
+	}
+	file_put(f);
+	return r;
+}
+
+/* The answer goes to `buf` in the guest, which has room for q->size bytes. */
+static int64_t query_target(struct task *t, gva_t target, enum target by, struct inode_query *q,
+			    gva_t buf)
+{
+	q->buf = malloc(q->size ? q->size : 1);
+	if (!q->buf)
+		return -ENOMEM;
+	int64_t n =
+	    by == BY_FD ? query_fd(t, (int)target.v, q) : query_path(t, target, by == BY_PATH, q);
+	if (n > 0 && q->size && copy_to_guest(t->mm, buf, q->buf, (size_t)n))
+		n = -EFAULT;
+	free(q->buf);
+	return n;
+}
+
+static int64_t get_value(struct task *t, const uint64_t *a, enum target by)
 {
 	char name[XATTR_NAME_MAX + 1];
-	size_t size = a[3] < XATTR_SIZE_MAX ? a[3] : XATTR_SIZE_MAX;
-
+	struct inode_query q = { .what = QUERY_GETXATTR,
+				 .name = name,
+				 .size = a[3] < XATTR_SIZE_MAX ? a[3] : XATTR_SIZE_MAX };
 	int err = get_name(t, GVA(a[1]), name);
-	if (err)
-		return err;
-	if (!i->ops->getxattr)
-		return -EOPNOTSUPP;
-	char *value = malloc(size ? size : 1);
-	if (!value)
-		return -ENOMEM;
-	int64_t n = i->ops->getxattr(i, c, name, value, size);
-	if (n > 0 && size && copy_to_guest(t->mm, GVA(a[2]), value, (size_t)n))
-		n = -EFAULT;
-	free(value);
-	return n;
+
+	return err ? err : query_target(t, GVA(a[0]), by, &q, GVA(a[2]));
 }
 
-static int64_t list_names(struct task *t, struct caller *c, struct inode *i, const uint64_t *a)
+static int64_t list_names(struct task *t, const uint64_t *a, enum target by)
 {
-	size_t size = a[2] < XATTR_LIST_MAX ? a[2] : XATTR_LIST_MAX;
+	struct inode_query q = { .what = QUERY_LISTXATTR,
+				 .size = a[2] < XATTR_LIST_MAX ? a[2] : XATTR_LIST_MAX };
 
-	if (!i->ops->listxattr)
-		return 0;
-	char *list = malloc(size ? size : 1);
-	if (!list)
-		return -ENOMEM;
-	int64_t n = i->ops->listxattr(i, c, list, size);
-	if (n > 0 && size && copy_to_guest(t->mm, GVA(a[1]), list, (size_t)n))
-		n = -EFAULT;
-	free(list);
-	return n;
+	return query_target(t, GVA(a[0]), by, &q, GVA(a[1]));
 }
+
+/* ---- changing ---- */
 
 static int64_t remove_value(struct task *t, struct caller *c, struct inode *i, const uint64_t *a)
 {
@@ -144,60 +175,60 @@ static int64_t remove_value(struct task *t, struct caller *c, struct inode *i, c
 
 SYSCALL_DEFINE(setxattr)
 {
-	return on_target(t, a, BY_PATH, true, set_value);
+	return on_target(t, a, BY_PATH, set_value);
 }
 
 SYSCALL_DEFINE(lsetxattr)
 {
-	return on_target(t, a, BY_LINK, true, set_value);
+	return on_target(t, a, BY_LINK, set_value);
 }
 
 SYSCALL_DEFINE(fsetxattr)
 {
-	return on_target(t, a, BY_FD, true, set_value);
+	return on_target(t, a, BY_FD, set_value);
 }
 
 SYSCALL_DEFINE(getxattr)
 {
-	return on_target(t, a, BY_PATH, false, get_value);
+	return get_value(t, a, BY_PATH);
 }
 
 SYSCALL_DEFINE(lgetxattr)
 {
-	return on_target(t, a, BY_LINK, false, get_value);
+	return get_value(t, a, BY_LINK);
 }
 
 SYSCALL_DEFINE(fgetxattr)
 {
-	return on_target(t, a, BY_FD, false, get_value);
+	return get_value(t, a, BY_FD);
 }
 
 SYSCALL_DEFINE(listxattr)
 {
-	return on_target(t, a, BY_PATH, false, list_names);
+	return list_names(t, a, BY_PATH);
 }
 
 SYSCALL_DEFINE(llistxattr)
 {
-	return on_target(t, a, BY_LINK, false, list_names);
+	return list_names(t, a, BY_LINK);
 }
 
 SYSCALL_DEFINE(flistxattr)
 {
-	return on_target(t, a, BY_FD, false, list_names);
+	return list_names(t, a, BY_FD);
 }
 
 SYSCALL_DEFINE(removexattr)
 {
-	return on_target(t, a, BY_PATH, true, remove_value);
+	return on_target(t, a, BY_PATH, remove_value);
 }
 
 SYSCALL_DEFINE(lremovexattr)
 {
-	return on_target(t, a, BY_LINK, true, remove_value);
+	return on_target(t, a, BY_LINK, remove_value);
 }
 
 SYSCALL_DEFINE(fremovexattr)
 {
-	return on_target(t, a, BY_FD, true, remove_value);
+	return on_target(t, a, BY_FD, remove_value);
 }

@@ -165,43 +165,106 @@ int hostfs_statfs(struct inode *i, struct caller *c, struct statfs *out)
 	return (int)host_ret(fstatfs(hostfs_fd(i), out));
 }
 
-/* Extended attributes of O_PATH descriptors go by their name in /proc alone, which does not lead to
- * a symlink. A symlink can only have trusted.* and security.* ones: they stay out of reach. */
+/* Linux 6.13 has calls that take a directory and a name. */
+#ifndef SYS_setxattrat
+#define SYS_setxattrat  463
+#define SYS_getxattrat  464
+#define SYS_listxattrat 465
+#endif
+
+struct host_xattr_args {
+	uint64_t value;
+	uint32_t size, flags;
+};
+
+static _Atomic bool no_xattrat; /* the host is older */
+
+/* Extended attributes of O_PATH descriptors go by their name in /proc alone. A symlink can only
+ * have trusted.* and security.* ones: they are out of reach but by its name (hostfs_answer). */
 #define XATTR_PATH (sizeof "/proc/self/fd/" + FDPATH_NAME)
 
-static int xattr_path(struct inode *i, struct caller *c, char path[XATTR_PATH])
+static void xattr_path(int fd, char path[XATTR_PATH])
 {
-	snprintf(path, XATTR_PATH, "/proc/self/fd/%d", hostfs_fd(i));
-	return hostfs_act_as(c);
+	snprintf(path, XATTR_PATH, "/proc/self/fd/%d", fd);
+}
+
+/* One of the calls that take a name, for what `fd` is open on; -ENOSYS: there is none. */
+static long xattr_by_link(long nr, int fd, const char *name, struct host_xattr_args *args)
+{
+	char link[FDPATH_NAME];
+	int dir = no_xattrat ? -1 : fdpath_dir();
+
+	if (dir < 0)
+		return -ENOSYS;
+	fdpath_name(fd, link);
+	long r = name ? host_call(nr, dir, link, 0, name, args, sizeof *args)
+		      : host_call(nr, dir, link, 0, args->value, args->size);
+	if (r == -ENOSYS)
+		no_xattrat = true;
+	return r;
+}
+
+static ssize_t get_xattr(int fd, bool opened, const char *name, void *buf, size_t size)
+{
+	struct host_xattr_args args = { (uintptr_t)buf, (uint32_t)size, 0 };
+	char path[XATTR_PATH];
+
+	if (opened)
+		return host_ret(fgetxattr(fd, name, buf, size));
+	long r = xattr_by_link(SYS_getxattrat, fd, name, &args);
+	if (r != -ENOSYS)
+		return r;
+	xattr_path(fd, path);
+	return host_ret(getxattr(path, name, buf, size));
 }
 
 ssize_t hostfs_getxattr(struct inode *i, struct caller *c, const char *name, void *buf, size_t size)
 {
-	char path[XATTR_PATH];
 	int err = S_ISLNK(i->type) ? -ENODATA : hostfs_may_xattr(i, c, name, false);
 
 	if (!err)
-		err = xattr_path(i, c, path);
-	return err ? err : host_ret(getxattr(path, name, buf, size));
+		err = hostfs_act_as(c);
+	return err ? err : get_xattr(hostfs_fd(i), hostfs_inode(i)->opened, name, buf, size);
 }
 
 int hostfs_setxattr(struct inode *i, struct caller *c, const char *name, const void *buf,
 		    size_t size, int flags)
 {
+	struct host_xattr_args args = { (uintptr_t)buf, (uint32_t)size, (uint32_t)flags };
 	char path[XATTR_PATH];
+	int fd = hostfs_fd(i);
 	int err = S_ISLNK(i->type) || is_device(i) ? -EPERM : hostfs_may_xattr(i, c, name, true);
 
 	if (!err)
-		err = xattr_path(i, c, path);
-	return err ? err : (int)host_ret(setxattr(path, name, buf, size, flags));
+		err = hostfs_act_as(c);
+	if (err)
+		return err;
+	if (hostfs_inode(i)->opened)
+		return (int)host_ret(fsetxattr(fd, name, buf, size, flags));
+	long r = xattr_by_link(SYS_setxattrat, fd, name, &args);
+	if (r != -ENOSYS)
+		return (int)r;
+	xattr_path(fd, path);
+	return (int)host_ret(setxattr(path, name, buf, size, flags));
 }
 
-/* All names, whatever room the guest has: those that are not shown need none. */
-static ssize_t list_shown(const struct hostfs *h, const char *path, char *buf, size_t size)
+static ssize_t list_xattrs(int fd, bool opened, char *buf, size_t size)
 {
-	char *all = malloc(XATTR_LIST_MAX);
-	ssize_t n = all ? host_ret(listxattr(path, all, XATTR_LIST_MAX)) : -ENOMEM;
+	struct host_xattr_args args = { (uintptr_t)buf, (uint32_t)size, 0 };
+	char path[XATTR_PATH];
 
+	if (opened)
+		return host_ret(flistxattr(fd, buf, size));
+	long r = xattr_by_link(SYS_listxattrat, fd, NULL, &args);
+	if (r != -ENOSYS)
+		return r;
+	xattr_path(fd, path);
+	return host_ret(listxattr(path, buf, size));
+}
+
+/* Of all names, as `n` says and `all` holds them, those that are shown. Takes `all` over. */
+static ssize_t give_shown(const struct hostfs *h, char *all, ssize_t n, char *buf, size_t size)
+{
 	if (n > 0)
 		n = hostfs_filter_xattrs(h, all, n);
 	if (n > 0 && size && (size_t)n > size)
@@ -212,15 +275,23 @@ static ssize_t list_shown(const struct hostfs *h, const char *path, char *buf, s
 	return n;
 }
 
+/* All names, whatever room the guest has: those that are not shown need none. */
+static ssize_t list_shown(const struct hostfs *h, int fd, bool opened, char *buf, size_t size)
+{
+	if (!h->contained)
+		return list_xattrs(fd, opened, buf, size);
+	char *all = malloc(XATTR_LIST_MAX);
+	return all ? give_shown(h, all, list_xattrs(fd, opened, all, XATTR_LIST_MAX), buf, size)
+		   : -ENOMEM;
+}
+
 ssize_t hostfs_listxattr(struct inode *i, struct caller *c, char *buf, size_t size)
 {
-	char path[XATTR_PATH];
-	int err = S_ISLNK(i->type) ? 0 : xattr_path(i, c, path);
+	int err = S_ISLNK(i->type) ? 0 : hostfs_act_as(c);
 
 	if (err || S_ISLNK(i->type))
 		return err;
-	return hostfs_of(i)->contained ? list_shown(hostfs_of(i), path, buf, size)
-				       : host_ret(listxattr(path, buf, size));
+	return list_shown(hostfs_of(i), hostfs_fd(i), hostfs_inode(i)->opened, buf, size);
 }
 
 int hostfs_removexattr(struct inode *i, struct caller *c, const char *name)
@@ -229,8 +300,80 @@ int hostfs_removexattr(struct inode *i, struct caller *c, const char *name)
 	int err = S_ISLNK(i->type) || is_device(i) ? -EPERM : hostfs_may_xattr(i, c, name, true);
 
 	if (!err)
-		err = xattr_path(i, c, path);
-	return err ? err : (int)host_ret(removexattr(path, name));
+		err = hostfs_act_as(c);
+	if (err)
+		return err;
+	if (hostfs_inode(i)->opened)
+		return (int)host_ret(fremovexattr(hostfs_fd(i), name));
+	xattr_path(hostfs_fd(i), path);
+	return (int)host_ret(removexattr(path, name));
+}
+
+/* ---- what is asked by name ---- */
+
+bool hostfs_answers_by_name(const struct inode_query *q)
+{
+	return !no_xattrat || (q->what != QUERY_GETXATTR && q->what != QUERY_LISTXATTR);
+}
+
+static ssize_t getxattr_at(int dirfd, const char *file, const struct inode_query *q)
+{
+	struct host_xattr_args args = { (uintptr_t)q->buf, (uint32_t)q->size, 0 };
+
+	return *file ? host_call(SYS_getxattrat, dirfd, file, AT_SYMLINK_NOFOLLOW, q->name, &args,
+				 sizeof args)
+		     : get_xattr(dirfd, false, q->name, q->buf, q->size);
+}
+
+static ssize_t names_at(int dirfd, const char *file, char *buf, size_t size)
+{
+	return host_call(SYS_listxattrat, dirfd, file, AT_SYMLINK_NOFOLLOW, buf, size);
+}
+
+static ssize_t listxattr_at(const struct hostfs *h, int dirfd, const char *file,
+			    const struct inode_query *q)
+{
+	if (!*file)
+		return list_shown(h, dirfd, false, q->buf, q->size);
+	if (!h->contained)
+		return names_at(dirfd, file, q->buf, q->size);
+	char *all = malloc(XATTR_LIST_MAX);
+	return all ? give_shown(h, all, names_at(dirfd, file, all, XATTR_LIST_MAX), q->buf, q->size)
+		   : -ENOMEM;
+}
+
+static ssize_t access_at(int dirfd, const char *file, int mask)
+{
+	int flags = AT_EACCESS | AT_SYMLINK_NOFOLLOW | (*file ? 0 : AT_EMPTY_PATH);
+
+	return mask == F_OK ? 0 : host_call(SYS_faccessat2, dirfd, file, mask, flags);
+}
+
+static ssize_t readlink_at(int dirfd, const char *file, const struct inode_query *q)
+{
+	ssize_t n = host_ret(readlinkat(dirfd, file, q->buf, q->size));
+
+	return n == -ENOENT && !*file ? -EINVAL : n;
+}
+
+ssize_t hostfs_answer(const struct hostfs *h, int dirfd, const char *file,
+		      const struct inode_query *q)
+{
+	ssize_t n = -EINVAL;
+
+	switch (q->what) {
+	case QUERY_ACCESS: n = access_at(dirfd, file, q->mask); break;
+	case QUERY_READLINK: n = readlink_at(dirfd, file, q); break;
+	case QUERY_GETXATTR:
+		n = hostfs_hides_xattr(h, q->name, false);
+		if (!n)
+			n = getxattr_at(dirfd, file, q);
+		break;
+	case QUERY_LISTXATTR: n = listxattr_at(h, dirfd, file, q); break;
+	}
+	if (n == -ENOSYS)
+		no_xattrat = true;
+	return n;
 }
 
 int hostfs_watch(struct inode *i, struct caller *c, int inotify, uint32_t mask)

@@ -138,19 +138,25 @@ static bool shows_xattr(const struct hostfs *h, const char *name)
 	return !h->contained || acl || has_prefix(name, "user.");
 }
 
+int hostfs_hides_xattr(const struct hostfs *h, const char *name, bool write)
+{
+	if (shows_xattr(h, name))
+		return 0;
+	return has_prefix(name, "system.") ? -EOPNOTSUPP : write ? -EPERM : -ENODATA;
+}
+
 /* xattr_permission() of Linux's fs/xattr.c. */
 int hostfs_may_xattr(struct inode *i, struct caller *c, const char *name, bool write)
 {
 	struct hostfs *h = hostfs_of(i);
 	struct statx st;
+	int err = hostfs_hides_xattr(h, name, write);
 
-	if (!shows_xattr(h, name))
-		return has_prefix(name, "system.") ? -EOPNOTSUPP : write ? -EPERM : -ENODATA;
-	if (write && hostfs_is_given(i))
-		return -EPERM;
-	if (!hostfs_asks_guest(h, c))
-		return 0;
-	int err = shown(h, hostfs_fd(i), "", &st);
+	if (!err && write && hostfs_is_given(i))
+		err = -EPERM;
+	if (err || !hostfs_asks_guest(h, c))
+		return err;
+	err = shown(h, hostfs_fd(i), "", &st);
 	if (err)
 		return err;
 	if (write && S_ISDIR(st.stx_mode) && st.stx_mode & S_ISVTX &&

@@ -8,6 +8,7 @@
 #include "cred/user_ns.h"
 #include "fs/file.h"
 #include "fs/hostfs/hostfs.h"
+#include "fs/query.h"
 #include "mm/quota.h"
 
 struct hostfs {
@@ -26,7 +27,8 @@ struct hostfs {
 
 struct hostfs_inode {
 	struct inode inode;
-	int fd; /* owned: O_PATH, or the open file's own descriptor */
+	int fd;      /* owned: O_PATH, or the open file's own descriptor */
+	bool opened; /* it is known to be the latter */
 	/* bytes written since the last fsync; large before the first one */
 	_Atomic uint64_t unsynced;
 	_Atomic bool identified; /* `id` is set */
@@ -78,6 +80,8 @@ bool hostfs_asks_guest(const struct hostfs *h, const struct caller *c);
 int hostfs_may(struct inode *i, struct caller *c, int mask);
 int hostfs_may_remove(struct inode *dir, struct caller *c, const char *name);
 int hostfs_may_setattr(struct inode *i, struct caller *c, struct iattr *a);
+/* Is there no such attribute for the guest, whatever the host has? 0 or -errno. */
+int hostfs_hides_xattr(const struct hostfs *h, const char *name, bool write);
 int hostfs_may_xattr(struct inode *i, struct caller *c, const char *name, bool write);
 ssize_t hostfs_filter_xattrs(const struct hostfs *h, char *names, ssize_t n);
 /* `mode` with its S_IFMT part. */
@@ -141,6 +145,8 @@ int hostfs_walk(struct inode *dir, struct caller *c, const char *names, size_t l
 int hostfs_walk_getattr(struct inode *dir, struct caller *c, const char *names, size_t len,
 			unsigned flags, unsigned mask, struct statx *st, bool *done,
 			struct walk_step *out);
+int hostfs_walk_query(struct inode *dir, struct caller *c, const char *names, size_t len,
+		      unsigned flags, struct inode_query *q, bool *done, struct walk_step *out);
 int hostfs_walk_open(struct inode *dir, struct caller *c, const char *names, size_t len, int oflags,
 		     mode_t mode, struct file **file, struct walk_step *out);
 int hostfs_parent(struct inode *dir, struct caller *c, struct dentry **out);
@@ -190,6 +196,11 @@ int hostfs_setxattr(struct inode *i, struct caller *c, const char *name, const v
 		    size_t size, int flags);
 ssize_t hostfs_listxattr(struct inode *i, struct caller *c, char *buf, size_t size);
 int hostfs_removexattr(struct inode *i, struct caller *c, const char *name);
+/* Of `file` in `dirfd`, which is not followed; "": of `dirfd`, an O_PATH descriptor. By name the
+ * host may have no such call (xattrs, before Linux 6.13): false, or -ENOSYS. */
+bool hostfs_answers_by_name(const struct inode_query *q);
+ssize_t hostfs_answer(const struct hostfs *h, int dirfd, const char *file,
+		      const struct inode_query *q);
 int hostfs_watch(struct inode *i, struct caller *c, int inotify, uint32_t mask);
 int hostfs_statfs(struct inode *i, struct caller *c, struct statfs *out);
 

@@ -151,6 +151,7 @@ int hostfs_file_new(struct hostfs *h, struct caller *c, int fd, const struct sta
 
 	if (err)
 		return err;
+	hostfs_inode(d->inode)->opened = true;
 	switch (d->inode->type) {
 	case S_IFREG: return regular_file(h, d, flags, out);
 	case S_IFDIR: return file_of_dentry(d, &hostfs_dir_ops, flags, out);

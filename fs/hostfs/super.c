@@ -31,6 +31,7 @@ static void inode_release(struct inode *i)
 static const struct inode_ops hostfs_inode_ops = {
 	.walk = hostfs_walk,
 	.walk_getattr = hostfs_walk_getattr,
+	.walk_query = hostfs_walk_query,
 	.walk_open = hostfs_walk_open,
 	.parent = hostfs_parent,
 	.identify = hostfs_identify,
@@ -114,6 +115,7 @@ static int hostfs_inode_new(struct hostfs *h, int fd, mode_t type, struct inode 
 	inode_init(&hi->inode, &h->fs, &hostfs_inode_ops, type);
 	hi->held = held;
 	hi->fd = fd;
+	hi->opened = false;
 	hi->unsynced = ASIDE_BYTES;
 	hi->identified = false;
 	hi->fifo = NULL;

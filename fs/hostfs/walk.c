@@ -278,6 +278,17 @@ static int getattr_path(struct lookup *l, unsigned mask, struct statx *st)
 	return err;
 }
 
+static bool is_one_name(const struct lookup *l)
+{
+	return !strchr(l->names, '/') && strcmp(l->names, ".") && strcmp(l->names, "..");
+}
+
+/* Errors of a short cut that the long way can do something about. */
+static bool is_for_walk(int err)
+{
+	return err == -ELOOP || err == -EXDEV || err == -EAGAIN;
+}
+
 int hostfs_walk_getattr(struct inode *dir, struct caller *c, const char *names, size_t len,
 			unsigned flags, unsigned mask, struct statx *st, bool *done,
 			struct walk_step *out)
@@ -291,14 +302,59 @@ int hostfs_walk_getattr(struct inode *dir, struct caller *c, const char *names, 
 	*done = false;
 	if (l.len < len)
 		return walk_retry(&l, -EAGAIN, out);
-	bool single = !strchr(l.names, '/') && strcmp(l.names, ".") && strcmp(l.names, "..");
-	err = single ? getattr_name(&l, mask, st) : -EAGAIN;
+	err = is_one_name(&l) ? getattr_name(&l, mask, st) : -EAGAIN;
 	if (err == -EAGAIN)
 		err = getattr_path(&l, mask, st);
 	*done = !err;
 	if (!err)
 		hostfs_show(l.h, st);
-	return err == -ELOOP || err == -EXDEV || err == -EAGAIN ? walk_retry(&l, err, out) : err;
+	return is_for_walk(err) ? walk_retry(&l, err, out) : err;
+}
+
+/* The name is not looked at and then followed: whatever it has become meanwhile is asked the
+ * question itself, and a symlink says nothing of what it leads to. */
+static int query_name(struct lookup *l, struct inode_query *q)
+{
+	bool reads_link = q->what == QUERY_READLINK;
+	struct statx st;
+
+	if (!hostfs_answers_by_name(q) || (reads_link && !(l->flags & STEP_NOFOLLOW)))
+		return -EAGAIN;
+	int err = reads_link ? 0 : getattr_name(l, 0, &st);
+	if (err)
+		return err;
+	q->answer = hostfs_answer(l->h, l->dirfd, l->names, q);
+	return q->answer == -ENOSYS ? -EAGAIN : 0;
+}
+
+static int query_path(struct lookup *l, struct inode_query *q)
+{
+	int fd = beneath_open(l->dirfd, l->names, reference_flags(l->flags), 0);
+
+	if (fd < 0)
+		return fd;
+	q->answer = hostfs_answer(l->h, fd, "", q);
+	host_close(fd);
+	return 0;
+}
+
+int hostfs_walk_query(struct inode *dir, struct caller *c, const char *names, size_t len,
+		      unsigned flags, struct inode_query *q, bool *done, struct walk_step *out)
+{
+	struct lookup l;
+	int err = lookup_init(&l, dir, c, names, len, flags);
+
+	*out = (struct walk_step){ 0 };
+	*done = false;
+	if (err)
+		return err;
+	if (hostfs_asks_guest(l.h, c))
+		return walk_retry(&l, -EAGAIN, out);
+	err = is_one_name(&l) ? query_name(&l, q) : -EAGAIN;
+	if (err == -EAGAIN)
+		err = query_path(&l, q);
+	*done = !err;
+	return is_for_walk(err) ? walk_retry(&l, err, out) : err;
 }
 
 #define OPEN_FLAGS                                                                                 \

@@ -558,3 +558,64 @@ CASE(chown_of_nothing)
 		say("%o\n", st.st_mode & 07777);
 	}
 }
+
+/* What calls that read something of a file by its name answer, however it is named. */
+static void ask(const char *path)
+{
+	char b[64];
+
+	say("%s:\n", path);
+	R(access(path, F_OK));
+	R(access(path, R_OK | W_OK));
+	R(access(path, X_OK));
+	R(faccessat(AT_FDCWD, path, R_OK, AT_SYMLINK_NOFOLLOW));
+	R(readlink(path, b, sizeof b));
+	R(readlink(path, b, 2));
+	R(getxattr(path, "user.one", b, sizeof b));
+	R(getxattr(path, "user.one", b, 2));
+	R(lgetxattr(path, "user.one", NULL, 0));
+	R(getxattr(path, "system.posix_acl_access", b, sizeof b));
+	R(listxattr(path, b, sizeof b));
+	R(llistxattr(path, b, sizeof b));
+}
+
+static int ask_all(void *arg)
+{
+	static const char *const names[] = {
+		"file",      "./file",      "file/",     "file/x",     "link",      "./link",
+		"link/",     "dir",         "dir/",      "dir/inner",  "dir/no",    "dir/inner/",
+		"dir/up",    "dir/up/file", "dirs",      "dirs/inner", "dirs/",     "dangling",
+		"dangling/", "loop",        "dir/loop",  "no",         "no/file",   ".",
+		"..",        "dir/..",      "dir/.",     "closed",     "closed/in", "/dev/null",
+		"/proc",     "/",           "/proc/1/x",
+	};
+
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		ask(names[i]);
+	return 0;
+}
+
+static int ask_as_user(void *arg)
+{
+	NEED(setresgid(1234, 1234, 1234));
+	NEED(setresuid(1234, 1234, 1234));
+	return ask_all(arg);
+}
+
+CASE(asked_by_name)
+{
+	need_root();
+	make_tree();
+	NEED(chmod(".", 0755));
+	NEED(chmod("file", 0640));
+	NEED(setxattr("file", "user.one", "value", 5, 0));
+	NEED(setxattr("dir/inner", "user.one", "inner", 5, 0));
+	NEED(symlink("..", "dir/up"));
+	NEED(symlink("dir", "dirs"));
+	NEED(symlink("loop", "loop"));
+	NEED(symlink("loop", "dir/loop"));
+	NEED(mkdir("closed", 0700));
+	put_file("closed/in", "x");
+	in_child("root", ask_all, NULL);
+	in_child("user", ask_as_user, NULL);
+}
