@@ -19,22 +19,26 @@
 
 /* ---- pages written soon after a fork ---- */
 
+/* What is in the list is copied, so that nobody sees whether it is still written: the one that has
+ * been there for longest gives way, and comes back if it is. */
 static void pages_note(struct fork_pages *p, gva_t unit)
 {
-	uint32_t n = p ? p->n : FORK_PAGES;
-
-	for (uint32_t i = 0; i < n; i++) {
-		if (n == FORK_PAGES || gva_eq(p->units[i], unit))
+	for (uint32_t i = 0; p && i < FORK_PAGES; i++) {
+		if (gva_eq(p->units[i], unit))
 			return;
 	}
-	if (atomic_compare_exchange_strong(&p->n, &n, n + 1))
-		p->units[n] = unit;
+	if (p)
+		p->units[atomic_fetch_add(&p->next, 1) % FORK_PAGES] = unit;
 }
 
 void fork_note_write(struct mm *mm, gva_t page)
 {
+	lock_assert_held_write(&mm->lock);
 	gva_t unit = gva_align_down(page, FORK_UNIT);
 
+	if (mm->fork_writes == FORK_SOON)
+		return;
+	mm->fork_writes++;
 	pages_note(mm->fork_pages, unit);
 	pages_note(mm->parent_fork_pages, unit);
 }
@@ -60,15 +64,21 @@ static bool is_hot(const struct fork *f, gva_t addr)
 	return false;
 }
 
-/* A unit counts if it lies in private memory that may be written; then whole backings are in it or
- * out of it. */
+/* A unit counts as far as private memory that may be written lies in it; there whole backings are
+ * in it or out of it. */
 static void hot_add(struct fork *f, gva_t unit)
 {
-	struct vma *v = vma_at(f->parent, unit);
+	gva_t end = gva_add(unit, FORK_UNIT);
+	bool counts = false;
 
-	if (!unit.v || is_hot(f, unit) || !v || (v->flags & VMA_SHARED) || !(v->prot & GUEST_WRITE))
+	if (!unit.v || is_hot(f, unit))
 		return;
-	if (backing_isolate(f->parent, unit, gva_add(unit, FORK_UNIT)) == 0)
+	vma_for_range (v, f->parent, unit, end) {
+		if (!(v->flags & VMA_SHARED) && v->prot & GUEST_WRITE)
+			counts = backing_isolate(f->parent, gva_max(v->start, unit),
+						 gva_min(v->end, end)) == 0;
+	}
+	if (counts)
 		f->hot[f->nr_hot++] = unit;
 }
 
@@ -78,7 +88,7 @@ static void hot_collect(struct fork *f, const gva_t *hints)
 
 	for (unsigned i = 0; i < FORK_HINTS; i++)
 		hot_add(f, gva_align_down(hints[i], FORK_UNIT));
-	for (unsigned i = 0; p && i < p->n; i++)
+	for (unsigned i = 0; p && i < FORK_PAGES; i++)
 		hot_add(f, p->units[i]);
 }
 
@@ -252,6 +262,7 @@ int mm_fork(struct mm *parent, const gva_t hints[FORK_HINTS], struct mm **out)
 	rwlock_wrlock(&parent->lock);
 	rwlock_wrlock(&f.child->lock);
 	copy_fields(f.child, parent);
+	parent->fork_writes = 0;
 	hot_collect(&f, hints);
 	pages_share(parent, f.child);
 	err = fork_vmas(&f);

@@ -17,12 +17,14 @@ int mm_fork(struct mm *parent, const gva_t hints[FORK_HINTS], struct mm **out);
 
 /* Pages are looked at in aligned units of this size. */
 #define FORK_UNIT  (4 * PAGE_SIZE)
-#define FORK_PAGES 8
+#define FORK_PAGES 12
+/* So many writes of each side count. */
+#define FORK_SOON 8
 
 struct fork_pages {
 	struct ref refs;
-	_Atomic uint32_t n;
-	_Atomic(gva_t) units[FORK_PAGES];
+	_Atomic uint32_t next;            /* modulo FORK_PAGES, the unit that is replaced next */
+	_Atomic(gva_t) units[FORK_PAGES]; /* GVA_NULL: none */
 };
 
 /* A page of `mm` was met copy-on-write by a write. */

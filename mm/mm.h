@@ -119,6 +119,7 @@ struct mm {
 	/* mm/fork.h: what this process and its children write after a fork; what the parent of this
 	 * one keeps */
 	struct fork_pages *fork_pages, *parent_fork_pages;
+	uint8_t fork_writes; /* since the last one, as far as they count */
 
 	/* mm/forecast.h: what it is likely to write first; NULL: nobody knows */
 	struct forecast *forecast;

@@ -281,6 +281,7 @@ static void reset_counters(struct mm *mm)
 	fork_pages_put(mm->fork_pages);
 	fork_pages_put(mm->parent_fork_pages);
 	mm->fork_pages = mm->parent_fork_pages = NULL;
+	mm->fork_writes = 0;
 	mm->peak_bytes = mm->total_bytes;
 	mm->peak_resident = (uint64_t)mm->resident;
 	mm->faults_minor = mm->faults_cow = 0;

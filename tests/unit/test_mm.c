@@ -435,6 +435,37 @@ static void fork_learns(void **state)
 	assert_int_equal(faults[3], 0);
 }
 
+/* What was written once does not stand in the way of what is written each time, nor does it matter
+ * where a mapping begins. */
+static void fork_learns_anew(void **state)
+{
+	uint64_t room = map_anon(mm, 0, 256 * PAGE_SIZE, PROT_NONE, 0);
+	uint64_t odd = (room / FORK_UNIT + 2) * FORK_UNIT + PAGE_SIZE;
+	uint64_t heap = map_anon(mm, odd, 200 * PAGE_SIZE, RW, MAP_FIXED);
+	unsigned faults = 0;
+
+	for (unsigned i = 0; i < 200; i++)
+		guest_poke(mm, heap + i * PAGE_SIZE, 1);
+	for (unsigned i = 0; i < 4; i++) {
+		struct mm *child;
+
+		assert_int_equal(mm_fork(mm, no_hints, &child), 0);
+		world_count_reset(&w);
+		for (unsigned k = 0; !i && k < 2 * FORK_PAGES; k++)
+			guest_poke(mm, heap + (100 + 4 * k) * PAGE_SIZE, 2);
+		for (unsigned k = 0; k < 4; k++) {
+			assert_int_equal(guest_poke(child, heap + 20 * k * PAGE_SIZE, 3), 0);
+			assert_int_equal(guest_poke(mm, heap + 20 * k * PAGE_SIZE, 4), 0);
+			assert_int_equal(guest_peek(child, heap + 20 * k * PAGE_SIZE), 3);
+		}
+		faults = w.faults;
+		mm_check(mm);
+		mm_check(child);
+		mm_put(child);
+	}
+	assert_int_equal(faults, 0);
+}
+
 static void private_files_are_copied(void **state)
 {
 	struct pagesource *ps = file_create(&w, 512 * PAGE_SIZE);
@@ -914,6 +945,7 @@ int main(void)
 		TEST(platform_gone),
 		TEST(fork_separates),
 		TEST(fork_learns),
+		TEST(fork_learns_anew),
 		TEST(private_files_are_copied),
 		TEST(what_was_written_is_expected),
 		TEST(wrong_forecasts_do_nothing),
