@@ -6,10 +6,12 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "stub_symbols.h"
@@ -128,23 +130,46 @@ int stub_answer(struct stub *st, int *received, int64_t *value)
 
 /* ---- by the mapper ---- */
 
+static bool receiving_ends;
+
+/* To receive a notification ends, from Linux 6.11 on, with the last thread that could send one. */
+static void find_receiving(void)
+{
+	unsigned major, minor;
+	struct utsname u;
+
+	if (uname(&u) == 0 && sscanf(u.release, "%u.%u", &major, &minor) == 2)
+		receiving_ends = major > 6 || (major == 6 && minor >= 11);
+}
+
+static bool mapper_speaks(const struct stub *st)
+{
+	struct pollfd p = { st->mapper, POLLIN, 0 };
+	int r;
+
+	do
+		r = poll(&p, 1, -1);
+	while (r < 0 && errno == EINTR);
+	return r == 1 && p.revents & POLLIN;
+}
+
 /* Its report: 0 or the -errno of the command before; -EIO: it is gone. */
 static int mapper_report(struct stub *st)
 {
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	lock_assert_held(&st->lock);
-	struct pollfd p = { st->mapper, POLLIN, 0 };
 	struct seccomp_notif n = { 0 };
 
-	while (!n.id) {
-		int r = poll(&p, 1, -1);
-		if (r < 0 && errno == EINTR)
-			continue;
-		if (r != 1 || !(p.revents & POLLIN))
+	pthread_once(&once, find_receiving);
+	for (bool look = !receiving_ends; !n.id;) {
+		if (look && !mapper_speaks(st))
 			return -EIO;
 		memset(&n, 0, sizeof n);
-		if (ioctl(st->mapper, SECCOMP_IOCTL_NOTIF_RECV, &n) < 0 && errno != EINTR &&
-		    errno != ENOENT)
+		if (ioctl(st->mapper, SECCOMP_IOCTL_NOTIF_RECV, &n) == 0 || errno == EINTR)
+			continue;
+		if (errno != ENOENT)
 			return -EIO;
+		look = true; /* it may be gone */
 	}
 	if (n.data.nr != STUB_REPORT || n.data.instruction_pointer != STUB_MAPPER_IP_ADDR)
 		return -EIO;
