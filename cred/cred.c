@@ -114,6 +114,15 @@ struct cred *cred_of_init(struct user_namespace *ns)
 	return c;
 }
 
+void cred_withhold(struct cred *c, uint64_t caps)
+{
+	c->cap_effective &= ~caps;
+	c->cap_permitted &= ~caps;
+	c->cap_inheritable &= ~caps;
+	c->cap_bounding &= ~caps;
+	c->cap_ambient &= ~caps;
+}
+
 struct cred *cred_copy(const struct cred *c, int nr_groups)
 {
 	int n = nr_groups < 0 ? c->nr_groups : nr_groups;

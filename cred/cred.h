@@ -40,6 +40,8 @@ struct cred *cred_of_init(struct user_namespace *ns);
 /* A copy with one reference and room for `nr_groups` groups (-1: the same groups). NULL: no
  * memory. */
 struct cred *cred_copy(const struct cred *c, int nr_groups);
+/* Of one that nobody else has yet: it has none of these capabilities, and gets none of them. */
+void cred_withhold(struct cred *c, uint64_t caps);
 /* References are what sharers change of it. */
 struct cred *cred_get(const struct cred *c);
 void cred_put(const struct cred *c);

@@ -47,6 +47,15 @@ void ns_init(struct ns_common *ns, enum ns_kind kind, struct ns_numbers *numbers
 		ns_get(&owner->ns);
 }
 
+void ns_renumber(struct ns_common *ns, struct ns_numbers *numbers, unsigned inum)
+{
+	if (inum < FIRST_LATER)
+		return;
+	ns->inum = inum;
+	if (numbers->later <= inum - FIRST_LATER)
+		numbers->later = inum - FIRST_LATER + 1;
+}
+
 struct ns_common *ns_get(struct ns_common *ns)
 {
 	ref_get(&ns->refs);

@@ -54,6 +54,8 @@ struct ns_numbers {
 /* One reference. `release` frees it, once its owner was put. */
 void ns_init(struct ns_common *ns, enum ns_kind kind, struct ns_numbers *numbers,
 	     struct user_namespace *owner, void (*release)(struct ns_common *ns));
+/* The number that it had in the sandbox it is a copy of; what is no such number has no effect. */
+void ns_renumber(struct ns_common *ns, struct ns_numbers *numbers, unsigned inum);
 struct ns_common *ns_get(struct ns_common *ns);
 void ns_put(struct ns_common *ns);
 /* A namespace of a kind that isolates nothing yet. NULL: no memory. */

@@ -463,6 +463,11 @@ static void devpts_destroy(struct filesystem *fs)
 
 static const struct filesystem_ops devpts_fs_ops = { .destroy = devpts_destroy };
 
+void devpts_options_of(struct filesystem *fs, struct devpts_options *out)
+{
+	*out = devpts_of(fs)->opt;
+}
+
 int devpts_create(dev_t dev, const struct guest_clock *clock, const struct devpts_options *opt,
 		  const struct devpts_owner *owner, void *arg, struct filesystem **out)
 {

@@ -23,6 +23,8 @@ struct devpts_options {
 	mode_t mode, ptmx_mode;
 };
 
+/* Those that it was made with. */
+void devpts_options_of(struct filesystem *fs, struct devpts_options *out);
 /* `arg`: of the owner's functions. */
 int devpts_create(dev_t dev, const struct guest_clock *clock, const struct devpts_options *opt,
 		  const struct devpts_owner *owner, void *arg, struct filesystem **out);

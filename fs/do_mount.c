@@ -19,6 +19,7 @@
 #include "fs/nsfs.h"
 #include "fs/propagation.h"
 #include "fs/saved.h"
+#include "fs/saved_place.h"
 
 bool path_is_mount(const struct path *p)
 {
@@ -469,7 +470,31 @@ static void tree_file_release(struct file *f)
 	free(tf);
 }
 
-static FILE_UNSAVED(tree_saved, "tree of mounts");
+static const char *tree_refused(struct saver *s, void *object)
+{
+	const struct file *f = object;
+
+	return place_refused(s, &f->path);
+}
+
+static int tree_save(struct saver *s, void *object)
+{
+	struct tree_file *tf = container_of((struct file *)object, struct tree_file, file);
+
+	encode(&s->out, s->ns(s, &tf->anon->ns));
+	place_save(s, &tf->file.path);
+	return 0;
+}
+
+static int tree_load(struct loader *l, void **out);
+
+const struct saved_kind tree_saved = {
+	.name = "tree of mounts",
+	.save = tree_save,
+	.load = tree_load,
+	.put = file_saved_put,
+	.refused = tree_refused,
+};
 
 static const struct file_ops tree_file_ops = {
 	.saved = &tree_saved,
@@ -478,8 +503,8 @@ static const struct file_ops tree_file_ops = {
 	.release = tree_file_release,
 };
 
-/* Of the namespace whose root `top` is to be; its reference is taken over, also on failure. */
-static int tree_file_new(struct mnt_namespace *anon, struct mount *top, struct file **out)
+/* Whose namespace is taken over. */
+static int tree_file_new(struct mnt_namespace *anon, const struct path *top, struct file **out)
 {
 	struct tree_file *tf = calloc(1, sizeof *tf);
 
@@ -487,9 +512,31 @@ static int tree_file_new(struct mnt_namespace *anon, struct mount *top, struct f
 		return -ENOMEM;
 	file_init(&tf->file, &tree_file_ops, O_PATH);
 	tf->anon = anon;
-	tf->file.path = (struct path){ .mnt = mount_get(top), .dentry = dentry_get(top->root) };
+	tf->file.path = path_get(top);
 	*out = &tf->file;
 	return 0;
+}
+
+static int tree_load(struct loader *l, void **out)
+{
+	struct mnt_namespace *anon;
+	struct path at;
+	void *ns;
+	int err = l->ns(l, decode(&l->in), &ns);
+
+	if (!err)
+		err = place_find(l, 0, &at);
+	if (err)
+		return err;
+	anon = ns ? mnt_ns_of(ns) : NULL;
+	if (!anon || !anon->anonymous || !at.dentry)
+		err = loader_damaged(l, "a tree of mounts");
+	else
+		err = tree_file_new(anon, &at, (struct file **)out);
+	if (!err)
+		ns_get(&anon->ns);
+	path_put(&at);
+	return err;
 }
 
 static int open_copy(struct mnt_namespace *ns, struct mnt_namespace *anon, const struct path *from,
@@ -501,7 +548,7 @@ static int open_copy(struct mnt_namespace *ns, struct mnt_namespace *anon, const
 	if (err)
 		return err;
 	tree_settle(copy, anon);
-	return tree_file_new(anon, copy, out);
+	return tree_file_new(anon, &(struct path){ copy, copy->root }, out);
 }
 
 int do_open_tree(struct caller *c, struct mnt_namespace *ns, const struct path *from,
@@ -533,7 +580,7 @@ int do_fsmount(struct mnt_namespace *ns, struct mount *m, struct file **out)
 		return err;
 	mutex_lock(&ns->vfs->namespace_lock);
 	tree_settle(mount_get(m), anon);
-	err = tree_file_new(anon, m, out);
+	err = tree_file_new(anon, &(struct path){ m, m->root }, out);
 	mutex_unlock(&ns->vfs->namespace_lock);
 	if (err)
 		ns_put(&anon->ns);

@@ -151,6 +151,11 @@ int file_mapped_place(struct file *f, struct mapped_place **out)
 	return 0;
 }
 
+const struct path *mapped_place_path(struct mapped_place *place)
+{
+	return &container_of(place, struct mapped_path, place)->path;
+}
+
 struct inode *file_inode(struct file *f)
 {
 	return f->path.dentry ? f->path.dentry->inode : NULL;

@@ -169,6 +169,8 @@ int file_linger(struct file *f, struct caller *c);
 /* What a mapping of the file keeps in use after it is closed: its mount and, if it is open for
  * writing, what that forbids others. A reference; NULL: nothing. -ENOMEM. */
 int file_mapped_place(struct file *f, struct mapped_place **out);
+/* Where that is, borrowed. */
+const struct path *mapped_place_path(struct mapped_place *place);
 /* It is open for writing, and keeps its mount writable until its last reference is gone. -EROFS. */
 int file_begin_write(struct file *f);
 /* fs/anon_inode.c: where a walk that begins at `f` stands, a reference to put. A file without a

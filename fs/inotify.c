@@ -32,6 +32,7 @@
 #include "fs/mount.h"
 #include "fs/readdir.h"
 #include "fs/saved.h"
+#include "fs/saved_place.h"
 #include "host/hostcall.h"
 #include "host/hostfile.h"
 #include "mm/access.h"
@@ -65,6 +66,7 @@ struct watch {
 	struct list marks;   /* mark.watch_node */
 	/* for snapshots: by which name it was found first, and what it was; NULL: not known */
 	char *name;
+	uint64_t mount; /* by its number that was never another's: where that was */
 	struct inode_id id;
 };
 
@@ -597,13 +599,13 @@ static void inotify_release(struct file *f)
 
 /* ---- in snapshots ---- */
 
-/* Does a name lead to what is watched? */
-static bool leads_to(struct caller *c, const struct watch *w, const char *name)
+/* Does a place lead to what is watched? */
+static bool leads_to(struct caller *c, const struct watch *w, const struct saved_place *place)
 {
 	struct path found;
 	struct inode_id id;
 
-	if (path_walk(c, NULL, name, WALK_NOFOLLOW, &found) < 0)
+	if (place_walk(c, place, WALK_NOFOLLOW, &found) < 0)
 		return false;
 	bool same = w->inode ? found.dentry->inode == w->inode
 			     : inode_identify(found.dentry->inode, &id) == 0 &&
@@ -618,7 +620,8 @@ struct search {
 	struct caller *c;
 	const struct watch *w;
 	uint64_t ino;
-	size_t dir_len; /* of the directory's name in `name`, with the slash */
+	struct mount *mnt; /* of the names, as in struct saved_place */
+	size_t dir_len;    /* of the directory's name in `name`, with the slash */
 	char name[PATH_MAX];
 	bool found;
 };
@@ -632,7 +635,7 @@ static bool is_found(struct dir_emit *e, const char *name, size_t len, uint64_t 
 		return !s->found;
 	memcpy(s->name + s->dir_len, name, len);
 	s->name[s->dir_len + len] = '\0';
-	s->found = leads_to(s->c, s->w, s->name);
+	s->found = leads_to(s->c, s->w, &(struct saved_place){ .mnt = s->mnt, .name = s->name });
 	return !s->found;
 }
 
@@ -655,19 +658,23 @@ static void hush(struct inotify_table *t)
 	mutex_unlock(&t->lock);
 }
 
-/* One that was renamed is looked for in the directory where it was found. */
-static bool find_in_directory(struct inotify_table *t, struct caller *c, struct watch *w)
+/* One that was renamed is looked for in the directory where it was found: `found` is where that
+ * was, and becomes where it is. */
+static bool find_in_directory(struct inotify_table *t, struct caller *c, const struct watch *w,
+			      struct saved_place *found)
 {
 	struct search s = { .emit.emit = is_found, .c = c, .w = w, .ino = w->id.ino };
-	const char *slash = strrchr(w->name, '/');
+	const char *slash = strrchr(found->name, '/');
 	struct file *dir;
 
-	s.dir_len = slash ? (size_t)(slash - w->name) + 1 : 0;
+	s.mnt = found->mnt;
+	s.dir_len = slash ? (size_t)(slash - found->name) + 1 : 0;
 	if (!s.dir_len || s.dir_len >= sizeof s.name)
 		return false;
-	memcpy(s.name, w->name, s.dir_len);
+	memcpy(s.name, found->name, s.dir_len);
 	hush(t);
-	if (vfs_open(c, NULL, s.name, O_RDONLY | O_DIRECTORY, 0, 0, &dir) == 0) {
+	if (place_open(c, &(struct saved_place){ .mnt = s.mnt, .name = s.name },
+		       O_RDONLY | O_DIRECTORY, &dir) == 0) {
 		if (dir->ops->readdir)
 			(void)vfs_readdir(dir, c, &s.emit);
 		file_put(dir);
@@ -676,14 +683,53 @@ static bool find_in_directory(struct inotify_table *t, struct caller *c, struct 
 	char *name = s.found ? strdup(s.name) : NULL;
 	if (!name)
 		return false;
-	free(w->name);
-	w->name = name;
+	free(found->name);
+	found->name = name;
 	return true;
 }
 
-static bool has_a_name(struct inotify_table *t, struct caller *c, struct watch *w)
+/* The name that it was found by, as one of a mount that is kept: malloc'd. */
+static char *name_on(struct saver *s, const struct watch *w, struct mount **mnt)
 {
-	return w->name && (leads_to(c, w, w->name) || find_in_directory(t, c, w));
+	const struct path all = { NULL, NULL };
+	char top[PATH_MAX], root[PATH_MAX], *name = NULL;
+
+	for (size_t i = 0; i < s->nr_mounts && !name; i++) {
+		struct mount *m = s->mounts[i];
+		const struct path p = { m, m->root };
+		if (mount_unique_id(m) != w->mount)
+			continue;
+		const char *below =
+		    path_string(&p, &all, top, sizeof top) < 0 ? NULL : path_strip(w->name, top);
+		if (!below || inode_path(m->root->inode, m->root, root) < 0 ||
+		    asprintf(&name, "%s%s", strcmp(root, "/") || !*below ? root : "", below) < 0)
+			return NULL;
+		*mnt = m;
+	}
+	return name;
+}
+
+/* Where it is: to be freed. False: nowhere. */
+static bool find_place(struct saver *s, struct inotify_table *t, const struct watch *w,
+		       struct saved_place *out)
+{
+	*out = (struct saved_place){ .name = NULL };
+	if (w->name)
+		out->name = s->nr_mounts ? name_on(s, w, &out->mnt) : strdup(w->name);
+	out->number = out->mnt ? out->mnt->number : 0;
+	if (out->name && (leads_to(s->caller, w, out) || find_in_directory(t, s->caller, w, out)))
+		return true;
+	place_free(out);
+	return false;
+}
+
+static bool has_a_place(struct saver *s, struct inotify_table *t, const struct watch *w)
+{
+	struct saved_place place;
+	bool found = find_place(s, t, w, &place);
+
+	place_free(&place);
+	return found;
 }
 
 static const char *inotify_refused(struct saver *s, void *object)
@@ -692,7 +738,7 @@ static const char *inotify_refused(struct saver *s, void *object)
 	struct mark *m;
 
 	list_for_each (m, &in->marks, instance_node)
-		if (!has_a_name(in->table, s->caller, m->watch))
+		if (!has_a_place(s, in->table, m->watch))
 			return "which watches a file that has lost its name, which a snapshot "
 			       "cannot hold yet";
 	return NULL;
@@ -702,6 +748,7 @@ static int inotify_save(struct saver *s, void *object)
 {
 	struct inotify *in = inotify_of(object);
 	struct encoder *out = &s->out;
+	struct saved_place place;
 	struct notice *ev;
 	struct mark *m;
 	uint64_t nr = 0;
@@ -716,15 +763,17 @@ static int inotify_save(struct saver *s, void *object)
 	encode(out, in->nr_events);
 	list_for_each (ev, &in->events, node)
 		encode_bytes(out, &ev->e, sizeof ev->e + ev->e.len);
-	size_t place = encode_place(out);
+	size_t count = encode_place(out);
 	list_for_each (m, &in->marks, instance_node) {
 		encode_signed(out, m->wd);
 		encode(out, m->mask);
 		encode(out, m->user->uid);
-		encode_string(out, m->watch->name);
+		(void)find_place(s, in->table, m->watch, &place);
+		place_put(s, &place);
+		place_free(&place);
 		nr++;
 	}
-	encode_at(out, place, nr);
+	encode_at(out, count, nr);
 	return 0;
 }
 
@@ -753,20 +802,21 @@ static int load_mark(struct loader *l, struct inotify *in)
 	int wd = (int)decode_between(&l->in, 1, INT_MAX);
 	uint32_t mask = (uint32_t)decode_max(&l->in, UINT32_MAX);
 	struct user *u = load_user(l, USER_INOTIFY_WATCHES);
-	char *name = decode_string(&l->in, PATH_MAX);
 	struct path p = { NULL, NULL };
 	int made = -ENOENT;
+	int err = u ? place_find(l, 0, &p) : -ENOMEM;
 
-	if (!u || !name || name[0] != '/' || l->in.failed || in->last_wd >= wd) {
-		int err = u ? loader_damaged(l, "a watch of inotify") : -ENOMEM;
+	if (!err && (l->in.failed || in->last_wd >= wd))
+		err = loader_damaged(l, "a watch of inotify");
+	if (err) {
 		if (u)
 			user_uncharge(u, USER_INOTIFY_WATCHES, 1);
 		user_put(u);
-		free(name);
+		path_put(&p);
 		return err;
 	}
 	in->last_wd = wd - 1;
-	if (path_walk(l->caller, NULL, name, WALK_NOFOLLOW, &p) == 0)
+	if (p.dentry)
 		made = inotify_watch(&in->file, l->caller, &p,
 				     mask & ~(uint32_t)(IN_MASK_ADD | IN_MASK_CREATE));
 	struct mark *m = made == wd ? mark_find_locked(in, wd) : NULL;
@@ -783,9 +833,7 @@ static int load_mark(struct loader *l, struct inotify *in)
 		user_put(u);
 	}
 	in->last_wd = wd;
-	if (p.dentry)
-		path_put(&p);
-	free(name);
+	path_put(&p);
 	return made == -ENOMEM ? made : 0;
 }
 
@@ -1012,6 +1060,7 @@ int inotify_watch(struct file *f, struct caller *c, const struct path *p, uint32
 	int wd = err ? err : set_mark(in, c, w, mask);
 	if (wd >= 0 && !w->name) {
 		w->name = name;
+		w->mount = mount_unique_id(p->mnt);
 		w->id = id;
 		name = NULL;
 	}

@@ -37,6 +37,7 @@ struct mount {
 	struct filesystem *fs;
 	struct dentry *root; /* NULL: the internal mount */
 	uint64_t id;         /* never used again */
+	size_t number;       /* among those that a snapshot keeps (fs/saved.h); 0: it keeps none */
 	char *source;        /* as in /proc/mounts */
 	unsigned locked;     /* flags that no guest takes away: FS_OF_HOST */
 
@@ -155,6 +156,11 @@ bool mount_is_lowest_locked(const struct mount *m);
 
 /* ---- namespaces ---- */
 
+/* Is `ns` one of mounts? NULL: it is not. */
+static inline struct mnt_namespace *mnt_ns_of(struct ns_common *ns)
+{
+	return ns->kind == NS_MNT ? container_of(ns, struct mnt_namespace, ns) : NULL;
+}
 /* Without mounts yet; with its last reference (ns_put) all it has are detached. NULL: no memory. */
 struct mnt_namespace *mnt_ns_new(struct vfs *vfs, struct user_namespace *owner);
 /* Mounts `fs` (reference taken over, also on failure) at an absolute name in the namespace; "/"

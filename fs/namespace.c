@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "fs/mount_tree.h"
 #include "fs/peers.h"
@@ -359,6 +360,16 @@ static void mount_first(struct mnt_namespace *ns, struct mount *m)
 	mutex_unlock(&ns->vfs->namespace_lock);
 }
 
+static int note_place(struct mnt_namespace *ns, struct filesystem *fs, const char *where)
+{
+	const struct mount *m;
+
+	list_for_each (m, &ns->mounts, ns_node)
+		fs->place_nr += m->fs->place && strcmp(m->fs->place, where) == 0;
+	fs->place = strdup(where);
+	return fs->place ? 0 : -ENOMEM;
+}
+
 int mnt_ns_mount(struct mnt_namespace *ns, const char *where, struct filesystem *fs, unsigned flags,
 		 const char *source)
 {
@@ -367,6 +378,11 @@ int mnt_ns_mount(struct mnt_namespace *ns, const char *where, struct filesystem 
 
 	if (!m)
 		return -ENOMEM;
+	err = note_place(ns, fs, where);
+	if (err) {
+		mount_put(m);
+		return err;
+	}
 	if (ns->root)
 		err = mount_at_name(ns, where, m);
 	else

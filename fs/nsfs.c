@@ -100,13 +100,49 @@ static int64_t ns_ioctl(struct file *f, struct caller *c, struct mm *mm, unsigne
 	return -ENOTTY;
 }
 
+static int ns_file_save(struct saver *s, void *object)
+{
+	struct file *f = object;
+
+	encode(&s->out, s->ns(s, ns_of(file_inode(f))));
+	file_save_state(s, f);
+	return 0;
+}
+
+static int ns_file_load(struct loader *l, void **out)
+{
+	struct caller *c = l->caller;
+	struct file state = { .flags = 0 }, *f;
+	void *ns;
+	int err = l->ns(l, decode(&l->in), &ns);
+
+	if (!err)
+		err = file_load_state(l, &state);
+	if (!err && !ns)
+		err = loader_damaged(l, "a file of a namespace");
+	if (!err)
+		err = ns_file(c->fs->vfs, ns, &f);
+	if (err)
+		return err;
+	f->flags = state.flags;
+	*out = f;
+	return 0;
+}
+
+const struct saved_kind ns_file_saved = {
+	.name = "file of a namespace",
+	.save = ns_file_save,
+	.load = ns_file_load,
+	.put = file_saved_put,
+};
+
 static void ns_file_release(struct file *f)
 {
 	free(f);
 }
 
 static const struct file_ops ns_file_ops = {
-	.saved = &file_by_path,
+	.saved = &ns_file_saved,
 	.ioctl = ns_ioctl,
 	.release = ns_file_release,
 };

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "fs/anon.h"
-#include "fs/mount.h"
+#include "fs/saved_place.h"
 
 #define LARGEFILE 0100000 /* what F_GETFL shows of a file opened by name; libc hides it */
 
@@ -85,76 +85,6 @@ const struct saved_kind file_stdio = {
 	.put = file_saved_put,
 };
 
-/* ---- names ---- */
-
-/* The name from the root of all: length or -errno. */
-static int name_of(const struct path *p, char *buf, size_t size)
-{
-	const struct path all = { NULL, NULL };
-
-	return path_string(p, &all, buf, size);
-}
-
-/* Does the name lead to this very place? */
-static bool leads_to(struct caller *c, const char *name, const struct path *p)
-{
-	struct path found;
-
-	if (path_walk(c, NULL, name, WALK_NOFOLLOW, &found) < 0)
-		return false;
-	bool same = found.mnt == p->mnt && inode_same(found.dentry->inode, p->dentry->inode);
-	path_put(&found);
-	return same;
-}
-
-static const char *name_refused(struct saver *s, const struct path *p)
-{
-	char name[PATH_MAX];
-
-	if (!p->dentry)
-		return "which a snapshot cannot hold yet";
-	if (name_of(p, name, sizeof name) < 0 || !leads_to(s->caller, name, p))
-		return "whose name is gone, which a snapshot cannot hold yet";
-	return NULL;
-}
-
-const char *file_name_refused(struct saver *s, const struct file *f)
-{
-	return name_refused(s, &f->path);
-}
-
-static void save_name(struct saver *s, const struct path *p)
-{
-	char name[PATH_MAX];
-
-	encode_string(&s->out, name_of(p, name, sizeof name) < 0 ? NULL : name);
-}
-
-void file_save_name(struct saver *s, const struct file *f)
-{
-	if (f->path.dentry)
-		save_name(s, &f->path);
-	else
-		encode_string(&s->out, NULL);
-}
-
-int file_load_name(struct loader *l, mode_t type, struct path *out)
-{
-	char *name = decode_string(&l->in, PATH_MAX);
-
-	*out = (struct path){ NULL, NULL };
-	if (name && name[0] != '/')
-		l->in.failed = true;
-	else if (name && path_walk(l->caller, NULL, name, WALK_NOFOLLOW, out) < 0)
-		*out = (struct path){ NULL, NULL };
-	if (out->dentry && (out->dentry->inode->type & S_IFMT) != type) {
-		path_put(out);
-		*out = (struct path){ NULL, NULL };
-	}
-	free(name);
-	return l->in.failed ? loader_damaged(l, "the name of an open file") : 0;
-}
-
 /* ---- files that are opened again ---- */
 
 static const struct file_ops stale_ops;
@@ -163,13 +93,13 @@ static const char *by_path_refused(struct saver *s, void *object)
 {
 	const struct file *f = object;
 
-	return f->ops == &stale_ops ? NULL : name_refused(s, &f->path);
+	return f->ops == &stale_ops ? NULL : place_refused(s, &f->path);
 }
 
 /* One that was gone in this copy already is gone in the next: nothing is of no type. */
 static int stale_save(struct saver *s, const struct file *f)
 {
-	encode_string(&s->out, "/");
+	place_save(s, NULL);
 	encode(&s->out, 0);
 	encode(&s->out, f->flags & FLAGS_KEPT);
 	encode(&s->out, 0);
@@ -185,7 +115,7 @@ static int by_path_save(struct saver *s, void *object)
 	int64_t pos =
 	    f->ops->lseek && !(f->flags & O_PATH) ? f->ops->lseek(f, s->caller, 0, SEEK_CUR) : 0;
 
-	save_name(s, &f->path);
+	place_save(s, &f->path);
 	encode(&s->out, f->path.dentry->inode->type);
 	encode(&s->out, f->flags & FLAGS_KEPT);
 	encode(&s->out, pos < 0 ? 0 : (uint64_t)pos);
@@ -266,49 +196,64 @@ static int stale_file(struct caller *c, unsigned flags, struct file **out)
 }
 
 /* As open_again(): a FIFO of the host whose reader, if it comes back, is loaded later. */
-static int open_writer(struct caller *c, const char *name, int flags, struct file **out)
+static int open_writer(struct caller *c, const struct saved_place *p, int flags, struct file **out)
 {
 	struct file *both;
-	int err = vfs_open(c, NULL, name, O_RDWR | O_NOFOLLOW | O_NONBLOCK, 0, 0, &both);
+	int err = place_open(c, p, O_RDWR | O_NOFOLLOW | O_NONBLOCK, &both);
 
 	if (err)
 		return err;
-	err = vfs_open(c, NULL, name, flags, 0, 0, out);
+	err = place_open(c, p, flags, out);
 	file_put(both);
 	return err;
 }
 
+static int check_type(struct caller *c, const struct saved_place *p, mode_t type)
+{
+	struct path found;
+	struct statx st;
+	int err;
+
+	if (place_is_name(p)) {
+		err = vfs_getattr(c, NULL, p->name, WALK_NOFOLLOW, STATX_TYPE, &st);
+	} else if ((err = place_walk(c, p, WALK_NOFOLLOW, &found)) == 0) {
+		err = path_getattr(&found, c, STATX_TYPE, &st);
+		path_put(&found);
+	}
+	return err ? err : (st.stx_mode & S_IFMT) == type ? 0 : -ESTALE;
+}
+
 /* A FIFO is not waited for. */
-static int open_again(struct caller *c, const char *name, mode_t type, unsigned flags,
+static int open_again(struct caller *c, const struct saved_place *p, mode_t type, unsigned flags,
 		      struct file **out)
 {
-	struct statx st;
-	int err = vfs_getattr(c, NULL, name, WALK_NOFOLLOW, STATX_TYPE, &st);
+	int err = place_leads(p) ? check_type(c, p, type) : -ESTALE;
 
-	if (!err && (st.stx_mode & S_IFMT) != type)
-		err = -ESTALE;
 	if (err)
 		return err;
 	flags |= O_NOFOLLOW | O_NONBLOCK;
-	err = vfs_open(c, NULL, name, (int)flags, 0, 0, out);
-	return err == -ENXIO && S_ISFIFO(type) ? open_writer(c, name, (int)flags, out) : err;
+	err = place_open(c, p, (int)flags, out);
+	return err == -ENXIO && S_ISFIFO(type) ? open_writer(c, p, (int)flags, out) : err;
 }
 
 static int by_path_load(struct loader *l, void **out)
 {
 	struct caller *c = l->caller;
+	struct saved_place p;
 	struct file *f;
-	char *name = decode_string(&l->in, PATH_MAX);
+	int err = place_load(l, &p);
+
+	if (err)
+		return err;
 	mode_t type = (mode_t)decode_max(&l->in, S_IFMT);
 	unsigned flags = (unsigned)decode_max(&l->in, UINT32_MAX);
 	int64_t pos = decode_between(&l->in, 0, INT64_MAX);
-
-	if (!name || name[0] != '/' || flags & ~(unsigned)FLAGS_KEPT || l->in.failed) {
-		free(name);
+	if (flags & ~(unsigned)FLAGS_KEPT || l->in.failed) {
+		place_free(&p);
 		return loader_damaged(l, "an open file");
 	}
-	int err = open_again(c, name, type, flags, &f);
-	free(name);
+	err = open_again(c, &p, type, flags, &f);
+	place_free(&p);
 	if (err == -ENOMEM || err == -EMFILE || err == -ENFILE)
 		return err;
 	if (err)
@@ -362,35 +307,33 @@ int file_load_state(struct loader *l, struct file *f)
 static const char *fs_struct_refused(struct saver *s, void *object)
 {
 	struct fs_struct *fs = object;
-	const char *why = name_refused(s, &fs->root);
+	const char *why = place_refused(s, &fs->root);
 
-	return why ? why : name_refused(s, &fs->cwd);
+	return why ? why : place_refused(s, &fs->cwd);
 }
 
 static int fs_struct_save(struct saver *s, void *object)
 {
 	struct fs_struct *fs = object;
 
-	save_name(s, &fs->root);
-	save_name(s, &fs->cwd);
+	place_save(s, &fs->root);
+	place_save(s, &fs->cwd);
 	encode(&s->out, fs->umask);
 	return 0;
 }
 
 static int load_directory(struct loader *l, struct path *out)
 {
-	char *name = decode_string(&l->in, PATH_MAX);
-	int err;
+	struct saved_place p;
+	int err = place_load(l, &p);
 
-	if (!name || name[0] != '/') {
-		free(name);
-		return loader_damaged(l, "a directory of a process");
-	}
-	err = path_walk(l->caller, NULL, name, WALK_DIRECTORY, out);
+	if (err)
+		return err;
+	err = place_walk(l->caller, &p, WALK_DIRECTORY, out);
 	if (err)
 		err = errmsg_set(l->errmsg, -err, "%s, a directory that a process works in: %s",
-				 name, strerror(-err));
-	free(name);
+				 p.name ? p.name : "a place that is gone", strerror(-err));
+	place_free(&p);
 	return err;
 }
 

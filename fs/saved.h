@@ -20,6 +20,7 @@
 
 extern const struct saved_kind file_by_path, file_removed, file_stdio;
 extern const struct saved_kind host_stream_saved; /* FIFOs of the host */
+extern const struct saved_kind ns_file_saved, tree_saved;
 /* Of types that live in the monitor. */
 extern const struct saved_kind pipe_saved, pipe_data_saved, eventfd_saved, signalfd_saved,
     timerfd_saved, pidfd_saved, epoll_saved, inotify_saved;
@@ -34,13 +35,6 @@ void file_saved_put(void *file);
 uint64_t file_saved(struct saver *s, struct file *f);
 /* The file of that number, a reference; NULL for 0. */
 int file_loaded(struct loader *l, uint64_t number, struct file **out);
-
-/* Why it cannot be found again by its name; NULL: it can. */
-const char *file_name_refused(struct saver *s, const struct file *f);
-/* The name that it was opened by. One that leads to no file of that type (S_IFMT) in the copy
- * leaves *out empty; else it is a reference to where it leads. */
-void file_save_name(struct saver *s, const struct file *f);
-int file_load_name(struct loader *l, mode_t type, struct path *out);
 
 /* The number of the pages that a removed file shows, as an object of a file in memory. */
 uint64_t removed_pages_saved(struct saver *s, struct pagesource *ps);

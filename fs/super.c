@@ -40,6 +40,7 @@ int vfs_create(const struct cred_rights *monitor, struct vfs **out)
 	vfs->mount_hash = mount_hash_new();
 	vfs->internal = internal_mount_new(vfs);
 	vfs->nsfs = anonfs_new("nsfs");
+	vfs->removed = anonfs_new("removed");
 	vfs->devices = device_table_new();
 	vfs->ns_numbers = calloc(1, sizeof *vfs->ns_numbers);
 	vfs->user_ns = vfs->ns_numbers ? user_ns_new(vfs->ns_numbers, NULL, 0) : NULL;
@@ -48,11 +49,12 @@ int vfs_create(const struct cred_rights *monitor, struct vfs **out)
 	vfs->writers = writers_new();
 	vfs->users = users_new();
 	vfs->inotify = inotify_table_new();
-	if (!vfs->mount_hash || !vfs->internal || !vfs->nsfs || !vfs->monitor || !vfs->devices ||
-	    !vfs->locks || !vfs->writers || !vfs->users || !vfs->inotify) {
+	if (!vfs->mount_hash || !vfs->internal || !vfs->nsfs || !vfs->removed || !vfs->monitor ||
+	    !vfs->devices || !vfs->locks || !vfs->writers || !vfs->users || !vfs->inotify) {
 		vfs_destroy(vfs);
 		return -ENOMEM;
 	}
+	vfs->removed->flags = FS_KNOWS_NAMES; /* none can be made in one */
 	*out = vfs;
 	return 0;
 }
@@ -81,6 +83,7 @@ void vfs_destroy(struct vfs *vfs)
 	mount_put(vfs->internal);
 	if (vfs->nsfs)
 		filesystem_put(vfs->nsfs);
+	filesystem_put(vfs->removed);
 	filesystem_put(vfs->memfs);
 	if (vfs->monitor)
 		cred_put(vfs->monitor);

@@ -33,6 +33,7 @@ void filesystem_put(struct filesystem *fs)
 	if (!fs || !ref_put(&fs->refs))
 		return;
 	fs->ended = true;
+	free(fs->place);
 	fs->ops->destroy(fs);
 }
 

@@ -229,6 +229,10 @@ struct filesystem {
 	_Atomic bool readonly;  /* whatever its mounts say */
 	_Atomic bool ended;     /* its last mount is gone */
 	_Atomic unsigned shown; /* MS_SYNCHRONOUS and others that change nothing but /proc/mounts */
+	/* Where the configuration of the sandbox mounts it, and how many others it has mounted
+	 * there before: what a copy of a snapshot knows it by. NULL: a guest has made it. */
+	char *place;
+	unsigned place_nr;
 	/* who is told of its inodes; NULL: none was ever watched */
 	_Atomic(struct inotify_table *) watched;
 };
@@ -300,6 +304,7 @@ struct vfs {
 	 * be looked up on it. */
 	struct mount *internal;
 	struct filesystem *nsfs;        /* of the files that stand for namespaces */
+	struct filesystem *removed;     /* of directories that were: fs/removed_dir.h */
 	struct ns_numbers *ns_numbers;  /* cred/ns_common.h */
 	struct user_namespace *user_ns; /* the first one */
 	_Atomic unsigned next_dev;

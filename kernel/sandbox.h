@@ -54,6 +54,7 @@ struct sandbox {
 	struct machine *machine;
 	struct physmem *physmem;
 	struct arena *arena;
+	uint64_t withheld_caps;     /* capabilities that nobody has whose credentials are loaded */
 	uint64_t mounts_made;       /* of vfs.mount_event, when its tree was complete */
 	struct memfile *image;      /* of the snapshot that it was made from; NULL: none */
 	struct snapshot_kept *kept; /* what a reset goes back to: snapshot/kept.h; NULL: nothing */

@@ -148,21 +148,20 @@ void world_set_hostname(const struct hl_config *cfg, struct sandbox *sb)
 		uts_set(uts, UTS_DOMAIN, NO_DOMAIN, strlen(NO_DOMAIN));
 }
 
-/* Who may mount and unmount can look beneath what lies over a secret. Takes `cred` over; NULL: no
- * memory. */
-static struct cred *without_mounts(struct cred *cred)
+/* Who may mount and unmount can look beneath what lies over a secret. */
+uint64_t world_withheld_caps(const struct hl_config *cfg)
 {
-	const uint64_t admin = UINT64_C(1) << CAP_SYS_ADMIN;
+	return cfg->workspace || cfg->hidden.count ? UINT64_C(1) << CAP_SYS_ADMIN : 0;
+}
+
+/* Takes `cred` over; NULL: no memory. */
+static struct cred *without(struct cred *cred, uint64_t caps)
+{
 	struct cred *c = cred_copy(cred, -1);
 
 	cred_put(cred);
-	if (!c)
-		return NULL;
-	c->cap_effective &= ~admin;
-	c->cap_permitted &= ~admin;
-	c->cap_inheritable &= ~admin;
-	c->cap_bounding &= ~admin;
-	c->cap_ambient &= ~admin;
+	if (c)
+		cred_withhold(c, caps);
 	return c;
 }
 
@@ -189,9 +188,10 @@ int world_user(const struct hl_config *cfg, struct sandbox *sb, struct cred **ou
 	       struct errmsg *errmsg)
 {
 	int err = find_user(cfg, sb, out, home, errmsg);
+	uint64_t withheld = world_withheld_caps(cfg);
 
-	if (!err && (cfg->workspace || cfg->hidden.count))
-		*out = without_mounts(*out);
+	if (!err && withheld)
+		*out = without(*out, withheld);
 	return err ? err : *out ? 0 : -ENOMEM;
 }
 

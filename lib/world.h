@@ -23,6 +23,8 @@ char *world_workdir(const struct hl_config *cfg);
 /* Which network: HL_NETWORK_DEFAULT is none of the kinds any more. */
 enum hl_network world_network(const struct hl_config *cfg);
 void world_set_hostname(const struct hl_config *cfg, struct sandbox *sb);
+/* Capabilities that no process of it has, whatever it was loaded from. */
+uint64_t world_withheld_caps(const struct hl_config *cfg);
 /* Whom the program runs as, once the tree is mounted: a reference. *home: malloc'd, or NULL. */
 int world_user(const struct hl_config *cfg, struct sandbox *sb, struct cred **out, char **home,
 	       struct errmsg *errmsg);

@@ -14,17 +14,8 @@
 #include "kernel/nsproxy.h"
 #include "kernel/sandbox.h"
 #include "snapshot/kept.h"
+#include "snapshot/saved_tree.h"
 #include "util/array.h"
-
-/* The memory behind a mounted file system; NULL: there is none. Both are borrowed. */
-static struct filesystem *memory_of(struct filesystem *fs)
-{
-	struct filesystem *upper = overlay_upper(fs);
-
-	if (upper)
-		fs = upper;
-	return filesystem_is_ramfs(fs) ? fs : NULL;
-}
 
 /* ---- saving ---- */
 
@@ -70,10 +61,8 @@ int filesystems_find(struct saver *s)
 	struct mount *m;
 	char name[PATH_MAX];
 
-	if (sb->mounts_made != sb->vfs->mount_event)
-		return errmsg_set(s->errmsg, ENOTSUP,
-				  "the program has changed what is mounted, which a snapshot "
-				  "cannot hold yet");
+	if (s->tree) /* it knows them */
+		return 0;
 	s->filesystems = calloc(ns->nr_mounts + 1, sizeof *s->filesystems);
 	if (!s->filesystems)
 		return -ENOMEM;
@@ -91,7 +80,7 @@ int filesystems_save(struct saver *s)
 	int err = 0;
 
 	encode(&s->out, s->nr_filesystems);
-	for (size_t i = 0; i < s->nr_filesystems; i++) {
+	for (size_t i = 0; i < s->nr_filesystems && !s->tree; i++) {
 		if (!mount_of(s, s->filesystems[i], name))
 			return -ENOENT;
 		encode_string(&s->out, name);
@@ -131,12 +120,10 @@ static int find(struct loader *l, void **out)
 	return err;
 }
 
-int filesystems_load(struct loader *l, struct decoder *in)
+static int find_all(struct loader *l, uint64_t nr)
 {
 	int err = 0;
 
-	l->in = *in;
-	uint64_t nr = decode_count(&l->in, sizeof(uint64_t));
 	l->filesystems = calloc(nr + 1, sizeof *l->filesystems);
 	if (!l->filesystems)
 		return -ENOMEM;
@@ -144,6 +131,19 @@ int filesystems_load(struct loader *l, struct decoder *in)
 		err = find(l, &l->filesystems[i]);
 	if (!err)
 		l->nr_filesystems = nr;
+	return err;
+}
+
+int filesystems_load(struct loader *l, struct decoder *in)
+{
+	int err = 0;
+
+	l->in = *in;
+	uint64_t nr = decode_count(&l->in, sizeof(uint64_t));
+	if (!l->tree)
+		err = find_all(l, nr);
+	else if (nr != l->nr_filesystems)
+		err = loader_damaged(l, "the number of file systems in memory");
 	for (uint64_t i = 0; i < nr && !err; i++)
 		err = ramfs_load(l, l->filesystems[i]);
 	if (!err && !decoder_done(&l->in))

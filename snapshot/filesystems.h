@@ -13,8 +13,7 @@
 
 struct sandbox;
 
-/* Finds them: s->filesystems, to be freed by filesystems_free. -ENOTSUP: the program has changed
- * what is mounted. */
+/* Finds them: s->filesystems, to be freed by filesystems_free. */
 int filesystems_find(struct saver *s);
 int filesystems_save(struct saver *s);
 void filesystems_free(struct saver *s);

@@ -34,6 +34,7 @@
 #include "snapshot/kept.h"
 #include "snapshot/mapped.h"
 #include "snapshot/memory.h"
+#include "snapshot/mounts.h"
 #include "snapshot/process.h"
 #include "snapshot/snapshot.h"
 #include "sys/sys.h"
@@ -43,17 +44,13 @@
 
 /* Every kind that a snapshot may hold. */
 static const struct saved_kind *const kinds[] = {
-	&cred_kind,         &fdtable_kind,   &fs_struct_kind,
-	&memory_kind,       &sighand_kind,   &file_by_path,
-	&file_stdio,        &pipe_saved,     &pipe_data_saved,
-	&eventfd_saved,     &signalfd_saved, &timerfd_saved,
-	&pidfd_saved,       &epoll_saved,    &shmem_saved,
-	&ramfs_inode_saved, &memfd_saved,    &unix_saved,
-	&unix_links_saved,  &loop_saved,     &loop_links_saved,
-	&pty_saved,         &pty_line_saved, &locks_kind,
-	&inotify_saved,     &vfork_saved,    &host_saved,
-	&nsproxy_kind,      &uts_kind,       &host_stream_saved,
-	&proc_mem_saved,    &netlink_saved,  NULL,
+	&cred_kind,         &fdtable_kind,  &fs_struct_kind, &memory_kind,      &sighand_kind,
+	&file_by_path,      &file_stdio,    &pipe_saved,     &pipe_data_saved,  &eventfd_saved,
+	&signalfd_saved,    &timerfd_saved, &pidfd_saved,    &epoll_saved,      &shmem_saved,
+	&ramfs_inode_saved, &memfd_saved,   &unix_saved,     &unix_links_saved, &loop_saved,
+	&loop_links_saved,  &pty_saved,     &pty_line_saved, &locks_kind,       &inotify_saved,
+	&vfork_saved,       &host_saved,    &nsproxy_kind,   &namespace_kind,   &host_stream_saved,
+	&proc_mem_saved,    &netlink_saved, &ns_file_saved,  &tree_saved,       NULL,
 };
 
 static int load_info(struct snapshot *snap, struct errmsg *errmsg)
@@ -188,10 +185,12 @@ static int part(struct loader *l, struct decoder *in, struct decoder *out)
 /* What is named in the tree is there before anything is opened by its name. */
 static int load(struct loader *l, struct decoder *in)
 {
-	struct decoder processes, filesystems;
+	struct decoder mounts, processes, filesystems;
 	const struct sandbox *sb = l->sandbox;
 	int err = uts_names_load(l, in, nsproxy_uts(sb->nsproxy));
 
+	if (!err)
+		err = part(l, in, &mounts);
 	if (!err)
 		err = part(l, in, &processes);
 	if (!err)
@@ -201,7 +200,11 @@ static int load(struct loader *l, struct decoder *in)
 	if (!err && !decoder_done(in))
 		err = loader_damaged(l, "what follows the last object");
 	if (!err)
+		err = mounts_load_filesystems(l, &mounts);
+	if (!err)
 		err = filesystems_load(l, &filesystems);
+	if (!err)
+		err = mounts_load(l, &mounts);
 	return err ? err : processes_load(l, &processes);
 }
 
@@ -252,6 +255,7 @@ int snapshot_load(const struct snapshot *snap, struct sandbox *sb, struct file *
 		.arena = sb->arena,
 		.mapped = &mapped,
 		.net = give_net,
+		.ns = ns_loaded,
 		.pages = read_pages,
 		.pages_arg = snap->image,
 	};
@@ -276,6 +280,7 @@ int snapshot_load(const struct snapshot *snap, struct sandbox *sb, struct file *
 	if (!err && sb->kept)
 		err = filesystems_mark(&l);
 	loader_free(&l);
+	mounts_free_loader(&l);
 	mapped_files_close(&mapped);
 	free(l.filesystems);
 	visitor_done(&v);

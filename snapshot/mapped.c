@@ -17,47 +17,45 @@
 #include "util/array.h"
 #include "util/lock.h"
 
-void file_id_save(struct encoder *out, const struct file_id *id)
+void file_id_save(struct saver *s, const struct file_id *id)
 {
-	encode_string(out, id->path);
-	encode(out, id->size);
-	encode_signed(out, id->mtime);
-	encode(out, id->mtime_ns);
+	place_put(s, &id->place);
+	encode(&s->out, id->size);
+	encode_signed(&s->out, id->mtime);
+	encode(&s->out, id->mtime_ns);
 }
 
-int file_id_load(struct decoder *in, struct file_id *out)
+int file_id_load(struct loader *l, struct file_id *out)
 {
-	*out = (struct file_id){ .path = decode_string(in, PATH_MAX) };
-	out->size = decode(in);
-	out->mtime = (int64_t)decode(in);
-	out->mtime_ns = (uint32_t)decode_max(in, UINT32_MAX);
-	if (!in->failed && out->path && out->path[0] == '/')
+	*out = (struct file_id){ .size = 0 };
+	int err = place_load(l, &out->place);
+
+	if (err)
+		return err;
+	out->size = decode(&l->in);
+	out->mtime = (int64_t)decode(&l->in);
+	out->mtime_ns = (uint32_t)decode_max(&l->in, UINT32_MAX);
+	if (!l->in.failed && out->place.name)
 		return 0;
 	file_id_free(out);
-	return -EBADMSG;
+	return loader_damaged(l, "a mapped file");
 }
 
 void file_id_free(struct file_id *id)
 {
-	free(id->path);
-	id->path = NULL;
+	place_free(&id->place);
 }
 
 /* ---- opening ---- */
 
 /* A regular file alone: to open others may take long, or do something. */
-static int open_regular(struct caller *c, const char *path, int flags, struct file **out,
+static int open_regular(struct caller *c, const struct path *p, int flags, struct file **out,
 			struct statx *st)
 {
-	struct path p;
-	int err = path_walk(c, NULL, path, 0, &p);
+	int err = S_ISREG(p->dentry->inode->type)
+		      ? vfs_open(c, p, "", flags | O_NONBLOCK, 0, WALK_EMPTY_OK, out)
+		      : -ESTALE;
 
-	if (!err) {
-		err = S_ISREG(p.dentry->inode->type)
-			  ? vfs_open(c, &p, "", flags | O_NONBLOCK, 0, WALK_EMPTY_OK, out)
-			  : -ESTALE;
-		path_put(&p);
-	}
 	if (err)
 		return err == -ENOENT || err == -ENOTDIR ? -ESTALE : err;
 	err = file_getattr(*out, c, STATX_BASIC_STATS, st);
@@ -66,17 +64,31 @@ static int open_regular(struct caller *c, const char *path, int flags, struct fi
 	return err;
 }
 
+static int open_place(struct caller *c, const struct saved_place *place, int flags,
+		      struct file **out, struct statx *st)
+{
+	struct path p;
+	int err = place_walk(c, place, 0, &p);
+
+	if (err)
+		return err == -ENOENT || err == -ENOTDIR ? -ESTALE : err;
+	err = open_regular(c, &p, flags, out, st);
+	path_put(&p);
+	return err;
+}
+
 static int pages_of(struct file *f, bool shared_write, struct pagesource **out)
 {
 	return f->ops->pagesource ? f->ops->pagesource(f, shared_write, out) : -ESTALE;
 }
 
-int mapped_file_id(struct caller *c, char *path, struct pagesource *ps, struct file_id *out)
+/* Its attributes, if that is what it shows. */
+static int compare_pages(struct caller *c, const struct path *p, const struct pagesource *ps,
+			 struct statx *st)
 {
 	struct pagesource *now = NULL;
-	struct statx st;
 	struct file *f;
-	int err = open_regular(c, path, O_RDONLY, &f, &st);
+	int err = open_regular(c, p, O_RDONLY, &f, st);
 
 	if (err)
 		return err;
@@ -84,10 +96,46 @@ int mapped_file_id(struct caller *c, char *path, struct pagesource *ps, struct f
 	file_put(f);
 	if (now)
 		now->ops->unref(now);
-	if (!err && now != ps)
-		err = -ESTALE;
-	*out = (struct file_id){ path, st.stx_size, st.stx_mtime.tv_sec, st.stx_mtime.tv_nsec };
-	return err;
+	return err ? err : now == ps ? 0 : -ESTALE;
+}
+
+/* The name that it was mapped by will do where that leads to the same place in a copy. */
+static int name_place(struct saver *s, const struct path *p, const char *name,
+		      struct saved_place *out)
+{
+	int err;
+
+	if (!s->nr_mounts) {
+		*out = (struct saved_place){ .name = strdup(name) };
+		err = out->name ? 0 : -ENOMEM;
+	} else {
+		err = place_of(s, p, out);
+	}
+	return err ? err : saver_hold(s, free, out->name);
+}
+
+int mapped_file_id(struct saver *s, const struct path *at, const char *name, struct pagesource *ps,
+		   struct file_id *out)
+{
+	struct path p = { NULL, NULL };
+	struct statx st;
+	int err = 0;
+
+	if (s->nr_mounts && at)
+		p = path_get(at);
+	else
+		err = path_walk(s->caller, NULL, name, 0, &p);
+	if (err)
+		return err == -ENOENT || err == -ENOTDIR ? -ESTALE : err;
+	err = compare_pages(s->caller, &p, ps, &st);
+	if (!err) {
+		*out = (struct file_id){ .size = st.stx_size,
+					 .mtime = st.stx_mtime.tv_sec,
+					 .mtime_ns = st.stx_mtime.tv_nsec };
+		err = name_place(s, &p, name, &out->place);
+	}
+	path_put(&p);
+	return err == -ENOENT ? -ESTALE : err;
 }
 
 /* ---- those that are known ---- */
@@ -145,7 +193,7 @@ bool known_files_are_of(struct known_files *k, const void *world, size_t len)
 static bool same_id(const struct file_id *a, const struct file_id *b)
 {
 	return a->size == b->size && a->mtime == b->mtime && a->mtime_ns == b->mtime_ns &&
-	       strcmp(a->path, b->path) == 0;
+	       a->place.number == b->place.number && strcmp(a->place.name, b->place.name) == 0;
 }
 
 static bool same_time(const struct timespec *a, const struct timespec *b)
@@ -217,13 +265,13 @@ static void note_known(struct mapped_files *m, struct caller *c, const struct fi
 	struct mount *mnt;
 	struct filesystem *root = root_of(c, &mnt);
 
-	if (!m->known || f->path.mnt != mnt || !hostfs_know(root, f, &new.known))
+	if (!m->known || id->place.mnt || f->path.mnt != mnt || !hostfs_know(root, f, &new.known))
 		return;
 	new.known.fd = fcntl(new.known.fd, F_DUPFD_CLOEXEC, 0);
 	if (new.known.fd < 0)
 		return;
-	new.id.path = strdup(id->path);
-	if (new.id.path && add_known(m->known, &new))
+	new.id.place = (struct saved_place){ .name = strdup(id->place.name) };
+	if (new.id.place.name && add_known(m->known, &new))
 		return;
 	file_id_free(&new.id);
 	close(new.known.fd);
@@ -246,7 +294,7 @@ static int open_mapped(struct mapped_files *all, struct caller *c, struct mapped
 
 	if (!m->shared_write && open_known(all, c, id, &m->source))
 		return 0;
-	int err = open_regular(c, id->path, m->shared_write ? O_RDWR : O_RDONLY, &f, &st);
+	int err = open_place(c, &id->place, m->shared_write ? O_RDWR : O_RDONLY, &f, &st);
 
 	if (err)
 		return err;
@@ -301,7 +349,7 @@ int mapped_file_open(struct mapped_files *m, struct caller *c, struct file_id *i
 		m->last = m->nr++;
 		f = &m->all[m->last];
 		*f = wanted;
-		id->path = NULL;
+		id->place.name = NULL;
 	}
 	f->source->ops->ref(f->source);
 	*out = f->source;

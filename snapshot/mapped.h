@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "fs/saved_place.h"
 #include "mm/pagesource.h"
 #include "util/saved.h"
 
@@ -14,20 +15,21 @@ struct mapped_place;
 
 /* It is the same file as long as its size and the time of its last change are. */
 struct file_id {
-	char *path; /* owned */
+	struct saved_place place;
 	uint64_t size;
 	int64_t mtime;
 	uint32_t mtime_ns;
 };
 
-void file_id_save(struct encoder *out, const struct file_id *id);
+void file_id_save(struct saver *s, const struct file_id *id);
 /* -EBADMSG. */
-int file_id_load(struct decoder *in, struct file_id *out);
+int file_id_load(struct loader *l, struct file_id *out);
 void file_id_free(struct file_id *id);
 
-/* What `path` names now, if that is the file behind `ps`; id->path is `path` itself. -ESTALE: it is
- * not. */
-int mapped_file_id(struct caller *c, char *path, struct pagesource *ps, struct file_id *out);
+/* What was mapped from `at`, or NULL: from what `name` named, if the file behind `ps` is still
+ * there. -ESTALE: it is not. */
+int mapped_file_id(struct saver *s, const struct path *at, const char *name, struct pagesource *ps,
+		   struct file_id *out);
 
 /*
  * Files that the copies of an image in this process have found, with a descriptor of each: the next
@@ -54,7 +56,7 @@ struct mapped_files {
 };
 
 /* The pages of the file, and what mapping them keeps in use: references. *id is freed by the
- * caller; its path may have been taken. -ESTALE: it has changed. */
+ * caller; its place may have been taken. -ESTALE: it has changed. */
 int mapped_file_open(struct mapped_files *m, struct caller *c, struct file_id *id,
 		     bool shared_write, struct pagesource **out, struct mapped_place **place);
 void mapped_files_close(struct mapped_files *m);

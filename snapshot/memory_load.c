@@ -91,19 +91,19 @@ static int attach_vdso(struct loader *l, struct mm *mm, struct vma *v)
 static int attach_file(struct loader *l, struct vma *v)
 {
 	struct file_id id;
-	int err = file_id_load(&l->in, &id);
+	int err = file_id_load(l, &id);
 
 	if (err)
-		return loader_damaged(l, "a mapped file");
+		return err;
 	bool writes = v->flags & VMA_SHARED && v->flags & VMA_MAYWRITE;
 	err = mapped_file_open(l->mapped, l->caller, &id, writes, &v->source, &v->place);
 	if (err == -ESTALE)
 		err = errmsg_set(l->errmsg, ESTALE,
 				 "%s, which the program has mapped, has changed since the snapshot",
-				 id.path);
+				 id.place.name);
 	else if (err)
-		err = errmsg_set(l->errmsg, -err, "%s, which the program has mapped: %s", id.path,
-				 strerror(-err));
+		err = errmsg_set(l->errmsg, -err, "%s, which the program has mapped: %s",
+				 id.place.name, strerror(-err));
 	file_id_free(&id);
 	return err;
 }

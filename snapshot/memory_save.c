@@ -202,7 +202,8 @@ static int find_source(struct vma_save *vs, bool *lost)
 	} else if (vs->s->self_contained && v->source && !(v->flags & VMA_SHARED)) {
 		*lost = true;
 	} else if (v->source && v->name && v->name[0] == '/') {
-		err = mapped_file_id(vs->s->caller, v->name, v->source, &vs->id);
+		err = mapped_file_id(vs->s, v->place ? mapped_place_path(v->place) : NULL, v->name,
+				     v->source, &vs->id);
 		*lost = err == -ESTALE;
 		if (!err)
 			vs->source = SOURCE_FILE;
@@ -236,7 +237,7 @@ static void put_vma(struct vma_save *vs, uint64_t from, uint64_t len)
 	encode_string(out, v->name);
 	encode(out, vs->source);
 	if (vs->source == SOURCE_FILE)
-		file_id_save(out, &vs->id);
+		file_id_save(vs->s, &vs->id);
 	else if (vs->source == SOURCE_OBJECT)
 		encode(out, vs->object);
 }

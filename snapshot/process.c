@@ -16,6 +16,7 @@
 
 #include "cred/user.h"
 #include "fs/file.h"
+#include "fs/saved_place.h"
 #include "kernel/epoll.h"
 #include "kernel/futex_save.h"
 #include "kernel/process.h"
@@ -60,14 +61,9 @@ static int check_process(struct saver *s, struct process *p)
 	return 0;
 }
 
-static void save_exe(struct encoder *out, const struct process *p)
+static void save_exe(struct saver *s, const struct process *p)
 {
-	const struct path all = { NULL, NULL };
-	char name[PATH_MAX];
-	bool known = p->exe && p->exe->path.dentry &&
-		     path_string(&p->exe->path, &all, name, sizeof name) >= 0;
-
-	encode_string(out, known ? name : NULL);
+	place_save(s, p->exe ? &p->exe->path : NULL);
 }
 
 static void save_fields(struct saver *s, struct process *p)
@@ -116,7 +112,7 @@ static void save_process(struct saver *s, struct process *p)
 	encode(out, p->session ? (uint64_t)p->session->nr : 0);
 	encode(out, saved_object(s, &cred_kind, process_cred(p)));
 	save_fields(s, p);
-	save_exe(out, p);
+	save_exe(s, p);
 	sigpending_save(out, &p->pending);
 	itimers_save(out, p);
 }
@@ -229,13 +225,24 @@ static void load_fields(struct decoder *in, struct process *p, struct process_lo
 }
 
 /* /proc/PID/exe of a program that is gone by now is gone. */
-static void load_exe(struct loader *l, struct process *p)
+static int load_exe(struct loader *l, struct process *p)
 {
-	char *name = decode_string(&l->in, PATH_MAX);
+	struct saved_place place;
+	struct path at;
+	int err = place_load(l, &place);
 
-	if (name && exec_open(l->caller, NULL, name, 0, &p->exe) < 0)
-		p->exe = NULL;
-	free(name);
+	if (err)
+		return err;
+	if (place_is_name(&place)) {
+		if (exec_open(l->caller, NULL, place.name, 0, &p->exe) < 0)
+			p->exe = NULL;
+	} else if (place_walk(l->caller, &place, 0, &at) == 0) {
+		if (exec_open(l->caller, &at, "", WALK_EMPTY_OK, &p->exe) < 0)
+			p->exe = NULL;
+		path_put(&at);
+	}
+	place_free(&place);
+	return 0;
 }
 
 static int load_posix_timers(struct loader *l, struct process_load *pl)
@@ -320,7 +327,9 @@ static int load_process(struct loader *l, struct process_load *pl)
 	if (err)
 		return err;
 	load_fields(&l->in, pl->process, pl);
-	load_exe(l, pl->process);
+	err = load_exe(l, pl->process);
+	if (err)
+		return err;
 	sandbox_lock(sb);
 	err = sigpending_load(&l->in, sb, pl->process->cred->uid, &pl->process->pending);
 	if (!err)

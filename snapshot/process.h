@@ -13,8 +13,13 @@ struct task;
 struct uts_namespace;
 
 /* shared.c */
-extern const struct saved_kind cred_kind, sighand_kind, nsproxy_kind, uts_kind;
-/* The names that uts_kind writes. -EBADMSG. */
+extern const struct saved_kind cred_kind, sighand_kind, nsproxy_kind;
+extern const struct saved_kind namespace_kind; /* struct ns_common */
+/* For saver.ns and loader.ns. */
+uint64_t ns_saved(struct saver *s, void *ns);
+int ns_loaded(struct loader *l, uint64_t number, void **out);
+void uts_names_save(struct saver *s, const struct uts_namespace *ns);
+/* -EBADMSG. */
 int uts_names_load(struct loader *l, struct decoder *in, struct uts_namespace *ns);
 /* shared.c: signals that wait. A signal of a timer is the timer's. */
 void sigpending_save(struct encoder *out, const struct sigpending *p);

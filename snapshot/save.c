@@ -12,6 +12,7 @@
 #include "snapshot/files.h"
 #include "snapshot/filesystems.h"
 #include "snapshot/image.h"
+#include "snapshot/mounts.h"
 #include "snapshot/process.h"
 #include "snapshot/snapshot.h"
 
@@ -61,6 +62,15 @@ static int save_tree(struct saver *s)
 	return err;
 }
 
+static int save_mounts(struct saver *s)
+{
+	size_t place = encode_place(&s->out), start = s->out.len;
+	int err = mounts_save(s);
+
+	encode_at(&s->out, place, s->out.len - start);
+	return err;
+}
+
 static int save_filesystems(struct saver *s)
 {
 	size_t place = encode_place(&s->out), start = s->out.len;
@@ -78,6 +88,7 @@ static int check(struct saver *s)
 
 	if (sb->main_ended || sb->ending)
 		return errmsg_set(s->errmsg, ESRCH, "the program has ended");
+	err = mounts_find(s);
 	list_for_each (p, &sb->processes, all_node) {
 		if (!err && p != sb->init)
 			err = files_check(s, p);
@@ -92,7 +103,8 @@ static int save(struct saver *s, const struct encoder *world)
 	if (err)
 		return err;
 	save_info(s, world);
-	err = uts_kind.save(s, nsproxy_uts(((struct sandbox *)s->sandbox)->nsproxy));
+	uts_names_save(s, nsproxy_uts(((struct sandbox *)s->sandbox)->nsproxy));
+	err = save_mounts(s);
 	if (!err)
 		err = save_tree(s);
 	if (!err)
@@ -106,6 +118,7 @@ int snapshot_save(struct sandbox *sb, const char *path, const struct encoder *wo
 	struct saver s = { .errmsg = errmsg,
 			   .sandbox = sb,
 			   .self_contained = opt->self_contained,
+			   .ns = ns_saved,
 			   .pages = write_pages };
 	struct image_writer *w = NULL, *own = NULL;
 	struct visitor v;
@@ -122,6 +135,7 @@ int snapshot_save(struct sandbox *sb, const char *path, const struct encoder *wo
 		err = image_finish(w, s.out.buf, s.out.len, errmsg);
 	image_writer_free(own);
 	filesystems_free(&s);
+	mounts_free_saver(&s);
 	saver_free(&s);
 	visitor_done(&v);
 	return err;

@@ -8,10 +8,12 @@
 #include <string.h>
 
 #include "cred/cred.h"
+#include "cred/user_ns.h"
 #include "kernel/nsproxy.h"
 #include "kernel/sandbox.h"
 #include "kernel/signal.h"
 #include "kernel/sigqueue.h"
+#include "snapshot/mounts.h"
 #include "snapshot/process.h"
 
 #define NGROUPS_MAX_GUEST 65536
@@ -63,6 +65,7 @@ static int cred_load(struct loader *l, void **out)
 	c->gid = ids[4], c->egid = ids[5], c->sgid = ids[6], c->fsgid = ids[7];
 	c->cap_effective = caps[0], c->cap_permitted = caps[1], c->cap_inheritable = caps[2];
 	c->cap_bounding = caps[3], c->cap_ambient = caps[4];
+	cred_withhold(c, sb->withheld_caps);
 	c->securebits = securebits;
 	c->no_new_privs = no_new_privs;
 	for (uint64_t i = 0; i < n; i++)
@@ -131,25 +134,41 @@ const struct saved_kind sighand_kind = {
 
 /* ---- namespaces ---- */
 
-static int uts_save(struct saver *s, void *object)
+void uts_names_save(struct saver *s, const struct uts_namespace *ns)
 {
 	char name[UTS_NAME_MAX + 1];
 
 	for (enum uts_name n = 0; n < UTS_NAMES; n++) {
-		uts_get(object, n, name);
+		uts_get(ns, n, name);
 		encode_string(&s->out, name);
 	}
+}
+
+/* The sandbox's own first one of the kind. */
+static struct ns_common *first_ns(const struct sandbox *sb, enum ns_kind kind)
+{
+	return kind == NS_USER ? &sb->vfs->user_ns->ns : sb->nsproxy->ns[kind];
+}
+
+/* The names of a machine, or the mounts of a tree; of other kinds there is only one. */
+static int ns_save(struct saver *s, void *object)
+{
+	struct ns_common *ns = object;
+	bool first = ns == first_ns(s->sandbox, ns->kind);
+
+	encode(&s->out, ns->kind);
+	encode(&s->out, first);
+	if (first)
+		return 0;
+	encode(&s->out, ns->inum);
+	if (ns->kind == NS_UTS)
+		uts_names_save(s, container_of(ns, struct uts_namespace, ns));
+	else
+		encode(&s->out, mounts_namespace_number(s, mnt_ns_of(ns)));
 	return 0;
 }
 
-static void uts_drop(void *object)
-{
-	struct uts_namespace *ns = object;
-
-	ns_put(&ns->ns);
-}
-
-static int uts_load(struct loader *l, void **out)
+static int load_uts(struct loader *l, struct ns_common **out)
 {
 	const struct sandbox *sb = l->sandbox;
 	struct uts_namespace *ns;
@@ -159,18 +178,66 @@ static int uts_load(struct loader *l, void **out)
 		return err;
 	err = uts_names_load(l, &l->in, ns);
 	if (err)
-		uts_drop(ns);
+		ns_put(&ns->ns);
 	else
-		*out = ns;
+		*out = &ns->ns;
 	return err;
 }
 
-const struct saved_kind uts_kind = {
-	.name = "UTS namespace",
-	.save = uts_save,
-	.load = uts_load,
-	.put = uts_drop,
+static int load_mnt(struct loader *l, struct ns_common **out)
+{
+	struct mnt_namespace *ns;
+	int err = mounts_namespace(l, decode(&l->in), &ns);
+
+	if (!err)
+		*out = &ns->ns;
+	return err;
+}
+
+static int ns_load(struct loader *l, void **out)
+{
+	const struct sandbox *sb = l->sandbox;
+	enum ns_kind kind = (enum ns_kind)decode_max(&l->in, NR_NS_KINDS - 1);
+	struct ns_common *ns = NULL;
+	int err = 0;
+
+	if (decode_bool(&l->in)) {
+		*out = ns_get(first_ns(sb, kind));
+		return 0;
+	}
+	unsigned inum = (unsigned)decode_max(&l->in, UINT32_MAX);
+	if (l->in.failed || (kind != NS_UTS && kind != NS_MNT))
+		err = loader_damaged(l, "a namespace");
+	else
+		err = kind == NS_UTS ? load_uts(l, &ns) : load_mnt(l, &ns);
+	if (err)
+		return err;
+	ns_renumber(ns, sb->vfs->ns_numbers, inum);
+	*out = ns;
+	return 0;
+}
+
+static void ns_drop(void *object)
+{
+	ns_put(object);
+}
+
+const struct saved_kind namespace_kind = {
+	.name = "namespace",
+	.save = ns_save,
+	.load = ns_load,
+	.put = ns_drop,
 };
+
+uint64_t ns_saved(struct saver *s, void *ns)
+{
+	return saved_object(s, &namespace_kind, ns);
+}
+
+int ns_loaded(struct loader *l, uint64_t number, void **out)
+{
+	return loaded_object(l, number, &namespace_kind, out);
+}
 
 int uts_names_load(struct loader *l, struct decoder *in, struct uts_namespace *ns)
 {
@@ -184,28 +251,48 @@ int uts_names_load(struct loader *l, struct decoder *in, struct uts_namespace *n
 	return 0;
 }
 
+/* Of these kinds a set may have others than the sandbox's first ones. */
+static const enum ns_kind own_kinds[] = { NS_UTS, NS_MNT };
+#define NR_OWN_KINDS (sizeof own_kinds / sizeof *own_kinds)
+
 /* A set that is not the sandbox's own, by what it has of its own. */
 static int nsproxy_save(struct saver *s, void *object)
 {
-	const struct sandbox *sb = s->sandbox;
-	struct uts_namespace *uts = nsproxy_uts(object);
-	bool own = uts != nsproxy_uts(sb->nsproxy);
+	const struct nsproxy *p = object;
 
-	encode(&s->out, saved_object(s, &uts_kind, own ? uts : NULL));
+	for (size_t i = 0; i < NR_OWN_KINDS; i++) {
+		struct ns_common *ns = p->ns[own_kinds[i]];
+		bool own = ns != first_ns(s->sandbox, ns->kind);
+		encode(&s->out, ns_saved(s, own ? ns : NULL));
+	}
 	return 0;
 }
 
 static int nsproxy_load(struct loader *l, void **out)
 {
 	const struct sandbox *sb = l->sandbox;
-	void *uts;
-	int err = loaded_object(l, decode(&l->in), &uts_kind, &uts);
+	struct nsproxy *p = nsproxy_get(sb->nsproxy);
+	int err = 0;
 
+	for (size_t i = 0; i < NR_OWN_KINDS && !err; i++) {
+		struct ns_common *ns;
+		void *object;
+		err = ns_loaded(l, decode(&l->in), &object);
+		ns = object;
+		if (!err && ns && ns->kind != own_kinds[i])
+			err = loader_damaged(l, "a set of namespaces");
+		if (err || !ns)
+			continue;
+		struct nsproxy *old = p;
+		p = nsproxy_with(old, ns);
+		nsproxy_put(old);
+		err = p ? 0 : -ENOMEM;
+	}
 	if (err)
-		return err;
-	*out = uts ? nsproxy_with(sb->nsproxy, &((struct uts_namespace *)uts)->ns)
-		   : nsproxy_get(sb->nsproxy);
-	return *out ? 0 : -ENOMEM;
+		nsproxy_put(p);
+	else
+		*out = p;
+	return err;
 }
 
 static void nsproxy_drop(void *object)

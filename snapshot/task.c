@@ -32,8 +32,6 @@
 
 const char *task_refused(struct task *t)
 {
-	if (nsproxy_mnt(t->nsproxy) != nsproxy_mnt(t->sb->nsproxy))
-		return "has a mount namespace of its own";
 	if (t->exiting || t->process->exec_task)
 		return "is about to end";
 	return futex_refused(t);

@@ -72,6 +72,12 @@ struct saver {
 	/* struct filesystem: those in memory that are saved, by number - 1; borrowed */
 	void **filesystems;
 	size_t nr_filesystems;
+	/* struct mount: those that are kept, by number - 1 (fs/saved_place.h); borrowed */
+	void **mounts;
+	size_t nr_mounts;
+	void *tree; /* struct saved_tree: snapshot/mounts.h */
+	/* the number of a struct ns_common */
+	uint64_t (*ns)(struct saver *s, void *ns);
 	/* private: */
 	struct saver_hold *holds;
 	struct saved_entry *entries; /* number n is entries[n - 1] */
@@ -116,6 +122,12 @@ struct loader {
 	/* struct filesystem: those in memory, by number - 1 (fs/ramfs/save.h); borrowed */
 	void **filesystems;
 	size_t nr_filesystems;
+	/* struct mount, as in the saver; borrowed */
+	void **mounts;
+	size_t nr_mounts;
+	void *tree; /* struct saved_tree: snapshot/mounts.h */
+	/* the struct ns_common of a number, borrowed; *out is NULL for number 0 */
+	int (*ns)(struct loader *l, uint64_t number, void **out);
 	/* private: */
 	struct loaded_entry *entries;
 	size_t nr;

@@ -45,6 +45,8 @@ bool overlay_has_upper(struct filesystem *fs);
 /* Is `fs` an overlay that writes to the directory? */
 bool overlay_writes_to(struct filesystem *fs, const struct inode_id *dir);
 
+/* How it was made; all borrowed, and `work` is the directory itself that is called "work". */
+void overlay_options_of(struct filesystem *fs, struct overlay_options *out);
 /* What it writes to, borrowed; NULL: it is no overlay. */
 struct filesystem *overlay_upper(struct filesystem *fs);
 

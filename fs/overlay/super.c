@@ -82,6 +82,22 @@ struct filesystem *overlay_upper(struct filesystem *fs)
 	return fs->ops == &overlay_ops ? container_of(fs, struct overlay, fs)->upper.fs : NULL;
 }
 
+void overlay_options_of(struct filesystem *fs, struct overlay_options *out)
+{
+	struct overlay *o = container_of(fs, struct overlay, fs);
+
+	*out = (struct overlay_options){ .type = fs->type,
+					 .lower = o->lower,
+					 .nr_lower = o->nr_lower,
+					 .upper = o->upper,
+					 .work = o->work,
+					 .mounter = o->mounter,
+					 .readonly = o->never_written,
+					 .user_marks = o->prefix[0] == 'u',
+					 .shown = o->shown,
+					 .lock_fd = -1 };
+}
+
 bool overlay_has_upper(struct filesystem *fs)
 {
 	return fs->ops == &overlay_ops && !container_of(fs, struct overlay, fs)->never_written;

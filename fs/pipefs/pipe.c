@@ -22,6 +22,7 @@
 #include "fs/mount.h"
 #include "cred/user.h"
 #include "fs/saved.h"
+#include "fs/saved_place.h"
 #include "mm/access.h"
 #include "mm/mm.h"
 #include "util/lock.h"
@@ -986,7 +987,7 @@ static const char *pipe_refused(struct saver *s, void *object)
 {
 	struct file *f = object;
 
-	return pipe_file(f)->pipe->fifo ? file_name_refused(s, f) : NULL;
+	return pipe_file(f)->pipe->fifo ? place_refused(s, &f->path) : NULL;
 }
 
 static int pipe_save(struct saver *s, void *object)
@@ -997,7 +998,7 @@ static int pipe_save(struct saver *s, void *object)
 	encode(&s->out, saved_object(s, &pipe_data_saved, pf->pipe));
 	encode(&s->out, pf->file.anon_ino);
 	encode(&s->out, pf->pipe->fifo != NULL);
-	file_save_name(s, &pf->file);
+	place_save(s, &pf->file.path);
 	encode(&s->out, pf->writers_seen);
 	encode(&s->out, pf->partner);
 	encode(&s->out, pf->partner_ever);
@@ -1025,16 +1026,22 @@ static int become_fifo(struct loader *l, struct pipe *p, struct file *probe)
 
 /* *at: its place. It may be gone by now, or no FIFO: then the file is one of a pipe without a
  * name. */
-static int find_fifo(struct loader *l, struct pipe *p, const char *name, struct path *at)
+static int find_fifo(struct loader *l, struct pipe *p, const struct saved_place *place,
+		     struct path *at)
 {
+	struct path found;
 	struct file *probe;
-	struct statx st;
+	int err = place_walk(l->caller, place, WALK_NOFOLLOW, &found);
 
-	if (vfs_getattr(l->caller, NULL, name, WALK_NOFOLLOW, STATX_TYPE, &st) ||
-	    !S_ISFIFO(st.stx_mode) ||
-	    vfs_open(l->caller, NULL, name, O_RDWR | O_NONBLOCK | O_NOFOLLOW, 0, 0, &probe))
+	if (err)
 		return 0;
-	int err = become_fifo(l, p, probe);
+	err = S_ISFIFO(found.dentry->inode->type)
+		  ? vfs_open(l->caller, &found, "", O_RDWR | O_NONBLOCK, 0, WALK_EMPTY_OK, &probe)
+		  : -ESTALE;
+	path_put(&found);
+	if (err)
+		return 0;
+	err = become_fifo(l, p, probe);
 	if (!err)
 		*at = path_get(&probe->path);
 	if (!err && !p->place.dentry)
@@ -1082,12 +1089,14 @@ static int pipe_load(struct loader *l, void **out)
 		err = loaded_object(l, decode(&l->in), &pipe_data_saved, &p);
 	uint64_t ino = decode(&l->in);
 	bool named = decode_bool(&l->in);
-	char *name = decode_string(&l->in, PATH_MAX);
-	if (!err && (!p || named != (name != NULL) || l->in.failed))
+	struct saved_place place = { .name = NULL };
+	if (!err)
+		err = place_load(l, &place);
+	if (!err && (!p || named != (place.name != NULL) || l->in.failed))
 		err = loader_damaged(l, "a pipe");
 	if (!err && named)
-		err = find_fifo(l, p, name, &at);
-	free(name);
+		err = find_fifo(l, p, &place, &at);
+	place_free(&place);
 	if (!err)
 		err = load_end(l, p, state.flags, &pf);
 	if (err) {

@@ -23,6 +23,9 @@ struct ramfs_options {
 int ramfs_create(struct mm_host *mem, dev_t dev, const struct ramfs_options *opt,
 		 struct filesystem **out);
 
+/* How one would be made that is like it, but for its files. */
+void ramfs_options_of(struct filesystem *fs, struct ramfs_options *out);
+
 /* Other limits (mount(2) with MS_REMOUNT): 0: none, NULL: as it was. -EINVAL: it holds more
  * already, or had no limit. */
 int ramfs_reconfigure(struct filesystem *fs, const uint64_t *max_bytes, const uint64_t *max_inodes);

@@ -73,6 +73,17 @@ int ramfs_reconfigure(struct filesystem *fs, const uint64_t *max_bytes, const ui
 	return fits ? 0 : -EINVAL;
 }
 
+void ramfs_options_of(struct filesystem *fs, struct ramfs_options *out)
+{
+	struct ramfs *r = container_of(fs, struct ramfs, fs);
+
+	mutex_lock(&r->lock);
+	*out = r->shown;
+	out->max_bytes = r->quota.max == UINT64_MAX ? 0 : r->quota.max;
+	out->max_inodes = r->max_inodes == UINT64_MAX ? 0 : r->max_inodes;
+	mutex_unlock(&r->lock);
+}
+
 static int make_root(struct ramfs *r, const struct ramfs_options *opt)
 {
 	struct cred owner = { .fsuid = opt->uid, .fsgid = opt->gid };

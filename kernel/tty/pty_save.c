@@ -15,6 +15,7 @@
 #include "fs/devpts.h"
 #include "fs/mount.h"
 #include "fs/saved.h"
+#include "fs/saved_place.h"
 #include "kernel/pid.h"
 #include "kernel/sandbox.h"
 #include "kernel/task.h"
@@ -272,7 +273,7 @@ static int side_save(struct saver *s, void *object)
 	encode(&s->out, saved_object(s, &pty_line_saved, &file_pty(f)->tty));
 	encode(&s->out, file_is_pty_master(f));
 	file_save_state(s, f);
-	file_save_name(s, f);
+	place_save(s, &f->path);
 	return 0;
 }
 
@@ -313,7 +314,7 @@ static int side_load(struct loader *l, void **out)
 	if (!err)
 		err = file_load_state(l, &state);
 	if (!err)
-		err = file_load_name(l, S_IFCHR, &at);
+		err = place_find(l, S_IFCHR, &at);
 	if (!err && (!tty || (master && pty_of(tty)->saved.has_master)))
 		err = loader_damaged(l, "a side of a terminal");
 	if (!err)
