@@ -142,14 +142,6 @@ static void pidfd_show_fdinfo(struct file *f, struct text *out)
 	text_printf(out, "Pid:\t%d\nNSpid:\t%d\n", nr, nr);
 }
 
-static const char *pidfd_refused(struct saver *s, void *object)
-{
-	const struct pidfd *pf = pidfd_of(object);
-
-	return pf->thread && !pf->pid->process ? "of a thread, which a snapshot cannot hold yet"
-					       : NULL;
-}
-
 /* Of whom nobody waits for any more, the end alone is left. */
 static int pidfd_save(struct saver *s, void *object)
 {
@@ -157,14 +149,15 @@ static int pidfd_save(struct saver *s, void *object)
 
 	file_save_state(s, &pf->file);
 	encode(&s->out, (uint64_t)pf->pid->nr);
-	encode(&s->out, pf->pid->process != NULL);
+	encode(&s->out, pf->pid->process || pf->pid->task);
 	encode(&s->out, pf->thread);
 	encode(&s->out, pf->pid->ended);
 	encode_signed(&s->out, pf->pid->exit_code);
 	return 0;
 }
 
-/* A number that is used again is another's: what has ended has one of its own. */
+/* A number that is used again is another's: what has ended has one of its own. Threads are there
+ * before descriptors are. */
 static int find_pid(struct loader *l, bool lives, pid_t nr, unsigned ended, int code,
 		    struct pid **out)
 {
@@ -172,9 +165,9 @@ static int find_pid(struct loader *l, bool lives, pid_t nr, unsigned ended, int 
 	int err = 0;
 
 	sandbox_lock(sb);
-	struct process *p = lives ? process_find(sb, nr) : NULL;
-	if (p) {
-		*out = pid_get(p->pid);
+	struct pid *pid = lives ? pid_find(sb->pid_ns, nr) : NULL;
+	if (pid && (pid->process || pid->task)) {
+		*out = pid_get(pid);
 	} else if (lives) {
 		err = loader_damaged(l, "a pidfd of nobody");
 	} else {
@@ -219,7 +212,6 @@ const struct saved_kind pidfd_saved = {
 	.save = pidfd_save,
 	.load = pidfd_load,
 	.put = file_saved_put,
-	.refused = pidfd_refused,
 };
 
 static const struct file_ops pidfd_ops = {
