@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <netinet/udp.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -37,6 +38,22 @@ static const struct option {
 	{ SOL_SOCKET, SO_OOBINLINE },
 	{ SOL_SOCKET, SO_RCVLOWAT },
 	{ SOL_SOCKET, SO_DONTROUTE },
+	{ SOL_SOCKET, SO_BINDTOIFINDEX },
+	{ SOL_SOCKET, SO_PRIORITY },
+	{ SOL_SOCKET, SO_MARK },
+	{ SOL_SOCKET, SO_NO_CHECK },
+	{ SOL_SOCKET, SO_TIMESTAMP },
+	{ SOL_SOCKET, SO_TIMESTAMPNS },
+	{ SOL_SOCKET, SO_TIMESTAMPING },
+	{ SOL_SOCKET, SO_RXQ_OVFL },
+	{ SOL_SOCKET, SO_PEEK_OFF },
+	{ SOL_SOCKET, SO_BUSY_POLL },
+	{ SOL_SOCKET, SO_SELECT_ERR_QUEUE },
+	{ SOL_SOCKET, SO_MAX_PACING_RATE },
+	{ SOL_SOCKET, SO_INCOMING_CPU },
+	{ SOL_SOCKET, SO_WIFI_STATUS },
+	{ SOL_SOCKET, SO_NOFCS },
+	{ SOL_SOCKET, SO_PASSCRED },
 	{ IPPROTO_IP, IP_TOS },
 	{ IPPROTO_IP, IP_TTL },
 	{ IPPROTO_IP, IP_RECVERR },
@@ -45,11 +62,37 @@ static const struct option {
 	{ IPPROTO_IP, IP_FREEBIND },
 	{ IPPROTO_IP, IP_MULTICAST_TTL },
 	{ IPPROTO_IP, IP_MULTICAST_LOOP },
+	{ IPPROTO_IP, IP_MULTICAST_ALL },
+	{ IPPROTO_IP, IP_RECVTTL },
+	{ IPPROTO_IP, IP_RECVTOS },
+	{ IPPROTO_IP, IP_RECVOPTS },
+	{ IPPROTO_IP, IP_RETOPTS },
+	{ IPPROTO_IP, IP_RECVORIGDSTADDR },
+	{ IPPROTO_IP, IP_MINTTL },
+	{ IPPROTO_IP, IP_TRANSPARENT },
+	{ IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT },
+	{ IPPROTO_IP, IP_CHECKSUM },
+	{ IPPROTO_IP, IP_NODEFRAG },
+	{ IPPROTO_IP, IP_UNICAST_IF },
 	{ IPPROTO_IPV6, IPV6_V6ONLY },
 	{ IPPROTO_IPV6, IPV6_UNICAST_HOPS },
 	{ IPPROTO_IPV6, IPV6_RECVERR },
 	{ IPPROTO_IPV6, IPV6_RECVPKTINFO },
 	{ IPPROTO_IPV6, IPV6_TCLASS },
+	{ IPPROTO_IPV6, IPV6_RECVTCLASS },
+	{ IPPROTO_IPV6, IPV6_RECVHOPLIMIT },
+	{ IPPROTO_IPV6, IPV6_RECVPATHMTU },
+	{ IPPROTO_IPV6, IPV6_RECVORIGDSTADDR },
+	{ IPPROTO_IPV6, IPV6_FREEBIND },
+	{ IPPROTO_IPV6, IPV6_TRANSPARENT },
+	{ IPPROTO_IPV6, IPV6_AUTOFLOWLABEL },
+	{ IPPROTO_IPV6, IPV6_MTU_DISCOVER },
+	{ IPPROTO_IPV6, IPV6_DONTFRAG },
+	{ IPPROTO_IPV6, IPV6_MINHOPCOUNT },
+	{ IPPROTO_IPV6, IPV6_MULTICAST_HOPS },
+	{ IPPROTO_IPV6, IPV6_MULTICAST_LOOP },
+	{ IPPROTO_IPV6, IPV6_MULTICAST_ALL },
+	{ IPPROTO_IPV6, IPV6_UNICAST_IF },
 	{ IPPROTO_TCP, TCP_NODELAY },
 	{ IPPROTO_TCP, TCP_KEEPIDLE },
 	{ IPPROTO_TCP, TCP_KEEPINTVL },
@@ -59,6 +102,19 @@ static const struct option {
 	{ IPPROTO_TCP, TCP_SYNCNT },
 	{ IPPROTO_TCP, TCP_LINGER2 },
 	{ IPPROTO_TCP, TCP_CORK },
+	{ IPPROTO_TCP, TCP_MAXSEG },
+	{ IPPROTO_TCP, TCP_WINDOW_CLAMP },
+	{ IPPROTO_TCP, TCP_NOTSENT_LOWAT },
+	{ IPPROTO_TCP, TCP_THIN_LINEAR_TIMEOUTS },
+	{ IPPROTO_TCP, TCP_THIN_DUPACK },
+	{ IPPROTO_TCP, TCP_SAVE_SYN },
+	{ IPPROTO_TCP, TCP_FASTOPEN },
+	{ IPPROTO_TCP, TCP_FASTOPEN_CONNECT },
+	{ IPPROTO_TCP, TCP_INQ },
+	{ IPPROTO_TCP, TCP_TX_DELAY },
+	{ IPPROTO_UDP, UDP_CORK },
+	{ IPPROTO_UDP, UDP_SEGMENT },
+	{ IPPROTO_UDP, UDP_GRO },
 };
 #define NR_KEPT (sizeof kept / sizeof *kept)
 
@@ -98,26 +154,51 @@ static void save_name(struct encoder *out, int fd, bool peer)
 	encode_bytes(out, &name, r ? 0 : len);
 }
 
-static void save_options(struct encoder *out, int fd)
+/* False: the socket has no such option. */
+static bool number_of(int fd, const struct option *o, int *value)
 {
-	struct linger linger = { 0 };
-	socklen_t len = sizeof linger;
-	int value;
+	socklen_t len = sizeof *value;
+
+	*value = 0;
+	return getsockopt(fd, o->level, o->name, value, &len) == 0;
+}
+
+/* What a new one has by itself is not told: `fresh` is one, or -1. */
+static void save_numbers(struct encoder *out, int fd, int fresh)
+{
+	size_t place = encode_place(out);
+	uint64_t nr = 0;
+	int value, before;
 
 	for (size_t k = 0; k < NR_KEPT; k++) {
-		value = 0;
-		len = sizeof value;
-		encode(out, getsockopt(fd, kept[k].level, kept[k].name, &value, &len) == 0);
+		if (!number_of(fd, &kept[k], &value) ||
+		    (number_of(fresh, &kept[k], &before) && before == value))
+			continue;
+		encode(out, k);
 		encode_signed(out, value);
+		nr++;
 	}
+	encode_at(out, place, nr);
+}
+
+static void save_options(struct saver *s, const struct host_sock *i)
+{
+	const struct socket *so = &i->sk;
+	struct encoder *out = &s->out;
+	struct linger linger = { 0 };
+	socklen_t len = sizeof linger;
+	int value, fresh = host_sock_make(so->net, s->caller, so->family, so->type, so->protocol);
+
+	save_numbers(out, i->fd, fresh);
+	host_close(fresh);
 	for (size_t k = 0; k < NR_BUFFERS; k++) {
 		value = 0;
 		len = sizeof value;
-		getsockopt(fd, SOL_SOCKET, buffers[k], &value, &len);
+		getsockopt(i->fd, SOL_SOCKET, buffers[k], &value, &len);
 		encode_signed(out, value / 2);
 	}
 	len = sizeof linger;
-	getsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, &len);
+	getsockopt(i->fd, SOL_SOCKET, SO_LINGER, &linger, &len);
 	encode(out, linger.l_onoff != 0);
 	encode_signed(out, linger.l_linger);
 }
@@ -133,7 +214,7 @@ static int host_save(struct saver *s, void *object)
 	encode_signed(out, i->sk.type);
 	encode_signed(out, i->sk.protocol);
 	socket_save(s, &i->sk);
-	save_options(out, i->fd);
+	save_options(s, i);
 	encode(out, state);
 	encode(out, backlog);
 	save_name(out, i->fd, false);
@@ -185,11 +266,12 @@ static void load_options(struct loader *l, struct socket *so)
 {
 	int value;
 
-	for (size_t k = 0; k < NR_KEPT; k++) {
-		bool known = decode_bool(&l->in);
+	uint64_t nr = decode_count(&l->in, 2 * sizeof(uint64_t));
+	for (uint64_t i = 0; i < nr && !l->in.failed; i++) {
+		const struct option *o = &kept[decode_max(&l->in, NR_KEPT - 1)];
 		value = (int)decode_between(&l->in, INT32_MIN, INT32_MAX);
-		if (known && !l->in.failed)
-			set(l, so, kept[k].level, kept[k].name, &value, sizeof value);
+		if (!l->in.failed)
+			set(l, so, o->level, o->name, &value, sizeof value);
 	}
 	for (size_t k = 0; k < NR_BUFFERS; k++) {
 		value = (int)decode_between(&l->in, 0, INT32_MAX);
