@@ -37,6 +37,8 @@ static uint64_t member_pages(struct world *w, unsigned n)
 static void scarce(struct world *w, unsigned soft, unsigned hard)
 {
 	world_start(w);
+	if (w->p != &platform_kvm)
+		return;
 	to_kvm_machine(w->m)->vcpu_soft = soft;
 	to_kvm_machine(w->m)->vcpu_hard = hard;
 }
