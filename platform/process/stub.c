@@ -54,6 +54,12 @@ void stub_page_set(struct stub *st, char *page)
 	st->page = page;
 }
 
+/* Or never was there, where it could not be made. */
+static bool is_gone(const struct stub *st)
+{
+	return st->dead || !st->page;
+}
+
 int stub_order(struct stub *st, const struct step *steps, unsigned n, const int *pass,
 	       unsigned nr_pass)
 {
@@ -72,9 +78,9 @@ int stub_order(struct stub *st, const struct step *steps, unsigned n, const int 
 		m.msg_control = &control;
 		m.msg_controllen = CMSG_SPACE(nr_pass * sizeof *pass);
 	}
-	memcpy(st->page, steps, n * sizeof *steps);
-	if (st->dead)
+	if (is_gone(st))
 		return -EIO;
+	memcpy(st->page, steps, n * sizeof *steps);
 	do {
 		sent = sendmsg(st->socket, &m, MSG_NOSIGNAL);
 	} while (sent < 0 && errno == EINTR);
@@ -245,8 +251,10 @@ int stub_begin(struct stub *st, const struct step *steps, unsigned n, const int 
 	lock_assert_held(&st->lock);
 	if (st->mapper < 0)
 		return stub_order(st, steps, n, pass, nr_pass);
+	if (is_gone(st))
+		return -EIO;
 	memcpy(st->page, steps, n * sizeof *steps);
-	return st->dead ? -EIO : mapper_order(st, pass, nr_pass);
+	return mapper_order(st, pass, nr_pass);
 }
 
 int stub_end(struct stub *st)
