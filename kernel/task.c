@@ -383,6 +383,8 @@ static void task_work(struct task *t)
 	struct sandbox *sb = t->sb;
 	bool done = false;
 
+	if (sb->platform->context_halt)
+		sb->platform->context_halt(t->context);
 	while (!done && !t->exiting) {
 		lock_assert_none();
 		sandbox_lock(sb);

@@ -14,12 +14,20 @@
 /* One host call gets so much, in which a kick does not interrupt it. */
 #define BRING_IN_UNIT (4UL << 20)
 
+/* A private file mapping's page before it is written to. */
+static bool is_text(const struct vma *v, const struct backing *b)
+{
+	return v->source && b->cow && !b->owned && !(v->flags & VMA_SPECIAL);
+}
+
 unsigned mm_rights(const struct vma *v, const struct backing *b)
 {
 	unsigned rights = v->prot;
 
 	if (rights)
 		rights |= GUEST_READ;
+	if (rights & GUEST_EXEC && !(rights & GUEST_WRITE) && is_text(v, b))
+		rights |= GUEST_TEXT;
 	return b->cow ? rights & ~(unsigned)GUEST_WRITE : rights;
 }
 

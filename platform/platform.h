@@ -37,8 +37,9 @@ struct machine;
 struct space;
 struct context;
 
-/* Guest page rights; PROT_READ is implied by the others, as on x86. */
-enum { GUEST_READ = 1, GUEST_WRITE = 2, GUEST_EXEC = 4 };
+/* Guest page rights; PROT_READ is implied by the others, as on x86. GUEST_TEXT, beside EXEC and
+ * without WRITE, is none: what is there does not change without a call here. */
+enum { GUEST_READ = 1, GUEST_WRITE = 2, GUEST_EXEC = 4, GUEST_TEXT = 8 };
 
 enum event_kind {
 	EVENT_SYSCALL, /* the guest made a system call; the context is stopped behind it */
@@ -179,6 +180,9 @@ struct platform {
 	/* It will run in another space, if it runs again, and with registers that are set before:
 	 * what it has in this one is free for others. By its own thread. NULL: it has nothing. */
 	void (*context_leave)(struct context *c);
+	/* Guest code of it is to run no more until the next run: its task is going to rest. By its
+	 * own thread. NULL: none does when an event has come. */
+	void (*context_halt)(struct context *c);
 	/* NULL: spaces of this platform do not end by themselves. `died` is called when the space
 	 * the context ran in last has ended while it was not running, so that what its thread waits
 	 * for may be given up: the next run gives EVENT_DEAD. From a thread of the platform's,

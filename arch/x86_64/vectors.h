@@ -22,6 +22,6 @@ enum {
 	NR_VECTORS = 32,
 };
 
-enum { PF_PRESENT = 1, PF_WRITE = 2, PF_USER = 4, PF_FETCH = 16 };
+enum { PF_PRESENT = 1, PF_WRITE = 2, PF_USER = 4, PF_FETCH = 16, PF_KEY = 32 };
 
 #endif

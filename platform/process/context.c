@@ -81,6 +81,14 @@ void process_context_leave(struct context *context)
 		stub_thread_end(c);
 }
 
+/* What goes wrong, the next run finds. */
+void process_context_halt(struct context *context)
+{
+	struct process_context *c = to_process_context(context);
+	if (c->state == THREAD_LINED)
+		(void)stub_thread_stop(c);
+}
+
 void process_context_watch(struct context *context, void (*died)(void *arg), void *arg)
 {
 	struct process_context *c = to_process_context(context);
@@ -106,6 +114,7 @@ static void event_syscall(struct process_context *c, const struct seccomp_notif 
 			  struct event *ev)
 {
 	c->state = THREAD_CALLED;
+	line_notified(c, n->data.instruction_pointer, (uint32_t)n->data.nr);
 	c->result = (uint64_t)(uint32_t)n->data.nr;
 	ev->kind = EVENT_SYSCALL;
 	ev->syscall.nr = (uint32_t)n->data.nr;
@@ -125,34 +134,67 @@ static int resume(struct process_context *c)
 		frame_store(c);
 	c->state = THREAD_RUNS;
 	c->runs++;
+	if (was == THREAD_LINED) {
+		line_answer(c);
+		return 0;
+	}
+	line_prepare(c);
 	return notif_answer(c, val, 0);
 }
 
-/* Until there is an event; a kick sends the thread into its handler. */
-static int wait_event(struct process_context *c, struct kick *k, struct event *ev)
+/* The next notification; a kick sends the thread into its handler. */
+static int next_notification(struct process_context *c, struct kick *k, struct seccomp_notif *n)
+{
+	int err = c->preempted ? -EINTR : notif_receive(c, k, n);
+
+	if (err != -EINTR)
+		return err;
+	if (!c->preempted && syscall(SYS_tgkill, c->s->stub.pid, c->tid, STUB_PREEMPT_SIGNAL) < 0)
+		return -EIO;
+	c->preempted = true;
+	return notif_await(c, n);
+}
+
+/* What the notification means. False: nothing, and the thread goes on. */
+static bool take_notification(struct process_context *c, const struct seccomp_notif *n,
+			      struct event *ev)
+{
+	if (line_is_wait(c, n)) {
+		if (line_wake(c) < 0)
+			event_dead(c, ev);
+		return c->s->stub.dead;
+	}
+	if (!notif_is_report(n)) {
+		event_syscall(c, n, ev);
+		return true;
+	}
+	if (stub_thread_take_report(c, n) < 0) {
+		event_dead(c, ev);
+		return true;
+	}
+	if (n->data.args[0] == STUB_PREEMPT_SIGNAL)
+		c->preempted = false;
+	if (frame_event(c, n->data.args[0], ev))
+		return true;
+	if (resume(c) == 0)
+		return false;
+	event_dead(c, ev);
+	return true;
+}
+
+/* Until there is an event. */
+static void wait_event(struct process_context *c, struct kick *k, struct event *ev)
 {
 	struct seccomp_notif n;
-	int err = c->preempted ? -EINTR : notif_receive(c, k, &n);
 
-	if (err == -EINTR) {
-		if (!c->preempted &&
-		    syscall(SYS_tgkill, c->s->stub.pid, c->tid, STUB_PREEMPT_SIGNAL) < 0)
-			return event_dead(c, ev);
-		c->preempted = true;
-		err = notif_await(c, &n);
-	}
-	if (err)
-		return event_dead(c, ev);
-	if (!notif_is_report(&n)) {
-		event_syscall(c, &n, ev);
-		return 0;
-	}
-	if (stub_thread_take_report(c, &n) < 0)
-		return event_dead(c, ev);
-	if (n.data.args[0] == STUB_PREEMPT_SIGNAL)
-		c->preempted = false;
-	frame_event(c, n.data.args[0], ev);
-	return 0;
+	do {
+		if (!c->preempted && line_watch(c, k, ev))
+			return;
+		if (next_notification(c, k, &n) < 0) {
+			event_dead(c, ev);
+			return;
+		}
+	} while (!take_notification(c, &n, ev));
 }
 
 /* What is still in the thread comes into the context. */

@@ -15,6 +15,8 @@
 #define FX_SW_BYTES  464 /* struct _fpx_sw_bytes: the kernel's, not part of the state */
 #define XSAVE_HEADER 64
 #define XSAVE_BV     512
+#define XSTATE_PKRU  9
+#define PKRU_FRESH   0x55555554
 
 static uint64_t stack_guest_base(const struct process_context *c)
 {
@@ -95,7 +97,23 @@ void frame_load_regs(struct process_context *c, const uint64_t *args)
 	c->regs.rflags = (c->regs.rflags & RFLAGS_USER) | RFLAGS_FIXED;
 	c->regs.rip = possible(c->regs.rip);
 	c->regs.fs_base = possible(args[3]);
-	c->regs.gs_base = possible(args[4]);
+	c->regs.gs_base = args[4] == line_address(c) ? 0 : possible(args[4]);
+}
+
+/* Where the state says nothing of it the CPU would allow all keys: a fresh process has what the
+ * host gives it (Linux's init_pkru), on which patched text depends (sites.c). */
+static void pkru_store(struct process_context *c, size_t n)
+{
+	uint64_t bv;
+
+	if (!c->m->has_lines || c->m->pkru_at + sizeof(uint64_t) > n)
+		return;
+	memcpy(&bv, c->fp + XSAVE_BV, sizeof bv);
+	if (bv >> XSTATE_PKRU & 1)
+		return;
+	bv |= 1UL << XSTATE_PKRU;
+	memcpy(c->frame_fp + XSAVE_BV, &bv, sizeof bv);
+	memcpy(c->frame_fp + c->m->pkru_at, &(uint64_t){ PKRU_FRESH }, sizeof(uint64_t));
 }
 
 static void fp_store(struct process_context *c)
@@ -106,6 +124,7 @@ static void fp_store(struct process_context *c)
 	memcpy(c->frame_fp, c->fp, FX_SW_BYTES);
 	if (n > FX_SIZE)
 		memcpy(c->frame_fp + FX_SIZE, c->fp + FX_SIZE, n - FX_SIZE);
+	pkru_store(c, n);
 }
 
 /* Before the handler returns: what the context says is what the guest gets. The handler itself
@@ -114,6 +133,9 @@ void frame_store(struct process_context *c)
 {
 	const uint64_t *r = &c->regs.rax;
 	uint64_t bases[2] = { c->regs.fs_base, c->regs.gs_base };
+
+	if (!bases[1] && c->s->sites.any)
+		bases[1] = line_address(c);
 
 	for (size_t i = 0; i < sizeof greg_of / sizeof greg_of[0]; i++)
 		c->uc->uc_mcontext.gregs[greg_of[i]] = (greg_t)r[i];
@@ -190,11 +212,14 @@ static bool in_vsyscall_page(struct process_context *c, uint64_t sig)
 	return true;
 }
 
-void frame_event(struct process_context *c, uint64_t sig, struct event *ev)
+bool frame_event(struct process_context *c, uint64_t sig, struct event *ev)
 {
 	uint64_t trap = frame_greg(c, REG_TRAPNO), error = frame_greg(c, REG_ERR);
+	uint64_t addr = frame_greg(c, REG_CR2);
 	int code = (int)frame_word32(&c->info->si_code);
 
+	if (line_reported(c, sig, trap, error, addr))
+		return false;
 	if (sig == STUB_PREEMPT_SIGNAL) {
 		ev->kind = EVENT_INTERRUPTED;
 	} else if (sig == SIGBUS && trap == VECTOR_PF) {
@@ -205,7 +230,7 @@ void frame_event(struct process_context *c, uint64_t sig, struct event *ev)
 		ev->fault.access = GUEST_EXEC;
 	} else if (sig == SIGSEGV && trap == VECTOR_PF && code > 0) {
 		ev->kind = EVENT_FAULT;
-		ev->fault.addr = GVA(frame_greg(c, REG_CR2));
+		ev->fault.addr = GVA(addr);
 		ev->fault.access = error & PF_FETCH   ? GUEST_EXEC
 				   : error & PF_WRITE ? GUEST_WRITE
 						      : GUEST_READ;
@@ -217,4 +242,5 @@ void frame_event(struct process_context *c, uint64_t sig, struct event *ev)
 	} else {
 		event_exception(ev, trap, error);
 	}
+	return true;
 }

@@ -13,8 +13,9 @@
 #include "host/memfd.h"
 #include "platform/process/process.h"
 
-#define GIB      (1UL << 30)
-#define XCR0_AMX (3UL << 17)
+#define GIB       (1UL << 30)
+#define XCR0_PKRU (1UL << 9)
+#define XCR0_AMX  (3UL << 17)
 
 /* ---- what guests see of the CPU ---- */
 
@@ -29,14 +30,20 @@ static uint64_t xcr0_read(void)
 
 /* How much the enabled parts take, and which of them guests have. CPUID takes microseconds where
  * the host is a virtual machine, so it is asked about single parts only where guests lack some. */
-static size_t fp_size_of(uint64_t enabled, uint64_t xcr0)
+static size_t fp_size_of(uint64_t enabled, uint64_t xcr0, size_t *pkru_at)
 {
 	size_t size = 576; /* legacy area and header (SDM vol. 1, 13.4) */
 	unsigned a, b, c, d;
 
+	*pkru_at = 0;
 	if (enabled == xcr0) {
 		__cpuid_count(0xd, 0, a, b, c, d);
-		return b > size ? b : size;
+		size = b > size ? b : size;
+		if (xcr0 & XCR0_PKRU) {
+			__cpuid_count(0xd, 9, a, b, c, d);
+			*pkru_at = b;
+		}
+		return size;
 	}
 	for (unsigned i = 2; i < 63; i++) {
 		if (!(xcr0 >> i & 1))
@@ -44,6 +51,8 @@ static size_t fp_size_of(uint64_t enabled, uint64_t xcr0)
 		__cpuid_count(0xd, i, a, b, c, d);
 		if (a + b > size)
 			size = a + b;
+		if (1UL << i == XCR0_PKRU)
+			*pkru_at = b;
 	}
 	return size;
 }
@@ -84,7 +93,7 @@ static void process_machine_destroy(struct machine *machine)
 static struct {
 	pthread_once_t once;
 	uint64_t xcr0;
-	size_t size;
+	size_t size, pkru_at;
 } fp = { .once = PTHREAD_ONCE_INIT };
 
 static void fp_find(void)
@@ -92,7 +101,7 @@ static void fp_find(void)
 	const uint64_t enabled = xcr0_read();
 
 	fp.xcr0 = enabled & ~XCR0_AMX;
-	fp.size = fp_size_of(enabled, fp.xcr0);
+	fp.size = fp_size_of(enabled, fp.xcr0, &fp.pkru_at);
 }
 
 static struct process_machine *machine_alloc(void)
@@ -110,6 +119,8 @@ static struct process_machine *machine_alloc(void)
 	pthread_once(&fp.once, fp_find);
 	m->xcr0 = fp.xcr0;
 	m->fp_size = fp.size;
+	m->pkru_at = fp.pkru_at;
+	lines_init(m);
 	return m;
 }
 
@@ -212,6 +223,7 @@ const struct platform platform_process = {
 	.context_create = process_context_create,
 	.context_destroy = process_context_destroy,
 	.context_leave = process_context_leave,
+	.context_halt = process_context_halt,
 	.context_watch = process_context_watch,
 	.run = process_run,
 	.syscall_result = process_syscall_result,

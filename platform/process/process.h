@@ -22,6 +22,8 @@
  *   NONE     there is no host thread yet: the registers are in the context
  *   RUNS     guest code runs (or is about to, or its handler is)
  *   CALLED   stopped in a system call that the host kernel has latched; answered by its result
+ *   LINED    in a system call that was made by its line (line.c): it looks for the answer there,
+ *            or sleeps. Nothing keeps a guest from going on
  *   REPORTED stopped in the stub's signal handler: faults, interruptions, the few system calls
  *            that the filter traps, and whenever all registers are wanted. They are in the frame
  *            on the thread's signal stack, which the guest can write, too: whatever is there is
@@ -30,6 +32,9 @@
  *
  *   CALLED becomes REPORTED by a signal that stays pending until the call is answered
  *   (WAIT_KILLABLE_RECV), so that the handler sees the thread behind its system call.
+ *
+ * A system call may also come by a line of shared memory (line.c), from text that is patched
+ * (sites.c), where the environment says so.
  *
  * What the guest cannot do: make a host system call (the filter lets one pass, sigreturn, which is
  * harmless with any arguments); forge a system call of another thread, but for those that the
@@ -203,14 +208,65 @@ struct process_machine {
 	_Atomic unsigned spares_taken;
 	_Atomic unsigned run_fds; /* descriptors of thread_clock.run_fd */
 	uint64_t xcr0;
-	size_t fp_size;
+	size_t fp_size, pkru_at; /* where PKRU is in it; 0: it is not */
 	struct mutex lock;
 	struct list used; /* spaces that were emptied (used.c) */
 	unsigned nr_used;
 	_Atomic bool has_space; /* or had */
+	bool has_lines, lines_eager;
+	/* line.c: when the machine was made, by two clocks; what follows from it, 0: nothing yet */
+	uint64_t made_ticks, made_ns;
+	_Atomic uint64_t ns_per_tick; /* times 2^32 */
+	_Atomic uint32_t looks;       /* of a guest, before it sleeps */
 	/* pidfds of stubs that were killed and may not be gone yet, by age from next_dying on */
 	int dying[DYING_MAX];
 	unsigned next_dying;
+};
+
+/* ---- line.c: system calls without the host's kernel ---- */
+
+#define LINE_SITES       8
+#define LINE_PATCH_AFTER 64U
+#define LINE_FOREIGN_MAX 16U
+#define LINE_TEST_NR     500 /* a call that the platform's tests make */
+
+/* Calls that came by notifications, by where they were made. */
+struct line_site {
+	uint64_t ip; /* behind the `syscall` */
+	uint32_t calls;
+	bool patched;
+};
+
+struct line {
+	bool on;    /* the monitor looks, and the guest has another CPU */
+	bool first; /* for the first time */
+	bool owed;  /* an answer, to a thread that sleeps or will */
+	enum { LINE_STOPPED_ELSEWHERE, LINE_STOPPED_AT_SITE, LINE_STOPPED_AT_CALL } stopped;
+	uint64_t stopped_at;
+	unsigned credit; /* calls that were quick, less those that were not */
+	unsigned foreign;
+	/* ns of the CPU's counter: */
+	uint64_t taken, on_since, banned_until, ban;
+	uint64_t key_fault; /* the address of the last one */
+	struct line_site sites[LINE_SITES];
+};
+
+/* ---- sites.c: text that is patched ---- */
+
+struct text;
+struct patched;
+
+/* space.lock guards it. */
+struct sites {
+	struct list texts; /* ranges that may be patched */
+	struct list pages; /* those that are */
+	struct list left;  /* slots that are given back with the space */
+	unsigned nr_texts, nr_pages;
+	_Atomic unsigned nr; /* sites; none is ever taken back */
+	uint64_t *at;        /* their addresses; NULL: there is no table */
+	_Atomic bool any;
+	bool ended; /* there will be no more */
+	uint32_t table, code[SITES_CODE_SIZE / PAGE_SIZE];
 };
 
 #define CONTROL_PAGES     65536U
@@ -243,6 +299,7 @@ struct process_space {
 	unsigned nr_parked;
 	struct slot_set stacks;
 	struct batch *batch; /* what is put off; NULL: nothing is */
+	struct sites sites;
 };
 
 /* space.c, space.lock held: what was put off is done, and will not be put off again. */
@@ -291,7 +348,7 @@ void clock_stop(struct thread_clock *k);
 /* What the thread that was stopped last had used. */
 struct cpu_time clock_last(struct thread_clock *k);
 
-enum thread_state { THREAD_NONE, THREAD_RUNS, THREAD_CALLED, THREAD_REPORTED };
+enum thread_state { THREAD_NONE, THREAD_RUNS, THREAD_CALLED, THREAD_LINED, THREAD_REPORTED };
 
 struct process_context {
 	struct process_machine *m;
@@ -317,10 +374,15 @@ struct process_context {
 	void *died_arg;
 	_Atomic uint64_t runs;
 	struct thread_clock clock;
+	struct line line;
 };
 
 /* sched.c */
 void stub_thread_inherit(struct process_context *c);
+/* The thread, which waits, goes on on another CPU than the caller's; false: it has no other. */
+bool stub_thread_part(struct process_context *c);
+/* It may run where the caller may. */
+void stub_thread_join(struct process_context *c);
 
 /* The objects behind the handles of platform.h. */
 static inline struct process_machine *to_process_machine(struct machine *m)
@@ -352,6 +414,7 @@ int notif_receive(struct process_context *c, struct kick *k, struct seccomp_noti
  * is killed. */
 int notif_await(struct process_context *c, struct seccomp_notif *n);
 bool notif_is_report(const struct seccomp_notif *n);
+bool notif_is_wait(const struct seccomp_notif *n);
 
 int stub_thread_start(struct process_context *c, struct process_space *s);
 /* To REPORTED: see above. Where the space is being taken away, which may be at any moment, the
@@ -382,10 +445,59 @@ int frame_locate(struct process_context *c, const uint64_t *args);
 void frame_load_regs(struct process_context *c, const uint64_t *args);
 void frame_store(struct process_context *c);
 void frame_fp_load(struct process_context *c, void *buf);
-/* What a report of signal `sig` means. */
-void frame_event(struct process_context *c, uint64_t sig, struct event *ev);
+/* What a report of signal `sig` means. False: nothing to the guest. */
+bool frame_event(struct process_context *c, uint64_t sig, struct event *ev);
+
+/* ---- line.c ---- */
+
+void lines_init(struct process_machine *m);
+/* A thread begins, or ends; between, all of these are its own host thread's. */
+void line_init(struct process_context *c);
+void line_end(struct process_context *c);
+/* Where it is in the guest: its GS base. */
+uint64_t line_address(const struct process_context *c);
+/* Before a notification is answered. */
+void line_prepare(struct process_context *c);
+/* Of a call that came by one. */
+void line_notified(struct process_context *c, uint64_t ip, uint32_t nr);
+/* True: a call has come by the line. False: the next event is a notification. */
+bool line_watch(struct process_context *c, const struct kick *k, struct event *ev);
+/* THREAD_LINED ends: c->result is the answer. */
+void line_answer(struct process_context *c);
+/* The notification by which a thread waits for an answer by the line. */
+bool line_is_wait(const struct process_context *c, const struct seccomp_notif *n);
+int line_wake(struct process_context *c);
+/* The registers of a report become those of guest code. `called`: behind the call that it has made
+ * by the line; else, where it was about to make one, or had, before it or behind it. */
+void line_settle(struct process_context *c, bool called);
+bool line_reported(struct process_context *c, uint64_t sig, uint64_t trap, uint64_t error,
+		   uint64_t addr);
+
+/* ---- sites.c ---- */
+
+void sites_init(struct process_space *s);
+/* The space is being destroyed: its files are let go. */
+void sites_forget(struct process_space *s);
+/* Nothing of it is mapped in a stub any more. */
+void sites_destroy(struct process_space *s);
+/* Patches the call `nr` that ends at `ip`, if that can be done; true: it is. */
+bool sites_patch(struct process_space *s, uint64_t ip, uint32_t nr);
+/* The page of a load that faulted is its original again. False: it is not patched. */
+bool sites_give_back(struct process_space *s, uint64_t addr);
+void sites_end(struct process_space *s);
+/* The site to whose code `rip` belongs, and how far into it that is; 0: none. */
+uint64_t sites_find(struct process_space *s, uint64_t rip, unsigned *offset);
+/* Text is mapped. Something will be unmapped or replaced; or have other rights, and `stays` text.
+ */
+void sites_mapped(struct process_space *s, uint64_t addr, uint64_t len, struct memfile *mf,
+		  uint64_t off);
+void sites_unmapping(struct process_space *s, uint64_t addr, uint64_t len);
+void sites_protecting(struct process_space *s, uint64_t addr, uint64_t len, bool stays);
 
 void space_put(struct process_space *s);
+/* Nothing is put off, and nothing is noted. */
+int space_map_now(struct process_space *s, gva_t addr, uint64_t len, unsigned prot,
+		  struct memfile *mf, uint64_t off);
 
 /* context.c: makes sure that there is c->fp. */
 int context_own_fp(struct process_context *c);
@@ -432,7 +544,7 @@ int process_space_protect(struct space *s, gva_t addr, uint64_t len, unsigned pr
 int process_context_create(struct machine *m, struct context **out);
 void process_context_destroy(struct context *c);
 void process_context_leave(struct context *c);
-void process_context_leave(struct context *c);
+void process_context_halt(struct context *c);
 void process_context_watch(struct context *c, void (*died)(void *arg), void *arg);
 int process_run(struct context *c, struct space *s, struct kick *k, struct event *ev);
 void process_syscall_result(struct context *c, uint64_t rax);

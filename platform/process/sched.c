@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Gives stub threads the CPUs and the priority of the monitor's threads that serve them, because
  * only those have what the guest asked for. */
+#include <sched.h>
 #include <stdint.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -22,6 +23,28 @@ static void copy_to(pid_t to, pid_t from)
 		(void)syscall(SYS_sched_setaffinity, to, n, mask);
 	if (syscall(SYS_sched_getattr, from, attr, sizeof attr, 0) == 0)
 		(void)syscall(SYS_sched_setattr, to, attr, 0);
+}
+
+bool stub_thread_part(struct process_context *c)
+{
+	unsigned long mask[CPU_MASK_SIZE / sizeof(unsigned long)];
+	const unsigned bits = 8 * sizeof *mask;
+	long n = syscall(SYS_sched_getaffinity, 0, sizeof mask, mask);
+	int cpu = sched_getcpu();
+
+	if (n <= 0 || cpu < 0 || cpu >= n * 8)
+		return false;
+	mask[(unsigned)cpu / bits] &= ~(1UL << (unsigned)cpu % bits);
+	return syscall(SYS_sched_setaffinity, c->tid, n, mask) == 0; /* not with an empty mask */
+}
+
+void stub_thread_join(struct process_context *c)
+{
+	unsigned long mask[CPU_MASK_SIZE / sizeof(unsigned long)];
+	long n = syscall(SYS_sched_getaffinity, 0, sizeof mask, mask);
+
+	if (n > 0)
+		(void)syscall(SYS_sched_setaffinity, c->tid, n, mask);
 }
 
 void process_schedule_as(struct context *context, pid_t host_tid)

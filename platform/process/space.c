@@ -163,6 +163,7 @@ int process_space_create(struct machine *machine, struct space **out)
 	list_init(&s->node);
 	list_init(&s->contexts);
 	list_init(&s->parked);
+	sites_init(s);
 	/* Now, so that fork and execve are told when there is none. But the first space of all is
 	 * the empty one that the first execve replaces. */
 	mutex_lock(&s->lock);
@@ -200,6 +201,7 @@ void space_put(struct process_space *s)
 	if (s->stub.slot != UINT32_MAX)
 		slots_give(&s->m->pages, s->stub.slot);
 	free_stacks(s);
+	sites_destroy(s);
 	if (s->batch)
 		batch_clear(s->batch);
 	free(s->batch);
@@ -283,6 +285,7 @@ void process_space_destroy(struct space *space)
 	struct process_context *c;
 
 	nursery_forget(s->m->nursery, s);
+	sites_forget(s);
 	mutex_lock(&s->lock);
 	list_for_each (c, &s->contexts, node)
 		clock_stop(&c->clock);
@@ -309,6 +312,15 @@ static bool is_guest_range(gva_t addr, uint64_t len)
 	       addr.v <= STUB_TEXT - len;
 }
 
+static int unmap(struct process_space *s, gva_t addr, uint64_t len)
+{
+	const struct step step = { SYS_munmap, { addr.v, len }, STEP_LAST };
+	bool later;
+	int err = put_off(s, &step, NULL, &later);
+
+	return later ? err : stub_command(&s->stub, &step, 1, -1, NULL);
+}
+
 static uint64_t host_prot(unsigned prot)
 {
 	return (prot & GUEST_READ ? PROT_READ : 0U) |
@@ -316,12 +328,11 @@ static uint64_t host_prot(unsigned prot)
 	       (prot & GUEST_EXEC ? PROT_READ | PROT_EXEC : 0U);
 }
 
-int process_space_map(struct space *space, gva_t addr, uint64_t len, unsigned prot,
-		      struct memfile *mf, uint64_t off)
+static int map(struct process_space *s, gva_t addr, uint64_t len, unsigned prot, struct memfile *mf,
+	       uint64_t off, bool now)
 {
-	struct process_space *s = to_process_space(space);
 	bool arena = mf == physmem_arena(s->m->pm);
-	uint64_t end;
+	bool later = false;
 	const struct step steps[] = {
 		{ SYS_mmap,
 		  { addr.v, len, host_prot(prot), MAP_SHARED | MAP_FIXED | MAP_NORESERVE,
@@ -330,6 +341,31 @@ int process_space_map(struct space *space, gva_t addr, uint64_t len, unsigned pr
 		{ SYS_close, { STUB_FD_PASSED }, STEP_LAST },
 	};
 	const struct step close_passed = { SYS_close, { STUB_FD_PASSED }, STEP_LAST };
+
+	int err = now ? 0 : put_off(s, steps, arena ? NULL : mf, &later);
+	if (later)
+		return err;
+	err = stub_command(&s->stub, steps, arena ? 1 : 2, arena ? -1 : mf->fd, NULL);
+	if (err && err != -EIO) {
+		if (!arena)
+			stub_command(&s->stub, &close_passed, 1, -1, NULL);
+		unmap(s, addr, len);
+	}
+	return err;
+}
+
+int space_map_now(struct process_space *s, gva_t addr, uint64_t len, unsigned prot,
+		  struct memfile *mf, uint64_t off)
+{
+	return map(s, addr, len, prot, mf, off, true);
+}
+
+int process_space_map(struct space *space, gva_t addr, uint64_t len, unsigned prot,
+		      struct memfile *mf, uint64_t off)
+{
+	struct process_space *s = to_process_space(space);
+	bool arena = mf == physmem_arena(s->m->pm);
+	uint64_t end;
 
 	if (!is_guest_range(addr, len) || off % PAGE_SIZE ||
 	    __builtin_add_overflow(off, len, &end) || end > INT64_MAX)
@@ -340,29 +376,23 @@ int process_space_map(struct space *space, gva_t addr, uint64_t len, unsigned pr
 		return -EACCES;
 	if (!prot)
 		return process_space_unmap(space, addr, len);
-	bool later;
-	int err = put_off(s, steps, arena ? NULL : mf, &later);
-	if (later)
-		return err;
-	err = stub_command(&s->stub, steps, arena ? 1 : 2, arena ? -1 : mf->fd, NULL);
-	if (err && err != -EIO) {
-		if (!arena)
-			stub_command(&s->stub, &close_passed, 1, -1, NULL);
-		process_space_unmap(space, addr, len);
-	}
+	if (s->m->has_lines)
+		sites_unmapping(s, addr.v, len);
+	int err = map(s, addr, len, prot, mf, off, false);
+	if (!err && prot & GUEST_TEXT && s->m->has_lines)
+		sites_mapped(s, addr.v, len, mf, off);
 	return err;
 }
 
 int process_space_unmap(struct space *space, gva_t addr, uint64_t len)
 {
 	struct process_space *s = to_process_space(space);
-	const struct step step = { SYS_munmap, { addr.v, len }, STEP_LAST };
 
 	if (!is_guest_range(addr, len))
 		return -EINVAL;
-	bool later;
-	int err = put_off(s, &step, NULL, &later);
-	return later ? err : stub_command(&s->stub, &step, 1, -1, NULL);
+	if (s->m->has_lines)
+		sites_unmapping(s, addr.v, len);
+	return unmap(s, addr, len);
 }
 
 /* mprotect(2) stops at a hole with ENOMEM; ours goes on behind it: by halves, until what is left of
@@ -386,6 +416,8 @@ int process_space_protect(struct space *space, gva_t addr, uint64_t len, unsigne
 	struct process_space *s = to_process_space(space);
 	if (!is_guest_range(addr, len))
 		return -EINVAL;
+	if (s->m->has_lines)
+		sites_protecting(s, addr.v, len, prot & GUEST_TEXT);
 	/* A hole may be in the range: what is mapped must be known now. */
 	mutex_lock(&s->lock);
 	int err = s->batch ? space_stub(s) : 0;

@@ -26,7 +26,7 @@
 
 #define PARKED_MAX 32 /* in a space: each costs a descriptor and a stack */
 
-#define STACK_ROOM (STACK_SIZE - sizeof(stack_t))
+#define STACK_ROOM (LINE_OFFSET - sizeof(stack_t))
 
 /* ---- notifications ---- */
 
@@ -89,6 +89,11 @@ bool notif_is_report(const struct seccomp_notif *n)
 	return n->data.nr == STUB_REPORT && n->data.instruction_pointer == STUB_REPORT_IP_ADDR;
 }
 
+bool notif_is_wait(const struct seccomp_notif *n)
+{
+	return n->data.nr == STUB_WAIT && n->data.instruction_pointer == STUB_WAIT_IP_ADDR;
+}
+
 int stub_thread_take_report(struct process_context *c, const struct seccomp_notif *n)
 {
 	uint64_t args[6];
@@ -98,6 +103,7 @@ int stub_thread_take_report(struct process_context *c, const struct seccomp_noti
 	if (err)
 		return err;
 	frame_load_regs(c, args);
+	line_settle(c, c->state == THREAD_LINED);
 	c->fp_dirty = false;
 	c->state = THREAD_REPORTED;
 	return 0;
@@ -119,11 +125,26 @@ static int stop_called(struct process_context *c)
 	return err ? err : notif_is_report(&n) ? stub_thread_take_report(c, &n) : -EIO;
 }
 
+/* Wherever it looks for the answer, it finds itself behind the call. */
+static int stop_lined(struct process_context *c)
+{
+	struct seccomp_notif n;
+	int err = 0;
+
+	if (!c->preempted && syscall(SYS_tgkill, c->s->stub.pid, c->tid, STUB_PREEMPT_SIGNAL) < 0)
+		return -EIO;
+	do {
+		err = notif_await(c, &n);
+	} while (!err && notif_is_wait(&n) && !(err = notif_answer(c, 0, 0)));
+	c->preempted = false;
+	return err ? err : notif_is_report(&n) ? stub_thread_take_report(c, &n) : -EIO;
+}
+
 /* The space is being taken away. A thread that stands in a notification does not come back from
  * there once it is killed; for any other one we wait. */
 static void thread_drop(struct process_context *c)
 {
-	if (c->state == THREAD_RUNS)
+	if (c->state == THREAD_RUNS || c->state == THREAD_LINED)
 		stub_kill(&c->s->stub);
 	else
 		stub_send_kill(&c->s->stub);
@@ -132,8 +153,8 @@ static void thread_drop(struct process_context *c)
 
 int stub_thread_stop(struct process_context *c)
 {
-	bool called = c->state == THREAD_CALLED;
-	int err = called && !c->s->destroyed ? stop_called(c) : 0;
+	bool lined = c->state == THREAD_LINED, called = lined || c->state == THREAD_CALLED;
+	int err = !called || c->s->destroyed ? 0 : lined ? stop_lined(c) : stop_called(c);
 
 	if (c->s && c->s->destroyed) {
 		thread_drop(c);
@@ -186,6 +207,7 @@ static void attach_locked(struct process_context *c, struct process_space *s)
 	lock_assert_held(&s->lock);
 	c->s = s;
 	c->stack_base = c->m->control + stack_offset(c->stack);
+	line_init(c);
 	ref_get(&s->refs);
 	list_add(&s->contexts, &c->node);
 }
@@ -346,7 +368,8 @@ void stub_threads_scrub(struct process_space *s)
 			continue;
 		if (madvise(stack, first, MADV_REMOVE) < 0)
 			memset(stack, 0, first);
-		memset(stack + first, 0, PAGE_SIZE - sizeof(stack_t));
+		memset(stack + first, 0, STACK_ROOM - first);
+		memset(stack + LINE_OFFSET, 0, LINE_SIZE);
 	}
 }
 
@@ -486,6 +509,7 @@ void stub_thread_end(struct process_context *c)
 	if (!s)
 		return;
 	ref_get(&s->refs); /* thread_leave may find it destroyed, and let go */
+	line_end(c);
 	clock_stop(&c->clock);
 	if (!s->stub.dead && !park(c) && thread_leave(c) < 0)
 		stub_kill(&s->stub); /* the guest made it impossible */

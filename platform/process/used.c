@@ -37,11 +37,14 @@ static bool is_fit(struct process_space *s)
 
 static int empty(struct process_space *s)
 {
-	const struct step all = { SYS_munmap, { 0, STUB_TEXT }, STEP_LAST };
+	const struct step all[] = {
+		{ SYS_munmap, { 0, STUB_TEXT }, 0 },
+		{ SYS_munmap, { STUB_SITES, SITES_CODE_SIZE }, STEP_LAST },
+	};
 
 	mutex_lock(&s->stub.lock);
 	stub_hand_over(&s->stub, false);
-	int err = stub_begin(&s->stub, &all, 1, NULL, 0);
+	int err = stub_begin(&s->stub, all, 2, NULL, 0);
 	mutex_unlock(&s->stub.lock);
 	return err;
 }

@@ -5,5 +5,6 @@
 #define TESTS_PLATFORM_COUNT_H
 
 #define COUNT_FROM 400
+#define LINED_NR   500 /* the number of the calls of g_lined */
 
 #endif

@@ -271,6 +271,50 @@ CODE g_modify
 2:	mov	$-1, %rax
 	syscall
 
+/* Calls of one site, numbered 1, 2 ... in rbx and in the arguments; rax must come back as number +
+ * 7, and nothing else may have changed but what `syscall` changes. */
+	.globl	g_lined_call, g_lined_back
+CODE g_lined
+	mov	$1, %ebx
+	lea	g_lined_back(%rip), %rbp
+1:	mov	%rbx, %rdi
+	lea	1(%rbx), %rsi
+	lea	2(%rbx), %rdx
+	lea	3(%rbx), %r10
+	lea	4(%rbx), %r8
+	lea	5(%rbx), %r9
+	mov	%rbx, -8(%rsp)
+	bt	$0, %rbx
+g_lined_call:
+	mov	$LINED_NR, %eax
+	syscall
+g_lined_back:
+	setc	%r12b
+	cmp	%rbp, %rcx
+	jne	2f
+	bt	$0, %r11
+	setc	%r13b
+	cmp	%r12b, %r13b
+	jne	2f
+	mov	%ebx, %r13d
+	and	$1, %r13d
+	cmp	%r12b, %r13b
+	jne	2f
+	cmp	-8(%rsp), %rbx
+	jne	2f
+	lea	7(%rbx), %r13
+	cmp	%r13, %rax
+	jne	2f
+	cmp	%rbx, %rdi
+	jne	2f
+	lea	5(%rbx), %r13
+	cmp	%r13, %r9
+	jne	2f
+	inc	%rbx
+	jmp	1b
+2:	mov	$-2, %rax
+	syscall
+
 /* Fills [rdi, rsi) with ever other words, for ever. */
 CODE g_scribble
 1:	mov	%rdi, %rbx

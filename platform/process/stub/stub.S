@@ -314,6 +314,68 @@ stub_exit:
 stub_exit_ip:
 	ud2
 
+/*
+ * ---- a system call by the line (line.c): rax the number, rcx the way back, r11 the line ----
+ *
+ * The guest's stack may not be touched, and what it has in any other register is still wanted. The
+ * labels tell the monitor how far a thread has come: line_settle().
+ */
+	.globl	stub_line, stub_line_switched, stub_line_saved, stub_line_try, stub_line_sent
+	.globl	stub_line_unsent, stub_line_back, stub_line_end, stub_wait_ip
+stub_line:
+	mov	%rsp, LINE_RSP(%r11)
+	lea	LINE_FLAGS + 8(%r11), %rsp
+stub_line_switched:
+	pushfq
+stub_line_saved:
+	cmpl	$LINE_WATCHING, LINE_STATE(%r11)
+	jne	stub_line_back
+	mov	%eax, LINE_NR(%r11)
+	mov	%rcx, LINE_RET(%r11)
+	mov	%rdi, LINE_ARGS(%r11)
+	mov	%rsi, LINE_ARGS + 8(%r11)
+	mov	%rdx, LINE_ARGS + 16(%r11)
+	mov	%r10, LINE_ARGS + 24(%r11)
+	mov	%r8, LINE_ARGS + 32(%r11)
+	mov	%r9, LINE_ARGS + 40(%r11)
+stub_line_try:
+	mov	$LINE_WATCHING, %eax
+	mov	$LINE_REQUEST, %ecx
+	lock cmpxchg %ecx, LINE_STATE(%r11)
+stub_line_sent: /* if ZF is set */
+	jne	stub_line_unsent
+	mov	LINE_SPIN(%r11), %ecx
+1:	cmpl	$LINE_REQUEST, LINE_STATE(%r11)
+	jne	2f
+	pause
+	dec	%ecx
+	jnz	1b
+	mov	$LINE_REQUEST, %eax
+	mov	$LINE_SLEEP, %ecx
+	lock cmpxchg %ecx, LINE_STATE(%r11)
+	jne	2f
+	mov	$STUB_WAIT, %eax
+	syscall
+stub_wait_ip:
+	rdgsbase %r11
+2:	cmpl	$LINE_AGAIN, LINE_STATE(%r11)
+	je	stub_line_unsent
+	mov	LINE_ANSWER(%r11), %rax
+	mov	LINE_RET(%r11), %rcx
+	popfq
+	mov	LINE_RSP(%r11), %rsp
+	mov	LINE_FLAGS(%r11), %r11
+	jmp	*%rcx
+stub_line_unsent: /* the `syscall` before the way back makes the call */
+	mov	LINE_NR(%r11), %eax
+	mov	LINE_RET(%r11), %rcx
+stub_line_back:
+	popfq
+	mov	LINE_RSP(%r11), %rsp
+	lea	-2(%rcx), %r11
+	jmp	*%r11
+stub_line_end:
+
 	.section .rodata
 	.balign	8
 action:
