@@ -30,9 +30,11 @@ $(BUILD)/bench/page: bench/page.c bench/bench.h cli/page.h $(BUILD)/cli/page.c.o
 bench-page: $(BUILD)/hl $(BENCH_PROGRAMS) $(BUILD)/bench/page
 ifeq ($(REPORT),)
 	@scripts/setup bench
-	@bench/run --hl $(BUILD)/hl --bin $(BUILD)/bench --json $(BENCH) > $(BUILD)/bench/report.json
+	@bench/run --hl $(BUILD)/hl --bin $(BUILD)/bench --json $(BENCH) > $(BUILD)/bench/report.json; failed=$$?; \
+	$(BUILD)/bench/page $(BUILD)/bench/report.json $(BUILD)/bench/page.html && exit $$failed
+else
+	@$(BUILD)/bench/page $(REPORT) $(BUILD)/bench/page.html
 endif
-	@$(BUILD)/bench/page $(or $(REPORT),$(BUILD)/bench/report.json) $(BUILD)/bench/page.html
 	@echo $(BUILD)/bench/page.html
 
 # make bench-warm [PLATFORM=kvm]: warm runtimes, beside cold ones.

@@ -2,9 +2,10 @@
 // What an operation costs while many threads or processes do the same, in the place where this
 // program runs: natively, or as a guest.
 //
-//	scale NAME           ns an operation, over all threads: time that passed by what they did
-//	scale --ops N NAME   N operations of each thread, not timed
-//	scale --list         the names and what one operation is
+//	scale NAME               ns an operation, over all threads: time by what they did
+//	scale --threads N NAME   the same of so many threads, in place of 64
+//	scale --ops N NAME       N operations of each thread, not timed
+//	scale --list             the names and what one operation is
 #include <fcntl.h>
 #include <linux/futex.h>
 #include <pthread.h>
@@ -83,6 +84,7 @@ static const struct work {
 
 static const struct work *work;
 static long count; // of operations each; 0: until the time is over
+static unsigned threads_count = THREADS;
 static bool over;
 static pthread_barrier_t all;
 
@@ -122,18 +124,18 @@ static double threads(void)
 	long ops = 0;
 
 	file_make();
-	CHECK(pthread_barrier_init(&all, NULL, THREADS + 1) == 0);
-	for (unsigned i = 0; i < THREADS; i++) {
+	CHECK(pthread_barrier_init(&all, NULL, threads_count + 1) == 0);
+	for (unsigned i = 0; i < threads_count; i++) {
 		done[i].self = i;
 		CHECK(pthread_create(&t[i], NULL, thread_run, &done[i]) == 0);
 	}
+	start = now(); // behind the barrier it may take long until this thread has a CPU
 	pthread_barrier_wait(&all);
-	start = now();
 	if (!count) {
 		nanosleep(&(struct timespec){ .tv_nsec = RUN_NS }, NULL);
 		__atomic_store_n(&over, true, __ATOMIC_RELAXED);
 	}
-	for (unsigned i = 0; i < THREADS; i++) {
+	for (unsigned i = 0; i < threads_count; i++) {
 		CHECK(pthread_join(t[i], NULL) == 0);
 		ops += done[i].ops;
 	}
@@ -172,6 +174,9 @@ int main(int argc, char **argv)
 
 	if (argc == 4 && strcmp(argv[1], "--ops") == 0)
 		count = atol(argv[2]);
+	if (argc == 4 && strcmp(argv[1], "--threads") == 0)
+		threads_count = (unsigned)atoi(argv[2]);
+	CHECK(threads_count > 0 && threads_count <= THREADS);
 	for (size_t i = 0; i < sizeof works / sizeof *works; i++) {
 		if (list)
 			printf("%s\t%s\n", works[i].name, works[i].what);

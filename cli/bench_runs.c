@@ -13,6 +13,10 @@
 #include "cli/bench.h"
 #include "cli/run.h"
 
+#define TEXT_OF(number) #number
+#define TEXT(number)    TEXT_OF(number)
+#define LIMIT           TEXT(BENCH_LIMIT_S)
+
 /* ---- whole processes ---- */
 
 /* Starts hl itself with its standard output in a pipe. */
@@ -126,7 +130,7 @@ int bench_cold(struct bench *b)
 				     "--platform",
 				     b->platform,
 				     "-t",
-				     "60",
+				     LIMIT,
 				     "-e",
 				     code,
 				     b->interpreter ? b->interpreter : b->runtime->name,
@@ -144,7 +148,7 @@ int bench_cold(struct bench *b)
 int bench_cold_snap(struct bench *b)
 {
 	const char *const argv[] = { "hl", "snapshot", "run", b->file, "--platform", b->platform,
-				     "-t", "60",       "-e",  b->code, NULL };
+				     "-t", LIMIT,      "-e",  b->code, NULL };
 
 	return processes(b, "cold-snap", "a process of its own opens the snapshot and runs the job",
 			 argv);
