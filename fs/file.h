@@ -18,11 +18,14 @@ struct saved_kind;
 #define POLL_WRITE (POLLOUT | POLLWRNORM)
 
 /* Where a poll collects whom to listen to. A file calls poll_wait for each of its queues, or
- * poll_host for a host descriptor whose readiness is the file's own. */
+ * poll_host for a host descriptor whose changes are to be heard of; poll_host_alone where that
+ * descriptor's readiness is the file's, bit for bit. True then: what is ready now is heard of, too,
+ * and the file need not look. */
 struct poll_table {
 	void (*wait)(struct poll_table *pt, struct waitqueue *q);
 	void (*host)(struct poll_table *pt, int host_fd);
-	unsigned events; /* of interest: POLL* */
+	bool (*host_alone)(struct poll_table *pt, int host_fd); /* NULL: as host */
+	unsigned events;                                        /* of interest: POLL* */
 };
 static inline void poll_wait(struct poll_table *pt, struct waitqueue *q)
 {
@@ -33,6 +36,13 @@ static inline void poll_host(struct poll_table *pt, int host_fd)
 {
 	if (pt)
 		pt->host(pt, host_fd);
+}
+static inline bool poll_host_alone(struct poll_table *pt, int host_fd)
+{
+	if (pt && pt->host_alone)
+		return pt->host_alone(pt, host_fd);
+	poll_host(pt, host_fd);
+	return false;
 }
 
 /* One directory entry. True: go on; false: the buffer is full, this entry was not taken. `next` is

@@ -7,8 +7,11 @@
  * the next wake. (So does Linux: fs/eventpoll.c.)
  *
  * Files answered by the host: their descriptors are in a host epoll instance of our own, made with
- * the first of them, always edge-triggered: a host event takes the place of the wake. A sleeper
- * then sleeps in that instance.
+ * the first of them: a host event takes the place of the wake. A sleeper then sleeps in that
+ * instance. Where the host's descriptor is all there is of a file (`alone`), the host's event says
+ * what is ready as well, and the file is not asked again by the call that has fetched it. Such
+ * items are level-triggered in the host's instance where they are here, so that the host keeps the
+ * list of those that stay ready; all others are edge-triggered there.
  *
  * The end of a file: items hold no reference to it. Its last put calls epoll_file_gone, which
  * removes its items.
@@ -65,6 +68,7 @@ struct epoll {
 	struct rb_tree items;      /* by file and number */
 	struct rb_tree host_items; /* by host_id */
 	uint64_t next_host_id;
+	uint64_t round;        /* ends what host events have told until then: epitem.told */
 	_Atomic int host_epfd; /* -1: none yet; changes once */
 
 	struct mutex ready_lock;
@@ -98,6 +102,10 @@ struct epitem {
 	uint64_t host_id;
 	int host_fd; /* in host_epfd; -1: none */
 	bool own_fd; /* host_fd is a duplicate of ours */
+	bool alone;  /* the host's events are the file's */
+	/* ep->lock: what a host event said, true in that round alone */
+	uint32_t told;
+	uint64_t told_round;
 };
 
 /* Registration of one item with its file. */
@@ -212,10 +220,17 @@ static int ep_host_epfd(struct epoll *ep)
 	return ep->host_epfd;
 }
 
+/* Does the host tell of it as long as it is ready? */
+static bool epitem_host_keeps(const struct epitem *item)
+{
+	return item->alone && !(item->events & (EPOLLET | EPOLLONESHOT));
+}
+
 static int epitem_host_ctl(struct epitem *item, int op)
 {
 	struct epoll_event ev = {
-		.events = (item->events & ~(EPOLL_PRIVATE & ~EPOLLEXCLUSIVE)) | EPOLLET,
+		.events = (item->events & ~(EPOLL_PRIVATE & ~EPOLLEXCLUSIVE)) |
+			  (epitem_host_keeps(item) ? 0 : EPOLLET),
 		.data.u64 = item->host_id,
 	};
 
@@ -276,10 +291,12 @@ static void epitem_remove_host(struct epitem *item)
 		close(item->host_fd);
 }
 
-/* Host events take the place of wakes. True: somebody may have something to report. */
-static bool ep_take_host_events(struct epoll *ep, const struct epoll_event *events, int n)
+/* Host events take the place of wakes, but wake nobody: who sleeps hears of them from the host, and
+ * what is left of them in the end is passed on. How many were told of for the first time in this
+ * round. */
+static int ep_take_host_events(struct epoll *ep, const struct epoll_event *events, int n)
 {
-	bool any = false;
+	int fresh = 0;
 
 	mutex_lock(&ep->lock);
 	for (int i = 0; i < n; i++) {
@@ -287,22 +304,26 @@ static bool ep_take_host_events(struct epoll *ep, const struct epoll_event *even
 		if (!item || !(item->events & ~EPOLL_PRIVATE))
 			continue;
 		ep_make_ready(item);
-		any = true;
+		fresh += item->told_round != ep->round;
+		item->told = item->alone ? events[i].events : 0;
+		item->told_round = ep->round;
 	}
 	mutex_unlock(&ep->lock);
-	return any;
+	return fresh;
 }
 
-/* Takes what the host has to report by now, without waiting. */
-static void ep_drain_host(struct epoll *ep)
+/* Takes what the host has to report by now, without waiting: `max` of it or a little more. What
+ * stays ready is told of again and again. */
+static void ep_drain_host(struct epoll *ep, int max)
 {
 	struct epoll_event events[EPOLL_HOST_BATCH];
-	int epfd = ep->host_epfd, n = EPOLL_HOST_BATCH;
+	int epfd = ep->host_epfd, n, batch = max < EPOLL_HOST_BATCH ? max : EPOLL_HOST_BATCH;
+	bool more = epfd >= 0;
 
-	while (epfd >= 0 && n == EPOLL_HOST_BATCH) {
-		n = epoll_wait(epfd, events, EPOLL_HOST_BATCH, 0);
-		if (n > 0)
-			ep_take_host_events(ep, events, n);
+	while (more) {
+		n = epoll_wait(epfd, events, batch, 0);
+		more = n > 0 && ep_take_host_events(ep, events, n) == EPOLL_HOST_BATCH &&
+		       (max -= n) > 0;
 	}
 }
 
@@ -365,6 +386,13 @@ static void epoll_table_host(struct poll_table *pt, int host_fd)
 	/* A file has one host descriptor. */
 	if (!et->item->host_id)
 		et->error = epitem_add_host(et->item, host_fd);
+}
+
+static bool epoll_table_host_alone(struct poll_table *pt, int host_fd)
+{
+	container_of(pt, struct epoll_table, pt)->item->alone = true;
+	epoll_table_host(pt, host_fd);
+	return true;
 }
 
 /* What is true of the item's file now, of what is wanted. */
@@ -487,6 +515,7 @@ static int ep_insert(struct epoll *ep, struct file *f, int fd, const struct epol
 	struct epoll_table et = {
 		.pt = { .wait = epoll_table_wait,
 			.host = epoll_table_host,
+			.host_alone = epoll_table_host_alone,
 			.events = item->events & ~EPOLL_PRIVATE },
 		.item = item,
 	};
@@ -510,8 +539,9 @@ static int ep_modify(struct epoll *ep, struct epitem *item, const struct epoll_e
 	item->data = event->data.u64;
 	if (item->host_id)
 		epitem_host_ctl(item, EPOLL_CTL_MOD);
-	/* A wake before the new events were set was judged by the old ones: look now. */
-	if (epitem_poll(item, NULL)) {
+	/* A wake before the new events were set was judged by the old ones: look now, as the host
+	 * does. */
+	if (!item->alone && epitem_poll(item, NULL)) {
 		ep_make_ready(item);
 		ep_wake(ep);
 	}
@@ -652,8 +682,11 @@ static void ep_return_ready(struct epoll *ep, struct list *left)
 static int ep_report(struct epitem *item, struct uio *out)
 {
 	lock_assert_held(&item->ep->lock);
+	bool told = item->told && item->told_round == item->ep->round;
 	ep_unready(item);
-	unsigned events = epitem_poll(item, NULL);
+	unsigned events =
+	    told ? item->told & item->events & ~EPOLL_PRIVATE : epitem_poll(item, NULL);
+	item->told = 0;
 	if (!events)
 		return 0;
 
@@ -664,7 +697,7 @@ static int ep_report(struct epitem *item, struct uio *out)
 	}
 	if (item->events & EPOLLONESHOT)
 		item->events &= EPOLL_PRIVATE;
-	else if (!(item->events & EPOLLET))
+	else if (!(item->events & EPOLLET) && !epitem_host_keeps(item))
 		ep_make_ready(item);
 	return 1;
 }
@@ -683,22 +716,24 @@ static int ep_send_events(struct epoll *ep, struct uio *out, int max)
 		n += r > 0;
 	}
 	ep_return_ready(ep, &batch);
+	ep->round++;
 	mutex_unlock(&ep->lock);
 	return n ? n : r;
 }
 
 /* Sleeps on the queue, or in the host instance if there is one. 0: look again. */
-static int ep_sleep(struct epoll *ep, struct waiter *w, uint64_t deadline)
+static int ep_sleep(struct epoll *ep, struct waiter *w, int max, uint64_t deadline)
 {
 	struct epoll_event events[EPOLL_HOST_BATCH];
+	int batch = max < EPOLL_HOST_BATCH ? max : EPOLL_HOST_BATCH;
 
 	if (ep->host_epfd < 0)
 		return waiter_sleep(w, deadline);
-	int n = sleeper_epoll(w->sleeper, ep->host_epfd, events, EPOLL_HOST_BATCH, deadline);
+	int n = sleeper_epoll(w->sleeper, ep->host_epfd, events, batch, deadline);
 	if (n <= 0)
 		return n;
-	if (ep_take_host_events(ep, events, n))
-		ep_wake(ep);
+	if (ep_take_host_events(ep, events, n) == EPOLL_HOST_BATCH && max > n)
+		ep_drain_host(ep, max - n);
 	return 0;
 }
 
@@ -715,7 +750,7 @@ static int ep_wait(struct epoll *ep, struct sleeper *s, struct uio *out, int max
 		n = ep_send_events(ep, out, max);
 		if (n || err)
 			break;
-		err = ep_sleep(ep, &w, deadline);
+		err = ep_sleep(ep, &w, max, deadline);
 	}
 	waitqueue_remove(&w);
 	if (n)
@@ -727,8 +762,11 @@ int epoll_collect(struct file *epf, struct sleeper *s, struct uio *out, int max,
 {
 	struct epoll *ep = epoll_of(epf);
 
-	ep_drain_host(ep);
-	int n = ep_send_events(ep, out, max);
+	bool looks = !deadline || ep_has_ready(ep);
+
+	if (looks)
+		ep_drain_host(ep, max);
+	int n = looks ? ep_send_events(ep, out, max) : 0;
 	if (!n && deadline)
 		n = ep_wait(ep, s, out, max, deadline);
 	/* What is left, and a wake that found us awake already, is another's. */
@@ -754,6 +792,7 @@ static bool ep_any_ready(struct epoll *ep)
 			ep_unready(item);
 	}
 	ep_return_ready(ep, &batch);
+	ep->round++;
 	mutex_unlock(&ep->lock);
 	return any;
 }
@@ -772,7 +811,7 @@ static unsigned epoll_poll(struct file *f, struct poll_table *pt)
 		if (epfd >= 0)
 			poll_host(pt, epfd);
 	}
-	ep_drain_host(ep);
+	ep_drain_host(ep, EPOLL_HOST_BATCH);
 	return ep_has_ready(ep) && ep_any_ready(ep) ? POLL_READ : 0;
 }
 
@@ -960,6 +999,7 @@ int epoll_create_file(struct caller *c, struct sandbox *sb, struct file **out)
 	ep->domain = d;
 	ep->user = u;
 	ep->host_epfd = -1;
+	ep->round = 1;
 	mutex_init(&ep->lock, LOCK_EPOLL);
 	mutex_init(&ep->ready_lock, LOCK_EPOLL_READY);
 	list_init(&ep->ready);

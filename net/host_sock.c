@@ -329,7 +329,8 @@ static unsigned host_sock_poll(struct socket *s, struct poll_table *pt)
 			  POLLWRBAND | POLLRDHUP,
 	};
 
-	poll_host(pt, p.fd);
+	if (poll_host_alone(pt, p.fd))
+		return 0;
 	return poll(&p, 1, 0) > 0 ? (unsigned)p.revents : 0;
 }
 

@@ -202,7 +202,8 @@ static unsigned stream_poll(struct file *f, struct poll_table *pt)
 			    .events =
 				POLLIN | POLLOUT | POLLPRI | POLLRDNORM | POLLWRNORM | POLLRDHUP };
 
-	poll_host(pt, p.fd);
+	if (poll_host_alone(pt, p.fd))
+		return 0;
 	return poll(&p, 1, 0) > 0 ? (unsigned)p.revents : 0;
 }
 

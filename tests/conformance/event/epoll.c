@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* epoll(7): level, edge, one-shot, exclusive, nested; descriptors copied and closed. */
+#include <netinet/in.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -486,4 +488,100 @@ CASE(exclusive_without_a_waiter)
 	}
 	NEED(write(p[1], "x", 1));
 	reap("waiter", pid);
+}
+
+#define MANY_SOCKETS 80
+
+/* A socket that gets what it sends. */
+static int self_connected(void)
+{
+	struct sockaddr_in a = { AF_INET, 0, { htonl(INADDR_LOOPBACK) }, { 0 } };
+	int fd = (int)NEED(socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0));
+	socklen_t len = sizeof a;
+
+	NEED(bind(fd, (struct sockaddr *)&a, sizeof a));
+	NEED(getsockname(fd, (struct sockaddr *)&a, &len));
+	NEED(connect(fd, (struct sockaddr *)&a, sizeof a));
+	return fd;
+}
+
+static void say_count(const char *what, int max)
+{
+	static struct epoll_event_packed e[2 * MANY_SOCKETS];
+	bool seen[MANY_SOCKETS] = { false };
+	int different = 0;
+	long n = NEED(syscall(SYS_epoll_wait, ep, e, max, 0));
+
+	for (long i = 0; i < n; i++) {
+		different += !seen[e[i].data];
+		seen[e[i].data] = true;
+	}
+	say("%s: %ld, %d different\n", what, n, different);
+}
+
+/* All that stay ready are told of, each once a call, and in turn where there is no room for all. */
+CASE(many_internet_sockets)
+{
+	int fds[MANY_SOCKETS];
+	bool told[MANY_SOCKETS] = { false };
+	struct epoll_event_packed e[8];
+	char c;
+
+	ep = (int)NEED(syscall(SYS_epoll_create1, 0));
+	for (int i = 0; i < MANY_SOCKETS; i++) {
+		fds[i] = self_connected();
+		NEED(epoll_add(ep, ADD, fds[i], i % 4 ? EPOLLIN : EPOLLIN | EPOLLET, i));
+	}
+	say_count("none", 2 * MANY_SOCKETS);
+	for (int i = 0; i < MANY_SOCKETS; i++)
+		NEED(send(fds[i], "x", 1, 0));
+	say_count("all", 2 * MANY_SOCKETS);
+	say_count("but for edges", 2 * MANY_SOCKETS);
+	for (int i = 0; i < MANY_SOCKETS; i += 2)
+		NEED(recv(fds[i], &c, 1, 0));
+	say_count("odd ones", 2 * MANY_SOCKETS);
+	for (int round = 0, n; round < 5; round++) {
+		n = (int)NEED(syscall(SYS_epoll_wait, ep, e, 8, 0));
+		for (int i = 0; i < n; i++)
+			told[e[i].data] = true;
+	}
+	int all = 0;
+	for (int i = 0; i < MANY_SOCKETS; i++)
+		all += told[i];
+	say("in turn: %d\n", all);
+}
+
+CASE(internet_socket)
+{
+	struct pollfd self = { .events = POLLIN };
+	int fd = self_connected(), twin = (int)NEED(dup(fd));
+	char c;
+
+	ep = (int)NEED(syscall(SYS_epoll_create1, 0));
+	self.fd = ep;
+	NEED(epoll_add(ep, ADD, fd, EPOLLIN, 1));
+	NEED(epoll_add(ep, ADD, twin, EPOLLIN | EPOLLOUT | EPOLLONESHOT, 2));
+	say_ready("writable", ep, 0);
+	say_ready("nothing", ep, 0);
+	NEED(send(fd, "x", 1, 0));
+	say("polled: %d\n", poll(&self, 1, 0));
+	say_ready("readable", ep, -1);
+	say_ready("still", ep, -1);
+	NEED(epoll_add(ep, MOD, twin, EPOLLIN | EPOLLONESHOT, 3));
+	say_ready("armed again", ep, 0);
+	NEED(epoll_add(ep, MOD, fd, EPOLLIN | EPOLLET, 4));
+	say_ready("edge", ep, 0);
+	say_ready("no edge", ep, 0);
+	NEED(epoll_add(ep, MOD, fd, EPOLLOUT, 5));
+	say_ready("out", ep, 0);
+	NEED(epoll_add(ep, MOD, fd, 0, 6));
+	say_ready("not wanted", ep, 0);
+	NEED(epoll_add(ep, MOD, fd, EPOLLIN, 7));
+	say("polled: %d\n", poll(&self, 1, 0));
+	NEED(recv(fd, &c, 1, 0));
+	say("polled: %d\n", poll(&self, 1, 0));
+	say_ready("taken", ep, 0);
+	NEED(epoll_add(ep, DEL, fd, 0, 0));
+	NEED(send(fd, "x", 1, 0));
+	say_ready("removed", ep, 0);
 }
