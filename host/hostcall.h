@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -20,6 +21,16 @@ static inline long host_ret(long r)
 static inline bool host_is_open(int fd)
 {
 	return fcntl(fd, F_GETFD) >= 0 || errno != EBADF;
+}
+
+/* Wakes whoever waits for an eventfd, which has room for it. Whatever the host says against it is
+ * over at the next try: a wake-up that is lost is one that somebody waits for without end. */
+static inline void host_wake(int eventfd)
+{
+	const uint64_t one = 1;
+
+	while (write(eventfd, &one, sizeof one) < 0 && errno != EBADF && errno != EAGAIN)
+		;
 }
 
 /* close(2) once, never retried; errno stays. */

@@ -224,10 +224,7 @@ void fasync_send_due(struct sandbox *sb)
 
 static void poke(struct fasync_domain *d)
 {
-	const uint64_t one = 1;
-
-	while (write(d->wake, &one, sizeof one) < 0 && errno == EINTR)
-		;
+	host_wake(d->wake);
 }
 
 static void note(struct fasync *e, unsigned reasons)

@@ -14,6 +14,7 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+#include "host/hostcall.h"
 #include "host/thread.h"
 #include "kernel/sandbox.h"
 #include "util/lock.h"
@@ -244,10 +245,7 @@ static int start(struct sandbox *sb)
 
 static void poke(struct ktimer_thread *kth)
 {
-	const uint64_t one = 1;
-
-	while (write(kth->wake, &one, sizeof one) < 0 && errno == EINTR)
-		;
+	host_wake(kth->wake);
 }
 
 static int open_base(struct ktimer_thread *kth, clockid_t clock)

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "host/fdpath.h"
+#include "host/hostcall.h"
 #include "host/thread.h"
 #include "util/lock.h"
 
@@ -167,12 +168,10 @@ int output_fd(const struct output *o, int fd)
 
 void output_free(struct output *o)
 {
-	const uint64_t one = 1;
-
 	if (!o)
 		return;
 	if (o->has_thread) {
-		(void)!write(o->stop, &one, sizeof one);
+		host_wake(o->stop);
 		pthread_join(o->thread, NULL);
 	}
 	output_drain(o);

@@ -18,6 +18,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "host/hostcall.h"
 #include "host/thread.h"
 #include "kernel/sandbox.h"
 #include "lib/config.h"
@@ -254,12 +255,10 @@ int publisher_start(struct publisher *p, struct sandbox *sb, struct hl_error **e
 
 void publisher_free(struct publisher *p)
 {
-	uint64_t one = 1;
-
 	if (!p)
 		return;
 	if (p->started) {
-		(void)!write(p->ending_fd, &one, sizeof one);
+		host_wake(p->ending_fd);
 		pthread_join(p->thread, NULL);
 	} else {
 		sessions_end(&p->sessions);

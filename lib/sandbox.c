@@ -25,6 +25,7 @@
 #include "cred/cred.h"
 #include "fs/file.h"
 #include "host/fscred.h"
+#include "host/hostcall.h"
 #include "kernel/calls.h"
 #include "kernel/sandbox.h"
 #include "kernel/savepoint.h"
@@ -120,11 +121,11 @@ static int make_observer(struct hl_sandbox *sb, const struct hl_config *cfg)
 static void on_change(void *arg)
 {
 	struct hl_sandbox *sb = arg;
-	uint64_t none = 0, now = monotonic_ns(), one = 1;
+	uint64_t none = 0, now = monotonic_ns();
 
 	if (sb->kernel && sb->kernel->main_ended)
 		atomic_compare_exchange_strong(&sb->end_ns, &none, now);
-	(void)!write(sb->event_fd, &one, sizeof one);
+	host_wake(sb->event_fd);
 }
 
 /* When the time limit ends it (monotonic_ns()); 0: never. */

@@ -11,6 +11,7 @@
 
 #include "cred/cred.h"
 #include "host/fscred.h"
+#include "host/hostcall.h"
 #include "host/netns.h"
 #include "host/thread.h"
 #include "kernel/calls.h"
@@ -45,10 +46,8 @@ uint64_t sandbox_ns(uint64_t milliseconds)
 /* Whoever waits may want to know that the end has begun. */
 static void kill_all(struct hl_sandbox *sb)
 {
-	uint64_t one = 1;
-
 	sandbox_kill(sb->kernel);
-	(void)!write(sb->event_fd, &one, sizeof one);
+	host_wake(sb->event_fd);
 }
 
 /* For HL_FOREVER it is centuries away. */

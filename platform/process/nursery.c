@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "host/memfd.h"
+#include "host/hostcall.h"
 #include "host/thread.h"
 #include "platform/process/process.h"
 
@@ -80,9 +81,7 @@ static void start_done(struct nursery *n, int err)
 
 static void reaper_wake(struct nursery *n)
 {
-	uint64_t one = 1;
-
-	(void)!write(n->reaper_wake, &one, sizeof one);
+	host_wake(n->reaper_wake);
 }
 
 int nursery_each_thread(struct nursery *n, int (*fn)(void *arg), void *arg)
