@@ -32,6 +32,10 @@ static inline void regs_set_result(struct cpu_regs *r, uint64_t result);
  * `arg0` was its first argument, which shares a register with the result on some CPUs. */
 static inline void regs_rewind(struct cpu_regs *r, uint64_t nr, uint64_t arg0);
 
+/* Does the CPU trap behind the next instruction? */
+static inline bool regs_step(const struct cpu_regs *r);
+static inline void regs_set_step(struct cpu_regs *r, bool on);
+
 /* One line of a register dump, the first is 0. False: there are no more. */
 bool regs_describe(const struct cpu_regs *r, unsigned line, char *buf, size_t size);
 

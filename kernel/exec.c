@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/personality.h>
@@ -20,6 +21,7 @@
 #include "kernel/fork.h"
 #include "kernel/futex.h"
 #include "kernel/process.h"
+#include "kernel/ptrace/stop.h"
 #include "kernel/rseq_cpu.h"
 #include "kernel/sandbox.h"
 #include "kernel/task.h"
@@ -83,6 +85,7 @@ static int dethread(struct task *t)
 	int err = t->group_exiting ? -EAGAIN : 0;
 	if (!err && t->pid != p->pid) {
 		struct pid *old = t->pid;
+		tracee_becomes_leader(t, old);
 		old->task = NULL;
 		/* the thread goes on under another number */
 		pid_ended(old, PID_THREAD_ENDED | PID_REAPED, 0);
@@ -209,6 +212,16 @@ static bool fs_is_shared(struct task *t)
 	return shared;
 }
 
+/* Linux's LSM_UNSAFE_PTRACE: a program gets no rights that its tracer could not take. */
+static bool tracer_unprivileged(struct task *t)
+{
+	sandbox_lock(t->sb);
+	bool unprivileged =
+	    task_traced(t) && !cred_ns_capable(t->tracee->cred, t->cred->user_ns, CAP_SYS_PTRACE);
+	sandbox_unlock(t->sb);
+	return unprivileged;
+}
+
 int task_exec(struct task *t, struct file *exe, const char *filename, char *const *argv,
 	      char *const *envp, bool fd_path_inaccessible, struct errmsg *errmsg)
 {
@@ -224,7 +237,7 @@ int task_exec(struct task *t, struct file *exe, const char *filename, char *cons
 		.fd_path_inaccessible = fd_path_inaccessible,
 		.stack_limit = process_rlimit(t->process, RLIMIT_STACK),
 		.random = { &t->random, t->process->personality & ADDR_NO_RANDOMIZE },
-		.fs_shared = fs_is_shared(t),
+		.fs_shared = fs_is_shared(t) || tracer_unprivileged(t),
 	};
 	int err = exec_load(&rq, &parts.image, errmsg);
 	/* of the first program the caller of hl is told instead */
@@ -234,6 +247,7 @@ int task_exec(struct task *t, struct file *exe, const char *filename, char *cons
 		(void)cred_assume(t->cred); /* the program's may have been tried */
 		return err;
 	}
+	pid_t old = t->tid;
 	err = take_own_copies(t, &parts);
 	if (!err)
 		err = dethread(t);
@@ -242,5 +256,7 @@ int task_exec(struct task *t, struct file *exe, const char *filename, char *cons
 		return err == -EAGAIN ? -ERESTARTNOINTR : err;
 	}
 	commit(t, &parts);
+	if (t->tracee)
+		ptrace_exec(t, old);
 	return 0;
 }

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <linux/capability.h>
 #include <sched.h>
+#include <sys/ptrace.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,6 +18,8 @@
 #include "kernel/nsproxy.h"
 #include "kernel/pidfd.h"
 #include "kernel/process.h"
+#include "kernel/ptrace/step.h"
+#include "kernel/ptrace/stop.h"
 #include "kernel/rseq.h"
 #include "kernel/sandbox.h"
 #include "kernel/task.h"
@@ -81,6 +84,8 @@ int64_t vfork_wait_again(struct task *t)
 	if (err && t->sleeper.gave_up)
 		return -ERESTARTNOINTR;
 	vfork_wait_end(t);
+	if (!err && t->tracee)
+		ptrace_event(t, PTRACE_EVENT_VFORK_DONE, (uint64_t)t->vfork_wait.child, false);
 	return t->vfork_wait.child;
 }
 
@@ -265,6 +270,8 @@ static int copy_cpu(struct task *t, struct task *child, const struct clone_reque
 	int err = pf->regs_get(t->context, &regs);
 	if (err)
 		return err;
+	step_hide(t, &regs);
+	child->event = t->event;
 	regs_set_result(&regs, 0);
 	if (rq->stack.v)
 		regs_set_sp(&regs, rq->stack.v);
@@ -393,6 +400,30 @@ static int report_child(struct task *t, struct task *child, const struct clone_r
 	return 0;
 }
 
+/* Which event the call is, PTRACE_EVENT_*. */
+static int fork_event(const struct clone_request *rq)
+{
+	return rq->flags & CLONE_VFORK      ? PTRACE_EVENT_VFORK
+	       : rq->exit_signal != SIGCHLD ? PTRACE_EVENT_CLONE
+					    : PTRACE_EVENT_FORK;
+}
+
+static bool event_asked(const struct task *t, const struct clone_request *rq)
+{
+	return !(rq->flags & CLONE_UNTRACED) && t->tracee->options & 1U << fork_event(rq);
+}
+
+/* Who traces the caller may have to trace the child from its beginning. */
+static int follow(struct task *t, struct task *child, const struct clone_request *rq)
+{
+	if (!t->tracee)
+		return 0;
+	sandbox_lock(t->sb);
+	int err = tracee_fork(t, child, rq->flags & CLONE_PTRACE || event_asked(t, rq));
+	sandbox_unlock(t->sb);
+	return err;
+}
+
 static int start_child(struct task *t, struct task *child, const struct clone_request *rq,
 		       struct vfork_done **vfork)
 {
@@ -411,7 +442,9 @@ static int start_child(struct task *t, struct task *child, const struct clone_re
 		child->vfork = *vfork;
 	}
 	int32_t pidfd = -1;
-	err = report_child(t, child, rq, &pidfd);
+	err = follow(t, child, rq);
+	if (!err)
+		err = report_child(t, child, rq, &pidfd);
 	if (!err)
 		err = task_start(child, &t->sched);
 	if (err && pidfd >= 0) {
@@ -455,10 +488,12 @@ int64_t task_clone(struct task *t, const struct clone_request *rq)
 		pid_t tid = child->tid; /* the child may be gone before we return */
 		err = start_child(t, child, rq, &vfork);
 		if (!err) {
+			bool told = t->tracee && event_asked(t, rq) &&
+				    ptrace_event(t, fork_event(rq), (uint64_t)tid, vfork);
 			if (!vfork)
 				return tid;
 			t->vfork_wait = (struct vfork_wait){ vfork, tid };
-			return vfork_wait_again(t);
+			return told ? tid : vfork_wait_again(t);
 		}
 		task_free(child);
 	}

@@ -10,6 +10,7 @@
 
 #include "kernel/bandwidth.h"
 #include "kernel/process.h"
+#include "kernel/ptrace/stop.h"
 #include "kernel/sandbox.h"
 #include "kernel/task.h"
 
@@ -52,6 +53,8 @@ static bool has_to_rest(const struct task *t)
 {
 	if (t->sb->held && t->park & PARK_FREEZE)
 		return true;
+	if (ptrace_keeps(t))
+		return true;
 	if (t->group_exiting)
 		return false;
 	if (t->unwound == GAVE_UP_SLEEP && !(atomic_load(&t->sleeper.work) & SLEEPER_UNWIND))
@@ -64,7 +67,9 @@ void task_park(struct task *t)
 	assert(!t->in_event && !t->sleeper.nr_waiters);
 	while (has_to_rest(t)) {
 		t->resting = true;
-		count_as_stopped(t, t->park & PARK_STOP);
+		if (t->tracee)
+			ptrace_rests(t);
+		count_as_stopped(t, t->park & PARK_STOP || ptrace_group_stopped(t));
 		if (t->park & PARK_THROTTLE)
 			bandwidth_task_parks(t->sb);
 		freezer_set(&t->sleeper, REST_PARKED);
@@ -76,5 +81,7 @@ void task_park(struct task *t)
 		return;
 	t->resting = false;
 	count_as_stopped(t, false);
+	if (t->tracee)
+		ptrace_moves(t);
 	freezer_set(&t->sleeper, REST_MOVING);
 }

@@ -32,6 +32,7 @@ enum park_reason {
 	PARK_SAVE = 4, /* until the sandbox is saved: kernel/savepoint.c */
 	PARK_THROTTLE =
 	    8, /* it has used its CPU time: kernel/bandwidth.c, which does not interrupt sleeps */
+	PARK_TRACE = 16, /* its tracer is to look: kernel/ptrace/stop.h */
 };
 
 /* Owner, sandbox->lock held: rests while there is a reason to and the task is not told to end. The

@@ -81,7 +81,7 @@ void pid_detach(struct pid *p)
 {
 	struct pid_namespace *ns = p->ns;
 
-	if (p->counted && !p->task && !p->process) {
+	if (p->counted && !p->task && !p->process && !p->tracee) {
 		p->counted = false;
 		ns->tasks--;
 	}

@@ -15,6 +15,7 @@
 
 struct task;
 struct process;
+struct tracee;
 struct vfs;
 
 /* A number stays in use while it names anything (a process group outlives its leader) or is
@@ -26,8 +27,10 @@ struct pid {
 	struct list hash_node;
 	struct task *task;       /* the thread with this tid; NULL when it is gone */
 	struct process *process; /* the process with this tgid, zombies too; NULL when reaped */
-	struct list pgrp;        /* members, who joined last first: process.pgrp_node */
-	struct list session;     /* members: process.session_node */
+	/* the thread with this tid is traced, or was when it ended: kernel/ptrace/tracee.h */
+	struct tracee *tracee;
+	struct list pgrp;    /* members, who joined last first: process.pgrp_node */
+	struct list session; /* members: process.session_node */
 	/* pidfd poll */
 	struct waitqueue exited;
 	_Atomic unsigned ended; /* PID_*_ENDED, PID_REAPED; read without lock */

@@ -13,6 +13,7 @@
 
 #include "cred/cred.h"
 #include "fs/file.h"
+#include "kernel/ptrace/tracee.h"
 #include "cred/user.h"
 #include "kernel/rseq_cpu.h"
 #include "kernel/sandbox.h"
@@ -212,7 +213,8 @@ static void process_check_orphans(struct process *p)
 	}
 }
 
-static void fill_sigchld(struct process *p, siginfo_t *si, int sig, int code, int status)
+static void fill_sigchld(struct process *p, siginfo_t *si, struct rusage_sum *used, int sig,
+			 int code, int status)
 {
 	struct rusage_sum ru = p->dead_threads;
 
@@ -223,8 +225,7 @@ static void fill_sigchld(struct process *p, siginfo_t *si, int sig, int code, in
 	si->si_pid = p->pid->nr;
 	si->si_uid = process_cred(p)->uid;
 	si->si_status = status;
-	si->si_utime = (clock_t)(ru.utime_ns / NSEC_PER_TICK);
-	si->si_stime = (clock_t)(ru.stime_ns / NSEC_PER_TICK);
+	*used = ru;
 }
 
 /* The parent's SIGCHLD action decides whether stops are reported and whether zombies are kept
@@ -247,22 +248,31 @@ static bool process_parent_ignores_exit(struct process *p)
 	return p->exit_signal == SIGCHLD && a && (action_is_ignore(a) || a->flags & SA_NOCLDWAIT);
 }
 
-void process_notify_parent(struct process *p, int sig, int code, int status)
+void process_tell(struct process *parent, siginfo_t *si, const struct rusage_sum *used)
 {
-	lock_assert_held(&p->sb->lock);
-	struct process *parent = p->parent;
-	if (!parent)
-		return;
+	lock_assert_held(&parent->sb->lock);
+	int sig = si->si_signo, code = si->si_code;
 	bool stop_event = code == CLD_STOPPED || code == CLD_CONTINUED || code == CLD_TRAPPED;
 	const struct ksigaction *a = parent_action(parent, sig);
 	bool quiet = sig == 0 || !a || (stop_event && a->flags & SA_NOCLDSTOP) ||
 		     (sig == SIGCHLD && action_is_ignore(a));
-	if (!quiet) {
-		siginfo_t si;
-		fill_sigchld(p, &si, sig, code, status);
-		signal_send_process(parent, sig, &si);
-	}
+	si->si_utime = (clock_t)(used->utime_ns / NSEC_PER_TICK);
+	si->si_stime = (clock_t)(used->stime_ns / NSEC_PER_TICK);
+	if (!quiet)
+		signal_send_process(parent, sig, si);
 	waitqueue_wake_all(&parent->child_event, 0);
+}
+
+void process_notify_parent(struct process *p, int sig, int code, int status)
+{
+	lock_assert_held(&p->sb->lock);
+	struct rusage_sum used;
+	siginfo_t si;
+
+	if (!p->parent)
+		return;
+	fill_sigchld(p, &si, &used, sig, code, status);
+	process_tell(p->parent, &si, &used);
 }
 
 void process_stop_completed(struct process *p)
@@ -296,14 +306,31 @@ void wait_status_to_sigchld(int code, int *si_code, int *status)
 	*status = sig == 0 ? code >> 8 & 0xff : sig;
 }
 
-/* Tells the parent of `p`, which has ended; where nobody will wait for it, nothing of it stays. */
+/* Tells the parent of `p`, which has ended, or its tracer, who comes first; where nobody will wait
+ * for it, nothing of it stays. Of threads that were traced it is told before. */
 static void report_end(struct process *p)
 {
 	int code, status;
 	wait_status_to_sigchld(p->exit_code, &code, &status);
-	bool gone = process_parent_ignores_exit(p);
+	struct tracee *tr = pid_tracee(p->pid);
+	if (p->nr_unreaped)
+		return;
+	if (tr && !tracee_is_child(tr)) {
+		tracee_tell(tr, code, status);
+		return;
+	}
+	bool gone = !tr && process_parent_ignores_exit(p);
 	process_notify_parent(p, p->exit_signal, code, status);
 	if (gone)
+		process_reap(p);
+}
+
+void process_untraced(struct process *p, bool told)
+{
+	lock_assert_held(&p->sb->lock);
+	if (!told)
+		report_end(p);
+	else if (process_parent_ignores_exit(p))
 		process_reap(p);
 }
 
@@ -335,6 +362,7 @@ void process_kill_threads_locked(struct process *p, struct task *but)
 		if (o == but)
 			continue;
 		o->group_exiting = true;
+		ptrace_killed(o);
 		sleeper_kill(&o->sleeper);
 	}
 }
@@ -397,6 +425,7 @@ void process_exited(struct process *p)
 void process_reap(struct process *p)
 {
 	lock_assert_held(&p->sb->lock);
+	tracee_forget(p);
 	put_inherited(p); /* still there where it never ran */
 	list_del(&p->sibling);
 	list_del(&p->all_node);

@@ -75,7 +75,9 @@ struct process {
 
 	/* exit */
 	bool group_exiting;
-	bool zombie;            /* all tasks gone, waiting to be reaped */
+	bool zombie; /* all tasks gone, waiting to be reaped */
+	/* threads that have ended, and for which their tracers wait before anybody for it */
+	unsigned nr_unreaped;
 	int exit_code;          /* wait status */
 	struct core_dump *core; /* it is being dumped: kernel/coredump.h; NULL: it is not */
 	struct task *exec_task; /* a sibling is in execve's de-threading */
@@ -120,6 +122,10 @@ bool process_group_orphaned(struct pid *pgrp);
 /* Tells the parent's wait queue and sends it `exit_signal`/SIGCHLD with the given si_code and
  * status. */
 void process_notify_parent(struct process *p, int sig, int code, int status);
+/* Tells `parent`, or who is in its place, of a child or a thread of one that has used so much. */
+void process_tell(struct process *parent, siginfo_t *si, const struct rusage_sum *used);
+/* A process that has ended is its parent's alone to wait for now. `told`: it knows. */
+void process_untraced(struct process *p, bool told);
 /* If every task of a process that stops has parked itself now: tells the parent. */
 void process_stop_completed(struct process *p);
 /* Tells all its tasks to end, with this wait status unless they have been told before. */

@@ -21,6 +21,8 @@
 #include "kernel/coredump.h"
 #include "kernel/park.h"
 #include "kernel/process.h"
+#include "kernel/ptrace/step.h"
+#include "kernel/ptrace/stop.h"
 #include "kernel/restart.h"
 #include "kernel/rseq.h"
 #include "kernel/sandbox.h"
@@ -60,13 +62,24 @@ static void request_stop(struct task *t, int sig)
 		return;
 	p->stop_requested = true;
 	p->stop_sig = sig;
-	list_for_each (o, &p->tasks, process_node)
-		park_request(o, PARK_STOP);
+	list_for_each (o, &p->tasks, process_node) {
+		if (task_traced(o))
+			ptrace_request_stop(o);
+		else
+			park_request(o, PARK_STOP);
+	}
 }
 
 /* ---- which signal ---- */
 
 enum verdict { NOTHING, HANDLER, PARKS, DIES };
+
+static int take_signal(struct task *t, siginfo_t *si)
+{
+	int sig = sigpending_take_synchronous(&t->pending, ~t->blocked, si);
+
+	return sig ? sig : signal_dequeue(t, ~t->blocked, si);
+}
 
 static enum verdict next_signal_locked(struct task *t, bool may_park, struct ksignal *out)
 {
@@ -76,11 +89,16 @@ static enum verdict next_signal_locked(struct task *t, bool may_park, struct ksi
 			return DIES;
 		if (t->park && may_park)
 			return PARKS;
-		out->sig = sigpending_take_synchronous(&t->pending, ~t->blocked, &out->info);
-		if (!out->sig)
-			out->sig = signal_dequeue(t, ~t->blocked, &out->info);
+		if (t->tracee && may_park && ptrace_stops(t))
+			return PARKS;
+		int left = t->tracee ? ptrace_signal_left(t, &out->info) : -1;
+		if (left == 0)
+			continue;
+		out->sig = left > 0 ? left : take_signal(t, &out->info);
 		if (!out->sig)
 			return NOTHING;
+		if (left < 0 && t->tracee && may_park && ptrace_signal(t, &out->info))
+			return PARKS;
 		struct ksigaction *a = &t->sighand->action[out->sig - 1];
 		if (action_discards(a, out->sig))
 			continue;
@@ -321,6 +339,7 @@ static void force_sigsegv(struct task *t, int sig)
 static void deliver_to_handler(struct visit *v, const struct ksignal *s)
 {
 	load_regs(v);
+	step_end(v->t, &v->regs);
 	v->d->entered = true;
 	restart_for_handler(v, &s->action);
 	if (rseq_signal(v->t, &v->regs))
@@ -329,6 +348,8 @@ static void deliver_to_handler(struct visit *v, const struct ksignal *s)
 		force_sigsegv(v->t, s->sig);
 	else
 		handler_entered(v->t, s);
+	if (v->t->tracee)
+		ptrace_handler(v->t);
 }
 
 /* ---- the visit ---- */

@@ -12,6 +12,7 @@
 #include "cred/cred.h"
 #include "kernel/park.h"
 #include "kernel/process.h"
+#include "kernel/ptrace/stop.h"
 #include "kernel/sandbox.h"
 #include "kernel/sigqueue.h"
 #include "kernel/task.h"
@@ -61,7 +62,7 @@ static bool has_work(struct task *t)
 	lock_assert_held(&t->sb->lock);
 	struct process *p = t->process;
 
-	if (t->group_exiting)
+	if (t->group_exiting || (t->tracee && (t->tracee->stop_due || t->tracee->notice_due)))
 		return true;
 	return t->park & ~(unsigned)(PARK_FREEZE | PARK_THROTTLE) ||
 	       ((t->pending.set | p->pending.set) & ~t->blocked);
@@ -97,7 +98,8 @@ static struct task *first_task(struct process *p)
 
 static bool can_take(struct task *t, int sig)
 {
-	return !t->group_exiting && !t->stopped && !(t->blocked & SIGBIT(sig));
+	return !t->group_exiting && !t->stopped && !(t->blocked & SIGBIT(sig)) &&
+	       !(t->tracee && tracee_stopped(t->tracee));
 }
 
 /* The leader if it can, else a thread that is not busy with another signal, else any: as Linux's
@@ -136,7 +138,7 @@ static void wake_for(struct process *p, struct task *only, int sig)
 	if (only ? !can_take(only, sig) : !(t = choose_task(p, sig)))
 		return;
 	if (is_default_fatal(t->sighand, sig) && !(SIGBIT(sig) & SIGSET_CORE) &&
-	    !(t->real_blocked & SIGBIT(sig)))
+	    !(t->real_blocked & SIGBIT(sig)) && !task_traced(t))
 		process_kill_locked(p, sig);
 	else
 		sleeper_interrupt(&t->sleeper);
@@ -169,6 +171,10 @@ static void continue_process(struct process *p)
 	sigpending_flush(&p->pending, SIGSET_STOP);
 	list_for_each (t, &p->tasks, process_node)
 		sigpending_flush(&t->pending, SIGSET_STOP);
+	list_for_each (t, &p->tasks, process_node) {
+		if (task_traced(t) && t->tracee->seized)
+			ptrace_notice(t);
+	}
 	if (!p->stop_requested)
 		return;
 	bool was_stopped = p->stopped;
@@ -206,8 +212,9 @@ static bool prepare(struct process *p, struct task *t, int sig)
 		forget_continue(p);
 	else if (sig == SIGCONT)
 		continue_process(p);
-	/* A blocked signal is never ignored: its handler may be another when it is unblocked. */
-	return (t->blocked | t->real_blocked) & SIGBIT(sig) ||
+	/* A blocked signal is never ignored: its handler may be another when it is unblocked. Nor
+	 * is one that a tracer may want to see. */
+	return (t->blocked | t->real_blocked) & SIGBIT(sig) || task_traced(t) ||
 	       !action_discards(&t->sighand->action[sig - 1], sig);
 }
 

@@ -35,6 +35,7 @@
 #include "kernel/park.h"
 #include "kernel/nsproxy.h"
 #include "kernel/process.h"
+#include "kernel/ptrace/stop.h"
 #include "kernel/rseq.h"
 #include "kernel/rseq_cpu.h"
 #include "kernel/sandbox.h"
@@ -86,6 +87,8 @@ char task_state(const struct task *t)
 	lock_assert_held(&t->sb->lock);
 	uint32_t where = atomic_load_explicit(&t->sleeper.kick.state, memory_order_relaxed);
 
+	if (t->tracee && tracee_stopped(t->tracee))
+		return 't';
 	if (t->stopped)
 		return 'T';
 	if (t->resting)
@@ -139,6 +142,7 @@ int task_new(struct sandbox *sb, struct process *p, struct task **out)
 		sb->platform->context_watch(t->context, on_space_died, t);
 	sb->mem.counts.tasks++;
 	list_init(&t->process_node);
+	list_init(&t->tracees);
 	sigpending_init(&t->pending);
 	*out = t;
 	return 0;
@@ -219,6 +223,7 @@ void task_free(struct task *t)
 	put_shared(t);
 	sb->platform->context_destroy(t->context);
 	sandbox_lock(sb);
+	tracee_free(t);
 	sigpending_flush(&t->pending, ~0UL);
 	if (t->pid->task == t)
 		t->pid->task = NULL;
@@ -265,7 +270,7 @@ static bool gave_up(struct task *t, int64_t r)
 	return again;
 }
 
-static void on_syscall(struct task *t)
+static void make_call(struct task *t)
 {
 	t->regs_replaced = false;
 	t->sleeper.gave_up = GAVE_UP_NOTHING;
@@ -277,6 +282,8 @@ static void on_syscall(struct task *t)
 		fasync_send_due(t->sb);
 	}
 	if ((t->sleeper.gave_up || t->unwound) && gave_up(t, r))
+		return;
+	if (t->tracee && ptrace_call_waits(t))
 		return;
 	if (++t->since_measured == CALLS_BETWEEN_MEASURES) {
 		t->since_measured = 0;
@@ -292,6 +299,14 @@ static void on_syscall(struct task *t)
 			.result = r,
 		};
 	}
+	if (t->tracee && !t->exiting)
+		ptrace_leaves_call(t);
+}
+
+static void on_syscall(struct task *t)
+{
+	if (!t->tracee || !ptrace_enters_call(t))
+		make_call(t);
 }
 
 /* A page that may be read counts as present, one of PROT_NONE does not; of the kernel's half
@@ -376,6 +391,20 @@ static void handle_event(struct task *t)
 	t->in_event = false;
 }
 
+/* Behind a stop. True: look again. */
+static bool go_on_from_stop(struct task *t)
+{
+	switch (ptrace_go_on(t)) {
+	case TRACE_CALLS:
+		t->in_event = true;
+		make_call(t);
+		t->in_event = false;
+		return true;
+	case TRACE_LOOKS: return true;
+	default: return false;
+	}
+}
+
 /* Between two runs of the guest, where somebody wants something of the task or its last system call
  * has something left to do: it ends if told to, else parks while it has to and delivers signals. */
 static void task_work(struct task *t)
@@ -396,8 +425,10 @@ static void task_work(struct task *t)
 			t->sleeper.again = true;
 			sleeper_wake(&t->sleeper); /* the rest has taken an interrupt's kick */
 			t->in_event = true;
-			on_syscall(t);
+			make_call(t);
 			t->in_event = false;
+		} else if (t->tracee && go_on_from_stop(t)) {
+			continue;
 		} else if (die) {
 			observer_killed(t, code);
 			task_exit_self(t, code);
@@ -425,6 +456,7 @@ static void unlink_locked(struct task *t, const struct rusage_sum *used)
 	freeze_task_unlinked(t);
 	list_del(&t->process_node);
 	sigpending_flush(&t->pending, ~0UL);
+	ptrace_task_ended(t, used);
 	t->pid->task = NULL;
 	if (p->leader == t) {
 		process_set_cred(p, cred_get(t->cred));
@@ -567,6 +599,8 @@ static void *task_main(void *arg)
 		t->delivery.in_syscall = false;
 		handle_event(t);
 	}
+	if (t->tracee)
+		ptrace_end(t);
 	task_end(t);
 	return NULL;
 }
@@ -592,8 +626,10 @@ static int link_locked(struct task *t)
 	t->sb->nr_tasks++;
 	if (t->pid == p->pid)
 		p->leader = t;
-	if (p->stop_requested)
+	if (p->stop_requested && !task_traced(t))
 		t->park |= PARK_STOP;
+	else if (p->stop_requested)
+		t->tracee->stop_due = true;
 	freeze_task_linked(t);
 	bandwidth_task_linked(t);
 	signal_recalc(t); /* that, or signals sent to the process while it had no task */

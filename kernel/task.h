@@ -32,6 +32,7 @@ struct fdtable;
 struct nsproxy;
 struct process;
 struct sandbox;
+struct tracee;
 
 #define TASK_COMM_LEN       16
 #define TIMER_SLACK_DEFAULT 50000 /* ns */
@@ -79,6 +80,8 @@ struct task {
 	bool futex_dead; /* its futexes are given up: owns no new ones */
 	bool in_core;    /* stands still for a dump of its process */
 	int pdeathsig;
+	struct tracee *tracee; /* kernel/ptrace/tracee.h; owned; NULL: it was never traced */
+	struct list tracees;   /* what it traces */
 
 	/* owner only */
 	struct event event; /* the last one */
@@ -150,7 +153,8 @@ bool task_current_killed(void);
 struct mm_host *task_mem(struct task *t);
 uint64_t task_fsize_limit(struct task *t);  /* RLIMIT_FSIZE */
 uint64_t task_nofile_limit(struct task *t); /* RLIMIT_NOFILE */
-/* As /proc shows it: 'R' runs, or could if a CPU were free, 'S' waits, 'T' is stopped.
+/* As /proc shows it: 'R' runs, or could if a CPU were free, 'S' waits, 'T' is stopped,
+ * 't' for its tracer.
  * sandbox->lock held. */
 char task_state(const struct task *t);
 /* Owner: a call has read or written `n` bytes (less than 0: it failed). */

@@ -35,7 +35,7 @@ static enum span_state span_at(struct mm *mm, gva_t addr, size_t n, unsigned acc
 	struct vma *v = vma_at(mm, addr);
 	struct backing *b;
 
-	if (!v || (!force && !vma_allows(v, access)))
+	if (!v || !(force ? vma_allows_force(v, access) : vma_allows(v, access)))
 		return SPAN_FAULT;
 	b = backing_at(mm, addr);
 	if (!b || (access == GUEST_WRITE && b->cow))
@@ -114,6 +114,11 @@ static inline size_t transfer(struct mm *mm, gva_t addr, char *buf, size_t n, un
 size_t copy_from_guest(struct mm *mm, void *dst, gva_t src, size_t n)
 {
 	return transfer(mm, src, dst, n, GUEST_READ, false, move_from);
+}
+
+size_t peek_guest(struct mm *mm, void *dst, gva_t src, size_t n)
+{
+	return transfer(mm, src, dst, n, GUEST_READ, true, move_from);
 }
 
 size_t copy_to_guest(struct mm *mm, gva_t dst, const void *src, size_t n)

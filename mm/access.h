@@ -16,6 +16,8 @@ struct mm;
  * byte. Pages are faulted in as if the guest had touched them (copy-on-write included). */
 size_t copy_from_guest(struct mm *mm, void *dst, gva_t src, size_t n);
 size_t copy_to_guest(struct mm *mm, gva_t dst, const void *src, size_t n);
+/* As copy_from_guest, but PROT_READ is not asked for. */
+size_t peek_guest(struct mm *mm, void *dst, gva_t src, size_t n);
 size_t zero_guest(struct mm *mm, gva_t dst, size_t n);
 /* As copy_to_guest, but PROT_WRITE is not asked for (the loader, ptrace). */
 size_t poke_guest(struct mm *mm, gva_t dst, const void *src, size_t n);

@@ -273,12 +273,6 @@ static void copy_ahead(struct mm *mm, unsigned wave)
 		pf->space_flush(mm->space);
 }
 
-/* Could its owner make it writable, and would then write to a copy? (Linux's is_cow_mapping) */
-static bool may_be_copied(const struct vma *v)
-{
-	return (v->flags & (VMA_SHARED | VMA_MAYWRITE)) == VMA_MAYWRITE;
-}
-
 int mm_fault_locked(struct mm *mm, gva_t addr, unsigned access, bool force, int *si_code)
 {
 	lock_assert_held_write(&mm->lock);
@@ -289,7 +283,7 @@ int mm_fault_locked(struct mm *mm, gva_t addr, unsigned access, bool force, int 
 	struct backing *b;
 	int err;
 
-	if (!v || (!vma_allows(v, access) && !(force && (!write || may_be_copied(v))))) {
+	if (!v || !(force ? vma_allows_force(v, access) : vma_allows(v, access))) {
 		*si_code = v ? SEGV_ACCERR : SEGV_MAPERR;
 		return -SIGSEGV;
 	}

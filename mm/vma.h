@@ -102,6 +102,7 @@ static inline bool vma_is_data(unsigned prot, unsigned flags)
 {
 	return (prot & 2) && !(flags & (VMA_SHARED | VMA_GROWSDOWN));
 }
+
 /* Counts towards the memory limit: private and writable, and not excused. */
 static inline bool vma_is_accountable(unsigned prot, unsigned flags)
 {
@@ -111,6 +112,14 @@ static inline bool vma_is_accountable(unsigned prot, unsigned flags)
 static inline bool vma_allows(const struct vma *v, unsigned access)
 {
 	return access == GUEST_READ ? v->prot != 0 : (v->prot & access) == access;
+}
+
+/* For a debugger: all may be read, and what its owner could make writable, and would then write to
+ * a copy of, written (Linux's is_cow_mapping). */
+static inline bool vma_allows_force(const struct vma *v, unsigned access)
+{
+	return vma_allows(v, access) || access != GUEST_WRITE ||
+	       (v->flags & (VMA_SHARED | VMA_MAYWRITE)) == VMA_MAYWRITE;
 }
 
 #define vma_for_range(v, mm, from, to)                                                             \

@@ -3,7 +3,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <limits.h>
-#include <linux/capability.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +10,7 @@
 
 #include "kernel/fdtable.h"
 #include "kernel/process.h"
+#include "kernel/ptrace/access.h"
 #include "kernel/sandbox.h"
 #include "kernel/task.h"
 #include "mm/access.h"
@@ -51,40 +51,11 @@ struct mm *proc_mm(struct pseudo_node *n)
 	return mm;
 }
 
-/* ptrace(2), "Ptrace access mode checking": `uid`, `gid` and `caps` are those of the caller that
- * count. */
-static bool may_access(struct task *caller, struct task *target, uid_t uid, gid_t gid,
-		       uint64_t caps)
-{
-	const struct cred *o = target->cred;
-
-	if (caller->process == target->process ||
-	    cred_ns_capable(caller->cred, o->user_ns, CAP_SYS_PTRACE))
-		return true;
-	return target->process->dumpable && uid == o->uid && uid == o->euid && uid == o->suid &&
-	       gid == o->gid && gid == o->egid && gid == o->sgid &&
-	       caller->cred->user_ns == o->user_ns && !(o->cap_permitted & ~caps);
-}
-
-bool proc_may_inspect(struct task *reader, struct task *target)
-{
-	const struct cred *c = reader->cred;
-
-	return may_access(reader, target, c->fsuid, c->fsgid, c->cap_effective);
-}
-
-bool proc_may_attach(struct task *caller, struct task *target)
-{
-	const struct cred *c = caller->cred;
-
-	return may_access(caller, target, c->uid, c->gid, c->cap_permitted);
-}
-
 int proc_check_inspect(struct pseudo_node *n, struct caller *c)
 {
 	sandbox_lock(n->sb);
 	struct task *t = proc_task(n);
-	int err = !t ? -ENOENT : c->task && !proc_may_inspect(c->task, t) ? -EACCES : 0;
+	int err = !t ? -ENOENT : c->task && !ptrace_may_inspect(c->task, t) ? -EACCES : 0;
 	sandbox_unlock(n->sb);
 	return err;
 }
@@ -312,7 +283,7 @@ static int get_link(struct pseudo_node *n, struct caller *c, struct path *out)
 	int which = (int)(intptr_t)n->entry->arg, err = -ENOENT;
 	sandbox_lock(n->sb);
 	struct task *t = proc_task(n);
-	if (t && c->task && !proc_may_inspect(c->task, t)) {
+	if (t && c->task && !ptrace_may_inspect(c->task, t)) {
 		err = -EACCES;
 	} else if (t && t->fs) {
 		mutex_lock(&t->fs->lock);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "kernel/process.h"
+#include "kernel/ptrace/access.h"
 #include "kernel/sandbox.h"
 #include "kernel/task.h"
 #include "proc/proc.h"
@@ -74,7 +75,7 @@ int proc_show_io(struct pseudo_node *n, struct caller *c, struct text *out)
 	sandbox_lock(n->sb);
 	struct process *p = proc_process(n);
 	struct task *t = proc_task(n), *one = proc_is_thread(n) ? t : NULL;
-	int err = !p ? -ESRCH : t && c->task && !proc_may_inspect(c->task, t) ? -EACCES : 0;
+	int err = !p ? -ESRCH : t && c->task && !ptrace_may_inspect(c->task, t) ? -EACCES : 0;
 	if (!err) {
 		tids = host_threads(p, one, &nr);
 		err = tids ? 0 : -ENOMEM;

@@ -270,7 +270,7 @@ static ssize_t mem_move(struct mm *mm, struct file *f, struct uio *u, int64_t *p
 			n = uio_take(u, buf, n);
 			n -= n ? poke_guest(mm, GVA(at), buf, n) : 0;
 		} else {
-			n -= copy_from_guest(mm, buf, GVA(at), n);
+			n -= peek_guest(mm, buf, GVA(at), n);
 			n = n ? uio_put(u, buf, n) : 0;
 		}
 		if (!n)

@@ -10,6 +10,8 @@
 
 #include "kernel/fdtable.h"
 #include "kernel/process.h"
+#include "kernel/ptrace/access.h"
+#include "kernel/ptrace/tracee.h"
 #include "kernel/sandbox.h"
 #include "kernel/sigqueue.h"
 #include "kernel/task.h"
@@ -23,7 +25,7 @@
 struct view {
 	char comm[TASK_COMM_LEN];
 	char state;
-	pid_t pid, tgid, ppid, pgrp, session;
+	pid_t pid, tgid, ppid, pgrp, session, tracer;
 	unsigned tty;   /* device of the controlling terminal, as the kernel encodes it; 0: none */
 	pid_t tty_pgrp; /* in its foreground; -1: none */
 	int threads, exit_signal, exit_code, umask, fdsize, cpu;
@@ -76,6 +78,7 @@ static const char *state_name(char c)
 	switch (c) {
 	case 'R': return "R (running)";
 	case 'T': return "T (stopped)";
+	case 't': return "t (tracing stop)";
 	case 'Z': return "Z (zombie)";
 	}
 	return "S (sleeping)";
@@ -134,6 +137,7 @@ static bool view_take(struct pseudo_node *n, struct caller *c, struct view *v)
 		v->pid = n->pid->nr;
 		v->tgid = p->pid->nr;
 		v->ppid = p->parent ? p->parent->pid->nr : 0;
+		v->tracer = pid_tracee(n->pid) ? n->pid->tracee->tracer->tid : 0;
 		v->pgrp = p->pgrp ? p->pgrp->nr : 0;
 		v->session = p->session ? p->session->nr : 0;
 		view_tty(v, p->tty);
@@ -148,7 +152,7 @@ static bool view_take(struct pseudo_node *n, struct caller *c, struct view *v)
 		v->thp = !p->thp_disable;
 		v->queue_limit = p->rlimits[RLIMIT_SIGPENDING].rlim_cur;
 		v->rss_limit = p->rlimits[RLIMIT_RSS].rlim_cur;
-		v->inspected = t && (!c->task || proc_may_inspect(c->task, t));
+		v->inspected = t && (!c->task || ptrace_may_inspect(c->task, t));
 		v->children = p->children_sum;
 		/* Linux counts for the thread where a file is about one, else for the process. */
 		if (t && proc_is_thread(n))
@@ -309,8 +313,8 @@ int proc_show_status(struct pseudo_node *n, struct caller *c, struct text *out)
 		return -ESRCH;
 	put_task_name(out, v.comm);
 	text_printf(out, "Umask:\t%04o\nState:\t%s\n", (unsigned)v.umask, state_name(v.state));
-	text_printf(out, "Tgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t0\n", v.tgid, v.pid,
-		    v.ppid);
+	text_printf(out, "Tgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t%d\n", v.tgid,
+		    v.pid, v.ppid, v.tracer);
 	put_ids(out, v.cred);
 	text_printf(out, "FDSize:\t%d\n", v.fdsize);
 	put_groups(out, v.cred);

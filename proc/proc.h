@@ -21,13 +21,6 @@ int cgroupfs_create(struct sandbox *sb, struct filesystem **out);
 
 /* The pid whose /proc/PID `f` is, open as a directory, borrowed from the file; NULL: it is none. */
 struct pid *proc_pid_of_file(struct file *f);
-/* ptrace_may_access()'s rule for whoever opens files of another process: same ids, no capability
- * that the reader lacks, and dumpable; or CAP_SYS_PTRACE. It goes by the reader's file system ids.
- * sandbox->lock held. */
-bool proc_may_inspect(struct task *reader, struct task *target);
-/* The same for system calls that name the process: by the caller's real ids. */
-bool proc_may_attach(struct task *caller, struct task *target);
-
 /* ---- between the files of this folder ---- */
 
 extern const struct pseudo_dir proc_pid_dir;    /* /proc/PID */
@@ -45,7 +38,7 @@ struct mm *proc_mm(struct pseudo_node *n);
 int proc_check_inspect(struct pseudo_node *n, struct caller *c);
 /* The text of a link to `f`, whose reference is taken over: its name as the caller sees it. */
 int proc_link_to_file(struct file *f, struct caller *c, struct text *out);
-/* pseudo_entry.may_open: for whom proc_may_inspect lets; of a zombie there is nothing to hide. */
+/* pseudo_entry.may_open: for whom ptrace_may_inspect lets; of a zombie there is nothing to hide. */
 int proc_may_open(struct pseudo_node *n, struct caller *c, int flags);
 /* Is the node below /proc/PID/task/TID, and so about one thread? */
 bool proc_is_thread(const struct pseudo_node *n);

@@ -17,6 +17,7 @@
 #include "kernel/futex_save.h"
 #include "kernel/nsproxy.h"
 #include "kernel/process.h"
+#include "kernel/ptrace/tracee.h"
 #include "kernel/sandbox.h"
 #include "kernel/task.h"
 #include "net/socket.h"
@@ -34,6 +35,8 @@ const char *task_refused(struct task *t)
 {
 	if (t->exiting || t->process->exec_task)
 		return "is about to end";
+	if (task_traced(t) || !list_empty(&t->tracees))
+		return task_traced(t) ? "is traced (ptrace)" : "traces another (ptrace)";
 	return futex_refused(t);
 }
 

@@ -75,14 +75,20 @@ static int64_t call(struct task *t, const struct syscall_entry *e)
 	return e && e->err ? -e->err : -ENOSYS;
 }
 
+/* It is made again, or told its tracer of a child and goes on now. */
+static bool goes_on(const struct task *t)
+{
+	return t->unwound || t->vfork_wait.on;
+}
+
 /* A call made again after a freeze (kernel/resume.h) is the same call: it is counted and shown
  * once. */
 static int64_t call_traced(struct task *t, struct observer *o, const struct syscall_entry *e)
 {
-	if (!t->unwound)
+	if (!goes_on(t))
 		o->ops->enter(o, t);
 	int64_t result = call(t, e);
-	if (!resume_wanted(t, result))
+	if (!resume_wanted(t, result) && !t->vfork_wait.on)
 		o->ops->leave(o, t, result);
 	return result;
 }
@@ -92,6 +98,6 @@ int64_t sys_dispatch(struct task *t)
 	const struct syscall_entry *e = sys_entry(t->event.syscall.nr);
 	struct observer *o = t->sb->observer;
 
-	t->syscalls += !t->unwound;
+	t->syscalls += !goes_on(t);
 	return o ? call_traced(t, o, e) : call(t, e);
 }

@@ -9,7 +9,7 @@
 #include <time.h>
 
 #include "kernel/futex.h"
-#include "proc/proc.h"
+#include "kernel/ptrace/access.h"
 #include "sys/sys.h"
 #include "sys/time.h"
 
@@ -311,7 +311,7 @@ SYSCALL_DEFINE(get_robust_list)
 		struct task *other = pid ? pid->task : NULL;
 		if (!other)
 			err = -ESRCH;
-		else if (!proc_may_attach(t, other))
+		else if (!ptrace_may_attach(t, other))
 			err = -EPERM;
 		else
 			head = other->robust_list;

@@ -4,6 +4,7 @@
  * A directory /proc/PID serves as a pidfd for signals, as on Linux.
  */
 #include "kernel/pidfd.h"
+#include "kernel/ptrace/access.h"
 
 #include <fcntl.h>
 
@@ -165,7 +166,7 @@ static int files_of(struct task *t, struct pid *pid, struct fdtable **out)
 	sandbox_lock(t->sb);
 	struct task *o = pid->task;
 	if (o && o->files) {
-		err = proc_may_attach(t, o) ? 0 : -EPERM;
+		err = ptrace_may_attach(t, o) ? 0 : -EPERM;
 		if (!err)
 			*out = fdtable_get(o->files);
 	}

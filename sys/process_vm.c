@@ -2,7 +2,7 @@
 /* process_vm_readv(2), process_vm_writev(2): copies between the address spaces of two processes. */
 #include <stdlib.h>
 
-#include "proc/proc.h"
+#include "kernel/ptrace/access.h"
 #include "sys/sys.h"
 
 /* One side of the copy: an iovec array and how far it is done. */
@@ -61,7 +61,7 @@ static int get_remote(struct task *t, pid_t pid, struct mm **out)
 	struct task *o = p ? p->task : NULL;
 	if (!o || !o->mm)
 		err = -ESRCH;
-	else if (!proc_may_attach(t, o))
+	else if (!ptrace_may_attach(t, o))
 		err = -EPERM;
 	else
 		*out = mm_get(o->mm);

@@ -80,4 +80,14 @@ static inline void regs_rewind(struct cpu_regs *r, uint64_t nr, uint64_t arg0)
 	r->x[REG_SYSCALL_NR] = nr;
 }
 
+/* Steps are not among what user code can set (PSTATE.SS is the kernel's). */
+static inline bool regs_step(const struct cpu_regs *r)
+{
+	return false;
+}
+
+static inline void regs_set_step(struct cpu_regs *r, bool on)
+{
+}
+
 #endif

@@ -16,6 +16,7 @@ struct cpu_regs {
  * are set. */
 #define RFLAGS_USER  0x254dd5UL /* CF PF AF ZF SF TF DF OF NT RF AC ID */
 #define RFLAGS_FIXED 0x202UL    /* bit 1, IF */
+#define RFLAGS_TF    0x100UL
 
 /* Segment selectors of a 64-bit Linux user thread. */
 #define USER_CS 0x33
@@ -72,6 +73,16 @@ static inline void regs_rewind(struct cpu_regs *r, uint64_t nr, uint64_t arg0)
 {
 	r->rip -= SYSCALL_INSN_SIZE;
 	r->rax = nr;
+}
+
+static inline bool regs_step(const struct cpu_regs *r)
+{
+	return r->rflags & RFLAGS_TF;
+}
+
+static inline void regs_set_step(struct cpu_regs *r, bool on)
+{
+	r->rflags = on ? r->rflags | RFLAGS_TF : r->rflags & ~RFLAGS_TF;
 }
 
 #endif

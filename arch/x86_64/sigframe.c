@@ -19,7 +19,6 @@ enum { UC_FP_XSTATE = 1, UC_SIGCONTEXT_SS = 2, UC_STRICT_RESTORE_SS = 4 };
 
 /* CF PF AF ZF SF TF DF OF RF AC: what sigreturn may set. */
 #define RFLAGS_SIGRETURN 0x50dd5UL
-#define RFLAGS_TF        0x100UL
 #define RFLAGS_DF        0x400UL
 #define RFLAGS_RF        0x10000UL
 

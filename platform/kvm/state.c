@@ -13,7 +13,6 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
-#define RFLAGS_TF 0x100UL
 #define RFLAGS_RF 0x10000UL
 
 #define CR0_USUAL    0x80050033UL /* PG AM WP NE ET MP PE */

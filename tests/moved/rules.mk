@@ -7,12 +7,14 @@
 #   make check-moved-net                       the same of sockets
 
 MOVED := $(BUILD)/tests/moved
-# Connections of the host's network are not a copy's: sockets are moved with a loopback of hl's own.
+# Connections of the host's network are not a copy's: sockets are moved with a loopback of hl's own. Threads that trace, or
+# are traced, are not kept in a snapshot.
+MOVED_NOT   := $(addprefix $(CONF)/proc/,ptrace ptrace_stops)
 MOVED_NET   := $(addprefix $(CONF)/net/,inet loopback sock_diag)
 # A move takes time, which some families are about: only by hand, on a machine with nothing else to do.
 MOVED_TIMED := $(addprefix $(CONF)/,event/awaited event/patience misc/sched proc/futex proc/wait \
 	       $(addprefix signal/,async clocks cputimer signal storm timer timerfd))
-MOVED_PROGS := $(filter-out $(MOVED_NET) $(if $(ALL)$(ONLY),,$(MOVED_TIMED)),$(CONF_COMPARED))
+MOVED_PROGS := $(filter-out $(MOVED_NOT) $(MOVED_NET) $(if $(ALL)$(ONLY),,$(MOVED_TIMED)),$(CONF_COMPARED))
 MOVED_RUN    = $(CONF_RUN) --hl $(MOVED)/moved --platform $(PLATFORM) --seed $(or $(SEED),1) $(if $(ALL)$(ONLY),,--part 8) \
 	       --expected tests/moved/not-saved --skip tests/moved/not-moved
 
