@@ -572,7 +572,7 @@ CASE(step_into_a_handler)
 	say_siginfo("child", pid);
 	say("%s\n", regs_of(pid).rip == AT(on_usr1) ? "at the handler" : "elsewhere");
 	X(regs_of(pid).eflags & 0x100);
-	R(pt(PTRACE_CONT, pid, 0, 0));
+	NEED(pt(PTRACE_CONT, pid, 0, 0));
 	reap("child", pid);
 }
 
