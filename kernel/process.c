@@ -213,21 +213,6 @@ static void process_check_orphans(struct process *p)
 	}
 }
 
-static void fill_sigchld(struct process *p, siginfo_t *si, struct rusage_sum *used, int sig,
-			 int code, int status)
-{
-	struct rusage_sum ru = p->dead_threads;
-
-	/* Linux tells the process's once it has ended, before that its leader's. */
-	if (p->leader)
-		task_rusage(p->leader, &ru);
-	siginfo_kernel(si, sig, code);
-	si->si_pid = p->pid->nr;
-	si->si_uid = process_cred(p)->uid;
-	si->si_status = status;
-	*used = ru;
-}
-
 /* The parent's SIGCHLD action decides whether stops are reported and whether zombies are kept
  * (sigaction(2)). */
 static const struct ksigaction *parent_action(struct process *parent, int sig)
@@ -248,7 +233,8 @@ static bool process_parent_ignores_exit(struct process *p)
 	return p->exit_signal == SIGCHLD && a && (action_is_ignore(a) || a->flags & SA_NOCLDWAIT);
 }
 
-void process_tell(struct process *parent, siginfo_t *si, const struct rusage_sum *used)
+void process_tell(struct process *parent, siginfo_t *si, struct task *t,
+		  const struct rusage_sum *used)
 {
 	lock_assert_held(&parent->sb->lock);
 	int sig = si->si_signo, code = si->si_code;
@@ -256,23 +242,30 @@ void process_tell(struct process *parent, siginfo_t *si, const struct rusage_sum
 	const struct ksigaction *a = parent_action(parent, sig);
 	bool quiet = sig == 0 || !a || (stop_event && a->flags & SA_NOCLDSTOP) ||
 		     (sig == SIGCHLD && action_is_ignore(a));
-	si->si_utime = (clock_t)(used->utime_ns / NSEC_PER_TICK);
-	si->si_stime = (clock_t)(used->stime_ns / NSEC_PER_TICK);
-	if (!quiet)
+	if (!quiet && (sig != SIGCHLD || signal_reaches(parent, sig))) {
+		struct rusage_sum ru = *used;
+		if (t)
+			task_rusage(t, &ru);
+		si->si_utime = (clock_t)(ru.utime_ns / NSEC_PER_TICK);
+		si->si_stime = (clock_t)(ru.stime_ns / NSEC_PER_TICK);
 		signal_send_process(parent, sig, si);
+	}
 	waitqueue_wake_all(&parent->child_event, 0);
 }
 
+/* Linux tells what the process has used once it has ended, before that what its leader has. */
 void process_notify_parent(struct process *p, int sig, int code, int status)
 {
 	lock_assert_held(&p->sb->lock);
-	struct rusage_sum used;
 	siginfo_t si;
 
 	if (!p->parent)
 		return;
-	fill_sigchld(p, &si, &used, sig, code, status);
-	process_tell(p->parent, &si, &used);
+	siginfo_kernel(&si, sig, code);
+	si.si_pid = p->pid->nr;
+	si.si_uid = process_cred(p)->uid;
+	si.si_status = status;
+	process_tell(p->parent, &si, p->leader, &p->dead_threads);
 }
 
 void process_stop_completed(struct process *p)

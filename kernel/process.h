@@ -122,8 +122,10 @@ bool process_group_orphaned(struct pid *pgrp);
 /* Tells the parent's wait queue and sends it `exit_signal`/SIGCHLD with the given si_code and
  * status. */
 void process_notify_parent(struct process *p, int sig, int code, int status);
-/* Tells `parent`, or who is in its place, of a child or a thread of one that has used so much. */
-void process_tell(struct process *parent, siginfo_t *si, const struct rusage_sum *used);
+/* Tells `parent`, or who is in its place, of a child or a thread of one that has used what `t` has
+ * so far, or `used` where that is NULL. */
+void process_tell(struct process *parent, siginfo_t *si, struct task *t,
+		  const struct rusage_sum *used);
 /* A process that has ended is its parent's alone to wait for now. `told`: it knows. */
 void process_untraced(struct process *p, bool told);
 /* If every task of a process that stops has parked itself now: tells the parent. */

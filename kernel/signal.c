@@ -203,6 +203,22 @@ static void forget_continue(struct process *p)
 		sigpending_flush(&t->pending, SIGBIT(SIGCONT));
 }
 
+/* A blocked signal is never ignored: its handler may be another when it is unblocked. Nor is one
+ * that a tracer may want to see. */
+static bool is_wanted(const struct task *t, int sig)
+{
+	return (t->blocked | t->real_blocked) & SIGBIT(sig) || task_traced(t) ||
+	       !action_discards(&t->sighand->action[sig - 1], sig);
+}
+
+bool signal_reaches(struct process *p, int sig)
+{
+	lock_assert_held(&p->sb->lock);
+	struct task *t = first_task(p);
+
+	return t && is_wanted(t, sig);
+}
+
 /* Everything up to the queue. True: there is something to queue. */
 static bool prepare(struct process *p, struct task *t, int sig)
 {
@@ -212,10 +228,7 @@ static bool prepare(struct process *p, struct task *t, int sig)
 		forget_continue(p);
 	else if (sig == SIGCONT)
 		continue_process(p);
-	/* A blocked signal is never ignored: its handler may be another when it is unblocked. Nor
-	 * is one that a tracer may want to see. */
-	return (t->blocked | t->real_blocked) & SIGBIT(sig) || task_traced(t) ||
-	       !action_discards(&t->sighand->action[sig - 1], sig);
+	return is_wanted(t, sig);
 }
 
 /* Kernel-made and standard signals get through without an entry when there are too many; RT signals

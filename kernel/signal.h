@@ -87,6 +87,8 @@ void siginfo_kernel(siginfo_t *si, int sig, int code); /* zeroed but for these *
 int signal_send_task(struct task *t, int sig, const siginfo_t *si);
 int signal_send_process(struct process *p, int sig, const siginfo_t *si);
 int signal_send_pgrp(struct pid *pgrp, int sig, const siginfo_t *si); /* -ESRCH: no member */
+/* Would it be queued, or is it nobody's? */
+bool signal_reaches(struct process *p, int sig);
 /* A fault of the running task itself: forced, even if blocked or ignored (then the action becomes
  * the default). No lock held. */
 void signal_force(struct task *t, int sig, const siginfo_t *si);

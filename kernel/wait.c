@@ -206,7 +206,6 @@ static void fill_usage_of_living(struct process *child, struct wait_result *out)
 	sandbox_lock(child->sb);
 	rusage_add(&out->usage, &child->children_sum);
 	sandbox_unlock(child->sb);
-	process_put(child);
 }
 
 int task_wait(struct task *t, const struct wait_request *rq, struct wait_result *out)
@@ -227,8 +226,9 @@ int task_wait(struct task *t, const struct wait_request *rq, struct wait_result 
 		err = sleeper_wait(&t->sleeper, DEADLINE_NONE);
 	} while (!err);
 	waitqueue_remove(&w);
-	if (lives)
+	if (lives && rq->usage)
 		fill_usage_of_living(lives, out);
+	process_put(lives);
 	if (r < 0)
 		return r;
 	return err ? -ERESTARTSYS : 0;

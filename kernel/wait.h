@@ -16,6 +16,7 @@ struct wait_request {
 	struct pid *pid; /* WAIT_PID, WAIT_PGRP: borrowed; NULL: nothing matches */
 	/* WEXITED, WSTOPPED, WCONTINUED, WNOHANG, WNOWAIT, __WALL, __WCLONE, __WNOTHREAD */
 	unsigned options;
+	bool usage; /* of a child that lives: is it wanted? */
 };
 
 struct wait_result {

@@ -32,7 +32,7 @@ SYSCALL_DEFINE(wait4)
 {
 	pid_t which = (pid_t)a[0];
 	unsigned options = (unsigned)a[2];
-	struct wait_request rq = { .options = options | WEXITED };
+	struct wait_request rq = { .options = options | WEXITED, .usage = a[3] };
 	struct wait_result r;
 
 	if (options &
@@ -119,7 +119,7 @@ static bool waitid_options_ok(unsigned options)
 static int do_waitid(struct task *t, const uint64_t *a, struct wait_result *r)
 {
 	unsigned options = (unsigned)a[3];
-	struct wait_request rq = { .options = options };
+	struct wait_request rq = { .options = options, .usage = a[4] };
 	struct file *pidfd = NULL;
 
 	if (!waitid_options_ok(options))

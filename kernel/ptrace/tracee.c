@@ -125,16 +125,13 @@ int tracee_fork(struct task *t, struct task *child, bool asked)
 void tracee_tell(struct tracee *tr, int code, int status)
 {
 	struct task *t = tr->task;
-	struct rusage_sum used = tr->used;
 	siginfo_t si;
 
-	if (t)
-		task_rusage(t, &used);
 	siginfo_kernel(&si, SIGCHLD, code);
 	si.si_pid = tr->pid->nr;
 	si.si_uid = t ? t->cred->uid : process_cred(tr->process)->uid;
 	si.si_status = status;
-	process_tell(tr->tracer->process, &si, &used);
+	process_tell(tr->tracer->process, &si, t, &tr->used);
 }
 
 static void tracer_ended(struct task *t)
