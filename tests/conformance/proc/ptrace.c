@@ -243,7 +243,6 @@ CASE(attach_and_detach)
 	next_stop("child", pid);
 	say_siginfo("child", pid);
 	say_proc_status(pid, "State:");
-	say("tracer %s\n", regs_of(pid).orig_rax == SYS_read ? "sees a read" : "sees no read");
 	R(pt(PTRACE_DETACH, pid, 0, 0));
 	say_proc_status(pid, "TracerPid:");
 	R(pt(PTRACE_CONT, pid, 0, 0));
