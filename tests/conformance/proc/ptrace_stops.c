@@ -402,7 +402,7 @@ CASE(attach_to_a_stopped)
 
 	if (pid == 0)
 		_exit(pauses(NULL));
-	NEED(kill(pid, SIGTSTP));
+	NEED(kill(pid, SIGSTOP));
 	NEED(waitpid(pid, &st, WUNTRACED));
 	say_status("child", st);
 	R(pt(PTRACE_ATTACH, pid, 0, 0));
