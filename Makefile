@@ -63,7 +63,7 @@ PLATFORM_DIRS := platform/none
 endif
 
 # A folder's sources are whatever lies in it: a new file needs no line here.
-LIB_DIRS := util arch arch/$(ARCH) host platform $(PLATFORM_DIRS) mm cred fs fs/* net kernel kernel/ptrace kernel/tty loader proc sys trace snapshot lib jail
+LIB_DIRS := util arch arch/$(ARCH) host platform $(PLATFORM_DIRS) mm cred fs fs/* ipc net kernel kernel/ptrace kernel/tty loader proc sys trace snapshot lib jail
 LIB_SRCS := $(sort $(foreach d,$(LIB_DIRS),$(wildcard $(d)/*.c) $(wildcard $(d)/*.S)))
 ifeq ($(PLATFORM_DIRS),platform/none)
 LIB_SRCS := $(filter-out platform/choose.c,$(LIB_SRCS))
@@ -86,7 +86,7 @@ help:
 lib: $(BUILD)/libhl.a
 
 # What runs once, or to tell somebody something, is better small than fast.
-COLD_DIRS := cli lib jail trace proc snapshot loader
+COLD_DIRS := cli lib jail trace proc snapshot loader ipc
 $(COLD_DIRS:%=$(BUILD)/%/%.c.o): OPT := -Os
 
 # Another compiler or other flags: everything anew. Another way to write the same BUILD is no other flag.

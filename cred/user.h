@@ -19,6 +19,7 @@ enum user_count {
 	USER_EPOLL_WATCHES,     /* fs.epoll.max_user_watches */
 	USER_INOTIFY_INSTANCES, /* fs.inotify.max_user_instances */
 	USER_INOTIFY_WATCHES,   /* fs.inotify.max_user_watches */
+	USER_SHM_LOCKED,        /* pages of SHM_LOCK: RLIMIT_MEMLOCK */
 	USER_COUNTS
 };
 

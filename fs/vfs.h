@@ -63,7 +63,8 @@ struct caller {
 	uint64_t fsize_limit;         /* RLIMIT_FSIZE; UINT64_MAX: none */
 	uint64_t nofile_limit;        /* RLIMIT_NOFILE */
 	struct random_stream *random; /* NULL: the host's */
-	size_t done; /* bytes that the transfer moved before it was frozen: kernel/resume.h */
+	size_t done;     /* bytes that the transfer moved before it was frozen: kernel/resume.h */
+	uint64_t *place; /* in and out: the same of its place among those that wait */
 	/* out: SIGPIPE, when the last reader left a transfer that had begun */
 	int signal;
 	/* opaque here: procfs and terminals, which stand above or get it through ops, look

@@ -4,6 +4,7 @@
  * thread shares with others (unshare(2)). A child is made complete before its thread starts; a
  * failure on the way undoes all of it. The parent of a vfork waits here, too.
  */
+#include "ipc/sem.h"
 #include "kernel/fork.h"
 
 #include <errno.h>
@@ -243,6 +244,10 @@ static int share(struct task *t, struct task *child, uint64_t flags)
 	if (!child->files || !child->fs)
 		return -ENOMEM;
 	err = nsproxy_clone(t, flags, child->fs, &child->nsproxy);
+	if (!err && flags & CLONE_SYSVSEM) {
+		child->sem_undo = sem_undo_share(nsproxy_ipc(t->nsproxy), &t->sem_undo);
+		err = child->sem_undo ? 0 : -ENOMEM;
+	}
 	if (!err)
 		err = share_sighand(t, child, flags);
 	return err ? err : share_mm(t, child, flags);
@@ -353,6 +358,8 @@ int task_unshare(struct task *t, uint64_t flags)
 		err = unshare_fs(t);
 	if (!err)
 		err = nsproxy_clone(t, flags, t->fs, &nsproxy);
+	if (!err && flags & (CLONE_SYSVSEM | CLONE_NEWIPC))
+		task_undo_semaphores(t);
 	if (!err)
 		nsproxy_set(t, nsproxy);
 	return err;

@@ -31,6 +31,13 @@ static struct ns_common *first_mounts(struct sandbox *sb)
 	return NULL;
 }
 
+static struct ns_common *first_ipc(struct sandbox *sb)
+{
+	struct ipc_namespace *ns;
+
+	return ipc_ns_new(&sb->ipc, sb->vfs->user_ns, &ns) ? NULL : &ns->ns;
+}
+
 static struct ns_common *first_of(enum ns_kind kind, struct sandbox *sb)
 {
 	struct uts_namespace *uts;
@@ -38,6 +45,7 @@ static struct ns_common *first_of(enum ns_kind kind, struct sandbox *sb)
 	switch (kind) {
 	case NS_MNT: return first_mounts(sb);
 	case NS_UTS: uts = uts_ns_new(sb); return uts ? &uts->ns : NULL;
+	case NS_IPC: return first_ipc(sb);
 	case NS_PID: return ns_get(&sb->pid_ns->ns);
 	default: return ns_new(kind, sb->vfs->ns_numbers, sb->vfs->user_ns);
 	}
@@ -103,6 +111,18 @@ static int copy_uts(struct nsproxy *p)
 	return 0;
 }
 
+static int copy_ipc(struct nsproxy *p, const struct cred *cred)
+{
+	struct ipc_namespace *old = nsproxy_ipc(p), *ipc;
+	int err = ipc_ns_new(old->domain, cred->user_ns, &ipc);
+
+	if (err)
+		return err;
+	p->ns[NS_IPC] = &ipc->ns;
+	ns_put(&old->ns);
+	return 0;
+}
+
 static int copy_mnt(struct nsproxy *p, const struct cred *cred, struct fs_struct *fs)
 {
 	struct mnt_namespace *old = nsproxy_mnt(p), *mnt;
@@ -117,12 +137,12 @@ static int copy_mnt(struct nsproxy *p, const struct cred *cred, struct fs_struct
 
 int nsproxy_clone(struct task *t, uint64_t flags, struct fs_struct *fs, struct nsproxy **out)
 {
-	const uint64_t known = CLONE_NEWUTS | CLONE_NEWNS;
+	const uint64_t known = CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNS;
 	int err = 0;
 
 	if (flags & CLONE_NAMESPACES && !cred_own_capable(t->cred, CAP_SYS_ADMIN))
 		return -EPERM;
-	if (flags & CLONE_NAMESPACES & ~known)
+	if (flags & CLONE_NAMESPACES & ~known || (flags & CLONE_NEWIPC && flags & CLONE_SYSVSEM))
 		return -EINVAL;
 	if (!(flags & known)) {
 		*out = nsproxy_get(t->nsproxy);
@@ -133,6 +153,8 @@ int nsproxy_clone(struct task *t, uint64_t flags, struct fs_struct *fs, struct n
 		return -ENOMEM;
 	if (flags & CLONE_NEWUTS)
 		err = copy_uts(p);
+	if (!err && flags & CLONE_NEWIPC)
+		err = copy_ipc(p, t->cred);
 	if (!err && flags & CLONE_NEWNS)
 		err = copy_mnt(p, t->cred, fs);
 	if (err)

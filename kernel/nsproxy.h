@@ -10,6 +10,7 @@
 #include <sched.h>
 
 #include "fs/mount.h"
+#include "ipc/ipc.h"
 #include "kernel/pid.h"
 #include "kernel/uts.h"
 #include "util/ref.h"
@@ -51,6 +52,11 @@ int sandbox_switch_roots(struct sandbox *sb, const struct path *old, const struc
 static inline struct mnt_namespace *nsproxy_mnt(const struct nsproxy *p)
 {
 	return container_of(p->ns[NS_MNT], struct mnt_namespace, ns);
+}
+
+static inline struct ipc_namespace *nsproxy_ipc(const struct nsproxy *p)
+{
+	return container_of(p->ns[NS_IPC], struct ipc_namespace, ns);
 }
 
 static inline struct uts_namespace *nsproxy_uts(const struct nsproxy *p)

@@ -35,6 +35,7 @@ struct task;
 /* Empty but for a call that gave up. Owner only. */
 struct resume {
 	size_t done;         /* bytes it has moved */
+	uint64_t place;      /* in the queue where it slept (ipc/ipc.h); 0: it comes last */
 	unsigned messages;   /* sendmmsg, recvmmsg: messages that are done with */
 	uint64_t deadline;   /* recvmmsg: of all of them together; or in CPU time (sys/sleep.c) */
 	struct file **files; /* those it has looked up, in that order; references */

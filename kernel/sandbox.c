@@ -212,6 +212,7 @@ int sandbox_create(const struct sandbox_config *cfg, struct sandbox **out, struc
 		    min64((uint64_t)sysconf(_SC_PHYS_PAGES) * PAGE_SIZE, memory_limit(sb));
 		sb->vfs->mapped.max = sb->vfs->files.max =
 		    sb->limits.files ? sb->limits.files : FILES_UNLIMITED;
+		ipc_domain_init(&sb->ipc, sb->vfs, &sb->mem, task_current_process);
 		err = create_namespaces(sb);
 	}
 	if (!err)
@@ -300,6 +301,7 @@ static void forget_run(struct sandbox *sb)
 	process_put(sb->main);
 	sb->main = NULL;
 	sandbox_unlock(sb);
+	ipc_ns_clear(nsproxy_ipc(sb->nsproxy));
 	net_free(sb->net);
 	sb->net = NULL;
 	sb->totals = (struct sandbox_totals){ 0 };
@@ -353,6 +355,7 @@ void sandbox_destroy(struct sandbox *sb)
 	nsproxy_put(sb->nsproxy);
 	if (sb->pid_ns)
 		ns_put(&sb->pid_ns->ns);
+	ipc_domain_destroy(&sb->ipc);
 	if (sb->vfs)
 		vfs_destroy(sb->vfs);
 	if (sb->futexes)

@@ -11,6 +11,7 @@
 #include "fs/vfs.h"
 #include "host/clock.h"
 #include "host/freezer.h"
+#include "ipc/ipc.h"
 #include "kernel/coredump.h"
 #include "kernel/cpus.h"
 #include "kernel/devhl.h"
@@ -76,6 +77,7 @@ struct sandbox {
 	struct sandbox_limits limits; /* constant */
 	struct uts_changes uts_changes;
 	_Atomic unsigned nr_uts_ns;
+	struct ipc_domain ipc;
 	struct cpus cpus;   /* constant */
 	struct sched sched; /* what the monitor was started with; constant */
 	/* host descriptors from this one on are kept for forks, threads and execs: -ENFILE */

@@ -20,6 +20,7 @@
 #include "cred/cred.h"
 #include "cred/user.h"
 #include "host/thread.h"
+#include "ipc/sem.h"
 #include "kernel/coredump.h"
 #include "kernel/cputime.h"
 #include "kernel/cputimer.h"
@@ -43,6 +44,7 @@
 #include "kernel/vsyscall.h"
 #include "mm/access.h"
 #include "mm/fault.h"
+#include "mm/map.h"
 #include "mm/maps.h"
 #include "mm/rmap.h"
 #include "util/lock.h"
@@ -73,6 +75,19 @@ struct task *task_current(void)
 bool task_current_killed(void)
 {
 	return current && sleeper_killed(&current->sleeper);
+}
+
+pid_t task_current_process(void)
+{
+	return current ? current->process->pid->nr : 0;
+}
+
+void task_undo_semaphores(struct task *t)
+{
+	struct sem_undo_list *undo = t->sem_undo;
+
+	t->sem_undo = NULL;
+	sem_undo_put(undo, t->process->pid->nr);
 }
 
 struct mm_host *task_mem(struct task *t)
@@ -208,6 +223,7 @@ static void put_shared(struct task *t)
 	}
 	if (t->fs)
 		fs_struct_put(t->fs);
+	sem_undo_put(t->sem_undo, 0);
 	nsproxy_put(t->nsproxy);
 	if (t->sighand)
 		sighand_put(t->sighand);
@@ -504,6 +520,25 @@ void task_leave_space(struct task *t)
 		pf->context_leave(t->context);
 }
 
+/* Whoever waits for the process finds its System V segments detached: its memory as a whole goes
+ * later. Other processes may share it (CLONE_VM). */
+static void detach_segments(struct task *t)
+{
+	struct process *p;
+	bool shared = false;
+
+	if (!t->mm->counted)
+		return;
+	sandbox_lock(t->sb);
+	list_for_each (p, &t->sb->processes, all_node) {
+		if (p != t->process && !list_empty(&p->tasks))
+			shared |= list_first(&p->tasks, struct task, process_node)->mm == t->mm;
+	}
+	sandbox_unlock(t->sb);
+	if (!shared)
+		mm_unmap_all_counted(t->mm);
+}
+
 /* Everything that may block or touch the guest happens before the task leaves the process tree. */
 static void task_end(struct task *t)
 {
@@ -518,6 +553,9 @@ static void task_end(struct task *t)
 	vfork_release(t);
 	if (last)
 		timers_exit(p);
+	if (last)
+		detach_segments(t);
+	task_undo_semaphores(t);
 	struct caller c = task_caller(t);
 	sandbox_lock(sb); /* another task may be looking at it for /proc */
 	struct fdtable *files = t->files;

@@ -32,6 +32,7 @@ struct fdtable;
 struct nsproxy;
 struct process;
 struct sandbox;
+struct sem_undo_list;
 struct tracee;
 
 #define TASK_COMM_LEN       16
@@ -55,7 +56,8 @@ struct task {
 	struct nsproxy *nsproxy;
 	struct sighand *sighand;
 	struct cred *cred;
-	struct user *user; /* of cred, counted there; NULL: not yet. sandbox->lock */
+	struct sem_undo_list *sem_undo; /* ipc/sem.h; NULL: none */
+	struct user *user;              /* of cred, counted there; NULL: not yet. sandbox->lock */
 
 	struct thread_cputimer cpu; /* kernel/cputimer.c; process->threads_lock */
 	/* what it had used when it was saved; zeroes: it is no copy. Never changed once it runs */
@@ -146,10 +148,15 @@ int task_set_cred(struct task *t, struct cred *new);
  * -EAGAIN: the host gives no thread (the task is not started, caller frees). */
 int task_start(struct task *t, const struct sched *inherited);
 
+/* Owner: lets go of its list of semaphore adjustments, which are made good with the last thread
+ * that shares it. */
+void task_undo_semaphores(struct task *t);
 /* The task the calling host thread runs; NULL: it runs none. */
 struct task *task_current(void);
 /* Has it been told to end? */
 bool task_current_killed(void);
+/* Its process; 0: it runs none. */
+pid_t task_current_process(void);
 struct mm_host *task_mem(struct task *t);
 uint64_t task_fsize_limit(struct task *t);  /* RLIMIT_FSIZE */
 uint64_t task_nofile_limit(struct task *t); /* RLIMIT_NOFILE */
@@ -188,6 +195,7 @@ static inline struct caller task_caller(struct task *t)
 		.nofile_limit = task_nofile_limit(t),
 		.random = &t->random,
 		.done = t->resume.done,
+		.place = &t->resume.place,
 		.task = t,
 	};
 }

@@ -334,3 +334,40 @@ int mm_munmap(struct mm *mm, gva_t addr, uint64_t len)
 	rwlock_unlock(&mm->lock);
 	return err;
 }
+
+/* Does the vma show what it would, had its place been mapped at `addr`? */
+static bool is_rest_of(const struct vma *v, gva_t addr,
+		       void (*count)(struct mapped_place *p, int sign))
+{
+	return v->place && v->place->count == count && gva_diff(v->start, addr) == v->offset;
+}
+
+int mm_unmap_counted(struct mm *mm, gva_t addr, void (*count)(struct mapped_place *p, int sign))
+{
+	int err = 0;
+
+	rwlock_wrlock(&mm->lock);
+	struct vma *v = vma_find(mm, addr), *next;
+	while (v && (gva_lt(v->start, addr) || !is_rest_of(v, addr, count)))
+		v = vma_next(v);
+	const struct mapped_place *place = v ? v->place : NULL;
+	const gva_t end = v ? gva_add(addr, PAGE_UP(v->source->ops->size(v->source))) : addr;
+	for (; v && !err && gva_le(v->end, end); v = next) {
+		next = vma_next(v);
+		if (v->place == place && is_rest_of(v, addr, count))
+			err = mm_clear_range(mm, v->start, v->end);
+	}
+	rwlock_unlock(&mm->lock);
+	return place ? err : -EINVAL;
+}
+
+void mm_unmap_all_counted(struct mm *mm)
+{
+	rwlock_wrlock(&mm->lock);
+	for (struct vma *v = vma_first(mm), *next; v; v = next) {
+		next = vma_next(v);
+		if (v->place && v->place->count)
+			(void)mm_clear_range(mm, v->start, v->end);
+	}
+	rwlock_unlock(&mm->lock);
+}

@@ -26,6 +26,12 @@ struct mmap_args {
 /* The address, or -errno. */
 int64_t mm_mmap(struct mm *mm, const struct mmap_args *a);
 int mm_munmap(struct mm *mm, gva_t addr, uint64_t len);
+/* What is left of the mapping that began at `addr` of a place that `count` counts, as shmdt(2)
+ * finds it: the first such vma that would begin there, and those of the same place behind it.
+ * -EINVAL: there is none. */
+int mm_unmap_counted(struct mm *mm, gva_t addr, void (*count)(struct mapped_place *p, int sign));
+/* All that anybody counts. */
+void mm_unmap_all_counted(struct mm *mm);
 
 /* ---- for mm/ itself; mm->lock held for writing ---- */
 

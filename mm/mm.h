@@ -110,7 +110,8 @@ struct mm {
 	/* Bytes of arena pages held, and of those of shared memory and of files in memory. Written
 	 * under lock. */
 	_Atomic uint64_t resident, resident_shared;
-	bool dying; /* its process was ended for its memory; sandbox->lock */
+	_Atomic bool counted; /* it has had vmas that somebody counts (mm/mapped_place.h) */
+	bool dying;           /* its process was ended for its memory; sandbox->lock */
 
 	/* limits of the owner, copied in by the kernel: RLIMIT_AS, DATA, STACK, MEMLOCK; bytes */
 	_Atomic uint64_t limit_as, limit_data, limit_stack, limit_memlock;

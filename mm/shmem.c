@@ -14,6 +14,7 @@ struct shmem {
 	struct pagesource ps;
 	struct ref refs;
 	struct pagestore store;
+	struct mapped_place *place; /* borrowed; NULL: nobody counts its mappings */
 };
 
 static struct shmem *shmem_of(struct pagesource *ps)
@@ -114,4 +115,24 @@ int shmem_create(struct arena *a, uint64_t size, struct pagesource **out)
 	ref_set(&s->refs, 1);
 	*out = &s->ps;
 	return 0;
+}
+
+uint64_t shmem_size_of(struct pagesource *ps)
+{
+	return shmem_size(ps);
+}
+
+uint64_t shmem_held(struct pagesource *ps)
+{
+	return pagestore_blocks(&shmem_of(ps)->store) * 512;
+}
+
+void shmem_set_place(struct pagesource *ps, struct mapped_place *place)
+{
+	shmem_of(ps)->place = place;
+}
+
+struct mapped_place *shmem_place(struct pagesource *ps)
+{
+	return ps->ops == &shmem_ops ? shmem_of(ps)->place : NULL;
 }

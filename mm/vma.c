@@ -151,8 +151,7 @@ struct vma *vma_new(struct mm *mm, const struct vma *like)
 	}
 	if (v->source)
 		v->source->ops->ref(v->source);
-	if (v->place)
-		ref_get(&v->place->refs);
+	mapped_place_enter(v->place);
 	return v;
 }
 
@@ -160,7 +159,7 @@ void vma_free(struct vma *v)
 {
 	if (v->source)
 		v->source->ops->unref(v->source);
-	mapped_place_put(v->place); /* after the pages, which may be of its file system */
+	mapped_place_leave(v->place); /* after the pages, which may be of its file system */
 	free(v->name);
 	free(v);
 }
@@ -179,6 +178,8 @@ void vma_insert(struct mm *mm, struct vma *v)
 	gap_update(mm, v);
 	gap_update(mm, vma_next(v));
 	mm->nr_vmas++;
+	if (v->place && v->place->count)
+		mm->counted = true;
 	account(mm, v, 1);
 	source_link(v, 1);
 }
@@ -260,7 +261,7 @@ int vma_isolate(struct mm *mm, gva_t start, gva_t end)
 static bool vma_continues(const struct vma *a, const struct vma *b)
 {
 	if (!gva_eq(a->end, b->start) || a->prot != b->prot || a->flags != b->flags ||
-	    (a->flags & VMA_SPECIAL) || a->source != b->source)
+	    (a->flags & VMA_SPECIAL) || a->source != b->source || (a->place && a->place->count))
 		return false;
 	if (a->source && vma_offset(a, a->end) != b->offset)
 		return false;

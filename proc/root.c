@@ -15,6 +15,7 @@
 #include "kernel/process.h"
 #include "kernel/sandbox.h"
 #include "kernel/task.h"
+#include "proc/ipc.h"
 #include "proc/proc.h"
 
 int proc_show_host(struct text *out, const char *host_path)
@@ -175,6 +176,7 @@ static const struct pseudo_entry root_entries[] = {
 	SHOW("stat", proc_show_system_stat),
 	SHOW("swaps", show_swaps),
 	{ "sys", S_IFDIR | 0555, .dir = &proc_sysctl_dir, .sealed = true },
+	{ "sysvipc", S_IFDIR | 0555, .dir = &proc_sysvipc_dir },
 	{ "thread-self", S_IFLNK | 0777, .link = thread_self_link },
 	SHOW("uptime", proc_show_uptime),
 	SHOW("version", show_version),

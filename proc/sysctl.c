@@ -2,7 +2,7 @@
 /*
  * /proc/sys (proc(5)): the settings programs read. Those that say how our kernel behaves are ours.
  * What can be set is the names of the system and of core files; the rest is sealed, also for root.
- * What is not built has no file: System V IPC, Linux AIO, perf, seccomp, keys.
+ * What is not built has no file: Linux AIO, perf, seccomp, keys.
  */
 #include <errno.h>
 #include <poll.h>
@@ -22,6 +22,7 @@
 #include "kernel/tty/pty.h"
 #include "kernel/sandbox.h"
 #include "kernel/task.h"
+#include "proc/ipc.h"
 #include "proc/net.h"
 #include "proc/proc.h"
 
@@ -265,6 +266,9 @@ static const struct pseudo_entry kernel_entries[] = {
 	  .sealed = true },
 	NAME("domainname", UTS_DOMAIN),
 	NAME("hostname", UTS_HOST),
+	PROC_IPC_LIMIT("msgmax", PROC_MSGMAX),
+	PROC_IPC_LIMIT("msgmnb", PROC_MSGMNB),
+	PROC_IPC_LIMIT("msgmni", PROC_MSGMNI),
 	FIXED("ngroups_max", "65536"),
 	SHOW("ns_last_pid", show_last_pid),
 	SHOW("osrelease", show_osrelease),
@@ -276,6 +280,11 @@ static const struct pseudo_entry kernel_entries[] = {
 	DIRECTORY("random", random_dir),
 	FIXED("randomize_va_space", "2"),
 	HOST("sched_rr_timeslice_ms", "kernel/"),
+	PROC_IPC_LIMIT("sem", PROC_SEM),
+	FIXED("shm_rmid_forced", "0"),
+	PROC_IPC_LIMIT("shmall", PROC_SHMALL),
+	PROC_IPC_LIMIT("shmmax", PROC_SHMMAX),
+	PROC_IPC_LIMIT("shmmni", PROC_SHMMNI),
 	FIXED("tainted", "0"),
 	SHOW("threads-max", show_threads_max),
 	SHOW("version", show_version),
@@ -328,7 +337,7 @@ static const struct pseudo_dir fs_dir = { PSEUDO_TABLE(fs_entries) };
 
 /* Of one kind more can be made than there are at the start. */
 static const struct pseudo_entry user_entries[] = {
-	FIXED("max_cgroup_namespaces", "0"), FIXED("max_ipc_namespaces", "0"),
+	FIXED("max_cgroup_namespaces", "0"), NUMBER("max_ipc_namespaces", IPC_NS_MAX),
 	FIXED("max_mnt_namespaces", "0"),    FIXED("max_net_namespaces", "0"),
 	FIXED("max_pid_namespaces", "0"),    FIXED("max_time_namespaces", "0"),
 	FIXED("max_user_namespaces", "0"),   NUMBER("max_uts_namespaces", UTS_NS_MAX),

@@ -38,6 +38,10 @@ int kept_add_vma(struct kept_mm *km, const struct vma *v, uint64_t object)
 
 	if (!copy)
 		return -ENOMEM;
+	if (object) { /* it is no mapping that counts */
+		mapped_place_leave(copy->place);
+		copy->place = NULL;
+	}
 	km->vmas[km->nr_vmas++] = (struct kept_vma){ copy, object };
 	return 0;
 }

@@ -50,7 +50,8 @@ static const struct saved_kind *const kinds[] = {
 	&ramfs_inode_saved, &memfd_saved,   &unix_saved,     &unix_links_saved, &loop_saved,
 	&loop_links_saved,  &pty_saved,     &pty_line_saved, &locks_kind,       &inotify_saved,
 	&vfork_saved,       &host_saved,    &nsproxy_kind,   &namespace_kind,   &host_stream_saved,
-	&proc_mem_saved,    &netlink_saved, &ns_file_saved,  &tree_saved,       NULL,
+	&proc_mem_saved,    &netlink_saved, &ns_file_saved,  &tree_saved,       &ipc_ns_saved,
+	&sem_undo_saved,    NULL,
 };
 
 static int load_info(struct snapshot *snap, struct errmsg *errmsg)
@@ -185,12 +186,14 @@ static int part(struct loader *l, struct decoder *in, struct decoder *out)
 /* What is named in the tree is there before anything is opened by its name. */
 static int load(struct loader *l, struct decoder *in)
 {
-	struct decoder mounts, processes, filesystems;
+	struct decoder mounts, ipc, processes, filesystems;
 	const struct sandbox *sb = l->sandbox;
 	int err = uts_names_load(l, in, nsproxy_uts(sb->nsproxy));
 
 	if (!err)
 		err = part(l, in, &mounts);
+	if (!err)
+		err = part(l, in, &ipc);
 	if (!err)
 		err = part(l, in, &processes);
 	if (!err)
@@ -199,6 +202,8 @@ static int load(struct loader *l, struct decoder *in)
 		err = loader_objects(l, in);
 	if (!err && !decoder_done(in))
 		err = loader_damaged(l, "what follows the last object");
+	if (!err)
+		err = ipc_load(l, &ipc, nsproxy_ipc(sb->nsproxy));
 	if (!err)
 		err = mounts_load_filesystems(l, &mounts);
 	if (!err)

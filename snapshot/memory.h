@@ -33,6 +33,8 @@ int memory_load(struct loader *l, void **out);
 /* memory_vma.c */
 /* The source of a vma that shows object number `n`. */
 int memory_attach_object(struct loader *l, struct vma *v, uint64_t n);
+/* A vma of the address space, which whoever counts the mappings of its object hears of. */
+void memory_count_vma(struct vma *v);
 /* Maps at once what is mapped at once when it is loaded; mm->lock held for writing. */
 void memory_populate(struct mm *mm, struct vma *v, gva_t start, gva_t end);
 

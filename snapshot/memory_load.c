@@ -112,6 +112,7 @@ static int attach_file(struct loader *l, struct vma *v)
 static int load_source(struct loader *l, struct mm *mm, struct vma *v, uint64_t *object)
 {
 	enum vma_source source = (enum vma_source)decode_max(&l->in, NR_VMA_SOURCES - 1);
+	int err;
 
 	*object = 0;
 	if (!(v->flags & VMA_SPECIAL) != (source != SOURCE_VDSO))
@@ -119,7 +120,12 @@ static int load_source(struct loader *l, struct mm *mm, struct vma *v, uint64_t 
 	switch (source) {
 	case SOURCE_VDSO: return attach_vdso(l, mm, v);
 	case SOURCE_FILE: return attach_file(l, v);
-	case SOURCE_OBJECT: *object = decode(&l->in); return memory_attach_object(l, v, *object);
+	case SOURCE_OBJECT:
+		*object = decode(&l->in);
+		err = memory_attach_object(l, v, *object);
+		if (!err)
+			memory_count_vma(v);
+		return err;
 	default: return v->flags & VMA_SHARED ? loader_damaged(l, "shared memory of nothing") : 0;
 	}
 }

@@ -112,6 +112,8 @@ static int add_piece(struct loader *l, struct kept_mm *km, const struct kept_vma
 	v->offset = vma_offset(k->v, start);
 	v->start = start;
 	v->end = end;
+	if (k->object)
+		memory_count_vma(v);
 	vma_insert(km->mm, v);
 	int err = add_runs(l, km, start, end);
 	if (!err)

@@ -4,6 +4,7 @@
 #include "mm/forecast.h"
 #include "mm/pagestore_save.h"
 #include "mm/populate.h"
+#include "mm/shmem.h"
 #include "mm/vma.h"
 #include "snapshot/memory.h"
 
@@ -20,6 +21,12 @@ int memory_attach_object(struct loader *l, struct vma *v, uint64_t n)
 		return loader_damaged(l, "a mapping of what is no file");
 	v->source->ops->ref(v->source);
 	return 0;
+}
+
+void memory_count_vma(struct vma *v)
+{
+	v->place = shmem_place(v->source);
+	mapped_place_enter(v->place);
 }
 
 void memory_populate(struct mm *mm, struct vma *v, gva_t start, gva_t end)

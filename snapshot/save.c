@@ -71,6 +71,16 @@ static int save_mounts(struct saver *s)
 	return err;
 }
 
+static int save_ipc(struct saver *s)
+{
+	struct sandbox *sb = s->sandbox;
+	size_t place = encode_place(&s->out), start = s->out.len;
+	int err = ipc_save(s, &sb->ipc, nsproxy_ipc(sb->nsproxy));
+
+	encode_at(&s->out, place, s->out.len - start);
+	return err;
+}
+
 static int save_filesystems(struct saver *s)
 {
 	size_t place = encode_place(&s->out), start = s->out.len;
@@ -105,6 +115,8 @@ static int save(struct saver *s, const struct encoder *world)
 	save_info(s, world);
 	uts_names_save(s, nsproxy_uts(((struct sandbox *)s->sandbox)->nsproxy));
 	err = save_mounts(s);
+	if (!err)
+		err = save_ipc(s);
 	if (!err)
 		err = save_tree(s);
 	if (!err)

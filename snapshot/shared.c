@@ -150,7 +150,8 @@ static struct ns_common *first_ns(const struct sandbox *sb, enum ns_kind kind)
 	return kind == NS_USER ? &sb->vfs->user_ns->ns : sb->nsproxy->ns[kind];
 }
 
-/* The names of a machine, or the mounts of a tree; of other kinds there is only one. */
+/* The names of a machine, System V objects, or the mounts of a tree; of other kinds there is only
+ * one. */
 static int ns_save(struct saver *s, void *object)
 {
 	struct ns_common *ns = object;
@@ -163,6 +164,8 @@ static int ns_save(struct saver *s, void *object)
 	encode(&s->out, ns->inum);
 	if (ns->kind == NS_UTS)
 		uts_names_save(s, container_of(ns, struct uts_namespace, ns));
+	else if (ns->kind == NS_IPC)
+		encode(&s->out, ipc_ns_number(s, container_of(ns, struct ipc_namespace, ns)));
 	else
 		encode(&s->out, mounts_namespace_number(s, mnt_ns_of(ns)));
 	return 0;
@@ -194,6 +197,16 @@ static int load_mnt(struct loader *l, struct ns_common **out)
 	return err;
 }
 
+static int load_ipc(struct loader *l, struct ns_common **out)
+{
+	struct ipc_namespace *ns;
+	int err = ipc_ns_of_number(l, decode(&l->in), &ns);
+
+	if (!err)
+		*out = ns_get(&ns->ns);
+	return err;
+}
+
 static int ns_load(struct loader *l, void **out)
 {
 	const struct sandbox *sb = l->sandbox;
@@ -206,10 +219,14 @@ static int ns_load(struct loader *l, void **out)
 		return 0;
 	}
 	unsigned inum = (unsigned)decode_max(&l->in, UINT32_MAX);
-	if (l->in.failed || (kind != NS_UTS && kind != NS_MNT))
-		err = loader_damaged(l, "a namespace");
-	else
-		err = kind == NS_UTS ? load_uts(l, &ns) : load_mnt(l, &ns);
+	if (l->in.failed)
+		return loader_damaged(l, "a namespace");
+	switch (kind) {
+	case NS_UTS: err = load_uts(l, &ns); break;
+	case NS_IPC: err = load_ipc(l, &ns); break;
+	case NS_MNT: err = load_mnt(l, &ns); break;
+	default: err = loader_damaged(l, "a namespace");
+	}
 	if (err)
 		return err;
 	ns_renumber(ns, sb->vfs->ns_numbers, inum);
@@ -252,7 +269,7 @@ int uts_names_load(struct loader *l, struct decoder *in, struct uts_namespace *n
 }
 
 /* Of these kinds a set may have others than the sandbox's first ones. */
-static const enum ns_kind own_kinds[] = { NS_UTS, NS_MNT };
+static const enum ns_kind own_kinds[] = { NS_UTS, NS_IPC, NS_MNT };
 #define NR_OWN_KINDS (sizeof own_kinds / sizeof *own_kinds)
 
 /* A set that is not the sandbox's own, by what it has of its own. */

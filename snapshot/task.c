@@ -11,6 +11,7 @@
 
 #include "cred/cred.h"
 #include "fs/saved.h"
+#include "ipc/sem.h"
 #include "kernel/exec.h"
 #include "kernel/fdtable.h"
 #include "kernel/fork.h"
@@ -137,6 +138,7 @@ static void save_call(struct saver *s, const struct task *t)
 	encode(out, t->event.syscall.ip);
 	encode(out, t->sleeper.since);
 	encode(out, r->done);
+	encode(out, r->place);
 	encode(out, r->messages);
 	encode(out, r->deadline);
 	encode(out, file_saved(s, r->file));
@@ -185,6 +187,7 @@ static int load_call(struct loader *l, struct task *t)
 	t->event.syscall.ip = decode(in);
 	t->sleeper.since = decode_max(in, CLOCK_NS_MAX);
 	r->done = decode(in);
+	r->place = decode(in);
 	r->messages = (unsigned)decode_max(in, UINT32_MAX);
 	r->deadline = decode(in);
 	int err = file_loaded(l, decode(in), &r->file);
@@ -276,6 +279,7 @@ int task_save(struct saver *s, struct task *t)
 	encode(&s->out, saved_object(s, &cred_kind, t->cred));
 	encode(&s->out,
 	       saved_object(s, &nsproxy_kind, t->nsproxy == t->sb->nsproxy ? NULL : t->nsproxy));
+	encode(&s->out, saved_object(s, &sem_undo_saved, t->sem_undo));
 	save_fields(&s->out, t);
 	sigpending_save(&s->out, &t->pending);
 	return save_cpu(s, t);
@@ -293,7 +297,7 @@ void task_save_files(struct saver *s, struct task *t)
 /* References to what it shares with others. task_free gives back what was taken. */
 static int load_shared(struct loader *l, struct task *t)
 {
-	void *mm, *sighand = NULL, *cred = NULL, *ns = NULL;
+	void *mm, *sighand = NULL, *cred = NULL, *ns = NULL, *undo = NULL;
 	int err = loaded_object(l, decode(&l->in), &memory_kind, &mm);
 
 	if (!err)
@@ -302,6 +306,8 @@ static int load_shared(struct loader *l, struct task *t)
 		err = loaded_object(l, decode(&l->in), &cred_kind, &cred);
 	if (!err)
 		err = loaded_object(l, decode(&l->in), &nsproxy_kind, &ns);
+	if (!err)
+		err = loaded_object(l, decode(&l->in), &sem_undo_saved, &undo);
 	if (err)
 		return err;
 	if (!mm || !sighand || !cred)
@@ -310,6 +316,7 @@ static int load_shared(struct loader *l, struct task *t)
 	t->sighand = sighand;
 	ref_get(&t->sighand->refs);
 	t->cred = cred_get(cred);
+	t->sem_undo = sem_undo_get(undo);
 	t->nsproxy = nsproxy_get(ns ? ns : t->sb->nsproxy);
 	return task_count(t, UINT64_MAX);
 }

@@ -46,7 +46,9 @@ static int enter(struct task *t, struct ns_common *ns)
 		err = enter_mounts(t, container_of(ns, struct mnt_namespace, ns));
 	if (err)
 		nsproxy_put(next);
-	else
+	if (!err && ns->kind == NS_IPC)
+		task_undo_semaphores(t);
+	if (!err)
 		nsproxy_set(t, next);
 	return err;
 }

@@ -131,6 +131,10 @@
 	  "which pages copies of a program write first", "mm/forecast.h")                          \
 	X(ARENA, 84, LOCK_SHORT,                                                                   \
 	  "the reference counts of arena pages", "mm/arena.c")                                     \
+	X(IPC_LIST, 85, LOCK_SHORT,                                                                \
+	  "the IPC namespaces of a sandbox", "ipc/ipc.h")                                          \
+	X(IPC, 85, LOCK_SHORT,                                                                     \
+	  "the System V objects of an IPC namespace, its limits", "ipc/ipc.h")                     \
 	X(BUDGET, 86, LOCK_SHORT,                                                                  \
 	  "the thread that measures memory", "mm/budget.c")                                        \
 	X(FUTEX_BUCKET, 88, LOCK_BY_ADDRESS,                                                       \

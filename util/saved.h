@@ -69,6 +69,7 @@ struct saver {
 	int (*pages)(struct saver *s, const void *data, uint64_t len, bool skip_zeroes,
 		     saved_run_fn *fn, void *arg);
 	void *pages_arg;
+	void *ipc; /* struct ipc_namespace: the first one */
 	/* struct filesystem: those in memory that are saved, by number - 1; borrowed */
 	void **filesystems;
 	size_t nr_filesystems;
@@ -115,6 +116,7 @@ struct loader {
 	void *arena;    /* struct arena */
 	void *stdio[3]; /* struct file: the copy's own standard descriptors */
 	void *mapped;   /* struct mapped_files: those that memory is mapped from */
+	void *ipc;      /* struct ipc_namespace: the first one */
 	int (*net)(struct loader *l, void **out); /* struct net; -ENOMEM */
 	/* Copies pages that saver.pages wrote, to `dst`. -EBADMSG: there are none. */
 	int (*pages)(struct loader *l, void *dst, uint64_t off, uint64_t len);

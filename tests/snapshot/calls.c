@@ -13,7 +13,9 @@
 #include <stdint.h>
 #include <sys/epoll.h>
 #include <sys/file.h>
+#include <sys/msg.h>
 #include <sys/select.h>
+#include <sys/sem.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -220,6 +222,55 @@ static void unlock_record(struct row *r)
 	fcntl(r->a, F_OFD_SETLK, &none);
 }
 
+static void semaphore(struct row *r)
+{
+	r->a = semget(IPC_PRIVATE, 1, 0600);
+	must(r->a >= 0, "semget");
+}
+
+static void gives(struct row *r)
+{
+	semop(r->a, &(struct sembuf){ 0, 1, 0 }, 1);
+	/* it goes, and nobody waits for it any more */
+	while (semctl(r->a, 0, GETVAL) > 0)
+		sched_yield();
+	semctl(r->a, 0, IPC_RMID);
+}
+
+static struct {
+	long type;
+	char text[8];
+} a_message = { 1, "text" };
+
+static void messages(struct row *r)
+{
+	struct msqid_ds ds;
+
+	r->a = msgget(IPC_PRIVATE, 0600);
+	must(r->a >= 0 && msgctl(r->a, IPC_STAT, &ds) == 0, "msgget");
+	ds.msg_qbytes = 4;
+	must(msgctl(r->a, IPC_SET, &ds) == 0, "msgctl");
+}
+
+static void full_queue(struct row *r)
+{
+	messages(r);
+	must(msgsnd(r->a, &a_message, 4, 0) == 0, "msgsnd");
+}
+
+static void sends(struct row *r)
+{
+	msgsnd(r->a, &a_message, 4, 0);
+	msgctl(r->a, IPC_RMID, NULL);
+}
+
+static void receives_all(struct row *r)
+{
+	for (int i = 0; i < 2; i++)
+		msgrcv(r->a, &a_message, 4, 0, 0);
+	msgctl(r->a, IPC_RMID, NULL);
+}
+
 static void fifo(struct row *r)
 {
 	must(mkfifo(r->name, 0600) == 0, "mkfifo");
@@ -326,6 +377,10 @@ CALL(recvmmsg, r->a, (&(struct mmsghdr){ .msg_hdr = { .msg_iov = &vec, .msg_iovl
 CALL(sendto, r->b, buf, 10, 0, NULL, 0)
 CALL(sendmsg, r->b, (&(struct msghdr){ .msg_iov = &vec, .msg_iovlen = 1 }), 0)
 CALL(sendmmsg, r->b, (&(struct mmsghdr){ .msg_hdr = { .msg_iov = &vec, .msg_iovlen = 1 } }), 1, 0)
+CALL(semop, r->a, &(struct sembuf){ 0, -1, 0 }, 1)
+CALL(semtimedop, r->a, &(struct sembuf){ 0, -1, 0 }, 1, &(struct timespec){ .tv_sec = 100 })
+CALL(msgsnd, r->a, &a_message, 4, 0)
+CALL(msgrcv, r->a, &(char[16]){ 0 }, 8, 0, 0)
 CALL(flock, r->b, LOCK_EX)
 CALL(fcntl, r->b, F_OFD_SETLKW, &whole)
 CALL(splice, r->a, NULL, r->word, NULL, 10, 0)
@@ -489,6 +544,10 @@ static struct row rows[] = {
 	ROW(sendto, full_socket, drain),
 	ROW(sendmsg, full_socket, drain),
 	ROW(sendmmsg, full_socket, drain),
+	ROW(semop, semaphore, gives),
+	ROW(semtimedop, semaphore, gives),
+	ROW(msgsnd, full_queue, receives_all),
+	ROW(msgrcv, messages, sends),
 	ROW(flock, held_lock, unlock),
 	ROW(fcntl, held_record, unlock_record),
 	ROW(open, fifo, opens_to_write),
