@@ -86,7 +86,7 @@ help:
 lib: $(BUILD)/libhl.a
 
 # What runs once, or to tell somebody something, is better small than fast.
-COLD_DIRS := cli lib jail trace proc snapshot loader ipc
+COLD_DIRS := cli lib jail trace proc snapshot loader ipc kernel/ptrace kernel/tty
 $(COLD_DIRS:%=$(BUILD)/%/%.c.o): OPT := -Os
 
 # Another compiler or other flags: everything anew. Another way to write the same BUILD is no other flag.
