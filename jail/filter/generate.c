@@ -137,7 +137,14 @@ static int number_of(const struct target *t, const struct row *r)
 	return r->number ? r->number : seccomp_syscall_resolve_name_arch(t->scmp, r->call);
 }
 
-static void add_row(scmp_filter_ctx ctx, const struct target *t, const struct row *r, size_t i)
+/* Calls by numbers that libseccomp cannot take to another CPU's, because it knows no name for them. */
+struct nameless {
+	uint32_t nr[8];
+	uint8_t count;
+};
+
+static void add_row(scmp_filter_ctx ctx, const struct target *t, const struct row *r, size_t i,
+		    struct nameless *rest)
 {
 	int nr = number_of(t, r);
 
@@ -147,12 +154,17 @@ static void add_row(scmp_filter_ctx ctx, const struct target *t, const struct ro
 		return;
 	uint32_t action = r->refuse ? SCMP_ACT_ERRNO((uint32_t)r->refuse) : SCMP_ACT_ALLOW;
 	int err = seccomp_rule_add_array(ctx, action, nr, r->nr_tests, r->tests);
+	if (err == -EFAULT && r->number && !r->refuse && !r->nr_tests &&
+	    rest->count < sizeof rest->nr / sizeof *rest->nr) {
+		rest->nr[rest->count++] = (uint32_t)nr;
+		return;
+	}
 	if (err && err != -EEXIST)
 		die(r->call, -err);
 	(void)seccomp_syscall_priority(ctx, nr, (uint8_t)(i < 255 ? 255 - i : 0));
 }
 
-static scmp_filter_ctx build(const struct target *t, unsigned when)
+static scmp_filter_ctx build(const struct target *t, unsigned when, struct nameless *rest)
 {
 	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_KILL_PROCESS);
 
@@ -169,7 +181,7 @@ static scmp_filter_ctx build(const struct target *t, unsigned when)
 		die("seccomp_attr_set", -err);
 	for (size_t i = 0; i < NR_ROWS; i++)
 		if ((rows[i].when & when) != 0)
-			add_row(ctx, t, &rows[i], i);
+			add_row(ctx, t, &rows[i], i, rest);
 	return ctx;
 }
 
@@ -216,6 +228,26 @@ static size_t put_fast_path(struct sock_filter *out, const struct target *t, uns
 	return len;
 }
 
+static size_t put_nameless(struct sock_filter *out, const struct target *t,
+			   const struct nameless *rest)
+{
+	const uint8_t n = rest->count;
+	uint8_t len = 0;
+
+	if (!n)
+		return 0;
+	out[len++] = (struct sock_filter)LOAD(arch);
+	out[len++] =
+	    (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, t->audit, 0, (uint8_t)(n + 2));
+	out[len++] = (struct sock_filter)LOAD(nr);
+	for (uint8_t i = 0; i < n; i++)
+		out[len++] =
+		    (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, rest->nr[i],
+						 (uint8_t)(n - 1 - i), (uint8_t)(i == n - 1));
+	out[len++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+	return len;
+}
+
 /* The number of our process is a constant in one comparison, and nothing else may look like it. */
 static void check_placeholder(const struct sock_filter *f, size_t n)
 {
@@ -233,9 +265,11 @@ static void check_placeholder(const struct sock_filter *f, size_t n)
 static void print_filter(const char *name, const struct target *t, unsigned when)
 {
 	static struct sock_filter f[BPF_MAXINSNS];
-	scmp_filter_ctx ctx = build(t, when);
+	struct nameless rest = { 0 };
+	scmp_filter_ctx ctx = build(t, when, &rest);
 	size_t n = put_fast_path(f, t, when);
 
+	n += put_nameless(f + n, t, &rest);
 	n += export(ctx, f + n, sizeof f - n * sizeof *f);
 	seccomp_release(ctx);
 	check_placeholder(f, n);
