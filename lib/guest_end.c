@@ -48,7 +48,7 @@ void guest_end_init(struct guest_end *e, struct carrier *c, uint16_t port)
 {
 	*e = (struct guest_end){ .carrier = c,
 				 .port = port,
-				 .poll = { listen_to_queue, listen_to_host, 0 } };
+				 .poll = { .wait = listen_to_queue, .host = listen_to_host } };
 	waiter_init(&e->waiter, &c->visitor.sleeper);
 	e->waiter.wake = guest_changed;
 }
