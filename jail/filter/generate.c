@@ -137,7 +137,7 @@ static int number_of(const struct target *t, const struct row *r)
 	return r->number ? r->number : seccomp_syscall_resolve_name_arch(t->scmp, r->call);
 }
 
-/* Calls by numbers that libseccomp cannot take to another CPU's, because it knows no name for them. */
+/* Calls for whose numbers libseccomp knows no name, so that it cannot take them to another CPU. */
 struct nameless {
 	uint32_t nr[8];
 	uint8_t count;

@@ -101,9 +101,10 @@ static void *receives(void *arg)
 		long type;
 		char text[64];
 	} m;
+	static char nothing[] = "nothing";
 	ssize_t n = msgrcv(queue, &m, sizeof m.text, 9, 0);
 
-	return n == 5 ? m.text : (void *)"nothing";
+	return n == 5 ? m.text : nothing;
 }
 
 int main(void)
