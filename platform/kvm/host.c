@@ -128,6 +128,20 @@ static size_t xsave_size(const struct kvm_host *h)
 	return size;
 }
 
+/* The first leaf of hypervisors, where the host is a virtual machine itself: its programs find the
+ * name of its hypervisor there. It is the last one, too: KVM's own interface is for kernels. */
+static void cpuid_name_hypervisor(struct kvm_host *h)
+{
+	struct kvm_cpuid_entry2 leaf = { .function = 0x40000000 };
+	const struct kvm_cpuid_entry2 *e = cpuid_find(h, 1, 0);
+
+	if (!e || !(e->ecx >> 31) || h->cpuid->nent == CPUID_MAX)
+		return;
+	__cpuid(leaf.function, leaf.eax, leaf.ebx, leaf.ecx, leaf.edx);
+	leaf.eax = leaf.function;
+	h->cpuid->entries[h->cpuid->nent++] = leaf;
+}
+
 static int cpuid_get(struct kvm_host *h, int kvm)
 {
 	struct kvm_cpuid2 *cpuid = calloc(1, sizeof *cpuid + CPUID_MAX * sizeof cpuid->entries[0]);
@@ -147,6 +161,7 @@ static int cpuid_get(struct kvm_host *h, int kvm)
 			cpuid->entries[kept++] = e;
 	}
 	cpuid->nent = kept;
+	cpuid_name_hypervisor(h);
 	cpuid_name_caches(cpuid);
 	return 0;
 }
