@@ -87,10 +87,11 @@ lib: $(BUILD)/libhl.a
 
 # What runs once, or to tell somebody something, is better small than fast.
 COLD_DIRS := cli lib jail trace proc snapshot loader ipc kernel/ptrace kernel/tty
-$(COLD_DIRS:%=$(BUILD)/%/%.c.o): OPT := -Os
+COLD_FILES := kernel/coredump kernel/elfcore mm/dump net/netlink net/route net/sock_diag net/loop_save net/unix_save net/host_save
+$(COLD_DIRS:%=$(BUILD)/%/%.c.o) $(COLD_FILES:%=$(BUILD)/%.c.o): OPT := -Os
 
 # Another compiler or other flags: everything anew. Another way to write the same BUILD is no other flag.
-FLAGS := $(CC) $(subst $(BUILD)/gen,gen,$(HL_CFLAGS)) $(CFLAGS) $(LDFLAGS_HL) $(COLD_DIRS)
+FLAGS := $(CC) $(subst $(BUILD)/gen,gen,$(HL_CFLAGS)) $(CFLAGS) $(LDFLAGS_HL) $(COLD_DIRS) $(COLD_FILES)
 $(BUILD)/flags: FORCE
 	@mkdir -p $(@D)
 	@echo '$(subst ','\'',$(FLAGS))' | cmp -s - $@ || echo '$(subst ','\'',$(FLAGS))' > $@

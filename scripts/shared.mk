@@ -9,7 +9,7 @@ PIC_OBJS := $(patsubst $(BUILD)/%.c.o,$(BUILD)/pic/%.c.o,$(LIB_OBJS))
 $(BUILD)/pic/%.c.o: %.c $(BUILD)/%.c.o
 	@mkdir -p $(@D)
 	$(call say,PIC,$<)$(CC) $(HL_CFLAGS) -fPIC -ftls-model=initial-exec $(CFLAGS) -MMD -MP -c $< -o $@
-$(COLD_DIRS:%=$(BUILD)/pic/%/%.c.o): OPT := -Os
+$(COLD_DIRS:%=$(BUILD)/pic/%/%.c.o) $(COLD_FILES:%=$(BUILD)/pic/%.c.o): OPT := -Os
 
 $(BUILD)/$(SONAME): $(PIC_OBJS) lib/libhl.map
 	$(call say,LD,$@)$(CC) -shared -pthread $(if $(SAN),-fsanitize=$(SAN)) -Wl,-soname,$(SONAME),--version-script=lib/libhl.map \
