@@ -582,12 +582,12 @@ static void ask(const char *path)
 static int ask_all(void *arg)
 {
 	static const char *const names[] = {
-		"file",      "./file",      "file/",     "file/x",     "link",      "./link",
-		"link/",     "dir",         "dir/",      "dir/inner",  "dir/no",    "dir/inner/",
-		"dir/up",    "dir/up/file", "dirs",      "dirs/inner", "dirs/",     "dangling",
-		"dangling/", "loop",        "dir/loop",  "no",         "no/file",   ".",
-		"..",        "dir/..",      "dir/.",     "closed",     "closed/in", "/dev/null",
-		"/proc",     "/",           "/proc/1/x",
+		"file",      "./file",      "file/",    "file/x",     "link",      "./link",
+		"link/",     "dir",         "dir/",     "dir/inner",  "dir/no",    "dir/inner/",
+		"dir/up",    "dir/up/file", "dirs",     "dirs/inner", "dirs/",     "dangling",
+		"dangling/", "loop",        "dir/loop", "no",         "no/file",   ".",
+		"dir/..",    "dir/.",       "closed",   "closed/in",  "/dev/null", "/proc",
+		"/",         "/proc/1/x",
 	};
 
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
