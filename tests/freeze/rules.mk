@@ -6,7 +6,7 @@
 #   make check-freeze ONLY=futex                those
 
 FREEZE := $(BUILD)/tests/freeze
-# Tracers and what they trace hand over to each other too often to be shaken in a reasonable time.
+# Not what is traced: a pause in the middle of a step makes it two, once in a while, under a nested KVM (docs/roadmap.md).
 FREEZE_PROGS := $(filter-out $(addprefix $(CONF)/proc/,ptrace ptrace_stops),$(CONF_COMPARED))
 
 $(FREEZE)/shake: tests/freeze/shake.c $(CLI_OBJS) $(BUILD)/libhl.a
