@@ -170,12 +170,12 @@ static int make(struct ipc_namespace *ns, struct caller *c, const struct ipc_get
 	return 0;
 }
 
-/* The file that mappings show. */
+/* The file that mappings show. The segment is not to be found yet: its namespace is locked. */
 static void show_id(struct segment *s)
 {
 	const struct source_id id = { .major = 0, .minor = 1, .ino = (uint64_t)s->o.id };
 
-	pagesource_show_as(s->pages, &id);
+	pagesource_show_new(s->pages, &id);
 }
 
 static int count(struct ipc_namespace *ns, struct ipc_object *o)

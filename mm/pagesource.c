@@ -50,11 +50,16 @@ bool pagesource_identify(struct pagesource *ps, struct source_id *out)
 	return ps->shown || ps->ops->identify;
 }
 
+void pagesource_show_new(struct pagesource *ps, const struct source_id *id)
+{
+	ps->shown_id = *id;
+	ps->shown = true;
+}
+
 void pagesource_show_as(struct pagesource *ps, const struct source_id *id)
 {
 	mutex_lock(&ps->lock);
 	if (!ps->shown)
-		ps->shown_id = *id;
-	ps->shown = true;
+		pagesource_show_new(ps, id);
 	mutex_unlock(&ps->lock);
 }

@@ -79,5 +79,7 @@ int pagesource_read(struct pagesource *ps, uint64_t off, uint64_t len, void *dst
 bool pagesource_identify(struct pagesource *ps, struct source_id *out);
 /* The pages are those of another file, which a guest sees in the place of this one. */
 void pagesource_show_as(struct pagesource *ps, const struct source_id *id);
+/* The same of a source that nobody else has yet: takes no lock. */
+void pagesource_show_new(struct pagesource *ps, const struct source_id *id);
 
 #endif
