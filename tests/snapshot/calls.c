@@ -575,23 +575,6 @@ static void *thread(void *arg)
 	return NULL;
 }
 
-/* It sleeps: S, or D where it waits for a child that has its memory. */
-static void await_sleep(struct row *r)
-{
-	char file[64], line[512], state = 0;
-
-	while (!r->tid)
-		usleep(1000);
-	snprintf(file, sizeof file, "/proc/self/task/%d/stat", r->tid);
-	while (state != 'S' && state != 'D') {
-		FILE *f = fopen(file, "re");
-		must(f && fgets(line, sizeof line, f), r->name);
-		fclose(f);
-		state = strrchr(line, ')')[2];
-		usleep(1000);
-	}
-}
-
 int main(int argc, char **argv)
 {
 	const struct sigaction act = { .sa_handler = got };
@@ -607,7 +590,7 @@ int main(int argc, char **argv)
 	for (size_t i = 0; i < NR_ROWS; i++) {
 		rows[i].prepare(&rows[i]);
 		must(!pthread_create(&rows[i].thread, NULL, thread, &rows[i]), "thread");
-		await_sleep(&rows[i]);
+		await_state(&rows[i].tid, "SD"); /* D: for a child that has its memory */
 	}
 	mark();
 

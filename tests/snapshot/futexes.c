@@ -33,24 +33,6 @@ static long futex(uint32_t *word, int op, uint32_t val, void *time, uint32_t *wo
 	return r < 0 ? -errno : r;
 }
 
-/* The thread, which goes nowhere else to sleep, sleeps. */
-static void await_sleep(int i)
-{
-	char name[64], line[512], state = 0;
-
-	while (!tids[i])
-		usleep(1000);
-	snprintf(name, sizeof name, "/proc/self/task/%d/stat", tids[i]);
-	while (state != 'S') {
-		FILE *f = fopen(name, "r");
-		if (!f || !fgets(line, sizeof line, f))
-			exit(90);
-		fclose(f);
-		state = strrchr(line, ')')[2];
-		usleep(1000);
-	}
-}
-
 static void enter(int i)
 {
 	while (turn != i)
@@ -133,7 +115,7 @@ static void begin(pthread_t *thread, int i, void *(*fn)(void *))
 static void go(int i)
 {
 	turn = i;
-	await_sleep(i);
+	await_state(&tids[i], "S");
 }
 
 static void requeue_one(void)

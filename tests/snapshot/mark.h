@@ -22,6 +22,25 @@ static inline void say_mark(void)
 		exit(99);
 }
 
+/* Waits until the thread, which says its number and goes nowhere else to sleep, is in one of these
+ * states of proc_pid_stat(5). */
+static inline void await_state(const _Atomic pid_t *tid, const char *states)
+{
+	char name[64], line[512], state = 0;
+
+	while (!*tid)
+		usleep(1000);
+	snprintf(name, sizeof name, "/proc/self/task/%d/stat", *tid);
+	while (!state || !strchr(states, state)) {
+		FILE *f = fopen(name, "re");
+		if (!f || !fgets(line, sizeof line, f))
+			exit(90);
+		fclose(f);
+		state = strrchr(line, ')')[2];
+		usleep(1000);
+	}
+}
+
 static inline void mark(void)
 {
 	char c;

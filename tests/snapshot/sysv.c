@@ -25,23 +25,6 @@ static _Atomic int came;
 static int order[NR_WAITERS];
 static _Atomic pid_t tids[NR_WAITERS];
 
-static void asleep(int i)
-{
-	char name[64], line[512], state = 0;
-
-	while (!tids[i])
-		usleep(1000);
-	snprintf(name, sizeof name, "/proc/self/task/%d/stat", tids[i]);
-	while (state != 'S') {
-		FILE *f = fopen(name, "r");
-		if (!f || !fgets(line, sizeof line, f))
-			exit(90);
-		fclose(f);
-		state = strrchr(line, ')')[2];
-		usleep(1000);
-	}
-}
-
 static void *takes(void *arg)
 {
 	struct sembuf op = { 0, -1, 0 };
@@ -157,7 +140,7 @@ int main(void)
 	}
 	for (int i = 0; i < NR_WAITERS; i++) {
 		pthread_create(&threads[i], NULL, takes, (void *)(intptr_t)i);
-		asleep(i);
+		await_state(&tids[i], "S");
 	}
 	pthread_create(&timed, NULL, waits_in_time, NULL);
 	pthread_create(&receiver, NULL, receives, NULL);
