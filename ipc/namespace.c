@@ -65,6 +65,7 @@ static void ipc_ns_release(struct ns_common *common)
 	mutex_unlock(&d->lock);
 	ipc_ns_clear(ns);
 	mutex_destroy(&ns->lock);
+	mm_host_uncharge(d->mem, sizeof *ns);
 	d->nr--;
 	free(ns);
 }
@@ -75,8 +76,11 @@ int ipc_ns_new(struct ipc_domain *d, struct user_namespace *owner, struct ipc_na
 		d->nr--;
 		return -ENOSPC;
 	}
-	struct ipc_namespace *ns = calloc(1, sizeof *ns);
+	bool room = mm_host_charge(d->mem, sizeof(struct ipc_namespace));
+	struct ipc_namespace *ns = room ? calloc(1, sizeof *ns) : NULL;
 	if (!ns) {
+		if (room)
+			mm_host_uncharge(d->mem, sizeof *ns);
 		d->nr--;
 		return -ENOMEM;
 	}
